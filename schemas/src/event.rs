@@ -1,0 +1,85 @@
+//! `lead.events`: one `lead_state_updated` for every change of a lead.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::time::Timestamp;
+
+/// One record of `lead.events`, keyed by the lead's home key. First copies of a lead's events
+/// are gapless and in the order of `data.revision`; repeats are byte-identical.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(title = "lead.events")]
+pub struct LeadEvent {
+    pub event: EventName,
+    /// `<lead_id>:<revision>`.
+    pub id: String,
+    /// The time of the input that caused it, never the clock's.
+    pub timestamp: Timestamp,
+    pub data: EventData,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum EventName {
+    LeadStateUpdated,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct EventData {
+    /// The first key the lead was seen under; outside the default account `<account>/<key>`.
+    pub lead_id: String,
+    /// Absent for a lead known by another id only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wa_id: Option<String>,
+    pub previous_state: String,
+    pub current_state: String,
+    pub lead_metadata: LeadMetadata,
+    pub sync_priority: SyncPriority,
+    /// Counts a lead's events from 1.
+    pub revision: u64,
+    pub qualification_score: i32,
+    pub is_completed: bool,
+    /// The answers by field.
+    pub lead_data: Map<String, Value>,
+    pub flow: FlowRef,
+    pub cause: Cause,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LeadMetadata {
+    /// The name that the lead gave, else the profile's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// `WhatsApp`.
+    pub platform: String,
+}
+
+/// `high` for what a person did, `normal` for what time did, `low` for a replay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SyncPriority {
+    High,
+    Normal,
+    Low,
+}
+
+/// The version of the flow that the conversation follows.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub struct FlowRef {
+    pub name: String,
+    pub version: u32,
+}
+
+/// What made the lead change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    Message,
+    LateMessage,
+    Timer,
+    Command,
+    Assistant,
+    Merge,
+    Replay,
+}

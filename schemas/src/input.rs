@@ -1,0 +1,236 @@
+//! `lead.inputs`: everything from outside that can change a lead.
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::time::Timestamp;
+
+/// One record of `lead.inputs`, keyed by [`Sender::key`].
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(title = "lead.inputs")]
+pub struct LeadInput {
+    /// The provider's message id (for WASenderApi `<number>/<key.id>`), or a command's own id.
+    pub id: String,
+    pub kind: InputKind,
+    pub platform: Platform,
+    /// The business number that received it: Cloud API `phone_number_id`, or the configured name
+    /// of a WASenderApi session.
+    pub number: String,
+    pub sender: Sender,
+    /// When the sender's device or the provider says it was sent.
+    pub sent_at: Timestamp,
+    /// When the receiver took it in.
+    pub received_at: Timestamp,
+    /// Position in its webhook, from 0: keeps the order of items that share a second.
+    pub item: u32,
+    pub content: Content,
+    /// The provider's own JSON of this one item, secrets redacted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<serde_json::Map<String, serde_json::Value>>")]
+    pub raw: Option<Box<RawValue>>,
+}
+
+/// What sort of input a record is. A reader that does not know a kind must stop, because
+/// skipping it could change a lead.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InputKind {
+    /// A person's message.
+    Message,
+    /// An agent's command.
+    Command,
+    /// An assistant's answer.
+    Assistant,
+    /// A younger lead handed over to the elder that it turned out to be.
+    Merge,
+    #[serde(untagged)]
+    Unknown(String),
+}
+
+impl JsonSchema for InputKind {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "InputKind".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "enum": ["message", "command", "assistant", "merge"] })
+    }
+}
+
+/// Where a conversation takes place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Platform {
+    WhatsappCloud,
+    Wasender,
+}
+
+impl Platform {
+    /// The name that people read, as in `lead_metadata.platform`.
+    #[must_use]
+    pub const fn display_name(self) -> &'static str {
+        match self {
+            Self::WhatsappCloud | Self::Wasender => "WhatsApp",
+        }
+    }
+}
+
+/// Who wrote: whichever ids the provider gave, never an empty text.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Sender {
+    /// WhatsApp id, a phone number in digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wa_id: Option<String>,
+    /// Business-scoped user id (BSUID), such as `US.13491208655302741918`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<String>,
+    /// WhatsApp's linked id, digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lid: Option<String>,
+    /// Profile name, as the sender chose it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
+impl Sender {
+    /// The record's key: `wa_id`, else the user id, else the LID.
+    #[must_use]
+    pub fn key(&self) -> Option<&str> {
+        self.identities().next()
+    }
+
+    /// The known ids, the one that keys the record first.
+    pub fn identities(&self) -> impl Iterator<Item = &str> {
+        [&self.wa_id, &self.user_id, &self.lid]
+            .into_iter()
+            .filter_map(Option::as_deref)
+    }
+}
+
+/// What was sent.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Content {
+    Text {
+        body: String,
+    },
+    /// A button or list row that was tapped.
+    Choice {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<String>,
+        title: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        description: Option<String>,
+    },
+    /// A submitted WhatsApp Flow.
+    Form {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+        /// The answers, JSON as text, as the provider gave it.
+        response_json: String,
+    },
+    Media {
+        media: MediaType,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        url: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        mime_type: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sha256: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        caption: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        filename: Option<String>,
+    },
+    Location {
+        latitude: f64,
+        longitude: f64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        address: Option<String>,
+    },
+    Contacts {
+        contacts: Vec<ContactCard>,
+    },
+    Order {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        catalog_id: Option<String>,
+        items: Vec<OrderItem>,
+    },
+    /// Never an answer. Without `emoji` an earlier reaction was taken back.
+    Reaction {
+        message_id: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        emoji: Option<String>,
+    },
+    /// An earlier message has another text now.
+    Edit {
+        message_id: String,
+        body: String,
+    },
+    /// An earlier message was deleted for everyone.
+    Revoke {
+        message_id: String,
+    },
+    /// The provider tells of a changed number or id.
+    System {
+        event: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        wa_id: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        user_id: Option<String>,
+    },
+    /// A person of the business answered.
+    Takeover {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        body: Option<String>,
+    },
+    /// Anything else; the provider's own type and JSON say what.
+    Unsupported {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        provider_type: Option<String>,
+    },
+    /// A type that this reader does not know yet: read as unsupported, never written.
+    #[serde(other, skip_serializing)]
+    #[schemars(skip)]
+    Unknown,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MediaType {
+    Image,
+    Video,
+    Audio,
+    Voice,
+    Document,
+    Sticker,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ContactCard {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub phones: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct OrderItem {
+    pub product_id: String,
+    pub quantity: f64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub currency: Option<String>,
+}

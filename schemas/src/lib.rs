@@ -1,0 +1,21 @@
+//! The contracts between Leadstream's services: record types, their JSON Schema files, examples,
+//! the registry codec and the topic names. It depends on no other crate of the workspace.
+
+pub mod codec;
+pub mod event;
+pub mod input;
+pub mod jsonschema;
+pub mod notice;
+pub mod registry;
+pub mod reply;
+pub mod status;
+pub mod time;
+pub mod topic;
+
+pub use event::{Cause, EventData, FlowRef, LeadEvent, LeadMetadata, SyncPriority};
+pub use input::{Content, InputKind, LeadInput, Platform, Sender};
+pub use notice::ProviderNotice;
+pub use reply::{Recipient, Reply, ReplyContent};
+pub use status::{DeliveryStatus, MessageStatus, StatusError};
+pub use time::Timestamp;
+pub use topic::Topic;
