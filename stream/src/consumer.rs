@@ -1,0 +1,285 @@
+//! The consumer loop of all services.
+//!
+//! One thread polls and never stops polling: back-pressure pauses partitions. Records go to lanes,
+//! each the owner of its share of partitions (`partition % lanes`). A rebalance drains before it
+//! gives a partition back: the lane finishes what it has, and only then is the partition released.
+//! A lane says where a partition starts, because the truth on offsets may lie elsewhere than in
+//! Kafka.
+
+mod budget;
+mod poll;
+mod rebalance;
+
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::{Offset, TopicPartitionList};
+use tokio::sync::{mpsc as tokio_mpsc, oneshot};
+
+pub use budget::Permit;
+use budget::{Budget, Limits};
+use poll::Command;
+use rebalance::Rebalance;
+
+use crate::config::ConfigError;
+use crate::kafka::KafkaArgs;
+use crate::trace::TraceContext;
+
+/// A record as it came from Kafka.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    pub partition: i32,
+    pub offset: i64,
+    pub key: Box<[u8]>,
+    pub value: Box<[u8]>,
+    pub trace: Option<TraceContext>,
+}
+
+/// Records of one lane, each partition's in the order of their offsets. The permit holds their
+/// place in the lane's budget until it is dropped.
+#[derive(Debug)]
+pub struct Fetched {
+    pub records: Vec<Record>,
+    pub permit: Permit,
+}
+
+/// What a lane is told, in this order for each partition: assigned, records, revoked.
+#[derive(Debug)]
+pub enum LaneEvent {
+    /// The lane owns these partitions now, and answers with [`ConsumerHandle::start`].
+    Assigned(Vec<i32>),
+    Records(Fetched),
+    /// The lane finishes what it has of these partitions, commits, forgets them, and drops
+    /// `done`. With `lost` they belong to another member already: nothing can be committed.
+    Revoked {
+        partitions: Vec<i32>,
+        lost: bool,
+        done: oneshot::Sender<()>,
+    },
+}
+
+/// Why consuming stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum ConsumeError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error("no Kafka consumer can be made of these settings: {0}")]
+    Create(#[source] KafkaError),
+    #[error("topic {topic} cannot be subscribed: {source}")]
+    Subscribe {
+        topic: String,
+        #[source]
+        source: KafkaError,
+    },
+    #[error("the consumer of {topic} failed for good: {source}")]
+    Fatal {
+        topic: String,
+        #[source]
+        source: KafkaError,
+    },
+    #[error(
+        "the log of {topic} no longer holds the offset that comes next: {source}; records were deleted before they were processed, so nothing is skipped and nothing reset"
+    )]
+    OutOfRange {
+        topic: String,
+        #[source]
+        source: KafkaError,
+    },
+    #[error("Kafka did not answer about the offsets of {topic} [{partition}]: {source}")]
+    Offsets {
+        topic: String,
+        partition: i32,
+        #[source]
+        source: KafkaError,
+    },
+    #[error("the thread that polls Kafka ended unexpectedly")]
+    Thread,
+}
+
+/// First and next offset of a partition's log, and the group's committed offset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogOffsets {
+    pub low: i64,
+    pub high: i64,
+    pub committed: Option<i64>,
+}
+
+/// What lanes use of the consumer. Cheap to clone.
+#[derive(Clone)]
+pub struct ConsumerHandle {
+    consumer: Arc<BaseConsumer<Rebalance>>,
+    commands: mpsc::Sender<Command>,
+    topic: Arc<str>,
+}
+
+impl std::fmt::Debug for ConsumerHandle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ConsumerHandle")
+            .field("topic", &self.topic)
+            .finish_non_exhaustive()
+    }
+}
+
+impl ConsumerHandle {
+    #[must_use]
+    pub fn topic(&self) -> &Arc<str> {
+        &self.topic
+    }
+
+    /// Lets records of an assigned partition flow, from `offset` on.
+    pub fn start(&self, partition: i32, offset: i64) {
+        // The loop has ended when nobody receives, and with it the need.
+        drop(self.commands.send(Command::Start { partition, offset }));
+    }
+
+    /// Fetches no more of an assigned partition, until it is assigned anew.
+    pub fn halt(&self, partition: i32) {
+        drop(self.commands.send(Command::Halt { partition }));
+    }
+
+    /// What Kafka says of a partition.
+    ///
+    /// # Errors
+    /// [`ConsumeError::Offsets`] when it does not answer in 10 s.
+    pub async fn log_offsets(&self, partition: i32) -> Result<LogOffsets, ConsumeError> {
+        let this = self.clone();
+        tokio::task::spawn_blocking(move || this.log_offsets_blocking(partition))
+            .await
+            .map_err(|_| ConsumeError::Thread)?
+    }
+
+    fn log_offsets_blocking(&self, partition: i32) -> Result<LogOffsets, ConsumeError> {
+        let timeout = Duration::from_secs(10);
+        let failed = |source| ConsumeError::Offsets {
+            topic: self.topic.to_string(),
+            partition,
+            source,
+        };
+        let (low, high) = self
+            .consumer
+            .fetch_watermarks(&self.topic, partition, timeout)
+            .map_err(failed)?;
+        let mut list = TopicPartitionList::new();
+        list.add_partition(&self.topic, partition);
+        let committed = self
+            .consumer
+            .committed_offsets(list, timeout)
+            .map_err(failed)?
+            .elements_for_topic(&self.topic)
+            .first()
+            .and_then(|element| match element.offset() {
+                Offset::Offset(offset) => Some(offset),
+                _ => None,
+            });
+        Ok(LogOffsets {
+            low,
+            high,
+            committed,
+        })
+    }
+
+    /// Commits next offsets to Kafka without waiting for the answer.
+    pub fn commit(&self, next: &[(i32, i64)]) {
+        if let Some(list) = self.offsets(next)
+            && let Err(error) = self.consumer.commit(&list, CommitMode::Async)
+        {
+            tracing::warn!(topic = %self.topic, error = %error, "offsets were not committed to Kafka");
+        }
+    }
+
+    /// Commits next offsets to Kafka and waits for the answer.
+    ///
+    /// # Errors
+    /// What Kafka answers; a partition that was lost meanwhile.
+    pub async fn commit_and_wait(&self, next: &[(i32, i64)]) -> Result<(), KafkaError> {
+        let Some(list) = self.offsets(next) else {
+            return Ok(());
+        };
+        let consumer = Arc::clone(&self.consumer);
+        tokio::task::spawn_blocking(move || consumer.commit(&list, CommitMode::Sync))
+            .await
+            .unwrap_or(Err(KafkaError::Canceled))
+    }
+
+    fn offsets(&self, next: &[(i32, i64)]) -> Option<TopicPartitionList> {
+        let mut list = TopicPartitionList::with_capacity(next.len());
+        for (partition, offset) in next {
+            list.add_partition_offset(&self.topic, *partition, Offset::Offset(*offset))
+                .ok()?;
+        }
+        (list.count() > 0).then_some(list)
+    }
+}
+
+/// How a service consumes one topic.
+#[derive(Clone, Debug)]
+pub struct ConsumerOptions {
+    pub topic: String,
+    pub group: String,
+    pub client_id: String,
+    /// Bytes that may wait in one lane before its partitions pause.
+    pub lane_bytes: usize,
+    /// Records that may wait in one lane before its partitions pause.
+    pub lane_records: usize,
+    /// How long a revoked partition may drain before it is given back all the same.
+    pub drain: Duration,
+}
+
+/// The polling thread, not yet started.
+#[derive(Debug)]
+pub struct ConsumerLoop {
+    poller: poll::Poller,
+}
+
+impl ConsumerLoop {
+    /// A loop over as many lanes as `lanes`; a lane's task takes the other end.
+    ///
+    /// # Errors
+    /// Wrong settings.
+    pub fn new(
+        kafka: &KafkaArgs,
+        options: &ConsumerOptions,
+        lanes: Vec<tokio_mpsc::UnboundedSender<LaneEvent>>,
+    ) -> Result<(Self, ConsumerHandle), ConsumeError> {
+        let config = kafka.consumer(&options.group, &options.client_id)?;
+        let (events, rebalances) = mpsc::channel();
+        let limits = Limits {
+            bytes: options.lane_bytes,
+            records: options.lane_records,
+        };
+        let lanes: Vec<poll::Lane> = lanes
+            .into_iter()
+            .map(|sender| poll::Lane::new(sender, Arc::new(Budget::new(limits))))
+            .collect();
+        let senders = lanes.iter().map(poll::Lane::sender).collect();
+        let consumer: BaseConsumer<Rebalance> = config
+            .create_with_context(Rebalance::new(senders, events, options.drain))
+            .map_err(ConsumeError::Create)?;
+        let consumer = Arc::new(consumer);
+        let (commands, inbox) = mpsc::channel();
+        let topic: Arc<str> = options.topic.as_str().into();
+        let handle = ConsumerHandle {
+            consumer: Arc::clone(&consumer),
+            commands,
+            topic: Arc::clone(&topic),
+        };
+        let poller = poll::Poller::new(consumer, topic, inbox, rebalances, lanes);
+        Ok((Self { poller }, handle))
+    }
+
+    /// Polls until `shutdown`, then gives every partition back, drained.
+    ///
+    /// # Errors
+    /// A fatal error of Kafka, or an offset that the log no longer holds.
+    pub async fn run(
+        self,
+        shutdown: tokio_util::sync::CancellationToken,
+    ) -> Result<(), ConsumeError> {
+        tokio::task::spawn_blocking(move || self.poller.run(&shutdown))
+            .await
+            .unwrap_or(Err(ConsumeError::Thread))
+    }
+}

@@ -1,0 +1,161 @@
+//! The rebalance callback, which runs inside poll: a partition is given back only when its lane has
+//! drained.
+
+use std::collections::BTreeMap;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use rdkafka::client::ClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::types::RDKafkaRespErr;
+use rdkafka::{Offset, TopicPartitionList};
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::oneshot;
+
+use super::LaneEvent;
+
+/// What the callback tells the thread that it runs on.
+pub(super) enum Rebalanced {
+    Assigned(Vec<i32>),
+    Revoked(Vec<i32>),
+}
+
+/// The consumer's context: takes part in rebalances.
+pub(super) struct Rebalance {
+    lanes: Vec<UnboundedSender<LaneEvent>>,
+    events: mpsc::Sender<Rebalanced>,
+    drain: Duration,
+}
+
+impl Rebalance {
+    pub(super) const fn new(
+        lanes: Vec<UnboundedSender<LaneEvent>>,
+        events: mpsc::Sender<Rebalanced>,
+        drain: Duration,
+    ) -> Self {
+        Self {
+            lanes,
+            events,
+            drain,
+        }
+    }
+
+    fn assign(&self, consumer: &BaseConsumer<Self>, list: &mut TopicPartitionList) {
+        // Any valid offset: nothing is taken before the lane has said where to start.
+        if let Err(error) = list.set_all_offsets(Offset::Beginning) {
+            tracing::error!(error = %error, "assigned partitions have no offsets");
+        }
+        if let Err(error) = consumer
+            .incremental_assign(list)
+            .and_then(|()| consumer.pause(list))
+        {
+            tracing::error!(error = %error, "partitions could not be assigned");
+        }
+        let partitions = partitions(list);
+        drop(self.events.send(Rebalanced::Assigned(partitions.clone())));
+        for (sender, share) in self.shares(&partitions) {
+            drop(sender.send(LaneEvent::Assigned(share)));
+        }
+    }
+
+    fn revoke(&self, consumer: &BaseConsumer<Self>, list: &TopicPartitionList) {
+        let partitions = partitions(list);
+        let lost = consumer.assignment_lost();
+        let deadline = Instant::now() + self.drain;
+        let waits: Vec<oneshot::Receiver<()>> = self
+            .shares(&partitions)
+            .into_iter()
+            .map(|(sender, share)| {
+                let (done, wait) = oneshot::channel();
+                drop(sender.send(LaneEvent::Revoked {
+                    partitions: share,
+                    lost,
+                    done,
+                }));
+                wait
+            })
+            .collect();
+        for wait in waits {
+            wait_until(wait, deadline, &partitions);
+        }
+        drop(self.events.send(Rebalanced::Revoked(partitions)));
+        if let Err(error) = consumer.incremental_unassign(list) {
+            tracing::error!(error = %error, "partitions could not be given back");
+        }
+    }
+
+    fn shares(&self, partitions: &[i32]) -> Vec<(&UnboundedSender<LaneEvent>, Vec<i32>)> {
+        let mut shares: BTreeMap<usize, Vec<i32>> = BTreeMap::new();
+        for &partition in partitions {
+            shares
+                .entry(lane_of(partition, self.lanes.len()))
+                .or_default()
+                .push(partition);
+        }
+        shares
+            .into_iter()
+            .filter_map(|(lane, share)| Some((self.lanes.get(lane)?, share)))
+            .collect()
+    }
+}
+
+/// A lane answers by dropping its end. Polling is the condition's clock: the callback holds this
+/// thread, and heartbeats go on on librdkafka's own.
+fn wait_until(mut wait: oneshot::Receiver<()>, deadline: Instant, partitions: &[i32]) {
+    while matches!(wait.try_recv(), Err(oneshot::error::TryRecvError::Empty)) {
+        if Instant::now() >= deadline {
+            tracing::warn!(
+                ?partitions,
+                "partitions are given back before their lane has drained"
+            );
+            return;
+        }
+        std::thread::park_timeout(Duration::from_millis(1));
+    }
+}
+
+impl ClientContext for Rebalance {
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::warn!(error = %error, reason, "kafka consumer error");
+    }
+}
+
+impl ConsumerContext for Rebalance {
+    fn rebalance(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        err: RDKafkaRespErr,
+        list: &mut TopicPartitionList,
+    ) {
+        match err {
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => self.assign(consumer, list),
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS => self.revoke(consumer, list),
+            other => {
+                let code: RDKafkaErrorCode = other.into();
+                tracing::error!(error = %code, "rebalance failed");
+                self.revoke(consumer, list);
+            }
+        }
+    }
+
+    fn commit_callback(&self, result: Result<(), KafkaError>, _: &TopicPartitionList) {
+        if let Err(error) = result {
+            tracing::warn!(error = %error, "offsets were not committed to Kafka");
+        }
+    }
+}
+
+fn partitions(list: &TopicPartitionList) -> Vec<i32> {
+    if list.count() == 0 {
+        return Vec::new();
+    }
+    list.elements()
+        .iter()
+        .map(rdkafka::topic_partition_list::TopicPartitionListElem::partition)
+        .collect()
+}
+
+pub(super) fn lane_of(partition: i32, lanes: usize) -> usize {
+    usize::try_from(partition).unwrap_or(0) % lanes.max(1)
+}

@@ -1,0 +1,121 @@
+//! Dead letters: original bytes, the reason in Kafka Connect's header names, so that existing
+//! tools read them.
+
+use std::sync::Arc;
+
+use crate::consumer::Record;
+use crate::producer::Outgoing;
+
+/// Why a record was given up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reason<'a> {
+    /// The service that gave up, such as `processor`.
+    pub service: &'a str,
+    /// A short machine-readable class, such as `undecodable` or `too_late`.
+    pub class: &'a str,
+    /// What, where and how to mend it; without personal data and secrets.
+    pub message: &'a str,
+    pub attempts: u32,
+}
+
+/// The dead letter of `record`, which came from `topic`.
+#[must_use]
+pub fn of_record(
+    dead_letters: &Arc<str>,
+    topic: &str,
+    record: &Record,
+    reason: &Reason<'_>,
+) -> Outgoing {
+    let mut headers = headers(topic, reason);
+    headers.push(connect("partition", &record.partition.to_string()));
+    headers.push(connect("offset", &record.offset.to_string()));
+    if let Some(trace) = record.trace {
+        headers.push((
+            crate::trace::TRACEPARENT.into(),
+            trace.to_string().into_bytes(),
+        ));
+    }
+    Outgoing {
+        topic: Arc::clone(dead_letters),
+        key: record.key.to_vec(),
+        value: record.value.to_vec(),
+        headers,
+    }
+}
+
+/// The dead letter of something that never was a record, such as one item of a webhook.
+#[must_use]
+pub fn of_bytes(
+    dead_letters: &Arc<str>,
+    topic: &str,
+    key: Vec<u8>,
+    value: Vec<u8>,
+    reason: &Reason<'_>,
+) -> Outgoing {
+    Outgoing {
+        topic: Arc::clone(dead_letters),
+        key,
+        value,
+        headers: headers(topic, reason),
+    }
+}
+
+fn headers(topic: &str, reason: &Reason<'_>) -> Vec<(String, Vec<u8>)> {
+    vec![
+        connect("topic", topic),
+        connect("connector.name", &format!("leadstream-{}", reason.service)),
+        connect("exception.class.name", reason.class),
+        connect("exception.message", reason.message),
+        connect("attempts", &reason.attempts.to_string()),
+    ]
+}
+
+fn connect(name: &str, value: &str) -> (String, Vec<u8>) {
+    (
+        format!("__connect.errors.{name}"),
+        value.as_bytes().to_vec(),
+    )
+}
+
+/// When poison is systemic: past it a partition stops instead of draining into dead letters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PoisonLimit {
+    /// Dead letters in a row.
+    pub run: u32,
+}
+
+impl Default for PoisonLimit {
+    fn default() -> Self {
+        Self { run: 100 }
+    }
+}
+
+/// Counts dead letters of one partition against a [`PoisonLimit`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PoisonCount {
+    run: u32,
+}
+
+impl PoisonCount {
+    /// Takes note of one record; false when the limit is passed.
+    pub fn observe(&mut self, poison: bool, limit: PoisonLimit) -> bool {
+        self.run = if poison { self.run + 1 } else { 0 };
+        self.run <= limit.run
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{PoisonCount, PoisonLimit};
+
+    #[test]
+    fn a_good_record_ends_a_run_of_poison() {
+        let limit = PoisonLimit { run: 2 };
+        let mut count = PoisonCount::default();
+        let seen: Vec<bool> = [true, true, false, true, true, true]
+            .into_iter()
+            .map(|poison| count.observe(poison, limit))
+            .collect();
+        assert_eq!(seen, [true, true, true, true, true, false]);
+    }
+}

@@ -1,0 +1,264 @@
+//! Settings of Kafka clients. Each librdkafka key is set once, here.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use leadstream_schemas::Topic;
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions, ResourceSpecifier};
+use rdkafka::client::DefaultClientContext;
+
+use crate::config::ConfigError;
+
+/// Settings that exactness rests on: a pass-through may not change them.
+const FIXED: &[&str] = &[
+    "acks",
+    "auto.offset.reset",
+    "bootstrap.servers",
+    "client.id",
+    "enable.auto.commit",
+    "enable.auto.offset.store",
+    "enable.idempotence",
+    "group.id",
+    "partition.assignment.strategy",
+    "partitioner",
+    "request.required.acks",
+];
+
+/// Settings of the Kafka cluster.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Kafka")]
+pub struct KafkaArgs {
+    /// Brokers to begin with, host:port separated by commas
+    #[arg(long, env = "KAFKA_BOOTSTRAP_SERVERS", value_name = "HOST:PORT,…")]
+    pub kafka_bootstrap_servers: Option<String>,
+    /// Further librdkafka settings, key=value separated by commas or newlines, such as
+    /// security.protocol=SASL_SSL,sasl.mechanism=PLAIN,sasl.username=…
+    #[arg(
+        long,
+        env = "KAFKA_CONFIG",
+        hide_env_values = true,
+        value_name = "KEY=VALUE,…"
+    )]
+    pub kafka_config: Option<String>,
+    /// Text before each topic name
+    #[arg(long, env = "TOPIC_PREFIX", default_value = "", value_name = "PREFIX")]
+    pub topic_prefix: String,
+}
+
+impl KafkaArgs {
+    /// The name of `topic` in this deployment.
+    #[must_use]
+    pub fn topic(&self, topic: Topic) -> String {
+        topic.name(&self.topic_prefix)
+    }
+
+    /// # Errors
+    /// A missing or malformed setting, named.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        self.base("validate").map(|_| ())
+    }
+
+    /// For admin calls and plain clients.
+    ///
+    /// # Errors
+    /// As [`Self::validate`].
+    pub fn client(&self, client_id: &str) -> Result<ClientConfig, ConfigError> {
+        Ok(into_config(self.base(client_id)?))
+    }
+
+    /// Idempotent, acks=all, Java's partitioner, batches for a few milliseconds.
+    ///
+    /// `message_timeout_ms` bounds how long a record waits for its acknowledgement, 0 without
+    /// bound.
+    ///
+    /// # Errors
+    /// As [`Self::validate`].
+    pub fn producer(
+        &self,
+        client_id: &str,
+        message_timeout_ms: u64,
+    ) -> Result<ClientConfig, ConfigError> {
+        let mut config = self.defaults(
+            client_id,
+            &[
+                ("acks", "all"),
+                ("enable.idempotence", "true"),
+                ("partitioner", "murmur2_random"),
+                ("linger.ms", "2"),
+                ("batch.size", "524288"),
+                ("compression.type", "lz4"),
+                ("queue.buffering.max.kbytes", "65536"),
+                ("queue.buffering.max.messages", "100000"),
+                ("socket.keepalive.enable", "true"),
+            ],
+        )?;
+        config
+            .entry("message.timeout.ms".into())
+            .or_insert_with(|| message_timeout_ms.to_string());
+        Ok(into_config(config))
+    }
+
+    /// Cooperative, offsets committed by us only, never reset in silence.
+    ///
+    /// # Errors
+    /// As [`Self::validate`].
+    pub fn consumer(&self, group: &str, client_id: &str) -> Result<ClientConfig, ConfigError> {
+        let mut config = self.defaults(
+            client_id,
+            &[
+                ("auto.offset.reset", "error"),
+                ("enable.auto.commit", "false"),
+                ("enable.auto.offset.store", "false"),
+                ("partition.assignment.strategy", "cooperative-sticky"),
+                ("session.timeout.ms", "15000"),
+                ("max.poll.interval.ms", "300000"),
+                ("fetch.wait.max.ms", "50"),
+                ("fetch.queue.backoff.ms", "10"),
+                ("queued.max.messages.kbytes", "16384"),
+                ("fetch.max.bytes", "8388608"),
+                ("topic.metadata.refresh.interval.ms", "30000"),
+                ("socket.keepalive.enable", "true"),
+            ],
+        )?;
+        config.insert("group.id".into(), group.to_owned());
+        Ok(into_config(config))
+    }
+
+    /// The group of a service: the prefix keeps deployments on one cluster apart.
+    #[must_use]
+    pub fn group(&self, service: &str) -> String {
+        format!("{}leadstream-{service}", self.topic_prefix)
+    }
+
+    fn defaults(
+        &self,
+        client_id: &str,
+        defaults: &[(&str, &str)],
+    ) -> Result<BTreeMap<String, String>, ConfigError> {
+        let mut config = self.base(client_id)?;
+        for (key, value) in defaults {
+            config
+                .entry((*key).to_owned())
+                .or_insert_with(|| (*value).to_owned());
+        }
+        Ok(config)
+    }
+
+    fn base(&self, client_id: &str) -> Result<BTreeMap<String, String>, ConfigError> {
+        let servers = self
+            .kafka_bootstrap_servers
+            .as_deref()
+            .filter(|servers| !servers.trim().is_empty())
+            .ok_or_else(|| ConfigError::missing("KAFKA_BOOTSTRAP_SERVERS", "localhost:9092"))?;
+        let mut config = pass_through(self.kafka_config.as_deref().unwrap_or_default())?;
+        config.insert("bootstrap.servers".into(), servers.to_owned());
+        config.insert("client.id".into(), client_id.to_owned());
+        Ok(config)
+    }
+}
+
+/// How long `topic` keeps records: `None` for ever, or when the broker does not tell.
+pub async fn retention(kafka: &KafkaArgs, topic: &str) -> Option<Duration> {
+    let admin: AdminClient<DefaultClientContext> =
+        kafka.client("leadstream-retention").ok()?.create().ok()?;
+    let options = AdminOptions::new().request_timeout(Some(Duration::from_secs(5)));
+    let described = admin
+        .describe_configs(&[ResourceSpecifier::Topic(topic)], &options)
+        .await
+        .ok()?;
+    let config = described.into_iter().next()?.ok()?;
+    let millis: u64 = config.get("retention.ms")?.value.as_ref()?.parse().ok()?;
+    Some(Duration::from_millis(millis))
+}
+
+fn into_config(settings: BTreeMap<String, String>) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config.extend(settings);
+    config
+}
+
+/// `key=value` pairs separated by commas or newlines. A piece that is no pair belongs to the value
+/// before it, so values may hold commas.
+fn pass_through(text: &str) -> Result<BTreeMap<String, String>, ConfigError> {
+    let wrong = |problem: String| ConfigError::new("KAFKA_CONFIG", problem);
+    let mut pairs: Vec<(String, String)> = Vec::new();
+    for piece in text.split([',', '\n']) {
+        let pair = piece
+            .split_once('=')
+            .map(|(key, value)| (key.trim(), value.trim()))
+            .filter(|(key, _)| is_key(key));
+        match (pair, pairs.last_mut()) {
+            (Some((key, value)), _) => pairs.push((key.to_owned(), value.to_owned())),
+            (None, _) if piece.trim().is_empty() => {}
+            (None, Some((_, value))) => {
+                value.push(',');
+                value.push_str(piece.trim());
+            }
+            (None, None) => {
+                return Err(wrong(
+                    "does not begin with key=value; example: KAFKA_CONFIG=security.protocol=SSL,ssl.ca.location=/etc/ssl/ca.pem".into(),
+                ));
+            }
+        }
+    }
+    let mut config = BTreeMap::new();
+    for (key, value) in pairs {
+        if FIXED.contains(&key.as_str()) {
+            return Err(wrong(format!(
+                "sets {key}, which Leadstream sets itself; remove it"
+            )));
+        }
+        if config.insert(key.clone(), value).is_some() {
+            return Err(wrong(format!("sets {key} twice; keep one")));
+        }
+    }
+    Ok(config)
+}
+
+fn is_key(key: &str) -> bool {
+    !key.is_empty()
+        && key
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._".contains(&byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{KafkaArgs, pass_through};
+
+    fn args(config: &str) -> KafkaArgs {
+        KafkaArgs {
+            kafka_bootstrap_servers: Some("localhost:9092".into()),
+            kafka_config: Some(config.into()),
+            topic_prefix: "t1.".into(),
+        }
+    }
+
+    #[test]
+    fn further_settings_pass_through_and_may_hold_commas() {
+        let config =
+            pass_through("security.protocol=SSL,ssl.cipher.suites=A,B\nlinger.ms=7").unwrap();
+        assert_eq!(config["ssl.cipher.suites"], "A,B");
+        assert_eq!(config["linger.ms"], "7");
+        let producer = args("linger.ms=7").producer("x", 0).unwrap();
+        assert_eq!(producer.get("linger.ms"), Some("7"));
+    }
+
+    #[test]
+    fn a_wrong_setting_is_named_without_its_value() {
+        for config in ["acks=0", "nonsense", "linger.ms=1,linger.ms=2"] {
+            let error = args(config).validate().unwrap_err().to_string();
+            assert!(error.starts_with("KAFKA_CONFIG "), "{error}");
+        }
+        let missing = KafkaArgs {
+            kafka_bootstrap_servers: None,
+            ..args("")
+        };
+        let error = missing.validate().unwrap_err().to_string();
+        assert!(
+            error.contains("KAFKA_BOOTSTRAP_SERVERS=localhost:9092"),
+            "{error}"
+        );
+    }
+}

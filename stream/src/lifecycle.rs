@@ -1,0 +1,168 @@
+//! Start, health and graceful shutdown of a service.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::ops::{self, Health};
+use crate::telemetry::{LogFormat, init_logs, init_metrics};
+
+/// Settings that every service has.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Operation")]
+pub struct ServiceArgs {
+    /// Address of /health/live, /health/ready and /metrics
+    #[arg(
+        long,
+        env = "OPS_ADDRESS",
+        default_value = "0.0.0.0:9400",
+        value_name = "IP:PORT"
+    )]
+    pub ops_address: SocketAddr,
+    /// Form of log lines
+    #[arg(
+        long,
+        env = "LOG_FORMAT",
+        default_value = "text",
+        value_name = "FORMAT"
+    )]
+    pub log_format: LogFormat,
+    /// What is logged: a level, or levels by module
+    #[arg(
+        long,
+        env = "LOG_LEVEL",
+        default_value = "info,rdkafka=warn,librdkafka=warn",
+        value_name = "LEVEL"
+    )]
+    pub log_level: String,
+    /// Seconds that work under way has to finish after SIGTERM
+    #[arg(
+        long,
+        env = "SHUTDOWN_SECONDS",
+        default_value_t = 30,
+        value_name = "SECONDS"
+    )]
+    pub shutdown_seconds: u64,
+}
+
+/// What a running service is given.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// Cancelled by SIGTERM or SIGINT.
+    pub shutdown: CancellationToken,
+    pub health: Health,
+}
+
+/// Runs a service to its end: 0 after a graceful shutdown, 1 after an error, which is printed.
+pub async fn run<F, E>(
+    name: &'static str,
+    args: ServiceArgs,
+    service: impl FnOnce(Context) -> F,
+) -> ExitCode
+where
+    F: Future<Output = Result<(), E>>,
+    E: std::error::Error,
+{
+    match try_run(name, args, service).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            tracing::error!(service = name, error = message, "service failed");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn try_run<F, E>(
+    name: &'static str,
+    args: ServiceArgs,
+    service: impl FnOnce(Context) -> F,
+) -> Result<(), String>
+where
+    F: Future<Output = Result<(), E>>,
+    E: std::error::Error,
+{
+    init_logs(args.log_format, &args.log_level).map_err(|reason| format!("LOG_LEVEL {reason}"))?;
+    let metrics = init_metrics().map_err(|source| source.to_string())?;
+    let context = Context {
+        shutdown: CancellationToken::new(),
+        health: Health::default(),
+    };
+    context.health.unready("start", "the service is starting");
+    let listener = TcpListener::bind(args.ops_address)
+        .await
+        .map_err(|source| {
+            format!(
+                "OPS_ADDRESS {} cannot be listened on: {source}; choose another",
+                args.ops_address
+            )
+        })?;
+    let router = ops::router(context.health.clone(), metrics.clone());
+    let server = tokio::spawn(async move { axum::serve(listener, router).await });
+    let upkeep = tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(Duration::from_secs(5)).await;
+            metrics.run_upkeep();
+        }
+    });
+    watch_signals(name, &context)?;
+    tracing::info!(service = name, ops.address = %args.ops_address, "service starting");
+    let outcome = with_deadline(service(context.clone()), &context, args.shutdown_seconds).await;
+    upkeep.abort();
+    server.abort();
+    tracing::info!(service = name, "service ended");
+    outcome
+}
+
+async fn with_deadline<E: std::error::Error>(
+    service: impl Future<Output = Result<(), E>>,
+    context: &Context,
+    seconds: u64,
+) -> Result<(), String> {
+    let deadline = async {
+        context.shutdown.cancelled().await;
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+    };
+    tokio::select! {
+        outcome = service => outcome.map_err(|error| chain(&error)),
+        () = deadline => Err(format!("work under way did not finish within {seconds} s (SHUTDOWN_SECONDS)")),
+    }
+}
+
+/// An error and its sources, as one line; a source that the text repeats already is left out.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        let inner_text = inner.to_string();
+        if !text.contains(&inner_text) {
+            text.push_str(": ");
+            text.push_str(&inner_text);
+        }
+        source = inner.source();
+    }
+    text
+}
+
+fn watch_signals(name: &'static str, context: &Context) -> Result<(), String> {
+    let failed = |source: std::io::Error| format!("signals cannot be watched: {source}");
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    let context = context.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!(service = name, "shutdown begins");
+        context
+            .health
+            .unready("shutdown", "the service is shutting down");
+        context.shutdown.cancel();
+    });
+    Ok(())
+}

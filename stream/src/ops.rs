@@ -1,0 +1,63 @@
+//! The port for operators: `/health/live`, `/health/ready`, `/metrics`.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use axum::routing::get;
+use metrics_exporter_prometheus::PrometheusHandle;
+
+/// Whether each part of a service can work. Ready when every part that was named is ready and no
+/// shutdown has begun.
+#[derive(Clone, Debug, Default)]
+pub struct Health(Arc<Mutex<BTreeMap<&'static str, Result<(), String>>>>);
+
+impl Health {
+    fn parts(&self) -> std::sync::MutexGuard<'_, BTreeMap<&'static str, Result<(), String>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn ready(&self, part: &'static str) {
+        self.parts().insert(part, Ok(()));
+    }
+
+    /// `reason` holds no secret and no personal data.
+    pub fn unready(&self, part: &'static str, reason: impl Into<String>) {
+        self.parts().insert(part, Err(reason.into()));
+    }
+
+    /// The reasons why the service is not ready, by part; empty when it is.
+    #[must_use]
+    pub fn problems(&self) -> BTreeMap<&'static str, String> {
+        self.parts()
+            .iter()
+            .filter_map(|(part, state)| Some((*part, state.clone().err()?)))
+            .collect()
+    }
+}
+
+pub(crate) fn router(health: Health, metrics: PrometheusHandle) -> Router {
+    Router::new()
+        .route("/health/live", get(|| async { "live\n" }))
+        .route("/health/ready", get(ready).with_state(health))
+        .route(
+            "/metrics",
+            get(|State(metrics): State<PrometheusHandle>| async move { metrics.render() })
+                .with_state(metrics),
+        )
+}
+
+async fn ready(State(health): State<Health>) -> impl IntoResponse {
+    let problems = health.problems();
+    if problems.is_empty() {
+        return (StatusCode::OK, "ready\n".to_owned());
+    }
+    let text = problems
+        .iter()
+        .map(|(part, reason)| format!("{part}: {reason}\n"))
+        .collect();
+    (StatusCode::SERVICE_UNAVAILABLE, text)
+}

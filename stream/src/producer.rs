@@ -1,0 +1,259 @@
+//! The producer of all services: idempotent, acks=all, one shared acknowledgement per batch.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use rdkafka::client::ClientContext;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
+use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer};
+use tokio::sync::oneshot;
+
+use crate::config::ConfigError;
+use crate::kafka::KafkaArgs;
+
+/// A record on its way to Kafka.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outgoing {
+    pub topic: Arc<str>,
+    pub key: Vec<u8>,
+    pub value: Vec<u8>,
+    pub headers: Vec<(String, Vec<u8>)>,
+}
+
+/// Why records did not reach Kafka.
+#[derive(Debug, thiserror::Error)]
+pub enum ProduceError {
+    #[error("Kafka did not acknowledge a record of {topic}: {source}")]
+    Delivery {
+        topic: String,
+        #[source]
+        source: KafkaError,
+    },
+    #[error("the producer's queue is full: Kafka is away or slower than what comes in")]
+    QueueFull,
+    #[error("the producer was shut down before Kafka acknowledged the records")]
+    Closed,
+    #[error("no Kafka producer can be made of these settings: {0}")]
+    Create(#[source] KafkaError),
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+}
+
+/// Acknowledgement of a batch: resolves when every record of it was acknowledged, or failed.
+#[derive(Debug)]
+#[must_use = "records count only once Kafka acknowledged them"]
+pub struct Delivery(oneshot::Receiver<Result<(), ProduceError>>);
+
+impl Future for Delivery {
+    type Output = Result<(), ProduceError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0)
+            .poll(context)
+            .map(|outcome| outcome.unwrap_or(Err(ProduceError::Closed)))
+    }
+}
+
+struct Batch {
+    open: AtomicUsize,
+    failed: Mutex<Option<ProduceError>>,
+    done: Mutex<Option<oneshot::Sender<Result<(), ProduceError>>>>,
+}
+
+impl Batch {
+    fn settle(&self, failure: Option<ProduceError>) {
+        if let Some(failure) = failure {
+            lock(&self.failed).get_or_insert(failure);
+        }
+        if self.open.fetch_sub(1, Ordering::AcqRel) == 1
+            && let Some(done) = lock(&self.done).take()
+        {
+            let outcome = lock(&self.failed).take().map_or(Ok(()), Err);
+            // Nobody waits any more when the request was cancelled.
+            drop(done.send(outcome));
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+struct Acknowledge;
+
+impl ClientContext for Acknowledge {
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::warn!(error = %error, reason, "kafka producer error");
+    }
+}
+
+impl ProducerContext for Acknowledge {
+    type DeliveryOpaque = Arc<Batch>;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, batch: Arc<Batch>) {
+        let failure = result.as_ref().err().map(|(source, record)| {
+            use rdkafka::Message;
+            ProduceError::Delivery {
+                topic: record.topic().to_owned(),
+                source: source.clone(),
+            }
+        });
+        batch.settle(failure);
+    }
+}
+
+/// One per process; cheap to clone.
+#[derive(Clone)]
+pub struct Producer(Arc<ThreadedProducer<Acknowledge>>);
+
+impl std::fmt::Debug for Producer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Producer").finish_non_exhaustive()
+    }
+}
+
+impl Producer {
+    /// `message_timeout` bounds the wait for an acknowledgement; `None` waits for ever, which
+    /// keeps the order of records even while Kafka is away.
+    ///
+    /// # Errors
+    /// Wrong settings.
+    pub fn new(
+        kafka: &KafkaArgs,
+        client_id: &str,
+        message_timeout: Option<Duration>,
+    ) -> Result<Self, ProduceError> {
+        let timeout_ms = message_timeout.map_or(0, |timeout| {
+            u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX)
+        });
+        let producer = kafka
+            .producer(client_id, timeout_ms)?
+            .create_with_context(Acknowledge)
+            .map_err(ProduceError::Create)?;
+        Ok(Self(Arc::new(producer)))
+    }
+
+    /// Enqueues `records` in their order, or fails at once when the queue has no room. Records
+    /// enqueued before the failure may still be delivered.
+    ///
+    /// # Errors
+    /// [`ProduceError::QueueFull`], or what librdkafka refuses at once (an over-long record).
+    pub fn try_send(&self, records: &[Outgoing]) -> Result<Delivery, ProduceError> {
+        let (batch, delivery) = open(records.len());
+        for (index, record) in records.iter().enumerate() {
+            if let Err(error) = self.enqueue(record, &batch) {
+                // What was not enqueued will not call back.
+                batch
+                    .open
+                    .fetch_sub(records.len() - index - 1, Ordering::AcqRel);
+                batch.settle(None);
+                return Err(error);
+            }
+        }
+        Ok(delivery)
+    }
+
+    /// Enqueues `records` in their order, waiting for room. Cancel-safe: what was enqueued is
+    /// delivered.
+    ///
+    /// # Errors
+    /// What librdkafka refuses at once.
+    pub async fn send(&self, records: &[Outgoing]) -> Result<Delivery, ProduceError> {
+        let (batch, delivery) = open(records.len());
+        for record in records {
+            loop {
+                match self.enqueue(record, &batch) {
+                    Ok(()) => break,
+                    Err(ProduceError::QueueFull) => {
+                        tokio::time::sleep(Duration::from_millis(5)).await;
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        Ok(delivery)
+    }
+
+    fn enqueue(&self, record: &Outgoing, batch: &Arc<Batch>) -> Result<(), ProduceError> {
+        let mut message = BaseRecord::with_opaque_to(&record.topic, Arc::clone(batch))
+            .key(&record.key)
+            .payload(&record.value);
+        if !record.headers.is_empty() {
+            let headers = OwnedHeaders::new_with_capacity(record.headers.len());
+            message = message.headers(record.headers.iter().fold(
+                headers,
+                |headers, (key, value)| {
+                    headers.insert(Header {
+                        key,
+                        value: Some(value),
+                    })
+                },
+            ));
+        }
+        self.0.send(message).map_err(|(source, _)| match source {
+            KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull) => ProduceError::QueueFull,
+            source => ProduceError::Delivery {
+                topic: record.topic.to_string(),
+                source,
+            },
+        })
+    }
+
+    /// Whether a broker answers a metadata request within `timeout`. Blocks.
+    #[must_use]
+    pub fn reachable(&self, timeout: Duration) -> bool {
+        self.0.client().fetch_metadata(Some(""), timeout).is_ok()
+            || self.0.client().fetch_group_list(None, timeout).is_ok()
+    }
+
+    /// Waits until nothing is in flight: for shutdown only. Blocks.
+    ///
+    /// # Errors
+    /// What is still unacknowledged after `timeout`.
+    pub fn flush(&self, timeout: Duration) -> Result<(), ProduceError> {
+        self.0
+            .flush(timeout)
+            .map_err(|source| ProduceError::Delivery {
+                topic: "any topic".into(),
+                source,
+            })
+    }
+}
+
+fn open(records: usize) -> (Arc<Batch>, Delivery) {
+    let (sender, receiver) = oneshot::channel();
+    let batch = Batch {
+        open: AtomicUsize::new(records),
+        failed: Mutex::new(None),
+        done: Mutex::new(None),
+    };
+    if records == 0 {
+        drop(sender.send(Ok(())));
+    } else {
+        *lock(&batch.done) = Some(sender);
+    }
+    (Arc::new(batch), Delivery(receiver))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ProduceError, open};
+
+    #[tokio::test]
+    async fn a_batch_is_acknowledged_with_its_last_record_and_keeps_its_first_failure() {
+        let (batch, mut delivery) = open(3);
+        batch.settle(None);
+        batch.settle(Some(ProduceError::QueueFull));
+        assert!(futures::poll!(&mut delivery).is_pending());
+        batch.settle(Some(ProduceError::Closed));
+        assert!(matches!(delivery.await, Err(ProduceError::QueueFull)));
+        assert!(open(0).1.await.is_ok());
+    }
+}
