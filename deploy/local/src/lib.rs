@@ -1,0 +1,48 @@
+//! Real Kafka, schema registry and PostgreSQL as child processes, for development and tests.
+//!
+//! [`Stack::start`] resolves the pinned servers once (Maven, progress shown), starts those that
+//! are not given from outside on free loopback ports, and ends them with [`Stack::stop`]. Data,
+//! ports, password and logs live in one data folder, which one stack at a time may hold; what a
+//! killed owner left running is ended by the next start on that folder.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), leadstream_local::LocalError> {
+//! use leadstream_local::{Progress, Stack, StackOptions};
+//!
+//! let stack = Stack::start(StackOptions {
+//!     progress: Progress::stderr(),
+//!     ..StackOptions::new(".leadstream")
+//! })
+//! .await?;
+//! println!("{} {} {}", stack.kafka(), stack.schema_registry(), stack.database_url());
+//! stack.stop().await;
+//! # Ok(())
+//! # }
+//! ```
+
+mod access;
+mod artefacts;
+mod data_dir;
+mod error;
+mod kafka;
+mod leftovers;
+mod log;
+mod maven;
+mod ports;
+mod postgres;
+mod preflight;
+mod process;
+mod progress;
+mod registry;
+mod run_as;
+mod server;
+mod spec;
+mod stack;
+mod starter;
+
+pub use error::LocalError;
+pub use process::Process;
+pub use progress::{Progress, Step};
+pub use server::Server;
+pub use spec::ProcessSpec;
+pub use stack::{Stack, StackOptions};

@@ -1,0 +1,308 @@
+//! The stack as a whole: what is started, in which order, and what it can be asked to do.
+
+use std::{
+    fmt,
+    future::pending,
+    path::{Path, PathBuf},
+    sync::Mutex,
+};
+
+use crate::{
+    data_dir::DataDir,
+    error::LocalError,
+    kafka, leftovers,
+    ports::{self, Ports},
+    postgres,
+    process::Process,
+    progress::Progress,
+    server::{Managed, Server},
+    spec::ProcessSpec,
+    starter::{Programs, Starter},
+};
+
+/// What to start and where. An address given from outside means that server is not started.
+#[derive(Clone)]
+pub struct StackOptions {
+    /// Data, ports, password and logs of the stack; made when missing.
+    pub data_dir: PathBuf,
+    /// Bootstrap servers of an own Kafka.
+    pub kafka: Option<String>,
+    /// Base address of an own Confluent-compatible registry.
+    pub schema_registry: Option<String>,
+    /// Address of an own database, `postgres://…`.
+    pub database_url: Option<String>,
+    /// Begin with empty servers.
+    pub fresh: bool,
+    pub progress: Progress,
+}
+
+impl StackOptions {
+    /// Everything local, existing data kept, nothing shown.
+    pub fn new(data_dir: impl Into<PathBuf>) -> Self {
+        Self {
+            data_dir: data_dir.into(),
+            kafka: None,
+            schema_registry: None,
+            database_url: None,
+            fresh: false,
+            progress: Progress::silent(),
+        }
+    }
+}
+
+/// Leaves out the database's address, which holds a password.
+impl fmt::Debug for StackOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StackOptions")
+            .field("data_dir", &self.data_dir)
+            .field("kafka", &self.kafka)
+            .field("schema_registry", &self.schema_registry)
+            .field("fresh", &self.fresh)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A running stack; holds its data folder. Dropping it kills the servers, [`Stack::stop`] ends
+/// them in order.
+pub struct Stack {
+    kafka: String,
+    schema_registry: String,
+    database_url: String,
+    programs: Option<Programs>,
+    ports: Mutex<Ports>,
+    kafka_server: Option<Managed>,
+    registry_server: Option<Managed>,
+    postgres_server: Option<Managed>,
+    // Last, so that the lock is released after the servers are gone.
+    dir: DataDir,
+}
+
+impl fmt::Debug for Stack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stack")
+            .field("data_dir", &self.dir.root())
+            .field("kafka", &self.kafka)
+            .field("schema_registry", &self.schema_registry)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Stack {
+    /// Ends what an earlier run on the data folder left, then starts the servers and returns when
+    /// all are ready. On an error nothing is left running.
+    pub async fn start(options: StackOptions) -> Result<Self, LocalError> {
+        let dir = DataDir::open(&options.data_dir)?;
+        end_leftovers(&dir, &options.progress).await?;
+        if options.fresh {
+            kafka::remove_data(&dir)?;
+            postgres::remove_data(&dir)?;
+        }
+        let starter = Starter::new(dir, options);
+        let ((kafka, kafka_server), storage) =
+            tokio::try_join!(Box::pin(starter.kafka()), Box::pin(starter.storage()))?;
+        Ok(Self {
+            kafka,
+            schema_registry: storage.registry_url,
+            database_url: storage.database_url,
+            programs: starter.programs.into_inner(),
+            ports: starter.ports,
+            kafka_server,
+            registry_server: storage.registry,
+            postgres_server: storage.postgres,
+            dir: starter.dir,
+        })
+    }
+
+    /// Bootstrap servers.
+    pub fn kafka(&self) -> &str {
+        &self.kafka
+    }
+
+    /// Base address of the Confluent-compatible API, without a slash at the end.
+    pub fn schema_registry(&self) -> &str {
+        &self.schema_registry
+    }
+
+    /// Address of the database `leadstream`, with its password.
+    pub fn database_url(&self) -> &str {
+        &self.database_url
+    }
+
+    /// Java class path of Kafka's clients and tools; `None` when no server was started.
+    pub fn kafka_classpath(&self) -> Option<String> {
+        let programs = self.programs.as_ref()?;
+        Some(programs.artefacts.kafka_classpath())
+    }
+
+    /// The checked Java launcher; `None` when no server was started.
+    pub fn java(&self) -> Option<&Path> {
+        Some(&self.programs.as_ref()?.java)
+    }
+
+    /// The data folder's absolute path.
+    pub fn data_dir(&self) -> &Path {
+        self.dir.root()
+    }
+
+    /// A loopback port for `name`, the same one as on the last start where possible. A `wanted`
+    /// one has to be free.
+    pub fn port(&self, name: &str, wanted: Option<u16>) -> Result<u16, LocalError> {
+        ports::assign(&self.ports, name, wanted)
+    }
+
+    /// Starts a further child, logged and recorded like the servers.
+    pub fn spawn(&self, spec: &ProcessSpec) -> Result<Process, LocalError> {
+        Process::spawn(spec, &self.dir.logs(), &self.dir.pids())
+    }
+
+    /// SIGKILL.
+    pub async fn kill(&self, server: Server) -> Result<(), LocalError> {
+        self.managed(server)?.kill().await;
+        Ok(())
+    }
+
+    /// SIGSTOP; of PostgreSQL it stops only the process that accepts connections.
+    pub async fn pause(&self, server: Server) -> Result<(), LocalError> {
+        self.managed(server)?.pause().await;
+        Ok(())
+    }
+
+    /// SIGCONT.
+    pub async fn resume(&self, server: Server) -> Result<(), LocalError> {
+        self.managed(server)?.resume().await;
+        Ok(())
+    }
+
+    /// Starts a server again at the same address, after a stop if it still runs; returns when it
+    /// is ready.
+    pub async fn restart(&self, server: Server) -> Result<(), LocalError> {
+        Box::pin(self.managed(server)?.restart()).await
+    }
+
+    /// Waits until one of the servers that run now ends by itself; tells which and its last words.
+    pub async fn failed(&self) -> LocalError {
+        tokio::select! {
+            error = died(self.kafka_server.as_ref()) => error,
+            error = died(self.registry_server.as_ref()) => error,
+            error = died(self.postgres_server.as_ref()) => error,
+        }
+    }
+
+    /// Ends the servers in order, PostgreSQL last; returns when all are gone.
+    pub async fn stop(self) {
+        tokio::join!(
+            stop(self.kafka_server.as_ref()),
+            stop(self.registry_server.as_ref())
+        );
+        stop(self.postgres_server.as_ref()).await;
+    }
+
+    fn servers(&self) -> impl Iterator<Item = &Managed> {
+        [
+            &self.kafka_server,
+            &self.registry_server,
+            &self.postgres_server,
+        ]
+        .into_iter()
+        .flatten()
+    }
+
+    fn managed(&self, server: Server) -> Result<&Managed, LocalError> {
+        self.servers()
+            .find(|managed| managed.server() == server)
+            .ok_or(LocalError::NotStartedHere { server })
+    }
+}
+
+async fn stop(server: Option<&Managed>) {
+    if let Some(server) = server {
+        server.stop().await;
+    }
+}
+
+async fn died(server: Option<&Managed>) -> LocalError {
+    match server {
+        Some(server) => server.died().await,
+        None => pending().await,
+    }
+}
+
+async fn end_leftovers(dir: &DataDir, progress: &Progress) -> Result<(), LocalError> {
+    let step = progress.step("left-overs");
+    step.doing("ending what an earlier run left");
+    match leftovers::clear(&dir.pids()).await? {
+        0 => step.forget(),
+        ended => step.done(&format!("ended {ended} that a killed run had left")),
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all_given(dir: &Path) -> StackOptions {
+        StackOptions {
+            kafka: Some("broker:9092".into()),
+            schema_registry: Some("http://registry:8081".into()),
+            database_url: Some("postgres://ann:hush@db/leads".into()),
+            ..StackOptions::new(dir)
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_given_from_outside_is_not_started() {
+        let dir = tempfile::tempdir().unwrap();
+        let stack = Stack::start(all_given(dir.path())).await.unwrap();
+
+        assert_eq!(stack.kafka(), "broker:9092");
+        assert_eq!(stack.schema_registry(), "http://registry:8081");
+        assert_eq!(stack.database_url(), "postgres://ann:hush@db/leads");
+        assert_eq!((stack.java(), stack.kafka_classpath()), (None, None));
+        let error = stack.kill(Server::Kafka).await.unwrap_err();
+        assert!(
+            error.to_string().starts_with("kafka was not started here"),
+            "{error}"
+        );
+        stack.stop().await;
+    }
+
+    #[tokio::test]
+    async fn one_folder_holds_one_stack_at_a_time() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = Stack::start(all_given(dir.path())).await.unwrap();
+        let second = Stack::start(all_given(dir.path())).await.unwrap_err();
+        assert!(
+            matches!(second, LocalError::AlreadyRunning { .. }),
+            "{second}"
+        );
+        first.stop().await;
+        Stack::start(all_given(dir.path()))
+            .await
+            .unwrap()
+            .stop()
+            .await;
+    }
+
+    #[tokio::test]
+    async fn a_further_child_and_its_port_are_kept_in_the_data_folder() {
+        let dir = tempfile::tempdir().unwrap();
+        let stack = Stack::start(all_given(dir.path())).await.unwrap();
+        let port = stack.port("ingest", None).unwrap();
+        assert_eq!(stack.port("ingest", None).unwrap(), port);
+
+        let spec = ProcessSpec::new("ingest", "/bin/sh").args(["-c", "echo up"]);
+        let child = stack.spawn(&spec).unwrap();
+        assert!(child.wait().await.success());
+
+        assert_eq!(child.log(), stack.data_dir().join("logs/ingest.log"));
+        assert_eq!(child.log_tail(), "up");
+        stack.stop().await;
+    }
+
+    #[test]
+    fn printed_options_show_no_password() {
+        let options = all_given(Path::new("/data"));
+        assert!(!format!("{options:?}").contains("hush"));
+    }
+}
