@@ -1,0 +1,246 @@
+//! What all handlers share, and the way of a vendor's request: count, gate, fault, answer.
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use axum::extract::connect_info::ConnectInfo;
+use axum::extract::{FromRequestParts, State};
+use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse as _, Response};
+use tokio::sync::{Notify, mpsc};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{SandboxConfig, Webhook};
+use crate::connection::Connection;
+use crate::fault::{Effect, Endpoint, ErrorBody, Faults, Vendor};
+use crate::reply::Reply;
+use crate::state::{Change, Store};
+use crate::stats::Stats;
+use crate::status::Receipt;
+use crate::{graph, hubspot, salesforce};
+
+/// What all handlers share.
+#[derive(Debug)]
+pub(crate) struct App {
+    pub(crate) config: SandboxConfig,
+    /// Base URL of the sandbox.
+    pub(crate) url: String,
+    pub(crate) store: Mutex<Store>,
+    pub(crate) faults: Mutex<Faults>,
+    pub(crate) stats: Mutex<Stats>,
+    pub(crate) webhook: Mutex<Option<Webhook>>,
+    /// Times of HubSpot's requests within the last ten seconds.
+    pub(crate) window: Mutex<VecDeque<Instant>>,
+    pub(crate) hubspot_usage: AtomicU64,
+    pub(crate) salesforce_usage: AtomicU64,
+    /// Valid access tokens of Salesforce.
+    pub(crate) sessions: Mutex<HashSet<String>>,
+    /// Tells that a message was accepted.
+    pub(crate) accepted: Notify,
+    /// Tells that held connections are to close.
+    pub(crate) released: Notify,
+    pub(crate) receipts: mpsc::Sender<Receipt>,
+    pub(crate) stop: CancellationToken,
+}
+
+/// Locks; what a panicking holder left is taken as it is, for every change is made at once.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl App {
+    /// Writes and applies the changes of a request, or gives the vendor's answer to a full disk.
+    pub(crate) fn commit(
+        &self,
+        store: &mut Store,
+        endpoint: Endpoint,
+        changes: Vec<Change>,
+    ) -> Result<(), Reply> {
+        store.commit(changes).map_err(|error| {
+            tracing::error!(%error, "cannot write the sandbox's state file");
+            vendor_error(self, endpoint, 500, None)
+        })
+    }
+
+    async fn hold(&self, for_ms: Option<u64>) {
+        let end = async {
+            match for_ms {
+                Some(ms) => tokio::time::sleep(Duration::from_millis(ms)).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = end => {}
+            () = self.released.notified() => {}
+            () = self.stop.cancelled() => {}
+        }
+    }
+}
+
+/// The bearer token of a request.
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
+    headers
+        .get(AUTHORIZATION)?
+        .to_str()
+        .ok()?
+        .strip_prefix("Bearer ")
+}
+
+/// A vendor's request that is being answered.
+#[derive(Debug)]
+pub(crate) struct Exchange {
+    pub(crate) app: Arc<App>,
+    pub(crate) headers: HeaderMap,
+    connection: Connection,
+}
+
+impl FromRequestParts<Arc<App>> for Exchange {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Response> {
+        let ConnectInfo(connection) = ConnectInfo::<Connection>::from_request_parts(parts, app)
+            .await
+            .map_err(axum::response::IntoResponse::into_response)?;
+        let Ok(State(app)) = State::<Arc<App>>::from_request_parts(parts, app).await;
+        Ok(Self {
+            app,
+            headers: parts.headers.clone(),
+            connection,
+        })
+    }
+}
+
+impl Exchange {
+    /// Counts the request, refuses it as the vendor would (credentials, limits), else plays the
+    /// fault ordered for it, else answers with `handle`. `keys` are the records it is about.
+    pub(crate) async fn run(
+        &self,
+        endpoint: Endpoint,
+        keys: &[&str],
+        handle: impl FnOnce() -> Reply + Send,
+    ) -> Response {
+        let app = &*self.app;
+        lock(&app.stats).count_request(endpoint, keys.len());
+        let refusal = match endpoint.vendor() {
+            Vendor::Graph => graph::refuse(app, &self.headers),
+            Vendor::Hubspot => hubspot::refuse(app, &self.headers),
+            Vendor::Salesforce => salesforce::refuse(app, endpoint, &self.headers),
+        };
+        let reply = match refusal {
+            Some(reply) => reply,
+            None => self.play(endpoint, keys, handle).await,
+        };
+        let reply = match endpoint.vendor() {
+            Vendor::Graph => reply,
+            Vendor::Hubspot => hubspot::with_limits(app, reply),
+            Vendor::Salesforce => salesforce::with_limits(app, reply),
+        };
+        match reply {
+            Reply::Answer(answer) => {
+                lock(&app.stats).count_outcome(endpoint, &answer.status.to_string());
+                answer.into_response()
+            }
+            Reply::Sever => {
+                self.connection.sever();
+                StatusCode::OK.into_response()
+            }
+        }
+    }
+
+    async fn play(
+        &self,
+        endpoint: Endpoint,
+        keys: &[&str],
+        handle: impl FnOnce() -> Reply + Send,
+    ) -> Reply {
+        let app = &*self.app;
+        // The others concern parts of a request; its handler takes them.
+        let effect = lock(&app.faults).take(endpoint, keys, |effect| match effect {
+            Effect::RecordError { .. } | Effect::SilentNoOp | Effect::FailedStatus { .. } => None,
+            whole => Some(whole.clone()),
+        });
+        match effect {
+            Some(Effect::Status {
+                status,
+                code,
+                retry_after_s,
+                body,
+            }) => {
+                let reply = match body {
+                    ErrorBody::Vendor => vendor_error(app, endpoint, status, code.as_deref()),
+                    ErrorBody::Html => Reply::html(status),
+                    ErrorBody::Json(body) => Reply::json(status, body),
+                };
+                match retry_after_s {
+                    Some(seconds) => reply.with_header("retry-after", seconds.to_string()),
+                    None => reply,
+                }
+            }
+            Some(Effect::Hold { applied, for_ms }) => {
+                self.leave_unanswered(endpoint, applied, handle);
+                app.hold(for_ms).await;
+                Reply::Sever
+            }
+            Some(Effect::Close { applied }) => {
+                self.leave_unanswered(endpoint, applied, handle);
+                Reply::Sever
+            }
+            Some(Effect::Delay { ms }) => {
+                let abandoned = CountIfAbandoned { app, endpoint };
+                let pause = tokio::time::sleep(Duration::from_millis(ms));
+                let waited = app.stop.run_until_cancelled(pause).await;
+                std::mem::forget(abandoned);
+                match waited {
+                    Some(()) => handle(),
+                    None => Reply::Sever,
+                }
+            }
+            Some(Effect::TokenExpired) => {
+                if let Some(token) = bearer(&self.headers) {
+                    lock(&app.sessions).remove(token);
+                }
+                vendor_error(app, endpoint, 401, None)
+            }
+            _ => handle(),
+        }
+    }
+
+    /// Counted at once: the client may end the wait before the connection closes.
+    fn leave_unanswered(&self, endpoint: Endpoint, applied: bool, handle: impl FnOnce() -> Reply) {
+        if applied {
+            handle();
+        }
+        lock(&self.app.stats).count_outcome(endpoint, "unanswered");
+    }
+}
+
+/// Counts a request whose client left before the answer: the server drops its handler then.
+struct CountIfAbandoned<'a> {
+    app: &'a App,
+    endpoint: Endpoint,
+}
+
+impl Drop for CountIfAbandoned<'_> {
+    fn drop(&mut self) {
+        lock(&self.app.stats).count_outcome(self.endpoint, "abandoned");
+    }
+}
+
+/// An error in the words of the endpoint's vendor.
+pub(crate) fn vendor_error(
+    app: &App,
+    endpoint: Endpoint,
+    status: u16,
+    code: Option<&str>,
+) -> Reply {
+    match endpoint.vendor() {
+        Vendor::Graph => graph::error(status, code),
+        Vendor::Hubspot => hubspot::error(status, code),
+        Vendor::Salesforce => salesforce::error(app, endpoint, status, code),
+    }
+}

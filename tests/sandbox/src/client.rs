@@ -1,0 +1,202 @@
+//! A client of the control API, for tests and tools in this process or another.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use reqwest::{Method, RequestBuilder, Url};
+use serde::de::DeserializeOwned;
+
+use crate::config::Webhook;
+use crate::control::Ordered;
+use crate::fault::Fault;
+use crate::state::SentMessage;
+use crate::stats::Stats;
+use crate::table::CrmRecord;
+
+/// Longer than the longest wait of the control API.
+const ANSWER_LIMIT: Duration = Duration::from_secs(75);
+
+/// The control API cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The base URL is none.
+    #[error("'{url}' is not the address of a sandbox; an example is http://127.0.0.1:8090")]
+    Url {
+        /// What was given.
+        url: String,
+    },
+    /// No answer, or one of another kind than expected.
+    #[error("the sandbox did not answer as it should; is it running at the given address?")]
+    Http(#[from] reqwest::Error),
+    /// The sandbox refused.
+    #[error("the sandbox refused with status {status}: {message}")]
+    Refused {
+        /// HTTP status.
+        status: u16,
+        /// Why.
+        message: String,
+    },
+}
+
+/// Which messages to get.
+#[derive(Debug, Clone, Default)]
+pub struct MessageQuery {
+    /// Recipient: a phone number in any notation, or a BSUID; `None`: any.
+    pub to: Option<String>,
+    /// Only messages accepted after the one with this `seq`.
+    pub after: u64,
+    /// How long to wait for a first one, at most a minute.
+    pub wait: Duration,
+}
+
+/// A client of the control API.
+#[derive(Debug, Clone)]
+pub struct SandboxClient {
+    base: Url,
+    http: reqwest::Client,
+}
+
+impl SandboxClient {
+    /// A client of the sandbox at `url` (without `/sandbox`).
+    ///
+    /// # Errors
+    /// [`ClientError::Url`], [`ClientError::Http`] when the HTTP client cannot be built.
+    pub fn new(url: &str) -> Result<Self, ClientError> {
+        let base = Url::parse(url).ok().filter(|base| !base.cannot_be_a_base());
+        let base = base.ok_or_else(|| ClientError::Url {
+            url: url.to_owned(),
+        })?;
+        let http = reqwest::Client::builder()
+            .timeout(ANSWER_LIMIT)
+            .no_proxy()
+            .build()?;
+        Ok(Self { base, http })
+    }
+
+    /// Accepted messages, oldest first, at most 10,000; empty when none came within the wait.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn messages(&self, query: &MessageQuery) -> Result<Vec<SentMessage>, ClientError> {
+        let after = query.after.to_string();
+        let wait = query.wait.as_millis().to_string();
+        let mut parameters = vec![("after", after.as_str()), ("wait_ms", wait.as_str())];
+        if let Some(to) = &query.to {
+            parameters.push(("to", to));
+        }
+        self.get("messages", &parameters).await
+    }
+
+    /// All HubSpot contacts, by id.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn contacts(&self) -> Result<Vec<CrmRecord>, ClientError> {
+        self.get("hubspot/contacts", &[]).await
+    }
+
+    /// The HubSpot contact with this id or unique value.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn contact(&self, key: &str) -> Result<Option<CrmRecord>, ClientError> {
+        let found: Vec<CrmRecord> = self.get("hubspot/contacts", &[("id", key)]).await?;
+        Ok(found.into_iter().next())
+    }
+
+    /// All Salesforce leads, by id.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn leads(&self) -> Result<Vec<CrmRecord>, ClientError> {
+        self.get("salesforce/leads", &[]).await
+    }
+
+    /// The Salesforce lead with this id or external id.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn lead(&self, key: &str) -> Result<Option<CrmRecord>, ClientError> {
+        let found: Vec<CrmRecord> = self.get("salesforce/leads", &[("id", key)]).await?;
+        Ok(found.into_iter().next())
+    }
+
+    /// Counts since the sandbox started.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn stats(&self) -> Result<Stats, ClientError> {
+        self.get("stats", &[]).await
+    }
+
+    /// Orders a fault and gives its id.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn order(&self, fault: &Fault) -> Result<u64, ClientError> {
+        let request = self.request(Method::POST, "faults", &[]).json(fault);
+        let ordered: Ordered = send(request).await?.json().await?;
+        Ok(ordered.id)
+    }
+
+    /// Faults that are not used up, by id.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn faults(&self) -> Result<BTreeMap<u64, Fault>, ClientError> {
+        self.get("faults", &[]).await
+    }
+
+    /// Takes back all faults and closes the connections that are held.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn clear_faults(&self) -> Result<(), ClientError> {
+        send(self.request(Method::DELETE, "faults", &[]))
+            .await
+            .map(drop)
+    }
+
+    /// Sets where status webhooks go; `None` ends them.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn set_webhook(&self, webhook: Option<&Webhook>) -> Result<(), ClientError> {
+        send(self.request(Method::PUT, "webhook", &[]).json(&webhook))
+            .await
+            .map(drop)
+    }
+
+    async fn get<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+    ) -> Result<T, ClientError> {
+        Ok(send(self.request(Method::GET, path, query))
+            .await?
+            .json()
+            .await?)
+    }
+
+    fn request(&self, method: Method, path: &str, query: &[(&str, &str)]) -> RequestBuilder {
+        let mut url = self.base.clone();
+        url.set_path(&format!(
+            "{}/sandbox/{path}",
+            self.base.path().trim_end_matches('/')
+        ));
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        self.http.request(method, url)
+    }
+}
+
+async fn send(request: RequestBuilder) -> Result<reqwest::Response, ClientError> {
+    let response = request.send().await.map_err(reqwest::Error::without_url)?;
+    if response.status().is_success() {
+        return Ok(response);
+    }
+    let status = response.status().as_u16();
+    let message = response.text().await.map_err(reqwest::Error::without_url)?;
+    Err(ClientError::Refused { status, message })
+}

@@ -1,0 +1,154 @@
+//! What a sandbox is started with.
+
+use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::hubspot::Property;
+use crate::salesforce::Field;
+use crate::webhook::BusinessNumber;
+
+/// A credential; never printed.
+#[derive(Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl Secret {
+    /// The credential itself.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&str> for Secret {
+    fn from(value: &str) -> Self {
+        Self(value.to_owned())
+    }
+}
+
+impl From<String> for Secret {
+    fn from(value: String) -> Self {
+        Self(value)
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[secret]")
+    }
+}
+
+/// Where status webhooks go, and what signs them.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Webhook {
+    /// Full address, for example `http://127.0.0.1:8080/webhooks/whatsapp`.
+    pub url: String,
+    /// Secret of the Meta app.
+    pub app_secret: Secret,
+}
+
+/// What a sandbox is started with; the default binds a free loopback port and keeps no file.
+#[derive(Debug, Clone)]
+pub struct SandboxConfig {
+    /// Address to listen on; port 0 takes a free one.
+    pub bind: SocketAddr,
+    /// File that keeps messages, contacts and leads over a restart.
+    pub state_file: Option<PathBuf>,
+    /// The WhatsApp Cloud API.
+    pub whatsapp: WhatsappConfig,
+    /// HubSpot.
+    pub hubspot: HubspotConfig,
+    /// Salesforce.
+    pub salesforce: SalesforceConfig,
+}
+
+impl Default for SandboxConfig {
+    fn default() -> Self {
+        Self {
+            bind: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            state_file: None,
+            whatsapp: WhatsappConfig::default(),
+            hubspot: HubspotConfig::default(),
+            salesforce: SalesforceConfig::default(),
+        }
+    }
+}
+
+/// The stand-in of the WhatsApp Cloud API.
+#[derive(Debug, Clone)]
+pub struct WhatsappConfig {
+    /// Numbers that may send.
+    pub numbers: Vec<BusinessNumber>,
+    /// Bearer token of the sends.
+    pub access_token: Secret,
+    /// Receiver of status webhooks; none are posted without one. Can be set later.
+    pub webhook: Option<Webhook>,
+    /// How long a status webhook is repeated that is not answered 200.
+    pub retry_for: Duration,
+}
+
+impl Default for WhatsappConfig {
+    fn default() -> Self {
+        Self {
+            numbers: vec![BusinessNumber::new("106540352242922")],
+            access_token: "sandbox-whatsapp-token".into(),
+            webhook: None,
+            retry_for: Duration::from_secs(120),
+        }
+    }
+}
+
+/// The stand-in of HubSpot.
+#[derive(Debug, Clone)]
+pub struct HubspotConfig {
+    /// Bearer token (service key or private app).
+    pub access_token: Secret,
+    /// Portal (account) id.
+    pub portal_id: u64,
+    /// Contact properties that exist from the start; see [`Property::defaults`].
+    pub properties: Vec<Property>,
+    /// Requests allowed in any ten seconds; `None` for no limit.
+    pub requests_per_10_seconds: Option<u32>,
+    /// Requests allowed a day, counted from the start of the sandbox.
+    pub daily_requests: u64,
+    /// Status of a batch in which some records failed: 207, or 200 as newer versions answer.
+    pub partial_failure_status: u16,
+}
+
+impl Default for HubspotConfig {
+    fn default() -> Self {
+        Self {
+            access_token: "sandbox-hubspot-token".into(),
+            portal_id: 891_936_587,
+            properties: Property::defaults(),
+            requests_per_10_seconds: Some(190),
+            daily_requests: 650_000,
+            partial_failure_status: 207,
+        }
+    }
+}
+
+/// The stand-in of Salesforce.
+#[derive(Debug, Clone)]
+pub struct SalesforceConfig {
+    /// OAuth consumer key.
+    pub client_id: Secret,
+    /// OAuth consumer secret.
+    pub client_secret: Secret,
+    /// Fields of the Lead object; see [`Field::defaults`].
+    pub fields: Vec<Field>,
+    /// Requests allowed a day, counted from the start of the sandbox.
+    pub daily_requests: u64,
+}
+
+impl Default for SalesforceConfig {
+    fn default() -> Self {
+        Self {
+            client_id: "sandbox-salesforce-client".into(),
+            client_secret: "sandbox-salesforce-secret".into(),
+            fields: Field::defaults(),
+            daily_requests: 100_000,
+        }
+    }
+}

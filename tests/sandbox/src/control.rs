@@ -1,0 +1,173 @@
+//! The control API, `/sandbox/…`: what arrived, what is held, what shall go wrong.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, put};
+use axum::{Json, Router};
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+
+use crate::app::{App, lock};
+use crate::config::Webhook;
+use crate::fault::{Effect, Fault};
+use crate::graph::digits;
+use crate::state::SentMessage;
+use crate::stats::{HeldStats, Stats};
+use crate::table::{CrmRecord, Table};
+
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+const PAGE_LIMIT: usize = 10_000;
+
+pub(crate) fn routes() -> Router<Arc<App>> {
+    Router::new()
+        .route("/messages", get(messages))
+        .route("/hubspot/contacts", get(contacts))
+        .route("/salesforce/leads", get(leads))
+        .route("/stats", get(stats))
+        .route(
+            "/faults",
+            get(list_faults).post(order_fault).delete(clear_faults),
+        )
+        .route("/webhook", put(set_webhook))
+}
+
+/// Which messages to give, and how long to wait for the first.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(crate) struct MessageFilter {
+    /// Phone number in any notation, or a BSUID.
+    to: Option<String>,
+    /// Only those accepted after this one.
+    #[serde(default)]
+    after: u64,
+    #[serde(default)]
+    wait_ms: u64,
+}
+
+async fn messages(
+    State(app): State<Arc<App>>,
+    Query(filter): Query<MessageFilter>,
+) -> Json<Vec<SentMessage>> {
+    let wait = Duration::from_millis(filter.wait_ms).min(LONGEST_WAIT);
+    let deadline = Instant::now() + wait;
+    let to = filter.to.as_deref().map(recipient);
+    loop {
+        // Made before the look, so that a message accepted in between is not missed.
+        let accepted = app.accepted.notified();
+        let found = find_messages(&app, to.as_deref(), filter.after);
+        if !found.is_empty() {
+            return Json(found);
+        }
+        let more = tokio::select! {
+            () = accepted => true,
+            () = tokio::time::sleep_until(deadline) => false,
+            () = app.stop.cancelled() => false,
+        };
+        if !more {
+            return Json(Vec::new());
+        }
+    }
+}
+
+fn recipient(to: &str) -> String {
+    // A BSUID holds a dot and letters; a number holds neither.
+    if to.contains(char::is_alphabetic) {
+        to.to_owned()
+    } else {
+        digits(to)
+    }
+}
+
+fn find_messages(app: &App, to: Option<&str>, after: u64) -> Vec<SentMessage> {
+    let store = lock(&app.store);
+    let messages = &store.state.messages;
+    let start = messages.partition_point(|message| message.seq <= after);
+    let wanted = |message: &&SentMessage| to.is_none_or(|to| message.to == to);
+    messages
+        .range(start..)
+        .filter(wanted)
+        .take(PAGE_LIMIT)
+        .cloned()
+        .collect()
+}
+
+#[derive(Debug, Deserialize)]
+struct RecordFilter {
+    /// The CRM's id of a record, or the value of a unique property.
+    id: Option<String>,
+}
+
+async fn contacts(
+    State(app): State<Arc<App>>,
+    Query(filter): Query<RecordFilter>,
+) -> Json<Vec<CrmRecord>> {
+    Json(select(
+        &lock(&app.store).state.contacts,
+        filter.id.as_deref(),
+    ))
+}
+
+async fn leads(
+    State(app): State<Arc<App>>,
+    Query(filter): Query<RecordFilter>,
+) -> Json<Vec<CrmRecord>> {
+    Json(select(&lock(&app.store).state.leads, filter.id.as_deref()))
+}
+
+fn select(table: &Table, id: Option<&str>) -> Vec<CrmRecord> {
+    match id {
+        Some(id) => table.find(id).cloned().into_iter().collect(),
+        None => table.records().cloned().collect(),
+    }
+}
+
+async fn stats(State(app): State<Arc<App>>) -> Json<Stats> {
+    let mut stats = lock(&app.stats).clone();
+    let store = lock(&app.store);
+    stats.held = HeldStats {
+        messages: store.state.messages.len() as u64,
+        contacts: store.state.contacts.len() as u64,
+        leads: store.state.leads.len() as u64,
+    };
+    Json(stats)
+}
+
+/// The answer to an order.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Ordered {
+    pub(crate) id: u64,
+}
+
+async fn order_fault(State(app): State<Arc<App>>, Json(fault): Json<Fault>) -> Response {
+    if let Effect::Status { status, .. } = fault.effect
+        && !(200..=999).contains(&status)
+    {
+        let message =
+            format!("status {status} is none that ends a request: give one of 200 to 999");
+        return (StatusCode::BAD_REQUEST, message).into_response();
+    }
+    let id = lock(&app.faults).order(fault);
+    (StatusCode::CREATED, Json(Ordered { id })).into_response()
+}
+
+async fn list_faults(State(app): State<Arc<App>>) -> Json<BTreeMap<u64, Fault>> {
+    Json(lock(&app.faults).ordered().clone())
+}
+
+async fn clear_faults(State(app): State<Arc<App>>) -> StatusCode {
+    lock(&app.faults).clear();
+    app.released.notify_waiters();
+    StatusCode::NO_CONTENT
+}
+
+async fn set_webhook(
+    State(app): State<Arc<App>>,
+    Json(webhook): Json<Option<Webhook>>,
+) -> StatusCode {
+    *lock(&app.webhook) = webhook;
+    StatusCode::NO_CONTENT
+}

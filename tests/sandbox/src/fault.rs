@@ -1,0 +1,345 @@
+//! Faults on order: what goes wrong, where, for whom and how often.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// A vendor that the sandbox stands in for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Vendor {
+    /// Meta's Graph API.
+    Graph,
+    /// HubSpot.
+    Hubspot,
+    /// Salesforce.
+    Salesforce,
+}
+
+/// What a request asks for; faults and counts are by endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Endpoint {
+    /// A send. Key: the recipient's digits or BSUID.
+    GraphMessages,
+    /// Mark as read, typing indicator. Key: the message's id.
+    GraphRead,
+    /// Batch upsert of contacts. Keys: the inputs' ids.
+    HubspotUpsert,
+    /// Read of one contact. Key: the id of the path.
+    HubspotContact,
+    /// List, read or creation of properties. Key: the property's name.
+    HubspotProperties,
+    /// Use of the daily pool of requests.
+    HubspotUsage,
+    /// OAuth token.
+    SalesforceToken,
+    /// Upsert of leads. Keys: the values of the external id.
+    SalesforceUpsert,
+    /// Read of one lead. Key: the value of the external id.
+    SalesforceLead,
+    /// Description of the Lead object.
+    SalesforceDescribe,
+}
+
+impl Endpoint {
+    /// Whose endpoint it is.
+    pub fn vendor(self) -> Vendor {
+        match self {
+            Self::GraphMessages | Self::GraphRead => Vendor::Graph,
+            Self::HubspotUpsert
+            | Self::HubspotContact
+            | Self::HubspotProperties
+            | Self::HubspotUsage => Vendor::Hubspot,
+            Self::SalesforceToken
+            | Self::SalesforceUpsert
+            | Self::SalesforceLead
+            | Self::SalesforceDescribe => Vendor::Salesforce,
+        }
+    }
+}
+
+/// The body of an ordered error.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorBody {
+    /// As the vendor words it.
+    #[default]
+    Vendor,
+    /// A page of HTML, as a proxy before the vendor answers.
+    Html,
+    /// Exactly this.
+    Json(Value),
+}
+
+/// What goes wrong.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Effect {
+    /// An answer with this status; nothing is applied.
+    Status {
+        /// HTTP status, 100 to 999.
+        status: u16,
+        /// The vendor's own code: Graph error code, HubSpot `policyName`, Salesforce `errorCode`.
+        #[serde(default)]
+        code: Option<String>,
+        /// Value of `Retry-After`, seconds.
+        #[serde(default)]
+        retry_after_s: Option<u64>,
+        /// The body.
+        #[serde(default)]
+        body: ErrorBody,
+    },
+    /// The request is read, then the connection stays open without an answer.
+    Hold {
+        /// Whether the request is applied first.
+        applied: bool,
+        /// When the connection closes, milliseconds; `None`: when faults are cleared, or the
+        /// client gives up.
+        #[serde(default)]
+        for_ms: Option<u64>,
+    },
+    /// The request is read, then the connection closes without an answer.
+    Close {
+        /// Whether the request is applied first.
+        applied: bool,
+    },
+    /// The answer comes late; nothing is applied if the client gives up before.
+    Delay {
+        /// Milliseconds.
+        ms: u64,
+    },
+    /// The access token is no longer valid: 401. Salesforce gives a new one on request; the
+    /// static tokens of the others are valid again with the next request.
+    TokenExpired,
+    /// The records of the fault's key fail with this code while the rest of the batch succeeds
+    /// (HubSpot, Salesforce).
+    RecordError {
+        /// The vendor's code, for example `UNABLE_TO_LOCK_ROW`.
+        code: String,
+    },
+    /// HubSpot answers `COMPLETE` without results and applies nothing.
+    SilentNoOp,
+    /// The send is accepted, then a `failed` status with this Graph error code is posted.
+    FailedStatus {
+        /// Graph error code, for example 131026.
+        code: i64,
+    },
+}
+
+/// A fault on order.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Fault {
+    /// Where it happens.
+    pub endpoint: Endpoint,
+    /// The record or recipient that it is for; `None`: anyone. A request with several keys meets
+    /// it when one of them matches.
+    #[serde(default)]
+    pub key: Option<String>,
+    /// How often it happens; `None`: until faults are cleared.
+    #[serde(default)]
+    pub times: Option<u32>,
+    /// What goes wrong.
+    pub effect: Effect,
+}
+
+impl Fault {
+    /// A fault that happens once, to anyone.
+    pub fn once(endpoint: Endpoint, effect: Effect) -> Self {
+        Self {
+            endpoint,
+            key: None,
+            times: Some(1),
+            effect,
+        }
+    }
+
+    /// An error answer, once, in the vendor's words.
+    pub fn status(endpoint: Endpoint, status: u16) -> Self {
+        let body = ErrorBody::Vendor;
+        Self::once(
+            endpoint,
+            Effect::Status {
+                status,
+                code: None,
+                retry_after_s: None,
+                body,
+            },
+        )
+    }
+
+    /// A send refused with a Graph error code and the status that usually goes with it, once.
+    pub fn graph_error(code: i64) -> Self {
+        Self::once(
+            Endpoint::GraphMessages,
+            Effect::Status {
+                status: crate::graph_error::usual_status(code),
+                code: Some(code.to_string()),
+                retry_after_s: None,
+                body: ErrorBody::Vendor,
+            },
+        )
+    }
+
+    /// No answer, nothing applied, once; the connection stays open until the client gives up.
+    pub fn timeout(endpoint: Endpoint) -> Self {
+        Self::once(
+            endpoint,
+            Effect::Hold {
+                applied: false,
+                for_ms: None,
+            },
+        )
+    }
+
+    /// No answer although the request is applied, once.
+    pub fn applied_timeout(endpoint: Endpoint) -> Self {
+        Self::once(
+            endpoint,
+            Effect::Hold {
+                applied: true,
+                for_ms: None,
+            },
+        )
+    }
+
+    /// The records of `key` fail with the vendor's `code` until faults are cleared.
+    pub fn record_error(endpoint: Endpoint, key: impl Into<String>, code: &str) -> Self {
+        Self::once(
+            endpoint,
+            Effect::RecordError {
+                code: code.to_owned(),
+            },
+        )
+        .for_key(key)
+        .always()
+    }
+
+    /// The same for one record or recipient.
+    #[must_use]
+    pub fn for_key(mut self, key: impl Into<String>) -> Self {
+        self.key = Some(key.into());
+        self
+    }
+
+    /// The same so many times.
+    #[must_use]
+    pub fn times(mut self, times: u32) -> Self {
+        self.times = Some(times);
+        self
+    }
+
+    /// The same until faults are cleared.
+    #[must_use]
+    pub fn always(mut self) -> Self {
+        self.times = None;
+        self
+    }
+}
+
+/// The faults that have been ordered and not yet used up, in the order of their ids.
+#[derive(Debug, Default)]
+pub(crate) struct Faults {
+    ordered: BTreeMap<u64, Fault>,
+    last_id: u64,
+}
+
+impl Faults {
+    pub(crate) fn order(&mut self, fault: Fault) -> u64 {
+        self.last_id += 1;
+        if fault.times != Some(0) {
+            self.ordered.insert(self.last_id, fault);
+        }
+        self.last_id
+    }
+
+    pub(crate) fn ordered(&self) -> &BTreeMap<u64, Fault> {
+        &self.ordered
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.ordered.clear();
+    }
+
+    /// Uses the oldest fault of the endpoint that one of the keys meets and whose effect
+    /// `select` takes.
+    pub(crate) fn take<T>(
+        &mut self,
+        endpoint: Endpoint,
+        keys: &[&str],
+        select: impl Fn(&Effect) -> Option<T>,
+    ) -> Option<T> {
+        let (id, taken) = self.ordered.iter().find_map(|(id, fault)| {
+            let meets = fault.key.as_deref().is_none_or(|key| keys.contains(&key));
+            let taken = (fault.endpoint == endpoint && meets).then(|| select(&fault.effect))?;
+            taken.map(|taken| (*id, taken))
+        })?;
+        let fault = self.ordered.get_mut(&id)?;
+        fault.times = fault.times.map(|times| times - 1);
+        if fault.times == Some(0) {
+            self.ordered.remove(&id);
+        }
+        Some(taken)
+    }
+
+    /// The code of a fault ordered for one record of a batch.
+    pub(crate) fn take_record_error(&mut self, endpoint: Endpoint, key: &str) -> Option<String> {
+        self.take(endpoint, &[key], |effect| match effect {
+            Effect::RecordError { code } => Some(code.clone()),
+            _ => None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Effect, Endpoint, Fault, Faults};
+
+    fn any(effect: &Effect) -> Option<Effect> {
+        Some(effect.clone())
+    }
+
+    #[test]
+    fn a_fault_is_used_up_after_its_times() {
+        let mut faults = Faults::default();
+        faults.order(Fault::status(Endpoint::HubspotUpsert, 500).times(2));
+        assert!(faults.take(Endpoint::HubspotContact, &["1"], any).is_none());
+        assert!(faults.take(Endpoint::HubspotUpsert, &["1"], any).is_some());
+        assert!(faults.take(Endpoint::HubspotUpsert, &[], any).is_some());
+        assert!(faults.take(Endpoint::HubspotUpsert, &["1"], any).is_none());
+    }
+
+    #[test]
+    fn a_fault_with_a_key_meets_requests_that_hold_it() {
+        let mut faults = Faults::default();
+        faults.order(Fault::timeout(Endpoint::SalesforceUpsert).for_key("b"));
+        assert!(
+            faults
+                .take(Endpoint::SalesforceUpsert, &["a", "c"], any)
+                .is_none()
+        );
+        assert!(
+            faults
+                .take(Endpoint::SalesforceUpsert, &["a", "b"], any)
+                .is_some()
+        );
+    }
+
+    #[test]
+    fn record_errors_stay_until_cleared_and_leave_other_faults_alone() {
+        let mut faults = Faults::default();
+        let endpoint = Endpoint::SalesforceUpsert;
+        faults.order(Fault::status(endpoint, 503));
+        faults.order(Fault::record_error(endpoint, "b", "ENTITY_IS_LOCKED"));
+        for _ in 0..3 {
+            assert_eq!(
+                faults.take_record_error(endpoint, "b").as_deref(),
+                Some("ENTITY_IS_LOCKED")
+            );
+        }
+        assert_eq!(faults.take_record_error(endpoint, "a"), None);
+        assert_eq!(faults.ordered().len(), 2);
+        faults.clear();
+        assert_eq!(faults.take_record_error(endpoint, "b"), None);
+    }
+}

@@ -1,0 +1,307 @@
+//! Meta's Graph API, as far as sending WhatsApp messages goes.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::Path;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use axum::routing::post;
+use chrono::Utc;
+use serde_json::{Value, json};
+
+use crate::app::{App, Exchange, bearer, lock};
+use crate::fault::{Effect, Endpoint};
+use crate::graph_error;
+use crate::graph_error::{invalid, reply};
+use crate::reply::Reply;
+use crate::state::{Change, SentMessage};
+use crate::status::Receipt;
+use crate::webhook::{BusinessNumber, random_wamid};
+
+pub(crate) fn routes() -> Router<Arc<App>> {
+    Router::new().route("/{version}/{phone_number_id}/messages", post(messages))
+}
+
+pub(crate) fn refuse(app: &App, headers: &HeaderMap) -> Option<Reply> {
+    match bearer(headers) {
+        None => Some(reply(104, None)),
+        Some(token) if token != app.config.whatsapp.access_token.expose() => Some(reply(190, None)),
+        Some(_) => None,
+    }
+}
+
+/// An ordered error: the given code, or the usual one of the status.
+pub(crate) fn error(status: u16, code: Option<&str>) -> Reply {
+    let code = code.and_then(|code| code.parse().ok());
+    let code = code.unwrap_or_else(|| graph_error::usual_code(status));
+    Reply::json(
+        status,
+        graph_error::body(code, Some(graph_error::title(code))),
+    )
+}
+
+async fn messages(
+    exchange: Exchange,
+    Path((version, phone_number_id)): Path<(String, String)>,
+    body: Bytes,
+) -> Response {
+    let app = &exchange.app;
+    let body: Option<Value> = serde_json::from_slice(&body).ok();
+    let read_id = body.as_ref().filter(|body| body["status"] == "read");
+    if let Some(id) = read_id.map(|body| body["message_id"].as_str().unwrap_or_default()) {
+        let handle = || match number(app, &version, &phone_number_id) {
+            Err(reply) => reply,
+            Ok(_) if id.is_empty() => reply(131_008, Some("Parameter 'message_id' is mandatory")),
+            Ok(_) => Reply::json(200, json!({ "success": true })),
+        };
+        return exchange.run(Endpoint::GraphRead, &[id], handle).await;
+    }
+    let to = body.as_ref().and_then(recipient).unwrap_or_default();
+    let keys: &[&str] = if to.is_empty() { &[] } else { &[&to] };
+    let handle = || {
+        let send = number(app, &version, &phone_number_id).and_then(|number| {
+            let body = body
+                .clone()
+                .ok_or_else(|| invalid("Invalid JSON in request body"))?;
+            validate(&body)?;
+            Ok((number, body))
+        });
+        send.map_or_else(
+            |reply| reply,
+            |(number, body)| accept(app, &number, &to, body),
+        )
+    };
+    exchange.run(Endpoint::GraphMessages, keys, handle).await
+}
+
+/// The business number of the path; a version is `v<major>.<minor>`.
+fn number(app: &App, version: &str, phone_number_id: &str) -> Result<BusinessNumber, Reply> {
+    let parts = version
+        .strip_prefix('v')
+        .and_then(|version| version.split_once('.'));
+    if !parts.is_some_and(|(major, minor)| is_digits(major) && is_digits(minor)) {
+        return Err(invalid("Unknown path components"));
+    }
+    let mut numbers = app.config.whatsapp.numbers.iter();
+    let number = numbers.find(|number| number.phone_number_id == phone_number_id);
+    number.cloned().ok_or_else(|| {
+        let mut body = graph_error::body(100, None);
+        body["error"]["message"] = json!("Phone number not found");
+        body["error"]["error_subcode"] = json!(33);
+        Reply::json(404, body)
+    })
+}
+
+fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Digits of `to`, else the BSUID of `recipient`.
+fn recipient(body: &Value) -> Option<String> {
+    let to = body["to"]
+        .as_str()
+        .map(digits)
+        .filter(|digits| !digits.is_empty());
+    to.or_else(|| body["recipient"].as_str().map(str::to_owned))
+}
+
+/// The digits of a phone number in any notation.
+pub(crate) fn digits(number: &str) -> String {
+    number.chars().filter(char::is_ascii_digit).collect()
+}
+
+/// Checks a send as the Cloud API does before it accepts it.
+fn validate(body: &Value) -> Result<(), Reply> {
+    if body["messaging_product"] != "whatsapp" {
+        return Err(invalid(
+            "(#100) The parameter messaging_product is required.",
+        ));
+    }
+    if recipient(body).is_none_or(|to| to.is_empty()) {
+        return Err(invalid("(#100) The parameter to is required."));
+    }
+    if body["biz_opaque_callback_data"]
+        .as_str()
+        .is_some_and(|data| length(data) > 512)
+    {
+        return Err(not_valid(
+            "biz_opaque_callback_data must be at most 512 characters long",
+        ));
+    }
+    let kind = kind(body).ok_or_else(|| not_valid("Parameter 'type' must be a string"))?;
+    match kind {
+        "text" => validate_text(body),
+        "interactive" => validate_interactive(&body["interactive"]),
+        "template" => {
+            required(body["template"]["name"].as_str(), "template.name")?;
+            required(
+                body["template"]["language"]["code"].as_str(),
+                "template.language.code",
+            )?;
+            Ok(())
+        }
+        "audio" | "contacts" | "document" | "image" | "location" | "reaction" | "sticker"
+        | "video" => match &body[kind] {
+            Value::Null => Err(missing(kind)),
+            _ => Ok(()),
+        },
+        _ => Err(not_valid(&format!("'{kind}' is not a message type"))),
+    }
+}
+
+/// The message's type; `text` when it is not said.
+fn kind(body: &Value) -> Option<&str> {
+    match &body["type"] {
+        Value::Null => Some("text"),
+        kind => kind.as_str(),
+    }
+}
+
+fn validate_text(body: &Value) -> Result<(), Reply> {
+    let text = required(body["text"]["body"].as_str(), "text.body")?;
+    if length(text) > 4_096 {
+        return Err(invalid(
+            "(#100) Param text['body'] must be at most 4096 characters long.",
+        ));
+    }
+    Ok(())
+}
+
+fn validate_interactive(interactive: &Value) -> Result<(), Reply> {
+    let kind = required(interactive["type"].as_str(), "interactive.type")?;
+    let action = &interactive["action"];
+    if matches!(kind, "button" | "list") {
+        let body = required(
+            interactive["body"]["text"].as_str(),
+            "interactive.body.text",
+        )?;
+        at_most(body, 1_024, "interactive.body.text")?;
+    }
+    match kind {
+        "button" => {
+            let buttons = items(&action["buttons"]);
+            if !(1..=3).contains(&buttons.len()) {
+                return Err(not_valid(
+                    "interactive.action.buttons must hold 1 to 3 buttons",
+                ));
+            }
+            for button in buttons {
+                required(
+                    button["reply"]["id"].as_str(),
+                    "interactive.action.buttons.reply.id",
+                )?;
+                let title = "interactive.action.buttons.reply.title";
+                at_most(
+                    required(button["reply"]["title"].as_str(), title)?,
+                    20,
+                    title,
+                )?;
+            }
+        }
+        "list" => {
+            let label = "interactive.action.button";
+            at_most(required(action["button"].as_str(), label)?, 20, label)?;
+            let rows: Vec<&Value> = items(&action["sections"])
+                .iter()
+                .flat_map(|section| items(&section["rows"]))
+                .collect();
+            if !(1..=10).contains(&rows.len()) {
+                return Err(not_valid(
+                    "interactive.action.sections must hold 1 to 10 rows",
+                ));
+            }
+            for row in rows {
+                required(row["id"].as_str(), "interactive.action.sections.rows.id")?;
+                let title = "interactive.action.sections.rows.title";
+                at_most(required(row["title"].as_str(), title)?, 24, title)?;
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+fn items(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}
+
+fn length(text: &str) -> usize {
+    text.chars().count()
+}
+
+fn at_most(text: &str, limit: usize, name: &str) -> Result<(), Reply> {
+    if length(text) > limit {
+        return Err(not_valid(&format!(
+            "{name} must be at most {limit} characters long"
+        )));
+    }
+    Ok(())
+}
+
+fn required<'a>(text: Option<&'a str>, name: &str) -> Result<&'a str, Reply> {
+    text.filter(|text| !text.is_empty())
+        .ok_or_else(|| missing(name))
+}
+
+fn missing(name: &str) -> Reply {
+    reply(131_008, Some(&format!("Parameter '{name}' is mandatory")))
+}
+
+fn not_valid(details: &str) -> Reply {
+    reply(131_009, Some(details))
+}
+
+/// Keeps the message and promises its statuses. There is no idempotency key: a repeat is a
+/// second message.
+fn accept(app: &App, number: &BusinessNumber, to: &str, body: Value) -> Reply {
+    let failed = lock(&app.faults).take(Endpoint::GraphMessages, &[to], |effect| match effect {
+        Effect::FailedStatus { code } => Some(*code),
+        _ => None,
+    });
+    let wamid = random_wamid();
+    let callback_data = body["biz_opaque_callback_data"].as_str().map(str::to_owned);
+    let text = body["text"]["body"]
+        .as_str()
+        .or(body["interactive"]["body"]["text"].as_str());
+    let contact = match body["to"].as_str() {
+        Some(input) => json!({ "input": input, "wa_id": to }),
+        None => json!({ "input": to, "user_id": to }),
+    };
+    {
+        let mut store = lock(&app.store);
+        let message = SentMessage {
+            seq: store.state.next_message_seq(),
+            phone_number_id: number.phone_number_id.clone(),
+            to: to.to_owned(),
+            kind: kind(&body).unwrap_or("text").to_owned(),
+            text: text.map(str::to_owned),
+            biz_opaque_callback_data: callback_data.clone(),
+            wamid: wamid.clone(),
+            received_at: Utc::now(),
+            payload: body,
+        };
+        let changes = vec![Change::Message(Box::new(message))];
+        if let Err(reply) = app.commit(&mut store, Endpoint::GraphMessages, changes) {
+            return reply;
+        }
+    }
+    app.accepted.notify_waiters();
+    let answer = json!({
+        "messaging_product": "whatsapp",
+        "contacts": [contact],
+        "messages": [{ "id": wamid }],
+    });
+    let receipt = Receipt {
+        number: number.clone(),
+        wamid,
+        recipient: to.to_owned(),
+        callback_data,
+        failed: failed.map(|code| (code, graph_error::title(code).to_owned())),
+    };
+    if app.receipts.try_send(receipt).is_err() {
+        lock(&app.stats).webhooks.given_up += 1;
+    }
+    Reply::json(200, answer)
+}

@@ -1,0 +1,104 @@
+//! Errors of the Graph API: codes, wording and the status that usually goes with each.
+
+use serde_json::{Value, json};
+
+use crate::reply::Reply;
+
+/// The HTTP status that usually goes with a code; receivers decide by code all the same.
+pub(crate) fn usual_status(code: i64) -> u16 {
+    match code {
+        104 | 190 => 401,
+        10 | 200..=299 | 131_005 => 403,
+        4 | 80_007 | 130_429 => 429,
+        1 | 131_000 => 500,
+        2 | 131_016 | 131_057 => 503,
+        _ => 400,
+    }
+}
+
+/// The code of an error that was ordered by its HTTP status alone.
+pub(crate) fn usual_code(status: u16) -> i64 {
+    match status {
+        401 => 190,
+        403 => 200,
+        429 => 4,
+        502..=504 => 2,
+        500..=599 => 1,
+        _ => 100,
+    }
+}
+
+/// The title of a code as Meta's documentation gives it.
+pub(crate) fn title(code: i64) -> &'static str {
+    match code {
+        1 => "An unexpected error occurred",
+        2 => "Service temporarily unavailable",
+        4 => "Rate limit exceeded",
+        10 => "Application does not have permission for this action",
+        100 => "Invalid parameter",
+        104 => "An access token is required to request this resource",
+        190 => "Invalid OAuth access token",
+        200..=299 => "This operation requires additional permissions",
+        368 => "Temporarily blocked for policies violations",
+        80_007 => "Rate limit issues",
+        130_429 => "Rate limit hit",
+        130_472 => "User's number is part of an experiment",
+        130_497 => "Business account is restricted from messaging users in this country",
+        131_000 => "Something went wrong",
+        131_005 => "Access denied",
+        131_008 => "Required parameter is missing",
+        131_009 => "Parameter value is not valid",
+        131_016 => "Service unavailable",
+        131_021 => "Recipient cannot be sender",
+        131_026 => "Message undeliverable",
+        131_031 => "Account has been locked",
+        131_042 => "Business eligibility payment issue",
+        131_045 => "Incorrect certificate",
+        131_047 => "Re-engagement message",
+        131_048 => "Spam rate limit hit",
+        131_049 => "Meta chose not to deliver",
+        131_050 => "User has stopped marketing messages",
+        131_051 => "Unsupported message type",
+        131_053 => "Media upload error",
+        131_056 => "(Business Account, Consumer Account) pair rate limit hit",
+        131_057 => "Account in maintenance mode",
+        132_000 => "Number of parameters does not match the expected number of params",
+        132_001 => "Template name does not exist in the translation",
+        133_004 => "Server temporarily unavailable",
+        133_010 => "Phone number not registered",
+        _ => "Generic user error",
+    }
+}
+
+/// `{error: {message, type, code, error_data, fbtrace_id}}` with what exactly is wrong, if said.
+pub(crate) fn body(code: i64, details: Option<&str>) -> Value {
+    let title = title(code);
+    // The numbered form is that of errors of WhatsApp itself; the platform's are plain.
+    let message = if code >= 1_000 {
+        format!("(#{code}) {title}")
+    } else {
+        title.to_owned()
+    };
+    let mut error = json!({
+        "message": message,
+        "type": "OAuthException",
+        "code": code,
+        "fbtrace_id": format!("A{:021x}", rand::random::<u64>()),
+    });
+    if let Some(details) = details {
+        error["error_data"] = json!({ "messaging_product": "whatsapp", "details": details });
+    }
+    json!({ "error": error })
+}
+
+/// The error with its usual status.
+pub(crate) fn reply(code: i64, details: Option<&str>) -> Reply {
+    Reply::json(usual_status(code), body(code, details))
+}
+
+/// An error of the platform in words of its own, code 100.
+pub(crate) fn invalid(message: &str) -> Reply {
+    let mut body = body(100, None);
+    body["error"]["message"] = json!(message);
+    Reply::json(400, body)
+}

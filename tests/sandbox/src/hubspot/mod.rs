@@ -1,0 +1,334 @@
+//! HubSpot: contacts, their properties, limits.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{Path, Query};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use axum::routing::{get, post};
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use crate::app::{App, Exchange, bearer, lock};
+use crate::fault::{Effect, Endpoint};
+use crate::reply::Reply;
+use crate::state::Change;
+use crate::table::CrmRecord;
+
+mod property;
+mod upsert;
+
+pub use property::{Property, PropertyOption};
+
+const WINDOW: Duration = Duration::from_secs(10);
+
+pub(crate) fn routes() -> Router<Arc<App>> {
+    Router::new()
+        .route(
+            "/crm/objects/{version}/contacts/batch/upsert",
+            post(upsert_contacts),
+        )
+        .route(
+            "/crm/v3/objects/contacts/batch/upsert",
+            post(upsert_contacts),
+        )
+        .route(
+            "/crm/objects/{version}/contacts/{id}",
+            get(read_dated_contact),
+        )
+        .route("/crm/v3/objects/contacts/{id}", get(read_contact))
+        .route(
+            "/crm/v3/properties/contacts",
+            get(list_properties).post(create_property),
+        )
+        .route("/crm/v3/properties/contacts/{name}", get(read_property))
+        .route(
+            "/account-info/v3/api-usage/daily/private-apps",
+            get(read_usage),
+        )
+}
+
+/// Refuses a request without the token, or one over the limits; counts it otherwise.
+pub(crate) fn refuse(app: &App, headers: &HeaderMap) -> Option<Reply> {
+    if bearer(headers) != Some(app.config.hubspot.access_token.expose()) {
+        return Some(error(401, None));
+    }
+    if app.hubspot_usage.load(Ordering::Relaxed) >= app.config.hubspot.daily_requests {
+        return Some(error(429, Some("DAILY")));
+    }
+    if let Some(limit) = app.config.hubspot.requests_per_10_seconds {
+        let now = Instant::now();
+        let mut window = lock(&app.window);
+        while window
+            .front()
+            .is_some_and(|at| now.duration_since(*at) >= WINDOW)
+        {
+            window.pop_front();
+        }
+        if window.len() >= limit as usize {
+            return Some(error(429, None));
+        }
+        window.push_back(now);
+    }
+    app.hubspot_usage.fetch_add(1, Ordering::Relaxed);
+    None
+}
+
+/// Adds the headers that tell of the limits.
+pub(crate) fn with_limits(app: &App, reply: Reply) -> Reply {
+    let config = &app.config.hubspot;
+    let used = app.hubspot_usage.load(Ordering::Relaxed);
+    let left = config.daily_requests.saturating_sub(used);
+    let reply = reply
+        .with_header(
+            "x-hubspot-ratelimit-daily",
+            config.daily_requests.to_string(),
+        )
+        .with_header("x-hubspot-ratelimit-daily-remaining", left.to_string());
+    let Some(limit) = config.requests_per_10_seconds else {
+        return reply;
+    };
+    let left = (limit as usize).saturating_sub(lock(&app.window).len());
+    reply
+        .with_header("x-hubspot-ratelimit-max", limit.to_string())
+        .with_header("x-hubspot-ratelimit-remaining", left.to_string())
+        .with_header(
+            "x-hubspot-ratelimit-interval-milliseconds",
+            WINDOW.as_millis().to_string(),
+        )
+}
+
+/// An error in HubSpot's words; `code` is the `policyName` of a 429.
+pub(crate) fn error(status: u16, code: Option<&str>) -> Reply {
+    let (category, message) = match status {
+        400 => ("VALIDATION_ERROR", "Invalid input"),
+        401 => (
+            "INVALID_AUTHENTICATION",
+            "Authentication credentials not found",
+        ),
+        403 => {
+            let message = "This app hasn't been granted all required scopes to make this call.";
+            ("MISSING_SCOPES", message)
+        }
+        404 => ("OBJECT_NOT_FOUND", "resource not found"),
+        409 => ("CONFLICT", "Contact already exists. Existing ID: 1"),
+        423 => ("LOCKED", "locked"),
+        429 => return limit_error(code.unwrap_or("TEN_SECONDLY_ROLLING")),
+        477 => return Reply::json(477, json!({})).with_header("retry-after", "3600"),
+        _ => ("INTERNAL_ERROR", "internal error"),
+    };
+    refusal(status, category, message)
+}
+
+fn limit_error(policy: &str) -> Reply {
+    let message = format!("You have reached your {} limit.", policy.to_lowercase());
+    let body = json!({
+        "status": "error",
+        "message": message,
+        "errorType": "RATE_LIMIT",
+        "correlationId": correlation_id(),
+        "policyName": policy,
+    });
+    Reply::json(429, body)
+}
+
+/// An error about the whole request.
+fn refusal(status: u16, category: &str, message: &str) -> Reply {
+    let body = json!({
+        "status": "error",
+        "message": message,
+        "correlationId": correlation_id(),
+        "category": category,
+    });
+    Reply::json(status, body)
+}
+
+fn correlation_id() -> String {
+    uuid::Uuid::new_v4().to_string()
+}
+
+fn iso(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
+async fn upsert_contacts(exchange: Exchange, body: Bytes) -> Response {
+    let app = &exchange.app;
+    let batch = upsert::parse(&body);
+    let keys: Vec<&str> = match &batch {
+        Ok(inputs) => inputs.iter().map(|input| input.id.as_str()).collect(),
+        Err(_) => Vec::new(),
+    };
+    let endpoint = Endpoint::HubspotUpsert;
+    let handle = || {
+        let inputs = match &batch {
+            Ok(inputs) => inputs,
+            Err(message) => return refusal(400, "VALIDATION_ERROR", message),
+        };
+        let started = Utc::now();
+        let mut faults = lock(&app.faults);
+        let silent = faults.take(endpoint, &keys, |effect| {
+            matches!(effect, Effect::SilentNoOp).then_some(())
+        });
+        if silent.is_some() {
+            return Reply::json(200, upsert::complete(&[], &[], started));
+        }
+        let ordered: Vec<Option<String>> = keys
+            .iter()
+            .map(|key| faults.take_record_error(endpoint, key))
+            .collect();
+        drop(faults);
+        let mut store = lock(&app.store);
+        match upsert::decide(&store.state, &app.config.hubspot, inputs, &ordered, started) {
+            Err(reply) => reply,
+            Ok(decision) => match app.commit(&mut store, endpoint, decision.changes) {
+                Err(reply) => reply,
+                Ok(()) => Reply::json(decision.status, decision.body),
+            },
+        }
+    };
+    exchange.run(endpoint, &keys, handle).await
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ContactQuery {
+    id_property: Option<String>,
+    properties: Option<String>,
+}
+
+async fn read_dated_contact(
+    exchange: Exchange,
+    Path((_version, id)): Path<(String, String)>,
+    query: Query<ContactQuery>,
+) -> Response {
+    read_contact(exchange, Path(id), query).await
+}
+
+async fn read_contact(
+    exchange: Exchange,
+    Path(id): Path<String>,
+    Query(query): Query<ContactQuery>,
+) -> Response {
+    let handle = || {
+        let contacts = &lock(&exchange.app.store).state.contacts;
+        let contact = match query.id_property.as_deref() {
+            None => contacts.by_id(&id),
+            Some(name) if contacts.is_unique(name) => contacts.by_unique(name, &id),
+            Some(name) => return property::not_unique(&exchange.app.config.hubspot, name),
+        };
+        let names = query.properties.as_deref();
+        contact.map_or_else(
+            || error(404, None),
+            |contact| Reply::json(200, contact_body(contact, names)),
+        )
+    };
+    exchange.run(Endpoint::HubspotContact, &[&id], handle).await
+}
+
+/// A contact with the named properties (comma-separated), or with those of every contact.
+fn contact_body(contact: &CrmRecord, names: Option<&str>) -> Value {
+    let mut properties = standing_properties(contact);
+    for name in names
+        .unwrap_or("email,firstname,lastname")
+        .split(',')
+        .map(str::trim)
+    {
+        if !properties.contains_key(name) {
+            let value = contact.values.get(name).cloned().unwrap_or(Value::Null);
+            properties.insert(name.to_owned(), value);
+        }
+    }
+    json!({
+        "id": contact.id,
+        "properties": properties,
+        "createdAt": iso(contact.created_at),
+        "updatedAt": iso(contact.updated_at),
+        "archived": false,
+    })
+}
+
+/// The properties that HubSpot itself sets.
+fn standing_properties(contact: &CrmRecord) -> serde_json::Map<String, Value> {
+    [
+        ("hs_object_id", contact.id.clone()),
+        ("createdate", iso(contact.created_at)),
+        ("lastmodifieddate", iso(contact.updated_at)),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), Value::String(value)))
+    .collect()
+}
+
+async fn list_properties(exchange: Exchange) -> Response {
+    let handle = || {
+        let store = lock(&exchange.app.store);
+        let properties: Vec<&Property> = store.state.properties.values().collect();
+        Reply::json(200, json!({ "results": properties }))
+    };
+    exchange.run(Endpoint::HubspotProperties, &[], handle).await
+}
+
+async fn read_property(exchange: Exchange, Path(name): Path<String>) -> Response {
+    let handle = || match lock(&exchange.app.store).state.properties.get(&name) {
+        Some(property) => Reply::json(200, json!(property)),
+        None => error(404, None),
+    };
+    exchange
+        .run(Endpoint::HubspotProperties, &[&name], handle)
+        .await
+}
+
+async fn create_property(exchange: Exchange, body: Bytes) -> Response {
+    let app = &exchange.app;
+    let property: Result<Property, _> = serde_json::from_slice(&body);
+    let key = property
+        .as_ref()
+        .map_or("", |property| property.name.as_str());
+    let handle = || {
+        let property = match &property {
+            Ok(property) => property.clone(),
+            Err(error) => {
+                let message = format!("Invalid input JSON: {error}");
+                return refusal(400, "VALIDATION_ERROR", &message);
+            }
+        };
+        let mut store = lock(&app.store);
+        if store.state.properties.contains_key(&property.name) {
+            let message = format!("A property named '{}' already exists.", property.name);
+            return refusal(409, "OBJECT_ALREADY_EXISTS", &message);
+        }
+        let body = json!(property);
+        let changes = vec![Change::Property(property)];
+        match app.commit(&mut store, Endpoint::HubspotProperties, changes) {
+            Ok(()) => Reply::json(201, body),
+            Err(reply) => reply,
+        }
+    };
+    exchange
+        .run(Endpoint::HubspotProperties, &[key], handle)
+        .await
+}
+
+async fn read_usage(exchange: Exchange) -> Response {
+    let handle = || {
+        let now = Utc::now();
+        let tomorrow = now.date_naive() + chrono::Days::new(1);
+        let resets_at = tomorrow.and_time(chrono::NaiveTime::MIN).and_utc();
+        let usage = json!({
+            "name": "private-apps-api-calls-daily",
+            "usageLimit": exchange.app.config.hubspot.daily_requests,
+            "currentUsage": exchange.app.hubspot_usage.load(Ordering::Relaxed),
+            "collectedAt": iso(now),
+            "fetchStatus": "SUCCESS",
+            "resetsAt": iso(resets_at),
+        });
+        Reply::json(200, json!({ "results": [usage] }))
+    };
+    exchange.run(Endpoint::HubspotUsage, &[], handle).await
+}

@@ -1,0 +1,313 @@
+//! Batch upsert of contacts: which inputs are taken, and what HubSpot says of the others.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::property::{Problem, lifecycle_goes_back, not_unique, problems_message};
+use super::{correlation_id, iso, refusal};
+use crate::config::HubspotConfig;
+use crate::reply::Reply;
+use crate::state::{Change, Crm, State};
+use crate::table::{CrmRecord, Values, Write};
+
+const BATCH_LIMIT: usize = 100;
+const FIRST_ID: usize = 100_000;
+
+/// One input of a batch.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Input {
+    pub(super) id: String,
+    #[serde(default)]
+    id_property: Option<String>,
+    properties: BTreeMap<String, Option<String>>,
+    #[serde(default)]
+    object_write_trace_id: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Batch {
+    inputs: Vec<Input>,
+}
+
+/// The inputs of a body, or why it is not one: every value has to be a string or null.
+pub(super) fn parse(body: &[u8]) -> Result<Vec<Input>, String> {
+    let batch: Result<Batch, _> = serde_json::from_slice(body);
+    batch
+        .map(|batch| batch.inputs)
+        .map_err(|error| format!("Invalid input JSON: {error}"))
+}
+
+/// What a batch comes to.
+#[derive(Debug)]
+pub(super) struct Decision {
+    pub(super) status: u16,
+    pub(super) body: Value,
+    pub(super) changes: Vec<Change>,
+}
+
+/// Decides a batch. `ordered` holds the error ordered for each input, if any. With a trace id a
+/// bad input fails alone; one without fails the batch.
+///
+/// # Errors
+/// The answer that refuses the whole batch.
+pub(super) fn decide(
+    state: &State,
+    config: &HubspotConfig,
+    inputs: &[Input],
+    ordered: &[Option<String>],
+    now: DateTime<Utc>,
+) -> Result<Decision, Reply> {
+    check_batch(state, config, inputs)?;
+    let mut problems: Vec<(&Input, Vec<Problem>)> = Vec::new();
+    let mut good: Vec<&Input> = Vec::new();
+    for (input, ordered) in inputs.iter().zip(ordered) {
+        let found = find_problems(state, input, ordered.as_deref());
+        if found.is_empty() {
+            good.push(input);
+        } else {
+            problems.push((input, found));
+        }
+    }
+    if problems
+        .iter()
+        .any(|(input, _)| input.object_write_trace_id.is_none())
+    {
+        return Err(refuse_batch(config, &problems));
+    }
+    let mut changes = Vec::with_capacity(good.len());
+    let mut results = Vec::with_capacity(good.len());
+    let mut claimed = HashMap::new();
+    let mut last_id = FIRST_ID + state.contacts.len();
+    for input in good {
+        let existing = existing_contact(state, input);
+        let id = existing.map_or_else(
+            || {
+                last_id += 1;
+                last_id.to_string()
+            },
+            |contact| contact.id.clone(),
+        );
+        let write = prepare(input, existing, id, now);
+        check_conflicts(state, &write, &mut claimed)?;
+        results.push(result(input, existing, &write));
+        changes.push(Change::Write(Crm::Hubspot, write));
+    }
+    let errors: Vec<Value> = problems
+        .iter()
+        .map(|(input, problems)| record_error(config, input, problems))
+        .collect();
+    let status = if errors.is_empty() {
+        200
+    } else {
+        config.partial_failure_status
+    };
+    Ok(Decision {
+        status,
+        body: complete(&results, &errors, now),
+        changes,
+    })
+}
+
+/// Refuses what HubSpot refuses before it looks at a value.
+fn check_batch(state: &State, config: &HubspotConfig, inputs: &[Input]) -> Result<(), Reply> {
+    let invalid = |message: &str| Err(refusal(400, "VALIDATION_ERROR", message));
+    if inputs.is_empty() {
+        return invalid("Invalid input: inputs must not be empty");
+    }
+    if inputs.len() > BATCH_LIMIT {
+        let message = format!(
+            "The batch holds {} inputs; the maximum is {BATCH_LIMIT}",
+            inputs.len()
+        );
+        return invalid(&message);
+    }
+    let mut seen = HashSet::new();
+    if let Some(twice) = inputs.iter().find(|input| !seen.insert(&input.id)) {
+        let id = &twice.id;
+        return invalid(&format!(
+            "Duplicate IDs found in batch input: [{id}]. IDs must be unique"
+        ));
+    }
+    for input in inputs {
+        match input.id_property.as_deref() {
+            None => return invalid("idProperty is required for upsert"),
+            Some(name) if !state.contacts.is_unique(name) => return Err(not_unique(config, name)),
+            Some(_) => {}
+        }
+    }
+    Ok(())
+}
+
+fn find_problems(state: &State, input: &Input, ordered: Option<&str>) -> Vec<Problem> {
+    let mut problems: Vec<Problem> = ordered
+        .map(|code| Problem {
+            code: code.to_owned(),
+            message: "ordered of the sandbox".to_owned(),
+            name: input.id_property.clone().unwrap_or_default(),
+        })
+        .into_iter()
+        .collect();
+    for (name, value) in &input.properties {
+        let verdict = match state.properties.get(name) {
+            None => Err((
+                "PROPERTY_DOESNT_EXIST",
+                format!("Property \"{name}\" does not exist"),
+            )),
+            Some(property) => property.check(value.as_deref().unwrap_or_default()),
+        };
+        if let Err((code, message)) = verdict {
+            problems.push(Problem {
+                code: code.to_owned(),
+                message,
+                name: name.clone(),
+            });
+        }
+    }
+    problems
+}
+
+fn existing_contact<'a>(state: &'a State, input: &Input) -> Option<&'a CrmRecord> {
+    state
+        .contacts
+        .by_unique(input.id_property.as_deref()?, &input.id)
+}
+
+/// The write that an input comes to: null does nothing, the identifying value is always there.
+fn prepare(input: &Input, existing: Option<&CrmRecord>, id: String, now: DateTime<Utc>) -> Write {
+    let mut values: Values = input
+        .properties
+        .iter()
+        .filter_map(|(name, value)| Some((name.clone(), Value::String(value.clone()?))))
+        .collect();
+    if let Some(name) = &input.id_property {
+        values
+            .entry(name.clone())
+            .or_insert_with(|| json!(input.id));
+    }
+    let old_stage = existing.and_then(|contact| contact.text("lifecyclestage"));
+    let ignored = values
+        .get("lifecyclestage")
+        .and_then(Value::as_str)
+        .filter(|new| lifecycle_goes_back(old_stage, new))
+        .map(|_| "lifecyclestage".to_owned())
+        .into_iter()
+        .collect();
+    Write {
+        id,
+        at: now,
+        values,
+        ignored,
+        assigned: false,
+    }
+}
+
+/// A unique value that another contact holds, or another input of the batch claims, fails the
+/// whole batch.
+fn check_conflicts(
+    state: &State,
+    write: &Write,
+    claimed: &mut HashMap<(String, String), String>,
+) -> Result<(), Reply> {
+    for name in state.contacts.unique_names() {
+        let Some(value) = write.values.get(name).and_then(Value::as_str) else {
+            continue;
+        };
+        if value.is_empty() {
+            continue;
+        }
+        let held = state
+            .contacts
+            .by_unique(name, value)
+            .map(|contact| contact.id.clone());
+        let key = (name.to_owned(), value.to_owned());
+        let owner = held.or_else(|| claimed.get(&key).cloned());
+        if let Some(owner) = owner.filter(|owner| *owner != write.id) {
+            let message = format!("Contact already exists. Existing ID: {owner}");
+            return Err(refusal(409, "CONFLICT", &message));
+        }
+        claimed.insert(key, write.id.clone());
+    }
+    Ok(())
+}
+
+fn result(input: &Input, existing: Option<&CrmRecord>, write: &Write) -> Value {
+    let created_at = iso(existing.map_or(write.at, |contact| contact.created_at));
+    let mut properties: serde_json::Map<String, Value> = write
+        .values
+        .iter()
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
+    properties.insert("hs_object_id".to_owned(), json!(write.id));
+    properties.insert("createdate".to_owned(), json!(created_at));
+    properties.insert("lastmodifieddate".to_owned(), json!(iso(write.at)));
+    for name in &write.ignored {
+        let kept = existing
+            .and_then(|contact| contact.values.get(name))
+            .cloned();
+        properties.insert(name.clone(), kept.unwrap_or(Value::Null));
+    }
+    let mut result = json!({
+        "id": write.id,
+        "properties": properties,
+        "createdAt": created_at,
+        "updatedAt": iso(write.at),
+        "archived": false,
+        "new": existing.is_none(),
+    });
+    if let Some(trace_id) = &input.object_write_trace_id {
+        result["objectWriteTraceId"] = json!(trace_id);
+    }
+    result
+}
+
+fn record_error(config: &HubspotConfig, input: &Input, problems: &[Problem]) -> Value {
+    json!({
+        "status": "error",
+        "category": "VALIDATION_ERROR",
+        "message": problems_message(problems, config.portal_id),
+        "context": { "objectWriteTraceId": [input.object_write_trace_id] },
+        "errors": [],
+        "links": {},
+    })
+}
+
+fn refuse_batch(config: &HubspotConfig, problems: &[(&Input, Vec<Problem>)]) -> Reply {
+    let all: Vec<Problem> = problems
+        .iter()
+        .flat_map(|(_, found)| found.clone())
+        .collect();
+    let error = |problem: &Problem| {
+        json!({
+            "message": problem.message,
+            "code": problem.code,
+            "context": { "propertyName": [problem.name] },
+        })
+    };
+    let body = json!({
+        "status": "error",
+        "message": problems_message(&all, config.portal_id),
+        "correlationId": correlation_id(),
+        "errors": all.iter().map(error).collect::<Vec<_>>(),
+        "category": "VALIDATION_ERROR",
+    });
+    Reply::json(400, body)
+}
+
+/// The body of a batch that was processed, with or without errors.
+pub(super) fn complete(results: &[Value], errors: &[Value], started: DateTime<Utc>) -> Value {
+    let mut body = json!({
+        "status": "COMPLETE",
+        "results": results,
+        "startedAt": iso(started),
+        "completedAt": iso(Utc::now()),
+    });
+    if !errors.is_empty() {
+        body["numErrors"] = json!(errors.len());
+        body["errors"] = json!(errors);
+    }
+    body
+}

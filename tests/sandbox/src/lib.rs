@@ -1,0 +1,43 @@
+//! Stateful stand-ins of WhatsApp, HubSpot and Salesforce, with faults on order.
+//!
+//! One listener serves `{url}/graph` (sending through the WhatsApp Cloud API, with status
+//! webhooks), `{url}/hubspot`, `{url}/salesforce` and the control API `{url}/sandbox`:
+//!
+//! | request | what |
+//! | --- | --- |
+//! | `GET /sandbox/messages?to=&after=&wait_ms=` | accepted messages; waits for a first one |
+//! | `GET /sandbox/hubspot/contacts?id=` | contacts with the history of their writes |
+//! | `GET /sandbox/salesforce/leads?id=` | leads with the history of their writes |
+//! | `GET /sandbox/stats` | requests and outcomes by endpoint |
+//! | `GET`, `POST`, `DELETE /sandbox/faults` | [`Fault`]s: list, order one, take all back |
+//! | `PUT /sandbox/webhook` | where status webhooks go |
+//!
+//! [`SandboxClient`] speaks it; [`webhook`] builds and signs what Meta would post.
+
+mod app;
+mod client;
+mod config;
+mod connection;
+mod control;
+mod fault;
+mod graph;
+mod graph_error;
+mod hubspot;
+mod reply;
+mod salesforce;
+mod server;
+mod state;
+mod stats;
+mod status;
+mod table;
+pub mod webhook;
+
+pub use client::{ClientError, MessageQuery, SandboxClient};
+pub use config::{HubspotConfig, SalesforceConfig, SandboxConfig, Secret, Webhook, WhatsappConfig};
+pub use fault::{Effect, Endpoint, ErrorBody, Fault, Vendor};
+pub use hubspot::{Property, PropertyOption};
+pub use salesforce::Field;
+pub use server::{Sandbox, SandboxError};
+pub use state::{SentMessage, StateError};
+pub use stats::{EndpointStats, HeldStats, Stats, WebhookStats};
+pub use table::{CrmRecord, HISTORY_LIMIT, RecordWrite, Values};

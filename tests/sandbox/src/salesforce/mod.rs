@@ -1,0 +1,295 @@
+//! Salesforce: tokens, the Lead object, upserts by external id.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{Path, Query};
+use axum::http::{HeaderMap, Uri};
+use axum::response::Response;
+use axum::routing::{get, patch, post};
+use chrono::Utc;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::app::{App, Exchange, bearer, lock};
+use crate::fault::Endpoint;
+use crate::reply::Reply;
+use crate::table::CrmRecord;
+
+mod field;
+mod upsert;
+
+pub use field::Field;
+
+/// Tokens valid at a time; one more ends all of them, as if they had expired.
+const SESSION_LIMIT: usize = 1_000;
+const NOT_FOUND: &str = "The requested resource does not exist";
+
+pub(crate) fn routes() -> Router<Arc<App>> {
+    const DATA: &str = "/services/data/{version}";
+    Router::new()
+        .route("/services/oauth2/token", post(token))
+        .route(
+            &format!("{DATA}/composite/sobjects/Lead/{{field}}"),
+            patch(upsert_leads),
+        )
+        .route(&format!("{DATA}/sobjects/Lead/describe"), get(describe))
+        .route(
+            &format!("{DATA}/sobjects/Lead/{{field}}/{{value}}"),
+            get(read_lead),
+        )
+}
+
+/// Refuses a request without a valid token, or one over the daily limit; counts it otherwise.
+pub(crate) fn refuse(app: &App, endpoint: Endpoint, headers: &HeaderMap) -> Option<Reply> {
+    if endpoint == Endpoint::SalesforceToken {
+        return None;
+    }
+    match bearer(headers) {
+        None => {
+            return Some(request_error(
+                401,
+                "INVALID_AUTH_HEADER",
+                "INVALID_HEADER_TYPE",
+            ));
+        }
+        Some(token) if !lock(&app.sessions).contains(token) => {
+            return Some(error(app, endpoint, 401, None));
+        }
+        Some(_) => {}
+    }
+    if app.salesforce_usage.load(Ordering::Relaxed) >= app.config.salesforce.daily_requests {
+        return Some(error(app, endpoint, 403, None));
+    }
+    app.salesforce_usage.fetch_add(1, Ordering::Relaxed);
+    None
+}
+
+/// Adds the header that tells of the daily limit.
+pub(crate) fn with_limits(app: &App, reply: Reply) -> Reply {
+    let used = app.salesforce_usage.load(Ordering::Relaxed);
+    let limit = app.config.salesforce.daily_requests;
+    reply.with_header("sforce-limit-info", format!("api-usage={used}/{limit}"))
+}
+
+/// An error in Salesforce's words, with the given `errorCode` or the usual one of the status.
+pub(crate) fn error(app: &App, endpoint: Endpoint, status: u16, code: Option<&str>) -> Reply {
+    if endpoint == Endpoint::SalesforceToken && (400..500).contains(&status) {
+        let (error, description) = match code {
+            Some(code) => (code, "authentication failure"),
+            None => ("invalid_grant", "authentication failure"),
+        };
+        return Reply::json(
+            status,
+            json!({ "error": error, "error_description": description }),
+        );
+    }
+    let (usual, message) = match status {
+        400 => ("INVALID_FIELD", "No such column on sobject of type Lead"),
+        401 => ("INVALID_SESSION_ID", "Session expired or invalid"),
+        403 => ("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded."),
+        404 => ("NOT_FOUND", NOT_FOUND),
+        503 => ("SERVER_UNAVAILABLE", "Server Unavailable"),
+        _ => ("UNKNOWN_EXCEPTION", "An unexpected error occurred."),
+    };
+    if status == 403 && code.is_none_or(|code| code == usual) {
+        // The header agrees with the body: nothing is left.
+        let limit = app.config.salesforce.daily_requests;
+        return request_error(403, usual, message)
+            .with_header("sforce-limit-info", format!("api-usage={limit}/{limit}"));
+    }
+    request_error(status, code.unwrap_or(usual), message)
+}
+
+/// The shape of errors about a whole request; those about a record say `statusCode` instead.
+fn request_error(status: u16, code: &str, message: &str) -> Reply {
+    Reply::json(status, json!([{ "message": message, "errorCode": code }]))
+}
+
+/// Whether a path's version is `v<number>.0`.
+fn check_version(version: &str) -> Result<(), Reply> {
+    let number = version
+        .strip_prefix('v')
+        .and_then(|version| version.strip_suffix(".0"));
+    if number.is_some_and(|number| number.parse::<u16>().is_ok()) {
+        return Ok(());
+    }
+    Err(request_error(404, "NOT_FOUND", NOT_FOUND))
+}
+
+#[derive(Debug, Deserialize)]
+struct TokenForm {
+    grant_type: String,
+    #[serde(default)]
+    client_id: String,
+    #[serde(default)]
+    client_secret: String,
+}
+
+async fn token(exchange: Exchange, body: Bytes) -> Response {
+    // A form's body is written like a query.
+    let form = std::str::from_utf8(&body)
+        .ok()
+        .and_then(|form| format!("/?{form}").parse::<Uri>().ok())
+        .and_then(|uri| Query::<TokenForm>::try_from_uri(&uri).ok());
+    let handle = || issue_token(&exchange.app, form.as_deref());
+    exchange.run(Endpoint::SalesforceToken, &[], handle).await
+}
+
+fn issue_token(app: &App, form: Option<&TokenForm>) -> Reply {
+    let refuse = |error: &str, description: &str| {
+        Reply::json(
+            400,
+            json!({ "error": error, "error_description": description }),
+        )
+    };
+    let Some(form) = form else {
+        return refuse("invalid_request", "grant_type is required");
+    };
+    if form.grant_type != "client_credentials" {
+        return refuse("unsupported_grant_type", "grant type not supported");
+    }
+    if form.client_id != app.config.salesforce.client_id.expose() {
+        return refuse("invalid_client_id", "client identifier invalid");
+    }
+    if form.client_secret != app.config.salesforce.client_secret.expose() {
+        return refuse("invalid_client", "invalid client credentials");
+    }
+    let token = format!("00D000000000001!{:032x}", rand::random::<u128>());
+    {
+        let mut sessions = lock(&app.sessions);
+        if sessions.len() >= SESSION_LIMIT {
+            sessions.clear();
+        }
+        sessions.insert(token.clone());
+    }
+    let body = json!({
+        "access_token": token,
+        "instance_url": format!("{}/salesforce", app.url),
+        "id": format!("{}/salesforce/id/00D000000000001AAA/005000000000001AAA", app.url),
+        "token_type": "Bearer",
+        "scope": "api",
+        "issued_at": Utc::now().timestamp_millis().to_string(),
+    });
+    Reply::json(200, body)
+}
+
+async fn upsert_leads(
+    exchange: Exchange,
+    Path((version, field)): Path<(String, String)>,
+    body: Bytes,
+) -> Response {
+    let app = &exchange.app;
+    let endpoint = Endpoint::SalesforceUpsert;
+    let batch = upsert::parse(&body);
+    let keys = batch
+        .as_ref()
+        .map(|batch| batch.keys(&field))
+        .unwrap_or_default();
+    let assigns = exchange
+        .headers
+        .get("sforce-auto-assign")
+        .is_none_or(|value| !value.as_bytes().eq_ignore_ascii_case(b"false"));
+    let handle = || {
+        let decided = check_version(&version).and_then(|()| {
+            let batch = batch
+                .as_ref()
+                .map_err(|message| request_error(400, "JSON_PARSER_ERROR", message))?;
+            let ordered: Vec<Option<String>> = {
+                let mut faults = lock(&app.faults);
+                batch
+                    .keys(&field)
+                    .iter()
+                    .map(|key| faults.take_record_error(endpoint, key))
+                    .collect()
+            };
+            let mut store = lock(&app.store);
+            let target = upsert::Target {
+                leads: &store.state.leads,
+                field: &field,
+                assigns,
+            };
+            let decision = upsert::decide(
+                &target,
+                &app.config.salesforce.fields,
+                batch,
+                &ordered,
+                Utc::now(),
+            )?;
+            app.commit(&mut store, endpoint, decision.changes)?;
+            Ok(decision.results)
+        });
+        decided.map_or_else(
+            |reply| reply,
+            |results| Reply::json(200, Value::Array(results)),
+        )
+    };
+    exchange.run(endpoint, &keys, handle).await
+}
+
+async fn describe(exchange: Exchange, Path(version): Path<String>) -> Response {
+    let handle = || {
+        if let Err(reply) = check_version(&version) {
+            return reply;
+        }
+        let fields = &exchange.app.config.salesforce.fields;
+        let fields: Vec<Value> = fields.iter().map(Field::describe).collect();
+        Reply::json(
+            200,
+            json!({
+                "name": "Lead",
+                "label": "Lead",
+                "keyPrefix": "00Q",
+                "createable": true,
+                "updateable": true,
+                "queryable": true,
+                "fields": fields,
+            }),
+        )
+    };
+    exchange
+        .run(Endpoint::SalesforceDescribe, &[], handle)
+        .await
+}
+
+async fn read_lead(
+    exchange: Exchange,
+    Path((version, field, value)): Path<(String, String, String)>,
+) -> Response {
+    let handle = || {
+        if let Err(reply) = check_version(&version) {
+            return reply;
+        }
+        let leads = &lock(&exchange.app.store).state.leads;
+        if !leads.is_unique(&field) {
+            return upsert::no_external_id(&field);
+        }
+        leads.by_unique(&field, &value).map_or_else(
+            || request_error(404, "NOT_FOUND", NOT_FOUND),
+            |lead| Reply::json(200, lead_body(lead, &version)),
+        )
+    };
+    exchange
+        .run(Endpoint::SalesforceLead, &[&value], handle)
+        .await
+}
+
+fn lead_body(lead: &CrmRecord, version: &str) -> Value {
+    let url = format!("/services/data/{version}/sobjects/Lead/{}", lead.id);
+    let mut body = json!(lead.values);
+    body["attributes"] = json!({ "type": "Lead", "url": url });
+    body["Id"] = json!(lead.id);
+    body["CreatedDate"] = json!(
+        lead.created_at
+            .format("%Y-%m-%dT%H:%M:%S%.3f+0000")
+            .to_string()
+    );
+    body["LastModifiedDate"] = json!(
+        lead.updated_at
+            .format("%Y-%m-%dT%H:%M:%S%.3f+0000")
+            .to_string()
+    );
+    body
+}

@@ -1,0 +1,176 @@
+//! Starting and stopping a sandbox.
+
+use std::collections::{HashSet, VecDeque};
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::{Method, StatusCode, Uri};
+use tokio::net::TcpListener;
+use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinSet;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::app::{App, lock};
+use crate::client::{ClientError, SandboxClient};
+use crate::config::{SandboxConfig, Webhook};
+use crate::connection::{Connection, Listener};
+use crate::fault::Faults;
+use crate::state::{StateError, Store};
+use crate::stats::Stats;
+use crate::{control, graph, hubspot, salesforce, status};
+
+/// How long open requests may take to end when the sandbox stops.
+const DRAIN_LIMIT: Duration = Duration::from_secs(2);
+
+/// The sandbox cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum SandboxError {
+    /// The address cannot be used.
+    #[error("the sandbox cannot listen on {address}; is the port taken? Port 0 takes a free one")]
+    Bind {
+        /// The address asked for.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The state file cannot be used.
+    #[error(transparent)]
+    State(#[from] StateError),
+}
+
+/// A running sandbox; it ends when it is stopped or dropped.
+pub struct Sandbox {
+    app: Arc<App>,
+    tasks: JoinSet<()>,
+    _stop_on_drop: DropGuard,
+}
+
+impl fmt::Debug for Sandbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Not what it holds: messages, tokens.
+        f.debug_struct("Sandbox")
+            .field("url", &self.app.url)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Sandbox {
+    /// Reads the state file, if one is configured, and starts to listen.
+    ///
+    /// # Errors
+    /// See [`SandboxError`].
+    pub async fn start(config: SandboxConfig) -> Result<Self, SandboxError> {
+        let store = Store::open(&config)?;
+        let bind = |source| SandboxError::Bind {
+            address: config.bind,
+            source,
+        };
+        let listener = TcpListener::bind(config.bind).await.map_err(bind)?;
+        let address = listener.local_addr().map_err(bind)?;
+        let stop = CancellationToken::new();
+        let (receipts, queue) = mpsc::channel(status::QUEUE_LIMIT);
+        let app = Arc::new(App {
+            url: format!("http://{address}"),
+            store: Mutex::new(store),
+            faults: Mutex::new(Faults::default()),
+            stats: Mutex::new(Stats::default()),
+            webhook: Mutex::new(config.whatsapp.webhook.clone()),
+            window: Mutex::new(VecDeque::new()),
+            hubspot_usage: AtomicU64::new(0),
+            salesforce_usage: AtomicU64::new(0),
+            sessions: Mutex::new(HashSet::new()),
+            accepted: Notify::new(),
+            released: Notify::new(),
+            receipts,
+            stop: stop.clone(),
+            config,
+        });
+        let mut tasks = JoinSet::new();
+        tasks.spawn(serve(listener, Arc::clone(&app)));
+        tasks.spawn(status::deliver(Arc::clone(&app), queue));
+        Ok(Self {
+            app,
+            tasks,
+            _stop_on_drop: stop.drop_guard(),
+        })
+    }
+
+    /// Base URL, for example `http://127.0.0.1:40123`.
+    pub fn url(&self) -> &str {
+        &self.app.url
+    }
+
+    /// Base URL of the Graph API (`META_GRAPH_URL`).
+    pub fn graph_url(&self) -> String {
+        format!("{}/graph", self.app.url)
+    }
+
+    /// Base URL of HubSpot (`HUBSPOT_API_URL`).
+    pub fn hubspot_url(&self) -> String {
+        format!("{}/hubspot", self.app.url)
+    }
+
+    /// Base URL of Salesforce (`SALESFORCE_LOGIN_URL`).
+    pub fn salesforce_url(&self) -> String {
+        format!("{}/salesforce", self.app.url)
+    }
+
+    /// What the sandbox was started with.
+    pub fn config(&self) -> &SandboxConfig {
+        &self.app.config
+    }
+
+    /// A client of the control API.
+    ///
+    /// # Errors
+    /// [`ClientError::Http`] when the HTTP client cannot be built.
+    pub fn client(&self) -> Result<SandboxClient, ClientError> {
+        SandboxClient::new(&self.app.url)
+    }
+
+    /// Sets where status webhooks go; `None` ends them.
+    pub fn set_webhook(&self, webhook: Option<Webhook>) {
+        *lock(&self.app.webhook) = webhook;
+    }
+
+    /// Stops listening, ends open requests and waits until that is done.
+    pub async fn stop(mut self) {
+        self.app.stop.cancel();
+        let ended = async { while self.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(DRAIN_LIMIT, ended).await.is_err() {
+            tracing::warn!("open requests of the sandbox did not end in time and are cut off");
+            self.tasks.shutdown().await;
+        }
+    }
+}
+
+async fn serve(listener: TcpListener, app: Arc<App>) {
+    let stop = app.stop.clone();
+    let router = Router::new()
+        .nest("/graph", graph::routes())
+        .nest("/hubspot", hubspot::routes())
+        .nest("/salesforce", salesforce::routes())
+        .nest("/sandbox", control::routes())
+        .fallback(not_found)
+        .with_state(app);
+    let service = router.into_make_service_with_connect_info::<Connection>();
+    let served = axum::serve(Listener(listener), service)
+        .with_graceful_shutdown(stop.cancelled_owned())
+        .await;
+    if let Err(error) = served {
+        tracing::error!(%error, "the sandbox stopped listening");
+    }
+}
+
+async fn not_found(method: Method, uri: Uri) -> (StatusCode, String) {
+    (
+        StatusCode::NOT_FOUND,
+        format!("the sandbox does not know {method} {}", uri.path()),
+    )
+}

@@ -1,0 +1,287 @@
+//! Everything the sandbox remembers, and the file that keeps it.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufRead as _, BufReader, BufWriter, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::config::SandboxConfig;
+use crate::hubspot::Property;
+use crate::table::{CrmRecord, Table, Write};
+
+/// Messages kept; older ones are forgotten.
+const MESSAGE_LIMIT: usize = 500_000;
+
+/// A message that the WhatsApp stand-in accepted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SentMessage {
+    /// Position among all accepted messages, from 1.
+    pub seq: u64,
+    /// The number that sent it.
+    pub phone_number_id: String,
+    /// Digits of the recipient, or its BSUID.
+    pub to: String,
+    /// `text`, `interactive`, `template`, …
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Body of a text or an interactive message.
+    pub text: Option<String>,
+    /// The sender's own id for it.
+    pub biz_opaque_callback_data: Option<String>,
+    /// The id it was given.
+    pub wamid: String,
+    /// When it was accepted.
+    pub received_at: DateTime<Utc>,
+    /// The request's body.
+    pub payload: Value,
+}
+
+/// The CRMs of the sandbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Crm {
+    Hubspot,
+    Salesforce,
+}
+
+/// One change of the state; a line of the file holds the changes of one request.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Change {
+    Message(Box<SentMessage>),
+    Property(Property),
+    Write(Crm, Write),
+    /// A whole record, of a compacted file.
+    Record(Crm, Box<CrmRecord>),
+}
+
+/// What the sandbox remembers.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) messages: VecDeque<SentMessage>,
+    /// Contact properties: those of the configuration and those created since.
+    pub(crate) properties: BTreeMap<String, Property>,
+    created_properties: BTreeSet<String>,
+    pub(crate) contacts: Table,
+    pub(crate) leads: Table,
+}
+
+impl State {
+    pub(crate) fn new(config: &SandboxConfig) -> Self {
+        let properties = &config.hubspot.properties;
+        let unique = properties
+            .iter()
+            .filter(|p| p.identifies())
+            .map(|p| p.name.clone());
+        let fields = &config.salesforce.fields;
+        let external = fields
+            .iter()
+            .filter(|f| f.external_id)
+            .map(|f| f.name.clone());
+        Self {
+            messages: VecDeque::new(),
+            properties: properties
+                .iter()
+                .map(|p| (p.name.clone(), p.clone()))
+                .collect(),
+            created_properties: BTreeSet::new(),
+            contacts: Table::new(unique),
+            leads: Table::new(external),
+        }
+    }
+
+    pub(crate) fn next_message_seq(&self) -> u64 {
+        self.messages.back().map_or(0, |message| message.seq) + 1
+    }
+
+    fn apply(&mut self, change: Change) {
+        match change {
+            Change::Message(message) => {
+                if self.messages.len() == MESSAGE_LIMIT {
+                    self.messages.pop_front();
+                }
+                self.messages.push_back(*message);
+            }
+            // What is configured stands over what a file holds.
+            Change::Property(property) => {
+                if !self.properties.contains_key(&property.name) {
+                    if property.identifies() {
+                        self.contacts.add_unique(&property.name);
+                    }
+                    self.created_properties.insert(property.name.clone());
+                    self.properties.insert(property.name.clone(), property);
+                }
+            }
+            Change::Write(crm, write) => self.table(crm).apply(write),
+            Change::Record(crm, record) => self.table(crm).restore(*record),
+        }
+    }
+
+    fn table(&mut self, crm: Crm) -> &mut Table {
+        match crm {
+            Crm::Hubspot => &mut self.contacts,
+            Crm::Salesforce => &mut self.leads,
+        }
+    }
+
+    /// Changes that lead from nothing to this state.
+    fn snapshot(&self) -> impl Iterator<Item = Change> {
+        let record = |crm| move |record: &CrmRecord| Change::Record(crm, Box::new(record.clone()));
+        let created = self
+            .created_properties
+            .iter()
+            .filter_map(|name| self.properties.get(name));
+        let properties = created.cloned().map(Change::Property);
+        let messages = self
+            .messages
+            .iter()
+            .cloned()
+            .map(|message| Change::Message(Box::new(message)));
+        properties
+            .chain(messages)
+            .chain(self.contacts.records().map(record(Crm::Hubspot)))
+            .chain(self.leads.records().map(record(Crm::Salesforce)))
+    }
+}
+
+/// The state with its file. A change is in the file before a request is answered, so that the
+/// end of the process, however sudden, loses nothing that was acknowledged.
+#[derive(Debug)]
+pub(crate) struct Store {
+    pub(crate) state: State,
+    file: Option<File>,
+}
+
+impl Store {
+    /// Reads the file, if one is configured, and compacts it. A last line without its end is a
+    /// request that was never answered, and is dropped.
+    pub(crate) fn open(config: &SandboxConfig) -> Result<Self, StateError> {
+        let mut state = State::new(config);
+        let Some(path) = &config.state_file else {
+            return Ok(Self { state, file: None });
+        };
+        let at = |source| StateError::Io {
+            path: path.clone(),
+            source,
+        };
+        match File::open(path) {
+            Ok(file) => read_changes(path, file, &mut state)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(at(error)),
+        }
+        let file = compact(path, &state).map_err(at)?;
+        Ok(Self {
+            state,
+            file: Some(file),
+        })
+    }
+
+    /// Writes the changes of one request to the file and applies them.
+    ///
+    /// # Errors
+    /// When the file cannot be written; nothing is applied then.
+    pub(crate) fn commit(&mut self, changes: Vec<Change>) -> io::Result<()> {
+        if changes.is_empty() {
+            return Ok(());
+        }
+        if let Some(file) = &mut self.file {
+            let mut line = serde_json::to_vec(&changes)?;
+            line.push(b'\n');
+            let end = file.stream_position()?;
+            if let Err(error) = file.write_all(&line) {
+                // A torn line must not join the next one.
+                file.set_len(end)?;
+                file.seek(SeekFrom::Start(end))?;
+                return Err(error);
+            }
+        }
+        for change in changes {
+            self.state.apply(change);
+        }
+        Ok(())
+    }
+}
+
+fn read_changes(path: &Path, file: File, state: &mut State) -> Result<(), StateError> {
+    let mut reader = BufReader::new(file);
+    let mut line = Vec::new();
+    for number in 1_u64.. {
+        line.clear();
+        let read = reader.read_until(b'\n', &mut line);
+        read.map_err(|source| StateError::Io {
+            path: path.to_owned(),
+            source,
+        })?;
+        if line.last() != Some(&b'\n') {
+            break;
+        }
+        let changes: Vec<Change> =
+            serde_json::from_slice(&line).map_err(|source| StateError::Line {
+                path: path.to_owned(),
+                line: number,
+                source,
+            })?;
+        for change in changes {
+            state.apply(change);
+        }
+    }
+    Ok(())
+}
+
+/// Replaces the file by one that holds each record once, and opens it for appending.
+fn compact(path: &Path, state: &State) -> io::Result<File> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(".new");
+    let temporary = PathBuf::from(temporary);
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .open(&temporary)?;
+    let mut writer = BufWriter::new(file);
+    for change in state.snapshot() {
+        serde_json::to_writer(&mut writer, &[change])?;
+        writer.write_all(b"\n")?;
+    }
+    let file = writer
+        .into_inner()
+        .map_err(io::IntoInnerError::into_error)?;
+    file.sync_all()?;
+    fs::rename(&temporary, path)?;
+    Ok(file)
+}
+
+/// The state file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    /// It cannot be read or written.
+    #[error("cannot read or write the sandbox's state file {}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A complete line is not one that the sandbox wrote.
+    #[error(
+        "line {line} of the sandbox's state file {} is damaged; remove the file to start with an empty sandbox",
+        path.display()
+    )]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// Line number, from 1.
+        line: u64,
+        /// Why.
+        #[source]
+        source: serde_json::Error,
+    },
+}

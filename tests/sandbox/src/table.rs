@@ -1,0 +1,242 @@
+//! Records of a CRM with the history of what was written to each.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Writes kept per record; older ones are forgotten.
+pub const HISTORY_LIMIT: usize = 100;
+
+/// Values by property or field name.
+pub type Values = BTreeMap<String, Value>;
+
+/// A HubSpot contact or a Salesforce lead.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CrmRecord {
+    /// The CRM's own id.
+    pub id: String,
+    /// Present values; a cleared one is absent.
+    pub values: Values,
+    /// When it was created.
+    pub created_at: DateTime<Utc>,
+    /// When it was last written.
+    pub updated_at: DateTime<Utc>,
+    /// Writes in the order of their arrival, oldest first, at most [`HISTORY_LIMIT`].
+    pub history: VecDeque<RecordWrite>,
+    /// All writes so far, those included that `history` no longer holds.
+    pub writes: u64,
+    /// How often the CRM's own assignment rules ran (Salesforce).
+    pub assignments: u64,
+}
+
+impl CrmRecord {
+    /// A present value as text, if it is one.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.values.get(name).and_then(Value::as_str)
+    }
+}
+
+/// One write to a record, as it was sent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RecordWrite {
+    /// Position among all writes to this CRM, from 1.
+    pub arrival: u64,
+    /// When it was applied.
+    pub at: DateTime<Utc>,
+    /// The values sent.
+    pub values: Values,
+}
+
+/// A write that was decided and is to be applied.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Write {
+    pub(crate) id: String,
+    pub(crate) at: DateTime<Utc>,
+    /// What was sent; null and "" clear.
+    pub(crate) values: Values,
+    /// Values that were sent and that the CRM ignores.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) ignored: Vec<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) assigned: bool,
+}
+
+/// All records of a CRM, found by id or by a unique value.
+#[derive(Debug, Default)]
+pub(crate) struct Table {
+    records: BTreeMap<String, CrmRecord>,
+    unique: BTreeSet<String>,
+    index: HashMap<(String, String), String>,
+    arrivals: u64,
+}
+
+impl Table {
+    /// An empty table in which the values of the named properties are unique.
+    pub(crate) fn new(unique: impl IntoIterator<Item = String>) -> Self {
+        Self {
+            unique: unique.into_iter().collect(),
+            ..Self::default()
+        }
+    }
+
+    /// Makes a property unique that no record has yet.
+    pub(crate) fn add_unique(&mut self, name: &str) {
+        self.unique.insert(name.to_owned());
+    }
+
+    pub(crate) fn is_unique(&self, name: &str) -> bool {
+        self.unique.contains(name)
+    }
+
+    pub(crate) fn unique_names(&self) -> impl Iterator<Item = &str> {
+        self.unique.iter().map(String::as_str)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    pub(crate) fn records(&self) -> impl Iterator<Item = &CrmRecord> {
+        self.records.values()
+    }
+
+    pub(crate) fn by_id(&self, id: &str) -> Option<&CrmRecord> {
+        self.records.get(id)
+    }
+
+    pub(crate) fn by_unique(&self, name: &str, value: &str) -> Option<&CrmRecord> {
+        let id = self.index.get(&(name.to_owned(), value.to_owned()))?;
+        self.records.get(id)
+    }
+
+    /// The record with this id or with this unique value.
+    pub(crate) fn find(&self, key: &str) -> Option<&CrmRecord> {
+        self.by_id(key).or_else(|| {
+            self.unique
+                .iter()
+                .find_map(|name| self.by_unique(name, key))
+        })
+    }
+
+    pub(crate) fn apply(&mut self, write: Write) {
+        self.arrivals += 1;
+        let record = self
+            .records
+            .entry(write.id.clone())
+            .or_insert_with(|| CrmRecord {
+                id: write.id.clone(),
+                values: Values::new(),
+                created_at: write.at,
+                updated_at: write.at,
+                history: VecDeque::new(),
+                writes: 0,
+                assignments: 0,
+            });
+        for (name, value) in &write.values {
+            if write.ignored.contains(name) {
+                continue;
+            }
+            let cleared = value.is_null() || value == "";
+            let old = if cleared {
+                record.values.remove(name)
+            } else {
+                record.values.insert(name.clone(), value.clone())
+            };
+            if self.unique.contains(name) {
+                if let Some(Value::String(old)) = old {
+                    self.index.remove(&(name.clone(), old));
+                }
+                if let (false, Some(text)) = (cleared, value.as_str()) {
+                    self.index
+                        .insert((name.clone(), text.to_owned()), write.id.clone());
+                }
+            }
+        }
+        record.updated_at = write.at;
+        record.writes += 1;
+        record.assignments += u64::from(write.assigned);
+        if record.history.len() == HISTORY_LIMIT {
+            record.history.pop_front();
+        }
+        record.history.push_back(RecordWrite {
+            arrival: self.arrivals,
+            at: write.at,
+            values: write.values,
+        });
+    }
+
+    /// Puts a whole record back, as a snapshot holds it.
+    pub(crate) fn restore(&mut self, record: CrmRecord) {
+        for name in &self.unique {
+            if let Some(text) = record.text(name) {
+                self.index
+                    .insert((name.clone(), text.to_owned()), record.id.clone());
+            }
+        }
+        let latest = record.history.back().map_or(0, |write| write.arrival);
+        self.arrivals = self.arrivals.max(latest);
+        self.records.insert(record.id.clone(), record);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{HISTORY_LIMIT, Table, Values, Write};
+    use chrono::{DateTime, Utc};
+    use serde_json::{Value, json};
+
+    fn write(id: &str, values: Value, ignored: &[&str]) -> Write {
+        Write {
+            id: id.to_owned(),
+            at: DateTime::<Utc>::UNIX_EPOCH,
+            values: serde_json::from_value::<Values>(values).expect("an object"),
+            ignored: ignored.iter().map(ToString::to_string).collect(),
+            assigned: false,
+        }
+    }
+
+    #[test]
+    fn values_merge_clear_and_keep_their_history() {
+        let mut table = Table::new(["key".to_owned()]);
+        table.apply(write(
+            "1",
+            json!({ "key": "a", "name": "Ann", "stage": "lead" }),
+            &[],
+        ));
+        table.apply(write("2", json!({ "key": "b" }), &[]));
+        table.apply(write(
+            "1",
+            json!({ "name": "", "stage": "subscriber" }),
+            &["stage"],
+        ));
+        let record = table.by_unique("key", "a").expect("the record");
+        assert_eq!(record.text("name"), None);
+        assert_eq!(record.text("stage"), Some("lead"));
+        let arrivals: Vec<u64> = record.history.iter().map(|write| write.arrival).collect();
+        assert_eq!(arrivals, [1, 3]);
+        assert_eq!(record.history[1].values["stage"], "subscriber");
+    }
+
+    #[test]
+    fn a_changed_unique_value_is_found_under_the_new_one_only() {
+        let mut table = Table::new(["key".to_owned()]);
+        table.apply(write("1", json!({ "key": "a" }), &[]));
+        table.apply(write("1", json!({ "key": "b" }), &[]));
+        assert!(table.by_unique("key", "a").is_none());
+        assert_eq!(table.find("b").map(|record| record.id.as_str()), Some("1"));
+    }
+
+    #[test]
+    fn history_is_bounded_and_writes_are_counted() {
+        let mut table = Table::new([]);
+        for _ in 0..HISTORY_LIMIT + 5 {
+            table.apply(write("1", json!({ "n": "x" }), &[]));
+        }
+        let record = table.by_id("1").expect("the record");
+        assert_eq!(record.history.len(), HISTORY_LIMIT);
+        assert_eq!(record.writes, HISTORY_LIMIT as u64 + 5);
+        assert_eq!(record.history[0].arrival, 6);
+    }
+}

@@ -1,0 +1,235 @@
+//! Sends, their checks and their statuses.
+
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use leadstream_sandbox::{Endpoint, MessageQuery, Webhook, webhook};
+use serde_json::{Value, json};
+
+use crate::support::{Answer, NUMBER, Receiver, World, answer, text_to};
+
+#[tokio::test]
+async fn a_send_is_answered_kept_and_given_to_a_waiting_reader() {
+    let world = World::new().await;
+    let query = MessageQuery {
+        to: Some("+1 650-555-1234".to_owned()),
+        after: 0,
+        wait: Duration::from_secs(20),
+    };
+    let reader = world.client.clone();
+    let waiting = tokio::spawn(async move { reader.messages(&query).await });
+
+    answer(world.send(&text_to("4915112345678", "other"))).await;
+    let sent = answer(world.send(&text_to("+16505551234", "hello"))).await;
+
+    assert_eq!(sent.status, 200);
+    let wamid = sent.body["messages"][0]["id"].as_str().unwrap();
+    let expected = json!({
+        "messaging_product": "whatsapp",
+        "contacts": [{ "input": "+16505551234", "wa_id": "16505551234" }],
+        "messages": [{ "id": wamid }],
+    });
+    assert_eq!(sent.body, expected);
+    let messages = waiting.await.unwrap().unwrap();
+    assert_eq!(messages.len(), 1);
+    let message = &messages[0];
+    assert_eq!((message.seq, message.to.as_str()), (2, "16505551234"));
+    assert_eq!(message.phone_number_id, NUMBER);
+    assert_eq!(
+        (message.kind.as_str(), message.text.as_deref()),
+        ("text", Some("hello"))
+    );
+    assert_eq!(
+        message.biz_opaque_callback_data.as_deref(),
+        Some("reply-hello")
+    );
+    assert_eq!(message.wamid, wamid);
+}
+
+#[tokio::test]
+async fn a_repeated_send_is_a_second_message() {
+    let world = World::new().await;
+    let body = text_to("1", "twice");
+    let first = answer(world.send(&body)).await;
+    let second = answer(world.send(&body)).await;
+    assert_ne!(first.body["messages"], second.body["messages"]);
+    let messages = world
+        .client
+        .messages(&MessageQuery::default())
+        .await
+        .unwrap();
+    assert_eq!(messages.len(), 2);
+    let after = MessageQuery {
+        after: 1,
+        ..MessageQuery::default()
+    };
+    assert_eq!(world.client.messages(&after).await.unwrap(), messages[1..]);
+    let stats = world.client.stats().await.unwrap();
+    assert_eq!(stats.held.messages, 2);
+    assert_eq!(stats.endpoint(Endpoint::GraphMessages).outcome("200"), 2);
+}
+
+#[tokio::test]
+async fn a_user_without_a_number_is_reached_by_user_id() {
+    let world = World::new().await;
+    let mut body = text_to("", "hi");
+    body.as_object_mut().unwrap().remove("to");
+    body["recipient"] = json!("US.13491208655302741918");
+    let sent = answer(world.send(&body)).await;
+    assert_eq!(sent.status, 200, "{}", sent.body);
+    assert_eq!(
+        sent.body["contacts"][0]["user_id"],
+        "US.13491208655302741918"
+    );
+    let query = MessageQuery {
+        to: Some("US.13491208655302741918".to_owned()),
+        ..MessageQuery::default()
+    };
+    assert_eq!(world.client.messages(&query).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn mark_as_read_is_accepted() {
+    let world = World::new().await;
+    let body = json!({
+        "messaging_product": "whatsapp",
+        "status": "read",
+        "message_id": "wamid.x",
+        "typing_indicator": { "type": "text" },
+    });
+    let read = answer(world.send(&body)).await;
+    assert_eq!((read.status, read.body), (200, json!({ "success": true })));
+    assert!(
+        world
+            .client
+            .messages(&MessageQuery::default())
+            .await
+            .unwrap()
+            .is_empty()
+    );
+}
+
+fn error(answer: &Answer) -> (u16, i64) {
+    assert!(
+        answer.body["error"]["message"].is_string(),
+        "{}",
+        answer.body
+    );
+    assert!(
+        answer.body["error"]["fbtrace_id"].is_string(),
+        "{}",
+        answer.body
+    );
+    assert_eq!(answer.body["error"]["type"], "OAuthException");
+    (
+        answer.status,
+        answer.body["error"]["code"].as_i64().unwrap(),
+    )
+}
+
+#[tokio::test]
+async fn credentials_and_numbers_are_checked() {
+    let world = World::new().await;
+    let body = text_to("1", "x");
+    let url = format!("{}/v23.0/{NUMBER}/messages", world.sandbox.graph_url());
+    let without = answer(world.http.post(&url).json(&body)).await;
+    assert_eq!(error(&without), (401, 104));
+    let wrong = answer(world.http.post(&url).bearer_auth("wrong").json(&body)).await;
+    assert_eq!(error(&wrong), (401, 190));
+    let unknown = answer(world.graph("/v23.0/42/messages").json(&body)).await;
+    assert_eq!(error(&unknown), (404, 100));
+    assert_eq!(unknown.body["error"]["error_subcode"], 33);
+    let version = answer(world.graph(&format!("/23/{NUMBER}/messages")).json(&body)).await;
+    assert_eq!(error(&version), (400, 100));
+    assert!(
+        world
+            .client
+            .messages(&MessageQuery::default())
+            .await
+            .unwrap()
+            .is_empty()
+    );
+}
+
+#[tokio::test]
+async fn wrong_sends_are_refused_with_the_codes_of_the_cloud_api() {
+    let world = World::new().await;
+    let broken = world.graph(&format!("/v23.0/{NUMBER}/messages")).body("{");
+    assert_eq!(error(&answer(broken).await), (400, 100));
+
+    let button = |title: &str| json!({ "type": "reply", "reply": { "id": "a", "title": title } });
+    let buttons = |buttons: &[Value]| json!({ "type": "button", "body": { "text": "?" }, "action": { "buttons": buttons } });
+    let cases: [(&str, Value, i64); 10] = [
+        ("messaging_product", Value::Null, 100),
+        ("to", Value::Null, 100),
+        ("to", json!("nobody"), 100),
+        ("type", json!("hologram"), 131_009),
+        ("type", json!("image"), 131_008),
+        ("text", json!({}), 131_008),
+        ("text", json!({ "body": "x".repeat(4_097) }), 100),
+        ("biz_opaque_callback_data", json!("x".repeat(513)), 131_009),
+        (
+            "interactive",
+            buttons(&[button("y"), button("n"), button("?"), button("!")]),
+            131_009,
+        ),
+        (
+            "interactive",
+            buttons(&[button("longer than twenty characters")]),
+            131_009,
+        ),
+    ];
+    for (member, value, code) in cases {
+        let mut body = text_to("1", "x");
+        if member == "interactive" {
+            body["type"] = json!("interactive");
+        }
+        body[member] = value;
+        let refused = answer(world.send(&body)).await;
+        assert_eq!(error(&refused), (400, code), "{member}: {}", refused.body);
+    }
+    let longest = answer(world.send(&text_to("1", &"ä".repeat(500)))).await;
+    assert_eq!(longest.status, 200, "{}", longest.body);
+    assert_eq!(
+        world
+            .client
+            .messages(&MessageQuery::default())
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
+}
+
+#[tokio::test]
+async fn statuses_are_signed_repeated_until_accepted_and_echo_our_id() {
+    let mut receiver =
+        Receiver::refusing(&[StatusCode::SERVICE_UNAVAILABLE, StatusCode::ACCEPTED]).await;
+    let world = World::new().await;
+    let target = Webhook {
+        url: receiver.url.clone(),
+        app_secret: "app secret".into(),
+    };
+    world.client.set_webhook(Some(&target)).await.unwrap();
+
+    let sent = answer(world.send(&text_to("16505551234", "hello"))).await;
+    let deliveries = receiver.wait_for(3).await;
+
+    let mut statuses = Vec::new();
+    for delivery in &deliveries {
+        assert_eq!(
+            delivery.signature,
+            webhook::sign("app secret", &delivery.body)
+        );
+        let body: Value = serde_json::from_slice(&delivery.body).unwrap();
+        let value = &body["entry"][0]["changes"][0]["value"];
+        assert_eq!(value["metadata"]["phone_number_id"], NUMBER);
+        let status = &value["statuses"][0];
+        assert_eq!(status["id"], sent.body["messages"][0]["id"]);
+        assert_eq!(status["recipient_id"], "16505551234");
+        assert_eq!(status["biz_opaque_callback_data"], "reply-hello");
+        statuses.push(status["status"].as_str().unwrap().to_owned());
+    }
+    assert_eq!(statuses, ["sent", "delivered", "read"]);
+    assert_eq!(world.client.stats().await.unwrap().webhooks.repeated, 2);
+}

@@ -1,0 +1,144 @@
+//! What a restart keeps.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+
+use leadstream_sandbox::{MessageQuery, Sandbox, SandboxConfig, SandboxError};
+use reqwest::Method;
+use serde_json::json;
+
+use crate::support::{World, answer, contact, lead, text_to};
+
+fn config(file: &Path) -> SandboxConfig {
+    SandboxConfig {
+        state_file: Some(file.to_owned()),
+        ..SandboxConfig::default()
+    }
+}
+
+/// A sandbox with a message, a property, a contact written twice and a lead, ended without a stop.
+async fn filled_and_killed(file: &Path) {
+    let world = World::with(config(file)).await;
+    answer(world.send(&text_to("1", "hello"))).await;
+    let property = json!({
+        "name": "lead_key", "label": "Lead", "type": "string", "fieldType": "text",
+        "groupName": "contactinformation", "hasUniqueValue": true,
+    });
+    let list = world
+        .hubspot(Method::POST, "/crm/v3/properties/contacts")
+        .json(&property);
+    assert_eq!(answer(list).await.status, 201);
+    for name in ["Ann", "Anna"] {
+        let properties = json!({ "firstname": name, "lead_key": "k1" });
+        let written = answer(world.upsert_contacts(&json!([contact("1", &properties)]))).await;
+        assert_eq!(written.status, 200, "{}", written.body);
+    }
+    let token = world.token().await;
+    assert_eq!(
+        answer(world.upsert_leads(&token, &json!([lead("1", "Lee")])))
+            .await
+            .status,
+        200
+    );
+    drop(world);
+}
+
+async fn check(world: &World) {
+    let messages = world
+        .client
+        .messages(&MessageQuery::default())
+        .await
+        .unwrap();
+    assert_eq!(messages[0].text.as_deref(), Some("hello"));
+    let ann = world
+        .client
+        .contact("k1")
+        .await
+        .unwrap()
+        .expect("the contact by its new key");
+    assert_eq!(
+        (ann.text("firstname"), ann.history.len()),
+        (Some("Anna"), 2)
+    );
+    let lead = world.client.lead("1").await.unwrap().expect("the lead");
+    assert_eq!(lead.text("LastName"), Some("Lee"));
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_survives_without_a_stop_and_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("deep/sandbox.jsonl");
+    filled_and_killed(&file).await;
+    let second = World::with(config(&file)).await;
+    check(&second).await;
+    second.sandbox.stop().await;
+
+    let third = World::with(config(&file)).await;
+    check(&third).await;
+    answer(third.send(&text_to("1", "again"))).await;
+    let messages = third
+        .client
+        .messages(&MessageQuery::default())
+        .await
+        .unwrap();
+    assert_eq!(
+        messages
+            .iter()
+            .map(|message| message.seq)
+            .collect::<Vec<_>>(),
+        [1, 2]
+    );
+    let update = json!([contact("1", &json!({ "firstname": "Annie" }))]);
+    let updated = answer(third.upsert_contacts(&update)).await;
+    assert_eq!(updated.body["results"][0]["new"], false);
+    let ann = third.client.contact("1").await.unwrap().unwrap();
+    assert_eq!(
+        ann.history
+            .iter()
+            .map(|write| write.arrival)
+            .collect::<Vec<_>>(),
+        [1, 2, 3]
+    );
+}
+
+#[tokio::test]
+async fn a_torn_last_line_is_dropped() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("sandbox.jsonl");
+    filled_and_killed(&file).await;
+    let mut writer = fs::OpenOptions::new().append(true).open(&file).unwrap();
+    writer.write_all(br#"[{"message":{"seq":2,"phone"#).unwrap();
+    let world = World::with(config(&file)).await;
+    check(&world).await;
+    assert_eq!(world.client.stats().await.unwrap().held.messages, 1);
+}
+
+#[tokio::test]
+async fn a_damaged_line_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("sandbox.jsonl");
+    fs::write(&file, "[]\nnonsense\n").unwrap();
+    let error = Sandbox::start(config(&file))
+        .await
+        .expect_err("a damaged file");
+    assert!(error.to_string().contains("line 2"), "{error}");
+}
+
+#[tokio::test]
+async fn a_taken_port_is_named() {
+    let first = World::new().await;
+    let port = first
+        .sandbox
+        .url()
+        .rsplit(':')
+        .next()
+        .unwrap()
+        .parse()
+        .unwrap();
+    let mut config = SandboxConfig::default();
+    config.bind.set_port(port);
+    let error = Sandbox::start(config).await.expect_err("a taken port");
+    assert!(matches!(error, SandboxError::Bind { .. }));
+    assert!(error.to_string().contains(&port.to_string()), "{error}");
+}
