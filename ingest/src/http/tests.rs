@@ -1,0 +1,313 @@
+//! Over a real socket, with a stand-in where the broker begins.
+
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
+
+use hmac::{Hmac, Mac};
+use leadstream_schemas::registry::SchemaIds;
+use leadstream_schemas::{LeadInput, MessageStatus, codec};
+use leadstream_stream::producer::ProduceError;
+use leadstream_stream::trace::TRACEPARENT;
+use leadstream_stream::{Outgoing, Secret, TraceContext};
+use reqwest::Response;
+use sha2::Sha256;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::{MAX_BODY, Publish, Webhook, router};
+use crate::metrics::Metrics;
+use crate::records::Encoder;
+use crate::server;
+use crate::signature::AppSecrets;
+
+const TEXT: &str = r#"{"object":"whatsapp_business_account","entry":[{"id":"1","changes":[{"field":"messages","value":{
+    "metadata":{"phone_number_id":"501"},
+    "messages":[{"from":"491","id":"wamid.1","timestamp":"1750000000","type":"text","text":{"body":"Hi"}},{"id":"broken"}],
+    "statuses":[{"id":"wamid.S","status":"sent","timestamp":"1750000000","recipient_id":"492"}]}}]}]}"#;
+
+/// Keeps what it was given, and answers as the test wants.
+#[derive(Default)]
+struct Broker {
+    records: Mutex<Vec<Outgoing>>,
+    away: bool,
+    /// With these, a publication announces itself and waits for the word to go on.
+    gate: Option<(Notify, Notify)>,
+}
+
+impl Publish for Arc<Broker> {
+    async fn publish(&self, records: &[Outgoing]) -> Result<(), ProduceError> {
+        if let Some((begun, go_on)) = &self.gate {
+            begun.notify_one();
+            go_on.notified().await;
+        }
+        if self.away {
+            return Err(ProduceError::QueueFull);
+        }
+        self.records.lock().unwrap().extend_from_slice(records);
+        Ok(())
+    }
+}
+
+struct Service {
+    url: String,
+    broker: Arc<Broker>,
+    webhook: Arc<Webhook<Arc<Broker>>>,
+    shutdown: CancellationToken,
+    server: JoinHandle<()>,
+}
+
+const HEADER_TIMEOUT: Duration = Duration::from_millis(300);
+
+async fn start(broker: Broker) -> Service {
+    start_with(broker, OnceLock::from(encoder())).await
+}
+
+async fn start_with(broker: Broker, encoder: OnceLock<Encoder>) -> Service {
+    let broker = Arc::new(broker);
+    let webhook = Arc::new(Webhook {
+        secrets: AppSecrets::parse("new,old").unwrap(),
+        verify_token: Secret::new("verify-me"),
+        encoder,
+        publisher: Arc::clone(&broker),
+        metrics: Metrics::default(),
+    });
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!(
+        "http://{}/webhooks/whatsapp",
+        listener.local_addr().unwrap()
+    );
+    let shutdown = CancellationToken::new();
+    let app = router(Arc::clone(&webhook));
+    let server = tokio::spawn(server::serve(
+        listener,
+        app,
+        HEADER_TIMEOUT,
+        shutdown.clone(),
+    ));
+    Service {
+        url,
+        broker,
+        webhook,
+        shutdown,
+        server,
+    }
+}
+
+fn encoder() -> Encoder {
+    let ids: SchemaIds =
+        serde_json::from_str(r#"{"lead.inputs":1,"message.statuses":2,"provider.notices":3}"#)
+            .unwrap();
+    Encoder::new("t.", &ids).unwrap()
+}
+
+fn sign(secret: &str, body: &str) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
+    mac.update(body.as_bytes());
+    format!("sha256={}", hex::encode(mac.finalize().into_bytes()))
+}
+
+impl Service {
+    async fn post(&self, body: &str, signature: Option<&str>) -> Response {
+        let request = reqwest::Client::new().post(&self.url).body(body.to_owned());
+        let request = match signature {
+            Some(signature) => request.header("X-Hub-Signature-256", signature),
+            None => request,
+        };
+        request.send().await.unwrap()
+    }
+
+    async fn signed(&self, body: &str) -> Response {
+        self.post(body, Some(&sign("new", body))).await
+    }
+
+    fn published(&self) -> Vec<Outgoing> {
+        self.broker.records.lock().unwrap().clone()
+    }
+}
+
+#[tokio::test]
+async fn the_verification_request_is_answered_with_its_challenge() {
+    let service = start(Broker::default()).await;
+    let get = |query: &str| reqwest::get(format!("{}?{query}", service.url));
+    let right = get("hub.mode=subscribe&hub.verify_token=verify-me&hub.challenge=1158201444")
+        .await
+        .unwrap();
+    assert_eq!(right.status(), 200);
+    assert!(
+        right.headers()["content-type"]
+            .to_str()
+            .unwrap()
+            .starts_with("text/plain")
+    );
+    assert_eq!(right.text().await.unwrap(), "1158201444");
+    for wrong in [
+        "hub.mode=subscribe&hub.verify_token=verify-you&hub.challenge=1",
+        "hub.mode=other&hub.verify_token=verify-me&hub.challenge=1",
+        "hub.challenge=1",
+        "",
+    ] {
+        assert_eq!(get(wrong).await.unwrap().status(), 403, "{wrong}");
+    }
+}
+
+#[tokio::test]
+async fn a_signed_webhook_is_published_item_by_item_within_its_trace() {
+    let service = start(Broker::default()).await;
+    let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let response = reqwest::Client::new()
+        .post(&service.url)
+        .header("X-Hub-Signature-256", sign("old", TEXT))
+        .header(TRACEPARENT, parent)
+        .body(TEXT)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(response.status(), 200);
+    let records = service.published();
+    let seen: Vec<(&str, &[u8])> = records
+        .iter()
+        .map(|record| (&*record.topic, record.key.as_slice()))
+        .collect();
+    let expected: [(&str, &[u8]); 3] = [
+        ("t.lead.inputs", b"491"),
+        ("t.lead.inputs.dead-letters", b"501"),
+        ("t.message.statuses", b"492"),
+    ];
+    assert_eq!(seen, expected);
+    let input: LeadInput = codec::decode(&records[0].value).unwrap();
+    assert_eq!(input.id, "wamid.1");
+    assert_eq!(codec::unframe(&records[0].value).unwrap().0, 1);
+    assert_eq!(records[1].value, br#"{"id":"broken"}"#);
+    let class = (
+        "__connect.errors.exception.class.name".into(),
+        b"no_sender".to_vec(),
+    );
+    assert!(
+        records[1].headers.contains(&class),
+        "{:?}",
+        records[1].headers
+    );
+    let status: MessageStatus = codec::decode(&records[2].value).unwrap();
+    assert_eq!(status.id, "wamid.S");
+    let traces: Vec<TraceContext> = records
+        .iter()
+        .map(|record| {
+            let header = record.headers.iter().find(|(name, _)| name == TRACEPARENT);
+            TraceContext::parse(std::str::from_utf8(&header.unwrap().1).unwrap()).unwrap()
+        })
+        .collect();
+    let parent = TraceContext::parse(parent).unwrap();
+    assert!(
+        traces
+            .iter()
+            .all(|trace| trace.trace_id() == parent.trace_id())
+    );
+    assert_ne!(traces[0], traces[1]);
+}
+
+#[tokio::test]
+async fn what_is_not_signed_is_refused_and_told_nothing() {
+    let service = start(Broker::default()).await;
+    let right = sign("new", TEXT);
+    let foreign = sign("another", TEXT);
+    let of_other_body = sign("new", "{}");
+    for signature in [
+        None,
+        Some(""),
+        Some("sha256="),
+        Some(&right["sha256=".len()..]),
+        Some(foreign.as_str()),
+        Some(of_other_body.as_str()),
+    ] {
+        let response = service.post(TEXT, signature).await;
+        assert_eq!(response.status(), 401, "{signature:?}");
+        let text = response.text().await.unwrap();
+        assert!(!text.contains("491") && !text.contains(&right["sha256=".len()..]));
+    }
+    assert!(service.published().is_empty());
+}
+
+#[tokio::test]
+async fn a_signed_body_that_is_no_webhook_is_refused() {
+    let service = start(Broker::default()).await;
+    for body in ["", "not json", "{}", r#"{"object":"page","entry":[]}"#] {
+        assert_eq!(service.signed(body).await.status(), 400, "{body}");
+    }
+    assert!(service.published().is_empty());
+}
+
+#[tokio::test]
+async fn a_body_may_have_three_megabytes_and_not_more() {
+    let service = start(Broker::default()).await;
+    let of_length = |length: usize| {
+        let body = r#"{"object":"whatsapp_business_account","entry":[]}"#;
+        format!("{body}{}", " ".repeat(length - body.len()))
+    };
+    assert_eq!(service.signed(&of_length(3_000_000)).await.status(), 200);
+    assert_eq!(service.signed(&of_length(MAX_BODY + 1)).await.status(), 413);
+}
+
+#[tokio::test]
+async fn without_acknowledgement_the_answer_is_503_with_retry_after() {
+    let service = start(Broker {
+        away: true,
+        ..Broker::default()
+    })
+    .await;
+    let response = service.signed(TEXT).await;
+    assert_eq!(response.status(), 503);
+    assert_eq!(response.headers()["retry-after"], "5");
+}
+
+#[tokio::test]
+async fn before_the_schema_ids_are_known_the_answer_is_503_but_a_bad_signature_is_401() {
+    let service = start_with(Broker::default(), OnceLock::new()).await;
+    assert_eq!(service.signed(TEXT).await.status(), 503);
+    assert_eq!(service.post(TEXT, Some("sha256=00")).await.status(), 401);
+    service.webhook.encoder.get_or_init(encoder);
+    assert_eq!(service.signed(TEXT).await.status(), 200);
+}
+
+#[tokio::test]
+async fn a_request_that_was_accepted_is_answered_after_the_shutdown_began() {
+    let service = start(Broker {
+        gate: Some((Notify::new(), Notify::new())),
+        ..Broker::default()
+    })
+    .await;
+    let (begun, go_on) = service.broker.gate.as_ref().unwrap();
+    let answer = async {
+        begun.notified().await;
+        service.shutdown.cancel();
+        // New connections are refused from now on, which shows that the shutdown has begun.
+        let address = service.url.trim_start_matches("http://");
+        let address = address.split('/').next().unwrap();
+        while TcpStream::connect(address).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+        go_on.notify_one();
+    };
+    let (response, ()) = tokio::join!(service.signed(TEXT), answer);
+    assert_eq!(response.status(), 200);
+    assert_eq!(service.published().len(), 3);
+    service.server.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_send_its_head_is_disconnected() {
+    let service = start(Broker::default()).await;
+    let address = service.url.trim_start_matches("http://");
+    let mut stream = TcpStream::connect(address.split('/').next().unwrap())
+        .await
+        .unwrap();
+    stream
+        .write_all(b"POST /webhooks/whatsapp HTTP/1.1\r\nhost: x\r\n")
+        .await
+        .unwrap();
+    let mut rest = Vec::new();
+    let closed = tokio::time::timeout(HEADER_TIMEOUT * 20, stream.read_to_end(&mut rest)).await;
+    assert!(closed.is_ok(), "the connection is still open");
+}
