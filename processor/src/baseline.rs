@@ -1,0 +1,268 @@
+//! The engine's batches without Kafka: what bounds the processor, for benchmarks.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use leadstream_schemas::registry::SchemaIds;
+use leadstream_stream::Record;
+use sqlx::PgPool;
+use tokio::task::JoinSet;
+use uuid::Uuid;
+
+use crate::engine::batch::{self, BatchError, Decoded, Folded, Rules};
+use crate::engine::effects::Outlets;
+use crate::engine::load;
+use crate::engine::partition::Partition;
+use crate::flows::Flows;
+use crate::lead::Accounts;
+use crate::service::{Args, load_flows};
+use crate::store::{Commit, Store, StoreError};
+
+/// How long [`drain`] took.
+#[derive(Debug)]
+pub struct Drained {
+    /// From the first batch to the last commit.
+    pub elapsed: Duration,
+    /// Each batch from its decoding to its commit, by lane.
+    pub batches: Vec<Duration>,
+}
+
+/// Why the baseline could not run.
+#[derive(Debug, thiserror::Error)]
+pub enum BaselineError {
+    #[error(transparent)]
+    Settings(#[from] crate::service::Error),
+    #[error("the ids of lead.events and lead.replies are needed")]
+    Ids,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Batch(#[from] BatchError),
+    #[error("a lane ended unexpectedly: {0}")]
+    Panicked(#[from] tokio::task::JoinError),
+}
+
+/// Decodes, loads, folds and commits `records` as the processor with the settings `args` does: the
+/// same statements over as many lanes, outbox rows included, which go with the batch after theirs.
+/// Nothing is read from Kafka or published to it. The default flow holds.
+///
+/// `records` hold each partition's offsets from 0 on, in order; the database is migrated and empty.
+///
+/// # Errors
+/// What the database refuses, and a batch that cannot be folded.
+pub async fn drain(
+    args: &Args,
+    pool: PgPool,
+    ids: &SchemaIds,
+    records: Vec<Record>,
+) -> Result<Drained, BaselineError> {
+    let settings = Arc::new(Settings {
+        store: Store::new(pool, Duration::from_secs(15)),
+        owner: Uuid::new_v4(),
+        flows: load_flows(&[])?,
+        outlets: Outlets::new(&args.kafka.topic_prefix, ids).ok_or(BaselineError::Ids)?,
+        accounts: args.accounts.clone(),
+        journal: args.journal_length.get(),
+        cached_leads: args.cached_leads,
+    });
+    let mut lanes = Vec::new();
+    for records in shares(records, args.lanes.get()) {
+        let lane = Lane::take_over(Arc::clone(&settings), &records).await?;
+        lanes.push((lane, batches(records, args.batch_records.get())));
+    }
+    let started = Instant::now();
+    let mut tasks = JoinSet::new();
+    for (lane, batches) in lanes {
+        tasks.spawn(lane.run(batches));
+    }
+    let mut batches = Vec::new();
+    while let Some(lane) = tasks.join_next().await {
+        batches.extend(lane??);
+    }
+    Ok(Drained {
+        elapsed: started.elapsed(),
+        batches,
+    })
+}
+
+/// By partition, in the order of offsets.
+type ByPartition = BTreeMap<i32, VecDeque<Record>>;
+
+/// Each lane's partitions, dealt out as the consumer's loop does.
+fn shares(records: Vec<Record>, lanes: usize) -> Vec<ByPartition> {
+    let mut shares = vec![ByPartition::new(); lanes];
+    for record in records {
+        let lane = usize::try_from(record.partition).unwrap_or_default() % lanes;
+        if let Some(share) = shares.get_mut(lane) {
+            share.entry(record.partition).or_default().push_back(record);
+        }
+    }
+    shares
+}
+
+/// Batches of one partition each, the partitions taking turns: a fetch brings such runs.
+fn batches(mut records: ByPartition, batch_records: usize) -> Vec<Vec<Record>> {
+    let mut batches = Vec::new();
+    while !records.is_empty() {
+        for waiting in records.values_mut() {
+            let count = waiting.len().min(batch_records);
+            batches.push(waiting.drain(..count).collect());
+        }
+        records.retain(|_, waiting| !waiting.is_empty());
+    }
+    batches
+}
+
+struct Settings {
+    store: Store,
+    owner: Uuid,
+    flows: Flows,
+    outlets: Outlets,
+    accounts: Accounts,
+    journal: usize,
+    cached_leads: NonZeroUsize,
+}
+
+struct Lane {
+    settings: Arc<Settings>,
+    partitions: BTreeMap<i32, Partition>,
+    /// Outbox rows of the batch before: Kafka would have acknowledged them meanwhile.
+    acknowledged: Vec<(i32, i64)>,
+}
+
+impl Lane {
+    async fn take_over(
+        settings: Arc<Settings>,
+        records: &ByPartition,
+    ) -> Result<Self, BaselineError> {
+        let ids: Vec<i32> = records.keys().copied().collect();
+        let owned = settings.store.take_over(&ids, settings.owner).await?;
+        let mut partitions = BTreeMap::new();
+        for (id, found) in owned {
+            settings.store.begin_at(id, settings.owner, 0).await?;
+            let mut partition = Partition::new(settings.cached_leads);
+            partition.epoch = found.epoch;
+            partitions.insert(id, partition);
+        }
+        Ok(Self {
+            settings,
+            partitions,
+            acknowledged: Vec::new(),
+        })
+    }
+
+    async fn run(mut self, batches: Vec<Vec<Record>>) -> Result<Vec<Duration>, BaselineError> {
+        let mut took = Vec::with_capacity(batches.len());
+        for records in batches {
+            let started = Instant::now();
+            self.batch(records).await?;
+            took.push(started.elapsed());
+        }
+        self.settings.store.forget(&self.acknowledged).await?;
+        Ok(took)
+    }
+
+    async fn batch(&mut self, records: Vec<Record>) -> Result<(), BaselineError> {
+        let settings = &self.settings;
+        let batch: Vec<Decoded> = records
+            .into_iter()
+            .map(|record| Decoded::new(record, &settings.accounts))
+            .collect();
+        let known = load::known(&settings.store, &mut self.partitions, &batch).await?;
+        let rules = Rules {
+            flows: &settings.flows,
+            outlets: &settings.outlets,
+            journal: settings.journal,
+        };
+        let folded = batch::fold(&batch, &known, &rules)?;
+        let fences = folded
+            .partitions
+            .keys()
+            .filter_map(|id| {
+                let partition = self.partitions.get(id)?;
+                Some((*id, (partition.epoch, partition.next_offset)))
+            })
+            .collect();
+        let commit = Commit {
+            owner: settings.owner,
+            fences: &fences,
+            folded: &folded,
+            acknowledged: &self.acknowledged,
+        };
+        settings.store.commit(&commit).await?;
+        self.settle(folded);
+        Ok(())
+    }
+
+    fn settle(&mut self, folded: Folded) {
+        self.acknowledged.clear();
+        for (id, progress) in folded.partitions {
+            if let Some(partition) = self.partitions.get_mut(&id) {
+                partition.next_offset = progress.next_offset;
+            }
+            if !progress.outgoing.is_empty() {
+                self.acknowledged.push((id, progress.next_offset));
+            }
+        }
+        for (lead_id, changed) in folded.leads {
+            if let Some(partition) = self.partitions.get_mut(&changed.partition) {
+                partition.leads.put(lead_id, changed.lead);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use leadstream_stream::Record;
+
+    use super::{batches, shares};
+
+    fn record(partition: i32, offset: i64) -> Record {
+        Record {
+            partition,
+            offset,
+            key: Box::default(),
+            value: Box::default(),
+            trace: None,
+        }
+    }
+
+    #[test]
+    fn every_record_is_in_one_batch_and_partitions_keep_their_order() {
+        let sizes = [(0, 5), (1, 2), (2, 1), (3, 4)];
+        let records = (0..5)
+            .flat_map(|offset| {
+                let open = sizes.iter().filter(move |(_, size)| offset < *size);
+                open.map(move |(partition, _)| record(*partition, offset))
+            })
+            .collect();
+        let lanes: Vec<Vec<Vec<(i32, i64)>>> = shares(records, 2)
+            .into_iter()
+            .map(|share| {
+                let place = |record: &Record| (record.partition, record.offset);
+                batches(share, 3)
+                    .iter()
+                    .map(|batch| batch.iter().map(place).collect())
+                    .collect()
+            })
+            .collect();
+        assert_eq!(
+            lanes,
+            [
+                vec![
+                    vec![(0, 0), (0, 1), (0, 2)],
+                    vec![(2, 0)],
+                    vec![(0, 3), (0, 4)],
+                ],
+                vec![
+                    vec![(1, 0), (1, 1)],
+                    vec![(3, 0), (3, 1), (3, 2)],
+                    vec![(3, 3)],
+                ],
+            ]
+        );
+    }
+}

@@ -1,0 +1,10 @@
+//! The engine: batches of records in, committed leads and published effects out.
+
+pub(crate) mod batch;
+pub(crate) mod effects;
+pub(crate) mod lane;
+pub(crate) mod load;
+pub(crate) mod outbox;
+pub(crate) mod partition;
+pub(crate) mod takeover;
+pub(crate) mod waiting;

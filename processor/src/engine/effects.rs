@@ -1,0 +1,165 @@
+//! What leaves the engine for an input: pure constructors of records.
+
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing
+    )
+)]
+
+use std::sync::Arc;
+
+use leadstream_schemas::codec::{self, CodecError};
+use leadstream_schemas::event::EventName;
+use leadstream_schemas::registry::SchemaIds;
+use leadstream_schemas::{
+    Cause, EventData, LeadEvent, LeadMetadata, Recipient, Reply, ReplyContent, SyncPriority, Topic,
+};
+use leadstream_stream::dead_letter::{self, Reason};
+use leadstream_stream::trace::TRACEPARENT;
+use leadstream_stream::{Outgoing, Record, TraceContext};
+
+use crate::flow::START;
+use crate::lead::{Change, Input, Lead};
+
+/// Names of topics and ids of schemas: where effects go to.
+#[derive(Clone, Debug)]
+pub(crate) struct Outlets {
+    pub(crate) inputs: Arc<str>,
+    pub(crate) dead_letters: Arc<str>,
+    pub(crate) events: Outlet,
+    pub(crate) replies: Outlet,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Outlet {
+    topic: Arc<str>,
+    schema_id: u32,
+}
+
+impl Outlets {
+    /// None when an id was not resolved.
+    pub(crate) fn new(prefix: &str, ids: &SchemaIds) -> Option<Self> {
+        let outlet = |topic: Topic| {
+            Some(Outlet {
+                topic: topic.name(prefix).into(),
+                schema_id: ids.get(topic)?,
+            })
+        };
+        Some(Self {
+            inputs: Topic::LeadInputs.name(prefix).into(),
+            dead_letters: Topic::LeadInputs.dead_letters(prefix).into(),
+            events: outlet(Topic::LeadEvents)?,
+            replies: outlet(Topic::LeadReplies)?,
+        })
+    }
+}
+
+/// The event of a change that gave the lead its present revision.
+pub(crate) fn event(
+    lead_id: &str,
+    lead: &Lead,
+    change: &Change,
+    input: &Input,
+) -> Option<LeadEvent> {
+    let conversation = lead.journal.conversation()?;
+    let cause = if change.late {
+        Cause::LateMessage
+    } else {
+        Cause::Message
+    };
+    Some(LeadEvent {
+        event: EventName::LeadStateUpdated,
+        id: format!("{lead_id}:{}", lead.revision),
+        timestamp: input.order.at,
+        data: EventData {
+            lead_id: lead_id.to_owned(),
+            wa_id: lead.identities.wa_id.clone(),
+            previous_state: change
+                .previous
+                .as_ref()
+                .map_or_else(|| START.to_owned(), |previous| previous.state.clone()),
+            current_state: conversation.state.clone(),
+            lead_metadata: LeadMetadata {
+                name: lead.name().map(ToOwned::to_owned),
+                platform: lead.platform.display_name().to_owned(),
+            },
+            sync_priority: SyncPriority::High,
+            revision: lead.revision,
+            qualification_score: conversation.score,
+            is_completed: conversation.is_completed,
+            lead_data: conversation.data.clone(),
+            flow: conversation.flow.clone(),
+            cause,
+        },
+    })
+}
+
+/// The reply that `input` caused.
+pub(crate) fn reply(lead_id: &str, lead: &Lead, content: ReplyContent, input: &Input) -> Reply {
+    Reply {
+        id: format!("{lead_id}:{}", input.order.id),
+        lead_id: lead_id.to_owned(),
+        platform: input.platform,
+        number: input.number.clone(),
+        recipient: Recipient {
+            wa_id: lead.identities.wa_id.clone(),
+            user_id: lead.identities.user_id.clone(),
+            lid: lead.identities.lid.clone(),
+        },
+        content,
+        revision: lead.revision,
+        not_before: None,
+        expires_at: None,
+    }
+}
+
+/// Frames `value` for `outlet`, keyed by the lead's home key.
+pub(crate) fn outgoing<T: serde::Serialize>(
+    outlet: &Outlet,
+    key: &str,
+    trace: Option<TraceContext>,
+    value: &T,
+) -> Result<Outgoing, CodecError> {
+    Ok(Outgoing {
+        topic: Arc::clone(&outlet.topic),
+        key: key.as_bytes().to_vec(),
+        value: codec::encode(outlet.schema_id, value)?,
+        headers: trace_headers(trace),
+    })
+}
+
+/// The record itself, under the key of its lead's home.
+pub(crate) fn forward(outlets: &Outlets, home_key: &str, record: &Record) -> Outgoing {
+    Outgoing {
+        topic: Arc::clone(&outlets.inputs),
+        key: home_key.as_bytes().to_vec(),
+        value: record.value.to_vec(),
+        headers: trace_headers(record.trace.map(|trace| trace.child(0))),
+    }
+}
+
+pub(crate) fn dead_letter(
+    outlets: &Outlets,
+    record: &Record,
+    class: &str,
+    message: &str,
+) -> Outgoing {
+    let reason = Reason {
+        service: "processor",
+        class,
+        message,
+        attempts: 1,
+    };
+    dead_letter::of_record(&outlets.dead_letters, &outlets.inputs, record, &reason)
+}
+
+fn trace_headers(trace: Option<TraceContext>) -> Vec<(String, Vec<u8>)> {
+    trace
+        .map(|trace| (TRACEPARENT.to_owned(), trace.to_string().into_bytes()))
+        .into_iter()
+        .collect()
+}

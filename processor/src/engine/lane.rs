@@ -1,0 +1,357 @@
+//! A lane: one task that owns its partitions' state by value. It collects, loads, folds, commits,
+//! publishes; the next batch is collected while this one commits, because the consumer's thread
+//! fills the lane's channel meanwhile.
+
+mod commit;
+mod settle;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::FutureExt;
+use leadstream_stream::consumer::{ConsumerHandle, LaneEvent};
+use leadstream_stream::dead_letter::PoisonLimit;
+use leadstream_stream::ops::Health;
+use leadstream_stream::{Delivery, Producer, Record, RetryPolicy};
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::batch::{BatchError, Decoded};
+use super::effects::Outlets;
+use super::partition::{Partition, Phase};
+use super::takeover::{OffsetError, TakeOverError};
+use super::waiting::Waiting;
+use crate::flows::Flows;
+use crate::lead::Accounts;
+use crate::metrics;
+use crate::store::{Store, StoreError};
+
+/// Acknowledgements that may be outstanding before the lane waits for them, in batches.
+const UNACKNOWLEDGED: usize = 8;
+/// How long an idle lane keeps acknowledged rows in the outbox.
+const IDLE: Duration = Duration::from_millis(250);
+
+/// What all lanes share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) store: Store,
+    pub(crate) producer: Producer,
+    pub(crate) consumer: ConsumerHandle,
+    pub(crate) flows: Flows,
+    pub(crate) accounts: Accounts,
+    pub(crate) outlets: Outlets,
+    pub(crate) health: Health,
+    /// This process.
+    pub(crate) owner: Uuid,
+    pub(crate) batch_records: usize,
+    pub(crate) linger: Duration,
+    pub(crate) journal: usize,
+    pub(crate) cached_leads: NonZeroUsize,
+    pub(crate) retry: RetryPolicy,
+    pub(crate) poison: PoisonLimit,
+}
+
+/// Why a lane ends.
+#[derive(Debug, thiserror::Error)]
+pub enum LaneError {
+    #[error(transparent)]
+    Offsets(#[from] OffsetError),
+    #[error(transparent)]
+    Batch(#[from] BatchError),
+}
+
+/// What keeps a lane from going on for now.
+#[derive(Debug, thiserror::Error)]
+enum Trouble {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    TakeOver(TakeOverError),
+    #[error(transparent)]
+    Fatal(#[from] LaneError),
+}
+
+impl From<TakeOverError> for Trouble {
+    fn from(error: TakeOverError) -> Self {
+        match error {
+            TakeOverError::Halt(offsets) => Self::Fatal(offsets.into()),
+            error => Self::TakeOver(error),
+        }
+    }
+}
+
+/// A committed batch whose records Kafka has not acknowledged yet.
+struct Published {
+    rows: Vec<(i32, i64)>,
+    delivery: Delivery,
+}
+
+pub(crate) struct Lane {
+    index: usize,
+    shared: Arc<Shared>,
+    events: UnboundedReceiver<LaneEvent>,
+    partitions: BTreeMap<i32, Partition>,
+    waiting: Waiting,
+    /// When the first of them came.
+    waiting_since: Instant,
+    published: VecDeque<Published>,
+    acknowledged: Vec<(i32, i64)>,
+    failures: u32,
+    retry_at: Option<Instant>,
+}
+
+impl Lane {
+    pub(crate) fn new(
+        index: usize,
+        shared: Arc<Shared>,
+        events: UnboundedReceiver<LaneEvent>,
+    ) -> Self {
+        Self {
+            index,
+            shared,
+            events,
+            partitions: BTreeMap::new(),
+            waiting: Waiting::default(),
+            waiting_since: Instant::now(),
+            published: VecDeque::new(),
+            acknowledged: Vec::new(),
+            failures: 0,
+            retry_at: None,
+        }
+    }
+
+    /// Works until the consumer's loop has `ended`: by then it has given every partition back.
+    pub(crate) async fn run(mut self, ended: CancellationToken) -> Result<(), LaneError> {
+        loop {
+            self.take_what_is_there().await;
+            let due = self.work_due();
+            if due.is_some_and(|due| due <= Instant::now()) {
+                self.work().await?;
+                continue;
+            }
+            // In this order: a rebalance must not wait, acknowledgements free room.
+            tokio::select! {
+                biased;
+                event = self.events.recv() => match event {
+                    Some(event) => self.on_event(event).await,
+                    None => return Ok(()),
+                },
+                () = ended.cancelled() => return Ok(()),
+                outcome = front(&mut self.published) => self.on_acknowledged(outcome.is_ok()),
+                () = sleep_until(due) => {}
+                () = tokio::time::sleep(IDLE), if !self.acknowledged.is_empty() => self.tidy().await,
+            }
+        }
+    }
+
+    /// Events and acknowledgements that came meanwhile, up to a full batch.
+    async fn take_what_is_there(&mut self) {
+        while self.waiting.len() < self.shared.batch_records
+            && let Ok(event) = self.events.try_recv()
+        {
+            self.on_event(event).await;
+        }
+        while let Some(published) = self.published.front_mut()
+            && let Some(outcome) = (&mut published.delivery).now_or_never()
+        {
+            self.on_acknowledged(outcome.is_ok());
+        }
+    }
+
+    /// When there is something to do and nothing but time to wait for.
+    fn work_due(&self) -> Option<Instant> {
+        if self.must_settle() {
+            return Some(self.retry_at.unwrap_or_else(Instant::now));
+        }
+        if self.waiting.len() == 0 || self.published.len() >= UNACKNOWLEDGED {
+            return None;
+        }
+        let collected = if self.waiting.len() >= self.shared.batch_records {
+            self.waiting_since
+        } else {
+            self.waiting_since + self.shared.linger
+        };
+        Some(
+            self.retry_at
+                .map_or(collected, |retry| retry.max(collected)),
+        )
+    }
+
+    fn must_settle(&self) -> bool {
+        self.partitions
+            .values()
+            .any(|partition| matches!(partition.phase, Phase::TakeOver | Phase::Resume))
+    }
+
+    async fn on_event(&mut self, event: LaneEvent) {
+        match event {
+            LaneEvent::Assigned(partitions) => {
+                for partition in partitions {
+                    let fresh = Partition::new(self.shared.cached_leads);
+                    self.partitions.insert(partition, fresh);
+                }
+            }
+            LaneEvent::Records(fetched) => {
+                if self.waiting.len() == 0 {
+                    self.waiting_since = Instant::now();
+                }
+                let (accounts, partitions) = (&self.shared.accounts, &self.partitions);
+                // A fetch may begin before the offset that comes next.
+                let expected = |record: &Record| {
+                    partitions.get(&record.partition).is_some_and(|partition| {
+                        partition.started && record.offset >= partition.next_offset
+                    })
+                };
+                let decoded: Vec<Decoded> = fetched
+                    .records
+                    .into_iter()
+                    .filter(expected)
+                    .map(|record| Decoded::new(record, accounts))
+                    .collect();
+                self.waiting.push(decoded, fetched.permit);
+            }
+            LaneEvent::Revoked {
+                partitions,
+                lost,
+                done,
+            } => {
+                self.give_back(&partitions, lost).await;
+                drop::<oneshot::Sender<()>>(done);
+            }
+        }
+        metrics::partitions(self.index, self.partitions.len());
+    }
+
+    /// Waits for what was published, tidies the outbox, forgets the partitions.
+    async fn give_back(&mut self, partitions: &[i32], lost: bool) {
+        if !lost {
+            let drained = async {
+                while let Some(published) = self.published.front_mut() {
+                    let acknowledged = (&mut published.delivery).await.is_ok();
+                    self.on_acknowledged(acknowledged);
+                    if !acknowledged {
+                        // The next owner publishes what the outbox holds.
+                        return;
+                    }
+                }
+                self.tidy().await;
+            };
+            drop(tokio::time::timeout(Duration::from_secs(15), drained).await);
+        }
+        for partition in partitions {
+            self.partitions.remove(partition);
+        }
+        let kept = &self.partitions;
+        self.waiting
+            .retain(|decoded| kept.contains_key(&decoded.record.partition));
+    }
+
+    fn on_acknowledged(&mut self, acknowledged: bool) {
+        let Some(published) = self.published.pop_front() else {
+            return;
+        };
+        if acknowledged {
+            self.acknowledged.extend(published.rows);
+            return;
+        }
+        metrics::failure("delivery");
+        // Later batches were sent already; the outbox still holds them and this one, in order.
+        self.published.clear();
+        self.distrust("Kafka did not acknowledge a batch");
+    }
+
+    fn distrust(&mut self, reason: &str) {
+        tracing::warn!(
+            lane = self.index,
+            reason,
+            "the lane reads again what is committed"
+        );
+        for partition in self.partitions.values_mut() {
+            partition.distrust();
+        }
+    }
+
+    /// Removes acknowledged rows from the outbox while there is no batch to do it with.
+    async fn tidy(&mut self) {
+        if self.acknowledged.is_empty() {
+            return;
+        }
+        match self.shared.store.forget(&self.acknowledged).await {
+            Ok(()) => self.acknowledged.clear(),
+            // They go with a later batch, or are published once more by the next owner.
+            Err(error) => self.back_off(&error),
+        }
+    }
+
+    async fn work(&mut self) -> Result<(), LaneError> {
+        let outcome = if self.must_settle() {
+            self.settle().await.map_err(Trouble::from)
+        } else {
+            self.batch().await
+        };
+        match outcome {
+            Ok(()) => {
+                self.retry_at = None;
+                if self.failures > 0 {
+                    self.failures = 0;
+                    tracing::info!(lane = self.index, "the lane goes on");
+                }
+                self.shared.health.ready("engine");
+                Ok(())
+            }
+            Err(Trouble::Fatal(error)) => Err(error),
+            Err(Trouble::TakeOver(TakeOverError::Interrupted)) => {
+                self.retry_at = None;
+                Ok(())
+            }
+            Err(trouble) => {
+                self.back_off(&trouble);
+                Ok(())
+            }
+        }
+    }
+
+    fn back_off(&mut self, trouble: &dyn std::error::Error) {
+        self.failures += 1;
+        metrics::failure("retried");
+        let delay = self
+            .shared
+            .retry
+            .random_delay(self.failures)
+            .unwrap_or(self.shared.retry.cap);
+        self.retry_at = Some(Instant::now() + delay);
+        let reason = leadstream_stream::lifecycle::chain(trouble);
+        tracing::warn!(
+            lane = self.index,
+            failures = self.failures,
+            retry_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX),
+            error = reason,
+            "the lane waits and tries again"
+        );
+        // A short stumble, such as two partitions that met one person, is nothing to report.
+        if self.failures > 2 {
+            self.shared.health.unready("engine", reason);
+        }
+    }
+}
+
+/// Resolves with the oldest unacknowledged batch; never without one.
+async fn front(
+    published: &mut VecDeque<Published>,
+) -> Result<(), leadstream_stream::producer::ProduceError> {
+    match published.front_mut() {
+        Some(published) => (&mut published.delivery).await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn sleep_until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
+    }
+}

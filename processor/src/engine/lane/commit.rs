@@ -1,0 +1,152 @@
+//! One batch: load, fold, commit, publish.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use super::{Lane, LaneError, Published, Trouble};
+use crate::engine::batch::{self, Folded, Rules};
+use crate::engine::load;
+use crate::engine::partition::Phase;
+use crate::metrics;
+use crate::store::{Commit, StoreError};
+
+impl Lane {
+    pub(super) async fn batch(&mut self) -> Result<(), Trouble> {
+        self.drop_halted();
+        let count = self.waiting.len().min(self.shared.batch_records);
+        if count == 0 {
+            return Ok(());
+        }
+        let started = Instant::now();
+        let batch = self.waiting.front(count);
+        let known = load::known(&self.shared.store, &mut self.partitions, batch).await?;
+        let rules = Rules {
+            flows: &self.shared.flows,
+            outlets: &self.shared.outlets,
+            journal: self.shared.journal,
+        };
+        let folded = batch::fold(batch, &known, &rules).map_err(LaneError::from)?;
+        let committed = self.commit(&folded).await;
+        if let Err(error) = committed {
+            metrics::failure("database");
+            self.distrust("a batch was not committed, or its outcome is unknown");
+            return Err(error.into());
+        }
+        metrics::batch(count, started.elapsed().as_secs_f64());
+        folded.counts.record();
+        self.settle_batch(count, folded).await;
+        Ok(())
+    }
+
+    async fn commit(&mut self, folded: &Folded) -> Result<(), StoreError> {
+        let fences: BTreeMap<i32, (i64, i64)> = folded
+            .partitions
+            .keys()
+            .filter_map(|id| {
+                let partition = self.partitions.get(id)?;
+                Some((*id, (partition.epoch, partition.next_offset)))
+            })
+            .collect();
+        let commit = Commit {
+            owner: self.shared.owner,
+            fences: &fences,
+            folded,
+            acknowledged: &self.acknowledged,
+        };
+        if folded.partitions.is_empty() {
+            return Ok(());
+        }
+        self.shared.store.commit(&commit).await?;
+        self.acknowledged.clear();
+        Ok(())
+    }
+
+    /// After the commit: publish in its order, keep the leads, move on.
+    async fn settle_batch(&mut self, count: usize, folded: Folded) {
+        let mut rows = Vec::new();
+        let mut records = Vec::new();
+        let mut offsets = Vec::new();
+        for (id, progress) in folded.partitions {
+            let Some(partition) = self.partitions.get_mut(&id) else {
+                continue;
+            };
+            partition.next_offset = progress.next_offset;
+            offsets.push((id, progress.next_offset));
+            for poison in progress.poison {
+                if !partition.poison.observe(poison, self.shared.poison) {
+                    partition.phase = Phase::Halted;
+                }
+            }
+            if !progress.outgoing.is_empty() {
+                rows.push((id, progress.next_offset));
+                records.extend(progress.outgoing);
+            }
+        }
+        for (lead_id, changed) in folded.leads {
+            if let Some(partition) = self.partitions.get_mut(&changed.partition) {
+                partition.leads.put(lead_id, changed.lead);
+            }
+        }
+        for (id, reason) in folded.halted {
+            self.halt(id, &reason);
+        }
+        self.waiting.forget(count);
+        self.report_poison();
+        if !records.is_empty() {
+            match self.shared.producer.send(&records).await {
+                Ok(delivery) => self.published.push_back(Published { rows, delivery }),
+                Err(error) => {
+                    metrics::failure("delivery");
+                    tracing::error!(lane = self.index, error = %error, "a committed batch was not published");
+                    self.distrust("the outbox is published again");
+                }
+            }
+        }
+        self.shared.consumer.commit(&offsets);
+    }
+
+    fn report_poison(&mut self) {
+        let passed: Vec<i32> = self
+            .partitions
+            .iter()
+            .filter(|(_, partition)| partition.phase == Phase::Halted && partition.started)
+            .map(|(id, _)| *id)
+            .collect();
+        for id in passed {
+            let reason = format!(
+                "more than {} records in a row went to dead letters, which is no accident: look at them, mend the producer, then restart the processor",
+                self.shared.poison.run
+            );
+            self.halt(id, &reason);
+        }
+    }
+
+    /// Stops a partition before a record, loudly.
+    fn halt(&mut self, id: i32, reason: &str) {
+        if let Some(partition) = self.partitions.get_mut(&id)
+            && partition.started
+        {
+            partition.phase = Phase::Halted;
+            partition.started = false;
+            self.shared.consumer.halt(id);
+            metrics::failure("halted");
+            tracing::error!(partition = id, reason, "the partition is halted");
+            self.shared
+                .health
+                .unready("partition", format!("partition {id} is halted: {reason}"));
+        }
+    }
+
+    fn drop_halted(&mut self) {
+        let running: Vec<i32> = self
+            .partitions
+            .iter()
+            .filter(|(_, partition)| partition.phase == Phase::Running)
+            .map(|(id, _)| *id)
+            .collect();
+        if running.len() < self.partitions.len() {
+            self.waiting
+                .retain(|decoded| running.contains(&decoded.record.partition));
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! Bringing partitions to where folding can go on.
+
+use std::collections::BTreeMap;
+
+use leadstream_stream::Outgoing;
+use leadstream_stream::consumer::LaneEvent;
+
+use super::Lane;
+use crate::engine::partition::{Partition, Phase};
+use crate::engine::takeover::{TakeOverError, gone, start_offset};
+use crate::metrics;
+use crate::store::Owned;
+
+impl Lane {
+    /// Brings partitions that were assigned, or whose batch or delivery failed, to where folding
+    /// can go on.
+    pub(super) async fn settle(&mut self) -> Result<(), TakeOverError> {
+        let in_phase = |phase: Phase, partitions: &BTreeMap<i32, Partition>| -> Vec<i32> {
+            partitions
+                .iter()
+                .filter(|(_, partition)| partition.phase == phase)
+                .map(|(id, _)| *id)
+                .collect()
+        };
+        let fresh = in_phase(Phase::TakeOver, &self.partitions);
+        let resumed = in_phase(Phase::Resume, &self.partitions);
+        let store = &self.shared.store;
+        let mut owned = store.take_over(&fresh, self.shared.owner).await?;
+        for id in &fresh {
+            // From here on the partition is ours: a failure below resumes, it does not raise again.
+            if let Some(partition) = self.partitions.get_mut(id) {
+                partition.phase = Phase::Resume;
+            }
+        }
+        let still = store.still_owned(&resumed, self.shared.owner).await?;
+        for id in gone(&resumed, &still) {
+            metrics::failure("fenced");
+            tracing::warn!(
+                partition = id,
+                "another processor has the partition; this one lets it go"
+            );
+            self.partitions.remove(&id);
+        }
+        let kept = &self.partitions;
+        owned.extend(still);
+        owned.retain(|id, _| kept.contains_key(id));
+        self.publish_outbox(&owned.keys().copied().collect::<Vec<_>>())
+            .await?;
+        for (id, found) in owned {
+            self.start(id, found).await?;
+        }
+        self.drop_unowned();
+        Ok(())
+    }
+
+    fn drop_unowned(&mut self) {
+        let next: BTreeMap<i32, i64> = self
+            .partitions
+            .iter()
+            .map(|(id, partition)| (*id, partition.next_offset))
+            .collect();
+        self.waiting.retain(|decoded| {
+            next.get(&decoded.record.partition)
+                .is_some_and(|next| decoded.record.offset >= *next)
+        });
+    }
+
+    async fn start(&mut self, id: i32, found: Owned) -> Result<(), TakeOverError> {
+        let Some(partition) = self.partitions.get_mut(&id) else {
+            return Ok(());
+        };
+        let next = match found.next_offset {
+            Some(next) if partition.started => next,
+            _ => {
+                let log = self.shared.consumer.log_offsets(id).await?;
+                let next = start_offset(id, found, log)?;
+                if found.next_offset.is_none() {
+                    self.shared
+                        .store
+                        .begin_at(id, self.shared.owner, next)
+                        .await?;
+                }
+                next
+            }
+        };
+        partition.epoch = found.epoch;
+        partition.next_offset = next;
+        partition.phase = Phase::Running;
+        if !partition.started {
+            partition.started = true;
+            self.shared.consumer.start(id, next);
+        }
+        Ok(())
+    }
+
+    /// Publishes what is committed and perhaps not published, and waits for it.
+    async fn publish_outbox(&mut self, partitions: &[i32]) -> Result<(), TakeOverError> {
+        let rows = self.shared.store.outbox(partitions).await?;
+        let unacknowledged: Vec<_> = rows
+            .into_iter()
+            .filter(|row| {
+                !self
+                    .acknowledged
+                    .contains(&(row.partition, row.next_offset))
+            })
+            .collect();
+        if unacknowledged.is_empty() {
+            return Ok(());
+        }
+        let records: Vec<Outgoing> = unacknowledged
+            .iter()
+            .flat_map(|row| row.records.iter().cloned())
+            .collect();
+        tracing::info!(
+            lane = self.index,
+            outbox.rows = unacknowledged.len(),
+            records = records.len(),
+            "publishing what the outbox holds"
+        );
+        let producer = self.shared.producer.clone();
+        let published = async { producer.send(&records).await?.await };
+        tokio::pin!(published);
+        loop {
+            tokio::select! {
+                biased;
+                outcome = &mut published => {
+                    outcome?;
+                    break;
+                }
+                event = self.events.recv() => {
+                    let records = matches!(event, Some(LaneEvent::Records(_)));
+                    if let Some(event) = event {
+                        self.on_event(event).await;
+                    }
+                    if !records {
+                        return Err(TakeOverError::Interrupted);
+                    }
+                }
+            }
+        }
+        self.acknowledged.extend(
+            unacknowledged
+                .iter()
+                .map(|row| (row.partition, row.next_offset)),
+        );
+        Ok(())
+    }
+}

@@ -1,0 +1,148 @@
+//! Take-over of a partition, and its resumption after a failure: publish what the outbox holds,
+//! await the acknowledgements, then fold (invariants 4 and 5).
+
+use std::collections::BTreeMap;
+
+use leadstream_stream::consumer::{ConsumeError, LogOffsets};
+use leadstream_stream::producer::ProduceError;
+
+use crate::store::{Owned, StoreError};
+
+/// Why a partition cannot be worked on.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TakeOverError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Kafka(#[from] ConsumeError),
+    #[error(transparent)]
+    Delivery(#[from] ProduceError),
+    /// A rebalance came in between.
+    #[error("interrupted by a rebalance")]
+    Interrupted,
+    #[error(transparent)]
+    Halt(#[from] OffsetError),
+}
+
+/// Offsets in PostgreSQL and Kafka that contradict each other. Nothing is reset in silence.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OffsetError {
+    #[error(
+        "partition {partition}: Kafka has offset {committed} committed, PostgreSQL {stored}: PostgreSQL lost commits that it had acknowledged (a restored backup, a failed-over replica). Nothing is processed until an operator decides; to process again from PostgreSQL's offset, reset the consumer group's offset to it or below"
+    )]
+    StoreBehind {
+        partition: i32,
+        committed: i64,
+        stored: String,
+    },
+    #[error(
+        "partition {partition}: the next offset is {next}, but the log begins at {low}: records were deleted before they were processed. Raise the topic's retention; to go on without them, set partition_offsets.next_offset to {low}"
+    )]
+    LogTruncated { partition: i32, next: i64, low: i64 },
+    #[error(
+        "partition {partition}: the next offset is {next}, but the log ends at {high}: the topic was made anew. To process it from its beginning, set partition_offsets.next_offset to 0"
+    )]
+    LogReplaced {
+        partition: i32,
+        next: i64,
+        high: i64,
+    },
+}
+
+/// Where to start, given what both sides say.
+pub(crate) fn start_offset(
+    partition: i32,
+    owned: Owned,
+    log: LogOffsets,
+) -> Result<i64, OffsetError> {
+    let committed = log.committed.unwrap_or_default();
+    match owned.next_offset {
+        None if committed > log.low => Err(OffsetError::StoreBehind {
+            partition,
+            committed,
+            stored: "none".into(),
+        }),
+        None => Ok(log.low),
+        Some(next) if committed > next => Err(OffsetError::StoreBehind {
+            partition,
+            committed,
+            stored: next.to_string(),
+        }),
+        Some(next) if next < log.low => Err(OffsetError::LogTruncated {
+            partition,
+            next,
+            low: log.low,
+        }),
+        Some(next) if next > log.high => Err(OffsetError::LogReplaced {
+            partition,
+            next,
+            high: log.high,
+        }),
+        Some(next) => Ok(next),
+    }
+}
+
+/// Partitions that were ours and are not any more.
+pub(crate) fn gone(asked: &[i32], owned: &BTreeMap<i32, Owned>) -> Vec<i32> {
+    asked
+        .iter()
+        .copied()
+        .filter(|partition| !owned.contains_key(partition))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use leadstream_stream::consumer::LogOffsets;
+
+    use super::{OffsetError, start_offset};
+    use crate::store::Owned;
+
+    fn start(
+        next: Option<i64>,
+        low: i64,
+        high: i64,
+        committed: Option<i64>,
+    ) -> Result<i64, OffsetError> {
+        let owned = Owned {
+            epoch: 1,
+            next_offset: next,
+        };
+        start_offset(
+            0,
+            owned,
+            LogOffsets {
+                low,
+                high,
+                committed,
+            },
+        )
+    }
+
+    #[test]
+    fn a_partition_starts_where_postgresql_says_or_at_the_log_s_beginning() {
+        assert_eq!(start(None, 3, 9, None), Ok(3));
+        assert_eq!(start(Some(5), 3, 9, Some(5)), Ok(5));
+        assert_eq!(start(Some(9), 3, 9, Some(4)), Ok(9));
+    }
+
+    #[test]
+    fn contradictions_halt() {
+        assert!(matches!(
+            start(Some(4), 0, 9, Some(5)),
+            Err(OffsetError::StoreBehind { .. })
+        ));
+        assert!(matches!(
+            start(None, 0, 9, Some(5)),
+            Err(OffsetError::StoreBehind { .. })
+        ));
+        assert!(matches!(
+            start(Some(2), 3, 9, None),
+            Err(OffsetError::LogTruncated { .. })
+        ));
+        assert!(matches!(
+            start(Some(10), 0, 9, None),
+            Err(OffsetError::LogReplaced { .. })
+        ));
+    }
+}

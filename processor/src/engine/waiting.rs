@@ -1,0 +1,65 @@
+//! Decoded records that wait for their batch, with the room they hold in the consumer's budget.
+
+use std::collections::VecDeque;
+
+use leadstream_stream::consumer::Permit;
+
+use super::batch::Decoded;
+
+#[derive(Debug, Default)]
+pub(crate) struct Waiting {
+    records: VecDeque<Decoded>,
+    /// By fetch: how many of its records still wait. Their room is given back all at once.
+    permits: VecDeque<(usize, Permit)>,
+}
+
+impl Waiting {
+    pub(crate) fn push(&mut self, records: Vec<Decoded>, permit: Permit) {
+        if !records.is_empty() {
+            self.permits.push_back((records.len(), permit));
+            self.records.extend(records);
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    /// The first `count` records.
+    pub(crate) fn front(&mut self, count: usize) -> &[Decoded] {
+        let records = self.records.make_contiguous();
+        records.get(..count).unwrap_or(records)
+    }
+
+    /// The first `count` records are done.
+    pub(crate) fn forget(&mut self, mut count: usize) {
+        self.records.drain(..count.min(self.records.len()));
+        while count > 0
+            && let Some((waiting, _)) = self.permits.front_mut()
+        {
+            if *waiting > count {
+                *waiting -= count;
+                return;
+            }
+            count -= *waiting;
+            self.permits.pop_front();
+        }
+    }
+
+    pub(crate) fn retain(&mut self, wanted: impl Fn(&Decoded) -> bool) {
+        let mut records = std::mem::take(&mut self.records).into_iter();
+        for (count, permit) in std::mem::take(&mut self.permits) {
+            let before = self.records.len();
+            self.records.extend(
+                records
+                    .by_ref()
+                    .take(count)
+                    .filter(|decoded| wanted(decoded)),
+            );
+            let kept = self.records.len() - before;
+            if kept > 0 {
+                self.permits.push_back((kept, permit));
+            }
+        }
+    }
+}

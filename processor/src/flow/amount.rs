@@ -1,0 +1,227 @@
+//! The one clear amount in a message.
+//!
+//! Stripping every non-digit would turn "between 3 and 5k" into 35. So an amount is taken only
+//! where a person, too, would read exactly one; whatever leaves a doubt is no amount, and the
+//! lead is asked again:
+//!
+//! * one number, with at most one currency, multiplier ("k", "mil", "lakh") and "a month";
+//! * a single `.` or `,` before exactly three digits groups thousands ("7.500", "7,500"), before
+//!   one or two it is the decimal point; of two kinds the last one is the decimal point;
+//! * words around it are of the lexicon, or a currency vouches for the number;
+//! * ranges, open bounds ("5000+", "at least"), negations, signs, percentages, dates, times,
+//!   phone numbers, other periods than a month, counts ("3 months") and questions are unclear.
+
+mod numeral;
+mod token;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+use serde_json::Number;
+
+use numeral::Numeral;
+use token::{Token, tokenize};
+use words::{Meaning, meaning, multiplier};
+
+/// Longer texts hold no clear amount, and are not searched for one.
+const MAX_CHARS: usize = 300;
+
+/// Amounts have at most 15 significant digits: exact in every JSON reader.
+const MAX_DIGITS: u64 = 1_000_000_000_000_000;
+
+/// From this many digits a bare run of them rather is a phone number.
+const PHONE_DIGITS: usize = 10;
+
+/// An exact decimal, not negative: `digits / 10^scale`, without trailing zeros after the point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Amount {
+    digits: u64,
+    scale: u32,
+}
+
+impl Amount {
+    /// The JSON number: an integer when whole, else the decimal as written.
+    #[must_use]
+    pub fn to_number(self) -> Number {
+        if self.scale == 0 {
+            return Number::from(self.digits);
+        }
+        // Both operands are exact, so the quotient is the double nearest to the decimal, and
+        // prints as it.
+        Number::from_f64(self.to_f64()).unwrap_or_else(|| Number::from(self.digits))
+    }
+
+    /// The double nearest to it.
+    #[must_use]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "15 digits fit a double's 53 bits"
+    )]
+    pub fn to_f64(self) -> f64 {
+        self.digits as f64 / 10_u64.pow(self.scale) as f64
+    }
+
+    /// `digits / 10^scale * 10^exponent`; none when it has too many digits.
+    fn scaled(mut digits: u64, mut scale: u32, exponent: u32) -> Option<Self> {
+        while scale > 0 && digits.is_multiple_of(10) {
+            digits /= 10;
+            scale -= 1;
+        }
+        let shift = exponent.saturating_sub(scale);
+        let digits = digits.checked_mul(10_u64.checked_pow(shift)?)?;
+        (digits < MAX_DIGITS).then_some(Self {
+            digits,
+            scale: scale.saturating_sub(exponent),
+        })
+    }
+}
+
+/// The amount in `text`, if it holds a single clear one.
+#[must_use]
+pub fn parse(text: &str) -> Option<Amount> {
+    if text.chars().count() > MAX_CHARS {
+        return None;
+    }
+    let tokens = tokenize(text)?;
+    let mut numbers = tokens
+        .iter()
+        .enumerate()
+        .filter_map(|(at, token)| match token {
+            Token::Number(numeral) => Some((at, numeral)),
+            _ => None,
+        });
+    let (at, numeral) = numbers.next()?;
+    if numbers.next().is_some() {
+        return None;
+    }
+    let (before, rest) = tokens.split_at_checked(at)?;
+    let (_, after) = rest.split_first()?;
+    let (exponent, after) = multipliers(after)?;
+
+    let mut context = Context::default();
+    context.read(before, Side::Before)?;
+    context.read(after, Side::After)?;
+    // "$5 mil" is five thousand in Mexico and slang for five million in the States.
+    let is_mil = matches!(rest.get(1), Some(Token::Word(word)) if word == "mil");
+    if is_mil && context.may_be("usd") {
+        return None;
+    }
+    if !context.has_currency() {
+        let is_count = exponent == 0
+            && matches!(after.first(), Some(Token::Word(word)) if meaning(word) == Some(Meaning::Month));
+        let is_phone = !numeral.is_grouped && numeral.length >= PHONE_DIGITS;
+        if context.has_unknown || is_count || is_phone {
+            return None;
+        }
+    }
+    value(numeral, exponent)
+}
+
+/// The exponent of the multipliers that follow the number, and what follows them. Two may join
+/// when the second is the greater: "mil millones", "百万".
+fn multipliers(after: &[Token]) -> Option<(u32, &[Token])> {
+    let mut exponents = after.iter().map_while(|token| match token {
+        Token::Word(word) => multiplier(word),
+        _ => None,
+    });
+    let (exponent, count) = match (exponents.next(), exponents.next(), exponents.next()) {
+        (None, ..) => (0, 0),
+        (Some(only), None, _) => (only, 1),
+        (Some(first), Some(second), None) if second > first => (first + second, 2),
+        _ => return None,
+    };
+    Some((exponent, after.get(count..)?))
+}
+
+/// Three decimals could be thousands: "1.250 million", "1234,567".
+fn value(numeral: &Numeral, exponent: u32) -> Option<Amount> {
+    let is_clear = if exponent == 0 {
+        numeral.scale <= 2
+    } else {
+        !numeral.is_grouped && numeral.scale != 3 && numeral.scale <= 6
+    };
+    is_clear
+        .then(|| Amount::scaled(numeral.digits, numeral.scale, exponent))
+        .flatten()
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Before,
+    After,
+}
+
+/// What the words around the number say.
+#[derive(Default)]
+struct Context {
+    /// The currencies that every mention so far may mean; none: nothing was mentioned.
+    currencies: Option<Vec<&'static str>>,
+    has_unknown: bool,
+}
+
+impl Context {
+    fn has_currency(&self) -> bool {
+        self.currencies.is_some()
+    }
+
+    fn may_be(&self, code: &str) -> bool {
+        self.currencies
+            .as_ref()
+            .is_some_and(|codes| codes.contains(&code))
+    }
+
+    /// Reads the tokens of one side; none when they make the number unclear.
+    fn read(&mut self, tokens: &[Token], side: Side) -> Option<()> {
+        let mut is_per = false;
+        let mut tokens = tokens.iter().peekable();
+        while let Some(token) = tokens.next() {
+            let word = match token {
+                Token::Number(_) => return None,
+                Token::Slash => {
+                    is_per = true;
+                    continue;
+                }
+                Token::Currency(codes) => {
+                    self.mention(codes)?;
+                    continue;
+                }
+                Token::Word(word) => word.as_str(),
+            };
+            let is_please = word == "por"
+                && tokens
+                    .next_if(|next| matches!(next, Token::Word(word) if word == "favor"))
+                    .is_some();
+            if is_please {
+                continue;
+            }
+            match meaning(word) {
+                Some(Meaning::Unclear) => return None,
+                Some(Meaning::Per) => is_per = true,
+                // "7500 a month", but "a budget of 7500".
+                Some(Meaning::Article) => is_per |= side == Side::After,
+                Some(Meaning::Month | Meaning::Monthly) => is_per = false,
+                Some(Meaning::Filler) => {}
+                Some(Meaning::Currency(_)) | None if is_per => return None,
+                Some(Meaning::Currency(codes)) => self.mention(codes)?,
+                None => self.has_unknown = true,
+            }
+        }
+        (!is_per).then_some(())
+    }
+
+    /// None when no currency fits all that was mentioned.
+    fn mention(&mut self, codes: &[&'static str]) -> Option<()> {
+        let common: Vec<_> = match &self.currencies {
+            None => codes.to_vec(),
+            Some(known) => known
+                .iter()
+                .copied()
+                .filter(|code| codes.contains(code))
+                .collect(),
+        };
+        let is_one = !common.is_empty();
+        self.currencies = Some(common);
+        is_one.then_some(())
+    }
+}

@@ -1,0 +1,72 @@
+//! A number's digits and separators, as written in one locale or another.
+
+/// `digits / 10^scale`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Numeral {
+    pub(super) digits: u64,
+    /// How many of the digits stand after the decimal point.
+    pub(super) scale: u32,
+    /// Whether thousands (or lakhs) are set apart.
+    pub(super) is_grouped: bool,
+    /// Digits as written.
+    pub(super) length: usize,
+}
+
+/// The Arabic decimal separator: never groups.
+pub(super) const ARABIC_DECIMAL: char = '٫';
+
+/// Reads digits with separators between them: `.`, `,`, `'` and the space (which only group) and
+/// [`ARABIC_DECIMAL`]. None when no one way of writing gives them a meaning.
+pub(super) fn read(written: &str) -> Option<Numeral> {
+    let separators: Vec<char> = written.chars().filter(|c| !c.is_ascii_digit()).collect();
+    let parts: Vec<&str> = written.split(|c: char| !c.is_ascii_digit()).collect();
+    let (groups, decimals) = match parts.split_last() {
+        Some((last, groups)) if has_decimals(&separators, &parts) => (groups, *last),
+        _ => (parts.as_slice(), ""),
+    };
+    let grouping = separators.get(..groups.len().checked_sub(1)?)?;
+    if !are_groups(grouping, groups) {
+        return None;
+    }
+    let whole = groups.concat();
+    if whole.len() > 1 && whole.starts_with('0') {
+        return None;
+    }
+    let digits = format!("{whole}{decimals}");
+    Some(Numeral {
+        digits: digits.parse().ok()?,
+        scale: u32::try_from(decimals.len()).ok()?,
+        is_grouped: groups.len() > 1,
+        length: digits.len(),
+    })
+}
+
+/// Whether the last separator is a decimal point.
+fn has_decimals(separators: &[char], parts: &[&str]) -> bool {
+    match (separators, parts) {
+        ([.., ARABIC_DECIMAL], _) => true,
+        (['.' | ','], [first, second]) => second.len() != 3 || !is_first_group(first, 3),
+        ([others @ .., last @ ('.' | ',')], _) => !others.is_empty() && !others.contains(last),
+        _ => false,
+    }
+}
+
+/// One kind of separator, with groups of three (7.500.000) or, with commas, of lakhs (1,50,000).
+fn are_groups(separators: &[char], groups: &[&str]) -> bool {
+    let [first, middle @ .., last] = groups else {
+        return groups.len() == 1;
+    };
+    let is_one_kind = separators
+        .windows(2)
+        .all(|pair| pair.first() == pair.last())
+        && !separators.contains(&ARABIC_DECIMAL);
+    let is_western = is_first_group(first, 3) && middle.iter().all(|group| group.len() == 3);
+    let is_indian = separators.first() == Some(&',')
+        && is_first_group(first, 2)
+        && middle.iter().all(|group| group.len() == 2);
+    is_one_kind && last.len() == 3 && (is_western || is_indian)
+}
+
+fn is_first_group(group: &str, most: usize) -> bool {
+    (1..=most).contains(&group.len()) && !group.starts_with('0')
+}

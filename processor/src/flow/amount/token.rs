@@ -1,0 +1,214 @@
+//! A message as numbers, currencies and words.
+
+use super::numeral::{self, ARABIC_DECIMAL, Numeral};
+use super::words;
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Token {
+    Number(Numeral),
+    /// A currency sign, as the codes it may mean.
+    Currency(&'static [&'static str]),
+    /// In lower case.
+    Word(String),
+    Slash,
+}
+
+/// The tokens of `text`; none when a sign makes any number in it unclear.
+pub(super) fn tokenize(text: &str) -> Option<Vec<Token>> {
+    let chars: Vec<char> = text
+        .chars()
+        .filter_map(normalize)
+        .flat_map(char::to_lowercase)
+        .collect();
+    let mut scanner = Scanner {
+        chars: &chars,
+        at: 0,
+        tokens: Vec::new(),
+    };
+    while scanner.at < chars.len() {
+        scanner.advance()?;
+    }
+    Some(scanner.tokens)
+}
+
+struct Scanner<'a> {
+    chars: &'a [char],
+    at: usize,
+    tokens: Vec<Token>,
+}
+
+impl Scanner<'_> {
+    fn peek(&self, ahead: usize) -> Option<char> {
+        self.chars.get(self.at + ahead).copied()
+    }
+
+    fn previous(&self, back: usize) -> Option<char> {
+        self.chars.get(self.at.checked_sub(back)?).copied()
+    }
+
+    fn is_digit(&self, ahead: usize) -> bool {
+        self.peek(ahead).is_some_and(|c| c.is_ascii_digit())
+    }
+
+    fn advance(&mut self) -> Option<()> {
+        let c = self.peek(0)?;
+        if c.is_ascii_digit() {
+            return self.number();
+        }
+        if is_letter(c) {
+            self.word(c);
+            return Some(());
+        }
+        match c {
+            '/' if self.is_digit(1) => return None,
+            '/' => self.tokens.push(Token::Slash),
+            '-' => self.dash()?,
+            '.' | ',' => self.point()?,
+            c if is_unclear(c) => return None,
+            c => self
+                .tokens
+                .extend(words::currency_sign(c).map(Token::Currency)),
+        }
+        self.at += 1;
+        Some(())
+    }
+
+    fn number(&mut self) -> Option<()> {
+        let mut written = String::new();
+        let mut group = 0;
+        while let Some(c) = self.peek(0) {
+            if c.is_ascii_digit() {
+                group += 1;
+            } else if self.is_separator(c, group) {
+                group = 0;
+            } else {
+                break;
+            }
+            written.push(c);
+            self.at += 1;
+        }
+        self.tokens.push(Token::Number(numeral::read(&written)?));
+        self.skip_no_cents();
+        Some(())
+    }
+
+    /// Whether `c`, after `group` digits, goes on with the number. A space does so only before
+    /// exactly three digits.
+    fn is_separator(&self, c: char, group: usize) -> bool {
+        match c {
+            '.' | ',' | '\'' | ARABIC_DECIMAL => self.is_digit(1),
+            ' ' => {
+                (1..=3).contains(&group)
+                    && (1..=3).all(|ahead| self.is_digit(ahead))
+                    && !self.is_digit(4)
+            }
+            _ => false,
+        }
+    }
+
+    /// Passes over the dash that stands for no cents: `5.000,-`, `5000.–`, `5000/-`.
+    fn skip_no_cents(&mut self) {
+        if matches!(self.peek(0), Some('.' | ',' | '/'))
+            && self.peek(1) == Some('-')
+            && !self.is_digit(2)
+        {
+            self.at += 2;
+        }
+    }
+
+    /// A run of letters; ideographs and Hangul syllables stand alone, because they are not spaced.
+    fn word(&mut self, first: char) {
+        let mut word = String::from(first);
+        self.at += 1;
+        while let Some(c) = self
+            .peek(0)
+            .filter(|&c| is_letter(c) && !stands_alone(c) && !stands_alone(first))
+        {
+            word.push(c);
+            self.at += 1;
+        }
+        match words::dollar_prefix(&word) {
+            Some(code) if self.peek(0) == Some('$') => {
+                self.at += 1;
+                self.tokens.push(Token::Currency(code));
+            }
+            _ => self.tokens.push(Token::Word(word)),
+        }
+    }
+
+    /// A hyphen between letters, or a dash set apart after a word ("budget - 5000"). Any other
+    /// may be a sign or a range.
+    fn dash(&self) -> Option<()> {
+        let before = self.previous(1)?;
+        let after = self.peek(1)?;
+        let is_hyphen = is_letter(before) && is_letter(after);
+        let is_apart =
+            before == ' ' && after == ' ' && matches!(self.tokens.last(), Some(Token::Word(_)));
+        (is_hyphen || is_apart).then_some(())
+    }
+
+    /// Ends a word or a sentence; without a word before it and with a digit after it, what was
+    /// meant is open (".5").
+    fn point(&self) -> Option<()> {
+        let ends_word = self.previous(1).is_some_and(is_letter);
+        (ends_word || !self.is_digit(1)).then_some(())
+    }
+}
+
+/// One form for digits of all scripts, spaces, dashes and quotes, fullwidth signs; none for marks
+/// without a width and for what makes a digit an emoji.
+fn normalize(c: char) -> Option<char> {
+    let c = match c {
+        '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(c) - 0xfee0).unwrap_or(c),
+        _ => c,
+    };
+    match c {
+        '\u{200b}'..='\u{200f}'
+        | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{2069}'
+        | '\u{feff}' => None,
+        '\u{fe0f}' | '\u{20e3}' | '\u{ad}' => None,
+        '\u{2010}'..='\u{2015}' | '\u{2212}' => Some('-'),
+        '\u{2018}' | '\u{2019}' | '\u{02bc}' | '٬' | '`' | '´' => Some('\''),
+        '،' => Some(','),
+        '。' => Some('.'),
+        _ if c.is_whitespace() => Some(' '),
+        _ => Some(decimal_digit(c).unwrap_or(c)),
+    }
+}
+
+/// The ASCII form of a digit of another script: each range runs from its zero.
+fn decimal_digit(c: char) -> Option<char> {
+    const ZEROS: [char; 15] = [
+        '٠', '۰', '߀', '०', '০', '੦', '૦', '୦', '௦', '౦', '೦', '൦', '๐', '໐', '༠',
+    ];
+    ZEROS.iter().find_map(|&zero| {
+        let digit = u32::from(c).checked_sub(u32::from(zero))?;
+        char::from_digit(digit, 10)
+    })
+}
+
+/// Letters, and the marks that Indic scripts and decomposed accents put between them.
+fn is_letter(c: char) -> bool {
+    c.is_alphabetic()
+        || matches!(
+            c,
+            '\u{300}'..='\u{36f}' | '\u{93c}' | '\u{94d}' | '\u{9bc}' | '\u{9cd}'
+        )
+}
+
+fn stands_alone(c: char) -> bool {
+    matches!(c, '\u{3400}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}')
+}
+
+/// Signs of percentages, bounds, phone numbers, addresses, sums and questions; and numerals that
+/// are no digits, such as ½.
+fn is_unclear(c: char) -> bool {
+    matches!(
+        c,
+        '%' | '+' | '<' | '>' | '#' | '@' | '&' | '^' | '|' | '\\' | '{' | '}' | '?'
+    ) || matches!(
+        c,
+        '؟' | '¿' | '٪' | '‰' | '±' | '≤' | '≥' | '×' | '÷' | '°' | '¢'
+    ) || c.is_numeric()
+}

@@ -1,0 +1,254 @@
+//! The lexicon: what a word beside a number means. In lower case; apostrophes and hyphens part
+//! words, so "it's" is "it" and "s".
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+/// What a word says of the number beside it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Meaning {
+    /// Changes nothing.
+    Filler,
+    /// Changes nothing before the number; after it, it starts a period ("7500 a month").
+    Article,
+    /// A period has to follow.
+    Per,
+    Month,
+    Monthly,
+    /// The codes it may mean.
+    Currency(&'static [&'static str]),
+    /// A bound, a negation, another period or a count.
+    Unclear,
+}
+
+/// What `word` says; none for a word that is not known.
+pub(super) fn meaning(word: &str) -> Option<Meaning> {
+    static LEXICON: LazyLock<HashMap<&str, Meaning>> = LazyLock::new(|| {
+        let currencies = CURRENCIES
+            .iter()
+            .map(|&(codes, words)| (Meaning::Currency(codes), words));
+        let listed = MEANINGS.into_iter().chain(currencies);
+        let entries = listed
+            .flat_map(|(meaning, words)| words.split_whitespace().map(move |word| (word, meaning)));
+        entries.collect()
+    });
+    LEXICON.get(word).copied()
+}
+
+/// The exponent of ten that a word directly after a number multiplies it by.
+pub(super) fn multiplier(word: &str) -> Option<u32> {
+    static LEXICON: LazyLock<HashMap<&str, u32>> = LazyLock::new(|| {
+        let entries = MULTIPLIERS.into_iter().flat_map(|(exponent, words)| {
+            words.split_whitespace().map(move |word| (word, exponent))
+        });
+        entries.collect()
+    });
+    LEXICON.get(word).copied()
+}
+
+/// Without "billion": in most of Europe it counts a thousand times more.
+const MULTIPLIERS: [(u32, &str); 8] = [
+    (2, "hundred 百"),
+    (
+        3,
+        "k к thousand thousands grand mil tausend tsd mille mila тыс тысяч тысячи тысяча тис \
+        тисяч tys tysięcy tysiące tis tisíc bin rb ribu duizend 千 천 हजार हज़ार ألف الف آلاف الاف",
+    ),
+    (4, "万 萬 만"),
+    (5, "lakh lakhs lac lacs लाख"),
+    (
+        6,
+        "m mn mio mln million millions millionen millón millon millones milhão milhões milhao \
+        milhoes milione milioni miljoen milyon juta jt млн миллион миллиона миллионов milion \
+        miliony milionów مليون",
+    ),
+    (7, "crore crores cr करोड़ करोड"),
+    (8, "億 亿 억"),
+    (9, "bn mrd milliard milliards milliarde milliarden млрд"),
+];
+
+const MEANINGS: [(Meaning, &str); 11] = [
+    (Meaning::Article, "a"),
+    (
+        Meaning::Per,
+        "per each every pro je jeden por cada par chaque ogni za",
+    ),
+    (
+        Meaning::Month,
+        "month mo mth monat mes mês mois mese maand bulan ay месяц мес місяць miesiąc měsíc महीना \
+        महीने माह شهر الشهر 月 월",
+    ),
+    (
+        Meaning::Monthly,
+        "monthly monatlich mensual mensuales mensal mensais mensuel mensuels mensile mensili \
+        maandelijks aylık ежемесячно miesięcznie měsíčně شهريا 毎 每",
+    ),
+    // Bounds, negations, parts of the whole.
+    (
+        Meaning::Unclear,
+        "between entre zwischen tra между more mehr más mas mais plus più больше более over above \
+        exceed über least minimum min mindestens mínimo minimo almeno menos from starting ab \
+        desde от dès less under below unter weniger moins meno меньше менее not no never don t \
+        without nicht kein keine keinen ohne sin não nao sem non pas ne sans senza не нет без \
+        nie नहीं لا 不 没 half double twice dozen percent prozent call phone tel",
+    ),
+    // Other periods, times of day.
+    (
+        Meaning::Unclear,
+        "year years yearly yr yrs annum annual annually quarter quarterly week weeks weekly wk \
+        day days daily hour hours hourly hr hrs jahr jahre jährlich woche wochen wöchentlich tag \
+        tage täglich stunde stunden año años anual semana semanas día días hora horas ano anos \
+        dia dias an ans année annuel semaine jour jours heure heures anno anni annuo settimana \
+        giorno giorni ora ore jaar uur год года лет неделю день дней час часов rok rocznie lat \
+        yıl yıllık hafta gün saat tahun hari साल दिन سنة سنويا يوم ساعة 年 日 時 时 点 년 일 周 週",
+    ),
+    // Counted things, ordinals.
+    (
+        Meaning::Unclear,
+        "months mos monate monaten meses mesi месяцев месяца miesięcy people persons person users \
+        employees staff seats units pieces pcs items leads times personen mitarbeiter personas \
+        empleados pessoas personnes persone человек 人 名 个 명 개 km kg am pm clock uhr st nd rd th",
+    ),
+    // English.
+    (
+        Meaning::Filler,
+        "my our the budget is are be it its s that this i d m we have has got can could would \
+        will like want to spend pay think guess say maybe probably about around roughly approx \
+        approximately circa ca some up max maximum at most of for in on and total calendar \
+        exactly only just so well hi hello ok okay yes yeah sure please pls thanks thank you",
+    ),
+    // German, Dutch.
+    (
+        Meaning::Filler,
+        "mein unser das ist sind liegt bei von ein ich bin wir haben habe es etwa ungefähr rund \
+        bis zu maximal höchstens im der den für ja bitte danke genau ongeveer mijn ons",
+    ),
+    // Spanish, Portuguese, French, Italian.
+    (
+        Meaning::Filler,
+        "mi nuestro presupuesto de un el la al tengo tenemos son sería unos unas aproximadamente \
+        cerca hasta máximo sí si gracias meu nosso orçamento orcamento é o ao tenho temos uns \
+        até sim obrigado obrigada mon notre est le à ai j nous avons environ jusqu oui merci mio \
+        nostro il è ho abbiamo sì grazie massimo favore",
+    ),
+    // Russian, Polish, Turkish, Indonesian, Hindi, Arabic, Chinese, Japanese, Korean.
+    (
+        Meaning::Filler,
+        "мой наш бюджет около примерно до в на у меня нас есть да спасибо mój nasz budżet około \
+        na bütçem bütçemiz yaklaşık anggaran sekitar saya मेरा हमारा बजट है लगभग करीब प्रति \
+        ميزانيتي ميزانيتنا حوالي في 约 約 大 预 算 予 的 是 我 예 산",
+    ),
+];
+
+const DOLLARS: &[&str] = &[
+    "usd", "cad", "aud", "nzd", "sgd", "hkd", "twd", "mxn", "ars", "clp", "cop",
+];
+const PESOS: &[&str] = &["mxn", "ars", "clp", "cop", "php"];
+const POUNDS: &[&str] = &["gbp", "egp"];
+const RUPEES: &[&str] = &["inr", "pkr", "lkr", "npr"];
+const KRONER: &[&str] = &["sek", "nok", "dkk", "czk"];
+const YEN: &[&str] = &["jpy", "cny"];
+
+const CURRENCIES: [(&[&str], &str); 39] = [
+    (&["usd"], "usd bucks"),
+    (
+        DOLLARS,
+        "dollar dollars dólar dólares dolares dollari доллар долларов",
+    ),
+    (&["eur"], "eur euro euros евро يورو"),
+    (&["gbp"], "gbp quid sterling"),
+    (POUNDS, "pound pounds"),
+    (&["chf"], "chf fr sfr franken francs"),
+    (&["inr"], "inr"),
+    (RUPEES, "rs rupees rupee रुपये रुपए रु"),
+    (&["brl"], "brl reais real"),
+    (PESOS, "peso pesos"),
+    (&["mxn"], "mxn"),
+    (&["ars"], "ars"),
+    (&["clp"], "clp"),
+    (&["cop"], "cop"),
+    (&["cad"], "cad"),
+    (&["aud"], "aud"),
+    (&["nzd"], "nzd"),
+    (&["sgd"], "sgd"),
+    (&["hkd"], "hkd"),
+    (&["php"], "php"),
+    (&["rub"], "rub руб рубль рубля рублей р"),
+    (&["uah"], "uah грн гривень"),
+    (&["pln"], "pln zł zl złotych"),
+    (&["czk"], "czk kč"),
+    (KRONER, "kr"),
+    (&["sek"], "sek"),
+    (&["nok"], "nok"),
+    (&["dkk"], "dkk"),
+    (&["try"], "try tl lira"),
+    (&["idr"], "idr rp rupiah"),
+    (&["aed"], "aed dhs dirham dirhams درهم"),
+    (&["sar"], "sar riyal riyals ريال"),
+    (&["egp"], "egp جنيه"),
+    (&["zar"], "zar rand"),
+    (&["ngn"], "ngn naira"),
+    (&["kes"], "kes ksh"),
+    (&["jpy"], "jpy yen 円"),
+    (&["cny"], "cny rmb yuan 元"),
+    (&["krw"], "krw 원"),
+];
+
+/// The currencies that a sign may mean.
+pub(super) fn currency_sign(sign: char) -> Option<&'static [&'static str]> {
+    Some(match sign {
+        '$' => DOLLARS,
+        '€' => &["eur"],
+        '£' | '￡' => POUNDS,
+        '¥' | '￥' => YEN,
+        '₹' => &["inr"],
+        '₨' => RUPEES,
+        '₽' => &["rub"],
+        '₺' => &["try"],
+        '₴' => &["uah"],
+        '₦' => &["ngn"],
+        '₩' => &["krw"],
+        '₫' => &["vnd"],
+        '₱' => &["php"],
+        '฿' => &["thb"],
+        '₪' => &["ils"],
+        '₵' => &["ghs"],
+        '₸' => &["kzt"],
+        _ => return None,
+    })
+}
+
+/// The currency of letters that stand before `$`, as in `R$`.
+pub(super) fn dollar_prefix(word: &str) -> Option<&'static [&'static str]> {
+    Some(match word {
+        "r" => &["brl"],
+        "us" | "u" => &["usd"],
+        "c" | "ca" => &["cad"],
+        "a" | "au" => &["aud"],
+        "nz" => &["nzd"],
+        "s" | "sg" => &["sgd"],
+        "hk" => &["hkd"],
+        "nt" => &["twd"],
+        "mx" => &["mxn"],
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn each_word_is_listed_once_as_messages_are_read() {
+        let mut seen = HashSet::new();
+        let lists = MEANINGS.iter().map(|(_, words)| *words);
+        let words = lists.chain(CURRENCIES.iter().map(|(_, words)| *words));
+        for word in words.flat_map(str::split_whitespace) {
+            assert!(seen.insert(word), "{word} is listed twice");
+            assert_eq!(word.to_lowercase(), word);
+            assert!(meaning(word).is_some());
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! What the fold reads of an input's content.
+
+use leadstream_schemas::Content;
+use serde::{Deserialize, Serialize};
+
+/// Longer answers are cut: journals and rows stay small, whatever a lead sends.
+const MAX_CHARS: usize = 1_000;
+
+/// An input's content as the fold reads it. Kept in a lead's journal (MessagePack), so variants
+/// and trailing fields may be added and nothing else changed; the names are stored, too.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Answer {
+    #[serde(rename = "t")]
+    Text(String),
+    /// A tapped button or list row.
+    #[serde(rename = "c")]
+    Choice { id: Option<String>, title: String },
+    /// What never is an answer: reactions, edits, revocations, notices, a person's take-over.
+    #[serde(rename = "i")]
+    Ignored,
+    /// Media, locations and whatever else is no answer where a text or a number is due.
+    #[serde(rename = "o")]
+    Other,
+}
+
+impl Answer {
+    /// What it says, cleaned; none when it says nothing. A choice says its title.
+    pub(super) fn text(&self) -> Option<String> {
+        let text = match self {
+            Self::Text(text) | Self::Choice { title: text, .. } => clean(text),
+            Self::Ignored | Self::Other => return None,
+        };
+        (!text.is_empty()).then_some(text)
+    }
+}
+
+impl From<&Content> for Answer {
+    fn from(content: &Content) -> Self {
+        match content {
+            Content::Text { body } => Self::Text(clean(body)),
+            Content::Choice { id, title, .. } => Self::Choice {
+                id: id.as_deref().map(clean),
+                title: clean(title),
+            },
+            Content::Reaction { .. }
+            | Content::Edit { .. }
+            | Content::Revoke { .. }
+            | Content::System { .. }
+            | Content::Takeover { .. } => Self::Ignored,
+            Content::Form { .. }
+            | Content::Media { .. }
+            | Content::Location { .. }
+            | Content::Contacts { .. }
+            | Content::Order { .. }
+            | Content::Unsupported { .. }
+            | Content::Unknown => Self::Other,
+        }
+    }
+}
+
+/// As typed, without blanks around it and without control characters (JSONB takes no NUL), cut to
+/// [`MAX_CHARS`]. Cleaning twice changes nothing.
+fn clean(text: &str) -> String {
+    let kept: String = text
+        .trim_matches(is_blank)
+        .chars()
+        .filter(|&c| !c.is_control() || matches!(c, '\n' | '\t'))
+        .take(MAX_CHARS)
+        .collect();
+    kept.trim_end_matches(is_blank).to_owned()
+}
+
+/// Whitespace, and characters that show nothing.
+fn is_blank(c: char) -> bool {
+    c.is_whitespace()
+        || c.is_control()
+        || matches!(
+            c,
+            '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}'
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use leadstream_schemas::input::MediaType;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_text_is_kept_as_typed_but_for_blanks_around_it_and_control_characters() {
+        let answer = |body: &str| Answer::from(&Content::Text { body: body.into() });
+        assert_eq!(
+            answer("\n John  Doe\u{200b} "),
+            Answer::Text("John  Doe".into())
+        );
+        assert_eq!(answer("Jo\0hn\r\nDoe"), Answer::Text("John\nDoe".into()));
+        assert_eq!(answer(" \u{200b}\u{feff} "), Answer::Text(String::new()));
+        assert_eq!(answer(&"ü".repeat(5000)), Answer::Text("ü".repeat(1000)));
+    }
+
+    #[test]
+    fn a_choice_says_its_title() {
+        let answer = Answer::from(&Content::Choice {
+            id: Some("budget-high".into()),
+            title: " 5000 ".into(),
+            description: None,
+        });
+        assert_eq!(answer.text().as_deref(), Some("5000"));
+    }
+
+    #[test]
+    fn what_is_no_message_is_ignored_and_what_is_no_text_is_other() {
+        let message_id = String::from("wamid.1");
+        let ignored = [
+            Content::Reaction {
+                message_id: message_id.clone(),
+                emoji: None,
+            },
+            Content::Edit {
+                message_id: message_id.clone(),
+                body: "John".into(),
+            },
+            Content::Revoke { message_id },
+            Content::System {
+                event: "user_changed_number".into(),
+                wa_id: None,
+                user_id: None,
+            },
+            Content::Takeover {
+                body: Some("I am Ann".into()),
+            },
+        ];
+        for content in &ignored {
+            assert_eq!(Answer::from(content), Answer::Ignored, "{content:?}");
+        }
+        let other = [
+            Content::Media {
+                media: MediaType::Voice,
+                id: None,
+                url: None,
+                mime_type: None,
+                sha256: None,
+                caption: Some("5000".into()),
+                filename: None,
+            },
+            Content::Location {
+                latitude: 1.0,
+                longitude: 2.0,
+                name: None,
+                address: None,
+            },
+            Content::Contacts {
+                contacts: Vec::new(),
+            },
+            Content::Order {
+                catalog_id: None,
+                items: Vec::new(),
+            },
+            Content::Unsupported {
+                provider_type: None,
+            },
+            Content::Unknown,
+        ];
+        for content in &other {
+            let answer = Answer::from(content);
+            assert_eq!(answer, Answer::Other, "{content:?}");
+            assert_eq!(answer.text(), None);
+        }
+    }
+
+    #[test]
+    fn the_stored_form_is_small_and_fixed() {
+        let stored = |answer: &Answer| rmp_serde::to_vec(answer).unwrap();
+        assert_eq!(stored(&Answer::Ignored), b"\xa1i");
+        assert_eq!(stored(&Answer::Other), b"\xa1o");
+        assert_eq!(stored(&Answer::Text("Hi".into())), b"\x81\xa1t\xa2Hi");
+        let choice = Answer::Choice {
+            id: None,
+            title: "Hi".into(),
+        };
+        assert_eq!(stored(&choice), b"\x81\xa1c\x92\xc0\xa2Hi");
+        for answer in [
+            Answer::Ignored,
+            Answer::Other,
+            Answer::Text("Hi".into()),
+            choice,
+        ] {
+            let back: Answer = rmp_serde::from_slice(&stored(&answer)).unwrap();
+            assert_eq!(back, answer);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn cleaning_twice_changes_nothing(text in "(?s).{0,40}") {
+            let once = clean(&text);
+            prop_assert_eq!(clean(&once), once);
+        }
+    }
+}

@@ -1,0 +1,307 @@
+use proptest::prelude::*;
+
+use crate::flow::{DEFAULT_FLOW, Flow};
+
+/// A flow that loads; each test spoils it.
+const FLOW: &str = r#"name: demo
+version: 3
+language: pt-BR
+start: ASK
+keywords:
+  restart: [RESTART, "De novo"]
+steps:
+  ASK:
+    prompt: How much?
+    expect: number
+    fill: amount
+    score: "amount > 10 ? 1 : 0"
+    next: WHY
+  WHY:
+    prompt: Why {amount}?
+    retry: In words, please. Why {amount}?
+    expect: text
+    fill: reason
+    next: DONE
+  DONE:
+    prompt: Thanks, {reason}.
+    completes: true
+"#;
+
+fn error(from: &str, to: &str) -> String {
+    assert!(FLOW.contains(from), "the flow has no {from:?}");
+    Flow::parse("demo.yaml", &FLOW.replacen(from, to, 1))
+        .expect_err(to)
+        .to_string()
+}
+
+#[test]
+fn a_sound_document_loads() {
+    let flow = Flow::parse("demo.yaml", FLOW).unwrap();
+    assert_eq!(flow.reference().name, "demo");
+    assert_eq!(flow.reference().version, 3);
+    assert_eq!(flow.language(), "pt-BR");
+    assert_eq!(
+        flow.states().collect::<Vec<_>>(),
+        ["START", "ASK", "WHY", "DONE"]
+    );
+}
+
+#[test]
+fn a_flow_is_shared_between_threads() {
+    fn is_shared<T: Send + Sync>() {}
+    is_shared::<Flow>();
+}
+
+#[test]
+fn an_error_names_file_line_column_and_reason() {
+    let cases = [
+        // What YAML and the types refuse.
+        ("name: demo", "name: [demo", "demo.yaml:", "expected"),
+        (
+            "name: demo\n",
+            "",
+            "demo.yaml:6:1: ",
+            "missing field `name`",
+        ),
+        (
+            "    prompt: How",
+            "    promt: How",
+            "demo.yaml:9:5: ",
+            "promt",
+        ),
+        (
+            "expect: number",
+            "expect: money",
+            "demo.yaml:10:13: ",
+            "money",
+        ),
+        (
+            "version: 3",
+            "version: three",
+            "demo.yaml:2:10: ",
+            "`three` is no version",
+        ),
+        (
+            "completes: true",
+            "completes: maybe",
+            "demo.yaml:22:16: ",
+            "boolean",
+        ),
+        ("  WHY:", "  ASK:", "demo.yaml:14:3: ", "ASK"),
+        ("steps:", "steps: {}\nother:", "demo.yaml:8:1: ", "other"),
+        (
+            "prompt: How much?",
+            "prompt: &a How much?",
+            "demo.yaml:9:16: ",
+            "without anchors",
+        ),
+        // The head.
+        (
+            "name: demo",
+            "name: a demo",
+            "demo.yaml:1:7: ",
+            "`a demo` is no name for a flow",
+        ),
+        (
+            "version: 3",
+            "version: 0",
+            "demo.yaml:2:10: ",
+            "`0` is no version",
+        ),
+        (
+            "language: pt-BR",
+            "language: Português",
+            "demo.yaml:3:11: ",
+            "`Português` is no language",
+        ),
+        (
+            "start: ASK",
+            "start: BEGIN",
+            "demo.yaml:4:8: ",
+            "there is no step `BEGIN`; the steps are ASK, WHY, DONE",
+        ),
+        (
+            "[RESTART,",
+            "[' ',",
+            "demo.yaml:6:13: ",
+            "a keyword has from 1",
+        ),
+        // The steps.
+        (
+            "  DONE:",
+            "  START:",
+            "demo.yaml:20:3: ",
+            "`START` is the state before",
+        ),
+        (
+            "  DONE:",
+            "  ALL DONE:",
+            "demo.yaml:20:3: ",
+            "`ALL DONE` is no name for a step",
+        ),
+        (
+            "next: DONE",
+            "next: DUNE",
+            "demo.yaml:19:11: ",
+            "there is no step `DUNE`",
+        ),
+        (
+            "    next: DONE\n",
+            "",
+            "demo.yaml:14:3: ",
+            "`WHY` expects an answer but leads nowhere",
+        ),
+        (
+            "next: DONE",
+            "next: WHY",
+            "demo.yaml:20:3: ",
+            "no step leads to `DONE`",
+        ),
+        (
+            "    completes: true\n",
+            "",
+            "demo.yaml:20:3: ",
+            "would be stuck",
+        ),
+        (
+            "    expect: text\n",
+            "",
+            "demo.yaml:17:11: ",
+            "`WHY` expects nothing, so its `fill`",
+        ),
+        (
+            "fill: amount",
+            "fill: Amount",
+            "demo.yaml:11:11: ",
+            "`Amount` is no name for a field",
+        ),
+        (
+            "fill: amount",
+            "fill: in",
+            "demo.yaml:11:11: ",
+            "`in` is no name for a field",
+        ),
+        (
+            "fill: amount",
+            "fill: score",
+            "demo.yaml:11:11: ",
+            "`score` is no name for a field",
+        ),
+        (
+            "fill: reason",
+            "fill: amount",
+            "demo.yaml:18:11: ",
+            "`amount` is a text in one step",
+        ),
+        // Prompts and scores.
+        (
+            "How much?",
+            "How much, {name}?",
+            "demo.yaml:9:13: ",
+            "no step before this one fills `name`",
+        ),
+        (
+            "How much?",
+            "How much, {reason}?",
+            "demo.yaml:9:13: ",
+            "no step before this one fills `reason`",
+        ),
+        (
+            "In words, please. Why {amount}?",
+            "'{reason}?'",
+            "demo.yaml:16:12: ",
+            "fills `reason`",
+        ),
+        (
+            "In words, please. Why {amount}?",
+            "{reason}?",
+            "demo.yaml:16:12: ",
+            "in quotes",
+        ),
+        (
+            "How much?",
+            "\"{amount\"",
+            "demo.yaml:9:13: ",
+            "`{` is not closed",
+        ),
+        ("How much?", "''", "demo.yaml:9:13: ", "is empty"),
+        (
+            "amount > 10 ? 1 : 0",
+            "amount > ",
+            "demo.yaml:12:12: ",
+            "no CEL expression",
+        ),
+        (
+            "amount > 10 ? 1 : 0",
+            "reason == '' ? 1 : 0",
+            "demo.yaml:12:12: ",
+            "`reason`, which no step fills before it",
+        ),
+        (
+            "amount > 10 ? 1 : 0",
+            "amount",
+            "demo.yaml:12:12: ",
+            "no integer",
+        ),
+    ];
+    for (from, to, place, reason) in cases {
+        let error = error(from, to);
+        assert!(
+            error.starts_with(place) && error.contains(reason),
+            "{to:?} gives {error}"
+        );
+    }
+}
+
+#[test]
+fn the_state_column_limits_names() {
+    let state = "A".repeat(50);
+    assert!(Flow::parse("demo.yaml", &FLOW.replace("DONE", &state)).is_ok());
+    let state = "A".repeat(51);
+    let error = Flow::parse("demo.yaml", &FLOW.replace("DONE", &state)).unwrap_err();
+    assert!(error.reason.contains("up to 50"), "{error}");
+}
+
+#[test]
+fn a_loop_of_questions_may_use_what_was_filled_before_it() {
+    let text = FLOW.replace("next: DONE", "next: ASK");
+    let (text, _) = text.split_once("  DONE:").unwrap();
+    assert!(Flow::parse("demo.yaml", text).is_ok());
+    let spoiled = text.replace("How much?", "How much, {reason}?");
+    assert!(Flow::parse("demo.yaml", &spoiled).is_err());
+}
+
+#[test]
+fn size_is_bounded() {
+    let long = format!("{FLOW}# {}", "a".repeat(256 * 1024));
+    let error = Flow::parse("demo.yaml", &long).unwrap_err();
+    assert!(error.reason.contains("at most 262144"), "{error}");
+
+    let steps: String = (0..201)
+        .map(|n| format!("  S{n}: {{prompt: a, expect: text, next: S0}}\n"))
+        .collect();
+    let many = format!("name: many\nversion: 1\nlanguage: en\nstart: S0\nsteps:\n{steps}");
+    let error = Flow::parse("many.yaml", &many).unwrap_err();
+    assert!(
+        error.reason.contains("from 1 to 200 steps, not 201"),
+        "{error}"
+    );
+
+    let deep = format!("name: {}", "[".repeat(10_000));
+    assert!(Flow::parse("deep.yaml", &deep).is_err());
+}
+
+proptest! {
+    #[test]
+    fn loading_never_panics(
+        from in any::<prop::sample::Index>(),
+        to in any::<prop::sample::Index>(),
+        insert in "[a-z{}\\[\\]&*!|>:'\"\\n -]{0,8}",
+    ) {
+        let (from, to) = (from.index(DEFAULT_FLOW.len()), to.index(DEFAULT_FLOW.len()));
+        let spoiled = format!("{}{insert}{}", &DEFAULT_FLOW[..from.min(to)], &DEFAULT_FLOW[from.max(to)..]);
+        if let Err(error) = Flow::parse("spoiled.yaml", &spoiled) {
+            prop_assert!(error.line >= 1 && error.column >= 1 && !error.reason.is_empty(), "{}", error);
+        }
+    }
+}

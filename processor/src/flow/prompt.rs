@@ -1,0 +1,193 @@
+//! A prompt's text with placeholders: `Thanks {name}.`; `{{` and `}}` stand for braces.
+
+use serde_json::{Map, Value};
+
+/// WhatsApp's limit for a text, in UTF-16 units: what it calls characters is never more.
+const MAX_BODY: usize = 4_096;
+
+/// What one substituted value may take of it; a longer one is cut, and ends in an ellipsis.
+const MAX_VALUE: usize = 200;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Template {
+    pieces: Vec<Piece>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Piece {
+    Literal(String),
+    Field(String),
+}
+
+impl Template {
+    /// Reads a prompt. Errors say what is wrong and how to mend it.
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let text = text.trim();
+        if text.is_empty() {
+            return Err("the text is empty; write what the lead should read".into());
+        }
+        let mut pieces = Vec::new();
+        let mut literal = String::new();
+        let mut rest = text;
+        while let Some((before, brace, after)) = split_at_brace(rest) {
+            literal.push_str(before);
+            rest = match (brace, after.strip_prefix(brace)) {
+                (_, Some(after)) => {
+                    literal.push(brace);
+                    after
+                }
+                ('{', None) => {
+                    let (field, after) = after.split_once('}').ok_or(
+                        "a `{` is not closed; close the placeholder with `}`, or write `{{` for a brace",
+                    )?;
+                    if !is_field_name(field) {
+                        return Err(format!(
+                            "`{{{field}}}` is no placeholder; write a field's name, such as {{name}}, or `{{{{` for a brace"
+                        ));
+                    }
+                    pieces.push(Piece::Literal(std::mem::take(&mut literal)));
+                    pieces.push(Piece::Field(field.to_owned()));
+                    after
+                }
+                _ => return Err("a `}` closes no placeholder; write `}}` for a brace".into()),
+            };
+        }
+        literal.push_str(rest);
+        pieces.push(Piece::Literal(literal));
+        let template = Self { pieces };
+        let longest = template.longest();
+        if longest > MAX_BODY {
+            return Err(format!(
+                "the text can reach {longest} characters (each placeholder counts {MAX_VALUE}), and WhatsApp takes {MAX_BODY}; shorten it"
+            ));
+        }
+        Ok(template)
+    }
+
+    /// The fields that it names.
+    pub(super) fn fields(&self) -> impl Iterator<Item = &str> {
+        self.pieces.iter().filter_map(|piece| match piece {
+            Piece::Field(field) => Some(field.as_str()),
+            Piece::Literal(_) => None,
+        })
+    }
+
+    /// The text with `data`'s values in place, none of which is read for placeholders again. A
+    /// field without a value leaves nothing.
+    pub(super) fn render(&self, data: &Map<String, Value>) -> String {
+        let mut body = String::new();
+        for piece in &self.pieces {
+            match piece {
+                Piece::Literal(text) => body.push_str(text),
+                Piece::Field(field) => match data.get(field) {
+                    Some(Value::String(text)) => push_cut(&mut body, text),
+                    Some(Value::Number(number)) => body.push_str(&number.to_string()),
+                    _ => {}
+                },
+            }
+        }
+        body
+    }
+
+    /// UTF-16 units of the longest text that it can give.
+    fn longest(&self) -> usize {
+        let lengths = self.pieces.iter().map(|piece| match piece {
+            Piece::Literal(text) => text.encode_utf16().count(),
+            Piece::Field(_) => MAX_VALUE,
+        });
+        lengths.sum()
+    }
+}
+
+fn split_at_brace(text: &str) -> Option<(&str, char, &str)> {
+    let (at, brace) = text.char_indices().find(|(_, c)| matches!(c, '{' | '}'))?;
+    let (before, from) = text.split_at_checked(at)?;
+    Some((before, brace, from.strip_prefix(brace)?))
+}
+
+/// A field's name: a JSON key, a variable in expressions, a placeholder in prompts.
+pub(super) fn is_field_name(name: &str) -> bool {
+    name.len() <= 50
+        && name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+}
+
+fn push_cut(body: &mut String, text: &str) {
+    if text.encode_utf16().count() <= MAX_VALUE {
+        body.push_str(text);
+        return;
+    }
+    let mut left = MAX_VALUE - 1;
+    body.extend(text.chars().take_while(|c| {
+        let fits = c.len_utf16() <= left;
+        left = left.saturating_sub(c.len_utf16());
+        fits
+    }));
+    body.push('…');
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn render(template: &str, data: &Value) -> String {
+        Template::parse(template)
+            .unwrap()
+            .render(data.as_object().unwrap())
+    }
+
+    #[test]
+    fn values_are_substituted_and_never_read_for_placeholders() {
+        let data = json!({"name": "{budget} {{x}}", "budget": 7500.5});
+        assert_eq!(
+            render("{name}: {budget}, {{name}} {unknown}!", &data),
+            "{budget} {{x}}: 7500.5, {name} !"
+        );
+    }
+
+    #[test]
+    fn a_wrong_placeholder_is_named_with_its_remedy() {
+        for (text, expected) in [
+            ("Hi {name", "`{` is not closed"),
+            ("Hi name}", "`}` closes no placeholder"),
+            ("Hi {}", "`{}` is no placeholder"),
+            ("Hi {full name}", "`{full name}` is no placeholder"),
+            (" \n", "is empty"),
+        ] {
+            let error = Template::parse(text).unwrap_err();
+            assert!(error.contains(expected), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_long_value_is_cut() {
+        let body = render("{name}", &json!({"name": "a".repeat(201)}));
+        assert_eq!(body, format!("{}…", "a".repeat(199)));
+    }
+
+    #[test]
+    fn a_text_that_could_pass_the_limit_is_refused() {
+        let longest = |literal: usize| Template::parse(&format!("{{name}}{}", "a".repeat(literal)));
+        assert!(longest(3_896).is_ok());
+        let error = longest(3_897).unwrap_err();
+        assert!(error.contains("4097"), "{error}");
+    }
+
+    proptest! {
+        #[test]
+        fn no_prompt_passes_the_limit(
+            template in "([a-z😀]{0,300}|\\{name\\}|\\{\\{){0,30}",
+            name in "(?s).{0,300}",
+        ) {
+            if let Ok(template) = Template::parse(&template) {
+                let body = template.render(json!({"name": name}).as_object().unwrap());
+                prop_assert!(body.encode_utf16().count() <= MAX_BODY);
+            }
+        }
+    }
+}

@@ -1,0 +1,285 @@
+//! The journal: a snapshot and the inputs after it, in order (invariants 2 and 3).
+//!
+//! An input in order folds one step on top of the current conversation. A late one is put where it
+//! belongs and the journal is folded again. Ids that leave the journal are handed to the caller,
+//! which keeps them for the horizon of duplicates.
+
+use leadstream_schemas::{FlowRef, ReplyContent, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::input::{Input, OrderKey};
+use crate::flow::{Answer, Conversation, START, step};
+use crate::flows::Flows;
+
+/// One input of the journal.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    pub order: OrderKey,
+    pub sent_at: Timestamp,
+    pub answer: Answer,
+}
+
+/// What left the journal last.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Departed {
+    /// The greatest in order.
+    order: OrderKey,
+    /// The greatest time of sending: an input sent later cannot be a copy of one that left.
+    sent_at: Timestamp,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Journal {
+    /// The conversation before the first entry; none before the first input of all.
+    base: Option<Conversation>,
+    entries: Vec<Entry>,
+    /// The conversation after the last entry.
+    current: Option<Conversation>,
+    departed: Option<Departed>,
+    /// Hash of the prompt that was emitted last, so that a refold does not say it again.
+    last_prompt: Option<u64>,
+}
+
+/// A conversation that an input changed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Change {
+    /// None before the first input of all.
+    pub previous: Option<Conversation>,
+    /// The journal was folded again, because the input came late.
+    pub late: bool,
+}
+
+/// What became of an input.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "nearly every input is folded")]
+pub enum Admission {
+    Folded {
+        change: Option<Change>,
+        prompt: Option<ReplyContent>,
+        /// Ids that left the journal, with their times of sending.
+        departed: Vec<(String, Timestamp)>,
+    },
+    Duplicate,
+    /// Older than the journal reaches, and not a copy of anything known.
+    TooLate,
+}
+
+/// The fold needs a flow that is not published. Systemic: every lead of that version waits.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("version {} of flow `{}` is not published, but conversations follow it; publish it again", .0.version, .0.name)]
+pub struct FoldError(pub FlowRef);
+
+/// Folds one answer. The order key of a conversation's first input chooses its flow's version.
+///
+/// # Errors
+/// [`FoldError`] when the conversation follows a flow that is not there.
+pub fn fold(
+    flows: &Flows,
+    conversation: Option<&Conversation>,
+    at: Timestamp,
+    answer: &Answer,
+) -> Result<(Conversation, Option<ReplyContent>), FoldError> {
+    let started;
+    let (flow, conversation) = match conversation {
+        Some(conversation) => {
+            let flow = flows
+                .get(&conversation.flow)
+                .ok_or_else(|| FoldError(conversation.flow.clone()))?;
+            (flow, conversation)
+        }
+        None => {
+            let flow = flows.at(at);
+            started = Conversation::start(flow);
+            (flow, &started)
+        }
+    };
+    let step = step(flow, conversation, answer);
+    Ok((step.conversation, step.prompt))
+}
+
+impl Journal {
+    /// The conversation as it stands.
+    #[must_use]
+    pub const fn conversation(&self) -> Option<&Conversation> {
+        self.current.as_ref()
+    }
+
+    /// Time of the last input, in order.
+    #[must_use]
+    pub fn last_interaction(&self) -> Option<Timestamp> {
+        self.entries.last().map(|entry| entry.order.at)
+    }
+
+    #[must_use]
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// Whether only the ids that left the journal can tell if `input` is a copy.
+    #[must_use]
+    pub fn asks_departed(&self, input: &Input) -> bool {
+        self.departed
+            .as_ref()
+            .is_some_and(|departed| input.sent_at <= departed.sent_at)
+            && !self.holds(&input.order.id)
+    }
+
+    fn holds(&self, id: &str) -> bool {
+        self.entries.iter().any(|entry| entry.order.id == id)
+    }
+
+    /// Takes in one input. `known` says whether its id left the journal earlier; it is asked only
+    /// where [`Self::asks_departed`]. `capacity` is the journal's length in entries.
+    ///
+    /// # Errors
+    /// [`FoldError`]; the journal is then to be thrown away and read again.
+    pub fn admit(
+        &mut self,
+        flows: &Flows,
+        input: &Input,
+        capacity: usize,
+        known: impl FnOnce() -> bool,
+    ) -> Result<Admission, FoldError> {
+        let entry = Entry {
+            order: input.order.clone(),
+            sent_at: input.sent_at,
+            answer: input.answer.clone(),
+        };
+        let held = self
+            .entries
+            .iter()
+            .position(|held| held.order.id == entry.order.id);
+        if let Some(held) = held {
+            return self.replace(flows, held, entry);
+        }
+        if let Some(departed) = &self.departed {
+            if input.sent_at <= departed.sent_at && known() {
+                return Ok(Admission::Duplicate);
+            }
+            if entry.order < departed.order {
+                return Ok(Admission::TooLate);
+            }
+        }
+        let in_order = self
+            .entries
+            .last()
+            .is_none_or(|last| last.order < entry.order);
+        let (change, prompt) = if in_order {
+            let (next, prompt) = fold(flows, self.current.as_ref(), entry.order.at, &entry.answer)?;
+            self.entries.push(entry);
+            (self.become_current(next, false), prompt)
+        } else {
+            let at = self
+                .entries
+                .partition_point(|held| held.order < entry.order);
+            let mut entries = self.entries.clone();
+            entries.insert(at, entry);
+            self.refold(flows, entries)?
+        };
+        if let Some(prompt) = &prompt {
+            self.last_prompt = Some(hash(prompt));
+        }
+        let departed = self.trim(flows, capacity)?;
+        Ok(Admission::Folded {
+            change,
+            prompt,
+            departed,
+        })
+    }
+
+    /// Of copies with one id the smallest in order counts.
+    fn replace(
+        &mut self,
+        flows: &Flows,
+        held: usize,
+        entry: Entry,
+    ) -> Result<Admission, FoldError> {
+        if self
+            .entries
+            .get(held)
+            .is_none_or(|held| held.order <= entry.order)
+        {
+            return Ok(Admission::Duplicate);
+        }
+        let mut entries = self.entries.clone();
+        entries.remove(held);
+        let at = entries.partition_point(|other| other.order < entry.order);
+        entries.insert(at, entry);
+        let (change, prompt) = self.refold(flows, entries)?;
+        if let Some(prompt) = &prompt {
+            self.last_prompt = Some(hash(prompt));
+        }
+        Ok(Admission::Folded {
+            change,
+            prompt,
+            departed: Vec::new(),
+        })
+    }
+
+    /// Folds `entries` from the snapshot on. When the outcome differs, the prompt that is now
+    /// right goes out, unless it was the last that did.
+    fn refold(
+        &mut self,
+        flows: &Flows,
+        entries: Vec<Entry>,
+    ) -> Result<(Option<Change>, Option<ReplyContent>), FoldError> {
+        let mut conversation = self.base.clone();
+        let mut prompt = None;
+        for entry in &entries {
+            let (next, said) = fold(flows, conversation.as_ref(), entry.order.at, &entry.answer)?;
+            conversation = Some(next);
+            prompt = said;
+        }
+        self.entries = entries;
+        let Some(conversation) = conversation else {
+            return Ok((None, None));
+        };
+        let change = self.become_current(conversation, true);
+        let prompt = prompt
+            .filter(|_| change.is_some())
+            .filter(|prompt| self.last_prompt != Some(hash(prompt)));
+        Ok((change, prompt))
+    }
+
+    fn become_current(&mut self, next: Conversation, late: bool) -> Option<Change> {
+        let changed = match &self.current {
+            Some(current) => *current != next,
+            // A reaction as the first input of all changes nothing yet.
+            None => next.state != START,
+        };
+        let previous = self.current.replace(next);
+        changed.then_some(Change { previous, late })
+    }
+
+    fn trim(
+        &mut self,
+        flows: &Flows,
+        capacity: usize,
+    ) -> Result<Vec<(String, Timestamp)>, FoldError> {
+        let mut gone = Vec::new();
+        while self.entries.len() > capacity.max(1) {
+            let entry = self.entries.remove(0);
+            let (base, _) = fold(flows, self.base.as_ref(), entry.order.at, &entry.answer)?;
+            self.base = Some(base);
+            let sent_at = self.departed.as_ref().map_or(entry.sent_at, |departed| {
+                departed.sent_at.max(entry.sent_at)
+            });
+            gone.push((entry.order.id.clone(), entry.sent_at));
+            self.departed = Some(Departed {
+                order: entry.order,
+                sent_at,
+            });
+        }
+        Ok(gone)
+    }
+}
+
+/// FNV-1a over the prompt's JSON: stored, so it must not change with the toolchain.
+fn hash(prompt: &ReplyContent) -> u64 {
+    serde_json::to_vec(prompt)
+        .unwrap_or_default()
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
+            (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
+        })
+}

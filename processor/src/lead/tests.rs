@@ -1,0 +1,208 @@
+//! The journal against the pure fold of its inputs in order (invariants 2 and 3).
+
+use std::collections::{BTreeMap, HashSet};
+
+use leadstream_schemas::{Platform, Sender, Timestamp};
+use proptest::prelude::*;
+
+use super::{Admission, Input, Journal, Lead, OrderKey, fold};
+use crate::flow::{Answer, Conversation, DEFAULT_FLOW, Flow};
+use crate::flows::Flows;
+
+fn flows() -> Flows {
+    Flows::new(Flow::parse("default", DEFAULT_FLOW).unwrap(), Vec::new())
+}
+
+fn input(id: &str, at: i64, answer: Answer) -> Input {
+    received(id, at, at + 500, answer)
+}
+
+fn received(id: &str, sent_at: i64, received_at: i64, answer: Answer) -> Input {
+    Input {
+        order: OrderKey {
+            at: Timestamp::from_millis(sent_at.min(received_at)),
+            received_at: Timestamp::from_millis(received_at),
+            item: 0,
+            id: id.to_owned(),
+        },
+        sent_at: Timestamp::from_millis(sent_at),
+        platform: Platform::WhatsappCloud,
+        number: "1".to_owned(),
+        sender: Sender::default(),
+        answer,
+    }
+}
+
+fn text(body: &str) -> Answer {
+    Answer::Text(body.to_owned())
+}
+
+/// What the fold of the inputs in order gives, the smallest copy of each id counting.
+fn oracle(flows: &Flows, inputs: &[Input]) -> Option<Conversation> {
+    let mut smallest: BTreeMap<&str, &Input> = BTreeMap::new();
+    for input in inputs {
+        let kept = smallest.entry(&input.order.id).or_insert(input);
+        if input.order < kept.order {
+            *kept = input;
+        }
+    }
+    let mut ordered: Vec<&Input> = smallest.into_values().collect();
+    ordered.sort_by(|a, b| a.order.cmp(&b.order));
+    let mut conversation = None;
+    for input in ordered {
+        let (next, _) = fold(flows, conversation.as_ref(), input.order.at, &input.answer).unwrap();
+        conversation = Some(next);
+    }
+    conversation
+}
+
+fn admit(journal: &mut Journal, input: &Input, capacity: usize) -> Admission {
+    journal.admit(&flows(), input, capacity, || false).unwrap()
+}
+
+#[test]
+fn the_article_s_conversation_completes_with_its_score() {
+    let mut journal = Journal::default();
+    for (id, body) in [("a", "Hi"), ("b", "John Doe"), ("c", "$7,500 a month")] {
+        let at = i64::from(id.as_bytes()[0]) * 1000;
+        let admission = admit(&mut journal, &input(id, at, text(body)), 32);
+        assert!(matches!(
+            admission,
+            Admission::Folded {
+                change: Some(_),
+                prompt: Some(_),
+                ..
+            }
+        ));
+    }
+    let conversation = journal.conversation().unwrap();
+    assert_eq!(conversation.state, "COMPLETED");
+    assert_eq!((conversation.score, conversation.is_completed), (100, true));
+    assert_eq!(conversation.data["budget"], 7500);
+}
+
+#[test]
+fn a_copy_has_no_effect() {
+    let mut journal = Journal::default();
+    let hello = input("a", 1000, text("Hi"));
+    admit(&mut journal, &hello, 32);
+    let before = journal.clone();
+    assert_eq!(admit(&mut journal, &hello, 32), Admission::Duplicate);
+    let later_copy = received("a", 1000, 900_000, text("Hi"));
+    assert_eq!(admit(&mut journal, &later_copy, 32), Admission::Duplicate);
+    assert_eq!(journal, before);
+}
+
+#[test]
+fn a_late_input_goes_where_it_belongs_and_the_prompt_that_is_now_right_goes_out_once() {
+    let mut journal = Journal::default();
+    admit(&mut journal, &input("a", 1000, text("Hi")), 32);
+    admit(&mut journal, &input("c", 3000, text("$9,000")), 32);
+    assert_eq!(journal.conversation().unwrap().state, "AWAITING_BUDGET");
+    let late = admit(&mut journal, &input("b", 2000, text("John")), 32);
+    let Admission::Folded {
+        change: Some(change),
+        prompt: Some(_),
+        ..
+    } = late
+    else {
+        panic!("{late:?}");
+    };
+    assert!(change.late);
+    assert_eq!(journal.conversation().unwrap().state, "COMPLETED");
+    assert_eq!(journal.conversation().unwrap().data["name"], "John");
+}
+
+#[test]
+fn what_is_older_than_the_journal_is_known_by_its_id_or_too_late() {
+    let mut journal = Journal::default();
+    for n in 0..4 {
+        admit(
+            &mut journal,
+            &input(&format!("id{n}"), 1000 * n, text("Hi")),
+            2,
+        );
+    }
+    let copy = input("id0", 0, text("Hi"));
+    assert!(journal.asks_departed(&copy));
+    let known = journal.clone().admit(&flows(), &copy, 2, || true).unwrap();
+    assert_eq!(known, Admission::Duplicate);
+    let stranger = input("id00", 500, text("Hi"));
+    assert_eq!(admit(&mut journal, &stranger, 2), Admission::TooLate);
+    assert!(!journal.asks_departed(&input("id9", 9000, text("Hi"))));
+}
+
+#[test]
+fn a_stored_lead_reads_back() {
+    let hello = input("a", 1000, text("Hi"));
+    let mut lead = Lead::new(&hello);
+    admit(&mut lead.journal, &hello, 32);
+    lead.observe(&hello);
+    let bytes = lead.to_bytes().unwrap();
+    assert_eq!(Lead::from_bytes(&bytes).unwrap(), lead);
+    assert!(Lead::from_bytes(&[9]).is_err() && Lead::from_bytes(&[]).is_err());
+}
+
+fn answers() -> impl Strategy<Value = Answer> {
+    prop_oneof![
+        4 => prop::sample::select(vec!["Hi", "John Doe", "$7,500 a month", "300", "RESTART", "?"]).prop_map(text),
+        1 => Just(Answer::Other),
+        1 => Just(Answer::Ignored),
+    ]
+}
+
+/// Inputs with copies, clock skew and equal seconds, and an order of delivery.
+fn deliveries() -> impl Strategy<Value = Vec<Input>> {
+    let one = (0..6i64, -2..3i64, answers(), 0..3usize);
+    prop::collection::vec(one, 1..12).prop_flat_map(|drawn| {
+        let mut inputs = Vec::new();
+        for (index, (second, skew, answer, copies)) in drawn.into_iter().enumerate() {
+            let sent = 1_000_000 + second * 1000;
+            for copy in 0..=copies {
+                let received_at = sent + skew * 700 + i64::try_from(copy).unwrap() * 300;
+                inputs.push(received(
+                    &format!("id{index}"),
+                    sent,
+                    received_at,
+                    answer.clone(),
+                ));
+            }
+        }
+        Just(inputs).prop_shuffle()
+    })
+}
+
+proptest! {
+    #[test]
+    fn every_delivery_within_the_journal_s_reach_gives_the_fold_in_order(inputs in deliveries()) {
+        let flows = flows();
+        let mut journal = Journal::default();
+        for input in &inputs {
+            journal.admit(&flows, input, 64, || false).unwrap();
+        }
+        prop_assert_eq!(journal.conversation().cloned(), oracle(&flows, &inputs));
+    }
+
+    #[test]
+    fn a_short_journal_hands_over_each_id_once_and_knows_every_copy(inputs in deliveries()) {
+        let flows = flows();
+        let mut journal = Journal::default();
+        let mut gone: HashSet<String> = HashSet::new();
+        let mut admitted: HashSet<String> = HashSet::new();
+        for input in &inputs {
+            let known = gone.contains(&input.order.id);
+            let asked = journal.asks_departed(input);
+            prop_assert!(!known || asked, "a copy of what left was not looked up");
+            match journal.admit(&flows, input, 3, || known).unwrap() {
+                Admission::Folded { departed, .. } => {
+                    admitted.insert(input.order.id.clone());
+                    for (id, _) in departed {
+                        prop_assert!(gone.insert(id), "an id left twice");
+                    }
+                }
+                Admission::Duplicate => prop_assert!(admitted.contains(&input.order.id)),
+                Admission::TooLate => prop_assert!(!admitted.contains(&input.order.id)),
+            }
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Metrics of the processor: `leadstream_processor_<noun>_<unit>[_total]`.
+
+use metrics::{counter, gauge, histogram};
+
+const INPUTS: &str = "leadstream_processor_inputs_total";
+const EVENTS: &str = "leadstream_processor_events_total";
+const REPLIES: &str = "leadstream_processor_replies_total";
+const IDENTITY_CONFLICTS: &str = "leadstream_processor_identity_conflicts_total";
+const BATCH: &str = "leadstream_processor_batch_records";
+const COMMIT: &str = "leadstream_processor_commit_seconds";
+const FAILURES: &str = "leadstream_processor_failures_total";
+const PARTITIONS: &str = "leadstream_processor_partitions";
+
+/// What became of the inputs of a batch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    pub(crate) folded: u64,
+    /// Of the folded, those that changed their lead by a refold.
+    pub(crate) late: u64,
+    pub(crate) duplicates: u64,
+    pub(crate) too_late: u64,
+    pub(crate) undecodable: u64,
+    pub(crate) forwarded: u64,
+    pub(crate) events: u64,
+    pub(crate) replies: u64,
+    pub(crate) identity_conflicts: u64,
+}
+
+impl Counts {
+    /// Adds them to the metrics, once the batch is committed.
+    pub(crate) fn record(&self) {
+        for (outcome, count) in [
+            ("folded", self.folded),
+            ("late", self.late),
+            ("duplicate", self.duplicates),
+            ("too_late", self.too_late),
+            ("undecodable", self.undecodable),
+            ("forwarded", self.forwarded),
+        ] {
+            if count > 0 {
+                counter!(INPUTS, "outcome" => outcome).increment(count);
+            }
+        }
+        counter!(EVENTS).increment(self.events);
+        counter!(REPLIES).increment(self.replies);
+        counter!(IDENTITY_CONFLICTS).increment(self.identity_conflicts);
+    }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a batch is far below 2^52 records"
+)]
+pub(crate) fn batch(records: usize, seconds: f64) {
+    histogram!(BATCH).record(records as f64);
+    histogram!(COMMIT).record(seconds);
+}
+
+/// `kind`: `database`, `delivery`, `fenced`, `kafka`.
+pub(crate) fn failure(kind: &'static str) {
+    counter!(FAILURES, "kind" => kind).increment(1);
+}
+
+#[expect(clippy::cast_precision_loss, reason = "partitions are few")]
+pub(crate) fn partitions(lane: usize, count: usize) {
+    gauge!(PARTITIONS, "lane" => lane.to_string()).set(count as f64);
+}

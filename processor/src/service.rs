@@ -1,0 +1,348 @@
+//! The processor as a service: settings, start, the lanes beside the consumer's loop.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use leadstream_schemas::registry::{Registry, RegistryError};
+use leadstream_schemas::topic::DUPLICATE_HORIZON;
+use leadstream_schemas::{Timestamp, Topic};
+use leadstream_stream::config::{ConfigError, RegistryArgs};
+use leadstream_stream::consumer::{ConsumeError, ConsumerLoop, ConsumerOptions};
+use leadstream_stream::dead_letter::PoisonLimit;
+use leadstream_stream::kafka::retention;
+use leadstream_stream::producer::ProduceError;
+use leadstream_stream::{Context, KafkaArgs, Producer, RetryPolicy, Secret, ServiceArgs};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::engine::effects::Outlets;
+use crate::engine::lane::{Lane, LaneError, Shared};
+use crate::flow::{DEFAULT_FLOW, Flow, FlowError};
+use crate::flows::Flows;
+use crate::lead::Accounts;
+use crate::store::{Store, StoreError, pool};
+
+/// Settings of the processor.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    pub kafka: KafkaArgs,
+    #[command(flatten)]
+    pub registry: RegistryArgs,
+    #[command(flatten)]
+    pub service: ServiceArgs,
+    /// PostgreSQL, postgres://user:password@host/database; or DATABASE_URL_FILE
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    pub database_url: Option<Secret>,
+    /// A flow document to publish at start, when its version is not published yet; without it the
+    /// default flow
+    #[arg(long, env = "FLOW_FILE", value_name = "PATH")]
+    pub flow_file: Option<PathBuf>,
+    /// Business numbers that form accounts with conversations of their own,
+    /// account=number+number,…; all others share one
+    #[arg(long, env = "ACCOUNTS", default_value = "", value_name = "ACCOUNTS")]
+    pub accounts: Accounts,
+    /// Lanes that work side by side, each over its share of partitions
+    #[arg(long, env = "LANES", default_value = "2", value_name = "COUNT")]
+    pub lanes: NonZeroUsize,
+    /// Records in one transaction at most
+    #[arg(
+        long,
+        env = "BATCH_RECORDS",
+        default_value = "500",
+        value_name = "COUNT"
+    )]
+    pub batch_records: NonZeroUsize,
+    /// Milliseconds that a batch waits for more records
+    #[arg(long, env = "BATCH_LINGER_MS", default_value_t = 2, value_name = "MS")]
+    pub batch_linger_ms: u64,
+    /// Inputs that a lead keeps to put late ones where they belong
+    #[arg(
+        long,
+        env = "JOURNAL_LENGTH",
+        default_value = "32",
+        value_name = "COUNT"
+    )]
+    pub journal_length: NonZeroUsize,
+    /// Leads kept in memory, in each partition
+    #[arg(
+        long,
+        env = "CACHED_LEADS",
+        default_value = "5000",
+        value_name = "COUNT"
+    )]
+    pub cached_leads: NonZeroUsize,
+    /// Dead letters in a row, in one partition, after which it halts
+    #[arg(
+        long,
+        env = "DEAD_LETTER_RUN",
+        default_value_t = 100,
+        value_name = "COUNT"
+    )]
+    pub dead_letter_run: u32,
+}
+
+/// Why the processor ended.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error("{0}")]
+    Flow(#[from] FlowError),
+    #[error("FLOW_FILE {path} cannot be read: {source}")]
+    FlowFile {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error(
+        "version {version} of flow `{name}` is published with another text; give the changed document a higher version"
+    )]
+    FlowChanged { name: String, version: u32 },
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Produce(#[from] ProduceError),
+    #[error(transparent)]
+    Consume(#[from] ConsumeError),
+    #[error(transparent)]
+    Lane(#[from] LaneError),
+    #[error("a lane ended unexpectedly: {0}")]
+    Panicked(tokio::task::JoinError),
+}
+
+const RETRY: RetryPolicy =
+    RetryPolicy::unlimited(Duration::from_millis(100), Duration::from_secs(5));
+
+/// Runs the processor until shutdown.
+///
+/// # Errors
+/// A wrong setting or flow, a schema that is not this version's, offsets that contradict each
+/// other. What is merely away is waited for.
+pub async fn run(args: Args, context: Context) -> Result<(), Error> {
+    let document = flow_document(&args)?;
+    args.kafka.validate()?;
+    let url = Secret::require(
+        args.database_url.clone(),
+        "DATABASE_URL",
+        "postgres://leadstream:secret@localhost/leadstream",
+    )?;
+    let lanes = args.lanes.get();
+    let connections = u32::try_from(lanes + 2).unwrap_or(u32::MAX);
+    let pool = pool(url.expose(), connections).map_err(|_| {
+        ConfigError::new(
+            "DATABASE_URL",
+            "is not a PostgreSQL URL; example: postgres://leadstream:secret@localhost/leadstream",
+        )
+    })?;
+    let store = Store::new(pool, Duration::from_secs(15));
+    let Some((flows, outlets)) = prepare(&args, &context, &store, &document).await? else {
+        return Ok(());
+    };
+    warn_of_short_retention(&args.kafka).await;
+    let owner = Uuid::new_v4();
+    let client_id = format!("leadstream-processor-{owner}");
+    let producer = Producer::new(&args.kafka, &client_id, None)?;
+    let (senders, receivers): (Vec<_>, Vec<_>) =
+        (0..lanes).map(|_| mpsc::unbounded_channel()).unzip();
+    let options = ConsumerOptions {
+        topic: args.kafka.topic(Topic::LeadInputs),
+        group: args.kafka.group("processor"),
+        client_id,
+        lane_bytes: 8 << 20,
+        lane_records: args.batch_records.get() * 8,
+        drain: Duration::from_secs(20),
+    };
+    let (consumer_loop, consumer) = ConsumerLoop::new(&args.kafka, &options, senders)?;
+    let shared = Arc::new(Shared {
+        store,
+        producer: producer.clone(),
+        consumer,
+        flows,
+        accounts: args.accounts.clone(),
+        outlets,
+        health: context.health.clone(),
+        owner,
+        batch_records: args.batch_records.get(),
+        linger: Duration::from_millis(args.batch_linger_ms),
+        journal: args.journal_length.get(),
+        cached_leads: args.cached_leads,
+        retry: RETRY,
+        poison: PoisonLimit {
+            run: args.dead_letter_run,
+        },
+    });
+    let stop = context.shutdown.child_token();
+    let ended = CancellationToken::new();
+    let mut tasks: JoinSet<Result<(), Error>> = JoinSet::new();
+    for (index, events) in receivers.into_iter().enumerate() {
+        let lane = Lane::new(index, Arc::clone(&shared), events);
+        let ended = ended.clone();
+        tasks.spawn(async move { Ok(lane.run(ended).await?) });
+    }
+    let polling = stop.clone();
+    tasks.spawn(async move {
+        let _ended = ended.drop_guard();
+        Ok(consumer_loop.run(polling).await?)
+    });
+    context.health.ready("start");
+    let outcome = join(tasks, &stop).await;
+    // Closing a consumer and flushing a producer block.
+    let flushed = tokio::task::spawn_blocking(move || {
+        drop(shared);
+        producer.flush(Duration::from_secs(5))
+    })
+    .await;
+    if !matches!(flushed, Ok(Ok(()))) {
+        tracing::warn!("records are left unacknowledged; the outbox holds them");
+    }
+    outcome
+}
+
+async fn warn_of_short_retention(kafka: &KafkaArgs) {
+    let topic = kafka.topic(Topic::LeadInputs);
+    if let Some(kept) = retention(kafka, &topic).await
+        && kept < DUPLICATE_HORIZON
+    {
+        tracing::warn!(
+            topic,
+            retention.hours = kept.as_secs() / 3600,
+            horizon.hours = DUPLICATE_HORIZON.as_secs() / 3600,
+            "the topic keeps records for less time than duplicates can come: leads cannot be rebuilt from it; raise its retention.ms"
+        );
+    }
+}
+
+/// The first error ends all.
+async fn join(
+    mut tasks: JoinSet<Result<(), Error>>,
+    stop: &CancellationToken,
+) -> Result<(), Error> {
+    let mut outcome = Ok(());
+    while let Some(ended) = tasks.join_next().await {
+        let ended = ended.unwrap_or_else(|error| Err(Error::Panicked(error)));
+        if outcome.is_ok() {
+            outcome = ended;
+        }
+        stop.cancel();
+    }
+    outcome
+}
+
+/// Schema of the database, flows and schema ids: waits for what is away, None on shutdown.
+async fn prepare(
+    args: &Args,
+    context: &Context,
+    store: &Store,
+    document: &Document,
+) -> Result<Option<(Flows, Outlets)>, Error> {
+    let registry = Registry::new(&args.registry.config()?)?;
+    let prefix = args.kafka.topic_prefix.as_str();
+    let topics = [Topic::LeadInputs, Topic::LeadEvents, Topic::LeadReplies];
+    let mut failures = 0;
+    loop {
+        let attempt = async {
+            store.check_schema().await?;
+            let flows = publish_and_load(store, document).await?;
+            let ids = registry.resolve(prefix, &topics).await?;
+            Ok::<_, Error>((flows, ids))
+        };
+        match attempt.await {
+            Ok((flows, ids)) => {
+                return Ok(Outlets::new(prefix, &ids).map(|outlets| (flows, outlets)));
+            }
+            Err(error) if is_away(&error) => {
+                failures += 1;
+                let delay = RETRY.random_delay(failures).unwrap_or(RETRY.cap);
+                tracing::warn!(error = %error, "the processor waits to start");
+                context.health.unready("start", error.to_string());
+                tokio::select! {
+                    () = context.shutdown.cancelled() => return Ok(None),
+                    () = tokio::time::sleep(delay) => {}
+                }
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+const fn is_away(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Registry(RegistryError::Unavailable { .. })
+            | Error::Store(StoreError::Database(_) | StoreError::TimedOut(_))
+    )
+}
+
+/// A flow document that was read and parsed.
+struct Document {
+    name: String,
+    version: u32,
+    text: String,
+}
+
+fn flow_document(args: &Args) -> Result<Document, Error> {
+    let (file, text) = match &args.flow_file {
+        Some(path) => {
+            let text = std::fs::read_to_string(path).map_err(|source| Error::FlowFile {
+                path: path.clone(),
+                source,
+            })?;
+            (path.display().to_string(), text)
+        }
+        None => ("the default flow".to_owned(), DEFAULT_FLOW.to_owned()),
+    };
+    let reference = Flow::parse(&file, &text)?.reference();
+    Ok(Document {
+        name: reference.name,
+        version: reference.version,
+        text,
+    })
+}
+
+async fn publish_and_load(store: &Store, document: &Document) -> Result<Flows, Error> {
+    store
+        .publish_flow(
+            &document.name,
+            document.version,
+            &document.text,
+            Timestamp::now(),
+        )
+        .await?;
+    let published = store.flows().await?;
+    let changed = published.iter().any(|(name, version, text, _)| {
+        *name == document.name && *version == document.version && *text != document.text
+    });
+    if changed {
+        return Err(Error::FlowChanged {
+            name: document.name.clone(),
+            version: document.version,
+        });
+    }
+    load_flows(&published)
+}
+
+/// Parses published documents: name, version, text, the time from which they hold, in this order
+/// of time.
+///
+/// # Errors
+/// A document that this version cannot read.
+pub fn load_flows(published: &[(String, u32, String, Timestamp)]) -> Result<Flows, Error> {
+    let mut flows = Vec::with_capacity(published.len());
+    for (name, version, text, from) in published {
+        let file = format!("published flow `{name}` version {version}");
+        flows.push((*from, Flow::parse(&file, text)?));
+    }
+    if flows.is_empty() {
+        let flow = Flow::parse("the default flow", DEFAULT_FLOW)?;
+        return Ok(Flows::new(flow, Vec::new()));
+    }
+    let (_, first) = flows.remove(0);
+    Ok(Flows::new(first, flows))
+}

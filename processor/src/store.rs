@@ -1,0 +1,371 @@
+//! All SQL of the engine.
+
+mod write;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::Duration;
+
+use leadstream_schemas::Timestamp;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{Executor, PgPool, Row};
+use uuid::Uuid;
+
+use crate::engine::batch::Folded;
+use crate::engine::outbox::{self, OutboxError};
+use crate::lead::{Lead, StoredError};
+
+/// What went wrong with the database, by what to do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Another owner has the partition: nothing was written.
+    #[error("partition {0} belongs to another processor by now")]
+    Fenced(i32),
+    #[error("PostgreSQL: {0}")]
+    Database(#[from] sqlx::Error),
+    #[error("PostgreSQL did not answer within {0:?}")]
+    TimedOut(Duration),
+    #[error(transparent)]
+    Stored(#[from] StoredError),
+    #[error(transparent)]
+    Outbox(#[from] OutboxError),
+    #[error("the database's schema is not this version's ({0}); run `leadstream migrate`")]
+    Schema(String),
+}
+
+/// Where a partition stands in PostgreSQL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Owned {
+    pub(crate) epoch: i64,
+    /// None when no record of it was ever processed.
+    pub(crate) next_offset: Option<i64>,
+}
+
+/// A row of the outbox.
+#[derive(Debug)]
+pub(crate) struct OutboxRow {
+    pub(crate) partition: i32,
+    pub(crate) next_offset: i64,
+    pub(crate) records: Vec<leadstream_stream::Outgoing>,
+}
+
+/// What one transaction commits.
+#[derive(Debug)]
+pub(crate) struct Commit<'a> {
+    pub(crate) owner: Uuid,
+    /// By partition: epoch and the offset it stands at before.
+    pub(crate) fences: &'a BTreeMap<i32, (i64, i64)>,
+    pub(crate) folded: &'a Folded,
+    /// Acknowledged outbox rows: partition and next offset.
+    pub(crate) acknowledged: &'a [(i32, i64)],
+}
+
+/// The engine's database.
+#[derive(Clone, Debug)]
+pub(crate) struct Store {
+    pool: PgPool,
+    timeout: Duration,
+}
+
+/// A pool fit for a hot path: no test before use, no long wait for a connection.
+///
+/// # Errors
+/// A URL that is none. The database itself is reached later.
+pub fn pool(url: &str, connections: u32) -> Result<PgPool, sqlx::Error> {
+    // The driver would take any scheme, and then wait for a server that never answers.
+    if !["postgres://", "postgresql://"]
+        .iter()
+        .any(|scheme| url.starts_with(scheme))
+    {
+        return Err(sqlx::Error::Configuration(
+            "it is no postgres:// URL".into(),
+        ));
+    }
+    let options: PgConnectOptions = url.parse()?;
+    Ok(PgPoolOptions::new()
+        .max_connections(connections)
+        .test_before_acquire(false)
+        .acquire_timeout(Duration::from_secs(5))
+        .after_connect(|connection, _| {
+            Box::pin(async move {
+                connection.execute(PLANS).await?;
+                Ok(())
+            })
+        })
+        .connect_lazy_with(options.application_name("leadstream")))
+}
+
+/// Every statement here finds its rows by key. Until a table has statistics the planner takes it
+/// for small and scans it for every batch: at 500 messages/s that made a row five times as late.
+const PLANS: &str = "SET enable_seqscan = off; SET enable_hashjoin = off; \
+    SET enable_mergejoin = off; SET plan_cache_mode = force_generic_plan; SET jit = off";
+
+static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
+
+/// Brings the database to this version's schema.
+///
+/// # Errors
+/// A database that is away, or one of a later version.
+pub async fn migrate(pool: &PgPool) -> Result<(), sqlx::migrate::MigrateError> {
+    MIGRATOR.run(pool).await
+}
+
+impl Store {
+    /// `timeout` bounds each call, so that a half-open connection holds nothing up.
+    pub(crate) const fn new(pool: PgPool, timeout: Duration) -> Self {
+        Self { pool, timeout }
+    }
+
+    async fn bounded<T>(
+        &self,
+        call: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        tokio::time::timeout(self.timeout, call)
+            .await
+            .unwrap_or(Err(StoreError::TimedOut(self.timeout)))
+    }
+
+    /// Whether every migration of this version was applied.
+    pub(crate) async fn check_schema(&self) -> Result<(), StoreError> {
+        let found =
+            sqlx::query("SELECT max(version) AS version FROM _sqlx_migrations WHERE success")
+                .fetch_one(&self.pool)
+                .await;
+        let version: Option<i64> = match found {
+            Ok(row) => row.try_get("version")?,
+            Err(sqlx::Error::Database(error)) => return Err(StoreError::Schema(error.to_string())),
+            Err(error) => return Err(error.into()),
+        };
+        let newest = MIGRATOR.iter().map(|migration| migration.version).max();
+        match (version, newest) {
+            (Some(version), Some(newest)) if version >= newest => Ok(()),
+            (version, newest) => Err(StoreError::Schema(format!(
+                "it is at {version:?}, needed is {newest:?}"
+            ))),
+        }
+    }
+
+    /// Makes `owner` the owner of `partitions`. Waits for a commit of the owner before.
+    pub(crate) async fn take_over(
+        &self,
+        partitions: &[i32],
+        owner: Uuid,
+    ) -> Result<BTreeMap<i32, Owned>, StoreError> {
+        let query = sqlx::query(
+            "INSERT INTO partition_offsets AS p (partition, epoch, owner)
+             SELECT partition, 1, $2 FROM unnest($1::int[]) AS partition ORDER BY partition
+             ON CONFLICT (partition) DO UPDATE SET epoch = p.epoch + 1, owner = excluded.owner
+             RETURNING partition, epoch, next_offset",
+        )
+        .bind(partitions)
+        .bind(owner);
+        self.bounded(async { owned(&query.fetch_all(&self.pool).await?) })
+            .await
+    }
+
+    /// Of `partitions`, those that `owner` still owns.
+    pub(crate) async fn still_owned(
+        &self,
+        partitions: &[i32],
+        owner: Uuid,
+    ) -> Result<BTreeMap<i32, Owned>, StoreError> {
+        let query = sqlx::query(
+            "SELECT partition, epoch, next_offset FROM partition_offsets
+             WHERE partition = ANY($1) AND owner = $2",
+        )
+        .bind(partitions)
+        .bind(owner);
+        self.bounded(async { owned(&query.fetch_all(&self.pool).await?) })
+            .await
+    }
+
+    /// Writes down where a new partition starts.
+    pub(crate) async fn begin_at(
+        &self,
+        partition: i32,
+        owner: Uuid,
+        offset: i64,
+    ) -> Result<(), StoreError> {
+        let query = sqlx::query(
+            "UPDATE partition_offsets SET next_offset = $3
+             WHERE partition = $1 AND owner = $2 AND next_offset IS NULL",
+        )
+        .bind(partition)
+        .bind(owner)
+        .bind(offset);
+        self.bounded(async {
+            match query.execute(&self.pool).await?.rows_affected() {
+                1 => Ok(()),
+                _ => Err(StoreError::Fenced(partition)),
+            }
+        })
+        .await
+    }
+
+    /// What is committed and perhaps not published, in the order of commits.
+    pub(crate) async fn outbox(&self, partitions: &[i32]) -> Result<Vec<OutboxRow>, StoreError> {
+        let query = sqlx::query(
+            "SELECT partition, next_offset, records FROM outbox
+             WHERE partition = ANY($1) ORDER BY partition, next_offset",
+        )
+        .bind(partitions);
+        self.bounded(async {
+            query
+                .fetch_all(&self.pool)
+                .await?
+                .iter()
+                .map(|row| {
+                    Ok(OutboxRow {
+                        partition: row.try_get("partition")?,
+                        next_offset: row.try_get("next_offset")?,
+                        records: outbox::decode(row.try_get("records")?)?,
+                    })
+                })
+                .collect()
+        })
+        .await
+    }
+
+    /// Removes acknowledged rows of the outbox.
+    pub(crate) async fn forget(&self, acknowledged: &[(i32, i64)]) -> Result<(), StoreError> {
+        self.bounded(async {
+            let mut connection = self.pool.acquire().await?;
+            write::delete_outbox(&mut connection, acknowledged).await
+        })
+        .await
+    }
+
+    /// The leads and owners of `identities`.
+    pub(crate) async fn load(
+        &self,
+        identities: &[String],
+    ) -> Result<(HashMap<String, Lead>, HashMap<String, String>), StoreError> {
+        let query = sqlx::query(
+            "SELECT i.identity, i.lead_id, l.body
+             FROM lead_identities i JOIN leads l ON l.lead_id = i.lead_id
+             WHERE i.identity = ANY($1)",
+        )
+        .bind(identities);
+        self.bounded(async {
+            let mut leads = HashMap::new();
+            let mut owners = HashMap::new();
+            for row in query.fetch_all(&self.pool).await? {
+                let lead_id: String = row.try_get("lead_id")?;
+                if !leads.contains_key(&lead_id) {
+                    leads.insert(lead_id.clone(), Lead::from_bytes(row.try_get("body")?)?);
+                }
+                owners.insert(row.try_get("identity")?, lead_id);
+            }
+            Ok((leads, owners))
+        })
+        .await
+    }
+
+    /// Of these inputs (lead id, input id, time of sending), those that left their lead's journal.
+    pub(crate) async fn departed(
+        &self,
+        inputs: &[(String, String, Timestamp)],
+    ) -> Result<HashSet<(String, String)>, StoreError> {
+        let query = sqlx::query(
+            "SELECT d.lead_id, d.id FROM departed_inputs d
+             JOIN unnest($1::text[], $2::text[], $3::timestamptz[]) AS u (lead_id, id, sent_at)
+               ON d.day = (u.sent_at AT TIME ZONE 'UTC')::date AND d.lead_id = u.lead_id AND d.id = u.id",
+        )
+        .bind(column(inputs, |(lead_id, _, _)| lead_id.clone()))
+        .bind(column(inputs, |(_, id, _)| id.clone()))
+        .bind(column(inputs, |(_, _, at)| at.datetime()));
+        self.bounded(async {
+            query
+                .fetch_all(&self.pool)
+                .await?
+                .iter()
+                .map(|row| Ok((row.try_get("lead_id")?, row.try_get("id")?)))
+                .collect()
+        })
+        .await
+    }
+
+    /// State, read model, outbox and offsets in one transaction (invariant 5). Rows are written in
+    /// the order of partition and lead id, so that two transactions cannot deadlock.
+    pub(crate) async fn commit(&self, commit: &Commit<'_>) -> Result<(), StoreError> {
+        self.bounded(async {
+            let mut transaction = self.pool.begin().await?;
+            write::fence(&mut transaction, commit).await?;
+            write::insert_identities(&mut transaction, commit.folded).await?;
+            write::write_leads(&mut transaction, commit.folded).await?;
+            write::insert_departed(&mut transaction, commit.folded).await?;
+            write::write_outbox(&mut transaction, commit.folded).await?;
+            write::delete_outbox(&mut transaction, commit.acknowledged).await?;
+            transaction.commit().await?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Published flow documents: name, version, text, the time from which they hold.
+    pub(crate) async fn flows(&self) -> Result<Vec<(String, u32, String, Timestamp)>, StoreError> {
+        let query = sqlx::query(
+            "SELECT name, version, document, holds_from FROM flows ORDER BY holds_from, name, version",
+        );
+        self.bounded(async {
+            query
+                .fetch_all(&self.pool)
+                .await?
+                .iter()
+                .map(|row| {
+                    let version: i32 = row.try_get("version")?;
+                    let from: chrono::DateTime<chrono::Utc> = row.try_get("holds_from")?;
+                    Ok((
+                        row.try_get("name")?,
+                        u32::try_from(version).unwrap_or_default(),
+                        row.try_get("document")?,
+                        Timestamp::from_millis(from.timestamp_millis()),
+                    ))
+                })
+                .collect()
+        })
+        .await
+    }
+
+    /// Publishes a document, unless its version is there already; the first of all holds from the
+    /// beginning of time.
+    pub(crate) async fn publish_flow(
+        &self,
+        name: &str,
+        version: u32,
+        document: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let query = sqlx::query(
+            "INSERT INTO flows (name, version, document, holds_from)
+             SELECT $1, $2, $3, CASE WHEN EXISTS (SELECT FROM flows) THEN $4 ELSE to_timestamp(0) END
+             ON CONFLICT DO NOTHING",
+        )
+        .bind(name)
+        .bind(i32::try_from(version).unwrap_or(i32::MAX))
+        .bind(document)
+        .bind(now.datetime());
+        self.bounded(async {
+            query.execute(&self.pool).await?;
+            Ok(())
+        })
+        .await
+    }
+}
+
+fn owned(rows: &[sqlx::postgres::PgRow]) -> Result<BTreeMap<i32, Owned>, StoreError> {
+    rows.iter()
+        .map(|row| {
+            Ok((
+                row.try_get("partition")?,
+                Owned {
+                    epoch: row.try_get("epoch")?,
+                    next_offset: row.try_get("next_offset")?,
+                },
+            ))
+        })
+        .collect()
+}
+
+fn column<'a, T, U>(rows: &'a [T], of: impl FnMut(&'a T) -> U) -> Vec<U> {
+    rows.iter().map(of).collect()
+}

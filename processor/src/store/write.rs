@@ -1,0 +1,271 @@
+//! The statements of one commit, in their order.
+
+use std::collections::HashSet;
+
+use sqlx::{PgConnection, Row};
+
+use super::{Commit, StoreError, column};
+use crate::engine::batch::{Changed, Folded};
+use crate::engine::outbox;
+use crate::lead::Lead;
+
+/// Moves the offsets of the batch's partitions, if they are still ours and still where we left
+/// them: a commit whose outcome was unknown is never applied twice.
+pub(super) async fn fence(
+    connection: &mut PgConnection,
+    commit: &Commit<'_>,
+) -> Result<(), StoreError> {
+    let progress: Vec<(i32, i64)> = commit
+        .folded
+        .partitions
+        .iter()
+        .map(|(partition, progress)| (*partition, progress.next_offset))
+        .collect();
+    let before = |partition: &i32| commit.fences.get(partition).copied().unwrap_or_default();
+    let moved = sqlx::query(
+        "UPDATE partition_offsets p SET next_offset = u.next_offset
+         FROM (SELECT * FROM unnest($1::int[], $2::bigint[], $3::bigint[], $4::bigint[])
+               AS u (partition, epoch, before, next_offset) ORDER BY partition) u
+         WHERE p.partition = u.partition AND p.epoch = u.epoch AND p.owner = $5
+           AND p.next_offset = u.before
+         RETURNING p.partition",
+    )
+    .bind(column(&progress, |(partition, _)| *partition))
+    .bind(column(&progress, |(partition, _)| before(partition).0))
+    .bind(column(&progress, |(partition, _)| before(partition).1))
+    .bind(column(&progress, |(_, next)| *next))
+    .bind(commit.owner)
+    .fetch_all(connection)
+    .await?;
+    let mut ours = HashSet::new();
+    for row in &moved {
+        ours.insert(row.try_get::<i32, _>("partition")?);
+    }
+    match progress
+        .iter()
+        .find(|(partition, _)| !ours.contains(partition))
+    {
+        Some((partition, _)) => Err(StoreError::Fenced(*partition)),
+        None => Ok(()),
+    }
+}
+
+pub(super) async fn insert_identities(
+    connection: &mut PgConnection,
+    folded: &Folded,
+) -> Result<(), StoreError> {
+    if folded.identities.is_empty() {
+        return Ok(());
+    }
+    let (identities, lead_ids): (Vec<&str>, Vec<&str>) = folded
+        .identities
+        .iter()
+        .map(|(identity, lead_id)| (identity.as_str(), lead_id.as_str()))
+        .unzip();
+    sqlx::query(
+        "INSERT INTO lead_identities (identity, lead_id)
+         SELECT * FROM unnest($1::text[], $2::text[])",
+    )
+    .bind(identities)
+    .bind(lead_ids)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn write_leads(
+    connection: &mut PgConnection,
+    folded: &Folded,
+) -> Result<(), StoreError> {
+    let (created, updated): (Vec<_>, Vec<_>) = folded
+        .leads
+        .iter()
+        .partition(|(_, changed)| changed.created);
+    for (rows, statement) in [(created, INSERT_LEADS), (updated, UPDATE_LEADS)] {
+        if rows.is_empty() {
+            continue;
+        }
+        bind_leads(statement, &rows)?
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
+}
+
+const INSERT_LEADS: &str = "
+WITH u AS (
+    SELECT * FROM unnest($1::text[], $2::bigint[], $3::bytea[], $4::text[], $5::text[], $6::text[],
+        $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::int[], $13::text[],
+        $14::int[], $15::text[], $16::timestamptz[], $17::bool[], $18::timestamptz[])
+    AS u (lead_id, revision, body, account, wa_id, user_id, lid, profile_name, platform, number,
+        flow_name, flow_version, current_state, qualification_score, lead_data, last_interaction,
+        is_completed, first_interaction)
+), engine AS (
+    INSERT INTO leads (lead_id, revision, body) SELECT lead_id, revision, body FROM u
+)
+INSERT INTO lead_qualifications (lead_id, account, wa_id, user_id, lid, profile_name, platform,
+    number, flow_name, flow_version, current_state, qualification_score, lead_data,
+    last_interaction, is_completed, first_interaction, revision)
+SELECT lead_id, account, wa_id, user_id, lid, profile_name, platform, number, flow_name,
+    flow_version, current_state, qualification_score, lead_data::jsonb, last_interaction,
+    is_completed, first_interaction, revision FROM u";
+
+const UPDATE_LEADS: &str = "
+WITH u AS (
+    SELECT * FROM unnest($1::text[], $2::bigint[], $3::bytea[], $4::text[], $5::text[], $6::text[],
+        $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::int[], $13::text[],
+        $14::int[], $15::text[], $16::timestamptz[], $17::bool[], $18::timestamptz[])
+    AS u (lead_id, revision, body, account, wa_id, user_id, lid, profile_name, platform, number,
+        flow_name, flow_version, current_state, qualification_score, lead_data, last_interaction,
+        is_completed, first_interaction)
+), engine AS (
+    UPDATE leads l SET revision = u.revision, body = u.body FROM u WHERE l.lead_id = u.lead_id
+)
+UPDATE lead_qualifications q SET wa_id = u.wa_id, user_id = u.user_id, lid = u.lid,
+    profile_name = u.profile_name, platform = u.platform, number = u.number,
+    flow_name = u.flow_name, flow_version = u.flow_version, current_state = u.current_state,
+    qualification_score = u.qualification_score, lead_data = u.lead_data::jsonb,
+    last_interaction = u.last_interaction, is_completed = u.is_completed,
+    first_interaction = u.first_interaction, revision = u.revision
+FROM u WHERE q.lead_id = u.lead_id";
+
+type Statement<'q> = sqlx::query::Query<'q, sqlx::Postgres, sqlx::postgres::PgArguments>;
+
+fn bind_leads<'q>(
+    statement: &'static str,
+    rows: &[(&'q String, &'q Changed)],
+) -> Result<Statement<'q>, StoreError> {
+    let mut bodies = Vec::with_capacity(rows.len());
+    for (_, changed) in rows {
+        bodies.push(changed.lead.to_bytes()?);
+    }
+    let lead = |of: fn(&'q Lead) -> Option<&'q str>| -> Vec<Option<&'q str>> {
+        rows.iter().map(|(_, changed)| of(&changed.lead)).collect()
+    };
+    let conversations: Vec<_> = rows
+        .iter()
+        .map(|(_, changed)| changed.lead.journal.conversation())
+        .collect();
+    let versions: Vec<i32> = conversations
+        .iter()
+        .map(|conversation| {
+            conversation.map_or(0, |it| i32::try_from(it.flow.version).unwrap_or(i32::MAX))
+        })
+        .collect();
+    Ok(sqlx::query(statement)
+        .bind(column(rows, |(lead_id, _)| lead_id.as_str()))
+        .bind(column(rows, |(_, changed)| {
+            i64::try_from(changed.lead.revision).unwrap_or(i64::MAX)
+        }))
+        .bind(bodies)
+        .bind(column(rows, |(_, changed)| changed.account.as_str()))
+        .bind(lead(|lead| lead.identities.wa_id.as_deref()))
+        .bind(lead(|lead| lead.identities.user_id.as_deref()))
+        .bind(lead(|lead| lead.identities.lid.as_deref()))
+        .bind(lead(|lead| lead.profile_name.as_deref()))
+        .bind(column(rows, |(_, changed)| platform(&changed.lead)))
+        .bind(lead(|lead| Some(&lead.number)))
+        .bind(column(&conversations, |it| {
+            it.map_or(String::new(), |it| it.flow.name.clone())
+        }))
+        .bind(versions)
+        .bind(column(&conversations, |it| {
+            it.map_or("START".to_owned(), |it| it.state.clone())
+        }))
+        .bind(column(&conversations, |it| it.map_or(0, |it| it.score)))
+        .bind(column(&conversations, |it| {
+            it.map_or_else(
+                || "{}".to_owned(),
+                |it| serde_json::Value::Object(it.data.clone()).to_string(),
+            )
+        }))
+        .bind(column(rows, |(_, changed)| {
+            changed
+                .lead
+                .journal
+                .last_interaction()
+                .unwrap_or(changed.lead.first_seen)
+                .datetime()
+        }))
+        .bind(column(&conversations, |it| {
+            it.is_some_and(|it| it.is_completed)
+        }))
+        .bind(column(rows, |(_, changed)| {
+            changed.lead.first_seen.datetime()
+        })))
+}
+
+const fn platform(lead: &Lead) -> &'static str {
+    match lead.platform {
+        leadstream_schemas::Platform::WhatsappCloud => "whatsapp_cloud",
+        leadstream_schemas::Platform::Wasender => "wasender",
+    }
+}
+
+pub(super) async fn insert_departed(
+    connection: &mut PgConnection,
+    folded: &Folded,
+) -> Result<(), StoreError> {
+    if folded.departed.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "INSERT INTO departed_inputs (day, lead_id, id)
+         SELECT (sent_at AT TIME ZONE 'UTC')::date, lead_id, id
+         FROM unnest($1::text[], $2::text[], $3::timestamptz[]) AS u (lead_id, id, sent_at)
+         ON CONFLICT DO NOTHING",
+    )
+    .bind(column(&folded.departed, |(lead_id, _, _)| lead_id.as_str()))
+    .bind(column(&folded.departed, |(_, id, _)| id.as_str()))
+    .bind(column(&folded.departed, |(_, _, at)| at.datetime()))
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn write_outbox(
+    connection: &mut PgConnection,
+    folded: &Folded,
+) -> Result<(), StoreError> {
+    let mut partitions = Vec::new();
+    let mut offsets = Vec::new();
+    let mut records = Vec::new();
+    for (partition, progress) in &folded.partitions {
+        if !progress.outgoing.is_empty() {
+            partitions.push(*partition);
+            offsets.push(progress.next_offset);
+            records.push(outbox::encode(&progress.outgoing)?);
+        }
+    }
+    if partitions.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "INSERT INTO outbox (partition, next_offset, records)
+         SELECT * FROM unnest($1::int[], $2::bigint[], $3::bytea[])",
+    )
+    .bind(partitions)
+    .bind(offsets)
+    .bind(records)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn delete_outbox(
+    connection: &mut PgConnection,
+    acknowledged: &[(i32, i64)],
+) -> Result<(), StoreError> {
+    if acknowledged.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "DELETE FROM outbox o USING unnest($1::int[], $2::bigint[]) AS u (partition, next_offset)
+         WHERE o.partition = u.partition AND o.next_offset = u.next_offset",
+    )
+    .bind(column(acknowledged, |(partition, _)| *partition))
+    .bind(column(acknowledged, |(_, next)| *next))
+    .execute(connection)
+    .await?;
+    Ok(())
+}
