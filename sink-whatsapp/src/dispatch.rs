@@ -1,0 +1,358 @@
+//! Decides what is sent when. Pure: events and the time come in, effects go out; the lane carries
+//! them out.
+//!
+//! For each lead one reply at a time is under way, and the next goes only once the offset after it
+//! is committed ([`crate::window`]). Faults of one reply wait by themselves; those of a number
+//! hold the number ([`crate::gate`]).
+
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing
+    )
+)]
+
+mod outcome;
+mod ownership;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use leadstream_schemas::{Reply, Timestamp, codec};
+use leadstream_stream::consumer::LogOffsets;
+use leadstream_stream::dead_letter::{self, PoisonLimit, Reason};
+use leadstream_stream::{Outgoing, Record};
+use tokio::sync::oneshot;
+
+use ownership::Revocation;
+
+use crate::gate::Gates;
+use crate::partition::{Entry, Hold, OutsideLog, Partition, Ticket, Tries};
+use crate::request::{self, Request};
+use crate::verdict::{Answer, Class};
+
+/// What does not change while the service runs.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub topic: String,
+    pub dead_letters: Arc<str>,
+    /// Requests under way at once.
+    pub concurrency: usize,
+    pub poison: PoisonLimit,
+    /// How long a partition that is given back waits for what is under way.
+    pub drain: Duration,
+    /// Draws uniformly from 0..1, for the jitter of retries.
+    pub draw: fn() -> f64,
+}
+
+/// What happened.
+#[derive(Debug)]
+pub enum Event {
+    Assigned(Vec<i32>),
+    /// Answers [`Effect::Locate`].
+    Located {
+        partition: i32,
+        generation: u64,
+        offsets: LogOffsets,
+    },
+    Records(Vec<Record>, Hold),
+    /// Answers [`Effect::Send`].
+    Answered(Ticket, Answer),
+    /// Answers [`Effect::DeadLetter`]: Kafka acknowledged it.
+    DeadLettered(Ticket),
+    /// Answers [`Effect::Commit`].
+    Committed(bool),
+    Revoked {
+        partitions: Vec<i32>,
+        lost: bool,
+        done: oneshot::Sender<()>,
+    },
+    /// The time that [`Dispatcher::next`] named has come.
+    Tick,
+}
+
+/// What is to be done.
+#[derive(Debug)]
+pub enum Effect {
+    /// Ask Kafka where the group stands.
+    Locate {
+        partition: i32,
+        generation: u64,
+    },
+    /// Let records flow.
+    Start {
+        partition: i32,
+        offset: i64,
+    },
+    Send(Ticket, Request),
+    DeadLetter(Ticket, Outgoing),
+    /// Commit these next offsets; there is never more than one commit under way.
+    Commit(Vec<(i32, i64)>),
+    Count(Count),
+}
+
+/// What became of a reply, or of an attempt to send it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Count {
+    Accepted,
+    /// Sent before, or handled already.
+    Repeat,
+    /// Too late to be of use.
+    Expired,
+    GivenUp(Class),
+    /// An attempt that failed and is made again.
+    Retried,
+    /// An attempt whose outcome nobody knows: the person may get the message twice.
+    Unknown,
+}
+
+/// What waiting does not mend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    OutsideLog { partition: i32, log: OutsideLog },
+    Poison { partition: i32, offset: i64 },
+}
+
+/// The state of one lane.
+#[derive(Debug)]
+pub struct Dispatcher {
+    settings: Settings,
+    partitions: BTreeMap<i32, Partition>,
+    /// Replies that may go, by the time from which on.
+    schedule: BTreeSet<(Timestamp, Ticket)>,
+    gates: Gates,
+    /// Requests under way.
+    sending: usize,
+    accepted: u64,
+    generation: u64,
+    /// The commit under way: partition, generation, next offset.
+    committing: Option<Vec<(i32, u64, i64)>>,
+    failed_commits: u32,
+    commit_not_before: Timestamp,
+    revocations: Vec<Revocation>,
+    effects: Vec<Effect>,
+}
+
+impl Dispatcher {
+    #[must_use]
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            partitions: BTreeMap::new(),
+            schedule: BTreeSet::new(),
+            gates: Gates::default(),
+            sending: 0,
+            accepted: 0,
+            generation: 0,
+            committing: None,
+            failed_commits: 0,
+            commit_not_before: Timestamp::default(),
+            revocations: Vec::new(),
+            effects: Vec::new(),
+        }
+    }
+
+    /// Takes note of what happened and says what is to be done.
+    ///
+    /// # Errors
+    /// What waiting does not mend.
+    pub fn handle(&mut self, event: Event, now: Timestamp) -> Result<Vec<Effect>, Fault> {
+        match event {
+            Event::Assigned(partitions) => self.assign(&partitions),
+            Event::Located {
+                partition,
+                generation,
+                offsets,
+            } => self.locate(partition, generation, offsets)?,
+            Event::Records(records, hold) => {
+                for record in records {
+                    self.record(record, &hold, now)?;
+                }
+            }
+            Event::Answered(ticket, answer) => self.answered(ticket, &answer, now),
+            Event::DeadLettered(ticket) => self.dead_lettered(ticket),
+            Event::Committed(done) => self.committed(done, now),
+            Event::Revoked {
+                partitions,
+                lost,
+                done,
+            } => self.revoke(&partitions, lost, done, now),
+            Event::Tick => {}
+        }
+        self.dispatch(now);
+        self.commit(now);
+        self.release_revoked(now);
+        Ok(std::mem::take(&mut self.effects))
+    }
+
+    /// When there is something to do without an event.
+    #[must_use]
+    pub fn next(&self) -> Option<Timestamp> {
+        let scheduled = self.schedule.first().map(|(due, _)| *due);
+        let send = scheduled.into_iter().chain(self.gates.next()).min();
+        let send = send.filter(|_| self.sending < self.settings.concurrency);
+        let mut partitions = self.partitions.values();
+        let commit = (self.committing.is_none()
+            && partitions.any(|state| state.window.committable().is_some()))
+        .then_some(self.commit_not_before);
+        let revoked = self
+            .revocations
+            .iter()
+            .map(|revocation| revocation.deadline);
+        [send, commit].into_iter().flatten().chain(revoked).min()
+    }
+
+    /// Why numbers are stopped, by phone number id.
+    pub fn stopped(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.gates.stopped()
+    }
+
+    /// Requests under way.
+    #[must_use]
+    pub const fn sending(&self) -> usize {
+        self.sending
+    }
+
+    fn record(&mut self, record: Record, hold: &Hold, now: Timestamp) -> Result<(), Fault> {
+        let (partition, offset) = (record.partition, record.offset);
+        let Some(state) = self.partitions.get_mut(&partition) else {
+            return Ok(());
+        };
+        let Some(send_from) = state.send_from.filter(|_| !state.stopping) else {
+            return Ok(());
+        };
+        let ticket = Ticket {
+            partition,
+            generation: state.generation,
+            offset,
+        };
+        let decoded = codec::decode::<Reply>(&record.value);
+        if offset < send_from {
+            if let Ok(reply) = decoded {
+                state.repeats(&reply.id);
+            }
+            return Ok(());
+        }
+        if !state
+            .undecodable
+            .observe(decoded.is_err(), self.settings.poison)
+        {
+            return Err(Fault::Poison { partition, offset });
+        }
+        let repeat = decoded.as_ref().is_ok_and(|reply| state.repeats(&reply.id));
+        let problem = decoded.as_ref().err().map(ToString::to_string);
+        let entry = Entry {
+            record,
+            reply: decoded.ok(),
+            tries: Tries::default(),
+            hold: Arc::clone(hold),
+        };
+        let lead = entry.reply.as_ref().filter(|_| !repeat);
+        let lead = lead.map(|reply| reply.lead_id.clone());
+        let free = state.window.push(offset, lead.as_deref(), entry);
+        if repeat {
+            state.window.finish(offset);
+            self.effects.push(Effect::Count(Count::Repeat));
+        } else if let Some(problem) = problem {
+            self.give_up(ticket, Class::Undecodable, &problem);
+        } else if free {
+            self.schedule(ticket, now);
+        }
+        Ok(())
+    }
+
+    fn dispatch(&mut self, now: Timestamp) {
+        loop {
+            if self.sending >= self.settings.concurrency {
+                return;
+            }
+            for ticket in self.gates.unpark(now) {
+                self.schedule.insert((now, ticket));
+            }
+            match self.schedule.first().copied() {
+                Some((due, ticket)) if due <= now => {
+                    self.schedule.pop_first();
+                    self.try_send(ticket, now);
+                }
+                _ => return,
+            }
+        }
+    }
+
+    fn try_send(&mut self, ticket: Ticket, now: Timestamp) {
+        let Some(state) = live(&mut self.partitions, ticket).filter(|state| !state.stopping) else {
+            return;
+        };
+        let entry = state.window.open_mut(ticket.offset);
+        let Some(reply) = entry.and_then(|entry| entry.reply.as_ref()) else {
+            return;
+        };
+        if reply.expires_at.is_some_and(|expires_at| expires_at <= now) {
+            state.window.finish(ticket.offset);
+            self.effects.push(Effect::Count(Count::Expired));
+            return;
+        }
+        match request::build(reply) {
+            Ok(request) => {
+                if self.gates.admit(&request.number, ticket, now) {
+                    state.in_flight += 1;
+                    self.sending += 1;
+                    self.effects.push(Effect::Send(ticket, request));
+                }
+            }
+            Err(error) => self.give_up(ticket, Class::Unsendable, &error.to_string()),
+        }
+    }
+
+    /// Hands the reply to the dead letters; it is finished once they have it.
+    fn give_up(&mut self, ticket: Ticket, class: Class, problem: &str) {
+        let Some(state) = live(&mut self.partitions, ticket) else {
+            return;
+        };
+        let Some(entry) = state.window.open_mut(ticket.offset) else {
+            return;
+        };
+        let reason = Reason {
+            service: "sink-whatsapp",
+            class: class.as_str(),
+            message: problem,
+            attempts: entry.tries.failed + entry.tries.recipient_throttled + 1,
+        };
+        let letter = dead_letter::of_record(
+            &self.settings.dead_letters,
+            &self.settings.topic,
+            &entry.record,
+            &reason,
+        );
+        state.in_flight += 1;
+        self.effects.push(Effect::DeadLetter(ticket, letter));
+        self.effects.push(Effect::Count(Count::GivenUp(class)));
+    }
+
+    fn dead_lettered(&mut self, ticket: Ticket) {
+        if let Some(state) = live(&mut self.partitions, ticket) {
+            state.in_flight -= 1;
+            state.window.finish(ticket.offset);
+        }
+    }
+
+    fn schedule(&mut self, ticket: Ticket, now: Timestamp) {
+        let state = live(&mut self.partitions, ticket);
+        if let Some(due) = state.and_then(|state| state.due(ticket.offset, now)) {
+            self.schedule.insert((due, ticket));
+        }
+    }
+}
+
+/// The partition that a ticket is of, in the same assignment.
+fn live(partitions: &mut BTreeMap<i32, Partition>, ticket: Ticket) -> Option<&mut Partition> {
+    partitions
+        .get_mut(&ticket.partition)
+        .filter(|state| state.generation == ticket.generation)
+}

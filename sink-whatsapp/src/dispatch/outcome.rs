@@ -1,0 +1,177 @@
+//! What an answer means for its reply and its number.
+
+use std::time::Duration;
+
+use leadstream_schemas::Timestamp;
+use leadstream_stream::RetryPolicy;
+
+use super::{Count, Dispatcher, Effect, live};
+use crate::gate::after;
+use crate::partition::{Ticket, Tries};
+use crate::verdict::{Answer, Class, Refusal, Verdict};
+
+const RETRY: RetryPolicy = RetryPolicy::unlimited(Duration::from_secs(1), Duration::from_secs(60));
+/// Failures after which a reply is given up, provided that others went through meanwhile: until
+/// then the fault is not the reply's own.
+const FAILURES: u32 = 12;
+/// Meta's rule is 4ⁿ seconds, from n = 0: 341 s in all.
+const RECIPIENT_THROTTLES: u32 = 5;
+
+/// What follows for one reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    After(Duration),
+    GiveUp(Class),
+}
+
+/// Takes note of a failed attempt. `accepted` is how many messages were accepted so far, `unit`
+/// drawn uniformly from 0..1.
+pub(super) fn failed(tries: &mut Tries, accepted: u64, unit: f64) -> Next {
+    if tries.failed == 0 {
+        tries.accepted_before = accepted;
+    }
+    tries.failed += 1;
+    if tries.failed >= FAILURES && accepted > tries.accepted_before {
+        return Next::GiveUp(Class::Exhausted);
+    }
+    Next::After(RETRY.delay(tries.failed, unit).unwrap_or(RETRY.cap))
+}
+
+pub(super) fn recipient_throttled(tries: &mut Tries) -> Next {
+    let n = tries.recipient_throttled;
+    tries.recipient_throttled += 1;
+    if n >= RECIPIENT_THROTTLES {
+        return Next::GiveUp(Class::Exhausted);
+    }
+    Next::After(Duration::from_secs(4_u64.pow(n)))
+}
+
+/// The window can be called closed by mistake, so once is not believed.
+pub(super) const fn window_closed(tries: &mut Tries) -> Next {
+    if tries.window_closed {
+        return Next::GiveUp(Class::WindowClosed);
+    }
+    tries.window_closed = true;
+    Next::After(Duration::from_secs(1))
+}
+
+impl Dispatcher {
+    pub(super) fn answered(&mut self, ticket: Ticket, answer: &Answer, now: Timestamp) {
+        self.sending -= 1;
+        if *answer == Answer::Unknown {
+            self.effects.push(Effect::Count(Count::Unknown));
+        }
+        let verdict = answer.verdict();
+        if verdict == Verdict::Accepted {
+            self.accepted += 1;
+            self.effects.push(Effect::Count(Count::Accepted));
+        }
+        let draw = self.settings.draw;
+        let accepted = self.accepted;
+        let Some(state) = live(&mut self.partitions, ticket) else {
+            return;
+        };
+        state.in_flight -= 1;
+        let Some(entry) = state.window.open_mut(ticket.offset) else {
+            return;
+        };
+        let Some(number) = entry.reply.as_ref().map(|reply| reply.number.clone()) else {
+            return;
+        };
+        let tries = &mut entry.tries;
+        match verdict {
+            Verdict::Accepted => {
+                state.window.finish(ticket.offset);
+                let parked = self.gates.accepted(&number, now);
+                self.resume(parked, now);
+            }
+            Verdict::Retry => {
+                let next = failed(tries, accepted, draw());
+                self.follow(ticket, next, answer, now);
+            }
+            Verdict::RecipientThrottled => {
+                let next = recipient_throttled(tries);
+                self.works(&number, now);
+                self.follow(ticket, next, answer, now);
+            }
+            Verdict::WindowClosed => {
+                let next = window_closed(tries);
+                self.works(&number, now);
+                self.follow(ticket, next, answer, now);
+            }
+            Verdict::NumberThrottled => {
+                let retry_after = refusal(answer).and_then(|refusal| refusal.retry_after);
+                self.gates.throttle(&number, retry_after, draw(), now);
+                self.follow(ticket, Next::After(Duration::ZERO), answer, now);
+            }
+            Verdict::NumberStopped => {
+                self.gates.stop(&number, describe(answer), now);
+                self.follow(ticket, Next::After(Duration::ZERO), answer, now);
+            }
+            Verdict::GiveUp(Class::Refused)
+                if !self.gates.refused(&number, self.settings.poison) =>
+            {
+                let reason = format!(
+                    "more than {} messages in a row were refused as wrong, the last with {}",
+                    self.settings.poison.run,
+                    describe(answer)
+                );
+                self.gates.stop(&number, reason, now);
+                self.follow(ticket, Next::After(Duration::ZERO), answer, now);
+            }
+            Verdict::GiveUp(class) => {
+                self.works(&number, now);
+                self.follow(ticket, Next::GiveUp(class), answer, now);
+            }
+        }
+    }
+
+    fn follow(&mut self, ticket: Ticket, next: Next, answer: &Answer, now: Timestamp) {
+        match next {
+            Next::After(pause) => {
+                self.effects.push(Effect::Count(Count::Retried));
+                self.schedule(ticket, after(now, pause));
+            }
+            Next::GiveUp(class) => {
+                let problem = format!("{} ({})", class.advice(), describe(answer));
+                self.give_up(ticket, class, &problem);
+            }
+        }
+    }
+
+    fn works(&mut self, number: &str, now: Timestamp) {
+        let parked = self.gates.works(number, now);
+        self.resume(parked, now);
+    }
+
+    fn resume(&mut self, parked: Vec<Ticket>, now: Timestamp) {
+        self.schedule
+            .extend(parked.into_iter().map(|ticket| (now, ticket)));
+    }
+}
+
+const fn refusal(answer: &Answer) -> Option<&Refusal> {
+    match answer {
+        Answer::Refused(refusal) => Some(refusal),
+        Answer::Accepted | Answer::Unreachable | Answer::Unknown => None,
+    }
+}
+
+/// The answer in words that hold nothing of the message.
+fn describe(answer: &Answer) -> String {
+    match answer {
+        Answer::Accepted => "accepted".to_owned(),
+        Answer::Unreachable => "the Graph API cannot be reached".to_owned(),
+        Answer::Unknown => "no answer in time".to_owned(),
+        Answer::Refused(refusal) => match (refusal.code, refusal.subcode) {
+            (Some(code), Some(subcode)) => {
+                format!("HTTP {}, error {code}/{subcode}", refusal.status)
+            }
+            (Some(code), None) => format!("HTTP {}, error {code}", refusal.status),
+            (None, _) => format!(
+                "HTTP {} without an error of the Graph API; check META_GRAPH_URL",
+                refusal.status
+            ),
+        },
+    }
+}

@@ -1,0 +1,164 @@
+//! Partitions come and go; their offsets are committed.
+
+use std::time::Duration;
+
+use leadstream_schemas::Timestamp;
+use leadstream_stream::RetryPolicy;
+use leadstream_stream::consumer::LogOffsets;
+use tokio::sync::oneshot;
+
+use super::{Dispatcher, Effect, Fault, live};
+use crate::gate::after;
+use crate::partition::{self, Partition, Ticket};
+
+const COMMIT_RETRY: RetryPolicy =
+    RetryPolicy::unlimited(Duration::from_millis(200), Duration::from_secs(5));
+
+#[derive(Debug)]
+pub(super) struct Revocation {
+    partitions: Vec<(i32, u64)>,
+    pub(super) deadline: Timestamp,
+    /// Tells the consumer that the partitions may go, by being dropped.
+    _done: oneshot::Sender<()>,
+}
+
+impl Dispatcher {
+    pub(super) fn assign(&mut self, partitions: &[i32]) {
+        for &partition in partitions {
+            self.generation += 1;
+            let generation = self.generation;
+            self.partitions
+                .insert(partition, Partition::new(generation));
+            self.effects.push(Effect::Locate {
+                partition,
+                generation,
+            });
+        }
+    }
+
+    pub(super) fn locate(
+        &mut self,
+        partition: i32,
+        generation: u64,
+        offsets: LogOffsets,
+    ) -> Result<(), Fault> {
+        let Some(state) = self.partitions.get_mut(&partition) else {
+            return Ok(());
+        };
+        if state.generation != generation || state.stopping {
+            return Ok(());
+        }
+        let start =
+            partition::start(offsets).map_err(|log| Fault::OutsideLog { partition, log })?;
+        state.send_from = Some(start.send);
+        self.effects.push(Effect::Start {
+            partition,
+            offset: start.read,
+        });
+        Ok(())
+    }
+
+    pub(super) fn commit(&mut self, now: Timestamp) {
+        if self.committing.is_some() || now < self.commit_not_before {
+            return;
+        }
+        let next: Vec<(i32, u64, i64)> = self
+            .partitions
+            .iter()
+            .filter_map(|(partition, state)| {
+                Some((*partition, state.generation, state.window.committable()?))
+            })
+            .collect();
+        if !next.is_empty() {
+            let offsets = next.iter().map(|(partition, _, next)| (*partition, *next));
+            self.effects.push(Effect::Commit(offsets.collect()));
+            self.committing = Some(next);
+        }
+    }
+
+    pub(super) fn committed(&mut self, done: bool, now: Timestamp) {
+        let next = self.committing.take().unwrap_or_default();
+        if !done {
+            self.failed_commits += 1;
+            let pause = COMMIT_RETRY.delay(self.failed_commits, (self.settings.draw)());
+            self.commit_not_before = after(now, pause.unwrap_or(COMMIT_RETRY.cap));
+            return;
+        }
+        self.failed_commits = 0;
+        for (partition, generation, next) in next {
+            let ticket = |offset| Ticket {
+                partition,
+                generation,
+                offset,
+            };
+            if let Some(state) = live(&mut self.partitions, ticket(next)) {
+                for offset in state.window.release(next) {
+                    self.schedule(ticket(offset), now);
+                }
+            }
+        }
+    }
+
+    pub(super) fn revoke(
+        &mut self,
+        partitions: &[i32],
+        lost: bool,
+        done: oneshot::Sender<()>,
+        now: Timestamp,
+    ) {
+        if lost {
+            self.partitions
+                .retain(|partition, _| !partitions.contains(partition));
+            return;
+        }
+        let mut revoked = Vec::new();
+        for partition in partitions {
+            if let Some(state) = self.partitions.get_mut(partition) {
+                state.stopping = true;
+                revoked.push((*partition, state.generation));
+            }
+        }
+        self.revocations.push(Revocation {
+            partitions: revoked,
+            deadline: after(now, self.settings.drain),
+            _done: done,
+        });
+    }
+
+    /// Gives back the revoked partitions that have nothing under way and everything committed.
+    pub(super) fn release_revoked(&mut self, now: Timestamp) {
+        let Self {
+            revocations,
+            partitions,
+            committing,
+            ..
+        } = self;
+        revocations.retain(|revocation| {
+            let of = |(partition, generation): &(i32, u64)| {
+                partitions
+                    .get(partition)
+                    .filter(|state| state.generation == *generation)
+            };
+            let busy = revocation
+                .partitions
+                .iter()
+                .filter_map(of)
+                .any(|state| state.in_flight > 0 || state.window.committable().is_some())
+                || committing
+                    .iter()
+                    .flatten()
+                    .any(|(partition, generation, _)| {
+                        revocation.partitions.contains(&(*partition, *generation))
+                    });
+            if busy && now < revocation.deadline {
+                return true;
+            }
+            partitions.retain(|partition, state| {
+                !revocation
+                    .partitions
+                    .contains(&(*partition, state.generation))
+            });
+            false
+        });
+    }
+}

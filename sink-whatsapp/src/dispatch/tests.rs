@@ -1,0 +1,545 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use leadstream_schemas::{Platform, Recipient, Reply, ReplyContent, Timestamp, codec};
+use leadstream_stream::Record;
+use leadstream_stream::consumer::LogOffsets;
+use leadstream_stream::dead_letter::PoisonLimit;
+use tokio::sync::oneshot;
+
+use super::{Count, Dispatcher, Effect, Event, Fault, Settings};
+use crate::gate::after;
+use crate::partition::{OutsideLog, Ticket};
+use crate::verdict::{Answer, Class, Refusal};
+
+mod simulation;
+
+const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
+
+fn settings() -> Settings {
+    Settings {
+        topic: "lead.replies".into(),
+        dead_letters: "lead.replies.dead-letters".into(),
+        concurrency: 8,
+        poison: PoisonLimit { run: 3 },
+        drain: Duration::from_secs(15),
+        draw: || 1.0,
+    }
+}
+
+fn reply(id: &str, lead: &str) -> Reply {
+    Reply {
+        id: id.into(),
+        lead_id: lead.into(),
+        platform: Platform::WhatsappCloud,
+        number: "501".into(),
+        recipient: Recipient {
+            wa_id: Some(lead.into()),
+            ..Recipient::default()
+        },
+        content: ReplyContent::Text { body: id.into() },
+        revision: 1,
+        not_before: None,
+        expires_at: None,
+    }
+}
+
+fn record(offset: i64, value: Vec<u8>) -> Record {
+    Record {
+        partition: 0,
+        offset,
+        key: Box::default(),
+        value: value.into(),
+        trace: None,
+    }
+}
+
+fn encoded(offset: i64, reply: &Reply) -> Record {
+    record(offset, codec::encode(1, reply).unwrap())
+}
+
+/// A dispatcher that owns partition 0, whose log begins at 0 and is uncommitted.
+struct Fixture {
+    dispatcher: Dispatcher,
+    now: Timestamp,
+}
+
+impl Fixture {
+    fn new() -> Self {
+        Self::committed(None)
+    }
+
+    fn committed(committed: Option<i64>) -> Self {
+        let mut fixture = Self {
+            dispatcher: Dispatcher::new(settings()),
+            now: NOW,
+        };
+        let effects = fixture.handle(Event::Assigned(vec![0]));
+        let [
+            Effect::Locate {
+                partition: 0,
+                generation,
+            },
+        ] = effects[..]
+        else {
+            panic!("{effects:?}")
+        };
+        let offsets = LogOffsets {
+            low: 0,
+            high: 1_000_000,
+            committed,
+        };
+        fixture.handle(Event::Located {
+            partition: 0,
+            generation,
+            offsets,
+        });
+        fixture
+    }
+
+    fn handle(&mut self, event: Event) -> Vec<Effect> {
+        self.dispatcher.handle(event, self.now).unwrap()
+    }
+
+    fn read(&mut self, records: Vec<Record>) -> Vec<Effect> {
+        self.handle(Event::Records(records, Arc::new(())))
+    }
+
+    /// Lets the time that the dispatcher waits for come; how long that took.
+    fn wait(&mut self) -> (Duration, Vec<Effect>) {
+        let next = self.dispatcher.next().expect("it waits for nothing");
+        let waited = u64::try_from(next.millis() - self.now.millis()).unwrap();
+        self.now = next;
+        (Duration::from_millis(waited), self.handle(Event::Tick))
+    }
+}
+
+/// Ids of the replies that are sent.
+fn sends(effects: &[Effect]) -> Vec<&str> {
+    effects
+        .iter()
+        .filter_map(|effect| match effect {
+            Effect::Send(_, request) => request.body["biz_opaque_callback_data"].as_str(),
+            _ => None,
+        })
+        .collect()
+}
+
+fn ticket(effects: &[Effect]) -> Ticket {
+    let mut tickets = effects.iter().filter_map(|effect| match effect {
+        Effect::Send(ticket, _) | Effect::DeadLetter(ticket, _) => Some(*ticket),
+        _ => None,
+    });
+    let ticket = tickets.next().unwrap_or_else(|| panic!("{effects:?}"));
+    assert!(tickets.next().is_none(), "{effects:?}");
+    ticket
+}
+
+fn commits(effects: &[Effect]) -> Vec<&[(i32, i64)]> {
+    effects
+        .iter()
+        .filter_map(|effect| match effect {
+            Effect::Commit(offsets) => Some(offsets.as_slice()),
+            _ => None,
+        })
+        .collect()
+}
+
+fn given_up(effects: &[Effect]) -> Option<Class> {
+    effects.iter().find_map(|effect| match effect {
+        Effect::Count(Count::GivenUp(class)) => Some(*class),
+        _ => None,
+    })
+}
+
+fn counts(effects: &[Effect], count: Count) -> usize {
+    effects
+        .iter()
+        .filter(|effect| matches!(effect, Effect::Count(of) if *of == count))
+        .count()
+}
+
+fn refused(code: i64) -> Answer {
+    Answer::Refused(Refusal {
+        status: 400,
+        code: Some(code),
+        ..Refusal::default()
+    })
+}
+
+#[test]
+fn a_leads_second_reply_waits_for_the_commit_of_the_first_and_others_do_not() {
+    let mut fixture = Fixture::new();
+    let effects = fixture.read(vec![
+        encoded(0, &reply("a1", "ann")),
+        encoded(1, &reply("a2", "ann")),
+        encoded(2, &reply("b1", "bea")),
+    ]);
+    assert_eq!(sends(&effects), ["a1", "b1"]);
+    let Effect::Send(first, _) = &effects[0] else {
+        panic!("{effects:?}")
+    };
+    let effects = fixture.handle(Event::Answered(*first, Answer::Accepted));
+    assert_eq!(commits(&effects), [[(0, 1)]]);
+    assert!(sends(&effects).is_empty());
+    let effects = fixture.handle(Event::Committed(true));
+    assert_eq!(sends(&effects), ["a2"]);
+}
+
+#[test]
+fn a_commit_that_failed_is_made_again_before_the_next_reply_goes() {
+    let mut fixture = Fixture::new();
+    let effects = fixture.read(vec![
+        encoded(0, &reply("a1", "ann")),
+        encoded(1, &reply("a2", "ann")),
+    ]);
+    fixture.handle(Event::Answered(ticket(&effects), Answer::Accepted));
+    let effects = fixture.handle(Event::Committed(false));
+    assert!(effects.is_empty(), "{effects:?}");
+    let (waited, effects) = fixture.wait();
+    assert_eq!(waited, Duration::from_millis(200));
+    assert_eq!(commits(&effects), [[(0, 1)]]);
+    let effects = fixture.handle(Event::Committed(true));
+    assert_eq!(sends(&effects), ["a2"]);
+}
+
+#[test]
+fn repeats_are_not_sent_whether_the_first_was_handled_before_or_still_waits() {
+    let mut fixture = Fixture::committed(Some(10));
+    let effects = fixture.read(vec![
+        encoded(8, &reply("a1", "ann")),
+        encoded(9, &reply("b1", "bea")),
+        encoded(10, &reply("a1", "ann")),
+        encoded(11, &reply("a2", "ann")),
+        encoded(12, &reply("a2", "ann")),
+    ]);
+    assert_eq!(sends(&effects), ["a2"]);
+    assert_eq!(counts(&effects, Count::Repeat), 2);
+    let send = effects.iter().find_map(|effect| match effect {
+        Effect::Send(ticket, _) => Some(*ticket),
+        _ => None,
+    });
+    // The repeat at the head is committed at once, the other one with what it repeats.
+    assert_eq!(commits(&effects), [[(0, 11)]]);
+    fixture.handle(Event::Committed(true));
+    let effects = fixture.handle(Event::Answered(send.unwrap(), Answer::Accepted));
+    assert_eq!(commits(&effects), [[(0, 13)]]);
+}
+
+#[test]
+fn a_reply_goes_when_its_time_has_come_and_not_after_it_has_passed() {
+    let mut fixture = Fixture::new();
+    let mut later = reply("a1", "ann");
+    later.not_before = Some(after(NOW, Duration::from_secs(2)));
+    let mut expired = reply("b1", "bea");
+    expired.expires_at = Some(NOW);
+    let mut in_time = reply("c1", "cat");
+    in_time.expires_at = Some(after(NOW, Duration::from_secs(1)));
+    let effects = fixture.read(vec![
+        encoded(0, &later),
+        encoded(1, &expired),
+        encoded(2, &in_time),
+    ]);
+    assert_eq!(sends(&effects), ["c1"]);
+    assert_eq!(counts(&effects, Count::Expired), 1);
+    // Too late for another attempt.
+    fixture.handle(Event::Answered(ticket(&effects), Answer::Unreachable));
+    let (waited, effects) = fixture.wait();
+    assert_eq!(waited, Duration::from_secs(1));
+    assert_eq!(counts(&effects, Count::Expired), 1);
+    let (waited, effects) = fixture.wait();
+    assert_eq!(waited, Duration::from_secs(1));
+    assert_eq!(sends(&effects), ["a1"]);
+}
+
+#[test]
+fn attempts_wait_longer_each_time_and_an_unknown_outcome_is_counted() {
+    let mut fixture = Fixture::new();
+    let mut effects = fixture.read(vec![encoded(0, &reply("a1", "ann"))]);
+    let mut waits = Vec::new();
+    // Nothing else goes through, so the fault is not the reply's: it is never given up.
+    for _ in 0..40 {
+        effects = fixture.handle(Event::Answered(ticket(&effects), Answer::Unknown));
+        assert_eq!(counts(&effects, Count::Unknown), 1);
+        let (waited, next) = fixture.wait();
+        waits.push(waited.as_secs());
+        effects = next;
+    }
+    assert_eq!(waits[..8], [1, 2, 4, 8, 16, 32, 60, 60]);
+    assert_eq!(sends(&effects), ["a1"]);
+}
+
+#[test]
+fn a_reply_that_fails_while_others_go_through_is_given_up() {
+    let mut fixture = Fixture::new();
+    let mut effects = fixture.read(vec![encoded(0, &reply("a1", "ann"))]);
+    effects = fixture.handle(Event::Answered(ticket(&effects), refused(131_000)));
+    assert!(sends(&effects).is_empty());
+    let other = fixture.read(vec![encoded(1, &reply("b1", "bea"))]);
+    fixture.handle(Event::Answered(ticket(&other), Answer::Accepted));
+    let mut attempts = 1;
+    let effects = loop {
+        let (_, effects) = fixture.wait();
+        attempts += 1;
+        let effects = fixture.handle(Event::Answered(ticket(&effects), refused(131_000)));
+        if given_up(&effects).is_some() {
+            break effects;
+        }
+    };
+    assert_eq!(attempts, 12);
+    assert_eq!(given_up(&effects), Some(Class::Exhausted));
+}
+
+#[test]
+fn a_throttled_recipient_waits_alone_by_powers_of_four() {
+    let mut fixture = Fixture::new();
+    let mut effects = fixture.read(vec![encoded(0, &reply("a1", "ann"))]);
+    let mut waits = Vec::new();
+    let class = loop {
+        effects = fixture.handle(Event::Answered(ticket(&effects), refused(131_056)));
+        if let Some(class) = given_up(&effects) {
+            break class;
+        }
+        let (waited, next) = fixture.wait();
+        waits.push(waited.as_secs());
+        effects = next;
+    };
+    assert_eq!(waits, [1, 4, 16, 64, 256]);
+    assert_eq!(class, Class::Exhausted);
+    let others = fixture.read(vec![encoded(1, &reply("b1", "bea"))]);
+    assert_eq!(sends(&others), ["b1"]);
+}
+
+#[test]
+fn a_throttled_number_holds_all_its_replies_and_no_others() {
+    let mut fixture = Fixture::new();
+    let effects = fixture.read(vec![encoded(0, &reply("a1", "ann"))]);
+    fixture.handle(Event::Answered(ticket(&effects), refused(130_429)));
+    let mut elsewhere = reply("c1", "cat");
+    elsewhere.number = "502".into();
+    let effects = fixture.read(vec![
+        encoded(1, &reply("b1", "bea")),
+        encoded(2, &elsewhere),
+    ]);
+    assert_eq!(sends(&effects), ["c1"]);
+    let (waited, effects) = fixture.wait();
+    assert_eq!(waited, Duration::from_secs(2));
+    assert_eq!(sends(&effects), ["a1", "b1"]);
+}
+
+#[test]
+fn a_stopped_number_is_probed_and_sends_on_once_it_works() {
+    let mut fixture = Fixture::new();
+    let effects = fixture.read(vec![encoded(0, &reply("a1", "ann"))]);
+    fixture.handle(Event::Answered(ticket(&effects), refused(190)));
+    let reasons: Vec<_> = fixture.dispatcher.stopped().collect();
+    assert_eq!(reasons, [("501", "HTTP 400, error 190")]);
+    let effects = fixture.read(vec![encoded(1, &reply("b1", "bea"))]);
+    assert!(effects.is_empty(), "{effects:?}");
+    let (waited, effects) = fixture.wait();
+    assert_eq!(waited, Duration::from_secs(30));
+    assert_eq!(sends(&effects), ["a1"], "one probe");
+    let effects = fixture.handle(Event::Answered(ticket(&effects), refused(190)));
+    assert_eq!(given_up(&effects), None);
+    let (waited, effects) = fixture.wait();
+    assert_eq!(waited, Duration::from_secs(30));
+    let effects = fixture.handle(Event::Answered(ticket(&effects), Answer::Accepted));
+    assert_eq!(sends(&effects), ["b1"]);
+    assert_eq!(fixture.dispatcher.stopped().count(), 0);
+}
+
+#[test]
+fn what_is_refused_for_good_goes_to_dead_letters_before_it_is_done() {
+    for (code, class) in [
+        (100, Class::Refused),
+        (131_026, Class::StopWriting),
+        (131_049, Class::RecipientLimit),
+        (130_472, Class::Experiment),
+    ] {
+        let mut fixture = Fixture::new();
+        let sent = encoded(0, &reply("a1", "ann"));
+        let value = sent.value.clone();
+        let effects = fixture.read(vec![sent]);
+        let effects = fixture.handle(Event::Answered(ticket(&effects), refused(code)));
+        assert_eq!(given_up(&effects), Some(class));
+        assert!(commits(&effects).is_empty());
+        let [Effect::DeadLetter(ticket, letter), ..] = &effects[..] else {
+            panic!("{effects:?}")
+        };
+        assert_eq!(&*letter.topic, "lead.replies.dead-letters");
+        assert_eq!(*letter.value, *value);
+        let effects = fixture.handle(Event::DeadLettered(*ticket));
+        assert_eq!(commits(&effects), [[(0, 1)]]);
+    }
+}
+
+#[test]
+fn a_closed_window_is_believed_the_second_time() {
+    let mut fixture = Fixture::new();
+    let effects = fixture.read(vec![encoded(0, &reply("a1", "ann"))]);
+    let effects = fixture.handle(Event::Answered(ticket(&effects), refused(131_047)));
+    assert_eq!(given_up(&effects), None);
+    let (_, effects) = fixture.wait();
+    let effects = fixture.handle(Event::Answered(ticket(&effects), refused(131_047)));
+    assert_eq!(given_up(&effects), Some(Class::WindowClosed));
+}
+
+#[test]
+fn a_run_of_refusals_stops_the_number_instead_of_emptying_the_topic() {
+    let mut fixture = Fixture::new();
+    for offset in 0..3 {
+        let lead = format!("lead{offset}");
+        let effects = fixture.read(vec![encoded(offset, &reply(&lead, &lead))]);
+        let effects = fixture.handle(Event::Answered(ticket(&effects), refused(100)));
+        assert_eq!(given_up(&effects), Some(Class::Refused));
+    }
+    let effects = fixture.read(vec![encoded(3, &reply("d1", "dan"))]);
+    let effects = fixture.handle(Event::Answered(ticket(&effects), refused(100)));
+    assert_eq!(given_up(&effects), None);
+    let (number, reason) = fixture.dispatcher.stopped().next().unwrap();
+    assert_eq!(number, "501");
+    assert!(reason.contains("in a row"), "{reason}");
+    let (_, effects) = fixture.wait();
+    assert_eq!(sends(&effects), ["d1"]);
+}
+
+#[test]
+fn what_is_no_reply_or_has_no_form_goes_to_dead_letters_and_a_run_of_it_stops() {
+    let mut fixture = Fixture::new();
+    let mut foreign = reply("a1", "ann");
+    foreign.platform = Platform::Wasender;
+    let effects = fixture.read(vec![encoded(0, &foreign)]);
+    assert_eq!(given_up(&effects), Some(Class::Unsendable));
+    for offset in 1..=3 {
+        let effects = fixture.read(vec![record(offset, b"?".to_vec())]);
+        assert_eq!(given_up(&effects), Some(Class::Undecodable));
+    }
+    let event = Event::Records(vec![record(4, Vec::new())], Arc::new(()));
+    assert_eq!(
+        fixture.dispatcher.handle(event, NOW).unwrap_err(),
+        Fault::Poison {
+            partition: 0,
+            offset: 4
+        }
+    );
+}
+
+#[test]
+fn a_committed_offset_outside_the_log_is_a_fault() {
+    let mut dispatcher = Dispatcher::new(settings());
+    let effects = dispatcher.handle(Event::Assigned(vec![4]), NOW).unwrap();
+    let [Effect::Locate { generation, .. }] = effects[..] else {
+        panic!("{effects:?}")
+    };
+    let (low, high) = (10, 20);
+    let located = Event::Located {
+        partition: 4,
+        generation,
+        offsets: LogOffsets {
+            low,
+            high,
+            committed: Some(5),
+        },
+    };
+    let log = OutsideLog {
+        committed: 5,
+        low,
+        high,
+    };
+    assert_eq!(
+        dispatcher.handle(located, NOW).unwrap_err(),
+        Fault::OutsideLog { partition: 4, log }
+    );
+}
+
+fn revoke(lost: bool) -> (Event, oneshot::Receiver<()>) {
+    let (done, waiting) = oneshot::channel();
+    let event = Event::Revoked {
+        partitions: vec![0],
+        lost,
+        done,
+    };
+    (event, waiting)
+}
+
+fn is_given_back(waiting: &mut oneshot::Receiver<()>) -> bool {
+    waiting.try_recv() == Err(oneshot::error::TryRecvError::Closed)
+}
+
+#[test]
+fn a_revoked_partition_is_given_back_once_what_is_under_way_is_committed() {
+    let mut fixture = Fixture::new();
+    let effects = fixture.read(vec![
+        encoded(0, &reply("a1", "ann")),
+        encoded(1, &reply("a2", "ann")),
+    ]);
+    let (event, mut waiting) = revoke(false);
+    fixture.handle(event);
+    assert!(!is_given_back(&mut waiting));
+    let effects = fixture.handle(Event::Answered(ticket(&effects), Answer::Accepted));
+    assert_eq!(commits(&effects), [[(0, 1)]]);
+    assert!(!is_given_back(&mut waiting));
+    let effects = fixture.handle(Event::Committed(true));
+    assert!(effects.is_empty(), "nothing more is sent: {effects:?}");
+    assert!(is_given_back(&mut waiting));
+    assert_eq!(fixture.dispatcher.next(), None);
+}
+
+#[test]
+fn a_revoked_partition_waits_for_its_requests_no_longer_than_it_may() {
+    let mut fixture = Fixture::new();
+    let effects = fixture.read(vec![encoded(0, &reply("a1", "ann"))]);
+    let (event, mut waiting) = revoke(false);
+    fixture.handle(event);
+    let (waited, _) = fixture.wait();
+    assert_eq!(waited, Duration::from_secs(15));
+    assert!(is_given_back(&mut waiting));
+    let effects = fixture.handle(Event::Answered(ticket(&effects), Answer::Accepted));
+    assert!(commits(&effects).is_empty());
+    assert_eq!(fixture.dispatcher.sending(), 0);
+}
+
+#[test]
+fn a_lost_partition_is_forgotten_at_once_and_answers_of_before_do_not_count_later() {
+    let mut fixture = Fixture::new();
+    let before = fixture.read(vec![encoded(0, &reply("a1", "ann"))]);
+    let (event, mut waiting) = revoke(true);
+    fixture.handle(event);
+    assert!(is_given_back(&mut waiting));
+    let effects = fixture.handle(Event::Assigned(vec![0]));
+    let [Effect::Locate { generation, .. }] = effects[..] else {
+        panic!("{effects:?}")
+    };
+    let offsets = LogOffsets {
+        low: 0,
+        high: 1,
+        committed: None,
+    };
+    fixture.handle(Event::Located {
+        partition: 0,
+        generation,
+        offsets,
+    });
+    let after = fixture.read(vec![encoded(0, &reply("a1", "ann"))]);
+    assert_eq!(sends(&after), ["a1"]);
+    let effects = fixture.handle(Event::Answered(ticket(&before), Answer::Accepted));
+    assert!(commits(&effects).is_empty(), "{effects:?}");
+    let effects = fixture.handle(Event::Answered(ticket(&after), Answer::Accepted));
+    assert_eq!(commits(&effects), [[(0, 1)]]);
+}
+
+#[test]
+fn no_more_requests_are_under_way_than_the_limit() {
+    let mut fixture = Fixture::new();
+    let records = (0..20)
+        .map(|offset| encoded(offset, &reply(&format!("r{offset}"), &format!("l{offset}"))))
+        .collect();
+    let effects = fixture.read(records);
+    assert_eq!(sends(&effects).len(), 8);
+    assert_eq!(fixture.dispatcher.next(), None, "an answer makes room");
+    let Effect::Send(first, _) = &effects[0] else {
+        panic!("{effects:?}")
+    };
+    let effects = fixture.handle(Event::Answered(*first, Answer::Accepted));
+    assert_eq!(sends(&effects), ["r8"]);
+}

@@ -1,0 +1,306 @@
+//! A partition's life with crashes: order per lead, at most one repeat per lead and crash, and
+//! nothing left out.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use leadstream_schemas::Timestamp;
+use leadstream_stream::consumer::LogOffsets;
+use proptest::prelude::*;
+
+use super::{NOW, encoded, record, refused, reply, settings};
+use crate::dispatch::{Dispatcher, Effect, Event};
+use crate::gate::after;
+use crate::partition::Ticket;
+use crate::verdict::Answer;
+
+/// What stands in the log: a reply (its lead), a repeat of an earlier record, or no reply at all.
+#[derive(Clone, Debug)]
+enum Line {
+    Reply(u8),
+    Repeat(prop::sample::Index),
+    Nonsense,
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Read(u8),
+    Answer(prop::sample::Index, Answer),
+    Acknowledge,
+    Commit(bool),
+    Wait(u16),
+    /// The process dies; requests under way were carried out.
+    Crash,
+}
+
+fn line() -> impl Strategy<Value = Line> {
+    prop_oneof![
+        8 => (0u8..4).prop_map(Line::Reply),
+        2 => any::<prop::sample::Index>().prop_map(Line::Repeat),
+        1 => Just(Line::Nonsense),
+    ]
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let answer = prop_oneof![
+        6 => Just(Answer::Accepted),
+        1 => Just(Answer::Unreachable),
+        1 => prop::sample::select(vec![131_000, 130_429, 131_056, 190, 131_026]).prop_map(refused),
+    ];
+    prop_oneof![
+        4 => (1u8..6).prop_map(Step::Read),
+        8 => (any::<prop::sample::Index>(), answer).prop_map(|(which, answer)| Step::Answer(which, answer)),
+        2 => Just(Step::Acknowledge),
+        4 => any::<bool>().prop_map(Step::Commit),
+        3 => (0u16..40_000).prop_map(Step::Wait),
+        1 => Just(Step::Crash),
+    ]
+}
+
+struct World {
+    log: Vec<leadstream_stream::Record>,
+    /// Id and lead of each record that is a reply.
+    replies: Vec<Option<(String, u8)>>,
+    now: Timestamp,
+    dispatcher: Dispatcher,
+    read: usize,
+    committed: Option<i64>,
+    committing: Option<i64>,
+    sending: Vec<Ticket>,
+    dead: Vec<Ticket>,
+    /// Offsets in the order in which the provider accepted them.
+    accepted: Vec<i64>,
+    /// Offsets with nothing left to do, but for repeats.
+    done: BTreeSet<i64>,
+    crashes: usize,
+}
+
+impl World {
+    fn new(lines: &[Line]) -> Self {
+        let mut world = Self {
+            log: Vec::new(),
+            replies: Vec::new(),
+            now: NOW,
+            dispatcher: Dispatcher::new(settings()),
+            read: 0,
+            committed: None,
+            committing: None,
+            sending: Vec::new(),
+            dead: Vec::new(),
+            accepted: Vec::new(),
+            done: BTreeSet::new(),
+            crashes: 0,
+        };
+        for (line, offset) in lines.iter().zip(0..) {
+            world.append(line, offset);
+        }
+        world.start();
+        world
+    }
+
+    fn append(&mut self, line: &Line, offset: i64) {
+        let (known, record) = match line {
+            Line::Repeat(which) if !self.log.is_empty() => {
+                let index = which.index(self.log.len());
+                let mut record = self.log[index].clone();
+                record.offset = offset;
+                (self.replies[index].clone(), record)
+            }
+            Line::Reply(lead) => {
+                let id = format!("reply{offset}");
+                let record = encoded(offset, &reply(&id, &format!("lead{lead}")));
+                (Some((id, *lead)), record)
+            }
+            Line::Repeat(_) | Line::Nonsense => (None, record(offset, b"nonsense".to_vec())),
+        };
+        self.log.push(record);
+        self.replies.push(known);
+    }
+
+    fn start(&mut self) {
+        let mut settings = settings();
+        settings.poison.run = 1_000;
+        self.dispatcher = Dispatcher::new(settings);
+        self.handle(Event::Assigned(vec![0]));
+    }
+
+    fn handle(&mut self, event: Event) {
+        for effect in self.dispatcher.handle(event, self.now).unwrap() {
+            match effect {
+                Effect::Locate {
+                    partition,
+                    generation,
+                } => {
+                    let high = i64::try_from(self.log.len()).unwrap();
+                    let offsets = LogOffsets {
+                        low: 0,
+                        high,
+                        committed: self.committed,
+                    };
+                    self.handle(Event::Located {
+                        partition,
+                        generation,
+                        offsets,
+                    });
+                }
+                Effect::Start { offset, .. } => self.read = usize::try_from(offset).unwrap(),
+                Effect::Send(ticket, _) => self.sending.push(ticket),
+                Effect::DeadLetter(ticket, _) => self.dead.push(ticket),
+                Effect::Commit(offsets) => {
+                    assert_eq!(self.committing, None, "one commit at a time");
+                    let [(0, next)] = offsets[..] else {
+                        panic!("{offsets:?}")
+                    };
+                    self.check_commit(next);
+                    self.committing = Some(next);
+                }
+                Effect::Count(_) => {}
+            }
+        }
+        self.check_sending();
+    }
+
+    /// A commit passes nothing that is still to be done.
+    fn check_commit(&self, next: i64) {
+        let from = self.committed.unwrap_or(0);
+        assert!(next > from);
+        for offset in from..next {
+            let id = self.id(offset);
+            let before = (0..offset).any(|earlier| id.is_some() && self.id(earlier) == id);
+            assert!(self.done.contains(&offset) || before, "{offset} is open");
+        }
+    }
+
+    /// Of each lead one reply at a time.
+    fn check_sending(&self) {
+        let mut leads: Vec<u8> = self
+            .sending
+            .iter()
+            .map(|ticket| self.lead(ticket.offset))
+            .collect();
+        leads.sort_unstable();
+        let all = leads.len();
+        leads.dedup();
+        assert_eq!(leads.len(), all, "two replies of one lead are under way");
+    }
+
+    fn id(&self, offset: i64) -> Option<&str> {
+        let reply = self.replies[usize::try_from(offset).unwrap()].as_ref();
+        reply.map(|(id, _)| id.as_str())
+    }
+
+    fn lead(&self, offset: i64) -> u8 {
+        let reply = self.replies[usize::try_from(offset).unwrap()].as_ref();
+        reply.expect("only replies are sent").1
+    }
+
+    fn step(&mut self, step: Step) {
+        match step {
+            Step::Read(count) => {
+                let end = self.log.len().min(self.read + usize::from(count));
+                let records = self.log[self.read..end].to_vec();
+                self.read = end;
+                self.handle(Event::Records(records, Arc::new(())));
+            }
+            Step::Answer(which, answer) if !self.sending.is_empty() => {
+                let index = which.index(self.sending.len());
+                let ticket = self.sending.swap_remove(index);
+                if answer == Answer::Accepted {
+                    self.accepted.push(ticket.offset);
+                    self.done.insert(ticket.offset);
+                }
+                self.handle(Event::Answered(ticket, answer));
+            }
+            Step::Answer(..) => {}
+            Step::Acknowledge => {
+                if let Some(ticket) = self.dead.pop() {
+                    self.done.insert(ticket.offset);
+                    self.handle(Event::DeadLettered(ticket));
+                }
+            }
+            Step::Commit(done) => {
+                if let Some(next) = self.committing.take() {
+                    if done {
+                        self.committed = Some(next);
+                    }
+                    self.handle(Event::Committed(done));
+                }
+            }
+            Step::Wait(millis) => {
+                self.now = after(self.now, Duration::from_millis(millis.into()));
+                self.handle(Event::Tick);
+            }
+            Step::Crash => {
+                self.crashes += 1;
+                let carried_out = self.sending.drain(..).map(|ticket| ticket.offset);
+                self.accepted.extend(carried_out);
+                self.dead.clear();
+                self.committing = None;
+                self.start();
+            }
+        }
+    }
+
+    /// Everything works from here on: until all is committed.
+    fn finish(&mut self) {
+        let end = i64::try_from(self.log.len()).unwrap();
+        for _ in 0..10_000 {
+            if self.committed == Some(end) || end == 0 {
+                return;
+            }
+            self.step(Step::Read(255));
+            while let Some(ticket) = self.sending.pop() {
+                self.accepted.push(ticket.offset);
+                self.done.insert(ticket.offset);
+                self.handle(Event::Answered(ticket, Answer::Accepted));
+            }
+            while !self.dead.is_empty() {
+                self.step(Step::Acknowledge);
+            }
+            self.step(Step::Commit(true));
+            self.step(Step::Wait(1_000));
+        }
+        panic!("it does not come to an end");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn replies_go_in_their_leads_order_and_a_crash_repeats_one_per_lead_at_most(
+        lines in prop::collection::vec(line(), 0..40),
+        steps in prop::collection::vec(step(), 0..200),
+    ) {
+        let mut world = World::new(&lines);
+        for step in steps {
+            world.step(step);
+        }
+        world.finish();
+        let mut firsts: BTreeMap<u8, Vec<i64>> = BTreeMap::new();
+        let mut repeats: BTreeMap<u8, usize> = BTreeMap::new();
+        let mut ids = BTreeSet::new();
+        for &offset in &world.accepted {
+            let lead = world.lead(offset);
+            if ids.insert(world.id(offset)) {
+                firsts.entry(lead).or_default().push(offset);
+            } else {
+                *repeats.entry(lead).or_default() += 1;
+            }
+        }
+        for (lead, offsets) in firsts {
+            prop_assert!(offsets.is_sorted(), "lead {} was sent {:?}", lead, offsets);
+        }
+        for (lead, repeats) in repeats {
+            prop_assert!(repeats <= world.crashes, "lead {lead}: {repeats} repeats");
+        }
+        // What was not accepted is a dead letter, or repeats one of the two.
+        let handled: BTreeSet<&str> = world.done.iter().filter_map(|offset| world.id(*offset)).collect();
+        for offset in 0..world.log.len() {
+            let offset = i64::try_from(offset).unwrap();
+            let fate = world.done.contains(&offset) || world.id(offset).is_some_and(|id| handled.contains(id));
+            prop_assert!(fate, "{offset} vanished");
+        }
+    }
+}

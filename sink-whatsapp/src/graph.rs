@@ -1,0 +1,237 @@
+//! The Graph API over HTTP: one request, one answer.
+
+use std::time::Duration;
+
+use leadstream_stream::Secret;
+use reqwest::header::RETRY_AFTER;
+use reqwest::redirect::Policy;
+use reqwest::{Client, Response, Url};
+use serde::Deserialize;
+
+use crate::request::Request;
+use crate::verdict::{Answer, Refusal};
+
+const CONNECT: Duration = Duration::from_secs(5);
+/// Bytes of an answer that are read; an error has a few hundred.
+const LARGEST: usize = 64 << 10;
+
+/// A client of the Graph API. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Graph {
+    client: Client,
+    base: Url,
+    version: String,
+    token: Secret,
+}
+
+#[derive(Deserialize)]
+struct ErrorBody {
+    error: ErrorMembers,
+}
+
+#[derive(Deserialize)]
+struct ErrorMembers {
+    code: Option<i64>,
+    error_subcode: Option<i64>,
+}
+
+impl Graph {
+    /// `base` is the API's address, `version` such as `v23.0`; `timeout` bounds a request as a
+    /// whole.
+    ///
+    /// # Errors
+    /// TLS that cannot be set up.
+    pub fn new(
+        base: Url,
+        version: &str,
+        token: Secret,
+        timeout: Duration,
+    ) -> Result<Self, reqwest::Error> {
+        let client = Client::builder()
+            .connect_timeout(CONNECT.min(timeout))
+            .timeout(timeout)
+            // A redirect would carry the token and the message to another host.
+            .redirect(Policy::none())
+            .tcp_keepalive(Duration::from_secs(15))
+            .pool_idle_timeout(Duration::from_secs(30))
+            .user_agent(concat!("leadstream/", env!("CARGO_PKG_VERSION")))
+            .build()?;
+        Ok(Self {
+            client,
+            base,
+            version: version.to_owned(),
+            token,
+        })
+    }
+
+    /// Posts one message.
+    pub async fn send(&self, request: &Request) -> Answer {
+        let sent = self
+            .client
+            .post(self.url(&request.number))
+            .bearer_auth(self.token.expose())
+            .json(&request.body)
+            .send()
+            .await;
+        match sent {
+            Ok(response) if response.status().is_success() => Answer::Accepted,
+            Ok(response) => Answer::Refused(refusal(response).await),
+            Err(error) if error.is_connect() || error.is_builder() => Answer::Unreachable,
+            Err(_) => Answer::Unknown,
+        }
+    }
+
+    /// `{base}/{version}/{number}/messages`, each part one segment whatever it holds.
+    fn url(&self, number: &str) -> Url {
+        let mut url = self.base.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments
+                .pop_if_empty()
+                .extend([self.version.as_str(), number, "messages"]);
+        }
+        url
+    }
+}
+
+/// An answer that breaks off keeps its status.
+async fn refusal(mut response: Response) -> Refusal {
+    let status = response.status().as_u16();
+    let retry_after = response.headers().get(RETRY_AFTER);
+    let retry_after = retry_after
+        .and_then(|value| value.to_str().ok()?.trim().parse().ok())
+        .map(Duration::from_secs);
+    let mut body = Vec::new();
+    while let Ok(Some(chunk)) = response.chunk().await {
+        if body.len() + chunk.len() > LARGEST {
+            break;
+        }
+        body.extend_from_slice(&chunk);
+    }
+    let error = serde_json::from_slice::<ErrorBody>(&body)
+        .ok()
+        .map(|body| body.error);
+    Refusal {
+        status,
+        code: error.as_ref().and_then(|error| error.code),
+        subcode: error.as_ref().and_then(|error| error.error_subcode),
+        retry_after,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+    use std::time::Duration;
+
+    use axum::Router;
+    use axum::extract::Path;
+    use axum::http::HeaderMap;
+    use axum::response::{IntoResponse, Redirect, Response};
+    use axum::routing::post;
+    use leadstream_stream::Secret;
+    use serde_json::{Value, json};
+    use tokio::net::TcpListener;
+
+    use super::{Graph, Request};
+    use crate::verdict::{Answer, Refusal};
+
+    type Seen = Arc<Mutex<Vec<(String, String, String, Value)>>>;
+
+    /// Answers by the business number that is written from.
+    async fn answer(number: &str) -> Response {
+        let error = |status: u16, body: Value| {
+            let status = axum::http::StatusCode::from_u16(status).unwrap();
+            (status, [("retry-after", "7")], body.to_string()).into_response()
+        };
+        match number {
+            "refuses" => error(
+                400,
+                json!({ "error": { "code": 100, "error_subcode": 33 } }),
+            ),
+            "proxy" => error(502, json!("bad gateway")),
+            "redirects" => Redirect::temporary("/elsewhere").into_response(),
+            "hangs" => std::future::pending().await,
+            _ => "{}".into_response(),
+        }
+    }
+
+    async fn start() -> (Graph, Seen) {
+        let seen = Seen::default();
+        let log = Arc::clone(&seen);
+        let messages = move |Path((version, number)): Path<(String, String)>,
+                             headers: HeaderMap,
+                             body: String| async move {
+            let token = headers["authorization"].to_str().unwrap().to_owned();
+            let body = serde_json::from_str(&body).unwrap();
+            log.lock()
+                .unwrap()
+                .push((version, number.clone(), token, body));
+            answer(&number).await
+        };
+        let app = Router::new().route("/{version}/{number}/messages", post(messages));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        (graph(&url), seen)
+    }
+
+    fn graph(url: &str) -> Graph {
+        let timeout = Duration::from_millis(500);
+        Graph::new(url.parse().unwrap(), "v23.0", Secret::new("token"), timeout).unwrap()
+    }
+
+    fn request(number: &str) -> Request {
+        Request {
+            number: number.into(),
+            body: json!({ "to": "+491" }),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_message_is_posted_under_its_number_with_the_token() {
+        let (graph, seen) = start().await;
+        assert_eq!(graph.send(&request("501/../x")).await, Answer::Accepted);
+        let seen = seen.lock().unwrap();
+        let [(version, number, token, body)] = &seen[..] else {
+            panic!("{seen:?}")
+        };
+        assert_eq!(
+            (version.as_str(), number.as_str(), token.as_str()),
+            ("v23.0", "501/../x", "Bearer token")
+        );
+        assert_eq!(*body, json!({ "to": "+491" }));
+    }
+
+    #[tokio::test]
+    async fn a_refusal_is_told_by_status_code_and_retry_after() {
+        let (graph, _) = start().await;
+        let refused = |status, code, subcode, seconds: Option<u64>| {
+            Answer::Refused(Refusal {
+                status,
+                code,
+                subcode,
+                retry_after: seconds.map(Duration::from_secs),
+            })
+        };
+        assert_eq!(
+            graph.send(&request("refuses")).await,
+            refused(400, Some(100), Some(33), Some(7))
+        );
+        assert_eq!(
+            graph.send(&request("proxy")).await,
+            refused(502, None, None, Some(7))
+        );
+        assert_eq!(
+            graph.send(&request("redirects")).await,
+            refused(307, None, None, None)
+        );
+    }
+
+    #[tokio::test]
+    async fn no_answer_in_time_is_unknown_and_no_connection_is_not() {
+        let (graph, _) = start().await;
+        assert_eq!(graph.send(&request("hangs")).await, Answer::Unknown);
+        let nobody = self::graph("http://127.0.0.1:1");
+        assert_eq!(nobody.send(&request("501")).await, Answer::Unreachable);
+    }
+}

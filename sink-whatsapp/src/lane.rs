@@ -1,0 +1,233 @@
+//! Carries out what the dispatcher decides: requests, dead letters, commits. Holds no decisions.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::StreamExt;
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use leadstream_schemas::Timestamp;
+use leadstream_stream::ops::Health;
+use leadstream_stream::{ConsumerHandle, LaneEvent, Producer, RetryPolicy};
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use crate::Error;
+use crate::dispatch::{Dispatcher, Effect, Event, Fault};
+use crate::graph::Graph;
+use crate::metrics::Metrics;
+
+const LOCATE_RETRY: RetryPolicy =
+    RetryPolicy::unlimited(Duration::from_millis(500), Duration::from_secs(10));
+/// The name under which the state of the numbers shows in the health check.
+const HEALTH: &str = "whatsapp";
+
+type Job = BoxFuture<'static, Result<Event, Error>>;
+
+/// One lane of the consumer, the only owner of its state.
+pub(crate) struct Lane {
+    dispatcher: Dispatcher,
+    events: UnboundedReceiver<LaneEvent>,
+    jobs: FuturesUnordered<Job>,
+    consumer: ConsumerHandle,
+    producer: Producer,
+    graph: Graph,
+    metrics: Arc<Metrics>,
+    health: Health,
+    /// What the health check was told last.
+    problem: Option<String>,
+}
+
+impl std::fmt::Debug for Lane {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Lane").finish_non_exhaustive()
+    }
+}
+
+impl Lane {
+    pub(crate) fn new(
+        dispatcher: Dispatcher,
+        events: UnboundedReceiver<LaneEvent>,
+        consumer: ConsumerHandle,
+        producer: Producer,
+        graph: Graph,
+        health: Health,
+    ) -> Self {
+        health.ready(HEALTH);
+        Self {
+            dispatcher,
+            events,
+            jobs: FuturesUnordered::new(),
+            consumer,
+            producer,
+            graph,
+            metrics: Arc::new(Metrics::default()),
+            health,
+            problem: None,
+        }
+    }
+
+    /// Runs until the consumer has ended.
+    ///
+    /// # Errors
+    /// What waiting does not mend.
+    pub(crate) async fn run(&mut self) -> Result<(), Error> {
+        while let Some(event) = self.event().await? {
+            let effects = self
+                .dispatcher
+                .handle(event, Timestamp::now())
+                .map_err(|fault| self.fault(fault))?;
+            for effect in effects {
+                self.perform(effect);
+            }
+            self.report();
+        }
+        Ok(())
+    }
+
+    /// Finished jobs first: they free room for what the others bring.
+    async fn event(&mut self) -> Result<Option<Event>, Error> {
+        let wake = self.dispatcher.next();
+        tokio::select! {
+            biased;
+            Some(event) = self.jobs.next() => event.map(Some),
+            event = self.events.recv() => Ok(event.map(translate)),
+            () = until(wake) => Ok(Some(Event::Tick)),
+        }
+    }
+
+    fn perform(&self, effect: Effect) {
+        match effect {
+            Effect::Locate {
+                partition,
+                generation,
+            } => self.jobs.push(Box::pin(locate(
+                self.consumer.clone(),
+                partition,
+                generation,
+            ))),
+            Effect::Start { partition, offset } => self.consumer.start(partition, offset),
+            Effect::Send(ticket, request) => {
+                let (graph, metrics) = (self.graph.clone(), Arc::clone(&self.metrics));
+                self.jobs.push(Box::pin(async move {
+                    let started = Instant::now();
+                    let answer = graph.send(&request).await;
+                    metrics.sent(started.elapsed());
+                    Ok(Event::Answered(ticket, answer))
+                }));
+            }
+            Effect::DeadLetter(ticket, letter) => {
+                let producer = self.producer.clone();
+                self.jobs.push(Box::pin(async move {
+                    producer.send(&[letter]).await?.await?;
+                    Ok(Event::DeadLettered(ticket))
+                }));
+            }
+            Effect::Commit(offsets) => {
+                let consumer = self.consumer.clone();
+                self.jobs.push(Box::pin(async move {
+                    let outcome = consumer.commit_and_wait(&offsets).await;
+                    if let Err(error) = &outcome {
+                        tracing::warn!(error = %error, "offsets of replies were not committed and are tried again");
+                    }
+                    Ok(Event::Committed(outcome.is_ok()))
+                }));
+            }
+            Effect::Count(count) => self.metrics.count(count),
+        }
+    }
+
+    fn report(&mut self) {
+        let stopped = self.dispatcher.stopped();
+        let problems: Vec<String> = stopped
+            .map(|(number, reason)| format!("number {number} sends nothing ({reason})"))
+            .collect();
+        self.metrics
+            .level(self.dispatcher.sending(), problems.len());
+        let problem = (!problems.is_empty()).then(|| {
+            format!(
+                "{}; check META_ACCESS_TOKEN, its permissions and the account in WhatsApp Manager: it is tried again every 30 s",
+                problems.join(", ")
+            )
+        });
+        if problem == self.problem {
+            return;
+        }
+        match &problem {
+            Some(problem) => {
+                tracing::error!(reason = problem, "whatsapp numbers are stopped");
+                self.health.unready(HEALTH, problem.clone());
+            }
+            None => {
+                tracing::info!("whatsapp numbers send again");
+                self.health.ready(HEALTH);
+            }
+        }
+        self.problem = problem;
+    }
+
+    fn fault(&self, fault: Fault) -> Error {
+        let topic = self.consumer.topic().to_string();
+        match fault {
+            Fault::OutsideLog { partition, log } => Error::OutsideLog {
+                topic,
+                partition,
+                committed: log.committed,
+                low: log.low,
+                high: log.high,
+            },
+            Fault::Poison { partition, offset } => Error::Poison {
+                topic,
+                partition,
+                offset,
+            },
+        }
+    }
+}
+
+fn translate(event: LaneEvent) -> Event {
+    match event {
+        LaneEvent::Assigned(partitions) => Event::Assigned(partitions),
+        LaneEvent::Records(fetched) => Event::Records(fetched.records, Arc::new(fetched.permit)),
+        LaneEvent::Revoked {
+            partitions,
+            lost,
+            done,
+        } => Event::Revoked {
+            partitions,
+            lost,
+            done,
+        },
+    }
+}
+
+async fn until(wake: Option<Timestamp>) {
+    match wake {
+        Some(at) => {
+            let millis = at.millis().saturating_sub(Timestamp::now().millis());
+            let millis = u64::try_from(millis).unwrap_or(0);
+            tokio::time::sleep(Duration::from_millis(millis)).await;
+        }
+        None => std::future::pending().await,
+    }
+}
+
+async fn locate(consumer: ConsumerHandle, partition: i32, generation: u64) -> Result<Event, Error> {
+    let mut attempts = 0;
+    loop {
+        match consumer.log_offsets(partition).await {
+            Ok(offsets) => {
+                return Ok(Event::Located {
+                    partition,
+                    generation,
+                    offsets,
+                });
+            }
+            Err(error) => {
+                attempts += 1;
+                tracing::warn!(partition, attempts, error = %error, "the group's offset is asked for again");
+                let pause = LOCATE_RETRY.random_delay(attempts);
+                tokio::time::sleep(pause.unwrap_or(LOCATE_RETRY.cap)).await;
+            }
+        }
+    }
+}

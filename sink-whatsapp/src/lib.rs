@@ -1,0 +1,205 @@
+//! Sends replies to leads through the WhatsApp Cloud API, in each lead's order.
+//!
+//! A crash repeats at most one message per lead: see [`dispatch`].
+
+pub mod dispatch;
+pub mod gate;
+pub mod graph;
+mod lane;
+pub mod metrics;
+pub mod partition;
+pub mod request;
+pub mod verdict;
+pub mod window;
+
+use std::time::Duration;
+
+use leadstream_schemas::Topic;
+use leadstream_stream::consumer::{ConsumeError, ConsumerOptions};
+use leadstream_stream::dead_letter::PoisonLimit;
+use leadstream_stream::producer::ProduceError;
+use leadstream_stream::{
+    ConfigError, ConsumerLoop, Context, KafkaArgs, Producer, Secret, ServiceArgs,
+};
+use reqwest::Url;
+use tokio::sync::mpsc;
+
+use dispatch::{Dispatcher, Settings};
+use graph::Graph;
+use lane::Lane;
+
+const SERVICE: &str = "sink-whatsapp";
+/// Replies that may wait in memory before Kafka is read no further.
+const WAITING_REPLIES: usize = 4_000;
+const WAITING_BYTES: usize = 16 << 20;
+
+/// Sends replies to leads through the WhatsApp Cloud API
+#[derive(Clone, Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    pub kafka: KafkaArgs,
+    #[command(flatten)]
+    pub service: ServiceArgs,
+    #[command(flatten)]
+    pub send: SendArgs,
+}
+
+/// Settings of the Cloud API.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "WhatsApp Cloud API")]
+pub struct SendArgs {
+    /// System user's token with the permission whatsapp_business_messaging; or
+    /// META_ACCESS_TOKEN_FILE
+    #[arg(
+        long,
+        env = "META_ACCESS_TOKEN",
+        hide_env_values = true,
+        value_name = "SECRET"
+    )]
+    pub meta_access_token: Option<Secret>,
+    /// Base URL of the Graph API
+    #[arg(
+        long,
+        env = "META_GRAPH_URL",
+        default_value = "https://graph.facebook.com",
+        value_name = "URL"
+    )]
+    pub meta_graph_url: String,
+    /// Version of the Graph API, as its path has it
+    #[arg(
+        long,
+        env = "META_API_VERSION",
+        default_value = "v23.0",
+        value_name = "VERSION"
+    )]
+    pub meta_api_version: String,
+    /// Seconds that a request may take; what takes longer counts as unknown and is tried again
+    #[arg(
+        long,
+        env = "META_REQUEST_TIMEOUT_SECONDS",
+        default_value_t = 10,
+        value_name = "SECONDS",
+        value_parser = clap::value_parser!(u64).range(1..=120)
+    )]
+    pub meta_request_timeout_seconds: u64,
+    /// Requests under way at once
+    #[arg(
+        long,
+        env = "META_CONCURRENCY",
+        default_value_t = 64,
+        value_name = "COUNT",
+        value_parser = clap::value_parser!(u16).range(1..=1000)
+    )]
+    pub meta_concurrency: u16,
+}
+
+/// Why the service stopped. What waiting mends does not stop it.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error("no HTTP client can be made: {0}")]
+    Http(#[from] reqwest::Error),
+    #[error(transparent)]
+    Consume(#[from] ConsumeError),
+    #[error(transparent)]
+    Produce(#[from] ProduceError),
+    #[error(
+        "the group's committed offset {committed} of {topic} [{partition}] lies outside its log ({low} to {high}): replies were deleted before they were sent, or the topic was made anew; nothing is skipped and nothing reset. Set the group's offset by hand (kafka-consumer-groups --reset-offsets)"
+    )]
+    OutsideLog {
+        topic: String,
+        partition: i32,
+        committed: i64,
+        low: i64,
+        high: i64,
+    },
+    #[error(
+        "too many records in a row of {topic} [{partition}], the last at offset {offset}, are no replies; this is no single bad record. Check what writes to the topic, then start again"
+    )]
+    Poison {
+        topic: String,
+        partition: i32,
+        offset: i64,
+    },
+    #[error("a task of the service ended unexpectedly: {0}")]
+    Task(#[from] tokio::task::JoinError),
+}
+
+/// Sends replies until shutdown.
+///
+/// # Errors
+/// Settings that are wrong, and what waiting does not mend.
+pub async fn run(args: Args, context: Context) -> Result<(), Error> {
+    args.kafka.validate()?;
+    let timeout = Duration::from_secs(args.send.meta_request_timeout_seconds);
+    let graph = args.send.graph(timeout)?;
+    let options = ConsumerOptions {
+        topic: args.kafka.topic(Topic::LeadReplies),
+        group: args.kafka.group(SERVICE),
+        client_id: format!("leadstream-{SERVICE}-{:016x}", rand::random::<u64>()),
+        lane_bytes: WAITING_BYTES,
+        lane_records: WAITING_REPLIES,
+        drain: timeout + Duration::from_secs(10),
+    };
+    let settings = Settings {
+        topic: options.topic.clone(),
+        dead_letters: Topic::LeadReplies
+            .dead_letters(&args.kafka.topic_prefix)
+            .into(),
+        concurrency: args.send.meta_concurrency.into(),
+        poison: PoisonLimit::default(),
+        // Sooner than the consumer, which would not wait for the last commit.
+        drain: timeout + Duration::from_secs(5),
+        draw: rand::random::<f64>,
+    };
+    let (sender, events) = mpsc::unbounded_channel();
+    let producer = Producer::new(&args.kafka, &options.client_id, None)?;
+    let (consumer, handle) = ConsumerLoop::new(&args.kafka, &options, vec![sender])?;
+    let mut lane = Lane::new(
+        Dispatcher::new(settings),
+        events,
+        handle,
+        producer,
+        graph,
+        context.health.clone(),
+    );
+    let stop = context.shutdown.child_token();
+    let mut polling = tokio::spawn(consumer.run(stop.clone()));
+    context.health.ready("start");
+    tracing::info!(topic = options.topic, "replies are sent");
+    let outcome = tokio::select! {
+        // Once polling ends the lane has given back all partitions, drained.
+        outcome = &mut polling => outcome?.map_err(Error::from),
+        outcome = lane.run() => {
+            stop.cancel();
+            outcome
+        }
+    };
+    // The last handle closes the consumer, which blocks.
+    tokio::task::spawn_blocking(move || drop(lane)).await?;
+    if !polling.is_finished() {
+        polling.await??;
+    }
+    outcome
+}
+
+impl SendArgs {
+    fn graph(&self, timeout: Duration) -> Result<Graph, Error> {
+        let token = Secret::require(
+            self.meta_access_token.clone(),
+            "META_ACCESS_TOKEN",
+            "EAAG0123456789",
+        )?;
+        let base = Url::parse(&self.meta_graph_url)
+            .ok()
+            .filter(|url| matches!(url.scheme(), "http" | "https"))
+            .ok_or_else(|| {
+                ConfigError::new(
+                    "META_GRAPH_URL",
+                    "is no URL; example: META_GRAPH_URL=https://graph.facebook.com",
+                )
+            })?;
+        Ok(Graph::new(base, &self.meta_api_version, token, timeout)?)
+    }
+}

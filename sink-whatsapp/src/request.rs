@@ -1,0 +1,212 @@
+//! Replies to requests of the Cloud API. Pure.
+
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing
+    )
+)]
+
+#[cfg(test)]
+mod tests;
+
+use leadstream_schemas::reply::ReplyOption;
+use leadstream_schemas::{Platform, Recipient, Reply, ReplyContent};
+use serde_json::{Map, Value, json};
+
+const TEXT_BODY: usize = 4096;
+const INTERACTIVE_BODY: usize = 1024;
+const BUTTONS: usize = 3;
+const BUTTON_TITLE: usize = 20;
+const ROWS: usize = 10;
+const ROW_TITLE: usize = 24;
+const ROW_DESCRIPTION: usize = 72;
+const OPTION_ID: usize = 200;
+const CALLBACK_DATA: usize = 512;
+
+/// A message to post: to which business number's path, and the body.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Request {
+    pub number: String,
+    pub body: Value,
+}
+
+/// Why a reply has no form in the Cloud API. Holds nothing of the reply's text.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RequestError {
+    #[error(
+        "the reply is for WASenderApi, through which this version sends nothing; send it by hand, or answer from the Cloud API's number"
+    )]
+    Platform,
+    #[error(
+        "the reply names no phone number and no user id, and the Cloud API knows no other recipients"
+    )]
+    Recipient,
+    #[error(
+        "{what} has {length} characters, and the Cloud API takes 1 to {limit}; shorten it in the flow"
+    )]
+    Length {
+        what: &'static str,
+        length: usize,
+        limit: usize,
+    },
+    #[error("there are {count} {what}, and the Cloud API takes 1 to {limit}; change the flow")]
+    Count {
+        what: &'static str,
+        count: usize,
+        limit: usize,
+    },
+}
+
+/// The request that sends `reply`.
+///
+/// # Errors
+/// A reply that the Cloud API would refuse whatever the circumstances.
+pub fn build(reply: &Reply) -> Result<Request, RequestError> {
+    if reply.platform != Platform::WhatsappCloud {
+        return Err(RequestError::Platform);
+    }
+    let mut body = Map::new();
+    body.insert("messaging_product".into(), json!("whatsapp"));
+    body.insert("recipient_type".into(), json!("individual"));
+    let (member, recipient) = recipient(&reply.recipient)?;
+    body.insert(member.into(), Value::String(recipient));
+    let (kind, content) = content(&reply.content)?;
+    body.insert("type".into(), json!(kind));
+    body.insert(kind.into(), content);
+    // Statuses bring it back. One that is too long would have the whole message refused.
+    if reply.id.chars().count() <= CALLBACK_DATA {
+        body.insert("biz_opaque_callback_data".into(), json!(reply.id));
+    }
+    Ok(Request {
+        number: reply.number.clone(),
+        body: Value::Object(body),
+    })
+}
+
+fn recipient(recipient: &Recipient) -> Result<(&'static str, String), RequestError> {
+    match recipient {
+        Recipient {
+            wa_id: Some(wa_id), ..
+        } => Ok(("to", format!("+{}", wa_id.trim_start_matches('+')))),
+        Recipient {
+            user_id: Some(user_id),
+            ..
+        } => Ok(("recipient", user_id.clone())),
+        _ => Err(RequestError::Recipient),
+    }
+}
+
+fn content(content: &ReplyContent) -> Result<(&'static str, Value), RequestError> {
+    match content {
+        ReplyContent::Text { body } => {
+            length("the text", body, TEXT_BODY)?;
+            Ok(("text", json!({ "body": body, "preview_url": false })))
+        }
+        ReplyContent::Buttons { body, buttons } => {
+            count("buttons", buttons.len(), BUTTONS)?;
+            let buttons = each(buttons, |button| {
+                length("a button's title", &button.title, BUTTON_TITLE)?;
+                Ok(json!({ "type": "reply", "reply": { "id": button.id, "title": button.title } }))
+            })?;
+            interactive("button", body, &json!({ "buttons": buttons }))
+        }
+        ReplyContent::List { body, button, rows } => {
+            count("rows", rows.len(), ROWS)?;
+            length("the list's button", button, BUTTON_TITLE)?;
+            let rows = each(rows, row)?;
+            let action = json!({ "button": button, "sections": [{ "rows": rows }] });
+            interactive("list", body, &action)
+        }
+        ReplyContent::Form {
+            body,
+            button,
+            flow_id,
+            flow_token,
+        } => {
+            length("the form's button", button, BUTTON_TITLE)?;
+            let parameters = json!({
+                "flow_message_version": "3",
+                "flow_id": flow_id,
+                "flow_token": flow_token,
+                "flow_cta": button,
+            });
+            let action = json!({ "name": "flow", "parameters": parameters });
+            interactive("flow", body, &action)
+        }
+        ReplyContent::Template {
+            name,
+            language,
+            parameters,
+        } => Ok(("template", template(name, language, parameters))),
+    }
+}
+
+fn row(row: &ReplyOption) -> Result<Value, RequestError> {
+    length("a row's title", &row.title, ROW_TITLE)?;
+    let Some(description) = &row.description else {
+        return Ok(json!({ "id": row.id, "title": row.title }));
+    };
+    length("a row's description", description, ROW_DESCRIPTION)?;
+    Ok(json!({ "id": row.id, "title": row.title, "description": description }))
+}
+
+fn interactive(
+    kind: &str,
+    body: &str,
+    action: &Value,
+) -> Result<(&'static str, Value), RequestError> {
+    length("the body", body, INTERACTIVE_BODY)?;
+    let interactive = json!({ "type": kind, "body": { "text": body }, "action": action });
+    Ok(("interactive", interactive))
+}
+
+fn template(name: &str, language: &str, parameters: &[String]) -> Value {
+    let language = json!({ "code": language });
+    if parameters.is_empty() {
+        return json!({ "name": name, "language": language });
+    }
+    let parameters: Vec<Value> = parameters
+        .iter()
+        .map(|text| json!({ "type": "text", "text": text }))
+        .collect();
+    let components = json!([{ "type": "body", "parameters": parameters }]);
+    json!({ "name": name, "language": language, "components": components })
+}
+
+fn each(
+    options: &[ReplyOption],
+    render: impl Fn(&ReplyOption) -> Result<Value, RequestError>,
+) -> Result<Vec<Value>, RequestError> {
+    options
+        .iter()
+        .map(|option| {
+            length("an option's id", &option.id, OPTION_ID)?;
+            render(option)
+        })
+        .collect()
+}
+
+fn length(what: &'static str, text: &str, limit: usize) -> Result<(), RequestError> {
+    let length = text.chars().count();
+    if (1..=limit).contains(&length) {
+        Ok(())
+    } else {
+        Err(RequestError::Length {
+            what,
+            length,
+            limit,
+        })
+    }
+}
+
+const fn count(what: &'static str, count: usize, limit: usize) -> Result<(), RequestError> {
+    if count >= 1 && count <= limit {
+        Ok(())
+    } else {
+        Err(RequestError::Count { what, count, limit })
+    }
+}

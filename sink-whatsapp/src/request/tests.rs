@@ -1,0 +1,214 @@
+use std::path::Path;
+
+use leadstream_schemas::reply::ReplyOption;
+use leadstream_schemas::{Platform, Recipient, Reply, ReplyContent};
+use serde_json::{Value, json};
+
+use super::{Request, RequestError, build};
+
+fn reply(content: ReplyContent) -> Reply {
+    Reply {
+        id: "4917012345:wamid.A".into(),
+        lead_id: "4917012345".into(),
+        platform: Platform::WhatsappCloud,
+        number: "501".into(),
+        recipient: Recipient {
+            wa_id: Some("4917012345".into()),
+            ..Recipient::default()
+        },
+        content,
+        revision: 1,
+        not_before: None,
+        expires_at: None,
+    }
+}
+
+fn text(body: &str) -> ReplyContent {
+    ReplyContent::Text { body: body.into() }
+}
+
+fn option(id: &str, title: &str, description: Option<&str>) -> ReplyOption {
+    ReplyOption {
+        id: id.into(),
+        title: title.into(),
+        description: description.map(str::to_owned),
+    }
+}
+
+fn buttons(count: usize, title: &str) -> ReplyContent {
+    ReplyContent::Buttons {
+        body: "Which fits?".into(),
+        buttons: vec![option("b", title, None); count],
+    }
+}
+
+fn list(count: usize, title: &str) -> ReplyContent {
+    ReplyContent::List {
+        body: "Your industry?".into(),
+        button: "Choose".into(),
+        rows: vec![option("r", title, Some("Shops")); count],
+    }
+}
+
+fn form() -> ReplyContent {
+    ReplyContent::Form {
+        body: "A few details".into(),
+        button: "Open".into(),
+        flow_id: "77".into(),
+        flow_token: "t".into(),
+    }
+}
+
+fn template(parameters: &[&str]) -> ReplyContent {
+    ReplyContent::Template {
+        name: "still_there".into(),
+        language: "en_US".into(),
+        parameters: parameters.iter().map(|text| (*text).to_owned()).collect(),
+    }
+}
+
+fn body(content: ReplyContent) -> Value {
+    build(&reply(content)).unwrap().body
+}
+
+#[test]
+fn a_text_names_its_recipient_with_a_plus_and_brings_its_own_id() {
+    let Request { number, body } = build(&reply(text("Hello"))).unwrap();
+    assert_eq!(number, "501");
+    assert_eq!(
+        body,
+        json!({
+            "messaging_product": "whatsapp",
+            "recipient_type": "individual",
+            "to": "+4917012345",
+            "type": "text",
+            "text": { "body": "Hello", "preview_url": false },
+            "biz_opaque_callback_data": "4917012345:wamid.A",
+        })
+    );
+}
+
+#[test]
+fn a_person_without_a_number_is_written_to_by_user_id() {
+    let mut hidden = reply(text("Hello"));
+    hidden.recipient = Recipient {
+        user_id: Some("US.13491208655302741918".into()),
+        ..Recipient::default()
+    };
+    let body = build(&hidden).unwrap().body;
+    assert_eq!(body["recipient"], "US.13491208655302741918");
+    assert!(body.get("to").is_none());
+    hidden.recipient = Recipient {
+        lid: Some("99".into()),
+        ..Recipient::default()
+    };
+    assert_eq!(build(&hidden), Err(RequestError::Recipient));
+}
+
+#[test]
+fn replies_of_the_other_platform_are_not_sent_here() {
+    let mut other = reply(text("Hello"));
+    other.platform = Platform::Wasender;
+    assert_eq!(build(&other), Err(RequestError::Platform));
+}
+
+#[test]
+fn what_is_longer_than_the_api_takes_is_refused_with_its_length() {
+    let longest = "ä".repeat(4096);
+    assert_eq!(
+        body(text(&longest))["text"]["body"].as_str(),
+        Some(&*longest)
+    );
+    let error = build(&reply(text(&format!("{longest}ä")))).unwrap_err();
+    let what = "the text";
+    assert_eq!(
+        error,
+        RequestError::Length {
+            what,
+            length: 4097,
+            limit: 4096
+        }
+    );
+    assert!(!error.to_string().contains('ä'));
+    for (refused, content) in [
+        (true, text("")),
+        (false, buttons(3, &"t".repeat(20))),
+        (true, buttons(3, &"t".repeat(21))),
+        (true, buttons(4, "t")),
+        (true, buttons(0, "t")),
+        (false, list(10, &"t".repeat(24))),
+        (true, list(10, &"t".repeat(25))),
+        (true, list(11, "t")),
+        (true, list(0, "t")),
+    ] {
+        assert_eq!(
+            build(&reply(content.clone())).is_err(),
+            refused,
+            "{content:?}"
+        );
+    }
+}
+
+#[test]
+fn an_id_too_long_to_be_echoed_is_left_out() {
+    let mut long = reply(text("Hello"));
+    long.id = "x".repeat(513);
+    let body = build(&long).unwrap().body;
+    assert!(body.get("biz_opaque_callback_data").is_none());
+}
+
+#[test]
+fn a_template_without_parameters_has_no_components() {
+    assert_eq!(
+        body(template(&[]))["template"],
+        json!({ "name": "still_there", "language": { "code": "en_US" } })
+    );
+}
+
+/// Whether every member of `ours` is one of `theirs`, with values of the same type.
+fn fits(ours: &Value, theirs: &Value) -> bool {
+    match (ours, theirs) {
+        (Value::Object(ours), Value::Object(theirs)) => ours
+            .iter()
+            .all(|(name, ours)| theirs.get(name).is_some_and(|theirs| fits(ours, theirs))),
+        (Value::Array(ours), Value::Array(theirs)) => ours
+            .iter()
+            .all(|ours| theirs.iter().any(|theirs| fits(ours, theirs))),
+        _ => std::mem::discriminant(ours) == std::mem::discriminant(theirs),
+    }
+}
+
+#[test]
+fn requests_have_the_shape_of_the_providers_examples() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../shared/fixtures/meta-openapi/send_requests");
+    if !folder.exists() {
+        eprintln!("skipped: no examples in {}", folder.display());
+        return;
+    }
+    // The last says whether the example holds no more than ours.
+    for (file, content, whole) in [
+        ("send_text_message", text("Hello"), true),
+        ("send_reply_button", buttons(2, "Yes"), true),
+        ("send_list_message", list(2, "Retail"), false),
+        ("send_published_flow_by_id", form(), false),
+        ("send_message_template_text", template(&["John"]), false),
+    ] {
+        let example = std::fs::read(folder.join(format!("{file}.json"))).unwrap();
+        let example: Value = serde_json::from_slice(&example).unwrap();
+        let mut ours = body(content);
+        assert!(
+            ours.as_object_mut()
+                .unwrap()
+                .remove("biz_opaque_callback_data")
+                .is_some()
+        );
+        assert!(fits(&ours, &example), "{file}: {ours}");
+        assert_eq!(ours["type"], example["type"], "{file}");
+        assert_eq!(
+            ours["interactive"]["type"], example["interactive"]["type"],
+            "{file}"
+        );
+        assert_eq!(fits(&example, &ours), whole, "{file}: {ours}");
+    }
+}

@@ -1,0 +1,276 @@
+//! What an answer of the Graph API means. Pure; the code decides, because the HTTP status that
+//! goes with it varies.
+
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing
+    )
+)]
+
+use std::time::Duration;
+
+/// What came back of one attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    Accepted,
+    Refused(Refusal),
+    /// The request did not reach the API.
+    Unreachable,
+    /// The request may have been carried out.
+    Unknown,
+}
+
+/// An error of the Graph API.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Refusal {
+    pub status: u16,
+    /// `error.code`; missing when the answer is not the Graph API's.
+    pub code: Option<i64>,
+    /// `error.error_subcode`.
+    pub subcode: Option<i64>,
+    pub retry_after: Option<Duration>,
+}
+
+/// What follows from an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    Accepted,
+    /// Try this reply again, later each time.
+    Retry,
+    /// This recipient gets messages too fast: 4ⁿ seconds.
+    RecipientThrottled,
+    /// The whole number waits.
+    NumberThrottled,
+    /// Nothing can be sent from this number before an operator mends something.
+    NumberStopped,
+    /// The 24-hour window is closed; this may be an error, once.
+    WindowClosed,
+    /// This reply is given up.
+    GiveUp(Class),
+}
+
+/// Why a reply was given up, as dead letters and metrics name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Class {
+    Undecodable,
+    /// It has no form in the Cloud API.
+    Unsendable,
+    /// The Cloud API refuses it as wrong.
+    Refused,
+    WindowClosed,
+    /// The recipient cannot or will not be written to.
+    StopWriting,
+    /// Meta limits what this recipient gets for a day.
+    RecipientLimit,
+    /// Meta tests what happens without this message.
+    Experiment,
+    /// It failed too often while others went through.
+    Exhausted,
+}
+
+impl Class {
+    pub const ALL: [Self; 8] = [
+        Self::Undecodable,
+        Self::Unsendable,
+        Self::Refused,
+        Self::WindowClosed,
+        Self::StopWriting,
+        Self::RecipientLimit,
+        Self::Experiment,
+        Self::Exhausted,
+    ];
+
+    /// Short and machine-readable.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Undecodable => "undecodable",
+            Self::Unsendable => "unsendable",
+            Self::Refused => "refused",
+            Self::WindowClosed => "window_closed",
+            Self::StopWriting => "stop_writing",
+            Self::RecipientLimit => "recipient_limit",
+            Self::Experiment => "experiment",
+            Self::Exhausted => "exhausted",
+        }
+    }
+
+    /// What it means and what to do, for people.
+    #[must_use]
+    pub const fn advice(self) -> &'static str {
+        match self {
+            Self::Undecodable => "the record is no reply",
+            Self::Unsendable => "the reply has no form in the Cloud API",
+            Self::Refused => "the Cloud API refuses the message as wrong; correct the flow",
+            Self::WindowClosed => {
+                "24 hours have passed since the person's last message; only a template may be sent"
+            }
+            Self::StopWriting => "this person cannot or will not be written to; write no more",
+            Self::RecipientLimit => {
+                "Meta limits what this person is sent; try again after 24 hours"
+            }
+            Self::Experiment => "Meta withholds the message as part of an experiment",
+            Self::Exhausted => "it failed time and again while other messages went through",
+        }
+    }
+}
+
+impl Answer {
+    #[must_use]
+    pub const fn verdict(&self) -> Verdict {
+        match self {
+            Self::Accepted => Verdict::Accepted,
+            Self::Unreachable | Self::Unknown => Verdict::Retry,
+            Self::Refused(refusal) => refusal.verdict(),
+        }
+    }
+}
+
+impl Refusal {
+    const fn verdict(&self) -> Verdict {
+        let Some(code) = self.code else {
+            return self.verdict_by_status();
+        };
+        match code {
+            4 | 613 | 80_007 | 130_429 => Verdict::NumberThrottled,
+            1 | 2 | 131_000 | 131_016 | 131_053 | 131_057 | 133_004 => Verdict::Retry,
+            131_056 => Verdict::RecipientThrottled,
+            131_047 => Verdict::WindowClosed,
+            131_049 => Verdict::GiveUp(Class::RecipientLimit),
+            131_021 | 131_026 | 131_050 | 131_062 | 130_497 => Verdict::GiveUp(Class::StopWriting),
+            130_472 => Verdict::GiveUp(Class::Experiment),
+            0
+            | 3
+            | 10
+            | 33
+            | 104
+            | 190
+            | 200..=299
+            | 368
+            | 131_005
+            | 131_031
+            | 131_042
+            | 131_045
+            | 131_048
+            | 133_010 => Verdict::NumberStopped,
+            // A path that leads nowhere: the version or the number's id, not the message.
+            100 if self.status == 404 || matches!(self.subcode, Some(33)) => Verdict::NumberStopped,
+            100 | 131_008 | 131_009 | 131_051 | 132_000 | 132_001 | 132_005 | 132_007 | 132_012
+            | 132_015 | 132_016 | 132_068 | 132_069 | 135_000 => Verdict::GiveUp(Class::Refused),
+            // A code that does not exist yet.
+            _ => match self.status {
+                429 => Verdict::NumberThrottled,
+                500..=599 => Verdict::Retry,
+                _ => Verdict::GiveUp(Class::Refused),
+            },
+        }
+    }
+
+    /// Something between us and the Graph API answered.
+    const fn verdict_by_status(&self) -> Verdict {
+        match self.status {
+            408 | 425 | 500..=599 => Verdict::Retry,
+            429 => Verdict::NumberThrottled,
+            _ => Verdict::NumberStopped,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{Answer, Class, Refusal, Verdict};
+
+    fn verdict(status: u16, code: impl Into<Option<i64>>) -> Verdict {
+        Answer::Refused(Refusal {
+            status,
+            code: code.into(),
+            ..Refusal::default()
+        })
+        .verdict()
+    }
+
+    #[test]
+    fn documented_codes_have_their_verdict_whatever_the_status() {
+        let give_up = |class| Verdict::GiveUp(class);
+        let table: [(&[i64], Verdict); 9] = [
+            (
+                &[1, 2, 131_000, 131_016, 131_053, 131_057, 133_004],
+                Verdict::Retry,
+            ),
+            (&[4, 613, 80_007, 130_429], Verdict::NumberThrottled),
+            (&[131_056], Verdict::RecipientThrottled),
+            (&[131_047], Verdict::WindowClosed),
+            (&[131_049], give_up(Class::RecipientLimit)),
+            (
+                &[131_050, 131_026, 131_021, 130_497, 131_062],
+                give_up(Class::StopWriting),
+            ),
+            (&[130_472], give_up(Class::Experiment)),
+            (
+                &[
+                    0, 3, 10, 33, 104, 190, 200, 250, 299, 368, 131_005, 131_031, 131_042, 131_045,
+                    131_048, 133_010,
+                ],
+                Verdict::NumberStopped,
+            ),
+            (
+                &[
+                    100, 131_008, 131_009, 131_051, 132_000, 132_001, 132_005, 132_007, 132_012,
+                    132_015, 132_016, 132_068, 132_069, 135_000,
+                ],
+                give_up(Class::Refused),
+            ),
+        ];
+        for (codes, expected) in table {
+            for &code in codes {
+                assert_eq!(verdict(400, code), expected, "{code}");
+                assert_eq!(verdict(500, code), expected, "{code}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_path_that_leads_nowhere_stops_the_number_instead_of_emptying_the_topic() {
+        assert_eq!(verdict(404, 100), Verdict::NumberStopped);
+        let missing = Refusal {
+            status: 400,
+            code: Some(100),
+            subcode: Some(33),
+            retry_after: None,
+        };
+        assert_eq!(Answer::Refused(missing).verdict(), Verdict::NumberStopped);
+    }
+
+    #[test]
+    fn without_a_code_the_status_decides_and_gives_nothing_up() {
+        assert_eq!(verdict(503, None), Verdict::Retry);
+        assert_eq!(verdict(429, None), Verdict::NumberThrottled);
+        for status in [301, 400, 401, 403, 404, 407] {
+            assert_eq!(verdict(status, None), Verdict::NumberStopped, "{status}");
+        }
+        assert_eq!(Answer::Unknown.verdict(), Verdict::Retry);
+        assert_eq!(Answer::Unreachable.verdict(), Verdict::Retry);
+    }
+
+    #[test]
+    fn a_code_that_does_not_exist_yet_is_judged_by_its_status() {
+        assert_eq!(verdict(400, 139_999), Verdict::GiveUp(Class::Refused));
+        assert_eq!(verdict(429, 139_999), Verdict::NumberThrottled);
+        assert_eq!(verdict(503, 139_999), Verdict::Retry);
+    }
+
+    proptest! {
+        #[test]
+        fn no_refusal_counts_as_accepted(
+            status in any::<u16>(), code in prop::option::of(any::<i64>())
+        ) {
+            prop_assert_ne!(verdict(status, code), Verdict::Accepted);
+        }
+    }
+}
