@@ -1,0 +1,317 @@
+//! Settings of the service: flags, which are environment variables and documentation as well.
+
+use std::time::Duration;
+
+use leadstream_stream::{ConfigError, KafkaArgs, RetryPolicy, Secret, ServiceArgs};
+use reqwest::Url;
+use sqlx::postgres::PgConnectOptions;
+
+use crate::hubspot::HubspotSettings;
+use crate::salesforce::{Login, SalesforceSettings};
+
+/// How PostgreSQL and Kafka are tried again while they are away.
+pub(crate) const AWAY: RetryPolicy =
+    RetryPolicy::unlimited(Duration::from_millis(100), Duration::from_secs(5));
+
+const DATABASE_EXAMPLE: &str = "postgres://leadstream:secret@localhost:5432/leadstream";
+
+/// Settings of `leadstream sink-crm`. A CRM is written to when its credentials are set.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    pub kafka: KafkaArgs,
+    #[command(flatten)]
+    pub service: ServiceArgs,
+    /// PostgreSQL, where the ledger is; or DATABASE_URL_FILE
+    #[arg(
+        long,
+        env = "DATABASE_URL",
+        hide_env_values = true,
+        value_name = "URL",
+        help_heading = "Database"
+    )]
+    pub database_url: Option<Secret>,
+    #[command(flatten)]
+    pub hubspot: HubspotArgs,
+    #[command(flatten)]
+    pub salesforce: SalesforceArgs,
+    #[command(flatten)]
+    pub sync: SyncArgs,
+}
+
+/// Settings of HubSpot.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "HubSpot")]
+pub struct HubspotArgs {
+    /// Service key or private-app token with the scopes crm.objects.contacts.read,
+    /// crm.objects.contacts.write and crm.schemas.contacts.read; or HUBSPOT_ACCESS_TOKEN_FILE
+    #[arg(
+        long,
+        env = "HUBSPOT_ACCESS_TOKEN",
+        hide_env_values = true,
+        value_name = "SECRET"
+    )]
+    pub hubspot_access_token: Option<Secret>,
+    /// Base URL of HubSpot's API
+    #[arg(
+        long,
+        env = "HUBSPOT_API_URL",
+        default_value = "https://api.hubapi.com",
+        value_name = "URL"
+    )]
+    pub hubspot_api_url: String,
+    /// Version of the objects API, as its path has it
+    #[arg(
+        long,
+        env = "HUBSPOT_API_VERSION",
+        default_value = "2026-09",
+        value_name = "VERSION"
+    )]
+    pub hubspot_api_version: String,
+    /// Contact property with unique values that holds the lead id
+    #[arg(
+        long,
+        env = "HUBSPOT_ID_PROPERTY",
+        default_value = "wa_id",
+        value_name = "NAME"
+    )]
+    pub hubspot_id_property: String,
+}
+
+/// Settings of Salesforce.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Salesforce")]
+pub struct SalesforceArgs {
+    /// My Domain URL of the organisation, such as https://acme.my.salesforce.com
+    #[arg(long, env = "SALESFORCE_LOGIN_URL", value_name = "URL")]
+    pub salesforce_login_url: Option<String>,
+    /// Consumer key of an app that allows the client credentials flow
+    #[arg(long, env = "SALESFORCE_CLIENT_ID", value_name = "KEY")]
+    pub salesforce_client_id: Option<String>,
+    /// Consumer secret of that app; or SALESFORCE_CLIENT_SECRET_FILE
+    #[arg(
+        long,
+        env = "SALESFORCE_CLIENT_SECRET",
+        hide_env_values = true,
+        value_name = "SECRET"
+    )]
+    pub salesforce_client_secret: Option<Secret>,
+    /// Version of the REST API
+    #[arg(
+        long,
+        env = "SALESFORCE_API_VERSION",
+        default_value = "v66.0",
+        value_name = "VERSION"
+    )]
+    pub salesforce_api_version: String,
+    /// Lead field (External ID, unique) that holds the lead id
+    #[arg(
+        long,
+        env = "SALESFORCE_EXTERNAL_ID_FIELD",
+        default_value = "WA_Id__c",
+        value_name = "NAME"
+    )]
+    pub salesforce_external_id_field: String,
+    /// Company of every lead: Salesforce wants one
+    #[arg(
+        long,
+        env = "SALESFORCE_COMPANY",
+        default_value = "Unknown",
+        value_name = "NAME"
+    )]
+    pub salesforce_company: String,
+}
+
+/// How CRMs are kept in step.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Synchronisation")]
+pub struct SyncArgs {
+    /// Seconds that a request to a CRM may take
+    #[arg(
+        long,
+        env = "CRM_REQUEST_TIMEOUT_SECONDS",
+        default_value_t = 20,
+        value_name = "SECONDS",
+        value_parser = clap::value_parser!(u64).range(1..=600)
+    )]
+    pub crm_request_timeout_seconds: u64,
+    /// Milliseconds at most before the first retry; doubled with each further one
+    #[arg(
+        long,
+        env = "CRM_RETRY_BASE_MILLISECONDS",
+        default_value_t = 500,
+        value_name = "MILLISECONDS",
+        value_parser = clap::value_parser!(u64).range(1..)
+    )]
+    pub crm_retry_base_milliseconds: u64,
+    /// Seconds at most between retries, however many have failed
+    #[arg(
+        long,
+        env = "CRM_RETRY_CAP_SECONDS",
+        default_value_t = 60,
+        value_name = "SECONDS",
+        value_parser = clap::value_parser!(u64).range(1..)
+    )]
+    pub crm_retry_cap_seconds: u64,
+    /// Seconds between probes of a CRM that is halted for a fault of its set-up
+    #[arg(
+        long,
+        env = "CRM_PROBE_SECONDS",
+        default_value_t = 60,
+        value_name = "SECONDS",
+        value_parser = clap::value_parser!(u64).range(1..)
+    )]
+    pub crm_probe_seconds: u64,
+}
+
+/// What the arguments come to.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) database: PgConnectOptions,
+    pub(crate) hubspot: Option<HubspotSettings>,
+    pub(crate) salesforce: Option<SalesforceSettings>,
+    pub(crate) timing: Timing,
+}
+
+/// Durations of the synchronisation.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Timing {
+    pub(crate) request: Duration,
+    pub(crate) retry: RetryPolicy,
+    pub(crate) probe: Duration,
+}
+
+impl Args {
+    /// # Errors
+    /// A missing or wrong setting, named with an example.
+    pub(crate) fn settings(&self) -> Result<Settings, ConfigError> {
+        self.kafka.validate()?;
+        let database = database(self.database_url.clone())?;
+        let hubspot = self.hubspot.settings()?;
+        let salesforce = self.salesforce.settings()?;
+        if hubspot.is_none() && salesforce.is_none() {
+            return Err(ConfigError::new(
+                "HUBSPOT_ACCESS_TOKEN",
+                "is not set, nor is SALESFORCE_LOGIN_URL: there is no CRM to write to; example: HUBSPOT_ACCESS_TOKEN=pat-na1-…, or SALESFORCE_LOGIN_URL=https://acme.my.salesforce.com with SALESFORCE_CLIENT_ID=3MVG9… and SALESFORCE_CLIENT_SECRET=1A2B3C…",
+            ));
+        }
+        let sync = &self.sync;
+        Ok(Settings {
+            database,
+            hubspot,
+            salesforce,
+            timing: Timing {
+                request: Duration::from_secs(sync.crm_request_timeout_seconds),
+                retry: RetryPolicy::unlimited(
+                    Duration::from_millis(sync.crm_retry_base_milliseconds),
+                    Duration::from_secs(sync.crm_retry_cap_seconds),
+                ),
+                probe: Duration::from_secs(sync.crm_probe_seconds),
+            },
+        })
+    }
+}
+
+fn database(given: Option<Secret>) -> Result<PgConnectOptions, ConfigError> {
+    let url = Secret::require(given, "DATABASE_URL", DATABASE_EXAMPLE)?;
+    let url = url.expose();
+    let parsed = ["postgres://", "postgresql://"]
+        .iter()
+        .any(|scheme| url.starts_with(scheme))
+        .then(|| url.parse().ok());
+    parsed.flatten().ok_or_else(|| {
+        let problem = format!("is no PostgreSQL URL; example: DATABASE_URL={DATABASE_EXAMPLE}");
+        ConfigError::new("DATABASE_URL", problem)
+    })
+}
+
+impl HubspotArgs {
+    fn settings(&self) -> Result<Option<HubspotSettings>, ConfigError> {
+        let given_token = self.hubspot_access_token.clone();
+        let Some(token) = Secret::resolve(given_token.clone(), "HUBSPOT_ACCESS_TOKEN")? else {
+            return Ok(None);
+        };
+        let example = "https://api.hubapi.com";
+        Ok(Some(HubspotSettings {
+            given_token,
+            token,
+            api_url: base_url(&self.hubspot_api_url, "HUBSPOT_API_URL", example)?,
+            api_version: name(&self.hubspot_api_version, "HUBSPOT_API_VERSION", "2026-09")?,
+            id_property: name(&self.hubspot_id_property, "HUBSPOT_ID_PROPERTY", "wa_id")?,
+        }))
+    }
+}
+
+impl SalesforceArgs {
+    fn settings(&self) -> Result<Option<SalesforceSettings>, ConfigError> {
+        let given = |text: &Option<String>| text.clone().filter(|text| !text.trim().is_empty());
+        let login_url = given(&self.salesforce_login_url);
+        let client_id = given(&self.salesforce_client_id);
+        let given_secret = self.salesforce_client_secret.clone();
+        let secret = Secret::resolve(given_secret.clone(), "SALESFORCE_CLIENT_SECRET")?;
+        if login_url.is_none() && client_id.is_none() && secret.is_none() {
+            return Ok(None);
+        }
+        let example = "https://acme.my.salesforce.com";
+        let missing = |variable, example| move || ConfigError::missing(variable, example);
+        let login_url = login_url.ok_or_else(missing("SALESFORCE_LOGIN_URL", example))?;
+        let client_id = client_id.ok_or_else(missing("SALESFORCE_CLIENT_ID", "3MVG9…"))?;
+        secret.ok_or_else(missing("SALESFORCE_CLIENT_SECRET", "1A2B3C…"))?;
+        let company = given(&Some(self.salesforce_company.clone()))
+            .ok_or_else(missing("SALESFORCE_COMPANY", "Unknown"))?;
+        Ok(Some(SalesforceSettings {
+            login: Login {
+                url: base_url(&login_url, "SALESFORCE_LOGIN_URL", example)?,
+                client_id,
+                given_secret,
+            },
+            api_version: name(
+                &self.salesforce_api_version,
+                "SALESFORCE_API_VERSION",
+                "v66.0",
+            )?,
+            external_id_field: name(
+                &self.salesforce_external_id_field,
+                "SALESFORCE_EXTERNAL_ID_FIELD",
+                "WA_Id__c",
+            )?,
+            company,
+        }))
+    }
+}
+
+/// A URL to put paths behind, without its final slash.
+fn base_url(text: &str, variable: &str, example: &str) -> Result<String, ConfigError> {
+    let text = text.trim().trim_end_matches('/');
+    let valid = Url::parse(text).is_ok_and(|url| {
+        matches!(url.scheme(), "http" | "https")
+            && url.has_host()
+            && url.query().is_none()
+            && url.fragment().is_none()
+    });
+    if valid {
+        Ok(text.to_owned())
+    } else {
+        let problem = format!("is no http or https URL; example: {variable}={example}");
+        Err(ConfigError::new(variable, problem))
+    }
+}
+
+/// A name that becomes part of a path.
+fn name(text: &str, variable: &str, example: &str) -> Result<String, ConfigError> {
+    let valid = !text.is_empty()
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
+    if valid {
+        Ok(text.to_owned())
+    } else {
+        let problem = format!(
+            "may hold letters, digits, underscores, hyphens and dots only; example: {variable}={example}"
+        );
+        Err(ConfigError::new(variable, problem))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,345 @@
+//! From `lead.events` to the ledger: one lane, which coalesces what arrived to the newest
+//! revision per lead, writes it for every CRM in one statement, and only then moves the offset.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::Utc;
+use leadstream_stream::dead_letter::{self, PoisonCount, PoisonLimit, Reason};
+use leadstream_stream::lifecycle::Context;
+use leadstream_stream::{ConsumerHandle, Fetched, LaneEvent, Producer, Record};
+use tokio::sync::Notify;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::AWAY;
+use crate::crm::CrmName;
+use crate::error::Error;
+use crate::ledger::{Ledger, Wanted};
+use crate::metrics::ConsumeMetrics;
+
+mod event;
+
+/// Records written in one statement at most.
+const BATCH: usize = 2000;
+/// How the lane shows in the service's health.
+const PART: &str = "events";
+
+/// What the lane works with.
+pub(crate) struct Intake {
+    pub(crate) ledger: Ledger,
+    /// Each active CRM, and what wakes its dispatcher.
+    pub(crate) crms: Vec<(CrmName, Arc<Notify>)>,
+    pub(crate) handle: ConsumerHandle,
+    pub(crate) producer: Producer,
+    pub(crate) dead_letters: Arc<str>,
+    pub(crate) context: Context,
+    pub(crate) metrics: ConsumeMetrics,
+}
+
+/// Where a partition stands.
+#[derive(Debug)]
+struct Position {
+    /// The offset that comes next.
+    next: i64,
+    /// The offset that Kafka was last told.
+    committed: i64,
+    poison: PoisonCount,
+}
+
+/// Runs until `ended`, when the consumer has given back every partition.
+///
+/// # Errors
+/// What no waiting mends.
+pub(crate) async fn run(
+    intake: Intake,
+    mut events: UnboundedReceiver<LaneEvent>,
+    ended: CancellationToken,
+) -> Result<(), Error> {
+    let mut lane = Lane {
+        intake,
+        positions: BTreeMap::new(),
+        stopped: false,
+    };
+    let outcome = lane.run(&mut events, &ended).await;
+    drop(events);
+    // Closing a consumer blocks.
+    let dropped = tokio::task::spawn_blocking(move || drop(lane)).await;
+    outcome.and(dropped.map_err(Error::from))
+}
+
+struct Lane {
+    intake: Intake,
+    positions: BTreeMap<i32, Position>,
+    /// A shutdown left a batch unwritten: nothing after it may be.
+    stopped: bool,
+}
+
+impl Lane {
+    async fn run(
+        &mut self,
+        events: &mut UnboundedReceiver<LaneEvent>,
+        ended: &CancellationToken,
+    ) -> Result<(), Error> {
+        let mut waiting = None;
+        loop {
+            let event = match waiting.take() {
+                Some(event) => event,
+                // Events first: all of them were sent before the consumer ended.
+                None => tokio::select! {
+                    biased;
+                    event = events.recv() => match event {
+                        Some(event) => event,
+                        None => return Ok(()),
+                    },
+                    () = ended.cancelled() => return Ok(()),
+                },
+            };
+            match event {
+                LaneEvent::Assigned(partitions) => self.start(partitions).await?,
+                LaneEvent::Records(first) => {
+                    let (batch, next) = collect(first, events);
+                    waiting = next;
+                    self.take(batch).await?;
+                }
+                LaneEvent::Revoked {
+                    partitions,
+                    lost,
+                    done,
+                } => self.give_back(&partitions, lost, done).await,
+            }
+        }
+    }
+
+    /// Starts partitions at the group's committed offset, else where their log begins.
+    async fn start(&mut self, partitions: Vec<i32>) -> Result<(), Error> {
+        for partition in partitions {
+            let Some(log) = self.log_offsets(partition).await else {
+                return Ok(());
+            };
+            let next = event::start_offset(self.intake.handle.topic(), partition, log)?;
+            let position = Position {
+                next,
+                committed: next,
+                poison: PoisonCount::default(),
+            };
+            self.positions.insert(partition, position);
+            self.intake.handle.start(partition, next);
+        }
+        self.intake.context.health.ready(PART);
+        Ok(())
+    }
+
+    /// `None` when the service shuts down before Kafka answers.
+    async fn log_offsets(&self, partition: i32) -> Option<leadstream_stream::consumer::LogOffsets> {
+        let mut attempts = 0;
+        loop {
+            match self.intake.handle.log_offsets(partition).await {
+                Ok(log) => return Some(log),
+                Err(error) => self.away(&mut attempts, &error).await?,
+            }
+        }
+    }
+
+    /// Writes a batch and moves its offsets.
+    async fn take(&mut self, batch: Vec<Fetched>) -> Result<(), Error> {
+        if self.stopped {
+            return Ok(());
+        }
+        let (records, permits): (Vec<_>, Vec<_>) = batch
+            .into_iter()
+            .map(|fetched| (fetched.records, fetched.permit))
+            .unzip();
+        let records = self.expected(records.into_iter().flatten());
+        let read = self.read(&records)?;
+        let wanted = event::coalesce(read.wanted);
+        if !self.bury(&read.poison).await || !self.want(&wanted).await? {
+            self.stopped = true;
+            return Ok(());
+        }
+        self.advance(&records);
+        drop(permits);
+        self.intake.metrics.events.increment(records.len() as u64);
+        self.intake
+            .metrics
+            .undecodable
+            .increment(read.poison.len() as u64);
+        tracing::debug!(
+            events = records.len(),
+            leads = wanted.len(),
+            undecodable = read.poison.len(),
+            "events written to the ledger"
+        );
+        Ok(())
+    }
+
+    /// The records that come next: what lies before is known already.
+    fn expected(&self, records: impl Iterator<Item = Record>) -> Vec<Record> {
+        records
+            .filter(|record| {
+                self.positions
+                    .get(&record.partition)
+                    .is_some_and(|position| record.offset >= position.next)
+            })
+            .collect()
+    }
+
+    /// Decodes records; those that cannot be read are counted against the limit.
+    fn read(&mut self, records: &[Record]) -> Result<Read, Error> {
+        let limit = PoisonLimit::default();
+        let mut read = Read::default();
+        for record in records {
+            let decoded = event::decode(record);
+            if let Some(position) = self.positions.get_mut(&record.partition)
+                && !position.poison.observe(decoded.is_err(), limit)
+            {
+                return Err(Error::Poison {
+                    topic: self.intake.handle.topic().to_string(),
+                    partition: record.partition,
+                    offset: record.offset,
+                    run: limit.run + 1,
+                    reason: decoded.err().unwrap_or_default(),
+                });
+            }
+            match decoded {
+                Ok(wanted) => read.wanted.push(wanted),
+                Err(reason) => read.poison.push((record.clone(), reason)),
+            }
+        }
+        Ok(read)
+    }
+
+    /// Sends what cannot be read to dead letters and waits for the acknowledgement; false when
+    /// the service shuts down before.
+    async fn bury(&self, poison: &[(Record, String)]) -> bool {
+        let letters: Vec<_> = poison
+            .iter()
+            .map(|(record, message)| {
+                let reason = Reason {
+                    service: "sink-crm",
+                    class: "undecodable",
+                    message,
+                    attempts: 1,
+                };
+                let topic = self.intake.handle.topic();
+                dead_letter::of_record(&self.intake.dead_letters, topic, record, &reason)
+            })
+            .collect();
+        let mut attempts = 0;
+        while !letters.is_empty() {
+            let sent = match self.intake.producer.send(&letters).await {
+                Ok(delivery) => delivery.await,
+                Err(error) => Err(error),
+            };
+            let Err(error) = sent else { break };
+            if self.away(&mut attempts, &error).await.is_none() {
+                return false;
+            }
+        }
+        self.intake.context.health.ready(PART);
+        true
+    }
+
+    /// Writes the ledger; false when the service shuts down before PostgreSQL answers.
+    async fn want(&self, wanted: &[Wanted]) -> Result<bool, Error> {
+        if wanted.is_empty() {
+            return Ok(true);
+        }
+        let crms: Vec<CrmName> = self.intake.crms.iter().map(|(crm, _)| *crm).collect();
+        let mut attempts = 0;
+        loop {
+            match self.intake.ledger.want(&crms, wanted, Utc::now()).await {
+                Ok(due) => {
+                    self.intake.metrics.wanted.increment(due);
+                    break;
+                }
+                Err(error) if error.is_transient() => {
+                    if self.away(&mut attempts, &error).await.is_none() {
+                        return Ok(false);
+                    }
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        self.intake.context.health.ready(PART);
+        for (_, wake) in &self.intake.crms {
+            wake.notify_one();
+        }
+        Ok(true)
+    }
+
+    fn advance(&mut self, records: &[Record]) {
+        for record in records {
+            if let Some(position) = self.positions.get_mut(&record.partition) {
+                position.next = position.next.max(record.offset + 1);
+            }
+        }
+        let moved: Vec<(i32, i64)> = self
+            .positions
+            .iter_mut()
+            .filter(|(_, position)| position.next > position.committed)
+            .map(|(partition, position)| {
+                position.committed = position.next;
+                (*partition, position.next)
+            })
+            .collect();
+        self.intake.handle.commit(&moved);
+    }
+
+    async fn give_back(&mut self, partitions: &[i32], lost: bool, done: oneshot::Sender<()>) {
+        let next: Vec<(i32, i64)> = partitions
+            .iter()
+            .filter_map(|partition| Some((*partition, self.positions.remove(partition)?.next)))
+            .collect();
+        // Commits under way are not waited for elsewhere; what one loses is only read again.
+        if !lost && let Err(error) = self.intake.handle.commit_and_wait(&next).await {
+            tracing::warn!(error = %error, "offsets of revoked partitions were not committed");
+        }
+        drop(done);
+    }
+
+    /// Waits before the next attempt; `None` when the service shuts down meanwhile.
+    async fn away(&self, attempts: &mut u32, error: &(dyn std::error::Error + Sync)) -> Option<()> {
+        *attempts += 1;
+        let delay = AWAY.random_delay(*attempts).unwrap_or(AWAY.cap);
+        self.intake.context.health.unready(PART, error.to_string());
+        tracing::warn!(
+            attempts = *attempts,
+            wait.ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX),
+            error = %error,
+            "events wait"
+        );
+        tokio::select! {
+            () = self.intake.context.shutdown.cancelled() => None,
+            () = tokio::time::sleep(delay) => Some(()),
+        }
+    }
+}
+
+/// What a batch holds.
+#[derive(Debug, Default)]
+struct Read {
+    wanted: Vec<Wanted>,
+    poison: Vec<(Record, String)>,
+}
+
+/// What has arrived already, up to [`BATCH`] records, and the event that ends it.
+fn collect(
+    first: Fetched,
+    events: &mut UnboundedReceiver<LaneEvent>,
+) -> (Vec<Fetched>, Option<LaneEvent>) {
+    let mut records = first.records.len();
+    let mut batch = vec![first];
+    while records < BATCH {
+        match events.try_recv() {
+            Ok(LaneEvent::Records(fetched)) => {
+                records += fetched.records.len();
+                batch.push(fetched);
+            }
+            Ok(other) => return (batch, Some(other)),
+            Err(_) => break,
+        }
+    }
+    (batch, None)
+}

@@ -1,0 +1,199 @@
+//! Events, read and coalesced: pure.
+
+use std::collections::BTreeMap;
+
+use leadstream_schemas::{LeadEvent, SyncPriority, codec};
+use leadstream_stream::Record;
+use leadstream_stream::consumer::LogOffsets;
+
+use crate::error::Error;
+use crate::ledger::Wanted;
+
+/// Characters of a lead id: far below what an index entry holds, far above any provider's id.
+const LONGEST_ID: usize = 255;
+
+/// Reads a record.
+///
+/// # Errors
+/// Why it cannot be read, without its content.
+pub(super) fn decode(record: &Record) -> Result<Wanted, String> {
+    let event: LeadEvent = codec::decode(&record.value).map_err(|error| error.to_string())?;
+    let lead_id = event.data.lead_id;
+    if lead_id.trim().is_empty() {
+        return Err("data.lead_id is empty".into());
+    }
+    if lead_id.chars().count() > LONGEST_ID {
+        return Err(format!(
+            "data.lead_id is longer than {LONGEST_ID} characters"
+        ));
+    }
+    if lead_id.contains(char::is_control) {
+        return Err("data.lead_id holds a control character".into());
+    }
+    let revision = i64::try_from(event.data.revision)
+        .ok()
+        .filter(|revision| *revision > 0)
+        .ok_or("data.revision is no count from 1")?;
+    Ok(Wanted {
+        lead_id,
+        revision,
+        priority: match event.data.sync_priority {
+            SyncPriority::High => 0,
+            SyncPriority::Normal => 1,
+            SyncPriority::Low => 2,
+        },
+        record: record.clone(),
+    })
+}
+
+/// The newest revision per lead, with the most urgent priority among its revisions.
+pub(super) fn coalesce(wanted: Vec<Wanted>) -> Vec<Wanted> {
+    let mut newest: BTreeMap<String, Wanted> = BTreeMap::new();
+    for mut wanted in wanted {
+        if let Some(known) = newest.get_mut(&wanted.lead_id) {
+            let priority = known.priority.min(wanted.priority);
+            if wanted.revision > known.revision {
+                std::mem::swap(known, &mut wanted);
+            }
+            known.priority = priority;
+        } else {
+            newest.insert(wanted.lead_id.clone(), wanted);
+        }
+    }
+    newest.into_values().collect()
+}
+
+/// Where a partition starts.
+///
+/// # Errors
+/// [`Error::OffsetOutsideLog`]: offsets are never reset in silence.
+pub(super) fn start_offset(topic: &str, partition: i32, log: LogOffsets) -> Result<i64, Error> {
+    let LogOffsets {
+        low,
+        high,
+        committed,
+    } = log;
+    match committed {
+        None => Ok(low),
+        Some(committed) if (low..=high).contains(&committed) => Ok(committed),
+        Some(committed) => Err(Error::OffsetOutsideLog {
+            topic: topic.to_owned(),
+            partition,
+            committed,
+            low,
+            high,
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use leadstream_schemas::{EventData, codec};
+    use leadstream_stream::Record;
+    use leadstream_stream::consumer::LogOffsets;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::{coalesce, decode, start_offset};
+    use crate::ledger::Wanted;
+    use crate::person::tests::started;
+
+    fn record(data: &EventData) -> Record {
+        let event = json!({
+            "event": "lead_state_updated", "id": "x", "timestamp": "2026-11-23T10:15:00Z",
+            "data": data,
+        });
+        Record {
+            partition: 0,
+            offset: 7,
+            key: Box::from(data.lead_id.as_bytes()),
+            value: codec::encode(1, &event).unwrap().into(),
+            trace: None,
+        }
+    }
+
+    #[test]
+    fn a_record_is_kept_to_the_byte() {
+        let record = record(&started());
+        let wanted = decode(&record).unwrap();
+        assert_eq!(
+            (wanted.lead_id.as_str(), wanted.revision, wanted.priority),
+            ("1234567890", 1, 0)
+        );
+        assert_eq!(wanted.record, record);
+    }
+
+    #[test]
+    fn what_the_ledger_could_not_hold_is_refused_without_its_content() {
+        let mut data = started();
+        for lead_id in [String::new(), "4917\0".into(), "4917".repeat(100)] {
+            data.lead_id = lead_id;
+            let reason = decode(&record(&data)).unwrap_err();
+            assert!(
+                reason.starts_with("data.lead_id") && !reason.contains("4917"),
+                "{reason}"
+            );
+        }
+        let mut data = started();
+        for revision in [0, u64::MAX] {
+            data.revision = revision;
+            assert!(
+                decode(&record(&data))
+                    .unwrap_err()
+                    .starts_with("data.revision")
+            );
+        }
+        let mut unframed = record(&started());
+        unframed.value = Box::from(&b"{}"[..]);
+        assert!(decode(&unframed).unwrap_err().contains("frame"));
+    }
+
+    #[test]
+    fn a_partition_starts_where_the_group_stands_else_where_the_log_begins() {
+        let start = |committed| {
+            let log = LogOffsets {
+                low: 10,
+                high: 20,
+                committed,
+            };
+            start_offset("lead.events", 0, log)
+        };
+        assert_eq!(start(None).unwrap(), 10);
+        for committed in [10, 15, 20] {
+            assert_eq!(start(Some(committed)).unwrap(), committed);
+        }
+        for committed in [9, 21] {
+            let text = start(Some(committed)).unwrap_err().to_string();
+            assert!(
+                text.contains("lead.events [0]") && text.contains("(10 to 20)"),
+                "{text}"
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn coalescing_keeps_the_newest_of_each_lead(
+            events in prop::collection::vec((0u8..4, 1i64..20, 0i16..3), 0..40)
+        ) {
+            let wanted = |&(lead, revision, priority): &(u8, i64, i16)| Wanted {
+                lead_id: lead.to_string(),
+                revision,
+                priority,
+                record: Record { offset: revision, ..record(&started()) },
+            };
+            let kept = coalesce(events.iter().map(wanted).collect());
+            for lead in 0u8..4 {
+                let of_lead = || events.iter().filter(|event| event.0 == lead);
+                let found: Vec<_> =
+                    kept.iter().filter(|wanted| wanted.lead_id == lead.to_string()).collect();
+                prop_assert_eq!(found.len(), usize::from(of_lead().next().is_some()));
+                if let Some(found) = found.first() {
+                    prop_assert_eq!(Some(found.revision), of_lead().map(|event| event.1).max());
+                    prop_assert_eq!(Some(found.priority), of_lead().map(|event| event.2).min());
+                    prop_assert_eq!(found.record.offset, found.revision);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! What a CRM is to the rest of the service: a check of its schema and a batch upsert, whose
+//! outcome is told record by record or as one failure of the whole request.
+
+use std::fmt;
+use std::future::Future;
+use std::time::Duration;
+
+use leadstream_schemas::EventData;
+
+/// A CRM; its text is what ledger, metrics and logs call it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum CrmName {
+    Hubspot,
+    Salesforce,
+}
+
+impl CrmName {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Hubspot => "hubspot",
+            Self::Salesforce => "salesforce",
+        }
+    }
+}
+
+impl fmt::Display for CrmName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A CRM that leads are sent to.
+pub(crate) trait Crm: Send + Sync + 'static {
+    const NAME: CrmName;
+    /// The most records that one request may hold.
+    const BATCH: usize;
+
+    /// Whether credentials work and every field that we write exists.
+    fn check(&self) -> impl Future<Output = Result<(), Failure>> + Send;
+
+    /// Creates or updates the records of `leads`, which are distinct and at most
+    /// [`Self::BATCH`].
+    fn upsert(&self, leads: &[&EventData]) -> impl Future<Output = Reply> + Send;
+}
+
+/// What a request came to.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) verdict: Verdict,
+    /// How long to wait before the next request, so that the CRM's quota lasts.
+    pub(crate) pause: Duration,
+}
+
+/// One outcome per lead, in the order of the request, or a failure of the request as a whole.
+pub(crate) type Verdict = Result<Vec<Outcome>, Failure>;
+
+/// What became of one record. Reasons name codes and fields, never values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// The CRM has it, under this id of its own where the answer tells.
+    Done { record_id: Option<String> },
+    /// The CRM already has a newer revision.
+    Stale,
+    /// The same record again, later.
+    Retry(String),
+    /// The same record again; given up when it was tried before.
+    RetryOnce(String),
+    /// The answer does not tell what became of it: again, in a smaller request.
+    Split(String),
+    /// This record only is given up.
+    DeadLetter(String),
+    /// A state of business in the CRM keeps it from being written.
+    Park(String),
+    /// The fault is the organisation's, not the record's.
+    Halt(String),
+}
+
+/// Why a whole request failed, and what is done about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Failure {
+    pub(crate) class: Class,
+    /// Says what happened and how to mend it; without personal data and secrets.
+    pub(crate) reason: String,
+    /// When the CRM wants to be asked again.
+    pub(crate) after: Option<Duration>,
+}
+
+impl Failure {
+    pub(crate) fn new(class: Class, reason: impl Into<String>) -> Self {
+        Self {
+            class,
+            reason: reason.into(),
+            after: None,
+        }
+    }
+
+    pub(crate) fn after(self, after: Option<Duration>) -> Self {
+        Self { after, ..self }
+    }
+}
+
+/// The classes of failure of a request; each has one reaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Class {
+    /// The same records again, later; the outcome may be unknown.
+    Retry,
+    /// The whole CRM waits, nobody's attempt is counted.
+    Throttle,
+    /// Halves, down to single records.
+    Split(Alone),
+    /// Once more with fresh credentials, then halt.
+    Auth,
+    /// The lane stops and is probed now and then.
+    Halt,
+}
+
+/// What a failure that splits means for a single record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Alone {
+    /// It is the record.
+    DeadLetter,
+    /// It is the record when others pass, else the organisation.
+    Suspect,
+}
+
+/// `text` when it is a code or a name of a field, else a placeholder: what a CRM says may hold
+/// personal data, and a run of digits may be a phone number.
+pub(crate) fn identifier(text: &str) -> &str {
+    let is_identifier = text.len() <= 80
+        && text.starts_with(|first: char| first.is_ascii_alphabetic())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
+    if is_identifier { text } else { "(withheld)" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::identifier;
+
+    #[test]
+    fn only_codes_and_names_of_fields_are_repeated() {
+        assert_eq!(identifier("UNABLE_TO_LOCK_ROW"), "UNABLE_TO_LOCK_ROW");
+        assert_eq!(identifier("WA_Id__c"), "WA_Id__c");
+        for text in ["5511999990000", "+5511999990000", "John Doe", ""] {
+            assert_eq!(identifier(text), "(withheld)");
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! How a batch of leased rows is brought to outcomes, request by request: pure. Each row ends
+//! with exactly one outcome, whatever the CRM answers.
+
+use std::time::Duration;
+
+use crate::crm::{Alone, Class, Failure, Outcome, Verdict};
+
+/// Single records that fail in the same way, and none that passes, before the organisation is
+/// at fault and not they.
+const SUSPECTS: usize = 5;
+
+/// What became of a row of the batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    Done {
+        record_id: Option<String>,
+    },
+    Stale,
+    /// The same again, later.
+    Retry(String),
+    /// The same again unless it was tried before.
+    RetryOnce(String),
+    Park(String),
+    DeadLetter(String),
+    /// Not attempted, or nobody's fault.
+    Release,
+}
+
+/// Why the lane takes no more rows for now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Stop {
+    pub(super) kind: StopKind,
+    pub(super) reason: String,
+    /// When the CRM wants to be asked again.
+    pub(super) after: Option<Duration>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum StopKind {
+    /// The CRM cannot be reached or is broken.
+    Fault,
+    /// The CRM asked for fewer requests.
+    Throttle,
+    /// Its set-up or its credentials are at fault.
+    Halt,
+}
+
+impl Stop {
+    pub(super) fn halt(reason: impl Into<String>) -> Self {
+        Self {
+            kind: StopKind::Halt,
+            reason: reason.into(),
+            after: None,
+        }
+    }
+}
+
+impl From<Failure> for Stop {
+    /// The reaction to a failure that concerns no record.
+    fn from(failure: Failure) -> Self {
+        let kind = match failure.class {
+            Class::Retry => StopKind::Fault,
+            Class::Throttle => StopKind::Throttle,
+            Class::Halt | Class::Auth | Class::Split(_) => StopKind::Halt,
+        };
+        Self {
+            kind,
+            reason: failure.reason,
+            after: failure.after,
+        }
+    }
+}
+
+/// Rows by position, and the requests that are still to be made about them.
+#[derive(Debug)]
+pub(super) struct Batch {
+    fates: Vec<Option<Fate>>,
+    /// The next request last.
+    parts: Vec<Vec<usize>>,
+    suspects: Vec<(usize, Failure)>,
+    passed: bool,
+    refreshed: bool,
+    stop: Option<Stop>,
+}
+
+impl Batch {
+    /// `unreadable` gives the reason for rows that cannot be sent.
+    pub(super) fn new(rows: usize, unreadable: impl Fn(usize) -> Option<String>) -> Self {
+        let fates: Vec<Option<Fate>> = (0..rows)
+            .map(|row| unreadable(row).map(Fate::DeadLetter))
+            .collect();
+        let sendable = fates
+            .iter()
+            .enumerate()
+            .filter(|(_, fate)| fate.is_none())
+            .map(|(row, _)| row)
+            .collect();
+        let mut batch = Self {
+            fates,
+            parts: Vec::new(),
+            suspects: Vec::new(),
+            passed: false,
+            refreshed: false,
+            stop: None,
+        };
+        batch.push(sendable);
+        batch
+    }
+
+    /// The rows of the next request; `None` when all is said.
+    pub(super) fn next(&mut self) -> Option<Vec<usize>> {
+        if self.stop.is_some() {
+            return None;
+        }
+        self.parts.pop()
+    }
+
+    /// Takes what came of the request about `part`.
+    pub(super) fn take(&mut self, part: Vec<usize>, verdict: Verdict) {
+        match verdict {
+            Ok(outcomes) if outcomes.len() == part.len() => self.take_outcomes(&part, outcomes),
+            Ok(_) => {
+                let reason = "the answer does not fit the request";
+                self.take_failure(part, Failure::new(Class::Retry, reason));
+            }
+            Err(failure) => self.take_failure(part, failure),
+        }
+    }
+
+    fn take_outcomes(&mut self, part: &[usize], outcomes: Vec<Outcome>) {
+        let mut again = Vec::new();
+        for (&row, outcome) in part.iter().zip(outcomes) {
+            let fate = match outcome {
+                Outcome::Done { record_id } => Fate::Done { record_id },
+                Outcome::Stale => Fate::Stale,
+                Outcome::Retry(reason) => Fate::Retry(reason),
+                Outcome::RetryOnce(reason) => Fate::RetryOnce(reason),
+                Outcome::DeadLetter(reason) => Fate::DeadLetter(reason),
+                Outcome::Park(reason) => Fate::Park(reason),
+                Outcome::Split(reason) if part.len() == 1 => Fate::Retry(reason),
+                Outcome::Split(_) => {
+                    again.push(row);
+                    continue;
+                }
+                Outcome::Halt(reason) => {
+                    self.stop = Some(Stop::halt(reason));
+                    continue;
+                }
+            };
+            self.passed |= matches!(fate, Fate::Done { .. } | Fate::Stale);
+            self.settle(row, fate);
+        }
+        self.halve(again);
+    }
+
+    fn take_failure(&mut self, part: Vec<usize>, failure: Failure) {
+        match failure.class {
+            Class::Retry => {
+                for row in part {
+                    self.settle(row, Fate::Retry(failure.reason.clone()));
+                }
+                self.stop = Some(failure.into());
+            }
+            Class::Auth if !self.refreshed => {
+                self.refreshed = true;
+                self.push(part);
+            }
+            Class::Split(_) if part.len() > 1 => self.halve(part),
+            Class::Split(alone) => {
+                for row in part {
+                    match alone {
+                        Alone::DeadLetter => {
+                            self.settle(row, Fate::DeadLetter(failure.reason.clone()));
+                        }
+                        Alone::Suspect => self.suspect(row, failure.clone()),
+                    }
+                }
+            }
+            Class::Throttle | Class::Auth | Class::Halt => self.stop = Some(failure.into()),
+        }
+    }
+
+    fn suspect(&mut self, row: usize, failure: Failure) {
+        self.suspects.push((row, failure.clone()));
+        if self.suspects.len() >= SUSPECTS && !self.passed {
+            self.stop = Some(failure.into());
+        }
+    }
+
+    fn settle(&mut self, row: usize, fate: Fate) {
+        if let Some(slot) = self.fates.get_mut(row) {
+            *slot = Some(fate);
+        }
+    }
+
+    fn halve(&mut self, mut rows: Vec<usize>) {
+        let rest = rows.split_off(rows.len().div_ceil(2));
+        self.push(rest);
+        self.push(rows);
+    }
+
+    fn push(&mut self, part: Vec<usize>) {
+        if !part.is_empty() {
+            self.parts.push(part);
+        }
+    }
+
+    /// One fate per row, in order, and whether the lane has to stop.
+    pub(super) fn finish(mut self) -> (Vec<Fate>, Option<Stop>) {
+        for (row, failure) in std::mem::take(&mut self.suspects) {
+            if self.passed {
+                self.settle(row, Fate::DeadLetter(failure.reason));
+            } else if self.stop.is_none() {
+                self.stop = Some(failure.into());
+            }
+        }
+        let fates = self
+            .fates
+            .into_iter()
+            .map(|fate| fate.unwrap_or(Fate::Release))
+            .collect();
+        (fates, self.stop)
+    }
+}
+
+#[cfg(test)]
+mod tests;

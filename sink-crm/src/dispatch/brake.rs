@@ -1,0 +1,136 @@
+//! How long a lane waits after it stopped, and when refused records are too many to be the
+//! records' fault: pure.
+
+use std::time::Duration;
+
+use leadstream_stream::dead_letter::{PoisonCount, PoisonLimit};
+
+use super::batch::{Fate, Stop, StopKind};
+use crate::config::Timing;
+
+/// A CRM that asks for less is believed for an hour at most.
+const LONGEST: Duration = Duration::from_secs(3600);
+
+/// Counts stops in a row.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Brake {
+    stops: u32,
+}
+
+impl Brake {
+    /// A batch went through.
+    pub(super) const fn release(&mut self) {
+        self.stops = 0;
+    }
+
+    /// How long the lane waits after `stop`, with `unit` drawn from 0..1.
+    pub(super) fn wait(&mut self, stop: &Stop, timing: &Timing, unit: f64) -> Duration {
+        self.stops = self.stops.saturating_add(1);
+        let ceiling = timing.retry.ceiling(self.stops).unwrap_or(timing.retry.cap);
+        let jitter = ceiling.mul_f64(unit.clamp(0.0, 1.0));
+        match stop.kind {
+            StopKind::Halt => timing.probe,
+            // What the CRM asked for is the least; never twice at once.
+            StopKind::Throttle | StopKind::Fault => match stop.after {
+                Some(after) => after.min(LONGEST) + jitter,
+                None => (ceiling + jitter) / 2,
+            },
+        }
+    }
+}
+
+/// Counts the records of a batch that were refused for good against `limit`. Past it no more are
+/// given up: they are released, and the reason to halt is given.
+pub(super) fn judge_poison(
+    fates: &mut [Fate],
+    count: &mut PoisonCount,
+    limit: PoisonLimit,
+) -> Option<Stop> {
+    let mut stop = None;
+    for fate in fates {
+        let poison = match fate {
+            Fate::DeadLetter(_) => true,
+            Fate::Done { .. } | Fate::Stale | Fate::Park(_) => false,
+            Fate::Retry(_) | Fate::RetryOnce(_) | Fate::Release => continue,
+        };
+        if !count.observe(poison, limit)
+            && let Fate::DeadLetter(reason) = std::mem::replace(fate, Fate::Release)
+        {
+            stop = Some(Stop::halt(format!(
+                "more than {} records in a row were refused, so it is no single bad record; the last: {reason}",
+                limit.run
+            )));
+        }
+    }
+    stop
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use leadstream_stream::RetryPolicy;
+    use leadstream_stream::dead_letter::{PoisonCount, PoisonLimit};
+    use proptest::prelude::*;
+
+    use super::{Brake, Fate, LONGEST, Stop, StopKind, judge_poison};
+    use crate::config::Timing;
+
+    const TIMING: Timing = Timing {
+        request: Duration::from_secs(20),
+        retry: RetryPolicy::unlimited(Duration::from_millis(500), Duration::from_secs(60)),
+        probe: Duration::from_secs(60),
+    };
+
+    fn stop(kind: StopKind, after: Option<u64>) -> Stop {
+        Stop {
+            kind,
+            reason: String::new(),
+            after: after.map(Duration::from_secs),
+        }
+    }
+
+    #[test]
+    fn waits_grow_and_begin_anew_after_a_success() {
+        let mut brake = Brake::default();
+        let fault = stop(StopKind::Fault, None);
+        assert_eq!(brake.wait(&fault, &TIMING, 0.0), Duration::from_millis(250));
+        assert_eq!(brake.wait(&fault, &TIMING, 1.0), Duration::from_secs(1));
+        brake.release();
+        assert_eq!(brake.wait(&fault, &TIMING, 1.0), Duration::from_millis(500));
+    }
+
+    #[test]
+    fn a_halted_lane_is_probed_at_its_interval() {
+        let halt = Stop::halt("");
+        assert_eq!(Brake::default().wait(&halt, &TIMING, 0.7), TIMING.probe);
+    }
+
+    #[test]
+    fn refusals_past_the_limit_are_not_the_records_fault() {
+        let limit = PoisonLimit { run: 2 };
+        let mut count = PoisonCount::default();
+        let dead = || Fate::DeadLetter("code".into());
+        let done = || Fate::Done { record_id: None };
+        let mut fates = [dead(), dead(), done(), dead(), dead()];
+        assert_eq!(judge_poison(&mut fates, &mut count, limit), None);
+        let mut more = [Fate::Retry(String::new()), dead(), dead()];
+        let stop = judge_poison(&mut more, &mut count, limit).unwrap();
+        assert!(stop.reason.contains("code"), "{}", stop.reason);
+        assert_eq!(more[1..], [Fate::Release, Fate::Release]);
+        let mut good = [done(), dead()];
+        assert_eq!(judge_poison(&mut good, &mut count, limit), None);
+    }
+
+    proptest! {
+        #[test]
+        fn what_the_crm_asked_for_is_kept_within_bounds(
+            after in 0u64..100_000, stops in 0u32..100, unit in 0.0f64..1.0
+        ) {
+            let mut brake = Brake { stops };
+            let wait = brake.wait(&stop(StopKind::Throttle, Some(after)), &TIMING, unit);
+            prop_assert!(wait >= Duration::from_secs(after).min(LONGEST));
+            prop_assert!(wait <= LONGEST + TIMING.retry.cap);
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! What became of leased rows is made known: dead letters first, then the ledger.
+
+use std::future::Future;
+use std::time::Instant;
+
+use chrono::{DateTime, Utc};
+use leadstream_stream::RetryPolicy;
+use leadstream_stream::dead_letter::{self, Reason};
+
+use super::batch::{Fate, Stop, StopKind};
+use super::{GRACE, State};
+use crate::config::AWAY;
+use crate::crm::Crm;
+use crate::ledger::{Claimed, Lease, LedgerError, Settled, Settlement};
+
+impl<C: Crm> State<C> {
+    /// Sends the records that are given up to dead letters. Where Kafka does not acknowledge
+    /// them they are not given up.
+    pub(super) async fn bury(&self, rows: &[Claimed], fates: &mut [Fate]) -> Option<Stop> {
+        let letters: Vec<_> = rows
+            .iter()
+            .zip(fates.iter())
+            .filter_map(|(row, fate)| {
+                let Fate::DeadLetter(message) = fate else {
+                    return None;
+                };
+                let reason = Reason {
+                    service: "sink-crm",
+                    class: C::NAME.as_str(),
+                    message,
+                    attempts: row.attempts + 1,
+                };
+                let dead_letters = &self.lane.dead_letters;
+                let topic = &self.lane.topic;
+                Some(dead_letter::of_record(
+                    dead_letters,
+                    topic,
+                    &row.record,
+                    &reason,
+                ))
+            })
+            .collect();
+        if letters.is_empty() {
+            return None;
+        }
+        let sent = match self.lane.producer.send(&letters).await {
+            Ok(delivery) => delivery.await,
+            Err(error) => Err(error),
+        };
+        let error = sent.err()?;
+        for fate in fates {
+            if matches!(fate, Fate::DeadLetter(_)) {
+                *fate = Fate::Release;
+            }
+        }
+        Some(Stop {
+            kind: StopKind::Fault,
+            reason: format!("dead letters wait: {error}"),
+            after: None,
+        })
+    }
+
+    /// Writes fates back. The outcome of a request is known now, so PostgreSQL is tried until the
+    /// lease ends, after which another worker sends the rows again.
+    pub(super) async fn settle(
+        &self,
+        rows: &[Claimed],
+        fates: &[Fate],
+        lease: &Lease,
+    ) -> Result<(), LedgerError> {
+        let now = Utc::now();
+        let settled: Vec<Settled> = rows
+            .iter()
+            .zip(fates)
+            .map(|(row, fate)| settled(row, fate, &self.lane.timing.retry, now, rand::random()))
+            .collect();
+        let settlements: Vec<Settlement<'_>> = rows
+            .iter()
+            .zip(&settled)
+            .map(|(row, settled)| Settlement {
+                lead_id: &row.lead_id,
+                revision: row.revision,
+                settled,
+            })
+            .collect();
+        let deadline = Instant::now() + self.lane.timing.request + GRACE;
+        let write = || {
+            self.lane
+                .ledger
+                .settle(C::NAME, lease.token, &settlements, now)
+        };
+        let written = persist(write, deadline).await?;
+        self.report(&settled, written);
+        Ok(())
+    }
+
+    fn report(&self, settled: &[Settled], written: u64) {
+        let metrics = &self.lane.metrics;
+        let count = |counter: &metrics::Counter, of: fn(&Settled) -> bool| {
+            let number = settled.iter().filter(|settled| of(settled)).count() as u64;
+            counter.increment(number);
+            number
+        };
+        let done = count(&metrics.done, |s| matches!(s, Settled::Done { .. }));
+        let stale = count(&metrics.stale, |s| matches!(s, Settled::Stale));
+        let retry = count(&metrics.retry, |s| matches!(s, Settled::Retry { .. }));
+        let parked = count(&metrics.parked, |s| matches!(s, Settled::Parked { .. }));
+        let dead = count(&metrics.dead, |s| matches!(s, Settled::Dead { .. }));
+        let released = count(&metrics.released, |s| matches!(s, Settled::Released));
+        let crm = C::NAME.as_str();
+        if settled.len() as u64 != written {
+            tracing::warn!(
+                crm,
+                written,
+                rows = settled.len(),
+                "a lease ended before its outcome was written"
+            );
+        }
+        if retry + parked + dead == 0 {
+            tracing::debug!(crm, done, stale, released, "leads sent");
+        } else {
+            tracing::info!(
+                crm,
+                done,
+                stale,
+                retry,
+                parked,
+                dead,
+                released,
+                "leads sent"
+            );
+        }
+    }
+}
+
+/// Repeats `write` while the database is away and the deadline lies ahead.
+async fn persist<F>(write: impl Fn() -> F, deadline: Instant) -> Result<u64, LedgerError>
+where
+    F: Future<Output = Result<u64, LedgerError>>,
+{
+    let mut attempts = 0;
+    loop {
+        match write().await {
+            Err(error) if error.is_transient() && Instant::now() < deadline => {
+                attempts += 1;
+                tracing::warn!(attempts, error = %error, "outcomes wait for the ledger");
+                let wait = AWAY.random_delay(attempts).unwrap_or(AWAY.cap);
+                tokio::time::sleep(wait).await;
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+/// A record that may be tried once more is given up when it was tried before.
+pub(super) fn resolve_retry_once(rows: &[Claimed], fates: &mut [Fate]) {
+    for (row, fate) in rows.iter().zip(fates) {
+        if let Fate::RetryOnce(reason) = fate {
+            let reason = std::mem::take(reason);
+            *fate = if row.attempts == 0 {
+                Fate::Retry(reason)
+            } else {
+                Fate::DeadLetter(reason)
+            };
+        }
+    }
+}
+
+/// What a fate means for a row, with `unit` drawn from 0..1.
+fn settled(
+    row: &Claimed,
+    fate: &Fate,
+    retry: &RetryPolicy,
+    now: DateTime<Utc>,
+    unit: f64,
+) -> Settled {
+    match fate {
+        Fate::Done { record_id } => Settled::Done {
+            record_id: record_id.clone(),
+        },
+        Fate::Stale => Settled::Stale,
+        Fate::Retry(reason) | Fate::RetryOnce(reason) => Settled::Retry {
+            reason: reason.clone(),
+            at: now + retry.delay(row.attempts + 1, unit).unwrap_or(retry.cap),
+        },
+        Fate::Park(reason) => Settled::Parked {
+            reason: reason.clone(),
+        },
+        Fate::DeadLetter(reason) => Settled::Dead {
+            reason: reason.clone(),
+        },
+        Fate::Release => Settled::Released,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use chrono::{DateTime, TimeDelta};
+    use leadstream_stream::{Record, RetryPolicy};
+
+    use super::{Claimed, Fate, Settled, resolve_retry_once, settled};
+
+    fn row(attempts: u32) -> Claimed {
+        Claimed {
+            lead_id: "a".into(),
+            revision: 1,
+            attempts,
+            record: Record {
+                partition: 0,
+                offset: 0,
+                key: Box::default(),
+                value: Box::default(),
+                trace: None,
+            },
+        }
+    }
+
+    #[test]
+    fn what_may_be_tried_once_more_is_given_up_the_second_time() {
+        let mut fates = vec![Fate::RetryOnce("CODE".into()); 2];
+        resolve_retry_once(&[row(0), row(1)], &mut fates);
+        assert_eq!(
+            fates,
+            [Fate::Retry("CODE".into()), Fate::DeadLetter("CODE".into())]
+        );
+    }
+
+    #[test]
+    fn retries_back_off_by_the_rows_own_attempts() {
+        let retry = RetryPolicy::unlimited(Duration::from_secs(1), Duration::from_secs(60));
+        let now = DateTime::from_timestamp_millis(1_795_000_000_000).unwrap();
+        let fate = Fate::Retry("CODE".into());
+        for (attempts, seconds) in [(0, 1), (3, 8), (100, 60)] {
+            let expected = Settled::Retry {
+                reason: "CODE".into(),
+                at: now + TimeDelta::seconds(seconds),
+            };
+            assert_eq!(settled(&row(attempts), &fate, &retry, now, 1.0), expected);
+        }
+    }
+}

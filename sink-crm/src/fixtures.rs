@@ -1,0 +1,37 @@
+//! Recorded traffic of the vendors' own SDKs, read where a checkout of it lies beside the
+//! workspace.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+/// A recording, or a note that its test is passed over.
+pub(crate) fn read(name: &str) -> Option<Value> {
+    use std::io::Write as _;
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../shared/fixtures/crm")
+        .join(name);
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Some(serde_json::from_str(&text).unwrap()),
+        Err(_) => {
+            writeln!(
+                std::io::stderr(),
+                "passed over: there is no recording {name}"
+            )
+            .unwrap();
+            None
+        }
+    }
+}
+
+/// The kind of a JSON value.
+pub(crate) fn shape(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    }
+}

@@ -1,0 +1,126 @@
+//! HTTP to a CRM: one client with time-outs, redirects refused, answers of bounded size.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use leadstream_stream::lifecycle::chain;
+use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::redirect::Policy;
+use reqwest::{Client, RequestBuilder};
+
+use crate::crm::{Class, Failure};
+
+const CONNECT: Duration = Duration::from_secs(5);
+/// Bytes of an answer; a batch's answer is a few hundred kilobytes at most.
+const LARGEST: usize = 8 << 20;
+
+/// A half-open connection shows as a time-out: `timeout` bounds a request as a whole.
+///
+/// # Errors
+/// TLS that cannot be set up.
+pub(crate) fn client(timeout: Duration) -> Result<Client, reqwest::Error> {
+    Client::builder()
+        .connect_timeout(CONNECT)
+        .timeout(timeout)
+        // A redirect would carry credentials and personal data to another host.
+        .redirect(Policy::none())
+        .pool_idle_timeout(Duration::from_secs(30))
+        .tcp_keepalive(Duration::from_secs(15))
+        .user_agent(concat!("leadstream/", env!("CARGO_PKG_VERSION")))
+        .build()
+}
+
+/// An answer, read to its end.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    /// When the CRM wants to be asked again, given as seconds or as a date.
+    pub(crate) fn retry_after(&self, now: DateTime<Utc>) -> Option<Duration> {
+        retry_after(self.headers.get(RETRY_AFTER)?.to_str().ok()?, now)
+    }
+}
+
+fn retry_after(value: &str, now: DateTime<Utc>) -> Option<Duration> {
+    if let Ok(seconds) = value.trim().parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let at = DateTime::parse_from_rfc2822(value.trim()).ok()?;
+    Some((at.to_utc() - now).to_std().unwrap_or_default())
+}
+
+/// Sends a request.
+///
+/// # Errors
+/// [`Class::Retry`] when no whole answer came: whether the request was carried out is unknown.
+pub(crate) async fn call(request: RequestBuilder) -> Result<Answer, Failure> {
+    exchange(request).await.map_err(|error| {
+        let reason = match error {
+            CallError::Transport(error) if error.is_timeout() => "no answer in time".to_owned(),
+            CallError::Transport(error) => {
+                format!("the request failed: {}", chain(&error.without_url()))
+            }
+            CallError::TooLarge => format!("the answer is longer than {LARGEST} bytes"),
+        };
+        Failure::new(Class::Retry, reason)
+    })
+}
+
+enum CallError {
+    Transport(reqwest::Error),
+    TooLarge,
+}
+
+impl From<reqwest::Error> for CallError {
+    fn from(error: reqwest::Error) -> Self {
+        Self::Transport(error)
+    }
+}
+
+async fn exchange(request: RequestBuilder) -> Result<Answer, CallError> {
+    let mut response = request.send().await?;
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await? {
+        if body.len() + chunk.len() > LARGEST {
+            return Err(CallError::TooLarge);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Answer {
+        status: response.status().as_u16(),
+        headers: std::mem::take(response.headers_mut()),
+        body,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use chrono::DateTime;
+
+    use super::retry_after;
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        let now = DateTime::parse_from_rfc3339("2026-11-24T10:00:00Z")
+            .unwrap()
+            .to_utc();
+        let read = |value| retry_after(value, now);
+        assert_eq!(read("120"), Some(Duration::from_secs(120)));
+        assert_eq!(
+            read("Tue, 24 Nov 2026 10:00:07 GMT"),
+            Some(Duration::from_secs(7))
+        );
+        assert_eq!(
+            read("Tue, 24 Nov 2026 09:00:00 GMT"),
+            Some(Duration::ZERO),
+            "a date that has passed"
+        );
+        assert_eq!(read("soon"), None);
+    }
+}

@@ -1,0 +1,240 @@
+use std::time::Duration;
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::classify;
+use crate::crm::{Alone, Class, Outcome};
+use crate::fixtures;
+
+fn verdict(status: u16, body: &Value, ids: &[&str]) -> super::Verdict {
+    classify(status, body.to_string().as_bytes(), None, ids, "wa_id")
+}
+
+fn done(id: &str) -> Outcome {
+    Outcome::Done {
+        record_id: Some(id.into()),
+    }
+}
+
+#[test]
+fn results_are_matched_by_trace_id_by_key_or_by_count() {
+    let body = json!({"results": [
+        {"id": "12", "objectWriteTraceId": "1"},
+        {"id": "11", "properties": {"wa_id": "a"}},
+    ]});
+    let outcomes = verdict(200, &body, &["a", "b"]).unwrap();
+    assert_eq!(outcomes, [done("11"), done("12")]);
+    let unnamed = json!({"results": [{"id": "11"}, {"id": "12"}]});
+    let outcomes = verdict(200, &unnamed, &["a", "b"]).unwrap();
+    assert_eq!(outcomes, vec![Outcome::Done { record_id: None }; 2]);
+}
+
+#[test]
+fn a_bad_record_with_a_trace_id_fails_alone() {
+    let body = json!({
+        "results": [{"id": "11", "objectWriteTraceId": "0"}],
+        "numErrors": 1,
+        "errors": [{
+            "category": "VALIDATION_ERROR",
+            "message": "Property values were not valid: [{\"error\":\"INVALID_OPTION\",\"name\":\"hs_lead_status\",\"message\":\"4917\"}]",
+            "context": {"objectWriteTraceId": ["1"]},
+        }],
+    });
+    for status in [200, 207] {
+        let outcomes = verdict(status, &body, &["a", "b"]).unwrap();
+        let reason = "HubSpot refused the record: VALIDATION_ERROR (INVALID_OPTION hs_lead_status)";
+        assert_eq!(outcomes, [done("11"), Outcome::DeadLetter(reason.into())]);
+    }
+}
+
+#[test]
+fn what_neither_a_result_nor_an_error_names_is_asked_again_in_smaller_requests() {
+    let silent = json!({"status": "COMPLETE", "results": []});
+    let outcomes = verdict(200, &silent, &["a", "b"]).unwrap();
+    assert!(outcomes.iter().all(|o| matches!(o, Outcome::Split(_))));
+    let outcomes = verdict(200, &silent, &["a"]).unwrap();
+    assert!(matches!(outcomes[..], [Outcome::Retry(_)]));
+    let untraced = json!({
+        "results": [{"id": "11", "objectWriteTraceId": "0"}],
+        "errors": [{"category": "VALIDATION_ERROR"}],
+    });
+    let outcomes = verdict(207, &untraced, &["a", "b"]).unwrap();
+    assert!(matches!(
+        outcomes[..],
+        [Outcome::Done { .. }, Outcome::Split(_)]
+    ));
+    let alone = json!({"errors": [{"category": "VALIDATION_ERROR"}]});
+    let outcomes = verdict(207, &alone, &["a"]).unwrap();
+    assert!(matches!(outcomes[..], [Outcome::DeadLetter(_)]));
+}
+
+#[test]
+fn a_missing_property_is_the_portals_fault() {
+    let message = "Property values were not valid: [{\"error\":\"PROPERTY_DOESNT_EXIST\",\"name\":\"leadstream_state\"}]";
+    let record = json!({"errors": [{
+        "category": "VALIDATION_ERROR", "message": message,
+        "context": {"objectWriteTraceId": ["0"]},
+    }]});
+    let outcomes = verdict(207, &record, &["a"]).unwrap();
+    assert!(
+        matches!(&outcomes[..], [Outcome::Halt(reason)] if reason.contains("leadstream_state"))
+    );
+    let batch =
+        json!({"category": "VALIDATION_ERROR", "errors": [{"code": "PROPERTY_DOESNT_EXIST"}]});
+    let failure = verdict(400, &batch, &["a"]).unwrap_err();
+    assert_eq!(failure.class, Class::Halt);
+}
+
+#[test]
+fn requests_are_classified_by_status() {
+    let table = [
+        (302, Class::Halt),
+        (400, Class::Split(Alone::DeadLetter)),
+        (401, Class::Auth),
+        (403, Class::Halt),
+        (404, Class::Halt),
+        (408, Class::Retry),
+        (409, Class::Split(Alone::DeadLetter)),
+        (423, Class::Throttle),
+        (429, Class::Throttle),
+        (477, Class::Throttle),
+        (500, Class::Retry),
+        (502, Class::Retry),
+    ];
+    for (status, class) in table {
+        let failure = classify(status, b"<html>no JSON</html>", None, &["a"], "wa_id").unwrap_err();
+        assert_eq!(failure.class, class, "{status}");
+    }
+}
+
+#[test]
+fn waits_follow_the_answer() {
+    let after = |status, body: &Value, header| {
+        classify(status, body.to_string().as_bytes(), header, &["a"], "wa_id")
+            .unwrap_err()
+            .after
+    };
+    let second = Duration::from_secs(1);
+    assert_eq!(after(423, &json!({}), Some(second)), Some(2 * second));
+    assert_eq!(after(477, &json!({}), Some(second)), Some(second));
+    let daily = json!({"policyName": "DAILY"});
+    assert_eq!(after(429, &daily, None), Some(300 * second));
+    let rolling = json!({"policyName": "TEN_SECONDLY_ROLLING"});
+    assert_eq!(after(429, &rolling, None), None);
+}
+
+#[test]
+fn reasons_hold_codes_and_no_values() {
+    let body = json!({
+        "category": "CONFLICT",
+        "message": "Contact 5511999990000 already exists",
+        "correlationId": "8a3f6c3a-8296-4002-b0a6-2a06fecf7c0c",
+    });
+    let reason = verdict(409, &body, &["a"]).unwrap_err().reason;
+    assert_eq!(
+        reason,
+        "HubSpot answered 409 CONFLICT (correlation id 8a3f6c3a-8296-4002-b0a6-2a06fecf7c0c)"
+    );
+}
+
+#[test]
+fn recorded_answers_are_classified() {
+    let Some(fixtures) = fixtures::read("hubspot_error_fixtures.json") else {
+        return;
+    };
+    let table = [
+        ("property_doesnt_exist_400", Class::Halt),
+        (
+            "non_unique_id_property_400",
+            Class::Split(Alone::DeadLetter),
+        ),
+        ("conflict_409", Class::Split(Alone::DeadLetter)),
+        ("missing_scopes_403", Class::Halt),
+        ("rate_10s_429", Class::Throttle),
+        ("rate_daily_429", Class::Throttle),
+        ("rate_secondly_search_429", Class::Throttle),
+        ("locked_423", Class::Throttle),
+        ("migration_477", Class::Throttle),
+    ];
+    for (name, class) in table {
+        let fixture = &fixtures[name];
+        let status = u16::try_from(fixture["status"].as_u64().unwrap()).unwrap();
+        let failure = verdict(status, &fixture["body"], &["a", "b"]).unwrap_err();
+        assert_eq!(failure.class, class, "{name}");
+    }
+    let silent = verdict(200, &fixtures["silent_noop_200"]["body"], &["a", "b"]).unwrap();
+    assert!(silent.iter().all(|o| matches!(o, Outcome::Split(_))));
+    // Its one error carries a trace id that is not ours: it may be any of the inputs.
+    let partial = verdict(207, &fixtures["batch_207"]["body"], &["a", "b"]).unwrap();
+    assert!(partial.iter().all(|o| matches!(o, Outcome::Split(_))));
+}
+
+#[test]
+fn the_vendors_sdk_and_we_send_and_read_the_same() {
+    let Some(fixture) = fixtures::read("hubspot_sdk_batch_upsert_200.json") else {
+        return;
+    };
+    let mut lead = crate::person::tests::started();
+    lead.lead_id = "5511999990000".into();
+    lead.wa_id = Some("5511999990000".into());
+    let ours = serde_json::to_value(super::super::request::upsert(&[&lead], "wa_id")).unwrap();
+    let theirs = &fixture["requests"][0]["body"];
+    assert_eq!(
+        fixtures::shape(&ours["inputs"][0]["id"]),
+        fixtures::shape(&theirs["inputs"][0]["id"])
+    );
+    for member in ["id", "idProperty"] {
+        assert_eq!(ours["inputs"][0][member], theirs["inputs"][0][member]);
+    }
+    for (name, value) in theirs["inputs"][0]["properties"].as_object().unwrap() {
+        let our_value = &ours["inputs"][0]["properties"][name];
+        assert_eq!(fixtures::shape(our_value), fixtures::shape(value), "{name}");
+    }
+    let body = &fixture["served"][0]["body"];
+    let outcomes = verdict(200, body, &["5511999990000"]).unwrap();
+    assert_eq!(outcomes.len(), 1);
+}
+
+proptest! {
+    #[test]
+    fn any_answer_gives_each_input_one_outcome_or_the_request_a_failure(
+        status in 0u16..1000, body in ".{0,200}", inputs in 1usize..5
+    ) {
+        let ids = vec!["x"; inputs];
+        match classify(status, body.as_bytes(), None, &ids, "wa_id") {
+            Ok(outcomes) => prop_assert_eq!(outcomes.len(), inputs),
+            Err(failure) => prop_assert!(!failure.reason.is_empty()),
+        }
+    }
+
+    #[test]
+    fn any_batch_body_accounts_for_each_input_once(
+        results in prop::collection::vec(prop::option::of(0usize..6), 0..6),
+        errors in prop::collection::vec(prop::option::of(0usize..6), 0..6),
+        inputs in 1usize..5,
+    ) {
+        let body = json!({
+            "results": results.iter().map(|trace| match trace {
+                Some(trace) => json!({"id": "1", "objectWriteTraceId": trace.to_string()}),
+                None => json!({"id": "1"}),
+            }).collect::<Vec<_>>(),
+            "errors": errors.iter().map(|trace| match trace {
+                Some(trace) => json!({"context": {"objectWriteTraceId": [trace.to_string()]}}),
+                None => json!({}),
+            }).collect::<Vec<_>>(),
+        });
+        let ids: Vec<String> = (0..inputs).map(|id| format!("lead{id}")).collect();
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        let outcomes = verdict(200, &body, &ids).unwrap();
+        prop_assert_eq!(outcomes.len(), inputs);
+        let traced = |list: &[Option<usize>], position| list.contains(&Some(position));
+        for (position, outcome) in outcomes.iter().enumerate() {
+            if traced(&errors, position) {
+                prop_assert!(matches!(outcome, Outcome::DeadLetter(_)));
+            } else if traced(&results, position) {
+                prop_assert_eq!(outcome, &done("1"));
+            }
+        }
+    }
+}

@@ -1,0 +1,292 @@
+//! The ledger in PostgreSQL: what each CRM should have of each lead, and what it was sent. The
+//! clock comes in as an argument.
+
+use std::future::Future;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use leadstream_stream::{Record, TraceContext};
+use sqlx::migrate::Migrator;
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::{FromRow, Row as _};
+use uuid::Uuid;
+
+use crate::crm::CrmName;
+
+mod error;
+mod sql;
+
+use error::STATEMENT;
+pub use error::{LedgerError, LedgerErrorClass};
+
+/// What a CRM should have of a lead, and the record that says so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    pub(crate) lead_id: String,
+    pub(crate) revision: i64,
+    /// 0 comes first.
+    pub(crate) priority: i16,
+    pub(crate) record: Record,
+}
+
+/// A due row, leased to one worker.
+#[derive(Clone, Debug)]
+pub(crate) struct Claimed {
+    pub(crate) lead_id: String,
+    pub(crate) revision: i64,
+    /// Failed attempts since the last success.
+    pub(crate) attempts: u32,
+    pub(crate) record: Record,
+}
+
+/// Who may have requests in flight, and until when.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lease {
+    pub(crate) token: Uuid,
+    pub(crate) until: DateTime<Utc>,
+}
+
+/// What becomes of a row after an attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Settled {
+    /// The CRM has this revision.
+    Done {
+        record_id: Option<String>,
+    },
+    /// The CRM has a newer one.
+    Stale,
+    /// Failed; again at this time.
+    Retry {
+        reason: String,
+        at: DateTime<Utc>,
+    },
+    Parked {
+        reason: String,
+    },
+    Dead {
+        reason: String,
+    },
+    /// Not attempted, or nobody's fault: due as before.
+    Released,
+}
+
+/// An outcome of the row of `lead_id`, reached with `revision`.
+#[derive(Clone, Debug)]
+pub(crate) struct Settlement<'a> {
+    pub(crate) lead_id: &'a str,
+    pub(crate) revision: i64,
+    pub(crate) settled: &'a Settled,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Ledger {
+    pool: PgPool,
+}
+
+impl Ledger {
+    /// Connects when it is first used.
+    pub(crate) fn new(options: PgConnectOptions, connections: u32) -> Self {
+        let pool = PgPoolOptions::new()
+            .max_connections(connections)
+            .acquire_timeout(Duration::from_secs(5))
+            .test_before_acquire(false)
+            .connect_lazy_with(options);
+        Self { pool }
+    }
+
+    /// # Errors
+    /// [`LedgerError::Schema`] when migrations are missing.
+    pub(crate) async fn check(&self) -> Result<(), LedgerError> {
+        let newest = migrator().iter().map(|migration| migration.version).max();
+        let query = sqlx::query_scalar::<_, i64>(sql::VERSION).fetch_one(&self.pool);
+        match timed(query).await {
+            Ok(version) if Some(version) >= newest => Ok(()),
+            Ok(_) => Err(LedgerError::Schema),
+            Err(LedgerError::Database(sqlx::Error::Database(error)))
+                if error.code().is_some_and(|code| code == "42P01") =>
+            {
+                Err(LedgerError::Schema)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Writes what `crms` should have, one row per lead, and passes over what is older than what
+    /// the ledger knows. Gives the number of rows that became due.
+    pub(crate) async fn want(
+        &self,
+        crms: &[CrmName],
+        wanted: &[Wanted],
+        now: DateTime<Utc>,
+    ) -> Result<u64, LedgerError> {
+        let crms: Vec<&str> = crms.iter().map(|crm| crm.as_str()).collect();
+        let records = || wanted.iter().map(|wanted| &wanted.record);
+        let traces: Vec<Option<String>> = records()
+            .map(|record| record.trace.map(|trace| trace.to_string()))
+            .collect();
+        let query = sqlx::query(sql::WANT)
+            .bind(crms)
+            .bind(
+                wanted
+                    .iter()
+                    .map(|w| w.lead_id.as_str())
+                    .collect::<Vec<_>>(),
+            )
+            .bind(wanted.iter().map(|w| w.revision).collect::<Vec<_>>())
+            .bind(wanted.iter().map(|w| w.priority).collect::<Vec<_>>())
+            .bind(records().map(|r| r.value.as_ref()).collect::<Vec<_>>())
+            .bind(records().map(|r| r.key.as_ref()).collect::<Vec<_>>())
+            .bind(records().map(|r| r.partition).collect::<Vec<_>>())
+            .bind(records().map(|r| r.offset).collect::<Vec<_>>())
+            .bind(traces)
+            .bind(now);
+        Ok(timed(query.execute(&self.pool)).await?.rows_affected())
+    }
+
+    /// Leases up to `limit` due rows of `crm`, the most urgent first.
+    pub(crate) async fn claim(
+        &self,
+        crm: CrmName,
+        limit: usize,
+        lease: &Lease,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Claimed>, LedgerError> {
+        let query = sqlx::query_as(sql::CLAIM)
+            .bind(crm.as_str())
+            .bind(now)
+            .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+            .bind(lease.token)
+            .bind(lease.until);
+        timed(query.fetch_all(&self.pool)).await
+    }
+
+    /// Extends the lease of rows that are still ours, and gives their leads.
+    pub(crate) async fn renew(
+        &self,
+        crm: CrmName,
+        lease: &Lease,
+        lead_ids: &[&str],
+    ) -> Result<Vec<String>, LedgerError> {
+        let query = sqlx::query_scalar(sql::RENEW)
+            .bind(crm.as_str())
+            .bind(lead_ids)
+            .bind(lease.token)
+            .bind(lease.until);
+        timed(query.fetch_all(&self.pool)).await
+    }
+
+    /// Writes outcomes and ends the lease, of rows that are still ours; gives their number.
+    pub(crate) async fn settle(
+        &self,
+        crm: CrmName,
+        token: Uuid,
+        settlements: &[Settlement<'_>],
+        now: DateTime<Utc>,
+    ) -> Result<u64, LedgerError> {
+        let rows = || settlements.iter();
+        let query = sqlx::query(sql::SETTLE)
+            .bind(crm.as_str())
+            .bind(token)
+            .bind(rows().map(|row| row.lead_id).collect::<Vec<_>>())
+            .bind(rows().map(|row| row.revision).collect::<Vec<_>>())
+            .bind(rows().map(|row| verdict(row.settled)).collect::<Vec<_>>())
+            .bind(rows().map(|row| record_id(row.settled)).collect::<Vec<_>>())
+            .bind(rows().map(|row| reason(row.settled)).collect::<Vec<_>>())
+            .bind(
+                rows()
+                    .map(|row| next_attempt(row.settled))
+                    .collect::<Vec<_>>(),
+            )
+            .bind(now);
+        Ok(timed(query.execute(&self.pool)).await?.rows_affected())
+    }
+
+    /// The number of leads that `crm` waits for.
+    pub(crate) async fn due(&self, crm: CrmName) -> Result<i64, LedgerError> {
+        timed(
+            sqlx::query_scalar(sql::DUE)
+                .bind(crm.as_str())
+                .fetch_one(&self.pool),
+        )
+        .await
+    }
+}
+
+/// Brings the tables of sink-crm up to date. Its migrations are kept apart from those of other
+/// services, in the table `crm_migrations`.
+///
+/// # Errors
+/// A migration that fails, or that was changed after it was applied.
+pub async fn migrate(pool: &PgPool) -> Result<(), LedgerError> {
+    Ok(migrator().run(pool).await?)
+}
+
+fn migrator() -> Migrator {
+    let mut migrator = sqlx::migrate!();
+    migrator.dangerous_set_table_name("crm_migrations");
+    migrator
+}
+
+/// Without a bound a database that went away without a word would hold a lane for ever.
+async fn timed<T>(
+    statement: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, LedgerError> {
+    match tokio::time::timeout(STATEMENT, statement).await {
+        Ok(outcome) => Ok(outcome?),
+        Err(_) => Err(LedgerError::Timeout),
+    }
+}
+
+impl<'r> FromRow<'r, sqlx::postgres::PgRow> for Claimed {
+    fn from_row(row: &'r sqlx::postgres::PgRow) -> Result<Self, sqlx::Error> {
+        let trace: Option<String> = row.try_get("wanted_trace")?;
+        Ok(Self {
+            lead_id: row.try_get("lead_id")?,
+            revision: row.try_get("wanted_revision")?,
+            attempts: u32::try_from(row.try_get::<i32, _>("attempts")?).unwrap_or(0),
+            record: Record {
+                partition: row.try_get("wanted_partition")?,
+                offset: row.try_get("wanted_offset")?,
+                key: row.try_get::<Vec<u8>, _>("wanted_key")?.into(),
+                value: row.try_get::<Vec<u8>, _>("wanted")?.into(),
+                trace: trace.and_then(|trace| TraceContext::parse(&trace)),
+            },
+        })
+    }
+}
+
+const fn verdict(settled: &Settled) -> &'static str {
+    match settled {
+        Settled::Done { .. } | Settled::Stale => "done",
+        Settled::Retry { .. } => "retry",
+        Settled::Parked { .. } => "parked",
+        Settled::Dead { .. } => "dead",
+        Settled::Released => "released",
+    }
+}
+
+fn record_id(settled: &Settled) -> Option<&str> {
+    match settled {
+        Settled::Done { record_id } => record_id.as_deref(),
+        _ => None,
+    }
+}
+
+fn reason(settled: &Settled) -> Option<&str> {
+    match settled {
+        Settled::Retry { reason, .. } | Settled::Parked { reason } | Settled::Dead { reason } => {
+            Some(reason)
+        }
+        Settled::Done { .. } | Settled::Stale | Settled::Released => None,
+    }
+}
+
+const fn next_attempt(settled: &Settled) -> Option<DateTime<Utc>> {
+    match settled {
+        Settled::Retry { at, .. } => Some(*at),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

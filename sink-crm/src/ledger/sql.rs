@@ -1,0 +1,90 @@
+//! Every statement of this service. Rows are locked in the order of CRM and lead id, so that
+//! statements over the same rows wait for each other instead of deadlocking.
+
+pub(super) const VERSION: &str = "
+SELECT COALESCE(max(version), 0) FROM crm_migrations WHERE success";
+
+/// A newer revision makes a row due whatever became of the older one. A row that waits keeps its
+/// place, the more urgent priority, and its count of failed attempts.
+pub(super) const WANT: &str = "
+INSERT INTO crm_ledger AS l (
+    crm, lead_id, wanted_revision, priority, wanted, wanted_key, wanted_partition, wanted_offset,
+    wanted_trace, state, next_attempt_at, updated_at)
+SELECT c.crm, w.lead_id, w.revision, w.priority, w.value, w.key, w.partition, w.position,
+    w.trace, 'due', $10, $10
+FROM UNNEST($1::text[]) AS c (crm)
+CROSS JOIN UNNEST($2::text[], $3::bigint[], $4::smallint[], $5::bytea[], $6::bytea[], $7::int[],
+    $8::bigint[], $9::text[])
+    AS w (lead_id, revision, priority, value, key, partition, position, trace)
+ORDER BY c.crm, w.lead_id
+ON CONFLICT (crm, lead_id) DO UPDATE SET
+    wanted_revision = excluded.wanted_revision,
+    wanted = excluded.wanted,
+    wanted_key = excluded.wanted_key,
+    wanted_partition = excluded.wanted_partition,
+    wanted_offset = excluded.wanted_offset,
+    wanted_trace = excluded.wanted_trace,
+    priority = CASE WHEN l.state = 'due' THEN LEAST(l.priority, excluded.priority)
+        ELSE excluded.priority END,
+    attempts = CASE WHEN l.state = 'due' THEN l.attempts ELSE 0 END,
+    next_attempt_at = CASE WHEN l.state = 'due'
+        THEN LEAST(l.next_attempt_at, excluded.next_attempt_at)
+        ELSE excluded.next_attempt_at END,
+    state = 'due',
+    updated_at = excluded.updated_at
+WHERE l.wanted_revision < excluded.wanted_revision";
+
+pub(super) const CLAIM: &str = "
+WITH due AS (
+    SELECT crm, lead_id FROM crm_ledger
+    WHERE crm = $1 AND state = 'due' AND next_attempt_at <= $2
+        AND (leased_until IS NULL OR leased_until <= $2)
+    ORDER BY priority, next_attempt_at
+    LIMIT $3
+    FOR UPDATE SKIP LOCKED)
+UPDATE crm_ledger AS l SET lease_token = $4, leased_until = $5
+FROM due
+WHERE l.crm = due.crm AND l.lead_id = due.lead_id
+RETURNING l.lead_id, l.wanted_revision, l.attempts, l.wanted, l.wanted_key, l.wanted_partition,
+    l.wanted_offset, l.wanted_trace";
+
+pub(super) const RENEW: &str = "
+WITH ours AS (
+    SELECT crm, lead_id FROM crm_ledger
+    WHERE crm = $1 AND lead_id = ANY($2) AND lease_token = $3
+    ORDER BY lead_id
+    FOR UPDATE)
+UPDATE crm_ledger AS l SET leased_until = $4
+FROM ours
+WHERE l.crm = ours.crm AND l.lead_id = ours.lead_id
+RETURNING l.lead_id";
+
+/// A newer revision that came meanwhile leaves the row due, whatever became of the one sent.
+pub(super) const SETTLE: &str = "
+WITH ours AS (
+    SELECT crm, lead_id FROM crm_ledger
+    WHERE crm = $1 AND lead_id = ANY($3) AND lease_token = $2
+    ORDER BY lead_id
+    FOR UPDATE)
+UPDATE crm_ledger AS l SET
+    sent_revision = CASE WHEN s.verdict = 'done' THEN GREATEST(l.sent_revision, s.revision)
+        ELSE l.sent_revision END,
+    record_id = COALESCE(s.record_id, l.record_id),
+    state = CASE WHEN s.verdict IN ('retry', 'released') OR l.wanted_revision > s.revision
+        THEN 'due' ELSE s.verdict END,
+    attempts = CASE s.verdict WHEN 'done' THEN 0 WHEN 'released' THEN l.attempts
+        ELSE l.attempts + 1 END,
+    next_attempt_at = COALESCE(s.next_attempt_at, l.next_attempt_at),
+    last_error = CASE s.verdict WHEN 'done' THEN NULL WHEN 'released' THEN l.last_error
+        ELSE s.reason END,
+    lease_token = NULL,
+    leased_until = NULL,
+    updated_at = $9
+FROM ours
+JOIN UNNEST($3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::timestamptz[])
+    AS s (lead_id, revision, verdict, record_id, reason, next_attempt_at)
+    ON s.lead_id = ours.lead_id
+WHERE l.crm = ours.crm AND l.lead_id = ours.lead_id";
+
+pub(super) const DUE: &str = "
+SELECT count(*) FROM crm_ledger WHERE crm = $1 AND state = 'due'";

@@ -1,0 +1,201 @@
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::{classify, login_refused, refused};
+use crate::crm::{Alone, Class, Outcome};
+use crate::fixtures;
+
+fn record(result: &Value) -> Outcome {
+    let body = json!([result]).to_string();
+    let mut outcomes = classify(200, body.as_bytes(), None, 1, "WA_Id__c").unwrap();
+    assert_eq!(outcomes.len(), 1);
+    outcomes.remove(0)
+}
+
+fn code(status_code: &str) -> Outcome {
+    record(&json!({"success": false, "errors": [{"statusCode": status_code, "fields": []}]}))
+}
+
+#[test]
+fn results_stand_in_the_order_of_the_records() {
+    let body = json!([
+        {"id": "00Q1", "success": true, "created": true, "errors": []},
+        {"success": false, "errors": [{"statusCode": "UNABLE_TO_LOCK_ROW"}]},
+    ])
+    .to_string();
+    let outcomes = classify(200, body.as_bytes(), None, 2, "WA_Id__c").unwrap();
+    let done = Outcome::Done {
+        record_id: Some("00Q1".into()),
+    };
+    assert_eq!(outcomes[0], done);
+    assert!(matches!(outcomes[1], Outcome::Retry(_)));
+    let failure = classify(200, body.as_bytes(), None, 3, "WA_Id__c").unwrap_err();
+    assert_eq!(failure.class, Class::Retry, "the counts differ");
+}
+
+#[test]
+fn record_codes_have_their_class() {
+    for retry in [
+        "UNABLE_TO_LOCK_ROW",
+        "QUERY_TIMEOUT",
+        "REQUEST_RUNNING_TOO_LONG",
+    ] {
+        assert!(matches!(code(retry), Outcome::Retry(_)), "{retry}");
+    }
+    for dead in [
+        "REQUIRED_FIELD_MISSING",
+        "STRING_TOO_LONG",
+        "INVALID_EMAIL_ADDRESS",
+        "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST",
+        "FIELD_CUSTOM_VALIDATION_EXCEPTION",
+        "NUMBER_OUTSIDE_VALID_RANGE",
+        "FIELD_INTEGRITY_EXCEPTION",
+    ] {
+        assert!(matches!(code(dead), Outcome::DeadLetter(_)), "{dead}");
+    }
+    for park in [
+        "CANNOT_UPDATE_CONVERTED_LEAD",
+        "DUPLICATES_DETECTED",
+        "ENTITY_IS_LOCKED",
+        "ENTITY_IS_DELETED",
+    ] {
+        assert!(matches!(code(park), Outcome::Park(_)), "{park}");
+    }
+    for halt in [
+        "INVALID_FIELD_FOR_INSERT_UPDATE",
+        "STORAGE_LIMIT_EXCEEDED",
+        "LICENSE_LIMIT_EXCEEDED",
+    ] {
+        assert!(matches!(code(halt), Outcome::Halt(_)), "{halt}");
+    }
+}
+
+#[test]
+fn a_lock_hides_what_comes_after_it_and_reasons_hold_no_values() {
+    let outcome = record(&json!({"success": false, "errors": [
+        {"statusCode": "STRING_TOO_LONG", "fields": ["LastName"], "message": "John Doe"},
+        {"statusCode": "UNABLE_TO_LOCK_ROW", "fields": []},
+    ]}));
+    assert!(matches!(outcome, Outcome::Retry(_)));
+    let outcome = record(&json!({"success": false, "errors": [
+        {"statusCode": "DUPLICATE_VALUE", "message": "Duplicate external id specified: 5511999990000",
+         "fields": ["WA_Id__c"]},
+    ]}));
+    let reason = "Salesforce refused the record: DUPLICATE_VALUE (WA_Id__c)";
+    assert_eq!(outcome, Outcome::RetryOnce(reason.into()));
+}
+
+#[test]
+fn requests_are_classified_by_status_and_code() {
+    let one = |code: &str| json!([{"errorCode": code, "message": ""}]).to_string();
+    let suspect = Class::Split(Alone::Suspect);
+    let table = [
+        (401, one("INVALID_SESSION_ID"), Class::Auth),
+        (403, one("REQUEST_LIMIT_EXCEEDED"), Class::Throttle),
+        (403, one("API_DISABLED_FOR_ORG"), suspect),
+        (404, one("NOT_FOUND"), suspect),
+        (400, one("INVALID_FIELD"), suspect),
+        (400, one("UNABLE_TO_LOCK_ROW"), Class::Retry),
+        (420, String::new(), Class::Retry),
+        (429, String::new(), Class::Retry),
+        (
+            503,
+            json!({"errorCode": "SERVER_UNAVAILABLE"}).to_string(),
+            Class::Retry,
+        ),
+        (500, "<html></html>".to_owned(), Class::Retry),
+        (302, String::new(), Class::Halt),
+    ];
+    for (status, body, class) in table {
+        assert_eq!(
+            refused(status, body.as_bytes()).class,
+            class,
+            "{status} {body}"
+        );
+    }
+}
+
+#[test]
+fn wrong_credentials_halt_and_a_busy_login_is_tried_again() {
+    let body =
+        |text: &str| json!({"error": "invalid_grant", "error_description": text}).to_string();
+    let wrong = login_refused(400, body("authentication failure").as_bytes());
+    assert_eq!(wrong.class, Class::Halt);
+    assert!(
+        wrong.reason.contains("invalid_grant") && wrong.reason.contains("SALESFORCE_CLIENT_ID")
+    );
+    let busy = login_refused(
+        400,
+        body("token request is already being processed").as_bytes(),
+    );
+    assert_eq!(busy.class, Class::Retry);
+    assert_eq!(login_refused(503, b"").class, Class::Retry);
+}
+
+#[test]
+fn recorded_answers_are_classified() {
+    let Some(fixtures) = fixtures::read("salesforce_error_fixtures.json") else {
+        return;
+    };
+    for request in fixtures["request_level"].as_array().unwrap() {
+        let status = u16::try_from(request["status"].as_u64().unwrap()).unwrap();
+        let body = request["body"].to_string();
+        let failure = if request["endpoint"].is_string() {
+            login_refused(status, body.as_bytes())
+        } else {
+            refused(status, body.as_bytes())
+        };
+        let expected = match status {
+            401 => Class::Auth,
+            403 => Class::Throttle,
+            300 => Class::Halt,
+            404 => Class::Split(Alone::Suspect),
+            500..=599 => Class::Retry,
+            _ if body.contains("LOCK_ROW") || body.contains("already being") => Class::Retry,
+            _ if body.contains("invalid_grant") => Class::Halt,
+            _ => Class::Split(Alone::Suspect),
+        };
+        assert_eq!(failure.class, expected, "{status} {body}");
+    }
+    for result in fixtures["collection_level_200"].as_array().unwrap() {
+        let text = result.to_string();
+        let outcome = record(result);
+        let fits = match outcome {
+            Outcome::Done { .. } => text.contains("\"success\":true"),
+            Outcome::Stale => text.contains("STALE_VERSION"),
+            Outcome::Retry(_) => text.contains("LOCK_ROW") || text.contains("ROLLED_BACK"),
+            Outcome::RetryOnce(_) => text.contains("DUPLICATE_VALUE"),
+            Outcome::Park(_) => ["CONVERTED", "DUPLICATES_DETECTED", "IS_DELETED"]
+                .iter()
+                .any(|c| text.contains(c)),
+            Outcome::Halt(_) => text.contains("FOR_INSERT_UPDATE") || text.contains("STORAGE"),
+            Outcome::DeadLetter(_) => ["REQUIRED", "TOO_LONG", "PICKLIST"]
+                .iter()
+                .any(|code| text.contains(code)),
+            Outcome::Split(_) => false,
+        };
+        assert!(fits, "{text}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_answer_gives_each_record_one_outcome_or_the_request_a_failure(
+        status in 0u16..1000, body in ".{0,200}", records in 1usize..5
+    ) {
+        match classify(status, body.as_bytes(), None, records, "WA_Id__c") {
+            Ok(outcomes) => prop_assert_eq!(outcomes.len(), records),
+            Err(failure) => prop_assert!(!failure.reason.is_empty()),
+        }
+        prop_assert!(!login_refused(status, body.as_bytes()).reason.is_empty());
+    }
+
+    #[test]
+    fn any_code_has_a_class(status_code in "[A-Z_]{0,40}", message in ".{0,40}") {
+        let outcome = record(&json!({
+            "success": false, "errors": [{"statusCode": status_code, "message": message}],
+        }));
+        let done = matches!(outcome, Outcome::Done { .. });
+        prop_assert!(!done, "a refusal is never taken for success");
+    }
+}
