@@ -1,0 +1,40 @@
+# The few commands of daily work. ARGS goes to leadstream: make run ARGS=--once
+
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+VENV := $(TARGET)/venv
+export PATH := $(HOME)/.cargo/bin:$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test bench lint fmt
+
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
+
+setup: ## install what is missing, or say how
+	@sh deploy/local/setup.sh
+
+# The whole workspace is built, so that run and test share one build.
+run: setup ## build, start everything on this machine, play a conversation (ARGS=--help)
+	cargo build --workspace
+	$(TARGET)/debug/leadstream up $(ARGS)
+
+test: setup $(VENV)/complete ## run every test, on real servers
+	cargo test --workspace
+
+bench: setup ## measure throughput and latency (ARGS=--help)
+	cargo build --release --package leadstream
+	$(TARGET)/release/leadstream bench $(ARGS)
+
+lint: setup ## check format and lints
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+
+fmt: ## format the code
+	cargo fmt --all
+
+$(VENV)/complete: tests/requirements.txt
+	rm -rf $(VENV)
+	python3 -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
+		--require-hashes --only-binary=:all: --requirement tests/requirements.txt
+	touch $@

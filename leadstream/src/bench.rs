@@ -1,0 +1,205 @@
+//! `leadstream bench`: throughput and latency on this machine, each figure beside what bounds it.
+//!
+//! Rounds go through all scenarios in turn, so that a machine that grows slower does so for all.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "the output of a command"
+)]
+
+mod figure;
+mod http;
+mod machine;
+mod report;
+mod scenario;
+mod site;
+mod traffic;
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use clap::ValueEnum;
+use leadstream_local::{Progress, Stack, StackOptions};
+use leadstream_schemas::Topic;
+use leadstream_schemas::registry::{Registry, RegistryAuth, RegistryConfig, SchemaIds};
+use tokio::signal::unix::{SignalKind, signal};
+
+use figure::Sample;
+use machine::Machine;
+use report::Report;
+use scenario::{Load, Scenario};
+use site::Servers;
+
+/// Settings of `leadstream bench`.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Folder of the servers that are started for it; their data in it is removed first
+    #[arg(long, default_value = ".leadstream-bench", value_name = "PATH")]
+    data_dir: PathBuf,
+    /// How often everything is measured
+    #[arg(long, default_value = "3", value_name = "COUNT")]
+    rounds: NonZeroUsize,
+    /// Messages of the scenarios that run as fast as they can
+    #[arg(long, default_value = "60000", value_name = "COUNT")]
+    messages: NonZeroUsize,
+    /// Leads that write them; by default a third, so that each completes one conversation
+    #[arg(long, value_name = "COUNT")]
+    leads: Option<NonZeroUsize>,
+    /// Seconds of steady load
+    #[arg(long, default_value = "20", value_name = "SECONDS")]
+    seconds: NonZeroUsize,
+    /// Webhooks a second of steady load
+    #[arg(long, default_value = "500", value_name = "COUNT")]
+    rate: NonZeroUsize,
+    /// What is measured, separated by commas; by default everything
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "SCENARIO,…")]
+    scenarios: Vec<Scenario>,
+    /// Print JSON with every sample instead of a table
+    #[arg(long)]
+    json: bool,
+}
+
+impl Args {
+    fn load(&self) -> Load {
+        let messages = self.messages.get();
+        let leads = self.leads.map_or(messages.div_ceil(3), NonZeroUsize::get);
+        Load {
+            messages,
+            leads: leads.min(messages),
+            rate: self.rate.get(),
+            seconds: self.seconds.get(),
+        }
+    }
+
+    fn scenarios(&self) -> &[Scenario] {
+        if self.scenarios.is_empty() {
+            Scenario::value_variants()
+        } else {
+            &self.scenarios
+        }
+    }
+}
+
+/// # Errors
+/// Servers that do not come up, a service that fails, an interruption. Nothing is left running.
+pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
+    let machine = Machine::here();
+    if machine.build == "debug" {
+        eprintln!(
+            "WARNING: this is a debug build, several times slower than a release build: its figures say nothing. Use `make bench`."
+        );
+    }
+    let progress = Progress::stderr();
+    let starting = Stack::start(StackOptions {
+        fresh: true,
+        progress: progress.clone(),
+        ..StackOptions::new(&args.data_dir)
+    });
+    let stack = tokio::select! {
+        stack = starting => stack?,
+        // Dropping the start ends what it has started so far.
+        error = interrupted() => return Err(error),
+    };
+    let outcome = tokio::select! {
+        outcome = Box::pin(measure(&stack, &args, &progress)) => outcome,
+        error = stack.failed() => Err(error.into()),
+        error = interrupted() => Err(error),
+    };
+    stack.stop().await;
+    let report = Report {
+        machine,
+        load: describe(&args),
+        figures: report::rows(&outcome?),
+    };
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&report)?);
+    } else {
+        print!("{}", report.text());
+    }
+    Ok(())
+}
+
+async fn measure(stack: &Stack, args: &Args, progress: &Progress) -> anyhow::Result<Vec<Sample>> {
+    let servers = Servers {
+        stack,
+        ids: schema_ids(stack).await?,
+    };
+    let load = args.load();
+    // A broker that has just started is slow until its code is compiled.
+    let step = progress.step("warm-up");
+    Scenario::Producer.run(&servers, "warm-up", &load).await?;
+    step.done("the broker has seen load");
+    let mut samples = Vec::new();
+    for round in 1..=args.rounds.get() {
+        for scenario in args.scenarios() {
+            let name = format!("{}-{round}", scenario.name());
+            let step = progress.step(name.clone());
+            let measured = scenario
+                .run(&servers, &name, &load)
+                .await
+                .with_context(|| format!("scenario {}, round {round}", scenario.name()))?;
+            step.done(&summary(&measured));
+            samples.extend(measured);
+        }
+    }
+    Ok(samples)
+}
+
+fn summary(measured: &[Sample]) -> String {
+    let figures = measured.iter().map(|sample| {
+        let shown = sample.figure.shown();
+        format!(
+            "{} {} ({})",
+            report::number(sample.value),
+            shown.unit,
+            shown.name
+        )
+    });
+    figures.collect::<Vec<_>>().join(", ")
+}
+
+fn describe(args: &Args) -> String {
+    let load = args.load();
+    format!(
+        "rounds: {}; throughput: {} webhooks of {} bytes, {} inputs of {} leads; latency: {} webhooks/s for {} s; partitions: {}",
+        args.rounds,
+        load.messages,
+        traffic::WEBHOOK_BYTES,
+        load.messages,
+        load.leads,
+        load.rate,
+        load.seconds,
+        site::PARTITIONS,
+    )
+}
+
+async fn schema_ids(stack: &Stack) -> anyhow::Result<SchemaIds> {
+    let registry = Registry::new(&RegistryConfig {
+        urls: vec![stack.schema_registry().to_owned()],
+        auth: RegistryAuth::None,
+        timeout: Duration::from_secs(10),
+        ids_file: None,
+    })?;
+    Ok(registry.resolve("bench.", &Topic::ALL).await?)
+}
+
+/// Resolves on Ctrl-C or SIGTERM.
+async fn interrupted() -> anyhow::Error {
+    match interruption().await {
+        Ok(()) => anyhow!("interrupted before everything was measured"),
+        Err(error) => anyhow::Error::new(error).context("signals cannot be watched"),
+    }
+}
+
+async fn interruption() -> std::io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}

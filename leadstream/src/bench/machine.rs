@@ -1,0 +1,149 @@
+//! The machine that measures, and what it and its processes spend.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+/// Linux gives times in `/proc` in hundredths of a second, whatever the kernel's own tick.
+const TICKS_PER_SECOND: f64 = 100.0;
+
+#[derive(Debug, Serialize)]
+pub(super) struct Machine {
+    /// Cores that this process may use.
+    cores: usize,
+    model: String,
+    memory_gib: Option<f64>,
+    system: String,
+    /// `release` or `debug`.
+    pub(super) build: &'static str,
+}
+
+impl Machine {
+    pub(super) fn here() -> Self {
+        let read = |path| fs::read_to_string(path).unwrap_or_default();
+        Self {
+            cores: std::thread::available_parallelism().map_or(1, usize::from),
+            model: field(&read("/proc/cpuinfo"), "model name")
+                .unwrap_or("unknown processor")
+                .to_owned(),
+            memory_gib: field(&read("/proc/meminfo"), "MemTotal").and_then(gib),
+            system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
+            build: if cfg!(debug_assertions) {
+                "debug"
+            } else {
+                "release"
+            },
+        }
+    }
+
+    /// One line for people.
+    pub(super) fn line(&self) -> String {
+        let memory = self
+            .memory_gib
+            .map(|gib| format!(", {gib:.0} GiB"))
+            .unwrap_or_default();
+        let Self {
+            cores,
+            model,
+            system,
+            build,
+            ..
+        } = self;
+        format!("{cores} cores of {model}{memory}, {system}; {build} build")
+    }
+}
+
+/// The value after `name:` in a file of such lines.
+fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+    text.lines().find_map(|line| {
+        let (key, value) = line.split_once(':')?;
+        (key.trim() == name).then(|| value.trim())
+    })
+}
+
+fn gib(kib: &str) -> Option<f64> {
+    let kib: f64 = kib.strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib / 1024.0 / 1024.0)
+}
+
+/// Seconds of processor time that a process has used so far; `None` where there is no `/proc`.
+pub(super) fn cpu_seconds(pid: i32) -> Option<f64> {
+    process_seconds(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+}
+
+/// User and system time in a process's `stat`: its 14th and 15th fields. The second is the
+/// program's name in brackets, which may hold spaces.
+fn process_seconds(stat: &str) -> Option<f64> {
+    let (_, after_name) = stat.rsplit_once(')')?;
+    let mut fields = after_name.split_whitespace().skip(11);
+    let user: f64 = fields.next()?.parse().ok()?;
+    let system: f64 = fields.next()?.parse().ok()?;
+    Some((user + system) / TICKS_PER_SECOND)
+}
+
+/// Seconds that all cores together have worked since the start of the machine.
+fn busy_seconds() -> Option<f64> {
+    machine_seconds(&fs::read_to_string("/proc/stat").ok()?)
+}
+
+/// user, nice, system, irq and softirq of the line of all cores: no idling, no waiting, no guests.
+fn machine_seconds(stat: &str) -> Option<f64> {
+    let times: Vec<f64> = stat
+        .lines()
+        .next()?
+        .strip_prefix("cpu ")?
+        .split_whitespace()
+        .map_while(|time| time.parse().ok())
+        .collect();
+    let [user, nice, system, _idle, _iowait, irq, softirq, ..] = times.as_slice() else {
+        return None;
+    };
+    Some((user + nice + system + irq + softirq) / TICKS_PER_SECOND)
+}
+
+/// Time, and how many cores worked meanwhile.
+#[derive(Debug)]
+pub(super) struct Meter {
+    started: Instant,
+    busy: Option<f64>,
+}
+
+impl Meter {
+    pub(super) fn start() -> Self {
+        Self {
+            started: Instant::now(),
+            busy: busy_seconds(),
+        }
+    }
+
+    /// The time since the start, and the mean number of busy cores where the system tells.
+    pub(super) fn stop(self) -> (Duration, Option<f64>) {
+        let elapsed = self.started.elapsed();
+        let cores = busy_seconds()
+            .zip(self.busy)
+            .map(|(after, before)| (after - before) / elapsed.as_secs_f64());
+        (elapsed, cores)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{field, gib, machine_seconds, process_seconds};
+
+    #[test]
+    fn times_are_read_from_proc() {
+        let stat = "7 (a b) c) S 1 7 7 0 -1 4194560 9 0 0 0 150 25 0 0 20 0 9 0 100 1 2";
+        assert_eq!(process_seconds(stat), Some(1.75));
+        let all = "cpu  100 10 50 9000 77 3 2 5 0 0\ncpu0 1 1 1 1 1 1 1 1 0 0\n";
+        assert_eq!(machine_seconds(all), Some(1.65));
+        assert_eq!((process_seconds(""), machine_seconds("")), (None, None));
+    }
+
+    #[test]
+    fn the_machine_is_read_from_proc() {
+        let text = "processor\t: 0\nmodel name\t: Some CPU @ 2.0: fast\n";
+        assert_eq!(field(text, "model name"), Some("Some CPU @ 2.0: fast"));
+        assert_eq!(gib("2097152 kB"), Some(2.0));
+    }
+}

@@ -1,0 +1,98 @@
+//! The scenarios: each runs on servers that hold nothing, and gives samples of its figures.
+
+mod drain;
+mod latency;
+mod process;
+mod produce;
+mod webhooks;
+
+use clap::ValueEnum;
+use leadstream_ingest::records::Encoder;
+use leadstream_schemas::Timestamp;
+use leadstream_stream::Outgoing;
+
+use super::figure::Sample;
+use super::site::Servers;
+use super::traffic;
+
+/// One run of the list, in its order, is a round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Scenario {
+    /// Records through the producer alone
+    Producer,
+    /// Webhooks through ingest
+    Webhooks,
+    /// Batches into PostgreSQL without Kafka
+    Sql,
+    /// A preloaded topic through the processor
+    Processor,
+    /// Single inputs into PostgreSQL, one after another
+    Commit,
+    /// Webhooks at a steady rate, to the committed row
+    Latency,
+}
+
+/// How much is sent.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Load {
+    /// Webhooks, records and inputs of the scenarios that run as fast as they can.
+    pub(super) messages: usize,
+    /// Conversations among which inputs are spread.
+    pub(super) leads: usize,
+    /// Webhooks a second of the steady scenario.
+    pub(super) rate: usize,
+    /// How long it lasts.
+    pub(super) seconds: usize,
+}
+
+impl Scenario {
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Producer => "producer",
+            Self::Webhooks => "webhooks",
+            Self::Sql => "sql",
+            Self::Processor => "processor",
+            Self::Commit => "commit",
+            Self::Latency => "latency",
+        }
+    }
+
+    /// Runs it once, under a name that no other run has.
+    pub(super) async fn run(
+        self,
+        servers: &Servers<'_>,
+        name: &str,
+        load: &Load,
+    ) -> anyhow::Result<Vec<Sample>> {
+        match self {
+            Self::Producer => Box::pin(produce::run(servers, name, load)).await,
+            Self::Webhooks => Box::pin(webhooks::run(servers, name, load)).await,
+            Self::Sql => Box::pin(drain::run(servers, name, load)).await,
+            Self::Processor => Box::pin(process::run(servers, name, load)).await,
+            Self::Commit => Box::pin(drain::run_alone(servers, name)).await,
+            Self::Latency => Box::pin(latency::run(servers, name, load)).await,
+        }
+    }
+}
+
+/// The records that ingest would write to the topics of `prefix` for `webhooks`.
+fn records(
+    servers: &Servers<'_>,
+    prefix: &str,
+    webhooks: &[Vec<u8>],
+) -> anyhow::Result<Vec<Outgoing>> {
+    let encoder = Encoder::new(prefix, &servers.ids)
+        .ok_or_else(|| anyhow::anyhow!("the registry gave no id for a topic"))?;
+    traffic::records(&encoder, webhooks, Timestamp::now())
+}
+
+/// `count` of something a second.
+#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
+fn per_second(count: usize, seconds: f64) -> f64 {
+    count as f64 / seconds
+}
+
+/// Seconds for each thousand.
+fn per_thousand(count: usize, seconds: f64) -> f64 {
+    1000.0 / per_second(count, seconds)
+}

@@ -1,0 +1,224 @@
+//! What people write, as webhooks, as Kafka records, and as requests: pure.
+
+use std::hash::{DefaultHasher, Hasher};
+use std::net::SocketAddr;
+
+use anyhow::Context;
+use leadstream_ingest::cloud_api;
+use leadstream_ingest::records::Encoder;
+use leadstream_sandbox::webhook::{BusinessNumber, MetaWebhook, Person, sign, wamid};
+use leadstream_schemas::Timestamp;
+use leadstream_stream::trace::TRACEPARENT;
+use leadstream_stream::{Outgoing, Record, TraceContext};
+
+/// Bytes of a webhook that stands for all: what Meta posts for a text of a sentence or two.
+pub(super) const WEBHOOK_BYTES: usize = 700;
+
+const NUMBER: &str = "106540352242922";
+
+/// The id under which the engine knows a lead.
+pub(super) fn lead_id(lead: usize) -> String {
+    format!("4915{lead:09}")
+}
+
+/// `count` first messages, each of a lead of its own, in webhooks of [`WEBHOOK_BYTES`].
+pub(super) fn greetings(count: usize, sent_at: Timestamp) -> Vec<Vec<u8>> {
+    (0..count).map(|lead| greeting(lead, sent_at)).collect()
+}
+
+fn greeting(lead: usize, sent_at: Timestamp) -> Vec<u8> {
+    const SENTENCE: &str = "Hi, I saw your offer and would like to know more about it. ";
+    let bare = webhook(lead, 0, sent_at, "").len();
+    let text: String = SENTENCE
+        .chars()
+        .cycle()
+        .take(WEBHOOK_BYTES.saturating_sub(bare))
+        .collect();
+    webhook(lead, 0, sent_at, &text)
+}
+
+/// `messages` of `leads` conversations, interleaved: everybody's first, then everybody's second.
+/// After each answer that completes it, a conversation starts over.
+pub(super) fn conversations(messages: usize, leads: usize, sent_at: Timestamp) -> Vec<Vec<u8>> {
+    (0..messages)
+        .map(|message| {
+            let (lead, step) = (message % leads, message / leads);
+            webhook(lead, step, sent_at, &said(lead, step))
+        })
+        .collect()
+}
+
+fn said(lead: usize, step: usize) -> String {
+    match step {
+        0 => "Hi, I saw your offer and would like to know more.".to_owned(),
+        _ => match step % 3 {
+            1 => "Ann Example".to_owned(),
+            2 => format!("{}", 1000 + lead % 9000),
+            _ => "RESTART".to_owned(),
+        },
+    }
+}
+
+/// A lead's message number `step`, sent as many seconds after `sent_at`.
+fn webhook(lead: usize, step: usize, sent_at: Timestamp, text: &str) -> Vec<u8> {
+    let person = Person::new(lead_id(lead), "Ann");
+    let seconds = sent_at.millis() / 1000 + i64::try_from(step).unwrap_or_default();
+    MetaWebhook::new(&BusinessNumber::new(NUMBER))
+        .text(&person, &wamid(&format!("{lead} {step}")), seconds, text)
+        .to_bytes()
+}
+
+/// The records that ingest writes for `webhooks`.
+pub(super) fn records(
+    encoder: &Encoder,
+    webhooks: &[Vec<u8>],
+    received_at: Timestamp,
+) -> anyhow::Result<Vec<Outgoing>> {
+    let mut records = Vec::with_capacity(webhooks.len());
+    for webhook in webhooks {
+        let items = cloud_api::parse(webhook, received_at).context("a webhook of the benchmark")?;
+        records.extend(encoder.encode(&items, TraceContext::generate())?);
+    }
+    Ok(records)
+}
+
+/// The records as a consumer of a fresh topic with `partitions` gets them. A lead's partition is
+/// not the one that Kafka would choose, but leads spread as evenly.
+pub(super) fn consumed(records: Vec<Outgoing>, partitions: usize) -> Vec<Record> {
+    let mut next = vec![0; partitions];
+    records
+        .into_iter()
+        .map(|record| {
+            let partition = partition_of(&record.key, partitions);
+            let offset = next[partition];
+            next[partition] += 1;
+            Record {
+                partition: i32::try_from(partition).unwrap_or_default(),
+                offset,
+                trace: traceparent(&record),
+                key: record.key.into_boxed_slice(),
+                value: record.value.into_boxed_slice(),
+            }
+        })
+        .collect()
+}
+
+fn partition_of(key: &[u8], partitions: usize) -> usize {
+    let mut hasher = DefaultHasher::new();
+    hasher.write(key);
+    let partitions = u64::try_from(partitions).unwrap_or(1);
+    usize::try_from(hasher.finish() % partitions).unwrap_or_default()
+}
+
+fn traceparent(record: &Outgoing) -> Option<TraceContext> {
+    let (_, value) = record
+        .headers
+        .iter()
+        .find(|(name, _)| name == TRACEPARENT)?;
+    TraceContext::parse(std::str::from_utf8(value).ok()?)
+}
+
+/// The signed POST of a webhook, head and body.
+pub(super) fn request(ingest: SocketAddr, app_secret: &str, body: &[u8]) -> Vec<u8> {
+    let head = format!(
+        "POST /webhooks/whatsapp HTTP/1.1\r\nhost: {ingest}\r\ncontent-type: application/json\r\nx-hub-signature-256: {}\r\ncontent-length: {}\r\n\r\n",
+        sign(app_secret, body),
+        body.len()
+    );
+    [head.as_bytes(), body].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use leadstream_schemas::codec::decode;
+    use leadstream_schemas::{Content, LeadInput};
+
+    use super::*;
+
+    const AT: i64 = 1_790_000_000_000;
+
+    fn encoder() -> Encoder {
+        let ids = r#"{"lead.inputs": 1, "message.statuses": 2, "provider.notices": 3}"#;
+        Encoder::new("bench.", &serde_json::from_str(ids).unwrap()).unwrap()
+    }
+
+    fn inputs(webhooks: &[Vec<u8>]) -> Vec<(String, String)> {
+        let at = Timestamp::from_millis(AT);
+        records(&encoder(), webhooks, at)
+            .unwrap()
+            .iter()
+            .map(|record| {
+                assert_eq!(&*record.topic, "bench.lead.inputs");
+                let input: LeadInput = decode(&record.value).unwrap();
+                let Content::Text { body } = input.content else {
+                    panic!("{:?}", input.content);
+                };
+                (String::from_utf8(record.key.clone()).unwrap(), body)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn greetings_are_webhooks_of_one_length_each_of_another_lead() {
+        let webhooks = greetings(12, Timestamp::from_millis(AT));
+        assert!(
+            webhooks
+                .iter()
+                .all(|webhook| webhook.len() == WEBHOOK_BYTES)
+        );
+        let keys: Vec<String> = inputs(&webhooks).into_iter().map(|(key, _)| key).collect();
+        assert_eq!(keys, (0..12).map(lead_id).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn conversations_interleave_and_start_over() {
+        let webhooks = conversations(10, 2, Timestamp::from_millis(AT));
+        let said: Vec<(String, String)> = inputs(&webhooks);
+        let of_second: Vec<&str> = said
+            .iter()
+            .filter(|(key, _)| *key == lead_id(1))
+            .map(|(_, body)| body.as_str())
+            .collect();
+        assert_eq!(
+            of_second[1..],
+            ["Ann Example", "1001", "RESTART", "Ann Example"]
+        );
+        assert_eq!(said[0].0, lead_id(0));
+    }
+
+    #[test]
+    fn consumed_records_are_complete_and_count_from_0_in_each_partition() {
+        let at = Timestamp::from_millis(AT);
+        let sent = records(&encoder(), &conversations(60, 20, at), at).unwrap();
+        let consumed = consumed(sent.clone(), 4);
+        let mut next = BTreeMap::new();
+        let mut home = BTreeMap::new();
+        for (record, sent) in consumed.iter().zip(&sent) {
+            let offset = next.entry(record.partition).or_insert(0);
+            assert_eq!(record.offset, *offset);
+            *offset += 1;
+            let partition = *home.entry(&sent.key).or_insert(record.partition);
+            assert_eq!(partition, record.partition);
+            assert_eq!((&*record.key, &*record.value), (&*sent.key, &*sent.value));
+            assert!(record.trace.is_some());
+        }
+        assert_eq!(next.len(), 4);
+    }
+
+    #[test]
+    fn a_request_is_signed_and_whole() {
+        let request = request(
+            ([127, 0, 0, 1], 80).into(),
+            "Jefe",
+            b"what do ya want for nothing?",
+        );
+        let text = String::from_utf8(request).unwrap();
+        // Test case 2 of RFC 4231.
+        assert!(text.contains(
+            "\r\nx-hub-signature-256: sha256=5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843\r\n"
+        ));
+        assert!(text.ends_with("\r\ncontent-length: 28\r\n\r\nwhat do ya want for nothing?"));
+    }
+}

@@ -1,0 +1,104 @@
+//! Subcommands. Each one's flags are its documentation; every flag is an environment variable too.
+
+use std::future::Future;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use leadstream_stream::lifecycle;
+
+use crate::{bench, chat, migrate, topics, up};
+
+/// Turns WhatsApp conversations into qualified leads in a CRM, on Kafka, committed to PostgreSQL.
+///
+/// `leadstream up` runs everything on this machine; the services below it run beside your own
+/// Kafka and PostgreSQL.
+#[derive(Debug, Parser)]
+#[command(name = "leadstream", version, propagate_version = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run everything on this machine and play one conversation
+    Up(Box<up::Args>),
+    /// Be a lead: write to the bot of a running `leadstream up`
+    Chat(chat::Args),
+    /// Service: takes in WhatsApp webhooks and writes them to Kafka
+    Ingest(leadstream_ingest::Args),
+    /// Service: folds inputs into leads, committed to PostgreSQL
+    Processor(leadstream_processor::Args),
+    /// Service: forwards lead events to HubSpot and Salesforce
+    SinkCrm(leadstream_sink_crm::Args),
+    /// Service: sends replies to leads
+    SinkWhatsapp(leadstream_sink_whatsapp::Args),
+    /// Bring the database to this version's schema
+    Migrate(migrate::Args),
+    /// Show or make the Kafka topics, their settings, schemas and the ACLs that services need
+    Topics(topics::Args),
+    /// Measure throughput and latency on this machine
+    Bench(bench::Args),
+}
+
+impl Cli {
+    /// Runs the command to its end.
+    #[must_use]
+    pub fn run(self) -> ExitCode {
+        let runtime = match tokio::runtime::Runtime::new() {
+            Ok(runtime) => runtime,
+            Err(error) => return failed(&error),
+        };
+        runtime.block_on(async {
+            match self.command {
+                Command::Up(args) => tool(Box::pin(up::run(*args))).await,
+                Command::Chat(args) => tool(chat::run(args)).await,
+                Command::Ingest(args) => {
+                    let service = args.service.clone();
+                    lifecycle::run("ingest", service, |context| {
+                        leadstream_ingest::run(args, context)
+                    })
+                    .await
+                }
+                Command::Processor(args) => {
+                    let service = args.service.clone();
+                    lifecycle::run("processor", service, |context| {
+                        leadstream_processor::run(args, context)
+                    })
+                    .await
+                }
+                Command::SinkCrm(args) => {
+                    let service = args.service.clone();
+                    lifecycle::run("sink-crm", service, |context| {
+                        leadstream_sink_crm::run(args, context)
+                    })
+                    .await
+                }
+                Command::SinkWhatsapp(args) => {
+                    let service = args.service.clone();
+                    lifecycle::run("sink-whatsapp", service, |context| {
+                        leadstream_sink_whatsapp::run(args, context)
+                    })
+                    .await
+                }
+                Command::Migrate(args) => tool(migrate::run(args)).await,
+                Command::Topics(args) => tool(topics::run(args)).await,
+                Command::Bench(args) => tool(bench::run(args)).await,
+            }
+        })
+    }
+}
+
+/// Runs a tool: 0, or 1 with the error and its causes in one line.
+async fn tool(command: impl Future<Output = anyhow::Result<()>>) -> ExitCode {
+    match command.await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(&*error),
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "the error of a command")]
+fn failed(error: &(dyn std::error::Error + 'static)) -> ExitCode {
+    eprintln!("leadstream: {}", lifecycle::chain(error));
+    ExitCode::FAILURE
+}

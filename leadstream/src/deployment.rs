@@ -1,0 +1,154 @@
+//! One deployment of the services on this machine: what each is given in its environment. Used by
+//! `leadstream up` and by the end-to-end tests.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use leadstream_local::ProcessSpec;
+use leadstream_sandbox::{Field, Property, SandboxConfig};
+
+/// A sandbox whose HubSpot and Salesforce have the custom properties and fields that the CRM sink
+/// writes, as a user makes them there.
+#[must_use]
+pub fn sandbox_config() -> SandboxConfig {
+    let mut config = SandboxConfig::default();
+    config.hubspot.properties.extend([
+        Property::new("leadstream_state", "string"),
+        Property::new("leadstream_score", "number"),
+        Property::new("leadstream_revision", "number"),
+        Property::new("leadstream_budget", "number"),
+    ]);
+    config.salesforce.fields.extend([
+        Field::text("Leadstream_State__c", 50),
+        Field::new("Leadstream_Score__c", "double", 0),
+        Field::new("Leadstream_Revision__c", "double", 0),
+        Field::new("Leadstream_Budget__c", "double", 0),
+    ]);
+    config
+}
+
+/// A service, by its subcommand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Service {
+    Ingest,
+    Processor,
+    SinkCrm,
+    SinkWhatsapp,
+}
+
+impl Service {
+    pub const ALL: [Self; 4] = [
+        Self::Ingest,
+        Self::Processor,
+        Self::SinkCrm,
+        Self::SinkWhatsapp,
+    ];
+
+    /// Its subcommand.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ingest => "ingest",
+            Self::Processor => "processor",
+            Self::SinkCrm => "sink-crm",
+            Self::SinkWhatsapp => "sink-whatsapp",
+        }
+    }
+}
+
+/// Addresses and secrets that the services share. What is empty is not set: a service then has it
+/// from the environment that it inherits.
+#[derive(Clone)]
+pub struct Deployment {
+    /// The `leadstream` binary.
+    pub binary: PathBuf,
+    pub kafka: String,
+    pub kafka_config: Option<String>,
+    pub topic_prefix: String,
+    pub schema_registry: String,
+    pub database_url: String,
+    /// Where services keep schema ids for a start without the registry.
+    pub schema_ids_file: PathBuf,
+    pub meta_app_secret: String,
+    pub meta_verify_token: String,
+    pub meta_access_token: String,
+    pub meta_graph_url: String,
+    pub hubspot_access_token: String,
+    pub hubspot_api_url: String,
+    pub salesforce_login_url: String,
+    pub salesforce_client_id: String,
+    pub salesforce_client_secret: String,
+    /// Further variables for every service.
+    pub further: Vec<(String, String)>,
+}
+
+impl std::fmt::Debug for Deployment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Deployment")
+            .field("kafka", &self.kafka)
+            .field("topic_prefix", &self.topic_prefix)
+            .field("schema_registry", &self.schema_registry)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Deployment {
+    /// How to run `service` as the process `name`, its operators' port at `ops`.
+    #[must_use]
+    pub fn service(&self, service: Service, name: &str, ops: SocketAddr) -> ProcessSpec {
+        let spec = self
+            .tool(name, &[service.name()])
+            .env("OPS_ADDRESS", ops.to_string());
+        let own: &[(&str, &str)] = match service {
+            Service::Ingest => &[
+                ("META_APP_SECRET", &self.meta_app_secret),
+                ("META_VERIFY_TOKEN", &self.meta_verify_token),
+            ],
+            Service::Processor => &[],
+            Service::SinkCrm => &[
+                ("HUBSPOT_ACCESS_TOKEN", &self.hubspot_access_token),
+                ("HUBSPOT_API_URL", &self.hubspot_api_url),
+                ("SALESFORCE_LOGIN_URL", &self.salesforce_login_url),
+                ("SALESFORCE_CLIENT_ID", &self.salesforce_client_id),
+                ("SALESFORCE_CLIENT_SECRET", &self.salesforce_client_secret),
+            ],
+            Service::SinkWhatsapp => &[
+                ("META_ACCESS_TOKEN", &self.meta_access_token),
+                ("META_GRAPH_URL", &self.meta_graph_url),
+            ],
+        };
+        own.iter()
+            .fold(spec, |spec, (name, value)| set(spec, name, value))
+    }
+
+    /// Runs another subcommand with the deployment's addresses.
+    #[must_use]
+    pub fn tool(&self, name: &str, args: &[&str]) -> ProcessSpec {
+        let spec = ProcessSpec::new(name, &self.binary)
+            .args(args.iter().copied())
+            .env("KAFKA_BOOTSTRAP_SERVERS", &self.kafka)
+            .env("TOPIC_PREFIX", &self.topic_prefix)
+            .env("SCHEMA_REGISTRY_URL", &self.schema_registry)
+            .env("SCHEMA_IDS_FILE", path(&self.schema_ids_file));
+        let spec = set(spec, "DATABASE_URL", &self.database_url);
+        let spec = match &self.kafka_config {
+            Some(config) => spec.env("KAFKA_CONFIG", config),
+            None => spec,
+        };
+        self.further
+            .iter()
+            .fold(spec, |spec, (name, value)| spec.env(name, value))
+    }
+}
+
+fn set(spec: ProcessSpec, name: &str, value: &str) -> ProcessSpec {
+    if value.is_empty() {
+        spec
+    } else {
+        spec.env(name, value)
+    }
+}
+
+fn path(path: &Path) -> std::ffi::OsString {
+    path.as_os_str().to_owned()
+}

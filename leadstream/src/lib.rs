@@ -1,0 +1,13 @@
+//! The `leadstream` command as a library, for its binary and its tests.
+
+mod bench;
+mod chat;
+pub mod cli;
+pub mod deployment;
+mod migrate;
+mod phone;
+mod private_file;
+mod stack_file;
+mod terminal;
+mod topics;
+mod up;

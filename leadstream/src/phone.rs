@@ -1,0 +1,209 @@
+//! A lead's phone: text messages that reach the webhook signed as Meta signs them, and what the
+//! sandbox's WhatsApp delivers in return.
+
+use std::time::Duration;
+
+use leadstream_sandbox::webhook::{self, BusinessNumber, MetaWebhook, Person};
+use leadstream_sandbox::{ClientError, MessageQuery, SandboxClient, SentMessage};
+use leadstream_schemas::Timestamp;
+use leadstream_stream::RetryPolicy;
+use reqwest::StatusCode;
+use tokio::time::{Instant, sleep};
+
+/// How a POST is repeated that was not answered 200: as Meta does, but sooner.
+const REPEAT: RetryPolicy =
+    RetryPolicy::unlimited(Duration::from_millis(400), Duration::from_secs(4));
+
+/// Why a message did not get through.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SendError {
+    #[error("the webhook refused the message: {0}")]
+    Refused(&'static str),
+    #[error("the webhook did not take the message within {within:?}: {last}")]
+    NotTaken { within: Duration, last: String },
+}
+
+/// What an answer of the webhook means to the sender.
+#[derive(Debug, PartialEq, Eq)]
+enum Verdict {
+    Taken,
+    Refused(&'static str),
+    /// Meta would send it again.
+    Again(String),
+}
+
+/// One lead's phone.
+pub(crate) struct Phone {
+    http: reqwest::Client,
+    webhook_url: String,
+    app_secret: String,
+    number: BusinessNumber,
+    person: Person,
+    wa_id: String,
+    sandbox: SandboxClient,
+    /// `seq` of the last message that was delivered here.
+    seen: u64,
+}
+
+impl Phone {
+    /// The phone of `wa_id` (digits with country code), with the profile name `name`. Messages
+    /// that were delivered to the number before are passed over.
+    ///
+    /// # Errors
+    /// When the sandbox does not answer.
+    pub(crate) async fn new(
+        webhook_url: &str,
+        app_secret: &str,
+        phone_number_id: &str,
+        sandbox: SandboxClient,
+        wa_id: String,
+        name: &str,
+    ) -> Result<Self, ClientError> {
+        // The environment's proxy is not for addresses of this machine.
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .timeout(Duration::from_secs(20))
+            .build()?;
+        let mut phone = Self {
+            http,
+            webhook_url: webhook_url.to_owned(),
+            app_secret: signing_secret(app_secret).to_owned(),
+            number: BusinessNumber::new(phone_number_id),
+            person: Person::new(wa_id.clone(), name),
+            wa_id,
+            sandbox,
+            seen: 0,
+        };
+        phone.delivered(Duration::ZERO).await?;
+        Ok(phone)
+    }
+
+    pub(crate) fn wa_id(&self) -> &str {
+        &self.wa_id
+    }
+
+    /// Sends a text and returns once the webhook answered 200, within `within`. `told` hears why
+    /// it is sent again, the first time.
+    ///
+    /// # Errors
+    /// See [`SendError`].
+    pub(crate) async fn send(
+        &self,
+        text: &str,
+        within: Duration,
+        told: impl Fn(&str),
+    ) -> Result<(), SendError> {
+        let deadline = Instant::now() + within;
+        let body = MetaWebhook::new(&self.number)
+            .text(
+                &self.person,
+                &webhook::random_wamid(),
+                Timestamp::now().millis() / 1000,
+                text,
+            )
+            .to_bytes();
+        let mut attempts = 0;
+        loop {
+            let posting = webhook::post(
+                &self.http,
+                &self.webhook_url,
+                &self.app_secret,
+                body.clone(),
+            );
+            let last = match verdict(posting.await) {
+                Verdict::Taken => return Ok(()),
+                Verdict::Refused(why) => return Err(SendError::Refused(why)),
+                Verdict::Again(why) => why,
+            };
+            attempts += 1;
+            let pause = REPEAT.random_delay(attempts).unwrap_or(REPEAT.cap);
+            if Instant::now() + pause >= deadline {
+                return Err(SendError::NotTaken { within, last });
+            }
+            if attempts == 1 {
+                told(&last);
+            }
+            sleep(pause).await;
+        }
+    }
+
+    /// Messages delivered since the last call, oldest first; waits up to `wait` (at most a minute)
+    /// for a first one.
+    ///
+    /// # Errors
+    /// When the sandbox does not answer.
+    pub(crate) async fn delivered(
+        &mut self,
+        wait: Duration,
+    ) -> Result<Vec<SentMessage>, ClientError> {
+        let query = MessageQuery {
+            to: Some(self.wa_id.clone()),
+            after: self.seen,
+            wait,
+        };
+        let messages = self.sandbox.messages(&query).await?;
+        self.seen = messages.last().map_or(self.seen, |message| message.seq);
+        Ok(messages)
+    }
+}
+
+/// A new number of a kind that nobody has.
+pub(crate) fn random_wa_id() -> String {
+    format!("1555{:07}", rand::random_range(0..10_000_000))
+}
+
+/// During rotation the setting holds several secrets; any of them signs.
+fn signing_secret(setting: &str) -> &str {
+    setting.split(',').next().unwrap_or_default().trim()
+}
+
+fn verdict(answer: reqwest::Result<StatusCode>) -> Verdict {
+    let status = match answer {
+        Ok(status) => status,
+        Err(error) if error.is_connect() => {
+            return Verdict::Again("nothing listens at its address".to_owned());
+        }
+        Err(error) if error.is_timeout() => return Verdict::Again("no answer in time".to_owned()),
+        Err(error) => return Verdict::Again(error.without_url().to_string()),
+    };
+    match status.as_u16() {
+        200 => Verdict::Taken,
+        401 => Verdict::Refused(
+            "401, the signature is wrong: it runs with another META_APP_SECRET than stack.json has",
+        ),
+        413 => Verdict::Refused("413, the message is too large"),
+        400..=499 => Verdict::Refused("it does not understand the request"),
+        503 => Verdict::Again(
+            "503, Kafka or the schema registry is away, so nothing is accepted".to_owned(),
+        ),
+        other => Verdict::Again(format!("it answers {other}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_told_in_words_and_repeated_where_meta_would() {
+        let of = |status: u16| verdict(Ok(StatusCode::from_u16(status).unwrap()));
+        assert_eq!(of(200), Verdict::Taken);
+        assert!(matches!(of(401), Verdict::Refused(why) if why.contains("META_APP_SECRET")));
+        assert!(matches!(of(413), Verdict::Refused(_)));
+        assert!(matches!(of(503), Verdict::Again(why) if why.contains("Kafka")));
+        assert!(matches!(of(500), Verdict::Again(why) if why.contains("500")));
+    }
+
+    #[test]
+    fn one_of_several_secrets_signs() {
+        assert_eq!(signing_secret("new, old"), "new");
+        assert_eq!(signing_secret("only"), "only");
+    }
+
+    #[test]
+    fn a_random_number_has_eleven_digits() {
+        let number = random_wa_id();
+        assert_eq!(number.len(), 11);
+        assert!(number.starts_with("1555") && number.bytes().all(|byte| byte.is_ascii_digit()));
+    }
+}

@@ -1,0 +1,217 @@
+//! `leadstream topics plan|apply`: topics with their settings, schemas, and the ACLs that each
+//! service needs. Topics may be made by somebody else: what exists is never changed.
+
+#![expect(clippy::print_stdout, reason = "the output of a command")]
+
+mod acl;
+mod plan;
+
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use clap::Subcommand;
+use leadstream_schemas::Topic;
+use leadstream_schemas::registry::{Registry, SubjectState};
+use leadstream_stream::KafkaArgs;
+use leadstream_stream::config::RegistryArgs;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+
+use plan::{Existing, Wanted};
+
+/// Settings of `leadstream topics`.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    Plan,
+    Apply,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+enum Action {
+    /// Print what exists, what is missing and what differs; change nothing
+    Plan(Settings),
+    /// Create missing topics and register schemas; what exists is left as it is
+    Apply(Settings),
+}
+
+/// What the topics are made with.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Settings {
+    #[command(flatten)]
+    pub kafka: KafkaArgs,
+    #[command(flatten)]
+    pub registry: RegistryArgs,
+    /// Partitions of each topic
+    #[arg(
+        long,
+        env = "TOPIC_PARTITIONS",
+        default_value_t = 12,
+        value_name = "COUNT"
+    )]
+    pub partitions: i32,
+    /// Copies of each partition; the broker's default without it
+    #[arg(long, env = "TOPIC_REPLICATION", value_name = "COUNT")]
+    pub replication: Option<i32>,
+    /// Days that lead.inputs keeps records; without it for ever, so that every lead can be rebuilt
+    #[arg(long, env = "INPUTS_RETENTION_DAYS", value_name = "DAYS")]
+    pub inputs_retention_days: Option<u32>,
+    /// Principal that the ACLs are printed for
+    #[arg(long, default_value = "User:leadstream", value_name = "PRINCIPAL")]
+    pub principal: String,
+}
+
+/// # Errors
+/// What Kafka or the registry refuse, by topic and subject.
+pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
+    let (mode, settings) = match args.action {
+        Action::Plan(settings) => (Mode::Plan, settings),
+        Action::Apply(settings) => (Mode::Apply, settings),
+    };
+    let wanted = plan::wanted(&settings);
+    let admin = admin(&settings.kafka)?;
+    let existing = describe(&admin, &wanted).await?;
+    for topic in &wanted {
+        let found = existing.iter().find(|found| found.name == topic.name);
+        println!("{}", plan::describe(topic, found));
+    }
+    if mode == Mode::Apply {
+        create(&admin, &wanted, &existing).await?;
+    }
+    schemas(&settings, mode).await?;
+    if mode == Mode::Plan {
+        println!("\nACLs, where the cluster has an authorizer:");
+        for command in acl::commands(&settings) {
+            println!("  {command}");
+        }
+    }
+    Ok(())
+}
+
+fn admin(kafka: &KafkaArgs) -> anyhow::Result<AdminClient<DefaultClientContext>> {
+    kafka
+        .client("leadstream-topics")?
+        .create()
+        .context("no Kafka client can be made of these settings")
+}
+
+async fn describe(
+    admin: &AdminClient<DefaultClientContext>,
+    wanted: &[Wanted],
+) -> anyhow::Result<Vec<Existing>> {
+    let metadata = admin
+        .inner()
+        .fetch_metadata(None, Duration::from_secs(20))
+        .context("Kafka does not answer; is KAFKA_BOOTSTRAP_SERVERS right?")?;
+    let mut existing: Vec<Existing> = metadata
+        .topics()
+        .iter()
+        .filter(|topic| wanted.iter().any(|wanted| wanted.name == topic.name()))
+        .map(|topic| Existing {
+            name: topic.name().to_owned(),
+            partitions: topic.partitions().len(),
+            config: Vec::new(),
+        })
+        .collect();
+    let names: Vec<String> = existing.iter().map(|topic| topic.name.clone()).collect();
+    let resources: Vec<ResourceSpecifier<'_>> = names
+        .iter()
+        .map(|name| ResourceSpecifier::Topic(name))
+        .collect();
+    if resources.is_empty() {
+        return Ok(existing);
+    }
+    // Without the right to describe settings the plan goes without them.
+    for described in admin
+        .describe_configs(&resources, &AdminOptions::new())
+        .await?
+    {
+        let Ok(described) = described else { continue };
+        let rdkafka::admin::OwnedResourceSpecifier::Topic(name) = &described.specifier else {
+            continue;
+        };
+        if let Some(topic) = existing.iter_mut().find(|topic| topic.name == *name) {
+            topic.config = described
+                .entries
+                .into_iter()
+                .filter_map(|entry| Some((entry.name, entry.value?)))
+                .collect();
+        }
+    }
+    Ok(existing)
+}
+
+async fn create(
+    admin: &AdminClient<DefaultClientContext>,
+    wanted: &[Wanted],
+    existing: &[Existing],
+) -> anyhow::Result<()> {
+    let missing: Vec<&Wanted> = wanted
+        .iter()
+        .filter(|wanted| existing.iter().all(|existing| existing.name != wanted.name))
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let topics: Vec<NewTopic<'_>> = missing
+        .iter()
+        .map(|topic| {
+            let replication = TopicReplication::Fixed(topic.replication.unwrap_or(-1));
+            let new = NewTopic::new(&topic.name, topic.partitions, replication);
+            topic
+                .config
+                .iter()
+                .fold(new, |new, (key, value)| new.set(key, value))
+        })
+        .collect();
+    let options = AdminOptions::new().operation_timeout(Some(Duration::from_secs(30)));
+    let mut refused = Vec::new();
+    for outcome in admin.create_topics(&topics, &options).await? {
+        match outcome {
+            Ok(name) => println!("created {name}"),
+            Err((_, rdkafka::types::RDKafkaErrorCode::TopicAlreadyExists)) => {}
+            Err((name, code)) => refused.push(format!("{name}: {code}")),
+        }
+    }
+    if !refused.is_empty() {
+        bail!(
+            "Kafka refused to create topics ({}); have them made as `leadstream topics plan` prints them",
+            refused.join(", ")
+        );
+    }
+    Ok(())
+}
+
+async fn schemas(settings: &Settings, mode: Mode) -> anyhow::Result<()> {
+    println!();
+    let registry = Registry::new(&settings.registry.config()?)?;
+    for topic in Topic::ALL {
+        let subject = topic.subject(&settings.kafka.topic_prefix);
+        let state = registry.state(&subject, topic.json_schema()).await?;
+        let said = match (state, mode) {
+            (SubjectState::Registered(id), _) => format!("registered, id {id}"),
+            (SubjectState::Missing | SubjectState::Compatible, Mode::Apply) => {
+                let id = registry.register(&subject, topic.json_schema()).await?;
+                registry.set_backward(&subject).await?;
+                format!("registered now, id {id}")
+            }
+            (SubjectState::Missing, Mode::Plan) => "missing: `apply` registers it".to_owned(),
+            (SubjectState::Compatible, Mode::Plan) => {
+                "compatible with the latest: `apply` registers it as the next version".to_owned()
+            }
+            (SubjectState::Incompatible, Mode::Plan) => {
+                "INCOMPATIBLE with the latest version: upgrade consumers first".to_owned()
+            }
+            (SubjectState::Incompatible, Mode::Apply) => {
+                bail!("subject {subject}: the registry's latest version does not accept this one")
+            }
+        };
+        println!("schema {subject}: {said}");
+    }
+    Ok(())
+}

@@ -1,0 +1,125 @@
+//! The ACLs that each service needs, as commands of Kafka's own tool.
+
+use leadstream_schemas::Topic;
+
+use super::Settings;
+
+/// What one service does with topics and groups.
+struct Needs {
+    service: &'static str,
+    reads: &'static [Topic],
+    writes: &'static [Topic],
+    dead_letters: &'static [Topic],
+}
+
+const NEEDS: &[Needs] = &[
+    Needs {
+        service: "ingest",
+        reads: &[],
+        writes: &[
+            Topic::LeadInputs,
+            Topic::MessageStatuses,
+            Topic::ProviderNotices,
+        ],
+        dead_letters: &[
+            Topic::LeadInputs,
+            Topic::MessageStatuses,
+            Topic::ProviderNotices,
+        ],
+    },
+    Needs {
+        service: "processor",
+        reads: &[Topic::LeadInputs],
+        // Inputs, too: a record under another of a lead's ids is forwarded to its home.
+        writes: &[Topic::LeadInputs, Topic::LeadEvents, Topic::LeadReplies],
+        dead_letters: &[Topic::LeadInputs],
+    },
+    Needs {
+        service: "sink-crm",
+        reads: &[Topic::LeadEvents],
+        writes: &[],
+        dead_letters: &[Topic::LeadEvents],
+    },
+    Needs {
+        service: "sink-whatsapp",
+        reads: &[Topic::LeadReplies],
+        writes: &[],
+        dead_letters: &[Topic::LeadReplies],
+    },
+];
+
+pub(super) fn commands(settings: &Settings) -> Vec<String> {
+    let prefix = settings.kafka.topic_prefix.as_str();
+    let servers = settings
+        .kafka
+        .kafka_bootstrap_servers
+        .as_deref()
+        .unwrap_or_default();
+    let base = format!(
+        "kafka-acls.sh --bootstrap-server {servers} --add --allow-principal '{}'",
+        settings.principal
+    );
+    let mut commands = Vec::new();
+    for needs in NEEDS {
+        commands.push(format!("# {}", needs.service));
+        for topic in needs.reads {
+            commands.push(format!(
+                "{base} --operation Read --operation Describe --topic '{}'",
+                topic.name(prefix)
+            ));
+            commands.push(format!(
+                "{base} --operation Read --group '{}'",
+                settings.kafka.group(needs.service)
+            ));
+        }
+        let written = needs.writes.iter().map(|topic| topic.name(prefix));
+        let dead = needs
+            .dead_letters
+            .iter()
+            .map(|topic| topic.dead_letters(prefix));
+        for name in written.chain(dead) {
+            commands.push(format!(
+                "{base} --operation Write --operation Describe --topic '{name}'"
+            ));
+        }
+    }
+    commands.push("# every producer, on clusters before Kafka 3.0".to_owned());
+    commands.push(format!("{base} --operation IdempotentWrite --cluster"));
+    commands
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::commands;
+    use crate::topics::Settings;
+
+    #[derive(Debug, Parser)]
+    struct Arguments {
+        #[command(flatten)]
+        settings: Settings,
+    }
+
+    #[test]
+    fn every_service_gets_what_it_reads_and_writes_and_nothing_else() {
+        let arguments = Arguments::parse_from([
+            "topics",
+            "--kafka-bootstrap-servers=k:9092",
+            "--topic-prefix=t.",
+        ]);
+        let commands = commands(&arguments.settings);
+        let find = |part: &str| commands.iter().any(|command| command.contains(part));
+        assert!(find(
+            "--operation Write --operation Describe --topic 't.lead.inputs'"
+        ));
+        assert!(find("--operation Read --group 't.leadstream-processor'"));
+        assert!(find(
+            "--operation Write --operation Describe --topic 't.lead.events.dead-letters'"
+        ));
+        assert!(!find(
+            "--operation Read --operation Describe --topic 't.message.statuses'"
+        ));
+        assert!(!find("All"));
+    }
+}

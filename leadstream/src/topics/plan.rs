@@ -1,0 +1,155 @@
+//! What the topics should be, and how that compares with what is there: pure.
+
+use std::fmt::Write;
+
+use leadstream_schemas::Topic;
+use leadstream_schemas::topic::DUPLICATE_HORIZON;
+
+use super::Settings;
+
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// A topic as it should be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Wanted {
+    pub(super) name: String,
+    pub(super) partitions: i32,
+    pub(super) replication: Option<i32>,
+    pub(super) config: Vec<(&'static str, String)>,
+}
+
+/// A topic as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Existing {
+    pub(super) name: String,
+    pub(super) partitions: usize,
+    pub(super) config: Vec<(String, String)>,
+}
+
+pub(super) fn wanted(settings: &Settings) -> Vec<Wanted> {
+    let prefix = settings.kafka.topic_prefix.as_str();
+    let retention = |topic: Topic| match topic {
+        Topic::LeadInputs => settings
+            .inputs_retention_days
+            .map_or(-1, |days| i64::from(days) * DAY_MS),
+        Topic::LeadEvents => 30 * DAY_MS,
+        Topic::LeadReplies | Topic::MessageStatuses | Topic::ProviderNotices => 14 * DAY_MS,
+    };
+    let topic = |name: String, partitions: i32, retention_ms: i64| {
+        let mut config = vec![
+            ("cleanup.policy", "delete".to_owned()),
+            ("retention.ms", retention_ms.to_string()),
+        ];
+        if settings.replication.is_some_and(|copies| copies >= 3) {
+            config.push(("min.insync.replicas", "2".to_owned()));
+        }
+        Wanted {
+            name,
+            partitions,
+            replication: settings.replication,
+            config,
+        }
+    };
+    let live = Topic::ALL
+        .into_iter()
+        .map(|it| topic(it.name(prefix), settings.partitions, retention(it)));
+    // Few records, read by people: one partition keeps them in one order.
+    let dead = Topic::ALL
+        .into_iter()
+        .map(|it| topic(it.dead_letters(prefix), 1, 90 * DAY_MS));
+    live.chain(dead).collect()
+}
+
+/// One topic's line or lines of the plan.
+pub(super) fn describe(wanted: &Wanted, existing: Option<&Existing>) -> String {
+    let Some(existing) = existing else {
+        let mut line = format!(
+            "topic {}: missing; {} partitions",
+            wanted.name, wanted.partitions
+        );
+        for (key, value) in &wanted.config {
+            write!(line, ", {key}={value}").unwrap_or_default();
+        }
+        return line;
+    };
+    let mut line = format!(
+        "topic {}: there, {} partitions",
+        wanted.name, existing.partitions
+    );
+    for (key, value) in &wanted.config {
+        let found = existing.config.iter().find(|(name, _)| name == key);
+        if let Some((_, found)) = found
+            && found != value
+        {
+            write!(line, "\n  {key} is {found}, suggested is {value}").unwrap_or_default();
+        }
+    }
+    if let Some(days) = short_retention(wanted, existing) {
+        write!(
+            line,
+            "\n  WARNING: it keeps {days} days, less than the {} in which duplicates can come; leads cannot be rebuilt from it",
+            DUPLICATE_HORIZON.as_secs() / 86_400
+        )
+        .unwrap_or_default();
+    }
+    line
+}
+
+/// Days that the inputs are kept, when that is less than the horizon of duplicates.
+fn short_retention(wanted: &Wanted, existing: &Existing) -> Option<i64> {
+    if !wanted.name.ends_with(Topic::LeadInputs.as_str()) {
+        return None;
+    }
+    let (_, value) = existing
+        .config
+        .iter()
+        .find(|(name, _)| name == "retention.ms")?;
+    let retention: i64 = value.parse().ok()?;
+    let horizon = i64::try_from(DUPLICATE_HORIZON.as_millis()).unwrap_or(i64::MAX);
+    (0..horizon)
+        .contains(&retention)
+        .then_some(retention / DAY_MS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Existing, Wanted, describe};
+
+    fn inputs() -> Wanted {
+        Wanted {
+            name: "lead.inputs".into(),
+            partitions: 12,
+            replication: None,
+            config: vec![("retention.ms", "-1".into())],
+        }
+    }
+
+    fn existing(retention: &str) -> Existing {
+        Existing {
+            name: "lead.inputs".into(),
+            partitions: 6,
+            config: vec![("retention.ms".into(), retention.into())],
+        }
+    }
+
+    #[test]
+    fn a_missing_topic_is_printed_with_its_settings() {
+        assert_eq!(
+            describe(&inputs(), None),
+            "topic lead.inputs: missing; 12 partitions, retention.ms=-1"
+        );
+    }
+
+    #[test]
+    fn an_existing_topic_stays_and_its_differences_are_told() {
+        assert_eq!(
+            describe(&inputs(), Some(&existing("-1"))),
+            "topic lead.inputs: there, 6 partitions"
+        );
+        let told = describe(&inputs(), Some(&existing("604800000")));
+        assert!(
+            told.contains("suggested is -1") && told.contains("keeps 7 days"),
+            "{told}"
+        );
+    }
+}

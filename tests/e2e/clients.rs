@@ -1,0 +1,207 @@
+//! What other languages make of the topics.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, bail, ensure};
+use leadstream_schemas::Topic;
+use leadstream_schemas::codec::encode;
+use leadstream_schemas::registry::{Registry, RegistryAuth, RegistryConfig};
+use leadstream_stream::{KafkaArgs, Outgoing, Producer};
+
+use crate::World;
+use crate::observe::read_all;
+use crate::site::Site;
+
+const KEYS: usize = 1000;
+
+/// Every topic, filled with the project's examples, through Python's JSON Schema deserializer.
+pub(crate) fn python(world: &World) -> anyhow::Result<()> {
+    let interpreter = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../venv/bin/python");
+    ensure!(
+        interpreter.exists(),
+        "{} is not there: `make test` makes it",
+        interpreter.display()
+    );
+    world.runtime.block_on(async {
+        let site = Site::new(world, "python").await?;
+        let written = produce_examples(&site).await?;
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/e2e/read_topics.py");
+        let mut command = Command::new(&interpreter);
+        command
+            .arg(script)
+            .arg(&site.deployment.kafka)
+            .arg(&site.deployment.schema_registry);
+        for topic in Topic::ALL {
+            command.arg(format!("{}={}", site.topic(topic), topic.json_schema()));
+        }
+        let output = tokio::task::spawn_blocking(move || command.output()).await??;
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        ensure!(
+            output.status.success(),
+            "{said}{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        let read: Vec<serde_json::Value> = said
+            .lines()
+            .map(serde_json::from_str)
+            .collect::<Result<_, _>>()?;
+        ensure!(
+            read.len() == written.len(),
+            "{} of {} records",
+            read.len(),
+            written.len()
+        );
+        for value in &written {
+            ensure!(
+                read.contains(value),
+                "Python read something else than {value}"
+            );
+        }
+        site.finish().await
+    })
+}
+
+async fn produce_examples(site: &Site<'_>) -> anyhow::Result<Vec<serde_json::Value>> {
+    let registry = Registry::new(&RegistryConfig {
+        urls: vec![site.deployment.schema_registry.clone()],
+        auth: RegistryAuth::None,
+        timeout: Duration::from_secs(10),
+        ids_file: None,
+    })?;
+    let ids = registry
+        .resolve(&site.deployment.topic_prefix, &Topic::ALL)
+        .await?;
+    let mut records = Vec::new();
+    let mut written = Vec::new();
+    for topic in Topic::ALL {
+        let id = ids.get(topic).context("an id that was not resolved")?;
+        let folder =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../schemas/examples/{topic}"));
+        for file in std::fs::read_dir(folder)? {
+            let value: serde_json::Value =
+                serde_json::from_str(&std::fs::read_to_string(file?.path())?)?;
+            records.push(Outgoing {
+                topic: site.topic(topic).into(),
+                key: b"1234567890".to_vec(),
+                value: encode(id, &value)?,
+                headers: Vec::new(),
+            });
+            written.push(value);
+        }
+    }
+    producer(site)?.send(&records).await?.await?;
+    Ok(written)
+}
+
+pub(crate) fn kafka(site: &Site<'_>) -> KafkaArgs {
+    KafkaArgs {
+        kafka_bootstrap_servers: Some(site.deployment.kafka.clone()),
+        kafka_config: None,
+        topic_prefix: site.deployment.topic_prefix.clone(),
+    }
+}
+
+pub(crate) fn producer(site: &Site<'_>) -> anyhow::Result<Producer> {
+    Ok(Producer::new(
+        &kafka(site),
+        "e2e",
+        Some(Duration::from_secs(20)),
+    )?)
+}
+
+/// 1,000 keys, produced by us and by Kafka's own console producer: the same partitions.
+pub(crate) fn java(world: &World) -> anyhow::Result<()> {
+    world.runtime.block_on(async {
+        let site = Site::new(world, "java").await?;
+        let keys = keys();
+        let ours = site.topic(Topic::LeadInputs);
+        let records: Vec<Outgoing> = keys
+            .iter()
+            .map(|key| Outgoing {
+                topic: ours.as_str().into(),
+                key: key.clone().into_bytes(),
+                value: b"x".to_vec(),
+                headers: Vec::new(),
+            })
+            .collect();
+        producer(&site)?.send(&records).await?.await?;
+        let theirs = site.topic(Topic::LeadEvents);
+        produce_with_java(&site, &theirs, &keys).await?;
+        let partitions = |topic: &str| -> anyhow::Result<Vec<(Vec<u8>, i32)>> {
+            let mut found: Vec<(Vec<u8>, i32)> = read_all(&site, topic)?
+                .into_iter()
+                .map(|record| (record.key, record.partition))
+                .collect();
+            found.sort();
+            Ok(found)
+        };
+        let (ours, theirs) = (partitions(&ours)?, partitions(&theirs)?);
+        ensure!(
+            ours.len() == KEYS && theirs.len() == KEYS,
+            "{} and {} records",
+            ours.len(),
+            theirs.len()
+        );
+        ensure!(ours == theirs, "Java puts keys on other partitions");
+        site.finish().await
+    })
+}
+
+/// Phone numbers, user ids, LIDs and other texts.
+fn keys() -> Vec<String> {
+    (0..KEYS)
+        .map(|index| match index % 4 {
+            0 => format!("1555{:07}", index * 7919),
+            1 => format!("US.{:020}", index * 104_729),
+            2 => format!("{:015}", index * 1_299_709),
+            _ => format!("ключ-é-{index}"),
+        })
+        .collect()
+}
+
+async fn produce_with_java(site: &Site<'_>, topic: &str, keys: &[String]) -> anyhow::Result<()> {
+    let stack = &site.world.stack;
+    let (Some(java), Some(classpath)) = (stack.java(), stack.kafka_classpath()) else {
+        bail!("the local Kafka runs without Java");
+    };
+    let mut child = Command::new(java)
+        .args([
+            "-Dfile.encoding=UTF-8",
+            "-cp",
+            &classpath,
+            "org.apache.kafka.tools.ConsoleProducer",
+        ])
+        .args([
+            "--bootstrap-server",
+            &site.deployment.kafka,
+            "--topic",
+            topic,
+        ])
+        .args([
+            "--reader-property",
+            "parse.key=true",
+            "--reader-property",
+            "key.separator=|",
+        ])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    let mut input = child.stdin.take().context("no standard input")?;
+    let lines: String = keys.iter().map(|key| format!("{key}|x\n")).collect();
+    let output = tokio::task::spawn_blocking(move || {
+        input.write_all(lines.as_bytes())?;
+        drop(input);
+        child.wait_with_output()
+    })
+    .await??;
+    ensure!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Ok(())
+}

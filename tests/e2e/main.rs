@@ -1,0 +1,111 @@
+//! End-to-end tests: real Kafka, registry and PostgreSQL, started once; the sandbox where the
+//! outside world begins. Each test has topics, a database and services of its own, so they run
+//! side by side and in any order.
+
+#![expect(clippy::print_stderr, reason = "what a test says of its run")]
+
+mod clients;
+mod conversation;
+mod exactness;
+mod observe;
+mod poison;
+mod schemas;
+mod settings;
+mod site;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use leadstream_local::{Progress, Stack, StackOptions};
+use libtest_mimic::{Arguments, Failed, Trial};
+use tokio::runtime::Runtime;
+
+/// What all tests share.
+struct World {
+    runtime: Runtime,
+    stack: Stack,
+}
+
+type Test = fn(&World) -> anyhow::Result<()>;
+
+const TESTS: &[(&str, Test)] = &[
+    (
+        "conversations_end_exactly_right_though_every_service_is_killed",
+        exactness::services_are_killed,
+    ),
+    (
+        "conversations_end_exactly_right_while_processors_come_and_go",
+        exactness::processors_come_and_go,
+    ),
+    (
+        "a_compatible_schema_is_accepted_and_an_incompatible_one_refused",
+        schemas::evolve,
+    ),
+    (
+        "services_start_with_known_schema_ids_while_the_registry_is_away",
+        schemas::registry_away,
+    ),
+    ("python_s_deserializer_reads_every_topic", clients::python),
+    ("partitions_equal_the_java_client_s", clients::java),
+    (
+        "poison_goes_to_dead_letters_and_an_unknown_kind_halts",
+        poison::run,
+    ),
+    (
+        "ingest_answers_503_while_kafka_is_away",
+        settings::kafka_away,
+    ),
+    (
+        "a_missing_or_wrong_setting_is_named_with_an_example",
+        settings::named,
+    ),
+    (
+        "topics_that_exist_are_left_as_they_are",
+        settings::topics_exist,
+    ),
+];
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    if arguments.list {
+        let trials = TESTS
+            .iter()
+            .map(|(name, _)| Trial::test(*name, || Ok(())))
+            .collect();
+        return libtest_mimic::run(&arguments, trials).exit_code();
+    }
+    match start() {
+        Ok(world) => run(&arguments, Arc::new(world)),
+        Err(error) => {
+            eprintln!("the local stack did not start: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start() -> anyhow::Result<World> {
+    let runtime = Runtime::new()?;
+    let stack = runtime.block_on(Stack::start(StackOptions {
+        fresh: true,
+        progress: Progress::stderr(),
+        ..StackOptions::new(concat!(env!("CARGO_TARGET_TMPDIR"), "/e2e"))
+    }))?;
+    Ok(World { runtime, stack })
+}
+
+fn run(arguments: &Arguments, world: Arc<World>) -> ExitCode {
+    let trials = TESTS
+        .iter()
+        .map(|(name, test)| {
+            let world = Arc::clone(&world);
+            Trial::test(*name, move || {
+                test(&world).map_err(|error| Failed::from(format!("{error:#}")))
+            })
+        })
+        .collect();
+    let conclusion = libtest_mimic::run(arguments, trials);
+    if let Some(world) = Arc::into_inner(world) {
+        world.runtime.block_on(world.stack.stop());
+    }
+    conclusion.exit_code()
+}

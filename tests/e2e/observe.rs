@@ -1,0 +1,398 @@
+//! What there is at rest, compared with what the pure fold says must be.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use anyhow::{Context, bail, ensure};
+use leadstream_sandbox::MessageQuery;
+use leadstream_schemas::codec::decode;
+use leadstream_schemas::{Cause, LeadEvent, Reply, ReplyContent, SyncPriority, Topic};
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::{Message, Offset, TopicPartitionList};
+use sqlx::Row;
+
+use crate::conversation::{Expected, ExpectedEvent};
+use crate::site::Site;
+
+/// A record as a plain consumer reads it.
+pub(crate) struct Read {
+    pub(crate) partition: i32,
+    pub(crate) key: Vec<u8>,
+    pub(crate) value: Vec<u8>,
+    pub(crate) headers: BTreeMap<String, String>,
+}
+
+/// Everything that `topic` holds now, each partition in order.
+pub(crate) fn read_all(site: &Site<'_>, topic: &str) -> anyhow::Result<Vec<Read>> {
+    let consumer: BaseConsumer = rdkafka::ClientConfig::new()
+        .set("bootstrap.servers", &site.deployment.kafka)
+        .set("group.id", "reader")
+        .set("enable.auto.commit", "false")
+        .set("enable.partition.eof", "false")
+        .create()?;
+    let timeout = Duration::from_secs(20);
+    let metadata = consumer.fetch_metadata(Some(topic), timeout)?;
+    let described = metadata
+        .topics()
+        .first()
+        .context("the topic is not there")?;
+    let mut assignment = TopicPartitionList::new();
+    let mut left = 0;
+    for partition in described.partitions() {
+        let (low, high) = consumer.fetch_watermarks(topic, partition.id(), timeout)?;
+        left += high - low;
+        assignment.add_partition_offset(topic, partition.id(), Offset::Offset(low))?;
+    }
+    consumer.assign(&assignment)?;
+    let mut records = Vec::new();
+    while left > 0 {
+        let message = consumer
+            .poll(timeout)
+            .context("the topic ends too early")??;
+        left -= 1;
+        records.push(read(&message));
+    }
+    Ok(records)
+}
+
+fn read(message: &rdkafka::message::BorrowedMessage<'_>) -> Read {
+    use rdkafka::message::Headers;
+    let text =
+        |bytes: Option<&[u8]>| String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned();
+    Read {
+        partition: message.partition(),
+        key: message.key().unwrap_or_default().to_vec(),
+        value: message.payload().unwrap_or_default().to_vec(),
+        headers: message.headers().map_or_else(BTreeMap::new, |headers| {
+            headers
+                .iter()
+                .map(|header| (header.key.to_owned(), text(header.value)))
+                .collect()
+        }),
+    }
+}
+
+/// Waits until rows, replies and both CRMs are where the fold says.
+pub(crate) async fn at_rest(site: &Site<'_>, expected: &[Expected]) -> anyhow::Result<()> {
+    let within = Duration::from_secs(150);
+    crate::site::eventually(within, async || {
+        rows(site, expected).await?;
+        crms(site, expected).await?;
+        let query = MessageQuery::default();
+        let sent = site.sandbox.client()?.messages(&query).await?.len();
+        let wanted: usize = expected.iter().map(|lead| lead.replies.len()).sum();
+        ensure!(sent >= wanted, "{sent} of {wanted} replies are sent");
+        Ok(())
+    })
+    .await
+}
+
+async fn rows(site: &Site<'_>, expected: &[Expected]) -> anyhow::Result<()> {
+    let rows = sqlx::query(
+        "SELECT q.*, l.revision AS engine_revision FROM lead_qualifications q JOIN leads l USING (lead_id)",
+    )
+    .fetch_all(&site.database)
+    .await?;
+    ensure!(
+        rows.len() == expected.len(),
+        "{} of {} rows",
+        rows.len(),
+        expected.len()
+    );
+    let mut by_id: HashMap<String, _> = rows
+        .into_iter()
+        .map(|row| Ok((row.try_get::<String, _>("lead_id")?, row)))
+        .collect::<anyhow::Result<_>>()?;
+    for lead in expected {
+        let row = by_id.remove(&lead.lead_id).context("a lead has no row")?;
+        let conversation = &lead.conversation;
+        let revision = i64::try_from(lead.events.len())?;
+        ensure!(row.try_get::<String, _>("wa_id")? == lead.lead_id, "wa_id");
+        ensure!(
+            row.try_get::<String, _>("current_state")? == conversation.state,
+            "state"
+        );
+        ensure!(
+            row.try_get::<i32, _>("qualification_score")? == conversation.score,
+            "score"
+        );
+        ensure!(
+            row.try_get::<bool, _>("is_completed")? == conversation.is_completed,
+            "completion"
+        );
+        let data: serde_json::Value = row.try_get("lead_data")?;
+        ensure!(
+            data == serde_json::Value::Object(conversation.data.clone()),
+            "data"
+        );
+        ensure!(row.try_get::<i64, _>("revision")? == revision, "revision");
+        ensure!(
+            row.try_get::<i64, _>("engine_revision")? == revision,
+            "engine's revision"
+        );
+        let last: chrono::DateTime<chrono::Utc> = row.try_get("last_interaction")?;
+        ensure!(
+            Some(last) == lead.last_interaction.datetime(),
+            "last interaction"
+        );
+    }
+    Ok(())
+}
+
+async fn crms(site: &Site<'_>, expected: &[Expected]) -> anyhow::Result<()> {
+    let client = site.sandbox.client()?;
+    let contacts = client.contacts().await?;
+    let leads = client.leads().await?;
+    ensure!(
+        contacts.len() == expected.len(),
+        "{} contacts",
+        contacts.len()
+    );
+    ensure!(
+        leads.len() == expected.len(),
+        "{} Salesforce leads",
+        leads.len()
+    );
+    for lead in expected {
+        let id = lead.lead_id.as_str();
+        let find = |records: &'_ [leadstream_sandbox::CrmRecord], key: &str| {
+            records
+                .iter()
+                .find(|record| record.text(key) == Some(id))
+                .cloned()
+        };
+        let contact = find(&contacts, "wa_id").context("a contact is missing")?;
+        let revision = lead.events.len();
+        let state = lead.conversation.state.as_str();
+        let score = lead.conversation.score;
+        ensure!(
+            contact.text("leadstream_state") == Some(state),
+            "contact's state"
+        );
+        ensure!(
+            contact.text("leadstream_score") == Some(&score.to_string()),
+            "contact's score"
+        );
+        ensure!(
+            contact.text("leadstream_revision") == Some(&revision.to_string()),
+            "contact's revision"
+        );
+        ensure!(
+            contact.text("phone") == Some(&format!("+{id}")),
+            "contact's phone"
+        );
+        let budget = lead.conversation.data.get("budget");
+        ensure!(
+            contact.text("leadstream_budget") == budget.map(ToString::to_string).as_deref(),
+            "contact's budget"
+        );
+        let record = find(&leads, "WA_Id__c").context("a Salesforce lead is missing")?;
+        ensure!(
+            record.text("Leadstream_State__c") == Some(state),
+            "lead's state"
+        );
+        ensure!(
+            record.values.get("Leadstream_Score__c") == Some(&score.into()),
+            "lead's score"
+        );
+        ensure!(
+            record.values.get("Leadstream_Revision__c") == Some(&revision.into()),
+            "lead's revision"
+        );
+        ensure!(
+            record.values.get("Leadstream_Budget__c") == budget,
+            "lead's budget"
+        );
+        ensure!(record.assignments == 0, "assignment rules ran");
+        never_back(&contact, "leadstream_revision")?;
+        never_back(&record, "Leadstream_Revision__c")?;
+    }
+    Ok(())
+}
+
+/// Invariant 6: no older revision over a newer one.
+fn never_back(record: &leadstream_sandbox::CrmRecord, revision: &str) -> anyhow::Result<()> {
+    let mut last = 0;
+    for write in &record.history {
+        let value = write
+            .values
+            .get(revision)
+            .context("a write without its revision")?;
+        let written = value.as_u64().or_else(|| value.as_str()?.parse().ok());
+        let written = written.context("a revision that is no number")?;
+        ensure!(
+            written >= last,
+            "revision {written} was written over {last}"
+        );
+        last = written;
+    }
+    Ok(())
+}
+
+/// Invariant 4: first copies gapless and in order, repeats identical to the byte.
+pub(crate) fn events(site: &Site<'_>, expected: &[Expected]) -> anyhow::Result<usize> {
+    let mut seen: HashMap<String, Vec<Vec<u8>>> = HashMap::new();
+    let mut repeats = 0;
+    for record in read_all(site, &site.topic(Topic::LeadEvents))? {
+        let event: LeadEvent = decode(&record.value)?;
+        ensure!(
+            record.key == event.data.lead_id.as_bytes(),
+            "an event under another key"
+        );
+        ensure!(
+            record.headers.contains_key("traceparent"),
+            "an event without trace context"
+        );
+        let copies = seen.entry(event.data.lead_id.clone()).or_default();
+        let index = usize::try_from(event.data.revision)? - 1;
+        match copies.get(index) {
+            Some(first) => {
+                ensure!(
+                    *first == record.value,
+                    "a repeat differs from its first copy"
+                );
+                repeats += 1;
+            }
+            None => {
+                ensure!(copies.len() == index, "a gap before revision {}", index + 1);
+                copies.push(record.value);
+            }
+        }
+    }
+    for lead in expected {
+        let copies = seen.remove(&lead.lead_id).unwrap_or_default();
+        ensure!(
+            copies.len() == lead.events.len(),
+            "{} of {} events",
+            copies.len(),
+            lead.events.len()
+        );
+        for (value, wanted) in copies.iter().zip(&lead.events) {
+            event_is(&decode(value)?, lead, wanted)?;
+        }
+    }
+    ensure!(seen.is_empty(), "events of unknown leads");
+    Ok(repeats)
+}
+
+fn event_is(event: &LeadEvent, lead: &Expected, wanted: &ExpectedEvent) -> anyhow::Result<()> {
+    let data = &event.data;
+    let name = wanted.after.data.get("name").and_then(|name| name.as_str());
+    ensure!(
+        event.id == format!("{}:{}", lead.lead_id, wanted.revision),
+        "id"
+    );
+    ensure!(event.timestamp == wanted.timestamp, "timestamp");
+    ensure!(data.revision == wanted.revision, "revision");
+    ensure!(
+        data.previous_state == wanted.previous_state,
+        "previous state"
+    );
+    ensure!(data.current_state == wanted.after.state, "state");
+    ensure!(data.qualification_score == wanted.after.score, "score");
+    ensure!(data.is_completed == wanted.after.is_completed, "completion");
+    ensure!(data.lead_data == wanted.after.data, "data");
+    ensure!(
+        data.lead_metadata.name.as_deref() == name.or(Some(&lead.profile_name)),
+        "name"
+    );
+    ensure!(data.lead_metadata.platform == "WhatsApp", "platform");
+    ensure!(
+        data.cause == Cause::Message && data.sync_priority == SyncPriority::High,
+        "cause"
+    );
+    ensure!(data.flow == wanted.after.flow, "flow");
+    Ok(())
+}
+
+/// Every reply is in the topic, once for a consumer that goes by its id.
+pub(crate) fn replies(site: &Site<'_>, expected: &[Expected]) -> anyhow::Result<()> {
+    let mut seen: BTreeMap<String, Vec<u8>> = BTreeMap::new();
+    let mut by_lead: HashMap<String, Vec<(String, String)>> = HashMap::new();
+    for record in read_all(site, &site.topic(Topic::LeadReplies))? {
+        let reply: Reply = decode(&record.value)?;
+        if let Some(first) = seen.get(&reply.id) {
+            ensure!(
+                *first == record.value,
+                "a repeated reply differs from its first copy"
+            );
+            continue;
+        }
+        let ReplyContent::Text { body } = reply.content else {
+            bail!("a reply that is no text");
+        };
+        by_lead
+            .entry(reply.lead_id)
+            .or_default()
+            .push((reply.id.clone(), body));
+        seen.insert(reply.id, record.value);
+    }
+    for lead in expected {
+        let found = by_lead.remove(&lead.lead_id).unwrap_or_default();
+        ensure!(
+            found == lead.replies,
+            "replies of a lead: {} of {}",
+            found.len(),
+            lead.replies.len()
+        );
+    }
+    ensure!(by_lead.is_empty(), "replies to unknown leads");
+    Ok(())
+}
+
+/// What WhatsApp accepted: each reply once and in order, but for repeats of one send per lead and
+/// `kills` of the service that sends. How many there were.
+pub(crate) async fn sent(
+    site: &Site<'_>,
+    expected: &[Expected],
+    kills: usize,
+) -> anyhow::Result<usize> {
+    let mut by_lead: HashMap<String, Vec<(String, String)>> = HashMap::new();
+    let messages = site
+        .sandbox
+        .client()?
+        .messages(&MessageQuery::default())
+        .await?;
+    for message in messages {
+        let id = message
+            .biz_opaque_callback_data
+            .context("a message without our id")?;
+        let body = message.text.context("a message that is no text")?;
+        let to = message.to.trim_start_matches('+').to_owned();
+        by_lead.entry(to).or_default().push((id, body));
+    }
+    let mut repeats = 0;
+    for lead in expected {
+        let found = by_lead.remove(&lead.lead_id).unwrap_or_default();
+        let mut firsts: Vec<(String, String)> = Vec::new();
+        for message in &found {
+            if !firsts.contains(message) {
+                firsts.push(message.clone());
+            }
+        }
+        ensure!(
+            firsts == lead.replies,
+            "what WhatsApp accepted differs from the replies"
+        );
+        let extra = found.len() - firsts.len();
+        ensure!(
+            extra <= kills,
+            "{extra} repeats to one lead after {kills} kills"
+        );
+        repeats += extra;
+    }
+    ensure!(by_lead.is_empty(), "messages to unknown people");
+    Ok(repeats)
+}
+
+/// The outbox is empty once everything is acknowledged.
+pub(crate) async fn outbox_is_empty(site: &Site<'_>) -> anyhow::Result<()> {
+    crate::site::eventually(Duration::from_secs(20), async || {
+        let rows: i64 = sqlx::query_scalar("SELECT count(*) FROM outbox")
+            .fetch_one(&site.database)
+            .await?;
+        ensure!(rows == 0, "{rows} rows are left in the outbox");
+        Ok(())
+    })
+    .await
+}

@@ -1,0 +1,165 @@
+//! Settings, and what is there or away when a service starts.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use leadstream::deployment::Service;
+use leadstream_sandbox::webhook::sign;
+use leadstream_schemas::Topic;
+use tokio::process::Command;
+
+use crate::World;
+use crate::conversation::scripts;
+use crate::site::{Site, eventually, free_address};
+
+/// Without Kafka: 503 with Retry-After, never 200; with it again, the repeat is taken.
+pub(crate) fn kafka_away(world: &World) -> anyhow::Result<()> {
+    world.runtime.block_on(async {
+        let mut site = Site::new(world, "away").await?;
+        // One start teaches the schema ids.
+        site.start(Service::Ingest, "ingest").await?;
+        site.stop("ingest").await?;
+        let kafka = std::mem::replace(&mut site.deployment.kafka, free_address()?.to_string());
+        site.spawn(Service::Ingest, "ingest")?;
+        let body = scripts(1, 4)[0].webhook(0);
+        let signature = sign(&site.deployment.meta_app_secret, &body);
+        eventually(Duration::from_secs(60), async || {
+            let answer = site
+                .http
+                .post(site.webhook())
+                .header("X-Hub-Signature-256", &signature)
+                .body(body.clone())
+                .send()
+                .await?;
+            let retry = answer.headers().get("retry-after").cloned();
+            ensure!(answer.status() == 503 && retry.is_some(), "{answer:?}");
+            Ok(())
+        })
+        .await?;
+        site.stop("ingest").await?;
+        site.deployment.kafka = kafka;
+        site.start(Service::Ingest, "ingest").await?;
+        site.post(&body).await?;
+        let inputs = crate::observe::read_all(&site, &site.topic(Topic::LeadInputs))?;
+        ensure!(inputs.len() == 1, "{} records", inputs.len());
+        site.finish().await
+    })
+}
+
+/// Command, its variables, and what its error tells.
+type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a [&'a str]);
+
+/// Each service without, then with wrong settings, ends at once and says which.
+pub(crate) fn named(world: &World) -> anyhow::Result<()> {
+    const KAFKA: (&str, &str) = ("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9");
+    const REGISTRY: (&str, &str) = ("SCHEMA_REGISTRY_URL", "http://127.0.0.1:9");
+    let flow = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("wrong-flow.yaml");
+    std::fs::write(&flow, "name: mine\nversion: one\n")?;
+    let flow = flow.display().to_string();
+    let database = ("DATABASE_URL", "postgres://a:hunter2@127.0.0.1:9/x");
+    let cases: &[Case<'_>] = &[
+        (
+            "ingest",
+            &[],
+            &["KAFKA_BOOTSTRAP_SERVERS=", "localhost:9092"],
+        ),
+        ("ingest", &[KAFKA], &["SCHEMA_REGISTRY_URL=", "http://"]),
+        ("ingest", &[KAFKA, REGISTRY], &["META_APP_SECRET"]),
+        ("processor", &[], &["KAFKA_BOOTSTRAP_SERVERS="]),
+        (
+            "processor",
+            &[KAFKA, REGISTRY],
+            &["DATABASE_URL=postgres://"],
+        ),
+        (
+            "processor",
+            &[KAFKA, REGISTRY, ("DATABASE_URL", "mysql://hunter2")],
+            &["DATABASE_URL"],
+        ),
+        (
+            "processor",
+            &[KAFKA, ("KAFKA_CONFIG", "acks=0")],
+            &["KAFKA_CONFIG", "acks"],
+        ),
+        (
+            "processor",
+            &[KAFKA, REGISTRY, database, ("FLOW_FILE", &flow)],
+            &["wrong-flow.yaml:2:"],
+        ),
+        (
+            "processor",
+            &[KAFKA, REGISTRY, database, ("FLOW_FILE", "/none.yaml")],
+            &["FLOW_FILE", "/none.yaml"],
+        ),
+        ("sink-crm", &[KAFKA, database], &["HUBSPOT_ACCESS_TOKEN"]),
+        ("sink-whatsapp", &[KAFKA], &["META_ACCESS_TOKEN"]),
+        ("migrate", &[], &["DATABASE_URL=postgres://"]),
+    ];
+    for (command, variables, told) in cases {
+        let mut run = Command::new(env!("CARGO_BIN_EXE_leadstream"));
+        run.arg(command)
+            .env_clear()
+            .env("OPS_ADDRESS", free_address()?.to_string())
+            .env("INGEST_ADDRESS", free_address()?.to_string())
+            .envs(variables.iter().copied())
+            .stdin(Stdio::null())
+            .kill_on_drop(true);
+        let output = world
+            .runtime
+            .block_on(async { tokio::time::timeout(Duration::from_secs(30), run.output()).await })
+            .with_context(|| format!("{command} with {variables:?} did not end"))??;
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        ensure!(!output.status.success(), "{command} ran with {variables:?}");
+        for part in *told {
+            ensure!(
+                text.contains(part),
+                "{command} with {variables:?} does not tell {part}: {text}"
+            );
+        }
+        ensure!(!text.contains("hunter2"), "{command} prints a secret");
+    }
+    Ok(())
+}
+
+/// Topics made by somebody else, with other settings, are used as they are.
+pub(crate) fn topics_exist(world: &World) -> anyhow::Result<()> {
+    world.runtime.block_on(async {
+        let site = Site::new(world, "exist").await?;
+        let told = site
+            .tool(&[
+                "topics",
+                "plan",
+                "--partitions",
+                "3",
+                "--inputs-retention-days",
+                "2",
+            ])
+            .await?;
+        ensure!(told.contains("there, 6 partitions"), "{told}");
+        ensure!(
+            told.contains("retention.ms is -1, suggested is 172800000"),
+            "{told}"
+        );
+        ensure!(
+            told.contains("kafka-acls.sh") && told.contains("--operation Write"),
+            "{told}"
+        );
+        ensure!(told.contains("registered, id"), "{told}");
+        site.tool(&[
+            "topics",
+            "apply",
+            "--partitions",
+            "3",
+            "--inputs-retention-days",
+            "2",
+        ])
+        .await?;
+        let again = site.tool(&["topics", "plan"]).await?;
+        ensure!(
+            again.contains("there, 6 partitions") && !again.contains("suggested"),
+            "{again}"
+        );
+        site.finish().await
+    })
+}

@@ -1,0 +1,286 @@
+//! One deployment under test: topics, database, sandbox and services of its own.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context, bail, ensure};
+use leadstream::deployment::{Deployment, Service, sandbox_config};
+use leadstream_local::{Process, ProcessSpec};
+use leadstream_sandbox::{Sandbox, Webhook};
+use sqlx::PgPool;
+
+use crate::World;
+
+const APP_SECRET: &str = "e2e-app-secret";
+/// The business number that the sandbox's WhatsApp knows.
+pub(crate) const NUMBER: &str = "106540352242922";
+
+/// A service that runs.
+#[derive(Clone)]
+struct Running {
+    service: Service,
+    ops: SocketAddr,
+    process: Arc<Process>,
+}
+
+pub(crate) struct Site<'w> {
+    pub(crate) world: &'w World,
+    pub(crate) name: String,
+    pub(crate) deployment: Deployment,
+    pub(crate) sandbox: Sandbox,
+    pub(crate) database: PgPool,
+    pub(crate) http: reqwest::Client,
+    pub(crate) ingest: SocketAddr,
+    processes: Mutex<BTreeMap<String, Running>>,
+}
+
+impl<'w> Site<'w> {
+    /// Topics, schemas, database and sandbox are there; no service runs yet.
+    pub(crate) async fn new(world: &'w World, name: &str) -> anyhow::Result<Self> {
+        let id = format!("{name}-{:08x}", rand::random::<u32>());
+        let (database_url, database) = create_database(world.stack.database_url(), &id).await?;
+        let ingest = free_address()?;
+        let mut config = sandbox_config();
+        config.whatsapp.webhook = Some(Webhook {
+            url: format!("http://{ingest}/webhooks/whatsapp"),
+            app_secret: APP_SECRET.into(),
+        });
+        let tokens = (
+            config.whatsapp.access_token.expose().to_owned(),
+            config.hubspot.access_token.expose().to_owned(),
+            config.salesforce.client_id.expose().to_owned(),
+            config.salesforce.client_secret.expose().to_owned(),
+        );
+        let sandbox = Sandbox::start(config).await?;
+        let deployment = Deployment {
+            binary: PathBuf::from(env!("CARGO_BIN_EXE_leadstream")),
+            kafka: world.stack.kafka().to_owned(),
+            kafka_config: None,
+            topic_prefix: format!("{id}."),
+            schema_registry: world.stack.schema_registry().to_owned(),
+            database_url,
+            schema_ids_file: world.stack.data_dir().join(format!("{id}-schema-ids.json")),
+            meta_app_secret: APP_SECRET.to_owned(),
+            meta_verify_token: "e2e-verify-token".to_owned(),
+            meta_access_token: tokens.0,
+            meta_graph_url: sandbox.graph_url(),
+            hubspot_access_token: tokens.1,
+            hubspot_api_url: sandbox.hubspot_url(),
+            salesforce_login_url: sandbox.salesforce_url(),
+            salesforce_client_id: tokens.2,
+            salesforce_client_secret: tokens.3,
+            further: vec![
+                ("INGEST_ADDRESS".to_owned(), ingest.to_string()),
+                // A lease outlives its request: after a kill it is waited for.
+                ("CRM_REQUEST_TIMEOUT_SECONDS".to_owned(), "3".to_owned()),
+            ],
+        };
+        let site = Self {
+            world,
+            name: id,
+            deployment,
+            sandbox,
+            database,
+            http: reqwest::Client::builder()
+                .timeout(Duration::from_secs(30))
+                .build()?,
+            ingest,
+            processes: Mutex::default(),
+        };
+        site.tool(&["migrate"]).await?;
+        site.tool(&["topics", "apply", "--partitions", "6"]).await?;
+        Ok(site)
+    }
+
+    pub(crate) fn topic(&self, topic: leadstream_schemas::Topic) -> String {
+        topic.name(&self.deployment.topic_prefix)
+    }
+
+    pub(crate) fn spec(&self, name: &str, args: &[&str]) -> ProcessSpec {
+        self.deployment.tool(&format!("{}-{name}", self.name), args)
+    }
+
+    /// Runs a subcommand to its end; its output on success.
+    pub(crate) async fn tool(&self, args: &[&str]) -> anyhow::Result<String> {
+        let process = self.world.stack.spawn(&self.spec(&args.join("-"), args))?;
+        let status = process.wait().await;
+        let log = std::fs::read_to_string(process.log())?;
+        ensure!(
+            status.success(),
+            "leadstream {} failed: {log}",
+            args.join(" ")
+        );
+        Ok(log)
+    }
+
+    /// Starts `service` under `name` and waits until it is ready.
+    pub(crate) async fn start(&self, service: Service, name: &str) -> anyhow::Result<()> {
+        self.spawn(service, name)?;
+        self.ready(name).await
+    }
+
+    pub(crate) fn spawn(&self, service: Service, name: &str) -> anyhow::Result<()> {
+        let ops = free_address()?;
+        let spec = self
+            .deployment
+            .service(service, &format!("{}-{name}", self.name), ops);
+        let process = Arc::new(self.world.stack.spawn(&spec)?);
+        let running = Running {
+            service,
+            ops,
+            process,
+        };
+        self.running().insert(name.to_owned(), running);
+        Ok(())
+    }
+
+    fn running(&self) -> MutexGuard<'_, BTreeMap<String, Running>> {
+        self.processes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn get(&self, name: &str) -> anyhow::Result<Running> {
+        let found = self.running().get(name).cloned();
+        found.with_context(|| format!("{name} does not run"))
+    }
+
+    pub(crate) async fn ready(&self, name: &str) -> anyhow::Result<()> {
+        let running = self.get(name)?;
+        let probe = || async {
+            let (status, text) = self.health(running.ops).await?;
+            ensure!(status == 200, "{text}");
+            anyhow::Ok(())
+        };
+        running
+            .process
+            .ready(Duration::from_secs(60), probe)
+            .await?;
+        Ok(())
+    }
+
+    async fn health(&self, ops: SocketAddr) -> anyhow::Result<(u16, String)> {
+        let answer = self
+            .http
+            .get(format!("http://{ops}/health/ready"))
+            .send()
+            .await?;
+        Ok((answer.status().as_u16(), answer.text().await?))
+    }
+
+    /// Status and text of a service's readiness.
+    pub(crate) async fn readiness(&self, name: &str) -> anyhow::Result<(u16, String)> {
+        self.health(self.get(name)?.ops).await
+    }
+
+    pub(crate) async fn start_all(&self) -> anyhow::Result<()> {
+        for service in Service::ALL {
+            self.spawn(service, service.name())?;
+        }
+        for service in Service::ALL {
+            self.ready(service.name()).await?;
+        }
+        Ok(())
+    }
+
+    /// SIGKILL, then the same service again.
+    pub(crate) async fn kill_and_restart(&self, name: &str) -> anyhow::Result<()> {
+        let running = self.get(name)?;
+        running.process.kill().await;
+        self.start(running.service, name).await
+    }
+
+    /// A graceful end.
+    pub(crate) async fn stop(&self, name: &str) -> anyhow::Result<()> {
+        let running = self.get(name)?;
+        self.running().remove(name);
+        let status = running.process.stop().await;
+        ensure!(
+            status.success(),
+            "{name} ended with {status}: {}",
+            running.process.log_tail()
+        );
+        Ok(())
+    }
+
+    /// Ends what still runs, gracefully, and checks that each ended well.
+    pub(crate) async fn finish(self) -> anyhow::Result<()> {
+        let names: Vec<String> = self.running().keys().cloned().collect();
+        for name in names {
+            self.stop(&name).await?;
+        }
+        self.sandbox.stop().await;
+        self.database.close().await;
+        Ok(())
+    }
+
+    pub(crate) fn webhook(&self) -> String {
+        format!("http://{}/webhooks/whatsapp", self.ingest)
+    }
+
+    /// Posts as Meta does: again until it is answered 200.
+    pub(crate) async fn post(&self, body: &[u8]) -> anyhow::Result<()> {
+        let signature = leadstream_sandbox::webhook::sign(&self.deployment.meta_app_secret, body);
+        let delivered = async {
+            loop {
+                let answer = self
+                    .http
+                    .post(self.webhook())
+                    .header("X-Hub-Signature-256", &signature)
+                    .header("Content-Type", "application/json")
+                    .body(body.to_vec())
+                    .send()
+                    .await;
+                match answer {
+                    Ok(answer) if answer.status() == 200 => return Ok(()),
+                    Ok(answer) if answer.status().is_client_error() => {
+                        bail!("the webhook was refused: {}", answer.status());
+                    }
+                    _ => tokio::time::sleep(Duration::from_millis(100)).await,
+                }
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(90), delivered)
+            .await
+            .context("the webhook was not answered 200 within 90 s")?
+    }
+}
+
+/// A loopback address whose port is free now.
+pub(crate) fn free_address() -> anyhow::Result<SocketAddr> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    Ok(listener.local_addr()?)
+}
+
+async fn create_database(url: &str, id: &str) -> anyhow::Result<(String, PgPool)> {
+    let admin = leadstream_processor::pool(url, 1)?;
+    let create = format!("CREATE DATABASE \"{id}\"");
+    sqlx::query(sqlx::AssertSqlSafe(create))
+        .execute(&admin)
+        .await?;
+    admin.close().await;
+    let (base, _) = url.rsplit_once('/').context("a database URL has a path")?;
+    let url = format!("{base}/{id}");
+    let pool = leadstream_processor::pool(&url, 4)?;
+    Ok((url, pool))
+}
+
+/// Waits until `check` is content; its last complaint when it never is.
+pub(crate) async fn eventually<T>(
+    within: Duration,
+    mut check: impl AsyncFnMut() -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    let deadline = tokio::time::Instant::now() + within;
+    loop {
+        match check().await {
+            Ok(value) => return Ok(value),
+            Err(error) if tokio::time::Instant::now() >= deadline => {
+                return Err(error.context(format!("not so within {within:?}")));
+            }
+            Err(_) => tokio::time::sleep(Duration::from_millis(250)).await,
+        }
+    }
+}
