@@ -27,14 +27,32 @@ pub(super) fn greetings(count: usize, sent_at: Timestamp) -> Vec<Vec<u8>> {
 }
 
 fn greeting(lead: usize, sent_at: Timestamp) -> Vec<u8> {
-    const SENTENCE: &str = "Hi, I saw your offer and would like to know more about it. ";
     let bare = webhook(lead, 0, sent_at, "").len();
-    let text: String = SENTENCE
-        .chars()
-        .cycle()
-        .take(WEBHOOK_BYTES.saturating_sub(bare))
-        .collect();
+    let text = words(lead, WEBHOOK_BYTES.saturating_sub(bare));
     webhook(lead, 0, sent_at, &text)
+}
+
+/// A text of `length` bytes, another one for each lead: what repeats itself costs Kafka less than
+/// what people write.
+fn words(lead: usize, length: usize) -> String {
+    const WORDS: [&str; 32] = [
+        "hello", "offer", "I", "saw", "your", "house", "with", "garden", "price", "month", "would",
+        "like", "to", "know", "more", "about", "the", "visit", "tomorrow", "morning", "please",
+        "call", "me", "back", "how", "much", "is", "it", "for", "two", "years", "thanks",
+    ];
+    let mut text = String::with_capacity(length + 16);
+    let mut step: u64 = 0;
+    while text.len() < length {
+        let mut hasher = DefaultHasher::new();
+        hasher.write_usize(lead);
+        hasher.write_u64(step);
+        let index = usize::try_from(hasher.finish() % 32).unwrap_or_default();
+        text.push_str(WORDS[index]);
+        text.push(' ');
+        step += 1;
+    }
+    text.truncate(length);
+    text
 }
 
 /// `messages` of `leads` conversations, interleaved: everybody's first, then everybody's second.
@@ -50,7 +68,7 @@ pub(super) fn conversations(messages: usize, leads: usize, sent_at: Timestamp) -
 
 fn said(lead: usize, step: usize) -> String {
     match step {
-        0 => "Hi, I saw your offer and would like to know more.".to_owned(),
+        0 => words(lead, 60),
         _ => match step % 3 {
             1 => "Ann Example".to_owned(),
             2 => format!("{}", 1000 + lead % 9000),

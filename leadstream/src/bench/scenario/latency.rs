@@ -12,13 +12,13 @@ use sqlx::PgPool;
 use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 
 use super::Load;
 use crate::bench::figure::{Figure, Sample};
 use crate::bench::http::Connection;
 use crate::bench::machine::Meter;
-use crate::bench::site::{Servers, Site, beside, end};
+use crate::bench::site::{PARTITIONS, Servers, Site, beside, end};
 use crate::bench::traffic::{self, lead_id};
 use crate::deployment::Service;
 
@@ -28,7 +28,9 @@ const CONNECTIONS: usize = 64;
 const WARM_UP: usize = 3;
 /// How often PostgreSQL is asked for rows: the resolution of what it sees.
 const POLL: Duration = Duration::from_millis(2);
-/// How long a row may be missing.
+/// How often it is asked whether the processor has begun.
+const OWNED_POLL: Duration = Duration::from_millis(20);
+/// How long a row, or a partition's owner, may be missing.
 const LOST: Duration = Duration::from_secs(30);
 
 pub(super) async fn run(
@@ -46,6 +48,7 @@ pub(super) async fn run(
         .collect();
     let processor = site.start(Service::Processor).await?;
     let ingest = site.start(Service::Ingest).await?;
+    beside(&[&processor, &ingest], owned(&site.database.pool)).await?;
     let mut connections = Vec::new();
     // Ingest closes a connection that idles for long.
     for _ in 0..CONNECTIONS.min(load.rate) {
@@ -65,6 +68,21 @@ pub(super) async fn run(
     end(processor).await?;
     site.remove().await?;
     samples(&answered[warm_up..], &committed[warm_up..], cores)
+}
+
+/// Waits until the processor has begun on every partition.
+async fn owned(pool: &PgPool) -> anyhow::Result<()> {
+    let asked = Instant::now();
+    while asked.elapsed() < LOST {
+        let begun: i64 = sqlx::query_scalar("SELECT count(next_offset) FROM partition_offsets")
+            .fetch_one(pool)
+            .await?;
+        if usize::try_from(begun)? == PARTITIONS {
+            return Ok(());
+        }
+        sleep(OWNED_POLL).await;
+    }
+    bail!("the processor did not begin on all partitions within {LOST:?}")
 }
 
 /// When a webhook was to be sent, and when its 200 had come.
@@ -115,6 +133,11 @@ async fn watch(
     count: usize,
     mut sent: UnboundedReceiver<usize>,
 ) -> anyhow::Result<Vec<Instant>> {
+    let mut connection = pool.acquire().await?;
+    // The statement is planned while the table is empty, and that plan would be kept.
+    sqlx::query("SET enable_seqscan = off")
+        .execute(&mut *connection)
+        .await?;
     let mut seen: Vec<Option<Instant>> = vec![None; count];
     let mut pending: HashMap<String, usize> = HashMap::new();
     let mut last_seen = Instant::now();
@@ -138,7 +161,7 @@ async fn watch(
                 "SELECT lead_id FROM lead_qualifications WHERE lead_id = ANY($1)",
             )
             .bind(pending.keys().map(String::as_str).collect::<Vec<_>>())
-            .fetch_all(pool)
+            .fetch_all(&mut *connection)
             .await?;
             let now = Instant::now();
             for lead in found.iter().filter_map(|id| pending.remove(id)) {
