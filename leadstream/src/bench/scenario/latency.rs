@@ -134,10 +134,6 @@ async fn watch(
     mut sent: UnboundedReceiver<usize>,
 ) -> anyhow::Result<Vec<Instant>> {
     let mut connection = pool.acquire().await?;
-    // The statement is planned while the table is empty, and that plan would be kept.
-    sqlx::query("SET enable_seqscan = off")
-        .execute(&mut *connection)
-        .await?;
     let mut seen: Vec<Option<Instant>> = vec![None; count];
     let mut pending: HashMap<String, usize> = HashMap::new();
     let mut last_seen = Instant::now();
