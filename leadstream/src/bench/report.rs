@@ -25,7 +25,7 @@ pub(super) struct Row {
     median: f64,
     min: f64,
     max: f64,
-    bound: Option<Bound>,
+    bounds: Vec<Bound>,
     /// Median of the machine's busy cores.
     cores_busy: Option<f64>,
     #[serde(skip_serializing_if = "str::is_empty")]
@@ -56,8 +56,8 @@ fn row(figure: Figure, samples: &[Sample]) -> Option<Row> {
     let values: Vec<f64> = of(figure).map(|sample| sample.value).collect();
     let middle = median(&values)?;
     let shown = figure.shown();
-    let bound = shown.bound.and_then(|bound| {
-        let values: Vec<f64> = of(bound).map(|sample| sample.value).collect();
+    let bounds = shown.bounds.iter().filter_map(|bound| {
+        let values: Vec<f64> = of(*bound).map(|sample| sample.value).collect();
         Some(Bound {
             name: bound.shown().name,
             ratio: middle / median(&values)?,
@@ -71,7 +71,7 @@ fn row(figure: Figure, samples: &[Sample]) -> Option<Row> {
         min: values.iter().copied().fold(f64::INFINITY, f64::min),
         max: values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
         samples: values,
-        bound,
+        bounds: bounds.collect(),
         cores_busy: median(&cores),
         bounded_by: shown.bounded_by,
     })
@@ -100,7 +100,7 @@ impl Report {
             ]
             .map(str::to_owned),
         ];
-        cells.extend(self.figures.iter().map(Row::cells));
+        cells.extend(self.figures.iter().flat_map(Row::lines));
         let widths: Vec<usize> = (0..6)
             .map(|column| {
                 let lengths = cells.iter().map(|row| row[column].chars().count());
@@ -128,38 +128,54 @@ impl Report {
 }
 
 impl Row {
-    fn cells(&self) -> [String; 6] {
-        let bound = self.bound.as_ref().map(|bound| {
-            let ratio = if self.unit == "ms" {
-                format!("{} ×", number(bound.ratio))
-            } else {
-                format!("{} % of", number(bound.ratio * 100.0))
-            };
-            format!("{ratio} {}", bound.name)
-        });
+    /// A line of cells, and a line more for each bound after the first.
+    fn lines(&self) -> Vec<[String; 6]> {
         let cores = self.cores_busy.map(|cores| format!("{cores:.1}"));
-        [
+        let mut bounds = self.bounds.iter().map(|bound| bound.cell(self.unit));
+        let first = [
             self.name.to_owned(),
             number(self.median),
             format!("{} – {}", number(self.min), number(self.max)),
             self.unit.to_owned(),
-            bound.unwrap_or_default(),
+            bounds.next().unwrap_or_default(),
             cores.unwrap_or_default(),
-        ]
+        ];
+        let mut lines = vec![first];
+        lines.extend(bounds.map(|bound| {
+            let mut line = <[String; 6]>::default();
+            line[4] = bound;
+            line
+        }));
+        lines
+    }
+}
+
+impl Bound {
+    /// Of what is spent the multiple, of what is done in a time the part.
+    fn cell(&self, unit: &str) -> String {
+        let ratio = match unit {
+            "ms" => format!("{} ×", number(self.ratio)),
+            _ => format!("{} % of", number(self.ratio * 100.0)),
+        };
+        format!("{ratio} {}", self.name)
     }
 }
 
 /// Three significant digits, whole numbers in full with commas.
 pub(super) fn number(value: f64) -> String {
-    let decimals = match value {
-        _ if value >= 100.0 => 0,
-        _ if value >= 10.0 => 1,
-        _ if value >= 1.0 => 2,
+    let decimals = match value.abs() {
+        0.0 => 0,
+        size if size >= 100.0 => 0,
+        size if size >= 10.0 => 1,
+        size if size >= 1.0 => 2,
         _ => 3,
     };
-    let plain = format!("{value:.decimals$}");
+    let plain = format!("{:.decimals$}", value.abs());
     let (whole, fraction) = plain.split_once('.').unwrap_or((&plain, ""));
     let mut text = String::new();
+    if value < 0.0 {
+        text.push('-');
+    }
     for (index, digit) in whole.chars().enumerate() {
         if index > 0 && (whole.len() - index).is_multiple_of(3) {
             text.push(',');
@@ -222,7 +238,9 @@ mod tests {
         );
         assert_eq!(processor.samples, [20_000.0, 10_000.0, 30_000.0]);
         assert_eq!(processor.cores_busy, Some(1.8));
-        let bound = processor.bound.as_ref().unwrap();
+        let [bound] = processor.bounds.as_slice() else {
+            panic!("{:?}", processor.bounds);
+        };
         assert_eq!(bound.name, rows[0].name);
         assert!((bound.ratio - 20.0 / 35.0).abs() < 1e-9, "{}", bound.ratio);
     }
@@ -230,7 +248,7 @@ mod tests {
     #[test]
     fn a_figure_whose_bound_was_not_measured_stands_alone() {
         let rows = rows(&[Sample::new(Figure::Webhooks, 1.0)]);
-        assert_eq!((rows.len(), &rows[0].bound), (1, &None));
+        assert_eq!((rows.len(), rows[0].bounds.len()), (1, 0));
     }
 
     #[test]
@@ -251,10 +269,10 @@ mod tests {
 
     #[test]
     fn numbers_keep_three_digits() {
-        let shown = [0.0123, 2.0, 34.56, 999.4, 12_345.6, 1_234_567.0].map(number);
+        let shown = [0.0123, 2.0, 34.56, 999.4, 12_345.6, -234_567.0].map(number);
         assert_eq!(
             shown,
-            ["0.012", "2.00", "34.6", "999", "12,346", "1,234,567"]
+            ["0.012", "2.00", "34.6", "999", "12,346", "-234,567"]
         );
     }
 }
