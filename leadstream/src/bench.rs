@@ -9,6 +9,7 @@
 )]
 
 mod figure;
+mod generator;
 mod http;
 mod machine;
 mod report;

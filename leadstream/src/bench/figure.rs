@@ -6,6 +6,7 @@ pub(super) enum Figure {
     Producer,
     Webhooks,
     WebhooksCpu,
+    WebhooksGenerator,
     Sql,
     Processor,
     ProcessorCpu,
@@ -54,13 +55,15 @@ impl Figure {
             Self::Webhooks => Shown::new("webhooks answered 200", "requests/s")
                 .beside(&[Self::Producer])
                 .spent_on("processor time: ingest, the broker and the load generator (64 connections, closed loop) share the cores; a batch to Kafka holds no more records than there are connections"),
-            Self::WebhooksCpu => Shown::new("… ingest's own CPU", "s per 1,000"),
+            Self::WebhooksCpu => Shown::new("… ingest's own CPU", "µs/request"),
+            Self::WebhooksGenerator => Shown::new("… load generator's own CPU", "µs/request")
+                .spent_on("one write and one read a request; one thread, so its reciprocal bounds every closed loop, and on few cores it is taken from what is measured"),
             Self::Sql => Shown::new("same SQL batches, no Kafka", "inputs/s")
                 .spent_on("PostgreSQL's processor time and its log: the engine's own decoding, fold and statements, as many lanes and as large batches"),
             Self::Processor => Shown::new("inputs through the processor", "inputs/s")
                 .beside(&[Self::Sql])
                 .spent_on("processor time: the engine, PostgreSQL and the broker, which serves the inputs and takes the events and replies, share the cores"),
-            Self::ProcessorCpu => Shown::new("… the processor's own CPU", "s per 1,000"),
+            Self::ProcessorCpu => Shown::new("… the processor's own CPU", "µs/input"),
             Self::CommitAlone => Shown::new("one input committed alone", "ms")
                 .spent_on("round trips of the statements and one flush of PostgreSQL's log; nothing else runs"),
             Self::AnswerP50 => Shown::new("webhook to its 200, p50", "ms")

@@ -12,6 +12,8 @@ use tokio::net::TcpStream;
 pub(super) struct Connection {
     stream: TcpStream,
     answer: Vec<u8>,
+    /// The server said that it closes it.
+    closing: bool,
 }
 
 impl Connection {
@@ -21,7 +23,15 @@ impl Connection {
         Ok(Self {
             stream,
             answer: Vec::with_capacity(1024),
+            closing: false,
         })
+    }
+
+    /// Whether the server takes no further request.
+    pub(super) fn is_closed(&self) -> bool {
+        // Costs a system call only when something has come.
+        let unasked = self.stream.try_read(&mut [0]);
+        self.closing || !unasked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
     }
 
     /// Sends a whole request and reads its whole answer; its status.
@@ -32,8 +42,9 @@ impl Connection {
             if self.stream.read_buf(&mut self.answer).await? == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
-            if let Some(status) = status(&self.answer)? {
-                return Ok(status);
+            if let Some(head) = head(&self.answer)? {
+                self.closing = head.closing;
+                return Ok(head.status);
             }
         }
     }
@@ -44,25 +55,32 @@ pub(super) fn get(path: &str) -> Vec<u8> {
     format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n").into_bytes()
 }
 
-/// The status of a complete answer; `None` while bytes are missing.
-fn status(answer: &[u8]) -> io::Result<Option<u16>> {
+/// What the head of an answer says.
+#[derive(Debug, PartialEq, Eq)]
+struct Head {
+    status: u16,
+    /// Of the body.
+    length: usize,
+    closing: bool,
+}
+
+/// The head of a complete answer; `None` while bytes are missing.
+fn head(answer: &[u8]) -> io::Result<Option<Head>> {
     let Some(end) = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n") else {
         return Ok(None);
     };
-    let (head, body) = (&answer[..end], &answer[end + 4..]);
-    let parsed = std::str::from_utf8(head).ok().and_then(parse);
-    let Some((status, length)) = parsed else {
+    let (text, body) = (&answer[..end], &answer[end + 4..]);
+    let Some(head) = std::str::from_utf8(text).ok().and_then(parse) else {
         return Err(io::Error::new(
             io::ErrorKind::InvalidData,
             "the answer is not HTTP/1.1 with a Content-Length",
         ));
     };
-    Ok((body.len() >= length).then_some(status))
+    Ok((body.len() >= head.length).then_some(head))
 }
 
-/// Status and length of the body.
-fn parse(head: &str) -> Option<(u16, usize)> {
-    let mut lines = head.split("\r\n");
+fn parse(text: &str) -> Option<Head> {
+    let mut lines = text.split("\r\n");
     let status = lines
         .next()?
         .strip_prefix("HTTP/1.1 ")?
@@ -70,31 +88,51 @@ fn parse(head: &str) -> Option<(u16, usize)> {
         .next()?
         .parse()
         .ok()?;
-    let length = lines.find_map(|line| {
-        let (name, value) = line.split_once(':')?;
-        name.eq_ignore_ascii_case("content-length")
-            .then(|| value.trim())
-    })?;
-    Some((status, length.parse().ok()?))
+    let mut length = None;
+    let mut closing = false;
+    for (name, value) in lines.filter_map(|line| line.split_once(':')) {
+        let value = value.trim();
+        if name.eq_ignore_ascii_case("content-length") {
+            length = Some(value.parse().ok()?);
+        } else if name.eq_ignore_ascii_case("connection") {
+            closing = value.eq_ignore_ascii_case("close");
+        }
+    }
+    Some(Head {
+        status,
+        length: length?,
+        closing,
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::status;
+    use super::{Head, head};
 
     #[test]
     fn an_answer_counts_once_it_is_complete() {
         let answer = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 2\r\nx: y\r\n\r\nno";
         for length in 0..answer.len() {
-            assert_eq!(status(&answer[..length]).unwrap(), None, "{length}");
+            assert_eq!(head(&answer[..length]).unwrap(), None, "{length}");
         }
-        assert_eq!(status(answer).unwrap(), Some(503));
+        let expected = Head {
+            status: 503,
+            length: 2,
+            closing: false,
+        };
+        assert_eq!(head(answer).unwrap(), Some(expected));
+    }
+
+    #[test]
+    fn a_connection_that_the_server_closes_is_known() {
+        let answer = b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+        assert!(head(answer).unwrap().unwrap().closing);
     }
 
     #[test]
     fn what_is_not_http_or_of_no_known_length_is_an_error() {
         for answer in ["SSH-2.0\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n"] {
-            assert!(status(answer.as_bytes()).is_err(), "{answer}");
+            assert!(head(answer.as_bytes()).is_err(), "{answer}");
         }
     }
 }

@@ -72,6 +72,11 @@ pub(super) fn cpu_seconds(pid: i32) -> Option<f64> {
     process_seconds(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
 }
 
+/// What the calling thread has used so far.
+pub(super) fn own_cpu_seconds() -> Option<f64> {
+    process_seconds(&fs::read_to_string("/proc/thread-self/stat").ok()?)
+}
+
 /// User and system time in a process's `stat`: its 14th and 15th fields. The second is the
 /// program's name in brackets, which may hold spaces.
 fn process_seconds(stat: &str) -> Option<f64> {

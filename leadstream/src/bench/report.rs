@@ -154,7 +154,7 @@ impl Bound {
     /// Of what is spent the multiple, of what is done in a time the part.
     fn cell(&self, unit: &str) -> String {
         let ratio = match unit {
-            "ms" => format!("{} ×", number(self.ratio)),
+            "ms" | "µs/request" => format!("{} ×", number(self.ratio)),
             _ => format!("{} % of", number(self.ratio * 100.0)),
         };
         format!("{ratio} {}", self.name)

@@ -6,12 +6,17 @@ mod process;
 mod produce;
 mod webhooks;
 
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
 use clap::ValueEnum;
 use leadstream_ingest::records::Encoder;
 use leadstream_schemas::Timestamp;
 use leadstream_stream::Outgoing;
 
-use super::figure::Sample;
+use super::figure::{Figure, Sample};
+use super::generator::Spent;
 use super::site::Servers;
 use super::traffic;
 
@@ -86,13 +91,40 @@ fn records(
     traffic::records(&encoder, webhooks, Timestamp::now())
 }
 
+/// Signed requests of `count` webhooks, each of a lead of its own.
+fn requests(address: SocketAddr, secret: &str, count: usize, sent_at: Timestamp) -> Arc<[Vec<u8>]> {
+    traffic::greetings(count, sent_at)
+        .iter()
+        .map(|webhook| traffic::request(address, secret, webhook))
+        .collect()
+}
+
+/// The processor time that each request took where it was served and where it was generated, as
+/// samples of these figures.
+fn cpu(spent: &Spent, served: Figure, generated: Figure) -> impl Iterator<Item = Sample> {
+    let each = |figure, cpu: Option<f64>| {
+        cpu.map(|cpu| Sample::new(figure, micros_each(spent.requests, cpu)))
+    };
+    [each(served, spent.served), each(generated, spent.generated)]
+        .into_iter()
+        .flatten()
+}
+
 /// `count` of something a second.
 #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
 fn per_second(count: usize, seconds: f64) -> f64 {
     count as f64 / seconds
 }
 
-/// Seconds for each thousand.
-fn per_thousand(count: usize, seconds: f64) -> f64 {
-    1000.0 / per_second(count, seconds)
+/// Microseconds for each of `count`.
+fn micros_each(count: usize, seconds: f64) -> f64 {
+    1e6 / per_second(count, seconds)
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+fn millis(micros: u64) -> f64 {
+    Duration::from_micros(micros).as_secs_f64() * 1000.0
 }

@@ -2,27 +2,24 @@
 //! those before.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, bail};
 use hdrhistogram::Histogram;
 use leadstream_schemas::Timestamp;
 use sqlx::PgPool;
 use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::task::JoinSet;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
-use super::Load;
+use super::{Load, micros, millis, requests};
 use crate::bench::figure::{Figure, Sample};
-use crate::bench::http::Connection;
-use crate::bench::machine::Meter;
+use crate::bench::generator::{Keep, Outcome, Phase, Plan, Spent, Target, open};
 use crate::bench::site::{PARTITIONS, Servers, Site, beside, end};
-use crate::bench::traffic::{self, lead_id};
+use crate::bench::traffic::lead_id;
 use crate::deployment::Service;
 
-/// Connections that take turns, so that a slow answer does not delay the next webhook.
+/// Enough that a slow answer does not delay the next webhook.
 const CONNECTIONS: usize = 64;
 /// Seconds at the same rate before those that count.
 const WARM_UP: usize = 3;
@@ -40,34 +37,35 @@ pub(super) async fn run(
 ) -> anyhow::Result<Vec<Sample>> {
     let site = Site::new(servers, name).await?;
     let warm_up = load.rate * WARM_UP;
-    let count = warm_up + load.rate * load.seconds;
+    let plan = Plan::new([Phase {
+        rate: load.rate,
+        seconds: WARM_UP + load.seconds,
+    }]);
+    let count = plan.requests();
     let secret = &site.deployment.meta_app_secret;
-    let requests: Arc<[Vec<u8>]> = traffic::greetings(count, Timestamp::now())
-        .iter()
-        .map(|webhook| traffic::request(site.ingest, secret, webhook))
-        .collect();
+    let requests = requests(site.ingest, secret, count, Timestamp::now());
     let processor = site.start(Service::Processor).await?;
     let ingest = site.start(Service::Ingest).await?;
     beside(&[&processor, &ingest], owned(&site.database.pool)).await?;
-    let mut connections = Vec::new();
-    // Ingest closes a connection that idles for long.
-    for _ in 0..CONNECTIONS.min(load.rate) {
-        connections.push(Connection::open(site.ingest).await?);
-    }
+    let target = Target {
+        address: site.ingest,
+        pid: ingest.pid(),
+        // Ingest closes a connection that idles for long.
+        connections: CONNECTIONS.min(load.rate),
+        requests,
+    };
     let (sent, pending) = unbounded_channel();
-    let meter = Meter::start();
     let work = async {
         tokio::try_join!(
-            post(connections, &requests, load.rate, sent),
+            post(target, plan, warm_up, sent),
             watch(&site.database.pool, count, pending),
         )
     };
-    let (answered, committed) = beside(&[&processor, &ingest], work).await?;
-    let (_, cores) = meter.stop();
+    let ((answered, spent), committed) = beside(&[&processor, &ingest], work).await?;
     end(ingest).await?;
     end(processor).await?;
     site.remove().await?;
-    samples(&answered[warm_up..], &committed[warm_up..], cores)
+    samples(&answered[warm_up..], &committed[warm_up..], spent.cores)
 }
 
 /// Waits until the processor has begun on every partition.
@@ -92,39 +90,46 @@ struct Answered {
     at: Instant,
 }
 
-async fn post(
-    connections: Vec<Connection>,
-    requests: &Arc<[Vec<u8>]>,
-    rate: usize,
+/// Tells of what is sent, and keeps when it was answered.
+struct Answers {
     sent: UnboundedSender<usize>,
-) -> anyhow::Result<Vec<Answered>> {
-    let start = Instant::now() + Duration::from_millis(100);
-    let step = Duration::from_secs(1) / u32::try_from(rate)?;
-    let turns = connections.len();
-    let mut clients = JoinSet::new();
-    for (first, mut connection) in connections.into_iter().enumerate() {
-        let (requests, sent) = (Arc::clone(requests), sent.clone());
-        clients.spawn(async move {
-            let mut answered = Vec::new();
-            for (index, request) in requests.iter().enumerate().skip(first).step_by(turns) {
-                let planned = start + step * u32::try_from(index)?;
-                sleep_until(planned).await;
-                sent.send(index).context("nobody watches for rows")?;
-                let status = connection.send(request).await?;
-                ensure!(status == 200, "a webhook was answered {status}");
-                let at = Instant::now();
-                answered.push((index, Answered { planned, at }));
-            }
-            anyhow::Ok(answered)
+    answered: Vec<Option<Answered>>,
+}
+
+impl Keep for Answers {
+    fn sent(&mut self, index: usize) -> anyhow::Result<()> {
+        self.sent.send(index).context("nobody watches for rows")
+    }
+
+    fn settled(&mut self, outcome: &Outcome) -> anyhow::Result<()> {
+        match outcome.status {
+            Some(200) => {}
+            Some(status) => bail!("a webhook was answered {status}"),
+            None => bail!("the connection broke before a webhook was answered"),
+        }
+        let start = Instant::from_std(outcome.start);
+        self.answered[outcome.index] = Some(Answered {
+            planned: start + outcome.planned,
+            at: start + outcome.at,
         });
+        Ok(())
     }
-    drop(sent);
-    let mut answered = Vec::with_capacity(requests.len());
-    while let Some(client) = clients.join_next().await {
-        answered.extend(client??);
-    }
-    answered.sort_unstable_by_key(|(index, _)| *index);
-    Ok(answered.into_iter().map(|(_, answered)| answered).collect())
+}
+
+/// Sends a request for each lead.
+async fn post(
+    target: Target,
+    plan: Plan,
+    warm_up: usize,
+    sent: UnboundedSender<usize>,
+) -> anyhow::Result<(Vec<Answered>, Spent)> {
+    let answers = Answers {
+        sent,
+        answered: vec![None; plan.requests()],
+    };
+    let (answers, spent) = open(target, plan, warm_up, answers).await?;
+    let answered: Option<_> = answers.answered.into_iter().collect();
+    Ok((answered.context("a webhook was not answered")?, spent))
 }
 
 /// When the row of each of `count` leads was first seen, by lead.
@@ -203,14 +208,6 @@ fn samples(
         sample(Figure::AnswerP50, &answer, 0.5),
         sample(Figure::AnswerP99, &answer, 0.99),
     ])
-}
-
-fn micros(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
-}
-
-fn millis(micros: u64) -> f64 {
-    Duration::from_micros(micros).as_secs_f64() * 1000.0
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use leadstream_schemas::Timestamp;
 use leadstream_stream::Producer;
 use sqlx::PgPool;
 
-use super::{Load, per_second, per_thousand, records};
+use super::{Load, micros_each, per_second, records};
 use crate::bench::figure::{Figure, Sample};
 use crate::bench::machine::{Meter, cpu_seconds};
 use crate::bench::site::{Servers, Site, beside, end};
@@ -50,7 +50,7 @@ pub(super) async fn run(
         cores,
         ..Sample::new(Figure::Processor, per_second(inputs, elapsed.as_secs_f64()))
     }];
-    samples.extend(cpu.map(|cpu| Sample::new(Figure::ProcessorCpu, per_thousand(inputs, cpu))));
+    samples.extend(cpu.map(|cpu| Sample::new(Figure::ProcessorCpu, micros_each(inputs, cpu))));
     Ok(samples)
 }
 
