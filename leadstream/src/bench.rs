@@ -8,6 +8,7 @@
     reason = "the output of a command"
 )]
 
+pub(crate) mod bare;
 mod figure;
 mod generator;
 mod http;

@@ -39,6 +39,9 @@ enum Command {
     Topics(topics::Args),
     /// Measure throughput and latency on this machine
     Bench(bench::Args),
+    /// Verify webhooks and do nothing else: what the benchmark holds ingest against
+    #[command(hide = true)]
+    BenchBare(bench::bare::Args),
 }
 
 impl Cli {
@@ -84,6 +87,7 @@ impl Cli {
                 Command::Migrate(args) => tool(migrate::run(args)).await,
                 Command::Topics(args) => tool(topics::run(args)).await,
                 Command::Bench(args) => tool(bench::run(args)).await,
+                Command::BenchBare(args) => tool(bench::bare::run(args)).await,
             }
         })
     }

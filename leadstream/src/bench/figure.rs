@@ -4,9 +4,13 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Figure {
     Producer,
+    Bare,
+    BareCpu,
+    BareGenerator,
     Webhooks,
     WebhooksCpu,
     WebhooksGenerator,
+    WebhooksMemory,
     Sql,
     Processor,
     ProcessorCpu,
@@ -52,12 +56,19 @@ impl Figure {
         match self {
             Self::Producer => Shown::new("raw producer", "records/s")
                 .spent_on("the broker's and the client's processor time: acks=all, idempotent, one broker, the records of the webhooks below"),
-            Self::Webhooks => Shown::new("webhooks answered 200", "requests/s")
-                .beside(&[Self::Producer])
-                .spent_on("processor time: ingest, the broker and the load generator (64 connections, closed loop) share the cores; a batch to Kafka holds no more records than there are connections"),
-            Self::WebhooksCpu => Shown::new("… ingest's own CPU", "µs/request"),
-            Self::WebhooksGenerator => Shown::new("… load generator's own CPU", "µs/request")
+            Self::Bare => Shown::new("bare handler, signature only", "requests/s")
+                .spent_on("processor time of HTTP, HMAC and the kernel's loopback: a process that reads the body, verifies it and answers 200, and the load generator (64 connections, closed loop, one thread) share the cores"),
+            Self::BareCpu => Shown::new("… bare handler's own CPU", "µs/request"),
+            Self::BareGenerator => Shown::new("… load generator's own CPU", "µs/request")
                 .spent_on("one write and one read a request; one thread, so its reciprocal bounds every closed loop, and on few cores it is taken from what is measured"),
+            Self::Webhooks => Shown::new("webhooks answered 200", "requests/s")
+                .beside(&[Self::Bare, Self::Producer])
+                .spent_on("processor time: ingest, the broker and the load generator (64 connections, closed loop) share the cores; a batch to Kafka holds no more records than there are connections"),
+            Self::WebhooksCpu => {
+                Shown::new("… ingest's own CPU", "µs/request").beside(&[Self::BareCpu])
+            }
+            Self::WebhooksGenerator => Shown::new("… load generator's own CPU", "µs/request"),
+            Self::WebhooksMemory => Shown::new("… ingest's memory, peak", "MiB"),
             Self::Sql => Shown::new("same SQL batches, no Kafka", "inputs/s")
                 .spent_on("PostgreSQL's processor time and its log: the engine's own decoding, fold and statements, as many lanes and as large batches"),
             Self::Processor => Shown::new("inputs through the processor", "inputs/s")

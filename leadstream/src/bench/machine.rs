@@ -62,9 +62,13 @@ fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     })
 }
 
-fn gib(kib: &str) -> Option<f64> {
-    let kib: f64 = kib.strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kib / 1024.0 / 1024.0)
+fn gib(size: &str) -> Option<f64> {
+    Some(kib(size)? / 1024.0 / 1024.0)
+}
+
+/// `/proc` says kB and means KiB.
+fn kib(size: &str) -> Option<f64> {
+    size.strip_suffix("kB")?.trim().parse().ok()
 }
 
 /// Seconds of processor time that a process has used so far; `None` where there is no `/proc`.
@@ -75,6 +79,19 @@ pub(super) fn cpu_seconds(pid: i32) -> Option<f64> {
 /// What the calling thread has used so far.
 pub(super) fn own_cpu_seconds() -> Option<f64> {
     process_seconds(&fs::read_to_string("/proc/thread-self/stat").ok()?)
+}
+
+/// MiB of memory that a process held at most.
+pub(super) fn peak_memory(pid: i32) -> Option<f64> {
+    mib(&status(pid)?, "VmHWM")
+}
+
+fn status(pid: i32) -> Option<String> {
+    fs::read_to_string(format!("/proc/{pid}/status")).ok()
+}
+
+fn mib(text: &str, name: &str) -> Option<f64> {
+    Some(kib(field(text, name)?)? / 1024.0)
 }
 
 /// User and system time in a process's `stat`: its 14th and 15th fields. The second is the
@@ -134,7 +151,7 @@ impl Meter {
 
 #[cfg(test)]
 mod tests {
-    use super::{field, gib, machine_seconds, process_seconds};
+    use super::{field, gib, machine_seconds, mib, process_seconds};
 
     #[test]
     fn times_are_read_from_proc() {
@@ -150,5 +167,13 @@ mod tests {
         let text = "processor\t: 0\nmodel name\t: Some CPU @ 2.0: fast\n";
         assert_eq!(field(text, "model name"), Some("Some CPU @ 2.0: fast"));
         assert_eq!(gib("2097152 kB"), Some(2.0));
+    }
+
+    #[test]
+    fn memory_is_read_from_proc() {
+        let status = "Name:\tleadstream\nVmHWM:\t   66560 kB\nVmRSS:\t   65536 kB\n";
+        assert_eq!(mib(status, "VmHWM"), Some(65.0));
+        assert_eq!(mib(status, "VmRSS"), Some(64.0));
+        assert_eq!(mib("Name:\tleadstream\n", "VmHWM"), None);
     }
 }

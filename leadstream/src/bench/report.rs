@@ -157,7 +157,8 @@ impl Bound {
             "ms" | "µs/request" => format!("{} ×", number(self.ratio)),
             _ => format!("{} % of", number(self.ratio * 100.0)),
         };
-        format!("{ratio} {}", self.name)
+        // "… bare handler's own CPU" is a part where it stands, not here.
+        format!("{ratio} {}", self.name.trim_start_matches("… "))
     }
 }
 
@@ -249,6 +250,25 @@ mod tests {
     fn a_figure_whose_bound_was_not_measured_stands_alone() {
         let rows = rows(&[Sample::new(Figure::Webhooks, 1.0)]);
         assert_eq!((rows.len(), rows[0].bounds.len()), (1, 0));
+    }
+
+    #[test]
+    fn each_further_bound_has_a_line_of_its_own() {
+        let rows = rows(&[
+            Sample::new(Figure::Producer, 100_000.0),
+            Sample::new(Figure::Bare, 40_000.0),
+            Sample::new(Figure::Webhooks, 10_000.0),
+        ]);
+        let lines = rows[2].lines();
+        let bounds: Vec<&str> = lines.iter().map(|line| line[4].as_str()).collect();
+        assert_eq!(
+            bounds,
+            [
+                "25.0 % of bare handler, signature only",
+                "10.0 % of raw producer"
+            ]
+        );
+        assert!(lines[1][..4].iter().all(String::is_empty));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The scenarios: each runs on servers that hold nothing, and gives samples of its figures.
 
+mod bare;
 mod drain;
 mod latency;
 mod process;
@@ -25,6 +26,8 @@ use super::traffic;
 pub(super) enum Scenario {
     /// Records through the producer alone
     Producer,
+    /// Webhooks through a handler that does nothing but verify them
+    Bare,
     /// Webhooks through ingest
     Webhooks,
     /// Batches into PostgreSQL without Kafka
@@ -54,6 +57,7 @@ impl Scenario {
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Producer => "producer",
+            Self::Bare => "bare",
             Self::Webhooks => "webhooks",
             Self::Sql => "sql",
             Self::Processor => "processor",
@@ -71,6 +75,7 @@ impl Scenario {
     ) -> anyhow::Result<Vec<Sample>> {
         match self {
             Self::Producer => Box::pin(produce::run(servers, name, load)).await,
+            Self::Bare => Box::pin(bare::run(servers, name, load)).await,
             Self::Webhooks => Box::pin(webhooks::run(servers, name, load)).await,
             Self::Sql => Box::pin(drain::run(servers, name, load)).await,
             Self::Processor => Box::pin(process::run(servers, name, load)).await,

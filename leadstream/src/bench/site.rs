@@ -219,7 +219,7 @@ pub(super) async fn end(process: Process) -> anyhow::Result<()> {
 }
 
 /// A loopback address whose port is free now.
-fn free_address() -> anyhow::Result<SocketAddr> {
+pub(super) fn free_address() -> anyhow::Result<SocketAddr> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     Ok(listener.local_addr()?)
 }

@@ -5,12 +5,13 @@ use leadstream_schemas::Timestamp;
 use super::{Load, cpu, per_second, requests};
 use crate::bench::figure::{Figure, Sample};
 use crate::bench::generator::{Target, closed};
+use crate::bench::machine::peak_memory;
 use crate::bench::site::{Servers, Site, beside, end};
 use crate::deployment::Service;
 
-const CONNECTIONS: usize = 64;
+pub(super) const CONNECTIONS: usize = 64;
 /// One in so many requests goes before those that count.
-const WARM_UP: usize = 20;
+pub(super) const WARM_UP: usize = 20;
 
 pub(super) async fn run(
     servers: &Servers<'_>,
@@ -30,6 +31,7 @@ pub(super) async fn run(
     let warm_up = load.messages / WARM_UP;
     let work = closed(target, warm_up, load.messages - warm_up);
     let spent = beside(&[&ingest], work).await?;
+    let memory = peak_memory(ingest.pid());
     end(ingest).await?;
     site.remove().await?;
     let mut samples = vec![Sample {
@@ -40,5 +42,6 @@ pub(super) async fn run(
         )
     }];
     samples.extend(cpu(&spent, Figure::WebhooksCpu, Figure::WebhooksGenerator));
+    samples.extend(memory.map(|mib| Sample::new(Figure::WebhooksMemory, mib)));
     Ok(samples)
 }
