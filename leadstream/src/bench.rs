@@ -56,6 +56,10 @@ pub(crate) struct Args {
     /// Webhooks a second of steady load
     #[arg(long, default_value = "500", value_name = "COUNT")]
     rate: NonZeroUsize,
+    /// Webhooks a second of steady load where ingest is alone; by default the full speed at which
+    /// Meta calls for a number that sends 1,000 messages a second
+    #[arg(long, default_value = "3300", value_name = "COUNT")]
+    ingest_rate: NonZeroUsize,
     /// What is measured, separated by commas; by default everything
     #[arg(long, value_enum, value_delimiter = ',', value_name = "SCENARIO,…")]
     scenarios: Vec<Scenario>,
@@ -73,6 +77,7 @@ impl Args {
             leads: leads.min(messages),
             rate: self.rate.get(),
             seconds: self.seconds.get(),
+            ingest_rate: self.ingest_rate.get(),
         }
     }
 
@@ -166,13 +171,15 @@ fn summary(measured: &[Sample]) -> String {
 fn describe(args: &Args) -> String {
     let load = args.load();
     format!(
-        "rounds: {}; throughput: {} webhooks of {} bytes, {} inputs of {} leads; latency: {} webhooks/s for {} s; partitions: {}",
+        "rounds: {}; throughput: {} webhooks of {} bytes, {} inputs of {} leads; latency: {} webhooks/s for {} s; ingest alone: {} webhooks/s for {} s; partitions: {}",
         args.rounds,
         load.messages,
         traffic::WEBHOOK_BYTES,
         load.messages,
         load.leads,
         load.rate,
+        load.seconds,
+        load.ingest_rate,
         load.seconds,
         site::PARTITIONS,
     )

@@ -11,6 +11,12 @@ pub(super) enum Figure {
     WebhooksCpu,
     WebhooksGenerator,
     WebhooksMemory,
+    SteadyP50,
+    SteadyP99,
+    SteadyRefused,
+    SteadyCpu,
+    SteadyGenerator,
+    SteadyMemory,
     Sql,
     Processor,
     ProcessorCpu,
@@ -69,6 +75,13 @@ impl Figure {
             }
             Self::WebhooksGenerator => Shown::new("… load generator's own CPU", "µs/request"),
             Self::WebhooksMemory => Shown::new("… ingest's memory, peak", "MiB"),
+            Self::SteadyP50 => Shown::new("steady, webhook to its 200, p50", "ms")
+                .spent_on("open loop on ingest alone, counted from the planned time of each webhook; the producer's wait for a batch, the broker's answer, and processor time"),
+            Self::SteadyP99 => Shown::new("steady, webhook to its 200, p99", "ms"),
+            Self::SteadyRefused => Shown::new("… not answered 200", "%"),
+            Self::SteadyCpu => Shown::new("… ingest's own CPU", "µs/request"),
+            Self::SteadyGenerator => Shown::new("… load generator's own CPU", "µs/request"),
+            Self::SteadyMemory => Shown::new("… ingest's memory, peak", "MiB"),
             Self::Sql => Shown::new("same SQL batches, no Kafka", "inputs/s")
                 .spent_on("PostgreSQL's processor time and its log: the engine's own decoding, fold and statements, as many lanes and as large batches"),
             Self::Processor => Shown::new("inputs through the processor", "inputs/s")

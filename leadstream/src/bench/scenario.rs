@@ -5,6 +5,7 @@ mod drain;
 mod latency;
 mod process;
 mod produce;
+mod steady;
 mod webhooks;
 
 use std::net::SocketAddr;
@@ -21,7 +22,10 @@ use super::generator::Spent;
 use super::site::Servers;
 use super::traffic;
 
-/// One run of the list, in its order, is a round.
+/// Webhooks that are sent over and over where their ids need not differ, each of another lead.
+const POOL: usize = 16_384;
+
+/// What can be measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Scenario {
     /// Records through the producer alone
@@ -30,6 +34,8 @@ pub(super) enum Scenario {
     Bare,
     /// Webhooks through ingest
     Webhooks,
+    /// Webhooks through ingest at a steady rate
+    Steady,
     /// Batches into PostgreSQL without Kafka
     Sql,
     /// A preloaded topic through the processor
@@ -49,8 +55,10 @@ pub(super) struct Load {
     pub(super) leads: usize,
     /// Webhooks a second of the steady scenario.
     pub(super) rate: usize,
-    /// How long it lasts.
+    /// How long scenarios of a steady rate last.
     pub(super) seconds: usize,
+    /// Webhooks a second where ingest is alone.
+    pub(super) ingest_rate: usize,
 }
 
 impl Scenario {
@@ -59,6 +67,7 @@ impl Scenario {
             Self::Producer => "producer",
             Self::Bare => "bare",
             Self::Webhooks => "webhooks",
+            Self::Steady => "steady",
             Self::Sql => "sql",
             Self::Processor => "processor",
             Self::Commit => "commit",
@@ -77,6 +86,7 @@ impl Scenario {
             Self::Producer => Box::pin(produce::run(servers, name, load)).await,
             Self::Bare => Box::pin(bare::run(servers, name, load)).await,
             Self::Webhooks => Box::pin(webhooks::run(servers, name, load)).await,
+            Self::Steady => Box::pin(steady::run(servers, name, load)).await,
             Self::Sql => Box::pin(drain::run(servers, name, load)).await,
             Self::Processor => Box::pin(process::run(servers, name, load)).await,
             Self::Commit => Box::pin(drain::run_alone(servers, name)).await,
@@ -124,6 +134,12 @@ fn per_second(count: usize, seconds: f64) -> f64 {
 /// Microseconds for each of `count`.
 fn micros_each(count: usize, seconds: f64) -> f64 {
     1e6 / per_second(count, seconds)
+}
+
+/// `part` of `whole` in per cent.
+#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
+fn share(part: usize, whole: usize) -> f64 {
+    100.0 * part as f64 / whole as f64
 }
 
 fn micros(duration: Duration) -> u64 {
