@@ -60,6 +60,9 @@ pub(crate) struct Args {
     /// Meta calls for a number that sends 1,000 messages a second
     #[arg(long, default_value = "3300", value_name = "COUNT")]
     ingest_rate: NonZeroUsize,
+    /// How many times the ingest rate a burst is
+    #[arg(long, default_value = "10", value_name = "FACTOR")]
+    burst_factor: NonZeroUsize,
     /// What is measured, separated by commas; by default everything
     #[arg(long, value_enum, value_delimiter = ',', value_name = "SCENARIO,…")]
     scenarios: Vec<Scenario>,
@@ -78,6 +81,7 @@ impl Args {
             rate: self.rate.get(),
             seconds: self.seconds.get(),
             ingest_rate: self.ingest_rate.get(),
+            burst_factor: self.burst_factor.get(),
         }
     }
 
@@ -171,7 +175,7 @@ fn summary(measured: &[Sample]) -> String {
 fn describe(args: &Args) -> String {
     let load = args.load();
     format!(
-        "rounds: {}; throughput: {} webhooks of {} bytes, {} inputs of {} leads; latency: {} webhooks/s for {} s; ingest alone: {} webhooks/s for {} s; partitions: {}",
+        "rounds: {}; throughput: {} webhooks of {} bytes, {} inputs of {} leads; latency: {} webhooks/s for {} s; ingest alone: {} webhooks/s for {} s, a burst of {} times as many; partitions: {}",
         args.rounds,
         load.messages,
         traffic::WEBHOOK_BYTES,
@@ -181,6 +185,7 @@ fn describe(args: &Args) -> String {
         load.seconds,
         load.ingest_rate,
         load.seconds,
+        load.burst_factor,
         site::PARTITIONS,
     )
 }

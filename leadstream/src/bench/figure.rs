@@ -17,6 +17,17 @@ pub(super) enum Figure {
     SteadyCpu,
     SteadyGenerator,
     SteadyMemory,
+    BurstGoodput,
+    BurstAccepted,
+    BurstRefused,
+    BurstFailed,
+    BurstAcceptedP99,
+    BurstRefusedP99,
+    BurstRefusedMax,
+    BurstRecovery,
+    BurstWatched,
+    BurstGenerator,
+    BurstMemory,
     Sql,
     Processor,
     ProcessorCpu,
@@ -82,6 +93,22 @@ impl Figure {
             Self::SteadyCpu => Shown::new("… ingest's own CPU", "µs/request"),
             Self::SteadyGenerator => Shown::new("… load generator's own CPU", "µs/request"),
             Self::SteadyMemory => Shown::new("… ingest's memory, peak", "MiB"),
+            Self::BurstGoodput => Shown::new("burst, 200s while it lasts", "requests/s")
+                .beside(&[Self::Bare, Self::Producer])
+                .spent_on("open loop on ingest alone, at most 1,024 connections: what finds none free waits in the load generator, and is sent after the burst if it has to be; a 503 is not repeated; shares are of the webhooks planned in the burst"),
+            Self::BurstAccepted => Shown::new("… answered 200, however late", "%"),
+            Self::BurstRefused => Shown::new("… answered 503", "%"),
+            Self::BurstFailed => Shown::new("… otherwise or not at all", "%"),
+            Self::BurstAcceptedP99 => Shown::new("… write to its 200, p99", "ms")
+                .spent_on("what waits inside ingest and for Kafka, and processor time; the wait for a connection does not count"),
+            Self::BurstRefusedP99 => Shown::new("… write to its 503, p99", "ms")
+                .spent_on("processor time, and what ingest does before it refuses; where nothing was refused there is no figure"),
+            Self::BurstRefusedMax => Shown::new("… write to its 503, longest", "ms"),
+            Self::BurstRecovery => Shown::new("… until usual again", "s")
+                .spent_on("whole seconds from the end of the burst to one in which 99 % of the answers are 200s within 50 ms of their planned time, so also what the load generator still holds back; as many as were watched when there was none"),
+            Self::BurstWatched => Shown::new("… watched after it", "s"),
+            Self::BurstGenerator => Shown::new("… load generator's own CPU", "µs/request"),
+            Self::BurstMemory => Shown::new("… ingest's memory, peak", "MiB"),
             Self::Sql => Shown::new("same SQL batches, no Kafka", "inputs/s")
                 .spent_on("PostgreSQL's processor time and its log: the engine's own decoding, fold and statements, as many lanes and as large batches"),
             Self::Processor => Shown::new("inputs through the processor", "inputs/s")

@@ -3,6 +3,7 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use serde::Serialize;
 
 /// Linux gives times in `/proc` in hundredths of a second, whatever the kernel's own tick.
@@ -102,6 +103,17 @@ fn process_seconds(stat: &str) -> Option<f64> {
     let user: f64 = fields.next()?.parse().ok()?;
     let system: f64 = fields.next()?.parse().ok()?;
     Some((user + system) / TICKS_PER_SECOND)
+}
+
+/// Lets this process, and those that it starts from now on, hold `files` and connections open where
+/// the system allows so many: a shell's usual limit is less than a burst needs.
+pub(super) fn allow_open_files(files: u64) -> anyhow::Result<()> {
+    let (now, most) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    Ok(setrlimit(
+        Resource::RLIMIT_NOFILE,
+        now.max(files.min(most)),
+        most,
+    )?)
 }
 
 /// Seconds that all cores together have worked since the start of the machine.

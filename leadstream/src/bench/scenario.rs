@@ -1,6 +1,7 @@
 //! The scenarios: each runs on servers that hold nothing, and gives samples of its figures.
 
 mod bare;
+mod burst;
 mod drain;
 mod latency;
 mod process;
@@ -36,6 +37,8 @@ pub(super) enum Scenario {
     Webhooks,
     /// Webhooks through ingest at a steady rate
     Steady,
+    /// Many times that rate for some seconds
+    Burst,
     /// Batches into PostgreSQL without Kafka
     Sql,
     /// A preloaded topic through the processor
@@ -59,6 +62,8 @@ pub(super) struct Load {
     pub(super) seconds: usize,
     /// Webhooks a second where ingest is alone.
     pub(super) ingest_rate: usize,
+    /// How many times that a burst is.
+    pub(super) burst_factor: usize,
 }
 
 impl Scenario {
@@ -68,6 +73,7 @@ impl Scenario {
             Self::Bare => "bare",
             Self::Webhooks => "webhooks",
             Self::Steady => "steady",
+            Self::Burst => "burst",
             Self::Sql => "sql",
             Self::Processor => "processor",
             Self::Commit => "commit",
@@ -87,6 +93,7 @@ impl Scenario {
             Self::Bare => Box::pin(bare::run(servers, name, load)).await,
             Self::Webhooks => Box::pin(webhooks::run(servers, name, load)).await,
             Self::Steady => Box::pin(steady::run(servers, name, load)).await,
+            Self::Burst => Box::pin(burst::run(servers, name, load)).await,
             Self::Sql => Box::pin(drain::run(servers, name, load)).await,
             Self::Processor => Box::pin(process::run(servers, name, load)).await,
             Self::Commit => Box::pin(drain::run_alone(servers, name)).await,

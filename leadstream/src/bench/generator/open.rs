@@ -28,6 +28,8 @@ pub(crate) struct Outcome {
     pub(crate) index: usize,
     pub(crate) start: Instant,
     pub(crate) planned: Duration,
+    /// Just before it was written to the socket.
+    pub(crate) written: Duration,
     pub(crate) at: Duration,
     /// `None` when the connection broke.
     pub(crate) status: Option<u16>,
@@ -140,11 +142,13 @@ async fn client<K: Keep>(load: Rc<Load<K>>, connection: Connection) -> anyhow::R
     let mut connection = Some(connection);
     while let Some(index) = load.take().await {
         load.keep.borrow_mut().sent(index)?;
+        let written = load.start.elapsed();
         let sent = exchange(&mut connection, &load.target, index).await;
         let outcome = Outcome {
             index,
             start: load.start,
             planned: load.plan.at(index),
+            written,
             at: load.start.elapsed(),
             status: sent.ok(),
         };
@@ -249,7 +253,7 @@ mod tests {
         for outcome in &seen.settled {
             let expected = (outcome.index % 3 != 2).then_some(200);
             assert_eq!(outcome.status, expected, "{}", outcome.index);
-            assert!(outcome.planned <= outcome.at);
+            assert!(outcome.planned <= outcome.written && outcome.written <= outcome.at);
         }
         assert_eq!(spent.requests, 240);
     }

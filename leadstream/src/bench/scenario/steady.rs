@@ -116,6 +116,7 @@ mod tests {
                 index,
                 start: Instant::now(),
                 planned: Duration::from_millis(5),
+                written: Duration::from_millis(7),
                 at: Duration::from_millis(9),
                 status,
             };
