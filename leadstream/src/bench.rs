@@ -23,7 +23,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
-use clap::ValueEnum;
 use leadstream_local::{Progress, Stack, StackOptions};
 use leadstream_schemas::Topic;
 use leadstream_schemas::registry::{Registry, RegistryAuth, RegistryConfig, SchemaIds};
@@ -63,7 +62,10 @@ pub(crate) struct Args {
     /// How many times the ingest rate a burst is
     #[arg(long, default_value = "10", value_name = "FACTOR")]
     burst_factor: NonZeroUsize,
-    /// What is measured, separated by commas; by default everything
+    /// Minutes of the soak
+    #[arg(long, default_value = "10", value_name = "MINUTES")]
+    soak_minutes: NonZeroUsize,
+    /// What is measured, separated by commas; by default everything but the soak
     #[arg(long, value_enum, value_delimiter = ',', value_name = "SCENARIO,…")]
     scenarios: Vec<Scenario>,
     /// Print JSON with every sample instead of a table
@@ -82,12 +84,13 @@ impl Args {
             seconds: self.seconds.get(),
             ingest_rate: self.ingest_rate.get(),
             burst_factor: self.burst_factor.get(),
+            soak_minutes: self.soak_minutes.get(),
         }
     }
 
     fn scenarios(&self) -> &[Scenario] {
         if self.scenarios.is_empty() {
-            Scenario::value_variants()
+            &Scenario::ROUND
         } else {
             &self.scenarios
         }
@@ -175,7 +178,7 @@ fn summary(measured: &[Sample]) -> String {
 fn describe(args: &Args) -> String {
     let load = args.load();
     format!(
-        "rounds: {}; throughput: {} webhooks of {} bytes, {} inputs of {} leads; latency: {} webhooks/s for {} s; ingest alone: {} webhooks/s for {} s, a burst of {} times as many; partitions: {}",
+        "rounds: {}; throughput: {} webhooks of {} bytes, {} inputs of {} leads; latency: {} webhooks/s for {} s; ingest alone: {} webhooks/s for {} s, a burst of {} times as many, a soak of {} min; partitions: {}",
         args.rounds,
         load.messages,
         traffic::WEBHOOK_BYTES,
@@ -186,6 +189,7 @@ fn describe(args: &Args) -> String {
         load.ingest_rate,
         load.seconds,
         load.burst_factor,
+        load.soak_minutes,
         site::PARTITIONS,
     )
 }

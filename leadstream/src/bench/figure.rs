@@ -36,6 +36,15 @@ pub(super) enum Figure {
     AnswerP99,
     LatencyP50,
     LatencyP99,
+    SoakP99,
+    SoakRefused,
+    SoakFirst,
+    SoakFirstMin,
+    SoakFirstMax,
+    SoakLast,
+    SoakLastMin,
+    SoakLastMax,
+    SoakSlope,
 }
 
 /// How a figure is shown.
@@ -126,6 +135,18 @@ impl Figure {
             Self::LatencyP99 => {
                 Shown::new("200 to committed row, p99", "ms").beside(&[Self::CommitAlone])
             }
+            Self::SoakP99 => Shown::new("soak, webhook to its 200, p99", "ms")
+                .spent_on("as the steady load, for minutes"),
+            Self::SoakRefused => Shown::new("… not answered 200", "%"),
+            Self::SoakFirst => Shown::new("ingest's memory, first minute", "MiB")
+                .spent_on("resident memory every second after the warm-up: the median, least and most of that minute"),
+            Self::SoakFirstMin => Shown::new("… least", "MiB"),
+            Self::SoakFirstMax => Shown::new("… most", "MiB"),
+            Self::SoakLast => Shown::new("ingest's memory, last minute", "MiB"),
+            Self::SoakLastMin => Shown::new("… least", "MiB"),
+            Self::SoakLastMax => Shown::new("… most", "MiB"),
+            Self::SoakSlope => Shown::new("ingest's memory, growth", "KiB/min")
+                .spent_on("the line through all seconds by least squares"),
         }
     }
 }

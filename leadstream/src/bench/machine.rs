@@ -82,7 +82,12 @@ pub(super) fn own_cpu_seconds() -> Option<f64> {
     process_seconds(&fs::read_to_string("/proc/thread-self/stat").ok()?)
 }
 
-/// MiB of memory that a process held at most.
+/// MiB of memory that a process holds (its resident set).
+pub(super) fn memory(pid: i32) -> Option<f64> {
+    mib(&status(pid)?, "VmRSS")
+}
+
+/// The most that it ever held.
 pub(super) fn peak_memory(pid: i32) -> Option<f64> {
     mib(&status(pid)?, "VmHWM")
 }

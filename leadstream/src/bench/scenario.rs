@@ -6,6 +6,7 @@ mod drain;
 mod latency;
 mod process;
 mod produce;
+mod soak;
 mod steady;
 mod webhooks;
 
@@ -47,6 +48,8 @@ pub(super) enum Scenario {
     Commit,
     /// Webhooks at a steady rate, to the committed row
     Latency,
+    /// Webhooks through ingest at a steady rate for minutes; only by name
+    Soak,
 }
 
 /// How much is sent.
@@ -64,9 +67,23 @@ pub(super) struct Load {
     pub(super) ingest_rate: usize,
     /// How many times that a burst is.
     pub(super) burst_factor: usize,
+    pub(super) soak_minutes: usize,
 }
 
 impl Scenario {
+    /// What is measured by default: one run of the list, in its order, is a round.
+    pub(super) const ROUND: [Self; 9] = [
+        Self::Producer,
+        Self::Bare,
+        Self::Webhooks,
+        Self::Steady,
+        Self::Burst,
+        Self::Sql,
+        Self::Processor,
+        Self::Commit,
+        Self::Latency,
+    ];
+
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Producer => "producer",
@@ -78,6 +95,7 @@ impl Scenario {
             Self::Processor => "processor",
             Self::Commit => "commit",
             Self::Latency => "latency",
+            Self::Soak => "soak",
         }
     }
 
@@ -98,6 +116,7 @@ impl Scenario {
             Self::Processor => Box::pin(process::run(servers, name, load)).await,
             Self::Commit => Box::pin(drain::run_alone(servers, name)).await,
             Self::Latency => Box::pin(latency::run(servers, name, load)).await,
+            Self::Soak => Box::pin(soak::run(servers, name, load)).await,
         }
     }
 }

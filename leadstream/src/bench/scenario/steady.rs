@@ -14,7 +14,7 @@ use crate::deployment::Service;
 /// More than are ever in flight while ingest keeps up.
 const CONNECTIONS: usize = 256;
 /// Seconds at the same rate before those that count.
-const WARM_UP: usize = 3;
+pub(super) const WARM_UP: usize = 3;
 
 pub(super) async fn run(
     servers: &Servers<'_>,
@@ -42,7 +42,7 @@ pub(super) async fn run(
 }
 
 /// `seconds` of `rate` webhooks after those of the warm-up.
-async fn hold(
+pub(super) async fn hold(
     site: &Site<'_>,
     ingest: &Process,
     rate: usize,
@@ -67,7 +67,7 @@ async fn hold(
 
 /// How long the 200s took, from the planned time.
 #[derive(Debug)]
-struct Answers {
+pub(super) struct Answers {
     warm_up: usize,
     ok: Histogram<u64>,
 }
@@ -80,12 +80,12 @@ impl Answers {
         })
     }
 
-    fn millis(&self, quantile: f64) -> f64 {
+    pub(super) fn millis(&self, quantile: f64) -> f64 {
         millis(self.ok.value_at_quantile(quantile))
     }
 
     /// Per cent of the requests that got another answer than 200, or none.
-    fn refused(&self, spent: &Spent) -> f64 {
+    pub(super) fn refused(&self, spent: &Spent) -> f64 {
         let ok = usize::try_from(self.ok.len()).unwrap_or(usize::MAX);
         share(spent.requests.saturating_sub(ok), spent.requests)
     }
