@@ -27,6 +27,9 @@ pub struct LeadInput {
     /// Position in its webhook, from 0: keeps the order of items that share a second.
     pub item: u32,
     pub content: Content,
+    /// The ad or post that led here, on a person's first message after it (Cloud API).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub referral: Option<Referral>,
     /// The provider's own JSON of this one item, secrets redacted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<serde_json::Map<String, serde_json::Value>>")]
@@ -114,6 +117,27 @@ impl Sender {
     }
 }
 
+/// Which ad or post brought a person here. Cloud API `referral`; members as the provider gave them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Referral {
+    /// `ad` or `post`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_type: Option<String>,
+    /// The ad's or post's id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_url: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub headline: Option<String>,
+    /// The ad's text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
+    /// Click id, which Meta's Conversions API takes back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ctwa_clid: Option<String>,
+}
+
 /// What was sent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -166,6 +190,16 @@ pub enum Content {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         catalog_id: Option<String>,
         items: Vec<OrderItem>,
+        /// What was written beside it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        text: Option<String>,
+    },
+    /// The answer to our request to call. Never an answer to a question of the flow.
+    CallPermission {
+        granted: bool,
+        /// Absent: until it is taken back.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expires_at: Option<Timestamp>,
     },
     /// Never an answer. Without `emoji` an earlier reaction was taken back.
     Reaction {
@@ -173,7 +207,7 @@ pub enum Content {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         emoji: Option<String>,
     },
-    /// An earlier message has another text now.
+    /// An earlier message has another text now; an empty one when a caption was removed.
     Edit {
         message_id: String,
         body: String,
@@ -182,7 +216,8 @@ pub enum Content {
     Revoke {
         message_id: String,
     },
-    /// The provider tells of a changed number or id.
+    /// The provider tells of a changed number or id: the sender's ids are those before the change,
+    /// the ones here those after it.
     System {
         event: String,
         #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -13,7 +13,9 @@ pub mod time;
 pub mod topic;
 
 pub use event::{Cause, EventData, FlowRef, LeadEvent, LeadMetadata, SyncPriority};
-pub use input::{Content, InputKind, LeadInput, Platform, Sender};
+pub use input::{
+    ContactCard, Content, InputKind, LeadInput, MediaType, OrderItem, Platform, Referral, Sender,
+};
 pub use notice::ProviderNotice;
 pub use reply::{Recipient, Reply, ReplyContent};
 pub use status::{DeliveryStatus, MessageStatus, StatusError};

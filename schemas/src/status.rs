@@ -8,7 +8,7 @@ use crate::input::Platform;
 use crate::reply::Recipient;
 use crate::time::Timestamp;
 
-/// One record of `message.statuses`, keyed by its recipient. Statuses arrive in any order, and
+/// One record of `message.statuses`, keyed by its recipient, else by `id`. Statuses arrive in any order, and
 /// more than once.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(title = "message.statuses")]
@@ -22,12 +22,21 @@ pub struct MessageStatus {
     /// When the provider says it happened.
     pub at: Timestamp,
     pub received_at: Timestamp,
+    /// Empty when the provider named nobody.
     pub recipient: Recipient,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<StatusError>,
     /// Our own id of the reply, where the provider echoes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reply_id: Option<String>,
+    /// The id that the provider answered the send with, where it is another than `id`
+    /// (WASenderApi's `msgId`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub send_id: Option<String>,
+    /// What the message said, where the provider repeats it. Only who sends can tell an echo of our
+    /// own words from those that a person of the business typed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
     /// The provider's own JSON of this one item, secrets redacted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<serde_json::Map<String, serde_json::Value>>")]

@@ -43,6 +43,7 @@ impl From<&Content> for Answer {
                 title: clean(title),
             },
             Content::Reaction { .. }
+            | Content::CallPermission { .. }
             | Content::Edit { .. }
             | Content::Revoke { .. }
             | Content::System { .. }
@@ -117,6 +118,10 @@ mod tests {
                 message_id: message_id.clone(),
                 emoji: None,
             },
+            Content::CallPermission {
+                granted: true,
+                expires_at: None,
+            },
             Content::Edit {
                 message_id: message_id.clone(),
                 body: "John".into(),
@@ -156,6 +161,7 @@ mod tests {
             Content::Order {
                 catalog_id: None,
                 items: Vec::new(),
+                text: None,
             },
             Content::Unsupported {
                 provider_type: None,
