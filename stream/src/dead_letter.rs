@@ -43,20 +43,46 @@ pub fn of_record(
     }
 }
 
-/// The dead letter of something that never was a record, such as one item of a webhook.
+/// A part of a dead letter's bytes: they may be more than one record takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part<'b> {
+    bytes: &'b [u8],
+    number: usize,
+    of: usize,
+}
+
+/// `bytes` in parts of `longest` at most, in their order; one part when they are that few.
+pub fn in_parts(bytes: &[u8], longest: usize) -> impl Iterator<Item = Part<'_>> {
+    let longest = longest.max(1);
+    let of = bytes.len().div_ceil(longest).max(1);
+    (0..of).map(move |index| Part {
+        bytes: bytes
+            .get(index * longest..)
+            .map_or(&[], |rest| rest.get(..longest).unwrap_or(rest)),
+        number: index + 1,
+        of,
+    })
+}
+
+/// The dead letter of something that never was a record, such as one item of a webhook. Parts of
+/// one share their `traceparent`, and say which they are.
 #[must_use]
 pub fn of_bytes(
     dead_letters: &Arc<str>,
     topic: &str,
     key: Vec<u8>,
-    value: Vec<u8>,
+    part: Part<'_>,
     reason: &Reason<'_>,
 ) -> Outgoing {
+    let mut headers = headers(topic, reason);
+    if part.of > 1 {
+        headers.push(connect("part", &format!("{}/{}", part.number, part.of)));
+    }
     Outgoing {
         topic: Arc::clone(dead_letters),
         key,
-        value,
-        headers: headers(topic, reason),
+        value: part.bytes.to_vec(),
+        headers,
     }
 }
 
@@ -106,7 +132,26 @@ impl PoisonCount {
 
 #[cfg(test)]
 mod tests {
-    use super::{PoisonCount, PoisonLimit};
+    use super::{PoisonCount, PoisonLimit, in_parts};
+
+    #[test]
+    fn parts_are_the_bytes_in_their_order() {
+        let parts = |bytes: &'static str, longest| -> Vec<(&str, usize, usize)> {
+            in_parts(bytes.as_bytes(), longest)
+                .map(|part| {
+                    (
+                        std::str::from_utf8(part.bytes).unwrap(),
+                        part.number,
+                        part.of,
+                    )
+                })
+                .collect()
+        };
+        assert_eq!(parts("abcde", 2), [("ab", 1, 3), ("cd", 2, 3), ("e", 3, 3)]);
+        assert_eq!(parts("abcd", 2), [("ab", 1, 2), ("cd", 2, 2)]);
+        assert_eq!(parts("abcd", 4), [("abcd", 1, 1)]);
+        assert_eq!(parts("", 4), [("", 1, 1)]);
+    }
 
     #[test]
     fn a_good_record_ends_a_run_of_poison() {

@@ -10,6 +10,12 @@ use rdkafka::client::DefaultClientContext;
 
 use crate::config::ConfigError;
 
+/// The longest record that topics of ours take: one item of a webhook, which has 3 MB at most, in its
+/// provider's form and in ours.
+pub const MAX_RECORD_BYTES: usize = 8 * 1024 * 1024;
+/// The longest record that a topic takes whose settings nobody changed.
+pub const MAX_RECORD_BYTES_BY_DEFAULT: usize = 1_000_000;
+
 /// Settings that exactness rests on: a pass-through may not change them.
 const FIXED: &[&str] = &[
     "acks",
@@ -67,7 +73,7 @@ impl KafkaArgs {
         Ok(into_config(self.base(client_id)?))
     }
 
-    /// Idempotent, acks=all, Java's partitioner, batches for a few milliseconds.
+    /// Idempotent, acks=all, Java's partitioner, batches for `linger_ms`.
     ///
     /// `message_timeout_ms` bounds how long a record waits for its acknowledgement, 0 without
     /// bound.
@@ -78,6 +84,7 @@ impl KafkaArgs {
         &self,
         client_id: &str,
         message_timeout_ms: u64,
+        linger_ms: &str,
     ) -> Result<ClientConfig, ConfigError> {
         let mut config = self.defaults(
             client_id,
@@ -85,9 +92,10 @@ impl KafkaArgs {
                 ("acks", "all"),
                 ("enable.idempotence", "true"),
                 ("partitioner", "murmur2_random"),
-                ("linger.ms", "2"),
+                ("linger.ms", linger_ms),
                 ("batch.size", "524288"),
                 ("compression.type", "lz4"),
+                ("message.max.bytes", &MAX_RECORD_BYTES.to_string()),
                 ("queue.buffering.max.kbytes", "65536"),
                 ("queue.buffering.max.messages", "100000"),
                 ("socket.keepalive.enable", "true"),
@@ -160,16 +168,33 @@ impl KafkaArgs {
 
 /// How long `topic` keeps records: `None` for ever, or when the broker does not tell.
 pub async fn retention(kafka: &KafkaArgs, topic: &str) -> Option<Duration> {
-    let admin: AdminClient<DefaultClientContext> =
-        kafka.client("leadstream-retention").ok()?.create().ok()?;
-    let options = AdminOptions::new().request_timeout(Some(Duration::from_secs(5)));
-    let described = admin
-        .describe_configs(&[ResourceSpecifier::Topic(topic)], &options)
-        .await
-        .ok()?;
-    let config = described.into_iter().next()?.ok()?;
-    let millis: u64 = config.get("retention.ms")?.value.as_ref()?.parse().ok()?;
+    let settings = topic_settings(kafka, &[topic], "retention.ms").await?;
+    let millis: u64 = settings.first()?.parse().ok()?;
     Some(Duration::from_millis(millis))
+}
+
+/// The longest record, in bytes, that every one of `topics` takes; `None` when the broker does not
+/// tell.
+pub async fn max_record_bytes(kafka: &KafkaArgs, topics: &[&str]) -> Option<usize> {
+    let settings = topic_settings(kafka, topics, "max.message.bytes").await?;
+    let limits: Option<Vec<usize>> = settings.iter().map(|limit| limit.parse().ok()).collect();
+    limits?.into_iter().min()
+}
+
+/// One setting of each of `topics`.
+async fn topic_settings(kafka: &KafkaArgs, topics: &[&str], key: &str) -> Option<Vec<String>> {
+    let admin: AdminClient<DefaultClientContext> =
+        kafka.client("leadstream-settings").ok()?.create().ok()?;
+    let options = AdminOptions::new().request_timeout(Some(Duration::from_secs(5)));
+    let topics: Vec<_> = topics
+        .iter()
+        .map(|topic| ResourceSpecifier::Topic(topic))
+        .collect();
+    let described = admin.describe_configs(&topics, &options).await.ok()?;
+    described
+        .into_iter()
+        .map(|config| config.ok()?.get(key)?.value.clone())
+        .collect()
 }
 
 fn into_config(settings: BTreeMap<String, String>) -> ClientConfig {
@@ -241,7 +266,7 @@ mod tests {
             pass_through("security.protocol=SSL,ssl.cipher.suites=A,B\nlinger.ms=7").unwrap();
         assert_eq!(config["ssl.cipher.suites"], "A,B");
         assert_eq!(config["linger.ms"], "7");
-        let producer = args("linger.ms=7").producer("x", 0).unwrap();
+        let producer = args("linger.ms=7").producer("x", 0, "2").unwrap();
         assert_eq!(producer.get("linger.ms"), Some("7"));
     }
 

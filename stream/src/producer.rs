@@ -1,14 +1,18 @@
 //! The producer of all services: idempotent, acks=all, one shared acknowledgement per batch.
 
+mod group;
+
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
+use std::sync::RwLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use rdkafka::ClientConfig;
 use rdkafka::client::ClientContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
@@ -17,6 +21,11 @@ use tokio::sync::oneshot;
 
 use crate::config::ConfigError;
 use crate::kafka::KafkaArgs;
+pub use group::GroupProducer;
+use group::Place;
+
+/// How long librdkafka waits for a partition's batch to fill, in milliseconds.
+const LINGER_MS: &str = "2";
 
 /// A record on its way to Kafka.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,10 +70,13 @@ impl Future for Delivery {
     }
 }
 
+#[derive(Debug)]
 struct Batch {
     open: AtomicUsize,
     failed: Mutex<Option<ProduceError>>,
     done: Mutex<Option<oneshot::Sender<Result<(), ProduceError>>>>,
+    /// Given back when the last record is settled, whoever waits for it or not.
+    _place: Option<Place>,
 }
 
 impl Batch {
@@ -109,9 +121,14 @@ impl ProducerContext for Acknowledge {
     }
 }
 
+type Client = ThreadedProducer<Acknowledge>;
+
 /// One per process; cheap to clone.
 #[derive(Clone)]
-pub struct Producer(Arc<ThreadedProducer<Acknowledge>>);
+pub struct Producer {
+    config: ClientConfig,
+    client: Arc<RwLock<Arc<Client>>>,
+}
 
 impl std::fmt::Debug for Producer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -130,34 +147,45 @@ impl Producer {
         client_id: &str,
         message_timeout: Option<Duration>,
     ) -> Result<Self, ProduceError> {
+        Self::with_linger(kafka, client_id, message_timeout, LINGER_MS)
+    }
+
+    fn with_linger(
+        kafka: &KafkaArgs,
+        client_id: &str,
+        message_timeout: Option<Duration>,
+        linger_ms: &str,
+    ) -> Result<Self, ProduceError> {
         let timeout_ms = message_timeout.map_or(0, |timeout| {
             u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX)
         });
-        let producer = kafka
-            .producer(client_id, timeout_ms)?
+        let config = kafka.producer(client_id, timeout_ms, linger_ms)?;
+        let client = config
             .create_with_context(Acknowledge)
             .map_err(ProduceError::Create)?;
-        Ok(Self(Arc::new(producer)))
+        Ok(Self {
+            config,
+            client: Arc::new(RwLock::new(Arc::new(client))),
+        })
     }
 
-    /// Enqueues `records` in their order, or fails at once when the queue has no room. Records
-    /// enqueued before the failure may still be delivered.
-    ///
-    /// # Errors
-    /// [`ProduceError::QueueFull`], or what librdkafka refuses at once (an over-long record).
-    pub fn try_send(&self, records: &[Outgoing]) -> Result<Delivery, ProduceError> {
-        let (batch, delivery) = open(records.len());
-        for (index, record) in records.iter().enumerate() {
-            if let Err(error) = self.enqueue(record, &batch) {
-                // What was not enqueued will not call back.
-                batch
-                    .open
-                    .fetch_sub(records.len() - index - 1, Ordering::AcqRel);
-                batch.settle(None);
-                return Err(error);
-            }
+    fn client(&self) -> Arc<Client> {
+        let client = self.client.read().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&client)
+    }
+
+    /// librdkafka gives a client up when it disagrees with a broker about what was acknowledged, as
+    /// after a broker's loss of data; the client then refuses every record. What it still had fails,
+    /// so that its callers send it again.
+    fn replace(&self, given_up: &Arc<Client>) {
+        let mut client = self.client.write().unwrap_or_else(PoisonError::into_inner);
+        if !Arc::ptr_eq(&client, given_up) {
+            return;
         }
-        Ok(delivery)
+        match self.config.create_with_context(Acknowledge) {
+            Ok(new) => *client = Arc::new(new),
+            Err(error) => tracing::error!(error = %error, "no new kafka producer can be made"),
+        }
     }
 
     /// Enqueues `records` in their order, waiting for room. Cancel-safe: what was enqueued is
@@ -166,7 +194,7 @@ impl Producer {
     /// # Errors
     /// What librdkafka refuses at once.
     pub async fn send(&self, records: &[Outgoing]) -> Result<Delivery, ProduceError> {
-        let (batch, delivery) = open(records.len());
+        let (batch, delivery) = open(records.len(), None);
         for record in records {
             loop {
                 match self.enqueue(record, &batch) {
@@ -197,20 +225,28 @@ impl Producer {
                 },
             ));
         }
-        self.0.send(message).map_err(|(source, _)| match source {
+        let client = self.client();
+        client.send(message).map_err(|(source, _)| match source {
             KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull) => ProduceError::QueueFull,
-            source => ProduceError::Delivery {
-                topic: record.topic.to_string(),
-                source,
-            },
+            source => {
+                if source.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal) {
+                    self.replace(&client);
+                }
+                ProduceError::Delivery {
+                    topic: record.topic.to_string(),
+                    source,
+                }
+            }
         })
     }
 
     /// Whether a broker answers a metadata request within `timeout`. Blocks.
     #[must_use]
     pub fn reachable(&self, timeout: Duration) -> bool {
-        self.0.client().fetch_metadata(Some(""), timeout).is_ok()
-            || self.0.client().fetch_group_list(None, timeout).is_ok()
+        let client = self.client();
+        let client = client.client();
+        client.fetch_metadata(Some(""), timeout).is_ok()
+            || client.fetch_group_list(None, timeout).is_ok()
     }
 
     /// Waits until nothing is in flight: for shutdown only. Blocks.
@@ -218,7 +254,7 @@ impl Producer {
     /// # Errors
     /// What is still unacknowledged after `timeout`.
     pub fn flush(&self, timeout: Duration) -> Result<(), ProduceError> {
-        self.0
+        self.client()
             .flush(timeout)
             .map_err(|source| ProduceError::Delivery {
                 topic: "any topic".into(),
@@ -227,12 +263,13 @@ impl Producer {
     }
 }
 
-fn open(records: usize) -> (Arc<Batch>, Delivery) {
+fn open(records: usize, place: Option<Place>) -> (Arc<Batch>, Delivery) {
     let (sender, receiver) = oneshot::channel();
     let batch = Batch {
         open: AtomicUsize::new(records),
         failed: Mutex::new(None),
         done: Mutex::new(None),
+        _place: place,
     };
     if records == 0 {
         drop(sender.send(Ok(())));
@@ -248,12 +285,12 @@ mod tests {
 
     #[tokio::test]
     async fn a_batch_is_acknowledged_with_its_last_record_and_keeps_its_first_failure() {
-        let (batch, mut delivery) = open(3);
+        let (batch, mut delivery) = open(3, None);
         batch.settle(None);
         batch.settle(Some(ProduceError::QueueFull));
         assert!(futures::poll!(&mut delivery).is_pending());
         batch.settle(Some(ProduceError::Closed));
         assert!(matches!(delivery.await, Err(ProduceError::QueueFull)));
-        assert!(open(0).1.await.is_ok());
+        assert!(open(0, None).1.await.is_ok());
     }
 }

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use leadstream_schemas::Topic;
 use leadstream_schemas::topic::DUPLICATE_HORIZON;
+use leadstream_stream::kafka::MAX_RECORD_BYTES;
 
 use super::Settings;
 
@@ -39,6 +40,7 @@ pub(super) fn wanted(settings: &Settings) -> Vec<Wanted> {
         let mut config = vec![
             ("cleanup.policy", "delete".to_owned()),
             ("retention.ms", retention_ms.to_string()),
+            ("max.message.bytes", MAX_RECORD_BYTES.to_string()),
         ];
         if settings.replication.is_some_and(|copies| copies >= 3) {
             config.push(("min.insync.replicas", "2".to_owned()));
