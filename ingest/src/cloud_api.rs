@@ -13,6 +13,7 @@
     )
 )]
 
+mod content;
 mod identity;
 mod message;
 mod status;
@@ -21,215 +22,231 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
-use leadstream_schemas::{LeadInput, MessageStatus, Platform, ProviderNotice, Timestamp, Topic};
-use serde::Deserialize;
+use std::collections::BTreeSet;
+use std::str::FromStr;
+
+use leadstream_schemas::{Platform, ProviderNotice, Timestamp, Topic};
 use serde_json::value::RawValue;
 
+use crate::item::{Class, DeadLetter, EnvelopeError, Ignored, Item, Items};
+use crate::json::{self, is_object, object};
 use wire::{Change, Concerned, Contact, Entry, Envelope, Value};
 
-/// What one item of a webhook became.
-#[derive(Clone, Debug)]
-pub enum Item {
-    Input(LeadInput),
-    Status(MessageStatus),
-    Notice(ProviderNotice),
-    DeadLetter(DeadLetter),
-}
+/// The business numbers that are ours, by `phone_number_id`; by default all that come under a
+/// valid signature.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Numbers(BTreeSet<String>);
 
-/// An item that could not be understood.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DeadLetter {
-    /// The topic whose dead letters take it.
-    pub topic: Topic,
-    /// The business number or account that it came for.
-    pub key: String,
-    /// The item's JSON as it was sent.
-    pub bytes: Vec<u8>,
-    pub class: Class,
-}
-
-/// Why an item is a dead letter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Class {
-    /// Not the shape that the provider documents.
-    Malformed,
-    NoId,
-    NoNumber,
-    NoSender,
-    NoRecipient,
-    BadTimestamp,
-}
-
-impl Class {
-    /// Short and machine-readable.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Malformed => "malformed",
-            Self::NoId => "no_id",
-            Self::NoNumber => "no_number",
-            Self::NoSender => "no_sender",
-            Self::NoRecipient => "no_recipient",
-            Self::BadTimestamp => "bad_timestamp",
-        }
-    }
-
-    /// What is wrong, in words that hold nothing of the item.
-    #[must_use]
-    pub const fn message(self) -> &'static str {
-        match self {
-            Self::Malformed => "the item does not have the shape that the Cloud API documents",
-            Self::NoId => "the item has no `id`, so that its repeats could not be told apart",
-            Self::NoNumber => "`metadata.phone_number_id` is missing beside the item",
-            Self::NoSender => "neither the message nor a contact that matches it names its sender",
-            Self::NoRecipient => "the status names nobody as its recipient",
-            Self::BadTimestamp => {
-                "`timestamp` is missing, or no moment in seconds or milliseconds since 1970"
-            }
-        }
+impl Numbers {
+    /// A signature proves the app, not the number.
+    fn ours(&self, number: &str) -> bool {
+        self.0.is_empty() || self.0.contains(number)
     }
 }
 
-/// Why a body was refused as a whole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum EnvelopeError {
-    #[error("the body is not JSON in UTF-8")]
-    NotJson,
-    #[error(
-        "the body is not a WhatsApp webhook: `object` \"whatsapp_business_account\" and an array `entry` are expected"
-    )]
-    NotEnvelope,
+impl FromStr for Numbers {
+    type Err = String;
+
+    fn from_str(list: &str) -> Result<Self, String> {
+        let numbers = list.split(',').map(str::trim);
+        let numbers = numbers.filter(|number| !number.is_empty());
+        numbers
+            .map(|number| {
+                if number.bytes().all(|byte| byte.is_ascii_digit()) {
+                    Ok(number.to_owned())
+                } else {
+                    Err(format!(
+                        "`{number}` is no phone_number_id, which has digits only; example: 106540352242922,106540352242923"
+                    ))
+                }
+            })
+            .collect::<Result<_, _>>()
+            .map(Self)
+    }
 }
 
 /// The items of a webhook's body, in the order in which they stand.
 ///
 /// # Errors
 /// A body that is not JSON, or not the provider's envelope.
-pub fn parse(body: &[u8], received_at: Timestamp) -> Result<Vec<Item>, EnvelopeError> {
-    let body = std::str::from_utf8(body).map_err(|_| EnvelopeError::NotJson)?;
+pub fn parse(
+    body: &[u8],
+    numbers: &Numbers,
+    received_at: Timestamp,
+) -> Result<Vec<Item>, EnvelopeError> {
+    const EXPECTED: EnvelopeError = EnvelopeError::NotEnvelope(
+        "`object` \"whatsapp_business_account\" and an array `entry` are expected",
+    );
+    let body = json::text(body)?;
     let envelope: Envelope<'_> = serde_json::from_str(body).map_err(|error| {
         if error.is_data() {
-            EnvelopeError::NotEnvelope
+            EXPECTED
         } else {
             EnvelopeError::NotJson
         }
     })?;
     if envelope.object.get() != Some("whatsapp_business_account") {
-        return Err(EnvelopeError::NotEnvelope);
+        return Err(EXPECTED);
     }
-    let mut items = Items {
+    let mut webhook = Webhook {
+        numbers,
         received_at,
         messages: 0,
-        items: Vec::new(),
+        items: Items::default(),
     };
     for raw in envelope.entry {
-        items.entry(raw);
+        webhook.entry(raw)?;
     }
-    Ok(items.items)
+    Ok(webhook.items.into_vec())
 }
 
-struct Items {
+/// Fails only when the body holds more items than one may.
+type Done = Result<(), EnvelopeError>;
+
+struct Webhook<'n> {
+    numbers: &'n Numbers,
     received_at: Timestamp,
     /// Messages seen so far in this body.
     messages: u32,
-    items: Vec<Item>,
+    items: Items,
 }
 
-impl Items {
-    fn entry(&mut self, raw: &RawValue) {
+impl Webhook<'_> {
+    fn entry(&mut self, raw: &RawValue) -> Done {
         let Some(entry) = object::<Entry<'_>>(raw) else {
             return self.dead(Topic::LeadInputs, "", raw, Class::Malformed);
         };
-        let account = entry.id.get().unwrap_or_default();
+        let account = entry.id.within(identity::MAX_ID).unwrap_or_default();
         for raw in entry.changes {
-            self.change(account, raw);
+            self.change(account, raw)?;
         }
+        Ok(())
     }
 
-    fn change(&mut self, account: &str, raw: &RawValue) {
+    fn change(&mut self, account: &str, raw: &RawValue) -> Done {
         let change =
             object::<Change<'_>>(raw).and_then(|change| Some((change.field.to_owned()?, change)));
         let Some((field, change)) = change else {
             return self.dead(Topic::LeadInputs, account, raw, Class::Malformed);
         };
-        // Other fields hold messages too, which are not for us to answer (echoes, calls).
-        if field == "messages" {
-            match object::<Value<'_>>(change.value) {
-                Some(value) => self.value(account, &value, change.value),
+        match field.as_str() {
+            // What a person of the business writes in its app.
+            "messages" | "smb_message_echoes" => match object::<Value<'_>>(change.value) {
+                Some(value) => self.value(account, field, &value, change.value),
                 None => self.dead(Topic::LeadInputs, account, raw, Class::Malformed),
+            },
+            // Others hold messages, too, which are not for us to answer (calls, standby).
+            _ => {
+                let number = object::<Concerned<'_>>(change.value)
+                    .and_then(|value| value.metadata?.number().map(str::to_owned));
+                self.notice(account, number.as_deref(), field, change.value)
             }
-        } else {
-            let number = object::<Concerned<'_>>(change.value)
-                .and_then(|value| value.metadata?.phone_number_id.to_owned());
-            let number = number.as_deref().unwrap_or(account);
-            self.notice(number, field, change.value);
         }
     }
 
-    fn value(&mut self, account: &str, value: &Value<'_>, raw: &RawValue) {
-        let number = value
-            .metadata
-            .as_ref()
-            .and_then(|metadata| metadata.phone_number_id.get());
+    fn value(&mut self, account: &str, field: String, value: &Value<'_>, raw: &RawValue) -> Done {
+        let number = value.metadata.as_ref().and_then(wire::Metadata::number);
+        let echoes = if field == "messages" {
+            &None
+        } else {
+            &value.message_echoes
+        };
+        let messages = if field == "messages" {
+            &value.messages
+        } else {
+            &None
+        };
+        let statuses = if field == "messages" {
+            &value.statuses
+        } else {
+            &None
+        };
+        if number.is_some_and(|number| !self.numbers.ours(number)) {
+            let lists = [messages, echoes, statuses];
+            let items: usize = lists.into_iter().flatten().map(Vec::len).sum();
+            for _ in 0..items.max(1) {
+                self.items.push(Item::Ignored(Ignored::ForeignNumber))?;
+            }
+            return Ok(());
+        }
         let scope = Scope {
             account,
             number,
             contacts: contacts(value),
         };
-        for raw in value.messages.iter().flatten() {
-            self.message(&scope, raw);
+        for raw in messages.iter().flatten() {
+            self.message(&scope, raw, message::read)?;
         }
-        for raw in value.statuses.iter().flatten() {
-            self.status(&scope, raw);
+        for raw in echoes.iter().flatten() {
+            self.message(&scope, raw, message::read_echo)?;
         }
-        let key = number.unwrap_or(account);
-        if value.messages.is_none() && value.statuses.is_none() {
-            self.notice(key, "messages".to_owned(), raw);
-        } else if let Some(errors) = value.errors {
-            // Only the errors: the items beside them have records of their own.
-            let errors = RawValue::from_string(format!("{{\"errors\":{errors}}}"));
-            if let Ok(errors) = errors {
-                self.notice(key, "messages".to_owned(), &errors);
-            }
+        for raw in statuses.iter().flatten() {
+            self.status(&scope, raw)?;
+        }
+        if messages.is_none() && echoes.is_none() && statuses.is_none() {
+            return self.notice(account, number, field, raw);
+        }
+        let Some(errors) = value.errors else {
+            return Ok(());
+        };
+        // Only the errors: the items beside them have records of their own.
+        match RawValue::from_string(format!("{{\"errors\":{errors}}}")) {
+            Ok(errors) => self.notice(account, number, field, &errors),
+            Err(_) => self.dead(
+                Topic::ProviderNotices,
+                scope.key(),
+                errors,
+                Class::Malformed,
+            ),
         }
     }
 
-    fn message(&mut self, scope: &Scope<'_>, raw: &RawValue) {
+    fn message(&mut self, scope: &Scope<'_>, raw: &RawValue, read: message::Read) -> Done {
         let item = self.messages;
         self.messages += 1;
-        match message::read(scope, raw, item, self.received_at) {
-            Ok(input) => self.items.push(Item::Input(input)),
+        match read(scope, raw, item, self.received_at) {
+            Ok(item) => self.items.push(item),
             Err(class) => self.dead(Topic::LeadInputs, scope.key(), raw, class),
         }
     }
 
-    fn status(&mut self, scope: &Scope<'_>, raw: &RawValue) {
+    fn status(&mut self, scope: &Scope<'_>, raw: &RawValue) -> Done {
         match status::read(scope, raw, self.received_at) {
-            Ok(status) => self.items.push(Item::Status(status)),
+            Ok(status) => self.items.push(Item::Status(Box::new(status))),
             Err(class) => self.dead(Topic::MessageStatuses, scope.key(), raw, class),
         }
     }
 
-    fn notice(&mut self, number: &str, field: String, raw: &RawValue) {
+    fn notice(
+        &mut self,
+        account: &str,
+        number: Option<&str>,
+        field: String,
+        raw: &RawValue,
+    ) -> Done {
+        if number.is_some_and(|number| !self.numbers.ours(number)) {
+            return self.items.push(Item::Ignored(Ignored::ForeignNumber));
+        }
+        let concerned = number.unwrap_or(account);
         if !is_object(raw) {
-            return self.dead(Topic::ProviderNotices, number, raw, Class::Malformed);
+            return self.dead(Topic::ProviderNotices, concerned, raw, Class::Malformed);
         }
         self.items.push(Item::Notice(ProviderNotice {
             platform: Platform::WhatsappCloud,
-            number: (!number.is_empty()).then(|| number.to_owned()),
+            number: (!concerned.is_empty()).then(|| concerned.to_owned()),
             field,
             received_at: self.received_at,
             raw: raw.to_owned(),
-        }));
+        }))
     }
 
-    fn dead(&mut self, topic: Topic, key: &str, raw: &RawValue, class: Class) {
+    fn dead(&mut self, topic: Topic, key: &str, raw: &RawValue, class: Class) -> Done {
         self.items.push(Item::DeadLetter(DeadLetter {
             topic,
             key: key.to_owned(),
             bytes: raw.get().as_bytes().to_vec(),
             class,
-        }));
+        }))
     }
 }
 
@@ -250,29 +267,4 @@ impl Scope<'_> {
 fn contacts<'a>(value: &Value<'a>) -> Vec<Contact<'a>> {
     let raws = value.contacts.iter().flatten();
     raws.filter_map(|raw| object::<Contact<'_>>(raw)).collect()
-}
-
-/// Seconds, or milliseconds where the number is too great for seconds (1e11 s is in the year
-/// 5138); `None` before 1970 and after the year 9999.
-fn timestamp(number: i64) -> Option<Timestamp> {
-    const LAST_MILLISECOND: i64 = 253_402_300_799_999;
-    let millis = if number < 100_000_000_000 {
-        number.checked_mul(1000)?
-    } else {
-        number
-    };
-    (1..=LAST_MILLISECOND)
-        .contains(&millis)
-        .then(|| Timestamp::from_millis(millis))
-}
-
-/// Serde would read an array as a struct, too.
-fn object<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Option<T> {
-    is_object(raw)
-        .then(|| serde_json::from_str(raw.get()).ok())
-        .flatten()
-}
-
-fn is_object(raw: &RawValue) -> bool {
-    raw.get().starts_with('{')
 }

@@ -2,11 +2,16 @@
 //! leads.
 
 pub mod cloud_api;
+pub mod config;
 pub mod http;
+pub mod item;
+mod json;
 pub mod metrics;
+pub mod provider;
 pub mod records;
 mod server;
 pub mod signature;
+pub mod wasender;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
@@ -14,17 +19,16 @@ use std::time::Duration;
 
 use leadstream_schemas::registry::{Registry, RegistryError, SchemaIds};
 use leadstream_stream::config::RegistryArgs;
+use leadstream_stream::kafka::max_record_bytes;
 use leadstream_stream::ops::Health;
-use leadstream_stream::producer::ProduceError;
-use leadstream_stream::{
-    ConfigError, Context, KafkaArgs, Producer, RetryPolicy, Secret, ServiceArgs,
-};
+use leadstream_stream::producer::{GroupProducer, ProduceError};
+use leadstream_stream::{ConfigError, Context, KafkaArgs, RetryPolicy, ServiceArgs};
 use tokio::net::TcpListener;
 
-use http::Webhook;
+use config::{ProviderArgs, WebhookArgs};
+use http::{Room, Webhook};
 use metrics::Metrics;
 use records::Encoder;
-use signature::AppSecrets;
 
 /// Takes webhooks of WhatsApp providers in and writes them to Kafka
 #[derive(Clone, Debug, clap::Args)]
@@ -36,57 +40,9 @@ pub struct Args {
     #[command(flatten)]
     pub service: ServiceArgs,
     #[command(flatten)]
+    pub provider: ProviderArgs,
+    #[command(flatten)]
     pub webhook: WebhookArgs,
-}
-
-/// Settings of the webhooks.
-#[derive(Clone, Debug, clap::Args)]
-#[command(next_help_heading = "Webhooks")]
-pub struct WebhookArgs {
-    /// Address of the webhooks
-    #[arg(
-        long,
-        env = "INGEST_ADDRESS",
-        default_value = "0.0.0.0:8080",
-        value_name = "IP:PORT"
-    )]
-    pub ingest_address: SocketAddr,
-    /// Secret of the Meta app, several separated by commas during rotation; or
-    /// META_APP_SECRET_FILE
-    #[arg(
-        long,
-        env = "META_APP_SECRET",
-        hide_env_values = true,
-        value_name = "SECRET,…"
-    )]
-    pub meta_app_secret: Option<Secret>,
-    /// Token that Meta repeats when the webhook is set up; or META_VERIFY_TOKEN_FILE
-    #[arg(
-        long,
-        env = "META_VERIFY_TOKEN",
-        hide_env_values = true,
-        value_name = "SECRET"
-    )]
-    pub meta_verify_token: Option<Secret>,
-    /// Seconds that Kafka has to acknowledge a webhook before it is answered 503
-    #[arg(
-        long,
-        env = "INGEST_ACK_TIMEOUT_SECONDS",
-        default_value_t = 10,
-        value_name = "SECONDS",
-        value_parser = clap::value_parser!(u64).range(1..)
-    )]
-    pub ingest_ack_timeout_seconds: u64,
-    /// Seconds that a client has to send a request's head; an idle connection is closed after
-    /// them, too, so a balancer that reuses connections needs a shorter idle time
-    #[arg(
-        long,
-        env = "INGEST_HEADER_TIMEOUT_SECONDS",
-        default_value_t = 10,
-        value_name = "SECONDS",
-        value_parser = clap::value_parser!(u64).range(1..)
-    )]
-    pub ingest_header_timeout_seconds: u64,
 }
 
 /// Why the service stopped.
@@ -114,20 +70,26 @@ pub enum Error {
 /// Settings that are wrong, an address that is taken, a registry that refuses the schemas.
 pub async fn run(args: Args, context: Context) -> Result<(), Error> {
     args.kafka.validate()?;
-    args.kafka.validate()?;
     let registry = Registry::new(&args.registry.config()?)?;
-    let (secrets, verify_token) = secrets(&args.webhook)?;
-    let timeout = Duration::from_secs(args.webhook.ingest_ack_timeout_seconds);
-    let producer = Producer::new(&args.kafka, "leadstream-ingest", Some(timeout))?;
+    let (cloud_api, wasender) = args.provider.providers()?;
+    let timeout = args.webhook.ack_timeout();
+    let producer = GroupProducer::new(
+        &args.kafka,
+        "leadstream-ingest",
+        timeout,
+        args.webhook.max_waiting(),
+    )?;
     let address = args.webhook.ingest_address;
     let listener = TcpListener::bind(address)
         .await
         .map_err(|source| Error::Listen { address, source })?;
     let webhook = Arc::new(Webhook {
-        secrets,
-        verify_token,
+        cloud_api,
+        wasender,
         encoder: OnceLock::new(),
         publisher: producer.clone(),
+        room: Room::new(args.webhook.max_bodies()),
+        body_timeout: args.webhook.body_timeout(),
         metrics: Metrics::default(),
     });
     context
@@ -138,12 +100,24 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
         .unready("kafka", "no broker has answered yet");
     context.health.ready("start");
     tracing::info!(ingest.address = %address, "webhooks are served");
+    let (given, needed) = (
+        args.service.shutdown_seconds,
+        args.webhook.longest_shutdown_seconds(),
+    );
+    if given < needed {
+        tracing::warn!(
+            shutdown.given_seconds = given,
+            shutdown.needed_seconds = needed,
+            "SHUTDOWN_SECONDS may cut requests that were accepted: the drain, head, body and acknowledgement times of INGEST_…_SECONDS add up to more"
+        );
+    }
 
-    let watch = tokio::spawn(watch_kafka(producer.clone(), context.clone()));
+    let watch = watch_kafka(args.kafka.clone(), Arc::clone(&webhook), context.clone());
+    let watch = tokio::spawn(watch);
     let server = async {
         let router = http::router(Arc::clone(&webhook));
-        let header_timeout = Duration::from_secs(args.webhook.ingest_header_timeout_seconds);
-        server::serve(listener, router, header_timeout, context.shutdown.clone()).await;
+        let limits = args.webhook.limits();
+        server::serve(listener, router, limits, context.shutdown.clone()).await;
         Ok(())
     };
     let prefix = &args.kafka.topic_prefix;
@@ -154,20 +128,6 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
         tracing::warn!(error = %error, "unacknowledged records were dropped at the end");
     }
     Ok(())
-}
-
-fn secrets(args: &WebhookArgs) -> Result<(AppSecrets, Secret), ConfigError> {
-    const APP_SECRET: &str = "META_APP_SECRET";
-    const EXAMPLE: &str = "0123456789abcdef0123456789abcdef";
-    let list = Secret::require(args.meta_app_secret.clone(), APP_SECRET, EXAMPLE)?;
-    let secrets = AppSecrets::parse(list.expose())
-        .ok_or_else(|| ConfigError::missing(APP_SECRET, EXAMPLE))?;
-    let token = Secret::require(
-        args.meta_verify_token.clone(),
-        "META_VERIFY_TOKEN",
-        "a-text-of-your-choice",
-    )?;
-    Ok((secrets, token))
 }
 
 /// Resolves the schema ids, without which nothing can be written.
@@ -210,13 +170,14 @@ async fn resolve_ids(
     }
 }
 
-/// Keeps the health of Kafka, and tells of its changes once.
-async fn watch_kafka(producer: Producer, context: Context) {
+/// Keeps the health of Kafka, and tells of its changes once. Learns how long a record may be.
+async fn watch_kafka(kafka: KafkaArgs, webhook: Arc<Webhook<GroupProducer>>, context: Context) {
     const INTERVAL: Duration = Duration::from_secs(5);
     const TIMEOUT: Duration = Duration::from_secs(2);
     let mut known = None;
+    let mut limited = false;
     loop {
-        let probe = producer.clone();
+        let probe = webhook.publisher.clone();
         let reachable = tokio::task::spawn_blocking(move || probe.reachable(TIMEOUT))
             .await
             .unwrap_or(false);
@@ -232,9 +193,33 @@ async fn watch_kafka(producer: Producer, context: Context) {
                 tracing::warn!("no kafka broker answers: webhooks are answered 503");
             }
         }
+        if reachable
+            && !limited
+            && let Some(encoder) = webhook.encoder.get()
+        {
+            limited = true;
+            limit_records(&kafka, encoder).await;
+        }
+        webhook.metrics.waiting(webhook.publisher.waiting());
         let pause = tokio::time::sleep(INTERVAL);
         if context.shutdown.run_until_cancelled(pause).await.is_none() {
             return;
         }
+    }
+}
+
+/// Where the topics' own limit is not told, Kafka's default stays assumed.
+async fn limit_records(kafka: &KafkaArgs, encoder: &Encoder) {
+    let prefix = &kafka.topic_prefix;
+    let topics: Vec<String> = records::TOPICS
+        .iter()
+        .flat_map(|topic| [topic.name(prefix), topic.dead_letters(prefix)])
+        .collect();
+    let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
+    match max_record_bytes(kafka, &topics).await {
+        Some(bytes) => encoder.limit(bytes),
+        None => tracing::warn!(
+            "Kafka does not tell the topics' max.message.bytes: longer items than 1 MB go to dead letters; let this service describe the configuration of its topics (`leadstream topics plan` lists the ACLs)"
+        ),
     }
 }

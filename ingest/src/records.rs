@@ -1,15 +1,15 @@
 //! Items to Kafka records: topic, key, framed value, trace.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+use leadstream_schemas::Topic;
 use leadstream_schemas::codec::{self, CodecError};
 use leadstream_schemas::registry::SchemaIds;
-use leadstream_schemas::{Sender, Topic};
 use leadstream_stream::trace::TRACEPARENT;
-use leadstream_stream::{Outgoing, TraceContext, dead_letter};
-use serde::Serialize;
+use leadstream_stream::{Outgoing, TraceContext, dead_letter, kafka};
 
-use crate::cloud_api::{DeadLetter, Item};
+use crate::item::{Class, Item};
 
 /// The topics that this service writes.
 pub const TOPICS: [Topic; 3] = [
@@ -17,6 +17,9 @@ pub const TOPICS: [Topic; 3] = [
     Topic::MessageStatuses,
     Topic::ProviderNotices,
 ];
+
+/// What key, headers and the batch add to a record's value, at most.
+const OVERHEAD: usize = 2048;
 
 /// Where records of one topic go, and under which schema.
 #[derive(Clone, Debug)]
@@ -27,12 +30,13 @@ struct Target {
     schema_id: u32,
 }
 
-/// Knows the deployment's topic names and the registry's ids.
-#[derive(Clone, Debug)]
+/// Knows the deployment's topic names, the registry's ids, and how long a record may be.
+#[derive(Debug)]
 pub struct Encoder {
     inputs: Target,
     statuses: Target,
     notices: Target,
+    max_record: AtomicUsize,
 }
 
 impl Encoder {
@@ -51,77 +55,107 @@ impl Encoder {
             inputs: target(Topic::LeadInputs)?,
             statuses: target(Topic::MessageStatuses)?,
             notices: target(Topic::ProviderNotices)?,
+            max_record: AtomicUsize::new(kafka::MAX_RECORD_BYTES_BY_DEFAULT),
         })
     }
 
-    /// The records of a webhook's items, in their order, each a step of the webhook's trace.
+    /// Takes note of the longest record, in bytes, that all topics take.
+    pub fn limit(&self, max_record: usize) {
+        self.max_record.store(max_record, Ordering::Relaxed);
+    }
+
+    /// The records of a webhook's items, in their order, each a step of the webhook's trace. None
+    /// for what is ignored; several for a dead letter that is longer than a record may be, and an
+    /// item whose record would be is one.
     ///
     /// # Errors
     /// A value without a JSON form.
-    pub fn encode(&self, items: &[Item], trace: TraceContext) -> Result<Vec<Outgoing>, CodecError> {
-        items
-            .iter()
-            .zip(0..)
-            .map(|(item, step)| self.record(item, trace.child(step)))
-            .collect()
+    pub fn encode(
+        &self,
+        items: Vec<Item>,
+        trace: TraceContext,
+    ) -> Result<Vec<Outgoing>, CodecError> {
+        let mut records = Vec::with_capacity(items.len());
+        for (item, step) in items.into_iter().zip(0..) {
+            self.append(item, trace.child(step), &mut records)?;
+        }
+        Ok(records)
     }
 
-    fn record(&self, item: &Item, trace: TraceContext) -> Result<Outgoing, CodecError> {
-        match item {
-            Item::Input(input) => self.inputs.record(key_of(&input.sender), input, trace),
+    fn append(
+        &self,
+        item: Item,
+        trace: TraceContext,
+        records: &mut Vec<Outgoing>,
+    ) -> Result<(), CodecError> {
+        let (target, key, value, raw) = match item {
+            Item::Input(input) => {
+                let key = input.sender.key().unwrap_or_default().to_owned();
+                let value = codec::encode(self.inputs.schema_id, &input)?;
+                (&self.inputs, key, value, input.raw)
+            }
             Item::Status(status) => {
-                let key = status.recipient.key().unwrap_or_default();
-                self.statuses.record(key, status, trace)
+                let key = status.recipient.key().unwrap_or(&status.id).to_owned();
+                let value = codec::encode(self.statuses.schema_id, &status)?;
+                (&self.statuses, key, value, status.raw)
             }
             Item::Notice(notice) => {
-                let key = notice.number.as_deref().unwrap_or_default();
-                self.notices.record(key, notice, trace)
+                let value = codec::encode(self.notices.schema_id, &notice)?;
+                let key = notice.number.unwrap_or_default();
+                (&self.notices, key, value, Some(notice.raw))
             }
-            Item::DeadLetter(letter) => Ok(self.dead_letter(letter, trace)),
-        }
-    }
-
-    fn dead_letter(&self, letter: &DeadLetter, trace: TraceContext) -> Outgoing {
-        let target = [&self.statuses, &self.notices]
-            .into_iter()
-            .find(|target| target.topic == letter.topic)
-            .unwrap_or(&self.inputs);
-        let reason = dead_letter::Reason {
-            service: "ingest",
-            class: letter.class.as_str(),
-            message: letter.class.message(),
-            attempts: 1,
+            Item::DeadLetter(letter) => {
+                let target = [&self.statuses, &self.notices]
+                    .into_iter()
+                    .find(|target| target.topic == letter.topic)
+                    .unwrap_or(&self.inputs);
+                let parts =
+                    self.dead_letter(target, &letter.key, &letter.bytes, letter.class, trace);
+                records.extend(parts);
+                return Ok(());
+            }
+            Item::Ignored(_) => return Ok(()),
         };
-        let mut record = dead_letter::of_bytes(
-            &target.dead_letters,
-            &target.name,
-            letter.key.clone().into_bytes(),
-            letter.bytes.clone(),
-            &reason,
-        );
-        record.headers.push(header(trace));
-        record
+        if value.len() + OVERHEAD > self.max_record.load(Ordering::Relaxed) {
+            let bytes = raw.as_ref().map_or(&*value, |raw| raw.get().as_bytes());
+            records.extend(self.dead_letter(target, &key, bytes, Class::TooLong, trace));
+        } else {
+            records.push(Outgoing {
+                topic: Arc::clone(&target.name),
+                key: key.into_bytes(),
+                value,
+                headers: vec![header(trace)],
+            });
+        }
+        Ok(())
     }
-}
 
-impl Target {
-    fn record<T: Serialize>(
-        &self,
-        key: &str,
-        value: &T,
+    fn dead_letter<'e>(
+        &'e self,
+        target: &'e Target,
+        key: &'e str,
+        bytes: &'e [u8],
+        class: Class,
         trace: TraceContext,
-    ) -> Result<Outgoing, CodecError> {
-        Ok(Outgoing {
-            topic: Arc::clone(&self.name),
-            key: key.as_bytes().to_vec(),
-            value: codec::encode(self.schema_id, value)?,
-            headers: vec![header(trace)],
+    ) -> impl Iterator<Item = Outgoing> + 'e {
+        let longest = self
+            .max_record
+            .load(Ordering::Relaxed)
+            .saturating_sub(OVERHEAD);
+        dead_letter::in_parts(bytes, longest).map(move |part| {
+            let reason = dead_letter::Reason {
+                service: "ingest",
+                class: class.as_str(),
+                message: class.message(),
+                attempts: 1,
+            };
+            let key = key.as_bytes().to_vec();
+            let mut record =
+                dead_letter::of_bytes(&target.dead_letters, &target.name, key, part, &reason);
+            record.headers.push(header(trace));
+            record
         })
     }
-}
-
-fn key_of(sender: &Sender) -> &str {
-    sender.key().unwrap_or_default()
 }
 
 fn header(trace: TraceContext) -> (String, Vec<u8>) {

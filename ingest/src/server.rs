@@ -1,57 +1,216 @@
 //! Accepts connections. hyper's own builder instead of axum's `serve`, whose time-outs have no
 //! timer to run on.
 
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use ::metrics::Gauge;
 use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderValue, Request, Response, StatusCode, header};
+use futures::FutureExt;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{HttpService, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
-use tokio::net::TcpListener;
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::ServiceExt;
+
+use crate::metrics;
 
 /// After a failure to accept (too many open files): time for others to close.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
+/// A connection past the limit is told so if it says what it wants within this time.
+const SURPLUS_HEADER_TIMEOUT: Duration = Duration::from_secs(1);
+/// What a client had sent before the end of the drain has reached us after this.
+const LAST_BYTES: Duration = Duration::from_millis(100);
+/// The most that is read ahead of a connection: what a slow client can make us hold, but for the
+/// body of its request.
+const READ_AHEAD: usize = 64 * 1024;
 
-/// Serves HTTP/1.1 until `shutdown`, then answers every request that has begun and closes.
+const TIMED_OUT: &[u8] =
+    b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+
+/// What connections may take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// Open at a time. An eighth more are told 503; what comes past those is closed at once.
+    pub(crate) connections: usize,
+    /// How long a client takes to send a request's head, and so how long an idle connection stays
+    /// open.
+    pub(crate) header_timeout: Duration,
+    /// How long after the shutdown began requests are still taken on new and open connections.
+    pub(crate) drain: Duration,
+}
+
+/// Serves HTTP/1.1 until `shutdown`.
 ///
-/// `header_timeout` bounds how long a client takes to send a request's head, and so how long an
-/// idle connection stays open.
+/// After it, connections are accepted for [`Limits::drain`] still, and each answer says
+/// `Connection: close`, so that balancers and clients turn elsewhere without losing a request.
+/// Then the port closes, and every request that has begun is answered.
 pub(crate) async fn serve(
     listener: TcpListener,
     router: Router,
-    header_timeout: Duration,
+    limits: Limits,
     shutdown: CancellationToken,
 ) {
-    let mut builder = http1::Builder::new();
-    builder
-        .timer(TokioTimer::new())
-        .header_read_timeout(header_timeout);
-    let service = TowerToHyperService::new(router);
-    let connections = GracefulShutdown::new();
+    let server = Server::new(router, limits);
     while let Some(accepted) = shutdown.run_until_cancelled(listener.accept()).await {
+        server.accepted(accepted.map(|(stream, _)| stream)).await;
+    }
+    server.draining.store(true, Ordering::Release);
+    let mut drained = pin!(tokio::time::sleep(limits.drain));
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => server.accepted(accepted.map(|(stream, _)| stream)).await,
+            () = &mut drained => break,
+        }
+    }
+    // Whoever was let in by the kernel is let in by us.
+    while let Some(Ok((stream, _))) = listener.accept().now_or_never() {
+        server.accepted(Ok(stream)).await;
+    }
+    drop(listener);
+    tokio::time::sleep(LAST_BYTES).await;
+    server.closing.cancel();
+    server.open.close();
+    server.open.wait().await;
+}
+
+struct Server {
+    http: http1::Builder,
+    surplus_http: http1::Builder,
+    router: Router,
+    /// Answers say that their connection closes.
+    draining: Arc<AtomicBool>,
+    /// Connections close as soon as they are idle.
+    closing: CancellationToken,
+    open: TaskTracker,
+    places: Arc<Semaphore>,
+    surplus: Arc<Semaphore>,
+    connections: Gauge,
+}
+
+impl Server {
+    fn new(router: Router, limits: Limits) -> Self {
+        let mut http = http1::Builder::new();
+        http.timer(TokioTimer::new())
+            .max_buf_size(READ_AHEAD)
+            .header_read_timeout(limits.header_timeout);
+        let mut surplus_http = http.clone();
+        surplus_http.header_read_timeout(SURPLUS_HEADER_TIMEOUT.min(limits.header_timeout));
+        Self {
+            http,
+            surplus_http,
+            router,
+            draining: Arc::default(),
+            closing: CancellationToken::new(),
+            open: TaskTracker::new(),
+            places: Arc::new(Semaphore::new(limits.connections)),
+            surplus: Arc::new(Semaphore::new(limits.connections / 8)),
+            connections: metrics::connections(),
+        }
+    }
+
+    async fn accepted(&self, accepted: std::io::Result<TcpStream>) {
         let stream = match accepted {
-            Ok((stream, _)) => stream,
+            Ok(stream) => stream,
             Err(error) => {
                 tracing::warn!(error = %error, "a connection could not be accepted");
-                shutdown
-                    .run_until_cancelled(tokio::time::sleep(ACCEPT_BACKOFF))
-                    .await;
-                continue;
+                return tokio::time::sleep(ACCEPT_BACKOFF).await;
             }
         };
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(error = %error, "a connection keeps Nagle's delay");
         }
-        let connection = builder.serve_connection(TokioIo::new(stream), service.clone());
-        let connection = connections.watch(connection);
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(error = %error, "a connection ended early");
-            }
+        if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
+            let (router, draining) = (self.router.clone(), Arc::clone(&self.draining));
+            let service = service_fn(move |request: Request<Incoming>| {
+                let (router, draining) = (router.clone(), Arc::clone(&draining));
+                Box::pin(async move {
+                    let mut response = router.oneshot(request.map(Body::new)).await?;
+                    if draining.load(Ordering::Acquire) {
+                        close(&mut response);
+                    }
+                    Ok::<_, std::convert::Infallible>(response)
+                })
+            });
+            self.spawn(&self.http, stream, service, place);
+        } else if let Ok(place) = Arc::clone(&self.surplus).try_acquire_owned() {
+            let service =
+                service_fn(|_| Box::pin(async { Ok::<_, std::convert::Infallible>(too_many()) }));
+            self.spawn(&self.surplus_http, stream, service, place);
+        }
+    }
+
+    fn spawn<S>(
+        &self,
+        http: &http1::Builder,
+        stream: TcpStream,
+        service: S,
+        place: OwnedSemaphorePermit,
+    ) where
+        S: HttpService<Incoming, ResBody = Body> + Unpin + Send + 'static,
+        S::Future: Unpin + Send,
+        S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let connection = http.serve_connection(TokioIo::new(stream), service);
+        let (closing, gauge) = (self.closing.clone(), self.connections.clone());
+        self.open.spawn(async move {
+            gauge.increment(1);
+            serve_connection(connection, closing).await;
+            gauge.decrement(1);
+            drop(place);
         });
     }
-    drop(listener);
-    connections.shutdown().await;
+}
+
+async fn serve_connection<S>(
+    mut connection: http1::Connection<TokioIo<TcpStream>, S>,
+    closing: CancellationToken,
+) where
+    S: HttpService<Incoming, ResBody = Body> + Unpin,
+    S::Future: Unpin,
+    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let run = poll_fn(|cx| connection.poll_without_shutdown(cx));
+    let outcome = match closing.run_until_cancelled(run).await {
+        Some(outcome) => outcome,
+        None => {
+            Pin::new(&mut connection).graceful_shutdown();
+            poll_fn(|cx| connection.poll_without_shutdown(cx)).await
+        }
+    };
+    let parts = connection.into_parts();
+    let mut stream = parts.io.into_inner();
+    if let Err(error) = outcome {
+        tracing::debug!(error = %error, "a connection ended early");
+        // An idle connection ends without a word; half of a head is answered.
+        if error.is_timeout() && !parts.read_buf.is_empty() {
+            stream.write_all(TIMED_OUT).await.unwrap_or_default();
+        }
+    }
+    // The client may have closed it already.
+    stream.shutdown().await.unwrap_or_default();
+}
+
+fn too_many() -> Response<Body> {
+    let mut response = Response::new(Body::from("too many connections are open; send it again\n"));
+    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    let headers = response.headers_mut();
+    headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    close(&mut response);
+    response
+}
+
+fn close(response: &mut Response<Body>) {
+    let close = HeaderValue::from_static("close");
+    response.headers_mut().insert(header::CONNECTION, close);
 }

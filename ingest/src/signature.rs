@@ -1,11 +1,16 @@
 //! Who may post: the signature over the raw body, and the token of the verification request.
 
+use std::ops::BitOr;
+
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
-use subtle::ConstantTimeEq;
+use subtle::{Choice, ConstantTimeEq};
 
 /// The header that carries `sha256=<hex HMAC-SHA256 of the raw body>`.
 pub const SIGNATURE_HEADER: &str = "x-hub-signature-256";
+
+/// The header that repeats WASenderApi's webhook secret.
+pub const WASENDER_HEADER: &str = "x-webhook-signature";
 
 /// A signature as it was sent: 32 bytes, not yet checked.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -29,10 +34,7 @@ impl AppSecrets {
     /// Secrets separated by commas, blanks around them ignored; `None` when there is none.
     #[must_use]
     pub fn parse(list: &str) -> Option<Self> {
-        let keys: Vec<_> = list
-            .split(',')
-            .map(str::trim)
-            .filter(|secret| !secret.is_empty())
+        let keys: Vec<_> = secrets(list)
             .filter_map(|secret| Hmac::new_from_slice(secret.as_bytes()).ok())
             .collect();
         (!keys.is_empty()).then_some(Self(keys))
@@ -62,6 +64,40 @@ impl std::fmt::Debug for Signature {
     }
 }
 
+/// Secrets that a request repeats, any of them: several while one is being rotated.
+#[derive(Clone)]
+pub struct Tokens(Vec<Vec<u8>>);
+
+impl Tokens {
+    /// As [`AppSecrets::parse`].
+    #[must_use]
+    pub fn parse(list: &str) -> Option<Self> {
+        let tokens: Vec<_> = secrets(list)
+            .map(|token| token.as_bytes().to_vec())
+            .collect();
+        (!tokens.is_empty()).then_some(Self(tokens))
+    }
+
+    /// Whether `token` is one of them, in constant time for tokens of its length.
+    #[must_use]
+    pub fn contain(&self, token: &[u8]) -> bool {
+        let same = self.0.iter().map(|known| known.ct_eq(token));
+        same.fold(Choice::from(0), BitOr::bitor).into()
+    }
+}
+
+impl std::fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Tokens({} secrets)", self.0.len())
+    }
+}
+
+fn secrets(list: &str) -> impl Iterator<Item = &str> {
+    list.split(',')
+        .map(str::trim)
+        .filter(|secret| !secret.is_empty())
+}
+
 /// Whether a token is the expected one, in constant time for tokens of its length.
 #[must_use]
 pub fn same_token(given: &str, expected: &str) -> bool {
@@ -70,7 +106,7 @@ pub fn same_token(given: &str, expected: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{AppSecrets, Signature, same_token};
+    use super::{AppSecrets, Signature, Tokens, same_token};
 
     // Computed with `printf '{"a":1}' | openssl dgst -sha256 -hmac s3cret`.
     const BODY: &[u8] = br#"{"a":1}"#;
@@ -104,6 +140,17 @@ mod tests {
         ] {
             assert_eq!(Signature::parse(header.as_bytes()), None, "{header}");
         }
+    }
+
+    #[test]
+    fn any_of_the_tokens_may_be_repeated_as_a_whole() {
+        let tokens = Tokens::parse("new, old").unwrap();
+        assert!(tokens.contain(b"new") && tokens.contain(b"old"));
+        for wrong in ["", "ne", "newer", "new, old", "NEW"] {
+            assert!(!tokens.contain(wrong.as_bytes()), "{wrong}");
+        }
+        assert!(Tokens::parse(" , ").is_none());
+        assert_eq!(format!("{tokens:?}"), "Tokens(2 secrets)");
     }
 
     #[test]

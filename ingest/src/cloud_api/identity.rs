@@ -2,13 +2,19 @@
 
 use leadstream_schemas::{Recipient, Sender};
 
-use super::wire::Contact;
+use super::wire::{Contact, Message, System};
+
+/// The longest id that is taken for one: BSUIDs have up to 128 characters after the country. One
+/// contact's ids stand in every record of its items, so they have to be short.
+pub(super) const MAX_ID: usize = 160;
+/// Longer names are cut.
+const MAX_NAME_CHARS: usize = 256;
 
 /// The ids found in whichever members held them, the first of each kind.
 #[derive(Default)]
 pub(super) struct Ids<'a> {
-    wa_id: Option<&'a str>,
-    user_id: Option<&'a str>,
+    pub(super) wa_id: Option<&'a str>,
+    pub(super) user_id: Option<&'a str>,
 }
 
 impl<'a> Ids<'a> {
@@ -19,6 +25,7 @@ impl<'a> Ids<'a> {
         candidates
             .into_iter()
             .flatten()
+            .filter(|id| id.len() <= MAX_ID)
             .fold(Self::default(), |ids, id| match digits(id) {
                 Some(phone) => Self {
                     wa_id: ids.wa_id.or(Some(phone)),
@@ -29,6 +36,32 @@ impl<'a> Ids<'a> {
                     ..ids
                 },
             })
+    }
+
+    /// The sender's ids before a change of them; where none is told, those after it.
+    pub(super) fn before(message: &'a Message<'_>, system: &'a System<'_>) -> Self {
+        let after = Self::after(system);
+        // Some deliveries hold the new user id already.
+        let from = [message.from.get(), message.from_user_id.get()]
+            .map(|id| id.filter(|id| after.user_id != Some(id)));
+        let told = [
+            from[0],
+            system.previous_wa_id.get(),
+            system.customer.get(),
+            system.previous_user_id.get(),
+            from[1],
+        ];
+        let before = Self::of(told);
+        if before.is_empty() { after } else { before }
+    }
+
+    /// The ids that a change led to.
+    pub(super) fn after(system: &'a System<'_>) -> Self {
+        Self::of([
+            system.wa_id.get(),
+            system.new_wa_id.get(),
+            system.user_id.get(),
+        ])
     }
 
     /// The contact of an item whose own ids these are: the one that shares an id. An item without
@@ -66,7 +99,8 @@ impl<'a> Ids<'a> {
             lid: None,
             name: contact
                 .and_then(|contact| contact.profile.as_ref())
-                .and_then(|profile| profile.name.to_owned()),
+                .and_then(|profile| profile.name.get().or_else(|| profile.username.get()))
+                .map(|name| name.chars().take(MAX_NAME_CHARS).collect()),
         }
     }
 

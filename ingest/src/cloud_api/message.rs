@@ -1,29 +1,78 @@
-//! One of `messages[]`.
+//! One of `messages[]` or `message_echoes[]`.
 
 use leadstream_schemas::{Content, InputKind, LeadInput, Platform, Timestamp};
 use serde_json::value::RawValue;
 
 use super::identity::Ids;
-use super::wire::{Message, TextBody};
-use super::{Class, Scope, object, timestamp};
+use super::wire::{Message, System};
+use super::{Scope, content};
+use crate::item::{Class, Ignored, Item};
+use crate::json::{object, timestamp};
 
+/// How one of a list is read; `item` is its position in the body.
+pub(super) type Read = fn(&Scope<'_>, &RawValue, u32, Timestamp) -> Result<Item, Class>;
+
+/// The longest provider id that is taken; the longest seen are below 200 bytes.
+pub(super) const MAX_MESSAGE_ID: usize = 512;
+
+/// What a person wrote to the business.
 pub(super) fn read(
     scope: &Scope<'_>,
     raw: &RawValue,
     item: u32,
     received_at: Timestamp,
-) -> Result<LeadInput, Class> {
+) -> Result<Item, Class> {
     let message: Message<'_> = object(raw).ok_or(Class::Malformed)?;
+    if message.group_id.get().is_some() {
+        return Ok(Item::Ignored(Ignored::Group));
+    }
+    let system = message.system.and_then(object::<System<'_>>);
+    let own = match &system {
+        Some(system) => Ids::before(&message, system),
+        None => Ids::of([message.from.get(), message.from_user_id.get()]),
+    };
+    let content = content::read(&message);
+    record(scope, raw, &message, item, received_at, own, content)
+}
+
+/// What a person of the business wrote to somebody, in the business's own app.
+pub(super) fn read_echo(
+    scope: &Scope<'_>,
+    raw: &RawValue,
+    item: u32,
+    received_at: Timestamp,
+) -> Result<Item, Class> {
+    let message: Message<'_> = object(raw).ok_or(Class::Malformed)?;
+    if message.group_id.get().is_some() {
+        return Ok(Item::Ignored(Ignored::Group));
+    }
+    let to = Ids::of([message.to.get(), message.to_user_id.get()]);
+    let body = match content::read(&message) {
+        Content::Edit { body, .. } => Some(body).filter(|body| !body.is_empty()),
+        _ => content::words(&message),
+    };
+    let content = Content::Takeover { body };
+    record(scope, raw, &message, item, received_at, to, content)
+}
+
+fn record(
+    scope: &Scope<'_>,
+    raw: &RawValue,
+    message: &Message<'_>,
+    item: u32,
+    received_at: Timestamp,
+    lead: Ids<'_>,
+    content: Content,
+) -> Result<Item, Class> {
     let number = scope.number.ok_or(Class::NoNumber)?;
-    let id = message.id.get().ok_or(Class::NoId)?;
-    let own = Ids::of([message.from.get(), message.from_user_id.get()]);
-    let contact = own.contact(&scope.contacts);
-    let ids = own.with(contact);
+    let id = message.id.within(MAX_MESSAGE_ID).ok_or(Class::NoId)?;
+    let contact = lead.contact(&scope.contacts);
+    let ids = lead.with(contact);
     if ids.is_empty() {
         return Err(Class::NoSender);
     }
     let sent_at = message.timestamp.integer().and_then(timestamp);
-    Ok(LeadInput {
+    Ok(Item::Input(Box::new(LeadInput {
         id: id.to_owned(),
         kind: InputKind::Message,
         platform: Platform::WhatsappCloud,
@@ -32,21 +81,8 @@ pub(super) fn read(
         sent_at: sent_at.ok_or(Class::BadTimestamp)?,
         received_at,
         item,
-        content: content(&message),
+        content,
+        referral: content::referral(message),
         raw: Some(raw.to_owned()),
-    })
-}
-
-fn content(message: &Message<'_>) -> Content {
-    let body = (message.kind.get() == Some("text"))
-        .then(|| object::<TextBody<'_>>(message.text?))
-        .flatten();
-    match body {
-        Some(text) => Content::Text {
-            body: text.body.into_owned(),
-        },
-        None => Content::Unsupported {
-            provider_type: message.kind.to_owned(),
-        },
-    }
+    })))
 }

@@ -3,9 +3,12 @@
 use leadstream_schemas::{DeliveryStatus, MessageStatus, Platform, StatusError, Timestamp};
 use serde_json::value::RawValue;
 
+use super::Scope;
 use super::identity::Ids;
+use super::message::MAX_MESSAGE_ID;
 use super::wire::{self, Status};
-use super::{Class, Scope, object, timestamp};
+use crate::item::Class;
+use crate::json::{Text, object, timestamp};
 
 pub(super) fn read(
     scope: &Scope<'_>,
@@ -14,7 +17,7 @@ pub(super) fn read(
 ) -> Result<MessageStatus, Class> {
     let status: Status<'_> = object(raw).ok_or(Class::Malformed)?;
     let number = scope.number.ok_or(Class::NoNumber)?;
-    let id = status.id.get().ok_or(Class::NoId)?;
+    let id = status.id.within(MAX_MESSAGE_ID).ok_or(Class::NoId)?;
     // In a group `recipient_id` is the group's: the participant is the person.
     let own = if status.recipient_type.get() == Some("group") {
         Ids::of([
@@ -26,9 +29,6 @@ pub(super) fn read(
     };
     let contact = own.contact(&scope.contacts);
     let ids = own.with(contact);
-    if ids.is_empty() {
-        return Err(Class::NoRecipient);
-    }
     let at = status.timestamp.integer().and_then(timestamp);
     Ok(MessageStatus {
         id: id.to_owned(),
@@ -40,6 +40,8 @@ pub(super) fn read(
         recipient: ids.recipient(),
         errors: errors(&status),
         reply_id: status.biz_opaque_callback_data.to_owned(),
+        send_id: None,
+        body: None,
         raw: Some(raw.to_owned()),
     })
 }
@@ -54,7 +56,8 @@ fn errors(status: &Status<'_>) -> Vec<StatusError> {
                 code: error.code.integer()?,
                 title: error.title.to_owned(),
                 details: details
-                    .and_then(wire::Text::to_owned)
+                    .and_then(Text::to_owned)
+                    .or_else(|| error.details.to_owned())
                     .or_else(|| error.message.to_owned()),
             })
         })

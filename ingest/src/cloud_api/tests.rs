@@ -1,11 +1,17 @@
 use leadstream_schemas::{Content, DeliveryStatus, LeadInput, MessageStatus, Timestamp, Topic};
 use serde_json::{Value, json};
 
-use super::{Class, EnvelopeError, Item, parse};
+use super::Numbers;
+use crate::item::{Class, EnvelopeError, Ignored, Item, MAX_ITEMS};
 
 mod conservation;
+mod content;
 
 const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
+
+fn parse(body: &[u8], received_at: Timestamp) -> Result<Vec<Item>, EnvelopeError> {
+    super::parse(body, &Numbers::default(), received_at)
+}
 
 fn webhook(changes: &Value) -> Vec<u8> {
     json!({
@@ -33,7 +39,7 @@ fn items(body: &[u8]) -> Vec<Item> {
 
 fn inputs(body: &[u8]) -> Vec<LeadInput> {
     let inputs = items(body).into_iter().map(|item| match item {
-        Item::Input(input) => input,
+        Item::Input(input) => *input,
         other => panic!("not an input: {other:?}"),
     });
     inputs.collect()
@@ -41,7 +47,7 @@ fn inputs(body: &[u8]) -> Vec<LeadInput> {
 
 fn statuses(body: &[u8]) -> Vec<MessageStatus> {
     let statuses = items(body).into_iter().map(|item| match item {
-        Item::Status(status) => status,
+        Item::Status(status) => *status,
         other => panic!("not a status: {other:?}"),
     });
     statuses.collect()
@@ -89,28 +95,6 @@ fn a_text_message_becomes_an_input_with_its_json_as_it_was_sent() {
         "{raw}"
     );
     assert!(raw.contains(r"caf\u00e9"), "{raw}");
-}
-
-#[test]
-fn every_other_type_is_kept_as_unsupported() {
-    for kind in [
-        "image",
-        "interactive",
-        "edit",
-        "revoke",
-        "system",
-        "hologram",
-    ] {
-        let message = json!({ "from": "491", "id": "wamid.1", "timestamp": 1_750_000_000, "type": kind, kind: { "x": [1] } });
-        let input = inputs(&value(json!({ "messages": [message] }))).remove(0);
-        let provider_type = Some(kind.to_owned());
-        assert_eq!(input.content, Content::Unsupported { provider_type });
-        let raw: Value = serde_json::from_str(input.raw.unwrap().get()).unwrap();
-        assert_eq!(raw, message);
-    }
-    let odd_text = json!({ "from": "491", "id": "wamid.1", "timestamp": "1750000000", "type": "text", "text": "Hi" });
-    let input = inputs(&value(json!({ "messages": [odd_text] }))).remove(0);
-    assert!(matches!(input.content, Content::Unsupported { .. }));
 }
 
 #[test]
@@ -286,7 +270,7 @@ fn a_timestamp_is_seconds_or_milliseconds_as_text_or_integer() {
 fn an_item_that_cannot_be_understood_is_a_dead_letter_and_fails_no_neighbour() {
     let body = value(json!({
         "messages": [text("a", "491"), { "from": "491" }, 7, ["x"], { "id": "wamid.2" }, text("b", "492")],
-        "statuses": [{ "id": "wamid.S", "timestamp": "1750000000" }, "sent"],
+        "statuses": [{ "status": "sent", "timestamp": "1750000000" }, "sent"],
     }));
     let seen: Vec<_> = items(&body)
         .iter()
@@ -305,7 +289,7 @@ fn an_item_that_cannot_be_understood_is_a_dead_letter_and_fails_no_neighbour() {
             Err((Topic::LeadInputs, Class::Malformed)),
             Err((Topic::LeadInputs, Class::NoSender)),
             Ok(("b".into(), 5)),
-            Err((Topic::MessageStatuses, Class::NoRecipient)),
+            Err((Topic::MessageStatuses, Class::NoId)),
             Err((Topic::MessageStatuses, Class::Malformed)),
         ]
     );
@@ -342,7 +326,7 @@ fn other_fields_and_errors_of_a_value_are_notices() {
     let metadata = json!({ "phone_number_id": "501" });
     let body = webhook(&json!([
         { "field": "account_update", "value": { "event": "DISABLED_UPDATE" } },
-        { "field": "smb_message_echoes", "value": { "metadata": metadata, "message_echoes": [text("e", "501")] } },
+        { "field": "calls", "value": { "metadata": metadata, "calls": [text("e", "501")] } },
         { "field": "messages", "value": { "metadata": metadata, "errors": errors } },
         { "field": "messages", "value": { "metadata": metadata, "errors": errors, "messages": [] } },
     ]));
@@ -368,8 +352,8 @@ fn other_fields_and_errors_of_a_value_are_notices() {
             ),
             notice(
                 "501",
-                "smb_message_echoes",
-                json!({ "metadata": metadata, "message_echoes": [text("e", "501")] })
+                "calls",
+                json!({ "metadata": metadata, "calls": [text("e", "501")] })
             ),
             notice(
                 "501",
@@ -395,7 +379,81 @@ fn only_what_is_no_webhook_is_refused_as_a_whole() {
         "{\"object\":\"whatsapp_business_account\",\"entry\":{}}",
     ] {
         let refused = parse(body.as_bytes(), NOW).err();
-        assert_eq!(refused, Some(EnvelopeError::NotEnvelope), "{body}");
+        assert!(
+            matches!(refused, Some(EnvelopeError::NotEnvelope(_))),
+            "{body}"
+        );
     }
     assert!(items(br#"{"object":"whatsapp_business_account","entry":[]}"#).is_empty());
+}
+
+#[test]
+fn a_status_that_names_nobody_is_known_by_its_message() {
+    let status = json!({ "id": "wamid.S", "status": "read", "timestamp": "1750000000" });
+    let status = statuses(&value(json!({ "statuses": [status] }))).remove(0);
+    assert_eq!(
+        (status.id.as_str(), status.recipient.key()),
+        ("wamid.S", None)
+    );
+}
+
+#[test]
+fn what_came_for_a_foreign_number_is_counted_item_by_item() {
+    let numbers: Numbers = "501, 502".parse().unwrap();
+    let change = |number: &str, field: &str, mut value: Value| {
+        value["metadata"] = json!({ "phone_number_id": number });
+        json!({ "field": field, "value": value })
+    };
+    let messages = json!({ "messages": [text("a", "491"), 7], "statuses": [{}] });
+    let body = webhook(&json!([
+        change("501", "messages", json!({ "messages": [text("b", "491")] })),
+        change("999", "messages", messages),
+        change("999", "messages", json!({ "errors": [{}] })),
+        change("999", "calls", json!({})),
+        change("999", "smb_message_echoes", json!({ "message_echoes": [text("c", "999")] })),
+        { "field": "account_update", "value": {} },
+    ]));
+    let items = super::parse(&body, &numbers, NOW).unwrap();
+    let foreign = |item: &Item| matches!(item, Item::Ignored(Ignored::ForeignNumber));
+    assert_eq!(items.iter().filter(|item| foreign(item)).count(), 6);
+    assert!(matches!(&items[0], Item::Input(input) if input.id == "b"));
+    assert!(matches!(&items[7], Item::Notice(notice) if notice.field == "account_update"));
+    assert_eq!(items.len(), 8);
+}
+
+#[test]
+fn numbers_have_digits_only() {
+    let error = "501,+49 170 1".parse::<Numbers>().unwrap_err();
+    assert!(error.contains("106540352242922"), "{error}");
+    assert!(" , ".parse::<Numbers>().unwrap().ours("any"));
+}
+
+#[test]
+fn a_body_of_a_thousand_items_is_taken_and_one_of_countless_refused() {
+    let many = |count: usize| vec![text("wamid.1", "491"); count];
+    assert_eq!(
+        inputs(&value(json!({ "messages": many(1000) }))).len(),
+        1000
+    );
+    let body = value(json!({ "messages": vec![1; MAX_ITEMS + 1] }));
+    assert_eq!(parse(&body, NOW).err(), Some(EnvelopeError::TooManyItems));
+}
+
+#[test]
+fn what_many_records_repeat_is_kept_short() {
+    let long = "x".repeat(5000);
+    let contact = json!({ "wa_id": "491", "user_id": long, "profile": { "name": long } });
+    let body = value(json!({ "contacts": [contact], "messages": [text("a", "491")] }));
+    let sender = inputs(&body).remove(0).sender;
+    assert_eq!(sender.name.map(|name| name.len()), Some(256));
+    assert_eq!(sender.user_id, None);
+    let body = value(json!({ "messages": [text(&long, "491"), text("b", &long)] }));
+    let classes: Vec<_> = items(&body)
+        .into_iter()
+        .map(|item| match item {
+            Item::DeadLetter(letter) => letter.class,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(classes, [Class::NoId, Class::NoSender]);
 }

@@ -1,14 +1,11 @@
-//! The shapes of a Cloud API webhook, as far as they are read. Everything borrows from the body;
-//! parts that must not fail their neighbours stay raw until it is their turn.
-
-use std::borrow::Cow;
-use std::fmt;
+//! The shapes of a Cloud API webhook, as far as they are read. Parts that must not fail their
+//! neighbours stay raw until it is their turn.
 
 use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-pub(super) type List<'a> = Option<Vec<&'a RawValue>>;
+use super::identity::MAX_ID;
+use crate::json::{List, Text};
 
 #[derive(Deserialize)]
 pub(super) struct Envelope<'a> {
@@ -34,7 +31,7 @@ pub(super) struct Change<'a> {
     pub(super) value: &'a RawValue,
 }
 
-/// The value of a change whose field is `messages`.
+/// The value of a change whose field is `messages` or `smb_message_echoes`.
 #[derive(Deserialize)]
 pub(super) struct Value<'a> {
     #[serde(borrow)]
@@ -44,6 +41,8 @@ pub(super) struct Value<'a> {
     #[serde(borrow)]
     pub(super) messages: List<'a>,
     #[serde(borrow)]
+    pub(super) message_echoes: List<'a>,
+    #[serde(borrow)]
     pub(super) statuses: List<'a>,
     #[serde(borrow)]
     pub(super) errors: Option<&'a RawValue>,
@@ -52,7 +51,13 @@ pub(super) struct Value<'a> {
 #[derive(Deserialize)]
 pub(super) struct Metadata<'a> {
     #[serde(borrow, default)]
-    pub(super) phone_number_id: Text<'a>,
+    phone_number_id: Text<'a>,
+}
+
+impl Metadata<'_> {
+    pub(super) fn number(&self) -> Option<&str> {
+        self.phone_number_id.within(MAX_ID)
+    }
 }
 
 /// The part of any value that says which number it concerns.
@@ -76,8 +81,12 @@ pub(super) struct Contact<'a> {
 pub(super) struct Profile<'a> {
     #[serde(borrow, default)]
     pub(super) name: Text<'a>,
+    /// What a person is shown as who hides the number.
+    #[serde(borrow, default)]
+    pub(super) username: Text<'a>,
 }
 
+/// One of `messages[]` or `message_echoes[]`, or the new form of an edited one.
 #[derive(Deserialize)]
 pub(super) struct Message<'a> {
     #[serde(borrow, default)]
@@ -86,18 +95,92 @@ pub(super) struct Message<'a> {
     pub(super) from: Text<'a>,
     #[serde(borrow, default)]
     pub(super) from_user_id: Text<'a>,
+    /// Whom an echo went to.
+    #[serde(borrow, default)]
+    pub(super) to: Text<'a>,
+    #[serde(borrow, default)]
+    pub(super) to_user_id: Text<'a>,
+    #[serde(borrow, default)]
+    pub(super) group_id: Text<'a>,
     #[serde(borrow, default)]
     pub(super) timestamp: Text<'a>,
     #[serde(borrow, default, rename = "type")]
     pub(super) kind: Text<'a>,
     #[serde(borrow)]
+    pub(super) referral: Option<&'a RawValue>,
+    // What a message of each type holds.
+    #[serde(borrow)]
     pub(super) text: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) image: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) video: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) audio: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) voice: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) document: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) sticker: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) location: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) contacts: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) interactive: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) button: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) reaction: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) order: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) system: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) edit: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) revoke: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) unsupported: Option<&'a RawValue>,
 }
 
-#[derive(Deserialize)]
-pub(super) struct TextBody<'a> {
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Referral<'a> {
     #[serde(borrow)]
-    pub(super) body: Cow<'a, str>,
+    pub(super) source_type: Text<'a>,
+    #[serde(borrow)]
+    pub(super) source_id: Text<'a>,
+    #[serde(borrow)]
+    pub(super) source_url: Text<'a>,
+    #[serde(borrow)]
+    pub(super) headline: Text<'a>,
+    #[serde(borrow)]
+    pub(super) body: Text<'a>,
+    #[serde(borrow)]
+    pub(super) ctwa_clid: Text<'a>,
+}
+
+/// A change of number or id. The ids after it, and those before it.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct System<'a> {
+    #[serde(borrow, rename = "type")]
+    pub(super) kind: Text<'a>,
+    #[serde(borrow)]
+    pub(super) wa_id: Text<'a>,
+    /// As older versions name `wa_id`.
+    #[serde(borrow)]
+    pub(super) new_wa_id: Text<'a>,
+    #[serde(borrow)]
+    pub(super) user_id: Text<'a>,
+    #[serde(borrow)]
+    pub(super) customer: Text<'a>,
+    #[serde(borrow)]
+    pub(super) previous_wa_id: Text<'a>,
+    #[serde(borrow)]
+    pub(super) previous_user_id: Text<'a>,
 }
 
 #[derive(Deserialize)]
@@ -132,6 +215,8 @@ pub(super) struct Error<'a> {
     pub(super) title: Text<'a>,
     #[serde(borrow, default)]
     pub(super) message: Text<'a>,
+    #[serde(borrow, default)]
+    pub(super) details: Text<'a>,
     #[serde(borrow)]
     pub(super) error_data: Option<ErrorData<'a>>,
 }
@@ -140,78 +225,4 @@ pub(super) struct Error<'a> {
 pub(super) struct ErrorData<'a> {
     #[serde(borrow, default)]
     pub(super) details: Text<'a>,
-}
-
-/// A short text that some senders write as an integer. Anything else counts as missing, so that
-/// one odd member does not hide the rest of its item.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Text<'a>(Cow<'a, str>);
-
-impl Text<'_> {
-    /// The text without surrounding blanks; `None` when it is missing or empty.
-    pub(super) fn get(&self) -> Option<&str> {
-        Some(self.0.trim()).filter(|text| !text.is_empty())
-    }
-
-    pub(super) fn to_owned(&self) -> Option<String> {
-        self.get().map(str::to_owned)
-    }
-
-    pub(super) fn integer(&self) -> Option<i64> {
-        self.get()?.parse().ok()
-    }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct TextVisitor;
-
-        impl<'de> Visitor<'de> for TextVisitor {
-            type Value = Text<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a text or an integer")
-            }
-
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Text<'de>, E> {
-                Ok(Text(Cow::Borrowed(text)))
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Text<'de>, E> {
-                Ok(Text(Cow::Owned(text.to_owned())))
-            }
-
-            fn visit_u64<E>(self, number: u64) -> Result<Text<'de>, E> {
-                Ok(Text(Cow::Owned(number.to_string())))
-            }
-
-            fn visit_i64<E>(self, number: i64) -> Result<Text<'de>, E> {
-                Ok(Text(Cow::Owned(number.to_string())))
-            }
-
-            fn visit_f64<E>(self, _: f64) -> Result<Text<'de>, E> {
-                Ok(Text::default())
-            }
-
-            fn visit_bool<E>(self, _: bool) -> Result<Text<'de>, E> {
-                Ok(Text::default())
-            }
-
-            fn visit_unit<E>(self) -> Result<Text<'de>, E> {
-                Ok(Text::default())
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Text<'de>, A::Error> {
-                while seq.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(Text::default())
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Text<'de>, A::Error> {
-                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-                Ok(Text::default())
-            }
-        }
-
-        deserializer.deserialize_any(TextVisitor)
-    }
 }

@@ -1,5 +1,9 @@
 //! Over a real socket, with a stand-in where the broker begins.
 
+mod limits;
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
@@ -11,17 +15,19 @@ use leadstream_stream::trace::TRACEPARENT;
 use leadstream_stream::{Outgoing, Secret, TraceContext};
 use reqwest::Response;
 use sha2::Sha256;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::{MAX_BODY, Publish, Webhook, router};
+use super::{MAX_BODY, Publish, Room, Webhook, router};
+use crate::cloud_api::Numbers;
 use crate::metrics::Metrics;
+use crate::provider::{CloudApi, Wasender};
 use crate::records::Encoder;
-use crate::server;
-use crate::signature::AppSecrets;
+use crate::server::{self, Limits};
+use crate::signature::{AppSecrets, Tokens};
+use crate::wasender::Sessions;
 
 const TEXT: &str = r#"{"object":"whatsapp_business_account","entry":[{"id":"1","changes":[{"field":"messages","value":{
     "metadata":{"phone_number_id":"501"},
@@ -33,25 +39,31 @@ const TEXT: &str = r#"{"object":"whatsapp_business_account","entry":[{"id":"1","
 struct Broker {
     records: Mutex<Vec<Outgoing>>,
     away: bool,
+    full: AtomicBool,
     /// With these, a publication announces itself and waits for the word to go on.
     gate: Option<(Notify, Notify)>,
 }
 
 impl Publish for Arc<Broker> {
-    async fn publish(&self, records: &[Outgoing]) -> Result<(), ProduceError> {
+    fn full(&self) -> bool {
+        self.full.load(Ordering::Acquire)
+    }
+
+    async fn publish(&self, records: Vec<Outgoing>) -> Result<(), ProduceError> {
         if let Some((begun, go_on)) = &self.gate {
             begun.notify_one();
             go_on.notified().await;
         }
         if self.away {
-            return Err(ProduceError::QueueFull);
+            return Err(ProduceError::Closed);
         }
-        self.records.lock().unwrap().extend_from_slice(records);
+        self.records.lock().unwrap().extend(records);
         Ok(())
     }
 }
 
 struct Service {
+    address: SocketAddr,
     url: String,
     broker: Arc<Broker>,
     webhook: Arc<Webhook<Arc<Broker>>>,
@@ -59,36 +71,46 @@ struct Service {
     server: JoinHandle<()>,
 }
 
-const HEADER_TIMEOUT: Duration = Duration::from_millis(300);
+/// Room for long bodies.
+const ROOM: usize = 100_000;
+const LIMITS: Limits = Limits {
+    connections: 40,
+    header_timeout: Duration::from_millis(300),
+    drain: Duration::from_millis(300),
+};
 
 async fn start(broker: Broker) -> Service {
-    start_with(broker, OnceLock::from(encoder())).await
+    start_with(broker, |_| {}).await
 }
 
-async fn start_with(broker: Broker, encoder: OnceLock<Encoder>) -> Service {
+async fn start_with(broker: Broker, change: impl FnOnce(&mut Webhook<Arc<Broker>>)) -> Service {
     let broker = Arc::new(broker);
-    let webhook = Arc::new(Webhook {
-        secrets: AppSecrets::parse("new,old").unwrap(),
-        verify_token: Secret::new("verify-me"),
-        encoder,
+    let mut webhook = Webhook {
+        cloud_api: Some(CloudApi {
+            secrets: AppSecrets::parse("new,old").unwrap(),
+            verify_token: Secret::new("verify-me"),
+            numbers: Numbers::default(),
+        }),
+        wasender: Some(Wasender {
+            secrets: Tokens::parse("wa-new,wa-old").unwrap(),
+            sessions: Sessions::default(),
+        }),
+        encoder: OnceLock::from(encoder()),
         publisher: Arc::clone(&broker),
+        room: Room::new(4 * MAX_BODY),
+        body_timeout: Duration::from_secs(10),
         metrics: Metrics::default(),
-    });
+    };
+    change(&mut webhook);
+    let webhook = Arc::new(webhook);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!(
-        "http://{}/webhooks/whatsapp",
-        listener.local_addr().unwrap()
-    );
+    let address = listener.local_addr().unwrap();
     let shutdown = CancellationToken::new();
     let app = router(Arc::clone(&webhook));
-    let server = tokio::spawn(server::serve(
-        listener,
-        app,
-        HEADER_TIMEOUT,
-        shutdown.clone(),
-    ));
+    let server = tokio::spawn(server::serve(listener, app, LIMITS, shutdown.clone()));
     Service {
-        url,
+        address,
+        url: format!("http://{address}/webhooks/whatsapp"),
         broker,
         webhook,
         shutdown,
@@ -240,17 +262,6 @@ async fn a_signed_body_that_is_no_webhook_is_refused() {
 }
 
 #[tokio::test]
-async fn a_body_may_have_three_megabytes_and_not_more() {
-    let service = start(Broker::default()).await;
-    let of_length = |length: usize| {
-        let body = r#"{"object":"whatsapp_business_account","entry":[]}"#;
-        format!("{body}{}", " ".repeat(length - body.len()))
-    };
-    assert_eq!(service.signed(&of_length(3_000_000)).await.status(), 200);
-    assert_eq!(service.signed(&of_length(MAX_BODY + 1)).await.status(), 413);
-}
-
-#[tokio::test]
 async fn without_acknowledgement_the_answer_is_503_with_retry_after() {
     let service = start(Broker {
         away: true,
@@ -264,7 +275,10 @@ async fn without_acknowledgement_the_answer_is_503_with_retry_after() {
 
 #[tokio::test]
 async fn before_the_schema_ids_are_known_the_answer_is_503_but_a_bad_signature_is_401() {
-    let service = start_with(Broker::default(), OnceLock::new()).await;
+    let service = start_with(Broker::default(), |webhook| {
+        webhook.encoder = OnceLock::new();
+    })
+    .await;
     assert_eq!(service.signed(TEXT).await.status(), 503);
     assert_eq!(service.post(TEXT, Some("sha256=00")).await.status(), 401);
     service.webhook.encoder.get_or_init(encoder);
@@ -272,42 +286,77 @@ async fn before_the_schema_ids_are_known_the_answer_is_503_but_a_bad_signature_i
 }
 
 #[tokio::test]
-async fn a_request_that_was_accepted_is_answered_after_the_shutdown_began() {
-    let service = start(Broker {
-        gate: Some((Notify::new(), Notify::new())),
-        ..Broker::default()
-    })
-    .await;
-    let (begun, go_on) = service.broker.gate.as_ref().unwrap();
-    let answer = async {
-        begun.notified().await;
-        service.shutdown.cancel();
-        // New connections are refused from now on, which shows that the shutdown has begun.
-        let address = service.url.trim_start_matches("http://");
-        let address = address.split('/').next().unwrap();
-        while TcpStream::connect(address).await.is_ok() {
-            tokio::task::yield_now().await;
-        }
-        go_on.notify_one();
+async fn wasender_api_repeats_one_of_the_secrets() {
+    let service = start(Broker::default()).await;
+    let url = format!("http://{}/webhooks/wasender", service.address);
+    let body = r#"{"event":"messages.received","data":{"messages":{"key":{"id":"3EB0A","fromMe":false,
+        "remoteJid":"15550100001@s.whatsapp.net"},"message":{"conversation":"Hi"}}}}"#;
+    let post = |secret: &str| {
+        let request = reqwest::Client::new().post(&url).body(body);
+        request.header("X-Webhook-Signature", secret).send()
     };
-    let (response, ()) = tokio::join!(service.signed(TEXT), answer);
-    assert_eq!(response.status(), 200);
-    assert_eq!(service.published().len(), 3);
-    service.server.await.unwrap();
+    for wrong in ["", "wa", "wa-new,wa-old", "new"] {
+        assert_eq!(post(wrong).await.unwrap().status(), 401, "{wrong}");
+    }
+    assert_eq!(service.post(body, None).await.status(), 401);
+    for right in ["wa-new", "wa-old"] {
+        assert_eq!(post(right).await.unwrap().status(), 200);
+    }
+    assert_eq!(service.published().len(), 2);
 }
 
 #[tokio::test]
-async fn a_client_that_does_not_send_its_head_is_disconnected() {
+async fn a_provider_that_is_not_configured_is_not_found() {
+    let service = start_with(Broker::default(), |webhook| {
+        webhook.cloud_api = None;
+        webhook.wasender = None;
+    })
+    .await;
+    let whatsapp = service.signed(TEXT).await;
+    assert_eq!(whatsapp.status(), 404);
+    assert!(whatsapp.text().await.unwrap().contains("META_APP_SECRET"));
+    assert_eq!(reqwest::get(&service.url).await.unwrap().status(), 404);
+    let url = format!("http://{}/webhooks/wasender", service.address);
+    let wasender = reqwest::Client::new().post(url).send().await.unwrap();
+    assert_eq!(wasender.status(), 404);
+    assert!(
+        wasender
+            .text()
+            .await
+            .unwrap()
+            .contains("WASENDER_WEBHOOK_SECRET")
+    );
+}
+
+#[tokio::test]
+async fn an_item_longer_than_a_record_is_a_dead_letter_in_parts() {
     let service = start(Broker::default()).await;
-    let address = service.url.trim_start_matches("http://");
-    let mut stream = TcpStream::connect(address.split('/').next().unwrap())
-        .await
-        .unwrap();
-    stream
-        .write_all(b"POST /webhooks/whatsapp HTTP/1.1\r\nhost: x\r\n")
-        .await
-        .unwrap();
-    let mut rest = Vec::new();
-    let closed = tokio::time::timeout(HEADER_TIMEOUT * 20, stream.read_to_end(&mut rest)).await;
-    assert!(closed.is_ok(), "the connection is still open");
+    let encoder = service.webhook.encoder.get().unwrap();
+    encoder.limit(4096);
+    let long = TEXT.replace("Hi", &"x".repeat(5000));
+    assert_eq!(service.signed(&long).await.status(), 200);
+    let records = service.published();
+    let parts: Vec<&Outgoing> = records
+        .iter()
+        .filter(|record| record.value.windows(3).any(|bytes| bytes == b"xxx"))
+        .collect();
+    assert_eq!(parts.len(), 3);
+    let bytes: Vec<u8> = parts.iter().flat_map(|part| part.value.clone()).collect();
+    let item: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+    assert_eq!(item["id"], "wamid.1");
+    let header = |part: &Outgoing, name: &str| {
+        let found = part.headers.iter().find(|(header, _)| header == name);
+        String::from_utf8(found.unwrap().1.clone()).unwrap()
+    };
+    let numbers: Vec<String> = parts
+        .iter()
+        .map(|part| header(part, "__connect.errors.part"))
+        .collect();
+    assert_eq!(numbers, ["1/3", "2/3", "3/3"]);
+    assert_eq!(header(parts[0], TRACEPARENT), header(parts[2], TRACEPARENT));
+    assert_eq!(
+        header(parts[0], "__connect.errors.exception.class.name"),
+        "too_long"
+    );
+    assert!(parts.iter().all(|part| part.value.len() <= 4096));
 }

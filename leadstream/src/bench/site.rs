@@ -107,7 +107,10 @@ impl<'s> Site<'s> {
             salesforce_login_url: String::new(),
             salesforce_client_id: String::new(),
             salesforce_client_secret: String::new(),
-            further: vec![("INGEST_ADDRESS".to_owned(), ingest.to_string())],
+            further: vec![
+                ("INGEST_ADDRESS".to_owned(), ingest.to_string()),
+                ("INGEST_DRAIN_SECONDS".to_owned(), "0".to_owned()),
+            ],
         };
         let site = Self {
             servers,

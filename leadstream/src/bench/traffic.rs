@@ -94,8 +94,9 @@ pub(super) fn records(
 ) -> anyhow::Result<Vec<Outgoing>> {
     let mut records = Vec::with_capacity(webhooks.len());
     for webhook in webhooks {
-        let items = cloud_api::parse(webhook, received_at).context("a webhook of the benchmark")?;
-        records.extend(encoder.encode(&items, TraceContext::generate())?);
+        let items = cloud_api::parse(webhook, &cloud_api::Numbers::default(), received_at)
+            .context("a webhook of the benchmark")?;
+        records.extend(encoder.encode(items, TraceContext::generate())?);
     }
     Ok(records)
 }

@@ -64,6 +64,8 @@ fn further(settings: &Settings, secrets: &Secrets) -> Vec<(String, String)> {
     let no_proxy = no_proxy(settings.no_proxy.as_deref());
     let mut further = vec![
         ("INGEST_ADDRESS", settings.args.webhook_address.to_string()),
+        // No balancer has to be told.
+        ("INGEST_DRAIN_SECONDS", "0".to_owned()),
         ("NO_PROXY", no_proxy.clone()),
         ("no_proxy", no_proxy),
         // Logs go to files.

@@ -1,0 +1,83 @@
+//! A provider: how its webhooks prove where they come from, and what they hold.
+
+use axum::http::HeaderMap;
+use leadstream_schemas::Timestamp;
+use leadstream_stream::Secret;
+
+use crate::cloud_api::{self, Numbers};
+use crate::item::{EnvelopeError, Item};
+use crate::signature::{AppSecrets, SIGNATURE_HEADER, Signature, Tokens, WASENDER_HEADER};
+use crate::wasender::{self, Sessions};
+
+/// The seam between the HTTP edge and what is said over it.
+pub trait Provider: Sync {
+    /// What the head of a request holds of its proof.
+    type Credential: Send + Sync;
+
+    /// `None` when the proof is missing, malformed, or known to be wrong before the body is read.
+    fn credential(&self, headers: &HeaderMap) -> Option<Self::Credential>;
+
+    /// Whether the proof is right for exactly these bytes.
+    fn verify(&self, credential: &Self::Credential, body: &[u8]) -> bool;
+
+    /// What a body that proved itself holds. Pure.
+    ///
+    /// # Errors
+    /// A body that is not the provider's.
+    fn parse(&self, body: &[u8], received_at: Timestamp) -> Result<Vec<Item>, EnvelopeError>;
+}
+
+/// Meta's Cloud API.
+#[derive(Debug)]
+pub struct CloudApi {
+    pub secrets: AppSecrets,
+    pub verify_token: Secret,
+    pub numbers: Numbers,
+}
+
+impl CloudApi {
+    #[must_use]
+    pub fn is_verify_token(&self, token: &str) -> bool {
+        crate::signature::same_token(token, self.verify_token.expose())
+    }
+}
+
+impl Provider for CloudApi {
+    type Credential = Signature;
+
+    fn credential(&self, headers: &HeaderMap) -> Option<Signature> {
+        Signature::parse(headers.get(SIGNATURE_HEADER)?.as_bytes())
+    }
+
+    fn verify(&self, signature: &Signature, body: &[u8]) -> bool {
+        self.secrets.verify(body, signature)
+    }
+
+    fn parse(&self, body: &[u8], received_at: Timestamp) -> Result<Vec<Item>, EnvelopeError> {
+        cloud_api::parse(body, &self.numbers, received_at)
+    }
+}
+
+/// WASenderApi, whose header repeats the secret itself.
+#[derive(Debug)]
+pub struct Wasender {
+    pub secrets: Tokens,
+    pub sessions: Sessions,
+}
+
+impl Provider for Wasender {
+    type Credential = ();
+
+    fn credential(&self, headers: &HeaderMap) -> Option<()> {
+        let token = headers.get(WASENDER_HEADER)?.as_bytes();
+        self.secrets.contain(token).then_some(())
+    }
+
+    fn verify(&self, (): &(), _: &[u8]) -> bool {
+        true
+    }
+
+    fn parse(&self, body: &[u8], received_at: Timestamp) -> Result<Vec<Item>, EnvelopeError> {
+        wasender::parse(body, &self.sessions, received_at)
+    }
+}

@@ -1,0 +1,264 @@
+//! What a message says, by the member that it has. One that does not exist yet, and one that does
+//! not have the documented shape, are unsupported: the raw item beside it says more.
+
+use leadstream_schemas::{ContactCard, Content, MediaType};
+use serde_json::value::RawValue;
+
+use super::wire::Object;
+
+/// Longer names are none of a member.
+const MAX_TYPE: usize = 160;
+/// More than are ever seen within each other.
+const MAX_WRAPPERS: usize = 8;
+
+/// What is wrapped around a message to say how it was sent.
+const WRAPPERS: [&str; 8] = [
+    "ephemeralMessage",
+    "viewOnceMessage",
+    "viewOnceMessageV2",
+    "viewOnceMessageV2Extension",
+    "documentWithCaptionMessage",
+    "deviceSentMessage",
+    "editedMessage",
+    "associatedChildMessage",
+];
+
+const MEDIA: [(&str, MediaType); 6] = [
+    ("imageMessage", MediaType::Image),
+    ("videoMessage", MediaType::Video),
+    ("ptvMessage", MediaType::Video),
+    ("audioMessage", MediaType::Audio),
+    ("documentMessage", MediaType::Document),
+    ("stickerMessage", MediaType::Sticker),
+];
+
+/// The content of a message, which holds `message` and perhaps `messageBody`. Ids of other messages
+/// get the session's name in front, as records have.
+pub(super) fn read(number: &str, message: &Object<'_>) -> Content {
+    let inner = unwrapped(message.object("message").unwrap_or_default());
+    protocol(number, &inner)
+        .or_else(|| reaction(number, &inner))
+        .or_else(|| media(message, &inner))
+        .or_else(|| location(&inner))
+        .or_else(|| contacts(&inner))
+        .or_else(|| choice(&inner))
+        .or_else(|| form(&inner))
+        .or_else(|| text(message, &inner).map(|body| Content::Text { body }))
+        .unwrap_or_else(|| Content::Unsupported {
+            provider_type: provider_type(&inner),
+        })
+}
+
+/// What became of an earlier message, as an update of it tells: edited, or deleted for everyone.
+/// `id` is the updated message's.
+pub(super) fn change(number: &str, id: &str, update: &Object<'_>) -> Option<Content> {
+    let message = update.object("message").unwrap_or_default();
+    let edited = message.object("editedMessage").is_some();
+    let inner = unwrapped(message);
+    protocol(number, &inner).or_else(|| {
+        let message_id = id.to_owned();
+        let stub = update.text("messageStubType");
+        if edited {
+            let body = said(&inner)?;
+            Some(Content::Edit { message_id, body })
+        } else if matches!(stub.get(), Some("1" | "REVOKE")) {
+            Some(Content::Revoke { message_id })
+        } else {
+            None
+        }
+    })
+}
+
+/// The words of a content.
+pub(super) fn words(content: Content) -> Option<String> {
+    let words = match content {
+        Content::Text { body } | Content::Edit { body, .. } => Some(body),
+        Content::Media { caption, .. } => caption,
+        Content::Choice { title, .. } => Some(title),
+        Content::Reaction { emoji, .. } => emoji,
+        _ => None,
+    };
+    words.filter(|words| !words.is_empty())
+}
+
+fn unwrapped(mut message: Object<'_>) -> Object<'_> {
+    for _ in 0..MAX_WRAPPERS {
+        let wrapped = WRAPPERS
+            .iter()
+            .find_map(|name| message.object(name)?.object("message"));
+        match wrapped {
+            Some(inner) => message = inner,
+            None => break,
+        }
+    }
+    message
+}
+
+fn text(message: &Object<'_>, inner: &Object<'_>) -> Option<String> {
+    message.verbatim("messageBody").or_else(|| plain(inner))
+}
+
+fn plain(inner: &Object<'_>) -> Option<String> {
+    let extended = inner.object("extendedTextMessage");
+    extended
+        .and_then(|extended| extended.verbatim("text"))
+        .or_else(|| inner.verbatim("conversation"))
+}
+
+/// Text or caption.
+fn said(inner: &Object<'_>) -> Option<String> {
+    let caption = || {
+        let mut media = MEDIA.iter();
+        media.find_map(|(name, _)| inner.object(name)?.verbatim("caption"))
+    };
+    plain(inner).or_else(caption)
+}
+
+/// A message that changes another one.
+fn protocol(number: &str, inner: &Object<'_>) -> Option<Content> {
+    let protocol = inner.object("protocolMessage")?;
+    let message_id = other(number, &protocol)?;
+    match protocol.text("type").get()? {
+        "0" | "REVOKE" => Some(Content::Revoke { message_id }),
+        "14" | "MESSAGE_EDIT" => {
+            let edited = unwrapped(protocol.object("editedMessage")?);
+            let body = said(&edited).unwrap_or_default();
+            Some(Content::Edit { message_id, body })
+        }
+        _ => None,
+    }
+}
+
+fn reaction(number: &str, inner: &Object<'_>) -> Option<Content> {
+    let reaction = inner.object("reactionMessage")?;
+    Some(Content::Reaction {
+        message_id: other(number, &reaction)?,
+        emoji: reaction.text("text").to_owned(),
+    })
+}
+
+/// The id of the message that a reaction or change is about.
+fn other(number: &str, about: &Object<'_>) -> Option<String> {
+    let id = about.object("key")?.text("id").to_owned()?;
+    Some(format!("{number}/{id}"))
+}
+
+fn media(message: &Object<'_>, inner: &Object<'_>) -> Option<Content> {
+    let mut kinds = MEDIA.iter();
+    let (media, kind) = kinds.find_map(|(name, kind)| Some((inner.object(name)?, *kind)))?;
+    let voice = kind == MediaType::Audio && media.flag("ptt") == Some(true);
+    let body = || message.verbatim("messageBody");
+    Some(Content::Media {
+        media: if voice { MediaType::Voice } else { kind },
+        id: None,
+        url: media.text("url").to_owned(),
+        mime_type: media.text("mimetype").to_owned(),
+        sha256: media.text("fileSha256").to_owned(),
+        caption: media.verbatim("caption").or_else(body),
+        filename: media.text("fileName").to_owned(),
+    })
+}
+
+fn location(inner: &Object<'_>) -> Option<Content> {
+    let location = inner
+        .object("locationMessage")
+        .or_else(|| inner.object("liveLocationMessage"))?;
+    Some(Content::Location {
+        latitude: location.text("degreesLatitude").number()?,
+        longitude: location.text("degreesLongitude").number()?,
+        name: location.text("name").to_owned(),
+        address: location.text("address").to_owned(),
+    })
+}
+
+fn contacts(inner: &Object<'_>) -> Option<Content> {
+    let contacts = match inner.object("contactMessage") {
+        Some(contact) => vec![card(&contact)],
+        None => {
+            let list = inner.object("contactsArrayMessage")?;
+            let contacts = list.array("contacts").into_iter();
+            contacts
+                .filter_map(|raw| Object::read(raw).map(|contact| card(&contact)))
+                .collect()
+        }
+    };
+    Some(Content::Contacts { contacts })
+}
+
+fn card(contact: &Object<'_>) -> ContactCard {
+    let vcard = contact.text("vcard");
+    let lines = vcard.get().unwrap_or_default().lines();
+    ContactCard {
+        name: contact.text("displayName").to_owned(),
+        phones: lines.filter_map(phone).collect(),
+    }
+}
+
+/// The number of a vCard's line such as `item1.TEL;type=CELL;waid=15550100:+1 555 0100`.
+fn phone(line: &str) -> Option<String> {
+    let (property, value) = line.split_once(':')?;
+    let mut parameters = property.split(';');
+    let name = parameters.next()?;
+    let name = name.rsplit_once('.').map_or(name, |(_group, name)| name);
+    if !name.trim().eq_ignore_ascii_case("TEL") {
+        return None;
+    }
+    let wa_id = parameters.find_map(|parameter| {
+        let (name, value) = parameter.split_once('=')?;
+        name.eq_ignore_ascii_case("waid").then_some(value)
+    });
+    let value = value.strip_prefix("tel:").unwrap_or(value);
+    [wa_id, Some(value)]
+        .into_iter()
+        .flatten()
+        .map(str::trim)
+        .find(|phone| !phone.is_empty())
+        .map(str::to_owned)
+}
+
+fn choice(inner: &Object<'_>) -> Option<Content> {
+    let (id, title, description) = if let Some(button) = inner.object("buttonsResponseMessage") {
+        let title = button.text("selectedDisplayText");
+        (button.text("selectedButtonId"), title, None)
+    } else if let Some(button) = inner.object("templateButtonReplyMessage") {
+        let title = button.text("selectedDisplayText");
+        (button.text("selectedId"), title, None)
+    } else {
+        let row = inner.object("listResponseMessage")?;
+        let reply = row.object("singleSelectReply").unwrap_or_default();
+        let description = row.text("description").to_owned();
+        (reply.text("selectedRowId"), row.text("title"), description)
+    };
+    Some(Content::Choice {
+        id: id.to_owned(),
+        title: title.to_owned().or_else(|| id.to_owned())?,
+        description,
+    })
+}
+
+/// The answers are JSON within a text, and not always an object.
+fn form(inner: &Object<'_>) -> Option<Content> {
+    let response = inner.object("interactiveResponseMessage")?;
+    let flow = response.object("nativeFlowResponseMessage")?;
+    let json = flow.get("paramsJson").map(RawValue::get)?;
+    Some(Content::Form {
+        name: flow.text("name").to_owned(),
+        response_json: serde_json::from_str(json).unwrap_or_else(|_| json.to_owned()),
+    })
+}
+
+/// The member that makes the message what it is; keys and settings come beside it.
+fn provider_type(inner: &Object<'_>) -> Option<String> {
+    let names = || {
+        inner
+            .names()
+            .filter(|name| !name.is_empty() && name.len() <= MAX_TYPE)
+            .filter(|name| *name != "messageContextInfo")
+    };
+    let named = || names().filter(|name| name.contains("Message"));
+    named()
+        .find(|name| *name != "senderKeyDistributionMessage")
+        .or_else(|| named().next())
+        .or_else(|| names().next())
+        .map(str::to_owned)
+}

@@ -1,0 +1,178 @@
+//! Who an item is about. Ids may be missing, empty, or hold another's value.
+
+use leadstream_schemas::{Recipient, Sender};
+
+use super::wire::Object;
+use crate::item::Ignored;
+
+/// Longer ones are no ids.
+const MAX_ID: usize = 160;
+/// Longer names are cut.
+const MAX_NAME_CHARS: usize = 256;
+/// A provider id is prefixed with the session's name and sometimes followed by what happened to it.
+const MAX_KEY_ID: usize = 400;
+
+/// A message's `key`. Newer deliveries repeat some of its members beside it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Key<'a> {
+    key: Object<'a>,
+    beside: Object<'a>,
+}
+
+/// The ids of a person.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Ids {
+    wa_id: Option<String>,
+    lid: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Id {
+    Phone(String),
+    Lid(String),
+    /// Digits that do not say what they are.
+    Bare(String),
+}
+
+impl<'a> Key<'a> {
+    pub(super) fn new(key: Object<'a>, beside: Object<'a>) -> Self {
+        Self { key, beside }
+    }
+
+    /// The message's id within the session.
+    pub(super) fn id(&self) -> Option<String> {
+        self.key.text("id").within(MAX_KEY_ID).map(str::to_owned)
+    }
+
+    pub(super) fn is_ours(&self) -> bool {
+        let beside = || self.beside.flag("fromMe");
+        self.key.flag("fromMe").or_else(beside).unwrap_or(false)
+    }
+
+    /// Why a message is no conversation with the business.
+    pub(super) fn ignored(&self) -> Option<Ignored> {
+        let jids = [self.text("remoteJid"), self.text("remoteJidAlt")];
+        jids.iter()
+            .flatten()
+            .find_map(|jid| match jid.rsplit_once('@')?.1 {
+                "g.us" => Some(Ignored::Group),
+                "newsletter" => Some(Ignored::Newsletter),
+                "broadcast" => Some(Ignored::Broadcast),
+                _ => None,
+            })
+    }
+
+    /// Whoever wrote it.
+    pub(super) fn sender(&self) -> Ids {
+        Ids::of(
+            &[
+                self.id_of("cleanedSenderPn"),
+                self.id_of("senderPn"),
+                self.certain("remoteJid"),
+                self.certain("remoteJidAlt"),
+                self.certain("senderJid"),
+                self.certain("senderLid"),
+            ],
+            // Of the LIDs the member that is named for it is to be trusted first.
+            self.id_of("senderLid"),
+        )
+    }
+
+    /// Whom it went to. The members that are named for a sender hold ourselves then.
+    pub(super) fn recipient(&self) -> Ids {
+        let jids = [self.certain("remoteJid"), self.certain("remoteJidAlt")];
+        Ids::of(&jids, None)
+    }
+
+    fn id_of(&self, name: &str) -> Option<Id> {
+        id(&self.text(name)?)
+    }
+
+    /// Only what says itself whether it is a phone number or a LID.
+    fn certain(&self, name: &str) -> Option<Id> {
+        self.id_of(name).filter(|id| !matches!(id, Id::Bare(_)))
+    }
+
+    fn text(&self, name: &str) -> Option<String> {
+        let beside = || self.beside.text(name).to_owned();
+        self.key.text(name).to_owned().or_else(beside)
+    }
+}
+
+impl Ids {
+    /// The first of each kind. Bare digits are a phone number, unless they are those of the LID.
+    fn of(candidates: &[Option<Id>], lid: Option<Id>) -> Self {
+        let lid = match lid {
+            Some(Id::Lid(lid) | Id::Bare(lid)) => Some(lid),
+            _ => None,
+        };
+        let ids = || candidates.iter().flatten();
+        let lid = lid.or_else(|| {
+            ids().find_map(|id| match id {
+                Id::Lid(lid) => Some(lid.clone()),
+                _ => None,
+            })
+        });
+        let wa_id = ids().find_map(|id| match id {
+            Id::Bare(digits) if lid.as_ref() == Some(digits) => None,
+            Id::Phone(phone) | Id::Bare(phone) => Some(phone.clone()),
+            Id::Lid(_) => None,
+        });
+        Self { wa_id, lid }
+    }
+
+    pub(super) const fn is_empty(&self) -> bool {
+        self.wa_id.is_none() && self.lid.is_none()
+    }
+
+    pub(super) fn key(&self) -> &str {
+        let key = self.wa_id.as_deref().or(self.lid.as_deref());
+        key.unwrap_or_default()
+    }
+
+    /// Named as the message says.
+    pub(super) fn into_sender(self, message: &Object<'_>) -> Sender {
+        let name = ["pushName", "verifiedBizName"]
+            .iter()
+            .find_map(|member| message.text(member).to_owned());
+        Sender {
+            wa_id: self.wa_id,
+            user_id: None,
+            lid: self.lid,
+            name: name.map(|name| name.chars().take(MAX_NAME_CHARS).collect()),
+        }
+    }
+
+    pub(super) fn into_recipient(self) -> Recipient {
+        Recipient {
+            wa_id: self.wa_id,
+            user_id: None,
+            lid: self.lid,
+        }
+    }
+}
+
+/// Reads `<digits>[:<device>][@<server>]`; the server says what the digits are, wherever they stood.
+fn id(text: &str) -> Option<Id> {
+    if text.len() > MAX_ID {
+        return None;
+    }
+    let (user, server) = match text.rsplit_once('@') {
+        Some((user, server)) => (user, Some(server)),
+        None => (text, None),
+    };
+    let user = user.split_once(':').map_or(user, |(user, _device)| user);
+    let international = user.strip_prefix('+');
+    let digits = international.unwrap_or(user);
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let digits = digits.to_owned();
+    match server {
+        Some("s.whatsapp.net" | "c.us" | "hosted") => Some(Id::Phone(digits)),
+        Some("lid" | "hosted.lid") => Some(Id::Lid(digits)),
+        Some(_) => None,
+        None if international.is_some() => Some(Id::Phone(digits)),
+        None => Some(Id::Bare(digits)),
+    }
+}

@@ -1,0 +1,104 @@
+//! What the items of one webhook share.
+
+use std::borrow::Cow;
+
+use leadstream_schemas::{
+    Content, DeliveryStatus, InputKind, LeadInput, MessageStatus, Platform, Recipient, Sender,
+    Timestamp, Topic,
+};
+use serde_json::value::RawValue;
+
+use super::redact::redact;
+use crate::item::{Class, DeadLetter, Item};
+
+/// Why an item is a dead letter, and of which topic.
+pub(super) type Failure = (Topic, Class);
+
+pub(super) struct Scope<'a> {
+    /// The session's name, where it is known.
+    pub(super) number: Option<&'a str>,
+    pub(super) received_at: Timestamp,
+    /// When the provider says that the event happened.
+    pub(super) at: Option<Timestamp>,
+    /// What has to be taken out of the raw items still.
+    pub(super) secrets: &'a [&'a str],
+}
+
+impl Scope<'_> {
+    /// The first moment that is known: of the item, of the event, of the webhook.
+    pub(super) fn moment(&self, item: Option<Timestamp>) -> Timestamp {
+        item.or(self.at).unwrap_or(self.received_at)
+    }
+
+    pub(super) fn input(
+        &self,
+        raw: &RawValue,
+        item: u32,
+        id: String,
+        sender: Sender,
+        sent_at: Timestamp,
+        content: Content,
+    ) -> Item {
+        Item::Input(Box::new(LeadInput {
+            id,
+            kind: InputKind::Message,
+            platform: Platform::Wasender,
+            number: self.number.unwrap_or_default().to_owned(),
+            sender,
+            sent_at,
+            received_at: self.received_at,
+            item,
+            content,
+            referral: None,
+            raw: self.stored(raw),
+        }))
+    }
+
+    pub(super) fn status(
+        &self,
+        raw: &RawValue,
+        id: String,
+        status: DeliveryStatus,
+        at: Timestamp,
+        recipient: Recipient,
+    ) -> MessageStatus {
+        MessageStatus {
+            id,
+            platform: Platform::Wasender,
+            number: self.number.unwrap_or_default().to_owned(),
+            status,
+            at,
+            received_at: self.received_at,
+            recipient,
+            errors: Vec::new(),
+            reply_id: None,
+            send_id: None,
+            body: None,
+            raw: self.stored(raw),
+        }
+    }
+
+    pub(super) fn dead(&self, raw: &RawValue, (topic, class): Failure) -> Item {
+        Item::DeadLetter(DeadLetter {
+            topic,
+            key: self.number.unwrap_or_default().to_owned(),
+            bytes: self.redacted(raw.get()).into_owned().into_bytes(),
+            class,
+        })
+    }
+
+    /// An item's JSON without secrets.
+    pub(super) fn stored(&self, raw: &RawValue) -> Option<Box<RawValue>> {
+        match self.redacted(raw.get()) {
+            Cow::Borrowed(_) => Some(raw.to_owned()),
+            Cow::Owned(redacted) => RawValue::from_string(redacted).ok(),
+        }
+    }
+
+    fn redacted<'j>(&self, json: &'j str) -> Cow<'j, str> {
+        if self.secrets.is_empty() {
+            return Cow::Borrowed(json);
+        }
+        redact(json, self.secrets)
+    }
+}
