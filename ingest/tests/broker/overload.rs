@@ -1,0 +1,60 @@
+//! More comes in than the broker takes.
+
+use tokio::sync::mpsc;
+
+use crate::client::{Client, refusal};
+use crate::service::{Cluster, Service};
+
+const WEBHOOKS: usize = 60;
+/// Bytes of each one's text, which its record holds at least once.
+const TEXT: usize = 100_000;
+/// What fits into the MiB that may wait, and the one that passes it.
+const MAY_WAIT: usize = 1024 * 1024 / TEXT + 1;
+
+/// "At once" means: while the first ones still wait, as they do for a minute.
+#[tokio::test(flavor = "multi_thread")]
+async fn past_the_limit_of_what_may_wait_webhooks_are_refused_at_once() {
+    let cluster = Cluster::start();
+    let flags = [
+        "--ingest-max-waiting-mib=1",
+        "--ingest-ack-timeout-seconds=60",
+    ];
+    let service = Service::start(&cluster, &flags).await;
+    assert_eq!(service.post("wamid.first").await.status, 200);
+    cluster.down();
+
+    let (sender, mut answers) = mpsc::channel(WEBHOOKS);
+    for index in 0..WEBHOOKS {
+        let (sender, address) = (sender.clone(), service.address);
+        tokio::spawn(async move {
+            let mut client = Client::connect(address).await.unwrap();
+            let id = format!("wamid.{index}");
+            let answer = client.post(&id, &"x".repeat(TEXT)).await.unwrap();
+            sender.send((id, answer)).await.unwrap();
+        });
+    }
+    drop(sender);
+    for _ in MAY_WAIT..WEBHOOKS {
+        let (_, answer) = answers.recv().await.unwrap();
+        assert_eq!(answer, refusal("1"));
+    }
+    // Small ones, too, for as long as it is full.
+    assert_eq!(service.post("wamid.small").await, refusal("1"));
+
+    cluster.up();
+    let mut waited = 0;
+    let mut taken = vec!["wamid.first".to_owned()];
+    while let Some((id, answer)) = answers.recv().await {
+        if answer.status == 200 {
+            waited += 1;
+            taken.push(id);
+        } else {
+            assert_eq!(answer, refusal("1"));
+        }
+    }
+    assert!((1..=MAY_WAIT).contains(&waited), "{waited}");
+    service.deliver("wamid.last").await;
+    taken.push("wamid.last".to_owned());
+    assert_eq!(cluster.ids(), taken.into_iter().collect());
+    service.stop().await;
+}
