@@ -5,7 +5,7 @@ VENV := $(TARGET)/venv
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test bench lint fmt
+.PHONY: help setup run test fuzz bench lint fmt
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
@@ -20,6 +20,9 @@ run: setup ## build, start everything on this machine, play a conversation (ARGS
 
 test: setup $(VENV)/complete ## run every test, on real servers
 	cargo test --workspace
+
+fuzz: setup ## look for webhooks that are read wrongly (ARGS=seconds, 60 by default)
+	.ci/fuzz $(ARGS)
 
 bench: setup ## measure throughput and latency (ARGS=--help)
 	cargo build --release --package leadstream
