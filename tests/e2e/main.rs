@@ -7,8 +7,12 @@
 mod clients;
 mod conversation;
 mod exactness;
+mod lost_ack;
 mod observe;
 mod poison;
+mod privacy;
+mod proxy;
+mod replicas;
 mod schemas;
 mod settings;
 mod site;
@@ -16,14 +20,19 @@ mod site;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use anyhow::Context;
 use leadstream_local::{Progress, Stack, StackOptions};
 use libtest_mimic::{Arguments, Failed, Trial};
 use tokio::runtime::Runtime;
+
+use proxy::Proxy;
 
 /// What all tests share.
 struct World {
     runtime: Runtime,
     stack: Stack,
+    /// Between Kafka and whoever has its address.
+    proxy: Proxy,
 }
 
 type Test = fn(&World) -> anyhow::Result<()>;
@@ -50,6 +59,18 @@ const TESTS: &[(&str, Test)] = &[
     (
         "poison_goes_to_dead_letters_and_an_unknown_kind_halts",
         poison::run,
+    ),
+    (
+        "a_webhook_whose_acknowledgement_is_lost_is_answered_503_and_has_one_effect",
+        lost_ack::run,
+    ),
+    (
+        "no_webhook_is_lost_while_replicas_of_ingest_are_restarted_and_killed",
+        replicas::run,
+    ),
+    (
+        "nothing_that_ingest_tells_holds_a_secret_or_personal_data",
+        privacy::run,
     ),
     (
         "ingest_answers_503_while_kafka_is_away",
@@ -85,12 +106,20 @@ fn main() -> ExitCode {
 
 fn start() -> anyhow::Result<World> {
     let runtime = Runtime::new()?;
+    let proxy = runtime.block_on(Proxy::bind())?;
     let stack = runtime.block_on(Stack::start(StackOptions {
         fresh: true,
+        kafka_by_way_of: Some(proxy.address()),
         progress: Progress::stderr(),
         ..StackOptions::new(concat!(env!("CARGO_TARGET_TMPDIR"), "/e2e"))
     }))?;
-    Ok(World { runtime, stack })
+    let detour = stack.kafka_detour().context("Kafka has no detour")?;
+    runtime.spawn(proxy.clone().run(detour));
+    Ok(World {
+        runtime,
+        stack,
+        proxy,
+    })
 }
 
 fn run(arguments: &Arguments, world: Arc<World>) -> ExitCode {

@@ -24,6 +24,8 @@ struct Running {
     service: Service,
     ops: SocketAddr,
     process: Arc<Process>,
+    /// Variables of its own.
+    own: Vec<(String, String)>,
 }
 
 pub(crate) struct Site<'w> {
@@ -74,6 +76,8 @@ impl<'w> Site<'w> {
             salesforce_client_secret: tokens.3,
             further: vec![
                 ("INGEST_ADDRESS".to_owned(), ingest.to_string()),
+                // No balancer has to be told.
+                ("INGEST_DRAIN_SECONDS".to_owned(), "0".to_owned()),
                 // A lease outlives its request: after a kill it is waited for.
                 ("CRM_REQUEST_TIMEOUT_SECONDS".to_owned(), "3".to_owned()),
             ],
@@ -123,15 +127,29 @@ impl<'w> Site<'w> {
     }
 
     pub(crate) fn spawn(&self, service: Service, name: &str) -> anyhow::Result<()> {
+        self.spawn_with(service, name, Vec::new())
+    }
+
+    /// As [`Self::spawn`], with variables of its own, which a restart gives it again.
+    pub(crate) fn spawn_with(
+        &self,
+        service: Service,
+        name: &str,
+        own: Vec<(String, String)>,
+    ) -> anyhow::Result<()> {
         let ops = free_address()?;
         let spec = self
             .deployment
             .service(service, &format!("{}-{name}", self.name), ops);
+        let spec = own
+            .iter()
+            .fold(spec, |spec, (name, value)| spec.env(name, value));
         let process = Arc::new(self.world.stack.spawn(&spec)?);
         let running = Running {
             service,
             ops,
             process,
+            own,
         };
         self.running().insert(name.to_owned(), running);
         Ok(())
@@ -190,7 +208,27 @@ impl<'w> Site<'w> {
     pub(crate) async fn kill_and_restart(&self, name: &str) -> anyhow::Result<()> {
         let running = self.get(name)?;
         running.process.kill().await;
-        self.start(running.service, name).await
+        self.spawn_with(running.service, name, running.own)?;
+        self.ready(name).await
+    }
+
+    /// A graceful end, then the same service again. It is known, and not ready, while it ends.
+    pub(crate) async fn stop_and_restart(&self, name: &str) -> anyhow::Result<()> {
+        let running = self.get(name)?;
+        let status = running.process.stop().await;
+        ensure!(status.success(), "{name} ended with {status}");
+        self.spawn_with(running.service, name, running.own)?;
+        self.ready(name).await
+    }
+
+    /// What a service wrote so far.
+    pub(crate) fn log(&self, name: &str) -> anyhow::Result<String> {
+        Ok(std::fs::read_to_string(self.get(name)?.process.log())?)
+    }
+
+    pub(crate) async fn metrics(&self, name: &str) -> anyhow::Result<String> {
+        let url = format!("http://{}/metrics", self.get(name)?.ops);
+        Ok(self.http.get(url).send().await?.text().await?)
     }
 
     /// A graceful end.
@@ -221,20 +259,23 @@ impl<'w> Site<'w> {
         format!("http://{}/webhooks/whatsapp", self.ingest)
     }
 
+    /// One signed request.
+    pub(crate) async fn post_once(&self, body: &[u8]) -> reqwest::Result<reqwest::Response> {
+        let signature = leadstream_sandbox::webhook::sign(&self.deployment.meta_app_secret, body);
+        self.http
+            .post(self.webhook())
+            .header("X-Hub-Signature-256", &signature)
+            .header("Content-Type", "application/json")
+            .body(body.to_vec())
+            .send()
+            .await
+    }
+
     /// Posts as Meta does: again until it is answered 200.
     pub(crate) async fn post(&self, body: &[u8]) -> anyhow::Result<()> {
-        let signature = leadstream_sandbox::webhook::sign(&self.deployment.meta_app_secret, body);
         let delivered = async {
             loop {
-                let answer = self
-                    .http
-                    .post(self.webhook())
-                    .header("X-Hub-Signature-256", &signature)
-                    .header("Content-Type", "application/json")
-                    .body(body.to_vec())
-                    .send()
-                    .await;
-                match answer {
+                match self.post_once(body).await {
                     Ok(answer) if answer.status() == 200 => return Ok(()),
                     Ok(answer) if answer.status().is_client_error() => {
                         bail!("the webhook was refused: {}", answer.status());

@@ -2,7 +2,7 @@
 
 use std::{
     fs, io,
-    net::Ipv4Addr,
+    net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -23,6 +23,7 @@ use crate::{
 
 pub(crate) const NAME: &str = "kafka";
 pub(crate) const CONTROLLER: &str = "kafka-controller";
+pub(crate) const DETOUR: &str = "kafka-detour";
 pub(crate) const READY_WITHIN: Duration = Duration::from_secs(90);
 
 const DATA: &str = "kafka";
@@ -34,6 +35,14 @@ const GRACE: Duration = Duration::from_secs(20);
 pub(crate) struct KafkaPorts {
     pub(crate) broker: u16,
     pub(crate) controller: u16,
+    pub(crate) detour: Option<Detour>,
+}
+
+/// A second listener, whose clients are told to come by way of another address.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Detour {
+    pub(crate) port: u16,
+    pub(crate) by_way_of: SocketAddr,
 }
 
 /// Writes the configuration, formats the storage once, and says how to run the server.
@@ -116,7 +125,19 @@ fn write_config(dir: &DataDir, ports: KafkaPorts, data: &Path) -> Result<PathBuf
 
 /// The broker's session is shorter than usual: after a kill the node is let in again only when
 /// the session of its predecessor has ended.
-fn config(KafkaPorts { broker, controller }: KafkaPorts, data: &Path) -> String {
+fn config(ports: KafkaPorts, data: &Path) -> String {
+    let KafkaPorts {
+        broker,
+        controller,
+        detour,
+    } = ports;
+    let (detour, advertised, protocol) = detour.map_or_else(Default::default, |detour| {
+        (
+            format!(",DETOUR://127.0.0.1:{}", detour.port),
+            format!(",DETOUR://{}", detour.by_way_of),
+            ",DETOUR:PLAINTEXT",
+        )
+    });
     // A backslash begins an escape in a properties file.
     let data = data.to_string_lossy().replace('\\', "\\\\");
     format!(
@@ -124,9 +145,9 @@ fn config(KafkaPorts { broker, controller }: KafkaPorts, data: &Path) -> String 
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
-listeners=PLAINTEXT://127.0.0.1:{broker},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{broker}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listeners=PLAINTEXT://127.0.0.1:{broker},CONTROLLER://127.0.0.1:{controller}{detour}
+advertised.listeners=PLAINTEXT://127.0.0.1:{broker}{advertised}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT{protocol}
 inter.broker.listener.name=PLAINTEXT
 controller.listener.names=CONTROLLER
 log.dirs={data}
@@ -184,6 +205,7 @@ mod tests {
     const PORTS: KafkaPorts = KafkaPorts {
         broker: 20_001,
         controller: 20_002,
+        detour: None,
     };
 
     #[test]
@@ -197,9 +219,28 @@ mod tests {
         assert!(config.contains("\nlog.dirs=/data/kafka\n"));
     }
 
+    fn with_detour() -> String {
+        let ports = KafkaPorts {
+            detour: Some(Detour {
+                port: 20_003,
+                by_way_of: (Ipv4Addr::LOCALHOST, 20_004).into(),
+            }),
+            ..PORTS
+        };
+        config(ports, Path::new("/data/kafka"))
+    }
+
+    #[test]
+    fn clients_of_a_detour_are_told_its_address_and_others_are_not() {
+        let config = with_detour();
+        assert!(config.contains(",DETOUR://127.0.0.1:20003\nadvertised"));
+        assert!(config.contains("PLAINTEXT://127.0.0.1:20001,DETOUR://127.0.0.1:20004\n"));
+        assert!(config.contains(",DETOUR:PLAINTEXT\n"));
+    }
+
     #[test]
     fn no_setting_is_given_twice() {
-        let config = config(PORTS, Path::new("/data/kafka"));
+        let config = with_detour();
         let mut keys: Vec<&str> = config
             .lines()
             .map(|line| line.split_once('=').unwrap().0)

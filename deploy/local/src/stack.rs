@@ -3,6 +3,7 @@
 use std::{
     fmt,
     future::pending,
+    net::SocketAddr,
     path::{Path, PathBuf},
     sync::Mutex,
 };
@@ -27,6 +28,9 @@ pub struct StackOptions {
     pub data_dir: PathBuf,
     /// Bootstrap servers of an own Kafka.
     pub kafka: Option<String>,
+    /// Where clients of a second listener of the local Kafka are told to connect: something of the
+    /// caller's between them and [`Stack::kafka_detour`].
+    pub kafka_by_way_of: Option<SocketAddr>,
     /// Base address of an own Confluent-compatible registry.
     pub schema_registry: Option<String>,
     /// Address of an own database, `postgres://…`.
@@ -42,6 +46,7 @@ impl StackOptions {
         Self {
             data_dir: data_dir.into(),
             kafka: None,
+            kafka_by_way_of: None,
             schema_registry: None,
             database_url: None,
             fresh: false,
@@ -66,6 +71,7 @@ impl fmt::Debug for StackOptions {
 /// them in order.
 pub struct Stack {
     kafka: String,
+    kafka_detour: Option<SocketAddr>,
     schema_registry: String,
     database_url: String,
     programs: Option<Programs>,
@@ -98,15 +104,16 @@ impl Stack {
             postgres::remove_data(&dir)?;
         }
         let starter = Starter::new(dir, options);
-        let ((kafka, kafka_server), storage) =
+        let (kafka, storage) =
             tokio::try_join!(Box::pin(starter.kafka()), Box::pin(starter.storage()))?;
         Ok(Self {
-            kafka,
+            kafka: kafka.servers,
+            kafka_detour: kafka.detour,
             schema_registry: storage.registry_url,
             database_url: storage.database_url,
             programs: starter.programs.into_inner(),
             ports: starter.ports,
-            kafka_server,
+            kafka_server: kafka.server,
             registry_server: storage.registry,
             postgres_server: storage.postgres,
             dir: starter.dir,
@@ -116,6 +123,11 @@ impl Stack {
     /// Bootstrap servers.
     pub fn kafka(&self) -> &str {
         &self.kafka
+    }
+
+    /// The listener whose clients come by way of [`StackOptions::kafka_by_way_of`].
+    pub fn kafka_detour(&self) -> Option<SocketAddr> {
+        self.kafka_detour
     }
 
     /// Base address of the Confluent-compatible API, without a slash at the end.

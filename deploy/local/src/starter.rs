@@ -1,6 +1,10 @@
 //! Which servers are started, from what, and in which order.
 
-use std::{path::PathBuf, sync::Mutex};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    sync::Mutex,
+};
 
 use tokio::sync::OnceCell;
 
@@ -9,7 +13,7 @@ use crate::{
     artefacts::{self, Artefacts},
     data_dir::DataDir,
     error::LocalError,
-    kafka::{self, KafkaPorts},
+    kafka::{self, Detour, KafkaPorts},
     ports::{self, Ports},
     postgres, preflight, registry,
     server::{Managed, Probe},
@@ -32,6 +36,13 @@ pub(crate) struct Storage {
     pub(crate) registry_url: String,
     pub(crate) postgres: Option<Managed>,
     pub(crate) registry: Option<Managed>,
+}
+
+/// Kafka's addresses; no server when it was given from outside.
+pub(crate) struct Broker {
+    pub(crate) servers: String,
+    pub(crate) detour: Option<SocketAddr>,
+    pub(crate) server: Option<Managed>,
 }
 
 /// What the starts of the servers share.
@@ -67,14 +78,26 @@ impl Starter {
         ports::assign(&self.ports, name, None)
     }
 
-    pub(crate) async fn kafka(&self) -> Result<(String, Option<Managed>), LocalError> {
+    pub(crate) async fn kafka(&self) -> Result<Broker, LocalError> {
         if let Some(servers) = &self.options.kafka {
-            return Ok((servers.clone(), None));
+            return Ok(Broker {
+                servers: servers.clone(),
+                detour: None,
+                server: None,
+            });
         }
         let Programs { java, artefacts } = self.programs().await?;
+        let detour = match self.options.kafka_by_way_of {
+            Some(by_way_of) => Some(Detour {
+                port: self.port(kafka::DETOUR)?,
+                by_way_of,
+            }),
+            None => None,
+        };
         let ports = KafkaPorts {
             broker: self.port(kafka::NAME)?,
             controller: self.port(kafka::CONTROLLER)?,
+            detour,
         };
         let step = self.options.progress.step("Kafka");
         step.doing("starting");
@@ -82,7 +105,11 @@ impl Starter {
         let port = ports.broker;
         let server = Managed::start(&self.dir, spec, Probe::Kafka { port }).await?;
         step.done(&format!("ready on port {port}"));
-        Ok((format!("127.0.0.1:{port}"), Some(server)))
+        Ok(Broker {
+            servers: format!("127.0.0.1:{port}"),
+            detour: detour.map(|detour| (Ipv4Addr::LOCALHOST, detour.port).into()),
+            server: Some(server),
+        })
     }
 
     /// PostgreSQL, then the registry. A local registry brings the local PostgreSQL with it, so

@@ -1,0 +1,82 @@
+//! Kafka writes a record, and its acknowledgement is lost on the way back.
+
+use std::time::Duration;
+
+use anyhow::ensure;
+use leadstream::deployment::Service;
+use leadstream_schemas::codec::decode;
+use leadstream_schemas::{LeadInput, Topic};
+
+use crate::World;
+use crate::conversation::{Script, scripts};
+use crate::observe::{self, read_all};
+use crate::site::{Site, eventually};
+
+pub(crate) fn run(world: &World) -> anyhow::Result<()> {
+    world.runtime.block_on(async {
+        let mut site = Site::new(world, "lost-ack").await?;
+        let own = vec![
+            (
+                "KAFKA_BOOTSTRAP_SERVERS".to_owned(),
+                world.proxy.address().to_string(),
+            ),
+            ("INGEST_ACK_TIMEOUT_SECONDS".to_owned(), "2".to_owned()),
+        ];
+        site.spawn_with(Service::Ingest, "ingest", own)?;
+        site.ready("ingest").await?;
+        let scripts = scripts(1, 5);
+        let [script] = scripts.as_slice() else {
+            unreachable!("one was asked for");
+        };
+        site.post(&script.webhook(0)).await?;
+        lose(&mut site, script).await?;
+
+        // The same process takes it, and goes on.
+        world.proxy.heal();
+        for index in 1..script.said.len() {
+            site.post(&script.webhook(index)).await?;
+        }
+        eventually(Duration::from_secs(30), async || {
+            let (status, text) = site.readiness("ingest").await?;
+            ensure!(status == 200, "{text}");
+            Ok(())
+        })
+        .await?;
+        eprintln!("{}: {} copies of it", site.name, copies(&site, script)?);
+
+        for service in [Service::Processor, Service::SinkCrm, Service::SinkWhatsapp] {
+            site.start(service, service.name()).await?;
+        }
+        let expected = [script.expected()?];
+        observe::at_rest(&site, &expected).await?;
+        observe::outbox_is_empty(&site).await?;
+        observe::events(&site, &expected)?;
+        observe::replies(&site, &expected)?;
+        observe::sent(&site, &expected, 0).await?;
+        site.finish().await
+    })
+}
+
+/// The second message is written and answered 503.
+async fn lose(site: &mut Site<'_>, script: &Script) -> anyhow::Result<()> {
+    site.world.proxy.swallow_answers();
+    let answer = site.post_once(&script.webhook(1)).await?;
+    let retry_after = answer.headers().contains_key("retry-after");
+    ensure!(answer.status() == 503 && retry_after, "{answer:?}");
+    eventually(Duration::from_secs(30), async || {
+        ensure!(copies(site, script)? > 0, "it is not written");
+        Ok(())
+    })
+    .await
+}
+
+/// How often the second message is in the topic.
+fn copies(site: &Site<'_>, script: &Script) -> anyhow::Result<usize> {
+    let inputs = read_all(site, &site.topic(Topic::LeadInputs))?;
+    let mut copies = 0;
+    for record in inputs {
+        let input: LeadInput = decode(&record.value)?;
+        copies += usize::from(input.id == script.said[1].id);
+    }
+    Ok(copies)
+}

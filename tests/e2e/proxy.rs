@@ -1,0 +1,89 @@
+//! A way to Kafka that can swallow what Kafka answers.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
+/// Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Proxy {
+    listener: Arc<TcpListener>,
+    address: SocketAddr,
+    swallows: watch::Sender<bool>,
+}
+
+impl Proxy {
+    pub(crate) async fn bind() -> std::io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        Ok(Self {
+            address: listener.local_addr()?,
+            listener: Arc::new(listener),
+            swallows: watch::Sender::new(false),
+        })
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// From now on requests still arrive, and their answers do not.
+    pub(crate) fn swallow_answers(&self) {
+        self.swallows.send_replace(true);
+    }
+
+    /// Connections that lost an answer are closed: what follows on them could not be read.
+    pub(crate) fn heal(&self) {
+        self.swallows.send_replace(false);
+    }
+
+    /// Serves until the runtime ends.
+    pub(crate) async fn run(self, target: SocketAddr) {
+        while let Ok((client, _)) = self.listener.accept().await {
+            let swallows = self.swallows.subscribe();
+            tokio::spawn(async move {
+                if let Ok(server) = TcpStream::connect(target).await {
+                    // The end of either direction is the end of both.
+                    let (from_client, to_client) = client.into_split();
+                    let (from_server, to_server) = server.into_split();
+                    tokio::select! {
+                        _ = requests(from_client, to_server) => {}
+                        _ = answers(from_server, to_client, swallows) => {}
+                    }
+                }
+            });
+        }
+    }
+}
+
+async fn requests(
+    mut from: tokio::net::tcp::OwnedReadHalf,
+    mut to: tokio::net::tcp::OwnedWriteHalf,
+) -> std::io::Result<u64> {
+    tokio::io::copy(&mut from, &mut to).await
+}
+
+async fn answers(
+    mut from: tokio::net::tcp::OwnedReadHalf,
+    mut to: tokio::net::tcp::OwnedWriteHalf,
+    mut swallows: watch::Receiver<bool>,
+) -> std::io::Result<()> {
+    let mut buffer = vec![0; 64 * 1024];
+    let mut lost = false;
+    loop {
+        tokio::select! {
+            changed = swallows.changed() => {
+                if changed.is_err() || (lost && !*swallows.borrow_and_update()) {
+                    return Ok(());
+                }
+            }
+            read = from.read(&mut buffer) => match read? {
+                0 => return Ok(()),
+                _ if *swallows.borrow() => lost = true,
+                count => to.write_all(&buffer[..count]).await?,
+            },
+        }
+    }
+}
