@@ -164,11 +164,20 @@ pub struct WebhookArgs {
         value_name = "SECONDS"
     )]
     pub ingest_drain_seconds: u64,
+    /// Requests under way, from the body's end to the answer; more are answered 503
+    #[arg(
+        long,
+        env = "INGEST_MAX_REQUESTS",
+        default_value_t = 1024,
+        value_name = "COUNT",
+        value_parser = clap::value_parser!(u32).range(1..=100_000)
+    )]
+    pub ingest_max_requests: u32,
     /// Open connections; more are answered 503
     #[arg(
         long,
         env = "INGEST_MAX_CONNECTIONS",
-        default_value_t = 1024,
+        default_value_t = 4096,
         value_name = "COUNT",
         value_parser = clap::value_parser!(u32).range(8..=100_000)
     )]

@@ -21,6 +21,7 @@ use leadstream_schemas::Timestamp;
 use leadstream_stream::producer::{GroupProducer, ProduceError};
 use leadstream_stream::trace::TRACEPARENT;
 use leadstream_stream::{Outgoing, TraceContext};
+use tokio::sync::Semaphore;
 
 pub use body::{MAX_BODY, Room};
 use refusal::Refusal;
@@ -59,6 +60,8 @@ pub struct Webhook<P> {
     /// Set once the registry gave its ids; until then nothing can be written.
     pub encoder: OnceLock<Encoder>,
     pub publisher: P,
+    /// Places of requests whose body has come and that are not answered yet.
+    pub requests: Semaphore,
     pub room: Room,
     pub body_timeout: Duration,
     pub metrics: Metrics,
@@ -149,7 +152,7 @@ impl<P: Publish> Webhook<P> {
         headers: &HeaderMap,
         body: &mut Body,
     ) -> Result<(), Refusal> {
-        if self.publisher.full() {
+        if self.publisher.full() || self.requests.available_permits() == 0 {
             return Err(Refusal::Busy);
         }
         if headers.contains_key(header::CONTENT_ENCODING) {
@@ -161,12 +164,14 @@ impl<P: Publish> Webhook<P> {
             if !provider.verify(&credential, &body) {
                 return Err(Refusal::Unsigned);
             }
+            let place = self.requests.try_acquire().map_err(|_| Refusal::Busy)?;
             let encoder = self.encoder.get().ok_or(Refusal::Starting)?;
             let items = provider.parse(&body, Timestamp::now())?;
-            Ok((Tally::of(&items), encoder.encode(items, trace)?))
+            Ok((place, Tally::of(&items), encoder.encode(items, trace)?))
         });
-        let (tally, records) = read.await?;
+        let (place, tally, records) = read.await?;
         self.publisher.publish(records).await?;
+        drop(place);
         self.metrics.items(&tally);
         tally.warn(trace);
         Ok(())

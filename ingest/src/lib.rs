@@ -24,6 +24,7 @@ use leadstream_stream::ops::Health;
 use leadstream_stream::producer::{GroupProducer, ProduceError};
 use leadstream_stream::{ConfigError, Context, KafkaArgs, RetryPolicy, ServiceArgs};
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 
 use config::{ProviderArgs, WebhookArgs};
 use http::{Room, Webhook};
@@ -79,6 +80,7 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
         timeout,
         args.webhook.max_waiting(),
     )?;
+    raise_open_files();
     let address = args.webhook.ingest_address;
     let listener = TcpListener::bind(address)
         .await
@@ -88,6 +90,7 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
         wasender,
         encoder: OnceLock::new(),
         publisher: producer.clone(),
+        requests: Semaphore::new(args.webhook.ingest_max_requests as usize),
         room: Room::new(args.webhook.max_bodies()),
         body_timeout: args.webhook.body_timeout(),
         metrics: Metrics::default(),
@@ -128,6 +131,16 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
         tracing::warn!(error = %error, "unacknowledged records were dropped at the end");
     }
     Ok(())
+}
+
+/// Each connection is an open file, and many systems allow a process 1,024 until it asks for more.
+fn raise_open_files() {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    let raised = getrlimit(Resource::RLIMIT_NOFILE)
+        .and_then(|(_, most)| setrlimit(Resource::RLIMIT_NOFILE, most, most));
+    if let Err(error) = raised {
+        tracing::warn!(error = %error, "the limit of open files stays as it is");
+    }
 }
 
 /// Resolves the schema ids, without which nothing can be written.

@@ -33,7 +33,7 @@ const SURPLUS_HEADER_TIMEOUT: Duration = Duration::from_secs(1);
 const LAST_BYTES: Duration = Duration::from_millis(100);
 /// The most that is read ahead of a connection: what a slow client can make us hold, but for the
 /// body of its request.
-const READ_AHEAD: usize = 64 * 1024;
+const READ_AHEAD: usize = 16 * 1024;
 
 const TIMED_OUT: &[u8] =
     b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";

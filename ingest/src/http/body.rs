@@ -14,7 +14,7 @@ use super::Refusal;
 pub const MAX_BODY: usize = 3 * 1024 * 1024;
 /// So much of each body is not counted in [`Room`]: ordinary webhooks come through while slow
 /// clients hold all of it.
-const FREE: usize = 64 * 1024;
+const FREE: usize = 16 * 1024;
 /// What is read and thrown away of a body that is refused, so that the client, which may not look
 /// for an answer before it has sent all, gets it.
 const MAX_DISCARDED: usize = 4 * MAX_BODY;

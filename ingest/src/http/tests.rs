@@ -17,6 +17,7 @@ use reqwest::Response;
 use sha2::Sha256;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -71,6 +72,7 @@ struct Service {
     server: JoinHandle<()>,
 }
 
+const REQUESTS: usize = 30;
 /// Room for long bodies.
 const ROOM: usize = 100_000;
 const LIMITS: Limits = Limits {
@@ -97,6 +99,7 @@ async fn start_with(broker: Broker, change: impl FnOnce(&mut Webhook<Arc<Broker>
         }),
         encoder: OnceLock::from(encoder()),
         publisher: Arc::clone(&broker),
+        requests: Semaphore::new(REQUESTS),
         room: Room::new(4 * MAX_BODY),
         body_timeout: Duration::from_secs(10),
         metrics: Metrics::default(),

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 use super::{Broker, LIMITS, MAX_BODY, ROOM, Room, Service, TEXT, sign, start, start_with};
 
@@ -114,7 +114,7 @@ async fn a_slow_body_is_answered_408_and_holds_up_nobody() {
         webhook.body_timeout = Duration::from_millis(1500);
     })
     .await;
-    let length = 64 * 1024 + ROOM;
+    let length = 16 * 1024 + ROOM;
     let body = of_length(length);
     let mut slow = service.connect().await;
     let head = head(&body, &format!("content-length: {length}"));
@@ -130,10 +130,10 @@ async fn a_slow_body_is_answered_408_and_holds_up_nobody() {
     assert_eq!(long.status(), 503);
     assert_eq!(long.headers()["retry-after"], "1");
     assert_eq!(service.signed(TEXT).await.status(), 200);
-    assert_eq!(service.signed(&of_length(60_000)).await.status(), 200);
+    assert_eq!(service.signed(&of_length(16_000)).await.status(), 200);
     assert!(answer(&mut slow).await.starts_with("HTTP/1.1 408 "));
     assert_eq!(service.webhook.room.free(), ROOM);
-    assert_eq!(service.signed(&of_length(150_000)).await.status(), 200);
+    assert_eq!(service.signed(&of_length(110_000)).await.status(), 200);
 }
 
 #[tokio::test]
@@ -166,6 +166,33 @@ async fn past_the_limit_of_connections_the_answer_is_503() {
     tokio::time::timeout(PATIENCE, answered)
         .await
         .expect("places come back");
+}
+
+#[tokio::test]
+async fn past_the_limit_of_requests_under_way_the_answer_is_503_at_once() {
+    let service = start_with(
+        Broker {
+            gate: Some((Notify::new(), Notify::new())),
+            ..Broker::default()
+        },
+        |webhook| webhook.requests = Semaphore::new(1),
+    )
+    .await;
+    let (begun, go_on) = service.broker.gate.as_ref().unwrap();
+    let second = async {
+        begun.notified().await;
+        let refused = service.signed(TEXT).await;
+        go_on.notify_one();
+        refused
+    };
+    let (first, second) = tokio::join!(service.signed(TEXT), second);
+    assert_eq!(first.status(), 200);
+    assert_eq!(
+        (second.status().as_u16(), &second.headers()["retry-after"]),
+        (503, &"1".parse().unwrap())
+    );
+    go_on.notify_one();
+    assert_eq!(service.signed(TEXT).await.status(), 200);
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ use crate::deployment::Service;
 use judge::{Judged, judge};
 
 /// A burst that needs more is held up in the load generator.
-const CONNECTIONS: usize = 1024;
+const CONNECTIONS: usize = 2048;
 /// The connections, and what else a process needs.
 const OPEN_FILES: u64 = 4096;
 const BURST_SECONDS: usize = 5;
