@@ -18,7 +18,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use leadstream_schemas::Timestamp;
-use leadstream_stream::producer::{GroupProducer, ProduceError};
+use leadstream_stream::producer::{BoundedProducer, ProduceError};
 use leadstream_stream::trace::TRACEPARENT;
 use leadstream_stream::{Outgoing, TraceContext};
 use tokio::sync::Semaphore;
@@ -42,13 +42,16 @@ pub trait Publish: Send + Sync + 'static {
     ) -> impl Future<Output = Result<(), ProduceError>> + Send;
 }
 
-impl Publish for GroupProducer {
+impl Publish for BoundedProducer {
     fn full(&self) -> bool {
-        GroupProducer::full(self)
+        BoundedProducer::full(self)
     }
 
     async fn publish(&self, records: Vec<Outgoing>) -> Result<(), ProduceError> {
-        self.send(records)?.await
+        let delivery = self.send(&records)?;
+        // The client has copies of its own: only those wait.
+        drop(records);
+        delivery.await
     }
 }
 

@@ -21,7 +21,7 @@ use leadstream_schemas::registry::{Registry, RegistryError, SchemaIds};
 use leadstream_stream::config::RegistryArgs;
 use leadstream_stream::kafka::max_record_bytes;
 use leadstream_stream::ops::Health;
-use leadstream_stream::producer::{GroupProducer, ProduceError};
+use leadstream_stream::producer::{BoundedProducer, ProduceError};
 use leadstream_stream::{ConfigError, Context, KafkaArgs, RetryPolicy, ServiceArgs};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -74,7 +74,7 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
     let registry = Registry::new(&args.registry.config()?)?;
     let (cloud_api, wasender) = args.provider.providers()?;
     let timeout = args.webhook.ack_timeout();
-    let producer = GroupProducer::new(
+    let producer = BoundedProducer::new(
         &args.kafka,
         "leadstream-ingest",
         timeout,
@@ -184,7 +184,7 @@ async fn resolve_ids(
 }
 
 /// Keeps the health of Kafka, and tells of its changes once. Learns how long a record may be.
-async fn watch_kafka(kafka: KafkaArgs, webhook: Arc<Webhook<GroupProducer>>, context: Context) {
+async fn watch_kafka(kafka: KafkaArgs, webhook: Arc<Webhook<BoundedProducer>>, context: Context) {
     const INTERVAL: Duration = Duration::from_secs(5);
     const TIMEOUT: Duration = Duration::from_secs(2);
     let mut known = None;

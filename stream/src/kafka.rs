@@ -73,7 +73,7 @@ impl KafkaArgs {
         Ok(into_config(self.base(client_id)?))
     }
 
-    /// Idempotent, acks=all, Java's partitioner, batches for `linger_ms`.
+    /// Idempotent, acks=all, Java's partitioner, batches for a few milliseconds.
     ///
     /// `message_timeout_ms` bounds how long a record waits for its acknowledgement, 0 without
     /// bound.
@@ -84,7 +84,6 @@ impl KafkaArgs {
         &self,
         client_id: &str,
         message_timeout_ms: u64,
-        linger_ms: &str,
     ) -> Result<ClientConfig, ConfigError> {
         let mut config = self.defaults(
             client_id,
@@ -92,7 +91,7 @@ impl KafkaArgs {
                 ("acks", "all"),
                 ("enable.idempotence", "true"),
                 ("partitioner", "murmur2_random"),
-                ("linger.ms", linger_ms),
+                ("linger.ms", "2"),
                 ("batch.size", "524288"),
                 ("compression.type", "lz4"),
                 ("message.max.bytes", &MAX_RECORD_BYTES.to_string()),
@@ -266,7 +265,7 @@ mod tests {
             pass_through("security.protocol=SSL,ssl.cipher.suites=A,B\nlinger.ms=7").unwrap();
         assert_eq!(config["ssl.cipher.suites"], "A,B");
         assert_eq!(config["linger.ms"], "7");
-        let producer = args("linger.ms=7").producer("x", 0, "2").unwrap();
+        let producer = args("linger.ms=7").producer("x", 0).unwrap();
         assert_eq!(producer.get("linger.ms"), Some("7"));
     }
 

@@ -1,6 +1,6 @@
 //! The producer of all services: idempotent, acks=all, one shared acknowledgement per batch.
 
-mod group;
+mod bounded;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -21,11 +21,8 @@ use tokio::sync::oneshot;
 
 use crate::config::ConfigError;
 use crate::kafka::KafkaArgs;
-pub use group::GroupProducer;
-use group::Place;
-
-/// How long librdkafka waits for a partition's batch to fill, in milliseconds.
-const LINGER_MS: &str = "2";
+pub use bounded::BoundedProducer;
+use bounded::Place;
 
 /// A record on its way to Kafka.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -147,19 +144,10 @@ impl Producer {
         client_id: &str,
         message_timeout: Option<Duration>,
     ) -> Result<Self, ProduceError> {
-        Self::with_linger(kafka, client_id, message_timeout, LINGER_MS)
-    }
-
-    fn with_linger(
-        kafka: &KafkaArgs,
-        client_id: &str,
-        message_timeout: Option<Duration>,
-        linger_ms: &str,
-    ) -> Result<Self, ProduceError> {
         let timeout_ms = message_timeout.map_or(0, |timeout| {
             u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX)
         });
-        let config = kafka.producer(client_id, timeout_ms, linger_ms)?;
+        let config = kafka.producer(client_id, timeout_ms)?;
         let client = config
             .create_with_context(Acknowledge)
             .map_err(ProduceError::Create)?;

@@ -1,46 +1,26 @@
-//! Records of many callers, handed to librdkafka together.
-//!
-//! librdkafka sends a request for each partition's batch. Records that trickle in start each
-//! partition's wait at another moment, so that batches hold one or two of them; handed over at once,
-//! they fill batches as well as they can, which about halves what a record costs client and broker.
+//! A producer that refuses records rather than let them pile up.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::sync::Notify;
-use tokio::task::AbortHandle;
-
-use super::{Batch, Delivery, Outgoing, ProduceError, Producer, lock, open};
+use super::{Delivery, Outgoing, ProduceError, Producer, open};
 use crate::kafka::KafkaArgs;
 
-/// How long records are collected from the first one on.
-const WINDOW: Duration = Duration::from_millis(1);
-/// A group is there all at once; this only lets librdkafka take it in before it sends.
-const LINGER_MS: &str = "0.3";
 /// What a record takes beside its key and value, in headers and in librdkafka.
 const OVERHEAD: usize = 512;
 
 /// Takes records while no more than a number of bytes of them wait for their acknowledgement.
 /// Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct GroupProducer {
+pub struct BoundedProducer {
     producer: Producer,
-    group: Arc<Group>,
     room: Arc<Room>,
-    _task: Arc<EndOnDrop>,
 }
 
-/// What was collected since the last group.
-#[derive(Debug, Default)]
-struct Group {
-    collected: Mutex<Vec<(Vec<Outgoing>, Arc<Batch>)>>,
-    begun: Notify,
-}
-
-impl GroupProducer {
+impl BoundedProducer {
     /// `message_timeout` bounds the wait for an acknowledgement, `max_waiting` the bytes of records
-    /// that wait. Within a tokio runtime only.
+    /// that wait.
     ///
     /// # Errors
     /// Wrong settings.
@@ -50,37 +30,32 @@ impl GroupProducer {
         message_timeout: Duration,
         max_waiting: usize,
     ) -> Result<Self, ProduceError> {
-        let producer = Producer::with_linger(kafka, client_id, Some(message_timeout), LINGER_MS)?;
-        let group = Arc::<Group>::default();
-        let task = tokio::spawn(hand_over(producer.clone(), Arc::clone(&group)));
         Ok(Self {
-            producer,
-            group,
+            producer: Producer::new(kafka, client_id, Some(message_timeout))?,
             room: Arc::new(Room {
                 taken: AtomicUsize::new(0),
                 limit: max_waiting,
             }),
-            _task: Arc::new(EndOnDrop(task.abort_handle())),
         })
     }
 
-    /// Takes `records`, or refuses them at once. They reach a partition in the order in which they
-    /// were taken.
+    /// Enqueues `records` in their order, or refuses them at once. Records enqueued before a refusal
+    /// may still be delivered.
     ///
     /// # Errors
-    /// [`ProduceError::QueueFull`].
-    pub fn send(&self, records: Vec<Outgoing>) -> Result<Delivery, ProduceError> {
+    /// [`ProduceError::QueueFull`], or what librdkafka refuses at once (an over-long record).
+    pub fn send(&self, records: &[Outgoing]) -> Result<Delivery, ProduceError> {
         let costs = records
             .iter()
             .map(|record| record.key.len() + record.value.len() + OVERHEAD);
         let place = self.room.take(costs.sum())?;
         let (batch, delivery) = open(records.len(), Some(place));
-        let mut collected = lock(&self.group.collected);
-        let first = collected.is_empty();
-        collected.push((records, batch));
-        drop(collected);
-        if first {
-            self.group.begun.notify_one();
+        for (index, record) in records.iter().enumerate() {
+            if let Err(error) = self.producer.enqueue(record, &batch) {
+                // What was not enqueued will not call back.
+                (index..records.len()).for_each(|_| batch.settle(None));
+                return Err(error);
+            }
         }
         Ok(delivery)
     }
@@ -103,39 +78,12 @@ impl GroupProducer {
         self.producer.reachable(timeout)
     }
 
-    /// As [`Producer::flush`], of what was handed over.
+    /// As [`Producer::flush`].
     ///
     /// # Errors
     /// As there.
     pub fn flush(&self, timeout: Duration) -> Result<(), ProduceError> {
         self.producer.flush(timeout)
-    }
-}
-
-async fn hand_over(producer: Producer, group: Arc<Group>) {
-    loop {
-        group.begun.notified().await;
-        tokio::time::sleep(WINDOW).await;
-        let collected = std::mem::take(&mut *lock(&group.collected));
-        for (records, batch) in collected {
-            let mut records = records.iter();
-            while let Some(record) = records.next() {
-                if let Err(error) = producer.enqueue(record, &batch) {
-                    // What was not handed over will not call back.
-                    batch.settle(Some(error));
-                    records.by_ref().for_each(|_| batch.settle(None));
-                }
-            }
-        }
-    }
-}
-
-#[derive(Debug)]
-struct EndOnDrop(AbortHandle);
-
-impl Drop for EndOnDrop {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }
 
