@@ -28,7 +28,8 @@ use std::str::FromStr;
 use leadstream_schemas::{Platform, ProviderNotice, Timestamp, Topic};
 use serde_json::value::RawValue;
 
-use crate::item::{Class, DeadLetter, EnvelopeError, Ignored, Item, Items};
+use crate::config::entries;
+use crate::item::{Class, DeadLetter, EnvelopeError, Ignored, Item, Items, MAX_ID};
 use crate::json::{self, is_object, object};
 use wire::{Change, Concerned, Contact, Entry, Envelope, Value};
 
@@ -48,9 +49,7 @@ impl FromStr for Numbers {
     type Err = String;
 
     fn from_str(list: &str) -> Result<Self, String> {
-        let numbers = list.split(',').map(str::trim);
-        let numbers = numbers.filter(|number| !number.is_empty());
-        numbers
+        entries(list)
             .map(|number| {
                 if number.bytes().all(|byte| byte.is_ascii_digit()) {
                     Ok(number.to_owned())
@@ -116,7 +115,7 @@ impl Webhook<'_> {
         let Some(entry) = object::<Entry<'_>>(raw) else {
             return self.dead(Topic::LeadInputs, "", raw, Class::Malformed);
         };
-        let account = entry.id.within(identity::MAX_ID).unwrap_or_default();
+        let account = entry.id.within(MAX_ID).unwrap_or_default();
         for raw in entry.changes {
             self.change(account, raw)?;
         }
@@ -146,20 +145,10 @@ impl Webhook<'_> {
 
     fn value(&mut self, account: &str, field: String, value: &Value<'_>, raw: &RawValue) -> Done {
         let number = value.metadata.as_ref().and_then(wire::Metadata::number);
-        let echoes = if field == "messages" {
-            &None
+        let (messages, echoes, statuses) = if field == "messages" {
+            (&value.messages, &None, &value.statuses)
         } else {
-            &value.message_echoes
-        };
-        let messages = if field == "messages" {
-            &value.messages
-        } else {
-            &None
-        };
-        let statuses = if field == "messages" {
-            &value.statuses
-        } else {
-            &None
+            (&None, &value.message_echoes, &None)
         };
         if number.is_some_and(|number| !self.numbers.ours(number)) {
             let lists = [messages, echoes, statuses];

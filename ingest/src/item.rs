@@ -8,6 +8,12 @@ pub const MAX_ITEMS: usize = 10_000;
 /// How deep arrays and objects may nest in a body: what common JSON readers downstream can take.
 pub const MAX_DEPTH: usize = 100;
 
+/// The longest id, in bytes, that is taken for one: BSUIDs have up to 128 characters after the
+/// country. A contact's ids stand in every record of its items, so they have to be short.
+pub(crate) const MAX_ID: usize = 160;
+/// Characters of a person's name; longer ones are cut.
+pub(crate) const MAX_NAME_CHARS: usize = 256;
+
 /// What one item of a webhook became.
 #[derive(Clone, Debug)]
 pub enum Item {

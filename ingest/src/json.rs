@@ -61,6 +61,11 @@ pub(crate) fn is_object(raw: &RawValue) -> bool {
     raw.get().starts_with('{')
 }
 
+/// JSON that providers put within a text, as that text; what is no text stays as it stands.
+pub(crate) fn embedded(raw: &RawValue) -> String {
+    serde_json::from_str(raw.get()).unwrap_or_else(|_| raw.get().to_owned())
+}
+
 /// Seconds, or milliseconds where the number is too great for seconds (1e11 s is in the year
 /// 5138); `None` before 1970 and after the year 9999.
 pub(crate) fn timestamp(number: i64) -> Option<Timestamp> {

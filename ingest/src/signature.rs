@@ -6,6 +6,8 @@ use hmac::{Hmac, Mac};
 use sha2::Sha256;
 use subtle::{Choice, ConstantTimeEq};
 
+use crate::config::entries;
+
 /// The header that carries `sha256=<hex HMAC-SHA256 of the raw body>`.
 pub const SIGNATURE_HEADER: &str = "x-hub-signature-256";
 
@@ -34,7 +36,7 @@ impl AppSecrets {
     /// Secrets separated by commas, blanks around them ignored; `None` when there is none.
     #[must_use]
     pub fn parse(list: &str) -> Option<Self> {
-        let keys: Vec<_> = secrets(list)
+        let keys: Vec<_> = entries(list)
             .filter_map(|secret| Hmac::new_from_slice(secret.as_bytes()).ok())
             .collect();
         (!keys.is_empty()).then_some(Self(keys))
@@ -72,7 +74,7 @@ impl Tokens {
     /// As [`AppSecrets::parse`].
     #[must_use]
     pub fn parse(list: &str) -> Option<Self> {
-        let tokens: Vec<_> = secrets(list)
+        let tokens: Vec<_> = entries(list)
             .map(|token| token.as_bytes().to_vec())
             .collect();
         (!tokens.is_empty()).then_some(Self(tokens))
@@ -90,12 +92,6 @@ impl std::fmt::Debug for Tokens {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Tokens({} secrets)", self.0.len())
     }
-}
-
-fn secrets(list: &str) -> impl Iterator<Item = &str> {
-    list.split(',')
-        .map(str::trim)
-        .filter(|secret| !secret.is_empty())
 }
 
 /// Whether a token is the expected one, in constant time for tokens of its length.

@@ -5,9 +5,10 @@ use leadstream_schemas::{ContactCard, Content, MediaType, OrderItem, Referral};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::identity::{Ids, MAX_ID};
+use super::identity::Ids;
 use super::wire::{self, Message, System};
-use crate::json::{List, Text, object, timestamp};
+use crate::item::MAX_ID;
+use crate::json::{List, Text, embedded, object, timestamp};
 
 pub(super) fn read(message: &Message<'_>) -> Content {
     let content = match message.kind.get() {
@@ -227,10 +228,9 @@ fn form(raw: &RawValue) -> Option<Content> {
         response_json: &'a RawValue,
     }
     let reply: Reply<'_> = object(raw)?;
-    let json = reply.response_json.get();
     Some(Content::Form {
         name: reply.name.to_owned(),
-        response_json: serde_json::from_str(json).unwrap_or_else(|_| json.to_owned()),
+        response_json: embedded(reply.response_json),
     })
 }
 

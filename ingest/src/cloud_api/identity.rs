@@ -3,12 +3,7 @@
 use leadstream_schemas::{Recipient, Sender};
 
 use super::wire::{Contact, Message, System};
-
-/// The longest id that is taken for one: BSUIDs have up to 128 characters after the country. One
-/// contact's ids stand in every record of its items, so they have to be short.
-pub(super) const MAX_ID: usize = 160;
-/// Longer names are cut.
-const MAX_NAME_CHARS: usize = 256;
+use crate::item::{MAX_ID, MAX_NAME_CHARS};
 
 /// The ids found in whichever members held them, the first of each kind.
 #[derive(Default)]

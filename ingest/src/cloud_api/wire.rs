@@ -4,7 +4,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::identity::MAX_ID;
+use crate::item::MAX_ID;
 use crate::json::{List, Text};
 
 #[derive(Deserialize)]

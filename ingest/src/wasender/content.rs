@@ -2,9 +2,9 @@
 //! not have the documented shape, are unsupported: the raw item beside it says more.
 
 use leadstream_schemas::{ContactCard, Content, MediaType};
-use serde_json::value::RawValue;
 
 use super::wire::Object;
+use crate::json::embedded;
 
 /// Longer names are none of a member.
 const MAX_TYPE: usize = 160;
@@ -240,10 +240,9 @@ fn choice(inner: &Object<'_>) -> Option<Content> {
 fn form(inner: &Object<'_>) -> Option<Content> {
     let response = inner.object("interactiveResponseMessage")?;
     let flow = response.object("nativeFlowResponseMessage")?;
-    let json = flow.get("paramsJson").map(RawValue::get)?;
     Some(Content::Form {
         name: flow.text("name").to_owned(),
-        response_json: serde_json::from_str(json).unwrap_or_else(|_| json.to_owned()),
+        response_json: embedded(flow.get("paramsJson")?),
     })
 }
 

@@ -3,12 +3,8 @@
 use leadstream_schemas::{Recipient, Sender};
 
 use super::wire::Object;
-use crate::item::Ignored;
+use crate::item::{Ignored, MAX_ID, MAX_NAME_CHARS};
 
-/// Longer ones are no ids.
-const MAX_ID: usize = 160;
-/// Longer names are cut.
-const MAX_NAME_CHARS: usize = 256;
 /// A provider id is prefixed with the session's name and sometimes followed by what happened to it.
 const MAX_KEY_ID: usize = 400;
 

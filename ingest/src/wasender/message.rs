@@ -7,7 +7,7 @@ use super::content;
 use super::identity::Key;
 use super::scope::{Failure, Scope};
 use super::wire::Object;
-use crate::item::{Class, Item};
+use crate::item::{Class, Item, MAX_ID};
 
 /// What a person wrote to the business, or the business to a person.
 pub(super) fn read(scope: &Scope<'_>, raw: &RawValue, item: u32) -> Result<Item, Failure> {
@@ -88,12 +88,11 @@ fn from_us(
 /// The id that the send was answered with. `id` is that only as an integer: as a text it is
 /// WhatsApp's.
 fn send_id(message: &Object<'_>, data: &Object<'_>) -> Option<String> {
-    const MAX: usize = 160;
     let integer = |object: &Object<'_>| {
         let raw = object.get("id")?.get();
         raw.parse::<i64>().ok().map(|id| id.to_string())
     };
-    let named = |object: &Object<'_>| object.text("msgId").within(MAX).map(str::to_owned);
+    let named = |object: &Object<'_>| object.text("msgId").within(MAX_ID).map(str::to_owned);
     named(message)
         .or_else(|| named(data))
         .or_else(|| integer(message))

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use subtle::ConstantTimeEq;
 
+use crate::config::entries;
+
 /// What a session is called that has no name of its own.
 pub(super) const DEFAULT: &str = "default";
 /// Far below the length of a key, so that a key in a name's place is noticed.
@@ -69,8 +71,7 @@ impl FromStr for Sessions {
     type Err = String;
 
     fn from_str(list: &str) -> Result<Self, String> {
-        let entries = list.split(',').map(str::trim);
-        let entries: Vec<&str> = entries.filter(|entry| !entry.is_empty()).collect();
+        let entries: Vec<&str> = entries(list).collect();
         let alone = entries.len() == 1;
         let mut sessions: Vec<Session> = Vec::with_capacity(entries.len());
         for (entry, place) in entries.into_iter().zip(1..) {
