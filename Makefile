@@ -5,7 +5,7 @@ VENV := $(TARGET)/venv
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test fuzz bench lint fmt
+.PHONY: help setup run test model fuzz bench lint fmt
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
@@ -23,6 +23,9 @@ test: setup $(VENV)/complete ## run every test, on real servers
 
 fuzz: setup ## look for webhooks that are read wrongly (ARGS=seconds, 60 by default)
 	.ci/fuzz $(ARGS)
+
+model: setup ## hold the engine against its model in ARGS cases (a million by default; MODEL_SEED)
+	MODEL_CASES=$(or $(ARGS),1000000) cargo test --package leadstream-processor --lib model -- --nocapture
 
 bench: setup ## measure throughput and latency (ARGS=--help)
 	cargo build --release --package leadstream

@@ -176,7 +176,7 @@ impl Lane {
             outlets: &settings.outlets,
             journal: settings.journal,
         };
-        let folded = batch::fold(&batch, &known, &rules)?;
+        let folded = batch::fold(&batch, known, &rules)?;
         let fences = folded
             .partitions
             .keys()

@@ -10,17 +10,20 @@
     )
 )]
 
+mod amend;
 mod identity;
 mod input;
 mod journal;
+mod merge;
 mod stored;
 
 #[cfg(test)]
 mod tests;
 
+pub use amend::Amendment;
 pub use identity::{Accounts, Identities, scoped};
-pub use input::{Input, InputError, OrderKey};
-pub use journal::{Admission, Change, FoldError, Journal, fold};
+pub use input::{Inbound, Input, InputError, Merge, OrderKey};
+pub use journal::{Admission, Arrival, Change, Entry, FoldError, Joined, Journal, fold};
 pub use stored::StoredError;
 
 use leadstream_schemas::{Platform, Timestamp};
@@ -39,7 +42,19 @@ pub struct Lead {
     pub platform: Platform,
     pub number: String,
     pub first_seen: Timestamp,
+    /// The lead that this one turned out to be: it is closed, and its inputs go there.
+    #[serde(default)]
+    pub merged_into: Option<String>,
+    /// Leads that turned out to be this one.
+    #[serde(default)]
+    pub merged: Vec<String>,
+    /// Leads that were told that they are the same person, and have not answered yet.
+    #[serde(default)]
+    pub met: Vec<String>,
 }
+
+/// The state of a lead that turned out to be another. No step of a flow can have its name.
+pub const MERGED: &str = "MERGED";
 
 impl Lead {
     #[must_use]
@@ -52,7 +67,20 @@ impl Lead {
             platform: input.platform,
             number: input.number.clone(),
             first_seen: input.order.at,
+            merged_into: None,
+            merged: Vec::new(),
+            met: Vec::new(),
         }
+    }
+
+    /// Its state, as in events and reports; none before its first input.
+    #[must_use]
+    pub fn state(&self) -> Option<&str> {
+        if self.merged_into.is_some() {
+            return Some(MERGED);
+        }
+        let conversation = self.journal.conversation();
+        conversation.map(|conversation| conversation.state.as_str())
     }
 
     /// The name that the lead gave, else its profile's.
@@ -65,13 +93,25 @@ impl Lead {
             .or(self.profile_name.as_deref())
     }
 
-    /// Takes note of where and under which name the lead writes.
-    pub fn observe(&mut self, input: &Input) {
-        self.platform = input.platform;
-        self.number.clone_from(&input.number);
+    /// Takes note of where, under which name and which of the ids that are `ours` the lead
+    /// writes, after `input` was admitted. The newest input counts, whichever came last.
+    pub fn observe(&mut self, input: &Input, ours: impl Fn(&str) -> bool) {
+        let newest = self.journal.ends_with(&input.order);
         self.first_seen = self.first_seen.min(input.order.at);
-        if let Some(name) = &input.sender.name {
+        if newest {
+            self.platform = input.platform;
+            self.number.clone_from(&input.number);
+        }
+        if (newest || self.profile_name.is_none())
+            && let Some(name) = &input.sender.name
+        {
             self.profile_name = Some(name.clone());
+        }
+        self.identities.adopt(&input.sender, &ours, |_| newest);
+        if let Some(becomes) = &input.becomes {
+            let before = |known: &str| input.sender.identities().any(|id| id == known);
+            self.identities
+                .adopt(becomes, ours, |known| newest || before(known));
         }
     }
 

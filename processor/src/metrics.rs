@@ -5,7 +5,8 @@ use metrics::{counter, gauge, histogram};
 const INPUTS: &str = "leadstream_processor_inputs_total";
 const EVENTS: &str = "leadstream_processor_events_total";
 const REPLIES: &str = "leadstream_processor_replies_total";
-const IDENTITY_CONFLICTS: &str = "leadstream_processor_identity_conflicts_total";
+const MERGES: &str = "leadstream_processor_merges_total";
+const AMENDMENTS_OUT_OF_REACH: &str = "leadstream_processor_amendments_out_of_reach_total";
 const BATCH: &str = "leadstream_processor_batch_records";
 const COMMIT: &str = "leadstream_processor_commit_seconds";
 const FAILURES: &str = "leadstream_processor_failures_total";
@@ -23,7 +24,14 @@ pub(crate) struct Counts {
     pub(crate) forwarded: u64,
     pub(crate) events: u64,
     pub(crate) replies: u64,
-    pub(crate) identity_conflicts: u64,
+    /// Leads that heard of, or told, another that is the same person.
+    pub(crate) meetings: u64,
+    /// Of a lead that is not known: its inputs are no longer in the topic.
+    pub(crate) meetings_missed: u64,
+    /// Leads taken in by another.
+    pub(crate) merges: u64,
+    /// Edits and revocations of messages that have left their lead's journal.
+    pub(crate) amendments_out_of_reach: u64,
 }
 
 impl Counts {
@@ -43,7 +51,16 @@ impl Counts {
         }
         counter!(EVENTS).increment(self.events);
         counter!(REPLIES).increment(self.replies);
-        counter!(IDENTITY_CONFLICTS).increment(self.identity_conflicts);
+        for (step, count) in [
+            ("met", self.meetings),
+            ("missed", self.meetings_missed),
+            ("merged", self.merges),
+        ] {
+            if count > 0 {
+                counter!(MERGES, "step" => step).increment(count);
+            }
+        }
+        counter!(AMENDMENTS_OUT_OF_REACH).increment(self.amendments_out_of_reach);
     }
 }
 

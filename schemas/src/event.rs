@@ -44,6 +44,9 @@ pub struct EventData {
     pub lead_data: Map<String, Value>,
     pub flow: FlowRef,
     pub cause: Cause,
+    /// The lead that this one turned out to be; its last event, of state `MERGED`, carries it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merged_into: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

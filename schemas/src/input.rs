@@ -230,6 +230,17 @@ pub enum Content {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         body: Option<String>,
     },
+    /// Between two leads that are one person (kind `merge`): one of them tells the other's home
+    /// that it is there, or, closing, hands itself over.
+    Merge {
+        /// Who tells it.
+        lead_id: String,
+        /// When it was first seen: the elder stays.
+        first_seen: Timestamp,
+        /// The closed lead in its stored form, base64.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        lead: Option<String>,
+    },
     /// Anything else; the provider's own type and JSON say what.
     Unsupported {
         #[serde(default, skip_serializing_if = "Option::is_none")]

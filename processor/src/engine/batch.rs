@@ -11,15 +11,18 @@
     )
 )]
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+mod merge;
+mod message;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use leadstream_schemas::codec::{self, CodecError};
-use leadstream_schemas::{LeadInput, Timestamp};
+use leadstream_schemas::{Cause, LeadInput, Timestamp};
 use leadstream_stream::{Outgoing, Record};
 
 use super::effects::{self, Outlets};
 use crate::flows::Flows;
-use crate::lead::{Accounts, Admission, FoldError, Input, InputError, Lead, scoped};
+use crate::lead::{Accounts, FoldError, Inbound, InputError, Lead, StoredError, scoped};
 use crate::metrics::Counts;
 
 /// A record, decoded once.
@@ -32,7 +35,7 @@ pub(crate) struct Decoded {
 /// An input with its ids within its account, the record's key first.
 #[derive(Debug)]
 pub(crate) struct Keyed {
-    pub(crate) input: Input,
+    pub(crate) inbound: Inbound,
     pub(crate) account: String,
     pub(crate) key: String,
     pub(crate) identities: Vec<String>,
@@ -62,27 +65,29 @@ fn decode(record: &Record, accounts: &Accounts) -> Result<Keyed, Undecodable> {
             "it is empty, over 160 bytes, or holds a NUL",
         ));
     }
-    let input = Input::try_from(codec::decode::<LeadInput>(&record.value)?)?;
-    let account = accounts.of(&input.number).to_owned();
+    let inbound = Inbound::try_from(codec::decode::<LeadInput>(&record.value)?)?;
+    let account = accounts.of(inbound.number()).to_owned();
     let mut identities = vec![scoped(&account, key)];
-    for id in input.sender.identities() {
-        let identity = scoped(&account, id);
-        if !identities.contains(&identity) {
-            identities.push(identity);
+    if let Inbound::Message(input) = &inbound {
+        for id in input.identities() {
+            let identity = scoped(&account, id);
+            if !identities.contains(&identity) {
+                identities.push(identity);
+            }
         }
     }
     Ok(Keyed {
         key: key.to_owned(),
-        input,
+        inbound,
         account,
         identities,
     })
 }
 
 /// What the fold may use of the database.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Known {
-    /// Leads at home on the batch's partitions, by lead id.
+    /// Leads of the batch's ids, by lead id. Those that change are moved out.
     pub(crate) leads: HashMap<String, Lead>,
     /// Lead id by identity.
     pub(crate) identities: HashMap<String, String>,
@@ -137,6 +142,8 @@ pub enum BatchError {
     Fold(#[from] FoldError),
     #[error(transparent)]
     Encode(#[from] CodecError),
+    #[error(transparent)]
+    Stored(#[from] StoredError),
 }
 
 /// Where a record belongs.
@@ -150,7 +157,7 @@ enum Place {
 /// Folds `batch` in its order.
 pub(crate) fn fold(
     batch: &[Decoded],
-    known: &Known,
+    mut known: Known,
     rules: &Rules<'_>,
 ) -> Result<Folded, BatchError> {
     let mut folded = Folded::default();
@@ -171,7 +178,7 @@ pub(crate) fn fold(
             Ok(keyed) => fold_one(
                 &decoded.record,
                 keyed,
-                known,
+                &mut known,
                 rules,
                 &mut folded,
                 &mut outgoing,
@@ -196,11 +203,30 @@ pub(crate) fn fold(
     Ok(folded)
 }
 
-/// Folds one input; true when it went to dead letters.
+/// One record on its way through the fold.
+struct Step<'a> {
+    record: &'a Record,
+    keyed: &'a Keyed,
+    lead_id: String,
+    rules: &'a Rules<'a>,
+}
+
+/// What a step made of its record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    /// The lead has changed.
+    Kept,
+    /// It has not.
+    Unchanged,
+    /// It has not: the record is no input of it, and went to dead letters.
+    Refused,
+}
+
+/// Folds one record; true when it went to dead letters.
 fn fold_one(
     record: &Record,
     keyed: &Keyed,
-    known: &Known,
+    known: &mut Known,
     rules: &Rules<'_>,
     folded: &mut Folded,
     outgoing: &mut Vec<Outgoing>,
@@ -213,98 +239,87 @@ fn fold_one(
             return Ok(false);
         }
     };
-    let mut lead = match folded.leads.get(&lead_id) {
-        Some(changed) => changed.lead.clone(),
-        None => known
-            .leads
-            .get(&lead_id)
-            .cloned()
-            .unwrap_or_else(|| Lead::new(&keyed.input)),
-    };
-    let departed_before = || {
-        let here = |(id, input, _): &(String, String, Timestamp)| {
-            *id == lead_id && *input == keyed.input.order.id
-        };
-        known
-            .departed
-            .contains(&(lead_id.clone(), keyed.input.order.id.clone()))
-            || folded.departed.iter().any(here)
-    };
-    let admission =
-        lead.journal
-            .admit(rules.flows, &keyed.input, rules.journal, departed_before)?;
-    let (change, prompt, departed) = match admission {
-        Admission::Duplicate => {
-            folded.counts.duplicates += 1;
-            return Ok(false);
-        }
-        Admission::TooLate => {
-            folded.counts.too_late += 1;
-            outgoing.push(effects::dead_letter(
-                rules.outlets,
-                record,
-                "too_late",
-                "the input is older than its lead's journal reaches; a larger JOURNAL_LENGTH reaches further back",
-            ));
-            return Ok(true);
-        }
-        Admission::Folded {
-            change,
-            prompt,
-            departed,
-        } => (change, prompt, departed),
-    };
-    folded.counts.folded += 1;
-    lead.observe(&keyed.input);
-    learn(&mut lead, &lead_id, keyed, known, folded);
-    let key = home_key(&lead_id, &keyed.account);
-    if let Some(change) = change {
-        lead.revision += 1;
-        folded.counts.events += 1;
-        if change.late {
-            folded.counts.late += 1;
-        }
-        if let Some(event) = effects::event(&lead_id, &lead, &change, &keyed.input) {
-            let trace = record.trace.map(|trace| trace.child(1));
-            outgoing.push(effects::outgoing(
-                &rules.outlets.events,
-                key,
-                trace,
-                &event,
-            )?);
-        }
-    }
-    if let Some(prompt) = prompt {
-        folded.counts.replies += 1;
-        let reply = effects::reply(&lead_id, &lead, prompt, &keyed.input);
-        let trace = record.trace.map(|trace| trace.child(2));
-        outgoing.push(effects::outgoing(
-            &rules.outlets.replies,
-            key,
-            trace,
-            &reply,
-        )?);
-    }
-    folded.departed.extend(
-        departed
-            .into_iter()
-            .map(|(id, sent_at)| (lead_id.clone(), id, sent_at)),
-    );
-    let created = created
-        || folded
-            .leads
-            .get(&lead_id)
-            .is_some_and(|changed| changed.created);
-    folded.leads.insert(
-        lead_id,
-        Changed {
+    let before = folded.leads.remove(&lead_id);
+    let changed_before = before.is_some();
+    let found = before.or_else(|| {
+        let lead = known.leads.remove(&lead_id)?;
+        Some(Changed {
             lead,
             account: keyed.account.clone(),
             partition: record.partition,
             created,
-        },
-    );
-    Ok(false)
+        })
+    });
+    let step = Step {
+        record,
+        keyed,
+        lead_id,
+        rules,
+    };
+    let survivor = found.as_ref().and_then(|it| it.lead.merged_into.as_deref());
+    let (changed, outcome) = if let Some(survivor) = survivor {
+        folded.counts.forwarded += 1;
+        let home_key = home_key(survivor, &keyed.account);
+        outgoing.push(effects::forward(rules.outlets, home_key, record));
+        (found, Outcome::Unchanged)
+    } else {
+        match &keyed.inbound {
+            Inbound::Message(input) => {
+                let mut changed = found.unwrap_or_else(|| step.begin(Lead::new(input)));
+                let outcome = step.message(input, &mut changed.lead, known, folded, outgoing)?;
+                (Some(changed), outcome)
+            }
+            Inbound::Merge(merge) => step.merge(merge, found, folded, outgoing)?,
+        }
+    };
+    if let Some(changed) = changed {
+        if changed_before || outcome == Outcome::Kept {
+            folded.leads.insert(step.lead_id, changed);
+        } else if !changed.created {
+            known.leads.insert(step.lead_id, changed.lead);
+        }
+    }
+    Ok(outcome == Outcome::Refused)
+}
+
+impl Step<'_> {
+    fn begin(&self, lead: Lead) -> Changed {
+        Changed {
+            lead,
+            account: self.keyed.account.clone(),
+            partition: self.record.partition,
+            created: true,
+        }
+    }
+
+    fn home_key<'a>(&'a self, lead_id: &'a str) -> &'a str {
+        home_key(lead_id, &self.keyed.account)
+    }
+
+    /// Publishes the event that gives `lead` its next revision.
+    fn event(
+        &self,
+        lead: &mut Lead,
+        cause: Cause,
+        previous: Option<&str>,
+        at: Timestamp,
+        outgoing: &mut Vec<Outgoing>,
+    ) -> Result<(), BatchError> {
+        let revision = lead.revision + 1;
+        let Some(event) = effects::event(&self.lead_id, lead, revision, cause, previous, at) else {
+            return Ok(());
+        };
+        lead.revision = revision;
+        let trace = self.record.trace.map(|trace| trace.child(1));
+        let key = self.home_key(&self.lead_id);
+        outgoing.push(effects::outgoing(
+            &self.rules.outlets.events,
+            key,
+            trace,
+            &event,
+        )?);
+        Ok(())
+    }
 }
 
 /// A lead id is its home key within its account.
@@ -341,38 +356,6 @@ fn place(keyed: &Keyed, known: &Known, folded: &Folded) -> Place {
             lead_id: scoped(&keyed.account, &keyed.key),
             created: true,
         },
-    }
-}
-
-/// Learns the ids that came with the input. An id that belongs to another lead stays there.
-fn learn(lead: &mut Lead, lead_id: &str, keyed: &Keyed, known: &Known, folded: &mut Folded) {
-    let own = scoped(&keyed.account, &keyed.key);
-    if !known.identities.contains_key(&own) {
-        folded
-            .identities
-            .entry(own)
-            .or_insert_with(|| lead_id.to_owned());
-    }
-    let unknown: BTreeSet<String> = lead
-        .identities
-        .unknown(&keyed.input.sender)
-        .map(ToOwned::to_owned)
-        .collect();
-    for id in unknown {
-        let identity = scoped(&keyed.account, &id);
-        match known
-            .identities
-            .get(&identity)
-            .or_else(|| folded.identities.get(&identity))
-        {
-            Some(owner) if owner != lead_id => folded.counts.identity_conflicts += 1,
-            owner => {
-                if owner.is_none() {
-                    folded.identities.insert(identity, lead_id.to_owned());
-                }
-                lead.identities.learn(&keyed.input.sender, &id);
-            }
-        }
     }
 }
 

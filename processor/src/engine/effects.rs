@@ -16,19 +16,20 @@ use leadstream_schemas::codec::{self, CodecError};
 use leadstream_schemas::event::EventName;
 use leadstream_schemas::registry::SchemaIds;
 use leadstream_schemas::{
-    Cause, EventData, LeadEvent, LeadMetadata, Recipient, Reply, ReplyContent, SyncPriority, Topic,
+    Cause, EventData, LeadEvent, LeadMetadata, Recipient, Reply, ReplyContent, SyncPriority,
+    Timestamp, Topic,
 };
 use leadstream_stream::dead_letter::{self, Reason};
 use leadstream_stream::trace::TRACEPARENT;
 use leadstream_stream::{Outgoing, Record, TraceContext};
 
 use crate::flow::START;
-use crate::lead::{Change, Input, Lead};
+use crate::lead::Lead;
 
 /// Names of topics and ids of schemas: where effects go to.
 #[derive(Clone, Debug)]
 pub(crate) struct Outlets {
-    pub(crate) inputs: Arc<str>,
+    pub(crate) inputs: Outlet,
     pub(crate) dead_letters: Arc<str>,
     pub(crate) events: Outlet,
     pub(crate) replies: Outlet,
@@ -50,7 +51,7 @@ impl Outlets {
             })
         };
         Some(Self {
-            inputs: Topic::LeadInputs.name(prefix).into(),
+            inputs: outlet(Topic::LeadInputs)?,
             dead_letters: Topic::LeadInputs.dead_letters(prefix).into(),
             events: outlet(Topic::LeadEvents)?,
             replies: outlet(Topic::LeadReplies)?,
@@ -58,53 +59,48 @@ impl Outlets {
     }
 }
 
-/// The event of a change that gave the lead its present revision.
+/// The event that gives the lead `revision`; none for a lead without a conversation.
 pub(crate) fn event(
     lead_id: &str,
     lead: &Lead,
-    change: &Change,
-    input: &Input,
+    revision: u64,
+    cause: Cause,
+    previous: Option<&str>,
+    at: Timestamp,
 ) -> Option<LeadEvent> {
     let conversation = lead.journal.conversation()?;
-    let cause = if change.late {
-        Cause::LateMessage
-    } else {
-        Cause::Message
-    };
     Some(LeadEvent {
         event: EventName::LeadStateUpdated,
-        id: format!("{lead_id}:{}", lead.revision),
-        timestamp: input.order.at,
+        id: format!("{lead_id}:{revision}"),
+        timestamp: at,
         data: EventData {
             lead_id: lead_id.to_owned(),
             wa_id: lead.identities.wa_id.clone(),
-            previous_state: change
-                .previous
-                .as_ref()
-                .map_or_else(|| START.to_owned(), |previous| previous.state.clone()),
-            current_state: conversation.state.clone(),
+            previous_state: previous.unwrap_or(START).to_owned(),
+            current_state: lead.state()?.to_owned(),
             lead_metadata: LeadMetadata {
                 name: lead.name().map(ToOwned::to_owned),
                 platform: lead.platform.display_name().to_owned(),
             },
             sync_priority: SyncPriority::High,
-            revision: lead.revision,
+            revision,
             qualification_score: conversation.score,
             is_completed: conversation.is_completed,
             lead_data: conversation.data.clone(),
             flow: conversation.flow.clone(),
             cause,
+            merged_into: lead.merged_into.clone(),
         },
     })
 }
 
-/// The reply that `input` caused.
-pub(crate) fn reply(lead_id: &str, lead: &Lead, content: ReplyContent, input: &Input) -> Reply {
+/// The reply that the input `cause` brought about.
+pub(crate) fn reply(lead_id: &str, lead: &Lead, content: ReplyContent, cause: &str) -> Reply {
     Reply {
-        id: format!("{lead_id}:{}", input.order.id),
+        id: format!("{lead_id}:{cause}"),
         lead_id: lead_id.to_owned(),
-        platform: input.platform,
-        number: input.number.clone(),
+        platform: lead.platform,
+        number: lead.number.clone(),
         recipient: Recipient {
             wa_id: lead.identities.wa_id.clone(),
             user_id: lead.identities.user_id.clone(),
@@ -135,7 +131,7 @@ pub(crate) fn outgoing<T: serde::Serialize>(
 /// The record itself, under the key of its lead's home.
 pub(crate) fn forward(outlets: &Outlets, home_key: &str, record: &Record) -> Outgoing {
     Outgoing {
-        topic: Arc::clone(&outlets.inputs),
+        topic: Arc::clone(&outlets.inputs.topic),
         key: home_key.as_bytes().to_vec(),
         value: record.value.to_vec(),
         headers: trace_headers(record.trace.map(|trace| trace.child(0))),
@@ -154,7 +150,12 @@ pub(crate) fn dead_letter(
         message,
         attempts: 1,
     };
-    dead_letter::of_record(&outlets.dead_letters, &outlets.inputs, record, &reason)
+    dead_letter::of_record(
+        &outlets.dead_letters,
+        &outlets.inputs.topic,
+        record,
+        &reason,
+    )
 }
 
 fn trace_headers(trace: Option<TraceContext>) -> Vec<(String, Vec<u8>)> {

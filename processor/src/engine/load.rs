@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::batch::{Decoded, Keyed, Known};
 use super::partition::Partition;
-use crate::lead::Lead;
+use crate::lead::{Inbound, scoped};
 use crate::store::{Store, StoreError};
 
 /// Gathers the leads, owners of ids, and departed ids that `batch` touches.
@@ -24,11 +24,10 @@ pub(crate) async fn known(
             .and_then(|partition| partition.leads.get(own));
         match cached {
             Some(lead) => {
-                let news: Vec<&str> = lead.identities.unknown(&keyed.input.sender).collect();
-                unknown.extend(
-                    news.iter()
-                        .map(|id| crate::lead::scoped(&keyed.account, id)),
-                );
+                if let Inbound::Message(input) = &keyed.inbound {
+                    let news = input.identities().filter(|id| !lead.identities.hold(id));
+                    unknown.extend(news.map(|id| scoped(&keyed.account, id)));
+                }
                 known.identities.insert(own.clone(), own.clone());
                 if !known.leads.contains_key(own) {
                     known.leads.insert(own.clone(), lead.clone());
@@ -56,19 +55,39 @@ async fn load_departed(
     known: &mut Known,
     batch: &[Decoded],
 ) -> Result<(), StoreError> {
-    let asked: Vec<_> = inputs(batch)
-        .filter_map(|(_, keyed)| {
-            let lead_id = known.identities.get(keyed.identities.first()?)?;
-            let lead: &Lead = known.leads.get(lead_id)?;
-            lead.journal.asks_departed(&keyed.input).then(|| {
-                (
-                    lead_id.clone(),
-                    keyed.input.order.id.clone(),
-                    keyed.input.sent_at,
-                )
-            })
-        })
-        .collect();
+    // A lead that takes in another within this batch may be asked for that one's ids as well.
+    let mut joining: BTreeMap<&str, Vec<&String>> = BTreeMap::new();
+    for (_, keyed) in inputs(batch) {
+        if let Inbound::Merge(merge) = &keyed.inbound
+            && let Some(other) = &merge.closed
+            && let Some(own) = keyed.identities.first()
+        {
+            let others = joining.entry(own).or_default();
+            others.push(&merge.lead_id);
+            others.extend(&other.merged);
+        }
+    }
+    let mut asked = Vec::new();
+    for (_, keyed) in inputs(batch) {
+        let Inbound::Message(input) = &keyed.inbound else {
+            continue;
+        };
+        let found = keyed.identities.first().and_then(|own| {
+            let lead_id = known.identities.get(own)?;
+            Some((lead_id, known.leads.get(lead_id)?))
+        });
+        let Some((lead_id, lead)) = found else {
+            continue;
+        };
+        let joining = joining.get(lead_id.as_str());
+        if lead.journal.asks_departed(input) || joining.is_some() {
+            let owners = std::iter::once(lead_id)
+                .chain(&lead.merged)
+                .chain(joining.into_iter().flatten().copied());
+            asked
+                .extend(owners.map(|owner| (owner.clone(), input.order.id.clone(), input.sent_at)));
+        }
+    }
     if !asked.is_empty() {
         known.departed = store.departed(&asked).await?;
     }

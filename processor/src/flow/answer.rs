@@ -47,6 +47,7 @@ impl From<&Content> for Answer {
             | Content::Edit { .. }
             | Content::Revoke { .. }
             | Content::System { .. }
+            | Content::Merge { .. }
             | Content::Takeover { .. } => Self::Ignored,
             Content::Form { .. }
             | Content::Media { .. }

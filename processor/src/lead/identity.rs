@@ -12,32 +12,84 @@ pub struct Identities {
     pub wa_id: Option<String>,
     pub user_id: Option<String>,
     pub lid: Option<String>,
+    /// Ids that it had: a changed number, a user id that went with it.
+    #[serde(default)]
+    pub former: Vec<String>,
 }
 
 impl Identities {
-    /// The ids of `sender` that are not known yet.
-    pub fn unknown<'a>(&'a self, sender: &'a Sender) -> impl Iterator<Item = &'a str> {
-        [
-            (&self.wa_id, &sender.wa_id),
-            (&self.user_id, &sender.user_id),
-            (&self.lid, &sender.lid),
-        ]
-        .into_iter()
-        .filter(|(known, seen)| known != seen)
-        .filter_map(|(_, seen)| seen.as_deref())
+    /// Whether `id` is or was one of them.
+    #[must_use]
+    pub fn hold(&self, id: &str) -> bool {
+        [&self.wa_id, &self.user_id, &self.lid]
+            .into_iter()
+            .flatten()
+            .chain(&self.former)
+            .any(|known| known == id)
     }
 
-    /// Takes over one id of `sender`. A `wa_id` that is known stays: a changed number comes as a
-    /// merge.
-    pub fn learn(&mut self, sender: &Sender, id: &str) {
-        for (known, seen) in [
-            (&mut self.wa_id, &sender.wa_id),
-            (&mut self.user_id, &sender.user_id),
-            (&mut self.lid, &sender.lid),
+    /// Takes over those `ids` that are `ours`. An id that is there already gives way when
+    /// `replaces` says so of it; else the new one counts as a former one.
+    pub fn adopt(
+        &mut self,
+        ids: &Sender,
+        ours: impl Fn(&str) -> bool,
+        replaces: impl Fn(&str) -> bool,
+    ) {
+        let Self {
+            wa_id,
+            user_id,
+            lid,
+            former,
+        } = self;
+        for (slot, id) in [
+            (wa_id, &ids.wa_id),
+            (user_id, &ids.user_id),
+            (lid, &ids.lid),
         ] {
-            if known.is_none() && seen.as_deref() == Some(id) {
-                known.clone_from(seen);
+            let Some(id) = id.as_deref().filter(|id| ours(id)) else {
+                continue;
+            };
+            match slot {
+                Some(known) if known == id => {}
+                Some(known) if replaces(known) => {
+                    former.retain(|other| other != id);
+                    former.push(std::mem::replace(known, id.to_owned()));
+                }
+                Some(_) if former.iter().any(|known| known == id) => {}
+                Some(_) => former.push(id.to_owned()),
+                None => {
+                    former.retain(|other| other != id);
+                    *slot = Some(id.to_owned());
+                }
             }
+        }
+    }
+
+    /// Takes over all of `other`'s, which `is_newer` or not.
+    pub fn join(&mut self, other: Self, is_newer: bool) {
+        let ids = Sender {
+            wa_id: other.wa_id,
+            user_id: other.user_id,
+            lid: other.lid,
+            name: None,
+        };
+        self.adopt(&ids, |_| true, |_| is_newer);
+        for id in other.former {
+            if !self.hold(&id) {
+                self.former.push(id);
+            }
+        }
+    }
+
+    /// As a record's sender.
+    #[must_use]
+    pub fn to_sender(&self) -> Sender {
+        Sender {
+            wa_id: self.wa_id.clone(),
+            user_id: self.user_id.clone(),
+            lid: self.lid.clone(),
+            name: None,
         }
     }
 }

@@ -1,8 +1,12 @@
 //! An input as the fold sees it, checked once at the edge.
 
-use leadstream_schemas::{InputKind, LeadInput, Platform, Sender, Timestamp};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use leadstream_schemas::{Content, InputKind, LeadInput, Platform, Sender, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::Lead;
+use super::amend::Amendment;
 use crate::flow::Answer;
 
 /// Where an input stands in its lead's history: by time (sent, but not after it was received),
@@ -25,6 +29,31 @@ pub struct Input {
     pub number: String,
     pub sender: Sender,
     pub answer: Answer,
+    /// The earlier message that this one edits or revokes.
+    pub amends: Option<Amendment>,
+    /// The sender's ids after a change that this input tells of.
+    pub becomes: Option<Sender>,
+}
+
+/// A record of `lead.inputs`, by its kind.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "nearly every input is a message")]
+pub enum Inbound {
+    Message(Input),
+    Merge(Merge),
+}
+
+/// What one lead tells another that is the same person.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Merge {
+    pub order: OrderKey,
+    pub platform: Platform,
+    pub number: String,
+    /// Who tells it.
+    pub lead_id: String,
+    pub first_seen: Timestamp,
+    /// The whole of it, when it has closed; else only that it is there.
+    pub closed: Option<Lead>,
 }
 
 /// Why a record of `lead.inputs` cannot be folded. Names no content.
@@ -49,37 +78,52 @@ const MAX_WA_ID: usize = 20;
 /// BSUIDs have up to 128 characters after the country.
 const MAX_KEY: usize = 160;
 
-impl TryFrom<LeadInput> for Input {
+impl TryFrom<LeadInput> for Inbound {
     type Error = InputError;
 
     fn try_from(record: LeadInput) -> Result<Self, InputError> {
+        let unknown = |kind: &str| Err(InputError::UnknownKind(kind.chars().take(40).collect()));
         match &record.kind {
-            InputKind::Message => {}
-            InputKind::Command => return Err(InputError::UnknownKind("command".into())),
-            InputKind::Assistant => return Err(InputError::UnknownKind("assistant".into())),
-            InputKind::Merge => return Err(InputError::UnknownKind("merge".into())),
-            InputKind::Unknown(kind) => {
-                return Err(InputError::UnknownKind(kind.chars().take(40).collect()));
-            }
+            InputKind::Message => Input::new(record).map(Self::Message),
+            InputKind::Merge => Merge::new(record).map(Self::Merge),
+            InputKind::Command => unknown("command"),
+            InputKind::Assistant => unknown("assistant"),
+            InputKind::Unknown(kind) => unknown(kind),
         }
-        check("id", Some(&record.id), MAX_ID)?;
-        check("number", Some(&record.number), MAX_KEY)?;
-        check("sender.wa_id", record.sender.wa_id.as_deref(), MAX_WA_ID)?;
-        check("sender.user_id", record.sender.user_id.as_deref(), MAX_KEY)?;
-        check("sender.lid", record.sender.lid.as_deref(), MAX_KEY)?;
-        for (field, at) in [
-            ("sent_at", record.sent_at),
-            ("received_at", record.received_at),
-        ] {
-            // PostgreSQL's timestamps end in the year 294276, chrono's a little earlier.
-            if at.datetime().is_none() {
-                return Err(InputError::Field {
-                    field,
-                    problem: "beyond the calendar",
-                });
+    }
+}
+
+impl Inbound {
+    /// The business number it came by or speaks for.
+    #[must_use]
+    pub fn number(&self) -> &str {
+        match self {
+            Self::Message(input) => &input.number,
+            Self::Merge(merge) => &merge.number,
+        }
+    }
+}
+
+impl Input {
+    fn new(record: LeadInput) -> Result<Self, InputError> {
+        check_origin(&record)?;
+        let becomes = match &record.content {
+            Content::System { wa_id, user_id, .. } if wa_id.is_some() || user_id.is_some() => {
+                Some(Sender {
+                    wa_id: wa_id.clone(),
+                    user_id: user_id.clone(),
+                    ..Sender::default()
+                })
             }
+            _ => None,
+        };
+        for ids in std::iter::once(&record.sender).chain(&becomes) {
+            check("sender.wa_id", ids.wa_id.as_deref(), MAX_WA_ID)?;
+            check("sender.user_id", ids.user_id.as_deref(), MAX_KEY)?;
+            check("sender.lid", ids.lid.as_deref(), MAX_KEY)?;
         }
         let answer = Answer::from(&record.content);
+        let amends = Amendment::of(&record.content);
         let mut sender = record.sender;
         sender.name = sender.name.map(|name| name.replace('\0', ""));
         Ok(Self {
@@ -94,8 +138,70 @@ impl TryFrom<LeadInput> for Input {
             number: record.number,
             sender,
             answer,
+            amends,
+            becomes,
         })
     }
+
+    /// Every id that the input gives its sender.
+    pub fn identities(&self) -> impl Iterator<Item = &str> {
+        let after = self.becomes.iter().flat_map(Sender::identities);
+        self.sender.identities().chain(after)
+    }
+}
+
+impl Merge {
+    fn new(record: LeadInput) -> Result<Self, InputError> {
+        check_origin(&record)?;
+        let problem = |field, problem| InputError::Field { field, problem };
+        let Content::Merge {
+            lead_id,
+            first_seen,
+            lead,
+        } = record.content
+        else {
+            return Err(problem("content", "not that of a merge"));
+        };
+        check("content.lead_id", Some(&lead_id), 2 * MAX_KEY)?;
+        let closed = lead
+            .map(|lead| {
+                let bytes = BASE64.decode(lead).ok();
+                bytes.and_then(|bytes| Lead::from_bytes(&bytes).ok())
+            })
+            .map(|lead| lead.ok_or(problem("content.lead", "no stored lead")))
+            .transpose()?;
+        Ok(Self {
+            order: OrderKey {
+                at: record.sent_at.min(record.received_at),
+                received_at: record.received_at,
+                item: record.item,
+                id: record.id,
+            },
+            platform: record.platform,
+            number: record.number,
+            lead_id,
+            first_seen,
+            closed,
+        })
+    }
+}
+
+fn check_origin(record: &LeadInput) -> Result<(), InputError> {
+    check("id", Some(&record.id), MAX_ID)?;
+    check("number", Some(&record.number), MAX_KEY)?;
+    for (field, at) in [
+        ("sent_at", record.sent_at),
+        ("received_at", record.received_at),
+    ] {
+        // PostgreSQL's timestamps end in the year 294276, chrono's a little earlier.
+        if at.datetime().is_none() {
+            return Err(InputError::Field {
+                field,
+                problem: "beyond the calendar",
+            });
+        }
+    }
+    Ok(())
 }
 
 fn check(field: &'static str, value: Option<&str>, max: usize) -> Result<(), InputError> {

@@ -1,15 +1,21 @@
 //! The journal: a snapshot and the inputs after it, in order (invariants 2 and 3).
 //!
 //! An input in order folds one step on top of the current conversation. A late one is put where it
-//! belongs and the journal is folded again. Ids that leave the journal are handed to the caller,
-//! which keeps them for the horizon of duplicates.
+//! belongs and the journal is folded again; so it is when a message was edited or revoked, or when
+//! another lead's journal joins. Ids that leave the journal are handed to the caller, which keeps
+//! them for the horizon of duplicates.
+
+mod join;
 
 use leadstream_schemas::{FlowRef, ReplyContent, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::amend::{Amended, Amendment};
 use super::input::{Input, OrderKey};
 use crate::flow::{Answer, Conversation, START, step};
 use crate::flows::Flows;
+
+pub use join::Joined;
 
 /// One input of the journal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -17,6 +23,29 @@ pub struct Entry {
     pub order: OrderKey,
     pub sent_at: Timestamp,
     pub answer: Answer,
+    /// The earlier message that this one edits or revokes.
+    #[serde(default)]
+    pub amends: Option<Amendment>,
+    /// Bookkeeping of arrival: no part of the fold.
+    #[serde(default)]
+    pub arrival: Option<Arrival>,
+}
+
+impl Entry {
+    fn has_reply(&self) -> bool {
+        self.arrival.as_ref().is_some_and(|arrival| arrival.replied)
+    }
+}
+
+/// Where an input was read, and what left the engine for it: what explains a lead.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Arrival {
+    pub partition: i32,
+    pub offset: i64,
+    /// The revision that its event gave the lead; none when nothing changed.
+    pub revision: Option<u64>,
+    /// Whether a reply went out.
+    pub replied: bool,
 }
 
 /// What left the journal last.
@@ -110,6 +139,12 @@ impl Journal {
         self.entries.last().map(|entry| entry.order.at)
     }
 
+    /// Whether `order` is that of the last input.
+    #[must_use]
+    pub fn ends_with(&self, order: &OrderKey) -> bool {
+        self.entries.last().is_some_and(|last| last.order == *order)
+    }
+
     #[must_use]
     pub fn entries(&self) -> &[Entry] {
         &self.entries
@@ -144,6 +179,8 @@ impl Journal {
             order: input.order.clone(),
             sent_at: input.sent_at,
             answer: input.answer.clone(),
+            amends: input.amends.clone(),
+            arrival: None,
         };
         let held = self
             .entries
@@ -164,21 +201,16 @@ impl Journal {
             .entries
             .last()
             .is_none_or(|last| last.order < entry.order);
-        let (change, prompt) = if in_order {
+        let (change, prompt) = if in_order && !self.amendments_concern(&entry) {
             let (next, prompt) = fold(flows, self.current.as_ref(), entry.order.at, &entry.answer)?;
             self.entries.push(entry);
             (self.become_current(next, false), prompt)
         } else {
-            let at = self
-                .entries
-                .partition_point(|held| held.order < entry.order);
             let mut entries = self.entries.clone();
-            entries.insert(at, entry);
+            insert(&mut entries, entry);
             self.refold(flows, entries)?
         };
-        if let Some(prompt) = &prompt {
-            self.last_prompt = Some(hash(prompt));
-        }
+        self.said(prompt.as_ref());
         let departed = self.trim(flows, capacity)?;
         Ok(Admission::Folded {
             change,
@@ -187,12 +219,45 @@ impl Journal {
         })
     }
 
-    /// Of copies with one id the smallest in order counts.
+    /// Whether `entry` edits or revokes a message that is here, or is such a message whose edit
+    /// came first.
+    fn amendments_concern(&self, entry: &Entry) -> bool {
+        match &entry.amends {
+            Some(amendment) => self.holds(&amendment.message_id),
+            None => self.entries.iter().any(|held| {
+                held.amends
+                    .as_ref()
+                    .is_some_and(|amendment| amendment.message_id == entry.order.id)
+            }),
+        }
+    }
+
+    /// Whether `input` edits or revokes a message that has left the journal: nothing is undone.
+    #[must_use]
+    pub fn out_of_reach(&self, input: &Input) -> bool {
+        self.departed.is_some()
+            && input
+                .amends
+                .as_ref()
+                .is_some_and(|amendment| !self.holds(&amendment.message_id))
+    }
+
+    /// Notes what became of the input `id`.
+    pub fn note(&mut self, id: &str, mut arrival: Arrival) {
+        // It came just now, so it nearly always is the last.
+        if let Some(entry) = self.entries.iter_mut().rfind(|entry| entry.order.id == id) {
+            arrival.replied |= entry.has_reply();
+            entry.arrival = Some(arrival);
+        }
+    }
+
+    /// Of copies with one id the smallest in order counts. A cause has one reply at most, so a
+    /// copy says nothing where an earlier one did (invariant 7).
     fn replace(
         &mut self,
         flows: &Flows,
         held: usize,
-        entry: Entry,
+        mut entry: Entry,
     ) -> Result<Admission, FoldError> {
         if self
             .entries
@@ -202,18 +267,23 @@ impl Journal {
             return Ok(Admission::Duplicate);
         }
         let mut entries = self.entries.clone();
-        entries.remove(held);
-        let at = entries.partition_point(|other| other.order < entry.order);
-        entries.insert(at, entry);
+        entry.arrival = entries.remove(held).arrival;
+        let has_reply = entry.has_reply();
+        insert(&mut entries, entry);
         let (change, prompt) = self.refold(flows, entries)?;
-        if let Some(prompt) = &prompt {
-            self.last_prompt = Some(hash(prompt));
-        }
+        let prompt = prompt.filter(|_| !has_reply);
+        self.said(prompt.as_ref());
         Ok(Admission::Folded {
             change,
             prompt,
             departed: Vec::new(),
         })
+    }
+
+    fn said(&mut self, prompt: Option<&ReplyContent>) {
+        if let Some(prompt) = prompt {
+            self.last_prompt = Some(hash(prompt));
+        }
     }
 
     /// Folds `entries` from the snapshot on. When the outcome differs, the prompt that is now
@@ -223,12 +293,15 @@ impl Journal {
         flows: &Flows,
         entries: Vec<Entry>,
     ) -> Result<(Option<Change>, Option<ReplyContent>), FoldError> {
+        let amended = Amended::of(&entries);
         let mut conversation = self.base.clone();
         let mut prompt = None;
         for entry in &entries {
-            let (next, said) = fold(flows, conversation.as_ref(), entry.order.at, &entry.answer)?;
+            let answer = amended.answer(entry);
+            let (next, said) = fold(flows, conversation.as_ref(), entry.order.at, &answer)?;
             conversation = Some(next);
-            prompt = said;
+            // What is no answer leaves the question open that was asked before it.
+            prompt = said.or(prompt);
         }
         self.entries = entries;
         let Some(conversation) = conversation else {
@@ -258,8 +331,12 @@ impl Journal {
     ) -> Result<Vec<(String, Timestamp)>, FoldError> {
         let mut gone = Vec::new();
         while self.entries.len() > capacity.max(1) {
+            let answer = match self.entries.first() {
+                Some(first) => Amended::of(&self.entries).answer(first).into_owned(),
+                None => break,
+            };
             let entry = self.entries.remove(0);
-            let (base, _) = fold(flows, self.base.as_ref(), entry.order.at, &entry.answer)?;
+            let (base, _) = fold(flows, self.base.as_ref(), entry.order.at, &answer)?;
             self.base = Some(base);
             let sent_at = self.departed.as_ref().map_or(entry.sent_at, |departed| {
                 departed.sent_at.max(entry.sent_at)
@@ -272,6 +349,11 @@ impl Journal {
         }
         Ok(gone)
     }
+}
+
+fn insert(entries: &mut Vec<Entry>, entry: Entry) {
+    let at = entries.partition_point(|held| held.order < entry.order);
+    entries.insert(at, entry);
 }
 
 /// FNV-1a over the prompt's JSON: stored, so it must not change with the toolchain.

@@ -30,6 +30,8 @@ fn received(id: &str, sent_at: i64, received_at: i64, answer: Answer) -> Input {
         number: "1".to_owned(),
         sender: Sender::default(),
         answer,
+        amends: None,
+        becomes: None,
     }
 }
 
@@ -137,7 +139,7 @@ fn a_stored_lead_reads_back() {
     let hello = input("a", 1000, text("Hi"));
     let mut lead = Lead::new(&hello);
     admit(&mut lead.journal, &hello, 32);
-    lead.observe(&hello);
+    lead.observe(&hello, |_| true);
     let bytes = lead.to_bytes().unwrap();
     assert_eq!(Lead::from_bytes(&bytes).unwrap(), lead);
     assert!(Lead::from_bytes(&[9]).is_err() && Lead::from_bytes(&[]).is_err());

@@ -7,6 +7,7 @@ use sqlx::{PgConnection, Row};
 use super::{Commit, StoreError, column};
 use crate::engine::batch::{Changed, Folded};
 use crate::engine::outbox;
+use crate::flow::START;
 use crate::lead::Lead;
 
 /// Moves the offsets of the batch's partitions, if they are still ours and still where we left
@@ -169,8 +170,8 @@ fn bind_leads<'q>(
             it.map_or(String::new(), |it| it.flow.name.clone())
         }))
         .bind(versions)
-        .bind(column(&conversations, |it| {
-            it.map_or("START".to_owned(), |it| it.state.clone())
+        .bind(column(rows, |(_, changed)| {
+            changed.lead.state().unwrap_or(START).to_owned()
         }))
         .bind(column(&conversations, |it| it.map_or(0, |it| it.score)))
         .bind(column(&conversations, |it| {

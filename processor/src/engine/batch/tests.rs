@@ -5,6 +5,8 @@ use leadstream_schemas::{LeadEvent, Reply};
 use leadstream_stream::{Record, TraceContext};
 use serde_json::json;
 
+mod model;
+
 use super::*;
 use crate::flow::{DEFAULT_FLOW, Flow};
 
@@ -16,7 +18,9 @@ struct Fixture {
 
 impl Fixture {
     fn new() -> Self {
-        let ids = serde_json::from_value(json!({"lead.events": 1, "lead.replies": 2})).unwrap();
+        let ids =
+            serde_json::from_value(json!({"lead.inputs": 3, "lead.events": 1, "lead.replies": 2}))
+                .unwrap();
         Self {
             flows: Flows::new(Flow::parse("default", DEFAULT_FLOW).unwrap(), Vec::new()),
             outlets: Outlets::new("", &ids).unwrap(),
@@ -24,7 +28,7 @@ impl Fixture {
         }
     }
 
-    fn fold(&self, records: &[Record], known: &Known) -> Folded {
+    fn fold(&self, records: &[Record], known: Known) -> Folded {
         let batch: Vec<Decoded> = records
             .iter()
             .map(|record| Decoded::new(record.clone(), &self.accounts))
@@ -97,7 +101,7 @@ fn a_conversation_in_one_batch_gives_its_events_and_replies_in_order() {
         said("b", 2, "John Doe").record(12),
         said("c", 3, "$7,500 a month").record(15),
     ];
-    let folded = Fixture::new().fold(&records, &Known::default());
+    let folded = Fixture::new().fold(&records, Known::default());
     assert_eq!((folded.counts.folded, folded.counts.duplicates), (3, 1));
     let changed = &folded.leads["491700"];
     assert!(changed.created);
@@ -133,16 +137,16 @@ fn a_conversation_in_one_batch_gives_its_events_and_replies_in_order() {
 fn what_is_built_again_is_the_same_to_the_byte() {
     let records = [said("a", 1, "Hi").record(1), said("b", 2, "John").record(2)];
     let fixture = Fixture::new();
-    let once = fixture.fold(&records, &Known::default());
-    let again = fixture.fold(&records, &Known::default());
+    let once = fixture.fold(&records, Known::default());
+    let again = fixture.fold(&records, Known::default());
     assert_eq!(once.partitions, again.partitions);
 }
 
 #[test]
 fn a_copy_in_a_later_batch_changes_nothing() {
     let fixture = Fixture::new();
-    let first = fixture.fold(&[said("a", 1, "Hi").record(1)], &Known::default());
-    let second = fixture.fold(&[said("a", 1, "Hi").record(2)], &after(&first));
+    let first = fixture.fold(&[said("a", 1, "Hi").record(1)], Known::default());
+    let second = fixture.fold(&[said("a", 1, "Hi").record(2)], after(&first));
     assert!(second.leads.is_empty() && second.identities.is_empty());
     assert!(second.partitions[&3].outgoing.is_empty());
     assert_eq!(second.partitions[&3].next_offset, 3);
@@ -155,7 +159,7 @@ fn a_record_under_another_id_of_a_lead_is_forwarded_to_its_home_as_it_is() {
         sender: json!({"wa_id": "491700", "user_id": "DE.1"}),
         ..said("a", 1, "Hi")
     };
-    let first = fixture.fold(&[both.record(1)], &Known::default());
+    let first = fixture.fold(&[both.record(1)], Known::default());
     assert_eq!(first.identities["DE.1"], "491700");
     let other = Said {
         key: "DE.1",
@@ -163,7 +167,7 @@ fn a_record_under_another_id_of_a_lead_is_forwarded_to_its_home_as_it_is() {
         ..said("b", 2, "John")
     };
     let record = other.record(2);
-    let second = fixture.fold(std::slice::from_ref(&record), &after(&first));
+    let second = fixture.fold(std::slice::from_ref(&record), after(&first));
     assert!(second.leads.is_empty());
     let [forwarded] = second.partitions[&3].outgoing.as_slice() else {
         panic!("{second:?}");
@@ -179,22 +183,140 @@ fn a_record_under_another_id_of_a_lead_is_forwarded_to_its_home_as_it_is() {
         offset: 3,
         ..record
     };
-    let third = fixture.fold(&[home], &after(&first));
+    let third = fixture.fold(&[home], after(&first));
     assert_eq!(third.leads["491700"].lead.revision, 2);
 }
 
+/// Reads `topic` out of what `folded` publishes.
+fn published<T: serde::de::DeserializeOwned>(folded: &Folded, topic: &str) -> Vec<T> {
+    folded.partitions[&3]
+        .outgoing
+        .iter()
+        .filter(|record| &*record.topic == topic)
+        .map(|record| decode(&record.value).unwrap())
+        .collect()
+}
+
 #[test]
-fn an_id_of_another_lead_stays_with_it_and_is_counted() {
+fn two_leads_that_are_one_person_become_the_elder_with_an_event_for_each() {
     let fixture = Fixture::new();
-    let mut known = after(&fixture.fold(&[said("a", 1, "Hi").record(1)], &Known::default()));
-    known.identities.insert("DE.1".into(), "US.9".into());
+    let younger = Said {
+        key: "DE.1",
+        sender: json!({"user_id": "DE.1"}),
+        ..said("b", 2, "John Doe")
+    };
     let both = Said {
         sender: json!({"wa_id": "491700", "user_id": "DE.1"}),
-        ..said("b", 2, "John")
+        ..said("c", 3, "$7,500 a month")
     };
-    let folded = fixture.fold(&[both.record(2)], &known);
-    assert_eq!(folded.counts.identity_conflicts, 1);
-    assert_eq!(folded.leads["491700"].lead.identities.user_id, None);
+    let mut world = after(&fixture.fold(
+        &[said("a", 1, "Hi").record(1), younger.record(2)],
+        Known::default(),
+    ));
+    let mut record = both.record(3);
+    let mut events: Vec<LeadEvent> = Vec::new();
+    // The elder tells the younger, which hands itself over.
+    for _ in 0..3 {
+        let folded = fixture.fold(&[record.clone()], world.clone());
+        events.extend(published::<LeadEvent>(&folded, "lead.events"));
+        if let Some(told) = folded.partitions[&3]
+            .outgoing
+            .iter()
+            .find(|it| &*it.topic == "lead.inputs")
+        {
+            record.offset += 1;
+            record.key = told.key.as_slice().into();
+            record.value = told.value.clone().into();
+        }
+        world.leads.extend(after(&folded).leads);
+    }
+    let seen: Vec<_> = events
+        .iter()
+        .map(|event| {
+            (
+                event.data.lead_id.as_str(),
+                event.data.current_state.as_str(),
+                event.data.cause,
+            )
+        })
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            ("491700", "AWAITING_BUDGET", Cause::Message),
+            ("DE.1", "MERGED", Cause::Merge),
+            ("491700", "COMPLETED", Cause::Merge)
+        ]
+    );
+    assert_eq!(events[1].data.merged_into.as_deref(), Some("491700"));
+    let survivor = &world.leads["491700"];
+    assert_eq!(survivor.identities.user_id.as_deref(), Some("DE.1"));
+    // What still comes under the younger's id goes on to the survivor.
+    let later = Said {
+        key: "DE.1",
+        sender: json!({"user_id": "DE.1"}),
+        ..said("d", 4, "RESTART")
+    };
+    let folded = fixture.fold(&[later.record(9)], world);
+    assert_eq!(folded.counts.forwarded, 1);
+    assert_eq!(folded.partitions[&3].outgoing[0].key, b"491700");
+}
+
+/// A record of `content`, which says something of an earlier message.
+fn about(id: &str, second: u32, offset: i64, content: &serde_json::Value) -> Record {
+    let mut value: serde_json::Value = decode(&said(id, second, "").record(0).value).unwrap();
+    value["content"] = content.clone();
+    Record {
+        value: encode(9, &value).unwrap().into(),
+        ..said(id, second, "").record(offset)
+    }
+}
+
+#[test]
+fn an_edited_answer_is_read_anew_and_a_revoked_one_opens_its_question_again() {
+    let fixture = Fixture::new();
+    let edit = json!({"type": "edit", "message_id": "b", "body": "Jane Doe"});
+    let revoke = json!({"type": "revoke", "message_id": "b"});
+    let unknown = json!({"type": "revoke", "message_id": "z"});
+    let folded = fixture.fold(
+        &[
+            said("a", 1, "Hi").record(1),
+            said("b", 2, "John Doe").record(2),
+            about("c", 3, 3, &edit),
+            about("d", 4, 4, &revoke),
+            about("e", 5, 5, &unknown),
+        ],
+        Known::default(),
+    );
+    let seen: Vec<_> = published::<LeadEvent>(&folded, "lead.events")
+        .into_iter()
+        .map(|event| {
+            let name = event.data.lead_data.get("name").cloned();
+            (event.data.current_state, name, event.data.cause)
+        })
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            ("AWAITING_NAME".into(), None, Cause::Message),
+            (
+                "AWAITING_BUDGET".into(),
+                Some("John Doe".into()),
+                Cause::Message
+            ),
+            (
+                "AWAITING_BUDGET".into(),
+                Some("Jane Doe".into()),
+                Cause::LateMessage
+            ),
+            ("AWAITING_NAME".into(), None, Cause::LateMessage),
+        ]
+    );
+    let causes: Vec<String> = published::<Reply>(&folded, "lead.replies")
+        .into_iter()
+        .map(|reply| reply.id)
+        .collect();
+    assert_eq!(causes.last().map(String::as_str), Some("491700:d"));
 }
 
 #[test]
@@ -205,7 +327,7 @@ fn accounts_have_conversations_of_their_own() {
     };
     let folded = Fixture::new().fold(
         &[said("a", 1, "Hi").record(1), eu.record(2)],
-        &Known::default(),
+        Known::default(),
     );
     let ids: Vec<&String> = folded.leads.keys().collect();
     assert_eq!(ids, ["491700", "eu/491700"]);
@@ -229,7 +351,7 @@ fn poison_goes_to_dead_letters_and_its_neighbours_go_on() {
     };
     let folded = Fixture::new().fold(
         &[poison, no_key, said("a", 1, "Hi").record(3)],
-        &Known::default(),
+        Known::default(),
     );
     let progress = &folded.partitions[&3];
     assert_eq!(progress.poison, [true, true, false]);
@@ -260,7 +382,7 @@ fn an_unknown_kind_halts_its_partition_before_itself_and_no_other() {
         said("b", 2, "John").record(3),
         elsewhere,
     ];
-    let folded = Fixture::new().fold(&records, &Known::default());
+    let folded = Fixture::new().fold(&records, Known::default());
     assert_eq!(folded.partitions[&3].next_offset, 2);
     assert!(
         folded.halted[&3].contains("offset 2"),

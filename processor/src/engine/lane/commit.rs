@@ -25,7 +25,7 @@ impl Lane {
             outlets: &self.shared.outlets,
             journal: self.shared.journal,
         };
-        let folded = batch::fold(batch, &known, &rules).map_err(LaneError::from)?;
+        let folded = batch::fold(batch, known, &rules).map_err(LaneError::from)?;
         let committed = self.commit(&folded).await;
         if let Err(error) = committed {
             metrics::failure("database");

@@ -6,6 +6,7 @@ use crate::flow::document::{Document, Expect, StepDocument, Steps};
 use crate::flow::prompt::is_field_name;
 use crate::flow::score::SCORE;
 use crate::flow::{Kind, START};
+use crate::lead::MERGED;
 
 const MAX_STEPS: usize = 200;
 /// `current_state` is a VARCHAR(50).
@@ -79,6 +80,11 @@ pub(super) fn check_head(document: &Document) -> Result<(), Fault> {
         })?;
         ensure(state.value != START, state, || {
             format!("`{START}` is the state before the first message; give the step another name")
+        })?;
+        ensure(state.value != MERGED, state, || {
+            format!(
+                "`{MERGED}` is the state of a lead that turned out to be another; give the step another name"
+            )
         })?;
     }
     ensure_step(entries, start)

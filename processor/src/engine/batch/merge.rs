@@ -1,0 +1,157 @@
+//! Two leads that are one person, at the home of one of them.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use leadstream_schemas::{Cause, Content, InputKind, LeadInput};
+use leadstream_stream::Outgoing;
+
+use super::{BatchError, Changed, Folded, Outcome, Step};
+use crate::engine::effects;
+use crate::lead::{Lead, Merge, OrderKey};
+
+impl Step<'_> {
+    /// `found` is the lead that the record speaks to, where it is known.
+    pub(super) fn merge(
+        &self,
+        merge: &Merge,
+        found: Option<Changed>,
+        folded: &mut Folded,
+        outgoing: &mut Vec<Outgoing>,
+    ) -> Result<(Option<Changed>, Outcome), BatchError> {
+        let done =
+            |it: &Changed| merge.lead_id == self.lead_id || it.lead.merged.contains(&merge.lead_id);
+        match (&merge.closed, found) {
+            (_, Some(found)) if done(&found) => {
+                folded.counts.duplicates += 1;
+                Ok((Some(found), Outcome::Unchanged))
+            }
+            (Some(other), Some(mut found)) => {
+                self.take_in(merge, other, &mut found.lead, folded, outgoing)?;
+                Ok((Some(found), Outcome::Kept))
+            }
+            // The topic no longer holds what made this lead: it begins with what it is given.
+            (Some(other), None) => {
+                let mut lead = other.clone();
+                lead.revision = 0;
+                lead.merged.push(merge.lead_id.clone());
+                folded
+                    .identities
+                    .insert(self.lead_id.clone(), self.lead_id.clone());
+                let at = merge.order.at;
+                self.event(&mut lead, Cause::Merge, None, at, outgoing)?;
+                folded.counts.merges += 1;
+                Ok((Some(self.begin(lead)), Outcome::Kept))
+            }
+            (None, Some(mut found)) => {
+                let outcome = self.meet(merge, &mut found.lead, folded, outgoing)?;
+                Ok((Some(found), outcome))
+            }
+            (None, None) => {
+                folded.counts.meetings_missed += 1;
+                Ok((None, Outcome::Unchanged))
+            }
+        }
+    }
+
+    /// Another lead is there: the younger of the two closes.
+    fn meet(
+        &self,
+        merge: &Merge,
+        lead: &mut Lead,
+        folded: &mut Folded,
+        outgoing: &mut Vec<Outgoing>,
+    ) -> Result<Outcome, BatchError> {
+        let other = &merge.lead_id;
+        folded.counts.meetings += 1;
+        if lead.is_elder(&self.lead_id, other, merge.first_seen) {
+            self.tell(lead, other, &merge.order, None, outgoing)?;
+            return Ok(Outcome::Unchanged);
+        }
+        let previous = lead.state().map(ToOwned::to_owned);
+        let handed_over = lead.close(other);
+        let at = merge.order.at;
+        self.event(lead, Cause::Merge, previous.as_deref(), at, outgoing)?;
+        folded.counts.events += 1;
+        self.tell(
+            &handed_over,
+            other,
+            &merge.order,
+            Some(&handed_over),
+            outgoing,
+        )?;
+        Ok(Outcome::Kept)
+    }
+
+    fn take_in(
+        &self,
+        merge: &Merge,
+        other: &Lead,
+        lead: &mut Lead,
+        folded: &mut Folded,
+        outgoing: &mut Vec<Outgoing>,
+    ) -> Result<(), BatchError> {
+        let rules = self.rules;
+        let previous = lead.state().map(ToOwned::to_owned);
+        let joined = lead.absorb(rules.flows, &merge.lead_id, other.clone(), rules.journal)?;
+        folded.counts.merges += 1;
+        folded.counts.events += 1;
+        let at = merge.order.at;
+        self.event(lead, Cause::Merge, previous.as_deref(), at, outgoing)?;
+        if let Some(prompt) = joined.prompt {
+            folded.counts.replies += 1;
+            let reply = effects::reply(&self.lead_id, lead, prompt, &merge.order.id);
+            let trace = self.record.trace.map(|trace| trace.child(2));
+            outgoing.push(effects::outgoing(
+                &rules.outlets.replies,
+                self.home_key(&self.lead_id),
+                trace,
+                &reply,
+            )?);
+        }
+        folded.departed.extend(
+            joined
+                .departed
+                .into_iter()
+                .map(|(id, sent_at)| (self.lead_id.clone(), id, sent_at)),
+        );
+        Ok(())
+    }
+
+    /// Tells `other`'s home that this lead is there; with `closed`, hands it over.
+    pub(super) fn tell(
+        &self,
+        lead: &Lead,
+        other: &str,
+        order: &OrderKey,
+        closed: Option<&Lead>,
+        outgoing: &mut Vec<Outgoing>,
+    ) -> Result<(), BatchError> {
+        let verb = if closed.is_some() { "merge" } else { "meet" };
+        let snapshot = closed.map(Lead::to_bytes).transpose()?;
+        let record = LeadInput {
+            id: format!("{verb}:{}:{other}", self.lead_id),
+            kind: InputKind::Merge,
+            platform: lead.platform,
+            number: lead.number.clone(),
+            sender: lead.identities.to_sender(),
+            sent_at: order.at,
+            received_at: order.received_at,
+            item: 0,
+            content: Content::Merge {
+                lead_id: self.lead_id.clone(),
+                first_seen: lead.first_seen,
+                lead: snapshot.map(|bytes| BASE64.encode(bytes)),
+            },
+            referral: None,
+            raw: None,
+        };
+        let trace = self.record.trace.map(|trace| trace.child(3));
+        outgoing.push(effects::outgoing(
+            &self.rules.outlets.inputs,
+            self.home_key(other),
+            trace,
+            &record,
+        )?);
+        Ok(())
+    }
+}

@@ -1,0 +1,155 @@
+//! A lead's own input.
+
+use std::collections::BTreeSet;
+
+use leadstream_schemas::Cause;
+use leadstream_stream::Outgoing;
+
+use super::{BatchError, Folded, Known, Outcome, Step};
+use crate::engine::effects;
+use crate::lead::{Admission, Arrival, Input, Lead, scoped};
+
+impl Step<'_> {
+    pub(super) fn message(
+        &self,
+        input: &Input,
+        lead: &mut Lead,
+        known: &Known,
+        folded: &mut Folded,
+        outgoing: &mut Vec<Outgoing>,
+    ) -> Result<Outcome, BatchError> {
+        let (rules, record) = (self.rules, self.record);
+        let out_of_reach = lead.journal.out_of_reach(input);
+        let departed_before = || departed_before(&self.lead_id, lead, input, known, folded);
+        let known_before = lead.journal.asks_departed(input) && departed_before();
+        let admission = lead
+            .journal
+            .admit(rules.flows, input, rules.journal, || known_before)?;
+        let (change, prompt, departed) = match admission {
+            Admission::Duplicate => {
+                folded.counts.duplicates += 1;
+                return Ok(Outcome::Unchanged);
+            }
+            Admission::TooLate => {
+                folded.counts.too_late += 1;
+                outgoing.push(effects::dead_letter(
+                    rules.outlets,
+                    record,
+                    "too_late",
+                    "the input is older than its lead's journal reaches; a larger JOURNAL_LENGTH reaches further back",
+                ));
+                return Ok(Outcome::Refused);
+            }
+            Admission::Folded {
+                change,
+                prompt,
+                departed,
+            } => (change, prompt, departed),
+        };
+        folded.counts.folded += 1;
+        folded.counts.amendments_out_of_reach += u64::from(out_of_reach);
+        self.learn(input, lead, known, folded, outgoing)?;
+        let mut arrival = Arrival {
+            partition: record.partition,
+            offset: record.offset,
+            revision: None,
+            replied: prompt.is_some(),
+        };
+        if let Some(change) = change {
+            folded.counts.events += 1;
+            folded.counts.late += u64::from(change.late);
+            let cause = if change.late {
+                Cause::LateMessage
+            } else {
+                Cause::Message
+            };
+            let previous = change.previous.as_ref().map(|it| it.state.as_str());
+            self.event(lead, cause, previous, input.order.at, outgoing)?;
+            arrival.revision = Some(lead.revision);
+        }
+        lead.journal.note(&input.order.id, arrival);
+        if let Some(prompt) = prompt {
+            folded.counts.replies += 1;
+            let reply = effects::reply(&self.lead_id, lead, prompt, &input.order.id);
+            let trace = record.trace.map(|trace| trace.child(2));
+            outgoing.push(effects::outgoing(
+                &rules.outlets.replies,
+                self.home_key(&self.lead_id),
+                trace,
+                &reply,
+            )?);
+        }
+        folded.departed.extend(
+            departed
+                .into_iter()
+                .map(|(id, sent_at)| (self.lead_id.clone(), id, sent_at)),
+        );
+        Ok(Outcome::Kept)
+    }
+
+    /// Learns the ids that came with the input. Another lead that has one of them is the same
+    /// person: it is told so.
+    fn learn(
+        &self,
+        input: &Input,
+        lead: &mut Lead,
+        known: &Known,
+        folded: &mut Folded,
+        outgoing: &mut Vec<Outgoing>,
+    ) -> Result<(), BatchError> {
+        let account = &self.keyed.account;
+        if let Some(own) = self.keyed.identities.first()
+            && !known.identities.contains_key(own)
+        {
+            folded
+                .identities
+                .entry(own.clone())
+                .or_insert_with(|| self.lead_id.clone());
+        }
+        let mut foreign = BTreeSet::new();
+        let mut others = BTreeSet::new();
+        for id in input.identities().filter(|id| !lead.identities.hold(id)) {
+            let identity = scoped(account, id);
+            let owner = known
+                .identities
+                .get(&identity)
+                .or_else(|| folded.identities.get(&identity));
+            match owner {
+                Some(owner) if *owner != self.lead_id && !lead.merged.contains(owner) => {
+                    foreign.insert(id);
+                    others.insert(owner.clone());
+                }
+                Some(_) => {}
+                None => {
+                    folded.identities.insert(identity, self.lead_id.clone());
+                }
+            }
+        }
+        lead.observe(input, |id| !foreign.contains(id));
+        for other in others {
+            if !lead.met.contains(&other) {
+                self.tell(lead, &other, &input.order, None, outgoing)?;
+                lead.met.push(other);
+                folded.counts.meetings += 1;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether the input left the journal of its lead, or of one that became it, earlier.
+fn departed_before(
+    lead_id: &String,
+    lead: &Lead,
+    input: &Input,
+    known: &Known,
+    folded: &Folded,
+) -> bool {
+    std::iter::once(lead_id).chain(&lead.merged).any(|owner| {
+        let here = |(id, left, _): &(String, String, _)| id == owner && *left == input.order.id;
+        known
+            .departed
+            .contains(&(owner.clone(), input.order.id.clone()))
+            || folded.departed.iter().any(here)
+    })
+}

@@ -1,0 +1,457 @@
+//! The whole pure engine against a model (invariants 2, 3, 4 and 7): people write under several
+//! ids, with copies, disorder, edits, revocations, changed numbers and equal seconds; partitions
+//! are read in any interleaving, in batches of any size. Whatever the delivery, each person ends
+//! as one lead, whose conversation is the fold of all that they sent, in order.
+//!
+//! `MODEL_CASES` says how many cases are drawn, `MODEL_SEED` repeats a run.
+
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+
+use leadstream_schemas::codec::{decode, encode};
+use leadstream_schemas::{
+    Content, InputKind, LeadEvent, LeadInput, Platform, Reply, Sender, Timestamp,
+};
+use leadstream_stream::Record;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+
+use super::Fixture;
+use crate::engine::batch::{Folded, Known};
+use crate::flow::{Answer, Conversation};
+use crate::flows::Flows;
+use crate::lead::{Lead, MERGED, fold};
+use crate::metrics::Counts;
+
+const PARTITIONS: usize = 3;
+
+/// What is drawn of one thing that a person does.
+#[derive(Clone, Debug)]
+struct Act {
+    person: u8,
+    second: i64,
+    /// Milliseconds from sending to receipt; negative where the sender's clock is ahead.
+    delay: i64,
+    /// Which of the person's ids its record shows: bits for number, user id, LID.
+    shows: u8,
+    what: What,
+    copies: u8,
+}
+
+#[derive(Clone, Debug)]
+enum What {
+    Says(&'static str),
+    Sticker,
+    Reaction,
+    /// Of the act at this index, whoever's it is.
+    Edit(usize, &'static str),
+    Revoke(usize),
+    /// The number's change to the person's second one, told by the provider.
+    ChangedNumber,
+}
+
+fn acts() -> impl Strategy<Value = Vec<Act>> {
+    const WORDS: [&str; 6] = ["Hi", "John Doe", "$7,500 a month", "300", "RESTART", "?"];
+    let words = || prop::sample::select(&WORDS[..]);
+    let what = prop_oneof![
+        8 => words().prop_map(What::Says),
+        1 => Just(What::Sticker),
+        1 => Just(What::Reaction),
+        1 => (0..10usize, words()).prop_map(|(of, text)| What::Edit(of, text)),
+        1 => (0..10usize).prop_map(What::Revoke),
+        1 => Just(What::ChangedNumber),
+    ];
+    let act = (0..2u8, 0..6i64, -700..1500i64, 1..8u8, what, 0..2u8).prop_map(
+        |(person, second, delay, shows, what, copies)| Act {
+            person,
+            second,
+            delay,
+            shows,
+            what,
+            copies,
+        },
+    );
+    prop::collection::vec(act, 1..10)
+}
+
+/// A person's ids. The second number is the one after a change.
+fn number(person: u8, changed: bool) -> String {
+    format!("49170{person}{}", u8::from(changed))
+}
+
+fn inputs(acts: &[Act]) -> Vec<LeadInput> {
+    let mut changed = BTreeSet::new();
+    let mut inputs = Vec::new();
+    for (index, act) in acts.iter().enumerate() {
+        let has = |bit: u8| act.shows & bit != 0;
+        let sender = Sender {
+            wa_id: has(1).then(|| number(act.person, changed.contains(&act.person))),
+            user_id: has(2).then(|| format!("DE.{}", act.person)),
+            lid: has(4).then(|| format!("999{}", act.person)),
+            name: None,
+        };
+        let content = match &act.what {
+            What::Says(body) => Content::Text {
+                body: (*body).into(),
+            },
+            What::Sticker => Content::Unsupported {
+                provider_type: None,
+            },
+            What::Reaction => Content::Reaction {
+                message_id: "x".into(),
+                emoji: None,
+            },
+            What::Edit(of, body) => Content::Edit {
+                message_id: format!("id{of}"),
+                body: (*body).into(),
+            },
+            What::Revoke(of) => Content::Revoke {
+                message_id: format!("id{of}"),
+            },
+            What::ChangedNumber => {
+                changed.insert(act.person);
+                Content::System {
+                    event: "user_changed_number".into(),
+                    wa_id: Some(number(act.person, true)),
+                    user_id: None,
+                }
+            }
+        };
+        let sent = 1_000_000 + act.second * 1000;
+        for copy in 0..=i64::from(act.copies) {
+            inputs.push(LeadInput {
+                id: format!("id{index}"),
+                kind: InputKind::Message,
+                platform: Platform::WhatsappCloud,
+                number: "100".into(),
+                sender: sender.clone(),
+                sent_at: Timestamp::from_millis(sent),
+                received_at: Timestamp::from_millis(sent + act.delay + copy * 300),
+                item: 0,
+                content: content.clone(),
+                referral: None,
+                raw: None,
+            });
+        }
+    }
+    inputs
+}
+
+/// The naive fold: smallest copies, in order, each message as it was edited last.
+fn oracle(flows: &Flows, inputs: &[&LeadInput]) -> Option<Conversation> {
+    let order = |it: &LeadInput| {
+        (
+            it.sent_at.min(it.received_at),
+            it.received_at,
+            it.item,
+            it.id.clone(),
+        )
+    };
+    let mut smallest: BTreeMap<&str, &LeadInput> = BTreeMap::new();
+    for input in inputs {
+        let kept = smallest.entry(&input.id).or_insert(input);
+        if order(input) < order(kept) {
+            *kept = input;
+        }
+    }
+    let mut ordered: Vec<&LeadInput> = smallest.into_values().collect();
+    ordered.sort_by_key(|input| order(input));
+    let mut conversation = None;
+    for input in &ordered {
+        let mut answer = Answer::from(&input.content);
+        for later in &ordered {
+            match &later.content {
+                Content::Edit { message_id, body }
+                    if *message_id == input.id && matches!(answer, Answer::Text(_)) =>
+                {
+                    answer = Answer::from(&Content::Text { body: body.clone() });
+                }
+                Content::Revoke { message_id } if *message_id == input.id => {
+                    answer = Answer::Ignored;
+                }
+                _ => {}
+            }
+        }
+        let at = input.sent_at.min(input.received_at);
+        let (next, _) = fold(flows, conversation.as_ref(), at, &answer).unwrap();
+        conversation = Some(next);
+    }
+    conversation
+}
+
+/// The ids that `input` says are one person's.
+fn ids(input: &LeadInput) -> Vec<String> {
+    let mut ids: Vec<String> = input.sender.identities().map(Into::into).collect();
+    if let Content::System { wa_id, .. } = &input.content {
+        ids.extend(wa_id.clone());
+    }
+    ids
+}
+
+/// Sets of ids that records connect.
+fn people(inputs: &[LeadInput]) -> Vec<BTreeSet<String>> {
+    let mut people: Vec<BTreeSet<String>> = Vec::new();
+    for input in inputs {
+        let mut joined: BTreeSet<String> = ids(input).into_iter().collect();
+        people.retain(|person| {
+            let same = !person.is_disjoint(&joined);
+            if same {
+                joined.extend(person.iter().cloned());
+            }
+            !same
+        });
+        people.push(joined);
+    }
+    people
+}
+
+/// Kafka and PostgreSQL, as far as the fold can tell.
+struct World<'a> {
+    fixture: &'a Fixture,
+    counts: Counts,
+    queues: Vec<VecDeque<Record>>,
+    offsets: Vec<i64>,
+    leads: HashMap<String, Lead>,
+    identities: HashMap<String, String>,
+    departed: HashSet<(String, String)>,
+    events: Vec<LeadEvent>,
+    replies: Vec<Reply>,
+}
+
+impl<'a> World<'a> {
+    fn new(fixture: &'a Fixture) -> Self {
+        Self {
+            fixture,
+            counts: Counts::default(),
+            queues: vec![VecDeque::new(); PARTITIONS],
+            offsets: vec![0; PARTITIONS],
+            leads: HashMap::new(),
+            identities: HashMap::new(),
+            departed: HashSet::new(),
+            events: Vec::new(),
+            replies: Vec::new(),
+        }
+    }
+
+    fn produce(&mut self, key: &[u8], value: &[u8]) {
+        let partition = key.iter().map(|byte| usize::from(*byte)).sum::<usize>() % PARTITIONS;
+        let record = Record {
+            partition: i32::try_from(partition).unwrap(),
+            offset: self.offsets[partition],
+            key: key.into(),
+            value: value.to_vec().into(),
+            trace: None,
+        };
+        self.offsets[partition] += 1;
+        self.queues[partition].push_back(record);
+    }
+
+    /// One batch of up to `count` records of a partition that has any.
+    fn step(&mut self, choice: usize, count: usize) -> Result<bool, TestCaseError> {
+        let waiting: Vec<usize> = (0..PARTITIONS)
+            .filter(|partition| !self.queues[*partition].is_empty())
+            .collect();
+        if waiting.is_empty() {
+            return Ok(false);
+        }
+        let queue = &mut self.queues[waiting[choice % waiting.len()]];
+        let batch: Vec<Record> = queue.drain(..count.min(queue.len())).collect();
+        let known = Known {
+            leads: self.leads.clone(),
+            identities: self.identities.clone(),
+            departed: self.departed.clone(),
+        };
+        let folded = self.fixture.fold(&batch, known);
+        self.commit(folded)?;
+        Ok(true)
+    }
+
+    fn commit(&mut self, folded: Folded) -> Result<(), TestCaseError> {
+        let (all, these) = (&mut self.counts, &folded.counts);
+        all.late += these.late;
+        all.duplicates += these.duplicates;
+        all.forwarded += these.forwarded;
+        all.merges += these.merges;
+        for (lead_id, changed) in folded.leads {
+            prop_assert_eq!(
+                changed.created,
+                !self.leads.contains_key(&lead_id),
+                "created is true once"
+            );
+            // As PostgreSQL keeps it.
+            let stored = Lead::from_bytes(&changed.lead.to_bytes().unwrap()).unwrap();
+            self.leads.insert(lead_id, stored);
+        }
+        for (identity, lead_id) in folded.identities {
+            let before = self.identities.insert(identity, lead_id);
+            prop_assert_eq!(before, None, "an id is written once");
+        }
+        self.departed
+            .extend(folded.departed.into_iter().map(|(lead, id, _)| (lead, id)));
+        for progress in folded.partitions.into_values() {
+            for record in progress.outgoing {
+                match &*record.topic {
+                    "lead.inputs" => self.produce(&record.key, &record.value),
+                    "lead.events" => self.events.push(decode(&record.value).unwrap()),
+                    "lead.replies" => self.replies.push(decode(&record.value).unwrap()),
+                    other => prop_assert!(false, "a record for {}", other),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The lead that has `id`, through every merge.
+    fn lead_of(&self, id: &str) -> Option<(&String, &Lead)> {
+        let mut at = self.identities.get(id)?;
+        loop {
+            let (lead_id, lead) = self.leads.get_key_value(at)?;
+            match &lead.merged_into {
+                Some(survivor) => at = survivor,
+                None => return Some((lead_id, lead)),
+            }
+        }
+    }
+}
+
+fn case(
+    fixture: &Fixture,
+    acts: &[Act],
+    order: &[usize],
+    choices: &[(usize, usize)],
+) -> Result<Counts, TestCaseError> {
+    let inputs = inputs(acts);
+    let mut world = World::new(fixture);
+    // A permutation of the records, drawn as sort keys.
+    let mut delivery: Vec<usize> = (0..inputs.len()).collect();
+    delivery.sort_by_key(|index| (order[*index % order.len()], *index));
+    for index in delivery {
+        let input = &inputs[index];
+        let value = encode(9, input).unwrap();
+        world.produce(input.sender.key().unwrap().as_bytes(), &value);
+    }
+    let mut choices = choices.iter().cycle();
+    let mut steps = 0;
+    while let Some((choice, count)) = choices.next()
+        && world.step(*choice, *count)?
+    {
+        steps += 1;
+        prop_assert!(steps < 1000, "the leads do not come to rest");
+    }
+    for person in people(&inputs) {
+        let survivors: BTreeSet<Option<&String>> = person
+            .iter()
+            .map(|id| world.lead_of(id).map(|(lead_id, _)| lead_id))
+            .collect();
+        prop_assert_eq!(survivors.len(), 1, "{:?} is one lead", &person);
+        let (_, lead) = world.lead_of(person.first().unwrap()).unwrap();
+        let theirs: Vec<&LeadInput> = inputs
+            .iter()
+            .filter(|input| ids(input).iter().any(|id| person.contains(id)))
+            .collect();
+        let expected = oracle(&world.fixture.flows, &theirs);
+        prop_assert_eq!(lead.journal.conversation(), expected.as_ref());
+    }
+    explained(&world)?;
+    Ok(world.counts)
+}
+
+/// The events tell of every step, and no cause has two replies.
+fn explained(world: &World<'_>) -> Result<(), TestCaseError> {
+    let mut last: HashMap<&str, &LeadEvent> = HashMap::new();
+    for event in &world.events {
+        let data = &event.data;
+        let before = last.insert(&data.lead_id, event).map(|event| &event.data);
+        prop_assert_eq!(data.revision, before.map_or(0, |it| it.revision) + 1);
+        let state = before.map_or("START", |it| it.current_state.as_str());
+        prop_assert_eq!(&data.previous_state, state);
+    }
+    for (lead_id, lead) in &world.leads {
+        prop_assert_eq!(
+            lead.revision,
+            last.get(lead_id.as_str()).map_or(0, |it| it.data.revision)
+        );
+        let Some(event) = last.get(lead_id.as_str()) else {
+            prop_assert_eq!(lead.state(), Some("START"));
+            continue;
+        };
+        let conversation = lead.journal.conversation().unwrap();
+        prop_assert_eq!(Some(event.data.current_state.as_str()), lead.state());
+        prop_assert_eq!(&event.data.lead_data, &conversation.data);
+        prop_assert_eq!(event.data.qualification_score, conversation.score);
+        prop_assert_eq!(event.data.is_completed, conversation.is_completed);
+        let closed = event.data.current_state == MERGED;
+        prop_assert_eq!(closed, event.data.merged_into.is_some());
+    }
+    let causes: HashSet<&str> = world
+        .replies
+        .iter()
+        .map(|reply| reply.id.as_str())
+        .collect();
+    prop_assert_eq!(causes.len(), world.replies.len(), "a cause has one reply");
+    Ok(())
+}
+
+fn setting(name: &str, default: u64) -> u64 {
+    match std::env::var(name) {
+        Ok(text) => text.parse().expect("a number"),
+        Err(_) => default,
+    }
+}
+
+#[test]
+fn whatever_the_delivery_each_person_is_one_lead_with_the_fold_of_all_they_sent() {
+    let cases = setting("MODEL_CASES", 4_000);
+    let clock = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap();
+    let seed = setting("MODEL_SEED", u64::from(clock.subsec_nanos()));
+    println!("MODEL_SEED={seed} MODEL_CASES={cases}");
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as u64;
+    let share = u32::try_from(cases / threads + 1).unwrap();
+    let seen: Vec<[u64; 4]> = std::thread::scope(|scope| {
+        let runs: Vec<_> = (0..threads)
+            .map(|thread| scope.spawn(move || run(seed, thread, share)))
+            .collect();
+        runs.into_iter().map(|run| run.join().unwrap()).collect()
+    });
+    for (index, what) in ["late", "duplicate", "forwarded", "merged"]
+        .into_iter()
+        .enumerate()
+    {
+        let count: u64 = seen.iter().map(|counts| counts[index]).sum();
+        println!("{what}: {count}");
+        assert!(count > cases / 100, "too few inputs were {what}: {count}");
+    }
+}
+
+/// Runs `cases`; says how many inputs were late, duplicates, forwarded, and leads merged.
+fn run(seed: u64, thread: u64, cases: u32) -> [u64; 4] {
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    bytes[8..16].copy_from_slice(&thread.to_le_bytes());
+    let config = Config {
+        failure_persistence: None,
+        ..Config::with_cases(cases)
+    };
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+    let drawn = (
+        acts(),
+        prop::collection::vec(0..1000usize, 1..20),
+        prop::collection::vec((0..6usize, 1..6usize), 1..20),
+    );
+    let fixture = Fixture::new();
+    let seen = Cell::new([0; 4]);
+    TestRunner::new_with_rng(config, rng)
+        .run(&drawn, |(acts, order, choices)| {
+            let counts = case(&fixture, &acts, &order, &choices)?;
+            let these = [
+                counts.late,
+                counts.duplicates,
+                counts.forwarded,
+                counts.merges,
+            ];
+            seen.update(|all| std::array::from_fn(|index| all[index] + these[index]));
+            Ok(())
+        })
+        .unwrap_or_else(|failure| panic!("MODEL_SEED={seed}: {failure}"));
+    seen.get()
+}

@@ -1,0 +1,82 @@
+//! Two journals of one person become one.
+
+use std::collections::BTreeMap;
+
+use leadstream_schemas::{ReplyContent, Timestamp};
+
+use super::{Change, Departed, Entry, FoldError, Journal, hash};
+use crate::flows::Flows;
+
+/// What joining makes of a journal.
+#[derive(Debug)]
+pub struct Joined {
+    /// None when the outcome is the same.
+    pub change: Option<Change>,
+    pub prompt: Option<ReplyContent>,
+    /// Ids that left the journal, with their times of sending.
+    pub departed: Vec<(String, Timestamp)>,
+}
+
+impl Journal {
+    /// Takes in the journal of another lead that is the same person: the inputs of both, in order.
+    /// Where both have a snapshot, this one's is kept, and of the other's the answers that it
+    /// lacks.
+    ///
+    /// # Errors
+    /// [`FoldError`]; the journal is then to be thrown away and read again.
+    pub fn join(
+        &mut self,
+        flows: &Flows,
+        other: Self,
+        capacity: usize,
+    ) -> Result<Joined, FoldError> {
+        self.base = match (self.base.take(), other.base) {
+            (Some(mut base), Some(other)) => {
+                for (field, value) in other.data {
+                    base.data.entry(field).or_insert(value);
+                }
+                Some(base)
+            }
+            (base, other) => base.or(other),
+        };
+        self.departed = match (self.departed.take(), other.departed) {
+            (Some(one), Some(other)) => Some(Departed {
+                order: one.order.max(other.order),
+                sent_at: one.sent_at.max(other.sent_at),
+            }),
+            (one, other) => one.or(other),
+        };
+        let mut smallest: BTreeMap<String, Entry> = BTreeMap::new();
+        for entry in std::mem::take(&mut self.entries)
+            .into_iter()
+            .chain(other.entries)
+        {
+            match smallest.get(&entry.order.id) {
+                Some(held) if held.order <= entry.order => {}
+                _ => {
+                    smallest.insert(entry.order.id.clone(), entry);
+                }
+            }
+        }
+        let mut entries: Vec<Entry> = smallest.into_values().collect();
+        entries.sort_by(|a, b| a.order.cmp(&b.order));
+        let (change, prompt) = self.refold(flows, entries)?;
+        // The person saw what either of the two said last.
+        let prompt = prompt.filter(|prompt| other.last_prompt != Some(hash(prompt)));
+        self.said(prompt.as_ref());
+        let departed = self.trim(flows, capacity)?;
+        Ok(Joined {
+            change,
+            prompt,
+            departed,
+        })
+    }
+
+    /// Keeps nothing but the conversation: its inputs are another lead's by now.
+    pub fn close(&mut self) {
+        *self = Self {
+            current: self.current.take(),
+            ..Self::default()
+        };
+    }
+}
