@@ -9,6 +9,7 @@
 mod budget;
 mod poll;
 mod rebalance;
+mod wake;
 
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -23,6 +24,7 @@ pub use budget::Permit;
 use budget::{Budget, Limits};
 use poll::Command;
 use rebalance::Rebalance;
+use wake::Wake;
 
 use crate::config::ConfigError;
 use crate::kafka::KafkaArgs;
@@ -95,6 +97,8 @@ pub enum ConsumeError {
         #[source]
         source: KafkaError,
     },
+    #[error("librdkafka gave no queue for {topic} [{partition}]")]
+    Queue { topic: String, partition: i32 },
     #[error("the thread that polls Kafka ended unexpectedly")]
     Thread,
 }
@@ -112,6 +116,7 @@ pub struct LogOffsets {
 pub struct ConsumerHandle {
     consumer: Arc<BaseConsumer<Rebalance>>,
     commands: mpsc::Sender<Command>,
+    wake: Arc<Wake>,
     topic: Arc<str>,
 }
 
@@ -131,13 +136,18 @@ impl ConsumerHandle {
 
     /// Lets records of an assigned partition flow, from `offset` on.
     pub fn start(&self, partition: i32, offset: i64) {
-        // The loop has ended when nobody receives, and with it the need.
-        drop(self.commands.send(Command::Start { partition, offset }));
+        self.command(Command::Start { partition, offset });
     }
 
     /// Fetches no more of an assigned partition, until it is assigned anew.
     pub fn halt(&self, partition: i32) {
-        drop(self.commands.send(Command::Halt { partition }));
+        self.command(Command::Halt { partition });
+    }
+
+    fn command(&self, command: Command) {
+        // The loop has ended when nobody receives, and with it the need.
+        drop(self.commands.send(command));
+        self.wake.up();
     }
 
     /// What Kafka says of a partition.
@@ -220,9 +230,9 @@ pub struct ConsumerOptions {
     pub topic: String,
     pub group: String,
     pub client_id: String,
-    /// Bytes that may wait in one lane before its partitions pause.
+    /// Bytes that may wait in one lane before it is given no more.
     pub lane_bytes: usize,
-    /// Records that may wait in one lane before its partitions pause.
+    /// Records that may wait in one lane before it is given no more.
     pub lane_records: usize,
     /// How long a revoked partition may drain before it is given back all the same.
     pub drain: Duration,
@@ -246,13 +256,17 @@ impl ConsumerLoop {
     ) -> Result<(Self, ConsumerHandle), ConsumeError> {
         let config = kafka.consumer(&options.group, &options.client_id)?;
         let (events, rebalances) = mpsc::channel();
+        let wake = Arc::new(Wake::default());
         let limits = Limits {
             bytes: options.lane_bytes,
             records: options.lane_records,
         };
         let lanes: Vec<poll::Lane> = lanes
             .into_iter()
-            .map(|sender| poll::Lane::new(sender, Arc::new(Budget::new(limits))))
+            .map(|sender| {
+                let budget = Budget::new(limits, Arc::clone(&wake));
+                poll::Lane::new(sender, Arc::new(budget))
+            })
             .collect();
         let senders = lanes.iter().map(poll::Lane::sender).collect();
         let consumer: BaseConsumer<Rebalance> = config
@@ -264,9 +278,10 @@ impl ConsumerLoop {
         let handle = ConsumerHandle {
             consumer: Arc::clone(&consumer),
             commands,
+            wake: Arc::clone(&wake),
             topic: Arc::clone(&topic),
         };
-        let poller = poll::Poller::new(consumer, topic, inbox, rebalances, lanes);
+        let poller = poll::Poller::new(consumer, topic, inbox, rebalances, lanes, wake);
         Ok((Self { poller }, handle))
     }
 

@@ -122,7 +122,9 @@ impl KafkaArgs {
                 ("max.poll.interval.ms", "300000"),
                 ("fetch.wait.max.ms", "50"),
                 ("fetch.queue.backoff.ms", "10"),
-                ("queued.max.messages.kbytes", "16384"),
+                // For each partition: what waits there, and what one more fetch adds.
+                ("queued.max.messages.kbytes", "1024"),
+                ("fetch.message.max.bytes", "262144"),
                 ("fetch.max.bytes", "8388608"),
                 ("topic.metadata.refresh.interval.ms", "30000"),
                 ("socket.keepalive.enable", "true"),

@@ -1,24 +1,15 @@
-//! What may wait in a lane: pure thresholds with hysteresis, and the permit that gives room back.
+//! What may wait in a lane, and the permit that gives room back.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Where a lane's partitions pause; they resume at half of it.
+use super::wake::Wake;
+
+/// Where a lane gets nothing more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Limits {
     pub(super) bytes: usize,
     pub(super) records: usize,
-}
-
-impl Limits {
-    /// Whether partitions are to be paused, given how much waits and whether they are now.
-    pub(super) const fn pause(&self, bytes: usize, records: usize, paused: bool) -> bool {
-        if paused {
-            bytes > self.bytes / 2 || records > self.records / 2
-        } else {
-            bytes >= self.bytes || records >= self.records
-        }
-    }
 }
 
 #[derive(Debug)]
@@ -26,14 +17,17 @@ pub(super) struct Budget {
     limits: Limits,
     bytes: AtomicUsize,
     records: AtomicUsize,
+    /// Told when there is room again.
+    wake: Arc<Wake>,
 }
 
 impl Budget {
-    pub(super) const fn new(limits: Limits) -> Self {
+    pub(super) const fn new(limits: Limits, wake: Arc<Wake>) -> Self {
         Self {
             limits,
             bytes: AtomicUsize::new(0),
             records: AtomicUsize::new(0),
+            wake,
         }
     }
 
@@ -47,10 +41,10 @@ impl Budget {
         }
     }
 
-    pub(super) fn pause(&self, paused: bool) -> bool {
-        let bytes = self.bytes.load(Ordering::Acquire);
-        let records = self.records.load(Ordering::Acquire);
-        self.limits.pause(bytes, records, paused)
+    /// Whether the lane may be given more. What it is given may pass the limits by one take.
+    pub(super) fn has_room(&self) -> bool {
+        self.bytes.load(Ordering::Acquire) < self.limits.bytes
+            && self.records.load(Ordering::Acquire) < self.limits.records
     }
 }
 
@@ -64,10 +58,18 @@ pub struct Permit {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.budget.bytes.fetch_sub(self.bytes, Ordering::AcqRel);
-        self.budget
-            .records
-            .fetch_sub(self.records, Ordering::AcqRel);
+        let Budget {
+            bytes,
+            records,
+            wake,
+            ..
+        } = &*self.budget;
+        let was_full = !self.budget.has_room();
+        bytes.fetch_sub(self.bytes, Ordering::AcqRel);
+        records.fetch_sub(self.records, Ordering::AcqRel);
+        if was_full {
+            wake.up();
+        }
     }
 }
 
@@ -78,20 +80,21 @@ mod tests {
     use super::{Budget, Limits};
 
     #[test]
-    fn a_lane_pauses_at_its_limit_and_resumes_at_half_of_it() {
+    fn a_lane_gets_nothing_past_either_limit_until_room_is_given_back() {
         let limits = Limits {
             bytes: 100,
             records: 10,
         };
-        let budget = Arc::new(Budget::new(limits));
+        let budget = Arc::new(Budget::new(limits, Arc::default()));
         let first = budget.take(60, 2);
-        assert!(!budget.pause(false));
-        let second = budget.take(40, 2);
-        assert!(budget.pause(false));
-        drop(second);
-        assert!(budget.pause(true), "60 of 100 is more than half");
+        assert!(budget.has_room());
+        let second = budget.take(60, 2);
+        assert!(!budget.has_room());
         drop(first);
-        assert!(!budget.pause(true));
-        assert!(limits.pause(0, 10, false), "records count, too");
+        assert!(budget.has_room());
+        let third = budget.take(1, 8);
+        assert!(!budget.has_room(), "records count, too");
+        drop((second, third));
+        assert!(budget.has_room());
     }
 }

@@ -1,10 +1,17 @@
 //! The polling thread.
+//!
+//! Each partition has a queue of its own in librdkafka, from which only as much is taken as its lane
+//! has room for; what is fetched beyond waits there, within librdkafka's limits. A partition that was
+//! paused instead would throw away what it had fetched, and fetch it again when it is resumed.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::Arc;
 use std::sync::mpsc;
+use std::thread;
 use std::time::{Duration, Instant};
 
+use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Headers, Message};
@@ -14,12 +21,18 @@ use tokio_util::sync::CancellationToken;
 
 use super::budget::Budget;
 use super::rebalance::{Rebalance, Rebalanced, lane_of};
+use super::wake::Wake;
 use super::{ConsumeError, Fetched, LaneEvent, Record};
 use crate::trace::{TRACEPARENT, TraceContext};
 
-const POLL: Duration = Duration::from_millis(20);
-/// Records taken in one turn before commands and budgets are looked at again.
-const TURN: usize = 2000;
+/// How long the thread sleeps at most. Rebalances, errors and shutdown do not wake it.
+const SLEEP: Duration = Duration::from_millis(20);
+/// Events served in one turn: it is not told whether there are more.
+const EVENTS: usize = 8;
+/// Records, and about how many bytes of them, that are taken of a partition before the next one has
+/// its turn.
+const RUN_RECORDS: usize = 500;
+const RUN_BYTES: usize = 1 << 20;
 
 pub(super) enum Command {
     Start { partition: i32, offset: i64 },
@@ -32,18 +45,22 @@ enum Position {
     Waiting,
     /// The lane has said where, and the fetcher is not there yet.
     Seeking(i64),
-    Running {
-        paused: bool,
-    },
+    Running,
     /// Paused until it is assigned anew.
     Halted,
+}
+
+struct Assigned {
+    position: Position,
+    queue: PartitionQueue<Rebalance>,
 }
 
 #[derive(Debug)]
 pub(super) struct Lane {
     sender: UnboundedSender<LaneEvent>,
     budget: Arc<Budget>,
-    paused: bool,
+    /// The partition that it was given records of last.
+    last: i32,
 }
 
 impl Lane {
@@ -51,12 +68,24 @@ impl Lane {
         Self {
             sender,
             budget,
-            paused: false,
+            last: -1,
         }
     }
 
     pub(super) fn sender(&self) -> UnboundedSender<LaneEvent> {
         self.sender.clone()
+    }
+
+    fn give(&self, run: Run) {
+        if run.records.is_empty() {
+            return;
+        }
+        let permit = self.budget.take(run.bytes, run.records.len());
+        let fetched = Fetched {
+            records: run.records,
+            permit,
+        };
+        drop(self.sender.send(LaneEvent::Records(fetched)));
     }
 }
 
@@ -66,7 +95,8 @@ pub(super) struct Poller {
     commands: mpsc::Receiver<Command>,
     rebalances: mpsc::Receiver<Rebalanced>,
     lanes: Vec<Lane>,
-    positions: BTreeMap<i32, Position>,
+    partitions: BTreeMap<i32, Assigned>,
+    wake: Arc<Wake>,
 }
 
 impl std::fmt::Debug for Poller {
@@ -84,6 +114,7 @@ impl Poller {
         commands: mpsc::Receiver<Command>,
         rebalances: mpsc::Receiver<Rebalanced>,
         lanes: Vec<Lane>,
+        wake: Arc<Wake>,
     ) -> Self {
         Self {
             consumer,
@@ -91,11 +122,13 @@ impl Poller {
             commands,
             rebalances,
             lanes,
-            positions: BTreeMap::new(),
+            partitions: BTreeMap::new(),
+            wake,
         }
     }
 
     pub(super) fn run(mut self, shutdown: &CancellationToken) -> Result<(), ConsumeError> {
+        self.wake.this_thread();
         self.consumer
             .subscribe(&[&self.topic])
             .map_err(|source| ConsumeError::Subscribe {
@@ -106,118 +139,117 @@ impl Poller {
             if shutdown.is_cancelled() {
                 break Ok(());
             }
-            if let Err(error) = self.turn() {
-                break Err(error);
+            match self.turn() {
+                Ok(true) => {}
+                // What comes from here on wakes it, even before it sleeps.
+                Ok(false) => thread::park_timeout(SLEEP),
+                Err(error) => break Err(error),
             }
         };
         self.leave();
         outcome
     }
 
-    fn turn(&mut self) -> Result<(), ConsumeError> {
-        let mut fetched: Vec<Vec<Record>> = vec![Vec::new(); self.lanes.len()];
-        let consumer = Arc::clone(&self.consumer);
-        let mut next = consumer.poll(POLL);
-        let mut taken = 0;
-        while let Some(result) = next {
-            match result {
-                Ok(message) => self.take(&message, &mut fetched),
-                Err(error) => self.judge(error)?,
-            }
-            taken += 1;
-            if taken == TURN {
-                break;
-            }
-            next = consumer.poll(Duration::ZERO);
-        }
-        self.rebalanced(&mut fetched);
-        for (lane, records) in self.lanes.iter().zip(fetched) {
-            if !records.is_empty() {
-                let bytes = records
-                    .iter()
-                    .map(|record| record.key.len() + record.value.len())
-                    .sum();
-                let permit = lane.budget.take(bytes, records.len());
-                drop(
-                    lane.sender
-                        .send(LaneEvent::Records(Fetched { records, permit })),
-                );
-            }
-        }
+    /// Whether there were records.
+    fn turn(&mut self) -> Result<bool, ConsumeError> {
+        self.serve()?;
         self.obey();
         self.seek();
-        self.pause_and_resume();
-        Ok(())
+        let mut found = false;
+        for lane in 0..self.lanes.len() {
+            found |= self.fill(lane)?;
+        }
+        Ok(found)
     }
 
-    fn take(&mut self, message: &BorrowedMessage<'_>, fetched: &mut [Vec<Record>]) {
-        // A rebalance within this turn changes who may have the record.
-        self.rebalanced(fetched);
-        let partition = message.partition();
-        if !matches!(
-            self.positions.get(&partition),
-            Some(Position::Running { .. })
-        ) {
-            return;
+    /// Serves rebalances, whose callback runs in here, and errors.
+    fn serve(&mut self) -> Result<(), ConsumeError> {
+        for _ in 0..EVENTS {
+            // A record here was fetched before its partition had a queue, thus before its lane said
+            // where to start.
+            if let Some(Err(error)) = self.consumer.poll(Duration::ZERO) {
+                judge(&self.consumer, &self.topic, &error)?;
+            }
         }
-        if let Some(records) = fetched.get_mut(lane_of(partition, self.lanes.len())) {
-            records.push(Record {
-                partition,
-                offset: message.offset(),
-                key: message.key().unwrap_or_default().into(),
-                value: message.payload().unwrap_or_default().into(),
-                trace: trace_of(message),
+        self.rebalanced()
+    }
+
+    /// Gives a lane a run of each of its partitions while it has room, beginning after the one that
+    /// came last.
+    fn fill(&mut self, index: usize) -> Result<bool, ConsumeError> {
+        let lanes = self.lanes.len();
+        let Some(lane) = self.lanes.get_mut(index) else {
+            return Ok(false);
+        };
+        let mut found = false;
+        let after = (Bound::Excluded(lane.last), Bound::Unbounded);
+        let in_turn = self
+            .partitions
+            .range(after)
+            .chain(self.partitions.range(..=lane.last))
+            .filter(|(id, assigned)| {
+                lane_of(**id, lanes) == index && matches!(assigned.position, Position::Running)
             });
+        for (&partition, assigned) in in_turn {
+            if !lane.budget.has_room() {
+                break;
+            }
+            let run = Run::take(&assigned.queue, partition);
+            if !run.records.is_empty() {
+                found = true;
+                lane.last = partition;
+            }
+            if let Some(error) = &run.error {
+                judge(&self.consumer, &self.topic, error)?;
+            }
+            lane.give(run);
         }
+        Ok(found)
     }
 
-    fn judge(&self, error: KafkaError) -> Result<(), ConsumeError> {
-        let topic = self.topic.to_string();
-        match error.rdkafka_error_code() {
-            Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => {
-                Err(ConsumeError::OutOfRange {
-                    topic,
-                    source: error,
-                })
-            }
-            _ if self.consumer.client().fatal_error().is_some() => Err(ConsumeError::Fatal {
-                topic,
-                source: error,
-            }),
-            // Everything else librdkafka mends by itself: brokers away, a topic not there yet.
-            _ => {
-                tracing::warn!(topic, error = %error, "kafka consumer error");
-                Ok(())
-            }
-        }
-    }
-
-    fn rebalanced(&mut self, fetched: &mut [Vec<Record>]) {
+    fn rebalanced(&mut self) -> Result<(), ConsumeError> {
         while let Ok(event) = self.rebalances.try_recv() {
             match event {
                 Rebalanced::Assigned(partitions) => {
                     for partition in partitions {
-                        self.positions.insert(partition, Position::Waiting);
+                        let queue = self.queue(partition)?;
+                        let position = Position::Waiting;
+                        self.partitions
+                            .insert(partition, Assigned { position, queue });
                     }
                 }
                 Rebalanced::Revoked(partitions) => {
                     for partition in partitions {
-                        self.positions.remove(&partition);
-                        if let Some(records) = fetched.get_mut(lane_of(partition, self.lanes.len()))
-                        {
-                            records.retain(|record| record.partition != partition);
-                        }
+                        self.partitions.remove(&partition);
                     }
                 }
             }
         }
+        Ok(())
+    }
+
+    fn queue(&self, partition: i32) -> Result<PartitionQueue<Rebalance>, ConsumeError> {
+        let mut queue = self
+            .consumer
+            .split_partition_queue(&self.topic, partition)
+            .ok_or_else(|| ConsumeError::Queue {
+                topic: self.topic.to_string(),
+                partition,
+            })?;
+        let wake = Arc::clone(&self.wake);
+        queue.set_nonempty_callback(move || wake.up());
+        Ok(queue)
     }
 
     fn obey(&mut self) {
         while let Ok(command) = self.commands.try_recv() {
             match command {
                 Command::Start { partition, offset } => {
-                    if let Some(position @ Position::Waiting) = self.positions.get_mut(&partition) {
+                    if let Some(Assigned {
+                        position: position @ Position::Waiting,
+                        ..
+                    }) = self.partitions.get_mut(&partition)
+                    {
                         *position = Position::Seeking(offset);
                     }
                 }
@@ -227,10 +259,10 @@ impl Poller {
     }
 
     fn halt(&mut self, partition: i32) {
-        let Some(position) = self.positions.get_mut(&partition) else {
+        let Some(assigned) = self.partitions.get_mut(&partition) else {
             return;
         };
-        *position = Position::Halted;
+        assigned.position = Position::Halted;
         let mut list = TopicPartitionList::new();
         list.add_partition(&self.topic, partition);
         if let Err(error) = self.consumer.pause(&list) {
@@ -240,50 +272,21 @@ impl Poller {
 
     /// A seek fails while the fetcher of a new partition still starts: it is tried each turn.
     fn seek(&mut self) {
-        for (&partition, position) in &mut self.positions {
-            let Position::Seeking(offset) = *position else {
+        for (&partition, assigned) in &mut self.partitions {
+            let Position::Seeking(offset) = assigned.position else {
                 continue;
             };
+            let mut list = TopicPartitionList::new();
+            list.add_partition(&self.topic, partition);
             let target = Offset::Offset(offset);
-            match self
+            let flows = self
                 .consumer
                 .seek(&self.topic, partition, target, Duration::from_secs(1))
-            {
-                Ok(()) => *position = Position::Running { paused: true },
+                .and_then(|()| self.consumer.resume(&list));
+            match flows {
+                Ok(()) => assigned.position = Position::Running,
                 Err(error) => tracing::debug!(partition, error = %error, "seek is tried again"),
             }
-        }
-    }
-
-    fn pause_and_resume(&mut self) {
-        for lane in &mut self.lanes {
-            lane.paused = lane.budget.pause(lane.paused);
-        }
-        let mut pause = TopicPartitionList::new();
-        let mut resume = TopicPartitionList::new();
-        for (&partition, position) in &mut self.positions {
-            let Position::Running { paused } = position else {
-                continue;
-            };
-            let wanted = self
-                .lanes
-                .get(lane_of(partition, self.lanes.len()))
-                .is_some_and(|lane| lane.paused);
-            if *paused != wanted {
-                let list = if wanted { &mut pause } else { &mut resume };
-                list.add_partition(&self.topic, partition);
-                *paused = wanted;
-            }
-        }
-        if pause.count() > 0
-            && let Err(error) = self.consumer.pause(&pause)
-        {
-            tracing::error!(error = %error, "partitions could not be paused");
-        }
-        if resume.count() > 0
-            && let Err(error) = self.consumer.resume(&resume)
-        {
-            tracing::error!(error = %error, "partitions could not be resumed");
         }
     }
 
@@ -291,11 +294,73 @@ impl Poller {
     fn leave(&mut self) {
         self.consumer.unsubscribe();
         let deadline = Instant::now() + Duration::from_secs(60);
-        while !self.positions.is_empty() && Instant::now() < deadline {
-            // Records that still come are dropped: they were not committed.
-            drop(self.consumer.poll(POLL));
-            self.rebalanced(&mut []);
+        while !self.partitions.is_empty() && Instant::now() < deadline {
+            drop(self.consumer.poll(SLEEP));
+            if let Err(error) = self.rebalanced() {
+                tracing::error!(error = %error, "the group is left before every lane has drained");
+                return;
+            }
         }
+    }
+}
+
+fn judge(
+    consumer: &BaseConsumer<Rebalance>,
+    topic: &str,
+    error: &KafkaError,
+) -> Result<(), ConsumeError> {
+    let (topic, source) = (topic.to_owned(), error.clone());
+    match error.rdkafka_error_code() {
+        Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => {
+            Err(ConsumeError::OutOfRange { topic, source })
+        }
+        _ if consumer.client().fatal_error().is_some() => {
+            Err(ConsumeError::Fatal { topic, source })
+        }
+        // Everything else librdkafka mends by itself: brokers away, a topic not there yet.
+        _ => {
+            tracing::warn!(topic, error = %source, "kafka consumer error");
+            Ok(())
+        }
+    }
+}
+
+/// Records of one partition, one after another.
+#[derive(Default)]
+struct Run {
+    records: Vec<Record>,
+    bytes: usize,
+    /// What ended it, if not the queue or its length.
+    error: Option<KafkaError>,
+}
+
+impl Run {
+    fn take(queue: &PartitionQueue<Rebalance>, partition: i32) -> Self {
+        let mut run = Self::default();
+        while run.records.len() < RUN_RECORDS && run.bytes < RUN_BYTES {
+            match queue.poll(Duration::ZERO) {
+                Some(Ok(message)) => run.push(&message, partition),
+                Some(Err(error)) => {
+                    run.error = Some(error);
+                    break;
+                }
+                None => break,
+            }
+        }
+        run
+    }
+
+    fn push(&mut self, message: &BorrowedMessage<'_>, partition: i32) {
+        let key = message.key().unwrap_or_default();
+        let value = message.payload().unwrap_or_default();
+        self.bytes += key.len() + value.len();
+        self.records.push(Record {
+            partition,
+            offset: message.offset(),
+            key: key.into(),
+            value: value.into(),
+            trace: trace_of(message),
+        });
     }
 }
 
