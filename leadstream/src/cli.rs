@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 use leadstream_stream::lifecycle;
 use tokio::runtime::Runtime;
 
-use crate::{bench, chat, migrate, topics, up};
+use crate::{bench, chat, lead, migrate, topics, up};
 
 /// Turns WhatsApp conversations into qualified leads in a CRM, on Kafka, committed to PostgreSQL.
 ///
@@ -38,6 +38,8 @@ enum Command {
     Migrate(migrate::Args),
     /// Show or make the Kafka topics, their settings, schemas and the ACLs that services need
     Topics(topics::Args),
+    /// Tell what one lead went through, and why
+    Lead(lead::Args),
     /// Measure throughput and latency on this machine
     Bench(bench::Args),
     /// Verify webhooks and do nothing else: what the benchmark holds ingest against
@@ -98,6 +100,7 @@ impl Cli {
                 }
                 Command::Migrate(args) => tool(migrate::run(args)).await,
                 Command::Topics(args) => tool(topics::run(args)).await,
+                Command::Lead(args) => tool(lead::run(args)).await,
                 Command::Bench(args) => tool(bench::run(args)).await,
                 Command::BenchBare(args) => tool(bench::bare::run(args)).await,
             }

@@ -4,6 +4,7 @@ mod bench;
 mod chat;
 pub mod cli;
 pub mod deployment;
+mod lead;
 mod migrate;
 mod phone;
 mod private_file;

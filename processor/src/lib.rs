@@ -5,6 +5,7 @@
 
 pub mod baseline;
 mod engine;
+pub mod explain;
 pub mod flow;
 pub mod flows;
 pub mod lead;

@@ -23,7 +23,7 @@ use crate::engine::effects::Outlets;
 use crate::engine::lane::{Lane, LaneError, Shared};
 use crate::flow::{DEFAULT_FLOW, Flow, FlowError};
 use crate::flows::Flows;
-use crate::lead::Accounts;
+use crate::lead::{Accounts, FoldError};
 use crate::store::{Store, StoreError, pool};
 
 /// Settings of the processor.
@@ -107,6 +107,8 @@ pub enum Error {
     Registry(#[from] RegistryError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Fold(#[from] FoldError),
     #[error(transparent)]
     Produce(#[from] ProduceError),
     #[error(transparent)]

@@ -260,6 +260,27 @@ impl Store {
         .await
     }
 
+    /// The lead that has `identity`, through every merge, with its id.
+    pub(crate) async fn lead_of(
+        &self,
+        identity: &str,
+    ) -> Result<Option<(String, Lead)>, StoreError> {
+        let mut wanted = identity.to_owned();
+        loop {
+            let (mut leads, owners) = self.load(std::slice::from_ref(&wanted)).await?;
+            let Some(lead_id) = owners.into_values().next() else {
+                return Ok(None);
+            };
+            let Some(lead) = leads.remove(&lead_id) else {
+                return Ok(None);
+            };
+            match lead.merged_into {
+                Some(survivor) => wanted = survivor,
+                None => return Ok(Some((lead_id, lead))),
+            }
+        }
+    }
+
     /// Of these inputs (lead id, input id, time of sending), those that left their lead's journal.
     pub(crate) async fn departed(
         &self,

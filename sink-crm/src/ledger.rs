@@ -15,9 +15,11 @@ use crate::crm::CrmName;
 
 mod error;
 mod sql;
+mod standing;
 
 use error::STATEMENT;
 pub use error::{LedgerError, LedgerErrorClass};
+pub use standing::{Standing, standings};
 
 /// What a CRM should have of a lead, and the record that says so.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -31,7 +31,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use config::{Args, HubspotArgs, SalesforceArgs, SyncArgs};
 pub use error::{Error, ErrorClass};
-pub use ledger::{LedgerError, LedgerErrorClass, migrate};
+pub use ledger::{LedgerError, LedgerErrorClass, Standing, migrate, standings};
 
 use config::AWAY;
 use consume::Intake;

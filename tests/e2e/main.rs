@@ -9,6 +9,7 @@ mod conversation;
 mod exactness;
 mod lost_ack;
 mod observe;
+mod one_person;
 mod poison;
 mod privacy;
 mod proxy;
@@ -59,6 +60,10 @@ const TESTS: &[(&str, Test)] = &[
     (
         "poison_goes_to_dead_letters_and_an_unknown_kind_halts",
         poison::run,
+    ),
+    (
+        "one_person_under_two_ids_becomes_one_lead_and_is_explained",
+        one_person::run,
     ),
     (
         "a_webhook_whose_acknowledgement_is_lost_is_answered_503_and_has_one_effect",

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -109,7 +110,14 @@ impl<'w> Site<'w> {
 
     /// Runs a subcommand to its end; its output on success.
     pub(crate) async fn tool(&self, args: &[&str]) -> anyhow::Result<String> {
-        let process = self.world.stack.spawn(&self.spec(&args.join("-"), args))?;
+        // A log of its own, even for the same command again.
+        static RUNS: AtomicUsize = AtomicUsize::new(0);
+        let name = format!(
+            "{}-{}",
+            args.join("-"),
+            RUNS.fetch_add(1, Ordering::Relaxed)
+        );
+        let process = self.world.stack.spawn(&self.spec(&name, args))?;
         let status = process.wait().await;
         let log = std::fs::read_to_string(process.log())?;
         ensure!(

@@ -6,6 +6,7 @@
 //! them for the horizon of duplicates.
 
 mod join;
+mod replay;
 
 use leadstream_schemas::{FlowRef, ReplyContent, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -16,6 +17,7 @@ use crate::flow::{Answer, Conversation, START, step};
 use crate::flows::Flows;
 
 pub use join::Joined;
+pub use replay::Replayed;
 
 /// One input of the journal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

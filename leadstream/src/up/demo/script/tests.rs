@@ -56,6 +56,7 @@ pub(crate) fn event_of(revision: u64, from: &str, to: &str, score: i32) -> LeadE
                 version: 1,
             },
             cause: Cause::Message,
+            merged_into: None,
         },
     }
 }

@@ -1,0 +1,282 @@
+//! What the topics hold of one lead.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use leadstream_processor::explain::{Became, Explanation, History, text};
+use leadstream_processor::flows::Flows;
+use leadstream_schemas::codec::decode;
+use leadstream_schemas::{LeadEvent, LeadInput, MessageStatus, Reply, Timestamp, Topic};
+use leadstream_stream::KafkaArgs;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::message::{BorrowedMessage, Headers};
+use rdkafka::{Message, Offset, TopicPartitionList};
+use serde::Serialize;
+
+const TIMEOUT: Duration = Duration::from_secs(20);
+
+/// A record that concerns the lead.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Seen {
+    pub(super) at: Timestamp,
+    pub(super) topic: String,
+    pub(super) partition: i32,
+    pub(super) offset: i64,
+    /// The id that it carries.
+    pub(super) id: String,
+    pub(super) what: String,
+}
+
+/// Reads every topic for records under the lead's ids, and puts the steps of all its inputs into
+/// `lead`. In the order of time.
+pub(super) fn read(
+    kafka: &KafkaArgs,
+    account: &str,
+    flows: &Flows,
+    lead: &mut Explanation,
+) -> anyhow::Result<Vec<Seen>> {
+    let reader = Reader::new(kafka)?;
+    let keys = keys(account, lead);
+    let mut seen = inputs(&reader, &keys, account, flows, lead)?;
+    let lead_ids: BTreeSet<&str> = std::iter::once(lead.lead_id.as_str())
+        .chain(lead.merged.iter().map(String::as_str))
+        .collect();
+    reader.records(Topic::LeadEvents, &keys, |record| {
+        let event: LeadEvent = decode(record.payload().unwrap_or_default())?;
+        if lead_ids.contains(event.data.lead_id.as_str()) {
+            let data = &event.data;
+            let what = format!(
+                "revision {}: {} leads to {}, score {}, cause {}",
+                data.revision,
+                data.previous_state,
+                data.current_state,
+                data.qualification_score,
+                word(&data.cause)
+            );
+            seen.push(Seen::new(record, event.timestamp, event.id, what));
+        }
+        Ok(())
+    })?;
+    reader.records(Topic::LeadReplies, &keys, |record| {
+        let reply: Reply = decode(record.payload().unwrap_or_default())?;
+        if lead_ids.contains(reply.lead_id.as_str()) {
+            let what = format!("{:?}", text(&reply.content));
+            let at = produced(record);
+            seen.push(Seen::new(record, at, reply.id, what));
+        }
+        Ok(())
+    })?;
+    reader.records(Topic::MessageStatuses, &keys, |record| {
+        let status: MessageStatus = decode(record.payload().unwrap_or_default())?;
+        let of = status.reply_id.as_deref().unwrap_or("a message of ours");
+        let what = format!("{} ({of})", word(&status.status));
+        seen.push(Seen::new(record, status.at, status.id, what));
+        Ok(())
+    })?;
+    for topic in [Topic::LeadInputs, Topic::LeadEvents, Topic::LeadReplies] {
+        reader.read(&topic.dead_letters(&kafka.topic_prefix), &keys, |record| {
+            let (at, why) = (produced(record), reason(record));
+            seen.push(Seen::new(record, at, String::new(), why));
+            Ok(())
+        })?;
+    }
+    seen.sort_by_key(|seen| (seen.at, seen.offset));
+    Ok(seen)
+}
+
+/// Takes in every input; tells of those that made no step.
+fn inputs(
+    reader: &Reader<'_>,
+    keys: &BTreeSet<Vec<u8>>,
+    account: &str,
+    flows: &Flows,
+    lead: &mut Explanation,
+) -> anyhow::Result<Vec<Seen>> {
+    let home = key_of(account, &lead.lead_id).to_vec();
+    let mut history = History::new(flows);
+    let mut seen = Vec::new();
+    reader.records(Topic::LeadInputs, keys, |record| {
+        let Ok(input) = decode::<LeadInput>(record.payload().unwrap_or_default()) else {
+            let (at, what) = (produced(record), "unreadable: see the dead letters".into());
+            seen.push(Seen::new(record, at, String::new(), what));
+            return Ok(());
+        };
+        let (at, id) = (input.received_at, input.id.clone());
+        let became = if record.key() == Some(home.as_slice()) {
+            history.take(record.partition(), record.offset(), input)?
+        } else {
+            Became::Elsewhere
+        };
+        let what = match became {
+            Became::Folded => return Ok(()),
+            Became::Duplicate => "a copy: no effect",
+            Became::Merge => "from a lead that is the same person",
+            Became::Elsewhere => "under another of the lead's ids",
+            Became::Unreadable => "not understood: see the dead letters",
+        };
+        seen.push(Seen::new(record, at, id, what.into()));
+        Ok(())
+    })?;
+    history.explain(lead)?;
+    Ok(seen)
+}
+
+/// The keys under which the lead's records may be.
+fn keys(account: &str, lead: &Explanation) -> BTreeSet<Vec<u8>> {
+    let ids = &lead.identities;
+    let current = [&ids.wa_id, &ids.user_id, &ids.lid].into_iter().flatten();
+    let all = current.chain(&ids.former).map(|id| id.as_bytes().to_vec());
+    let homes = std::iter::once(&lead.lead_id).chain(&lead.merged);
+    all.chain(homes.map(|lead_id| key_of(account, lead_id).to_vec()))
+        .collect()
+}
+
+fn key_of<'a>(account: &str, lead_id: &'a str) -> &'a [u8] {
+    let key = lead_id
+        .strip_prefix(account)
+        .and_then(|rest| rest.strip_prefix('/'));
+    key.filter(|_| !account.is_empty())
+        .unwrap_or(lead_id)
+        .as_bytes()
+}
+
+impl Seen {
+    fn new(record: &BorrowedMessage<'_>, at: Timestamp, id: String, what: String) -> Self {
+        Self {
+            at,
+            topic: record.topic().to_owned(),
+            partition: record.partition(),
+            offset: record.offset(),
+            id,
+            what,
+        }
+    }
+}
+
+fn produced(record: &BorrowedMessage<'_>) -> Timestamp {
+    Timestamp::from_millis(record.timestamp().to_millis().unwrap_or_default())
+}
+
+fn reason(record: &BorrowedMessage<'_>) -> String {
+    let header = |name: &str| {
+        let found = record.headers()?.iter().find(|header| header.key == name)?;
+        Some(String::from_utf8_lossy(found.value?).into_owned())
+    };
+    header("__connect.errors.exception.message").unwrap_or_else(|| "no reason given".into())
+}
+
+/// A value that serializes to a word.
+fn word(value: &impl Serialize) -> String {
+    let value = serde_json::to_value(value).unwrap_or_default();
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+/// Reads partitions from their beginning to where they end now.
+struct Reader<'a> {
+    kafka: &'a KafkaArgs,
+    consumer: BaseConsumer,
+}
+
+impl<'a> Reader<'a> {
+    fn new(kafka: &'a KafkaArgs) -> anyhow::Result<Self> {
+        let mut config = kafka.client("leadstream-lead")?;
+        // Never joined and never committed to: the client wants one.
+        config.set("group.id", "leadstream-lead");
+        config.set("enable.auto.commit", "false");
+        config.set("enable.partition.eof", "true");
+        let consumer = config
+            .create()
+            .context("no Kafka client can be made of these settings")?;
+        Ok(Self { kafka, consumer })
+    }
+
+    fn records(
+        &self,
+        topic: Topic,
+        keys: &BTreeSet<Vec<u8>>,
+        take: impl FnMut(&BorrowedMessage<'_>) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        self.read(&self.kafka.topic(topic), keys, take)
+    }
+
+    fn read(
+        &self,
+        topic: &str,
+        keys: &BTreeSet<Vec<u8>>,
+        mut take: impl FnMut(&BorrowedMessage<'_>) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let metadata = self
+            .consumer
+            .fetch_metadata(Some(topic), TIMEOUT)
+            .context("Kafka does not answer; is KAFKA_BOOTSTRAP_SERVERS right?")?;
+        let partitions = metadata
+            .topics()
+            .first()
+            .map_or(0, |it| it.partitions().len());
+        ensure!(
+            partitions > 0,
+            "topic {topic} is not there; is TOPIC_PREFIX right?"
+        );
+        let wanted: BTreeSet<i32> = keys.iter().map(|key| partition(key, partitions)).collect();
+        let mut assignment = TopicPartitionList::new();
+        for id in &wanted {
+            assignment.add_partition_offset(topic, *id, Offset::Beginning)?;
+        }
+        self.consumer.assign(&assignment)?;
+        let mut ended = BTreeSet::new();
+        while ended.len() < wanted.len() {
+            let polled = self
+                .consumer
+                .poll(TIMEOUT)
+                .with_context(|| format!("Kafka sends nothing more of {topic}"))?;
+            let record = match polled {
+                Err(KafkaError::PartitionEOF(id)) => {
+                    ended.insert(id);
+                    continue;
+                }
+                polled => polled.with_context(|| format!("{topic} cannot be read"))?,
+            };
+            if record.key().is_some_and(|key| keys.contains(key)) {
+                take(&record).with_context(|| {
+                    format!(
+                        "{topic}, partition {}, offset {}",
+                        record.partition(),
+                        record.offset()
+                    )
+                })?;
+            }
+        }
+        self.consumer.unassign()?;
+        Ok(())
+    }
+}
+
+/// Where Java's and our producers put a key.
+fn partition(key: &[u8], partitions: usize) -> i32 {
+    let hash = murmur2::murmur2(key, murmur2::KAFKA_SEED) & 0x7fff_ffff;
+    let partitions = u32::try_from(partitions).unwrap_or(u32::MAX);
+    i32::try_from(hash % partitions).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_looked_for_where_java_s_client_puts_it() {
+        // Of org.apache.kafka.common.utils.Utils.murmur2.
+        for (key, hash) in [("21", -973_932_308_i32), ("foobar", -790_332_482)] {
+            let positive = u32::try_from(hash & 0x7fff_ffff).unwrap();
+            let expected = i32::try_from(positive % 12).unwrap();
+            assert_eq!(partition(key.as_bytes(), 12), expected);
+        }
+    }
+
+    #[test]
+    fn a_lead_s_home_key_is_its_id_within_the_account() {
+        assert_eq!(key_of("eu", "eu/4917"), b"4917");
+        assert_eq!(key_of("", "4917"), b"4917");
+    }
+}

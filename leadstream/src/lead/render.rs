@@ -1,0 +1,131 @@
+//! A lead's report as text.
+
+use std::fmt::Write as _;
+
+use leadstream_processor::explain::Step;
+use leadstream_sink_crm::Standing;
+
+use super::Report;
+use super::log::Seen;
+use crate::terminal::{Ink, Style, wrap};
+
+/// Where the second column begins.
+const INDENT: usize = 12;
+
+pub(super) fn report(report: &Report, style: Style) -> String {
+    let lead = &report.lead;
+    let mut out = String::new();
+    let flow = lead.flow.as_ref().map_or_else(String::new, |flow| {
+        format!(", flow {} version {}", flow.name, flow.version)
+    });
+    let done = if lead.is_completed { ", completed" } else { "" };
+    let title = format!(
+        "{}  {}, score {}{done}, revision {}{flow}",
+        lead.lead_id, lead.state, lead.score, lead.revision
+    );
+    line(&mut out, &style.paint(Ink::Heading, &title));
+    let ids = &lead.identities;
+    for (name, value) in [
+        ("wa_id", ids.wa_id.as_deref()),
+        ("user_id", ids.user_id.as_deref()),
+        ("lid", ids.lid.as_deref()),
+    ] {
+        if let Some(value) = value {
+            field(&mut out, name, value);
+        }
+    }
+    if !ids.former.is_empty() {
+        field(&mut out, "formerly", &ids.former.join(", "));
+    }
+    if !lead.merged.is_empty() {
+        field(&mut out, "took in", &lead.merged.join(", "));
+    }
+    for (name, value) in &lead.data {
+        field(&mut out, name, &value.to_string());
+    }
+    for step in &lead.steps {
+        describe(&mut out, step, style);
+    }
+    out.push('\n');
+    for crm in &report.crms {
+        standing(&mut out, crm, style);
+    }
+    for seen in report.records.iter().flatten() {
+        record(&mut out, seen, style);
+    }
+    out
+}
+
+fn describe(out: &mut String, step: &Step, style: Style) {
+    let place = step.arrival.as_ref().map_or_else(String::new, |it| {
+        format!("  lead.inputs {}@{}", it.partition, it.offset)
+    });
+    out.push('\n');
+    let head = format!("{}{place}  {}", step.at, step.id);
+    line(out, &style.paint(Ink::Faint, &head));
+    field(out, "lead", &style.paint(Ink::Lead, &step.says));
+    field(out, "why", &step.why);
+    let revision = step.arrival.as_ref().and_then(|it| it.revision);
+    if let Some(revision) = revision {
+        field(out, "event", &format!("revision {revision}"));
+    }
+    match (&step.prompt, &step.reply_id) {
+        (Some(prompt), Some(id)) => {
+            field(out, "bot", &style.paint(Ink::Bot, prompt));
+            field(out, "reply", id);
+        }
+        (Some(prompt), None) => {
+            let prompt = format!("(not sent: the lead was somewhere else when this came) {prompt}");
+            field(out, "bot", &style.paint(Ink::Faint, &prompt));
+        }
+        (None, Some(id)) => field(out, "reply", id),
+        (None, None) => {}
+    }
+}
+
+fn standing(out: &mut String, crm: &Standing, style: Style) {
+    let ink = match crm.state.as_str() {
+        "done" => Ink::Good,
+        "due" => Ink::Faint,
+        _ => Ink::Bad,
+    };
+    let mut text = format!(
+        "{}, has revision {} of {}",
+        style.paint(ink, &crm.state),
+        crm.sent_revision,
+        crm.wanted_revision
+    );
+    if let Some(id) = &crm.record_id {
+        let _ = write!(text, ", record {id}");
+    }
+    if crm.attempts > 0 {
+        let _ = write!(text, ", {} failed attempts", crm.attempts);
+    }
+    if let Some(error) = &crm.last_error {
+        let _ = write!(text, ", {error}");
+    }
+    field(out, &crm.crm, &text);
+}
+
+fn record(out: &mut String, seen: &Seen, style: Style) {
+    let head = format!(
+        "{}  {} {}@{}  {}",
+        seen.at, seen.topic, seen.partition, seen.offset, seen.id
+    );
+    line(out, &style.paint(Ink::Faint, &head));
+    field(out, "", &seen.what);
+}
+
+fn line(out: &mut String, text: &str) {
+    out.push_str(text);
+    out.push('\n');
+}
+
+fn field(out: &mut String, name: &str, value: &str) {
+    let text = format!(
+        "  {name:<width$}{}",
+        wrap(value, INDENT),
+        width = INDENT - 2
+    );
+    line(out, &text);
+}

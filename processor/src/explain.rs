@@ -1,0 +1,294 @@
+//! Why a lead is where it is: every input of its journal with the step that it made, where it was
+//! read, and what left the engine for it. The journal is in PostgreSQL; [`History`] rebuilds a
+//! longer one from the topic's records.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use leadstream_schemas::{FlowRef, LeadInput, ReplyContent, Timestamp};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use sqlx::PgPool;
+
+use crate::flow::{Answer, Conversation, START};
+use crate::flows::Flows;
+use crate::lead::{
+    Admission, Arrival, Entry, FoldError, Identities, Inbound, Journal, Lead, Replayed, scoped,
+};
+use crate::service::{Error, load_flows};
+use crate::store::Store;
+
+/// A lead and the inputs that explain it, in their order.
+#[derive(Clone, Debug, Serialize)]
+pub struct Explanation {
+    pub lead_id: String,
+    pub identities: Identities,
+    pub state: String,
+    pub score: i32,
+    pub is_completed: bool,
+    pub data: Map<String, Value>,
+    pub flow: Option<FlowRef>,
+    pub revision: u64,
+    /// Leads that turned out to be this one.
+    pub merged: Vec<String>,
+    pub steps: Vec<Step>,
+}
+
+/// One input and what it did.
+#[derive(Clone, Debug, Serialize)]
+pub struct Step {
+    pub id: String,
+    /// The time that orders it: sent, but not after it was received.
+    pub at: Timestamp,
+    pub received_at: Timestamp,
+    /// Where it was read; none for an input that an older version took in.
+    pub arrival: Option<Arrival>,
+    pub says: String,
+    pub state_before: String,
+    pub state_after: String,
+    pub score: i32,
+    /// The fields that it changed; null for one that it took back.
+    pub data: Map<String, Value>,
+    /// What the fold says to it, whether or not that went out.
+    pub prompt: Option<String>,
+    /// The id of the reply that went out for it.
+    pub reply_id: Option<String>,
+    pub why: String,
+}
+
+/// Reads what PostgreSQL holds of the lead that has `id` (a number, user id, LID or lead id).
+/// Returns the flows as well, for [`History`].
+///
+/// # Errors
+/// A database that is away, a flow that conversations follow and that is not published.
+pub async fn explain(
+    pool: PgPool,
+    account: &str,
+    id: &str,
+) -> Result<Option<(Explanation, Flows)>, Error> {
+    let store = Store::new(pool, Duration::from_secs(15));
+    store.check_schema().await?;
+    let identity = scoped(account, id);
+    let found = match store.lead_of(&identity).await? {
+        Some(found) => Some(found),
+        // A lead id as events and rows name it.
+        None => store.lead_of(id).await?,
+    };
+    let Some((lead_id, lead)) = found else {
+        return Ok(None);
+    };
+    let flows = load_flows(&store.flows().await?)?;
+    let explanation = Explanation::new(&flows, lead_id, &lead)?;
+    Ok(Some((explanation, flows)))
+}
+
+impl Explanation {
+    fn new(flows: &Flows, lead_id: String, lead: &Lead) -> Result<Self, FoldError> {
+        let conversation = lead.journal.conversation();
+        Ok(Self {
+            steps: steps(flows, &lead_id, &lead.journal)?,
+            lead_id,
+            identities: lead.identities.clone(),
+            state: lead.state().unwrap_or(START).to_owned(),
+            score: conversation.map_or(0, |it| it.score),
+            is_completed: conversation.is_some_and(|it| it.is_completed),
+            data: conversation.map(|it| it.data.clone()).unwrap_or_default(),
+            flow: conversation.map(|it| it.flow.clone()),
+            revision: lead.revision,
+            merged: lead.merged.clone(),
+        })
+    }
+}
+
+fn steps(flows: &Flows, lead_id: &str, journal: &Journal) -> Result<Vec<Step>, FoldError> {
+    let steps = journal.replay(flows)?;
+    Ok(steps.iter().map(|step| describe(lead_id, step)).collect())
+}
+
+fn describe(lead_id: &str, step: &Replayed<'_>) -> Step {
+    let entry = step.entry;
+    let before = step.before.as_ref();
+    let data = changed(before, &step.after);
+    let replied = entry.arrival.as_ref().is_some_and(|it| it.replied);
+    Step {
+        id: entry.order.id.clone(),
+        at: entry.order.at,
+        received_at: entry.order.received_at,
+        arrival: entry.arrival.clone(),
+        says: says(entry),
+        state_before: before.map_or(START, |it| &it.state).to_owned(),
+        state_after: step.after.state.clone(),
+        score: step.after.score,
+        prompt: step.prompt.as_ref().map(text),
+        reply_id: replied.then(|| format!("{lead_id}:{}", entry.order.id)),
+        why: why(step, &data),
+        data,
+    }
+}
+
+fn changed(before: Option<&Conversation>, after: &Conversation) -> Map<String, Value> {
+    let empty = Map::new();
+    let before = before.map_or(&empty, |it| &it.data);
+    let set = after
+        .data
+        .iter()
+        .filter(|(field, value)| before.get(*field) != Some(value))
+        .map(|(field, value)| (field.clone(), value.clone()));
+    let gone = before
+        .keys()
+        .filter(|field| !after.data.contains_key(*field))
+        .map(|field| (field.clone(), Value::Null));
+    set.chain(gone).collect()
+}
+
+/// The input's content in a line.
+fn says(entry: &Entry) -> String {
+    match (&entry.amends, &entry.answer) {
+        (Some(amendment), _) => match &amendment.text {
+            Some(text) => format!("edits {} to {text:?}", amendment.message_id),
+            None => format!("revokes {}", amendment.message_id),
+        },
+        (None, Answer::Text(text)) => format!("{text:?}"),
+        (None, Answer::Choice { title, .. }) => format!("chooses {title:?}"),
+        (None, Answer::Ignored) => "a reaction, a notice or the like".to_owned(),
+        (None, _) => "no text (media, a location or the like)".to_owned(),
+    }
+}
+
+fn why(step: &Replayed<'_>, data: &Map<String, Value>) -> String {
+    let mut reasons = Vec::new();
+    if let Some(amending) = step.amended_by {
+        let verb = match amending.amends.as_ref().and_then(|it| it.text.as_ref()) {
+            Some(text) => format!("edited to {text:?}"),
+            None => "revoked".to_owned(),
+        };
+        reasons.push(format!("{verb} by {}", amending.order.id));
+    }
+    let before = step.before.as_ref();
+    let (was, is) = (before.map_or(START, |it| &it.state), &step.after.state);
+    for (field, value) in data {
+        reasons.push(match value {
+            Value::Null => format!("`{field}` is taken back"),
+            value => format!("read as `{field}` = {value}"),
+        });
+    }
+    if was != is {
+        reasons.push(format!("{was} leads to {is}"));
+    } else if step.prompt.is_some() && data.is_empty() {
+        reasons.push(format!("no answer to what {was} asks"));
+    } else if data.is_empty() && step.amended_by.is_none() {
+        reasons.push("the flow has nothing to say to it".to_owned());
+    }
+    reasons.join("; ")
+}
+
+/// The words of a reply.
+#[must_use]
+pub fn text(content: &ReplyContent) -> String {
+    match content {
+        ReplyContent::Text { body }
+        | ReplyContent::Buttons { body, .. }
+        | ReplyContent::List { body, .. }
+        | ReplyContent::Form { body, .. } => body.clone(),
+        ReplyContent::Template { name, .. } => format!("template {name}"),
+    }
+}
+
+/// What became of a record of `lead.inputs`, as a journal without end tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Became {
+    Folded,
+    /// A copy of an input that counts.
+    Duplicate,
+    /// Another lead's, handed over.
+    Merge,
+    /// It is under another key than the lead's home: forwarded there, or taken in by a lead that
+    /// turned out to be the same person.
+    Elsewhere,
+    Unreadable,
+}
+
+/// A lead's inputs as its topic holds them.
+#[derive(Debug)]
+pub struct History<'a> {
+    flows: &'a Flows,
+    journal: Journal,
+    revision: u64,
+}
+
+impl<'a> History<'a> {
+    #[must_use]
+    pub fn new(flows: &'a Flows) -> Self {
+        Self {
+            flows,
+            journal: Journal::default(),
+            revision: 0,
+        }
+    }
+
+    /// Takes in a record of the lead's home, in the order of the log.
+    ///
+    /// # Errors
+    /// A flow that is not published any more.
+    pub fn take(
+        &mut self,
+        partition: i32,
+        offset: i64,
+        record: LeadInput,
+    ) -> Result<Became, FoldError> {
+        let arrival = |revision, replied| Arrival {
+            partition,
+            offset,
+            revision,
+            replied,
+        };
+        match Inbound::try_from(record) {
+            Ok(Inbound::Message(input)) => {
+                let admission = self
+                    .journal
+                    .admit(self.flows, &input, usize::MAX, || false)?;
+                let Admission::Folded { change, prompt, .. } = admission else {
+                    return Ok(Became::Duplicate);
+                };
+                let revision = change.map(|_| self.next_revision());
+                let id = &input.order.id;
+                self.journal.note(id, arrival(revision, prompt.is_some()));
+                Ok(Became::Folded)
+            }
+            Ok(Inbound::Merge(merge)) => {
+                if let Some(other) = merge.closed {
+                    self.journal.join(self.flows, other.journal, usize::MAX)?;
+                    self.next_revision();
+                }
+                Ok(Became::Merge)
+            }
+            Err(_) => Ok(Became::Unreadable),
+        }
+    }
+
+    const fn next_revision(&mut self) -> u64 {
+        self.revision += 1;
+        self.revision
+    }
+
+    /// Puts the steps of this history in place of those of PostgreSQL's journal.
+    ///
+    /// # Errors
+    /// As [`Self::take`].
+    pub fn explain(self, explanation: &mut Explanation) -> Result<(), FoldError> {
+        let known: BTreeMap<String, Step> = std::mem::take(&mut explanation.steps)
+            .into_iter()
+            .map(|step| (step.id.clone(), step))
+            .collect();
+        explanation.steps = steps(self.flows, &explanation.lead_id, &self.journal)?;
+        for step in &mut explanation.steps {
+            // What the engine noted counts more than what can be concluded.
+            if let Some(noted) = known.get(&step.id).filter(|noted| noted.arrival.is_some()) {
+                step.arrival.clone_from(&noted.arrival);
+                step.reply_id.clone_from(&noted.reply_id);
+            }
+        }
+        Ok(())
+    }
+}

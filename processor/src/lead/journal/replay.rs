@@ -1,0 +1,60 @@
+//! The steps of a journal's fold, one by one: what explains a lead.
+
+use leadstream_schemas::ReplyContent;
+
+use super::{Entry, FoldError, Journal, fold};
+use crate::flow::Conversation;
+use crate::flows::Flows;
+use crate::lead::amend::Amended;
+
+/// One input of the journal and the step that it makes.
+#[derive(Clone, Debug)]
+pub struct Replayed<'a> {
+    pub entry: &'a Entry,
+    /// None before the first input of all.
+    pub before: Option<Conversation>,
+    pub after: Conversation,
+    pub prompt: Option<ReplyContent>,
+    /// The input that edits or revokes it, the one that counts.
+    pub amended_by: Option<&'a Entry>,
+}
+
+impl Journal {
+    /// Folds the journal from its snapshot on.
+    ///
+    /// # Errors
+    /// [`FoldError`], as [`fold`].
+    pub fn replay(&self, flows: &Flows) -> Result<Vec<Replayed<'_>>, FoldError> {
+        let amended = Amended::of(&self.entries);
+        let mut before = self.base.clone();
+        let mut steps = Vec::with_capacity(self.entries.len());
+        for entry in &self.entries {
+            let answer = amended.answer(entry);
+            let (after, prompt) = fold(flows, before.as_ref(), entry.order.at, &answer)?;
+            steps.push(Replayed {
+                entry,
+                before: before.replace(after.clone()),
+                after,
+                prompt,
+                amended_by: self.amending(entry),
+            });
+        }
+        Ok(steps)
+    }
+
+    /// A revocation counts before every edit.
+    fn amending(&self, amended: &Entry) -> Option<&Entry> {
+        let concerns = |entry: &&Entry| {
+            entry
+                .amends
+                .as_ref()
+                .is_some_and(|amendment| amendment.message_id == amended.order.id)
+        };
+        let revokes = |entry: &&Entry| {
+            let text = entry.amends.as_ref().and_then(|it| it.text.as_ref());
+            text.is_none()
+        };
+        let all = || self.entries.iter().filter(concerns);
+        all().rfind(revokes).or_else(|| all().next_back())
+    }
+}
