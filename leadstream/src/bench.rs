@@ -43,12 +43,18 @@ pub(crate) struct Args {
     /// How often everything is measured
     #[arg(long, default_value = "3", value_name = "COUNT")]
     rounds: NonZeroUsize,
-    /// Messages of the scenarios that run as fast as they can
+    /// Webhooks that ingest takes as fast as it can
     #[arg(long, default_value = "60000", value_name = "COUNT")]
     messages: NonZeroUsize,
+    /// Inputs that are worked off as fast as can be
+    #[arg(long, default_value = "300000", value_name = "COUNT")]
+    inputs: NonZeroUsize,
     /// Leads that write them; by default a third, so that each completes one conversation
     #[arg(long, value_name = "COUNT")]
     leads: Option<NonZeroUsize>,
+    /// Inputs a second of steady load on the processor alone
+    #[arg(long, default_value = "1000", value_name = "COUNT")]
+    input_rate: NonZeroUsize,
     /// Seconds of steady load
     #[arg(long, default_value = "20", value_name = "SECONDS")]
     seconds: NonZeroUsize,
@@ -75,11 +81,13 @@ pub(crate) struct Args {
 
 impl Args {
     fn load(&self) -> Load {
-        let messages = self.messages.get();
-        let leads = self.leads.map_or(messages.div_ceil(3), NonZeroUsize::get);
+        let inputs = self.inputs.get();
+        let leads = self.leads.map_or(inputs.div_ceil(3), NonZeroUsize::get);
         Load {
-            messages,
-            leads: leads.min(messages),
+            messages: self.messages.get(),
+            inputs,
+            leads: leads.min(inputs),
+            input_rate: self.input_rate.get(),
             rate: self.rate.get(),
             seconds: self.seconds.get(),
             ingest_rate: self.ingest_rate.get(),
@@ -88,12 +96,13 @@ impl Args {
         }
     }
 
-    fn scenarios(&self) -> &[Scenario] {
-        if self.scenarios.is_empty() {
-            &Scenario::ROUND
+    fn scenarios(&self) -> Vec<Scenario> {
+        let named: &[Scenario] = if self.scenarios.is_empty() {
+            &Scenario::ALL
         } else {
             &self.scenarios
-        }
+        };
+        named.iter().flat_map(|name| name.members()).collect()
     }
 }
 
@@ -123,10 +132,12 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         error = interrupted() => Err(error),
     };
     stack.stop().await;
+    let (samples, notes) = outcome?;
     let report = Report {
         machine,
         load: describe(&args),
-        figures: report::rows(&outcome?),
+        figures: report::rows(&samples),
+        notes,
     };
     if args.json {
         println!("{}", serde_json::to_string_pretty(&report)?);
@@ -136,11 +147,13 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn measure(stack: &Stack, args: &Args, progress: &Progress) -> anyhow::Result<Vec<Sample>> {
-    let servers = Servers {
-        stack,
-        ids: schema_ids(stack).await?,
-    };
+/// The samples, and what was left out.
+async fn measure(
+    stack: &Stack,
+    args: &Args,
+    progress: &Progress,
+) -> anyhow::Result<(Vec<Sample>, Vec<String>)> {
+    let servers = Servers::new(stack, schema_ids(stack).await?);
     let load = args.load();
     // A broker that has just started is slow until its code is compiled.
     let step = progress.step("warm-up");
@@ -159,7 +172,7 @@ async fn measure(stack: &Stack, args: &Args, progress: &Progress) -> anyhow::Res
             samples.extend(measured);
         }
     }
-    Ok(samples)
+    Ok((samples, servers.notes()))
 }
 
 fn summary(measured: &[Sample]) -> String {
@@ -178,13 +191,15 @@ fn summary(measured: &[Sample]) -> String {
 fn describe(args: &Args) -> String {
     let load = args.load();
     format!(
-        "rounds: {}; throughput: {} webhooks of {} bytes, {} inputs of {} leads; latency: {} webhooks/s for {} s; ingest alone: {} webhooks/s for {} s, a burst of {} times as many, a soak of {} min; partitions: {}",
+        "rounds: {}; throughput: {} webhooks of {} bytes, {} inputs of {} leads; latency: {} webhooks/s for {} s; processor alone: {} inputs/s for {} s; ingest alone: {} webhooks/s for {} s, a burst of {} times as many, a soak of {} min; partitions: {}",
         args.rounds,
         load.messages,
         traffic::WEBHOOK_BYTES,
-        load.messages,
+        load.inputs,
         load.leads,
         load.rate,
+        load.seconds,
+        load.input_rate,
         load.seconds,
         load.ingest_rate,
         load.seconds,

@@ -18,7 +18,10 @@ use crate::engine::partition::Partition;
 use crate::flows::Flows;
 use crate::lead::Accounts;
 use crate::service::{Args, load_flows};
-use crate::store::{Commit, Store, StoreError};
+use crate::store::{Commit, Store, StoreError, Tape, tape};
+
+/// Bounds each statement.
+const TIMEOUT: Duration = Duration::from_secs(15);
 
 /// How long [`drain`] took.
 #[derive(Debug)]
@@ -58,20 +61,58 @@ pub async fn drain(
     ids: &SchemaIds,
     records: Vec<Record>,
 ) -> Result<Drained, BaselineError> {
-    let settings = Arc::new(Settings {
-        store: Store::new(pool, Duration::from_secs(15)),
-        owner: Uuid::new_v4(),
-        flows: load_flows(&[])?,
-        outlets: Outlets::new(&args.kafka.topic_prefix, ids).ok_or(BaselineError::Ids)?,
-        accounts: args.accounts.clone(),
-        journal: args.journal_length.get(),
-        cached_leads: args.cached_leads,
-    });
+    let settings = Arc::new(Settings::new(args, pool, ids)?);
     let mut lanes = Vec::new();
     for records in shares(records, args.lanes.get()) {
-        let lane = Lane::take_over(Arc::clone(&settings), &records).await?;
+        let lane = Lane::take_over(Arc::clone(&settings), settings.store.clone(), &records).await?;
         lanes.push((lane, batches(records, args.batch_records.get())));
     }
+    run(lanes).await
+}
+
+/// What [`record`] wrote down.
+#[derive(Debug)]
+pub struct Recording {
+    /// For `pgbench`: one transaction runs the batch after `:n` of lane `:lane`.
+    pub script: String,
+    /// How many batches each lane has.
+    pub batches: Vec<i32>,
+}
+
+/// Does what [`drain`] does, and writes the statements of every batch down with their arguments in
+/// the database `tape`, so that another client can run them there. Both are migrated and empty.
+///
+/// # Errors
+/// As [`drain`].
+pub async fn record(
+    args: &Args,
+    pool: PgPool,
+    tape: PgPool,
+    ids: &SchemaIds,
+    records: Vec<Record>,
+) -> Result<Recording, BaselineError> {
+    let settings = Arc::new(Settings::new(args, pool, ids)?);
+    Tape::prepare(&tape).await?;
+    let there = Store::new(tape.clone(), TIMEOUT);
+    let mut lanes = Vec::new();
+    let mut tapes = Vec::new();
+    for (index, records) in shares(records, args.lanes.get()).into_iter().enumerate() {
+        // The fences hold there, too.
+        Lane::take_over(Arc::clone(&settings), there.clone(), &records).await?;
+        let tape = Tape::new(tape.clone(), index);
+        tapes.push(tape.clone());
+        let store = settings.store.clone().taped(tape);
+        let lane = Lane::take_over(Arc::clone(&settings), store, &records).await?;
+        lanes.push((lane, batches(records, args.batch_records.get())));
+    }
+    run(lanes).await?;
+    Ok(Recording {
+        script: tape::script(),
+        batches: tapes.iter().map(Tape::batches).collect(),
+    })
+}
+
+async fn run(lanes: Vec<(Lane, Vec<Vec<Record>>)>) -> Result<Drained, BaselineError> {
     let started = Instant::now();
     let mut tasks = JoinSet::new();
     for (lane, batches) in lanes {
@@ -125,8 +166,23 @@ struct Settings {
     cached_leads: NonZeroUsize,
 }
 
+impl Settings {
+    fn new(args: &Args, pool: PgPool, ids: &SchemaIds) -> Result<Self, BaselineError> {
+        Ok(Self {
+            store: Store::new(pool, TIMEOUT),
+            owner: Uuid::new_v4(),
+            flows: load_flows(&[])?,
+            outlets: Outlets::new(&args.kafka.topic_prefix, ids).ok_or(BaselineError::Ids)?,
+            accounts: args.accounts.clone(),
+            journal: args.journal_length.get(),
+            cached_leads: args.cached_leads,
+        })
+    }
+}
+
 struct Lane {
     settings: Arc<Settings>,
+    store: Store,
     partitions: BTreeMap<i32, Partition>,
     /// Outbox rows of the batch before: Kafka would have acknowledged them meanwhile.
     acknowledged: Vec<(i32, i64)>,
@@ -135,19 +191,21 @@ struct Lane {
 impl Lane {
     async fn take_over(
         settings: Arc<Settings>,
+        store: Store,
         records: &ByPartition,
     ) -> Result<Self, BaselineError> {
         let ids: Vec<i32> = records.keys().copied().collect();
-        let owned = settings.store.take_over(&ids, settings.owner).await?;
+        let owned = store.take_over(&ids, settings.owner).await?;
         let mut partitions = BTreeMap::new();
         for (id, found) in owned {
-            settings.store.begin_at(id, settings.owner, 0).await?;
+            store.begin_at(id, settings.owner, 0).await?;
             let mut partition = Partition::new(settings.cached_leads);
             partition.epoch = found.epoch;
             partitions.insert(id, partition);
         }
         Ok(Self {
             settings,
+            store,
             partitions,
             acknowledged: Vec::new(),
         })
@@ -160,7 +218,7 @@ impl Lane {
             self.batch(records).await?;
             took.push(started.elapsed());
         }
-        self.settings.store.forget(&self.acknowledged).await?;
+        self.store.forget(&self.acknowledged).await?;
         Ok(took)
     }
 
@@ -170,7 +228,7 @@ impl Lane {
             .into_iter()
             .map(|record| Decoded::new(record, &settings.accounts))
             .collect();
-        let known = load::known(&settings.store, &mut self.partitions, &batch).await?;
+        let known = load::known(&self.store, &mut self.partitions, &batch).await?;
         let rules = Rules {
             flows: &settings.flows,
             outlets: &settings.outlets,
@@ -191,7 +249,7 @@ impl Lane {
             folded: &folded,
             acknowledged: &self.acknowledged,
         };
-        settings.store.commit(&commit).await?;
+        self.store.commit(&commit).await?;
         self.settle(folded);
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! All SQL of the engine.
 
+pub(crate) mod tape;
 mod write;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -13,6 +14,7 @@ use uuid::Uuid;
 use crate::engine::batch::Folded;
 use crate::engine::outbox::{self, OutboxError};
 use crate::lead::{Lead, StoredError};
+pub(crate) use tape::Tape;
 
 /// What went wrong with the database, by what to do about it.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +66,8 @@ pub(crate) struct Commit<'a> {
 pub(crate) struct Store {
     pool: PgPool,
     timeout: Duration,
+    /// Only in benchmarks.
+    tape: Option<Tape>,
 }
 
 /// A pool fit for a hot path: no test before use, no long wait for a connection.
@@ -99,6 +103,11 @@ pub fn pool(url: &str, connections: u32) -> Result<PgPool, sqlx::Error> {
 const PLANS: &str = "SET enable_seqscan = off; SET enable_hashjoin = off; \
     SET enable_mergejoin = off; SET plan_cache_mode = force_generic_plan; SET jit = off";
 
+const LOAD: &str = "
+SELECT i.identity, i.lead_id, l.body
+FROM lead_identities i JOIN leads l ON l.lead_id = i.lead_id
+WHERE i.identity = ANY($1::text[])";
+
 static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 
 /// Brings the database to this version's schema.
@@ -112,7 +121,19 @@ pub async fn migrate(pool: &PgPool) -> Result<(), sqlx::migrate::MigrateError> {
 impl Store {
     /// `timeout` bounds each call, so that a half-open connection holds nothing up.
     pub(crate) const fn new(pool: PgPool, timeout: Duration) -> Self {
-        Self { pool, timeout }
+        Self {
+            pool,
+            timeout,
+            tape: None,
+        }
+    }
+
+    /// Writes down on `tape` what it does.
+    pub(crate) fn taped(self, tape: Tape) -> Self {
+        Self {
+            tape: Some(tape),
+            ..self
+        }
     }
 
     async fn bounded<T>(
@@ -227,9 +248,12 @@ impl Store {
 
     /// Removes acknowledged rows of the outbox.
     pub(crate) async fn forget(&self, acknowledged: &[(i32, i64)]) -> Result<(), StoreError> {
+        let Some(statement) = write::acknowledged(acknowledged) else {
+            return Ok(());
+        };
         self.bounded(async {
-            let mut connection = self.pool.acquire().await?;
-            write::delete_outbox(&mut connection, acknowledged).await
+            statement.execute(&self.pool).await?;
+            Ok(())
         })
         .await
     }
@@ -239,13 +263,11 @@ impl Store {
         &self,
         identities: &[String],
     ) -> Result<(HashMap<String, Lead>, HashMap<String, String>), StoreError> {
-        let query = sqlx::query(
-            "SELECT i.identity, i.lead_id, l.body
-             FROM lead_identities i JOIN leads l ON l.lead_id = i.lead_id
-             WHERE i.identity = ANY($1)",
-        )
-        .bind(identities);
+        let query = sqlx::query(LOAD).bind(identities);
         self.bounded(async {
+            if let Some(tape) = &self.tape {
+                tape.load(identities).await?;
+            }
             let mut leads = HashMap::new();
             let mut owners = HashMap::new();
             for row in query.fetch_all(&self.pool).await? {
@@ -309,14 +331,16 @@ impl Store {
     /// the order of partition and lead id, so that two transactions cannot deadlock.
     pub(crate) async fn commit(&self, commit: &Commit<'_>) -> Result<(), StoreError> {
         self.bounded(async {
+            let statements = write::statements(commit)?;
             let mut transaction = self.pool.begin().await?;
             write::fence(&mut transaction, commit).await?;
-            write::insert_identities(&mut transaction, commit.folded).await?;
-            write::write_leads(&mut transaction, commit.folded).await?;
-            write::insert_departed(&mut transaction, commit.folded).await?;
-            write::write_outbox(&mut transaction, commit.folded).await?;
-            write::delete_outbox(&mut transaction, commit.acknowledged).await?;
+            for statement in statements {
+                statement.execute(&mut *transaction).await?;
+            }
             transaction.commit().await?;
+            if let Some(tape) = &self.tape {
+                tape.batch(commit).await?;
+            }
             Ok(())
         })
         .await

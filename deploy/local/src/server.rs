@@ -123,6 +123,10 @@ impl Managed {
         self.probe.server()
     }
 
+    pub(crate) async fn pid(&self) -> i32 {
+        self.process.lock().await.pid()
+    }
+
     pub(crate) async fn stop(&self) {
         self.process.lock().await.stop().await;
     }

@@ -167,6 +167,11 @@ impl Stack {
         Process::spawn(spec, &self.dir.logs(), &self.dir.pids())
     }
 
+    /// The process that runs now: of Kafka the only one, of PostgreSQL the parent of all others.
+    pub async fn pid(&self, server: Server) -> Result<i32, LocalError> {
+        Ok(self.managed(server)?.pid().await)
+    }
+
     /// SIGKILL.
     pub async fn kill(&self, server: Server) -> Result<(), LocalError> {
         self.managed(server)?.kill().await;

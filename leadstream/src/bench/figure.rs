@@ -1,5 +1,46 @@
 //! What is measured, and what each figure is held against.
 
+/// How inputs are spread over leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Traffic {
+    /// Each lead writes as much as every other.
+    Uniform,
+    /// One lead writes half of all.
+    Hot,
+}
+
+/// Who works a topic off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Contender {
+    /// Node, a transaction for each message.
+    Plain,
+    /// Node, a transaction for each batch, partitions side by side.
+    Batched,
+    /// The same, which also sends events and replies.
+    Sending,
+    /// The engine's SQL batches from `pgbench`.
+    Pgbench,
+    /// One processor.
+    Processor,
+    /// Two processors.
+    Pair,
+    /// One processor, one partition.
+    Narrow,
+}
+
+/// What of a drain is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Part {
+    Rate,
+    Cpu,
+    OwnCpu,
+    PostgresCpu,
+    BrokerCpu,
+    Memory,
+    /// PostgreSQL's write-ahead log.
+    Log,
+}
+
 /// A figure of the table, in its order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Figure {
@@ -29,8 +70,10 @@ pub(super) enum Figure {
     BurstGenerator,
     BurstMemory,
     Sql,
-    Processor,
-    ProcessorCpu,
+    Drain(Traffic, Contender, Part),
+    PacedP50,
+    PacedP99,
+    PacedLog,
     CommitAlone,
     AnswerP50,
     AnswerP99,
@@ -52,8 +95,8 @@ pub(super) enum Figure {
 pub(super) struct Shown {
     pub(super) name: &'static str,
     pub(super) unit: &'static str,
-    /// The figures that this one cannot be better than, beside which it stands.
-    pub(super) bounds: &'static [Figure],
+    /// The figures that bound this one, or that it is to be held against.
+    pub(super) bounds: Vec<Figure>,
     /// What it is spent on; empty for a part of the figure before.
     pub(super) bounded_by: &'static str,
 }
@@ -63,22 +106,25 @@ impl Shown {
         Self {
             name,
             unit,
-            bounds: &[],
+            bounds: Vec::new(),
             bounded_by: "",
         }
     }
 
-    const fn beside(self, bounds: &'static [Figure]) -> Self {
-        Self { bounds, ..self }
+    fn beside(self, bounds: &[Figure]) -> Self {
+        Self {
+            bounds: bounds.to_vec(),
+            ..self
+        }
     }
 
-    const fn spent_on(self, bounded_by: &'static str) -> Self {
+    fn spent_on(self, bounded_by: &'static str) -> Self {
         Self { bounded_by, ..self }
     }
 }
 
 impl Figure {
-    pub(super) const fn shown(self) -> Shown {
+    pub(super) fn shown(self) -> Shown {
         match self {
             Self::Producer => Shown::new("raw producer", "records/s")
                 .spent_on("the broker's and the client's processor time: acks=all, idempotent, one broker, the records of the webhooks below"),
@@ -120,10 +166,13 @@ impl Figure {
             Self::BurstMemory => Shown::new("… ingest's memory, peak", "MiB"),
             Self::Sql => Shown::new("same SQL batches, no Kafka", "inputs/s")
                 .spent_on("PostgreSQL's processor time and its log: the engine's own decoding, fold and statements, as many lanes and as large batches"),
-            Self::Processor => Shown::new("inputs through the processor", "inputs/s")
-                .beside(&[Self::Sql])
-                .spent_on("processor time: the engine, PostgreSQL and the broker, which serves the inputs and takes the events and replies, share the cores"),
-            Self::ProcessorCpu => Shown::new("… the processor's own CPU", "µs/input"),
+            Self::Drain(traffic, contender, part) => drain(traffic, contender, part),
+            Self::PacedP50 => Shown::new("steady, Kafka to committed row, p50", "ms")
+                .beside(&[Self::CommitAlone])
+                .spent_on("counted from the broker's acknowledgement: the fetch, up to 2 ms for a batch, the commit before and its own; seen by asking PostgreSQL every 2 ms"),
+            Self::PacedP99 => Shown::new("steady, Kafka to committed row, p99", "ms")
+                .beside(&[Self::CommitAlone]),
+            Self::PacedLog => Shown::new("… PostgreSQL's log", "bytes/input"),
             Self::CommitAlone => Shown::new("one input committed alone", "ms")
                 .spent_on("round trips of the statements and one flush of PostgreSQL's log; nothing else runs"),
             Self::AnswerP50 => Shown::new("webhook to its 200, p50", "ms")
@@ -147,6 +196,77 @@ impl Figure {
             Self::SoakLastMax => Shown::new("… most", "MiB"),
             Self::SoakSlope => Shown::new("ingest's memory, growth", "KiB/min")
                 .spent_on("the line through all seconds by least squares"),
+        }
+    }
+}
+
+fn drain(traffic: Traffic, contender: Contender, part: Part) -> Shown {
+    use Contender::{Batched, Narrow, Pair, Pgbench, Plain, Processor, Sending};
+    let of = |contenders: &[Contender]| -> Vec<Figure> {
+        let figures = contenders.iter();
+        figures
+            .map(|contender| Figure::Drain(traffic, *contender, part))
+            .collect()
+    };
+    let sql = (traffic == Traffic::Uniform).then_some(Figure::Sql);
+    let beside = match contender {
+        Processor if part == Part::Rate => {
+            let others = of(&[Pgbench, Plain, Batched, Sending]);
+            sql.into_iter().chain(others).collect()
+        }
+        Processor => of(&[Batched, Sending]),
+        Pair | Narrow => of(&[Processor]),
+        Plain | Batched | Sending | Pgbench => Vec::new(),
+    };
+    let shown = match part {
+        Part::Rate => {
+            Shown::new(rate_of(traffic, contender), "inputs/s").spent_on(rate_is(contender))
+        }
+        Part::Cpu => Shown::new("… CPU of all of them", "s/million inputs"),
+        Part::OwnCpu => Shown::new("… its own CPU", "s/million inputs"),
+        Part::PostgresCpu => Shown::new("… PostgreSQL's CPU", "s/million inputs"),
+        Part::BrokerCpu => Shown::new("… the broker's CPU", "s/million inputs"),
+        Part::Memory => Shown::new("… its memory, peak", "MiB"),
+        Part::Log => Shown::new("… PostgreSQL's log", "bytes/input"),
+    };
+    shown.beside(&beside)
+}
+
+const fn rate_of(traffic: Traffic, contender: Contender) -> &'static str {
+    match (traffic, contender) {
+        (Traffic::Uniform, Contender::Plain) => "Node, a transaction a message",
+        (Traffic::Uniform, Contender::Batched) => "Node, a transaction a batch",
+        (Traffic::Uniform, Contender::Sending) => "Node, batches, sending",
+        (Traffic::Uniform, Contender::Pgbench) => "SQL batches from pgbench",
+        (Traffic::Uniform, Contender::Processor) => "processor",
+        (Traffic::Uniform, Contender::Pair) => "two processors",
+        (Traffic::Uniform, Contender::Narrow) => "processor, one partition",
+        (Traffic::Hot, Contender::Plain) => "half of one lead: Node, a transaction a message",
+        (Traffic::Hot, Contender::Batched) => "half of one lead: Node, a transaction a batch",
+        (Traffic::Hot, Contender::Sending) => "half of one lead: Node, batches, sending",
+        (Traffic::Hot, Contender::Pgbench) => "half of one lead: SQL batches from pgbench",
+        (Traffic::Hot, Contender::Processor) => "half of one lead: processor",
+        (Traffic::Hot, Contender::Pair) => "half of one lead: two processors",
+        (Traffic::Hot, Contender::Narrow) => "half of one lead: processor, one partition",
+    }
+}
+
+const fn rate_is(contender: Contender) -> &'static str {
+    match contender {
+        Contender::Plain => {
+            "round trips: five and a flush of the log for each message, one after another; a thirtieth of the inputs and leads of the others, in a smaller table"
+        }
+        Contender::Batched => {
+            "Node's one thread; it sends nothing to Kafka, keeps no history, and loses what it did not send"
+        }
+        Contender::Sending => {
+            "Node's one thread; events and replies are sent after the commit, and lost by a crash between the two"
+        }
+        Contender::Pgbench => {
+            "PostgreSQL: the statements of the processor's batches with their own arguments, read from a table beside them, in as many connections as the processor has lanes; nothing is fetched, folded or published"
+        }
+        Contender::Processor | Contender::Pair | Contender::Narrow => {
+            "processor time: the engine, PostgreSQL and the broker, which serves the inputs and takes the events and replies, share the cores"
         }
     }
 }

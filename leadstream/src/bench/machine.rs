@@ -77,6 +77,52 @@ pub(super) fn cpu_seconds(pid: i32) -> Option<f64> {
     process_seconds(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
 }
 
+/// As [`cpu_seconds`], of a process and all that descend from it, those included that have ended.
+pub(super) fn tree_cpu_seconds(root: i32) -> Option<f64> {
+    let processes: Vec<Relation> = fs::read_dir("/proc")
+        .ok()?
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok())
+        .filter_map(|pid| relation(pid, &fs::read_to_string(format!("/proc/{pid}/stat")).ok()?))
+        .collect();
+    tree_seconds(&processes, root)
+}
+
+/// A process with its parent and the processor time of itself and of its children that have ended.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Relation {
+    pid: i32,
+    parent: i32,
+    seconds: f64,
+}
+
+fn relation(pid: i32, stat: &str) -> Option<Relation> {
+    let (_, after_name) = stat.rsplit_once(')')?;
+    let fields: Vec<&str> = after_name.split_whitespace().collect();
+    let ticks: Option<Vec<f64>> = fields
+        .get(11..15)?
+        .iter()
+        .map(|ticks| ticks.parse().ok())
+        .collect();
+    Some(Relation {
+        pid,
+        parent: fields.get(1)?.parse().ok()?,
+        seconds: ticks?.iter().sum::<f64>() / TICKS_PER_SECOND,
+    })
+}
+
+fn tree_seconds(processes: &[Relation], root: i32) -> Option<f64> {
+    let mut seconds = processes.iter().find(|it| it.pid == root)?.seconds;
+    let mut parents = vec![root];
+    while let Some(parent) = parents.pop() {
+        for child in processes.iter().filter(|it| it.parent == parent) {
+            seconds += child.seconds;
+            parents.push(child.pid);
+        }
+    }
+    Some(seconds)
+}
+
 /// What the calling thread has used so far.
 pub(super) fn own_cpu_seconds() -> Option<f64> {
     process_seconds(&fs::read_to_string("/proc/thread-self/stat").ok()?)
@@ -168,7 +214,7 @@ impl Meter {
 
 #[cfg(test)]
 mod tests {
-    use super::{field, gib, machine_seconds, mib, process_seconds};
+    use super::{field, gib, machine_seconds, mib, process_seconds, relation, tree_seconds};
 
     #[test]
     fn times_are_read_from_proc() {
@@ -177,6 +223,23 @@ mod tests {
         let all = "cpu  100 10 50 9000 77 3 2 5 0 0\ncpu0 1 1 1 1 1 1 1 1 0 0\n";
         assert_eq!(machine_seconds(all), Some(1.65));
         assert_eq!((process_seconds(""), machine_seconds("")), (None, None));
+    }
+
+    #[test]
+    fn a_process_counts_with_its_descendants_alive_and_dead() {
+        let stat = |pid: i32, parent: i32, own: u32, dead: u32| {
+            let text =
+                format!("{pid} (post gres) S {parent} 7 7 0 -1 0 9 0 0 0 {own} 0 {dead} 0 20 0");
+            relation(pid, &text).unwrap()
+        };
+        let processes = [
+            stat(1, 0, 100, 0),
+            stat(7, 1, 100, 50),
+            stat(8, 7, 25, 0),
+            stat(9, 8, 25, 0),
+        ];
+        assert_eq!(tree_seconds(&processes, 7), Some(2.0));
+        assert_eq!(tree_seconds(&processes, 5), None);
     }
 
     #[test]

@@ -14,6 +14,9 @@ pub(super) struct Report {
     /// Sizes and counts of what was sent.
     pub(super) load: String,
     pub(super) figures: Vec<Row>,
+    /// What was left out, and why.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) notes: Vec<String>,
 }
 
 /// A figure over all rounds.
@@ -56,7 +59,7 @@ fn row(figure: Figure, samples: &[Sample]) -> Option<Row> {
     let values: Vec<f64> = of(figure).map(|sample| sample.value).collect();
     let middle = median(&values)?;
     let shown = figure.shown();
-    let bounds = shown.bounds.iter().filter_map(|bound| {
+    let bounds = shown.bounds.iter().filter_map(|bound: &Figure| {
         let values: Vec<f64> = of(*bound).map(|sample| sample.value).collect();
         Some(Bound {
             name: bound.shown().name,
@@ -119,6 +122,9 @@ impl Report {
                 text.push_str(&rule);
             }
         }
+        for note in &self.notes {
+            writeln!(text, "\n{note}.").unwrap_or_default();
+        }
         text.push_str("\nWhat bounds them:\n");
         for row in self.figures.iter().filter(|row| !row.bounded_by.is_empty()) {
             writeln!(text, "- {}: {}", row.name, row.bounded_by).unwrap_or_default();
@@ -155,6 +161,7 @@ impl Bound {
     fn cell(&self, unit: &str) -> String {
         let ratio = match unit {
             "ms" | "µs/request" => format!("{} ×", number(self.ratio)),
+            "inputs/s" if self.ratio > 1.2 => format!("{} ×", number(self.ratio)),
             _ => format!("{} % of", number(self.ratio * 100.0)),
         };
         // "… bare handler's own CPU" is a part where it stands, not here.
@@ -193,8 +200,10 @@ pub(super) fn number(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::{Report, median, number, rows};
-    use crate::bench::figure::{Figure, Sample};
+    use crate::bench::figure::{Contender, Figure, Part, Sample, Traffic};
     use crate::bench::machine::Machine;
+
+    const PROCESSOR: Figure = Figure::Drain(Traffic::Uniform, Contender::Processor, Part::Rate);
 
     fn samples() -> Vec<Sample> {
         let busy = |figure, value, cores| Sample {
@@ -202,13 +211,13 @@ mod tests {
             ..Sample::new(figure, value)
         };
         vec![
-            busy(Figure::Processor, 20_000.0, 2.0),
+            busy(PROCESSOR, 20_000.0, 2.0),
             busy(Figure::Sql, 40_000.0, 1.0),
             Sample::new(Figure::LatencyP50, 8.0),
             Sample::new(Figure::CommitAlone, 2.0),
-            busy(Figure::Processor, 10_000.0, 1.5),
+            busy(PROCESSOR, 10_000.0, 1.5),
             busy(Figure::Sql, 30_000.0, 1.0),
-            busy(Figure::Processor, 30_000.0, 1.8),
+            busy(PROCESSOR, 30_000.0, 1.8),
         ]
     }
 
@@ -227,7 +236,7 @@ mod tests {
             names,
             [
                 "same SQL batches, no Kafka",
-                "inputs through the processor",
+                "processor",
                 "one input committed alone",
                 "200 to committed row, p50",
             ]
@@ -277,6 +286,7 @@ mod tests {
             machine: Machine::here(),
             load: "a load".to_owned(),
             figures: rows(&samples()),
+            notes: vec!["something was left out".to_owned()],
         };
         let text = report.text();
         let table: Vec<&str> = text.lines().filter(|line| line.starts_with('|')).collect();

@@ -4,13 +4,18 @@ mod bare;
 mod burst;
 mod drain;
 mod latency;
+mod node;
+mod paced;
+mod pgbench;
 mod process;
 mod produce;
 mod soak;
+mod spending;
 mod steady;
 mod webhooks;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,10 +24,10 @@ use leadstream_ingest::records::Encoder;
 use leadstream_schemas::Timestamp;
 use leadstream_stream::Outgoing;
 
-use super::figure::{Figure, Sample};
+use super::figure::{Contender, Figure, Sample, Traffic};
 use super::generator::Spent;
 use super::site::Servers;
-use super::traffic;
+use super::traffic::{self, Conversations};
 
 /// Webhooks that are sent over and over where their ids need not differ, each of another lead.
 const POOL: usize = 16_384;
@@ -42,23 +47,51 @@ pub(super) enum Scenario {
     Burst,
     /// Batches into PostgreSQL without Kafka
     Sql,
+    /// The same batches from pgbench
+    Pgbench,
+    /// A preloaded topic through Node, a transaction for each message
+    Plain,
+    /// A preloaded topic through Node, a transaction for each batch
+    Batched,
+    /// The same, sending events and replies
+    Sending,
     /// A preloaded topic through the processor
     Processor,
+    /// A preloaded topic through two processors
+    Pair,
+    /// A preloaded topic of one partition through the processor
+    Narrow,
+    /// As pgbench; one lead has half of the traffic
+    HotPgbench,
+    /// As batched; one lead has half of the traffic
+    HotBatched,
+    /// As processor; one lead has half of the traffic
+    HotProcessor,
+    /// Inputs at a steady rate, from Kafka to the committed row
+    Paced,
     /// Single inputs into PostgreSQL, one after another
     Commit,
     /// Webhooks at a steady rate, to the committed row
     Latency,
     /// Webhooks through ingest at a steady rate for minutes; only by name
     Soak,
+    /// All from producer to burst
+    Ingest,
+    /// All from sql to paced
+    Engine,
 }
 
 /// How much is sent.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Load {
-    /// Webhooks, records and inputs of the scenarios that run as fast as they can.
+    /// Webhooks and records of the scenarios that run as fast as they can.
     pub(super) messages: usize,
-    /// Conversations among which inputs are spread.
+    /// Inputs that are worked off.
+    pub(super) inputs: usize,
+    /// Leads that write them.
     pub(super) leads: usize,
+    /// Inputs a second of the paced scenario.
+    pub(super) input_rate: usize,
     /// Webhooks a second of the steady scenario.
     pub(super) rate: usize,
     /// How long scenarios of a steady rate last.
@@ -71,18 +104,38 @@ pub(super) struct Load {
 }
 
 impl Scenario {
-    /// What is measured by default: one run of the list, in its order, is a round.
-    pub(super) const ROUND: [Self; 9] = [
+    const INGEST: [Self; 5] = [
         Self::Producer,
         Self::Bare,
         Self::Webhooks,
         Self::Steady,
         Self::Burst,
-        Self::Sql,
-        Self::Processor,
-        Self::Commit,
-        Self::Latency,
     ];
+    const ENGINE: [Self; 12] = [
+        Self::Sql,
+        Self::Pgbench,
+        Self::Plain,
+        Self::Batched,
+        Self::Sending,
+        Self::Processor,
+        Self::Pair,
+        Self::Narrow,
+        Self::HotPgbench,
+        Self::HotBatched,
+        Self::HotProcessor,
+        Self::Paced,
+    ];
+    /// Measured by default.
+    pub(super) const ALL: [Self; 4] = [Self::Ingest, Self::Engine, Self::Commit, Self::Latency];
+
+    /// What a name stands for: one run of it, in its order, is a round.
+    pub(super) fn members(self) -> Vec<Self> {
+        match self {
+            Self::Ingest => Self::INGEST.to_vec(),
+            Self::Engine => Self::ENGINE.to_vec(),
+            alone => vec![alone],
+        }
+    }
 
     pub(super) const fn name(self) -> &'static str {
         match self {
@@ -92,20 +145,60 @@ impl Scenario {
             Self::Steady => "steady",
             Self::Burst => "burst",
             Self::Sql => "sql",
+            Self::Pgbench => "pgbench",
+            Self::Plain => "plain",
+            Self::Batched => "batched",
+            Self::Sending => "sending",
             Self::Processor => "processor",
+            Self::Pair => "pair",
+            Self::Narrow => "narrow",
+            Self::HotPgbench => "hot-pgbench",
+            Self::HotBatched => "hot-batched",
+            Self::HotProcessor => "hot-processor",
+            Self::Paced => "paced",
             Self::Commit => "commit",
             Self::Latency => "latency",
             Self::Soak => "soak",
+            Self::Ingest => "ingest",
+            Self::Engine => "engine",
         }
     }
 
-    /// Runs it once, under a name that no other run has.
+    /// Who works a topic off in it, and of which traffic.
+    const fn drain(self) -> Option<(Contender, Traffic)> {
+        Some(match self {
+            Self::Pgbench => (Contender::Pgbench, Traffic::Uniform),
+            Self::Plain => (Contender::Plain, Traffic::Uniform),
+            Self::Batched => (Contender::Batched, Traffic::Uniform),
+            Self::Sending => (Contender::Sending, Traffic::Uniform),
+            Self::Processor => (Contender::Processor, Traffic::Uniform),
+            Self::Pair => (Contender::Pair, Traffic::Uniform),
+            Self::Narrow => (Contender::Narrow, Traffic::Uniform),
+            Self::HotPgbench => (Contender::Pgbench, Traffic::Hot),
+            Self::HotBatched => (Contender::Batched, Traffic::Hot),
+            Self::HotProcessor => (Contender::Processor, Traffic::Hot),
+            _ => return None,
+        })
+    }
+
+    /// Runs it once, under a name that no other run has; of a group each member is run by itself.
     pub(super) async fn run(
         self,
         servers: &Servers<'_>,
         name: &str,
         load: &Load,
     ) -> anyhow::Result<Vec<Sample>> {
+        if let Some((contender, traffic)) = self.drain() {
+            return match contender {
+                Contender::Pgbench => Box::pin(pgbench::run(servers, name, load, traffic)).await,
+                Contender::Plain | Contender::Batched | Contender::Sending => {
+                    Box::pin(node::run(servers, name, load, contender, traffic)).await
+                }
+                Contender::Processor | Contender::Pair | Contender::Narrow => {
+                    Box::pin(process::run(servers, name, load, contender, traffic)).await
+                }
+            };
+        }
         match self {
             Self::Producer => Box::pin(produce::run(servers, name, load)).await,
             Self::Bare => Box::pin(bare::run(servers, name, load)).await,
@@ -113,16 +206,35 @@ impl Scenario {
             Self::Steady => Box::pin(steady::run(servers, name, load)).await,
             Self::Burst => Box::pin(burst::run(servers, name, load)).await,
             Self::Sql => Box::pin(drain::run(servers, name, load)).await,
-            Self::Processor => Box::pin(process::run(servers, name, load)).await,
+            Self::Paced => Box::pin(paced::run(servers, name, load)).await,
             Self::Commit => Box::pin(drain::run_alone(servers, name)).await,
             Self::Latency => Box::pin(latency::run(servers, name, load)).await,
             Self::Soak => Box::pin(soak::run(servers, name, load)).await,
+            _ => Ok(Vec::new()),
         }
     }
 }
 
+impl Load {
+    /// What is worked off; a `share` of it where that would take too long.
+    fn conversations(&self, traffic: Traffic, share: usize) -> Conversations {
+        Conversations {
+            inputs: self.inputs.div_ceil(share),
+            leads: self.leads.div_ceil(share),
+            traffic,
+        }
+    }
+}
+
+/// Where a program is that a shell would find.
+fn on_path(program: &str) -> Option<PathBuf> {
+    std::env::split_paths(&std::env::var_os("PATH")?)
+        .map(|folder| folder.join(program))
+        .find(|path| path.is_file())
+}
+
 /// The records that ingest would write to the topics of `prefix` for `webhooks`.
-fn records(
+pub(super) fn records(
     servers: &Servers<'_>,
     prefix: &str,
     webhooks: &[Vec<u8>],

@@ -1,19 +1,24 @@
 //! Where one scenario runs: a database and topics of its own, services as child processes.
 
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use futures::future::select_all;
 use leadstream_local::{Process, Stack};
-use leadstream_schemas::Topic;
 use leadstream_schemas::registry::SchemaIds;
-use leadstream_stream::KafkaArgs;
+use leadstream_schemas::{Timestamp, Topic};
+use leadstream_stream::{KafkaArgs, Outgoing};
 use rdkafka::admin::{AdminClient, AdminOptions};
 use rdkafka::client::DefaultClientContext;
 use sqlx::{AssertSqlSafe, PgPool};
+use tokio::sync::Mutex;
 
 use super::http::{self, Connection};
+use super::scenario::records;
+use super::traffic::Conversations;
 use crate::deployment::{Deployment, Service};
 
 /// Partitions of each topic, as `leadstream topics apply` makes them.
@@ -22,17 +27,76 @@ pub(super) const PARTITIONS: usize = 12;
 const READY_WITHIN: Duration = Duration::from_secs(60);
 
 /// What every scenario shares.
-#[derive(Debug)]
 pub(super) struct Servers<'s> {
     pub(super) stack: &'s Stack,
     /// Ids that frame what is written; the same for every topic prefix.
     pub(super) ids: SchemaIds,
+    /// Inputs that were made already: making them takes longer than reading them.
+    made: Mutex<Vec<(Conversations, Arc<[Outgoing]>)>>,
+    notes: std::sync::Mutex<BTreeSet<&'static str>>,
 }
 
-/// A fresh database, migrated.
+impl<'s> Servers<'s> {
+    pub(super) fn new(stack: &'s Stack, ids: SchemaIds) -> Self {
+        Self {
+            stack,
+            ids,
+            made: Mutex::default(),
+            notes: std::sync::Mutex::default(),
+        }
+    }
+
+    /// The records of `conversations`, as ingest writes them to a topic without prefix.
+    pub(super) async fn inputs(
+        &self,
+        conversations: Conversations,
+    ) -> anyhow::Result<Arc<[Outgoing]>> {
+        let mut made = self.made.lock().await;
+        if let Some((_, inputs)) = made.iter().find(|(known, _)| *known == conversations) {
+            return Ok(Arc::clone(inputs));
+        }
+        let webhooks = conversations.webhooks(Timestamp::now());
+        let inputs: Arc<[Outgoing]> = records(self, "", &webhooks)?.into();
+        made.push((conversations, Arc::clone(&inputs)));
+        Ok(inputs)
+    }
+
+    /// Says at the end that something was left out.
+    pub(super) fn note(&self, note: &'static str) {
+        let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        notes.insert(note);
+    }
+
+    pub(super) fn notes(&self) -> Vec<String> {
+        let notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        notes.iter().map(|note| (*note).to_owned()).collect()
+    }
+}
+
+/// How a site differs from the usual one.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Setup {
+    pub(super) partitions: usize,
+    /// Whether the database has Leadstream's tables.
+    pub(super) migrated: bool,
+    /// Further settings of the services' Kafka clients.
+    pub(super) kafka_config: Option<&'static str>,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            partitions: PARTITIONS,
+            migrated: true,
+            kafka_config: None,
+        }
+    }
+}
+
+/// A fresh database.
 #[derive(Debug)]
 pub(super) struct Database {
-    url: String,
+    pub(super) url: String,
     name: String,
     pub(super) pool: PgPool,
     admin: PgPool,
@@ -43,6 +107,7 @@ impl Database {
     pub(super) async fn new(
         servers: &Servers<'_>,
         name: &str,
+        migrated: bool,
         connections: u32,
     ) -> anyhow::Result<Self> {
         let url = servers.stack.database_url();
@@ -53,7 +118,9 @@ impl Database {
         let (base, _) = url.rsplit_once('/').context("a database URL has a path")?;
         let url = format!("{base}/{name}");
         let pool = leadstream_processor::pool(&url, connections)?;
-        leadstream_processor::migrate(&pool).await?;
+        if migrated {
+            leadstream_processor::migrate(&pool).await?;
+        }
         // What was written before must not be flushed while something is measured.
         sqlx::query("CHECKPOINT").execute(&admin).await?;
         Ok(Self {
@@ -76,7 +143,6 @@ impl Database {
 }
 
 /// A database and topics.
-#[derive(Debug)]
 pub(super) struct Site<'s> {
     pub(super) servers: &'s Servers<'s>,
     pub(super) database: Database,
@@ -86,14 +152,18 @@ pub(super) struct Site<'s> {
 }
 
 impl<'s> Site<'s> {
-    pub(super) async fn new(servers: &'s Servers<'s>, name: &str) -> anyhow::Result<Self> {
-        let database = Database::new(servers, name, 4).await?;
+    pub(super) async fn new(
+        servers: &'s Servers<'s>,
+        name: &str,
+        setup: Setup,
+    ) -> anyhow::Result<Self> {
+        let database = Database::new(servers, name, setup.migrated, 4).await?;
         let ingest = free_address()?;
         let stack = servers.stack;
         let deployment = Deployment {
             binary: std::env::current_exe().context("the path of this program")?,
             kafka: stack.kafka().to_owned(),
-            kafka_config: None,
+            kafka_config: setup.kafka_config.map(ToOwned::to_owned),
             topic_prefix: format!("{name}."),
             schema_registry: stack.schema_registry().to_owned(),
             database_url: database.url.clone(),
@@ -119,7 +189,7 @@ impl<'s> Site<'s> {
             ingest,
             name: name.to_owned(),
         };
-        let partitions = PARTITIONS.to_string();
+        let partitions = setup.partitions.to_string();
         site.tool(&["topics", "apply", "--partitions", &partitions])
             .await?;
         Ok(site)
@@ -150,17 +220,21 @@ impl<'s> Site<'s> {
         Ok(())
     }
 
-    /// Starts `service`; returns at once.
-    pub(super) fn spawn(&self, service: Service) -> anyhow::Result<(Process, SocketAddr)> {
+    /// Starts `service`, of several the one with this number; returns at once.
+    pub(super) fn spawn(
+        &self,
+        service: Service,
+        number: usize,
+    ) -> anyhow::Result<(Process, SocketAddr)> {
         let ops = free_address()?;
-        let name = format!("{}-{}", self.name, service.name());
+        let name = format!("{}-{}-{number}", self.name, service.name());
         let spec = self.deployment.service(service, &name, ops);
         Ok((self.servers.stack.spawn(&spec)?, ops))
     }
 
     /// Starts `service` and waits until it is ready.
     pub(super) async fn start(&self, service: Service) -> anyhow::Result<Process> {
-        let (process, ops) = self.spawn(service)?;
+        let (process, ops) = self.spawn(service, 1)?;
         let probe = || async move {
             let mut connection = Connection::open(ops).await?;
             match connection.send(&http::get("/health/ready")).await? {

@@ -1,5 +1,6 @@
 //! What people write, as webhooks, as Kafka records, and as requests: pure.
 
+use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hasher};
 use std::net::SocketAddr;
 
@@ -10,6 +11,11 @@ use leadstream_sandbox::webhook::{BusinessNumber, MetaWebhook, Person, sign, wam
 use leadstream_schemas::Timestamp;
 use leadstream_stream::trace::TRACEPARENT;
 use leadstream_stream::{Outgoing, Record, TraceContext};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom;
+
+use super::figure::Traffic;
 
 /// Bytes of a webhook that stands for all: what Meta posts for a text of a sentence or two.
 pub(super) const WEBHOOK_BYTES: usize = 700;
@@ -55,15 +61,55 @@ fn words(lead: usize, length: usize) -> String {
     text
 }
 
-/// `messages` of `leads` conversations, interleaved: everybody's first, then everybody's second.
-/// After each answer that completes it, a conversation starts over.
-pub(super) fn conversations(messages: usize, leads: usize, sent_at: Timestamp) -> Vec<Vec<u8>> {
-    (0..messages)
-        .map(|message| {
-            let (lead, step) = (message % leads, message / leads);
-            webhook(lead, step, sent_at, &said(lead, step))
-        })
-        .collect()
+/// What is worked off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Conversations {
+    pub(super) inputs: usize,
+    pub(super) leads: usize,
+    pub(super) traffic: Traffic,
+}
+
+impl Conversations {
+    /// Who writes each message, in the order in which they are sent: always the same one.
+    fn writers(self) -> Vec<usize> {
+        let others = self.leads.saturating_sub(1).max(1);
+        let mut writers: Vec<usize> = (0..self.inputs)
+            .map(|message| match self.traffic {
+                Traffic::Uniform => message % self.leads,
+                Traffic::Hot if message % 2 == 0 => 0,
+                Traffic::Hot => 1 + message / 2 % others,
+            })
+            .collect();
+        writers.shuffle(&mut StdRng::seed_from_u64(1));
+        writers
+    }
+
+    /// How many leads there are in the end.
+    pub(super) fn writing(self) -> usize {
+        self.writers().iter().collect::<HashSet<_>>().len()
+    }
+
+    /// Their messages as webhooks, each sent a second after its lead's message before, the last of
+    /// all before `now`. A conversation that is complete starts over.
+    pub(super) fn webhooks(self, now: Timestamp) -> Vec<Vec<u8>> {
+        let writers = self.writers();
+        let mut steps: HashMap<usize, usize> = HashMap::new();
+        let written: Vec<(usize, usize)> = writers
+            .into_iter()
+            .map(|lead| {
+                let step = steps.entry(lead).or_default();
+                *step += 1;
+                (lead, *step - 1)
+            })
+            .collect();
+        let longest = steps.values().max().copied().unwrap_or_default();
+        let length = i64::try_from(longest).unwrap_or_default() * 1000;
+        let begin = Timestamp::from_millis(now.millis() - length);
+        written
+            .into_iter()
+            .map(|(lead, step)| webhook(lead, step, begin, &said(lead, step)))
+            .collect()
+    }
 }
 
 fn said(lead: usize, step: usize) -> String {
@@ -191,26 +237,45 @@ mod tests {
         assert_eq!(keys, (0..12).map(lead_id).collect::<Vec<_>>());
     }
 
+    const fn conversations(inputs: usize, leads: usize, traffic: Traffic) -> Conversations {
+        Conversations {
+            inputs,
+            leads,
+            traffic,
+        }
+    }
+
     #[test]
-    fn conversations_interleave_and_start_over() {
-        let webhooks = conversations(10, 2, Timestamp::from_millis(AT));
-        let said: Vec<(String, String)> = inputs(&webhooks);
-        let of_second: Vec<&str> = said
-            .iter()
-            .filter(|(key, _)| *key == lead_id(1))
-            .map(|(_, body)| body.as_str())
-            .collect();
-        assert_eq!(
-            of_second[1..],
-            ["Ann Example", "1001", "RESTART", "Ann Example"]
-        );
-        assert_eq!(said[0].0, lead_id(0));
+    fn each_conversation_is_in_its_order_and_starts_over() {
+        let at = Timestamp::from_millis(AT);
+        let conversations = conversations(12, 2, Traffic::Uniform);
+        let said: Vec<(String, String)> = inputs(&conversations.webhooks(at));
+        let of = |lead: usize| -> Vec<&str> {
+            let bodies = said.iter().filter(|(key, _)| *key == lead_id(lead));
+            bodies.map(|(_, body)| body.as_str()).collect()
+        };
+        let second = ["Ann Example", "1001", "RESTART", "Ann Example", "1001"];
+        assert_eq!(of(1)[1..], second);
+        assert_eq!((of(0).len(), conversations.writing()), (6, 2));
+    }
+
+    #[test]
+    fn of_hot_traffic_one_lead_has_half() {
+        let conversations = conversations(1000, 101, Traffic::Hot);
+        let said = inputs(&conversations.webhooks(Timestamp::from_millis(AT)));
+        let hot = said.iter().filter(|(key, _)| *key == lead_id(0)).count();
+        assert_eq!((hot, conversations.writing()), (500, 101));
     }
 
     #[test]
     fn consumed_records_are_complete_and_count_from_0_in_each_partition() {
         let at = Timestamp::from_millis(AT);
-        let sent = records(&encoder(), &conversations(60, 20, at), at).unwrap();
+        let sent = records(
+            &encoder(),
+            &conversations(60, 20, Traffic::Uniform).webhooks(at),
+            at,
+        )
+        .unwrap();
         let consumed = consumed(sent.clone(), 4);
         let mut next = BTreeMap::new();
         let mut home = BTreeMap::new();

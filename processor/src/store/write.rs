@@ -10,12 +10,59 @@ use crate::engine::outbox;
 use crate::flow::START;
 use crate::lead::Lead;
 
+/// A statement with its arguments.
+pub(super) type Statement<'q> = sqlx::query::Query<'q, sqlx::Postgres, sqlx::postgres::PgArguments>;
+
+/// Every statement that a commit can consist of, in the order in which they run.
+pub(super) const ORDER: [&str; 7] = [
+    FENCE,
+    INSERT_IDENTITIES,
+    INSERT_LEADS,
+    UPDATE_LEADS,
+    INSERT_DEPARTED,
+    INSERT_OUTBOX,
+    DELETE_OUTBOX,
+];
+
+/// What follows the fence. What has nothing to write is left out.
+pub(super) fn statements<'q>(commit: &'q Commit<'_>) -> Result<Vec<Statement<'q>>, StoreError> {
+    let folded = commit.folded;
+    let mut statements = Vec::with_capacity(ORDER.len());
+    statements.extend(identities(folded));
+    statements.extend(leads(folded)?);
+    statements.extend(departed(folded));
+    statements.extend(outbox(folded)?);
+    statements.extend(acknowledged(commit.acknowledged));
+    Ok(statements)
+}
+
+const FENCE: &str = "
+UPDATE partition_offsets p SET next_offset = u.next_offset
+FROM (SELECT * FROM unnest($1::int[], $2::bigint[], $3::bigint[], $4::bigint[])
+      AS u (partition, epoch, before, next_offset) ORDER BY partition) u
+WHERE p.partition = u.partition AND p.epoch = u.epoch AND p.owner = $5::uuid
+  AND p.next_offset = u.before
+RETURNING p.partition";
+
 /// Moves the offsets of the batch's partitions, if they are still ours and still where we left
 /// them: a commit whose outcome was unknown is never applied twice.
 pub(super) async fn fence(
     connection: &mut PgConnection,
     commit: &Commit<'_>,
 ) -> Result<(), StoreError> {
+    let moved = fence_statement(commit).fetch_all(connection).await?;
+    let mut ours = HashSet::new();
+    for row in &moved {
+        ours.insert(row.try_get::<i32, _>("partition")?);
+    }
+    let mut partitions = commit.folded.partitions.keys();
+    match partitions.find(|partition| !ours.contains(partition)) {
+        Some(partition) => Err(StoreError::Fenced(*partition)),
+        None => Ok(()),
+    }
+}
+
+pub(super) fn fence_statement<'q>(commit: &Commit<'q>) -> Statement<'q> {
     let progress: Vec<(i32, i64)> = commit
         .folded
         .partitions
@@ -23,74 +70,40 @@ pub(super) async fn fence(
         .map(|(partition, progress)| (*partition, progress.next_offset))
         .collect();
     let before = |partition: &i32| commit.fences.get(partition).copied().unwrap_or_default();
-    let moved = sqlx::query(
-        "UPDATE partition_offsets p SET next_offset = u.next_offset
-         FROM (SELECT * FROM unnest($1::int[], $2::bigint[], $3::bigint[], $4::bigint[])
-               AS u (partition, epoch, before, next_offset) ORDER BY partition) u
-         WHERE p.partition = u.partition AND p.epoch = u.epoch AND p.owner = $5
-           AND p.next_offset = u.before
-         RETURNING p.partition",
-    )
-    .bind(column(&progress, |(partition, _)| *partition))
-    .bind(column(&progress, |(partition, _)| before(partition).0))
-    .bind(column(&progress, |(partition, _)| before(partition).1))
-    .bind(column(&progress, |(_, next)| *next))
-    .bind(commit.owner)
-    .fetch_all(connection)
-    .await?;
-    let mut ours = HashSet::new();
-    for row in &moved {
-        ours.insert(row.try_get::<i32, _>("partition")?);
-    }
-    match progress
-        .iter()
-        .find(|(partition, _)| !ours.contains(partition))
-    {
-        Some((partition, _)) => Err(StoreError::Fenced(*partition)),
-        None => Ok(()),
-    }
+    sqlx::query(FENCE)
+        .bind(column(&progress, |(partition, _)| *partition))
+        .bind(column(&progress, |(partition, _)| before(partition).0))
+        .bind(column(&progress, |(partition, _)| before(partition).1))
+        .bind(column(&progress, |(_, next)| *next))
+        .bind(commit.owner)
 }
 
-pub(super) async fn insert_identities(
-    connection: &mut PgConnection,
-    folded: &Folded,
-) -> Result<(), StoreError> {
+const INSERT_IDENTITIES: &str = "
+INSERT INTO lead_identities (identity, lead_id) SELECT * FROM unnest($1::text[], $2::text[])";
+
+fn identities(folded: &Folded) -> Option<Statement<'_>> {
     if folded.identities.is_empty() {
-        return Ok(());
+        return None;
     }
     let (identities, lead_ids): (Vec<&str>, Vec<&str>) = folded
         .identities
         .iter()
         .map(|(identity, lead_id)| (identity.as_str(), lead_id.as_str()))
         .unzip();
-    sqlx::query(
-        "INSERT INTO lead_identities (identity, lead_id)
-         SELECT * FROM unnest($1::text[], $2::text[])",
-    )
-    .bind(identities)
-    .bind(lead_ids)
-    .execute(connection)
-    .await?;
-    Ok(())
+    let statement = sqlx::query(INSERT_IDENTITIES);
+    Some(statement.bind(identities).bind(lead_ids))
 }
 
-pub(super) async fn write_leads(
-    connection: &mut PgConnection,
-    folded: &Folded,
-) -> Result<(), StoreError> {
+fn leads(folded: &Folded) -> Result<Vec<Statement<'_>>, StoreError> {
     let (created, updated): (Vec<_>, Vec<_>) = folded
         .leads
         .iter()
         .partition(|(_, changed)| changed.created);
-    for (rows, statement) in [(created, INSERT_LEADS), (updated, UPDATE_LEADS)] {
-        if rows.is_empty() {
-            continue;
-        }
-        bind_leads(statement, &rows)?
-            .execute(&mut *connection)
-            .await?;
-    }
-    Ok(())
+    [(created, INSERT_LEADS), (updated, UPDATE_LEADS)]
+        .into_iter()
+        .filter(|(rows, _)| !rows.is_empty())
+        .map(|(rows, statement)| bind_leads(statement, &rows))
+        .collect()
 }
 
 const INSERT_LEADS: &str = "
@@ -129,8 +142,6 @@ UPDATE lead_qualifications q SET wa_id = u.wa_id, user_id = u.user_id, lid = u.l
     last_interaction = u.last_interaction, is_completed = u.is_completed,
     first_interaction = u.first_interaction, revision = u.revision
 FROM u WHERE q.lead_id = u.lead_id";
-
-type Statement<'q> = sqlx::query::Query<'q, sqlx::Postgres, sqlx::postgres::PgArguments>;
 
 fn bind_leads<'q>(
     statement: &'static str,
@@ -203,31 +214,27 @@ const fn platform(lead: &Lead) -> &'static str {
     }
 }
 
-pub(super) async fn insert_departed(
-    connection: &mut PgConnection,
-    folded: &Folded,
-) -> Result<(), StoreError> {
-    if folded.departed.is_empty() {
-        return Ok(());
-    }
-    sqlx::query(
-        "INSERT INTO departed_inputs (day, lead_id, id)
-         SELECT (sent_at AT TIME ZONE 'UTC')::date, lead_id, id
-         FROM unnest($1::text[], $2::text[], $3::timestamptz[]) AS u (lead_id, id, sent_at)
-         ON CONFLICT DO NOTHING",
-    )
-    .bind(column(&folded.departed, |(lead_id, _, _)| lead_id.as_str()))
-    .bind(column(&folded.departed, |(_, id, _)| id.as_str()))
-    .bind(column(&folded.departed, |(_, _, at)| at.datetime()))
-    .execute(connection)
-    .await?;
-    Ok(())
+const INSERT_DEPARTED: &str = "
+INSERT INTO departed_inputs (day, lead_id, id)
+SELECT (sent_at AT TIME ZONE 'UTC')::date, lead_id, id
+FROM unnest($1::text[], $2::text[], $3::timestamptz[]) AS u (lead_id, id, sent_at)
+ON CONFLICT DO NOTHING";
+
+fn departed(folded: &Folded) -> Option<Statement<'_>> {
+    let rows = &folded.departed;
+    (!rows.is_empty()).then(|| {
+        sqlx::query(INSERT_DEPARTED)
+            .bind(column(rows, |(lead_id, _, _)| lead_id.as_str()))
+            .bind(column(rows, |(_, id, _)| id.as_str()))
+            .bind(column(rows, |(_, _, at)| at.datetime()))
+    })
 }
 
-pub(super) async fn write_outbox(
-    connection: &mut PgConnection,
-    folded: &Folded,
-) -> Result<(), StoreError> {
+const INSERT_OUTBOX: &str = "
+INSERT INTO outbox (partition, next_offset, records)
+SELECT * FROM unnest($1::int[], $2::bigint[], $3::bytea[])";
+
+fn outbox(folded: &Folded) -> Result<Option<Statement<'_>>, StoreError> {
     let mut partitions = Vec::new();
     let mut offsets = Vec::new();
     let mut records = Vec::new();
@@ -238,35 +245,19 @@ pub(super) async fn write_outbox(
             records.push(outbox::encode(&progress.outgoing)?);
         }
     }
-    if partitions.is_empty() {
-        return Ok(());
-    }
-    sqlx::query(
-        "INSERT INTO outbox (partition, next_offset, records)
-         SELECT * FROM unnest($1::int[], $2::bigint[], $3::bytea[])",
-    )
-    .bind(partitions)
-    .bind(offsets)
-    .bind(records)
-    .execute(connection)
-    .await?;
-    Ok(())
+    let statement = sqlx::query(INSERT_OUTBOX);
+    Ok((!partitions.is_empty()).then(|| statement.bind(partitions).bind(offsets).bind(records)))
 }
 
-pub(super) async fn delete_outbox(
-    connection: &mut PgConnection,
-    acknowledged: &[(i32, i64)],
-) -> Result<(), StoreError> {
-    if acknowledged.is_empty() {
-        return Ok(());
-    }
-    sqlx::query(
-        "DELETE FROM outbox o USING unnest($1::int[], $2::bigint[]) AS u (partition, next_offset)
-         WHERE o.partition = u.partition AND o.next_offset = u.next_offset",
-    )
-    .bind(column(acknowledged, |(partition, _)| *partition))
-    .bind(column(acknowledged, |(_, next)| *next))
-    .execute(connection)
-    .await?;
-    Ok(())
+const DELETE_OUTBOX: &str = "
+DELETE FROM outbox o USING unnest($1::int[], $2::bigint[]) AS u (partition, next_offset)
+WHERE o.partition = u.partition AND o.next_offset = u.next_offset";
+
+/// Removes acknowledged rows of the outbox; nothing when there are none.
+pub(super) fn acknowledged(rows: &[(i32, i64)]) -> Option<Statement<'_>> {
+    (!rows.is_empty()).then(|| {
+        sqlx::query(DELETE_OUTBOX)
+            .bind(column(rows, |(partition, _)| *partition))
+            .bind(column(rows, |(_, next)| *next))
+    })
 }

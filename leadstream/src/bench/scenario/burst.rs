@@ -8,7 +8,7 @@ use super::{Load, POOL, micros_each, requests};
 use crate::bench::figure::{Figure, Sample};
 use crate::bench::generator::{Keep, Outcome, Phase, Plan, Spent, Target, open};
 use crate::bench::machine::{allow_open_files, peak_memory};
-use crate::bench::site::{Servers, Site, beside, end};
+use crate::bench::site::{Servers, Setup, Site, beside, end};
 use crate::deployment::Service;
 
 use judge::{Judged, judge};
@@ -36,7 +36,7 @@ pub(super) async fn run(
     load: &Load,
 ) -> anyhow::Result<Vec<Sample>> {
     allow_open_files(OPEN_FILES)?;
-    let site = Site::new(servers, name).await?;
+    let site = Site::new(servers, name, Setup::default()).await?;
     let ingest = site.start(Service::Ingest).await?;
     let burst = Phase {
         rate: load.ingest_rate * load.burst_factor,

@@ -5,9 +5,10 @@ use std::num::NonZeroUsize;
 use clap::{Args as _, FromArgMatches};
 use leadstream_processor::baseline::{Drained, drain};
 use leadstream_schemas::Timestamp;
+use leadstream_stream::Outgoing;
 
 use super::{Load, per_second, records};
-use crate::bench::figure::{Figure, Sample};
+use crate::bench::figure::{Figure, Sample, Traffic};
 use crate::bench::machine::Meter;
 use crate::bench::report::median;
 use crate::bench::site::{Database, PARTITIONS, Servers};
@@ -21,9 +22,10 @@ pub(super) async fn run(
     name: &str,
     load: &Load,
 ) -> anyhow::Result<Vec<Sample>> {
-    let webhooks = traffic::conversations(load.messages, load.leads, Timestamp::now());
-    let (drained, cores) = drained(servers, name, &webhooks, &settings()?).await?;
-    let rate = per_second(webhooks.len(), drained.elapsed.as_secs_f64());
+    let conversations = load.conversations(Traffic::Uniform, 1);
+    let inputs = servers.inputs(conversations).await?.to_vec();
+    let (drained, cores) = drained(servers, name, inputs, &settings()?).await?;
+    let rate = per_second(conversations.inputs, drained.elapsed.as_secs_f64());
     Ok(vec![Sample {
         cores,
         ..Sample::new(Figure::Sql, rate)
@@ -32,13 +34,13 @@ pub(super) async fn run(
 
 /// Inputs of new leads, each in a transaction of its own, one after another.
 pub(super) async fn run_alone(servers: &Servers<'_>, name: &str) -> anyhow::Result<Vec<Sample>> {
-    let webhooks = traffic::greetings(ALONE, Timestamp::now());
+    let inputs = records(servers, "", &traffic::greetings(ALONE, Timestamp::now()))?;
     let settings = leadstream_processor::Args {
         lanes: NonZeroUsize::MIN,
         batch_records: NonZeroUsize::MIN,
         ..settings()?
     };
-    let (drained, _) = drained(servers, name, &webhooks, &settings).await?;
+    let (drained, _) = drained(servers, name, inputs, &settings).await?;
     let millis: Vec<f64> = drained
         .batches
         .iter()
@@ -51,7 +53,7 @@ pub(super) async fn run_alone(servers: &Servers<'_>, name: &str) -> anyhow::Resu
 }
 
 /// The settings that a processor of this environment runs with.
-fn settings() -> anyhow::Result<leadstream_processor::Args> {
+pub(super) fn settings() -> anyhow::Result<leadstream_processor::Args> {
     let command = leadstream_processor::Args::augment_args(clap::Command::new("processor"));
     let matches = command.try_get_matches_from(["processor"])?;
     Ok(leadstream_processor::Args::from_arg_matches(&matches)?)
@@ -61,12 +63,12 @@ fn settings() -> anyhow::Result<leadstream_processor::Args> {
 async fn drained(
     servers: &Servers<'_>,
     name: &str,
-    webhooks: &[Vec<u8>],
+    inputs: Vec<Outgoing>,
     settings: &leadstream_processor::Args,
 ) -> anyhow::Result<(Drained, Option<f64>)> {
     let connections = u32::try_from(settings.lanes.get() + 2)?;
-    let database = Database::new(servers, name, connections).await?;
-    let records = traffic::consumed(records(servers, "", webhooks)?, PARTITIONS);
+    let database = Database::new(servers, name, true, connections).await?;
+    let records = traffic::consumed(inputs, PARTITIONS);
     let pool = database.pool.clone();
     let meter = Meter::start();
     let drained = drain(settings, pool, &servers.ids, records).await?;

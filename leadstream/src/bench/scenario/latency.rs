@@ -15,7 +15,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use super::{Load, micros, millis, requests};
 use crate::bench::figure::{Figure, Sample};
 use crate::bench::generator::{Keep, Outcome, Phase, Plan, Spent, Target, open};
-use crate::bench::site::{PARTITIONS, Servers, Site, beside, end};
+use crate::bench::site::{PARTITIONS, Servers, Setup, Site, beside, end};
 use crate::bench::traffic::lead_id;
 use crate::deployment::Service;
 
@@ -35,7 +35,7 @@ pub(super) async fn run(
     name: &str,
     load: &Load,
 ) -> anyhow::Result<Vec<Sample>> {
-    let site = Site::new(servers, name).await?;
+    let site = Site::new(servers, name, Setup::default()).await?;
     let warm_up = load.rate * WARM_UP;
     let plan = Plan::new([Phase {
         rate: load.rate,

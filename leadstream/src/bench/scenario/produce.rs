@@ -6,7 +6,7 @@ use leadstream_stream::Producer;
 use super::{Load, per_second, records};
 use crate::bench::figure::{Figure, Sample};
 use crate::bench::machine::Meter;
-use crate::bench::site::{Servers, Site};
+use crate::bench::site::{Servers, Setup, Site};
 use crate::bench::traffic;
 
 /// How often the records are sent: once through is over too soon.
@@ -19,7 +19,7 @@ pub(super) async fn run(
     name: &str,
     load: &Load,
 ) -> anyhow::Result<Vec<Sample>> {
-    let site = Site::new(servers, name).await?;
+    let site = Site::new(servers, name, Setup::default()).await?;
     let webhooks = traffic::greetings(load.messages, Timestamp::now());
     let records = records(servers, &site.deployment.topic_prefix, &webhooks)?;
     let producer = Producer::new(&site.kafka(), "leadstream-bench", None)?;

@@ -13,7 +13,7 @@ use super::Load;
 use super::steady::{WARM_UP, hold};
 use crate::bench::figure::{Figure, Sample};
 use crate::bench::machine::memory;
-use crate::bench::site::{Servers, Site, beside, end};
+use crate::bench::site::{Servers, Setup, Site, beside, end};
 use crate::deployment::Service;
 
 use growth::{Spread, slope, spread};
@@ -28,7 +28,7 @@ pub(super) async fn run(
     name: &str,
     load: &Load,
 ) -> anyhow::Result<Vec<Sample>> {
-    let site = Site::new(servers, name).await?;
+    let site = Site::new(servers, name, Setup::default()).await?;
     let ingest = site.start(Service::Ingest).await?;
     let mut held = Vec::with_capacity(load.soak_minutes * MINUTE);
     let work = async {

@@ -8,7 +8,7 @@ use super::{Load, POOL, cpu, micros, millis, requests, share};
 use crate::bench::figure::{Figure, Sample};
 use crate::bench::generator::{Keep, Outcome, Phase, Plan, Spent, Target, open};
 use crate::bench::machine::peak_memory;
-use crate::bench::site::{Servers, Site, beside, end};
+use crate::bench::site::{Servers, Setup, Site, beside, end};
 use crate::deployment::Service;
 
 /// More than are ever in flight while ingest keeps up.
@@ -21,7 +21,7 @@ pub(super) async fn run(
     name: &str,
     load: &Load,
 ) -> anyhow::Result<Vec<Sample>> {
-    let site = Site::new(servers, name).await?;
+    let site = Site::new(servers, name, Setup::default()).await?;
     let ingest = site.start(Service::Ingest).await?;
     let work = hold(&site, &ingest, load.ingest_rate, load.seconds);
     let (answers, spent) = beside(&[&ingest], work).await?;

@@ -6,7 +6,7 @@ use super::{Load, cpu, per_second, requests};
 use crate::bench::figure::{Figure, Sample};
 use crate::bench::generator::{Target, closed};
 use crate::bench::machine::peak_memory;
-use crate::bench::site::{Servers, Site, beside, end};
+use crate::bench::site::{Servers, Setup, Site, beside, end};
 use crate::deployment::Service;
 
 pub(super) const CONNECTIONS: usize = 64;
@@ -18,7 +18,7 @@ pub(super) async fn run(
     name: &str,
     load: &Load,
 ) -> anyhow::Result<Vec<Sample>> {
-    let site = Site::new(servers, name).await?;
+    let site = Site::new(servers, name, Setup::default()).await?;
     let secret = &site.deployment.meta_app_secret;
     let requests = requests(site.ingest, secret, load.messages, Timestamp::now());
     let ingest = site.start(Service::Ingest).await?;
