@@ -7,4 +7,5 @@ pub(crate) mod load;
 pub(crate) mod outbox;
 pub(crate) mod partition;
 pub(crate) mod takeover;
+pub(crate) mod upkeep;
 pub(crate) mod waiting;

@@ -44,6 +44,11 @@ impl Flows {
             .get(&(reference.name.clone(), reference.version))
     }
 
+    /// Every published version.
+    pub fn all(&self) -> impl Iterator<Item = &Flow> {
+        self.versions.values()
+    }
+
     /// The version that holds at `at`.
     ///
     /// # Panics

@@ -12,6 +12,7 @@ pub mod lead;
 mod metrics;
 mod service;
 mod store;
+mod upkeep;
 
 pub use service::{Args, Error, load_flows, run};
 pub use store::{StoreError, migrate, pool};

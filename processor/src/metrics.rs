@@ -10,6 +10,7 @@ const AMENDMENTS_OUT_OF_REACH: &str = "leadstream_processor_amendments_out_of_re
 const BATCH: &str = "leadstream_processor_batch_records";
 const COMMIT: &str = "leadstream_processor_commit_seconds";
 const FAILURES: &str = "leadstream_processor_failures_total";
+const REPORTS: &str = "leadstream_processor_reports_leads_total";
 const PARTITIONS: &str = "leadstream_processor_partitions";
 
 /// What became of the inputs of a batch.
@@ -73,7 +74,12 @@ pub(crate) fn batch(records: usize, seconds: f64) {
     histogram!(COMMIT).record(seconds);
 }
 
-/// `kind`: `database`, `delivery`, `fenced`, `kafka`.
+/// Leads whose report was brought up to date.
+pub(crate) fn reports(leads: u64) {
+    counter!(REPORTS).increment(leads);
+}
+
+/// `kind`: `database`, `delivery`, `fenced`, `kafka`, `reports`, `upkeep`.
 pub(crate) fn failure(kind: &'static str) {
     counter!(FAILURES, "kind" => kind).increment(1);
 }

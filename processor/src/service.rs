@@ -25,6 +25,7 @@ use crate::flow::{DEFAULT_FLOW, Flow, FlowError};
 use crate::flows::Flows;
 use crate::lead::{Accounts, FoldError};
 use crate::store::{Store, StoreError, pool};
+use crate::upkeep;
 
 /// Settings of the processor.
 #[derive(Clone, Debug, clap::Args)]
@@ -84,6 +85,14 @@ pub struct Args {
         value_name = "COUNT"
     )]
     pub dead_letter_run: u32,
+    /// Milliseconds between refreshes of the reports' table
+    #[arg(
+        long,
+        env = "REPORTS_REFRESH_MS",
+        default_value_t = 2000,
+        value_name = "MS"
+    )]
+    pub reports_refresh_ms: u64,
 }
 
 /// Why the processor ended.
@@ -122,6 +131,9 @@ pub enum Error {
 const RETRY: RetryPolicy =
     RetryPolicy::unlimited(Duration::from_millis(100), Duration::from_secs(5));
 
+const UPKEEP_RETRY: RetryPolicy =
+    RetryPolicy::unlimited(Duration::from_secs(5), Duration::from_secs(600));
+
 /// Runs the processor until shutdown.
 ///
 /// # Errors
@@ -136,7 +148,7 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
         "postgres://leadstream:secret@localhost/leadstream",
     )?;
     let lanes = args.lanes.get();
-    let connections = u32::try_from(lanes + 2).unwrap_or(u32::MAX);
+    let connections = u32::try_from(lanes + 3).unwrap_or(u32::MAX);
     let pool = pool(url.expose(), connections).map_err(|_| {
         ConfigError::new(
             "DATABASE_URL",
@@ -162,6 +174,7 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
         drain: Duration::from_secs(20),
     };
     let (consumer_loop, consumer) = ConsumerLoop::new(&args.kafka, &options, senders)?;
+    let behind = store.clone();
     let shared = Arc::new(Shared {
         store,
         producer: producer.clone(),
@@ -188,6 +201,17 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
         let ended = ended.clone();
         tasks.spawn(async move { Ok(lane.run(ended).await?) });
     }
+    let interval = Duration::from_millis(args.reports_refresh_ms);
+    let reports = upkeep::keep_reports(behind.clone(), interval, RETRY, stop.clone());
+    tasks.spawn(async move {
+        reports.await;
+        Ok(())
+    });
+    let departed = upkeep::keep_departed(behind, UPKEEP_RETRY, stop.clone());
+    tasks.spawn(async move {
+        departed.await;
+        Ok(())
+    });
     let polling = stop.clone();
     tasks.spawn(async move {
         let _ended = ended.drop_guard();
@@ -252,6 +276,7 @@ async fn prepare(
         let attempt = async {
             store.check_schema().await?;
             let flows = publish_and_load(store, document).await?;
+            store.describe_flows(flows.all()).await?;
             let ids = registry.resolve(prefix, &topics).await?;
             Ok::<_, Error>((flows, ids))
         };

@@ -1,6 +1,8 @@
 //! All SQL of the engine.
 
+mod reports;
 pub(crate) mod tape;
+mod upkeep;
 mod write;
 
 use std::collections::{BTreeMap, HashMap, HashSet};

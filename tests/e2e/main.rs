@@ -6,6 +6,7 @@
 
 mod clients;
 mod conversation;
+mod departed;
 mod exactness;
 mod lost_ack;
 mod observe;
@@ -64,6 +65,10 @@ const TESTS: &[(&str, Test)] = &[
     (
         "one_person_under_two_ids_becomes_one_lead_and_is_explained",
         one_person::run,
+    ),
+    (
+        "a_copy_of_what_left_the_journal_has_no_effect_and_old_days_are_dropped",
+        departed::run,
     ),
     (
         "a_webhook_whose_acknowledgement_is_lost_is_answered_503_and_has_one_effect",

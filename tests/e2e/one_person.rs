@@ -47,6 +47,7 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
             site.post(&webhook.to_bytes()).await?;
         }
         eventually(Duration::from_secs(60), async || one_lead(&site).await).await?;
+        eventually(Duration::from_secs(30), async || reports(&site).await).await?;
 
         let told = site
             .tool(&["lead", "explain", NUMBER_OF_PERSON, "--json"])
@@ -91,6 +92,32 @@ async fn one_lead(site: &Site<'_>) -> anyhow::Result<()> {
         (None, "MERGED".to_owned(), None),
     ];
     ensure!(found == expected, "{found:?}");
+    Ok(())
+}
+
+/// The reports follow the commits.
+async fn reports(site: &Site<'_>) -> anyhow::Result<()> {
+    let funnel: Vec<(String, i64, i64)> =
+        sqlx::query_as("SELECT state, here, reached::bigint FROM report_funnel ORDER BY position")
+            .fetch_all(&site.database)
+            .await?;
+    let here: Vec<_> = funnel.iter().map(|(_, here, _)| *here).collect();
+    let reached: Vec<_> = funnel.iter().map(|(_, _, reached)| *reached).collect();
+    ensure!(
+        here == [0, 0, 0, 1] && reached == [1, 1, 1, 1],
+        "{funnel:?}"
+    );
+    let (completed, leads): (i64, i64) =
+        sqlx::query_as("SELECT sum(completed)::bigint, sum(leads)::bigint FROM report_by_day")
+            .fetch_one(&site.database)
+            .await?;
+    ensure!((completed, leads) == (1, 2), "{completed} of {leads}");
+    let (found,): (i64,) = sqlx::query_as(
+        r#"SELECT count(*) FROM lead_reports WHERE lead_data @> '{"budget": 7500}'"#,
+    )
+    .fetch_one(&site.database)
+    .await?;
+    ensure!(found == 1, "{found} with this budget");
     Ok(())
 }
 

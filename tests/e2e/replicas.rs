@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use leadstream::deployment::Service;
+use leadstream_local::free_address;
 use leadstream_sandbox::webhook::{BusinessNumber, MetaWebhook, Person, sign, wamid};
 use leadstream_schemas::codec::decode;
 use leadstream_schemas::{LeadInput, Timestamp, Topic};
@@ -16,7 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::World;
 use crate::observe::read_all;
-use crate::site::{NUMBER, Site, eventually, free_address};
+use crate::site::{NUMBER, Site, eventually};
 
 const REPLICAS: [&str; 2] = ["ingest-a", "ingest-b"];
 const CLIENTS: usize = 16;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::{bail, ensure};
 use leadstream::deployment::Service;
+use leadstream_local::free_address;
 use leadstream_schemas::Topic;
 use leadstream_schemas::registry::{
     Registry, RegistryAuth, RegistryConfig, RegistryError, SubjectState,
@@ -11,7 +12,7 @@ use leadstream_schemas::registry::{
 use serde_json::{Value, json};
 
 use crate::World;
-use crate::site::{Site, free_address};
+use crate::site::Site;
 
 /// An optional field more is the second version; a required one more is refused, and so is a
 /// field less that closed objects would then reject.

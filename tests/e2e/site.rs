@@ -1,7 +1,7 @@
 //! One deployment under test: topics, database, sandbox and services of its own.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use leadstream::deployment::{Deployment, Service, sandbox_config};
-use leadstream_local::{Process, ProcessSpec};
+use leadstream_local::{Process, ProcessSpec, free_address};
 use leadstream_sandbox::{Sandbox, Webhook};
 use sqlx::PgPool;
 
@@ -296,12 +296,6 @@ impl<'w> Site<'w> {
             .await
             .context("the webhook was not answered 200 within 90 s")?
     }
-}
-
-/// A loopback address whose port is free now.
-pub(crate) fn free_address() -> anyhow::Result<SocketAddr> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    Ok(listener.local_addr()?)
 }
 
 async fn create_database(url: &str, id: &str) -> anyhow::Result<(String, PgPool)> {

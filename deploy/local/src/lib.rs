@@ -41,6 +41,7 @@ mod stack;
 mod starter;
 
 pub use error::LocalError;
+pub use ports::free_address;
 pub use process::Process;
 pub use progress::{Progress, Step};
 pub use server::Server;

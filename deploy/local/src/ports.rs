@@ -1,9 +1,9 @@
 //! Loopback ports, remembered in the data folder so that addresses stay from start to start.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
-    net::{Ipv4Addr, TcpListener},
+    net::{Ipv4Addr, SocketAddr, TcpListener},
     path::PathBuf,
     sync::{Mutex, PoisonError},
 };
@@ -16,6 +16,27 @@ use crate::error::LocalError;
 /// keeps trying a port of that range while its server is down can come to hold the port itself.
 const RANGE: std::ops::Range<u16> = 20_000..32_000;
 const ATTEMPTS: usize = 200;
+/// For what chooses a port of its own at every start, below those that are remembered.
+const PASSING: std::ops::Range<u16> = 10_000..20_000;
+
+/// A loopback address that nothing listens on now, and that no client takes meanwhile: for a
+/// process that is to be started on it. None is given twice.
+///
+/// # Errors
+/// [`LocalError::NoFreePort`].
+pub fn free_address() -> Result<SocketAddr, LocalError> {
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut random = rand::rng();
+    let port = (0..ATTEMPTS)
+        .map(|_| random.random_range(PASSING))
+        .find(|port| !given.contains(port) && is_free(*port))
+        .ok_or_else(|| LocalError::NoFreePort {
+            name: "a process".to_owned(),
+        })?;
+    given.insert(port);
+    Ok((Ipv4Addr::LOCALHOST, port).into())
+}
 
 /// The ports of one data folder, by the name of what listens there.
 #[derive(Debug)]
@@ -89,6 +110,12 @@ mod tests {
 
     fn ports(dir: &tempfile::TempDir) -> Ports {
         Ports::load(dir.path().join("ports.json"))
+    }
+
+    #[test]
+    fn no_passing_address_is_given_twice() {
+        let given: BTreeSet<SocketAddr> = (0..50).map(|_| free_address().unwrap()).collect();
+        assert_eq!(given.len(), 50);
     }
 
     #[test]

@@ -1,13 +1,13 @@
 //! Where one scenario runs: a database and topics of its own, services as child processes.
 
 use std::collections::BTreeSet;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use futures::future::select_all;
-use leadstream_local::{Process, Stack};
+use leadstream_local::{Process, Stack, free_address};
 use leadstream_schemas::registry::SchemaIds;
 use leadstream_schemas::{Timestamp, Topic};
 use leadstream_stream::{KafkaArgs, Outgoing};
@@ -293,10 +293,4 @@ pub(super) async fn end(process: Process) -> anyhow::Result<()> {
         process.log_tail()
     );
     Ok(())
-}
-
-/// A loopback address whose port is free now.
-pub(super) fn free_address() -> anyhow::Result<SocketAddr> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    Ok(listener.local_addr()?)
 }

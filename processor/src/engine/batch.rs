@@ -56,6 +56,11 @@ impl Decoded {
         let content = decode(&record, accounts);
         Self { record, content }
     }
+
+    fn received_at(&self) -> Option<Timestamp> {
+        let keyed = self.content.as_ref().ok()?;
+        Some(keyed.inbound.order().received_at)
+    }
 }
 
 fn decode(record: &Record, accounts: &Accounts) -> Result<Keyed, Undecodable> {
@@ -131,6 +136,8 @@ pub(crate) struct Changed {
 pub(crate) struct Progress {
     pub(crate) next_offset: i64,
     pub(crate) records: u64,
+    /// The greatest time of receipt among them.
+    pub(crate) record_time: Option<Timestamp>,
     /// Of them, dead letters.
     pub(crate) poison: Vec<bool>,
     pub(crate) outgoing: Vec<Outgoing>,
@@ -197,6 +204,7 @@ pub(crate) fn fold(
         let progress = folded.partitions.entry(partition).or_default();
         progress.next_offset = decoded.record.offset + 1;
         progress.records += 1;
+        progress.record_time = progress.record_time.max(decoded.received_at());
         progress.poison.push(poison);
         progress.outgoing.append(&mut outgoing);
     }

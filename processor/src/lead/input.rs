@@ -94,6 +94,14 @@ impl TryFrom<LeadInput> for Inbound {
 }
 
 impl Inbound {
+    #[must_use]
+    pub const fn order(&self) -> &OrderKey {
+        match self {
+            Self::Message(input) => &input.order,
+            Self::Merge(merge) => &merge.order,
+        }
+    }
+
     /// The business number it came by or speaks for.
     #[must_use]
     pub fn number(&self) -> &str {

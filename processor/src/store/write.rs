@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use leadstream_schemas::Timestamp;
 use sqlx::{PgConnection, Row};
 
 use super::{Commit, StoreError, column};
@@ -37,9 +38,10 @@ pub(super) fn statements<'q>(commit: &'q Commit<'_>) -> Result<Vec<Statement<'q>
 }
 
 const FENCE: &str = "
-UPDATE partition_offsets p SET next_offset = u.next_offset
-FROM (SELECT * FROM unnest($1::int[], $2::bigint[], $3::bigint[], $4::bigint[])
-      AS u (partition, epoch, before, next_offset) ORDER BY partition) u
+UPDATE partition_offsets p SET next_offset = u.next_offset,
+    record_time = greatest(p.record_time, least(u.record_time, now()))
+FROM (SELECT * FROM unnest($1::int[], $2::bigint[], $3::bigint[], $4::bigint[], $6::timestamptz[])
+      AS u (partition, epoch, before, next_offset, record_time) ORDER BY partition) u
 WHERE p.partition = u.partition AND p.epoch = u.epoch AND p.owner = $5::uuid
   AND p.next_offset = u.before
 RETURNING p.partition";
@@ -63,19 +65,22 @@ pub(super) async fn fence(
 }
 
 pub(super) fn fence_statement<'q>(commit: &Commit<'q>) -> Statement<'q> {
-    let progress: Vec<(i32, i64)> = commit
+    let progress: Vec<(i32, i64, Option<Timestamp>)> = commit
         .folded
         .partitions
         .iter()
-        .map(|(partition, progress)| (*partition, progress.next_offset))
+        .map(|(partition, progress)| (*partition, progress.next_offset, progress.record_time))
         .collect();
     let before = |partition: &i32| commit.fences.get(partition).copied().unwrap_or_default();
     sqlx::query(FENCE)
-        .bind(column(&progress, |(partition, _)| *partition))
-        .bind(column(&progress, |(partition, _)| before(partition).0))
-        .bind(column(&progress, |(partition, _)| before(partition).1))
-        .bind(column(&progress, |(_, next)| *next))
+        .bind(column(&progress, |(partition, ..)| *partition))
+        .bind(column(&progress, |(partition, ..)| before(partition).0))
+        .bind(column(&progress, |(partition, ..)| before(partition).1))
+        .bind(column(&progress, |(_, next, _)| *next))
         .bind(commit.owner)
+        .bind(column(&progress, |(.., time)| {
+            time.and_then(Timestamp::datetime)
+        }))
 }
 
 const INSERT_IDENTITIES: &str = "
@@ -106,6 +111,7 @@ fn leads(folded: &Folded) -> Result<Vec<Statement<'_>>, StoreError> {
         .collect()
 }
 
+// Each notes, too, whose reports are behind: with no statement of its own.
 const INSERT_LEADS: &str = "
 WITH u AS (
     SELECT * FROM unnest($1::text[], $2::bigint[], $3::bytea[], $4::text[], $5::text[], $6::text[],
@@ -116,6 +122,8 @@ WITH u AS (
         is_completed, first_interaction)
 ), engine AS (
     INSERT INTO leads (lead_id, revision, body) SELECT lead_id, revision, body FROM u
+), noted AS (
+    INSERT INTO report_changes (lead_ids) SELECT array_agg(lead_id) FROM u
 )
 INSERT INTO lead_qualifications (lead_id, account, wa_id, user_id, lid, profile_name, platform,
     number, flow_name, flow_version, current_state, qualification_score, lead_data,
@@ -134,6 +142,8 @@ WITH u AS (
         is_completed, first_interaction)
 ), engine AS (
     UPDATE leads l SET revision = u.revision, body = u.body FROM u WHERE l.lead_id = u.lead_id
+), noted AS (
+    INSERT INTO report_changes (lead_ids) SELECT array_agg(lead_id) FROM u
 )
 UPDATE lead_qualifications q SET wa_id = u.wa_id, user_id = u.user_id, lid = u.lid,
     profile_name = u.profile_name, platform = u.platform, number = u.number,

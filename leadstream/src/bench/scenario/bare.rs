@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use leadstream_local::ProcessSpec;
+use leadstream_local::{ProcessSpec, free_address};
 use leadstream_schemas::Timestamp;
 
 use super::webhooks::{CONNECTIONS, WARM_UP};
@@ -11,7 +11,7 @@ use super::{Load, cpu, per_second, requests};
 use crate::bench::figure::{Figure, Sample};
 use crate::bench::generator::{Target, closed};
 use crate::bench::http::Connection;
-use crate::bench::site::{Servers, beside, end, free_address};
+use crate::bench::site::{Servers, beside, end};
 
 /// How often the requests are sent: once through is over too soon.
 const PASSES: usize = 5;

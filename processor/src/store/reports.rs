@@ -1,0 +1,68 @@
+//! The reports' table, brought up to date behind the commits.
+
+use super::{Store, StoreError, column};
+use crate::flow::Flow;
+
+impl Store {
+    /// Brings the reports of `commits` noted commits up to date; any number of processes may do so
+    /// side by side. How many leads that were.
+    pub(crate) async fn refresh_reports(&self, commits: i64) -> Result<u64, StoreError> {
+        let query = sqlx::query(
+            "WITH taken AS (
+                 DELETE FROM report_changes WHERE id IN (
+                     SELECT id FROM report_changes ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED)
+                 RETURNING lead_ids
+             ), changed AS (
+                 SELECT DISTINCT unnest(lead_ids) AS lead_id FROM taken
+             )
+             INSERT INTO lead_reports AS r (lead_id, account, wa_id, flow_name, flow_version,
+                 current_state, qualification_score, is_completed, lead_data, first_interaction,
+                 last_interaction, revision)
+             SELECT q.lead_id, q.account, q.wa_id, q.flow_name, q.flow_version, q.current_state,
+                 q.qualification_score, q.is_completed, q.lead_data, q.first_interaction,
+                 q.last_interaction, q.revision
+             FROM changed JOIN lead_qualifications q ON q.lead_id = changed.lead_id
+             ORDER BY q.lead_id
+             ON CONFLICT (lead_id) DO UPDATE SET account = excluded.account,
+                 wa_id = excluded.wa_id, flow_name = excluded.flow_name,
+                 flow_version = excluded.flow_version, current_state = excluded.current_state,
+                 qualification_score = excluded.qualification_score,
+                 is_completed = excluded.is_completed, lead_data = excluded.lead_data,
+                 first_interaction = excluded.first_interaction,
+                 last_interaction = excluded.last_interaction, revision = excluded.revision
+             WHERE r.revision <= excluded.revision",
+        )
+        .bind(commits);
+        self.bounded(async { Ok(query.execute(&self.pool).await?.rows_affected()) })
+            .await
+    }
+
+    /// Writes down the steps of published flows, for the funnel.
+    pub(crate) async fn describe_flows<'a>(
+        &self,
+        flows: impl Iterator<Item = &'a Flow>,
+    ) -> Result<(), StoreError> {
+        let mut steps = Vec::new();
+        for flow in flows {
+            let reference = flow.reference();
+            let version = i32::try_from(reference.version).unwrap_or(i32::MAX);
+            for (position, state) in (0_i32..).zip(flow.states()) {
+                steps.push((reference.name.clone(), version, position, state));
+            }
+        }
+        let query = sqlx::query(
+            "INSERT INTO flow_steps (flow_name, flow_version, position, state)
+             SELECT * FROM unnest($1::text[], $2::int[], $3::int[], $4::text[])
+             ON CONFLICT DO NOTHING",
+        )
+        .bind(column(&steps, |(name, ..)| name.clone()))
+        .bind(column(&steps, |(_, version, ..)| *version))
+        .bind(column(&steps, |(_, _, position, _)| *position))
+        .bind(column(&steps, |(.., state)| *state));
+        self.bounded(async {
+            query.execute(&self.pool).await?;
+            Ok(())
+        })
+        .await
+    }
+}

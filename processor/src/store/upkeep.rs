@@ -1,0 +1,88 @@
+//! The day partitions of `departed_inputs`.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use sqlx::{AssertSqlSafe, Row};
+
+use super::{Store, StoreError};
+use crate::engine::upkeep::{Plan, plan};
+
+const PREFIX: &str = "departed_inputs_";
+
+impl Store {
+    /// Makes the days to come, drops those that no duplicate can come of any more. Does nothing
+    /// while another process is at it.
+    pub(crate) async fn keep_departed(&self, now: DateTime<Utc>) -> Result<Plan, StoreError> {
+        self.bounded(async {
+            let mut transaction = self.pool.begin().await?;
+            // Each statement locks the table for a moment: the engine's commits come first.
+            sqlx::query("SET LOCAL lock_timeout = '2s'")
+                .execute(&mut *transaction)
+                .await?;
+            let (free,): (bool,) = sqlx::query_as(
+                "SELECT pg_try_advisory_xact_lock('departed_inputs'::regclass::oid::bigint)",
+            )
+            .fetch_one(&mut *transaction)
+            .await?;
+            if !free {
+                return Ok(Plan::default());
+            }
+            let times = sqlx::query(
+                "SELECT record_time FROM partition_offsets WHERE record_time IS NOT NULL",
+            )
+            .fetch_all(&mut *transaction)
+            .await?;
+            let mut record_times: Vec<DateTime<Utc>> = Vec::new();
+            for row in &times {
+                record_times.push(row.try_get("record_time")?);
+            }
+            let names = sqlx::query(
+                "SELECT c.relname::text AS name FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+                 WHERE i.inhparent = 'departed_inputs'::regclass",
+            )
+            .fetch_all(&mut *transaction)
+            .await?;
+            let mut existing = BTreeSet::new();
+            for row in &names {
+                let name: String = row.try_get("name")?;
+                let day = name.strip_prefix(PREFIX);
+                existing.extend(day.and_then(|day| NaiveDate::parse_from_str(day, "%Y%m%d").ok()));
+            }
+            let days = sqlx::query(
+                "SELECT DISTINCT day FROM departed_inputs_default WHERE day > $1",
+            )
+            .bind(now.date_naive())
+            .fetch_all(&mut *transaction)
+            .await?;
+            let mut taken = BTreeSet::new();
+            for row in &days {
+                taken.insert(row.try_get("day")?);
+            }
+            let plan = plan(&record_times, &existing, &taken, now);
+            // The names are digits after a fixed prefix.
+            for day in &plan.create {
+                let (name, next) = (day.format("%Y%m%d"), *day + chrono::Days::new(1));
+                let statement = format!(
+                    "CREATE TABLE {PREFIX}{name} PARTITION OF departed_inputs FOR VALUES FROM ('{day}') TO ('{next}')"
+                );
+                sqlx::query(AssertSqlSafe(statement))
+                    .execute(&mut *transaction)
+                    .await?;
+            }
+            for day in &plan.drop {
+                let statement = format!("DROP TABLE {PREFIX}{}", day.format("%Y%m%d"));
+                sqlx::query(AssertSqlSafe(statement))
+                    .execute(&mut *transaction)
+                    .await?;
+            }
+            sqlx::query("DELETE FROM departed_inputs_default WHERE day < $1")
+                .bind(plan.keep_from)
+                .execute(&mut *transaction)
+                .await?;
+            transaction.commit().await?;
+            Ok(plan)
+        })
+        .await
+    }
+}

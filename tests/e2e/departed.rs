@@ -1,0 +1,80 @@
+//! Ids that leave their lead's journal.
+
+use std::time::Duration;
+
+use anyhow::ensure;
+use leadstream::deployment::Service;
+use leadstream_sandbox::webhook::{BusinessNumber, MetaWebhook, Person, wamid};
+use leadstream_schemas::{Timestamp, Topic};
+
+use crate::World;
+use crate::observe::read_all;
+use crate::site::{NUMBER, Site, eventually};
+
+/// A copy of a message that has left its lead's journal has no effect; days of which no copy can
+/// come any more are dropped, and days to come are made.
+pub(crate) fn run(world: &World) -> anyhow::Result<()> {
+    world.runtime.block_on(async {
+        let site = Site::new(world, "departed").await?;
+        sqlx::raw_sql(
+            "CREATE TABLE departed_inputs_20200101 PARTITION OF departed_inputs
+                 FOR VALUES FROM ('2020-01-01') TO ('2020-01-02');
+             INSERT INTO departed_inputs VALUES ('2020-01-01', '1', 'a'), ('2020-02-02', '1', 'b')",
+        )
+        .execute(&site.database)
+        .await?;
+        site.start(Service::Ingest, "ingest").await?;
+        let short = vec![("JOURNAL_LENGTH".to_owned(), "2".to_owned())];
+        site.spawn_with(Service::Processor, "processor", short)?;
+        site.ready("processor").await?;
+
+        let person = Person::new("15558880002", "Grace");
+        let now = Timestamp::now().millis() / 1000 - 600;
+        let said = |index: i64| {
+            let id = wamid(&format!("departed-{index}"));
+            MetaWebhook::new(&BusinessNumber::new(NUMBER))
+                .text(&person, &id, now + index, "RESTART")
+                .to_bytes()
+        };
+        for index in [0, 1, 2, 3, 4, 0, 1, 5] {
+            site.post(&said(index)).await?;
+        }
+        eventually(Duration::from_secs(60), async || {
+            let (departed,): (i64,) = sqlx::query_as(
+                "SELECT count(*) FROM departed_inputs WHERE lead_id = '15558880002'",
+            )
+            .fetch_one(&site.database)
+            .await?;
+            ensure!(departed == 4, "{departed} ids have left");
+            Ok(())
+        })
+        .await?;
+        let metrics = site.metrics("processor").await?;
+        let duplicates = r#"leadstream_processor_inputs_total{outcome="duplicate"} 2"#;
+        ensure!(
+            metrics.contains(duplicates),
+            "no `{duplicates}` in {metrics}"
+        );
+        let dead = Topic::LeadInputs.dead_letters(&site.deployment.topic_prefix);
+        ensure!(read_all(&site, &dead)?.is_empty(), "dead letters");
+
+        site.stop_and_restart("processor").await?;
+        eventually(Duration::from_secs(60), async || days(&site).await).await?;
+        site.finish().await
+    })
+}
+
+async fn days(site: &Site<'_>) -> anyhow::Result<()> {
+    let (old, to_come): (i64, i64) = sqlx::query_as(
+        "SELECT (SELECT count(*) FROM departed_inputs WHERE day < '2021-01-01'),
+             (SELECT count(*) FROM pg_inherits WHERE inhparent = 'departed_inputs'::regclass)",
+    )
+    .fetch_one(&site.database)
+    .await?;
+    // The default partition and a week.
+    ensure!(
+        old == 0 && to_come == 8,
+        "{old} old ids, {to_come} partitions"
+    );
+    Ok(())
+}
