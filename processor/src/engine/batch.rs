@@ -226,7 +226,7 @@ enum Outcome {
     Kept,
     /// It has not.
     Unchanged,
-    /// It has not: the record is no input of it, and went to dead letters.
+    /// The record went to dead letters; the lead may know an id more.
     Refused,
 }
 
@@ -281,7 +281,7 @@ fn fold_one(
         }
     };
     if let Some(changed) = changed {
-        if changed_before || outcome == Outcome::Kept {
+        if changed_before || outcome != Outcome::Unchanged {
             folded.leads.insert(step.lead_id, changed);
         } else if !changed.created {
             known.leads.insert(step.lead_id, changed.lead);

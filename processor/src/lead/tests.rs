@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use leadstream_schemas::{Platform, Sender, Timestamp};
 use proptest::prelude::*;
 
-use super::{Admission, Input, Journal, Lead, OrderKey, fold};
+use super::{Admission, Amendment, Input, Journal, Lead, MERGED, OrderKey, fold};
 use crate::flow::{Answer, Conversation, DEFAULT_FLOW, Flow};
 use crate::flows::Flows;
 
@@ -132,6 +132,72 @@ fn what_is_older_than_the_journal_is_known_by_its_id_or_too_late() {
     let stranger = input("id00", 500, text("Hi"));
     assert_eq!(admit(&mut journal, &stranger, 2), Admission::TooLate);
     assert!(!journal.asks_departed(&input("id9", 9000, text("Hi"))));
+}
+
+fn about(id: &str, at: i64, message_id: &str, text: Option<&str>) -> Input {
+    Input {
+        amends: Some(Amendment {
+            message_id: message_id.to_owned(),
+            text: text.map(ToOwned::to_owned),
+        }),
+        ..input(id, at, Answer::Ignored)
+    }
+}
+
+#[test]
+fn an_edit_that_comes_before_its_message_counts_and_one_of_a_message_that_left_does_not() {
+    let mut journal = Journal::default();
+    admit(&mut journal, &input("a", 1000, text("Hi")), 3);
+    let early = about("e", 3000, "b", Some("Jane"));
+    assert!(!journal.out_of_reach(&early));
+    admit(&mut journal, &early, 3);
+    admit(&mut journal, &input("b", 2000, text("John")), 3);
+    assert_eq!(journal.conversation().unwrap().data["name"], "Jane");
+    for n in 4..8 {
+        admit(
+            &mut journal,
+            &input(&n.to_string(), 1000 * n, Answer::Ignored),
+            3,
+        );
+    }
+    // Its effect stays, though the message and its edit have left.
+    assert_eq!(journal.conversation().unwrap().data["name"], "Jane");
+    let before = journal.conversation().cloned();
+    let late = about("r", 9000, "b", None);
+    assert!(journal.out_of_reach(&late));
+    admit(&mut journal, &late, 3);
+    assert_eq!(journal.conversation().cloned(), before);
+}
+
+#[test]
+fn of_two_leads_with_snapshots_the_elder_s_answers_stay_and_the_other_s_fill_what_it_lacks() {
+    let flows = flows();
+    let mut elder = Lead::new(&input("a", 1000, text("Hi")));
+    for (n, body) in ["Hi", "John"].into_iter().enumerate() {
+        let at = 1000 * i64::try_from(n).unwrap();
+        admit(
+            &mut elder.journal,
+            &input(&format!("a{n}"), at, text(body)),
+            1,
+        );
+    }
+    let mut other = Lead::new(&input("b", 5000, text("Hi")));
+    for (n, body) in ["Hi", "Jane", "$9,000", "?"].into_iter().enumerate() {
+        let at = 5000 + 1000 * i64::try_from(n).unwrap();
+        admit(
+            &mut other.journal,
+            &input(&format!("b{n}"), at, text(body)),
+            1,
+        );
+    }
+    let handed_over = other.close("elder");
+    assert_eq!(other.state(), Some(MERGED));
+    elder.absorb(&flows, "other", handed_over, 32).unwrap();
+    let data = &elder.journal.conversation().unwrap().data;
+    // The elder's snapshot had no answer yet: its own entry "John" is folded on top of both.
+    assert_eq!(data["name"], "John");
+    assert_eq!(data["budget"], 9000);
+    assert_eq!(elder.merged, ["other"]);
 }
 
 #[test]

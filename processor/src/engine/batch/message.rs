@@ -38,6 +38,8 @@ impl Step<'_> {
                     "too_late",
                     "the input is older than its lead's journal reaches; a larger JOURNAL_LENGTH reaches further back",
                 ));
+                // Who it is from is as true as ever.
+                self.learn(input, lead, known, folded, outgoing)?;
                 return Ok(Outcome::Refused);
             }
             Admission::Folded {

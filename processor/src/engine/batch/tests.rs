@@ -14,6 +14,7 @@ struct Fixture {
     flows: Flows,
     outlets: Outlets,
     accounts: Accounts,
+    journal: usize,
 }
 
 impl Fixture {
@@ -25,6 +26,7 @@ impl Fixture {
             flows: Flows::new(Flow::parse("default", DEFAULT_FLOW).unwrap(), Vec::new()),
             outlets: Outlets::new("", &ids).unwrap(),
             accounts: "eu=200".parse().unwrap(),
+            journal: 32,
         }
     }
 
@@ -36,7 +38,7 @@ impl Fixture {
         let rules = Rules {
             flows: &self.flows,
             outlets: &self.outlets,
-            journal: 32,
+            journal: self.journal,
         };
         fold(&batch, known, &rules).unwrap()
     }
