@@ -31,6 +31,9 @@ bench: setup ## measure throughput and latency (ARGS=--help)
 	cargo build --release --package leadstream
 	$(TARGET)/release/leadstream bench $(ARGS)
 
+fault: setup ## kill, stop and cut off everything while leads write (ARGS=seconds, 300 by default)
+	FAULT_SECONDS=$(or $(ARGS),300) cargo test --package leadstream --test fault
+
 lint: setup ## check format and lints
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings

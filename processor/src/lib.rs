@@ -6,6 +6,7 @@
 pub mod baseline;
 mod engine;
 pub mod explain;
+mod failpoint;
 pub mod flow;
 pub mod flows;
 pub mod lead;

@@ -93,6 +93,14 @@ pub struct Args {
         value_name = "MS"
     )]
     pub reports_refresh_ms: u64,
+    /// Dead letters among the last 1,000 records of one partition, in percent, after which it halts
+    #[arg(
+        long,
+        env = "DEAD_LETTER_PERCENT",
+        default_value_t = 50,
+        value_name = "PERCENT"
+    )]
+    pub dead_letter_percent: u32,
 }
 
 /// Why the processor ended.
@@ -191,6 +199,7 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
         retry: RETRY,
         poison: PoisonLimit {
             run: args.dead_letter_run,
+            percent: args.dead_letter_percent,
         },
     });
     let stop = context.shutdown.child_token();

@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use crate::engine::batch::Folded;
 use crate::engine::outbox::{self, OutboxError};
+use crate::failpoint::{Point, pass};
 use crate::lead::{Lead, StoredError};
 pub(crate) use tape::Tape;
 
@@ -254,6 +255,7 @@ impl Store {
             return Ok(());
         };
         self.bounded(async {
+            pass(Point::Forget).await?;
             statement.execute(&self.pool).await?;
             Ok(())
         })
@@ -334,12 +336,17 @@ impl Store {
     pub(crate) async fn commit(&self, commit: &Commit<'_>) -> Result<(), StoreError> {
         self.bounded(async {
             let statements = write::statements(commit)?;
+            pass(Point::Begin).await?;
             let mut transaction = self.pool.begin().await?;
+            pass(Point::Fence).await?;
             write::fence(&mut transaction, commit).await?;
             for statement in statements {
+                pass(Point::Write).await?;
                 statement.execute(&mut *transaction).await?;
             }
+            pass(Point::Commit).await?;
             transaction.commit().await?;
+            pass(Point::Committed).await?;
             if let Some(tape) = &self.tape {
                 tape.batch(commit).await?;
             }

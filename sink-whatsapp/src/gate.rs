@@ -233,7 +233,10 @@ mod tests {
 
     #[test]
     fn a_run_of_refusals_is_not_the_messages_fault() {
-        let limit = PoisonLimit { run: 2 };
+        let limit = PoisonLimit {
+            run: 2,
+            ..PoisonLimit::default()
+        };
         let mut gates = Gates::default();
         assert!(gates.refused("501", limit));
         gates.accepted("501", NOW);

@@ -108,11 +108,19 @@ fn connect(name: &str, value: &str) -> (String, Vec<u8>) {
 pub struct PoisonLimit {
     /// Dead letters in a row.
     pub run: u32,
+    /// Dead letters among the last [`POISON_WINDOW`] records, in percent.
+    pub percent: u32,
 }
+
+/// Records over which the share of poison is taken: at least half of it, at most all of it.
+pub const POISON_WINDOW: u32 = 1_000;
 
 impl Default for PoisonLimit {
     fn default() -> Self {
-        Self { run: 100 }
+        Self {
+            run: 100,
+            percent: 100,
+        }
     }
 }
 
@@ -120,13 +128,33 @@ impl Default for PoisonLimit {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PoisonCount {
     run: u32,
+    /// Records and dead letters of the present half of the window, and of the half before.
+    present: (u32, u32),
+    before: (u32, u32),
 }
 
 impl PoisonCount {
     /// Takes note of one record; false when the limit is passed.
     pub fn observe(&mut self, poison: bool, limit: PoisonLimit) -> bool {
         self.run = if poison { self.run + 1 } else { 0 };
-        self.run <= limit.run
+        if self.present.0 == POISON_WINDOW / 2 {
+            self.before = std::mem::take(&mut self.present);
+        }
+        self.present.0 += 1;
+        self.present.1 += u32::from(poison);
+        self.run <= limit.run && self.percent() <= limit.percent
+    }
+
+    /// The share of dead letters, once half a window was seen.
+    fn percent(&self) -> u32 {
+        let (records, dead) = (
+            self.present.0 + self.before.0,
+            self.present.1 + self.before.1,
+        );
+        if records < POISON_WINDOW / 2 {
+            return 0;
+        }
+        dead * 100 / records
     }
 }
 
@@ -155,12 +183,37 @@ mod tests {
 
     #[test]
     fn a_good_record_ends_a_run_of_poison() {
-        let limit = PoisonLimit { run: 2 };
+        let limit = PoisonLimit {
+            run: 2,
+            percent: 100,
+        };
         let mut count = PoisonCount::default();
         let seen: Vec<bool> = [true, true, false, true, true, true]
             .into_iter()
             .map(|poison| count.observe(poison, limit))
             .collect();
         assert_eq!(seen, [true, true, true, true, true, false]);
+    }
+
+    /// After how many records the limit is passed, of which `poison` says what is poison.
+    fn passed(percent: u32, poison: impl Fn(u32) -> bool) -> Option<u32> {
+        let limit = PoisonLimit {
+            run: u32::MAX,
+            percent,
+        };
+        let mut count = PoisonCount::default();
+        (1..20_000).find(|index| !count.observe(poison(*index), limit))
+    }
+
+    #[test]
+    fn a_share_of_poison_passes_the_limit_whatever_stands_between() {
+        // Two of three, and never two hundred in a row.
+        assert_eq!(passed(50, |index| index % 3 != 0), Some(500));
+        assert_eq!(passed(50, |index| index % 2 == 0), None);
+        // It begins after much that was good: one window is enough.
+        let late = passed(50, |index| index > 10_000 && index % 3 != 0);
+        assert!(late.is_some_and(|at| at < 11_000), "{late:?}");
+        // A few at the beginning say nothing yet.
+        assert_eq!(passed(50, |index| index < 200), None);
     }
 }

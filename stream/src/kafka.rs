@@ -31,6 +31,14 @@ const FIXED: &[&str] = &[
     "request.required.acks",
 ];
 
+/// For clients that outlive brokers: an outage is over when the broker is back, not up to 10 s
+/// later, and an answer that a half-open connection swallowed is not waited for a minute.
+const RECONNECTS: &[(&str, &str)] = &[
+    ("reconnect.backoff.max.ms", "1000"),
+    ("socket.keepalive.enable", "true"),
+    ("socket.timeout.ms", "20000"),
+];
+
 /// Settings of the Kafka cluster.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Kafka")]
@@ -97,7 +105,6 @@ impl KafkaArgs {
                 ("message.max.bytes", &MAX_RECORD_BYTES.to_string()),
                 ("queue.buffering.max.kbytes", "65536"),
                 ("queue.buffering.max.messages", "100000"),
-                ("socket.keepalive.enable", "true"),
             ],
         )?;
         config
@@ -118,7 +125,10 @@ impl KafkaArgs {
                 ("enable.auto.commit", "false"),
                 ("enable.auto.offset.store", "false"),
                 ("partition.assignment.strategy", "cooperative-sticky"),
-                ("session.timeout.ms", "15000"),
+                // A process that was killed is missed after this; a false alarm costs a take-over
+                // and nothing more, because commits are fenced.
+                ("session.timeout.ms", "10000"),
+                ("heartbeat.interval.ms", "2000"),
                 ("max.poll.interval.ms", "300000"),
                 ("fetch.wait.max.ms", "50"),
                 ("fetch.queue.backoff.ms", "10"),
@@ -127,7 +137,6 @@ impl KafkaArgs {
                 ("fetch.message.max.bytes", "262144"),
                 ("fetch.max.bytes", "8388608"),
                 ("topic.metadata.refresh.interval.ms", "30000"),
-                ("socket.keepalive.enable", "true"),
             ],
         )?;
         config.insert("group.id".into(), group.to_owned());
@@ -146,7 +155,7 @@ impl KafkaArgs {
         defaults: &[(&str, &str)],
     ) -> Result<BTreeMap<String, String>, ConfigError> {
         let mut config = self.base(client_id)?;
-        for (key, value) in defaults {
+        for (key, value) in RECONNECTS.iter().chain(defaults) {
             config
                 .entry((*key).to_owned())
                 .or_insert_with(|| (*value).to_owned());

@@ -176,6 +176,16 @@ impl Producer {
         }
     }
 
+    /// Replaces a client that librdkafka gave up, also while nothing is sent: what waits for its
+    /// acknowledgement fails then, and does not wait for ever. Cheap; to be called now and then.
+    pub fn check(&self) {
+        let client = self.client();
+        if let Some((code, reason)) = client.client().fatal_error() {
+            tracing::error!(error = %code, reason, "the kafka producer was given up and is replaced");
+            self.replace(&client);
+        }
+    }
+
     /// Enqueues `records` in their order, waiting for room. Cancel-safe: what was enqueued is
     /// delivered.
     ///
@@ -269,7 +279,48 @@ fn open(records: usize, place: Option<Place>) -> (Arc<Batch>, Delivery) {
 
 #[cfg(test)]
 mod tests {
-    use super::{ProduceError, open};
+    use std::time::Duration;
+
+    use rdkafka::mocking::MockCluster;
+    use rdkafka::producer::DefaultProducerContext;
+    use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
+
+    use super::{Outgoing, ProduceError, Producer, open};
+    use crate::kafka::KafkaArgs;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_client_that_was_given_up_is_replaced_though_nothing_is_sent() {
+        let cluster: MockCluster<'static, DefaultProducerContext> = MockCluster::new(1).unwrap();
+        cluster.create_topic("events", 1, 1).unwrap();
+        let refused = RDKafkaRespErr::RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED;
+        cluster.request_errors(RDKafkaApiKey::InitProducerId, &[refused]);
+        let kafka = KafkaArgs {
+            kafka_bootstrap_servers: Some(cluster.bootstrap_servers()),
+            kafka_config: None,
+            topic_prefix: String::new(),
+        };
+        let producer = Producer::new(&kafka, "given-up", None).unwrap();
+        let records = [Outgoing {
+            topic: "events".into(),
+            key: b"1".to_vec(),
+            value: b"x".to_vec(),
+            headers: Vec::new(),
+        }];
+        let mut delivery = producer.send(&records).await.unwrap();
+        let failed = async {
+            loop {
+                tokio::select! {
+                    outcome = &mut delivery => return outcome,
+                    () = tokio::time::sleep(Duration::from_millis(20)) => producer.check(),
+                }
+            }
+        };
+        let outcome = tokio::time::timeout(Duration::from_secs(30), failed).await;
+        assert!(outcome.unwrap().is_err());
+        // The next client works, though no send was refused.
+        producer.check();
+        producer.send(&records).await.unwrap().await.unwrap();
+    }
 
     #[tokio::test]
     async fn a_batch_is_acknowledged_with_its_last_record_and_keeps_its_first_failure() {

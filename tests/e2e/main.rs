@@ -18,6 +18,8 @@ mod replicas;
 mod schemas;
 mod settings;
 mod site;
+#[expect(dead_code, reason = "the fault test uses the rest")]
+mod topic;
 
 use std::process::ExitCode;
 use std::sync::Arc;

@@ -7,70 +7,11 @@ use anyhow::{Context, bail, ensure};
 use leadstream_sandbox::MessageQuery;
 use leadstream_schemas::codec::decode;
 use leadstream_schemas::{Cause, LeadEvent, Reply, ReplyContent, SyncPriority, Topic};
-use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::{Message, Offset, TopicPartitionList};
 use sqlx::Row;
 
 use crate::conversation::{Expected, ExpectedEvent};
 use crate::site::Site;
-
-/// A record as a plain consumer reads it.
-pub(crate) struct Read {
-    pub(crate) partition: i32,
-    pub(crate) key: Vec<u8>,
-    pub(crate) value: Vec<u8>,
-    pub(crate) headers: BTreeMap<String, String>,
-}
-
-/// Everything that `topic` holds now, each partition in order.
-pub(crate) fn read_all(site: &Site<'_>, topic: &str) -> anyhow::Result<Vec<Read>> {
-    let consumer: BaseConsumer = rdkafka::ClientConfig::new()
-        .set("bootstrap.servers", &site.deployment.kafka)
-        .set("group.id", "reader")
-        .set("enable.auto.commit", "false")
-        .set("enable.partition.eof", "false")
-        .create()?;
-    let timeout = Duration::from_secs(20);
-    let metadata = consumer.fetch_metadata(Some(topic), timeout)?;
-    let described = metadata
-        .topics()
-        .first()
-        .context("the topic is not there")?;
-    let mut assignment = TopicPartitionList::new();
-    let mut left = 0;
-    for partition in described.partitions() {
-        let (low, high) = consumer.fetch_watermarks(topic, partition.id(), timeout)?;
-        left += high - low;
-        assignment.add_partition_offset(topic, partition.id(), Offset::Offset(low))?;
-    }
-    consumer.assign(&assignment)?;
-    let mut records = Vec::new();
-    while left > 0 {
-        let message = consumer
-            .poll(timeout)
-            .context("the topic ends too early")??;
-        left -= 1;
-        records.push(read(&message));
-    }
-    Ok(records)
-}
-
-fn read(message: &rdkafka::message::BorrowedMessage<'_>) -> Read {
-    use rdkafka::message::Headers;
-    let text =
-        |bytes: Option<&[u8]>| String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned();
-    Read {
-        partition: message.partition(),
-        key: message.key().unwrap_or_default().to_vec(),
-        value: message.payload().unwrap_or_default().to_vec(),
-        headers: message.headers().map_or_else(BTreeMap::new, |headers| {
-            headers
-                .iter()
-                .map(|header| (header.key.to_owned(), text(header.value)))
-                .collect()
-        }),
-    }
-}
+pub(crate) use crate::topic::read_all;
 
 /// Waits until rows, replies and both CRMs are where the fold says.
 pub(crate) async fn at_rest(site: &Site<'_>, expected: &[Expected]) -> anyhow::Result<()> {

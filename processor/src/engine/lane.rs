@@ -17,6 +17,7 @@ use leadstream_stream::ops::Health;
 use leadstream_stream::{Delivery, Producer, Record, RetryPolicy};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::oneshot;
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -25,6 +26,7 @@ use super::effects::Outlets;
 use super::partition::{Partition, Phase};
 use super::takeover::{OffsetError, TakeOverError};
 use super::waiting::Waiting;
+use crate::failpoint::{Point, pass};
 use crate::flows::Flows;
 use crate::lead::Accounts;
 use crate::metrics;
@@ -32,6 +34,8 @@ use crate::store::{Store, StoreError};
 
 /// Acknowledgements that may be outstanding before the lane waits for them, in batches.
 const UNACKNOWLEDGED: usize = 8;
+/// How often a lane that waits looks whether its producer still works.
+pub(super) const CHECK: Duration = Duration::from_secs(1);
 /// How long an idle lane keeps acknowledged rows in the outbox.
 const IDLE: Duration = Duration::from_millis(250);
 
@@ -126,6 +130,8 @@ impl Lane {
 
     /// Works until the consumer's loop has `ended`: by then it has given every partition back.
     pub(crate) async fn run(mut self, ended: CancellationToken) -> Result<(), LaneError> {
+        let mut checks = tokio::time::interval(CHECK);
+        checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             self.take_what_is_there().await;
             let due = self.work_due();
@@ -141,8 +147,9 @@ impl Lane {
                     None => return Ok(()),
                 },
                 () = ended.cancelled() => return Ok(()),
-                outcome = front(&mut self.published) => self.on_acknowledged(outcome.is_ok()),
+                outcome = front(&mut self.published) => self.on_acknowledged(outcome.is_ok()).await,
                 () = sleep_until(due) => {}
+                _ = checks.tick() => self.shared.producer.check(),
                 () = tokio::time::sleep(IDLE), if !self.acknowledged.is_empty() => self.tidy().await,
             }
         }
@@ -158,7 +165,7 @@ impl Lane {
         while let Some(published) = self.published.front_mut()
             && let Some(outcome) = (&mut published.delivery).now_or_never()
         {
-            self.on_acknowledged(outcome.is_ok());
+            self.on_acknowledged(outcome.is_ok()).await;
         }
     }
 
@@ -232,7 +239,7 @@ impl Lane {
             let drained = async {
                 while let Some(published) = self.published.front_mut() {
                     let acknowledged = (&mut published.delivery).await.is_ok();
-                    self.on_acknowledged(acknowledged);
+                    self.on_acknowledged(acknowledged).await;
                     if !acknowledged {
                         // The next owner publishes what the outbox holds.
                         return;
@@ -250,7 +257,8 @@ impl Lane {
             .retain(|decoded| kept.contains_key(&decoded.record.partition));
     }
 
-    fn on_acknowledged(&mut self, acknowledged: bool) {
+    async fn on_acknowledged(&mut self, acknowledged: bool) {
+        let acknowledged = pass(Point::Acknowledged).await.is_ok() && acknowledged;
         let Some(published) = self.published.pop_front() else {
             return;
         };

@@ -108,7 +108,10 @@ mod tests {
 
     #[test]
     fn refusals_past_the_limit_are_not_the_records_fault() {
-        let limit = PoisonLimit { run: 2 };
+        let limit = PoisonLimit {
+            run: 2,
+            ..PoisonLimit::default()
+        };
         let mut count = PoisonCount::default();
         let dead = || Fate::DeadLetter("code".into());
         let done = || Fate::Done { record_id: None };

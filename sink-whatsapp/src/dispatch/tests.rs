@@ -21,7 +21,10 @@ fn settings() -> Settings {
         topic: "lead.replies".into(),
         dead_letters: "lead.replies.dead-letters".into(),
         concurrency: 8,
-        poison: PoisonLimit { run: 3 },
+        poison: PoisonLimit {
+            run: 3,
+            ..PoisonLimit::default()
+        },
         drain: Duration::from_secs(15),
         draw: || 1.0,
     }

@@ -194,7 +194,7 @@ impl Poller {
             if !lane.budget.has_room() {
                 break;
             }
-            let run = Run::take(&assigned.queue, partition);
+            let run = Run::take(&assigned.queue);
             if !run.records.is_empty() {
                 found = true;
                 lane.last = partition;
@@ -335,11 +335,11 @@ struct Run {
 }
 
 impl Run {
-    fn take(queue: &PartitionQueue<Rebalance>, partition: i32) -> Self {
+    fn take(queue: &PartitionQueue<Rebalance>) -> Self {
         let mut run = Self::default();
         while run.records.len() < RUN_RECORDS && run.bytes < RUN_BYTES {
             match queue.poll(Duration::ZERO) {
-                Some(Ok(message)) => run.push(&message, partition),
+                Some(Ok(message)) => run.push(&message),
                 Some(Err(error)) => {
                     run.error = Some(error);
                     break;
@@ -350,17 +350,22 @@ impl Run {
         run
     }
 
-    fn push(&mut self, message: &BorrowedMessage<'_>, partition: i32) {
-        let key = message.key().unwrap_or_default();
-        let value = message.payload().unwrap_or_default();
-        self.bytes += key.len() + value.len();
-        self.records.push(Record {
-            partition,
+    fn push(&mut self, message: &BorrowedMessage<'_>) {
+        let record = Record::from(message);
+        self.bytes += record.key.len() + record.value.len();
+        self.records.push(record);
+    }
+}
+
+impl From<&BorrowedMessage<'_>> for Record {
+    fn from(message: &BorrowedMessage<'_>) -> Self {
+        Self {
+            partition: message.partition(),
             offset: message.offset(),
-            key: key.into(),
-            value: value.into(),
+            key: message.key().unwrap_or_default().into(),
+            value: message.payload().unwrap_or_default().into(),
             trace: trace_of(message),
-        });
+        }
     }
 }
 

@@ -3,10 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use leadstream_stream::Outgoing;
+use leadstream_stream::dead_letter::POISON_WINDOW;
+
 use super::{Lane, LaneError, Published, Trouble};
 use crate::engine::batch::{self, Folded, Rules};
 use crate::engine::load;
 use crate::engine::partition::Phase;
+use crate::failpoint::{Point, pass};
 use crate::metrics;
 use crate::store::{Commit, StoreError};
 
@@ -19,12 +23,14 @@ impl Lane {
         }
         let started = Instant::now();
         let batch = self.waiting.front(count);
+        pass(Point::Load).await.map_err(StoreError::from)?;
         let known = load::known(&self.shared.store, &mut self.partitions, batch).await?;
         let rules = Rules {
             flows: &self.shared.flows,
             outlets: &self.shared.outlets,
             journal: self.shared.journal,
         };
+        pass(Point::Fold).await.map_err(StoreError::from)?;
         let folded = batch::fold(batch, known, &rules).map_err(LaneError::from)?;
         let committed = self.commit(&folded).await;
         if let Err(error) = committed {
@@ -92,17 +98,32 @@ impl Lane {
         }
         self.waiting.forget(count);
         self.report_poison();
-        if !records.is_empty() {
-            match self.shared.producer.send(&records).await {
-                Ok(delivery) => self.published.push_back(Published { rows, delivery }),
-                Err(error) => {
-                    metrics::failure("delivery");
-                    tracing::error!(lane = self.index, error = %error, "a committed batch was not published");
-                    self.distrust("the outbox is published again");
-                }
-            }
+        if !records.is_empty()
+            && let Err(error) = self.publish(rows, &records).await
+        {
+            metrics::failure("delivery");
+            let error = leadstream_stream::lifecycle::chain(&*error);
+            tracing::error!(
+                lane = self.index,
+                error,
+                "a committed batch was not published"
+            );
+            self.published.clear();
+            self.distrust("the outbox is published again");
         }
         self.shared.consumer.commit(&offsets);
+    }
+
+    async fn publish(
+        &mut self,
+        rows: Vec<(i32, i64)>,
+        records: &[Outgoing],
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        pass(Point::Publish).await?;
+        let delivery = self.shared.producer.send(records).await?;
+        self.published.push_back(Published { rows, delivery });
+        pass(Point::Published).await?;
+        Ok(())
     }
 
     fn report_poison(&mut self) {
@@ -114,8 +135,8 @@ impl Lane {
             .collect();
         for id in passed {
             let reason = format!(
-                "more than {} records in a row went to dead letters, which is no accident: look at them, mend the producer, then restart the processor",
-                self.shared.poison.run
+                "more than {} records in a row, or {} % of the last {POISON_WINDOW}, went to dead letters, which is no accident: look at them, mend the producer, then restart the processor",
+                self.shared.poison.run, self.shared.poison.percent,
             );
             self.halt(id, &reason);
         }

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use leadstream_stream::Outgoing;
 use leadstream_stream::consumer::LaneEvent;
 
-use super::Lane;
+use super::{CHECK, Lane};
 use crate::engine::partition::{Partition, Phase};
 use crate::engine::takeover::{TakeOverError, gone, start_offset};
+use crate::failpoint::{Point, pass};
 use crate::metrics;
-use crate::store::Owned;
+use crate::store::{Owned, StoreError};
 
 impl Lane {
     /// Brings partitions that were assigned, or whose batch or delivery failed, to where folding
@@ -44,6 +45,7 @@ impl Lane {
         let kept = &self.partitions;
         owned.extend(still);
         owned.retain(|id, _| kept.contains_key(id));
+        pass(Point::TakeOver).await.map_err(StoreError::from)?;
         self.publish_outbox(&owned.keys().copied().collect::<Vec<_>>())
             .await?;
         for (id, found) in owned {
@@ -127,6 +129,8 @@ impl Lane {
                     outcome?;
                     break;
                 }
+                // Nobody else would notice that it waits in vain.
+                () = tokio::time::sleep(CHECK) => self.shared.producer.check(),
                 event = self.events.recv() => {
                     let records = matches!(event, Some(LaneEvent::Records(_)));
                     if let Some(event) = event {

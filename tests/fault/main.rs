@@ -1,0 +1,182 @@
+//! The fault test: three processors fold what people write while everything around them is killed,
+//! stopped, cut off and brought back. Afterwards an oracle holds every row, event, reply and dead
+//! letter against the pure fold of what Kafka holds (invariants 1 to 5 and 7 to 10).
+//!
+//! `FAULT_SECONDS` says how long faults come, `FAULT_RATE` how many records a second, `FAULT_SEED`
+//! repeats what is written and the order of faults.
+
+#![expect(clippy::print_stderr, reason = "what a test says of its run")]
+
+mod faults;
+mod members;
+mod oracle;
+#[path = "../e2e/proxy.rs"]
+mod proxy;
+#[path = "../e2e/site.rs"]
+#[expect(dead_code, reason = "the end-to-end tests use the rest")]
+mod site;
+#[path = "../e2e/topic.rs"]
+#[expect(dead_code, reason = "the end-to-end tests use the rest")]
+mod topic;
+mod traffic;
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+use leadstream_local::{Progress, Stack, StackOptions};
+use leadstream_schemas::Topic;
+use libtest_mimic::{Arguments, Failed, Trial};
+use sqlx::Row;
+use tokio::runtime::Runtime;
+use tokio_util::sync::CancellationToken;
+
+use faults::Faults;
+use members::Members;
+use oracle::Oracle;
+use proxy::Proxy;
+use site::{Site, eventually};
+use traffic::{Traffic, Written};
+
+const NAME: &str = "whatever_fails_nothing_is_lost_and_nothing_happens_twice";
+/// Lag is gone this soon after the last fault.
+const CAUGHT_UP: Duration = Duration::from_secs(60);
+
+/// The servers, as the shared helpers want them.
+struct World {
+    runtime: Runtime,
+    stack: Stack,
+    /// Between Kafka and whoever has its address.
+    proxy: Proxy,
+}
+
+fn main() -> ExitCode {
+    let trial = Trial::test(NAME, || {
+        run().map_err(|error| Failed::from(format!("{error:#}")))
+    });
+    libtest_mimic::run(&Arguments::from_args(), vec![trial]).exit_code()
+}
+
+fn setting(name: &str, default: u64) -> anyhow::Result<u64> {
+    match std::env::var(name) {
+        Ok(text) => text
+            .parse()
+            .with_context(|| format!("{name}={text} is not a number")),
+        Err(_) => Ok(default),
+    }
+}
+
+fn run() -> anyhow::Result<()> {
+    let seed = setting("FAULT_SEED", u64::from(rand::random::<u32>()))?;
+    let seconds = setting("FAULT_SECONDS", 60)?;
+    let rate = setting("FAULT_RATE", 300)?;
+    eprintln!("FAULT_SEED={seed} FAULT_SECONDS={seconds} FAULT_RATE={rate}");
+    let world = start()?;
+    let outcome = world.runtime.block_on(async {
+        let site = Site::new(&world, "fault").await?;
+        test(&site, seed, Duration::from_secs(seconds), rate).await?;
+        site.finish().await
+    });
+    let World { runtime, stack, .. } = world;
+    runtime.block_on(stack.stop());
+    outcome
+}
+
+fn start() -> anyhow::Result<World> {
+    let runtime = Runtime::new()?;
+    let proxy = runtime.block_on(Proxy::bind())?;
+    let stack = runtime.block_on(Stack::start(StackOptions {
+        fresh: true,
+        kafka_by_way_of: Some(proxy.address()),
+        progress: Progress::stderr(),
+        ..StackOptions::new(concat!(env!("CARGO_TARGET_TMPDIR"), "/fault"))
+    }))?;
+    let detour = stack.kafka_detour().context("Kafka has no detour")?;
+    runtime.spawn(proxy.clone().run(detour));
+    Ok(World {
+        runtime,
+        stack,
+        proxy,
+    })
+}
+
+async fn test(site: &Site<'_>, seed: u64, time: Duration, rate: u64) -> anyhow::Result<()> {
+    let members = Members::start(site)?;
+    let run = async {
+        let written = storm(site, &members, seed, time, rate).await?;
+        let ended = Instant::now();
+        caught_up(site).await?;
+        let lag = ended.elapsed().as_secs_f64();
+        eprintln!("lag is zero {lag:.1} s after the faults");
+        at_rest(site).await?;
+        anyhow::Ok(written)
+    };
+    let written = tokio::select! {
+        written = run => written?,
+        ended = members.supervise(site) => return ended,
+    };
+    let bytes = members.peak_bytes()?;
+    members.stop().await?;
+    let checked = Oracle::read(site, &written)?.check(site).await?;
+    eprintln!("{checked}; the largest processor had {} MiB", bytes >> 20);
+    ensure!(bytes < 512 << 20, "a processor grew to {bytes} bytes");
+    Ok(())
+}
+
+/// Faults for `time`, while people write.
+async fn storm(
+    site: &Site<'_>,
+    members: &Members,
+    seed: u64,
+    time: Duration,
+    rate: u64,
+) -> anyhow::Result<Written> {
+    let traffic = Traffic::new(site, seed, rate).await?;
+    let faults = Faults::new(site, members, seed);
+    let stop = CancellationToken::new();
+    let clock = async {
+        tokio::time::sleep(time).await;
+        stop.cancel();
+        anyhow::Ok(())
+    };
+    let (written, (), ()) = tokio::try_join!(traffic.write(&stop), faults.come(&stop), clock)?;
+    eprintln!("{faults}");
+    Ok(written)
+}
+
+/// Every record is processed, as PostgreSQL says. Where the logs end.
+async fn lag_is_zero(site: &Site<'_>) -> anyhow::Result<BTreeMap<i32, (i64, i64)>> {
+    let ends = topic::offsets(site, &site.topic(Topic::LeadInputs))?;
+    let mut stored = BTreeMap::new();
+    for row in sqlx::query("SELECT partition, coalesce(next_offset, 0) FROM partition_offsets")
+        .fetch_all(&site.database)
+        .await?
+    {
+        stored.insert(row.try_get::<i32, _>(0)?, row.try_get::<i64, _>(1)?);
+    }
+    let lag: i64 = ends
+        .iter()
+        .map(|(partition, (_, high))| high - stored.get(partition).copied().unwrap_or_default())
+        .sum();
+    ensure!(lag == 0, "{lag} records wait");
+    Ok(ends)
+}
+
+async fn caught_up(site: &Site<'_>) -> anyhow::Result<()> {
+    eventually(CAUGHT_UP, async || lag_is_zero(site).await.map(drop)).await
+}
+
+/// Nothing waits, nothing is on its way: what the outbox held might have been inputs.
+async fn at_rest(site: &Site<'_>) -> anyhow::Result<()> {
+    eventually(Duration::from_secs(30), async || {
+        let ends = lag_is_zero(site).await?;
+        let rows: i64 = sqlx::query_scalar("SELECT count(*) FROM outbox")
+            .fetch_one(&site.database)
+            .await?;
+        ensure!(rows == 0, "{rows} rows are left in the outbox");
+        ensure!(lag_is_zero(site).await? == ends, "more inputs came");
+        Ok(())
+    })
+    .await
+}

@@ -1,0 +1,150 @@
+//! The processes under test, started again whenever one ends, as an orchestrator does.
+
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::{Context, bail, ensure};
+use leadstream::deployment::Service;
+use leadstream_local::{Process, ProcessSpec};
+
+use crate::site::Site;
+
+/// Inputs in a lead's journal: few, so that some leave it and some come too late.
+pub(crate) const JOURNAL: usize = 8;
+pub(crate) const FLOW: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fault/flow.yaml");
+
+/// One processor of a group: a few faults of its own besides those that come from outside.
+const FAILPOINTS: &str = "load=error:0.002,fold=abort:0.0005,begin=error:0.001,fence=abort:0.0005,\
+    write=error:0.001,write=abort:0.0005,commit=abort:0.001,committed=error:0.002,\
+    publish=abort:0.001,published=error:0.001,acknowledged=abort:0.0005,forget=error:0.01,\
+    takeover=abort:0.02,committed=delay:0.002";
+
+pub(crate) struct Member {
+    name: String,
+    spec: ProcessSpec,
+    process: Mutex<Arc<Process>>,
+}
+
+impl Member {
+    fn start(site: &Site<'_>, name: &str, spec: ProcessSpec) -> anyhow::Result<Self> {
+        let process = Arc::new(site.world.stack.spawn(&spec)?);
+        Ok(Self {
+            name: name.to_owned(),
+            spec,
+            process: Mutex::new(process),
+        })
+    }
+
+    pub(crate) fn process(&self) -> Arc<Process> {
+        let process = self.process.lock();
+        Arc::clone(&process.unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+pub(crate) struct Members {
+    pub(crate) processors: Vec<Member>,
+    pub(crate) ingest: Member,
+    crashes: AtomicUsize,
+}
+
+impl Members {
+    /// Three processors, one of which reaches Kafka by way of the proxy, and ingest.
+    pub(crate) fn start(site: &Site<'_>) -> anyhow::Result<Self> {
+        let detour = site.world.proxy.address().to_string();
+        let processors = ["processor-a", "processor-b", "processor-c"]
+            .iter()
+            .map(|name| {
+                let spec = processor(site, name);
+                let spec = match *name {
+                    "processor-c" => spec.env("KAFKA_BOOTSTRAP_SERVERS", &detour),
+                    _ => spec,
+                };
+                Member::start(site, name, spec)
+            })
+            .collect::<anyhow::Result<_>>()?;
+        let ingest = service(site, Service::Ingest, "ingest");
+        Ok(Self {
+            processors,
+            ingest: Member::start(site, "ingest", ingest)?,
+            crashes: AtomicUsize::new(0),
+        })
+    }
+
+    /// Starts again what ends by a signal; ends with an error when one gives up by itself.
+    pub(crate) async fn supervise(&self, site: &Site<'_>) -> anyhow::Result<()> {
+        let all = self.processors.iter().chain([&self.ingest]);
+        futures::future::try_join_all(all.map(|member| self.keep(site, member))).await?;
+        bail!("nothing is left to supervise")
+    }
+
+    async fn keep(&self, site: &Site<'_>, member: &Member) -> anyhow::Result<()> {
+        loop {
+            let process = member.process();
+            crashed(&member.name, &process, process.wait().await)?;
+            self.crashes.fetch_add(1, Ordering::Relaxed);
+            let next = Arc::new(site.world.stack.spawn(&member.spec)?);
+            *member
+                .process
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner) = next;
+        }
+    }
+
+    /// How often one ended by a signal.
+    pub(crate) fn crashes(&self) -> usize {
+        self.crashes.load(Ordering::Relaxed)
+    }
+
+    /// The most memory that one of the processors had since it started.
+    pub(crate) fn peak_bytes(&self) -> anyhow::Result<u64> {
+        let mut peak = 0;
+        for member in &self.processors {
+            let path = format!("/proc/{}/status", member.process().pid());
+            let status = std::fs::read_to_string(path)?;
+            let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+            let text = line.context("no VmHWM")?.trim().trim_end_matches(" kB");
+            peak = peak.max(text.parse::<u64>()? << 10);
+        }
+        Ok(peak)
+    }
+
+    /// A graceful end of all.
+    pub(crate) async fn stop(&self) -> anyhow::Result<()> {
+        for member in self.processors.iter().chain([&self.ingest]) {
+            let process = member.process();
+            let status = process.stop().await;
+            ensure!(
+                status.success() || crashed(&member.name, &process, status).is_ok(),
+                "{} ended with {status}: {}",
+                member.name,
+                process.log_tail()
+            );
+        }
+        Ok(())
+    }
+}
+
+/// How to run a processor.
+pub(crate) fn processor(site: &Site<'_>, name: &str) -> ProcessSpec {
+    service(site, Service::Processor, name)
+        .env("JOURNAL_LENGTH", JOURNAL.to_string())
+        .env("FLOW_FILE", FLOW)
+        .env("LEADSTREAM_FAILPOINTS", FAILPOINTS)
+}
+
+fn service(site: &Site<'_>, service: Service, name: &str) -> ProcessSpec {
+    let any_port = std::net::SocketAddr::from((std::net::Ipv4Addr::LOCALHOST, 0));
+    let name = format!("{}-{name}", site.name);
+    site.deployment.service(service, &name, any_port)
+}
+
+/// # Errors
+/// An end that no signal brought about. SIGTERM ends one that has only just begun.
+pub(crate) fn crashed(name: &str, process: &Process, status: ExitStatus) -> anyhow::Result<()> {
+    if matches!(status.signal(), Some(6 | 9 | 15)) {
+        return Ok(());
+    }
+    bail!("{name} gave up with {status}: {}", process.log_tail())
+}

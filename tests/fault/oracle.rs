@@ -1,0 +1,174 @@
+//! What must have come of the records that Kafka holds: the pure fold, lead by lead, in the order
+//! of the log; beside it the naive fold of all inputs in their own order.
+
+mod effects;
+mod lead;
+mod rows;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt;
+
+use anyhow::{Context, ensure};
+use leadstream_processor::flow::Flow;
+use leadstream_processor::flows::Flows;
+use leadstream_processor::lead::{Inbound, Input};
+use leadstream_schemas::codec::decode;
+use leadstream_schemas::{LeadInput, Topic};
+
+use crate::members::FLOW;
+use crate::site::Site;
+use crate::topic::{self, Read};
+use crate::traffic::Written;
+use lead::{Lead, Outcome, Person};
+
+pub(crate) struct Oracle {
+    flows: Flows,
+    /// By key: leads that have one id.
+    leads: HashMap<String, Lead>,
+    /// By user id: people who write under two.
+    people: BTreeMap<String, Person>,
+    /// By partition and offset: class and bytes.
+    dead: HashMap<(i32, i64), (&'static str, Vec<u8>)>,
+    seen: HashSet<String>,
+    counts: Counts,
+}
+
+#[derive(Default)]
+struct Counts {
+    records: usize,
+    duplicates: usize,
+    late: usize,
+    too_late: usize,
+    poison: usize,
+    /// Records that the engine wrote: forwarded inputs and merges.
+    own: usize,
+    events: usize,
+    repeated_events: usize,
+    replies: usize,
+    repeated_replies: usize,
+    repeated_dead_letters: usize,
+    merged: usize,
+}
+
+impl Oracle {
+    pub(crate) fn read(site: &Site<'_>, written: &Written) -> anyhow::Result<Self> {
+        let flow = Flow::parse(FLOW, &std::fs::read_to_string(FLOW)?)?;
+        let mut oracle = Self {
+            flows: Flows::new(flow, Vec::new()),
+            leads: HashMap::new(),
+            people: BTreeMap::new(),
+            dead: HashMap::new(),
+            seen: HashSet::new(),
+            counts: Counts::default(),
+        };
+        topic::for_each(site, &site.topic(Topic::LeadInputs), |record| {
+            oracle.take(record, written)
+        })?;
+        let lost = written.ids.difference(&oracle.seen).count();
+        ensure!(lost == 0, "{lost} acknowledged inputs are not in the topic");
+        Ok(oracle)
+    }
+
+    fn take(&mut self, record: Read, written: &Written) -> anyhow::Result<()> {
+        self.counts.records += 1;
+        let key = String::from_utf8(record.key.clone())?;
+        let inbound = decode::<LeadInput>(&record.value)
+            .ok()
+            .and_then(|input| Inbound::try_from(input).ok());
+        match inbound {
+            None => {
+                let known = written.poison.contains(&record.value);
+                ensure!(known, "a record that nobody wrote cannot be read");
+                self.counts.poison += 1;
+                self.bury(record, "undecodable");
+            }
+            Some(Inbound::Merge(_)) => self.counts.own += 1,
+            Some(Inbound::Message(input)) => self.admit(&key, &input, record)?,
+        }
+        Ok(())
+    }
+
+    fn admit(&mut self, key: &str, input: &Input, record: Read) -> anyhow::Result<()> {
+        self.seen.insert(input.order.id.clone());
+        if let Some(number) = two_ids(input) {
+            self.people.entry(number).or_default().take(key, input);
+            return Ok(());
+        }
+        let lead = self.leads.entry(key.to_owned()).or_default();
+        match lead.admit(&self.flows, key, input)? {
+            Outcome::Folded { late } => self.counts.late += usize::from(late),
+            Outcome::Duplicate => self.counts.duplicates += 1,
+            Outcome::TooLate => {
+                self.counts.too_late += 1;
+                self.bury(record, "too_late");
+            }
+        }
+        Ok(())
+    }
+
+    fn bury(&mut self, record: Read, class: &'static str) {
+        let place = (record.partition, record.offset);
+        self.dead.insert(place, (class, record.value));
+    }
+
+    /// Holds what there is against what must be.
+    pub(crate) async fn check(mut self, site: &Site<'_>) -> anyhow::Result<Checked> {
+        for (key, lead) in &self.leads {
+            lead.equals_the_naive_fold(&self.flows)
+                .with_context(|| format!("lead {key}"))?;
+        }
+        self.rows(site).await.context("rows")?;
+        self.events(site).context("events")?;
+        self.replies(site).context("replies")?;
+        self.dead_letters(site).context("dead letters")?;
+        Ok(Checked {
+            leads: self.leads.len(),
+            people: self.people.len(),
+            counts: self.counts,
+        })
+    }
+}
+
+/// The user id of a person who writes under two ids, told by the ids of their inputs.
+fn two_ids(input: &Input) -> Option<String> {
+    input.sender.user_id.clone().or_else(|| {
+        let number = input.order.id.split('-').nth(1)?;
+        input
+            .sender
+            .name
+            .as_deref()?
+            .ends_with(" of two")
+            .then(|| format!("DE.{number}"))
+    })
+}
+
+/// What was found, for the report.
+pub(crate) struct Checked {
+    leads: usize,
+    people: usize,
+    counts: Counts,
+}
+
+impl fmt::Display for Checked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Counts {
+            records,
+            duplicates,
+            late,
+            too_late,
+            poison,
+            own,
+            events,
+            repeated_events,
+            replies,
+            repeated_replies,
+            repeated_dead_letters,
+            merged,
+        } = self.counts;
+        write!(
+            f,
+            "{records} records ({duplicates} duplicates, {late} late that changed their lead, {too_late} too late, {poison} poison, {own} of the engine's own) of {} leads and {} people with two ids ({merged} merged); {events} events and {repeated_events} repeats, {replies} replies and {repeated_replies} repeats, {repeated_dead_letters} repeated dead letters",
+            self.leads, self.people
+        )
+    }
+}

@@ -1,0 +1,171 @@
+//! What left the engine: events, replies, dead letters. Repeats are identical to the byte.
+
+use std::collections::HashMap;
+use std::collections::hash_map::{DefaultHasher, Entry};
+use std::hash::{Hash, Hasher};
+
+use anyhow::{Context, ensure};
+use leadstream_schemas::codec::decode;
+use leadstream_schemas::{Cause, LeadEvent, Reply, Topic};
+use serde::Serialize;
+use serde_json::json;
+
+use super::Oracle;
+use crate::site::Site;
+use crate::topic::for_each;
+
+/// A number that stands for a value's JSON.
+pub(super) fn fingerprint(value: &impl Serialize) -> u64 {
+    hash(serde_json::to_string(value).unwrap_or_default().as_bytes())
+}
+
+fn hash(bytes: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    bytes.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// First copies of one lead's events: of each its bytes and its content, and where the last led.
+#[derive(Default)]
+struct Told {
+    copies: Vec<(u64, u64)>,
+    state: String,
+}
+
+impl Oracle {
+    /// First copies are gapless, in order, and explain each step (invariant 4).
+    pub(super) fn events(&mut self, site: &Site<'_>) -> anyhow::Result<()> {
+        let mut told: HashMap<String, Told> = HashMap::new();
+        let counts = &mut self.counts;
+        for_each(site, &site.topic(Topic::LeadEvents), |record| {
+            let event: LeadEvent = decode(&record.value)?;
+            let data = &event.data;
+            ensure!(record.key == data.lead_id.as_bytes(), "another key");
+            let lead = told.entry(data.lead_id.clone()).or_default();
+            let index = usize::try_from(data.revision)? - 1;
+            let bytes = hash(&record.value);
+            if let Some((first, _)) = lead.copies.get(index) {
+                counts.repeated_events += 1;
+                ensure!(*first == bytes, "a repeat of {} differs", event.id);
+                return Ok(());
+            }
+            ensure!(lead.copies.len() == index, "a gap before {}", event.id);
+            let before = if index == 0 { "START" } else { &lead.state };
+            ensure!(
+                data.previous_state == before,
+                "{} follows nothing",
+                event.id
+            );
+            lead.state.clone_from(&data.current_state);
+            let content = json!({
+                "previous": data.previous_state, "state": data.current_state,
+                "score": data.qualification_score, "completed": data.is_completed,
+                "data": data.lead_data, "late": data.cause == Cause::LateMessage,
+                "at": event.timestamp,
+            });
+            lead.copies.push((bytes, fingerprint(&content)));
+            counts.events += 1;
+            Ok(())
+        })?;
+        for (key, lead) in &self.leads {
+            let found = told.remove(key).unwrap_or_default().copies;
+            ensure!(
+                found.len() == lead.events.len(),
+                "lead {key} has {} events, not {}",
+                found.len(),
+                lead.events.len()
+            );
+            for (index, ((_, content), wanted)) in found.iter().zip(&lead.events).enumerate() {
+                ensure!(content == wanted, "event {key}:{} is another", index + 1);
+            }
+        }
+        for key in self.people.values().flat_map(|person| &person.keys) {
+            told.remove(key);
+        }
+        ensure!(
+            told.is_empty(),
+            "{} leads of nobody have events",
+            told.len()
+        );
+        Ok(())
+    }
+
+    /// One for each cause that has one (invariant 7).
+    pub(super) fn replies(&mut self, site: &Site<'_>) -> anyhow::Result<()> {
+        let mut found: HashMap<String, (u64, u64)> = HashMap::new();
+        let counts = &mut self.counts;
+        let people = &self.people;
+        let keys: std::collections::HashSet<&String> =
+            people.values().flat_map(|person| &person.keys).collect();
+        for_each(site, &site.topic(Topic::LeadReplies), |record| {
+            let reply: Reply = decode(&record.value)?;
+            let bytes = hash(&record.value);
+            match found.entry(reply.id) {
+                Entry::Occupied(first) => {
+                    counts.repeated_replies += 1;
+                    ensure!(
+                        first.get().0 == bytes,
+                        "a repeat of {} differs",
+                        first.key()
+                    );
+                }
+                Entry::Vacant(first) => {
+                    counts.replies += 1;
+                    if keys.contains(&reply.lead_id) {
+                        first.insert((bytes, 0));
+                    } else {
+                        first.insert((bytes, fingerprint(&reply.content)));
+                    }
+                }
+            }
+            Ok(())
+        })?;
+        found.retain(|_, (_, content)| *content != 0);
+        for (id, wanted) in self.leads.values().flat_map(|lead| &lead.replies) {
+            let (_, content) = found
+                .remove(id)
+                .with_context(|| format!("reply {id} is missing"))?;
+            ensure!(content == *wanted, "reply {id} says something else");
+        }
+        ensure!(found.is_empty(), "{} replies without a cause", found.len());
+        Ok(())
+    }
+
+    /// Exactly what is expected, with its bytes and place (invariant 8).
+    pub(super) fn dead_letters(&mut self, site: &Site<'_>) -> anyhow::Result<()> {
+        let topic = Topic::LeadInputs.dead_letters(&site.deployment.topic_prefix);
+        let mut found: HashMap<(i32, i64), (String, Vec<u8>)> = HashMap::new();
+        let counts = &mut self.counts;
+        for_each(site, &topic, |record| {
+            let header = |name: &str| {
+                let name = format!("__connect.errors.{name}");
+                let value = record.headers.get(&name).cloned();
+                value.with_context(|| format!("no header {name}"))
+            };
+            let place = (header("partition")?.parse()?, header("offset")?.parse()?);
+            let letter = (header("exception.class.name")?, record.value.clone());
+            match found.entry(place) {
+                Entry::Occupied(first) => {
+                    counts.repeated_dead_letters += 1;
+                    ensure!(*first.get() == letter, "a repeated dead letter differs");
+                }
+                Entry::Vacant(first) => {
+                    first.insert(letter);
+                }
+            }
+            Ok(())
+        })?;
+        for (place, (class, bytes)) in &self.dead {
+            let (found_class, found_bytes) = found
+                .remove(place)
+                .with_context(|| format!("no dead letter of {place:?} ({class})"))?;
+            ensure!(
+                found_class == *class,
+                "{place:?} is {found_class}, not {class}"
+            );
+            ensure!(found_bytes == *bytes, "the bytes of {place:?} are others");
+        }
+        ensure!(found.is_empty(), "{} dead letters too many", found.len());
+        Ok(())
+    }
+}
