@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 use leadstream_stream::lifecycle;
 use tokio::runtime::Runtime;
 
-use crate::{bench, chat, lead, migrate, topics, up};
+use crate::{bench, chat, lead, migrate, recover, topics, up};
 
 /// Turns WhatsApp conversations into qualified leads in a CRM, on Kafka, committed to PostgreSQL.
 ///
@@ -36,6 +36,33 @@ enum Command {
     SinkWhatsapp(leadstream_sink_whatsapp::Args),
     /// Bring the database to this version's schema
     Migrate(migrate::Args),
+    /// After a loss of data: fold the log again from where PostgreSQL stands
+    ///
+    /// For when processors refuse to start, because Kafka's offset is ahead of PostgreSQL's (a
+    /// restored backup, a replica that lost commits), or because the log no longer holds the next
+    /// offset. Stop all processors, keep their settings, and run it:
+    ///
+    /// 1. It refuses while a processor is a member of the consumer group, and where records are
+    ///    gone for good, unless you accept that. Where PostgreSQL and Kafka agree it does nothing.
+    ///
+    /// 2. It notes that a recovery has begun and takes every partition over: a processor that
+    ///    starts, or still runs, can commit nothing until the recovery is through.
+    ///
+    /// 3. It reads which events and replies were published since the oldest input in question.
+    ///
+    /// 4. It publishes what the outbox holds, then folds the log to its end, partition by
+    ///    partition in the order of time. Published events are not published again. Replies to inputs
+    ///    that were processed once are held back, and none is given to Kafka twice.
+    ///
+    /// 5. Where a lead's last published event says another thing than the log, it publishes one
+    ///    event more, of cause `replay`.
+    ///
+    /// 6. It sets the group's offsets. Start the processors.
+    ///
+    /// An interrupted recovery is run again, and goes on where it stood. Dead letters and forwarded
+    /// inputs may be written once more: those are repeats, which readers know by their place or id.
+    #[command(verbatim_doc_comment)]
+    Recover(Box<recover::Args>),
     /// Show or make the Kafka topics, their settings, schemas and the ACLs that services need
     Topics(topics::Args),
     /// Tell what one lead went through, and why
@@ -99,6 +126,7 @@ impl Cli {
                     .await
                 }
                 Command::Migrate(args) => tool(migrate::run(args)).await,
+                Command::Recover(args) => tool(Box::pin(recover::run(*args))).await,
                 Command::Topics(args) => tool(topics::run(args)).await,
                 Command::Lead(args) => tool(lead::run(args)).await,
                 Command::Bench(args) => tool(bench::run(args)).await,

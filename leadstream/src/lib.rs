@@ -8,6 +8,7 @@ mod lead;
 mod migrate;
 mod phone;
 mod private_file;
+mod recover;
 mod stack_file;
 mod terminal;
 mod topics;

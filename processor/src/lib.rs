@@ -11,6 +11,7 @@ pub mod flow;
 pub mod flows;
 pub mod lead;
 mod metrics;
+pub mod recover;
 mod service;
 mod store;
 mod upkeep;

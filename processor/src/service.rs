@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use leadstream_schemas::registry::{Registry, RegistryError};
+use leadstream_schemas::registry::{Registry, RegistryError, SchemaIds};
 use leadstream_schemas::topic::DUPLICATE_HORIZON;
 use leadstream_schemas::{Timestamp, Topic};
 use leadstream_stream::config::{ConfigError, RegistryArgs};
@@ -150,20 +150,8 @@ const UPKEEP_RETRY: RetryPolicy =
 pub async fn run(args: Args, context: Context) -> Result<(), Error> {
     let document = flow_document(&args)?;
     args.kafka.validate()?;
-    let url = Secret::require(
-        args.database_url.clone(),
-        "DATABASE_URL",
-        "postgres://leadstream:secret@localhost/leadstream",
-    )?;
+    let store = store(&args)?;
     let lanes = args.lanes.get();
-    let connections = u32::try_from(lanes + 3).unwrap_or(u32::MAX);
-    let pool = pool(url.expose(), connections).map_err(|_| {
-        ConfigError::new(
-            "DATABASE_URL",
-            "is not a PostgreSQL URL; example: postgres://leadstream:secret@localhost/leadstream",
-        )
-    })?;
-    let store = Store::new(pool, Duration::from_secs(15));
     let Some((flows, outlets)) = prepare(&args, &context, &store, &document).await? else {
         return Ok(());
     };
@@ -254,6 +242,50 @@ async fn warn_of_short_retention(kafka: &KafkaArgs) {
     }
 }
 
+fn store(args: &Args) -> Result<Store, ConfigError> {
+    let url = Secret::require(
+        args.database_url.clone(),
+        "DATABASE_URL",
+        "postgres://leadstream:secret@localhost/leadstream",
+    )?;
+    let connections = u32::try_from(args.lanes.get() + 3).unwrap_or(u32::MAX);
+    let pool = pool(url.expose(), connections).map_err(|_| {
+        ConfigError::new(
+            "DATABASE_URL",
+            "is not a PostgreSQL URL; example: postgres://leadstream:secret@localhost/leadstream",
+        )
+    })?;
+    Ok(Store::new(pool, Duration::from_secs(15)))
+}
+
+/// What folding needs, with these settings: at once, or an error.
+pub(crate) async fn open(args: &Args) -> Result<(Store, Flows, Outlets), Error> {
+    let document = flow_document(args)?;
+    args.kafka.validate()?;
+    let store = store(args)?;
+    let registry = Registry::new(&args.registry.config()?)?;
+    let (flows, ids) = attempt(args, &store, &registry, &document).await?;
+    let outlets = Outlets::new(&args.kafka.topic_prefix, &ids).ok_or_else(|| {
+        RegistryError::Settings("it did not give the ids of all schemas".to_owned())
+    })?;
+    Ok((store, flows, outlets))
+}
+
+/// Schema of the database, flows, and schema ids.
+async fn attempt(
+    args: &Args,
+    store: &Store,
+    registry: &Registry,
+    document: &Document,
+) -> Result<(Flows, SchemaIds), Error> {
+    let topics = [Topic::LeadInputs, Topic::LeadEvents, Topic::LeadReplies];
+    store.check_schema().await?;
+    let flows = publish_and_load(store, document).await?;
+    store.describe_flows(flows.all()).await?;
+    let ids = registry.resolve(&args.kafka.topic_prefix, &topics).await?;
+    Ok((flows, ids))
+}
+
 /// The first error ends all.
 async fn join(
     mut tasks: JoinSet<Result<(), Error>>,
@@ -279,17 +311,9 @@ async fn prepare(
 ) -> Result<Option<(Flows, Outlets)>, Error> {
     let registry = Registry::new(&args.registry.config()?)?;
     let prefix = args.kafka.topic_prefix.as_str();
-    let topics = [Topic::LeadInputs, Topic::LeadEvents, Topic::LeadReplies];
     let mut failures = 0;
     loop {
-        let attempt = async {
-            store.check_schema().await?;
-            let flows = publish_and_load(store, document).await?;
-            store.describe_flows(flows.all()).await?;
-            let ids = registry.resolve(prefix, &topics).await?;
-            Ok::<_, Error>((flows, ids))
-        };
-        match attempt.await {
+        match attempt(args, store, &registry, document).await {
             Ok((flows, ids)) => {
                 return Ok(Outlets::new(prefix, &ids).map(|outlets| (flows, outlets)));
             }

@@ -1,22 +1,26 @@
 //! All SQL of the engine.
 
+mod recovery;
 mod reports;
 pub(crate) mod tape;
 mod upkeep;
 mod write;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::time::Duration;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use leadstream_schemas::Timestamp;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{Executor, PgPool, Row};
+use sqlx::{Connection, Executor, PgConnection, PgPool, Row};
 use uuid::Uuid;
 
 use crate::engine::batch::Folded;
 use crate::engine::outbox::{self, OutboxError};
 use crate::failpoint::{Point, pass};
 use crate::lead::{Lead, StoredError};
+pub(crate) use recovery::Span;
 pub(crate) use tape::Tape;
 
 /// What went wrong with the database, by what to do about it.
@@ -92,6 +96,11 @@ pub fn pool(url: &str, connections: u32) -> Result<PgPool, sqlx::Error> {
         .max_connections(connections)
         .test_before_acquire(false)
         .acquire_timeout(Duration::from_secs(5))
+        .before_acquire(|_, known| {
+            let opened = clock().saturating_sub(u64::try_from(known.age.as_millis()).unwrap_or(0));
+            let writes = opened >= READ_ONLY_SINCE.load(Ordering::Relaxed);
+            Box::pin(async move { Ok(writes) })
+        })
         .after_connect(|connection, _| {
             Box::pin(async move {
                 connection.execute(PLANS).await?;
@@ -99,6 +108,23 @@ pub fn pool(url: &str, connections: u32) -> Result<PgPool, sqlx::Error> {
             })
         })
         .connect_lazy_with(options.application_name("leadstream")))
+}
+
+/// When PostgreSQL last refused to write, by [`clock`]: what became a replica stays one, so the
+/// sessions that were open then are given up, and new ones find the primary.
+static READ_ONLY_SINCE: AtomicU64 = AtomicU64::new(0);
+
+/// Milliseconds since the first call.
+fn clock() -> u64 {
+    static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
+    u64::try_from(BEGAN.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+fn is_read_only(error: &sqlx::Error) -> bool {
+    let code = error
+        .as_database_error()
+        .and_then(sqlx::error::DatabaseError::code);
+    code.is_some_and(|code| code == "25006")
 }
 
 /// Every statement here finds its rows by key: a table that has no statistics yet must not be
@@ -143,9 +169,29 @@ impl Store {
         &self,
         call: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
-        tokio::time::timeout(self.timeout, call)
+        let outcome = tokio::time::timeout(self.timeout, call)
             .await
-            .unwrap_or(Err(StoreError::TimedOut(self.timeout)))
+            .unwrap_or(Err(StoreError::TimedOut(self.timeout)));
+        match outcome {
+            Err(StoreError::Database(sqlx::Error::PoolTimedOut)) => Err(self.refusal().await),
+            Err(StoreError::Database(error)) => {
+                if is_read_only(&error) {
+                    READ_ONLY_SINCE.store(clock(), Ordering::Relaxed);
+                }
+                Err(error.into())
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// A pool only says that it waited in vain; a connection of one's own says why.
+    async fn refusal(&self) -> StoreError {
+        let options = self.pool.connect_options();
+        let tried = PgConnection::connect_with(&options);
+        match tokio::time::timeout(Duration::from_secs(3), tried).await {
+            Ok(Err(error)) => error.into(),
+            _ => sqlx::Error::PoolTimedOut.into(),
+        }
     }
 
     /// Whether every migration of this version was applied.

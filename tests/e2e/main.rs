@@ -14,12 +14,14 @@ mod one_person;
 mod poison;
 mod privacy;
 mod proxy;
+mod recover;
 mod replicas;
 mod schemas;
 mod settings;
 mod site;
 #[expect(dead_code, reason = "the fault test uses the rest")]
 mod topic;
+mod trouble;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -65,12 +67,24 @@ const TESTS: &[(&str, Test)] = &[
         poison::run,
     ),
     (
+        "a_topic_full_of_poison_stops_its_partition_and_no_other",
+        poison::limit,
+    ),
+    (
         "one_person_under_two_ids_becomes_one_lead_and_is_explained",
         one_person::run,
     ),
     (
         "a_copy_of_what_left_the_journal_has_no_effect_and_old_days_are_dropped",
         departed::run,
+    ),
+    (
+        "recovery_folds_the_log_again_and_nobody_hears_anything_twice",
+        recover::run,
+    ),
+    (
+        "a_processor_waits_while_postgresql_refuses_and_goes_on_by_itself",
+        trouble::run,
     ),
     (
         "a_webhook_whose_acknowledgement_is_lost_is_answered_503_and_has_one_effect",

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use leadstream::deployment::Service;
 use leadstream_schemas::Topic;
 use leadstream_stream::Outgoing;
 use serde_json::json;
@@ -70,6 +71,69 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
         })
         .await?;
         unknown_kind(&site, &producer, record).await?;
+        site.finish().await
+    })
+}
+
+/// A topic full of poison is not drained: the partition stops, says why, and the others go on.
+pub(crate) fn limit(world: &World) -> anyhow::Result<()> {
+    const POISON: usize = 300;
+    world.runtime.block_on(async {
+        let site = Site::new(world, "limit").await?;
+        let own = [
+            ("DEAD_LETTER_PERCENT", "100"),
+            ("DEAD_LETTER_RUN", "20"),
+            ("BATCH_RECORDS", "10"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()));
+        site.spawn_with(Service::Processor, "processor", own.to_vec())?;
+        site.start(Service::Ingest, "ingest").await?;
+        let producer = producer(&site)?;
+        let inputs = site.topic(Topic::LeadInputs);
+        let poison: Vec<Outgoing> = (0..POISON)
+            .map(|count| Outgoing {
+                topic: inputs.as_str().into(),
+                key: b"15550000000".to_vec(),
+                value: format!("not framed {count}").into_bytes(),
+                headers: Vec::new(),
+            })
+            .collect();
+        producer.send(&poison).await?.await?;
+        eventually(Duration::from_secs(60), async || {
+            let (status, text) = site.readiness("processor").await?;
+            ensure!(
+                status == 503 && text.contains("no accident"),
+                "{status} {text}"
+            );
+            Ok(())
+        })
+        .await?;
+        let scripts = scripts(12, 4);
+        for script in &scripts {
+            site.post(&script.webhook(0)).await?;
+        }
+        let stopped = read_all(&site, &inputs)?
+            .iter()
+            .find(|record| record.value == poison[0].value)
+            .context("no poison")?
+            .partition;
+        let others = read_all(&site, &inputs)?
+            .iter()
+            .filter(|record| record.partition != stopped)
+            .count();
+        ensure!(others > 0, "every lead is on the stopped partition");
+        eventually(Duration::from_secs(30), async || {
+            let rows: i64 = sqlx::query_scalar("SELECT count(*) FROM leads")
+                .fetch_one(&site.database)
+                .await?;
+            ensure!(rows == i64::try_from(others)?, "{rows} of {others} leads");
+            Ok(())
+        })
+        .await?;
+        let dead = Topic::LeadInputs.dead_letters(&site.deployment.topic_prefix);
+        let letters = read_all(&site, &dead)?.len();
+        // The batch in which the limit was passed is the last.
+        ensure!((21..=30).contains(&letters), "{letters} dead letters");
         site.finish().await
     })
 }

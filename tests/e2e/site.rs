@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::process::ExitStatus;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -227,6 +228,14 @@ impl<'w> Site<'w> {
         ensure!(status.success(), "{name} ended with {status}");
         self.spawn_with(running.service, name, running.own)?;
         self.ready(name).await
+    }
+
+    /// Waits until a service has ended by itself.
+    pub(crate) async fn ended(&self, name: &str) -> anyhow::Result<ExitStatus> {
+        let process = self.get(name)?.process;
+        tokio::time::timeout(Duration::from_secs(60), process.wait())
+            .await
+            .with_context(|| format!("{name} still runs"))
     }
 
     /// What a service wrote so far.

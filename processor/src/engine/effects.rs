@@ -41,6 +41,12 @@ pub(crate) struct Outlet {
     schema_id: u32,
 }
 
+impl Outlet {
+    pub(crate) const fn topic(&self) -> &Arc<str> {
+        &self.topic
+    }
+}
+
 impl Outlets {
     /// None when an id was not resolved.
     pub(crate) fn new(prefix: &str, ids: &SchemaIds) -> Option<Self> {

@@ -28,7 +28,7 @@ pub(crate) enum TakeOverError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OffsetError {
     #[error(
-        "partition {partition}: Kafka has offset {committed} committed, PostgreSQL {stored}: PostgreSQL lost commits that it had acknowledged (a restored backup, a failed-over replica). Nothing is processed until an operator decides; to process again from PostgreSQL's offset, reset the consumer group's offset to it or below"
+        "partition {partition}: Kafka has offset {committed} committed, PostgreSQL {stored}: PostgreSQL lost commits that it had acknowledged (a restored backup, a failed-over replica). Stop all processors and run `leadstream recover`: it folds the log again from where PostgreSQL stands, and publishes nothing that consumers have"
     )]
     StoreBehind {
         partition: i32,
@@ -36,17 +36,21 @@ pub enum OffsetError {
         stored: String,
     },
     #[error(
-        "partition {partition}: the next offset is {next}, but the log begins at {low}: records were deleted before they were processed. Raise the topic's retention; to go on without them, set partition_offsets.next_offset to {low}"
+        "partition {partition}: the next offset is {next}, but the log begins at {low}: records were deleted before they were processed. Raise the topic's retention. To go on without them, stop all processors and run `leadstream recover --accept-loss`"
     )]
     LogTruncated { partition: i32, next: i64, low: i64 },
     #[error(
-        "partition {partition}: the next offset is {next}, but the log ends at {high}: the topic was made anew. To process it from its beginning, set partition_offsets.next_offset to 0"
+        "partition {partition}: the next offset is {next}, but the log ends at {high}: the topic was made anew. To fold it from its beginning, stop all processors and run `leadstream recover --accept-loss`"
     )]
     LogReplaced {
         partition: i32,
         next: i64,
         high: i64,
     },
+    #[error(
+        "partition {0}: a recovery has begun and is not through. Run `leadstream recover` again, to its end, while no processor runs"
+    )]
+    Recovering(i32),
 }
 
 /// Where to start, given what both sides say.

@@ -7,7 +7,7 @@ use leadstream_stream::consumer::LaneEvent;
 
 use super::{CHECK, Lane};
 use crate::engine::partition::{Partition, Phase};
-use crate::engine::takeover::{TakeOverError, gone, start_offset};
+use crate::engine::takeover::{OffsetError, TakeOverError, gone, start_offset};
 use crate::failpoint::{Point, pass};
 use crate::metrics;
 use crate::store::{Owned, StoreError};
@@ -26,6 +26,12 @@ impl Lane {
         let fresh = in_phase(Phase::TakeOver, &self.partitions);
         let resumed = in_phase(Phase::Resume, &self.partitions);
         let store = &self.shared.store;
+        if !fresh.is_empty() {
+            let recovering = store.recoveries().await?;
+            if let Some(id) = fresh.iter().find(|id| recovering.contains_key(id)) {
+                return Err(OffsetError::Recovering(*id).into());
+            }
+        }
         let mut owned = store.take_over(&fresh, self.shared.owner).await?;
         for id in &fresh {
             // From here on the partition is ours: a failure below resumes, it does not raise again.

@@ -1,0 +1,286 @@
+//! Topics as a recovery reads them: without a group, from an offset or a time, to what was their
+//! end. Every call blocks.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use leadstream_stream::consumer::LogOffsets;
+use leadstream_stream::{ConfigError, KafkaArgs, Record};
+use rdkafka::consumer::base_consumer::PartitionQueue;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, DefaultConsumerContext};
+use rdkafka::error::KafkaError;
+use rdkafka::{Message, Offset, TopicPartitionList};
+
+const TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Why a topic could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error("Kafka did not answer about {what}: {source}")]
+    Kafka {
+        what: String,
+        #[source]
+        source: KafkaError,
+    },
+    #[error(
+        "{topic} [{partition}] gave no record within 20 s, though its log goes on to {ends_at}"
+    )]
+    Silent {
+        topic: String,
+        partition: i32,
+        ends_at: i64,
+    },
+}
+
+/// Kafka, as the group of the processors.
+pub(super) struct Log {
+    kafka: KafkaArgs,
+    group: String,
+    consumer: BaseConsumer,
+}
+
+fn about(what: impl Into<String>) -> impl FnOnce(KafkaError) -> LogError {
+    let what = what.into();
+    move |source| LogError::Kafka { what, source }
+}
+
+impl Log {
+    pub(super) fn new(kafka: &KafkaArgs, group: &str) -> Result<Self, LogError> {
+        Ok(Self {
+            consumer: consumer(kafka, group)?,
+            kafka: kafka.clone(),
+            group: group.to_owned(),
+        })
+    }
+
+    /// Processors that are members of the group.
+    pub(super) fn members(&self) -> Result<usize, LogError> {
+        let list = self
+            .consumer
+            .fetch_group_list(Some(&self.group), TIMEOUT)
+            .map_err(about("the consumer group"))?;
+        Ok(list.groups().iter().map(|it| it.members().len()).sum())
+    }
+
+    /// By partition, the log's ends and the group's offset.
+    pub(super) fn offsets(&self, topic: &str) -> Result<BTreeMap<i32, LogOffsets>, LogError> {
+        let mut list = TopicPartitionList::new();
+        for partition in self.partitions(topic)? {
+            list.add_partition(topic, partition);
+        }
+        let committed = self
+            .consumer
+            .committed_offsets(list, TIMEOUT)
+            .map_err(about("the group's offsets"))?;
+        committed
+            .elements_for_topic(topic)
+            .iter()
+            .map(|element| {
+                let (low, high) = self.ends(topic, element.partition())?;
+                let committed = match element.offset() {
+                    Offset::Offset(offset) => Some(offset),
+                    _ => None,
+                };
+                let offsets = LogOffsets {
+                    low,
+                    high,
+                    committed,
+                };
+                Ok((element.partition(), offsets))
+            })
+            .collect()
+    }
+
+    fn partitions(&self, topic: &str) -> Result<Vec<i32>, LogError> {
+        let metadata = self
+            .consumer
+            .fetch_metadata(Some(topic), TIMEOUT)
+            .map_err(about(topic))?;
+        let described = metadata.topics().first();
+        Ok(described.map_or_else(Vec::new, |described| {
+            described
+                .partitions()
+                .iter()
+                .map(rdkafka::metadata::MetadataPartition::id)
+                .collect()
+        }))
+    }
+
+    fn ends(&self, topic: &str, partition: i32) -> Result<(i64, i64), LogError> {
+        self.consumer
+            .fetch_watermarks(topic, partition, TIMEOUT)
+            .map_err(about(format!("{topic} [{partition}]")))
+    }
+
+    /// The earliest time of the records at these offsets; none where there is no record.
+    pub(super) fn earliest(
+        &self,
+        topic: &str,
+        at: &BTreeMap<i32, i64>,
+    ) -> Result<Option<i64>, LogError> {
+        let mut earliest = None;
+        for (&partition, &offset) in at {
+            let (_, high) = self.ends(topic, partition)?;
+            let span = BTreeMap::from([(partition, (offset, high.min(offset + 1)))]);
+            let mut inputs = self.inputs(topic, &span)?;
+            if let Some((time, _)) = inputs.next()? {
+                earliest = Some(earliest.map_or(time, |known: i64| known.min(time)));
+            }
+        }
+        Ok(earliest)
+    }
+
+    /// Hands over key and value of every record that was written to `topic` since `since`
+    /// (milliseconds since 1970), or ever.
+    pub(super) fn scan(
+        &self,
+        topic: &str,
+        since: Option<i64>,
+        mut take: impl FnMut(&[u8], &[u8]),
+    ) -> Result<(), LogError> {
+        let mut spans = BTreeMap::new();
+        for partition in self.partitions(topic)? {
+            let (low, high) = self.ends(topic, partition)?;
+            let start = match since {
+                None => low,
+                Some(since) => self.offset_at(topic, partition, since)?.unwrap_or(high),
+            };
+            spans.insert(partition, (start, high));
+        }
+        let mut records = self.inputs(topic, &spans)?;
+        while let Some((_, record)) = records.next()? {
+            take(&record.key, &record.value);
+        }
+        Ok(())
+    }
+
+    fn offset_at(&self, topic: &str, partition: i32, since: i64) -> Result<Option<i64>, LogError> {
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(topic, partition, Offset::Offset(since))
+            .map_err(about(topic))?;
+        let found = self
+            .consumer
+            .offsets_for_times(list, TIMEOUT)
+            .map_err(about(topic))?;
+        Ok(found
+            .elements_for_topic(topic)
+            .first()
+            .and_then(|element| match element.offset() {
+                Offset::Offset(offset) => Some(offset),
+                _ => None,
+            }))
+    }
+
+    /// Records of `spans` (by partition: the first offset and the one after the last), as near to
+    /// the order of their times as each partition's own order lets them be.
+    pub(super) fn inputs(
+        &self,
+        topic: &str,
+        spans: &BTreeMap<i32, (i64, i64)>,
+    ) -> Result<Inputs, LogError> {
+        let consumer = Arc::new(consumer(&self.kafka, &self.group)?);
+        let mut list = TopicPartitionList::new();
+        for (&partition, &(start, end)) in spans {
+            if start < end {
+                list.add_partition_offset(topic, partition, Offset::Offset(start))
+                    .map_err(about(topic))?;
+            }
+        }
+        consumer.assign(&list).map_err(about(topic))?;
+        let mut queues = Vec::new();
+        for (&partition, &(start, end)) in spans {
+            if start < end
+                && let Some(queue) = consumer.split_partition_queue(topic, partition)
+            {
+                queues.push(Queue {
+                    partition,
+                    queue,
+                    ends_at: end,
+                    head: None,
+                    done: false,
+                });
+            }
+        }
+        Ok(Inputs {
+            topic: topic.to_owned(),
+            consumer,
+            queues,
+        })
+    }
+
+    /// Sets the group's offsets, which only an empty group lets us.
+    pub(super) fn commit(&self, topic: &str, next: &BTreeMap<i32, i64>) -> Result<(), LogError> {
+        let mut list = TopicPartitionList::new();
+        for (&partition, &offset) in next {
+            list.add_partition_offset(topic, partition, Offset::Offset(offset))
+                .map_err(about(topic))?;
+        }
+        self.consumer
+            .commit(&list, CommitMode::Sync)
+            .map_err(about("the group's offsets"))
+    }
+}
+
+fn consumer(kafka: &KafkaArgs, group: &str) -> Result<BaseConsumer, LogError> {
+    let config = kafka.consumer(group, "leadstream-recover")?;
+    config.create().map_err(about("a consumer"))
+}
+
+struct Queue {
+    partition: i32,
+    queue: PartitionQueue<DefaultConsumerContext>,
+    ends_at: i64,
+    /// Its time and the record.
+    head: Option<(i64, Record)>,
+    done: bool,
+}
+
+/// Records of several partitions, merged by time.
+pub(super) struct Inputs {
+    topic: String,
+    consumer: Arc<BaseConsumer>,
+    queues: Vec<Queue>,
+}
+
+impl Inputs {
+    /// The next record and its time in milliseconds; none when all are read.
+    pub(super) fn next(&mut self) -> Result<Option<(i64, Record)>, LogError> {
+        // Errors and statistics come here, records to their queues.
+        drop(self.consumer.poll(Duration::ZERO));
+        for queue in &mut self.queues {
+            queue.fill(&self.topic)?;
+        }
+        let first = self
+            .queues
+            .iter_mut()
+            .filter(|queue| queue.head.is_some())
+            .min_by_key(|queue| queue.head.as_ref().map_or(i64::MAX, |(time, _)| *time));
+        Ok(first.and_then(|queue| queue.head.take()))
+    }
+}
+
+impl Queue {
+    fn fill(&mut self, topic: &str) -> Result<(), LogError> {
+        if self.head.is_some() || self.done {
+            return Ok(());
+        }
+        let message = self
+            .queue
+            .poll(TIMEOUT)
+            .ok_or_else(|| LogError::Silent {
+                topic: topic.to_owned(),
+                partition: self.partition,
+                ends_at: self.ends_at,
+            })?
+            .map_err(about(topic))?;
+        if message.offset() < self.ends_at {
+            let time = message.timestamp().to_millis().unwrap_or_default();
+            self.head = Some((time, Record::from(&message)));
+        }
+        self.done = message.offset() + 1 >= self.ends_at;
+        Ok(())
+    }
+}

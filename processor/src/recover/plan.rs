@@ -1,0 +1,167 @@
+//! What a recovery does to each partition: pure.
+
+use std::collections::BTreeMap;
+
+use leadstream_stream::consumer::LogOffsets;
+
+use crate::store::Span;
+
+/// Why a recovery cannot begin without an operator's word.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    #[error(
+        "partition {partition}: PostgreSQL stands at {next}, but the log begins at {low}: {} records are gone that were never folded into what PostgreSQL holds. A younger backup may hold them; to go on without them, add --accept-loss", low - next
+    )]
+    Gone { partition: i32, next: i64, low: i64 },
+    #[error(
+        "partition {partition}: PostgreSQL stands at {next}, but the log ends at {high}: the topic was made anew. To fold it from its beginning (what was folded before is known by its id), add --accept-loss"
+    )]
+    Replaced {
+        partition: i32,
+        next: i64,
+        high: i64,
+    },
+}
+
+/// How one partition is recovered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Plan {
+    /// Where PostgreSQL stands, if anywhere.
+    pub(super) stored: Option<i64>,
+    pub(super) start: i64,
+    pub(super) span: Span,
+    /// Whether anything contradicts: a processor would not start.
+    pub(super) contradicts: bool,
+}
+
+/// `begun` is a recovery that was interrupted.
+pub(super) fn plan(
+    partition: i32,
+    stored: Option<i64>,
+    log: LogOffsets,
+    begun: Option<Span>,
+    accept_loss: bool,
+) -> Result<Plan, PlanError> {
+    let LogOffsets { low, high, .. } = log;
+    let next = stored.unwrap_or(low);
+    let outside = next < low || next > high;
+    if outside && !accept_loss {
+        return Err(if next < low {
+            PlanError::Gone {
+                partition,
+                next,
+                low,
+            }
+        } else {
+            PlanError::Replaced {
+                partition,
+                next,
+                high,
+            }
+        });
+    }
+    let start = if outside { low } else { next };
+    // Beyond the log it speaks of another topic.
+    let committed = log.committed.filter(|committed| *committed <= high);
+    let span = begun.unwrap_or(Span {
+        replies_from: committed.map_or(start, |committed| committed.max(start)),
+        ends_at: high,
+    });
+    Ok(Plan {
+        stored,
+        start,
+        span,
+        contradicts: outside
+            || begun.is_some()
+            || log.committed.is_some_and(|committed| committed > next),
+    })
+}
+
+/// The offset whose record tells since when effects may have been published that PostgreSQL does
+/// not know of: the one before the first that is folded again, whose effects may still stand in
+/// the outbox.
+pub(super) fn reference(plan: &Plan, log: LogOffsets) -> i64 {
+    (plan.start - 1).max(log.low)
+}
+
+/// Every partition's plan.
+pub(super) fn plans(
+    stored: &BTreeMap<i32, Option<i64>>,
+    log: &BTreeMap<i32, LogOffsets>,
+    begun: &BTreeMap<i32, Span>,
+    accept_loss: bool,
+) -> Result<BTreeMap<i32, Plan>, PlanError> {
+    log.iter()
+        .map(|(&partition, &offsets)| {
+            let stored = stored.get(&partition).copied().flatten();
+            let begun = begun.get(&partition).copied();
+            Ok((
+                partition,
+                plan(partition, stored, offsets, begun, accept_loss)?,
+            ))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use leadstream_stream::consumer::LogOffsets;
+
+    use super::{Plan, PlanError, plan, reference};
+    use crate::store::Span;
+
+    const fn log(low: i64, high: i64, committed: Option<i64>) -> LogOffsets {
+        LogOffsets {
+            low,
+            high,
+            committed,
+        }
+    }
+
+    fn spans(plan: &Plan) -> (i64, i64, i64, bool) {
+        let Span {
+            replies_from,
+            ends_at,
+        } = plan.span;
+        (plan.start, replies_from, ends_at, plan.contradicts)
+    }
+
+    #[test]
+    fn what_was_processed_is_folded_again_without_replies_up_to_kafka_s_offset() {
+        let restored = plan(0, Some(5), log(0, 20, Some(12)), None, false).unwrap();
+        assert_eq!(spans(&restored), (5, 12, 20, true));
+        let empty = plan(0, None, log(3, 20, Some(12)), None, false).unwrap();
+        assert_eq!(spans(&empty), (3, 12, 20, true));
+        let in_order = plan(0, Some(12), log(0, 20, Some(12)), None, false).unwrap();
+        assert_eq!(spans(&in_order), (12, 12, 20, false));
+    }
+
+    #[test]
+    fn an_interrupted_recovery_goes_on_as_it_began() {
+        let begun = Span {
+            replies_from: 12,
+            ends_at: 20,
+        };
+        let again = plan(0, Some(15), log(0, 30, Some(12)), Some(begun), false).unwrap();
+        assert_eq!(spans(&again), (15, 12, 20, true));
+    }
+
+    #[test]
+    fn loss_has_to_be_accepted() {
+        let gone = plan(1, Some(2), log(5, 20, Some(12)), None, false);
+        assert!(matches!(gone, Err(PlanError::Gone { .. })));
+        let gone = plan(1, Some(2), log(5, 20, Some(12)), None, true).unwrap();
+        assert_eq!(spans(&gone), (5, 12, 20, true));
+        let replaced = plan(1, Some(30), log(0, 4, Some(30)), None, false);
+        assert!(matches!(replaced, Err(PlanError::Replaced { .. })));
+        let replaced = plan(1, Some(30), log(0, 4, Some(30)), None, true).unwrap();
+        assert_eq!(spans(&replaced), (0, 0, 4, true));
+    }
+
+    #[test]
+    fn published_effects_are_looked_for_from_the_record_before_the_first_in_question() {
+        let restored = plan(0, Some(5), log(0, 20, Some(12)), None, false).unwrap();
+        assert_eq!(reference(&restored, log(0, 20, None)), 4);
+        assert_eq!(reference(&restored, log(5, 20, None)), 5);
+    }
+}

@@ -1,0 +1,110 @@
+//! What a recovery reads and writes beside batches.
+
+use std::collections::BTreeMap;
+
+use sqlx::Row;
+use uuid::Uuid;
+
+use super::{Store, StoreError, column};
+
+/// How far a recovery of one partition goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Span {
+    /// Replies to inputs before it are held back.
+    pub(crate) replies_from: i64,
+    pub(crate) ends_at: i64,
+}
+
+impl Store {
+    /// Recoveries that have begun and are not through, by partition.
+    pub(crate) async fn recoveries(&self) -> Result<BTreeMap<i32, Span>, StoreError> {
+        let query = sqlx::query("SELECT partition, replies_from, ends_at FROM recoveries");
+        self.bounded(async {
+            query
+                .fetch_all(&self.pool)
+                .await?
+                .iter()
+                .map(|row| {
+                    let span = Span {
+                        replies_from: row.try_get("replies_from")?,
+                        ends_at: row.try_get("ends_at")?,
+                    };
+                    Ok((row.try_get("partition")?, span))
+                })
+                .collect()
+        })
+        .await
+    }
+
+    /// Writes down that a recovery begins. Where one has begun already, it stays as it is.
+    pub(crate) async fn begin_recovery(
+        &self,
+        spans: &BTreeMap<i32, Span>,
+    ) -> Result<(), StoreError> {
+        let spans: Vec<(&i32, &Span)> = spans.iter().collect();
+        let query = sqlx::query(
+            "INSERT INTO recoveries (partition, replies_from, ends_at)
+             SELECT * FROM unnest($1::int[], $2::bigint[], $3::bigint[])
+             ON CONFLICT (partition) DO NOTHING",
+        )
+        .bind(column(&spans, |(partition, _)| **partition))
+        .bind(column(&spans, |(_, span)| span.replies_from))
+        .bind(column(&spans, |(_, span)| span.ends_at));
+        self.bounded(async {
+            query.execute(&self.pool).await?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// The recovery is through.
+    pub(crate) async fn end_recovery(&self) -> Result<(), StoreError> {
+        let query = sqlx::query("DELETE FROM recoveries");
+        self.bounded(async {
+            query.execute(&self.pool).await?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Where each partition stands; none for one that no record was processed of.
+    pub(crate) async fn positions(&self) -> Result<BTreeMap<i32, Option<i64>>, StoreError> {
+        let query = sqlx::query("SELECT partition, next_offset FROM partition_offsets");
+        self.bounded(async {
+            query
+                .fetch_all(&self.pool)
+                .await?
+                .iter()
+                .map(|row| Ok((row.try_get("partition")?, row.try_get("next_offset")?)))
+                .collect()
+        })
+        .await
+    }
+
+    /// Sets where partitions of `owner` go on.
+    pub(crate) async fn go_on_at(
+        &self,
+        starts: &BTreeMap<i32, i64>,
+        owner: Uuid,
+    ) -> Result<(), StoreError> {
+        let starts: Vec<(i32, i64)> = starts.iter().map(|(id, at)| (*id, *at)).collect();
+        let query = sqlx::query(
+            "UPDATE partition_offsets p SET next_offset = u.next_offset
+             FROM unnest($1::int[], $2::bigint[]) AS u (partition, next_offset)
+             WHERE p.partition = u.partition AND p.owner = $3",
+        )
+        .bind(column(&starts, |(partition, _)| *partition))
+        .bind(column(&starts, |(_, next)| *next))
+        .bind(owner);
+        self.bounded(async {
+            let moved = query.execute(&self.pool).await?.rows_affected();
+            match starts.first() {
+                Some((partition, _)) if moved < starts.len() as u64 => {
+                    Err(StoreError::Fenced(*partition))
+                }
+                _ => Ok(()),
+            }
+        })
+        .await
+    }
+}

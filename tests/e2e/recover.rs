@@ -1,0 +1,163 @@
+//! PostgreSQL loses commits that Kafka knows of, and everything: `leadstream recover` folds the log
+//! again, and nobody hears anything twice.
+
+use std::time::Duration;
+
+use anyhow::{bail, ensure};
+use leadstream::deployment::Service;
+
+use crate::World;
+use crate::conversation::{Expected, Script, scripts};
+use crate::observe;
+use crate::site::{Site, eventually};
+
+const LEADS: usize = 30;
+const TABLES: &[&str] = &[
+    "leads",
+    "lead_qualifications",
+    "lead_identities",
+    "departed_inputs",
+    "partition_offsets",
+    "outbox",
+];
+
+pub(crate) fn run(world: &World) -> anyhow::Result<()> {
+    world.runtime.block_on(async {
+        let site = Site::new(world, "recover").await?;
+        site.start_all().await?;
+        let scripts = scripts(LEADS, 7);
+        say(&site, &scripts, |length| 0..length / 3).await?;
+        rows(&site, &scripts, |length| length / 3).await?;
+        observe::outbox_is_empty(&site).await?;
+        back_up(&site).await?;
+
+        say(&site, &scripts, |length| length / 3..length * 2 / 3).await?;
+        rows(&site, &scripts, |length| length * 2 / 3).await?;
+        let refusal = site.tool(&["recover"]).await;
+        ensure!(
+            refusal.is_err_and(|error| error.to_string().contains("stop them all")),
+            "it does not refuse while a processor runs"
+        );
+        site.stop("processor").await?;
+        restore(&site, "backup").await?;
+        recover(&site, "PostgreSQL lost commits").await?;
+        let again = site.tool(&["recover"]).await?;
+        ensure!(again.contains("nothing to recover"), "{again}");
+
+        // Everything is lost.
+        empty(&site).await?;
+        recover(&site, "PostgreSQL lost commits").await?;
+        site.start(Service::Processor, "processor").await?;
+        say(&site, &scripts, |length| length * 2 / 3..length).await?;
+        let expected = scripts
+            .iter()
+            .map(Script::expected)
+            .collect::<anyhow::Result<Vec<Expected>>>()?;
+        observe::at_rest(&site, &expected).await?;
+        observe::outbox_is_empty(&site).await?;
+        let repeats = observe::events(&site, &expected)?;
+        observe::replies(&site, &expected)?;
+        let sends = observe::sent(&site, &expected, 0).await?;
+        ensure!(
+            repeats == 0 && sends == 0,
+            "{repeats} events, {sends} sends"
+        );
+        site.finish().await
+    })
+}
+
+/// Part of every script, as its length says.
+async fn say(
+    site: &Site<'_>,
+    scripts: &[Script],
+    part: impl Fn(usize) -> std::ops::Range<usize>,
+) -> anyhow::Result<()> {
+    for script in scripts {
+        for index in part(script.said.len()) {
+            site.post(&script.webhook(index)).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Waits until as many messages of each lead are folded.
+async fn rows(
+    site: &Site<'_>,
+    scripts: &[Script],
+    said: impl Fn(usize) -> usize,
+) -> anyhow::Result<()> {
+    eventually(Duration::from_secs(60), async || {
+        for script in scripts {
+            let count = said(script.said.len());
+            let found: Option<chrono::DateTime<chrono::Utc>> = sqlx::query_scalar(
+                "SELECT last_interaction FROM lead_qualifications WHERE lead_id = $1",
+            )
+            .bind(script.person.wa_id.as_deref())
+            .fetch_optional(&site.database)
+            .await?;
+            let wanted = count
+                .checked_sub(1)
+                .and_then(|last| script.said[last].sent_at.datetime());
+            ensure!(found == wanted, "a lead stands elsewhere");
+        }
+        Ok(())
+    })
+    .await
+}
+
+async fn back_up(site: &Site<'_>) -> anyhow::Result<()> {
+    let copies: String = TABLES
+        .iter()
+        .map(|table| format!("CREATE TABLE backup.{table} AS TABLE {table};"))
+        .collect();
+    script(
+        site,
+        format!("BEGIN ISOLATION LEVEL REPEATABLE READ; CREATE SCHEMA backup; {copies} COMMIT"),
+    )
+    .await
+}
+
+async fn restore(site: &Site<'_>, from: &str) -> anyhow::Result<()> {
+    let rows: String = TABLES
+        .iter()
+        .map(|table| {
+            format!("DELETE FROM {table}; INSERT INTO {table} SELECT * FROM {from}.{table};")
+        })
+        .collect();
+    script(site, format!("BEGIN; {rows} COMMIT")).await
+}
+
+async fn empty(site: &Site<'_>) -> anyhow::Result<()> {
+    let tables = TABLES.join(", ");
+    script(site, format!("TRUNCATE {tables}")).await
+}
+
+async fn script(site: &Site<'_>, statements: String) -> anyhow::Result<()> {
+    sqlx::raw_sql(sqlx::AssertSqlSafe(statements))
+        .execute(&site.database)
+        .await?;
+    Ok(())
+}
+
+/// A processor halts and says why; then the log is folded again.
+async fn recover(site: &Site<'_>, why: &str) -> anyhow::Result<()> {
+    site.spawn(Service::Processor, "processor")?;
+    let status = site.ended("processor").await?;
+    let log = site.log("processor")?;
+    ensure!(!status.success(), "the processor goes on: {log}");
+    if !(log.contains(why) && log.contains("leadstream recover")) {
+        bail!("the processor does not say what happened: {log}");
+    }
+    // A member that ended by an error has left its group.
+    eventually(Duration::from_secs(30), async || {
+        let told = site.tool(&["recover"]).await?;
+        ensure!(told.contains("start the processors"), "{told}");
+        eprintln!(
+            "{}: {}",
+            site.name,
+            told.lines().nth_back(1).unwrap_or_default()
+        );
+        Ok(())
+    })
+    .await
+}
