@@ -40,6 +40,19 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
         for webhook in [
             webhook().text(&by_number, &id("hi"), now, "Hi"),
             webhook().text(&by_user_id, &id("name"), now + 10, "Ada"),
+        ] {
+            site.post(&webhook.to_bytes()).await?;
+        }
+        // What shows both before the second is known would make one lead from the start.
+        eventually(Duration::from_secs(60), async || {
+            let leads: i64 = sqlx::query_scalar("SELECT count(*) FROM leads")
+                .fetch_one(&site.database)
+                .await?;
+            ensure!(leads == 2, "{leads} leads");
+            Ok(())
+        })
+        .await?;
+        for webhook in [
             webhook().text(&by_both, &id("budget"), now + 20, "$7,500 a month"),
             webhook().message(&by_number, &id("edit"), now + 30, "edit", edit),
             webhook().text(&by_number, &id("hi"), now, "Hi"),
