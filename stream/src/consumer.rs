@@ -144,6 +144,13 @@ impl ConsumerHandle {
         self.command(Command::Halt { partition });
     }
 
+    /// The lane lost an assigned partition, as to a process that was stopped and does not know yet
+    /// that it is another's. Unless it is revoked within seconds, the lane is told of it as of one
+    /// that is assigned just now.
+    pub fn renew(&self, partition: i32) {
+        self.command(Command::Renew { partition });
+    }
+
     fn command(&self, command: Command) {
         // The loop has ended when nobody receives, and with it the need.
         drop(self.commands.send(command));

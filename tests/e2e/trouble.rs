@@ -30,6 +30,7 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
         no_connections(&site, &role, &scripts).await?;
         read_only(&site, &scripts).await?;
         deadlock(&site, &scripts).await?;
+        stolen(&site, &scripts).await?;
 
         let expected: Vec<Expected> = scripts
             .iter()
@@ -147,6 +148,21 @@ async fn read_only(site: &Site<'_>, scripts: &[Script]) -> anyhow::Result<()> {
     writer.close().await?;
     let goes_on = site.ready("processor").await;
     goes_on.context("it keeps its read-only sessions")
+}
+
+/// A process that was stopped takes partitions over which are no longer its own, and then is gone.
+async fn stolen(site: &Site<'_>, scripts: &[Script]) -> anyhow::Result<()> {
+    let mut own = PgConnection::connect(&site.deployment.database_url).await?;
+    let steal = "UPDATE partition_offsets SET epoch = epoch + 1, owner = gen_random_uuid()";
+    sqlx::query(steal).execute(&mut own).await?;
+    own.close().await?;
+    say(site, scripts, 2).await?;
+    eventually(PATIENCE, async || {
+        let log = site.log("processor")?;
+        ensure!(log.contains("this one lets it go"), "it goes on as before");
+        Ok(())
+    })
+    .await
 }
 
 /// The processor holds its partitions and waits for a lead, whose holder waits for a partition.

@@ -27,6 +27,9 @@ use crate::trace::{TRACEPARENT, TraceContext};
 
 /// How long the thread sleeps at most. Rebalances, errors and shutdown do not wake it.
 const SLEEP: Duration = Duration::from_millis(20);
+/// How long a partition rests whose lane lost it though Kafka says that it is ours: a process that is
+/// wrong about that learns so meanwhile.
+const RENEWAL: Duration = Duration::from_secs(5);
 /// Events served in one turn: it is not told whether there are more.
 const EVENTS: usize = 8;
 /// Records, and about how many bytes of them, that are taken of a partition before the next one has
@@ -37,6 +40,7 @@ const RUN_BYTES: usize = 1 << 20;
 pub(super) enum Command {
     Start { partition: i32, offset: i64 },
     Halt { partition: i32 },
+    Renew { partition: i32 },
 }
 
 /// Where a partition stands.
@@ -48,6 +52,8 @@ enum Position {
     Running,
     /// Paused until it is assigned anew.
     Halted,
+    /// Paused until then, and then told to its lane as if it were assigned just now.
+    Renewing(Instant),
 }
 
 struct Assigned {
@@ -154,6 +160,7 @@ impl Poller {
     fn turn(&mut self) -> Result<bool, ConsumeError> {
         self.serve()?;
         self.obey();
+        self.renew();
         self.seek();
         let mut found = false;
         for lane in 0..self.lanes.len() {
@@ -253,16 +260,33 @@ impl Poller {
                         *position = Position::Seeking(offset);
                     }
                 }
-                Command::Halt { partition } => self.halt(partition),
+                Command::Halt { partition } => self.pause(partition, Position::Halted),
+                Command::Renew { partition } => {
+                    self.pause(partition, Position::Renewing(Instant::now() + RENEWAL));
+                }
             }
         }
     }
 
-    fn halt(&mut self, partition: i32) {
+    fn renew(&mut self) {
+        let lanes = self.lanes.len();
+        for (&partition, assigned) in &mut self.partitions {
+            if let Position::Renewing(at) = assigned.position
+                && at <= Instant::now()
+                && let Some(lane) = self.lanes.get(lane_of(partition, lanes))
+            {
+                assigned.position = Position::Waiting;
+                // After every record that it was given before.
+                drop(lane.sender.send(LaneEvent::Assigned(vec![partition])));
+            }
+        }
+    }
+
+    fn pause(&mut self, partition: i32, position: Position) {
         let Some(assigned) = self.partitions.get_mut(&partition) else {
             return;
         };
-        assigned.position = Position::Halted;
+        assigned.position = position;
         let mut list = TopicPartitionList::new();
         list.add_partition(&self.topic, partition);
         if let Err(error) = self.consumer.pause(&list) {

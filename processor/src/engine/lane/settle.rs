@@ -47,6 +47,8 @@ impl Lane {
                 "another processor has the partition; this one lets it go"
             );
             self.partitions.remove(&id);
+            // If Kafka knows of no other, that one was wrong, and nobody would work on it.
+            self.shared.consumer.renew(id);
         }
         let kept = &self.partitions;
         owned.extend(still);
