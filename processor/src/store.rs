@@ -202,7 +202,10 @@ impl Store {
                 .await;
         let version: Option<i64> = match found {
             Ok(row) => row.try_get("version")?,
-            Err(sqlx::Error::Database(error)) => return Err(StoreError::Schema(error.to_string())),
+            // The table is not there. Anything else says nothing of the schema.
+            Err(sqlx::Error::Database(error)) if error.code().is_some_and(|it| it == "42P01") => {
+                return Err(StoreError::Schema(error.to_string()));
+            }
             Err(error) => return Err(error.into()),
         };
         let newest = MIGRATOR.iter().map(|migration| migration.version).max();
