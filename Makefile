@@ -5,7 +5,7 @@ VENV := $(TARGET)/venv
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test model fuzz bench lint fmt
+.PHONY: help setup run test model fuzz bench fault lint fmt
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
