@@ -162,6 +162,34 @@ pub struct SyncArgs {
         value_parser = clap::value_parser!(u64).range(1..)
     )]
     pub crm_probe_seconds: u64,
+    /// Requests at once to one CRM at most, per process; fewer while it is slow or refuses
+    #[arg(
+        long,
+        env = "CRM_CONCURRENCY",
+        default_value_t = 4,
+        value_name = "COUNT",
+        value_parser = clap::value_parser!(u32).range(1..=64)
+    )]
+    pub crm_concurrency: u32,
+    /// Milliseconds at least between two batches that are not full; longer where a CRM's daily
+    /// requests would not last otherwise
+    #[arg(
+        long,
+        env = "CRM_LINGER_MILLISECONDS",
+        default_value_t = 20,
+        value_name = "MILLISECONDS",
+        value_parser = clap::value_parser!(u64).range(0..=60_000)
+    )]
+    pub crm_linger_milliseconds: u64,
+    /// Part of a CRM's daily requests past which what remains is left to your other apps
+    #[arg(
+        long,
+        env = "CRM_DAILY_SHARE_PERCENT",
+        default_value_t = 80,
+        value_name = "PERCENT",
+        value_parser = clap::value_parser!(u8).range(1..=100)
+    )]
+    pub crm_daily_share_percent: u8,
 }
 
 /// What the arguments come to.
@@ -179,6 +207,10 @@ pub(crate) struct Timing {
     pub(crate) request: Duration,
     pub(crate) retry: RetryPolicy,
     pub(crate) probe: Duration,
+    pub(crate) linger: Duration,
+    /// Percents.
+    pub(crate) daily_share: u8,
+    pub(crate) concurrency: u32,
 }
 
 impl Args {
@@ -207,6 +239,9 @@ impl Args {
                     Duration::from_secs(sync.crm_retry_cap_seconds),
                 ),
                 probe: Duration::from_secs(sync.crm_probe_seconds),
+                linger: Duration::from_millis(sync.crm_linger_milliseconds),
+                daily_share: sync.crm_daily_share_percent,
+                concurrency: sync.crm_concurrency,
             },
         })
     }

@@ -5,7 +5,9 @@ use std::fmt;
 use std::future::Future;
 use std::time::Duration;
 
-use leadstream_schemas::EventData;
+use leadstream_schemas::LeadEvent;
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
 /// A CRM; its text is what ledger, metrics and logs call it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,6 +31,27 @@ impl fmt::Display for CrmName {
     }
 }
 
+/// What is sent of a lead, in a CRM's own terms.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Prepared {
+    pub(crate) lead_id: String,
+    /// The lead's part of a request.
+    pub(crate) body: Value,
+    /// Of everything that is sent but the revision: equal payloads need not be sent twice.
+    pub(crate) hash: Vec<u8>,
+}
+
+impl Prepared {
+    /// `content` is what `body` holds but for the revision.
+    pub(crate) fn new(lead_id: &str, body: Value, content: &Value) -> Self {
+        Self {
+            lead_id: lead_id.to_owned(),
+            body,
+            hash: Sha256::digest(content.to_string()).to_vec(),
+        }
+    }
+}
+
 /// A CRM that leads are sent to.
 pub(crate) trait Crm: Send + Sync + 'static {
     const NAME: CrmName;
@@ -36,19 +59,48 @@ pub(crate) trait Crm: Send + Sync + 'static {
     const BATCH: usize;
 
     /// Whether credentials work and every field that we write exists.
-    fn check(&self) -> impl Future<Output = Result<(), Failure>> + Send;
+    fn check(&self) -> impl Future<Output = Result<Quota, Failure>> + Send;
+
+    /// What is sent of a lead; pure.
+    fn prepare(&self, event: &LeadEvent) -> Prepared;
 
     /// Creates or updates the records of `leads`, which are distinct and at most
     /// [`Self::BATCH`].
-    fn upsert(&self, leads: &[&EventData]) -> impl Future<Output = Reply> + Send;
+    fn upsert(&self, leads: &[&Prepared]) -> impl Future<Output = Reply> + Send;
+
+    /// How long until the daily pool of requests is filled again, where the CRM tells.
+    fn daily_reset(&self) -> impl Future<Output = Option<Duration>> + Send {
+        std::future::ready(None)
+    }
 }
 
 /// What a request came to.
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) verdict: Verdict,
-    /// How long to wait before the next request, so that the CRM's quota lasts.
-    pub(crate) pause: Duration,
+    pub(crate) quota: Quota,
+}
+
+/// What an answer says of the requests that the CRM still takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Quota {
+    pub(crate) window: Option<Window>,
+    pub(crate) daily: Option<Daily>,
+}
+
+/// Requests within a rolling window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Window {
+    pub(crate) max: u32,
+    pub(crate) remaining: u32,
+    pub(crate) interval: Duration,
+}
+
+/// The organisation's pool of requests for a day, shared by all of its apps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Daily {
+    pub(crate) max: u64,
+    pub(crate) remaining: u64,
 }
 
 /// One outcome per lead, in the order of the request, or a failure of the request as a whole.

@@ -1,33 +1,38 @@
 //! From the ledger to a CRM: one lane per CRM takes due rows under a lease, sends them in
-//! batches, and writes back what became of each. A slow CRM delays no other.
+//! batches, a few at once, and writes back what became of each. A slow CRM delays no other.
 //!
 //! No older revision is knowingly sent over a newer one: a row has one request in flight, under a
 //! lease that outlasts the request; after an unknown outcome the newest revision is sent again.
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
-use leadstream_schemas::{EventData, LeadEvent, codec};
 use leadstream_stream::Producer;
-use leadstream_stream::dead_letter::{PoisonCount, PoisonLimit};
+use leadstream_stream::dead_letter::PoisonCount;
 use leadstream_stream::lifecycle::Context;
 use tokio::sync::Notify;
+use tokio::task::{JoinError, JoinSet};
 use uuid::Uuid;
 
 use crate::config::{AWAY, Timing};
-use crate::crm::{Class, Crm, Failure};
-use crate::ledger::{Claimed, Lease, Ledger, LedgerError};
+use crate::crm::{Class, Crm, Failure, Quota};
+use crate::ledger::{Lease, Ledger, LedgerError};
 use crate::metrics::LaneMetrics;
 
+mod aimd;
 mod batch;
 mod brake;
 mod outcome;
+mod pace;
+mod worker;
 
-use batch::{Batch, Fate, Stop, StopKind};
-use brake::{Brake, judge_poison};
-use outcome::resolve_retry_once;
+use aimd::Aimd;
+use batch::{Stop, StopKind};
+use brake::Brake;
+use pace::Pace;
+use worker::Report;
 
 /// How often the ledger is asked when nothing wakes the lane: for retries that become due, and
 /// for rows that another process wrote.
@@ -53,97 +58,31 @@ pub(crate) struct Lane<C> {
     pub(crate) metrics: LaneMetrics,
 }
 
-/// What a turn of the lane came to.
-enum Turn {
-    /// There may be more to send, after a pause that keeps within the CRM's quota.
-    Sent(Duration),
-    /// Nothing is due.
-    Idle,
-    Stopped(Stop),
+/// Why a lane ended before it was told to.
+#[derive(Debug, thiserror::Error)]
+pub enum DispatchError {
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    #[error("a batch's task ended unexpectedly: {0}")]
+    Task(#[from] JoinError),
 }
 
-/// Runs until the service shuts down; work under way is finished and written.
-///
-/// # Errors
-/// A ledger that cannot be used and that no waiting mends.
-pub(crate) async fn run<C: Crm>(lane: Lane<C>) -> Result<(), LedgerError> {
-    let mut state = State {
-        lane,
-        brake: Brake::default(),
-        poison: PoisonCount::default(),
-        checked: false,
-        counted: None,
-    };
-    let mut away = 0;
-    while !state.lane.context.shutdown.is_cancelled() {
-        let turn = match state.turn().await {
-            Err(error) if error.is_transient() => {
-                away += 1;
-                state.database_away(away, &error).await;
-                continue;
-            }
-            turn => turn?,
-        };
-        away = 0;
-        match turn {
-            Turn::Sent(pause) => state.sleep(pause).await,
-            Turn::Idle => state.idle().await,
-            Turn::Stopped(stop) => state.stop(&stop).await,
-        }
-    }
-    Ok(())
-}
-
-struct State<C> {
+/// What the lane and the batches in flight share.
+struct Shared<C> {
     lane: Lane<C>,
-    brake: Brake,
-    poison: PoisonCount,
-    /// Whether the CRM's own schema was found to fit since the lane last halted.
-    checked: bool,
-    counted: Option<Instant>,
+    pace: Mutex<Pace>,
+    poison: Mutex<PoisonCount>,
+    /// No further request goes out until the batches in flight have ended.
+    stopping: AtomicBool,
 }
 
-impl<C: Crm> State<C> {
-    async fn turn(&mut self) -> Result<Turn, LedgerError> {
-        self.count().await?;
-        if !self.checked {
-            if let Err(failure) = self.check().await {
-                return Ok(Turn::Stopped(failure.into()));
-            }
-            self.checked = true;
-        }
-        let lease = self.lease(Uuid::new_v4(), Utc::now());
-        let rows = self
-            .lane
-            .ledger
-            .claim(C::NAME, C::BATCH, &lease, Utc::now())
-            .await?;
-        if rows.is_empty() {
-            self.ready();
-            return Ok(Turn::Idle);
-        }
-        let events: Vec<_> = rows.iter().map(read).collect();
-        let (mut fates, stop, pause) = self.send(&rows, &events, lease).await;
-        resolve_retry_once(&rows, &mut fates);
-        let poison = judge_poison(&mut fates, &mut self.poison, PoisonLimit::default());
-        let unburied = self.bury(&rows, &mut fates).await;
-        self.settle(&rows, &fates, &lease).await?;
-        Ok(match stop.or(poison).or(unburied) {
-            Some(stop) => Turn::Stopped(stop),
-            None => {
-                self.brake.release();
-                self.ready();
-                Turn::Sent(pause)
-            }
-        })
+impl<C: Crm> Shared<C> {
+    fn pace(&self) -> MutexGuard<'_, Pace> {
+        self.pace.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Asks the CRM whether what we write exists, with fresh credentials if need be.
-    async fn check(&self) -> Result<(), Failure> {
-        match self.lane.crm.check().await {
-            Err(failure) if failure.class == Class::Auth => self.lane.crm.check().await,
-            outcome => outcome,
-        }
+    fn note(&self, quota: Quota) {
+        self.pace().note(quota, Instant::now());
     }
 
     fn lease(&self, token: Uuid, now: DateTime<Utc>) -> Lease {
@@ -153,131 +92,9 @@ impl<C: Crm> State<C> {
         }
     }
 
-    /// Brings rows to their fates, request by request; gives the pause that the CRM asks for.
-    async fn send(
-        &self,
-        rows: &[Claimed],
-        events: &[Result<EventData, String>],
-        mut lease: Lease,
-    ) -> (Vec<Fate>, Option<Stop>, Duration) {
-        let mut batch = Batch::new(rows.len(), |row| events[row].as_ref().err().cloned());
-        let mut pause = Duration::ZERO;
-        while let Some(mut part) = batch.next() {
-            self.sleep(pause).await;
-            if self.lane.context.shutdown.is_cancelled() {
-                break;
-            }
-            // The lease has to outlast the request, or another worker may send a newer revision
-            // before an older one arrives.
-            let now = Utc::now();
-            if now + self.lane.timing.request >= lease.until {
-                lease = self.lease(lease.token, now);
-                match self.still_ours(part, rows, &lease).await {
-                    Some(ours) => part = ours,
-                    None => break,
-                }
-            }
-            let leads: Vec<&EventData> = part
-                .iter()
-                .filter_map(|row| events[*row].as_ref().ok())
-                .collect();
-            if leads.is_empty() {
-                continue;
-            }
-            let started = Instant::now();
-            let reply = self.lane.crm.upsert(&leads).await;
-            self.observe(leads.len(), started.elapsed(), reply.verdict.as_ref().err());
-            pause = reply.pause;
-            batch.take(part, reply.verdict);
-        }
-        let (fates, stop) = batch.finish();
-        (fates, stop, pause)
-    }
-
-    /// Extends the lease; rows that another worker holds meanwhile are left to it. `None` while
-    /// PostgreSQL is away.
-    async fn still_ours(
-        &self,
-        part: Vec<usize>,
-        rows: &[Claimed],
-        lease: &Lease,
-    ) -> Option<Vec<usize>> {
-        let lead_ids: Vec<&str> = part.iter().map(|row| rows[*row].lead_id.as_str()).collect();
-        let renewed = self.lane.ledger.renew(C::NAME, lease, &lead_ids).await;
-        let ours: BTreeSet<String> = renewed
-            .inspect_err(|error| {
-                tracing::warn!(crm = C::NAME.as_str(), error = %error, "a lease was not extended");
-            })
-            .ok()?
-            .into_iter()
-            .collect();
-        Some(
-            part.into_iter()
-                .filter(|row| ours.contains(&rows[*row].lead_id))
-                .collect(),
-        )
-    }
-
-    fn observe(&self, records: usize, took: Duration, failure: Option<&Failure>) {
-        let metrics = &self.lane.metrics;
-        metrics.request_seconds.record(took);
-        metrics.batch_records.record(records as f64);
-        match failure {
-            None => metrics.requests_ok.increment(1),
-            Some(failure) => {
-                metrics.requests_failed.increment(1);
-                // A failure that stops the lane is logged there.
-                tracing::debug!(
-                    crm = C::NAME.as_str(),
-                    records,
-                    took.ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
-                    reason = failure.reason,
-                    class = ?failure.class,
-                    "request failed"
-                );
-            }
-        }
-    }
-
-    async fn count(&mut self) -> Result<(), LedgerError> {
-        if self.counted.is_none_or(|at| at.elapsed() >= COUNT) {
-            let due = self.lane.ledger.due(C::NAME).await?;
-            self.lane.metrics.due.set(due as f64);
-            self.counted = Some(Instant::now());
-        }
-        Ok(())
-    }
-
-    fn ready(&self) {
-        self.lane.metrics.halted.set(0.0);
-        self.lane.context.health.ready(C::NAME.as_str());
-    }
-
-    /// Waits as `stop` demands. A halt makes the service unready, so does a CRM that was never
-    /// reached.
-    async fn stop(&mut self, stop: &Stop) {
-        let wait = self.brake.wait(stop, &self.lane.timing, rand::random());
-        let crm = C::NAME.as_str();
-        let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
-        if stop.kind == StopKind::Halt {
-            self.checked = false;
-            self.lane.metrics.halted.set(1.0);
-            tracing::error!(crm, wait.ms = wait_ms, reason = stop.reason, "halted");
-        } else {
-            tracing::warn!(crm, wait.ms = wait_ms, reason = stop.reason, "waiting");
-        }
-        if !self.checked {
-            self.lane.context.health.unready(crm, stop.reason.as_str());
-        }
-        self.sleep(wait).await;
-    }
-
-    async fn idle(&self) {
-        tokio::select! {
-            () = self.lane.context.shutdown.cancelled() => {}
-            () = self.lane.wake.notified() => {}
-            () = tokio::time::sleep(POLL) => {}
-        }
+    /// Whether no further request may go out.
+    fn ends(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed) || self.lane.context.shutdown.is_cancelled()
     }
 
     async fn sleep(&self, wait: Duration) {
@@ -289,22 +106,246 @@ impl<C: Crm> State<C> {
             () = tokio::time::sleep(wait) => {}
         }
     }
+}
+
+/// Runs until the service shuts down; work under way is finished and written.
+///
+/// # Errors
+/// A ledger that cannot be used and that no waiting mends.
+pub(crate) async fn run<C: Crm>(lane: Lane<C>) -> Result<(), DispatchError> {
+    let timing = lane.timing;
+    let pace = Pace::new(timing.linger, timing.daily_share, Instant::now());
+    let mut driver = Driver {
+        shared: Arc::new(Shared {
+            lane,
+            pace: Mutex::new(pace),
+            poison: Mutex::default(),
+            stopping: AtomicBool::new(false),
+        }),
+        brake: Brake::default(),
+        aimd: Aimd::new(timing.concurrency),
+        batches: JoinSet::new(),
+        stop: None,
+        checked: false,
+        counted: None,
+    };
+    let mut away = 0;
+    while !driver.shared.lane.context.shutdown.is_cancelled() {
+        match driver.turn().await {
+            Err(DispatchError::Ledger(error)) if error.is_transient() => {
+                away += 1;
+                driver.database_away(away, &error).await;
+            }
+            turn => {
+                turn?;
+                away = 0;
+            }
+        }
+    }
+    driver.drain().await
+}
+
+struct Driver<C> {
+    shared: Arc<Shared<C>>,
+    brake: Brake,
+    aimd: Aimd,
+    batches: JoinSet<Result<Report, LedgerError>>,
+    /// The gravest reason of the batches that ended to send nothing more for now.
+    stop: Option<Stop>,
+    /// Whether the CRM's own schema was found to fit since the lane last halted.
+    checked: bool,
+    counted: Option<Instant>,
+}
+
+impl<C: Crm> Driver<C> {
+    /// One step: take what ended, stop, check, wait for a place or for the pace, else send a batch.
+    async fn turn(&mut self) -> Result<(), DispatchError> {
+        self.count().await?;
+        while let Some(ended) = self.batches.try_join_next() {
+            self.take(ended??);
+        }
+        if self.stop.is_some() {
+            self.drain().await?;
+            if let Some(stop) = self.stop.take() {
+                self.halt(stop).await;
+            }
+            return Ok(());
+        }
+        if !self.checked {
+            self.check().await;
+            return Ok(());
+        }
+        // A probe goes alone.
+        let limit = if self.brake.is_half_open() {
+            1
+        } else {
+            self.aimd.limit()
+        };
+        if self.batches.len() >= limit {
+            return self.ended().await;
+        }
+        if self.shared.pace().daily_is_spent() {
+            self.stop = Some(self.daily_stop().await);
+            return Ok(());
+        }
+        let taken = self.shared.pace().take(Instant::now());
+        match taken {
+            Err(wait) => self.idle(wait, false).await,
+            Ok(()) => self.send().await,
+        }
+    }
+
+    async fn send(&mut self) -> Result<(), DispatchError> {
+        let shared = &self.shared;
+        let size = if self.brake.is_half_open() {
+            1
+        } else {
+            C::BATCH
+        };
+        let now = Utc::now();
+        let lease = shared.lease(Uuid::new_v4(), now);
+        let rows = shared.lane.ledger.claim(C::NAME, size, &lease, now).await?;
+        if rows.is_empty() {
+            if self.batches.is_empty() {
+                self.ready();
+            }
+            return self.idle(POLL, true).await;
+        }
+        if rows.len() < C::BATCH {
+            shared.pace().trickled(Instant::now());
+        }
+        self.batches
+            .spawn(worker::run(Arc::clone(shared), rows, lease));
+        Ok(())
+    }
+
+    fn take(&mut self, report: Report) {
+        match report.stop {
+            None => {
+                if report.requests > 0 {
+                    self.aimd.succeeded();
+                    self.brake.release();
+                    self.ready();
+                }
+            }
+            Some(stop) => {
+                self.aimd.failed();
+                if self.brake.opens(&stop) {
+                    self.shared.stopping.store(true, Ordering::Relaxed);
+                    let graver = self
+                        .stop
+                        .as_ref()
+                        .is_none_or(|known| stop.kind > known.kind);
+                    if graver {
+                        self.stop = Some(stop);
+                    }
+                } else {
+                    tracing::warn!(
+                        crm = C::NAME.as_str(),
+                        reason = stop.reason,
+                        "a request failed"
+                    );
+                }
+            }
+        }
+    }
+
+    /// Waits for one batch to end.
+    async fn ended(&mut self) -> Result<(), DispatchError> {
+        if let Some(ended) = self.batches.join_next().await {
+            self.take(ended??);
+        }
+        Ok(())
+    }
+
+    /// Waits for all batches to end.
+    async fn drain(&mut self) -> Result<(), DispatchError> {
+        while !self.batches.is_empty() {
+            self.ended().await?;
+        }
+        Ok(())
+    }
+
+    /// Waits for `at_most`, or until a batch ends, or (`for_rows`) rows were written.
+    async fn idle(&mut self, at_most: Duration, for_rows: bool) -> Result<(), DispatchError> {
+        let lane = &self.shared.lane;
+        tokio::select! {
+            () = lane.context.shutdown.cancelled() => {}
+            () = lane.wake.notified(), if for_rows => {}
+            Some(ended) = self.batches.join_next() => self.take(ended??),
+            () = tokio::time::sleep(at_most) => {}
+        }
+        Ok(())
+    }
+
+    /// Asks the CRM whether what we write exists, with fresh credentials if need be.
+    async fn check(&mut self) {
+        let crm = &self.shared.lane.crm;
+        let checked = match crm.check().await {
+            Err(failure) if failure.class == Class::Auth => crm.check().await,
+            outcome => outcome,
+        };
+        match checked {
+            Ok(quota) => {
+                self.shared.note(quota);
+                self.checked = true;
+            }
+            Err(failure) => self.stop = Some(failure.into()),
+        }
+    }
+
+    async fn daily_stop(&self) -> Stop {
+        Stop::from(
+            Failure::new(
+                Class::Throttle,
+                "our share of the day's requests is used up (CRM_DAILY_SHARE_PERCENT)",
+            )
+            .after(self.shared.lane.crm.daily_reset().await),
+        )
+    }
+
+    async fn count(&mut self) -> Result<(), LedgerError> {
+        if self.counted.is_none_or(|at| at.elapsed() >= COUNT) {
+            let lane = &self.shared.lane;
+            let due = lane.ledger.due(C::NAME).await?;
+            lane.metrics.due.set(due as f64);
+            self.counted = Some(Instant::now());
+        }
+        Ok(())
+    }
+
+    fn ready(&self) {
+        self.shared.lane.metrics.waiting(None);
+        self.shared.lane.context.health.ready(C::NAME.as_str());
+    }
+
+    /// Waits as `stop` demands. A halt makes the service unready, so does a CRM that was never
+    /// reached.
+    async fn halt(&mut self, stop: Stop) {
+        let lane = &self.shared.lane;
+        let wait = self.brake.wait(&stop, &lane.timing, rand::random());
+        let crm = C::NAME.as_str();
+        let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+        lane.metrics.waiting(Some(stop.kind.as_str()));
+        if stop.kind == StopKind::Halt {
+            self.checked = false;
+            tracing::error!(crm, wait.ms = wait_ms, reason = stop.reason, "halted");
+        } else {
+            tracing::warn!(crm, wait.ms = wait_ms, reason = stop.reason, "waiting");
+        }
+        if !self.checked {
+            lane.context.health.unready(crm, stop.reason.as_str());
+        }
+        self.shared.sleep(wait).await;
+        self.shared.stopping.store(false, Ordering::Relaxed);
+    }
 
     async fn database_away(&self, attempts: u32, error: &LedgerError) {
         let wait = AWAY.random_delay(attempts).unwrap_or(AWAY.cap);
         let crm = C::NAME.as_str();
-        self.lane.context.health.unready(crm, error.to_string());
+        let health = &self.shared.lane.context.health;
+        health.unready(crm, error.to_string());
         tracing::warn!(crm, attempts, error = %error, "the ledger is away");
-        self.sleep(wait).await;
+        self.shared.sleep(wait).await;
     }
-}
-
-/// What is to be sent of a row.
-///
-/// # Errors
-/// Why the event in the ledger cannot be read: this program is older than what wrote it.
-fn read(row: &Claimed) -> Result<EventData, String> {
-    codec::decode::<LeadEvent>(&row.record.value)
-        .map(|event| event.data)
-        .map_err(|error| error.to_string())
 }

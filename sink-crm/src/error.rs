@@ -4,6 +4,7 @@ use leadstream_stream::config::ConfigError;
 use leadstream_stream::consumer::ConsumeError;
 use leadstream_stream::producer::ProduceError;
 
+use crate::dispatch::DispatchError;
 use crate::ledger::{LedgerError, LedgerErrorClass};
 
 /// Why the service stopped. What waiting mends does not stop it.
@@ -69,6 +70,15 @@ impl Error {
             | Self::Produce(_)
             | Self::Ledger(_)
             | Self::Task(_) => ErrorClass::Restart,
+        }
+    }
+}
+
+impl From<DispatchError> for Error {
+    fn from(error: DispatchError) -> Self {
+        match error {
+            DispatchError::Ledger(error) => Self::Ledger(error),
+            DispatchError::Task(error) => Self::Task(error),
         }
     }
 }

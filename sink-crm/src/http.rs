@@ -49,8 +49,8 @@ fn retry_after(value: &str, now: DateTime<Utc>) -> Option<Duration> {
     if let Ok(seconds) = value.trim().parse() {
         return Some(Duration::from_secs(seconds));
     }
-    let at = DateTime::parse_from_rfc2822(value.trim()).ok()?;
-    Some((at.to_utc() - now).to_std().unwrap_or_default())
+    let at = DateTime::<Utc>::from(httpdate::parse_http_date(value.trim()).ok()?);
+    Some((at - now).to_std().unwrap_or_default())
 }
 
 /// Sends a request.

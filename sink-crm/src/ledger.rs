@@ -26,7 +26,7 @@ pub use standing::{Standing, standings};
 pub(crate) struct Wanted {
     pub(crate) lead_id: String,
     pub(crate) revision: i64,
-    /// 0 comes first.
+    /// 0 comes first: see the migration.
     pub(crate) priority: i16,
     pub(crate) record: Record,
 }
@@ -39,6 +39,10 @@ pub(crate) struct Claimed {
     /// Failed attempts since the last success.
     pub(crate) attempts: u32,
     pub(crate) record: Record,
+    /// Of what the CRM is known to hold; none while that is unknown.
+    pub(crate) sent_hash: Option<Vec<u8>>,
+    /// Whether a request about the lead ever went out.
+    pub(crate) attempted: bool,
 }
 
 /// Who may have requests in flight, and until when.
@@ -78,6 +82,9 @@ pub(crate) struct Settlement<'a> {
     pub(crate) lead_id: &'a str,
     pub(crate) revision: i64,
     pub(crate) settled: &'a Settled,
+    /// Of what the CRM is known to hold now.
+    pub(crate) hash: Option<&'a [u8]>,
+    pub(crate) attempted: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -199,7 +206,9 @@ impl Ledger {
                     .map(|row| next_attempt(row.settled))
                     .collect::<Vec<_>>(),
             )
-            .bind(now);
+            .bind(now)
+            .bind(rows().map(|row| row.hash).collect::<Vec<_>>())
+            .bind(rows().map(|row| row.attempted).collect::<Vec<_>>());
         Ok(timed(query.execute(&self.pool)).await?.rows_affected())
     }
 
@@ -246,6 +255,8 @@ impl<'r> FromRow<'r, sqlx::postgres::PgRow> for Claimed {
             lead_id: row.try_get("lead_id")?,
             revision: row.try_get("wanted_revision")?,
             attempts: u32::try_from(row.try_get::<i32, _>("attempts")?).unwrap_or(0),
+            sent_hash: row.try_get("sent_hash")?,
+            attempted: row.try_get("attempted")?,
             record: Record {
                 partition: row.try_get("wanted_partition")?,
                 offset: row.try_get("wanted_offset")?,

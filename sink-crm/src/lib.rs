@@ -51,7 +51,7 @@ const DRAIN: Duration = Duration::from_secs(10);
 /// How long Kafka may take to acknowledge a dead letter before the lane counts it as failed.
 const ACKNOWLEDGE: Duration = Duration::from_secs(10);
 /// Connections of the consumer and of each CRM's lane.
-const CONNECTIONS: u32 = 6;
+const CONNECTIONS: u32 = 10;
 
 /// Runs the service until the context's shutdown.
 ///

@@ -2,7 +2,7 @@
 
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 
-use crate::crm::CrmName;
+use crate::crm::{Alone, Class, CrmName};
 
 /// Events read from Kafka.
 const EVENTS: &str = "leadstream_sink_crm_events_total";
@@ -20,8 +20,10 @@ const REQUEST_SECONDS: &str = "leadstream_sink_crm_request_seconds";
 const BATCH_RECORDS: &str = "leadstream_sink_crm_batch_records";
 /// What became of records, by CRM and outcome.
 const OUTCOMES: &str = "leadstream_sink_crm_outcomes_total";
-/// 1 while a CRM's lane is halted.
-const HALTED: &str = "leadstream_sink_crm_halted_lanes";
+/// 1 while a CRM's lane waits, by CRM and reason: `fault`, `throttle`, `halt`.
+const WAITING: &str = "leadstream_sink_crm_waiting_lanes";
+/// Leads that needed no request because the CRM holds an equal payload, by CRM.
+const EQUAL: &str = "leadstream_sink_crm_equal_payloads_total";
 
 /// Of the consumer.
 #[derive(Clone)]
@@ -45,11 +47,12 @@ impl ConsumeMetrics {
 #[derive(Clone)]
 pub(crate) struct LaneMetrics {
     pub(crate) due: Gauge,
-    pub(crate) halted: Gauge,
+    waiting: [(&'static str, Gauge); 3],
+    pub(crate) equal: Counter,
     pub(crate) request_seconds: Histogram,
     pub(crate) batch_records: Histogram,
     pub(crate) requests_ok: Counter,
-    pub(crate) requests_failed: Counter,
+    failed: [(Class, Counter); 5],
     pub(crate) done: Counter,
     pub(crate) stale: Counter,
     pub(crate) retry: Counter,
@@ -67,17 +70,45 @@ impl LaneMetrics {
             |outcome: &'static str| counter!(OUTCOMES, "crm" => crm, "outcome" => outcome);
         Self {
             due: gauge!(DUE, "crm" => crm),
-            halted: gauge!(HALTED, "crm" => crm),
+            waiting: ["fault", "throttle", "halt"]
+                .map(|reason| (reason, gauge!(WAITING, "crm" => crm, "reason" => reason))),
+            equal: counter!(EQUAL, "crm" => crm),
             request_seconds: histogram!(REQUEST_SECONDS, "crm" => crm),
             batch_records: histogram!(BATCH_RECORDS, "crm" => crm),
             requests_ok: requests("ok"),
-            requests_failed: requests("failed"),
+            failed: [
+                (Class::Retry, requests("retry")),
+                (Class::Throttle, requests("throttle")),
+                (Class::Split(Alone::DeadLetter), requests("split")),
+                (Class::Auth, requests("auth")),
+                (Class::Halt, requests("halt")),
+            ],
             done: outcomes("done"),
             stale: outcomes("stale"),
             retry: outcomes("retry"),
             parked: outcomes("parked"),
             dead: outcomes("dead"),
             released: outcomes("released"),
+        }
+    }
+
+    /// Takes note of why the lane waits, or that it does not.
+    pub(crate) fn waiting(&self, reason: Option<&str>) {
+        for (name, gauge) in &self.waiting {
+            gauge.set(f64::from(u8::from(reason == Some(name))));
+        }
+    }
+
+    /// Counts a request that failed as a whole.
+    pub(crate) fn failed(&self, class: Class) {
+        let counted = match class {
+            Class::Split(_) => Class::Split(Alone::DeadLetter),
+            other => other,
+        };
+        for (class, counter) in &self.failed {
+            if *class == counted {
+                counter.increment(1);
+            }
         }
     }
 }

@@ -12,6 +12,10 @@ use crate::ledger::Wanted;
 /// Characters of a lead id: far below what an index entry holds, far above any provider's id.
 const LONGEST_ID: usize = 255;
 
+/// States that a person waits for, beside those that complete a lead: they go first when a CRM
+/// takes fewer than there are.
+const URGENT: [&str; 1] = ["HUMAN_HANDOFF"];
+
 /// Reads a record.
 ///
 /// # Errors
@@ -38,9 +42,12 @@ pub(super) fn decode(record: &Record) -> Result<Wanted, String> {
         lead_id,
         revision,
         priority: match event.data.sync_priority {
-            SyncPriority::High => 0,
-            SyncPriority::Normal => 1,
-            SyncPriority::Low => 2,
+            SyncPriority::Low => 3,
+            _ if event.data.is_completed || URGENT.contains(&event.data.current_state.as_str()) => {
+                0
+            }
+            SyncPriority::High => 1,
+            SyncPriority::Normal => 2,
         },
         record: record.clone(),
     })
@@ -118,9 +125,20 @@ mod tests {
         let wanted = decode(&record).unwrap();
         assert_eq!(
             (wanted.lead_id.as_str(), wanted.revision, wanted.priority),
-            ("1234567890", 1, 0)
+            ("1234567890", 1, 1)
         );
         assert_eq!(wanted.record, record);
+    }
+
+    #[test]
+    fn what_a_person_waits_for_goes_first_and_a_replay_last() {
+        let priority = |data: &EventData| decode(&record(data)).unwrap().priority;
+        let mut data = started();
+        data.current_state = "HUMAN_HANDOFF".into();
+        assert_eq!(priority(&data), 0);
+        assert_eq!(priority(&crate::person::tests::completed()), 0);
+        data.sync_priority = leadstream_schemas::SyncPriority::Low;
+        assert_eq!(priority(&data), 3);
     }
 
     #[test]

@@ -22,8 +22,10 @@ pub(super) enum Fate {
     RetryOnce(String),
     Park(String),
     DeadLetter(String),
-    /// Not attempted, or nobody's fault.
+    /// Not attempted, or refused for nobody's fault: the CRM holds what it held.
     Release,
+    /// The CRM holds an equal payload: nobody is called.
+    Equal,
 }
 
 /// Why the lane takes no more rows for now.
@@ -35,7 +37,8 @@ pub(super) struct Stop {
     pub(super) after: Option<Duration>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// In the order of gravity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum StopKind {
     /// The CRM cannot be reached or is broken.
     Fault,
@@ -43,6 +46,17 @@ pub(super) enum StopKind {
     Throttle,
     /// Its set-up or its credentials are at fault.
     Halt,
+}
+
+impl StopKind {
+    /// As metrics call it.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Fault => "fault",
+            Self::Throttle => "throttle",
+            Self::Halt => "halt",
+        }
+    }
 }
 
 impl Stop {
@@ -84,11 +98,9 @@ pub(super) struct Batch {
 }
 
 impl Batch {
-    /// `unreadable` gives the reason for rows that cannot be sent.
-    pub(super) fn new(rows: usize, unreadable: impl Fn(usize) -> Option<String>) -> Self {
-        let fates: Vec<Option<Fate>> = (0..rows)
-            .map(|row| unreadable(row).map(Fate::DeadLetter))
-            .collect();
+    /// `known` gives the fate of rows that need no request.
+    pub(super) fn new(rows: usize, known: impl Fn(usize) -> Option<Fate>) -> Self {
+        let fates: Vec<Option<Fate>> = (0..rows).map(known).collect();
         let sendable = fates
             .iter()
             .enumerate()

@@ -11,16 +11,33 @@ use crate::config::Timing;
 /// A CRM that asks for less is believed for an hour at most.
 const LONGEST: Duration = Duration::from_secs(3600);
 
-/// Counts stops in a row.
+/// Failed requests in a row before the breaker opens: one may be chance.
+const FAULTS: u32 = 3;
+
+/// The circuit breaker: open while the lane waits, then half open until a probe of one record went
+/// through.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Brake {
     stops: u32,
+    faults: u32,
 }
 
 impl Brake {
     /// A batch went through.
     pub(super) const fn release(&mut self) {
         self.stops = 0;
+        self.faults = 0;
+    }
+
+    /// Whether only a probe may go out.
+    pub(super) const fn is_half_open(&self) -> bool {
+        self.stops > 0
+    }
+
+    /// Takes note of a failed request: whether the lane has to stop.
+    pub(super) fn opens(&mut self, stop: &Stop) -> bool {
+        self.faults = self.faults.saturating_add(1);
+        stop.kind != StopKind::Fault || self.is_half_open() || self.faults >= FAULTS
     }
 
     /// How long the lane waits after `stop`, with `unit` drawn from 0..1.
@@ -51,7 +68,7 @@ pub(super) fn judge_poison(
         let poison = match fate {
             Fate::DeadLetter(_) => true,
             Fate::Done { .. } | Fate::Stale | Fate::Park(_) => false,
-            Fate::Retry(_) | Fate::RetryOnce(_) | Fate::Release => continue,
+            Fate::Retry(_) | Fate::RetryOnce(_) | Fate::Release | Fate::Equal => continue,
         };
         if !count.observe(poison, limit)
             && let Fate::DeadLetter(reason) = std::mem::replace(fate, Fate::Release)
@@ -80,6 +97,9 @@ mod tests {
         request: Duration::from_secs(20),
         retry: RetryPolicy::unlimited(Duration::from_millis(500), Duration::from_secs(60)),
         probe: Duration::from_secs(60),
+        linger: Duration::ZERO,
+        daily_share: 100,
+        concurrency: 4,
     };
 
     fn stop(kind: StopKind, after: Option<u64>) -> Stop {
@@ -98,6 +118,18 @@ mod tests {
         assert_eq!(brake.wait(&fault, &TIMING, 1.0), Duration::from_secs(1));
         brake.release();
         assert_eq!(brake.wait(&fault, &TIMING, 1.0), Duration::from_millis(500));
+    }
+
+    #[test]
+    fn a_few_faults_in_a_row_open_the_breaker_and_a_failed_probe_does_at_once() {
+        let fault = stop(StopKind::Fault, None);
+        let mut brake = Brake::default();
+        assert_eq!([(); 3].map(|()| brake.opens(&fault)), [false, false, true]);
+        brake.wait(&fault, &TIMING, 0.5);
+        assert!(brake.is_half_open() && brake.opens(&fault));
+        brake.release();
+        assert!(!brake.is_half_open() && !brake.opens(&fault));
+        assert!(brake.opens(&stop(StopKind::Throttle, None)));
     }
 
     #[test]
@@ -130,7 +162,7 @@ mod tests {
         fn what_the_crm_asked_for_is_kept_within_bounds(
             after in 0u64..100_000, stops in 0u32..100, unit in 0.0f64..1.0
         ) {
-            let mut brake = Brake { stops };
+            let mut brake = Brake { stops, faults: 0 };
             let wait = brake.wait(&stop(StopKind::Throttle, Some(after)), &TIMING, unit);
             prop_assert!(wait >= Duration::from_secs(after).min(LONGEST));
             prop_assert!(wait <= LONGEST + TIMING.retry.cap);

@@ -8,12 +8,12 @@ use leadstream_stream::RetryPolicy;
 use leadstream_stream::dead_letter::{self, Reason};
 
 use super::batch::{Fate, Stop, StopKind};
-use super::{GRACE, State};
+use super::{GRACE, Shared};
 use crate::config::AWAY;
-use crate::crm::Crm;
+use crate::crm::{Crm, Prepared};
 use crate::ledger::{Claimed, Lease, LedgerError, Settled, Settlement};
 
-impl<C: Crm> State<C> {
+impl<C: Crm> Shared<C> {
     /// Sends the records that are given up to dead letters. Where Kafka does not acknowledge
     /// them they are not given up.
     pub(super) async fn bury(&self, rows: &[Claimed], fates: &mut [Fate]) -> Option<Stop> {
@@ -65,6 +65,7 @@ impl<C: Crm> State<C> {
     pub(super) async fn settle(
         &self,
         rows: &[Claimed],
+        prepared: &[Result<Prepared, String>],
         fates: &[Fate],
         lease: &Lease,
     ) -> Result<(), LedgerError> {
@@ -76,11 +77,17 @@ impl<C: Crm> State<C> {
             .collect();
         let settlements: Vec<Settlement<'_>> = rows
             .iter()
-            .zip(&settled)
-            .map(|(row, settled)| Settlement {
-                lead_id: &row.lead_id,
-                revision: row.revision,
-                settled,
+            .zip(prepared)
+            .zip(fates.iter().zip(&settled))
+            .map(|((row, prepared), (fate, settled))| {
+                let (hash, attempted) = holds(row, prepared.as_ref().ok(), fate);
+                Settlement {
+                    lead_id: &row.lead_id,
+                    revision: row.revision,
+                    settled,
+                    hash,
+                    attempted,
+                }
             })
             .collect();
         let deadline = Instant::now() + self.lane.timing.request + GRACE;
@@ -90,6 +97,8 @@ impl<C: Crm> State<C> {
                 .settle(C::NAME, lease.token, &settlements, now)
         };
         let written = persist(write, deadline).await?;
+        let equal = fates.iter().filter(|fate| **fate == Fate::Equal).count();
+        self.lane.metrics.equal.increment(equal as u64);
         self.report(&settled, written);
         Ok(())
     }
@@ -166,6 +175,22 @@ pub(super) fn resolve_retry_once(rows: &[Claimed], fates: &mut [Fate]) {
     }
 }
 
+/// What the CRM is known to hold after `fate`, and whether a request about the row ever went out.
+fn holds<'a>(
+    row: &'a Claimed,
+    prepared: Option<&'a Prepared>,
+    fate: &Fate,
+) -> (Option<&'a [u8]>, bool) {
+    match fate {
+        Fate::Done { .. } => (prepared.map(|prepared| prepared.hash.as_slice()), true),
+        Fate::Equal => (row.sent_hash.as_deref(), true),
+        Fate::Release => (row.sent_hash.as_deref(), row.attempted),
+        Fate::Stale | Fate::Retry(_) | Fate::RetryOnce(_) | Fate::Park(_) | Fate::DeadLetter(_) => {
+            (None, true)
+        }
+    }
+}
+
 /// What a fate means for a row, with `unit` drawn from 0..1.
 fn settled(
     row: &Claimed,
@@ -179,6 +204,7 @@ fn settled(
             record_id: record_id.clone(),
         },
         Fate::Stale => Settled::Stale,
+        Fate::Equal => Settled::Done { record_id: None },
         Fate::Retry(reason) | Fate::RetryOnce(reason) => Settled::Retry {
             reason: reason.clone(),
             at: now + retry.delay(row.attempts + 1, unit).unwrap_or(retry.cap),
@@ -200,13 +226,17 @@ mod tests {
     use chrono::{DateTime, TimeDelta};
     use leadstream_stream::{Record, RetryPolicy};
 
-    use super::{Claimed, Fate, Settled, resolve_retry_once, settled};
+    use serde_json::json;
+
+    use super::{Claimed, Fate, Prepared, Settled, holds, resolve_retry_once, settled};
 
     fn row(attempts: u32) -> Claimed {
         Claimed {
             lead_id: "a".into(),
             revision: 1,
             attempts,
+            sent_hash: Some(b"old".to_vec()),
+            attempted: false,
             record: Record {
                 partition: 0,
                 offset: 0,
@@ -225,6 +255,20 @@ mod tests {
             fates,
             [Fate::Retry("CODE".into()), Fate::DeadLetter("CODE".into())]
         );
+    }
+
+    #[test]
+    fn what_the_crm_holds_is_forgotten_only_where_the_outcome_is_unknown() {
+        let row = row(0);
+        let sent = Prepared::new("a", json!({}), &json!({}));
+        let hash = |fate: &Fate| holds(&row, Some(&sent), fate);
+        assert_eq!(
+            hash(&Fate::Done { record_id: None }),
+            (Some(&sent.hash[..]), true)
+        );
+        assert_eq!(hash(&Fate::Retry("no answer".into())), (None, true));
+        assert_eq!(hash(&Fate::Release), (Some(&b"old"[..]), false));
+        assert_eq!(hash(&Fate::Equal), (Some(&b"old"[..]), true));
     }
 
     #[test]

@@ -4,16 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use chrono::Utc;
-use leadstream_schemas::EventData;
+use chrono::{DateTime, Utc};
+use leadstream_schemas::LeadEvent;
 use leadstream_stream::{ConfigError, Secret};
 use reqwest::Client;
 use reqwest::header::HeaderMap;
 use serde::Deserialize;
 
-use super::request::{CUSTOM, STANDARD, STATUS, STATUSES, upsert};
-use super::response::classify;
-use crate::crm::{Class, Crm, CrmName, Failure, Reply};
+use super::request::{CUSTOM, STANDARD, STATUS, STATUSES, prepare, upsert};
+use super::response::{classify, is_daily};
+use crate::crm::{Class, Crm, CrmName, Daily, Failure, Prepared, Quota, Reply, Window};
 use crate::http::{Answer, call};
 
 const TOKEN: &str = "HUBSPOT_ACCESS_TOKEN";
@@ -76,7 +76,7 @@ impl Crm for Hubspot {
     const NAME: CrmName = CrmName::Hubspot;
     const BATCH: usize = 100;
 
-    async fn check(&self) -> Result<(), Failure> {
+    async fn check(&self) -> Result<Quota, Failure> {
         let url = format!("{}/crm/v3/properties/contacts", self.settings.api_url);
         let answer = self.call(self.http.get(url)).await?;
         if answer.status != 200 {
@@ -87,10 +87,13 @@ impl Crm for Hubspot {
                 &[],
                 "",
             );
-            return verdict.map(|_| ());
+            return verdict.map(|_| Quota::default());
         }
         match serde_json::from_slice(&answer.body) {
-            Ok(properties) => missing(&properties, &self.settings.id_property),
+            Ok(properties) => {
+                missing(&properties, &self.settings.id_property)?;
+                Ok(quota(&answer.headers))
+            }
             Err(_) => Err(Failure::new(
                 Class::Retry,
                 "HubSpot's list of properties cannot be read; check HUBSPOT_API_URL",
@@ -98,7 +101,11 @@ impl Crm for Hubspot {
         }
     }
 
-    async fn upsert(&self, leads: &[&EventData]) -> Reply {
+    fn prepare(&self, event: &LeadEvent) -> Prepared {
+        prepare(&event.data, &self.settings.id_property)
+    }
+
+    async fn upsert(&self, leads: &[&Prepared]) -> Reply {
         let HubspotSettings {
             api_url,
             api_version,
@@ -106,22 +113,38 @@ impl Crm for Hubspot {
             ..
         } = &self.settings;
         let url = format!("{api_url}/crm/objects/{api_version}/contacts/batch/upsert");
-        let request = self.http.post(url).json(&upsert(leads, id_property));
+        let request = self.http.post(url).json(&upsert(leads));
         let answer = match self.call(request).await {
             Ok(answer) => answer,
             Err(failure) => {
                 return Reply {
                     verdict: Err(failure),
-                    pause: Duration::ZERO,
+                    quota: Quota::default(),
                 };
             }
         };
         let ids: Vec<&str> = leads.iter().map(|lead| lead.lead_id.as_str()).collect();
         let after = answer.retry_after(Utc::now());
-        Reply {
-            verdict: classify(answer.status, &answer.body, after, &ids, id_property),
-            pause: pause(&answer.headers),
+        let mut verdict = classify(answer.status, &answer.body, after, &ids, id_property);
+        if let Err(failure) = &mut verdict
+            && failure.class == Class::Throttle
+            && is_daily(&answer.body)
+        {
+            failure.after = self.daily_reset().await.or(failure.after);
         }
+        Reply {
+            verdict,
+            quota: quota(&answer.headers),
+        }
+    }
+
+    async fn daily_reset(&self) -> Option<Duration> {
+        let url = format!(
+            "{}/account-info/v3/api-usage/daily/private-apps",
+            self.settings.api_url
+        );
+        let answer = self.call(self.http.get(url)).await.ok()?;
+        reset_in(&answer.body, Utc::now())
     }
 }
 
@@ -192,22 +215,45 @@ fn missing(properties: &Properties, id_property: &str) -> Result<(), Failure> {
     Err(Failure::new(Class::Halt, reason))
 }
 
-/// Past half of the quota requests are spread: the less remains, the longer the wait.
-fn pause(headers: &HeaderMap) -> Duration {
+/// What the headers of an answer say of the requests that are left.
+fn quota(headers: &HeaderMap) -> Quota {
     let number = |name: &str| -> Option<u64> {
         let name = format!("X-HubSpot-RateLimit-{name}");
         headers.get(name)?.to_str().ok()?.trim().parse().ok()
     };
-    match (
-        number("Max"),
-        number("Remaining"),
-        number("Interval-Milliseconds"),
-    ) {
-        (Some(max), Some(remaining), Some(interval)) if remaining.saturating_mul(2) < max => {
-            Duration::from_millis(interval.min(60_000) / (2 * remaining + 1))
-        }
-        _ => Duration::ZERO,
+    let window = || {
+        Some(Window {
+            max: u32::try_from(number("Max")?).ok().filter(|max| *max > 0)?,
+            remaining: u32::try_from(number("Remaining")?).ok()?,
+            interval: Duration::from_millis(number("Interval-Milliseconds")?.clamp(1, 60_000)),
+        })
+    };
+    let daily = || {
+        Some(Daily {
+            max: number("Daily")?,
+            remaining: number("Daily-Remaining")?,
+        })
+    };
+    Quota {
+        window: window(),
+        daily: daily(),
     }
+}
+
+/// The time until the daily pool is filled again, as the usage of private apps says.
+fn reset_in(body: &[u8], now: DateTime<Utc>) -> Option<Duration> {
+    #[derive(Deserialize)]
+    struct Usage {
+        results: Vec<Pool>,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Pool {
+        resets_at: DateTime<Utc>,
+    }
+    let usage: Usage = serde_json::from_slice(body).ok()?;
+    let resets_at = usage.results.iter().map(|pool| pool.resets_at).max()?;
+    Some((resets_at - now).to_std().unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -217,7 +263,7 @@ mod tests {
     use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
     use serde_json::json;
 
-    use super::{missing, pause};
+    use super::{Daily, Quota, Window, missing, quota, reset_in};
 
     fn property(name: &str) -> serde_json::Value {
         json!({"name": name, "type": "string"})
@@ -243,20 +289,42 @@ mod tests {
     }
 
     #[test]
-    fn requests_are_spread_once_half_of_the_quota_is_used() {
-        let headers = |max: u32, remaining: u32| -> HeaderMap {
-            [
-                ("x-hubspot-ratelimit-max", max),
-                ("x-hubspot-ratelimit-remaining", remaining),
-                ("x-hubspot-ratelimit-interval-milliseconds", 10_000),
-            ]
-            .into_iter()
-            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from(value)))
-            .collect()
+    fn headers_tell_of_the_window_and_of_the_day() {
+        let headers = |pairs: &[(&'static str, u32)]| -> HeaderMap {
+            pairs
+                .iter()
+                .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from(*value)))
+                .collect()
         };
-        assert_eq!(pause(&headers(190, 150)), Duration::ZERO);
-        assert_eq!(pause(&headers(190, 94)), Duration::from_millis(52));
-        assert_eq!(pause(&headers(190, 0)), Duration::from_secs(10));
-        assert_eq!(pause(&HeaderMap::new()), Duration::ZERO);
+        let told = quota(&headers(&[
+            ("x-hubspot-ratelimit-max", 190),
+            ("x-hubspot-ratelimit-remaining", 189),
+            ("x-hubspot-ratelimit-interval-milliseconds", 10_000),
+            ("x-hubspot-ratelimit-daily", 650_000),
+            ("x-hubspot-ratelimit-daily-remaining", 649_999),
+        ]));
+        let window = Window {
+            max: 190,
+            remaining: 189,
+            interval: Duration::from_secs(10),
+        };
+        let daily = Daily {
+            max: 650_000,
+            remaining: 649_999,
+        };
+        assert_eq!((told.window, told.daily), (Some(window), Some(daily)));
+        let nothing = quota(&headers(&[("x-hubspot-ratelimit-max", 0)]));
+        assert_eq!(nothing, Quota::default());
+    }
+
+    #[test]
+    fn the_day_ends_when_the_usage_says() {
+        let now = "2026-11-24T10:00:00Z".parse().unwrap();
+        let usage = json!({"results": [{"resetsAt": "2026-11-24T10:00:02Z"}]}).to_string();
+        assert_eq!(
+            reset_in(usage.as_bytes(), now),
+            Some(Duration::from_secs(2))
+        );
+        assert_eq!(reset_in(b"{}", now), None);
     }
 }

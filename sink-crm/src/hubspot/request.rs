@@ -7,8 +7,9 @@
 use std::collections::BTreeMap;
 
 use leadstream_schemas::EventData;
-use serde::Serialize;
+use serde_json::{Value, json};
 
+use crate::crm::Prepared;
 use crate::person;
 
 pub(super) const STATUS: &str = "hs_lead_status";
@@ -30,33 +31,30 @@ const ATTEMPTED: &str = "ATTEMPTED_TO_CONTACT";
 /// Options of `hs_lead_status` that are written: all of HubSpot's own.
 pub(super) const STATUSES: [&str; 4] = [NEW, IN_PROGRESS, OPEN, ATTEMPTED];
 
-#[derive(Debug, PartialEq, Eq, Serialize)]
-pub(super) struct Upsert<'a> {
-    inputs: Vec<Input<'a>>,
+const REVISION: &str = "leadstream_revision";
+
+/// The input of a lead, but for its trace id.
+pub(super) fn prepare(lead: &EventData, id_property: &str) -> Prepared {
+    let mut properties = properties(lead, id_property);
+    let input = |properties: &BTreeMap<&str, String>| json!({"id": lead.lead_id, "idProperty": id_property, "properties": properties});
+    let body = input(&properties);
+    properties.remove(REVISION);
+    Prepared::new(&lead.lead_id, body, &input(&properties))
 }
 
-#[derive(Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Input<'a> {
-    id: &'a str,
-    id_property: &'a str,
-    /// The position in the request; with it a bad record fails alone and can be told.
-    object_write_trace_id: String,
-    properties: BTreeMap<&'a str, String>,
-}
-
-pub(super) fn upsert<'a>(leads: &[&'a EventData], id_property: &'a str) -> Upsert<'a> {
-    let inputs = leads
+/// The body of a batch upsert. Each input carries its position as trace id, so that a bad record
+/// fails alone and can be told.
+pub(super) fn upsert(leads: &[&Prepared]) -> Value {
+    let inputs: Vec<Value> = leads
         .iter()
         .enumerate()
-        .map(|(position, lead)| Input {
-            id: &lead.lead_id,
-            id_property,
-            object_write_trace_id: position.to_string(),
-            properties: properties(lead, id_property),
+        .map(|(position, lead)| {
+            let mut input = lead.body.clone();
+            input["objectWriteTraceId"] = Value::String(position.to_string());
+            input
         })
         .collect();
-    Upsert { inputs }
+    json!({ "inputs": inputs })
 }
 
 /// Every value is text. In our own properties an answer that the lead took back is cleared (`""`);
@@ -101,13 +99,13 @@ fn status(lead: &EventData) -> &'static str {
 mod tests {
     use serde_json::json;
 
-    use super::{CUSTOM, STANDARD, STATUSES, status, upsert};
+    use super::{CUSTOM, STANDARD, STATUSES, prepare, status, upsert};
     use crate::person::tests::{completed, started};
 
     #[test]
     fn a_lead_becomes_one_input_with_text_values_only() {
         let lead = completed();
-        let body = serde_json::to_value(upsert(&[&lead], "wa_id")).unwrap();
+        let body = upsert(&[&prepare(&lead, "wa_id")]);
         let expected = json!({"inputs": [{
             "id": "1234567890",
             "idProperty": "wa_id",
@@ -135,7 +133,7 @@ mod tests {
         cold.current_state = "COLD".into();
         for lead in [started(), completed(), cold] {
             assert!(STATUSES.contains(&status(&lead)));
-            let body = serde_json::to_value(upsert(&[&lead], "wa_id")).unwrap();
+            let body = upsert(&[&prepare(&lead, "wa_id")]);
             let properties = body["inputs"][0]["properties"].as_object().unwrap().clone();
             for name in properties.keys() {
                 let known = name == "wa_id"

@@ -10,6 +10,7 @@ use crate::crm::{Alone, Class, Failure, Outcome, Verdict, identifier};
 
 /// HubSpot names the daily quota's end elsewhere; until then it is asked now and then.
 const DAILY_WAIT: Duration = Duration::from_secs(300);
+const DAILY: &str = "DAILY";
 const LOCKED_WAIT: Duration = Duration::from_secs(2);
 
 #[derive(Deserialize)]
@@ -192,7 +193,7 @@ fn refused(status: u16, body: &[u8], retry_after: Option<Duration>) -> Failure {
     };
     let after = match status {
         423 => Some(retry_after.unwrap_or_default().max(LOCKED_WAIT)),
-        429 if refusal.policy_name == "DAILY" => Some(retry_after.unwrap_or(DAILY_WAIT)),
+        429 if refusal.policy_name == DAILY => Some(retry_after.unwrap_or(DAILY_WAIT)),
         _ => retry_after,
     };
     let mut reason = format!("HubSpot answered {status}");
@@ -210,6 +211,11 @@ fn refused(status: u16, body: &[u8], retry_after: Option<Duration>) -> Failure {
         reason.push(')');
     }
     Failure::new(class, reason).after(after)
+}
+
+/// Whether a 429 speaks of the daily pool.
+pub(super) fn is_daily(body: &[u8]) -> bool {
+    serde_json::from_slice::<Refusal>(body).is_ok_and(|refusal| refusal.policy_name == DAILY)
 }
 
 const fn advice(status: u16) -> &'static str {

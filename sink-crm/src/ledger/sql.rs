@@ -9,9 +9,9 @@ SELECT COALESCE(max(version), 0) FROM crm_migrations WHERE success";
 pub(super) const WANT: &str = "
 INSERT INTO crm_ledger AS l (
     crm, lead_id, wanted_revision, priority, wanted, wanted_key, wanted_partition, wanted_offset,
-    wanted_trace, state, next_attempt_at, updated_at)
+    wanted_trace, state, next_attempt_at, due_since, updated_at)
 SELECT c.crm, w.lead_id, w.revision, w.priority, w.value, w.key, w.partition, w.position,
-    w.trace, 'due', $10, $10
+    w.trace, 'due', $10, $10, $10
 FROM UNNEST($1::text[]) AS c (crm)
 CROSS JOIN UNNEST($2::text[], $3::bigint[], $4::smallint[], $5::bytea[], $6::bytea[], $7::int[],
     $8::bigint[], $9::text[])
@@ -30,23 +30,25 @@ ON CONFLICT (crm, lead_id) DO UPDATE SET
     next_attempt_at = CASE WHEN l.state = 'due'
         THEN LEAST(l.next_attempt_at, excluded.next_attempt_at)
         ELSE excluded.next_attempt_at END,
+    due_since = CASE WHEN l.state = 'due' THEN l.due_since ELSE excluded.due_since END,
     state = 'due',
     updated_at = excluded.updated_at
 WHERE l.wanted_revision < excluded.wanted_revision";
 
+/// From here on it is unknown what the CRM holds, until an outcome is written.
 pub(super) const CLAIM: &str = "
 WITH due AS (
-    SELECT crm, lead_id FROM crm_ledger
+    SELECT crm, lead_id, sent_hash, attempted FROM crm_ledger
     WHERE crm = $1 AND state = 'due' AND next_attempt_at <= $2
         AND (leased_until IS NULL OR leased_until <= $2)
     ORDER BY priority, next_attempt_at
     LIMIT $3
     FOR UPDATE SKIP LOCKED)
-UPDATE crm_ledger AS l SET lease_token = $4, leased_until = $5
+UPDATE crm_ledger AS l SET lease_token = $4, leased_until = $5, sent_hash = NULL, attempted = true
 FROM due
 WHERE l.crm = due.crm AND l.lead_id = due.lead_id
 RETURNING l.lead_id, l.wanted_revision, l.attempts, l.wanted, l.wanted_key, l.wanted_partition,
-    l.wanted_offset, l.wanted_trace";
+    l.wanted_offset, l.wanted_trace, due.sent_hash, due.attempted";
 
 pub(super) const RENEW: &str = "
 WITH ours AS (
@@ -71,18 +73,21 @@ UPDATE crm_ledger AS l SET
         ELSE l.sent_revision END,
     record_id = COALESCE(s.record_id, l.record_id),
     state = CASE WHEN s.verdict IN ('retry', 'released') OR l.wanted_revision > s.revision
-        THEN 'due' ELSE s.verdict END,
-    attempts = CASE s.verdict WHEN 'done' THEN 0 WHEN 'released' THEN l.attempts
-        ELSE l.attempts + 1 END,
+        THEN 'due' WHEN s.verdict = 'filtered' THEN 'done' ELSE s.verdict END,
+    attempts = CASE WHEN s.verdict IN ('done', 'filtered') THEN 0
+        WHEN s.verdict = 'released' THEN l.attempts ELSE l.attempts + 1 END,
     next_attempt_at = COALESCE(s.next_attempt_at, l.next_attempt_at),
-    last_error = CASE s.verdict WHEN 'done' THEN NULL WHEN 'released' THEN l.last_error
-        ELSE s.reason END,
+    last_error = CASE WHEN s.verdict IN ('done', 'filtered') THEN NULL
+        WHEN s.verdict = 'released' THEN l.last_error ELSE s.reason END,
+    sent_hash = s.hash,
+    attempted = s.attempted,
     lease_token = NULL,
     leased_until = NULL,
     updated_at = $9
 FROM ours
-JOIN UNNEST($3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::timestamptz[])
-    AS s (lead_id, revision, verdict, record_id, reason, next_attempt_at)
+JOIN UNNEST($3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::timestamptz[],
+    $10::bytea[], $11::bool[])
+    AS s (lead_id, revision, verdict, record_id, reason, next_attempt_at, hash, attempted)
     ON s.lead_id = ours.lead_id
 WHERE l.crm = ours.crm AND l.lead_id = ours.lead_id";
 

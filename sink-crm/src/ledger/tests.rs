@@ -85,6 +85,8 @@ impl Scratch {
         let settlement = Settlement {
             lead_id: &row.lead_id,
             revision: row.revision,
+            hash: matches!(settled, Settled::Done { .. }).then_some(&b"hash"[..]),
+            attempted: true,
             settled: &settled,
         };
         self.ledger

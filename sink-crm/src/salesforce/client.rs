@@ -1,17 +1,17 @@
 //! Requests to Salesforce.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use chrono::Utc;
-use leadstream_schemas::EventData;
+use leadstream_schemas::LeadEvent;
+use reqwest::header::HeaderMap;
 use reqwest::{Client, RequestBuilder};
 use serde::Deserialize;
 
-use super::request::{CUSTOM, Mapping, STANDARD, STATUS, STATUSES, upsert};
+use super::request::{CUSTOM, Mapping, STANDARD, STATUS, STATUSES, prepare, upsert};
 use super::response::{classify, refused};
 use super::session::{Login, Session, Sessions};
-use crate::crm::{Class, Crm, CrmName, Failure, Reply, Verdict};
+use crate::crm::{Class, Crm, CrmName, Daily, Failure, Prepared, Quota, Reply, Verdict};
 use crate::http::{Answer, call};
 
 /// Settings of Salesforce.
@@ -58,35 +58,20 @@ impl Salesforce {
         Ok(answer)
     }
 
-    async fn try_upsert(&self, leads: &[&EventData]) -> Verdict {
-        let SalesforceSettings {
-            external_id_field,
-            company,
-            ..
-        } = &self.settings;
-        let mapping = Mapping {
-            external_id_field,
-            company,
-        };
-        let body = upsert(leads, &mapping);
+    async fn try_upsert(&self, leads: &[&Prepared]) -> Result<(Verdict, Quota), Failure> {
+        let field = &self.settings.external_id_field;
+        let body = upsert(leads);
         let answer = self
             .call(|http, base| {
-                http.patch(format!(
-                    "{base}/composite/sobjects/Lead/{external_id_field}"
-                ))
-                // Else every update runs assignment rules again and changes owners.
-                .header("Sforce-Auto-Assign", "FALSE")
-                .json(&body)
+                http.patch(format!("{base}/composite/sobjects/Lead/{field}"))
+                    // Else every update runs assignment rules again and changes owners.
+                    .header("Sforce-Auto-Assign", "FALSE")
+                    .json(&body)
             })
             .await?;
         let after = answer.retry_after(Utc::now());
-        classify(
-            answer.status,
-            &answer.body,
-            after,
-            leads.len(),
-            external_id_field,
-        )
+        let verdict = classify(answer.status, &answer.body, after, leads.len(), field);
+        Ok((verdict, quota(&answer.headers)))
     }
 }
 
@@ -94,7 +79,7 @@ impl Crm for Salesforce {
     const NAME: CrmName = CrmName::Salesforce;
     const BATCH: usize = 200;
 
-    async fn check(&self) -> Result<(), Failure> {
+    async fn check(&self) -> Result<Quota, Failure> {
         let answer = self
             .call(|http, base| http.get(format!("{base}/sobjects/Lead/describe")))
             .await?;
@@ -111,7 +96,10 @@ impl Crm for Salesforce {
             });
         }
         match serde_json::from_slice(&answer.body) {
-            Ok(lead) => missing(&lead, &self.settings.external_id_field),
+            Ok(lead) => {
+                missing(&lead, &self.settings.external_id_field)?;
+                Ok(quota(&answer.headers))
+            }
             Err(_) => Err(Failure::new(
                 Class::Retry,
                 "Salesforce's description of Lead cannot be read",
@@ -119,11 +107,40 @@ impl Crm for Salesforce {
         }
     }
 
-    async fn upsert(&self, leads: &[&EventData]) -> Reply {
-        Reply {
-            verdict: self.try_upsert(leads).await,
-            pause: Duration::ZERO,
-        }
+    fn prepare(&self, event: &LeadEvent) -> Prepared {
+        let mapping = Mapping {
+            external_id_field: &self.settings.external_id_field,
+            company: &self.settings.company,
+        };
+        prepare(&event.data, &mapping)
+    }
+
+    async fn upsert(&self, leads: &[&Prepared]) -> Reply {
+        let (verdict, quota) = match self.try_upsert(leads).await {
+            Ok(answered) => answered,
+            Err(failure) => (Err(failure), Quota::default()),
+        };
+        Reply { verdict, quota }
+    }
+}
+
+/// `Sforce-Limit-Info: api-usage=25/5000`, used of the last 24 hours.
+fn quota(headers: &HeaderMap) -> Quota {
+    let daily = || {
+        let text = headers.get("Sforce-Limit-Info")?.to_str().ok()?;
+        let usage = text
+            .split(';')
+            .find_map(|part| part.trim().strip_prefix("api-usage="))?;
+        let (used, max) = usage.split_once('/')?;
+        let max: u64 = max.trim().parse().ok()?;
+        Some(Daily {
+            max,
+            remaining: max.saturating_sub(used.trim().parse().ok()?),
+        })
+    };
+    Quota {
+        window: None,
+        daily: daily(),
     }
 }
 
@@ -217,7 +234,28 @@ fn missing(lead: &Describe, external_id_field: &str) -> Result<(), Failure> {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::missing;
+    use reqwest::header::{HeaderMap, HeaderValue};
+
+    use super::{Daily, missing, quota};
+
+    #[test]
+    fn the_header_tells_of_the_day() {
+        let daily = |text: &'static str| {
+            let header = (
+                "sforce-limit-info".parse().unwrap(),
+                HeaderValue::from_static(text),
+            );
+            quota(&HeaderMap::from_iter([header])).daily
+        };
+        let expected = Some(Daily {
+            max: 5000,
+            remaining: 4975,
+        });
+        assert_eq!(daily("api-usage=25/5000"), expected);
+        let both = "api-usage=25/5000; per-app-api-usage=17/250(appName=sample-app)";
+        assert_eq!(daily(both), expected);
+        assert_eq!(daily("nonsense"), None);
+    }
 
     fn field(name: &str) -> Value {
         json!({"name": name, "createable": true, "updateable": true})

@@ -6,6 +6,7 @@
 use leadstream_schemas::EventData;
 use serde_json::{Map, Value, json};
 
+use crate::crm::Prepared;
 use crate::person;
 
 /// Standard fields that are written.
@@ -38,9 +39,19 @@ pub(super) struct Mapping<'a> {
     pub(super) company: &'a str,
 }
 
+const REVISION: &str = "Leadstream_Revision__c";
+
+/// The record of a lead.
+pub(super) fn prepare(lead: &EventData, mapping: &Mapping<'_>) -> Prepared {
+    let mut record = record(lead, mapping);
+    let body = Value::Object(record.clone());
+    record.remove(REVISION);
+    Prepared::new(&lead.lead_id, body, &Value::Object(record))
+}
+
 /// The body of a collections upsert: one bad record leaves the others alone.
-pub(super) fn upsert(leads: &[&EventData], mapping: &Mapping<'_>) -> Value {
-    let records: Vec<Map<String, Value>> = leads.iter().map(|lead| record(lead, mapping)).collect();
+pub(super) fn upsert(leads: &[&Prepared]) -> Value {
+    let records: Vec<&Value> = leads.iter().map(|lead| &lead.body).collect();
     json!({ "allOrNone": false, "records": records })
 }
 
@@ -96,7 +107,7 @@ fn status(lead: &EventData) -> &'static str {
 mod tests {
     use serde_json::json;
 
-    use super::{CUSTOM, Mapping, NO_NAME, STANDARD, STATUSES, name, upsert};
+    use super::{CUSTOM, Mapping, NO_NAME, STANDARD, STATUSES, name, prepare, upsert};
     use crate::fixtures;
     use crate::person::tests::{completed, started};
 
@@ -120,7 +131,7 @@ mod tests {
             "Leadstream_Revision__c": 3,
             "Leadstream_Budget__c": 7500,
         }]});
-        assert_eq!(upsert(&[&completed()], &MAPPING), expected);
+        assert_eq!(upsert(&[&prepare(&completed(), &MAPPING)]), expected);
     }
 
     #[test]
@@ -128,7 +139,7 @@ mod tests {
         let mut cold = started();
         cold.current_state = "COLD".into();
         let leads = [started(), completed(), cold];
-        let body = upsert(&leads.each_ref(), &MAPPING);
+        let body = upsert(&leads.map(|lead| prepare(&lead, &MAPPING)).each_ref());
         for record in body["records"].as_array().unwrap() {
             assert!(STATUSES.contains(&record["Status"].as_str().unwrap()));
             for name in record.as_object().unwrap().keys() {
@@ -159,7 +170,7 @@ mod tests {
             return;
         };
         let theirs = &fixture["requests"][0]["body"];
-        let ours = upsert(&[&completed()], &MAPPING);
+        let ours = upsert(&[&prepare(&completed(), &MAPPING)]);
         assert_eq!(ours["allOrNone"], theirs["allOrNone"]);
         for (name, value) in theirs["records"][0].as_object().unwrap() {
             let our_value = &ours["records"][0][name];

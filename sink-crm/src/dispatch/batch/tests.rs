@@ -100,7 +100,9 @@ fn a_record_that_halts_leaves_the_others_their_outcome() {
 
 #[test]
 fn rows_that_cannot_be_sent_are_not_sent() {
-    let mut batch = Batch::new(2, |row| (row == 0).then(|| "unreadable".into()));
+    let mut batch = Batch::new(2, |row| {
+        (row == 0).then(|| Fate::DeadLetter("unreadable".into()))
+    });
     let part = batch.next().unwrap();
     assert_eq!(part, [1]);
     batch.take(part, Ok(vec![DONE]));

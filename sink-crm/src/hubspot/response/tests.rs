@@ -178,7 +178,8 @@ fn the_vendors_sdk_and_we_send_and_read_the_same() {
     let mut lead = crate::person::tests::started();
     lead.lead_id = "5511999990000".into();
     lead.wa_id = Some("5511999990000".into());
-    let ours = serde_json::to_value(super::super::request::upsert(&[&lead], "wa_id")).unwrap();
+    let prepared = super::super::request::prepare(&lead, "wa_id");
+    let ours = super::super::request::upsert(&[&prepared]);
     let theirs = &fixture["requests"][0]["body"];
     assert_eq!(
         fixtures::shape(&ours["inputs"][0]["id"]),

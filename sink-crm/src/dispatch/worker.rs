@@ -1,0 +1,170 @@
+//! One leased batch, from its first request to its last outcome in the ledger.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+
+use chrono::Utc;
+use leadstream_schemas::{LeadEvent, codec};
+use leadstream_stream::dead_letter::PoisonLimit;
+
+use super::Shared;
+use super::batch::{Batch, Fate, Stop};
+use super::brake::judge_poison;
+use super::outcome::resolve_retry_once;
+use crate::crm::{Crm, Failure, Prepared};
+use crate::ledger::{Claimed, Lease, LedgerError};
+
+/// What a batch came to.
+#[derive(Debug)]
+pub(super) struct Report {
+    pub(super) requests: u32,
+    /// Why nothing more should be sent for now.
+    pub(super) stop: Option<Stop>,
+}
+
+/// Brings `rows` to their outcomes and writes them.
+///
+/// # Errors
+/// A ledger that cannot be written; the rows are sent again when their lease ends.
+pub(super) async fn run<C: Crm>(
+    shared: Arc<Shared<C>>,
+    rows: Vec<Claimed>,
+    lease: Lease,
+) -> Result<Report, LedgerError> {
+    let prepared: Vec<Result<Prepared, String>> = rows
+        .iter()
+        .map(|row| read(row).map(|event| shared.lane.crm.prepare(&event)))
+        .collect();
+    let mut batch = Batch::new(rows.len(), |row| known(&rows[row], &prepared[row]));
+    let requests = shared.send(&mut batch, &rows, &prepared, lease).await;
+    let (mut fates, stop) = batch.finish();
+    resolve_retry_once(&rows, &mut fates);
+    let poison = {
+        let mut count = shared.poison.lock().unwrap_or_else(PoisonError::into_inner);
+        judge_poison(&mut fates, &mut count, PoisonLimit::default())
+    };
+    let unburied = shared.bury(&rows, &mut fates).await;
+    shared.settle(&rows, &prepared, &fates, &lease).await?;
+    Ok(Report {
+        requests,
+        stop: stop.or(poison).or(unburied),
+    })
+}
+
+/// The fate of a row that needs no request.
+fn known(row: &Claimed, prepared: &Result<Prepared, String>) -> Option<Fate> {
+    match prepared {
+        Err(reason) => Some(Fate::DeadLetter(reason.clone())),
+        Ok(prepared) => (row.sent_hash.as_ref() == Some(&prepared.hash)).then_some(Fate::Equal),
+    }
+}
+
+/// The event of a row.
+///
+/// # Errors
+/// Why it cannot be read: this program is older than what wrote it.
+fn read(row: &Claimed) -> Result<LeadEvent, String> {
+    codec::decode(&row.record.value).map_err(|error| error.to_string())
+}
+
+impl<C: Crm> Shared<C> {
+    /// Sends request after request until each row has its fate; gives their number.
+    async fn send(
+        &self,
+        batch: &mut Batch,
+        rows: &[Claimed],
+        prepared: &[Result<Prepared, String>],
+        mut lease: Lease,
+    ) -> u32 {
+        let mut requests = 0;
+        while let Some(mut part) = batch.next() {
+            // The first request's place was taken with the rows.
+            if requests > 0 {
+                self.await_place().await;
+            }
+            if self.ends() {
+                break;
+            }
+            // The lease has to outlast the request, or another worker may send a newer revision
+            // before an older one arrives.
+            let now = Utc::now();
+            if now + self.lane.timing.request >= lease.until {
+                lease = self.lease(lease.token, now);
+                match self.still_ours(part, rows, &lease).await {
+                    Some(ours) => part = ours,
+                    None => break,
+                }
+            }
+            let leads: Vec<&Prepared> = part
+                .iter()
+                .filter_map(|row| prepared[*row].as_ref().ok())
+                .collect();
+            if leads.is_empty() {
+                continue;
+            }
+            requests += 1;
+            let started = Instant::now();
+            let reply = self.lane.crm.upsert(&leads).await;
+            self.observe(leads.len(), started.elapsed(), reply.verdict.as_ref().err());
+            self.note(reply.quota);
+            batch.take(part, reply.verdict);
+        }
+        requests
+    }
+
+    async fn await_place(&self) {
+        while !self.ends() {
+            let taken = self.pace().take(Instant::now());
+            match taken {
+                Ok(()) => return,
+                Err(wait) => self.sleep(wait).await,
+            }
+        }
+    }
+
+    /// Extends the lease; rows that another worker holds meanwhile are left to it. `None` while
+    /// PostgreSQL is away.
+    async fn still_ours(
+        &self,
+        part: Vec<usize>,
+        rows: &[Claimed],
+        lease: &Lease,
+    ) -> Option<Vec<usize>> {
+        let lead_ids: Vec<&str> = part.iter().map(|row| rows[*row].lead_id.as_str()).collect();
+        let renewed = self.lane.ledger.renew(C::NAME, lease, &lead_ids).await;
+        let ours: BTreeSet<String> = renewed
+            .inspect_err(|error| {
+                tracing::warn!(crm = C::NAME.as_str(), error = %error, "a lease was not extended");
+            })
+            .ok()?
+            .into_iter()
+            .collect();
+        Some(
+            part.into_iter()
+                .filter(|row| ours.contains(&rows[*row].lead_id))
+                .collect(),
+        )
+    }
+
+    fn observe(&self, records: usize, took: Duration, failure: Option<&Failure>) {
+        let metrics = &self.lane.metrics;
+        metrics.request_seconds.record(took);
+        metrics.batch_records.record(records as f64);
+        match failure {
+            None => metrics.requests_ok.increment(1),
+            Some(failure) => {
+                metrics.failed(failure.class);
+                // A failure that stops the lane is logged there.
+                tracing::debug!(
+                    crm = C::NAME.as_str(),
+                    records,
+                    took.ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+                    reason = failure.reason,
+                    class = ?failure.class,
+                    "request failed"
+                );
+            }
+        }
+    }
+}
