@@ -17,12 +17,14 @@ pub fn sandbox_config() -> SandboxConfig {
         Property::new("leadstream_score", "number"),
         Property::new("leadstream_revision", "number"),
         Property::new("leadstream_budget", "number"),
+        Property::new("leadstream_merged_into", "string"),
     ]);
     config.salesforce.fields.extend([
         Field::text("Leadstream_State__c", 50),
         Field::new("Leadstream_Score__c", "double", 0),
         Field::new("Leadstream_Revision__c", "double", 0),
         Field::new("Leadstream_Budget__c", "double", 0),
+        Field::text("Leadstream_Merged_Into__c", 255),
     ]);
     config
 }

@@ -1,5 +1,6 @@
 //! Settings of the service: flags, which are environment variables and documentation as well.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use leadstream_stream::{ConfigError, KafkaArgs, RetryPolicy, Secret, ServiceArgs};
@@ -7,6 +8,7 @@ use reqwest::Url;
 use sqlx::postgres::PgConnectOptions;
 
 use crate::hubspot::HubspotSettings;
+use crate::mapping::{Mapping, Target};
 use crate::salesforce::{Login, SalesforceSettings};
 
 /// How PostgreSQL and Kafka are tried again while they are away.
@@ -112,20 +114,16 @@ pub struct SalesforceArgs {
         value_name = "NAME"
     )]
     pub salesforce_external_id_field: String,
-    /// Company of every lead: Salesforce wants one
-    #[arg(
-        long,
-        env = "SALESFORCE_COMPANY",
-        default_value = "Unknown",
-        value_name = "NAME"
-    )]
-    pub salesforce_company: String,
 }
 
 /// How CRMs are kept in step.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Synchronisation")]
 pub struct SyncArgs {
+    /// YAML file that says what each CRM is sent of a lead; a built-in one without it. Its JSON
+    /// Schema is sink-crm/crm.schema.json, the built-in one sink-crm/crm.yaml
+    #[arg(long, env = "CRM_MAPPING_FILE", value_name = "PATH")]
+    pub crm_mapping_file: Option<PathBuf>,
     /// Seconds that a request to a CRM may take
     #[arg(
         long,
@@ -198,6 +196,7 @@ pub(crate) struct Settings {
     pub(crate) database: PgConnectOptions,
     pub(crate) hubspot: Option<HubspotSettings>,
     pub(crate) salesforce: Option<SalesforceSettings>,
+    pub(crate) urgent_states: Vec<String>,
     pub(crate) timing: Timing,
 }
 
@@ -219,8 +218,9 @@ impl Args {
     pub(crate) fn settings(&self) -> Result<Settings, ConfigError> {
         self.kafka.validate()?;
         let database = database(self.database_url.clone())?;
-        let hubspot = self.hubspot.settings()?;
-        let salesforce = self.salesforce.settings()?;
+        let mapping = Mapping::load(self.sync.crm_mapping_file.as_deref())?;
+        let hubspot = self.hubspot.settings(mapping.hubspot)?;
+        let salesforce = self.salesforce.settings(mapping.salesforce)?;
         if hubspot.is_none() && salesforce.is_none() {
             return Err(ConfigError::new(
                 "HUBSPOT_ACCESS_TOKEN",
@@ -232,6 +232,7 @@ impl Args {
             database,
             hubspot,
             salesforce,
+            urgent_states: mapping.urgent_states,
             timing: Timing {
                 request: Duration::from_secs(sync.crm_request_timeout_seconds),
                 retry: RetryPolicy::unlimited(
@@ -261,7 +262,7 @@ fn database(given: Option<Secret>) -> Result<PgConnectOptions, ConfigError> {
 }
 
 impl HubspotArgs {
-    fn settings(&self) -> Result<Option<HubspotSettings>, ConfigError> {
+    fn settings(&self, target: Target) -> Result<Option<HubspotSettings>, ConfigError> {
         let given_token = self.hubspot_access_token.clone();
         let Some(token) = Secret::resolve(given_token.clone(), "HUBSPOT_ACCESS_TOKEN")? else {
             return Ok(None);
@@ -273,12 +274,13 @@ impl HubspotArgs {
             api_url: base_url(&self.hubspot_api_url, "HUBSPOT_API_URL", example)?,
             api_version: name(&self.hubspot_api_version, "HUBSPOT_API_VERSION", "2026-09")?,
             id_property: name(&self.hubspot_id_property, "HUBSPOT_ID_PROPERTY", "wa_id")?,
+            target,
         }))
     }
 }
 
 impl SalesforceArgs {
-    fn settings(&self) -> Result<Option<SalesforceSettings>, ConfigError> {
+    fn settings(&self, target: Target) -> Result<Option<SalesforceSettings>, ConfigError> {
         let given = |text: &Option<String>| text.clone().filter(|text| !text.trim().is_empty());
         let login_url = given(&self.salesforce_login_url);
         let client_id = given(&self.salesforce_client_id);
@@ -292,8 +294,6 @@ impl SalesforceArgs {
         let login_url = login_url.ok_or_else(missing("SALESFORCE_LOGIN_URL", example))?;
         let client_id = client_id.ok_or_else(missing("SALESFORCE_CLIENT_ID", "3MVG9…"))?;
         secret.ok_or_else(missing("SALESFORCE_CLIENT_SECRET", "1A2B3C…"))?;
-        let company = given(&Some(self.salesforce_company.clone()))
-            .ok_or_else(missing("SALESFORCE_COMPANY", "Unknown"))?;
         Ok(Some(SalesforceSettings {
             login: Login {
                 url: base_url(&login_url, "SALESFORCE_LOGIN_URL", example)?,
@@ -310,7 +310,7 @@ impl SalesforceArgs {
                 "SALESFORCE_EXTERNAL_ID_FIELD",
                 "WA_Id__c",
             )?,
-            company,
+            target,
         }))
     }
 }

@@ -34,6 +34,7 @@ pub(crate) struct Intake {
     pub(crate) handle: ConsumerHandle,
     pub(crate) producer: Producer,
     pub(crate) dead_letters: Arc<str>,
+    pub(crate) urgent_states: Vec<String>,
     pub(crate) context: Context,
     pub(crate) metrics: ConsumeMetrics,
 }
@@ -190,7 +191,7 @@ impl Lane {
         let limit = PoisonLimit::default();
         let mut read = Read::default();
         for record in records {
-            let decoded = event::decode(record);
+            let decoded = event::decode(record, &self.intake.urgent_states);
             if let Some(position) = self.positions.get_mut(&record.partition)
                 && !position.poison.observe(decoded.is_err(), limit)
             {

@@ -39,15 +39,18 @@ pub(crate) struct Prepared {
     pub(crate) body: Value,
     /// Of everything that is sent but the revision: equal payloads need not be sent twice.
     pub(crate) hash: Vec<u8>,
+    /// Texts that were cut because they were too long.
+    pub(crate) cut: u32,
 }
 
 impl Prepared {
     /// `content` is what `body` holds but for the revision.
-    pub(crate) fn new(lead_id: &str, body: Value, content: &Value) -> Self {
+    pub(crate) fn new(lead_id: &str, body: Value, content: &Value, cut: u32) -> Self {
         Self {
             lead_id: lead_id.to_owned(),
             body,
             hash: Sha256::digest(content.to_string()).to_vec(),
+            cut,
         }
     }
 }
@@ -60,6 +63,9 @@ pub(crate) trait Crm: Send + Sync + 'static {
 
     /// Whether credentials work and every field that we write exists.
     fn check(&self) -> impl Future<Output = Result<Quota, Failure>> + Send;
+
+    /// Whether the CRM shall get a lead that it has not got yet; pure.
+    fn wants(&self, event: &LeadEvent) -> bool;
 
     /// What is sent of a lead; pure.
     fn prepare(&self, event: &LeadEvent) -> Prepared;

@@ -41,7 +41,9 @@ const POLL: Duration = Duration::from_secs(1);
 const COUNT: Duration = Duration::from_secs(15);
 /// What a lease lasts beyond a request, to write its outcome. The clocks of the processes that
 /// share a ledger have to agree within it.
-const GRACE: Duration = Duration::from_secs(10);
+fn grace(request: Duration) -> Duration {
+    (request / 2).max(Duration::from_secs(1))
+}
 
 /// What a lane works with.
 pub(crate) struct Lane<C> {
@@ -88,7 +90,7 @@ impl<C: Crm> Shared<C> {
     fn lease(&self, token: Uuid, now: DateTime<Utc>) -> Lease {
         Lease {
             token,
-            until: now + self.lane.timing.request + GRACE,
+            until: now + self.lane.timing.request + grace(self.lane.timing.request),
         }
     }
 

@@ -74,6 +74,8 @@ pub(crate) enum Settled {
     },
     /// Not attempted, or nobody's fault: due as before.
     Released,
+    /// The CRM shall not have this lead.
+    Filtered,
 }
 
 /// An outcome of the row of `lead_id`, reached with `revision`.
@@ -275,6 +277,7 @@ const fn verdict(settled: &Settled) -> &'static str {
         Settled::Parked { .. } => "parked",
         Settled::Dead { .. } => "dead",
         Settled::Released => "released",
+        Settled::Filtered => "filtered",
     }
 }
 
@@ -290,7 +293,7 @@ fn reason(settled: &Settled) -> Option<&str> {
         Settled::Retry { reason, .. } | Settled::Parked { reason } | Settled::Dead { reason } => {
             Some(reason)
         }
-        Settled::Done { .. } | Settled::Stale | Settled::Released => None,
+        Settled::Done { .. } | Settled::Stale | Settled::Released | Settled::Filtered => None,
     }
 }
 

@@ -15,6 +15,7 @@ mod fixtures;
 mod http;
 mod hubspot;
 mod ledger;
+mod mapping;
 mod metrics;
 mod person;
 mod salesforce;
@@ -32,6 +33,7 @@ use tokio_util::sync::CancellationToken;
 pub use config::{Args, HubspotArgs, SalesforceArgs, SyncArgs};
 pub use error::{Error, ErrorClass};
 pub use ledger::{LedgerError, LedgerErrorClass, Standing, migrate, standings};
+pub use mapping::json_schema as mapping_schema;
 
 use config::AWAY;
 use consume::Intake;
@@ -106,6 +108,7 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
         handle,
         producer,
         dead_letters,
+        urgent_states: settings.urgent_states,
         context: context.clone(),
         metrics: ConsumeMetrics::new(),
     };

@@ -25,6 +25,9 @@ const WAITING: &str = "leadstream_sink_crm_waiting_lanes";
 /// Leads that needed no request because the CRM holds an equal payload, by CRM.
 const EQUAL: &str = "leadstream_sink_crm_equal_payloads_total";
 
+/// Texts that were cut because the mapping or the CRM takes no longer ones, by CRM.
+const CUT: &str = "leadstream_sink_crm_cut_values_total";
+
 /// Of the consumer.
 #[derive(Clone)]
 pub(crate) struct ConsumeMetrics {
@@ -49,6 +52,9 @@ pub(crate) struct LaneMetrics {
     pub(crate) due: Gauge,
     waiting: [(&'static str, Gauge); 3],
     pub(crate) equal: Counter,
+    /// Texts that were cut.
+    pub(crate) cut: Counter,
+    pub(crate) filtered: Counter,
     pub(crate) request_seconds: Histogram,
     pub(crate) batch_records: Histogram,
     pub(crate) requests_ok: Counter,
@@ -73,6 +79,8 @@ impl LaneMetrics {
             waiting: ["fault", "throttle", "halt"]
                 .map(|reason| (reason, gauge!(WAITING, "crm" => crm, "reason" => reason))),
             equal: counter!(EQUAL, "crm" => crm),
+            cut: counter!(CUT, "crm" => crm),
+            filtered: outcomes("filtered"),
             request_seconds: histogram!(REQUEST_SECONDS, "crm" => crm),
             batch_records: histogram!(BATCH_RECORDS, "crm" => crm),
             requests_ok: requests("ok"),

@@ -1,7 +1,4 @@
-//! What both CRMs want of a lead: a name in parts, an answer as a number.
-
-use leadstream_schemas::EventData;
-use serde_json::{Number, Value};
+//! A lead's name in parts, and text that fits.
 
 /// First and last name, split at the last space; one word is a first name.
 pub(crate) fn split(name: &str) -> (&str, Option<&str>) {
@@ -9,14 +6,6 @@ pub(crate) fn split(name: &str) -> (&str, Option<&str>) {
     match name.rsplit_once(char::is_whitespace) {
         Some((first, last)) => (first.trim_end(), Some(last)),
         None => (name, None),
-    }
-}
-
-/// The answer `field` where it is a number.
-pub(crate) fn number<'a>(lead: &'a EventData, field: &str) -> Option<&'a Number> {
-    match lead.lead_data.get(field) {
-        Some(Value::Number(number)) => Some(number),
-        _ => None,
     }
 }
 
@@ -32,17 +21,29 @@ pub(crate) mod tests {
     use leadstream_schemas::{EventData, LeadEvent};
     use serde_json::json;
 
-    use super::{cut, number, split};
+    use super::{cut, split};
 
-    pub(crate) fn event(data: &serde_json::Value) -> EventData {
-        serde_json::from_value::<LeadEvent>(json!({
+    /// The event that says `data`.
+    pub(crate) fn of(data: EventData) -> LeadEvent {
+        LeadEvent {
+            data,
+            ..event(&json!({
+                "lead_id": "x", "previous_state": "", "current_state": "", "lead_data": {},
+                "lead_metadata": {"platform": "WhatsApp"}, "sync_priority": "high", "revision": 1,
+                "qualification_score": 0, "is_completed": false, "cause": "message",
+                "flow": {"name": "qualification", "version": 1},
+            }))
+        }
+    }
+
+    fn event(data: &serde_json::Value) -> LeadEvent {
+        serde_json::from_value(json!({
             "event": "lead_state_updated",
             "id": "1234567890:1",
             "timestamp": "2026-11-23T10:15:00.123Z",
             "data": data,
         }))
         .unwrap()
-        .data
     }
 
     pub(crate) fn started() -> EventData {
@@ -60,6 +61,7 @@ pub(crate) mod tests {
             "flow": {"name": "qualification", "version": 1},
             "cause": "message",
         }))
+        .data
     }
 
     pub(crate) fn completed() -> EventData {
@@ -94,14 +96,5 @@ pub(crate) mod tests {
         assert_eq!(cut("äöü", 2), "äö");
         assert_eq!(cut("äöü", 3), "äöü");
         assert_eq!(cut("a b", 2), "a");
-    }
-
-    #[test]
-    fn an_answer_counts_as_a_number_only_when_it_is_one() {
-        let mut lead = completed();
-        assert_eq!(number(&lead, "budget").unwrap().to_string(), "7500");
-        lead.lead_data.insert("budget".into(), json!("a lot"));
-        assert!(number(&lead, "budget").is_none());
-        assert!(number(&lead, "company").is_none());
     }
 }

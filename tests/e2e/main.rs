@@ -6,6 +6,7 @@
 
 mod clients;
 mod conversation;
+mod crm;
 mod departed;
 mod exactness;
 mod lost_ack;
@@ -97,6 +98,22 @@ const TESTS: &[(&str, Test)] = &[
     (
         "nothing_that_ingest_tells_holds_a_secret_or_personal_data",
         privacy::run,
+    ),
+    (
+        "one_bad_record_costs_a_crm_no_other",
+        crm::failures::records,
+    ),
+    (
+        "a_crm_that_fails_throttles_or_forgets_us_catches_up_and_delays_no_other",
+        crm::failures::requests,
+    ),
+    (
+        "a_fault_of_the_whole_organisation_halts_its_crm_and_empties_nothing_into_dead_letters",
+        crm::failures::organisation,
+    ),
+    (
+        "crms_end_exactly_right_though_two_sinks_are_killed_under_faults",
+        crm::kills::run,
     ),
     (
         "ingest_answers_503_while_kafka_is_away",

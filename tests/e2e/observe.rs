@@ -152,7 +152,10 @@ async fn crms(site: &Site<'_>, expected: &[Expected]) -> anyhow::Result<()> {
 }
 
 /// Invariant 6: no older revision over a newer one.
-fn never_back(record: &leadstream_sandbox::CrmRecord, revision: &str) -> anyhow::Result<()> {
+pub(crate) fn never_back(
+    record: &leadstream_sandbox::CrmRecord,
+    revision: &str,
+) -> anyhow::Result<()> {
     let mut last = 0;
     for write in &record.history {
         let value = write

@@ -12,15 +12,12 @@ use crate::ledger::Wanted;
 /// Characters of a lead id: far below what an index entry holds, far above any provider's id.
 const LONGEST_ID: usize = 255;
 
-/// States that a person waits for, beside those that complete a lead: they go first when a CRM
+/// Reads a record. Completed leads and those in one of the `urgent` states go first when a CRM
 /// takes fewer than there are.
-const URGENT: [&str; 1] = ["HUMAN_HANDOFF"];
-
-/// Reads a record.
 ///
 /// # Errors
 /// Why it cannot be read, without its content.
-pub(super) fn decode(record: &Record) -> Result<Wanted, String> {
+pub(super) fn decode(record: &Record, urgent: &[String]) -> Result<Wanted, String> {
     let event: LeadEvent = codec::decode(&record.value).map_err(|error| error.to_string())?;
     let lead_id = event.data.lead_id;
     if lead_id.trim().is_empty() {
@@ -43,9 +40,7 @@ pub(super) fn decode(record: &Record) -> Result<Wanted, String> {
         revision,
         priority: match event.data.sync_priority {
             SyncPriority::Low => 3,
-            _ if event.data.is_completed || URGENT.contains(&event.data.current_state.as_str()) => {
-                0
-            }
+            _ if event.data.is_completed || urgent.contains(&event.data.current_state) => 0,
             SyncPriority::High => 1,
             SyncPriority::Normal => 2,
         },
@@ -122,7 +117,7 @@ mod tests {
     #[test]
     fn a_record_is_kept_to_the_byte() {
         let record = record(&started());
-        let wanted = decode(&record).unwrap();
+        let wanted = decode(&record, &[]).unwrap();
         assert_eq!(
             (wanted.lead_id.as_str(), wanted.revision, wanted.priority),
             ("1234567890", 1, 1)
@@ -132,7 +127,11 @@ mod tests {
 
     #[test]
     fn what_a_person_waits_for_goes_first_and_a_replay_last() {
-        let priority = |data: &EventData| decode(&record(data)).unwrap().priority;
+        let priority = |data: &EventData| {
+            decode(&record(data), &["HUMAN_HANDOFF".into()])
+                .unwrap()
+                .priority
+        };
         let mut data = started();
         data.current_state = "HUMAN_HANDOFF".into();
         assert_eq!(priority(&data), 0);
@@ -146,7 +145,7 @@ mod tests {
         let mut data = started();
         for lead_id in [String::new(), "4917\0".into(), "4917".repeat(100)] {
             data.lead_id = lead_id;
-            let reason = decode(&record(&data)).unwrap_err();
+            let reason = decode(&record(&data), &[]).unwrap_err();
             assert!(
                 reason.starts_with("data.lead_id") && !reason.contains("4917"),
                 "{reason}"
@@ -156,14 +155,14 @@ mod tests {
         for revision in [0, u64::MAX] {
             data.revision = revision;
             assert!(
-                decode(&record(&data))
+                decode(&record(&data), &[])
                     .unwrap_err()
                     .starts_with("data.revision")
             );
         }
         let mut unframed = record(&started());
         unframed.value = Box::from(&b"{}"[..]);
-        assert!(decode(&unframed).unwrap_err().contains("frame"));
+        assert!(decode(&unframed, &[]).unwrap_err().contains("frame"));
     }
 
     #[test]

@@ -26,6 +26,8 @@ pub(super) enum Fate {
     Release,
     /// The CRM holds an equal payload: nobody is called.
     Equal,
+    /// The CRM shall not have this lead.
+    Filtered,
 }
 
 /// Why the lane takes no more rows for now.

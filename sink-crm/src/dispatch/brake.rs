@@ -68,7 +68,9 @@ pub(super) fn judge_poison(
         let poison = match fate {
             Fate::DeadLetter(_) => true,
             Fate::Done { .. } | Fate::Stale | Fate::Park(_) => false,
-            Fate::Retry(_) | Fate::RetryOnce(_) | Fate::Release | Fate::Equal => continue,
+            Fate::Retry(_) | Fate::RetryOnce(_) | Fate::Release | Fate::Equal | Fate::Filtered => {
+                continue;
+            }
         };
         if !count.observe(poison, limit)
             && let Fate::DeadLetter(reason) = std::mem::replace(fate, Fate::Release)

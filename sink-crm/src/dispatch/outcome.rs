@@ -8,7 +8,7 @@ use leadstream_stream::RetryPolicy;
 use leadstream_stream::dead_letter::{self, Reason};
 
 use super::batch::{Fate, Stop, StopKind};
-use super::{GRACE, Shared};
+use super::{Shared, grace};
 use crate::config::AWAY;
 use crate::crm::{Crm, Prepared};
 use crate::ledger::{Claimed, Lease, LedgerError, Settled, Settlement};
@@ -90,7 +90,7 @@ impl<C: Crm> Shared<C> {
                 }
             })
             .collect();
-        let deadline = Instant::now() + self.lane.timing.request + GRACE;
+        let deadline = Instant::now() + self.lane.timing.request + grace(self.lane.timing.request);
         let write = || {
             self.lane
                 .ledger
@@ -115,6 +115,7 @@ impl<C: Crm> Shared<C> {
         let retry = count(&metrics.retry, |s| matches!(s, Settled::Retry { .. }));
         let parked = count(&metrics.parked, |s| matches!(s, Settled::Parked { .. }));
         let dead = count(&metrics.dead, |s| matches!(s, Settled::Dead { .. }));
+        count(&metrics.filtered, |s| matches!(s, Settled::Filtered));
         let released = count(&metrics.released, |s| matches!(s, Settled::Released));
         let crm = C::NAME.as_str();
         if settled.len() as u64 != written {
@@ -184,7 +185,7 @@ fn holds<'a>(
     match fate {
         Fate::Done { .. } => (prepared.map(|prepared| prepared.hash.as_slice()), true),
         Fate::Equal => (row.sent_hash.as_deref(), true),
-        Fate::Release => (row.sent_hash.as_deref(), row.attempted),
+        Fate::Release | Fate::Filtered => (row.sent_hash.as_deref(), row.attempted),
         Fate::Stale | Fate::Retry(_) | Fate::RetryOnce(_) | Fate::Park(_) | Fate::DeadLetter(_) => {
             (None, true)
         }
@@ -205,6 +206,7 @@ fn settled(
         },
         Fate::Stale => Settled::Stale,
         Fate::Equal => Settled::Done { record_id: None },
+        Fate::Filtered => Settled::Filtered,
         Fate::Retry(reason) | Fate::RetryOnce(reason) => Settled::Retry {
             reason: reason.clone(),
             at: now + retry.delay(row.attempts + 1, unit).unwrap_or(retry.cap),
@@ -260,7 +262,7 @@ mod tests {
     #[test]
     fn what_the_crm_holds_is_forgotten_only_where_the_outcome_is_unknown() {
         let row = row(0);
-        let sent = Prepared::new("a", json!({}), &json!({}));
+        let sent = Prepared::new("a", json!({}), &json!({}), 0);
         let hash = |fate: &Fate| holds(&row, Some(&sent), fate);
         assert_eq!(
             hash(&Fate::Done { record_id: None }),

@@ -32,11 +32,21 @@ pub(super) async fn run<C: Crm>(
     rows: Vec<Claimed>,
     lease: Lease,
 ) -> Result<Report, LedgerError> {
-    let prepared: Vec<Result<Prepared, String>> = rows
+    let crm = &shared.lane.crm;
+    let events: Vec<Result<LeadEvent, String>> = rows.iter().map(read).collect();
+    let prepared: Vec<Result<Prepared, String>> = events
         .iter()
-        .map(|row| read(row).map(|event| shared.lane.crm.prepare(&event)))
+        .map(|event| {
+            event
+                .as_ref()
+                .map(|event| crm.prepare(event))
+                .map_err(Clone::clone)
+        })
         .collect();
-    let mut batch = Batch::new(rows.len(), |row| known(&rows[row], &prepared[row]));
+    let mut batch = Batch::new(rows.len(), |row| {
+        let wanted = events[row].as_ref().is_ok_and(|event| crm.wants(event));
+        known(&rows[row], &prepared[row], wanted)
+    });
     let requests = shared.send(&mut batch, &rows, &prepared, lease).await;
     let (mut fates, stop) = batch.finish();
     resolve_retry_once(&rows, &mut fates);
@@ -53,9 +63,11 @@ pub(super) async fn run<C: Crm>(
 }
 
 /// The fate of a row that needs no request.
-fn known(row: &Claimed, prepared: &Result<Prepared, String>) -> Option<Fate> {
+fn known(row: &Claimed, prepared: &Result<Prepared, String>, wanted: bool) -> Option<Fate> {
     match prepared {
         Err(reason) => Some(Fate::DeadLetter(reason.clone())),
+        // What the CRM may have got is kept in step.
+        Ok(_) if !wanted && !row.attempted => Some(Fate::Filtered),
         Ok(prepared) => (row.sent_hash.as_ref() == Some(&prepared.hash)).then_some(Fate::Equal),
     }
 }
@@ -104,6 +116,8 @@ impl<C: Crm> Shared<C> {
                 continue;
             }
             requests += 1;
+            let cut = leads.iter().map(|lead| u64::from(lead.cut)).sum();
+            self.lane.metrics.cut.increment(cut);
             let started = Instant::now();
             let reply = self.lane.crm.upsert(&leads).await;
             self.observe(leads.len(), started.elapsed(), reply.verdict.as_ref().err());

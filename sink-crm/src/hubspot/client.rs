@@ -1,6 +1,5 @@
 //! Requests to HubSpot.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,10 +10,11 @@ use reqwest::Client;
 use reqwest::header::HeaderMap;
 use serde::Deserialize;
 
-use super::request::{CUSTOM, STANDARD, STATUS, STATUSES, prepare, upsert};
+use super::request::{prepare, upsert};
 use super::response::{classify, is_daily};
 use crate::crm::{Class, Crm, CrmName, Daily, Failure, Prepared, Quota, Reply, Window};
 use crate::http::{Answer, call};
+use crate::mapping::{Described, Kind, Target, problems, wants};
 
 const TOKEN: &str = "HUBSPOT_ACCESS_TOKEN";
 
@@ -28,6 +28,7 @@ pub(crate) struct HubspotSettings {
     pub(crate) api_url: String,
     pub(crate) api_version: String,
     pub(crate) id_property: String,
+    pub(crate) target: Target,
 }
 
 pub(crate) struct Hubspot {
@@ -91,7 +92,11 @@ impl Crm for Hubspot {
         }
         match serde_json::from_slice(&answer.body) {
             Ok(properties) => {
-                missing(&properties, &self.settings.id_property)?;
+                missing(
+                    properties,
+                    &self.settings.id_property,
+                    &self.settings.target,
+                )?;
                 Ok(quota(&answer.headers))
             }
             Err(_) => Err(Failure::new(
@@ -101,8 +106,12 @@ impl Crm for Hubspot {
         }
     }
 
+    fn wants(&self, event: &LeadEvent) -> bool {
+        wants(&self.settings.target.filter, &event.data)
+    }
+
     fn prepare(&self, event: &LeadEvent) -> Prepared {
-        prepare(&event.data, &self.settings.id_property)
+        prepare(event, &self.settings.id_property, &self.settings.target)
     }
 
     async fn upsert(&self, leads: &[&Prepared]) -> Reply {
@@ -157,10 +166,14 @@ struct Properties {
 #[serde(rename_all = "camelCase")]
 struct Property {
     name: String,
+    #[serde(default, rename = "type")]
+    kind: String,
     #[serde(default)]
     has_unique_value: bool,
     #[serde(default)]
     options: Vec<PropertyOption>,
+    #[serde(default)]
+    modification_metadata: Modification,
 }
 
 #[derive(Deserialize)]
@@ -168,48 +181,50 @@ struct PropertyOption {
     value: String,
 }
 
-/// # Errors
-/// What the portal lacks of what is written, as one sentence.
-fn missing(properties: &Properties, id_property: &str) -> Result<(), Failure> {
-    let known: BTreeMap<&str, &Property> = properties
-        .results
-        .iter()
-        .map(|property| (property.name.as_str(), property))
-        .collect();
-    let mut problems = Vec::new();
-    let absent: Vec<String> = STANDARD
-        .iter()
-        .map(|name| (*name, "string"))
-        .chain(CUSTOM)
-        .filter(|(name, _)| !known.contains_key(name))
-        .map(|(name, kind)| format!("{name} ({kind})"))
-        .collect();
-    if !absent.is_empty() {
-        problems.push(format!(
-            "create the contact properties {}",
-            absent.join(", ")
-        ));
-    }
-    if !known.get(id_property).is_some_and(|id| id.has_unique_value) {
-        problems.push(format!(
-            "create the contact property {id_property} (string) with unique values, or name another in HUBSPOT_ID_PROPERTY"
-        ));
-    }
-    if let Some(status) = known.get(STATUS) {
-        let options: BTreeSet<&str> = status.options.iter().map(|o| o.value.as_str()).collect();
-        let absent: Vec<&str> = STATUSES
-            .into_iter()
-            .filter(|value| !options.contains(value))
-            .collect();
-        if !absent.is_empty() {
-            problems.push(format!("add the options {} to {STATUS}", absent.join(", ")));
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Modification {
+    read_only_value: bool,
+}
+
+impl From<Property> for Described {
+    fn from(property: Property) -> Self {
+        let (kinds, is_choice) = match property.kind.as_str() {
+            // `annualrevenue` and others hold numbers as text.
+            "string" | "phone_number" => (vec![Kind::Text, Kind::Number, Kind::Boolean], false),
+            "number" => (vec![Kind::Number], false),
+            "enumeration" => (vec![Kind::Text], true),
+            "bool" => (vec![Kind::Boolean], false),
+            "date" => (vec![Kind::Date], false),
+            "datetime" => (vec![Kind::Datetime], false),
+            _ => (Vec::new(), false),
+        };
+        let options = property.options.into_iter().map(|option| option.value);
+        Self {
+            name: property.name,
+            kinds,
+            writable: !property.modification_metadata.read_only_value,
+            unique: property.has_unique_value,
+            max_length: None,
+            options: is_choice.then(|| options.collect()),
         }
     }
+}
+
+/// # Errors
+/// What the portal lacks of what is written, as one sentence.
+fn missing(properties: Properties, id_property: &str, target: &Target) -> Result<(), Failure> {
+    let described: Vec<Described> = properties
+        .results
+        .into_iter()
+        .map(Described::from)
+        .collect();
+    let problems = problems(target, id_property, &described);
     if problems.is_empty() {
         return Ok(());
     }
     let reason = format!(
-        "the HubSpot portal is not prepared: {}",
+        "the HubSpot portal is not prepared for contacts as CRM_MAPPING_FILE writes them: {}",
         problems.join("; ")
     );
     Err(Failure::new(Class::Halt, reason))
@@ -264,27 +279,30 @@ mod tests {
     use serde_json::json;
 
     use super::{Daily, Quota, Window, missing, quota, reset_in};
-
-    fn property(name: &str) -> serde_json::Value {
-        json!({"name": name, "type": "string"})
-    }
+    use crate::mapping::{DEFAULT, Mapping};
 
     #[test]
     fn what_the_portal_lacks_is_named() {
         let bare = json!({"results": [
-            property("phone"), property("firstname"), property("lastname"),
-            {"name": "hs_lead_status", "options": [{"value": "NEW"}, {"value": "OPEN"}]},
-            property("wa_id"), property("leadstream_score"), property("leadstream_revision"),
+            {"name": "firstname", "type": "string"},
+            {"name": "lastname", "type": "string", "modificationMetadata": {"readOnlyValue": true}},
+            {"name": "hs_lead_status", "type": "enumeration", "options": [{"value": "NEW"}]},
+            {"name": "wa_id", "type": "string"},
+            {"name": "leadstream_revision", "type": "string"},
+            {"name": "leadstream_score", "type": "date"},
         ]});
-        let reason = missing(&serde_json::from_value(bare).unwrap(), "wa_id")
+        let target = DEFAULT.parse::<Mapping>().unwrap().hubspot;
+        let reason = missing(serde_json::from_value(bare).unwrap(), "wa_id", &target)
             .unwrap_err()
             .reason;
         for part in [
-            "leadstream_state (string), leadstream_budget (number)",
-            "wa_id (string) with unique values",
-            "IN_PROGRESS, ATTEMPTED_TO_CONTACT to hs_lead_status",
+            "leadstream_state (text)",
+            "wa_id with unique values",
+            "edit lastname",
+            "leadstream_score is no number",
+            "IN_PROGRESS, OPEN, UNQUALIFIED to hs_lead_status",
         ] {
-            assert!(reason.contains(part), "{reason}");
+            assert!(reason.contains(part), "{part}: {reason}");
         }
     }
 

@@ -1,6 +1,7 @@
 //! Requests to Salesforce.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chrono::Utc;
 use leadstream_schemas::LeadEvent;
@@ -8,11 +9,12 @@ use reqwest::header::HeaderMap;
 use reqwest::{Client, RequestBuilder};
 use serde::Deserialize;
 
-use super::request::{CUSTOM, Mapping, STANDARD, STATUS, STATUSES, prepare, upsert};
+use super::request::{prepare, upsert};
 use super::response::{classify, refused};
 use super::session::{Login, Session, Sessions};
 use crate::crm::{Class, Crm, CrmName, Daily, Failure, Prepared, Quota, Reply, Verdict};
 use crate::http::{Answer, call};
+use crate::mapping::{Described, Kind, Target, problems, wants};
 
 /// Settings of Salesforce.
 #[derive(Clone, Debug)]
@@ -21,14 +23,15 @@ pub(crate) struct SalesforceSettings {
     /// Such as `v66.0`.
     pub(crate) api_version: String,
     pub(crate) external_id_field: String,
-    /// The company of every lead: Salesforce wants one.
-    pub(crate) company: String,
+    pub(crate) target: Target,
 }
 
 pub(crate) struct Salesforce {
     http: Client,
     settings: SalesforceSettings,
     sessions: Sessions,
+    /// Longest texts by field, as the organisation describes them.
+    lengths: Mutex<BTreeMap<String, usize>>,
 }
 
 impl Salesforce {
@@ -37,7 +40,12 @@ impl Salesforce {
             http,
             settings,
             sessions: Sessions::default(),
+            lengths: Mutex::default(),
         }
+    }
+
+    fn lengths(&self) -> MutexGuard<'_, BTreeMap<String, usize>> {
+        self.lengths.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Sends what `request` makes of a session and of the path of the API's version.
@@ -97,7 +105,18 @@ impl Crm for Salesforce {
         }
         match serde_json::from_slice(&answer.body) {
             Ok(lead) => {
-                missing(&lead, &self.settings.external_id_field)?;
+                let lead: Describe = lead;
+                let described: Vec<Described> =
+                    lead.fields.into_iter().map(Described::from).collect();
+                missing(
+                    &described,
+                    &self.settings.external_id_field,
+                    &self.settings.target,
+                )?;
+                *self.lengths() = described
+                    .into_iter()
+                    .filter_map(|field| Some((field.name, field.max_length?)))
+                    .collect();
                 Ok(quota(&answer.headers))
             }
             Err(_) => Err(Failure::new(
@@ -107,12 +126,17 @@ impl Crm for Salesforce {
         }
     }
 
+    fn wants(&self, event: &LeadEvent) -> bool {
+        wants(&self.settings.target.filter, &event.data)
+    }
+
     fn prepare(&self, event: &LeadEvent) -> Prepared {
-        let mapping = Mapping {
-            external_id_field: &self.settings.external_id_field,
-            company: &self.settings.company,
-        };
-        prepare(&event.data, &mapping)
+        let SalesforceSettings {
+            external_id_field,
+            target,
+            ..
+        } = &self.settings;
+        prepare(event, external_id_field, target, &self.lengths())
     }
 
     async fn upsert(&self, leads: &[&Prepared]) -> Reply {
@@ -153,6 +177,9 @@ struct Describe {
 #[serde(default, rename_all = "camelCase")]
 struct Field {
     name: String,
+    #[serde(rename = "type")]
+    kind: String,
+    length: usize,
     createable: bool,
     updateable: bool,
     external_id: bool,
@@ -168,63 +195,42 @@ struct PicklistValue {
     active: bool,
 }
 
-/// # Errors
-/// What the Lead object lacks of what is written, as one sentence.
-fn missing(lead: &Describe, external_id_field: &str) -> Result<(), Failure> {
-    let known: BTreeMap<&str, &Field> = lead
-        .fields
-        .iter()
-        .map(|field| (field.name.as_str(), field))
-        .collect();
-    let writable = |name: &str| {
-        known
-            .get(name)
-            .is_some_and(|f| f.createable && f.updateable)
-    };
-    let mut problems = Vec::new();
-    let absent: Vec<String> = STANDARD
-        .iter()
-        .map(|name| (*name, "standard"))
-        .chain(CUSTOM)
-        .filter(|(name, _)| !writable(name))
-        .map(|(name, kind)| format!("{name} ({kind})"))
-        .collect();
-    if !absent.is_empty() {
-        problems.push(format!(
-            "create the Lead fields {}, or let the app's user edit them",
-            absent.join(", ")
-        ));
-    }
-    if !known
-        .get(external_id_field)
-        .is_some_and(|id| id.external_id && id.unique)
-    {
-        problems.push(format!(
-            "create the Lead field {external_id_field} (Text(255), External ID, unique), or name another in SALESFORCE_EXTERNAL_ID_FIELD"
-        ));
-    }
-    if let Some(status) = known
-        .get(STATUS)
-        .filter(|status| status.restricted_picklist)
-    {
-        let absent: Vec<&str> = STATUSES
+impl From<Field> for Described {
+    fn from(field: Field) -> Self {
+        let kinds = match field.kind.as_str() {
+            "string" | "textarea" | "phone" | "url" | "email" | "picklist" | "multipicklist"
+            | "reference" | "combobox" => vec![Kind::Text],
+            "double" | "int" | "currency" | "percent" => vec![Kind::Number],
+            "boolean" => vec![Kind::Boolean],
+            "date" => vec![Kind::Date],
+            "datetime" => vec![Kind::Datetime],
+            _ => Vec::new(),
+        };
+        let active = field
+            .picklist_values
             .into_iter()
-            .filter(|value| {
-                !status
-                    .picklist_values
-                    .iter()
-                    .any(|option| option.active && option.value == *value)
-            })
-            .collect();
-        if !absent.is_empty() {
-            problems.push(format!("add the values {} to {STATUS}", absent.join(", ")));
+            .filter(|option| option.active);
+        let options: Vec<String> = active.map(|option| option.value).collect();
+        Self {
+            name: field.name,
+            kinds,
+            writable: field.createable && field.updateable,
+            unique: field.external_id && field.unique,
+            max_length: (field.length > 0).then_some(field.length),
+            options: field.restricted_picklist.then_some(options),
         }
     }
+}
+
+/// # Errors
+/// What the Lead object lacks of what is written, as one sentence.
+fn missing(lead: &[Described], external_id_field: &str, target: &Target) -> Result<(), Failure> {
+    let problems = problems(target, external_id_field, lead);
     if problems.is_empty() {
         return Ok(());
     }
     let reason = format!(
-        "the Salesforce organisation is not prepared: {}",
+        "the Salesforce organisation is not prepared for leads as CRM_MAPPING_FILE writes them ({external_id_field} has to be an External ID as well): {}",
         problems.join("; ")
     );
     Err(Failure::new(Class::Halt, reason))
@@ -236,7 +242,8 @@ mod tests {
 
     use reqwest::header::{HeaderMap, HeaderValue};
 
-    use super::{Daily, missing, quota};
+    use super::{Daily, Described, missing, quota};
+    use crate::mapping::{DEFAULT, Mapping};
 
     #[test]
     fn the_header_tells_of_the_day() {
@@ -258,7 +265,7 @@ mod tests {
     }
 
     fn field(name: &str) -> Value {
-        json!({"name": name, "createable": true, "updateable": true})
+        json!({"name": name, "type": "string", "createable": true, "updateable": true})
     }
 
     #[test]
@@ -269,19 +276,21 @@ mod tests {
              "picklistValues": [{"value": "Open - Not Contacted", "active": true},
                                 {"value": "Working - Contacted", "active": false}]},
             field("Leadstream_State__c"), field("Leadstream_Revision__c"),
-            field("Leadstream_Budget__c"),
             {"name": "Leadstream_Score__c", "createable": true, "updateable": false},
             field("WA_Id__c"),
         ]});
-        let reason = missing(&serde_json::from_value(lead).unwrap(), "WA_Id__c")
-            .unwrap_err()
-            .reason;
+        let lead: super::Describe = serde_json::from_value(lead).unwrap();
+        let described: Vec<Described> = lead.fields.into_iter().map(Described::from).collect();
+        let target = DEFAULT.parse::<Mapping>().unwrap().salesforce;
+        let reason = missing(&described, "WA_Id__c", &target).unwrap_err().reason;
         for part in [
-            "Lead fields Leadstream_Score__c (Number(18, 0)),",
-            "WA_Id__c (Text(255), External ID, unique)",
-            "values Working - Contacted, Closed - Not Converted to Status",
+            "edit Leadstream_Score__c",
+            "Leadstream_Budget__c (number)",
+            "Leadstream_Revision__c is no number",
+            "WA_Id__c with unique values",
+            "values Closed - Not Converted, Working - Contacted to Status",
         ] {
-            assert!(reason.contains(part), "{reason}");
+            assert!(reason.contains(part), "{part}: {reason}");
         }
     }
 }

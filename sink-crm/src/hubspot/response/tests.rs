@@ -178,7 +178,12 @@ fn the_vendors_sdk_and_we_send_and_read_the_same() {
     let mut lead = crate::person::tests::started();
     lead.lead_id = "5511999990000".into();
     lead.wa_id = Some("5511999990000".into());
-    let prepared = super::super::request::prepare(&lead, "wa_id");
+    let target = crate::mapping::DEFAULT
+        .parse::<crate::mapping::Mapping>()
+        .unwrap()
+        .hubspot;
+    let prepared =
+        super::super::request::prepare(&crate::person::tests::of(lead), "wa_id", &target);
     let ours = super::super::request::upsert(&[&prepared]);
     let theirs = &fixture["requests"][0]["body"];
     assert_eq!(

@@ -1,0 +1,318 @@
+//! The mapping file's shape. Its JSON Schema, `crm.schema.json`, is made of these types.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::str::FromStr;
+
+use leadstream_stream::ConfigError;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+const VARIABLE: &str = "CRM_MAPPING_FILE";
+
+/// What each CRM is sent of a lead.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "Leadstream's CRM mapping")]
+pub(crate) struct Mapping {
+    /// Version of this format: 1.
+    #[schemars(range(min = 1, max = 1))]
+    pub(crate) version: u32,
+    /// States that go first, beside completed leads, when a CRM takes fewer requests than there are.
+    #[serde(default)]
+    pub(crate) urgent_states: Vec<String>,
+    /// HubSpot's contacts.
+    pub(crate) hubspot: Target,
+    /// Salesforce's leads.
+    pub(crate) salesforce: Target,
+}
+
+/// The records of one CRM.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Target {
+    /// Leads that the CRM gets; one that it has got is kept in step whatever becomes of it.
+    #[serde(default)]
+    pub(crate) filter: Filter,
+    /// Number field that holds the lead's revision.
+    pub(crate) revision: String,
+    /// Text field that holds the survivor's id of a lead that turned out to be another.
+    #[serde(default)]
+    pub(crate) merged_into: Option<String>,
+    /// The pick list that tells sales where a lead stands.
+    #[serde(default)]
+    pub(crate) status: Option<Status>,
+    /// Further fields, by their names in the CRM.
+    pub(crate) fields: BTreeMap<String, Field>,
+}
+
+/// Conditions that all have to hold; without any, every lead passes.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Filter {
+    /// Only these states.
+    pub(crate) states: Vec<String>,
+    /// Not these states.
+    pub(crate) except_states: Vec<String>,
+    /// Only leads of these flows.
+    pub(crate) flows: Vec<String>,
+    /// Only leads with this score at least.
+    pub(crate) min_score: Option<i32>,
+    /// Only completed leads, or only those that are not.
+    pub(crate) completed: Option<bool>,
+}
+
+/// A pick list, by the lead's state.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Status {
+    /// The field's name.
+    pub(crate) field: String,
+    /// Its value for a completed lead whose state is not listed.
+    #[serde(default)]
+    pub(crate) completed: Option<String>,
+    /// Its value by state.
+    #[serde(default)]
+    pub(crate) states: BTreeMap<String, String>,
+    /// Its value for every other state.
+    pub(crate) otherwise: String,
+}
+
+/// One field.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Field {
+    /// What of the lead it holds: `lead_id`, `wa_id`, `phone` (with a plus sign), `name`,
+    /// `first_name` and `last_name` (one word is a first name), `only_or_last_name` and
+    /// `names_before_last` (one word is a last name), `state`, `previous_state`, `score`,
+    /// `is_completed`, `platform`, `cause`, `flow`, `timestamp`, or `data.` and the name of an answer.
+    #[schemars(with = "String")]
+    pub(crate) from: Source,
+    /// Its type in the CRM. What cannot be converted counts as absent.
+    #[serde(default, rename = "type")]
+    pub(crate) kind: Kind,
+    /// Values by the lead's; one that is not listed counts as absent.
+    #[serde(default)]
+    pub(crate) values: BTreeMap<String, String>,
+    /// Its value when the lead has none.
+    #[serde(default)]
+    pub(crate) default: Option<Value>,
+    /// Characters at most; what is longer is cut, and counted. The CRM's own length counts as well.
+    #[serde(default)]
+    #[schemars(range(min = 1))]
+    pub(crate) max_length: Option<usize>,
+    /// Whether it is cleared when the lead has no value. Without it what stands there is kept.
+    #[serde(default)]
+    pub(crate) clear: bool,
+}
+
+/// A type of field.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Kind {
+    #[default]
+    Text,
+    Number,
+    Boolean,
+    /// `2026-11-23`.
+    Date,
+    /// A moment, in UTC.
+    Datetime,
+}
+
+/// What of a lead a field holds.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) enum Source {
+    LeadId,
+    WaId,
+    Phone,
+    Name,
+    FirstName,
+    LastName,
+    OnlyOrLastName,
+    NamesBeforeLast,
+    State,
+    PreviousState,
+    Score,
+    IsCompleted,
+    Platform,
+    Cause,
+    Flow,
+    Timestamp,
+    Data(String),
+}
+
+impl TryFrom<String> for Source {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        if let Some(name) = text.strip_prefix("data.").filter(|name| !name.is_empty()) {
+            return Ok(Self::Data(name.to_owned()));
+        }
+        Ok(match text.as_str() {
+            "lead_id" => Self::LeadId,
+            "wa_id" => Self::WaId,
+            "phone" => Self::Phone,
+            "name" => Self::Name,
+            "first_name" => Self::FirstName,
+            "last_name" => Self::LastName,
+            "only_or_last_name" => Self::OnlyOrLastName,
+            "names_before_last" => Self::NamesBeforeLast,
+            "state" => Self::State,
+            "previous_state" => Self::PreviousState,
+            "score" => Self::Score,
+            "is_completed" => Self::IsCompleted,
+            "platform" => Self::Platform,
+            "cause" => Self::Cause,
+            "flow" => Self::Flow,
+            "timestamp" => Self::Timestamp,
+            _ => {
+                return Err(format!(
+                    "`from: {text}` is nothing of a lead; use `data.{text}` for an answer, or one of lead_id, wa_id, phone, name, first_name, last_name, only_or_last_name, names_before_last, state, previous_state, score, is_completed, platform, cause, flow, timestamp"
+                ));
+            }
+        })
+    }
+}
+
+impl Mapping {
+    /// The mapping of `path`, else the default.
+    ///
+    /// # Errors
+    /// A file that cannot be read or is no mapping: what, where and how to mend it.
+    pub(crate) fn load(path: Option<&Path>) -> Result<Self, ConfigError> {
+        let Some(path) = path else {
+            return super::DEFAULT
+                .parse()
+                .map_err(|problem: String| ConfigError::new(VARIABLE, problem));
+        };
+        let at = |problem: String| {
+            let problem = format!("names {}, which {problem}", path.display());
+            ConfigError::new(VARIABLE, problem)
+        };
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| at(format!("cannot be read: {error}")))?;
+        text.parse()
+            .map_err(|problem| at(format!("is no mapping: {problem}")))
+    }
+}
+
+impl FromStr for Mapping {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mapping: Self = serde_saphyr::from_str(text).map_err(|error| error.to_string())?;
+        if mapping.version != 1 {
+            return Err(format!("`version` is {}; it has to be 1", mapping.version));
+        }
+        for (crm, target) in [
+            ("hubspot", &mapping.hubspot),
+            ("salesforce", &mapping.salesforce),
+        ] {
+            target
+                .check()
+                .map_err(|problem| format!("{crm}: {problem}"))?;
+        }
+        Ok(mapping)
+    }
+}
+
+impl Target {
+    fn check(&self) -> Result<(), String> {
+        let own = self.own_fields();
+        for (name, place) in &own {
+            let valid = name.starts_with(|first: char| first.is_ascii_alphabetic())
+                && name
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+            if !valid {
+                return Err(format!("`{name}` ({place}) is no field's name"));
+            }
+        }
+        let mut names: Vec<&str> = own.iter().map(|(name, _)| *name).collect();
+        names.sort_unstable();
+        match names.windows(2).find(|pair| pair[0] == pair[1]) {
+            Some(pair) => Err(format!("`{}` is written twice", pair[0])),
+            None => Ok(()),
+        }
+    }
+
+    /// Names of all fields that are written, with the place that names each.
+    fn own_fields(&self) -> Vec<(&str, &'static str)> {
+        let mut names: Vec<(&str, &'static str)> = self
+            .fields
+            .keys()
+            .map(|name| (name.as_str(), "fields"))
+            .collect();
+        names.push((&self.revision, "revision"));
+        names.extend(
+            self.merged_into
+                .as_deref()
+                .map(|name| (name, "merged_into")),
+        );
+        names.extend(self.status.as_ref().map(|s| (s.field.as_str(), "status")));
+        names
+    }
+}
+
+/// The JSON Schema of mapping files, with a final newline.
+#[must_use]
+pub fn json_schema() -> String {
+    let schema = schemars::generate::SchemaSettings::draft07()
+        .into_generator()
+        .into_root_schema_for::<Mapping>();
+    serde_json::to_string_pretty(&schema).unwrap_or_default() + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::{Mapping, json_schema};
+    use crate::mapping::DEFAULT;
+
+    #[test]
+    fn the_published_schema_is_the_types_and_the_default_fits_it() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("crm.schema.json");
+        if std::env::var_os("UPDATE_SCHEMAS").is_some() {
+            std::fs::write(&path, json_schema()).unwrap();
+        }
+        let published = std::fs::read_to_string(&path).unwrap_or_default();
+        assert_eq!(
+            published,
+            json_schema(),
+            "UPDATE_SCHEMAS=1 writes the file anew"
+        );
+        let schema: serde_json::Value = serde_json::from_str(&published).unwrap();
+        let document: serde_json::Value = serde_saphyr::from_str(DEFAULT).unwrap();
+        jsonschema::validate(&schema, &document).unwrap();
+        Mapping::load(None).unwrap();
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_its_place() {
+        let broken = |old: &str, new: &str| {
+            assert!(DEFAULT.contains(old), "{old}");
+            DEFAULT
+                .replacen(old, new, 1)
+                .parse::<Mapping>()
+                .unwrap_err()
+        };
+        for (old, new, named) in [
+            ("version: 1", "version: 2", "version"),
+            ("from: first_name", "from: nickname", "data.nickname"),
+            ("from: first_name", "form: first_name", "form"),
+            ("firstname:", "first name:", "first name"),
+            (
+                "firstname:",
+                "hs_lead_status:",
+                "hubspot: `hs_lead_status` is written twice",
+            ),
+        ] {
+            let problem = broken(old, new);
+            assert!(problem.contains(named), "{named}: {problem}");
+        }
+    }
+}

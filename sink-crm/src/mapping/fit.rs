@@ -1,0 +1,162 @@
+//! Whether a CRM's own schema takes what a mapping writes: pure.
+
+use std::collections::BTreeMap;
+
+use super::document::{Kind, Target};
+
+/// A field as the CRM describes it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Described {
+    pub(crate) name: String,
+    /// The kinds of value that it takes; none where the CRM's type is not known here.
+    pub(crate) kinds: Vec<Kind>,
+    pub(crate) writable: bool,
+    /// Whether it may be the key of an upsert.
+    pub(crate) unique: bool,
+    pub(crate) max_length: Option<usize>,
+    /// The values that it takes, where it takes no others.
+    pub(crate) options: Option<Vec<String>>,
+}
+
+/// What the CRM lacks of what is written, each with how to mend it; nothing when all fits.
+pub(crate) fn problems(target: &Target, key: &str, described: &[Described]) -> Vec<String> {
+    let known: BTreeMap<&str, &Described> = described
+        .iter()
+        .map(|field| (field.name.as_str(), field))
+        .collect();
+    let mut problems = Vec::new();
+    if !known.get(key).is_some_and(|field| field.unique) {
+        problems.push(format!("create the text field {key} with unique values"));
+    }
+    for (name, kind) in target.written() {
+        match known.get(name) {
+            None => problems.push(format!("create the field {name} ({})", word(kind))),
+            Some(field) if !field.writable => {
+                problems.push(format!("let the user of the credentials edit {name}"));
+            }
+            Some(field) if !field.kinds.is_empty() && !field.kinds.contains(&kind) => {
+                problems.push(format!(
+                    "{name} is no {} in the CRM: change its `type` in the mapping, or the field",
+                    word(kind)
+                ));
+            }
+            Some(_) => {}
+        }
+    }
+    for (name, values) in target.choices() {
+        let Some(options) = known.get(name).and_then(|field| field.options.as_ref()) else {
+            continue;
+        };
+        let absent: Vec<&str> = values
+            .into_iter()
+            .filter(|value| !options.iter().any(|option| option == value))
+            .collect();
+        if !absent.is_empty() {
+            problems.push(format!("add the values {} to {name}", absent.join(", ")));
+        }
+    }
+    problems
+}
+
+const fn word(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Text => "text",
+        Kind::Number => "number",
+        Kind::Boolean => "yes or no",
+        Kind::Date => "date",
+        Kind::Datetime => "date and time",
+    }
+}
+
+impl Target {
+    /// Every field that is written but the key, with its kind.
+    pub(crate) fn written(&self) -> Vec<(&str, Kind)> {
+        let mut written: Vec<(&str, Kind)> = self
+            .fields
+            .iter()
+            .map(|(name, field)| (name.as_str(), field.kind))
+            .collect();
+        written.push((&self.revision, Kind::Number));
+        written.extend(self.merged_into.as_deref().map(|name| (name, Kind::Text)));
+        written.extend(self.status.as_ref().map(|s| (s.field.as_str(), Kind::Text)));
+        written
+    }
+
+    /// The values that are written to fields that may be pick lists.
+    fn choices(&self) -> Vec<(&str, Vec<&str>)> {
+        let mut choices: Vec<(&str, Vec<&str>)> = self
+            .fields
+            .iter()
+            .filter(|(_, field)| !field.values.is_empty())
+            .map(|(name, field)| {
+                let default = field.default.as_ref().and_then(|value| value.as_str());
+                let values = field.values.values().map(String::as_str);
+                (name.as_str(), distinct(values.chain(default)))
+            })
+            .collect();
+        if let Some(status) = &self.status {
+            let values = status
+                .states
+                .values()
+                .chain(&status.completed)
+                .chain([&status.otherwise])
+                .map(String::as_str);
+            choices.push((&status.field, distinct(values)));
+        }
+        choices
+    }
+}
+
+fn distinct<'v>(values: impl Iterator<Item = &'v str>) -> Vec<&'v str> {
+    let mut values: Vec<&str> = values.collect();
+    values.sort_unstable();
+    values.dedup();
+    values
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Described, Kind, problems};
+    use crate::mapping::{DEFAULT, Mapping};
+
+    #[test]
+    fn each_thing_that_does_not_fit_is_named_with_its_remedy() {
+        let target = DEFAULT.parse::<Mapping>().unwrap().hubspot;
+        let good = |name: &str, kind| Described {
+            name: name.into(),
+            kinds: vec![kind],
+            writable: true,
+            ..Described::default()
+        };
+        let mut fields: Vec<Described> = target
+            .written()
+            .into_iter()
+            .map(|(name, kind)| good(name, kind))
+            .collect();
+        fields.push(Described {
+            unique: true,
+            ..good("wa_id", Kind::Text)
+        });
+        assert_eq!(problems(&target, "wa_id", &fields), Vec::<String>::new());
+        assert!(problems(&target, "other", &fields)[0].contains("other with unique values"));
+        let mut broken = fields.clone();
+        for field in &mut broken {
+            match field.name.as_str() {
+                "phone" => field.writable = false,
+                "leadstream_score" => field.kinds = vec![Kind::Text],
+                "hs_lead_status" => field.options = Some(vec!["NEW".into(), "OPEN".into()]),
+                "firstname" => field.name = "first".into(),
+                _ => {}
+            }
+        }
+        let text = problems(&target, "wa_id", &broken).join("; ");
+        for part in [
+            "create the field firstname (text)",
+            "edit phone",
+            "leadstream_score is no number",
+            "add the values ATTEMPTED_TO_CONTACT, IN_PROGRESS, UNQUALIFIED to hs_lead_status",
+        ] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! A lead, as a mapping says it: pure.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
+use leadstream_schemas::{EventData, LeadEvent};
+use serde_json::{Number, Value, json};
+
+use super::document::{Field, Filter, Kind, Source, Status, Target};
+use crate::person;
+
+/// The fields of a record. None clears.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Rendered {
+    pub(crate) values: BTreeMap<String, Option<Value>>,
+    /// Texts that were too long.
+    pub(crate) cut: u32,
+}
+
+/// The fields of the lead's record but for its revision. `lengths` are the CRM's own.
+pub(crate) fn render(
+    target: &Target,
+    event: &LeadEvent,
+    lengths: &BTreeMap<String, usize>,
+) -> Rendered {
+    let data = &event.data;
+    let mut rendered = Rendered::default();
+    for (name, field) in &target.fields {
+        let longest = [field.max_length, lengths.get(name).copied()]
+            .into_iter()
+            .flatten()
+            .min();
+        match value(field, event) {
+            Some(Value::String(text)) => {
+                let short = longest.map_or(text.as_str(), |longest| person::cut(&text, longest));
+                rendered.cut += u32::from(short.len() < text.len());
+                rendered.values.insert(name.clone(), Some(json!(short)));
+            }
+            Some(value) => {
+                rendered.values.insert(name.clone(), Some(value));
+            }
+            None if field.clear => {
+                rendered.values.insert(name.clone(), None);
+            }
+            None => {}
+        }
+    }
+    if let Some(status) = &target.status {
+        let value = json!(status_of(status, data));
+        rendered.values.insert(status.field.clone(), Some(value));
+    }
+    if let (Some(name), Some(survivor)) = (&target.merged_into, &data.merged_into) {
+        rendered.values.insert(name.clone(), Some(json!(survivor)));
+    }
+    rendered
+}
+
+/// Whether a lead passes.
+pub(crate) fn wants(filter: &Filter, data: &EventData) -> bool {
+    let listed = |list: &[String], name: &str| list.iter().any(|listed| listed == name);
+    let state = data.current_state.as_str();
+    (filter.states.is_empty() || listed(&filter.states, state))
+        && !listed(&filter.except_states, state)
+        && (filter.flows.is_empty() || listed(&filter.flows, &data.flow.name))
+        && filter
+            .min_score
+            .is_none_or(|least| data.qualification_score >= least)
+        && filter
+            .completed
+            .is_none_or(|completed| data.is_completed == completed)
+}
+
+/// The lead's number as CRMs hold it.
+pub(crate) fn phone(data: &EventData) -> Option<String> {
+    data.wa_id.as_deref().map(|wa_id| format!("+{wa_id}"))
+}
+
+fn status_of<'s>(status: &'s Status, data: &EventData) -> &'s str {
+    let completed = status.completed.as_ref().filter(|_| data.is_completed);
+    let listed = status.states.get(&data.current_state);
+    listed.or(completed).unwrap_or(&status.otherwise)
+}
+
+fn value(field: &Field, event: &LeadEvent) -> Option<Value> {
+    let raw = raw(&field.from, event).filter(|raw| !is_blank(raw));
+    let mapped = if field.values.is_empty() {
+        raw
+    } else {
+        raw.and_then(|raw| field.values.get(&text(&raw)).map(|value| json!(value)))
+    };
+    mapped
+        .and_then(|value| convert(&value, field.kind))
+        .or_else(|| field.default.clone())
+}
+
+fn is_blank(value: &Value) -> bool {
+    value.is_null() || value.as_str().is_some_and(|text| text.trim().is_empty())
+}
+
+fn raw(source: &Source, event: &LeadEvent) -> Option<Value> {
+    let data = &event.data;
+    let name = || data.lead_metadata.name.as_deref().map(person::split);
+    let value = match source {
+        Source::LeadId => json!(data.lead_id),
+        Source::WaId => json!(data.wa_id),
+        Source::Phone => json!(phone(data)),
+        Source::Name => json!(data.lead_metadata.name),
+        Source::FirstName => json!(name().map(|(first, _)| first)),
+        Source::LastName => json!(name().and_then(|(_, last)| last)),
+        Source::OnlyOrLastName => json!(name().map(|(first, last)| last.unwrap_or(first))),
+        Source::NamesBeforeLast => json!(name().and_then(|(first, last)| last.map(|_| first))),
+        Source::State => json!(data.current_state),
+        Source::PreviousState => json!(data.previous_state),
+        Source::Score => json!(data.qualification_score),
+        Source::IsCompleted => json!(data.is_completed),
+        Source::Platform => json!(data.lead_metadata.platform),
+        Source::Cause => json!(data.cause),
+        Source::Flow => json!(data.flow.name),
+        Source::Timestamp => json!(event.timestamp),
+        Source::Data(name) => data.lead_data.get(name)?.clone(),
+    };
+    Some(value)
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        // As HubSpot writes several choices of one field; Salesforce does as well.
+        Value::Array(several) => several.iter().map(text).collect::<Vec<_>>().join(";"),
+        other => other.to_string(),
+    }
+}
+
+fn convert(value: &Value, kind: Kind) -> Option<Value> {
+    match kind {
+        Kind::Text => Some(json!(text(value))),
+        Kind::Number => match value {
+            Value::Number(_) => Some(value.clone()),
+            Value::String(text) => Some(Value::Number(text.trim().parse::<Number>().ok()?)),
+            _ => None,
+        },
+        Kind::Boolean => match value {
+            Value::Bool(_) => Some(value.clone()),
+            Value::String(text) => Some(json!(text.trim().parse::<bool>().ok()?)),
+            _ => None,
+        },
+        Kind::Date => {
+            let text = value.as_str()?.trim();
+            let date = moment(text)
+                .map(|moment| moment.date_naive())
+                .or_else(|| text.parse::<NaiveDate>().ok())?;
+            Some(json!(date.to_string()))
+        }
+        Kind::Datetime => {
+            let text = value.as_str()?.trim();
+            let start_of_day = || {
+                Some(
+                    text.parse::<NaiveDate>()
+                        .ok()?
+                        .and_hms_opt(0, 0, 0)?
+                        .and_utc(),
+                )
+            };
+            let moment = moment(text).or_else(start_of_day)?;
+            Some(json!(moment.to_rfc3339_opts(SecondsFormat::Millis, true)))
+        }
+    }
+}
+
+fn moment(text: &str) -> Option<DateTime<Utc>> {
+    Some(DateTime::parse_from_rfc3339(text).ok()?.to_utc())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use leadstream_schemas::EventData;
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::{Filter, Rendered, render, wants};
+    use crate::mapping::{DEFAULT, Field, Mapping};
+    use crate::person::tests::{completed, of, started};
+
+    fn field(field: Value, data: EventData) -> Rendered {
+        let field: Field = serde_json::from_value(field).unwrap();
+        let mut target = DEFAULT.parse::<Mapping>().unwrap().hubspot;
+        target.status = None;
+        target.fields = BTreeMap::from([("f".to_owned(), field)]);
+        render(&target, &of(data), &BTreeMap::new())
+    }
+
+    #[test]
+    fn values_are_converted_and_what_cannot_be_is_absent() {
+        let mut data = completed();
+        for (answer, kind, expected) in [
+            (json!("7500.5"), "number", Some(json!(7500.5))),
+            (json!("a lot"), "number", None),
+            (json!(7500), "text", Some(json!("7500"))),
+            (json!(["a", "b"]), "text", Some(json!("a;b"))),
+            (json!("true"), "boolean", Some(json!(true))),
+            (
+                json!("2026-11-23T23:30:00-03:00"),
+                "date",
+                Some(json!("2026-11-24")),
+            ),
+            (
+                json!("2026-11-23"),
+                "datetime",
+                Some(json!("2026-11-23T00:00:00.000Z")),
+            ),
+            (json!("tomorrow"), "date", None),
+            (json!(" "), "text", None),
+            (Value::Null, "text", None),
+        ] {
+            data.lead_data.insert("answer".into(), answer.clone());
+            let rendered = field(json!({"from": "data.answer", "type": kind}), data.clone());
+            let value = rendered.values.get("f").cloned().flatten();
+            assert_eq!(value, expected, "{answer} as {kind}");
+        }
+    }
+
+    #[test]
+    fn an_absent_value_is_the_default_or_cleared_or_left_alone() {
+        let of = |spec| field(spec, started()).values.get("f").cloned();
+        assert_eq!(
+            of(json!({"from": "data.x", "default": "-"})),
+            Some(Some(json!("-")))
+        );
+        assert_eq!(of(json!({"from": "data.x", "clear": true})), Some(None));
+        assert_eq!(of(json!({"from": "data.x"})), None);
+    }
+
+    #[test]
+    fn a_representative_becomes_the_owner_by_the_mapping() {
+        let mut data = started();
+        let spec = json!({"from": "data.representative", "values": {"ana@example.com": "41"}});
+        for (representative, owner) in [("ana@example.com", Some(json!("41"))), ("bo", None)] {
+            data.lead_data
+                .insert("representative".into(), json!(representative));
+            let rendered = field(spec.clone(), data.clone());
+            assert_eq!(rendered.values.get("f").cloned().flatten(), owner);
+        }
+    }
+
+    #[test]
+    fn a_merged_lead_s_record_names_the_survivor_and_is_closed() {
+        let mut data = started();
+        data.current_state = "MERGED".into();
+        data.merged_into = Some("5511".into());
+        let mapping: Mapping = DEFAULT.parse().unwrap();
+        let rendered = |target| render(target, &of(data.clone()), &BTreeMap::new()).values;
+        let hubspot = rendered(&mapping.hubspot);
+        assert_eq!(hubspot["leadstream_merged_into"], Some(json!("5511")));
+        assert_eq!(hubspot["hs_lead_status"], Some(json!("UNQUALIFIED")));
+        let salesforce = rendered(&mapping.salesforce);
+        assert_eq!(salesforce["Status"], Some(json!("Closed - Not Converted")));
+    }
+
+    #[test]
+    fn filters_hold_back_what_does_not_pass() {
+        let passes = |filter: Value, data: &EventData| {
+            wants(&serde_json::from_value::<Filter>(filter).unwrap(), data)
+        };
+        assert!(passes(json!({}), &started()));
+        assert!(!passes(json!({"completed": true}), &started()));
+        assert!(passes(
+            json!({"completed": true, "min_score": 50}),
+            &completed()
+        ));
+        assert!(!passes(json!({"min_score": 101}), &completed()));
+        assert!(!passes(
+            json!({"except_states": ["COMPLETED"]}),
+            &completed()
+        ));
+        assert!(!passes(json!({"states": ["COMPLETED"]}), &started()));
+        assert!(!passes(json!({"flows": ["other"]}), &started()));
+    }
+
+    proptest! {
+        #[test]
+        fn text_always_fits_and_each_cut_is_counted(name in "\\PC{0,60}", longest in 1usize..20) {
+            let mut data = started();
+            data.lead_metadata.name = Some(name.clone());
+            let rendered = field(json!({"from": "name", "max_length": longest}), data);
+            if let Some(Some(Value::String(text))) = rendered.values.get("f") {
+                prop_assert!(text.chars().count() <= longest);
+                prop_assert_eq!(rendered.cut == 0, *text == name);
+            }
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! sink-crm alone: events written to the topic as the processor writes them, CRMs as the sandbox
+//! plays them.
+
+pub(crate) mod failures;
+pub(crate) mod kills;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use leadstream_sandbox::CrmRecord;
+use leadstream_schemas::{Topic, codec};
+use leadstream_stream::Outgoing;
+use serde_json::{Value, json};
+use sqlx::Row;
+
+use crate::World;
+use crate::clients::producer;
+use crate::topic::{Read, read_all};
+use crate::site::{Site, eventually};
+
+const HUBSPOT: &str = "hubspot";
+const SALESFORCE: &str = "salesforce";
+
+/// A deployment whose sink waits for nothing longer than a second.
+async fn site<'w>(world: &'w World, name: &str) -> anyhow::Result<Site<'w>> {
+    let mut site = Site::new(world, name).await?;
+    site.deployment.further.extend(
+        [
+            ("CRM_REQUEST_TIMEOUT_SECONDS", "1"),
+            ("CRM_RETRY_BASE_MILLISECONDS", "50"),
+            ("CRM_RETRY_CAP_SECONDS", "1"),
+            ("CRM_PROBE_SECONDS", "1"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned())),
+    );
+    Ok(site)
+}
+
+/// The id of a lead, a number that nobody has.
+fn lead_id(lead: usize) -> String {
+    format!("1555{lead:07}")
+}
+
+/// What a lead's event of `revision` says of its state.
+fn state(revision: u64) -> String {
+    format!("STEP_{revision}")
+}
+
+fn event(lead: usize, revision: u64) -> Value {
+    let id = lead_id(lead);
+    json!({
+        "event": "lead_state_updated",
+        "id": format!("{id}:{revision}"),
+        "timestamp": "2026-11-23T10:15:00.123Z",
+        "data": {
+            "lead_id": id, "wa_id": id,
+            "previous_state": state(revision - 1), "current_state": state(revision),
+            "lead_metadata": {"name": format!("Lead {lead}"), "platform": "WhatsApp"},
+            "sync_priority": "high", "revision": revision,
+            "qualification_score": 10, "is_completed": false, "lead_data": {},
+            "flow": {"name": "qualification", "version": 1}, "cause": "message",
+        },
+    })
+}
+
+/// Writes events to the topic and awaits their acknowledgement.
+async fn publish(site: &Site<'_>, events: &[Value]) -> anyhow::Result<()> {
+    let topic = site.topic(Topic::LeadEvents);
+    let records: Vec<Outgoing> = events
+        .iter()
+        .map(|event| {
+            let key = event["data"]["lead_id"].as_str().unwrap_or_default();
+            anyhow::Ok(Outgoing {
+                topic: topic.as_str().into(),
+                key: key.as_bytes().to_vec(),
+                value: codec::encode(1, event)?,
+                headers: Vec::new(),
+            })
+        })
+        .collect::<anyhow::Result<_>>()?;
+    producer(site)?.send(&records).await?.await?;
+    Ok(())
+}
+
+/// A row of the ledger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Entry {
+    state: String,
+    sent: i64,
+    wanted: i64,
+    error: Option<String>,
+}
+
+async fn ledger(site: &Site<'_>, crm: &str) -> anyhow::Result<BTreeMap<String, Entry>> {
+    let rows = sqlx::query(
+        "SELECT lead_id, state, sent_revision, wanted_revision, last_error FROM crm_ledger
+         WHERE crm = $1",
+    )
+    .bind(crm)
+    .fetch_all(&site.database)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let entry = Entry {
+                state: row.try_get("state")?,
+                sent: row.try_get("sent_revision")?,
+                wanted: row.try_get("wanted_revision")?,
+                error: row.try_get("last_error")?,
+            };
+            Ok((row.try_get("lead_id")?, entry))
+        })
+        .collect()
+}
+
+/// Waits until so many rows of a CRM are in each of `states`, and no others.
+async fn settled(
+    site: &Site<'_>,
+    crm: &str,
+    states: &[(&str, usize)],
+) -> anyhow::Result<BTreeMap<String, Entry>> {
+    eventually(Duration::from_secs(40), async || {
+        let ledger = ledger(site, crm).await?;
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        for entry in ledger.values() {
+            *counts.entry(&entry.state).or_default() += 1;
+        }
+        let wanted: BTreeMap<&str, usize> = states.iter().copied().collect();
+        let failing = ledger.values().find_map(|entry| entry.error.clone());
+        ensure!(counts == wanted, "{crm}: {counts:?}; an error: {failing:?}");
+        Ok(ledger)
+    })
+    .await
+}
+
+/// The value of the metric whose line begins so.
+async fn metric(site: &Site<'_>, sink: &str, line: &str) -> anyhow::Result<f64> {
+    let text = site.metrics(sink).await?;
+    let found = text.lines().find_map(|found| found.strip_prefix(line));
+    let value = found.with_context(|| format!("there is no metric {line}"))?;
+    Ok(value.trim().parse()?)
+}
+
+fn dead_letters(site: &Site<'_>) -> anyhow::Result<Vec<Read>> {
+    read_all(
+        site,
+        &Topic::LeadEvents.dead_letters(&site.deployment.topic_prefix),
+    )
+}
+
+/// Each lead has one record, and it says what the newest revision says.
+fn in_step(records: &[CrmRecord], crm: &str, newest: &[u64]) -> anyhow::Result<()> {
+    let (key, state_field, revision_field) = match crm {
+        HUBSPOT => ("wa_id", "leadstream_state", "leadstream_revision"),
+        _ => ("WA_Id__c", "Leadstream_State__c", "Leadstream_Revision__c"),
+    };
+    ensure!(
+        records.len() == newest.len(),
+        "{crm}: {} records of {} leads",
+        records.len(),
+        newest.len()
+    );
+    for (lead, revision) in newest.iter().enumerate() {
+        let id = lead_id(lead);
+        let record = records
+            .iter()
+            .find(|record| record.text(key) == Some(&id))
+            .with_context(|| format!("{crm}: a lead has no record"))?;
+        ensure!(
+            record.text(state_field) == Some(&state(*revision)),
+            "{crm}: lead {lead} is {:?} and not at revision {revision}",
+            record.text(state_field)
+        );
+        crate::observe::never_back(record, revision_field)?;
+    }
+    Ok(())
+}
