@@ -3,6 +3,8 @@
 mod bench;
 mod chat;
 pub mod cli;
+mod crm;
+mod dead_letters;
 pub mod deployment;
 mod lead;
 mod migrate;

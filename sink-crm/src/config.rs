@@ -34,6 +34,13 @@ pub struct Args {
     )]
     pub database_url: Option<Secret>,
     #[command(flatten)]
+    pub crm: CrmArgs,
+}
+
+/// The CRMs, and how they are kept in step.
+#[derive(Clone, Debug, clap::Args)]
+pub struct CrmArgs {
+    #[command(flatten)]
     pub hubspot: HubspotArgs,
     #[command(flatten)]
     pub salesforce: SalesforceArgs,
@@ -194,10 +201,17 @@ pub struct SyncArgs {
 #[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) database: PgConnectOptions,
+    pub(crate) crms: Crms,
+    pub(crate) timing: Timing,
+}
+
+/// The CRMs that are configured, at least one.
+#[derive(Debug)]
+pub(crate) struct Crms {
     pub(crate) hubspot: Option<HubspotSettings>,
     pub(crate) salesforce: Option<SalesforceSettings>,
+    /// States that go first, beside completed leads.
     pub(crate) urgent_states: Vec<String>,
-    pub(crate) timing: Timing,
 }
 
 /// Durations of the synchronisation.
@@ -217,7 +231,18 @@ impl Args {
     /// A missing or wrong setting, named with an example.
     pub(crate) fn settings(&self) -> Result<Settings, ConfigError> {
         self.kafka.validate()?;
-        let database = database(self.database_url.clone())?;
+        Ok(Settings {
+            database: database(self.database_url.clone())?,
+            crms: self.crm.crms()?,
+            timing: self.crm.sync.timing(),
+        })
+    }
+}
+
+impl CrmArgs {
+    /// # Errors
+    /// A missing or wrong setting, named with an example.
+    pub(crate) fn crms(&self) -> Result<Crms, ConfigError> {
         let mapping = Mapping::load(self.sync.crm_mapping_file.as_deref())?;
         let hubspot = self.hubspot.settings(mapping.hubspot)?;
         let salesforce = self.salesforce.settings(mapping.salesforce)?;
@@ -227,28 +252,35 @@ impl Args {
                 "is not set, nor is SALESFORCE_LOGIN_URL: there is no CRM to write to; example: HUBSPOT_ACCESS_TOKEN=pat-na1-…, or SALESFORCE_LOGIN_URL=https://acme.my.salesforce.com with SALESFORCE_CLIENT_ID=3MVG9… and SALESFORCE_CLIENT_SECRET=1A2B3C…",
             ));
         }
-        let sync = &self.sync;
-        Ok(Settings {
-            database,
+        Ok(Crms {
             hubspot,
             salesforce,
             urgent_states: mapping.urgent_states,
-            timing: Timing {
-                request: Duration::from_secs(sync.crm_request_timeout_seconds),
-                retry: RetryPolicy::unlimited(
-                    Duration::from_millis(sync.crm_retry_base_milliseconds),
-                    Duration::from_secs(sync.crm_retry_cap_seconds),
-                ),
-                probe: Duration::from_secs(sync.crm_probe_seconds),
-                linger: Duration::from_millis(sync.crm_linger_milliseconds),
-                daily_share: sync.crm_daily_share_percent,
-                concurrency: sync.crm_concurrency,
-            },
         })
     }
 }
 
-fn database(given: Option<Secret>) -> Result<PgConnectOptions, ConfigError> {
+impl SyncArgs {
+    pub(crate) fn request_timeout(&self) -> Duration {
+        Duration::from_secs(self.crm_request_timeout_seconds)
+    }
+
+    fn timing(&self) -> Timing {
+        Timing {
+            request: self.request_timeout(),
+            retry: RetryPolicy::unlimited(
+                Duration::from_millis(self.crm_retry_base_milliseconds),
+                Duration::from_secs(self.crm_retry_cap_seconds),
+            ),
+            probe: Duration::from_secs(self.crm_probe_seconds),
+            linger: Duration::from_millis(self.crm_linger_milliseconds),
+            daily_share: self.crm_daily_share_percent,
+            concurrency: self.crm_concurrency,
+        }
+    }
+}
+
+pub(crate) fn database(given: Option<Secret>) -> Result<PgConnectOptions, ConfigError> {
     let url = Secret::require(given, "DATABASE_URL", DATABASE_EXAMPLE)?;
     let url = url.expose();
     let parsed = ["postgres://", "postgresql://"]

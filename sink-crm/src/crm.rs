@@ -70,6 +70,9 @@ pub(crate) trait Crm: Send + Sync + 'static {
     /// What is sent of a lead; pure.
     fn prepare(&self, event: &LeadEvent) -> Prepared;
 
+    /// The body of the request that carries `leads`; pure.
+    fn body(&self, leads: &[&Prepared]) -> Value;
+
     /// Creates or updates the records of `leads`, which are distinct and at most
     /// [`Self::BATCH`].
     fn upsert(&self, leads: &[&Prepared]) -> impl Future<Output = Reply> + Send;

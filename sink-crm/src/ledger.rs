@@ -14,11 +14,13 @@ use uuid::Uuid;
 use crate::crm::CrmName;
 
 mod error;
+mod look;
 mod sql;
 mod standing;
 
 use error::STATEMENT;
 pub use error::{LedgerError, LedgerErrorClass};
+pub use look::Tally;
 pub use standing::{Standing, standings};
 
 /// What a CRM should have of a lead, and the record that says so.

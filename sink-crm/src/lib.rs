@@ -19,6 +19,7 @@ mod mapping;
 mod metrics;
 mod person;
 mod salesforce;
+pub mod tool;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,7 +31,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-pub use config::{Args, HubspotArgs, SalesforceArgs, SyncArgs};
+pub use config::{Args, CrmArgs, HubspotArgs, SalesforceArgs, SyncArgs};
 pub use error::{Error, ErrorClass};
 pub use ledger::{LedgerError, LedgerErrorClass, Standing, migrate, standings};
 pub use mapping::json_schema as mapping_schema;
@@ -82,10 +83,10 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
         tasks: JoinSet::new(),
     };
     let http = http::client(settings.timing.request)?;
-    if let Some(hubspot) = settings.hubspot {
+    if let Some(hubspot) = settings.crms.hubspot {
         lanes.spawn(Hubspot::new(http.clone(), hubspot));
     }
-    if let Some(salesforce) = settings.salesforce {
+    if let Some(salesforce) = settings.crms.salesforce {
         lanes.spawn(Salesforce::new(http, salesforce));
     }
     let Lanes {
@@ -108,7 +109,7 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
         handle,
         producer,
         dead_letters,
-        urgent_states: settings.urgent_states,
+        urgent_states: settings.crms.urgent_states,
         context: context.clone(),
         metrics: ConsumeMetrics::new(),
     };

@@ -1,6 +1,7 @@
 //! sink-crm alone: events written to the topic as the processor writes them, CRMs as the sandbox
 //! plays them.
 
+pub(crate) mod commands;
 pub(crate) mod failures;
 pub(crate) mod kills;
 
@@ -88,13 +89,12 @@ async fn publish(site: &Site<'_>, events: &[Value]) -> anyhow::Result<()> {
 struct Entry {
     state: String,
     sent: i64,
-    wanted: i64,
     error: Option<String>,
 }
 
 async fn ledger(site: &Site<'_>, crm: &str) -> anyhow::Result<BTreeMap<String, Entry>> {
     let rows = sqlx::query(
-        "SELECT lead_id, state, sent_revision, wanted_revision, last_error FROM crm_ledger
+        "SELECT lead_id, state, sent_revision, last_error FROM crm_ledger
          WHERE crm = $1",
     )
     .bind(crm)
@@ -105,7 +105,6 @@ async fn ledger(site: &Site<'_>, crm: &str) -> anyhow::Result<BTreeMap<String, E
             let entry = Entry {
                 state: row.try_get("state")?,
                 sent: row.try_get("sent_revision")?,
-                wanted: row.try_get("wanted_revision")?,
                 error: row.try_get("last_error")?,
             };
             Ok((row.try_get("lead_id")?, entry))

@@ -116,6 +116,10 @@ const TESTS: &[(&str, Test)] = &[
         crm::kills::run,
     ),
     (
+        "operators_see_what_a_crm_lacks_and_redrive_the_present_state",
+        crm::commands::run,
+    ),
+    (
         "ingest_answers_503_while_kafka_is_away",
         settings::kafka_away,
     ),

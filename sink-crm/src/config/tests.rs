@@ -15,7 +15,12 @@ fn configured(flags: &[&str]) -> Result<(bool, bool), String> {
         .unwrap();
     let settings = Args::from_arg_matches(&matches).unwrap().settings();
     settings
-        .map(|settings| (settings.hubspot.is_some(), settings.salesforce.is_some()))
+        .map(|settings| {
+            (
+                settings.crms.hubspot.is_some(),
+                settings.crms.salesforce.is_some(),
+            )
+        })
         .map_err(|error| error.to_string())
 }
 

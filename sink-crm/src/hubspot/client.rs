@@ -9,6 +9,7 @@ use leadstream_stream::{ConfigError, Secret};
 use reqwest::Client;
 use reqwest::header::HeaderMap;
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::request::{prepare, upsert};
 use super::response::{classify, is_daily};
@@ -112,6 +113,10 @@ impl Crm for Hubspot {
 
     fn prepare(&self, event: &LeadEvent) -> Prepared {
         prepare(event, &self.settings.id_property, &self.settings.target)
+    }
+
+    fn body(&self, leads: &[&Prepared]) -> Value {
+        upsert(leads)
     }
 
     async fn upsert(&self, leads: &[&Prepared]) -> Reply {

@@ -93,3 +93,40 @@ WHERE l.crm = ours.crm AND l.lead_id = ours.lead_id";
 
 pub(super) const DUE: &str = "
 SELECT count(*) FROM crm_ledger WHERE crm = $1 AND state = 'due'";
+
+/// Where leads stand; those in step have no reason.
+pub(super) const TALLIES: &str = "
+SELECT crm,
+    CASE WHEN state = 'done' AND sent_revision = 0 THEN 'filtered' WHEN state = 'done' THEN 'in step'
+        WHEN state = 'due' AND last_error IS NOT NULL THEN 'failing'
+        WHEN state = 'due' THEN 'waiting' ELSE state END AS standing,
+    CASE WHEN state = 'done' THEN NULL ELSE last_error END AS reason,
+    count(*) AS leads, min(due_since) AS oldest
+FROM crm_ledger GROUP BY 1, 2, 3 ORDER BY 1, 2, 4 DESC";
+
+/// A row that is leased is left to its worker.
+pub(super) const RETRY: &str = "
+UPDATE crm_ledger SET state = 'due', attempts = 0, next_attempt_at = $5,
+    due_since = CASE WHEN state = 'due' THEN due_since ELSE $5 END, updated_at = $5
+WHERE ($1::text IS NULL OR crm = $1) AND state = $2
+    AND ($3::text IS NULL OR position($3 IN last_error) > 0)
+    AND ($4::text IS NULL OR lead_id = $4)
+    AND (leased_until IS NULL OR leased_until <= $5)";
+
+/// It is sent even if the CRM is thought to hold an equal payload.
+pub(super) const REVIVE: &str = "
+UPDATE crm_ledger SET state = 'due', attempts = 0, next_attempt_at = $3, sent_hash = NULL,
+    due_since = CASE WHEN state = 'due' THEN due_since ELSE $3 END, updated_at = $3
+WHERE crm = $1 AND lead_id = $2";
+
+pub(super) const PAGE_DUE: &str = "
+SELECT lead_id, wanted_revision, attempts, wanted, wanted_key, wanted_partition, wanted_offset,
+    wanted_trace, sent_hash, attempted
+FROM crm_ledger WHERE crm = $1 AND state = 'due' AND lead_id > $2 ORDER BY lead_id LIMIT $3";
+
+pub(super) const SETTLED_LETTERS: &str = "
+SELECT topic, partition, \"offset\" FROM dead_letters_settled";
+
+pub(super) const SETTLE_LETTER: &str = "
+INSERT INTO dead_letters_settled (topic, partition, \"offset\", action) VALUES ($1, $2, $3, $4)
+ON CONFLICT DO NOTHING";

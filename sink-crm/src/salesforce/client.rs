@@ -8,6 +8,7 @@ use leadstream_schemas::LeadEvent;
 use reqwest::header::HeaderMap;
 use reqwest::{Client, RequestBuilder};
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::request::{prepare, upsert};
 use super::response::{classify, refused};
@@ -137,6 +138,10 @@ impl Crm for Salesforce {
             ..
         } = &self.settings;
         prepare(event, external_id_field, target, &self.lengths())
+    }
+
+    fn body(&self, leads: &[&Prepared]) -> Value {
+        upsert(leads)
     }
 
     async fn upsert(&self, leads: &[&Prepared]) -> Reply {

@@ -8,7 +8,7 @@ use leadstream_sandbox::{Effect, Endpoint, Fault};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use super::{HUBSPOT, SALESFORCE, dead_letters, event, in_step, ledger, publish, site};
+use super::{HUBSPOT, SALESFORCE, dead_letters, event, in_step, lead_id, ledger, publish, site};
 use crate::World;
 use crate::site::eventually;
 
@@ -46,10 +46,13 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
         eventually(Duration::from_secs(60), async || {
             for crm in [HUBSPOT, SALESFORCE] {
                 let rows = ledger(&site, crm).await?;
-                let open = rows
-                    .values()
-                    .find(|row| row.state != "done" || row.sent != row.wanted);
-                ensure!(rows.len() == LEADS && open.is_none(), "{crm}: {open:?}");
+                for (lead, revision) in newest.iter().enumerate() {
+                    let row = rows.get(&lead_id(lead));
+                    let at_rest = row.is_some_and(|row| {
+                        row.state == "done" && u64::try_from(row.sent).ok() == Some(*revision)
+                    });
+                    ensure!(at_rest, "{crm}: lead {lead} at {revision}: {row:?}");
+                }
             }
             Ok(())
         })

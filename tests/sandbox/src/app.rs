@@ -177,7 +177,7 @@ impl Exchange {
                     ErrorBody::Json(body) => Reply::json(status, body),
                 };
                 match retry_after_s {
-                    Some(seconds) => reply.with_header("retry-after", seconds.to_string()),
+                    Some(seconds) => reply.with_header_instead("retry-after", seconds.to_string()),
                     None => reply,
                 }
             }

@@ -45,6 +45,18 @@ impl Reply {
         })
     }
 
+    /// As [`Self::with_header`], in the place of what the answer has of that name.
+    pub(crate) fn with_header_instead(
+        mut self,
+        name: &'static str,
+        value: impl Into<String>,
+    ) -> Self {
+        if let Self::Answer(answer) = &mut self {
+            answer.headers.retain(|(known, _)| *known != name);
+        }
+        self.with_header(name, value)
+    }
+
     pub(crate) fn with_header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         if let Self::Answer(answer) = &mut self {
             answer.headers.push((name, value.into()));

@@ -1,0 +1,157 @@
+//! `leadstream crm`: are the CRMs set up as they have to be, what do they lack, what would be sent.
+
+#![expect(clippy::print_stdout, reason = "the output of a command")]
+
+use anyhow::bail;
+use chrono::SecondsFormat;
+use clap::{Subcommand, ValueEnum};
+use leadstream_sink_crm::CrmArgs;
+use leadstream_sink_crm::tool::{self, Database};
+use leadstream_stream::Secret;
+
+/// Settings of `leadstream crm`.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+enum Action {
+    /// Ask each CRM whether credentials work and its fields take what the mapping writes
+    Check {
+        #[command(flatten)]
+        crm: Box<CrmArgs>,
+    },
+    /// Print the requests that would go out now, with personal data; nothing is sent
+    Plan {
+        #[command(flatten)]
+        crm: Box<CrmArgs>,
+        #[command(flatten)]
+        ledger: LedgerArgs,
+        /// Requests at most to each CRM
+        #[arg(long, default_value_t = 1, value_name = "COUNT")]
+        requests: usize,
+    },
+    /// Print how many leads of each CRM are in step, wait, fail, are parked or dead, and why
+    Status {
+        #[command(flatten)]
+        ledger: LedgerArgs,
+    },
+    /// Try leads again that a CRM keeps from being written, or that wait for their next attempt
+    Retry {
+        #[command(flatten)]
+        ledger: LedgerArgs,
+        /// Leads that stand so
+        #[arg(long, value_enum, default_value_t = State::Parked)]
+        state: State,
+        /// Only of this CRM: hubspot, salesforce
+        #[arg(long, value_name = "NAME")]
+        crm: Option<String>,
+        /// Only whose reason holds this text, such as ENTITY_IS_LOCKED
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+        /// Only this lead
+        #[arg(long, value_name = "ID")]
+        lead: Option<String>,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum State {
+    /// Kept for a state of business in the CRM
+    Parked,
+    /// Given up
+    Dead,
+    /// Waiting for its next attempt
+    Due,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+struct LedgerArgs {
+    /// PostgreSQL, where the ledger is; or DATABASE_URL_FILE
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    database_url: Option<Secret>,
+}
+
+impl LedgerArgs {
+    fn connect(self) -> anyhow::Result<Database> {
+        Ok(Database::connect(self.database_url)?)
+    }
+}
+
+/// # Errors
+/// Wrong settings, a CRM that is not as it has to be, PostgreSQL that cannot be reached.
+pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
+    match args.action {
+        Action::Check { crm } => check(&crm).await,
+        Action::Plan {
+            crm,
+            ledger,
+            requests,
+        } => {
+            for planned in tool::plan(&crm, &ledger.connect()?, requests).await? {
+                println!("{}: {} leads", planned.crm, planned.leads);
+                println!("{:#}", planned.body);
+            }
+            Ok(())
+        }
+        Action::Status { ledger } => status(&ledger.connect()?).await,
+        Action::Retry {
+            ledger,
+            state,
+            crm,
+            reason,
+            lead,
+        } => {
+            let state = match state {
+                State::Parked => "parked",
+                State::Dead => "dead",
+                State::Due => "due",
+            };
+            let database = ledger.connect()?;
+            let due = database
+                .retry(crm.as_deref(), state, reason.as_deref(), lead.as_deref())
+                .await?;
+            println!("{due} leads are due");
+            Ok(())
+        }
+    }
+}
+
+async fn check(args: &CrmArgs) -> anyhow::Result<()> {
+    let mut broken = 0;
+    for found in tool::check(args).await? {
+        match found.problem {
+            None => println!("{}: all is there", found.crm),
+            Some(problem) => {
+                broken += 1;
+                println!("{}: {problem}", found.crm);
+            }
+        }
+    }
+    if broken > 0 {
+        bail!("{broken} CRMs are not as they have to be");
+    }
+    Ok(())
+}
+
+async fn status(database: &Database) -> anyhow::Result<()> {
+    let standings = database.status().await?;
+    if standings.is_empty() {
+        println!("the ledger holds no leads");
+    }
+    for standing in standings {
+        let since = standing.oldest.to_rfc3339_opts(SecondsFormat::Secs, true);
+        let reason = standing.reason.as_deref().unwrap_or_default();
+        let age = match standing.standing.as_str() {
+            "in step" | "filtered" => String::new(),
+            _ => format!("  oldest {since}"),
+        };
+        println!(
+            "{:<10}  {:<8}  {:>9}{age}  {reason}",
+            standing.crm, standing.standing, standing.leads
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,257 @@
+//! `leadstream dead-letters`: what was given up, of any topic; to look at, try again, or put away.
+
+#![expect(clippy::print_stdout, reason = "the output of a command")]
+
+mod letter;
+mod topic;
+
+use std::io::Write as _;
+
+use anyhow::{Context, bail};
+use clap::Subcommand;
+use leadstream_schemas::Topic;
+use leadstream_sink_crm::tool;
+use leadstream_stream::{KafkaArgs, Outgoing, Producer, Secret, TraceContext};
+
+use letter::{Filter, Letter, Redrive};
+
+/// Settings of `leadstream dead-letters`.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+enum Action {
+    /// Print one line for each letter that is still open, the oldest first
+    List {
+        #[command(flatten)]
+        settings: Settings,
+        /// Those that were redriven or discarded as well
+        #[arg(long)]
+        all: bool,
+        /// Letters at most
+        #[arg(long, default_value_t = 100, value_name = "COUNT")]
+        limit: usize,
+    },
+    /// Print letters whole, with headers and content; this holds personal data
+    Show {
+        #[command(flatten)]
+        settings: Settings,
+    },
+    /// Try letters again: a CRM is sent the lead's present state, any other service gets the record
+    /// again in its topic
+    Redrive {
+        #[command(flatten)]
+        settings: Settings,
+        /// Do it; without this it is only said
+        #[arg(long)]
+        apply: bool,
+    },
+    /// Put letters away, so that list does not show them
+    Discard {
+        #[command(flatten)]
+        settings: Settings,
+        /// Do it; without this it is only said
+        #[arg(long)]
+        apply: bool,
+    },
+}
+
+#[derive(Clone, Debug, clap::Args)]
+struct Settings {
+    #[command(flatten)]
+    kafka: KafkaArgs,
+    /// PostgreSQL, which knows the letters that were settled; or DATABASE_URL_FILE
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    database_url: Option<Secret>,
+    #[command(flatten)]
+    filter: Filter,
+}
+
+/// # Errors
+/// Kafka or PostgreSQL that cannot be reached, and letters that cannot be redriven.
+pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
+    match args.action {
+        Action::List {
+            settings,
+            all,
+            limit,
+        } => {
+            let letters = letters(&settings, all).await?;
+            for letter in letters.iter().take(limit) {
+                println!("{}", line(letter));
+            }
+            if letters.len() > limit {
+                println!("… and {} more (--limit)", letters.len() - limit);
+            }
+            println!("{} open dead letters", letters.len());
+            Ok(())
+        }
+        Action::Show { settings } => letters(&settings, true).await?.iter().try_for_each(show),
+        Action::Redrive { settings, apply } => redrive(&settings, apply).await,
+        Action::Discard { settings, apply } => discard(&settings, apply).await,
+    }
+}
+
+/// The letters that are meant, without those that were settled (unless `all`).
+async fn letters(settings: &Settings, all: bool) -> anyhow::Result<Vec<Letter>> {
+    let prefix = &settings.kafka.topic_prefix;
+    let topics: Vec<String> = Topic::ALL
+        .iter()
+        .map(|topic| topic.dead_letters(prefix))
+        .collect();
+    let client = settings.kafka.client("leadstream-dead-letters")?;
+    let records = tokio::task::spawn_blocking(move || topic::read(client, &topics)).await??;
+    let settled = if all {
+        std::collections::BTreeSet::new()
+    } else {
+        database(settings)?.settled_letters().await?
+    };
+    Ok(letter::join(records)
+        .into_iter()
+        .filter(|letter| settings.filter.takes(letter, prefix))
+        .filter(|letter| {
+            !letter.places.first().is_some_and(|place| {
+                settled.contains(&(place.topic.clone(), place.partition, place.offset))
+            })
+        })
+        .collect())
+}
+
+fn database(settings: &Settings) -> anyhow::Result<tool::Database> {
+    Ok(tool::Database::connect(settings.database_url.clone())?)
+}
+
+fn line(letter: &Letter) -> String {
+    let missing = match letter.missing {
+        0 => String::new(),
+        missing => format!(" ({missing} parts missing)"),
+    };
+    format!(
+        "{}  {}  {}  {}{missing}",
+        letter.at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
+        letter.id(),
+        letter.class(),
+        letter.header("exception.message").unwrap_or("no reason"),
+    )
+}
+
+fn show(letter: &Letter) -> anyhow::Result<()> {
+    println!("{}", line(letter));
+    for (name, value) in &letter.headers {
+        println!("  {name}: {}", String::from_utf8_lossy(value));
+    }
+    println!("  key: {}", String::from_utf8_lossy(&letter.key));
+    let mut out = std::io::stdout().lock();
+    out.write_all(b"  value: ")?;
+    // A record's frame is five bytes that are no text.
+    let framed = letter.value.first() == Some(&0) && letter.value.len() > 5;
+    out.write_all(
+        letter
+            .value
+            .get(if framed { 5 } else { 0 }..)
+            .unwrap_or_default(),
+    )?;
+    out.write_all(b"\n")?;
+    Ok(())
+}
+
+async fn redrive(settings: &Settings, apply: bool) -> anyhow::Result<()> {
+    let letters = letters(settings, false).await?;
+    let mut refused = 0;
+    let mut redriven = 0;
+    let producer = Producer::new(&settings.kafka, "leadstream-dead-letters", None)?;
+    let database = database(settings)?;
+    for letter in &letters {
+        let way = match letter.redrive() {
+            Ok(way) => way,
+            Err(reason) => {
+                refused += 1;
+                println!("{}: left, {reason}", letter.id());
+                continue;
+            }
+        };
+        match &way {
+            Redrive::Lead { crm, .. } => println!("{}: present state to {crm}", letter.id()),
+            Redrive::Record { topic } => println!("{}: record to {topic}", letter.id()),
+        }
+        if apply {
+            again(&database, &producer, letter, &way)
+                .await
+                .with_context(|| letter.id())?;
+            settle(&database, letter, "redriven").await?;
+        }
+        redriven += 1;
+    }
+    let verb = if apply {
+        "redriven"
+    } else {
+        "would be redriven; --apply does it"
+    };
+    println!("{redriven} {verb}");
+    if refused > 0 {
+        bail!("{refused} letters cannot be redriven; discard them when they need nobody");
+    }
+    Ok(())
+}
+
+async fn again(
+    database: &tool::Database,
+    producer: &Producer,
+    letter: &Letter,
+    way: &Redrive,
+) -> anyhow::Result<()> {
+    match way {
+        Redrive::Lead { crm, lead_id } => {
+            if !database.revive(crm, lead_id).await? {
+                bail!("the ledger of {crm} does not hold the lead");
+            }
+        }
+        Redrive::Record { topic } => {
+            let trace = letter.headers.get(leadstream_stream::trace::TRACEPARENT);
+            let trace = trace
+                .and_then(|trace| TraceContext::parse(std::str::from_utf8(trace).ok()?))
+                .unwrap_or_else(TraceContext::generate);
+            let record = Outgoing {
+                topic: topic.as_str().into(),
+                key: letter.key.clone(),
+                value: letter.value.clone(),
+                headers: vec![(
+                    leadstream_stream::trace::TRACEPARENT.to_owned(),
+                    trace.to_string().into_bytes(),
+                )],
+            };
+            producer.send(&[record]).await?.await?;
+        }
+    }
+    Ok(())
+}
+
+async fn discard(settings: &Settings, apply: bool) -> anyhow::Result<()> {
+    let letters = letters(settings, false).await?;
+    let database = database(settings)?;
+    for letter in &letters {
+        println!("{}", line(letter));
+        if apply {
+            settle(&database, letter, "discarded").await?;
+        }
+    }
+    let verb = if apply {
+        "discarded"
+    } else {
+        "would be discarded; --apply does it"
+    };
+    println!("{} {verb}", letters.len());
+    Ok(())
+}
+
+async fn settle(database: &tool::Database, letter: &Letter, action: &str) -> anyhow::Result<()> {
+    for place in &letter.places {
+        database
+            .settle_letter(&place.topic, place.partition, place.offset, action)
+            .await?;
+    }
+    Ok(())
+}

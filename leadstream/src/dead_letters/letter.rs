@@ -1,0 +1,331 @@
+//! Dead letters as their topics hold them, joined and filtered: pure.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use leadstream_schemas::{LeadEvent, codec};
+
+/// Where a record lies.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Place {
+    pub(crate) topic: String,
+    pub(crate) partition: i32,
+    pub(crate) offset: i64,
+}
+
+/// A record of a dead-letter topic.
+#[derive(Clone, Debug)]
+pub(crate) struct Raw {
+    pub(crate) place: Place,
+    pub(crate) at: DateTime<Utc>,
+    pub(crate) key: Vec<u8>,
+    pub(crate) value: Vec<u8>,
+    pub(crate) headers: BTreeMap<String, Vec<u8>>,
+}
+
+/// One dead letter: one record, or the parts of a long one.
+#[derive(Clone, Debug)]
+pub(crate) struct Letter {
+    /// Of its records, the first part first.
+    pub(crate) places: Vec<Place>,
+    pub(crate) at: DateTime<Utc>,
+    pub(crate) key: Vec<u8>,
+    pub(crate) value: Vec<u8>,
+    pub(crate) headers: BTreeMap<String, Vec<u8>>,
+    /// Parts that the topic does not hold.
+    pub(crate) missing: usize,
+}
+
+/// What to do with a letter so that it is tried again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Redrive {
+    /// The CRM is sent the lead's present state.
+    Lead { crm: String, lead_id: String },
+    /// The bytes go to the topic that they came from.
+    Record { topic: String },
+}
+
+/// Which letters are meant.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct Filter {
+    /// Only of these topics, such as lead.events
+    #[arg(long = "topic", value_name = "TOPIC")]
+    pub(crate) topics: Vec<String>,
+    /// Only with this reason class, such as undecodable, too_late, hubspot
+    #[arg(long = "class", value_name = "CLASS")]
+    pub(crate) classes: Vec<String>,
+    /// Only whose message holds this text, such as INVALID_EMAIL
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) message: Option<String>,
+    /// Only with this key: a lead's id
+    #[arg(long, value_name = "KEY")]
+    pub(crate) key: Option<String>,
+    /// Only these, by the ids that list shows
+    #[arg(long = "id", value_name = "TOPIC/PARTITION/OFFSET")]
+    pub(crate) ids: Vec<String>,
+    /// Only since then, such as 2026-11-23T10:00:00Z
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<DateTime<Utc>>,
+    /// Only until then
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<DateTime<Utc>>,
+}
+
+impl Letter {
+    /// `<topic>/<partition>/<offset>` of its first record.
+    pub(crate) fn id(&self) -> String {
+        self.places.first().map_or_else(String::new, |place| {
+            format!("{}/{}/{}", place.topic, place.partition, place.offset)
+        })
+    }
+
+    /// A header of Kafka Connect's, by the end of its name.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let bytes = self.headers.get(&format!("__connect.errors.{name}"))?;
+        std::str::from_utf8(bytes).ok()
+    }
+
+    pub(crate) fn class(&self) -> &str {
+        self.header("exception.class.name").unwrap_or("unknown")
+    }
+
+    /// How it is tried again.
+    ///
+    /// # Errors
+    /// Why that cannot be done.
+    pub(crate) fn redrive(&self) -> Result<Redrive, String> {
+        if self.missing > 0 {
+            return Err(format!("{} of its parts are missing", self.missing));
+        }
+        let topic = self
+            .header("topic")
+            .ok_or("it does not say which topic it came from")?;
+        if self.header("offset").is_none() {
+            return Err(
+                "it never was a record, but an item of a webhook that could not be read; mend its cause and have the provider send it again"
+                    .into(),
+            );
+        }
+        if self.header("connector.name") == Some("leadstream-sink-crm")
+            && let Ok(event) = codec::decode::<LeadEvent>(&self.value)
+        {
+            return Ok(Redrive::Lead {
+                crm: self.class().to_owned(),
+                lead_id: event.data.lead_id,
+            });
+        }
+        Ok(Redrive::Record {
+            topic: topic.to_owned(),
+        })
+    }
+}
+
+impl Filter {
+    pub(crate) fn takes(&self, letter: &Letter, prefix: &str) -> bool {
+        let topic = letter.header("topic").unwrap_or_default();
+        let plain = topic.strip_prefix(prefix).unwrap_or(topic);
+        let among = |list: &[String], name: &str| list.is_empty() || list.iter().any(|n| n == name);
+        let message = letter.header("exception.message").unwrap_or_default();
+        (among(&self.topics, plain) || among(&self.topics, topic))
+            && among(&self.classes, letter.class())
+            && among(&self.ids, &letter.id())
+            && self
+                .message
+                .as_ref()
+                .is_none_or(|text| message.contains(text))
+            && self
+                .key
+                .as_ref()
+                .is_none_or(|key| letter.key == key.as_bytes())
+            && self.since.is_none_or(|since| letter.at >= since)
+            && self.until.is_none_or(|until| letter.at <= until)
+    }
+}
+
+/// Letters in the order of their times, long ones put together of their parts, which have one
+/// trace and topic and say which they are.
+pub(crate) fn join(records: Vec<Raw>) -> Vec<Letter> {
+    let mut letters = Vec::new();
+    let mut long: BTreeMap<(Vec<u8>, String, usize), BTreeMap<usize, Raw>> = BTreeMap::new();
+    for record in records {
+        let trace = record.headers.get(leadstream_stream::trace::TRACEPARENT);
+        match (part(&record), trace) {
+            (Some((number, of)), Some(trace)) => {
+                let whole = (trace.clone(), record.place.topic.clone(), of);
+                // A repeat of a part says the same.
+                long.entry(whole)
+                    .or_default()
+                    .entry(number)
+                    .or_insert(record);
+            }
+            _ => letters.push(whole(vec![record], 0)),
+        }
+    }
+    for ((_, _, of), parts) in long {
+        let missing = of.saturating_sub(parts.len());
+        letters.push(whole(parts.into_values().collect(), missing));
+    }
+    letters.sort_by(|a, b| (a.at, &a.places).cmp(&(b.at, &b.places)));
+    letters
+}
+
+fn part(record: &Raw) -> Option<(usize, usize)> {
+    let text = std::str::from_utf8(record.headers.get("__connect.errors.part")?).ok()?;
+    let (number, of) = text.split_once('/')?;
+    let (number, of): (usize, usize) = (number.parse().ok()?, of.parse().ok()?);
+    (1..=of).contains(&number).then_some((number, of))
+}
+
+fn whole(parts: Vec<Raw>, missing: usize) -> Letter {
+    let first = parts.first();
+    Letter {
+        at: first.map_or(DateTime::UNIX_EPOCH, |part| part.at),
+        key: first.map(|part| part.key.clone()).unwrap_or_default(),
+        headers: first.map(|part| part.headers.clone()).unwrap_or_default(),
+        value: parts
+            .iter()
+            .flat_map(|part| part.value.iter().copied())
+            .collect(),
+        places: parts.into_iter().map(|part| part.place).collect(),
+        missing,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use chrono::{DateTime, TimeDelta};
+    use leadstream_schemas::codec;
+    use serde_json::json;
+
+    use super::{Filter, Place, Raw, Redrive, join};
+
+    fn raw(offset: i64, value: &[u8], headers: &[(&str, &str)]) -> Raw {
+        Raw {
+            place: Place {
+                topic: "p.lead.events.dead-letters".into(),
+                partition: 0,
+                offset,
+            },
+            at: DateTime::UNIX_EPOCH + TimeDelta::seconds(offset),
+            key: b"k".to_vec(),
+            value: value.to_vec(),
+            headers: headers
+                .iter()
+                .map(|(name, value)| {
+                    let name = match *name {
+                        "traceparent" => (*name).to_owned(),
+                        name => format!("__connect.errors.{name}"),
+                    };
+                    (name, value.as_bytes().to_vec())
+                })
+                .collect::<BTreeMap<_, _>>(),
+        }
+    }
+
+    #[test]
+    fn parts_are_put_together_whatever_their_order_and_a_missing_one_is_told() {
+        let part = |offset, value: &[u8], trace, part| {
+            raw(
+                offset,
+                value,
+                &[("traceparent", trace), ("part", part), ("topic", "t")],
+            )
+        };
+        let letters = join(vec![
+            part(5, b"c", "one", "3/3"),
+            part(1, b"a", "one", "1/3"),
+            part(2, b"x", "two", "2/2"),
+            part(4, b"b", "one", "2/3"),
+            raw(0, b"alone", &[]),
+            part(9, b"b", "one", "2/3"),
+        ]);
+        let seen: Vec<(&[u8], usize, usize)> = letters
+            .iter()
+            .map(|letter| (letter.value.as_slice(), letter.places.len(), letter.missing))
+            .collect();
+        assert_eq!(seen, [(&b"alone"[..], 1, 0), (b"abc", 3, 0), (b"x", 1, 1)]);
+        assert!(letters[2].redrive().unwrap_err().contains("1 of its parts"));
+    }
+
+    #[test]
+    fn a_crm_s_letter_is_redriven_by_its_lead_and_others_as_records() {
+        let event = json!({
+            "event": "lead_state_updated", "id": "a:1", "timestamp": "2026-11-23T10:15:00Z",
+            "data": {
+                "lead_id": "a", "previous_state": "S", "current_state": "T", "lead_data": {},
+                "lead_metadata": {"platform": "WhatsApp"}, "sync_priority": "high", "revision": 1,
+                "qualification_score": 0, "is_completed": false, "cause": "message",
+                "flow": {"name": "f", "version": 1},
+            },
+        });
+        let framed = codec::encode(1, &event).unwrap();
+        let crm = [
+            ("topic", "p.lead.events"),
+            ("offset", "3"),
+            ("connector.name", "leadstream-sink-crm"),
+            ("exception.class.name", "hubspot"),
+        ];
+        let redrive = |value: &[u8], headers: &[(&str, &str)]| {
+            join(vec![raw(1, value, headers)])[0].redrive()
+        };
+        let lead = Redrive::Lead {
+            crm: "hubspot".into(),
+            lead_id: "a".into(),
+        };
+        assert_eq!(redrive(&framed, &crm), Ok(lead));
+        let record = Ok(Redrive::Record {
+            topic: "p.lead.events".into(),
+        });
+        assert_eq!(redrive(b"no frame", &crm), record);
+        assert!(
+            redrive(b"{}", &[("topic", "t")])
+                .unwrap_err()
+                .contains("never was a record")
+        );
+    }
+
+    #[test]
+    fn filters_choose() {
+        let letter = &join(vec![raw(
+            7,
+            b"",
+            &[
+                ("topic", "p.lead.events"),
+                ("exception.class.name", "hubspot"),
+                ("exception.message", "refused: INVALID_EMAIL"),
+            ],
+        )])[0];
+        let takes = |filter: Filter| filter.takes(letter, "p.");
+        let some = |text: &str| Some(text.to_owned());
+        assert!(takes(Filter::default()));
+        assert!(takes(Filter {
+            topics: vec!["lead.events".into()],
+            ..Filter::default()
+        }));
+        assert!(!takes(Filter {
+            topics: vec!["lead.inputs".into()],
+            ..Filter::default()
+        }));
+        assert!(!takes(Filter {
+            classes: vec!["salesforce".into()],
+            ..Filter::default()
+        }));
+        assert!(takes(Filter {
+            message: some("INVALID"),
+            key: some("k"),
+            ..Filter::default()
+        }));
+        let id = "p.lead.events.dead-letters/0/7";
+        assert!(takes(Filter {
+            ids: vec![id.into()],
+            ..Filter::default()
+        }));
+        let later = DateTime::UNIX_EPOCH + TimeDelta::seconds(8);
+        assert!(!takes(Filter {
+            since: Some(later),
+            ..Filter::default()
+        }));
+    }
+}

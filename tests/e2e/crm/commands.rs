@@ -1,0 +1,120 @@
+//! The commands of operators: `leadstream crm …` and `leadstream dead-letters …`.
+
+use anyhow::ensure;
+use leadstream::deployment::Service;
+use leadstream_sandbox::{Endpoint, Fault};
+use leadstream_schemas::Topic;
+use leadstream_stream::Outgoing;
+use serde_json::json;
+
+use super::{HUBSPOT, SALESFORCE, event, lead_id, publish, settled, site, state};
+use crate::World;
+use crate::clients::producer;
+use crate::topic::read_all;
+use crate::site::Site;
+
+/// Runs `leadstream`, with the CRMs' addresses and credentials.
+async fn tool(site: &Site<'_>, args: &[&str]) -> anyhow::Result<String> {
+    let deployment = &site.deployment;
+    let spec = [
+        ("HUBSPOT_ACCESS_TOKEN", &deployment.hubspot_access_token),
+        ("HUBSPOT_API_URL", &deployment.hubspot_api_url),
+        ("SALESFORCE_LOGIN_URL", &deployment.salesforce_login_url),
+        ("SALESFORCE_CLIENT_ID", &deployment.salesforce_client_id),
+        (
+            "SALESFORCE_CLIENT_SECRET",
+            &deployment.salesforce_client_secret,
+        ),
+    ]
+    .into_iter()
+    .fold(site.spec("tool", args), |spec, (name, value)| {
+        spec.env(name, value)
+    });
+    let process = site.world.stack.spawn(&spec)?;
+    let status = process.wait().await;
+    let log = std::fs::read_to_string(process.log())?;
+    ensure!(status.success(), "leadstream {}: {log}", args.join(" "));
+    Ok(log)
+}
+
+/// What was given up and parked is seen, tried again, and is in step; what would be sent is shown.
+pub(crate) fn run(world: &World) -> anyhow::Result<()> {
+    world.runtime.block_on(async {
+        let site = site(world, "commands").await?;
+        let client = site.sandbox.client()?;
+        let checked = tool(&site, &["crm", "check"]).await?;
+        ensure!(
+            checked.contains("hubspot: all is there") && checked.contains("salesforce: all is there"),
+            "{checked}"
+        );
+        let refused = Fault::record_error(Endpoint::HubspotUpsert, lead_id(0), "INVALID_EMAIL");
+        client.order(&refused).await?;
+        let locked = Fault::record_error(Endpoint::SalesforceUpsert, lead_id(1), "ENTITY_IS_LOCKED");
+        client.order(&locked).await?;
+        let events: Vec<_> = (0..5).map(|lead| event(lead, 1)).collect();
+        publish(&site, &events).await?;
+
+        // Nothing runs yet: the plan is empty until the ledger is written.
+        site.start(Service::SinkCrm, "sink").await?;
+        settled(&site, HUBSPOT, &[("done", 4), ("dead", 1)]).await?;
+        settled(&site, SALESFORCE, &[("done", 4), ("parked", 1)]).await?;
+        let status = tool(&site, &["crm", "status"]).await?;
+        for part in ["dead", "INVALID_EMAIL", "parked", "ENTITY_IS_LOCKED", "in step"] {
+            ensure!(status.contains(part), "{part}: {status}");
+        }
+        ensure!(!status.contains("1555"), "a number: {status}");
+
+        let poison = Outgoing {
+            topic: site.topic(Topic::LeadEvents).as_str().into(),
+            key: b"x".to_vec(),
+            value: b"no frame".to_vec(),
+            headers: Vec::new(),
+        };
+        producer(&site)?.send(&[poison]).await?.await?;
+        let dead = Topic::LeadEvents.dead_letters(&site.deployment.topic_prefix);
+        crate::site::eventually(std::time::Duration::from_secs(20), async || {
+            let letters = read_all(&site, &dead)?.len();
+            ensure!(letters == 2, "{letters} dead letters");
+            Ok(())
+        })
+        .await?;
+        let listed = tool(&site, &["dead-letters", "list"]).await?;
+        ensure!(listed.contains("2 open dead letters"), "{listed}");
+        let shown = tool(&site, &["dead-letters", "show", "--class", "hubspot"]).await?;
+        ensure!(shown.contains(&lead_id(0)) && shown.contains("lead_state_updated"), "{shown}");
+
+        // The redrive sends what the lead is now, not what it was.
+        let discard = ["dead-letters", "discard", "--class", "undecodable", "--apply"];
+        ensure!(tool(&site, &discard).await?.contains("1 discarded"), "discard");
+        let said = tool(&site, &["dead-letters", "redrive"]).await?;
+        ensure!(said.contains("1 would be redriven"), "{said}");
+        site.stop("sink").await?;
+        client.clear_faults().await?;
+        sqlx::query("UPDATE crm_ledger SET wanted = $1, wanted_revision = 2 WHERE crm = 'hubspot' AND lead_id = $2")
+            .bind(leadstream_schemas::codec::encode(1, &event(0, 2))?)
+            .bind(lead_id(0))
+            .execute(&site.database)
+            .await?;
+        let said = tool(&site, &["dead-letters", "redrive", "--apply"]).await?;
+        ensure!(said.contains("1 redriven"), "{said}");
+        let retried = tool(&site, &["crm", "retry", "--reason", "ENTITY_IS_LOCKED"]).await?;
+        ensure!(retried.contains("1 leads are due"), "{retried}");
+        let plan = tool(&site, &["crm", "plan"]).await?;
+        ensure!(
+            plan.contains("hubspot: 1 leads") && plan.contains("salesforce: 1 leads"),
+            "{plan}"
+        );
+        ensure!(plan.contains(&state(2)), "the plan is not the present state: {plan}");
+        site.start(Service::SinkCrm, "sink").await?;
+        settled(&site, HUBSPOT, &[("done", 5)]).await?;
+        settled(&site, SALESFORCE, &[("done", 5)]).await?;
+        let contact = client.contact(&lead_id(0)).await?;
+        ensure!(
+            contact.is_some_and(|contact| contact.values.get("leadstream_state") == Some(&json!(state(2)))),
+            "the redrive sent an old state"
+        );
+        let listed = tool(&site, &["dead-letters", "list"]).await?;
+        ensure!(listed.contains("0 open dead letters"), "{listed}");
+        site.finish().await
+    })
+}
