@@ -9,7 +9,7 @@ use leadstream_stream::{ConfigError, Secret};
 use serde_json::Value;
 
 use crate::config::{self, CrmArgs, Crms};
-use crate::crm::{Class, Crm};
+use crate::crm::{Class, Crm, Prepared};
 use crate::http;
 use crate::hubspot::Hubspot;
 use crate::ledger::{Ledger, LedgerError};
@@ -195,7 +195,7 @@ async fn planned_for<C: Crm>(
                 batch.push(prepared);
             }
             if batch.len() == C::BATCH {
-                planned.push(request(crm, std::mem::take(&mut batch)));
+                planned.push(request(crm, &std::mem::take(&mut batch)));
             }
         }
         if last {
@@ -203,13 +203,13 @@ async fn planned_for<C: Crm>(
         }
     }
     if !batch.is_empty() {
-        planned.push(request(crm, batch));
+        planned.push(request(crm, &batch));
     }
     planned.truncate(requests);
     Ok(planned)
 }
 
-fn request<C: Crm>(crm: &C, leads: Vec<crate::crm::Prepared>) -> Planned {
+fn request<C: Crm>(crm: &C, leads: &[Prepared]) -> Planned {
     Planned {
         crm: C::NAME.as_str(),
         leads: leads.len(),
