@@ -8,8 +8,9 @@ use reqwest::Url;
 use sqlx::postgres::PgConnectOptions;
 
 use crate::hubspot::HubspotSettings;
-use crate::mapping::{Mapping, Target};
+use crate::mapping::{Filter, Mapping, Target};
 use crate::salesforce::{Login, SalesforceSettings};
+use crate::webhook::WebhookSettings;
 
 /// How PostgreSQL and Kafka are tried again while they are away.
 pub(crate) const AWAY: RetryPolicy =
@@ -44,6 +45,8 @@ pub struct CrmArgs {
     pub hubspot: HubspotArgs,
     #[command(flatten)]
     pub salesforce: SalesforceArgs,
+    #[command(flatten)]
+    pub webhook: WebhookArgs,
     #[command(flatten)]
     pub sync: SyncArgs,
 }
@@ -121,6 +124,23 @@ pub struct SalesforceArgs {
         value_name = "NAME"
     )]
     pub salesforce_external_id_field: String,
+}
+
+/// Settings of the signed webhook.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Webhook")]
+pub struct WebhookArgs {
+    /// Receiver of every event, in order per lead, signed as Standard Webhooks says
+    #[arg(long, env = "CRM_WEBHOOK_URL", value_name = "URL")]
+    pub crm_webhook_url: Option<String>,
+    /// Secret in base64, several with commas while it is rotated; or CRM_WEBHOOK_SECRET_FILE
+    #[arg(
+        long,
+        env = "CRM_WEBHOOK_SECRET",
+        hide_env_values = true,
+        value_name = "SECRET"
+    )]
+    pub crm_webhook_secret: Option<Secret>,
 }
 
 /// How CRMs are kept in step.
@@ -210,6 +230,7 @@ pub(crate) struct Settings {
 pub(crate) struct Crms {
     pub(crate) hubspot: Option<HubspotSettings>,
     pub(crate) salesforce: Option<SalesforceSettings>,
+    pub(crate) webhook: Option<WebhookSettings>,
     /// States that go first, beside completed leads.
     pub(crate) urgent_states: Vec<String>,
 }
@@ -246,15 +267,17 @@ impl CrmArgs {
         let mapping = Mapping::load(self.sync.crm_mapping_file.as_deref())?;
         let hubspot = self.hubspot.settings(mapping.hubspot)?;
         let salesforce = self.salesforce.settings(mapping.salesforce)?;
-        if hubspot.is_none() && salesforce.is_none() {
+        let webhook = self.webhook.settings(mapping.webhook.filter)?;
+        if hubspot.is_none() && salesforce.is_none() && webhook.is_none() {
             return Err(ConfigError::new(
                 "HUBSPOT_ACCESS_TOKEN",
-                "is not set, nor is SALESFORCE_LOGIN_URL: there is no CRM to write to; example: HUBSPOT_ACCESS_TOKEN=pat-na1-…, or SALESFORCE_LOGIN_URL=https://acme.my.salesforce.com with SALESFORCE_CLIENT_ID=3MVG9… and SALESFORCE_CLIENT_SECRET=1A2B3C…",
+                "is not set, nor is SALESFORCE_LOGIN_URL or CRM_WEBHOOK_URL: there is no CRM to write to; example: HUBSPOT_ACCESS_TOKEN=pat-na1-…, or SALESFORCE_LOGIN_URL=https://acme.my.salesforce.com with SALESFORCE_CLIENT_ID=3MVG9… and SALESFORCE_CLIENT_SECRET=1A2B3C…",
             ));
         }
         Ok(Crms {
             hubspot,
             salesforce,
+            webhook,
             urgent_states: mapping.urgent_states,
         })
     }
@@ -344,6 +367,30 @@ impl SalesforceArgs {
             )?,
             target,
         }))
+    }
+}
+
+impl WebhookArgs {
+    fn settings(&self, filter: Filter) -> Result<Option<WebhookSettings>, ConfigError> {
+        let url = self.crm_webhook_url.clone();
+        let Some(url) = url.filter(|url| !url.trim().is_empty()) else {
+            return Ok(None);
+        };
+        let valid = Url::parse(url.trim())
+            .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+        if !valid {
+            return Err(ConfigError::new(
+                "CRM_WEBHOOK_URL",
+                "is no http or https URL; example: CRM_WEBHOOK_URL=https://example.com/leads",
+            ));
+        }
+        let settings = WebhookSettings {
+            url: url.trim().to_owned(),
+            given_secret: self.crm_webhook_secret.clone(),
+            filter,
+        };
+        settings.validate()?;
+        Ok(Some(settings))
     }
 }
 

@@ -14,9 +14,9 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::AWAY;
-use crate::crm::CrmName;
+use crate::crm::{CrmName, Keeps};
 use crate::error::Error;
-use crate::ledger::{Ledger, Wanted};
+use crate::ledger::{Ledger, LedgerError, Wanted};
 use crate::metrics::ConsumeMetrics;
 
 mod event;
@@ -154,8 +154,7 @@ impl Lane {
             .unzip();
         let records = self.expected(records.into_iter().flatten());
         let read = self.read(&records)?;
-        let wanted = event::coalesce(read.wanted);
-        if !self.bury(&read.poison).await || !self.want(&wanted).await? {
+        if !self.bury(&read.poison).await || !self.want(read.wanted).await? {
             self.stopped = true;
             return Ok(());
         }
@@ -168,7 +167,6 @@ impl Lane {
             .increment(read.poison.len() as u64);
         tracing::debug!(
             events = records.len(),
-            leads = wanted.len(),
             undecodable = read.poison.len(),
             "events written to the ledger"
         );
@@ -243,14 +241,25 @@ impl Lane {
     }
 
     /// Writes the ledger; false when the service shuts down before PostgreSQL answers.
-    async fn want(&self, wanted: &[Wanted]) -> Result<bool, Error> {
-        if wanted.is_empty() {
+    async fn want(&self, events: Vec<Wanted>) -> Result<bool, Error> {
+        if events.is_empty() {
             return Ok(true);
         }
-        let crms: Vec<CrmName> = self.intake.crms.iter().map(|(crm, _)| *crm).collect();
+        let (every, newest): (Vec<CrmName>, Vec<CrmName>) = self
+            .intake
+            .crms
+            .iter()
+            .map(|(crm, _)| *crm)
+            .partition(|crm| crm.keeps() == Keeps::Every);
+        let all = if every.is_empty() {
+            Vec::new()
+        } else {
+            events.clone()
+        };
+        let wanted = event::coalesce(events);
         let mut attempts = 0;
         loop {
-            match self.intake.ledger.want(&crms, wanted, Utc::now()).await {
+            match self.write(&newest, &wanted, &every, &all).await {
                 Ok(due) => {
                     self.intake.metrics.wanted.increment(due);
                     break;
@@ -268,6 +277,21 @@ impl Lane {
             wake.notify_one();
         }
         Ok(true)
+    }
+
+    async fn write(
+        &self,
+        newest: &[CrmName],
+        wanted: &[Wanted],
+        every: &[CrmName],
+        all: &[Wanted],
+    ) -> Result<u64, LedgerError> {
+        let ledger = &self.intake.ledger;
+        let mut due = ledger.want(newest, wanted, Utc::now()).await?;
+        for crm in every {
+            due += ledger.queue(*crm, all, Utc::now()).await?;
+        }
+        Ok(due)
     }
 
     fn advance(&mut self, records: &[Record]) {

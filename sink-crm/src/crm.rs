@@ -14,6 +14,7 @@ use sha2::{Digest as _, Sha256};
 pub(crate) enum CrmName {
     Hubspot,
     Salesforce,
+    Webhook,
 }
 
 impl CrmName {
@@ -21,6 +22,26 @@ impl CrmName {
         match self {
             Self::Hubspot => "hubspot",
             Self::Salesforce => "salesforce",
+            Self::Webhook => "webhook",
+        }
+    }
+}
+
+impl CrmName {
+    pub(crate) const fn keeps(self) -> Keeps {
+        match self {
+            Self::Hubspot | Self::Salesforce => Keeps::Newest,
+            Self::Webhook => Keeps::Every,
+        }
+    }
+}
+
+impl Keeps {
+    /// The statement for what is kept.
+    pub(crate) const fn pick(self, newest: &'static str, every: &'static str) -> &'static str {
+        match self {
+            Self::Newest => newest,
+            Self::Every => every,
         }
     }
 }
@@ -53,6 +74,15 @@ impl Prepared {
             cut,
         }
     }
+}
+
+/// What is kept of a lead until the CRM has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Keeps {
+    /// Its newest revision: the CRM shall have its present state.
+    Newest,
+    /// Every event, in their order: each transition counts.
+    Every,
 }
 
 /// A CRM that leads are sent to.

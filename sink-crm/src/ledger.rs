@@ -11,7 +11,7 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{FromRow, Row as _};
 use uuid::Uuid;
 
-use crate::crm::CrmName;
+use crate::crm::{CrmName, Keeps};
 
 mod error;
 mod look;
@@ -91,6 +91,27 @@ pub(crate) struct Settlement<'a> {
     pub(crate) attempted: bool,
 }
 
+/// Binds the columns of `$wanted`, which has no type that both kinds of query share.
+macro_rules! bind_wanted {
+    ($query:expr, $wanted:expr) => {{
+        let wanted: &[Wanted] = $wanted;
+        let records = || wanted.iter().map(|wanted| &wanted.record);
+        let traces: Vec<Option<String>> = records()
+            .map(|record| record.trace.map(|trace| trace.to_string()))
+            .collect();
+        let leads: Vec<&str> = wanted.iter().map(|w| w.lead_id.as_str()).collect();
+        $query
+            .bind(leads)
+            .bind(wanted.iter().map(|w| w.revision).collect::<Vec<_>>())
+            .bind(wanted.iter().map(|w| w.priority).collect::<Vec<_>>())
+            .bind(records().map(|r| r.value.as_ref()).collect::<Vec<_>>())
+            .bind(records().map(|r| r.key.as_ref()).collect::<Vec<_>>())
+            .bind(records().map(|r| r.partition).collect::<Vec<_>>())
+            .bind(records().map(|r| r.offset).collect::<Vec<_>>())
+            .bind(traces)
+    }};
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct Ledger {
     pool: PgPool,
@@ -133,27 +154,22 @@ impl Ledger {
         now: DateTime<Utc>,
     ) -> Result<u64, LedgerError> {
         let crms: Vec<&str> = crms.iter().map(|crm| crm.as_str()).collect();
-        let records = || wanted.iter().map(|wanted| &wanted.record);
-        let traces: Vec<Option<String>> = records()
-            .map(|record| record.trace.map(|trace| trace.to_string()))
-            .collect();
-        let query = sqlx::query(sql::WANT)
-            .bind(crms)
-            .bind(
-                wanted
-                    .iter()
-                    .map(|w| w.lead_id.as_str())
-                    .collect::<Vec<_>>(),
-            )
-            .bind(wanted.iter().map(|w| w.revision).collect::<Vec<_>>())
-            .bind(wanted.iter().map(|w| w.priority).collect::<Vec<_>>())
-            .bind(records().map(|r| r.value.as_ref()).collect::<Vec<_>>())
-            .bind(records().map(|r| r.key.as_ref()).collect::<Vec<_>>())
-            .bind(records().map(|r| r.partition).collect::<Vec<_>>())
-            .bind(records().map(|r| r.offset).collect::<Vec<_>>())
-            .bind(traces)
-            .bind(now);
+        let query = bind_wanted!(sqlx::query(sql::WANT).bind(crms), wanted).bind(now);
         Ok(timed(query.execute(&self.pool)).await?.rows_affected())
+    }
+
+    /// Queues each of `wanted` for `crm`, and passes over what was queued before. Gives the number
+    /// of events that became due.
+    pub(crate) async fn queue(
+        &self,
+        crm: CrmName,
+        wanted: &[Wanted],
+        now: DateTime<Utc>,
+    ) -> Result<u64, LedgerError> {
+        let query = sqlx::query_scalar(sql::QUEUE).bind(crm.as_str());
+        let query = bind_wanted!(query, wanted).bind(now);
+        let queued: i64 = timed(query.fetch_one(&self.pool)).await?;
+        Ok(queued.unsigned_abs())
     }
 
     /// Leases up to `limit` due rows of `crm`, the most urgent first.
@@ -164,7 +180,7 @@ impl Ledger {
         lease: &Lease,
         now: DateTime<Utc>,
     ) -> Result<Vec<Claimed>, LedgerError> {
-        let query = sqlx::query_as(sql::CLAIM)
+        let query = sqlx::query_as(crm.keeps().pick(sql::CLAIM, sql::CLAIM_EVENTS))
             .bind(crm.as_str())
             .bind(now)
             .bind(i64::try_from(limit).unwrap_or(i64::MAX))
@@ -180,7 +196,7 @@ impl Ledger {
         lease: &Lease,
         lead_ids: &[&str],
     ) -> Result<Vec<String>, LedgerError> {
-        let query = sqlx::query_scalar(sql::RENEW)
+        let query = sqlx::query_scalar(crm.keeps().pick(sql::RENEW, sql::RENEW_EVENTS))
             .bind(crm.as_str())
             .bind(lead_ids)
             .bind(lease.token)
@@ -197,6 +213,9 @@ impl Ledger {
         now: DateTime<Utc>,
     ) -> Result<u64, LedgerError> {
         let rows = || settlements.iter();
+        if crm.keeps() == Keeps::Every {
+            return self.settle_events(crm, token, settlements, now).await;
+        }
         let query = sqlx::query(sql::SETTLE)
             .bind(crm.as_str())
             .bind(token)
@@ -216,10 +235,35 @@ impl Ledger {
         Ok(timed(query.execute(&self.pool)).await?.rows_affected())
     }
 
-    /// The number of leads that `crm` waits for.
+    async fn settle_events(
+        &self,
+        crm: CrmName,
+        token: Uuid,
+        settlements: &[Settlement<'_>],
+        now: DateTime<Utc>,
+    ) -> Result<u64, LedgerError> {
+        let rows = || settlements.iter();
+        let query = sqlx::query_scalar(sql::SETTLE_EVENTS)
+            .bind(crm.as_str())
+            .bind(token)
+            .bind(rows().map(|row| row.lead_id).collect::<Vec<_>>())
+            .bind(rows().map(|row| row.revision).collect::<Vec<_>>())
+            .bind(rows().map(|row| verdict(row.settled)).collect::<Vec<_>>())
+            .bind(rows().map(|row| reason(row.settled)).collect::<Vec<_>>())
+            .bind(
+                rows()
+                    .map(|row| next_attempt(row.settled))
+                    .collect::<Vec<_>>(),
+            )
+            .bind(now);
+        let settled: i64 = timed(query.fetch_one(&self.pool)).await?;
+        Ok(settled.unsigned_abs())
+    }
+
+    /// The number of leads, or events, that `crm` waits for.
     pub(crate) async fn due(&self, crm: CrmName) -> Result<i64, LedgerError> {
         timed(
-            sqlx::query_scalar(sql::DUE)
+            sqlx::query_scalar(crm.keeps().pick(sql::DUE, sql::DUE_EVENTS))
                 .bind(crm.as_str())
                 .fetch_one(&self.pool),
         )

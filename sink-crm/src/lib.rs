@@ -20,6 +20,7 @@ mod metrics;
 mod person;
 mod salesforce;
 pub mod tool;
+mod webhook;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,6 +45,7 @@ use hubspot::Hubspot;
 use ledger::Ledger;
 use metrics::{ConsumeMetrics, LaneMetrics};
 use salesforce::Salesforce;
+use webhook::Webhook;
 
 const SERVICE: &str = "sink-crm";
 /// Bytes and records of events that may wait before their partitions pause.
@@ -54,7 +56,7 @@ const DRAIN: Duration = Duration::from_secs(10);
 /// How long Kafka may take to acknowledge a dead letter before the lane counts it as failed.
 const ACKNOWLEDGE: Duration = Duration::from_secs(10);
 /// Connections of the consumer and of each CRM's lane.
-const CONNECTIONS: u32 = 10;
+const CONNECTIONS: u32 = 14;
 
 /// Runs the service until the context's shutdown.
 ///
@@ -87,7 +89,10 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
         lanes.spawn(Hubspot::new(http.clone(), hubspot));
     }
     if let Some(salesforce) = settings.crms.salesforce {
-        lanes.spawn(Salesforce::new(http, salesforce));
+        lanes.spawn(Salesforce::new(http.clone(), salesforce));
+    }
+    if let Some(webhook) = settings.crms.webhook {
+        lanes.spawn(Webhook::new(http, webhook));
     }
     let Lanes {
         crms, mut tasks, ..

@@ -7,7 +7,7 @@ mod render;
 #[cfg(test)]
 pub(crate) use document::Field;
 pub use document::json_schema;
-pub(crate) use document::{Kind, Mapping, Target};
+pub(crate) use document::{Filter, Kind, Mapping, Target};
 pub(crate) use fit::{Described, problems};
 pub(crate) use render::{render, wants};
 

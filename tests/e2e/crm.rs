@@ -4,6 +4,7 @@
 pub(crate) mod commands;
 pub(crate) mod failures;
 pub(crate) mod kills;
+pub(crate) mod webhook;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,8 +18,8 @@ use sqlx::Row;
 
 use crate::World;
 use crate::clients::producer;
-use crate::topic::{Read, read_all};
 use crate::site::{Site, eventually};
+use crate::topic::{Read, read_all};
 
 const HUBSPOT: &str = "hubspot";
 const SALESFORCE: &str = "salesforce";

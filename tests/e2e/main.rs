@@ -120,6 +120,10 @@ const TESTS: &[(&str, Test)] = &[
         crm::commands::run,
     ),
     (
+        "a_receiver_of_webhooks_gets_every_event_signed_and_in_order_beside_crms",
+        crm::webhook::run,
+    ),
+    (
         "ingest_answers_503_while_kafka_is_away",
         settings::kafka_away,
     ),

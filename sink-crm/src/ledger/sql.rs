@@ -94,6 +94,82 @@ WHERE l.crm = ours.crm AND l.lead_id = ours.lead_id";
 pub(super) const DUE: &str = "
 SELECT count(*) FROM crm_ledger WHERE crm = $1 AND state = 'due'";
 
+/// Events that are newer than what was ever queued, and the newest of them as a mark. A row of the
+/// ledger is a mark only, and never due.
+pub(super) const QUEUE: &str = "
+WITH fresh AS (
+    SELECT w.* FROM UNNEST($2::text[], $3::bigint[], $4::smallint[], $5::bytea[], $6::bytea[],
+        $7::int[], $8::bigint[], $9::text[])
+        AS w (lead_id, revision, priority, value, key, partition, position, trace)
+    LEFT JOIN crm_ledger l ON l.crm = $1 AND l.lead_id = w.lead_id
+    WHERE w.revision > COALESCE(l.wanted_revision, 0)),
+queued AS (
+    INSERT INTO crm_events (crm, lead_id, wanted_revision, priority, wanted, wanted_key,
+        wanted_partition, wanted_offset, wanted_trace, next_attempt_at, due_since)
+    SELECT $1, lead_id, revision, priority, value, key, partition, position, trace, $10, $10
+    FROM fresh ORDER BY lead_id, revision
+    ON CONFLICT DO NOTHING
+    RETURNING lead_id),
+marked AS (
+    INSERT INTO crm_ledger AS l (crm, lead_id, wanted_revision, priority, wanted, wanted_key,
+        wanted_partition, wanted_offset, state, next_attempt_at, updated_at)
+    SELECT $1, lead_id, max(revision), 0, '', '', 0, 0, 'done', $10, $10
+    FROM fresh GROUP BY lead_id ORDER BY lead_id
+    ON CONFLICT (crm, lead_id) DO UPDATE SET
+        wanted_revision = GREATEST(l.wanted_revision, excluded.wanted_revision),
+        updated_at = excluded.updated_at)
+SELECT count(*) FROM queued";
+
+/// Of each lead only the oldest event may be taken, so that they go out in order.
+pub(super) const CLAIM_EVENTS: &str = "
+WITH due AS (
+    SELECT crm, lead_id, wanted_revision FROM crm_events AS e
+    WHERE crm = $1 AND next_attempt_at <= $2 AND (leased_until IS NULL OR leased_until <= $2)
+        AND NOT EXISTS (SELECT FROM crm_events AS earlier WHERE earlier.crm = e.crm
+            AND earlier.lead_id = e.lead_id AND earlier.wanted_revision < e.wanted_revision)
+    ORDER BY priority, next_attempt_at
+    LIMIT $3
+    FOR UPDATE SKIP LOCKED)
+UPDATE crm_events AS l SET lease_token = $4, leased_until = $5
+FROM due
+WHERE l.crm = due.crm AND l.lead_id = due.lead_id AND l.wanted_revision = due.wanted_revision
+RETURNING l.lead_id, l.wanted_revision, l.attempts, l.wanted, l.wanted_key, l.wanted_partition,
+    l.wanted_offset, l.wanted_trace, NULL::bytea AS sent_hash, l.attempts > 0 AS attempted";
+
+pub(super) const RENEW_EVENTS: &str = "
+UPDATE crm_events SET leased_until = $4
+WHERE crm = $1 AND lead_id = ANY($2) AND lease_token = $3
+RETURNING lead_id";
+
+/// What is delivered, filtered out, or in dead letters is kept no longer.
+pub(super) const SETTLE_EVENTS: &str = "
+WITH s AS (
+    SELECT * FROM UNNEST($3::text[], $4::bigint[], $5::text[], $6::text[], $7::timestamptz[])
+        AS s (lead_id, revision, verdict, reason, next_attempt_at)),
+gone AS (
+    DELETE FROM crm_events AS e USING s
+    WHERE e.crm = $1 AND e.lease_token = $2 AND e.lead_id = s.lead_id
+        AND e.wanted_revision = s.revision AND s.verdict IN ('done', 'filtered', 'dead')
+    RETURNING e.lead_id, s.revision, s.verdict),
+kept AS (
+    UPDATE crm_events AS e SET
+        attempts = CASE s.verdict WHEN 'released' THEN e.attempts ELSE e.attempts + 1 END,
+        next_attempt_at = COALESCE(s.next_attempt_at, e.next_attempt_at),
+        last_error = CASE s.verdict WHEN 'released' THEN e.last_error ELSE s.reason END,
+        lease_token = NULL, leased_until = NULL
+    FROM s
+    WHERE e.crm = $1 AND e.lease_token = $2 AND e.lead_id = s.lead_id
+        AND e.wanted_revision = s.revision AND s.verdict NOT IN ('done', 'filtered', 'dead')
+    RETURNING e.lead_id),
+marked AS (
+    UPDATE crm_ledger AS l SET sent_revision = GREATEST(l.sent_revision, gone.revision),
+        updated_at = $8
+    FROM gone WHERE l.crm = $1 AND l.lead_id = gone.lead_id AND gone.verdict = 'done')
+SELECT (SELECT count(*) FROM gone) + (SELECT count(*) FROM kept)";
+
+pub(super) const DUE_EVENTS: &str = "
+SELECT count(*) FROM crm_events WHERE crm = $1";
+
 /// Where leads stand; those in step have no reason.
 pub(super) const TALLIES: &str = "
 SELECT crm,
@@ -102,7 +178,14 @@ SELECT crm,
         WHEN state = 'due' THEN 'waiting' ELSE state END AS standing,
     CASE WHEN state = 'done' THEN NULL ELSE last_error END AS reason,
     count(*) AS leads, min(due_since) AS oldest
-FROM crm_ledger GROUP BY 1, 2, 3 ORDER BY 1, 2, 4 DESC";
+FROM crm_ledger AS l
+WHERE NOT EXISTS (SELECT FROM crm_events AS e WHERE e.crm = l.crm AND e.lead_id = l.lead_id)
+GROUP BY 1, 2, 3
+UNION ALL
+SELECT crm, CASE WHEN last_error IS NULL THEN 'waiting' ELSE 'failing' END, last_error,
+    count(DISTINCT lead_id), min(due_since)
+FROM crm_events GROUP BY 1, 2, 3
+ORDER BY 1, 2, 4 DESC";
 
 /// A row that is leased is left to its worker.
 pub(super) const RETRY: &str = "

@@ -26,6 +26,9 @@ pub(crate) struct Mapping {
     pub(crate) hubspot: Target,
     /// Salesforce's leads.
     pub(crate) salesforce: Target,
+    /// The signed webhook, which is sent whole events.
+    #[serde(default)]
+    pub(crate) webhook: Receiver,
 }
 
 /// The records of one CRM.
@@ -45,6 +48,15 @@ pub(crate) struct Target {
     pub(crate) status: Option<Status>,
     /// Further fields, by their names in the CRM.
     pub(crate) fields: BTreeMap<String, Field>,
+}
+
+/// The signed webhook.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Receiver {
+    /// Events that are sent, each judged by itself.
+    #[serde(default)]
+    pub(crate) filter: Filter,
 }
 
 /// Conditions that all have to hold; without any, every lead passes.

@@ -10,8 +10,8 @@ use serde_json::json;
 use super::{HUBSPOT, SALESFORCE, event, lead_id, publish, settled, site, state};
 use crate::World;
 use crate::clients::producer;
-use crate::topic::read_all;
 use crate::site::Site;
+use crate::topic::read_all;
 
 /// Runs `leadstream`, with the CRMs' addresses and credentials.
 async fn tool(site: &Site<'_>, args: &[&str]) -> anyhow::Result<String> {
