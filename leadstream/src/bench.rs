@@ -71,6 +71,10 @@ pub(crate) struct Args {
     /// Minutes of the soak
     #[arg(long, default_value = "10", value_name = "MINUTES")]
     soak_minutes: NonZeroUsize,
+    /// The leadstream whose services are measured; by default this one. So two versions can be
+    /// measured in turn by the same benchmark
+    #[arg(long, value_name = "PATH")]
+    services: Option<PathBuf>,
     /// What is measured, separated by commas; by default everything but the soak
     #[arg(long, value_enum, value_delimiter = ',', value_name = "SCENARIO,…")]
     scenarios: Vec<Scenario>,
@@ -153,7 +157,11 @@ async fn measure(
     args: &Args,
     progress: &Progress,
 ) -> anyhow::Result<(Vec<Sample>, Vec<String>)> {
-    let servers = Servers::new(stack, schema_ids(stack).await?);
+    let services = match &args.services {
+        Some(path) => path.clone(),
+        None => std::env::current_exe().context("the path of this program")?,
+    };
+    let servers = Servers::new(stack, services, schema_ids(stack).await?);
     let load = args.load();
     // A broker that has just started is slow until its code is compiled.
     let step = progress.step("warm-up");

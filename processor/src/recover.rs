@@ -385,7 +385,7 @@ impl<'a> Recovery<'a> {
         }
         for (lead_id, changed) in folded.leads {
             if let Some(partition) = self.partitions.get_mut(&changed.partition) {
-                partition.leads.put(lead_id, changed.lead);
+                partition.leads.put(lead_id, changed.body.into());
             }
         }
         self.producer.send(&records).await?.await?;
@@ -433,7 +433,7 @@ impl<'a> Recovery<'a> {
         &self,
         lead_id: &str,
         mut lead: Lead,
-    ) -> Result<Option<(Changed, Outgoing)>, CodecError> {
+    ) -> Result<Option<(Changed, Outgoing)>, BatchError> {
         let Some((key, last)) = self.published.contradicts(lead_id, &lead) else {
             return Ok(None);
         };
@@ -447,6 +447,7 @@ impl<'a> Recovery<'a> {
         event.data.sync_priority = SyncPriority::Low;
         let event = effects::outgoing(&self.outlets.events, key, None, &event)?;
         let changed = Changed {
+            body: lead.to_bytes()?,
             lead,
             account: String::new(),
             partition: -1,

@@ -166,7 +166,7 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
         group: args.kafka.group("processor"),
         client_id,
         lane_bytes: 8 << 20,
-        lane_records: args.batch_records.get() * 8,
+        lane_records: args.batch_records.get() * 4,
         drain: Duration::from_secs(20),
     };
     let (consumer_loop, consumer) = ConsumerLoop::new(&args.kafka, &options, senders)?;

@@ -133,7 +133,7 @@ impl KafkaArgs {
                 ("fetch.wait.max.ms", "50"),
                 ("fetch.queue.backoff.ms", "10"),
                 // For each partition: what waits there, and what one more fetch adds.
-                ("queued.max.messages.kbytes", "1024"),
+                ("queued.max.messages.kbytes", "512"),
                 ("fetch.message.max.bytes", "262144"),
                 ("fetch.max.bytes", "8388608"),
                 ("topic.metadata.refresh.interval.ms", "30000"),

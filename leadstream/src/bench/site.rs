@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -29,17 +30,20 @@ const READY_WITHIN: Duration = Duration::from_secs(60);
 /// What every scenario shares.
 pub(super) struct Servers<'s> {
     pub(super) stack: &'s Stack,
+    /// The program whose services are measured.
+    services: PathBuf,
     /// Ids that frame what is written; the same for every topic prefix.
     pub(super) ids: SchemaIds,
     /// Inputs that were made already: making them takes longer than reading them.
     made: Mutex<Vec<(Conversations, Arc<[Outgoing]>)>>,
-    notes: std::sync::Mutex<BTreeSet<&'static str>>,
+    notes: std::sync::Mutex<BTreeSet<String>>,
 }
 
 impl<'s> Servers<'s> {
-    pub(super) fn new(stack: &'s Stack, ids: SchemaIds) -> Self {
+    pub(super) fn new(stack: &'s Stack, services: PathBuf, ids: SchemaIds) -> Self {
         Self {
             stack,
+            services,
             ids,
             made: Mutex::default(),
             notes: std::sync::Mutex::default(),
@@ -62,14 +66,14 @@ impl<'s> Servers<'s> {
     }
 
     /// Says at the end that something was left out.
-    pub(super) fn note(&self, note: &'static str) {
+    pub(super) fn note(&self, note: impl Into<String>) {
         let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
-        notes.insert(note);
+        notes.insert(note.into());
     }
 
     pub(super) fn notes(&self) -> Vec<String> {
         let notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
-        notes.iter().map(|note| (*note).to_owned()).collect()
+        notes.iter().cloned().collect()
     }
 }
 
@@ -161,7 +165,7 @@ impl<'s> Site<'s> {
         let ingest = free_address()?;
         let stack = servers.stack;
         let deployment = Deployment {
-            binary: std::env::current_exe().context("the path of this program")?,
+            binary: servers.services.clone(),
             kafka: stack.kafka().to_owned(),
             kafka_config: setup.kafka_config.map(ToOwned::to_owned),
             topic_prefix: format!("{name}."),

@@ -127,6 +127,8 @@ pub(crate) struct Folded {
 #[derive(Debug)]
 pub(crate) struct Changed {
     pub(crate) lead: Lead,
+    /// Its stored form, once the batch is folded.
+    pub(crate) body: Vec<u8>,
     pub(crate) account: String,
     pub(crate) partition: i32,
     pub(crate) created: bool,
@@ -208,6 +210,9 @@ pub(crate) fn fold(
         progress.poison.push(poison);
         progress.outgoing.append(&mut outgoing);
     }
+    for changed in folded.leads.values_mut() {
+        changed.body = changed.lead.to_bytes()?;
+    }
     Ok(folded)
 }
 
@@ -253,6 +258,7 @@ fn fold_one(
         let lead = known.leads.remove(&lead_id)?;
         Some(Changed {
             lead,
+            body: Vec::new(),
             account: keyed.account.clone(),
             partition: record.partition,
             created,
@@ -294,6 +300,7 @@ impl Step<'_> {
     fn begin(&self, lead: Lead) -> Changed {
         Changed {
             lead,
+            body: Vec::new(),
             account: self.keyed.account.clone(),
             partition: self.record.partition,
             created: true,

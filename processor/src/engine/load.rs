@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::batch::{Decoded, Keyed, Known};
 use super::partition::Partition;
-use crate::lead::{Inbound, scoped};
+use crate::lead::{Inbound, Lead, scoped};
 use crate::store::{Store, StoreError};
 
 /// Gathers the leads, owners of ids, and departed ids that `batch` touches.
@@ -19,18 +19,18 @@ pub(crate) async fn known(
         let Some(own) = keyed.identities.first() else {
             continue;
         };
-        let cached = partitions
-            .get_mut(&partition)
-            .and_then(|partition| partition.leads.get(own));
-        match cached {
+        if !known.leads.contains_key(own)
+            && let Some(partition) = partitions.get_mut(&partition)
+            && let Some(body) = partition.leads.get(own)
+        {
+            known.leads.insert(own.clone(), Lead::from_bytes(body)?);
+            known.identities.insert(own.clone(), own.clone());
+        }
+        match known.leads.get(own) {
             Some(lead) => {
                 if let Inbound::Message(input) = &keyed.inbound {
                     let news = input.identities().filter(|id| !lead.identities.hold(id));
                     unknown.extend(news.map(|id| scoped(&keyed.account, id)));
-                }
-                known.identities.insert(own.clone(), own.clone());
-                if !known.leads.contains_key(own) {
-                    known.leads.insert(own.clone(), lead.clone());
                 }
             }
             None => unknown.extend(keyed.identities.iter().cloned()),

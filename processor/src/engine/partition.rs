@@ -5,8 +5,6 @@ use std::num::NonZeroUsize;
 use leadstream_stream::dead_letter::PoisonCount;
 use lru::LruCache;
 
-use crate::lead::Lead;
-
 /// How far a lane is with a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
@@ -28,8 +26,9 @@ pub(crate) struct Partition {
     /// The fetcher was told where to start.
     pub(crate) started: bool,
     pub(crate) poison: PoisonCount,
-    /// Leads at home here: this owner is their only writer, so they need no reading again.
-    pub(crate) leads: LruCache<String, Lead>,
+    /// Leads at home here in their stored form, a quarter of what they take unfolded: this owner is
+    /// their only writer, so they need no reading again.
+    pub(crate) leads: LruCache<String, Box<[u8]>>,
 }
 
 impl Partition {

@@ -55,7 +55,13 @@ pub(super) async fn run(
         servers.note("Node or npm is not on the PATH: what is written in Node was left out");
         return Ok(Vec::new());
     };
-    let folder = install(servers, npm).await?;
+    let folder = match install(servers, npm).await {
+        Ok(folder) => folder,
+        Err(error) => {
+            servers.note(format!("What is written in Node was left out: {error}"));
+            return Ok(Vec::new());
+        }
+    };
     let (script, share) = match contender {
         Contender::Plain => ("plain.js", SHARE),
         _ => ("batched.js", 1),

@@ -46,7 +46,8 @@ pub(super) async fn run(
     let spending = Spending::start(servers, &database.pool, Vec::new()).await?;
     let lanes = recording.batches.iter().enumerate().map(|(lane, batches)| {
         let spec = ProcessSpec::new(format!("{name}-{lane}"), &pgbench)
-            .args(["-n", "-M", "prepared", "-c", "1"])
+            // What each statement takes is in its log.
+            .args(["-n", "-r", "-M", "prepared", "-c", "1"])
             .args([
                 "-D".to_owned(),
                 format!("lane={lane}"),

@@ -90,7 +90,7 @@ impl Lane {
         }
         for (lead_id, changed) in folded.leads {
             if let Some(partition) = self.partitions.get_mut(&changed.partition) {
-                partition.leads.put(lead_id, changed.lead);
+                partition.leads.put(lead_id, changed.body.into());
             }
         }
         for (id, reason) in folded.halted {
