@@ -1,5 +1,6 @@
 //! Faults on order between the steps of a batch, for tests: `LEADSTREAM_FAILPOINTS` names points,
-//! what happens there, and how often, as in `commit=abort:0.01,leads=error:0.1,load=delay:0.2`.
+//! what happens there, and how often, as in `commit=abort:0.01,write=error:0.1,load=delay:0.2`.
+//! `LEADSTREAM_FAILPOINTS_UNTIL`, in seconds since 1970, ends them.
 //!
 //! Only builds with debug assertions have them; in a release nothing is read and nothing happens.
 
@@ -44,7 +45,7 @@ pub(crate) use on_order::pass;
 #[cfg(debug_assertions)]
 mod on_order {
     use std::sync::LazyLock;
-    use std::time::Duration;
+    use std::time::{Duration, SystemTime};
 
     use super::Point;
 
@@ -80,6 +81,16 @@ mod on_order {
             .collect()
     });
 
+    static UNTIL: LazyLock<Option<Duration>> = LazyLock::new(|| {
+        let seconds = std::env::var("LEADSTREAM_FAILPOINTS_UNTIL").ok()?;
+        Some(Duration::from_secs(seconds.parse().ok()?))
+    });
+
+    fn are_over() -> bool {
+        let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+        UNTIL.is_some_and(|until| now >= until)
+    }
+
     fn parse(order: &str) -> Option<Order> {
         let (point, what) = order.split_once('=')?;
         let (action, share) = what.split_once(':').unwrap_or((what, "1"));
@@ -99,7 +110,7 @@ mod on_order {
     /// # Errors
     /// Where an error was ordered.
     pub(crate) async fn pass(point: Point) -> Result<(), sqlx::Error> {
-        if ORDERS.is_empty() {
+        if ORDERS.is_empty() || are_over() {
             return Ok(());
         }
         let name = format!("{point:?}").to_lowercase();

@@ -12,7 +12,7 @@ use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use tokio_util::sync::CancellationToken;
 
-use crate::members::{Member, Members, crashed, processor};
+use crate::members::{Member, Members, crashed};
 use crate::site::Site;
 
 /// A stopped process outlives its session of 10 s.
@@ -105,8 +105,8 @@ impl<'a> Faults<'a> {
     /// A fourth processor that comes for some seconds, again and again, with rests between.
     async fn join_and_leave(&self, stop: &CancellationToken) -> anyhow::Result<()> {
         let mut random = self.random(3);
-        let mut spec = processor(self.site, "guest");
-        spec = spec.grace(Duration::from_secs(40));
+        let spec = self.members.guest(self.site);
+        let spec = spec.grace(Duration::from_secs(40));
         while waited(stop, &mut random, 0..20_000).await {
             for _ in 0..5 {
                 let guest = Arc::new(self.site.world.stack.spawn(&spec)?);

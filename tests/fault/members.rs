@@ -4,6 +4,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, bail, ensure};
 use leadstream::deployment::Service;
@@ -44,6 +45,8 @@ impl Member {
 }
 
 pub(crate) struct Members {
+    /// When failpoints are over, in seconds since 1970.
+    until: u64,
     pub(crate) processors: Vec<Member>,
     pub(crate) ingest: Member,
     crashes: AtomicUsize,
@@ -51,12 +54,13 @@ pub(crate) struct Members {
 
 impl Members {
     /// Three processors, one of which reaches Kafka by way of the proxy, and ingest.
-    pub(crate) fn start(site: &Site<'_>) -> anyhow::Result<Self> {
+    pub(crate) fn start(site: &Site<'_>, time: Duration) -> anyhow::Result<Self> {
+        let until = (SystemTime::UNIX_EPOCH.elapsed()? + time).as_secs();
         let detour = site.world.proxy.address().to_string();
         let processors = ["processor-a", "processor-b", "processor-c"]
             .iter()
             .map(|name| {
-                let spec = processor(site, name);
+                let spec = processor(site, name, until);
                 let spec = match *name {
                     "processor-c" => spec.env("KAFKA_BOOTSTRAP_SERVERS", &detour),
                     _ => spec,
@@ -66,6 +70,7 @@ impl Members {
             .collect::<anyhow::Result<_>>()?;
         let ingest = service(site, Service::Ingest, "ingest");
         Ok(Self {
+            until,
             processors,
             ingest: Member::start(site, "ingest", ingest)?,
             crashes: AtomicUsize::new(0),
@@ -90,6 +95,11 @@ impl Members {
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner) = next;
         }
+    }
+
+    /// How to run one more processor.
+    pub(crate) fn guest(&self, site: &Site<'_>) -> ProcessSpec {
+        processor(site, "guest", self.until)
     }
 
     /// How often one ended by a signal.
@@ -126,12 +136,12 @@ impl Members {
     }
 }
 
-/// How to run a processor.
-pub(crate) fn processor(site: &Site<'_>, name: &str) -> ProcessSpec {
+fn processor(site: &Site<'_>, name: &str, until: u64) -> ProcessSpec {
     service(site, Service::Processor, name)
         .env("JOURNAL_LENGTH", JOURNAL.to_string())
         .env("FLOW_FILE", FLOW)
         .env("LEADSTREAM_FAILPOINTS", FAILPOINTS)
+        .env("LEADSTREAM_FAILPOINTS_UNTIL", until.to_string())
 }
 
 fn service(site: &Site<'_>, service: Service, name: &str) -> ProcessSpec {
