@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 use leadstream_stream::lifecycle;
 use tokio::runtime::Runtime;
 
-use crate::{bench, chat, crm, dead_letters, lead, migrate, recover, topics, up};
+use crate::{bench, chat, crm, dead_letters, flow, lead, migrate, recover, topics, up};
 
 /// Turns WhatsApp conversations into qualified leads in a CRM, on Kafka, committed to PostgreSQL.
 ///
@@ -67,6 +67,8 @@ enum Command {
     Topics(topics::Args),
     /// Tell what one lead went through, and why
     Lead(lead::Args),
+    /// Check, play, test, publish and watch flow documents
+    Flow(flow::Args),
     /// Look after the CRMs: what they lack, what they are behind with, what would be sent
     Crm(crm::Args),
     /// List, show, redrive or discard what was given up, of any topic
@@ -133,6 +135,7 @@ impl Cli {
                 Command::Recover(args) => tool(Box::pin(recover::run(*args))).await,
                 Command::Topics(args) => tool(topics::run(args)).await,
                 Command::Lead(args) => tool(lead::run(args)).await,
+                Command::Flow(args) => tool(Box::pin(flow::run(args))).await,
                 Command::Crm(args) => tool(crm::run(args)).await,
                 Command::DeadLetters(args) => tool(dead_letters::run(*args)).await,
                 Command::Bench(args) => tool(bench::run(args)).await,

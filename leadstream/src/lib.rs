@@ -6,6 +6,7 @@ pub mod cli;
 mod crm;
 mod dead_letters;
 pub mod deployment;
+mod flow;
 mod lead;
 mod migrate;
 mod phone;

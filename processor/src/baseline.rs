@@ -17,7 +17,7 @@ use crate::engine::load;
 use crate::engine::partition::Partition;
 use crate::flows::Flows;
 use crate::lead::Accounts;
-use crate::service::{Args, load_flows};
+use crate::service::Args;
 use crate::store::{Commit, Store, StoreError, Tape, tape};
 
 /// Bounds each statement.
@@ -171,7 +171,7 @@ impl Settings {
         Ok(Self {
             store: Store::new(pool, TIMEOUT),
             owner: Uuid::new_v4(),
-            flows: load_flows(&[])?,
+            flows: Flows::read(&[]).map_err(crate::service::Error::from)?,
             outlets: Outlets::new(&args.kafka.topic_prefix, ids).ok_or(BaselineError::Ids)?,
             accounts: args.accounts.clone(),
             journal: args.journal_length.get(),

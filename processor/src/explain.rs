@@ -15,7 +15,7 @@ use crate::flows::Flows;
 use crate::lead::{
     Admission, Arrival, Entry, FoldError, Identities, Inbound, Journal, Lead, Replayed, scoped,
 };
-use crate::service::{Error, load_flows};
+use crate::service::Error;
 use crate::store::Store;
 
 /// A lead and the inputs that explain it, in their order.
@@ -77,7 +77,7 @@ pub async fn explain(
     let Some((lead_id, lead)) = found else {
         return Ok(None);
     };
-    let flows = load_flows(&store.flows().await?)?;
+    let flows = Flows::read(&store.flows().await?.0)?;
     let explanation = Explanation::new(&flows, lead_id, &lead)?;
     Ok(Some((explanation, flows)))
 }

@@ -1,37 +1,130 @@
 //! The published versions of flows, and which one a conversation follows.
 
-use std::collections::BTreeMap;
+mod live;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use leadstream_schemas::{FlowRef, Timestamp};
 
-use crate::flow::Flow;
+use crate::flow::{Answer, DEFAULT_FLOW, Flow, FlowError};
 
-/// Published versions with the time from which each holds. Never empty.
+pub(crate) use live::{FlowsError, LiveFlows};
+
+/// A version that is published holds, or ceases to hold, no earlier than after this time, so that
+/// every processor knows of it before it meets an input that it concerns.
+pub const NOTICE: Duration = Duration::from_secs(30);
+
+/// What publishing gives: [`NOTICE`], and what its transaction may take beyond.
+pub(crate) const LEAD_TIME: Duration = Duration::from_secs(NOTICE.as_secs() + 15);
+
+/// A published document, as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Published {
+    pub name: String,
+    pub version: u32,
+    pub text: String,
+    pub holds_from: Timestamp,
+    /// From then on no conversation begins with it.
+    pub withdrawn_from: Option<Timestamp>,
+}
+
+/// Where a conversation's first message came from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Origin<'a> {
+    /// The business number that it was sent to.
+    pub number: &'a str,
+    /// The ad or post that led to it.
+    pub referral: Option<&'a str>,
+}
+
+/// Published versions with the time for which each holds. Never empty.
 #[derive(Debug)]
 pub struct Flows {
     versions: BTreeMap<(String, u32), Flow>,
+    /// Holds for whatever is earlier than every other version.
     first: (String, u32),
     /// By time, ascending.
-    timeline: Vec<(Timestamp, (String, u32))>,
+    timeline: Vec<Held>,
+    by_origin: bool,
+}
+
+#[derive(Debug)]
+struct Held {
+    from: Timestamp,
+    until: Option<Timestamp>,
+    key: (String, u32),
+}
+
+impl Held {
+    fn holds(&self, at: Timestamp) -> bool {
+        self.from <= at && self.until.is_none_or(|until| at < until)
+    }
 }
 
 impl Flows {
     /// `first` holds for whatever is earlier than every other version.
     #[must_use]
     pub fn new(first: Flow, later: Vec<(Timestamp, Flow)>) -> Self {
+        let later = later.into_iter().map(|(from, flow)| (from, None, flow));
+        Self::of(first, later.collect())
+    }
+
+    /// Reads published documents, in the order of their times; without any there is the default
+    /// flow.
+    ///
+    /// # Errors
+    /// A document that this version cannot read.
+    pub fn read(published: &[Published]) -> Result<Self, FlowError> {
+        let mut flows = Vec::with_capacity(published.len());
+        for it in published {
+            let file = format!("published flow `{}` version {}", it.name, it.version);
+            let flow = Flow::parse(&file, &it.text)?;
+            flows.push((it.holds_from, it.withdrawn_from, flow));
+        }
+        if flows.is_empty() {
+            let flow = Flow::parse("the default flow", DEFAULT_FLOW)?;
+            return Ok(Self::of(flow, Vec::new()));
+        }
+        let (from, until, first) = flows.remove(0);
+        let withdrawn = until.map(|until| (from, until));
+        let mut all = Self::of(first, flows);
+        if let Some((from, until)) = withdrawn {
+            let key = all.first.clone();
+            all.timeline.insert(
+                0,
+                Held {
+                    from,
+                    until: Some(until),
+                    key,
+                },
+            );
+        }
+        Ok(all)
+    }
+
+    fn of(first: Flow, later: Vec<(Timestamp, Option<Timestamp>, Flow)>) -> Self {
         let key = |flow: &Flow| {
             let reference = flow.reference();
             (reference.name, reference.version)
         };
         let first_key = key(&first);
-        let mut timeline: Vec<_> = later.iter().map(|(at, flow)| (*at, key(flow))).collect();
-        timeline.sort();
+        let mut timeline: Vec<Held> = later
+            .iter()
+            .map(|(from, until, flow)| Held {
+                from: *from,
+                until: *until,
+                key: key(flow),
+            })
+            .collect();
+        timeline.sort_by(|a, b| (a.from, &a.key).cmp(&(b.from, &b.key)));
         let mut versions: BTreeMap<_, _> = later
             .into_iter()
-            .map(|(_, flow)| (key(&flow), flow))
+            .map(|(_, _, flow)| (key(&flow), flow))
             .collect();
         versions.insert(first_key.clone(), first);
         Self {
+            by_origin: versions.values().any(Flow::is_chosen_by_origin),
             versions,
             first: first_key,
             timeline,
@@ -44,23 +137,137 @@ impl Flows {
             .get(&(reference.name.clone(), reference.version))
     }
 
+    /// Whether a business number or an ad can choose a flow.
+    #[must_use]
+    pub fn are_chosen_by_origin(&self) -> bool {
+        self.by_origin
+    }
+
     /// Every published version.
     pub fn all(&self) -> impl Iterator<Item = &Flow> {
         self.versions.values()
     }
 
-    /// The version that holds at `at`.
+    /// The version of the flow `name` that holds at `at`.
+    #[must_use]
+    pub fn newest(&self, name: &str, at: Timestamp) -> Option<&Flow> {
+        let of_it = |held: &&Held| held.key.0 == name && held.holds(at);
+        let later = self.timeline.iter().rfind(of_it).map(|held| &held.key);
+        let first = (self.first.0 == name).then_some(&self.first);
+        self.versions.get(later.or(first)?)
+    }
+
+    /// The version that a conversation follows whose first message comes at `at`: of the newest
+    /// version of each flow the one that fits best, and of those the one that was published last.
     ///
     /// # Panics
-    /// Never: every key of the timeline was put into the map with it.
+    /// Never: `first` was put into the map with it.
     #[must_use]
-    #[expect(clippy::expect_used, reason = "both maps are built together in `new`")]
-    pub fn at(&self, at: Timestamp) -> &Flow {
-        let later = self.timeline.partition_point(|(from, _)| *from <= at);
-        let key = later
-            .checked_sub(1)
-            .and_then(|index| self.timeline.get(index))
-            .map_or(&self.first, |(_, key)| key);
-        self.versions.get(key).expect("a key of the timeline")
+    #[expect(clippy::expect_used, reason = "both are built together in `of`")]
+    pub fn choose(&self, at: Timestamp, origin: Origin<'_>, answer: &Answer) -> &Flow {
+        let mut seen = BTreeSet::new();
+        let mut best: Option<(u8, &Flow)> = None;
+        let newest_first = self.timeline.iter().rev().filter(|held| held.holds(at));
+        for key in newest_first.map(|held| &held.key).chain([&self.first]) {
+            let Some(flow) = self.versions.get(key).filter(|_| seen.insert(&key.0)) else {
+                continue;
+            };
+            if let Some(fits) = flow.fits(origin.referral, origin.number, answer)
+                && best.is_none_or(|(most, _)| fits > most)
+            {
+                best = Some((fits, flow));
+            }
+        }
+        best.map_or_else(
+            || self.versions.get(&self.first).expect("the first version"),
+            |(_, flow)| flow,
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn document(name: &str, version: u32, chosen_by: &str) -> String {
+        DEFAULT_FLOW
+            .replace("name: qualification", &format!("name: {name}"))
+            .replace("version: 2", &format!("version: {version}\n{chosen_by}"))
+    }
+
+    fn published(name: &str, version: u32, from: i64, until: Option<i64>) -> Published {
+        let chosen_by = match name {
+            "ad" => "chosen_by: {referrals: ['77']}",
+            "word" => "chosen_by: {keywords: [DEMO]}",
+            "number" => "chosen_by: {numbers: ['100']}",
+            _ => "",
+        };
+        Published {
+            name: name.to_owned(),
+            version,
+            text: document(name, version, chosen_by),
+            holds_from: Timestamp::from_secs(from),
+            withdrawn_from: until.map(Timestamp::from_secs),
+        }
+    }
+
+    fn chosen(flows: &Flows, at: i64, origin: Origin<'_>, text: &str) -> (String, u32) {
+        let answer = Answer::Text(text.to_owned());
+        let flow = flows.choose(Timestamp::from_secs(at), origin, &answer);
+        (flow.reference().name, flow.reference().version)
+    }
+
+    #[test]
+    fn the_time_of_the_first_message_chooses_the_version() {
+        let flows = Flows::read(&[
+            published("main", 1, 0, None),
+            published("main", 2, 100, Some(300)),
+            published("main", 3, 200, Some(250)),
+        ])
+        .unwrap();
+        let at = |at| chosen(&flows, at, Origin::default(), "Hi").1;
+        let versions = [-5, 0, 99, 100, 199, 200, 249, 250, 299, 300].map(at);
+        assert_eq!(versions, [1, 1, 1, 2, 2, 3, 3, 2, 2, 1]);
+        let newest = |at| flows.newest("main", Timestamp::from_secs(at)).unwrap();
+        assert_eq!(newest(249).reference().version, 3);
+        assert_eq!(newest(300).reference().version, 1);
+        assert!(flows.newest("other", Timestamp::from_secs(249)).is_none());
+    }
+
+    #[test]
+    fn an_ad_a_word_or_a_number_chooses_among_flows() {
+        let flows = Flows::read(&[
+            published("main", 1, 0, None),
+            published("ad", 1, 10, None),
+            published("word", 1, 10, None),
+            published("number", 1, 10, None),
+        ])
+        .unwrap();
+        let from = |number, referral| Origin { number, referral };
+        for (origin, text, at, expected) in [
+            (from("9", None), "Hi", 20, "main"),
+            (from("9", None), " demo ", 20, "word"),
+            (from("9", None), "a demo", 20, "main"),
+            (from("100", None), "Hi", 20, "number"),
+            (from("100", None), "DEMO", 20, "word"),
+            (from("100", Some("77")), "DEMO", 20, "ad"),
+            (from("9", Some("78")), "Hi", 20, "main"),
+            (from("100", Some("77")), "DEMO", 5, "main"),
+        ] {
+            assert_eq!(
+                chosen(&flows, at, origin, text).0,
+                expected,
+                "{origin:?} {text}"
+            );
+        }
+    }
+
+    #[test]
+    fn without_a_published_flow_there_is_the_default_one() {
+        let flows = Flows::read(&[]).unwrap();
+        assert_eq!(
+            chosen(&flows, 0, Origin::default(), "Hi").0,
+            "qualification"
+        );
     }
 }

@@ -23,7 +23,9 @@ mod tests;
 pub use amend::Amendment;
 pub use identity::{Accounts, Identities, scoped};
 pub use input::{Inbound, Input, InputError, Merge, OrderKey};
-pub use journal::{Admission, Arrival, Change, Entry, FoldError, Joined, Journal, Replayed, fold};
+pub use journal::{
+    Admission, Arrival, Change, Entry, FoldError, Joined, Journal, Replayed, Source, fold,
+};
 pub use stored::StoredError;
 
 use leadstream_schemas::{Platform, Timestamp};

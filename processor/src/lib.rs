@@ -11,10 +11,12 @@ pub mod flow;
 pub mod flows;
 pub mod lead;
 mod metrics;
+pub mod publishing;
 pub mod recover;
+pub mod rehearsal;
 mod service;
 mod store;
 mod upkeep;
 
-pub use service::{Args, Error, load_flows, run};
-pub use store::{StoreError, migrate, pool};
+pub use service::{Args, Error, run};
+pub use store::{Conversations, StoreError, migrate, pool};

@@ -7,6 +7,7 @@ mod plan;
 mod published;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use leadstream_schemas::codec::CodecError;
 use leadstream_schemas::{Cause, SyncPriority, Topic};
@@ -143,7 +144,7 @@ fn tell(partition: i32, plan: &Plan) -> String {
 struct Recovery<'a> {
     settings: &'a crate::Args,
     store: Store,
-    flows: Flows,
+    flows: Arc<Flows>,
     outlets: Outlets,
     producer: Producer,
     owner: Uuid,
@@ -160,7 +161,7 @@ impl<'a> Recovery<'a> {
     async fn begin(
         settings: &'a crate::Args,
         store: Store,
-        flows: Flows,
+        flows: Arc<Flows>,
         outlets: Outlets,
         plans: BTreeMap<i32, Plan>,
     ) -> Result<Self, RecoverError> {

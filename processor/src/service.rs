@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use leadstream_schemas::registry::{Registry, RegistryError, SchemaIds};
 use leadstream_schemas::topic::DUPLICATE_HORIZON;
-use leadstream_schemas::{Timestamp, Topic};
+use leadstream_schemas::{FlowRef, Topic};
 use leadstream_stream::config::{ConfigError, RegistryArgs};
 use leadstream_stream::consumer::{ConsumeError, ConsumerLoop, ConsumerOptions};
 use leadstream_stream::dead_letter::PoisonLimit;
@@ -22,7 +22,7 @@ use uuid::Uuid;
 use crate::engine::effects::Outlets;
 use crate::engine::lane::{Lane, LaneError, Shared};
 use crate::flow::{DEFAULT_FLOW, Flow, FlowError};
-use crate::flows::Flows;
+use crate::flows::{Flows, FlowsError, LEAD_TIME, LiveFlows};
 use crate::lead::{Accounts, FoldError};
 use crate::store::{Store, StoreError, pool};
 use crate::upkeep;
@@ -40,7 +40,7 @@ pub struct Args {
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
     pub database_url: Option<Secret>,
     /// A flow document to publish at start, when its version is not published yet; without it the
-    /// default flow
+    /// default flow, when none is. `leadstream flow publish` needs no start
     #[arg(long, env = "FLOW_FILE", value_name = "PATH")]
     pub flow_file: Option<PathBuf>,
     /// Business numbers that form accounts with conversations of their own,
@@ -134,6 +134,15 @@ pub enum Error {
     Lane(#[from] LaneError),
     #[error("a lane ended unexpectedly: {0}")]
     Panicked(tokio::task::JoinError),
+}
+
+impl From<FlowsError> for Error {
+    fn from(error: FlowsError) -> Self {
+        match error {
+            FlowsError::Store(error) => Self::Store(error),
+            FlowsError::Flow(error) => Self::Flow(error),
+        }
+    }
 }
 
 const RETRY: RetryPolicy =
@@ -259,7 +268,7 @@ fn store(args: &Args) -> Result<Store, ConfigError> {
 }
 
 /// What folding needs, with these settings: at once, or an error.
-pub(crate) async fn open(args: &Args) -> Result<(Store, Flows, Outlets), Error> {
+pub(crate) async fn open(args: &Args) -> Result<(Store, Arc<Flows>, Outlets), Error> {
     let document = flow_document(args)?;
     args.kafka.validate()?;
     let store = store(args)?;
@@ -268,7 +277,7 @@ pub(crate) async fn open(args: &Args) -> Result<(Store, Flows, Outlets), Error> 
     let outlets = Outlets::new(&args.kafka.topic_prefix, &ids).ok_or_else(|| {
         RegistryError::Settings("it did not give the ids of all schemas".to_owned())
     })?;
-    Ok((store, flows, outlets))
+    Ok((store, flows.known(), outlets))
 }
 
 /// Schema of the database, flows, and schema ids.
@@ -277,11 +286,10 @@ async fn attempt(
     store: &Store,
     registry: &Registry,
     document: &Document,
-) -> Result<(Flows, SchemaIds), Error> {
+) -> Result<(LiveFlows, SchemaIds), Error> {
     let topics = [Topic::LeadInputs, Topic::LeadEvents, Topic::LeadReplies];
     store.check_schema().await?;
-    let flows = publish_and_load(store, document).await?;
-    store.describe_flows(flows.all()).await?;
+    let flows = publish_and_load(store, document, args.flow_file.is_some()).await?;
     let ids = registry.resolve(&args.kafka.topic_prefix, &topics).await?;
     Ok((flows, ids))
 }
@@ -308,7 +316,7 @@ async fn prepare(
     context: &Context,
     store: &Store,
     document: &Document,
-) -> Result<Option<(Flows, Outlets)>, Error> {
+) -> Result<Option<(LiveFlows, Outlets)>, Error> {
     let registry = Registry::new(&args.registry.config()?)?;
     let prefix = args.kafka.topic_prefix.as_str();
     let mut failures = 0;
@@ -342,8 +350,7 @@ const fn is_away(error: &Error) -> bool {
 
 /// A flow document that was read and parsed.
 struct Document {
-    name: String,
-    version: u32,
+    reference: FlowRef,
     text: String,
 }
 
@@ -359,50 +366,36 @@ fn flow_document(args: &Args) -> Result<Document, Error> {
         None => ("the default flow".to_owned(), DEFAULT_FLOW.to_owned()),
     };
     let reference = Flow::parse(&file, &text)?.reference();
-    Ok(Document {
-        name: reference.name,
-        version: reference.version,
-        text,
-    })
+    Ok(Document { reference, text })
 }
 
-async fn publish_and_load(store: &Store, document: &Document) -> Result<Flows, Error> {
-    store
-        .publish_flow(
-            &document.name,
-            document.version,
-            &document.text,
-            Timestamp::now(),
-        )
-        .await?;
-    let published = store.flows().await?;
-    let changed = published.iter().any(|(name, version, text, _)| {
-        *name == document.name && *version == document.version && *text != document.text
+/// A document of the operator's is published at each start, unless it is there; the default one
+/// only where no flow is.
+async fn publish_and_load(
+    store: &Store,
+    document: &Document,
+    is_own: bool,
+) -> Result<LiveFlows, Error> {
+    let (published, _) = store.flows().await?;
+    if is_own || published.is_empty() {
+        let notice = LEAD_TIME.as_secs_f64();
+        store
+            .publish_flow(&document.reference, &document.text, notice, None)
+            .await?;
+    }
+    let (published, now) = store.flows().await?;
+    let changed = published.iter().any(|it| {
+        it.name == document.reference.name
+            && it.version == document.reference.version
+            && it.text != document.text
     });
-    if changed {
+    if is_own && changed {
         return Err(Error::FlowChanged {
-            name: document.name.clone(),
-            version: document.version,
+            name: document.reference.name.clone(),
+            version: document.reference.version,
         });
     }
-    load_flows(&published)
-}
-
-/// Parses published documents: name, version, text, the time from which they hold, in this order
-/// of time.
-///
-/// # Errors
-/// A document that this version cannot read.
-pub fn load_flows(published: &[(String, u32, String, Timestamp)]) -> Result<Flows, Error> {
-    let mut flows = Vec::with_capacity(published.len());
-    for (name, version, text, from) in published {
-        let file = format!("published flow `{name}` version {version}");
-        flows.push((*from, Flow::parse(&file, text)?));
-    }
-    if flows.is_empty() {
-        let flow = Flow::parse("the default flow", DEFAULT_FLOW)?;
-        return Ok(Flows::new(flow, Vec::new()));
-    }
-    let (_, first) = flows.remove(0);
-    Ok(Flows::new(first, flows))
+    let flows = LiveFlows::new(published, now)?;
+    store.describe_flows(flows.known().all()).await?;
+    Ok(flows)
 }

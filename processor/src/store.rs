@@ -1,5 +1,6 @@
 //! All SQL of the engine.
 
+mod flows;
 mod recovery;
 mod reports;
 pub(crate) mod tape;
@@ -22,6 +23,8 @@ use crate::failpoint::{Point, pass};
 use crate::lead::{Lead, StoredError};
 pub(crate) use recovery::Span;
 pub(crate) use tape::Tape;
+
+pub use flows::Conversations;
 
 /// What went wrong with the database, by what to do about it.
 #[derive(Debug, thiserror::Error)]
@@ -399,56 +402,6 @@ impl Store {
             if let Some(tape) = &self.tape {
                 tape.batch(commit).await?;
             }
-            Ok(())
-        })
-        .await
-    }
-
-    /// Published flow documents: name, version, text, the time from which they hold.
-    pub(crate) async fn flows(&self) -> Result<Vec<(String, u32, String, Timestamp)>, StoreError> {
-        let query = sqlx::query(
-            "SELECT name, version, document, holds_from FROM flows ORDER BY holds_from, name, version",
-        );
-        self.bounded(async {
-            query
-                .fetch_all(&self.pool)
-                .await?
-                .iter()
-                .map(|row| {
-                    let version: i32 = row.try_get("version")?;
-                    let from: chrono::DateTime<chrono::Utc> = row.try_get("holds_from")?;
-                    Ok((
-                        row.try_get("name")?,
-                        u32::try_from(version).unwrap_or_default(),
-                        row.try_get("document")?,
-                        Timestamp::from_millis(from.timestamp_millis()),
-                    ))
-                })
-                .collect()
-        })
-        .await
-    }
-
-    /// Publishes a document, unless its version is there already; the first of all holds from the
-    /// beginning of time.
-    pub(crate) async fn publish_flow(
-        &self,
-        name: &str,
-        version: u32,
-        document: &str,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        let query = sqlx::query(
-            "INSERT INTO flows (name, version, document, holds_from)
-             SELECT $1, $2, $3, CASE WHEN EXISTS (SELECT FROM flows) THEN $4 ELSE to_timestamp(0) END
-             ON CONFLICT DO NOTHING",
-        )
-        .bind(name)
-        .bind(i32::try_from(version).unwrap_or(i32::MAX))
-        .bind(document)
-        .bind(now.datetime());
-        self.bounded(async {
-            query.execute(&self.pool).await?;
             Ok(())
         })
         .await

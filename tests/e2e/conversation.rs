@@ -118,7 +118,10 @@ impl Script {
                 .text
                 .map_or(Answer::Other, |text| Answer::Text(text.to_owned()));
             let (next, prompt) = fold(&flows, conversation.as_ref(), said.sent_at, &answer)?;
-            if conversation.as_ref() != Some(&next) {
+            if conversation
+                .as_ref()
+                .is_none_or(|before| before.differs(&next))
+            {
                 events.push(ExpectedEvent {
                     revision: events.len() as u64 + 1,
                     previous_state: conversation.map_or("START".to_owned(), |before| before.state),

@@ -23,6 +23,7 @@ mod site;
 #[expect(dead_code, reason = "the fault test uses the rest")]
 mod topic;
 mod trouble;
+mod versions;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -60,6 +61,10 @@ const TESTS: &[(&str, Test)] = &[
     (
         "services_start_with_known_schema_ids_while_the_registry_is_away",
         schemas::registry_away,
+    ),
+    (
+        "three_processors_switch_a_flow_s_version_under_load_at_one_time",
+        versions::switch,
     ),
     ("python_s_deserializer_reads_every_topic", clients::python),
     ("partitions_equal_the_java_client_s", clients::java),

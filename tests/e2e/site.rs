@@ -115,7 +115,7 @@ impl<'w> Site<'w> {
         static RUNS: AtomicUsize = AtomicUsize::new(0);
         let name = format!(
             "{}-{}",
-            args.join("-"),
+            args.join("-").replace('/', "-"),
             RUNS.fetch_add(1, Ordering::Relaxed)
         );
         let process = self.world.stack.spawn(&self.spec(&name, args))?;

@@ -61,6 +61,14 @@ impl Decoded {
         let keyed = self.content.as_ref().ok()?;
         Some(keyed.inbound.order().received_at)
     }
+
+    /// The latest time of what it has folded: of a message, or of those that a lead hands over.
+    pub(crate) fn latest(&self) -> Option<Timestamp> {
+        match &self.content.as_ref().ok()?.inbound {
+            Inbound::Message(input) => Some(input.order.at),
+            Inbound::Merge(merge) => merge.closed.as_ref()?.journal.last_interaction(),
+        }
+    }
 }
 
 fn decode(record: &Record, accounts: &Accounts) -> Result<Keyed, Undecodable> {

@@ -16,14 +16,14 @@ use leadstream_schemas::codec::{self, CodecError};
 use leadstream_schemas::event::EventName;
 use leadstream_schemas::registry::SchemaIds;
 use leadstream_schemas::{
-    Cause, EventData, LeadEvent, LeadMetadata, Recipient, Reply, ReplyContent, SyncPriority,
-    Timestamp, Topic,
+    Cause, EventData, LeadEvent, LeadMetadata, Platform, Recipient, Reply, ReplyContent,
+    SyncPriority, Timestamp, Topic,
 };
 use leadstream_stream::dead_letter::{self, Reason};
 use leadstream_stream::trace::TRACEPARENT;
 use leadstream_stream::{Outgoing, Record, TraceContext};
 
-use crate::flow::START;
+use crate::flow::{START, numbered};
 use crate::lead::Lead;
 
 /// Names of topics and ids of schemas: where effects go to.
@@ -100,8 +100,12 @@ pub(crate) fn event(
     })
 }
 
-/// The reply that the input `cause` brought about.
+/// The reply that the input `cause` brought about, as its provider can send it.
 pub(crate) fn reply(lead_id: &str, lead: &Lead, content: ReplyContent, cause: &str) -> Reply {
+    let content = match lead.platform {
+        Platform::WhatsappCloud => content,
+        Platform::Wasender => numbered(content),
+    };
     Reply {
         id: format!("{lead_id}:{cause}"),
         lead_id: lead_id.to_owned(),

@@ -27,7 +27,7 @@ use super::partition::{Partition, Phase};
 use super::takeover::{OffsetError, TakeOverError};
 use super::waiting::Waiting;
 use crate::failpoint::{Point, pass};
-use crate::flows::Flows;
+use crate::flows::{FlowsError, LiveFlows};
 use crate::lead::Accounts;
 use crate::metrics;
 use crate::store::{Store, StoreError};
@@ -45,7 +45,7 @@ pub(crate) struct Shared {
     pub(crate) store: Store,
     pub(crate) producer: Producer,
     pub(crate) consumer: ConsumerHandle,
-    pub(crate) flows: Flows,
+    pub(crate) flows: LiveFlows,
     pub(crate) accounts: Accounts,
     pub(crate) outlets: Outlets,
     pub(crate) health: Health,
@@ -75,6 +75,11 @@ enum Trouble {
     Store(#[from] StoreError),
     #[error(transparent)]
     TakeOver(TakeOverError),
+    #[error(transparent)]
+    Flows(#[from] FlowsError),
+    /// Another processor knows it already.
+    #[error("a conversation follows a version of a flow that was published just now")]
+    NewFlow,
     #[error(transparent)]
     Fatal(#[from] LaneError),
 }

@@ -30,6 +30,9 @@ const MAX_CHARS: usize = 300;
 /// Amounts have at most 15 significant digits: exact in every JSON reader.
 const MAX_DIGITS: u64 = 1_000_000_000_000_000;
 
+/// No amount is greater.
+pub(super) const MAX_AMOUNT: f64 = 1e15;
+
 /// From this many digits a bare run of them rather is a phone number.
 const PHONE_DIGITS: usize = 10;
 

@@ -4,7 +4,10 @@ use leadstream_schemas::Content;
 use serde::{Deserialize, Serialize};
 
 /// Longer answers are cut: journals and rows stay small, whatever a lead sends.
-const MAX_CHARS: usize = 1_000;
+pub(super) const MAX_CHARS: usize = 1_000;
+
+/// Longer forms are no answer: cut JSON could not be read.
+const MAX_FORM_BYTES: usize = 8_000;
 
 /// An input's content as the fold reads it. Kept in a lead's journal (MessagePack), so variants
 /// and trailing fields may be added and nothing else changed; the names are stored, too.
@@ -15,12 +18,56 @@ pub enum Answer {
     /// A tapped button or list row.
     #[serde(rename = "c")]
     Choice { id: Option<String>, title: String },
-    /// What never is an answer: reactions, edits, revocations, notices, a person's take-over.
+    /// What never is an answer: reactions, edits, revocations, notices.
     #[serde(rename = "i")]
     Ignored,
-    /// Media, locations and whatever else is no answer where a text or a number is due.
+    /// Media and whatever else no question takes.
     #[serde(rename = "o")]
     Other,
+    /// A submitted form: JSON as the provider gave it.
+    #[serde(rename = "f")]
+    Form(String),
+    #[serde(rename = "l")]
+    Place(Place),
+    /// A person of the business wrote to the lead.
+    #[serde(rename = "p")]
+    Takeover,
+    /// A person of the business gave the lead back to the bot.
+    #[serde(rename = "r")]
+    Release,
+}
+
+/// A location in units of 1e-7 degrees: what is stored is compared.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    pub latitude: i32,
+    pub longitude: i32,
+    pub name: Option<String>,
+    pub address: Option<String>,
+}
+
+impl Place {
+    /// None for what is nowhere on Earth. Degrees.
+    #[must_use]
+    pub fn new(
+        latitude: f64,
+        longitude: f64,
+        name: Option<&str>,
+        address: Option<&str>,
+    ) -> Option<Self> {
+        let is_real = latitude.abs() <= 90.0 && longitude.abs() <= 180.0;
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "180 degrees in these units fit"
+        )]
+        let units = |degrees: f64| (degrees * 1e7).round() as i32;
+        is_real.then(|| Self {
+            latitude: units(latitude),
+            longitude: units(longitude),
+            name: name.map(clean).filter(|name| !name.is_empty()),
+            address: address.map(clean).filter(|address| !address.is_empty()),
+        })
+    }
 }
 
 impl Answer {
@@ -28,7 +75,12 @@ impl Answer {
     pub(super) fn text(&self) -> Option<String> {
         let text = match self {
             Self::Text(text) | Self::Choice { title: text, .. } => clean(text),
-            Self::Ignored | Self::Other => return None,
+            Self::Ignored
+            | Self::Other
+            | Self::Form(_)
+            | Self::Place(_)
+            | Self::Takeover
+            | Self::Release => return None,
         };
         (!text.is_empty()).then_some(text)
     }
@@ -47,11 +99,20 @@ impl From<&Content> for Answer {
             | Content::Edit { .. }
             | Content::Revoke { .. }
             | Content::System { .. }
-            | Content::Merge { .. }
-            | Content::Takeover { .. } => Self::Ignored,
+            | Content::Merge { .. } => Self::Ignored,
+            Content::Takeover { .. } => Self::Takeover,
+            Content::Form { response_json, .. } if response_json.len() <= MAX_FORM_BYTES => {
+                Self::Form(response_json.clone())
+            }
+            Content::Location {
+                latitude,
+                longitude,
+                name,
+                address,
+            } => Place::new(*latitude, *longitude, name.as_deref(), address.as_deref())
+                .map_or(Self::Other, Self::Place),
             Content::Form { .. }
             | Content::Media { .. }
-            | Content::Location { .. }
             | Content::Contacts { .. }
             | Content::Order { .. }
             | Content::Unsupported { .. }
@@ -62,7 +123,7 @@ impl From<&Content> for Answer {
 
 /// As typed, without blanks around it and without control characters (JSONB takes no NUL), cut to
 /// [`MAX_CHARS`]. Cleaning twice changes nothing.
-fn clean(text: &str) -> String {
+pub(super) fn clean(text: &str) -> String {
     let kept: String = text
         .trim_matches(is_blank)
         .chars()
@@ -133,9 +194,6 @@ mod tests {
                 wa_id: None,
                 user_id: None,
             },
-            Content::Takeover {
-                body: Some("I am Ann".into()),
-            },
         ];
         for content in &ignored {
             assert_eq!(Answer::from(content), Answer::Ignored, "{content:?}");
@@ -151,10 +209,14 @@ mod tests {
                 filename: None,
             },
             Content::Location {
-                latitude: 1.0,
+                latitude: f64::NAN,
                 longitude: 2.0,
                 name: None,
                 address: None,
+            },
+            Content::Form {
+                name: None,
+                response_json: " ".repeat(8_001),
             },
             Content::Contacts {
                 contacts: Vec::new(),
@@ -177,10 +239,46 @@ mod tests {
     }
 
     #[test]
+    fn a_location_a_form_and_a_take_over_are_told_apart() {
+        let location = Content::Location {
+            latitude: 52.520_008,
+            longitude: -13.404_954,
+            name: Some(" Berlin ".into()),
+            address: Some(" ".into()),
+        };
+        let place = Place {
+            latitude: 525_200_080,
+            longitude: -134_049_540,
+            name: Some("Berlin".into()),
+            address: None,
+        };
+        assert_eq!(Answer::from(&location), Answer::Place(place));
+        let form = Content::Form {
+            name: None,
+            response_json: "{}".into(),
+        };
+        assert_eq!(Answer::from(&form), Answer::Form("{}".into()));
+        let takeover = Content::Takeover {
+            body: Some("I am Ann".into()),
+        };
+        assert_eq!(Answer::from(&takeover), Answer::Takeover);
+    }
+
+    #[test]
     fn the_stored_form_is_small_and_fixed() {
         let stored = |answer: &Answer| rmp_serde::to_vec(answer).unwrap();
         assert_eq!(stored(&Answer::Ignored), b"\xa1i");
         assert_eq!(stored(&Answer::Other), b"\xa1o");
+        assert_eq!(stored(&Answer::Takeover), b"\xa1p");
+        assert_eq!(stored(&Answer::Release), b"\xa1r");
+        assert_eq!(stored(&Answer::Form("{}".into())), b"\x81\xa1f\xa2{}");
+        let place = Answer::Place(Place {
+            latitude: 1,
+            longitude: 2,
+            name: None,
+            address: None,
+        });
+        assert_eq!(stored(&place), b"\x81\xa1l\x94\x01\x02\xc0\xc0");
         assert_eq!(stored(&Answer::Text("Hi".into())), b"\x81\xa1t\xa2Hi");
         let choice = Answer::Choice {
             id: None,
@@ -191,6 +289,9 @@ mod tests {
             Answer::Ignored,
             Answer::Other,
             Answer::Text("Hi".into()),
+            Answer::Takeover,
+            Answer::Release,
+            place,
             choice,
         ] {
             let back: Answer = rmp_serde::from_slice(&stored(&answer)).unwrap();

@@ -1,42 +1,15 @@
-//! A lead's conversation, and the step that one answer makes in it.
+//! The step that one answer makes in a conversation.
 
-use leadstream_schemas::{FlowRef, ReplyContent};
-use serde::{Deserialize, Serialize};
+use leadstream_schemas::{ReplyContent, Timestamp};
 use serde_json::{Map, Value};
 
-use super::prompt::Template;
-use super::{Answer, Flow, FlowStep, Kind, Question, START, amount};
-
-/// All that the fold computes of a lead. Stored as MessagePack arrays and compared with `==`, so
-/// fields are only ever added at the end, with a default.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Conversation {
-    /// The version that it follows to its end.
-    pub flow: FlowRef,
-    pub state: String,
-    pub score: i32,
-    pub is_completed: bool,
-    /// The answers by field.
-    pub data: Map<String, Value>,
-}
-
-impl Conversation {
-    /// The conversation before the first message.
-    #[must_use]
-    pub fn start(flow: &Flow) -> Self {
-        Self::blank(flow.reference())
-    }
-
-    fn blank(flow: FlowRef) -> Self {
-        Self {
-            flow,
-            state: START.to_owned(),
-            score: 0,
-            is_completed: false,
-            data: Map::new(),
-        }
-    }
-}
+use super::conversation::LastText;
+use super::expression::{Expression, VALUE};
+use super::read::{Expected, Reading, Scalar};
+use super::say::Words;
+use super::{
+    Answer, COLD, Conversation, Flow, FlowStep, HUMAN_HANDOFF, Next, OPTED_OUT, Question, Role,
+};
 
 /// What an answer makes of a conversation, and what is said to it.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,81 +19,312 @@ pub struct Step {
     pub prompt: Option<ReplyContent>,
 }
 
-/// Folds one answer. Total: a conversation in a state that the flow does not have begins again,
-/// with what is known kept.
+/// Folds one answer, given at `at`. Total: a conversation in a state that the flow does not have
+/// begins again, with what is known kept.
 #[must_use]
-pub fn step(flow: &Flow, conversation: &Conversation, answer: &Answer) -> Step {
-    if *answer == Answer::Ignored {
-        return stay(conversation, None);
-    }
-    let Some(here) = flow.step(&conversation.state) else {
-        return enter(flow, &flow.start, conversation.clone());
-    };
-    let text = answer.text();
-    if text.as_deref().is_some_and(|text| flow.is_restart(text)) {
-        let anew = Conversation::blank(conversation.flow.clone());
-        return enter(flow, &flow.start, anew);
-    }
-    let Some(question) = &here.question else {
-        return stay(conversation, here.retry.as_ref());
-    };
-    match text.and_then(|text| read(question.kind, text)) {
-        Some(value) => accept(flow, question, conversation.clone(), value),
-        None => ask_again(here, conversation),
+pub fn step(flow: &Flow, conversation: &Conversation, at: Timestamp, answer: &Answer) -> Step {
+    let mut conversation = conversation.clone();
+    let prompt = Turn { flow, at }.take(&mut conversation, answer);
+    Step {
+        conversation,
+        prompt,
     }
 }
 
-/// The value that a text gives a field; none when it is no answer.
-fn read(kind: Kind, text: String) -> Option<Value> {
-    match kind {
-        Kind::Text => Some(Value::String(text)),
-        Kind::Number => amount::parse(&text).map(|amount| Value::Number(amount.to_number())),
+impl Flow {
+    /// Whether the answer begins the flow anew: the conversation that follows is a new one.
+    #[must_use]
+    pub fn is_restart(&self, conversation: &Conversation, answer: &Answer) -> bool {
+        !conversation.is_opted_out() && is_said(&self.keywords.restart, answer)
+    }
+}
+
+/// The open question once more, after `opening`.
+pub(super) fn ask(
+    flow: &Flow,
+    mut words: Words<'_>,
+    conversation: &Conversation,
+) -> Option<ReplyContent> {
+    match flow.step(&conversation.state) {
+        Some(here) if matches!(here.role, Role::Ask(_)) => {
+            words.add(here.prompt.as_ref(), conversation);
+            words.asking(here, conversation)
+        }
+        _ => words.plain(),
+    }
+}
+
+/// Whether the whole message is one of `keywords`.
+fn is_said(keywords: &[String], answer: &Answer) -> bool {
+    !keywords.is_empty()
+        && answer
+            .text()
+            .is_some_and(|text| keywords.contains(&text.to_lowercase()))
+}
+
+#[derive(Clone, Copy)]
+struct Turn<'a> {
+    flow: &'a Flow,
+    at: Timestamp,
+}
+
+impl Turn<'_> {
+    fn take(self, conversation: &mut Conversation, answer: &Answer) -> Option<ReplyContent> {
+        match answer {
+            Answer::Ignored => None,
+            Answer::Takeover => {
+                self.take_over(conversation);
+                None
+            }
+            Answer::Release if conversation.is_handed_over() => {
+                conversation.go_on(self.at);
+                ask(self.flow, Words::new(self.flow), conversation)
+            }
+            Answer::Release => None,
+            _ => {
+                conversation.aside.wrote_at = Some(self.at);
+                self.before_the_flow(conversation, answer)
+            }
+        }
+    }
+
+    /// A person's words do not change what a completed lead is reported as.
+    fn take_over(self, conversation: &mut Conversation) {
+        if conversation.is_opted_out() {
+            return;
+        }
+        conversation.aside.person_at = Some(self.at);
+        if !conversation.is_completed {
+            conversation.leave(HUMAN_HANDOFF);
+        }
+    }
+
+    /// Keywords, and the states in which the flow is not asked.
+    fn before_the_flow(
+        self,
+        conversation: &mut Conversation,
+        answer: &Answer,
+    ) -> Option<ReplyContent> {
+        let (flow, keywords) = (self.flow, &self.flow.keywords);
+        let mut words = Words::new(flow);
+        if conversation.is_opted_out() {
+            if !is_said(&keywords.start, answer) {
+                return None;
+            }
+            conversation.go_on(self.at);
+            words.add(flow.messages.started.as_ref(), conversation);
+            return match flow.step(&conversation.state).map(|here| &here.role) {
+                None => self.enter(&flow.start, conversation, words),
+                Some(Role::End { retry }) => {
+                    words.add(retry.as_ref(), conversation);
+                    words.plain()
+                }
+                Some(_) => ask(flow, words, conversation),
+            };
+        }
+        if is_said(&keywords.stop, answer) {
+            conversation.leave(OPTED_OUT);
+            conversation.aside.person_at = None;
+            words.add(flow.messages.stopped.as_ref(), conversation);
+            return words.plain();
+        }
+        if flow.is_restart(conversation, answer) {
+            *conversation = Conversation::start(flow);
+            conversation.aside.wrote_at = Some(self.at);
+            return self.enter(&flow.start, conversation, words);
+        }
+        if conversation.is_handed_over() {
+            return None;
+        }
+        if is_said(&keywords.human, answer) {
+            return self.hand_over(conversation);
+        }
+        if conversation.state == COLD {
+            conversation.go_on(self.at);
+        }
+        conversation.aside.waits_since = Some(self.at);
+        conversation.aside.nudged = false;
+        self.in_the_flow(conversation, answer)
+    }
+
+    fn hand_over(self, conversation: &mut Conversation) -> Option<ReplyContent> {
+        conversation.leave(HUMAN_HANDOFF);
+        let mut words = Words::new(self.flow);
+        words.add(self.flow.messages.handoff.as_ref(), conversation);
+        words.plain()
+    }
+
+    fn in_the_flow(self, conversation: &mut Conversation, answer: &Answer) -> Option<ReplyContent> {
+        let Some(here) = self.flow.step(&conversation.state) else {
+            return self.enter(&self.flow.start, conversation, Words::new(self.flow));
+        };
+        let question = match &here.role {
+            Role::Ask(question) => question,
+            Role::End { retry } => {
+                let mut words = Words::new(self.flow);
+                words.add(retry.as_ref(), conversation);
+                return words.plain();
+            }
+            // Nothing rests here; were it so, it goes on.
+            Role::Pass { .. } => {
+                return self.enter(&here.state, conversation, Words::new(self.flow));
+            }
+        };
+        match question.take(answer, &conversation.data, conversation.score) {
+            Some(reading) => self.accept(question, conversation, reading),
+            None => self.ask_again(here, question, conversation, answer),
+        }
+    }
+
+    fn accept(
+        self,
+        question: &Question,
+        conversation: &mut Conversation,
+        reading: Reading,
+    ) -> Option<ReplyContent> {
+        let mut joins = None;
+        match (reading, &question.fill) {
+            (Reading::Value(value), Some(field)) => {
+                joins = question.takes_any_text().then(|| field.clone());
+                conversation.data.insert(field.clone(), value);
+            }
+            (Reading::Value(_), None) => {}
+            (Reading::Fields(fields), _) => conversation.data.extend(fields),
+        }
+        rescore(question.score.as_ref(), conversation);
+        let next = question.next.choose(conversation).to_owned();
+        let prompt = self.enter(&next, conversation, Words::new(self.flow));
+        if let Some(last) = &mut conversation.aside.last_text {
+            last.field = joins;
+        }
+        prompt
+    }
+
+    /// Arrives at `state`, and goes on from steps that ask nothing.
+    fn enter(
+        self,
+        state: &str,
+        conversation: &mut Conversation,
+        mut words: Words<'_>,
+    ) -> Option<ReplyContent> {
+        let mut state = state.to_owned();
+        conversation.aside.tries = 0;
+        conversation.aside.waits_since = Some(self.at);
+        conversation.aside.nudged = false;
+        conversation.aside.last_text = Some(LastText {
+            at: self.at,
+            field: None,
+        });
+        // The loader let no loop pass that has no question in it, and no state be named that the
+        // flow does not have.
+        for _ in 0..=self.flow.steps.len() {
+            let Some(step) = self.flow.step(&state) else {
+                break;
+            };
+            conversation.state.clone_from(&step.state);
+            conversation.is_completed |= step.completes;
+            words.add(step.prompt.as_ref(), conversation);
+            let Role::Pass { score, next } = &step.role else {
+                return words.asking(step, conversation);
+            };
+            rescore(score.as_ref(), conversation);
+            next.choose(conversation).clone_into(&mut state);
+        }
+        words.plain()
+    }
+
+    fn ask_again(
+        self,
+        here: &FlowStep,
+        question: &Question,
+        conversation: &mut Conversation,
+        answer: &Answer,
+    ) -> Option<ReplyContent> {
+        if self.belongs_to_the_last(conversation, answer) {
+            return ask(self.flow, Words::new(self.flow), conversation);
+        }
+        conversation.aside.last_text = None;
+        conversation.aside.tries += 1;
+        if conversation.aside.tries >= question.limit {
+            return match &question.at_limit {
+                Some(state) => self.enter(state, conversation, Words::new(self.flow)),
+                None => self.hand_over(conversation),
+            };
+        }
+        let mut words = Words::new(self.flow);
+        words.add(
+            question.retry.as_ref().or(here.prompt.as_ref()),
+            conversation,
+        );
+        words.asking(here, conversation)
+    }
+
+    /// A message right after an accepted one cannot answer a question that its writer has not
+    /// seen: it is no try, and a text completes the text before it.
+    fn belongs_to_the_last(self, conversation: &mut Conversation, answer: &Answer) -> bool {
+        let Some(last) = &mut conversation.aside.last_text else {
+            return false;
+        };
+        let since = self.at.millis().saturating_sub(last.at.millis());
+        if u128::try_from(since).is_ok_and(|since| since > self.flow.burst_wait.as_millis()) {
+            return false;
+        }
+        last.at = self.at;
+        if let (Some(field), Some(more)) = (&last.field, answer.text())
+            && let Some(Value::String(text)) = conversation.data.get_mut(field)
+            && text.chars().count() + 1 + more.chars().count() <= super::answer::MAX_CHARS
+        {
+            text.push(' ');
+            text.push_str(&more);
+        }
+        true
+    }
+}
+
+impl Question {
+    /// What `answer` says; none when it is no valid answer.
+    fn take(&self, answer: &Answer, data: &Map<String, Value>, score: i32) -> Option<Reading> {
+        let reading = self.expected.read(answer)?;
+        let Some(valid) = &self.valid else {
+            return Some(reading);
+        };
+        let mut seen = data.clone();
+        match &reading {
+            Reading::Value(value) => {
+                seen.insert(VALUE.to_owned(), value.clone());
+            }
+            Reading::Fields(fields) => seen.extend(fields.clone()),
+        }
+        valid.holds(&seen, score).then_some(reading)
+    }
+
+    /// Whether every text within the usual limits is an answer, so that two texts together are.
+    fn takes_any_text(&self) -> bool {
+        let is_open = matches!(
+            &self.expected,
+            Expected::Scalar(Scalar::Text { most, pattern: None, .. })
+                if *most == super::answer::MAX_CHARS
+        );
+        is_open && self.valid.is_none()
+    }
+}
+
+impl Next {
+    fn choose(&self, conversation: &Conversation) -> &str {
+        let case = self
+            .cases
+            .iter()
+            .find(|(condition, _)| condition.holds(&conversation.data, conversation.score));
+        case.map_or(&self.otherwise, |(_, state)| state)
     }
 }
 
 /// A score that cannot be computed stays as it was.
-fn accept(flow: &Flow, question: &Question, mut conversation: Conversation, value: Value) -> Step {
-    if let Some(field) = &question.fill {
-        conversation.data.insert(field.clone(), value);
-    }
-    if let Some(score) = &question.score
-        && let Some(points) = score.evaluate(&conversation.data, conversation.score)
+fn rescore(score: Option<&Expression>, conversation: &mut Conversation) {
+    if let Some(score) = score
+        && let Some(points) = score.points(&conversation.data, conversation.score)
     {
         conversation.score = points;
-    }
-    enter(flow, &question.next, conversation)
-}
-
-fn enter(flow: &Flow, state: &str, mut conversation: Conversation) -> Step {
-    // The loader let no other state than the flow's own be named.
-    let Some(step) = flow.step(state) else {
-        return stay(&conversation, None);
-    };
-    conversation.state.clone_from(&step.state);
-    conversation.is_completed |= step.completes;
-    Step {
-        prompt: Some(say(&step.prompt, &conversation)),
-        conversation,
-    }
-}
-
-fn ask_again(here: &FlowStep, conversation: &Conversation) -> Step {
-    stay(
-        conversation,
-        Some(here.retry.as_ref().unwrap_or(&here.prompt)),
-    )
-}
-
-fn stay(conversation: &Conversation, prompt: Option<&Template>) -> Step {
-    Step {
-        prompt: prompt.map(|prompt| say(prompt, conversation)),
-        conversation: conversation.clone(),
-    }
-}
-
-fn say(prompt: &Template, conversation: &Conversation) -> ReplyContent {
-    ReplyContent::Text {
-        body: prompt.render(&conversation.data),
     }
 }
 

@@ -15,20 +15,36 @@
 
 pub mod amount;
 mod answer;
+mod conversation;
 mod document;
+mod expression;
+mod field;
 mod fold;
+#[cfg(test)]
+mod generated;
 mod load;
 mod prompt;
-mod score;
+mod read;
+mod say;
+mod schema;
+mod time;
+
+use std::time::Duration;
 
 use leadstream_schemas::FlowRef;
 
-pub use answer::Answer;
-pub use fold::{Conversation, Step, step};
-pub use load::FlowError;
+pub use answer::{Answer, Place};
+pub use conversation::{Aside, Conversation};
+pub use fold::{Step, step};
+pub use load::{Checked, Finding, FlowError};
+pub use say::numbered;
+pub use schema::document_schema;
+pub(crate) use time::later;
+pub use time::{Fired, fire, next_due, parse_duration, pass};
 
-use prompt::Template;
-use score::Score;
+use expression::Expression;
+use prompt::Phrase;
+use read::Expected;
 
 /// The document of the default flow.
 pub const DEFAULT_FLOW: &str = include_str!("../../flows/qualification.yaml");
@@ -36,46 +52,129 @@ pub const DEFAULT_FLOW: &str = include_str!("../../flows/qualification.yaml");
 /// The state before a lead's first message. No step can have its name.
 pub const START: &str = "START";
 
+/// The state of a lead whom a person of the business answers: the bot is silent.
+pub const HUMAN_HANDOFF: &str = "HUMAN_HANDOFF";
+
+/// The state of a lead that has been silent for long: it goes on where it left off.
+pub const COLD: &str = "COLD";
+
+/// The state of a lead that wants no messages.
+pub const OPTED_OUT: &str = "OPTED_OUT";
+
 /// One version of a flow, checked and compiled.
 #[derive(Debug)]
 pub struct Flow {
     name: String,
     version: u32,
-    language: String,
+    /// Never empty.
+    languages: Vec<String>,
     start: String,
-    /// In lower case.
-    restart_keywords: Vec<String>,
+    chosen_by: ChosenBy,
+    keywords: Keywords,
+    messages: Messages,
+    timers: Timers,
+    burst_wait: Duration,
     /// In the document's order, each reachable from `start`.
     steps: Vec<FlowStep>,
+}
+
+/// What chooses the flow for a first message; empty: it takes whatever no other flow does.
+#[derive(Debug, Default)]
+struct ChosenBy {
+    referrals: Vec<String>,
+    /// In lower case.
+    keywords: Vec<String>,
+    numbers: Vec<String>,
+}
+
+/// In lower case.
+#[derive(Debug, Default)]
+struct Keywords {
+    restart: Vec<String>,
+    stop: Vec<String>,
+    start: Vec<String>,
+    human: Vec<String>,
+}
+
+#[derive(Debug, Default)]
+struct Messages {
+    stopped: Option<Phrase>,
+    started: Option<Phrase>,
+    handoff: Option<Phrase>,
+    nudge: Option<Phrase>,
+}
+
+/// None: never.
+#[derive(Debug, Default)]
+struct Timers {
+    nudge: Option<Duration>,
+    cold: Option<Duration>,
+    handoff: Option<Duration>,
 }
 
 #[derive(Debug)]
 struct FlowStep {
     state: String,
     /// Said on arrival.
-    prompt: Template,
-    /// Said to what is no answer.
-    retry: Option<Template>,
+    prompt: Option<Phrase>,
     /// Whether arriving completes the qualification.
     completes: bool,
-    /// None for a step that expects nothing.
-    question: Option<Question>,
+    role: Role,
+}
+
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there are a few steps in all")]
+enum Role {
+    Ask(Question),
+    /// Goes on at once. A loop has a question in it.
+    Pass {
+        score: Option<Expression>,
+        next: Next,
+    },
+    /// Nothing is expected any more: this is said to whatever comes.
+    End {
+        retry: Option<Phrase>,
+    },
 }
 
 #[derive(Debug)]
 struct Question {
-    kind: Kind,
+    expected: Expected,
+    /// How it is asked: with buttons, a list or a form.
+    asks: Asks,
+    /// Said to what is no answer; none: the prompt once more.
+    retry: Option<Phrase>,
     fill: Option<String>,
-    score: Option<Score>,
-    /// The state that an accepted answer leads to: a step of the same flow.
-    next: String,
+    valid: Option<Expression>,
+    score: Option<Expression>,
+    next: Next,
+    /// Messages in a row that are no answer, and where the last of them leads; none: to a person.
+    limit: u32,
+    at_limit: Option<String>,
 }
 
-/// What an answer is read as, and what its field then holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Text,
-    Number,
+#[derive(Debug)]
+enum Asks {
+    Plainly,
+    Buttons(Vec<Labelled>),
+    List { button: Phrase, rows: Vec<Labelled> },
+    Form { id: String, button: Phrase },
+}
+
+/// An option as the lead sees it.
+#[derive(Debug)]
+struct Labelled {
+    id: String,
+    title: Phrase,
+    description: Option<Phrase>,
+}
+
+/// The states that follow, each a step of the same flow.
+#[derive(Debug)]
+struct Next {
+    /// Tried in order.
+    cases: Vec<(Expression, String)>,
+    otherwise: String,
 }
 
 impl Flow {
@@ -84,7 +183,13 @@ impl Flow {
     /// # Errors
     /// [`FlowError`], the first thing that is wrong, with its place and how to mend it.
     pub fn parse(file: &str, text: &str) -> Result<Self, FlowError> {
-        load::load(file, text)
+        load::first_error(file, text)
+    }
+
+    /// Reads a flow document and tells all that is wrong with it, and what looks wrong.
+    #[must_use]
+    pub fn check(file: &str, text: &str) -> Checked {
+        load::check(file, text)
     }
 
     /// The name and version that conversations keep.
@@ -96,23 +201,64 @@ impl Flow {
         }
     }
 
-    /// The language that its prompts are written in, such as `en` or `pt-BR`.
+    /// The languages of its texts, such as `en` or `pt-BR`; the first until a lead chose another.
     #[must_use]
-    pub fn language(&self) -> &str {
-        &self.language
+    pub fn languages(&self) -> &[String] {
+        &self.languages
     }
 
-    /// Every state that a lead can be in: [`START`], then the steps in the document's order.
+    /// How long a reply waits for a further message.
+    #[must_use]
+    pub const fn burst_wait(&self) -> Duration {
+        self.burst_wait
+    }
+
+    /// [`START`], then the steps in the document's order. Beside them a lead can be in
+    /// [`HUMAN_HANDOFF`], [`COLD`] and [`OPTED_OUT`].
     pub fn states(&self) -> impl Iterator<Item = &str> {
         std::iter::once(START).chain(self.steps.iter().map(|step| step.state.as_str()))
+    }
+
+    /// How well the flow fits a first message: the greater, the better; none when it is chosen by
+    /// something else. 0 is a flow that takes whatever comes.
+    #[must_use]
+    pub fn fits(&self, referral: Option<&str>, number: &str, answer: &Answer) -> Option<u8> {
+        let by = &self.chosen_by;
+        let has = |list: &[String], word: &str| list.iter().any(|known| known == word);
+        if referral.is_some_and(|source| has(&by.referrals, source)) {
+            return Some(3);
+        }
+        let text = answer.text().map(|text| text.to_lowercase());
+        if text.is_some_and(|text| has(&by.keywords, &text)) {
+            return Some(2);
+        }
+        if has(&by.numbers, number) {
+            return Some(1);
+        }
+        let takes_all = by.referrals.is_empty() && by.keywords.is_empty() && by.numbers.is_empty();
+        takes_all.then_some(0)
+    }
+
+    /// Whether a business number or an ad chooses it.
+    pub(crate) const fn is_chosen_by_origin(&self) -> bool {
+        !self.chosen_by.numbers.is_empty() || !self.chosen_by.referrals.is_empty()
     }
 
     fn step(&self, state: &str) -> Option<&FlowStep> {
         self.steps.iter().find(|step| step.state == state)
     }
 
-    fn is_restart(&self, text: &str) -> bool {
-        let text = text.to_lowercase();
-        self.restart_keywords.contains(&text)
+    /// The index of the language that a conversation is held in.
+    fn language(&self, conversation: &Conversation) -> usize {
+        let chosen = conversation
+            .data
+            .get(LANGUAGE_FIELD)
+            .and_then(serde_json::Value::as_str);
+        chosen
+            .and_then(|chosen| self.languages.iter().position(|tag| tag == chosen))
+            .unwrap_or_default()
     }
 }
+
+/// The field that chooses the language of what is said.
+const LANGUAGE_FIELD: &str = "language";

@@ -3,7 +3,30 @@
 use serde_json::{Map, Value};
 
 /// WhatsApp's limit for a text, in UTF-16 units: what it calls characters is never more.
-const MAX_BODY: usize = 4_096;
+pub(super) const MAX_BODY: usize = 4_096;
+
+/// Its limit for the text above buttons, a list or a form.
+pub(super) const MAX_INTERACTIVE_BODY: usize = 1_024;
+
+/// Between texts that are said together.
+pub(super) const BREAK: &str = "\n\n";
+
+/// A text in each of the flow's languages, in their order.
+#[derive(Clone, Debug)]
+pub(super) struct Phrase(pub(super) Vec<Template>);
+
+impl Phrase {
+    pub(super) fn render(&self, language: usize, data: &Map<String, Value>) -> String {
+        let template = self.0.get(language).or_else(|| self.0.first());
+        template.map_or_else(String::new, |template| template.render(data))
+    }
+
+    /// UTF-16 units of the longest text that it can give, in any language.
+    pub(super) fn longest(&self) -> usize {
+        let longest = self.0.iter().map(Template::longest);
+        longest.max().unwrap_or_default()
+    }
+}
 
 /// What one substituted value may take of it; a longer one is cut, and ends in an ellipsis.
 const MAX_VALUE: usize = 200;
@@ -54,14 +77,7 @@ impl Template {
         }
         literal.push_str(rest);
         pieces.push(Piece::Literal(literal));
-        let template = Self { pieces };
-        let longest = template.longest();
-        if longest > MAX_BODY {
-            return Err(format!(
-                "the text can reach {longest} characters (each placeholder counts {MAX_VALUE}), and WhatsApp takes {MAX_BODY}; shorten it"
-            ));
-        }
-        Ok(template)
+        Ok(Self { pieces })
     }
 
     /// The fields that it names.
@@ -90,7 +106,7 @@ impl Template {
     }
 
     /// UTF-16 units of the longest text that it can give.
-    fn longest(&self) -> usize {
+    pub(super) fn longest(&self) -> usize {
         let lengths = self.pieces.iter().map(|piece| match piece {
             Piece::Literal(text) => text.encode_utf16().count(),
             Piece::Field(_) => MAX_VALUE,
@@ -170,23 +186,15 @@ mod tests {
         assert_eq!(body, format!("{}…", "a".repeat(199)));
     }
 
-    #[test]
-    fn a_text_that_could_pass_the_limit_is_refused() {
-        let longest = |literal: usize| Template::parse(&format!("{{name}}{}", "a".repeat(literal)));
-        assert!(longest(3_896).is_ok());
-        let error = longest(3_897).unwrap_err();
-        assert!(error.contains("4097"), "{error}");
-    }
-
     proptest! {
         #[test]
-        fn no_prompt_passes_the_limit(
+        fn no_prompt_is_longer_than_it_says(
             template in "([a-z😀]{0,300}|\\{name\\}|\\{\\{){0,30}",
             name in "(?s).{0,300}",
         ) {
             if let Ok(template) = Template::parse(&template) {
                 let body = template.render(json!({"name": name}).as_object().unwrap());
-                prop_assert!(body.encode_utf16().count() <= MAX_BODY);
+                prop_assert!(body.encode_utf16().count() <= template.longest());
             }
         }
     }

@@ -33,6 +33,8 @@ pub struct Input {
     pub amends: Option<Amendment>,
     /// The sender's ids after a change that this input tells of.
     pub becomes: Option<Sender>,
+    /// The ad or post that led to it.
+    pub referral: Option<String>,
 }
 
 /// A record of `lead.inputs`, by its kind.
@@ -148,6 +150,10 @@ impl Input {
             answer,
             amends,
             becomes,
+            referral: record
+                .referral
+                .and_then(|referral| referral.source_id)
+                .filter(|source| source.len() <= MAX_KEY),
         })
     }
 

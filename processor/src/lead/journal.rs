@@ -8,13 +8,15 @@
 mod join;
 mod replay;
 
+use std::borrow::Cow;
+
 use leadstream_schemas::{FlowRef, ReplyContent, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::amend::{Amended, Amendment};
 use super::input::{Input, OrderKey};
-use crate::flow::{Answer, Conversation, START, step};
-use crate::flows::Flows;
+use crate::flow::{self, Answer, Conversation, Fired, Flow, START, step};
+use crate::flows::{Flows, Origin};
 
 pub use join::Joined;
 pub use replay::Replayed;
@@ -31,9 +33,38 @@ pub struct Entry {
     /// Bookkeeping of arrival: no part of the fold.
     #[serde(default)]
     pub arrival: Option<Arrival>,
+    /// Where it came from; kept only while a flow is chosen by it.
+    #[serde(default)]
+    pub source: Option<Source>,
+}
+
+/// The business number that a message was sent to, and the ad or post that led to it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    pub number: String,
+    pub referral: Option<String>,
 }
 
 impl Entry {
+    /// Folds it; `answer` is what counts of it.
+    fn fold(
+        &self,
+        flows: &Flows,
+        conversation: Option<&Conversation>,
+        answer: &Answer,
+    ) -> Result<(Conversation, Option<ReplyContent>), FoldError> {
+        fold_from(flows, conversation, self.origin(), self.order.at, answer)
+    }
+
+    fn origin(&self) -> Origin<'_> {
+        self.source
+            .as_ref()
+            .map_or_else(Origin::default, |source| Origin {
+                number: &source.number,
+                referral: source.referral.as_deref(),
+            })
+    }
+
     fn has_reply(&self) -> bool {
         self.arrival.as_ref().is_some_and(|arrival| arrival.replied)
     }
@@ -69,6 +100,9 @@ pub struct Journal {
     departed: Option<Departed>,
     /// Hash of the prompt that was emitted last, so that a refold does not say it again.
     last_prompt: Option<u64>,
+    /// The time that was folded last, without an input.
+    #[serde(default)]
+    passed: Option<Timestamp>,
 }
 
 /// A conversation that an input changed.
@@ -100,7 +134,8 @@ pub enum Admission {
 #[error("version {} of flow `{}` is not published, but conversations follow it; publish it again", .0.version, .0.name)]
 pub struct FoldError(pub FlowRef);
 
-/// Folds one answer. The order key of a conversation's first input chooses its flow's version.
+/// Folds one answer, given at `at`, after the timers that are due by then. The order key of a
+/// conversation's first input chooses its flow's version; RESTART begins another conversation.
 ///
 /// # Errors
 /// [`FoldError`] when the conversation follows a flow that is not there.
@@ -110,22 +145,40 @@ pub fn fold(
     at: Timestamp,
     answer: &Answer,
 ) -> Result<(Conversation, Option<ReplyContent>), FoldError> {
-    let started;
-    let (flow, conversation) = match conversation {
-        Some(conversation) => {
-            let flow = flows
-                .get(&conversation.flow)
-                .ok_or_else(|| FoldError(conversation.flow.clone()))?;
-            (flow, conversation)
-        }
-        None => {
-            let flow = flows.at(at);
-            started = Conversation::start(flow);
-            (flow, &started)
-        }
+    fold_from(flows, conversation, Origin::default(), at, answer)
+}
+
+/// As [`fold`]; where a conversation's first input came from may choose its flow, too.
+fn fold_from(
+    flows: &Flows,
+    conversation: Option<&Conversation>,
+    origin: Origin<'_>,
+    at: Timestamp,
+    answer: &Answer,
+) -> Result<(Conversation, Option<ReplyContent>), FoldError> {
+    let Some(conversation) = conversation else {
+        let flow = flows.choose(at, origin, answer);
+        let step = step(flow, &Conversation::start(flow), at, answer);
+        return Ok((step.conversation, step.prompt));
     };
-    let step = step(flow, conversation, answer);
+    let flow = followed(flows, conversation)?;
+    let mut passed = Cow::Borrowed(conversation);
+    if flow::next_due(flow, conversation).is_some_and(|due| due <= at) {
+        flow::pass(flow, passed.to_mut(), at);
+    }
+    let flow = if flow.is_restart(&passed, answer) {
+        flows.newest(&conversation.flow.name, at).unwrap_or(flow)
+    } else {
+        flow
+    };
+    let step = step(flow, &passed, at, answer);
     Ok((step.conversation, step.prompt))
+}
+
+fn followed<'a>(flows: &'a Flows, conversation: &Conversation) -> Result<&'a Flow, FoldError> {
+    flows
+        .get(&conversation.flow)
+        .ok_or_else(|| FoldError(conversation.flow.clone()))
 }
 
 impl Journal {
@@ -139,6 +192,37 @@ impl Journal {
     #[must_use]
     pub fn last_interaction(&self) -> Option<Timestamp> {
         self.entries.last().map(|entry| entry.order.at)
+    }
+
+    /// When time next changes the conversation, should no input come.
+    ///
+    /// # Errors
+    /// [`FoldError`] when the conversation follows a flow that is not there.
+    pub fn next_due(&self, flows: &Flows) -> Result<Option<Timestamp>, FoldError> {
+        match &self.current {
+            Some(current) => Ok(flow::next_due(followed(flows, current)?, current)),
+            None => Ok(None),
+        }
+    }
+
+    /// Folds the time that has passed by `until`, without an input. Inputs that come later, but
+    /// belong before it, are folded anew with what time then does.
+    ///
+    /// # Errors
+    /// [`FoldError`] when the conversation follows a flow that is not there.
+    pub fn pass(&mut self, flows: &Flows, until: Timestamp) -> Result<Vec<Fired>, FoldError> {
+        let Some(current) = &mut self.current else {
+            return Ok(Vec::new());
+        };
+        let fired = flow::pass(followed(flows, current)?, current, until);
+        if let Some(last) = fired.last() {
+            self.passed = self.passed.max(Some(last.due));
+        }
+        let mut prompts = fired.iter().filter_map(|it| it.prompt.as_ref());
+        if let Some(prompt) = prompts.next_back() {
+            self.last_prompt = Some(hash(prompt));
+        }
+        Ok(fired)
     }
 
     /// Whether `order` is that of the last input.
@@ -183,6 +267,10 @@ impl Journal {
             answer: input.answer.clone(),
             amends: input.amends.clone(),
             arrival: None,
+            source: flows.are_chosen_by_origin().then(|| Source {
+                number: input.number.clone(),
+                referral: input.referral.clone(),
+            }),
         };
         let held = self
             .entries
@@ -202,9 +290,10 @@ impl Journal {
         let in_order = self
             .entries
             .last()
-            .is_none_or(|last| last.order < entry.order);
+            .is_none_or(|last| last.order < entry.order)
+            && self.passed.is_none_or(|passed| passed <= entry.order.at);
         let (change, prompt) = if in_order && !self.amendments_concern(&entry) {
-            let (next, prompt) = fold(flows, self.current.as_ref(), entry.order.at, &entry.answer)?;
+            let (next, prompt) = entry.fold(flows, self.current.as_ref(), &entry.answer)?;
             self.entries.push(entry);
             (self.become_current(next, false), prompt)
         } else {
@@ -300,15 +389,18 @@ impl Journal {
         let mut prompt = None;
         for entry in &entries {
             let answer = amended.answer(entry);
-            let (next, said) = fold(flows, conversation.as_ref(), entry.order.at, &answer)?;
+            let (next, said) = entry.fold(flows, conversation.as_ref(), &answer)?;
             conversation = Some(next);
             // What is no answer leaves the question open that was asked before it.
             prompt = said.or(prompt);
         }
         self.entries = entries;
-        let Some(conversation) = conversation else {
+        let Some(mut conversation) = conversation else {
             return Ok((None, None));
         };
+        if let Some(passed) = self.passed {
+            flow::pass(followed(flows, &conversation)?, &mut conversation, passed);
+        }
         let change = self.become_current(conversation, true);
         let prompt = prompt
             .filter(|_| change.is_some())
@@ -318,7 +410,7 @@ impl Journal {
 
     fn become_current(&mut self, next: Conversation, late: bool) -> Option<Change> {
         let changed = match &self.current {
-            Some(current) => *current != next,
+            Some(current) => current.differs(&next),
             // A reaction as the first input of all changes nothing yet.
             None => next.state != START,
         };
@@ -338,7 +430,7 @@ impl Journal {
                 None => break,
             };
             let entry = self.entries.remove(0);
-            let (base, _) = fold(flows, self.base.as_ref(), entry.order.at, &answer)?;
+            let (base, _) = entry.fold(flows, self.base.as_ref(), &answer)?;
             self.base = Some(base);
             let sent_at = self.departed.as_ref().map_or(entry.sent_at, |departed| {
                 departed.sent_at.max(entry.sent_at)

@@ -32,6 +32,7 @@ fn received(id: &str, sent_at: i64, received_at: i64, answer: Answer) -> Input {
         answer,
         amends: None,
         becomes: None,
+        referral: None,
     }
 }
 
@@ -198,6 +199,58 @@ fn of_two_leads_with_snapshots_the_elder_s_answers_stay_and_the_other_s_fill_wha
     assert_eq!(data["name"], "John");
     assert_eq!(data["budget"], 9000);
     assert_eq!(elder.merged, ["other"]);
+}
+
+#[test]
+fn the_first_message_s_ad_chooses_the_flow_also_when_it_comes_late() {
+    let ad = DEFAULT_FLOW
+        .replace("name: qualification", "name: ad")
+        .replace("start: A", "chosen_by: {referrals: ['77']}\nstart: A");
+    let ad = Flow::parse("ad", &ad).unwrap();
+    let flows = Flows::new(
+        Flow::parse("default", DEFAULT_FLOW).unwrap(),
+        vec![(Timestamp::from_millis(0), ad)],
+    );
+    let second = input("b", 2000, text("John"));
+    let mut first = input("a", 1000, text("Hi"));
+    first.referral = Some("77".to_owned());
+    let mut journal = Journal::default();
+    let flow_of = |journal: &Journal| journal.conversation().unwrap().flow.name.clone();
+    journal.admit(&flows, &second, 32, || false).unwrap();
+    assert_eq!(flow_of(&journal), "qualification");
+    journal.admit(&flows, &first, 32, || false).unwrap();
+    assert_eq!(flow_of(&journal), "ad");
+    assert_eq!(journal.conversation().unwrap().data["name"], "John");
+}
+
+#[test]
+fn time_without_an_input_is_folded_and_a_late_input_corrects_it() {
+    let day = 24 * 3_600_000;
+    let flows = flows();
+    let mut journal = Journal::default();
+    admit(&mut journal, &input("a", 0, text("Hi")), 32);
+    assert_eq!(
+        journal.next_due(&flows).unwrap(),
+        Some(Timestamp::from_millis(day - 3_600_000))
+    );
+    let fired = journal
+        .pass(&flows, Timestamp::from_millis(2 * day))
+        .unwrap();
+    assert_eq!(fired.len(), 2);
+    assert_eq!(journal.conversation().unwrap().state, "COLD");
+    // It was sent before the lead went cold, and came after.
+    let late = received("b", day - 1000, day - 500, text("John"));
+    let admission = admit(&mut journal, &late, 32);
+    assert!(
+        matches!(&admission, Admission::Folded { change: Some(change), .. } if change.late),
+        "{admission:?}"
+    );
+    assert_eq!(journal.conversation().unwrap().state, "AWAITING_BUDGET");
+    let fired = journal
+        .pass(&flows, Timestamp::from_millis(3 * day))
+        .unwrap();
+    assert_eq!(fired.len(), 2);
+    assert_eq!(journal.conversation().unwrap().state, "COLD");
 }
 
 #[test]

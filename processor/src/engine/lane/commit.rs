@@ -7,10 +7,11 @@ use leadstream_stream::Outgoing;
 use leadstream_stream::dead_letter::POISON_WINDOW;
 
 use super::{Lane, LaneError, Published, Trouble};
-use crate::engine::batch::{self, Folded, Rules};
+use crate::engine::batch::{self, BatchError, Decoded, Folded, Rules};
 use crate::engine::load;
 use crate::engine::partition::Phase;
 use crate::failpoint::{Point, pass};
+use crate::lead::FoldError;
 use crate::metrics;
 use crate::store::{Commit, StoreError};
 
@@ -24,14 +25,27 @@ impl Lane {
         let started = Instant::now();
         let batch = self.waiting.front(count);
         pass(Point::Load).await.map_err(StoreError::from)?;
-        let known = load::known(&self.shared.store, &mut self.partitions, batch).await?;
+        let (flows, store) = (&self.shared.flows, &self.shared.store);
+        let latest = batch.iter().filter_map(Decoded::latest).max();
+        let current = flows.covering(store, latest).await?;
+        let known = load::known(store, &mut self.partitions, batch).await?;
         let rules = Rules {
-            flows: &self.shared.flows,
+            flows: &current,
             outlets: &self.shared.outlets,
             journal: self.shared.journal,
         };
         pass(Point::Fold).await.map_err(StoreError::from)?;
-        let folded = batch::fold(batch, known, &rules).map_err(LaneError::from)?;
+        let folded =
+            match batch::fold(batch, known, &rules) {
+                Err(BatchError::Fold(FoldError(flow))) if current.get(&flow).is_none() => {
+                    // A partition may bring conversations of a version that is newer than what is known.
+                    flows.refresh(store).await?.get(&flow).ok_or_else(|| {
+                        LaneError::from(BatchError::Fold(FoldError(flow.clone())))
+                    })?;
+                    return Err(Trouble::NewFlow);
+                }
+                folded => folded.map_err(LaneError::from)?,
+            };
         let committed = self.commit(&folded).await;
         if let Err(error) = committed {
             metrics::failure("database");

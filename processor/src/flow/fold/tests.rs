@@ -1,8 +1,9 @@
+use leadstream_schemas::FlowRef;
 use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::flow::DEFAULT_FLOW;
+use crate::flow::{Aside, DEFAULT_FLOW, Place};
 
 const WELCOME: &str = "Welcome! What is your full name?";
 const ASK_BUDGET: &str = "Thanks John Doe. What is your monthly budget?";
@@ -18,6 +19,10 @@ fn text(body: &str) -> Answer {
     Answer::Text(body.to_owned())
 }
 
+fn seconds(tens: i64) -> Timestamp {
+    Timestamp::from_secs(1_800_000_000 + tens * 10)
+}
+
 fn said(step: &Step) -> Option<&str> {
     match &step.prompt {
         Some(ReplyContent::Text { body }) => Some(body),
@@ -29,10 +34,15 @@ fn said(step: &Step) -> Option<&str> {
 /// Plays answers from the start, and compares what is said and the state after each.
 #[track_caller]
 fn play(turns: &[(Answer, Option<&str>, &str)]) -> Conversation {
-    let flow = default_flow();
-    let mut conversation = Conversation::start(&flow);
-    for (answer, expected, state) in turns {
-        let turn = step(&flow, &conversation, answer);
+    play_in(&default_flow(), turns)
+}
+
+/// Ten seconds apart.
+#[track_caller]
+fn play_in(flow: &Flow, turns: &[(Answer, Option<&str>, &str)]) -> Conversation {
+    let mut conversation = Conversation::start(flow);
+    for ((answer, expected, state), at) in turns.iter().zip((1..).map(seconds)) {
+        let turn = step(flow, &conversation, at, answer);
         assert_eq!(said(&turn), *expected, "to {answer:?}");
         assert_eq!(turn.conversation.state, *state, "after {answer:?}");
         conversation = turn.conversation;
@@ -57,7 +67,7 @@ fn the_articles_conversation_goes_sentence_by_sentence() {
     let expected = Conversation {
         flow: FlowRef {
             name: "qualification".into(),
-            version: 1,
+            version: 2,
         },
         state: "COMPLETED".into(),
         score: 100,
@@ -66,8 +76,10 @@ fn the_articles_conversation_goes_sentence_by_sentence() {
             .as_object()
             .unwrap()
             .clone(),
+        aside: Aside::default(),
     };
-    assert_eq!(end, expected);
+    assert!(!end.differs(&expected), "{end:?}");
+    assert_eq!(end.aside.wrote_at, Some(seconds(5)));
 }
 
 #[test]
@@ -104,7 +116,6 @@ fn garbage_is_asked_again_and_changes_nothing() {
             "AWAITING_BUDGET",
         ),
         (Answer::Other, Some(RETRY_BUDGET), "AWAITING_BUDGET"),
-        (text(""), Some(RETRY_BUDGET), "AWAITING_BUDGET"),
     ]);
     assert_eq!((end.score, end.is_completed), (0, false));
     assert_eq!(json!(end.data), json!({"name": "John Doe"}));
@@ -184,7 +195,7 @@ fn a_state_of_no_flow_begins_again_with_what_is_known() {
     let mut conversation = Conversation::start(&flow);
     conversation.state = "GONE".into();
     conversation.data.insert("budget".into(), json!(1));
-    let turn = step(&flow, &conversation, &text("Hi"));
+    let turn = step(&flow, &conversation, seconds(0), &text("Hi"));
     assert_eq!(said(&turn), Some(WELCOME));
     assert_eq!(turn.conversation.state, "AWAITING_NAME");
     assert_eq!(json!(turn.conversation.data), json!({"budget": 1}));
@@ -196,7 +207,159 @@ fn a_step_without_a_retry_is_silent_once_nothing_is_expected() {
     let flow = Flow::parse("silent.yaml", &document).unwrap();
     let mut conversation = Conversation::start(&flow);
     conversation.state = "COMPLETED".into();
-    assert_eq!(step(&flow, &conversation, &text("Hello?")).prompt, None);
+    let turn = step(&flow, &conversation, seconds(0), &text("Hello?"));
+    assert_eq!(turn.prompt, None);
+}
+
+const HANDOFF: &str = "A specialist will contact you shortly.";
+const STOPPED: &str = "You will get no more messages. Type 'START' to go on.";
+
+/// As far as the question of the budget.
+fn up_to_the_budget() -> Vec<(Answer, Option<&'static str>, &'static str)> {
+    vec![
+        (text("Hi"), Some(WELCOME), "AWAITING_NAME"),
+        (text("John Doe"), Some(ASK_BUDGET), "AWAITING_BUDGET"),
+    ]
+}
+
+#[track_caller]
+fn play_from_the_budget(turns: &[(Answer, Option<&'static str>, &'static str)]) -> Conversation {
+    let mut all = up_to_the_budget();
+    all.extend_from_slice(turns);
+    play(&all)
+}
+
+#[test]
+fn the_third_message_that_is_no_answer_hands_over_and_the_bot_falls_silent() {
+    let place = Place::new(1.0, 2.0, None, None).map(Answer::Place).unwrap();
+    let end = play_from_the_budget(&[
+        (text("👍"), Some(RETRY_BUDGET), "AWAITING_BUDGET"),
+        (Answer::Other, Some(RETRY_BUDGET), "AWAITING_BUDGET"),
+        (place, Some(HANDOFF), "HUMAN_HANDOFF"),
+        (text("Hello?"), None, "HUMAN_HANDOFF"),
+        (text("5000"), None, "HUMAN_HANDOFF"),
+    ]);
+    assert_eq!(json!(end.data), json!({"name": "John Doe"}));
+}
+
+#[test]
+fn an_answer_ends_the_count_of_tries() {
+    play(&[
+        (text("Hi"), Some(WELCOME), "AWAITING_NAME"),
+        (Answer::Other, Some(WELCOME), "AWAITING_NAME"),
+        (Answer::Other, Some(WELCOME), "AWAITING_NAME"),
+        (text("John Doe"), Some(ASK_BUDGET), "AWAITING_BUDGET"),
+        (Answer::Other, Some(RETRY_BUDGET), "AWAITING_BUDGET"),
+        (Answer::Ignored, None, "AWAITING_BUDGET"),
+        (Answer::Other, Some(RETRY_BUDGET), "AWAITING_BUDGET"),
+        (text("5000"), Some(DONE), "COMPLETED"),
+    ]);
+}
+
+#[test]
+fn a_handed_over_lead_goes_on_when_it_is_released_or_restarts() {
+    let handed_over = [
+        (text("human"), Some(HANDOFF), "HUMAN_HANDOFF"),
+        (text("HUMAN"), None, "HUMAN_HANDOFF"),
+        (Answer::Takeover, None, "HUMAN_HANDOFF"),
+    ];
+    let mut released = handed_over.to_vec();
+    released.extend([
+        (Answer::Release, Some(ASK_BUDGET), "AWAITING_BUDGET"),
+        (Answer::Release, None, "AWAITING_BUDGET"),
+        (text("5000"), Some(DONE), "COMPLETED"),
+    ]);
+    play_from_the_budget(&released);
+    let mut restarted = handed_over.to_vec();
+    restarted.extend([
+        (text("RESTART"), Some(WELCOME), "AWAITING_NAME"),
+        (text("John Doe"), Some(ASK_BUDGET), "AWAITING_BUDGET"),
+    ]);
+    let end = play_from_the_budget(&restarted);
+    assert_eq!(end.aside.person_at, None);
+}
+
+#[test]
+fn a_person_s_words_silence_the_bot_from_any_state() {
+    let flow = default_flow();
+    let first = step(
+        &flow,
+        &Conversation::start(&flow),
+        seconds(0),
+        &Answer::Takeover,
+    );
+    assert_eq!(first.conversation.state, "HUMAN_HANDOFF");
+    let released = step(&flow, &first.conversation, seconds(1), &Answer::Release);
+    assert_eq!(
+        (released.conversation.state.as_str(), released.prompt),
+        ("START", None)
+    );
+    play_from_the_budget(&[
+        (Answer::Takeover, None, "HUMAN_HANDOFF"),
+        (text("5000"), None, "HUMAN_HANDOFF"),
+    ]);
+    // What a lead is reported as is settled once it is complete.
+    play_from_the_budget(&[
+        (text("5000"), Some(DONE), "COMPLETED"),
+        (Answer::Takeover, None, "COMPLETED"),
+        (text("Hi Ann"), None, "COMPLETED"),
+        (Answer::Release, None, "COMPLETED"),
+        (text("Bye"), Some(REVIEWING), "COMPLETED"),
+    ]);
+}
+
+#[test]
+fn stop_is_the_whole_message_and_only_start_takes_it_back() {
+    let end = play(&[
+        (text("Hi"), Some(WELCOME), "AWAITING_NAME"),
+        (
+            text("stop, John isn't coming"),
+            Some("Thanks stop, John isn't coming. What is your monthly budget?"),
+            "AWAITING_BUDGET",
+        ),
+        (text(" Stop "), Some(STOPPED), "OPTED_OUT"),
+        (text("STOP"), None, "OPTED_OUT"),
+        (text("RESTART"), None, "OPTED_OUT"),
+        (text("HUMAN"), None, "OPTED_OUT"),
+        (Answer::Takeover, None, "OPTED_OUT"),
+        (Answer::Release, None, "OPTED_OUT"),
+        (
+            text("start"),
+            Some("Thanks stop, John isn't coming. What is your monthly budget?"),
+            "AWAITING_BUDGET",
+        ),
+        (text("START"), Some(RETRY_BUDGET), "AWAITING_BUDGET"),
+    ]);
+    assert_eq!(end.aside.left_off, None);
+}
+
+#[test]
+fn a_message_right_after_an_answer_is_no_try_and_completes_a_text() {
+    let flow = default_flow();
+    let mut conversation = Conversation::start(&flow);
+    let mut say = |millis: i64, answer: &Answer| {
+        let at = Timestamp::from_millis(1_800_000_000_000 + millis);
+        let turn = step(&flow, &conversation, at, answer);
+        conversation = turn.conversation.clone();
+        said(&turn).map(ToOwned::to_owned)
+    };
+    assert_eq!(say(0, &text("Hi")).as_deref(), Some(WELCOME));
+    assert_eq!(say(300, &Answer::Other).as_deref(), Some(WELCOME));
+    assert_eq!(
+        say(20_000, &text("John")).as_deref(),
+        Some("Thanks John. What is your monthly budget?")
+    );
+    assert_eq!(say(20_900, &text("Doe")).as_deref(), Some(ASK_BUDGET));
+    assert_eq!(
+        say(21_800, &text("jr.")).as_deref(),
+        Some("Thanks John Doe jr.. What is your monthly budget?")
+    );
+    assert_eq!(say(23_000, &text("jr.")).as_deref(), Some(RETRY_BUDGET));
+    assert_eq!(say(23_100, &text("5000")).as_deref(), Some(DONE));
+    assert_eq!(
+        json!(conversation.data),
+        json!({"name": "John Doe jr.", "budget": 5000})
+    );
 }
 
 fn any_answer() -> impl Strategy<Value = Answer> {
@@ -206,23 +369,39 @@ fn any_answer() -> impl Strategy<Value = Answer> {
         1 => (prop::option::of(".{0,5}"), ".{0,10}").prop_map(|(id, title)| Answer::Choice { id, title }),
         1 => Just(Answer::Ignored),
         1 => Just(Answer::Other),
+        1 => Just(Answer::Takeover),
+        1 => Just(Answer::Release),
+        1 => prop::sample::select(vec!["STOP", "START", "HUMAN"]).prop_map(text),
     ]
 }
 
 proptest! {
     #[test]
-    fn every_answer_leads_to_a_state_of_the_flow(answers in prop::collection::vec(any_answer(), 0..20)) {
+    fn every_answer_leads_to_a_state_of_the_flow(
+        answers in prop::collection::vec((any_answer(), 0..100_000i64), 0..20),
+    ) {
         let flow = default_flow();
         let mut conversation = Conversation::start(&flow);
-        for answer in answers {
-            let turn = step(&flow, &conversation, &answer);
-            prop_assert_eq!(&turn, &step(&flow, &conversation, &answer));
-            prop_assert_eq!(turn.prompt.is_none(), answer == Answer::Ignored);
+        let mut millis = 1_800_000_000_000;
+        for (answer, wait) in answers {
+            millis += wait;
+            let at = Timestamp::from_millis(millis);
+            let turn = step(&flow, &conversation, at, &answer);
+            prop_assert_eq!(&turn, &step(&flow, &conversation, at, &answer));
+            let silent = |it: &Conversation| it.is_handed_over() || it.is_opted_out();
+            let both = silent(&conversation) && silent(&turn.conversation);
+            let is_message = !matches!(answer, Answer::Ignored | Answer::Takeover | Answer::Release);
+            prop_assert!(!both || turn.prompt.is_none() || turn.conversation.is_opted_out());
+            prop_assert!(silent(&turn.conversation) || !is_message || turn.prompt.is_some());
             conversation = turn.conversation;
-            prop_assert!(flow.states().any(|state| state == conversation.state));
-            prop_assert_eq!(conversation.is_completed, conversation.state == "COMPLETED");
+            let aside = ["HUMAN_HANDOFF", "OPTED_OUT"].contains(&conversation.state.as_str());
+            prop_assert!(aside || flow.states().any(|state| state == conversation.state));
+            let at_step = conversation.aside.left_off.as_deref().unwrap_or(&conversation.state);
+            prop_assert!(flow.states().any(|state| state == at_step), "{}", at_step);
+            prop_assert_eq!(conversation.aside.left_off.is_some(), aside);
+            prop_assert_eq!(conversation.is_completed, at_step == "COMPLETED");
             let fields = conversation.data.keys().map(String::as_str).collect::<Vec<_>>();
-            let expected: &[&str] = match conversation.state.as_str() {
+            let expected: &[&str] = match at_step {
                 "AWAITING_BUDGET" => &["name"],
                 "COMPLETED" => &["budget", "name"],
                 _ => &[],
@@ -235,8 +414,13 @@ proptest! {
     fn a_stored_conversation_reads_back_equal(answers in prop::collection::vec(any_answer(), 0..8)) {
         let flow = default_flow();
         let end = answers.iter().fold(Conversation::start(&flow), |conversation, answer| {
-            step(&flow, &conversation, answer).conversation
+            step(&flow, &conversation, seconds(0), answer).conversation
         });
+        let mut older = rmp_serde::to_vec(&end).unwrap();
+        // Five fields before the last one came.
+        older[0] = 0x95;
+        let read: Conversation = rmp_serde::from_slice(&older).unwrap();
+        prop_assert!(!read.differs(&end) && read.aside == Aside::default());
         let stored = rmp_serde::to_vec(&end).unwrap();
         prop_assert_eq!(rmp_serde::from_slice::<Conversation>(&stored).unwrap(), end);
     }

@@ -1,19 +1,20 @@
-//! What each part of a document has to be by itself.
+//! What each step has to be by itself.
 
-use serde_saphyr::{Location, Spanned};
+use serde_saphyr::Spanned;
 
-use crate::flow::document::{Document, Expect, StepDocument, Steps};
+use super::{Fault, Faults, MAX_EXPRESSIONS, ensure, fault, is_nothing, question};
+use crate::flow::document::{Document, Expect, Next, StepDocument, TriesDocument};
+use crate::flow::expression::{SCORE, VALUE};
 use crate::flow::prompt::is_field_name;
-use crate::flow::score::SCORE;
-use crate::flow::{Kind, START};
+use crate::flow::{COLD, HUMAN_HANDOFF, OPTED_OUT, START};
 use crate::lead::MERGED;
 
 const MAX_STEPS: usize = 200;
 /// `current_state` is a VARCHAR(50).
 const MAX_STATE_CHARS: usize = 50;
-const MAX_NAME_CHARS: usize = 50;
-const MAX_KEYWORD_CHARS: usize = 50;
-const MAX_KEYWORDS: usize = 50;
+const MAX_CASES: usize = 20;
+const DEFAULT_TRIES: u32 = 3;
+const MAX_TRIES: u32 = 20;
 
 /// Words that CEL keeps for itself, which so cannot name a field.
 const RESERVED: [&str; 21] = [
@@ -40,102 +41,119 @@ const RESERVED: [&str; 21] = [
     "while",
 ];
 
-/// A reason at a place, before the file's name is known.
-pub(super) type Fault = (Location, String);
+/// Where steps can be looked up.
+pub(super) trait Place {
+    fn steps(&self) -> &[(Spanned<String>, StepDocument)];
+}
 
-pub(super) fn check_head(document: &Document) -> Result<(), Fault> {
-    let Document {
-        name,
-        language,
-        start,
-        steps,
-        ..
-    } = document;
-    let is_name = is_identifier(&name.value, MAX_NAME_CHARS);
-    ensure(is_name, name, || {
-        format!(
-            "`{}` is no name for a flow; use up to {MAX_NAME_CHARS} letters, digits, `-` and `_`",
-            name.value
-        )
-    })?;
-    ensure(is_language(&language.value), language, || {
-        format!(
-            "`{}` is no language; write a tag such as en or pt-BR",
-            language.value
-        )
-    })?;
-    let Steps(entries) = &steps.value;
-    ensure((1..=MAX_STEPS).contains(&entries.len()), steps, || {
-        format!(
-            "a flow has from 1 to {MAX_STEPS} steps, not {}",
-            entries.len()
-        )
-    })?;
-    for (state, _) in entries {
-        ensure(is_identifier(&state.value, MAX_STATE_CHARS), state, || {
+pub(super) fn check_states(document: &Document, faults: &mut Faults) {
+    let steps = document.steps();
+    faults.note(ensure(
+        (1..=MAX_STEPS).contains(&steps.len()),
+        &document.steps,
+        || {
             format!(
-                "`{}` is no name for a step; use up to {MAX_STATE_CHARS} letters, digits, `-` and `_`",
-                state.value
+                "a flow has from 1 to {MAX_STEPS} steps, not {}",
+                steps.len()
             )
-        })?;
-        ensure(state.value != START, state, || {
-            format!("`{START}` is the state before the first message; give the step another name")
-        })?;
-        ensure(state.value != MERGED, state, || {
+        },
+    ));
+    for (state, _) in steps {
+        faults.note(check_state(state));
+    }
+    faults.note(ensure_step(document, &document.start));
+    let cases = |step: &StepDocument| match &step.next {
+        Some(next) => match &next.value {
+            Next::Cases(cases) => cases.len(),
+            Next::Always(_) => 0,
+        },
+        None => 0,
+    };
+    let expressions: usize = steps
+        .iter()
+        .map(|(_, step)| {
+            usize::from(step.score.is_some()) + usize::from(step.valid.is_some()) + cases(step)
+        })
+        .sum();
+    faults.note(ensure(
+        expressions <= MAX_EXPRESSIONS,
+        &document.steps,
+        || {
             format!(
-                "`{MERGED}` is the state of a lead that turned out to be another; give the step another name"
+                "the flow has {expressions} expressions, at most {MAX_EXPRESSIONS} are allowed; remove some"
             )
-        })?;
+        },
+    ));
+}
+
+fn check_state(state: &Spanned<String>) -> Result<(), Fault> {
+    ensure(is_identifier(&state.value, MAX_STATE_CHARS), state, || {
+        format!(
+            "`{}` is no name for a step; use up to {MAX_STATE_CHARS} letters, digits, `-` and `_`",
+            state.value
+        )
+    })?;
+    let meaning = match state.value.as_str() {
+        START => "the state before the first message",
+        MERGED => "the state of a lead that turned out to be another",
+        HUMAN_HANDOFF => "the state of a lead that a person answers",
+        COLD => "the state of a lead that has been silent",
+        OPTED_OUT => "the state of a lead that wants no messages",
+        _ => return Ok(()),
+    };
+    Err(fault(
+        state,
+        format!("`{}` is {meaning}; give the step another name", state.value),
+    ))
+}
+
+/// A step as far as it shows by itself.
+pub(super) struct Outline<'a> {
+    pub(super) state: &'a Spanned<String>,
+    pub(super) step: &'a StepDocument,
+    pub(super) role: OutlineRole<'a>,
+    /// Conditions with where they lead, in order.
+    pub(super) cases: Vec<(&'a Spanned<String>, &'a str)>,
+    /// None for a step at which the flow ends.
+    pub(super) otherwise: Option<&'a str>,
+    /// Tries, and where the last of them leads; none: to a person.
+    pub(super) limit: u32,
+    pub(super) at_limit: Option<&'a str>,
+}
+
+pub(super) enum OutlineRole<'a> {
+    Ask(question::Asked<'a>),
+    Pass,
+    End,
+}
+
+impl<'a> Outline<'a> {
+    /// The states that an accepted answer can lead to.
+    pub(super) fn targets(&self) -> impl Iterator<Item = &'a str> {
+        let cases = self.cases.iter().map(|(_, to)| *to);
+        cases.chain(self.otherwise)
     }
-    ensure_step(entries, start)
 }
 
-pub(super) fn version(written: &Spanned<String>) -> Result<u32, Fault> {
-    match written.value.parse() {
-        Ok(version) if version > 0 => Ok(version),
-        _ => Err(fault(
-            written,
-            format!(
-                "`{}` is no version; write a whole number from 1",
-                written.value
-            ),
-        )),
-    }
-}
-
-/// What a step expects and where that leads, as far as a step alone shows it; none for a step that
-/// expects nothing.
-pub(super) struct Expected<'a> {
-    pub(super) kind: Kind,
-    pub(super) fill: Option<&'a Spanned<String>>,
-    pub(super) next: &'a str,
-}
-
-pub(super) fn check_step<'a>(
-    steps: &[(Spanned<String>, StepDocument)],
-    state: &Spanned<String>,
+pub(super) fn outline<'a>(
+    document: &'a Document,
+    state: &'a Spanned<String>,
     step: &'a StepDocument,
-) -> Result<Option<Expected<'a>>, Fault> {
-    let kind = match step.expect {
-        Expect::Text => Kind::Text,
-        Expect::Number => Kind::Number,
-        Expect::Nothing => {
-            let unused = [
-                ("fill", &step.fill),
-                ("score", &step.score),
-                ("next", &step.next),
-            ];
-            if let Some((key, value)) = unused
-                .iter()
-                .find_map(|(key, value)| Some((key, value.as_ref()?)))
-            {
-                return Err(fault(
-                    value,
-                    format!(
-                        "`{}` expects nothing, so its `{key}` has no effect; add `expect: text` or `expect: number`, or remove it",
-                        state.value
-                    ),
-                ));
+) -> Result<Outline<'a>, Fault> {
+    if let Some(expect) = &step.expect
+        && let Expect::Wrong(reason) = &expect.value
+    {
+        return Err(fault(expect, reason.clone()));
+    }
+    let (cases, otherwise) = targets(document, step)?;
+    let role = if is_nothing(step.expect.as_ref()) {
+        unused(state, step)?;
+        if otherwise.is_some() {
+            OutlineRole::Pass
+        } else {
+            let score = step.score.as_ref();
+            if let Some(score) = score {
+                return Err(no_effect(state, score, "score"));
             }
             ensure(step.completes, state, || {
                 format!(
@@ -143,105 +161,179 @@ pub(super) fn check_step<'a>(
                     state.value
                 )
             })?;
-            return Ok(None);
+            OutlineRole::End
         }
-    };
-    let next = step.next.as_ref().ok_or_else(|| {
-        fault(
-            state,
+    } else {
+        ensure(otherwise.is_some(), state, || {
             format!(
                 "`{}` expects an answer but leads nowhere; add `next` with the name of a step",
                 state.value
-            ),
-        )
-    })?;
-    ensure_step(steps, next)?;
-    if let Some(fill) = &step.fill {
-        let is_free = !RESERVED.contains(&fill.value.as_str()) && fill.value != SCORE;
-        ensure(is_free && is_field_name(&fill.value), fill, || {
-            format!(
-                "`{}` is no name for a field; use up to 50 of a-z, 0-9 and `_`, a letter first, and no word that expressions use (`{SCORE}`, `in`, `true` …)",
-                fill.value
             )
         })?;
-    }
-    Ok(Some(Expected {
-        kind,
-        fill: step.fill.as_ref(),
-        next: &next.value,
-    }))
+        ensure(step.prompt.is_some(), state, || {
+            format!(
+                "`{}` expects an answer but asks nothing; add a `prompt`",
+                state.value
+            )
+        })?;
+        if let Some(fill) = &step.fill {
+            check_field(fill)?;
+        }
+        OutlineRole::Ask(question::asked(state, step)?)
+    };
+    // Last, because the flow's own settings are everybody's.
+    let (limit, at_limit) = tries_of(document, step.tries.as_ref(), document.tries.as_ref())?;
+    Ok(Outline {
+        state,
+        step,
+        role,
+        cases,
+        otherwise,
+        limit,
+        at_limit,
+    })
 }
 
-pub(super) fn restart_keywords(document: &Document) -> Result<Vec<String>, Fault> {
-    let keywords = &document.keywords.restart;
-    if let Some(beyond) = keywords.get(MAX_KEYWORDS) {
-        return Err(fault(
-            beyond,
-            format!("at most {MAX_KEYWORDS} keywords are allowed; remove some"),
-        ));
+/// What has no effect in a step that expects nothing.
+fn unused(state: &Spanned<String>, step: &StepDocument) -> Result<(), Fault> {
+    if let Some(fill) = &step.fill {
+        return Err(no_effect(state, fill, "fill"));
     }
-    keywords
-        .iter()
-        .map(|keyword| {
-            let word = keyword.value.trim();
-            let is_fit = (1..=MAX_KEYWORD_CHARS).contains(&word.chars().count());
-            ensure(is_fit, keyword, || {
-                format!("a keyword has from 1 to {MAX_KEYWORD_CHARS} characters")
-            })?;
-            Ok(word.to_lowercase())
-        })
-        .collect()
+    if let Some(valid) = &step.valid {
+        return Err(no_effect(state, valid, "valid"));
+    }
+    if let (Some(retry), Some(_)) = (&step.retry, &step.next) {
+        return Err(no_effect(state, retry, "retry"));
+    }
+    ensure(step.tries.is_none(), state, || {
+        format!(
+            "`{}` expects nothing, so its `tries` has no effect; remove it",
+            state.value
+        )
+    })
 }
 
-fn ensure_step(
-    steps: &[(Spanned<String>, StepDocument)],
-    name: &Spanned<String>,
-) -> Result<(), Fault> {
-    let is_known = steps.iter().any(|(state, _)| state.value == name.value);
-    ensure(is_known, name, || {
+fn no_effect<T>(state: &Spanned<String>, at: &Spanned<T>, key: &str) -> Fault {
+    fault(
+        at,
+        format!(
+            "`{}` expects nothing, so its `{key}` has no effect; add `expect: text` or `expect: number`, or remove it",
+            state.value
+        ),
+    )
+}
+
+type Targets<'a> = (Vec<(&'a Spanned<String>, &'a str)>, Option<&'a str>);
+
+fn targets<'a>(document: &Document, step: &'a StepDocument) -> Result<Targets<'a>, Fault> {
+    let Some(next) = &step.next else {
+        return Ok((Vec::new(), None));
+    };
+    let cases = match &next.value {
+        Next::Always(state) => {
+            ensure_named(document, next, state)?;
+            return Ok((Vec::new(), Some(state)));
+        }
+        Next::Cases(cases) => cases,
+    };
+    ensure((1..=MAX_CASES).contains(&cases.len()), next, || {
+        format!(
+            "a step has from 1 to {MAX_CASES} cases, not {}",
+            cases.len()
+        )
+    })?;
+    let mut conditions = Vec::new();
+    for (index, case) in cases.iter().enumerate() {
+        ensure_step(document, &case.to)?;
+        match (&case.when, index + 1 == cases.len()) {
+            (Some(when), false) => conditions.push((when, case.to.value.as_str())),
+            (None, true) => return Ok((conditions, Some(case.to.value.as_str()))),
+            (None, false) => {
+                return Err(fault(
+                    &case.to,
+                    "the cases after this one are never reached; give it a `when`, or put it last"
+                        .into(),
+                ));
+            }
+            (Some(when), true) => {
+                return Err(fault(
+                    when,
+                    "no case is left when this does not hold; add a last one with `to` alone"
+                        .into(),
+                ));
+            }
+        }
+    }
+    Ok((conditions, None))
+}
+
+/// The limit and its target; the step's own settings come first, then the flow's.
+fn tries_of<'a>(
+    document: &Document,
+    own: Option<&'a TriesDocument>,
+    flow: Option<&'a TriesDocument>,
+) -> Result<(u32, Option<&'a str>), Fault> {
+    let both = || own.into_iter().chain(flow);
+    let limit = match both().find_map(|tries| tries.limit.as_ref()) {
+        None => DEFAULT_TRIES,
+        Some(limit) => limit
+            .value
+            .parse()
+            .ok()
+            .filter(|limit| (1..=MAX_TRIES).contains(limit))
+            .ok_or_else(|| {
+                fault(
+                    limit,
+                    format!(
+                        "`{}` is no number of tries; write one from 1 to {MAX_TRIES}",
+                        limit.value
+                    ),
+                )
+            })?,
+    };
+    let at_limit = match both().find_map(|tries| tries.then.as_ref()) {
+        Some(then) if then.value != HUMAN_HANDOFF => {
+            ensure_step(document, then)?;
+            Some(then.value.as_str())
+        }
+        _ => None,
+    };
+    Ok((limit, at_limit))
+}
+
+pub(super) fn check_field(fill: &Spanned<String>) -> Result<(), Fault> {
+    let name = fill.value.as_str();
+    let is_free = !RESERVED.contains(&name) && name != SCORE && name != VALUE;
+    ensure(is_free && is_field_name(name), fill, || {
+        format!(
+            "`{name}` is no name for a field; use up to 50 of a-z, 0-9 and `_`, a letter first, and no word that expressions use (`{SCORE}`, `{VALUE}`, `in`, `true` …)"
+        )
+    })
+}
+
+fn ensure_step(document: &Document, name: &Spanned<String>) -> Result<(), Fault> {
+    ensure_named(document, name, &name.value)
+}
+
+fn ensure_named<T>(document: &Document, at: &Spanned<T>, name: &str) -> Result<(), Fault> {
+    let steps = document.steps();
+    let is_known = steps.iter().any(|(state, _)| state.value == name);
+    ensure(is_known, at, || {
         let states: Vec<&str> = steps
             .iter()
             .map(|(state, _)| state.value.as_str())
             .take(10)
             .collect();
         format!(
-            "there is no step `{}`; the steps are {}",
-            name.value,
+            "there is no step `{name}`; the steps are {}",
             states.join(", ")
         )
     })
 }
 
-fn is_identifier(text: &str, most: usize) -> bool {
+pub(super) fn is_identifier(text: &str, most: usize) -> bool {
     (1..=most).contains(&text.len())
         && text
             .chars()
             .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
-}
-
-/// A BCP 47 tag, by its form: `en`, `pt-BR`, `zh-Hant-TW`.
-fn is_language(tag: &str) -> bool {
-    let mut parts = tag.split('-');
-    let is_primary =
-        |part: &str| (2..=3).contains(&part.len()) && part.chars().all(|c| c.is_ascii_lowercase());
-    let is_subtag = |part: &str| {
-        (2..=8).contains(&part.len()) && part.chars().all(|c| c.is_ascii_alphanumeric())
-    };
-    parts.next().is_some_and(is_primary) && parts.clone().count() <= 3 && parts.all(is_subtag)
-}
-
-pub(super) fn ensure<T>(
-    holds: bool,
-    at: &Spanned<T>,
-    reason: impl FnOnce() -> String,
-) -> Result<(), Fault> {
-    if holds {
-        Ok(())
-    } else {
-        Err(fault(at, reason()))
-    }
-}
-
-pub(super) fn fault<T>(at: &Spanned<T>, reason: String) -> Fault {
-    (at.referenced, reason)
 }

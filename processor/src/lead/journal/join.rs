@@ -46,6 +46,7 @@ impl Journal {
             }),
             (one, other) => one.or(other),
         };
+        self.passed = self.passed.max(other.passed);
         let mut smallest: BTreeMap<String, Entry> = BTreeMap::new();
         for entry in std::mem::take(&mut self.entries)
             .into_iter()

@@ -2,7 +2,7 @@
 
 use leadstream_schemas::ReplyContent;
 
-use super::{Entry, FoldError, Journal, fold};
+use super::{Entry, FoldError, Journal};
 use crate::flow::Conversation;
 use crate::flows::Flows;
 use crate::lead::amend::Amended;
@@ -23,14 +23,14 @@ impl Journal {
     /// Folds the journal from its snapshot on.
     ///
     /// # Errors
-    /// [`FoldError`], as [`fold`].
+    /// [`FoldError`], as the fold.
     pub fn replay(&self, flows: &Flows) -> Result<Vec<Replayed<'_>>, FoldError> {
         let amended = Amended::of(&self.entries);
         let mut before = self.base.clone();
         let mut steps = Vec::with_capacity(self.entries.len());
         for entry in &self.entries {
             let answer = amended.answer(entry);
-            let (after, prompt) = fold(flows, before.as_ref(), entry.order.at, &answer)?;
+            let (after, prompt) = entry.fold(flows, before.as_ref(), &answer)?;
             steps.push(Replayed {
                 entry,
                 before: before.replace(after.clone()),

@@ -1,0 +1,161 @@
+//! `leadstream flow …`: flow documents, from writing to publishing.
+
+mod publish;
+mod simulate;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use clap::Subcommand;
+use leadstream_processor::flow::{Flow, document_schema};
+use leadstream_processor::flows::Flows;
+use leadstream_processor::rehearsal::Script;
+
+use crate::terminal::{Ink, Style, show};
+
+/// Settings of `leadstream flow`.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+enum Action {
+    /// Tell all that is wrong with flow documents: file, line, column, and how to mend it
+    ///
+    /// Dead ends, unknown fields, steps that nothing leads to, loops without a question, missing
+    /// languages, texts that WhatsApp would not take, expressions that could fail. Ends with 1 when
+    /// a document is refused.
+    Check {
+        /// Flow documents (YAML)
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+    /// Play a flow in the terminal, without any server
+    ///
+    /// Each line is a message of the lead. Lines that begin with `/` do something else: `/help`
+    /// lists them.
+    Simulate {
+        /// A flow document (YAML); without it the default flow
+        #[arg(value_name = "FILE")]
+        file: Option<PathBuf>,
+    },
+    /// Play the transcripts beside flow documents, and show how they differ
+    ///
+    /// The transcripts of `sales.yaml` are in `sales.test.yaml`. Ends with 1 when one differs.
+    Test {
+        /// Flow documents (YAML)
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// Transcripts that are somewhere else
+        #[arg(long, value_name = "FILE")]
+        transcripts: Option<PathBuf>,
+    },
+    /// Print the JSON Schema of flow documents, by which editors complete them
+    Schema,
+    #[command(flatten)]
+    Published(publish::Action),
+}
+
+/// # Errors
+/// A document that is refused, a transcript that differs, a database that is away.
+pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
+    match args.action {
+        Action::Check { files } => check(&files),
+        Action::Simulate { file } => simulate::run(file.as_deref()),
+        Action::Test { files, transcripts } => test(&files, transcripts.as_deref()),
+        Action::Schema => {
+            show(&document_schema());
+            Ok(())
+        }
+        Action::Published(action) => publish::run(action).await,
+    }
+}
+
+fn read(path: &Path) -> anyhow::Result<String> {
+    std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))
+}
+
+/// The flow of a file that has no errors.
+fn parse(path: &Path) -> anyhow::Result<(Flow, String)> {
+    let text = read(path)?;
+    let flow = Flow::parse(&path.display().to_string(), &text)?;
+    Ok((flow, text))
+}
+
+fn check(files: &[PathBuf]) -> anyhow::Result<()> {
+    let style = Style::stdout();
+    let mut refused = 0;
+    for path in files {
+        let name = path.display().to_string();
+        let checked = Flow::check(&name, &read(path)?);
+        for finding in &checked.findings {
+            let ink = if finding.is_error {
+                Ink::Bad
+            } else {
+                Ink::Heading
+            };
+            show(&format!("{}\n", style.paint(ink, &finding.to_string())));
+        }
+        match &checked.flow {
+            Some(flow) => {
+                let reference = flow.reference();
+                let steps = flow.states().count() - 1;
+                let line = format!(
+                    "{name}: {} version {}, {steps} steps, in {}",
+                    reference.name,
+                    reference.version,
+                    flow.languages().join(", ")
+                );
+                show(&format!("{}\n", style.paint(Ink::Good, &line)));
+            }
+            None => refused += 1,
+        }
+    }
+    if refused > 0 {
+        bail!("{refused} of {} documents are refused", files.len());
+    }
+    Ok(())
+}
+
+fn test(files: &[PathBuf], transcripts: Option<&Path>) -> anyhow::Result<()> {
+    let style = Style::stdout();
+    let (mut played, mut differing) = (0, 0);
+    for path in files {
+        let (flow, _) = parse(path)?;
+        let beside = path.with_extension("test.yaml");
+        let script = transcripts.unwrap_or(&beside);
+        let text = read(script)?;
+        let script = Script::parse(&script.display().to_string(), &text)?;
+        for outcome in script.play(&Flows::new(flow, Vec::new()))? {
+            played += 1;
+            if outcome.differences.is_empty() {
+                let line = style.paint(Ink::Good, "ok");
+                show(&format!("{line}    {}\n", outcome.name));
+                continue;
+            }
+            differing += 1;
+            let line = style.paint(Ink::Bad, "differs");
+            show(&format!("{line} {}\n", outcome.name));
+            for difference in &outcome.differences {
+                show(&format!("{}\n", coloured(difference, style)));
+            }
+        }
+    }
+    if differing > 0 {
+        bail!("{differing} of {played} transcripts differ");
+    }
+    Ok(())
+}
+
+/// What was written in red, what was said in green.
+fn coloured(difference: &str, style: Style) -> String {
+    let line = |line: &str| match line.trim_start().chars().next() {
+        Some('-') => style.paint(Ink::Bad, line),
+        Some('+') => style.paint(Ink::Good, line),
+        _ => line.to_owned(),
+    };
+    let lines: Vec<String> = difference.lines().map(line).collect();
+    lines.join("\n")
+}

@@ -1,0 +1,189 @@
+//! `leadstream flow publish|list|show|rollback|funnel`: flows in PostgreSQL.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::Subcommand;
+use leadstream_processor::pool;
+use leadstream_processor::publishing::{Funnel, Publisher, Version};
+use leadstream_schemas::Timestamp;
+use leadstream_stream::Secret;
+
+use super::parse;
+use crate::terminal::{Ink, Style, show};
+
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct Database {
+    /// PostgreSQL, postgres://user:password@host/database; or DATABASE_URL_FILE
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    database_url: Option<Secret>,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+pub(super) enum Action {
+    /// Publish a flow: conversations that begin from then on follow it, those that have begun keep
+    /// their version
+    ///
+    /// It holds 45 seconds later at the earliest, so that every running processor knows of it
+    /// before; none is restarted. The time of a conversation's first message chooses its version,
+    /// so all processors choose the same.
+    Publish {
+        /// A flow document (YAML)
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// The time from which it holds, such as 2026-11-23T08:00:00Z
+        #[arg(long, value_name = "TIME", value_parser = time)]
+        from: Option<Timestamp>,
+        #[command(flatten)]
+        database: Database,
+    },
+    /// List published versions, with how many conversations follow each
+    List {
+        #[command(flatten)]
+        database: Database,
+    },
+    /// Print a published document
+    Show {
+        /// The flow's name
+        #[arg(value_name = "FLOW")]
+        name: String,
+        /// The version; without it the one that holds now
+        #[arg(value_name = "VERSION")]
+        wanted: Option<u32>,
+        #[command(flatten)]
+        database: Database,
+    },
+    /// Go back to the version before: the newest is withdrawn for new conversations
+    ///
+    /// Conversations that follow it keep it to their end. When there are any, it says how many and
+    /// does nothing, unless --in-use is given.
+    Rollback {
+        /// The flow's name
+        #[arg(value_name = "FLOW")]
+        name: String,
+        /// Also when conversations follow the version
+        #[arg(long)]
+        in_use: bool,
+        #[command(flatten)]
+        database: Database,
+    },
+    /// Count the leads that reached, answered, were asked again and left at each step, by version
+    ///
+    /// Reads every lead, and of each the inputs that its journal holds (the last 32 by default).
+    Funnel {
+        /// The flow's name
+        #[arg(value_name = "FLOW")]
+        name: String,
+        #[command(flatten)]
+        database: Database,
+    },
+}
+
+pub(super) async fn run(action: Action) -> anyhow::Result<()> {
+    let style = Style::stdout();
+    match action {
+        Action::Publish {
+            file,
+            from,
+            database,
+        } => {
+            let (flow, text) = parse(&file)?;
+            let publisher = open(database).await?;
+            let from = publisher.publish(&flow, &text, from).await?;
+            let reference = flow.reference();
+            let line = format!(
+                "{} version {} holds from {}",
+                reference.name,
+                reference.version,
+                shown(from)
+            );
+            show(&format!("{}\n", style.paint(Ink::Good, &line)));
+        }
+        Action::List { database } => show(&table(&open(database).await?.list().await?)),
+        Action::Show {
+            name,
+            wanted,
+            database,
+        } => show(&open(database).await?.document(&name, wanted).await?),
+        Action::Rollback {
+            name,
+            in_use,
+            database,
+        } => {
+            let back = open(database).await?.roll_back(&name, in_use).await?;
+            show(&format!(
+                "{name} version {} is withdrawn from {}: new conversations then follow version {}; {} keep theirs\n",
+                back.withdrawn.version,
+                shown(back.from),
+                back.now.version,
+                back.conversations
+            ));
+        }
+        Action::Funnel { name, database } => {
+            for funnel in open(database).await?.funnel(&name).await? {
+                show(&steps(&funnel));
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn open(database: Database) -> anyhow::Result<Publisher> {
+    let url = Secret::require(
+        database.database_url,
+        "DATABASE_URL",
+        "postgres://leadstream:secret@localhost/leadstream",
+    )?;
+    let pool = pool(url.expose(), 2)
+        .ok()
+        .context("DATABASE_URL is not a PostgreSQL URL")?;
+    Ok(Publisher::new(pool).await?)
+}
+
+fn time(text: &str) -> Result<Timestamp, String> {
+    serde_json::from_value(serde_json::Value::String(text.to_owned()))
+        .map_err(|_| "not a time with its zone; example: 2026-11-23T08:00:00Z".to_owned())
+}
+
+fn shown(at: Timestamp) -> String {
+    let text = serde_json::to_value(at).unwrap_or_default();
+    text.as_str().unwrap_or_default().to_owned()
+}
+
+fn table(versions: &[Version]) -> String {
+    let mut text = String::new();
+    for version in versions {
+        let published = &version.published;
+        let state = match published.withdrawn_from {
+            Some(at) => format!("withdrawn from {}", shown(at)),
+            None if version.holds => "holds".to_owned(),
+            None => String::new(),
+        };
+        text.push_str(&format!(
+            "{} {}  from {}  {} conversations, {} completed  {state}\n",
+            published.name,
+            published.version,
+            shown(published.holds_from),
+            version.conversations.all,
+            version.conversations.completed,
+        ));
+    }
+    text
+}
+
+fn steps(funnel: &Funnel) -> String {
+    let widest = funnel.steps.iter().map(|(state, _)| state.len()).max();
+    let width = widest.unwrap_or_default();
+    let mut text = format!("{} version {}\n", funnel.flow.name, funnel.flow.version);
+    text.push_str(&format!(
+        "{:<width$}  {:>8}  {:>8}  {:>8}  {:>8}\n",
+        "", "reached", "answered", "retried", "left"
+    ));
+    for (state, count) in &funnel.steps {
+        text.push_str(&format!(
+            "{state:<width$}  {:>8}  {:>8}  {:>8}  {:>8}\n",
+            count.reached, count.answered, count.retried, count.left
+        ));
+    }
+    text
+}

@@ -1,0 +1,255 @@
+//! What a step expects, as it is written.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::{Error, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_saphyr::Spanned;
+
+use super::Words;
+
+/// `text`, or `text: {min: 2}`: a type by its name, or with its settings.
+#[derive(Debug)]
+pub(in crate::flow) enum Expect {
+    Nothing,
+    Text(TextDocument),
+    Number(NumberDocument),
+    Email,
+    Phone(PhoneDocument),
+    Date(DateDocument),
+    Location,
+    Choice(ChoiceDocument),
+    Form(FormDocument),
+    /// None of these, for this reason: told with its place by the loader.
+    Wrong(String),
+}
+
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(in crate::flow) struct TextDocument {
+    /// Characters at least: 1 by default.
+    #[schemars(with = "Option<u32>")]
+    pub(in crate::flow) min: Option<Spanned<String>>,
+    /// Characters at most: 1,000 by default, to which longer messages are cut.
+    #[schemars(with = "Option<u32>")]
+    pub(in crate::flow) max: Option<Spanned<String>>,
+    /// A regular expression that is found in it.
+    #[schemars(with = "Option<String>")]
+    pub(in crate::flow) pattern: Option<Spanned<String>>,
+}
+
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(in crate::flow) struct NumberDocument {
+    /// 0 by default.
+    #[schemars(with = "Option<f64>")]
+    pub(in crate::flow) min: Option<Spanned<String>>,
+    #[schemars(with = "Option<f64>")]
+    pub(in crate::flow) max: Option<Spanned<String>>,
+    /// Whether decimals are no answer.
+    pub(in crate::flow) whole: bool,
+}
+
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(in crate::flow) struct PhoneDocument {
+    /// The country code, digits, that numbers without one get; without it they are no answer.
+    #[schemars(with = "Option<String>")]
+    pub(in crate::flow) country: Option<Spanned<String>>,
+}
+
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(in crate::flow) struct DateDocument {
+    /// How `3/4/2026` is read: `dmy` (the default) or `mdy`.
+    #[schemars(with = "Option<String>", extend("enum" = ["dmy", "mdy"]))]
+    pub(in crate::flow) order: Option<Spanned<String>>,
+    /// `2026-11-23`
+    #[schemars(with = "Option<String>")]
+    pub(in crate::flow) min: Option<Spanned<String>>,
+    #[schemars(with = "Option<String>")]
+    pub(in crate::flow) max: Option<Spanned<String>>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::flow) struct ChoiceDocument {
+    /// Up to 3 are buttons, up to 10 a list.
+    #[schemars(with = "Vec<OptionDocument>")]
+    pub(in crate::flow) options: Spanned<Vec<OptionDocument>>,
+    /// The label that opens a list of more than 3 options, up to 20 characters.
+    #[schemars(with = "Option<Words>")]
+    pub(in crate::flow) button: Option<Spanned<Words>>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::flow) struct OptionDocument {
+    /// What the field is given.
+    #[schemars(with = "String")]
+    pub(in crate::flow) value: Spanned<String>,
+    /// Up to 20 characters on a button, up to 24 in a list.
+    #[schemars(with = "Words")]
+    pub(in crate::flow) title: Spanned<Words>,
+    /// Below the title in a list, up to 72 characters.
+    #[schemars(with = "Option<Words>")]
+    pub(in crate::flow) description: Option<Spanned<Words>>,
+    /// Other words that choose it.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    pub(in crate::flow) also: Vec<Spanned<String>>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::flow) struct FormDocument {
+    /// The id that Meta gave the WhatsApp Flow.
+    #[schemars(with = "String")]
+    pub(in crate::flow) id: Spanned<String>,
+    /// The label that opens it, up to 20 characters.
+    #[schemars(with = "Words")]
+    pub(in crate::flow) button: Spanned<Words>,
+    pub(in crate::flow) fields: Vec<FormFieldDocument>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::flow) struct FormFieldDocument {
+    /// The name of its component in the form.
+    #[schemars(with = "String")]
+    pub(in crate::flow) member: Spanned<String>,
+    /// The field that it fills; of the same name by default.
+    #[schemars(with = "Option<String>")]
+    pub(in crate::flow) fill: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(in crate::flow) expect: FormKind,
+    /// A form without it is no answer, and no later step may read it.
+    #[serde(default)]
+    pub(in crate::flow) optional: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::flow) enum FormKind {
+    #[default]
+    Text,
+    Number,
+    Email,
+    Phone,
+    Date,
+}
+
+const TYPES: &[&str] = &[
+    "nothing", "text", "number", "email", "phone", "date", "location", "choice", "form",
+];
+
+fn unknown(name: &str) -> String {
+    format!(
+        "`{name}` is no type of answer; the types are {}",
+        TYPES.join(", ")
+    )
+}
+
+impl<'de> Deserialize<'de> for Expect {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ExpectVisitor;
+
+        impl<'de> Visitor<'de> for ExpectVisitor {
+            type Value = Expect;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the type of an answer, or one with its settings")
+            }
+
+            fn visit_str<E>(self, name: &str) -> Result<Expect, E> {
+                Ok(match name {
+                    "nothing" => Expect::Nothing,
+                    "text" => Expect::Text(TextDocument::default()),
+                    "number" => Expect::Number(NumberDocument::default()),
+                    "email" => Expect::Email,
+                    "phone" => Expect::Phone(PhoneDocument::default()),
+                    "date" => Expect::Date(DateDocument::default()),
+                    "location" => Expect::Location,
+                    "choice" => Expect::Wrong(
+                        "a choice needs its `options`; write `choice: {options: […]}`".into(),
+                    ),
+                    "form" => Expect::Wrong(
+                        "a form needs its `id`, `button` and `fields`; write `form: {…}`".into(),
+                    ),
+                    other => Expect::Wrong(unknown(other)),
+                })
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Expect, A::Error> {
+                let name: String = map
+                    .next_key()?
+                    .ok_or_else(|| A::Error::custom("no type of answer is named here"))?;
+                let expect = match name.as_str() {
+                    "text" => Expect::Text(map.next_value()?),
+                    "number" => Expect::Number(map.next_value()?),
+                    "phone" => Expect::Phone(map.next_value()?),
+                    "date" => Expect::Date(map.next_value()?),
+                    "choice" => Expect::Choice(map.next_value()?),
+                    "form" => Expect::Form(map.next_value()?),
+                    "nothing" | "email" | "location" => {
+                        map.next_value::<IgnoredAny>()?;
+                        Expect::Wrong(format!("`{name}` has no settings; write `expect: {name}`"))
+                    }
+                    other => {
+                        map.next_value::<IgnoredAny>()?;
+                        Expect::Wrong(unknown(other))
+                    }
+                };
+                let is_one = map.next_key::<IgnoredAny>()?.is_none();
+                if is_one {
+                    return Ok(expect);
+                }
+                map.next_value::<IgnoredAny>()?;
+                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+                Ok(Expect::Wrong(
+                    "a step expects one type of answer; remove the others".into(),
+                ))
+            }
+        }
+
+        deserializer.deserialize_any(ExpectVisitor)
+    }
+}
+
+impl JsonSchema for Expect {
+    fn schema_name() -> Cow<'static, str> {
+        "Expect".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let settings: Vec<serde_json::Value> = [
+            ("text", generator.subschema_for::<TextDocument>()),
+            ("number", generator.subschema_for::<NumberDocument>()),
+            ("phone", generator.subschema_for::<PhoneDocument>()),
+            ("date", generator.subschema_for::<DateDocument>()),
+            ("choice", generator.subschema_for::<ChoiceDocument>()),
+            ("form", generator.subschema_for::<FormDocument>()),
+        ]
+        .into_iter()
+        .map(|(name, settings)| {
+            serde_json::json!({
+                "type": "object",
+                "properties": { name: settings },
+                "required": [name],
+                "additionalProperties": false,
+            })
+        })
+        .collect();
+        let named: Vec<&str> = TYPES
+            .iter()
+            .copied()
+            .filter(|name| !matches!(*name, "choice" | "form"))
+            .collect();
+        json_schema!({ "oneOf": [
+            { "enum": named },
+            { "anyOf": settings },
+        ] })
+    }
+}

@@ -1,0 +1,195 @@
+//! CEL expressions over the fields: scores, conditions and validations, compiled once.
+//!
+//! What an expression may be is checked before it ever runs: its types, and the bounds of every
+//! number in it ([`types`]). So one that was accepted gives a value for all answers.
+
+mod types;
+
+use std::sync::{Arc, LazyLock};
+
+use cel::common::ast::{Expr, IdedExpr};
+use cel::{Context, Env, Program};
+use serde_json::{Map, Value};
+
+use super::field::Fields;
+use types::{Type, infer};
+
+/// Characters of an expression.
+const MAX_SOURCE: usize = 500;
+
+/// Levels of operators and brackets. Evaluation recurses as deep, on the stack of its caller.
+const MAX_DEPTH: usize = 24;
+
+/// An unoptimized parser takes up to 170 KB for each bracket, of which it follows some hundred.
+const PARSER_STACK: usize = 128 * 1024 * 1024;
+
+/// The score so far, as a variable.
+pub(super) const SCORE: &str = "score";
+
+/// The answer that is validated, as a variable.
+pub(super) const VALUE: &str = "value";
+
+static ENV: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(Env::stdlib()));
+
+/// A compiled expression. Number fields are doubles in it, whole or not, so that it meets one type
+/// only; other fields are strings; `score` is the score so far, an int.
+pub(super) struct Expression {
+    program: Program,
+    /// The fields that it reads.
+    fields: Vec<String>,
+}
+
+impl std::fmt::Debug for Expression {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Expression")
+            .field(&self.program.source_info().source)
+            .finish()
+    }
+}
+
+impl Expression {
+    /// Compiles a score: an integer. Errors say what is wrong and how to mend it.
+    pub(super) fn score(source: &str, fields: &Fields) -> Result<Self, String> {
+        match Self::compile("score", source, fields)? {
+            (score, Type::Int { .. }) => Ok(score),
+            (_, Type::Double { .. }) => {
+                Err("the score gives a number with decimals; put int(…) around it".into())
+            }
+            (_, other) => Err(format!(
+                "the score gives {} and no integer; write one such as `budget > 5000 ? 100 : 50`",
+                other.name()
+            )),
+        }
+    }
+
+    /// Compiles a condition: true or false. Errors say what is wrong and how to mend it.
+    pub(super) fn condition(source: &str, fields: &Fields) -> Result<Self, String> {
+        match Self::compile("condition", source, fields)? {
+            (condition, Type::Bool) => Ok(condition),
+            (_, other) => Err(format!(
+                "the condition gives {} and not true or false; compare it, as in `budget > 5000`",
+                other.name()
+            )),
+        }
+    }
+
+    fn compile(what: &str, source: &str, fields: &Fields) -> Result<(Self, Type), String> {
+        let length = source.chars().count();
+        if length > MAX_SOURCE {
+            return Err(format!(
+                "the {what} has {length} characters, at most {MAX_SOURCE} are allowed; shorten it"
+            ));
+        }
+        let (program, read, kind) = parse(what, source, fields)?;
+        let fields = read.into_iter().filter(|name| name != SCORE).collect();
+        Ok((Self { program, fields }, kind))
+    }
+
+    /// The score that `data` gives, within INT's limits; none when a field is missing or of
+    /// another type than the flow gives it.
+    pub(super) fn points(&self, data: &Map<String, Value>, score: i32) -> Option<i32> {
+        match self.evaluate(data, score)? {
+            cel::Value::Int(points) => {
+                let points = points.clamp(i32::MIN.into(), i32::MAX.into());
+                i32::try_from(points).ok()
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether `data` meets the condition. What cannot be told is not met.
+    pub(super) fn holds(&self, data: &Map<String, Value>, score: i32) -> bool {
+        matches!(self.evaluate(data, score), Some(cel::Value::Bool(true)))
+    }
+
+    fn evaluate(&self, data: &Map<String, Value>, score: i32) -> Option<cel::Value> {
+        let mut context = Context::with_env(Arc::clone(&ENV));
+        context.add_variable_from_value(SCORE, i64::from(score));
+        for field in &self.fields {
+            match data.get(field)? {
+                Value::String(text) => {
+                    context.add_variable_from_value(field.as_str(), text.as_str());
+                }
+                Value::Number(number) => {
+                    context.add_variable_from_value(field.as_str(), number.as_f64()?);
+                }
+                _ => return None,
+            }
+        }
+        let value = self.program.execute(&context);
+        #[cfg(test)]
+        if let Err(error) = &value {
+            FAILURES.with_borrow_mut(|failures| failures.push(format!("{self:?}: {error}")));
+        }
+        value.ok()
+    }
+}
+
+#[cfg(test)]
+thread_local! {
+    /// Expressions that failed on this thread.
+    pub(super) static FAILURES: std::cell::RefCell<Vec<String>> =
+        const { std::cell::RefCell::new(Vec::new()) };
+}
+
+/// Parses and infers on a stack of its own: the parser's recursion overflows a usual one on input
+/// far within [`MAX_SOURCE`].
+fn parse(
+    what: &str,
+    source: &str,
+    fields: &Fields,
+) -> Result<(Program, Vec<String>, Type), String> {
+    let parse = || {
+        let program = ENV.compile(source).map_err(|errors| {
+            let reason = errors.errors.first().map_or("", |error| error.msg.as_str());
+            format!(
+                "the {what} is no CEL expression: {reason}; write one such as `budget > 5000 ? 100 : 50`"
+            )
+        })?;
+        let mut read = Vec::new();
+        let kind = depth(program.expression(), MAX_DEPTH)
+            .and_then(|()| infer(program.expression(), fields, &mut read))
+            .map_err(|reason| format!("the {what} {reason}"))?;
+        Ok((program, read, kind))
+    };
+    std::thread::scope(|scope| {
+        std::thread::Builder::new()
+            .name("expression-parser".into())
+            .stack_size(PARSER_STACK)
+            .spawn_scoped(scope, parse)
+            .map_err(|source| {
+                format!("the {what} was not parsed, for want of a thread ({source}); try again")
+            })?
+            .join()
+            .unwrap_or_else(|_| {
+                Err(format!(
+                    "the {what} is no CEL expression that can be parsed; simplify it"
+                ))
+            })
+    })
+}
+
+fn depth(node: &IdedExpr, levels: usize) -> Result<(), String> {
+    let Some(levels) = levels.checked_sub(1) else {
+        return Err(format!(
+            "is nested in more than {MAX_DEPTH} levels of operators; simplify it"
+        ));
+    };
+    match &node.expr {
+        Expr::List(list) => list
+            .elements
+            .iter()
+            .try_for_each(|element| depth(element, levels)),
+        Expr::Call(call) => {
+            let operands = call.target.as_deref().into_iter().chain(&call.args);
+            operands
+                .into_iter()
+                .try_for_each(|operand| depth(operand, levels))
+        }
+        // Nothing else has parts and is allowed.
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

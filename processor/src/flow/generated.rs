@@ -1,0 +1,381 @@
+//! Generated documents: whatever a check accepts, a lead can live in.
+//!
+//! `FLOW_CASES` says how many are drawn; 10,000 by default.
+
+use leadstream_schemas::{ReplyContent, Timestamp};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use serde_json::{Map, Value, json};
+
+use super::expression::FAILURES;
+use super::{
+    Answer, COLD, Conversation, Flow, HUMAN_HANDOFF, OPTED_OUT, Place, Role, START, pass, step,
+};
+
+/// What is drawn of a step: numbers that choose among what a document can have.
+type Drawn = (u8, u8, u8, u8, u8, u8, Vec<u8>);
+
+fn name(number: usize) -> String {
+    format!("S{number}")
+}
+
+fn expectation(kind: u8, detail: u8) -> Value {
+    match kind % 10 {
+        0 => json!("text"),
+        1 => json!({"text": {"min": 1 + detail % 3, "max": 20, "pattern": "^[^x]"}}),
+        2 => json!("number"),
+        3 => json!({"number": {"min": detail % 4, "max": 100, "whole": detail.is_multiple_of(2)}}),
+        4 => json!("email"),
+        5 => json!({"phone": {"country": "34"}}),
+        6 => json!({"date": {"order": if detail.is_multiple_of(2) { "dmy" } else { "mdy" }}}),
+        7 => json!("location"),
+        8 => {
+            let options: Vec<Value> = (0..=detail % 5)
+                .map(|n| json!({"value": format!("v{n}"), "title": {"en": format!("One {n}"), "es": format!("Uno {n}")}}))
+                .collect();
+            json!({"choice": {"options": options, "button": {"en": "Choose", "es": "Elegir"}}})
+        }
+        _ => json!({"form": {
+            "id": "1",
+            "button": {"en": "Fill in", "es": "Rellenar"},
+            "fields": [
+                {"member": "a", "fill": "form_a"},
+                {"member": "n", "fill": "form_n", "expect": "number", "optional": detail.is_multiple_of(2)},
+            ],
+        }}),
+    }
+}
+
+/// Fields are named by their kind, so that most documents agree with themselves.
+fn field(kind: u8, detail: u8) -> &'static str {
+    match (kind % 10, detail % 7) {
+        (kind, 0) if kind.is_multiple_of(2) => "any",
+        (2 | 3, detail) => ["n1", "n2"][usize::from(detail % 2)],
+        (7, _) => "place",
+        (_, detail) => ["t1", "t2"][usize::from(detail % 2)],
+    }
+}
+
+const SCORES: [&str; 12] = [
+    "score + 1",
+    "n1 > 5.0 ? 100 : 50",
+    "int(n1)",
+    "int(n1 / 2.0) + score",
+    "int(100.0 / n2)",
+    "size(t1)",
+    "t1 == 'v1' ? 7 : score",
+    "score * 1000",
+    "int(form_n)",
+    "n1",
+    "int(n1 * n2)",
+    "place == 1 ? 1 : 0",
+];
+
+const CONDITIONS: [&str; 9] = [
+    "score > 10",
+    "n1 >= n2",
+    "t1 in ['v0', 'v1']",
+    "n1 / n2 > 1.0",
+    "t1.startsWith(t2)",
+    "size(form_a) > 3",
+    "value > 3.0",
+    "true",
+    "any",
+];
+
+const WORDS: [&str; 7] = [
+    "Hello",
+    "About {t1}.",
+    "{n1} or {n2}?",
+    "From {place}",
+    "{form_a}, {form_n}",
+    "{any}",
+    "{{braces}}",
+];
+
+fn pick<T: Copy>(list: &[T], number: u8) -> T {
+    list[usize::from(number) % list.len()]
+}
+
+/// A condition on what the step itself fills, so that most documents load; some are of any kind.
+fn condition(kind: u8, field: &str, number: u8) -> String {
+    if number % 16 == 15 {
+        return pick(&CONDITIONS, number / 16).to_owned();
+    }
+    match (kind % 10, number % 3) {
+        (_, 0) => "score > 10".to_owned(),
+        (2 | 3, _) => format!("{field} >= {number}.0 / 4.0 || score * 2 < 7"),
+        (7, _) => "true".to_owned(),
+        (9, _) => "form_a.contains('c') && size(form_a) < 5".to_owned(),
+        (_, 1) => format!("{field} in ['v0', 'v1', '2']"),
+        _ => format!("size({field}) > {}", number % 7),
+    }
+}
+
+/// As [`condition`], for a score.
+fn points(kind: u8, field: &str, number: u8) -> String {
+    if number % 16 == 15 {
+        return pick(&SCORES, number / 16).to_owned();
+    }
+    match (kind % 10, number % 3) {
+        (_, 0) => "score + 1".to_owned(),
+        (2 | 3, _) => format!("int({field} * 1000.0) - score"),
+        (7, _) => "score / 2".to_owned(),
+        (9, _) => "form_a == 'Acme' ? 80 : 2".to_owned(),
+        _ => format!("{field}.endsWith('1') ? 7 * size({field}) : score"),
+    }
+}
+
+fn words(number: u8) -> Value {
+    // Most texts are plain, so that most documents load.
+    let word = if number.is_multiple_of(32) {
+        pick(&WORDS, number / 32)
+    } else {
+        "Hello {{you}}"
+    };
+    if number == 255 {
+        return json!(word);
+    }
+    let long = if number == 254 {
+        "a".repeat(3_000)
+    } else {
+        String::new()
+    };
+    json!({"en": format!("{word}{long}"), "es": format!("{word} es")})
+}
+
+fn document(drawn: &[Drawn], timers: u8) -> String {
+    let mut steps = Map::new();
+    let count = drawn.len();
+    for (index, (kind, detail, role, text, score, tries, targets)) in drawn.iter().enumerate() {
+        let mut step = Map::new();
+        let to = |number: u8| name(usize::from(number) % count);
+        // The next one is reached in any case.
+        let onward = name((index + 1) % count);
+        // An end in between cuts off what follows it, as does a loop of steps that ask nothing.
+        let is_end = index + 1 == count || role % 64 == 63;
+        let is_question = !is_end && role % 4 != 3;
+        let filled = field(*kind, detail / 3);
+        // What asks nothing fills nothing.
+        let kind_read = if is_question { *kind } else { 7 };
+        let when = |number: u8| condition(kind_read, filled, number);
+        step.insert("prompt".into(), words(*text));
+        if is_question {
+            step.insert("expect".into(), expectation(*kind, *detail));
+            if kind % 10 != 9 {
+                step.insert("fill".into(), json!(filled));
+            }
+            if tries.is_multiple_of(5) {
+                step.insert(
+                    "tries".into(),
+                    json!({"limit": 1 + tries % 3, "then": to(*tries)}),
+                );
+            }
+            if tries.is_multiple_of(7) {
+                let valid = ["true", "score < 1000", "value == value", "value > 3.0"];
+                step.insert("valid".into(), json!(pick(&valid, tries / 7)));
+            }
+            if detail.is_multiple_of(3) {
+                step.insert("retry".into(), words(text.wrapping_mul(3)));
+            }
+        }
+        if is_end {
+            step.insert("completes".into(), json!(true));
+        } else {
+            let mut cases: Vec<Value> = targets
+                .iter()
+                .map(|number| json!({"when": when(*number), "to": to(*number)}))
+                .collect();
+            cases.push(json!({"to": onward}));
+            step.insert("next".into(), json!(cases));
+            if score.is_multiple_of(3) {
+                let points = points(kind_read, filled, score / 3);
+                step.insert("score".into(), json!(points));
+            }
+        }
+        steps.insert(name(index), Value::Object(step));
+    }
+    json!({
+        "name": "generated",
+        "version": 1,
+        "language": ["en", "es"],
+        "start": "S0",
+        "keywords": {"restart": ["RESTART"], "stop": ["STOP"], "start": ["START"], "human": ["HUMAN"]},
+        "messages": {"stopped": {"en": "Bye", "es": "Adiós"}},
+        "timers": {
+            "nudge": pick(&["off", "1h", "23h"], timers),
+            "cold": pick(&["off", "1h", "24h", "9d"], timers / 3),
+            "handoff": pick(&["off", "12h"], timers / 12),
+        },
+        "steps": steps,
+    })
+    .to_string()
+}
+
+fn answer(kind: u8, text: &str) -> Answer {
+    let said = |text: &str| Answer::Text(text.to_owned());
+    match kind % 16 {
+        0 => Answer::Other,
+        1 => Answer::Ignored,
+        2 => Place::new(1.5, -2.5, None, Some("x")).map_or(Answer::Other, Answer::Place),
+        3 => Answer::Form(r#"{"a": "Acme", "n": 12}"#.into()),
+        4 => Answer::Form(text.to_owned()),
+        5 => Answer::Takeover,
+        6 => Answer::Release,
+        7 => said(pick(&["RESTART", "STOP", "START", "HUMAN"], kind / 16)),
+        8 => Answer::Choice {
+            id: Some(format!("v{}", kind / 16 % 5)),
+            title: "One".into(),
+        },
+        9 | 10 => said(pick(
+            &["0", "1", "7", "99.5", "1000000", "999999999999999"],
+            kind / 16,
+        )),
+        11 => said("ann@mail.example"),
+        12 => said("612 345 678"),
+        13 => said("3/4/2026"),
+        14 => said("2"),
+        _ => said(text),
+    }
+}
+
+type Acts = Vec<(u8, String, u32)>;
+
+/// Lives through `acts`, and checks after each that there is a way on.
+fn live(flow: &Flow, acts: &Acts) -> Result<(), TestCaseError> {
+    let mut conversation = Conversation::start(flow);
+    let mut millis = 1_800_000_000_000_i64;
+    for (kind, text, wait) in acts {
+        millis += i64::from(*wait);
+        let at = Timestamp::from_millis(millis);
+        let fired = pass(flow, &mut conversation, at);
+        prop_assert!(fired.len() <= 4);
+        for it in &fired {
+            within_limits(it.prompt.as_ref())?;
+        }
+        settled(flow, &conversation)?;
+        let answer = answer(*kind, text);
+        let before = conversation;
+        let turn = step(flow, &before, at, &answer);
+        within_limits(turn.prompt.as_ref())?;
+        settled(flow, &turn.conversation)?;
+        let speaks = !matches!(answer, Answer::Ignored | Answer::Takeover | Answer::Release);
+        let is_silent = turn.conversation.is_handed_over() || turn.conversation.is_opted_out();
+        let has_nothing_to_say = flow
+            .step(&turn.conversation.state)
+            .is_some_and(|it| matches!(it.role, Role::End { retry: None }));
+        prop_assert!(
+            !speaks || is_silent || has_nothing_to_say || turn.prompt.is_some(),
+            "no word to {:?} in {:?}",
+            answer,
+            before
+        );
+        conversation = turn.conversation;
+    }
+    let failures = FAILURES.take();
+    prop_assert!(failures.is_empty(), "{:?}", failures);
+    Ok(())
+}
+
+/// In a step that asks or ends, or beside the flow with such a step to go on from.
+fn settled(flow: &Flow, conversation: &Conversation) -> Result<(), TestCaseError> {
+    let beside = [HUMAN_HANDOFF, COLD, OPTED_OUT].contains(&conversation.state.as_str());
+    let at = match (&conversation.aside.left_off, beside) {
+        (Some(left_off), true) => left_off,
+        (None, false) => &conversation.state,
+        other => {
+            return Err(TestCaseError::fail(format!(
+                "{other:?} of {conversation:?}"
+            )));
+        }
+    };
+    let rests = match flow.step(at).map(|it| &it.role) {
+        Some(Role::Ask(question)) => {
+            let onward = question.next.cases.iter().map(|(_, to)| to);
+            onward
+                .chain([&question.next.otherwise])
+                .chain(&question.at_limit)
+                .all(|to| flow.step(to).is_some())
+        }
+        Some(Role::End { .. }) => conversation.is_completed,
+        Some(Role::Pass { .. }) => false,
+        None => at == START,
+    };
+    prop_assert!(rests, "rests in {}: {:?}", at, conversation);
+    Ok(())
+}
+
+fn within_limits(prompt: Option<&ReplyContent>) -> Result<(), TestCaseError> {
+    let (body, most) = match prompt {
+        None => return Ok(()),
+        Some(ReplyContent::Text { body }) => (body, 4_096),
+        Some(
+            ReplyContent::Buttons { body, .. }
+            | ReplyContent::List { body, .. }
+            | ReplyContent::Form { body, .. },
+        ) => (body, 1_024),
+        Some(other) => return Err(TestCaseError::fail(format!("{other:?}"))),
+    };
+    let length = body.encode_utf16().count();
+    // What would have been cut ends in an ellipsis at the limit.
+    prop_assert!((1..=most).contains(&length) && !(length == most && body.ends_with('…')));
+    Ok(())
+}
+
+#[test]
+fn no_accepted_document_leaves_a_lead_without_a_way_on_loops_or_fails() {
+    let cases = std::env::var("FLOW_CASES")
+        .ok()
+        .and_then(|it| it.parse().ok());
+    let config = Config {
+        cases: cases.unwrap_or(10_000),
+        failure_persistence: None,
+        ..Config::default()
+    };
+    let drawn = (
+        any::<u8>(),
+        any::<u8>(),
+        any::<u8>(),
+        any::<u8>(),
+        any::<u8>(),
+        any::<u8>(),
+        prop::collection::vec(any::<u8>(), 0..3),
+    );
+    let acts = prop::collection::vec(
+        (
+            any::<u8>(),
+            "[ -~äñ👍]{0,12}",
+            prop_oneof![0..2_000u32, 0..200_000_000u32],
+        ),
+        1..25,
+    );
+    let documents = (prop::collection::vec(drawn, 1..7), any::<u8>(), acts);
+    let counts = std::cell::RefCell::new((0, 0, 0));
+    let outcome = TestRunner::new(config).run(&documents, |(steps, timers, acts)| {
+        let text = document(&steps, timers);
+        let checked = Flow::check("generated.yaml", &text);
+        let Some(flow) = checked.flow else {
+            prop_assert!(checked.findings.iter().any(|it| it.is_error));
+            return Ok(());
+        };
+        let (accepted, asked, branched) = &mut *counts.borrow_mut();
+        *accepted += 1;
+        for step in &flow.steps {
+            if let Role::Ask(question) = &step.role {
+                *asked += 1;
+                *branched += u32::from(!question.next.cases.is_empty());
+            }
+        }
+        FAILURES.take();
+        live(&flow, &acts)
+    });
+    if let Err(reason) = outcome {
+        panic!("{reason}");
+    }
+    let cases = cases.unwrap_or(10_000);
+    let (accepted, asked, branched) = counts.into_inner();
+    assert!(
+        accepted * 5 > cases && asked > accepted && branched * 20 > accepted,
+        "{accepted} of {cases} documents were accepted, with {asked} questions, {branched} of them branched"
+    );
+}

@@ -1,0 +1,254 @@
+//! How steps lead to each other.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::check::{Outline, OutlineRole};
+use super::{Fault, Faults, fault};
+use crate::flow::field::{Fields, Kind};
+
+pub(super) struct Graph<'a> {
+    /// The fields that are filled for certain when a lead arrives, by state.
+    pub(super) arrivals: BTreeMap<&'a str, Fields>,
+    /// By state, those that pass on to it at once.
+    passing: BTreeMap<&'a str, Vec<&'a str>>,
+}
+
+impl<'a> Graph<'a> {
+    /// None when something is wrong with it.
+    pub(super) fn of(
+        start: &'a str,
+        outlines: &[Outline<'a>],
+        faults: &mut Faults,
+    ) -> Option<Self> {
+        let steps: BTreeMap<&str, &Outline<'a>> = outlines
+            .iter()
+            .map(|outline| (outline.state.value.as_str(), outline))
+            .collect();
+        let before = faults.errors.len();
+        faults.note(check_kinds(outlines));
+        check_loops(outlines, &steps, faults);
+        let arrivals = arrivals(start, &steps);
+        for outline in outlines {
+            if !arrivals.contains_key(outline.state.value.as_str()) {
+                faults.errors.push(fault(
+                    outline.state,
+                    format!(
+                        "no step leads to `{}`; name it in a `next`, or remove it",
+                        outline.state.value
+                    ),
+                ));
+            }
+        }
+        warn_of_no_end(outlines, &steps, faults);
+        let mut passing: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for outline in outlines {
+            if matches!(outline.role, OutlineRole::Pass) {
+                for target in outline.targets() {
+                    passing
+                        .entry(target)
+                        .or_default()
+                        .push(&outline.state.value);
+                }
+            }
+        }
+        (faults.errors.len() == before).then_some(Self { arrivals, passing })
+    }
+
+    /// The longest text that can be said before the step's own in the same message.
+    pub(super) fn said_before(&self, state: &str, length: &impl Fn(&str) -> usize) -> usize {
+        let mut memo = BTreeMap::new();
+        self.before(state, length, &mut memo)
+    }
+
+    /// Loops were refused, so it ends.
+    fn before<'b>(
+        &'b self,
+        state: &str,
+        length: &impl Fn(&str) -> usize,
+        memo: &mut BTreeMap<&'b str, usize>,
+    ) -> usize {
+        let mut longest = 0;
+        for from in self.passing.get(state).into_iter().flatten() {
+            let with = match memo.get(from) {
+                Some(known) => *known,
+                None => {
+                    let own = length(from);
+                    let with = self.before(from, length, memo) + if own > 0 { own + 2 } else { 0 };
+                    memo.insert(from, with);
+                    with
+                }
+            };
+            longest = longest.max(with);
+        }
+        longest
+    }
+}
+
+/// A field is of one kind, wherever it is filled.
+fn check_kinds(outlines: &[Outline<'_>]) -> Result<(), Fault> {
+    let mut kinds = Fields::new();
+    for outline in outlines {
+        let OutlineRole::Ask(asked) = &outline.role else {
+            continue;
+        };
+        for filled in asked.fills() {
+            let joined = match kinds.get(&filled.name.value) {
+                None => filled.kind.clone(),
+                Some(earlier) => earlier.joined(&filled.kind).ok_or_else(|| {
+                    fault(
+                        filled.name,
+                        format!(
+                            "`{}` is {} in one step and {} in another; give one of them another field",
+                            filled.name.value,
+                            filled.kind.name(),
+                            earlier.name()
+                        ),
+                    )
+                })?,
+            };
+            kinds.insert(filled.name.value.clone(), joined);
+        }
+    }
+    Ok(())
+}
+
+/// Steps that expect nothing lead to one that does, or to an end.
+fn check_loops(
+    outlines: &[Outline<'_>],
+    steps: &BTreeMap<&str, &Outline<'_>>,
+    faults: &mut Faults,
+) {
+    let mut safe: BTreeSet<&str> = BTreeSet::new();
+    for outline in outlines {
+        let mut way = Vec::new();
+        if let Some(back) = loop_from(outline, steps, &mut way, &mut safe) {
+            let names: Vec<&str> = way
+                .iter()
+                .skip_while(|state| **state != back)
+                .copied()
+                .collect();
+            faults.errors.push(fault(
+                outline.state,
+                format!(
+                    "`{}` leads to a loop without a question ({} → {back}); let a step in it expect an answer",
+                    outline.state.value,
+                    names.join(" → ")
+                ),
+            ));
+            return;
+        }
+    }
+}
+
+/// The state that comes again, when a way from here does without a question.
+fn loop_from<'a>(
+    outline: &Outline<'a>,
+    steps: &BTreeMap<&str, &Outline<'a>>,
+    way: &mut Vec<&'a str>,
+    safe: &mut BTreeSet<&'a str>,
+) -> Option<&'a str> {
+    let state = outline.state.value.as_str();
+    if way.contains(&state) {
+        return Some(state);
+    }
+    if !matches!(outline.role, OutlineRole::Pass) || safe.contains(state) {
+        return None;
+    }
+    way.push(state);
+    for target in outline.targets() {
+        if let Some(next) = steps.get(target)
+            && let Some(back) = loop_from(next, steps, way, safe)
+        {
+            return Some(back);
+        }
+    }
+    way.pop();
+    safe.insert(state);
+    None
+}
+
+/// What is certain on arrival is what is certain on every way. Kinds grow to hold what each way
+/// brings, so the search ends.
+fn arrivals<'a>(start: &'a str, steps: &BTreeMap<&str, &Outline<'a>>) -> BTreeMap<&'a str, Fields> {
+    let mut arrivals: BTreeMap<&str, Fields> = BTreeMap::from([(start, Fields::new())]);
+    let mut open = vec![start];
+    while let Some(state) = open.pop() {
+        let (Some(outline), Some(known)) = (steps.get(state), arrivals.get(state).cloned()) else {
+            continue;
+        };
+        let mut after = known.clone();
+        if let OutlineRole::Ask(asked) = &outline.role {
+            let certain = asked.fills().filter(|filled| filled.is_certain);
+            for filled in certain {
+                after.insert(filled.name.value.clone(), filled.kind.clone());
+            }
+            // An optional field of a form may change what an earlier step filled.
+            for filled in asked.fills().filter(|filled| !filled.is_certain) {
+                if let Some(kind) = after.get_mut(&filled.name.value)
+                    && let Some(joined) = kind.joined(&filled.kind)
+                {
+                    *kind = joined;
+                }
+            }
+        }
+        let accepted = outline.targets().map(|target| (target, &after));
+        let given_up = outline.at_limit.map(|target| (target, &known));
+        for (target, brings) in accepted.chain(given_up) {
+            let met = match arrivals.get(target) {
+                None => brings.clone(),
+                Some(earlier) => meet(earlier, brings),
+            };
+            if arrivals.get(target) != Some(&met) {
+                arrivals.insert(target, met);
+                open.push(target);
+            }
+        }
+    }
+    arrivals
+}
+
+fn meet(one: &Fields, other: &Fields) -> Fields {
+    let both = |(field, kind): (&String, &Kind)| {
+        let joined = kind.joined(other.get(field)?)?;
+        Some((field.clone(), joined))
+    };
+    one.iter().filter_map(both).collect()
+}
+
+/// A lead can get to an end from every step; else the flow asks for ever.
+fn warn_of_no_end(
+    outlines: &[Outline<'_>],
+    steps: &BTreeMap<&str, &Outline<'_>>,
+    faults: &mut Faults,
+) {
+    let mut ends: BTreeSet<&str> = outlines
+        .iter()
+        .filter(|outline| outline.step.completes)
+        .map(|outline| outline.state.value.as_str())
+        .collect();
+    loop {
+        let more: Vec<&str> = steps
+            .iter()
+            .filter(|(state, outline)| {
+                !ends.contains(*state) && outline.targets().any(|target| ends.contains(target))
+            })
+            .map(|(state, _)| *state)
+            .collect();
+        if more.is_empty() {
+            break;
+        }
+        ends.extend(more);
+    }
+    if let Some(lost) = outlines
+        .iter()
+        .find(|outline| !ends.contains(outline.state.value.as_str()))
+    {
+        faults.warnings.push(fault(
+            lost.state,
+            format!(
+                "no step that completes can be reached from `{}`; add `completes: true` where the qualification is done",
+                lost.state.value
+            ),
+        ));
+    }
+}

@@ -1,0 +1,301 @@
+//! What stands outside of steps.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_saphyr::Spanned;
+
+use super::check::is_identifier;
+use super::{Fault, Faults, Scope, check_languages, ensure, fault, phrase};
+use crate::flow::document::{ChosenBy as ChosenByDocument, Document, Languages, Lists, Words};
+use crate::flow::field::Fields;
+use crate::flow::prompt::{MAX_BODY, Phrase};
+use crate::flow::time::{WINDOW, parse_duration};
+use crate::flow::{ChosenBy, Flow, FlowStep, Keywords, Messages, Timers};
+
+const MAX_NAME_CHARS: usize = 50;
+const MAX_KEYWORD_CHARS: usize = 50;
+const MAX_KEYWORDS: usize = 50;
+const MAX_LANGUAGES: usize = 20;
+const MAX_BURST_WAIT: Duration = Duration::from_secs(30);
+const MAX_TIMER: Duration = Duration::from_secs(365 * 24 * 3600);
+const HOUR: u64 = 3600;
+
+/// The head, checked.
+pub(super) struct Head {
+    version: u32,
+    pub(super) languages: Vec<String>,
+    chosen_by: ChosenBy,
+    keywords: Keywords,
+    timers: Timers,
+    burst_wait: Duration,
+}
+
+/// None when something is wrong with it.
+pub(super) fn head(document: &Document, faults: &mut Faults) -> Option<Head> {
+    let name = faults.note(ensure(
+        is_identifier(&document.name.value, MAX_NAME_CHARS),
+        &document.name,
+        || {
+            format!(
+                "`{}` is no name for a flow; use up to {MAX_NAME_CHARS} letters, digits, `-` and `_`",
+                document.name.value
+            )
+        },
+    ));
+    let version = faults.note(version(&document.version));
+    let languages = faults.note(languages(&document.language));
+    let chosen_by = faults.note(chosen_by(&document.chosen_by));
+    let timers = faults.note(timers(document));
+    let burst_wait = faults.note(burst_wait(document.burst_wait.as_ref()));
+    let (Some(()), Some(languages)) = (name, languages) else {
+        return None;
+    };
+    let keywords = faults.note(keywords(document, &languages));
+    Some(Head {
+        version: version?,
+        languages,
+        chosen_by: chosen_by?,
+        keywords: keywords?,
+        timers: timers?,
+        burst_wait: burst_wait?,
+    })
+}
+
+impl Head {
+    pub(super) fn into_flow(
+        self,
+        document: &Document,
+        steps: Vec<FlowStep>,
+        faults: &mut Faults,
+    ) -> Option<Flow> {
+        let messages = faults.note(messages(document, &self.languages))?;
+        Some(Flow {
+            name: document.name.value.clone(),
+            version: self.version,
+            languages: self.languages,
+            start: document.start.value.clone(),
+            chosen_by: self.chosen_by,
+            keywords: self.keywords,
+            messages,
+            timers: self.timers,
+            burst_wait: self.burst_wait,
+            steps,
+        })
+    }
+}
+
+fn version(written: &Spanned<String>) -> Result<u32, Fault> {
+    match written.value.parse() {
+        Ok(version) if version > 0 && i32::try_from(version).is_ok() => Ok(version),
+        _ => Err(fault(
+            written,
+            format!(
+                "`{}` is no version; write a whole number from 1",
+                written.value
+            ),
+        )),
+    }
+}
+
+fn languages(written: &Spanned<Languages>) -> Result<Vec<String>, Fault> {
+    let refused = |tag: &str| format!("`{tag}` is no language; write a tag such as en or pt-BR");
+    match &written.value {
+        Languages::One(tag) => {
+            ensure(is_language(tag), written, || refused(tag))?;
+            Ok(vec![tag.clone()])
+        }
+        Languages::Several(tags) => {
+            ensure((1..=MAX_LANGUAGES).contains(&tags.len()), written, || {
+                format!("a flow has from 1 to {MAX_LANGUAGES} languages")
+            })?;
+            let mut languages: Vec<String> = Vec::new();
+            for tag in tags {
+                ensure(is_language(&tag.value), tag, || refused(&tag.value))?;
+                ensure(!languages.contains(&tag.value), tag, || {
+                    format!("`{}` is there twice; remove one", tag.value)
+                })?;
+                languages.push(tag.value.clone());
+            }
+            Ok(languages)
+        }
+    }
+}
+
+fn chosen_by(written: &ChosenByDocument) -> Result<ChosenBy, Fault> {
+    let plain = |list: &[Spanned<String>]| {
+        list.iter()
+            .map(|it| {
+                ensure((1..=200).contains(&it.value.len()), it, || {
+                    "an id here has from 1 to 200 characters".into()
+                })?;
+                Ok(it.value.clone())
+            })
+            .collect::<Result<Vec<_>, Fault>>()
+    };
+    Ok(ChosenBy {
+        referrals: plain(&written.referrals)?,
+        keywords: words(&written.keywords)?,
+        numbers: plain(&written.numbers)?,
+    })
+}
+
+/// Keywords in lower case.
+fn words(list: &[Spanned<String>]) -> Result<Vec<String>, Fault> {
+    if let Some(beyond) = list.get(MAX_KEYWORDS) {
+        return Err(fault(
+            beyond,
+            format!("at most {MAX_KEYWORDS} keywords are allowed; remove some"),
+        ));
+    }
+    list.iter()
+        .map(|keyword| {
+            let word = keyword.value.trim();
+            let is_fit = (1..=MAX_KEYWORD_CHARS).contains(&word.chars().count());
+            ensure(is_fit, keyword, || {
+                format!("a keyword has from 1 to {MAX_KEYWORD_CHARS} characters")
+            })?;
+            Ok(word.to_lowercase())
+        })
+        .collect()
+}
+
+/// The keywords of all languages together: whichever a lead writes, it is understood.
+fn keywords(document: &Document, languages: &[String]) -> Result<Keywords, Fault> {
+    let written = &document.keywords;
+    let mut taken: BTreeMap<String, &str> = BTreeMap::new();
+    let mut all = |name: &'static str, lists: Option<&Spanned<Lists>>| {
+        let Some(lists) = lists else {
+            return Ok(Vec::new());
+        };
+        let mut kept: Vec<String> = Vec::new();
+        let mut add = |list: &[Spanned<String>]| {
+            for (word, at) in words(list)?.into_iter().zip(list) {
+                if let Some(other) = taken.insert(word.clone(), name) {
+                    ensure(other == name, at, || {
+                        format!("`{}` is a keyword for `{other}`, too; remove one", at.value)
+                    })?;
+                }
+                kept.push(word);
+            }
+            Ok::<_, Fault>(())
+        };
+        match &lists.value {
+            Lists::One(list) => add(list)?,
+            Lists::Each(each) => {
+                check_languages(lists, &each.iter().map(|(language, _)| language), languages)?;
+                each.iter().try_for_each(|(_, list)| add(list))?;
+            }
+        }
+        Ok::<_, Fault>(kept)
+    };
+    let keywords = Keywords {
+        restart: all("restart", written.restart.as_ref())?,
+        stop: all("stop", written.stop.as_ref())?,
+        start: all("start", written.start.as_ref())?,
+        human: all("human", written.human.as_ref())?,
+    };
+    if let Some(stop) = &written.stop
+        && !keywords.stop.is_empty()
+    {
+        ensure(!keywords.start.is_empty(), stop, || {
+            "a lead could stop and never come back; add `start` keywords, too".into()
+        })?;
+        ensure(document.messages.stopped.is_some(), stop, || {
+            "nothing would confirm it; add `stopped` to `messages`".into()
+        })?;
+    }
+    Ok(keywords)
+}
+
+fn messages(document: &Document, languages: &[String]) -> Result<Messages, Fault> {
+    // They can be said at any time, so no field is certain.
+    let known = Fields::new();
+    let scope = Scope {
+        languages,
+        known: &known,
+    };
+    let message = |words: Option<&Spanned<Words>>| {
+        words
+            .map(|words| {
+                let phrase = phrase(words, &scope)?;
+                ensure(phrase.longest() <= MAX_BODY, words, || {
+                    format!("the text has over {MAX_BODY} characters; shorten it")
+                })?;
+                Ok(phrase)
+            })
+            .transpose()
+    };
+    let written = &document.messages;
+    Ok::<_, Fault>(Messages {
+        stopped: message(written.stopped.as_ref())?,
+        started: message(written.started.as_ref())?,
+        handoff: message(written.handoff.as_ref())?,
+        nudge: message(written.nudge.as_ref())?,
+    })
+}
+
+fn timers(document: &Document) -> Result<Timers, Fault> {
+    let written = &document.timers;
+    let timer = |written: Option<&Spanned<String>>, hours: u64| match written {
+        None => Ok(Some(Duration::from_secs(hours * HOUR))),
+        Some(off) if off.value == "off" => Ok(None),
+        Some(time) => duration(time, MAX_TIMER).map(Some),
+    };
+    let nudge = timer(written.nudge.as_ref(), 23)?;
+    if let (Some(at), Some(nudge)) = (&written.nudge, nudge) {
+        ensure(nudge < WINDOW, at, || {
+            "WhatsApp takes such a message only within 24 hours of the lead's last one; nudge earlier, such as after `23h`".into()
+        })?;
+    }
+    Ok(Timers {
+        nudge,
+        cold: timer(written.cold.as_ref(), 24)?,
+        handoff: timer(written.handoff.as_ref(), 12)?,
+    })
+}
+
+fn burst_wait(written: Option<&Spanned<String>>) -> Result<Duration, Fault> {
+    match written {
+        None => Ok(Duration::from_secs(1)),
+        Some(off) if off.value == "off" => Ok(Duration::ZERO),
+        Some(time) => duration(time, MAX_BURST_WAIT),
+    }
+}
+
+fn duration(written: &Spanned<String>, most: Duration) -> Result<Duration, Fault> {
+    let parsed = parse_duration(&written.value).filter(|it| !it.is_zero() && *it <= most);
+    parsed.ok_or_else(|| {
+        fault(
+            written,
+            format!(
+                "`{}` is no time here; write one such as 30s, 90m, 23h or 2d, up to {} s, or `off`",
+                written.value,
+                most.as_secs()
+            ),
+        )
+    })
+}
+
+/// A BCP 47 tag, by its form: `en`, `pt-BR`, `zh-Hant-TW`.
+fn is_language(tag: &str) -> bool {
+    let mut parts = tag.split('-');
+    let is_primary =
+        |part: &str| (2..=3).contains(&part.len()) && part.chars().all(|c| c.is_ascii_lowercase());
+    let is_subtag = |part: &str| {
+        (2..=8).contains(&part.len()) && part.chars().all(|c| c.is_ascii_alphanumeric())
+    };
+    parts.next().is_some_and(is_primary) && parts.clone().count() <= 3 && parts.all(is_subtag)
+}
+
+/// The text of a single phrase, for limits that do not depend on fields.
+pub(super) fn ensure_length<T>(
+    phrase: &Phrase,
+    most: usize,
+    at: &Spanned<T>,
+    what: &str,
+) -> Result<(), Fault> {
+    ensure(phrase.longest() <= most, at, || {
+        format!("{what} has up to {most} characters; shorten it")
+    })
+}

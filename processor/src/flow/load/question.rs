@@ -1,0 +1,473 @@
+//! What a step asks: from its document to how answers are read.
+
+use std::collections::BTreeSet;
+
+use chrono::NaiveDate;
+use regex::RegexBuilder;
+use serde_saphyr::Spanned;
+
+use super::check::{Outline, check_field};
+use super::head::ensure_length;
+use super::{Fault, Scope, ensure, fault, next, phrase, score};
+use crate::flow::answer::{MAX_CHARS, clean};
+use crate::flow::document::{
+    ChoiceDocument, DateDocument, Expect, FormDocument, FormKind, NumberDocument, OptionDocument,
+    StepDocument, TextDocument,
+};
+use crate::flow::expression::{Expression, VALUE};
+use crate::flow::field::Kind;
+use crate::flow::prompt::Phrase;
+use crate::flow::read::{Choice, Expected, FormField, Scalar};
+use crate::flow::{Asks, LANGUAGE_FIELD, Labelled, Question};
+
+const MAX_BUTTONS: usize = 3;
+const MAX_OPTIONS: usize = 10;
+const MAX_BUTTON_TITLE: usize = 20;
+const MAX_ROW_TITLE: usize = 24;
+const MAX_ROW_DESCRIPTION: usize = 72;
+const MAX_VALUE: usize = 200;
+const MAX_FORM_FIELDS: usize = 50;
+const MAX_PATTERN: usize = 500;
+/// Bytes of a compiled regular expression.
+const MAX_PATTERN_SIZE: usize = 256 * 1024;
+
+/// What a step asks, as far as its texts do not matter.
+pub(super) struct Asked<'a> {
+    expect: &'a Expect,
+    fill: Option<&'a Spanned<String>>,
+    kind: Option<Kind>,
+    form: Vec<(&'a Spanned<String>, Kind, bool)>,
+}
+
+/// A field that an accepted answer fills.
+pub(super) struct Filled<'a> {
+    pub(super) name: &'a Spanned<String>,
+    pub(super) kind: Kind,
+    /// Whether every accepted answer does.
+    pub(super) is_certain: bool,
+}
+
+impl<'a> Asked<'a> {
+    pub(super) fn fills(&self) -> impl Iterator<Item = Filled<'a>> {
+        let one = self.fill.zip(self.kind.clone()).map(|(name, kind)| Filled {
+            name,
+            kind,
+            is_certain: true,
+        });
+        let form = self.form.iter().map(|(name, kind, is_certain)| Filled {
+            name,
+            kind: kind.clone(),
+            is_certain: *is_certain,
+        });
+        one.into_iter().chain(form)
+    }
+}
+
+pub(super) fn asked<'a>(
+    state: &Spanned<String>,
+    step: &'a StepDocument,
+) -> Result<Asked<'a>, Fault> {
+    let Some(expect) = &step.expect else {
+        return Err(fault(state, "this step expects nothing".into()));
+    };
+    let expect = &expect.value;
+    let mut form = Vec::new();
+    if let Expect::Form(document) = expect {
+        if let Some(fill) = &step.fill {
+            return Err(fault(
+                fill,
+                "a form fills the fields that it names; remove `fill`, or move it to one of them"
+                    .into(),
+            ));
+        }
+        let count = document.fields.len();
+        ensure((1..=MAX_FORM_FIELDS).contains(&count), &document.id, || {
+            format!("a form has from 1 to {MAX_FORM_FIELDS} fields, not {count}")
+        })?;
+        for field in &document.fields {
+            let name = field.fill.as_ref().unwrap_or(&field.member);
+            check_field(name)?;
+            form.push((name, form_scalar(field.expect).kind(), !field.optional));
+        }
+    }
+    Ok(Asked {
+        expect,
+        fill: step.fill.as_ref(),
+        kind: expected(expect)?.kind(),
+        form,
+    })
+}
+
+pub(super) fn compile(
+    outline: &Outline<'_>,
+    asked: &Asked<'_>,
+    retry: Option<Phrase>,
+    scope: &Scope<'_>,
+) -> Result<Question, Fault> {
+    let step = outline.step;
+    let mut expected = expected(asked.expect)?;
+    let asks = match asked.expect {
+        Expect::Choice(choice) => {
+            let (asks, choices) = choices(choice, step, scope)?;
+            expected = Expected::Choice(choices);
+            asks
+        }
+        Expect::Form(form) => {
+            let button = phrase(&form.button, scope)?;
+            ensure_length(&button, MAX_BUTTON_TITLE, &form.button, "a form's button")?;
+            Asks::Form {
+                id: form.id.value.clone(),
+                button,
+            }
+        }
+        _ => Asks::Plainly,
+    };
+    let mut known = scope.known.clone();
+    let mut seen = scope.known.clone();
+    seen.extend(asked.kind.clone().map(|kind| (VALUE.to_owned(), kind)));
+    for filled in asked.fills() {
+        let name = filled.name.value.clone();
+        let kind = match (filled.is_certain, known.get(&name)) {
+            (true, _) => filled.kind,
+            (false, Some(earlier)) => match earlier.joined(&filled.kind) {
+                Some(joined) => joined,
+                None => continue,
+            },
+            (false, None) => continue,
+        };
+        if asked.kind.is_none() {
+            seen.insert(name.clone(), kind.clone());
+        }
+        known.insert(name, kind);
+    }
+    let valid = step.valid.as_ref().map(|valid| {
+        Expression::condition(&valid.value, &seen).map_err(|reason| fault(valid, reason))
+    });
+    Ok(Question {
+        expected,
+        asks,
+        retry,
+        fill: asked.fill.map(|fill| fill.value.clone()),
+        valid: valid.transpose()?,
+        score: score(outline, &known)?,
+        next: next(outline, &known)?,
+        limit: outline.limit,
+        at_limit: outline.at_limit.map(ToOwned::to_owned),
+    })
+}
+
+/// How answers are read; a choice has its words only once its texts are read.
+fn expected(expect: &Expect) -> Result<Expected, Fault> {
+    Ok(match expect {
+        // What expects nothing asks nothing; what is wrong was refused before.
+        Expect::Nothing | Expect::Wrong(_) | Expect::Location => Expected::Location,
+        Expect::Text(text) => Expected::Scalar(text_scalar(text)?),
+        Expect::Number(number) => Expected::Scalar(number_scalar(number)?),
+        Expect::Email => Expected::Scalar(Scalar::Email),
+        Expect::Phone(phone) => {
+            if let Some(country) = &phone.country {
+                let is_code = (1..=3).contains(&country.value.len())
+                    && country.value.chars().all(|c| c.is_ascii_digit());
+                ensure(is_code, country, || {
+                    format!(
+                        "`{}` is no country code; write its digits in quotes, such as \"34\"",
+                        country.value
+                    )
+                })?;
+            }
+            Expected::Scalar(Scalar::Phone {
+                country: phone.country.as_ref().map(|it| it.value.clone()),
+            })
+        }
+        Expect::Date(date) => Expected::Scalar(date_scalar(date)?),
+        Expect::Choice(choice) => Expected::Choice(
+            choice
+                .options
+                .value
+                .iter()
+                .map(|option| Choice {
+                    value: option.value.value.clone(),
+                    words: Vec::new(),
+                })
+                .collect(),
+        ),
+        Expect::Form(form) => Expected::Form(form_fields(form)?),
+    })
+}
+
+fn text_scalar(text: &TextDocument) -> Result<Scalar, Fault> {
+    let length = |written: Option<&Spanned<String>>, default: usize| match written {
+        None => Ok(default),
+        Some(written) => written
+            .value
+            .parse()
+            .ok()
+            .filter(|length| (1..=MAX_CHARS).contains(length))
+            .ok_or_else(|| {
+                fault(
+                    written,
+                    format!(
+                        "`{}` is no length; write a whole number from 1 to {MAX_CHARS}",
+                        written.value
+                    ),
+                )
+            }),
+    };
+    let least = length(text.min.as_ref(), 1)?;
+    let most = length(text.max.as_ref(), MAX_CHARS)?;
+    ensure_order(text.min.as_ref().or(text.max.as_ref()), least <= most)?;
+    let pattern = text.pattern.as_ref().map(|pattern| {
+        ensure(pattern.value.len() <= MAX_PATTERN, pattern, || {
+            format!("a pattern has up to {MAX_PATTERN} characters; shorten it")
+        })?;
+        RegexBuilder::new(&pattern.value)
+            .size_limit(MAX_PATTERN_SIZE)
+            .nest_limit(50)
+            .build()
+            .map_err(|source| {
+                let reason = source.to_string();
+                let reason = reason.lines().last().unwrap_or_default().trim();
+                fault(
+                    pattern,
+                    format!("the pattern is no regular expression ({reason}); correct it"),
+                )
+            })
+    });
+    Ok(Scalar::Text {
+        least,
+        most,
+        pattern: pattern.transpose()?,
+    })
+}
+
+fn ensure_order(at: Option<&Spanned<String>>, holds: bool) -> Result<(), Fault> {
+    at.map_or(Ok(()), |at| {
+        ensure(holds, at, || {
+            "`min` is greater than `max`, so nothing would be an answer; swap them".into()
+        })
+    })
+}
+
+fn number_scalar(number: &NumberDocument) -> Result<Scalar, Fault> {
+    let Kind::Number { least, most } = Kind::ANY_NUMBER else {
+        return Ok(form_scalar(FormKind::Number));
+    };
+    let bound = |written: Option<&Spanned<String>>, default: f64| match written {
+        None => Ok(default),
+        Some(written) => written
+            .value
+            .parse::<f64>()
+            .ok()
+            .filter(|bound| (least..=most).contains(bound))
+            .ok_or_else(|| {
+                fault(
+                    written,
+                    format!(
+                        "`{}` is no bound; write a number from 0 to {most}",
+                        written.value
+                    ),
+                )
+            }),
+    };
+    let (low, high) = (
+        bound(number.min.as_ref(), least)?,
+        bound(number.max.as_ref(), most)?,
+    );
+    ensure_order(number.min.as_ref().or(number.max.as_ref()), low <= high)?;
+    Ok(Scalar::Number {
+        least: low,
+        most: high,
+        is_whole: number.whole,
+    })
+}
+
+fn date_scalar(date: &DateDocument) -> Result<Scalar, Fault> {
+    let is_month_first = match date.order.as_ref().map(|order| order.value.as_str()) {
+        None | Some("dmy") => false,
+        Some("mdy") => true,
+        Some(other) => {
+            let reason = format!("`{other}` is no order of a date; write dmy or mdy");
+            return Err(date.order.as_ref().map_or_else(
+                || (serde_saphyr::Location::UNKNOWN, reason.clone()),
+                |order| fault(order, reason.clone()),
+            ));
+        }
+    };
+    let bound = |written: &Spanned<String>| {
+        NaiveDate::parse_from_str(&written.value, "%Y-%m-%d").map_err(|_| {
+            fault(
+                written,
+                format!(
+                    "`{}` is no date; write one such as 2026-11-23",
+                    written.value
+                ),
+            )
+        })
+    };
+    let least = date.min.as_ref().map(bound).transpose()?;
+    let most = date.max.as_ref().map(bound).transpose()?;
+    let is_ordered = least.zip(most).is_none_or(|(least, most)| least <= most);
+    ensure_order(date.min.as_ref().or(date.max.as_ref()), is_ordered)?;
+    Ok(Scalar::Date {
+        is_month_first,
+        least,
+        most,
+    })
+}
+
+const fn form_scalar(kind: FormKind) -> Scalar {
+    match kind {
+        FormKind::Text => Scalar::Text {
+            least: 1,
+            most: MAX_CHARS,
+            pattern: None,
+        },
+        FormKind::Number => Scalar::Number {
+            least: 0.0,
+            most: crate::flow::amount::MAX_AMOUNT,
+            is_whole: false,
+        },
+        FormKind::Email => Scalar::Email,
+        FormKind::Phone => Scalar::Phone { country: None },
+        FormKind::Date => Scalar::Date {
+            is_month_first: false,
+            least: None,
+            most: None,
+        },
+    }
+}
+
+fn form_fields(form: &FormDocument) -> Result<Vec<FormField>, Fault> {
+    let mut filled = BTreeSet::new();
+    form.fields
+        .iter()
+        .map(|field| {
+            let fill = field.fill.as_ref().unwrap_or(&field.member);
+            ensure(filled.insert(fill.value.as_str()), fill, || {
+                format!("`{}` is filled twice by this form; remove one", fill.value)
+            })?;
+            Ok(FormField {
+                member: field.member.value.clone(),
+                fill: fill.value.clone(),
+                scalar: form_scalar(field.expect),
+                is_required: !field.optional,
+            })
+        })
+        .collect()
+}
+
+fn choices(
+    document: &ChoiceDocument,
+    step: &StepDocument,
+    scope: &Scope<'_>,
+) -> Result<(Asks, Vec<Choice>), Fault> {
+    let options = &document.options.value;
+    ensure(
+        (1..=MAX_OPTIONS).contains(&options.len()),
+        &document.options,
+        || {
+            format!(
+                "a choice has from 1 to {MAX_OPTIONS} options, not {}",
+                options.len()
+            )
+        },
+    )?;
+    let is_list = options.len() > MAX_BUTTONS;
+    let mut taken = BTreeSet::new();
+    let mut labelled = Vec::new();
+    let mut choices = Vec::new();
+    for option in options {
+        let label = label(option, is_list, scope)?;
+        let words = option_words(option, &label, &mut taken)?;
+        let chooses_language = step
+            .fill
+            .as_ref()
+            .is_some_and(|it| it.value == LANGUAGE_FIELD);
+        ensure(
+            !chooses_language || scope.languages.contains(&option.value.value),
+            &option.value,
+            || {
+                format!(
+                    "the field `{LANGUAGE_FIELD}` chooses the language of the flow, which is in {}; use one of them, or another field",
+                    scope.languages.join(", ")
+                )
+            },
+        )?;
+        choices.push(Choice {
+            value: option.value.value.clone(),
+            words,
+        });
+        labelled.push(label);
+    }
+    if !is_list {
+        return Ok((Asks::Buttons(labelled), choices));
+    }
+    let Some(button) = &document.button else {
+        return Err(fault(
+            &document.options,
+            format!(
+                "more than {MAX_BUTTONS} options are a list, and a `button` opens it; add one, such as `button: Choose`"
+            ),
+        ));
+    };
+    let label = phrase(button, scope)?;
+    ensure_length(&label, MAX_BUTTON_TITLE, button, "a list's button")?;
+    let asks = Asks::List {
+        button: label,
+        rows: labelled,
+    };
+    Ok((asks, choices))
+}
+
+fn label(option: &OptionDocument, is_list: bool, scope: &Scope<'_>) -> Result<Labelled, Fault> {
+    let value = &option.value;
+    let is_fit = (1..=MAX_VALUE).contains(&value.value.len()) && clean(&value.value) == value.value;
+    ensure(is_fit, value, || {
+        format!(
+            "an option's value has from 1 to {MAX_VALUE} characters, without blanks around them"
+        )
+    })?;
+    let title = phrase(&option.title, scope)?;
+    let (most, what) = if is_list {
+        (MAX_ROW_TITLE, "a title in a list")
+    } else {
+        (MAX_BUTTON_TITLE, "a title on a button")
+    };
+    ensure_length(&title, most, &option.title, what)?;
+    let description = option
+        .description
+        .as_ref()
+        .map(|written| {
+            ensure(is_list, written, || {
+                "buttons have no description; remove it, or offer more than 3 options".into()
+            })?;
+            let description = phrase(written, scope)?;
+            ensure_length(&description, MAX_ROW_DESCRIPTION, written, "a description")?;
+            Ok(description)
+        })
+        .transpose()?;
+    Ok(Labelled {
+        id: value.value.clone(),
+        title,
+        description,
+    })
+}
+
+/// What chooses the option when it is written, none of which may mean another.
+fn option_words(
+    option: &OptionDocument,
+    label: &Labelled,
+    taken: &mut BTreeSet<String>,
+) -> Result<Vec<String>, Fault> {
+    let none = serde_json::Map::new();
+    let titles = label.title.0.iter().map(|title| title.render(&none));
+    let also = option.also.iter().map(|word| word.value.trim().to_owned());
+    let mut words: BTreeSet<String> = titles.chain(also).map(|word| word.to_lowercase()).collect();
+    words.insert(option.value.value.to_lowercase());
+    for word in &words {
+        ensure(taken.insert(word.clone()), &option.title, || {
+            format!("`{word}` means two options; let each have words of its own")
+        })?;
+    }
+    Ok(words.into_iter().collect())
+}

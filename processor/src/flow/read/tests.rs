@@ -1,0 +1,224 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn text(body: &str) -> Answer {
+    Answer::Text(body.to_owned())
+}
+
+fn scalar(scalar: &Scalar, body: &str) -> Option<Value> {
+    scalar.read(body)
+}
+
+#[test]
+fn an_address_is_taken_out_of_its_sentence() {
+    for (body, expected) in [
+        ("ann@example.com", Some("ann@example.com")),
+        (
+            "It is <Ann.Lee+x@Mail.Example.COM>.",
+            Some("Ann.Lee+x@mail.example.com"),
+        ),
+        ("mailto:ann@example.com", Some("ann@example.com")),
+        ("josé@bücher.de", Some("josé@bücher.de")),
+        ("ann@example", None),
+        ("ann@example.1", None),
+        ("ann@@example.com", None),
+        ("a..b@example.com", None),
+        ("ann@exa mple.com", None),
+        ("ann@-x.com", None),
+        ("a@example.com or b@example.com", None),
+        ("no mail", None),
+    ] {
+        assert_eq!(
+            scalar(&Scalar::Email, body),
+            expected.map(Value::from),
+            "{body}"
+        );
+    }
+}
+
+#[test]
+fn a_phone_number_gets_its_country() {
+    let any = Scalar::Phone { country: None };
+    let spain = Scalar::Phone {
+        country: Some("34".into()),
+    };
+    for (of, body, expected) in [
+        (&any, "+49 (0) 170 123-4567", Some("+491701234567")),
+        (&any, "0049 170 1234567", Some("+491701234567")),
+        (&any, "0170 1234567", None),
+        (&spain, "612 34 56 78", Some("+34612345678")),
+        (&spain, "+1 (555) 123.4567", Some("+15551234567")),
+        (&any, "+12345", None),
+        (&any, "+1234567890123456", None),
+        (&any, "call me", None),
+        (&spain, "12 apples", None),
+    ] {
+        assert_eq!(scalar(of, body), expected.map(Value::from), "{body}");
+    }
+}
+
+#[test]
+fn a_date_is_read_in_the_flow_s_order_and_within_its_bounds() {
+    let european = Scalar::Date {
+        is_month_first: false,
+        least: NaiveDate::from_ymd_opt(2026, 1, 1),
+        most: NaiveDate::from_ymd_opt(2026, 12, 31),
+    };
+    let american = Scalar::Date {
+        is_month_first: true,
+        least: None,
+        most: None,
+    };
+    for (of, body, expected) in [
+        (&european, "23.11.2026", Some("2026-11-23")),
+        (&european, "2026-11-23", Some("2026-11-23")),
+        (&european, "3/4/2026", Some("2026-04-03")),
+        (&american, "3/4/2026", Some("2026-03-04")),
+        (&european, "11/23/2026", None),
+        (&european, "30.2.2026", None),
+        (&european, "31.12.2025", None),
+        (&european, "1.1.2027", None),
+        (&american, "3/4/26", None),
+        (&american, "tomorrow", None),
+    ] {
+        assert_eq!(scalar(of, body), expected.map(Value::from), "{body}");
+    }
+}
+
+#[test]
+fn texts_and_numbers_keep_their_bounds() {
+    let plate = Scalar::Text {
+        least: 2,
+        most: 8,
+        pattern: Some(Regex::new("^[A-Z]+-[0-9]+$").unwrap()),
+    };
+    assert!(scalar(&plate, "AB-12").is_some());
+    assert!(scalar(&plate, "ab-12").is_none() && scalar(&plate, "ABCDEF-12").is_none());
+    let people = Scalar::Number {
+        least: 1.0,
+        most: 500.0,
+        is_whole: true,
+    };
+    assert_eq!(scalar(&people, "20"), Some(json!(20)));
+    for none in ["0", "501", "2.5", "some"] {
+        assert_eq!(scalar(&people, none), None, "{none}");
+    }
+}
+
+fn sizes() -> Expected {
+    let choice = |value: &str, words: &[&str]| Choice {
+        value: value.to_owned(),
+        words: words.iter().map(|word| (*word).to_owned()).collect(),
+    };
+    Expected::Choice(vec![
+        choice("small", &["up to 10", "hasta 10"]),
+        choice("large", &["more than 10", "más de 10", "big"]),
+    ])
+}
+
+#[test]
+fn a_choice_is_made_by_tap_title_word_or_number() {
+    let tap = |id: &str, title: &str| Answer::Choice {
+        id: Some(id.into()),
+        title: title.into(),
+    };
+    for (answer, expected) in [
+        (tap("large", "anything"), Some("large")),
+        (tap("gone", "Up to 10"), Some("small")),
+        (text("MÁS DE 10"), Some("large")),
+        (text("Small"), Some("small")),
+        (text("big"), Some("large")),
+        (text("2"), Some("large")),
+        (text("1."), Some("small")),
+        (text("3"), None),
+        (text("0"), None),
+        (text("neither"), None),
+        (Answer::Other, None),
+    ] {
+        let expected = expected.map(|value| Reading::Value(value.into()));
+        assert_eq!(sizes().read(&answer), expected, "{answer:?}");
+    }
+}
+
+#[test]
+fn a_location_and_nothing_else_answers_where_one_is_due() {
+    let place = Place::new(52.52, 13.405, Some("Berlin"), None).unwrap();
+    assert_eq!(
+        Expected::Location.read(&Answer::Place(place)),
+        Some(Reading::Value(
+            json!({"latitude": 52.52, "longitude": 13.405, "name": "Berlin"})
+        ))
+    );
+    assert_eq!(Expected::Location.read(&text("Berlin")), None);
+}
+
+#[test]
+fn a_form_fills_its_fields_or_is_no_answer() {
+    let any_text = || Scalar::Text {
+        least: 1,
+        most: 100,
+        pattern: None,
+    };
+    let field = |member: &str, scalar: Scalar, is_required: bool| FormField {
+        member: member.to_owned(),
+        fill: format!("my_{member}"),
+        scalar,
+        is_required,
+    };
+    let form = Expected::Form(vec![
+        field("company", any_text(), true),
+        field(
+            "people",
+            Scalar::Number {
+                least: 1.0,
+                most: 100.0,
+                is_whole: true,
+            },
+            true,
+        ),
+        field("mail", Scalar::Email, false),
+    ]);
+    let read = |response: &str| form.read(&Answer::Form(response.to_owned()));
+    for response in [
+        r#"{"company": " Acme\u0000 ", "people": 20, "flow_token": "x"}"#,
+        r#"{"company": "Acme", "people": "20", "mail": ""}"#,
+    ] {
+        let expected = json!({"my_company": "Acme", "my_people": 20});
+        let Some(Reading::Fields(fields)) = read(response) else {
+            panic!("{response}");
+        };
+        assert_eq!(Value::Object(fields), expected);
+    }
+    for none in [
+        r#"{"company": "Acme"}"#,
+        r#"{"company": "Acme", "people": 0}"#,
+        r#"{"company": "Acme", "people": 20, "mail": "x"}"#,
+        r#"{"company": ["Acme"], "people": 20}"#,
+        r#"["Acme"]"#,
+        "",
+    ] {
+        assert_eq!(read(none), None, "{none}");
+    }
+    assert_eq!(form.read(&text("Acme")), None);
+}
+
+proptest! {
+    #[test]
+    fn whatever_is_written_is_read_without_a_panic(body in "(?s).{0,60}", digits in "[+0-9 ()./@-]{0,20}") {
+        for scalar in [
+            Scalar::Email,
+            Scalar::Phone { country: Some("49".into()) },
+            Scalar::Date { is_month_first: false, least: None, most: None },
+        ] {
+            for text in [&body, &digits] {
+                if let Some(Value::String(read)) = scalar.read(text) {
+                    let Kind::Text { most } = scalar.kind() else { panic!("a text") };
+                    prop_assert!(read.chars().count() <= most, "{}", read);
+                }
+            }
+        }
+        let _ = sizes().read(&Answer::Text(body.clone()));
+        let _ = Expected::Form(Vec::new()).read(&Answer::Form(body));
+    }
+}

@@ -1,0 +1,156 @@
+//! What is said: phrases become replies.
+
+use leadstream_schemas::ReplyContent;
+use leadstream_schemas::reply::ReplyOption;
+
+use super::prompt::{BREAK, MAX_BODY, MAX_INTERACTIVE_BODY, Phrase};
+use super::{Asks, Conversation, Flow, FlowStep, Labelled, Role};
+
+/// Texts that are said together, in the conversation's language.
+pub(super) struct Words<'a> {
+    flow: &'a Flow,
+    parts: Vec<String>,
+}
+
+impl<'a> Words<'a> {
+    pub(super) const fn new(flow: &'a Flow) -> Self {
+        Self {
+            flow,
+            parts: Vec::new(),
+        }
+    }
+
+    pub(super) fn add(&mut self, phrase: Option<&Phrase>, conversation: &Conversation) {
+        if let Some(phrase) = phrase {
+            let language = self.flow.language(conversation);
+            self.parts.push(phrase.render(language, &conversation.data));
+        }
+    }
+
+    /// The reply; none when there are no words.
+    pub(super) fn plain(self) -> Option<ReplyContent> {
+        (!self.parts.is_empty()).then(|| ReplyContent::Text {
+            body: cut(self.parts.join(BREAK), MAX_BODY),
+        })
+    }
+
+    /// The reply, with what `step` lets the lead tap.
+    pub(super) fn asking(
+        self,
+        step: &FlowStep,
+        conversation: &Conversation,
+    ) -> Option<ReplyContent> {
+        let Role::Ask(question) = &step.role else {
+            return self.plain();
+        };
+        let language = self.flow.language(conversation);
+        let word = |phrase: &Phrase| phrase.render(language, &conversation.data);
+        let options = |labelled: &[Labelled]| {
+            let option = |label: &Labelled| ReplyOption {
+                id: label.id.clone(),
+                title: word(&label.title),
+                description: label.description.as_ref().map(word),
+            };
+            labelled.iter().map(option).collect::<Vec<_>>()
+        };
+        if matches!(question.asks, Asks::Plainly) || self.parts.is_empty() {
+            return self.plain();
+        }
+        let body = cut(self.parts.join(BREAK), MAX_INTERACTIVE_BODY);
+        Some(match &question.asks {
+            Asks::Plainly => ReplyContent::Text { body },
+            Asks::Buttons(buttons) => ReplyContent::Buttons {
+                body,
+                buttons: options(buttons),
+            },
+            Asks::List { button, rows } => ReplyContent::List {
+                body,
+                button: word(button),
+                rows: options(rows),
+            },
+            Asks::Form { id, button } => ReplyContent::Form {
+                body,
+                button: word(button),
+                flow_id: id.clone(),
+                flow_token: format!(
+                    "{}:{}:{}",
+                    conversation.flow.name, conversation.flow.version, step.state
+                ),
+            },
+        })
+    }
+}
+
+/// The loader checked that texts fit; merged leads may bring other values than a flow knows.
+fn cut(body: String, most: usize) -> String {
+    if body.encode_utf16().count() <= most {
+        return body;
+    }
+    let mut left = most.saturating_sub(1);
+    let mut kept: String = body
+        .chars()
+        .take_while(|c| {
+            let fits = c.len_utf16() <= left;
+            left = left.saturating_sub(c.len_utf16());
+            fits
+        })
+        .collect();
+    kept.push('…');
+    kept
+}
+
+/// `content` for a provider without buttons and lists: the options as numbered lines, to be
+/// answered by number or title. What else there is stays as it is.
+#[must_use]
+pub fn numbered(content: ReplyContent) -> ReplyContent {
+    let (body, options) = match content {
+        ReplyContent::Buttons { body, buttons } => (body, buttons),
+        ReplyContent::List { body, rows, .. } => (body, rows),
+        other => return other,
+    };
+    let lines = options.iter().enumerate().map(|(index, option)| {
+        let description = option.description.as_ref();
+        let description = description.map_or_else(String::new, |text| format!(" – {text}"));
+        format!("{}. {}{description}", index + 1, option.title)
+    });
+    ReplyContent::Text {
+        body: format!("{body}{BREAK}{}", lines.collect::<Vec<_>>().join("\n")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_become_numbered_lines_where_a_provider_has_none() {
+        let option = |id: &str, title: &str, description: Option<&str>| ReplyOption {
+            id: id.into(),
+            title: title.into(),
+            description: description.map(Into::into),
+        };
+        let list = ReplyContent::List {
+            body: "How many people?".into(),
+            button: "Choose".into(),
+            rows: vec![
+                option("small", "Up to 10", None),
+                option("large", "More", Some("11 and up")),
+            ],
+        };
+        assert_eq!(
+            numbered(list),
+            ReplyContent::Text {
+                body: "How many people?\n\n1. Up to 10\n2. More – 11 and up".into()
+            }
+        );
+        let text = ReplyContent::Text { body: "Hi".into() };
+        assert_eq!(numbered(text.clone()), text);
+    }
+
+    #[test]
+    fn a_text_that_is_too_long_is_cut_within_the_limit() {
+        assert_eq!(cut("abc".into(), 3), "abc");
+        assert_eq!(cut("abcd".into(), 3), "ab…");
+        assert_eq!(cut("😀😀".into(), 3), "😀…");
+    }
+}

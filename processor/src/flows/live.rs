@@ -1,0 +1,93 @@
+//! The flows of a running processor: read again whenever an input is later than what is known.
+//!
+//! A version holds, or ceases to, no earlier than [`NOTICE`] after it is published, by the
+//! database's clock. So what was read at a time is all that can hold until [`NOTICE`] after it, and
+//! an input up to there chooses the same version in every processor, without any of them asking.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use leadstream_schemas::Timestamp;
+
+use super::{Flows, NOTICE, Published};
+use crate::flow::FlowError;
+use crate::store::{Store, StoreError};
+
+#[derive(Debug)]
+pub(crate) struct LiveFlows(RwLock<Known>);
+
+#[derive(Clone, Debug)]
+struct Known {
+    flows: Arc<Flows>,
+    published: Arc<Vec<Published>>,
+    /// Nothing else can hold before.
+    until: Timestamp,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum FlowsError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("{0}; a newer version of Leadstream can read it")]
+    Flow(#[from] FlowError),
+}
+
+impl LiveFlows {
+    /// `published` as read at `now`, by the database's clock.
+    pub(crate) fn new(published: Vec<Published>, now: Timestamp) -> Result<Self, FlowsError> {
+        Ok(Self(RwLock::new(Known {
+            flows: Arc::new(Flows::read(&published)?),
+            published: Arc::new(published),
+            until: until(now),
+        })))
+    }
+
+    /// The flows as they were read last.
+    pub(crate) fn known(&self) -> Arc<Flows> {
+        self.read().flows
+    }
+
+    fn read(&self) -> Known {
+        self.0
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// The flows for inputs up to `latest`. They are read again when something else could hold.
+    pub(crate) async fn covering(
+        &self,
+        store: &Store,
+        latest: Option<Timestamp>,
+    ) -> Result<Arc<Flows>, FlowsError> {
+        let known = self.read();
+        if latest.is_none_or(|latest| latest < known.until) {
+            return Ok(known.flows);
+        }
+        self.refresh(store).await
+    }
+
+    /// Reads them again. A version that was withdrawn or came is told in the log.
+    pub(crate) async fn refresh(&self, store: &Store) -> Result<Arc<Flows>, FlowsError> {
+        let (published, now) = store.flows().await?;
+        let known = self.read();
+        let flows = if *known.published == published {
+            known.flows
+        } else {
+            let flows = Arc::new(Flows::read(&published)?);
+            store.describe_flows(flows.all()).await?;
+            tracing::info!(versions = published.len(), "published flows have changed");
+            flows
+        };
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Known {
+            flows: Arc::clone(&flows),
+            published: Arc::new(published),
+            until: until(now),
+        };
+        Ok(flows)
+    }
+}
+
+fn until(now: Timestamp) -> Timestamp {
+    let notice = i64::try_from(NOTICE.as_millis()).unwrap_or_default();
+    Timestamp::from_millis(now.millis().saturating_add(notice))
+}

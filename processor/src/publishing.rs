@@ -1,0 +1,228 @@
+//! Publishing flows, and what has come of them: for the commands of `leadstream flow`.
+
+mod funnel;
+
+use std::time::Duration;
+
+use leadstream_schemas::{FlowRef, Timestamp};
+use sqlx::PgPool;
+
+pub use funnel::{Funnel, StepCount};
+
+use crate::flow::Flow;
+use crate::flows::{Flows, LEAD_TIME, Published};
+use crate::service::Error;
+use crate::store::{Conversations, Store};
+
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A published version and its leads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Version {
+    pub published: Published,
+    /// Whether a conversation that begins now can follow it.
+    pub holds: bool,
+    pub conversations: Conversations,
+}
+
+/// Why nothing was published or withdrawn.
+#[derive(Debug, thiserror::Error)]
+pub enum PublishError {
+    #[error(
+        "version {} of flow `{}` is published with another text; give the changed document a higher version",
+        .0.version, .0.name
+    )]
+    Changed(FlowRef),
+    #[error(
+        "version {newest} of flow `{name}` is published already; give the document a higher version than that"
+    )]
+    NotNewer { name: String, newest: u32 },
+    #[error(
+        "a version can hold from {0} at the earliest, so that every processor knows of it before"
+    )]
+    TooEarly(String),
+    #[error("flow `{0}` is not published; `leadstream flow list` names those that are")]
+    Unknown(String),
+    #[error(
+        "flow `{0}` has no earlier version to go back to; publish a mended one with a higher version"
+    )]
+    NothingBefore(String),
+    #[error(
+        "{conversations} conversations follow version {} of flow `{}` and would keep it to their end; say --in-use to withdraw it for new ones",
+        .flow.version, .flow.name
+    )]
+    InUse { flow: FlowRef, conversations: u64 },
+    #[error(transparent)]
+    Database(#[from] Error),
+}
+
+/// What going back came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RolledBack {
+    pub withdrawn: FlowRef,
+    pub from: Timestamp,
+    /// The version that new conversations then follow.
+    pub now: FlowRef,
+    /// Those that keep the withdrawn version.
+    pub conversations: u64,
+}
+
+/// Published flows in PostgreSQL.
+#[derive(Debug)]
+pub struct Publisher(Store);
+
+impl Publisher {
+    /// # Errors
+    /// A database that is away, or whose schema is of another version.
+    pub async fn new(pool: PgPool) -> Result<Self, PublishError> {
+        let store = Store::new(pool, TIMEOUT);
+        store.check_schema().await.map_err(Error::from)?;
+        Ok(Self(store))
+    }
+
+    /// Publishes `flow`, whose document is `text`; gives the time from which it holds. `from` is
+    /// for later; without it as soon as every processor can know.
+    ///
+    /// # Errors
+    /// A version that is not newer than those that are published.
+    pub async fn publish(
+        &self,
+        flow: &Flow,
+        text: &str,
+        from: Option<Timestamp>,
+    ) -> Result<Timestamp, PublishError> {
+        let reference = flow.reference();
+        let (published, now) = self.0.flows().await.map_err(Error::from)?;
+        let of_it = || published.iter().filter(|it| it.name == reference.name);
+        if let Some(same) = of_it().find(|it| it.version == reference.version) {
+            if same.text != text {
+                return Err(PublishError::Changed(reference));
+            }
+            return Ok(same.holds_from);
+        }
+        if let Some(newest) = of_it().map(|it| it.version).max()
+            && newest > reference.version
+        {
+            return Err(PublishError::NotNewer {
+                name: reference.name,
+                newest,
+            });
+        }
+        let earliest = crate::flow::later(now, LEAD_TIME);
+        if from.is_some_and(|from| from < earliest) {
+            let earliest = earliest.datetime().map(|it| it.to_rfc3339());
+            return Err(PublishError::TooEarly(earliest.unwrap_or_default()));
+        }
+        let notice = LEAD_TIME.as_secs_f64();
+        self.0
+            .publish_flow(&reference, text, notice, from)
+            .await
+            .map_err(Error::from)?;
+        let (published, _) = self.0.flows().await.map_err(Error::from)?;
+        let inserted = published
+            .iter()
+            .find(|it| it.name == reference.name && it.version == reference.version);
+        match inserted {
+            Some(inserted) if inserted.text == text => Ok(inserted.holds_from),
+            // Somebody else was first.
+            _ => Err(PublishError::Changed(reference)),
+        }
+    }
+
+    /// Every published version, the newest first.
+    ///
+    /// # Errors
+    /// A database that is away, a document that this version cannot read.
+    pub async fn list(&self) -> Result<Vec<Version>, PublishError> {
+        let (published, now) = self.0.flows().await.map_err(Error::from)?;
+        let flows = Flows::read(&published).map_err(Error::from)?;
+        let counts = self.0.conversations().await.map_err(Error::from)?;
+        let versions = published.into_iter().rev().map(|published| {
+            let newest = flows.newest(&published.name, now);
+            let count = counts
+                .iter()
+                .find(|(flow, _)| flow.name == published.name && flow.version == published.version);
+            Version {
+                holds: newest.is_some_and(|it| it.reference().version == published.version),
+                conversations: count.map(|(_, count)| *count).unwrap_or_default(),
+                published,
+            }
+        });
+        Ok(versions.collect())
+    }
+
+    /// The document of a version; without one, of that which holds now.
+    ///
+    /// # Errors
+    /// A flow or version that is not published.
+    pub async fn document(&self, name: &str, version: Option<u32>) -> Result<String, PublishError> {
+        let versions = self.list().await?;
+        let found = versions.into_iter().find(|it| {
+            it.published.name == name
+                && version.map_or(it.holds, |version| it.published.version == version)
+        });
+        found.map(|it| it.published.text).ok_or_else(|| {
+            let version = version.map_or_else(String::new, |it| format!(" version {it}"));
+            PublishError::Unknown(format!("{name}{version}"))
+        })
+    }
+
+    /// Withdraws the version of `name` that holds now or will next, so that new conversations
+    /// follow the one before it. Those that have begun keep theirs.
+    ///
+    /// # Errors
+    /// No version before it; conversations that follow it, unless `in_use`.
+    pub async fn roll_back(&self, name: &str, in_use: bool) -> Result<RolledBack, PublishError> {
+        let versions = self.list().await?;
+        let mut of_it = versions
+            .iter()
+            .filter(|it| it.published.name == name && it.published.withdrawn_from.is_none());
+        let Some(newest) = of_it.next() else {
+            return Err(PublishError::Unknown(name.to_owned()));
+        };
+        let Some(before) = of_it.next() else {
+            return Err(PublishError::NothingBefore(name.to_owned()));
+        };
+        let reference = |it: &Version| FlowRef {
+            name: it.published.name.clone(),
+            version: it.published.version,
+        };
+        let withdrawn = reference(newest);
+        let conversations = newest.conversations.all;
+        if conversations > 0 && !in_use {
+            return Err(PublishError::InUse {
+                flow: withdrawn,
+                conversations,
+            });
+        }
+        self.0
+            .withdraw_flow(&withdrawn, LEAD_TIME.as_secs_f64())
+            .await
+            .map_err(Error::from)?;
+        let versions = self.list().await?;
+        let is_it = |it: &&Version| reference(it) == withdrawn;
+        let from = versions
+            .iter()
+            .find(is_it)
+            .and_then(|it| it.published.withdrawn_from);
+        Ok(RolledBack {
+            withdrawn,
+            from: from.unwrap_or_default(),
+            now: reference(before),
+            conversations,
+        })
+    }
+
+    /// How far leads got, by version and step. Reads every lead.
+    ///
+    /// # Errors
+    /// A database that is away, a document or lead that this version cannot read.
+    pub async fn funnel(&self, name: &str) -> Result<Vec<Funnel>, PublishError> {
+        let (published, _) = self.0.flows().await.map_err(Error::from)?;
+        if !published.iter().any(|it| it.name == name) {
+            return Err(PublishError::Unknown(name.to_owned()));
+        }
+        let flows = Flows::read(&published).map_err(Error::from)?;
+        Ok(funnel::count(&self.0, &flows, name).await?)
+    }
+}

@@ -1,0 +1,167 @@
+//! A conversation without any server: what a lead would see, with the journal, timers and the wait
+//! for bursts as in the engine. Pure; time is what the caller lets pass.
+
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing
+    )
+)]
+
+mod script;
+
+use std::time::Duration;
+
+use leadstream_schemas::{Content, Platform, ReplyContent, Sender, Timestamp};
+
+pub use script::{Outcome, Script, ScriptError};
+
+use crate::flow::{Answer, Conversation, Flow, later, numbered};
+use crate::flows::Flows;
+use crate::lead::{Admission, Amendment, FoldError, Input, Journal, OrderKey};
+
+/// 2026-01-05 09:00 UTC: every rehearsal begins then.
+const BEGIN: Timestamp = Timestamp::from_secs(1_767_603_600);
+/// Inputs of a rehearsal that can still be edited.
+const JOURNAL: usize = 64;
+
+/// A conversation that is played.
+#[derive(Debug)]
+pub struct Rehearsal<'a> {
+    flows: &'a Flows,
+    journal: Journal,
+    now: Timestamp,
+    /// A reply that waits for a further message.
+    waiting: Option<(Timestamp, ReplyContent)>,
+    /// What reached the lead and was not taken yet.
+    heard: Vec<ReplyContent>,
+    inputs: usize,
+}
+
+impl<'a> Rehearsal<'a> {
+    #[must_use]
+    pub fn new(flows: &'a Flows) -> Self {
+        Self {
+            flows,
+            journal: Journal::default(),
+            now: BEGIN,
+            waiting: None,
+            heard: Vec::new(),
+            inputs: 0,
+        }
+    }
+
+    /// None before the first input.
+    #[must_use]
+    pub const fn conversation(&self) -> Option<&Conversation> {
+        self.journal.conversation()
+    }
+
+    /// What was sent so far.
+    #[must_use]
+    pub const fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    /// What has reached the lead since this was asked last.
+    pub fn heard(&mut self) -> Vec<ReplyContent> {
+        std::mem::take(&mut self.heard)
+    }
+
+    /// Lets a waiting reply go.
+    pub fn settle(&mut self) {
+        if let Some((due, reply)) = self.waiting.take() {
+            self.now = self.now.max(due);
+            self.heard.push(reply);
+        }
+    }
+
+    /// Lets `time` pass: a waiting reply goes, timers fire.
+    ///
+    /// # Errors
+    /// [`FoldError`] when the conversation follows a flow that is not there.
+    pub fn pass(&mut self, time: Duration) -> Result<(), FoldError> {
+        let until = later(self.now, time);
+        if self.waiting.as_ref().is_some_and(|(due, _)| *due <= until) {
+            self.settle();
+        }
+        let fired = self.journal.pass(self.flows, until)?;
+        self.heard
+            .extend(fired.into_iter().filter_map(|it| it.prompt));
+        self.now = self.now.max(until);
+        Ok(())
+    }
+
+    /// The lead, or a person of the business, sends `content`; gives its id.
+    ///
+    /// # Errors
+    /// [`FoldError`] when the conversation follows a flow that is not there.
+    pub fn send(&mut self, content: &Content) -> Result<String, FoldError> {
+        self.take(Answer::from(content), Amendment::of(content))
+    }
+
+    /// A person of the business gives the lead back to the bot.
+    ///
+    /// # Errors
+    /// [`FoldError`] when the conversation follows a flow that is not there.
+    pub fn release(&mut self) -> Result<(), FoldError> {
+        self.take(Answer::Release, None).map(|_| ())
+    }
+
+    /// The id of the input `number`, from 1.
+    #[must_use]
+    pub fn id(number: usize) -> String {
+        format!("input-{number}")
+    }
+
+    fn take(&mut self, answer: Answer, amends: Option<Amendment>) -> Result<String, FoldError> {
+        self.inputs += 1;
+        let id = Self::id(self.inputs);
+        let input = Input {
+            order: OrderKey {
+                at: self.now,
+                received_at: self.now,
+                item: u32::try_from(self.inputs).unwrap_or(u32::MAX),
+                id: id.clone(),
+            },
+            sent_at: self.now,
+            platform: Platform::WhatsappCloud,
+            number: String::new(),
+            sender: Sender::default(),
+            answer,
+            amends,
+            becomes: None,
+            referral: None,
+        };
+        let admission = self.journal.admit(self.flows, &input, JOURNAL, || false)?;
+        if let Admission::Folded {
+            prompt: Some(prompt),
+            ..
+        } = admission
+        {
+            // A newer reply replaces one that still waits.
+            let flow = self.conversation().and_then(|it| self.flows.get(&it.flow));
+            let wait = flow.map_or(Duration::ZERO, Flow::burst_wait);
+            self.waiting = Some((later(self.now, wait), prompt));
+        }
+        Ok(id)
+    }
+}
+
+/// A reply as text: options as numbered lines, a form's button in brackets.
+#[must_use]
+pub fn spoken(reply: ReplyContent) -> String {
+    match numbered(reply) {
+        ReplyContent::Text { body } => body,
+        ReplyContent::Form { body, button, .. } => format!("{body}\n\n[{button}]"),
+        ReplyContent::Template { name, .. } => format!("[template {name}]"),
+        // Numbered lines by now.
+        ReplyContent::Buttons { body, .. } | ReplyContent::List { body, .. } => body,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,164 @@
+//! Published flows.
+
+use chrono::{DateTime, Utc};
+use leadstream_schemas::{FlowRef, Timestamp};
+use sqlx::Row;
+use sqlx::postgres::PgRow;
+
+use super::{Store, StoreError};
+use crate::flows::Published;
+
+/// How many leads a version has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Conversations {
+    pub all: u64,
+    pub completed: u64,
+}
+
+impl Store {
+    /// Published documents in the order of their times, and the database's time.
+    pub(crate) async fn flows(&self) -> Result<(Vec<Published>, Timestamp), StoreError> {
+        let query = sqlx::query(
+            "SELECT clock_timestamp() AS now, name, version, document, holds_from, withdrawn_from
+             FROM (SELECT) AS one
+             LEFT JOIN flows ON true
+             ORDER BY holds_from, name, version",
+        );
+        self.bounded(async {
+            let rows = query.fetch_all(&self.pool).await?;
+            let now: Option<DateTime<Utc>> =
+                rows.first().map(|row| row.try_get("now")).transpose()?;
+            let published = rows.iter().filter_map(|row| published(row).transpose());
+            let published = published.collect::<Result<Vec<_>, sqlx::Error>>()?;
+            Ok((published, now.map(timestamp).unwrap_or_default()))
+        })
+        .await
+    }
+
+    /// Publishes a document `notice_seconds` from now, or from the later `from`, unless its
+    /// version is there already; the first of all holds from the beginning of time.
+    pub(crate) async fn publish_flow(
+        &self,
+        flow: &FlowRef,
+        document: &str,
+        notice_seconds: f64,
+        from: Option<Timestamp>,
+    ) -> Result<(), StoreError> {
+        let query = sqlx::query(
+            "INSERT INTO flows (name, version, document, holds_from)
+             SELECT $1, $2, $3, CASE
+                 WHEN EXISTS (SELECT FROM flows)
+                 THEN GREATEST($5, clock_timestamp() + make_interval(secs => $4))
+                 ELSE to_timestamp(0)
+             END
+             ON CONFLICT DO NOTHING",
+        )
+        .bind(&flow.name)
+        .bind(i32::try_from(flow.version).unwrap_or(i32::MAX))
+        .bind(document)
+        .bind(notice_seconds)
+        .bind(from.and_then(Timestamp::datetime));
+        self.bounded(async {
+            query.execute(&self.pool).await?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// From `notice_seconds` from now no conversation begins with this version.
+    pub(crate) async fn withdraw_flow(
+        &self,
+        flow: &FlowRef,
+        notice_seconds: f64,
+    ) -> Result<(), StoreError> {
+        let query = sqlx::query(
+            "UPDATE flows SET withdrawn_from = clock_timestamp() + make_interval(secs => $3)
+             WHERE name = $1 AND version = $2 AND withdrawn_from IS NULL",
+        )
+        .bind(&flow.name)
+        .bind(i32::try_from(flow.version).unwrap_or(i32::MAX))
+        .bind(notice_seconds);
+        self.bounded(async {
+            query.execute(&self.pool).await?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Leads by version. Reads the whole table.
+    pub(crate) async fn conversations(&self) -> Result<Vec<(FlowRef, Conversations)>, StoreError> {
+        let query = sqlx::query(
+            "SELECT flow_name, flow_version, count(*) AS conversations,
+                    count(*) FILTER (WHERE is_completed) AS completed
+             FROM lead_qualifications GROUP BY flow_name, flow_version",
+        );
+        self.bounded(async {
+            let mut connection = self.pool.acquire().await?;
+            // The pool's plans are for finding rows by key.
+            sqlx::query("SET enable_seqscan = on")
+                .execute(&mut *connection)
+                .await?;
+            let rows = query.fetch_all(&mut *connection).await?;
+            sqlx::query("SET enable_seqscan = off")
+                .execute(&mut *connection)
+                .await?;
+            rows.iter()
+                .map(|row| {
+                    let flow = FlowRef {
+                        name: row.try_get("flow_name")?,
+                        version: unsigned(row.try_get::<i32, _>("flow_version")?.into()),
+                    };
+                    let count = Conversations {
+                        all: unsigned(row.try_get("conversations")?),
+                        completed: unsigned(row.try_get("completed")?),
+                    };
+                    Ok((flow, count))
+                })
+                .collect()
+        })
+        .await
+    }
+
+    /// Stored leads after `after`, in the order of their ids.
+    pub(crate) async fn leads_after(
+        &self,
+        after: &str,
+        most: i64,
+    ) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+        let query = sqlx::query(
+            "SELECT lead_id, body FROM leads WHERE lead_id > $1 ORDER BY lead_id LIMIT $2",
+        )
+        .bind(after)
+        .bind(most);
+        self.bounded(async {
+            let rows = query.fetch_all(&self.pool).await?;
+            rows.iter()
+                .map(|row| Ok((row.try_get("lead_id")?, row.try_get("body")?)))
+                .collect()
+        })
+        .await
+    }
+}
+
+/// None for the row that only has the time.
+fn published(row: &PgRow) -> Result<Option<Published>, sqlx::Error> {
+    let Some(name) = row.try_get("name")? else {
+        return Ok(None);
+    };
+    let withdrawn: Option<DateTime<Utc>> = row.try_get("withdrawn_from")?;
+    Ok(Some(Published {
+        name,
+        version: unsigned(row.try_get::<i32, _>("version")?.into()),
+        text: row.try_get("document")?,
+        holds_from: timestamp(row.try_get("holds_from")?),
+        withdrawn_from: withdrawn.map(timestamp),
+    }))
+}
+
+fn timestamp(at: DateTime<Utc>) -> Timestamp {
+    Timestamp::from_millis(at.timestamp_millis())
+}
+
+fn unsigned<T: TryFrom<i64> + Default>(number: i64) -> T {
+    T::try_from(number).unwrap_or_default()
+}
