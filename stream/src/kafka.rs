@@ -1,12 +1,14 @@
 //! Settings of Kafka clients. Each librdkafka key is set once, here.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use leadstream_schemas::Topic;
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, ResourceSpecifier};
 use rdkafka::client::DefaultClientContext;
+use rdkafka::error::KafkaError;
 
 use crate::config::ConfigError;
 
@@ -176,6 +178,34 @@ impl KafkaArgs {
     }
 }
 
+/// Tells of a client's errors, of the same one every few seconds only: while brokers are away, it
+/// comes with every attempt to reach one.
+#[derive(Debug, Default)]
+pub(crate) struct Complaints(Mutex<BTreeMap<String, Instant>>);
+
+impl Complaints {
+    const AGAIN: Duration = Duration::from_secs(5);
+
+    /// Whether to tell of `error` at `now`.
+    fn is_news(&self, error: &KafkaError, now: Instant) -> bool {
+        let code = error.rdkafka_error_code();
+        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        told.retain(|_, at| now.duration_since(*at) < Self::AGAIN);
+        let code = code.map_or_else(|| error.to_string(), |code| code.to_string());
+        if told.contains_key(&code) {
+            return false;
+        }
+        told.insert(code, now);
+        true
+    }
+
+    pub(crate) fn tell(&self, client: &'static str, error: &KafkaError, reason: &str) {
+        if self.is_news(error, Instant::now()) {
+            tracing::warn!(client, error = %error, reason, "kafka client error");
+        }
+    }
+}
+
 /// How long `topic` keeps records: `None` for ever, or when the broker does not tell.
 pub async fn retention(kafka: &KafkaArgs, topic: &str) -> Option<Duration> {
     let settings = topic_settings(kafka, &[topic], "retention.ms").await?;
@@ -260,7 +290,26 @@ fn is_key(key: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{KafkaArgs, pass_through};
+    use std::time::Instant;
+
+    use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+
+    use super::{Complaints, KafkaArgs, pass_through};
+
+    #[test]
+    fn the_same_complaint_is_told_every_few_seconds_only() {
+        let complaints = Complaints::default();
+        let [down, other] = [
+            RDKafkaErrorCode::AllBrokersDown,
+            RDKafkaErrorCode::BrokerTransportFailure,
+        ]
+        .map(KafkaError::Global);
+        let now = Instant::now();
+        assert!(complaints.is_news(&down, now));
+        assert!(complaints.is_news(&other, now));
+        assert!(!complaints.is_news(&down, now + Complaints::AGAIN / 2));
+        assert!(complaints.is_news(&down, now + Complaints::AGAIN));
+    }
 
     fn args(config: &str) -> KafkaArgs {
         KafkaArgs {

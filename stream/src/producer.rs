@@ -20,7 +20,7 @@ use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProd
 use tokio::sync::oneshot;
 
 use crate::config::ConfigError;
-use crate::kafka::KafkaArgs;
+use crate::kafka::{Complaints, KafkaArgs};
 pub use bounded::BoundedProducer;
 use bounded::Place;
 
@@ -95,11 +95,12 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-struct Acknowledge;
+#[derive(Default)]
+struct Acknowledge(Complaints);
 
 impl ClientContext for Acknowledge {
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::warn!(error = %error, reason, "kafka producer error");
+        self.0.tell("producer", &error, reason);
     }
 }
 
@@ -149,7 +150,7 @@ impl Producer {
         });
         let config = kafka.producer(client_id, timeout_ms)?;
         let client = config
-            .create_with_context(Acknowledge)
+            .create_with_context(Acknowledge::default())
             .map_err(ProduceError::Create)?;
         Ok(Self {
             config,
@@ -170,7 +171,7 @@ impl Producer {
         if !Arc::ptr_eq(&client, given_up) {
             return;
         }
-        match self.config.create_with_context(Acknowledge) {
+        match self.config.create_with_context(Acknowledge::default()) {
             Ok(new) => *client = Arc::new(new),
             Err(error) => tracing::error!(error = %error, "no new kafka producer can be made"),
         }

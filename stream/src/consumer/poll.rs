@@ -341,7 +341,9 @@ fn judge(
         _ if consumer.client().fatal_error().is_some() => {
             Err(ConsumeError::Fatal { topic, source })
         }
-        // Everything else librdkafka mends by itself: brokers away, a topic not there yet.
+        // Everything else librdkafka mends by itself: brokers away, of which the client's context
+        // has told, or a topic that is not there yet.
+        Some(RDKafkaErrorCode::AllBrokersDown | RDKafkaErrorCode::BrokerTransportFailure) => Ok(()),
         _ => {
             tracing::warn!(topic, error = %source, "kafka consumer error");
             Ok(())

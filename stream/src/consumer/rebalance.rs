@@ -14,6 +14,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 
 use super::LaneEvent;
+use crate::kafka::Complaints;
 
 /// What the callback tells the thread that it runs on.
 pub(super) enum Rebalanced {
@@ -26,10 +27,11 @@ pub(super) struct Rebalance {
     lanes: Vec<UnboundedSender<LaneEvent>>,
     events: mpsc::Sender<Rebalanced>,
     drain: Duration,
+    complaints: Complaints,
 }
 
 impl Rebalance {
-    pub(super) const fn new(
+    pub(super) fn new(
         lanes: Vec<UnboundedSender<LaneEvent>>,
         events: mpsc::Sender<Rebalanced>,
         drain: Duration,
@@ -38,6 +40,7 @@ impl Rebalance {
             lanes,
             events,
             drain,
+            complaints: Complaints::default(),
         }
     }
 
@@ -117,7 +120,7 @@ fn wait_until(mut wait: oneshot::Receiver<()>, deadline: Instant, partitions: &[
 
 impl ClientContext for Rebalance {
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::warn!(error = %error, reason, "kafka consumer error");
+        self.complaints.tell("consumer", &error, reason);
     }
 }
 
