@@ -182,6 +182,16 @@ async fn deadlock(site: &Site<'_>, scripts: &[Script]) -> anyhow::Result<()> {
     }
     end_sessions_but(&mut other).await?;
     let person = scripts[1].person.wa_id.as_deref();
+    // What came while PostgreSQL refused may still wait.
+    eventually(PATIENCE, async || {
+        let row = sqlx::query("SELECT FROM leads WHERE lead_id = $1")
+            .bind(person)
+            .fetch_optional(&site.database)
+            .await?;
+        ensure!(row.is_some(), "the lead is not there yet");
+        Ok(())
+    })
+    .await?;
     let mut transaction = other.begin().await?;
     sqlx::query("SELECT FROM leads WHERE lead_id = $1 FOR UPDATE")
         .bind(person)
