@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, NaiveDate, Utc};
-use sqlx::{AssertSqlSafe, Row};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
 
 use super::{Store, StoreError};
 use crate::engine::upkeep::{Plan, plan};
@@ -60,29 +60,41 @@ impl Store {
                 taken.insert(row.try_get("day")?);
             }
             let plan = plan(&record_times, &existing, &taken, now);
-            // The names are digits after a fixed prefix.
-            for day in &plan.create {
-                let (name, next) = (day.format("%Y%m%d"), *day + chrono::Days::new(1));
-                let statement = format!(
-                    "CREATE TABLE {PREFIX}{name} PARTITION OF departed_inputs FOR VALUES FROM ('{day}') TO ('{next}')"
-                );
-                sqlx::query(AssertSqlSafe(statement))
-                    .execute(&mut *transaction)
-                    .await?;
-            }
-            for day in &plan.drop {
-                let statement = format!("DROP TABLE {PREFIX}{}", day.format("%Y%m%d"));
-                sqlx::query(AssertSqlSafe(statement))
-                    .execute(&mut *transaction)
-                    .await?;
-            }
             sqlx::query("DELETE FROM departed_inputs_default WHERE day < $1")
                 .bind(plan.keep_from)
                 .execute(&mut *transaction)
                 .await?;
+            // The role may write rows and yet make no tables: then those are kept at least.
+            let mut tables = transaction.begin().await?;
+            let kept = keep_tables(&mut tables, &plan).await;
+            match kept {
+                Ok(()) => tables.commit().await?,
+                Err(_) => tables.rollback().await?,
+            }
             transaction.commit().await?;
+            kept?;
             Ok(plan)
         })
         .await
     }
+}
+
+async fn keep_tables(connection: &mut PgConnection, plan: &Plan) -> Result<(), sqlx::Error> {
+    // The names are digits after a fixed prefix.
+    for day in &plan.create {
+        let (name, next) = (day.format("%Y%m%d"), *day + chrono::Days::new(1));
+        let statement = format!(
+            "CREATE TABLE {PREFIX}{name} PARTITION OF departed_inputs FOR VALUES FROM ('{day}') TO ('{next}')"
+        );
+        sqlx::query(AssertSqlSafe(statement))
+            .execute(&mut *connection)
+            .await?;
+    }
+    for day in &plan.drop {
+        let statement = format!("DROP TABLE {PREFIX}{}", day.format("%Y%m%d"));
+        sqlx::query(AssertSqlSafe(statement))
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
 }
