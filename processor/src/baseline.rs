@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::engine::batch::{self, BatchError, Decoded, Folded, Rules};
 use crate::engine::effects::Outlets;
 use crate::engine::load;
-use crate::engine::partition::Partition;
+use crate::engine::partition::{self, Partition};
 use crate::flows::Flows;
 use crate::lead::Accounts;
 use crate::service::Args;
@@ -235,14 +235,7 @@ impl Lane {
             journal: settings.journal,
         };
         let folded = batch::fold(&batch, known, &rules)?;
-        let fences = folded
-            .partitions
-            .keys()
-            .filter_map(|id| {
-                let partition = self.partitions.get(id)?;
-                Some((*id, (partition.epoch, partition.next_offset)))
-            })
-            .collect();
+        let fences = partition::fences(&self.partitions, &folded);
         let commit = Commit {
             owner: settings.owner,
             fences: &fences,

@@ -20,7 +20,7 @@ use uuid::Uuid;
 use crate::engine::batch::{self, BatchError, Changed, Decoded, Folded, Progress, Rules};
 use crate::engine::effects::{self, Outlets};
 use crate::engine::load;
-use crate::engine::partition::Partition;
+use crate::engine::partition::{self, Partition};
 use crate::flows::Flows;
 use crate::lead::Lead;
 use crate::service;
@@ -358,14 +358,7 @@ impl<'a> Recovery<'a> {
         if folded.partitions.is_empty() {
             return Ok(());
         }
-        let fences = folded
-            .partitions
-            .keys()
-            .filter_map(|id| {
-                let partition = self.partitions.get(id)?;
-                Some((*id, (partition.epoch, partition.next_offset)))
-            })
-            .collect();
+        let fences = partition::fences(&self.partitions, &folded);
         let commit = Commit {
             owner: self.owner,
             fences: &fences,

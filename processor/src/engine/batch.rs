@@ -17,7 +17,7 @@ mod message;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use leadstream_schemas::codec::{self, CodecError};
-use leadstream_schemas::{Cause, LeadInput, Timestamp};
+use leadstream_schemas::{Cause, LeadInput, ReplyContent, Timestamp};
 use leadstream_stream::{Outgoing, Record};
 
 use super::effects::{self, Outlets};
@@ -342,6 +342,37 @@ impl Step<'_> {
             &event,
         )?);
         Ok(())
+    }
+
+    /// Publishes what is said, if anything, to the input `cause`.
+    fn reply(
+        &self,
+        lead: &Lead,
+        prompt: Option<ReplyContent>,
+        cause: &str,
+        folded: &mut Folded,
+        outgoing: &mut Vec<Outgoing>,
+    ) -> Result<(), BatchError> {
+        let Some(prompt) = prompt else {
+            return Ok(());
+        };
+        folded.counts.replies += 1;
+        let reply = effects::reply(&self.lead_id, lead, prompt, cause);
+        let trace = self.record.trace.map(|trace| trace.child(2));
+        outgoing.push(effects::outgoing(
+            &self.rules.outlets.replies,
+            self.home_key(&self.lead_id),
+            trace,
+            &reply,
+        )?);
+        Ok(())
+    }
+
+    /// Keeps the ids that left the lead's journal.
+    fn depart(&self, departed: Vec<(String, Timestamp)>, folded: &mut Folded) {
+        let ids = departed.into_iter();
+        let rows = ids.map(|(id, sent_at)| (self.lead_id.clone(), id, sent_at));
+        folded.departed.extend(rows);
     }
 }
 

@@ -1,9 +1,12 @@
 //! A partition as its lane sees it.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 
 use leadstream_stream::dead_letter::PoisonCount;
 use lru::LruCache;
+
+use super::batch::Folded;
 
 /// How far a lane is with a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +32,21 @@ pub(crate) struct Partition {
     /// Leads at home here in their stored form, a quarter of what they take unfolded: this owner is
     /// their only writer, so they need no reading again.
     pub(crate) leads: LruCache<String, Box<[u8]>>,
+}
+
+/// Epoch and offset that the commit of `folded` has to find, by partition (invariant 5).
+pub(crate) fn fences(
+    partitions: &BTreeMap<i32, Partition>,
+    folded: &Folded,
+) -> BTreeMap<i32, (i64, i64)> {
+    folded
+        .partitions
+        .keys()
+        .filter_map(|id| {
+            let partition = partitions.get(id)?;
+            Some((*id, (partition.epoch, partition.next_offset)))
+        })
+        .collect()
 }
 
 impl Partition {

@@ -97,23 +97,8 @@ impl Step<'_> {
         folded.counts.events += 1;
         let at = merge.order.at;
         self.event(lead, Cause::Merge, previous.as_deref(), at, outgoing)?;
-        if let Some(prompt) = joined.prompt {
-            folded.counts.replies += 1;
-            let reply = effects::reply(&self.lead_id, lead, prompt, &merge.order.id);
-            let trace = self.record.trace.map(|trace| trace.child(2));
-            outgoing.push(effects::outgoing(
-                &rules.outlets.replies,
-                self.home_key(&self.lead_id),
-                trace,
-                &reply,
-            )?);
-        }
-        folded.departed.extend(
-            joined
-                .departed
-                .into_iter()
-                .map(|(id, sent_at)| (self.lead_id.clone(), id, sent_at)),
-        );
+        self.reply(lead, joined.prompt, &merge.order.id, folded, outgoing)?;
+        self.depart(joined.departed, folded);
         Ok(())
     }
 

@@ -70,22 +70,8 @@ impl Step<'_> {
             arrival.revision = Some(lead.revision);
         }
         lead.journal.note(&input.order.id, arrival);
-        if let Some(prompt) = prompt {
-            folded.counts.replies += 1;
-            let reply = effects::reply(&self.lead_id, lead, prompt, &input.order.id);
-            let trace = record.trace.map(|trace| trace.child(2));
-            outgoing.push(effects::outgoing(
-                &rules.outlets.replies,
-                self.home_key(&self.lead_id),
-                trace,
-                &reply,
-            )?);
-        }
-        folded.departed.extend(
-            departed
-                .into_iter()
-                .map(|(id, sent_at)| (self.lead_id.clone(), id, sent_at)),
-        );
+        self.reply(lead, prompt, &input.order.id, folded, outgoing)?;
+        self.depart(departed, folded);
         Ok(Outcome::Kept)
     }
 

@@ -1,6 +1,5 @@
 //! One batch: load, fold, commit, publish.
 
-use std::collections::BTreeMap;
 use std::time::Instant;
 
 use leadstream_stream::Outgoing;
@@ -9,7 +8,7 @@ use leadstream_stream::dead_letter::POISON_WINDOW;
 use super::{Lane, LaneError, Published, Trouble};
 use crate::engine::batch::{self, BatchError, Decoded, Folded, Rules};
 use crate::engine::load;
-use crate::engine::partition::Phase;
+use crate::engine::partition::{self, Phase};
 use crate::failpoint::{Point, pass};
 use crate::lead::FoldError;
 use crate::metrics;
@@ -59,14 +58,7 @@ impl Lane {
     }
 
     async fn commit(&mut self, folded: &Folded) -> Result<(), StoreError> {
-        let fences: BTreeMap<i32, (i64, i64)> = folded
-            .partitions
-            .keys()
-            .filter_map(|id| {
-                let partition = self.partitions.get(id)?;
-                Some((*id, (partition.epoch, partition.next_offset)))
-            })
-            .collect();
+        let fences = partition::fences(&self.partitions, folded);
         let commit = Commit {
             owner: self.shared.owner,
             fences: &fences,
