@@ -24,24 +24,14 @@ mod site;
 mod topic;
 mod trouble;
 mod versions;
+mod world;
 
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::Context;
-use leadstream_local::{Progress, Stack, StackOptions};
 use libtest_mimic::{Arguments, Failed, Trial};
-use tokio::runtime::Runtime;
 
-use proxy::Proxy;
-
-/// What all tests share.
-struct World {
-    runtime: Runtime,
-    stack: Stack,
-    /// Between Kafka and whoever has its address.
-    proxy: Proxy,
-}
+use world::World;
 
 type Test = fn(&World) -> anyhow::Result<()>;
 
@@ -151,31 +141,13 @@ fn main() -> ExitCode {
             .collect();
         return libtest_mimic::run(&arguments, trials).exit_code();
     }
-    match start() {
+    match World::start(concat!(env!("CARGO_TARGET_TMPDIR"), "/e2e")) {
         Ok(world) => run(&arguments, Arc::new(world)),
         Err(error) => {
             eprintln!("the local stack did not start: {error:#}");
             ExitCode::FAILURE
         }
     }
-}
-
-fn start() -> anyhow::Result<World> {
-    let runtime = Runtime::new()?;
-    let proxy = runtime.block_on(Proxy::bind())?;
-    let stack = runtime.block_on(Stack::start(StackOptions {
-        fresh: true,
-        kafka_by_way_of: Some(proxy.address()),
-        progress: Progress::stderr(),
-        ..StackOptions::new(concat!(env!("CARGO_TARGET_TMPDIR"), "/e2e"))
-    }))?;
-    let detour = stack.kafka_detour().context("Kafka has no detour")?;
-    runtime.spawn(proxy.clone().run(detour));
-    Ok(World {
-        runtime,
-        stack,
-        proxy,
-    })
 }
 
 fn run(arguments: &Arguments, world: Arc<World>) -> ExitCode {
@@ -190,7 +162,7 @@ fn run(arguments: &Arguments, world: Arc<World>) -> ExitCode {
         .collect();
     let conclusion = libtest_mimic::run(arguments, trials);
     if let Some(world) = Arc::into_inner(world) {
-        world.runtime.block_on(world.stack.stop());
+        world.stop();
     }
     conclusion.exit_code()
 }

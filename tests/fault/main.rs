@@ -19,37 +19,29 @@ mod site;
 #[expect(dead_code, reason = "the end-to-end tests use the rest")]
 mod topic;
 mod traffic;
+#[path = "../e2e/world.rs"]
+mod world;
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use leadstream_local::{Progress, Stack, StackOptions};
 use leadstream_schemas::Topic;
 use libtest_mimic::{Arguments, Failed, Trial};
 use sqlx::Row;
-use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
 use faults::Faults;
 use members::Members;
 use oracle::Oracle;
-use proxy::Proxy;
 use site::{Site, eventually};
 use traffic::{Traffic, Written};
+use world::World;
 
 const NAME: &str = "whatever_fails_nothing_is_lost_and_nothing_happens_twice";
 /// Lag is gone this soon after the last fault.
 const CAUGHT_UP: Duration = Duration::from_secs(60);
-
-/// The servers, as the shared helpers want them.
-struct World {
-    runtime: Runtime,
-    stack: Stack,
-    /// Between Kafka and whoever has its address.
-    proxy: Proxy,
-}
 
 fn main() -> ExitCode {
     let trial = Trial::test(NAME, || {
@@ -72,33 +64,14 @@ fn run() -> anyhow::Result<()> {
     let seconds = setting("FAULT_SECONDS", 60)?;
     let rate = setting("FAULT_RATE", 300)?;
     eprintln!("FAULT_SEED={seed} FAULT_SECONDS={seconds} FAULT_RATE={rate}");
-    let world = start()?;
+    let world = World::start(concat!(env!("CARGO_TARGET_TMPDIR"), "/fault"))?;
     let outcome = world.runtime.block_on(async {
         let site = Site::new(&world, "fault").await?;
         test(&site, seed, Duration::from_secs(seconds), rate).await?;
         site.finish().await
     });
-    let World { runtime, stack, .. } = world;
-    runtime.block_on(stack.stop());
+    world.stop();
     outcome
-}
-
-fn start() -> anyhow::Result<World> {
-    let runtime = Runtime::new()?;
-    let proxy = runtime.block_on(Proxy::bind())?;
-    let stack = runtime.block_on(Stack::start(StackOptions {
-        fresh: true,
-        kafka_by_way_of: Some(proxy.address()),
-        progress: Progress::stderr(),
-        ..StackOptions::new(concat!(env!("CARGO_TARGET_TMPDIR"), "/fault"))
-    }))?;
-    let detour = stack.kafka_detour().context("Kafka has no detour")?;
-    runtime.spawn(proxy.clone().run(detour));
-    Ok(World {
-        runtime,
-        stack,
-        proxy,
-    })
 }
 
 async fn test(site: &Site<'_>, seed: u64, time: Duration, rate: u64) -> anyhow::Result<()> {
