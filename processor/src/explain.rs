@@ -13,7 +13,8 @@ use sqlx::PgPool;
 use crate::flow::{Answer, Conversation, START};
 use crate::flows::Flows;
 use crate::lead::{
-    Admission, Arrival, Entry, FoldError, Identities, Inbound, Journal, Lead, Replayed, scoped,
+    Admission, Arrival, Command, Entry, FoldError, Identities, Inbound, Journal, Lead, Replayed,
+    scoped,
 };
 use crate::service::Error;
 use crate::store::Store;
@@ -150,6 +151,12 @@ fn says(entry: &Entry) -> String {
         },
         (None, Answer::Text(text)) => format!("{text:?}"),
         (None, Answer::Choice { title, .. }) => format!("chooses {title:?}"),
+        (None, Answer::Takeover) => "a person of the business writes".to_owned(),
+        (None, Answer::Say { body, .. }) => format!("a person of the business says {body:?}"),
+        (None, Answer::Restart) => "a person of the business restarts the flow".to_owned(),
+        (None, Answer::Release) => "a person of the business releases the lead".to_owned(),
+        (None, Answer::Assign(Some(name))) => format!("is assigned to {name:?}"),
+        (None, Answer::Assign(None)) => "is assigned to nobody".to_owned(),
         (None, Answer::Ignored) => "a reaction, a notice or the like".to_owned(),
         (None, _) => "no text (media, a location or the like)".to_owned(),
     }
@@ -244,7 +251,7 @@ impl<'a> History<'a> {
             replied,
         };
         match Inbound::try_from(record) {
-            Ok(Inbound::Message(input)) => {
+            Ok(Inbound::Message(input) | Inbound::Command(Command { input, .. })) => {
                 let admission = self
                     .journal
                     .admit(self.flows, &input, usize::MAX, || false)?;

@@ -7,6 +7,7 @@ const EVENTS: &str = "leadstream_processor_events_total";
 const REPLIES: &str = "leadstream_processor_replies_total";
 const MERGES: &str = "leadstream_processor_merges_total";
 const AMENDMENTS_OUT_OF_REACH: &str = "leadstream_processor_amendments_out_of_reach_total";
+const COMMANDS: &str = "leadstream_processor_commands_total";
 const BATCH: &str = "leadstream_processor_batch_records";
 const COMMIT: &str = "leadstream_processor_commit_seconds";
 const FAILURES: &str = "leadstream_processor_failures_total";
@@ -33,6 +34,8 @@ pub(crate) struct Counts {
     pub(crate) merges: u64,
     /// Edits and revocations of messages that have left their lead's journal.
     pub(crate) amendments_out_of_reach: u64,
+    pub(crate) commands_applied: u64,
+    pub(crate) commands_refused: u64,
 }
 
 impl Counts {
@@ -59,6 +62,14 @@ impl Counts {
         ] {
             if count > 0 {
                 counter!(MERGES, "step" => step).increment(count);
+            }
+        }
+        for (outcome, count) in [
+            ("applied", self.commands_applied),
+            ("refused", self.commands_refused),
+        ] {
+            if count > 0 {
+                counter!(COMMANDS, "outcome" => outcome).increment(count);
             }
         }
         counter!(AMENDMENTS_OUT_OF_REACH).increment(self.amendments_out_of_reach);

@@ -103,12 +103,13 @@ impl<'a> Rehearsal<'a> {
         self.take(Answer::from(content), Amendment::of(content))
     }
 
-    /// A person of the business gives the lead back to the bot.
+    /// A person of the business gives the lead this command; anything else does nothing.
     ///
     /// # Errors
     /// [`FoldError`] when the conversation follows a flow that is not there.
-    pub fn release(&mut self) -> Result<(), FoldError> {
-        self.take(Answer::Release, None).map(|_| ())
+    pub fn command(&mut self, content: &Content) -> Result<(), FoldError> {
+        let command = Answer::command(content, Platform::WhatsappCloud);
+        command.map_or(Ok(()), |command| self.take(command, None).map(|_| ()))
     }
 
     /// The id of the input `number`, from 1.

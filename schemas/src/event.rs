@@ -47,6 +47,9 @@ pub struct EventData {
     /// The lead that this one turned out to be; its last event, of state `MERGED`, carries it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub merged_into: Option<String>,
+    /// Who of the business looks after the lead: named by a person or by the flow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assignee: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

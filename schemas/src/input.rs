@@ -12,12 +12,13 @@ use crate::time::Timestamp;
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(title = "lead.inputs")]
 pub struct LeadInput {
-    /// The provider's message id (for WASenderApi `<number>/<key.id>`), or a command's own id.
+    /// The provider's message id (for WASenderApi `<number>/<key.id>`), or a command's own id, which
+    /// no other command has.
     pub id: String,
     pub kind: InputKind,
     pub platform: Platform,
     /// The business number that received it: Cloud API `phone_number_id`, or the configured name
-    /// of a WASenderApi session.
+    /// of a WASenderApi session. Of a command: a number of the lead's account.
     pub number: String,
     pub sender: Sender,
     /// When the sender's device or the provider says it was sent.
@@ -241,6 +242,21 @@ pub enum Content {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         lead: Option<String>,
     },
+    /// A command (kind `command`): begin the flow anew, for a lead that has not opted out.
+    Restart,
+    /// A command: a person gives the lead back to the bot.
+    Release,
+    /// A command: who of the business looks after the lead; absent: nobody.
+    Assign {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        assignee: Option<String>,
+    },
+    /// A command: a person of the business writes this, and the bot is silent.
+    Say {
+        body: String,
+    },
+    /// A command: everything that is known of the person goes.
+    Erase,
     /// Anything else; the provider's own type and JSON say what.
     Unsupported {
         #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -2,7 +2,7 @@
 
 use leadstream_processor::flow::{Answer, Conversation, DEFAULT_FLOW, Flow};
 use leadstream_processor::flows::Flows;
-use leadstream_processor::lead::fold;
+use leadstream_processor::lead::{OrderKey, fold};
 use leadstream_sandbox::webhook::{BusinessNumber, MetaWebhook, Person, wamid};
 use leadstream_schemas::{ReplyContent, Timestamp};
 use rand::rngs::StdRng;
@@ -117,7 +117,13 @@ impl Script {
             let answer = said
                 .text
                 .map_or(Answer::Other, |text| Answer::Text(text.to_owned()));
-            let (next, prompt) = fold(&flows, conversation.as_ref(), said.sent_at, &answer)?;
+            let order = OrderKey {
+                at: said.sent_at,
+                received_at: said.sent_at,
+                item: 0,
+                id: String::new(),
+            };
+            let (next, prompt) = fold(&flows, conversation.as_ref(), &order, &answer)?;
             if conversation
                 .as_ref()
                 .is_none_or(|before| before.differs(&next))

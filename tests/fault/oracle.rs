@@ -8,7 +8,7 @@ mod rows;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use leadstream_processor::flow::Flow;
 use leadstream_processor::flows::Flows;
 use leadstream_processor::lead::{Inbound, Input};
@@ -83,6 +83,7 @@ impl Oracle {
                 self.bury(record, "undecodable");
             }
             Some(Inbound::Merge(_)) => self.counts.own += 1,
+            Some(Inbound::Command(_)) => bail!("nobody gives commands here"),
             Some(Inbound::Message(input)) => self.admit(&key, &input, record)?,
         }
         Ok(())

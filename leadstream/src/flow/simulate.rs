@@ -95,7 +95,7 @@ fn take(play: &mut Rehearsal<'_>, line: Line, style: Style) -> anyhow::Result<()
             play.settle();
         }
         Line::Release => {
-            play.release()?;
+            play.command(&Content::Release)?;
             play.settle();
         }
         Line::Wait(time) => {

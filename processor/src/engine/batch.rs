@@ -11,6 +11,7 @@
     )
 )]
 
+mod command;
 mod merge;
 mod message;
 
@@ -20,9 +21,11 @@ use leadstream_schemas::codec::{self, CodecError};
 use leadstream_schemas::{Cause, LeadInput, ReplyContent, Timestamp};
 use leadstream_stream::{Outgoing, Record};
 
+pub(crate) use command::Decided;
+
 use super::effects::{self, Outlets};
 use crate::flows::Flows;
-use crate::lead::{Accounts, FoldError, Inbound, InputError, Lead, StoredError, scoped};
+use crate::lead::{Accounts, Command, FoldError, Inbound, InputError, Lead, StoredError, scoped};
 use crate::metrics::Counts;
 
 /// A record, decoded once.
@@ -65,7 +68,9 @@ impl Decoded {
     /// The latest time of what it has folded: of a message, or of those that a lead hands over.
     pub(crate) fn latest(&self) -> Option<Timestamp> {
         match &self.content.as_ref().ok()?.inbound {
-            Inbound::Message(input) => Some(input.order.at),
+            Inbound::Message(input) | Inbound::Command(Command { input, .. }) => {
+                Some(input.order.at)
+            }
             Inbound::Merge(merge) => merge.closed.as_ref()?.journal.last_interaction(),
         }
     }
@@ -81,7 +86,7 @@ fn decode(record: &Record, accounts: &Accounts) -> Result<Keyed, Undecodable> {
     let inbound = Inbound::try_from(codec::decode::<LeadInput>(&record.value)?)?;
     let account = accounts.of(inbound.number()).to_owned();
     let mut identities = vec![scoped(&account, key)];
-    if let Inbound::Message(input) = &inbound {
+    if let Some(input) = inbound.input() {
         for id in input.identities() {
             let identity = scoped(&account, id);
             if !identities.contains(&identity) {
@@ -129,6 +134,8 @@ pub(crate) struct Folded {
     pub(crate) partitions: BTreeMap<i32, Progress>,
     /// Partitions that stop before a record, with the reason.
     pub(crate) halted: BTreeMap<i32, String>,
+    /// What became of commands, by their ids.
+    pub(crate) decided: BTreeMap<String, Decided>,
     pub(crate) counts: Counts,
 }
 
@@ -291,6 +298,7 @@ fn fold_one(
                 let outcome = step.message(input, &mut changed.lead, known, folded, outgoing)?;
                 (Some(changed), outcome)
             }
+            Inbound::Command(command) => step.command(command, found, known, folded, outgoing)?,
             Inbound::Merge(merge) => step.merge(merge, found, folded, outgoing)?,
         }
     };

@@ -96,6 +96,7 @@ pub(crate) fn event(
             flow: conversation.flow.clone(),
             cause,
             merged_into: lead.merged_into.clone(),
+            assignee: conversation.assignee.clone(),
         },
     })
 }

@@ -28,7 +28,7 @@ pub(crate) async fn known(
         }
         match known.leads.get(own) {
             Some(lead) => {
-                if let Inbound::Message(input) = &keyed.inbound {
+                if let Some(input) = keyed.inbound.input() {
                     let news = input.identities().filter(|id| !lead.identities.hold(id));
                     unknown.extend(news.map(|id| scoped(&keyed.account, id)));
                 }
@@ -69,7 +69,7 @@ async fn load_departed(
     }
     let mut asked = Vec::new();
     for (_, keyed) in inputs(batch) {
-        let Inbound::Message(input) = &keyed.inbound else {
+        let Some(input) = keyed.inbound.input() else {
             continue;
         };
         let found = keyed.identities.first().and_then(|own| {

@@ -35,6 +35,19 @@ pub enum Answer {
     /// A person of the business gave the lead back to the bot.
     #[serde(rename = "r")]
     Release,
+    /// A person of the business begins the flow anew.
+    #[serde(rename = "x")]
+    Restart,
+    /// A person of the business says who looks after the lead.
+    #[serde(rename = "a")]
+    Assign(Option<String>),
+    /// A person of the business writes to the lead, through Leadstream.
+    #[serde(rename = "s")]
+    Say {
+        body: String,
+        /// Whether the provider takes free texts only for 24 hours after the lead's last message.
+        has_window: bool,
+    },
 }
 
 /// A location in units of 1e-7 degrees: what is stored is compared.
@@ -80,7 +93,10 @@ impl Answer {
             | Self::Form(_)
             | Self::Place(_)
             | Self::Takeover
-            | Self::Release => return None,
+            | Self::Release
+            | Self::Restart
+            | Self::Assign(_)
+            | Self::Say { .. } => return None,
         };
         (!text.is_empty()).then_some(text)
     }
@@ -99,7 +115,12 @@ impl From<&Content> for Answer {
             | Content::Edit { .. }
             | Content::Revoke { .. }
             | Content::System { .. }
-            | Content::Merge { .. } => Self::Ignored,
+            | Content::Merge { .. }
+            | Content::Restart
+            | Content::Release
+            | Content::Assign { .. }
+            | Content::Say { .. }
+            | Content::Erase => Self::Ignored,
             Content::Takeover { .. } => Self::Takeover,
             Content::Form { response_json, .. } if response_json.len() <= MAX_FORM_BYTES => {
                 Self::Form(response_json.clone())
@@ -271,6 +292,14 @@ mod tests {
         assert_eq!(stored(&Answer::Other), b"\xa1o");
         assert_eq!(stored(&Answer::Takeover), b"\xa1p");
         assert_eq!(stored(&Answer::Release), b"\xa1r");
+        assert_eq!(stored(&Answer::Restart), b"\xa1x");
+        let assigned = Answer::Assign(Some("ana".into()));
+        assert_eq!(stored(&assigned), b"\x81\xa1a\xa3ana");
+        let said = Answer::Say {
+            body: "Hi".into(),
+            has_window: true,
+        };
+        assert_eq!(stored(&said), b"\x81\xa1s\x92\xa2Hi\xc3");
         assert_eq!(stored(&Answer::Form("{}".into())), b"\x81\xa1f\xa2{}");
         let place = Answer::Place(Place {
             latitude: 1,
@@ -291,6 +320,10 @@ mod tests {
             Answer::Text("Hi".into()),
             Answer::Takeover,
             Answer::Release,
+            Answer::Restart,
+            Answer::Assign(None),
+            assigned,
+            said,
             place,
             choice,
         ] {

@@ -19,6 +19,9 @@ pub struct Conversation {
     pub data: Map<String, Value>,
     #[serde(default)]
     pub aside: Aside,
+    /// Who of the business looks after the lead.
+    #[serde(default)]
+    pub assignee: Option<String>,
 }
 
 /// What events and reports do not tell. As a stored form it only grows at the end, with defaults.
@@ -39,6 +42,9 @@ pub struct Aside {
     pub person_at: Option<Timestamp>,
     /// The text that was accepted last, while its writer cannot have seen what was asked next.
     pub last_text: Option<LastText>,
+    /// Which of several sales representatives it falls to: by its first input, so that leads are
+    /// spread evenly. Kept only where the flow assigns leads.
+    pub lot: Option<u32>,
 }
 
 /// A text that another one, sent right after it, may belong to.
@@ -60,6 +66,7 @@ impl Conversation {
             is_completed: false,
             data: Map::new(),
             aside: Aside::default(),
+            assignee: None,
         }
     }
 
@@ -71,6 +78,7 @@ impl Conversation {
             || self.is_completed != other.is_completed
             || self.data != other.data
             || self.flow != other.flow
+            || self.assignee != other.assignee
     }
 
     /// Whether a person of the business has the lead, so that the bot is silent.

@@ -1,6 +1,7 @@
 //! The flow document as it is written, each part with its place for errors. Its JSON Schema is
 //! made from these types.
 
+mod assign;
 mod expect;
 mod words;
 
@@ -12,6 +13,7 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_saphyr::Spanned;
 
+pub(super) use assign::Assign;
 pub(super) use expect::{
     ChoiceDocument, DateDocument, Expect, FormDocument, FormKind, NumberDocument, OptionDocument,
     TextDocument,
@@ -169,6 +171,10 @@ pub(super) struct StepDocument {
     /// The step that follows, or a list of conditions that are tried in order.
     #[schemars(with = "Option<Next>")]
     pub(super) next: Option<Spanned<Next>>,
+    /// Whom arriving assigns the lead to, unless somebody has it already: a name, or a list of
+    /// rules that are tried in order.
+    #[schemars(with = "Option<Assign>")]
+    pub(super) assign: Option<Spanned<Assign>>,
     /// Overrides the flow's.
     pub(super) tries: Option<TriesDocument>,
     /// Whether arriving completes the qualification.

@@ -35,7 +35,8 @@ impl Flow {
     /// Whether the answer begins the flow anew: the conversation that follows is a new one.
     #[must_use]
     pub fn is_restart(&self, conversation: &Conversation, answer: &Answer) -> bool {
-        !conversation.is_opted_out() && is_said(&self.keywords.restart, answer)
+        !conversation.is_opted_out()
+            && (*answer == Answer::Restart || is_said(&self.keywords.restart, answer))
     }
 }
 
@@ -63,9 +64,9 @@ fn is_said(keywords: &[String], answer: &Answer) -> bool {
 }
 
 #[derive(Clone, Copy)]
-struct Turn<'a> {
-    flow: &'a Flow,
-    at: Timestamp,
+pub(super) struct Turn<'a> {
+    pub(super) flow: &'a Flow,
+    pub(super) at: Timestamp,
 }
 
 impl Turn<'_> {
@@ -76,11 +77,7 @@ impl Turn<'_> {
                 self.take_over(conversation);
                 None
             }
-            Answer::Release if conversation.is_handed_over() => {
-                conversation.go_on(self.at);
-                ask(self.flow, Words::new(self.flow), conversation)
-            }
-            Answer::Release => None,
+            command if command.is_command() => self.obey(conversation, command),
             _ => {
                 conversation.aside.wrote_at = Some(self.at);
                 self.before_the_flow(conversation, answer)
@@ -89,7 +86,7 @@ impl Turn<'_> {
     }
 
     /// A person's words do not change what a completed lead is reported as.
-    fn take_over(self, conversation: &mut Conversation) {
+    pub(super) fn take_over(self, conversation: &mut Conversation) {
         if conversation.is_opted_out() {
             return;
         }
@@ -129,9 +126,7 @@ impl Turn<'_> {
             return words.plain();
         }
         if flow.is_restart(conversation, answer) {
-            *conversation = Conversation::start(flow);
-            conversation.aside.wrote_at = Some(self.at);
-            return self.enter(&flow.start, conversation, words);
+            return self.begin_anew(conversation);
         }
         if conversation.is_handed_over() {
             return None;
@@ -201,7 +196,7 @@ impl Turn<'_> {
     }
 
     /// Arrives at `state`, and goes on from steps that ask nothing.
-    fn enter(
+    pub(super) fn enter(
         self,
         state: &str,
         conversation: &mut Conversation,
@@ -223,6 +218,9 @@ impl Turn<'_> {
             };
             conversation.state.clone_from(&step.state);
             conversation.is_completed |= step.completes;
+            if conversation.assignee.is_none() {
+                conversation.assignee = step.assignee(conversation).map(ToOwned::to_owned);
+            }
             words.add(step.prompt.as_ref(), conversation);
             let Role::Pass { score, next } = &step.role else {
                 return words.asking(step, conversation);
@@ -317,6 +315,19 @@ impl Next {
             .find(|(condition, _)| condition.holds(&conversation.data, conversation.score));
         case.map_or(&self.otherwise, |(_, state)| state)
     }
+}
+
+/// A lead's lot, by the id of its first input.
+pub(crate) fn lot(id: &str) -> u32 {
+    // What is evenly spread over 64 bits is so over the upper half, which also small counts divide.
+    u32::try_from(fnv(id.as_bytes()) >> 32).unwrap_or_default()
+}
+
+/// FNV-1a: what comes of it is stored, so it must not change with the toolchain.
+pub(crate) fn fnv(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
 }
 
 /// A score that cannot be computed stays as it was.

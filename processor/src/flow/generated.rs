@@ -214,22 +214,28 @@ fn document(drawn: &[Drawn], timers: u8) -> String {
 
 fn answer(kind: u8, text: &str) -> Answer {
     let said = |text: &str| Answer::Text(text.to_owned());
-    match kind % 16 {
+    match kind % 19 {
         0 => Answer::Other,
         1 => Answer::Ignored,
+        16 => Answer::Restart,
+        17 => Answer::Assign(kind.is_multiple_of(2).then(|| "ana".to_owned())),
+        18 => Answer::Say {
+            body: "I am Ana.".to_owned(),
+            has_window: kind.is_multiple_of(2),
+        },
         2 => Place::new(1.5, -2.5, None, Some("x")).map_or(Answer::Other, Answer::Place),
         3 => Answer::Form(r#"{"a": "Acme", "n": 12}"#.into()),
         4 => Answer::Form(text.to_owned()),
         5 => Answer::Takeover,
         6 => Answer::Release,
-        7 => said(pick(&["RESTART", "STOP", "START", "HUMAN"], kind / 16)),
+        7 => said(pick(&["RESTART", "STOP", "START", "HUMAN"], kind / 19)),
         8 => Answer::Choice {
-            id: Some(format!("v{}", kind / 16 % 5)),
+            id: Some(format!("v{}", kind / 19 % 5)),
             title: "One".into(),
         },
         9 | 10 => said(pick(
             &["0", "1", "7", "99.5", "1000000", "999999999999999"],
-            kind / 16,
+            kind / 19,
         )),
         11 => said("ann@mail.example"),
         12 => said("612 345 678"),
@@ -259,7 +265,7 @@ fn live(flow: &Flow, acts: &Acts) -> Result<(), TestCaseError> {
         let turn = step(flow, &before, at, &answer);
         within_limits(turn.prompt.as_ref())?;
         settled(flow, &turn.conversation)?;
-        let speaks = !matches!(answer, Answer::Ignored | Answer::Takeover | Answer::Release);
+        let speaks = answer.is_of_the_lead();
         let is_silent = turn.conversation.is_handed_over() || turn.conversation.is_opted_out();
         let has_nothing_to_say = flow
             .step(&turn.conversation.state)

@@ -1,5 +1,6 @@
 //! From a document to a flow: everything that could go wrong later is refused here, with its place.
 
+mod assign;
 mod check;
 mod graph;
 mod head;
@@ -240,6 +241,7 @@ fn compile_step(outline: &Outline<'_>, scope: &Scope<'_>) -> Result<FlowStep, Fa
         state: outline.state.value.clone(),
         prompt,
         completes: step.completes,
+        assign: assign::compile(step.assign.as_ref(), known)?,
         role,
     })
 }

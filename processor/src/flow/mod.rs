@@ -15,6 +15,7 @@
 
 pub mod amount;
 mod answer;
+mod command;
 mod conversation;
 mod document;
 mod expression;
@@ -34,8 +35,10 @@ use std::time::Duration;
 use leadstream_schemas::FlowRef;
 
 pub use answer::{Answer, Place};
+pub use command::{MAX_ASSIGNEE_CHARS, MAX_WORDS, Objection, is_assignee, is_sayable, objection};
 pub use conversation::{Aside, Conversation};
 pub use fold::{Step, step};
+pub(crate) use fold::{fnv, lot};
 pub use load::{Checked, Finding, FlowError};
 pub use say::numbered;
 pub use schema::document_schema;
@@ -119,7 +122,17 @@ struct FlowStep {
     prompt: Option<Phrase>,
     /// Whether arriving completes the qualification.
     completes: bool,
+    /// Whom arriving assigns the lead to, if nobody has it yet; tried in order.
+    assign: Vec<Assignment>,
     role: Role,
+}
+
+#[derive(Debug)]
+struct Assignment {
+    /// None: always.
+    when: Option<Expression>,
+    /// Never empty: one of them, by the lead's lot.
+    to: Vec<String>,
 }
 
 #[derive(Debug)]

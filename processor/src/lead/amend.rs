@@ -65,8 +65,12 @@ impl<'a> Amended<'a> {
         amended
     }
 
-    /// The answer that counts. Only texts are edited: a caption is no answer.
+    /// The answer that counts. Only texts are edited: a caption is no answer. Nobody takes a command
+    /// back but by another one.
     pub(super) fn answer<'b>(&self, entry: &'b Entry) -> Cow<'b, Answer> {
+        if entry.answer.is_command() {
+            return Cow::Borrowed(&entry.answer);
+        }
         let id = entry.order.id.as_str();
         if self.revoked.contains(id) {
             return Cow::Owned(Answer::Ignored);

@@ -4,10 +4,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use leadstream_schemas::{Content, InputKind, LeadInput, Platform, Sender, Timestamp};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::Lead;
 use super::amend::Amendment;
-use crate::flow::Answer;
+use crate::flow::{Answer, is_assignee, is_sayable};
 
 /// Where an input stands in its lead's history: by time (sent, but not after it was received),
 /// then receipt, position in its webhook, and id. All of it is in the record.
@@ -42,7 +43,54 @@ pub struct Input {
 #[expect(clippy::large_enum_variant, reason = "nearly every input is a message")]
 pub enum Inbound {
     Message(Input),
+    Command(Command),
     Merge(Merge),
+}
+
+/// What a person of the business wants done with a lead.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Command {
+    /// As the fold takes it in.
+    pub input: Input,
+    pub verb: Verb,
+    /// Of its content: tells whether a command with the same id is the same.
+    pub digest: Vec<u8>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verb {
+    Restart,
+    Release,
+    Assign,
+    Say,
+    Erase,
+}
+
+impl Verb {
+    /// None for what is no command's content.
+    #[must_use]
+    pub const fn of(content: &Content) -> Option<Self> {
+        Some(match content {
+            Content::Restart => Self::Restart,
+            Content::Release => Self::Release,
+            Content::Assign { .. } => Self::Assign,
+            Content::Say { .. } => Self::Say,
+            Content::Erase => Self::Erase,
+            _ => return None,
+        })
+    }
+
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Restart => "restart",
+            Self::Release => "release",
+            Self::Assign => "assign",
+            Self::Say => "say",
+            Self::Erase => "erase",
+        }
+    }
 }
 
 /// What one lead tells another that is the same person.
@@ -86,9 +134,15 @@ impl TryFrom<LeadInput> for Inbound {
     fn try_from(record: LeadInput) -> Result<Self, InputError> {
         let unknown = |kind: &str| Err(InputError::UnknownKind(kind.chars().take(40).collect()));
         match &record.kind {
-            InputKind::Message => Input::new(record).map(Self::Message),
+            InputKind::Message => match Verb::of(&record.content) {
+                None => Input::new(record).map(Self::Message),
+                Some(_) => Err(InputError::Field {
+                    field: "content",
+                    problem: "that of a command, and the kind is not",
+                }),
+            },
             InputKind::Merge => Merge::new(record).map(Self::Merge),
-            InputKind::Command => unknown("command"),
+            InputKind::Command => Command::new(record).map(Self::Command),
             InputKind::Assistant => unknown("assistant"),
             InputKind::Unknown(kind) => unknown(kind),
         }
@@ -99,7 +153,7 @@ impl Inbound {
     #[must_use]
     pub const fn order(&self) -> &OrderKey {
         match self {
-            Self::Message(input) => &input.order,
+            Self::Message(input) | Self::Command(Command { input, .. }) => &input.order,
             Self::Merge(merge) => &merge.order,
         }
     }
@@ -108,8 +162,17 @@ impl Inbound {
     #[must_use]
     pub fn number(&self) -> &str {
         match self {
-            Self::Message(input) => &input.number,
+            Self::Message(input) | Self::Command(Command { input, .. }) => &input.number,
             Self::Merge(merge) => &merge.number,
+        }
+    }
+
+    /// What a lead's journal takes in.
+    #[must_use]
+    pub const fn input(&self) -> Option<&Input> {
+        match self {
+            Self::Message(input) | Self::Command(Command { input, .. }) => Some(input),
+            Self::Merge(_) => None,
         }
     }
 }
@@ -161,6 +224,45 @@ impl Input {
     pub fn identities(&self) -> impl Iterator<Item = &str> {
         let after = self.becomes.iter().flat_map(Sender::identities);
         self.sender.identities().chain(after)
+    }
+}
+
+impl Command {
+    fn new(record: LeadInput) -> Result<Self, InputError> {
+        let problem = |field, problem| InputError::Field { field, problem };
+        let verb = Verb::of(&record.content).ok_or(problem("content", "not that of a command"))?;
+        match &record.content {
+            Content::Assign { assignee } => {
+                let is_fit = assignee.as_deref().is_none_or(is_assignee);
+                let what = "no name of up to 100 characters";
+                is_fit
+                    .then_some(())
+                    .ok_or(problem("content.assignee", what))?;
+            }
+            Content::Say { body } if !is_sayable(body) => {
+                return Err(problem(
+                    "content.body",
+                    "no text of up to 4096 characters that WhatsApp takes",
+                ));
+            }
+            _ => {}
+        }
+        let answer = Answer::command(&record.content, record.platform);
+        let digest = Self::digest(&record.content);
+        let mut input = Input::new(record)?;
+        input.answer = answer.unwrap_or(Answer::Ignored);
+        Ok(Self {
+            input,
+            verb,
+            digest,
+        })
+    }
+
+    /// Of a command's content.
+    #[must_use]
+    pub fn digest(content: &Content) -> Vec<u8> {
+        let json = serde_json::to_vec(content).unwrap_or_default();
+        Sha256::digest(json).to_vec()
     }
 }
 

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::amend::{Amended, Amendment};
 use super::input::{Input, OrderKey};
-use crate::flow::{self, Answer, Conversation, Fired, Flow, START, step};
+use crate::flow::{self, Answer, Conversation, Fired, Flow, Objection, START, step};
 use crate::flows::{Flows, Origin};
 
 pub use join::Joined;
@@ -46,14 +46,18 @@ pub struct Source {
 }
 
 impl Entry {
-    /// Folds it; `answer` is what counts of it.
+    /// Folds it; `answer` is what counts of it. None: a command before the lead's first input
+    /// begins no conversation.
     fn fold(
         &self,
         flows: &Flows,
         conversation: Option<&Conversation>,
         answer: &Answer,
-    ) -> Result<(Conversation, Option<ReplyContent>), FoldError> {
-        fold_from(flows, conversation, self.origin(), self.order.at, answer)
+    ) -> Result<Option<(Conversation, Option<ReplyContent>)>, FoldError> {
+        if conversation.is_none() && self.answer.is_command() {
+            return Ok(None);
+        }
+        fold_from(flows, conversation, self.origin(), &self.order, answer).map(Some)
     }
 
     fn origin(&self) -> Origin<'_> {
@@ -134,7 +138,7 @@ pub enum Admission {
 #[error("version {} of flow `{}` is not published, but conversations follow it; publish it again", .0.version, .0.name)]
 pub struct FoldError(pub FlowRef);
 
-/// Folds one answer, given at `at`, after the timers that are due by then. The order key of a
+/// Folds one answer, given in `order`, after the timers that are due by then. The order key of a
 /// conversation's first input chooses its flow's version; RESTART begins another conversation.
 ///
 /// # Errors
@@ -142,10 +146,10 @@ pub struct FoldError(pub FlowRef);
 pub fn fold(
     flows: &Flows,
     conversation: Option<&Conversation>,
-    at: Timestamp,
+    order: &OrderKey,
     answer: &Answer,
 ) -> Result<(Conversation, Option<ReplyContent>), FoldError> {
-    fold_from(flows, conversation, Origin::default(), at, answer)
+    fold_from(flows, conversation, Origin::default(), order, answer)
 }
 
 /// As [`fold`]; where a conversation's first input came from may choose its flow, too.
@@ -153,12 +157,15 @@ fn fold_from(
     flows: &Flows,
     conversation: Option<&Conversation>,
     origin: Origin<'_>,
-    at: Timestamp,
+    order: &OrderKey,
     answer: &Answer,
 ) -> Result<(Conversation, Option<ReplyContent>), FoldError> {
+    let at = order.at;
     let Some(conversation) = conversation else {
         let flow = flows.choose(at, origin, answer);
-        let step = step(flow, &Conversation::start(flow), at, answer);
+        let mut first = Conversation::start(flow);
+        first.aside.lot = flow.assigns().then(|| flow::lot(&order.id));
+        let step = step(flow, &first, at, answer);
         return Ok((step.conversation, step.prompt));
     };
     let flow = followed(flows, conversation)?;
@@ -171,6 +178,9 @@ fn fold_from(
     } else {
         flow
     };
+    if passed.aside.lot.is_none() && flow.assigns() {
+        passed.to_mut().aside.lot = Some(flow::lot(&order.id));
+    }
     let step = step(flow, &passed, at, answer);
     Ok((step.conversation, step.prompt))
 }
@@ -293,13 +303,15 @@ impl Journal {
             .is_none_or(|last| last.order < entry.order)
             && self.passed.is_none_or(|passed| passed <= entry.order.at);
         let (change, prompt) = if in_order && !self.amendments_concern(&entry) {
-            let (next, prompt) = entry.fold(flows, self.current.as_ref(), &entry.answer)?;
+            let step = entry.fold(flows, self.current.as_ref(), &entry.answer)?;
             self.entries.push(entry);
-            (self.become_current(next, false), prompt)
+            step.map_or((None, None), |(next, prompt)| {
+                (self.become_current(next, false), prompt)
+            })
         } else {
             let mut entries = self.entries.clone();
             insert(&mut entries, entry);
-            self.refold(flows, entries)?
+            self.refold(flows, entries, Some(&input.order.id))?
         };
         self.said(prompt.as_ref());
         let departed = self.trim(flows, capacity)?;
@@ -333,6 +345,22 @@ impl Journal {
                 .is_some_and(|amendment| !self.holds(&amendment.message_id))
     }
 
+    /// Why the command `input`, which is to be admitted, will do nothing at its place; none: it
+    /// will.
+    ///
+    /// # Errors
+    /// [`FoldError`] when the conversation follows a flow that is not there.
+    pub fn objection(&self, flows: &Flows, input: &Input) -> Result<Option<Objection>, FoldError> {
+        let steps = self.replay(flows)?;
+        let earlier = steps.iter().rfind(|step| step.entry.order < input.order);
+        let Some(before) = earlier.map(|step| &step.after).or(self.base.as_ref()) else {
+            return Ok(Some(Objection::NotBegun));
+        };
+        let mut before = before.clone();
+        flow::pass(followed(flows, &before)?, &mut before, input.order.at);
+        Ok(flow::objection(&before, input.order.at, &input.answer))
+    }
+
     /// Notes what became of the input `id`.
     pub fn note(&mut self, id: &str, mut arrival: Arrival) {
         // It came just now, so it nearly always is the last.
@@ -360,8 +388,9 @@ impl Journal {
         let mut entries = self.entries.clone();
         entry.arrival = entries.remove(held).arrival;
         let has_reply = entry.has_reply();
+        let id = entry.order.id.clone();
         insert(&mut entries, entry);
-        let (change, prompt) = self.refold(flows, entries)?;
+        let (change, prompt) = self.refold(flows, entries, Some(&id))?;
         let prompt = prompt.filter(|_| !has_reply);
         self.said(prompt.as_ref());
         Ok(Admission::Folded {
@@ -377,22 +406,35 @@ impl Journal {
         }
     }
 
-    /// Folds `entries` from the snapshot on. When the outcome differs, the prompt that is now
-    /// right goes out, unless it was the last that did.
+    /// Folds `entries` from the snapshot on, the input `arrived` among them. When the outcome
+    /// differs, the prompt that is now right goes out, unless it was the last that did. A person's
+    /// words go out when they come, and never again.
     fn refold(
         &mut self,
         flows: &Flows,
         entries: Vec<Entry>,
+        arrived: Option<&str>,
     ) -> Result<(Option<Change>, Option<ReplyContent>), FoldError> {
         let amended = Amended::of(&entries);
         let mut conversation = self.base.clone();
-        let mut prompt = None;
+        let (mut prompt, mut words) = (None, None);
         for entry in &entries {
             let answer = amended.answer(entry);
-            let (next, said) = entry.fold(flows, conversation.as_ref(), &answer)?;
+            let Some((next, said)) = entry.fold(flows, conversation.as_ref(), &answer)? else {
+                continue;
+            };
             conversation = Some(next);
-            // What is no answer leaves the question open that was asked before it.
-            prompt = said.or(prompt);
+            match (said, &*answer) {
+                // Whom a person answers is asked nothing.
+                (Some(said), Answer::Say { .. }) => {
+                    prompt = None;
+                    if arrived == Some(&entry.order.id) {
+                        words = Some(said);
+                    }
+                }
+                // What is no answer leaves the question open that was asked before it.
+                (said, _) => prompt = said.or(prompt),
+            }
         }
         self.entries = entries;
         let Some(mut conversation) = conversation else {
@@ -405,7 +447,7 @@ impl Journal {
         let prompt = prompt
             .filter(|_| change.is_some())
             .filter(|prompt| self.last_prompt != Some(hash(prompt)));
-        Ok((change, prompt))
+        Ok((change, words.or(prompt)))
     }
 
     fn become_current(&mut self, next: Conversation, late: bool) -> Option<Change> {
@@ -430,8 +472,9 @@ impl Journal {
                 None => break,
             };
             let entry = self.entries.remove(0);
-            let (base, _) = entry.fold(flows, self.base.as_ref(), &answer)?;
-            self.base = Some(base);
+            if let Some((base, _)) = entry.fold(flows, self.base.as_ref(), &answer)? {
+                self.base = Some(base);
+            }
             let sent_at = self.departed.as_ref().map_or(entry.sent_at, |departed| {
                 departed.sent_at.max(entry.sent_at)
             });
@@ -450,12 +493,6 @@ fn insert(entries: &mut Vec<Entry>, entry: Entry) {
     entries.insert(at, entry);
 }
 
-/// FNV-1a over the prompt's JSON: stored, so it must not change with the toolchain.
 fn hash(prompt: &ReplyContent) -> u64 {
-    serde_json::to_vec(prompt)
-        .unwrap_or_default()
-        .iter()
-        .fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
-            (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
-        })
+    flow::fnv(&serde_json::to_vec(prompt).unwrap_or_default())
 }

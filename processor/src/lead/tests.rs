@@ -53,7 +53,7 @@ fn oracle(flows: &Flows, inputs: &[Input]) -> Option<Conversation> {
     ordered.sort_by(|a, b| a.order.cmp(&b.order));
     let mut conversation = None;
     for input in ordered {
-        let (next, _) = fold(flows, conversation.as_ref(), input.order.at, &input.answer).unwrap();
+        let (next, _) = fold(flows, conversation.as_ref(), &input.order, &input.answer).unwrap();
         conversation = Some(next);
     }
     conversation

@@ -79,12 +79,16 @@ struct Turn {
     score: Option<i32>,
     completed: Option<bool>,
     data: Option<Map<String, Value>>,
+    /// Who looks after the lead.
+    assignee: Option<String>,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Deed {
     Release,
+    Restart,
+    Assign(String),
 }
 
 /// A text, or one of these.
@@ -185,13 +189,13 @@ impl Transcript {
         for (index, turn) in self.turns.iter().enumerate() {
             let at = turn.referenced;
             let turn = &turn.value;
-            let id = match (&turn.lead, &turn.person, turn.agent) {
+            let id = match (&turn.lead, &turn.person, &turn.agent) {
                 (Some(sent), ..) => rehearsal.send(&sent.content(&ids))?,
                 (None, Some(words), _) => rehearsal.send(&Content::Takeover {
                     body: Some(words.clone()),
                 })?,
-                (None, None, Some(Deed::Release)) => {
-                    rehearsal.release()?;
+                (None, None, Some(deed)) => {
+                    rehearsal.command(&deed.content())?;
                     String::new()
                 }
                 (None, None, None) => {
@@ -277,6 +281,11 @@ impl Turn {
             self.completed.map(|it| it.to_string()),
             conversation.is_completed.to_string(),
         );
+        compare(
+            "assignee",
+            self.assignee.clone(),
+            conversation.assignee.clone().unwrap_or_default(),
+        );
         let data = |data: &Map<String, Value>| Value::Object(data.clone()).to_string();
         compare(
             "data",
@@ -306,6 +315,18 @@ fn difference(wanted: &[String], heard: &[String], mut told: Vec<String>) -> Vec
     told.extend(mark('-', &wanted));
     told.extend(mark('+', &heard));
     told
+}
+
+impl Deed {
+    fn content(&self) -> Content {
+        match self {
+            Self::Release => Content::Release,
+            Self::Restart => Content::Restart,
+            Self::Assign(name) => Content::Assign {
+                assignee: Some(name.clone()),
+            },
+        }
+    }
 }
 
 impl Sent {

@@ -17,10 +17,10 @@ impl Store {
              )
              INSERT INTO lead_reports AS r (lead_id, account, wa_id, flow_name, flow_version,
                  current_state, qualification_score, is_completed, lead_data, first_interaction,
-                 last_interaction, revision)
+                 last_interaction, revision, assignee, step)
              SELECT q.lead_id, q.account, q.wa_id, q.flow_name, q.flow_version, q.current_state,
                  q.qualification_score, q.is_completed, q.lead_data, q.first_interaction,
-                 q.last_interaction, q.revision
+                 q.last_interaction, q.revision, q.assignee, q.step
              FROM changed JOIN lead_qualifications q ON q.lead_id = changed.lead_id
              ORDER BY q.lead_id
              ON CONFLICT (lead_id) DO UPDATE SET account = excluded.account,
@@ -29,7 +29,8 @@ impl Store {
                  qualification_score = excluded.qualification_score,
                  is_completed = excluded.is_completed, lead_data = excluded.lead_data,
                  first_interaction = excluded.first_interaction,
-                 last_interaction = excluded.last_interaction, revision = excluded.revision
+                 last_interaction = excluded.last_interaction, revision = excluded.revision,
+                 assignee = excluded.assignee, step = excluded.step
              WHERE r.revision <= excluded.revision",
         )
         .bind(commits);

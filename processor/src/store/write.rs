@@ -6,7 +6,7 @@ use leadstream_schemas::Timestamp;
 use sqlx::{PgConnection, Row};
 
 use super::{Commit, StoreError, column};
-use crate::engine::batch::{Changed, Folded};
+use crate::engine::batch::{Changed, Decided, Folded};
 use crate::engine::outbox;
 use crate::flow::START;
 use crate::lead::Lead;
@@ -15,12 +15,13 @@ use crate::lead::Lead;
 pub(super) type Statement<'q> = sqlx::query::Query<'q, sqlx::Postgres, sqlx::postgres::PgArguments>;
 
 /// Every statement that a commit can consist of, in the order in which they run.
-pub(super) const ORDER: [&str; 7] = [
+pub(super) const ORDER: [&str; 8] = [
     FENCE,
     INSERT_IDENTITIES,
     INSERT_LEADS,
     UPDATE_LEADS,
     INSERT_DEPARTED,
+    INSERT_OUTCOMES,
     INSERT_OUTBOX,
     DELETE_OUTBOX,
 ];
@@ -32,6 +33,7 @@ pub(super) fn statements<'q>(commit: &'q Commit<'_>) -> Result<Vec<Statement<'q>
     statements.extend(identities(folded));
     statements.extend(leads(folded));
     statements.extend(departed(folded));
+    statements.extend(outcomes(folded));
     statements.extend(outbox(folded)?);
     statements.extend(acknowledged(commit.acknowledged));
     Ok(statements)
@@ -122,16 +124,16 @@ WITH engine AS (
 )
 INSERT INTO lead_qualifications (lead_id, revision, account, wa_id, user_id, lid, profile_name,
     platform, number, flow_name, flow_version, current_state, qualification_score, lead_data,
-    last_interaction, is_completed, first_interaction)
+    last_interaction, is_completed, first_interaction, assignee, step)
 SELECT lead_id, revision, account, wa_id, user_id, lid, profile_name, platform, number, flow_name,
     flow_version, current_state, qualification_score, lead_data::jsonb, last_interaction,
-    is_completed, first_interaction
+    is_completed, first_interaction, assignee, step
 FROM unnest($1::text[], $2::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
     $9::text[], $10::text[], $11::text[], $12::int[], $13::text[], $14::int[], $15::text[],
-    $16::timestamptz[], $17::bool[], $18::timestamptz[])
+    $16::timestamptz[], $17::bool[], $18::timestamptz[], $19::text[], $20::text[])
 AS u (lead_id, revision, account, wa_id, user_id, lid, profile_name, platform, number, flow_name,
     flow_version, current_state, qualification_score, lead_data, last_interaction, is_completed,
-    first_interaction)";
+    first_interaction, assignee, step)";
 
 const UPDATE_LEADS: &str = "
 WITH engine AS (
@@ -146,13 +148,13 @@ UPDATE lead_qualifications q SET revision = u.revision, wa_id = u.wa_id, user_id
     flow_name = u.flow_name, flow_version = u.flow_version, current_state = u.current_state,
     qualification_score = u.qualification_score, lead_data = u.lead_data::jsonb,
     last_interaction = u.last_interaction, is_completed = u.is_completed,
-    first_interaction = u.first_interaction
+    first_interaction = u.first_interaction, assignee = u.assignee, step = u.step
 FROM unnest($1::text[], $2::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
     $9::text[], $10::text[], $11::text[], $12::int[], $13::text[], $14::int[], $15::text[],
-    $16::timestamptz[], $17::bool[], $18::timestamptz[])
+    $16::timestamptz[], $17::bool[], $18::timestamptz[], $19::text[], $20::text[])
 AS u (lead_id, revision, account, wa_id, user_id, lid, profile_name, platform, number, flow_name,
     flow_version, current_state, qualification_score, lead_data, last_interaction, is_completed,
-    first_interaction)
+    first_interaction, assignee, step)
 WHERE q.lead_id = u.lead_id";
 
 fn bind_leads<'q>(statement: &'static str, rows: &[(&'q String, &'q Changed)]) -> Statement<'q> {
@@ -210,6 +212,12 @@ fn bind_leads<'q>(statement: &'static str, rows: &[(&'q String, &'q Changed)]) -
         .bind(column(rows, |(_, changed)| {
             changed.lead.first_seen.datetime()
         }))
+        .bind(column(&conversations, |it| {
+            it.and_then(|it| it.assignee.as_deref())
+        }))
+        .bind(column(&conversations, |it| {
+            it.map(|it| it.aside.left_off.as_deref().unwrap_or(&it.state))
+        }))
 }
 
 const fn platform(lead: &Lead) -> &'static str {
@@ -232,6 +240,34 @@ fn departed(folded: &Folded) -> Option<Statement<'_>> {
             .bind(column(rows, |(lead_id, _, _)| lead_id.as_str()))
             .bind(column(rows, |(_, id, _)| id.as_str()))
             .bind(column(rows, |(_, _, at)| at.datetime()))
+    })
+}
+
+// A command that was refused, because its lead was not there yet, may come again.
+const INSERT_OUTCOMES: &str = "
+INSERT INTO command_outcomes AS o (id, verb, digest, lead_id, revision, refusal)
+SELECT * FROM unnest($1::text[], $2::text[], $3::bytea[], $4::text[], $5::bigint[], $6::text[])
+ON CONFLICT (id) DO UPDATE SET verb = excluded.verb, digest = excluded.digest,
+    lead_id = excluded.lead_id, revision = excluded.revision, refusal = excluded.refusal,
+    decided_at = excluded.decided_at
+WHERE o.refusal IS NOT NULL
+  AND (excluded.refusal IS NULL OR o.lead_id IS NULL AND excluded.lead_id IS NOT NULL)";
+
+fn outcomes(folded: &Folded) -> Option<Statement<'_>> {
+    let rows: Vec<(&String, &Decided)> = folded.decided.iter().collect();
+    let revision = |revision: &u64| i64::try_from(*revision).unwrap_or(i64::MAX);
+    (!rows.is_empty()).then(|| {
+        sqlx::query(INSERT_OUTCOMES)
+            .bind(column(&rows, |(id, _)| id.as_str()))
+            .bind(column(&rows, |(_, it)| it.verb))
+            .bind(column(&rows, |(_, it)| it.digest.as_slice()))
+            .bind(column(&rows, |(_, it)| it.lead_id.as_deref()))
+            .bind(column(&rows, |(_, it)| {
+                it.outcome.as_ref().ok().map(revision)
+            }))
+            .bind(column(&rows, |(_, it)| {
+                it.outcome.as_ref().err().map(String::as_str)
+            }))
     })
 }
 

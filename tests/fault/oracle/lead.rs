@@ -122,7 +122,7 @@ fn naive(flows: &Flows, inputs: &Inputs) -> anyhow::Result<Option<Conversation>>
     let mut conversation = None;
     for (order, answer) in ordered {
         let (next, _): (_, Option<ReplyContent>) =
-            fold(flows, conversation.as_ref(), order.at, answer)?;
+            fold(flows, conversation.as_ref(), order, answer)?;
         conversation = Some(next);
     }
     Ok(conversation)

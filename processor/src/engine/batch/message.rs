@@ -1,4 +1,4 @@
-//! A lead's own input.
+//! An input of a lead: its own, or what a person of the business does with it.
 
 use std::collections::BTreeSet;
 
@@ -19,6 +19,8 @@ impl Step<'_> {
         outgoing: &mut Vec<Outgoing>,
     ) -> Result<Outcome, BatchError> {
         let (rules, record) = (self.rules, self.record);
+        // Who gives a command is not its lead: it tells nothing of the lead's ids and whereabouts.
+        let is_command = input.answer.is_command();
         let out_of_reach = lead.journal.out_of_reach(input);
         let departed_before = || departed_before(&self.lead_id, lead, input, known, folded);
         let known_before = lead.journal.asks_departed(input) && departed_before();
@@ -39,7 +41,9 @@ impl Step<'_> {
                     "the input is older than its lead's journal reaches; a larger JOURNAL_LENGTH reaches further back",
                 ));
                 // Who it is from is as true as ever.
-                self.learn(input, lead, known, folded, outgoing)?;
+                if !is_command {
+                    self.learn(input, lead, known, folded, outgoing)?;
+                }
                 return Ok(Outcome::Refused);
             }
             Admission::Folded {
@@ -50,7 +54,9 @@ impl Step<'_> {
         };
         folded.counts.folded += 1;
         folded.counts.amendments_out_of_reach += u64::from(out_of_reach);
-        self.learn(input, lead, known, folded, outgoing)?;
+        if !is_command {
+            self.learn(input, lead, known, folded, outgoing)?;
+        }
         let mut arrival = Arrival {
             partition: record.partition,
             offset: record.offset,
@@ -60,10 +66,10 @@ impl Step<'_> {
         if let Some(change) = change {
             folded.counts.events += 1;
             folded.counts.late += u64::from(change.late);
-            let cause = if change.late {
-                Cause::LateMessage
-            } else {
-                Cause::Message
+            let cause = match (is_command, change.late) {
+                (true, _) => Cause::Command,
+                (false, true) => Cause::LateMessage,
+                (false, false) => Cause::Message,
             };
             let previous = change.previous.as_ref().map(|it| it.state.as_str());
             self.event(lead, cause, previous, input.order.at, outgoing)?;

@@ -5,6 +5,7 @@ use leadstream_schemas::{LeadEvent, Reply};
 use leadstream_stream::{Record, TraceContext};
 use serde_json::json;
 
+mod command;
 mod model;
 
 use super::*;
@@ -365,7 +366,7 @@ fn poison_goes_to_dead_letters_and_its_neighbours_go_on() {
 #[test]
 fn an_unknown_kind_halts_its_partition_before_itself_and_no_other() {
     let strange = json!({
-        "id": "k", "kind": "command", "platform": "whatsapp_cloud", "number": "100",
+        "id": "k", "kind": "assistant", "platform": "whatsapp_cloud", "number": "100",
         "sender": {"wa_id": "491700"}, "sent_at": "2026-11-23T10:15:00.000Z",
         "received_at": "2026-11-23T10:15:00.000Z", "item": 0,
         "content": {"type": "text", "body": "x"},

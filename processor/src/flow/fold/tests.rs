@@ -77,6 +77,7 @@ fn the_articles_conversation_goes_sentence_by_sentence() {
             .unwrap()
             .clone(),
         aside: Aside::default(),
+        assignee: None,
     };
     assert!(!end.differs(&expected), "{end:?}");
     assert_eq!(end.aside.wrote_at, Some(seconds(5)));
@@ -390,7 +391,7 @@ proptest! {
             prop_assert_eq!(&turn, &step(&flow, &conversation, at, &answer));
             let silent = |it: &Conversation| it.is_handed_over() || it.is_opted_out();
             let both = silent(&conversation) && silent(&turn.conversation);
-            let is_message = !matches!(answer, Answer::Ignored | Answer::Takeover | Answer::Release);
+            let is_message = answer.is_of_the_lead();
             prop_assert!(!both || turn.prompt.is_none() || turn.conversation.is_opted_out());
             prop_assert!(silent(&turn.conversation) || !is_message || turn.prompt.is_some());
             conversation = turn.conversation;

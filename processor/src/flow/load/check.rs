@@ -72,7 +72,8 @@ pub(super) fn check_states(document: &Document, faults: &mut Faults) {
     let expressions: usize = steps
         .iter()
         .map(|(_, step)| {
-            usize::from(step.score.is_some()) + usize::from(step.valid.is_some()) + cases(step)
+            let own = usize::from(step.score.is_some()) + usize::from(step.valid.is_some());
+            own + cases(step) + step.assign.as_ref().map_or(0, |it| it.value.rules())
         })
         .sum();
     faults.note(ensure(

@@ -35,6 +35,7 @@ impl Journal {
                 for (field, value) in other.data {
                     base.data.entry(field).or_insert(value);
                 }
+                base.assignee = base.assignee.or(other.assignee);
                 Some(base)
             }
             (base, other) => base.or(other),
@@ -61,7 +62,7 @@ impl Journal {
         }
         let mut entries: Vec<Entry> = smallest.into_values().collect();
         entries.sort_by(|a, b| a.order.cmp(&b.order));
-        let (change, prompt) = self.refold(flows, entries)?;
+        let (change, prompt) = self.refold(flows, entries, None)?;
         // The person saw what either of the two said last.
         let prompt = prompt.filter(|prompt| other.last_prompt != Some(hash(prompt)));
         self.said(prompt.as_ref());

@@ -30,7 +30,9 @@ impl Journal {
         let mut steps = Vec::with_capacity(self.entries.len());
         for entry in &self.entries {
             let answer = amended.answer(entry);
-            let (after, prompt) = entry.fold(flows, before.as_ref(), &answer)?;
+            let Some((after, prompt)) = entry.fold(flows, before.as_ref(), &answer)? else {
+                continue;
+            };
             steps.push(Replayed {
                 entry,
                 before: before.replace(after.clone()),

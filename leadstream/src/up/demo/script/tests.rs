@@ -57,6 +57,7 @@ pub(crate) fn event_of(revision: u64, from: &str, to: &str, score: i32) -> LeadE
             },
             cause: Cause::Message,
             merged_into: None,
+            assignee: None,
         },
     }
 }

@@ -17,11 +17,13 @@ use leadstream_stream::Record;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
+mod commands;
+
 use super::Fixture;
-use crate::engine::batch::{Folded, Known};
+use crate::engine::batch::{Decided, Folded, Known};
 use crate::flow::{Answer, Conversation};
 use crate::flows::Flows;
-use crate::lead::{Lead, MERGED, fold};
+use crate::lead::{Lead, MERGED, OrderKey, fold};
 use crate::metrics::Counts;
 
 const PARTITIONS: usize = 3;
@@ -52,6 +54,8 @@ enum What {
     Revoke(usize),
     /// The number's change to the person's second one, told by the provider.
     ChangedNumber,
+    /// What a person of the business does.
+    Command(Content),
 }
 
 fn acts() -> impl Strategy<Value = Vec<Act>> {
@@ -64,6 +68,7 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
         1 => (0..10usize, words()).prop_map(|(of, text)| What::Edit(of, text)),
         1 => (0..10usize).prop_map(What::Revoke),
         1 => Just(What::ChangedNumber),
+        2 => commands::drawn().prop_map(What::Command),
     ];
     let act = (0..2u8, 0..6i64, -700..1500i64, 1..8u8, what, 0..2u8).prop_map(
         |(person, second, delay, shows, what, copies)| Act {
@@ -87,7 +92,11 @@ fn inputs(acts: &[Act]) -> Vec<LeadInput> {
     let mut changed = BTreeSet::new();
     let mut inputs = Vec::new();
     for (index, act) in acts.iter().enumerate() {
-        let has = |bit: u8| act.shows & bit != 0;
+        let shows = match &act.what {
+            What::Command(_) => commands::shown(act.shows),
+            _ => act.shows,
+        };
+        let has = |bit: u8| shows & bit != 0;
         let sender = Sender {
             wa_id: has(1).then(|| number(act.person, changed.contains(&act.person))),
             user_id: has(2).then(|| format!("DE.{}", act.person)),
@@ -112,6 +121,7 @@ fn inputs(acts: &[Act]) -> Vec<LeadInput> {
             What::Revoke(of) => Content::Revoke {
                 message_id: format!("id{of}"),
             },
+            What::Command(content) => content.clone(),
             What::ChangedNumber => {
                 changed.insert(act.person);
                 Content::System {
@@ -122,15 +132,20 @@ fn inputs(acts: &[Act]) -> Vec<LeadInput> {
             }
         };
         let sent = 1_000_000 + act.second * 1000;
+        let (kind, apart) = match &act.what {
+            // Nobody but Kafka copies a command.
+            What::Command(_) => (InputKind::Command, 0),
+            _ => (InputKind::Message, 300),
+        };
         for copy in 0..=i64::from(act.copies) {
             inputs.push(LeadInput {
                 id: format!("id{index}"),
-                kind: InputKind::Message,
+                kind: kind.clone(),
                 platform: Platform::WhatsappCloud,
                 number: "100".into(),
                 sender: sender.clone(),
                 sent_at: Timestamp::from_millis(sent),
-                received_at: Timestamp::from_millis(sent + act.delay + copy * 300),
+                received_at: Timestamp::from_millis(sent + act.delay + copy * apart),
                 item: 0,
                 content: content.clone(),
                 referral: None,
@@ -143,13 +158,11 @@ fn inputs(acts: &[Act]) -> Vec<LeadInput> {
 
 /// The naive fold: smallest copies, in order, each message as it was edited last.
 fn oracle(flows: &Flows, inputs: &[&LeadInput]) -> Option<Conversation> {
-    let order = |it: &LeadInput| {
-        (
-            it.sent_at.min(it.received_at),
-            it.received_at,
-            it.item,
-            it.id.clone(),
-        )
+    let order = |it: &LeadInput| OrderKey {
+        at: it.sent_at.min(it.received_at),
+        received_at: it.received_at,
+        item: it.item,
+        id: it.id.clone(),
     };
     let mut smallest: BTreeMap<&str, &LeadInput> = BTreeMap::new();
     for input in inputs {
@@ -162,8 +175,11 @@ fn oracle(flows: &Flows, inputs: &[&LeadInput]) -> Option<Conversation> {
     ordered.sort_by_key(|input| order(input));
     let mut conversation = None;
     for input in &ordered {
-        let mut answer = Answer::from(&input.content);
-        for later in &ordered {
+        let Some(mut answer) = commands::answer(input, conversation.is_some()) else {
+            continue;
+        };
+        let amendable = !answer.is_command();
+        for later in ordered.iter().filter(|_| amendable) {
             match &later.content {
                 Content::Edit { message_id, body }
                     if *message_id == input.id && matches!(answer, Answer::Text(_)) =>
@@ -176,8 +192,7 @@ fn oracle(flows: &Flows, inputs: &[&LeadInput]) -> Option<Conversation> {
                 _ => {}
             }
         }
-        let at = input.sent_at.min(input.received_at);
-        let (next, _) = fold(flows, conversation.as_ref(), at, &answer).unwrap();
+        let (next, _) = fold(flows, conversation.as_ref(), &order(input), &answer).unwrap();
         conversation = Some(next);
     }
     conversation
@@ -195,7 +210,7 @@ fn ids(input: &LeadInput) -> Vec<String> {
 /// Sets of ids that records connect.
 fn people(inputs: &[LeadInput]) -> Vec<BTreeSet<String>> {
     let mut people: Vec<BTreeSet<String>> = Vec::new();
-    for input in inputs {
+    for input in inputs.iter().filter(|it| it.kind == InputKind::Message) {
         let mut joined: BTreeSet<String> = ids(input).into_iter().collect();
         people.retain(|person| {
             let same = !person.is_disjoint(&joined);
@@ -220,6 +235,8 @@ struct World<'a> {
     departed: HashSet<(String, String)>,
     events: Vec<LeadEvent>,
     replies: Vec<Reply>,
+    /// What became of commands, by their ids.
+    decided: BTreeMap<String, Decided>,
 }
 
 impl<'a> World<'a> {
@@ -234,6 +251,7 @@ impl<'a> World<'a> {
             departed: HashSet::new(),
             events: Vec::new(),
             replies: Vec::new(),
+            decided: BTreeMap::new(),
         }
     }
 
@@ -286,6 +304,7 @@ impl<'a> World<'a> {
             let stored = Lead::from_bytes(&changed.lead.to_bytes().unwrap()).unwrap();
             self.leads.insert(lead_id, stored);
         }
+        commands::note(&mut self.decided, folded.decided);
         for (identity, lead_id) in folded.identities {
             let before = self.identities.insert(identity, lead_id);
             prop_assert_eq!(before, None, "an id is written once");
@@ -356,11 +375,13 @@ fn case(
         let theirs: Vec<&LeadInput> = inputs
             .iter()
             .filter(|input| ids(input).iter().any(|id| person.contains(id)))
+            .filter(|input| commands::counts(&world.decided, input))
             .collect();
         let expected = oracle(&world.fixture.flows, &theirs);
         prop_assert_eq!(lead.journal.conversation(), expected.as_ref());
     }
     explained(&world)?;
+    commands::explained(&world, &inputs)?;
     Ok(world.counts)
 }
 
@@ -386,6 +407,7 @@ fn explained(world: &World<'_>) -> Result<(), TestCaseError> {
         let conversation = lead.journal.conversation().unwrap();
         prop_assert_eq!(Some(event.data.current_state.as_str()), lead.state());
         prop_assert_eq!(&event.data.lead_data, &conversation.data);
+        prop_assert_eq!(&event.data.assignee, &conversation.assignee);
         prop_assert_eq!(event.data.qualification_score, conversation.score);
         prop_assert_eq!(event.data.is_completed, conversation.is_completed);
         let closed = event.data.current_state == MERGED;
@@ -448,6 +470,7 @@ fn run(seed: u64, thread: u64, cases: u32) -> [u64; 4] {
     );
     let fixtures = [LONG, SHORT].map(|journal| Fixture {
         journal,
+        flows: commands::published(),
         ..Fixture::new()
     });
     let seen = Cell::new([0; 4]);

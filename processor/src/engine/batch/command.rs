@@ -1,0 +1,70 @@
+//! What a person of the business wants done with a lead, at the lead's home.
+
+use leadstream_stream::Outgoing;
+
+use super::{BatchError, Changed, Folded, Known, Outcome, Step};
+use crate::lead::Command;
+
+/// What became of a command: a row of `command_outcomes`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Decided {
+    pub(crate) verb: &'static str,
+    pub(crate) digest: Vec<u8>,
+    /// None where there is no such lead (any more).
+    pub(crate) lead_id: Option<String>,
+    /// The lead's revision after it, or why it did nothing.
+    pub(crate) outcome: Result<u64, String>,
+}
+
+const NO_LEAD: &str =
+    "no lead has this id; a command is for a lead that wrote before, and begins none";
+const TOO_LATE: &str = "the command is older than its lead's journal reaches; give it again";
+
+impl Step<'_> {
+    /// `found` is the lead that the record speaks to, where it is known.
+    pub(super) fn command(
+        &self,
+        command: &Command,
+        found: Option<Changed>,
+        known: &Known,
+        folded: &mut Folded,
+        outgoing: &mut Vec<Outgoing>,
+    ) -> Result<(Option<Changed>, Outcome), BatchError> {
+        let Some(mut found) = found else {
+            decide(command, None, Err(NO_LEAD.to_owned()), folded);
+            return Ok((None, Outcome::Unchanged));
+        };
+        let lead = &mut found.lead;
+        let objection = lead.journal.objection(self.rules.flows, &command.input)?;
+        let outcome = self.message(&command.input, lead, known, folded, outgoing)?;
+        let decided = match outcome {
+            // A copy: what became of the command is decided already.
+            Outcome::Unchanged => return Ok((Some(found), outcome)),
+            Outcome::Refused => Err(TOO_LATE.to_owned()),
+            Outcome::Kept => objection.map_or(Ok(lead.revision), |it| Err(it.to_string())),
+        };
+        decide(command, Some(&self.lead_id), decided, folded);
+        Ok((Some(found), outcome))
+    }
+}
+
+pub(super) fn decide(
+    command: &Command,
+    lead_id: Option<&str>,
+    outcome: Result<u64, String>,
+    folded: &mut Folded,
+) {
+    let count = match outcome {
+        Ok(_) => &mut folded.counts.commands_applied,
+        Err(_) => &mut folded.counts.commands_refused,
+    };
+    *count += 1;
+    let decided = Decided {
+        verb: command.verb.as_str(),
+        digest: command.digest.clone(),
+        lead_id: lead_id.map(ToOwned::to_owned),
+        outcome,
+    };
+    let id = command.input.order.id.clone();
+    folded.decided.insert(id, decided);
+}

@@ -1,0 +1,162 @@
+//! Commands in a batch.
+
+use super::*;
+
+/// A command of the agent of `said`'s lead.
+fn ordered(id: &str, second: u32, content: &serde_json::Value) -> Record {
+    let mut record = said(id, second, "").record(0);
+    let value = json!({
+        "id": id, "kind": "command", "platform": "whatsapp_cloud", "number": "100",
+        "sender": {"wa_id": "491700"}, "sent_at": format!("2026-11-23T10:15:{second:02}.000Z"),
+        "received_at": "2026-11-23T10:16:00.000Z", "item": 0, "content": content,
+    });
+    record.value = encode(9, &value).unwrap().into();
+    record
+}
+
+fn at(offset: i64, mut record: Record) -> Record {
+    record.offset = offset;
+    record
+}
+
+fn events(folded: &Folded) -> Vec<LeadEvent> {
+    let all = folded.partitions[&3].outgoing.iter();
+    let events = all.filter(|record| &*record.topic == "lead.events");
+    events.map(|it| decode(&it.value).unwrap()).collect()
+}
+
+#[test]
+fn a_command_for_nobody_begins_no_lead_and_says_so() {
+    let release = ordered("c", 1, &json!({"type": "release"}));
+    let folded = Fixture::new().fold(&[at(10, release)], Known::default());
+    assert!(folded.leads.is_empty() && folded.identities.is_empty());
+    assert_eq!(folded.partitions[&3].next_offset, 11);
+    let decided = &folded.decided["c"];
+    assert_eq!((decided.verb, &decided.lead_id), ("release", &None));
+    assert!(
+        decided
+            .outcome
+            .as_ref()
+            .unwrap_err()
+            .contains("no lead has this id")
+    );
+    assert_eq!(folded.counts.commands_refused, 1);
+}
+
+#[test]
+fn an_assignment_is_an_event_of_its_own_cause_and_a_copy_is_none() {
+    let assign = ordered("c", 2, &json!({"type": "assign", "assignee": "ana"}));
+    let records = [
+        said("a", 1, "Hi").record(10),
+        at(11, assign.clone()),
+        at(12, assign),
+        said("b", 3, "John").record(13),
+    ];
+    let folded = Fixture::new().fold(&records, Known::default());
+    let events = events(&folded);
+    let told: Vec<_> = events
+        .iter()
+        .map(|it| (it.data.revision, it.data.cause, it.data.assignee.as_deref()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (1, Cause::Message, None),
+            (2, Cause::Command, Some("ana")),
+            (3, Cause::Message, Some("ana")),
+        ]
+    );
+    assert_eq!(folded.decided["c"].outcome, Ok(2));
+    assert_eq!(folded.decided["c"].lead_id.as_deref(), Some("491700"));
+    assert_eq!(folded.counts.duplicates, 1);
+    // Who gives a command tells nothing of the lead.
+    let lead = &folded.leads["491700"].lead;
+    assert_eq!(lead.first_seen, events[0].timestamp);
+}
+
+#[test]
+fn words_are_said_once_and_a_refold_does_not_say_them_again() {
+    let say = ordered("c", 3, &json!({"type": "say", "body": "I am Ana."}));
+    let release = ordered("d", 4, &json!({"type": "release"}));
+    let records = [
+        said("a", 1, "Hi").record(10),
+        at(11, say),
+        at(12, release),
+        // Sent before the words, and come after them.
+        said("b", 2, "John").record(13),
+    ];
+    let folded = Fixture::new().fold(&records, Known::default());
+    let replies: Vec<Reply> = folded.partitions[&3]
+        .outgoing
+        .iter()
+        .filter(|record| &*record.topic == "lead.replies")
+        .map(|record| decode(&record.value).unwrap())
+        .collect();
+    let words: Vec<_> = replies
+        .iter()
+        .filter(|reply| {
+            reply.content
+                == ReplyContent::Text {
+                    body: "I am Ana.".into(),
+                }
+        })
+        .map(|reply| reply.id.as_str())
+        .collect();
+    assert_eq!(words, ["491700:c"]);
+    let lead = &folded.leads["491700"].lead;
+    assert_eq!(lead.state(), Some("AWAITING_BUDGET"));
+    assert_eq!(folded.decided["c"].outcome, Ok(2));
+}
+
+#[test]
+fn a_refused_command_is_in_the_journal_and_changes_nothing() {
+    let records = [
+        said("a", 1, "Hi").record(10),
+        said("b", 2, "STOP").record(11),
+        at(12, ordered("c", 3, &json!({"type": "restart"}))),
+        at(
+            13,
+            ordered("d", 4, &json!({"type": "say", "body": "Hello?"})),
+        ),
+        at(14, ordered("e", 5, &json!({"type": "release"}))),
+        at(
+            15,
+            ordered("f", 0, &json!({"type": "assign", "assignee": "ana"})),
+        ),
+    ];
+    let folded = Fixture::new().fold(&records, Known::default());
+    assert_eq!(folded.leads["491700"].lead.state(), Some("OPTED_OUT"));
+    assert_eq!(events(&folded).len(), 2);
+    for (id, reason) in [
+        ("c", "wants no messages"),
+        ("d", "wants no messages"),
+        ("e", "the bot has the lead already"),
+        ("f", "older than the lead's first message"),
+    ] {
+        let refusal = folded.decided[id].outcome.as_ref().unwrap_err();
+        assert!(refusal.contains(reason), "{id}: {refusal}");
+    }
+    assert_eq!(folded.counts.commands_refused, 4);
+}
+
+#[test]
+fn a_command_s_content_is_checked_and_belongs_to_its_kind() {
+    let long = "a".repeat(4097);
+    let mut message = ordered("m", 1, &json!({"type": "release"}));
+    let text = String::from_utf8(message.value[5..].to_vec()).unwrap();
+    let text = text.replace("\"command\"", "\"message\"");
+    message.value = [&message.value[..5], text.as_bytes()].concat().into();
+    let records = [
+        at(1, ordered("a", 1, &json!({"type": "say", "body": long}))),
+        at(2, ordered("b", 1, &json!({"type": "say", "body": " \n "}))),
+        at(
+            3,
+            ordered("c", 1, &json!({"type": "assign", "assignee": " ana"})),
+        ),
+        at(4, ordered("d", 1, &json!({"type": "text", "body": "Hi"}))),
+        at(5, message),
+    ];
+    let folded = Fixture::new().fold(&records, Known::default());
+    assert_eq!(folded.counts.undecodable, 5);
+    assert!(folded.decided.is_empty() && folded.leads.is_empty());
+}

@@ -1,0 +1,104 @@
+//! People of the business and published versions in the model.
+
+use std::collections::{BTreeMap, HashSet};
+
+use leadstream_schemas::{Content, InputKind, LeadInput, Timestamp};
+use proptest::prelude::*;
+
+use super::World;
+use crate::engine::batch::Decided;
+use crate::flow::{Answer, DEFAULT_FLOW, Flow};
+use crate::flows::Flows;
+
+/// What a person of the business does; none of it erases a lead.
+pub(super) fn drawn() -> impl Strategy<Value = Content> {
+    prop_oneof![
+        1 => Just(Content::Restart),
+        2 => Just(Content::Release),
+        2 => prop::sample::select(&["ana", "ben", ""][..]).prop_map(|name| Content::Assign {
+            assignee: (!name.is_empty()).then(|| name.to_owned()),
+        }),
+        2 => prop::sample::select(&["I am Ana.", "Noon?"][..]).prop_map(|body| Content::Say {
+            body: body.to_owned(),
+        }),
+    ]
+}
+
+/// Of the drawn ids the last: who gives a command knows one, and does not say whose others are.
+pub(super) fn shown(bits: u8) -> u8 {
+    1 << (7 - bits.leading_zeros())
+}
+
+/// The default flow; at 1,002 s a version that assigns leads, at 1,004 s one of other words.
+pub(super) fn published() -> Flows {
+    let version = |number: u32, from: &str, to: &str| {
+        let text = DEFAULT_FLOW
+            .replace("version: 2", &format!("version: {number}"))
+            .replace(from, to);
+        Flow::parse("published", &text).unwrap()
+    };
+    let assigning = version(
+        3,
+        "completes: true",
+        "completes: true\n    assign:\n      - { when: 'budget > 5000.0', to: dana }\n      - { to: [ana, ben, cleo] }",
+    );
+    assert!(assigning.assigns());
+    let other = version(4, "What is your full name?", "Who are you?");
+    Flows::new(
+        Flow::parse("default", DEFAULT_FLOW).unwrap(),
+        vec![
+            (Timestamp::from_millis(1_002_000), assigning),
+            (Timestamp::from_millis(1_004_000), other),
+        ],
+    )
+}
+
+/// What an input says; none for a command that comes, in order, before its lead's first input.
+pub(super) fn answer(input: &LeadInput, has_begun: bool) -> Option<Answer> {
+    match Answer::command(&input.content, input.platform) {
+        Some(command) => has_begun.then_some(command),
+        None => Some(Answer::from(&input.content)),
+    }
+}
+
+/// As PostgreSQL keeps them.
+pub(super) fn note(all: &mut BTreeMap<String, Decided>, new: BTreeMap<String, Decided>) {
+    for (id, decided) in new {
+        let known = all.get(&id);
+        let is_news = |known: &Decided| {
+            let is_found = known.lead_id.is_none() && decided.lead_id.is_some();
+            known.outcome.is_err() && (decided.outcome.is_ok() || is_found)
+        };
+        if known.is_none_or(is_news) {
+            all.insert(id, decided);
+        }
+    }
+}
+
+/// Whether the input is in its lead's journal: a command is not that came before its lead.
+pub(super) fn counts(decided: &BTreeMap<String, Decided>, input: &LeadInput) -> bool {
+    input.kind != InputKind::Command
+        || decided
+            .get(&input.id)
+            .is_some_and(|it| it.lead_id.is_some())
+}
+
+/// Every command has an outcome, and its words went out where it was applied, and nowhere else.
+pub(super) fn explained(world: &World<'_>, inputs: &[LeadInput]) -> Result<(), TestCaseError> {
+    let words: HashSet<&str> = world
+        .replies
+        .iter()
+        .filter_map(|reply| reply.id.split_once(':').map(|(_, cause)| cause))
+        .collect();
+    for input in inputs.iter().filter(|it| it.kind == InputKind::Command) {
+        let Some(decided) = world.decided.get(&input.id) else {
+            prop_assert!(false, "{} has no outcome", &input.id);
+            continue;
+        };
+        if matches!(input.content, Content::Say { .. }) {
+            let is_said = words.contains(input.id.as_str());
+            prop_assert_eq!(is_said, decided.outcome.is_ok(), "{:?}", decided);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,172 @@
+//! What a person of the business does to a conversation.
+
+use std::fmt;
+
+use leadstream_schemas::{Content, Platform, ReplyContent, Timestamp};
+
+use super::say::Words;
+use super::time::{WINDOW, later};
+use super::{Answer, Conversation, Flow};
+
+/// Longest name of a sales representative, in characters.
+pub const MAX_ASSIGNEE_CHARS: usize = 100;
+
+/// Longest text that WhatsApp takes, in UTF-16 units.
+pub const MAX_WORDS: usize = super::prompt::MAX_BODY;
+
+/// Whether `name` can name a sales representative.
+#[must_use]
+pub fn is_assignee(name: &str) -> bool {
+    (1..=MAX_ASSIGNEE_CHARS).contains(&name.chars().count())
+        && name.trim() == name
+        && !name.contains(char::is_control)
+}
+
+/// Whether `body` is something to say, that WhatsApp takes.
+#[must_use]
+pub fn is_sayable(body: &str) -> bool {
+    !body.trim().is_empty()
+        && body.encode_utf16().count() <= MAX_WORDS
+        && !body.contains(|c: char| c.is_control() && !matches!(c, '\n' | '\t'))
+}
+
+/// Why a command does nothing to a conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Objection {
+    /// It is older than the lead's first input.
+    NotBegun,
+    OptedOut,
+    /// There is nothing to release.
+    NotHandedOver,
+    WindowClosed,
+}
+
+impl fmt::Display for Objection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotBegun => {
+                "the command is older than the lead's first message; is the clock right where it was given?"
+            }
+            Self::OptedOut => {
+                "the lead wants no messages; it has to come back itself, by a START keyword of its flow"
+            }
+            Self::NotHandedOver => "the bot has the lead already",
+            Self::WindowClosed => {
+                "WhatsApp lets a business write freely only within 24 hours of the lead's last message; wait for its next one, or send a template with WhatsApp's own tools"
+            }
+        })
+    }
+}
+
+impl Answer {
+    /// What a command's content is in the fold; none for what is no command, or erases the lead.
+    #[must_use]
+    pub fn command(content: &Content, platform: Platform) -> Option<Self> {
+        Some(match content {
+            Content::Restart => Self::Restart,
+            Content::Release => Self::Release,
+            Content::Assign { assignee } => Self::Assign(assignee.clone()),
+            Content::Say { body } => Self::Say {
+                body: body.clone(),
+                has_window: platform == Platform::WhatsappCloud,
+            },
+            _ => return None,
+        })
+    }
+
+    /// Whether a person of the business gave it as a command.
+    #[must_use]
+    pub const fn is_command(&self) -> bool {
+        matches!(
+            self,
+            Self::Restart | Self::Release | Self::Assign(_) | Self::Say { .. }
+        )
+    }
+
+    /// Whether the lead itself wrote it.
+    #[cfg(test)]
+    pub(super) const fn is_of_the_lead(&self) -> bool {
+        !self.is_command() && !matches!(self, Self::Ignored | Self::Takeover)
+    }
+}
+
+/// Why the command `answer`, given at `at`, does nothing to `conversation`; none: it does, or is
+/// no command.
+#[must_use]
+pub fn objection(conversation: &Conversation, at: Timestamp, answer: &Answer) -> Option<Objection> {
+    let (opted_out, handed_over) = (conversation.is_opted_out(), conversation.is_handed_over());
+    match answer {
+        Answer::Restart | Answer::Say { .. } if opted_out => Some(Objection::OptedOut),
+        Answer::Release if !handed_over => Some(Objection::NotHandedOver),
+        Answer::Say { has_window, .. } => {
+            let wrote_at = conversation.aside.wrote_at;
+            let is_open = wrote_at.is_some_and(|wrote_at| at < later(wrote_at, WINDOW));
+            (*has_window && !is_open).then_some(Objection::WindowClosed)
+        }
+        _ => None,
+    }
+}
+
+impl super::fold::Turn<'_> {
+    pub(super) fn obey(
+        self,
+        conversation: &mut Conversation,
+        command: &Answer,
+    ) -> Option<ReplyContent> {
+        if objection(conversation, self.at, command).is_some() {
+            return None;
+        }
+        match command {
+            Answer::Restart => self.begin_anew(conversation),
+            Answer::Release => {
+                conversation.go_on(self.at);
+                super::fold::ask(self.flow, Words::new(self.flow), conversation)
+            }
+            Answer::Assign(assignee) => {
+                conversation.assignee.clone_from(assignee);
+                None
+            }
+            Answer::Say { body, .. } => {
+                self.take_over(conversation);
+                Some(ReplyContent::Text { body: body.clone() })
+            }
+            _ => None,
+        }
+    }
+
+    /// The flow from its beginning; who looks after the lead stays.
+    pub(super) fn begin_anew(self, conversation: &mut Conversation) -> Option<ReplyContent> {
+        let before = std::mem::replace(conversation, Conversation::start(self.flow));
+        conversation.assignee = before.assignee;
+        conversation.aside.wrote_at = before.aside.wrote_at;
+        conversation.aside.lot = before.aside.lot;
+        self.enter(&self.flow.start, conversation, Words::new(self.flow))
+    }
+}
+
+impl Flow {
+    /// Whether one of its steps assigns the lead to somebody.
+    #[must_use]
+    pub fn assigns(&self) -> bool {
+        self.steps.iter().any(|step| !step.assign.is_empty())
+    }
+}
+
+impl super::FlowStep {
+    /// Who looks after a lead that arrives here: of the first rule that holds, the one whom the
+    /// lead's lot falls on.
+    pub(super) fn assignee(&self, conversation: &Conversation) -> Option<&str> {
+        let holds = |rule: &&super::Assignment| {
+            let when = rule.when.as_ref();
+            when.is_none_or(|it| it.holds(&conversation.data, conversation.score))
+        };
+        let rule = self.assign.iter().find(holds)?;
+        let count = u64::try_from(rule.to.len()).ok()?;
+        let lot = u64::from(conversation.aside.lot.unwrap_or_default());
+        let chosen = usize::try_from(lot.checked_rem(count)?).ok()?;
+        rule.to.get(chosen).map(String::as_str)
+    }
+}
+
+#[cfg(test)]
+mod tests;
