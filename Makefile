@@ -2,10 +2,13 @@
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 VENV := $(TARGET)/venv
+# The vendors' SDKs, where Node is new enough for them; their tests are passed over elsewhere.
+NODE := $(shell node -p 'process.versions.node.split(".")[0] >= 18' 2>/dev/null)
+SDK := $(if $(filter true,$(NODE)),$(TARGET)/sdk/complete,no-sdk)
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test model fuzz bench fault lint fmt
+.PHONY: help setup run test model fuzz bench fault lint fmt no-sdk
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
@@ -18,7 +21,7 @@ run: setup ## build, start everything on this machine, play a conversation (ARGS
 	cargo build --workspace
 	$(TARGET)/debug/leadstream up $(ARGS)
 
-test: setup $(VENV)/complete ## run every test, on real servers
+test: setup $(VENV)/complete $(SDK) ## run every test, on real servers
 	cargo test --workspace
 
 fuzz: setup ## look for webhooks that are read wrongly (ARGS=seconds, 60 by default)
@@ -47,3 +50,13 @@ $(VENV)/complete: tests/requirements.txt
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
 		--require-hashes --only-binary=:all: --requirement tests/requirements.txt
 	touch $@
+
+$(TARGET)/sdk/complete: tests/sdk/package.json tests/sdk/package-lock.json
+	rm -rf $(TARGET)/sdk
+	mkdir -p $(TARGET)/sdk
+	cp $^ $(TARGET)/sdk
+	npm ci --ignore-scripts --no-audit --no-fund --prefix $(TARGET)/sdk
+	touch $@
+
+no-sdk:
+	@echo "node 18 or newer is not on the PATH: what the vendors' SDKs say of the sandbox is not tested"

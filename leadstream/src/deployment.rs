@@ -19,6 +19,7 @@ pub fn sandbox_config() -> SandboxConfig {
         Property::new("leadstream_budget", "number"),
         Property::new("leadstream_merged_into", "string"),
     ]);
+    config.hubspot.revision = Some("leadstream_revision".to_owned());
     config.salesforce.fields.extend([
         Field::text("Leadstream_State__c", 50),
         Field::new("Leadstream_Score__c", "double", 0),
@@ -26,6 +27,7 @@ pub fn sandbox_config() -> SandboxConfig {
         Field::new("Leadstream_Budget__c", "double", 0),
         Field::text("Leadstream_Merged_Into__c", 255),
     ]);
+    config.salesforce.revision = Some("Leadstream_Revision__c".to_owned());
     config
 }
 

@@ -1,7 +1,6 @@
 //! What all handlers share, and the way of a vendor's request: count, gate, fault, answer.
 
 use std::collections::{HashSet, VecDeque};
-use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -18,10 +17,12 @@ use tokio_util::sync::CancellationToken;
 use crate::config::{SandboxConfig, Webhook};
 use crate::connection::Connection;
 use crate::fault::{Effect, Endpoint, ErrorBody, Faults, Vendor};
+use crate::received::{Received, ReceivedRecord};
 use crate::reply::Reply;
 use crate::state::{Change, Store};
 use crate::stats::Stats;
 use crate::status::Receipt;
+use crate::usage::Usage;
 use crate::{graph, hubspot, salesforce};
 
 /// What all handlers share.
@@ -36,8 +37,9 @@ pub(crate) struct App {
     pub(crate) webhook: Mutex<Option<Webhook>>,
     /// Times of HubSpot's requests within the last ten seconds.
     pub(crate) window: Mutex<VecDeque<Instant>>,
-    pub(crate) hubspot_usage: AtomicU64,
-    pub(crate) salesforce_usage: AtomicU64,
+    pub(crate) hubspot_usage: Usage,
+    pub(crate) salesforce_usage: Usage,
+    pub(crate) received: Mutex<Received>,
     /// Valid access tokens of Salesforce.
     pub(crate) sessions: Mutex<HashSet<String>>,
     /// Tells that a message was accepted.
@@ -67,7 +69,23 @@ impl App {
         })
     }
 
-    async fn hold(&self, for_ms: Option<u64>) {
+    /// Takes note of an upsert, whatever becomes of it.
+    pub(crate) fn receive(&self, endpoint: Endpoint, records: Vec<ReceivedRecord>) {
+        lock(&self.received).add(endpoint, records);
+    }
+
+    /// Does `work` after so many milliseconds, unless the sandbox stops before.
+    pub(crate) fn later(self: &Arc<Self>, ms: u64, work: impl FnOnce(&Self) + Send + 'static) {
+        let app = Arc::clone(self);
+        tokio::spawn(async move {
+            let pause = tokio::time::sleep(Duration::from_millis(ms));
+            if app.stop.run_until_cancelled(pause).await.is_some() {
+                work(&app);
+            }
+        });
+    }
+
+    pub(crate) async fn hold(&self, for_ms: Option<u64>) {
         let end = async {
             match for_ms {
                 Some(ms) => tokio::time::sleep(Duration::from_millis(ms)).await,
@@ -128,7 +146,7 @@ impl Exchange {
         lock(&app.stats).count_request(endpoint, keys.len());
         let refusal = match endpoint.vendor() {
             Vendor::Graph => graph::refuse(app, &self.headers),
-            Vendor::Hubspot => hubspot::refuse(app, &self.headers),
+            Vendor::Hubspot => hubspot::refuse(app, endpoint, &self.headers),
             Vendor::Salesforce => salesforce::refuse(app, endpoint, &self.headers),
         };
         let reply = match refusal {
@@ -145,11 +163,22 @@ impl Exchange {
                 lock(&app.stats).count_outcome(endpoint, &answer.status.to_string());
                 answer.into_response()
             }
-            Reply::Sever => {
-                self.connection.sever();
-                StatusCode::OK.into_response()
+            Reply::Torn(answer) => {
+                lock(&app.stats).count_outcome(endpoint, "torn");
+                answer.into_torn_response(Arc::clone(&self.app))
             }
+            Reply::Silence => {
+                lock(&app.stats).count_outcome(endpoint, "unanswered");
+                app.hold(None).await;
+                self.sever()
+            }
+            Reply::Sever => self.sever(),
         }
+    }
+
+    fn sever(&self) -> Response {
+        self.connection.sever();
+        StatusCode::OK.into_response()
     }
 
     async fn play(
@@ -161,7 +190,12 @@ impl Exchange {
         let app = &*self.app;
         // The others concern parts of a request; its handler takes them.
         let effect = lock(&app.faults).take(endpoint, keys, |effect| match effect {
-            Effect::RecordError { .. } | Effect::SilentNoOp | Effect::FailedStatus { .. } => None,
+            Effect::AppliedLate { .. }
+            | Effect::RecordError { .. }
+            | Effect::UntracedError
+            | Effect::Omitted
+            | Effect::SilentNoOp
+            | Effect::FailedStatus { .. } => None,
             whole => Some(whole.clone()),
         });
         match effect {
@@ -200,6 +234,7 @@ impl Exchange {
                     None => Reply::Sever,
                 }
             }
+            Some(Effect::TornAnswer) => handle().torn(),
             Some(Effect::TokenExpired) => {
                 if let Some(token) = bearer(&self.headers) {
                     lock(&app.sessions).remove(token);

@@ -7,8 +7,9 @@ use reqwest::{Method, RequestBuilder, Url};
 use serde::de::DeserializeOwned;
 
 use crate::config::Webhook;
-use crate::control::Ordered;
-use crate::fault::Fault;
+use crate::control::{Ordered, Spent};
+use crate::fault::{Fault, Vendor};
+use crate::received::ReceivedUpsert;
 use crate::state::SentMessage;
 use crate::stats::Stats;
 use crate::table::CrmRecord;
@@ -121,6 +122,25 @@ impl SandboxClient {
         Ok(found.into_iter().next())
     }
 
+    /// Upserts that arrived after the one with this `seq`, oldest first, whatever became of them.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn upserts(&self, after: u64) -> Result<Vec<ReceivedUpsert>, ClientError> {
+        self.get("upserts", &[("after", &after.to_string())]).await
+    }
+
+    /// Has the customer's other apps use requests of the day's pool of HubSpot or Salesforce.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn spend(&self, vendor: Vendor, requests: u64) -> Result<(), ClientError> {
+        let spent = Spent { vendor, requests };
+        send(self.request(Method::POST, "usage", &[]).json(&spent))
+            .await
+            .map(drop)
+    }
+
     /// Counts since the sandbox started.
     ///
     /// # Errors
@@ -145,6 +165,16 @@ impl SandboxClient {
     /// See [`ClientError`].
     pub async fn faults(&self) -> Result<BTreeMap<u64, Fault>, ClientError> {
         self.get("faults", &[]).await
+    }
+
+    /// Takes back one fault, if it is not used up.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn cancel(&self, id: u64) -> Result<(), ClientError> {
+        send(self.request(Method::DELETE, &format!("faults/{id}"), &[]))
+            .await
+            .map(drop)
     }
 
     /// Takes back all faults and closes the connections that are held.

@@ -9,6 +9,8 @@ use crate::hubspot::Property;
 use crate::salesforce::Field;
 use crate::webhook::BusinessNumber;
 
+const DAY: Duration = Duration::from_secs(86_400);
+
 /// A credential; never printed.
 #[derive(Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(transparent)]
@@ -112,8 +114,12 @@ pub struct HubspotConfig {
     pub requests_per_10_seconds: Option<u32>,
     /// Requests allowed a day, counted from the start of the sandbox.
     pub daily_requests: u64,
+    /// How long a day is.
+    pub day: Duration,
     /// Status of a batch in which some records failed: 207, or 200 as newer versions answer.
     pub partial_failure_status: u16,
+    /// Property that holds the revision of what is written, for the log of upserts.
+    pub revision: Option<String>,
 }
 
 impl Default for HubspotConfig {
@@ -124,7 +130,9 @@ impl Default for HubspotConfig {
             properties: Property::defaults(),
             requests_per_10_seconds: Some(190),
             daily_requests: 650_000,
+            day: DAY,
             partial_failure_status: 207,
+            revision: None,
         }
     }
 }
@@ -140,6 +148,10 @@ pub struct SalesforceConfig {
     pub fields: Vec<Field>,
     /// Requests allowed a day, counted from the start of the sandbox.
     pub daily_requests: u64,
+    /// How long a day is.
+    pub day: Duration,
+    /// Field that holds the revision of what is written, for the log of upserts.
+    pub revision: Option<String>,
 }
 
 impl Default for SalesforceConfig {
@@ -149,6 +161,8 @@ impl Default for SalesforceConfig {
             client_secret: "sandbox-salesforce-secret".into(),
             fields: Field::defaults(),
             daily_requests: 100_000,
+            day: DAY,
+            revision: None,
         }
     }
 }

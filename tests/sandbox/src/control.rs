@@ -4,18 +4,19 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{Query, State};
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, put};
+use axum::routing::{delete, get, post, put};
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use crate::app::{App, lock};
 use crate::config::Webhook;
-use crate::fault::{Effect, Fault};
+use crate::fault::{Effect, Fault, Vendor};
 use crate::graph::digits;
+use crate::received::ReceivedUpsert;
 use crate::state::SentMessage;
 use crate::stats::{HeldStats, Stats};
 use crate::table::{CrmRecord, Table};
@@ -28,11 +29,14 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/messages", get(messages))
         .route("/hubspot/contacts", get(contacts))
         .route("/salesforce/leads", get(leads))
+        .route("/upserts", get(upserts))
+        .route("/usage", post(spend))
         .route("/stats", get(stats))
         .route(
             "/faults",
             get(list_faults).post(order_fault).delete(clear_faults),
         )
+        .route("/faults/{id}", delete(cancel_fault))
         .route("/webhook", put(set_webhook))
 }
 
@@ -125,6 +129,36 @@ fn select(table: &Table, id: Option<&str>) -> Vec<CrmRecord> {
     }
 }
 
+#[derive(Debug, Deserialize)]
+struct UpsertFilter {
+    /// Only those that arrived after this one.
+    #[serde(default)]
+    after: u64,
+}
+
+async fn upserts(
+    State(app): State<Arc<App>>,
+    Query(filter): Query<UpsertFilter>,
+) -> Json<Vec<ReceivedUpsert>> {
+    Json(lock(&app.received).after(filter.after))
+}
+
+/// Requests of the customer's other apps.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Spent {
+    pub(crate) vendor: Vendor,
+    pub(crate) requests: u64,
+}
+
+async fn spend(State(app): State<Arc<App>>, Json(spent): Json<Spent>) -> StatusCode {
+    match spent.vendor {
+        Vendor::Hubspot => app.hubspot_usage.spend(spent.requests),
+        Vendor::Salesforce => app.salesforce_usage.spend(spent.requests),
+        Vendor::Graph => return StatusCode::BAD_REQUEST,
+    }
+    StatusCode::NO_CONTENT
+}
+
 async fn stats(State(app): State<Arc<App>>) -> Json<Stats> {
     let mut stats = lock(&app.stats).clone();
     let store = lock(&app.store);
@@ -156,6 +190,11 @@ async fn order_fault(State(app): State<Arc<App>>, Json(fault): Json<Fault>) -> R
 
 async fn list_faults(State(app): State<Arc<App>>) -> Json<BTreeMap<u64, Fault>> {
     Json(lock(&app.faults).ordered().clone())
+}
+
+async fn cancel_fault(State(app): State<Arc<App>>, Path(id): Path<u64>) -> StatusCode {
+    lock(&app.faults).cancel(id);
+    StatusCode::NO_CONTENT
 }
 
 async fn clear_faults(State(app): State<Arc<App>>) -> StatusCode {

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// A vendor that the sandbox stands in for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Vendor {
     /// Meta's Graph API.
     Graph,
@@ -112,12 +113,29 @@ pub enum Effect {
     /// The access token is no longer valid: 401. Salesforce gives a new one on request; the
     /// static tokens of the others are valid again with the next request.
     TokenExpired,
+    /// The request is read and never answered, and it is applied only after a while: over what
+    /// was written meanwhile (HubSpot's and Salesforce's upserts).
+    AppliedLate {
+        /// Milliseconds.
+        ms: u64,
+    },
+    /// The request is applied, half of the answer comes, then nothing more on an open connection.
+    TornAnswer,
     /// The records of the fault's key fail with this code while the rest of the batch succeeds
     /// (HubSpot, Salesforce).
     RecordError {
         /// The vendor's code, for example `UNABLE_TO_LOCK_ROW`.
         code: String,
+        /// The vendor's sentence; `None`: the usual one of the code.
+        #[serde(default)]
+        message: Option<String>,
     },
+    /// The records of the fault's key fail, and the error does not say that it is theirs: it has no
+    /// trace id (HubSpot).
+    UntracedError,
+    /// The records of the fault's key are not applied, and the answer says nothing of them
+    /// (HubSpot).
+    Omitted,
     /// HubSpot answers `COMPLETE` without results and applies nothing.
     SilentNoOp,
     /// The send is accepted, then a `failed` status with this Graph error code is posted.
@@ -209,10 +227,20 @@ impl Fault {
             endpoint,
             Effect::RecordError {
                 code: code.to_owned(),
+                message: None,
             },
         )
         .for_key(key)
         .always()
+    }
+
+    /// The same with the sentence that comes with a code.
+    #[must_use]
+    pub fn saying(mut self, sentence: &str) -> Self {
+        if let Effect::RecordError { message, .. } = &mut self.effect {
+            *message = Some(sentence.to_owned());
+        }
+        self
     }
 
     /// The same for one record or recipient.
@@ -257,6 +285,10 @@ impl Faults {
         &self.ordered
     }
 
+    pub(crate) fn cancel(&mut self, id: u64) {
+        self.ordered.remove(&id);
+    }
+
     pub(crate) fn clear(&mut self) {
         self.ordered.clear();
     }
@@ -282,18 +314,46 @@ impl Faults {
         Some(taken)
     }
 
-    /// The code of a fault ordered for one record of a batch.
-    pub(crate) fn take_record_error(&mut self, endpoint: Endpoint, key: &str) -> Option<String> {
+    /// What was ordered for one record of a batch.
+    pub(crate) fn take_record_fault(
+        &mut self,
+        endpoint: Endpoint,
+        key: &str,
+    ) -> Option<RecordFault> {
         self.take(endpoint, &[key], |effect| match effect {
-            Effect::RecordError { code } => Some(code.clone()),
+            Effect::RecordError { code, message } => Some(RecordFault::Error {
+                code: code.clone(),
+                message: message.clone(),
+            }),
+            Effect::UntracedError => Some(RecordFault::Untraced),
+            Effect::Omitted => Some(RecordFault::Omitted),
+            _ => None,
+        })
+    }
+
+    /// After how many milliseconds a request is to be applied that is to be applied late.
+    pub(crate) fn take_late(&mut self, endpoint: Endpoint, keys: &[&str]) -> Option<u64> {
+        self.take(endpoint, keys, |effect| match effect {
+            Effect::AppliedLate { ms } => Some(*ms),
             _ => None,
         })
     }
 }
 
+/// What goes wrong with one record of a batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum RecordFault {
+    Error {
+        code: String,
+        message: Option<String>,
+    },
+    Untraced,
+    Omitted,
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Effect, Endpoint, Fault, Faults};
+    use super::{Effect, Endpoint, Fault, Faults, RecordFault};
 
     fn any(effect: &Effect) -> Option<Effect> {
         Some(effect.clone())
@@ -331,15 +391,17 @@ mod tests {
         let endpoint = Endpoint::SalesforceUpsert;
         faults.order(Fault::status(endpoint, 503));
         faults.order(Fault::record_error(endpoint, "b", "ENTITY_IS_LOCKED"));
+        let locked = RecordFault::Error {
+            code: "ENTITY_IS_LOCKED".to_owned(),
+            message: None,
+        };
         for _ in 0..3 {
-            assert_eq!(
-                faults.take_record_error(endpoint, "b").as_deref(),
-                Some("ENTITY_IS_LOCKED")
-            );
+            let taken = faults.take_record_fault(endpoint, "b");
+            assert_eq!(taken.as_ref(), Some(&locked));
         }
-        assert_eq!(faults.take_record_error(endpoint, "a"), None);
+        assert_eq!(faults.take_record_fault(endpoint, "a"), None);
         assert_eq!(faults.ordered().len(), 2);
         faults.clear();
-        assert_eq!(faults.take_record_error(endpoint, "b"), None);
+        assert_eq!(faults.take_record_fault(endpoint, "b"), None);
     }
 }

@@ -8,8 +8,11 @@
 //! | `GET /sandbox/messages?to=&after=&wait_ms=` | accepted messages; waits for a first one |
 //! | `GET /sandbox/hubspot/contacts?id=` | contacts with the history of their writes |
 //! | `GET /sandbox/salesforce/leads?id=` | leads with the history of their writes |
+//! | `GET /sandbox/upserts?after=` | upserts in the order of their arrival: keys and revisions |
+//! | `POST /sandbox/usage` | requests of the customer's other apps, of the day's pool |
 //! | `GET /sandbox/stats` | requests and outcomes by endpoint |
 //! | `GET`, `POST`, `DELETE /sandbox/faults` | [`Fault`]s: list, order one, take all back |
+//! | `DELETE /sandbox/faults/{id}` | takes one back |
 //! | `PUT /sandbox/webhook` | where status webhooks go |
 //!
 //! [`SandboxClient`] speaks it; [`webhook`] builds and signs what Meta would post.
@@ -23,6 +26,7 @@ mod fault;
 mod graph;
 mod graph_error;
 mod hubspot;
+mod received;
 mod reply;
 mod salesforce;
 mod server;
@@ -30,12 +34,14 @@ mod state;
 mod stats;
 mod status;
 mod table;
+mod usage;
 pub mod webhook;
 
 pub use client::{ClientError, MessageQuery, SandboxClient};
 pub use config::{HubspotConfig, SalesforceConfig, SandboxConfig, Secret, Webhook, WhatsappConfig};
 pub use fault::{Effect, Endpoint, ErrorBody, Fault, Vendor};
 pub use hubspot::{Property, PropertyOption};
+pub use received::{ReceivedRecord, ReceivedUpsert};
 pub use salesforce::Field;
 pub use server::{Sandbox, SandboxError};
 pub use state::{SentMessage, StateError};

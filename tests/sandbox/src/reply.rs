@@ -1,14 +1,24 @@
 //! An answer before it is sent.
 
-use axum::body::Body;
+use std::io;
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use futures::stream::{self, StreamExt as _};
 use serde_json::Value;
+
+use crate::app::App;
 
 /// An answer, or the end of the connection in place of one.
 #[derive(Debug)]
 pub(crate) enum Reply {
     Answer(Answer),
+    /// Half of the answer, then nothing more on an open connection.
+    Torn(Answer),
+    /// No answer on an open connection.
+    Silence,
     /// The connection closes without an answer.
     Sever,
 }
@@ -24,6 +34,15 @@ pub(crate) struct Answer {
 enum Content {
     Json(Value),
     Html(&'static str),
+}
+
+impl Content {
+    fn text(&self) -> String {
+        match self {
+            Self::Json(value) => value.to_string(),
+            Self::Html(page) => (*page).to_owned(),
+        }
+    }
 }
 
 impl Reply {
@@ -43,6 +62,13 @@ impl Reply {
             headers: Vec::new(),
             content: Content::Html(PAGE),
         })
+    }
+
+    pub(crate) fn torn(self) -> Self {
+        match self {
+            Self::Answer(answer) => Self::Torn(answer),
+            other => other,
+        }
     }
 
     /// As [`Self::with_header`], in the place of what the answer has of that name.
@@ -67,11 +93,35 @@ impl Reply {
 
 impl IntoResponse for Answer {
     fn into_response(self) -> Response {
-        let (kind, body) = match self.content {
-            Content::Json(value) => ("application/json;charset=utf-8", value.to_string()),
-            Content::Html(page) => ("text/html", page.to_owned()),
+        let body = Body::from(self.content.text());
+        self.respond(body)
+    }
+}
+
+impl Answer {
+    /// Says how long the answer is, and sends the first half of it.
+    pub(crate) fn into_torn_response(self, app: Arc<App>) -> Response {
+        let text = self.content.text();
+        let length = text.len();
+        let half = Bytes::copy_from_slice(&text.as_bytes()[..length / 2]);
+        let rest = async move {
+            app.hold(None).await;
+            Err(io::Error::from(io::ErrorKind::ConnectionAborted))
         };
-        let mut response = Response::new(Body::from(body));
+        let body = stream::once(async { Ok(half) }).chain(stream::once(rest));
+        let mut response = self.respond(Body::from_stream(body));
+        response
+            .headers_mut()
+            .insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+        response
+    }
+
+    fn respond(self, body: Body) -> Response {
+        let kind = match self.content {
+            Content::Json(_) => "application/json;charset=utf-8",
+            Content::Html(_) => "text/html",
+        };
+        let mut response = Response::new(body);
         // Statuses outside HTTP's range are refused when the fault is ordered.
         *response.status_mut() =
             StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

@@ -4,7 +4,6 @@ use std::collections::{HashSet, VecDeque};
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -22,6 +21,7 @@ use crate::connection::{Connection, Listener};
 use crate::fault::Faults;
 use crate::state::{StateError, Store};
 use crate::stats::Stats;
+use crate::usage::Usage;
 use crate::{control, graph, hubspot, salesforce, status};
 
 /// How long open requests may take to end when the sandbox stops.
@@ -82,8 +82,9 @@ impl Sandbox {
             stats: Mutex::new(Stats::default()),
             webhook: Mutex::new(config.whatsapp.webhook.clone()),
             window: Mutex::new(VecDeque::new()),
-            hubspot_usage: AtomicU64::new(0),
-            salesforce_usage: AtomicU64::new(0),
+            hubspot_usage: Usage::new(config.hubspot.day),
+            salesforce_usage: Usage::new(config.salesforce.day),
+            received: Mutex::default(),
             sessions: Mutex::new(HashSet::new()),
             accepted: Notify::new(),
             released: Notify::new(),

@@ -59,6 +59,16 @@ pub(crate) enum Change {
     Record(Crm, Box<CrmRecord>),
 }
 
+impl Change {
+    /// Marks a write that was applied later than it was sent.
+    pub(crate) fn late(mut self, late: bool) -> Self {
+        if let Self::Write(_, write) = &mut self {
+            write.late = late;
+        }
+        self
+    }
+}
+
 /// What the sandbox remembers.
 #[derive(Debug)]
 pub(crate) struct State {

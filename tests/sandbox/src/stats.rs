@@ -22,8 +22,8 @@ pub struct Stats {
 pub struct EndpointStats {
     /// Requests that arrived.
     pub requests: u64,
-    /// How they ended: by HTTP status, `unanswered` (by order), or `abandoned` (the client left
-    /// while an ordered delay ran).
+    /// How they ended: by HTTP status, `unanswered` or `torn` (by order), or `abandoned` (the client
+    /// left while an ordered delay ran).
     pub outcomes: BTreeMap<String, u64>,
     /// Records in all requests.
     pub records: u64,

@@ -47,6 +47,11 @@ pub struct RecordWrite {
     pub at: DateTime<Utc>,
     /// The values sent.
     pub values: Values,
+    /// Whether it was ordered to be applied later than it was sent ([`Effect::AppliedLate`]).
+    ///
+    /// [`Effect::AppliedLate`]: crate::Effect::AppliedLate
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub late: bool,
 }
 
 /// A write that was decided and is to be applied.
@@ -61,6 +66,8 @@ pub(crate) struct Write {
     pub(crate) ignored: Vec<String>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) assigned: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) late: bool,
 }
 
 /// All records of a CRM, found by id or by a unique value.
@@ -164,6 +171,7 @@ impl Table {
             arrival: self.arrivals,
             at: write.at,
             values: write.values,
+            late: write.late,
         });
     }
 
@@ -194,6 +202,7 @@ mod tests {
             values: serde_json::from_value::<Values>(values).expect("an object"),
             ignored: ignored.iter().map(ToString::to_string).collect(),
             assigned: false,
+            late: false,
         }
     }
 

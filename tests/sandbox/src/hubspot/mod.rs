@@ -1,7 +1,6 @@
 //! HubSpot: contacts, their properties, limits.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::Router;
@@ -11,12 +10,11 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::{get, post};
 use chrono::{DateTime, SecondsFormat, Utc};
-use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::app::{App, Exchange, bearer, lock};
-use crate::fault::{Effect, Endpoint};
+use crate::fault::{Effect, Endpoint, RecordFault};
 use crate::reply::Reply;
 use crate::state::Change;
 use crate::table::CrmRecord;
@@ -55,11 +53,15 @@ pub(crate) fn routes() -> Router<Arc<App>> {
 }
 
 /// Refuses a request without the token, or one over the limits; counts it otherwise.
-pub(crate) fn refuse(app: &App, headers: &HeaderMap) -> Option<Reply> {
+pub(crate) fn refuse(app: &App, endpoint: Endpoint, headers: &HeaderMap) -> Option<Reply> {
     if bearer(headers) != Some(app.config.hubspot.access_token.expose()) {
         return Some(error(401, None));
     }
-    if app.hubspot_usage.load(Ordering::Relaxed) >= app.config.hubspot.daily_requests {
+    // When the day's pool is full again can be asked while it is empty.
+    if endpoint == Endpoint::HubspotUsage {
+        return None;
+    }
+    if app.hubspot_usage.used() >= app.config.hubspot.daily_requests {
         return Some(error(429, Some("DAILY")));
     }
     if let Some(limit) = app.config.hubspot.requests_per_10_seconds {
@@ -76,14 +78,14 @@ pub(crate) fn refuse(app: &App, headers: &HeaderMap) -> Option<Reply> {
         }
         window.push_back(now);
     }
-    app.hubspot_usage.fetch_add(1, Ordering::Relaxed);
+    app.hubspot_usage.spend(1);
     None
 }
 
 /// Adds the headers that tell of the limits.
 pub(crate) fn with_limits(app: &App, reply: Reply) -> Reply {
     let config = &app.config.hubspot;
-    let used = app.hubspot_usage.load(Ordering::Relaxed);
+    let used = app.hubspot_usage.used();
     let left = config.daily_requests.saturating_sub(used);
     let reply = reply
         .with_header(
@@ -159,48 +161,64 @@ fn iso(at: DateTime<Utc>) -> String {
 
 async fn upsert_contacts(exchange: Exchange, body: Bytes) -> Response {
     let app = &exchange.app;
-    let batch = upsert::parse(&body);
-    let keys: Vec<&str> = match &batch {
-        Ok(inputs) => inputs.iter().map(|input| input.id.as_str()).collect(),
-        Err(_) => Vec::new(),
-    };
+    let batch = Arc::new(upsert::parse(&body));
+    let inputs = batch.as_deref().unwrap_or_default();
+    let keys: Vec<&str> = inputs.iter().map(|input| input.id.as_str()).collect();
     let endpoint = Endpoint::HubspotUpsert;
+    let revision = app.config.hubspot.revision.as_deref();
+    let received = inputs.iter().map(|input| input.received(revision));
+    app.receive(endpoint, received.collect());
     let handle = || {
-        let inputs = match &batch {
-            Ok(inputs) => inputs,
-            Err(message) => return refusal(400, "VALIDATION_ERROR", message),
-        };
-        let started = Utc::now();
-        let mut faults = lock(&app.faults);
-        let silent = faults.take(endpoint, &keys, |effect| {
-            matches!(effect, Effect::SilentNoOp).then_some(())
-        });
-        if silent.is_some() {
-            return Reply::json(200, upsert::complete(&[], &[], started));
-        }
-        let ordered: Vec<Option<String>> = keys
-            .iter()
-            .map(|key| faults.take_record_error(endpoint, key))
-            .collect();
-        drop(faults);
-        let mut store = lock(&app.store);
-        match upsert::decide(&store.state, &app.config.hubspot, inputs, &ordered, started) {
-            Err(reply) => reply,
-            Ok(decision) => match app.commit(&mut store, endpoint, decision.changes) {
-                Err(reply) => reply,
-                Ok(()) => Reply::json(decision.status, decision.body),
-            },
+        let late = lock(&app.faults).take_late(endpoint, &keys);
+        match late {
+            None => apply(app, &batch, false),
+            Some(ms) => {
+                let batch = Arc::clone(&batch);
+                app.later(ms, move |app| drop(apply(app, &batch, true)));
+                Reply::Silence
+            }
         }
     };
     exchange.run(endpoint, &keys, handle).await
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ContactQuery {
-    id_property: Option<String>,
-    properties: Option<String>,
+/// Decides a batch and writes what it comes to.
+fn apply(app: &App, batch: &Result<Vec<upsert::Input>, String>, late: bool) -> Reply {
+    let endpoint = Endpoint::HubspotUpsert;
+    let inputs = match batch {
+        Ok(inputs) => inputs,
+        Err(message) => return refusal(400, "VALIDATION_ERROR", message),
+    };
+    let started = Utc::now();
+    let keys: Vec<&str> = inputs.iter().map(|input| input.id.as_str()).collect();
+    let mut faults = lock(&app.faults);
+    let silent = faults.take(endpoint, &keys, |effect| {
+        matches!(effect, Effect::SilentNoOp).then_some(())
+    });
+    if silent.is_some() {
+        return Reply::json(200, upsert::complete(&[], &[], started));
+    }
+    let ordered: Vec<Option<RecordFault>> = keys
+        .iter()
+        .map(|key| faults.take_record_fault(endpoint, key))
+        .collect();
+    drop(faults);
+    let mut store = lock(&app.store);
+    let decided = upsert::decide(&store.state, &app.config.hubspot, inputs, &ordered, started);
+    let decision = match decided {
+        Ok(decision) => decision,
+        Err(reply) => return reply,
+    };
+    let changes = decision.changes.into_iter();
+    let changes = changes.map(|change| change.late(late)).collect();
+    match app.commit(&mut store, endpoint, changes) {
+        Err(reply) => reply,
+        Ok(()) => Reply::json(decision.status, decision.body),
+    }
 }
+
+/// `properties` may be one list with commas, or come once for each.
+type ContactQuery = Vec<(String, String)>;
 
 async fn read_dated_contact(
     exchange: Exchange,
@@ -217,12 +235,17 @@ async fn read_contact(
 ) -> Response {
     let handle = || {
         let contacts = &lock(&exchange.app.store).state.contacts;
-        let contact = match query.id_property.as_deref() {
+        let of = |name: &str| {
+            let of = query.iter().filter(move |(found, _)| found == name);
+            of.map(|(_, value)| value.as_str()).collect::<Vec<_>>()
+        };
+        let contact = match of("idProperty").first().copied() {
             None => contacts.by_id(&id),
             Some(name) if contacts.is_unique(name) => contacts.by_unique(name, &id),
             Some(name) => return property::not_unique(&exchange.app.config.hubspot, name),
         };
-        let names = query.properties.as_deref();
+        let names = of("properties").join(",");
+        let names = Some(names.as_str()).filter(|names| !names.is_empty());
         contact.map_or_else(
             || error(404, None),
             |contact| Reply::json(200, contact_body(contact, names)),
@@ -317,16 +340,14 @@ async fn create_property(exchange: Exchange, body: Bytes) -> Response {
 
 async fn read_usage(exchange: Exchange) -> Response {
     let handle = || {
-        let now = Utc::now();
-        let tomorrow = now.date_naive() + chrono::Days::new(1);
-        let resets_at = tomorrow.and_time(chrono::NaiveTime::MIN).and_utc();
+        let usage = &exchange.app.hubspot_usage;
         let usage = json!({
             "name": "private-apps-api-calls-daily",
             "usageLimit": exchange.app.config.hubspot.daily_requests,
-            "currentUsage": exchange.app.hubspot_usage.load(Ordering::Relaxed),
-            "collectedAt": iso(now),
+            "currentUsage": usage.used(),
+            "collectedAt": iso(Utc::now()),
             "fetchStatus": "SUCCESS",
-            "resetsAt": iso(resets_at),
+            "resetsAt": iso(usage.resets_at()),
         });
         Reply::json(200, json!({ "results": [usage] }))
     };

@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 use super::property::{Problem, lifecycle_goes_back, not_unique, problems_message};
 use super::{correlation_id, iso, refusal};
 use crate::config::HubspotConfig;
+use crate::fault::RecordFault;
+use crate::received::ReceivedRecord;
 use crate::reply::Reply;
 use crate::state::{Change, Crm, State};
 use crate::table::{CrmRecord, Values, Write};
@@ -26,6 +28,17 @@ pub(super) struct Input {
     properties: BTreeMap<String, Option<String>>,
     #[serde(default)]
     object_write_trace_id: Option<String>,
+}
+
+impl Input {
+    /// What the log of upserts keeps of it.
+    pub(super) fn received(&self, revision: Option<&str>) -> ReceivedRecord {
+        let text = revision.and_then(|name| self.properties.get(name)?.as_deref());
+        ReceivedRecord {
+            key: self.id.clone(),
+            revision: text.and_then(|text| text.parse().ok()),
+        }
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -49,7 +62,7 @@ pub(super) struct Decision {
     pub(super) changes: Vec<Change>,
 }
 
-/// Decides a batch. `ordered` holds the error ordered for each input, if any. With a trace id a
+/// Decides a batch. `ordered` holds the fault ordered for each input, if any. With a trace id a
 /// bad input fails alone; one without fails the batch.
 ///
 /// # Errors
@@ -58,14 +71,17 @@ pub(super) fn decide(
     state: &State,
     config: &HubspotConfig,
     inputs: &[Input],
-    ordered: &[Option<String>],
+    ordered: &[Option<RecordFault>],
     now: DateTime<Utc>,
 ) -> Result<Decision, Reply> {
     check_batch(state, config, inputs)?;
     let mut problems: Vec<(&Input, Vec<Problem>)> = Vec::new();
     let mut good: Vec<&Input> = Vec::new();
     for (input, ordered) in inputs.iter().zip(ordered) {
-        let found = find_problems(state, input, ordered.as_deref());
+        if ordered == &Some(RecordFault::Omitted) {
+            continue;
+        }
+        let found = find_problems(state, input, ordered.as_ref());
         if found.is_empty() {
             good.push(input);
         } else {
@@ -96,9 +112,13 @@ pub(super) fn decide(
         results.push(result(input, existing, &write));
         changes.push(Change::Write(Crm::Hubspot, write));
     }
+    let untraced = |input: &Input| {
+        let position = inputs.iter().position(|other| std::ptr::eq(other, input));
+        position.is_some_and(|position| ordered.get(position) == Some(&Some(RecordFault::Untraced)))
+    };
     let errors: Vec<Value> = problems
         .iter()
-        .map(|(input, problems)| record_error(config, input, problems))
+        .map(|(input, problems)| record_error(config, input, problems, !untraced(input)))
         .collect();
     let status = if errors.is_empty() {
         200
@@ -142,15 +162,21 @@ fn check_batch(state: &State, config: &HubspotConfig, inputs: &[Input]) -> Resul
     Ok(())
 }
 
-fn find_problems(state: &State, input: &Input, ordered: Option<&str>) -> Vec<Problem> {
-    let mut problems: Vec<Problem> = ordered
-        .map(|code| Problem {
-            code: code.to_owned(),
-            message: "ordered of the sandbox".to_owned(),
-            name: input.id_property.clone().unwrap_or_default(),
-        })
-        .into_iter()
-        .collect();
+fn find_problems(state: &State, input: &Input, ordered: Option<&RecordFault>) -> Vec<Problem> {
+    const ORDERED: &str = "ordered of the sandbox";
+    let problem = |(code, message): (&str, &str)| Problem {
+        code: code.to_owned(),
+        message: message.to_owned(),
+        name: input.id_property.clone().unwrap_or_default(),
+    };
+    let ordered = match ordered {
+        Some(RecordFault::Error { code, message }) => {
+            Some((code.as_str(), message.as_deref().unwrap_or(ORDERED)))
+        }
+        Some(RecordFault::Untraced) => Some(("INVALID_VALUE", ORDERED)),
+        Some(RecordFault::Omitted) | None => None,
+    };
+    let mut problems: Vec<Problem> = ordered.map(problem).into_iter().collect();
     for (name, value) in &input.properties {
         let verdict = match state.properties.get(name) {
             None => Err((
@@ -202,6 +228,7 @@ fn prepare(input: &Input, existing: Option<&CrmRecord>, id: String, now: DateTim
         values,
         ignored,
         assigned: false,
+        late: false,
     }
 }
 
@@ -264,12 +291,22 @@ fn result(input: &Input, existing: Option<&CrmRecord>, write: &Write) -> Value {
     result
 }
 
-fn record_error(config: &HubspotConfig, input: &Input, problems: &[Problem]) -> Value {
+fn record_error(
+    config: &HubspotConfig,
+    input: &Input,
+    problems: &[Problem],
+    traced: bool,
+) -> Value {
+    let context = if traced {
+        json!({ "objectWriteTraceId": [input.object_write_trace_id] })
+    } else {
+        json!({})
+    };
     json!({
         "status": "error",
         "category": "VALIDATION_ERROR",
         "message": problems_message(problems, config.portal_id),
-        "context": { "objectWriteTraceId": [input.object_write_trace_id] },
+        "context": context,
         "errors": [],
         "links": {},
     })

@@ -1,7 +1,6 @@
 //! Salesforce: tokens, the Lead object, upserts by external id.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -14,11 +13,13 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::app::{App, Exchange, bearer, lock};
-use crate::fault::Endpoint;
+use crate::fault::{Endpoint, RecordFault};
+use crate::received::ReceivedRecord;
 use crate::reply::Reply;
 use crate::table::CrmRecord;
 
 mod field;
+mod single;
 mod upsert;
 
 pub use field::Field;
@@ -38,7 +39,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route(&format!("{DATA}/sobjects/Lead/describe"), get(describe))
         .route(
             &format!("{DATA}/sobjects/Lead/{{field}}/{{value}}"),
-            get(read_lead),
+            get(read_lead).patch(single::upsert_lead),
         )
 }
 
@@ -60,16 +61,16 @@ pub(crate) fn refuse(app: &App, endpoint: Endpoint, headers: &HeaderMap) -> Opti
         }
         Some(_) => {}
     }
-    if app.salesforce_usage.load(Ordering::Relaxed) >= app.config.salesforce.daily_requests {
+    if app.salesforce_usage.used() >= app.config.salesforce.daily_requests {
         return Some(error(app, endpoint, 403, None));
     }
-    app.salesforce_usage.fetch_add(1, Ordering::Relaxed);
+    app.salesforce_usage.spend(1);
     None
 }
 
 /// Adds the header that tells of the daily limit.
 pub(crate) fn with_limits(app: &App, reply: Reply) -> Reply {
-    let used = app.salesforce_usage.load(Ordering::Relaxed);
+    let used = app.salesforce_usage.used();
     let limit = app.config.salesforce.daily_requests;
     reply.with_header("sforce-limit-info", format!("api-usage={used}/{limit}"))
 }
@@ -183,50 +184,92 @@ async fn upsert_leads(
 ) -> Response {
     let app = &exchange.app;
     let endpoint = Endpoint::SalesforceUpsert;
-    let batch = upsert::parse(&body);
-    let keys = batch
-        .as_ref()
-        .map(|batch| batch.keys(&field))
-        .unwrap_or_default();
-    let assigns = exchange
-        .headers
-        .get("sforce-auto-assign")
-        .is_none_or(|value| !value.as_bytes().eq_ignore_ascii_case(b"false"));
+    let call = Arc::new(Call {
+        batch: upsert::parse(&body),
+        assigns: assigns(&exchange.headers),
+        version,
+        field,
+    });
+    app.receive(endpoint, call.received(app));
+    let keys = call.keys();
     let handle = || {
-        let decided = check_version(&version).and_then(|()| {
-            let batch = batch
-                .as_ref()
-                .map_err(|message| request_error(400, "JSON_PARSER_ERROR", message))?;
-            let ordered: Vec<Option<String>> = {
-                let mut faults = lock(&app.faults);
-                batch
-                    .keys(&field)
-                    .iter()
-                    .map(|key| faults.take_record_error(endpoint, key))
-                    .collect()
-            };
-            let mut store = lock(&app.store);
-            let target = upsert::Target {
-                leads: &store.state.leads,
-                field: &field,
-                assigns,
-            };
-            let decision = upsert::decide(
-                &target,
-                &app.config.salesforce.fields,
-                batch,
-                &ordered,
-                Utc::now(),
-            )?;
-            app.commit(&mut store, endpoint, decision.changes)?;
-            Ok(decision.results)
-        });
-        decided.map_or_else(
+        let late = lock(&app.faults).take_late(endpoint, &keys);
+        match late {
+            None => call.apply(app, false),
+            Some(ms) => {
+                let call = Arc::clone(&call);
+                app.later(ms, move |app| drop(call.apply(app, true)));
+                Reply::Silence
+            }
+        }
+    };
+    exchange.run(endpoint, &keys, handle).await
+}
+
+fn assigns(headers: &HeaderMap) -> bool {
+    headers
+        .get("sforce-auto-assign")
+        .is_none_or(|value| !value.as_bytes().eq_ignore_ascii_case(b"false"))
+}
+
+/// A collection upsert.
+struct Call {
+    version: String,
+    /// The external id of the path.
+    field: String,
+    /// Whether assignment rules run.
+    assigns: bool,
+    batch: Result<upsert::Batch, String>,
+}
+
+impl Call {
+    fn keys(&self) -> Vec<&str> {
+        let batch = self.batch.as_ref();
+        batch
+            .map(|batch| batch.keys(&self.field))
+            .unwrap_or_default()
+    }
+
+    fn received(&self, app: &App) -> Vec<ReceivedRecord> {
+        let revision = app.config.salesforce.revision.as_deref();
+        let batch = self.batch.as_ref();
+        batch
+            .map(|batch| batch.received(&self.field, revision))
+            .unwrap_or_default()
+    }
+
+    /// Decides it and writes what it comes to.
+    fn apply(&self, app: &App, late: bool) -> Reply {
+        self.results(app, late).map_or_else(
             |reply| reply,
             |results| Reply::json(200, Value::Array(results)),
         )
-    };
-    exchange.run(endpoint, &keys, handle).await
+    }
+
+    fn results(&self, app: &App, late: bool) -> Result<Vec<Value>, Reply> {
+        let endpoint = Endpoint::SalesforceUpsert;
+        check_version(&self.version)?;
+        let batch = self.batch.as_ref();
+        let batch = batch.map_err(|message| request_error(400, "JSON_PARSER_ERROR", message))?;
+        let ordered: Vec<Option<RecordFault>> = {
+            let mut faults = lock(&app.faults);
+            let keys = self.keys().into_iter();
+            keys.map(|key| faults.take_record_fault(endpoint, key))
+                .collect()
+        };
+        let mut store = lock(&app.store);
+        let target = upsert::Target {
+            leads: &store.state.leads,
+            field: &self.field,
+            assigns: self.assigns,
+        };
+        let fields = &app.config.salesforce.fields;
+        let decision = upsert::decide(&target, fields, batch, &ordered, Utc::now())?;
+        let changes = decision.changes.into_iter();
+        let changes = changes.map(|change| change.late(late)).collect();
+        app.commit(&mut store, endpoint, changes)?;
+        Ok(decision.results)
+    }
 }
 
 async fn describe(exchange: Exchange, Path(version): Path<String>) -> Response {

@@ -8,6 +8,8 @@ use serde_json::{Map, Value, json};
 
 use super::field::Field;
 use super::request_error;
+use crate::fault::RecordFault;
+use crate::received::{ReceivedRecord, number};
 use crate::reply::Reply;
 use crate::state::{Change, Crm};
 use crate::table::{CrmRecord, Table, Values, Write};
@@ -24,11 +26,29 @@ pub(super) struct Batch {
 }
 
 impl Batch {
+    pub(super) fn of_one(record: Map<String, Value>) -> Self {
+        Self {
+            all_or_none: false,
+            records: vec![record],
+        }
+    }
+
     /// The external id of each record; empty where it is missing.
     pub(super) fn keys(&self, field: &str) -> Vec<&str> {
         self.records
             .iter()
             .map(|record| key(record, field))
+            .collect()
+    }
+
+    /// What the log of upserts keeps of it.
+    pub(super) fn received(&self, field: &str, revision: Option<&str>) -> Vec<ReceivedRecord> {
+        self.records
+            .iter()
+            .map(|record| ReceivedRecord {
+                key: key(record, field).to_owned(),
+                revision: revision.and_then(|name| number(record.get(name)?)),
+            })
             .collect()
     }
 }
@@ -69,7 +89,7 @@ struct RecordError {
     fields: Vec<String>,
 }
 
-/// Decides a batch. `ordered` holds the status code ordered for each record, if any.
+/// Decides a batch. `ordered` holds the fault ordered for each record, if any.
 ///
 /// # Errors
 /// The answer that refuses the whole request.
@@ -77,7 +97,7 @@ pub(super) fn decide(
     target: &Target<'_>,
     fields: &[Field],
     batch: &Batch,
-    ordered: &[Option<String>],
+    ordered: &[Option<RecordFault>],
     now: DateTime<Utc>,
 ) -> Result<Decision, Reply> {
     check_batch(target, fields, batch)?;
@@ -90,14 +110,7 @@ pub(super) fn decide(
         let key = key(record, target.field);
         let existing = target.leads.by_unique(target.field, key);
         let repeated = times.get(key).copied().unwrap_or_default() > 1;
-        let error = record_error(
-            target,
-            fields,
-            record,
-            existing,
-            repeated,
-            ordered.as_deref(),
-        );
+        let error = record_error(target, fields, record, existing, repeated, ordered.as_ref());
         outcomes.push((record, existing, error));
     }
     if batch.all_or_none && outcomes.iter().any(|(_, _, error)| error.is_some()) {
@@ -135,6 +148,7 @@ pub(super) fn decide(
             values,
             ignored: Vec::new(),
             assigned: target.assigns,
+            late: false,
         };
         decision.changes.push(Change::Write(Crm::Salesforce, write));
     }
@@ -187,7 +201,7 @@ fn record_error(
     record: &Map<String, Value>,
     existing: Option<&CrmRecord>,
     repeated: bool,
-    ordered: Option<&str>,
+    ordered: Option<&RecordFault>,
 ) -> Option<RecordError> {
     let error = |code: &str, message: String, fields: Vec<String>| {
         Some(RecordError {
@@ -209,8 +223,9 @@ fn record_error(
         let message = format!("Duplicate external id specified: {key}");
         return error("DUPLICATE_VALUE", message, own());
     }
-    if let Some(code) = ordered {
-        return error(code, ordered_message(code).to_owned(), Vec::new());
+    if let Some(RecordFault::Error { code, message }) = ordered {
+        let message = message.as_deref().unwrap_or(ordered_message(code));
+        return error(code, message.to_owned(), Vec::new());
     }
     let missing = missing_fields(fields, record, existing);
     if !missing.is_empty() {

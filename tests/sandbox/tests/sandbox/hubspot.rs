@@ -328,15 +328,18 @@ async fn the_daily_pool_ends() {
         ..SandboxConfig::default()
     })
     .await;
+    let list = || world.hubspot(Method::GET, "/crm/v3/properties/contacts");
+    assert_eq!(answer(list()).await.status, 200);
+    let over = answer(list()).await;
+    assert_eq!(
+        (over.status, &over.body["policyName"]),
+        (429, &json!("DAILY"))
+    );
+    // When it is full again can be asked then, too.
     let path = "/account-info/v3/api-usage/daily/private-apps";
     let usage = answer(world.hubspot(Method::GET, path)).await;
     assert_eq!(usage.body["results"][0]["usageLimit"], 1);
     assert_eq!(usage.body["results"][0]["currentUsage"], 1);
     let resets = usage.body["results"][0]["resetsAt"].as_str().unwrap();
     assert!(chrono::DateTime::parse_from_rfc3339(resets).unwrap() > chrono::Utc::now());
-    let over = answer(world.hubspot(Method::GET, path)).await;
-    assert_eq!(
-        (over.status, &over.body["policyName"]),
-        (429, &json!("DAILY"))
-    );
 }

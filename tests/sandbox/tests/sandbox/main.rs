@@ -1,9 +1,11 @@
 //! The sandbox over HTTP: every endpoint as its vendor answers, and every fault.
 
+mod crm_faults;
 mod faults;
 mod fixtures;
 mod graph;
 mod hubspot;
 mod salesforce;
+mod sdk;
 mod state;
 mod support;
