@@ -14,6 +14,8 @@ pub(crate) fn read(name: &str) -> Option<Value> {
     match std::fs::read_to_string(&path) {
         Ok(text) => Some(serde_json::from_str(&text).unwrap()),
         Err(_) => {
+            let required = std::env::var("FIXTURES").is_ok_and(|value| value == "required");
+            assert!(!required, "there is no recording {}", path.display());
             writeln!(
                 std::io::stderr(),
                 "passed over: there is no recording {name}"

@@ -21,6 +21,8 @@ mod person;
 mod salesforce;
 pub mod tool;
 mod webhook;
+#[cfg(test)]
+mod wire;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -43,7 +43,6 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::{prepare, upsert};
-    use crate::fixtures;
     use crate::mapping::{DEFAULT, Mapping};
     use crate::person::tests::{completed, of, started};
 
@@ -96,19 +95,5 @@ mod tests {
             (40, 30),
             "the organisation's own"
         );
-    }
-
-    #[test]
-    fn the_vendors_users_and_we_send_the_same_shape() {
-        let Some(fixture) = fixtures::read("jsforce_collection_upsert_mixed.json") else {
-            return;
-        };
-        let theirs = &fixture["requests"][0]["body"];
-        let ours = body(completed(), &BTreeMap::new());
-        assert_eq!(ours["allOrNone"], theirs["allOrNone"]);
-        for (name, value) in theirs["records"][0].as_object().unwrap() {
-            let our_value = &ours["records"][0][name];
-            assert_eq!(fixtures::shape(our_value), fixtures::shape(value), "{name}");
-        }
     }
 }

@@ -170,38 +170,6 @@ fn recorded_answers_are_classified() {
     assert!(partial.iter().all(|o| matches!(o, Outcome::Split(_))));
 }
 
-#[test]
-fn the_vendors_sdk_and_we_send_and_read_the_same() {
-    let Some(fixture) = fixtures::read("hubspot_sdk_batch_upsert_200.json") else {
-        return;
-    };
-    let mut lead = crate::person::tests::started();
-    lead.lead_id = "5511999990000".into();
-    lead.wa_id = Some("5511999990000".into());
-    let target = crate::mapping::DEFAULT
-        .parse::<crate::mapping::Mapping>()
-        .unwrap()
-        .hubspot;
-    let prepared =
-        super::super::request::prepare(&crate::person::tests::of(lead), "wa_id", &target);
-    let ours = super::super::request::upsert(&[&prepared]);
-    let theirs = &fixture["requests"][0]["body"];
-    assert_eq!(
-        fixtures::shape(&ours["inputs"][0]["id"]),
-        fixtures::shape(&theirs["inputs"][0]["id"])
-    );
-    for member in ["id", "idProperty"] {
-        assert_eq!(ours["inputs"][0][member], theirs["inputs"][0][member]);
-    }
-    for (name, value) in theirs["inputs"][0]["properties"].as_object().unwrap() {
-        let our_value = &ours["inputs"][0]["properties"][name];
-        assert_eq!(fixtures::shape(our_value), fixtures::shape(value), "{name}");
-    }
-    let body = &fixture["served"][0]["body"];
-    let outcomes = verdict(200, body, &["5511999990000"]).unwrap();
-    assert_eq!(outcomes.len(), 1);
-}
-
 proptest! {
     #[test]
     fn any_answer_gives_each_input_one_outcome_or_the_request_a_failure(
