@@ -297,12 +297,15 @@ impl<C: Crm> Driver<C> {
     }
 
     async fn daily_stop(&self) -> Stop {
+        let reset = self.shared.lane.crm.daily_reset().await;
         Stop::from(
             Failure::new(
                 Class::Throttle,
                 "our share of the day's requests is used up (CRM_DAILY_SHARE_PERCENT)",
             )
-            .after(self.shared.lane.crm.daily_reset().await),
+            // Where the CRM does not tell, it is asked as rarely as when it is halted: each time
+            // uses a request of the others' share.
+            .after(Some(reset.unwrap_or(self.shared.lane.timing.probe))),
         )
     }
 

@@ -40,6 +40,8 @@ pub(crate) struct Claimed {
     pub(crate) revision: i64,
     /// Failed attempts since the last success.
     pub(crate) attempts: u32,
+    /// Why the last of them failed, or why the row waits.
+    pub(crate) last_error: Option<String>,
     pub(crate) record: Record,
     /// Of what the CRM is known to hold; none while that is unknown.
     pub(crate) sent_hash: Option<Vec<u8>>,
@@ -74,8 +76,10 @@ pub(crate) enum Settled {
     Dead {
         reason: String,
     },
-    /// Not attempted, or nobody's fault: due as before.
-    Released,
+    /// Not attempted, or nobody's fault: due as before, and why where the lane waits for something.
+    Released {
+        reason: Option<String>,
+    },
     /// The CRM shall not have this lead.
     Filtered,
 }
@@ -303,6 +307,7 @@ impl<'r> FromRow<'r, sqlx::postgres::PgRow> for Claimed {
             lead_id: row.try_get("lead_id")?,
             revision: row.try_get("wanted_revision")?,
             attempts: u32::try_from(row.try_get::<i32, _>("attempts")?).unwrap_or(0),
+            last_error: row.try_get("last_error")?,
             sent_hash: row.try_get("sent_hash")?,
             attempted: row.try_get("attempted")?,
             record: Record {
@@ -322,7 +327,7 @@ const fn verdict(settled: &Settled) -> &'static str {
         Settled::Retry { .. } => "retry",
         Settled::Parked { .. } => "parked",
         Settled::Dead { .. } => "dead",
-        Settled::Released => "released",
+        Settled::Released { .. } => "released",
         Settled::Filtered => "filtered",
     }
 }
@@ -339,7 +344,8 @@ fn reason(settled: &Settled) -> Option<&str> {
         Settled::Retry { reason, .. } | Settled::Parked { reason } | Settled::Dead { reason } => {
             Some(reason)
         }
-        Settled::Done { .. } | Settled::Stale | Settled::Released | Settled::Filtered => None,
+        Settled::Released { reason } => reason.as_deref(),
+        Settled::Done { .. } | Settled::Stale | Settled::Filtered => None,
     }
 }
 

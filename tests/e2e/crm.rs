@@ -1,16 +1,21 @@
 //! sink-crm alone: events written to the topic as the processor writes them, CRMs as the sandbox
 //! plays them.
 
+pub(crate) mod combined;
 pub(crate) mod commands;
 pub(crate) mod failures;
 pub(crate) mod kills;
+pub(crate) mod late;
+pub(crate) mod records;
+pub(crate) mod requests;
 pub(crate) mod webhook;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use leadstream_sandbox::CrmRecord;
+use leadstream::deployment::sandbox_config;
+use leadstream_sandbox::{CrmRecord, Endpoint, ReceivedUpsert, SandboxConfig};
 use leadstream_schemas::{Topic, codec};
 use leadstream_stream::Outgoing;
 use serde_json::{Value, json};
@@ -26,7 +31,15 @@ const SALESFORCE: &str = "salesforce";
 
 /// A deployment whose sink waits for nothing longer than a second.
 async fn site<'w>(world: &'w World, name: &str) -> anyhow::Result<Site<'w>> {
-    let mut site = Site::new(world, name).await?;
+    site_with(world, name, sandbox_config()).await
+}
+
+async fn site_with<'w>(
+    world: &'w World,
+    name: &str,
+    config: SandboxConfig,
+) -> anyhow::Result<Site<'w>> {
+    let mut site = Site::with(world, name, config).await?;
     site.deployment.further.extend(
         [
             ("CRM_REQUEST_TIMEOUT_SECONDS", "1"),
@@ -90,12 +103,13 @@ async fn publish(site: &Site<'_>, events: &[Value]) -> anyhow::Result<()> {
 struct Entry {
     state: String,
     sent: i64,
+    attempts: i32,
     error: Option<String>,
 }
 
 async fn ledger(site: &Site<'_>, crm: &str) -> anyhow::Result<BTreeMap<String, Entry>> {
     let rows = sqlx::query(
-        "SELECT lead_id, state, sent_revision, last_error FROM crm_ledger
+        "SELECT lead_id, state, sent_revision, attempts, last_error FROM crm_ledger
          WHERE crm = $1",
     )
     .bind(crm)
@@ -106,6 +120,7 @@ async fn ledger(site: &Site<'_>, crm: &str) -> anyhow::Result<BTreeMap<String, E
             let entry = Entry {
                 state: row.try_get("state")?,
                 sent: row.try_get("sent_revision")?,
+                attempts: row.try_get("attempts")?,
                 error: row.try_get("last_error")?,
             };
             Ok((row.try_get("lead_id")?, entry))
@@ -133,12 +148,29 @@ async fn settled(
     .await
 }
 
-/// The value of the metric whose line begins so.
-async fn metric(site: &Site<'_>, sink: &str, line: &str) -> anyhow::Result<f64> {
-    let text = site.metrics(sink).await?;
-    let found = text.lines().find_map(|found| found.strip_prefix(line));
+/// The name that tests of one sink give it.
+const SINK: &str = "sink-crm";
+
+/// The value of a metric of sink-crm, by the rest of its name and its labels.
+async fn metric(site: &Site<'_>, name: &str, labels: &str) -> anyhow::Result<f64> {
+    let text = site.metrics(SINK).await?;
+    let line = format!("leadstream_sink_crm_{name}{{{labels}}}");
+    let found = text.lines().find_map(|found| found.strip_prefix(&line));
     let value = found.with_context(|| format!("there is no metric {line}"))?;
     Ok(value.trim().parse()?)
+}
+
+/// What became of records so far, or of requests.
+async fn count(site: &Site<'_>, of: &str, crm: &str, outcome: &str) -> anyhow::Result<f64> {
+    let labels = format!("crm=\"{crm}\",outcome=\"{outcome}\"");
+    metric(site, &format!("{of}_total"), &labels).await
+}
+
+/// The records of each upsert that one CRM received.
+async fn received(site: &Site<'_>, endpoint: Endpoint) -> anyhow::Result<Vec<ReceivedUpsert>> {
+    let all = site.sandbox.client()?.upserts(0).await?;
+    let of = |upsert: &ReceivedUpsert| upsert.endpoint == endpoint;
+    Ok(all.into_iter().filter(of).collect())
 }
 
 fn dead_letters(site: &Site<'_>) -> anyhow::Result<Vec<Read>> {

@@ -95,16 +95,48 @@ const TESTS: &[(&str, Test)] = &[
         privacy::run,
     ),
     (
-        "one_bad_record_costs_a_crm_no_other",
-        crm::failures::records,
+        "each_row_of_the_tables_of_bad_records_ends_as_it_says_and_costs_no_other",
+        crm::records::run,
     ),
     (
         "a_crm_that_fails_throttles_or_forgets_us_catches_up_and_delays_no_other",
-        crm::failures::requests,
+        crm::failures::run,
     ),
     (
-        "a_fault_of_the_whole_organisation_halts_its_crm_and_empties_nothing_into_dead_letters",
-        crm::failures::organisation,
+        "each_failed_request_that_may_pass_is_sent_again_and_its_reason_is_told",
+        crm::requests::retried,
+    ),
+    (
+        "each_answer_that_asks_for_less_is_waited_for_and_counts_no_attempt",
+        crm::requests::throttled,
+    ),
+    (
+        "each_fault_of_the_whole_organisation_halts_its_crm_and_empties_nothing_into_dead_letters",
+        crm::requests::halted,
+    ),
+    (
+        "a_record_that_is_refused_alone_holds_nobody_back",
+        crm::combined::lone_suspect,
+    ),
+    (
+        "a_batch_with_bad_and_locked_records_costs_one_request_for_the_good",
+        crm::combined::mixed_batch,
+    ),
+    (
+        "a_token_that_expires_while_a_batch_is_halved_is_renewed",
+        crm::combined::token_in_mid_batch,
+    ),
+    (
+        "what_is_applied_without_an_answer_is_sent_again_in_its_newest_state",
+        crm::combined::unknown_outcome,
+    ),
+    (
+        "the_day_s_requests_are_shared_with_other_apps_and_a_crm_waits_for_the_next_day",
+        crm::combined::daily_limit,
+    ),
+    (
+        "what_a_crm_applied_late_is_told_from_what_was_sent_late",
+        crm::late::run,
     ),
     (
         "crms_end_exactly_right_though_two_sinks_are_killed_under_faults",

@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::{Context, bail, ensure};
 use leadstream::deployment::{Deployment, Service, sandbox_config};
 use leadstream_local::{Process, ProcessSpec, free_address};
-use leadstream_sandbox::{Sandbox, Webhook};
+use leadstream_sandbox::{Sandbox, SandboxConfig, Webhook};
 use sqlx::PgPool;
 
 use crate::World;
@@ -44,10 +44,18 @@ pub(crate) struct Site<'w> {
 impl<'w> Site<'w> {
     /// Topics, schemas, database and sandbox are there; no service runs yet.
     pub(crate) async fn new(world: &'w World, name: &str) -> anyhow::Result<Self> {
+        Self::with(world, name, sandbox_config()).await
+    }
+
+    /// The same with another sandbox than the usual one.
+    pub(crate) async fn with(
+        world: &'w World,
+        name: &str,
+        mut config: SandboxConfig,
+    ) -> anyhow::Result<Self> {
         let id = format!("{name}-{:08x}", rand::random::<u32>());
         let (database_url, database) = create_database(world.stack.database_url(), &id).await?;
         let ingest = free_address()?;
-        let mut config = sandbox_config();
         config.whatsapp.webhook = Some(Webhook {
             url: format!("http://{ingest}/webhooks/whatsapp"),
             app_secret: APP_SECRET.into(),
@@ -213,12 +221,17 @@ impl<'w> Site<'w> {
         Ok(())
     }
 
-    /// SIGKILL, then the same service again.
+    /// SIGKILL, then the same service again, until it is ready.
     pub(crate) async fn kill_and_restart(&self, name: &str) -> anyhow::Result<()> {
+        self.kill_and_respawn(name).await?;
+        self.ready(name).await
+    }
+
+    /// SIGKILL, then the same service again.
+    pub(crate) async fn kill_and_respawn(&self, name: &str) -> anyhow::Result<()> {
         let running = self.get(name)?;
         running.process.kill().await;
-        self.spawn_with(running.service, name, running.own)?;
-        self.ready(name).await
+        self.spawn_with(running.service, name, running.own)
     }
 
     /// A graceful end, then the same service again. It is known, and not ready, while it ends.

@@ -224,9 +224,11 @@ impl Batch {
         for (row, failure) in std::mem::take(&mut self.suspects) {
             if self.passed {
                 self.settle(row, Fate::DeadLetter(failure.reason));
-            } else if self.stop.is_none() {
-                self.stop = Some(failure.into());
+                continue;
             }
+            // It lets others go first, so that they show whose fault it is.
+            self.settle(row, Fate::Retry(failure.reason.clone()));
+            self.stop.get_or_insert_with(|| failure.into());
         }
         let fates = self
             .fates

@@ -67,13 +67,19 @@ impl<C: Crm> Shared<C> {
         rows: &[Claimed],
         prepared: &[Result<Prepared, String>],
         fates: &[Fate],
+        stop: Option<&Stop>,
         lease: &Lease,
     ) -> Result<(), LedgerError> {
         let now = Utc::now();
         let settled: Vec<Settled> = rows
             .iter()
             .zip(fates)
-            .map(|(row, fate)| settled(row, fate, &self.lane.timing.retry, now, rand::random()))
+            .map(|(row, fate)| match fate {
+                Fate::Release => Settled::Released {
+                    reason: stop.map(|stop| stop.reason.clone()),
+                },
+                _ => settled(row, fate, &self.lane.timing.retry, now, rand::random()),
+            })
             .collect();
         let settlements: Vec<Settlement<'_>> = rows
             .iter()
@@ -116,7 +122,7 @@ impl<C: Crm> Shared<C> {
         let parked = count(&metrics.parked, |s| matches!(s, Settled::Parked { .. }));
         let dead = count(&metrics.dead, |s| matches!(s, Settled::Dead { .. }));
         count(&metrics.filtered, |s| matches!(s, Settled::Filtered));
-        let released = count(&metrics.released, |s| matches!(s, Settled::Released));
+        let released = count(&metrics.released, |s| matches!(s, Settled::Released { .. }));
         let crm = C::NAME.as_str();
         if settled.len() as u64 != written {
             tracing::warn!(
@@ -162,15 +168,15 @@ where
     }
 }
 
-/// A record that may be tried once more is given up when it was tried before.
+/// A record that may be tried once more is given up when that has failed in the same way before.
 pub(super) fn resolve_retry_once(rows: &[Claimed], fates: &mut [Fate]) {
     for (row, fate) in rows.iter().zip(fates) {
         if let Fate::RetryOnce(reason) = fate {
             let reason = std::mem::take(reason);
-            *fate = if row.attempts == 0 {
-                Fate::Retry(reason)
-            } else {
+            *fate = if row.last_error.as_ref() == Some(&reason) {
                 Fate::DeadLetter(reason)
+            } else {
+                Fate::Retry(reason)
             };
         }
     }
@@ -217,7 +223,7 @@ fn settled(
         Fate::DeadLetter(reason) => Settled::Dead {
             reason: reason.clone(),
         },
-        Fate::Release => Settled::Released,
+        Fate::Release => Settled::Released { reason: None },
     }
 }
 
@@ -237,6 +243,7 @@ mod tests {
             lead_id: "a".into(),
             revision: 1,
             attempts,
+            last_error: None,
             sent_hash: Some(b"old".to_vec()),
             attempted: false,
             record: Record {
@@ -251,11 +258,17 @@ mod tests {
 
     #[test]
     fn what_may_be_tried_once_more_is_given_up_the_second_time() {
-        let mut fates = vec![Fate::RetryOnce("CODE".into()); 2];
-        resolve_retry_once(&[row(0), row(1)], &mut fates);
+        let failed_before = |error: &str| Claimed {
+            last_error: Some(error.into()),
+            ..row(1)
+        };
+        let rows = [row(0), failed_before("no answer"), failed_before("CODE")];
+        let mut fates = vec![Fate::RetryOnce("CODE".into()); 3];
+        resolve_retry_once(&rows, &mut fates);
+        let retry = Fate::Retry("CODE".into());
         assert_eq!(
             fates,
-            [Fate::Retry("CODE".into()), Fate::DeadLetter("CODE".into())]
+            [retry.clone(), retry, Fate::DeadLetter("CODE".into())]
         );
     }
 

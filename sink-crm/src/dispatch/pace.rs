@@ -98,10 +98,15 @@ impl Pace {
     }
 }
 
-fn bucket(window: Window) -> Option<DefaultDirectRateLimiter> {
+/// Requests that may go out at once, and the time after which each further one may.
+fn spread(window: Window) -> (u32, Duration) {
     let burst = BURST.min(window.max).max(1);
     let usable = (f64::from(window.max) * (1.0 - HEADROOM)).floor() - f64::from(burst);
-    let period = window.interval.div_f64(usable.max(1.0));
+    (burst, window.interval.div_f64(usable.max(1.0)))
+}
+
+fn bucket(window: Window) -> Option<DefaultDirectRateLimiter> {
+    let (burst, period) = spread(window);
     let quota = governor::Quota::with_period(period)?.allow_burst(NonZeroU32::new(burst)?);
     Some(RateLimiter::direct(quota))
 }
@@ -110,7 +115,9 @@ fn bucket(window: Window) -> Option<DefaultDirectRateLimiter> {
 mod tests {
     use std::time::{Duration, Instant};
 
-    use super::{Daily, Pace, Quota, Window};
+    use proptest::prelude::*;
+
+    use super::{Daily, Pace, Quota, Window, spread};
 
     fn window(max: u32, remaining: u32) -> Quota {
         Quota {
@@ -144,6 +151,25 @@ mod tests {
         assert!(pace.take(now).is_err(), "the same window keeps its bucket");
         pace.note(window(190, 0), now);
         assert!(pace.take(now).unwrap_err() >= Duration::from_millis(900));
+    }
+
+    #[test]
+    fn a_thousand_requests_need_little_more_than_the_window_allows() {
+        let window = window(190, 190).window.unwrap();
+        let (burst, period) = spread(window);
+        let took = period * (1000 - burst);
+        // At the limit itself they would take 52.6 s.
+        assert!(took < Duration::from_millis(54_200), "{took:?}");
+    }
+
+    proptest! {
+        #[test]
+        fn no_window_holds_more_than_the_crm_takes(max in 5u32..2_000, seconds in 1u64..60) {
+            let interval = Duration::from_secs(seconds);
+            let (burst, period) = spread(Window { max, remaining: max, interval });
+            let most = f64::from(burst) + interval.as_secs_f64() / period.as_secs_f64();
+            prop_assert!(most <= f64::from(max) + 1e-6, "{most} of {max}");
+        }
     }
 
     #[test]

@@ -55,11 +55,11 @@ pub(super) async fn run<C: Crm>(
         judge_poison(&mut fates, &mut count, PoisonLimit::default())
     };
     let unburied = shared.bury(&rows, &mut fates).await;
-    shared.settle(&rows, &prepared, &fates, &lease).await?;
-    Ok(Report {
-        requests,
-        stop: stop.or(poison).or(unburied),
-    })
+    let stop = stop.or(poison).or(unburied);
+    shared
+        .settle(&rows, &prepared, &fates, stop.as_ref(), &lease)
+        .await?;
+    Ok(Report { requests, stop })
 }
 
 /// The fate of a row that needs no request.

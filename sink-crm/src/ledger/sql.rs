@@ -47,8 +47,8 @@ WITH due AS (
 UPDATE crm_ledger AS l SET lease_token = $4, leased_until = $5, sent_hash = NULL, attempted = true
 FROM due
 WHERE l.crm = due.crm AND l.lead_id = due.lead_id
-RETURNING l.lead_id, l.wanted_revision, l.attempts, l.wanted, l.wanted_key, l.wanted_partition,
-    l.wanted_offset, l.wanted_trace, due.sent_hash, due.attempted";
+RETURNING l.lead_id, l.wanted_revision, l.attempts, l.last_error, l.wanted, l.wanted_key,
+    l.wanted_partition, l.wanted_offset, l.wanted_trace, due.sent_hash, due.attempted";
 
 pub(super) const RENEW: &str = "
 WITH ours AS (
@@ -78,7 +78,7 @@ UPDATE crm_ledger AS l SET
         WHEN s.verdict = 'released' THEN l.attempts ELSE l.attempts + 1 END,
     next_attempt_at = COALESCE(s.next_attempt_at, l.next_attempt_at),
     last_error = CASE WHEN s.verdict IN ('done', 'filtered') THEN NULL
-        WHEN s.verdict = 'released' THEN l.last_error ELSE s.reason END,
+        WHEN s.verdict = 'released' THEN COALESCE(s.reason, l.last_error) ELSE s.reason END,
     sent_hash = s.hash,
     attempted = s.attempted,
     lease_token = NULL,
@@ -133,8 +133,8 @@ WITH due AS (
 UPDATE crm_events AS l SET lease_token = $4, leased_until = $5
 FROM due
 WHERE l.crm = due.crm AND l.lead_id = due.lead_id AND l.wanted_revision = due.wanted_revision
-RETURNING l.lead_id, l.wanted_revision, l.attempts, l.wanted, l.wanted_key, l.wanted_partition,
-    l.wanted_offset, l.wanted_trace, NULL::bytea AS sent_hash, l.attempts > 0 AS attempted";
+RETURNING l.lead_id, l.wanted_revision, l.attempts, l.last_error, l.wanted, l.wanted_key,
+    l.wanted_partition, l.wanted_offset, l.wanted_trace, NULL::bytea AS sent_hash, l.attempts > 0 AS attempted";
 
 pub(super) const RENEW_EVENTS: &str = "
 UPDATE crm_events SET leased_until = $4
@@ -155,7 +155,8 @@ kept AS (
     UPDATE crm_events AS e SET
         attempts = CASE s.verdict WHEN 'released' THEN e.attempts ELSE e.attempts + 1 END,
         next_attempt_at = COALESCE(s.next_attempt_at, e.next_attempt_at),
-        last_error = CASE s.verdict WHEN 'released' THEN e.last_error ELSE s.reason END,
+        last_error = CASE s.verdict WHEN 'released' THEN COALESCE(s.reason, e.last_error)
+            ELSE s.reason END,
         lease_token = NULL, leased_until = NULL
     FROM s
     WHERE e.crm = $1 AND e.lease_token = $2 AND e.lead_id = s.lead_id
@@ -203,8 +204,8 @@ UPDATE crm_ledger SET state = 'due', attempts = 0, next_attempt_at = $3, sent_ha
 WHERE crm = $1 AND lead_id = $2";
 
 pub(super) const PAGE_DUE: &str = "
-SELECT lead_id, wanted_revision, attempts, wanted, wanted_key, wanted_partition, wanted_offset,
-    wanted_trace, sent_hash, attempted
+SELECT lead_id, wanted_revision, attempts, last_error, wanted, wanted_key, wanted_partition,
+    wanted_offset, wanted_trace, sent_hash, attempted
 FROM crm_ledger WHERE crm = $1 AND state = 'due' AND lead_id > $2 ORDER BY lead_id LIMIT $3";
 
 pub(super) const SETTLED_LETTERS: &str = "

@@ -263,7 +263,9 @@ async fn failures_wait_and_what_was_given_up_is_revived_by_a_newer_revision() {
 
     let (rows, lease) = scratch.claim(10, after(5)).await;
     assert_eq!(rows[0].attempts, 1);
-    scratch.settle(&lease, &rows[0], Settled::Released).await;
+    scratch
+        .settle(&lease, &rows[0], Settled::Released { reason: None })
+        .await;
     assert_eq!(
         scratch.row(Hubspot, "a").await,
         ("due".into(), 0, 1, Some(reason()))

@@ -1,0 +1,110 @@
+//! A CRM that applies an older write after a newer one: nothing was sent out of order, what it holds
+//! is old, and the next write mends it.
+
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use leadstream::deployment::Service;
+use leadstream_sandbox::{CrmRecord, Effect, Endpoint, Fault};
+
+use super::{HUBSPOT, SALESFORCE, SINK, event, in_step, lead_id, ledger, publish, received, site};
+use crate::World;
+use crate::site::eventually;
+
+/// Longer than a request may take, so that the newer revision is there by then.
+const LATE_MS: u64 = 4_000;
+
+const LANES: [(&str, Endpoint, &str); 2] = [
+    (HUBSPOT, Endpoint::HubspotUpsert, "leadstream_revision"),
+    (
+        SALESFORCE,
+        Endpoint::SalesforceUpsert,
+        "Leadstream_Revision__c",
+    ),
+];
+
+pub(crate) fn run(world: &World) -> anyhow::Result<()> {
+    world.runtime.block_on(async {
+        let site = site(world, "late").await?;
+        let client = site.sandbox.client()?;
+        site.start(Service::SinkCrm, SINK).await?;
+        let sent = async |revision: i64| {
+            eventually(Duration::from_secs(10), async || {
+                for (crm, _, _) in LANES {
+                    let ledger = ledger(&site, crm).await?;
+                    let row = ledger.get(&lead_id(0)).context("no row")?;
+                    let done = row.state == "done" && row.sent == revision;
+                    ensure!(done, "{crm}: {row:?}");
+                }
+                Ok(())
+            })
+            .await
+        };
+        publish(&site, &[event(0, 1)]).await?;
+        sent(1).await?;
+        for (_, endpoint, _) in LANES {
+            let late = Effect::AppliedLate { ms: LATE_MS };
+            client.order(&Fault::once(endpoint, late)).await?;
+        }
+        publish(&site, &[event(0, 2)]).await?;
+        eventually(Duration::from_secs(10), async || {
+            for (crm, endpoint, _) in LANES {
+                let upserts = received(&site, endpoint).await?;
+                ensure!(upserts.len() == 2, "{crm}: {} upserts", upserts.len());
+            }
+            Ok(())
+        })
+        .await?;
+        // Revision 2 is on its way and unanswered.
+        publish(&site, &[event(0, 3)]).await?;
+        sent(3).await?;
+        eventually(Duration::from_secs(10), async || {
+            ensure!(
+                holds(&client.contacts().await?, LANES[0].2)? == 2,
+                "HubSpot is not late yet"
+            );
+            ensure!(
+                holds(&client.leads().await?, LANES[1].2)? == 2,
+                "Salesforce is not late yet"
+            );
+            Ok(())
+        })
+        .await?;
+        for (crm, endpoint, _) in LANES {
+            let upserts = received(&site, endpoint).await?;
+            let sent: Vec<u64> = upserts
+                .iter()
+                .flat_map(|upsert| &upsert.records)
+                .filter_map(|record| record.revision)
+                .collect();
+            ensure!(
+                sent.is_sorted() && sent.ends_with(&[3]),
+                "{crm}: sent {sent:?}"
+            );
+        }
+        for records in [client.contacts().await?, client.leads().await?] {
+            let last = records[0].history.back().context("no write")?;
+            ensure!(last.late, "the older write is not marked as late");
+        }
+        publish(&site, &[event(0, 4)]).await?;
+        sent(4).await?;
+        let (contacts, leads) = (client.contacts().await?, client.leads().await?);
+        ensure!(
+            holds(&contacts, LANES[0].2)? == 4 && holds(&leads, LANES[1].2)? == 4,
+            "not mended"
+        );
+        // The check of every other test calls this record what it is.
+        let found = in_step(&contacts, HUBSPOT, &[4]).err();
+        let found = found.context("a late write was not noticed")?.to_string();
+        ensure!(found.contains("revision 2 was written over 3"), "{found}");
+        site.finish().await
+    })
+}
+
+/// The revision that the only record holds.
+fn holds(records: &[CrmRecord], field: &str) -> anyhow::Result<u64> {
+    let record = records.first().context("no record")?;
+    let value = record.values.get(field).context("no revision")?;
+    let number = value.as_u64().or_else(|| value.as_str()?.parse().ok());
+    number.context("a revision that is no number")
+}

@@ -1,0 +1,262 @@
+//! The tables of what a CRM says of single records, row by row, in one batch of 100 with the good.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use leadstream::deployment::Service;
+use leadstream_sandbox::{Effect, Endpoint, Fault, SandboxClient};
+use serde_json::json;
+
+use super::{
+    Entry, HUBSPOT, SALESFORCE, SINK, count, dead_letters, event, lead_id, ledger, publish,
+    settled, site,
+};
+use crate::World;
+use crate::site::{Site, eventually};
+
+const LEADS: usize = 100;
+
+/// What a CRM says of one lead, and what comes of it.
+struct Row {
+    effect: Effect,
+    /// How often; `None`: until faults are cleared.
+    times: Option<u32>,
+    state: &'static str,
+    /// What the ledger says in the end.
+    reason: &'static str,
+    /// The metric that counts it besides that of its end.
+    counted: &'static str,
+}
+
+fn code(code: &str, message: Option<&str>) -> Effect {
+    Effect::RecordError {
+        code: code.to_owned(),
+        message: message.map(str::to_owned),
+    }
+}
+
+fn status(status: u16) -> Effect {
+    Effect::Status {
+        status,
+        code: None,
+        retry_after_s: None,
+        body: leadstream_sandbox::ErrorBody::Vendor,
+    }
+}
+
+fn ends(effect: Effect, state: &'static str, reason: &'static str) -> Row {
+    Row {
+        effect,
+        times: None,
+        state,
+        reason,
+        counted: state,
+    }
+}
+
+fn passes(effect: Effect, times: u32, counted: &'static str) -> Row {
+    Row {
+        effect,
+        times: Some(times),
+        state: "done",
+        reason: "",
+        counted,
+    }
+}
+
+fn hubspot() -> Vec<Row> {
+    vec![
+        ends(code("INVALID_EMAIL", None), "dead", "INVALID_EMAIL"),
+        ends(code("INVALID_OPTION", None), "dead", "INVALID_OPTION"),
+        ends(Effect::UntracedError, "dead", "INVALID_VALUE"),
+        ends(status(409), "dead", "CONFLICT"),
+        ends(status(400), "dead", "VALIDATION_ERROR"),
+        ends(Effect::Omitted, "due", "neither a result nor an error"),
+        // Once in a batch, which is halved, and once alone.
+        passes(Effect::Omitted, 2, "done"),
+    ]
+}
+
+fn salesforce() -> Vec<Row> {
+    const DEAD: [&str; 8] = [
+        "REQUIRED_FIELD_MISSING",
+        "STRING_TOO_LONG",
+        "INVALID_EMAIL_ADDRESS",
+        "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST",
+        "FIELD_CUSTOM_VALIDATION_EXCEPTION",
+        "NUMBER_OUTSIDE_VALID_RANGE",
+        "FIELD_INTEGRITY_EXCEPTION",
+        "A_CODE_OF_NEXT_YEAR",
+    ];
+    const PARKED: [&str; 4] = [
+        "CANNOT_UPDATE_CONVERTED_LEAD",
+        "DUPLICATES_DETECTED",
+        "ENTITY_IS_LOCKED",
+        "ENTITY_IS_DELETED",
+    ];
+    const RETRIED: [&str; 4] = [
+        "UNABLE_TO_LOCK_ROW",
+        "QUERY_TIMEOUT",
+        "REQUEST_RUNNING_TOO_LONG",
+        "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY",
+    ];
+    const OUR_KEY: &str = "duplicate value found: WA_Id__c duplicates value on record with id: x";
+    const OTHER_KEY: &str = "duplicate value found: Email__c duplicates value on record with id: x";
+    let stale = Some("STALE_VERSION: a newer revision is there");
+    let mut rows = vec![
+        passes(code("DUPLICATE_VALUE", Some(OUR_KEY)), 1, "retry"),
+        ends(
+            code("DUPLICATE_VALUE", Some(OUR_KEY)),
+            "dead",
+            "DUPLICATE_VALUE",
+        ),
+        ends(
+            code("DUPLICATE_VALUE", Some(OTHER_KEY)),
+            "dead",
+            "DUPLICATE_VALUE",
+        ),
+        Row {
+            counted: "stale",
+            ..ends(code("FIELD_CUSTOM_VALIDATION_EXCEPTION", stale), "done", "")
+        },
+        // Others pass, so it is this record.
+        ends(status(400), "dead", "INVALID_FIELD"),
+    ];
+    rows.extend(DEAD.map(|name| ends(code(name, None), "dead", name)));
+    rows.extend(PARKED.map(|name| ends(code(name, None), "parked", name)));
+    rows.extend(RETRIED.map(|name| passes(code(name, None), 2, "retry")));
+    rows
+}
+
+async fn order(client: &SandboxClient, endpoint: Endpoint, rows: &[Row]) -> anyhow::Result<()> {
+    for (lead, row) in rows.iter().enumerate() {
+        let mut fault = Fault::once(endpoint, row.effect.clone()).for_key(lead_id(lead));
+        fault.times = row.times;
+        client.order(&fault).await?;
+    }
+    Ok(())
+}
+
+/// The rows are where the table says, all other leads are done, and metrics count it.
+async fn ended(site: &Site<'_>, crm: &str, rows: &[Row]) -> anyhow::Result<()> {
+    let check = |lead: usize, entry: &Entry| {
+        let (state, reason) = rows
+            .get(lead)
+            .map_or(("done", ""), |row| (row.state, row.reason));
+        let said = entry.error.as_deref().unwrap_or_default();
+        let told = if reason.is_empty() {
+            said.is_empty()
+        } else {
+            said.contains(reason)
+        };
+        ensure!(
+            entry.state == state && told,
+            "{crm}: lead {lead} should be {state} ({reason}): {entry:?}"
+        );
+        anyhow::Ok(())
+    };
+    eventually(Duration::from_secs(30), async || {
+        let ledger = ledger(site, crm).await?;
+        for lead in 0..LEADS {
+            check(lead, ledger.get(&lead_id(lead)).context("no row")?)?;
+        }
+        Ok(())
+    })
+    .await?;
+    let mut least: BTreeMap<&str, usize> = BTreeMap::from([("done", LEADS - rows.len())]);
+    for row in rows {
+        *least.entry(row.counted).or_default() += 1;
+    }
+    // What waits is no end.
+    least.remove("due");
+    for (outcome, least) in least {
+        let counted = count(site, "outcomes", crm, outcome).await?;
+        ensure!(counted >= least as f64, "{crm}: {counted} are {outcome}");
+    }
+    Ok(())
+}
+
+/// Each dead lead has one dead letter, without its number and with its origin, and nobody else.
+fn buried(site: &Site<'_>, rows: &[(&'static str, Vec<Row>)]) -> anyhow::Result<()> {
+    let mut expected = Vec::new();
+    for (crm, rows) in rows {
+        let dead = rows
+            .iter()
+            .enumerate()
+            .filter(|(_, row)| row.state == "dead");
+        expected.extend(dead.map(|(lead, row)| (*crm, lead_id(lead), row.reason)));
+    }
+    let letters = dead_letters(site)?;
+    ensure!(letters.len() == expected.len(), "{} letters", letters.len());
+    for letter in &letters {
+        let header = |name: &str| {
+            let name = format!("__connect.errors.{name}");
+            let found = letter.headers.get(&name);
+            found.with_context(|| format!("a letter without {name}"))
+        };
+        let (crm, message) = (
+            header("exception.class.name")?,
+            header("exception.message")?,
+        );
+        ensure!(!message.contains("1555"), "a number: {message}");
+        header("offset")?;
+        let found = expected.iter().position(|(name, lead, reason)| {
+            *name == crm && lead.as_bytes() == letter.key && message.contains(reason)
+        });
+        expected.swap_remove(found.with_context(|| format!("not expected: {crm}: {message}"))?);
+    }
+    Ok(())
+}
+
+/// All rows at once, beside good leads; then the next revision brings back what was given up, and
+/// equal payloads call nobody.
+pub(crate) fn run(world: &World) -> anyhow::Result<()> {
+    world.runtime.block_on(async {
+        let site = site(world, "records").await?;
+        let client = site.sandbox.client()?;
+        let tables = [(HUBSPOT, hubspot()), (SALESFORCE, salesforce())];
+        order(&client, Endpoint::HubspotUpsert, &tables[0].1).await?;
+        order(&client, Endpoint::SalesforceUpsert, &tables[1].1).await?;
+        let events =
+            |revision| -> Vec<_> { (0..LEADS).map(|lead| event(lead, revision)).collect() };
+        publish(&site, &events(1)).await?;
+        site.start(Service::SinkCrm, SINK).await?;
+        for (crm, rows) in &tables {
+            ended(&site, crm, rows).await?;
+        }
+        buried(&site, &tables)?;
+        let stale = tables[1].1.iter().position(|row| row.counted == "stale");
+        let stale = client.lead(&lead_id(stale.context("a row")?)).await?;
+        ensure!(stale.is_none(), "what the CRM refused was written");
+        let halved = count(&site, "requests", HUBSPOT, "split").await?;
+        ensure!(halved >= 6.0, "conflicts were not bisected");
+
+        client.clear_faults().await?;
+        publish(&site, &events(2)).await?;
+        settled(&site, SALESFORCE, &[("done", LEADS)]).await?;
+        settled(&site, HUBSPOT, &[("done", LEADS)]).await?;
+        let requests = client.upserts(0).await?.len();
+        let repeated: Vec<_> = events(2)
+            .into_iter()
+            .map(|mut event| {
+                event["data"]["revision"] = json!(3);
+                event["data"]["cause"] = json!("replay");
+                event
+            })
+            .collect();
+        publish(&site, &repeated).await?;
+        for crm in [HUBSPOT, SALESFORCE] {
+            eventually(Duration::from_secs(20), async || {
+                let rows = ledger(&site, crm).await?;
+                let done = |row: &Entry| row.sent == 3 && row.state == "done";
+                ensure!(rows.values().all(done), "{crm}: not yet");
+                Ok(())
+            })
+            .await?;
+        }
+        let more = client.upserts(0).await?.len() - requests;
+        ensure!(more == 0, "{more} requests that change nothing");
+        site.finish().await
+    })
+}

@@ -1,0 +1,398 @@
+//! The tables of what a CRM says of whole requests, row by row: each fault lasts until ledger and
+//! metrics tell of it, then the CRM is mended and the lane goes on.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use leadstream::deployment::{Service, sandbox_config};
+use leadstream_sandbox::{Effect, Endpoint, ErrorBody, Fault};
+use serde_json::{Value, json};
+
+use super::{
+    Entry, HUBSPOT, SALESFORCE, SINK, count, dead_letters, event, lead_id, ledger, metric, publish,
+    received, site_with,
+};
+use crate::World;
+use crate::site::{Site, eventually};
+
+/// Longer than any row may take to show, or to be mended.
+const SOON: Duration = Duration::from_secs(10);
+const LEADS: usize = 3;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Class {
+    Retry,
+    /// And for how many seconds at least nothing is sent.
+    Throttle(u64),
+    Halt,
+}
+
+struct Row {
+    faults: Vec<Fault>,
+    class: Class,
+    /// How the requests are counted, where they fail as a whole.
+    counted: Option<&'static str>,
+    /// What ledger and health say.
+    reason: &'static str,
+}
+
+fn row(class: Class, counted: &'static str, fault: Fault, reason: &'static str) -> Row {
+    Row {
+        faults: vec![fault.always()],
+        class,
+        counted: Some(counted),
+        reason,
+    }
+}
+
+/// A CRM with its upserts and the leads that its rows are about.
+#[derive(Clone, Copy)]
+struct Lane {
+    crm: &'static str,
+    endpoint: Endpoint,
+    first: usize,
+}
+
+const LANES: [Lane; 2] = [
+    Lane {
+        crm: HUBSPOT,
+        endpoint: Endpoint::HubspotUpsert,
+        first: 0,
+    },
+    Lane {
+        crm: SALESFORCE,
+        endpoint: Endpoint::SalesforceUpsert,
+        first: LEADS,
+    },
+];
+
+impl Lane {
+    fn leads(self) -> std::ops::Range<usize> {
+        self.first..self.first + LEADS
+    }
+
+    fn answer(self, status: u16, code: Option<&str>, body: ErrorBody) -> Fault {
+        self.fault(Effect::Status {
+            status,
+            code: code.map(str::to_owned),
+            retry_after_s: None,
+            body,
+        })
+    }
+
+    fn after(self, status: u16, code: Option<&str>, seconds: u64) -> Fault {
+        self.fault(Effect::Status {
+            status,
+            code: code.map(str::to_owned),
+            retry_after_s: Some(seconds),
+            body: ErrorBody::Vendor,
+        })
+    }
+
+    fn fault(self, effect: Effect) -> Fault {
+        Fault::once(self.endpoint, effect)
+    }
+
+    /// A failure that may pass.
+    fn retry(self, fault: Fault, reason: &'static str) -> Row {
+        row(Class::Retry, "retry", fault, reason)
+    }
+
+    /// What no answer, or no whole one, comes to.
+    fn silences(self) -> Vec<Row> {
+        [
+            (
+                Effect::Hold {
+                    applied: false,
+                    for_ms: None,
+                },
+                "no answer in time",
+            ),
+            (
+                Effect::Hold {
+                    applied: true,
+                    for_ms: None,
+                },
+                "no answer in time",
+            ),
+            (Effect::TornAnswer, "no answer in time"),
+            (Effect::Close { applied: false }, "the request failed"),
+            (Effect::Close { applied: true }, "the request failed"),
+        ]
+        .map(|(effect, reason)| self.retry(self.fault(effect), reason))
+        .into()
+    }
+
+    /// One error for each of the lane's records.
+    fn of_each_record(self, code: &str) -> Row {
+        let error = |lead| Fault::record_error(self.endpoint, lead_id(lead), code);
+        Row {
+            faults: self.leads().map(error).collect(),
+            class: Class::Halt,
+            counted: None,
+            reason: "",
+        }
+    }
+}
+
+const VENDOR: ErrorBody = ErrorBody::Vendor;
+
+/// Requests that fail and may pass: the same records again, each with an attempt more.
+pub(crate) fn retried(world: &World) -> anyhow::Result<()> {
+    let [hubspot, salesforce] = LANES;
+    let object = ErrorBody::Json(json!({ "message": "x", "errorCode": "SERVER_UNAVAILABLE" }));
+    let mut of_hubspot = vec![
+        hubspot.retry(hubspot.answer(408, None, VENDOR), "408"),
+        hubspot.retry(hubspot.answer(500, None, VENDOR), "500"),
+        hubspot.retry(hubspot.answer(502, None, ErrorBody::Html), "502"),
+        hubspot.retry(hubspot.answer(200, None, ErrorBody::Html), "not a batch's"),
+    ];
+    of_hubspot.extend(hubspot.silences());
+    let mut of_salesforce = vec![
+        salesforce.retry(salesforce.answer(420, None, ErrorBody::Html), "420"),
+        salesforce.retry(salesforce.answer(429, None, VENDOR), "429"),
+        salesforce.retry(salesforce.answer(500, None, VENDOR), "UNKNOWN_EXCEPTION"),
+        salesforce.retry(salesforce.answer(503, None, object), "SERVER_UNAVAILABLE"),
+        salesforce.retry(
+            salesforce.answer(400, Some("UNABLE_TO_LOCK_ROW"), VENDOR),
+            "UNABLE_TO_LOCK_ROW",
+        ),
+    ];
+    of_salesforce.extend(salesforce.silences());
+    play(world, "retried", &of_hubspot, &of_salesforce)
+}
+
+/// A CRM that asks for less is left alone as long as it wants, and no attempt is counted.
+pub(crate) fn throttled(world: &World) -> anyhow::Result<()> {
+    let [hubspot, salesforce] = LANES;
+    let throttle =
+        |seconds, fault, reason| row(Class::Throttle(seconds), "throttle", fault, reason);
+    let of_hubspot = vec![
+        throttle(2, hubspot.answer(423, None, VENDOR), "423"),
+        throttle(1, hubspot.after(429, None, 1), "TEN_SECONDLY_ROLLING"),
+        throttle(0, hubspot.answer(429, Some("SECONDLY"), VENDOR), "SECONDLY"),
+        throttle(0, hubspot.answer(429, Some("DAILY"), VENDOR), "DAILY"),
+        throttle(2, hubspot.after(477, None, 2), "477"),
+    ];
+    let limit = "REQUEST_LIMIT_EXCEEDED";
+    let of_salesforce = vec![throttle(0, salesforce.answer(403, None, VENDOR), limit)];
+    play(world, "throttled", &of_hubspot, &of_salesforce)
+}
+
+/// Wrong credentials, a missing property, no room: the lane halts and says why.
+pub(crate) fn halted(world: &World) -> anyhow::Result<()> {
+    let [hubspot, salesforce] = LANES;
+    let halt = |counted, fault, reason| row(Class::Halt, counted, fault, reason);
+    let missing = "Property values were not valid: [{\"isValid\":false,\"error\":\"PROPERTY_DOESNT_EXIST\",\"name\":\"leadstream_score\"}]";
+    let missing = json!({ "status": "error", "message": missing, "category": "VALIDATION_ERROR" });
+    let missing = ErrorBody::Json(missing);
+    let of_hubspot = vec![
+        halt(
+            "auth",
+            hubspot.fault(Effect::TokenExpired),
+            "HUBSPOT_ACCESS_TOKEN",
+        ),
+        halt(
+            "halt",
+            hubspot.answer(403, None, VENDOR),
+            "crm.objects.contacts.write",
+        ),
+        halt(
+            "halt",
+            hubspot.answer(404, None, VENDOR),
+            "HUBSPOT_API_VERSION",
+        ),
+        halt(
+            "halt",
+            hubspot.answer(400, None, missing),
+            "leadstream_score",
+        ),
+        Row {
+            reason: "create the contact property",
+            ..hubspot.of_each_record("PROPERTY_DOESNT_EXIST")
+        },
+    ];
+    let refused = Effect::Status {
+        status: 400,
+        code: Some("invalid_client".to_owned()),
+        retry_after_s: None,
+        body: VENDOR,
+    };
+    let of_salesforce = vec![
+        halt(
+            "auth",
+            salesforce.fault(Effect::TokenExpired),
+            "permissions",
+        ),
+        Row {
+            faults: vec![
+                salesforce.fault(Effect::TokenExpired),
+                Fault::once(Endpoint::SalesforceToken, refused).always(),
+            ],
+            ..halt(
+                "halt",
+                salesforce.fault(Effect::TokenExpired),
+                "SALESFORCE_CLIENT_SECRET",
+            )
+        },
+        halt(
+            "split",
+            salesforce.answer(403, Some("API_DISABLED_FOR_ORG"), VENDOR),
+            "API_DISABLED_FOR_ORG",
+        ),
+        halt(
+            "split",
+            salesforce.answer(404, None, VENDOR),
+            "SALESFORCE_API_VERSION",
+        ),
+        halt(
+            "split",
+            salesforce.answer(400, None, VENDOR),
+            "INVALID_FIELD",
+        ),
+        Row {
+            reason: "let the app's user edit",
+            ..salesforce.of_each_record("INVALID_FIELD_FOR_INSERT_UPDATE")
+        },
+        Row {
+            reason: "free or buy room",
+            ..salesforce.of_each_record("STORAGE_LIMIT_EXCEEDED")
+        },
+        Row {
+            reason: "LICENSE_LIMIT_EXCEEDED",
+            ..salesforce.of_each_record("LICENSE_LIMIT_EXCEEDED")
+        },
+    ];
+    play(world, "halted", &of_hubspot, &of_salesforce)
+}
+
+/// The rows of both CRMs side by side, those of one after another.
+fn play(
+    world: &World,
+    name: &str,
+    of_hubspot: &[Row],
+    of_salesforce: &[Row],
+) -> anyhow::Result<()> {
+    world.runtime.block_on(async {
+        let mut config = sandbox_config();
+        // A day that ends soon.
+        config.hubspot.day = Duration::from_secs(2);
+        let site = site_with(world, name, config).await?;
+        site.start(Service::SinkCrm, SINK).await?;
+        let [hubspot, salesforce] = LANES;
+        tokio::try_join!(
+            each(&site, hubspot, of_hubspot),
+            each(&site, salesforce, of_salesforce)
+        )?;
+        let letters = dead_letters(&site)?.len();
+        ensure!(
+            letters == 0,
+            "{letters} dead letters of faults that were no record's"
+        );
+        site.ready(SINK).await?;
+        site.finish().await
+    })
+}
+
+async fn each(site: &Site<'_>, lane: Lane, rows: &[Row]) -> anyhow::Result<()> {
+    for (revision, row) in (1..).zip(rows) {
+        let name = || format!("{}: {} (row {revision})", lane.crm, row.reason);
+        one(site, lane, row, revision).await.with_context(name)?;
+    }
+    Ok(())
+}
+
+async fn one(site: &Site<'_>, lane: Lane, row: &Row, revision: u64) -> anyhow::Result<()> {
+    let client = site.sandbox.client()?;
+    let counted = async || match row.counted {
+        Some(outcome) => count(site, "requests", lane.crm, outcome).await,
+        None => Ok(0.0),
+    };
+    let before = counted().await?;
+    let sent_before = received(site, lane.endpoint).await?.len();
+    let mut ordered = Vec::new();
+    for fault in &row.faults {
+        ordered.push(client.order(fault).await?);
+    }
+    let events: Vec<Value> = lane.leads().map(|lead| event(lead, revision)).collect();
+    publish(site, &events).await?;
+    eventually(SOON, async || {
+        told(row, &ledger(site, lane.crm).await?)?;
+        ensure!(
+            row.counted.is_none() || counted().await? > before,
+            "not counted"
+        );
+        waits(site, lane, row).await
+    })
+    .await?;
+    for id in ordered {
+        client.cancel(id).await?;
+    }
+    eventually(SOON, async || {
+        let leads = leads(site, lane).await?;
+        let done = |entry: &Entry| entry.state == "done" && entry.sent.unsigned_abs() == revision;
+        ensure!(leads.iter().all(done), "not mended: {leads:?}");
+        Ok(())
+    })
+    .await?;
+    if let Class::Throttle(seconds) = row.class {
+        let sent = received(site, lane.endpoint).await?;
+        let times: Vec<_> = sent[sent_before..].iter().map(|upsert| upsert.at).collect();
+        let longest = times.windows(2).map(|pair| pair[1] - pair[0]).max();
+        let longest = longest.context("it was not sent again")?.to_std()?;
+        let wanted = Duration::from_secs(seconds);
+        ensure!(
+            longest >= wanted,
+            "sent again after {longest:?}, not {wanted:?}"
+        );
+    }
+    Ok(())
+}
+
+async fn leads(site: &Site<'_>, lane: Lane) -> anyhow::Result<Vec<Entry>> {
+    let ledger = ledger(site, lane.crm).await?;
+    lane.leads()
+        .map(|lead| ledger.get(&lead_id(lead)).cloned().context("no row"))
+        .collect()
+}
+
+/// The ledger says why leads wait: at least of one, for a halted lane is probed with one. Attempts
+/// count only where a record may be at fault.
+fn told(row: &Row, ledger: &BTreeMap<String, Entry>) -> anyhow::Result<()> {
+    let says = |entry: &&Entry| {
+        let error = entry.error.as_deref().unwrap_or_default();
+        entry.state == "due" && error.contains(row.reason)
+    };
+    let failing: Vec<&Entry> = ledger.values().filter(says).collect();
+    ensure!(!failing.is_empty(), "no row tells: {ledger:?}");
+    let attempts = failing.iter().map(|entry| entry.attempts).max();
+    match row.class {
+        Class::Retry => ensure!(attempts > Some(0), "no attempt: {failing:?}"),
+        Class::Halt if row.counted == Some("split") => {}
+        Class::Throttle(_) | Class::Halt => {
+            ensure!(attempts == Some(0), "attempts were counted: {failing:?}");
+        }
+    }
+    Ok(())
+}
+
+/// A lane that stands still says so, in metrics and, where somebody has to mend it, in its health.
+async fn waits(site: &Site<'_>, lane: Lane, row: &Row) -> anyhow::Result<()> {
+    let reason = match row.class {
+        Class::Retry => return Ok(()),
+        Class::Throttle(_) => "throttle",
+        Class::Halt => "halt",
+    };
+    let labels = format!("crm=\"{}\",reason=\"{reason}\"", lane.crm);
+    let waiting = metric(site, "waiting_lanes", &labels).await?;
+    ensure!(waiting > 0.0, "no lane waits for {reason}");
+    if row.class == Class::Halt {
+        let (status, text) = site.readiness(SINK).await?;
+        ensure!(
+            status == 503 && text.contains(row.reason),
+            "{status} {text}"
+        );
+    }
+    Ok(())
+}
