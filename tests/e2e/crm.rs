@@ -4,7 +4,6 @@
 pub(crate) mod combined;
 pub(crate) mod commands;
 pub(crate) mod failures;
-pub(crate) mod kills;
 pub(crate) mod late;
 pub(crate) mod records;
 pub(crate) mod requests;

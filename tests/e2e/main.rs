@@ -139,10 +139,6 @@ const TESTS: &[(&str, Test)] = &[
         crm::late::run,
     ),
     (
-        "crms_end_exactly_right_though_two_sinks_are_killed_under_faults",
-        crm::kills::run,
-    ),
-    (
         "operators_see_what_a_crm_lacks_and_redrive_the_present_state",
         crm::commands::run,
     ),

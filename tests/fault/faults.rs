@@ -200,7 +200,7 @@ fn count(counter: &AtomicUsize) {
 }
 
 /// Waits for a drawn time; false when the faults are to end.
-async fn waited(stop: &CancellationToken, random: &mut StdRng, ms: Range<u64>) -> bool {
+pub(crate) async fn waited(stop: &CancellationToken, random: &mut StdRng, ms: Range<u64>) -> bool {
     let time = Duration::from_millis(random.random_range(ms));
     tokio::select! {
         () = stop.cancelled() => false,

@@ -1,12 +1,15 @@
 //! The fault test: three processors fold what people write while everything around them is killed,
 //! stopped, cut off and brought back. Afterwards an oracle holds every row, event, reply and dead
 //! letter against the pure fold of what Kafka holds (invariants 1 to 5 and 7 to 10).
+//! Then two sinks bring leads to CRMs that fail in every way, and are killed meanwhile; an oracle holds
+//! what the CRMs have against what was wanted (invariants 6 and 8).
 //!
-//! `FAULT_SECONDS` says how long faults come, `FAULT_RATE` how many records a second, `FAULT_SEED`
-//! repeats what is written and the order of faults.
+//! `FAULT_SECONDS` says how long faults come in each, `FAULT_RATE` how many records a second people
+//! write, `FAULT_SEED` repeats what is written and the order of faults.
 
 #![expect(clippy::print_stderr, reason = "what a test says of its run")]
 
+mod crm;
 mod faults;
 mod members;
 mod oracle;
@@ -16,7 +19,6 @@ mod proxy;
 #[expect(dead_code, reason = "the end-to-end tests use the rest")]
 mod site;
 #[path = "../e2e/topic.rs"]
-#[expect(dead_code, reason = "the end-to-end tests use the rest")]
 mod topic;
 mod traffic;
 #[path = "../e2e/world.rs"]
@@ -24,6 +26,7 @@ mod world;
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
@@ -39,39 +42,78 @@ use site::{Site, eventually};
 use traffic::{Traffic, Written};
 use world::World;
 
-const NAME: &str = "whatever_fails_nothing_is_lost_and_nothing_happens_twice";
+type Test = fn(&World, u64, Option<u64>) -> anyhow::Result<()>;
+
+const TESTS: [(&str, Test); 2] = [
+    (
+        "whatever_fails_nothing_is_lost_and_nothing_happens_twice",
+        engine,
+    ),
+    (
+        "whatever_fails_each_crm_has_what_is_wanted_or_the_ledger_says_why",
+        crm::run,
+    ),
+];
 /// Lag is gone this soon after the last fault.
 const CAUGHT_UP: Duration = Duration::from_secs(60);
 
 fn main() -> ExitCode {
-    let trial = Trial::test(NAME, || {
-        run().map_err(|error| Failed::from(format!("{error:#}")))
-    });
-    libtest_mimic::run(&Arguments::from_args(), vec![trial]).exit_code()
-}
-
-fn setting(name: &str, default: u64) -> anyhow::Result<u64> {
-    match std::env::var(name) {
-        Ok(text) => text
-            .parse()
-            .with_context(|| format!("{name}={text} is not a number")),
-        Err(_) => Ok(default),
+    let mut arguments = Arguments::from_args();
+    // The first takes the servers away that the second needs.
+    arguments.test_threads = Some(1);
+    if arguments.list {
+        let trials = TESTS.map(|(name, _)| Trial::test(name, || Ok(())));
+        return libtest_mimic::run(&arguments, trials.into()).exit_code();
+    }
+    match start() {
+        Ok((world, seed, seconds)) => run(&arguments, Arc::new(world), seed, seconds),
+        Err(error) => {
+            eprintln!("the fault test did not start: {error:#}");
+            ExitCode::FAILURE
+        }
     }
 }
 
-fn run() -> anyhow::Result<()> {
-    let seed = setting("FAULT_SEED", u64::from(rand::random::<u32>()))?;
-    let seconds = setting("FAULT_SECONDS", 60)?;
-    let rate = setting("FAULT_RATE", 300)?;
-    eprintln!("FAULT_SEED={seed} FAULT_SECONDS={seconds} FAULT_RATE={rate}");
+fn start() -> anyhow::Result<(World, u64, Option<u64>)> {
+    let seed = setting("FAULT_SEED")?.unwrap_or_else(|| u64::from(rand::random::<u32>()));
+    let seconds = setting("FAULT_SECONDS")?;
+    eprintln!("FAULT_SEED={seed}");
     let world = World::start(concat!(env!("CARGO_TARGET_TMPDIR"), "/fault"))?;
-    let outcome = world.runtime.block_on(async {
-        let site = Site::new(&world, "fault").await?;
+    Ok((world, seed, seconds))
+}
+
+fn run(arguments: &Arguments, world: Arc<World>, seed: u64, seconds: Option<u64>) -> ExitCode {
+    let trials = TESTS.map(|(name, test)| {
+        let world = Arc::clone(&world);
+        Trial::test(name, move || {
+            test(&world, seed, seconds).map_err(|error| Failed::from(format!("{error:#}")))
+        })
+    });
+    let conclusion = libtest_mimic::run(arguments, trials.into());
+    if let Some(world) = Arc::into_inner(world) {
+        world.stop();
+    }
+    conclusion.exit_code()
+}
+
+fn setting(name: &str) -> anyhow::Result<Option<u64>> {
+    match std::env::var(name) {
+        Ok(text) => text
+            .parse()
+            .map(Some)
+            .with_context(|| format!("{name}={text} is not a number")),
+        Err(_) => Ok(None),
+    }
+}
+
+fn engine(world: &World, seed: u64, seconds: Option<u64>) -> anyhow::Result<()> {
+    let seconds = seconds.unwrap_or(60);
+    let rate = setting("FAULT_RATE")?.unwrap_or(300);
+    world.runtime.block_on(async {
+        let site = Site::new(world, "fault").await?;
         test(&site, seed, Duration::from_secs(seconds), rate).await?;
         site.finish().await
-    });
-    world.stop();
-    outcome
+    })
 }
 
 async fn test(site: &Site<'_>, seed: u64, time: Duration, rate: u64) -> anyhow::Result<()> {

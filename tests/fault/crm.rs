@@ -1,0 +1,166 @@
+//! Two sinks over one ledger, killed again and again while both CRMs fail in every way. At rest each
+//! CRM has what is wanted, or the ledger says why not; nothing old was sent over anything newer.
+
+mod faults;
+mod leads;
+mod oracle;
+
+use std::time::Duration;
+
+use anyhow::ensure;
+use leadstream::deployment::Service;
+use leadstream_sandbox::SandboxClient;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use sqlx::Row;
+use tokio_util::sync::CancellationToken;
+
+use crate::faults::waited;
+use crate::site::{Site, eventually};
+use crate::world::World;
+use leads::Leads;
+
+const SINKS: [&str; 2] = ["sink-a", "sink-b"];
+/// By default, in seconds.
+const TIME: u64 = 40;
+/// Requests, without which nothing was shown.
+const LEAST: usize = 40;
+const AT_REST: Duration = Duration::from_secs(60);
+
+/// A CRM, as ledger and sandbox call it.
+#[derive(Clone, Copy)]
+struct Crm {
+    name: &'static str,
+    key: &'static str,
+    revision: &'static str,
+    state: &'static str,
+    score: &'static str,
+    budget: &'static str,
+    phone: &'static str,
+}
+
+const CRMS: [Crm; 2] = [
+    Crm {
+        name: "hubspot",
+        key: "wa_id",
+        revision: "leadstream_revision",
+        state: "leadstream_state",
+        score: "leadstream_score",
+        budget: "leadstream_budget",
+        phone: "phone",
+    },
+    Crm {
+        name: "salesforce",
+        key: "WA_Id__c",
+        revision: "Leadstream_Revision__c",
+        state: "Leadstream_State__c",
+        score: "Leadstream_Score__c",
+        budget: "Leadstream_Budget__c",
+        phone: "Phone",
+    },
+];
+
+pub(crate) fn run(world: &World, seed: u64, seconds: Option<u64>) -> anyhow::Result<()> {
+    let time = Duration::from_secs(seconds.unwrap_or(TIME));
+    world.runtime.block_on(async {
+        let mut site = Site::new(world, "fault-crm").await?;
+        let settings = [
+            ("CRM_REQUEST_TIMEOUT_SECONDS", "1"),
+            ("CRM_RETRY_BASE_MILLISECONDS", "50"),
+            ("CRM_RETRY_CAP_SECONDS", "1"),
+            ("CRM_PROBE_SECONDS", "1"),
+        ];
+        let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        site.deployment.further.extend(settings);
+        // A killed sink's partitions move as soon as a broker lets them.
+        let sessions = "session.timeout.ms=6000,heartbeat.interval.ms=1000";
+        site.deployment.kafka_config = Some(sessions.to_owned());
+        test(&site, seed, time).await?;
+        site.finish().await
+    })
+}
+
+async fn test(site: &Site<'_>, seed: u64, time: Duration) -> anyhow::Result<()> {
+    let client = site.sandbox.client()?;
+    let mut leads = Leads::new(site, seed)?;
+    for sink in SINKS {
+        site.spawn(Service::SinkCrm, sink)?;
+    }
+    let stop = CancellationToken::new();
+    let clock = async {
+        tokio::time::sleep(time).await;
+        stop.cancel();
+        anyhow::Ok(())
+    };
+    let (ordered, kills, (), ()) = tokio::try_join!(
+        faults::come(&client, seed, &stop),
+        kill(site, seed, &stop),
+        leads.change(&stop),
+        clock
+    )?;
+    client.clear_faults().await?;
+    at_rest(site, &leads).await?;
+    let found = oracle::check(site, &client, &leads).await?;
+    eprintln!("{ordered} faults of CRMs, {kills} kills of sinks; {found}");
+    ensure!(kills > 0 && found.requests > LEAST, "too little happened");
+    mended(site, &client, &mut leads, &found.behind).await
+}
+
+/// What no waiting mends, or what a CRM applied late, is mended by the next change: then all are in
+/// step.
+async fn mended(
+    site: &Site<'_>,
+    client: &SandboxClient,
+    leads: &mut Leads,
+    behind: &[usize],
+) -> anyhow::Result<()> {
+    leads.renew(behind).await?;
+    at_rest(site, leads).await?;
+    let found = oracle::check(site, client, leads).await?;
+    ensure!(found.behind.is_empty(), "still behind: {found}");
+    Ok(())
+}
+
+/// kill -9 of one sink or the other, each started again at once; gives how often.
+async fn kill(site: &Site<'_>, seed: u64, stop: &CancellationToken) -> anyhow::Result<usize> {
+    let mut random = StdRng::seed_from_u64(seed.wrapping_add(1));
+    let mut kills = 0;
+    while waited(stop, &mut random, 2_000..6_000).await {
+        let sink = SINKS[random.random_range(0..SINKS.len())];
+        site.kill_and_respawn(sink).await?;
+        kills += 1;
+    }
+    Ok(kills)
+}
+
+/// The ledger wants the newest of every lead of both CRMs, and nothing is under way.
+async fn at_rest(site: &Site<'_>, leads: &Leads) -> anyhow::Result<()> {
+    eventually(AT_REST, async || {
+        for crm in CRMS {
+            let rows = sqlx::query(
+                "SELECT lead_id, wanted_revision, state, last_error FROM crm_ledger WHERE crm = $1",
+            )
+            .bind(crm.name)
+            .fetch_all(&site.database)
+            .await?;
+            ensure!(
+                rows.len() == leads.len(),
+                "{}: {} rows",
+                crm.name,
+                rows.len()
+            );
+            for row in rows {
+                let (id, wanted): (String, i64) = (row.try_get(0)?, row.try_get(1)?);
+                let (state, error): (String, Option<String>) = (row.try_get(2)?, row.try_get(3)?);
+                let newest = leads.newest(&id)?.revision;
+                ensure!(
+                    state != "due" && wanted.unsigned_abs() == newest,
+                    "{}: {id} is {state} at {wanted} of {newest}: {error:?}",
+                    crm.name
+                );
+            }
+        }
+        Ok(())
+    })
+    .await
+}

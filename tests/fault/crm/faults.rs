@@ -1,0 +1,68 @@
+//! What CRMs do, in any order.
+
+use leadstream_sandbox::{Effect, Endpoint, ErrorBody, Fault, SandboxClient};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use tokio_util::sync::CancellationToken;
+
+use super::leads::{LEADS, lead_id};
+use crate::faults::waited;
+
+const OUR_KEY: &str = "duplicate value found: WA_Id__c duplicates value on record with id: x";
+
+/// Orders faults until `stop`; gives their number.
+pub(super) async fn come(
+    client: &SandboxClient,
+    seed: u64,
+    stop: &CancellationToken,
+) -> anyhow::Result<usize> {
+    let mut random = StdRng::seed_from_u64(seed.wrapping_add(2));
+    let mut ordered = 0;
+    while waited(stop, &mut random, 200..900).await {
+        client.order(&any(&mut random)).await?;
+        ordered += 1;
+    }
+    Ok(ordered)
+}
+
+fn any(random: &mut StdRng) -> Fault {
+    let hubspot: bool = random.random();
+    let of_hubspot = Endpoint::HubspotUpsert;
+    let of_salesforce = Endpoint::SalesforceUpsert;
+    let endpoint = if hubspot { of_hubspot } else { of_salesforce };
+    let lead = lead_id(random.random_range(0..LEADS));
+    let status = |status, retry_after_s| Effect::Status {
+        status,
+        code: None,
+        retry_after_s,
+        body: ErrorBody::Vendor,
+    };
+    let of_record = |code: &str| Fault::record_error(endpoint, &lead, code).times(1);
+    match random.random_range(0..20) {
+        0 => Fault::timeout(endpoint),
+        1 | 2 => Fault::applied_timeout(endpoint),
+        3 => Fault::once(endpoint, Effect::Close { applied: false }),
+        4 => Fault::once(endpoint, Effect::Close { applied: true }),
+        5 => Fault::once(endpoint, Effect::TornAnswer),
+        6 => Fault::once(endpoint, Effect::TokenExpired),
+        7 => Fault::once(endpoint, Effect::Delay { ms: 700 }),
+        8 | 9 => {
+            let ms = random.random_range(1_200..3_000);
+            Fault::once(endpoint, Effect::AppliedLate { ms })
+        }
+        10 => Fault::once(endpoint, status(503, None)),
+        11 => Fault::once(of_hubspot, status(429, Some(1))),
+        12 => Fault::once(of_salesforce, status(403, None)),
+        13 => Fault::once(of_hubspot, Effect::SilentNoOp),
+        14 => Fault::once(of_hubspot, Effect::Omitted).for_key(&lead),
+        // A batch that is halved while sinks are killed; at its end it is the record's fault.
+        15 => Fault::status(of_hubspot, 409).for_key(&lead).times(9),
+        16 => Fault::status(of_salesforce, 400).for_key(&lead).times(3),
+        17 if hubspot => of_record("INVALID_EMAIL"),
+        17 => of_record("STRING_TOO_LONG"),
+        18 => Fault::record_error(of_salesforce, &lead, "UNABLE_TO_LOCK_ROW").times(2),
+        _ if hubspot => Fault::once(of_hubspot, Effect::UntracedError).for_key(&lead),
+        _ if random.random() => of_record("ENTITY_IS_LOCKED"),
+        _ => of_record("DUPLICATE_VALUE").saying(OUR_KEY),
+    }
+}

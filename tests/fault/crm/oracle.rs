@@ -1,0 +1,185 @@
+//! What the CRMs hold, and were sent, against what is wanted of each lead.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt;
+
+use anyhow::{Context, ensure};
+use leadstream_sandbox::{CrmRecord, SandboxClient};
+use leadstream_schemas::Topic;
+use serde_json::Value;
+use sqlx::Row;
+
+use super::leads::{LEADS, Leads, Newest, lead_id};
+use super::{CRMS, Crm};
+use crate::site::Site;
+use crate::topic;
+
+/// What was found, for the report.
+#[derive(Default)]
+pub(super) struct Found {
+    /// Leads of which some CRM does not have the newest, with its reason.
+    pub(super) behind: Vec<usize>,
+    pub(super) requests: usize,
+    records: usize,
+    in_step: usize,
+    /// A CRM applied an older write after the newest.
+    late: usize,
+    dead: usize,
+    parked: usize,
+}
+
+pub(super) async fn check(
+    site: &Site<'_>,
+    client: &SandboxClient,
+    leads: &Leads,
+) -> anyhow::Result<Found> {
+    let mut found = Found::default();
+    sent_in_order(client, &mut found).await?;
+    let buried = buried(site)?;
+    let mut behind = BTreeSet::new();
+    for crm in CRMS {
+        let records = match crm.name {
+            "hubspot" => client.contacts().await?,
+            _ => client.leads().await?,
+        };
+        let records = by_lead(records, crm)?;
+        let rows = sqlx::query("SELECT lead_id, state, last_error FROM crm_ledger WHERE crm = $1")
+            .bind(crm.name)
+            .fetch_all(&site.database)
+            .await?;
+        for row in rows {
+            let (id, state): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+            let reason: Option<String> = row.try_get(2)?;
+            let newest = leads.newest(&id)?;
+            let record = records.get(&id);
+            let context = || format!("{}: {id}, {state}, {reason:?}", crm.name);
+            let differs = differs(record, newest, crm);
+            match state.as_str() {
+                "done" if differs.is_none() => {
+                    found.in_step += 1;
+                    continue;
+                }
+                "done" => {
+                    let last = record.and_then(|record| record.history.back());
+                    let late = last.is_some_and(|write| write.late);
+                    let differs = differs.unwrap_or_default();
+                    ensure!(late, "{}: {differs}", context());
+                    found.late += 1;
+                }
+                "dead" => {
+                    let letter = buried.contains(&(crm.name.to_owned(), id.clone()));
+                    ensure!(letter, "{}: no dead letter", context());
+                    found.dead += 1;
+                }
+                _ => found.parked += 1,
+            }
+            let told = reason
+                .as_ref()
+                .is_some_and(|reason| !reason.contains("1555"));
+            ensure!(state == "done" || told, "{}: no reason", context());
+            behind.insert(id);
+        }
+    }
+    found.behind = (0..LEADS)
+        .filter(|lead| behind.contains(&lead_id(*lead)))
+        .collect();
+    Ok(found)
+}
+
+/// No request held a revision older than one that the CRM had been sent before.
+async fn sent_in_order(client: &SandboxClient, found: &mut Found) -> anyhow::Result<()> {
+    let mut newest: HashMap<(String, String), u64> = HashMap::new();
+    let upserts = client.upserts(0).await?;
+    ensure!(
+        upserts.first().is_none_or(|upsert| upsert.seq == 1),
+        "the sandbox forgot the first requests"
+    );
+    for upsert in upserts {
+        found.requests += 1;
+        let mut keys = BTreeSet::new();
+        for record in upsert.records {
+            found.records += 1;
+            let revision = record.revision.context("a record without its revision")?;
+            ensure!(keys.insert(record.key.clone()), "a lead twice in a request");
+            let crm = format!("{:?}", upsert.endpoint);
+            let last = newest.entry((crm, record.key)).or_default();
+            ensure!(
+                revision >= *last,
+                "request {}: revision {revision} was sent after {last}",
+                upsert.seq
+            );
+            *last = revision;
+        }
+    }
+    Ok(())
+}
+
+/// CRM and lead of each dead letter.
+fn buried(site: &Site<'_>) -> anyhow::Result<BTreeSet<(String, String)>> {
+    let topic = Topic::LeadEvents.dead_letters(&site.deployment.topic_prefix);
+    topic::read_all(site, &topic)?
+        .into_iter()
+        .map(|letter| {
+            let class = letter.headers.get("__connect.errors.exception.class.name");
+            let class = class.context("a dead letter without its class")?;
+            Ok((class.clone(), String::from_utf8(letter.key)?))
+        })
+        .collect()
+}
+
+/// Each lead has one record at most.
+fn by_lead(records: Vec<CrmRecord>, crm: Crm) -> anyhow::Result<BTreeMap<String, CrmRecord>> {
+    let mut by_lead = BTreeMap::new();
+    for record in records {
+        let id = record.text(crm.key).context("a record without its key")?;
+        let twice = by_lead.insert(id.to_owned(), record.clone());
+        ensure!(twice.is_none(), "{}: a lead has two records", crm.name);
+    }
+    Ok(by_lead)
+}
+
+/// How a record differs from what is wanted.
+fn differs(record: Option<&CrmRecord>, newest: &Newest, crm: Crm) -> Option<String> {
+    let Some(record) = record else {
+        return Some("no record".to_owned());
+    };
+    let text = |name: &str| {
+        record.values.get(name).map(|value| match value {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        })
+    };
+    let phone = record.text(crm.key).map(|id| format!("+{id}"));
+    let wanted = [
+        (crm.state, Some(newest.state.to_owned())),
+        (crm.score, Some(newest.score.to_string())),
+        (crm.budget, newest.budget.map(|budget| budget.to_string())),
+        (crm.phone, phone),
+    ];
+    let wrong = wanted
+        .into_iter()
+        .find(|(name, value)| text(name) != *value);
+    if let Some((name, value)) = wrong {
+        return Some(format!("{name} is {:?} and not {value:?}", text(name)));
+    }
+    // An equal payload is not sent again, so the record may name an older revision.
+    let revision = text(crm.revision).and_then(|text| text.parse::<u64>().ok());
+    let newer = revision.is_none_or(|revision| revision > newest.revision);
+    newer.then(|| format!("its revision is {revision:?} of {}", newest.revision))
+}
+
+impl fmt::Display for Found {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} records in {} requests; of {LEADS} leads in {} CRMs {} in step, {} applied late, {} dead, {} parked",
+            self.records,
+            self.requests,
+            CRMS.len(),
+            self.in_step,
+            self.late,
+            self.dead,
+            self.parked
+        )
+    }
+}
