@@ -71,11 +71,17 @@ pub(crate) struct Args {
     /// Minutes of the soak
     #[arg(long, default_value = "10", value_name = "MINUTES")]
     soak_minutes: NonZeroUsize,
+    /// Changed leads that sink-crm brings to the CRMs
+    #[arg(long, default_value = "100000", value_name = "COUNT")]
+    crm_leads: NonZeroUsize,
+    /// Changed leads a second of steady load on sink-crm
+    #[arg(long, default_value = "100", value_name = "COUNT")]
+    crm_rate: NonZeroUsize,
     /// The leadstream whose services are measured; by default this one. So two versions can be
     /// measured in turn by the same benchmark
     #[arg(long, value_name = "PATH")]
     services: Option<PathBuf>,
-    /// What is measured, separated by commas; by default everything but the soak
+    /// What is measured, separated by commas; by default everything but the soak and the CRMs
     #[arg(long, value_enum, value_delimiter = ',', value_name = "SCENARIO,…")]
     scenarios: Vec<Scenario>,
     /// Print JSON with every sample instead of a table
@@ -97,6 +103,8 @@ impl Args {
             ingest_rate: self.ingest_rate.get(),
             burst_factor: self.burst_factor.get(),
             soak_minutes: self.soak_minutes.get(),
+            crm_leads: self.crm_leads.get(),
+            crm_rate: self.crm_rate.get(),
         }
     }
 
@@ -199,7 +207,7 @@ fn summary(measured: &[Sample]) -> String {
 fn describe(args: &Args) -> String {
     let load = args.load();
     format!(
-        "rounds: {}; throughput: {} webhooks of {} bytes, {} inputs of {} leads; latency: {} webhooks/s for {} s; processor alone: {} inputs/s for {} s; ingest alone: {} webhooks/s for {} s, a burst of {} times as many, a soak of {} min; partitions: {}",
+        "rounds: {}; throughput: {} webhooks of {} bytes, {} inputs of {} leads; latency: {} webhooks/s for {} s; processor alone: {} inputs/s for {} s; ingest alone: {} webhooks/s for {} s, a burst of {} times as many, a soak of {} min; CRMs: {} leads, {}/s for {} s; partitions: {}",
         args.rounds,
         load.messages,
         traffic::WEBHOOK_BYTES,
@@ -213,6 +221,9 @@ fn describe(args: &Args) -> String {
         load.seconds,
         load.burst_factor,
         load.soak_minutes,
+        load.crm_leads,
+        load.crm_rate,
+        load.seconds,
         site::PARTITIONS,
     )
 }

@@ -88,6 +88,50 @@ pub(super) enum Figure {
     SoakLastMin,
     SoakLastMax,
     SoakSlope,
+    Crm(CrmFigure),
+}
+
+/// A figure of sink-crm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum CrmFigure {
+    Limited,
+    LimitedRequests,
+    LimitedRefused,
+    LimitedSalesforce,
+    LimitedMemory,
+    LimitedGrowth,
+    Free,
+    FreeSalesforce,
+    FreeCpu,
+    FreePostgresCpu,
+    LatencyP50,
+    LatencyP99,
+    LatencySalesforceP50,
+    LatencySalesforceP99,
+}
+
+impl CrmFigure {
+    fn shown(self) -> Shown {
+        match self {
+            Self::Limited => Shown::new("leads to HubSpot at its limit", "s")
+                .spent_on("190 requests of 100 leads per 10 s: 100,000 leads cannot take less than 52.6 s; counted from when the sink, which stood still, goes on with all of them in the topic"),
+            Self::LimitedRequests => Shown::new("… requests to HubSpot", "requests"),
+            Self::LimitedRefused => Shown::new("… answered 429", "requests"),
+            Self::LimitedSalesforce => Shown::new("… the same leads to Salesforce", "s"),
+            Self::LimitedMemory => Shown::new("… sink-crm's memory, peak", "MiB"),
+            Self::LimitedGrowth => Shown::new("… from a fifth of the leads to the last", "MiB"),
+            Self::Free => Shown::new("leads to HubSpot without limits", "leads/s")
+                .spent_on("processor time: the sink, PostgreSQL, the broker and the sandbox, which plays both CRMs, share the cores"),
+            Self::FreeSalesforce => Shown::new("… to Salesforce, side by side", "leads/s"),
+            Self::FreeCpu => Shown::new("… sink-crm's CPU, both CRMs", "s/1,000 leads"),
+            Self::FreePostgresCpu => Shown::new("… PostgreSQL's CPU, both CRMs", "s/1,000 leads"),
+            Self::LatencyP50 => Shown::new("transition to HubSpot's request, p50", "ms")
+                .spent_on("counted from the planned time of the event; the ledger's two commits, and the pause after a batch that is not full, so that the day's requests last: of 650,000 for HubSpot and 100,000 for Salesforce"),
+            Self::LatencyP99 => Shown::new("transition to HubSpot's request, p99", "ms"),
+            Self::LatencySalesforceP50 => Shown::new("transition to Salesforce's, p50", "ms"),
+            Self::LatencySalesforceP99 => Shown::new("transition to Salesforce's, p99", "ms"),
+        }
+    }
 }
 
 /// How a figure is shown.
@@ -196,6 +240,7 @@ impl Figure {
             Self::SoakLastMax => Shown::new("… most", "MiB"),
             Self::SoakSlope => Shown::new("ingest's memory, growth", "KiB/min")
                 .spent_on("the line through all seconds by least squares"),
+            Self::Crm(figure) => figure.shown(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod bare;
 mod burst;
+mod crm;
 mod drain;
 mod latency;
 mod node;
@@ -75,10 +76,18 @@ pub(super) enum Scenario {
     Latency,
     /// Webhooks through ingest at a steady rate for minutes; only by name
     Soak,
+    /// Changed leads through sink-crm at HubSpot's limit of 190 requests per 10 s
+    CrmLimited,
+    /// Changed leads through sink-crm as fast as can be
+    CrmFree,
+    /// Changed leads at a steady rate, to the request to a CRM
+    CrmLatency,
     /// All from producer to burst
     Ingest,
     /// All from sql to paced
     Engine,
+    /// The three of sink-crm; only by name
+    Crm,
 }
 
 /// How much is sent.
@@ -101,6 +110,10 @@ pub(super) struct Load {
     /// How many times that a burst is.
     pub(super) burst_factor: usize,
     pub(super) soak_minutes: usize,
+    /// Leads that changed, for CRMs.
+    pub(super) crm_leads: usize,
+    /// Leads that change a second, for CRMs.
+    pub(super) crm_rate: usize,
 }
 
 impl Scenario {
@@ -125,6 +138,7 @@ impl Scenario {
         Self::HotProcessor,
         Self::Paced,
     ];
+    const CRM: [Self; 3] = [Self::CrmLimited, Self::CrmFree, Self::CrmLatency];
     /// Measured by default.
     pub(super) const ALL: [Self; 4] = [Self::Ingest, Self::Engine, Self::Commit, Self::Latency];
 
@@ -133,6 +147,7 @@ impl Scenario {
         match self {
             Self::Ingest => Self::INGEST.to_vec(),
             Self::Engine => Self::ENGINE.to_vec(),
+            Self::Crm => Self::CRM.to_vec(),
             alone => vec![alone],
         }
     }
@@ -159,8 +174,12 @@ impl Scenario {
             Self::Commit => "commit",
             Self::Latency => "latency",
             Self::Soak => "soak",
+            Self::CrmLimited => "crm-limited",
+            Self::CrmFree => "crm-free",
+            Self::CrmLatency => "crm-latency",
             Self::Ingest => "ingest",
             Self::Engine => "engine",
+            Self::Crm => "crm",
         }
     }
 
@@ -210,6 +229,9 @@ impl Scenario {
             Self::Commit => Box::pin(drain::run_alone(servers, name)).await,
             Self::Latency => Box::pin(latency::run(servers, name, load)).await,
             Self::Soak => Box::pin(soak::run(servers, name, load)).await,
+            Self::CrmLimited => Box::pin(crm::limited(servers, name, load)).await,
+            Self::CrmFree => Box::pin(crm::free(servers, name, load)).await,
+            Self::CrmLatency => Box::pin(crm::latency(servers, name, load)).await,
             _ => Ok(Vec::new()),
         }
     }

@@ -36,8 +36,9 @@ struct Used {
 pub(super) struct Spent {
     pub(super) elapsed: Duration,
     pub(super) cores: Option<f64>,
-    own: Option<f64>,
-    postgres: Option<f64>,
+    /// Seconds of processor time.
+    pub(super) own: Option<f64>,
+    pub(super) postgres: Option<f64>,
     broker: Option<f64>,
     /// Peak of all own processes, in MiB.
     memory: Option<f64>,
