@@ -277,6 +277,7 @@ mod tests {
             offset,
             key: Box::default(),
             value: Box::default(),
+            written_at: None,
             trace: None,
         }
     }

@@ -315,6 +315,7 @@ impl<'r> FromRow<'r, sqlx::postgres::PgRow> for Claimed {
                 offset: row.try_get("wanted_offset")?,
                 key: row.try_get::<Vec<u8>, _>("wanted_key")?.into(),
                 value: row.try_get::<Vec<u8>, _>("wanted")?.into(),
+                written_at: None,
                 trace: trace.and_then(|trace| TraceContext::parse(&trace)),
             },
         })

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
 
+use leadstream_schemas::Timestamp;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::{Offset, TopicPartitionList};
@@ -30,6 +31,9 @@ use crate::config::ConfigError;
 use crate::kafka::KafkaArgs;
 use crate::trace::TraceContext;
 
+/// How long Kafka may take to say where partitions stand.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+
 /// A record as it came from Kafka.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
@@ -37,6 +41,8 @@ pub struct Record {
     pub offset: i64,
     pub key: Box<[u8]>,
     pub value: Box<[u8]>,
+    /// When it was written, by its producer's clock or the broker's, as the topic has it.
+    pub written_at: Option<Timestamp>,
     pub trace: Option<TraceContext>,
 }
 
@@ -94,6 +100,12 @@ pub enum ConsumeError {
     Offsets {
         topic: String,
         partition: i32,
+        #[source]
+        source: KafkaError,
+    },
+    #[error("Kafka did not answer about the partitions of {topic}: {source}")]
+    Metadata {
+        topic: String,
         #[source]
         source: KafkaError,
     },
@@ -169,22 +181,12 @@ impl ConsumerHandle {
     }
 
     fn log_offsets_blocking(&self, partition: i32) -> Result<LogOffsets, ConsumeError> {
-        let timeout = Duration::from_secs(10);
-        let failed = |source| ConsumeError::Offsets {
-            topic: self.topic.to_string(),
-            partition,
-            source,
-        };
         let (low, high) = self
             .consumer
-            .fetch_watermarks(&self.topic, partition, timeout)
-            .map_err(failed)?;
-        let mut list = TopicPartitionList::new();
-        list.add_partition(&self.topic, partition);
+            .fetch_watermarks(&self.topic, partition, ANSWER_WITHIN)
+            .map_err(|source| self.no_offsets(partition, source))?;
         let committed = self
-            .consumer
-            .committed_offsets(list, timeout)
-            .map_err(failed)?
+            .committed(partition)?
             .elements_for_topic(&self.topic)
             .first()
             .and_then(|element| match element.offset() {
@@ -196,6 +198,31 @@ impl ConsumerHandle {
             high,
             committed,
         })
+    }
+
+    /// How many partitions the topic has.
+    ///
+    /// # Errors
+    /// [`ConsumeError::Metadata`] when Kafka does not answer in 10 s.
+    pub async fn partitions(&self) -> Result<usize, ConsumeError> {
+        let this = self.clone();
+        tokio::task::spawn_blocking(move || {
+            this.consumer
+                .fetch_metadata(Some(&this.topic), ANSWER_WITHIN)
+                .map(|metadata| {
+                    metadata
+                        .topics()
+                        .iter()
+                        .map(|it| it.partitions().len())
+                        .sum()
+                })
+                .map_err(|source| ConsumeError::Metadata {
+                    topic: this.topic.to_string(),
+                    source,
+                })
+        })
+        .await
+        .map_err(|_| ConsumeError::Thread)?
     }
 
     /// Commits next offsets to Kafka without waiting for the answer.
@@ -215,10 +242,61 @@ impl ConsumerHandle {
         let Some(list) = self.offsets(next) else {
             return Ok(());
         };
+        self.commit_list(list).await
+    }
+
+    /// As [`Self::commit_and_wait`], with a note for each partition, of 4 KiB at most, which
+    /// [`Self::note`] gives back.
+    ///
+    /// # Errors
+    /// What Kafka answers; a partition that was lost meanwhile.
+    pub async fn commit_with_notes(&self, next: &[(i32, i64, String)]) -> Result<(), KafkaError> {
+        let mut list = TopicPartitionList::with_capacity(next.len());
+        for (partition, offset, note) in next {
+            let mut element = list.add_partition(&self.topic, *partition);
+            element.set_offset(Offset::Offset(*offset))?;
+            element.set_metadata(note);
+        }
+        self.commit_list(list).await
+    }
+
+    async fn commit_list(&self, list: TopicPartitionList) -> Result<(), KafkaError> {
         let consumer = Arc::clone(&self.consumer);
         tokio::task::spawn_blocking(move || consumer.commit(&list, CommitMode::Sync))
             .await
             .unwrap_or(Err(KafkaError::Canceled))
+    }
+
+    /// The note that was committed last with a partition's offset; empty where there is none.
+    ///
+    /// # Errors
+    /// [`ConsumeError::Offsets`] when Kafka does not answer in 10 s.
+    pub async fn note(&self, partition: i32) -> Result<String, ConsumeError> {
+        let this = self.clone();
+        let list = tokio::task::spawn_blocking(move || this.committed(partition))
+            .await
+            .map_err(|_| ConsumeError::Thread)??;
+        let elements = list.elements_for_topic(&self.topic);
+        let note = elements
+            .first()
+            .map(|element| element.metadata().to_owned());
+        Ok(note.unwrap_or_default())
+    }
+
+    fn committed(&self, partition: i32) -> Result<TopicPartitionList, ConsumeError> {
+        let mut list = TopicPartitionList::new();
+        list.add_partition(&self.topic, partition);
+        self.consumer
+            .committed_offsets(list, ANSWER_WITHIN)
+            .map_err(|source| self.no_offsets(partition, source))
+    }
+
+    fn no_offsets(&self, partition: i32, source: KafkaError) -> ConsumeError {
+        ConsumeError::Offsets {
+            topic: self.topic.to_string(),
+            partition,
+            source,
+        }
     }
 
     fn offsets(&self, next: &[(i32, i64)]) -> Option<TopicPartitionList> {

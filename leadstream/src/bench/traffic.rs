@@ -160,6 +160,7 @@ pub(super) fn consumed(records: Vec<Outgoing>, partitions: usize) -> Vec<Record>
             Record {
                 partition: i32::try_from(partition).unwrap_or_default(),
                 offset,
+                written_at: None,
                 trace: traceparent(&record),
                 key: record.key.into_boxed_slice(),
                 value: record.value.into_boxed_slice(),

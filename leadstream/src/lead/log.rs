@@ -9,6 +9,7 @@ use leadstream_processor::flows::Flows;
 use leadstream_schemas::codec::decode;
 use leadstream_schemas::{LeadEvent, LeadInput, MessageStatus, Reply, Timestamp, Topic};
 use leadstream_stream::KafkaArgs;
+use leadstream_stream::kafka::partition_of;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Headers};
@@ -219,7 +220,10 @@ impl<'a> Reader<'a> {
             partitions > 0,
             "topic {topic} is not there; is TOPIC_PREFIX right?"
         );
-        let wanted: BTreeSet<i32> = keys.iter().map(|key| partition(key, partitions)).collect();
+        let wanted: BTreeSet<i32> = keys
+            .iter()
+            .map(|key| partition_of(key, partitions))
+            .collect();
         let mut assignment = TopicPartitionList::new();
         for id in &wanted {
             assignment.add_partition_offset(topic, *id, Offset::Beginning)?;
@@ -253,26 +257,9 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Where Java's and our producers put a key.
-fn partition(key: &[u8], partitions: usize) -> i32 {
-    let hash = murmur2::murmur2(key, murmur2::KAFKA_SEED) & 0x7fff_ffff;
-    let partitions = u32::try_from(partitions).unwrap_or(u32::MAX);
-    i32::try_from(hash % partitions).unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_key_is_looked_for_where_java_s_client_puts_it() {
-        // Of org.apache.kafka.common.utils.Utils.murmur2.
-        for (key, hash) in [("21", -973_932_308_i32), ("foobar", -790_332_482)] {
-            let positive = u32::try_from(hash & 0x7fff_ffff).unwrap();
-            let expected = i32::try_from(positive % 12).unwrap();
-            assert_eq!(partition(key.as_bytes(), 12), expected);
-        }
-    }
 
     #[test]
     fn a_lead_s_home_key_is_its_id_within_the_account() {

@@ -110,6 +110,7 @@ mod tests {
             offset: 7,
             key: Box::from(data.lead_id.as_bytes()),
             value: codec::encode(1, &event).unwrap().into(),
+            written_at: None,
             trace: None,
         }
     }

@@ -251,6 +251,7 @@ mod tests {
                 offset: 0,
                 key: Box::default(),
                 value: Box::default(),
+                written_at: None,
                 trace: None,
             },
         }

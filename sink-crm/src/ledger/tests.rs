@@ -121,6 +121,7 @@ fn wanted(lead: &str, revision: i64, priority: i16) -> Wanted {
             offset: revision,
             key: Box::from(lead.as_bytes()),
             value: Box::from(&[0, 1, 2, 0xff][..]),
+            written_at: None,
             trace: TraceContext::parse("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
         },
     }

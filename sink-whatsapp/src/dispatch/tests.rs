@@ -53,6 +53,7 @@ fn record(offset: i64, value: Vec<u8>) -> Record {
         offset,
         key: Box::default(),
         value: value.into(),
+        written_at: None,
         trace: None,
     }
 }

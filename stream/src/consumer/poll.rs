@@ -11,6 +11,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use leadstream_schemas::Timestamp;
 use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -390,6 +391,7 @@ impl From<&BorrowedMessage<'_>> for Record {
             offset: message.offset(),
             key: message.key().unwrap_or_default().into(),
             value: message.payload().unwrap_or_default().into(),
+            written_at: message.timestamp().to_millis().map(Timestamp::from_millis),
             trace: trace_of(message),
         }
     }

@@ -67,6 +67,7 @@ impl Said<'_> {
             offset,
             key: self.key.as_bytes().into(),
             value: encode(9, &value).unwrap().into(),
+            written_at: None,
             trace: Some(TraceContext::generate()),
         }
     }

@@ -262,6 +262,7 @@ impl<'a> World<'a> {
             offset: self.offsets[partition],
             key: key.into(),
             value: value.to_vec().into(),
+            written_at: None,
             trace: None,
         };
         self.offsets[partition] += 1;
