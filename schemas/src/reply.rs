@@ -10,7 +10,8 @@ use crate::time::Timestamp;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(title = "lead.replies")]
 pub struct Reply {
-    /// `<lead_id>:<id of the input that caused it>`: at most one reply per cause.
+    /// `<lead_id>:<cause>`: the id of the input that caused it, or `timer:` and the timer's due time.
+    /// At most one reply per cause.
     pub id: String,
     pub lead_id: String,
     pub platform: Platform,
@@ -20,10 +21,11 @@ pub struct Reply {
     pub content: ReplyContent,
     /// The lead's revision when the reply was decided.
     pub revision: u64,
-    /// Not to be sent earlier; absent: at once.
+    /// Not to be sent earlier; absent: at once. A newer reply to the lead that is written before then
+    /// replaces this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Timestamp>,
-    /// Worthless from then on (WhatsApp's 24-hour window).
+    /// Worthless from then on (WhatsApp's 24-hour window, or the next timer).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
 }

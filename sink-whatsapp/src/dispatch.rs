@@ -2,7 +2,7 @@
 //! them out.
 //!
 //! For each lead one reply at a time is under way, and the next goes only once the offset after it
-//! is committed ([`crate::window`]). Faults of one reply wait by themselves; those of a number
+//! is committed ([`crate::window`]). A reply that still waits is replaced by a newer one. Faults of one reply wait by themselves; those of a number
 //! hold the number ([`crate::gate`]).
 
 #![cfg_attr(
@@ -33,9 +33,10 @@ use tokio::sync::oneshot;
 use ownership::Revocation;
 
 use crate::gate::Gates;
-use crate::partition::{Entry, Hold, OutsideLog, Partition, Ticket, Tries};
+use crate::partition::{Entry, Hold, OutsideLog, Partition, Ticket, Tries, Wait};
 use crate::request::{self, Request};
 use crate::verdict::{Answer, Class};
+use crate::window::Done;
 
 /// What does not change while the service runs.
 #[derive(Clone, Debug)]
@@ -60,6 +61,8 @@ pub enum Event {
         partition: i32,
         generation: u64,
         offsets: LogOffsets,
+        /// Replies after the committed offset that are handled.
+        handled_ahead: BTreeSet<i64>,
     },
     Records(Vec<Record>, Hold),
     /// Answers [`Effect::Send`].
@@ -92,8 +95,9 @@ pub enum Effect {
     },
     Send(Ticket, Request),
     DeadLetter(Ticket, Outgoing),
-    /// Commit these next offsets; there is never more than one commit under way.
-    Commit(Vec<(i32, i64)>),
+    /// Commit by partition the next offset and those that are done beyond; there is never more than
+    /// one commit under way.
+    Commit(Vec<(i32, Done)>),
     Count(Count),
 }
 
@@ -105,6 +109,8 @@ pub enum Count {
     Repeat,
     /// Too late to be of use.
     Expired,
+    /// A newer reply to the same lead came while it waited.
+    Replaced,
     GivenUp(Class),
     /// An attempt that failed and is made again.
     Retried,
@@ -131,8 +137,8 @@ pub struct Dispatcher {
     sending: usize,
     accepted: u64,
     generation: u64,
-    /// The commit under way: partition, generation, next offset.
-    committing: Option<Vec<(i32, u64, i64)>>,
+    /// The commit under way: partition, generation, what is done.
+    committing: Option<Vec<(i32, u64, Done)>>,
     failed_commits: u32,
     commit_not_before: Timestamp,
     revocations: Vec<Revocation>,
@@ -169,7 +175,8 @@ impl Dispatcher {
                 partition,
                 generation,
                 offsets,
-            } => self.locate(partition, generation, offsets)?,
+                handled_ahead,
+            } => self.locate(partition, generation, offsets, handled_ahead)?,
             Event::Records(records, hold) => {
                 for record in records {
                     self.record(record, &hold, now)?;
@@ -199,7 +206,7 @@ impl Dispatcher {
         let send = send.filter(|_| self.sending < self.settings.concurrency);
         let mut partitions = self.partitions.values();
         let commit = (self.committing.is_none()
-            && partitions.any(|state| state.window.committable().is_some()))
+            && partitions.any(|state| state.committable().is_some()))
         .then_some(self.commit_not_before);
         let revoked = self
             .revocations
@@ -245,19 +252,34 @@ impl Dispatcher {
         {
             return Err(Fault::Poison { partition, offset });
         }
-        let repeat = decoded.as_ref().is_ok_and(|reply| state.repeats(&reply.id));
+        let known = decoded.as_ref().is_ok_and(|reply| state.repeats(&reply.id));
+        let is_noted = state.handled_ahead.remove(&offset);
+        let repeat = known || is_noted;
         let problem = decoded.as_ref().err().map(ToString::to_string);
+        let written_at = record.written_at.unwrap_or(now);
+        let reply = decoded.ok();
+        let counts = reply.as_ref().filter(|_| !repeat);
+        let lead = counts.map(|reply| reply.lead_id.clone());
+        let replaced = lead
+            .as_deref()
+            .and_then(|lead| state.replace(lead, written_at));
+        if replaced.is_some() {
+            self.effects.push(Effect::Count(Count::Replaced));
+        }
+        let not_before = counts.and_then(|reply| reply.not_before);
         let entry = Entry {
             record,
-            reply: decoded.ok(),
+            wait: Wait::new(not_before, replaced),
+            reply,
             tries: Tries::default(),
             hold: Arc::clone(hold),
         };
-        let lead = entry.reply.as_ref().filter(|_| !repeat);
-        let lead = lead.map(|reply| reply.lead_id.clone());
         let free = state.window.push(offset, lead.as_deref(), entry);
         if repeat {
             state.window.finish(offset);
+            if is_noted {
+                state.window.note(offset);
+            }
             self.effects.push(Effect::Count(Count::Repeat));
         } else if let Some(problem) = problem {
             self.give_up(ticket, Class::Undecodable, &problem);
@@ -289,24 +311,43 @@ impl Dispatcher {
         let Some(state) = live(&mut self.partitions, ticket).filter(|state| !state.stopping) else {
             return;
         };
-        let entry = state.window.open_mut(ticket.offset);
-        let Some(reply) = entry.and_then(|entry| entry.reply.as_ref()) else {
+        let Some(Entry {
+            reply: Some(reply),
+            wait,
+            ..
+        }) = state.window.open_mut(ticket.offset)
+        else {
             return;
         };
         if reply.expires_at.is_some_and(|expires_at| expires_at <= now) {
-            state.window.finish(ticket.offset);
             self.effects.push(Effect::Count(Count::Expired));
+            self.expire(ticket, now);
             return;
         }
         match request::build(reply) {
             Ok(request) => {
                 if self.gates.admit(&request.number, ticket, now) {
+                    wait.is_over = true;
                     state.in_flight += 1;
                     self.sending += 1;
                     self.effects.push(Effect::Send(ticket, request));
                 }
             }
             Err(error) => self.give_up(ticket, Class::Unsendable, &error.to_string()),
+        }
+    }
+
+    /// The reply is not sent any more. One that never was holds its lead's next one up no longer.
+    fn expire(&mut self, ticket: Ticket, now: Timestamp) {
+        let Some(state) = live(&mut self.partitions, ticket) else {
+            return;
+        };
+        let offset = ticket.offset;
+        let entry = state.window.open_mut(offset);
+        if entry.is_some_and(|entry| entry.wait.is_over) {
+            state.window.finish(offset);
+        } else if let Some(offset) = state.window.withdraw(offset) {
+            self.schedule(Ticket { offset, ..ticket }, now);
         }
     }
 

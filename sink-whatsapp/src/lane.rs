@@ -7,6 +7,7 @@ use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use leadstream_schemas::Timestamp;
+use leadstream_stream::consumer::ConsumeError;
 use leadstream_stream::ops::Health;
 use leadstream_stream::{ConsumerHandle, LaneEvent, Producer, RetryPolicy};
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -15,6 +16,7 @@ use crate::Error;
 use crate::dispatch::{Dispatcher, Effect, Event, Fault};
 use crate::graph::Graph;
 use crate::metrics::Metrics;
+use crate::partition::{note, read_note};
 
 const LOCATE_RETRY: RetryPolicy =
     RetryPolicy::unlimited(Duration::from_millis(500), Duration::from_secs(10));
@@ -122,10 +124,14 @@ impl Lane {
                     Ok(Event::DeadLettered(ticket))
                 }));
             }
-            Effect::Commit(offsets) => {
+            Effect::Commit(done) => {
                 let consumer = self.consumer.clone();
+                let next: Vec<(i32, i64, String)> = done
+                    .into_iter()
+                    .map(|(partition, done)| (partition, done.next, note(&done.ahead)))
+                    .collect();
                 self.jobs.push(Box::pin(async move {
-                    let outcome = consumer.commit_and_wait(&offsets).await;
+                    let outcome = consumer.commit_with_notes(&next).await;
                     if let Err(error) = &outcome {
                         tracing::warn!(error = %error, "offsets of replies were not committed and are tried again");
                     }
@@ -214,12 +220,17 @@ async fn until(wake: Option<Timestamp>) {
 async fn locate(consumer: ConsumerHandle, partition: i32, generation: u64) -> Result<Event, Error> {
     let mut attempts = 0;
     loop {
-        match consumer.log_offsets(partition).await {
-            Ok(offsets) => {
+        let asked = async {
+            let offsets = consumer.log_offsets(partition).await?;
+            Ok::<_, ConsumeError>((offsets, consumer.note(partition).await?))
+        };
+        match asked.await {
+            Ok((offsets, note)) => {
                 return Ok(Event::Located {
                     partition,
                     generation,
                     offsets,
+                    handled_ahead: read_note(&note),
                 });
             }
             Err(error) => {

@@ -7,7 +7,7 @@ use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 use crate::dispatch::Count;
 use crate::verdict::Class;
 
-/// Replies that are done with, by `outcome`: `accepted`, `repeat`, `expired`, or the class of a
+/// Replies that are done with, by `outcome`: `accepted`, `repeat`, `expired`, `replaced`, or the class of a
 /// dead letter.
 pub const REPLIES: &str = "leadstream_sink_whatsapp_replies_total";
 /// Attempts that failed and are made again.
@@ -27,6 +27,7 @@ pub struct Metrics {
     accepted: Counter,
     repeats: Counter,
     expired: Counter,
+    replaced: Counter,
     given_up: [(Class, Counter); Class::ALL.len()],
     retries: Counter,
     unknown: Counter,
@@ -41,6 +42,7 @@ impl Default for Metrics {
             accepted: counter!(REPLIES, "outcome" => "accepted"),
             repeats: counter!(REPLIES, "outcome" => "repeat"),
             expired: counter!(REPLIES, "outcome" => "expired"),
+            replaced: counter!(REPLIES, "outcome" => "replaced"),
             given_up: Class::ALL
                 .map(|class| (class, counter!(REPLIES, "outcome" => class.as_str()))),
             retries: counter!(RETRIES),
@@ -58,6 +60,7 @@ impl Metrics {
             Count::Accepted => self.accepted.increment(1),
             Count::Repeat => self.repeats.increment(1),
             Count::Expired => self.expired.increment(1),
+            Count::Replaced => self.replaced.increment(1),
             Count::Retried => self.retries.increment(1),
             Count::Unknown => self.unknown.increment(1),
             Count::GivenUp(class) => {

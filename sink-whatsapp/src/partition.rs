@@ -11,8 +11,10 @@
 )]
 
 use std::any::Any;
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::time::Duration;
 
 use leadstream_schemas::{Reply, Timestamp};
 use leadstream_stream::Record;
@@ -20,7 +22,8 @@ use leadstream_stream::consumer::LogOffsets;
 use leadstream_stream::dead_letter::PoisonCount;
 use lru::LruCache;
 
-use crate::window::Window;
+use crate::gate::after;
+use crate::window::{Done, Window};
 
 /// Records before the committed offset that are read again at each assignment, for the ids of
 /// replies that were handled: a producer that crashed may repeat them further on.
@@ -47,7 +50,45 @@ pub struct Entry {
     /// `None` when the record is no reply.
     pub reply: Option<Reply>,
     pub tries: Tries,
+    pub wait: Wait,
     pub hold: Hold,
+}
+
+/// How long a lead whose messages never cease waits beyond the time of its first reply.
+pub const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A reply's wait for a newer one to the same lead.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wait {
+    /// Not to be sent earlier; none: at once.
+    pub until: Option<Timestamp>,
+    /// No newer reply, and none that replaces it, waits longer.
+    deadline: Option<Timestamp>,
+    /// An attempt was made: it is not replaced any more.
+    pub is_over: bool,
+}
+
+impl Wait {
+    /// The wait of a reply that replaces one with the wait `before`, if any.
+    #[must_use]
+    pub fn new(not_before: Option<Timestamp>, before: Option<Self>) -> Self {
+        let deadline = before.and_then(|before| before.deadline);
+        let deadline = deadline.or(not_before.map(|time| after(time, PATIENCE)));
+        Self {
+            until: match (not_before, deadline) {
+                (Some(not_before), Some(deadline)) => Some(not_before.min(deadline)),
+                (not_before, _) => not_before,
+            },
+            deadline,
+            is_over: false,
+        }
+    }
+
+    /// Whether a newer reply, written at `time`, comes within it.
+    #[must_use]
+    pub fn holds(self, time: Timestamp) -> bool {
+        !self.is_over && self.until.is_some_and(|until| time < until)
+    }
 }
 
 /// Failed attempts of one reply.
@@ -75,6 +116,20 @@ pub struct OutsideLog {
 pub struct Start {
     pub read: i64,
     pub send: i64,
+}
+
+/// Offsets that are handled, for Kafka to keep with the committed one.
+#[must_use]
+pub fn note(ahead: &[i64]) -> String {
+    let offsets: Vec<String> = ahead.iter().map(ToString::to_string).collect();
+    offsets.join(",")
+}
+
+/// Reads what [`note`] wrote. A note of anybody else's says nothing.
+#[must_use]
+pub fn read_note(note: &str) -> BTreeSet<i64> {
+    let offsets: Result<_, _> = note.split(',').map(str::parse).collect();
+    offsets.unwrap_or_default()
 }
 
 /// # Errors
@@ -110,6 +165,8 @@ pub struct Partition {
     /// group stands.
     pub send_from: Option<i64>,
     pub window: Window<Entry>,
+    /// Of replies from there on, those that were handled by another owner and are not read yet.
+    pub handled_ahead: BTreeSet<i64>,
     /// Ids of replies that are in the window or were handled.
     handled: LruCache<String, ()>,
     pub undecodable: PoisonCount,
@@ -126,11 +183,33 @@ impl Partition {
             generation,
             send_from: None,
             window: Window::default(),
+            handled_ahead: BTreeSet::new(),
             handled: LruCache::new(REMEMBERED),
             undecodable: PoisonCount::default(),
             in_flight: 0,
             stopping: false,
         }
+    }
+
+    /// Finishes the lead's newest reply, should one that was written at `time` come within its wait;
+    /// gives that. The newer one goes only once Kafka knows: else the older might go after it, by
+    /// whoever has the partition next.
+    pub fn replace(&mut self, lead: &str, time: Timestamp) -> Option<Wait> {
+        let offset = self.window.newest(lead)?;
+        let wait = self.window.open_mut(offset)?.wait;
+        if !wait.holds(time) {
+            return None;
+        }
+        self.window.finish(offset);
+        Some(wait)
+    }
+
+    /// What to commit, if that changes anything.
+    #[must_use]
+    pub fn committable(&self) -> Option<Done> {
+        let mut done = self.window.committable()?;
+        done.ahead.extend(&self.handled_ahead);
+        Some(done)
     }
 
     /// Remembers an id; true when it was known.
@@ -141,16 +220,16 @@ impl Partition {
     /// When the reply may go first, should it still be open.
     pub fn due(&mut self, offset: i64, now: Timestamp) -> Option<Timestamp> {
         let entry = self.window.open_mut(offset)?;
-        let not_before = entry.reply.as_ref().and_then(|reply| reply.not_before);
-        Some(not_before.map_or(now, |not_before| not_before.max(now)))
+        Some(entry.wait.until.map_or(now, |until| until.max(now)))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use leadstream_schemas::Timestamp;
     use leadstream_stream::consumer::LogOffsets;
 
-    use super::{OutsideLog, Partition, Start, start};
+    use super::{OutsideLog, Partition, Start, Wait, note, read_note, start};
 
     fn offsets(low: i64, high: i64, committed: Option<i64>) -> Result<Start, OutsideLog> {
         start(LogOffsets {
@@ -179,6 +258,37 @@ mod tests {
                 high,
             };
             assert_eq!(offsets(10, 90, Some(committed)), Err(outside));
+        }
+    }
+
+    #[test]
+    fn a_newer_reply_waits_for_itself_and_no_longer_than_the_first_allows() {
+        let at = Timestamp::from_secs;
+        let first = Wait::new(Some(at(100)), None);
+        assert!(first.holds(at(99)) && !first.holds(at(100)));
+        let second = Wait::new(Some(at(101)), Some(first));
+        assert_eq!(second.until, Some(at(101)));
+        let last = Wait::new(Some(at(500)), Some(second));
+        assert_eq!(last.until, Some(at(110)));
+        assert!(!last.holds(at(110)));
+        assert!(
+            !Wait {
+                is_over: true,
+                ..first
+            }
+            .holds(at(1))
+        );
+        assert_eq!(Wait::new(None, Some(first)).until, None);
+        assert!(!Wait::new(None, None).holds(at(0)));
+    }
+
+    #[test]
+    fn a_note_reads_back_and_another_s_is_none() {
+        for ahead in [&[][..], &[7], &[7, 9_000_000_000_000_000]] {
+            assert!(read_note(&note(ahead)).iter().eq(ahead));
+        }
+        for other in ["x", "7,", "{}", "7;8"] {
+            assert!(read_note(other).is_empty());
         }
     }
 

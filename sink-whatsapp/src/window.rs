@@ -1,8 +1,9 @@
 //! The replies of one partition that Kafka's committed offset has not passed yet. Pure.
 //!
-//! A reply is free to go only when no earlier reply to the same lead is in the window, and a reply
-//! leaves the window only once the offset after it is committed. So at any moment at most one
-//! uncommitted reply of a lead can have been sent, which bounds what a crash repeats.
+//! A reply is free to go only when it is known to Kafka that every earlier reply to the same lead is
+//! done: by the committed offset, or, where a reply that waits keeps that back, by the note that is
+//! committed with it, which lists what is done beyond. So at any moment at most one reply of a lead
+//! can have been sent that a crash repeats.
 
 #![cfg_attr(
     not(test),
@@ -14,7 +15,7 @@
     )
 )]
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 #[derive(Debug)]
@@ -33,7 +34,22 @@ pub struct Window<T> {
     leads: HashMap<Arc<str>, VecDeque<i64>>,
     /// How many slots at the head are finished.
     finished: usize,
+    /// Finished replies beyond the head that keep a later one to their lead back.
+    holding: BTreeSet<i64>,
+    /// Replies beyond the head that are listed as done in what is committed.
+    noted: BTreeSet<i64>,
 }
+
+/// What is to be committed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Done {
+    pub next: i64,
+    /// Offsets after it that are done, too.
+    pub ahead: Vec<i64>,
+}
+
+/// Offsets that one note lists: with twelve digits each it is below Kafka's limit of 4,096 bytes.
+const MOST_AHEAD: usize = 300;
 
 impl<T> Default for Window<T> {
     fn default() -> Self {
@@ -41,6 +57,8 @@ impl<T> Default for Window<T> {
             slots: VecDeque::new(),
             leads: HashMap::new(),
             finished: 0,
+            holding: BTreeSet::new(),
+            noted: BTreeSet::new(),
         }
     }
 }
@@ -54,7 +72,10 @@ impl<T> Window<T> {
             Some(lead) => {
                 let queue = self.leads.entry(Arc::clone(lead)).or_default();
                 queue.push_back(offset);
-                queue.len() == 1
+                if let Some(first) = queue.front().copied().filter(|first| *first != offset) {
+                    self.hold(first);
+                }
+                self.leads.get(lead).is_some_and(|queue| queue.len() == 1)
             }
             None => true,
         };
@@ -89,39 +110,100 @@ impl<T> Window<T> {
         {
             self.finished += 1;
         }
+        self.hold(offset);
     }
 
-    /// The offset to commit: the one after the finished replies at the head, if there are any.
+    /// Notes that a finished reply keeps others back, if it does.
+    fn hold(&mut self, offset: i64) {
+        let slot = self.index(offset).and_then(|index| self.slots.get(index));
+        let lead = slot
+            .filter(|slot| slot.finished)
+            .and_then(|slot| slot.lead.as_ref());
+        let queue = lead.and_then(|lead| self.leads.get(lead));
+        if queue.is_some_and(|queue| queue.len() > 1) {
+            self.holding.insert(offset);
+        }
+    }
+
+    /// What is committed lists the reply at `offset` as done.
+    pub fn note(&mut self, offset: i64) {
+        self.noted.insert(offset);
+    }
+
+    /// Nothing is left to do for the reply at `offset`, which was never sent: it stands in nobody's
+    /// way, committed or not. Names the lead's next reply, if it is free to go by that.
+    pub fn withdraw(&mut self, offset: i64) -> Option<i64> {
+        let index = self.index(offset)?;
+        let lead = self.slots.get_mut(index)?.lead.take();
+        self.finish(offset);
+        self.leave(&lead?, offset)
+    }
+
+    /// The offset of the lead's newest reply in the window.
     #[must_use]
-    pub fn committable(&self) -> Option<i64> {
-        let last = self.finished.checked_sub(1)?;
-        Some(self.slots.get(last)?.offset + 1)
+    pub fn newest(&self, lead: &str) -> Option<i64> {
+        self.leads.get(lead)?.back().copied()
     }
 
-    /// Drops the replies before `next`, which is committed, and names those that are now free to
-    /// go.
-    pub fn release(&mut self, next: i64) -> Vec<i64> {
+    /// What to commit: the offset after the finished replies at the head, and what is done beyond
+    /// that keeps others back; none when that would change nothing.
+    #[must_use]
+    pub fn committable(&self) -> Option<Done> {
+        let last = self.finished.checked_sub(1);
+        let head = last.and_then(|last| self.slots.get(last));
+        let next = match head {
+            Some(head) => head.offset + 1,
+            None => self.slots.front()?.offset,
+        };
+        let mut ahead: Vec<i64> = self.noted.range(next..).copied().collect();
+        let room = MOST_AHEAD.saturating_sub(ahead.len());
+        let before = ahead.len();
+        ahead.extend(self.holding.range(next..).take(room));
+        if head.is_none() && ahead.len() == before {
+            return None;
+        }
+        ahead.sort_unstable();
+        Some(Done { next, ahead })
+    }
+
+    /// Drops the replies before `next`, which is committed, notes those that are done `ahead` of it,
+    /// and names those that are now free to go.
+    pub fn release(&mut self, next: i64, ahead: &[i64]) -> Vec<i64> {
         let mut free = Vec::new();
         while let Some(slot) = self.slots.front() {
             if slot.offset >= next || !slot.finished {
                 break;
             }
             self.finished -= 1;
-            let lead = self.slots.pop_front().and_then(|slot| slot.lead);
-            free.extend(lead.and_then(|lead| self.advance(&lead)));
+            let gone = self.slots.pop_front();
+            let place = gone.and_then(|slot| Some((slot.lead?, slot.offset)));
+            free.extend(place.and_then(|(lead, offset)| self.leave(&lead, offset)));
+        }
+        self.holding = self.holding.split_off(&next);
+        self.noted = self.noted.split_off(&next);
+        for offset in ahead {
+            self.holding.remove(offset);
+            self.noted.insert(*offset);
+            let slot = self
+                .index(*offset)
+                .and_then(|index| self.slots.get_mut(index));
+            let lead = slot.and_then(|slot| slot.lead.take());
+            free.extend(lead.and_then(|lead| self.leave(&lead, *offset)));
         }
         free
     }
 
-    /// The lead's next reply, its first one having left.
-    fn advance(&mut self, lead: &Arc<str>) -> Option<i64> {
+    /// Takes the reply at `offset` out of its lead's order; names the next one, should it have been
+    /// the first.
+    fn leave(&mut self, lead: &Arc<str>, offset: i64) -> Option<i64> {
         let queue = self.leads.get_mut(lead)?;
-        queue.pop_front();
+        let was_first = queue.front() == Some(&offset);
+        queue.retain(|waiting| *waiting != offset);
         let next = queue.front().copied();
         if next.is_none() {
             self.leads.remove(lead);
         }
-        next
+        next.filter(|_| was_first)
     }
 
     fn index(&self, offset: i64) -> Option<usize> {
@@ -137,7 +219,46 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::Window;
+    use super::{Done, Window};
+
+    fn done(next: i64, ahead: &[i64]) -> Option<Done> {
+        let ahead = ahead.to_vec();
+        Some(Done { next, ahead })
+    }
+
+    #[test]
+    fn a_reply_that_was_never_sent_stands_in_nobody_s_way() {
+        let mut window = Window::default();
+        assert!(window.push(1, Some("bea"), ()));
+        assert!(window.push(2, Some("ann"), ()));
+        assert!(!window.push(3, Some("ann"), ()));
+        assert!(!window.push(4, Some("ann"), ()));
+        assert_eq!(window.newest("ann"), Some(4));
+        assert_eq!(window.withdraw(3), None);
+        assert_eq!(window.withdraw(2), Some(4));
+        assert_eq!(window.withdraw(4), None);
+        assert_eq!(window.newest("ann"), None);
+        assert_eq!(window.committable(), None, "1 is open");
+        window.finish(1);
+        assert_eq!(window.committable(), done(5, &[]));
+        assert!(window.release(5, &[]).is_empty());
+    }
+
+    #[test]
+    fn one_that_is_finished_in_the_middle_lets_nothing_go_before_its_time() {
+        let mut window = Window::default();
+        for offset in 1..=4 {
+            window.push(offset, Some("ann"), ());
+        }
+        window.finish(3);
+        assert_eq!(window.committable(), done(1, &[3]));
+        assert!(window.release(1, &[3]).is_empty());
+        window.finish(1);
+        assert_eq!(window.release(2, &[3]), [2]);
+        window.finish(2);
+        assert_eq!(window.committable(), done(4, &[]));
+        assert_eq!(window.release(4, &[]), [4]);
+    }
 
     #[test]
     fn a_leads_next_reply_is_free_only_once_the_one_before_is_committed() {
@@ -148,14 +269,38 @@ mod tests {
         window.finish(9);
         assert_eq!(window.committable(), None);
         window.finish(7);
-        assert_eq!(window.committable(), Some(8));
+        assert_eq!(window.committable(), done(8, &[]));
         assert!(window.open_mut(7).is_none());
-        assert_eq!(window.release(8), [8]);
+        assert_eq!(window.release(8, &[]), [8]);
         assert_eq!(window.committable(), None);
         window.finish(8);
-        assert_eq!(window.committable(), Some(10));
-        assert!(window.release(10).is_empty());
+        assert_eq!(window.committable(), done(10, &[]));
+        assert!(window.release(10, &[]).is_empty());
         assert!(window.leads.is_empty() && window.slots.is_empty());
+    }
+
+    #[test]
+    fn what_is_done_beyond_one_that_waits_is_noted_where_it_keeps_others_back() {
+        let mut window = Window::default();
+        assert!(window.push(1, Some("ann"), ()));
+        assert!(window.push(2, Some("bea"), ()));
+        assert!(window.push(3, Some("cat"), ()));
+        window.finish(2);
+        window.finish(3);
+        assert_eq!(window.committable(), None, "nobody is kept back");
+        assert!(!window.push(4, Some("bea"), ()));
+        assert_eq!(window.committable(), done(1, &[2]));
+        assert_eq!(window.release(1, &[2]), [4]);
+        assert_eq!(window.committable(), None, "it is noted");
+        window.finish(4);
+        assert!(!window.push(5, Some("bea"), ()));
+        assert_eq!(window.committable(), done(1, &[2, 4]));
+        window.finish(1);
+        assert_eq!(window.committable(), done(5, &[]));
+        assert_eq!(window.release(5, &[]), [5]);
+        window.finish(5);
+        assert!(window.release(6, &[]).is_empty());
+        assert!(window.noted.is_empty() && window.holding.is_empty() && window.slots.is_empty());
     }
 
     /// One step of a simulated service.
@@ -165,6 +310,8 @@ mod tests {
         Push(Option<u8>, i64),
         /// Finishes one of the replies that may go.
         Finish(prop::sample::Index),
+        /// Withdraws one of those that are open.
+        Withdraw(prop::sample::Index),
         Commit,
     }
 
@@ -172,6 +319,7 @@ mod tests {
         prop_oneof![
             3 => (prop::option::weighted(0.9, 0u8..4), 1i64..4).prop_map(|(lead, gap)| Step::Push(lead, gap)),
             3 => any::<prop::sample::Index>().prop_map(Step::Finish),
+            1 => any::<prop::sample::Index>().prop_map(Step::Withdraw),
             1 => Just(Step::Commit),
         ]
     }
@@ -186,7 +334,7 @@ mod tests {
             let mut open = BTreeSet::new();
             let mut free = BTreeSet::new();
             let mut went: BTreeMap<Option<u8>, i64> = BTreeMap::new();
-            let (mut offset, mut committed) = (0, 0);
+            let (mut offset, mut committed, mut noted) = (0, 0, BTreeSet::new());
             for step in steps {
                 match step {
                     Step::Push(lead, gap) => {
@@ -209,16 +357,33 @@ mod tests {
                         if lead.is_some() {
                             let last = went.insert(lead, offset);
                             // In order, and the one before is committed.
-                            prop_assert!(last.is_none_or(|last| last < offset && last < committed));
+                            let known = |last: i64| last < committed || noted.contains(&last);
+                            prop_assert!(last.is_none_or(|last| last < offset && known(last)));
                         }
                     }
-                    Step::Finish(_) => {}
+                    Step::Withdraw(choice) if !open.is_empty() => {
+                        let offset = **choice.get(&open.iter().collect::<Vec<_>>());
+                        let was_free = free.remove(&offset);
+                        open.remove(&offset);
+                        let freed = window.withdraw(offset);
+                        prop_assert!(window.open_mut(offset).is_none());
+                        // Nothing of the lead that was sent is unknown to Kafka.
+                        prop_assert!(freed.is_none() || was_free);
+                        if let Some(freed) = freed {
+                            prop_assert!(open.contains(&freed) && free.insert(freed));
+                        }
+                    }
+                    Step::Finish(_) | Step::Withdraw(_) => {}
                     Step::Commit => {
-                        let Some(next) = window.committable() else { continue };
-                        prop_assert!(next > committed);
+                        let Some(Done { next, ahead }) = window.committable() else { continue };
+                        prop_assert!(next > committed || ahead.iter().any(|done| !noted.contains(done)));
                         prop_assert!(open.first().is_none_or(|first| *first >= next));
+                        prop_assert!(ahead.iter().all(|done| *done >= next && !open.contains(done)));
+                        // What was noted stays so.
+                        prop_assert!(noted.range(next..).all(|known| ahead.contains(known)));
                         committed = next;
-                        for offset in window.release(next) {
+                        noted = ahead.iter().copied().collect();
+                        for offset in window.release(next, &ahead) {
                             prop_assert!(open.contains(&offset));
                             prop_assert!(free.insert(offset));
                         }
@@ -232,8 +397,8 @@ mod tests {
             }
             // Whatever is left can be finished to the end.
             loop {
-                if let Some(next) = window.committable() {
-                    free.extend(window.release(next));
+                if let Some(Done { next, ahead }) = window.committable() {
+                    free.extend(window.release(next, &ahead));
                 }
                 let Some(offset) = free.pop_first() else { break };
                 window.finish(offset);

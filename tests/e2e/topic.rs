@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::Context;
+use leadstream_schemas::Timestamp;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::{BorrowedMessage, Headers};
 use rdkafka::{Message, Offset, TopicPartitionList};
@@ -19,6 +20,7 @@ pub(crate) struct Read {
     pub(crate) key: Vec<u8>,
     pub(crate) value: Vec<u8>,
     pub(crate) headers: BTreeMap<String, String>,
+    pub(crate) written_at: Timestamp,
 }
 
 /// Everything that `topic` holds now, each partition in order.
@@ -93,6 +95,7 @@ fn read(message: &BorrowedMessage<'_>) -> Read {
         offset: message.offset(),
         key: message.key().unwrap_or_default().to_vec(),
         value: message.payload().unwrap_or_default().to_vec(),
+        written_at: Timestamp::from_millis(message.timestamp().to_millis().unwrap_or_default()),
         headers: message.headers().map_or_else(BTreeMap::new, |headers| {
             headers
                 .iter()

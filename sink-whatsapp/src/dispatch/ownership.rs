@@ -1,5 +1,6 @@
 //! Partitions come and go; their offsets are committed.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use leadstream_schemas::Timestamp;
@@ -10,6 +11,7 @@ use tokio::sync::oneshot;
 use super::{Dispatcher, Effect, Fault, live};
 use crate::gate::after;
 use crate::partition::{self, Partition, Ticket};
+use crate::window::Done;
 
 const COMMIT_RETRY: RetryPolicy =
     RetryPolicy::unlimited(Duration::from_millis(200), Duration::from_secs(5));
@@ -41,6 +43,7 @@ impl Dispatcher {
         partition: i32,
         generation: u64,
         offsets: LogOffsets,
+        mut handled_ahead: BTreeSet<i64>,
     ) -> Result<(), Fault> {
         let Some(state) = self.partitions.get_mut(&partition) else {
             return Ok(());
@@ -51,6 +54,7 @@ impl Dispatcher {
         let start =
             partition::start(offsets).map_err(|log| Fault::OutsideLog { partition, log })?;
         state.send_from = Some(start.send);
+        state.handled_ahead = handled_ahead.split_off(&start.send);
         self.effects.push(Effect::Start {
             partition,
             offset: start.read,
@@ -62,22 +66,24 @@ impl Dispatcher {
         if self.committing.is_some() || now < self.commit_not_before {
             return;
         }
-        let next: Vec<(i32, u64, i64)> = self
+        let all: Vec<(i32, u64, Done)> = self
             .partitions
             .iter()
             .filter_map(|(partition, state)| {
-                Some((*partition, state.generation, state.window.committable()?))
+                Some((*partition, state.generation, state.committable()?))
             })
             .collect();
-        if !next.is_empty() {
-            let offsets = next.iter().map(|(partition, _, next)| (*partition, *next));
-            self.effects.push(Effect::Commit(offsets.collect()));
-            self.committing = Some(next);
+        if !all.is_empty() {
+            let done = all
+                .iter()
+                .map(|(partition, _, done)| (*partition, done.clone()));
+            self.effects.push(Effect::Commit(done.collect()));
+            self.committing = Some(all);
         }
     }
 
     pub(super) fn committed(&mut self, done: bool, now: Timestamp) {
-        let next = self.committing.take().unwrap_or_default();
+        let all = self.committing.take().unwrap_or_default();
         if !done {
             self.failed_commits += 1;
             let pause = COMMIT_RETRY.delay(self.failed_commits, (self.settings.draw)());
@@ -85,14 +91,14 @@ impl Dispatcher {
             return;
         }
         self.failed_commits = 0;
-        for (partition, generation, next) in next {
+        for (partition, generation, done) in all {
             let ticket = |offset| Ticket {
                 partition,
                 generation,
                 offset,
             };
-            if let Some(state) = live(&mut self.partitions, ticket(next)) {
-                for offset in state.window.release(next) {
+            if let Some(state) = live(&mut self.partitions, ticket(done.next)) {
+                for offset in state.window.release(done.next, &done.ahead) {
                     self.schedule(ticket(offset), now);
                 }
             }
@@ -143,7 +149,7 @@ impl Dispatcher {
                 .partitions
                 .iter()
                 .filter_map(of)
-                .any(|state| state.in_flight > 0 || state.window.committable().is_some())
+                .any(|state| state.in_flight > 0 || state.committable().is_some())
                 || committing
                     .iter()
                     .flatten()

@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use super::{Count, Dispatcher, Effect, Event, Fault, Settings};
 use crate::gate::after;
 use crate::partition::{OutsideLog, Ticket};
 use crate::verdict::{Answer, Class, Refusal};
+use crate::window::Done;
 
 mod simulation;
 
@@ -97,6 +99,7 @@ impl Fixture {
             partition: 0,
             generation,
             offsets,
+            handled_ahead: BTreeSet::new(),
         });
         fixture
     }
@@ -139,11 +142,12 @@ fn ticket(effects: &[Effect]) -> Ticket {
     ticket
 }
 
-fn commits(effects: &[Effect]) -> Vec<&[(i32, i64)]> {
+/// By commit and partition, the next offset.
+fn commits(effects: &[Effect]) -> Vec<Vec<(i32, i64)>> {
     effects
         .iter()
         .filter_map(|effect| match effect {
-            Effect::Commit(offsets) => Some(offsets.as_slice()),
+            Effect::Commit(done) => Some(done.iter().map(|(id, done)| (*id, done.next)).collect()),
             _ => None,
         })
         .collect()
@@ -254,6 +258,115 @@ fn a_reply_goes_when_its_time_has_come_and_not_after_it_has_passed() {
     let (waited, effects) = fixture.wait();
     assert_eq!(waited, Duration::from_secs(1));
     assert_eq!(sends(&effects), ["a1"]);
+}
+
+/// A reply to ann, written `written` ms after NOW, that waits a second.
+fn waiting(offset: i64, written: u64) -> Record {
+    let mut waiting = reply(&format!("a{offset}"), "ann");
+    let written_at = after(NOW, Duration::from_millis(written));
+    waiting.not_before = Some(after(written_at, Duration::from_secs(1)));
+    Record {
+        written_at: Some(written_at),
+        ..encoded(offset, &waiting)
+    }
+}
+
+#[test]
+fn a_newer_reply_replaces_one_that_still_waits_and_holds_up_no_other_lead() {
+    let mut fixture = Fixture::new();
+    assert!(sends(&fixture.read(vec![waiting(0, 0)])).is_empty());
+    let effects = fixture.read(vec![waiting(1, 400), encoded(2, &reply("b1", "bea"))]);
+    assert_eq!(counts(&effects, Count::Replaced), 1);
+    assert_eq!(sends(&effects), ["b1"]);
+    assert_eq!(commits(&effects), [[(0, 1)]], "what waits is not passed");
+    let effects = fixture.handle(Event::Committed(true));
+    assert!(sends(&effects).is_empty());
+    // Written in time, though it is read late, with one that was not.
+    fixture.now = after(NOW, Duration::from_secs(60));
+    let effects = fixture.read(vec![waiting(3, 900), waiting(4, 1_900)]);
+    assert_eq!(counts(&effects, Count::Replaced), 1);
+    assert!(sends(&effects).is_empty(), "Kafka is to know of it first");
+    assert_eq!(commits(&effects), [[(0, 2)]]);
+    assert_eq!(sends(&fixture.handle(Event::Committed(true))), ["a3"]);
+}
+
+#[test]
+fn one_that_waits_long_holds_no_other_lead_s_conversation_up() {
+    let mut fixture = Fixture::new();
+    let mut slow = reply("a0", "ann");
+    slow.not_before = Some(after(NOW, Duration::from_secs(30)));
+    let effects = fixture.read(vec![encoded(0, &slow), encoded(1, &reply("b1", "bea"))]);
+    let effects = fixture.handle(Event::Answered(ticket(&effects), Answer::Accepted));
+    assert!(commits(&effects).is_empty());
+    let effects = fixture.read(vec![encoded(2, &reply("b2", "bea"))]);
+    let [Effect::Commit(done)] = &effects[..] else {
+        panic!("{effects:?}")
+    };
+    let ahead = vec![1];
+    assert_eq!(done[..], [(0, Done { next: 0, ahead })]);
+    let effects = fixture.handle(Event::Committed(true));
+    assert_eq!(sends(&effects), ["b2"]);
+
+    // Whoever has the partition next sends what is not noted.
+    let mut next = Dispatcher::new(settings());
+    next.handle(Event::Assigned(vec![0]), NOW).unwrap();
+    let offsets = LogOffsets {
+        low: 0,
+        high: 3,
+        committed: Some(0),
+    };
+    let located = Event::Located {
+        partition: 0,
+        generation: 1,
+        offsets,
+        handled_ahead: BTreeSet::from([1]),
+    };
+    next.handle(located, NOW).unwrap();
+    let records = [("b1", 1), ("b2", 2)].map(|(id, at)| encoded(at, &reply(id, "bea")));
+    let mut all = vec![encoded(0, &slow)];
+    all.extend(records);
+    let effects = next.handle(Event::Records(all, Arc::new(())), NOW).unwrap();
+    assert_eq!(sends(&effects), ["b2"]);
+}
+
+#[test]
+fn whoever_types_for_ever_is_answered_ten_seconds_after_the_first_reply_was_due() {
+    let mut fixture = Fixture::new();
+    let mut answered = None;
+    for offset in 0..40 {
+        let written = 500 * u64::try_from(offset).unwrap();
+        fixture.now = after(NOW, Duration::from_millis(written));
+        let effects = fixture.handle(Event::Tick);
+        if let Some(id) = sends(&effects).first() {
+            answered = Some(((*id).to_owned(), written));
+            break;
+        }
+        fixture.read(vec![waiting(offset, written)]);
+        fixture.handle(Event::Committed(true));
+    }
+    assert_eq!(answered, Some(("a21".to_owned(), 11_000)));
+}
+
+#[test]
+fn a_reply_that_was_tried_is_not_replaced_and_one_that_expired_lets_the_next_go() {
+    let mut fixture = Fixture::new();
+    fixture.read(vec![waiting(0, 0)]);
+    let (_, effects) = fixture.wait();
+    assert_eq!(sends(&effects), ["a0"]);
+    fixture.handle(Event::Answered(ticket(&effects), Answer::Unreachable));
+    let effects = fixture.read(vec![waiting(1, 100)]);
+    assert_eq!(counts(&effects, Count::Replaced), 0);
+
+    let mut fixture = Fixture::new();
+    let mut expired = reply("a1", "ann");
+    expired.expires_at = Some(NOW);
+    let first = encoded(0, &reply("b1", "bea"));
+    let effects = fixture.read(vec![
+        first,
+        encoded(1, &expired),
+        encoded(2, &reply("a2", "ann")),
+    ]);
+    assert_eq!(sends(&effects), ["b1", "a2"], "though b1 is not committed");
 }
 
 #[test]
@@ -444,6 +557,7 @@ fn a_committed_offset_outside_the_log_is_a_fault() {
             high,
             committed: Some(5),
         },
+        handled_ahead: BTreeSet::new(),
     };
     let log = OutsideLog {
         committed: 5,
@@ -523,6 +637,7 @@ fn a_lost_partition_is_forgotten_at_once_and_answers_of_before_do_not_count_late
         partition: 0,
         generation,
         offsets,
+        handled_ahead: BTreeSet::new(),
     });
     let after = fixture.read(vec![encoded(0, &reply("a1", "ann"))]);
     assert_eq!(sends(&after), ["a1"]);

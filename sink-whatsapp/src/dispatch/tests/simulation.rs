@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use leadstream_schemas::Timestamp;
+use leadstream_schemas::{Reply, Timestamp, codec};
 use leadstream_stream::consumer::LogOffsets;
 use proptest::prelude::*;
 
@@ -14,11 +14,13 @@ use crate::dispatch::{Dispatcher, Effect, Event};
 use crate::gate::after;
 use crate::partition::Ticket;
 use crate::verdict::Answer;
+use crate::window::Done;
 
 /// What stands in the log: a reply (its lead), a repeat of an earlier record, or no reply at all.
 #[derive(Clone, Debug)]
 enum Line {
-    Reply(u8),
+    /// Of a lead; whether it waits for a further one.
+    Reply(u8, bool),
     Repeat(prop::sample::Index),
     Nonsense,
 }
@@ -36,7 +38,7 @@ enum Step {
 
 fn line() -> impl Strategy<Value = Line> {
     prop_oneof![
-        8 => (0u8..4).prop_map(Line::Reply),
+        8 => (0u8..4, any::<bool>()).prop_map(|(lead, waits)| Line::Reply(lead, waits)),
         2 => any::<prop::sample::Index>().prop_map(Line::Repeat),
         1 => Just(Line::Nonsense),
     ]
@@ -58,6 +60,10 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+/// Between two records, and how long a reply waits.
+const EACH: Duration = Duration::from_millis(300);
+const WAIT: Duration = Duration::from_millis(1_000);
+
 struct World {
     log: Vec<leadstream_stream::Record>,
     /// Id and lead of each record that is a reply.
@@ -66,7 +72,9 @@ struct World {
     dispatcher: Dispatcher,
     read: usize,
     committed: Option<i64>,
-    committing: Option<i64>,
+    /// What the committed note lists.
+    ahead: BTreeSet<i64>,
+    committing: Option<Done>,
     sending: Vec<Ticket>,
     dead: Vec<Ticket>,
     /// Offsets in the order in which the provider accepted them.
@@ -85,6 +93,7 @@ impl World {
             dispatcher: Dispatcher::new(settings()),
             read: 0,
             committed: None,
+            ahead: BTreeSet::new(),
             committing: None,
             sending: Vec::new(),
             dead: Vec::new(),
@@ -107,9 +116,13 @@ impl World {
                 record.offset = offset;
                 (self.replies[index].clone(), record)
             }
-            Line::Reply(lead) => {
+            Line::Reply(lead, waits) => {
                 let id = format!("reply{offset}");
-                let record = encoded(offset, &reply(&id, &format!("lead{lead}")));
+                let written_at = after(NOW, EACH * u32::try_from(offset).unwrap());
+                let mut reply = reply(&id, &format!("lead{lead}"));
+                reply.not_before = waits.then(|| after(written_at, WAIT));
+                let mut record = encoded(offset, &reply);
+                record.written_at = Some(written_at);
                 (Some((id, *lead)), record)
             }
             Line::Repeat(_) | Line::Nonsense => (None, record(offset, b"nonsense".to_vec())),
@@ -142,18 +155,19 @@ impl World {
                         partition,
                         generation,
                         offsets,
+                        handled_ahead: self.ahead.clone(),
                     });
                 }
                 Effect::Start { offset, .. } => self.read = usize::try_from(offset).unwrap(),
                 Effect::Send(ticket, _) => self.sending.push(ticket),
                 Effect::DeadLetter(ticket, _) => self.dead.push(ticket),
-                Effect::Commit(offsets) => {
+                Effect::Commit(done) => {
                     assert_eq!(self.committing, None, "one commit at a time");
-                    let [(0, next)] = offsets[..] else {
-                        panic!("{offsets:?}")
+                    let [(0, done)] = &done[..] else {
+                        panic!("{done:?}")
                     };
-                    self.check_commit(next);
-                    self.committing = Some(next);
+                    self.check_commit(done);
+                    self.committing = Some(done.clone());
                 }
                 Effect::Count(_) => {}
             }
@@ -162,14 +176,42 @@ impl World {
     }
 
     /// A commit passes nothing that is still to be done.
-    fn check_commit(&self, next: i64) {
+    fn check_commit(&self, done: &Done) {
         let from = self.committed.unwrap_or(0);
-        assert!(next > from);
-        for offset in from..next {
+        let ahead: BTreeSet<i64> = done.ahead.iter().copied().collect();
+        assert!(done.next > from || !ahead.is_subset(&self.ahead));
+        assert!(
+            self.ahead
+                .range(done.next..)
+                .all(|known| ahead.contains(known))
+        );
+        for offset in (from..done.next).chain(ahead) {
             let id = self.id(offset);
             let before = (0..offset).any(|earlier| id.is_some() && self.id(earlier) == id);
-            assert!(self.done.contains(&offset) || before, "{offset} is open");
+            let done = self.done.contains(&offset) || self.may_be_replaced(offset);
+            assert!(done || before, "{offset} is open");
         }
+    }
+
+    /// Whether the next reply of its lead came within its wait.
+    fn may_be_replaced(&self, offset: i64) -> bool {
+        let index = usize::try_from(offset).unwrap();
+        let Some((_, lead)) = &self.replies[index] else {
+            return false;
+        };
+        let Ok(reply) = codec::decode::<Reply>(&self.log[index].value) else {
+            return false;
+        };
+        let is_next = |next: &usize| {
+            let theirs = self.replies[*next].as_ref();
+            theirs.is_some_and(|it| it.1 == *lead)
+                && !self.replies[..*next].contains(&self.replies[*next])
+        };
+        let next = (index + 1..self.log.len()).find(is_next);
+        let (Some(next), Some(until)) = (next, reply.not_before) else {
+            return false;
+        };
+        self.log[next].written_at.is_some_and(|time| time < until)
     }
 
     /// Of each lead one reply at a time.
@@ -220,9 +262,10 @@ impl World {
                 }
             }
             Step::Commit(done) => {
-                if let Some(next) = self.committing.take() {
+                if let Some(committing) = self.committing.take() {
                     if done {
-                        self.committed = Some(next);
+                        self.committed = Some(committing.next);
+                        self.ahead = committing.ahead.into_iter().collect();
                     }
                     self.handle(Event::Committed(done));
                 }
@@ -295,8 +338,10 @@ proptest! {
         for (lead, repeats) in repeats {
             prop_assert!(repeats <= world.crashes, "lead {lead}: {repeats} repeats");
         }
-        // What was not accepted is a dead letter, or repeats one of the two.
-        let handled: BTreeSet<&str> = world.done.iter().filter_map(|offset| world.id(*offset)).collect();
+        // What was not accepted is a dead letter, was replaced, or repeats one of these.
+        let offsets = 0..i64::try_from(world.log.len()).unwrap();
+        let handled = offsets.filter(|offset| world.done.contains(offset) || world.may_be_replaced(*offset));
+        let handled: BTreeSet<&str> = handled.filter_map(|offset| world.id(offset)).collect();
         for offset in 0..world.log.len() {
             let offset = i64::try_from(offset).unwrap();
             let fate = world.done.contains(&offset) || world.id(offset).is_some_and(|id| handled.contains(id));
