@@ -14,6 +14,7 @@ use uuid::Uuid;
 use crate::engine::batch::{self, BatchError, Decoded, Folded, Rules};
 use crate::engine::effects::Outlets;
 use crate::engine::load;
+use crate::engine::outbox::OutboxKey;
 use crate::engine::partition::{self, Partition};
 use crate::flows::Flows;
 use crate::lead::Accounts;
@@ -185,7 +186,7 @@ struct Lane {
     store: Store,
     partitions: BTreeMap<i32, Partition>,
     /// Outbox rows of the batch before: Kafka would have acknowledged them meanwhile.
-    acknowledged: Vec<(i32, i64)>,
+    acknowledged: Vec<OutboxKey>,
 }
 
 impl Lane {
@@ -200,7 +201,7 @@ impl Lane {
         for (id, found) in owned {
             store.begin_at(id, settings.owner, 0).await?;
             let mut partition = Partition::new(settings.cached_leads);
-            partition.epoch = found.epoch;
+            partition.begin(found, 0);
             partitions.insert(id, partition);
         }
         Ok(Self {
@@ -251,11 +252,9 @@ impl Lane {
         self.acknowledged.clear();
         for (id, progress) in folded.partitions {
             if let Some(partition) = self.partitions.get_mut(&id) {
-                partition.next_offset = progress.next_offset;
+                partition.advance(&progress);
             }
-            if !progress.outgoing.is_empty() {
-                self.acknowledged.push((id, progress.next_offset));
-            }
+            self.acknowledged.extend(progress.outbox_key(id));
         }
         for (lead_id, changed) in folded.leads {
             if let Some(partition) = self.partitions.get_mut(&changed.partition) {

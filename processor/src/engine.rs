@@ -7,5 +7,6 @@ pub(crate) mod load;
 pub(crate) mod outbox;
 pub(crate) mod partition;
 pub(crate) mod takeover;
+pub(crate) mod timers;
 pub(crate) mod upkeep;
 pub(crate) mod waiting;

@@ -33,6 +33,20 @@ pub struct Explanation {
     /// Leads that turned out to be this one.
     pub merged: Vec<String>,
     pub steps: Vec<Step>,
+    /// What time did after the last of them.
+    pub timers: Vec<Timer>,
+    /// When time next changes something, should the lead not write.
+    pub next_timer: Option<Timestamp>,
+}
+
+/// A timer that fired.
+#[derive(Clone, Debug, Serialize)]
+pub struct Timer {
+    pub due: Timestamp,
+    pub state_before: String,
+    pub state_after: String,
+    /// What it has to say, whether or not that went out.
+    pub prompt: Option<String>,
 }
 
 /// One input and what it did.
@@ -88,6 +102,8 @@ impl Explanation {
         let conversation = lead.journal.conversation();
         Ok(Self {
             steps: steps(flows, &lead_id, &lead.journal)?,
+            timers: timers(flows, lead)?,
+            next_timer: lead.next_due(flows)?,
             lead_id,
             identities: lead.identities.clone(),
             state: lead.state().unwrap_or(START).to_owned(),
@@ -99,6 +115,19 @@ impl Explanation {
             merged: lead.merged.clone(),
         })
     }
+}
+
+fn timers(flows: &Flows, lead: &Lead) -> Result<Vec<Timer>, FoldError> {
+    let fired = lead.journal.fired(flows)?;
+    let states = fired.iter().skip(1).map(|it| it.previous.state.as_str());
+    let states = states.chain(lead.journal.conversation().map(|it| it.state.as_str()));
+    let timers = fired.iter().zip(states).map(|(fired, after)| Timer {
+        due: fired.due,
+        state_before: fired.previous.state.clone(),
+        state_after: after.to_owned(),
+        prompt: fired.prompt.as_ref().map(text),
+    });
+    Ok(timers.collect())
 }
 
 fn steps(flows: &Flows, lead_id: &str, journal: &Journal) -> Result<Vec<Step>, FoldError> {

@@ -31,6 +31,8 @@ pub use stored::StoredError;
 use leadstream_schemas::{Platform, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::flows::Flows;
+
 /// Everything that the engine keeps of one lead.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Lead {
@@ -53,6 +55,9 @@ pub struct Lead {
     /// Leads that were told that they are the same person, and have not answered yet.
     #[serde(default)]
     pub met: Vec<String>,
+    /// The entry of `lead_timers`: never later than what time does next. Bookkeeping.
+    #[serde(default)]
+    pub armed: Option<Timestamp>,
 }
 
 /// The state of a lead that turned out to be another. No step of a flow can have its name.
@@ -72,6 +77,7 @@ impl Lead {
             merged_into: None,
             merged: Vec::new(),
             met: Vec::new(),
+            armed: None,
         }
     }
 
@@ -83,6 +89,17 @@ impl Lead {
         }
         let conversation = self.journal.conversation();
         conversation.map(|conversation| conversation.state.as_str())
+    }
+
+    /// When time next changes it, should no input come; none: never.
+    ///
+    /// # Errors
+    /// [`FoldError`] when its conversation follows a flow that is not there.
+    pub fn next_due(&self, flows: &Flows) -> Result<Option<Timestamp>, FoldError> {
+        match self.merged_into {
+            Some(_) => Ok(None),
+            None => self.journal.next_due(flows),
+        }
     }
 
     /// The name that the lead gave, else its profile's.

@@ -8,6 +8,7 @@ const REPLIES: &str = "leadstream_processor_replies_total";
 const MERGES: &str = "leadstream_processor_merges_total";
 const AMENDMENTS_OUT_OF_REACH: &str = "leadstream_processor_amendments_out_of_reach_total";
 const COMMANDS: &str = "leadstream_processor_commands_total";
+const TIMERS: &str = "leadstream_processor_timers_total";
 const BATCH: &str = "leadstream_processor_batch_records";
 const COMMIT: &str = "leadstream_processor_commit_seconds";
 const FAILURES: &str = "leadstream_processor_failures_total";
@@ -36,6 +37,10 @@ pub(crate) struct Counts {
     pub(crate) amendments_out_of_reach: u64,
     pub(crate) commands_applied: u64,
     pub(crate) commands_refused: u64,
+    /// Timers that fired without an input.
+    pub(crate) timers: u64,
+    /// What timers had to say, whose time was over.
+    pub(crate) stale: u64,
 }
 
 impl Counts {
@@ -73,6 +78,8 @@ impl Counts {
             }
         }
         counter!(AMENDMENTS_OUT_OF_REACH).increment(self.amendments_out_of_reach);
+        counter!(TIMERS, "outcome" => "fired").increment(self.timers);
+        counter!(TIMERS, "outcome" => "stale").increment(self.stale);
     }
 }
 

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use leadstream_schemas::codec::CodecError;
-use leadstream_schemas::{Cause, SyncPriority, Topic};
+use leadstream_schemas::{Cause, Topic};
 use leadstream_stream::consumer::LogOffsets;
 use leadstream_stream::producer::ProduceError;
 use leadstream_stream::{Outgoing, Producer, Record};
@@ -20,6 +20,7 @@ use uuid::Uuid;
 use crate::engine::batch::{self, BatchError, Changed, Decoded, Folded, Progress, Rules};
 use crate::engine::effects::{self, Outlets};
 use crate::engine::load;
+use crate::engine::outbox::OutboxKey;
 use crate::engine::partition::{self, Partition};
 use crate::flows::Flows;
 use crate::lead::Lead;
@@ -151,7 +152,7 @@ struct Recovery<'a> {
     plans: BTreeMap<i32, Plan>,
     partitions: BTreeMap<i32, Partition>,
     /// Rows of the outbox that Kafka acknowledged.
-    acknowledged: Vec<(i32, i64)>,
+    acknowledged: Vec<OutboxKey>,
     published: Published,
     report: Report,
 }
@@ -176,8 +177,8 @@ impl<'a> Recovery<'a> {
             .into_iter()
             .map(|(id, owned)| {
                 let mut partition = Partition::new(settings.cached_leads);
-                partition.epoch = owned.epoch;
-                partition.next_offset = starts.get(&id).copied().unwrap_or_default();
+                let next = starts.get(&id).copied().unwrap_or_default();
+                partition.begin(owned, next);
                 (id, partition)
             })
             .collect();
@@ -236,9 +237,9 @@ impl<'a> Recovery<'a> {
     async fn publish_outbox(&mut self) -> Result<(), RecoverError> {
         let ids: Vec<i32> = self.plans.keys().copied().collect();
         for mut row in self.store.outbox(&ids).await? {
-            self.hold_back(row.partition, row.next_offset, &mut row.records)?;
+            self.hold_back(row.key.partition, row.key.next_offset, &mut row.records)?;
             self.producer.send(&row.records).await?.await?;
-            self.acknowledged.push((row.partition, row.next_offset));
+            self.acknowledged.push(row.key);
         }
         self.forget().await
     }
@@ -370,12 +371,10 @@ impl<'a> Recovery<'a> {
         let mut records = Vec::new();
         for (id, progress) in folded.partitions {
             if let Some(partition) = self.partitions.get_mut(&id) {
-                partition.next_offset = progress.next_offset;
+                partition.advance(&progress);
             }
-            if !progress.outgoing.is_empty() {
-                self.acknowledged.push((id, progress.next_offset));
-                records.extend(progress.outgoing);
-            }
+            self.acknowledged.extend(progress.outbox_key(id));
+            records.extend(progress.outgoing);
         }
         for (lead_id, changed) in folded.leads {
             if let Some(partition) = self.partitions.get_mut(&changed.partition) {
@@ -435,10 +434,9 @@ impl<'a> Recovery<'a> {
         let at = lead.journal.last_interaction().unwrap_or(lead.first_seen);
         let previous = Some(last.current_state.as_str());
         let event = effects::event(lead_id, &lead, lead.revision, Cause::Replay, previous, at);
-        let Some(mut event) = event else {
+        let Some(event) = event else {
             return Ok(None);
         };
-        event.data.sync_priority = SyncPriority::Low;
         let event = effects::outgoing(&self.outlets.events, key, None, &event)?;
         let changed = Changed {
             body: lead.to_bytes()?,

@@ -218,6 +218,11 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
         departed.await;
         Ok(())
     });
+    let timers = upkeep::enter_timers(Arc::clone(&shared), UPKEEP_RETRY, stop.clone());
+    tasks.spawn(async move {
+        timers.await;
+        Ok(())
+    });
     let polling = stop.clone();
     tasks.spawn(async move {
         let _ended = ended.drop_guard();
@@ -257,7 +262,7 @@ fn store(args: &Args) -> Result<Store, ConfigError> {
         "DATABASE_URL",
         "postgres://leadstream:secret@localhost/leadstream",
     )?;
-    let connections = u32::try_from(args.lanes.get() + 3).unwrap_or(u32::MAX);
+    let connections = u32::try_from(args.lanes.get() + 4).unwrap_or(u32::MAX);
     let pool = pool(url.expose(), connections).map_err(|_| {
         ConfigError::new(
             "DATABASE_URL",

@@ -4,6 +4,7 @@ mod flows;
 mod recovery;
 mod reports;
 pub(crate) mod tape;
+mod timers;
 mod upkeep;
 mod write;
 
@@ -18,11 +19,14 @@ use sqlx::{Connection, Executor, PgConnection, PgPool, Row};
 use uuid::Uuid;
 
 use crate::engine::batch::Folded;
-use crate::engine::outbox::{self, OutboxError};
+use crate::engine::outbox::{self, OutboxError, OutboxKey};
+use crate::engine::partition::Fence;
 use crate::failpoint::{Point, pass};
 use crate::lead::{Lead, StoredError};
 pub(crate) use recovery::Span;
 pub(crate) use tape::Tape;
+
+pub(crate) use timers::Fill;
 
 pub use flows::Conversations;
 
@@ -50,13 +54,13 @@ pub(crate) struct Owned {
     pub(crate) epoch: i64,
     /// None when no record of it was ever processed.
     pub(crate) next_offset: Option<i64>,
+    pub(crate) sweep: i64,
 }
 
 /// A row of the outbox.
 #[derive(Debug)]
 pub(crate) struct OutboxRow {
-    pub(crate) partition: i32,
-    pub(crate) next_offset: i64,
+    pub(crate) key: OutboxKey,
     pub(crate) records: Vec<leadstream_stream::Outgoing>,
 }
 
@@ -64,11 +68,11 @@ pub(crate) struct OutboxRow {
 #[derive(Debug)]
 pub(crate) struct Commit<'a> {
     pub(crate) owner: Uuid,
-    /// By partition: epoch and the offset it stands at before.
-    pub(crate) fences: &'a BTreeMap<i32, (i64, i64)>,
+    /// By partition: where it stands before.
+    pub(crate) fences: &'a BTreeMap<i32, Fence>,
     pub(crate) folded: &'a Folded,
-    /// Acknowledged outbox rows: partition and next offset.
-    pub(crate) acknowledged: &'a [(i32, i64)],
+    /// Acknowledged outbox rows.
+    pub(crate) acknowledged: &'a [OutboxKey],
 }
 
 /// The engine's database.
@@ -227,10 +231,11 @@ impl Store {
         owner: Uuid,
     ) -> Result<BTreeMap<i32, Owned>, StoreError> {
         let query = sqlx::query(
-            "INSERT INTO partition_offsets AS p (partition, epoch, owner)
-             SELECT partition, 1, $2 FROM unnest($1::int[]) AS partition ORDER BY partition
-             ON CONFLICT (partition) DO UPDATE SET epoch = p.epoch + 1, owner = excluded.owner
-             RETURNING partition, epoch, next_offset",
+            "INSERT INTO partition_offsets AS p (partition, epoch, owner, timers_by)
+             SELECT partition, 1, $2, $2 FROM unnest($1::int[]) AS partition ORDER BY partition
+             ON CONFLICT (partition) DO UPDATE
+                 SET epoch = p.epoch + 1, owner = excluded.owner, timers_by = excluded.timers_by
+             RETURNING partition, epoch, next_offset, sweep",
         )
         .bind(partitions)
         .bind(owner);
@@ -245,7 +250,7 @@ impl Store {
         owner: Uuid,
     ) -> Result<BTreeMap<i32, Owned>, StoreError> {
         let query = sqlx::query(
-            "SELECT partition, epoch, next_offset FROM partition_offsets
+            "SELECT partition, epoch, next_offset, sweep FROM partition_offsets
              WHERE partition = ANY($1) AND owner = $2",
         )
         .bind(partitions)
@@ -280,8 +285,8 @@ impl Store {
     /// What is committed and perhaps not published, in the order of commits.
     pub(crate) async fn outbox(&self, partitions: &[i32]) -> Result<Vec<OutboxRow>, StoreError> {
         let query = sqlx::query(
-            "SELECT partition, next_offset, records FROM outbox
-             WHERE partition = ANY($1) ORDER BY partition, next_offset",
+            "SELECT partition, next_offset, sweep, records FROM outbox
+             WHERE partition = ANY($1) ORDER BY partition, next_offset, sweep",
         )
         .bind(partitions);
         self.bounded(async {
@@ -291,8 +296,11 @@ impl Store {
                 .iter()
                 .map(|row| {
                     Ok(OutboxRow {
-                        partition: row.try_get("partition")?,
-                        next_offset: row.try_get("next_offset")?,
+                        key: OutboxKey {
+                            partition: row.try_get("partition")?,
+                            next_offset: row.try_get("next_offset")?,
+                            sweep: row.try_get("sweep")?,
+                        },
                         records: outbox::decode(row.try_get("records")?)?,
                     })
                 })
@@ -302,7 +310,7 @@ impl Store {
     }
 
     /// Removes acknowledged rows of the outbox.
-    pub(crate) async fn forget(&self, acknowledged: &[(i32, i64)]) -> Result<(), StoreError> {
+    pub(crate) async fn forget(&self, acknowledged: &[OutboxKey]) -> Result<(), StoreError> {
         let Some(statement) = write::acknowledged(acknowledged) else {
             return Ok(());
         };
@@ -416,6 +424,7 @@ fn owned(rows: &[sqlx::postgres::PgRow]) -> Result<BTreeMap<i32, Owned>, StoreEr
                 Owned {
                     epoch: row.try_get("epoch")?,
                     next_offset: row.try_get("next_offset")?,
+                    sweep: row.try_get("sweep")?,
                 },
             ))
         })

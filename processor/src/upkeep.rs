@@ -1,18 +1,29 @@
 //! What is done now and then, behind the engine and never in its way.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use leadstream_stream::RetryPolicy;
+use leadstream_stream::consumer::ConsumeError;
+use leadstream_stream::kafka::partition_of;
 use tokio_util::sync::CancellationToken;
 
+use crate::engine::batch::home_key;
+use crate::engine::lane::Shared;
+use crate::flows::FlowsError;
+use crate::lead::FoldError;
 use crate::metrics;
-use crate::store::Store;
+use crate::store::{Fill, Store, StoreError};
 
 /// Commits whose reports are brought up to date in one transaction.
 const COMMITS: i64 = 40;
 /// Of its time, one part in so many is spent on reports: the rest is the engine's.
 const SHARE: u32 = 5;
 const HOUR: Duration = Duration::from_secs(3600);
+/// Leads that are entered in `lead_timers` in one transaction.
+const ENTERED: usize = 500;
+/// How often it is looked whether all owners enter timers.
+const WAITS: Duration = Duration::from_secs(5);
 
 /// Refreshes the reports every `interval`, sooner while commits wait, until `stop`.
 pub(crate) async fn keep_reports(
@@ -74,4 +85,82 @@ pub(crate) async fn keep_departed(store: Store, retry: RetryPolicy, stop: Cancel
             () = tokio::time::sleep(pause) => {}
         }
     }
+}
+
+/// Why leads from before `lead_timers` are not entered.
+#[derive(Debug, thiserror::Error)]
+enum FillError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Kafka(#[from] ConsumeError),
+    #[error(transparent)]
+    Flows(#[from] FlowsError),
+    #[error(transparent)]
+    Fold(#[from] FoldError),
+}
+
+/// Enters leads from before `lead_timers`, a portion after the other, until all are or `stop`.
+pub(crate) async fn enter_timers(shared: Arc<Shared>, retry: RetryPolicy, stop: CancellationToken) {
+    let mut failures = 0;
+    loop {
+        let begun = Instant::now();
+        let pause = match enter_portion(&shared).await {
+            Ok(Fill::Done) => {
+                // Whatever ends here ends the service.
+                stop.cancelled().await;
+                return;
+            }
+            Ok(Fill::Waits) => WAITS,
+            Ok(Fill::After(_)) => {
+                failures = 0;
+                begun.elapsed() * (SHARE - 1)
+            }
+            Err(error) => {
+                failures += 1;
+                metrics::failure("timers");
+                tracing::warn!(
+                    error = %error,
+                    "leads of an earlier version are not entered for timers yet; it is tried again"
+                );
+                retry.random_delay(failures).unwrap_or(HOUR)
+            }
+        };
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}
+
+async fn enter_portion(shared: &Shared) -> Result<Fill, FillError> {
+    let store = &shared.store;
+    let fill = store.fill().await?;
+    let Fill::After(after) = &fill else {
+        return Ok(fill);
+    };
+    let count = i64::try_from(ENTERED).unwrap_or(i64::MAX);
+    let leads = store.unentered(after, count).await?;
+    let last = leads.last().map(|last| last.lead_id.clone());
+    let mut entries = Vec::new();
+    if last.is_some() {
+        let partitions = shared.consumer.partitions().await?;
+        let mut flows = shared.flows.known();
+        for found in leads {
+            let due = match found.lead.next_due(&flows) {
+                Err(_) => {
+                    flows = shared.flows.refresh(store).await?;
+                    found.lead.next_due(&flows)?
+                }
+                Ok(due) => due,
+            };
+            if let Some(due) = due {
+                let key = home_key(&found.lead_id, &found.account);
+                let partition = partition_of(key.as_bytes(), partitions);
+                entries.push((found.lead_id, partition, due));
+            }
+        }
+    }
+    store.enter(&entries, after, last.as_deref()).await?;
+    Ok(fill)
 }

@@ -20,6 +20,7 @@ mod replicas;
 mod schemas;
 mod settings;
 mod site;
+mod time;
 #[expect(dead_code, reason = "the fault test uses the rest")]
 mod topic;
 mod trouble;
@@ -58,6 +59,11 @@ const TESTS: &[(&str, Test)] = &[
     ),
     ("python_s_deserializer_reads_every_topic", clients::python),
     ("partitions_equal_the_java_client_s", clients::java),
+    (
+        "time_changes_leads_that_do_not_write_without_a_scan_of_a_million_that_wait",
+        time::silence,
+    ),
+    ("three_messages_in_a_second_are_answered_once", time::burst),
     (
         "poison_goes_to_dead_letters_and_an_unknown_kind_halts",
         poison::run,

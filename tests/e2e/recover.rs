@@ -16,6 +16,7 @@ const TABLES: &[&str] = &[
     "leads",
     "lead_qualifications",
     "lead_identities",
+    "lead_timers",
     "departed_inputs",
     "partition_offsets",
     "outbox",

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use leadstream_processor::explain::Step;
+use leadstream_processor::explain::{Step, Timer};
 use leadstream_sink_crm::Standing;
 
 use super::Report;
@@ -46,6 +46,13 @@ pub(super) fn report(report: &Report, style: Style) -> String {
     for step in &lead.steps {
         describe(&mut out, step, style);
     }
+    for timer in &lead.timers {
+        fired(&mut out, timer, style);
+    }
+    if let Some(due) = lead.next_timer {
+        out.push('\n');
+        field(&mut out, "next timer", &due.to_string());
+    }
     out.push('\n');
     for crm in &report.crms {
         standing(&mut out, crm, style);
@@ -80,6 +87,19 @@ fn describe(out: &mut String, step: &Step, style: Style) {
         }
         (None, Some(id)) => field(out, "reply", id),
         (None, None) => {}
+    }
+}
+
+fn fired(out: &mut String, timer: &Timer, style: Style) {
+    out.push('\n');
+    let head = format!("{}  a timer", timer.due);
+    line(out, &style.paint(Ink::Faint, &head));
+    let (before, after) = (&timer.state_before, &timer.state_after);
+    if before != after {
+        field(out, "why", &format!("silence; {before} leads to {after}"));
+    }
+    if let Some(prompt) = &timer.prompt {
+        field(out, "bot", &style.paint(Ink::Bot, prompt));
     }
 }
 

@@ -14,6 +14,8 @@
 mod command;
 mod merge;
 mod message;
+mod timers;
+mod voice;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -22,8 +24,11 @@ use leadstream_schemas::{Cause, LeadInput, ReplyContent, Timestamp};
 use leadstream_stream::{Outgoing, Record};
 
 pub(crate) use command::Decided;
+pub(crate) use timers::{Armed, Clock, DueLead, sweep};
+use voice::Voice;
 
 use super::effects::{self, Outlets};
+use super::outbox::OutboxKey;
 use crate::flows::Flows;
 use crate::lead::{Accounts, Command, FoldError, Inbound, InputError, Lead, StoredError, scoped};
 use crate::metrics::Counts;
@@ -132,6 +137,10 @@ pub(crate) struct Folded {
     pub(crate) departed: Vec<(String, String, Timestamp)>,
     /// By partition: the next offset and what is to be published.
     pub(crate) partitions: BTreeMap<i32, Progress>,
+    /// Entries of `lead_timers` that are new or earlier than before, by lead.
+    pub(crate) armed: BTreeMap<String, Armed>,
+    /// Leads whose entry goes.
+    pub(crate) disarmed: Vec<String>,
     /// Partitions that stop before a record, with the reason.
     pub(crate) halted: BTreeMap<i32, String>,
     /// What became of commands, by their ids.
@@ -152,12 +161,25 @@ pub(crate) struct Changed {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Progress {
     pub(crate) next_offset: i64,
+    /// Tells what time did from the inputs before it, which end at the same offset; 0: inputs.
+    pub(crate) sweep: i64,
     pub(crate) records: u64,
     /// The greatest time of receipt among them.
     pub(crate) record_time: Option<Timestamp>,
     /// Of them, dead letters.
     pub(crate) poison: Vec<bool>,
     pub(crate) outgoing: Vec<Outgoing>,
+}
+
+impl Progress {
+    /// The outbox row of what `partition` publishes; none when that is nothing.
+    pub(crate) fn outbox_key(&self, partition: i32) -> Option<OutboxKey> {
+        (!self.outgoing.is_empty()).then_some(OutboxKey {
+            partition,
+            next_offset: self.next_offset,
+            sweep: self.sweep,
+        })
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -225,7 +247,8 @@ pub(crate) fn fold(
         progress.poison.push(poison);
         progress.outgoing.append(&mut outgoing);
     }
-    for changed in folded.leads.values_mut() {
+    for (lead_id, changed) in &mut folded.leads {
+        timers::arm(lead_id, changed, rules, &mut folded.armed)?;
         changed.body = changed.lead.to_bytes()?;
     }
     Ok(folded)
@@ -327,6 +350,15 @@ impl Step<'_> {
         home_key(lead_id, &self.keyed.account)
     }
 
+    fn voice(&self) -> Voice<'_> {
+        Voice {
+            lead_id: &self.lead_id,
+            account: &self.keyed.account,
+            trace: self.record.trace,
+            rules: self.rules,
+        }
+    }
+
     /// Publishes the event that gives `lead` its next revision.
     fn event(
         &self,
@@ -336,20 +368,7 @@ impl Step<'_> {
         at: Timestamp,
         outgoing: &mut Vec<Outgoing>,
     ) -> Result<(), BatchError> {
-        let revision = lead.revision + 1;
-        let Some(event) = effects::event(&self.lead_id, lead, revision, cause, previous, at) else {
-            return Ok(());
-        };
-        lead.revision = revision;
-        let trace = self.record.trace.map(|trace| trace.child(1));
-        let key = self.home_key(&self.lead_id);
-        outgoing.push(effects::outgoing(
-            &self.rules.outlets.events,
-            key,
-            trace,
-            &event,
-        )?);
-        Ok(())
+        self.voice().event(lead, cause, previous, at, outgoing)
     }
 
     /// Publishes what is said, if anything, to the input `cause`.
@@ -361,19 +380,12 @@ impl Step<'_> {
         folded: &mut Folded,
         outgoing: &mut Vec<Outgoing>,
     ) -> Result<(), BatchError> {
-        let Some(prompt) = prompt else {
-            return Ok(());
+        let voice = self.voice();
+        let times = match &self.keyed.inbound {
+            Inbound::Command(_) => Voice::command_times(lead),
+            input => voice.answer_times(lead, input.order().received_at),
         };
-        folded.counts.replies += 1;
-        let reply = effects::reply(&self.lead_id, lead, prompt, cause);
-        let trace = self.record.trace.map(|trace| trace.child(2));
-        outgoing.push(effects::outgoing(
-            &self.rules.outlets.replies,
-            self.home_key(&self.lead_id),
-            trace,
-            &reply,
-        )?);
-        Ok(())
+        voice.reply(lead, prompt, cause, times, folded, outgoing)
     }
 
     /// Keeps the ids that left the lead's journal.

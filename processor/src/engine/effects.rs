@@ -88,7 +88,11 @@ pub(crate) fn event(
                 name: lead.name().map(ToOwned::to_owned),
                 platform: lead.platform.display_name().to_owned(),
             },
-            sync_priority: SyncPriority::High,
+            sync_priority: match cause {
+                Cause::Timer => SyncPriority::Normal,
+                Cause::Replay => SyncPriority::Low,
+                _ => SyncPriority::High,
+            },
             revision,
             qualification_score: conversation.score,
             is_completed: conversation.is_completed,
@@ -101,8 +105,21 @@ pub(crate) fn event(
     })
 }
 
-/// The reply that the input `cause` brought about, as its provider can send it.
-pub(crate) fn reply(lead_id: &str, lead: &Lead, content: ReplyContent, cause: &str) -> Reply {
+/// When a reply may go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Times {
+    pub(crate) not_before: Option<Timestamp>,
+    pub(crate) expires_at: Option<Timestamp>,
+}
+
+/// The reply that `cause`, an input or a timer, brought about, as its provider can send it.
+pub(crate) fn reply(
+    lead_id: &str,
+    lead: &Lead,
+    content: ReplyContent,
+    cause: &str,
+    times: Times,
+) -> Reply {
     let content = match lead.platform {
         Platform::WhatsappCloud => content,
         Platform::Wasender => numbered(content),
@@ -119,8 +136,8 @@ pub(crate) fn reply(lead_id: &str, lead: &Lead, content: ReplyContent, cause: &s
         },
         content,
         revision: lead.revision,
-        not_before: None,
-        expires_at: None,
+        not_before: times.not_before,
+        expires_at: times.expires_at,
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod commit;
 mod settle;
+mod sweep;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::num::NonZeroUsize;
@@ -21,16 +22,18 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::batch::{BatchError, Decoded};
+use super::batch::{BatchError, Decoded, Rules};
 use super::effects::Outlets;
+use super::outbox::OutboxKey;
 use super::partition::{Partition, Phase};
 use super::takeover::{OffsetError, TakeOverError};
 use super::waiting::Waiting;
 use crate::failpoint::{Point, pass};
-use crate::flows::{FlowsError, LiveFlows};
+use crate::flows::{Flows, FlowsError, LiveFlows};
 use crate::lead::Accounts;
 use crate::metrics;
 use crate::store::{Store, StoreError};
+use sweep::Sweeps;
 
 /// Acknowledgements that may be outstanding before the lane waits for them, in batches.
 const UNACKNOWLEDGED: usize = 8;
@@ -57,6 +60,16 @@ pub(crate) struct Shared {
     pub(crate) cached_leads: NonZeroUsize,
     pub(crate) retry: RetryPolicy,
     pub(crate) poison: PoisonLimit,
+}
+
+impl Shared {
+    fn rules<'a>(&'a self, flows: &'a Flows) -> Rules<'a> {
+        Rules {
+            flows,
+            outlets: &self.outlets,
+            journal: self.journal,
+        }
+    }
 }
 
 /// Why a lane ends.
@@ -95,7 +108,7 @@ impl From<TakeOverError> for Trouble {
 
 /// A committed batch whose records Kafka has not acknowledged yet.
 struct Published {
-    rows: Vec<(i32, i64)>,
+    rows: Vec<OutboxKey>,
     delivery: Delivery,
 }
 
@@ -108,9 +121,10 @@ pub(crate) struct Lane {
     /// When the first of them came.
     waiting_since: Instant,
     published: VecDeque<Published>,
-    acknowledged: Vec<(i32, i64)>,
+    acknowledged: Vec<OutboxKey>,
     failures: u32,
     retry_at: Option<Instant>,
+    sweeps: Sweeps,
 }
 
 impl Lane {
@@ -130,6 +144,7 @@ impl Lane {
             acknowledged: Vec::new(),
             failures: 0,
             retry_at: None,
+            sweeps: Sweeps::default(),
         }
     }
 
@@ -139,11 +154,23 @@ impl Lane {
         checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             self.take_what_is_there().await;
+            let is_past = |due: Option<Instant>| due.is_some_and(|due| due <= Instant::now());
             let due = self.work_due();
-            if due.is_some_and(|due| due <= Instant::now()) {
+            let worked = is_past(due);
+            if worked {
                 self.work().await?;
+            }
+            // Even while inputs never cease.
+            let sweep_due = self.sweep_due();
+            if is_past(sweep_due) {
+                let outcome = self.sweep().await;
+                self.judge(outcome)?;
                 continue;
             }
+            if worked {
+                continue;
+            }
+            let due = due.into_iter().chain(sweep_due).min();
             // In this order: a rebalance must not wait, acknowledgements free room.
             tokio::select! {
                 biased;
@@ -191,6 +218,12 @@ impl Lane {
             self.retry_at
                 .map_or(collected, |retry| retry.max(collected)),
         )
+    }
+
+    fn running(&self) -> impl Iterator<Item = i32> {
+        let running = |partition: &Partition| partition.phase == Phase::Running;
+        let partitions = self.partitions.iter();
+        partitions.filter_map(move |(id, partition)| running(partition).then_some(*id))
     }
 
     fn must_settle(&self) -> bool {
@@ -306,6 +339,10 @@ impl Lane {
         } else {
             self.batch().await
         };
+        self.judge(outcome)
+    }
+
+    fn judge(&mut self, outcome: Result<(), Trouble>) -> Result<(), LaneError> {
         match outcome {
             Ok(()) => {
                 self.retry_at = None;

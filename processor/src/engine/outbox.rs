@@ -7,6 +7,15 @@ use lz4_flex::block::{DecompressError, compress_prepend_size, decompress_size_pr
 use serde::{Deserialize, Serialize};
 use serde_bytes::{ByteBuf, Bytes};
 
+/// Which row of the outbox, in the order of commits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct OutboxKey {
+    pub(crate) partition: i32,
+    pub(crate) next_offset: i64,
+    /// As in [`Progress`](super::batch::Progress).
+    pub(crate) sweep: i64,
+}
+
 /// MessagePack as it is, and compressed by LZ4.
 const PLAIN: u8 = 1;
 const COMPRESSED: u8 = 2;

@@ -111,6 +111,7 @@ mod tests {
         let owned = Owned {
             epoch: 1,
             next_offset: next,
+            sweep: 0,
         };
         start_offset(
             0,

@@ -91,7 +91,7 @@ pub(super) fn check(file: &str, text: &str) -> Checked {
             file: file.to_owned(),
             line: line.max(1),
             column: column.max(1),
-            reason,
+            reason: shortened(reason),
         },
         is_error,
     };
@@ -113,6 +113,18 @@ pub(super) fn check(file: &str, text: &str) -> Checked {
     findings.sort_by_key(|finding| (finding.at.line, finding.at.column));
     findings.dedup();
     Checked { flow, findings }
+}
+
+/// A reason may quote what is written, however long that is.
+fn shortened(reason: String) -> String {
+    const MOST: usize = 600;
+    let length = reason.chars().count();
+    if length <= MOST {
+        return reason;
+    }
+    let begin: String = reason.chars().take(MOST / 2).collect();
+    let end: String = reason.chars().skip(length - MOST / 2).collect();
+    format!("{begin} … {end}")
 }
 
 /// Line, column and reason of an error.

@@ -42,8 +42,8 @@ pub(crate) use fold::{fnv, lot};
 pub use load::{Checked, Finding, FlowError};
 pub use say::numbered;
 pub use schema::document_schema;
-pub(crate) use time::later;
 pub use time::{Fired, fire, next_due, parse_duration, pass};
+pub(crate) use time::{WINDOW, later};
 
 use expression::Expression;
 use prompt::Phrase;

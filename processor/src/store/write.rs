@@ -6,8 +6,9 @@ use leadstream_schemas::Timestamp;
 use sqlx::{PgConnection, Row};
 
 use super::{Commit, StoreError, column};
-use crate::engine::batch::{Changed, Decided, Folded};
-use crate::engine::outbox;
+use crate::engine::batch::{Changed, Decided, Folded, Progress};
+use crate::engine::outbox::{self, OutboxKey};
+use crate::engine::partition::Fence;
 use crate::flow::START;
 use crate::lead::Lead;
 
@@ -15,13 +16,15 @@ use crate::lead::Lead;
 pub(super) type Statement<'q> = sqlx::query::Query<'q, sqlx::Postgres, sqlx::postgres::PgArguments>;
 
 /// Every statement that a commit can consist of, in the order in which they run.
-pub(super) const ORDER: [&str; 8] = [
+pub(super) const ORDER: [&str; 10] = [
     FENCE,
     INSERT_IDENTITIES,
     INSERT_LEADS,
     UPDATE_LEADS,
     INSERT_DEPARTED,
     INSERT_OUTCOMES,
+    ARM_TIMERS,
+    DISARM_TIMERS,
     INSERT_OUTBOX,
     DELETE_OUTBOX,
 ];
@@ -34,22 +37,26 @@ pub(super) fn statements<'q>(commit: &'q Commit<'_>) -> Result<Vec<Statement<'q>
     statements.extend(leads(folded));
     statements.extend(departed(folded));
     statements.extend(outcomes(folded));
+    statements.extend(timers(folded));
     statements.extend(outbox(folded)?);
     statements.extend(acknowledged(commit.acknowledged));
     Ok(statements)
 }
 
 const FENCE: &str = "
-UPDATE partition_offsets p SET next_offset = u.next_offset,
-    record_time = greatest(p.record_time, least(u.record_time, now()))
-FROM (SELECT * FROM unnest($1::int[], $2::bigint[], $3::bigint[], $4::bigint[], $6::timestamptz[])
-      AS u (partition, epoch, before, next_offset, record_time) ORDER BY partition) u
+UPDATE partition_offsets p SET next_offset = u.next_offset, sweep = greatest(p.sweep, u.sweep),
+    record_time = greatest(p.record_time, CASE WHEN u.record_time < now() THEN u.record_time
+        WHEN u.record_time IS NOT NULL THEN now() END)
+FROM (SELECT * FROM unnest($1::int[], $2::bigint[], $3::bigint[], $4::bigint[], $6::timestamptz[],
+          $7::bigint[], $8::bigint[])
+      AS u (partition, epoch, before, next_offset, record_time, sweep_before, sweep)
+      ORDER BY partition) u
 WHERE p.partition = u.partition AND p.epoch = u.epoch AND p.owner = $5::uuid
-  AND p.next_offset = u.before
+  AND p.next_offset = u.before AND p.sweep = u.sweep_before
 RETURNING p.partition";
 
-/// Moves the offsets of the batch's partitions, if they are still ours and still where we left
-/// them: a commit whose outcome was unknown is never applied twice.
+/// Moves the partitions of the batch on, if they are still ours and still where we left them: a
+/// commit whose outcome was unknown is never applied twice.
 pub(super) async fn fence(
     connection: &mut PgConnection,
     commit: &Commit<'_>,
@@ -67,22 +74,26 @@ pub(super) async fn fence(
 }
 
 pub(super) fn fence_statement<'q>(commit: &Commit<'q>) -> Statement<'q> {
-    let progress: Vec<(i32, i64, Option<Timestamp>)> = commit
+    let moves: Vec<(i32, Fence, &Progress)> = commit
         .folded
         .partitions
         .iter()
-        .map(|(partition, progress)| (*partition, progress.next_offset, progress.record_time))
+        .map(|(partition, progress)| {
+            let before = commit.fences.get(partition).copied();
+            (*partition, before.unwrap_or_default(), progress)
+        })
         .collect();
-    let before = |partition: &i32| commit.fences.get(partition).copied().unwrap_or_default();
     sqlx::query(FENCE)
-        .bind(column(&progress, |(partition, ..)| *partition))
-        .bind(column(&progress, |(partition, ..)| before(partition).0))
-        .bind(column(&progress, |(partition, ..)| before(partition).1))
-        .bind(column(&progress, |(_, next, _)| *next))
+        .bind(column(&moves, |(partition, ..)| *partition))
+        .bind(column(&moves, |(_, before, _)| before.epoch))
+        .bind(column(&moves, |(_, before, _)| before.next_offset))
+        .bind(column(&moves, |(.., progress)| progress.next_offset))
         .bind(commit.owner)
-        .bind(column(&progress, |(.., time)| {
-            time.and_then(Timestamp::datetime)
+        .bind(column(&moves, |(.., progress)| {
+            progress.record_time.and_then(Timestamp::datetime)
         }))
+        .bind(column(&moves, |(_, before, _)| before.sweep))
+        .bind(column(&moves, |(.., progress)| progress.sweep))
 }
 
 const INSERT_IDENTITIES: &str = "
@@ -271,34 +282,57 @@ fn outcomes(folded: &Folded) -> Option<Statement<'_>> {
     })
 }
 
+const ARM_TIMERS: &str = "
+INSERT INTO lead_timers (lead_id, partition, due)
+SELECT * FROM unnest($1::text[], $2::int[], $3::timestamptz[])
+ON CONFLICT (lead_id) DO UPDATE SET partition = excluded.partition, due = excluded.due";
+
+const DISARM_TIMERS: &str = "
+DELETE FROM lead_timers t USING unnest($1::text[]) AS u (lead_id) WHERE t.lead_id = u.lead_id";
+
+fn timers(folded: &Folded) -> impl Iterator<Item = Statement<'_>> {
+    let armed: Vec<_> = folded.armed.iter().collect();
+    let arm = (!armed.is_empty()).then(|| {
+        sqlx::query(ARM_TIMERS)
+            .bind(column(&armed, |(lead_id, _)| lead_id.as_str()))
+            .bind(column(&armed, |(_, entry)| entry.partition))
+            .bind(column(&armed, |(_, entry)| entry.due.datetime()))
+    });
+    let disarmed = &folded.disarmed;
+    let disarm = (!disarmed.is_empty())
+        .then(|| sqlx::query(DISARM_TIMERS).bind(column(disarmed, String::as_str)));
+    arm.into_iter().chain(disarm)
+}
+
 const INSERT_OUTBOX: &str = "
-INSERT INTO outbox (partition, next_offset, records)
-SELECT * FROM unnest($1::int[], $2::bigint[], $3::bytea[])";
+INSERT INTO outbox (partition, next_offset, sweep, records)
+SELECT * FROM unnest($1::int[], $2::bigint[], $3::bigint[], $4::bytea[])";
 
 fn outbox(folded: &Folded) -> Result<Option<Statement<'_>>, StoreError> {
-    let mut partitions = Vec::new();
-    let mut offsets = Vec::new();
+    let mut keys = Vec::new();
     let mut records = Vec::new();
     for (partition, progress) in &folded.partitions {
-        if !progress.outgoing.is_empty() {
-            partitions.push(*partition);
-            offsets.push(progress.next_offset);
+        if let Some(key) = progress.outbox_key(*partition) {
+            keys.push(key);
             records.push(outbox::encode(&progress.outgoing)?);
         }
     }
-    let statement = sqlx::query(INSERT_OUTBOX);
-    Ok((!partitions.is_empty()).then(|| statement.bind(partitions).bind(offsets).bind(records)))
+    Ok((!keys.is_empty()).then(|| bind_keys(sqlx::query(INSERT_OUTBOX), &keys).bind(records)))
+}
+
+fn bind_keys<'q>(statement: Statement<'q>, keys: &[OutboxKey]) -> Statement<'q> {
+    statement
+        .bind(column(keys, |key| key.partition))
+        .bind(column(keys, |key| key.next_offset))
+        .bind(column(keys, |key| key.sweep))
 }
 
 const DELETE_OUTBOX: &str = "
-DELETE FROM outbox o USING unnest($1::int[], $2::bigint[]) AS u (partition, next_offset)
-WHERE o.partition = u.partition AND o.next_offset = u.next_offset";
+DELETE FROM outbox o
+USING unnest($1::int[], $2::bigint[], $3::bigint[]) AS u (partition, next_offset, sweep)
+WHERE o.partition = u.partition AND o.next_offset = u.next_offset AND o.sweep = u.sweep";
 
 /// Removes acknowledged rows of the outbox; nothing when there are none.
-pub(super) fn acknowledged(rows: &[(i32, i64)]) -> Option<Statement<'_>> {
-    (!rows.is_empty()).then(|| {
-        sqlx::query(DELETE_OUTBOX)
-            .bind(column(rows, |(partition, _)| *partition))
-            .bind(column(rows, |(_, next)| *next))
-    })
+pub(super) fn acknowledged(rows: &[OutboxKey]) -> Option<Statement<'_>> {
+    (!rows.is_empty()).then(|| bind_keys(sqlx::query(DELETE_OUTBOX), rows))
 }

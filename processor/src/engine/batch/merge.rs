@@ -33,6 +33,7 @@ impl Step<'_> {
             (Some(other), None) => {
                 let mut lead = other.clone();
                 lead.revision = 0;
+                lead.armed = None;
                 lead.merged.push(merge.lead_id.clone());
                 folded
                     .identities

@@ -7,6 +7,7 @@ use serde_json::json;
 
 mod command;
 mod model;
+mod timers;
 
 use super::*;
 use crate::flow::{DEFAULT_FLOW, Flow};

@@ -6,10 +6,12 @@ use leadstream_stream::Outgoing;
 use leadstream_stream::dead_letter::POISON_WINDOW;
 
 use super::{Lane, LaneError, Published, Trouble};
-use crate::engine::batch::{self, BatchError, Decoded, Folded, Rules};
+use crate::engine::batch::{self, BatchError, Decoded, Folded};
 use crate::engine::load;
+use crate::engine::outbox::OutboxKey;
 use crate::engine::partition::{self, Phase};
 use crate::failpoint::{Point, pass};
+use crate::flows::Flows;
 use crate::lead::FoldError;
 use crate::metrics;
 use crate::store::{Commit, StoreError};
@@ -28,30 +30,43 @@ impl Lane {
         let latest = batch.iter().filter_map(Decoded::latest).max();
         let current = flows.covering(store, latest).await?;
         let known = load::known(store, &mut self.partitions, batch).await?;
-        let rules = Rules {
-            flows: &current,
-            outlets: &self.shared.outlets,
-            journal: self.shared.journal,
-        };
         pass(Point::Fold).await.map_err(StoreError::from)?;
-        let folded =
-            match batch::fold(batch, known, &rules) {
-                Err(BatchError::Fold(FoldError(flow))) if current.get(&flow).is_none() => {
-                    // A partition may bring conversations of a version that is newer than what is known.
-                    flows.refresh(store).await?.get(&flow).ok_or_else(|| {
-                        LaneError::from(BatchError::Fold(FoldError(flow.clone())))
-                    })?;
-                    return Err(Trouble::NewFlow);
+        let folded = batch::fold(batch, known, &self.shared.rules(&current));
+        let folded = self.known_flows(&current, folded).await?;
+        self.commit_and_publish(count, folded).await?;
+        metrics::batch(count, started.elapsed().as_secs_f64());
+        Ok(())
+    }
+
+    /// A partition may bring conversations of a version that is newer than `current`.
+    pub(super) async fn known_flows(
+        &self,
+        current: &Flows,
+        folded: Result<Folded, BatchError>,
+    ) -> Result<Folded, Trouble> {
+        match folded {
+            Err(BatchError::Fold(FoldError(flow))) if current.get(&flow).is_none() => {
+                let flows = self.shared.flows.refresh(&self.shared.store).await?;
+                match flows.get(&flow) {
+                    Some(_) => Err(Trouble::NewFlow),
+                    None => Err(LaneError::from(BatchError::Fold(FoldError(flow))).into()),
                 }
-                folded => folded.map_err(LaneError::from)?,
-            };
-        let committed = self.commit(&folded).await;
-        if let Err(error) = committed {
+            }
+            folded => Ok(folded.map_err(LaneError::from)?),
+        }
+    }
+
+    /// `count` records that wait are done with it.
+    pub(super) async fn commit_and_publish(
+        &mut self,
+        count: usize,
+        folded: Folded,
+    ) -> Result<(), Trouble> {
+        if let Err(error) = self.commit(&folded).await {
             metrics::failure("database");
             self.distrust("a batch was not committed, or its outcome is unknown");
             return Err(error.into());
         }
-        metrics::batch(count, started.elapsed().as_secs_f64());
         folded.counts.record();
         self.settle_batch(count, folded).await;
         Ok(())
@@ -82,20 +97,21 @@ impl Lane {
             let Some(partition) = self.partitions.get_mut(&id) else {
                 continue;
             };
-            partition.next_offset = progress.next_offset;
+            partition.advance(&progress);
             offsets.push((id, progress.next_offset));
+            rows.extend(progress.outbox_key(id));
             for poison in progress.poison {
                 if !partition.poison.observe(poison, self.shared.poison) {
                     partition.phase = Phase::Halted;
                 }
             }
-            if !progress.outgoing.is_empty() {
-                rows.push((id, progress.next_offset));
-                records.extend(progress.outgoing);
-            }
+            records.extend(progress.outgoing);
         }
         for (lead_id, changed) in folded.leads {
-            if let Some(partition) = self.partitions.get_mut(&changed.partition) {
+            // Leads that are silent do not drive out those that write.
+            if let Some(partition) = self.partitions.get_mut(&changed.partition)
+                && (count > 0 || partition.leads.contains(&lead_id))
+            {
                 partition.leads.put(lead_id, changed.body.into());
             }
         }
@@ -122,7 +138,7 @@ impl Lane {
 
     async fn publish(
         &mut self,
-        rows: Vec<(i32, i64)>,
+        rows: Vec<OutboxKey>,
         records: &[Outgoing],
     ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         pass(Point::Publish).await?;
@@ -165,12 +181,7 @@ impl Lane {
     }
 
     fn drop_halted(&mut self) {
-        let running: Vec<i32> = self
-            .partitions
-            .iter()
-            .filter(|(_, partition)| partition.phase == Phase::Running)
-            .map(|(id, _)| *id)
-            .collect();
+        let running: Vec<i32> = self.running().collect();
         if running.len() < self.partitions.len() {
             self.waiting
                 .retain(|decoded| running.contains(&decoded.record.partition));

@@ -93,8 +93,7 @@ impl Lane {
                 next
             }
         };
-        partition.epoch = found.epoch;
-        partition.next_offset = next;
+        partition.begin(found, next);
         partition.phase = Phase::Running;
         if !partition.started {
             partition.started = true;
@@ -108,11 +107,7 @@ impl Lane {
         let rows = self.shared.store.outbox(partitions).await?;
         let unacknowledged: Vec<_> = rows
             .into_iter()
-            .filter(|row| {
-                !self
-                    .acknowledged
-                    .contains(&(row.partition, row.next_offset))
-            })
+            .filter(|row| !self.acknowledged.contains(&row.key))
             .collect();
         if unacknowledged.is_empty() {
             return Ok(());
@@ -150,11 +145,8 @@ impl Lane {
                 }
             }
         }
-        self.acknowledged.extend(
-            unacknowledged
-                .iter()
-                .map(|row| (row.partition, row.next_offset)),
-        );
+        self.acknowledged
+            .extend(unacknowledged.iter().map(|row| row.key));
         Ok(())
     }
 }

@@ -2,8 +2,8 @@
 
 use leadstream_schemas::ReplyContent;
 
-use super::{Entry, FoldError, Journal};
-use crate::flow::Conversation;
+use super::{Entry, FoldError, Journal, followed};
+use crate::flow::{self, Conversation, Fired};
 use crate::flows::Flows;
 use crate::lead::amend::Amended;
 
@@ -42,6 +42,20 @@ impl Journal {
             });
         }
         Ok(steps)
+    }
+
+    /// What timers did after the last input, without another one.
+    ///
+    /// # Errors
+    /// [`FoldError`], as the fold.
+    pub fn fired(&self, flows: &Flows) -> Result<Vec<Fired>, FoldError> {
+        let steps = self.replay(flows)?;
+        let last = steps.last().map(|step| &step.after).or(self.base.as_ref());
+        let (Some(last), Some(passed)) = (last, self.passed) else {
+            return Ok(Vec::new());
+        };
+        let flow = followed(flows, last)?;
+        Ok(flow::pass(flow, &mut last.clone(), passed))
     }
 
     /// A revocation counts before every edit.

@@ -3,6 +3,7 @@
 //! are read in any interleaving, in batches of any size. Whatever the delivery, each person ends
 //! as one lead, whose conversation is the fold of all that they sent, in order. Where the journal is
 //! too short for that, it still is one lead, its events explain it, and no message has two effects.
+//! So it is when time is folded at any moments in between.
 //!
 //! `MODEL_CASES` says how many cases are drawn, `MODEL_SEED` repeats a run.
 
@@ -18,9 +19,10 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 mod commands;
+mod time;
 
 use super::Fixture;
-use crate::engine::batch::{Decided, Folded, Known};
+use crate::engine::batch::{Armed, Decided, Folded, Known};
 use crate::flow::{Answer, Conversation};
 use crate::flows::Flows;
 use crate::lead::{Lead, MERGED, OrderKey, fold};
@@ -237,6 +239,7 @@ struct World<'a> {
     replies: Vec<Reply>,
     /// What became of commands, by their ids.
     decided: BTreeMap<String, Decided>,
+    timers: BTreeMap<String, Armed>,
 }
 
 impl<'a> World<'a> {
@@ -252,6 +255,7 @@ impl<'a> World<'a> {
             events: Vec::new(),
             replies: Vec::new(),
             decided: BTreeMap::new(),
+            timers: BTreeMap::new(),
         }
     }
 
@@ -295,6 +299,7 @@ impl<'a> World<'a> {
         all.duplicates += these.duplicates;
         all.forwarded += these.forwarded;
         all.merges += these.merges;
+        all.timers += these.timers;
         for (lead_id, changed) in folded.leads {
             prop_assert_eq!(
                 changed.created,
@@ -312,6 +317,10 @@ impl<'a> World<'a> {
         }
         self.departed
             .extend(folded.departed.into_iter().map(|(lead, id, _)| (lead, id)));
+        self.timers.extend(folded.armed);
+        for lead_id in folded.disarmed {
+            self.timers.remove(&lead_id);
+        }
         for progress in folded.partitions.into_values() {
             for record in progress.outgoing {
                 match &*record.topic {
@@ -344,6 +353,7 @@ fn case(
     acts: &[Act],
     order: &[usize],
     choices: &[(usize, usize)],
+    timed: bool,
 ) -> Result<Counts, TestCaseError> {
     let inputs = inputs(acts);
     let mut world = World::new(fixture);
@@ -362,6 +372,12 @@ fn case(
     {
         steps += 1;
         prop_assert!(steps < 1000, "the leads do not come to rest");
+        if timed {
+            world.sweep_now_and_then(*choice, *count)?;
+        }
+    }
+    if timed {
+        world.sweep_to_the_end()?;
     }
     for person in people(&inputs) {
         let survivors: BTreeSet<Option<&String>> = person
@@ -378,11 +394,15 @@ fn case(
             .filter(|input| ids(input).iter().any(|id| person.contains(id)))
             .filter(|input| commands::counts(&world.decided, input))
             .collect();
-        let expected = oracle(&world.fixture.flows, &theirs);
+        let mut expected = oracle(&world.fixture.flows, &theirs);
+        if timed {
+            time::pass_to_the_end(&world.fixture.flows, &mut expected);
+        }
         prop_assert_eq!(lead.journal.conversation(), expected.as_ref());
     }
     explained(&world)?;
     commands::explained(&world, &inputs)?;
+    world.timers_are_entered()?;
     Ok(world.counts)
 }
 
@@ -438,24 +458,24 @@ fn whatever_the_delivery_each_person_is_one_lead_with_the_fold_of_all_they_sent(
     println!("MODEL_SEED={seed} MODEL_CASES={cases}");
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as u64;
     let share = u32::try_from(cases / threads + 1).unwrap();
-    let seen: Vec<[u64; 4]> = std::thread::scope(|scope| {
+    let seen: Vec<[u64; 5]> = std::thread::scope(|scope| {
         let runs: Vec<_> = (0..threads)
             .map(|thread| scope.spawn(move || run(seed, thread, share)))
             .collect();
         runs.into_iter().map(|run| run.join().unwrap()).collect()
     });
-    for (index, what) in ["late", "duplicate", "forwarded", "merged"]
+    for (index, what) in ["late", "duplicate", "forwarded", "merged", "fired"]
         .into_iter()
         .enumerate()
     {
         let count: u64 = seen.iter().map(|counts| counts[index]).sum();
         println!("{what}: {count}");
-        assert!(count > cases / 100, "too few inputs were {what}: {count}");
+        assert!(count > cases / 100, "too few were {what}: {count}");
     }
 }
 
-/// Runs `cases`; says how many inputs were late, duplicates, forwarded, and leads merged.
-fn run(seed: u64, thread: u64, cases: u32) -> [u64; 4] {
+/// Runs `cases`; says how many inputs were late, duplicates, forwarded, leads merged, timers fired.
+fn run(seed: u64, thread: u64, cases: u32) -> [u64; 5] {
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
     bytes[8..16].copy_from_slice(&thread.to_le_bytes());
@@ -474,20 +494,27 @@ fn run(seed: u64, thread: u64, cases: u32) -> [u64; 4] {
         flows: commands::published(),
         ..Fixture::new()
     });
-    let seen = Cell::new([0; 4]);
+    let [timed, timed_short] = [LONG, SHORT].map(time::fixture);
+    let seen = Cell::new([0; 5]);
     TestRunner::new_with_rng(config, rng)
         .run(&drawn, |(acts, order, choices)| {
             let [long, short] = &fixtures;
-            // In every fourth case, for the time that it takes.
+            // In some cases, for the time that it takes.
             if order.len() % 4 == 0 {
-                case(short, &acts, &order, &choices)?;
+                case(short, &acts, &order, &choices, false)?;
             }
-            let counts = case(long, &acts, &order, &choices)?;
+            let timers = match order.len() % 8 {
+                1 | 5 => case(&timed, &acts, &order, &choices, true)?.timers,
+                2 => case(&timed_short, &acts, &order, &choices, true)?.timers,
+                _ => 0,
+            };
+            let counts = case(long, &acts, &order, &choices, false)?;
             let these = [
                 counts.late,
                 counts.duplicates,
                 counts.forwarded,
                 counts.merges,
+                timers,
             ];
             seen.update(|all| std::array::from_fn(|index| all[index] + these[index]));
             Ok(())

@@ -1,0 +1,102 @@
+//! Time in the model: it is folded at arbitrary moments between the deliveries, before and after
+//! what has not come yet; at last for ever.
+
+use std::collections::BTreeMap;
+
+use leadstream_schemas::Timestamp;
+use proptest::prelude::*;
+
+use super::{Fixture, PARTITIONS, World};
+use crate::engine::batch::{Clock, DueLead, Rules, sweep};
+use crate::flow::{Conversation, DEFAULT_FLOW, Flow, pass};
+use crate::flows::Flows;
+
+/// After everything.
+const END: Timestamp = Timestamp::from_secs(1_000_000);
+
+/// The default flow with timers of the length of a case.
+pub(super) fn fixture(journal: usize) -> Fixture {
+    let timers = "timers:\n  nudge: 900ms\n  cold: 2s\n  handoff: 1500ms\n";
+    let messages = "messages:\n  nudge: Are you there?\n";
+    let text = DEFAULT_FLOW.replace("messages:\n", messages) + timers;
+    Fixture {
+        flows: Flows::new(Flow::parse("timed", &text).unwrap(), Vec::new()),
+        journal,
+        ..Fixture::new()
+    }
+}
+
+/// What time makes of `conversation` after its last input.
+pub(super) fn pass_to_the_end(flows: &Flows, conversation: &mut Option<Conversation>) {
+    if let Some(conversation) = conversation {
+        let flow = flows.get(&conversation.flow).unwrap();
+        pass(flow, conversation, END);
+    }
+}
+
+impl World<'_> {
+    pub(super) fn sweep_now_and_then(
+        &mut self,
+        choice: usize,
+        count: usize,
+    ) -> Result<(), TestCaseError> {
+        let moment = choice * 7 + count * 11;
+        if !moment.is_multiple_of(3) {
+            let at = 1_000_000 + i64::try_from(moment).unwrap() * 100;
+            self.sweep(choice % PARTITIONS, Timestamp::from_millis(at))?;
+        }
+        Ok(())
+    }
+
+    /// Until nothing waits for time.
+    pub(super) fn sweep_to_the_end(&mut self) -> Result<(), TestCaseError> {
+        for partition in 0..PARTITIONS {
+            self.sweep(partition, END)?;
+        }
+        prop_assert!(self.timers.is_empty(), "timers are left");
+        Ok(())
+    }
+
+    /// As the partition's owner does it.
+    fn sweep(&mut self, partition: usize, until: Timestamp) -> Result<(), TestCaseError> {
+        let partition = i32::try_from(partition).unwrap();
+        let due = self
+            .timers
+            .iter()
+            .filter(|(_, entry)| entry.partition == partition && entry.due <= until);
+        let leads = due
+            .map(|(lead_id, _)| {
+                let lead = self.leads[lead_id].clone();
+                DueLead {
+                    lead_id: lead_id.clone(),
+                    partition,
+                    account: self.fixture.accounts.of(&lead.number).to_owned(),
+                    lead: Some(lead),
+                }
+            })
+            .collect();
+        let clock = Clock {
+            until: &BTreeMap::from([(partition, until)]),
+            now: until,
+        };
+        let rules = Rules {
+            flows: &self.fixture.flows,
+            outlets: &self.fixture.outlets,
+            journal: self.fixture.journal,
+        };
+        let folded = sweep(leads, clock, &rules).unwrap();
+        self.commit(folded)
+    }
+
+    /// What time changes next is entered, for then or earlier.
+    pub(super) fn timers_are_entered(&self) -> Result<(), TestCaseError> {
+        for (lead_id, lead) in &self.leads {
+            let entry = self.timers.get(lead_id).map(|entry| entry.due);
+            prop_assert_eq!(lead.armed, entry, "the lead knows its entry");
+            if let Some(due) = lead.next_due(&self.fixture.flows).unwrap() {
+                prop_assert!(entry.is_some_and(|entry| entry <= due), "entered too late");
+            }
+        }
+        Ok(())
+    }
+}

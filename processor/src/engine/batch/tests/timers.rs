@@ -1,0 +1,159 @@
+//! What time does to leads that do not write.
+
+use std::collections::BTreeMap;
+
+use leadstream_schemas::SyncPriority;
+
+use super::*;
+
+const HOUR: i64 = 3_600_000;
+/// When [`said`] says its first word, in milliseconds.
+const FIRST: i64 = 1_795_428_901_000;
+
+fn at(hours: f64) -> Timestamp {
+    #[expect(clippy::cast_possible_truncation, reason = "a few hours")]
+    Timestamp::from_millis(FIRST + (hours * HOUR as f64) as i64)
+}
+
+fn armed(hours: f64) -> BTreeMap<String, Armed> {
+    let entry = Armed {
+        partition: 3,
+        due: at(hours),
+    };
+    BTreeMap::from([("491700".to_owned(), entry)])
+}
+
+/// Folds the time until `hours` after the first word for the lead that `known` holds; `late` hours
+/// later.
+fn swept(known: &mut Known, hours: f64, late: f64) -> Folded {
+    let due = DueLead {
+        lead_id: "491700".into(),
+        partition: 3,
+        lead: known.leads.remove("491700"),
+        account: String::new(),
+    };
+    let clock = Clock {
+        until: &BTreeMap::from([(3, at(hours))]),
+        now: at(hours + late),
+    };
+    let fixture = Fixture::new();
+    let rules = Rules {
+        flows: &fixture.flows,
+        outlets: &fixture.outlets,
+        journal: 32,
+    };
+    let folded = sweep(vec![due], clock, &rules).unwrap();
+    for (id, changed) in &folded.leads {
+        known.leads.insert(id.clone(), changed.lead.clone());
+    }
+    folded
+}
+
+fn published<T: serde::de::DeserializeOwned>(folded: &Folded, topic: &str) -> Vec<T> {
+    let records = folded.partitions.values().flat_map(|it| &it.outgoing);
+    let theirs = records.filter(|record| &*record.topic == topic);
+    theirs
+        .map(|record| decode(&record.value).unwrap())
+        .collect()
+}
+
+fn asked() -> (Known, Folded) {
+    let folded = Fixture::new().fold(&[said("a", 1, "Hi").record(1)], Known::default());
+    (after(&folded), folded)
+}
+
+#[test]
+fn a_reply_waits_for_a_further_message_and_expires_with_whatsapp_s_window() {
+    let (_, folded) = asked();
+    let [reply] = &published::<Reply>(&folded, "lead.replies")[..] else {
+        panic!("one reply")
+    };
+    let received_at: Timestamp = serde_json::from_value(json!("2026-11-23T10:16:00.000Z")).unwrap();
+    let wait = received_at.millis() + 1000;
+    assert_eq!(reply.not_before, Some(Timestamp::from_millis(wait)));
+    assert_eq!(reply.expires_at, Some(at(24.0)));
+}
+
+#[test]
+fn a_lead_is_entered_once_and_a_later_time_leaves_its_entry_as_it_is() {
+    let (known, folded) = asked();
+    assert_eq!(folded.armed, armed(23.0));
+    let folded = Fixture::new().fold(&[said("b", 30, "John Doe").record(2)], known);
+    assert!(folded.armed.is_empty() && folded.disarmed.is_empty());
+    // Found too early, it is entered anew.
+    let folded = swept(&mut after(&folded), 23.0, 0.0);
+    let due = Timestamp::from_millis(at(23.0).millis() + 29_000);
+    assert_eq!(folded.armed["491700"].due, due);
+    assert!(folded.partitions[&3].outgoing.is_empty());
+}
+
+#[test]
+fn a_silent_lead_is_nudged_and_then_cold_and_each_has_one_effect() {
+    let (mut known, _) = asked();
+    let folded = swept(&mut known, 23.0, 0.0);
+    assert!(published::<LeadEvent>(&folded, "lead.events").is_empty());
+    let [nudge] = &published::<Reply>(&folded, "lead.replies")[..] else {
+        panic!("one nudge")
+    };
+    assert_eq!(nudge.id, format!("491700:timer:{}", at(23.0)));
+    assert_eq!((nudge.not_before, nudge.expires_at), (None, Some(at(24.0))));
+    assert_eq!(folded.armed, armed(24.0));
+
+    let folded = swept(&mut known, 24.0, 0.0);
+    let [event] = &published::<LeadEvent>(&folded, "lead.events")[..] else {
+        panic!("one event")
+    };
+    assert_eq!(
+        (event.data.cause, event.data.sync_priority),
+        (Cause::Timer, SyncPriority::Normal)
+    );
+    assert_eq!((event.timestamp, event.data.revision), (at(24.0), 2));
+    let states = (&*event.data.previous_state, &*event.data.current_state);
+    assert_eq!(states, ("AWAITING_NAME", "COLD"));
+    assert!(published::<Reply>(&folded, "lead.replies").is_empty());
+    assert!(folded.armed.is_empty());
+    assert_eq!(folded.disarmed, ["491700"]);
+    assert_eq!(known.leads["491700"].armed, None);
+}
+
+#[test]
+fn nobody_is_nudged_for_a_time_that_is_over() {
+    for (hours, late) in [(30.0, 0.0), (23.5, 1.0)] {
+        let (mut known, _) = asked();
+        let folded = swept(&mut known, hours, late);
+        assert!(published::<Reply>(&folded, "lead.replies").is_empty());
+        assert_eq!(folded.counts.stale, 1);
+        let events = published::<LeadEvent>(&folded, "lead.events").len();
+        assert_eq!(events, usize::from(hours > 24.0));
+    }
+}
+
+#[test]
+fn a_late_input_undoes_the_timer_that_it_disarms() {
+    let (mut known, _) = asked();
+    let cold = swept(&mut known, 25.0, 0.0);
+    assert_eq!(known.leads["491700"].state(), Some("COLD"));
+    let mut late: serde_json::Value = decode(&said("b", 0, "John Doe").record(0).value).unwrap();
+    late["sent_at"] = json!("2026-11-23T20:00:00.000Z");
+    late["received_at"] = json!("2026-11-24T12:00:00.000Z");
+    let record = Record {
+        value: encode(9, &late).unwrap().into(),
+        ..said("b", 0, "").record(2)
+    };
+    assert_eq!(cold.disarmed, ["491700"]);
+    let folded = Fixture::new().fold(&[record], known);
+    let [event] = &published::<LeadEvent>(&folded, "lead.events")[..] else {
+        panic!("one event")
+    };
+    assert_eq!(event.data.cause, Cause::LateMessage);
+    let states = (&*event.data.previous_state, &*event.data.current_state);
+    assert_eq!(states, ("COLD", "AWAITING_BUDGET"));
+    assert_eq!(folded.armed.len(), 1, "it waits again");
+}
+
+#[test]
+fn an_entry_without_its_lead_goes() {
+    let folded = swept(&mut Known::default(), 23.0, 0.0);
+    assert_eq!(folded.disarmed, ["491700"]);
+    assert!(folded.leads.is_empty() && folded.partitions[&3].outgoing.is_empty());
+}

@@ -1,0 +1,144 @@
+//! What time does to leads that do not write, and when each is looked at next.
+
+use std::collections::BTreeMap;
+
+use leadstream_schemas::{Cause, Timestamp};
+use leadstream_stream::Outgoing;
+
+use super::voice::{Voice, window_ends};
+use super::{BatchError, Changed, Folded, Rules};
+use crate::engine::effects::Times;
+use crate::lead::Lead;
+
+/// A lead whose entry in `lead_timers` has come due.
+#[derive(Debug)]
+pub(crate) struct DueLead {
+    pub(crate) lead_id: String,
+    pub(crate) partition: i32,
+    /// None: the lead is not there any more.
+    pub(crate) lead: Option<Lead>,
+    pub(crate) account: String,
+}
+
+/// The time at which a sweep takes place.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Clock<'a> {
+    /// By partition: timers fire up to then.
+    pub(crate) until: &'a BTreeMap<i32, Timestamp>,
+    /// What expires by now is not said.
+    pub(crate) now: Timestamp,
+}
+
+/// A new entry of `lead_timers`, or an earlier one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Armed {
+    pub(crate) partition: i32,
+    pub(crate) due: Timestamp,
+}
+
+/// Folds the time that has passed for `leads`, in their order. Each has another entry afterwards,
+/// or none. The caller says where the partitions stand.
+pub(crate) fn sweep(
+    leads: Vec<DueLead>,
+    clock: Clock<'_>,
+    rules: &Rules<'_>,
+) -> Result<Folded, BatchError> {
+    let mut folded = Folded::default();
+    for due in leads {
+        folded.partitions.entry(due.partition).or_default();
+        let Some(mut lead) = due.lead else {
+            folded.disarmed.push(due.lead_id);
+            continue;
+        };
+        let voice = Voice {
+            lead_id: &due.lead_id,
+            account: &due.account,
+            trace: None,
+            rules,
+        };
+        let until = clock.until.get(&due.partition).copied().unwrap_or_default();
+        let mut outgoing = Vec::new();
+        pass(&voice, &mut lead, clock, until, &mut folded, &mut outgoing)?;
+        lead.armed = None;
+        let mut changed = Changed {
+            lead,
+            body: Vec::new(),
+            account: due.account,
+            partition: due.partition,
+            created: false,
+        };
+        if !arm(&due.lead_id, &mut changed, rules, &mut folded.armed)? {
+            folded.disarmed.push(due.lead_id.clone());
+        }
+        changed.body = changed.lead.to_bytes()?;
+        folded.leads.insert(due.lead_id, changed);
+        let progress = folded.partitions.entry(due.partition).or_default();
+        progress.outgoing.append(&mut outgoing);
+    }
+    Ok(folded)
+}
+
+/// One event for each time at which something changes that events tell, and one reply. What a timer
+/// says is of use until the next one fires.
+fn pass(
+    voice: &Voice<'_>,
+    lead: &mut Lead,
+    clock: Clock<'_>,
+    until: Timestamp,
+    folded: &mut Folded,
+    outgoing: &mut Vec<Outgoing>,
+) -> Result<(), BatchError> {
+    let flows = voice.rules.flows;
+    while let Some(due) = lead.next_due(flows)?.filter(|due| *due <= until) {
+        let fired = lead.journal.pass(flows, due)?;
+        folded.counts.timers += fired.len() as u64;
+        let after = lead.journal.conversation();
+        let changed = fired
+            .first()
+            .filter(|first| after.is_some_and(|after| first.previous.differs(after)));
+        if let Some(first) = changed {
+            let previous = Some(first.previous.state.as_str());
+            folded.counts.events += 1;
+            voice.event(lead, Cause::Timer, previous, due, outgoing)?;
+        }
+        let prompt = fired.into_iter().filter_map(|it| it.prompt).next_back();
+        let ends = [window_ends(lead), lead.next_due(flows)?];
+        let expires_at = ends.into_iter().flatten().min();
+        if expires_at.is_some_and(|expires_at| expires_at <= clock.now) {
+            folded.counts.stale += u64::from(prompt.is_some());
+            continue;
+        }
+        let times = Times {
+            not_before: None,
+            expires_at,
+        };
+        voice.reply(
+            lead,
+            prompt,
+            &format!("timer:{due}"),
+            times,
+            folded,
+            outgoing,
+        )?;
+    }
+    Ok(())
+}
+
+/// Notes when the lead is to be looked at, unless that is noted for earlier; a later time leaves the
+/// entry as it is. False where the lead waits for nothing.
+pub(super) fn arm(
+    lead_id: &str,
+    changed: &mut Changed,
+    rules: &Rules<'_>,
+    armed: &mut BTreeMap<String, Armed>,
+) -> Result<bool, BatchError> {
+    let Some(due) = changed.lead.next_due(rules.flows)? else {
+        return Ok(false);
+    };
+    if changed.lead.armed.is_none_or(|armed| due < armed) {
+        changed.lead.armed = Some(due);
+        let partition = changed.partition;
+        armed.insert(lead_id.to_owned(), Armed { partition, due });
+    }
+    Ok(true)
+}

@@ -1,0 +1,97 @@
+//! What one lead's step makes known: its events and replies.
+
+use leadstream_schemas::{Cause, Platform, ReplyContent, Timestamp};
+use leadstream_stream::{Outgoing, TraceContext};
+
+use super::{BatchError, Folded, Rules, home_key};
+use crate::engine::effects::{self, Times};
+use crate::flow::{WINDOW, later};
+use crate::lead::Lead;
+
+pub(super) struct Voice<'a> {
+    pub(super) lead_id: &'a str,
+    pub(super) account: &'a str,
+    pub(super) trace: Option<TraceContext>,
+    pub(super) rules: &'a Rules<'a>,
+}
+
+impl Voice<'_> {
+    /// Publishes the event that gives `lead` its next revision.
+    pub(super) fn event(
+        &self,
+        lead: &mut Lead,
+        cause: Cause,
+        previous: Option<&str>,
+        at: Timestamp,
+        outgoing: &mut Vec<Outgoing>,
+    ) -> Result<(), BatchError> {
+        let revision = lead.revision + 1;
+        let Some(event) = effects::event(self.lead_id, lead, revision, cause, previous, at) else {
+            return Ok(());
+        };
+        lead.revision = revision;
+        let trace = self.trace.map(|trace| trace.child(1));
+        outgoing.push(effects::outgoing(
+            &self.rules.outlets.events,
+            home_key(self.lead_id, self.account),
+            trace,
+            &event,
+        )?);
+        Ok(())
+    }
+
+    /// Publishes what is said, if anything, for `cause`.
+    pub(super) fn reply(
+        &self,
+        lead: &Lead,
+        prompt: Option<ReplyContent>,
+        cause: &str,
+        times: Times,
+        folded: &mut Folded,
+        outgoing: &mut Vec<Outgoing>,
+    ) -> Result<(), BatchError> {
+        let Some(prompt) = prompt else {
+            return Ok(());
+        };
+        folded.counts.replies += 1;
+        let reply = effects::reply(self.lead_id, lead, prompt, cause, times);
+        let trace = self.trace.map(|trace| trace.child(2));
+        outgoing.push(effects::outgoing(
+            &self.rules.outlets.replies,
+            home_key(self.lead_id, self.account),
+            trace,
+            &reply,
+        )?);
+        Ok(())
+    }
+
+    /// A reply to what was received at `received_at` waits for a further message as long as the
+    /// flow says, and is of use while WhatsApp's window is open.
+    pub(super) fn answer_times(&self, lead: &Lead, received_at: Timestamp) -> Times {
+        let conversation = lead.journal.conversation();
+        let flow = conversation.and_then(|it| self.rules.flows.get(&it.flow));
+        let wait = flow
+            .map(crate::flow::Flow::burst_wait)
+            .filter(|wait| !wait.is_zero());
+        Times {
+            not_before: wait.map(|wait| later(received_at, wait)),
+            expires_at: window_ends(lead),
+        }
+    }
+
+    /// What a person of the business wants said waits for nothing, so no other reply takes its place.
+    /// WASenderApi has no window: its senders write as people do.
+    pub(super) fn command_times(lead: &Lead) -> Times {
+        let has_window = lead.platform == Platform::WhatsappCloud;
+        Times {
+            not_before: None,
+            expires_at: window_ends(lead).filter(|_| has_window),
+        }
+    }
+}
+
+/// When WhatsApp's window closes for `lead`; none before its first message.
+pub(super) fn window_ends(lead: &Lead) -> Option<Timestamp> {
+    let wrote_at = lead.journal.conversation()?.aside.wrote_at?;
+    Some(later(wrote_at, WINDOW))
+}

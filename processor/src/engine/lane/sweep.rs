@@ -1,0 +1,147 @@
+//! What time does to leads that do not write: in bounded portions, after the inputs that wait.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use leadstream_schemas::Timestamp;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use super::{Lane, Trouble, UNACKNOWLEDGED};
+use crate::engine::batch::{self, Clock, DueLead};
+use crate::engine::timers::{Mark, Step};
+use crate::store::StoreError;
+
+/// How often a lane looks for leads that are due.
+const INTERVAL: Duration = Duration::from_secs(1);
+/// Leads in one transaction: inputs that come meanwhile wait for it.
+const PORTION: usize = 100;
+/// Of a lane's time, one part in so many is spent on timers while there are many.
+const SHARE: u32 = 4;
+
+/// What a lane knows of its sweeps.
+pub(super) struct Sweeps {
+    next: Instant,
+    /// Where the logs of partitions end: asked for beside the lane, so that it need not wait.
+    marks: UnboundedReceiver<(i32, Option<Mark>)>,
+    answers: UnboundedSender<(i32, Option<Mark>)>,
+}
+
+impl Default for Sweeps {
+    fn default() -> Self {
+        let (answers, marks) = unbounded_channel();
+        Self {
+            next: Instant::now(),
+            marks,
+            answers,
+        }
+    }
+}
+
+impl Lane {
+    /// When timers are looked at next; none while something else has to come first.
+    pub(super) fn sweep_due(&self) -> Option<Instant> {
+        let next = self.sweeps.next;
+        (!self.partitions.is_empty()
+            && !self.must_settle()
+            && self.published.len() < UNACKNOWLEDGED)
+            .then(|| self.retry_at.map_or(next, |retry| retry.max(next)))
+    }
+
+    /// Fires a portion of what is due.
+    pub(super) async fn sweep(&mut self) -> Result<(), Trouble> {
+        let began = Instant::now();
+        self.sweeps.next = began + INTERVAL;
+        let until = self.reach(Timestamp::now()).await?;
+        if until.is_empty() {
+            return Ok(());
+        }
+        let limit = i64::try_from(PORTION).unwrap_or(i64::MAX);
+        let due = self.shared.store.due(&until, limit).await?;
+        let is_full = due.len() >= PORTION;
+        if !due.is_empty() {
+            self.fire(due, &until).await?;
+        }
+        if is_full {
+            self.sweeps.next = Instant::now() + began.elapsed() * (SHARE - 1);
+        }
+        Ok(())
+    }
+
+    /// By partition, until when timers may fire; of partitions that have some.
+    async fn reach(&mut self, now: Timestamp) -> Result<BTreeMap<i32, Timestamp>, StoreError> {
+        while let Ok((id, mark)) = self.sweeps.marks.try_recv() {
+            if let Some(partition) = self.partitions.get_mut(&id) {
+                partition.timers.answered(mark);
+            }
+        }
+        let running: Vec<i32> = self.running().collect();
+        let first = self.shared.store.first_due(&running).await?;
+        let mut until = BTreeMap::new();
+        for id in running {
+            let Some(partition) = self.partitions.get_mut(&id) else {
+                continue;
+            };
+            let first = first.get(&id).copied();
+            match partition.timers.step(first, partition.next_offset, now) {
+                Step::Wait => {}
+                Step::Ask => self.ask(id),
+                Step::Fire(time) => {
+                    until.insert(id, time);
+                }
+            }
+        }
+        Ok(until)
+    }
+
+    fn ask(&self, partition: i32) {
+        let (shared, answers) = (Arc::clone(&self.shared), self.sweeps.answers.clone());
+        let at = Timestamp::now();
+        tokio::spawn(async move {
+            let offsets = shared.consumer.log_offsets(partition).await;
+            let mark = offsets.ok().map(|offsets| Mark {
+                at,
+                end: offsets.high,
+            });
+            // A lane that has ended needs none.
+            answers.send((partition, mark)).ok();
+        });
+    }
+
+    async fn fire(
+        &mut self,
+        due: Vec<(i32, String)>,
+        until: &BTreeMap<i32, Timestamp>,
+    ) -> Result<(), Trouble> {
+        let ids: Vec<String> = due.iter().map(|(_, lead_id)| lead_id.clone()).collect();
+        let (mut known, _) = self.shared.store.load(&ids).await?;
+        let accounts = &self.shared.accounts;
+        let leads: Vec<DueLead> = due
+            .into_iter()
+            .map(|(partition, lead_id)| {
+                let lead = known.remove(&lead_id);
+                let account = lead.as_ref().map(|lead| accounts.of(&lead.number));
+                DueLead {
+                    account: account.unwrap_or_default().to_owned(),
+                    lead_id,
+                    partition,
+                    lead,
+                }
+            })
+            .collect();
+        let clock = Clock {
+            until,
+            now: Timestamp::now(),
+        };
+        let current = self.shared.flows.known();
+        let folded = batch::sweep(leads, clock, &self.shared.rules(&current));
+        let mut folded = self.known_flows(&current, folded).await?;
+        for (id, progress) in &mut folded.partitions {
+            if let Some(partition) = self.partitions.get(id) {
+                progress.next_offset = partition.next_offset;
+                progress.sweep = partition.sweep + 1;
+            }
+        }
+        self.commit_and_publish(0, folded).await
+    }
+}

@@ -1,0 +1,119 @@
+//! How far the timers of a partition may fire: pure.
+//!
+//! An input that is in the log comes before every timer that is due after it was written. So a timer
+//! fires once everything that the log held at a time not before its due time has been folded. Only an
+//! input that comes into the log later, late already, finds the timer fired; the refold corrects that.
+
+use leadstream_schemas::Timestamp;
+
+/// Where a partition's log ended at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Mark {
+    pub(crate) at: Timestamp,
+    pub(crate) end: i64,
+}
+
+/// What to do about a partition's timers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    Wait,
+    /// Ask where the log ends.
+    Ask,
+    /// Fire what is due by then.
+    Fire(Timestamp),
+}
+
+/// One partition's timers.
+#[derive(Debug, Default)]
+pub(crate) struct Pace {
+    /// Everything that the log held then is folded.
+    caught_up: Option<Timestamp>,
+    mark: Option<Mark>,
+    asking: bool,
+}
+
+impl Pace {
+    /// The answer to [`Step::Ask`]; none when there was none.
+    pub(crate) const fn answered(&mut self, mark: Option<Mark>) {
+        self.asking = false;
+        if mark.is_some() {
+            self.mark = mark;
+        }
+    }
+
+    /// `first` is when the first entry comes due, `next_offset` the next record to be folded.
+    pub(crate) fn step(
+        &mut self,
+        first: Option<Timestamp>,
+        next_offset: i64,
+        now: Timestamp,
+    ) -> Step {
+        if let Some(mark) = self.mark
+            && mark.end <= next_offset
+        {
+            self.caught_up = self.caught_up.max(Some(mark.at));
+            self.mark = None;
+        }
+        let Some(first) = first.filter(|first| *first <= now) else {
+            return Step::Wait;
+        };
+        match self.caught_up {
+            Some(caught_up) if first <= caught_up => Step::Fire(caught_up),
+            _ if self.asking || self.mark.is_some() => Step::Wait,
+            _ => {
+                self.asking = true;
+                Step::Ask
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn at(second: i64) -> Timestamp {
+        Timestamp::from_secs(second)
+    }
+
+    const fn mark(second: i64, end: i64) -> Option<Mark> {
+        Some(Mark {
+            at: at(second),
+            end,
+        })
+    }
+
+    #[test]
+    fn a_timer_fires_once_all_that_was_in_the_log_when_it_came_due_is_folded() {
+        let mut pace = Pace::default();
+        assert_eq!(pace.step(None, 0, at(1)), Step::Wait);
+        assert_eq!(pace.step(Some(at(5)), 0, at(4)), Step::Wait);
+        assert_eq!(pace.step(Some(at(5)), 7, at(6)), Step::Ask);
+        assert_eq!(
+            pace.step(Some(at(5)), 7, at(7)),
+            Step::Wait,
+            "asked already"
+        );
+        pace.answered(mark(6, 9));
+        assert_eq!(pace.step(Some(at(5)), 8, at(7)), Step::Wait, "8 is to come");
+        assert_eq!(pace.step(Some(at(5)), 9, at(8)), Step::Fire(at(6)));
+        assert_eq!(pace.step(Some(at(6)), 9, at(9)), Step::Fire(at(6)));
+        assert_eq!(pace.step(Some(at(7)), 9, at(9)), Step::Ask);
+    }
+
+    #[test]
+    fn it_asks_again_when_there_was_no_answer_and_waits_while_it_is_behind() {
+        let mut pace = Pace::default();
+        assert_eq!(pace.step(Some(at(5)), 0, at(6)), Step::Ask);
+        pace.answered(None);
+        assert_eq!(pace.step(Some(at(5)), 0, at(7)), Step::Ask);
+        pace.answered(mark(7, 1_000_000));
+        for offset in [0, 10, 999_999] {
+            assert_eq!(pace.step(Some(at(5)), offset, at(100)), Step::Wait);
+        }
+        assert_eq!(
+            pace.step(Some(at(5)), 1_000_001, at(200)),
+            Step::Fire(at(7))
+        );
+    }
+}

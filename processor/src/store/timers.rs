@@ -1,0 +1,170 @@
+//! `lead_timers`: which leads time changes next.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use leadstream_schemas::Timestamp;
+use sqlx::Row;
+
+use super::{Store, StoreError, column};
+use crate::lead::Lead;
+
+/// The first entry of each partition: one step into the index for each.
+const FIRST_DUE: &str = "
+SELECT p.partition, t.due FROM unnest($1::int[]) AS p (partition)
+CROSS JOIN LATERAL (SELECT due FROM lead_timers t WHERE t.partition = p.partition
+    ORDER BY t.due LIMIT 1) t";
+
+/// The entries that are due, the earliest of each partition first.
+const DUE: &str = "
+SELECT p.partition, t.lead_id FROM unnest($1::int[], $2::timestamptz[]) AS p (partition, until)
+CROSS JOIN LATERAL (SELECT t.lead_id, t.due FROM lead_timers t
+    WHERE t.partition = p.partition AND t.due <= p.until ORDER BY t.due LIMIT $3) t
+ORDER BY t.due LIMIT $3";
+
+/// Leads from before `lead_timers`.
+const BEFORE: &str = "
+SELECT q.lead_id, q.account, l.body FROM lead_qualifications q JOIN leads l ON l.lead_id = q.lead_id
+WHERE q.lead_id > $1 ORDER BY q.lead_id LIMIT $2";
+
+/// A lead that may lack its entry.
+#[derive(Debug)]
+pub(crate) struct Unentered {
+    pub(crate) lead_id: String,
+    pub(crate) account: String,
+    pub(crate) lead: Lead,
+}
+
+/// How far leads from before `lead_timers` are entered.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Fill {
+    Done,
+    /// A partition's owner does not enter its leads.
+    Waits,
+    After(String),
+}
+
+impl Store {
+    /// When the first entry of each of `partitions` comes due.
+    pub(crate) async fn first_due(
+        &self,
+        partitions: &[i32],
+    ) -> Result<BTreeMap<i32, Timestamp>, StoreError> {
+        let query = sqlx::query(FIRST_DUE).bind(partitions);
+        self.bounded(async {
+            query
+                .fetch_all(&self.pool)
+                .await?
+                .iter()
+                .map(|row| {
+                    let due: DateTime<Utc> = row.try_get("due")?;
+                    let due = Timestamp::from_millis(due.timestamp_millis());
+                    Ok((row.try_get("partition")?, due))
+                })
+                .collect()
+        })
+        .await
+    }
+
+    /// Partition and lead of up to `limit` entries that are due, by partition until when.
+    pub(crate) async fn due(
+        &self,
+        until: &BTreeMap<i32, Timestamp>,
+        limit: i64,
+    ) -> Result<Vec<(i32, String)>, StoreError> {
+        let until: Vec<_> = until.iter().collect();
+        let query = sqlx::query(DUE)
+            .bind(column(&until, |(partition, _)| **partition))
+            .bind(column(&until, |(_, until)| until.datetime()))
+            .bind(limit);
+        self.bounded(async {
+            query
+                .fetch_all(&self.pool)
+                .await?
+                .iter()
+                .map(|row| Ok((row.try_get("partition")?, row.try_get("lead_id")?)))
+                .collect()
+        })
+        .await
+    }
+
+    pub(crate) async fn fill(&self) -> Result<Fill, StoreError> {
+        let query = sqlx::query(
+            "SELECT after_lead, done, EXISTS (SELECT FROM partition_offsets
+                 WHERE timers_by IS DISTINCT FROM owner) AS waits
+             FROM timer_fill",
+        );
+        self.bounded(async {
+            let row = query.fetch_one(&self.pool).await?;
+            if row.try_get("done")? {
+                return Ok(Fill::Done);
+            }
+            if row.try_get("waits")? {
+                return Ok(Fill::Waits);
+            }
+            Ok(Fill::After(row.try_get("after_lead")?))
+        })
+        .await
+    }
+
+    /// The next `count` leads after `after`, in the order of their ids.
+    pub(crate) async fn unentered(
+        &self,
+        after: &str,
+        count: i64,
+    ) -> Result<Vec<Unentered>, StoreError> {
+        let query = sqlx::query(BEFORE).bind(after).bind(count);
+        self.bounded(async {
+            query
+                .fetch_all(&self.pool)
+                .await?
+                .iter()
+                .map(|row| {
+                    Ok(Unentered {
+                        lead_id: row.try_get("lead_id")?,
+                        account: row.try_get("account")?,
+                        lead: Lead::from_bytes(row.try_get("body")?)?,
+                    })
+                })
+                .collect()
+        })
+        .await
+    }
+
+    /// Enters leads (id, partition, due time) that have no entry, and goes on after `to`; none: all
+    /// are entered. Does nothing when another process has gone on from `from` meanwhile.
+    pub(crate) async fn enter(
+        &self,
+        entries: &[(String, i32, Timestamp)],
+        from: &str,
+        to: Option<&str>,
+    ) -> Result<(), StoreError> {
+        self.bounded(async {
+            let mut transaction = self.pool.begin().await?;
+            let moved = sqlx::query(
+                "UPDATE timer_fill SET after_lead = coalesce($2, after_lead), done = $2 IS NULL
+                 WHERE after_lead = $1 AND NOT done",
+            )
+            .bind(from)
+            .bind(to)
+            .execute(&mut *transaction)
+            .await?;
+            if moved.rows_affected() == 0 {
+                return Ok(());
+            }
+            sqlx::query(
+                "INSERT INTO lead_timers (lead_id, partition, due)
+                 SELECT * FROM unnest($1::text[], $2::int[], $3::timestamptz[])
+                 ON CONFLICT (lead_id) DO NOTHING",
+            )
+            .bind(column(entries, |(lead_id, ..)| lead_id.as_str()))
+            .bind(column(entries, |(_, partition, _)| *partition))
+            .bind(column(entries, |(.., due)| due.datetime()))
+            .execute(&mut *transaction)
+            .await?;
+            transaction.commit().await?;
+            Ok(())
+        })
+        .await
+    }
+}
