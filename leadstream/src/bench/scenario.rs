@@ -4,6 +4,7 @@ mod bare;
 mod burst;
 mod crm;
 mod drain;
+mod due;
 mod latency;
 mod node;
 mod paced;
@@ -74,6 +75,8 @@ pub(super) enum Scenario {
     Commit,
     /// Webhooks at a steady rate, to the committed row
     Latency,
+    /// The same while 10,000 timers come due at once
+    Due,
     /// Webhooks through ingest at a steady rate for minutes; only by name
     Soak,
     /// Changed leads through sink-crm at HubSpot's limit of 190 requests per 10 s
@@ -140,7 +143,13 @@ impl Scenario {
     ];
     const CRM: [Self; 3] = [Self::CrmLimited, Self::CrmFree, Self::CrmLatency];
     /// Measured by default.
-    pub(super) const ALL: [Self; 4] = [Self::Ingest, Self::Engine, Self::Commit, Self::Latency];
+    pub(super) const ALL: [Self; 5] = [
+        Self::Ingest,
+        Self::Engine,
+        Self::Commit,
+        Self::Latency,
+        Self::Due,
+    ];
 
     /// What a name stands for: one run of it, in its order, is a round.
     pub(super) fn members(self) -> Vec<Self> {
@@ -173,6 +182,7 @@ impl Scenario {
             Self::Paced => "paced",
             Self::Commit => "commit",
             Self::Latency => "latency",
+            Self::Due => "due",
             Self::Soak => "soak",
             Self::CrmLimited => "crm-limited",
             Self::CrmFree => "crm-free",
@@ -228,6 +238,7 @@ impl Scenario {
             Self::Paced => Box::pin(paced::run(servers, name, load)).await,
             Self::Commit => Box::pin(drain::run_alone(servers, name)).await,
             Self::Latency => Box::pin(latency::run(servers, name, load)).await,
+            Self::Due => Box::pin(due::run(servers, name, load)).await,
             Self::Soak => Box::pin(soak::run(servers, name, load)).await,
             Self::CrmLimited => Box::pin(crm::limited(servers, name, load)).await,
             Self::CrmFree => Box::pin(crm::free(servers, name, load)).await,

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hasher};
 use std::net::SocketAddr;
+use std::ops::Range;
 
 use anyhow::Context;
 use leadstream_ingest::cloud_api;
@@ -29,7 +30,12 @@ pub(super) fn lead_id(lead: usize) -> String {
 
 /// `count` first messages, each of a lead of its own, in webhooks of [`WEBHOOK_BYTES`].
 pub(super) fn greetings(count: usize, sent_at: Timestamp) -> Vec<Vec<u8>> {
-    (0..count).map(|lead| greeting(lead, sent_at)).collect()
+    greetings_of(0..count, sent_at)
+}
+
+/// The same, of these leads.
+pub(super) fn greetings_of(leads: Range<usize>, sent_at: Timestamp) -> Vec<Vec<u8>> {
+    leads.map(|lead| greeting(lead, sent_at)).collect()
 }
 
 fn greeting(lead: usize, sent_at: Timestamp) -> Vec<u8> {

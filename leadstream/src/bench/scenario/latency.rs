@@ -36,6 +36,22 @@ pub(super) async fn run(
     load: &Load,
 ) -> anyhow::Result<Vec<Sample>> {
     let site = Site::new(servers, name, Setup::default()).await?;
+    let measured = measure(&site, load, async || Ok(())).await?;
+    site.remove().await?;
+    Ok(vec![
+        measured.committed(Figure::LatencyP50, 0.5),
+        measured.committed(Figure::LatencyP99, 0.99),
+        measured.answered(Figure::AnswerP50, 0.5),
+        measured.answered(Figure::AnswerP99, 0.99),
+    ])
+}
+
+/// Sends the webhooks, once the processor has begun and `ready` is through. The processor is ended.
+pub(super) async fn measure(
+    site: &Site<'_>,
+    load: &Load,
+    ready: impl AsyncFnOnce() -> anyhow::Result<()>,
+) -> anyhow::Result<Measured> {
     let warm_up = load.rate * WARM_UP;
     let plan = Plan::new([Phase {
         rate: load.rate,
@@ -46,7 +62,11 @@ pub(super) async fn run(
     let requests = requests(site.ingest, secret, count, Timestamp::now());
     let processor = site.start(Service::Processor).await?;
     let ingest = site.start(Service::Ingest).await?;
-    beside(&[&processor, &ingest], owned(&site.database.pool)).await?;
+    let begun = async {
+        owned(&site.database.pool).await?;
+        ready().await
+    };
+    beside(&[&processor, &ingest], begun).await?;
     let target = Target {
         address: site.ingest,
         pid: ingest.pid(),
@@ -64,8 +84,7 @@ pub(super) async fn run(
     let ((answered, spent), committed) = beside(&[&processor, &ingest], work).await?;
     end(ingest).await?;
     end(processor).await?;
-    site.remove().await?;
-    samples(&answered[warm_up..], &committed[warm_up..], spent.cores)
+    Measured::new(&answered[warm_up..], &committed[warm_up..], spent.cores)
 }
 
 /// Waits until the processor has begun on every partition.
@@ -183,31 +202,50 @@ async fn watch(
         .context("a lead was not sent")
 }
 
-fn samples(
-    answered: &[Answered],
-    committed: &[Instant],
+/// How long webhooks took.
+pub(super) struct Measured {
+    answer: Histogram<u64>,
+    latency: Histogram<u64>,
     cores: Option<f64>,
-) -> anyhow::Result<Vec<Sample>> {
-    let mut answer = Histogram::<u64>::new(3)?;
-    let mut latency = Histogram::<u64>::new(3)?;
-    for (answered, committed) in answered.iter().zip(committed) {
-        answer.record(micros(answered.at - answered.planned))?;
-        // The row can be there before its 200 has come.
-        latency.record(micros(committed.saturating_duration_since(answered.at)))?;
+}
+
+impl Measured {
+    fn new(
+        answered: &[Answered],
+        committed: &[Instant],
+        cores: Option<f64>,
+    ) -> anyhow::Result<Self> {
+        let mut answer = Histogram::<u64>::new(3)?;
+        let mut latency = Histogram::<u64>::new(3)?;
+        for (answered, committed) in answered.iter().zip(committed) {
+            answer.record(micros(answered.at - answered.planned))?;
+            // The row can be there before its 200 has come.
+            latency.record(micros(committed.saturating_duration_since(answered.at)))?;
+        }
+        Ok(Self {
+            answer,
+            latency,
+            cores,
+        })
     }
-    let sample = |figure, histogram: &Histogram<u64>, quantile| {
+
+    /// From the plan to the 200.
+    fn answered(&self, figure: Figure, quantile: f64) -> Sample {
+        self.sample(figure, &self.answer, quantile)
+    }
+
+    /// From the 200 to the row.
+    pub(super) fn committed(&self, figure: Figure, quantile: f64) -> Sample {
+        self.sample(figure, &self.latency, quantile)
+    }
+
+    fn sample(&self, figure: Figure, histogram: &Histogram<u64>, quantile: f64) -> Sample {
         let micros = histogram.value_at_quantile(quantile);
         Sample {
-            cores,
+            cores: self.cores,
             ..Sample::new(figure, millis(micros))
         }
-    };
-    Ok(vec![
-        sample(Figure::LatencyP50, &latency, 0.5),
-        sample(Figure::LatencyP99, &latency, 0.99),
-        sample(Figure::AnswerP50, &answer, 0.5),
-        sample(Figure::AnswerP99, &answer, 0.99),
-    ])
+    }
 }
 
 #[cfg(test)]
@@ -224,19 +262,11 @@ mod tests {
         });
         // The second row was seen before its 200.
         let committed = [at(12), at(3), at(36)];
-        let figures: Vec<(Figure, f64)> = samples(&answered, &committed, None)
-            .unwrap()
-            .into_iter()
-            .map(|sample| (sample.figure, sample.value.round()))
-            .collect();
-        assert_eq!(
-            figures,
-            [
-                (Figure::LatencyP50, 10.0),
-                (Figure::LatencyP99, 30.0),
-                (Figure::AnswerP50, 4.0),
-                (Figure::AnswerP99, 6.0),
-            ]
-        );
+        let measured = Measured::new(&answered, &committed, None).unwrap();
+        let value = |sample: Sample| sample.value.round();
+        assert_eq!(value(measured.committed(Figure::LatencyP50, 0.5)), 10.0);
+        assert_eq!(value(measured.committed(Figure::LatencyP99, 0.99)), 30.0);
+        assert_eq!(value(measured.answered(Figure::AnswerP50, 0.5)), 4.0);
+        assert_eq!(value(measured.answered(Figure::AnswerP99, 0.99)), 6.0);
     }
 }
