@@ -19,6 +19,7 @@ mod proxy;
 #[expect(dead_code, reason = "the end-to-end tests use the rest")]
 mod site;
 #[path = "../e2e/topic.rs"]
+#[expect(dead_code, reason = "the end-to-end tests use the rest")]
 mod topic;
 mod traffic;
 #[path = "../e2e/world.rs"]
