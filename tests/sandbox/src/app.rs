@@ -1,14 +1,14 @@
 //! What all handlers share, and the way of a vendor's request: count, gate, fault, answer.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::extract::connect_info::ConnectInfo;
-use axum::extract::{FromRequestParts, State};
+use axum::extract::{FromRequestParts, Query, State};
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::{SandboxConfig, Webhook};
 use crate::connection::Connection;
+use crate::credentials::Credentials;
 use crate::fault::{Effect, Endpoint, ErrorBody, Faults, Vendor};
 use crate::received::{Received, ReceivedRecord};
 use crate::reply::Reply;
@@ -40,6 +41,16 @@ pub(crate) struct App {
     pub(crate) hubspot_usage: Usage,
     pub(crate) salesforce_usage: Usage,
     pub(crate) received: Mutex<Received>,
+    /// Times of HubSpot's searches within the last second.
+    pub(crate) searches: Mutex<VecDeque<Instant>>,
+    /// What the CRMs take at present.
+    pub(crate) credentials: Mutex<Credentials>,
+    /// Access tokens of HubSpot's OAuth app, and when each ends.
+    pub(crate) hubspot_tokens: Mutex<VecDeque<(String, Instant)>>,
+    /// Groups of HubSpot's contact properties.
+    pub(crate) property_groups: Mutex<BTreeSet<String>>,
+    /// Salesforce's Lead object. Locked before the store.
+    pub(crate) organisation: Mutex<salesforce::Organisation>,
     /// Valid access tokens of Salesforce.
     pub(crate) sessions: Mutex<HashSet<String>>,
     /// Tells that a message was accepted.
@@ -109,6 +120,14 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
         .strip_prefix("Bearer ")
 }
 
+/// The fields of a form's body, which is written like a query.
+pub(crate) fn form<T: serde::de::DeserializeOwned>(body: &[u8]) -> Option<T> {
+    let form = std::str::from_utf8(body).ok()?;
+    let uri = format!("/?{form}").parse::<Uri>().ok()?;
+    let Query(form) = Query::try_from_uri(&uri).ok()?;
+    Some(form)
+}
+
 /// A vendor's request that is being answered.
 #[derive(Debug)]
 pub(crate) struct Exchange {
@@ -155,7 +174,7 @@ impl Exchange {
         };
         let reply = match endpoint.vendor() {
             Vendor::Graph => reply,
-            Vendor::Hubspot => hubspot::with_limits(app, reply),
+            Vendor::Hubspot => hubspot::with_limits(app, endpoint, reply),
             Vendor::Salesforce => salesforce::with_limits(app, reply),
         };
         match reply {
@@ -238,6 +257,7 @@ impl Exchange {
             Some(Effect::TokenExpired) => {
                 if let Some(token) = bearer(&self.headers) {
                     lock(&app.sessions).remove(token);
+                    lock(&app.hubspot_tokens).retain(|(known, _)| known != token);
                 }
                 vendor_error(app, endpoint, 401, None)
             }

@@ -120,6 +120,8 @@ pub struct HubspotConfig {
     pub partial_failure_status: u16,
     /// Property that holds the revision of what is written, for the log of upserts.
     pub revision: Option<String>,
+    /// How long a contact is not found by a search after it was created.
+    pub search_delay: Duration,
 }
 
 impl Default for HubspotConfig {
@@ -133,6 +135,7 @@ impl Default for HubspotConfig {
             day: DAY,
             partial_failure_status: 207,
             revision: None,
+            search_delay: Duration::ZERO,
         }
     }
 }

@@ -27,16 +27,28 @@ pub enum Endpoint {
     GraphRead,
     /// Batch upsert of contacts. Keys: the inputs' ids.
     HubspotUpsert,
+    /// Batch update of contacts. Keys: the inputs' ids.
+    HubspotUpdate,
+    /// Search of contacts.
+    HubspotSearch,
+    /// Batch read of contacts. Keys: the inputs' ids.
+    HubspotRead,
     /// Read of one contact. Key: the id of the path.
     HubspotContact,
     /// List, read or creation of properties. Key: the property's name.
     HubspotProperties,
     /// Use of the daily pool of requests.
     HubspotUsage,
+    /// OAuth token of HubSpot.
+    HubspotToken,
     /// OAuth token.
     SalesforceToken,
     /// Upsert of leads. Keys: the values of the external id.
     SalesforceUpsert,
+    /// Update of leads. Keys: their ids.
+    SalesforceUpdate,
+    /// Query in SOQL.
+    SalesforceQuery,
     /// Read of one lead. Key: the value of the external id.
     SalesforceLead,
     /// Description of the Lead object.
@@ -49,11 +61,17 @@ impl Endpoint {
         match self {
             Self::GraphMessages | Self::GraphRead => Vendor::Graph,
             Self::HubspotUpsert
+            | Self::HubspotUpdate
+            | Self::HubspotSearch
+            | Self::HubspotRead
             | Self::HubspotContact
             | Self::HubspotProperties
+            | Self::HubspotToken
             | Self::HubspotUsage => Vendor::Hubspot,
             Self::SalesforceToken
             | Self::SalesforceUpsert
+            | Self::SalesforceUpdate
+            | Self::SalesforceQuery
             | Self::SalesforceLead
             | Self::SalesforceDescribe => Vendor::Salesforce,
         }
@@ -110,8 +128,8 @@ pub enum Effect {
         /// Milliseconds.
         ms: u64,
     },
-    /// The access token is no longer valid: 401. Salesforce gives a new one on request; the
-    /// static tokens of the others are valid again with the next request.
+    /// The access token is no longer valid: 401. Salesforce and HubSpot's
+    /// OAuth give a new one on request; static tokens are valid again with the next request.
     TokenExpired,
     /// The request is read and never answered, and it is applied only after a while: over what
     /// was written meanwhile (HubSpot's and Salesforce's upserts).

@@ -22,6 +22,7 @@ mod client;
 mod config;
 mod connection;
 mod control;
+mod credentials;
 mod fault;
 mod graph;
 mod graph_error;
@@ -39,6 +40,7 @@ pub mod webhook;
 
 pub use client::{ClientError, MessageQuery, SandboxClient};
 pub use config::{HubspotConfig, SalesforceConfig, SandboxConfig, Secret, Webhook, WhatsappConfig};
+pub use credentials::{Credentials, JwtBearer, OAuthApp};
 pub use fault::{Effect, Endpoint, ErrorBody, Fault, Vendor};
 pub use hubspot::{Property, PropertyOption};
 pub use received::{ReceivedRecord, ReceivedUpsert};

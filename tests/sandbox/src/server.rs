@@ -1,6 +1,6 @@
 //! Starting and stopping a sandbox.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::http::{Method, StatusCode, Uri};
+use chrono::Utc;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
@@ -18,9 +19,11 @@ use crate::app::{App, lock};
 use crate::client::{ClientError, SandboxClient};
 use crate::config::{SandboxConfig, Webhook};
 use crate::connection::{Connection, Listener};
-use crate::fault::Faults;
-use crate::state::{StateError, Store};
+use crate::credentials::Credentials;
+use crate::fault::{Faults, Vendor};
+use crate::state::{Change, Crm, StateError, Store};
 use crate::stats::Stats;
+use crate::table::{Values, Write};
 use crate::usage::Usage;
 use crate::{control, graph, hubspot, salesforce, status};
 
@@ -85,6 +88,14 @@ impl Sandbox {
             hubspot_usage: Usage::new(config.hubspot.day),
             salesforce_usage: Usage::new(config.salesforce.day),
             received: Mutex::default(),
+            searches: Mutex::new(VecDeque::new()),
+            credentials: Mutex::new(Credentials::from(&config)),
+            property_groups: Mutex::new(hubspot::groups(&config.hubspot.properties)),
+            organisation: Mutex::new(salesforce::Organisation {
+                fields: config.salesforce.fields.clone(),
+                rules: Vec::new(),
+            }),
+            hubspot_tokens: Mutex::new(VecDeque::new()),
             sessions: Mutex::new(HashSet::new()),
             accepted: Notify::new(),
             released: Notify::new(),
@@ -138,6 +149,62 @@ impl Sandbox {
     /// Sets where status webhooks go; `None` ends them.
     pub fn set_webhook(&self, webhook: Option<Webhook>) {
         *lock(&self.app.webhook) = webhook;
+    }
+
+    /// Changes what the CRMs take, as an administrator would; tokens that were given hold on.
+    pub fn change_credentials(&self, change: impl FnOnce(&mut Credentials)) {
+        change(&mut lock(&self.app.credentials));
+    }
+
+    /// Deploys a package of Salesforce metadata, by the paths of its files; it holds until the
+    /// sandbox ends.
+    ///
+    /// # Errors
+    /// What Salesforce would refuse it for.
+    pub fn deploy(&self, files: &BTreeMap<String, String>) -> Result<(), String> {
+        let mut organisation = lock(&self.app.organisation);
+        organisation.deploy(files)?;
+        let mut store = lock(&self.app.store);
+        for field in organisation.fields.iter().filter(|field| field.external_id) {
+            store.state.leads.add_unique(&field.name);
+        }
+        Ok(())
+    }
+
+    /// Enters values as a person does in the CRM, into a new record or that of `id`; its id.
+    ///
+    /// # Errors
+    /// A state file that cannot be written.
+    pub fn enter(&self, vendor: Vendor, id: Option<&str>, values: Values) -> io::Result<String> {
+        let mut store = lock(&self.app.store);
+        let (crm, new_id) = match vendor {
+            Vendor::Salesforce => (Crm::Salesforce, salesforce::id_after(&store.state.leads)),
+            _ => (Crm::Hubspot, hubspot::id_after(&store.state.contacts)),
+        };
+        let id = id.map_or(new_id, ToOwned::to_owned);
+        let write = Write {
+            id: id.clone(),
+            at: Utc::now(),
+            values,
+            ignored: Vec::new(),
+            assigned: false,
+            late: false,
+        };
+        store.commit(vec![Change::Write(crm, write)])?;
+        Ok(id)
+    }
+
+    /// Deletes a record as a person does in the CRM.
+    ///
+    /// # Errors
+    /// A state file that cannot be written.
+    pub fn delete(&self, vendor: Vendor, id: &str) -> io::Result<()> {
+        let crm = match vendor {
+            Vendor::Salesforce => Crm::Salesforce,
+            _ => Crm::Hubspot,
+        };
+        let mut store = lock(&self.app.store);
+        store.commit(vec![Change::Remove(crm, id.to_owned())])
     }
 
     /// Stops listening, ends open requests and waits until that is done.

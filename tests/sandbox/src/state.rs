@@ -55,6 +55,7 @@ pub(crate) enum Change {
     Message(Box<SentMessage>),
     Property(Property),
     Write(Crm, Write),
+    Remove(Crm, String),
     /// A whole record, of a compacted file.
     Record(Crm, Box<CrmRecord>),
 }
@@ -127,6 +128,7 @@ impl State {
                 }
             }
             Change::Write(crm, write) => self.table(crm).apply(write),
+            Change::Remove(crm, id) => self.table(crm).remove(&id),
             Change::Record(crm, record) => self.table(crm).restore(*record),
         }
     }

@@ -77,6 +77,7 @@ pub(crate) struct Table {
     unique: BTreeSet<String>,
     index: HashMap<(String, String), String>,
     arrivals: u64,
+    made: usize,
 }
 
 impl Table {
@@ -105,6 +106,17 @@ impl Table {
         self.records.len()
     }
 
+    /// How many records there ever were: the next one's number.
+    pub(crate) fn made(&self) -> usize {
+        self.made
+    }
+
+    /// Removes a record and what finds it.
+    pub(crate) fn remove(&mut self, id: &str) {
+        self.records.remove(id);
+        self.index.retain(|_, owner| owner != id);
+    }
+
     pub(crate) fn records(&self) -> impl Iterator<Item = &CrmRecord> {
         self.records.values()
     }
@@ -129,6 +141,7 @@ impl Table {
 
     pub(crate) fn apply(&mut self, write: Write) {
         self.arrivals += 1;
+        self.made += usize::from(!self.records.contains_key(&write.id));
         let record = self
             .records
             .entry(write.id.clone())
@@ -185,6 +198,7 @@ impl Table {
         }
         let latest = record.history.back().map_or(0, |write| write.arrival);
         self.arrivals = self.arrivals.max(latest);
+        self.made += 1;
         self.records.insert(record.id.clone(), record);
     }
 }

@@ -13,21 +13,29 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::app::{App, Exchange, bearer, lock};
+use crate::app::{App, Exchange, lock};
 use crate::fault::{Effect, Endpoint, RecordFault};
 use crate::reply::Reply;
 use crate::state::Change;
-use crate::table::CrmRecord;
+use crate::table::{CrmRecord, Table};
 
+mod group;
+mod oauth;
 mod property;
+mod read;
+mod search;
 mod upsert;
 
+use upsert::Mode;
+
+pub(crate) use group::groups;
 pub use property::{Property, PropertyOption};
 
 const WINDOW: Duration = Duration::from_secs(10);
 
 pub(crate) fn routes() -> Router<Arc<App>> {
     Router::new()
+        .route("/oauth/v1/token", post(oauth::token))
         .route(
             "/crm/objects/{version}/contacts/batch/upsert",
             post(upsert_contacts),
@@ -35,6 +43,18 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route(
             "/crm/v3/objects/contacts/batch/upsert",
             post(upsert_contacts),
+        )
+        .route(
+            "/crm/objects/{version}/contacts/batch/update",
+            post(update_contacts),
+        )
+        .route(
+            "/crm/objects/{version}/contacts/batch/read",
+            post(read::batch),
+        )
+        .route(
+            "/crm/objects/{version}/contacts/search",
+            post(search::contacts),
         )
         .route(
             "/crm/objects/{version}/contacts/{id}",
@@ -45,6 +65,10 @@ pub(crate) fn routes() -> Router<Arc<App>> {
             "/crm/v3/properties/contacts",
             get(list_properties).post(create_property),
         )
+        .route(
+            "/crm/v3/properties/contacts/groups",
+            get(group::list).post(group::create),
+        )
         .route("/crm/v3/properties/contacts/{name}", get(read_property))
         .route(
             "/account-info/v3/api-usage/daily/private-apps",
@@ -52,10 +76,13 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         )
 }
 
-/// Refuses a request without the token, or one over the limits; counts it otherwise.
+/// Refuses a request without a valid token, or one over the limits; counts it otherwise.
 pub(crate) fn refuse(app: &App, endpoint: Endpoint, headers: &HeaderMap) -> Option<Reply> {
-    if bearer(headers) != Some(app.config.hubspot.access_token.expose()) {
-        return Some(error(401, None));
+    if endpoint == Endpoint::HubspotToken {
+        return None;
+    }
+    if let Some(refusal) = oauth::refuse(app, headers) {
+        return Some(refusal);
     }
     // When the day's pool is full again can be asked while it is empty.
     if endpoint == Endpoint::HubspotUsage {
@@ -64,7 +91,11 @@ pub(crate) fn refuse(app: &App, endpoint: Endpoint, headers: &HeaderMap) -> Opti
     if app.hubspot_usage.used() >= app.config.hubspot.daily_requests {
         return Some(error(429, Some("DAILY")));
     }
-    if let Some(limit) = app.config.hubspot.requests_per_10_seconds {
+    if endpoint == Endpoint::HubspotSearch {
+        if let Some(refusal) = search::over_limit(app) {
+            return Some(refusal);
+        }
+    } else if let Some(limit) = app.config.hubspot.requests_per_10_seconds {
         let now = Instant::now();
         let mut window = lock(&app.window);
         while window
@@ -82,8 +113,11 @@ pub(crate) fn refuse(app: &App, endpoint: Endpoint, headers: &HeaderMap) -> Opti
     None
 }
 
-/// Adds the headers that tell of the limits.
-pub(crate) fn with_limits(app: &App, reply: Reply) -> Reply {
+/// Adds the headers that tell of the limits; a search has none.
+pub(crate) fn with_limits(app: &App, endpoint: Endpoint, reply: Reply) -> Reply {
+    if endpoint == Endpoint::HubspotSearch {
+        return reply;
+    }
     let config = &app.config.hubspot;
     let used = app.hubspot_usage.used();
     let left = config.daily_requests.saturating_sub(used);
@@ -104,6 +138,11 @@ pub(crate) fn with_limits(app: &App, reply: Reply) -> Reply {
             "x-hubspot-ratelimit-interval-milliseconds",
             WINDOW.as_millis().to_string(),
         )
+}
+
+/// The id of the next contact.
+pub(crate) fn id_after(contacts: &Table) -> String {
+    (upsert::FIRST_ID + contacts.made() + 1).to_string()
 }
 
 /// An error in HubSpot's words; `code` is the `policyName` of a 429.
@@ -160,21 +199,31 @@ fn iso(at: DateTime<Utc>) -> String {
 }
 
 async fn upsert_contacts(exchange: Exchange, body: Bytes) -> Response {
+    write_contacts(exchange, Mode::Upsert, body).await
+}
+
+async fn update_contacts(exchange: Exchange, body: Bytes) -> Response {
+    write_contacts(exchange, Mode::Update, body).await
+}
+
+async fn write_contacts(exchange: Exchange, mode: Mode, body: Bytes) -> Response {
     let app = &exchange.app;
     let batch = Arc::new(upsert::parse(&body));
     let inputs = batch.as_deref().unwrap_or_default();
     let keys: Vec<&str> = inputs.iter().map(|input| input.id.as_str()).collect();
-    let endpoint = Endpoint::HubspotUpsert;
+    let endpoint = mode.endpoint();
     let revision = app.config.hubspot.revision.as_deref();
-    let received = inputs.iter().map(|input| input.received(revision));
-    app.receive(endpoint, received.collect());
+    if mode == Mode::Upsert {
+        let received = inputs.iter().map(|input| input.received(revision));
+        app.receive(endpoint, received.collect());
+    }
     let handle = || {
         let late = lock(&app.faults).take_late(endpoint, &keys);
         match late {
-            None => apply(app, &batch, false),
+            None => apply(app, mode, &batch, false),
             Some(ms) => {
                 let batch = Arc::clone(&batch);
-                app.later(ms, move |app| drop(apply(app, &batch, true)));
+                app.later(ms, move |app| drop(apply(app, mode, &batch, true)));
                 Reply::Silence
             }
         }
@@ -183,8 +232,13 @@ async fn upsert_contacts(exchange: Exchange, body: Bytes) -> Response {
 }
 
 /// Decides a batch and writes what it comes to.
-fn apply(app: &App, batch: &Result<Vec<upsert::Input>, String>, late: bool) -> Reply {
-    let endpoint = Endpoint::HubspotUpsert;
+fn apply(
+    app: &App,
+    mode: Mode,
+    batch: &Result<Vec<upsert::Input>, String>,
+    late: bool,
+) -> Reply {
+    let endpoint = mode.endpoint();
     let inputs = match batch {
         Ok(inputs) => inputs,
         Err(message) => return refusal(400, "VALIDATION_ERROR", message),
@@ -204,7 +258,8 @@ fn apply(app: &App, batch: &Result<Vec<upsert::Input>, String>, late: bool) -> R
         .collect();
     drop(faults);
     let mut store = lock(&app.store);
-    let decided = upsert::decide(&store.state, &app.config.hubspot, inputs, &ordered, started);
+    let config = &app.config.hubspot;
+    let decided = upsert::decide(&store.state, config, mode, inputs, &ordered, started);
     let decision = match decided {
         Ok(decision) => decision,
         Err(reply) => return reply,
@@ -325,6 +380,10 @@ async fn create_property(exchange: Exchange, body: Bytes) -> Response {
         if store.state.properties.contains_key(&property.name) {
             let message = format!("A property named '{}' already exists.", property.name);
             return refusal(409, "OBJECT_ALREADY_EXISTS", &message);
+        }
+        if !lock(&app.property_groups).contains(&property.group_name) {
+            let message = format!("property group {} does not exist", property.group_name);
+            return refusal(400, "PROPERTY_GROUP_NOT_FOUND", &message);
         }
         let body = json!(property);
         let changes = vec![Change::Property(property)];

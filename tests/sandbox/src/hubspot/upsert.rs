@@ -1,4 +1,4 @@
-//! Batch upsert of contacts: which inputs are taken, and what HubSpot says of the others.
+//! Batch upsert and update of contacts: which inputs are taken, and what HubSpot says of the others.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -9,14 +9,14 @@ use serde_json::{Value, json};
 use super::property::{Problem, lifecycle_goes_back, not_unique, problems_message};
 use super::{correlation_id, iso, refusal};
 use crate::config::HubspotConfig;
-use crate::fault::RecordFault;
+use crate::fault::{Endpoint, RecordFault};
 use crate::received::ReceivedRecord;
 use crate::reply::Reply;
 use crate::state::{Change, Crm, State};
 use crate::table::{CrmRecord, Values, Write};
 
 const BATCH_LIMIT: usize = 100;
-const FIRST_ID: usize = 100_000;
+pub(super) const FIRST_ID: usize = 100_000;
 
 /// One input of a batch.
 #[derive(Debug, Deserialize)]
@@ -54,6 +54,24 @@ pub(super) fn parse(body: &[u8]) -> Result<Vec<Input>, String> {
         .map_err(|error| format!("Invalid input JSON: {error}"))
 }
 
+/// What a batch does to the contacts that it names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// Creates those that there are not; names them by a unique property.
+    Upsert,
+    /// Names them by HubSpot's own id.
+    Update,
+}
+
+impl Mode {
+    pub(super) const fn endpoint(self) -> Endpoint {
+        match self {
+            Self::Upsert => Endpoint::HubspotUpsert,
+            Self::Update => Endpoint::HubspotUpdate,
+        }
+    }
+}
+
 /// What a batch comes to.
 #[derive(Debug)]
 pub(super) struct Decision {
@@ -70,18 +88,26 @@ pub(super) struct Decision {
 pub(super) fn decide(
     state: &State,
     config: &HubspotConfig,
+    mode: Mode,
     inputs: &[Input],
     ordered: &[Option<RecordFault>],
     now: DateTime<Utc>,
 ) -> Result<Decision, Reply> {
-    check_batch(state, config, inputs)?;
+    check_batch(state, config, mode, inputs)?;
     let mut problems: Vec<(&Input, Vec<Problem>)> = Vec::new();
     let mut good: Vec<&Input> = Vec::new();
     for (input, ordered) in inputs.iter().zip(ordered) {
         if ordered == &Some(RecordFault::Omitted) {
             continue;
         }
-        let found = find_problems(state, input, ordered.as_ref());
+        let mut found = find_problems(state, input, ordered.as_ref());
+        if mode == Mode::Update && state.contacts.by_id(&input.id).is_none() {
+            found.push(Problem {
+                code: "OBJECT_NOT_FOUND".to_owned(),
+                message: "Could not get some CONTACT objects".to_owned(),
+                name: "id".to_owned(),
+            });
+        }
         if found.is_empty() {
             good.push(input);
         } else {
@@ -97,9 +123,9 @@ pub(super) fn decide(
     let mut changes = Vec::with_capacity(good.len());
     let mut results = Vec::with_capacity(good.len());
     let mut claimed = HashMap::new();
-    let mut last_id = FIRST_ID + state.contacts.len();
+    let mut last_id = FIRST_ID + state.contacts.made();
     for input in good {
-        let existing = existing_contact(state, input);
+        let existing = existing_contact(state, mode, input);
         let id = existing.map_or_else(
             || {
                 last_id += 1;
@@ -133,7 +159,12 @@ pub(super) fn decide(
 }
 
 /// Refuses what HubSpot refuses before it looks at a value.
-fn check_batch(state: &State, config: &HubspotConfig, inputs: &[Input]) -> Result<(), Reply> {
+fn check_batch(
+    state: &State,
+    config: &HubspotConfig,
+    mode: Mode,
+    inputs: &[Input],
+) -> Result<(), Reply> {
     let invalid = |message: &str| Err(refusal(400, "VALIDATION_ERROR", message));
     if inputs.is_empty() {
         return invalid("Invalid input: inputs must not be empty");
@@ -152,7 +183,7 @@ fn check_batch(state: &State, config: &HubspotConfig, inputs: &[Input]) -> Resul
             "Duplicate IDs found in batch input: [{id}]. IDs must be unique"
         ));
     }
-    for input in inputs {
+    for input in inputs.iter().filter(|_| mode == Mode::Upsert) {
         match input.id_property.as_deref() {
             None => return invalid("idProperty is required for upsert"),
             Some(name) if !state.contacts.is_unique(name) => return Err(not_unique(config, name)),
@@ -196,7 +227,10 @@ fn find_problems(state: &State, input: &Input, ordered: Option<&RecordFault>) ->
     problems
 }
 
-fn existing_contact<'a>(state: &'a State, input: &Input) -> Option<&'a CrmRecord> {
+fn existing_contact<'a>(state: &'a State, mode: Mode, input: &Input) -> Option<&'a CrmRecord> {
+    if mode == Mode::Update {
+        return state.contacts.by_id(&input.id);
+    }
     state
         .contacts
         .by_unique(input.id_property.as_deref()?, &input.id)

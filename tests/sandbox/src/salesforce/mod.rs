@@ -4,38 +4,43 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{Path, Query};
-use axum::http::{HeaderMap, Uri};
+use axum::extract::Path;
+use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::{get, patch, post};
 use chrono::Utc;
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::app::{App, Exchange, bearer, lock};
 use crate::fault::{Endpoint, RecordFault};
 use crate::received::ReceivedRecord;
 use crate::reply::Reply;
-use crate::table::CrmRecord;
+use crate::table::{CrmRecord, Table};
 
 mod field;
+mod login;
+mod organisation;
+mod query;
 mod single;
+mod update;
 mod upsert;
 
 pub use field::Field;
+pub(crate) use organisation::Organisation;
 
-/// Tokens valid at a time; one more ends all of them, as if they had expired.
-const SESSION_LIMIT: usize = 1_000;
 const NOT_FOUND: &str = "The requested resource does not exist";
 
 pub(crate) fn routes() -> Router<Arc<App>> {
     const DATA: &str = "/services/data/{version}";
     Router::new()
-        .route("/services/oauth2/token", post(token))
+        .route("/services/oauth2/token", post(login::token))
         .route(
             &format!("{DATA}/composite/sobjects/Lead/{{field}}"),
             patch(upsert_leads),
         )
+        .route(&format!("{DATA}/composite/sobjects"), patch(update::leads))
+        .route(&format!("{DATA}/query"), get(query::first))
+        .route(&format!("{DATA}/query/{{locator}}"), get(query::next))
         .route(&format!("{DATA}/sobjects/Lead/describe"), get(describe))
         .route(
             &format!("{DATA}/sobjects/Lead/{{field}}/{{value}}"),
@@ -109,6 +114,16 @@ fn request_error(status: u16, code: &str, message: &str) -> Reply {
     Reply::json(status, json!([{ "message": message, "errorCode": code }]))
 }
 
+/// The id of the lead with this number.
+fn id(number: usize) -> String {
+    format!("00Q{number:012}AAA")
+}
+
+/// The id of the next lead.
+pub(crate) fn id_after(leads: &Table) -> String {
+    id(leads.made() + 1)
+}
+
 /// Whether a path's version is `v<number>.0`.
 fn check_version(version: &str) -> Result<(), Reply> {
     let number = version
@@ -118,63 +133,6 @@ fn check_version(version: &str) -> Result<(), Reply> {
         return Ok(());
     }
     Err(request_error(404, "NOT_FOUND", NOT_FOUND))
-}
-
-#[derive(Debug, Deserialize)]
-struct TokenForm {
-    grant_type: String,
-    #[serde(default)]
-    client_id: String,
-    #[serde(default)]
-    client_secret: String,
-}
-
-async fn token(exchange: Exchange, body: Bytes) -> Response {
-    // A form's body is written like a query.
-    let form = std::str::from_utf8(&body)
-        .ok()
-        .and_then(|form| format!("/?{form}").parse::<Uri>().ok())
-        .and_then(|uri| Query::<TokenForm>::try_from_uri(&uri).ok());
-    let handle = || issue_token(&exchange.app, form.as_deref());
-    exchange.run(Endpoint::SalesforceToken, &[], handle).await
-}
-
-fn issue_token(app: &App, form: Option<&TokenForm>) -> Reply {
-    let refuse = |error: &str, description: &str| {
-        Reply::json(
-            400,
-            json!({ "error": error, "error_description": description }),
-        )
-    };
-    let Some(form) = form else {
-        return refuse("invalid_request", "grant_type is required");
-    };
-    if form.grant_type != "client_credentials" {
-        return refuse("unsupported_grant_type", "grant type not supported");
-    }
-    if form.client_id != app.config.salesforce.client_id.expose() {
-        return refuse("invalid_client_id", "client identifier invalid");
-    }
-    if form.client_secret != app.config.salesforce.client_secret.expose() {
-        return refuse("invalid_client", "invalid client credentials");
-    }
-    let token = format!("00D000000000001!{:032x}", rand::random::<u128>());
-    {
-        let mut sessions = lock(&app.sessions);
-        if sessions.len() >= SESSION_LIMIT {
-            sessions.clear();
-        }
-        sessions.insert(token.clone());
-    }
-    let body = json!({
-        "access_token": token,
-        "instance_url": format!("{}/salesforce", app.url),
-        "id": format!("{}/salesforce/id/00D000000000001AAA/005000000000001AAA", app.url),
-        "token_type": "Bearer",
-        "scope": "api",
-        "issued_at": Utc::now().timestamp_millis().to_string(),
-    });
-    Reply::json(200, body)
 }
 
 async fn upsert_leads(
@@ -257,14 +215,14 @@ impl Call {
             keys.map(|key| faults.take_record_fault(endpoint, key))
                 .collect()
         };
+        let organisation = lock(&app.organisation);
         let mut store = lock(&app.store);
         let target = upsert::Target {
             leads: &store.state.leads,
             field: &self.field,
             assigns: self.assigns,
         };
-        let fields = &app.config.salesforce.fields;
-        let decision = upsert::decide(&target, fields, batch, &ordered, Utc::now())?;
+        let decision = upsert::decide(&target, &organisation, batch, &ordered, Utc::now())?;
         let changes = decision.changes.into_iter();
         let changes = changes.map(|change| change.late(late)).collect();
         app.commit(&mut store, endpoint, changes)?;
@@ -277,8 +235,8 @@ async fn describe(exchange: Exchange, Path(version): Path<String>) -> Response {
         if let Err(reply) = check_version(&version) {
             return reply;
         }
-        let fields = &exchange.app.config.salesforce.fields;
-        let fields: Vec<Value> = fields.iter().map(Field::describe).collect();
+        let organisation = lock(&exchange.app.organisation);
+        let fields: Vec<Value> = organisation.fields.iter().map(Field::describe).collect();
         Reply::json(
             200,
             json!({

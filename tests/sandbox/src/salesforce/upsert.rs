@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::field::Field;
+use super::organisation::{Organisation, Rule};
 use super::request_error;
 use crate::fault::RecordFault;
 use crate::received::{ReceivedRecord, number};
@@ -83,10 +84,10 @@ pub(super) struct Decision {
 }
 
 #[derive(Debug, Clone)]
-struct RecordError {
-    code: String,
-    message: String,
-    fields: Vec<String>,
+pub(super) struct RecordError {
+    pub(super) code: String,
+    pub(super) message: String,
+    pub(super) fields: Vec<String>,
 }
 
 /// Decides a batch. `ordered` holds the fault ordered for each record, if any.
@@ -95,11 +96,12 @@ struct RecordError {
 /// The answer that refuses the whole request.
 pub(super) fn decide(
     target: &Target<'_>,
-    fields: &[Field],
+    organisation: &Organisation,
     batch: &Batch,
     ordered: &[Option<RecordFault>],
     now: DateTime<Utc>,
 ) -> Result<Decision, Reply> {
+    let fields = organisation.fields.as_slice();
     check_batch(target, fields, batch)?;
     let mut times: HashMap<&str, usize> = HashMap::new();
     for key in batch.keys(target.field) {
@@ -110,7 +112,8 @@ pub(super) fn decide(
         let key = key(record, target.field);
         let existing = target.leads.by_unique(target.field, key);
         let repeated = times.get(key).copied().unwrap_or_default() > 1;
-        let error = record_error(target, fields, record, existing, repeated, ordered.as_ref());
+        let error = record_error(target, fields, record, existing, repeated, ordered.as_ref())
+            .or_else(|| refused_by_rule(&organisation.rules, record, existing));
         outcomes.push((record, existing, error));
     }
     if batch.all_or_none && outcomes.iter().any(|(_, _, error)| error.is_some()) {
@@ -122,7 +125,7 @@ pub(super) fn decide(
         results: Vec::new(),
         changes: Vec::new(),
     };
-    let mut next = target.leads.len();
+    let mut next = target.leads.made();
     for (record, existing, error) in outcomes {
         if let Some(error) = error {
             decision.results.push(failure(&error));
@@ -131,7 +134,7 @@ pub(super) fn decide(
         let id = existing.map_or_else(
             || {
                 next += 1;
-                format!("00Q{next:012}AAA")
+                super::id(next)
             },
             |lead| lead.id.clone(),
         );
@@ -156,7 +159,7 @@ pub(super) fn decide(
 }
 
 /// The fields of a record, without what only describes it.
-fn written(record: &Map<String, Value>) -> impl Iterator<Item = (&String, &Value)> {
+pub(super) fn written(record: &Map<String, Value>) -> impl Iterator<Item = (&String, &Value)> {
     record.iter().filter(|(name, _)| *name != "attributes")
 }
 
@@ -227,6 +230,10 @@ fn record_error(
         let message = message.as_deref().unwrap_or(ordered_message(code));
         return error(code, message.to_owned(), Vec::new());
     }
+    if is_converted(existing) {
+        let code = "CANNOT_UPDATE_CONVERTED_LEAD";
+        return error(code, ordered_message(code).to_owned(), Vec::new());
+    }
     let missing = missing_fields(fields, record, existing);
     if !missing.is_empty() {
         let message = format!("Required fields are missing: [{}]", missing.join(", "));
@@ -249,6 +256,31 @@ fn record_error(
         }
     }
     None
+}
+
+/// Rules are judged after the values have been found to fit.
+fn refused_by_rule(
+    rules: &[Rule],
+    record: &Map<String, Value>,
+    existing: Option<&CrmRecord>,
+) -> Option<RecordError> {
+    let lead = existing?;
+    let rule = rules.iter().find(|rule| {
+        let number = |value: Option<&Value>| value.and_then(Value::as_f64);
+        let new = number(record.get(&rule.field));
+        let old = number(lead.values.get(&rule.field));
+        matches!((new, old), (Some(new), Some(old)) if new < old)
+    })?;
+    Some(RecordError {
+        code: "FIELD_CUSTOM_VALIDATION_EXCEPTION".to_owned(),
+        message: rule.message.clone(),
+        fields: Vec::new(),
+    })
+}
+
+/// A converted lead can never be written again.
+pub(super) fn is_converted(lead: Option<&CrmRecord>) -> bool {
+    lead.is_some_and(|lead| lead.values.get("IsConverted") == Some(&Value::Bool(true)))
 }
 
 /// Required fields that a new lead does not have, or that an update would clear.
@@ -295,7 +327,7 @@ fn rolled_back() -> RecordError {
     }
 }
 
-fn failure(error: &RecordError) -> Value {
+pub(super) fn failure(error: &RecordError) -> Value {
     json!({
         "success": false,
         "errors": [{

@@ -1,6 +1,7 @@
 //! The sandbox over HTTP: every endpoint as its vendor answers, and every fault.
 
 mod crm_faults;
+mod crm_setup;
 mod faults;
 mod fixtures;
 mod graph;

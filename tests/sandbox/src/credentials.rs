@@ -1,0 +1,64 @@
+//! Credentials that CRMs take at present; a test may change them, as an administrator would.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::config::{SandboxConfig, Secret};
+
+/// What the CRMs take.
+#[derive(Debug, Clone)]
+pub struct Credentials {
+    /// HubSpot's static token.
+    pub hubspot_token: Secret,
+    /// HubSpot's OAuth app, if one is installed.
+    pub hubspot_app: Option<OAuthApp>,
+    /// OAuth consumer secret of the Salesforce app.
+    pub salesforce_secret: Secret,
+    /// What Salesforce asks of JWTs, if the app has a certificate.
+    pub salesforce_jwt: Option<JwtBearer>,
+}
+
+/// An OAuth app of HubSpot, installed in the portal.
+#[derive(Debug, Clone)]
+pub struct OAuthApp {
+    /// Client id.
+    pub client_id: String,
+    /// Client secret.
+    pub client_secret: Secret,
+    /// The refresh token that holds.
+    pub refresh_token: Secret,
+    /// How long access tokens hold: HubSpot gives them half an hour.
+    pub lifetime: Duration,
+    /// Whether each use replaces the refresh token.
+    pub rotates: bool,
+}
+
+/// What a JWT has to say.
+#[derive(Clone)]
+pub struct JwtBearer {
+    /// RSA public key, as the app's certificate holds it, in PEM.
+    pub public_key: String,
+    /// The user that the app is approved for.
+    pub username: String,
+    /// `https://login.salesforce.com`, or that of sandbox organisations.
+    pub audience: String,
+}
+
+impl fmt::Debug for JwtBearer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JwtBearer")
+            .field("username", &self.username)
+            .finish_non_exhaustive()
+    }
+}
+
+impl From<&SandboxConfig> for Credentials {
+    fn from(config: &SandboxConfig) -> Self {
+        Self {
+            hubspot_token: config.hubspot.access_token.clone(),
+            hubspot_app: None,
+            salesforce_secret: config.salesforce.client_secret.clone(),
+            salesforce_jwt: None,
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! HubSpot's OAuth: a refresh token for an access token that ends.
+
+use axum::body::Bytes;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use serde::Deserialize;
+use serde_json::json;
+use tokio::time::Instant;
+
+use super::{correlation_id, refusal};
+use crate::app::{App, Exchange, bearer, form, lock};
+use crate::fault::Endpoint;
+use crate::reply::Reply;
+
+/// Access tokens kept; more end the oldest.
+const TOKENS: usize = 1_000;
+
+#[derive(Debug, Deserialize)]
+struct TokenForm {
+    grant_type: String,
+    #[serde(default)]
+    client_id: String,
+    #[serde(default)]
+    client_secret: String,
+    #[serde(default)]
+    refresh_token: String,
+}
+
+pub(super) async fn token(exchange: Exchange, body: Bytes) -> Response {
+    let handle = || issue(&exchange.app, form(&body).as_ref());
+    exchange.run(Endpoint::HubspotToken, &[], handle).await
+}
+
+fn issue(app: &App, form: Option<&TokenForm>) -> Reply {
+    let refuse = |status: &str, message: &str| {
+        let body =
+            json!({ "status": status, "message": message, "correlationId": correlation_id() });
+        Reply::json(400, body)
+    };
+    let mut credentials = lock(&app.credentials);
+    let Some(form) = form.filter(|form| form.grant_type == "refresh_token") else {
+        return refuse("BAD_GRANT_TYPE", "missing or unknown grant type");
+    };
+    let Some(installed) = credentials
+        .hubspot_app
+        .as_mut()
+        .filter(|installed| installed.client_id == form.client_id)
+    else {
+        return refuse("BAD_CLIENT_ID", "missing or invalid client id");
+    };
+    if installed.client_secret.expose() != form.client_secret {
+        return refuse("BAD_CLIENT_SECRET", "missing or invalid client secret");
+    }
+    if installed.refresh_token.expose() != form.refresh_token {
+        return refuse("BAD_REFRESH_TOKEN", "missing or invalid refresh token");
+    }
+    if installed.rotates {
+        installed.refresh_token = format!("refresh-{:032x}", rand::random::<u128>()).into();
+    }
+    let token = format!("access-{:032x}", rand::random::<u128>());
+    let mut tokens = lock(&app.hubspot_tokens);
+    if tokens.len() >= TOKENS {
+        tokens.pop_front();
+    }
+    tokens.push_back((token.clone(), Instant::now() + installed.lifetime));
+    let body = json!({
+        "token_type": "bearer",
+        "access_token": token,
+        "refresh_token": installed.refresh_token.expose(),
+        "expires_in": installed.lifetime.as_secs(),
+    });
+    Reply::json(200, body)
+}
+
+/// Why the request's credentials are none, if so.
+pub(super) fn refuse(app: &App, headers: &HeaderMap) -> Option<Reply> {
+    let given = bearer(headers).unwrap_or_default();
+    if given == lock(&app.credentials).hubspot_token.expose() {
+        return None;
+    }
+    let tokens = lock(&app.hubspot_tokens);
+    match tokens.iter().find(|(token, _)| token == given) {
+        None => Some(super::error(401, None)),
+        Some((_, end)) if *end > Instant::now() => None,
+        Some((_, end)) => {
+            let ago = end.elapsed().as_secs();
+            let message =
+                format!("The OAuth token used to make this call expired {ago} second(s) ago.");
+            Some(refusal(401, "EXPIRED_AUTHENTICATION", &message))
+        }
+    }
+}
