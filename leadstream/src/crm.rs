@@ -2,6 +2,9 @@
 
 #![expect(clippy::print_stdout, reason = "the output of a command")]
 
+mod provision;
+mod reconcile;
+
 use anyhow::bail;
 use chrono::SecondsFormat;
 use clap::{Subcommand, ValueEnum};
@@ -18,7 +21,8 @@ pub(crate) struct Args {
 
 #[derive(Clone, Debug, Subcommand)]
 enum Action {
-    /// Ask each CRM whether credentials work and its fields take what the mapping writes
+    /// Ask each CRM whether credentials work and its fields take what the mapping writes; of the
+    /// signed webhook the settings are checked
     Check {
         #[command(flatten)]
         crm: Box<CrmArgs>,
@@ -38,6 +42,15 @@ enum Action {
         #[command(flatten)]
         ledger: LedgerArgs,
     },
+    /// Make what CRMs lack: HubSpot's properties, and the Salesforce metadata package to deploy
+    Provision(provision::Args),
+    /// Compare what CRMs hold with what PostgreSQL wants, and mend what differs
+    ///
+    /// Reads the records of the leads that each CRM is thought to be in step with, in batches, within
+    /// the CRM's limits and our share of its day, and tells by field how they differ. --apply has the
+    /// running service send those leads again. A lead with a newer revision in the CRM, or a converted
+    /// one, is told and not written. An interrupted run goes on where it stood when it is run again.
+    Reconcile(reconcile::Args),
     /// Try leads again that a CRM keeps from being written, or that wait for their next attempt
     Retry {
         #[command(flatten)]
@@ -96,6 +109,8 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
             }
             Ok(())
         }
+        Action::Provision(args) => provision::run(&args).await,
+        Action::Reconcile(args) => reconcile::run(args).await,
         Action::Status { ledger } => status(&ledger.connect()?).await,
         Action::Retry {
             ledger,

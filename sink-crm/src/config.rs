@@ -8,9 +8,17 @@ use reqwest::Url;
 use sqlx::postgres::PgConnectOptions;
 
 use crate::hubspot::HubspotSettings;
-use crate::mapping::{Filter, Mapping, Target};
-use crate::salesforce::{Login, SalesforceSettings};
+use crate::mapping::{Filter, Mapping};
+use crate::salesforce::SalesforceSettings;
 use crate::webhook::WebhookSettings;
+
+mod address;
+mod hubspot;
+mod salesforce;
+
+pub(crate) use address::Hosts;
+pub use hubspot::HubspotArgs;
+pub use salesforce::SalesforceArgs;
 
 /// How PostgreSQL and Kafka are tried again while they are away.
 pub(crate) const AWAY: RetryPolicy =
@@ -51,81 +59,6 @@ pub struct CrmArgs {
     pub sync: SyncArgs,
 }
 
-/// Settings of HubSpot.
-#[derive(Clone, Debug, clap::Args)]
-#[command(next_help_heading = "HubSpot")]
-pub struct HubspotArgs {
-    /// Service key or private-app token with the scopes crm.objects.contacts.read,
-    /// crm.objects.contacts.write and crm.schemas.contacts.read; or HUBSPOT_ACCESS_TOKEN_FILE
-    #[arg(
-        long,
-        env = "HUBSPOT_ACCESS_TOKEN",
-        hide_env_values = true,
-        value_name = "SECRET"
-    )]
-    pub hubspot_access_token: Option<Secret>,
-    /// Base URL of HubSpot's API
-    #[arg(
-        long,
-        env = "HUBSPOT_API_URL",
-        default_value = "https://api.hubapi.com",
-        value_name = "URL"
-    )]
-    pub hubspot_api_url: String,
-    /// Version of the objects API, as its path has it
-    #[arg(
-        long,
-        env = "HUBSPOT_API_VERSION",
-        default_value = "2026-09",
-        value_name = "VERSION"
-    )]
-    pub hubspot_api_version: String,
-    /// Contact property with unique values that holds the lead id
-    #[arg(
-        long,
-        env = "HUBSPOT_ID_PROPERTY",
-        default_value = "wa_id",
-        value_name = "NAME"
-    )]
-    pub hubspot_id_property: String,
-}
-
-/// Settings of Salesforce.
-#[derive(Clone, Debug, clap::Args)]
-#[command(next_help_heading = "Salesforce")]
-pub struct SalesforceArgs {
-    /// My Domain URL of the organisation, such as https://acme.my.salesforce.com
-    #[arg(long, env = "SALESFORCE_LOGIN_URL", value_name = "URL")]
-    pub salesforce_login_url: Option<String>,
-    /// Consumer key of an app that allows the client credentials flow
-    #[arg(long, env = "SALESFORCE_CLIENT_ID", value_name = "KEY")]
-    pub salesforce_client_id: Option<String>,
-    /// Consumer secret of that app; or SALESFORCE_CLIENT_SECRET_FILE
-    #[arg(
-        long,
-        env = "SALESFORCE_CLIENT_SECRET",
-        hide_env_values = true,
-        value_name = "SECRET"
-    )]
-    pub salesforce_client_secret: Option<Secret>,
-    /// Version of the REST API
-    #[arg(
-        long,
-        env = "SALESFORCE_API_VERSION",
-        default_value = "v66.0",
-        value_name = "VERSION"
-    )]
-    pub salesforce_api_version: String,
-    /// Lead field (External ID, unique) that holds the lead id
-    #[arg(
-        long,
-        env = "SALESFORCE_EXTERNAL_ID_FIELD",
-        default_value = "WA_Id__c",
-        value_name = "NAME"
-    )]
-    pub salesforce_external_id_field: String,
-}
-
 /// Settings of the signed webhook.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Webhook")]
@@ -151,6 +84,15 @@ pub struct SyncArgs {
     /// Schema is sink-crm/crm.schema.json, the built-in one sink-crm/crm.yaml
     #[arg(long, env = "CRM_MAPPING_FILE", value_name = "PATH")]
     pub crm_mapping_file: Option<PathBuf>,
+    /// Hosts beside HubSpot's and Salesforce's own that their credentials and your leads may go to,
+    /// separated by commas: a proxy, a sandbox. These may be spoken to without TLS
+    #[arg(
+        long,
+        env = "CRM_ALLOWED_HOSTS",
+        value_delimiter = ',',
+        value_name = "HOSTS"
+    )]
+    pub crm_allowed_hosts: Vec<String>,
     /// Seconds that a request to a CRM may take
     #[arg(
         long,
@@ -265,13 +207,14 @@ impl CrmArgs {
     /// A missing or wrong setting, named with an example.
     pub(crate) fn crms(&self) -> Result<Crms, ConfigError> {
         let mapping = Mapping::load(self.sync.crm_mapping_file.as_deref())?;
-        let hubspot = self.hubspot.settings(mapping.hubspot)?;
-        let salesforce = self.salesforce.settings(mapping.salesforce)?;
+        let allowed = &self.sync.crm_allowed_hosts;
+        let hubspot = self.hubspot.settings(mapping.hubspot, allowed)?;
+        let salesforce = self.salesforce.settings(mapping.salesforce, allowed)?;
         let webhook = self.webhook.settings(mapping.webhook.filter)?;
         if hubspot.is_none() && salesforce.is_none() && webhook.is_none() {
             return Err(ConfigError::new(
                 "HUBSPOT_ACCESS_TOKEN",
-                "is not set, nor is SALESFORCE_LOGIN_URL or CRM_WEBHOOK_URL: there is no CRM to write to; example: HUBSPOT_ACCESS_TOKEN=pat-na1-…, or SALESFORCE_LOGIN_URL=https://acme.my.salesforce.com with SALESFORCE_CLIENT_ID=3MVG9… and SALESFORCE_CLIENT_SECRET=1A2B3C…",
+                "is not set, nor is HUBSPOT_CLIENT_ID, SALESFORCE_LOGIN_URL or CRM_WEBHOOK_URL: there is no CRM to write to; example: HUBSPOT_ACCESS_TOKEN=pat-na1-…, or SALESFORCE_LOGIN_URL=https://acme.my.salesforce.com with SALESFORCE_CLIENT_ID=3MVG9… and SALESFORCE_CLIENT_SECRET=1A2B3C…",
             ));
         }
         Ok(Crms {
@@ -288,7 +231,7 @@ impl SyncArgs {
         Duration::from_secs(self.crm_request_timeout_seconds)
     }
 
-    fn timing(&self) -> Timing {
+    pub(crate) fn timing(&self) -> Timing {
         Timing {
             request: self.request_timeout(),
             retry: RetryPolicy::unlimited(
@@ -316,60 +259,6 @@ pub(crate) fn database(given: Option<Secret>) -> Result<PgConnectOptions, Config
     })
 }
 
-impl HubspotArgs {
-    fn settings(&self, target: Target) -> Result<Option<HubspotSettings>, ConfigError> {
-        let given_token = self.hubspot_access_token.clone();
-        let Some(token) = Secret::resolve(given_token.clone(), "HUBSPOT_ACCESS_TOKEN")? else {
-            return Ok(None);
-        };
-        let example = "https://api.hubapi.com";
-        Ok(Some(HubspotSettings {
-            given_token,
-            token,
-            api_url: base_url(&self.hubspot_api_url, "HUBSPOT_API_URL", example)?,
-            api_version: name(&self.hubspot_api_version, "HUBSPOT_API_VERSION", "2026-09")?,
-            id_property: name(&self.hubspot_id_property, "HUBSPOT_ID_PROPERTY", "wa_id")?,
-            target,
-        }))
-    }
-}
-
-impl SalesforceArgs {
-    fn settings(&self, target: Target) -> Result<Option<SalesforceSettings>, ConfigError> {
-        let given = |text: &Option<String>| text.clone().filter(|text| !text.trim().is_empty());
-        let login_url = given(&self.salesforce_login_url);
-        let client_id = given(&self.salesforce_client_id);
-        let given_secret = self.salesforce_client_secret.clone();
-        let secret = Secret::resolve(given_secret.clone(), "SALESFORCE_CLIENT_SECRET")?;
-        if login_url.is_none() && client_id.is_none() && secret.is_none() {
-            return Ok(None);
-        }
-        let example = "https://acme.my.salesforce.com";
-        let missing = |variable, example| move || ConfigError::missing(variable, example);
-        let login_url = login_url.ok_or_else(missing("SALESFORCE_LOGIN_URL", example))?;
-        let client_id = client_id.ok_or_else(missing("SALESFORCE_CLIENT_ID", "3MVG9…"))?;
-        secret.ok_or_else(missing("SALESFORCE_CLIENT_SECRET", "1A2B3C…"))?;
-        Ok(Some(SalesforceSettings {
-            login: Login {
-                url: base_url(&login_url, "SALESFORCE_LOGIN_URL", example)?,
-                client_id,
-                given_secret,
-            },
-            api_version: name(
-                &self.salesforce_api_version,
-                "SALESFORCE_API_VERSION",
-                "v66.0",
-            )?,
-            external_id_field: name(
-                &self.salesforce_external_id_field,
-                "SALESFORCE_EXTERNAL_ID_FIELD",
-                "WA_Id__c",
-            )?,
-            target,
-        }))
-    }
-}
-
 impl WebhookArgs {
     fn settings(&self, filter: Filter) -> Result<Option<WebhookSettings>, ConfigError> {
         let url = self.crm_webhook_url.clone();
@@ -391,39 +280,6 @@ impl WebhookArgs {
         };
         settings.validate()?;
         Ok(Some(settings))
-    }
-}
-
-/// A URL to put paths behind, without its final slash.
-fn base_url(text: &str, variable: &str, example: &str) -> Result<String, ConfigError> {
-    let text = text.trim().trim_end_matches('/');
-    let valid = Url::parse(text).is_ok_and(|url| {
-        matches!(url.scheme(), "http" | "https")
-            && url.has_host()
-            && url.query().is_none()
-            && url.fragment().is_none()
-    });
-    if valid {
-        Ok(text.to_owned())
-    } else {
-        let problem = format!("is no http or https URL; example: {variable}={example}");
-        Err(ConfigError::new(variable, problem))
-    }
-}
-
-/// A name that becomes part of a path.
-fn name(text: &str, variable: &str, example: &str) -> Result<String, ConfigError> {
-    let valid = !text.is_empty()
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
-    if valid {
-        Ok(text.to_owned())
-    } else {
-        let problem = format!(
-            "may hold letters, digits, underscores, hyphens and dots only; example: {variable}={example}"
-        );
-        Err(ConfigError::new(variable, problem))
     }
 }
 

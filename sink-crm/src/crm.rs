@@ -1,6 +1,7 @@
 //! What a CRM is to the rest of the service: a check of its schema and a batch upsert, whose
 //! outcome is told record by record or as one failure of the whole request.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::time::Duration;
@@ -8,6 +9,10 @@ use std::time::Duration;
 use leadstream_schemas::LeadEvent;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
+
+use crate::compare::Held;
+use crate::mapping::{Rendered, Several, Target};
+use crate::matching::{Candidate, Newcomer};
 
 /// A CRM; its text is what ledger, metrics and logs call it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -90,6 +95,8 @@ pub(crate) trait Crm: Send + Sync + 'static {
     const NAME: CrmName;
     /// The most records that one request may hold.
     const BATCH: usize;
+    /// The most leads whose records are looked for in one request.
+    const LOOKUP: usize = 1;
 
     /// Whether credentials work and every field that we write exists.
     fn check(&self) -> impl Future<Output = Result<Quota, Failure>> + Send;
@@ -107,10 +114,56 @@ pub(crate) trait Crm: Send + Sync + 'static {
     /// [`Self::BATCH`].
     fn upsert(&self, leads: &[&Prepared]) -> impl Future<Output = Reply> + Send;
 
+    /// What is done when several records of sales match a new lead; `None` where none are looked
+    /// for.
+    fn matches(&self) -> Option<Several> {
+        None
+    }
+
+    /// Records that may be those of `newcomers`, the oldest first; at most [`Self::LOOKUP`] of them.
+    fn candidates(
+        &self,
+        _newcomers: &[Newcomer],
+    ) -> impl Future<Output = Result<Vec<Candidate>, Failure>> + Send {
+        std::future::ready(Ok(Vec::new()))
+    }
+
+    /// Writes the key of its lead into each record, so that it is found by it from then on.
+    fn adopt(&self, adoptions: &[Adoption<'_>]) -> impl Future<Output = Reply> + Send {
+        std::future::ready(Reply {
+            verdict: Ok(vec![Outcome::Done { record_id: None }; adoptions.len()]),
+            quota: Quota::default(),
+        })
+    }
+
     /// How long until the daily pool of requests is filled again, where the CRM tells.
     fn daily_reset(&self) -> impl Future<Output = Option<Duration>> + Send {
         std::future::ready(None)
     }
+}
+
+/// A CRM whose records can be read back.
+pub(crate) trait Records: Crm {
+    /// The most records that are read at once.
+    const READ: usize;
+
+    fn target(&self) -> &Target;
+
+    /// The fields that a lead's record should have; pure.
+    fn render(&self, event: &LeadEvent) -> Rendered;
+
+    /// The records of leads, by lead id; a lead without one is left out.
+    fn read(
+        &self,
+        lead_ids: &[&str],
+    ) -> impl Future<Output = Result<(BTreeMap<String, Held>, Quota), Failure>> + Send;
+}
+
+/// A record of the CRM that becomes a lead's.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Adoption<'a> {
+    pub(crate) record_id: &'a str,
+    pub(crate) lead_id: &'a str,
 }
 
 /// What a request came to.

@@ -26,12 +26,13 @@ mod batch;
 mod brake;
 mod outcome;
 mod pace;
+mod seek;
 mod worker;
 
 use aimd::Aimd;
 use batch::{Stop, StopKind};
 use brake::Brake;
-use pace::Pace;
+pub(crate) use pace::Pace;
 use worker::Report;
 
 /// How often the ledger is asked when nothing wakes the lane: for retries that become due, and

@@ -47,6 +47,24 @@ pub(crate) struct Claimed {
     pub(crate) sent_hash: Option<Vec<u8>>,
     /// Whether a request about the lead ever went out.
     pub(crate) attempted: bool,
+    /// Whether the CRM is not known to have the lead, and a record of sales was not looked for.
+    pub(crate) unmatched: bool,
+}
+
+/// What the search for a record of sales came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Matched {
+    None,
+    Adopted,
+}
+
+impl Matched {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Adopted => "adopted",
+        }
+    }
 }
 
 /// Who may have requests in flight, and until when.
@@ -93,6 +111,8 @@ pub(crate) struct Settlement<'a> {
     /// Of what the CRM is known to hold now.
     pub(crate) hash: Option<&'a [u8]>,
     pub(crate) attempted: bool,
+    /// Of a search that was made with this attempt.
+    pub(crate) matched: Option<Matched>,
 }
 
 /// Binds the columns of `$wanted`, which has no type that both kinds of query share.
@@ -235,7 +255,12 @@ impl Ledger {
             )
             .bind(now)
             .bind(rows().map(|row| row.hash).collect::<Vec<_>>())
-            .bind(rows().map(|row| row.attempted).collect::<Vec<_>>());
+            .bind(rows().map(|row| row.attempted).collect::<Vec<_>>())
+            .bind(
+                rows()
+                    .map(|row| row.matched.map(Matched::as_str))
+                    .collect::<Vec<_>>(),
+            );
         Ok(timed(query.execute(&self.pool)).await?.rows_affected())
     }
 
@@ -310,6 +335,7 @@ impl<'r> FromRow<'r, sqlx::postgres::PgRow> for Claimed {
             last_error: row.try_get("last_error")?,
             sent_hash: row.try_get("sent_hash")?,
             attempted: row.try_get("attempted")?,
+            unmatched: row.try_get("unmatched")?,
             record: Record {
                 partition: row.try_get("wanted_partition")?,
                 offset: row.try_get("wanted_offset")?,

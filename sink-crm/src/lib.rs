@@ -5,6 +5,7 @@
 //! rows, not memory, one CRM never delays another, and no older revision is knowingly sent over a
 //! newer one.
 
+mod compare;
 mod config;
 mod consume;
 mod crm;
@@ -16,9 +17,12 @@ mod http;
 mod hubspot;
 mod ledger;
 mod mapping;
+mod matching;
 mod metrics;
+mod number;
 mod person;
 mod salesforce;
+mod tokens;
 pub mod tool;
 mod webhook;
 #[cfg(test)]

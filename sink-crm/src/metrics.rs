@@ -25,6 +25,8 @@ const WAITING: &str = "leadstream_sink_crm_waiting_lanes";
 /// Leads that needed no request because the CRM holds an equal payload, by CRM.
 const EQUAL: &str = "leadstream_sink_crm_equal_payloads_total";
 
+/// Records of sales that became a lead's, by CRM.
+const ADOPTED: &str = "leadstream_sink_crm_adopted_records_total";
 /// Texts that were cut because the mapping or the CRM takes no longer ones, by CRM.
 const CUT: &str = "leadstream_sink_crm_cut_values_total";
 
@@ -52,6 +54,7 @@ pub(crate) struct LaneMetrics {
     pub(crate) due: Gauge,
     waiting: [(&'static str, Gauge); 3],
     pub(crate) equal: Counter,
+    pub(crate) adopted: Counter,
     /// Texts that were cut.
     pub(crate) cut: Counter,
     pub(crate) filtered: Counter,
@@ -79,6 +82,7 @@ impl LaneMetrics {
             waiting: ["fault", "throttle", "halt"]
                 .map(|reason| (reason, gauge!(WAITING, "crm" => crm, "reason" => reason))),
             equal: counter!(EQUAL, "crm" => crm),
+            adopted: counter!(ADOPTED, "crm" => crm),
             cut: counter!(CUT, "crm" => crm),
             filtered: outcomes("filtered"),
             request_seconds: histogram!(REQUEST_SECONDS, "crm" => crm),

@@ -2,6 +2,7 @@
 //! outside of the running service. What they change, the service carries out.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use chrono::Utc;
 use leadstream_schemas::{LeadEvent, codec};
@@ -14,8 +15,14 @@ use crate::http;
 use crate::hubspot::Hubspot;
 use crate::ledger::{Ledger, LedgerError};
 use crate::salesforce::Salesforce;
+use crate::webhook::Webhook;
+
+mod provision;
+mod reconcile;
 
 pub use crate::ledger::Tally;
+pub use provision::{Provisioned, provision};
+pub use reconcile::{Differing, Drift, ReconcileOptions, Reconciled, reconcile};
 
 /// Rows of the ledger that are read at once.
 const PAGE: usize = 500;
@@ -29,6 +36,15 @@ pub enum ToolError {
     Ledger(#[from] LedgerError),
     #[error("no HTTP client can be made: {0}")]
     Http(#[from] reqwest::Error),
+    #[error("{crm}: {reason}")]
+    Crm { crm: &'static str, reason: String },
+    #[error("{} cannot be written: {source}", path.display())]
+    Write {
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    #[error("the Salesforce metadata cannot be written as XML: {0}")]
+    Xml(#[from] quick_xml::se::SeError),
 }
 
 /// The ledger, as tools use it.
@@ -106,7 +122,8 @@ pub struct Checked {
     pub problem: Option<String>,
 }
 
-/// Asks each configured CRM for its schema with the service's own credentials.
+/// Asks each configured CRM for its schema with the service's own credentials. A receiver of webhooks
+/// has none that could be asked for: of it the settings are checked.
 ///
 /// # Errors
 /// Wrong settings.
@@ -118,7 +135,10 @@ pub async fn check(args: &CrmArgs) -> Result<Vec<Checked>, ToolError> {
         found.push(checked(&Hubspot::new(http.clone(), settings)).await);
     }
     if let Some(settings) = crms.salesforce {
-        found.push(checked(&Salesforce::new(http, settings)).await);
+        found.push(checked(&Salesforce::new(http.clone(), settings)).await);
+    }
+    if let Some(settings) = crms.webhook {
+        found.push(checked(&Webhook::new(http, settings)).await);
     }
     Ok(found)
 }
@@ -156,6 +176,7 @@ pub async fn plan(
     let Crms {
         hubspot,
         salesforce,
+        webhook,
         ..
     } = args.crms()?;
     let http = http::client(args.sync.request_timeout())?;
@@ -165,7 +186,11 @@ pub async fn plan(
         planned.extend(planned_for(&crm, database, requests).await?);
     }
     if let Some(settings) = salesforce {
-        let crm = Salesforce::new(http, settings);
+        let crm = Salesforce::new(http.clone(), settings);
+        planned.extend(planned_for(&crm, database, requests).await?);
+    }
+    if let Some(settings) = webhook {
+        let crm = Webhook::new(http, settings);
         planned.extend(planned_for(&crm, database, requests).await?);
     }
     Ok(planned)

@@ -25,15 +25,15 @@ use crate::clients::producer;
 use crate::site::{Site, eventually};
 use crate::topic::{Read, read_all};
 
-const HUBSPOT: &str = "hubspot";
-const SALESFORCE: &str = "salesforce";
+pub(crate) const HUBSPOT: &str = "hubspot";
+pub(crate) const SALESFORCE: &str = "salesforce";
 
 /// A deployment whose sink waits for nothing longer than a second.
-async fn site<'w>(world: &'w World, name: &str) -> anyhow::Result<Site<'w>> {
+pub(crate) async fn site<'w>(world: &'w World, name: &str) -> anyhow::Result<Site<'w>> {
     site_with(world, name, sandbox_config()).await
 }
 
-async fn site_with<'w>(
+pub(crate) async fn site_with<'w>(
     world: &'w World,
     name: &str,
     config: SandboxConfig,
@@ -52,16 +52,16 @@ async fn site_with<'w>(
 }
 
 /// The id of a lead, a number that nobody has.
-fn lead_id(lead: usize) -> String {
+pub(crate) fn lead_id(lead: usize) -> String {
     format!("1555{lead:07}")
 }
 
 /// What a lead's event of `revision` says of its state.
-fn state(revision: u64) -> String {
+pub(crate) fn state(revision: u64) -> String {
     format!("STEP_{revision}")
 }
 
-fn event(lead: usize, revision: u64) -> Value {
+pub(crate) fn event(lead: usize, revision: u64) -> Value {
     let id = lead_id(lead);
     json!({
         "event": "lead_state_updated",
@@ -79,7 +79,7 @@ fn event(lead: usize, revision: u64) -> Value {
 }
 
 /// Writes events to the topic and awaits their acknowledgement.
-async fn publish(site: &Site<'_>, events: &[Value]) -> anyhow::Result<()> {
+pub(crate) async fn publish(site: &Site<'_>, events: &[Value]) -> anyhow::Result<()> {
     let topic = site.topic(Topic::LeadEvents);
     let records: Vec<Outgoing> = events
         .iter()
@@ -99,14 +99,14 @@ async fn publish(site: &Site<'_>, events: &[Value]) -> anyhow::Result<()> {
 
 /// A row of the ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Entry {
-    state: String,
-    sent: i64,
-    attempts: i32,
-    error: Option<String>,
+pub(crate) struct Entry {
+    pub(crate) state: String,
+    pub(crate) sent: i64,
+    pub(crate) attempts: i32,
+    pub(crate) error: Option<String>,
 }
 
-async fn ledger(site: &Site<'_>, crm: &str) -> anyhow::Result<BTreeMap<String, Entry>> {
+pub(crate) async fn ledger(site: &Site<'_>, crm: &str) -> anyhow::Result<BTreeMap<String, Entry>> {
     let rows = sqlx::query(
         "SELECT lead_id, state, sent_revision, attempts, last_error FROM crm_ledger
          WHERE crm = $1",
@@ -128,7 +128,7 @@ async fn ledger(site: &Site<'_>, crm: &str) -> anyhow::Result<BTreeMap<String, E
 }
 
 /// Waits until so many rows of a CRM are in each of `states`, and no others.
-async fn settled(
+pub(crate) async fn settled(
     site: &Site<'_>,
     crm: &str,
     states: &[(&str, usize)],
@@ -148,10 +148,10 @@ async fn settled(
 }
 
 /// The name that tests of one sink give it.
-const SINK: &str = "sink-crm";
+pub(crate) const SINK: &str = "sink-crm";
 
 /// The value of a metric of sink-crm, by the rest of its name and its labels.
-async fn metric(site: &Site<'_>, name: &str, labels: &str) -> anyhow::Result<f64> {
+pub(crate) async fn metric(site: &Site<'_>, name: &str, labels: &str) -> anyhow::Result<f64> {
     let text = site.metrics(SINK).await?;
     let line = format!("leadstream_sink_crm_{name}{{{labels}}}");
     let found = text.lines().find_map(|found| found.strip_prefix(&line));
@@ -160,7 +160,12 @@ async fn metric(site: &Site<'_>, name: &str, labels: &str) -> anyhow::Result<f64
 }
 
 /// What became of records so far, or of requests.
-async fn count(site: &Site<'_>, of: &str, crm: &str, outcome: &str) -> anyhow::Result<f64> {
+pub(crate) async fn count(
+    site: &Site<'_>,
+    of: &str,
+    crm: &str,
+    outcome: &str,
+) -> anyhow::Result<f64> {
     let labels = format!("crm=\"{crm}\",outcome=\"{outcome}\"");
     metric(site, &format!("{of}_total"), &labels).await
 }

@@ -7,6 +7,7 @@
 mod clients;
 mod conversation;
 mod crm;
+mod crm_features;
 mod departed;
 mod exactness;
 mod lost_ack;
@@ -151,6 +152,30 @@ const TESTS: &[(&str, Test)] = &[
     (
         "a_receiver_of_webhooks_gets_every_event_signed_and_in_order_beside_crms",
         crm::webhook::run,
+    ),
+    (
+        "a_record_that_sales_has_is_taken_over_and_of_several_a_person_chooses",
+        crm_features::matching::run,
+    ),
+    (
+        "each_crm_is_sent_what_its_mapping_file_says",
+        crm_features::mapping::run,
+    ),
+    (
+        "what_a_bare_crm_lacks_is_provisioned_and_an_older_revision_refused",
+        crm_features::provision::run,
+    ),
+    (
+        "drift_is_told_by_field_and_mended_in_order",
+        crm_features::reconcile::run,
+    ),
+    (
+        "a_receiver_of_webhooks_is_checked_and_planned_for",
+        crm_features::webhook::run,
+    ),
+    (
+        "tokens_are_replaced_ahead_of_their_end_and_secrets_without_a_restart",
+        crm_features::credentials::run,
     ),
     (
         "ingest_answers_503_while_kafka_is_away",

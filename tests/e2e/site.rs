@@ -86,6 +86,8 @@ impl<'w> Site<'w> {
             salesforce_client_secret: tokens.3,
             further: vec![
                 ("INGEST_ADDRESS".to_owned(), ingest.to_string()),
+                // The sandbox is none of the vendors' hosts.
+                ("CRM_ALLOWED_HOSTS".to_owned(), "127.0.0.1".to_owned()),
                 // No balancer has to be told.
                 ("INGEST_DRAIN_SECONDS".to_owned(), "0".to_owned()),
                 // A lease outlives its request: after a kill it is waited for.

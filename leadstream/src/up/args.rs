@@ -22,9 +22,11 @@ of theirs works too: SCHEMA_REGISTRY_USERNAME, FLOW_FILE, LOG_LEVEL …
 
 Real WhatsApp and CRMs, by variables; each takes the place of its stand-in:
   WhatsApp     META_ACCESS_TOKEN, META_APP_SECRET, META_VERIFY_TOKEN
-  HubSpot      HUBSPOT_ACCESS_TOKEN
+  HubSpot      HUBSPOT_ACCESS_TOKEN; or HUBSPOT_CLIENT_ID,
+               HUBSPOT_CLIENT_SECRET, HUBSPOT_REFRESH_TOKEN
   Salesforce   SALESFORCE_LOGIN_URL, SALESFORCE_CLIENT_ID,
-               SALESFORCE_CLIENT_SECRET
+               SALESFORCE_CLIENT_SECRET; or SALESFORCE_JWT_KEY_FILE,
+               SALESFORCE_USERNAME
 Each secret, DATABASE_URL included, may come from a file: META_APP_SECRET_FILE=…
 No conversation is played then: it would reach real people or systems.
 
@@ -98,7 +100,7 @@ impl Real {
         let given = |name: &str| has(name) || has(&format!("{name}_FILE"));
         let real = Self {
             whatsapp: given("META_ACCESS_TOKEN"),
-            hubspot: given("HUBSPOT_ACCESS_TOKEN"),
+            hubspot: given("HUBSPOT_ACCESS_TOKEN") || given("HUBSPOT_CLIENT_ID"),
             salesforce: [
                 "SALESFORCE_LOGIN_URL",
                 "SALESFORCE_CLIENT_ID",

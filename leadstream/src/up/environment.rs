@@ -48,7 +48,7 @@ pub(super) fn deployment(
         salesforce_login_url: url(real.salesforce, Sandbox::salesforce_url),
         salesforce_client_id: unless(real.salesforce, config.salesforce.client_id.expose()),
         salesforce_client_secret: unless(real.salesforce, config.salesforce.client_secret.expose()),
-        further: further(settings, secrets),
+        further: further(settings, secrets, sandbox),
     }
 }
 
@@ -60,8 +60,12 @@ fn unless(given: bool, value: &str) -> String {
     }
 }
 
-fn further(settings: &Settings, secrets: &Secrets) -> Vec<(String, String)> {
-    let no_proxy = no_proxy(settings.no_proxy.as_deref());
+fn further(
+    settings: &Settings,
+    secrets: &Secrets,
+    sandbox: Option<&Sandbox>,
+) -> Vec<(String, String)> {
+    let no_proxy = joined(settings.no_proxy.as_deref(), "127.0.0.1,localhost");
     let mut further = vec![
         ("INGEST_ADDRESS", settings.args.webhook_address.to_string()),
         // No balancer has to be told.
@@ -77,18 +81,22 @@ fn further(settings: &Settings, secrets: &Secrets) -> Vec<(String, String)> {
         let secret = secrets.wasender_webhook_secret.clone();
         further.push(("WASENDER_WEBHOOK_SECRET", secret));
     }
+    if sandbox.is_some() {
+        let given = settings.crm_allowed_hosts.as_deref();
+        further.push(("CRM_ALLOWED_HOSTS", joined(given, "127.0.0.1")));
+    }
     further
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value))
         .collect()
 }
 
-/// A proxy of the environment is not for what listens on this machine.
-fn no_proxy(given: Option<&str>) -> String {
-    const OURS: &str = "127.0.0.1,localhost";
+/// Hosts of the environment, and those of this machine: a proxy is not for them, and the sandbox
+/// may be spoken to.
+fn joined(given: Option<&str>, ours: &str) -> String {
     match given {
-        Some(theirs) if !theirs.is_empty() => format!("{theirs},{OURS}"),
-        _ => OURS.to_owned(),
+        Some(theirs) if !theirs.is_empty() => format!("{theirs},{ours}"),
+        _ => ours.to_owned(),
     }
 }
 
@@ -133,6 +141,7 @@ mod tests {
             given,
             database_url: None,
             no_proxy: Some("corp".into()),
+            crm_allowed_hosts: Some("crm.corp".into()),
             binary: "leadstream".into(),
         }
     }
@@ -183,6 +192,7 @@ mod tests {
         };
         assert_eq!(further("INGEST_ADDRESS"), Some("127.0.0.1:8080"));
         assert_eq!(further("NO_PROXY"), Some("corp,127.0.0.1,localhost"));
+        assert_eq!(further("CRM_ALLOWED_HOSTS"), Some("crm.corp,127.0.0.1"));
         assert_eq!(further("WASENDER_WEBHOOK_SECRET"), Some("local-wasender"));
     }
 

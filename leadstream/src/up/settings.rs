@@ -19,6 +19,8 @@ pub(super) struct Settings {
     pub(super) database_url: Option<Secret>,
     /// Hosts that the environment's proxy is not for.
     pub(super) no_proxy: Option<String>,
+    /// Hosts beside the vendors' own that CRM credentials may go to.
+    pub(super) crm_allowed_hosts: Option<String>,
     /// The program that the services are subcommands of.
     pub(super) binary: PathBuf,
 }
@@ -53,6 +55,7 @@ impl Settings {
             given,
             database_url,
             no_proxy: filled("NO_PROXY").or_else(|| filled("no_proxy")),
+            crm_allowed_hosts: filled("CRM_ALLOWED_HOSTS"),
             binary: std::env::current_exe().context("the running program is not found")?,
         })
     }

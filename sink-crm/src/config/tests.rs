@@ -36,6 +36,18 @@ fn a_crm_runs_when_its_credentials_are_set() {
         Ok((true, false))
     );
     assert_eq!(configured(&salesforce), Ok((false, true)));
+    let oauth = [
+        "--hubspot-client-id=id",
+        "--hubspot-client-secret=secret",
+        "--hubspot-refresh-token=token",
+    ];
+    assert_eq!(configured(&oauth), Ok((true, false)));
+    let sandbox = [
+        "--hubspot-access-token=pat",
+        "--hubspot-api-url=http://127.0.0.1:4050/hubspot",
+        "--crm-allowed-hosts=127.0.0.1,localhost",
+    ];
+    assert_eq!(configured(&sandbox), Ok((true, false)));
     let error = configured(&[]).unwrap_err();
     assert!(
         error.contains("HUBSPOT_ACCESS_TOKEN=pat") && error.contains("SALESFORCE_CLIENT_ID=3MVG9"),
@@ -47,7 +59,7 @@ fn a_crm_runs_when_its_credentials_are_set() {
 fn what_is_missing_or_wrong_is_named() {
     let half = ["--hubspot-access-token=pat", "--salesforce-client-id=id"];
     let login = "--salesforce-login-url=https://acme.my.salesforce.com";
-    let table: [(&[&str], &str); 5] = [
+    let table: [(&[&str], &str); 12] = [
         (&half, "SALESFORCE_LOGIN_URL"),
         (
             &["--salesforce-client-id=id", login],
@@ -56,6 +68,46 @@ fn what_is_missing_or_wrong_is_named() {
         (
             &["--hubspot-access-token=pat", "--hubspot-api-url=ftp://x"],
             "HUBSPOT_API_URL",
+        ),
+        (
+            &[
+                "--hubspot-access-token=pat",
+                "--hubspot-api-url=https://x.example",
+            ],
+            "HUBSPOT_API_URL leads to the host x.example",
+        ),
+        (
+            &[
+                "--hubspot-access-token=pat",
+                "--hubspot-api-url=http://api.hubapi.com",
+            ],
+            "HUBSPOT_API_URL is not https",
+        ),
+        (
+            &["--hubspot-access-token=pat", "--hubspot-client-id=id"],
+            "HUBSPOT_ACCESS_TOKEN is set beside",
+        ),
+        (
+            &["--hubspot-client-id=id", "--hubspot-client-secret=hunter2"],
+            "HUBSPOT_REFRESH_TOKEN",
+        ),
+        (&["--hubspot-refresh-token=hunter2"], "HUBSPOT_CLIENT_ID"),
+        (
+            &[
+                login,
+                "--salesforce-client-id=id",
+                "--salesforce-client-secret=s",
+                "--salesforce-jwt-key=hunter2",
+            ],
+            "SALESFORCE_JWT_KEY is set beside",
+        ),
+        (
+            &[
+                login,
+                "--salesforce-client-id=id",
+                "--salesforce-jwt-key=hunter2",
+            ],
+            "SALESFORCE_JWT_KEY is no RSA private key",
         ),
         (
             &["--hubspot-access-token=pat", "--hubspot-id-property=a/b"],

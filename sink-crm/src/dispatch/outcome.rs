@@ -1,5 +1,6 @@
 //! What became of leased rows is made known: dead letters first, then the ledger.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::Instant;
 
@@ -11,7 +12,7 @@ use super::batch::{Fate, Stop, StopKind};
 use super::{Shared, grace};
 use crate::config::AWAY;
 use crate::crm::{Crm, Prepared};
-use crate::ledger::{Claimed, Lease, LedgerError, Settled, Settlement};
+use crate::ledger::{Claimed, Lease, LedgerError, Matched, Settled, Settlement};
 
 impl<C: Crm> Shared<C> {
     /// Sends the records that are given up to dead letters. Where Kafka does not acknowledge
@@ -67,6 +68,7 @@ impl<C: Crm> Shared<C> {
         rows: &[Claimed],
         prepared: &[Result<Prepared, String>],
         fates: &[Fate],
+        matched: &BTreeMap<usize, Matched>,
         stop: Option<&Stop>,
         lease: &Lease,
     ) -> Result<(), LedgerError> {
@@ -85,7 +87,8 @@ impl<C: Crm> Shared<C> {
             .iter()
             .zip(prepared)
             .zip(fates.iter().zip(&settled))
-            .map(|((row, prepared), (fate, settled))| {
+            .enumerate()
+            .map(|(position, ((row, prepared), (fate, settled)))| {
                 let (hash, attempted) = holds(row, prepared.as_ref().ok(), fate);
                 Settlement {
                     lead_id: &row.lead_id,
@@ -93,6 +96,7 @@ impl<C: Crm> Shared<C> {
                     settled,
                     hash,
                     attempted,
+                    matched: matched.get(&position).copied(),
                 }
             })
             .collect();
@@ -246,6 +250,7 @@ mod tests {
             last_error: None,
             sent_hash: Some(b"old".to_vec()),
             attempted: false,
+            unmatched: false,
             record: Record {
                 partition: 0,
                 offset: 0,

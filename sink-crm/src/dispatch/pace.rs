@@ -19,7 +19,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 const LONGEST_LINGER: Duration = Duration::from_secs(5);
 
 /// The pace of one CRM in this process.
-pub(super) struct Pace {
+pub(crate) struct Pace {
     /// How long a batch that is not full waits for more after the last one.
     linger: Duration,
     /// Percents of the daily pool past which the rest is left to the other apps.
@@ -30,7 +30,7 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    pub(super) fn new(linger: Duration, share: u8, now: Instant) -> Self {
+    pub(crate) fn new(linger: Duration, share: u8, now: Instant) -> Self {
         Self {
             linger,
             share,
@@ -41,7 +41,7 @@ impl Pace {
     }
 
     /// Takes note of what an answer says.
-    pub(super) fn note(&mut self, quota: Quota, now: Instant) {
+    pub(crate) fn note(&mut self, quota: Quota, now: Instant) {
         if let Some(window) = quota.window {
             let known = self
                 .bucket
@@ -58,7 +58,7 @@ impl Pace {
     }
 
     /// Takes the right to one request, or tells how long to wait for it.
-    pub(super) fn take(&mut self, now: Instant) -> Result<(), Duration> {
+    pub(crate) fn take(&mut self, now: Instant) -> Result<(), Duration> {
         if let Some(wait) = self
             .not_before
             .checked_duration_since(now)
@@ -75,7 +75,7 @@ impl Pace {
     }
 
     /// A batch was not full: there is no hurry.
-    pub(super) fn trickled(&mut self, now: Instant) {
+    pub(crate) fn trickled(&mut self, now: Instant) {
         let even = self.daily.map_or(Duration::ZERO, |daily| {
             DAY.div_f64((daily.max as f64 * f64::from(self.share) / 100.0).max(1.0))
         });
@@ -84,7 +84,7 @@ impl Pace {
     }
 
     /// Whether our share of the daily pool is used up. Asked once: the next answer tells anew.
-    pub(super) fn daily_is_spent(&mut self) -> bool {
+    pub(crate) fn daily_is_spent(&mut self) -> bool {
         let spent = self.daily.is_some_and(|daily| {
             daily.remaining.saturating_mul(100)
                 <= daily

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use leadstream_schemas::{LeadEvent, codec};
 use leadstream_stream::dead_letter::PoisonLimit;
 
@@ -30,7 +30,7 @@ pub(super) struct Report {
 pub(super) async fn run<C: Crm>(
     shared: Arc<Shared<C>>,
     rows: Vec<Claimed>,
-    lease: Lease,
+    mut lease: Lease,
 ) -> Result<Report, LedgerError> {
     let crm = &shared.lane.crm;
     let events: Vec<Result<LeadEvent, String>> = rows.iter().map(read).collect();
@@ -43,11 +43,23 @@ pub(super) async fn run<C: Crm>(
                 .map_err(Clone::clone)
         })
         .collect();
-    let mut batch = Batch::new(rows.len(), |row| {
-        let wanted = events[row].as_ref().is_ok_and(|event| crm.wants(event));
-        known(&rows[row], &prepared[row], wanted)
-    });
-    let requests = shared.send(&mut batch, &rows, &prepared, lease).await;
+    let mut open: Vec<Option<Fate>> = (0..rows.len())
+        .map(|row| {
+            let wanted = events[row].as_ref().is_ok_and(|event| crm.wants(event));
+            known(&rows[row], &prepared[row], wanted)
+        })
+        .collect();
+    let sought = shared.seek(&rows, &events, &open, &mut lease).await;
+    for (row, fate) in sought.fates {
+        open[row] = Some(fate);
+    }
+    let mut batch = Batch::new(rows.len(), |row| open[row].clone());
+    if let Some((part, failure)) = sought.failure {
+        batch.take(part, Err(failure));
+    }
+    let sent = shared
+        .send(&mut batch, &rows, &prepared, lease, sought.requests)
+        .await;
     let (mut fates, stop) = batch.finish();
     resolve_retry_once(&rows, &mut fates);
     let poison = {
@@ -57,9 +69,19 @@ pub(super) async fn run<C: Crm>(
     let unburied = shared.bury(&rows, &mut fates).await;
     let stop = stop.or(poison).or(unburied);
     shared
-        .settle(&rows, &prepared, &fates, stop.as_ref(), &lease)
+        .settle(
+            &rows,
+            &prepared,
+            &fates,
+            &sought.matched,
+            stop.as_ref(),
+            &lease,
+        )
         .await?;
-    Ok(Report { requests, stop })
+    Ok(Report {
+        requests: sent,
+        stop,
+    })
 }
 
 /// The fate of a row that needs no request.
@@ -81,15 +103,16 @@ fn read(row: &Claimed) -> Result<LeadEvent, String> {
 }
 
 impl<C: Crm> Shared<C> {
-    /// Sends request after request until each row has its fate; gives their number.
+    /// Sends request after request until each row has its fate; gives their number, with the
+    /// `requests` that went before.
     async fn send(
         &self,
         batch: &mut Batch,
         rows: &[Claimed],
         prepared: &[Result<Prepared, String>],
         mut lease: Lease,
+        mut requests: u32,
     ) -> u32 {
-        let mut requests = 0;
         while let Some(mut part) = batch.next() {
             // The first request's place was taken with the rows.
             if requests > 0 {
@@ -98,15 +121,9 @@ impl<C: Crm> Shared<C> {
             if self.ends() {
                 break;
             }
-            // The lease has to outlast the request, or another worker may send a newer revision
-            // before an older one arrives.
-            let now = Utc::now();
-            if now + self.lane.timing.request >= lease.until {
-                lease = self.lease(lease.token, now);
-                match self.still_ours(part, rows, &lease).await {
-                    Some(ours) => part = ours,
-                    None => break,
-                }
+            match self.outlast(part, rows, &mut lease, Utc::now()).await {
+                Some(ours) => part = ours,
+                None => break,
             }
             let leads: Vec<&Prepared> = part
                 .iter()
@@ -127,7 +144,7 @@ impl<C: Crm> Shared<C> {
         requests
     }
 
-    async fn await_place(&self) {
+    pub(super) async fn await_place(&self) {
         while !self.ends() {
             let taken = self.pace().take(Instant::now());
             match taken {
@@ -135,6 +152,23 @@ impl<C: Crm> Shared<C> {
                 Err(wait) => self.sleep(wait).await,
             }
         }
+    }
+
+    /// Sees to it that the lease outlasts a request that begins now, or another worker may send a
+    /// newer revision before an older one arrives. Gives the rows that are still ours; `None` while
+    /// PostgreSQL is away.
+    pub(super) async fn outlast(
+        &self,
+        part: Vec<usize>,
+        rows: &[Claimed],
+        lease: &mut Lease,
+        now: DateTime<Utc>,
+    ) -> Option<Vec<usize>> {
+        if now + self.lane.timing.request < lease.until {
+            return Some(part);
+        }
+        *lease = self.lease(lease.token, now);
+        self.still_ours(part, rows, lease).await
     }
 
     /// Extends the lease; rows that another worker holds meanwhile are left to it. `None` while

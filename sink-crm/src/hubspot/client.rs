@@ -1,30 +1,38 @@
 //! Requests to HubSpot.
 
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+use std::time::{Duration, Instant};
 
-use chrono::{DateTime, Utc};
+use chrono::Utc;
+use governor::{DefaultDirectRateLimiter, RateLimiter};
 use leadstream_schemas::LeadEvent;
-use leadstream_stream::{ConfigError, Secret};
-use reqwest::Client;
-use reqwest::header::HeaderMap;
-use serde::Deserialize;
+use reqwest::{Client, RequestBuilder};
 use serde_json::Value;
 
+use super::credentials::Credentials;
+use super::quota::{quota, reset_in};
+use super::read::{read, records};
 use super::request::{prepare, upsert};
 use super::response::{classify, is_daily};
-use crate::crm::{Class, Crm, CrmName, Daily, Failure, Prepared, Quota, Reply, Window};
+use super::schema::missing;
+use super::search::{adopt, page, search};
+use crate::compare::Held;
+use crate::crm::{Adoption, Class, Crm, CrmName, Failure, Prepared, Quota, Records, Reply};
 use crate::http::{Answer, call};
-use crate::mapping::{Described, Kind, Target, problems, wants};
+use crate::mapping::{Rendered, Several, Target, render, wants};
+use crate::matching::{Candidate, Newcomer};
+use crate::tokens::Tokens;
 
-const TOKEN: &str = "HUBSPOT_ACCESS_TOKEN";
+/// HubSpot takes five searches a second from all apps of a portal, and tells of it in no header.
+const SEARCHES: governor::Quota = governor::Quota::per_second(NonZeroU32::MIN.saturating_add(3));
+/// Pages of a search that are read at most.
+const SEARCH_PAGES: usize = 25;
 
 /// Settings of HubSpot.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct HubspotSettings {
-    /// As given; the token may stand in a file instead, which is read again when it was refused.
-    pub(crate) given_token: Option<Secret>,
-    pub(crate) token: Secret,
+    pub(crate) credentials: Credentials,
     /// Without a final slash.
     pub(crate) api_url: String,
     pub(crate) api_version: String,
@@ -34,77 +42,152 @@ pub(crate) struct HubspotSettings {
 
 pub(crate) struct Hubspot {
     http: Client,
-    settings: HubspotSettings,
-    token: Mutex<Secret>,
+    pub(super) settings: HubspotSettings,
+    tokens: Tokens,
+    searches: DefaultDirectRateLimiter,
 }
 
 impl Hubspot {
     pub(crate) fn new(http: Client, settings: HubspotSettings) -> Self {
-        let token = Mutex::new(settings.token.clone());
         Self {
             http,
             settings,
-            token,
+            tokens: Tokens::default(),
+            searches: RateLimiter::direct(SEARCHES.allow_burst(NonZeroU32::MIN)),
         }
     }
 
-    fn token(&self) -> Secret {
-        self.token
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-    }
-
-    /// A token may have been rotated in its file.
-    fn refresh(&self) -> Result<(), ConfigError> {
-        if let Some(token) = Secret::resolve(self.settings.given_token.clone(), TOKEN)? {
-            *self.token.lock().unwrap_or_else(PoisonError::into_inner) = token;
-        }
-        Ok(())
-    }
-
-    async fn call(&self, request: reqwest::RequestBuilder) -> Result<Answer, Failure> {
-        let answer = call(request.bearer_auth(self.token().expose())).await?;
-        if answer.status == 401
-            && let Err(error) = self.refresh()
-        {
-            return Err(Failure::new(Class::Halt, error.to_string()));
+    /// Sends what `request` makes of the API's base URL. A refused token is forgotten: the next
+    /// request has another.
+    pub(super) async fn call(
+        &self,
+        request: impl FnOnce(&Client, &str) -> RequestBuilder,
+    ) -> Result<Answer, Failure> {
+        let HubspotSettings {
+            credentials,
+            api_url,
+            ..
+        } = &self.settings;
+        let fetch = credentials.fetch(&self.http, api_url);
+        let grant = self.tokens.get(Instant::now(), fetch).await?;
+        let request = request(&self.http, &grant.base_url);
+        let answer = call(request.bearer_auth(grant.token.expose())).await?;
+        if answer.status == 401 {
+            self.tokens.forget(&grant).await;
         }
         Ok(answer)
+    }
+
+    /// Sends a batch about the contacts of `ids`, whose trace ids are their positions.
+    async fn write(
+        &self,
+        request: impl FnOnce(&Client, &str) -> RequestBuilder,
+        ids: &[&str],
+    ) -> Reply {
+        let answer = match self.call(request).await {
+            Ok(answer) => answer,
+            Err(failure) => {
+                return Reply {
+                    verdict: Err(failure),
+                    quota: Quota::default(),
+                };
+            }
+        };
+        let after = answer.retry_after(Utc::now());
+        let id_property = &self.settings.id_property;
+        let mut verdict = classify(answer.status, &answer.body, after, ids, id_property);
+        if let Err(failure) = &mut verdict
+            && failure.class == Class::Throttle
+            && is_daily(&answer.body)
+        {
+            failure.after = self.daily_reset().await.or(failure.after);
+        }
+        Reply {
+            verdict,
+            quota: quota(&answer.headers),
+        }
+    }
+
+    pub(super) async fn get(&self, path: &str) -> Result<Answer, Failure> {
+        let answer = self
+            .call(|http, api| http.get(format!("{api}/{path}")))
+            .await?;
+        answered(answer)
+    }
+}
+
+/// An answer that concerns no single contact.
+pub(super) fn answered(answer: Answer) -> Result<Answer, Failure> {
+    if (200..300).contains(&answer.status) {
+        return Ok(answer);
+    }
+    let after = answer.retry_after(Utc::now());
+    let verdict = classify(answer.status, &answer.body, after, &[], "");
+    Err(verdict.err().map_or_else(
+        || Failure::new(Class::Halt, "HubSpot's answer is not understood"),
+        |failure| match failure.class {
+            Class::Split(_) => Failure {
+                class: Class::Halt,
+                ..failure
+            },
+            _ => failure,
+        },
+    ))
+}
+
+impl Records for Hubspot {
+    const READ: usize = 100;
+
+    fn target(&self) -> &Target {
+        &self.settings.target
+    }
+
+    fn render(&self, event: &LeadEvent) -> Rendered {
+        render(&self.settings.target, event, &BTreeMap::new())
+    }
+
+    async fn read(&self, lead_ids: &[&str]) -> Result<(BTreeMap<String, Held>, Quota), Failure> {
+        let HubspotSettings {
+            api_version,
+            id_property,
+            target,
+            ..
+        } = &self.settings;
+        let body = read(lead_ids, id_property, target);
+        let answer = self
+            .call(|http, api| {
+                http.post(format!(
+                    "{api}/crm/objects/{api_version}/contacts/batch/read"
+                ))
+                .json(&body)
+            })
+            .await?;
+        let answer = answered(answer)?;
+        let held = records(&answer.body, id_property).ok_or_else(|| {
+            Failure::new(
+                Class::Retry,
+                "HubSpot's answer to a batch read is no batch's",
+            )
+        })?;
+        Ok((held, quota(&answer.headers)))
     }
 }
 
 impl Crm for Hubspot {
     const NAME: CrmName = CrmName::Hubspot;
     const BATCH: usize = 100;
+    /// Their numbers are at most a hundred, what one filter may hold.
+    const LOOKUP: usize = 50;
 
     async fn check(&self) -> Result<Quota, Failure> {
-        let url = format!("{}/crm/v3/properties/contacts", self.settings.api_url);
-        let answer = self.call(self.http.get(url)).await?;
-        if answer.status != 200 {
-            let verdict = classify(
-                answer.status,
-                &answer.body,
-                answer.retry_after(Utc::now()),
-                &[],
-                "",
-            );
-            return verdict.map(|_| Quota::default());
-        }
-        match serde_json::from_slice(&answer.body) {
-            Ok(properties) => {
-                missing(
-                    properties,
-                    &self.settings.id_property,
-                    &self.settings.target,
-                )?;
-                Ok(quota(&answer.headers))
-            }
-            Err(_) => Err(Failure::new(
-                Class::Retry,
-                "HubSpot's list of properties cannot be read; check HUBSPOT_API_URL",
-            )),
-        }
+        let (properties, quota) = self.properties().await?;
+        let HubspotSettings {
+            id_property,
+            target,
+            ..
+        } = &self.settings;
+        missing(properties, id_property, target)?;
+        Ok(quota)
     }
 
     fn wants(&self, event: &LeadEvent) -> bool {
@@ -120,234 +203,78 @@ impl Crm for Hubspot {
     }
 
     async fn upsert(&self, leads: &[&Prepared]) -> Reply {
+        let api_version = &self.settings.api_version;
+        let request = |http: &Client, api: &str| {
+            http.post(format!(
+                "{api}/crm/objects/{api_version}/contacts/batch/upsert"
+            ))
+            .json(&upsert(leads))
+        };
+        let ids: Vec<&str> = leads.iter().map(|lead| lead.lead_id.as_str()).collect();
+        self.write(request, &ids).await
+    }
+
+    fn matches(&self) -> Option<Several> {
+        self.settings.target.matching()
+    }
+
+    async fn candidates(&self, newcomers: &[Newcomer]) -> Result<Vec<Candidate>, Failure> {
         let HubspotSettings {
-            api_url,
             api_version,
             id_property,
             ..
         } = &self.settings;
-        let url = format!("{api_url}/crm/objects/{api_version}/contacts/batch/upsert");
-        let request = self.http.post(url).json(&upsert(leads));
-        let answer = match self.call(request).await {
-            Ok(answer) => answer,
-            Err(failure) => {
-                return Reply {
-                    verdict: Err(failure),
-                    quota: Quota::default(),
-                };
+        let mut found = Vec::new();
+        let mut after: Option<String> = None;
+        for _ in 0..SEARCH_PAGES {
+            self.searches.until_ready().await;
+            let body = search(newcomers, id_property, after.as_deref());
+            let answer = self
+                .call(|http, api| {
+                    http.post(format!("{api}/crm/objects/{api_version}/contacts/search"))
+                        .json(&body)
+                })
+                .await?;
+            let answer = answered(answer)?;
+            let Some((candidates, next)) = page(&answer.body, id_property) else {
+                let reason = "HubSpot's search answered with what is no page of contacts";
+                return Err(Failure::new(Class::Retry, reason));
+            };
+            found.extend(candidates);
+            after = next;
+            if after.is_none() {
+                return Ok(found);
             }
+        }
+        Err(Failure::new(
+            Class::Halt,
+            "HubSpot has thousands of contacts with the numbers of a few leads: check that phone numbers there are no placeholders, or turn `match_existing` off",
+        ))
+    }
+
+    async fn adopt(&self, adoptions: &[Adoption<'_>]) -> Reply {
+        let HubspotSettings {
+            api_version,
+            id_property,
+            ..
+        } = &self.settings;
+        let body = adopt(adoptions, id_property);
+        let request = |http: &Client, api: &str| {
+            http.post(format!(
+                "{api}/crm/objects/{api_version}/contacts/batch/update"
+            ))
+            .json(&body)
         };
-        let ids: Vec<&str> = leads.iter().map(|lead| lead.lead_id.as_str()).collect();
-        let after = answer.retry_after(Utc::now());
-        let mut verdict = classify(answer.status, &answer.body, after, &ids, id_property);
-        if let Err(failure) = &mut verdict
-            && failure.class == Class::Throttle
-            && is_daily(&answer.body)
-        {
-            failure.after = self.daily_reset().await.or(failure.after);
-        }
-        Reply {
-            verdict,
-            quota: quota(&answer.headers),
-        }
+        let ids: Vec<&str> = adoptions.iter().map(|adoption| adoption.lead_id).collect();
+        self.write(request, &ids).await
     }
 
     async fn daily_reset(&self) -> Option<Duration> {
-        let url = format!(
-            "{}/account-info/v3/api-usage/daily/private-apps",
-            self.settings.api_url
-        );
-        let answer = self.call(self.http.get(url)).await.ok()?;
+        let usage = "account-info/v3/api-usage/daily/private-apps";
+        let answer = self
+            .call(|http, api| http.get(format!("{api}/{usage}")))
+            .await
+            .ok()?;
         reset_in(&answer.body, Utc::now())
-    }
-}
-
-#[derive(Deserialize)]
-struct Properties {
-    results: Vec<Property>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Property {
-    name: String,
-    #[serde(default, rename = "type")]
-    kind: String,
-    #[serde(default)]
-    has_unique_value: bool,
-    #[serde(default)]
-    options: Vec<PropertyOption>,
-    #[serde(default)]
-    modification_metadata: Modification,
-}
-
-#[derive(Deserialize)]
-struct PropertyOption {
-    value: String,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Modification {
-    read_only_value: bool,
-}
-
-impl From<Property> for Described {
-    fn from(property: Property) -> Self {
-        let (kinds, is_choice) = match property.kind.as_str() {
-            // `annualrevenue` and others hold numbers as text.
-            "string" | "phone_number" => (vec![Kind::Text, Kind::Number, Kind::Boolean], false),
-            "number" => (vec![Kind::Number], false),
-            "enumeration" => (vec![Kind::Text], true),
-            "bool" => (vec![Kind::Boolean], false),
-            "date" => (vec![Kind::Date], false),
-            "datetime" => (vec![Kind::Datetime], false),
-            _ => (Vec::new(), false),
-        };
-        let options = property.options.into_iter().map(|option| option.value);
-        Self {
-            name: property.name,
-            kinds,
-            writable: !property.modification_metadata.read_only_value,
-            unique: property.has_unique_value,
-            max_length: None,
-            options: is_choice.then(|| options.collect()),
-        }
-    }
-}
-
-/// # Errors
-/// What the portal lacks of what is written, as one sentence.
-fn missing(properties: Properties, id_property: &str, target: &Target) -> Result<(), Failure> {
-    let described: Vec<Described> = properties
-        .results
-        .into_iter()
-        .map(Described::from)
-        .collect();
-    let problems = problems(target, id_property, &described);
-    if problems.is_empty() {
-        return Ok(());
-    }
-    let reason = format!(
-        "the HubSpot portal is not prepared for contacts as CRM_MAPPING_FILE writes them: {}",
-        problems.join("; ")
-    );
-    Err(Failure::new(Class::Halt, reason))
-}
-
-/// What the headers of an answer say of the requests that are left.
-fn quota(headers: &HeaderMap) -> Quota {
-    let number = |name: &str| -> Option<u64> {
-        let name = format!("X-HubSpot-RateLimit-{name}");
-        headers.get(name)?.to_str().ok()?.trim().parse().ok()
-    };
-    let window = || {
-        Some(Window {
-            max: u32::try_from(number("Max")?).ok().filter(|max| *max > 0)?,
-            remaining: u32::try_from(number("Remaining")?).ok()?,
-            interval: Duration::from_millis(number("Interval-Milliseconds")?.clamp(1, 60_000)),
-        })
-    };
-    let daily = || {
-        Some(Daily {
-            max: number("Daily")?,
-            remaining: number("Daily-Remaining")?,
-        })
-    };
-    Quota {
-        window: window(),
-        daily: daily(),
-    }
-}
-
-/// The time until the daily pool is filled again, as the usage of private apps says.
-fn reset_in(body: &[u8], now: DateTime<Utc>) -> Option<Duration> {
-    #[derive(Deserialize)]
-    struct Usage {
-        results: Vec<Pool>,
-    }
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Pool {
-        resets_at: DateTime<Utc>,
-    }
-    let usage: Usage = serde_json::from_slice(body).ok()?;
-    let resets_at = usage.results.iter().map(|pool| pool.resets_at).max()?;
-    Some((resets_at - now).to_std().unwrap_or_default())
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-    use serde_json::json;
-
-    use super::{Daily, Quota, Window, missing, quota, reset_in};
-    use crate::mapping::{DEFAULT, Mapping};
-
-    #[test]
-    fn what_the_portal_lacks_is_named() {
-        let bare = json!({"results": [
-            {"name": "firstname", "type": "string"},
-            {"name": "lastname", "type": "string", "modificationMetadata": {"readOnlyValue": true}},
-            {"name": "hs_lead_status", "type": "enumeration", "options": [{"value": "NEW"}]},
-            {"name": "wa_id", "type": "string"},
-            {"name": "leadstream_revision", "type": "string"},
-            {"name": "leadstream_score", "type": "date"},
-        ]});
-        let target = DEFAULT.parse::<Mapping>().unwrap().hubspot;
-        let reason = missing(serde_json::from_value(bare).unwrap(), "wa_id", &target)
-            .unwrap_err()
-            .reason;
-        for part in [
-            "leadstream_state (text)",
-            "wa_id with unique values",
-            "edit lastname",
-            "leadstream_score is no number",
-            "IN_PROGRESS, OPEN, UNQUALIFIED to hs_lead_status",
-        ] {
-            assert!(reason.contains(part), "{part}: {reason}");
-        }
-    }
-
-    #[test]
-    fn headers_tell_of_the_window_and_of_the_day() {
-        let headers = |pairs: &[(&'static str, u32)]| -> HeaderMap {
-            pairs
-                .iter()
-                .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from(*value)))
-                .collect()
-        };
-        let told = quota(&headers(&[
-            ("x-hubspot-ratelimit-max", 190),
-            ("x-hubspot-ratelimit-remaining", 189),
-            ("x-hubspot-ratelimit-interval-milliseconds", 10_000),
-            ("x-hubspot-ratelimit-daily", 650_000),
-            ("x-hubspot-ratelimit-daily-remaining", 649_999),
-        ]));
-        let window = Window {
-            max: 190,
-            remaining: 189,
-            interval: Duration::from_secs(10),
-        };
-        let daily = Daily {
-            max: 650_000,
-            remaining: 649_999,
-        };
-        assert_eq!((told.window, told.daily), (Some(window), Some(daily)));
-        let nothing = quota(&headers(&[("x-hubspot-ratelimit-max", 0)]));
-        assert_eq!(nothing, Quota::default());
-    }
-
-    #[test]
-    fn the_day_ends_when_the_usage_says() {
-        let now = "2026-11-24T10:00:00Z".parse().unwrap();
-        let usage = json!({"results": [{"resetsAt": "2026-11-24T10:00:02Z"}]}).to_string();
-        assert_eq!(
-            reset_in(usage.as_bytes(), now),
-            Some(Duration::from_secs(2))
-        );
-        assert_eq!(reset_in(b"{}", now), None);
     }
 }

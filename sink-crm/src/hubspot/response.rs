@@ -213,6 +213,32 @@ fn refused(status: u16, body: &[u8], retry_after: Option<Duration>) -> Failure {
     Failure::new(class, reason).after(after)
 }
 
+/// The failure of a request for a token. Wrong credentials halt: no record is to blame.
+pub(super) fn login_refused(status: u16, body: &[u8]) -> Failure {
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct OAuthError {
+        status: String,
+        error: String,
+    }
+    let told: OAuthError = serde_json::from_slice(body).unwrap_or_default();
+    let class = match status {
+        408 | 423 | 429 | 477 | 500..=599 => Class::Retry,
+        _ => Class::Halt,
+    };
+    let codes = [told.status, told.error];
+    let codes: Vec<&str> = codes
+        .iter()
+        .filter(|code| !code.is_empty())
+        .map(|code| identifier(code))
+        .collect();
+    let reason = format!(
+        "HubSpot answered {status} {} to the request for a token: check HUBSPOT_CLIENT_ID, HUBSPOT_CLIENT_SECRET and HUBSPOT_REFRESH_TOKEN, and that the app is installed in the portal",
+        codes.join(" ")
+    );
+    Failure::new(class, reason)
+}
+
 /// Whether a 429 speaks of the daily pool.
 pub(super) fn is_daily(body: &[u8]) -> bool {
     serde_json::from_slice::<Refusal>(body).is_ok_and(|refusal| refusal.policy_name == DAILY)
@@ -221,7 +247,7 @@ pub(super) fn is_daily(body: &[u8]) -> bool {
 const fn advice(status: u16) -> &'static str {
     match status {
         300..=399 => ": redirects are refused; check HUBSPOT_API_URL",
-        401 => ": check HUBSPOT_ACCESS_TOKEN",
+        401 => ": check HUBSPOT_ACCESS_TOKEN, or HUBSPOT_REFRESH_TOKEN and its app",
         403 => {
             ": the token lacks a scope; it needs crm.objects.contacts.read, crm.objects.contacts.write and crm.schemas.contacts.read"
         }

@@ -50,18 +50,93 @@ impl Ledger {
         Ok(timed(query.execute(&self.pool)).await?.rows_affected() > 0)
     }
 
-    /// Rows that wait, in the order of their leads, after `after`.
+    /// Rows that wait, in the order of their leads, after `after`; of a CRM that gets every event the
+    /// first of each lead.
     pub(crate) async fn page_due(
         &self,
         crm: CrmName,
         after: &str,
         limit: usize,
     ) -> Result<Vec<Claimed>, LedgerError> {
-        let query = sqlx::query_as(sql::PAGE_DUE)
+        let query = sqlx::query_as(crm.keeps().pick(sql::PAGE_DUE, sql::PAGE_DUE_EVENTS))
             .bind(crm.as_str())
             .bind(after)
             .bind(i64::try_from(limit).unwrap_or(i64::MAX));
         timed(query.fetch_all(&self.pool)).await
+    }
+
+    /// Rows that are thought to be in step, in the order of their leads, after `after`.
+    pub(crate) async fn page_in_step(
+        &self,
+        crm: CrmName,
+        after: &str,
+        limit: usize,
+    ) -> Result<Vec<Claimed>, LedgerError> {
+        let query = sqlx::query_as(sql::PAGE_IN_STEP)
+            .bind(crm.as_str())
+            .bind(after)
+            .bind(i64::try_from(limit).unwrap_or(i64::MAX));
+        timed(query.fetch_all(&self.pool)).await
+    }
+
+    /// Which of `leads`, each at its revision, are still thought to be in step.
+    pub(crate) async fn unchanged(
+        &self,
+        crm: CrmName,
+        leads: &[(&str, i64)],
+    ) -> Result<Vec<String>, LedgerError> {
+        let (lead_ids, revisions): (Vec<&str>, Vec<i64>) = leads.iter().copied().unzip();
+        let query = sqlx::query_scalar(sql::UNCHANGED)
+            .bind(crm.as_str())
+            .bind(lead_ids)
+            .bind(revisions);
+        timed(query.fetch_all(&self.pool)).await
+    }
+
+    /// Has `leads` sent again that are thought to be in step at their revisions, after all others;
+    /// gives their number.
+    pub(crate) async fn mend(
+        &self,
+        crm: CrmName,
+        leads: &[(&str, i64)],
+        now: DateTime<Utc>,
+    ) -> Result<u64, LedgerError> {
+        let (lead_ids, revisions): (Vec<&str>, Vec<i64>) = leads.iter().copied().unzip();
+        let query = sqlx::query(sql::MEND)
+            .bind(crm.as_str())
+            .bind(lead_ids)
+            .bind(revisions)
+            .bind(now);
+        Ok(timed(query.execute(&self.pool)).await?.rows_affected())
+    }
+
+    /// Where an interrupted comparison stands: the last lead, and how many were compared.
+    pub(crate) async fn reconciliation(&self, crm: CrmName) -> Result<(String, i64), LedgerError> {
+        let query = sqlx::query_as(sql::RECONCILIATION).bind(crm.as_str());
+        Ok(timed(query.fetch_optional(&self.pool))
+            .await?
+            .unwrap_or_default())
+    }
+
+    pub(crate) async fn note_reconciliation(
+        &self,
+        crm: CrmName,
+        after: &str,
+        compared: usize,
+        now: DateTime<Utc>,
+    ) -> Result<(), LedgerError> {
+        let query = sqlx::query(sql::NOTE_RECONCILIATION)
+            .bind(crm.as_str())
+            .bind(after)
+            .bind(i64::try_from(compared).unwrap_or(i64::MAX))
+            .bind(now);
+        timed(query.execute(&self.pool)).await.map(drop)
+    }
+
+    /// The comparison of a CRM has come to its end, or begins anew.
+    pub(crate) async fn reconciled(&self, crm: CrmName) -> Result<(), LedgerError> {
+        let query = sqlx::query(sql::RECONCILED).bind(crm.as_str());
+        timed(query.execute(&self.pool)).await.map(drop)
     }
 
     pub(crate) async fn settled_letters(&self) -> Result<Vec<(String, i32, i64)>, LedgerError> {

@@ -48,7 +48,8 @@ UPDATE crm_ledger AS l SET lease_token = $4, leased_until = $5, sent_hash = NULL
 FROM due
 WHERE l.crm = due.crm AND l.lead_id = due.lead_id
 RETURNING l.lead_id, l.wanted_revision, l.attempts, l.last_error, l.wanted, l.wanted_key,
-    l.wanted_partition, l.wanted_offset, l.wanted_trace, due.sent_hash, due.attempted";
+    l.wanted_partition, l.wanted_offset, l.wanted_trace, due.sent_hash, due.attempted,
+    l.sent_revision = 0 AND l.record_id IS NULL AND l.matched IS NULL AS unmatched";
 
 pub(super) const RENEW: &str = "
 WITH ours AS (
@@ -81,13 +82,14 @@ UPDATE crm_ledger AS l SET
         WHEN s.verdict = 'released' THEN COALESCE(s.reason, l.last_error) ELSE s.reason END,
     sent_hash = s.hash,
     attempted = s.attempted,
+    matched = COALESCE(s.matched, l.matched),
     lease_token = NULL,
     leased_until = NULL,
     updated_at = $9
 FROM ours
 JOIN UNNEST($3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::timestamptz[],
-    $10::bytea[], $11::bool[])
-    AS s (lead_id, revision, verdict, record_id, reason, next_attempt_at, hash, attempted)
+    $10::bytea[], $11::bool[], $12::text[])
+    AS s (lead_id, revision, verdict, record_id, reason, next_attempt_at, hash, attempted, matched)
     ON s.lead_id = ours.lead_id
 WHERE l.crm = ours.crm AND l.lead_id = ours.lead_id";
 
@@ -134,7 +136,8 @@ UPDATE crm_events AS l SET lease_token = $4, leased_until = $5
 FROM due
 WHERE l.crm = due.crm AND l.lead_id = due.lead_id AND l.wanted_revision = due.wanted_revision
 RETURNING l.lead_id, l.wanted_revision, l.attempts, l.last_error, l.wanted, l.wanted_key,
-    l.wanted_partition, l.wanted_offset, l.wanted_trace, NULL::bytea AS sent_hash, l.attempts > 0 AS attempted";
+    l.wanted_partition, l.wanted_offset, l.wanted_trace, NULL::bytea AS sent_hash,
+    l.attempts > 0 AS attempted, false AS unmatched";
 
 pub(super) const RENEW_EVENTS: &str = "
 UPDATE crm_events SET leased_until = $4
@@ -205,8 +208,51 @@ WHERE crm = $1 AND lead_id = $2";
 
 pub(super) const PAGE_DUE: &str = "
 SELECT lead_id, wanted_revision, attempts, last_error, wanted, wanted_key, wanted_partition,
-    wanted_offset, wanted_trace, sent_hash, attempted
+    wanted_offset, wanted_trace, sent_hash, attempted, false AS unmatched
 FROM crm_ledger WHERE crm = $1 AND state = 'due' AND lead_id > $2 ORDER BY lead_id LIMIT $3";
+
+pub(super) const PAGE_DUE_EVENTS: &str = "
+SELECT DISTINCT ON (lead_id) lead_id, wanted_revision, attempts, last_error, wanted, wanted_key,
+    wanted_partition, wanted_offset, wanted_trace, NULL::bytea AS sent_hash,
+    attempts > 0 AS attempted, false AS unmatched
+FROM crm_events WHERE crm = $1 AND lead_id > $2 ORDER BY lead_id, wanted_revision LIMIT $3";
+
+/// A lead that was filtered out, or that the CRM never took, is not among them.
+pub(super) const PAGE_IN_STEP: &str = "
+SELECT lead_id, wanted_revision, attempts, last_error, wanted, wanted_key, wanted_partition,
+    wanted_offset, wanted_trace, sent_hash, attempted, false AS unmatched
+FROM crm_ledger
+WHERE crm = $1 AND state = 'done' AND sent_revision > 0 AND lead_id > $2
+ORDER BY lead_id LIMIT $3";
+
+pub(super) const UNCHANGED: &str = "
+SELECT l.lead_id FROM UNNEST($2::text[], $3::bigint[]) AS d (lead_id, revision)
+JOIN crm_ledger AS l ON l.crm = $1 AND l.lead_id = d.lead_id
+WHERE l.state = 'done' AND l.wanted_revision = d.revision";
+
+pub(super) const MEND: &str = "
+WITH drifted AS (
+    SELECT l.crm, l.lead_id FROM UNNEST($2::text[], $3::bigint[]) AS d (lead_id, revision)
+    JOIN crm_ledger AS l ON l.crm = $1 AND l.lead_id = d.lead_id
+    WHERE l.state = 'done' AND l.wanted_revision = d.revision
+    ORDER BY l.lead_id
+    FOR UPDATE OF l)
+UPDATE crm_ledger AS l SET state = 'due', attempts = 0, priority = 3, next_attempt_at = $4,
+    sent_hash = NULL, due_since = $4, updated_at = $4
+FROM drifted
+WHERE l.crm = drifted.crm AND l.lead_id = drifted.lead_id";
+
+pub(super) const RECONCILIATION: &str = "
+SELECT after_lead, compared FROM crm_reconciliations WHERE crm = $1";
+
+pub(super) const NOTE_RECONCILIATION: &str = "
+INSERT INTO crm_reconciliations AS r (crm, after_lead, compared, updated_at)
+VALUES ($1, $2, $3, $4)
+ON CONFLICT (crm) DO UPDATE SET after_lead = excluded.after_lead,
+    compared = r.compared + excluded.compared, updated_at = excluded.updated_at";
+
+pub(super) const RECONCILED: &str = "
+DELETE FROM crm_reconciliations WHERE crm = $1";
 
 pub(super) const SETTLED_LETTERS: &str = "
 SELECT topic, partition, \"offset\" FROM dead_letters_settled";

@@ -87,6 +87,7 @@ impl Scratch {
             revision: row.revision,
             hash: matches!(settled, Settled::Done { .. }).then_some(&b"hash"[..]),
             attempted: true,
+            matched: None,
             settled: &settled,
         };
         self.ledger
@@ -284,5 +285,57 @@ async fn failures_wait_and_what_was_given_up_is_revived_by_a_newer_revision() {
         let row = scratch.row(Hubspot, "a").await;
         assert_eq!(row, ("due".into(), 0, 0, Some(reason())));
     }
+    scratch.drop().await;
+}
+
+#[tokio::test]
+async fn what_drifted_is_sent_again_unless_it_changed_since_it_was_read() {
+    let Some(scratch) = Scratch::new().await else {
+        return;
+    };
+    migrate(&scratch.pool).await.unwrap();
+    let events = [wanted("a", 1, 0), wanted("b", 1, 0), wanted("c", 1, 0)];
+    scratch.want(&events, now()).await;
+    let (rows, lease) = scratch.claim(2, now()).await;
+    assert!(
+        rows.iter().all(|row| row.unmatched),
+        "no record was looked for"
+    );
+    for row in &rows {
+        scratch.settle(&lease, row, done()).await;
+    }
+    let ledger = &scratch.ledger;
+    let page = ledger.page_in_step(Hubspot, "a", 10).await.unwrap();
+    assert_eq!(leads(&page), ["b"], "c was never sent");
+    scratch.want(&[wanted("b", 2, 0)], now()).await;
+    let read = [("a", 1), ("b", 1), ("x", 1)];
+    assert_eq!(ledger.unchanged(Hubspot, &read).await.unwrap(), ["a"]);
+    assert_eq!(ledger.mend(Hubspot, &read, after(1)).await.unwrap(), 1);
+    assert_eq!(scratch.row(Hubspot, "a").await.0, "due");
+    let (rows, _) = scratch.claim(10, after(1)).await;
+    let mended = rows.iter().find(|row| row.lead_id == "a").unwrap();
+    assert_eq!(
+        mended.sent_hash, None,
+        "it is sent though its payload is equal"
+    );
+    assert!(!mended.unmatched, "the CRM has it");
+
+    assert_eq!(
+        ledger.reconciliation(Hubspot).await.unwrap(),
+        (String::new(), 0)
+    );
+    for lead in ["a", "b"] {
+        let noted = ledger.note_reconciliation(Hubspot, lead, 100, now()).await;
+        noted.unwrap();
+    }
+    assert_eq!(
+        ledger.reconciliation(Hubspot).await.unwrap(),
+        ("b".into(), 200)
+    );
+    ledger.reconciled(Hubspot).await.unwrap();
+    assert_eq!(
+        ledger.reconciliation(Hubspot).await.unwrap(),
+        (String::new(), 0)
+    );
     scratch.drop().await;
 }

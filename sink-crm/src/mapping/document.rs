@@ -38,6 +38,13 @@ pub(crate) struct Target {
     /// Leads that the CRM gets; one that it has got is kept in step whatever becomes of it.
     #[serde(default)]
     pub(crate) filter: Filter,
+    /// Whether a record that sales already has is looked for before a lead's is created, and taken
+    /// over: by what.
+    #[serde(default)]
+    pub(crate) match_existing: Option<MatchBy>,
+    /// What is done when several records match.
+    #[serde(default)]
+    pub(crate) several_matches: Several,
     /// Number field that holds the lead's revision.
     pub(crate) revision: String,
     /// Text field that holds the survivor's id of a lead that turned out to be another.
@@ -48,6 +55,25 @@ pub(crate) struct Target {
     pub(crate) status: Option<Status>,
     /// Further fields, by their names in the CRM.
     pub(crate) fields: BTreeMap<String, Field>,
+}
+
+/// How a record is known to be a lead's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum MatchBy {
+    /// By the number, in its phone or its mobile phone field, however it is written there.
+    Phone,
+}
+
+/// What is done when several records match.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Several {
+    /// The lead is parked until a person has merged the records, or given one the lead's id.
+    #[default]
+    Park,
+    /// The one that was created first is taken.
+    Oldest,
 }
 
 /// The signed webhook.
@@ -98,7 +124,8 @@ pub(crate) struct Field {
     /// What of the lead it holds: `lead_id`, `wa_id`, `phone` (with a plus sign), `name`,
     /// `first_name` and `last_name` (one word is a first name), `only_or_last_name` and
     /// `names_before_last` (one word is a last name), `state`, `previous_state`, `score`,
-    /// `is_completed`, `platform`, `cause`, `flow`, `timestamp`, or `data.` and the name of an answer.
+    /// `is_completed`, `platform`, `cause`, `flow`, `timestamp`, `assignee` (who of the business looks
+    /// after it), or `data.` and the name of an answer.
     #[schemars(with = "String")]
     pub(crate) from: Source,
     /// Its type in the CRM. What cannot be converted counts as absent.
@@ -153,6 +180,7 @@ pub(crate) enum Source {
     Cause,
     Flow,
     Timestamp,
+    Assignee,
     Data(String),
 }
 
@@ -180,9 +208,10 @@ impl TryFrom<String> for Source {
             "cause" => Self::Cause,
             "flow" => Self::Flow,
             "timestamp" => Self::Timestamp,
+            "assignee" => Self::Assignee,
             _ => {
                 return Err(format!(
-                    "`from: {text}` is nothing of a lead; use `data.{text}` for an answer, or one of lead_id, wa_id, phone, name, first_name, last_name, only_or_last_name, names_before_last, state, previous_state, score, is_completed, platform, cause, flow, timestamp"
+                    "`from: {text}` is nothing of a lead; use `data.{text}` for an answer, or one of lead_id, wa_id, phone, name, first_name, last_name, only_or_last_name, names_before_last, state, previous_state, score, is_completed, platform, cause, flow, timestamp, assignee"
                 ));
             }
         })
@@ -249,6 +278,11 @@ impl Target {
             Some(pair) => Err(format!("`{}` is written twice", pair[0])),
             None => Ok(()),
         }
+    }
+
+    /// What is done when several records match; `None` where none are looked for.
+    pub(crate) fn matching(&self) -> Option<Several> {
+        self.match_existing.map(|_| self.several_matches)
     }
 
     /// Names of all fields that are written, with the place that names each.

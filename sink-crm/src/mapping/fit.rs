@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::document::{Kind, Target};
+use super::document::{Kind, Source, Target};
 
 /// A field as the CRM describes it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -80,6 +80,31 @@ impl Target {
         written.extend(self.merged_into.as_deref().map(|name| (name, Kind::Text)));
         written.extend(self.status.as_ref().map(|s| (s.field.as_str(), Kind::Text)));
         written
+    }
+
+    /// The values that are written to a field that may be a pick list.
+    pub(crate) fn choices_of(&self, name: &str) -> Option<Vec<&str>> {
+        let mut choices = self.choices().into_iter();
+        choices.find_map(|(field, values)| (field == name).then_some(values))
+    }
+
+    pub(crate) fn max_length(&self, name: &str) -> Option<usize> {
+        self.fields.get(name)?.max_length
+    }
+
+    /// Whether a number field holds whole numbers only.
+    pub(crate) fn counts(&self, name: &str) -> bool {
+        name == self.revision || self.holds(name, &Source::Score)
+    }
+
+    pub(crate) fn is_phone(&self, name: &str) -> bool {
+        self.holds(name, &Source::Phone) || self.holds(name, &Source::WaId)
+    }
+
+    fn holds(&self, name: &str, source: &Source) -> bool {
+        self.fields
+            .get(name)
+            .is_some_and(|field| field.from == *source)
     }
 
     /// The values that are written to fields that may be pick lists.

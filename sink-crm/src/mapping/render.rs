@@ -117,6 +117,7 @@ fn raw(source: &Source, event: &LeadEvent) -> Option<Value> {
         Source::Cause => json!(data.cause),
         Source::Flow => json!(data.flow.name),
         Source::Timestamp => json!(event.timestamp),
+        Source::Assignee => json!(data.assignee),
         Source::Data(name) => data.lead_data.get(name)?.clone(),
     };
     Some(value)
@@ -235,10 +236,13 @@ mod tests {
     #[test]
     fn a_representative_becomes_the_owner_by_the_mapping() {
         let mut data = started();
-        let spec = json!({"from": "data.representative", "values": {"ana@example.com": "41"}});
-        for (representative, owner) in [("ana@example.com", Some(json!("41"))), ("bo", None)] {
-            data.lead_data
-                .insert("representative".into(), json!(representative));
+        let spec = json!({"from": "assignee", "values": {"ana@example.com": "41"}});
+        for (assignee, owner) in [
+            (Some("ana@example.com"), Some(json!("41"))),
+            (Some("bo"), None),
+            (None, None),
+        ] {
+            data.assignee = assignee.map(str::to_owned);
             let rendered = field(spec.clone(), data.clone());
             assert_eq!(rendered.values.get("f").cloned().flatten(), owner);
         }

@@ -1,21 +1,28 @@
 //! Requests to Salesforce.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use chrono::Utc;
 use leadstream_schemas::LeadEvent;
+use quick_xml::se::SeError;
 use reqwest::header::HeaderMap;
 use reqwest::{Client, RequestBuilder};
-use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
+use super::metadata::package;
+use super::query::{Page, adopt, by_key, by_phone, candidate, parts, record_of};
 use super::request::{prepare, upsert};
 use super::response::{classify, refused};
-use super::session::{Login, Session, Sessions};
-use crate::crm::{Class, Crm, CrmName, Daily, Failure, Prepared, Quota, Reply, Verdict};
+use super::schema::{Describe, missing};
+use super::session::Login;
+use crate::compare::Held;
+use crate::crm::{Adoption, Class, Crm, CrmName, Daily, Failure, Prepared, Quota, Records, Reply};
 use crate::http::{Answer, call};
-use crate::mapping::{Described, Kind, Target, problems, wants};
+use crate::mapping::{Described, Rendered, Several, Target, render, wants};
+use crate::matching::{Candidate, Newcomer};
+use crate::tokens::Tokens;
 
 /// Settings of Salesforce.
 #[derive(Clone, Debug)]
@@ -30,7 +37,7 @@ pub(crate) struct SalesforceSettings {
 pub(crate) struct Salesforce {
     http: Client,
     settings: SalesforceSettings,
-    sessions: Sessions,
+    tokens: Tokens,
     /// Longest texts by field, as the organisation describes them.
     lengths: Mutex<BTreeMap<String, usize>>,
 }
@@ -40,7 +47,7 @@ impl Salesforce {
         Self {
             http,
             settings,
-            sessions: Sessions::default(),
+            tokens: Tokens::default(),
             lengths: Mutex::default(),
         }
     }
@@ -49,82 +56,183 @@ impl Salesforce {
         self.lengths.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sends what `request` makes of a session and of the path of the API's version.
+    /// Sends what `request` makes of the base URL of the API's version. A refused token is
+    /// forgotten: the next request logs in.
     async fn call(
         &self,
         request: impl FnOnce(&Client, String) -> RequestBuilder,
     ) -> Result<Answer, Failure> {
-        let session = self.sessions.get(&self.http, &self.settings.login).await?;
-        let Session {
-            token,
-            instance_url,
-        } = session.as_ref();
-        let base = format!("{instance_url}/services/data/{}", self.settings.api_version);
-        let answer = call(request(&self.http, base).bearer_auth(token.expose())).await?;
+        let fetch = self.settings.login.fetch(&self.http);
+        let grant = self.tokens.get(Instant::now(), fetch).await?;
+        let instance = &grant.base_url;
+        let base = format!("{instance}/services/data/{}", self.settings.api_version);
+        let request = request(&self.http, base);
+        let answer = call(request.bearer_auth(grant.token.expose())).await?;
         if answer.status == 401 {
-            self.sessions.forget(&session).await;
+            self.tokens.forget(&grant).await;
         }
         Ok(answer)
     }
 
-    async fn try_upsert(&self, leads: &[&Prepared]) -> Result<(Verdict, Quota), Failure> {
-        let field = &self.settings.external_id_field;
-        let body = upsert(leads);
+    /// Sends a collection of `records` records by what `request` makes of the API's base URL.
+    async fn write(
+        &self,
+        request: impl FnOnce(&Client, String) -> RequestBuilder,
+        records: usize,
+    ) -> Reply {
+        // Else every update runs assignment rules again and changes owners.
+        let request =
+            |http: &Client, base| request(http, base).header("Sforce-Auto-Assign", "FALSE");
+        match self.call(request).await {
+            Ok(answer) => {
+                let after = answer.retry_after(Utc::now());
+                let field = &self.settings.external_id_field;
+                Reply {
+                    verdict: classify(answer.status, &answer.body, after, records, field),
+                    quota: quota(&answer.headers),
+                }
+            }
+            Err(failure) => Reply {
+                verdict: Err(failure),
+                quota: Quota::default(),
+            },
+        }
+    }
+
+    /// The answer to a question that concerns no single record.
+    async fn ask(
+        &self,
+        request: impl FnOnce(&Client, String) -> RequestBuilder,
+    ) -> Result<Answer, Failure> {
+        let answer = self.call(request).await?;
+        if answer.status == 200 {
+            return Ok(answer);
+        }
+        let failure = refused(answer.status, &answer.body).after(answer.retry_after(Utc::now()));
+        // There is no record here to blame.
+        Err(match failure.class {
+            Class::Split(_) => Failure {
+                class: Class::Halt,
+                ..failure
+            },
+            _ => failure,
+        })
+    }
+
+    /// All records that answer a question, and the last answer's quota.
+    async fn query(&self, soql: &str) -> Result<(Vec<Map<String, Value>>, Quota), Failure> {
+        let mut records = Vec::new();
+        let mut next: Option<String> = None;
+        loop {
+            let answer = self
+                .ask(|http, base| match &next {
+                    None => http.get(format!("{base}/query")).query(&[("q", soql)]),
+                    Some(locator) => http.get(format!("{base}/query/{locator}")),
+                })
+                .await?;
+            let page: Page = serde_json::from_slice(&answer.body).map_err(|_| {
+                Failure::new(
+                    Class::Retry,
+                    "Salesforce's answer to a query cannot be read",
+                )
+            })?;
+            next = page.next().map(str::to_owned);
+            records.extend(page.records);
+            if next.is_none() {
+                return Ok((records, quota(&answer.headers)));
+            }
+        }
+    }
+}
+
+impl Salesforce {
+    async fn describe(&self) -> Result<(Vec<Described>, Quota), Failure> {
         let answer = self
-            .call(|http, base| {
-                http.patch(format!("{base}/composite/sobjects/Lead/{field}"))
-                    // Else every update runs assignment rules again and changes owners.
-                    .header("Sforce-Auto-Assign", "FALSE")
-                    .json(&body)
-            })
+            .ask(|http, base| http.get(format!("{base}/sobjects/Lead/describe")))
             .await?;
-        let after = answer.retry_after(Utc::now());
-        let verdict = classify(answer.status, &answer.body, after, leads.len(), field);
-        Ok((verdict, quota(&answer.headers)))
+        let lead: Describe = serde_json::from_slice(&answer.body).map_err(|_| {
+            Failure::new(
+                Class::Retry,
+                "Salesforce's description of Lead cannot be read",
+            )
+        })?;
+        let described = lead.fields.into_iter().map(Described::from).collect();
+        Ok((described, quota(&answer.headers)))
+    }
+
+    /// The names of the fields that Lead has.
+    pub(crate) async fn field_names(&self) -> Result<BTreeSet<String>, Failure> {
+        let (described, _) = self.describe().await?;
+        Ok(described.into_iter().map(|field| field.name).collect())
+    }
+
+    /// The files of the metadata package, by their paths, without fields that are among `existing`.
+    ///
+    /// # Errors
+    /// A value that XML cannot hold.
+    pub(crate) fn metadata(
+        &self,
+        existing: &BTreeSet<String>,
+    ) -> Result<BTreeMap<&'static str, String>, SeError> {
+        let SalesforceSettings {
+            api_version,
+            external_id_field,
+            target,
+            ..
+        } = &self.settings;
+        package(target, external_id_field, api_version, existing)
+    }
+}
+
+impl Records for Salesforce {
+    const READ: usize = 100;
+
+    fn target(&self) -> &Target {
+        &self.settings.target
+    }
+
+    fn render(&self, event: &LeadEvent) -> Rendered {
+        render(&self.settings.target, event, &self.lengths())
+    }
+
+    async fn read(&self, lead_ids: &[&str]) -> Result<(BTreeMap<String, Held>, Quota), Failure> {
+        let key = &self.settings.external_id_field;
+        let written = self.settings.target.written();
+        let fields: Vec<&str> = written.iter().map(|(name, _)| *name).collect();
+        let mut held = BTreeMap::new();
+        let mut quota = Quota::default();
+        for part in parts(lead_ids) {
+            let (records, told) = self.query(&by_key(part, key, &fields)).await?;
+            held.extend(
+                records
+                    .into_iter()
+                    .filter_map(|record| record_of(record, key)),
+            );
+            quota = told;
+        }
+        Ok((held, quota))
     }
 }
 
 impl Crm for Salesforce {
     const NAME: CrmName = CrmName::Salesforce;
     const BATCH: usize = 200;
+    /// Their numbers, each in some notations, have to fit into an address of 16 KB.
+    const LOOKUP: usize = 20;
 
     async fn check(&self) -> Result<Quota, Failure> {
-        let answer = self
-            .call(|http, base| http.get(format!("{base}/sobjects/Lead/describe")))
-            .await?;
-        if answer.status != 200 {
-            let failure =
-                refused(answer.status, &answer.body).after(answer.retry_after(Utc::now()));
-            // There is no record here to blame.
-            return Err(match failure.class {
-                Class::Split(_) => Failure {
-                    class: Class::Halt,
-                    ..failure
-                },
-                _ => failure,
-            });
-        }
-        match serde_json::from_slice(&answer.body) {
-            Ok(lead) => {
-                let lead: Describe = lead;
-                let described: Vec<Described> =
-                    lead.fields.into_iter().map(Described::from).collect();
-                missing(
-                    &described,
-                    &self.settings.external_id_field,
-                    &self.settings.target,
-                )?;
-                *self.lengths() = described
-                    .into_iter()
-                    .filter_map(|field| Some((field.name, field.max_length?)))
-                    .collect();
-                Ok(quota(&answer.headers))
-            }
-            Err(_) => Err(Failure::new(
-                Class::Retry,
-                "Salesforce's description of Lead cannot be read",
-            )),
-        }
+        let (described, quota) = self.describe().await?;
+        let SalesforceSettings {
+            external_id_field,
+            target,
+            ..
+        } = &self.settings;
+        missing(&described, external_id_field, target)?;
+        *self.lengths() = described
+            .into_iter()
+            .filter_map(|field| Some((field.name, field.max_length?)))
+            .collect();
+        Ok(quota)
     }
 
     fn wants(&self, event: &LeadEvent) -> bool {
@@ -145,11 +253,33 @@ impl Crm for Salesforce {
     }
 
     async fn upsert(&self, leads: &[&Prepared]) -> Reply {
-        let (verdict, quota) = match self.try_upsert(leads).await {
-            Ok(answered) => answered,
-            Err(failure) => (Err(failure), Quota::default()),
+        let field = &self.settings.external_id_field;
+        let body = upsert(leads);
+        let request = |http: &Client, base| {
+            http.patch(format!("{base}/composite/sobjects/Lead/{field}"))
+                .json(&body)
         };
-        Reply { verdict, quota }
+        self.write(request, leads.len()).await
+    }
+
+    fn matches(&self) -> Option<Several> {
+        self.settings.target.matching()
+    }
+
+    async fn candidates(&self, newcomers: &[Newcomer]) -> Result<Vec<Candidate>, Failure> {
+        let field = &self.settings.external_id_field;
+        let (records, _) = self.query(&by_phone(newcomers, field)).await?;
+        Ok(records
+            .iter()
+            .map(|record| candidate(record, field))
+            .collect())
+    }
+
+    async fn adopt(&self, adoptions: &[Adoption<'_>]) -> Reply {
+        let body = adopt(adoptions, &self.settings.external_id_field);
+        let request =
+            |http: &Client, base| http.patch(format!("{base}/composite/sobjects")).json(&body);
+        self.write(request, adoptions.len()).await
     }
 }
 
@@ -173,82 +303,11 @@ fn quota(headers: &HeaderMap) -> Quota {
     }
 }
 
-#[derive(Deserialize)]
-struct Describe {
-    fields: Vec<Field>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct Field {
-    name: String,
-    #[serde(rename = "type")]
-    kind: String,
-    length: usize,
-    createable: bool,
-    updateable: bool,
-    external_id: bool,
-    unique: bool,
-    restricted_picklist: bool,
-    picklist_values: Vec<PicklistValue>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct PicklistValue {
-    value: String,
-    active: bool,
-}
-
-impl From<Field> for Described {
-    fn from(field: Field) -> Self {
-        let kinds = match field.kind.as_str() {
-            "string" | "textarea" | "phone" | "url" | "email" | "picklist" | "multipicklist"
-            | "reference" | "combobox" => vec![Kind::Text],
-            "double" | "int" | "currency" | "percent" => vec![Kind::Number],
-            "boolean" => vec![Kind::Boolean],
-            "date" => vec![Kind::Date],
-            "datetime" => vec![Kind::Datetime],
-            _ => Vec::new(),
-        };
-        let active = field
-            .picklist_values
-            .into_iter()
-            .filter(|option| option.active);
-        let options: Vec<String> = active.map(|option| option.value).collect();
-        Self {
-            name: field.name,
-            kinds,
-            writable: field.createable && field.updateable,
-            unique: field.external_id && field.unique,
-            max_length: (field.length > 0).then_some(field.length),
-            options: field.restricted_picklist.then_some(options),
-        }
-    }
-}
-
-/// # Errors
-/// What the Lead object lacks of what is written, as one sentence.
-fn missing(lead: &[Described], external_id_field: &str, target: &Target) -> Result<(), Failure> {
-    let problems = problems(target, external_id_field, lead);
-    if problems.is_empty() {
-        return Ok(());
-    }
-    let reason = format!(
-        "the Salesforce organisation is not prepared for leads as CRM_MAPPING_FILE writes them ({external_id_field} has to be an External ID as well): {}",
-        problems.join("; ")
-    );
-    Err(Failure::new(Class::Halt, reason))
-}
-
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
-
     use reqwest::header::{HeaderMap, HeaderValue};
 
-    use super::{Daily, Described, missing, quota};
-    use crate::mapping::{DEFAULT, Mapping};
+    use super::{Daily, quota};
 
     #[test]
     fn the_header_tells_of_the_day() {
@@ -267,35 +326,5 @@ mod tests {
         let both = "api-usage=25/5000; per-app-api-usage=17/250(appName=sample-app)";
         assert_eq!(daily(both), expected);
         assert_eq!(daily("nonsense"), None);
-    }
-
-    fn field(name: &str) -> Value {
-        json!({"name": name, "type": "string", "createable": true, "updateable": true})
-    }
-
-    #[test]
-    fn what_the_organisation_lacks_is_named() {
-        let lead = json!({"fields": [
-            field("LastName"), field("FirstName"), field("Company"), field("Phone"),
-            {"name": "Status", "createable": true, "updateable": true, "restrictedPicklist": true,
-             "picklistValues": [{"value": "Open - Not Contacted", "active": true},
-                                {"value": "Working - Contacted", "active": false}]},
-            field("Leadstream_State__c"), field("Leadstream_Revision__c"),
-            {"name": "Leadstream_Score__c", "createable": true, "updateable": false},
-            field("WA_Id__c"),
-        ]});
-        let lead: super::Describe = serde_json::from_value(lead).unwrap();
-        let described: Vec<Described> = lead.fields.into_iter().map(Described::from).collect();
-        let target = DEFAULT.parse::<Mapping>().unwrap().salesforce;
-        let reason = missing(&described, "WA_Id__c", &target).unwrap_err().reason;
-        for part in [
-            "edit Leadstream_Score__c",
-            "Leadstream_Budget__c (number)",
-            "Leadstream_Revision__c is no number",
-            "WA_Id__c with unique values",
-            "values Closed - Not Converted, Working - Contacted to Status",
-        ] {
-            assert!(reason.contains(part), "{part}: {reason}");
-        }
     }
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::crm::{Alone, Class, Failure, Outcome, Verdict, identifier};
 
 /// What the validation rule says that refuses an older revision.
-const STALE: &str = "STALE_VERSION";
+pub(super) const STALE: &str = "STALE_VERSION";
 const LOCK: &str = "UNABLE_TO_LOCK_ROW";
 
 #[derive(Deserialize)]
@@ -182,7 +182,7 @@ pub(super) fn login_refused(status: u16, body: &[u8]) -> Failure {
     };
     let code = identifier(&error.error);
     let reason = format!(
-        "Salesforce answered {status} {code} to the login: check SALESFORCE_LOGIN_URL (the My Domain URL), SALESFORCE_CLIENT_ID, SALESFORCE_CLIENT_SECRET, and that the app allows client credentials"
+        "Salesforce answered {status} {code} to the login: check SALESFORCE_LOGIN_URL (the My Domain URL), SALESFORCE_CLIENT_ID, SALESFORCE_CLIENT_SECRET (or SALESFORCE_JWT_KEY, SALESFORCE_USERNAME and SALESFORCE_JWT_AUDIENCE), and that the app allows the flow and its user"
     );
     Failure::new(class, reason)
 }

@@ -1,16 +1,21 @@
-//! The session with Salesforce: a token by client credentials, and where to use it. It has no
-//! known end; a refused one is forgotten, and the next request logs in.
+//! Salesforce's login: a token by client credentials or a signed JWT, and where to use it. Its end
+//! is not told: a refused one is forgotten, and the next request logs in.
 
-use std::sync::Arc;
-
-use leadstream_stream::Secret;
-use reqwest::{Client, Url};
-use serde::Deserialize;
-use tokio::sync::Mutex;
+use chrono::{DateTime, TimeDelta, Utc};
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use leadstream_stream::{ConfigError, Secret};
+use reqwest::Client;
+use serde::{Deserialize, Serialize};
 
 use super::response::login_refused;
+use crate::config::Hosts;
 use crate::crm::{Class, Failure};
 use crate::http::call;
+use crate::tokens::Grant;
+
+const JWT_KEY: &str = "SALESFORCE_JWT_KEY";
+/// Salesforce takes three minutes at most; clocks differ a little.
+const JWT_SECONDS: TimeDelta = TimeDelta::seconds(120);
 
 /// What a login needs.
 #[derive(Clone, Debug)]
@@ -18,41 +23,31 @@ pub(crate) struct Login {
     /// The My Domain URL, without a final slash.
     pub(crate) url: String,
     pub(crate) client_id: String,
-    /// As given; the secret may stand in a file instead, which is read at each login.
-    pub(crate) given_secret: Option<Secret>,
+    pub(crate) flow: Flow,
+    /// Where the instance may be.
+    pub(crate) hosts: Hosts,
 }
 
-pub(crate) struct Session {
-    pub(crate) token: Secret,
-    /// Without a final slash.
-    pub(crate) instance_url: String,
+/// How the app shows who it is. Secrets are as given; each may stand in a file instead, which is
+/// read at each login.
+#[derive(Clone, Debug)]
+pub(crate) enum Flow {
+    ClientCredentials {
+        secret: Option<Secret>,
+    },
+    JwtBearer {
+        key: Option<Secret>,
+        username: String,
+        audience: String,
+    },
 }
 
-/// The one session of the process; the lock makes refreshes single flight.
-#[derive(Default)]
-pub(crate) struct Sessions(Mutex<Option<Arc<Session>>>);
-
-impl Sessions {
-    pub(crate) async fn get(&self, http: &Client, login: &Login) -> Result<Arc<Session>, Failure> {
-        let mut current = self.0.lock().await;
-        if let Some(session) = current.as_ref() {
-            return Ok(Arc::clone(session));
-        }
-        let session = Arc::new(log_in(http, login).await?);
-        *current = Some(Arc::clone(&session));
-        Ok(session)
-    }
-
-    /// Forgets `refused`, unless another request has done so already.
-    pub(crate) async fn forget(&self, refused: &Arc<Session>) {
-        let mut current = self.0.lock().await;
-        if current
-            .as_ref()
-            .is_some_and(|session| Arc::ptr_eq(session, refused))
-        {
-            *current = None;
-        }
-    }
+#[derive(Serialize)]
+struct Claims<'a> {
+    iss: &'a str,
+    sub: &'a str,
+    aud: &'a str,
+    exp: i64,
 }
 
 #[derive(Deserialize)]
@@ -61,57 +56,173 @@ struct Token {
     instance_url: String,
 }
 
-async fn log_in(http: &Client, login: &Login) -> Result<Session, Failure> {
-    let halt = |reason: String| Failure::new(Class::Halt, reason);
-    let secret = Secret::require(
-        login.given_secret.clone(),
-        "SALESFORCE_CLIENT_SECRET",
-        "1A2B3C",
-    )
-    .map_err(|error| halt(error.to_string()))?;
-    let form = [
-        ("grant_type", "client_credentials"),
-        ("client_id", &login.client_id),
-        ("client_secret", secret.expose()),
-    ];
-    let url = format!("{}/services/oauth2/token", login.url);
-    let answer = call(http.post(url).form(&form)).await?;
-    if answer.status != 200 {
-        return Err(login_refused(answer.status, &answer.body));
-    }
-    let token: Token = serde_json::from_slice(&answer.body)
-        .map_err(|_| login_refused(answer.status, &answer.body))?;
-    let instance_url = instance(&token.instance_url, &login.url).ok_or_else(|| {
-        halt("Salesforce's login names an instance_url that is no https URL; check SALESFORCE_LOGIN_URL".into())
-    })?;
-    Ok(Session {
-        token: Secret::new(token.access_token),
-        instance_url,
+/// The key that signs JWTs.
+///
+/// # Errors
+/// None given, or one that is no RSA key in PEM.
+pub(crate) fn key(given: Option<Secret>) -> Result<EncodingKey, ConfigError> {
+    let pem = Secret::require(given, JWT_KEY, "-----BEGIN PRIVATE KEY-----…")?;
+    // The library's error may quote what it read.
+    EncodingKey::from_rsa_pem(pem.expose().as_bytes()).map_err(|_| {
+        let problem = "is no RSA private key in PEM; example: SALESFORCE_JWT_KEY_FILE=/run/secrets/salesforce.pem, a file that begins with -----BEGIN PRIVATE KEY-----";
+        ConfigError::new(JWT_KEY, problem)
     })
 }
 
-/// The instance's URL, at least as safe as the login's.
-fn instance(instance_url: &str, login_url: &str) -> Option<String> {
-    let url = Url::parse(instance_url).ok()?;
-    let safe =
-        url.scheme() == "https" || (url.scheme() == "http" && login_url.starts_with("http:"));
-    safe.then(|| instance_url.trim_end_matches('/').to_owned())
+impl Login {
+    /// A token and its instance.
+    ///
+    /// # Errors
+    /// [`Class::Halt`] when credentials are missing or were refused, without them.
+    pub(super) async fn fetch(&self, http: &Client) -> Result<Grant, Failure> {
+        let form = self
+            .form(Utc::now())
+            .map_err(|error| Failure::new(Class::Halt, error.to_string()))?;
+        let url = format!("{}/services/oauth2/token", self.url);
+        let answer = call(http.post(url).form(&form)).await?;
+        let token: Token = Some(&answer)
+            .filter(|answer| answer.status == 200)
+            .and_then(|answer| serde_json::from_slice(&answer.body).ok())
+            .ok_or_else(|| login_refused(answer.status, &answer.body))?;
+        let base_url = self
+            .hosts
+            .base_url(&token.instance_url)
+            .map_err(|problem| {
+                let reason = format!("the instance_url of Salesforce's login {problem}");
+                Failure::new(Class::Halt, reason)
+            })?;
+        Ok(Grant {
+            token: Secret::new(token.access_token),
+            base_url,
+            lifetime: None,
+        })
+    }
+
+    /// The fields of the token request.
+    fn form(&self, now: DateTime<Utc>) -> Result<Vec<(&'static str, String)>, ConfigError> {
+        Ok(match &self.flow {
+            Flow::ClientCredentials { secret } => {
+                let variable = "SALESFORCE_CLIENT_SECRET";
+                let secret = Secret::require(secret.clone(), variable, "1A2B3C…")?;
+                vec![
+                    ("grant_type", "client_credentials".to_owned()),
+                    ("client_id", self.client_id.clone()),
+                    ("client_secret", secret.expose().to_owned()),
+                ]
+            }
+            Flow::JwtBearer {
+                key: given,
+                username,
+                audience,
+            } => {
+                let claims = Claims {
+                    iss: &self.client_id,
+                    sub: username,
+                    aud: audience,
+                    exp: (now + JWT_SECONDS).timestamp(),
+                };
+                let header = Header::new(Algorithm::RS256);
+                let signed = jsonwebtoken::encode(&header, &claims, &key(given.clone())?);
+                let assertion = signed.map_err(|_| {
+                    ConfigError::new(JWT_KEY, "cannot sign; check that it is an RSA private key")
+                })?;
+                let grant_type = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+                vec![
+                    ("grant_type", grant_type.to_owned()),
+                    ("assertion", assertion),
+                ]
+            }
+        })
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::instance;
+    use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der, PublicKeyX509Der};
+    use aws_lc_rs::rsa::{KeyPair, KeySize};
+    use aws_lc_rs::signature::KeyPair as _;
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    use chrono::{TimeDelta, Utc};
+    use jsonwebtoken::{Algorithm, DecodingKey, Validation};
+    use leadstream_stream::Secret;
+    use serde_json::{Value, json};
+
+    use super::{Flow, Login, key};
+    use crate::config::Hosts;
+    use crate::fixtures;
+
+    fn pem(label: &str, der: &[u8]) -> String {
+        let text = STANDARD.encode(der);
+        format!("-----BEGIN {label}-----\n{text}\n-----END {label}-----\n")
+    }
+
+    fn login(flow: Flow) -> Login {
+        Login {
+            url: "https://acme.my.salesforce.com".into(),
+            client_id: "cid".into(),
+            flow,
+            hosts: Hosts::new(&["salesforce.com"], &[]),
+        }
+    }
 
     #[test]
-    fn a_token_is_never_used_over_a_less_safe_connection_than_the_login() {
-        let login = "https://acme.my.salesforce.com";
-        assert_eq!(
-            instance("https://acme.my.salesforce.com/", login).as_deref(),
-            Some(login)
-        );
-        assert_eq!(instance("http://acme.my.salesforce.com", login), None);
-        assert_eq!(instance("nonsense", login), None);
-        let local = "http://127.0.0.1:4050/salesforce";
-        assert_eq!(instance(local, local).as_deref(), Some(local));
+    fn a_jwt_says_who_we_are_for_two_minutes_and_is_signed() {
+        let pair = KeyPair::generate(KeySize::Rsa2048).unwrap();
+        let private: Pkcs8V1Der<'_> = pair.as_der().unwrap();
+        let public: PublicKeyX509Der<'_> = pair.public_key().as_der().unwrap();
+        let login = login(Flow::JwtBearer {
+            key: Some(Secret::new(pem("PRIVATE KEY", private.as_ref()))),
+            username: "leadstream@acme.com".into(),
+            audience: "https://login.salesforce.com".into(),
+        });
+        let now = Utc::now();
+        let form = login.form(now).unwrap();
+        assert_eq!(form[0].1, "urn:ietf:params:oauth:grant-type:jwt-bearer");
+        let public = pem("PUBLIC KEY", public.as_ref());
+        let public = DecodingKey::from_rsa_pem(public.as_bytes()).unwrap();
+        let mut validation = Validation::new(Algorithm::RS256);
+        validation.set_audience(&["https://login.salesforce.com"]);
+        let claims = jsonwebtoken::decode::<Value>(&form[1].1, &public, &validation).unwrap();
+        let expected = json!({
+            "iss": "cid", "sub": "leadstream@acme.com", "aud": "https://login.salesforce.com",
+            "exp": (now + TimeDelta::seconds(120)).timestamp(),
+        });
+        assert_eq!(claims.claims, expected);
+        assert_eq!(form.len(), 2, "no secret beside the assertion");
+    }
+
+    #[test]
+    fn what_is_no_key_is_named_and_not_quoted() {
+        for text in [
+            "hunter2",
+            "-----BEGIN PRIVATE KEY-----\naHVudGVyMg==\n-----END PRIVATE KEY-----\n",
+        ] {
+            let error = key(Some(Secret::new(text))).err().unwrap().to_string();
+            assert!(
+                error.starts_with("SALESFORCE_JWT_KEY is no RSA private key"),
+                "{error}"
+            );
+            assert!(
+                !error.contains("hunter2") && !error.contains("aHVu"),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_vendors_users_and_we_ask_for_a_token_alike() {
+        let Some(fixture) = fixtures::read("jsforce_oauth_client_credentials.json") else {
+            return;
+        };
+        let secret = Some(Secret::new("csecret"));
+        let ours = login(Flow::ClientCredentials { secret })
+            .form(Utc::now())
+            .unwrap();
+        let ours: Vec<String> = ours
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        assert_eq!(fixture["requests"][0]["body"], ours.join("&"));
     }
 }

@@ -232,12 +232,7 @@ async fn write_contacts(exchange: Exchange, mode: Mode, body: Bytes) -> Response
 }
 
 /// Decides a batch and writes what it comes to.
-fn apply(
-    app: &App,
-    mode: Mode,
-    batch: &Result<Vec<upsert::Input>, String>,
-    late: bool,
-) -> Reply {
+fn apply(app: &App, mode: Mode, batch: &Result<Vec<upsert::Input>, String>, late: bool) -> Reply {
     let endpoint = mode.endpoint();
     let inputs = match batch {
         Ok(inputs) => inputs,

@@ -1,0 +1,37 @@
+//! `leadstream crm provision`: makes what CRMs lack of what the mapping writes.
+
+use std::path::PathBuf;
+
+use leadstream_sink_crm::CrmArgs;
+use leadstream_sink_crm::tool::provision;
+
+/// Settings of `leadstream crm provision`.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    crm: Box<CrmArgs>,
+    /// Where the Salesforce metadata package is written
+    #[arg(long, default_value = "salesforce-metadata", value_name = "FOLDER")]
+    salesforce_folder: PathBuf,
+    /// Do it; without, it is only said
+    #[arg(long)]
+    apply: bool,
+}
+
+pub(super) async fn run(args: &Args) -> anyhow::Result<()> {
+    for made in provision(&args.crm, &args.salesforce_folder, args.apply).await? {
+        if made.steps.is_empty() {
+            println!("{}: all is there", made.crm);
+        }
+        for step in &made.steps {
+            println!("{}: {step}", made.crm);
+        }
+        for note in &made.notes {
+            println!("{}: {note}", made.crm);
+        }
+    }
+    if !args.apply {
+        println!("nothing was made: add --apply");
+    }
+    Ok(())
+}

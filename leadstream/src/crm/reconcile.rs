@@ -1,0 +1,79 @@
+//! `leadstream crm reconcile`: what CRMs hold, held against what PostgreSQL wants.
+
+use leadstream_sink_crm::CrmArgs;
+use leadstream_sink_crm::tool::{ReconcileOptions, Reconciled, reconcile};
+
+use super::LedgerArgs;
+
+/// Settings of `leadstream crm reconcile`.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    crm: Box<CrmArgs>,
+    #[command(flatten)]
+    ledger: LedgerArgs,
+    /// Only this CRM: hubspot, salesforce
+    #[arg(long, value_name = "NAME")]
+    only: Option<String>,
+    /// Have leads that differ sent again by the running service, in its order and at its pace
+    #[arg(long)]
+    apply: bool,
+    /// Begin anew although an earlier run was interrupted
+    #[arg(long)]
+    restart: bool,
+    /// Print each difference as a line of JSON, with the lead's id, and each CRM's report
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(args: Args) -> anyhow::Result<()> {
+    let database = args.ledger.connect()?;
+    let options = ReconcileOptions {
+        crm: args.only,
+        apply: args.apply,
+        restart: args.restart,
+    };
+    let reports = reconcile(&args.crm, &database, &options, |drift| {
+        if args.json
+            && let Ok(line) = serde_json::to_string(drift)
+        {
+            println!("{line}");
+        }
+    })
+    .await?;
+    for report in &reports {
+        if args.json {
+            println!("{}", serde_json::to_string(report)?);
+        } else {
+            tell(report, args.apply);
+        }
+    }
+    Ok(())
+}
+
+fn tell(report: &Reconciled, applied: bool) {
+    let crm = report.crm;
+    let earlier = match report.compared_before {
+        0 => String::new(),
+        before => format!(" ({before} more by an earlier run)"),
+    };
+    println!(
+        "{crm}: {} leads compared{earlier}, {} in step",
+        report.compared, report.in_step
+    );
+    for differing in &report.differences {
+        let field = differing.field.as_deref().unwrap_or("(record)");
+        println!(
+            "{crm}: {:>9}  {field}: {}",
+            differing.leads, differing.reason
+        );
+    }
+    if applied {
+        println!("{crm}: {} leads are sent again", report.mended);
+    } else if !report.differences.is_empty() {
+        println!("{crm}: nothing was mended: add --apply");
+    }
+    if let Some(reason) = &report.unfinished {
+        println!("{crm}: not finished: {reason}");
+    }
+}

@@ -1,0 +1,261 @@
+//! What a CRM holds, held against what it should: pure.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde_json::{Map, Value};
+
+use crate::mapping::{Kind, Rendered, Target};
+
+/// A record as the CRM holds it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Held {
+    pub(crate) id: String,
+    pub(crate) values: Map<String, Value>,
+    /// Whether the CRM takes no more writes to it.
+    pub(crate) converted: bool,
+}
+
+/// How a record differs.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Difference {
+    /// There is no record.
+    Missing,
+    /// It was converted: what differs cannot be mended.
+    Converted,
+    /// Its revision is newer than what PostgreSQL knows of: nothing is written over it.
+    Newer,
+    /// A field has no value.
+    Empty(String),
+    /// A field has another value.
+    Other(String),
+    /// A field has a value, and should have none.
+    NotCleared(String),
+}
+
+impl Difference {
+    /// The field and the reason, as reports have them.
+    pub(crate) fn told(&self) -> (Option<&str>, &'static str) {
+        match self {
+            Self::Missing => (None, "no record"),
+            Self::Converted => (None, "converted"),
+            Self::Newer => (None, "newer revision"),
+            Self::Empty(field) => (Some(field), "empty"),
+            Self::Other(field) => (Some(field), "another value"),
+            Self::NotCleared(field) => (Some(field), "not cleared"),
+        }
+    }
+
+    /// Whether sending the lead's present state mends it.
+    pub(crate) const fn can_be_mended(&self) -> bool {
+        !matches!(self, Self::Converted | Self::Newer)
+    }
+}
+
+/// How `held` differs from what `target` makes of the lead at `revision`. What is not written is
+/// not compared.
+pub(crate) fn differences(
+    target: &Target,
+    wanted: &Rendered,
+    revision: u64,
+    held: Option<&Held>,
+) -> Vec<Difference> {
+    let Some(held) = held else {
+        return vec![Difference::Missing];
+    };
+    let kinds: BTreeMap<&str, Kind> = target.written().into_iter().collect();
+    let value = |name: &str| held.values.get(name).filter(|value| !is_empty(value));
+    let mut differences: Vec<Difference> = wanted
+        .values
+        .iter()
+        .filter_map(|(name, wanted)| {
+            let kind = kinds.get(name.as_str()).copied().unwrap_or_default();
+            match (wanted, value(name)) {
+                (Some(wanted), Some(held)) => {
+                    let same = same(kind, wanted, held)
+                        || (target.is_phone(name) && digits(wanted) == digits(held));
+                    (!same).then(|| Difference::Other(name.clone()))
+                }
+                (Some(wanted), None) => {
+                    (!is_empty(wanted)).then(|| Difference::Empty(name.clone()))
+                }
+                (None, Some(_)) => Some(Difference::NotCleared(name.clone())),
+                (None, None) => None,
+            }
+        })
+        .collect();
+    match value(&target.revision).map(number) {
+        // An older one is right where the newer changed nothing else.
+        Some(Some(held)) if held > revision as f64 => differences.insert(0, Difference::Newer),
+        Some(Some(_)) => {}
+        Some(None) => differences.push(Difference::Other(target.revision.clone())),
+        None => differences.push(Difference::Empty(target.revision.clone())),
+    }
+    if held.converted && !differences.is_empty() {
+        differences.insert(0, Difference::Converted);
+    }
+    differences
+}
+
+fn is_empty(value: &Value) -> bool {
+    value.is_null() || value.as_str().is_some_and(|text| text.trim().is_empty())
+}
+
+/// Whether two values are one, though each CRM writes them in its own way.
+fn same(kind: Kind, wanted: &Value, held: &Value) -> bool {
+    if text(wanted).trim() == text(held).trim() {
+        return true;
+    }
+    match kind {
+        Kind::Text => false,
+        Kind::Number => matches!((number(wanted), number(held)), (Some(a), Some(b)) if a == b),
+        Kind::Boolean => text(wanted).eq_ignore_ascii_case(&text(held)),
+        Kind::Date => matches!((date(wanted), date(held)), (Some(a), Some(b)) if a == b),
+        Kind::Datetime => matches!((moment(wanted), moment(held)), (Some(a), Some(b)) if a == b),
+    }
+}
+
+fn text(value: &Value) -> String {
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned)
+}
+
+fn digits(value: &Value) -> String {
+    text(value).chars().filter(char::is_ascii_digit).collect()
+}
+
+fn number(value: &Value) -> Option<f64> {
+    value
+        .as_f64()
+        .or_else(|| value.as_str()?.trim().parse().ok())
+}
+
+/// RFC 3339, Salesforce's form of it, or milliseconds since 1970.
+fn moment(value: &Value) -> Option<DateTime<Utc>> {
+    let text = text(value);
+    let text = text.trim();
+    DateTime::parse_from_rfc3339(text)
+        .or_else(|_| DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f%z"))
+        .map(|moment| moment.to_utc())
+        .ok()
+        .or_else(|| DateTime::from_timestamp_millis(text.parse().ok()?))
+}
+
+fn date(value: &Value) -> Option<NaiveDate> {
+    let day = text(value).trim().parse().ok();
+    day.or_else(|| Some(moment(value)?.date_naive()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde_json::{Value, json};
+
+    use super::{Difference, Held, Kind, differences, same};
+    use crate::mapping::{DEFAULT, Mapping, Rendered, render};
+    use crate::person::tests::{completed, of};
+
+    fn held(values: &Value) -> Held {
+        Held {
+            id: "1".into(),
+            values: values.as_object().unwrap().clone(),
+            converted: false,
+        }
+    }
+
+    #[test]
+    fn values_are_the_same_in_each_crm_s_own_notation() {
+        for (kind, wanted, held, expected) in [
+            (Kind::Number, json!(7500), json!("7500"), true),
+            (Kind::Number, json!(7500), json!(7500.0), true),
+            (Kind::Number, json!(7500), json!("7501"), false),
+            (Kind::Boolean, json!(true), json!("true"), true),
+            (
+                Kind::Date,
+                json!("2026-11-23"),
+                json!("1795392000000"),
+                true,
+            ),
+            (Kind::Date, json!("2026-11-23"), json!("2026-11-24"), false),
+            (
+                Kind::Datetime,
+                json!("2026-11-23T10:15:00.123Z"),
+                json!("2026-11-23T10:15:00.123+0000"),
+                true,
+            ),
+            (
+                Kind::Datetime,
+                json!("2026-11-23T10:15:00.123Z"),
+                json!("2026-11-23T10:15:00Z"),
+                false,
+            ),
+            (Kind::Text, json!("Ann"), json!("Ann "), true),
+            (Kind::Text, json!("Ann"), json!("ann"), false),
+        ] {
+            assert_eq!(
+                same(kind, &wanted, &held),
+                expected,
+                "{kind:?}: {wanted} and {held}"
+            );
+        }
+    }
+
+    #[test]
+    fn each_field_that_differs_is_told_and_no_other() {
+        let target = DEFAULT.parse::<Mapping>().unwrap().hubspot;
+        let mut lead = completed();
+        lead.lead_data.remove("budget");
+        let wanted: Rendered = render(&target, &of(lead), &BTreeMap::new());
+        let right = json!({
+            "phone": "+1 (234) 567-890", "firstname": "John", "lastname": "Doe",
+            "hs_lead_status": "OPEN", "leadstream_state": "COMPLETED", "leadstream_score": "100",
+            "leadstream_revision": "2", "leadstream_budget": "", "company": "of sales",
+        });
+        let told = |values: &Value| differences(&target, &wanted, 3, Some(&held(values)));
+        assert_eq!(told(&right), [], "revision 3 changed nothing else");
+        assert_eq!(
+            differences(&target, &wanted, 3, None),
+            [Difference::Missing]
+        );
+        let change = |name: &str, value: Value| {
+            let mut values = right.clone();
+            values[name] = value;
+            told(&values)
+        };
+        let field =
+            |difference: fn(String) -> Difference, name: &str| vec![difference(name.into())];
+        assert_eq!(
+            change("lastname", json!("Dow")),
+            field(Difference::Other, "lastname")
+        );
+        assert_eq!(
+            change("firstname", Value::Null),
+            field(Difference::Empty, "firstname")
+        );
+        assert_eq!(
+            change("leadstream_budget", json!("1")),
+            field(Difference::NotCleared, "leadstream_budget")
+        );
+        assert_eq!(
+            change("leadstream_revision", json!("")),
+            field(Difference::Empty, "leadstream_revision")
+        );
+        let newer = change("leadstream_revision", json!("4"));
+        assert_eq!(newer, [Difference::Newer]);
+        assert!(!newer[0].can_be_mended());
+    }
+
+    #[test]
+    fn a_converted_record_is_told_when_it_differs() {
+        let target = DEFAULT.parse::<Mapping>().unwrap().salesforce;
+        let wanted = render(&target, &of(completed()), &BTreeMap::new());
+        let converted = Held {
+            converted: true,
+            ..held(&json!({"Leadstream_Revision__c": 3}))
+        };
+        let told = differences(&target, &wanted, 3, Some(&converted));
+        assert_eq!(told[0], Difference::Converted);
+    }
+}

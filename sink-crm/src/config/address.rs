@@ -1,0 +1,141 @@
+//! Addresses of CRMs: where credentials and leads may go, and names that become part of a path.
+
+use leadstream_stream::ConfigError;
+use reqwest::Url;
+
+/// The variable that names further hosts.
+const ALLOWED: &str = "CRM_ALLOWED_HOSTS";
+
+/// Hosts that requests to a CRM may go to: those of the vendor's domain over https, and those that
+/// the configuration names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Hosts {
+    domains: &'static [&'static str],
+    allowed: Vec<String>,
+}
+
+impl Hosts {
+    /// `domains` are the vendor's, each with all below it; `allowed` are whole names of hosts.
+    pub(crate) fn new(domains: &'static [&'static str], allowed: &[String]) -> Self {
+        let allowed = allowed.iter().map(|host| host.trim().to_ascii_lowercase());
+        Self {
+            domains,
+            allowed: allowed.filter(|host| !host.is_empty()).collect(),
+        }
+    }
+
+    /// A URL to put paths behind, without its final slash.
+    ///
+    /// # Errors
+    /// What is wrong with it and how to mend that.
+    pub(crate) fn base_url(&self, text: &str) -> Result<String, String> {
+        let text = text.trim().trim_end_matches('/');
+        let url = Url::parse(text).ok().filter(|url| {
+            matches!(url.scheme(), "http" | "https")
+                && url.query().is_none()
+                && url.fragment().is_none()
+                && url.username().is_empty()
+                && url.password().is_none()
+        });
+        let Some((url, host)) = url.as_ref().and_then(|url| Some((url, url.host_str()?))) else {
+            return Err("is no http or https URL without a query or credentials".to_owned());
+        };
+        if self.allowed.iter().any(|allowed| allowed == host) {
+            return Ok(text.to_owned());
+        }
+        let of_vendor = self.domains.iter().any(|domain| {
+            host.strip_suffix(domain)
+                .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+        });
+        if !of_vendor {
+            return Err(format!(
+                "leads to the host {host}, which is none of {}; if it is meant, {ALLOWED}={host} allows it",
+                self.domains.join(", ")
+            ));
+        }
+        if url.scheme() != "https" {
+            return Err(format!("is not https, as {host} has to be spoken to"));
+        }
+        Ok(text.to_owned())
+    }
+
+    /// As [`Self::base_url`], for the value of `variable`.
+    ///
+    /// # Errors
+    /// The same, with an example.
+    pub(super) fn setting(
+        &self,
+        text: &str,
+        variable: &str,
+        example: &str,
+    ) -> Result<String, ConfigError> {
+        self.base_url(text).map_err(|problem| {
+            ConfigError::new(
+                variable,
+                format!("{problem}; example: {variable}={example}"),
+            )
+        })
+    }
+}
+
+/// A name that becomes part of a path.
+pub(super) fn name(text: &str, variable: &str, example: &str) -> Result<String, ConfigError> {
+    let valid = !text.is_empty()
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
+    if valid {
+        Ok(text.to_owned())
+    } else {
+        let problem = format!(
+            "may hold letters, digits, underscores, hyphens and dots only; example: {variable}={example}"
+        );
+        Err(ConfigError::new(variable, problem))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Hosts;
+
+    #[test]
+    fn only_the_vendor_s_hosts_over_https_and_those_that_are_named_are_spoken_to() {
+        let hosts = Hosts::new(
+            &["salesforce.com"],
+            &["127.0.0.1".into(), " Proxy.Local ".into()],
+        );
+        for good in [
+            "https://acme.my.salesforce.com/",
+            "https://login.salesforce.com",
+            "http://127.0.0.1:4050/salesforce",
+            "https://proxy.local",
+        ] {
+            assert_eq!(
+                hosts.base_url(good).as_deref(),
+                Ok(good.trim_end_matches('/'))
+            );
+        }
+        for (bad, problem) in [
+            ("http://acme.my.salesforce.com", "is not https"),
+            (
+                "https://salesforce.com.evil.example",
+                "CRM_ALLOWED_HOSTS=salesforce.com.evil.example",
+            ),
+            ("https://notsalesforce.com", "none of salesforce.com"),
+            (
+                "https://salesforce.com@evil.example",
+                "is no http or https URL",
+            ),
+            (
+                "https://evil.example#.salesforce.com",
+                "is no http or https URL",
+            ),
+            ("http://localhost:4050", "CRM_ALLOWED_HOSTS=localhost"),
+            ("ftp://acme.my.salesforce.com", "is no http"),
+            ("nonsense", "is no http"),
+        ] {
+            let error = hosts.base_url(bad).unwrap_err();
+            assert!(error.contains(problem), "{bad}: {error}");
+        }
+    }
+}

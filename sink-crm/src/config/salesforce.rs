@@ -1,0 +1,134 @@
+//! Settings of Salesforce.
+
+use leadstream_stream::{ConfigError, Secret};
+
+use super::address::{Hosts, name};
+use crate::mapping::Target;
+use crate::salesforce::{Flow, Login, SalesforceSettings, key};
+
+/// Salesforce's own domains: My Domain hosts lie below them.
+const DOMAINS: &[&str] = &["salesforce.com", "salesforce.mil", "sfcrmproducts.cn"];
+const URL_EXAMPLE: &str = "https://acme.my.salesforce.com";
+
+/// Settings of Salesforce.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Salesforce")]
+pub struct SalesforceArgs {
+    /// My Domain URL of the organisation, such as https://acme.my.salesforce.com
+    #[arg(long, env = "SALESFORCE_LOGIN_URL", value_name = "URL")]
+    pub salesforce_login_url: Option<String>,
+    /// Consumer key of an app that allows the client credentials or the JWT bearer flow
+    #[arg(long, env = "SALESFORCE_CLIENT_ID", value_name = "KEY")]
+    pub salesforce_client_id: Option<String>,
+    /// Consumer secret of that app, for the client credentials flow; or
+    /// SALESFORCE_CLIENT_SECRET_FILE
+    #[arg(
+        long,
+        env = "SALESFORCE_CLIENT_SECRET",
+        hide_env_values = true,
+        value_name = "SECRET"
+    )]
+    pub salesforce_client_secret: Option<Secret>,
+    /// RSA private key in PEM, whose certificate the app has, for the JWT bearer flow; best as
+    /// SALESFORCE_JWT_KEY_FILE
+    #[arg(
+        long,
+        env = "SALESFORCE_JWT_KEY",
+        hide_env_values = true,
+        value_name = "PEM"
+    )]
+    pub salesforce_jwt_key: Option<Secret>,
+    /// User whom the JWT bearer flow signs in
+    #[arg(long, env = "SALESFORCE_USERNAME", value_name = "NAME")]
+    pub salesforce_username: Option<String>,
+    /// Whom the JWT is for: https://test.salesforce.com for a sandbox organisation
+    #[arg(
+        long,
+        env = "SALESFORCE_JWT_AUDIENCE",
+        default_value = "https://login.salesforce.com",
+        value_name = "URL"
+    )]
+    pub salesforce_jwt_audience: String,
+    /// Version of the REST API
+    #[arg(
+        long,
+        env = "SALESFORCE_API_VERSION",
+        default_value = "v66.0",
+        value_name = "VERSION"
+    )]
+    pub salesforce_api_version: String,
+    /// Lead field (External ID, unique) that holds the lead id
+    #[arg(
+        long,
+        env = "SALESFORCE_EXTERNAL_ID_FIELD",
+        default_value = "WA_Id__c",
+        value_name = "NAME"
+    )]
+    pub salesforce_external_id_field: String,
+}
+
+impl SalesforceArgs {
+    pub(super) fn settings(
+        &self,
+        target: Target,
+        allowed: &[String],
+    ) -> Result<Option<SalesforceSettings>, ConfigError> {
+        let given = |text: &Option<String>| text.clone().filter(|text| !text.trim().is_empty());
+        let login_url = given(&self.salesforce_login_url);
+        let client_id = given(&self.salesforce_client_id);
+        let secret = self.salesforce_client_secret.clone();
+        let has_secret = Secret::resolve(secret.clone(), "SALESFORCE_CLIENT_SECRET")?.is_some();
+        let jwt_key = self.salesforce_jwt_key.clone();
+        let has_key = Secret::resolve(jwt_key.clone(), "SALESFORCE_JWT_KEY")?.is_some();
+        if login_url.is_none() && client_id.is_none() && !has_secret && !has_key {
+            return Ok(None);
+        }
+        let missing = |variable, example| move || ConfigError::missing(variable, example);
+        let login_url = login_url.ok_or_else(missing("SALESFORCE_LOGIN_URL", URL_EXAMPLE))?;
+        let client_id = client_id.ok_or_else(missing("SALESFORCE_CLIENT_ID", "3MVG9…"))?;
+        let flow = match (has_secret, has_key) {
+            (true, true) => {
+                return Err(ConfigError::new(
+                    "SALESFORCE_JWT_KEY",
+                    "is set beside SALESFORCE_CLIENT_SECRET; keep one kind of credentials",
+                ));
+            }
+            (false, false) => {
+                return Err(ConfigError::new(
+                    "SALESFORCE_CLIENT_SECRET",
+                    "is not set, nor is SALESFORCE_JWT_KEY; example: SALESFORCE_CLIENT_SECRET=1A2B3C…, or SALESFORCE_JWT_KEY_FILE=/run/secrets/salesforce.pem with SALESFORCE_USERNAME=leadstream@acme.com",
+                ));
+            }
+            (true, false) => Flow::ClientCredentials { secret },
+            (false, true) => {
+                key(jwt_key.clone())?;
+                Flow::JwtBearer {
+                    key: jwt_key,
+                    username: given(&self.salesforce_username)
+                        .ok_or_else(missing("SALESFORCE_USERNAME", "leadstream@acme.com"))?,
+                    audience: self.salesforce_jwt_audience.trim().to_owned(),
+                }
+            }
+        };
+        let hosts = Hosts::new(DOMAINS, allowed);
+        Ok(Some(SalesforceSettings {
+            login: Login {
+                url: hosts.setting(&login_url, "SALESFORCE_LOGIN_URL", URL_EXAMPLE)?,
+                client_id,
+                flow,
+                hosts,
+            },
+            api_version: name(
+                &self.salesforce_api_version,
+                "SALESFORCE_API_VERSION",
+                "v66.0",
+            )?,
+            external_id_field: name(
+                &self.salesforce_external_id_field,
+                "SALESFORCE_EXTERNAL_ID_FIELD",
+                "WA_Id__c",
+            )?,
+            target,
+        }))
+    }
+}

@@ -1,0 +1,110 @@
+//! HubSpot's credentials: a static token, or OAuth's refresh token for one of half an hour.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use leadstream_stream::{ConfigError, Secret};
+use reqwest::Client;
+use serde::Deserialize;
+
+use super::response::login_refused;
+use crate::crm::{Class, Failure};
+use crate::http::call;
+use crate::tokens::Grant;
+
+/// As given; each secret may stand in a file instead, which is read whenever a token is fetched.
+#[derive(Debug)]
+pub(crate) enum Credentials {
+    Token(Option<Secret>),
+    Refresh {
+        client_id: String,
+        secret: Option<Secret>,
+        refresh: Option<Secret>,
+        /// The refresh token that was configured, and the one that HubSpot gave in its place.
+        newest: Mutex<Option<(Secret, Secret)>>,
+    },
+}
+
+#[derive(Deserialize)]
+struct Token {
+    access_token: String,
+    refresh_token: Option<String>,
+    expires_in: u64,
+}
+
+impl Credentials {
+    pub(crate) const fn refresh(
+        client_id: String,
+        secret: Option<Secret>,
+        refresh: Option<Secret>,
+    ) -> Self {
+        Self::Refresh {
+            client_id,
+            secret,
+            refresh,
+            newest: Mutex::new(None),
+        }
+    }
+
+    /// A token for `api_url`.
+    ///
+    /// # Errors
+    /// [`Class::Halt`] when a secret is missing or was refused, without it.
+    pub(super) async fn fetch(&self, http: &Client, api_url: &str) -> Result<Grant, Failure> {
+        let halt = |error: ConfigError| Failure::new(Class::Halt, error.to_string());
+        let secret = |given: &Option<Secret>, variable| {
+            Secret::require(given.clone(), variable, "na1-1a2b…").map_err(halt)
+        };
+        let (client_id, client_secret, configured, newest) = match self {
+            Self::Token(given) => {
+                return Ok(Grant {
+                    token: secret(given, "HUBSPOT_ACCESS_TOKEN")?,
+                    base_url: api_url.to_owned(),
+                    lifetime: None,
+                });
+            }
+            Self::Refresh {
+                client_id,
+                secret: client_secret,
+                refresh,
+                newest,
+            } => (
+                client_id,
+                secret(client_secret, "HUBSPOT_CLIENT_SECRET")?,
+                secret(refresh, "HUBSPOT_REFRESH_TOKEN")?,
+                newest,
+            ),
+        };
+        let refresh = newest
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .as_ref()
+            .filter(|(replaced, _)| *replaced == configured)
+            .map_or_else(|| configured.clone(), |(_, newest)| newest.clone());
+        let form = [
+            ("grant_type", "refresh_token"),
+            ("client_id", client_id),
+            ("client_secret", client_secret.expose()),
+            ("refresh_token", refresh.expose()),
+        ];
+        let url = format!("{api_url}/oauth/v1/token");
+        let answer = call(http.post(url).form(&form)).await?;
+        let token: Token = Some(&answer)
+            .filter(|answer| answer.status == 200)
+            .and_then(|answer| serde_json::from_slice(&answer.body).ok())
+            .ok_or_else(|| login_refused(answer.status, &answer.body))?;
+        if let Some(given) = token.refresh_token.map(Secret::new)
+            && given != refresh
+        {
+            tracing::info!(
+                "HubSpot replaced the refresh token; it is kept until this process ends"
+            );
+            *newest.lock().unwrap_or_else(PoisonError::into_inner) = Some((configured, given));
+        }
+        Ok(Grant {
+            token: Secret::new(token.access_token),
+            base_url: api_url.to_owned(),
+            lifetime: Some(Duration::from_secs(token.expires_in)),
+        })
+    }
+}

@@ -1,0 +1,208 @@
+//! Access tokens: fetched when they are needed, ahead of their end, and anew after a refusal; by
+//! one request at a time, for which the others wait.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use leadstream_stream::Secret;
+use tokio::sync::Mutex;
+
+use crate::crm::{Class, Failure};
+
+/// Part of a token's lifetime that is left when it is replaced, and the most of it.
+const AHEAD: f64 = 0.1;
+const AHEAD_AT_MOST: Duration = Duration::from_secs(300);
+/// How soon an early replacement that failed is tried again, while the token still holds.
+const AGAIN: Duration = Duration::from_secs(15);
+
+/// What a CRM gave.
+#[derive(Debug)]
+pub(crate) struct Grant {
+    pub(crate) token: Secret,
+    /// Where the token is used, without a final slash.
+    pub(crate) base_url: String,
+    /// How long it holds, where the CRM tells.
+    pub(crate) lifetime: Option<Duration>,
+}
+
+#[derive(Debug)]
+struct Held {
+    grant: Arc<Grant>,
+    replace_at: Option<Instant>,
+    ends_at: Option<Instant>,
+}
+
+/// The one token of the process for a CRM.
+#[derive(Debug, Default)]
+pub(crate) struct Tokens(Mutex<Option<Held>>);
+
+impl Tokens {
+    /// The token, by `fetch` when there is none or its end is near.
+    ///
+    /// # Errors
+    /// As `fetch` says, when no token holds.
+    pub(crate) async fn get(
+        &self,
+        now: Instant,
+        fetch: impl Future<Output = Result<Grant, Failure>>,
+    ) -> Result<Arc<Grant>, Failure> {
+        let mut held = self.0.lock().await;
+        if let Some(held) = held.as_ref()
+            && held.replace_at.is_none_or(|at| now < at)
+        {
+            return Ok(Arc::clone(&held.grant));
+        }
+        match fetch.await {
+            Ok(grant) => {
+                let fresh = Held::new(grant, now);
+                let grant = Arc::clone(&fresh.grant);
+                *held = Some(fresh);
+                Ok(grant)
+            }
+            Err(failure) => match held.as_mut() {
+                Some(held) if held.outlives(&failure, now) => {
+                    tracing::warn!(
+                        reason = failure.reason,
+                        "an access token was not replaced ahead of its end"
+                    );
+                    held.replace_at = Some(now + AGAIN);
+                    Ok(Arc::clone(&held.grant))
+                }
+                _ => Err(failure),
+            },
+        }
+    }
+
+    /// Forgets `refused`, unless another request has done so already.
+    pub(crate) async fn forget(&self, refused: &Arc<Grant>) {
+        let mut held = self.0.lock().await;
+        if held
+            .as_ref()
+            .is_some_and(|held| Arc::ptr_eq(&held.grant, refused))
+        {
+            *held = None;
+        }
+    }
+}
+
+impl Held {
+    fn new(grant: Grant, now: Instant) -> Self {
+        let ends_at = grant.lifetime.map(|lifetime| now + lifetime);
+        let replace_at = grant
+            .lifetime
+            .map(|lifetime| now + lifetime - lifetime.mul_f64(AHEAD).min(AHEAD_AT_MOST));
+        Self {
+            grant: Arc::new(grant),
+            replace_at,
+            ends_at,
+        }
+    }
+
+    /// Whether the token holds on although it could not be replaced: the CRM may be away for a
+    /// while, but credentials that are refused have to be mended.
+    fn outlives(&self, failure: &Failure, now: Instant) -> bool {
+        matches!(failure.class, Class::Retry | Class::Throttle)
+            && self.ends_at.is_none_or(|end| now < end)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::time::{Duration, Instant};
+
+    use leadstream_stream::Secret;
+
+    use super::{AGAIN, Class, Failure, Grant, Tokens};
+
+    fn grant(number: u32, seconds: Option<u64>) -> Grant {
+        Grant {
+            token: Secret::new(number.to_string()),
+            base_url: String::new(),
+            lifetime: seconds.map(Duration::from_secs),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_token_is_replaced_ahead_of_its_end_and_after_a_refusal_only() {
+        let tokens = Tokens::default();
+        let fetched = AtomicU32::new(0);
+        let fetch = async || {
+            Ok(grant(
+                fetched.fetch_add(1, Ordering::Relaxed) + 1,
+                Some(1800),
+            ))
+        };
+        let start = Instant::now();
+        for (second, number) in [(0, "1"), (1600, "1"), (1620, "2"), (1630, "2"), (3300, "3")] {
+            let now = start + Duration::from_secs(second);
+            let held = tokens.get(now, fetch()).await.unwrap();
+            assert_eq!(held.token.expose(), number, "at second {second}");
+        }
+        let refused = tokens.get(start, fetch()).await.unwrap();
+        tokens.forget(&refused).await;
+        let next = tokens.get(start, fetch()).await.unwrap();
+        assert_eq!(next.token.expose(), "4");
+        tokens.forget(&refused).await;
+        let kept = tokens.get(start, fetch()).await.unwrap();
+        assert_eq!(
+            kept.token.expose(),
+            "4",
+            "another request forgot it already"
+        );
+    }
+
+    #[tokio::test]
+    async fn requests_at_once_wait_for_one_fetch() {
+        let tokens = Arc::new(Tokens::default());
+        let fetched = Arc::new(AtomicU32::new(0));
+        let gets: Vec<_> = (0..8)
+            .map(|_| {
+                let (tokens, fetched) = (Arc::clone(&tokens), Arc::clone(&fetched));
+                tokio::spawn(async move {
+                    let fetch = async {
+                        let number = fetched.fetch_add(1, Ordering::Relaxed);
+                        tokio::task::yield_now().await;
+                        Ok(grant(number, None))
+                    };
+                    let held = tokens.get(Instant::now(), fetch).await.unwrap();
+                    held.token.expose().to_owned()
+                })
+            })
+            .collect();
+        for get in gets {
+            assert_eq!(get.await.unwrap(), "0");
+        }
+        assert_eq!(fetched.load(Ordering::Relaxed), 1);
+    }
+
+    #[tokio::test]
+    async fn a_token_that_holds_outlives_an_outage_but_not_refused_credentials() {
+        let tokens = Tokens::default();
+        let start = Instant::now();
+        let at = |second| start + Duration::from_secs(second);
+        tokens
+            .get(at(0), async { Ok(grant(1, Some(100))) })
+            .await
+            .unwrap();
+        let away = async || Err(Failure::new(Class::Retry, "away"));
+        let kept = tokens.get(at(95), away()).await.unwrap();
+        assert_eq!(kept.token.expose(), "1");
+        let unasked = tokens.get(at(96), async { panic!("asked within {AGAIN:?}") });
+        unasked.await.unwrap();
+        assert_eq!(
+            tokens.get(at(111), away()).await.unwrap_err().class,
+            Class::Retry
+        );
+        let tokens = Tokens::default();
+        tokens
+            .get(at(0), async { Ok(grant(1, Some(100))) })
+            .await
+            .unwrap();
+        let refused = tokens
+            .get(at(95), async { Err(Failure::new(Class::Halt, "no")) })
+            .await;
+        assert_eq!(refused.unwrap_err().class, Class::Halt);
+    }
+}

@@ -1,0 +1,344 @@
+//! `leadstream crm reconcile`: what each CRM holds is read in batches, held against the ledger, and
+//! mended through it. Memory holds one batch; an interrupted run goes on where it stood.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use chrono::Utc;
+use leadstream_schemas::{LeadEvent, codec};
+use serde::Serialize;
+
+use super::provision::refused;
+use super::{Database, ToolError};
+use crate::compare::{Difference, differences};
+use crate::config::{CrmArgs, Timing};
+use crate::crm::{Class, CrmName, Failure, Records};
+use crate::dispatch::Pace;
+use crate::http;
+use crate::hubspot::Hubspot;
+use crate::ledger::Claimed;
+use crate::salesforce::Salesforce;
+
+/// Failed attempts of a request before the run ends; it goes on when it is run again.
+const ATTEMPTS: u32 = 6;
+/// A CRM that asks for a longer wait is left alone.
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// How to go about it.
+#[derive(Clone, Debug, Default)]
+pub struct ReconcileOptions {
+    /// Only this CRM.
+    pub crm: Option<String>,
+    /// Have what differs sent again.
+    pub apply: bool,
+    /// Begin anew, although an earlier run was interrupted.
+    pub restart: bool,
+}
+
+/// A difference that was found. It names its lead, by what may be a phone number.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Drift {
+    pub crm: &'static str,
+    pub lead_id: String,
+    pub record_id: Option<String>,
+    /// None for the record as a whole.
+    pub field: Option<String>,
+    pub reason: &'static str,
+    /// Whether it is, or would be, sent again.
+    pub mended: bool,
+}
+
+/// What a run came to.
+#[derive(Clone, Debug, Serialize)]
+pub struct Reconciled {
+    pub crm: &'static str,
+    /// Leads that an interrupted run compared before this one went on.
+    pub compared_before: i64,
+    pub compared: u64,
+    pub in_step: u64,
+    /// Differences by field and reason.
+    pub differences: Vec<Differing>,
+    /// Leads that are sent again.
+    pub mended: u64,
+    /// Whether the CRM has been compared to its end; else why not.
+    pub unfinished: Option<String>,
+}
+
+/// How many leads differ in a field, and how.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Differing {
+    /// None for the record as a whole.
+    pub field: Option<String>,
+    pub reason: &'static str,
+    pub leads: u64,
+}
+
+/// Compares what each configured CRM holds of the leads that it has, and gives each difference to
+/// `found`. Leads that wait, are parked or dead are not compared: the ledger tells of those.
+///
+/// # Errors
+/// Wrong settings, a ledger or a CRM that cannot be read.
+pub async fn reconcile(
+    args: &CrmArgs,
+    database: &Database,
+    options: &ReconcileOptions,
+    mut found: impl FnMut(&Drift),
+) -> Result<Vec<Reconciled>, ToolError> {
+    let crms = args.crms()?;
+    let timing = args.sync.timing();
+    let http = http::client(timing.request)?;
+    let asked = |crm: CrmName| options.crm.as_ref().is_none_or(|name| name == crm.as_str());
+    let mut reconciled = Vec::new();
+    if let Some(settings) = crms.hubspot.filter(|_| asked(CrmName::Hubspot)) {
+        let crm = Hubspot::new(http.clone(), settings);
+        reconciled.push(run(&crm, database, &timing, options, &mut found).await?);
+    }
+    if let Some(settings) = crms.salesforce.filter(|_| asked(CrmName::Salesforce)) {
+        let crm = Salesforce::new(http, settings);
+        reconciled.push(run(&crm, database, &timing, options, &mut found).await?);
+    }
+    Ok(reconciled)
+}
+
+async fn run<C: Records>(
+    crm: &C,
+    database: &Database,
+    timing: &Timing,
+    options: &ReconcileOptions,
+    found: &mut impl FnMut(&Drift),
+) -> Result<Reconciled, ToolError> {
+    let ledger = &database.0;
+    if options.restart {
+        ledger.reconciled(C::NAME).await?;
+    }
+    let (mut after, compared_before) = ledger.reconciliation(C::NAME).await?;
+    let mut pace = Pace::new(Duration::ZERO, timing.daily_share, Instant::now());
+    // The lengths of its fields are part of what is wanted.
+    let quota = patiently(timing, async || crm.check().await).await;
+    pace.note(
+        quota.map_err(|failure| refused(C::NAME, failure))?,
+        Instant::now(),
+    );
+    let mut report = Report::default();
+    loop {
+        let rows = ledger.page_in_step(C::NAME, &after, C::READ).await?;
+        let Some(last) = rows.last() else {
+            ledger.reconciled(C::NAME).await?;
+            return Ok(report.end(C::NAME, compared_before, None));
+        };
+        let next = last.lead_id.clone();
+        if pace.daily_is_spent() {
+            let reason = "our share of the day's requests is used up (CRM_DAILY_SHARE_PERCENT); run it again tomorrow, it goes on where it stands";
+            return Ok(report.end(C::NAME, compared_before, Some(reason.to_owned())));
+        }
+        while let Err(wait) = pace.take(Instant::now()) {
+            tokio::time::sleep(wait).await;
+        }
+        let events: Vec<(&Claimed, LeadEvent)> = rows
+            .iter()
+            .filter_map(|row| Some((row, codec::decode(&row.record.value).ok()?)))
+            .collect();
+        let keys: Vec<&str> = events.iter().map(|(row, _)| row.lead_id.as_str()).collect();
+        let read = patiently(timing, async || crm.read(&keys).await).await;
+        let (records, quota) = read.map_err(|failure| refused(C::NAME, failure))?;
+        pace.note(quota, Instant::now());
+
+        let differing: Vec<(&Claimed, Option<&str>, Vec<Difference>)> = events
+            .iter()
+            .filter_map(|(row, event)| {
+                let held = records.get(&row.lead_id);
+                let wanted = crm.render(event);
+                let all = differences(crm.target(), &wanted, event.data.revision, held);
+                let record_id = held.map(|held| held.id.as_str());
+                (!all.is_empty()).then_some((*row, record_id, all))
+            })
+            .collect();
+        let drifted: Vec<(&str, i64)> = differing
+            .iter()
+            .map(|(row, _, _)| (row.lead_id.as_str(), row.revision))
+            .collect();
+        // A lead that was sent meanwhile is no longer as it was read.
+        let still: BTreeSet<String> = ledger
+            .unchanged(C::NAME, &drifted)
+            .await?
+            .into_iter()
+            .collect();
+        let mut to_mend = Vec::new();
+        for (row, record_id, all) in differing {
+            if !still.contains(&row.lead_id) {
+                continue;
+            }
+            let mends = all.iter().all(Difference::can_be_mended);
+            if mends {
+                to_mend.push((row.lead_id.as_str(), row.revision));
+            }
+            report.differing += 1;
+            for difference in all {
+                report.count(&difference);
+                let (field, reason) = difference.told();
+                found(&Drift {
+                    crm: C::NAME.as_str(),
+                    lead_id: row.lead_id.clone(),
+                    record_id: record_id.map(str::to_owned),
+                    field: field.map(str::to_owned),
+                    reason,
+                    mended: mends,
+                });
+            }
+        }
+        report.compared += events.len() as u64;
+        if options.apply {
+            report.mended += ledger.mend(C::NAME, &to_mend, Utc::now()).await?;
+        }
+        after = next;
+        ledger
+            .note_reconciliation(C::NAME, &after, events.len(), Utc::now())
+            .await?;
+    }
+}
+
+/// Repeats what fails for a while; a refused token is replaced once.
+async fn patiently<T>(
+    timing: &Timing,
+    mut request: impl AsyncFnMut() -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let mut attempts = 0;
+    let mut refreshed = false;
+    loop {
+        let failure = match request().await {
+            Err(failure) => failure,
+            done => return done,
+        };
+        let wait = match failure.class {
+            Class::Auth if !refreshed => {
+                refreshed = true;
+                continue;
+            }
+            Class::Retry | Class::Throttle => {
+                attempts += 1;
+                let jitter = timing.retry.random_delay(attempts).unwrap_or_default();
+                failure.after.unwrap_or_default() + jitter
+            }
+            _ => return Err(failure),
+        };
+        if attempts >= ATTEMPTS || wait > LONGEST {
+            let reason = format!(
+                "{}; run it again, it goes on where it stands",
+                failure.reason
+            );
+            return Err(Failure { reason, ..failure });
+        }
+        tokio::time::sleep(wait).await;
+    }
+}
+
+#[derive(Debug, Default)]
+struct Report {
+    compared: u64,
+    differing: u64,
+    mended: u64,
+    by: BTreeMap<(Option<String>, &'static str), u64>,
+}
+
+impl Report {
+    fn count(&mut self, difference: &Difference) {
+        let (field, reason) = difference.told();
+        *self
+            .by
+            .entry((field.map(str::to_owned), reason))
+            .or_default() += 1;
+    }
+
+    fn end(self, crm: CrmName, compared_before: i64, unfinished: Option<String>) -> Reconciled {
+        let mut differences: Vec<Differing> = self
+            .by
+            .into_iter()
+            .map(|((field, reason), leads)| Differing {
+                field,
+                reason,
+                leads,
+            })
+            .collect();
+        differences.sort_by_key(|differing| std::cmp::Reverse(differing.leads));
+        Reconciled {
+            crm: crm.as_str(),
+            compared_before,
+            compared: self.compared,
+            in_step: self.compared - self.differing,
+            differences,
+            mended: self.mended,
+            unfinished,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use leadstream_stream::RetryPolicy;
+
+    use super::{ATTEMPTS, Class, CrmName, Difference, Failure, Report, Timing, patiently};
+
+    const TIMING: Timing = Timing {
+        request: Duration::from_secs(20),
+        retry: RetryPolicy::unlimited(Duration::ZERO, Duration::ZERO),
+        probe: Duration::from_secs(60),
+        linger: Duration::ZERO,
+        daily_share: 100,
+        concurrency: 1,
+    };
+
+    async fn after(failures: &[(Class, Option<u64>)]) -> (usize, Result<(), Class>) {
+        let mut asked = 0;
+        let outcome = patiently(&TIMING, async || {
+            asked += 1;
+            match failures.get(asked - 1) {
+                None => Ok(()),
+                Some((class, wait)) => {
+                    Err(Failure::new(*class, "").after(wait.map(Duration::from_secs)))
+                }
+            }
+        });
+        let outcome = outcome.await.map_err(|failure| failure.class);
+        (asked, outcome)
+    }
+
+    #[tokio::test]
+    async fn an_outage_is_waited_for_a_while_and_a_refusal_is_not() {
+        assert_eq!(
+            after(&[(Class::Auth, None), (Class::Retry, None)]).await,
+            (3, Ok(()))
+        );
+        assert_eq!(
+            after(&[(Class::Auth, None); 2]).await,
+            (2, Err(Class::Auth))
+        );
+        assert_eq!(after(&[(Class::Halt, None)]).await, (1, Err(Class::Halt)));
+        let day = (Class::Throttle, Some(3600));
+        assert_eq!(
+            after(&[day]).await,
+            (1, Err(Class::Throttle)),
+            "until tomorrow"
+        );
+        let (asked, outcome) = after(&[(Class::Retry, None); 20]).await;
+        assert_eq!((asked, outcome), (ATTEMPTS as usize, Err(Class::Retry)));
+    }
+
+    #[test]
+    fn a_report_counts_leads_in_step_and_differences_by_field() {
+        let mut report = Report {
+            compared: 5,
+            differing: 2,
+            ..Report::default()
+        };
+        report.count(&Difference::Missing);
+        report.count(&Difference::Other("phone".into()));
+        report.count(&Difference::Other("phone".into()));
+        let ended = report.end(CrmName::Hubspot, 7, None);
+        assert_eq!((ended.in_step, ended.compared_before), (3, 7));
+        assert_eq!(ended.differences[0].field.as_deref(), Some("phone"));
+        assert_eq!(ended.differences[0].leads, 2);
+        assert_eq!(ended.differences[1].reason, "no record");
+    }
+}

@@ -1,0 +1,54 @@
+//! What users of HubSpot and Salesforce need around the sink: credentials, records that sales
+//! already has, the mapping file, provisioning, reconciliation.
+
+pub(crate) mod credentials;
+pub(crate) mod mapping;
+pub(crate) mod matching;
+pub(crate) mod provision;
+pub(crate) mod reconcile;
+pub(crate) mod webhook;
+
+use std::path::Path;
+
+use anyhow::ensure;
+
+use crate::site::Site;
+
+/// The mapping of an installation that has none of its own.
+const DEFAULT: &str = include_str!("../../sink-crm/crm.yaml");
+
+/// Gives tools the CRMs' addresses and credentials, which only the sink has else.
+fn with_crms(mut site: Site<'_>) -> Site<'_> {
+    let deployment = &mut site.deployment;
+    let variables = [
+        ("HUBSPOT_ACCESS_TOKEN", &deployment.hubspot_access_token),
+        ("HUBSPOT_API_URL", &deployment.hubspot_api_url),
+        ("SALESFORCE_LOGIN_URL", &deployment.salesforce_login_url),
+        ("SALESFORCE_CLIENT_ID", &deployment.salesforce_client_id),
+        (
+            "SALESFORCE_CLIENT_SECRET",
+            &deployment.salesforce_client_secret,
+        ),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.clone()));
+    deployment.further.extend(variables);
+    site
+}
+
+/// Gives the sink a mapping file in `folder`: the default with each text replaced once.
+fn mapping_file(
+    site: &mut Site<'_>,
+    folder: &Path,
+    replaced: &[(&str, &str)],
+) -> anyhow::Result<()> {
+    let mut mapping = DEFAULT.to_owned();
+    for (old, new) in replaced {
+        ensure!(mapping.contains(old), "the default mapping has no {old:?}");
+        mapping = mapping.replacen(old, new, 1);
+    }
+    let path = folder.join("crm.yaml");
+    std::fs::write(&path, mapping)?;
+    let variable = ("CRM_MAPPING_FILE".to_owned(), path.display().to_string());
+    site.deployment.further.push(variable);
+    Ok(())
+}

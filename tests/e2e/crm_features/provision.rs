@@ -1,0 +1,117 @@
+//! A bare portal and a bare organisation: the check says what is missing, provisioning makes it, and
+//! Salesforce then refuses an older revision by itself.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::{Context, ensure};
+use leadstream::deployment::Service;
+use leadstream_sandbox::{SandboxConfig, Values, Vendor};
+use serde_json::json;
+
+use super::with_crms;
+use crate::World;
+use crate::crm::{HUBSPOT, SALESFORCE, SINK, count, event, lead_id, publish, settled, site_with};
+
+/// The files of a folder by their paths within it.
+fn files(folder: &Path) -> anyhow::Result<BTreeMap<String, String>> {
+    [
+        "package.xml",
+        "objects/Lead.object",
+        "permissionsets/Leadstream.permissionset",
+    ]
+    .into_iter()
+    .map(|path| {
+        let text = std::fs::read_to_string(folder.join(path)).context(path)?;
+        Ok((path.to_owned(), text))
+    })
+    .collect()
+}
+
+pub(crate) fn run(world: &World) -> anyhow::Result<()> {
+    world.runtime.block_on(async {
+        let mut config = SandboxConfig::default();
+        config
+            .hubspot
+            .properties
+            .retain(|property| property.name != "wa_id");
+        config
+            .salesforce
+            .fields
+            .retain(|field| field.name != "WA_Id__c");
+        let site = with_crms(site_with(world, "provision", config).await?);
+        let client = site.sandbox.client()?;
+        let folder = tempfile::tempdir()?;
+        let folder = folder.path().join("metadata");
+        let path = folder.display().to_string();
+
+        let lacking = site
+            .tool(&["crm", "check"])
+            .await
+            .err()
+            .context("nothing is missing")?
+            .to_string();
+        for part in [
+            "wa_id with unique values",
+            "leadstream_state",
+            "WA_Id__c",
+            "crm provision --apply",
+        ] {
+            ensure!(lacking.contains(part), "{part}: {lacking}");
+        }
+        let provision = ["crm", "provision", "--salesforce-folder", &path];
+        let said = site.tool(&provision).await?;
+        ensure!(
+            said.contains("create the contact property wa_id") && said.contains("nothing was made"),
+            "{said}"
+        );
+        ensure!(!folder.exists(), "a dry run wrote files");
+        let apply = ["crm", "provision", "--salesforce-folder", &path, "--apply"];
+        let said = site.tool(&apply).await?;
+        ensure!(
+            said.contains("create the property group leadstream"),
+            "{said}"
+        );
+        let again = site.tool(&apply).await?;
+        ensure!(again.contains("hubspot: all is there"), "{again}");
+        site.sandbox
+            .deploy(&files(&folder)?)
+            .map_err(anyhow::Error::msg)?;
+        let checked = site.tool(&["crm", "check"]).await?;
+        ensure!(
+            checked.contains("hubspot: all is there")
+                && checked.contains("salesforce: all is there"),
+            "{checked}"
+        );
+
+        // What was made takes what is written.
+        site.start(Service::SinkCrm, SINK).await?;
+        publish(&site, &[event(0, 5), event(1, 1)]).await?;
+        settled(&site, HUBSPOT, &[("done", 2)]).await?;
+        settled(&site, SALESFORCE, &[("done", 2)]).await?;
+        // The CRM is newer than what we send: it refuses, and that is as good as done.
+        let lead = client.lead(&lead_id(0)).await?.context("no lead")?;
+        let newer: Values =
+            serde_json::from_value(json!({"Leadstream_Revision__c": 9, "Company": "Acme"}))?;
+        site.sandbox
+            .enter(Vendor::Salesforce, Some(&lead.id), newer)?;
+        publish(&site, &[event(0, 6)]).await?;
+        settled(&site, HUBSPOT, &[("done", 2)]).await?;
+        settled(&site, SALESFORCE, &[("done", 2)]).await?;
+        crate::site::eventually(std::time::Duration::from_secs(10), async || {
+            let refused = count(&site, "outcomes", SALESFORCE, "stale").await?;
+            ensure!(
+                (refused - 1.0).abs() < f64::EPSILON,
+                "{refused} were refused"
+            );
+            Ok(())
+        })
+        .await?;
+        let lead = client.lead(&lead_id(0)).await?.context("no lead")?;
+        ensure!(
+            lead.text("Company") == Some("Acme"),
+            "an older revision was written over a newer one"
+        );
+        site.finish().await
+    })
+}

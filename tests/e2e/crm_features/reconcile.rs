@@ -1,0 +1,195 @@
+//! What CRMs hold drifts from what PostgreSQL wants: it is told by field and mended in order.
+
+use anyhow::{Context, ensure};
+use leadstream::deployment::Service;
+use leadstream_sandbox::{Endpoint, Fault, Values, Vendor};
+use serde_json::{Value, json};
+
+use super::with_crms;
+use crate::World;
+use crate::crm::{HUBSPOT, SALESFORCE, event, lead_id, publish, settled, site};
+
+const LEADS: usize = 250;
+
+fn values(values: Value) -> anyhow::Result<Values> {
+    Ok(serde_json::from_value(values)?)
+}
+
+/// Each difference as `lead field reason`, and each CRM's report.
+fn read(output: &str) -> anyhow::Result<(Vec<String>, Vec<Value>)> {
+    let (mut drifts, mut reports) = (Vec::new(), Vec::new());
+    for line in output.lines().filter(|line| line.starts_with('{')) {
+        let line: Value = serde_json::from_str(line)?;
+        if line.get("lead_id").is_some() {
+            let text = |name: &str| line[name].as_str().unwrap_or("-").to_owned();
+            drifts.push(format!(
+                "{} {} {} {}",
+                text("crm"),
+                text("lead_id"),
+                text("field"),
+                text("reason")
+            ));
+        } else {
+            reports.push(line);
+        }
+    }
+    drifts.sort_unstable();
+    Ok((drifts, reports))
+}
+
+pub(crate) fn run(world: &World) -> anyhow::Result<()> {
+    world.runtime.block_on(async {
+        let site = with_crms(site(world, "reconcile").await?);
+        let client = site.sandbox.client()?;
+        site.start(Service::SinkCrm, "sink").await?;
+        for revision in 1..=2 {
+            publish(
+                &site,
+                &(0..LEADS)
+                    .map(|lead| event(lead, revision))
+                    .collect::<Vec<_>>(),
+            )
+            .await?;
+        }
+        settled(&site, HUBSPOT, &[("done", LEADS)]).await?;
+        settled(&site, SALESFORCE, &[("done", LEADS)]).await?;
+        let said = site.tool(&["crm", "reconcile"]).await?;
+        ensure!(
+            said.contains("hubspot: 250 leads compared, 250 in step"),
+            "{said}"
+        );
+        ensure!(
+            said.contains("salesforce: 250 leads compared, 250 in step"),
+            "{said}"
+        );
+        ensure!(!said.contains("1555"), "a number: {said}");
+
+        // An older write arrives late, a person changes, clears and deletes, one lead is converted,
+        // and one is newer than what we know of.
+        let contact = async |lead: usize| -> anyhow::Result<String> {
+            Ok(client
+                .contact(&lead_id(lead))
+                .await?
+                .context("no contact")?
+                .id)
+        };
+        let lead = async |lead: usize| -> anyhow::Result<String> {
+            Ok(client.lead(&lead_id(lead)).await?.context("no lead")?.id)
+        };
+        let enter = |vendor, id: &str, changed| {
+            site.sandbox
+                .enter(vendor, Some(id), values(changed)?)
+                .map_err(anyhow::Error::from)
+        };
+        enter(
+            Vendor::Hubspot,
+            &contact(0).await?,
+            json!({"leadstream_state": "STEP_1", "leadstream_revision": "1"}),
+        )?;
+        enter(
+            Vendor::Hubspot,
+            &contact(120).await?,
+            json!({"firstname": ""}),
+        )?;
+        site.sandbox.delete(Vendor::Hubspot, &contact(249).await?)?;
+        enter(
+            Vendor::Salesforce,
+            &lead(1).await?,
+            json!({"Leadstream_State__c": "STEP_1"}),
+        )?;
+        enter(
+            Vendor::Salesforce,
+            &lead(2).await?,
+            json!({"IsConverted": true, "LastName": "Dow"}),
+        )?;
+        enter(
+            Vendor::Salesforce,
+            &lead(3).await?,
+            json!({"Leadstream_Revision__c": 9}),
+        )?;
+        // Notation is no difference.
+        enter(
+            Vendor::Hubspot,
+            &contact(5).await?,
+            json!({"phone": format!("+1 (555) {}", &lead_id(5)[4..])}),
+        )?;
+
+        let expected = {
+            let mut expected = vec![
+                format!("hubspot {} leadstream_state another value", lead_id(0)),
+                format!("hubspot {} firstname empty", lead_id(120)),
+                format!("hubspot {} - no record", lead_id(249)),
+                format!(
+                    "salesforce {} Leadstream_State__c another value",
+                    lead_id(1)
+                ),
+                format!("salesforce {} LastName another value", lead_id(2)),
+                format!("salesforce {} - converted", lead_id(2)),
+                format!("salesforce {} - newer revision", lead_id(3)),
+            ];
+            expected.sort_unstable();
+            expected
+        };
+        let (drifts, reports) = read(&site.tool(&["crm", "reconcile", "--json"]).await?)?;
+        ensure!(drifts == expected, "{drifts:#?}");
+        ensure!(
+            reports.iter().all(|report| report["mended"] == 0),
+            "{reports:?}"
+        );
+
+        // Interrupted after the first batch, it goes on where it stood.
+        let broken = Fault::status(Endpoint::HubspotRead, 403).always();
+        let broken = Fault {
+            key: Some(lead_id(120)),
+            ..broken
+        };
+        client.order(&broken).await?;
+        let failed = site
+            .tool(&["crm", "reconcile", "--only", "hubspot", "--apply"])
+            .await;
+        let failed = failed
+            .err()
+            .context("a refusal did not end the run")?
+            .to_string();
+        ensure!(failed.contains("MISSING_SCOPES"), "{failed}");
+        client.clear_faults().await?;
+        let (drifts, reports) = read(
+            &site
+                .tool(&["crm", "reconcile", "--apply", "--json"])
+                .await?,
+        )?;
+        ensure!(
+            drifts.len() == expected.len() - 1,
+            "the first was told before: {drifts:#?}"
+        );
+        ensure!(
+            reports[0]["compared_before"] == 100 && reports[0]["compared"] == 150,
+            "{reports:?}"
+        );
+        ensure!(
+            reports[0]["mended"] == 2 && reports[1]["mended"] == 1,
+            "{reports:?}"
+        );
+
+        settled(&site, HUBSPOT, &[("done", LEADS)]).await?;
+        settled(&site, SALESFORCE, &[("done", LEADS)]).await?;
+        let contacts = client.contacts().await?;
+        let right = contacts
+            .iter()
+            .filter(|contact| contact.text("leadstream_state") == Some("STEP_2"));
+        ensure!(
+            right.count() == LEADS && contacts.len() == LEADS,
+            "{} contacts",
+            contacts.len()
+        );
+        let (drifts, _) = read(&site.tool(&["crm", "reconcile", "--json"]).await?)?;
+        let left = drifts.iter().filter(|drift| drift.starts_with("hubspot"));
+        ensure!(left.count() == 0 && drifts.len() == 3, "{drifts:#?}");
+        let newer = client.lead(&lead_id(3)).await?.context("no lead")?;
+        ensure!(
+            newer.values["Leadstream_Revision__c"] == 9,
+            "a newer revision was overwritten"
+        );
+        site.finish().await
+    })
+}
