@@ -81,7 +81,7 @@ pub(crate) struct Args {
     /// measured in turn by the same benchmark
     #[arg(long, value_name = "PATH")]
     services: Option<PathBuf>,
-    /// What is measured, separated by commas; by default everything but the soak and the CRMs
+    /// What is measured, separated by commas; by default everything but the soak, the CRMs and timers that are due
     #[arg(long, value_enum, value_delimiter = ',', value_name = "SCENARIO,…")]
     scenarios: Vec<Scenario>,
     /// Print JSON with every sample instead of a table
