@@ -86,6 +86,10 @@ const TESTS: &[(&str, Test)] = &[
         recover::run,
     ),
     (
+        "a_processor_goes_on_without_deleted_records_only_when_an_operator_says_so",
+        recover::lost_log,
+    ),
+    (
         "a_processor_waits_while_postgresql_refuses_and_goes_on_by_itself",
         trouble::run,
     ),

@@ -5,8 +5,14 @@ use std::time::Duration;
 
 use anyhow::{bail, ensure};
 use leadstream::deployment::Service;
+use leadstream_schemas::Topic;
+use rdkafka::admin::{AdminClient, AdminOptions};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::metadata::MetadataTopic;
+use rdkafka::{Offset, TopicPartitionList};
 
 use crate::World;
+use crate::clients::kafka;
 use crate::conversation::{Expected, Script, scripts};
 use crate::observe;
 use crate::site::{Site, eventually};
@@ -142,6 +148,10 @@ async fn script(site: &Site<'_>, statements: String) -> anyhow::Result<()> {
 
 /// A processor halts and says why; then the log is folded again.
 async fn recover(site: &Site<'_>, why: &str) -> anyhow::Result<()> {
+    recover_with(site, &["recover"], why).await
+}
+
+async fn recover_with(site: &Site<'_>, command: &[&str], why: &str) -> anyhow::Result<()> {
     site.spawn(Service::Processor, "processor")?;
     let status = site.ended("processor").await?;
     let log = site.log("processor")?;
@@ -151,7 +161,7 @@ async fn recover(site: &Site<'_>, why: &str) -> anyhow::Result<()> {
     }
     // A member that ended by an error has left its group.
     eventually(Duration::from_secs(30), async || {
-        let told = site.tool(&["recover"]).await?;
+        let told = site.tool(command).await?;
         ensure!(told.contains("start the processors"), "{told}");
         eprintln!(
             "{}: {}",
@@ -161,4 +171,66 @@ async fn recover(site: &Site<'_>, why: &str) -> anyhow::Result<()> {
         Ok(())
     })
     .await
+}
+
+/// Kafka deleted records that nobody had processed: only an operator goes on without them.
+pub(crate) fn lost_log(world: &World) -> anyhow::Result<()> {
+    world.runtime.block_on(async {
+        let site = Site::new(world, "lost-log").await?;
+        site.start_all().await?;
+        let mut scripts = scripts(10, 11);
+        say(&site, &scripts, |length| 0..length / 3).await?;
+        rows(&site, &scripts, |length| length / 3).await?;
+        site.stop("processor").await?;
+        let lost = |length: usize| length / 3..length * 2 / 3;
+        say(&site, &scripts, lost).await?;
+        delete_log(&site).await?;
+
+        let refusal = site.tool(&["recover"]).await;
+        ensure!(
+            refusal.is_err_and(|error| error.to_string().contains("--accept-loss")),
+            "it goes on without records that nobody gave up"
+        );
+        recover_with(
+            &site,
+            &["recover", "--accept-loss"],
+            "records were deleted before they were processed",
+        )
+        .await?;
+        site.start(Service::Processor, "processor").await?;
+        for script in &mut scripts {
+            let lost = lost(script.said.len());
+            let next = lost.start;
+            script.said.drain(lost);
+            for index in next..script.said.len() {
+                site.post(&script.webhook(index)).await?;
+            }
+        }
+        let expected = scripts
+            .iter()
+            .map(Script::expected)
+            .collect::<anyhow::Result<Vec<Expected>>>()?;
+        observe::at_rest(&site, &expected).await?;
+        ensure!(observe::events(&site, &expected)? == 0, "events repeat");
+        site.finish().await
+    })
+}
+
+/// Removes every record of the inputs' topic, as a retention that is too short does.
+async fn delete_log(site: &Site<'_>) -> anyhow::Result<()> {
+    let topic = site.topic(Topic::LeadInputs);
+    let admin: AdminClient<DefaultClientContext> =
+        kafka(site).client("leadstream-e2e")?.create()?;
+    let metadata = admin
+        .inner()
+        .fetch_metadata(Some(&topic), Duration::from_secs(20))?;
+    let mut ends = TopicPartitionList::new();
+    for partition in metadata.topics().iter().flat_map(MetadataTopic::partitions) {
+        ends.add_partition_offset(&topic, partition.id(), Offset::End)?;
+    }
+    let deleted = admin.delete_records(&ends, &AdminOptions::new()).await?;
+    for partition in deleted.elements() {
+        partition.error()?;
+    }
+    Ok(())
 }
