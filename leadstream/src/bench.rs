@@ -171,9 +171,15 @@ async fn measure(
     };
     let servers = Servers::new(stack, services, schema_ids(stack).await?);
     let load = args.load();
-    // A broker that has just started is slow until its code is compiled.
+    // A broker that has just started is slow until its code is compiled, and compiles while others
+    // wait for the processors.
     let step = progress.step("warm-up");
     Scenario::Producer.run(&servers, "warm-up", &load).await?;
+    if args.scenarios().iter().any(|scenario| scenario.is_engine()) {
+        Scenario::Processor
+            .run(&servers, "warm-up-processor", &load)
+            .await?;
+    }
     step.done("the broker has seen load");
     let mut samples = Vec::new();
     for round in 1..=args.rounds.get() {

@@ -1,7 +1,6 @@
 //! The engine's batches without Kafka: what bounds the processor, for benchmarks.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -164,7 +163,7 @@ struct Settings {
     outlets: Outlets,
     accounts: Accounts,
     journal: usize,
-    cached_leads: NonZeroUsize,
+    lead_room: usize,
 }
 
 impl Settings {
@@ -176,7 +175,7 @@ impl Settings {
             outlets: Outlets::new(&args.kafka.topic_prefix, ids).ok_or(BaselineError::Ids)?,
             accounts: args.accounts.clone(),
             journal: args.journal_length.get(),
-            cached_leads: args.cached_leads,
+            lead_room: args.lead_cache() / args.lanes,
         })
     }
 }
@@ -200,7 +199,7 @@ impl Lane {
         let mut partitions = BTreeMap::new();
         for (id, found) in owned {
             store.begin_at(id, settings.owner, 0).await?;
-            let mut partition = Partition::new(settings.cached_leads);
+            let mut partition = Partition::new();
             partition.begin(found, 0);
             partitions.insert(id, partition);
         }
@@ -256,11 +255,7 @@ impl Lane {
             }
             self.acknowledged.extend(progress.outbox_key(id));
         }
-        for (lead_id, changed) in folded.leads {
-            if let Some(partition) = self.partitions.get_mut(&changed.partition) {
-                partition.leads.put(lead_id, changed.body.into());
-            }
-        }
+        partition::keep(&mut self.partitions, folded.leads, self.settings.lead_room);
     }
 }
 

@@ -1,6 +1,7 @@
 //! The engine: batches of records in, committed leads and published effects out.
 
 pub(crate) mod batch;
+pub(crate) mod cache;
 pub(crate) mod effects;
 pub(crate) mod lane;
 pub(crate) mod load;

@@ -176,7 +176,7 @@ impl<'a> Recovery<'a> {
         let partitions = owned
             .into_iter()
             .map(|(id, owned)| {
-                let mut partition = Partition::new(settings.cached_leads);
+                let mut partition = Partition::new();
                 let next = starts.get(&id).copied().unwrap_or_default();
                 partition.begin(owned, next);
                 (id, partition)
@@ -376,11 +376,11 @@ impl<'a> Recovery<'a> {
             self.acknowledged.extend(progress.outbox_key(id));
             records.extend(progress.outgoing);
         }
-        for (lead_id, changed) in folded.leads {
-            if let Some(partition) = self.partitions.get_mut(&changed.partition) {
-                partition.leads.put(lead_id, changed.body.into());
-            }
-        }
+        partition::keep(
+            &mut self.partitions,
+            folded.leads,
+            self.settings.lead_cache(),
+        );
         self.producer.send(&records).await?.await?;
         Ok(())
     }

@@ -69,14 +69,9 @@ pub struct Args {
         value_name = "COUNT"
     )]
     pub journal_length: NonZeroUsize,
-    /// Leads kept in memory, in each partition
-    #[arg(
-        long,
-        env = "CACHED_LEADS",
-        default_value = "5000",
-        value_name = "COUNT"
-    )]
-    pub cached_leads: NonZeroUsize,
+    /// Memory for leads that are not read again from PostgreSQL, in MiB
+    #[arg(long, env = "LEAD_CACHE_MIB", default_value_t = 16, value_name = "MIB")]
+    pub lead_cache_mib: usize,
     /// Dead letters in a row, in one partition, after which it halts
     #[arg(
         long,
@@ -101,6 +96,13 @@ pub struct Args {
         value_name = "PERCENT"
     )]
     pub dead_letter_percent: u32,
+}
+
+impl Args {
+    /// Bytes of leads in memory.
+    pub(crate) const fn lead_cache(&self) -> usize {
+        self.lead_cache_mib.saturating_mul(1 << 20)
+    }
 }
 
 /// Why the processor ended.
@@ -192,7 +194,7 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
         batch_records: args.batch_records.get(),
         linger: Duration::from_millis(args.batch_linger_ms),
         journal: args.journal_length.get(),
-        cached_leads: args.cached_leads,
+        lead_room: args.lead_cache() / args.lanes,
         retry: RETRY,
         poison: PoisonLimit {
             run: args.dead_letter_run,

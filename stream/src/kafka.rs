@@ -135,8 +135,8 @@ impl KafkaArgs {
                 ("fetch.wait.max.ms", "50"),
                 ("fetch.queue.backoff.ms", "10"),
                 // For each partition: what waits there, and what one more fetch adds.
-                ("queued.max.messages.kbytes", "512"),
-                ("fetch.message.max.bytes", "262144"),
+                ("queued.max.messages.kbytes", "256"),
+                ("fetch.message.max.bytes", "131072"),
                 ("fetch.max.bytes", "8388608"),
                 ("topic.metadata.refresh.interval.ms", "30000"),
             ],

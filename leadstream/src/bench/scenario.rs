@@ -155,6 +155,10 @@ impl Scenario {
         }
     }
 
+    pub(super) fn is_engine(self) -> bool {
+        Self::ENGINE.contains(&self)
+    }
+
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Producer => "producer",

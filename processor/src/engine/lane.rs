@@ -7,7 +7,6 @@ mod settle;
 mod sweep;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -25,7 +24,7 @@ use uuid::Uuid;
 use super::batch::{BatchError, Decoded, Rules};
 use super::effects::Outlets;
 use super::outbox::OutboxKey;
-use super::partition::{Partition, Phase};
+use super::partition::{self, Partition, Phase};
 use super::takeover::{OffsetError, TakeOverError};
 use super::waiting::Waiting;
 use crate::failpoint::{Point, pass};
@@ -57,7 +56,8 @@ pub(crate) struct Shared {
     pub(crate) batch_records: usize,
     pub(crate) linger: Duration,
     pub(crate) journal: usize,
-    pub(crate) cached_leads: NonZeroUsize,
+    /// Bytes of leads that a lane keeps in memory.
+    pub(crate) lead_room: usize,
     pub(crate) retry: RetryPolicy,
     pub(crate) poison: PoisonLimit,
 }
@@ -236,9 +236,9 @@ impl Lane {
         match event {
             LaneEvent::Assigned(partitions) => {
                 for partition in partitions {
-                    let fresh = Partition::new(self.shared.cached_leads);
-                    self.partitions.insert(partition, fresh);
+                    self.partitions.insert(partition, Partition::new());
                 }
+                partition::make_room(&mut self.partitions, self.shared.lead_room);
             }
             LaneEvent::Records(fetched) => {
                 if self.waiting.len() == 0 {

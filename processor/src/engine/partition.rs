@@ -1,12 +1,11 @@
 //! A partition as its lane sees it.
 
 use std::collections::BTreeMap;
-use std::num::NonZeroUsize;
 
 use leadstream_stream::dead_letter::PoisonCount;
-use lru::LruCache;
 
-use super::batch::{Folded, Progress};
+use super::batch::{Changed, Folded, Progress};
+use super::cache::LeadCache;
 use super::timers::Pace;
 use crate::store::Owned;
 
@@ -34,9 +33,8 @@ pub(crate) struct Partition {
     pub(crate) timers: Pace,
     /// Counts what time did here, by any owner.
     pub(crate) sweep: i64,
-    /// Leads at home here in their stored form, a quarter of what they take unfolded: this owner is
-    /// their only writer, so they need no reading again.
-    pub(crate) leads: LruCache<String, Box<[u8]>>,
+    /// Leads at home here: this owner is their only writer, so they need no reading again.
+    pub(crate) leads: LeadCache,
 }
 
 /// What a commit has to find of a partition.
@@ -67,8 +65,32 @@ pub(crate) fn fences(
         .collect()
 }
 
+/// Keeps the leads of a committed batch within `room` bytes, which `partitions` share evenly.
+pub(crate) fn keep(
+    partitions: &mut BTreeMap<i32, Partition>,
+    leads: BTreeMap<String, Changed>,
+    room: usize,
+) {
+    let each = room / partitions.len().max(1);
+    for (lead_id, changed) in leads {
+        if let Some(partition) = partitions.get_mut(&changed.partition) {
+            // A copy of its own: to shrink the vector would keep the whole block it was written to.
+            let body = Box::from(changed.body.as_slice());
+            partition.leads.put(lead_id, body, each);
+        }
+    }
+}
+
+/// Holds what `partitions` keep within `room` bytes, when there are more of them.
+pub(crate) fn make_room(partitions: &mut BTreeMap<i32, Partition>, room: usize) {
+    let each = room / partitions.len().max(1);
+    for partition in partitions.values_mut() {
+        partition.leads.shrink(each);
+    }
+}
+
 impl Partition {
-    pub(crate) fn new(leads: NonZeroUsize) -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             phase: Phase::TakeOver,
             epoch: 0,
@@ -77,7 +99,7 @@ impl Partition {
             poison: PoisonCount::default(),
             timers: Pace::default(),
             sweep: 0,
-            leads: LruCache::new(leads),
+            leads: LeadCache::new(),
         }
     }
 

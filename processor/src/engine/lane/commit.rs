@@ -107,14 +107,15 @@ impl Lane {
             }
             records.extend(progress.outgoing);
         }
-        for (lead_id, changed) in folded.leads {
+        let mut leads = folded.leads;
+        if count == 0 {
             // Leads that are silent do not drive out those that write.
-            if let Some(partition) = self.partitions.get_mut(&changed.partition)
-                && (count > 0 || partition.leads.contains(&lead_id))
-            {
-                partition.leads.put(lead_id, changed.body.into());
-            }
+            leads.retain(|lead_id, changed| {
+                let home = self.partitions.get(&changed.partition);
+                home.is_some_and(|home| home.leads.contains(lead_id))
+            });
         }
+        partition::keep(&mut self.partitions, leads, self.shared.lead_room);
         for (id, reason) in folded.halted {
             self.halt(id, &reason);
         }

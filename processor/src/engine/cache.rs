@@ -1,0 +1,86 @@
+//! Leads kept in memory in their stored form, a quarter of what they take unfolded.
+
+use lru::LruCache;
+
+/// What an entry takes beside its two texts: the list's node, the index, the allocator.
+const ENTRY: usize = 160;
+
+/// The leads of a partition that were of use last, within a room in bytes.
+#[derive(Debug)]
+pub(crate) struct LeadCache {
+    leads: LruCache<String, Box<[u8]>>,
+    bytes: usize,
+}
+
+impl LeadCache {
+    pub(crate) fn new() -> Self {
+        Self {
+            leads: LruCache::unbounded(),
+            bytes: 0,
+        }
+    }
+
+    pub(crate) fn get(&mut self, lead_id: &str) -> Option<&[u8]> {
+        self.leads.get(lead_id).map(|body| &**body)
+    }
+
+    pub(crate) fn contains(&self, lead_id: &str) -> bool {
+        self.leads.contains(lead_id)
+    }
+
+    /// Keeps a lead, for which those go that were not of use for longest.
+    pub(crate) fn put(&mut self, lead_id: String, body: Box<[u8]>, room: usize) {
+        let (key, new) = (lead_id.len(), body.len());
+        self.bytes += match self.leads.put(lead_id, body) {
+            Some(old) => {
+                self.bytes -= old.len();
+                new
+            }
+            None => ENTRY + key + new,
+        };
+        self.shrink(room);
+    }
+
+    /// Lets leads go until the rest fits into `room` bytes.
+    pub(crate) fn shrink(&mut self, room: usize) {
+        while self.bytes > room
+            && let Some((lead_id, body)) = self.leads.pop_lru()
+        {
+            self.bytes -= ENTRY + lead_id.len() + body.len();
+        }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.leads.clear();
+        self.bytes = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ENTRY, LeadCache};
+
+    #[test]
+    fn the_leads_that_were_of_use_last_stay_within_the_room() {
+        let room = 3 * (ENTRY + 1 + 10);
+        let mut cache = LeadCache::new();
+        for id in ["a", "b", "c"] {
+            cache.put(id.to_owned(), vec![0; 10].into(), room);
+        }
+        assert!(cache.get("a").is_some());
+        cache.put("d".to_owned(), vec![0; 10].into(), room);
+        assert!(cache.get("b").is_none());
+        assert!(cache.get("a").is_some() && cache.get("c").is_some() && cache.get("d").is_some());
+    }
+
+    #[test]
+    fn a_lead_that_grows_counts_once() {
+        let mut cache = LeadCache::new();
+        for length in [10, 500, 20] {
+            cache.put("a".to_owned(), vec![0; length].into(), 1000);
+            assert_eq!(cache.bytes, ENTRY + 1 + length);
+        }
+        cache.shrink(100);
+        assert_eq!((cache.bytes, cache.get("a")), (0, None));
+    }
+}
