@@ -61,12 +61,10 @@ impl Recorder {
         Self { url, shared }
     }
 
-    /// The clients of a deployment that has its CRMs here.
-    fn crms(&self) -> Crms {
+    /// The clients of a deployment that has its CRMs here; `hubspot` are HubSpot's credentials.
+    fn crms(&self, hubspot: &[&str]) -> Crms {
         let url = &self.url;
         let flags = [
-            "sink-crm".to_owned(),
-            "--hubspot-access-token=pat-test".to_owned(),
             format!("--hubspot-api-url={url}"),
             format!("--salesforce-login-url={url}"),
             "--salesforce-client-id=cid".to_owned(),
@@ -74,16 +72,25 @@ impl Recorder {
             "--crm-allowed-hosts=127.0.0.1".to_owned(),
         ];
         let command = CrmArgs::augment_args(Command::new("sink-crm"));
+        let credentials = hubspot.iter().map(|flag| (*flag).to_owned());
+        let flags = std::iter::once("sink-crm".to_owned())
+            .chain(flags)
+            .chain(credentials);
         let matches = command.try_get_matches_from(flags).unwrap();
         CrmArgs::from_arg_matches(&matches).unwrap().crms().unwrap()
     }
 
     fn hubspot(&self) -> Hubspot {
-        Hubspot::new(http(), self.crms().hubspot.unwrap())
+        Hubspot::new(
+            http(),
+            self.crms(&["--hubspot-access-token=pat-test"])
+                .hubspot
+                .unwrap(),
+        )
     }
 
     fn salesforce(&self) -> Salesforce {
-        Salesforce::new(http(), self.crms().salesforce.unwrap())
+        Salesforce::new(http(), self.crms(&[]).salesforce.unwrap())
     }
 
     fn sent(&self) -> Vec<Sent> {
@@ -308,15 +315,35 @@ async fn a_session_is_renewed_as_jsforce_renews_it() {
     }
     let theirs = &login["requests"][0];
     assert_same(logins[0], theirs);
-    let form = |body: &Value| -> BTreeMap<String, String> {
-        let text = format!("http://form/?{}", body.as_str().unwrap());
-        reqwest::Url::parse(&text)
-            .unwrap()
-            .query_pairs()
-            .into_owned()
-            .collect()
-    };
     assert_eq!(form(&logins[0].body), form(&theirs["body"]));
+}
+
+/// The fields of a form.
+fn form(body: &Value) -> BTreeMap<String, String> {
+    let text = format!("http://form/?{}", body.as_str().unwrap());
+    let url = reqwest::Url::parse(&text).unwrap();
+    url.query_pairs().into_owned().collect()
+}
+
+#[tokio::test]
+async fn hubspot_s_access_token_is_asked_for_as_its_own_client_asks() {
+    let Some(fixture) = fixtures::read("hubspot_sdk_oauth_refresh.json") else {
+        return;
+    };
+    let recorder = Recorder::start(&fixture).await;
+    let refresh = [
+        "--hubspot-client-id=cid",
+        "--hubspot-client-secret=csecret",
+        "--hubspot-refresh-token=r1",
+    ];
+    let crm = Hubspot::new(http(), recorder.crms(&refresh).hubspot.unwrap());
+    // The recording ends with the token.
+    upsert(&crm, &["5511999990000"]).await.verdict.unwrap_err();
+    let sent = recorder.sent();
+    let theirs = &fixture["requests"][0];
+    assert_same(&sent[0], theirs);
+    assert_eq!(form(&sent[0].body), form(&theirs["body"]));
+    assert_eq!(sent[1].headers["authorization"], "Bearer a2");
 }
 
 #[tokio::test]

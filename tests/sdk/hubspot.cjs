@@ -3,6 +3,7 @@
 
 const assert = require("node:assert/strict");
 const { Client } = require("@hubspot/api-client");
+const { order, refusal, run } = require("./common.cjs");
 
 const [, , basePath, accessToken, control] = process.argv;
 
@@ -14,21 +15,6 @@ const input = (id, properties) => ({
   objectWriteTraceId: `trace-${id}`,
   properties: { wa_id: id, ...properties },
 });
-
-async function order(fault) {
-  const answer = await fetch(`${control}/faults`, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify(fault),
-  });
-  assert.equal(answer.status, 201, await answer.text());
-}
-
-const refusal = (promise) =>
-  promise.then(
-    () => assert.fail("it was not refused"),
-    (error) => error,
-  );
 
 async function main() {
   const stranger = await refusal(client("another").crm.contacts.basicApi.getById("1"));
@@ -93,14 +79,43 @@ async function main() {
   assert.equal(twice.code, 400);
   assert.equal(twice.body.category, "VALIDATION_ERROR");
 
-  await order({ endpoint: "hubspot_upsert", times: 1, effect: { type: "status", status: 429 } });
+  // Several at once, and by what they hold.
+  const read = await contacts.batchApi.read({
+    idProperty: "wa_id",
+    inputs: [{ id: "1" }, { id: "2" }, { id: "none" }],
+    properties: ["firstname"],
+    propertiesWithHistory: [],
+  });
+  assert.deepEqual(read.results.map((contact) => contact.properties.firstname).sort(), ["Ann", "Bob"]);
+  const search = await contacts.searchApi.doSearch({
+    filterGroups: [{ filters: [{ propertyName: "firstname", operator: "EQ", value: "bob" }] }],
+    properties: ["wa_id"],
+    limit: 10,
+  });
+  assert.equal(search.total, 1);
+  assert.equal(search.results[0].properties.wa_id, "2");
+
+  // A refresh token for an access token that is taken.
+  const refresh = (secret) =>
+    new Client({ basePath }).oauth.tokensApi.create(
+      "refresh_token",
+      undefined,
+      undefined,
+      "sdk-app",
+      secret,
+      "sdk-refresh",
+    );
+  const granted = await refresh("sdk-secret");
+  assert.equal(granted.tokenType, "bearer");
+  const own = await client(granted.accessToken).crm.contacts.basicApi.getById(created.results[0].id);
+  assert.equal(own.id, created.results[0].id);
+  assert.equal((await refusal(refresh("another"))).code, 400);
+
+  await order(control, { endpoint: "hubspot_upsert", times: 1, effect: { type: "status", status: 429 } });
   const limited = await refusal(contacts.batchApi.upsert({ inputs: [input("6")] }));
   assert.equal(limited.code, 429);
   assert.equal(limited.body.policyName, "TEN_SECONDLY_ROLLING");
   assert.equal(limited.headers["x-hubspot-ratelimit-max"], "190");
 }
 
-main().catch((error) => {
-  console.error(error);
-  process.exit(1);
-});
+run(main);

@@ -3,6 +3,7 @@
 
 const assert = require("node:assert/strict");
 const jsforce = require("jsforce");
+const { order, refusal, run } = require("./common.cjs");
 
 const [, , loginUrl, clientId, clientSecret, control] = process.argv;
 
@@ -19,21 +20,6 @@ async function connect(secret) {
   await connection.authorize({ grant_type: "client_credentials" });
   return connection;
 }
-
-async function order(fault) {
-  const answer = await fetch(`${control}/faults`, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify(fault),
-  });
-  assert.equal(answer.status, 201, await answer.text());
-}
-
-const refusal = (promise) =>
-  promise.then(
-    () => assert.fail("it was not refused"),
-    (error) => error,
-  );
 
 const lead = (id, fields) => ({ WA_Id__c: id, LastName: "Silva", Company: "n/a", ...fields });
 
@@ -78,20 +64,23 @@ async function main() {
   const absent = await refusal(connection.request("/sobjects/Lead/WA_Id__c/none"));
   assert.equal(absent.errorCode, "NOT_FOUND");
 
+  const soql = "SELECT Id, WA_Id__c, LastName FROM Lead WHERE WA_Id__c IN ('1', '3', 'none')";
+  const asked = await connection.query(soql);
+  assert.deepEqual([asked.totalSize, asked.done], [2, true]);
+  assert.deepEqual(asked.records.map((record) => record.WA_Id__c).sort(), ["1", "3"]);
+  assert.equal((await refusal(connection.query("SELECT FROM Lead"))).errorCode, "MALFORMED_QUERY");
+
   // An expired session is renewed, once, behind the caller's back.
   const expired = connection.accessToken;
-  await order({ endpoint: "salesforce_upsert", times: 1, effect: { type: "token_expired" } });
+  await order(control, { endpoint: "salesforce_upsert", times: 1, effect: { type: "token_expired" } });
   const renewed = await upsert([lead("5")]);
   assert.equal(renewed[0].success, true);
   assert.notEqual(connection.accessToken, expired);
 
-  await order({ endpoint: "salesforce_upsert", times: 1, effect: { type: "status", status: 403 } });
+  await order(control, { endpoint: "salesforce_upsert", times: 1, effect: { type: "status", status: 403 } });
   const limited = await refusal(upsert([lead("6")]));
   assert.equal(limited.errorCode, "REQUEST_LIMIT_EXCEEDED");
   assert.equal(connection.limitInfo.apiUsage.limit, 100000);
 }
 
-main().catch((error) => {
-  console.error(error);
-  process.exit(1);
-});
+run(main);

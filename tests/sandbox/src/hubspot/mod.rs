@@ -60,6 +60,8 @@ pub(crate) fn routes() -> Router<Arc<App>> {
             "/crm/objects/{version}/contacts/{id}",
             get(read_dated_contact),
         )
+        .route("/crm/v3/objects/contacts/batch/read", post(read::batch))
+        .route("/crm/v3/objects/contacts/search", post(search::contacts))
         .route("/crm/v3/objects/contacts/{id}", get(read_contact))
         .route(
             "/crm/v3/properties/contacts",

@@ -3,8 +3,9 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
-use leadstream_sandbox::SandboxConfig;
+use leadstream_sandbox::{OAuthApp, SandboxConfig};
 
 use crate::support::World;
 
@@ -51,6 +52,15 @@ async fn agrees(program: &str, arguments: Vec<String>) -> bool {
 #[tokio::test(flavor = "multi_thread")]
 async fn hubspot_s_own_client_agrees() {
     let world = World::with(SandboxConfig::default()).await;
+    world.sandbox.change_credentials(|credentials| {
+        credentials.hubspot_app = Some(OAuthApp {
+            client_id: "sdk-app".to_owned(),
+            client_secret: "sdk-secret".into(),
+            refresh_token: "sdk-refresh".into(),
+            lifetime: Duration::from_secs(60),
+            rotates: false,
+        });
+    });
     let arguments = vec![
         world.sandbox.hubspot_url(),
         world
