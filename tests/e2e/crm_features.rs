@@ -17,24 +17,6 @@ use crate::site::Site;
 /// The mapping of an installation that has none of its own.
 const DEFAULT: &str = include_str!("../../sink-crm/crm.yaml");
 
-/// Gives tools the CRMs' addresses and credentials, which only the sink has else.
-fn with_crms(mut site: Site<'_>) -> Site<'_> {
-    let deployment = &mut site.deployment;
-    let variables = [
-        ("HUBSPOT_ACCESS_TOKEN", &deployment.hubspot_access_token),
-        ("HUBSPOT_API_URL", &deployment.hubspot_api_url),
-        ("SALESFORCE_LOGIN_URL", &deployment.salesforce_login_url),
-        ("SALESFORCE_CLIENT_ID", &deployment.salesforce_client_id),
-        (
-            "SALESFORCE_CLIENT_SECRET",
-            &deployment.salesforce_client_secret,
-        ),
-    ]
-    .map(|(name, value)| (name.to_owned(), value.clone()));
-    deployment.further.extend(variables);
-    site
-}
-
 /// Gives the sink a mapping file in `folder`: the default with each text replaced once.
 fn mapping_file(
     site: &mut Site<'_>,

@@ -111,6 +111,24 @@ impl<'w> Site<'w> {
         Ok(site)
     }
 
+    /// Gives tools the CRMs' addresses and credentials, which only the sink has else.
+    pub(crate) fn with_crms(mut self) -> Self {
+        let deployment = &mut self.deployment;
+        let variables = [
+            ("HUBSPOT_ACCESS_TOKEN", &deployment.hubspot_access_token),
+            ("HUBSPOT_API_URL", &deployment.hubspot_api_url),
+            ("SALESFORCE_LOGIN_URL", &deployment.salesforce_login_url),
+            ("SALESFORCE_CLIENT_ID", &deployment.salesforce_client_id),
+            (
+                "SALESFORCE_CLIENT_SECRET",
+                &deployment.salesforce_client_secret,
+            ),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.clone()));
+        deployment.further.extend(variables);
+        self
+    }
+
     pub(crate) fn topic(&self, topic: leadstream_schemas::Topic) -> String {
         topic.name(&self.deployment.topic_prefix)
     }

@@ -63,7 +63,7 @@ const CRMS: [Crm; 2] = [
 pub(crate) fn run(world: &World, seed: u64, seconds: Option<u64>) -> anyhow::Result<()> {
     let time = Duration::from_secs(seconds.unwrap_or(TIME));
     world.runtime.block_on(async {
-        let mut site = Site::new(world, "fault-crm").await?;
+        let mut site = Site::new(world, "fault-crm").await?.with_crms();
         let settings = [
             ("CRM_REQUEST_TIMEOUT_SECONDS", "1"),
             ("CRM_RETRY_BASE_MILLISECONDS", "50"),
@@ -106,14 +106,21 @@ async fn test(site: &Site<'_>, seed: u64, time: Duration) -> anyhow::Result<()> 
     mended(site, &client, &mut leads, &found.behind).await
 }
 
-/// What no waiting mends, or what a CRM applied late, is mended by the next change: then all are in
-/// step.
+/// What a CRM applied late is found and mended by `crm reconcile`; what no waiting mends, by the next
+/// change. Then all are in step.
 async fn mended(
     site: &Site<'_>,
     client: &SandboxClient,
     leads: &mut Leads,
     behind: &[usize],
 ) -> anyhow::Result<()> {
+    site.tool(&["crm", "reconcile", "--apply"]).await?;
+    at_rest(site, leads).await?;
+    let found = oracle::check(site, client, leads).await?;
+    ensure!(
+        found.late == 0,
+        "reconcile left what was applied late: {found}"
+    );
     leads.renew(behind).await?;
     at_rest(site, leads).await?;
     let found = oracle::check(site, client, leads).await?;

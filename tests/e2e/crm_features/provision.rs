@@ -9,7 +9,6 @@ use leadstream::deployment::Service;
 use leadstream_sandbox::{SandboxConfig, Values, Vendor};
 use serde_json::json;
 
-use super::with_crms;
 use crate::World;
 use crate::crm::{HUBSPOT, SALESFORCE, SINK, count, event, lead_id, publish, settled, site_with};
 
@@ -39,7 +38,7 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
             .salesforce
             .fields
             .retain(|field| field.name != "WA_Id__c");
-        let site = with_crms(site_with(world, "provision", config).await?);
+        let site = site_with(world, "provision", config).await?.with_crms();
         let client = site.sandbox.client()?;
         let folder = tempfile::tempdir()?;
         let folder = folder.path().join("metadata");

@@ -5,7 +5,6 @@ use leadstream::deployment::Service;
 use leadstream_sandbox::{Endpoint, Fault, Values, Vendor};
 use serde_json::{Value, json};
 
-use super::with_crms;
 use crate::World;
 use crate::crm::{HUBSPOT, SALESFORCE, event, lead_id, publish, settled, site};
 
@@ -39,7 +38,7 @@ fn read(output: &str) -> anyhow::Result<(Vec<String>, Vec<Value>)> {
 
 pub(crate) fn run(world: &World) -> anyhow::Result<()> {
     world.runtime.block_on(async {
-        let site = with_crms(site(world, "reconcile").await?);
+        let site = site(world, "reconcile").await?.with_crms();
         let client = site.sandbox.client()?;
         site.start(Service::SinkCrm, "sink").await?;
         for revision in 1..=2 {

@@ -18,6 +18,16 @@ pub(super) async fn come(
 ) -> anyhow::Result<usize> {
     let mut random = StdRng::seed_from_u64(seed.wrapping_add(2));
     let mut ordered = 0;
+    // A few that no sending again mends, so that some are given up or parked in the end.
+    for (lead, endpoint, code) in [
+        (0, Endpoint::HubspotUpsert, "INVALID_EMAIL"),
+        (1, Endpoint::SalesforceUpsert, "STRING_TOO_LONG"),
+        (2, Endpoint::SalesforceUpsert, "ENTITY_IS_LOCKED"),
+    ] {
+        let refused = Fault::record_error(endpoint, lead_id(lead), code);
+        client.order(&refused).await?;
+        ordered += 1;
+    }
     while waited(stop, &mut random, 200..900).await {
         client.order(&any(&mut random)).await?;
         ordered += 1;

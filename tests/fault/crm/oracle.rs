@@ -23,7 +23,7 @@ pub(super) struct Found {
     records: usize,
     in_step: usize,
     /// A CRM applied an older write after the newest.
-    late: usize,
+    pub(super) late: usize,
     dead: usize,
     parked: usize,
 }
