@@ -24,6 +24,7 @@ use crate::metrics::LaneMetrics;
 mod aimd;
 mod batch;
 mod brake;
+mod held;
 mod outcome;
 mod pace;
 mod seek;

@@ -8,8 +8,9 @@ use leadstream_schemas::LeadEvent;
 
 use super::Shared;
 use super::batch::Fate;
+use super::held::Held;
 use crate::crm::{Adoption, Class, Crm, Failure, Outcome, Verdict};
-use crate::ledger::{Claimed, Lease, Matched};
+use crate::ledger::{Claimed, Matched};
 use crate::matching::{Found, Newcomer, assign};
 use crate::number::Number;
 
@@ -56,7 +57,7 @@ impl<C: Crm> Shared<C> {
         rows: &[Claimed],
         events: &[Result<LeadEvent, String>],
         fates: &[Option<Fate>],
-        lease: &mut Lease,
+        held: &mut Held,
     ) -> Sought {
         let mut sought = Sought::default();
         let Some(several) = self.lane.crm.matches() else {
@@ -74,7 +75,7 @@ impl<C: Crm> Shared<C> {
         while !newcomers.is_empty() {
             let rest = newcomers.split_off(newcomers.len().min(C::LOOKUP));
             let part = std::mem::replace(&mut newcomers, rest);
-            let found = self.find(&part, rows, several, lease, &mut sought).await;
+            let found = self.find(&part, rows, several, held, &mut sought).await;
             if let Err(ended) = found {
                 let open: Vec<usize> = part
                     .into_iter()
@@ -100,10 +101,10 @@ impl<C: Crm> Shared<C> {
         part: &Part,
         rows: &[Claimed],
         several: crate::mapping::Several,
-        lease: &mut Lease,
+        held: &mut Held,
         sought: &mut Sought,
     ) -> Result<(), Ended> {
-        self.await_turn(part, rows, lease, sought).await?;
+        self.await_turn(part, rows, held, sought).await?;
         let newcomers: Vec<Newcomer> = part.iter().map(|(_, newcomer)| newcomer.clone()).collect();
         let candidates = match self.lane.crm.candidates(&newcomers).await {
             Err(failure) if failure.class == Class::Auth => {
@@ -129,7 +130,7 @@ impl<C: Crm> Shared<C> {
         if records.is_empty() {
             return Ok(());
         }
-        self.await_turn(part, rows, lease, sought).await?;
+        self.await_turn(part, rows, held, sought).await?;
         let adoptions: Vec<Adoption<'_>> = records
             .iter()
             .map(|(_, lead_id, record_id)| Adoption { record_id, lead_id })
@@ -197,7 +198,7 @@ impl<C: Crm> Shared<C> {
         &self,
         part: &Part,
         rows: &[Claimed],
-        lease: &mut Lease,
+        held: &mut Held,
         sought: &mut Sought,
     ) -> Result<(), Ended> {
         // The first request's place was taken with the rows.
@@ -209,7 +210,7 @@ impl<C: Crm> Shared<C> {
             return Err(Ended::Interrupted);
         }
         let part: Vec<usize> = part.iter().map(|(row, _)| *row).collect();
-        let ours = self.outlast(part.clone(), rows, lease, Utc::now()).await;
+        let ours = self.outlast(part.clone(), rows, held, Utc::now()).await;
         match ours {
             Some(ours) if ours.len() == part.len() => Ok(()),
             _ => Err(Ended::Interrupted),

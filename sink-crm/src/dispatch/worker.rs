@@ -11,8 +11,9 @@ use leadstream_stream::dead_letter::PoisonLimit;
 use super::Shared;
 use super::batch::{Batch, Fate, Stop};
 use super::brake::judge_poison;
+use super::held::Held;
 use super::outcome::resolve_retry_once;
-use crate::crm::{Crm, Failure, Prepared};
+use crate::crm::{Class, Crm, Failure, Prepared, Quota, Reply};
 use crate::ledger::{Claimed, Lease, LedgerError};
 
 /// What a batch came to.
@@ -30,7 +31,7 @@ pub(super) struct Report {
 pub(super) async fn run<C: Crm>(
     shared: Arc<Shared<C>>,
     rows: Vec<Claimed>,
-    mut lease: Lease,
+    lease: Lease,
 ) -> Result<Report, LedgerError> {
     let crm = &shared.lane.crm;
     let events: Vec<Result<LeadEvent, String>> = rows.iter().map(read).collect();
@@ -49,7 +50,8 @@ pub(super) async fn run<C: Crm>(
             known(&rows[row], &prepared[row], wanted)
         })
         .collect();
-    let sought = shared.seek(&rows, &events, &open, &mut lease).await;
+    let mut held = Held::new(&lease, rows.len());
+    let sought = shared.seek(&rows, &events, &open, &mut held).await;
     for (row, fate) in sought.fates {
         open[row] = Some(fate);
     }
@@ -58,7 +60,7 @@ pub(super) async fn run<C: Crm>(
         batch.take(part, Err(failure));
     }
     let sent = shared
-        .send(&mut batch, &rows, &prepared, lease, sought.requests)
+        .send(&mut batch, &rows, &prepared, held, sought.requests)
         .await;
     let (mut fates, stop) = batch.finish();
     resolve_retry_once(&rows, &mut fates);
@@ -110,7 +112,7 @@ impl<C: Crm> Shared<C> {
         batch: &mut Batch,
         rows: &[Claimed],
         prepared: &[Result<Prepared, String>],
-        mut lease: Lease,
+        mut held: Held,
         mut requests: u32,
     ) -> u32 {
         while let Some(mut part) = batch.next() {
@@ -121,7 +123,7 @@ impl<C: Crm> Shared<C> {
             if self.ends() {
                 break;
             }
-            match self.outlast(part, rows, &mut lease, Utc::now()).await {
+            match self.outlast(part, rows, &mut held, Utc::now()).await {
                 Some(ours) => part = ours,
                 None => break,
             }
@@ -136,12 +138,23 @@ impl<C: Crm> Shared<C> {
             let cut = leads.iter().map(|lead| u64::from(lead.cut)).sum();
             self.lane.metrics.cut.increment(cut);
             let started = Instant::now();
-            let reply = self.lane.crm.upsert(&leads).await;
+            let reply = self.upsert(&leads).await;
             self.observe(leads.len(), started.elapsed(), reply.verdict.as_ref().err());
             self.note(reply.quota);
             batch.take(part, reply.verdict);
         }
         requests
+    }
+
+    /// The lease outlasts a request, so all that it takes has to end in its time: a login before it,
+    /// too.
+    async fn upsert(&self, leads: &[&Prepared]) -> Reply {
+        let request = self.lane.crm.upsert(leads);
+        let reply = tokio::time::timeout(self.lane.timing.request, request).await;
+        reply.unwrap_or_else(|_| Reply {
+            verdict: Err(Failure::new(Class::Retry, "no answer in time")),
+            quota: Quota::default(),
+        })
     }
 
     pub(super) async fn await_place(&self) {
@@ -161,14 +174,16 @@ impl<C: Crm> Shared<C> {
         &self,
         part: Vec<usize>,
         rows: &[Claimed],
-        lease: &mut Lease,
+        held: &mut Held,
         now: DateTime<Utc>,
     ) -> Option<Vec<usize>> {
-        if now + self.lane.timing.request < lease.until {
+        if held.outlasts(&part, now + self.lane.timing.request) {
             return Some(part);
         }
-        *lease = self.lease(lease.token, now);
-        self.still_ours(part, rows, lease).await
+        let lease = self.lease(held.token, now);
+        let ours = self.still_ours(part, rows, &lease).await?;
+        held.extend(&ours, lease.until);
+        Some(ours)
     }
 
     /// Extends the lease; rows that another worker holds meanwhile are left to it. `None` while
