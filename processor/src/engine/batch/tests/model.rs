@@ -503,18 +503,17 @@ fn run(seed: u64, thread: u64, cases: u32) -> [u64; 5] {
             if order.len() % 4 == 0 {
                 case(short, &acts, &order, &choices, false)?;
             }
-            let timers = match order.len() % 8 {
-                1 | 5 => case(&timed, &acts, &order, &choices, true)?.timers,
-                2 => case(&timed_short, &acts, &order, &choices, true)?.timers,
-                _ => 0,
+            let counts = match order.len() % 16 {
+                1 | 9 => case(&timed, &acts, &order, &choices, true)?,
+                2 => case(&timed_short, &acts, &order, &choices, true)?,
+                _ => case(long, &acts, &order, &choices, false)?,
             };
-            let counts = case(long, &acts, &order, &choices, false)?;
             let these = [
                 counts.late,
                 counts.duplicates,
                 counts.forwarded,
                 counts.merges,
-                timers,
+                counts.timers,
             ];
             seen.update(|all| std::array::from_fn(|index| all[index] + these[index]));
             Ok(())
