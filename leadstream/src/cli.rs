@@ -65,7 +65,7 @@ enum Command {
     Recover(Box<recover::Args>),
     /// Show or make the Kafka topics, their settings, schemas and the ACLs that services need
     Topics(topics::Args),
-    /// Tell what one lead went through, and why
+    /// Show one lead, tell what it went through, and act on it: restart, release, assign, say, erase
     Lead(lead::Args),
     /// Check, play, test, publish and watch flow documents
     Flow(flow::Args),
@@ -134,7 +134,7 @@ impl Cli {
                 Command::Migrate(args) => tool(migrate::run(args)).await,
                 Command::Recover(args) => tool(Box::pin(recover::run(*args))).await,
                 Command::Topics(args) => tool(topics::run(args)).await,
-                Command::Lead(args) => tool(lead::run(args)).await,
+                Command::Lead(args) => tool(Box::pin(lead::run(args))).await,
                 Command::Flow(args) => tool(Box::pin(flow::run(args))).await,
                 Command::Crm(args) => tool(crm::run(args)).await,
                 Command::DeadLetters(args) => tool(dead_letters::run(*args)).await,

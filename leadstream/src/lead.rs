@@ -1,14 +1,17 @@
-//! `leadstream lead …`: what one lead went through.
+//! `leadstream lead …`: what one lead went through, and what people do with it.
 
+mod give;
 mod log;
 mod render;
 
 use anyhow::Context;
 use clap::Subcommand;
+use leadstream_processor::commanding::{CommandOutcome, Files};
 use leadstream_processor::explain::{Explanation, explain};
 use leadstream_sink_crm::Standing;
 use leadstream_stream::{KafkaArgs, Secret};
 use serde::Serialize;
+use sqlx::PgPool;
 
 use crate::terminal::{Style, show};
 
@@ -32,27 +35,69 @@ enum Action {
     ///
     /// The output has what the lead wrote, and its ids.
     Explain(Explain),
+    /// Show where a lead stands: state, answers, who looks after it, its latest commands
+    Show(give::Show),
+    /// Begin the flow anew, unless the lead has opted out
+    Restart(give::Restart),
+    /// Give the lead back to the bot, which asks its open question again
+    Release(give::Release),
+    /// Say who of the business looks after the lead; it goes into events, rows and CRMs
+    Assign(give::Assign),
+    /// Write to the lead as a person; the bot is silent until `release`, RESTART or the flow's time
+    ///
+    /// Over the Cloud API only within 24 hours of the lead's last message: WhatsApp takes nothing
+    /// later.
+    Say(give::Say),
+    /// Erase the person: rows, ledgers, outbox; a keyed hash of each id keeps replays from bringing
+    /// them back
+    ///
+    /// Lists what remains in Kafka, until when, and what the CRMs hold. Every consumer of lead.events
+    /// gets a last event of state ERASED, without anything of the person but the lead's id. What
+    /// the person sends afterwards begins a new lead. The processors need ERASURE_KEY.
+    Erase(give::Erase),
 }
 
 #[derive(Clone, Debug, clap::Args)]
 struct Explain {
+    #[command(flatten)]
+    lead: Named,
+    /// Read the topics as well, from their beginnings
+    #[arg(long)]
+    all: bool,
+    #[command(flatten)]
+    kafka: KafkaArgs,
+}
+
+/// Which lead, and how to tell of it.
+#[derive(Clone, Debug, clap::Args)]
+struct Named {
     /// The lead's WhatsApp id (digits), user id, LID, or lead id
     #[arg(value_name = "WA_ID")]
     id: String,
     /// The account of the number that it wrote to, where ACCOUNTS groups numbers
     #[arg(long, default_value = "", value_name = "ACCOUNT")]
     account: String,
-    /// Read the topics as well, from their beginnings
-    #[arg(long)]
-    all: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
     /// PostgreSQL, postgres://user:password@host/database; or DATABASE_URL_FILE
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
     database_url: Option<Secret>,
-    #[command(flatten)]
-    kafka: KafkaArgs,
+}
+
+const UNKNOWN: &str = "no lead has this id; use the digits of its number without +, its user id or LID, and --account where ACCOUNTS groups numbers";
+
+impl Named {
+    fn pool(&self) -> anyhow::Result<PgPool> {
+        let url = Secret::require(
+            self.database_url.clone(),
+            "DATABASE_URL",
+            "postgres://leadstream:secret@localhost/leadstream",
+        )?;
+        leadstream_processor::pool(url.expose(), 1)
+            .ok()
+            .context("DATABASE_URL is not a PostgreSQL URL")
+    }
 }
 
 /// All that is known of a lead.
@@ -61,6 +106,8 @@ struct Report {
     #[serde(flatten)]
     lead: Explanation,
     crms: Vec<Standing>,
+    /// Of the last days, the newest first.
+    commands: Vec<CommandOutcome>,
     /// What the topics hold besides the steps; only with --all.
     #[serde(skip_serializing_if = "Option::is_none")]
     records: Option<Vec<log::Seen>>,
@@ -69,26 +116,32 @@ struct Report {
 /// # Errors
 /// A lead that is not known, a database or broker that is away.
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
-    let Action::Explain(args) = args.action;
-    let url = Secret::require(
-        args.database_url.clone(),
-        "DATABASE_URL",
-        "postgres://leadstream:secret@localhost/leadstream",
-    )?;
-    let pool = leadstream_processor::pool(url.expose(), 1)
-        .ok()
-        .context("DATABASE_URL is not a PostgreSQL URL")?;
-    let found = explain(pool.clone(), &args.account, &args.id).await?;
-    let (mut lead, flows) = found.context(
-        "no lead has this id; use the digits of its number without +, its user id or LID, and --account where ACCOUNTS groups numbers",
-    )?;
+    match args.action {
+        Action::Explain(args) => tell(args).await,
+        Action::Show(args) => args.run().await,
+        Action::Restart(args) => args.run().await,
+        Action::Release(args) => args.run().await,
+        Action::Assign(args) => args.run().await,
+        Action::Say(args) => args.run().await,
+        Action::Erase(args) => args.run().await,
+    }
+}
+
+async fn tell(args: Explain) -> anyhow::Result<()> {
+    let Named {
+        id, account, json, ..
+    } = &args.lead;
+    let pool = args.lead.pool()?;
+    let found = explain(pool.clone(), account, id).await?;
+    let (mut lead, flows) = found.context(UNKNOWN)?;
     let mut lead_ids = vec![lead.lead_id.clone()];
     lead_ids.extend(lead.merged.iter().cloned());
     let crms = leadstream_sink_crm::standings(&pool, &lead_ids)
         .await
         .context("the CRM ledger cannot be read")?;
+    let commands = Files::open(pool).await?.commands(&lead_ids).await?;
     let records = if args.all {
-        let (kafka, account) = (args.kafka.clone(), args.account.clone());
+        let (kafka, account) = (args.kafka.clone(), account.clone());
         let read = tokio::task::spawn_blocking(move || {
             let records = log::read(&kafka, &account, &flows, &mut lead)?;
             anyhow::Ok((lead, records))
@@ -102,9 +155,10 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let report = Report {
         lead,
         crms,
+        commands,
         records,
     };
-    if args.json {
+    if *json {
         show(&format!("{}\n", serde_json::to_string_pretty(&report)?));
     } else {
         show(&render::report(&report, Style::stdout()));

@@ -232,6 +232,7 @@ impl Lane {
         let rules = Rules {
             flows: &settings.flows,
             outlets: &settings.outlets,
+            erasure: self.store.erasure(),
             journal: settings.journal,
         };
         let folded = batch::fold(&batch, known, &rules)?;

@@ -280,6 +280,10 @@ impl<'a> History<'a> {
             replied,
         };
         match Inbound::try_from(record) {
+            Ok(inbound) if inbound.erases() => {
+                self.journal = Journal::default();
+                Ok(Became::Folded)
+            }
             Ok(Inbound::Message(input) | Inbound::Command(Command { input, .. })) => {
                 let admission = self
                     .journal

@@ -58,6 +58,9 @@ pub struct Lead {
     /// The entry of `lead_timers`: never later than what time does next. Bookkeeping.
     #[serde(default)]
     pub armed: Option<Timestamp>,
+    /// The person was erased, and wrote anew: nothing that was sent up to then counts.
+    #[serde(default)]
+    pub erased_until: Option<Timestamp>,
 }
 
 /// The state of a lead that turned out to be another. No step of a flow can have its name.
@@ -78,6 +81,7 @@ impl Lead {
             merged: Vec::new(),
             met: Vec::new(),
             armed: None,
+            erased_until: None,
         }
     }
 
@@ -132,6 +136,16 @@ impl Lead {
             self.identities
                 .adopt(becomes, ours, |known| newest || before(known));
         }
+    }
+
+    /// Keeps nothing of the person: what remains tells others that they are gone.
+    pub fn erase(&mut self) {
+        self.journal.erase();
+        self.identities = Identities::default();
+        self.profile_name = None;
+        self.merged_into = None;
+        self.merged.clear();
+        self.met.clear();
     }
 
     /// The form in which PostgreSQL keeps a lead.

@@ -4,7 +4,9 @@
 //! them; [`run`] is the service.
 
 pub mod baseline;
+pub mod commanding;
 mod engine;
+pub mod erasure;
 pub mod explain;
 mod failpoint;
 pub mod flow;

@@ -9,6 +9,7 @@ const MERGES: &str = "leadstream_processor_merges_total";
 const AMENDMENTS_OUT_OF_REACH: &str = "leadstream_processor_amendments_out_of_reach_total";
 const COMMANDS: &str = "leadstream_processor_commands_total";
 const TIMERS: &str = "leadstream_processor_timers_total";
+const ERASURES: &str = "leadstream_processor_erasures_total";
 const BATCH: &str = "leadstream_processor_batch_records";
 const COMMIT: &str = "leadstream_processor_commit_seconds";
 const FAILURES: &str = "leadstream_processor_failures_total";
@@ -41,6 +42,10 @@ pub(crate) struct Counts {
     pub(crate) timers: u64,
     /// What timers had to say, whose time was over.
     pub(crate) stale: u64,
+    /// Inputs of people who were erased after they had sent them.
+    pub(crate) erased: u64,
+    /// Leads that were erased.
+    pub(crate) erasures: u64,
 }
 
 impl Counts {
@@ -53,6 +58,7 @@ impl Counts {
             ("too_late", self.too_late),
             ("undecodable", self.undecodable),
             ("forwarded", self.forwarded),
+            ("erased", self.erased),
         ] {
             if count > 0 {
                 counter!(INPUTS, "outcome" => outcome).increment(count);
@@ -77,6 +83,7 @@ impl Counts {
                 counter!(COMMANDS, "outcome" => outcome).increment(count);
             }
         }
+        counter!(ERASURES).increment(self.erasures);
         counter!(AMENDMENTS_OUT_OF_REACH).increment(self.amendments_out_of_reach);
         counter!(TIMERS, "outcome" => "fired").increment(self.timers);
         counter!(TIMERS, "outcome" => "stale").increment(self.stale);

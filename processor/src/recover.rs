@@ -333,6 +333,7 @@ impl<'a> Recovery<'a> {
         let rules = Rules {
             flows: &self.flows,
             outlets: &self.outlets,
+            erasure: self.store.erasure(),
             journal: self.settings.journal_length.get(),
         };
         let mut folded = batch::fold(&decoded, known, &rules)?;
@@ -376,6 +377,7 @@ impl<'a> Recovery<'a> {
             self.acknowledged.extend(progress.outbox_key(id));
             records.extend(progress.outgoing);
         }
+        partition::forget(&mut self.partitions, &folded.erased);
         partition::keep(
             &mut self.partitions,
             folded.leads,
@@ -390,7 +392,7 @@ impl<'a> Recovery<'a> {
     async fn correct(&mut self) -> Result<(), RecoverError> {
         let ids: Vec<String> = self.published.leads().cloned().collect();
         for ids in ids.chunks(self.settings.batch_records.get()) {
-            let (leads, _) = self.store.load(ids).await?;
+            let leads = self.store.load(ids).await?.leads;
             self.report.unexplained += (ids.len() - leads.len()) as u64;
             let mut changed = BTreeMap::new();
             let mut outgoing = Vec::new();

@@ -21,6 +21,7 @@ use uuid::Uuid;
 
 use crate::engine::effects::Outlets;
 use crate::engine::lane::{Lane, LaneError, Shared};
+use crate::erasure::{ErasureKeys, VARIABLE};
 use crate::flow::{DEFAULT_FLOW, Flow, FlowError};
 use crate::flows::{Flows, FlowsError, LEAD_TIME, LiveFlows};
 use crate::lead::{Accounts, FoldError};
@@ -96,6 +97,11 @@ pub struct Args {
         value_name = "PERCENT"
     )]
     pub dead_letter_percent: u32,
+    /// Key of the tombstones that keep erased people from coming back, the same for all processors;
+    /// after a change the older ones follow with commas. Without it nobody can be erased; or
+    /// ERASURE_KEY_FILE
+    #[arg(long, env = "ERASURE_KEY", hide_env_values = true, value_name = "KEYS")]
+    pub erasure_key: Option<Secret>,
 }
 
 impl Args {
@@ -271,7 +277,8 @@ fn store(args: &Args) -> Result<Store, ConfigError> {
             "is not a PostgreSQL URL; example: postgres://leadstream:secret@localhost/leadstream",
         )
     })?;
-    Ok(Store::new(pool, Duration::from_secs(15)))
+    let erasure = ErasureKeys::resolve(args.erasure_key.clone())?;
+    Ok(Store::new(pool, Duration::from_secs(15)).with_erasure(erasure))
 }
 
 /// What folding needs, with these settings: at once, or an error.
@@ -296,6 +303,13 @@ async fn attempt(
 ) -> Result<(LiveFlows, SchemaIds), Error> {
     let topics = [Topic::LeadInputs, Topic::LeadEvents, Topic::LeadReplies];
     store.check_schema().await?;
+    if !store.knows_erasures().await? {
+        return Err(ConfigError::new(
+            VARIABLE,
+            "is not the one that people were erased with, so a replay could bring them back; give that one as well, after the new one and a comma",
+        )
+        .into());
+    }
     let flows = publish_and_load(store, document, args.flow_file.is_some()).await?;
     let ids = registry.resolve(&args.kafka.topic_prefix, &topics).await?;
     Ok((flows, ids))

@@ -1,5 +1,7 @@
 //! All SQL of the engine.
 
+mod commands;
+mod erase;
 mod flows;
 mod recovery;
 mod reports;
@@ -13,6 +15,7 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, Utc};
 use leadstream_schemas::Timestamp;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection, Executor, PgConnection, PgPool, Row};
@@ -21,6 +24,7 @@ use uuid::Uuid;
 use crate::engine::batch::Folded;
 use crate::engine::outbox::{self, OutboxError, OutboxKey};
 use crate::engine::partition::Fence;
+use crate::erasure::{ErasureKeys, Gone, Tombstone};
 use crate::failpoint::{Point, pass};
 use crate::lead::{Lead, StoredError};
 pub(crate) use recovery::Span;
@@ -80,6 +84,7 @@ pub(crate) struct Commit<'a> {
 pub(crate) struct Store {
     pool: PgPool,
     timeout: Duration,
+    erasure: ErasureKeys,
     /// Only in benchmarks.
     tape: Option<Tape>,
 }
@@ -140,9 +145,23 @@ const PLANS: &str = "SET enable_seqscan = off; SET enable_hashjoin = off; \
     SET enable_mergejoin = off; SET plan_cache_mode = force_generic_plan; SET jit = off";
 
 const LOAD: &str = "
-SELECT i.identity, i.lead_id, l.body
+SELECT i.identity, i.lead_id, l.body, NULL::bytea AS tombstone, NULL::timestamptz AS erased_at,
+    NULL::bigint AS revision
 FROM lead_identities i JOIN leads l ON l.lead_id = i.lead_id
-WHERE i.identity = ANY($1::text[])";
+WHERE i.identity = ANY($1::text[])
+UNION ALL
+SELECT NULL, NULL, NULL, tombstone, erased_at, revision FROM erasures WHERE tombstone = ANY($2::bytea[])";
+
+/// What is known of identities.
+#[derive(Debug, Default)]
+pub(crate) struct Loaded {
+    /// By lead id.
+    pub(crate) leads: HashMap<String, Lead>,
+    /// Lead id by identity.
+    pub(crate) owners: HashMap<String, String>,
+    /// By identity, of those that were erased.
+    pub(crate) erased: HashMap<String, Gone>,
+}
 
 static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 
@@ -156,12 +175,22 @@ pub async fn migrate(pool: &PgPool) -> Result<(), sqlx::migrate::MigrateError> {
 
 impl Store {
     /// `timeout` bounds each call, so that a half-open connection holds nothing up.
-    pub(crate) const fn new(pool: PgPool, timeout: Duration) -> Self {
+    pub(crate) fn new(pool: PgPool, timeout: Duration) -> Self {
         Self {
             pool,
             timeout,
+            erasure: ErasureKeys::default(),
             tape: None,
         }
+    }
+
+    /// Knows erased people by these keys.
+    pub(crate) fn with_erasure(self, erasure: ErasureKeys) -> Self {
+        Self { erasure, ..self }
+    }
+
+    pub(crate) const fn erasure(&self) -> &ErasureKeys {
+        &self.erasure
     }
 
     /// Writes down on `tape` what it does.
@@ -322,26 +351,44 @@ impl Store {
         .await
     }
 
-    /// The leads and owners of `identities`.
-    pub(crate) async fn load(
-        &self,
-        identities: &[String],
-    ) -> Result<(HashMap<String, Lead>, HashMap<String, String>), StoreError> {
-        let query = sqlx::query(LOAD).bind(identities);
+    /// The leads, owners and tombstones of `identities`.
+    pub(crate) async fn load(&self, identities: &[String]) -> Result<Loaded, StoreError> {
+        let tombstones: HashMap<Tombstone, &String> = identities
+            .iter()
+            .flat_map(|id| self.erasure.tombstones(id).map(move |it| (it, id)))
+            .collect();
+        let hashes: Vec<&Tombstone> = tombstones.keys().collect();
+        let query = sqlx::query(LOAD).bind(identities).bind(&hashes);
         self.bounded(async {
             if let Some(tape) = &self.tape {
-                tape.load(identities).await?;
+                tape.load(identities, &hashes).await?;
             }
-            let mut leads = HashMap::new();
-            let mut owners = HashMap::new();
+            let mut loaded = Loaded::default();
             for row in query.fetch_all(&self.pool).await? {
-                let lead_id: String = row.try_get("lead_id")?;
-                if !leads.contains_key(&lead_id) {
-                    leads.insert(lead_id.clone(), Lead::from_bytes(row.try_get("body")?)?);
+                let Some(lead_id) = row.try_get::<Option<String>, _>("lead_id")? else {
+                    let hash: Tombstone = row.try_get("tombstone")?;
+                    if let Some(identity) = tombstones.get(&hash) {
+                        let at: DateTime<Utc> = row.try_get("erased_at")?;
+                        let revision: i64 = row.try_get("revision")?;
+                        let gone = Gone {
+                            until: Timestamp::from_millis(at.timestamp_millis()),
+                            revision: revision.unsigned_abs(),
+                        };
+                        loaded
+                            .erased
+                            .entry((*identity).clone())
+                            .or_default()
+                            .join(gone);
+                    }
+                    continue;
+                };
+                if !loaded.leads.contains_key(&lead_id) {
+                    let lead = Lead::from_bytes(row.try_get("body")?)?;
+                    loaded.leads.insert(lead_id.clone(), lead);
                 }
-                owners.insert(row.try_get("identity")?, lead_id);
+                loaded.owners.insert(row.try_get("identity")?, lead_id);
             }
-            Ok((leads, owners))
+            Ok(loaded)
         })
         .await
     }
@@ -353,11 +400,11 @@ impl Store {
     ) -> Result<Option<(String, Lead)>, StoreError> {
         let mut wanted = identity.to_owned();
         loop {
-            let (mut leads, owners) = self.load(std::slice::from_ref(&wanted)).await?;
-            let Some(lead_id) = owners.into_values().next() else {
+            let mut loaded = self.load(std::slice::from_ref(&wanted)).await?;
+            let Some(lead_id) = loaded.owners.into_values().next() else {
                 return Ok(None);
             };
-            let Some(lead) = leads.remove(&lead_id) else {
+            let Some(lead) = loaded.leads.remove(&lead_id) else {
                 return Ok(None);
             };
             match lead.merged_into {
@@ -400,6 +447,7 @@ impl Store {
             let mut transaction = self.pool.begin().await?;
             pass(Point::Fence).await?;
             write::fence(&mut transaction, commit).await?;
+            erase::erase(&mut transaction, &commit.folded.erased).await?;
             for statement in statements {
                 pass(Point::Write).await?;
                 statement.execute(&mut *transaction).await?;

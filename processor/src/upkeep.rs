@@ -57,11 +57,16 @@ pub(crate) async fn keep_reports(
     }
 }
 
-/// Keeps the days of ids that left their leads' journals, every hour, until `stop`.
+/// Keeps the days of ids that left their leads' journals, and outcomes of commands for as long,
+/// every hour, until `stop`.
 pub(crate) async fn keep_departed(store: Store, retry: RetryPolicy, stop: CancellationToken) {
     let mut failures = 0;
     loop {
-        let pause = match store.keep_departed(chrono::Utc::now()).await {
+        let kept = async {
+            store.drop_outcomes().await?;
+            store.keep_departed(chrono::Utc::now()).await
+        };
+        let pause = match kept.await {
             Ok(plan) => {
                 failures = 0;
                 if !plan.drop.is_empty() {
@@ -75,7 +80,7 @@ pub(crate) async fn keep_departed(store: Store, retry: RetryPolicy, stop: Cancel
                 metrics::failure("upkeep");
                 tracing::warn!(
                     error = %error,
-                    "the days of departed_inputs were not kept; the table only grows meanwhile"
+                    "the days of departed_inputs and old command_outcomes were not dropped; the tables only grow meanwhile"
                 );
                 retry.random_delay(failures).unwrap_or(HOUR)
             }

@@ -6,6 +6,10 @@ use serde_json::{Map, Value};
 
 use crate::time::Timestamp;
 
+/// The state in the last event of a person who was erased: who keeps anything of the lead deletes
+/// it. Should they write anew, the revisions go on from there.
+pub const ERASED: &str = "ERASED";
+
 /// One record of `lead.events`, keyed by the lead's home key. First copies of a lead's events
 /// are gapless and in the order of `data.revision`; repeats are byte-identical.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -256,7 +256,11 @@ pub enum Content {
         body: String,
     },
     /// A command: everything that is known of the person goes.
-    Erase,
+    Erase {
+        /// The lead that took this one in and is erased; the processor alone sets it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        of: Option<String>,
+    },
     /// Anything else; the provider's own type and JSON say what.
     Unsupported {
         #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -251,6 +251,7 @@ impl Lane {
             .iter()
             .map(|(crm, _)| *crm)
             .partition(|crm| crm.keeps() == Keeps::Every);
+        let (erasures, events) = event::part_erasures(events);
         let all = if every.is_empty() {
             Vec::new()
         } else {
@@ -259,7 +260,7 @@ impl Lane {
         let wanted = event::coalesce(events);
         let mut attempts = 0;
         loop {
-            match self.write(&newest, &wanted, &every, &all).await {
+            match self.write(&erasures, &newest, &wanted, &every, &all).await {
                 Ok(due) => {
                     self.intake.metrics.wanted.increment(due);
                     break;
@@ -281,12 +282,16 @@ impl Lane {
 
     async fn write(
         &self,
+        erasures: &[Wanted],
         newest: &[CrmName],
         wanted: &[Wanted],
         every: &[CrmName],
         all: &[Wanted],
     ) -> Result<u64, LedgerError> {
         let ledger = &self.intake.ledger;
+        if !erasures.is_empty() {
+            ledger.erase(every, erasures, Utc::now()).await?;
+        }
         let mut due = ledger.want(newest, wanted, Utc::now()).await?;
         for crm in every {
             due += ledger.queue(*crm, all, Utc::now()).await?;

@@ -23,6 +23,8 @@ pub(crate) enum CrmName {
 }
 
 impl CrmName {
+    pub(crate) const ALL: [Self; 3] = [Self::Hubspot, Self::Salesforce, Self::Webhook];
+
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Hubspot => "hubspot",

@@ -30,6 +30,8 @@ pub(crate) struct Wanted {
     pub(crate) revision: i64,
     /// 0 comes first: see the migration.
     pub(crate) priority: i16,
+    /// Nothing of the lead is to be kept.
+    pub(crate) erases: bool,
     pub(crate) record: Record,
 }
 
@@ -194,6 +196,28 @@ impl Ledger {
         let query = bind_wanted!(query, wanted).bind(now);
         let queued: i64 = timed(query.fetch_one(&self.pool)).await?;
         Ok(queued.unsigned_abs())
+    }
+
+    /// Keeps nothing of the leads, of whichever CRM; those of `every` that get each event are told.
+    pub(crate) async fn erase(
+        &self,
+        every: &[CrmName],
+        erasures: &[Wanted],
+        now: DateTime<Utc>,
+    ) -> Result<(), LedgerError> {
+        let lead_ids: Vec<&str> = erasures.iter().map(|it| it.lead_id.as_str()).collect();
+        let mut transaction = timed(self.pool.begin()).await?;
+        let crms = CrmName::ALL.map(CrmName::as_str);
+        for statement in [sql::ERASE, sql::ERASE_EVENTS] {
+            let query = sqlx::query(statement).bind(crms).bind(&lead_ids);
+            timed(query.execute(&mut *transaction)).await?;
+        }
+        for crm in every {
+            let query = sqlx::query(sql::QUEUE_ERASURE).bind(crm.as_str());
+            let query = bind_wanted!(query, erasures).bind(now);
+            timed(query.execute(&mut *transaction)).await?;
+        }
+        timed(transaction.commit()).await
     }
 
     /// Leases up to `limit` due rows of `crm`, the most urgent first.

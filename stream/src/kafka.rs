@@ -208,9 +208,28 @@ impl Complaints {
 
 /// How long `topic` keeps records: `None` for ever, or when the broker does not tell.
 pub async fn retention(kafka: &KafkaArgs, topic: &str) -> Option<Duration> {
-    let settings = topic_settings(kafka, &[topic], "retention.ms").await?;
-    let millis: u64 = settings.first()?.parse().ok()?;
-    Some(Duration::from_millis(millis))
+    match kept(kafka, topic).await? {
+        Kept::For(time) => Some(time),
+        Kept::Forever => None,
+    }
+}
+
+/// How long a topic keeps a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept {
+    For(Duration),
+    Forever,
+}
+
+/// How long `topic` keeps a record, by its settings; `None` when the broker does not tell.
+pub async fn kept(kafka: &KafkaArgs, topic: &str) -> Option<Kept> {
+    let of = async |key: &str| topic_settings(kafka, &[topic], key).await?.pop();
+    let deletes = of("cleanup.policy").await?.contains("delete");
+    let millis: i64 = of("retention.ms").await?.parse().ok()?;
+    match u64::try_from(millis) {
+        Ok(millis) if deletes => Some(Kept::For(Duration::from_millis(millis))),
+        _ => Some(Kept::Forever),
+    }
 }
 
 /// The longest record, in bytes, that every one of `topics` takes; `None` when the broker does not

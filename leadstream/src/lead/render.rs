@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use leadstream_processor::commanding::{CommandOutcome, LeadView};
 use leadstream_processor::explain::{Step, Timer};
 use leadstream_sink_crm::Standing;
 
@@ -56,6 +57,9 @@ pub(super) fn report(report: &Report, style: Style) -> String {
     out.push('\n');
     for crm in &report.crms {
         standing(&mut out, crm, style);
+    }
+    for outcome in &report.commands {
+        command(&mut out, outcome, style);
     }
     for seen in report.records.iter().flatten() {
         record(&mut out, seen, style);
@@ -125,6 +129,52 @@ fn standing(out: &mut String, crm: &Standing, style: Style) {
         let _ = write!(text, ", {error}");
     }
     field(out, &crm.crm, &text);
+}
+
+pub(super) fn command(out: &mut String, outcome: &CommandOutcome, style: Style) {
+    let text = match (&outcome.reason, outcome.revision) {
+        (Some(reason), _) => style.paint(Ink::Bad, &format!("refused: {reason}")),
+        (None, Some(revision)) => format!("applied at revision {revision}"),
+        (None, None) => "applied".to_owned(),
+    };
+    let text = format!("{text}  ({}, {})", outcome.decided_at, outcome.id);
+    field(out, &outcome.command, &text);
+}
+
+pub(super) fn lead(lead: &LeadView, style: Style) -> String {
+    let mut out = String::new();
+    let done = if lead.is_completed { ", completed" } else { "" };
+    let title = format!(
+        "{}  {}, score {}{done}, revision {}",
+        lead.lead_id, lead.state, lead.score, lead.revision
+    );
+    line(&mut out, &style.paint(Ink::Heading, &title));
+    let at = (lead.step != lead.state).then_some(lead.step.as_str());
+    for (name, value) in [
+        ("wa_id", lead.wa_id.as_deref()),
+        ("user_id", lead.user_id.as_deref()),
+        ("lid", lead.lid.as_deref()),
+        ("is called", lead.name.as_deref()),
+        ("left at", at),
+        ("assignee", lead.assignee.as_deref()),
+        ("number", Some(&lead.number)),
+    ] {
+        if let Some(value) = value {
+            field(&mut out, name, value);
+        }
+    }
+    if let (Some(flow), Some(version)) = (&lead.flow_name, lead.flow_version) {
+        field(&mut out, "flow", &format!("{flow} version {version}"));
+    }
+    field(&mut out, "since", &lead.first_seen.to_string());
+    field(&mut out, "last", &lead.last_interaction.to_string());
+    for (name, value) in &lead.lead_data {
+        field(&mut out, name, &value.to_string());
+    }
+    for outcome in &lead.commands {
+        command(&mut out, outcome, style);
+    }
+    out
 }
 
 fn record(out: &mut String, seen: &Seen, style: Style) {

@@ -12,6 +12,7 @@
 )]
 
 mod command;
+mod erase;
 mod merge;
 mod message;
 mod timers;
@@ -24,11 +25,13 @@ use leadstream_schemas::{Cause, LeadInput, ReplyContent, Timestamp};
 use leadstream_stream::{Outgoing, Record};
 
 pub(crate) use command::Decided;
+pub(crate) use erase::Erased;
 pub(crate) use timers::{Armed, Clock, DueLead, sweep};
 use voice::Voice;
 
 use super::effects::{self, Outlets};
 use super::outbox::OutboxKey;
+use crate::erasure::{ErasureKeys, Gone};
 use crate::flows::Flows;
 use crate::lead::{Accounts, Command, FoldError, Inbound, InputError, Lead, StoredError, scoped};
 use crate::metrics::Counts;
@@ -116,6 +119,8 @@ pub(crate) struct Known {
     pub(crate) identities: HashMap<String, String>,
     /// Ids that left their lead's journal: lead id and input id.
     pub(crate) departed: HashSet<(String, String)>,
+    /// By identity of people who were erased.
+    pub(crate) erased: HashMap<String, Gone>,
 }
 
 /// Settings of the fold.
@@ -123,6 +128,7 @@ pub(crate) struct Known {
 pub(crate) struct Rules<'a> {
     pub(crate) flows: &'a Flows,
     pub(crate) outlets: &'a Outlets,
+    pub(crate) erasure: &'a ErasureKeys,
     pub(crate) journal: usize,
 }
 
@@ -145,6 +151,8 @@ pub(crate) struct Folded {
     pub(crate) halted: BTreeMap<i32, String>,
     /// What became of commands, by their ids.
     pub(crate) decided: BTreeMap<String, Decided>,
+    /// Leads that are gone, by lead id.
+    pub(crate) erased: BTreeMap<String, Erased>,
     pub(crate) counts: Counts,
 }
 
@@ -308,7 +316,18 @@ fn fold_one(
         lead_id,
         rules,
     };
+    let erased_until = found.as_ref().and_then(|it| it.lead.erased_until);
+    let erased_until = erased_until.max(erase::until(keyed, known));
+    let erases = keyed.inbound.erases();
+    if !erases && erased_until.is_some_and(|until| keyed.inbound.order().at <= until) {
+        step.drop_erased(folded, outgoing)?;
+        if let Some(found) = found {
+            folded.put_back(step.lead_id, found, changed_before, known);
+        }
+        return Ok(false);
+    }
     let survivor = found.as_ref().and_then(|it| it.lead.merged_into.as_deref());
+    let survivor = survivor.filter(|_| !keyed.inbound.is_erased_with_another());
     let (changed, outcome) = if let Some(survivor) = survivor {
         folded.counts.forwarded += 1;
         let home_key = home_key(survivor, &keyed.account);
@@ -317,22 +336,37 @@ fn fold_one(
     } else {
         match &keyed.inbound {
             Inbound::Message(input) => {
-                let mut changed = found.unwrap_or_else(|| step.begin(Lead::new(input)));
+                let mut changed = found.unwrap_or_else(|| {
+                    let mut lead = Lead::new(input);
+                    lead.revision = known.erased.get(&step.lead_id).map_or(0, |it| it.revision);
+                    step.begin(lead)
+                });
+                changed.lead.erased_until = erased_until;
                 let outcome = step.message(input, &mut changed.lead, known, folded, outgoing)?;
                 (Some(changed), outcome)
+            }
+            Inbound::Command(command) if erases => {
+                step.erase(command, found, known, folded, outgoing)?
             }
             Inbound::Command(command) => step.command(command, found, known, folded, outgoing)?,
             Inbound::Merge(merge) => step.merge(merge, found, folded, outgoing)?,
         }
     };
     if let Some(changed) = changed {
-        if changed_before || outcome != Outcome::Unchanged {
-            folded.leads.insert(step.lead_id, changed);
-        } else if !changed.created {
-            known.leads.insert(step.lead_id, changed.lead);
-        }
+        let is_changed = changed_before || outcome != Outcome::Unchanged;
+        folded.put_back(step.lead_id, changed, is_changed, known);
     }
     Ok(outcome == Outcome::Refused)
+}
+
+impl Folded {
+    fn put_back(&mut self, lead_id: String, lead: Changed, is_changed: bool, known: &mut Known) {
+        if is_changed {
+            self.leads.insert(lead_id, lead);
+        } else if !lead.created {
+            known.leads.insert(lead_id, lead.lead);
+        }
+    }
 }
 
 impl Step<'_> {

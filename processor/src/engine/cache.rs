@@ -50,6 +50,12 @@ impl LeadCache {
         }
     }
 
+    pub(crate) fn remove(&mut self, lead_id: &str) {
+        if let Some(body) = self.leads.pop(lead_id) {
+            self.bytes -= ENTRY + lead_id.len() + body.len();
+        }
+    }
+
     pub(crate) fn clear(&mut self) {
         self.leads.clear();
         self.bytes = 0;

@@ -67,6 +67,7 @@ impl Shared {
         Rules {
             flows,
             outlets: &self.outlets,
+            erasure: self.store.erasure(),
             journal: self.journal,
         }
     }

@@ -39,11 +39,12 @@ pub(crate) async fn known(
     unknown.retain(|identity| !known.identities.contains_key(identity));
     if !unknown.is_empty() {
         let identities: Vec<String> = unknown.into_iter().collect();
-        let (leads, owners) = store.load(&identities).await?;
-        for (lead_id, lead) in leads {
+        let loaded = store.load(&identities).await?;
+        for (lead_id, lead) in loaded.leads {
             known.leads.entry(lead_id).or_insert(lead);
         }
-        known.identities.extend(owners);
+        known.identities.extend(loaded.owners);
+        known.erased = loaded.erased;
     }
     load_departed(store, &mut known, batch).await?;
     Ok(known)

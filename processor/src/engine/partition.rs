@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use leadstream_stream::dead_letter::PoisonCount;
 
-use super::batch::{Changed, Folded, Progress};
+use super::batch::{Changed, Erased, Folded, Progress};
 use super::cache::LeadCache;
 use super::timers::Pace;
 use crate::store::Owned;
@@ -63,6 +63,15 @@ pub(crate) fn fences(
             Some((*id, fence))
         })
         .collect()
+}
+
+/// Keeps no lead in memory that was erased.
+pub(crate) fn forget(partitions: &mut BTreeMap<i32, Partition>, erased: &BTreeMap<String, Erased>) {
+    for (lead_id, erased) in erased {
+        if let Some(partition) = partitions.get_mut(&erased.partition) {
+            partition.leads.remove(lead_id);
+        }
+    }
 }
 
 /// Keeps the leads of a committed batch within `room` bytes, which `partitions` share evenly.

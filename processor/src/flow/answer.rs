@@ -120,7 +120,7 @@ impl From<&Content> for Answer {
             | Content::Release
             | Content::Assign { .. }
             | Content::Say { .. }
-            | Content::Erase => Self::Ignored,
+            | Content::Erase { .. } => Self::Ignored,
             Content::Takeover { .. } => Self::Takeover,
             Content::Form { response_json, .. } if response_json.len() <= MAX_FORM_BYTES => {
                 Self::Form(response_json.clone())

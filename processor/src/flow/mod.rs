@@ -33,6 +33,7 @@ mod time;
 use std::time::Duration;
 
 use leadstream_schemas::FlowRef;
+pub(crate) use leadstream_schemas::event::ERASED;
 
 pub use answer::{Answer, Place};
 pub use command::{MAX_ASSIGNEE_CHARS, MAX_WORDS, Objection, is_assignee, is_sayable, objection};

@@ -18,14 +18,17 @@ pub struct Identities {
 }
 
 impl Identities {
+    /// Those that it has and had.
+    pub fn all(&self) -> impl Iterator<Item = &str> {
+        let present = [&self.wa_id, &self.user_id, &self.lid];
+        let all = present.into_iter().flatten().chain(&self.former);
+        all.map(String::as_str)
+    }
+
     /// Whether `id` is or was one of them.
     #[must_use]
     pub fn hold(&self, id: &str) -> bool {
-        [&self.wa_id, &self.user_id, &self.lid]
-            .into_iter()
-            .flatten()
-            .chain(&self.former)
-            .any(|known| known == id)
+        self.all().any(|known| known == id)
     }
 
     /// Takes over those `ids` that are `ours`. An id that is there already gives way when

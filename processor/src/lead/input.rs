@@ -53,6 +53,8 @@ pub struct Command {
     /// As the fold takes it in.
     pub input: Input,
     pub verb: Verb,
+    /// Of an erasure that follows another lead's: that lead.
+    pub erased_with: Option<String>,
     /// Of its content: tells whether a command with the same id is the same.
     pub digest: Vec<u8>,
 }
@@ -76,7 +78,7 @@ impl Verb {
             Content::Release => Self::Release,
             Content::Assign { .. } => Self::Assign,
             Content::Say { .. } => Self::Say,
-            Content::Erase => Self::Erase,
+            Content::Erase { .. } => Self::Erase,
             _ => return None,
         })
     }
@@ -167,6 +169,30 @@ impl Inbound {
         }
     }
 
+    /// Whether it erases its lead.
+    #[must_use]
+    pub const fn erases(&self) -> bool {
+        matches!(
+            self,
+            Self::Command(Command {
+                verb: Verb::Erase,
+                ..
+            })
+        )
+    }
+
+    /// Whether it erases a lead because the one that took it in is erased.
+    #[must_use]
+    pub const fn is_erased_with_another(&self) -> bool {
+        matches!(
+            self,
+            Self::Command(Command {
+                erased_with: Some(_),
+                ..
+            })
+        )
+    }
+
     /// What a lead's journal takes in.
     #[must_use]
     pub const fn input(&self) -> Option<&Input> {
@@ -249,11 +275,16 @@ impl Command {
         }
         let answer = Answer::command(&record.content, record.platform);
         let digest = Self::digest(&record.content);
+        let erased_with = match &record.content {
+            Content::Erase { of } => of.clone(),
+            _ => None,
+        };
         let mut input = Input::new(record)?;
         input.answer = answer.unwrap_or(Answer::Ignored);
         Ok(Self {
             input,
             verb,
+            erased_with,
             digest,
         })
     }

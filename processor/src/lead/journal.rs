@@ -204,6 +204,13 @@ impl Journal {
         self.entries.last().map(|entry| entry.order.at)
     }
 
+    /// When its latest input was sent, whether or not it has left.
+    #[must_use]
+    pub fn latest(&self) -> Option<Timestamp> {
+        let left = self.departed.as_ref().map(|it| it.order.at.max(it.sent_at));
+        self.last_interaction().max(left)
+    }
+
     /// When time next changes the conversation, should no input come.
     ///
     /// # Errors

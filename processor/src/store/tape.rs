@@ -9,6 +9,7 @@ use sqlx::{AssertSqlSafe, Execute, PgPool};
 
 use super::write::{self, Statement};
 use super::{Commit, LOAD, StoreError};
+use crate::erasure::Tombstone;
 
 /// One lane's tape; its batches count from 1.
 #[derive(Clone, Debug)]
@@ -59,8 +60,13 @@ impl Tape {
     }
 
     /// What is loaded for the batch that comes next.
-    pub(super) async fn load(&self, identities: &[String]) -> Result<(), StoreError> {
-        self.write(sqlx::query(LOAD).bind(identities)).await
+    pub(super) async fn load(
+        &self,
+        identities: &[String],
+        tombstones: &[&Tombstone],
+    ) -> Result<(), StoreError> {
+        let load = sqlx::query(LOAD).bind(identities).bind(tombstones);
+        self.write(load).await
     }
 
     pub(super) async fn batch(&self, commit: &Commit<'_>) -> Result<(), StoreError> {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use leadstream_schemas::event::ERASED;
 use leadstream_schemas::{LeadEvent, SyncPriority, codec};
 use leadstream_stream::Record;
 use leadstream_stream::consumer::LogOffsets;
@@ -44,8 +45,23 @@ pub(super) fn decode(record: &Record, urgent: &[String]) -> Result<Wanted, Strin
             SyncPriority::High => 1,
             SyncPriority::Normal => 2,
         },
+        erases: event.data.current_state == ERASED,
         record: record.clone(),
     })
+}
+
+/// Erasures, and what is left of the rest: of an erased person, what came after.
+pub(super) fn part_erasures(events: Vec<Wanted>) -> (Vec<Wanted>, Vec<Wanted>) {
+    let (mut erasures, mut rest) = (BTreeMap::new(), Vec::new());
+    for event in events {
+        if event.erases {
+            rest.retain(|earlier: &Wanted| earlier.lead_id != event.lead_id);
+            erasures.insert(event.lead_id.clone(), event);
+        } else {
+            rest.push(event);
+        }
+    }
+    (erasures.into_values().collect(), rest)
 }
 
 /// The newest revision per lead, with the most urgent priority among its revisions.
@@ -96,7 +112,7 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::json;
 
-    use super::{coalesce, decode, start_offset};
+    use super::{coalesce, decode, part_erasures, start_offset};
     use crate::ledger::Wanted;
     use crate::person::tests::started;
 
@@ -124,6 +140,33 @@ mod tests {
             ("1234567890", 1, 1)
         );
         assert_eq!(wanted.record, record);
+    }
+
+    #[test]
+    fn an_erasure_takes_what_came_before_and_leaves_what_comes_after() {
+        let event = |lead_id: &str, revision: i64, erases: bool| Wanted {
+            lead_id: lead_id.to_owned(),
+            revision,
+            erases,
+            ..decode(&record(&started()), &[]).unwrap()
+        };
+        let mut data = started();
+        data.current_state = "ERASED".into();
+        assert!(decode(&record(&data), &[]).unwrap().erases);
+        let (erasures, rest) = part_erasures(vec![
+            event("a", 1, false),
+            event("b", 1, false),
+            event("a", 2, true),
+            event("a", 3, false),
+        ]);
+        let told = |events: &[Wanted]| -> Vec<(String, i64)> {
+            events
+                .iter()
+                .map(|it| (it.lead_id.clone(), it.revision))
+                .collect()
+        };
+        assert_eq!(told(&erasures), [("a".to_owned(), 2)]);
+        assert_eq!(told(&rest), [("b".to_owned(), 1), ("a".to_owned(), 3)]);
     }
 
     #[test]
@@ -198,6 +241,7 @@ mod tests {
                 lead_id: lead.to_string(),
                 revision,
                 priority,
+                erases: false,
                 record: Record { offset: revision, ..record(&started()) },
             };
             let kept = coalesce(events.iter().map(wanted).collect());

@@ -260,3 +260,21 @@ SELECT topic, partition, \"offset\" FROM dead_letters_settled";
 pub(super) const SETTLE_LETTER: &str = "
 INSERT INTO dead_letters_settled (topic, partition, \"offset\", action) VALUES ($1, $2, $3, $4)
 ON CONFLICT DO NOTHING";
+
+/// Whatever is due or in flight: a worker that comes back with an outcome finds no row of its own.
+pub(super) const ERASE: &str = "
+DELETE FROM crm_ledger WHERE crm = ANY($1) AND lead_id = ANY($2)";
+
+pub(super) const ERASE_EVENTS: &str = "
+DELETE FROM crm_events WHERE crm = ANY($1) AND lead_id = ANY($2)";
+
+/// Without a mark in the ledger, so that nothing is left once it is delivered.
+pub(super) const QUEUE_ERASURE: &str = "
+INSERT INTO crm_events (crm, lead_id, wanted_revision, priority, wanted, wanted_key,
+    wanted_partition, wanted_offset, wanted_trace, next_attempt_at, due_since)
+SELECT $1, lead_id, revision, priority, value, key, partition, position, trace, $10, $10
+FROM UNNEST($2::text[], $3::bigint[], $4::smallint[], $5::bytea[], $6::bytea[], $7::int[],
+    $8::bigint[], $9::text[])
+    AS w (lead_id, revision, priority, value, key, partition, position, trace)
+ORDER BY lead_id
+ON CONFLICT DO NOTHING";

@@ -114,6 +114,7 @@ fn lease(at: DateTime<Utc>) -> Lease {
 
 fn wanted(lead: &str, revision: i64, priority: i16) -> Wanted {
     Wanted {
+        erases: false,
         lead_id: lead.into(),
         revision,
         priority,

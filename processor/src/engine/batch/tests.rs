@@ -6,6 +6,7 @@ use leadstream_stream::{Record, TraceContext};
 use serde_json::json;
 
 mod command;
+mod erase;
 mod model;
 mod timers;
 
@@ -14,6 +15,7 @@ use crate::flow::{DEFAULT_FLOW, Flow};
 
 struct Fixture {
     flows: Flows,
+    erasure: ErasureKeys,
     outlets: Outlets,
     accounts: Accounts,
     journal: usize,
@@ -26,6 +28,7 @@ impl Fixture {
                 .unwrap();
         Self {
             flows: Flows::new(Flow::parse("default", DEFAULT_FLOW).unwrap(), Vec::new()),
+            erasure: ErasureKeys::default(),
             outlets: Outlets::new("", &ids).unwrap(),
             accounts: "eu=200".parse().unwrap(),
             journal: 32,
@@ -40,6 +43,7 @@ impl Fixture {
         let rules = Rules {
             flows: &self.flows,
             outlets: &self.outlets,
+            erasure: &self.erasure,
             journal: self.journal,
         };
         fold(&batch, known, &rules).unwrap()
@@ -95,6 +99,7 @@ fn after(folded: &Folded) -> Known {
             .collect(),
         identities: folded.identities.clone().into_iter().collect(),
         departed: HashSet::new(),
+        erased: HashMap::new(),
     }
 }
 

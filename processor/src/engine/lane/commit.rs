@@ -107,6 +107,7 @@ impl Lane {
             }
             records.extend(progress.outgoing);
         }
+        partition::forget(&mut self.partitions, &folded.erased);
         let mut leads = folded.leads;
         if count == 0 {
             // Leads that are silent do not drive out those that write.

@@ -6,7 +6,7 @@ use super::{Fault, Faults, MAX_EXPRESSIONS, ensure, fault, is_nothing, question}
 use crate::flow::document::{Document, Expect, Next, StepDocument, TriesDocument};
 use crate::flow::expression::{SCORE, VALUE};
 use crate::flow::prompt::is_field_name;
-use crate::flow::{COLD, HUMAN_HANDOFF, OPTED_OUT, START};
+use crate::flow::{COLD, ERASED, HUMAN_HANDOFF, OPTED_OUT, START};
 use crate::lead::MERGED;
 
 const MAX_STEPS: usize = 200;
@@ -99,6 +99,7 @@ fn check_state(state: &Spanned<String>) -> Result<(), Fault> {
         MERGED => "the state of a lead that turned out to be another",
         HUMAN_HANDOFF => "the state of a lead that a person answers",
         COLD => "the state of a lead that has been silent",
+        ERASED => "the state of a lead that was erased",
         OPTED_OUT => "the state of a lead that wants no messages",
         _ => return Ok(()),
     };

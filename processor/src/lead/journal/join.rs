@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use leadstream_schemas::{ReplyContent, Timestamp};
+use serde_json::Map;
 
 use super::{Change, Departed, Entry, FoldError, Journal, hash};
+use crate::flow::{Aside, Conversation, ERASED};
 use crate::flows::Flows;
 
 /// What joining makes of a journal.
@@ -72,6 +74,23 @@ impl Journal {
             prompt,
             departed,
         })
+    }
+
+    /// Keeps nothing but which flow it was.
+    pub fn erase(&mut self) {
+        let blank = self.current.take().map(|current| Conversation {
+            flow: current.flow,
+            state: ERASED.to_owned(),
+            score: 0,
+            is_completed: false,
+            data: Map::new(),
+            aside: Aside::default(),
+            assignee: None,
+        });
+        *self = Self {
+            current: blank,
+            ..Self::default()
+        };
     }
 
     /// Keeps nothing but the conversation: its inputs are another lead's by now.

@@ -3,7 +3,7 @@
 use super::*;
 
 /// A command of the agent of `said`'s lead.
-fn ordered(id: &str, second: u32, content: &serde_json::Value) -> Record {
+pub(super) fn ordered(id: &str, second: u32, content: &serde_json::Value) -> Record {
     let mut record = said(id, second, "").record(0);
     let value = json!({
         "id": id, "kind": "command", "platform": "whatsapp_cloud", "number": "100",

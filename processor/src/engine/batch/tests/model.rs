@@ -287,6 +287,7 @@ impl<'a> World<'a> {
             leads: self.leads.clone(),
             identities: self.identities.clone(),
             departed: self.departed.clone(),
+            erased: HashMap::new(),
         };
         let folded = self.fixture.fold(&batch, known);
         self.commit(folded)?;

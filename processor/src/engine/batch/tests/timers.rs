@@ -40,6 +40,7 @@ fn swept(known: &mut Known, hours: f64, late: f64) -> Folded {
     let rules = Rules {
         flows: &fixture.flows,
         outlets: &fixture.outlets,
+        erasure: &fixture.erasure,
         journal: 32,
     };
     let folded = sweep(vec![due], clock, &rules).unwrap();

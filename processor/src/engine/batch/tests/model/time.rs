@@ -82,6 +82,7 @@ impl World<'_> {
         let rules = Rules {
             flows: &self.fixture.flows,
             outlets: &self.fixture.outlets,
+            erasure: &self.fixture.erasure,
             journal: self.fixture.journal,
         };
         let folded = sweep(leads, clock, &rules).unwrap();

@@ -1,0 +1,303 @@
+//! `leadstream lead show|restart|release|assign|say|erase`.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use anyhow::{Context, bail, ensure};
+use leadstream_processor::commanding::{Applied, CommandOutcome, Desk, Files, Found, Remains};
+use leadstream_schemas::{Content, Timestamp};
+use leadstream_sink_crm::Standing;
+use leadstream_stream::KafkaArgs;
+use leadstream_stream::config::RegistryArgs;
+use serde::Serialize;
+
+use super::{Named, UNKNOWN, render};
+use crate::terminal::{Style, show};
+
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct Show {
+    #[command(flatten)]
+    lead: Named,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct Restart {
+    #[command(flatten)]
+    lead: Named,
+    #[command(flatten)]
+    give: Give,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct Release {
+    #[command(flatten)]
+    lead: Named,
+    #[command(flatten)]
+    give: Give,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct Assign {
+    #[command(flatten)]
+    lead: Named,
+    /// The sales representative; none: nobody
+    #[arg(value_name = "NAME")]
+    assignee: Option<String>,
+    #[command(flatten)]
+    give: Give,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct Say {
+    #[command(flatten)]
+    lead: Named,
+    /// What the lead is told
+    #[arg(value_name = "TEXT")]
+    text: String,
+    #[command(flatten)]
+    give: Give,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct Erase {
+    #[command(flatten)]
+    lead: Named,
+    /// Yes: this cannot be undone
+    #[arg(long)]
+    yes: bool,
+    #[command(flatten)]
+    give: Give,
+}
+
+/// How a command is given.
+#[derive(Clone, Debug, clap::Args)]
+struct Give {
+    /// The command's own id: with the same one it is given once, however often this is run
+    #[arg(long = "id", value_name = "ID")]
+    command_id: Option<String>,
+    /// Seconds to wait for what becomes of it; 0 for none
+    #[arg(long, default_value_t = 10, value_name = "SECONDS")]
+    wait: u64,
+    #[command(flatten)]
+    kafka: KafkaArgs,
+    #[command(flatten)]
+    registry: RegistryArgs,
+}
+
+/// What is told of a command.
+#[derive(Debug, Serialize)]
+struct Told {
+    id: String,
+    /// Null: not yet.
+    outcome: Option<CommandOutcome>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remains: Option<Vec<Remains>>,
+    /// What CRMs hold of an erased lead.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    crms: Vec<Standing>,
+}
+
+impl Show {
+    pub(super) async fn run(self) -> anyhow::Result<()> {
+        let files = Files::open(self.lead.pool()?).await?;
+        let found = files.find(&self.lead.account, &self.lead.id).await?;
+        let found = found.context(UNKNOWN)?;
+        let lead = found.view(files.commands(&found.lead_ids()).await?);
+        if self.lead.json {
+            show(&format!("{}\n", serde_json::to_string_pretty(&lead)?));
+        } else {
+            show(&render::lead(&lead, Style::stdout()));
+        }
+        Ok(())
+    }
+}
+
+impl Restart {
+    pub(super) async fn run(self) -> anyhow::Result<()> {
+        self.give.run(self.lead, Content::Restart).await
+    }
+}
+
+impl Release {
+    pub(super) async fn run(self) -> anyhow::Result<()> {
+        self.give.run(self.lead, Content::Release).await
+    }
+}
+
+impl Assign {
+    pub(super) async fn run(self) -> anyhow::Result<()> {
+        let assignee = self.assignee;
+        self.give.run(self.lead, Content::Assign { assignee }).await
+    }
+}
+
+impl Say {
+    pub(super) async fn run(self) -> anyhow::Result<()> {
+        self.give
+            .run(self.lead, Content::Say { body: self.text })
+            .await
+    }
+}
+
+impl Erase {
+    pub(super) async fn run(self) -> anyhow::Result<()> {
+        ensure!(
+            self.yes,
+            "nothing was erased: it cannot be undone, so say --yes (`leadstream lead show` tells who it is)"
+        );
+        self.give.run(self.lead, Content::Erase { of: None }).await
+    }
+}
+
+impl Give {
+    async fn run(self, named: Named, content: Content) -> anyhow::Result<()> {
+        let pool = named.pool()?;
+        let desk = Desk::open(pool.clone(), &self.kafka, &self.registry, "leadstream-lead").await?;
+        let id = self
+            .command_id
+            .unwrap_or_else(|| format!("cli:{:032x}", rand::random::<u128>()));
+        let within = Duration::from_secs(self.wait);
+        // Of an erased lead nothing else is left to find.
+        let known = desk.outcome(&id, &content, Duration::ZERO).await?;
+        let found = match &known {
+            Some(_) => None,
+            None => Some(find(&desk, &named).await?),
+        };
+        let erases = matches!(content, Content::Erase { .. });
+        let crms = match &found {
+            Some(found) if erases => leadstream_sink_crm::standings(&pool, &found.lead_ids())
+                .await
+                .context("the CRM ledger cannot be read")?,
+            _ => Vec::new(),
+        };
+        let now = Timestamp::now();
+        let outcome = match &found {
+            None => known,
+            Some(found) => {
+                desk.give(found, &id, content.clone(), now).await?;
+                desk.outcome(&id, &content, within).await?
+            }
+        };
+        let remains = match &outcome {
+            Some(outcome) if erases && outcome.outcome == Applied::Applied => {
+                Some(desk.remains(now).await)
+            }
+            _ => None,
+        };
+        let told = Told {
+            id,
+            outcome,
+            remains,
+            crms,
+        };
+        if named.json {
+            show(&format!("{}\n", serde_json::to_string_pretty(&told)?));
+        } else {
+            show(&text(&told, Style::stdout()));
+        }
+        match &told.outcome {
+            Some(outcome) => match &outcome.reason {
+                None => Ok(()),
+                Some(reason) => bail!("the command was refused: {reason}"),
+            },
+            None if self.wait == 0 => Ok(()),
+            None => bail!(
+                "no processor has come to the command within {} s; it is in Kafka and will be applied: run this again with --id {} to see what became of it",
+                self.wait,
+                told.id
+            ),
+        }
+    }
+}
+
+async fn find(desk: &Desk, named: &Named) -> anyhow::Result<Found> {
+    let found = desk.files().find(&named.account, &named.id).await?;
+    found.context(UNKNOWN)
+}
+
+fn text(told: &Told, style: Style) -> String {
+    let mut out = String::new();
+    match &told.outcome {
+        Some(outcome) => render::command(&mut out, outcome, style),
+        None => {
+            let _ = writeln!(out, "  given with the id {}", told.id);
+        }
+    }
+    if let Some(remains) = &told.remains {
+        out.push_str("\nWhat remains of before, until when:\n");
+        for it in remains {
+            let _ = writeln!(out, "  {}: {}", it.topic, it.kept);
+        }
+        out.push_str(
+            "  Backups of PostgreSQL, and what other consumers of the topics keep: delete it there.\n",
+        );
+        out.push_str(&crms(&told.crms));
+    }
+    out
+}
+
+/// What is still to be done in the CRMs.
+fn crms(standings: &[Standing]) -> String {
+    let mut out = String::from("\nIn the CRMs nothing is deleted from here:\n");
+    let records: Vec<_> = standings
+        .iter()
+        .filter_map(|it| Some((it.crm.as_str(), it.record_id.as_ref()?)))
+        .collect();
+    if records.is_empty() {
+        out.push_str(
+            "  No CRM is known to hold a record of this lead; look for its number there.\n",
+        );
+    }
+    for (crm, id) in records {
+        let how = match crm {
+            "hubspot" => {
+                "delete the contact permanently (POST /crm/v3/objects/contacts/gdpr-delete)"
+            }
+            "salesforce" => "delete the record and empty it from the recycle bin",
+            _ => "delete it there",
+        };
+        let _ = writeln!(out, "  {crm}: record {id}: {how}");
+    }
+    out.push_str("  Receivers of the signed webhook get an event of state ERASED.\n");
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_erasure_tells_what_remains_and_what_is_to_be_done() {
+        let standing = |crm: &str, record_id: Option<&str>| Standing {
+            crm: crm.into(),
+            lead_id: "4917".into(),
+            state: "done".into(),
+            wanted_revision: 3,
+            sent_revision: 3,
+            record_id: record_id.map(Into::into),
+            attempts: 0,
+            last_error: None,
+            updated_at: chrono::DateTime::UNIX_EPOCH,
+        };
+        let told = Told {
+            id: "cli:1".into(),
+            outcome: None,
+            remains: Some(vec![Remains {
+                topic: "lead.inputs".into(),
+                until: None,
+                kept: "for ever".into(),
+            }]),
+            crms: vec![standing("hubspot", Some("501")), standing("webhook", None)],
+        };
+        let text = text(&told, Style::PLAIN);
+        for expected in [
+            "lead.inputs: for ever",
+            "record 501",
+            "gdpr-delete",
+            "ERASED",
+        ] {
+            assert!(text.contains(expected), "{expected}: {text}");
+        }
+        assert!(crms(&[]).contains("No CRM is known"));
+    }
+}

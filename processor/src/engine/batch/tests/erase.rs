@@ -1,0 +1,172 @@
+//! Erasing people in a batch.
+
+use leadstream_schemas::Timestamp;
+use leadstream_stream::Secret;
+
+use super::command::ordered;
+use super::*;
+
+fn fixture() -> Fixture {
+    let key = Secret::new("a key of the company");
+    Fixture {
+        erasure: ErasureKeys::resolve(Some(key)).unwrap(),
+        ..Fixture::new()
+    }
+}
+
+fn at(offset: i64, mut record: Record) -> Record {
+    record.offset = offset;
+    record
+}
+
+fn erase(id: &str, second: u32) -> Record {
+    ordered(id, second, &json!({"type": "erase"}))
+}
+
+/// What is known after `folded` was committed to a database that held nothing else.
+fn gone(fixture: &Fixture, folded: &Folded) -> Known {
+    let mut known = after(folded);
+    for erased in folded.erased.values() {
+        for id in &erased.identities {
+            let hash = fixture.erasure.tombstone(id).unwrap();
+            let (_, revision) = erased.tombstones.iter().find(|it| it.0 == hash).unwrap();
+            let found = Gone {
+                until: erased.until,
+                revision: *revision,
+            };
+            known.erased.insert(id.clone(), found);
+        }
+    }
+    known
+}
+
+fn outgoing<'a>(folded: &'a Folded, topic: &'a str) -> impl Iterator<Item = &'a Outgoing> {
+    let all = folded.partitions.values().flat_map(|it| &it.outgoing);
+    all.filter(move |record| &*record.topic == topic)
+}
+
+#[test]
+fn an_erased_lead_leaves_tombstones_and_a_last_event_without_anything_of_the_person() {
+    let fixture = fixture();
+    let records = [
+        said("a", 1, "Hi").record(10),
+        said("b", 2, "John Doe").record(11),
+        at(
+            12,
+            ordered("s", 3, &json!({"type": "say", "body": "I am Ana."})),
+        ),
+        at(13, erase("e", 4)),
+    ];
+    let folded = fixture.fold(&records, Known::default());
+    assert!(folded.leads.is_empty() && folded.identities.is_empty());
+    let erased = &folded.erased["491700"];
+    assert_eq!(erased.identities, ["491700"]);
+    assert_eq!(erased.tombstones.len(), 1);
+    // What was not published yet never is.
+    let events: Vec<LeadEvent> = outgoing(&folded, "lead.events")
+        .map(|it| decode(&it.value).unwrap())
+        .collect();
+    let [last] = events.as_slice() else {
+        panic!("{events:?}");
+    };
+    assert_eq!(outgoing(&folded, "lead.replies").count(), 0);
+    let data = &last.data;
+    assert_eq!((data.current_state.as_str(), data.revision), ("ERASED", 4));
+    assert_eq!(
+        (&data.wa_id, &data.lead_metadata.name, &data.assignee),
+        (&None, &None, &None)
+    );
+    assert!(data.lead_data.is_empty() && data.cause == Cause::Command);
+    // Nor does the outcome of an earlier command name anybody.
+    assert_eq!(folded.decided.len(), 1);
+    let decided = &folded.decided["e"];
+    assert_eq!((&decided.lead_id, &decided.outcome), (&None, &Ok(4)));
+}
+
+#[test]
+fn neither_a_replay_nor_a_late_copy_brings_an_erased_person_back_and_a_new_message_does() {
+    let fixture = fixture();
+    let before = [
+        said("a", 1, "Hi").record(10),
+        said("b", 2, "John Doe").record(11),
+    ];
+    let first = fixture.fold(&before, Known::default());
+    let erased = fixture.fold(&[at(12, erase("e", 4))], after(&first));
+    let known = gone(&fixture, &erased);
+
+    let mut replay = before.to_vec();
+    replay.push(at(12, erase("e", 4)));
+    let again = fixture.fold(&replay, known.clone());
+    assert!(again.leads.is_empty() && again.erased.is_empty() && again.identities.is_empty());
+    assert_eq!(again.counts.erased, 2);
+    assert_eq!(outgoing(&again, "lead.events").count(), 0);
+    assert_eq!(again.partitions[&3].next_offset, 13);
+
+    let news = [
+        said("c", 5, "Hello again").record(13),
+        said("b", 2, "John Doe").record(14),
+    ];
+    let anew = fixture.fold(&news, known);
+    let lead = &anew.leads["491700"].lead;
+    // Its revisions go on, so that who keeps the greatest sees them.
+    assert_eq!((lead.state(), lead.revision), (Some("AWAITING_NAME"), 4));
+    assert_eq!(lead.erased_until, Some(erased.erased["491700"].until));
+    assert_eq!((anew.counts.folded, anew.counts.erased), (1, 1));
+    // The same command once more, as a replay gives it, is not for the new lead.
+    let repeated = fixture.fold(&[at(15, erase("e", 4))], after(&anew));
+    assert!(repeated.erased.is_empty() && repeated.counts.duplicates == 1);
+    // A late copy for a lead that is in memory: nobody asks for its tombstone.
+    let late = fixture.fold(&[said("a", 1, "Hi").record(16)], after(&anew));
+    assert_eq!((late.counts.erased, late.leads.len()), (1, 0));
+}
+
+#[test]
+fn what_was_sent_after_the_command_and_folded_before_it_goes_for_good() {
+    let fixture = fixture();
+    let records = [said("a", 9, "Hi").record(10), at(11, erase("e", 4))];
+    let folded = fixture.fold(&records, Known::default());
+    let until = folded.erased["491700"].until;
+    let nine: Timestamp = serde_json::from_str("\"2026-11-23T10:15:09.000Z\"").unwrap();
+    assert_eq!(until, nine);
+}
+
+#[test]
+fn without_a_key_nobody_is_erased() {
+    let records = [said("a", 1, "Hi").record(10), at(11, erase("e", 4))];
+    let folded = Fixture::new().fold(&records, Known::default());
+    assert_eq!(folded.leads.len(), 1);
+    let refusal = folded.decided["e"].outcome.as_ref().unwrap_err();
+    assert!(refusal.contains("ERASURE_KEY"), "{refusal}");
+}
+
+#[test]
+fn a_lead_that_became_the_erased_one_goes_at_its_own_home() {
+    let fixture = fixture();
+    let first = fixture.fold(&[said("a", 1, "Hi").record(10)], Known::default());
+    let mut known = after(&first);
+    let lead = known.leads.get_mut("491700").unwrap();
+    lead.merged.push("DE.7".into());
+    let folded = fixture.fold(&[at(11, erase("e", 4))], known);
+    let told: Vec<&Outgoing> = outgoing(&folded, "lead.inputs").collect();
+    assert_eq!((told.len(), told[0].key.as_slice()), (1, &b"DE.7"[..]));
+
+    let mut closed = first.leads["491700"].lead.clone();
+    closed.close("491700");
+    let known = Known {
+        leads: HashMap::from([("DE.7".to_owned(), closed)]),
+        identities: HashMap::from([("DE.7".to_owned(), "DE.7".to_owned())]),
+        ..Known::default()
+    };
+    let record = Record {
+        partition: 5,
+        offset: 1,
+        key: told[0].key.as_slice().into(),
+        value: told[0].value.clone().into(),
+        trace: None,
+        written_at: None,
+    };
+    let there = fixture.fold(&[record], known);
+    assert!(there.erased.contains_key("DE.7") && there.decided.is_empty());
+    let last: LeadEvent = decode(&outgoing(&there, "lead.events").next().unwrap().value).unwrap();
+    assert_eq!(last.data.current_state, "ERASED");
+}

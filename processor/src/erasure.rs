@@ -1,0 +1,147 @@
+//! Tombstones: what is left of a person who was erased. A keyed hash of each id, so that a replay or
+//! a late copy of what they wrote does not bring them back, and nobody without the key can tell who
+//! they were.
+
+use hmac::{Hmac, Mac};
+use leadstream_schemas::Timestamp;
+use leadstream_stream::Secret;
+use leadstream_stream::config::ConfigError;
+use sha2::Sha256;
+
+/// The setting that holds the keys.
+pub const VARIABLE: &str = "ERASURE_KEY";
+
+/// Shorter ones can be guessed.
+const LEAST_BYTES: usize = 16;
+
+/// What is hashed to tell keys apart. No id has a NUL.
+const CHECK: &[u8] = b"\0leadstream erasure key";
+
+/// The HMAC-SHA256 of an id under one of the keys.
+pub type Tombstone = Vec<u8>;
+
+/// What a tombstone says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Gone {
+    /// Nothing that was sent up to then comes back.
+    pub until: Timestamp,
+    /// The last revision of the lead that had the id as its own; else 0.
+    pub revision: u64,
+}
+
+impl Gone {
+    /// Of two the later.
+    pub fn join(&mut self, other: Self) {
+        self.until = self.until.max(other.until);
+        self.revision = self.revision.max(other.revision);
+    }
+}
+
+/// The keys of tombstones: new ones are made with the first, known ones are told by any.
+#[derive(Clone, Default)]
+pub struct ErasureKeys(Vec<Hmac<Sha256>>);
+
+impl std::fmt::Debug for ErasureKeys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ErasureKeys({})", self.0.len())
+    }
+}
+
+impl ErasureKeys {
+    /// `ERASURE_KEY` or the file that `ERASURE_KEY_FILE` names: one key, or several with commas
+    /// between, the newest first.
+    ///
+    /// # Errors
+    /// A file that cannot be read; a key that is too short.
+    pub fn resolve(value: Option<Secret>) -> Result<Self, ConfigError> {
+        let Some(secret) = Secret::resolve(value, VARIABLE)? else {
+            return Ok(Self::default());
+        };
+        Self::parse(secret.expose())
+    }
+
+    fn parse(list: &str) -> Result<Self, ConfigError> {
+        let key = |key: &str| {
+            let error = || {
+                ConfigError::new(
+                    VARIABLE,
+                    format!(
+                        "holds a key of less than {LEAST_BYTES} characters; make one with `openssl rand -hex 32`"
+                    ),
+                )
+            };
+            if key.len() < LEAST_BYTES {
+                return Err(error());
+            }
+            Hmac::new_from_slice(key.as_bytes()).map_err(|_| error())
+        };
+        list.split(',')
+            .map(|it| key(it.trim()))
+            .collect::<Result<_, _>>()
+            .map(Self)
+    }
+
+    /// Without keys nobody can be erased.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The tombstone to make for `identity`, an id within its account; none without keys.
+    #[must_use]
+    pub fn tombstone(&self, identity: &str) -> Option<Tombstone> {
+        self.0.first().map(|key| hash(key, identity.as_bytes()))
+    }
+
+    /// Every tombstone that `identity` may have.
+    pub fn tombstones(&self, identity: &str) -> impl Iterator<Item = Tombstone> {
+        self.0.iter().map(|key| hash(key, identity.as_bytes()))
+    }
+
+    /// What tells the keys from others, the newest first; says nothing of them.
+    pub fn checks(&self) -> impl Iterator<Item = Vec<u8>> {
+        self.0.iter().map(|key| hash(key, CHECK))
+    }
+}
+
+fn hash(key: &Hmac<Sha256>, bytes: &[u8]) -> Vec<u8> {
+    key.clone()
+        .chain_update(bytes)
+        .finalize()
+        .into_bytes()
+        .to_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OLD: &str = "an older key of the company";
+    const NEW: &str = "a newer key of the company";
+
+    #[test]
+    fn a_tombstone_is_known_under_every_key_and_made_with_the_first() {
+        let old = ErasureKeys::parse(OLD).unwrap();
+        let both = ErasureKeys::parse(&format!("{NEW}, {OLD}")).unwrap();
+        let made = old.tombstone("4917").unwrap();
+        assert_eq!(made.len(), 32);
+        assert!(both.tombstones("4917").any(|it| it == made));
+        assert_ne!(both.tombstone("4917"), Some(made));
+        assert!(both.checks().any(|it| Some(it) == old.checks().next()));
+        assert_ne!(old.tombstone("4918"), old.tombstone("4917"));
+    }
+
+    #[test]
+    fn a_short_key_is_refused_and_no_key_is_printed() {
+        for list in ["", "short", &format!("{NEW},short")] {
+            let error = ErasureKeys::parse(list).unwrap_err().to_string();
+            assert!(
+                error.contains("ERASURE_KEY") && !error.contains(NEW),
+                "{error}"
+            );
+        }
+        assert!(ErasureKeys::resolve(None).unwrap().is_empty());
+        let keys = ErasureKeys::parse(NEW).unwrap();
+        assert_eq!(format!("{keys:?}"), "ErasureKeys(1)");
+    }
+}

@@ -1,0 +1,158 @@
+//! The rows of people who are erased.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sqlx::{PgConnection, Row};
+
+use super::{Store, StoreError, column};
+use crate::engine::batch::Erased;
+use crate::engine::outbox;
+use crate::erasure::Tombstone;
+
+/// Waits for refreshes of the reports that have read the leads' rows and not yet written theirs.
+const AWAIT_REPORTS: &str =
+    "SELECT id FROM report_changes WHERE lead_ids && $1::text[] ORDER BY id FOR UPDATE";
+
+/// Each by lead id.
+const DELETES: [&str; 5] = [
+    "DELETE FROM lead_timers WHERE lead_id = ANY($1::text[])",
+    "DELETE FROM leads WHERE lead_id = ANY($1::text[])",
+    "DELETE FROM lead_qualifications WHERE lead_id = ANY($1::text[])",
+    "DELETE FROM lead_reports WHERE lead_id = ANY($1::text[])",
+    "DELETE FROM command_outcomes WHERE lead_id = ANY($1::text[])",
+];
+
+const DELETE_IDENTITIES: &str = "DELETE FROM lead_identities WHERE identity = ANY($1::text[])";
+
+/// A clock that runs ahead may have sent an input on the day after.
+const DELETE_DEPARTED: &str = "
+DELETE FROM departed_inputs d
+USING unnest($1::text[], $2::timestamptz[], $3::timestamptz[]) AS u (lead_id, since, until),
+    generate_series((u.since AT TIME ZONE 'UTC')::date,
+        (u.until AT TIME ZONE 'UTC')::date + 1, interval '1 day') AS g (day)
+WHERE d.day = g.day::date AND d.lead_id = u.lead_id";
+
+const INSERT_TOMBSTONES: &str = "
+INSERT INTO erasures AS e (tombstone, erased_at, revision)
+SELECT tombstone, max(erased_at), max(revision)
+FROM unnest($1::bytea[], $2::timestamptz[], $3::bigint[]) AS u (tombstone, erased_at, revision)
+GROUP BY tombstone ORDER BY tombstone
+ON CONFLICT (tombstone) DO UPDATE SET erased_at = greatest(e.erased_at, excluded.erased_at),
+    revision = greatest(e.revision, excluded.revision)";
+
+const INSERT_KEYS: &str = "
+INSERT INTO erasure_keys (key_check)
+SELECT DISTINCT * FROM unnest($1::bytea[]) ON CONFLICT DO NOTHING";
+
+/// Removes what tables hold of the leads, and what is committed and not published; leaves their
+/// tombstones.
+pub(super) async fn erase(
+    connection: &mut PgConnection,
+    erased: &BTreeMap<String, Erased>,
+) -> Result<(), StoreError> {
+    if erased.is_empty() {
+        return Ok(());
+    }
+    let lead_ids: Vec<&String> = erased.keys().collect();
+    let all: Vec<(&String, &Erased)> = erased.iter().collect();
+    sqlx::query(AWAIT_REPORTS)
+        .bind(&lead_ids)
+        .execute(&mut *connection)
+        .await?;
+    for delete in DELETES {
+        sqlx::query(delete)
+            .bind(&lead_ids)
+            .execute(&mut *connection)
+            .await?;
+    }
+    let identities: BTreeSet<&String> = all.iter().flat_map(|(_, it)| &it.identities).collect();
+    sqlx::query(DELETE_IDENTITIES)
+        .bind(Vec::from_iter(identities))
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query(DELETE_DEPARTED)
+        .bind(&lead_ids)
+        .bind(column(&all, |(_, it)| it.since.datetime()))
+        .bind(column(&all, |(_, it)| it.until.datetime()))
+        .execute(&mut *connection)
+        .await?;
+    let tombstones: Vec<_> = all
+        .iter()
+        .flat_map(|(_, it)| {
+            let until = it.until.datetime();
+            it.tombstones.iter().map(move |(hash, revision)| {
+                (hash, until, i64::try_from(*revision).unwrap_or(i64::MAX))
+            })
+        })
+        .collect();
+    sqlx::query(INSERT_TOMBSTONES)
+        .bind(column(&tombstones, |(hash, ..)| *hash))
+        .bind(column(&tombstones, |(_, until, _)| *until))
+        .bind(column(&tombstones, |(.., revision)| *revision))
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query(INSERT_KEYS)
+        .bind(column(&all, |(_, it)| &it.key_check))
+        .execute(&mut *connection)
+        .await?;
+    unpublish(connection, &all).await
+}
+
+/// Takes out of the outbox what tells of the leads.
+async fn unpublish(
+    connection: &mut PgConnection,
+    erased: &[(&String, &Erased)],
+) -> Result<(), StoreError> {
+    let partitions = column(erased, |(_, it)| it.partition);
+    let rows = sqlx::query(
+        "SELECT partition, next_offset, sweep, records FROM outbox
+         WHERE partition = ANY($1) ORDER BY partition, next_offset, sweep FOR UPDATE",
+    )
+    .bind(partitions)
+    .fetch_all(&mut *connection)
+    .await?;
+    for row in &rows {
+        let partition: i32 = row.try_get("partition")?;
+        let next_offset: i64 = row.try_get("next_offset")?;
+        let sweep: i64 = row.try_get("sweep")?;
+        let mut records = outbox::decode(row.try_get("records")?)?;
+        let all = records.len();
+        let concerns = |record: &_| erased.iter().any(|(_, it)| it.concerns(record));
+        records.retain(|record| !concerns(record));
+        if records.len() == all {
+            continue;
+        }
+        let statement = if records.is_empty() {
+            sqlx::query(
+                "DELETE FROM outbox WHERE partition = $1 AND next_offset = $2 AND sweep = $3",
+            )
+            .bind(partition)
+            .bind(next_offset)
+            .bind(sweep)
+        } else {
+            sqlx::query(
+                "UPDATE outbox SET records = $4
+                 WHERE partition = $1 AND next_offset = $2 AND sweep = $3",
+            )
+            .bind(partition)
+            .bind(next_offset)
+            .bind(sweep)
+            .bind(outbox::encode(&records)?)
+        };
+        statement.execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+impl Store {
+    /// Whether every tombstone was made with a key that is known here.
+    pub(crate) async fn knows_erasures(&self) -> Result<bool, StoreError> {
+        let known: Vec<Tombstone> = self.erasure().checks().collect();
+        let query = sqlx::query(
+            "SELECT NOT EXISTS (SELECT FROM erasure_keys WHERE key_check <> ALL($1)) AS all",
+        )
+        .bind(known);
+        self.bounded(async { Ok(query.fetch_one(&self.pool).await?.try_get("all")?) })
+            .await
+    }
+}
