@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 use leadstream_stream::lifecycle;
 use tokio::runtime::Runtime;
 
-use crate::{bench, chat, crm, dead_letters, flow, lead, migrate, recover, topics, up};
+use crate::{api, bench, chat, crm, dead_letters, flow, lead, migrate, recover, topics, up};
 
 /// Turns WhatsApp conversations into qualified leads in a CRM, on Kafka, committed to PostgreSQL.
 ///
@@ -34,6 +34,8 @@ enum Command {
     SinkCrm(leadstream_sink_crm::Args),
     /// Service: sends replies to leads
     SinkWhatsapp(leadstream_sink_whatsapp::Args),
+    /// Service: leads and commands over HTTP, for your own tools
+    Api(Box<api::Args>),
     /// Bring the database to this version's schema
     Migrate(migrate::Args),
     /// After a loss of data: fold the log again from where PostgreSQL stands
@@ -130,6 +132,10 @@ impl Cli {
                         leadstream_sink_whatsapp::run(args, context)
                     })
                     .await
+                }
+                Command::Api(args) => {
+                    let service = args.service.clone();
+                    lifecycle::run("api", service, |context| api::run(*args, context)).await
                 }
                 Command::Migrate(args) => tool(migrate::run(args)).await,
                 Command::Recover(args) => tool(Box::pin(recover::run(*args))).await,

@@ -38,9 +38,11 @@ pub enum Service {
     Processor,
     SinkCrm,
     SinkWhatsapp,
+    Api,
 }
 
 impl Service {
+    /// Those that a conversation needs.
     pub const ALL: [Self; 4] = [
         Self::Ingest,
         Self::Processor,
@@ -56,6 +58,7 @@ impl Service {
             Self::Processor => "processor",
             Self::SinkCrm => "sink-crm",
             Self::SinkWhatsapp => "sink-whatsapp",
+            Self::Api => "api",
         }
     }
 }
@@ -108,7 +111,7 @@ impl Deployment {
                 ("META_APP_SECRET", &self.meta_app_secret),
                 ("META_VERIFY_TOKEN", &self.meta_verify_token),
             ],
-            Service::Processor => &[],
+            Service::Processor | Service::Api => &[],
             Service::SinkCrm => &[
                 ("HUBSPOT_ACCESS_TOKEN", &self.hubspot_access_token),
                 ("HUBSPOT_API_URL", &self.hubspot_api_url),

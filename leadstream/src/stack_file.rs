@@ -29,6 +29,9 @@ pub(crate) struct StackFile {
     pub(crate) meta_app_secret: String,
     pub(crate) meta_verify_token: String,
     pub(crate) wasender_webhook_secret: String,
+    /// Base URL of the API, and a token that may do everything there.
+    pub(crate) api: String,
+    pub(crate) api_token: String,
     /// Base URL; `None` when WhatsApp and both CRMs are the real ones.
     pub(crate) sandbox: Option<String>,
     /// URL of each service's metrics, by its subcommand.
@@ -155,6 +158,8 @@ pub(crate) mod tests {
             meta_app_secret: "app".into(),
             meta_verify_token: "verify".into(),
             wasender_webhook_secret: "wasender".into(),
+            api: "http://127.0.0.1:20006".into(),
+            api_token: "token".into(),
             sandbox: Some("http://127.0.0.1:20004".into()),
             metrics: [("ingest".into(), "http://127.0.0.1:20005/metrics".into())].into(),
             pid: std::process::id(),
@@ -211,6 +216,8 @@ pub(crate) mod tests {
             "/meta_app_secret",
             "/meta_verify_token",
             "/wasender_webhook_secret",
+            "/api",
+            "/api_token",
             "/sandbox",
             "/metrics/ingest",
         ] {

@@ -5,6 +5,7 @@
 #![expect(clippy::print_stderr, reason = "what a test says of its run")]
 
 mod clients;
+mod commands;
 mod conversation;
 mod crm;
 mod crm_features;
@@ -38,6 +39,14 @@ use world::World;
 type Test = fn(&World) -> anyhow::Result<()>;
 
 const TESTS: &[(&str, Test)] = &[
+    (
+        "commands_act_on_leads_by_the_command_line_and_the_api",
+        commands::act,
+    ),
+    (
+        "commands_erase_a_person_whom_no_replay_brings_back",
+        commands::erase,
+    ),
     (
         "conversations_end_exactly_right_though_every_service_is_killed",
         exactness::services_are_killed,

@@ -46,6 +46,13 @@ const NEEDS: &[Needs] = &[
         writes: &[],
         dead_letters: &[Topic::LeadReplies],
     },
+    // And whoever runs `leadstream lead`.
+    Needs {
+        service: "api",
+        reads: &[],
+        writes: &[Topic::LeadInputs],
+        dead_letters: &[],
+    },
 ];
 
 pub(super) fn commands(settings: &Settings) -> Vec<String> {

@@ -77,6 +77,9 @@ fn further(
         // Less than a process is given before it is killed.
         ("SHUTDOWN_SECONDS", "10".to_owned()),
     ];
+    if settings.given.erasure_key.is_none() {
+        further.push(("ERASURE_KEY", secrets.erasure_key.clone()));
+    }
     if settings.given.wasender_webhook_secret.is_none() {
         let secret = secrets.wasender_webhook_secret.clone();
         further.push(("WASENDER_WEBHOOK_SECRET", secret));
@@ -115,6 +118,8 @@ pub(super) fn in_force(settings: &Settings, local: Secrets) -> Secrets {
             &given.wasender_webhook_secret,
             local.wasender_webhook_secret,
         ),
+        api_token: local.api_token,
+        erasure_key: or(&given.erasure_key, local.erasure_key),
     }
 }
 
@@ -151,6 +156,8 @@ mod tests {
             meta_app_secret: "local-app".into(),
             meta_verify_token: "local-verify".into(),
             wasender_webhook_secret: "local-wasender".into(),
+            api_token: "local-token".into(),
+            erasure_key: "local-erasure-key".into(),
         }
     }
 

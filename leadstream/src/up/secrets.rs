@@ -16,16 +16,27 @@ pub(super) struct Secrets {
     pub(super) meta_app_secret: String,
     pub(super) meta_verify_token: String,
     pub(super) wasender_webhook_secret: String,
+    /// Of folders of before: made anew at each start.
+    #[serde(default = "random")]
+    pub(super) api_token: String,
+    /// Empty in folders of before: nobody can be erased there.
+    #[serde(default)]
+    pub(super) erasure_key: String,
+}
+
+/// As long as Meta's.
+fn random() -> String {
+    format!("{:032x}", rand::random::<u128>())
 }
 
 impl Secrets {
     fn random() -> Self {
-        // The length of Meta's.
-        let secret = || format!("{:032x}", rand::random::<u128>());
         Self {
-            meta_app_secret: secret(),
-            meta_verify_token: secret(),
-            wasender_webhook_secret: secret(),
+            meta_app_secret: random(),
+            meta_verify_token: random(),
+            wasender_webhook_secret: random(),
+            api_token: random(),
+            erasure_key: random(),
         }
     }
 

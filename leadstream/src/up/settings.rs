@@ -31,6 +31,7 @@ pub(super) struct Given {
     pub(super) meta_app_secret: Option<Secret>,
     pub(super) meta_verify_token: Option<Secret>,
     pub(super) wasender_webhook_secret: Option<Secret>,
+    pub(super) erasure_key: Option<Secret>,
 }
 
 impl Settings {
@@ -47,6 +48,7 @@ impl Settings {
             meta_app_secret: given("META_APP_SECRET")?,
             meta_verify_token: given("META_VERIFY_TOKEN")?,
             wasender_webhook_secret: given("WASENDER_WEBHOOK_SECRET")?,
+            erasure_key: given("ERASURE_KEY")?,
         };
         Ok(Self {
             args,

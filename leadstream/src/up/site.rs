@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use futures::future::{join_all, select_all};
-use leadstream_local::{LocalError, Process, Progress, Stack};
+use leadstream_local::{LocalError, Process, ProcessSpec, Progress, Stack};
 use leadstream_sandbox::{Sandbox, Webhook};
+
+use sha2::{Digest, Sha256};
 
 use super::args::reachable;
 use super::environment;
@@ -34,6 +36,8 @@ pub(super) struct Site<'a> {
     progress: &'a Progress,
     sandbox: Option<Sandbox>,
     running: Vec<Running>,
+    /// Where the API listens.
+    api: Option<SocketAddr>,
 }
 
 impl<'a> Site<'a> {
@@ -44,6 +48,7 @@ impl<'a> Site<'a> {
             progress,
             sandbox: None,
             running: Vec::new(),
+            api: None,
         }
     }
 
@@ -76,7 +81,8 @@ impl<'a> Site<'a> {
                 &["topics", "apply"]
             ),
         )?;
-        self.start_services(&deployment).await?;
+        let api = self.api_spec(&deployment, &secrets)?;
+        self.start_services(&deployment, api).await?;
         let file = self.stack_file(secrets);
         file.write(data_dir)?;
         Ok(file)
@@ -143,13 +149,44 @@ impl<'a> Site<'a> {
         )
     }
 
-    async fn start_services(&mut self, deployment: &Deployment) -> anyhow::Result<()> {
+    /// The API, with one token that may do everything.
+    fn api_spec(
+        &mut self,
+        deployment: &Deployment,
+        secrets: &Secrets,
+    ) -> anyhow::Result<(SocketAddr, ProcessSpec)> {
+        let tokens = self.stack.data_dir().join("api-tokens.yaml");
+        private_file::write(&tokens, tokens_file(&secrets.api_token).as_bytes())
+            .with_context(|| format!("{} cannot be written", tokens.display()))?;
+        let local = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let ops = local(self.stack.port("api", None)?);
+        let address = local(self.stack.port("api-http", None)?);
+        self.api = Some(address);
+        let spec = deployment
+            .service(Service::Api, Service::Api.name(), ops)
+            .env("API_ADDRESS", address.to_string())
+            .env("API_TOKENS_FILE", tokens.as_os_str().to_owned());
+        Ok((ops, spec))
+    }
+
+    async fn start_services(
+        &mut self,
+        deployment: &Deployment,
+        api: (SocketAddr, ProcessSpec),
+    ) -> anyhow::Result<()> {
         let step = self.progress.step("services");
         step.doing("starting");
+        let mut specs = vec![(Service::Api, api.0, api.1)];
         for service in Service::ALL {
             let port = self.stack.port(service.name(), None)?;
             let ops = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-            let spec = deployment.service(service, service.name(), ops);
+            specs.push((
+                service,
+                ops,
+                deployment.service(service, service.name(), ops),
+            ));
+        }
+        for (service, ops, spec) in specs {
             let process = self.stack.spawn(&spec)?;
             self.running.push(Running {
                 service,
@@ -165,7 +202,7 @@ impl<'a> Site<'a> {
             running.process.ready(READY_WITHIN, probe)
         });
         futures::future::try_join_all(ready).await?;
-        step.done("all four are ready");
+        step.done("all five are ready");
         Ok(())
     }
 
@@ -195,6 +232,11 @@ impl<'a> Site<'a> {
             meta_app_secret: secrets.meta_app_secret,
             meta_verify_token: secrets.meta_verify_token,
             wasender_webhook_secret: secrets.wasender_webhook_secret,
+            api: self
+                .api
+                .map(|address| format!("http://{address}"))
+                .unwrap_or_default(),
+            api_token: secrets.api_token,
             sandbox: sandbox.map(|sandbox| sandbox.url().to_owned()),
             metrics,
             pid: std::process::id(),
@@ -225,6 +267,13 @@ impl<'a> Site<'a> {
         }
         Ok(file?)
     }
+}
+
+fn tokens_file(token: &str) -> String {
+    let hash = hex::encode(Sha256::digest(token.as_bytes()));
+    format!(
+        "- {{ name: local, sha256: {hash}, scopes: ['leads:read', 'leads:write', 'leads:erase'] }}\n"
+    )
 }
 
 /// Ready when it answers 200, else its own words.

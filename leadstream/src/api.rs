@@ -1,0 +1,156 @@
+//! `leadstream api`: leads and commands over HTTP, for a company's own tools.
+
+mod problem;
+mod routes;
+mod tokens;
+
+#[cfg(test)]
+mod tests;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use leadstream_processor::commanding::{Desk, DeskError};
+use leadstream_schemas::registry::RegistryError;
+use leadstream_stream::config::{ConfigError, RegistryArgs};
+use leadstream_stream::{Context, KafkaArgs, RetryPolicy, Secret, ServiceArgs};
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+
+use routes::Api;
+use tokens::{TokenFile, TokensError};
+
+/// Settings of the API.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub kafka: KafkaArgs,
+    #[command(flatten)]
+    pub registry: RegistryArgs,
+    #[command(flatten)]
+    pub service: ServiceArgs,
+    /// PostgreSQL, postgres://user:password@host/database; or DATABASE_URL_FILE
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    pub database_url: Option<Secret>,
+    /// Where the API listens, behind your TLS
+    #[arg(
+        long,
+        env = "API_ADDRESS",
+        default_value = "0.0.0.0:8081",
+        value_name = "IP:PORT"
+    )]
+    pub api_address: SocketAddr,
+    /// Bearer tokens and what each may do (YAML); read again when it changes
+    ///
+    /// A list of `name`, `sha256` (of the token, hex) and `scopes`: `leads:read`, `leads:write`,
+    /// `leads:erase`. A token for it: `openssl rand -hex 32`, its hash: `printf %s TOKEN | sha256sum`.
+    #[arg(
+        long,
+        env = "API_TOKENS_FILE",
+        value_name = "PATH",
+        verbatim_doc_comment
+    )]
+    pub api_tokens_file: Option<PathBuf>,
+    /// Requests under way at once; past it the answer is 503
+    #[arg(
+        long,
+        env = "API_MAX_REQUESTS",
+        default_value_t = 64,
+        value_name = "COUNT"
+    )]
+    pub api_max_requests: usize,
+}
+
+/// Why the API ended.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Tokens(#[from] TokensError),
+    #[error(transparent)]
+    Desk(#[from] DeskError),
+    #[error("API_ADDRESS {address} cannot be listened on: {source}; choose another")]
+    Listen {
+        address: SocketAddr,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("the API ended: {0}")]
+    Serve(#[source] std::io::Error),
+}
+
+const RETRY: RetryPolicy =
+    RetryPolicy::unlimited(Duration::from_millis(200), Duration::from_secs(5));
+const CONNECTIONS: u32 = 8;
+
+/// Runs the API until shutdown.
+///
+/// # Errors
+/// A wrong setting. What is merely away at the start is waited for; later it is answered 503.
+pub(crate) async fn run(args: Args, context: Context) -> Result<(), Error> {
+    let path = args.api_tokens_file.clone().ok_or_else(|| {
+        ConfigError::missing("API_TOKENS_FILE", "/etc/leadstream/api-tokens.yaml")
+    })?;
+    let tokens = TokenFile::open(path)?;
+    let url = Secret::require(
+        args.database_url.clone(),
+        "DATABASE_URL",
+        "postgres://leadstream:secret@localhost/leadstream",
+    )?;
+    let pool = leadstream_processor::pool(url.expose(), CONNECTIONS).map_err(|_| {
+        ConfigError::new(
+            "DATABASE_URL",
+            "is not a PostgreSQL URL; example: postgres://leadstream:secret@localhost/leadstream",
+        )
+    })?;
+    let listener = TcpListener::bind(args.api_address)
+        .await
+        .map_err(|source| Error::Listen {
+            address: args.api_address,
+            source,
+        })?;
+    let mut failures = 0;
+    let desk = loop {
+        match Desk::open(pool.clone(), &args.kafka, &args.registry, "leadstream-api").await {
+            Ok(desk) => break desk,
+            Err(error) if is_away(&error) => {
+                failures += 1;
+                tracing::warn!(error = %error, "the API waits to start");
+                context.health.unready("start", error.to_string());
+                let delay = RETRY.random_delay(failures).unwrap_or(RETRY.cap);
+                tokio::select! {
+                    () = context.shutdown.cancelled() => return Ok(()),
+                    () = tokio::time::sleep(delay) => {}
+                }
+            }
+            Err(error) => return Err(error.into()),
+        }
+    };
+    let api = Api {
+        desk,
+        pool,
+        tokens: Arc::new(tokens),
+        room: Arc::new(Semaphore::new(args.api_max_requests.max(1))),
+    };
+    context.health.ready("start");
+    tracing::info!(api.address = %args.api_address, "the API listens");
+    let shutdown = context.shutdown.clone().cancelled_owned();
+    axum::serve(listener, routes::router(api))
+        .with_graceful_shutdown(shutdown)
+        .await
+        .map_err(Error::Serve)
+}
+
+const fn is_away(error: &DeskError) -> bool {
+    matches!(
+        error,
+        DeskError::Registry(RegistryError::Unavailable { .. })
+            | DeskError::Store(
+                leadstream_processor::StoreError::Database(_)
+                    | leadstream_processor::StoreError::TimedOut(_)
+            )
+    )
+}

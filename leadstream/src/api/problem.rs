@@ -1,0 +1,185 @@
+//! Answers that say what is wrong (RFC 9457).
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use leadstream_processor::commanding::{CommandOutcome, DeskError};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::tokens::Scope;
+
+/// What is wrong with a request, `application/problem+json`.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(super) struct Problem {
+    /// Names the sort of problem: `urn:leadstream:problem:…`.
+    #[serde(rename = "type")]
+    kind: &'static str,
+    title: &'static str,
+    status: u16,
+    /// What to do about it. Names nobody.
+    detail: String,
+    /// Of a refused command.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outcome: Option<Box<CommandOutcome>>,
+    #[serde(skip)]
+    header: Option<(&'static str, String)>,
+}
+
+impl Problem {
+    fn new(
+        status: StatusCode,
+        kind: &'static str,
+        title: &'static str,
+        detail: impl Into<String>,
+    ) -> Self {
+        Self {
+            kind,
+            title,
+            status: status.as_u16(),
+            detail: detail.into(),
+            outcome: None,
+            header: None,
+        }
+    }
+
+    pub(super) fn unauthorized() -> Self {
+        let detail = "send a token of API_TOKENS_FILE, as `Authorization: Bearer TOKEN`";
+        let mut problem = Self::new(
+            StatusCode::UNAUTHORIZED,
+            "urn:leadstream:problem:unauthorized",
+            "No valid token",
+            detail,
+        );
+        problem.header = Some(("www-authenticate", "Bearer".to_owned()));
+        problem
+    }
+
+    pub(super) fn forbidden(scope: Scope) -> Self {
+        let mut problem = Self::new(
+            StatusCode::FORBIDDEN,
+            "urn:leadstream:problem:forbidden",
+            "The token may not do this",
+            format!("it needs the scope {scope}"),
+        );
+        let header = format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\"");
+        problem.header = Some(("www-authenticate", header));
+        problem
+    }
+
+    pub(super) fn no_lead() -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "urn:leadstream:problem:no-lead",
+            "No lead has this id",
+            "use the digits of its number without +, its user id, LID or lead id, and `account` where ACCOUNTS groups numbers",
+        )
+    }
+
+    pub(super) fn no_outcome() -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "urn:leadstream:problem:no-outcome",
+            "Nothing has become of this command yet",
+            "no processor has come to it, or there is no such command, or it is over 10 days old",
+        )
+    }
+
+    pub(super) fn no_route() -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "urn:leadstream:problem:no-such-path",
+            "There is nothing here",
+            "GET /openapi.json says what there is",
+        )
+    }
+
+    pub(super) fn method() -> Self {
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "urn:leadstream:problem:method",
+            "This path has no such method",
+            "GET /openapi.json says what there is",
+        )
+    }
+
+    pub(super) fn wrong(detail: impl Into<String>) -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "urn:leadstream:problem:wrong-request",
+            "The request cannot be read",
+            detail,
+        )
+    }
+
+    pub(super) fn refused(outcome: CommandOutcome) -> Self {
+        let reason = outcome.reason.clone().unwrap_or_default();
+        let mut problem = Self::new(
+            StatusCode::CONFLICT,
+            "urn:leadstream:problem:refused",
+            "The command was refused",
+            reason,
+        );
+        problem.outcome = Some(Box::new(outcome));
+        problem
+    }
+
+    pub(super) fn busy() -> Self {
+        let mut problem = Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "urn:leadstream:problem:busy",
+            "Too many requests are under way",
+            "try again in a second; API_MAX_REQUESTS is the limit",
+        );
+        problem.header = Some(("retry-after", "1".to_owned()));
+        problem
+    }
+}
+
+impl From<DeskError> for Problem {
+    fn from(error: DeskError) -> Self {
+        match &error {
+            DeskError::Content(reason) => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "urn:leadstream:problem:content",
+                "No lead takes this command",
+                reason,
+            ),
+            DeskError::IdTaken(_) => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "urn:leadstream:problem:idempotency-key",
+                "Another command has this Idempotency-Key",
+                "give each command a key of its own, and a repeat the same content",
+            ),
+            _ => {
+                let reason = leadstream_stream::lifecycle::chain(&error);
+                tracing::warn!(error = reason, "a request could not be served");
+                let mut problem = Self::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "urn:leadstream:problem:unavailable",
+                    "PostgreSQL or Kafka is away",
+                    "try again, with the same Idempotency-Key: the command is then given once",
+                );
+                problem.header = Some(("retry-after", "5".to_owned()));
+                problem
+            }
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let more = self.header.clone();
+        let mut response = (status, Json(self)).into_response();
+        let headers = response.headers_mut();
+        let json = HeaderValue::from_static("application/problem+json");
+        headers.insert(header::CONTENT_TYPE, json);
+        if let Some((name, value)) = more
+            && let Ok(value) = HeaderValue::from_str(&value)
+        {
+            headers.insert(name, value);
+        }
+        response
+    }
+}
