@@ -5,33 +5,41 @@ use uuid::Uuid;
 
 use crate::ledger::Lease;
 
-/// The lease of a batch, row by row: it is extended for the rows of one request, and the others are
-/// held no longer than before.
+/// The lease of a batch, row by row: one that another worker has taken meanwhile is not ours any
+/// more, whatever the others are.
 #[derive(Clone, Debug)]
 pub(super) struct Held {
     pub(super) token: Uuid,
-    until: Vec<DateTime<Utc>>,
+    /// None for a row that is lost.
+    until: Vec<Option<DateTime<Utc>>>,
 }
 
 impl Held {
     pub(super) fn new(lease: &Lease, rows: usize) -> Self {
         Self {
             token: lease.token,
-            until: vec![lease.until; rows],
+            until: vec![Some(lease.until); rows],
         }
     }
 
     /// Whether all of `part` are held for longer than until `end`.
     pub(super) fn outlasts(&self, part: &[usize], end: DateTime<Utc>) -> bool {
-        part.iter()
-            .all(|row| self.until.get(*row).is_some_and(|until| end < *until))
+        part.iter().all(|row| {
+            let until = self.until.get(*row).copied().flatten();
+            until.is_some_and(|until| end < until)
+        })
     }
 
-    pub(super) fn extend(&mut self, part: &[usize], until: DateTime<Utc>) {
-        for row in part {
-            if let Some(held) = self.until.get_mut(*row) {
-                *held = until;
-            }
+    /// The rows that are not lost.
+    pub(super) fn rows(&self) -> Vec<usize> {
+        let held = |(row, until): (usize, &Option<_>)| until.map(|_| row);
+        self.until.iter().enumerate().filter_map(held).collect()
+    }
+
+    /// Holds the rows for which that `is_ours` until then; the others are lost.
+    pub(super) fn renew(&mut self, until: DateTime<Utc>, is_ours: impl Fn(usize) -> bool) {
+        for (row, held) in self.until.iter_mut().enumerate() {
+            *held = held.filter(|_| is_ours(row)).map(|_| until);
         }
     }
 }
@@ -45,7 +53,7 @@ mod tests {
     use crate::ledger::Lease;
 
     #[test]
-    fn what_is_extended_for_one_part_of_a_batch_is_not_for_another() {
+    fn the_whole_batch_is_held_on_but_for_rows_that_another_worker_took() {
         let now = DateTime::<Utc>::UNIX_EPOCH;
         let after = |seconds| now + TimeDelta::seconds(seconds);
         let lease = Lease {
@@ -54,9 +62,11 @@ mod tests {
         };
         let mut held = Held::new(&lease, 4);
         assert!(held.outlasts(&[0, 1, 2, 3], after(29)));
-        held.extend(&[0, 1], after(60));
-        assert!(held.outlasts(&[0, 1], after(59)));
-        assert!(!held.outlasts(&[1, 2], after(30)));
-        assert!(!held.outlasts(&[2, 3], after(30)));
+        held.renew(after(60), |row| row != 2);
+        assert_eq!(held.rows(), [0, 1, 3]);
+        assert!(held.outlasts(&[0, 1, 3], after(59)));
+        assert!(!held.outlasts(&[1, 2], now));
+        held.renew(after(90), |_| true);
+        assert_eq!(held.rows(), [0, 1, 3], "what is lost stays lost");
     }
 }

@@ -168,8 +168,8 @@ impl<C: Crm> Shared<C> {
     }
 
     /// Sees to it that the lease outlasts a request that begins now, or another worker may send a
-    /// newer revision before an older one arrives. Gives the rows that are still ours; `None` while
-    /// PostgreSQL is away.
+    /// newer revision before an older one arrives. All rows of the batch are held on: outcomes are
+    /// written at its end. Gives those of `part` that are still ours; `None` while PostgreSQL is away.
     pub(super) async fn outlast(
         &self,
         part: Vec<usize>,
@@ -181,21 +181,12 @@ impl<C: Crm> Shared<C> {
             return Some(part);
         }
         let lease = self.lease(held.token, now);
-        let ours = self.still_ours(part, rows, &lease).await?;
-        held.extend(&ours, lease.until);
-        Some(ours)
-    }
-
-    /// Extends the lease; rows that another worker holds meanwhile are left to it. `None` while
-    /// PostgreSQL is away.
-    async fn still_ours(
-        &self,
-        part: Vec<usize>,
-        rows: &[Claimed],
-        lease: &Lease,
-    ) -> Option<Vec<usize>> {
-        let lead_ids: Vec<&str> = part.iter().map(|row| rows[*row].lead_id.as_str()).collect();
-        let renewed = self.lane.ledger.renew(C::NAME, lease, &lead_ids).await;
+        let lead_ids: Vec<&str> = held
+            .rows()
+            .iter()
+            .map(|row| rows[*row].lead_id.as_str())
+            .collect();
+        let renewed = self.lane.ledger.renew(C::NAME, &lease, &lead_ids).await;
         let ours: BTreeSet<String> = renewed
             .inspect_err(|error| {
                 tracing::warn!(crm = C::NAME.as_str(), error = %error, "a lease was not extended");
@@ -203,6 +194,7 @@ impl<C: Crm> Shared<C> {
             .ok()?
             .into_iter()
             .collect();
+        held.renew(lease.until, |row| ours.contains(&rows[row].lead_id));
         Some(
             part.into_iter()
                 .filter(|row| ours.contains(&rows[*row].lead_id))
