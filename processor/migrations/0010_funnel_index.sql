@@ -21,6 +21,7 @@ LEFT JOIN (
     FROM (
         SELECT flow_name, flow_version, current_state, step, count(*) AS leads
         FROM lead_reports
+        WHERE current_state <> 'MERGED'
         GROUP BY flow_name, flow_version, current_state, step
     ) apart
     GROUP BY flow_name, flow_version, coalesce(step, current_state)
