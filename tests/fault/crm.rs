@@ -61,7 +61,8 @@ const CRMS: [Crm; 2] = [
 ];
 
 pub(crate) fn run(world: &World, seed: u64, seconds: Option<u64>) -> anyhow::Result<()> {
-    let time = Duration::from_secs(seconds.unwrap_or(TIME));
+    let own = crate::setting("FAULT_CRM_SECONDS")?;
+    let time = Duration::from_secs(own.or(seconds).unwrap_or(TIME));
     world.runtime.block_on(async {
         let mut site = Site::new(world, "fault-crm").await?.with_crms();
         let settings = [

@@ -4,7 +4,7 @@
 //! Then two sinks bring leads to CRMs that fail in every way, and are killed meanwhile; an oracle holds
 //! what the CRMs have against what was wanted (invariants 6 and 8).
 //!
-//! `FAULT_SECONDS` says how long faults come in each, `FAULT_RATE` how many records a second people
+//! `FAULT_SECONDS` says how long faults come in each (`FAULT_CRM_SECONDS`: in the second), `FAULT_RATE` how many records a second people
 //! write, `FAULT_SEED` repeats what is written and the order of faults.
 
 #![expect(clippy::print_stderr, reason = "what a test says of its run")]
