@@ -1,6 +1,6 @@
 //! People of the business and published versions in the model.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use leadstream_schemas::{Content, InputKind, LeadInput, Timestamp};
 use proptest::prelude::*;
@@ -83,22 +83,11 @@ pub(super) fn counts(decided: &BTreeMap<String, Decided>, input: &LeadInput) -> 
             .is_some_and(|it| it.lead_id.is_some())
 }
 
-/// Every command has an outcome, and its words went out where it was applied, and nowhere else.
+/// Every command has an outcome.
 pub(super) fn explained(world: &World<'_>, inputs: &[LeadInput]) -> Result<(), TestCaseError> {
-    let words: HashSet<&str> = world
-        .replies
-        .iter()
-        .filter_map(|reply| reply.id.split_once(':').map(|(_, cause)| cause))
-        .collect();
     for input in inputs.iter().filter(|it| it.kind == InputKind::Command) {
-        let Some(decided) = world.decided.get(&input.id) else {
-            prop_assert!(false, "{} has no outcome", &input.id);
-            continue;
-        };
-        if matches!(input.content, Content::Say { .. }) {
-            let is_said = words.contains(input.id.as_str());
-            prop_assert_eq!(is_said, decided.outcome.is_ok(), "{:?}", decided);
-        }
+        let is_decided = world.decided.contains_key(&input.id);
+        prop_assert!(is_decided, "{} has no outcome", &input.id);
     }
     Ok(())
 }
