@@ -30,14 +30,9 @@ impl LeadCache {
 
     /// Keeps a lead, for which those go that were not of use for longest.
     pub(crate) fn put(&mut self, lead_id: String, body: Box<[u8]>, room: usize) {
-        let (key, new) = (lead_id.len(), body.len());
-        self.bytes += match self.leads.put(lead_id, body) {
-            Some(old) => {
-                self.bytes -= old.len();
-                new
-            }
-            None => ENTRY + key + new,
-        };
+        self.remove(&lead_id);
+        self.bytes += size(&lead_id, &body);
+        self.leads.put(lead_id, body);
         self.shrink(room);
     }
 
@@ -46,13 +41,13 @@ impl LeadCache {
         while self.bytes > room
             && let Some((lead_id, body)) = self.leads.pop_lru()
         {
-            self.bytes -= ENTRY + lead_id.len() + body.len();
+            self.bytes -= size(&lead_id, &body);
         }
     }
 
     pub(crate) fn remove(&mut self, lead_id: &str) {
         if let Some(body) = self.leads.pop(lead_id) {
-            self.bytes -= ENTRY + lead_id.len() + body.len();
+            self.bytes -= size(lead_id, &body);
         }
     }
 
@@ -60,6 +55,10 @@ impl LeadCache {
         self.leads.clear();
         self.bytes = 0;
     }
+}
+
+const fn size(lead_id: &str, body: &[u8]) -> usize {
+    ENTRY + lead_id.len() + body.len()
 }
 
 #[cfg(test)]
