@@ -32,6 +32,7 @@ use voice::Voice;
 use super::effects::{self, Outlets};
 use super::outbox::OutboxKey;
 use crate::erasure::{ErasureKeys, Gone};
+use crate::flow::Objection;
 use crate::flows::Flows;
 use crate::lead::{Accounts, Command, FoldError, Inbound, InputError, Lead, StoredError, scoped};
 use crate::metrics::Counts;
@@ -275,6 +276,8 @@ struct Step<'a> {
 enum Outcome {
     /// The lead has changed.
     Kept,
+    /// It has a command more, which does nothing.
+    Objected(Objection),
     /// It has not.
     Unchanged,
     /// The record went to dead letters; the lead may know an id more.

@@ -92,8 +92,7 @@ impl Answer {
 
 /// Why the command `answer`, given at `at`, does nothing to `conversation`; none: it does, or is
 /// no command.
-#[must_use]
-pub fn objection(conversation: &Conversation, at: Timestamp, answer: &Answer) -> Option<Objection> {
+fn objection(conversation: &Conversation, at: Timestamp, answer: &Answer) -> Option<Objection> {
     let (opted_out, handed_over) = (conversation.is_opted_out(), conversation.is_handed_over());
     match answer {
         Answer::Restart | Answer::Say { .. } if opted_out => Some(Objection::OptedOut),
@@ -108,15 +107,16 @@ pub fn objection(conversation: &Conversation, at: Timestamp, answer: &Answer) ->
 }
 
 impl super::fold::Turn<'_> {
+    /// What a command has said, or why it does nothing.
     pub(super) fn obey(
         self,
         conversation: &mut Conversation,
         command: &Answer,
-    ) -> Option<ReplyContent> {
-        if objection(conversation, self.at, command).is_some() {
-            return None;
+    ) -> Result<Option<ReplyContent>, Objection> {
+        if let Some(objection) = objection(conversation, self.at, command) {
+            return Err(objection);
         }
-        match command {
+        Ok(match command {
             Answer::Restart => self.begin_anew(conversation),
             Answer::Release => {
                 conversation.go_on(self.at);
@@ -131,7 +131,7 @@ impl super::fold::Turn<'_> {
                 Some(ReplyContent::Text { body: body.clone() })
             }
             _ => None,
-        }
+        })
     }
 
     /// The flow from its beginning; who looks after the lead stays.

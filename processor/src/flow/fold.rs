@@ -8,7 +8,8 @@ use super::expression::{Expression, VALUE};
 use super::read::{Expected, Reading, Scalar};
 use super::say::Words;
 use super::{
-    Answer, COLD, Conversation, Flow, FlowStep, HUMAN_HANDOFF, Next, OPTED_OUT, Question, Role,
+    Answer, COLD, Conversation, Flow, FlowStep, HUMAN_HANDOFF, Next, OPTED_OUT, Objection,
+    Question, Role,
 };
 
 /// What an answer makes of a conversation, and what is said to it.
@@ -17,6 +18,8 @@ pub struct Step {
     pub conversation: Conversation,
     /// None: nothing is said.
     pub prompt: Option<ReplyContent>,
+    /// Why a command did nothing.
+    pub objection: Option<Objection>,
 }
 
 /// Folds one answer, given at `at`. Total: a conversation in a state that the flow does not have
@@ -24,10 +27,14 @@ pub struct Step {
 #[must_use]
 pub fn step(flow: &Flow, conversation: &Conversation, at: Timestamp, answer: &Answer) -> Step {
     let mut conversation = conversation.clone();
-    let prompt = Turn { flow, at }.take(&mut conversation, answer);
+    let (prompt, objection) = match (Turn { flow, at }).take(&mut conversation, answer) {
+        Ok(prompt) => (prompt, None),
+        Err(objection) => (None, Some(objection)),
+    };
     Step {
         conversation,
         prompt,
+        objection,
     }
 }
 
@@ -70,19 +77,23 @@ pub(super) struct Turn<'a> {
 }
 
 impl Turn<'_> {
-    fn take(self, conversation: &mut Conversation, answer: &Answer) -> Option<ReplyContent> {
-        match answer {
+    fn take(
+        self,
+        conversation: &mut Conversation,
+        answer: &Answer,
+    ) -> Result<Option<ReplyContent>, Objection> {
+        Ok(match answer {
             Answer::Ignored => None,
             Answer::Takeover => {
                 self.take_over(conversation);
                 None
             }
-            command if command.is_command() => self.obey(conversation, command),
+            command if command.is_command() => self.obey(conversation, command)?,
             _ => {
                 conversation.aside.wrote_at = Some(self.at);
                 self.before_the_flow(conversation, answer)
             }
-        }
+        })
     }
 
     /// A person's words do not change what a completed lead is reported as.

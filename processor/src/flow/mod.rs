@@ -36,7 +36,7 @@ use leadstream_schemas::FlowRef;
 pub(crate) use leadstream_schemas::event::ERASED;
 
 pub use answer::{Answer, Place};
-pub use command::{MAX_ASSIGNEE_CHARS, MAX_WORDS, Objection, is_assignee, is_sayable, objection};
+pub use command::{MAX_ASSIGNEE_CHARS, MAX_WORDS, Objection, is_assignee, is_sayable};
 pub use conversation::{Aside, Conversation};
 pub use fold::{Step, step};
 pub(crate) use fold::{fnv, lot};

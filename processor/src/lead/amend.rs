@@ -18,6 +18,11 @@ pub struct Amendment {
 }
 
 impl Amendment {
+    /// Whether it makes `earlier` count no more.
+    pub(super) fn replaces(&self, earlier: &Self) -> bool {
+        self.message_id == earlier.message_id && self.text.is_some() == earlier.text.is_some()
+    }
+
     #[must_use]
     pub fn of(content: &Content) -> Option<Self> {
         match content {
@@ -50,9 +55,9 @@ pub(super) struct Amended<'a> {
 
 impl<'a> Amended<'a> {
     /// `entries` in order.
-    pub(super) fn of(entries: &'a [Entry]) -> Self {
+    pub(super) fn of(entries: impl Iterator<Item = &'a Entry>) -> Self {
         let mut amended = Self::default();
-        for amendment in entries.iter().filter_map(|entry| entry.amends.as_ref()) {
+        for amendment in entries.filter_map(|entry| entry.amends.as_ref()) {
             match &amendment.text {
                 Some(text) => {
                     amended.texts.insert(&amendment.message_id, text);

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::amend::{Amended, Amendment};
 use super::input::{Input, OrderKey};
-use crate::flow::{self, Answer, Conversation, Fired, Flow, Objection, START, step};
+use crate::flow::{self, Answer, Conversation, Fired, Flow, Objection, START, Step, step};
 use crate::flows::{Flows, Origin};
 
 pub use join::Joined;
@@ -53,7 +53,7 @@ impl Entry {
         flows: &Flows,
         conversation: Option<&Conversation>,
         answer: &Answer,
-    ) -> Result<Option<(Conversation, Option<ReplyContent>)>, FoldError> {
+    ) -> Result<Option<Step>, FoldError> {
         if conversation.is_none() && self.answer.is_command() {
             return Ok(None);
         }
@@ -107,6 +107,17 @@ pub struct Journal {
     /// The time that was folded last, without an input.
     #[serde(default)]
     passed: Option<Timestamp>,
+    /// Inputs that left and edit or revoke messages that have not, in order.
+    #[serde(default)]
+    amendments: Vec<Entry>,
+}
+
+/// What a journal that was folded again has come to.
+#[derive(Default)]
+struct Refolded {
+    change: Option<Change>,
+    prompt: Option<ReplyContent>,
+    objection: Option<Objection>,
 }
 
 /// A conversation that an input changed.
@@ -125,6 +136,8 @@ pub enum Admission {
     Folded {
         change: Option<Change>,
         prompt: Option<ReplyContent>,
+        /// Why a command does nothing.
+        objection: Option<Objection>,
         /// Ids that left the journal, with their times of sending.
         departed: Vec<(String, Timestamp)>,
     },
@@ -149,7 +162,8 @@ pub fn fold(
     order: &OrderKey,
     answer: &Answer,
 ) -> Result<(Conversation, Option<ReplyContent>), FoldError> {
-    fold_from(flows, conversation, Origin::default(), order, answer)
+    let step = fold_from(flows, conversation, Origin::default(), order, answer)?;
+    Ok((step.conversation, step.prompt))
 }
 
 /// As [`fold`]; where a conversation's first input came from may choose its flow, too.
@@ -159,14 +173,13 @@ fn fold_from(
     origin: Origin<'_>,
     order: &OrderKey,
     answer: &Answer,
-) -> Result<(Conversation, Option<ReplyContent>), FoldError> {
+) -> Result<Step, FoldError> {
     let at = order.at;
     let Some(conversation) = conversation else {
         let flow = flows.choose(at, origin, answer);
         let mut first = Conversation::start(flow);
         first.aside.lot = flow.assigns().then(|| flow::lot(&order.id));
-        let step = step(flow, &first, at, answer);
-        return Ok((step.conversation, step.prompt));
+        return Ok(step(flow, &first, at, answer));
     };
     let flow = followed(flows, conversation)?;
     let mut passed = Cow::Borrowed(conversation);
@@ -181,8 +194,12 @@ fn fold_from(
     if passed.aside.lot.is_none() && flow.assigns() {
         passed.to_mut().aside.lot = Some(flow::lot(&order.id));
     }
-    let step = step(flow, &passed, at, answer);
-    Ok((step.conversation, step.prompt))
+    Ok(step(flow, &passed, at, answer))
+}
+
+/// Why the command that made `step` does nothing.
+fn objection(step: Option<&Step>) -> Option<Objection> {
+    step.map_or(Some(Objection::NotBegun), |step| step.objection)
 }
 
 fn followed<'a>(flows: &'a Flows, conversation: &Conversation) -> Result<&'a Flow, FoldError> {
@@ -309,22 +326,29 @@ impl Journal {
             .last()
             .is_none_or(|last| last.order < entry.order)
             && self.passed.is_none_or(|passed| passed <= entry.order.at);
-        let (change, prompt) = if in_order && !self.amendments_concern(&entry) {
+        let folded = if in_order && !self.amendments_concern(&entry) {
             let step = entry.fold(flows, self.current.as_ref(), &entry.answer)?;
             self.entries.push(entry);
-            step.map_or((None, None), |(next, prompt)| {
-                (self.become_current(next, false), prompt)
-            })
+            let objection = objection(step.as_ref());
+            let (change, prompt) = step.map_or((None, None), |step| {
+                (self.become_current(step.conversation, false), step.prompt)
+            });
+            Refolded {
+                change,
+                prompt,
+                objection,
+            }
         } else {
             let mut entries = self.entries.clone();
             insert(&mut entries, entry);
             self.refold(flows, entries, Some(&input.order.id))?
         };
-        self.said(prompt.as_ref());
+        self.said(folded.prompt.as_ref());
         let departed = self.trim(flows, capacity)?;
         Ok(Admission::Folded {
-            change,
-            prompt,
+            change: folded.change,
+            prompt: folded.prompt,
+            objection: folded.objection,
             departed,
         })
     }
@@ -352,20 +376,9 @@ impl Journal {
                 .is_some_and(|amendment| !self.holds(&amendment.message_id))
     }
 
-    /// Why the command `input`, which is to be admitted, will do nothing at its place; none: it
-    /// will.
-    ///
-    /// # Errors
-    /// [`FoldError`] when the conversation follows a flow that is not there.
-    pub fn objection(&self, flows: &Flows, input: &Input) -> Result<Option<Objection>, FoldError> {
-        let steps = self.replay(flows)?;
-        let earlier = steps.iter().rfind(|step| step.entry.order < input.order);
-        let Some(before) = earlier.map(|step| &step.after).or(self.base.as_ref()) else {
-            return Ok(Some(Objection::NotBegun));
-        };
-        let mut before = before.clone();
-        flow::pass(followed(flows, &before)?, &mut before, input.order.at);
-        Ok(flow::objection(&before, input.order.at, &input.answer))
+    /// The inputs that may edit or revoke one of `entries`, in order.
+    fn amending<'a>(&'a self, entries: &'a [Entry]) -> impl Iterator<Item = &'a Entry> {
+        self.amendments.iter().chain(entries)
     }
 
     /// Notes what became of the input `id`.
@@ -397,12 +410,13 @@ impl Journal {
         let has_reply = entry.has_reply();
         let id = entry.order.id.clone();
         insert(&mut entries, entry);
-        let (change, prompt) = self.refold(flows, entries, Some(&id))?;
-        let prompt = prompt.filter(|_| !has_reply);
+        let folded = self.refold(flows, entries, Some(&id))?;
+        let prompt = folded.prompt.filter(|_| !has_reply);
         self.said(prompt.as_ref());
         Ok(Admission::Folded {
-            change,
+            change: folded.change,
             prompt,
+            objection: folded.objection,
             departed: Vec::new(),
         })
     }
@@ -421,21 +435,26 @@ impl Journal {
         flows: &Flows,
         entries: Vec<Entry>,
         arrived: Option<&str>,
-    ) -> Result<(Option<Change>, Option<ReplyContent>), FoldError> {
-        let amended = Amended::of(&entries);
+    ) -> Result<Refolded, FoldError> {
+        let amended = Amended::of(self.amending(&entries));
         let mut conversation = self.base.clone();
-        let (mut prompt, mut words) = (None, None);
+        let (mut prompt, mut words, mut objects) = (None, None, None);
         for entry in &entries {
             let answer = amended.answer(entry);
-            let Some((next, said)) = entry.fold(flows, conversation.as_ref(), &answer)? else {
+            let step = entry.fold(flows, conversation.as_ref(), &answer)?;
+            let has_come = arrived == Some(&entry.order.id);
+            if has_come {
+                objects = objection(step.as_ref());
+            }
+            let Some(step) = step else {
                 continue;
             };
-            conversation = Some(next);
-            match (said, &*answer) {
+            conversation = Some(step.conversation);
+            match (step.prompt, &*answer) {
                 // Whom a person answers is asked nothing.
                 (Some(said), Answer::Say { .. }) => {
                     prompt = None;
-                    if arrived == Some(&entry.order.id) {
+                    if has_come {
                         words = Some(said);
                     }
                 }
@@ -445,16 +464,27 @@ impl Journal {
         }
         self.entries = entries;
         let Some(mut conversation) = conversation else {
-            return Ok((None, None));
+            return Ok(Refolded {
+                objection: objects,
+                ..Refolded::default()
+            });
         };
         if let Some(passed) = self.passed {
             flow::pass(followed(flows, &conversation)?, &mut conversation, passed);
+        }
+        // Late words do not reach a lead that has wished for none since.
+        if conversation.is_opted_out() && words.take().is_some() {
+            objects = Some(Objection::OptedOut);
         }
         let change = self.become_current(conversation, true);
         let prompt = prompt
             .filter(|_| change.is_some())
             .filter(|prompt| self.last_prompt != Some(hash(prompt)));
-        Ok((change, words.or(prompt)))
+        Ok(Refolded {
+            change,
+            prompt: words.or(prompt),
+            objection: objects,
+        })
     }
 
     fn become_current(&mut self, next: Conversation, late: bool) -> Option<Change> {
@@ -475,23 +505,51 @@ impl Journal {
         let mut gone = Vec::new();
         while self.entries.len() > capacity.max(1) {
             let answer = match self.entries.first() {
-                Some(first) => Amended::of(&self.entries).answer(first).into_owned(),
+                Some(first) => {
+                    let amended = Amended::of(self.amending(&self.entries));
+                    amended.answer(first).into_owned()
+                }
                 None => break,
             };
             let entry = self.entries.remove(0);
-            if let Some((base, _)) = entry.fold(flows, self.base.as_ref(), &answer)? {
-                self.base = Some(base);
+            if let Some(step) = entry.fold(flows, self.base.as_ref(), &answer)? {
+                self.base = Some(step.conversation);
             }
             let sent_at = self.departed.as_ref().map_or(entry.sent_at, |departed| {
                 departed.sent_at.max(entry.sent_at)
             });
             gone.push((entry.order.id.clone(), entry.sent_at));
             self.departed = Some(Departed {
-                order: entry.order,
+                order: entry.order.clone(),
                 sent_at,
             });
+            self.keep_amendment(entry);
         }
         Ok(gone)
+    }
+
+    /// What `departed` says of a message that is still here goes on to count, however often the
+    /// journal is folded again. Of each message one revocation and one text are kept.
+    fn keep_amendment(&mut self, departed: Entry) {
+        let is_of = |entry: &Entry, id: &str| {
+            let amends = entry.amends.as_ref();
+            amends.is_some_and(|amendment| amendment.message_id == id)
+        };
+        self.amendments
+            .retain(|entry| !is_of(entry, &departed.order.id));
+        let Some(amendment) = &departed.amends else {
+            return;
+        };
+        if self.holds(&amendment.message_id) {
+            let replaced = |entry: &Entry| {
+                entry
+                    .amends
+                    .as_ref()
+                    .is_some_and(|it| amendment.replaces(it))
+            };
+            self.amendments.retain(|entry| !replaced(entry));
+            self.amendments.push(departed);
+        }
     }
 }
 

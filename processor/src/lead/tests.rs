@@ -171,6 +171,50 @@ fn an_edit_that_comes_before_its_message_counts_and_one_of_a_message_that_left_d
 }
 
 #[test]
+fn what_edits_or_revokes_a_message_counts_until_that_leaves_though_it_left_before() {
+    let hi = || input("a", 5000, text("Hi"));
+    let john = || input("b", 6000, text("John"));
+    for (change, name) in [(Some("Jane"), Some("Jane")), (None, None)] {
+        let mut journal = Journal::default();
+        admit(&mut journal, &hi(), 2);
+        admit(&mut journal, &john(), 2);
+        // Sent before the message that it is about, by a clock that is behind.
+        admit(&mut journal, &about("c1", 2000, "b", Some("Joan")), 2);
+        admit(&mut journal, &about("c2", 3000, "b", change), 2);
+        let expected = journal.conversation().cloned();
+        assert_eq!(
+            expected
+                .as_ref()
+                .unwrap()
+                .data
+                .get("name")
+                .map(|it| it.as_str().unwrap()),
+            name
+        );
+        // Folded again: by what is late, by an earlier copy, by the journal of another lead.
+        admit(&mut journal, &input("d", 4000, Answer::Ignored), 2);
+        assert_eq!(journal.conversation().cloned(), expected);
+        admit(&mut journal, &received("b", 6000, 5900, text("John")), 2);
+        let state = |journal: &Journal| journal.conversation().unwrap().state.clone();
+        assert_eq!(state(&journal), expected.as_ref().unwrap().state);
+        let mut other = Journal::default();
+        admit(&mut other, &input("o", 1000, Answer::Ignored), 2);
+        other.join(&flows(), journal.clone(), 2).unwrap();
+        assert_eq!(state(&other), state(&journal));
+        for n in 7..10 {
+            admit(
+                &mut journal,
+                &input(&n.to_string(), 1000 * n, Answer::Ignored),
+                2,
+            );
+        }
+        assert_eq!(state(&journal), expected.unwrap().state);
+        let kept = serde_json::to_string(&journal).unwrap();
+        assert!(!kept.contains("Joan") && !kept.contains("\"b\""), "{kept}");
+    }
+}
+
+#[test]
 fn of_two_leads_with_snapshots_the_elder_s_answers_stay_and_the_other_s_fill_what_it_lacks() {
     let flows = flows();
     let mut elder = Lead::new(&input("a", 1000, text("Hi")));

@@ -48,6 +48,7 @@ impl Lead {
                 change,
                 prompt,
                 departed,
+                ..
             } => (change, prompt, departed),
         };
         insert(&mut self.inputs, input);

@@ -35,25 +35,31 @@ impl Step<'_> {
             return Ok((None, Outcome::Unchanged));
         };
         let lead = &mut found.lead;
-        let objection = lead.journal.objection(self.rules.flows, &command.input)?;
         let outcome = self.message(&command.input, lead, known, folded, outgoing)?;
         let decided = match outcome {
             // A copy: what became of the command is decided already.
             Outcome::Unchanged => return Ok((Some(found), outcome)),
             Outcome::Refused => Err(TOO_LATE.to_owned()),
-            Outcome::Kept => objection.map_or(Ok(lead.revision), |it| Err(it.to_string())),
+            Outcome::Objected(objection) => Err(objection.to_string()),
+            Outcome::Kept => Ok(lead.revision),
         };
         decide(command, Some(&self.lead_id), decided, folded);
         Ok((Some(found), outcome))
     }
 }
 
+/// Notes what became of `command`, unless a copy of it did something.
 pub(super) fn decide(
     command: &Command,
     lead_id: Option<&str>,
     outcome: Result<u64, String>,
     folded: &mut Folded,
 ) {
+    let id = command.input.order.id.clone();
+    let known = folded.decided.get(&id);
+    if known.is_some_and(|known| known.outcome.is_ok()) {
+        return;
+    }
     let count = match outcome {
         Ok(_) => &mut folded.counts.commands_applied,
         Err(_) => &mut folded.counts.commands_refused,
@@ -65,6 +71,5 @@ pub(super) fn decide(
         lead_id: lead_id.map(ToOwned::to_owned),
         outcome,
     };
-    let id = command.input.order.id.clone();
     folded.decided.insert(id, decided);
 }

@@ -27,7 +27,7 @@ impl Step<'_> {
         let admission = lead
             .journal
             .admit(rules.flows, input, rules.journal, || known_before)?;
-        let (change, prompt, departed) = match admission {
+        let (change, prompt, objection, departed) = match admission {
             Admission::Duplicate => {
                 folded.counts.duplicates += 1;
                 return Ok(Outcome::Unchanged);
@@ -49,8 +49,9 @@ impl Step<'_> {
             Admission::Folded {
                 change,
                 prompt,
+                objection,
                 departed,
-            } => (change, prompt, departed),
+            } => (change, prompt, objection, departed),
         };
         folded.counts.folded += 1;
         folded.counts.amendments_out_of_reach += u64::from(out_of_reach);
@@ -78,7 +79,7 @@ impl Step<'_> {
         lead.journal.note(&input.order.id, arrival);
         self.reply(lead, prompt, &input.order.id, folded, outgoing)?;
         self.depart(departed, folded);
-        Ok(Outcome::Kept)
+        Ok(objection.map_or(Outcome::Kept, Outcome::Objected))
     }
 
     /// Learns the ids that came with the input. Another lead that has one of them is the same

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use leadstream_schemas::{ReplyContent, Timestamp};
 use serde_json::Map;
 
-use super::{Change, Departed, Entry, FoldError, Journal, hash};
+use super::{Change, Departed, Entry, FoldError, Journal, Refolded, hash};
 use crate::flow::{Aside, Conversation, ERASED};
 use crate::flows::Flows;
 
@@ -50,6 +50,8 @@ impl Journal {
             (one, other) => one.or(other),
         };
         self.passed = self.passed.max(other.passed);
+        self.amendments.extend(other.amendments);
+        self.amendments.sort_by(|a, b| a.order.cmp(&b.order));
         let mut smallest: BTreeMap<String, Entry> = BTreeMap::new();
         for entry in std::mem::take(&mut self.entries)
             .into_iter()
@@ -64,7 +66,7 @@ impl Journal {
         }
         let mut entries: Vec<Entry> = smallest.into_values().collect();
         entries.sort_by(|a, b| a.order.cmp(&b.order));
-        let (change, prompt) = self.refold(flows, entries, None)?;
+        let Refolded { change, prompt, .. } = self.refold(flows, entries, None)?;
         // The person saw what either of the two said last.
         let prompt = prompt.filter(|prompt| other.last_prompt != Some(hash(prompt)));
         self.said(prompt.as_ref());

@@ -25,20 +25,20 @@ impl Journal {
     /// # Errors
     /// [`FoldError`], as the fold.
     pub fn replay(&self, flows: &Flows) -> Result<Vec<Replayed<'_>>, FoldError> {
-        let amended = Amended::of(&self.entries);
+        let amended = Amended::of(self.amending(&self.entries));
         let mut before = self.base.clone();
         let mut steps = Vec::with_capacity(self.entries.len());
         for entry in &self.entries {
             let answer = amended.answer(entry);
-            let Some((after, prompt)) = entry.fold(flows, before.as_ref(), &answer)? else {
+            let Some(step) = entry.fold(flows, before.as_ref(), &answer)? else {
                 continue;
             };
             steps.push(Replayed {
                 entry,
-                before: before.replace(after.clone()),
-                after,
-                prompt,
-                amended_by: self.amending(entry),
+                before: before.replace(step.conversation.clone()),
+                after: step.conversation,
+                prompt: step.prompt,
+                amended_by: self.amended_by(entry),
             });
         }
         Ok(steps)
@@ -59,7 +59,7 @@ impl Journal {
     }
 
     /// A revocation counts before every edit.
-    fn amending(&self, amended: &Entry) -> Option<&Entry> {
+    fn amended_by(&self, amended: &Entry) -> Option<&Entry> {
         let concerns = |entry: &&Entry| {
             entry
                 .amends
@@ -70,7 +70,7 @@ impl Journal {
             let text = entry.amends.as_ref().and_then(|it| it.text.as_ref());
             text.is_none()
         };
-        let all = || self.entries.iter().filter(concerns);
-        all().rfind(revokes).or_else(|| all().next_back())
+        let all = || self.amending(&self.entries).filter(concerns);
+        all().filter(revokes).last().or_else(|| all().last())
     }
 }

@@ -25,6 +25,17 @@ fn events(folded: &Folded) -> Vec<LeadEvent> {
     events.map(|it| decode(&it.value).unwrap()).collect()
 }
 
+fn words(id: &str, second: u32) -> Record {
+    ordered(id, second, &json!({"type": "say", "body": "I am Ana."}))
+}
+
+/// What was said under the id of the input `cause`.
+fn said_to(folded: &Folded, cause: &str) -> Vec<ReplyContent> {
+    let replies = published::<Reply>(folded, "lead.replies").into_iter();
+    let theirs = replies.filter(|it| it.id == format!("491700:{cause}"));
+    theirs.map(|it| it.content).collect()
+}
+
 #[test]
 fn a_command_for_nobody_begins_no_lead_and_says_so() {
     let release = ordered("c", 1, &json!({"type": "release"}));
@@ -137,6 +148,70 @@ fn a_refused_command_is_in_the_journal_and_changes_nothing() {
         assert!(refusal.contains(reason), "{id}: {refusal}");
     }
     assert_eq!(folded.counts.commands_refused, 4);
+}
+
+fn short() -> Fixture {
+    Fixture {
+        journal: 2,
+        ..Fixture::new()
+    }
+}
+
+#[test]
+fn words_after_a_message_that_was_revoked_are_refused_though_the_revocation_has_left_the_journal() {
+    let revoke = json!({"type": "revoke", "message_id": "a"});
+    let reaction = json!({"type": "reaction", "message_id": "x"});
+    let records = [
+        said("a", 4, "Hi").record(10),
+        about("r", 0, 11, &revoke),
+        about("x", 5, 12, &reaction),
+        at(13, words("c", 6)),
+    ];
+    let folded = short().fold(&records, Known::default());
+    let refusal = folded.decided["c"].outcome.as_ref().unwrap_err();
+    assert!(refusal.contains("24 hours"), "{refusal}");
+    assert_eq!(said_to(&folded, "c"), []);
+    assert_eq!(folded.leads["491700"].lead.state(), Some("START"));
+}
+
+#[test]
+fn words_that_are_refused_ask_nothing_and_bring_no_revoked_message_back() {
+    let revoke = json!({"type": "revoke", "message_id": "a"});
+    let records = [
+        said("a", 4, "Hi").record(10),
+        said("b", 3, "Hi").record(11),
+        about("r", 0, 12, &revoke),
+        at(13, words("c", 1)),
+    ];
+    let folded = short().fold(&records, Known::default());
+    let refusal = folded.decided["c"].outcome.as_ref().unwrap_err();
+    assert!(refusal.contains("24 hours"), "{refusal}");
+    assert_eq!(said_to(&folded, "c"), []);
+    let lead = &folded.leads["491700"].lead;
+    assert_eq!(lead.state(), Some("AWAITING_NAME"));
+}
+
+#[test]
+fn words_that_come_late_to_a_lead_that_has_opted_out_since_are_refused() {
+    let records = [
+        said("a", 1, "Hi").record(10),
+        said("b", 5, "STOP").record(11),
+        at(12, words("c", 3)),
+    ];
+    let folded = Fixture::new().fold(&records, Known::default());
+    let refusal = folded.decided["c"].outcome.as_ref().unwrap_err();
+    assert!(refusal.contains("wants no messages"), "{refusal}");
+    assert_eq!(said_to(&folded, "c"), []);
+    // Where it came back meanwhile, they reach it.
+    let back = [
+        records[0].clone(),
+        records[1].clone(),
+        said("d", 6, "START").record(13),
+        at(14, words("c", 3)),
+    ];
+    let folded = Fixture::new().fold(&back, Known::default());
+    assert!(folded.decided["c"].outcome.is_ok());
+    assert_eq!(said_to(&folded, "c").len(), 1);
 }
 
 #[test]

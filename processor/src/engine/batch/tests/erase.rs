@@ -131,6 +131,18 @@ fn what_was_sent_after_the_command_and_folded_before_it_goes_for_good() {
 }
 
 #[test]
+fn a_copy_of_the_command_in_the_same_batch_does_not_change_its_outcome() {
+    let records = [
+        said("a", 1, "Hi").record(10),
+        at(11, erase("e", 4)),
+        at(12, erase("e", 4)),
+    ];
+    let folded = fixture().fold(&records, Known::default());
+    assert_eq!(folded.decided["e"].outcome, Ok(2));
+    assert_eq!(outgoing(&folded, "lead.events").count(), 1);
+}
+
+#[test]
 fn without_a_key_nobody_is_erased() {
     let records = [said("a", 1, "Hi").record(10), at(11, erase("e", 4))];
     let folded = Fixture::new().fold(&records, Known::default());

@@ -23,7 +23,7 @@ mod time;
 
 use super::Fixture;
 use crate::engine::batch::{Armed, Decided, Folded, Known};
-use crate::flow::{Answer, Conversation};
+use crate::flow::{Answer, Conversation, pass};
 use crate::flows::Flows;
 use crate::lead::{Lead, MERGED, OrderKey, fold};
 use crate::metrics::Counts;
@@ -336,6 +336,23 @@ impl<'a> World<'a> {
         Ok(())
     }
 
+    /// A journal folded again gives the conversation that it stands at, whatever has left it.
+    fn journals_agree(&self) -> Result<(), TestCaseError> {
+        let flows = &self.fixture.flows;
+        for lead in self.leads.values() {
+            let journal = &lead.journal;
+            let mut steps = journal.replay(flows).unwrap();
+            let Some(mut last) = steps.pop().map(|step| step.after) else {
+                continue;
+            };
+            if let Some(fired) = journal.fired(flows).unwrap().last() {
+                pass(flows.get(&last.flow).unwrap(), &mut last, fired.due);
+            }
+            prop_assert_eq!(journal.conversation(), Some(&last));
+        }
+        Ok(())
+    }
+
     /// The lead that has `id`, through every merge.
     fn lead_of(&self, id: &str) -> Option<(&String, &Lead)> {
         let mut at = self.identities.get(id)?;
@@ -401,6 +418,7 @@ fn case(
         }
         prop_assert_eq!(lead.journal.conversation(), expected.as_ref());
     }
+    world.journals_agree()?;
     explained(&world)?;
     commands::explained(&world, &inputs)?;
     world.timers_are_entered()?;

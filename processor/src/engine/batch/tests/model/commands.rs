@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use leadstream_schemas::{Content, InputKind, LeadInput, Timestamp};
+use leadstream_schemas::{Content, InputKind, LeadInput, Reply, ReplyContent, Timestamp};
 use proptest::prelude::*;
 
 use super::World;
@@ -83,11 +83,29 @@ pub(super) fn counts(decided: &BTreeMap<String, Decided>, input: &LeadInput) -> 
             .is_some_and(|it| it.lead_id.is_some())
 }
 
-/// Every command has an outcome.
+/// Every command has an outcome, and its words went out where it was applied, and nowhere else.
 pub(super) fn explained(world: &World<'_>, inputs: &[LeadInput]) -> Result<(), TestCaseError> {
     for input in inputs.iter().filter(|it| it.kind == InputKind::Command) {
-        let is_decided = world.decided.contains_key(&input.id);
-        prop_assert!(is_decided, "{} has no outcome", &input.id);
+        let Some(decided) = world.decided.get(&input.id) else {
+            prop_assert!(false, "{} has no outcome", &input.id);
+            continue;
+        };
+        let Content::Say { body } = &input.content else {
+            continue;
+        };
+        let is_theirs = |reply: &&Reply| {
+            let cause = reply.id.split_once(':').map(|(_, cause)| cause);
+            cause == Some(input.id.as_str())
+        };
+        let said: Vec<&ReplyContent> = world
+            .replies
+            .iter()
+            .filter(is_theirs)
+            .map(|reply| &reply.content)
+            .collect();
+        let words = ReplyContent::Text { body: body.clone() };
+        let expected = decided.outcome.is_ok().then_some(&words);
+        prop_assert_eq!(said, Vec::from_iter(expected), "{:?}", decided);
     }
     Ok(())
 }
