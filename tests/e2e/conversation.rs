@@ -11,6 +11,7 @@ use rand::{Rng, SeedableRng};
 use crate::site::NUMBER;
 
 /// One message of a lead.
+#[derive(Clone)]
 pub(crate) struct Said {
     pub(crate) id: String,
     pub(crate) sent_at: Timestamp,

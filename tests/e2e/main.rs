@@ -95,6 +95,10 @@ const TESTS: &[(&str, Test)] = &[
         recover::run,
     ),
     (
+        "a_recovery_that_is_killed_after_every_commit_tells_once_of_leads_that_lost_records",
+        recover::interrupted::run,
+    ),
+    (
         "a_processor_goes_on_without_deleted_records_only_when_an_operator_says_so",
         recover::lost_log,
     ),

@@ -292,7 +292,7 @@ pub(crate) fn replies(site: &Site<'_>, expected: &[Expected]) -> anyhow::Result<
 }
 
 /// What WhatsApp accepted, in order: recipient, our id, text.
-async fn messages(site: &Site<'_>) -> anyhow::Result<Vec<(String, String, String)>> {
+pub(crate) async fn messages(site: &Site<'_>) -> anyhow::Result<Vec<(String, String, String)>> {
     let query = MessageQuery::default();
     let messages = site.sandbox.client()?.messages(&query).await?;
     let ours = |message: leadstream_sandbox::SentMessage| {

@@ -1,6 +1,8 @@
 //! PostgreSQL loses commits that Kafka knows of, and everything: `leadstream recover` folds the log
 //! again, and nobody hears anything twice.
 
+pub(crate) mod interrupted;
+
 use std::time::Duration;
 
 use anyhow::{bail, ensure};
@@ -152,13 +154,7 @@ async fn recover(site: &Site<'_>, why: &str) -> anyhow::Result<()> {
 }
 
 async fn recover_with(site: &Site<'_>, command: &[&str], why: &str) -> anyhow::Result<()> {
-    site.spawn(Service::Processor, "processor")?;
-    let status = site.ended("processor").await?;
-    let log = site.log("processor")?;
-    ensure!(!status.success(), "the processor goes on: {log}");
-    if !(log.contains(why) && log.contains("leadstream recover")) {
-        bail!("the processor does not say what happened: {log}");
-    }
+    refuses(site, why).await?;
     // A member that ended by an error has left its group.
     eventually(Duration::from_secs(30), async || {
         let told = site.tool(command).await?;
@@ -171,6 +167,18 @@ async fn recover_with(site: &Site<'_>, command: &[&str], why: &str) -> anyhow::R
         Ok(())
     })
     .await
+}
+
+/// A processor halts and says why, and what is to be done.
+async fn refuses(site: &Site<'_>, why: &str) -> anyhow::Result<()> {
+    site.spawn(Service::Processor, "processor")?;
+    let status = site.ended("processor").await?;
+    let log = site.log("processor")?;
+    ensure!(!status.success(), "the processor goes on: {log}");
+    if !(log.contains(why) && log.contains("leadstream recover")) {
+        bail!("the processor does not say what happened: {log}");
+    }
+    Ok(())
 }
 
 /// Kafka deleted records that nobody had processed: only an operator goes on without them.

@@ -139,6 +139,21 @@ impl<'w> Site<'w> {
 
     /// Runs a subcommand to its end; its output on success.
     pub(crate) async fn tool(&self, args: &[&str]) -> anyhow::Result<String> {
+        let (status, log) = self.tool_with(args, &[]).await?;
+        ensure!(
+            status.success(),
+            "leadstream {} failed: {log}",
+            args.join(" ")
+        );
+        Ok(log)
+    }
+
+    /// Runs a subcommand with further variables to its end, whichever that is.
+    pub(crate) async fn tool_with(
+        &self,
+        args: &[&str],
+        variables: &[(&str, &str)],
+    ) -> anyhow::Result<(ExitStatus, String)> {
         // A log of its own, even for the same command again.
         static RUNS: AtomicUsize = AtomicUsize::new(0);
         let name = format!(
@@ -146,15 +161,14 @@ impl<'w> Site<'w> {
             args.join("-").replace('/', "-"),
             RUNS.fetch_add(1, Ordering::Relaxed)
         );
-        let process = self.world.stack.spawn(&self.spec(&name, args))?;
+        let spec = variables
+            .iter()
+            .fold(self.spec(&name, args), |spec, (name, value)| {
+                spec.env(name, value)
+            });
+        let process = self.world.stack.spawn(&spec)?;
         let status = process.wait().await;
-        let log = std::fs::read_to_string(process.log())?;
-        ensure!(
-            status.success(),
-            "leadstream {} failed: {log}",
-            args.join(" ")
-        );
-        Ok(log)
+        Ok((status, std::fs::read_to_string(process.log())?))
     }
 
     /// Starts `service` under `name` and waits until it is ready.

@@ -471,4 +471,4 @@ fn place(keyed: &Keyed, known: &Known, folded: &Folded) -> Place {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -64,6 +64,7 @@ pub(super) fn plan(
     // Beyond the log it speaks of another topic.
     let committed = log.committed.filter(|committed| *committed <= high);
     let span = begun.unwrap_or(Span {
+        stood_at: next.min(start),
         replies_from: committed.map_or(start, |committed| committed.max(start)),
         ends_at: high,
     });
@@ -77,11 +78,13 @@ pub(super) fn plan(
     })
 }
 
-/// The offset whose record tells since when effects may have been published that PostgreSQL does
-/// not know of: the one before the first that is folded again, whose effects may still stand in
-/// the outbox.
-pub(super) fn reference(plan: &Plan, log: LogOffsets) -> i64 {
-    (plan.start - 1).max(log.low)
+/// The offset whose record tells since when effects may have been published that PostgreSQL did
+/// not know of when the recovery began: the one before the first that is folded again, whose
+/// effects may still have stood in the outbox. None where the log no longer holds it: the effects
+/// may be of any time.
+pub(super) fn reference(span: Span, log: LogOffsets) -> Option<i64> {
+    let before = (span.stood_at - 1).max(0);
+    (before >= log.low).then_some(before)
 }
 
 /// Every partition's plan.
@@ -122,6 +125,7 @@ mod tests {
         let Span {
             replies_from,
             ends_at,
+            ..
         } = plan.span;
         (plan.start, replies_from, ends_at, plan.contradicts)
     }
@@ -139,11 +143,14 @@ mod tests {
     #[test]
     fn an_interrupted_recovery_goes_on_as_it_began() {
         let begun = Span {
+            stood_at: 5,
             replies_from: 12,
             ends_at: 20,
         };
         let again = plan(0, Some(15), log(0, 30, Some(12)), Some(begun), false).unwrap();
         assert_eq!(spans(&again), (15, 12, 20, true));
+        // What was published since it began counts, not only since where it stands by now.
+        assert_eq!(reference(again.span, log(0, 30, Some(12))), Some(4));
     }
 
     #[test]
@@ -161,7 +168,20 @@ mod tests {
     #[test]
     fn published_effects_are_looked_for_from_the_record_before_the_first_in_question() {
         let restored = plan(0, Some(5), log(0, 20, Some(12)), None, false).unwrap();
-        assert_eq!(reference(&restored, log(0, 20, None)), 4);
-        assert_eq!(reference(&restored, log(5, 20, None)), 5);
+        assert_eq!(reference(restored.span, log(0, 20, None)), Some(4));
+        let empty = plan(0, None, log(0, 20, Some(12)), None, false).unwrap();
+        assert_eq!(reference(empty.span, log(0, 20, None)), Some(0));
+    }
+
+    #[test]
+    fn where_that_record_is_gone_everything_published_is_in_question() {
+        let gone = plan(0, Some(5), log(8, 20, Some(12)), None, true).unwrap();
+        assert_eq!(reference(gone.span, log(8, 20, None)), None);
+        // Nothing is folded again, yet leads told of what is gone.
+        let all = plan(0, Some(5), log(20, 20, Some(20)), None, true).unwrap();
+        assert!(all.span.stood_at < all.span.ends_at);
+        assert_eq!(reference(all.span, log(20, 20, None)), None);
+        let empty = plan(0, None, log(8, 20, Some(12)), None, false).unwrap();
+        assert_eq!(reference(empty.span, log(8, 20, None)), None);
     }
 }

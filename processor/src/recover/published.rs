@@ -4,6 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use leadstream_schemas::codec::{self, CodecError};
+use leadstream_schemas::event::ERASED;
 use leadstream_schemas::{EventData, LeadEvent, Reply};
 use leadstream_stream::Outgoing;
 
@@ -11,11 +12,20 @@ use crate::engine::effects::Outlets;
 use crate::flow::START;
 use crate::lead::Lead;
 
+/// What consumers know of a lead.
+#[derive(Debug)]
+pub(super) struct Known {
+    /// Its home key.
+    pub(super) key: String,
+    /// What its last event says.
+    pub(super) last: EventData,
+}
+
 /// Events and replies that consumers have.
 #[derive(Debug, Default)]
 pub(super) struct Published {
-    /// By lead: its home key, and what its last event says.
-    events: HashMap<String, (String, EventData)>,
+    /// By lead.
+    events: HashMap<String, Known>,
     /// Ids.
     replies: HashSet<String>,
 }
@@ -36,11 +46,12 @@ impl Published {
         let newer = self
             .events
             .get(&event.data.lead_id)
-            .is_none_or(|(_, known)| known.revision < event.data.revision);
+            .is_none_or(|known| known.last.revision < event.data.revision);
         if newer {
             let key = String::from_utf8_lossy(key).into_owned();
             let lead_id = event.data.lead_id.clone();
-            self.events.insert(lead_id, (key, event.data));
+            let last = event.data;
+            self.events.insert(lead_id, Known { key, last });
         }
     }
 
@@ -93,23 +104,43 @@ impl Published {
     fn has(&self, lead_id: &str, revision: u64) -> bool {
         self.events
             .get(lead_id)
-            .is_some_and(|(_, last)| revision <= last.revision)
+            .is_some_and(|known| revision <= known.last.revision)
     }
 
-    /// The last published event of a lead that says another thing than what the log makes of the
-    /// lead by now, with its key; none when consumers know where the lead stands.
-    pub(super) fn contradicts(&self, lead_id: &str, lead: &Lead) -> Option<(&str, &EventData)> {
-        let (key, last) = self.events.get(lead_id)?;
-        if lead.revision > last.revision {
+    /// Whether consumers know the lead and the log explains no more that there is one: it is not
+    /// stored, or again though its person was erased.
+    pub(super) fn misses(&self, lead_id: &str, stored: Option<&Lead>) -> bool {
+        self.events.get(lead_id).is_some_and(|known| {
+            let erased = known.last.current_state == ERASED;
+            match stored {
+                None => !erased,
+                Some(lead) => erased && lead.revision <= known.last.revision,
+            }
+        })
+    }
+
+    /// What consumers know of a lead, where its last published event says another thing than what
+    /// the log makes of the lead by now; none when they know where the lead stands. Of an erased
+    /// person nothing is told that the log does not tell itself.
+    pub(super) fn contradicts(&self, lead_id: &str, lead: &Lead) -> Option<&Known> {
+        let known = self.events.get(lead_id)?;
+        let last = &known.last;
+        if lead.revision > last.revision || last.current_state == ERASED {
             return None;
         }
         let same = lead.revision == last.revision
             && lead.state().unwrap_or(START) == last.current_state
+            && lead.merged_into == last.merged_into
             && lead.journal.conversation().is_some_and(|conversation| {
                 conversation.score == last.qualification_score
                     && conversation.is_completed == last.is_completed
                     && conversation.data == last.lead_data
+                    && conversation.flow == last.flow
+                    && conversation.assignee == last.assignee
             });
-        (!same).then_some((key, last))
+        (!same).then_some(known)
     }
 }
+
+#[cfg(test)]
+mod tests;

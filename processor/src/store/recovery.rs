@@ -10,6 +10,8 @@ use super::{Store, StoreError, column};
 /// How far a recovery of one partition goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Span {
+    /// Where PostgreSQL stood when the recovery began.
+    pub(crate) stood_at: i64,
     /// Replies to inputs before it are held back.
     pub(crate) replies_from: i64,
     pub(crate) ends_at: i64,
@@ -18,7 +20,8 @@ pub(crate) struct Span {
 impl Store {
     /// Recoveries that have begun and are not through, by partition.
     pub(crate) async fn recoveries(&self) -> Result<BTreeMap<i32, Span>, StoreError> {
-        let query = sqlx::query("SELECT partition, replies_from, ends_at FROM recoveries");
+        let query =
+            sqlx::query("SELECT partition, stood_at, replies_from, ends_at FROM recoveries");
         self.bounded(async {
             query
                 .fetch_all(&self.pool)
@@ -26,6 +29,7 @@ impl Store {
                 .iter()
                 .map(|row| {
                     let span = Span {
+                        stood_at: row.try_get("stood_at")?,
                         replies_from: row.try_get("replies_from")?,
                         ends_at: row.try_get("ends_at")?,
                     };
@@ -43,13 +47,14 @@ impl Store {
     ) -> Result<(), StoreError> {
         let spans: Vec<(&i32, &Span)> = spans.iter().collect();
         let query = sqlx::query(
-            "INSERT INTO recoveries (partition, replies_from, ends_at)
-             SELECT * FROM unnest($1::int[], $2::bigint[], $3::bigint[])
+            "INSERT INTO recoveries (partition, replies_from, ends_at, stood_at)
+             SELECT * FROM unnest($1::int[], $2::bigint[], $3::bigint[], $4::bigint[])
              ON CONFLICT (partition) DO NOTHING",
         )
         .bind(column(&spans, |(partition, _)| **partition))
         .bind(column(&spans, |(_, span)| span.replies_from))
-        .bind(column(&spans, |(_, span)| span.ends_at));
+        .bind(column(&spans, |(_, span)| span.ends_at))
+        .bind(column(&spans, |(_, span)| span.stood_at));
         self.bounded(async {
             query.execute(&self.pool).await?;
             Ok(())

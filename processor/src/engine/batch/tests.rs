@@ -13,16 +13,16 @@ mod timers;
 use super::*;
 use crate::flow::{DEFAULT_FLOW, Flow};
 
-struct Fixture {
+pub(crate) struct Fixture {
     flows: Flows,
     erasure: ErasureKeys,
-    outlets: Outlets,
+    pub(crate) outlets: Outlets,
     accounts: Accounts,
     journal: usize,
 }
 
 impl Fixture {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let ids =
             serde_json::from_value(json!({"lead.inputs": 3, "lead.events": 1, "lead.replies": 2}))
                 .unwrap();
@@ -35,7 +35,7 @@ impl Fixture {
         }
     }
 
-    fn fold(&self, records: &[Record], known: Known) -> Folded {
+    pub(crate) fn fold(&self, records: &[Record], known: Known) -> Folded {
         let batch: Vec<Decoded> = records
             .iter()
             .map(|record| Decoded::new(record.clone(), &self.accounts))
@@ -50,7 +50,7 @@ impl Fixture {
     }
 }
 
-struct Said<'a> {
+pub(crate) struct Said<'a> {
     key: &'a str,
     sender: serde_json::Value,
     number: &'a str,
@@ -60,7 +60,7 @@ struct Said<'a> {
 }
 
 impl Said<'_> {
-    fn record(&self, offset: i64) -> Record {
+    pub(crate) fn record(&self, offset: i64) -> Record {
         let value = json!({
             "id": self.id, "kind": "message", "platform": "whatsapp_cloud", "number": self.number,
             "sender": self.sender, "sent_at": format!("2026-11-23T10:15:{:02}.000Z", self.second),
@@ -78,7 +78,7 @@ impl Said<'_> {
     }
 }
 
-fn said<'a>(id: &'a str, second: u32, body: &'a str) -> Said<'a> {
+pub(crate) fn said<'a>(id: &'a str, second: u32, body: &'a str) -> Said<'a> {
     Said {
         key: "491700",
         sender: json!({"wa_id": "491700"}),

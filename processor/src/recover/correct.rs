@@ -1,0 +1,84 @@
+//! Telling consumers of leads that they know otherwise than the log explains.
+
+use std::collections::BTreeMap;
+
+use leadstream_schemas::Cause;
+use leadstream_stream::{Outgoing, TraceContext};
+
+use super::RecoverError;
+use super::published::{Known, Published};
+use super::recovery::Recovery;
+use crate::engine::batch::{BatchError, Changed, Folded, Progress};
+use crate::engine::effects::{self, Outlets};
+use crate::lead::Lead;
+
+impl Recovery<'_> {
+    /// Where the log makes another thing of a lead than its last published event says, as after a
+    /// loss of records or of a flow's version, consumers get one event more.
+    pub(super) async fn correct(&mut self) -> Result<(), RecoverError> {
+        let ids: Vec<String> = self.published.leads().cloned().collect();
+        for ids in ids.chunks(self.settings.batch_records.get()) {
+            let leads = self.store.load(ids).await?.leads;
+            let lost = |id: &&String| self.published.misses(id, leads.get(*id));
+            self.report.unexplained += ids.iter().filter(lost).count() as u64;
+            let mut changed = BTreeMap::new();
+            let mut outgoing = Vec::new();
+            for (lead_id, lead) in leads {
+                let (published, outlets) = (&self.published, &self.outlets);
+                if let Some((lead, event)) = correction(published, outlets, &lead_id, lead)? {
+                    outgoing.push(event);
+                    changed.insert(lead_id, lead);
+                }
+            }
+            self.report.corrected += changed.len() as u64;
+            self.forget().await?;
+            // Any partition does: all of them are ours.
+            if let Some((id, partition)) = self.partitions.first_key_value()
+                && !changed.is_empty()
+            {
+                let progress = Progress {
+                    next_offset: partition.next_offset,
+                    outgoing,
+                    ..Progress::default()
+                };
+                let folded = Folded {
+                    leads: changed,
+                    partitions: BTreeMap::from([(*id, progress)]),
+                    ..Folded::default()
+                };
+                self.commit(folded).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The event that says where a lead stands, with the lead at the event's revision; none where
+/// consumers know.
+pub(super) fn correction(
+    published: &Published,
+    outlets: &Outlets,
+    lead_id: &str,
+    mut lead: Lead,
+) -> Result<Option<(Changed, Outgoing)>, BatchError> {
+    let Some(Known { key, last }) = published.contradicts(lead_id, &lead) else {
+        return Ok(None);
+    };
+    lead.revision = last.revision + 1;
+    let at = lead.journal.last_interaction().unwrap_or(lead.first_seen);
+    let previous = Some(last.current_state.as_str());
+    let event = effects::event(lead_id, &lead, lead.revision, Cause::Replay, previous, at);
+    let Some(event) = event else {
+        return Ok(None);
+    };
+    let trace = Some(TraceContext::generate());
+    let event = effects::outgoing(&outlets.events, key, trace, &event)?;
+    let changed = Changed {
+        body: lead.to_bytes()?,
+        lead,
+        account: String::new(),
+        partition: -1,
+        created: false,
+    };
+    Ok(Some((changed, event)))
+}

@@ -1,0 +1,286 @@
+//! A recovery at work: it owns every partition, folds the log again, and publishes what consumers
+//! do not have.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use leadstream_schemas::codec::CodecError;
+use leadstream_stream::consumer::LogOffsets;
+use leadstream_stream::{Outgoing, Producer, Record};
+use tokio::task::block_in_place;
+use uuid::Uuid;
+
+use super::log::{Inputs, Log, LogError};
+use super::plan::{Plan, reference};
+use super::published::Published;
+use super::{RecoverError, Report};
+use crate::engine::batch::{self, Decoded, Folded, Rules};
+use crate::engine::effects::Outlets;
+use crate::engine::load;
+use crate::engine::outbox::OutboxKey;
+use crate::engine::partition::{self, Partition};
+use crate::flows::Flows;
+use crate::store::{Commit, Store};
+
+/// Effects may have been written this much before the clock of the record that tells the time.
+const SLACK_MS: i64 = 3_600_000;
+
+pub(super) struct Recovery<'a> {
+    pub(super) settings: &'a crate::Args,
+    pub(super) store: Store,
+    flows: Arc<Flows>,
+    pub(super) outlets: Outlets,
+    producer: Producer,
+    owner: Uuid,
+    plans: BTreeMap<i32, Plan>,
+    pub(super) partitions: BTreeMap<i32, Partition>,
+    /// Rows of the outbox that Kafka acknowledged.
+    acknowledged: Vec<OutboxKey>,
+    pub(super) published: Published,
+    pub(super) report: Report,
+}
+
+impl<'a> Recovery<'a> {
+    /// From here on no processor begins, and one that still runs cannot commit.
+    pub(super) async fn begin(
+        settings: &'a crate::Args,
+        store: Store,
+        flows: Arc<Flows>,
+        outlets: Outlets,
+        plans: BTreeMap<i32, Plan>,
+    ) -> Result<Self, RecoverError> {
+        let spans = plans.iter().map(|(id, plan)| (*id, plan.span)).collect();
+        store.begin_recovery(&spans).await?;
+        let owner = Uuid::new_v4();
+        let ids: Vec<i32> = plans.keys().copied().collect();
+        let owned = store.take_over(&ids, owner).await?;
+        let starts = plans.iter().map(|(id, plan)| (*id, plan.start)).collect();
+        store.go_on_at(&starts, owner).await?;
+        let partitions = owned
+            .into_iter()
+            .map(|(id, owned)| {
+                let mut partition = Partition::new();
+                let next = starts.get(&id).copied().unwrap_or_default();
+                partition.begin(owned, next);
+                (id, partition)
+            })
+            .collect();
+        Ok(Self {
+            producer: Producer::new(&settings.kafka, "leadstream-recover", None)?,
+            settings,
+            store,
+            flows,
+            outlets,
+            owner,
+            plans,
+            partitions,
+            acknowledged: Vec::new(),
+            published: Published::default(),
+            report: Report::default(),
+        })
+    }
+
+    /// Reads events and replies since the time of the oldest input in question.
+    pub(super) fn learn_what_was_published(
+        &mut self,
+        log: &Log,
+        topic: &str,
+        offsets: &BTreeMap<i32, LogOffsets>,
+        say: &(dyn Fn(String) + Sync),
+    ) -> Result<(), RecoverError> {
+        let in_question = |(_, plan): &(&i32, &Plan)| plan.span.stood_at < plan.span.ends_at;
+        let mut in_question = self.plans.iter().filter(in_question).peekable();
+        if in_question.peek().is_none() {
+            return Ok(());
+        }
+        let references: Option<BTreeMap<i32, i64>> = in_question
+            .map(|(id, plan)| Some((*id, reference(plan.span, *offsets.get(id)?)?)))
+            .collect();
+        let since = match references {
+            Some(references) => block_in_place(|| log.earliest(topic, &references))?,
+            None => None,
+        };
+        let since = since.map(|time| time - SLACK_MS);
+        let published = &mut self.published;
+        block_in_place(|| {
+            log.scan(self.outlets.events.topic(), since, |key, value| {
+                published.event(key, value);
+            })?;
+            log.scan(self.outlets.replies.topic(), since, |_, value| {
+                published.reply(value);
+            })
+        })?;
+        say(format!(
+            "consumers have events of {} leads from that time on",
+            self.published.leads().count()
+        ));
+        Ok(())
+    }
+
+    /// What the restored outbox holds was published long ago, but for what its last moments left.
+    pub(super) async fn publish_outbox(&mut self) -> Result<(), RecoverError> {
+        let ids: Vec<i32> = self.plans.keys().copied().collect();
+        for mut row in self.store.outbox(&ids).await? {
+            self.hold_back(row.key.partition, row.key.next_offset, &mut row.records)?;
+            self.producer.send(&row.records).await?.await?;
+            self.acknowledged.push(row.key);
+        }
+        self.forget().await
+    }
+
+    pub(super) async fn forget(&mut self) -> Result<(), RecoverError> {
+        self.store.forget(&self.acknowledged).await?;
+        self.acknowledged.clear();
+        Ok(())
+    }
+
+    fn hold_back(
+        &mut self,
+        partition: i32,
+        next_offset: i64,
+        outgoing: &mut Vec<Outgoing>,
+    ) -> Result<(), CodecError> {
+        let processed = self
+            .plans
+            .get(&partition)
+            .is_some_and(|plan| next_offset <= plan.span.replies_from);
+        let held = self
+            .published
+            .hold_back(outgoing, &self.outlets, processed)?;
+        self.report.held_events += held.events;
+        self.report.held_replies += held.replies;
+        Ok(())
+    }
+
+    pub(super) async fn fold(
+        &mut self,
+        log: &Log,
+        topic: &str,
+        say: &(dyn Fn(String) + Sync),
+    ) -> Result<(), RecoverError> {
+        let spans = self
+            .plans
+            .iter()
+            .map(|(id, plan)| (*id, (plan.start, plan.span.ends_at)))
+            .collect();
+        let mut inputs = block_in_place(|| log.inputs(topic, &spans))?;
+        let mut ahead = None;
+        let mut said = 0;
+        loop {
+            let records = block_in_place(|| self.gather(&mut inputs, &mut ahead))?;
+            if records.is_empty() {
+                return Ok(());
+            }
+            self.report.records += records.len() as u64;
+            self.batch(records).await?;
+            if self.report.records >= said + 100_000 {
+                said = self.report.records;
+                say(format!("{said} records are folded"));
+            }
+        }
+    }
+
+    /// The next records, of each partition only such as are all held back or all not.
+    fn gather(
+        &self,
+        inputs: &mut Inputs,
+        ahead: &mut Option<Record>,
+    ) -> Result<Vec<Record>, LogError> {
+        let mut sides: BTreeMap<i32, bool> = BTreeMap::new();
+        let mut records = Vec::new();
+        while records.len() < self.settings.batch_records.get() {
+            let next = match ahead.take() {
+                Some(record) => Some(record),
+                None => inputs.next()?.map(|(_, record)| record),
+            };
+            let Some(record) = next else { break };
+            let processed = self
+                .plans
+                .get(&record.partition)
+                .is_some_and(|plan| record.offset < plan.span.replies_from);
+            if *sides.entry(record.partition).or_insert(processed) != processed {
+                *ahead = Some(record);
+                break;
+            }
+            records.push(record);
+        }
+        Ok(records)
+    }
+
+    async fn batch(&mut self, records: Vec<Record>) -> Result<(), RecoverError> {
+        let accounts = &self.settings.accounts;
+        let decoded: Vec<Decoded> = records
+            .into_iter()
+            .map(|record| Decoded::new(record, accounts))
+            .collect();
+        let known = load::known(&self.store, &mut self.partitions, &decoded).await?;
+        let rules = Rules {
+            flows: &self.flows,
+            outlets: &self.outlets,
+            erasure: self.store.erasure(),
+            journal: self.settings.journal_length.get(),
+        };
+        let mut folded = batch::fold(&decoded, known, &rules)?;
+        for (id, progress) in &mut folded.partitions {
+            self.hold_back(*id, progress.next_offset, &mut progress.outgoing)?;
+        }
+        let halted = std::mem::take(&mut folded.halted);
+        self.commit(folded).await?;
+        match halted.into_iter().next() {
+            None => Ok(()),
+            Some((partition, reason)) => Err(RecoverError::Halted {
+                partition,
+                offset: self
+                    .partitions
+                    .get(&partition)
+                    .map_or(0, |it| it.next_offset),
+                reason,
+            }),
+        }
+    }
+
+    /// Commits, publishes, and waits until Kafka has it.
+    pub(super) async fn commit(&mut self, folded: Folded) -> Result<(), RecoverError> {
+        if folded.partitions.is_empty() {
+            return Ok(());
+        }
+        let fences = partition::fences(&self.partitions, &folded);
+        let commit = Commit {
+            owner: self.owner,
+            fences: &fences,
+            folded: &folded,
+            acknowledged: &self.acknowledged,
+        };
+        self.store.commit(&commit).await?;
+        self.acknowledged.clear();
+        let mut records = Vec::new();
+        for (id, progress) in folded.partitions {
+            if let Some(partition) = self.partitions.get_mut(&id) {
+                partition.advance(&progress);
+            }
+            self.acknowledged.extend(progress.outbox_key(id));
+            records.extend(progress.outgoing);
+        }
+        partition::forget(&mut self.partitions, &folded.erased);
+        partition::keep(
+            &mut self.partitions,
+            folded.leads,
+            self.settings.lead_cache(),
+        );
+        self.producer.send(&records).await?.await?;
+        Ok(())
+    }
+
+    /// Kafka's offsets follow, and processors may begin.
+    pub(super) async fn end(&mut self, log: &Log, topic: &str) -> Result<(), RecoverError> {
+        self.forget().await?;
+        let next = self
+            .partitions
+            .iter()
+            .map(|(id, partition)| (*id, partition.next_offset))
+            .collect();
+        block_in_place(|| log.commit(topic, &next))?;
+        self.store.end_recovery().await?;
+        Ok(())
+    }
+}
