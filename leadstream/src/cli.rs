@@ -73,7 +73,7 @@ enum Command {
     Flow(flow::Args),
     /// Look after the CRMs: what they lack, what they are behind with, what would be sent
     Crm(crm::Args),
-    /// List, show, redrive or discard what was given up, of any topic
+    /// List, show, redrive or discard what was given up, of any topic; let halted partitions go on
     DeadLetters(Box<dead_letters::Args>),
     /// Measure throughput and latency on this machine
     Bench(bench::Args),

@@ -11,6 +11,7 @@ use anyhow::{Context, bail};
 use clap::Subcommand;
 use leadstream_schemas::Topic;
 use leadstream_sink_crm::tool;
+use leadstream_stream::config::DatabaseArgs;
 use leadstream_stream::{KafkaArgs, Outgoing, Producer, Secret, TraceContext};
 
 use letter::{Filter, Letter, Redrive};
@@ -57,6 +58,20 @@ enum Action {
         #[arg(long)]
         apply: bool,
     },
+    /// Let partitions of lead.inputs go on that a processor halted, because too many of their records
+    /// went to dead letters
+    ///
+    /// Do it when what wrote those records is mended. Processors go on within seconds, from where they
+    /// stand; past another limit's worth of dead letters they halt again. To let more through,
+    /// start processors with a higher DEAD_LETTER_RUN and DEAD_LETTER_PERCENT first.
+    #[command(verbatim_doc_comment)]
+    Resume {
+        #[command(flatten)]
+        database: DatabaseArgs,
+        /// Only this one
+        #[arg(long, value_name = "NUMBER")]
+        partition: Option<i32>,
+    },
 }
 
 #[derive(Clone, Debug, clap::Args)]
@@ -92,6 +107,20 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         Action::Show { settings } => letters(&settings, true).await?.iter().try_for_each(show),
         Action::Redrive { settings, apply } => redrive(&settings, apply).await,
         Action::Discard { settings, apply } => discard(&settings, apply).await,
+        Action::Resume {
+            database,
+            partition,
+        } => {
+            let pool = database.connect(|url| leadstream_processor::pool(url, 1))?;
+            let resumed = leadstream_processor::resume(pool, partition).await?;
+            if resumed.is_empty() {
+                println!("no partition is halted because of dead letters");
+            }
+            for partition in resumed {
+                println!("partition {partition} goes on");
+            }
+            Ok(())
+        }
     }
 }
 

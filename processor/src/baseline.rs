@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use leadstream_schemas::registry::SchemaIds;
 use leadstream_stream::Record;
+use leadstream_stream::dead_letter::PoisonLimit;
 use sqlx::PgPool;
 use tokio::task::JoinSet;
 use uuid::Uuid;
@@ -15,6 +16,7 @@ use crate::engine::effects::Outlets;
 use crate::engine::load;
 use crate::engine::outbox::OutboxKey;
 use crate::engine::partition::{self, Partition};
+use crate::engine::poison::Poison;
 use crate::flows::Flows;
 use crate::lead::Accounts;
 use crate::service::Args;
@@ -237,22 +239,25 @@ impl Lane {
         };
         let folded = batch::fold(&batch, known, &rules)?;
         let fences = partition::fences(&self.partitions, &folded);
+        let limit = PoisonLimit::default();
+        let poison = partition::poison(&self.partitions, &folded, limit);
         let commit = Commit {
             owner: settings.owner,
             fences: &fences,
             folded: &folded,
+            poison: &poison,
             acknowledged: &self.acknowledged,
         };
         self.store.commit(&commit).await?;
-        self.settle(folded);
+        self.settle(folded, &poison);
         Ok(())
     }
 
-    fn settle(&mut self, folded: Folded) {
+    fn settle(&mut self, folded: Folded, poison: &BTreeMap<i32, Poison>) {
         self.acknowledged.clear();
         for (id, progress) in folded.partitions {
             if let Some(partition) = self.partitions.get_mut(&id) {
-                partition.advance(&progress);
+                partition.advance(&progress, poison.get(&id).copied().unwrap_or_default());
             }
             self.acknowledged.extend(progress.outbox_key(id));
         }

@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::engine::effects::Outlets;
+use crate::engine::halts::Halts;
 use crate::engine::lane::{Lane, LaneError, Shared};
 use crate::erasure::{ErasureKeys, VARIABLE};
 use crate::flow::{DEFAULT_FLOW, Flow, FlowError};
@@ -73,7 +74,8 @@ pub struct Args {
     /// Memory for leads that are not read again from PostgreSQL, in MiB
     #[arg(long, env = "LEAD_CACHE_MIB", default_value_t = 16, value_name = "MIB")]
     pub lead_cache_mib: usize,
-    /// Dead letters in a row, in one partition, after which it halts
+    /// Dead letters in a row, in one partition, after which it halts until `leadstream dead-letters
+    /// resume`
     #[arg(
         long,
         env = "DEAD_LETTER_RUN",
@@ -108,6 +110,13 @@ impl Args {
     /// Bytes of leads in memory.
     pub(crate) const fn lead_cache(&self) -> usize {
         self.lead_cache_mib.saturating_mul(1 << 20)
+    }
+
+    pub(crate) const fn poison_limit(&self) -> PoisonLimit {
+        PoisonLimit {
+            run: self.dead_letter_run,
+            percent: self.dead_letter_percent,
+        }
     }
 }
 
@@ -196,16 +205,14 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
         accounts: args.accounts.clone(),
         outlets,
         health: context.health.clone(),
+        halts: Halts::new(context.health.clone()),
         owner,
         batch_records: args.batch_records.get(),
         linger: Duration::from_millis(args.batch_linger_ms),
         journal: args.journal_length.get(),
         lead_room: args.lead_cache() / args.lanes,
         retry: RETRY,
-        poison: PoisonLimit {
-            run: args.dead_letter_run,
-            percent: args.dead_letter_percent,
-        },
+        poison: args.poison_limit(),
     });
     let stop = context.shutdown.child_token();
     let ended = CancellationToken::new();

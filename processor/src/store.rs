@@ -3,6 +3,7 @@
 mod commands;
 mod erase;
 mod flows;
+mod poison;
 mod recovery;
 mod reports;
 pub(crate) mod tape;
@@ -18,12 +19,14 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Utc};
 use leadstream_schemas::Timestamp;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::types::Json;
 use sqlx::{Connection, Executor, PgConnection, PgPool, Row};
 use uuid::Uuid;
 
 use crate::engine::batch::Folded;
 use crate::engine::outbox::{self, OutboxError, OutboxKey};
 use crate::engine::partition::Fence;
+use crate::engine::poison::Poison;
 use crate::erasure::{ErasureKeys, Gone, Tombstone};
 use crate::failpoint::{Point, pass};
 use crate::lead::{Lead, StoredError};
@@ -33,6 +36,10 @@ pub(crate) use tape::Tape;
 pub(crate) use timers::Fill;
 
 pub use flows::Conversations;
+pub use poison::resume;
+
+/// How long a command waits for each answer.
+const TOOL: Duration = Duration::from_secs(10);
 
 /// What went wrong with the database, by what to do about it.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +66,7 @@ pub(crate) struct Owned {
     /// None when no record of it was ever processed.
     pub(crate) next_offset: Option<i64>,
     pub(crate) sweep: i64,
+    pub(crate) poison: Poison,
 }
 
 /// A row of the outbox.
@@ -75,6 +83,8 @@ pub(crate) struct Commit<'a> {
     /// By partition: where it stands before.
     pub(crate) fences: &'a BTreeMap<i32, Fence>,
     pub(crate) folded: &'a Folded,
+    /// By partition: the dead letters it had, these included.
+    pub(crate) poison: &'a BTreeMap<i32, Poison>,
     /// Acknowledged outbox rows.
     pub(crate) acknowledged: &'a [OutboxKey],
 }
@@ -264,7 +274,7 @@ impl Store {
              SELECT partition, 1, $2, $2 FROM unnest($1::int[]) AS partition ORDER BY partition
              ON CONFLICT (partition) DO UPDATE
                  SET epoch = p.epoch + 1, owner = excluded.owner, timers_by = excluded.timers_by
-             RETURNING partition, epoch, next_offset, sweep",
+             RETURNING partition, epoch, next_offset, sweep, dead_letters",
         )
         .bind(partitions)
         .bind(owner);
@@ -279,7 +289,7 @@ impl Store {
         owner: Uuid,
     ) -> Result<BTreeMap<i32, Owned>, StoreError> {
         let query = sqlx::query(
-            "SELECT partition, epoch, next_offset, sweep FROM partition_offsets
+            "SELECT partition, epoch, next_offset, sweep, dead_letters FROM partition_offsets
              WHERE partition = ANY($1) AND owner = $2",
         )
         .bind(partitions)
@@ -467,12 +477,14 @@ impl Store {
 fn owned(rows: &[sqlx::postgres::PgRow]) -> Result<BTreeMap<i32, Owned>, StoreError> {
     rows.iter()
         .map(|row| {
+            let poison: Option<Json<Poison>> = row.try_get("dead_letters")?;
             Ok((
                 row.try_get("partition")?,
                 Owned {
                     epoch: row.try_get("epoch")?,
                     next_offset: row.try_get("next_offset")?,
                     sweep: row.try_get("sweep")?,
+                    poison: poison.map(|Json(poison)| poison).unwrap_or_default(),
                 },
             ))
         })

@@ -40,6 +40,36 @@ impl fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
+/// The database.
+#[derive(Clone, Debug, clap::Args)]
+#[group(skip)]
+pub struct DatabaseArgs {
+    /// PostgreSQL, postgres://user:password@host/database; or DATABASE_URL_FILE
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    pub database_url: Option<Secret>,
+}
+
+impl DatabaseArgs {
+    const VARIABLE: &str = "DATABASE_URL";
+    const EXAMPLE: &str = "postgres://leadstream:secret@localhost/leadstream";
+
+    /// What `connect` makes of the URL.
+    ///
+    /// # Errors
+    /// No URL, or one of which `connect` makes nothing.
+    pub fn connect<T, E>(
+        &self,
+        connect: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Result<T, ConfigError> {
+        let url = Secret::require(self.database_url.clone(), Self::VARIABLE, Self::EXAMPLE)?;
+        connect(url.expose()).map_err(|_| {
+            // The error could hold the URL, and with it the password.
+            let problem = format!("is not a PostgreSQL URL; example: {}", Self::EXAMPLE);
+            ConfigError::new(Self::VARIABLE, problem)
+        })
+    }
+}
+
 /// Settings of the schema registry.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Schema registry")]

@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::consumer::Record;
 use crate::producer::Outgoing;
 
@@ -124,8 +126,8 @@ impl Default for PoisonLimit {
     }
 }
 
-/// Counts dead letters of one partition against a [`PoisonLimit`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// Counts dead letters of one partition against a [`PoisonLimit`]. It can be stored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PoisonCount {
     run: u32,
     /// Records and dead letters of the present half of the window, and of the half before.
@@ -143,6 +145,12 @@ impl PoisonCount {
         self.present.0 += 1;
         self.present.1 += u32::from(poison);
         self.run <= limit.run && self.percent() <= limit.percent
+    }
+
+    /// Whether there is no dead letter among the records that it counts.
+    #[must_use]
+    pub const fn is_clean(&self) -> bool {
+        self.present.1 == 0 && self.before.1 == 0
     }
 
     /// The share of dead letters, once half a window was seen.

@@ -79,7 +79,7 @@ const TESTS: &[(&str, Test)] = &[
         poison::run,
     ),
     (
-        "a_topic_full_of_poison_stops_its_partition_and_no_other",
+        "a_topic_full_of_poison_stops_its_partition_and_no_other_until_an_operator_resumes_it",
         poison::limit,
     ),
     (

@@ -75,9 +75,11 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
     })
 }
 
-/// A topic full of poison is not drained: the partition stops, says why, and the others go on.
+/// A topic full of poison is not drained: the partition stops and says why, also when its owner
+/// dies, and the others go on. An operator lets it go on.
 pub(crate) fn limit(world: &World) -> anyhow::Result<()> {
-    const POISON: usize = 300;
+    // More than a limit and a batch, and no two limits.
+    const POISON: usize = 40;
     world.runtime.block_on(async {
         let site = Site::new(world, "limit").await?;
         let own = [
@@ -99,43 +101,68 @@ pub(crate) fn limit(world: &World) -> anyhow::Result<()> {
             })
             .collect();
         producer.send(&poison).await?.await?;
-        eventually(Duration::from_secs(60), async || {
-            let (status, text) = site.readiness("processor").await?;
-            ensure!(
-                status == 503 && text.contains("no accident"),
-                "{status} {text}"
-            );
-            Ok(())
-        })
-        .await?;
-        let scripts = scripts(12, 4);
+        halted(&site).await?;
+        let scripts = scripts(24, 4);
         for script in &scripts {
             site.post(&script.webhook(0)).await?;
         }
-        let stopped = read_all(&site, &inputs)?
+        let records = read_all(&site, &inputs)?;
+        let stopped = records
             .iter()
             .find(|record| record.value == poison[0].value)
             .context("no poison")?
             .partition;
-        let others = read_all(&site, &inputs)?
-            .iter()
-            .filter(|record| record.partition != stopped)
-            .count();
-        ensure!(others > 0, "every lead is on the stopped partition");
-        eventually(Duration::from_secs(30), async || {
-            let rows: i64 = sqlx::query_scalar("SELECT count(*) FROM leads")
-                .fetch_one(&site.database)
-                .await?;
-            ensure!(rows == i64::try_from(others)?, "{rows} of {others} leads");
-            Ok(())
-        })
-        .await?;
+        let others = records.iter().filter(|it| it.partition != stopped).count();
+        ensure!(
+            0 < others && others < scripts.len(),
+            "{others} leads are on other partitions"
+        );
+        leads(&site, others).await?;
         let dead = Topic::LeadInputs.dead_letters(&site.deployment.topic_prefix);
         let letters = read_all(&site, &dead)?.len();
         // The batch in which the limit was passed is the last.
         ensure!((21..=30).contains(&letters), "{letters} dead letters");
+
+        // Who takes it over sends no other limit's worth.
+        site.kill_and_respawn("processor").await?;
+        halted(&site).await?;
+        let after = read_all(&site, &dead)?.len();
+        ensure!(after == letters, "{after} dead letters, {letters} before");
+
+        let told = site.tool(&["dead-letters", "resume"]).await?;
+        let expected = format!("partition {stopped} goes on");
+        ensure!(told.lines().any(|line| line == expected), "{told}");
+        leads(&site, scripts.len()).await?;
+        let after = read_all(&site, &dead)?.len();
+        ensure!(after == POISON, "{after} dead letters");
+        site.ready("processor").await?;
+        let again = site.tool(&["dead-letters", "resume"]).await?;
+        ensure!(again.contains("no partition is halted"), "{again}");
         site.finish().await
     })
+}
+
+async fn halted(site: &Site<'_>) -> anyhow::Result<()> {
+    eventually(Duration::from_secs(60), async || {
+        let (status, text) = site.readiness("processor").await?;
+        ensure!(
+            status == 503 && text.contains("no accident") && text.contains("dead-letters resume"),
+            "{status} {text}"
+        );
+        Ok(())
+    })
+    .await
+}
+
+async fn leads(site: &Site<'_>, count: usize) -> anyhow::Result<()> {
+    eventually(Duration::from_secs(60), async || {
+        let rows: i64 = sqlx::query_scalar("SELECT count(*) FROM leads")
+            .fetch_one(&site.database)
+            .await?;
+        ensure!(rows == i64::try_from(count)?, "{rows} of {count} leads");
+        Ok(())
+    })
+    .await
 }
 
 async fn unknown_kind(

@@ -23,6 +23,7 @@ use uuid::Uuid;
 
 use super::batch::{BatchError, Decoded, Rules};
 use super::effects::Outlets;
+use super::halts::Halts;
 use super::outbox::OutboxKey;
 use super::partition::{self, Partition, Phase};
 use super::takeover::{OffsetError, TakeOverError};
@@ -51,6 +52,7 @@ pub(crate) struct Shared {
     pub(crate) accounts: Accounts,
     pub(crate) outlets: Outlets,
     pub(crate) health: Health,
+    pub(crate) halts: Halts,
     /// This process.
     pub(crate) owner: Uuid,
     pub(crate) batch_records: usize,
@@ -290,6 +292,7 @@ impl Lane {
         }
         for partition in partitions {
             self.partitions.remove(partition);
+            self.shared.halts.end(*partition);
         }
         let kept = &self.partitions;
         self.waiting

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use leadstream_stream::dead_letter::PoisonCount;
+use leadstream_stream::dead_letter::PoisonLimit;
 
 use super::batch::{Changed, Erased, Folded, Progress};
 use super::cache::LeadCache;
+use super::poison::Poison;
 use super::timers::Pace;
 use crate::store::Owned;
 
@@ -29,7 +30,8 @@ pub(crate) struct Partition {
     pub(crate) next_offset: i64,
     /// The fetcher was told where to start.
     pub(crate) started: bool,
-    pub(crate) poison: PoisonCount,
+    /// Of any owner.
+    pub(crate) poison: Poison,
     pub(crate) timers: Pace,
     /// Counts what time did here, by any owner.
     pub(crate) sweep: i64,
@@ -61,6 +63,22 @@ pub(crate) fn fences(
                 sweep: partition.sweep,
             };
             Some((*id, fence))
+        })
+        .collect()
+}
+
+/// How many dead letters each partition of `folded` had lately, once that is committed.
+pub(crate) fn poison(
+    partitions: &BTreeMap<i32, Partition>,
+    folded: &Folded,
+    limit: PoisonLimit,
+) -> BTreeMap<i32, Poison> {
+    folded
+        .partitions
+        .iter()
+        .filter_map(|(id, progress)| {
+            let before = partitions.get(id)?.poison;
+            Some((*id, before.after(&progress.poison, limit)))
         })
         .collect()
 }
@@ -105,7 +123,7 @@ impl Partition {
             epoch: 0,
             next_offset: 0,
             started: false,
-            poison: PoisonCount::default(),
+            poison: Poison::default(),
             timers: Pace::default(),
             sweep: 0,
             leads: LeadCache::new(),
@@ -115,12 +133,14 @@ impl Partition {
     /// It is ours, and the next record is that at `next_offset`.
     pub(crate) const fn begin(&mut self, owned: Owned, next_offset: i64) {
         self.epoch = owned.epoch;
+        self.poison = owned.poison;
         self.sweep = owned.sweep;
         self.next_offset = next_offset;
     }
 
     /// A commit has brought it to where `progress` says.
-    pub(crate) fn advance(&mut self, progress: &Progress) {
+    pub(crate) fn advance(&mut self, progress: &Progress, poison: Poison) {
+        self.poison = poison;
         self.next_offset = progress.next_offset;
         self.sweep = self.sweep.max(progress.sweep);
     }

@@ -100,6 +100,7 @@ mod tests {
     use leadstream_stream::consumer::LogOffsets;
 
     use super::{OffsetError, start_offset};
+    use crate::engine::poison::Poison;
     use crate::store::Owned;
 
     fn start(
@@ -112,6 +113,7 @@ mod tests {
             epoch: 1,
             next_offset: next,
             sweep: 0,
+            poison: Poison::default(),
         };
         start_offset(
             0,

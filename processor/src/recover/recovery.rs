@@ -19,6 +19,7 @@ use crate::engine::effects::Outlets;
 use crate::engine::load;
 use crate::engine::outbox::OutboxKey;
 use crate::engine::partition::{self, Partition};
+use crate::engine::poison;
 use crate::flows::Flows;
 use crate::store::{Commit, Store};
 
@@ -134,16 +135,20 @@ impl<'a> Recovery<'a> {
         Ok(())
     }
 
+    /// Whether the records of `partition` before `next_offset` were processed before the loss.
+    fn was_processed(&self, partition: i32, next_offset: i64) -> bool {
+        self.plans
+            .get(&partition)
+            .is_some_and(|plan| next_offset <= plan.span.replies_from)
+    }
+
     fn hold_back(
         &mut self,
         partition: i32,
         next_offset: i64,
         outgoing: &mut Vec<Outgoing>,
     ) -> Result<(), CodecError> {
-        let processed = self
-            .plans
-            .get(&partition)
-            .is_some_and(|plan| next_offset <= plan.span.replies_from);
+        let processed = self.was_processed(partition, next_offset);
         let held = self
             .published
             .hold_back(outgoing, &self.outlets, processed)?;
@@ -194,10 +199,7 @@ impl<'a> Recovery<'a> {
                 None => inputs.next()?.map(|(_, record)| record),
             };
             let Some(record) = next else { break };
-            let processed = self
-                .plans
-                .get(&record.partition)
-                .is_some_and(|plan| record.offset < plan.span.replies_from);
+            let processed = self.was_processed(record.partition, record.offset + 1);
             if *sides.entry(record.partition).or_insert(processed) != processed {
                 *ahead = Some(record);
                 break;
@@ -223,9 +225,27 @@ impl<'a> Recovery<'a> {
         let mut folded = batch::fold(&decoded, known, &rules)?;
         for (id, progress) in &mut folded.partitions {
             self.hold_back(*id, progress.next_offset, &mut progress.outgoing)?;
+            if self.was_processed(*id, progress.next_offset) {
+                // An operator has let the partition go on past its dead letters, if they were many.
+                progress.poison.clear();
+            }
         }
-        let halted = std::mem::take(&mut folded.halted);
+        let mut halted = std::mem::take(&mut folded.halted);
+        let new: Vec<i32> = folded
+            .partitions
+            .iter()
+            .filter_map(|(id, progress)| (!progress.poison.is_empty()).then_some(*id))
+            .collect();
         self.commit(folded).await?;
+        for id in new {
+            if self
+                .partitions
+                .get(&id)
+                .is_some_and(|it| it.poison.is_halted())
+            {
+                halted.insert(id, poison::reason(self.settings.poison_limit()));
+            }
+        }
         match halted.into_iter().next() {
             None => Ok(()),
             Some((partition, reason)) => Err(RecoverError::Halted {
@@ -245,10 +265,13 @@ impl<'a> Recovery<'a> {
             return Ok(());
         }
         let fences = partition::fences(&self.partitions, &folded);
+        let limit = self.settings.poison_limit();
+        let counts = partition::poison(&self.partitions, &folded, limit);
         let commit = Commit {
             owner: self.owner,
             fences: &fences,
             folded: &folded,
+            poison: &counts,
             acknowledged: &self.acknowledged,
         };
         self.store.commit(&commit).await?;
@@ -256,7 +279,7 @@ impl<'a> Recovery<'a> {
         let mut records = Vec::new();
         for (id, progress) in folded.partitions {
             if let Some(partition) = self.partitions.get_mut(&id) {
-                partition.advance(&progress);
+                partition.advance(&progress, counts.get(&id).copied().unwrap_or_default());
             }
             self.acknowledged.extend(progress.outbox_key(id));
             records.extend(progress.outgoing);

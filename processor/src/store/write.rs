@@ -9,6 +9,7 @@ use super::{Commit, StoreError, column};
 use crate::engine::batch::{Changed, Decided, Folded, Progress};
 use crate::engine::outbox::{self, OutboxKey};
 use crate::engine::partition::Fence;
+use crate::engine::poison::Poison;
 use crate::flow::START;
 use crate::lead::Lead;
 
@@ -45,11 +46,11 @@ pub(super) fn statements<'q>(commit: &'q Commit<'_>) -> Result<Vec<Statement<'q>
 
 const FENCE: &str = "
 UPDATE partition_offsets p SET next_offset = u.next_offset, sweep = greatest(p.sweep, u.sweep),
-    record_time = greatest(p.record_time, CASE WHEN u.record_time < now() THEN u.record_time
+    dead_letters = u.dead_letters::jsonb, record_time = greatest(p.record_time, CASE WHEN u.record_time < now() THEN u.record_time
         WHEN u.record_time IS NOT NULL THEN now() END)
 FROM (SELECT * FROM unnest($1::int[], $2::bigint[], $3::bigint[], $4::bigint[], $6::timestamptz[],
-          $7::bigint[], $8::bigint[])
-      AS u (partition, epoch, before, next_offset, record_time, sweep_before, sweep)
+          $7::bigint[], $8::bigint[], $9::text[])
+      AS u (partition, epoch, before, next_offset, record_time, sweep_before, sweep, dead_letters)
       ORDER BY partition) u
 WHERE p.partition = u.partition AND p.epoch = u.epoch AND p.owner = $5::uuid
   AND p.next_offset = u.before AND p.sweep = u.sweep_before
@@ -94,6 +95,9 @@ pub(super) fn fence_statement<'q>(commit: &Commit<'q>) -> Statement<'q> {
         }))
         .bind(column(&moves, |(_, before, _)| before.sweep))
         .bind(column(&moves, |(.., progress)| progress.sweep))
+        .bind(column(&moves, |(partition, ..)| {
+            commit.poison.get(partition).and_then(Poison::stored)
+        }))
 }
 
 const INSERT_IDENTITIES: &str = "

@@ -1,15 +1,16 @@
 //! One batch: load, fold, commit, publish.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use leadstream_stream::Outgoing;
-use leadstream_stream::dead_letter::POISON_WINDOW;
 
 use super::{Lane, LaneError, Published, Trouble};
 use crate::engine::batch::{self, BatchError, Decoded, Folded};
 use crate::engine::load;
 use crate::engine::outbox::OutboxKey;
 use crate::engine::partition::{self, Phase};
+use crate::engine::poison::{self, Poison};
 use crate::failpoint::{Point, pass};
 use crate::flows::Flows;
 use crate::lead::FoldError;
@@ -18,7 +19,6 @@ use crate::store::{Commit, StoreError};
 
 impl Lane {
     pub(super) async fn batch(&mut self) -> Result<(), Trouble> {
-        self.drop_halted();
         let count = self.waiting.len().min(self.shared.batch_records);
         if count == 0 {
             return Ok(());
@@ -62,22 +62,28 @@ impl Lane {
         count: usize,
         folded: Folded,
     ) -> Result<(), Trouble> {
-        if let Err(error) = self.commit(&folded).await {
+        let poison = partition::poison(&self.partitions, &folded, self.shared.poison);
+        if let Err(error) = self.commit(&folded, &poison).await {
             metrics::failure("database");
             self.distrust("a batch was not committed, or its outcome is unknown");
             return Err(error.into());
         }
         folded.counts.record();
-        self.settle_batch(count, folded).await;
+        self.settle_batch(count, folded, &poison).await;
         Ok(())
     }
 
-    async fn commit(&mut self, folded: &Folded) -> Result<(), StoreError> {
+    async fn commit(
+        &mut self,
+        folded: &Folded,
+        poison: &BTreeMap<i32, Poison>,
+    ) -> Result<(), StoreError> {
         let fences = partition::fences(&self.partitions, folded);
         let commit = Commit {
             owner: self.shared.owner,
             fences: &fences,
             folded,
+            poison,
             acknowledged: &self.acknowledged,
         };
         if folded.partitions.is_empty() {
@@ -89,7 +95,7 @@ impl Lane {
     }
 
     /// After the commit: publish in its order, keep the leads, move on.
-    async fn settle_batch(&mut self, count: usize, folded: Folded) {
+    async fn settle_batch(&mut self, count: usize, folded: Folded, poison: &BTreeMap<i32, Poison>) {
         let mut rows = Vec::new();
         let mut records = Vec::new();
         let mut offsets = Vec::new();
@@ -97,14 +103,9 @@ impl Lane {
             let Some(partition) = self.partitions.get_mut(&id) else {
                 continue;
             };
-            partition.advance(&progress);
+            partition.advance(&progress, poison.get(&id).copied().unwrap_or_default());
             offsets.push((id, progress.next_offset));
             rows.extend(progress.outbox_key(id));
-            for poison in progress.poison {
-                if !partition.poison.observe(poison, self.shared.poison) {
-                    partition.phase = Phase::Halted;
-                }
-            }
             records.extend(progress.outgoing);
         }
         partition::forget(&mut self.partitions, &folded.erased);
@@ -117,11 +118,14 @@ impl Lane {
             });
         }
         partition::keep(&mut self.partitions, leads, self.shared.lead_room);
+        self.waiting.forget(count);
         for (id, reason) in folded.halted {
             self.halt(id, &reason);
+            self.shared.consumer.halt(id);
         }
-        self.waiting.forget(count);
-        self.report_poison();
+        for (id, _) in poison.iter().filter(|(_, poison)| poison.is_halted()) {
+            self.halt_for_poison(*id);
+        }
         if !records.is_empty()
             && let Err(error) = self.publish(rows, &records).await
         {
@@ -150,43 +154,24 @@ impl Lane {
         Ok(())
     }
 
-    fn report_poison(&mut self) {
-        let passed: Vec<i32> = self
-            .partitions
-            .iter()
-            .filter(|(_, partition)| partition.phase == Phase::Halted && partition.started)
-            .map(|(id, _)| *id)
-            .collect();
-        for id in passed {
-            let reason = format!(
-                "more than {} records in a row, or {} % of the last {POISON_WINDOW}, went to dead letters, which is no accident: look at them, mend the producer, then restart the processor",
-                self.shared.poison.run, self.shared.poison.percent,
-            );
-            self.halt(id, &reason);
-        }
+    /// Stops a partition until an operator lets it go on: that is looked for at each renewal.
+    pub(super) fn halt_for_poison(&mut self, id: i32) {
+        self.halt(id, &poison::reason(self.shared.poison));
+        self.shared.consumer.renew(id);
     }
 
     /// Stops a partition before a record, loudly.
     fn halt(&mut self, id: i32, reason: &str) {
-        if let Some(partition) = self.partitions.get_mut(&id)
-            && partition.started
-        {
-            partition.phase = Phase::Halted;
-            partition.started = false;
-            self.shared.consumer.halt(id);
+        let Some(partition) = self.partitions.get_mut(&id) else {
+            return;
+        };
+        partition.phase = Phase::Halted;
+        partition.started = false;
+        self.waiting
+            .retain(|decoded| decoded.record.partition != id);
+        if self.shared.halts.begin(id, reason) {
             metrics::failure("halted");
             tracing::error!(partition = id, reason, "the partition is halted");
-            self.shared
-                .health
-                .unready("partition", format!("partition {id} is halted: {reason}"));
-        }
-    }
-
-    fn drop_halted(&mut self) {
-        let running: Vec<i32> = self.running().collect();
-        if running.len() < self.partitions.len() {
-            self.waiting
-                .retain(|decoded| running.contains(&decoded.record.partition));
         }
     }
 }

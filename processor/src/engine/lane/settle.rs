@@ -94,6 +94,11 @@ impl Lane {
             }
         };
         partition.begin(found, next);
+        if found.poison.is_halted() {
+            self.halt_for_poison(id);
+            return Ok(());
+        }
+        self.shared.halts.end(id);
         partition.phase = Phase::Running;
         if !partition.started {
             partition.started = true;
