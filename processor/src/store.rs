@@ -6,6 +6,7 @@ mod flows;
 mod poison;
 mod recovery;
 mod reports;
+mod schema;
 pub(crate) mod tape;
 mod timers;
 mod upkeep;
@@ -37,6 +38,7 @@ pub(crate) use timers::Fill;
 
 pub use flows::Conversations;
 pub use poison::resume;
+pub use schema::{SchemaError, migrate};
 
 /// How long a command waits for each answer.
 const TOOL: Duration = Duration::from_secs(10);
@@ -55,8 +57,8 @@ pub enum StoreError {
     Stored(#[from] StoredError),
     #[error(transparent)]
     Outbox(#[from] OutboxError),
-    #[error("the database's schema is not this version's ({0}); run `leadstream migrate`")]
-    Schema(String),
+    #[error(transparent)]
+    Schema(#[from] SchemaError),
 }
 
 /// Where a partition stands in PostgreSQL.
@@ -173,16 +175,6 @@ pub(crate) struct Loaded {
     pub(crate) erased: HashMap<String, Gone>,
 }
 
-static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
-
-/// Brings the database to this version's schema.
-///
-/// # Errors
-/// A database that is away, or one of a later version.
-pub async fn migrate(pool: &PgPool) -> Result<(), sqlx::migrate::MigrateError> {
-    MIGRATOR.run(pool).await
-}
-
 impl Store {
     /// `timeout` bounds each call, so that a half-open connection holds nothing up.
     pub(crate) fn new(pool: PgPool, timeout: Duration) -> Self {
@@ -237,29 +229,6 @@ impl Store {
         match tokio::time::timeout(Duration::from_secs(3), tried).await {
             Ok(Err(error)) => error.into(),
             _ => sqlx::Error::PoolTimedOut.into(),
-        }
-    }
-
-    /// Whether every migration of this version was applied.
-    pub(crate) async fn check_schema(&self) -> Result<(), StoreError> {
-        let found =
-            sqlx::query("SELECT max(version) AS version FROM _sqlx_migrations WHERE success")
-                .fetch_one(&self.pool)
-                .await;
-        let version: Option<i64> = match found {
-            Ok(row) => row.try_get("version")?,
-            // The table is not there. Anything else says nothing of the schema.
-            Err(sqlx::Error::Database(error)) if error.code().is_some_and(|it| it == "42P01") => {
-                return Err(StoreError::Schema(error.to_string()));
-            }
-            Err(error) => return Err(error.into()),
-        };
-        let newest = MIGRATOR.iter().map(|migration| migration.version).max();
-        match (version, newest) {
-            (Some(version), Some(newest)) if version >= newest => Ok(()),
-            (version, newest) => Err(StoreError::Schema(format!(
-                "it is at {version:?}, needed is {newest:?}"
-            ))),
         }
     }
 

@@ -203,6 +203,10 @@ const TESTS: &[(&str, Test)] = &[
         settings::named,
     ),
     (
+        "a_database_of_other_migrations_is_refused_and_told_how_to_mend",
+        settings::other_migrations,
+    ),
+    (
         "topics_that_exist_are_left_as_they_are",
         settings::topics_exist,
     ),

@@ -164,3 +164,79 @@ pub(crate) fn topics_exist(world: &World) -> anyhow::Result<()> {
         site.finish().await
     })
 }
+
+/// A gap, another text, and an older schema are refused by services and commands; a newer version's
+/// is worked with, and told.
+pub(crate) fn other_migrations(world: &World) -> anyhow::Result<()> {
+    const TABLE: &str = "_sqlx_migrations";
+    world.runtime.block_on(async {
+        let site = Site::new(world, "migrations").await?;
+        let change = async |statement: String| {
+            sqlx::query(sqlx::AssertSqlSafe(statement))
+                .execute(&site.database)
+                .await
+        };
+        let refused = async |command: &[&str], told: &[&str]| {
+            let (status, log) = site.tool_with(command, &[]).await?;
+            ensure!(!status.success(), "{command:?} goes on: {log}");
+            for part in told {
+                ensure!(log.contains(part), "{command:?} does not say {part}: {log}");
+            }
+            anyhow::Ok(())
+        };
+        let flows = ["flow", "list"];
+        change(format!("CREATE TABLE kept AS TABLE {TABLE}")).await?;
+        let back = format!("DELETE FROM {TABLE}; INSERT INTO {TABLE} SELECT * FROM kept");
+        let restore = async || {
+            sqlx::raw_sql(sqlx::AssertSqlSafe(back.clone()))
+                .execute(&site.database)
+                .await
+        };
+
+        change(format!("DELETE FROM {TABLE} WHERE version = 5")).await?;
+        refused(&flows, &["but lacks migration 0005", "leadstream migrate"]).await?;
+        site.spawn(Service::Processor, "processor")?;
+        ensure!(
+            !site.ended("processor").await?.success(),
+            "the processor goes on"
+        );
+        let log = site.log("processor")?;
+        ensure!(log.contains("but lacks migration 0005"), "{log}");
+        restore().await?;
+
+        change(format!(
+            "UPDATE {TABLE} SET checksum = '\\x00' WHERE version = 2"
+        ))
+        .await?;
+        let changed = ["migration 0002 of the database is not this version's"];
+        refused(&flows, &changed).await?;
+        refused(&["migrate"], &changed).await?;
+        restore().await?;
+
+        change(format!("DELETE FROM {TABLE} WHERE version > 8")).await?;
+        refused(
+            &flows,
+            &["the database lacks migrations 0009", "leadstream migrate"],
+        )
+        .await?;
+        restore().await?;
+
+        change(format!(
+            "INSERT INTO {TABLE} SELECT 9000, 'later', now(), true, '\\x00', 0"
+        ))
+        .await?;
+        refused(
+            &["migrate"],
+            &["migration 9000, which this version does not know"],
+        )
+        .await?;
+        site.start(Service::Processor, "processor").await?;
+        let log = site.log("processor")?;
+        ensure!(log.contains("migrated by a newer version"), "{log}");
+        site.stop("processor").await?;
+
+        change(format!("DROP TABLE {TABLE}")).await?;
+        refused(&flows, &["has no tables of Leadstream"]).await?;
+        site.finish().await
+    })
+}

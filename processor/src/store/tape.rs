@@ -83,7 +83,7 @@ impl Tape {
         let text = statement.sql();
         let index = statements()
             .position(|known| known == text.as_str())
-            .ok_or_else(|| StoreError::Schema("a statement is not in write::ORDER".into()))?;
+            .ok_or_else(|| sqlx::Error::Protocol("a statement is not in write::ORDER".into()))?;
         let mut values = String::new();
         for (argument, _) in arguments(text.as_str()) {
             write!(values, ", ${argument}").unwrap_or_default();
