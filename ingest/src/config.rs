@@ -3,11 +3,11 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use leadstream_stream::server::Limits;
 use leadstream_stream::{ConfigError, Secret};
 
 use crate::cloud_api::Numbers;
 use crate::provider::{CloudApi, Wasender};
-use crate::server::Limits;
 use crate::signature::{AppSecrets, Tokens};
 use crate::wasender::Sessions;
 

@@ -9,7 +9,6 @@ mod json;
 pub mod metrics;
 pub mod provider;
 pub mod records;
-mod server;
 pub mod signature;
 pub mod wasender;
 
@@ -22,6 +21,7 @@ use leadstream_stream::config::RegistryArgs;
 use leadstream_stream::kafka::max_record_bytes;
 use leadstream_stream::ops::Health;
 use leadstream_stream::producer::{BoundedProducer, ProduceError};
+use leadstream_stream::server;
 use leadstream_stream::{ConfigError, Context, KafkaArgs, RetryPolicy, ServiceArgs};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -120,7 +120,8 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
     let server = async {
         let router = http::router(Arc::clone(&webhook));
         let limits = args.webhook.limits();
-        server::serve(listener, router, limits, context.shutdown.clone()).await;
+        let open = metrics::connections();
+        server::serve(listener, router, limits, open, context.shutdown.clone()).await;
         Ok(())
     };
     let prefix = &args.kafka.topic_prefix;

@@ -1,5 +1,6 @@
 //! `leadstream api`: leads and commands over HTTP, for a company's own tools.
 
+mod limits;
 mod problem;
 mod routes;
 mod tokens;
@@ -15,10 +16,10 @@ use std::time::Duration;
 use leadstream_processor::commanding::{Desk, DeskError};
 use leadstream_schemas::registry::RegistryError;
 use leadstream_stream::config::{ConfigError, RegistryArgs};
-use leadstream_stream::{Context, KafkaArgs, RetryPolicy, Secret, ServiceArgs};
+use leadstream_stream::{Context, KafkaArgs, RetryPolicy, Secret, ServiceArgs, server};
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 
+use limits::LimitArgs;
 use routes::Api;
 use tokens::{TokenFile, TokensError};
 
@@ -53,14 +54,8 @@ pub(crate) struct Args {
         verbatim_doc_comment
     )]
     pub api_tokens_file: Option<PathBuf>,
-    /// Requests under way at once; past it the answer is 503
-    #[arg(
-        long,
-        env = "API_MAX_REQUESTS",
-        default_value_t = 64,
-        value_name = "COUNT"
-    )]
-    pub api_max_requests: usize,
+    #[command(flatten)]
+    pub limits: LimitArgs,
 }
 
 /// Why the API ended.
@@ -78,13 +73,13 @@ pub(crate) enum Error {
         #[source]
         source: std::io::Error,
     },
-    #[error("the API ended: {0}")]
-    Serve(#[source] std::io::Error),
 }
 
 const RETRY: RetryPolicy =
     RetryPolicy::unlimited(Duration::from_millis(200), Duration::from_secs(5));
-const CONNECTIONS: u32 = 8;
+const POOL: u32 = 8;
+/// Open connections of clients.
+const CONNECTIONS: &str = "leadstream_api_connections";
 
 /// Runs the API until shutdown.
 ///
@@ -100,7 +95,7 @@ pub(crate) async fn run(args: Args, context: Context) -> Result<(), Error> {
         "DATABASE_URL",
         "postgres://leadstream:secret@localhost/leadstream",
     )?;
-    let pool = leadstream_processor::pool(url.expose(), CONNECTIONS).map_err(|_| {
+    let pool = leadstream_processor::pool(url.expose(), POOL).map_err(|_| {
         ConfigError::new(
             "DATABASE_URL",
             "is not a PostgreSQL URL; example: postgres://leadstream:secret@localhost/leadstream",
@@ -133,15 +128,14 @@ pub(crate) async fn run(args: Args, context: Context) -> Result<(), Error> {
         desk,
         pool,
         tokens: Arc::new(tokens),
-        room: Arc::new(Semaphore::new(args.api_max_requests.max(1))),
+        rates: Arc::new(args.limits.rates()),
     };
     context.health.ready("start");
     tracing::info!(api.address = %args.api_address, "the API listens");
-    let shutdown = context.shutdown.clone().cancelled_owned();
-    axum::serve(listener, routes::router(api))
-        .with_graceful_shutdown(shutdown)
-        .await
-        .map_err(Error::Serve)
+    let router = routes::router(api, args.limits.requests());
+    let (limits, open) = (args.limits.connections(), metrics::gauge!(CONNECTIONS));
+    server::serve(listener, router, limits, open, context.shutdown.clone()).await;
+    Ok(())
 }
 
 const fn is_away(error: &DeskError) -> bool {

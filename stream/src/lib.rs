@@ -10,6 +10,7 @@ pub mod ops;
 pub mod producer;
 pub mod retry;
 pub mod secret;
+pub mod server;
 pub mod telemetry;
 pub mod trace;
 

@@ -11,6 +11,7 @@ use hmac::{Hmac, Mac};
 use leadstream_schemas::registry::SchemaIds;
 use leadstream_schemas::{LeadInput, MessageStatus, codec};
 use leadstream_stream::producer::ProduceError;
+use leadstream_stream::server::{self, Limits};
 use leadstream_stream::trace::TRACEPARENT;
 use leadstream_stream::{Outgoing, Secret, TraceContext};
 use reqwest::Response;
@@ -26,7 +27,6 @@ use crate::cloud_api::Numbers;
 use crate::metrics::Metrics;
 use crate::provider::{CloudApi, Wasender};
 use crate::records::Encoder;
-use crate::server::{self, Limits};
 use crate::signature::{AppSecrets, Tokens};
 use crate::wasender::Sessions;
 
@@ -110,7 +110,13 @@ async fn start_with(broker: Broker, change: impl FnOnce(&mut Webhook<Arc<Broker>
     let address = listener.local_addr().unwrap();
     let shutdown = CancellationToken::new();
     let app = router(Arc::clone(&webhook));
-    let server = tokio::spawn(server::serve(listener, app, LIMITS, shutdown.clone()));
+    let server = tokio::spawn(server::serve(
+        listener,
+        app,
+        LIMITS,
+        metrics::Gauge::noop(),
+        shutdown.clone(),
+    ));
     Service {
         address,
         url: format!("http://{address}/webhooks/whatsapp"),

@@ -1,13 +1,19 @@
 //! Answers that say what is wrong (RFC 9457).
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use leadstream_processor::commanding::{CommandOutcome, DeskError};
 use serde::Serialize;
 use utoipa::ToSchema;
+use utoipa::openapi::{self, Content, Ref, RefOr, ResponseBuilder};
 
 use super::tokens::Scope;
+
+const CONTENT_TYPE: &str = "application/problem+json";
 
 /// What is wrong with a request, `application/problem+json`.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -124,6 +130,39 @@ impl Problem {
         problem
     }
 
+    pub(super) fn too_long(most: usize) -> Self {
+        Self::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "urn:leadstream:problem:too-long",
+            "The body is too long",
+            format!("a command has {} KiB at most", most / 1024),
+        )
+    }
+
+    pub(super) fn slow(time: Duration) -> Self {
+        Self::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "urn:leadstream:problem:slow",
+            "The body did not come in time",
+            format!(
+                "send it again, within {} s (API_BODY_TIMEOUT_SECONDS)",
+                time.as_secs()
+            ),
+        )
+    }
+
+    pub(super) fn too_many(wait: Duration) -> Self {
+        let mut problem = Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "urn:leadstream:problem:too-many-requests",
+            "The token has too many requests",
+            "try again after `Retry-After` seconds; API_REQUESTS_PER_SECOND is the limit of each token",
+        );
+        let seconds = wait.as_millis().div_ceil(1_000).max(1);
+        problem.header = Some(("retry-after", seconds.to_string()));
+        problem
+    }
+
     pub(super) fn busy() -> Self {
         let mut problem = Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -167,13 +206,26 @@ impl From<DeskError> for Problem {
     }
 }
 
+/// The statuses that every request can be answered with.
+impl utoipa::IntoResponses for Problem {
+    fn responses() -> BTreeMap<String, RefOr<openapi::Response>> {
+        let content = Content::new(Some(Ref::from_schema_name(Self::name())));
+        let response = ResponseBuilder::new()
+            .content(CONTENT_TYPE, content)
+            .build();
+        ["4XX", "503"]
+            .map(|status| (status.to_owned(), RefOr::T(response.clone())))
+            .into()
+    }
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let more = self.header.clone();
         let mut response = (status, Json(self)).into_response();
         let headers = response.headers_mut();
-        let json = HeaderValue::from_static("application/problem+json");
+        let json = HeaderValue::from_static(CONTENT_TYPE);
         headers.insert(header::CONTENT_TYPE, json);
         if let Some((name, value)) = more
             && let Ok(value) = HeaderValue::from_str(&value)

@@ -5,10 +5,9 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{DefaultBodyLimit, FromRequestParts, Path, Query, Request, State};
+use axum::extract::{FromRequestParts, Path, Query, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -18,14 +17,12 @@ use leadstream_processor::commanding::{
 use leadstream_schemas::{Content, Timestamp};
 use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
-use tokio::sync::Semaphore;
 use utoipa::{IntoParams, OpenApi, ToSchema};
 
+use super::limits::{Rates, Requests};
 use super::problem::Problem;
 use super::tokens::{Bearer, Scope, TokenFile};
 
-/// A command is a few KiB at most.
-const MAX_BODY: usize = 64 * 1024;
 const DEFAULT_WAIT: u64 = 10;
 const MAX_WAIT: u64 = 30;
 
@@ -34,8 +31,7 @@ pub(super) struct Api {
     pub(super) desk: Desk,
     pub(super) pool: PgPool,
     pub(super) tokens: Arc<TokenFile>,
-    /// Requests that may be under way.
-    pub(super) room: Arc<Semaphore>,
+    pub(super) rates: Arc<Rates>,
 }
 
 #[derive(OpenApi)]
@@ -43,7 +39,7 @@ pub(super) struct Api {
     info(
         title = "Leadstream",
         version = "1",
-        description = "Leads, and what people do with them. Every request but this document's wants `Authorization: Bearer TOKEN`; errors are `application/problem+json` (RFC 9457).",
+        description = "Leads, and what people do with them. Every request but this document's wants `Authorization: Bearer TOKEN`; errors are `application/problem+json` (RFC 9457). Past its rate a token is answered 429 with `Retry-After`.",
         license(name = "Apache-2.0", identifier = "Apache-2.0")
     ),
     paths(show, give, outcome),
@@ -65,25 +61,16 @@ impl utoipa::Modify for Tokens {
     }
 }
 
-pub(super) fn router(api: Api) -> Router {
-    Router::new()
+pub(super) fn router(api: Api, requests: Requests) -> Router {
+    let router = Router::new()
         .route("/v1/leads/{id}", get(show))
         .route("/v1/leads/{id}/commands", post(give))
         .route("/v1/commands/{id}", get(outcome))
         .route("/openapi.json", get(async || Json(Document::openapi())))
         .fallback(async || Problem::no_route())
         .method_not_allowed_fallback(async || Problem::method())
-        .layer(DefaultBodyLimit::max(MAX_BODY))
-        .layer(from_fn_with_state(api.clone(), within_limits))
-        .with_state(api)
-}
-
-/// No more requests at once than there is room for.
-async fn within_limits(State(api): State<Api>, request: Request, next: Next) -> Response {
-    match api.room.try_acquire() {
-        Ok(_place) => next.run(request).await,
-        Err(_) => Problem::busy().into_response(),
-    }
+        .with_state(api);
+    requests.hold(router)
 }
 
 impl FromRequestParts<Api> for Bearer {
@@ -97,7 +84,9 @@ impl FromRequestParts<Api> for Bearer {
             .and_then(|value| value.split_once(' '))
             .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
             .and_then(|(_, token)| api.tokens.find(token.trim()));
-        token.ok_or_else(Problem::unauthorized)
+        let bearer = token.ok_or_else(Problem::unauthorized)?;
+        api.rates.count(&bearer.name)?;
+        Ok(bearer)
     }
 }
 
@@ -207,8 +196,7 @@ fn query<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
     params(("id" = String, Path, description = "WhatsApp id (digits), user id, LID or lead id"), InAccount),
     responses(
         (status = 200, body = LeadView),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
-        (status = 503, body = Problem, content_type = "application/problem+json"),
+        Problem,
     )
 )]
 async fn show(
@@ -240,8 +228,7 @@ async fn show(
         (status = 200, body = Told, description = "Applied"),
         (status = 202, body = Told, description = "Given; nothing has become of it yet"),
         (status = 409, body = Problem, content_type = "application/problem+json", description = "Refused"),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
-        (status = 503, body = Problem, content_type = "application/problem+json"),
+        Problem,
     )
 )]
 async fn give(
@@ -306,8 +293,7 @@ async fn give(
     params(("id" = String, Path, description = "The id that giving it told")),
     responses(
         (status = 200, body = CommandOutcome),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
-        (status = 503, body = Problem, content_type = "application/problem+json"),
+        Problem,
     )
 )]
 async fn outcome(

@@ -1,4 +1,4 @@
-//! Accepts connections. hyper's own builder instead of axum's `serve`, whose time-outs have no
+//! Accepts connections for a service's routes. hyper's own builder instead of axum's `serve`, whose time-outs have no
 //! timer to run on.
 
 use std::future::poll_fn;
@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use ::metrics::Gauge;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderValue, Request, Response, StatusCode, header};
@@ -16,14 +15,13 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{HttpService, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use metrics::Gauge;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
-
-use crate::metrics;
 
 /// After a failure to accept (too many open files): time for others to close.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
@@ -40,28 +38,29 @@ const TIMED_OUT: &[u8] =
 
 /// What connections may take.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Limits {
+pub struct Limits {
     /// Open at a time. An eighth more are told 503; what comes past those is closed at once.
-    pub(crate) connections: usize,
+    pub connections: usize,
     /// How long a client takes to send a request's head, and so how long an idle connection stays
     /// open.
-    pub(crate) header_timeout: Duration,
+    pub header_timeout: Duration,
     /// How long after the shutdown began requests are still taken on new and open connections.
-    pub(crate) drain: Duration,
+    pub drain: Duration,
 }
 
-/// Serves HTTP/1.1 until `shutdown`.
+/// Serves HTTP/1.1 until `shutdown`; `open` tells the number of open connections.
 ///
 /// After it, connections are accepted for [`Limits::drain`] still, and each answer says
 /// `Connection: close`, so that balancers and clients turn elsewhere without losing a request.
 /// Then the port closes, and every request that has begun is answered.
-pub(crate) async fn serve(
+pub async fn serve(
     listener: TcpListener,
     router: Router,
     limits: Limits,
+    open: Gauge,
     shutdown: CancellationToken,
 ) {
-    let server = Server::new(router, limits);
+    let server = Server::new(router, limits, open);
     while let Some(accepted) = shutdown.run_until_cancelled(listener.accept()).await {
         server.accepted(accepted.map(|(stream, _)| stream)).await;
     }
@@ -99,7 +98,7 @@ struct Server {
 }
 
 impl Server {
-    fn new(router: Router, limits: Limits) -> Self {
+    fn new(router: Router, limits: Limits, connections: Gauge) -> Self {
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new())
             .max_buf_size(READ_AHEAD)
@@ -115,7 +114,7 @@ impl Server {
             open: TaskTracker::new(),
             places: Arc::new(Semaphore::new(limits.connections)),
             surplus: Arc::new(Semaphore::new(limits.connections / 8)),
-            connections: metrics::connections(),
+            connections,
         }
     }
 
