@@ -131,8 +131,8 @@ async fn letters(settings: &Settings, all: bool) -> anyhow::Result<Vec<Letter>> 
         .iter()
         .map(|topic| topic.dead_letters(prefix))
         .collect();
-    let client = settings.kafka.client("leadstream-dead-letters")?;
-    let records = tokio::task::spawn_blocking(move || topic::read(client, &topics)).await??;
+    let kafka = settings.kafka.clone();
+    let records = tokio::task::spawn_blocking(move || topic::read(&kafka, &topics)).await??;
     let settled = if all {
         std::collections::BTreeSet::new()
     } else {

@@ -15,5 +15,6 @@ mod private_file;
 mod recover;
 mod stack_file;
 mod terminal;
+mod topic_reader;
 mod topics;
 mod up;

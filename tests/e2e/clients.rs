@@ -10,6 +10,8 @@ use leadstream_schemas::Topic;
 use leadstream_schemas::codec::encode;
 use leadstream_schemas::registry::{Registry, RegistryAuth, RegistryConfig};
 use leadstream_stream::{KafkaArgs, Outgoing, Producer};
+use rdkafka::metadata::MetadataTopic;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 
 use crate::World;
 use crate::observe::read_all;
@@ -203,5 +205,26 @@ async fn produce_with_java(site: &Site<'_>, topic: &str, keys: &[String]) -> any
         "{}",
         String::from_utf8_lossy(&output.stderr)
     );
+    Ok(())
+}
+
+/// Ends each partition of `topic` with a transaction that was aborted: with a marker, which no
+/// consumer is given.
+pub(crate) fn abort_transaction(site: &Site<'_>, topic: &str) -> anyhow::Result<()> {
+    const ANSWER: Duration = Duration::from_secs(30);
+    let mut config = kafka(site).client("leadstream-e2e")?;
+    config.set("transactional.id", format!("{topic}-aborted"));
+    let producer: BaseProducer = config.create()?;
+    producer.init_transactions(ANSWER)?;
+    producer.begin_transaction()?;
+    let metadata = producer.client().fetch_metadata(Some(topic), ANSWER)?;
+    for partition in metadata.topics().iter().flat_map(MetadataTopic::partitions) {
+        let record: BaseRecord<'_, [u8], [u8]> = BaseRecord::to(topic)
+            .partition(partition.id())
+            .payload(b"aborted".as_slice());
+        producer.send(record).map_err(|(error, _)| error)?;
+    }
+    producer.flush(ANSWER)?;
+    producer.abort_transaction(ANSWER)?;
     Ok(())
 }

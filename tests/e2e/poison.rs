@@ -10,7 +10,7 @@ use serde_json::json;
 use sqlx::Row;
 
 use crate::World;
-use crate::clients::producer;
+use crate::clients::{abort_transaction, producer};
 use crate::conversation::{Script, scripts};
 use crate::observe::{self, read_all};
 use crate::site::{Site, eventually};
@@ -70,6 +70,9 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
             Ok(())
         })
         .await?;
+        abort_transaction(&site, &dead)?;
+        let told = site.tool(&["dead-letters", "list"]).await?;
+        ensure!(told.contains("2 open dead letters"), "{told}");
         unknown_kind(&site, &producer, record).await?;
         site.finish().await
     })

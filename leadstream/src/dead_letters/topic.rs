@@ -1,65 +1,28 @@
-//! Reads dead-letter topics from end to end. Blocking.
+//! What dead-letter topics hold. Blocking.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-use anyhow::Context;
 use chrono::DateTime;
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use leadstream_stream::KafkaArgs;
+use rdkafka::Message;
 use rdkafka::message::{BorrowedMessage, Headers};
-use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
 
 use super::letter::{Place, Raw};
-
-const ANSWER: Duration = Duration::from_secs(20);
+use crate::topic_reader::TopicReader;
 
 /// Everything that `topics` hold now; one that does not exist holds nothing.
 ///
 /// # Errors
 /// Kafka that does not answer.
-pub(super) fn read(mut client: ClientConfig, topics: &[String]) -> anyhow::Result<Vec<Raw>> {
-    let consumer: BaseConsumer = client
-        // Wanted by the client though no group is joined and nothing is committed.
-        .set("group.id", "leadstream-dead-letters")
-        .set("enable.auto.commit", "false")
-        .create()
-        .context("no Kafka client can be made of these settings")?;
-    let metadata = consumer
-        .fetch_metadata(None, ANSWER)
-        .context("Kafka does not answer; is KAFKA_BOOTSTRAP_SERVERS right?")?;
-    let mut assignment = TopicPartitionList::new();
-    let mut left = BTreeMap::new();
-    for topic in metadata.topics() {
-        if !topics.iter().any(|wanted| wanted == topic.name()) {
-            continue;
-        }
-        for partition in topic.partitions() {
-            let (low, high) = consumer.fetch_watermarks(topic.name(), partition.id(), ANSWER)?;
-            if low < high {
-                assignment.add_partition_offset(
-                    topic.name(),
-                    partition.id(),
-                    Offset::Offset(low),
-                )?;
-                left.insert((topic.name().to_owned(), partition.id()), high);
-            }
-        }
-    }
-    consumer.assign(&assignment)?;
+pub(super) fn read(kafka: &KafkaArgs, topics: &[String]) -> anyhow::Result<Vec<Raw>> {
+    let reader = TopicReader::new(kafka, "leadstream-dead-letters")?;
     let mut records = Vec::new();
-    while !left.is_empty() {
-        let message = consumer
-            .poll(ANSWER)
-            .context("Kafka gave no further record within 20 s")??;
-        let partition = (message.topic().to_owned(), message.partition());
-        // Compaction or a transaction's marker may leave no record at the very end.
-        if left
-            .get(&partition)
-            .is_some_and(|high| message.offset() + 1 >= *high)
-        {
-            left.remove(&partition);
-        }
-        records.push(raw(&message));
+    for topic in topics {
+        let count = i32::try_from(reader.partitions(topic)?)?;
+        reader.read(topic, &(0..count).collect(), |record| {
+            records.push(raw(record));
+            Ok(())
+        })?;
     }
     Ok(records)
 }

@@ -1,22 +1,19 @@
 //! What the topics hold of one lead.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use leadstream_processor::explain::{Became, Explanation, History, text};
 use leadstream_processor::flows::Flows;
 use leadstream_schemas::codec::decode;
 use leadstream_schemas::{LeadEvent, LeadInput, MessageStatus, Reply, Timestamp, Topic};
 use leadstream_stream::KafkaArgs;
 use leadstream_stream::kafka::partition_of;
-use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::KafkaError;
+use rdkafka::Message;
 use rdkafka::message::{BorrowedMessage, Headers};
-use rdkafka::{Message, Offset, TopicPartitionList};
 use serde::Serialize;
 
-const TIMEOUT: Duration = Duration::from_secs(20);
+use crate::topic_reader::TopicReader;
 
 /// A record that concerns the lead.
 #[derive(Clone, Debug, Serialize)]
@@ -174,23 +171,16 @@ fn word(value: &impl Serialize) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
-/// Reads partitions from their beginning to where they end now.
+/// Reads the records of some keys.
 struct Reader<'a> {
     kafka: &'a KafkaArgs,
-    consumer: BaseConsumer,
+    topics: TopicReader,
 }
 
 impl<'a> Reader<'a> {
     fn new(kafka: &'a KafkaArgs) -> anyhow::Result<Self> {
-        let mut config = kafka.client("leadstream-lead")?;
-        // Never joined and never committed to: the client wants one.
-        config.set("group.id", "leadstream-lead");
-        config.set("enable.auto.commit", "false");
-        config.set("enable.partition.eof", "true");
-        let consumer = config
-            .create()
-            .context("no Kafka client can be made of these settings")?;
-        Ok(Self { kafka, consumer })
+        let topics = TopicReader::new(kafka, "leadstream-lead")?;
+        Ok(Self { kafka, topics })
     }
 
     fn records(
@@ -208,52 +198,18 @@ impl<'a> Reader<'a> {
         keys: &BTreeSet<Vec<u8>>,
         mut take: impl FnMut(&BorrowedMessage<'_>) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
-        let metadata = self
-            .consumer
-            .fetch_metadata(Some(topic), TIMEOUT)
-            .context("Kafka does not answer; is KAFKA_BOOTSTRAP_SERVERS right?")?;
-        let partitions = metadata
-            .topics()
-            .first()
-            .map_or(0, |it| it.partitions().len());
+        let count = self.topics.partitions(topic)?;
         ensure!(
-            partitions > 0,
+            count > 0,
             "topic {topic} is not there; is TOPIC_PREFIX right?"
         );
-        let wanted: BTreeSet<i32> = keys
-            .iter()
-            .map(|key| partition_of(key, partitions))
-            .collect();
-        let mut assignment = TopicPartitionList::new();
-        for id in &wanted {
-            assignment.add_partition_offset(topic, *id, Offset::Beginning)?;
-        }
-        self.consumer.assign(&assignment)?;
-        let mut ended = BTreeSet::new();
-        while ended.len() < wanted.len() {
-            let polled = self
-                .consumer
-                .poll(TIMEOUT)
-                .with_context(|| format!("Kafka sends nothing more of {topic}"))?;
-            let record = match polled {
-                Err(KafkaError::PartitionEOF(id)) => {
-                    ended.insert(id);
-                    continue;
-                }
-                polled => polled.with_context(|| format!("{topic} cannot be read"))?,
-            };
-            if record.key().is_some_and(|key| keys.contains(key)) {
-                take(&record).with_context(|| {
-                    format!(
-                        "{topic}, partition {}, offset {}",
-                        record.partition(),
-                        record.offset()
-                    )
-                })?;
+        let partitions = keys.iter().map(|key| partition_of(key, count)).collect();
+        self.topics.read(topic, &partitions, |record| {
+            match record.key().is_some_and(|key| keys.contains(key)) {
+                true => take(record),
+                false => Ok(()),
             }
-        }
-        self.consumer.unassign()?;
-        Ok(())
+        })
     }
 }
 

@@ -225,7 +225,8 @@ impl Log {
 }
 
 fn consumer(kafka: &KafkaArgs, group: &str) -> Result<BaseConsumer, LogError> {
-    let config = kafka.consumer(group, "leadstream-recover")?;
+    let mut config = kafka.consumer(group, "leadstream-recover")?;
+    config.set("enable.partition.eof", "true");
     config.create().map_err(about("a consumer"))
 }
 
@@ -267,15 +268,19 @@ impl Queue {
         if self.head.is_some() || self.done {
             return Ok(());
         }
-        let message = self
-            .queue
-            .poll(TIMEOUT)
-            .ok_or_else(|| LogError::Silent {
-                topic: topic.to_owned(),
-                partition: self.partition,
-                ends_at: self.ends_at,
-            })?
-            .map_err(about(topic))?;
+        let polled = self.queue.poll(TIMEOUT).ok_or_else(|| LogError::Silent {
+            topic: topic.to_owned(),
+            partition: self.partition,
+            ends_at: self.ends_at,
+        })?;
+        let message = match polled {
+            // The log may end with a transaction's marker, which no consumer is given.
+            Err(KafkaError::PartitionEOF(_)) => {
+                self.done = true;
+                return Ok(());
+            }
+            polled => polled.map_err(about(topic))?,
+        };
         if message.offset() < self.ends_at {
             let time = message.timestamp().to_millis().unwrap_or_default();
             self.head = Some((time, Record::from(&message)));

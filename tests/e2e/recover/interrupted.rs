@@ -12,6 +12,7 @@ use leadstream_schemas::{Cause, LeadEvent, SyncPriority, Topic};
 
 use super::{back_up, delete_log, refuses, restore, rows, say};
 use crate::World;
+use crate::clients::abort_transaction;
 use crate::conversation::{Expected, Script, scripts};
 use crate::observe;
 use crate::site::{Site, eventually};
@@ -35,6 +36,7 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
         delete_log(&site).await?;
         restore(&site, "backup").await?;
         say(&site, &scripts, |length| length * 2 / 3..length).await?;
+        abort_transaction(&site, &site.topic(Topic::LeadInputs))?;
         refuses(&site, "PostgreSQL lost commits").await?;
 
         let kills = recover(&site).await?;

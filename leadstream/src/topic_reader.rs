@@ -1,0 +1,83 @@
+//! Topics as they are now: partitions from their beginning to their end. Every call blocks.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use anyhow::Context;
+use leadstream_stream::KafkaArgs;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::message::BorrowedMessage;
+use rdkafka::{Message, Offset, TopicPartitionList};
+
+const ANSWER: Duration = Duration::from_secs(20);
+
+/// Reads without a group.
+pub(crate) struct TopicReader(BaseConsumer);
+
+impl TopicReader {
+    /// # Errors
+    /// Wrong settings.
+    pub(crate) fn new(kafka: &KafkaArgs, client_id: &str) -> anyhow::Result<Self> {
+        let mut config = kafka.client(client_id)?;
+        // Never joined and never committed to: the client wants one.
+        config.set("group.id", client_id);
+        config.set("enable.auto.commit", "false");
+        // Not by offsets: the last may be a transaction's marker, which no consumer is given.
+        config.set("enable.partition.eof", "true");
+        let consumer = config
+            .create()
+            .context("no Kafka client can be made of these settings")?;
+        Ok(Self(consumer))
+    }
+
+    /// How many partitions `topic` has; 0 when it is not there.
+    ///
+    /// # Errors
+    /// Kafka that does not answer.
+    pub(crate) fn partitions(&self, topic: &str) -> anyhow::Result<usize> {
+        let metadata = self
+            .0
+            .fetch_metadata(Some(topic), ANSWER)
+            .context("Kafka does not answer; is KAFKA_BOOTSTRAP_SERVERS right?")?;
+        let found = metadata.topics().first();
+        Ok(found.map_or(0, |it| it.partitions().len()))
+    }
+
+    /// Hands over every record that these partitions hold, each partition in order.
+    ///
+    /// # Errors
+    /// Kafka that does not answer, and what `take` says, with the record's place.
+    pub(crate) fn read(
+        &self,
+        topic: &str,
+        partitions: &BTreeSet<i32>,
+        mut take: impl FnMut(&BorrowedMessage<'_>) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let mut assignment = TopicPartitionList::new();
+        for id in partitions {
+            assignment.add_partition_offset(topic, *id, Offset::Beginning)?;
+        }
+        self.0.assign(&assignment)?;
+        let mut ended = BTreeSet::new();
+        while ended.len() < partitions.len() {
+            let polled = self
+                .0
+                .poll(ANSWER)
+                .with_context(|| format!("Kafka sends nothing more of {topic}"))?;
+            let record = match polled {
+                Err(KafkaError::PartitionEOF(id)) => {
+                    ended.insert(id);
+                    continue;
+                }
+                polled => polled.with_context(|| format!("{topic} cannot be read"))?,
+            };
+            take(&record).with_context(|| {
+                let (partition, offset) = (record.partition(), record.offset());
+                format!("{topic}, partition {partition}, offset {offset}")
+            })?;
+        }
+        self.0.unassign()?;
+        Ok(())
+    }
+}
