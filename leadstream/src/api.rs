@@ -15,8 +15,8 @@ use std::time::Duration;
 
 use leadstream_processor::commanding::{Desk, DeskError};
 use leadstream_schemas::registry::RegistryError;
-use leadstream_stream::config::{ConfigError, RegistryArgs};
-use leadstream_stream::{Context, KafkaArgs, RetryPolicy, Secret, ServiceArgs, server};
+use leadstream_stream::config::{ConfigError, DatabaseArgs, RegistryArgs};
+use leadstream_stream::{Context, KafkaArgs, RetryPolicy, ServiceArgs, server};
 use tokio::net::TcpListener;
 
 use limits::LimitArgs;
@@ -32,9 +32,8 @@ pub(crate) struct Args {
     pub registry: RegistryArgs,
     #[command(flatten)]
     pub service: ServiceArgs,
-    /// PostgreSQL, postgres://user:password@host/database; or DATABASE_URL_FILE
-    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
-    pub database_url: Option<Secret>,
+    #[command(flatten)]
+    pub database: DatabaseArgs,
     /// Where the API listens, behind your TLS
     #[arg(
         long,
@@ -90,17 +89,9 @@ pub(crate) async fn run(args: Args, context: Context) -> Result<(), Error> {
         ConfigError::missing("API_TOKENS_FILE", "/etc/leadstream/api-tokens.yaml")
     })?;
     let tokens = TokenFile::open(path)?;
-    let url = Secret::require(
-        args.database_url.clone(),
-        "DATABASE_URL",
-        "postgres://leadstream:secret@localhost/leadstream",
-    )?;
-    let pool = leadstream_processor::pool(url.expose(), POOL).map_err(|_| {
-        ConfigError::new(
-            "DATABASE_URL",
-            "is not a PostgreSQL URL; example: postgres://leadstream:secret@localhost/leadstream",
-        )
-    })?;
+    let pool = args
+        .database
+        .connect(|url| leadstream_processor::pool(url, POOL))?;
     let listener = TcpListener::bind(args.api_address)
         .await
         .map_err(|source| Error::Listen {

@@ -10,7 +10,7 @@ use chrono::SecondsFormat;
 use clap::{Subcommand, ValueEnum};
 use leadstream_sink_crm::CrmArgs;
 use leadstream_sink_crm::tool::{self, Database};
-use leadstream_stream::Secret;
+use leadstream_stream::config::DatabaseArgs;
 
 /// Settings of `leadstream crm`.
 #[derive(Clone, Debug, clap::Args)]
@@ -32,7 +32,7 @@ enum Action {
         #[command(flatten)]
         crm: Box<CrmArgs>,
         #[command(flatten)]
-        ledger: LedgerArgs,
+        ledger: DatabaseArgs,
         /// Requests at most to each CRM
         #[arg(long, default_value_t = 1, value_name = "COUNT")]
         requests: usize,
@@ -40,7 +40,7 @@ enum Action {
     /// Print how many leads of each CRM are in step, wait, fail, are parked or dead, and why
     Status {
         #[command(flatten)]
-        ledger: LedgerArgs,
+        ledger: DatabaseArgs,
     },
     /// Make what CRMs lack: HubSpot's properties, and the Salesforce metadata package to deploy
     Provision(provision::Args),
@@ -54,7 +54,7 @@ enum Action {
     /// Try leads again that a CRM keeps from being written, or that wait for their next attempt
     Retry {
         #[command(flatten)]
-        ledger: LedgerArgs,
+        ledger: DatabaseArgs,
         /// Leads that stand so
         #[arg(long, value_enum, default_value_t = State::Parked)]
         state: State,
@@ -80,19 +80,6 @@ enum State {
     Due,
 }
 
-#[derive(Clone, Debug, clap::Args)]
-struct LedgerArgs {
-    /// PostgreSQL, where the ledger is; or DATABASE_URL_FILE
-    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
-    database_url: Option<Secret>,
-}
-
-impl LedgerArgs {
-    fn connect(self) -> anyhow::Result<Database> {
-        Ok(Database::connect(self.database_url)?)
-    }
-}
-
 /// # Errors
 /// Wrong settings, a CRM that is not as it has to be, PostgreSQL that cannot be reached.
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
@@ -103,7 +90,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
             ledger,
             requests,
         } => {
-            for planned in tool::plan(&crm, &ledger.connect()?, requests).await? {
+            for planned in tool::plan(&crm, &Database::connect(&ledger)?, requests).await? {
                 println!("{}: {} leads", planned.crm, planned.leads);
                 println!("{:#}", planned.body);
             }
@@ -111,7 +98,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         }
         Action::Provision(args) => provision::run(&args).await,
         Action::Reconcile(args) => reconcile::run(args).await,
-        Action::Status { ledger } => status(&ledger.connect()?).await,
+        Action::Status { ledger } => status(&Database::connect(&ledger)?).await,
         Action::Retry {
             ledger,
             state,
@@ -124,7 +111,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
                 State::Dead => "dead",
                 State::Due => "due",
             };
-            let database = ledger.connect()?;
+            let database = Database::connect(&ledger)?;
             let due = database
                 .retry(crm.as_deref(), state, reason.as_deref(), lead.as_deref())
                 .await?;

@@ -12,7 +12,7 @@ use clap::Subcommand;
 use leadstream_schemas::Topic;
 use leadstream_sink_crm::tool;
 use leadstream_stream::config::DatabaseArgs;
-use leadstream_stream::{KafkaArgs, Outgoing, Producer, Secret, TraceContext};
+use leadstream_stream::{KafkaArgs, Outgoing, Producer, TraceContext};
 
 use letter::{Filter, Letter, Redrive};
 
@@ -78,9 +78,8 @@ enum Action {
 struct Settings {
     #[command(flatten)]
     kafka: KafkaArgs,
-    /// PostgreSQL, which knows the letters that were settled; or DATABASE_URL_FILE
-    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
-    database_url: Option<Secret>,
+    #[command(flatten)]
+    database: DatabaseArgs,
     #[command(flatten)]
     filter: Filter,
 }
@@ -150,7 +149,7 @@ async fn letters(settings: &Settings, all: bool) -> anyhow::Result<Vec<Letter>> 
 }
 
 fn database(settings: &Settings) -> anyhow::Result<tool::Database> {
-    Ok(tool::Database::connect(settings.database_url.clone())?)
+    Ok(tool::Database::connect(&settings.database)?)
 }
 
 fn line(letter: &Letter) -> String {

@@ -9,7 +9,8 @@ use clap::Subcommand;
 use leadstream_processor::commanding::{CommandOutcome, Files};
 use leadstream_processor::explain::{Explanation, explain};
 use leadstream_sink_crm::Standing;
-use leadstream_stream::{KafkaArgs, Secret};
+use leadstream_stream::KafkaArgs;
+use leadstream_stream::config::DatabaseArgs;
 use serde::Serialize;
 use sqlx::PgPool;
 
@@ -80,23 +81,17 @@ struct Named {
     /// Print JSON
     #[arg(long)]
     json: bool,
-    /// PostgreSQL, postgres://user:password@host/database; or DATABASE_URL_FILE
-    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
-    database_url: Option<Secret>,
+    #[command(flatten)]
+    database: DatabaseArgs,
 }
 
 const UNKNOWN: &str = "no lead has this id; use the digits of its number without +, its user id or LID, and --account where ACCOUNTS groups numbers";
 
 impl Named {
     fn pool(&self) -> anyhow::Result<PgPool> {
-        let url = Secret::require(
-            self.database_url.clone(),
-            "DATABASE_URL",
-            "postgres://leadstream:secret@localhost/leadstream",
-        )?;
-        leadstream_processor::pool(url.expose(), 1)
-            .ok()
-            .context("DATABASE_URL is not a PostgreSQL URL")
+        Ok(self
+            .database
+            .connect(|url| leadstream_processor::pool(url, 1))?)
     }
 }
 

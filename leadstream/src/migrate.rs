@@ -3,15 +3,14 @@
 use std::time::Duration;
 
 use anyhow::Context;
-use leadstream_stream::Secret;
+use leadstream_stream::config::DatabaseArgs;
 use sqlx::{Connection, PgConnection};
 
 /// Settings of `leadstream migrate`.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Args {
-    /// PostgreSQL, postgres://user:password@host/database; or DATABASE_URL_FILE
-    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
-    pub database_url: Option<Secret>,
+    #[command(flatten)]
+    pub database: DatabaseArgs,
     /// Seconds that all migrations together may take
     #[arg(long, default_value_t = 300, value_name = "SECONDS")]
     pub timeout_seconds: u64,
@@ -20,17 +19,12 @@ pub(crate) struct Args {
 /// # Errors
 /// A database that cannot be reached, or whose schema is of a later version.
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
-    let url = Secret::require(
-        args.database_url,
-        "DATABASE_URL",
-        "postgres://leadstream:secret@localhost/leadstream",
-    )?;
-    let pool = leadstream_processor::pool(url.expose(), 1)
-        .ok()
-        .context("DATABASE_URL is not a PostgreSQL URL")?;
+    let pool = args
+        .database
+        .connect(|url| leadstream_processor::pool(url, 1))?;
     let migrations = async {
         // A pool would only say that it timed out; this says why.
-        let connection = PgConnection::connect(url.expose()).await;
+        let connection = PgConnection::connect_with(&pool.connect_options()).await;
         connection
             .context("PostgreSQL cannot be reached (DATABASE_URL)")?
             .close()

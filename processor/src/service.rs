@@ -8,10 +8,11 @@ use std::time::Duration;
 use leadstream_schemas::registry::{Registry, RegistryError, SchemaIds};
 use leadstream_schemas::topic::DUPLICATE_HORIZON;
 use leadstream_schemas::{FlowRef, Topic};
-use leadstream_stream::config::{ConfigError, RegistryArgs};
+use leadstream_stream::config::{ConfigError, DatabaseArgs, RegistryArgs};
 use leadstream_stream::consumer::{ConsumeError, ConsumerLoop, ConsumerOptions};
 use leadstream_stream::dead_letter::PoisonLimit;
 use leadstream_stream::kafka::retention;
+use leadstream_stream::lifecycle;
 use leadstream_stream::producer::ProduceError;
 use leadstream_stream::{Context, KafkaArgs, Producer, RetryPolicy, Secret, ServiceArgs};
 use tokio::sync::mpsc;
@@ -38,9 +39,8 @@ pub struct Args {
     pub registry: RegistryArgs,
     #[command(flatten)]
     pub service: ServiceArgs,
-    /// PostgreSQL, postgres://user:password@host/database; or DATABASE_URL_FILE
-    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
-    pub database_url: Option<Secret>,
+    #[command(flatten)]
+    pub database: DatabaseArgs,
     /// A flow document to publish at start, when its version is not published yet; without it the
     /// default flow, when none is. `leadstream flow publish` needs no start
     #[arg(long, env = "FLOW_FILE", value_name = "PATH")]
@@ -150,7 +150,7 @@ pub enum Error {
     #[error(transparent)]
     Lane(#[from] LaneError),
     #[error("a lane ended unexpectedly: {0}")]
-    Panicked(tokio::task::JoinError),
+    Panicked(#[from] tokio::task::JoinError),
 }
 
 impl From<FlowsError> for Error {
@@ -244,7 +244,7 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
         Ok(consumer_loop.run(polling).await?)
     });
     context.health.ready("start");
-    let outcome = join(tasks, &stop).await;
+    let outcome = lifecycle::join(tasks, &stop).await;
     // Closing a consumer and flushing a producer block.
     let flushed = tokio::task::spawn_blocking(move || {
         drop(shared);
@@ -272,18 +272,8 @@ async fn warn_of_short_retention(kafka: &KafkaArgs) {
 }
 
 fn store(args: &Args) -> Result<Store, ConfigError> {
-    let url = Secret::require(
-        args.database_url.clone(),
-        "DATABASE_URL",
-        "postgres://leadstream:secret@localhost/leadstream",
-    )?;
     let connections = u32::try_from(args.lanes.get() + 4).unwrap_or(u32::MAX);
-    let pool = pool(url.expose(), connections).map_err(|_| {
-        ConfigError::new(
-            "DATABASE_URL",
-            "is not a PostgreSQL URL; example: postgres://leadstream:secret@localhost/leadstream",
-        )
-    })?;
+    let pool = args.database.connect(|url| pool(url, connections))?;
     let erasure = ErasureKeys::resolve(args.erasure_key.clone())?;
     Ok(Store::new(pool, Duration::from_secs(15)).with_erasure(erasure))
 }
@@ -320,22 +310,6 @@ async fn attempt(
     let flows = publish_and_load(store, document, args.flow_file.is_some()).await?;
     let ids = registry.resolve(&args.kafka.topic_prefix, &topics).await?;
     Ok((flows, ids))
-}
-
-/// The first error ends all.
-async fn join(
-    mut tasks: JoinSet<Result<(), Error>>,
-    stop: &CancellationToken,
-) -> Result<(), Error> {
-    let mut outcome = Ok(());
-    while let Some(ended) = tasks.join_next().await {
-        let ended = ended.unwrap_or_else(|error| Err(Error::Panicked(error)));
-        if outcome.is_ok() {
-            outcome = ended;
-        }
-        stop.cancel();
-    }
-    outcome
 }
 
 /// Schema of the database, flows and schema ids: waits for what is away, None on shutdown.

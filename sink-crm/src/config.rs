@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use leadstream_stream::config::DatabaseArgs;
 use leadstream_stream::{ConfigError, KafkaArgs, RetryPolicy, Secret, ServiceArgs};
 use reqwest::Url;
 use sqlx::postgres::PgConnectOptions;
@@ -24,8 +25,6 @@ pub use salesforce::SalesforceArgs;
 pub(crate) const AWAY: RetryPolicy =
     RetryPolicy::unlimited(Duration::from_millis(100), Duration::from_secs(5));
 
-const DATABASE_EXAMPLE: &str = "postgres://leadstream:secret@localhost:5432/leadstream";
-
 /// Settings of `leadstream sink-crm`. A CRM is written to when its credentials are set.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
@@ -33,15 +32,8 @@ pub struct Args {
     pub kafka: KafkaArgs,
     #[command(flatten)]
     pub service: ServiceArgs,
-    /// PostgreSQL, where the ledger is; or DATABASE_URL_FILE
-    #[arg(
-        long,
-        env = "DATABASE_URL",
-        hide_env_values = true,
-        value_name = "URL",
-        help_heading = "Database"
-    )]
-    pub database_url: Option<Secret>,
+    #[command(flatten)]
+    pub database: DatabaseArgs,
     #[command(flatten)]
     pub crm: CrmArgs,
 }
@@ -195,7 +187,7 @@ impl Args {
     pub(crate) fn settings(&self) -> Result<Settings, ConfigError> {
         self.kafka.validate()?;
         Ok(Settings {
-            database: database(self.database_url.clone())?,
+            database: database(&self.database)?,
             crms: self.crm.crms()?,
             timing: self.crm.sync.timing(),
         })
@@ -246,17 +238,8 @@ impl SyncArgs {
     }
 }
 
-pub(crate) fn database(given: Option<Secret>) -> Result<PgConnectOptions, ConfigError> {
-    let url = Secret::require(given, "DATABASE_URL", DATABASE_EXAMPLE)?;
-    let url = url.expose();
-    let parsed = ["postgres://", "postgresql://"]
-        .iter()
-        .any(|scheme| url.starts_with(scheme))
-        .then(|| url.parse().ok());
-    parsed.flatten().ok_or_else(|| {
-        let problem = format!("is no PostgreSQL URL; example: DATABASE_URL={DATABASE_EXAMPLE}");
-        ConfigError::new("DATABASE_URL", problem)
-    })
+pub(crate) fn database(args: &DatabaseArgs) -> Result<PgConnectOptions, ConfigError> {
+    args.connect(str::parse)
 }
 
 impl WebhookArgs {

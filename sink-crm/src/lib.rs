@@ -33,7 +33,7 @@ use std::time::Duration;
 
 use leadstream_schemas::Topic;
 use leadstream_stream::consumer::ConsumerOptions;
-use leadstream_stream::{ConsumerLoop, Context, Producer};
+use leadstream_stream::{ConsumerLoop, Context, Producer, lifecycle};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -132,7 +132,7 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
         Ok(consumer.run(shutdown).await?)
     });
     context.health.ready("start");
-    join(tasks, &context).await
+    lifecycle::join(tasks, &context.shutdown).await
 }
 
 /// What each CRM's lane is made of.
@@ -188,15 +188,4 @@ async fn schema_is_there(ledger: &Ledger, context: &Context) -> Result<bool, Err
             () = tokio::time::sleep(wait) => {}
         }
     }
-}
-
-/// Waits for every task; the first that ends ends the others, and its error is the service's.
-async fn join(mut tasks: JoinSet<Result<(), Error>>, context: &Context) -> Result<(), Error> {
-    let mut outcome = Ok(());
-    while let Some(joined) = tasks.join_next().await {
-        context.shutdown.cancel();
-        let ended = joined.unwrap_or_else(|error| Err(error.into()));
-        outcome = outcome.and(ended);
-    }
-    outcome
 }

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 use chrono::Utc;
 use leadstream_schemas::{LeadEvent, codec};
-use leadstream_stream::{ConfigError, Secret};
+use leadstream_stream::ConfigError;
+use leadstream_stream::config::DatabaseArgs;
 use serde_json::Value;
 
 use crate::config::{self, CrmArgs, Crms};
@@ -56,8 +57,8 @@ impl Database {
     ///
     /// # Errors
     /// No URL, or a wrong one.
-    pub fn connect(url: Option<Secret>) -> Result<Self, ConfigError> {
-        Ok(Self(Ledger::new(config::database(url)?, 2)))
+    pub fn connect(args: &DatabaseArgs) -> Result<Self, ConfigError> {
+        Ok(Self(Ledger::new(config::database(args)?, 2)))
     }
 
     /// How many leads of each CRM stand where, by reason, with the oldest.

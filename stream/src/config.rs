@@ -53,7 +53,7 @@ impl DatabaseArgs {
     const VARIABLE: &str = "DATABASE_URL";
     const EXAMPLE: &str = "postgres://leadstream:secret@localhost/leadstream";
 
-    /// What `connect` makes of the URL.
+    /// What `connect` makes of the URL, which is one of PostgreSQL.
     ///
     /// # Errors
     /// No URL, or one of which `connect` makes nothing.
@@ -62,8 +62,14 @@ impl DatabaseArgs {
         connect: impl FnOnce(&str) -> Result<T, E>,
     ) -> Result<T, ConfigError> {
         let url = Secret::require(self.database_url.clone(), Self::VARIABLE, Self::EXAMPLE)?;
-        connect(url.expose()).map_err(|_| {
-            // The error could hold the URL, and with it the password.
+        // Drivers would take any scheme, and then wait for a server that never answers.
+        let is_one = |url: &&str| {
+            let schemes = ["postgres://", "postgresql://"];
+            schemes.iter().any(|scheme| url.starts_with(scheme))
+        };
+        let connected = Some(url.expose()).filter(is_one).map(connect);
+        // An error of the driver's could hold the URL, and with it the password.
+        connected.and_then(Result::ok).ok_or_else(|| {
             let problem = format!("is not a PostgreSQL URL; example: {}", Self::EXAMPLE);
             ConfigError::new(Self::VARIABLE, problem)
         })

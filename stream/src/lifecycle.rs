@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::ops::{self, Health};
@@ -146,6 +147,24 @@ pub fn chain(error: &dyn std::error::Error) -> String {
         source = inner.source();
     }
     text
+}
+
+/// Waits for every task of a service. The first that ends tells the others to `stop`; the first error
+/// is the service's.
+///
+/// # Errors
+/// What a task says, or that it panicked.
+pub async fn join<E: From<JoinError> + 'static>(
+    mut tasks: JoinSet<Result<(), E>>,
+    stop: &CancellationToken,
+) -> Result<(), E> {
+    let mut outcome = Ok(());
+    while let Some(joined) = tasks.join_next().await {
+        stop.cancel();
+        let ended = joined.unwrap_or_else(|error| Err(error.into()));
+        outcome = outcome.and(ended);
+    }
+    outcome
 }
 
 fn watch_signals(name: &'static str, context: &Context) -> Result<(), String> {

@@ -1,9 +1,8 @@
 //! `leadstream crm reconcile`: what CRMs hold, held against what PostgreSQL wants.
 
 use leadstream_sink_crm::CrmArgs;
-use leadstream_sink_crm::tool::{ReconcileOptions, Reconciled, reconcile};
-
-use super::LedgerArgs;
+use leadstream_sink_crm::tool::{Database, ReconcileOptions, Reconciled, reconcile};
+use leadstream_stream::config::DatabaseArgs;
 
 /// Settings of `leadstream crm reconcile`.
 #[derive(Clone, Debug, clap::Args)]
@@ -11,7 +10,7 @@ pub(super) struct Args {
     #[command(flatten)]
     crm: Box<CrmArgs>,
     #[command(flatten)]
-    ledger: LedgerArgs,
+    ledger: DatabaseArgs,
     /// Only this CRM: hubspot, salesforce
     #[arg(long, value_name = "NAME")]
     only: Option<String>,
@@ -27,7 +26,7 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
-    let database = args.ledger.connect()?;
+    let database = Database::connect(&args.ledger)?;
     let options = ReconcileOptions {
         crm: args.only,
         apply: args.apply,

@@ -2,22 +2,14 @@
 
 use std::path::PathBuf;
 
-use anyhow::Context;
 use clap::Subcommand;
 use leadstream_processor::pool;
 use leadstream_processor::publishing::{Funnel, Publisher, Version};
 use leadstream_schemas::Timestamp;
-use leadstream_stream::Secret;
+use leadstream_stream::config::DatabaseArgs;
 
 use super::parse;
 use crate::terminal::{Ink, Style, show};
-
-#[derive(Clone, Debug, clap::Args)]
-pub(super) struct Database {
-    /// PostgreSQL, postgres://user:password@host/database; or DATABASE_URL_FILE
-    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
-    database_url: Option<Secret>,
-}
 
 #[derive(Clone, Debug, Subcommand)]
 pub(super) enum Action {
@@ -35,12 +27,12 @@ pub(super) enum Action {
         #[arg(long, value_name = "TIME", value_parser = time)]
         from: Option<Timestamp>,
         #[command(flatten)]
-        database: Database,
+        database: DatabaseArgs,
     },
     /// List published versions, with how many conversations follow each
     List {
         #[command(flatten)]
-        database: Database,
+        database: DatabaseArgs,
     },
     /// Print a published document
     Show {
@@ -51,7 +43,7 @@ pub(super) enum Action {
         #[arg(value_name = "VERSION")]
         wanted: Option<u32>,
         #[command(flatten)]
-        database: Database,
+        database: DatabaseArgs,
     },
     /// Go back to the version before: the newest is withdrawn for new conversations
     ///
@@ -65,7 +57,7 @@ pub(super) enum Action {
         #[arg(long)]
         in_use: bool,
         #[command(flatten)]
-        database: Database,
+        database: DatabaseArgs,
     },
     /// Count the leads that reached, answered, were asked again and left at each step, by version
     ///
@@ -75,7 +67,7 @@ pub(super) enum Action {
         #[arg(value_name = "FLOW")]
         name: String,
         #[command(flatten)]
-        database: Database,
+        database: DatabaseArgs,
     },
 }
 
@@ -128,15 +120,8 @@ pub(super) async fn run(action: Action) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn open(database: Database) -> anyhow::Result<Publisher> {
-    let url = Secret::require(
-        database.database_url,
-        "DATABASE_URL",
-        "postgres://leadstream:secret@localhost/leadstream",
-    )?;
-    let pool = pool(url.expose(), 2)
-        .ok()
-        .context("DATABASE_URL is not a PostgreSQL URL")?;
+async fn open(database: DatabaseArgs) -> anyhow::Result<Publisher> {
+    let pool = database.connect(|url| pool(url, 2))?;
     Ok(Publisher::new(pool).await?)
 }
 
