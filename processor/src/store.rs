@@ -3,7 +3,9 @@
 mod commands;
 mod erase;
 mod flows;
+mod load;
 mod poison;
+mod pool;
 mod recovery;
 mod reports;
 mod schema;
@@ -12,25 +14,21 @@ mod timers;
 mod upkeep;
 mod write;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::LazyLock;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::collections::BTreeMap;
+use std::time::Duration;
 
-use chrono::{DateTime, Utc};
-use leadstream_schemas::Timestamp;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::postgres::PgRow;
 use sqlx::types::Json;
-use sqlx::{Connection, Executor, PgConnection, PgPool, Row};
+use sqlx::{Connection, PgConnection, PgPool, Row};
 use uuid::Uuid;
 
 use crate::engine::batch::Folded;
 use crate::engine::outbox::{self, OutboxError, OutboxKey};
 use crate::engine::partition::Fence;
 use crate::engine::poison::Poison;
-use crate::erasure::{ErasureKeys, Gone, Tombstone};
+use crate::erasure::ErasureKeys;
 use crate::failpoint::{Point, pass};
-use crate::lead::{Lead, StoredError};
+use crate::lead::StoredError;
 pub(crate) use recovery::Span;
 pub(crate) use tape::Tape;
 
@@ -38,6 +36,7 @@ pub(crate) use timers::Fill;
 
 pub use flows::Conversations;
 pub use poison::resume;
+pub use pool::pool;
 pub use schema::{SchemaError, migrate};
 
 /// How long a command waits for each answer.
@@ -101,80 +100,6 @@ pub(crate) struct Store {
     tape: Option<Tape>,
 }
 
-/// A pool fit for a hot path: no test before use, no long wait for a connection.
-///
-/// # Errors
-/// A URL that is none. The database itself is reached later.
-pub fn pool(url: &str, connections: u32) -> Result<PgPool, sqlx::Error> {
-    // The driver would take any scheme, and then wait for a server that never answers.
-    if !["postgres://", "postgresql://"]
-        .iter()
-        .any(|scheme| url.starts_with(scheme))
-    {
-        return Err(sqlx::Error::Configuration(
-            "it is no postgres:// URL".into(),
-        ));
-    }
-    let options: PgConnectOptions = url.parse()?;
-    Ok(PgPoolOptions::new()
-        .max_connections(connections)
-        .test_before_acquire(false)
-        .acquire_timeout(Duration::from_secs(5))
-        .before_acquire(|_, known| {
-            let opened = clock().saturating_sub(u64::try_from(known.age.as_millis()).unwrap_or(0));
-            let writes = opened >= READ_ONLY_SINCE.load(Ordering::Relaxed);
-            Box::pin(async move { Ok(writes) })
-        })
-        .after_connect(|connection, _| {
-            Box::pin(async move {
-                connection.execute(PLANS).await?;
-                Ok(())
-            })
-        })
-        .connect_lazy_with(options.application_name("leadstream")))
-}
-
-/// When PostgreSQL last refused to write, by [`clock`]: what became a replica stays one, so the
-/// sessions that were open then are given up, and new ones find the primary.
-static READ_ONLY_SINCE: AtomicU64 = AtomicU64::new(0);
-
-/// Milliseconds since the first call.
-fn clock() -> u64 {
-    static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
-    u64::try_from(BEGAN.elapsed().as_millis()).unwrap_or(u64::MAX)
-}
-
-fn is_read_only(error: &sqlx::Error) -> bool {
-    let code = error
-        .as_database_error()
-        .and_then(sqlx::error::DatabaseError::code);
-    code.is_some_and(|code| code == "25006")
-}
-
-/// Every statement here finds its rows by key: a table that has no statistics yet must not be
-/// scanned, and a plan not be made anew, for every batch.
-const PLANS: &str = "SET enable_seqscan = off; SET enable_hashjoin = off; \
-    SET enable_mergejoin = off; SET plan_cache_mode = force_generic_plan; SET jit = off";
-
-const LOAD: &str = "
-SELECT i.identity, i.lead_id, l.body, NULL::bytea AS tombstone, NULL::timestamptz AS erased_at,
-    NULL::bigint AS revision
-FROM lead_identities i JOIN leads l ON l.lead_id = i.lead_id
-WHERE i.identity = ANY($1::text[])
-UNION ALL
-SELECT NULL, NULL, NULL, tombstone, erased_at, revision FROM erasures WHERE tombstone = ANY($2::bytea[])";
-
-/// What is known of identities.
-#[derive(Debug, Default)]
-pub(crate) struct Loaded {
-    /// By lead id.
-    pub(crate) leads: HashMap<String, Lead>,
-    /// Lead id by identity.
-    pub(crate) owners: HashMap<String, String>,
-    /// By identity, of those that were erased.
-    pub(crate) erased: HashMap<String, Gone>,
-}
-
 impl Store {
     /// `timeout` bounds each call, so that a half-open connection holds nothing up.
     pub(crate) fn new(pool: PgPool, timeout: Duration) -> Self {
@@ -213,13 +138,24 @@ impl Store {
         match outcome {
             Err(StoreError::Database(sqlx::Error::PoolTimedOut)) => Err(self.refusal().await),
             Err(StoreError::Database(error)) => {
-                if is_read_only(&error) {
-                    READ_ONLY_SINCE.store(clock(), Ordering::Relaxed);
-                }
+                pool::heed(&error);
                 Err(error.into())
             }
             outcome => outcome,
         }
+    }
+
+    /// What `of` makes of each row.
+    async fn rows<T, C: FromIterator<T>>(
+        &self,
+        query: write::Statement<'_>,
+        of: impl Fn(&PgRow) -> Result<T, StoreError>,
+    ) -> Result<C, StoreError> {
+        self.bounded(async {
+            let rows = query.fetch_all(&self.pool).await?;
+            rows.iter().map(of).collect()
+        })
+        .await
     }
 
     /// A pool only says that it waited in vain; a connection of one's own says why.
@@ -247,8 +183,7 @@ impl Store {
         )
         .bind(partitions)
         .bind(owner);
-        self.bounded(async { owned(&query.fetch_all(&self.pool).await?) })
-            .await
+        self.rows(query, owned).await
     }
 
     /// Of `partitions`, those that `owner` still owns.
@@ -263,8 +198,7 @@ impl Store {
         )
         .bind(partitions)
         .bind(owner);
-        self.bounded(async { owned(&query.fetch_all(&self.pool).await?) })
-            .await
+        self.rows(query, owned).await
     }
 
     /// Writes down where a new partition starts.
@@ -297,22 +231,15 @@ impl Store {
              WHERE partition = ANY($1) ORDER BY partition, next_offset, sweep",
         )
         .bind(partitions);
-        self.bounded(async {
-            query
-                .fetch_all(&self.pool)
-                .await?
-                .iter()
-                .map(|row| {
-                    Ok(OutboxRow {
-                        key: OutboxKey {
-                            partition: row.try_get("partition")?,
-                            next_offset: row.try_get("next_offset")?,
-                            sweep: row.try_get("sweep")?,
-                        },
-                        records: outbox::decode(row.try_get("records")?)?,
-                    })
-                })
-                .collect()
+        self.rows(query, |row| {
+            Ok(OutboxRow {
+                key: OutboxKey {
+                    partition: row.try_get("partition")?,
+                    next_offset: row.try_get("next_offset")?,
+                    sweep: row.try_get("sweep")?,
+                },
+                records: outbox::decode(row.try_get("records")?)?,
+            })
         })
         .await
     }
@@ -326,93 +253,6 @@ impl Store {
             pass(Point::Forget).await?;
             statement.execute(&self.pool).await?;
             Ok(())
-        })
-        .await
-    }
-
-    /// The leads, owners and tombstones of `identities`.
-    pub(crate) async fn load(&self, identities: &[String]) -> Result<Loaded, StoreError> {
-        let tombstones: HashMap<Tombstone, &String> = identities
-            .iter()
-            .flat_map(|id| self.erasure.tombstones(id).map(move |it| (it, id)))
-            .collect();
-        let hashes: Vec<&Tombstone> = tombstones.keys().collect();
-        let query = sqlx::query(LOAD).bind(identities).bind(&hashes);
-        self.bounded(async {
-            if let Some(tape) = &self.tape {
-                tape.load(identities, &hashes).await?;
-            }
-            let mut loaded = Loaded::default();
-            for row in query.fetch_all(&self.pool).await? {
-                let Some(lead_id) = row.try_get::<Option<String>, _>("lead_id")? else {
-                    let hash: Tombstone = row.try_get("tombstone")?;
-                    if let Some(identity) = tombstones.get(&hash) {
-                        let at: DateTime<Utc> = row.try_get("erased_at")?;
-                        let revision: i64 = row.try_get("revision")?;
-                        let gone = Gone {
-                            until: Timestamp::from_millis(at.timestamp_millis()),
-                            revision: revision.unsigned_abs(),
-                        };
-                        loaded
-                            .erased
-                            .entry((*identity).clone())
-                            .or_default()
-                            .join(gone);
-                    }
-                    continue;
-                };
-                if !loaded.leads.contains_key(&lead_id) {
-                    let lead = Lead::from_bytes(row.try_get("body")?)?;
-                    loaded.leads.insert(lead_id.clone(), lead);
-                }
-                loaded.owners.insert(row.try_get("identity")?, lead_id);
-            }
-            Ok(loaded)
-        })
-        .await
-    }
-
-    /// The lead that has `identity`, through every merge, with its id.
-    pub(crate) async fn lead_of(
-        &self,
-        identity: &str,
-    ) -> Result<Option<(String, Lead)>, StoreError> {
-        let mut wanted = identity.to_owned();
-        loop {
-            let mut loaded = self.load(std::slice::from_ref(&wanted)).await?;
-            let Some(lead_id) = loaded.owners.into_values().next() else {
-                return Ok(None);
-            };
-            let Some(lead) = loaded.leads.remove(&lead_id) else {
-                return Ok(None);
-            };
-            match lead.merged_into {
-                Some(survivor) => wanted = survivor,
-                None => return Ok(Some((lead_id, lead))),
-            }
-        }
-    }
-
-    /// Of these inputs (lead id, input id, time of sending), those that left their lead's journal.
-    pub(crate) async fn departed(
-        &self,
-        inputs: &[(String, String, Timestamp)],
-    ) -> Result<HashSet<(String, String)>, StoreError> {
-        let query = sqlx::query(
-            "SELECT d.lead_id, d.id FROM departed_inputs d
-             JOIN unnest($1::text[], $2::text[], $3::timestamptz[]) AS u (lead_id, id, sent_at)
-               ON d.day = (u.sent_at AT TIME ZONE 'UTC')::date AND d.lead_id = u.lead_id AND d.id = u.id",
-        )
-        .bind(column(inputs, |(lead_id, _, _)| lead_id.clone()))
-        .bind(column(inputs, |(_, id, _)| id.clone()))
-        .bind(column(inputs, |(_, _, at)| at.datetime()));
-        self.bounded(async {
-            query
-                .fetch_all(&self.pool)
-                .await?
-                .iter()
-                .map(|row| Ok((row.try_get("lead_id")?, row.try_get("id")?)))
-                .collect()
         })
         .await
     }
@@ -443,21 +283,15 @@ impl Store {
     }
 }
 
-fn owned(rows: &[sqlx::postgres::PgRow]) -> Result<BTreeMap<i32, Owned>, StoreError> {
-    rows.iter()
-        .map(|row| {
-            let poison: Option<Json<Poison>> = row.try_get("dead_letters")?;
-            Ok((
-                row.try_get("partition")?,
-                Owned {
-                    epoch: row.try_get("epoch")?,
-                    next_offset: row.try_get("next_offset")?,
-                    sweep: row.try_get("sweep")?,
-                    poison: poison.map(|Json(poison)| poison).unwrap_or_default(),
-                },
-            ))
-        })
-        .collect()
+fn owned(row: &PgRow) -> Result<(i32, Owned), StoreError> {
+    let poison: Option<Json<Poison>> = row.try_get("dead_letters")?;
+    let owned = Owned {
+        epoch: row.try_get("epoch")?,
+        next_offset: row.try_get("next_offset")?,
+        sweep: row.try_get("sweep")?,
+        poison: poison.map(|Json(poison)| poison).unwrap_or_default(),
+    };
+    Ok((row.try_get("partition")?, owned))
 }
 
 fn column<'a, T, U>(rows: &'a [T], of: impl FnMut(&'a T) -> U) -> Vec<U> {

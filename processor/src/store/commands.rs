@@ -33,11 +33,7 @@ impl Store {
              WHERE lead_id = ANY($1) ORDER BY decided_at DESC, id LIMIT 100",
         )
         .bind(lead_ids);
-        self.bounded(async {
-            let rows = query.fetch_all(&self.pool).await?;
-            rows.iter().map(outcome).collect()
-        })
-        .await
+        self.rows(query, outcome).await
     }
 
     /// Drops outcomes that nobody waits for any more; how many.

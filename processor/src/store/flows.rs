@@ -130,11 +130,8 @@ impl Store {
         )
         .bind(after)
         .bind(most);
-        self.bounded(async {
-            let rows = query.fetch_all(&self.pool).await?;
-            rows.iter()
-                .map(|row| Ok((row.try_get("lead_id")?, row.try_get("body")?)))
-                .collect()
+        self.rows(query, |row| {
+            Ok((row.try_get("lead_id")?, row.try_get("body")?))
         })
         .await
     }

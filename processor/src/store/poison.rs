@@ -25,15 +25,10 @@ impl Store {
              RETURNING partition",
         )
         .bind(partition);
-        self.bounded(async {
-            let rows = query.fetch_all(&self.pool).await?;
-            let mut partitions = rows
-                .iter()
-                .map(|row| row.try_get("partition"))
-                .collect::<Result<Vec<i32>, sqlx::Error>>()?;
-            partitions.sort_unstable();
-            Ok(partitions)
-        })
-        .await
+        let mut partitions: Vec<i32> = self
+            .rows(query, |row| Ok(row.try_get("partition")?))
+            .await?;
+        partitions.sort_unstable();
+        Ok(partitions)
     }
 }

@@ -22,20 +22,13 @@ impl Store {
     pub(crate) async fn recoveries(&self) -> Result<BTreeMap<i32, Span>, StoreError> {
         let query =
             sqlx::query("SELECT partition, stood_at, replies_from, ends_at FROM recoveries");
-        self.bounded(async {
-            query
-                .fetch_all(&self.pool)
-                .await?
-                .iter()
-                .map(|row| {
-                    let span = Span {
-                        stood_at: row.try_get("stood_at")?,
-                        replies_from: row.try_get("replies_from")?,
-                        ends_at: row.try_get("ends_at")?,
-                    };
-                    Ok((row.try_get("partition")?, span))
-                })
-                .collect()
+        self.rows(query, |row| {
+            let span = Span {
+                stood_at: row.try_get("stood_at")?,
+                replies_from: row.try_get("replies_from")?,
+                ends_at: row.try_get("ends_at")?,
+            };
+            Ok((row.try_get("partition")?, span))
         })
         .await
     }
@@ -75,13 +68,8 @@ impl Store {
     /// Where each partition stands; none for one that no record was processed of.
     pub(crate) async fn positions(&self) -> Result<BTreeMap<i32, Option<i64>>, StoreError> {
         let query = sqlx::query("SELECT partition, next_offset FROM partition_offsets");
-        self.bounded(async {
-            query
-                .fetch_all(&self.pool)
-                .await?
-                .iter()
-                .map(|row| Ok((row.try_get("partition")?, row.try_get("next_offset")?)))
-                .collect()
+        self.rows(query, |row| {
+            Ok((row.try_get("partition")?, row.try_get("next_offset")?))
         })
         .await
     }

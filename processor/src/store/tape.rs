@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicI32, Ordering};
 
 use sqlx::{AssertSqlSafe, Execute, PgPool};
 
+use super::load::LOAD;
 use super::write::{self, Statement};
-use super::{Commit, LOAD, StoreError};
+use super::{Commit, StoreError};
 use crate::erasure::Tombstone;
 
 /// One lane's tape; its batches count from 1.

@@ -51,17 +51,10 @@ impl Store {
         partitions: &[i32],
     ) -> Result<BTreeMap<i32, Timestamp>, StoreError> {
         let query = sqlx::query(FIRST_DUE).bind(partitions);
-        self.bounded(async {
-            query
-                .fetch_all(&self.pool)
-                .await?
-                .iter()
-                .map(|row| {
-                    let due: DateTime<Utc> = row.try_get("due")?;
-                    let due = Timestamp::from_millis(due.timestamp_millis());
-                    Ok((row.try_get("partition")?, due))
-                })
-                .collect()
+        self.rows(query, |row| {
+            let due: DateTime<Utc> = row.try_get("due")?;
+            let due = Timestamp::from_millis(due.timestamp_millis());
+            Ok((row.try_get("partition")?, due))
         })
         .await
     }
@@ -77,13 +70,8 @@ impl Store {
             .bind(column(&until, |(partition, _)| **partition))
             .bind(column(&until, |(_, until)| until.datetime()))
             .bind(limit);
-        self.bounded(async {
-            query
-                .fetch_all(&self.pool)
-                .await?
-                .iter()
-                .map(|row| Ok((row.try_get("partition")?, row.try_get("lead_id")?)))
-                .collect()
+        self.rows(query, |row| {
+            Ok((row.try_get("partition")?, row.try_get("lead_id")?))
         })
         .await
     }
@@ -114,19 +102,12 @@ impl Store {
         count: i64,
     ) -> Result<Vec<Unentered>, StoreError> {
         let query = sqlx::query(BEFORE).bind(after).bind(count);
-        self.bounded(async {
-            query
-                .fetch_all(&self.pool)
-                .await?
-                .iter()
-                .map(|row| {
-                    Ok(Unentered {
-                        lead_id: row.try_get("lead_id")?,
-                        account: row.try_get("account")?,
-                        lead: Lead::from_bytes(row.try_get("body")?)?,
-                    })
-                })
-                .collect()
+        self.rows(query, |row| {
+            Ok(Unentered {
+                lead_id: row.try_get("lead_id")?,
+                account: row.try_get("account")?,
+                lead: Lead::from_bytes(row.try_get("body")?)?,
+            })
         })
         .await
     }

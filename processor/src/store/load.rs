@@ -1,0 +1,114 @@
+//! What is known of leads.
+
+use std::collections::{HashMap, HashSet};
+
+use chrono::{DateTime, Utc};
+use leadstream_schemas::Timestamp;
+use sqlx::Row;
+
+use super::{Store, StoreError, column};
+use crate::erasure::{Gone, Tombstone};
+use crate::lead::Lead;
+
+pub(super) const LOAD: &str = "
+SELECT i.identity, i.lead_id, l.body, NULL::bytea AS tombstone, NULL::timestamptz AS erased_at,
+    NULL::bigint AS revision
+FROM lead_identities i JOIN leads l ON l.lead_id = i.lead_id
+WHERE i.identity = ANY($1::text[])
+UNION ALL
+SELECT NULL, NULL, NULL, tombstone, erased_at, revision FROM erasures WHERE tombstone = ANY($2::bytea[])";
+
+/// What is known of identities.
+#[derive(Debug, Default)]
+pub(crate) struct Loaded {
+    /// By lead id.
+    pub(crate) leads: HashMap<String, Lead>,
+    /// Lead id by identity.
+    pub(crate) owners: HashMap<String, String>,
+    /// By identity, of those that were erased.
+    pub(crate) erased: HashMap<String, Gone>,
+}
+
+impl Store {
+    /// The leads, owners and tombstones of `identities`.
+    pub(crate) async fn load(&self, identities: &[String]) -> Result<Loaded, StoreError> {
+        let tombstones: HashMap<Tombstone, &String> = identities
+            .iter()
+            .flat_map(|id| self.erasure.tombstones(id).map(move |it| (it, id)))
+            .collect();
+        let hashes: Vec<&Tombstone> = tombstones.keys().collect();
+        let query = sqlx::query(LOAD).bind(identities).bind(&hashes);
+        self.bounded(async {
+            if let Some(tape) = &self.tape {
+                tape.load(identities, &hashes).await?;
+            }
+            let mut loaded = Loaded::default();
+            for row in query.fetch_all(&self.pool).await? {
+                let Some(lead_id) = row.try_get::<Option<String>, _>("lead_id")? else {
+                    let hash: Tombstone = row.try_get("tombstone")?;
+                    if let Some(identity) = tombstones.get(&hash) {
+                        let at: DateTime<Utc> = row.try_get("erased_at")?;
+                        let revision: i64 = row.try_get("revision")?;
+                        let gone = Gone {
+                            until: Timestamp::from_millis(at.timestamp_millis()),
+                            revision: revision.unsigned_abs(),
+                        };
+                        loaded
+                            .erased
+                            .entry((*identity).clone())
+                            .or_default()
+                            .join(gone);
+                    }
+                    continue;
+                };
+                if !loaded.leads.contains_key(&lead_id) {
+                    let lead = Lead::from_bytes(row.try_get("body")?)?;
+                    loaded.leads.insert(lead_id.clone(), lead);
+                }
+                loaded.owners.insert(row.try_get("identity")?, lead_id);
+            }
+            Ok(loaded)
+        })
+        .await
+    }
+
+    /// The lead that has `identity`, through every merge, with its id.
+    pub(crate) async fn lead_of(
+        &self,
+        identity: &str,
+    ) -> Result<Option<(String, Lead)>, StoreError> {
+        let mut wanted = identity.to_owned();
+        loop {
+            let mut loaded = self.load(std::slice::from_ref(&wanted)).await?;
+            let Some(lead_id) = loaded.owners.into_values().next() else {
+                return Ok(None);
+            };
+            let Some(lead) = loaded.leads.remove(&lead_id) else {
+                return Ok(None);
+            };
+            match lead.merged_into {
+                Some(survivor) => wanted = survivor,
+                None => return Ok(Some((lead_id, lead))),
+            }
+        }
+    }
+
+    /// Of these inputs (lead id, input id, time of sending), those that left their lead's journal.
+    pub(crate) async fn departed(
+        &self,
+        inputs: &[(String, String, Timestamp)],
+    ) -> Result<HashSet<(String, String)>, StoreError> {
+        let query = sqlx::query(
+            "SELECT d.lead_id, d.id FROM departed_inputs d
+             JOIN unnest($1::text[], $2::text[], $3::timestamptz[]) AS u (lead_id, id, sent_at)
+               ON d.day = (u.sent_at AT TIME ZONE 'UTC')::date AND d.lead_id = u.lead_id AND d.id = u.id",
+        )
+        .bind(column(inputs, |(lead_id, _, _)| lead_id.clone()))
+        .bind(column(inputs, |(_, id, _)| id.clone()))
+        .bind(column(inputs, |(_, _, at)| at.datetime()));
+        self.rows(query, |row| {
+            Ok((row.try_get("lead_id")?, row.try_get("id")?))
+        })
+        .await
+    }
+}
