@@ -1,31 +1,28 @@
 //! What a step asks: from its document to how answers are read.
 
+mod choice;
+
 use std::collections::BTreeSet;
 
 use chrono::NaiveDate;
 use regex::RegexBuilder;
 use serde_saphyr::Spanned;
 
+use self::choice::choices;
 use super::check::{Outline, check_field};
 use super::head::ensure_length;
 use super::{Fault, Scope, ensure, fault, next, phrase, score};
-use crate::flow::answer::{MAX_CHARS, clean};
+use crate::flow::answer::MAX_CHARS;
 use crate::flow::document::{
-    ChoiceDocument, DateDocument, Expect, FormDocument, FormKind, NumberDocument, OptionDocument,
-    StepDocument, TextDocument,
+    DateDocument, Expect, FormDocument, FormKind, NumberDocument, StepDocument, TextDocument,
 };
 use crate::flow::expression::{Expression, VALUE};
 use crate::flow::field::Kind;
 use crate::flow::prompt::Phrase;
 use crate::flow::read::{Choice, Expected, FormField, Scalar};
-use crate::flow::{Asks, LANGUAGE_FIELD, Labelled, Question};
+use crate::flow::{Asks, Question};
 
-const MAX_BUTTONS: usize = 3;
-const MAX_OPTIONS: usize = 10;
 const MAX_BUTTON_TITLE: usize = 20;
-const MAX_ROW_TITLE: usize = 24;
-const MAX_ROW_DESCRIPTION: usize = 72;
-const MAX_VALUE: usize = 200;
 const MAX_FORM_FIELDS: usize = 50;
 const MAX_PATTERN: usize = 500;
 /// Bytes of a compiled regular expression.
@@ -354,120 +351,4 @@ fn form_fields(form: &FormDocument) -> Result<Vec<FormField>, Fault> {
             })
         })
         .collect()
-}
-
-fn choices(
-    document: &ChoiceDocument,
-    step: &StepDocument,
-    scope: &Scope<'_>,
-) -> Result<(Asks, Vec<Choice>), Fault> {
-    let options = &document.options.value;
-    ensure(
-        (1..=MAX_OPTIONS).contains(&options.len()),
-        &document.options,
-        || {
-            format!(
-                "a choice has from 1 to {MAX_OPTIONS} options, not {}",
-                options.len()
-            )
-        },
-    )?;
-    let is_list = options.len() > MAX_BUTTONS;
-    let mut taken = BTreeSet::new();
-    let mut labelled = Vec::new();
-    let mut choices = Vec::new();
-    for option in options {
-        let label = label(option, is_list, scope)?;
-        let words = option_words(option, &label, &mut taken)?;
-        let chooses_language = step
-            .fill
-            .as_ref()
-            .is_some_and(|it| it.value == LANGUAGE_FIELD);
-        ensure(
-            !chooses_language || scope.languages.contains(&option.value.value),
-            &option.value,
-            || {
-                format!(
-                    "the field `{LANGUAGE_FIELD}` chooses the language of the flow, which is in {}; use one of them, or another field",
-                    scope.languages.join(", ")
-                )
-            },
-        )?;
-        choices.push(Choice {
-            value: option.value.value.clone(),
-            words,
-        });
-        labelled.push(label);
-    }
-    if !is_list {
-        return Ok((Asks::Buttons(labelled), choices));
-    }
-    let Some(button) = &document.button else {
-        return Err(fault(
-            &document.options,
-            format!(
-                "more than {MAX_BUTTONS} options are a list, and a `button` opens it; add one, such as `button: Choose`"
-            ),
-        ));
-    };
-    let label = phrase(button, scope)?;
-    ensure_length(&label, MAX_BUTTON_TITLE, button, "a list's button")?;
-    let asks = Asks::List {
-        button: label,
-        rows: labelled,
-    };
-    Ok((asks, choices))
-}
-
-fn label(option: &OptionDocument, is_list: bool, scope: &Scope<'_>) -> Result<Labelled, Fault> {
-    let value = &option.value;
-    let is_fit = (1..=MAX_VALUE).contains(&value.value.len()) && clean(&value.value) == value.value;
-    ensure(is_fit, value, || {
-        format!(
-            "an option's value has from 1 to {MAX_VALUE} characters, without blanks around them"
-        )
-    })?;
-    let title = phrase(&option.title, scope)?;
-    let (most, what) = if is_list {
-        (MAX_ROW_TITLE, "a title in a list")
-    } else {
-        (MAX_BUTTON_TITLE, "a title on a button")
-    };
-    ensure_length(&title, most, &option.title, what)?;
-    let description = option
-        .description
-        .as_ref()
-        .map(|written| {
-            ensure(is_list, written, || {
-                "buttons have no description; remove it, or offer more than 3 options".into()
-            })?;
-            let description = phrase(written, scope)?;
-            ensure_length(&description, MAX_ROW_DESCRIPTION, written, "a description")?;
-            Ok(description)
-        })
-        .transpose()?;
-    Ok(Labelled {
-        id: value.value.clone(),
-        title,
-        description,
-    })
-}
-
-/// What chooses the option when it is written, none of which may mean another.
-fn option_words(
-    option: &OptionDocument,
-    label: &Labelled,
-    taken: &mut BTreeSet<String>,
-) -> Result<Vec<String>, Fault> {
-    let none = serde_json::Map::new();
-    let titles = label.title.0.iter().map(|title| title.render(&none));
-    let also = option.also.iter().map(|word| word.value.trim().to_owned());
-    let mut words: BTreeSet<String> = titles.chain(also).map(|word| word.to_lowercase()).collect();
-    words.insert(option.value.value.to_lowercase());
-    for word in &words {
-        ensure(taken.insert(word.clone()), &option.title, || {
-            format!("`{word}` means two options; let each have words of its own")
-        })?;
-    }
-    Ok(words.into_iter().collect())
 }

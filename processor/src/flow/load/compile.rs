@@ -1,0 +1,223 @@
+//! From a document that is well formed to a flow, with its texts and expressions.
+
+use serde_saphyr::Spanned;
+
+use super::check::{Outline, OutlineRole, check_states, outline};
+use super::graph::Graph;
+use super::{Fault, Faults, assign, ensure, fault, head, question};
+use crate::flow::document::{Document, Steps, Words};
+use crate::flow::expression::Expression;
+use crate::flow::field::Fields;
+use crate::flow::prompt::{MAX_BODY, MAX_INTERACTIVE_BODY, Phrase, Template};
+use crate::flow::{Asks, Flow, FlowStep, Next, Role};
+
+pub(super) fn compile(document: &Document, faults: &mut Faults) -> Option<Flow> {
+    let head = head::head(document, faults);
+    let Steps(steps) = &document.steps.value;
+    check_states(document, faults);
+    let outlines: Vec<Option<Outline<'_>>> = steps
+        .iter()
+        .map(|(state, step)| faults.note(outline(document, state, step)))
+        .collect();
+    let (Some(head), true) = (head, faults.errors.is_empty()) else {
+        return None;
+    };
+    let outlines: Vec<Outline<'_>> = outlines.into_iter().flatten().collect();
+    let graph = Graph::of(&document.start.value, &outlines, faults)?;
+    let compiled: Vec<Option<FlowStep>> = outlines
+        .iter()
+        .map(|outline| {
+            let known = graph.arrivals.get(outline.state.value.as_str())?;
+            let scope = Scope {
+                languages: &head.languages,
+                known,
+            };
+            faults.note(compile_step(outline, &scope))
+        })
+        .collect();
+    let flow = head.into_flow(document, compiled.into_iter().flatten().collect(), faults)?;
+    check_lengths(&flow, &outlines, &graph, faults);
+    Some(flow)
+}
+
+/// What the texts and expressions of a step may use.
+pub(super) struct Scope<'a> {
+    pub(super) languages: &'a [String],
+    /// The fields that are filled on arrival.
+    pub(super) known: &'a Fields,
+}
+
+fn compile_step(outline: &Outline<'_>, scope: &Scope<'_>) -> Result<FlowStep, Fault> {
+    let step = outline.step;
+    let known = scope.known;
+    let prompt = step
+        .prompt
+        .as_ref()
+        .map(|prompt| phrase(prompt, scope))
+        .transpose()?;
+    let retry = || {
+        step.retry
+            .as_ref()
+            .map(|retry| phrase(retry, scope))
+            .transpose()
+    };
+    let role = match &outline.role {
+        OutlineRole::End => Role::End { retry: retry()? },
+        OutlineRole::Pass => Role::Pass {
+            score: score(outline, known)?,
+            next: next(outline, known)?,
+        },
+        OutlineRole::Ask(asked) => Role::Ask(question::compile(outline, asked, retry()?, scope)?),
+    };
+    Ok(FlowStep {
+        state: outline.state.value.clone(),
+        prompt,
+        completes: step.completes,
+        assign: assign::compile(step.assign.as_ref(), known)?,
+        role,
+    })
+}
+
+pub(super) fn score(outline: &Outline<'_>, known: &Fields) -> Result<Option<Expression>, Fault> {
+    let compile = |score: &Spanned<String>| {
+        Expression::score(&score.value, known).map_err(|reason| fault(score, reason))
+    };
+    outline.step.score.as_ref().map(compile).transpose()
+}
+
+pub(super) fn next(outline: &Outline<'_>, known: &Fields) -> Result<Next, Fault> {
+    let cases = outline
+        .cases
+        .iter()
+        .map(|(condition, to)| {
+            let compiled = Expression::condition(&condition.value, known)
+                .map_err(|reason| fault(condition, reason))?;
+            Ok((compiled, (*to).to_owned()))
+        })
+        .collect::<Result<Vec<_>, Fault>>()?;
+    Ok(Next {
+        cases,
+        otherwise: outline.otherwise.unwrap_or_default().to_owned(),
+    })
+}
+
+/// A text in all of the flow's languages, whose placeholders are filled.
+pub(super) fn phrase(words: &Spanned<Words>, scope: &Scope<'_>) -> Result<Phrase, Fault> {
+    let templates = match &words.value {
+        Words::One(text) => {
+            if scope.languages.len() > 1 {
+                return Err(fault(
+                    words,
+                    format!(
+                        "the text is in one language, and the flow is in {}; write one for each, as in `{{{}: …}}`",
+                        scope.languages.join(", "),
+                        scope.languages.join(": …, ")
+                    ),
+                ));
+            }
+            vec![template(words, text, scope)?]
+        }
+        Words::Each(each) => {
+            check_languages(
+                words,
+                &each.iter().map(|(language, _)| language),
+                scope.languages,
+            )?;
+            scope
+                .languages
+                .iter()
+                .filter_map(|language| each.iter().find(|(tag, _)| tag.value == *language))
+                .map(|(_, text)| template(text, &text.value, scope))
+                .collect::<Result<Vec<_>, Fault>>()?
+        }
+    };
+    Ok(Phrase(templates))
+}
+
+/// Each of the flow's languages is there, and no other.
+pub(super) fn check_languages<'a, T>(
+    at: &Spanned<T>,
+    written: &(impl Iterator<Item = &'a Spanned<String>> + Clone),
+    languages: &[String],
+) -> Result<(), Fault> {
+    for tag in written.clone() {
+        ensure(languages.contains(&tag.value), tag, || {
+            format!(
+                "`{}` is none of the flow's languages ({}); add it to `language`, or put the text in quotes if it is none",
+                tag.value,
+                languages.join(", ")
+            )
+        })?;
+    }
+    match languages
+        .iter()
+        .find(|language| !written.clone().any(|tag| tag.value == **language))
+    {
+        Some(missing) => Err(fault(at, format!("`{missing}` is missing here; add it"))),
+        None => Ok(()),
+    }
+}
+
+fn template<T>(at: &Spanned<T>, text: &str, scope: &Scope<'_>) -> Result<Template, Fault> {
+    let template = Template::parse(text).map_err(|reason| fault(at, reason))?;
+    if let Some(unknown) = template
+        .fields()
+        .find(|field| !scope.known.contains_key(*field))
+    {
+        return Err(fault(
+            at,
+            format!(
+                "not every way to here fills `{unknown}`: no step before this one fills `{unknown}` for certain; correct the placeholder, or `fill` it earlier"
+            ),
+        ));
+    }
+    Ok(template)
+}
+
+/// Every text that can be said is within WhatsApp's limit, with what is said before it.
+fn check_lengths(flow: &Flow, outlines: &[Outline<'_>], graph: &Graph<'_>, faults: &mut Faults) {
+    let longest = |phrase: Option<&Phrase>| phrase.map_or(0, Phrase::longest);
+    let messages = [&flow.messages.nudge, &flow.messages.started];
+    let opening = messages.map(|phrase| longest(phrase.as_ref()));
+    let opening = opening.into_iter().max().unwrap_or_default();
+    let length = |state: &str| {
+        flow.step(state)
+            .map_or(0, |step| longest(step.prompt.as_ref()))
+    };
+    for (outline, step) in outlines.iter().zip(&flow.steps) {
+        let is_tapped =
+            matches!(&step.role, Role::Ask(question) if !matches!(question.asks, Asks::Plainly));
+        let most = if is_tapped {
+            MAX_INTERACTIVE_BODY
+        } else {
+            MAX_BODY
+        };
+        let before = graph.said_before(&step.state, &length);
+        let is_asked = matches!(step.role, Role::Ask(_));
+        let before = before.max(if is_asked && opening > 0 {
+            opening + 2
+        } else {
+            0
+        });
+        let retry = match &step.role {
+            Role::Ask(question) => longest(question.retry.as_ref()),
+            Role::End { retry } => longest(retry.as_ref()),
+            Role::Pass { .. } => 0,
+        };
+        let found = (before + longest(step.prompt.as_ref())).max(retry);
+        if found > most {
+            let place = outline
+                .step
+                .prompt
+                .as_ref()
+                .map_or(outline.state.referenced, |it| it.referenced);
+            faults.errors.push((
+                place,
+                format!(
+                    "what is said here can reach {found} characters, with what comes before it (each placeholder counts 200), and WhatsApp takes {most}{}; shorten it",
+                    if is_tapped { " with buttons, lists and forms" } else { "" }
+                ),
+            ));
+        }
+    }
+}
