@@ -36,6 +36,12 @@ impl Held {
         self.until.iter().enumerate().filter_map(held).collect()
     }
 
+    /// Those of `part` that are not lost.
+    pub(super) fn of(&self, part: Vec<usize>) -> Vec<usize> {
+        let held = |row: &usize| self.until.get(*row).copied().flatten().is_some();
+        part.into_iter().filter(held).collect()
+    }
+
     /// Holds the rows for which that `is_ours` until then; the others are lost.
     pub(super) fn renew(&mut self, until: DateTime<Utc>, is_ours: impl Fn(usize) -> bool) {
         for (row, held) in self.until.iter_mut().enumerate() {
@@ -64,6 +70,7 @@ mod tests {
         assert!(held.outlasts(&[0, 1, 2, 3], after(29)));
         held.renew(after(60), |row| row != 2);
         assert_eq!(held.rows(), [0, 1, 3]);
+        assert_eq!(held.of(vec![3, 2]), [3]);
         assert!(held.outlasts(&[0, 1, 3], after(59)));
         assert!(!held.outlasts(&[1, 2], now));
         held.renew(after(90), |_| true);

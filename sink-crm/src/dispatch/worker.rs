@@ -195,11 +195,7 @@ impl<C: Crm> Shared<C> {
             .into_iter()
             .collect();
         held.renew(lease.until, |row| ours.contains(&rows[row].lead_id));
-        Some(
-            part.into_iter()
-                .filter(|row| ours.contains(&rows[*row].lead_id))
-                .collect(),
-        )
+        Some(held.of(part))
     }
 
     fn observe(&self, records: usize, took: Duration, failure: Option<&Failure>) {

@@ -10,39 +10,14 @@ use serde_json::json;
 use super::{HUBSPOT, SALESFORCE, event, lead_id, publish, settled, site, state};
 use crate::World;
 use crate::clients::producer;
-use crate::site::Site;
 use crate::topic::read_all;
-
-/// Runs `leadstream`, with the CRMs' addresses and credentials.
-async fn tool(site: &Site<'_>, args: &[&str]) -> anyhow::Result<String> {
-    let deployment = &site.deployment;
-    let spec = [
-        ("HUBSPOT_ACCESS_TOKEN", &deployment.hubspot_access_token),
-        ("HUBSPOT_API_URL", &deployment.hubspot_api_url),
-        ("SALESFORCE_LOGIN_URL", &deployment.salesforce_login_url),
-        ("SALESFORCE_CLIENT_ID", &deployment.salesforce_client_id),
-        (
-            "SALESFORCE_CLIENT_SECRET",
-            &deployment.salesforce_client_secret,
-        ),
-    ]
-    .into_iter()
-    .fold(site.spec("tool", args), |spec, (name, value)| {
-        spec.env(name, value)
-    });
-    let process = site.world.stack.spawn(&spec)?;
-    let status = process.wait().await;
-    let log = std::fs::read_to_string(process.log())?;
-    ensure!(status.success(), "leadstream {}: {log}", args.join(" "));
-    Ok(log)
-}
 
 /// What was given up and parked is seen, tried again, and is in step; what would be sent is shown.
 pub(crate) fn run(world: &World) -> anyhow::Result<()> {
     world.runtime.block_on(async {
-        let site = site(world, "commands").await?;
+        let site = site(world, "commands").await?.with_crms();
         let client = site.sandbox.client()?;
-        let checked = tool(&site, &["crm", "check"]).await?;
+        let checked = site.tool(&["crm", "check"]).await?;
         ensure!(
             checked.contains("hubspot: all is there") && checked.contains("salesforce: all is there"),
             "{checked}"
@@ -58,7 +33,7 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
         site.start(Service::SinkCrm, "sink").await?;
         settled(&site, HUBSPOT, &[("done", 4), ("dead", 1)]).await?;
         settled(&site, SALESFORCE, &[("done", 4), ("parked", 1)]).await?;
-        let status = tool(&site, &["crm", "status"]).await?;
+        let status = site.tool(&["crm", "status"]).await?;
         for part in ["dead", "INVALID_EMAIL", "parked", "ENTITY_IS_LOCKED", "in step"] {
             ensure!(status.contains(part), "{part}: {status}");
         }
@@ -78,15 +53,15 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
             Ok(())
         })
         .await?;
-        let listed = tool(&site, &["dead-letters", "list"]).await?;
+        let listed = site.tool(&["dead-letters", "list"]).await?;
         ensure!(listed.contains("2 open dead letters"), "{listed}");
-        let shown = tool(&site, &["dead-letters", "show", "--class", "hubspot"]).await?;
+        let shown = site.tool(&["dead-letters", "show", "--class", "hubspot"]).await?;
         ensure!(shown.contains(&lead_id(0)) && shown.contains("lead_state_updated"), "{shown}");
 
         // The redrive sends what the lead is now, not what it was.
         let discard = ["dead-letters", "discard", "--class", "undecodable", "--apply"];
-        ensure!(tool(&site, &discard).await?.contains("1 discarded"), "discard");
-        let said = tool(&site, &["dead-letters", "redrive"]).await?;
+        ensure!(site.tool(&discard).await?.contains("1 discarded"), "discard");
+        let said = site.tool(&["dead-letters", "redrive"]).await?;
         ensure!(said.contains("1 would be redriven"), "{said}");
         site.stop("sink").await?;
         client.clear_faults().await?;
@@ -95,11 +70,11 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
             .bind(lead_id(0))
             .execute(&site.database)
             .await?;
-        let said = tool(&site, &["dead-letters", "redrive", "--apply"]).await?;
+        let said = site.tool(&["dead-letters", "redrive", "--apply"]).await?;
         ensure!(said.contains("1 redriven"), "{said}");
-        let retried = tool(&site, &["crm", "retry", "--reason", "ENTITY_IS_LOCKED"]).await?;
+        let retried = site.tool(&["crm", "retry", "--reason", "ENTITY_IS_LOCKED"]).await?;
         ensure!(retried.contains("1 leads are due"), "{retried}");
-        let plan = tool(&site, &["crm", "plan"]).await?;
+        let plan = site.tool(&["crm", "plan"]).await?;
         ensure!(
             plan.contains("hubspot: 1 leads") && plan.contains("salesforce: 1 leads"),
             "{plan}"
@@ -113,7 +88,7 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
             contact.is_some_and(|contact| contact.values.get("leadstream_state") == Some(&json!(state(2)))),
             "the redrive sent an old state"
         );
-        let listed = tool(&site, &["dead-letters", "list"]).await?;
+        let listed = site.tool(&["dead-letters", "list"]).await?;
         ensure!(listed.contains("0 open dead letters"), "{listed}");
         site.finish().await
     })
