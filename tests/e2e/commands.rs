@@ -167,6 +167,7 @@ pub(crate) fn act(world: &World) -> anyhow::Result<()> {
         let desk = Desk::new(world, "commands").await?;
         by_cli(&desk).await?;
         by_api(&desk).await?;
+        limited(&desk).await?;
         access(&desk).await?;
         while_the_processor_is_away(&desk).await?;
         desk.site.finish().await
@@ -341,6 +342,37 @@ async fn access(desk: &Desk<'_>) -> anyhow::Result<()> {
     let log = desk.site.log("api")?;
     ensure!(!log.contains("1555888"), "a number is in the log: {log}");
     Ok(())
+}
+
+/// A token past its rate is told when to come again, and holds up no other.
+async fn limited(desk: &Desk<'_>) -> anyhow::Result<()> {
+    let (site, address) = (&desk.site, free_address()?);
+    let own = [
+        ("API_ADDRESS", address.to_string()),
+        ("API_TOKENS_FILE", desk.tokens.display().to_string()),
+        ("API_REQUESTS_PER_SECOND", "1".to_owned()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value));
+    site.spawn_with(Service::Api, "limited", own.to_vec())?;
+    site.ready("limited").await?;
+    let url = format!("http://{address}/v1/commands/none");
+    let ask = |token: &str| site.http.get(&url).bearer_auth(token).send();
+    let mut refused = 0;
+    for _ in 0..10 {
+        let answer = ask(READ).await?;
+        if answer.status() == 429 {
+            refused += 1;
+            ensure!(answer.headers()["retry-after"] == "1", "{answer:?}");
+        } else {
+            ensure!(answer.status() == 404, "{answer:?}");
+        }
+    }
+    ensure!(
+        refused > 0,
+        "ten requests at once, and one a second is its rate"
+    );
+    ensure!(ask(ALL).await?.status() == 404, "another token waits");
+    site.stop("limited").await
 }
 
 async fn while_the_processor_is_away(desk: &Desk<'_>) -> anyhow::Result<()> {
