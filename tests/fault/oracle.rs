@@ -1,6 +1,7 @@
 //! What must have come of the records that Kafka holds: the pure fold, lead by lead, in the order
 //! of the log; beside it the naive fold of all inputs in their own order.
 
+mod commands;
 mod effects;
 mod lead;
 mod rows;
@@ -8,7 +9,7 @@ mod rows;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 use leadstream_processor::flow::Flow;
 use leadstream_processor::flows::Flows;
 use leadstream_processor::lead::{Inbound, Input};
@@ -19,6 +20,7 @@ use crate::members::FLOW;
 use crate::site::Site;
 use crate::topic::{self, Read};
 use crate::traffic::Written;
+use commands::Decided;
 use lead::{Lead, Outcome, Person};
 
 pub(crate) struct Oracle {
@@ -29,6 +31,7 @@ pub(crate) struct Oracle {
     people: BTreeMap<String, Person>,
     /// By partition and offset: class and bytes.
     dead: HashMap<(i32, i64), (&'static str, Vec<u8>)>,
+    decided: HashMap<String, Decided>,
     seen: HashSet<String>,
     counts: Counts,
 }
@@ -40,6 +43,8 @@ struct Counts {
     late: usize,
     too_late: usize,
     poison: usize,
+    applied: usize,
+    refused: usize,
     /// Records that the engine wrote: forwarded inputs and merges.
     own: usize,
     events: usize,
@@ -58,6 +63,7 @@ impl Oracle {
             leads: HashMap::new(),
             people: BTreeMap::new(),
             dead: HashMap::new(),
+            decided: HashMap::new(),
             seen: HashSet::new(),
             counts: Counts::default(),
         };
@@ -83,7 +89,7 @@ impl Oracle {
                 self.bury(record, "undecodable");
             }
             Some(Inbound::Merge(_)) => self.counts.own += 1,
-            Some(Inbound::Command(_)) => bail!("nobody gives commands here"),
+            Some(Inbound::Command(command)) => self.command(&key, &command.input, record)?,
             Some(Inbound::Message(input)) => self.admit(&key, &input, record)?,
         }
         Ok(())
@@ -97,7 +103,7 @@ impl Oracle {
         }
         let lead = self.leads.entry(key.to_owned()).or_default();
         match lead.admit(&self.flows, key, input)? {
-            Outcome::Folded { late } => self.counts.late += usize::from(late),
+            Outcome::Folded { late, .. } => self.counts.late += usize::from(late),
             Outcome::Duplicate => self.counts.duplicates += 1,
             Outcome::TooLate => {
                 self.counts.too_late += 1;
@@ -122,6 +128,7 @@ impl Oracle {
         self.events(site).context("events")?;
         self.replies(site).context("replies")?;
         self.dead_letters(site).context("dead letters")?;
+        self.outcomes(site).await.context("outcomes of commands")?;
         Ok(Checked {
             leads: self.leads.len(),
             people: self.people.len(),
@@ -158,6 +165,8 @@ impl fmt::Display for Checked {
             late,
             too_late,
             poison,
+            applied,
+            refused,
             own,
             events,
             repeated_events,
@@ -168,7 +177,7 @@ impl fmt::Display for Checked {
         } = self.counts;
         write!(
             f,
-            "{records} records ({duplicates} duplicates, {late} late that changed their lead, {too_late} too late, {poison} poison, {own} of the engine's own) of {} leads and {} people with two ids ({merged} merged); {events} events and {repeated_events} repeats, {replies} replies and {repeated_replies} repeats, {repeated_dead_letters} repeated dead letters",
+            "{records} records ({duplicates} duplicates, {late} late that changed their lead, {too_late} too late, {poison} poison, {applied} commands applied and {refused} refused, {own} of the engine's own) of {} leads and {} people with two ids ({merged} merged); {events} events and {repeated_events} repeats, {replies} replies and {repeated_replies} repeats, {repeated_dead_letters} repeated dead letters",
             self.leads, self.people
         )
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use anyhow::{bail, ensure};
-use leadstream_processor::flow::{Answer, Conversation};
+use leadstream_processor::flow::{Answer, Conversation, Objection};
 use leadstream_processor::flows::Flows;
 use leadstream_processor::lead::{Admission, Input, Journal, OrderKey, fold};
 use leadstream_schemas::ReplyContent;
@@ -27,7 +27,11 @@ pub(super) struct Lead {
 }
 
 pub(super) enum Outcome {
-    Folded { late: bool },
+    Folded {
+        late: bool,
+        /// Why a command does nothing.
+        objection: Option<Objection>,
+    },
     Duplicate,
     TooLate,
 }
@@ -41,16 +45,17 @@ impl Lead {
     ) -> anyhow::Result<Outcome> {
         let id = &input.order.id;
         let known = || self.departed.contains(id);
-        let (change, prompt, departed) = match self.journal.admit(flows, input, JOURNAL, known)? {
-            Admission::Duplicate => return Ok(Outcome::Duplicate),
-            Admission::TooLate => return Ok(Outcome::TooLate),
-            Admission::Folded {
-                change,
-                prompt,
-                departed,
-                ..
-            } => (change, prompt, departed),
-        };
+        let (change, prompt, objection, departed) =
+            match self.journal.admit(flows, input, JOURNAL, known)? {
+                Admission::Duplicate => return Ok(Outcome::Duplicate),
+                Admission::TooLate => return Ok(Outcome::TooLate),
+                Admission::Folded {
+                    change,
+                    prompt,
+                    objection,
+                    departed,
+                } => (change, prompt, objection, departed),
+            };
         insert(&mut self.inputs, input);
         self.departed.extend(departed.into_iter().map(|(id, _)| id));
         if let Some(prompt) = prompt {
@@ -67,11 +72,12 @@ impl Lead {
             let previous = change.previous.map_or("START".to_owned(), |it| it.state);
             self.events.push(fingerprint(&json!({
                 "previous": previous, "state": now.state, "score": now.score,
-                "completed": now.is_completed, "data": now.data, "late": late,
+                "completed": now.is_completed, "data": now.data,
+                "late": late && !input.answer.is_command(),
                 "at": input.order.at,
             })));
         }
-        Ok(Outcome::Folded { late })
+        Ok(Outcome::Folded { late, objection })
     }
 
     pub(super) fn conversation(&self) -> Option<&Conversation> {
@@ -122,6 +128,10 @@ fn naive(flows: &Flows, inputs: &Inputs) -> anyhow::Result<Option<Conversation>>
     ordered.sort_by(|a, b| a.0.cmp(&b.0));
     let mut conversation = None;
     for (order, answer) in ordered {
+        // A command begins no conversation.
+        if conversation.is_none() && answer.is_command() {
+            continue;
+        }
         let (next, _): (_, Option<ReplyContent>) =
             fold(flows, conversation.as_ref(), order, answer)?;
         conversation = Some(next);

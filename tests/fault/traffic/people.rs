@@ -1,5 +1,5 @@
 //! People and what they say, drawn from a seed: 5 % of inputs come twice, 5 % late within their
-//! lead, 1 % of records are poison, and some people write under two ids.
+//! lead, 1 % of records are poison, 1 % are commands to leads, and some people write under two ids.
 
 use leadstream_schemas::{Content, InputKind, LeadInput, Platform, Sender, Timestamp};
 use rand::rngs::StdRng;
@@ -44,6 +44,8 @@ struct Person {
     number: u64,
     at: i64,
     said: u32,
+    /// Commands that were given to the lead.
+    told: u32,
     length: u32,
     /// Writes under a number and a user id.
     two_ids: bool,
@@ -87,6 +89,7 @@ impl People {
             number: self.born,
             at: START + i64::try_from(self.born).unwrap_or_default() * 1000,
             said: 0,
+            told: 0,
             length,
             two_ids,
             sent: Vec::new(),
@@ -110,9 +113,13 @@ impl People {
             copy.received_at = Timestamp::from_millis(copy.received_at.millis() + later);
             return vec![Says::Input(Box::new(copy))];
         }
-        let input = person.speak(&mut self.random);
+        let input = if draw == 99 && !person.two_ids {
+            person.command(&mut self.random)
+        } else {
+            person.speak(&mut self.random)
+        };
         let mut says = Vec::new();
-        if draw < 11 && !person.two_ids {
+        if (draw < 11 || draw == 99 && self.random.random_range(0..10) == 0) && !person.two_ids {
             let later = self.random.random_range(1..=LATEST);
             person.held.push((later, input));
         } else {
@@ -201,6 +208,35 @@ impl Person {
             sent_at: Timestamp::from_millis(self.at),
             received_at: Timestamp::from_millis(self.at + random.random_range(0..1500)),
             item: random.random_range(0..3),
+            content,
+            referral: None,
+            raw: None,
+        }
+    }
+
+    /// What somebody of the business does with the lead; perhaps before it has written.
+    fn command(&mut self, random: &mut StdRng) -> LeadInput {
+        self.told += 1;
+        self.at += random.random_range(0..4) * 1000;
+        let content = match random.random_range(0..4) {
+            0 => Content::Restart,
+            1 | 2 => Content::Release,
+            _ => Content::Say {
+                body: format!("I am Ana, {}.", self.told),
+            },
+        };
+        LeadInput {
+            id: format!("c-{}-{}", self.number, self.told),
+            kind: InputKind::Command,
+            platform: Platform::WhatsappCloud,
+            number: NUMBER.into(),
+            sender: Sender {
+                name: None,
+                ..self.sender(1)
+            },
+            sent_at: Timestamp::from_millis(self.at),
+            received_at: Timestamp::from_millis(self.at),
+            item: 0,
             content,
             referral: None,
             raw: None,

@@ -1,0 +1,97 @@
+//! What became of commands: of each one outcome, however often it came (invariant 2).
+
+use std::collections::hash_map::Entry;
+
+use anyhow::{Context, ensure};
+use leadstream_processor::lead::Input;
+use sqlx::Row as _;
+
+use super::Oracle;
+use super::lead::Outcome;
+use crate::site::Site;
+use crate::topic::Read;
+
+/// An outcome, as the records explain it.
+pub(super) struct Decided {
+    /// None while there was no such lead.
+    lead_id: Option<String>,
+    /// The lead's revision after it; refused without one.
+    revision: Option<i64>,
+}
+
+impl Oracle {
+    pub(super) fn command(&mut self, key: &str, input: &Input, record: Read) -> anyhow::Result<()> {
+        let id = input.order.id.clone();
+        self.seen.insert(id.clone());
+        let Some(lead) = self.leads.get_mut(key) else {
+            self.decide(id, None, None);
+            return Ok(());
+        };
+        let revision = match lead.admit(&self.flows, key, input)? {
+            Outcome::Folded { late, objection } => {
+                let revision = i64::try_from(lead.events.len())?;
+                self.counts.late += usize::from(late);
+                objection.is_none().then_some(revision)
+            }
+            Outcome::Duplicate => {
+                self.counts.duplicates += 1;
+                return Ok(());
+            }
+            Outcome::TooLate => {
+                self.counts.too_late += 1;
+                self.bury(record, "too_late");
+                None
+            }
+        };
+        self.decide(id, Some(key.to_owned()), revision);
+        Ok(())
+    }
+
+    /// One that was refused, because its lead was not there yet, may come again.
+    fn decide(&mut self, id: String, lead_id: Option<String>, revision: Option<i64>) {
+        let decided = Decided { lead_id, revision };
+        match self.decided.entry(id) {
+            Entry::Vacant(free) => {
+                free.insert(decided);
+            }
+            Entry::Occupied(mut known) => {
+                let before = known.get();
+                let is_found = before.lead_id.is_none() && decided.lead_id.is_some();
+                if before.revision.is_none() && (decided.revision.is_some() || is_found) {
+                    known.insert(decided);
+                }
+            }
+        }
+    }
+
+    pub(super) async fn outcomes(&mut self, site: &Site<'_>) -> anyhow::Result<()> {
+        let rows = sqlx::query("SELECT id, lead_id, revision, refusal FROM command_outcomes")
+            .fetch_all(&site.database)
+            .await?;
+        for row in rows {
+            let id: String = row.try_get("id")?;
+            let decided = self.decided.remove(&id);
+            let decided = decided.with_context(|| format!("nobody gave {id}"))?;
+            let lead_id: Option<String> = row.try_get("lead_id")?;
+            let revision: Option<i64> = row.try_get("revision")?;
+            let refusal: Option<String> = row.try_get("refusal")?;
+            ensure!(
+                lead_id == decided.lead_id && revision == decided.revision,
+                "{id} led {lead_id:?} to {revision:?}, not {:?} to {:?}",
+                decided.lead_id,
+                decided.revision
+            );
+            ensure!(
+                refusal.is_some() == revision.is_none(),
+                "{id} is both or neither"
+            );
+            match revision {
+                Some(_) => self.counts.applied += 1,
+                None => self.counts.refused += 1,
+            }
+        }
+        let open = self.decided.len();
+        ensure!(open == 0, "{open} commands have no outcome");
+        Ok(())
+    }
+}
