@@ -19,7 +19,7 @@ pub(crate) enum Phase {
     /// outbox published before anything else is folded.
     Resume,
     Running,
-    /// Stopped before a record that must not be skipped.
+    /// Stopped before a record that must not be skipped, or after too many dead letters.
     Halted,
 }
 

@@ -12,7 +12,7 @@ use std::fmt;
 use serde_saphyr::{Location, MessageFormatter, Spanned, UserMessageFormatter};
 
 use super::Flow;
-use super::document::{Document, Expect};
+use super::document::Document;
 use check::Place;
 use compile::{Scope, check_languages, compile, next, phrase, score};
 
@@ -186,14 +186,6 @@ impl Faults {
     /// The value, or none with its fault noted.
     fn note<T>(&mut self, outcome: Result<T, Fault>) -> Option<T> {
         outcome.map_err(|fault| self.errors.push(fault)).ok()
-    }
-}
-
-/// The types that a step can expect, for errors.
-const fn is_nothing(expect: Option<&Spanned<Expect>>) -> bool {
-    match expect {
-        None => true,
-        Some(expect) => matches!(expect.value, Expect::Nothing),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde_saphyr::Spanned;
 
-use super::{Fault, Faults, MAX_EXPRESSIONS, ensure, fault, is_nothing, question};
+use super::{Fault, Faults, MAX_EXPRESSIONS, ensure, fault, question};
 use crate::flow::document::{Document, Expect, Next, StepDocument, TriesDocument};
 use crate::flow::expression::{SCORE, VALUE};
 use crate::flow::prompt::is_field_name;
@@ -338,4 +338,12 @@ pub(super) fn is_identifier(text: &str, most: usize) -> bool {
         && text
             .chars()
             .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
+}
+
+/// Whether a step that expects this asks nothing.
+const fn is_nothing(expect: Option<&Spanned<Expect>>) -> bool {
+    match expect {
+        None => true,
+        Some(expect) => matches!(expect.value, Expect::Nothing),
+    }
 }
