@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use anyhow::Context;
+use leadstream_sink_crm::LedgerError;
 use leadstream_stream::config::DatabaseArgs;
+use leadstream_stream::migrations::SchemaError;
+use sqlx::migrate::MigrateError;
 use sqlx::{Connection, PgConnection};
 
 /// Settings of `leadstream migrate`.
@@ -31,9 +34,14 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
             .await?;
         leadstream_processor::migrate(&pool)
             .await
+            .map_err(|error| told(error, leadstream_processor::MIGRATIONS))
             .context("the engine's tables")?;
         leadstream_sink_crm::migrate(&pool)
             .await
+            .map_err(|error| match error {
+                LedgerError::Migrate(error) => told(error, leadstream_sink_crm::MIGRATIONS),
+                error => error.into(),
+            })
             .context("the CRM ledger")?;
         anyhow::Ok(())
     };
@@ -46,4 +54,18 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
             )
         })??;
     Ok(())
+}
+
+/// What a service would say of the same database.
+fn told(error: MigrateError, table: &'static str) -> anyhow::Error {
+    let error = match error {
+        MigrateError::VersionMissing(version) => SchemaError::Newer { table, version },
+        MigrateError::VersionMismatch(version) => SchemaError::Changed {
+            table,
+            changed: vec![version],
+        },
+        MigrateError::Dirty(version) => SchemaError::Unfinished { table, version },
+        error => return error.into(),
+    };
+    error.into()
 }

@@ -21,4 +21,4 @@ mod store;
 mod upkeep;
 
 pub use service::{Args, Error, run};
-pub use store::{Conversations, SchemaError, StoreError, migrate, pool, resume};
+pub use store::{Conversations, MIGRATIONS, StoreError, migrate, pool, resume};

@@ -17,6 +17,7 @@ mod write;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use leadstream_stream::migrations::SchemaError;
 use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 use sqlx::{Connection, PgConnection, PgPool, Row};
@@ -37,10 +38,7 @@ pub(crate) use timers::Fill;
 pub use flows::Conversations;
 pub use poison::resume;
 pub use pool::pool;
-pub use schema::{SchemaError, migrate};
-
-/// How long a command waits for each answer.
-const TOOL: Duration = Duration::from_secs(10);
+pub use schema::{MIGRATIONS, migrate};
 
 /// What went wrong with the database, by what to do about it.
 #[derive(Debug, thiserror::Error)]

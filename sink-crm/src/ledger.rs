@@ -5,6 +5,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use leadstream_stream::migrations::{self, Applied, SchemaError};
 use leadstream_stream::{Record, TraceContext};
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
@@ -117,6 +118,9 @@ pub(crate) struct Settlement<'a> {
     pub(crate) matched: Option<Matched>,
 }
 
+/// The table in which the ledger's migrations are noted.
+pub const MIGRATIONS: &str = "crm_migrations";
+
 /// Binds the columns of `$wanted`, which has no type that both kinds of query share.
 macro_rules! bind_wanted {
     ($query:expr, $wanted:expr) => {{
@@ -154,21 +158,32 @@ impl Ledger {
         Self { pool }
     }
 
+    /// Whether the migrations of this version were applied, as they are here.
+    ///
     /// # Errors
-    /// [`LedgerError::Schema`] when migrations are missing.
+    /// [`LedgerError::Schema`] when they were not.
     pub(crate) async fn check(&self) -> Result<(), LedgerError> {
-        let newest = migrator().iter().map(|migration| migration.version).max();
-        let query = sqlx::query_scalar::<_, i64>(sql::VERSION).fetch_one(&self.pool);
-        match timed(query).await {
-            Ok(version) if Some(version) >= newest => Ok(()),
-            Ok(_) => Err(LedgerError::Schema),
+        let query = sqlx::query_as::<_, (i64, Vec<u8>, bool)>(sql::APPLIED).fetch_all(&self.pool);
+        let rows = match timed(query).await {
             Err(LedgerError::Database(sqlx::Error::Database(error)))
                 if error.code().is_some_and(|code| code == "42P01") =>
             {
-                Err(LedgerError::Schema)
+                return Err(SchemaError::Empty(MIGRATIONS).into());
             }
-            Err(error) => Err(error),
-        }
+            rows => rows?,
+        };
+        let applied: Vec<Applied> = rows
+            .into_iter()
+            .map(|(version, checksum, success)| Applied {
+                version,
+                checksum,
+                success,
+            })
+            .collect();
+        let migrator = migrator();
+        let known = migrator.iter().map(|it| (it.version, &*it.checksum));
+        migrations::check(MIGRATIONS, known, &applied)?;
+        Ok(())
     }
 
     /// Writes what `crms` should have, one row per lead, and passes over what is older than what
@@ -335,7 +350,7 @@ pub async fn migrate(pool: &PgPool) -> Result<(), LedgerError> {
 
 fn migrator() -> Migrator {
     let mut migrator = sqlx::migrate!();
-    migrator.dangerous_set_table_name("crm_migrations");
+    migrator.dangerous_set_table_name(MIGRATIONS);
     migrator
 }
 

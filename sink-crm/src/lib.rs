@@ -40,7 +40,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use config::{Args, CrmArgs, HubspotArgs, SalesforceArgs, SyncArgs};
 pub use error::{Error, ErrorClass};
-pub use ledger::{LedgerError, LedgerErrorClass, Standing, migrate, standings};
+pub use ledger::{LedgerError, LedgerErrorClass, MIGRATIONS, Standing, migrate, standings};
 pub use mapping::json_schema as mapping_schema;
 
 use config::AWAY;

@@ -6,6 +6,7 @@ pub mod consumer;
 pub mod dead_letter;
 pub mod kafka;
 pub mod lifecycle;
+pub mod migrations;
 pub mod ops;
 pub mod producer;
 pub mod retry;

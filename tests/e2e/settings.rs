@@ -169,10 +169,11 @@ pub(crate) fn topics_exist(world: &World) -> anyhow::Result<()> {
 /// is worked with, and told.
 pub(crate) fn other_migrations(world: &World) -> anyhow::Result<()> {
     const TABLE: &str = "_sqlx_migrations";
+    const CRM: &str = "crm_migrations";
     world.runtime.block_on(async {
         let site = Site::new(world, "migrations").await?;
         let change = async |statement: String| {
-            sqlx::query(sqlx::AssertSqlSafe(statement))
+            sqlx::raw_sql(sqlx::AssertSqlSafe(statement))
                 .execute(&site.database)
                 .await
         };
@@ -185,12 +186,13 @@ pub(crate) fn other_migrations(world: &World) -> anyhow::Result<()> {
             anyhow::Ok(())
         };
         let flows = ["flow", "list"];
-        change(format!("CREATE TABLE kept AS TABLE {TABLE}")).await?;
-        let back = format!("DELETE FROM {TABLE}; INSERT INTO {TABLE} SELECT * FROM kept");
-        let restore = async || {
-            sqlx::raw_sql(sqlx::AssertSqlSafe(back.clone()))
-                .execute(&site.database)
-                .await
+        for table in [TABLE, CRM] {
+            change(format!("CREATE TABLE kept{table} AS TABLE {table}")).await?;
+        }
+        let restore = async |table: &str| {
+            let back =
+                format!("DELETE FROM {table}; INSERT INTO {table} SELECT * FROM kept{table}");
+            change(back).await
         };
 
         change(format!("DELETE FROM {TABLE} WHERE version = 5")).await?;
@@ -202,16 +204,16 @@ pub(crate) fn other_migrations(world: &World) -> anyhow::Result<()> {
         );
         let log = site.log("processor")?;
         ensure!(log.contains("but lacks migration 0005"), "{log}");
-        restore().await?;
+        restore(TABLE).await?;
 
         change(format!(
             "UPDATE {TABLE} SET checksum = '\\x00' WHERE version = 2"
         ))
         .await?;
-        let changed = ["migration 0002 of the database is not this version's"];
+        let changed = ["migration 0002 (_sqlx_migrations) of the database is not this"];
         refused(&flows, &changed).await?;
         refused(&["migrate"], &changed).await?;
-        restore().await?;
+        restore(TABLE).await?;
 
         change(format!("DELETE FROM {TABLE} WHERE version > 8")).await?;
         refused(
@@ -219,7 +221,7 @@ pub(crate) fn other_migrations(world: &World) -> anyhow::Result<()> {
             &["the database lacks migrations 0009", "leadstream migrate"],
         )
         .await?;
-        restore().await?;
+        restore(TABLE).await?;
 
         change(format!(
             "INSERT INTO {TABLE} SELECT 9000, 'later', now(), true, '\\x00', 0"
@@ -227,7 +229,7 @@ pub(crate) fn other_migrations(world: &World) -> anyhow::Result<()> {
         .await?;
         refused(
             &["migrate"],
-            &["migration 9000, which this version does not know"],
+            &["migration 9000 (_sqlx_migrations), which this version does not know"],
         )
         .await?;
         site.start(Service::Processor, "processor").await?;
@@ -235,8 +237,26 @@ pub(crate) fn other_migrations(world: &World) -> anyhow::Result<()> {
         ensure!(log.contains("migrated by a newer version"), "{log}");
         site.stop("processor").await?;
 
+        restore(TABLE).await?;
+
+        change(format!("DELETE FROM {CRM} WHERE version = 2")).await?;
+        site.spawn(Service::SinkCrm, "sink")?;
+        ensure!(!site.ended("sink").await?.success(), "the sink goes on");
+        let log = site.log("sink")?;
+        ensure!(log.contains("but lacks migration 0002 (crm_mig"), "{log}");
+        restore(CRM).await?;
+
+        change(format!(
+            "UPDATE {CRM} SET checksum = '\\x00' WHERE version = 3"
+        ))
+        .await?;
+        let changed = ["migration 0003 (crm_migrations) of the database is not this"];
+        refused(&["migrate"], &changed).await?;
+        restore(CRM).await?;
+        site.start(Service::SinkCrm, "sink").await?;
+
         change(format!("DROP TABLE {TABLE}")).await?;
-        refused(&flows, &["has no tables of Leadstream"]).await?;
+        refused(&flows, &["lacks the table _sqlx_migrations"]).await?;
         site.finish().await
     })
 }

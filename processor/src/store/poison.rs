@@ -1,9 +1,13 @@
 //! Partitions that halted because of dead letters.
 
+use std::time::Duration;
+
 use sqlx::PgPool;
 use sqlx::Row;
 
-use super::{Store, StoreError, TOOL};
+use super::{Store, StoreError};
+
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Lets partitions go on that halted because too many of their records went to dead letters: all,
 /// or this one. Gives those that do; processors go on with them within seconds.
@@ -11,7 +15,7 @@ use super::{Store, StoreError, TOOL};
 /// # Errors
 /// A database that is away, or whose schema is of another version.
 pub async fn resume(pool: PgPool, partition: Option<i32>) -> Result<Vec<i32>, StoreError> {
-    let store = Store::new(pool, TOOL);
+    let store = Store::new(pool, TIMEOUT);
     store.check_schema().await?;
     store.resume(partition).await
 }

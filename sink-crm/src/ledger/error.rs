@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use leadstream_stream::migrations::SchemaError;
 use sqlx::migrate::MigrateError;
 
 /// How long a statement may take; past it the database counts as away.
@@ -14,10 +15,8 @@ pub enum LedgerError {
     Database(#[from] sqlx::Error),
     #[error("PostgreSQL did not answer within {} s", STATEMENT.as_secs())]
     Timeout,
-    #[error(
-        "the tables of sink-crm are missing or older than this program; run `leadstream migrate`"
-    )]
-    Schema,
+    #[error("the tables of sink-crm: {0}")]
+    Schema(#[from] SchemaError),
     #[error("the tables of sink-crm could not be brought up to date: {0}")]
     Migrate(#[from] MigrateError),
 }
@@ -36,7 +35,7 @@ impl LedgerError {
     pub fn class(&self) -> LedgerErrorClass {
         let transient = match self {
             Self::Timeout => true,
-            Self::Schema | Self::Migrate(_) => false,
+            Self::Schema(_) | Self::Migrate(_) => false,
             Self::Database(sqlx::Error::Database(error)) => {
                 error.code().is_some_and(|code| is_transient(&code))
             }
@@ -72,7 +71,7 @@ fn is_transient(code: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{LedgerError, is_transient};
+    use super::{LedgerError, SchemaError, is_transient};
 
     #[test]
     fn a_database_that_is_away_is_waited_for_and_a_wrong_one_is_not() {
@@ -86,6 +85,6 @@ mod tests {
         }
         assert!(LedgerError::Timeout.is_transient());
         assert!(LedgerError::Database(sqlx::Error::PoolTimedOut).is_transient());
-        assert!(!LedgerError::Schema.is_transient());
+        assert!(!LedgerError::Schema(SchemaError::Empty("notes")).is_transient());
     }
 }

@@ -1,8 +1,7 @@
 //! Every statement of this service. Rows are locked in the order of CRM and lead id, so that
 //! statements over the same rows wait for each other instead of deadlocking.
 
-pub(super) const VERSION: &str = "
-SELECT COALESCE(max(version), 0) FROM crm_migrations WHERE success";
+pub(super) const APPLIED: &str = "SELECT version, checksum, success FROM crm_migrations";
 
 /// A newer revision makes a row due whatever became of the older one. A row that waits keeps its
 /// place, the more urgent priority, and its count of failed attempts.

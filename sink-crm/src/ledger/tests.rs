@@ -147,7 +147,10 @@ async fn the_schema_has_to_be_there() {
         return;
     };
     let checked = scratch.ledger.check().await;
-    assert!(matches!(checked, Err(LedgerError::Schema)), "{checked:?}");
+    assert!(
+        matches!(checked, Err(LedgerError::Schema(_))),
+        "{checked:?}"
+    );
     migrate(&scratch.pool).await.unwrap();
     migrate(&scratch.pool).await.unwrap();
     scratch.ledger.check().await.unwrap();

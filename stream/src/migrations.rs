@@ -1,0 +1,169 @@
+//! What was applied to a database, held against the migrations that a version knows: pure.
+
+/// What is wrong with a database's tables. `table` is where sqlx notes its migrations.
+#[derive(Debug, thiserror::Error)]
+pub enum SchemaError {
+    #[error(
+        "the database lacks the table {0}, and so has none of Leadstream's; run `leadstream migrate`"
+    )]
+    Empty(&'static str),
+    #[error("the database lacks {}; run `leadstream migrate`", named(.table, .missing))]
+    Behind {
+        table: &'static str,
+        missing: Vec<i64>,
+    },
+    #[error(
+        "the database has migration {newest:04}, but lacks {}: it was restored in part, or rows of {table} were deleted. If their tables and columns are missing, run `leadstream migrate`; else restore the rows",
+        named(.table, .missing)
+    )]
+    Gap {
+        table: &'static str,
+        missing: Vec<i64>,
+        newest: i64,
+    },
+    #[error(
+        "{} of the database is not this version's (another checksum): another build migrated it, or somebody edited the migration. Use the build that migrated it, or restore a backup from before it and run `leadstream migrate`",
+        named(.table, .changed)
+    )]
+    Changed {
+        table: &'static str,
+        changed: Vec<i64>,
+    },
+    #[error(
+        "{} of the database did not end; look at what it did, remove its row, and run `leadstream migrate`",
+        named(.table, &[*.version])
+    )]
+    Unfinished { table: &'static str, version: i64 },
+    #[error(
+        "the database has {}, which this version does not know: a newer one migrated it. Run `leadstream migrate` of that version, if anything is left to do",
+        named(.table, &[*.version])
+    )]
+    Newer { table: &'static str, version: i64 },
+}
+
+/// Names migrations as their files do, with where they are noted.
+fn named(table: &str, versions: &[i64]) -> String {
+    let numbers: Vec<String> = versions.iter().map(|it| format!("{it:04}")).collect();
+    let noun = match numbers.len() {
+        1 => "migration",
+        _ => "migrations",
+    };
+    format!("{noun} {} ({table})", numbers.join(", "))
+}
+
+/// A migration that was applied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Applied {
+    pub version: i64,
+    pub checksum: Vec<u8>,
+    /// Whether it went through to its end.
+    pub success: bool,
+}
+
+/// Holds what `table` says was applied against what this version knows (version and checksum). Gives
+/// the newest that it does not know: such a database can be worked with, as during an upgrade.
+///
+/// # Errors
+/// What is missing, changed or unfinished.
+pub fn check<'a>(
+    table: &'static str,
+    known: impl Iterator<Item = (i64, &'a [u8])> + Clone,
+    applied: &[Applied],
+) -> Result<Option<i64>, SchemaError> {
+    if let Some(unfinished) = applied.iter().find(|it| !it.success) {
+        let version = unfinished.version;
+        return Err(SchemaError::Unfinished { table, version });
+    }
+    let find = |version: i64| applied.iter().find(|it| it.version == version);
+    let is_changed = |(version, checksum): &(i64, &[u8])| {
+        find(*version).is_some_and(|it| it.checksum != **checksum)
+    };
+    let is_missing = |(version, _): &(i64, &[u8])| find(*version).is_none();
+    let versions = |known: &mut dyn Iterator<Item = (i64, &'a [u8])>| -> Vec<i64> {
+        known.map(|(version, _)| version).collect()
+    };
+    let changed = versions(&mut known.clone().filter(is_changed));
+    if !changed.is_empty() {
+        return Err(SchemaError::Changed { table, changed });
+    }
+    let Some(newest) = applied.iter().map(|it| it.version).max() else {
+        return Err(SchemaError::Empty(table));
+    };
+    let missing = versions(&mut known.clone().filter(is_missing));
+    match missing.first() {
+        Some(first) if *first < newest => Err(SchemaError::Gap {
+            table,
+            missing,
+            newest,
+        }),
+        Some(_) => Err(SchemaError::Behind { table, missing }),
+        None => {
+            let known = known.map(|(version, _)| version).max();
+            Ok((Some(newest) > known).then_some(newest))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Applied, SchemaError, check};
+
+    const KNOWN: [(i64, &[u8]); 5] = [(1, b"a"), (2, b"b"), (3, b"c"), (4, b"d"), (5, b"e")];
+
+    fn applied() -> Vec<Applied> {
+        KNOWN
+            .map(|(version, checksum)| Applied {
+                version,
+                checksum: checksum.to_vec(),
+                success: true,
+            })
+            .to_vec()
+    }
+
+    fn checked(applied: &[Applied]) -> Result<Option<i64>, SchemaError> {
+        check("notes", KNOWN.into_iter(), applied)
+    }
+
+    fn told(applied: &[Applied]) -> String {
+        checked(applied).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn this_version_s_schema_is_accepted_and_a_newer_one_named() {
+        let mut applied = applied();
+        assert_eq!(checked(&applied).unwrap(), None);
+        applied.reverse();
+        assert_eq!(checked(&applied).unwrap(), None);
+        applied.push(Applied {
+            version: 9_000,
+            checksum: vec![1],
+            success: true,
+        });
+        assert_eq!(checked(&applied).unwrap(), Some(9_000));
+    }
+
+    #[test]
+    fn what_is_missing_is_named_and_a_gap_told_from_an_old_database() {
+        let mut applied = applied();
+        applied.pop();
+        assert_eq!(
+            told(&applied),
+            "the database lacks migration 0005 (notes); run `leadstream migrate`"
+        );
+        applied.drain(1..3);
+        let gap = told(&applied);
+        assert!(gap.contains("migration 0004, but lacks migrations 0002, 0003, 0005 (notes): "));
+        assert!(matches!(checked(&[]), Err(SchemaError::Empty("notes"))));
+    }
+
+    #[test]
+    fn another_text_of_a_migration_is_told_and_so_is_one_that_did_not_end() {
+        let mut applied = applied();
+        applied[1].checksum[0] ^= 1;
+        let changed = told(&applied);
+        assert!(changed.starts_with("migration 0002 (notes) of the database is not this"));
+        applied[4].success = false;
+        let unfinished = told(&applied);
+        assert!(unfinished.starts_with("migration 0005 (notes) of the database did not end"));
+    }
+}
