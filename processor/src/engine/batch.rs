@@ -303,7 +303,7 @@ fn fold_one(
     };
     let before = folded.leads.remove(&lead_id);
     let changed_before = before.is_some();
-    let found = before.or_else(|| {
+    let mut found = before.or_else(|| {
         let lead = known.leads.remove(&lead_id)?;
         Some(Changed {
             lead,
@@ -322,15 +322,28 @@ fn fold_one(
     let erased_until = found.as_ref().and_then(|it| it.lead.erased_until);
     let erased_until = erased_until.max(erase::until(keyed, known));
     let erases = keyed.inbound.erases();
-    if !erases && erased_until.is_some_and(|until| keyed.inbound.order().at <= until) {
+    let was_before = |until: Timestamp| {
+        let is_anew = found.as_ref().is_none_or(|it| it.lead.first_seen > until);
+        keyed.inbound.order().at <= until || is_anew && keyed.inbound.since() <= until
+    };
+    if !erases && erased_until.is_some_and(was_before) {
         step.drop_erased(folded, outgoing)?;
         if let Some(found) = found {
             folded.put_back(step.lead_id, found, changed_before, known);
         }
         return Ok(false);
     }
+    // The one that it became is gone, and its own turn comes.
+    let until = known.erased.get(&step.lead_id).map(|gone| gone.until);
+    let is_gone = |it: &Changed| it.lead.merged_into.is_some() && Some(it.lead.first_seen) <= until;
+    if !erases && let Some(closed) = found.take_if(|it| is_gone(it)) {
+        let until = until.unwrap_or_default();
+        step.remove(closed.lead, until, None, known, folded, outgoing)?;
+    }
     let survivor = found.as_ref().and_then(|it| it.lead.merged_into.as_deref());
-    let survivor = survivor.filter(|_| !keyed.inbound.is_erased_with_another());
+    let is_for_itself =
+        keyed.inbound.is_erased_with_another() || found.as_ref().is_some_and(is_gone);
+    let survivor = survivor.filter(|_| !is_for_itself);
     let (changed, outcome) = if let Some(survivor) = survivor {
         folded.counts.forwarded += 1;
         let home_key = home_key(survivor, &keyed.account);
@@ -352,7 +365,7 @@ fn fold_one(
                 step.erase(command, found, known, folded, outgoing)?
             }
             Inbound::Command(command) => step.command(command, found, known, folded, outgoing)?,
-            Inbound::Merge(merge) => step.merge(merge, found, folded, outgoing)?,
+            Inbound::Merge(merge) => step.merge(merge, found, known, folded, outgoing)?,
         }
     };
     if let Some(changed) = changed {

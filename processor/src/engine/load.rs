@@ -15,6 +15,8 @@ pub(crate) async fn known(
 ) -> Result<Known, StoreError> {
     let mut known = Known::default();
     let mut unknown: BTreeSet<String> = BTreeSet::new();
+    // Of those that became another, which may be gone.
+    let mut closed: Vec<String> = Vec::new();
     for (partition, keyed) in inputs(batch) {
         let Some(own) = keyed.identities.first() else {
             continue;
@@ -28,6 +30,9 @@ pub(crate) async fn known(
         }
         match known.leads.get(own) {
             Some(lead) => {
+                if lead.merged_into.is_some() {
+                    closed.push(own.clone());
+                }
                 if let Some(input) = keyed.inbound.input() {
                     let news = input.identities().filter(|id| !lead.identities.hold(id));
                     unknown.extend(news.map(|id| scoped(&keyed.account, id)));
@@ -37,6 +42,7 @@ pub(crate) async fn known(
         }
     }
     unknown.retain(|identity| !known.identities.contains_key(identity));
+    unknown.extend(closed);
     if !unknown.is_empty() {
         let identities: Vec<String> = unknown.into_iter().collect();
         let loaded = store.load(&identities).await?;

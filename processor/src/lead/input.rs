@@ -160,6 +160,18 @@ impl Inbound {
         }
     }
 
+    /// Since when there is what it brings: itself, or what another lead hands over.
+    #[must_use]
+    pub fn since(&self) -> Timestamp {
+        let at = self.order().at;
+        match self {
+            Self::Merge(Merge {
+                closed: Some(lead), ..
+            }) => at.min(lead.first_seen),
+            _ => at,
+        }
+    }
+
     /// The business number it came by or speaks for.
     #[must_use]
     pub fn number(&self) -> &str {

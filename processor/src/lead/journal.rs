@@ -221,11 +221,12 @@ impl Journal {
         self.entries.last().map(|entry| entry.order.at)
     }
 
-    /// When its latest input was sent, whether or not it has left.
+    /// When its latest input was sent, whether or not it has left. No copy of any is later in
+    /// order, for all were sent at one time.
     #[must_use]
     pub fn latest(&self) -> Option<Timestamp> {
-        let left = self.departed.as_ref().map(|it| it.order.at.max(it.sent_at));
-        self.last_interaction().max(left)
+        let left = self.departed.iter().map(|it| it.sent_at);
+        left.chain(self.entries.iter().map(|it| it.sent_at)).max()
     }
 
     /// When time next changes the conversation, should no input come.

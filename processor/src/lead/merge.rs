@@ -23,7 +23,8 @@ impl Lead {
         self.merged_into = Some(survivor.to_owned());
         self.merged.clear();
         self.met.clear();
-        self.identities.wa_id = None;
+        // The survivor's, which is reported under it.
+        self.identities.former.extend(self.identities.wa_id.take());
         self.journal.close();
         handed_over
     }
@@ -49,6 +50,7 @@ impl Lead {
             self.profile_name = other.profile_name.or(self.profile_name.take());
         }
         self.first_seen = self.first_seen.min(other.first_seen);
+        self.erased_until = self.erased_until.max(other.erased_until);
         self.met.retain(|met| met != other_id);
         self.merged.push(other_id.to_owned());
         for id in other.merged {

@@ -1,21 +1,23 @@
 //! Erasing a person, at the home of their lead and of each lead that became it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use leadstream_schemas::{Cause, Content, InputKind, LeadInput, Timestamp};
+use leadstream_schemas::{Cause, Content, InputKind, LeadInput, Platform, Timestamp};
 use leadstream_stream::Outgoing;
 
 use super::command::decide;
-use super::{BatchError, Changed, Folded, Keyed, Known, Outcome, Step, home_key};
+use super::{BatchError, Changed, Folded, Keyed, Known, Outcome, Step};
 use crate::engine::effects;
 use crate::erasure::{Gone, Tombstone};
-use crate::lead::{Command, Inbound, Lead, OrderKey, scoped};
+use crate::lead::{Command, Inbound, Lead, scoped};
 
 /// A lead that is gone: its rows go, its tombstones stay.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Erased {
     pub(crate) partition: i32,
-    /// Every id of the person.
+    /// The person's ids, whose rows go. Those that leads which became this one had as their own
+    /// go with them: a lead is found by its own id.
     pub(crate) identities: Vec<String>,
     /// Each with the last revision, of the lead's own id.
     pub(crate) tombstones: Vec<(Tombstone, u64)>,
@@ -25,8 +27,8 @@ pub(crate) struct Erased {
     pub(crate) since: Timestamp,
     /// Nothing that was sent up to then comes back.
     pub(crate) until: Timestamp,
-    /// The keys of the person's records.
-    keys: Vec<Vec<u8>>,
+    /// The key of the lead's records.
+    key: Vec<u8>,
     /// The topic whose records are left to those who read them.
     inputs: Arc<str>,
 }
@@ -34,7 +36,15 @@ pub(crate) struct Erased {
 impl Erased {
     /// Whether a record that is not published yet tells of the person.
     pub(crate) fn concerns(&self, record: &Outgoing) -> bool {
-        record.topic != self.inputs && self.keys.contains(&record.key)
+        record.topic != self.inputs && record.key == self.key
+    }
+
+    /// Erases what `before`, of the same lead, does as well.
+    fn join(&mut self, before: Self) {
+        self.identities.extend(before.identities);
+        self.tombstones.extend(before.tombstones);
+        self.since = self.since.min(before.since);
+        self.until = self.until.max(before.until);
     }
 }
 
@@ -65,51 +75,62 @@ impl Step<'_> {
                 decide(command, lead_id, outcome, folded);
             }
         };
-        let Some(mut found) = found else {
+        let Some(found) = found else {
             decide(None, Err(NO_LEAD.to_owned()), folded);
             return Ok((None, Outcome::Unchanged));
         };
         let order = &command.input.order;
-        // A repeat, and the person has written anew since.
-        if found
-            .lead
-            .erased_until
-            .is_some_and(|until| order.at <= until)
-        {
+        // A repeat, or another from before that erasure; the person has written anew since. A lead
+        // that was there may have learned of the erasure by an id, and is yet to go with it.
+        let is_old = command.erased_with.is_some() && found.lead.first_seen <= order.at;
+        let erased_until = found.lead.erased_until.filter(|_| !is_old);
+        if erased_until.is_some_and(|until| order.at <= until) {
             folded.counts.duplicates += 1;
+            decide(None, Err(NO_LEAD.to_owned()), folded);
             return Ok((Some(found), Outcome::Unchanged));
         }
         if self.rules.erasure.is_empty() {
             decide(Some(&self.lead_id), Err(NO_KEY.to_owned()), folded);
             return Ok((Some(found), Outcome::Unchanged));
         }
-        let merged = std::mem::take(&mut found.lead.merged);
-        let ids = self.ids_of(&found.lead, &merged);
-        let until = order
-            .at
-            .max(found.lead.journal.latest().unwrap_or(order.at));
-        self.forget(&found.lead, &ids, known, folded, until);
-        let previous = found.lead.state().map(ToOwned::to_owned);
-        found.lead.erase();
-        let lead = &mut found.lead;
-        self.event(
-            lead,
-            Cause::Command,
-            previous.as_deref(),
-            order.at,
-            outgoing,
-        )?;
-        folded.counts.events += 1;
-        decide(None, Ok(lead.revision), folded);
-        for other in merged {
-            self.erase_also(&other, &found.lead, order, outgoing)?;
-        }
-        folded.counts.erasures += 1;
+        let with = command.erased_with.as_deref();
+        let revision = self.remove(found.lead, order.at, with, known, folded, outgoing)?;
+        decide(None, Ok(revision), folded);
         Ok((None, Outcome::Unchanged))
     }
 
-    /// What was sent before its person was erased. A lead that handed itself over to them
-    /// meanwhile goes, too.
+    /// Erases `lead`, as of `at`, and those that are the same person, but for the one that it is
+    /// erased `with`: those that became it, the one that it became, and those that were told so and
+    /// have not answered yet. Gives its last revision.
+    pub(super) fn remove(
+        &self,
+        mut lead: Lead,
+        at: Timestamp,
+        with: Option<&str>,
+        known: &mut Known,
+        folded: &mut Folded,
+        outgoing: &mut Vec<Outgoing>,
+    ) -> Result<u64, BatchError> {
+        let until = lead.journal.latest().unwrap_or(at).max(at);
+        self.forget(&lead, known, folded, until);
+        let others = lead.merged.iter().chain(&lead.met).chain(&lead.merged_into);
+        let others: BTreeSet<String> = others
+            .filter(|other| with != Some(other.as_str()))
+            .cloned()
+            .collect();
+        let previous = lead.state().map(ToOwned::to_owned);
+        lead.erase();
+        self.event(&mut lead, Cause::Command, previous.as_deref(), at, outgoing)?;
+        folded.counts.events += 1;
+        for other in others {
+            self.erase_also(&other, (lead.platform, &lead.number), at, outgoing)?;
+        }
+        folded.counts.erasures += 1;
+        Ok(lead.revision)
+    }
+
+    /// What was sent before its person was erased. A lead that meanwhile told them that it is the
+    /// same person goes, too.
     pub(super) fn drop_erased(
         &self,
         folded: &mut Folded,
@@ -119,41 +140,48 @@ impl Step<'_> {
         match &self.keyed.inbound {
             Inbound::Command(command) => decide(command, None, Err(NO_LEAD.to_owned()), folded),
             Inbound::Merge(merge) => {
-                if let Some(other) = &merge.closed {
-                    self.erase_also(&merge.lead_id, other, &merge.order, outgoing)?;
-                }
+                let by = (merge.platform, merge.number.as_str());
+                let closed = merge.closed.as_ref();
+                let latest = closed.and_then(|it| it.journal.latest());
+                let at = latest.unwrap_or_default().max(merge.order.at);
+                self.erase_also(&merge.lead_id, by, at, outgoing)?;
             }
             Inbound::Message(_) => {}
         }
         Ok(())
     }
 
-    /// Every id of the person, within the account.
-    fn ids_of(&self, lead: &Lead, merged: &[String]) -> Vec<String> {
+    /// Every id of the person, within the account; of those that the command names, any that is not
+    /// another lead's by now.
+    fn ids_of(&self, lead: &Lead, known: &Known) -> BTreeSet<String> {
         let account = &self.keyed.account;
-        let mut ids = vec![self.lead_id.clone()];
-        ids.extend(merged.iter().cloned());
-        ids.extend(lead.identities.all().map(|id| scoped(account, id)));
-        ids.sort_unstable();
-        ids.dedup();
-        ids
+        let own = std::iter::once(&self.lead_id).chain(&lead.merged);
+        let is_theirs = |id: &&String| {
+            let owner = known.identities.get(*id);
+            owner.is_none_or(|owner| *owner == self.lead_id)
+        };
+        let named = self
+            .keyed
+            .inbound
+            .erases()
+            .then_some(&self.keyed.identities);
+        let named = named.into_iter().flatten().filter(is_theirs);
+        let held = lead.identities.all().map(|id| scoped(account, id));
+        own.chain(named).cloned().chain(held).collect()
     }
 
     /// Nothing of the lead is known any more, nor goes out from this batch.
-    fn forget(
-        &self,
-        lead: &Lead,
-        ids: &[String],
-        known: &mut Known,
-        folded: &mut Folded,
-        until: Timestamp,
-    ) {
+    fn forget(&self, lead: &Lead, known: &mut Known, folded: &mut Folded, until: Timestamp) {
         let lead_id = &self.lead_id;
-        known.identities.retain(|_, owner| owner != lead_id);
+        let ids = self.ids_of(lead, known);
+        let is_ours = |id: &String| !lead.merged.contains(id);
+        known
+            .identities
+            .retain(|id, owner| owner != lead_id && !(ids.contains(id) && is_ours(id)));
         known.departed.retain(|(owner, _)| owner != lead_id);
         // Of which the last is still to be told.
         let revision = |id: &String| if id == lead_id { lead.revision + 1 } else { 0 };
-        for id in ids {
+        for id in &ids {
             let gone = Gone {
                 until,
                 revision: revision(id),
@@ -166,48 +194,47 @@ impl Step<'_> {
         folded
             .decided
             .retain(|_, it| it.lead_id.as_ref() != Some(lead_id));
-        let account = &self.keyed.account;
-        let keys: Vec<Vec<u8>> = ids
-            .iter()
-            .map(|id| home_key(id, account).as_bytes().to_vec())
-            .collect();
         let erasure = self.rules.erasure;
         let tombstones = ids
             .iter()
             .filter_map(|id| Some((erasure.tombstone(id)?, revision(id))));
-        let erased = Erased {
+        let mut erased = Erased {
             partition: self.record.partition,
-            identities: ids.to_vec(),
             tombstones: tombstones.collect(),
             key_check: erasure.checks().next().unwrap_or_default(),
             since: lead.first_seen,
             until,
-            keys,
+            key: self.home_key(lead_id).as_bytes().to_vec(),
+            identities: ids.into_iter().filter(is_ours).collect(),
             inputs: Arc::clone(self.rules.outlets.inputs.topic()),
         };
         if let Some(progress) = folded.partitions.get_mut(&self.record.partition) {
             progress.outgoing.retain(|it| !erased.concerns(it));
         }
+        // Once more in one batch.
+        if let Some(before) = folded.erased.remove(lead_id) {
+            erased.join(before);
+        }
         folded.erased.insert(lead_id.clone(), erased);
     }
 
-    /// Tells the home of a lead that became this one.
+    /// Tells the home of a lead that is the same person.
     fn erase_also(
         &self,
         other: &str,
-        lead: &Lead,
-        order: &OrderKey,
+        (platform, number): (Platform, &str),
+        at: Timestamp,
         outgoing: &mut Vec<Outgoing>,
     ) -> Result<(), BatchError> {
         let key = self.home_key(other);
         let record = LeadInput {
             id: format!("erase:{}:{other}", self.lead_id),
             kind: InputKind::Command,
-            platform: lead.platform,
-            number: lead.number.clone(),
+            platform,
+            number: number.to_owned(),
             sender: leadstream_schemas::Sender::default(),
-            sent_at: order.at,
-            received_at: order.received_at,
+            sent_at: at,
+            received_at: at,
             item: 0,
             content: Content::Erase {
                 of: Some(self.lead_id.clone()),

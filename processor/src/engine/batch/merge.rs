@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use leadstream_schemas::{Cause, Content, InputKind, LeadInput};
 use leadstream_stream::Outgoing;
 
-use super::{BatchError, Changed, Folded, Outcome, Step};
+use super::{BatchError, Changed, Folded, Known, Outcome, Step};
 use crate::engine::effects;
 use crate::lead::{Lead, Merge, OrderKey};
 
@@ -15,6 +15,7 @@ impl Step<'_> {
         &self,
         merge: &Merge,
         found: Option<Changed>,
+        known: &Known,
         folded: &mut Folded,
         outgoing: &mut Vec<Outgoing>,
     ) -> Result<(Option<Changed>, Outcome), BatchError> {
@@ -32,7 +33,8 @@ impl Step<'_> {
             // The topic no longer holds what made this lead: it begins with what it is given.
             (Some(other), None) => {
                 let mut lead = other.clone();
-                lead.revision = 0;
+                let gone = known.erased.get(&self.lead_id);
+                lead.revision = gone.map_or(0, |it| it.revision);
                 lead.armed = None;
                 lead.merged.push(merge.lead_id.clone());
                 folded

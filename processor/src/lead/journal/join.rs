@@ -95,10 +95,16 @@ impl Journal {
         };
     }
 
-    /// Keeps nothing but the conversation: its inputs are another lead's by now.
+    /// Keeps nothing but the conversation and how late its inputs were: they are another lead's by
+    /// now.
     pub fn close(&mut self) {
+        let latest = self.latest();
+        let left = self.departed.take().map(|it| it.order);
+        let last = self.entries.pop().map(|it| it.order).or(left);
+        let departed = last.zip(latest);
         *self = Self {
             current: self.current.take(),
+            departed: departed.map(|(order, sent_at)| Departed { order, sent_at }),
             ..Self::default()
         };
     }

@@ -159,6 +159,11 @@ fn a_lead_that_became_the_erased_one_goes_at_its_own_home() {
     let lead = known.leads.get_mut("491700").unwrap();
     lead.merged.push("DE.7".into());
     let folded = fixture.fold(&[at(11, erase("e", 4))], known);
+    // Its own id stays known until its own turn: it is found by that.
+    let erased = &folded.erased["491700"];
+    assert_eq!(erased.identities, ["491700"]);
+    let tombstone = fixture.erasure.tombstone("DE.7").unwrap();
+    assert!(erased.tombstones.iter().any(|it| it.0 == tombstone));
     let told: Vec<&Outgoing> = outgoing(&folded, "lead.inputs").collect();
     assert_eq!((told.len(), told[0].key.as_slice()), (1, &b"DE.7"[..]));
 
@@ -181,4 +186,154 @@ fn a_lead_that_became_the_erased_one_goes_at_its_own_home() {
     assert!(there.erased.contains_key("DE.7") && there.decided.is_empty());
     let last: LeadEvent = decode(&outgoing(&there, "lead.events").next().unwrap().value).unwrap();
     assert_eq!(last.data.current_state, "ERASED");
+}
+
+/// `told` as its home reads it.
+fn read(told: &Outgoing, offset: i64) -> Record {
+    Record {
+        partition: 3,
+        offset,
+        key: told.key.as_slice().into(),
+        value: told.value.clone().into(),
+        trace: None,
+        written_at: None,
+    }
+}
+
+/// The lead of a number, which met that of a user id, and what it told that.
+fn met(fixture: &Fixture) -> (Known, Outgoing) {
+    let by_user_id = Said {
+        key: "DE.1",
+        sender: json!({"user_id": "DE.1"}),
+        ..said("a", 1, "Hi")
+    };
+    let by_both = Said {
+        sender: json!({"wa_id": "491700", "user_id": "DE.1"}),
+        ..said("b", 2, "John")
+    };
+    let records = [
+        said("z", 1, "Hi").record(9),
+        by_user_id.record(10),
+        by_both.record(11),
+    ];
+    let folded = fixture.fold(&records, Known::default());
+    let meet = outgoing(&folded, "lead.inputs").next().unwrap().clone();
+    (after(&folded), meet)
+}
+
+#[test]
+fn a_lead_that_is_about_to_join_goes_with_the_erased_one_whichever_of_them_that_is() {
+    let fixture = fixture();
+    let (known, meet) = met(&fixture);
+    let erased = fixture.fold(&[at(12, erase("e", 4))], known.clone());
+    let told: Vec<&Outgoing> = outgoing(&erased, "lead.inputs").collect();
+    assert_eq!((told.len(), told[0].key.as_slice()), (1, &b"DE.1"[..]));
+    let there = fixture.fold(&[read(told[0], 13)], known.clone());
+    assert_eq!(there.erased["DE.1"].identities, ["DE.1"]);
+
+    let mut other = erase("e", 4);
+    other.key = b"DE.1"[..].into();
+    let records = [at(12, other), read(&meet, 13)];
+    let erased = fixture.fold(&records, known.clone());
+    assert!(erased.erased.contains_key("DE.1") && erased.counts.erased == 1);
+    let told: Vec<&Outgoing> = outgoing(&erased, "lead.inputs").collect();
+    assert_eq!((told.len(), told[0].key.as_slice()), (1, &b"491700"[..]));
+    let there = fixture.fold(&[read(told[0], 14)], known);
+    assert!(there.erased.contains_key("491700"));
+}
+
+#[test]
+fn what_comes_to_a_lead_whose_survivor_is_gone_begins_anew() {
+    let fixture = fixture();
+    let (mut known, _) = met(&fixture);
+    let closed = known.leads.get_mut("DE.1").unwrap();
+    closed.close("491700");
+    let gone = Gone {
+        until: serde_json::from_str("\"2026-11-23T10:15:04.000Z\"").unwrap(),
+        revision: 0,
+    };
+    known.erased.insert("DE.1".into(), gone);
+    let later = Said {
+        key: "DE.1",
+        sender: json!({"user_id": "DE.1"}),
+        ..said("c", 9, "Hello again")
+    };
+    let folded = fixture.fold(&[later.record(12)], known);
+    assert_eq!(folded.counts.forwarded, 0);
+    assert!(folded.erased.contains_key("DE.1"));
+    let lead = &folded.leads["DE.1"].lead;
+    assert_eq!((lead.state(), lead.revision), (Some("AWAITING_NAME"), 3));
+    assert_eq!(lead.journal.entries().len(), 1);
+    let events = published::<LeadEvent>(&folded, "lead.events");
+    let states: Vec<&str> = events
+        .iter()
+        .map(|it| it.data.current_state.as_str())
+        .collect();
+    assert_eq!(states, ["ERASED", "AWAITING_NAME"]);
+}
+
+#[test]
+fn a_copy_that_was_received_later_than_it_was_sent_does_not_come_back_either() {
+    let fixture = fixture();
+    let received = |offset, at: &str| {
+        let record = said("a", 9, "Hi").record(offset);
+        let mut value: serde_json::Value = decode(&record.value).unwrap();
+        value["received_at"] = json!(at);
+        Record {
+            value: encode(9, &value).unwrap().into(),
+            ..record
+        }
+    };
+    // By the clock of its receipt it was received before it was sent.
+    let first = received(10, "2026-11-23T10:15:07.000Z");
+    let erased = fixture.fold(&[first, at(11, erase("e", 4))], Known::default());
+    let copy = received(12, "2026-11-23T10:15:30.000Z");
+    let later = fixture.fold(&[copy], gone(&fixture, &erased));
+    assert_eq!((later.counts.erased, later.leads.len()), (1, 0));
+}
+
+#[test]
+fn who_writes_and_is_erased_again_in_one_batch_leaves_every_tombstone() {
+    let fixture = fixture();
+    let both = Said {
+        sender: json!({"wa_id": "491700", "lid": "777"}),
+        ..said("a", 1, "Hi")
+    };
+    let records = [
+        both.record(10),
+        at(11, erase("e", 2)),
+        said("b", 5, "Hi").record(12),
+        at(13, erase("f", 6)),
+        // Another command, from before the second.
+        said("c", 7, "Hi").record(14),
+        at(15, erase("g", 3)),
+    ];
+    let folded = fixture.fold(&records, Known::default());
+    let erased = &folded.erased["491700"];
+    let lid = fixture.erasure.tombstone("777").unwrap();
+    assert!(erased.tombstones.iter().any(|it| it.0 == lid));
+    assert!(erased.identities.iter().any(|id| id == "777"));
+    assert_eq!(folded.decided["f"].outcome, Ok(4));
+    assert!(folded.decided["g"].outcome.is_err());
+    assert_eq!(folded.leads["491700"].lead.journal.entries().len(), 1);
+}
+
+#[test]
+fn another_id_s_tombstone_does_not_take_a_lead_that_joined_one_who_lives() {
+    let fixture = fixture();
+    let (mut known, _) = met(&fixture);
+    let closed = known.leads.get_mut("DE.1").unwrap();
+    closed.close("491700");
+    let gone = Gone {
+        until: serde_json::from_str("\"2026-11-23T10:15:04.000Z\"").unwrap(),
+        revision: 0,
+    };
+    known.erased.insert("777".into(), gone);
+    let later = Said {
+        key: "DE.1",
+        sender: json!({"user_id": "DE.1", "lid": "777"}),
+        ..said("c", 9, "Hello")
+    };
+    let folded = fixture.fold(&[later.record(12)], known);
+    assert_eq!((folded.counts.forwarded, folded.erased.len()), (1, 0));
 }

@@ -3,7 +3,8 @@
 //! are read in any interleaving, in batches of any size. Whatever the delivery, each person ends
 //! as one lead, whose conversation is the fold of all that they sent, in order. Where the journal is
 //! too short for that, it still is one lead, its events explain it, and no message has two effects.
-//! So it is when time is folded at any moments in between.
+//! So it is when time is folded at any moments in between. Of people who are erased nothing is left,
+//! nor comes back, and what they write later begins anew.
 //!
 //! `MODEL_CASES` says how many cases are drawn, `MODEL_SEED` repeats a run.
 
@@ -11,14 +12,16 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
 use leadstream_schemas::codec::{decode, encode};
+use leadstream_schemas::event::ERASED;
 use leadstream_schemas::{
     Content, InputKind, LeadEvent, LeadInput, Platform, Reply, Sender, Timestamp,
 };
-use leadstream_stream::Record;
+use leadstream_stream::{Outgoing, Record};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 mod commands;
+mod erase;
 mod time;
 
 use super::Fixture;
@@ -71,6 +74,7 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
         1 => (0..10usize).prop_map(What::Revoke),
         1 => Just(What::ChangedNumber),
         2 => commands::drawn().prop_map(What::Command),
+        1 => Just(What::Command(Content::Erase { of: None })),
     ];
     let act = (0..2u8, 0..6i64, -700..1500i64, 1..8u8, what, 0..2u8).prop_map(
         |(person, second, delay, shows, what, copies)| Act {
@@ -240,6 +244,9 @@ struct World<'a> {
     /// What became of commands, by their ids.
     decided: BTreeMap<String, Decided>,
     timers: BTreeMap<String, Armed>,
+    /// What is committed and not published, with the partition that it came of.
+    outbox: Vec<(i32, Outgoing)>,
+    graves: erase::Graves,
 }
 
 impl<'a> World<'a> {
@@ -256,6 +263,8 @@ impl<'a> World<'a> {
             replies: Vec::new(),
             decided: BTreeMap::new(),
             timers: BTreeMap::new(),
+            outbox: Vec::new(),
+            graves: erase::Graves::default(),
         }
     }
 
@@ -273,11 +282,37 @@ impl<'a> World<'a> {
         self.queues[partition].push_back(record);
     }
 
+    fn deliver(&mut self, input: &LeadInput) {
+        let value = encode(9, input).unwrap();
+        self.produce(input.sender.key().unwrap().as_bytes(), &value);
+    }
+
+    /// Reads on until there is nothing more to read.
+    fn come_to_rest(
+        &mut self,
+        choices: &[(usize, usize)],
+        timed: bool,
+    ) -> Result<(), TestCaseError> {
+        let mut choices = choices.iter().cycle();
+        let mut steps = 0;
+        while let Some((choice, count)) = choices.next()
+            && self.step(*choice, *count)?
+        {
+            steps += 1;
+            prop_assert!(steps < 1000, "the leads do not come to rest");
+            if timed {
+                self.sweep_now_and_then(*choice, *count)?;
+            }
+        }
+        Ok(())
+    }
+
     /// One batch of up to `count` records of a partition that has any.
     fn step(&mut self, choice: usize, count: usize) -> Result<bool, TestCaseError> {
-        let waiting: Vec<usize> = (0..PARTITIONS)
-            .filter(|partition| !self.queues[*partition].is_empty())
-            .collect();
+        if choice.is_multiple_of(2) || self.waiting().is_empty() {
+            self.publish()?;
+        }
+        let waiting = self.waiting();
         if waiting.is_empty() {
             return Ok(false);
         }
@@ -287,7 +322,7 @@ impl<'a> World<'a> {
             leads: self.leads.clone(),
             identities: self.identities.clone(),
             departed: self.departed.clone(),
-            erased: HashMap::new(),
+            erased: self.gone(choice >= PARTITIONS),
         };
         let folded = self.fixture.fold(&batch, known);
         self.commit(folded)?;
@@ -301,6 +336,8 @@ impl<'a> World<'a> {
         all.forwarded += these.forwarded;
         all.merges += these.merges;
         all.timers += these.timers;
+        all.erasures += these.erasures;
+        self.erase(&folded);
         for (lead_id, changed) in folded.leads {
             prop_assert_eq!(
                 changed.created,
@@ -322,15 +359,36 @@ impl<'a> World<'a> {
         for lead_id in folded.disarmed {
             self.timers.remove(&lead_id);
         }
-        for progress in folded.partitions.into_values() {
-            for record in progress.outgoing {
-                match &*record.topic {
-                    "lead.inputs" => self.produce(&record.key, &record.value),
-                    "lead.events" => self.events.push(decode(&record.value).unwrap()),
-                    "lead.replies" => self.replies.push(decode(&record.value).unwrap()),
-                    "lead.inputs.dead-letters" if self.fixture.journal < LONG => {}
-                    other => prop_assert!(false, "a record for {}", other),
+        for (partition, progress) in folded.partitions {
+            let records = progress.outgoing.into_iter();
+            self.outbox
+                .extend(records.map(|record| (partition, record)));
+        }
+        Ok(())
+    }
+
+    fn waiting(&self) -> Vec<usize> {
+        (0..PARTITIONS)
+            .filter(|partition| !self.queues[*partition].is_empty())
+            .collect()
+    }
+
+    fn publish(&mut self) -> Result<(), TestCaseError> {
+        for (_, record) in std::mem::take(&mut self.outbox) {
+            match &*record.topic {
+                "lead.inputs" => self.produce(&record.key, &record.value),
+                "lead.events" => {
+                    let event: LeadEvent = decode(&record.value).unwrap();
+                    self.is_of_the_living(&event)?;
+                    self.events.push(event);
                 }
+                "lead.replies" => {
+                    let reply: Reply = decode(&record.value).unwrap();
+                    self.is_said_to_the_living(&reply)?;
+                    self.replies.push(reply);
+                }
+                "lead.inputs.dead-letters" if self.fixture.journal < LONG => {}
+                other => prop_assert!(false, "a record for {}", other),
             }
         }
         Ok(())
@@ -373,31 +431,33 @@ fn case(
     choices: &[(usize, usize)],
     timed: bool,
 ) -> Result<Counts, TestCaseError> {
-    let inputs = inputs(acts);
+    let mut inputs = inputs(acts);
     let mut world = World::new(fixture);
     // A permutation of the records, drawn as sort keys.
     let mut delivery: Vec<usize> = (0..inputs.len()).collect();
     delivery.sort_by_key(|index| (order[*index % order.len()], *index));
     for index in delivery {
-        let input = &inputs[index];
-        let value = encode(9, input).unwrap();
-        world.produce(input.sender.key().unwrap().as_bytes(), &value);
+        world.deliver(&inputs[index]);
     }
-    let mut choices = choices.iter().cycle();
-    let mut steps = 0;
-    while let Some((choice, count)) = choices.next()
-        && world.step(*choice, *count)?
-    {
-        steps += 1;
-        prop_assert!(steps < 1000, "the leads do not come to rest");
-        if timed {
-            world.sweep_now_and_then(*choice, *count)?;
-        }
+    world.come_to_rest(choices, timed)?;
+    if world.is_anybody_erased() {
+        let held = world.held();
+        let last = erase::afterwards(acts);
+        last.iter().for_each(|input| world.deliver(input));
+        world.come_to_rest(choices, timed)?;
+        let kept = world.held();
+        let is_kept = fixture.journal < LONG || held.keys().all(|id| kept.contains_key(id));
+        prop_assert!(is_kept, "a message erases: {:?}, then {:?}", held, kept);
+        inputs.extend(last);
     }
     if timed {
         world.sweep_to_the_end()?;
     }
+    world.publish()?;
     for person in people(&inputs) {
+        if world.is_touched(&person) {
+            continue;
+        }
         let survivors: BTreeSet<Option<&String>> = person
             .iter()
             .map(|id| world.lead_of(id).map(|(lead_id, _)| lead_id))
@@ -422,6 +482,8 @@ fn case(
     explained(&world)?;
     commands::explained(&world, &inputs)?;
     world.timers_are_entered()?;
+    world.rows_are_of_leads()?;
+    world.the_erased_stay_so(&inputs)?;
     Ok(world.counts)
 }
 
@@ -431,8 +493,14 @@ fn explained(world: &World<'_>) -> Result<(), TestCaseError> {
     for event in &world.events {
         let data = &event.data;
         let before = last.insert(&data.lead_id, event).map(|event| &event.data);
-        prop_assert_eq!(data.revision, before.map_or(0, |it| it.revision) + 1);
+        let next = before.map_or(0, |it| it.revision) + 1;
+        // What told of the person before may not have gone out.
+        if data.current_state == ERASED && data.revision > next {
+            continue;
+        }
+        prop_assert_eq!(data.revision, next);
         let state = before.map_or("START", |it| it.current_state.as_str());
+        let state = if state == ERASED { "START" } else { state };
         prop_assert_eq!(&data.previous_state, state);
     }
     for (lead_id, lead) in &world.leads {
@@ -440,7 +508,8 @@ fn explained(world: &World<'_>) -> Result<(), TestCaseError> {
             lead.revision,
             last.get(lead_id.as_str()).map_or(0, |it| it.data.revision)
         );
-        let Some(event) = last.get(lead_id.as_str()) else {
+        let told = last.get(lead_id.as_str());
+        let Some(event) = told.filter(|it| it.data.current_state != ERASED) else {
             prop_assert_eq!(lead.state(), Some("START"));
             continue;
         };
@@ -477,15 +546,22 @@ fn whatever_the_delivery_each_person_is_one_lead_with_the_fold_of_all_they_sent(
     println!("MODEL_SEED={seed} MODEL_CASES={cases}");
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as u64;
     let share = u32::try_from(cases / threads + 1).unwrap();
-    let seen: Vec<[u64; 5]> = std::thread::scope(|scope| {
+    let seen: Vec<[u64; 6]> = std::thread::scope(|scope| {
         let runs: Vec<_> = (0..threads)
             .map(|thread| scope.spawn(move || run(seed, thread, share)))
             .collect();
         runs.into_iter().map(|run| run.join().unwrap()).collect()
     });
-    for (index, what) in ["late", "duplicate", "forwarded", "merged", "fired"]
-        .into_iter()
-        .enumerate()
+    for (index, what) in [
+        "late",
+        "duplicate",
+        "forwarded",
+        "merged",
+        "fired",
+        "erased",
+    ]
+    .into_iter()
+    .enumerate()
     {
         let count: u64 = seen.iter().map(|counts| counts[index]).sum();
         println!("{what}: {count}");
@@ -493,8 +569,9 @@ fn whatever_the_delivery_each_person_is_one_lead_with_the_fold_of_all_they_sent(
     }
 }
 
-/// Runs `cases`; says how many inputs were late, duplicates, forwarded, leads merged, timers fired.
-fn run(seed: u64, thread: u64, cases: u32) -> [u64; 5] {
+/// Runs `cases`; says how many inputs were late, duplicates, forwarded, leads merged, timers fired,
+/// leads erased.
+fn run(seed: u64, thread: u64, cases: u32) -> [u64; 6] {
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
     bytes[8..16].copy_from_slice(&thread.to_le_bytes());
@@ -511,10 +588,11 @@ fn run(seed: u64, thread: u64, cases: u32) -> [u64; 5] {
     let fixtures = [LONG, SHORT].map(|journal| Fixture {
         journal,
         flows: commands::published(),
+        erasure: erase::keys(),
         ..Fixture::new()
     });
     let [timed, timed_short] = [LONG, SHORT].map(time::fixture);
-    let seen = Cell::new([0; 5]);
+    let seen = Cell::new([0; 6]);
     TestRunner::new_with_rng(config, rng)
         .run(&drawn, |(acts, order, choices)| {
             let [long, short] = &fixtures;
@@ -533,6 +611,7 @@ fn run(seed: u64, thread: u64, cases: u32) -> [u64; 5] {
                 counts.forwarded,
                 counts.merges,
                 counts.timers,
+                counts.erasures,
             ];
             seen.update(|all| std::array::from_fn(|index| all[index] + these[index]));
             Ok(())

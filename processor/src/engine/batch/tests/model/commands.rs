@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use leadstream_schemas::{Content, InputKind, LeadInput, Reply, ReplyContent, Timestamp};
 use proptest::prelude::*;
 
-use super::World;
+use super::{World, ids};
 use crate::engine::batch::Decided;
 use crate::flow::{Answer, DEFAULT_FLOW, Flow};
 use crate::flows::Flows;
 
-/// What a person of the business does; none of it erases a lead.
+/// What a person of the business does; none of it erases a lead ([`super::erase`]).
 pub(super) fn drawn() -> impl Strategy<Value = Content> {
     prop_oneof![
         1 => Just(Content::Restart),
@@ -83,9 +83,14 @@ pub(super) fn counts(decided: &BTreeMap<String, Decided>, input: &LeadInput) -> 
             .is_some_and(|it| it.lead_id.is_some())
 }
 
-/// Every command has an outcome, and its words went out where it was applied, and nowhere else.
+/// Every command has an outcome, and its words went out where it was applied, and nowhere else. An
+/// erasure takes both with it.
 pub(super) fn explained(world: &World<'_>, inputs: &[LeadInput]) -> Result<(), TestCaseError> {
     for input in inputs.iter().filter(|it| it.kind == InputKind::Command) {
+        let erases = matches!(input.content, Content::Erase { .. });
+        if !erases && world.is_touched(&ids(input).into_iter().collect()) {
+            continue;
+        }
         let Some(decided) = world.decided.get(&input.id) else {
             prop_assert!(false, "{} has no outcome", &input.id);
             continue;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use leadstream_schemas::Timestamp;
 use proptest::prelude::*;
 
-use super::{Fixture, PARTITIONS, World};
+use super::{Fixture, PARTITIONS, World, erase};
 use crate::engine::batch::{Clock, DueLead, Rules, sweep};
 use crate::flow::{Conversation, DEFAULT_FLOW, Flow, pass};
 use crate::flows::Flows;
@@ -22,6 +22,7 @@ pub(super) fn fixture(journal: usize) -> Fixture {
     Fixture {
         flows: Flows::new(Flow::parse("timed", &text).unwrap(), Vec::new()),
         journal,
+        erasure: erase::keys(),
         ..Fixture::new()
     }
 }

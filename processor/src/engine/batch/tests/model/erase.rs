@@ -1,0 +1,235 @@
+//! Erased people in the model. An erasure reaches what was folded before it, so how far depends on
+//! the delivery; what is there in the end follows from the inputs and the tombstones alone.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use leadstream_schemas::event::ERASED;
+use leadstream_schemas::{Content, InputKind, LeadEvent, LeadInput, Reply, Timestamp};
+use leadstream_stream::Secret;
+use proptest::prelude::*;
+
+use super::{Act, LONG, What, World, ids, inputs, number, people};
+use crate::engine::batch::Folded;
+use crate::erasure::{ErasureKeys, Gone, Tombstone};
+
+pub(super) fn keys() -> ErasureKeys {
+    ErasureKeys::resolve(Some(Secret::new("a key of the model"))).unwrap()
+}
+
+/// What PostgreSQL has of erased people, and what the model remembers of them.
+#[derive(Default)]
+pub(super) struct Graves {
+    tombstones: HashMap<Tombstone, Gone>,
+    /// By lead id: up to when it was erased, and its last revision then.
+    leads: BTreeMap<String, (Timestamp, u64)>,
+}
+
+/// Every id that a case may have.
+fn all_ids() -> Vec<String> {
+    let of = |person: u8| {
+        [
+            number(person, false),
+            number(person, true),
+            format!("DE.{person}"),
+            format!("999{person}"),
+        ]
+    };
+    (0..2).flat_map(of).collect()
+}
+
+/// What each person writes when everything else has been read, under the ids of their first act.
+pub(super) fn afterwards(acts: &[Act]) -> Vec<LeadInput> {
+    let of = |person: u8| {
+        let first = acts.iter().find(|act| act.person == person)?;
+        let last = Act {
+            second: 100,
+            delay: 0,
+            what: What::Says("Hi"),
+            copies: 0,
+            ..first.clone()
+        };
+        let mut input = inputs(&[last]).pop()?;
+        input.id = format!("last{person}");
+        Some(input)
+    };
+    (0..2).filter_map(of).collect()
+}
+
+impl World<'_> {
+    pub(super) fn is_anybody_erased(&self) -> bool {
+        !self.graves.leads.is_empty()
+    }
+
+    /// The inputs that are in a journal, and in how many.
+    pub(super) fn held(&self) -> BTreeMap<String, usize> {
+        let mut held = BTreeMap::new();
+        for entry in self.leads.values().flat_map(|lead| lead.journal.entries()) {
+            *held.entry(entry.order.id.clone()).or_default() += 1;
+        }
+        held
+    }
+
+    /// What a batch knows of tombstones: those of all ids, or, where leads are in memory, of those
+    /// ids that none of these holds.
+    pub(super) fn gone(&self, in_memory: bool) -> HashMap<String, Gone> {
+        if self.graves.tombstones.is_empty() {
+            return HashMap::new();
+        }
+        let is_held = |id: &String| {
+            let mut open = self.leads.iter().filter(|(_, it)| it.merged_into.is_none());
+            open.any(|(lead_id, lead)| lead_id == id || lead.identities.hold(id))
+        };
+        let asked = all_ids()
+            .into_iter()
+            .filter(|id| !(in_memory && is_held(id)));
+        asked
+            .filter_map(|id| Some((self.gone_of(&id)?, id)))
+            .map(|(gone, id)| (id, gone))
+            .collect()
+    }
+
+    fn gone_of(&self, id: &str) -> Option<Gone> {
+        let hash = self.fixture.erasure.tombstone(id)?;
+        self.graves.tombstones.get(&hash).copied()
+    }
+
+    /// As the statements of the transaction do.
+    pub(super) fn erase(&mut self, folded: &Folded) {
+        for (lead_id, erased) in &folded.erased {
+            self.leads.remove(lead_id);
+            self.timers.remove(lead_id);
+            self.decided
+                .retain(|_, it| it.lead_id.as_ref() != Some(lead_id));
+            self.departed.retain(|(owner, _)| owner != lead_id);
+            for identity in &erased.identities {
+                self.identities.remove(identity);
+            }
+            self.outbox
+                .retain(|(partition, it)| *partition != erased.partition || !erased.concerns(it));
+            let mut last = 0;
+            for (tombstone, revision) in &erased.tombstones {
+                let gone = Gone {
+                    until: erased.until,
+                    revision: *revision,
+                };
+                self.graves
+                    .tombstones
+                    .entry(tombstone.clone())
+                    .or_default()
+                    .join(gone);
+                last = last.max(*revision);
+            }
+            self.graves
+                .leads
+                .insert(lead_id.clone(), (erased.until, last));
+        }
+    }
+
+    /// Nothing that is published tells of what an erasure reached, but that it took place.
+    pub(super) fn is_of_the_living(&self, event: &LeadEvent) -> Result<(), TestCaseError> {
+        if let Some((until, revision)) = self.graves.leads.get(&event.data.lead_id) {
+            let is_last = event.data.current_state == ERASED;
+            prop_assert!(is_last || event.timestamp > *until, "{:?}", event);
+            prop_assert!(event.data.revision >= *revision, "{:?}", event);
+        }
+        Ok(())
+    }
+
+    /// The same of what is said.
+    pub(super) fn is_said_to_the_living(&self, reply: &Reply) -> Result<(), TestCaseError> {
+        if let Some((_, revision)) = self.graves.leads.get(&reply.lead_id) {
+            prop_assert!(reply.revision >= *revision, "{:?}", reply);
+        }
+        Ok(())
+    }
+
+    /// Whether one of `person`'s ids has a tombstone.
+    pub(super) fn is_touched(&self, person: &BTreeSet<String>) -> bool {
+        person.iter().any(|id| self.gone_of(id).is_some())
+    }
+
+    /// No row is left of a lead that is not there.
+    pub(super) fn rows_are_of_leads(&self) -> Result<(), TestCaseError> {
+        let is_there = |lead_id: &String| self.leads.contains_key(lead_id);
+        for (identity, owner) in &self.identities {
+            prop_assert!(
+                is_there(owner),
+                "{} is of {}, who is not there",
+                identity,
+                owner
+            );
+        }
+        prop_assert!(self.timers.keys().all(is_there), "a timer is left");
+        let mut owners = self.departed.iter().map(|(owner, _)| owner);
+        prop_assert!(owners.all(is_there), "a departed id is left");
+        let mut of = self.decided.values().filter_map(|it| it.lead_id.as_ref());
+        prop_assert!(of.all(is_there), "an outcome is left");
+        for (lead_id, (_, revision)) in &self.graves.leads {
+            let told = self.events.iter().any(|it| {
+                let data = &it.data;
+                (&data.lead_id, data.revision) == (lead_id, *revision)
+                    && data.current_state == ERASED
+            });
+            prop_assert!(told, "nobody is told that {} is gone", lead_id);
+        }
+        Ok(())
+    }
+
+    /// Of what was sent up to an erasure nothing comes back; what was sent later is there, once.
+    pub(super) fn the_erased_stay_so(&self, all: &[LeadInput]) -> Result<(), TestCaseError> {
+        for lead in self.leads.values() {
+            for entry in lead.journal.entries() {
+                let input = all.iter().find(|it| it.id == entry.order.id).unwrap();
+                // It told the erased lead that it is the same person, by a message that was sent
+                // after the erasure: as though that were the first to tell, it stays.
+                if !lead.met.is_empty() {
+                    continue;
+                }
+                for gone in ids(input).iter().filter_map(|id| self.gone_of(id)) {
+                    let is_later = gone.until < entry.order.at;
+                    prop_assert!(is_later, "{} is back", &input.id);
+                }
+            }
+        }
+        for (input, decided) in all
+            .iter()
+            .filter_map(|it| Some((it, self.decided.get(&it.id)?)))
+        {
+            if matches!(input.content, Content::Erase { .. }) && decided.outcome.is_ok() {
+                let gone = ids(input).first().and_then(|id| self.gone_of(id));
+                let at = input.sent_at.min(input.received_at);
+                prop_assert!(
+                    gone.is_some_and(|it| it.until >= at),
+                    "{} did nothing",
+                    &input.id
+                );
+            }
+        }
+        if self.fixture.journal < LONG {
+            return Ok(());
+        }
+        let held = self.held();
+        for person in people(all).iter().filter(|it| self.is_touched(it)) {
+            let until = person
+                .iter()
+                .filter_map(|id| self.gone_of(id))
+                .map(|it| it.until)
+                .max();
+            let theirs = all.iter().filter(|it| {
+                it.kind == InputKind::Message && ids(it).iter().any(|id| person.contains(id))
+            });
+            for input in theirs {
+                let at = input.sent_at.min(input.received_at);
+                let count = held.get(&input.id).copied().unwrap_or_default();
+                let least = usize::from(until.is_none_or(|until| at > until));
+                prop_assert!(
+                    (least..=1).contains(&count),
+                    "{} is there {} times",
+                    &input.id,
+                    count
+                );
+            }
+        }
+        Ok(())
+    }
+}
