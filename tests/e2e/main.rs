@@ -10,6 +10,7 @@ mod conversation;
 mod crm;
 mod crm_features;
 mod departed;
+mod erasure;
 mod exactness;
 mod lost_ack;
 mod observe;
@@ -46,6 +47,14 @@ const TESTS: &[(&str, Test)] = &[
     (
         "commands_erase_a_person_whom_no_replay_brings_back",
         commands::erase,
+    ),
+    (
+        "an_erasure_that_is_cut_off_is_finished_by_the_next_processor",
+        erasure::killed,
+    ),
+    (
+        "a_person_with_two_leads_is_erased_under_both_ids_and_either_key",
+        erasure::merged,
     ),
     (
         "conversations_end_exactly_right_though_every_service_is_killed",

@@ -1,0 +1,212 @@
+//! Erasures that are cut off, of a person with two leads, and under a key that is replaced.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use leadstream::deployment::Service;
+use leadstream_sandbox::webhook::{BusinessNumber, MetaWebhook, Person, wamid};
+use leadstream_schemas::codec::decode;
+use leadstream_schemas::{LeadEvent, Timestamp, Topic};
+
+use crate::World;
+use crate::commands::nothing_is_left;
+use crate::observe::read_all;
+use crate::site::{NUMBER, Site, eventually};
+
+const KEY: &str = "ERASURE_KEY";
+const OLD: &str = "an older key of this test";
+const NEW: &str = "a newer key of this test";
+
+async fn site<'w>(world: &'w World, name: &str) -> anyhow::Result<Site<'w>> {
+    let mut site = Site::new(world, name).await?;
+    let key = (KEY.to_owned(), OLD.to_owned());
+    site.deployment.further.push(key);
+    site.start(Service::Ingest, "ingest").await?;
+    site.start(Service::Processor, "processor").await?;
+    Ok(site)
+}
+
+/// Each message a webhook, ten seconds apart and in the past.
+fn webhooks(messages: &[(&Person, &str)]) -> Vec<Vec<u8>> {
+    let now = Timestamp::now().millis() / 1000 - 600;
+    let webhook = |(at, (person, text)): (i64, &(&Person, &str))| {
+        let id = wamid(&format!("{person:?}-{text}-{now}"));
+        let webhook = MetaWebhook::new(&BusinessNumber::new(NUMBER));
+        webhook.text(person, &id, now + 10 * at, text).to_bytes()
+    };
+    (0..).zip(messages).map(webhook).collect()
+}
+
+async fn post(site: &Site<'_>, webhooks: &[Vec<u8>]) -> anyhow::Result<()> {
+    for webhook in webhooks {
+        site.post(webhook).await?;
+    }
+    Ok(())
+}
+
+/// Waits for leads in these states, in alphabetical order.
+async fn there_are(site: &Site<'_>, states: &[&str]) -> anyhow::Result<()> {
+    eventually(Duration::from_secs(60), async || {
+        let found: Vec<String> =
+            sqlx::query_scalar("SELECT current_state FROM lead_qualifications ORDER BY 1")
+                .fetch_all(&site.database)
+                .await?;
+        ensure!(found == states, "{found:?}");
+        Ok(())
+    })
+    .await
+}
+
+/// Waits until the processor, since it was started, has dropped as many inputs of erased people.
+async fn dropped(site: &Site<'_>, count: usize) -> anyhow::Result<()> {
+    eventually(Duration::from_secs(60), async || {
+        let metrics = site.metrics("processor").await?;
+        let line = format!("leadstream_processor_inputs_total{{outcome=\"erased\"}} {count}");
+        ensure!(metrics.lines().any(|it| it == line), "{metrics}");
+        Ok(())
+    })
+    .await
+}
+
+/// The events that tell of erasures, by lead; repeats are the same to the byte.
+fn told(site: &Site<'_>) -> anyhow::Result<BTreeMap<String, u64>> {
+    let mut told = BTreeMap::new();
+    let mut values: BTreeMap<String, Vec<u8>> = BTreeMap::new();
+    for record in read_all(site, &site.topic(Topic::LeadEvents))? {
+        let event: LeadEvent = decode(&record.value)?;
+        if event.data.current_state == "ERASED" {
+            let value = values
+                .entry(event.id)
+                .or_insert_with(|| record.value.clone());
+            ensure!(*value == record.value, "a repeat differs");
+            told.insert(event.data.lead_id, event.data.revision);
+        }
+    }
+    Ok(told)
+}
+
+/// The processor dies within the transaction, between its commit and what it publishes, and after
+/// that; whoever comes next finishes the erasure.
+pub(crate) fn killed(world: &World) -> anyhow::Result<()> {
+    world.runtime.block_on(async {
+        let site = site(world, "erase-killed").await?;
+        let mut expected = BTreeMap::new();
+        for (index, point) in ["write", "committed", "published"].iter().enumerate() {
+            let wa_id = format!("1555888030{index}");
+            let ada = Person::new(&wa_id, "Ada");
+            let sent = webhooks(&[(&ada, "Hi"), (&ada, "Ada Byron")]);
+            post(&site, &sent).await?;
+            there_are(&site, &["AWAITING_BUDGET"]).await?;
+            site.stop("processor").await?;
+            let id = format!("gone-{point}");
+            let erase = |wait| {
+                [
+                    "lead", "erase", &wa_id, "--yes", "--id", &id, "--wait", wait,
+                ]
+            };
+            let given = site
+                .tool(&erase("1"))
+                .await
+                .err()
+                .context("nobody is there")?;
+            ensure!(given.to_string().contains("it is in Kafka"), "{given}");
+            let dies = ("LEADSTREAM_FAILPOINTS".to_owned(), format!("{point}=abort"));
+            site.spawn_with(Service::Processor, "processor", vec![dies])?;
+            let status = site.ended("processor").await?;
+            ensure!(!status.success(), "it came through {point}");
+            site.start(Service::Processor, "processor").await?;
+            let outcome = site.tool(&erase("60")).await?;
+            ensure!(outcome.contains("applied at revision 3"), "{outcome}");
+            post(&site, &sent).await?;
+            dropped(&site, sent.len()).await?;
+            nothing_is_left(&site, "1555888").await?;
+            expected.insert(wa_id, 3);
+            eventually(Duration::from_secs(30), async || {
+                let told = told(&site)?;
+                ensure!(told == expected, "{told:?}");
+                Ok(())
+            })
+            .await?;
+        }
+        site.finish().await
+    })
+}
+
+/// Two leads that became one go both, also where no processor has them in memory; later the key is
+/// replaced, and both keys keep people away.
+pub(crate) fn merged(world: &World) -> anyhow::Result<()> {
+    const USER_ID: &str = "US.15558880401";
+    world.runtime.block_on(async {
+        let mut site = site(world, "erase-merged").await?;
+        let (wa_id, other) = ("15558880401", "15558880402");
+        let by_number = Person::new(wa_id, "Ada");
+        let by_user_id = Person {
+            wa_id: None,
+            user_id: Some(USER_ID.into()),
+            ..by_number.clone()
+        };
+        let by_both = Person {
+            user_id: by_user_id.user_id.clone(),
+            ..by_number.clone()
+        };
+        let sent = webhooks(&[
+            (&by_number, "Hi"),
+            (&by_user_id, "Ada"),
+            (&by_both, "$7,500 a month"),
+        ]);
+        post(&site, &sent[..2]).await?;
+        there_are(&site, &["AWAITING_NAME", "AWAITING_NAME"]).await?;
+        post(&site, &sent[2..]).await?;
+        there_are(&site, &["COMPLETED", "MERGED"]).await?;
+        site.stop_and_restart("processor").await?;
+        let erase = |wa_id: &'static str| ["lead", "erase", wa_id, "--yes", "--wait", "60"];
+        site.tool(&erase(wa_id)).await?;
+        nothing_is_left(&site, "1555888").await?;
+        eventually(Duration::from_secs(30), async || {
+            let told: Vec<String> = told(&site)?.into_keys().collect();
+            ensure!(told == [wa_id, USER_ID], "{told:?}");
+            Ok(())
+        })
+        .await?;
+
+        site.stop("processor").await?;
+        set_key(&mut site, NEW);
+        site.spawn(Service::Processor, "processor")?;
+        let status = site.ended("processor").await?;
+        let log = site.log("processor")?;
+        ensure!(
+            !status.success() && log.contains("give that one as well"),
+            "{log}"
+        );
+        set_key(&mut site, &format!("{NEW},{OLD}"));
+        site.start(Service::Processor, "processor").await?;
+        post(&site, &sent).await?;
+        dropped(&site, sent.len()).await?;
+        let bea = Person::new(other, "Bea");
+        let more = webhooks(&[(&bea, "Hi")]);
+        post(&site, &more).await?;
+        there_are(&site, &["AWAITING_NAME"]).await?;
+        site.tool(&erase(other)).await?;
+        post(&site, &more).await?;
+        dropped(&site, sent.len() + more.len()).await?;
+        nothing_is_left(&site, "1555888").await?;
+        // The older key is still wanted, and the newer one is by now.
+        site.stop("processor").await?;
+        set_key(&mut site, OLD);
+        site.spawn(Service::Processor, "processor")?;
+        ensure!(
+            !site.ended("processor").await?.success(),
+            "it runs without its newer key"
+        );
+        set_key(&mut site, &format!("{NEW},{OLD}"));
+        site.start(Service::Processor, "processor").await?;
+        site.finish().await
+    })
+}
+
+fn set_key(site: &mut Site<'_>, key: &str) {
+    let further = &mut site.deployment.further;
+    further.retain(|(name, _)| name != KEY);
+    further.push((KEY.to_owned(), key.to_owned()));
+}
