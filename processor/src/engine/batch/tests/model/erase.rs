@@ -181,8 +181,9 @@ impl World<'_> {
             for entry in lead.journal.entries() {
                 let input = all.iter().find(|it| it.id == entry.order.id).unwrap();
                 // It told the erased lead that it is the same person, by a message that was sent
-                // after the erasure: as though that were the first to tell, it stays.
-                if !lead.met.is_empty() {
+                // after the erasure: as though that were the first to tell, it stays. The one
+                // that began anew under that id may have joined it since.
+                if !(lead.met.is_empty() && lead.merged.is_empty()) {
                     continue;
                 }
                 for gone in ids(input).iter().filter_map(|id| self.gone_of(id)) {
