@@ -21,8 +21,14 @@ impl Step<'_> {
     ) -> Result<(Option<Changed>, Outcome), BatchError> {
         let done =
             |it: &Changed| merge.lead_id == self.lead_id || it.lead.merged.contains(&merge.lead_id);
+        // It was erased since it told so, and its id is this lead's by now: to close for it would
+        // send whatever comes from one home to the other for ever.
+        let is_gone = |it: &Changed| {
+            let id = self.home_key(&merge.lead_id);
+            merge.closed.is_none() && it.lead.identities.hold(id)
+        };
         match (&merge.closed, found) {
-            (_, Some(found)) if done(&found) => {
+            (_, Some(found)) if done(&found) || is_gone(&found) => {
                 folded.counts.duplicates += 1;
                 Ok((Some(found), Outcome::Unchanged))
             }

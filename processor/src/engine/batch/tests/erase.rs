@@ -337,3 +337,20 @@ fn another_id_s_tombstone_does_not_take_a_lead_that_joined_one_who_lives() {
     let folded = fixture.fold(&[later.record(12)], known);
     assert_eq!((folded.counts.forwarded, folded.erased.len()), (1, 0));
 }
+
+#[test]
+fn a_lead_does_not_close_for_an_erased_one_whose_id_it_has_by_now() {
+    let fixture = fixture();
+    let (mut known, meet) = met(&fixture);
+    // That of the number was erased after it told the other, which is to close for it.
+    known.leads.remove("491700");
+    known.identities.insert("491700".into(), "DE.1".into());
+    let lead = known.leads.get_mut("DE.1").unwrap();
+    lead.identities.wa_id = Some("491700".into());
+    let mut younger = known.clone();
+    younger.leads.get_mut("DE.1").unwrap().identities.wa_id = None;
+    let closes = fixture.fold(&[read(&meet, 12)], younger);
+    assert_eq!(closes.leads["DE.1"].lead.state(), Some("MERGED"));
+    let folded = fixture.fold(&[read(&meet, 12)], known);
+    assert_eq!((folded.counts.duplicates, folded.leads.len()), (1, 0));
+}
