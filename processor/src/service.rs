@@ -56,7 +56,7 @@ pub struct Args {
     #[arg(
         long,
         env = "BATCH_RECORDS",
-        default_value = "500",
+        default_value = "1000",
         value_name = "COUNT"
     )]
     pub batch_records: NonZeroUsize,
@@ -72,7 +72,7 @@ pub struct Args {
     )]
     pub journal_length: NonZeroUsize,
     /// Memory for leads that are not read again from PostgreSQL, in MiB
-    #[arg(long, env = "LEAD_CACHE_MIB", default_value_t = 16, value_name = "MIB")]
+    #[arg(long, env = "LEAD_CACHE_MIB", default_value_t = 12, value_name = "MIB")]
     pub lead_cache_mib: usize,
     /// Dead letters in a row, in one partition, after which it halts until `leadstream dead-letters
     /// resume`
@@ -191,8 +191,8 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
         topic: args.kafka.topic(Topic::LeadInputs),
         group: args.kafka.group("processor"),
         client_id,
-        lane_bytes: 8 << 20,
-        lane_records: args.batch_records.get() * 4,
+        lane_bytes: 4 << 20,
+        lane_records: args.batch_records.get() * 2,
         drain: Duration::from_secs(20),
     };
     let (consumer_loop, consumer) = ConsumerLoop::new(&args.kafka, &options, senders)?;

@@ -259,15 +259,14 @@ impl Store {
     /// the order of partition and lead id, so that two transactions cannot deadlock.
     pub(crate) async fn commit(&self, commit: &Commit<'_>) -> Result<(), StoreError> {
         self.bounded(async {
-            let statements = write::statements(commit)?;
             pass(Point::Begin).await?;
             let mut transaction = self.pool.begin().await?;
             pass(Point::Fence).await?;
             write::fence(&mut transaction, commit).await?;
             erase::erase(&mut transaction, &commit.folded.erased).await?;
-            for statement in statements {
+            for statement in write::statements(commit) {
                 pass(Point::Write).await?;
-                statement.execute(&mut *transaction).await?;
+                statement?.execute(&mut *transaction).await?;
             }
             pass(Point::Commit).await?;
             transaction.commit().await?;

@@ -41,7 +41,7 @@ use crate::metrics::Counts;
 #[derive(Debug)]
 pub(crate) struct Decoded {
     pub(crate) record: Record,
-    pub(crate) content: Result<Keyed, Undecodable>,
+    pub(crate) content: Result<Box<Keyed>, Undecodable>,
 }
 
 /// An input with its ids within its account, the record's key first.
@@ -85,7 +85,7 @@ impl Decoded {
     }
 }
 
-fn decode(record: &Record, accounts: &Accounts) -> Result<Keyed, Undecodable> {
+fn decode(record: &Record, accounts: &Accounts) -> Result<Box<Keyed>, Undecodable> {
     let key = std::str::from_utf8(&record.key).map_err(|_| Undecodable::Key("it is not UTF-8"))?;
     if key.is_empty() || key.len() > 160 || key.contains('\0') {
         return Err(Undecodable::Key(
@@ -103,12 +103,12 @@ fn decode(record: &Record, accounts: &Accounts) -> Result<Keyed, Undecodable> {
             }
         }
     }
-    Ok(Keyed {
+    Ok(Box::new(Keyed {
         key: key.to_owned(),
         inbound,
         account,
         identities,
-    })
+    }))
 }
 
 /// What the fold may use of the database.
@@ -137,7 +137,7 @@ pub(crate) struct Rules<'a> {
 #[derive(Debug, Default)]
 pub(crate) struct Folded {
     /// Leads that changed, by lead id: in the order in which rows are written.
-    pub(crate) leads: BTreeMap<String, Changed>,
+    pub(crate) leads: BTreeMap<String, Box<Changed>>,
     /// New rows of `lead_identities`.
     pub(crate) identities: BTreeMap<String, String>,
     /// New rows of `departed_inputs`: lead id, input id, time of sending.
@@ -305,13 +305,13 @@ fn fold_one(
     let changed_before = before.is_some();
     let mut found = before.or_else(|| {
         let lead = known.leads.remove(&lead_id)?;
-        Some(Changed {
+        Some(Box::new(Changed {
             lead,
             body: Vec::new(),
             account: keyed.account.clone(),
             partition: record.partition,
             created,
-        })
+        }))
     });
     let step = Step {
         record,
@@ -342,7 +342,7 @@ fn fold_one(
     }
     let survivor = found.as_ref().and_then(|it| it.lead.merged_into.as_deref());
     let is_for_itself =
-        keyed.inbound.is_erased_with_another() || found.as_ref().is_some_and(is_gone);
+        keyed.inbound.is_erased_with_another() || found.as_deref().is_some_and(is_gone);
     let survivor = survivor.filter(|_| !is_for_itself);
     let (changed, outcome) = if let Some(survivor) = survivor {
         folded.counts.forwarded += 1;
@@ -376,7 +376,13 @@ fn fold_one(
 }
 
 impl Folded {
-    fn put_back(&mut self, lead_id: String, lead: Changed, is_changed: bool, known: &mut Known) {
+    fn put_back(
+        &mut self,
+        lead_id: String,
+        lead: Box<Changed>,
+        is_changed: bool,
+        known: &mut Known,
+    ) {
         if is_changed {
             self.leads.insert(lead_id, lead);
         } else if !lead.created {
@@ -386,14 +392,14 @@ impl Folded {
 }
 
 impl Step<'_> {
-    fn begin(&self, lead: Lead) -> Changed {
-        Changed {
+    fn begin(&self, lead: Lead) -> Box<Changed> {
+        Box::new(Changed {
             lead,
             body: Vec::new(),
             account: self.keyed.account.clone(),
             partition: self.record.partition,
             created: true,
-        }
+        })
     }
 
     fn home_key<'a>(&'a self, lead_id: &'a str) -> &'a str {

@@ -36,7 +36,7 @@ use crate::store::{Store, StoreError};
 use sweep::Sweeps;
 
 /// Acknowledgements that may be outstanding before the lane waits for them, in batches.
-const UNACKNOWLEDGED: usize = 8;
+const UNACKNOWLEDGED: usize = 2;
 /// How often a lane that waits looks whether its producer still works.
 pub(super) const CHECK: Duration = Duration::from_secs(1);
 /// How long an idle lane keeps acknowledged rows in the outbox.

@@ -103,7 +103,7 @@ async fn load_departed(
 
 fn inputs(batch: &[Decoded]) -> impl Iterator<Item = (i32, &Keyed)> {
     batch.iter().filter_map(|decoded| {
-        let keyed = decoded.content.as_ref().ok()?;
+        let keyed = &**decoded.content.as_ref().ok()?;
         Some((decoded.record.partition, keyed))
     })
 }

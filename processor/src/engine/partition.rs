@@ -95,7 +95,7 @@ pub(crate) fn forget(partitions: &mut BTreeMap<i32, Partition>, erased: &BTreeMa
 /// Keeps the leads of a committed batch within `room` bytes, which `partitions` share evenly.
 pub(crate) fn keep(
     partitions: &mut BTreeMap<i32, Partition>,
-    leads: BTreeMap<String, Changed>,
+    leads: BTreeMap<String, Box<Changed>>,
     room: usize,
 ) {
     let each = room / partitions.len().max(1);

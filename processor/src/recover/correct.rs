@@ -60,7 +60,7 @@ pub(super) fn correction(
     outlets: &Outlets,
     lead_id: &str,
     mut lead: Lead,
-) -> Result<Option<(Changed, Outgoing)>, BatchError> {
+) -> Result<Option<(Box<Changed>, Outgoing)>, BatchError> {
     let Some(Known { key, last }) = published.contradicts(lead_id, &lead) else {
         return Ok(None);
     };
@@ -73,12 +73,12 @@ pub(super) fn correction(
     };
     let trace = Some(TraceContext::generate());
     let event = effects::outgoing(&outlets.events, key, trace, &event)?;
-    let changed = Changed {
+    let changed = Box::new(Changed {
         body: lead.to_bytes()?,
         lead,
         account: String::new(),
         partition: -1,
         created: false,
-    };
+    });
     Ok(Some((changed, event)))
 }

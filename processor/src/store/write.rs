@@ -30,18 +30,25 @@ pub(super) const ORDER: [&str; 10] = [
     DELETE_OUTBOX,
 ];
 
-/// What follows the fence. What has nothing to write is left out.
-pub(super) fn statements<'q>(commit: &'q Commit<'_>) -> Result<Vec<Statement<'q>>, StoreError> {
-    let folded = commit.folded;
-    let mut statements = Vec::with_capacity(ORDER.len());
-    statements.extend(identities(folded));
-    statements.extend(leads(folded));
-    statements.extend(departed(folded));
-    statements.extend(outcomes(folded));
-    statements.extend(timers(folded));
-    statements.extend(outbox(folded)?);
-    statements.extend(acknowledged(commit.acknowledged));
-    Ok(statements)
+/// What follows the fence. What has nothing to write is left out. Each is made when it is asked for:
+/// its arguments are a copy of what it writes.
+pub(super) fn statements<'q>(
+    commit: &'q Commit<'_>,
+) -> impl Iterator<Item = Result<Statement<'q>, StoreError>> {
+    type Make<'q> = fn(&'q Commit<'q>) -> Result<Option<Statement<'q>>, StoreError>;
+    let make: [Make<'q>; ORDER.len() - 1] = [
+        |commit| Ok(identities(commit.folded)),
+        |commit| Ok(leads(commit.folded, true)),
+        |commit| Ok(leads(commit.folded, false)),
+        |commit| Ok(departed(commit.folded)),
+        |commit| Ok(outcomes(commit.folded)),
+        |commit| Ok(armed(commit.folded)),
+        |commit| Ok(disarmed(commit.folded)),
+        |commit| outbox(commit.folded),
+        |commit| Ok(acknowledged(commit.acknowledged)),
+    ];
+    make.into_iter()
+        .filter_map(move |make| make(commit).transpose())
 }
 
 const FENCE: &str = "
@@ -116,15 +123,12 @@ fn identities(folded: &Folded) -> Option<Statement<'_>> {
     Some(statement.bind(identities).bind(lead_ids))
 }
 
-fn leads(folded: &Folded) -> impl Iterator<Item = Statement<'_>> {
-    let (created, updated): (Vec<_>, Vec<_>) = folded
-        .leads
-        .iter()
-        .partition(|(_, changed)| changed.created);
-    [(created, INSERT_LEADS), (updated, UPDATE_LEADS)]
-        .into_iter()
-        .filter(|(rows, _)| !rows.is_empty())
-        .map(|(rows, statement)| bind_leads(statement, &rows))
+/// Those that are new, or those that are not.
+fn leads(folded: &Folded, created: bool) -> Option<Statement<'_>> {
+    let rows = folded.leads.iter().map(|(lead_id, it)| (lead_id, &**it));
+    let rows: Vec<_> = rows.filter(|(_, it)| it.created == created).collect();
+    let statement = if created { INSERT_LEADS } else { UPDATE_LEADS };
+    (!rows.is_empty()).then(|| bind_leads(statement, &rows))
 }
 
 // Each notes, too, whose reports are behind: with no statement of its own. Two reads of the
@@ -210,7 +214,7 @@ fn bind_leads<'q>(statement: &'static str, rows: &[(&'q String, &'q Changed)]) -
         .bind(column(&conversations, |it| {
             it.map_or_else(
                 || "{}".to_owned(),
-                |it| serde_json::Value::Object(it.data.clone()).to_string(),
+                |it| serde_json::to_string(&it.data).unwrap_or_else(|_| "{}".to_owned()),
             )
         }))
         .bind(column(rows, |(_, changed)| {
@@ -294,18 +298,19 @@ ON CONFLICT (lead_id) DO UPDATE SET partition = excluded.partition, due = exclud
 const DISARM_TIMERS: &str = "
 DELETE FROM lead_timers t USING unnest($1::text[]) AS u (lead_id) WHERE t.lead_id = u.lead_id";
 
-fn timers(folded: &Folded) -> impl Iterator<Item = Statement<'_>> {
-    let armed: Vec<_> = folded.armed.iter().collect();
-    let arm = (!armed.is_empty()).then(|| {
+fn armed(folded: &Folded) -> Option<Statement<'_>> {
+    let rows: Vec<_> = folded.armed.iter().collect();
+    (!rows.is_empty()).then(|| {
         sqlx::query(ARM_TIMERS)
-            .bind(column(&armed, |(lead_id, _)| lead_id.as_str()))
-            .bind(column(&armed, |(_, entry)| entry.partition))
-            .bind(column(&armed, |(_, entry)| entry.due.datetime()))
-    });
-    let disarmed = &folded.disarmed;
-    let disarm = (!disarmed.is_empty())
-        .then(|| sqlx::query(DISARM_TIMERS).bind(column(disarmed, String::as_str)));
-    arm.into_iter().chain(disarm)
+            .bind(column(&rows, |(lead_id, _)| lead_id.as_str()))
+            .bind(column(&rows, |(_, entry)| entry.partition))
+            .bind(column(&rows, |(_, entry)| entry.due.datetime()))
+    })
+}
+
+fn disarmed(folded: &Folded) -> Option<Statement<'_>> {
+    let rows = &folded.disarmed;
+    (!rows.is_empty()).then(|| sqlx::query(DISARM_TIMERS).bind(column(rows, String::as_str)))
 }
 
 const INSERT_OUTBOX: &str = "

@@ -25,11 +25,11 @@ impl Step<'_> {
     pub(super) fn command(
         &self,
         command: &Command,
-        found: Option<Changed>,
+        found: Option<Box<Changed>>,
         known: &Known,
         folded: &mut Folded,
         outgoing: &mut Vec<Outgoing>,
-    ) -> Result<(Option<Changed>, Outcome), BatchError> {
+    ) -> Result<(Option<Box<Changed>>, Outcome), BatchError> {
         let Some(mut found) = found else {
             decide(command, None, Err(NO_LEAD.to_owned()), folded);
             return Ok((None, Outcome::Unchanged));

@@ -64,11 +64,11 @@ impl Step<'_> {
     pub(super) fn erase(
         &self,
         command: &Command,
-        found: Option<Changed>,
+        found: Option<Box<Changed>>,
         known: &mut Known,
         folded: &mut Folded,
         outgoing: &mut Vec<Outgoing>,
-    ) -> Result<(Option<Changed>, Outcome), BatchError> {
+    ) -> Result<(Option<Box<Changed>>, Outcome), BatchError> {
         let decide = |lead_id, outcome, folded: &mut Folded| {
             // Who gave the command is told by the lead that it was for.
             if command.erased_with.is_none() {

@@ -14,11 +14,11 @@ impl Step<'_> {
     pub(super) fn merge(
         &self,
         merge: &Merge,
-        found: Option<Changed>,
+        found: Option<Box<Changed>>,
         known: &Known,
         folded: &mut Folded,
         outgoing: &mut Vec<Outgoing>,
-    ) -> Result<(Option<Changed>, Outcome), BatchError> {
+    ) -> Result<(Option<Box<Changed>>, Outcome), BatchError> {
         let done =
             |it: &Changed| merge.lead_id == self.lead_id || it.lead.merged.contains(&merge.lead_id);
         // It was erased since it told so, and its id is this lead's by now: to close for it would

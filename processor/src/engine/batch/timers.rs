@@ -60,13 +60,13 @@ pub(crate) fn sweep(
         let mut outgoing = Vec::new();
         pass(&voice, &mut lead, clock, until, &mut folded, &mut outgoing)?;
         lead.armed = None;
-        let mut changed = Changed {
+        let mut changed = Box::new(Changed {
             lead,
             body: Vec::new(),
             account: due.account,
             partition: due.partition,
             created: false,
-        };
+        });
         if !arm(&due.lead_id, &mut changed, rules, &mut folded.armed)? {
             folded.disarmed.push(due.lead_id.clone());
         }
