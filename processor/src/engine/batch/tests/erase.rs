@@ -242,17 +242,23 @@ fn a_lead_that_is_about_to_join_goes_with_the_erased_one_whichever_of_them_that_
     assert!(there.erased.contains_key("491700"));
 }
 
-#[test]
-fn what_comes_to_a_lead_whose_survivor_is_gone_begins_anew() {
-    let fixture = fixture();
-    let (mut known, _) = met(&fixture);
+/// After DE.1 closed for 491700, and a person with the id `erased` is gone.
+fn closed_and_erased(fixture: &Fixture, erased: &str) -> Known {
+    let (mut known, _) = met(fixture);
     let closed = known.leads.get_mut("DE.1").unwrap();
     closed.close("491700");
     let gone = Gone {
         until: serde_json::from_str("\"2026-11-23T10:15:04.000Z\"").unwrap(),
         revision: 0,
     };
-    known.erased.insert("DE.1".into(), gone);
+    known.erased.insert(erased.into(), gone);
+    known
+}
+
+#[test]
+fn what_comes_to_a_lead_whose_survivor_is_gone_begins_anew() {
+    let fixture = fixture();
+    let known = closed_and_erased(&fixture, "DE.1");
     let later = Said {
         key: "DE.1",
         sender: json!({"user_id": "DE.1"}),
@@ -321,14 +327,7 @@ fn who_writes_and_is_erased_again_in_one_batch_leaves_every_tombstone() {
 #[test]
 fn another_id_s_tombstone_does_not_take_a_lead_that_joined_one_who_lives() {
     let fixture = fixture();
-    let (mut known, _) = met(&fixture);
-    let closed = known.leads.get_mut("DE.1").unwrap();
-    closed.close("491700");
-    let gone = Gone {
-        until: serde_json::from_str("\"2026-11-23T10:15:04.000Z\"").unwrap(),
-        revision: 0,
-    };
-    known.erased.insert("777".into(), gone);
+    let known = closed_and_erased(&fixture, "777");
     let later = Said {
         key: "DE.1",
         sender: json!({"user_id": "DE.1", "lid": "777"}),
