@@ -5,7 +5,9 @@
 //! another lead's journal joins. Ids that leave the journal are handed to the caller, which keeps
 //! them for the horizon of duplicates.
 
+mod depart;
 mod join;
+mod refold;
 mod replay;
 
 use std::borrow::Cow;
@@ -13,12 +15,13 @@ use std::borrow::Cow;
 use leadstream_schemas::{FlowRef, ReplyContent, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::amend::{Amended, Amendment};
+use super::amend::Amendment;
 use super::input::{Input, OrderKey};
 use crate::flow::{self, Answer, Conversation, Fired, Flow, Objection, START, Step, step};
 use crate::flows::{Flows, Origin};
 
 pub use join::Joined;
+use refold::Refolded;
 pub use replay::Replayed;
 
 /// One input of the journal.
@@ -69,6 +72,11 @@ impl Entry {
             })
     }
 
+    /// Whether it edits or revokes the message `id`.
+    fn is_amendment_of(&self, id: &str) -> bool {
+        self.amends.as_ref().is_some_and(|it| it.message_id == id)
+    }
+
     fn has_reply(&self) -> bool {
         self.arrival.as_ref().is_some_and(|arrival| arrival.replied)
     }
@@ -110,14 +118,6 @@ pub struct Journal {
     /// Inputs that left and edit or revoke messages that have not, in order.
     #[serde(default)]
     amendments: Vec<Entry>,
-}
-
-/// What a journal that was folded again has come to.
-#[derive(Default)]
-struct Refolded {
-    change: Option<Change>,
-    prompt: Option<ReplyContent>,
-    objection: Option<Objection>,
 }
 
 /// A conversation that an input changed.
@@ -359,11 +359,10 @@ impl Journal {
     fn amendments_concern(&self, entry: &Entry) -> bool {
         match &entry.amends {
             Some(amendment) => self.holds(&amendment.message_id),
-            None => self.entries.iter().any(|held| {
-                held.amends
-                    .as_ref()
-                    .is_some_and(|amendment| amendment.message_id == entry.order.id)
-            }),
+            None => {
+                let id = &entry.order.id;
+                self.entries.iter().any(|held| held.is_amendment_of(id))
+            }
         }
     }
 
@@ -428,66 +427,6 @@ impl Journal {
         }
     }
 
-    /// Folds `entries` from the snapshot on, the input `arrived` among them. When the outcome
-    /// differs, the prompt that is now right goes out, unless it was the last that did. A person's
-    /// words go out when they come, and never again.
-    fn refold(
-        &mut self,
-        flows: &Flows,
-        entries: Vec<Entry>,
-        arrived: Option<&str>,
-    ) -> Result<Refolded, FoldError> {
-        let amended = Amended::of(self.amending(&entries));
-        let mut conversation = self.base.clone();
-        let (mut prompt, mut words, mut objects) = (None, None, None);
-        for entry in &entries {
-            let answer = amended.answer(entry);
-            let step = entry.fold(flows, conversation.as_ref(), &answer)?;
-            let has_come = arrived == Some(&entry.order.id);
-            if has_come {
-                objects = objection(step.as_ref());
-            }
-            let Some(step) = step else {
-                continue;
-            };
-            conversation = Some(step.conversation);
-            match (step.prompt, &*answer) {
-                // Whom a person answers is asked nothing.
-                (Some(said), Answer::Say { .. }) => {
-                    prompt = None;
-                    if has_come {
-                        words = Some(said);
-                    }
-                }
-                // What is no answer leaves the question open that was asked before it.
-                (said, _) => prompt = said.or(prompt),
-            }
-        }
-        self.entries = entries;
-        let Some(mut conversation) = conversation else {
-            return Ok(Refolded {
-                objection: objects,
-                ..Refolded::default()
-            });
-        };
-        if let Some(passed) = self.passed {
-            flow::pass(followed(flows, &conversation)?, &mut conversation, passed);
-        }
-        // Late words do not reach a lead that has wished for none since.
-        if conversation.is_opted_out() && words.take().is_some() {
-            objects = Some(Objection::OptedOut);
-        }
-        let change = self.become_current(conversation, true);
-        let prompt = prompt
-            .filter(|_| change.is_some())
-            .filter(|prompt| self.last_prompt != Some(hash(prompt)));
-        Ok(Refolded {
-            change,
-            prompt: words.or(prompt),
-            objection: objects,
-        })
-    }
-
     fn become_current(&mut self, next: Conversation, late: bool) -> Option<Change> {
         let changed = match &self.current {
             Some(current) => current.differs(&next),
@@ -496,61 +435,6 @@ impl Journal {
         };
         let previous = self.current.replace(next);
         changed.then_some(Change { previous, late })
-    }
-
-    fn trim(
-        &mut self,
-        flows: &Flows,
-        capacity: usize,
-    ) -> Result<Vec<(String, Timestamp)>, FoldError> {
-        let mut gone = Vec::new();
-        while self.entries.len() > capacity.max(1) {
-            let answer = match self.entries.first() {
-                Some(first) => {
-                    let amended = Amended::of(self.amending(&self.entries));
-                    amended.answer(first).into_owned()
-                }
-                None => break,
-            };
-            let entry = self.entries.remove(0);
-            if let Some(step) = entry.fold(flows, self.base.as_ref(), &answer)? {
-                self.base = Some(step.conversation);
-            }
-            let sent_at = self.departed.as_ref().map_or(entry.sent_at, |departed| {
-                departed.sent_at.max(entry.sent_at)
-            });
-            gone.push((entry.order.id.clone(), entry.sent_at));
-            self.departed = Some(Departed {
-                order: entry.order.clone(),
-                sent_at,
-            });
-            self.keep_amendment(entry);
-        }
-        Ok(gone)
-    }
-
-    /// What `departed` says of a message that is still here goes on to count, however often the
-    /// journal is folded again. Of each message one revocation and one text are kept.
-    fn keep_amendment(&mut self, departed: Entry) {
-        let is_of = |entry: &Entry, id: &str| {
-            let amends = entry.amends.as_ref();
-            amends.is_some_and(|amendment| amendment.message_id == id)
-        };
-        self.amendments
-            .retain(|entry| !is_of(entry, &departed.order.id));
-        let Some(amendment) = &departed.amends else {
-            return;
-        };
-        if self.holds(&amendment.message_id) {
-            let replaced = |entry: &Entry| {
-                entry
-                    .amends
-                    .as_ref()
-                    .is_some_and(|it| amendment.replaces(it))
-            };
-            self.amendments.retain(|entry| !replaced(entry));
-            self.amendments.push(departed);
-        }
     }
 }
 

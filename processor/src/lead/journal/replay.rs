@@ -60,12 +60,7 @@ impl Journal {
 
     /// A revocation counts before every edit.
     fn amended_by(&self, amended: &Entry) -> Option<&Entry> {
-        let concerns = |entry: &&Entry| {
-            entry
-                .amends
-                .as_ref()
-                .is_some_and(|amendment| amendment.message_id == amended.order.id)
-        };
+        let concerns = |entry: &&Entry| entry.is_amendment_of(&amended.order.id);
         let revokes = |entry: &&Entry| {
             let text = entry.amends.as_ref().and_then(|it| it.text.as_ref());
             text.is_none()

@@ -1,0 +1,59 @@
+//! Inputs that leave the journal, and what goes on to count of them.
+
+use leadstream_schemas::Timestamp;
+
+use super::{Departed, Entry, FoldError, Journal};
+use crate::flows::Flows;
+use crate::lead::amend::Amended;
+
+impl Journal {
+    /// Lets the inputs go that are more than `capacity`, the first of them first; their ids, with
+    /// their times of sending.
+    pub(super) fn trim(
+        &mut self,
+        flows: &Flows,
+        capacity: usize,
+    ) -> Result<Vec<(String, Timestamp)>, FoldError> {
+        let mut gone = Vec::new();
+        while self.entries.len() > capacity.max(1) {
+            let answer = match self.entries.first() {
+                Some(first) => {
+                    let amended = Amended::of(self.amending(&self.entries));
+                    amended.answer(first).into_owned()
+                }
+                None => break,
+            };
+            let entry = self.entries.remove(0);
+            if let Some(step) = entry.fold(flows, self.base.as_ref(), &answer)? {
+                self.base = Some(step.conversation);
+            }
+            let sent_at = self.departed.as_ref().map_or(entry.sent_at, |departed| {
+                departed.sent_at.max(entry.sent_at)
+            });
+            gone.push((entry.order.id.clone(), entry.sent_at));
+            self.departed = Some(Departed {
+                order: entry.order.clone(),
+                sent_at,
+            });
+            self.keep_amendment(entry);
+        }
+        Ok(gone)
+    }
+
+    /// What `departed` says of a message that is still here goes on to count, however often the
+    /// journal is folded again. Of each message one revocation and one text are kept.
+    fn keep_amendment(&mut self, departed: Entry) {
+        self.amendments
+            .retain(|entry| !entry.is_amendment_of(&departed.order.id));
+        let Some(amendment) = &departed.amends else {
+            return;
+        };
+        if self.holds(&amendment.message_id) {
+            self.amendments.retain(|entry| {
+                let earlier = entry.amends.as_ref();
+                earlier.is_none_or(|earlier| !amendment.replaces(earlier))
+            });
+            self.amendments.push(departed);
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! The journal folded again.
+
+use leadstream_schemas::ReplyContent;
+
+use super::{Change, Entry, FoldError, Journal, followed, hash, objection};
+use crate::flow::{self, Answer, Objection};
+use crate::flows::Flows;
+use crate::lead::amend::Amended;
+
+/// What a journal that was folded again has come to.
+#[derive(Default)]
+pub(super) struct Refolded {
+    pub(super) change: Option<Change>,
+    pub(super) prompt: Option<ReplyContent>,
+    pub(super) objection: Option<Objection>,
+}
+
+impl Journal {
+    /// Folds `entries` from the snapshot on, the input `arrived` among them. When the outcome
+    /// differs, the prompt that is now right goes out, unless it was the last that did. A person's
+    /// words go out when they come, and never again.
+    pub(super) fn refold(
+        &mut self,
+        flows: &Flows,
+        entries: Vec<Entry>,
+        arrived: Option<&str>,
+    ) -> Result<Refolded, FoldError> {
+        let amended = Amended::of(self.amending(&entries));
+        let mut conversation = self.base.clone();
+        let (mut prompt, mut words, mut objects) = (None, None, None);
+        for entry in &entries {
+            let answer = amended.answer(entry);
+            let step = entry.fold(flows, conversation.as_ref(), &answer)?;
+            let has_come = arrived == Some(&entry.order.id);
+            if has_come {
+                objects = objection(step.as_ref());
+            }
+            let Some(step) = step else {
+                continue;
+            };
+            conversation = Some(step.conversation);
+            match (step.prompt, &*answer) {
+                // Whom a person answers is asked nothing.
+                (Some(said), Answer::Say { .. }) => {
+                    prompt = None;
+                    if has_come {
+                        words = Some(said);
+                    }
+                }
+                // What is no answer leaves the question open that was asked before it.
+                (said, _) => prompt = said.or(prompt),
+            }
+        }
+        self.entries = entries;
+        let Some(mut conversation) = conversation else {
+            return Ok(Refolded {
+                objection: objects,
+                ..Refolded::default()
+            });
+        };
+        if let Some(passed) = self.passed {
+            flow::pass(followed(flows, &conversation)?, &mut conversation, passed);
+        }
+        // Late words do not reach a lead that has wished for none since.
+        if conversation.is_opted_out() && words.take().is_some() {
+            objects = Some(Objection::OptedOut);
+        }
+        let change = self.become_current(conversation, true);
+        let prompt = prompt
+            .filter(|_| change.is_some())
+            .filter(|prompt| self.last_prompt != Some(hash(prompt)));
+        Ok(Refolded {
+            change,
+            prompt: words.or(prompt),
+            objection: objects,
+        })
+    }
+}
