@@ -1,5 +1,5 @@
-//! Accepts connections for a service's routes. hyper's own builder instead of axum's `serve`, whose time-outs have no
-//! timer to run on.
+//! Accepts connections for a service's routes. hyper's own builder instead of axum's `serve`, whose
+//! time-outs have no timer to run on.
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
