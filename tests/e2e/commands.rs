@@ -436,7 +436,6 @@ async fn while_the_processor_is_away(desk: &Desk<'_>) -> anyhow::Result<()> {
 /// Tables with a lead's id in them.
 const TABLES: &[&str] = &[
     "leads",
-    "lead_qualifications",
     "lead_reports",
     "lead_identities",
     "lead_timers",

@@ -22,7 +22,6 @@ use crate::site::{Site, eventually};
 const LEADS: usize = 30;
 const TABLES: &[&str] = &[
     "leads",
-    "lead_qualifications",
     "lead_identities",
     "lead_timers",
     "departed_inputs",

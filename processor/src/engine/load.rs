@@ -1,4 +1,5 @@
-//! What a batch needs to know before it is folded: from memory, else in one statement.
+//! What a batch needs to know before it is folded: from memory, else in one statement for leads
+//! that are found by their own key, and one for all others.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,20 +15,14 @@ pub(crate) async fn known(
     batch: &[Decoded],
 ) -> Result<Known, StoreError> {
     let mut known = Known::default();
+    load_own(store, partitions, &mut known, batch).await?;
     let mut unknown: BTreeSet<String> = BTreeSet::new();
     // Of those that became another, which may be gone.
     let mut closed: Vec<String> = Vec::new();
-    for (partition, keyed) in inputs(batch) {
+    for (_, keyed) in inputs(batch) {
         let Some(own) = keyed.identities.first() else {
             continue;
         };
-        if !known.leads.contains_key(own)
-            && let Some(partition) = partitions.get_mut(&partition)
-            && let Some(body) = partition.leads.get(own)
-        {
-            known.leads.insert(own.clone(), Lead::from_bytes(body)?);
-            known.identities.insert(own.clone(), own.clone());
-        }
         match known.leads.get(own) {
             Some(lead) => {
                 if lead.merged_into.is_some() {
@@ -45,15 +40,49 @@ pub(crate) async fn known(
     unknown.extend(closed);
     if !unknown.is_empty() {
         let identities: Vec<String> = unknown.into_iter().collect();
-        let loaded = store.load(&identities).await?;
-        for (lead_id, lead) in loaded.leads {
+        let found = store.identify(&identities).await?;
+        for (lead_id, lead) in found.leads {
             known.leads.entry(lead_id).or_insert(lead);
         }
-        known.identities.extend(loaded.owners);
-        known.erased = loaded.erased;
+        known.identities.extend(found.owners);
+        known.erased = found.erased;
     }
     load_departed(store, &mut known, batch).await?;
     Ok(known)
+}
+
+/// Leads whose first key is a record's: nearly all, and found without a look at who has which id.
+async fn load_own(
+    store: &Store,
+    partitions: &mut BTreeMap<i32, Partition>,
+    known: &mut Known,
+    batch: &[Decoded],
+) -> Result<(), StoreError> {
+    let mut missing: BTreeSet<&String> = BTreeSet::new();
+    for (partition, keyed) in inputs(batch) {
+        let Some(own) = keyed.identities.first() else {
+            continue;
+        };
+        if known.leads.contains_key(own) || missing.contains(own) {
+            continue;
+        }
+        let partition = partitions.get_mut(&partition);
+        match partition.and_then(|it| it.leads.get(own)) {
+            Some(stored) => {
+                known.leads.insert(own.clone(), Lead::from_bytes(stored)?);
+            }
+            None => {
+                missing.insert(own);
+            }
+        }
+    }
+    if !missing.is_empty() {
+        let lead_ids: Vec<String> = missing.into_iter().cloned().collect();
+        known.leads.extend(store.load(&lead_ids).await?);
+    }
+    let own = known.leads.keys().map(|id| (id.clone(), id.clone()));
+    known.identities.extend(own);
+    Ok(())
 }
 
 /// Asks for ids that left their lead's journal, for inputs that only those can tell.

@@ -90,7 +90,7 @@ impl Store {
         let query = sqlx::query(
             "SELECT flow_name, flow_version, count(*) AS conversations,
                     count(*) FILTER (WHERE is_completed) AS completed
-             FROM lead_qualifications GROUP BY flow_name, flow_version",
+             FROM leads GROUP BY flow_name, flow_version",
         );
         self.bounded(async {
             let mut connection = self.pool.acquire().await?;
@@ -126,12 +126,12 @@ impl Store {
         most: i64,
     ) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
         let query = sqlx::query(
-            "SELECT lead_id, body FROM leads WHERE lead_id > $1 ORDER BY lead_id LIMIT $2",
+            "SELECT lead_id, engine FROM leads WHERE lead_id > $1 ORDER BY lead_id LIMIT $2",
         )
         .bind(after)
         .bind(most);
         self.rows(query, |row| {
-            Ok((row.try_get("lead_id")?, row.try_get("body")?))
+            Ok((row.try_get("lead_id")?, row.try_get("engine")?))
         })
         .await
     }

@@ -11,7 +11,10 @@ use crate::erasure::{Gone, Tombstone};
 use crate::lead::Lead;
 
 pub(super) const LOAD: &str = "
-SELECT i.identity, i.lead_id, l.body, NULL::bytea AS tombstone, NULL::timestamptz AS erased_at,
+SELECT lead_id, engine FROM leads WHERE lead_id = ANY($1::text[])";
+
+pub(super) const IDENTIFY: &str = "
+SELECT i.identity, i.lead_id, l.engine, NULL::bytea AS tombstone, NULL::timestamptz AS erased_at,
     NULL::bigint AS revision
 FROM lead_identities i JOIN leads l ON l.lead_id = i.lead_id
 WHERE i.identity = ANY($1::text[])
@@ -20,7 +23,7 @@ SELECT NULL, NULL, NULL, tombstone, erased_at, revision FROM erasures WHERE tomb
 
 /// What is known of identities.
 #[derive(Debug, Default)]
-pub(crate) struct Loaded {
+pub(crate) struct Identified {
     /// By lead id.
     pub(crate) leads: HashMap<String, Lead>,
     /// Lead id by identity.
@@ -30,20 +33,37 @@ pub(crate) struct Loaded {
 }
 
 impl Store {
+    /// Those of `lead_ids` that are there, by id.
+    pub(crate) async fn load(
+        &self,
+        lead_ids: &[String],
+    ) -> Result<HashMap<String, Lead>, StoreError> {
+        if let Some(tape) = &self.tape {
+            tape.write(sqlx::query(LOAD).bind(lead_ids)).await?;
+        }
+        self.rows(sqlx::query(LOAD).bind(lead_ids), |row| {
+            Ok((
+                row.try_get("lead_id")?,
+                Lead::from_bytes(row.try_get("engine")?)?,
+            ))
+        })
+        .await
+    }
+
     /// The leads, owners and tombstones of `identities`.
-    pub(crate) async fn load(&self, identities: &[String]) -> Result<Loaded, StoreError> {
+    pub(crate) async fn identify(&self, identities: &[String]) -> Result<Identified, StoreError> {
         let tombstones: HashMap<Tombstone, &String> = identities
             .iter()
             .flat_map(|id| self.erasure.tombstones(id).map(move |it| (it, id)))
             .collect();
         let hashes: Vec<&Tombstone> = tombstones.keys().collect();
-        let query = sqlx::query(LOAD).bind(identities).bind(&hashes);
+        let query = || sqlx::query(IDENTIFY).bind(identities).bind(&hashes);
+        if let Some(tape) = &self.tape {
+            tape.write(query()).await?;
+        }
         self.bounded(async {
-            if let Some(tape) = &self.tape {
-                tape.load(identities, &hashes).await?;
-            }
-            let mut loaded = Loaded::default();
-            for row in query.fetch_all(&self.pool).await? {
+            let mut found = Identified::default();
+            for row in query().fetch_all(&self.pool).await? {
                 let Some(lead_id) = row.try_get::<Option<String>, _>("lead_id")? else {
                     let hash: Tombstone = row.try_get("tombstone")?;
                     if let Some(identity) = tombstones.get(&hash) {
@@ -53,7 +73,7 @@ impl Store {
                             until: Timestamp::from_millis(at.timestamp_millis()),
                             revision: revision.unsigned_abs(),
                         };
-                        loaded
+                        found
                             .erased
                             .entry((*identity).clone())
                             .or_default()
@@ -61,13 +81,13 @@ impl Store {
                     }
                     continue;
                 };
-                if !loaded.leads.contains_key(&lead_id) {
-                    let lead = Lead::from_bytes(row.try_get("body")?)?;
-                    loaded.leads.insert(lead_id.clone(), lead);
+                if !found.leads.contains_key(&lead_id) {
+                    let lead = Lead::from_bytes(row.try_get("engine")?)?;
+                    found.leads.insert(lead_id.clone(), lead);
                 }
-                loaded.owners.insert(row.try_get("identity")?, lead_id);
+                found.owners.insert(row.try_get("identity")?, lead_id);
             }
-            Ok(loaded)
+            Ok(found)
         })
         .await
     }
@@ -79,11 +99,11 @@ impl Store {
     ) -> Result<Option<(String, Lead)>, StoreError> {
         let mut wanted = identity.to_owned();
         loop {
-            let mut loaded = self.load(std::slice::from_ref(&wanted)).await?;
-            let Some(lead_id) = loaded.owners.into_values().next() else {
+            let mut found = self.identify(std::slice::from_ref(&wanted)).await?;
+            let Some(lead_id) = found.owners.into_values().next() else {
                 return Ok(None);
             };
-            let Some(lead) = loaded.leads.remove(&lead_id) else {
+            let Some(lead) = found.leads.remove(&lead_id) else {
                 return Ok(None);
             };
             match lead.merged_into {

@@ -18,11 +18,11 @@ impl Store {
              INSERT INTO lead_reports AS r (lead_id, account, wa_id, flow_name, flow_version,
                  current_state, qualification_score, is_completed, lead_data, first_interaction,
                  last_interaction, revision, assignee, step)
-             SELECT q.lead_id, q.account, q.wa_id, q.flow_name, q.flow_version, q.current_state,
-                 q.qualification_score, q.is_completed, q.lead_data, q.first_interaction,
-                 q.last_interaction, q.revision, q.assignee, q.step
-             FROM changed JOIN lead_qualifications q ON q.lead_id = changed.lead_id
-             ORDER BY q.lead_id
+             SELECT l.lead_id, l.account, l.wa_id, l.flow_name, l.flow_version, l.current_state,
+                 l.qualification_score, l.is_completed, l.lead_data, l.first_interaction,
+                 l.last_interaction, l.revision, l.assignee, l.step
+             FROM changed JOIN leads l ON l.lead_id = changed.lead_id
+             ORDER BY l.lead_id
              ON CONFLICT (lead_id) DO UPDATE SET account = excluded.account,
                  wa_id = excluded.wa_id, flow_name = excluded.flow_name,
                  flow_version = excluded.flow_version, current_state = excluded.current_state,

@@ -7,10 +7,9 @@ use std::sync::atomic::{AtomicI32, Ordering};
 
 use sqlx::{AssertSqlSafe, Execute, PgPool};
 
-use super::load::LOAD;
+use super::load::{IDENTIFY, LOAD};
 use super::write::{self, Statement};
 use super::{Commit, StoreError};
-use crate::erasure::Tombstone;
 
 /// One lane's tape; its batches count from 1.
 #[derive(Clone, Debug)]
@@ -20,9 +19,12 @@ pub(crate) struct Tape {
     batch: Arc<AtomicI32>,
 }
 
-/// What is run: the load before a batch, then its transaction.
+/// Statements before the transaction.
+const BEFORE: [&str; 2] = [LOAD, IDENTIFY];
+
+/// What is run: what loads a batch, then its transaction.
 fn statements() -> impl Iterator<Item = &'static str> {
-    std::iter::once(LOAD).chain(write::ORDER)
+    BEFORE.into_iter().chain(write::ORDER)
 }
 
 impl Tape {
@@ -60,16 +62,6 @@ impl Tape {
         self.batch.load(Ordering::Acquire) - 1
     }
 
-    /// What is loaded for the batch that comes next.
-    pub(super) async fn load(
-        &self,
-        identities: &[String],
-        tombstones: &[&Tombstone],
-    ) -> Result<(), StoreError> {
-        let load = sqlx::query(LOAD).bind(identities).bind(tombstones);
-        self.write(load).await
-    }
-
     pub(super) async fn batch(&self, commit: &Commit<'_>) -> Result<(), StoreError> {
         self.write(write::fence_statement(commit)).await?;
         for statement in write::statements(commit) {
@@ -79,7 +71,8 @@ impl Tape {
         Ok(())
     }
 
-    async fn write(&self, mut statement: Statement<'_>) -> Result<(), StoreError> {
+    /// A statement of the batch that comes next.
+    pub(super) async fn write(&self, mut statement: Statement<'_>) -> Result<(), StoreError> {
         let bound = statement.take_arguments().map_err(sqlx::Error::Encode)?;
         let text = statement.sql();
         let index = statements()
@@ -120,8 +113,11 @@ pub(crate) fn script() -> String {
                 format!("(SELECT p{argument} FROM tape.s{index} WHERE lane = :lane AND n = :n)");
             text = text.replace(&format!("${argument}::"), &format!("{recorded}::"));
         }
-        // The load comes before the transaction.
-        let begin = if index == 1 { "BEGIN;\n" } else { "" };
+        let begin = if index == BEFORE.len() {
+            "BEGIN;\n"
+        } else {
+            ""
+        };
         writeln!(script, "{begin}\\if :s{index}\n{text};\n\\endif").unwrap_or_default();
     }
     script.push_str("COMMIT;\n");
@@ -176,7 +172,7 @@ mod tests {
         assert_eq!(script.matches("BEGIN;").count(), 1);
         assert!(script.ends_with("COMMIT;\n"));
         assert!(
-            script.contains("unnest((SELECT p1 FROM tape.s1 WHERE lane = :lane AND n = :n)::int[]")
+            script.contains("unnest((SELECT p1 FROM tape.s2 WHERE lane = :lane AND n = :n)::int[]")
         );
     }
 }

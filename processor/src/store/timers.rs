@@ -24,8 +24,7 @@ ORDER BY t.due LIMIT $3";
 
 /// Leads from before `lead_timers`.
 const BEFORE: &str = "
-SELECT q.lead_id, q.account, l.body FROM lead_qualifications q JOIN leads l ON l.lead_id = q.lead_id
-WHERE q.lead_id > $1 ORDER BY q.lead_id LIMIT $2";
+SELECT lead_id, account, engine FROM leads WHERE lead_id > $1 ORDER BY lead_id LIMIT $2";
 
 /// A lead that may lack its entry.
 #[derive(Debug)]
@@ -106,7 +105,7 @@ impl Store {
             Ok(Unentered {
                 lead_id: row.try_get("lead_id")?,
                 account: row.try_get("account")?,
-                lead: Lead::from_bytes(row.try_get("body")?)?,
+                lead: Lead::from_bytes(row.try_get("engine")?)?,
             })
         })
         .await

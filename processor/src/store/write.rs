@@ -131,50 +131,41 @@ fn leads(folded: &Folded, created: bool) -> Option<Statement<'_>> {
     (!rows.is_empty()).then(|| bind_leads(statement, &rows))
 }
 
-// Each notes, too, whose reports are behind: with no statement of its own. Two reads of the
-// arguments, each of its own columns, cost less than one that both share: what is shared is first
-// copied whole.
+// Each notes, too, whose reports are behind: with no statement of its own.
 const INSERT_LEADS: &str = "
-WITH engine AS (
-    INSERT INTO leads (lead_id, revision, body)
-    SELECT * FROM unnest($1::text[], $2::bigint[], $3::bytea[])
-), noted AS (
+WITH noted AS (
     INSERT INTO report_changes (lead_ids) VALUES ($1::text[])
 )
-INSERT INTO lead_qualifications (lead_id, revision, account, wa_id, user_id, lid, profile_name,
-    platform, number, flow_name, flow_version, current_state, qualification_score, lead_data,
+INSERT INTO leads (lead_id, revision, engine, account, wa_id, user_id, lid, profile_name, platform,
+    number, flow_name, flow_version, current_state, qualification_score, lead_data,
     last_interaction, is_completed, first_interaction, assignee, step)
-SELECT lead_id, revision, account, wa_id, user_id, lid, profile_name, platform, number, flow_name,
-    flow_version, current_state, qualification_score, lead_data::jsonb, last_interaction,
+SELECT lead_id, revision, engine, account, wa_id, user_id, lid, profile_name, platform, number,
+    flow_name, flow_version, current_state, qualification_score, lead_data::jsonb, last_interaction,
     is_completed, first_interaction, assignee, step
-FROM unnest($1::text[], $2::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-    $9::text[], $10::text[], $11::text[], $12::int[], $13::text[], $14::int[], $15::text[],
-    $16::timestamptz[], $17::bool[], $18::timestamptz[], $19::text[], $20::text[])
-AS u (lead_id, revision, account, wa_id, user_id, lid, profile_name, platform, number, flow_name,
-    flow_version, current_state, qualification_score, lead_data, last_interaction, is_completed,
-    first_interaction, assignee, step)";
+FROM unnest($1::text[], $2::bigint[], $3::bytea[], $4::text[], $5::text[], $6::text[], $7::text[],
+    $8::text[], $9::text[], $10::text[], $11::text[], $12::int[], $13::text[], $14::int[],
+    $15::text[], $16::timestamptz[], $17::bool[], $18::timestamptz[], $19::text[], $20::text[])
+AS u (lead_id, revision, engine, account, wa_id, user_id, lid, profile_name, platform, number,
+    flow_name, flow_version, current_state, qualification_score, lead_data, last_interaction,
+    is_completed, first_interaction, assignee, step)";
 
 const UPDATE_LEADS: &str = "
-WITH engine AS (
-    UPDATE leads l SET revision = u.revision, body = u.body
-    FROM unnest($1::text[], $2::bigint[], $3::bytea[]) AS u (lead_id, revision, body)
-    WHERE l.lead_id = u.lead_id
-), noted AS (
+WITH noted AS (
     INSERT INTO report_changes (lead_ids) VALUES ($1::text[])
 )
-UPDATE lead_qualifications q SET revision = u.revision, wa_id = u.wa_id, user_id = u.user_id,
+UPDATE leads l SET revision = u.revision, engine = u.engine, wa_id = u.wa_id, user_id = u.user_id,
     lid = u.lid, profile_name = u.profile_name, platform = u.platform, number = u.number,
     flow_name = u.flow_name, flow_version = u.flow_version, current_state = u.current_state,
     qualification_score = u.qualification_score, lead_data = u.lead_data::jsonb,
     last_interaction = u.last_interaction, is_completed = u.is_completed,
     first_interaction = u.first_interaction, assignee = u.assignee, step = u.step
-FROM unnest($1::text[], $2::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-    $9::text[], $10::text[], $11::text[], $12::int[], $13::text[], $14::int[], $15::text[],
-    $16::timestamptz[], $17::bool[], $18::timestamptz[], $19::text[], $20::text[])
-AS u (lead_id, revision, account, wa_id, user_id, lid, profile_name, platform, number, flow_name,
-    flow_version, current_state, qualification_score, lead_data, last_interaction, is_completed,
-    first_interaction, assignee, step)
-WHERE q.lead_id = u.lead_id";
+FROM unnest($1::text[], $2::bigint[], $3::bytea[], $4::text[], $5::text[], $6::text[], $7::text[],
+    $8::text[], $9::text[], $10::text[], $11::text[], $12::int[], $13::text[], $14::int[],
+    $15::text[], $16::timestamptz[], $17::bool[], $18::timestamptz[], $19::text[], $20::text[])
+AS u (lead_id, revision, engine, account, wa_id, user_id, lid, profile_name, platform, number,
+    flow_name, flow_version, current_state, qualification_score, lead_data, last_interaction,
+    is_completed, first_interaction, assignee, step)
+WHERE l.lead_id = u.lead_id";
 
 fn bind_leads<'q>(statement: &'static str, rows: &[(&'q String, &'q Changed)]) -> Statement<'q> {
     let lead = |of: fn(&'q Lead) -> Option<&'q str>| -> Vec<Option<&'q str>> {

@@ -74,19 +74,17 @@ impl Oracle {
 
 async fn read(site: &Site<'_>) -> anyhow::Result<HashMap<String, Row>> {
     let rows = sqlx::query(
-        "SELECT q.lead_id, q.current_state, q.qualification_score, q.lead_data, q.is_completed,
-             q.revision, l.revision AS engine_revision, l.body
-         FROM lead_qualifications q FULL JOIN leads l USING (lead_id)",
+        "SELECT lead_id, current_state, qualification_score, lead_data, is_completed, revision, engine
+         FROM leads",
     )
     .fetch_all(&site.database)
     .await?;
     rows.into_iter()
         .map(|row| {
             let revision = row.try_get("revision")?;
-            let engine: i64 = row.try_get("engine_revision")?;
-            let stored = Stored::from_bytes(row.try_get("body")?)?;
+            let stored = Stored::from_bytes(row.try_get("engine")?)?;
             ensure!(
-                engine == revision && stored.revision == u64::try_from(revision)?,
+                stored.revision == u64::try_from(revision)?,
                 "revisions of one lead differ"
             );
             let found = Row {

@@ -114,7 +114,7 @@ impl Lane {
         until: &BTreeMap<i32, Timestamp>,
     ) -> Result<(), Trouble> {
         let ids: Vec<String> = due.iter().map(|(_, lead_id)| lead_id.clone()).collect();
-        let mut known = self.shared.store.load(&ids).await?.leads;
+        let mut known = self.shared.store.load(&ids).await?;
         let accounts = &self.shared.accounts;
         let leads: Vec<DueLead> = due
             .into_iter()
