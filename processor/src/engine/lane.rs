@@ -39,6 +39,8 @@ use sweep::Sweeps;
 const UNACKNOWLEDGED: usize = 2;
 /// How often a lane that waits looks whether its producer still works.
 pub(super) const CHECK: Duration = Duration::from_secs(1);
+/// How often Kafka is told where a lane stands, which only tools that show lag want to know.
+const TELL: Duration = Duration::from_secs(1);
 /// How long an idle lane keeps acknowledged rows in the outbox.
 const IDLE: Duration = Duration::from_millis(250);
 
@@ -125,6 +127,9 @@ pub(crate) struct Lane {
     waiting_since: Instant,
     published: VecDeque<Published>,
     acknowledged: Vec<OutboxKey>,
+    /// Offsets, by partition, that Kafka was not told yet.
+    untold: BTreeMap<i32, i64>,
+    told_at: Instant,
     failures: u32,
     retry_at: Option<Instant>,
     sweeps: Sweeps,
@@ -145,6 +150,8 @@ impl Lane {
             waiting_since: Instant::now(),
             published: VecDeque::new(),
             acknowledged: Vec::new(),
+            untold: BTreeMap::new(),
+            told_at: Instant::now(),
             failures: 0,
             retry_at: None,
             sweeps: Sweeps::default(),
@@ -184,7 +191,10 @@ impl Lane {
                 () = ended.cancelled() => return Ok(()),
                 outcome = front(&mut self.published) => self.on_acknowledged(outcome.is_ok()).await,
                 () = sleep_until(due) => {}
-                _ = checks.tick() => self.shared.producer.check(),
+                _ = checks.tick() => {
+                    self.shared.producer.check();
+                    self.tell();
+                }
                 () = tokio::time::sleep(IDLE), if !self.acknowledged.is_empty() => self.tidy().await,
             }
         }
@@ -289,14 +299,26 @@ impl Lane {
                 self.tidy().await;
             };
             drop(tokio::time::timeout(Duration::from_secs(15), drained).await);
+            self.tell();
         }
         for partition in partitions {
             self.partitions.remove(partition);
+            self.untold.remove(partition);
             self.shared.halts.end(*partition);
         }
         let kept = &self.partitions;
         self.waiting
             .retain(|decoded| kept.contains_key(&decoded.record.partition));
+    }
+
+    /// Tells Kafka where the partitions stand.
+    fn tell(&mut self) {
+        if self.untold.is_empty() {
+            return;
+        }
+        let offsets: Vec<(i32, i64)> = std::mem::take(&mut self.untold).into_iter().collect();
+        self.shared.consumer.commit(&offsets);
+        self.told_at = Instant::now();
     }
 
     async fn on_acknowledged(&mut self, acknowledged: bool) {

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use leadstream_stream::Outgoing;
 
-use super::{Lane, LaneError, Published, Trouble};
+use super::{Lane, LaneError, Published, TELL, Trouble};
 use crate::engine::batch::{self, BatchError, Decoded, Folded};
 use crate::engine::load;
 use crate::engine::outbox::OutboxKey;
@@ -98,13 +98,12 @@ impl Lane {
     async fn settle_batch(&mut self, count: usize, folded: Folded, poison: &BTreeMap<i32, Poison>) {
         let mut rows = Vec::new();
         let mut records = Vec::new();
-        let mut offsets = Vec::new();
         for (id, progress) in folded.partitions {
             let Some(partition) = self.partitions.get_mut(&id) else {
                 continue;
             };
             partition.advance(&progress, poison.get(&id).copied().unwrap_or_default());
-            offsets.push((id, progress.next_offset));
+            self.untold.insert(id, progress.next_offset);
             rows.extend(progress.outbox_key(id));
             records.extend(progress.outgoing);
         }
@@ -139,7 +138,9 @@ impl Lane {
             self.published.clear();
             self.distrust("the outbox is published again");
         }
-        self.shared.consumer.commit(&offsets);
+        if self.told_at.elapsed() >= TELL {
+            self.tell();
+        }
     }
 
     async fn publish(
