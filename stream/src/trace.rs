@@ -67,11 +67,15 @@ impl TraceContext {
 
 impl fmt::Display for TraceContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "00-{:032x}-{:016x}-{:02x}",
-            self.trace_id, self.span_id, self.flags
-        )
+        let mut text = *b"00-................................-................-..";
+        let mut write = |at: std::ops::Range<usize>, number: &[u8]| {
+            let digits = text.get_mut(at).ok_or(fmt::Error)?;
+            hex::encode_to_slice(number, digits).map_err(|_| fmt::Error)
+        };
+        write(3..35, &self.trace_id.to_be_bytes())?;
+        write(36..52, &self.span_id.to_be_bytes())?;
+        write(53..55, &[self.flags])?;
+        f.write_str(std::str::from_utf8(&text).map_err(|_| fmt::Error)?)
     }
 }
 

@@ -145,13 +145,21 @@ impl From<&Content> for Answer {
 /// As typed, without blanks around it and without control characters (JSONB takes no NUL), cut to
 /// [`MAX_CHARS`]. Cleaning twice changes nothing.
 pub(super) fn clean(text: &str) -> String {
+    let text = text.trim_matches(is_blank);
+    // Nearly every answer: short, and nothing in it to leave out.
+    if text.len() <= MAX_CHARS && !text.chars().any(is_left_out) {
+        return text.to_owned();
+    }
     let kept: String = text
-        .trim_matches(is_blank)
         .chars()
-        .filter(|&c| !c.is_control() || matches!(c, '\n' | '\t'))
+        .filter(|&c| !is_left_out(c))
         .take(MAX_CHARS)
         .collect();
     kept.trim_end_matches(is_blank).to_owned()
+}
+
+fn is_left_out(c: char) -> bool {
+    c.is_control() && !matches!(c, '\n' | '\t')
 }
 
 /// Whitespace, and characters that show nothing.

@@ -62,12 +62,14 @@ pub(super) fn ask(
     }
 }
 
-/// Whether the whole message is one of `keywords`.
+/// Whether the whole message is one of `keywords`, which are in lower case.
 fn is_said(keywords: &[String], answer: &Answer) -> bool {
-    !keywords.is_empty()
-        && answer
-            .text()
-            .is_some_and(|text| keywords.contains(&text.to_lowercase()))
+    let Some(text) = answer.text() else {
+        return false;
+    };
+    // Most messages differ in the first character: the rest need not be lowered.
+    let first = text.chars().flat_map(char::to_lowercase).next();
+    keywords.iter().any(|it| it.chars().next() == first) && keywords.contains(&text.to_lowercase())
 }
 
 #[derive(Clone, Copy)]
