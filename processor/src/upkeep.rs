@@ -18,7 +18,7 @@ use crate::store::{Fill, Store, StoreError};
 /// Commits whose reports are brought up to date in one transaction.
 const COMMITS: i64 = 40;
 /// Of its time, one part in so many is spent on reports: the rest is the engine's.
-const SHARE: u32 = 10;
+const SHARE: u32 = 20;
 const HOUR: Duration = Duration::from_secs(3600);
 /// Leads that are entered in `lead_timers` in one transaction.
 const ENTERED: usize = 500;
