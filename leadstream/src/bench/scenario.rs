@@ -159,6 +159,10 @@ impl Scenario {
         Self::ENGINE.contains(&self)
     }
 
+    pub(super) fn is_ingest(self) -> bool {
+        Self::INGEST.contains(&self) || self == Self::Soak
+    }
+
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Producer => "producer",
