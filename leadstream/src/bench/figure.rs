@@ -41,6 +41,31 @@ pub(super) enum Part {
     Log,
 }
 
+/// What is more than ingest can pass on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Overload {
+    /// Many times the usual rate.
+    Burst,
+    /// The usual rate while the broker stands still.
+    Stall,
+}
+
+/// What of an overload is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum OverloadPart {
+    Goodput,
+    Accepted,
+    Refused,
+    Failed,
+    AcceptedP99,
+    RefusedP99,
+    RefusedMax,
+    Recovery,
+    Watched,
+    Generator,
+    Memory,
+}
+
 /// A figure of the table, in its order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Figure {
@@ -58,17 +83,7 @@ pub(super) enum Figure {
     SteadyCpu,
     SteadyGenerator,
     SteadyMemory,
-    BurstGoodput,
-    BurstAccepted,
-    BurstRefused,
-    BurstFailed,
-    BurstAcceptedP99,
-    BurstRefusedP99,
-    BurstRefusedMax,
-    BurstRecovery,
-    BurstWatched,
-    BurstGenerator,
-    BurstMemory,
+    Overload(Overload, OverloadPart),
     Sql,
     Drain(Traffic, Contender, Part),
     PacedP50,
@@ -195,22 +210,7 @@ impl Figure {
             Self::SteadyCpu => Shown::new("… ingest's own CPU", "µs/request"),
             Self::SteadyGenerator => Shown::new("… load generator's own CPU", "µs/request"),
             Self::SteadyMemory => Shown::new("… ingest's memory, peak", "MiB"),
-            Self::BurstGoodput => Shown::new("burst, 200s while it lasts", "requests/s")
-                .beside(&[Self::Bare, Self::Producer])
-                .spent_on("open loop on ingest alone, at most 1,024 connections: what finds none free waits in the load generator, and is sent after the burst if it has to be; a 503 is not repeated; shares are of the webhooks planned in the burst"),
-            Self::BurstAccepted => Shown::new("… answered 200, however late", "%"),
-            Self::BurstRefused => Shown::new("… answered 503", "%"),
-            Self::BurstFailed => Shown::new("… otherwise or not at all", "%"),
-            Self::BurstAcceptedP99 => Shown::new("… write to its 200, p99", "ms")
-                .spent_on("what waits inside ingest and for Kafka, and processor time; the wait for a connection does not count"),
-            Self::BurstRefusedP99 => Shown::new("… write to its 503, p99", "ms")
-                .spent_on("processor time, and what ingest does before it refuses; where nothing was refused there is no figure"),
-            Self::BurstRefusedMax => Shown::new("… write to its 503, longest", "ms"),
-            Self::BurstRecovery => Shown::new("… until usual again", "s")
-                .spent_on("whole seconds from the end of the burst to one in which 99 % of the answers are 200s within 50 ms of their planned time, so also what the load generator still holds back; as many as were watched when there was none"),
-            Self::BurstWatched => Shown::new("… watched after it", "s"),
-            Self::BurstGenerator => Shown::new("… load generator's own CPU", "µs/request"),
-            Self::BurstMemory => Shown::new("… ingest's memory, peak", "MiB"),
+            Self::Overload(overload, part) => part.shown(overload),
             Self::Sql => Shown::new("same SQL batches, no Kafka", "inputs/s")
                 .spent_on("PostgreSQL's processor time and its log: the engine's own decoding, fold and statements, as many lanes and as large batches"),
             Self::Drain(traffic, contender, part) => drain(traffic, contender, part),
@@ -251,6 +251,33 @@ impl Figure {
             Self::SoakSlope => Shown::new("ingest's memory, growth", "KiB/min")
                 .spent_on("the line through all seconds by least squares"),
             Self::Crm(figure) => figure.shown(),
+        }
+    }
+}
+
+impl OverloadPart {
+    fn shown(self, overload: Overload) -> Shown {
+        match (self, overload) {
+            (Self::Goodput, Overload::Burst) => Shown::new("burst, 200s while it lasts", "requests/s")
+                .beside(&[Figure::Bare, Figure::Producer])
+                .spent_on("open loop on ingest alone, at most 2,048 connections: what finds none free waits in the load generator, and is sent after the burst if it has to be; a 503 is not repeated; shares are of the webhooks planned in the burst"),
+            (Self::Goodput, Overload::Stall) => {
+                Shown::new("broker stands still, 200s meanwhile", "requests/s")
+                    .spent_on("the same at the steady rate, while the broker is stopped (SIGSTOP) for as long")
+            }
+            (Self::Accepted, _) => Shown::new("… answered 200, however late", "%"),
+            (Self::Refused, _) => Shown::new("… answered 503", "%"),
+            (Self::Failed, _) => Shown::new("… otherwise or not at all", "%"),
+            (Self::AcceptedP99, _) => Shown::new("… write to its 200, p99", "ms")
+                .spent_on("what waits inside ingest and for Kafka, and processor time; the wait for a connection does not count"),
+            (Self::RefusedP99, _) => Shown::new("… write to its 503, p99", "ms")
+                .spent_on("processor time, and what ingest does before it refuses; where nothing was refused there is no figure"),
+            (Self::RefusedMax, _) => Shown::new("… write to its 503, longest", "ms"),
+            (Self::Recovery, _) => Shown::new("… until usual again", "s")
+                .spent_on("whole seconds from its end to one in which 99 % of the answers are 200s within 50 ms of their planned time, so also what the load generator still holds back; as many as were watched when there was none"),
+            (Self::Watched, _) => Shown::new("… watched after it", "s"),
+            (Self::Generator, _) => Shown::new("… load generator's own CPU", "µs/request"),
+            (Self::Memory, _) => Shown::new("… ingest's memory, peak", "MiB"),
         }
     }
 }

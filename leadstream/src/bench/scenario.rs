@@ -1,12 +1,12 @@
 //! The scenarios: each runs on servers that hold nothing, and gives samples of its figures.
 
 mod bare;
-mod burst;
 mod crm;
 mod drain;
 mod due;
 mod latency;
 mod node;
+mod overload;
 mod paced;
 mod pgbench;
 mod process;
@@ -26,7 +26,7 @@ use leadstream_ingest::records::Encoder;
 use leadstream_schemas::Timestamp;
 use leadstream_stream::Outgoing;
 
-use super::figure::{Contender, Figure, Sample, Traffic};
+use super::figure::{Contender, Figure, Overload, Sample, Traffic};
 use super::generator::Spent;
 use super::site::Servers;
 use super::traffic::{self, Conversations};
@@ -47,6 +47,8 @@ pub(super) enum Scenario {
     Steady,
     /// Many times that rate for some seconds
     Burst,
+    /// That rate while the broker stands still for some seconds
+    Stall,
     /// Batches into PostgreSQL without Kafka
     Sql,
     /// The same batches from pgbench
@@ -85,7 +87,7 @@ pub(super) enum Scenario {
     CrmFree,
     /// Changed leads at a steady rate, to the request to a CRM
     CrmLatency,
-    /// All from producer to burst
+    /// All from producer to stall
     Ingest,
     /// All from sql to paced
     Engine,
@@ -120,12 +122,13 @@ pub(super) struct Load {
 }
 
 impl Scenario {
-    const INGEST: [Self; 5] = [
+    const INGEST: [Self; 6] = [
         Self::Producer,
         Self::Bare,
         Self::Webhooks,
         Self::Steady,
         Self::Burst,
+        Self::Stall,
     ];
     const ENGINE: [Self; 12] = [
         Self::Sql,
@@ -170,6 +173,7 @@ impl Scenario {
             Self::Webhooks => "webhooks",
             Self::Steady => "steady",
             Self::Burst => "burst",
+            Self::Stall => "stall",
             Self::Sql => "sql",
             Self::Pgbench => "pgbench",
             Self::Plain => "plain",
@@ -235,7 +239,8 @@ impl Scenario {
             Self::Bare => Box::pin(bare::run(servers, name, load)).await,
             Self::Webhooks => Box::pin(webhooks::run(servers, name, load)).await,
             Self::Steady => Box::pin(steady::run(servers, name, load)).await,
-            Self::Burst => Box::pin(burst::run(servers, name, load)).await,
+            Self::Burst => Box::pin(overload::run(servers, name, load, Overload::Burst)).await,
+            Self::Stall => Box::pin(overload::run(servers, name, load, Overload::Stall)).await,
             Self::Sql => Box::pin(drain::run(servers, name, load)).await,
             Self::Paced => Box::pin(paced::run(servers, name, load)).await,
             Self::Commit => Box::pin(drain::run_alone(servers, name)).await,

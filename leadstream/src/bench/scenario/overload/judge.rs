@@ -1,4 +1,4 @@
-//! What a burst did: pure.
+//! What an overload did: pure.
 
 use std::time::Duration;
 
