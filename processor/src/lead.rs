@@ -28,6 +28,9 @@ pub use journal::{
 };
 pub use stored::StoredError;
 
+use std::hash::BuildHasher;
+
+use foldhash::fast::FixedState;
 use leadstream_schemas::{Platform, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -55,7 +58,7 @@ pub struct Lead {
     /// Leads that were told that they are the same person, and have not answered yet.
     #[serde(default)]
     pub met: Vec<String>,
-    /// The entry of `lead_timers`: never later than what time does next. Bookkeeping.
+    /// When its home looks at it: never later than what time does next. Bookkeeping.
     #[serde(default)]
     pub armed: Option<Timestamp>,
     /// The person was erased, and wrote anew: nothing that was sent up to then counts.
@@ -136,6 +139,21 @@ impl Lead {
             self.identities
                 .adopt(becomes, ours, |known| newest || before(known));
         }
+    }
+
+    /// Tells apart what people read of it and answers seldom change.
+    pub(crate) fn profile(&self) -> u64 {
+        let conversation = self.journal.conversation();
+        let ids = &self.identities;
+        FixedState::default().hash_one((
+            (&ids.wa_id, &ids.user_id, &ids.lid, &self.profile_name),
+            (
+                self.platform.display_name(),
+                &self.number,
+                self.first_seen.millis(),
+            ),
+            conversation.map(|it| (&it.flow.name, it.flow.version, &it.assignee)),
+        ))
     }
 
     /// Keeps nothing of the person: what remains tells others that they are gone.

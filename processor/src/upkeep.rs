@@ -20,7 +20,7 @@ const COMMITS: i64 = 40;
 /// Of its time, one part in so many is spent on reports: the rest is the engine's.
 const SHARE: u32 = 20;
 const HOUR: Duration = Duration::from_secs(3600);
-/// Leads that are entered in `lead_timers` in one transaction.
+/// Leads whose timers are entered in one transaction.
 const ENTERED: usize = 500;
 /// How often it is looked whether all owners enter timers.
 const WAITS: Duration = Duration::from_secs(5);
@@ -92,7 +92,7 @@ pub(crate) async fn keep_departed(store: Store, retry: RetryPolicy, stop: Cancel
     }
 }
 
-/// Why leads from before `lead_timers` are not entered.
+/// Why leads from before there were timers are not entered.
 #[derive(Debug, thiserror::Error)]
 enum FillError {
     #[error(transparent)]
@@ -105,7 +105,7 @@ enum FillError {
     Fold(#[from] FoldError),
 }
 
-/// Enters leads from before `lead_timers`, a portion after the other, until all are or `stop`.
+/// Enters leads from before there were timers, a portion after the other, until all are or `stop`.
 pub(crate) async fn enter_timers(shared: Arc<Shared>, retry: RetryPolicy, stop: CancellationToken) {
     let mut failures = 0;
     loop {

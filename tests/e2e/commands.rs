@@ -438,7 +438,6 @@ const TABLES: &[&str] = &[
     "leads",
     "lead_reports",
     "lead_identities",
-    "lead_timers",
     "departed_inputs",
     "command_outcomes",
     "crm_ledger",

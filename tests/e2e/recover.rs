@@ -23,7 +23,6 @@ const LEADS: usize = 30;
 const TABLES: &[&str] = &[
     "leads",
     "lead_identities",
-    "lead_timers",
     "departed_inputs",
     "partition_offsets",
     "outbox",

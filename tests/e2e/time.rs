@@ -66,7 +66,10 @@ pub(crate) fn silence(world: &World) -> anyhow::Result<()> {
     world.runtime.block_on(async {
         let site = Site::new(world, "silence").await?;
         sqlx::query(
-            "INSERT INTO lead_timers SELECT 'waits-' || n, n % 6, now() + interval '1 day'
+            "INSERT INTO leads (lead_id, revision, engine, platform, number, flow_name, flow_version,
+                 first_interaction, home, due)
+             SELECT '0-waits-' || n, 1, '', 'whatsapp_cloud', '1', 'default', 1, now(), n % 6,
+                 now() + interval '1 day'
              FROM generate_series(1, $1) AS n",
         )
         .bind(WAITING)
@@ -87,8 +90,8 @@ pub(crate) fn silence(world: &World) -> anyhow::Result<()> {
         tokio::time::sleep(Duration::from_secs(11)).await;
         // As though it were from before there were timers.
         sqlx::raw_sql(
-            "DELETE FROM lead_timers WHERE lead_id = '15556660001';
-             UPDATE timer_fill SET after_lead = '', done = FALSE",
+            "UPDATE leads SET home = NULL, due = NULL WHERE lead_id = '15556660001';
+             UPDATE timer_fill SET after_lead = '1', done = FALSE",
         )
         .execute(&site.database)
         .await?;
@@ -144,8 +147,9 @@ async fn nothing_was_scanned(site: &Site<'_>) -> anyhow::Result<()> {
     // Sessions report now and then.
     let (scans, scanned, fetched): (i64, i64, i64) = eventually(WITHIN, async || {
         let found: (i64, i64, i64) = sqlx::query_as(
-            "SELECT seq_tup_read, idx_scan, coalesce(idx_tup_fetch, 0) FROM pg_stat_user_tables
-             WHERE relname = 'lead_timers'",
+            "SELECT t.seq_tup_read, i.idx_scan, i.idx_tup_read FROM pg_stat_user_tables t
+             JOIN pg_stat_user_indexes i USING (relid)
+             WHERE relname = 'leads' AND i.indexrelname = 'leads_due'",
         )
         .fetch_one(&site.database)
         .await?;

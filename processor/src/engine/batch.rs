@@ -26,7 +26,7 @@ use leadstream_stream::{Outgoing, Record};
 
 pub(crate) use command::Decided;
 pub(crate) use erase::Erased;
-pub(crate) use timers::{Armed, Clock, DueLead, sweep};
+pub(crate) use timers::{Clock, DueLead, sweep};
 use voice::Voice;
 
 use super::effects::{self, Outlets};
@@ -144,10 +144,6 @@ pub(crate) struct Folded {
     pub(crate) departed: Vec<(String, String, Timestamp)>,
     /// By partition: the next offset and what is to be published.
     pub(crate) partitions: BTreeMap<i32, Progress>,
-    /// Entries of `lead_timers` that are new or earlier than before, by lead.
-    pub(crate) armed: BTreeMap<String, Armed>,
-    /// Leads whose entry goes.
-    pub(crate) disarmed: Vec<String>,
     /// Partitions that stop before a record, with the reason.
     pub(crate) halted: BTreeMap<i32, String>,
     /// What became of commands, by their ids.
@@ -165,6 +161,32 @@ pub(crate) struct Changed {
     pub(crate) account: String,
     pub(crate) partition: i32,
     pub(crate) created: bool,
+    /// [`Lead::profile`] before the batch.
+    profile: u64,
+    /// Whether it is another now.
+    pub(crate) has_another_profile: bool,
+}
+
+impl Changed {
+    pub(crate) fn new(lead: Lead, account: &str, partition: i32, created: bool) -> Box<Self> {
+        Box::new(Self {
+            profile: lead.profile(),
+            lead,
+            body: Vec::new(),
+            account: account.to_owned(),
+            partition,
+            created,
+            has_another_profile: false,
+        })
+    }
+
+    /// After its last change.
+    fn finish(&mut self, rules: &Rules<'_>) -> Result<(), BatchError> {
+        timers::arm(&mut self.lead, rules)?;
+        self.has_another_profile = self.lead.profile() != self.profile;
+        self.body = self.lead.to_bytes()?;
+        Ok(())
+    }
 }
 
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -256,9 +278,8 @@ pub(crate) fn fold(
         progress.poison.push(poison);
         progress.outgoing.append(&mut outgoing);
     }
-    for (lead_id, changed) in &mut folded.leads {
-        timers::arm(lead_id, changed, rules, &mut folded.armed)?;
-        changed.body = changed.lead.to_bytes()?;
+    for changed in folded.leads.values_mut() {
+        changed.finish(rules)?;
     }
     Ok(folded)
 }
@@ -305,13 +326,12 @@ fn fold_one(
     let changed_before = before.is_some();
     let mut found = before.or_else(|| {
         let lead = known.leads.remove(&lead_id)?;
-        Some(Box::new(Changed {
+        Some(Changed::new(
             lead,
-            body: Vec::new(),
-            account: keyed.account.clone(),
-            partition: record.partition,
+            &keyed.account,
+            record.partition,
             created,
-        }))
+        ))
     });
     let step = Step {
         record,
@@ -393,13 +413,7 @@ impl Folded {
 
 impl Step<'_> {
     fn begin(&self, lead: Lead) -> Box<Changed> {
-        Box::new(Changed {
-            lead,
-            body: Vec::new(),
-            account: self.keyed.account.clone(),
-            partition: self.record.partition,
-            created: true,
-        })
+        Changed::new(lead, &self.keyed.account, self.record.partition, true)
     }
 
     fn home_key<'a>(&'a self, lead_id: &'a str) -> &'a str {

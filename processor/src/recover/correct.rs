@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use leadstream_schemas::Cause;
+use leadstream_stream::kafka::partition_of;
 use leadstream_stream::{Outgoing, TraceContext};
 
 use super::RecoverError;
@@ -26,7 +27,11 @@ impl Recovery<'_> {
             for (lead_id, lead) in leads {
                 let (published, outlets) = (&self.published, &self.outlets);
                 if let Some((lead, event)) = correction(published, outlets, &lead_id, lead)? {
+                    let home = partition_of(&event.key, self.partitions.len());
+                    let body = lead.to_bytes().map_err(BatchError::from)?;
                     outgoing.push(event);
+                    let mut lead = Changed::new(lead, "", home, false);
+                    lead.body = body;
                     changed.insert(lead_id, lead);
                 }
             }
@@ -60,7 +65,7 @@ pub(super) fn correction(
     outlets: &Outlets,
     lead_id: &str,
     mut lead: Lead,
-) -> Result<Option<(Box<Changed>, Outgoing)>, BatchError> {
+) -> Result<Option<(Lead, Outgoing)>, BatchError> {
     let Some(Known { key, last }) = published.contradicts(lead_id, &lead) else {
         return Ok(None);
     };
@@ -73,12 +78,5 @@ pub(super) fn correction(
     };
     let trace = Some(TraceContext::generate());
     let event = effects::outgoing(&outlets.events, key, trace, &event)?;
-    let changed = Box::new(Changed {
-        body: lead.to_bytes()?,
-        lead,
-        account: String::new(),
-        partition: -1,
-        created: false,
-    });
-    Ok(Some((changed, event)))
+    Ok(Some((lead, event)))
 }

@@ -14,8 +14,7 @@ const AWAIT_REPORTS: &str =
     "SELECT id FROM report_changes WHERE lead_ids && $1::text[] ORDER BY id FOR UPDATE";
 
 /// Each by lead id.
-const DELETES: [&str; 4] = [
-    "DELETE FROM lead_timers WHERE lead_id = ANY($1::text[])",
+const DELETES: [&str; 3] = [
     "DELETE FROM leads WHERE lead_id = ANY($1::text[])",
     "DELETE FROM lead_reports WHERE lead_id = ANY($1::text[])",
     "DELETE FROM command_outcomes WHERE lead_id = ANY($1::text[])",

@@ -1,4 +1,4 @@
-//! `lead_timers`: which leads time changes next.
+//! Which leads time changes next.
 
 use std::collections::BTreeMap;
 
@@ -12,17 +12,17 @@ use crate::lead::Lead;
 /// The first entry of each partition: one step into the index for each.
 const FIRST_DUE: &str = "
 SELECT p.partition, t.due FROM unnest($1::int[]) AS p (partition)
-CROSS JOIN LATERAL (SELECT due FROM lead_timers t WHERE t.partition = p.partition
-    ORDER BY t.due LIMIT 1) t";
+CROSS JOIN LATERAL (SELECT due FROM leads l WHERE l.home = p.partition AND l.due IS NOT NULL
+    ORDER BY l.due LIMIT 1) t";
 
 /// The entries that are due, the earliest of each partition first.
 const DUE: &str = "
 SELECT p.partition, t.lead_id FROM unnest($1::int[], $2::timestamptz[]) AS p (partition, until)
-CROSS JOIN LATERAL (SELECT t.lead_id, t.due FROM lead_timers t
-    WHERE t.partition = p.partition AND t.due <= p.until ORDER BY t.due LIMIT $3) t
+CROSS JOIN LATERAL (SELECT l.lead_id, l.due FROM leads l
+    WHERE l.home = p.partition AND l.due <= p.until ORDER BY l.due LIMIT $3) t
 ORDER BY t.due LIMIT $3";
 
-/// Leads from before `lead_timers`.
+/// Leads from before there were timers.
 const BEFORE: &str = "
 SELECT lead_id, account, engine FROM leads WHERE lead_id > $1 ORDER BY lead_id LIMIT $2";
 
@@ -34,7 +34,7 @@ pub(crate) struct Unentered {
     pub(crate) lead: Lead,
 }
 
-/// How far leads from before `lead_timers` are entered.
+/// How far leads from before there were timers are entered.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Fill {
     Done,
@@ -133,9 +133,9 @@ impl Store {
                 return Ok(());
             }
             sqlx::query(
-                "INSERT INTO lead_timers (lead_id, partition, due)
-                 SELECT * FROM unnest($1::text[], $2::int[], $3::timestamptz[])
-                 ON CONFLICT (lead_id) DO NOTHING",
+                "UPDATE leads l SET home = u.home, due = u.due
+                 FROM unnest($1::text[], $2::int[], $3::timestamptz[]) AS u (lead_id, home, due)
+                 WHERE l.lead_id = u.lead_id AND l.due IS NULL",
             )
             .bind(column(entries, |(lead_id, ..)| lead_id.as_str()))
             .bind(column(entries, |(_, partition, _)| *partition))

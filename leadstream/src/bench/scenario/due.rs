@@ -68,7 +68,7 @@ async fn prepare(site: &Site<'_>) -> anyhow::Result<()> {
     // Dropping a producer blocks.
     tokio::task::spawn_blocking(move || drop(producer)).await?;
     loop {
-        let nudged: i64 = sqlx::query_scalar("SELECT count(*) FROM lead_timers WHERE due > now()")
+        let nudged: i64 = sqlx::query_scalar("SELECT count(*) FROM leads WHERE due > now()")
             .fetch_one(&site.database.pool)
             .await?;
         let left = AHEAD.checked_sub(began.elapsed() + INTO);
@@ -87,11 +87,12 @@ async fn all_cold(pool: &PgPool) -> anyhow::Result<Duration> {
     let mut first = None;
     let began = Instant::now();
     while began.elapsed() < AHEAD * 2 + LOST {
-        let waiting: i64 =
-            sqlx::query_scalar("SELECT count(*) FROM lead_timers WHERE lead_id >= $1")
-                .bind(traffic::lead_id(FIRST))
-                .fetch_one(pool)
-                .await?;
+        let waiting: i64 = sqlx::query_scalar(
+            "SELECT count(*) FROM leads WHERE lead_id >= $1 AND due IS NOT NULL",
+        )
+        .bind(traffic::lead_id(FIRST))
+        .fetch_one(pool)
+        .await?;
         let waiting = usize::try_from(waiting)?;
         all_waited |= waiting == DUE;
         if all_waited && waiting < DUE {

@@ -188,7 +188,6 @@ impl Step<'_> {
             };
             known.erased.entry(id.clone()).or_default().join(gone);
         }
-        folded.armed.remove(lead_id);
         folded.identities.retain(|_, owner| owner != lead_id);
         folded.departed.retain(|(owner, ..)| owner != lead_id);
         folded

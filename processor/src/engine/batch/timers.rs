@@ -10,13 +10,12 @@ use super::{BatchError, Changed, Folded, Rules};
 use crate::engine::effects::Times;
 use crate::lead::Lead;
 
-/// A lead whose entry in `lead_timers` has come due.
+/// A lead that is to be looked at.
 #[derive(Debug)]
 pub(crate) struct DueLead {
     pub(crate) lead_id: String,
     pub(crate) partition: i32,
-    /// None: the lead is not there any more.
-    pub(crate) lead: Option<Lead>,
+    pub(crate) lead: Lead,
     pub(crate) account: String,
 }
 
@@ -29,15 +28,8 @@ pub(crate) struct Clock<'a> {
     pub(crate) now: Timestamp,
 }
 
-/// A new entry of `lead_timers`, or an earlier one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Armed {
-    pub(crate) partition: i32,
-    pub(crate) due: Timestamp,
-}
-
-/// Folds the time that has passed for `leads`, in their order. Each has another entry afterwards,
-/// or none. The caller says where the partitions stand.
+/// Folds the time that has passed for `leads`, in their order. Each has another time afterwards, or
+/// none. The caller says where the partitions stand.
 pub(crate) fn sweep(
     leads: Vec<DueLead>,
     clock: Clock<'_>,
@@ -45,11 +37,8 @@ pub(crate) fn sweep(
 ) -> Result<Folded, BatchError> {
     let mut folded = Folded::default();
     for due in leads {
-        folded.partitions.entry(due.partition).or_default();
-        let Some(mut lead) = due.lead else {
-            folded.disarmed.push(due.lead_id);
-            continue;
-        };
+        let mut changed = Changed::new(due.lead, &due.account, due.partition, false);
+        let lead = &mut changed.lead;
         let voice = Voice {
             lead_id: &due.lead_id,
             account: &due.account,
@@ -58,19 +47,9 @@ pub(crate) fn sweep(
         };
         let until = clock.until.get(&due.partition).copied().unwrap_or_default();
         let mut outgoing = Vec::new();
-        pass(&voice, &mut lead, clock, until, &mut folded, &mut outgoing)?;
+        pass(&voice, lead, clock, until, &mut folded, &mut outgoing)?;
         lead.armed = None;
-        let mut changed = Box::new(Changed {
-            lead,
-            body: Vec::new(),
-            account: due.account,
-            partition: due.partition,
-            created: false,
-        });
-        if !arm(&due.lead_id, &mut changed, rules, &mut folded.armed)? {
-            folded.disarmed.push(due.lead_id.clone());
-        }
-        changed.body = changed.lead.to_bytes()?;
+        changed.finish(rules)?;
         folded.leads.insert(due.lead_id, changed);
         let progress = folded.partitions.entry(due.partition).or_default();
         progress.outgoing.append(&mut outgoing);
@@ -124,21 +103,11 @@ fn pass(
     Ok(())
 }
 
-/// Notes when the lead is to be looked at, unless that is noted for earlier; a later time leaves the
-/// entry as it is. False where the lead waits for nothing.
-pub(super) fn arm(
-    lead_id: &str,
-    changed: &mut Changed,
-    rules: &Rules<'_>,
-    armed: &mut BTreeMap<String, Armed>,
-) -> Result<bool, BatchError> {
-    let Some(due) = changed.lead.next_due(rules.flows)? else {
-        return Ok(false);
-    };
-    if changed.lead.armed.is_none_or(|armed| due < armed) {
-        changed.lead.armed = Some(due);
-        let partition = changed.partition;
-        armed.insert(lead_id.to_owned(), Armed { partition, due });
+/// Notes when the lead is to be looked at, unless that is noted for earlier: a later time is left as
+/// it is, so that answers do not move its entry in an index.
+pub(super) fn arm(lead: &mut Lead, rules: &Rules<'_>) -> Result<(), BatchError> {
+    if let Some(due) = lead.next_due(rules.flows)? {
+        lead.armed = Some(lead.armed.map_or(due, |armed| armed.min(due)));
     }
-    Ok(true)
+    Ok(())
 }

@@ -118,15 +118,14 @@ impl Lane {
         let accounts = &self.shared.accounts;
         let leads: Vec<DueLead> = due
             .into_iter()
-            .map(|(partition, lead_id)| {
-                let lead = known.remove(&lead_id);
-                let account = lead.as_ref().map(|lead| accounts.of(&lead.number));
-                DueLead {
-                    account: account.unwrap_or_default().to_owned(),
+            .filter_map(|(partition, lead_id)| {
+                let lead = known.remove(&lead_id)?;
+                Some(DueLead {
+                    account: accounts.of(&lead.number).to_owned(),
                     lead_id,
                     partition,
                     lead,
-                }
+                })
             })
             .collect();
         let clock = Clock {

@@ -25,7 +25,7 @@ mod erase;
 mod time;
 
 use super::Fixture;
-use crate::engine::batch::{Armed, Decided, Folded, Known};
+use crate::engine::batch::{Decided, Folded, Known};
 use crate::flow::{Answer, Conversation, pass};
 use crate::flows::Flows;
 use crate::lead::{Lead, MERGED, OrderKey, fold};
@@ -243,7 +243,8 @@ struct World<'a> {
     replies: Vec<Reply>,
     /// What became of commands, by their ids.
     decided: BTreeMap<String, Decided>,
-    timers: BTreeMap<String, Armed>,
+    /// By lead id: its home, and when that looks at it.
+    timers: BTreeMap<String, (i32, Timestamp)>,
     /// What is committed and not published, with the partition that it came of.
     outbox: Vec<(i32, Outgoing)>,
     graves: erase::Graves,
@@ -345,7 +346,17 @@ impl<'a> World<'a> {
                 "created is true once"
             );
             // As PostgreSQL keeps it.
-            let stored = Lead::from_bytes(&changed.lead.to_bytes().unwrap()).unwrap();
+            let stored = Lead::from_bytes(&changed.body).unwrap();
+            match stored.armed {
+                Some(due) => self
+                    .timers
+                    .insert(lead_id.clone(), (changed.partition, due)),
+                None => self.timers.remove(&lead_id),
+            };
+            if !changed.has_another_profile {
+                let before = self.leads.get(&lead_id).map(Lead::profile);
+                prop_assert!(changed.created || before == Some(stored.profile()));
+            }
             self.leads.insert(lead_id, stored);
         }
         commands::note(&mut self.decided, folded.decided);
@@ -355,10 +366,6 @@ impl<'a> World<'a> {
         }
         self.departed
             .extend(folded.departed.into_iter().map(|(lead, id, _)| (lead, id)));
-        self.timers.extend(folded.armed);
-        for lead_id in folded.disarmed {
-            self.timers.remove(&lead_id);
-        }
         for (partition, progress) in folded.partitions {
             let records = progress.outgoing.into_iter();
             self.outbox
