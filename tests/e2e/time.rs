@@ -149,7 +149,7 @@ async fn nothing_was_scanned(site: &Site<'_>) -> anyhow::Result<()> {
         let found: (i64, i64, i64) = sqlx::query_as(
             "SELECT t.seq_tup_read, i.idx_scan, i.idx_tup_read FROM pg_stat_user_tables t
              JOIN pg_stat_user_indexes i USING (relid)
-             WHERE relname = 'leads' AND i.indexrelname = 'leads_due'",
+             WHERE t.relname = 'leads' AND i.indexrelname = 'leads_due'",
         )
         .fetch_one(&site.database)
         .await?;

@@ -19,10 +19,7 @@ pub(crate) async fn known(
     let mut unknown: BTreeSet<String> = BTreeSet::new();
     // Of those that became another, which may be gone.
     let mut closed: Vec<String> = Vec::new();
-    for (_, keyed) in inputs(batch) {
-        let Some(own) = keyed.identities.first() else {
-            continue;
-        };
+    for (_, own, keyed) in inputs(batch) {
         match known.leads.get(own) {
             Some(lead) => {
                 if lead.merged_into.is_some() {
@@ -59,10 +56,7 @@ async fn load_own(
     batch: &[Decoded],
 ) -> Result<(), StoreError> {
     let mut missing: BTreeSet<&String> = BTreeSet::new();
-    for (partition, keyed) in inputs(batch) {
-        let Some(own) = keyed.identities.first() else {
-            continue;
-        };
+    for (partition, own, _) in inputs(batch) {
         if known.leads.contains_key(own) || missing.contains(own) {
             continue;
         }
@@ -93,10 +87,9 @@ async fn load_departed(
 ) -> Result<(), StoreError> {
     // A lead that takes in another within this batch may be asked for that one's ids as well.
     let mut joining: BTreeMap<&str, Vec<&String>> = BTreeMap::new();
-    for (_, keyed) in inputs(batch) {
+    for (_, own, keyed) in inputs(batch) {
         if let Inbound::Merge(merge) = &keyed.inbound
             && let Some(other) = &merge.closed
-            && let Some(own) = keyed.identities.first()
         {
             let others = joining.entry(own).or_default();
             others.push(&merge.lead_id);
@@ -104,15 +97,14 @@ async fn load_departed(
         }
     }
     let mut asked = Vec::new();
-    for (_, keyed) in inputs(batch) {
+    for (_, own, keyed) in inputs(batch) {
         let Some(input) = keyed.inbound.input() else {
             continue;
         };
-        let found = keyed.identities.first().and_then(|own| {
-            let lead_id = known.identities.get(own)?;
-            Some((lead_id, known.leads.get(lead_id)?))
-        });
-        let Some((lead_id, lead)) = found else {
+        let Some(lead_id) = known.identities.get(own) else {
+            continue;
+        };
+        let Some(lead) = known.leads.get(lead_id) else {
             continue;
         };
         let joining = joining.get(lead_id.as_str());
@@ -130,9 +122,10 @@ async fn load_departed(
     Ok(())
 }
 
-fn inputs(batch: &[Decoded]) -> impl Iterator<Item = (i32, &Keyed)> {
+/// With the partition and the lead's id that each has as its key.
+fn inputs(batch: &[Decoded]) -> impl Iterator<Item = (i32, &String, &Keyed)> {
     batch.iter().filter_map(|decoded| {
         let keyed = &**decoded.content.as_ref().ok()?;
-        Some((decoded.record.partition, keyed))
+        Some((decoded.record.partition, keyed.identities.first()?, keyed))
     })
 }
