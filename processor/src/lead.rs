@@ -15,6 +15,7 @@ mod identity;
 mod input;
 mod journal;
 mod merge;
+mod profile;
 mod stored;
 
 #[cfg(test)]
@@ -26,11 +27,9 @@ pub use input::{Command, Inbound, Input, InputError, Merge, OrderKey, Verb};
 pub use journal::{
     Admission, Arrival, Change, Entry, FoldError, Joined, Journal, Replayed, Source, fold,
 };
+pub(crate) use profile::Profile;
 pub use stored::StoredError;
 
-use std::hash::BuildHasher;
-
-use foldhash::fast::FixedState;
 use leadstream_schemas::{Platform, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -139,21 +138,6 @@ impl Lead {
             self.identities
                 .adopt(becomes, ours, |known| newest || before(known));
         }
-    }
-
-    /// Tells apart what people read of it and answers seldom change.
-    pub(crate) fn profile(&self) -> u64 {
-        let conversation = self.journal.conversation();
-        let ids = &self.identities;
-        FixedState::default().hash_one((
-            (&ids.wa_id, &ids.user_id, &ids.lid, &self.profile_name),
-            (
-                self.platform.display_name(),
-                &self.number,
-                self.first_seen.millis(),
-            ),
-            conversation.map(|it| (&it.flow.name, it.flow.version, &it.assignee)),
-        ))
     }
 
     /// Keeps nothing of the person: what remains tells others that they are gone.

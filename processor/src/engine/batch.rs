@@ -12,104 +12,32 @@
 )]
 
 mod command;
+mod decoded;
 mod erase;
+mod folded;
 mod merge;
 mod message;
 mod timers;
 mod voice;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
-use leadstream_schemas::codec::{self, CodecError};
-use leadstream_schemas::{Cause, LeadInput, ReplyContent, Timestamp};
+use leadstream_schemas::codec::CodecError;
+use leadstream_schemas::{Cause, ReplyContent, Timestamp};
 use leadstream_stream::{Outgoing, Record};
 
 pub(crate) use command::Decided;
+pub(crate) use decoded::{Decoded, Keyed, Undecodable};
 pub(crate) use erase::Erased;
+pub(crate) use folded::{Changed, Folded, Progress};
 pub(crate) use timers::{Clock, DueLead, sweep};
 use voice::Voice;
 
 use super::effects::{self, Outlets};
-use super::outbox::OutboxKey;
 use crate::erasure::{ErasureKeys, Gone};
 use crate::flow::Objection;
 use crate::flows::Flows;
-use crate::lead::{Accounts, Command, FoldError, Inbound, InputError, Lead, StoredError, scoped};
-use crate::metrics::Counts;
-
-/// A record, decoded once.
-#[derive(Debug)]
-pub(crate) struct Decoded {
-    pub(crate) record: Record,
-    pub(crate) content: Result<Box<Keyed>, Undecodable>,
-}
-
-/// An input with its ids within its account, the record's key first.
-#[derive(Debug)]
-pub(crate) struct Keyed {
-    pub(crate) inbound: Inbound,
-    pub(crate) account: String,
-    pub(crate) key: String,
-    pub(crate) identities: Vec<String>,
-}
-
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Undecodable {
-    #[error(transparent)]
-    Codec(#[from] CodecError),
-    #[error(transparent)]
-    Input(#[from] InputError),
-    #[error("the record's key is not a lead's id: {0}")]
-    Key(&'static str),
-}
-
-impl Decoded {
-    pub(crate) fn new(record: Record, accounts: &Accounts) -> Self {
-        let content = decode(&record, accounts);
-        Self { record, content }
-    }
-
-    fn received_at(&self) -> Option<Timestamp> {
-        let keyed = self.content.as_ref().ok()?;
-        Some(keyed.inbound.order().received_at)
-    }
-
-    /// The latest time of what it has folded: of a message, or of those that a lead hands over.
-    pub(crate) fn latest(&self) -> Option<Timestamp> {
-        match &self.content.as_ref().ok()?.inbound {
-            Inbound::Message(input) | Inbound::Command(Command { input, .. }) => {
-                Some(input.order.at)
-            }
-            Inbound::Merge(merge) => merge.closed.as_ref()?.journal.last_interaction(),
-        }
-    }
-}
-
-fn decode(record: &Record, accounts: &Accounts) -> Result<Box<Keyed>, Undecodable> {
-    let key = std::str::from_utf8(&record.key).map_err(|_| Undecodable::Key("it is not UTF-8"))?;
-    if key.is_empty() || key.len() > 160 || key.contains('\0') {
-        return Err(Undecodable::Key(
-            "it is empty, over 160 bytes, or holds a NUL",
-        ));
-    }
-    let inbound = Inbound::try_from(codec::decode::<LeadInput>(&record.value)?)?;
-    let account = accounts.of(inbound.number()).to_owned();
-    let mut identities = vec![scoped(&account, key)];
-    if let Some(input) = inbound.input() {
-        for id in input.identities() {
-            let identity = scoped(&account, id);
-            if !identities.contains(&identity) {
-                identities.push(identity);
-            }
-        }
-    }
-    Ok(Box::new(Keyed {
-        key: key.to_owned(),
-        inbound,
-        account,
-        identities,
-    }))
-}
+use crate::lead::{FoldError, Inbound, InputError, Lead, StoredError, scoped};
 
 /// What the fold may use of the database.
 #[derive(Clone, Debug, Default)]
@@ -131,86 +59,6 @@ pub(crate) struct Rules<'a> {
     pub(crate) outlets: &'a Outlets,
     pub(crate) erasure: &'a ErasureKeys,
     pub(crate) journal: usize,
-}
-
-/// Everything that a batch changes.
-#[derive(Debug, Default)]
-pub(crate) struct Folded {
-    /// Leads that changed, by lead id: in the order in which rows are written.
-    pub(crate) leads: BTreeMap<String, Box<Changed>>,
-    /// New rows of `lead_identities`.
-    pub(crate) identities: BTreeMap<String, String>,
-    /// New rows of `departed_inputs`: lead id, input id, time of sending.
-    pub(crate) departed: Vec<(String, String, Timestamp)>,
-    /// By partition: the next offset and what is to be published.
-    pub(crate) partitions: BTreeMap<i32, Progress>,
-    /// Partitions that stop before a record, with the reason.
-    pub(crate) halted: BTreeMap<i32, String>,
-    /// What became of commands, by their ids.
-    pub(crate) decided: BTreeMap<String, Decided>,
-    /// Leads that are gone, by lead id.
-    pub(crate) erased: BTreeMap<String, Erased>,
-    pub(crate) counts: Counts,
-}
-
-#[derive(Debug)]
-pub(crate) struct Changed {
-    pub(crate) lead: Lead,
-    /// Its stored form, once the batch is folded.
-    pub(crate) body: Vec<u8>,
-    pub(crate) account: String,
-    pub(crate) partition: i32,
-    pub(crate) created: bool,
-    /// [`Lead::profile`] before the batch.
-    profile: u64,
-    /// Whether it is another now.
-    pub(crate) has_another_profile: bool,
-}
-
-impl Changed {
-    pub(crate) fn new(lead: Lead, account: &str, partition: i32, created: bool) -> Box<Self> {
-        Box::new(Self {
-            profile: lead.profile(),
-            lead,
-            body: Vec::new(),
-            account: account.to_owned(),
-            partition,
-            created,
-            has_another_profile: false,
-        })
-    }
-
-    /// After its last change.
-    fn finish(&mut self, rules: &Rules<'_>) -> Result<(), BatchError> {
-        timers::arm(&mut self.lead, rules)?;
-        self.has_another_profile = self.lead.profile() != self.profile;
-        self.body = self.lead.to_bytes()?;
-        Ok(())
-    }
-}
-
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Progress {
-    pub(crate) next_offset: i64,
-    /// Tells what time did from the inputs before it, which end at the same offset; 0: inputs.
-    pub(crate) sweep: i64,
-    pub(crate) records: u64,
-    /// The greatest time of receipt among them.
-    pub(crate) record_time: Option<Timestamp>,
-    /// Of them, dead letters.
-    pub(crate) poison: Vec<bool>,
-    pub(crate) outgoing: Vec<Outgoing>,
-}
-
-impl Progress {
-    /// The outbox row of what `partition` publishes; none when that is nothing.
-    pub(crate) fn outbox_key(&self, partition: i32) -> Option<OutboxKey> {
-        (!self.outgoing.is_empty()).then_some(OutboxKey {
-            partition,
-            next_offset: self.next_offset,
-            sweep: self.sweep,
-        })
-    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -393,22 +241,6 @@ fn fold_one(
         folded.put_back(step.lead_id, changed, is_changed, known);
     }
     Ok(outcome == Outcome::Refused)
-}
-
-impl Folded {
-    fn put_back(
-        &mut self,
-        lead_id: String,
-        lead: Box<Changed>,
-        is_changed: bool,
-        known: &mut Known,
-    ) {
-        if is_changed {
-            self.leads.insert(lead_id, lead);
-        } else if !lead.created {
-            known.leads.insert(lead_id, lead.lead);
-        }
-    }
 }
 
 impl Step<'_> {

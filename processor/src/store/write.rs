@@ -1,17 +1,17 @@
 //! The statements of one commit, in their order.
 
+mod leads;
+
 use std::collections::HashSet;
 
 use leadstream_schemas::Timestamp;
 use sqlx::{PgConnection, Row};
 
 use super::{Commit, StoreError, column};
-use crate::engine::batch::{Changed, Decided, Folded, Progress};
+use crate::engine::batch::{Decided, Folded, Progress};
 use crate::engine::outbox::{self, OutboxKey};
 use crate::engine::partition::Fence;
 use crate::engine::poison::Poison;
-use crate::flow::{Conversation, START};
-use crate::lead::Lead;
 
 /// A statement with its arguments.
 pub(super) type Statement<'q> = sqlx::query::Query<'q, sqlx::Postgres, sqlx::postgres::PgArguments>;
@@ -20,9 +20,9 @@ pub(super) type Statement<'q> = sqlx::query::Query<'q, sqlx::Postgres, sqlx::pos
 pub(super) const ORDER: [&str; 9] = [
     FENCE,
     INSERT_IDENTITIES,
-    INSERT_LEADS,
-    UPDATE_LEADS,
-    UPDATE_PROFILES,
+    leads::INSERT,
+    leads::UPDATE,
+    leads::UPDATE_PROFILES,
     INSERT_DEPARTED,
     INSERT_OUTCOMES,
     INSERT_OUTBOX,
@@ -37,9 +37,9 @@ pub(super) fn statements<'q>(
     type Make<'q> = fn(&'q Commit<'q>) -> Result<Option<Statement<'q>>, StoreError>;
     let make: [Make<'q>; ORDER.len() - 1] = [
         |commit| Ok(identities(commit.folded)),
-        |commit| Ok(created(commit.folded)),
-        |commit| Ok(updated(commit.folded)),
-        |commit| Ok(profiles(commit.folded)),
+        |commit| Ok(leads::created(commit.folded)),
+        |commit| Ok(leads::updated(commit.folded)),
+        |commit| Ok(leads::profiles(commit.folded)),
         |commit| Ok(departed(commit.folded)),
         |commit| Ok(outcomes(commit.folded)),
         |commit| outbox(commit.folded),
@@ -119,155 +119,6 @@ fn identities(folded: &Folded) -> Option<Statement<'_>> {
         .unzip();
     let statement = sqlx::query(INSERT_IDENTITIES);
     Some(statement.bind(identities).bind(lead_ids))
-}
-
-type Rows<'q> = [(&'q String, &'q Changed)];
-
-fn leads(folded: &Folded, of: fn(&Changed) -> bool) -> Vec<(&String, &Changed)> {
-    let rows = folded.leads.iter().map(|(lead_id, it)| (lead_id, &**it));
-    rows.filter(|(_, it)| of(it)).collect()
-}
-
-// Those that insert and update leads note, too, whose reports are behind: with no statement of its
-// own. Arrays are unnested where they are selected: in FROM, PostgreSQL would first copy each of them
-// to a store of its own.
-const INSERT_LEADS: &str = "
-WITH noted AS (
-    INSERT INTO report_changes (lead_ids) VALUES ($1::text[])
-)
-INSERT INTO leads (
-    lead_id, revision, engine, current_state, qualification_score, lead_data, last_interaction,
-    is_completed, step, home, due, wa_id, user_id, lid, profile_name, platform, number, flow_name,
-    flow_version, first_interaction, assignee, account)
-SELECT
-    unnest($1::text[]), unnest($2::bigint[]), unnest($3::bytea[]), unnest($4::text[]),
-    unnest($5::int[]), unnest($6::text[])::jsonb, unnest($7::timestamptz[]), unnest($8::bool[]),
-    unnest($9::text[]), unnest($10::int[]), unnest($11::timestamptz[]), unnest($12::text[]),
-    unnest($13::text[]), unnest($14::text[]), unnest($15::text[]), unnest($16::text[]),
-    unnest($17::text[]), unnest($18::text[]), unnest($19::int[]), unnest($20::timestamptz[]),
-    unnest($21::text[]), unnest($22::text[])";
-
-fn created(folded: &Folded) -> Option<Statement<'_>> {
-    let rows = leads(folded, |it| it.created);
-    (!rows.is_empty()).then(|| {
-        let statement = sqlx::query(INSERT_LEADS).bind(ids(&rows));
-        let statement = bind_profiles(bind_changing(statement, &rows), &rows);
-        statement.bind(column(&rows, |(_, it)| it.account.as_str()))
-    })
-}
-
-const UPDATE_LEADS: &str = "
-WITH noted AS (
-    INSERT INTO report_changes (lead_ids) VALUES ($1::text[])
-)
-UPDATE leads l SET
-    revision = u.revision, engine = u.engine, current_state = u.current_state,
-    qualification_score = u.qualification_score, lead_data = u.lead_data,
-    last_interaction = u.last_interaction, is_completed = u.is_completed, step = u.step,
-    home = u.home, due = u.due
-FROM (SELECT
-    unnest($1::text[]) AS lead_id, unnest($2::bigint[]) AS revision, unnest($3::bytea[]) AS engine,
-    unnest($4::text[]) AS current_state, unnest($5::int[]) AS qualification_score,
-    unnest($6::text[])::jsonb AS lead_data, unnest($7::timestamptz[]) AS last_interaction,
-    unnest($8::bool[]) AS is_completed, unnest($9::text[]) AS step, unnest($10::int[]) AS home,
-    unnest($11::timestamptz[]) AS due) u
-WHERE l.lead_id = u.lead_id";
-
-fn updated(folded: &Folded) -> Option<Statement<'_>> {
-    let rows = leads(folded, |it| !it.created);
-    (!rows.is_empty()).then(|| bind_changing(sqlx::query(UPDATE_LEADS).bind(ids(&rows)), &rows))
-}
-
-const UPDATE_PROFILES: &str = "
-UPDATE leads l SET
-    wa_id = u.wa_id, user_id = u.user_id, lid = u.lid, profile_name = u.profile_name,
-    platform = u.platform, number = u.number, flow_name = u.flow_name,
-    flow_version = u.flow_version, first_interaction = u.first_interaction, assignee = u.assignee
-FROM (SELECT
-    unnest($1::text[]) AS lead_id, unnest($2::text[]) AS wa_id, unnest($3::text[]) AS user_id,
-    unnest($4::text[]) AS lid, unnest($5::text[]) AS profile_name, unnest($6::text[]) AS platform,
-    unnest($7::text[]) AS number, unnest($8::text[]) AS flow_name,
-    unnest($9::int[]) AS flow_version, unnest($10::timestamptz[]) AS first_interaction,
-    unnest($11::text[]) AS assignee) u
-WHERE l.lead_id = u.lead_id";
-
-/// Columns that seldom change.
-fn profiles(folded: &Folded) -> Option<Statement<'_>> {
-    let rows = leads(folded, |it| !it.created && it.has_another_profile);
-    (!rows.is_empty()).then(|| bind_profiles(sqlx::query(UPDATE_PROFILES).bind(ids(&rows)), &rows))
-}
-
-fn ids<'q>(rows: &Rows<'q>) -> Vec<&'q str> {
-    column(rows, |(lead_id, _)| lead_id.as_str())
-}
-
-fn bind_changing<'q>(statement: Statement<'q>, rows: &Rows<'q>) -> Statement<'q> {
-    let conversations = conversations(rows);
-    statement
-        .bind(column(rows, |(_, changed)| {
-            i64::try_from(changed.lead.revision).unwrap_or(i64::MAX)
-        }))
-        .bind(column(rows, |(_, changed)| changed.body.as_slice()))
-        .bind(column(rows, |(_, it)| it.lead.state().unwrap_or(START)))
-        .bind(column(&conversations, |it| it.map_or(0, |it| it.score)))
-        .bind(column(&conversations, |it| {
-            it.map_or_else(
-                || "{}".to_owned(),
-                |it| serde_json::to_string(&it.data).unwrap_or_else(|_| "{}".to_owned()),
-            )
-        }))
-        .bind(column(rows, |(_, changed)| {
-            let last = changed.lead.journal.last_interaction();
-            last.unwrap_or(changed.lead.first_seen).datetime()
-        }))
-        .bind(column(&conversations, |it| {
-            it.is_some_and(|it| it.is_completed)
-        }))
-        .bind(column(&conversations, |it| {
-            it.map(|it| it.aside.left_off.as_deref().unwrap_or(&it.state))
-        }))
-        .bind(column(rows, |(_, changed)| changed.partition))
-        .bind(column(rows, |(_, changed)| {
-            changed.lead.armed.and_then(Timestamp::datetime)
-        }))
-}
-
-/// What [`Lead::profile`] tells apart.
-fn bind_profiles<'q>(statement: Statement<'q>, rows: &Rows<'q>) -> Statement<'q> {
-    let text = |of: fn(&'q Lead) -> Option<&'q str>| -> Vec<Option<&'q str>> {
-        rows.iter().map(|(_, changed)| of(&changed.lead)).collect()
-    };
-    let conversations = conversations(rows);
-    statement
-        .bind(text(|lead| lead.identities.wa_id.as_deref()))
-        .bind(text(|lead| lead.identities.user_id.as_deref()))
-        .bind(text(|lead| lead.identities.lid.as_deref()))
-        .bind(text(|lead| lead.profile_name.as_deref()))
-        .bind(text(|lead| Some(platform(lead))))
-        .bind(text(|lead| Some(&lead.number)))
-        .bind(column(&conversations, |it| {
-            it.map_or("", |it| it.flow.name.as_str())
-        }))
-        .bind(column(&conversations, |it| {
-            it.map_or(0, |it| i32::try_from(it.flow.version).unwrap_or(i32::MAX))
-        }))
-        .bind(column(rows, |(_, changed)| {
-            changed.lead.first_seen.datetime()
-        }))
-        .bind(column(&conversations, |it| {
-            it.and_then(|it| it.assignee.as_deref())
-        }))
-}
-
-fn conversations<'q>(rows: &Rows<'q>) -> Vec<Option<&'q Conversation>> {
-    column(rows, |(_, it)| it.lead.journal.conversation())
-}
-
-const fn platform(lead: &Lead) -> &'static str {
-    match lead.platform {
-        leadstream_schemas::Platform::WhatsappCloud => "whatsapp_cloud",
-        leadstream_schemas::Platform::Wasender => "wasender",
-    }
 }
 
 const INSERT_DEPARTED: &str = "

@@ -12,6 +12,7 @@ mod timers;
 
 use super::*;
 use crate::flow::{DEFAULT_FLOW, Flow};
+use crate::lead::Accounts;
 
 pub(crate) struct Fixture {
     flows: Flows,

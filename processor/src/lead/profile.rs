@@ -1,0 +1,49 @@
+//! What of a lead's row seldom changes.
+
+use std::hash::BuildHasher;
+
+use foldhash::fast::FixedState;
+use leadstream_schemas::{Platform, Timestamp};
+
+use super::Lead;
+
+/// What people read of a lead and its answers seldom change: one part of its row, which is written
+/// only where it did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Profile<'a> {
+    pub(crate) wa_id: Option<&'a str>,
+    pub(crate) user_id: Option<&'a str>,
+    pub(crate) lid: Option<&'a str>,
+    pub(crate) name: Option<&'a str>,
+    pub(crate) platform: Platform,
+    pub(crate) number: &'a str,
+    pub(crate) flow_name: &'a str,
+    pub(crate) flow_version: u32,
+    pub(crate) first_seen: Timestamp,
+    pub(crate) assignee: Option<&'a str>,
+}
+
+impl Lead {
+    pub(crate) fn profile(&self) -> Profile<'_> {
+        let conversation = self.journal.conversation();
+        Profile {
+            wa_id: self.identities.wa_id.as_deref(),
+            user_id: self.identities.user_id.as_deref(),
+            lid: self.identities.lid.as_deref(),
+            name: self.profile_name.as_deref(),
+            platform: self.platform,
+            number: &self.number,
+            flow_name: conversation.map_or("", |it| &it.flow.name),
+            flow_version: conversation.map_or(0, |it| it.flow.version),
+            first_seen: self.first_seen,
+            assignee: conversation.and_then(|it| it.assignee.as_deref()),
+        }
+    }
+}
+
+impl Profile<'_> {
+    /// Tells it from others of the lead.
+    pub(crate) fn digest(self) -> u64 {
+        FixedState::default().hash_one(self)
+    }
+}

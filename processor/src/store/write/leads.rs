@@ -1,0 +1,148 @@
+//! Rows of leads: new ones, those that changed, and what of them seldom does.
+
+use leadstream_schemas::{Platform, Timestamp};
+
+use super::Statement;
+use crate::engine::batch::{Changed, Folded};
+use crate::flow::{Conversation, START};
+use crate::lead::Profile;
+use crate::store::column;
+
+type Rows<'q> = [(&'q String, &'q Changed)];
+
+fn those(folded: &Folded, of: fn(&Changed) -> bool) -> Vec<(&String, &Changed)> {
+    let rows = folded.leads.iter().map(|(lead_id, it)| (lead_id, &**it));
+    rows.filter(|(_, it)| of(it)).collect()
+}
+
+// Those that insert and update leads note, too, whose reports are behind: with no statement of its
+// own. Arrays are unnested where they are selected: in FROM, PostgreSQL would first copy each of them
+// to a store of its own.
+pub(super) const INSERT: &str = "
+WITH noted AS (
+    INSERT INTO report_changes (lead_ids) VALUES ($1::text[])
+)
+INSERT INTO leads (
+    lead_id, revision, engine, current_state, qualification_score, lead_data, last_interaction,
+    is_completed, step, home, due, wa_id, user_id, lid, profile_name, platform, number, flow_name,
+    flow_version, first_interaction, assignee, account)
+SELECT
+    unnest($1::text[]), unnest($2::bigint[]), unnest($3::bytea[]), unnest($4::text[]),
+    unnest($5::int[]), unnest($6::text[])::jsonb, unnest($7::timestamptz[]), unnest($8::bool[]),
+    unnest($9::text[]), unnest($10::int[]), unnest($11::timestamptz[]), unnest($12::text[]),
+    unnest($13::text[]), unnest($14::text[]), unnest($15::text[]), unnest($16::text[]),
+    unnest($17::text[]), unnest($18::text[]), unnest($19::int[]), unnest($20::timestamptz[]),
+    unnest($21::text[]), unnest($22::text[])";
+
+pub(super) fn created(folded: &Folded) -> Option<Statement<'_>> {
+    let rows = those(folded, |it| it.created);
+    (!rows.is_empty()).then(|| {
+        let statement = sqlx::query(INSERT).bind(ids(&rows));
+        let statement = bind_profiles(bind_changing(statement, &rows), &rows);
+        statement.bind(column(&rows, |(_, it)| it.account.as_str()))
+    })
+}
+
+pub(super) const UPDATE: &str = "
+WITH noted AS (
+    INSERT INTO report_changes (lead_ids) VALUES ($1::text[])
+)
+UPDATE leads l SET
+    revision = u.revision, engine = u.engine, current_state = u.current_state,
+    qualification_score = u.qualification_score, lead_data = u.lead_data,
+    last_interaction = u.last_interaction, is_completed = u.is_completed, step = u.step,
+    home = u.home, due = u.due
+FROM (SELECT
+    unnest($1::text[]) AS lead_id, unnest($2::bigint[]) AS revision, unnest($3::bytea[]) AS engine,
+    unnest($4::text[]) AS current_state, unnest($5::int[]) AS qualification_score,
+    unnest($6::text[])::jsonb AS lead_data, unnest($7::timestamptz[]) AS last_interaction,
+    unnest($8::bool[]) AS is_completed, unnest($9::text[]) AS step, unnest($10::int[]) AS home,
+    unnest($11::timestamptz[]) AS due) u
+WHERE l.lead_id = u.lead_id";
+
+pub(super) fn updated(folded: &Folded) -> Option<Statement<'_>> {
+    let rows = those(folded, |it| !it.created);
+    (!rows.is_empty()).then(|| bind_changing(sqlx::query(UPDATE).bind(ids(&rows)), &rows))
+}
+
+pub(super) const UPDATE_PROFILES: &str = "
+UPDATE leads l SET
+    wa_id = u.wa_id, user_id = u.user_id, lid = u.lid, profile_name = u.profile_name,
+    platform = u.platform, number = u.number, flow_name = u.flow_name,
+    flow_version = u.flow_version, first_interaction = u.first_interaction, assignee = u.assignee
+FROM (SELECT
+    unnest($1::text[]) AS lead_id, unnest($2::text[]) AS wa_id, unnest($3::text[]) AS user_id,
+    unnest($4::text[]) AS lid, unnest($5::text[]) AS profile_name, unnest($6::text[]) AS platform,
+    unnest($7::text[]) AS number, unnest($8::text[]) AS flow_name,
+    unnest($9::int[]) AS flow_version, unnest($10::timestamptz[]) AS first_interaction,
+    unnest($11::text[]) AS assignee) u
+WHERE l.lead_id = u.lead_id";
+
+/// Columns that seldom change.
+pub(super) fn profiles(folded: &Folded) -> Option<Statement<'_>> {
+    let rows = those(folded, |it| !it.created && it.has_another_profile);
+    (!rows.is_empty()).then(|| bind_profiles(sqlx::query(UPDATE_PROFILES).bind(ids(&rows)), &rows))
+}
+
+fn ids<'q>(rows: &Rows<'q>) -> Vec<&'q str> {
+    column(rows, |(lead_id, _)| lead_id.as_str())
+}
+
+fn bind_changing<'q>(statement: Statement<'q>, rows: &Rows<'q>) -> Statement<'q> {
+    let conversations = conversations(rows);
+    statement
+        .bind(column(rows, |(_, changed)| {
+            i64::try_from(changed.lead.revision).unwrap_or(i64::MAX)
+        }))
+        .bind(column(rows, |(_, changed)| changed.body.as_slice()))
+        .bind(column(rows, |(_, it)| it.lead.state().unwrap_or(START)))
+        .bind(column(&conversations, |it| it.map_or(0, |it| it.score)))
+        .bind(column(&conversations, |it| {
+            it.map_or_else(
+                || "{}".to_owned(),
+                |it| serde_json::to_string(&it.data).unwrap_or_else(|_| "{}".to_owned()),
+            )
+        }))
+        .bind(column(rows, |(_, changed)| {
+            let last = changed.lead.journal.last_interaction();
+            last.unwrap_or(changed.lead.first_seen).datetime()
+        }))
+        .bind(column(&conversations, |it| {
+            it.is_some_and(|it| it.is_completed)
+        }))
+        .bind(column(&conversations, |it| {
+            it.map(|it| it.aside.left_off.as_deref().unwrap_or(&it.state))
+        }))
+        .bind(column(rows, |(_, changed)| changed.partition))
+        .bind(column(rows, |(_, changed)| {
+            changed.lead.armed.and_then(Timestamp::datetime)
+        }))
+}
+
+fn bind_profiles<'q>(statement: Statement<'q>, rows: &Rows<'q>) -> Statement<'q> {
+    let profiles: Vec<Profile<'q>> = column(rows, |(_, changed)| changed.lead.profile());
+    statement
+        .bind(column(&profiles, |it| it.wa_id))
+        .bind(column(&profiles, |it| it.user_id))
+        .bind(column(&profiles, |it| it.lid))
+        .bind(column(&profiles, |it| it.name))
+        .bind(column(&profiles, |it| platform(it.platform)))
+        .bind(column(&profiles, |it| it.number))
+        .bind(column(&profiles, |it| it.flow_name))
+        .bind(column(&profiles, |it| {
+            i32::try_from(it.flow_version).unwrap_or(i32::MAX)
+        }))
+        .bind(column(&profiles, |it| it.first_seen.datetime()))
+        .bind(column(&profiles, |it| it.assignee))
+}
+
+fn conversations<'q>(rows: &Rows<'q>) -> Vec<Option<&'q Conversation>> {
+    column(rows, |(_, it)| it.lead.journal.conversation())
+}
+
+const fn platform(platform: Platform) -> &'static str {
+    match platform {
+        Platform::WhatsappCloud => "whatsapp_cloud",
+        Platform::Wasender => "wasender",
+    }
+}
