@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use leadstream_schemas::Topic;
 use leadstream_schemas::codec::{self, CodecError};
 use leadstream_schemas::registry::SchemaIds;
-use leadstream_stream::trace::TRACEPARENT;
 use leadstream_stream::{Outgoing, TraceContext, dead_letter, kafka};
 
 use crate::item::{Class, Item};
@@ -124,7 +123,8 @@ impl Encoder {
                 topic: Arc::clone(&target.name),
                 key: key.into_bytes(),
                 value,
-                headers: vec![header(trace)],
+                trace: Some(trace),
+                headers: Vec::new(),
             });
         }
         Ok(())
@@ -150,14 +150,8 @@ impl Encoder {
                 attempts: 1,
             };
             let key = key.as_bytes().to_vec();
-            let mut record =
-                dead_letter::of_bytes(&target.dead_letters, &target.name, key, part, &reason);
-            record.headers.push(header(trace));
-            record
+            let (dead_letters, topic) = (&target.dead_letters, &target.name);
+            dead_letter::of_bytes(dead_letters, topic, key, part, trace, &reason)
         })
     }
-}
-
-fn header(trace: TraceContext) -> (String, Vec<u8>) {
-    (TRACEPARENT.to_owned(), trace.to_string().into_bytes())
 }

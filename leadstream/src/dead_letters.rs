@@ -246,10 +246,8 @@ async fn again(
                 topic: topic.as_str().into(),
                 key: letter.key.clone(),
                 value: letter.value.clone(),
-                headers: vec![(
-                    leadstream_stream::trace::TRACEPARENT.to_owned(),
-                    trace.to_string().into_bytes(),
-                )],
+                trace: Some(trace),
+                headers: Vec::new(),
             };
             producer.send(&[record]).await?.await?;
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::TraceContext;
 use crate::consumer::Record;
 use crate::producer::Outgoing;
 
@@ -31,16 +32,11 @@ pub fn of_record(
     let mut headers = headers(topic, reason);
     headers.push(connect("partition", &record.partition.to_string()));
     headers.push(connect("offset", &record.offset.to_string()));
-    if let Some(trace) = record.trace {
-        headers.push((
-            crate::trace::TRACEPARENT.into(),
-            trace.to_string().into_bytes(),
-        ));
-    }
     Outgoing {
         topic: Arc::clone(dead_letters),
         key: record.key.to_vec(),
         value: record.value.to_vec(),
+        trace: record.trace,
         headers,
     }
 }
@@ -67,13 +63,14 @@ pub fn in_parts(bytes: &[u8], longest: usize) -> impl Iterator<Item = Part<'_>> 
 }
 
 /// The dead letter of something that never was a record, such as one item of a webhook. Parts of
-/// one share their `traceparent`, and say which they are.
+/// one share their `trace`, and say which they are.
 #[must_use]
 pub fn of_bytes(
     dead_letters: &Arc<str>,
     topic: &str,
     key: Vec<u8>,
     part: Part<'_>,
+    trace: TraceContext,
     reason: &Reason<'_>,
 ) -> Outgoing {
     let mut headers = headers(topic, reason);
@@ -84,6 +81,7 @@ pub fn of_bytes(
         topic: Arc::clone(dead_letters),
         key,
         value: part.bytes.to_vec(),
+        trace: Some(trace),
         headers,
     }
 }

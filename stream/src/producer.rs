@@ -21,6 +21,7 @@ use tokio::sync::oneshot;
 
 use crate::config::ConfigError;
 use crate::kafka::{Complaints, KafkaArgs};
+use crate::trace::{TRACEPARENT, TraceContext};
 pub use bounded::BoundedProducer;
 use bounded::Place;
 
@@ -30,6 +31,8 @@ pub struct Outgoing {
     pub topic: Arc<str>,
     pub key: Vec<u8>,
     pub value: Vec<u8>,
+    /// Goes as the header `traceparent`, before the others.
+    pub trace: Option<TraceContext>,
     pub headers: Vec<(String, Vec<u8>)>,
 }
 
@@ -212,17 +215,21 @@ impl Producer {
         let mut message = BaseRecord::with_opaque_to(&record.topic, Arc::clone(batch))
             .key(&record.key)
             .payload(&record.value);
-        if !record.headers.is_empty() {
-            let headers = OwnedHeaders::new_with_capacity(record.headers.len());
-            message = message.headers(record.headers.iter().fold(
-                headers,
-                |headers, (key, value)| {
-                    headers.insert(Header {
-                        key,
-                        value: Some(value),
-                    })
-                },
-            ));
+        if record.trace.is_some() || !record.headers.is_empty() {
+            let mut headers = OwnedHeaders::new_with_capacity(record.headers.len() + 1);
+            if let Some(trace) = record.trace {
+                headers = headers.insert(Header {
+                    key: TRACEPARENT,
+                    value: Some(&trace.to_header()),
+                });
+            }
+            for (key, value) in &record.headers {
+                headers = headers.insert(Header {
+                    key,
+                    value: Some(value),
+                });
+            }
+            message = message.headers(headers);
         }
         let client = self.client();
         client.send(message).map_err(|(source, _)| match source {
@@ -305,6 +312,7 @@ mod tests {
             topic: "events".into(),
             key: b"1".to_vec(),
             value: b"x".to_vec(),
+            trace: None,
             headers: Vec::new(),
         }];
         let mut delivery = producer.send(&records).await.unwrap();

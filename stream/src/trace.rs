@@ -58,6 +58,20 @@ impl TraceContext {
         }
     }
 
+    /// The header's value.
+    #[must_use]
+    pub fn to_header(&self) -> [u8; 55] {
+        let mut text = *b"00-................................-................-01";
+        let mut write = |at: std::ops::Range<usize>, number: &[u8]| {
+            let digits = text.get_mut(at).unwrap_or_default();
+            hex::encode_to_slice(number, digits).unwrap_or_default();
+        };
+        write(3..35, &self.trace_id.to_be_bytes());
+        write(36..52, &self.span_id.to_be_bytes());
+        write(53..55, &[self.flags]);
+        text
+    }
+
     /// 32 hexadecimal digits, as logs carry it.
     #[must_use]
     pub fn trace_id(&self) -> String {
@@ -67,15 +81,7 @@ impl TraceContext {
 
 impl fmt::Display for TraceContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = *b"00-................................-................-..";
-        let mut write = |at: std::ops::Range<usize>, number: &[u8]| {
-            let digits = text.get_mut(at).ok_or(fmt::Error)?;
-            hex::encode_to_slice(number, digits).map_err(|_| fmt::Error)
-        };
-        write(3..35, &self.trace_id.to_be_bytes())?;
-        write(36..52, &self.span_id.to_be_bytes())?;
-        write(53..55, &[self.flags])?;
-        f.write_str(std::str::from_utf8(&text).map_err(|_| fmt::Error)?)
+        f.write_str(std::str::from_utf8(&self.to_header()).map_err(|_| fmt::Error)?)
     }
 }
 

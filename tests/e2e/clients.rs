@@ -89,6 +89,7 @@ async fn produce_examples(site: &Site<'_>) -> anyhow::Result<Vec<serde_json::Val
                 topic: site.topic(topic).into(),
                 key: b"1234567890".to_vec(),
                 value: encode(id, &value)?,
+                trace: None,
                 headers: Vec::new(),
             });
             written.push(value);
@@ -126,6 +127,7 @@ pub(crate) fn java(world: &World) -> anyhow::Result<()> {
                 topic: ours.as_str().into(),
                 key: key.clone().into_bytes(),
                 value: b"x".to_vec(),
+                trace: None,
                 headers: Vec::new(),
             })
             .collect();

@@ -89,6 +89,7 @@ pub(crate) async fn publish(site: &Site<'_>, events: &[Value]) -> anyhow::Result
                 topic: topic.as_str().into(),
                 key: key.as_bytes().to_vec(),
                 value: codec::encode(1, event)?,
+                trace: None,
                 headers: Vec::new(),
             })
         })

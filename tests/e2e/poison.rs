@@ -26,6 +26,7 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
             topic: inputs.as_str().into(),
             key: b"15550000000".to_vec(),
             value: value.to_vec(),
+            trace: None,
             headers: Vec::new(),
         };
         let producer = producer(&site)?;
@@ -100,6 +101,7 @@ pub(crate) fn limit(world: &World) -> anyhow::Result<()> {
                 topic: inputs.as_str().into(),
                 key: b"15550000000".to_vec(),
                 value: format!("not framed {count}").into_bytes(),
+                trace: None,
                 headers: Vec::new(),
             })
             .collect();

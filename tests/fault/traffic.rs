@@ -117,6 +117,7 @@ impl<'a> Traffic<'a> {
                     topic: topic.clone(),
                     key: key.as_bytes().to_vec(),
                     value,
+                    trace: None,
                     headers: Vec::new(),
                 })
             })

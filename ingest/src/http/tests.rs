@@ -223,13 +223,7 @@ async fn a_signed_webhook_is_published_item_by_item_within_its_trace() {
     );
     let status: MessageStatus = codec::decode(&records[2].value).unwrap();
     assert_eq!(status.id, "wamid.S");
-    let traces: Vec<TraceContext> = records
-        .iter()
-        .map(|record| {
-            let header = record.headers.iter().find(|(name, _)| name == TRACEPARENT);
-            TraceContext::parse(std::str::from_utf8(&header.unwrap().1).unwrap()).unwrap()
-        })
-        .collect();
+    let traces: Vec<TraceContext> = records.iter().map(|record| record.trace.unwrap()).collect();
     let parent = TraceContext::parse(parent).unwrap();
     assert!(
         traces
@@ -362,7 +356,7 @@ async fn an_item_longer_than_a_record_is_a_dead_letter_in_parts() {
         .map(|part| header(part, "__connect.errors.part"))
         .collect();
     assert_eq!(numbers, ["1/3", "2/3", "3/3"]);
-    assert_eq!(header(parts[0], TRACEPARENT), header(parts[2], TRACEPARENT));
+    assert_eq!(parts[0].trace, parts[2].trace);
     assert_eq!(
         header(parts[0], "__connect.errors.exception.class.name"),
         "too_long"

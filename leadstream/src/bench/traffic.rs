@@ -10,7 +10,6 @@ use leadstream_ingest::cloud_api;
 use leadstream_ingest::records::Encoder;
 use leadstream_sandbox::webhook::{BusinessNumber, MetaWebhook, Person, sign, wamid};
 use leadstream_schemas::Timestamp;
-use leadstream_stream::trace::TRACEPARENT;
 use leadstream_stream::{Outgoing, Record, TraceContext};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -167,7 +166,7 @@ pub(super) fn consumed(records: Vec<Outgoing>, partitions: usize) -> Vec<Record>
                 partition: i32::try_from(partition).unwrap_or_default(),
                 offset,
                 written_at: None,
-                trace: traceparent(&record),
+                trace: record.trace,
                 key: record.key.into_boxed_slice(),
                 value: record.value.into_boxed_slice(),
             }
@@ -180,14 +179,6 @@ fn partition_of(key: &[u8], partitions: usize) -> usize {
     hasher.write(key);
     let partitions = u64::try_from(partitions).unwrap_or(1);
     usize::try_from(hasher.finish() % partitions).unwrap_or_default()
-}
-
-fn traceparent(record: &Outgoing) -> Option<TraceContext> {
-    let (_, value) = record
-        .headers
-        .iter()
-        .find(|(name, _)| name == TRACEPARENT)?;
-    TraceContext::parse(std::str::from_utf8(value).ok()?)
 }
 
 /// The signed POST of a webhook, head and body.

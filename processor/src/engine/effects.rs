@@ -20,7 +20,6 @@ use leadstream_schemas::{
     SyncPriority, Timestamp, Topic,
 };
 use leadstream_stream::dead_letter::{self, Reason};
-use leadstream_stream::trace::TRACEPARENT;
 use leadstream_stream::{Outgoing, Record, TraceContext};
 
 use crate::flow::{START, numbered};
@@ -152,7 +151,8 @@ pub(crate) fn outgoing<T: serde::Serialize>(
         topic: Arc::clone(&outlet.topic),
         key: key.as_bytes().to_vec(),
         value: codec::encode(outlet.schema_id, value)?,
-        headers: trace_headers(trace),
+        trace,
+        headers: Vec::new(),
     })
 }
 
@@ -162,7 +162,8 @@ pub(crate) fn forward(outlets: &Outlets, home_key: &str, record: &Record) -> Out
         topic: Arc::clone(&outlets.inputs.topic),
         key: home_key.as_bytes().to_vec(),
         value: record.value.to_vec(),
-        headers: trace_headers(record.trace.map(|trace| trace.child(0))),
+        trace: record.trace.map(|trace| trace.child(0)),
+        headers: Vec::new(),
     }
 }
 
@@ -184,11 +185,4 @@ pub(crate) fn dead_letter(
         record,
         &reason,
     )
-}
-
-fn trace_headers(trace: Option<TraceContext>) -> Vec<(String, Vec<u8>)> {
-    trace
-        .map(|trace| (TRACEPARENT.to_owned(), trace.to_string().into_bytes()))
-        .into_iter()
-        .collect()
 }

@@ -2,9 +2,11 @@
 //! each other's names and sentences, so a few hundred bytes of each become a few dozen in PostgreSQL
 //! and in its log.
 
-use leadstream_stream::Outgoing;
+use leadstream_stream::trace::TRACEPARENT;
+use leadstream_stream::{Outgoing, TraceContext};
 use lz4_flex::block::{DecompressError, compress_prepend_size, decompress_size_prepended};
-use serde::{Deserialize, Serialize};
+use serde::ser::SerializeSeq;
+use serde::{Deserialize, Serialize, Serializer};
 use serde_bytes::{ByteBuf, Bytes};
 
 /// Which row of the outbox, in the order of commits.
@@ -25,7 +27,24 @@ struct Stored<'a> {
     topic: &'a str,
     key: &'a Bytes,
     value: &'a Bytes,
-    headers: Vec<(&'a str, &'a Bytes)>,
+    headers: Headers<'a>,
+}
+
+/// All of them, in their order.
+struct Headers<'a>(&'a Outgoing);
+
+impl Serialize for Headers<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Outgoing { trace, headers, .. } = self.0;
+        let mut all = serializer.serialize_seq(Some(headers.len() + trace.iter().len()))?;
+        if let Some(trace) = trace {
+            all.serialize_element(&(TRACEPARENT, Bytes::new(&trace.to_header())))?;
+        }
+        for (name, value) in headers {
+            all.serialize_element(&(name, Bytes::new(value)))?;
+        }
+        all.end()
+    }
 }
 
 #[derive(Deserialize)]
@@ -56,11 +75,7 @@ pub(crate) fn encode(records: &[Outgoing]) -> Result<Vec<u8>, OutboxError> {
             topic: &record.topic,
             key: Bytes::new(&record.key),
             value: Bytes::new(&record.value),
-            headers: record
-                .headers
-                .iter()
-                .map(|(name, value)| (name.as_str(), Bytes::new(value)))
-                .collect(),
+            headers: Headers(record),
         })
         .collect();
     let length: usize = records.iter().map(|record| record.value.len() + 256).sum();
@@ -79,24 +94,36 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Vec<Outgoing>, OutboxError> {
         [PLAIN, plain @ ..] => rmp_serde::from_slice(plain)?,
         _ => return Err(OutboxError::Format),
     };
-    Ok(restored
-        .into_iter()
-        .map(|record| Outgoing {
+    Ok(restored.into_iter().map(Outgoing::from).collect())
+}
+
+impl From<Restored> for Outgoing {
+    fn from(record: Restored) -> Self {
+        let mut trace = None;
+        let mut headers = Vec::new();
+        for (name, value) in record.headers {
+            let text = std::str::from_utf8(&value).ok();
+            match text
+                .filter(|_| name == TRACEPARENT)
+                .and_then(TraceContext::parse)
+            {
+                Some(found) => trace = Some(found),
+                None => headers.push((name, value.into_vec())),
+            }
+        }
+        Self {
             topic: record.topic.into(),
             key: record.key.into_vec(),
             value: record.value.into_vec(),
-            headers: record
-                .headers
-                .into_iter()
-                .map(|(name, value)| (name, value.into_vec()))
-                .collect(),
-        })
-        .collect())
+            trace,
+            headers,
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use leadstream_stream::Outgoing;
+    use leadstream_stream::{Outgoing, TraceContext};
 
     use super::{decode, encode};
 
@@ -107,12 +134,17 @@ mod tests {
                 topic: "lead.events".into(),
                 key: b"1".to_vec(),
                 value: vec![0, 255, 0],
-                headers: vec![("traceparent".into(), b"00".to_vec())],
+                trace: Some(TraceContext::generate()),
+                headers: vec![
+                    ("traceparent".into(), b"00".to_vec()),
+                    ("part".into(), b"1/2".to_vec()),
+                ],
             },
             Outgoing {
                 topic: "lead.replies".into(),
                 key: Vec::new(),
                 value: Vec::new(),
+                trace: None,
                 headers: Vec::new(),
             },
         ];

@@ -43,6 +43,7 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
             topic: site.topic(Topic::LeadEvents).as_str().into(),
             key: b"x".to_vec(),
             value: b"no frame".to_vec(),
+            trace: None,
             headers: Vec::new(),
         };
         producer(&site)?.send(&[poison]).await?.await?;

@@ -117,6 +117,7 @@ impl Leads {
                 topic: self.topic.as_str().into(),
                 key: lead_id(*lead).into_bytes(),
                 value: codec::encode(1, event)?,
+                trace: None,
                 headers: Vec::new(),
             })
         };

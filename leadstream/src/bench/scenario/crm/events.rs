@@ -59,6 +59,7 @@ impl Events {
             topic: Arc::clone(&self.topic),
             key: id.clone().into_bytes(),
             value: codec::encode(self.schema, &event)?,
+            trace: None,
             headers: Vec::new(),
         };
         Ok((id, record))
