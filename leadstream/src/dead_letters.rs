@@ -240,7 +240,7 @@ async fn again(
         Redrive::Record { topic } => {
             let trace = letter.headers.get(leadstream_stream::trace::TRACEPARENT);
             let trace = trace
-                .and_then(|trace| TraceContext::parse(std::str::from_utf8(trace).ok()?))
+                .and_then(|trace| TraceContext::from_header(trace))
                 .unwrap_or_else(TraceContext::generate);
             let record = Outgoing {
                 topic: topic.as_str().into(),

@@ -58,6 +58,12 @@ impl TraceContext {
         }
     }
 
+    /// As [`Self::parse`], of the header's bytes.
+    #[must_use]
+    pub fn from_header(value: &[u8]) -> Option<Self> {
+        Self::parse(std::str::from_utf8(value).ok()?)
+    }
+
     /// The header's value.
     #[must_use]
     pub fn to_header(&self) -> [u8; 55] {

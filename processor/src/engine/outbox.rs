@@ -102,11 +102,8 @@ impl From<Restored> for Outgoing {
         let mut trace = None;
         let mut headers = Vec::new();
         for (name, value) in record.headers {
-            let text = std::str::from_utf8(&value).ok();
-            match text
-                .filter(|_| name == TRACEPARENT)
-                .and_then(TraceContext::parse)
-            {
+            let found = (name == TRACEPARENT).then(|| TraceContext::from_header(&value));
+            match found.flatten() {
                 Some(found) => trace = Some(found),
                 None => headers.push((name, value.into_vec())),
             }

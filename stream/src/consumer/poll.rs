@@ -402,5 +402,5 @@ fn trace_of(message: &BorrowedMessage<'_>) -> Option<TraceContext> {
         .headers()?
         .iter()
         .find(|header| header.key == TRACEPARENT)?;
-    TraceContext::parse(std::str::from_utf8(header.value?).ok()?)
+    TraceContext::from_header(header.value?)
 }
