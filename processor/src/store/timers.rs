@@ -15,10 +15,10 @@ SELECT p.partition, t.due FROM unnest($1::int[]) AS p (partition)
 CROSS JOIN LATERAL (SELECT due FROM leads l WHERE l.home = p.partition AND l.due IS NOT NULL
     ORDER BY l.due LIMIT 1) t";
 
-/// The entries that are due, the earliest of each partition first.
+/// The leads that are due, the earliest of each partition first.
 const DUE: &str = "
-SELECT p.partition, t.lead_id FROM unnest($1::int[], $2::timestamptz[]) AS p (partition, until)
-CROSS JOIN LATERAL (SELECT l.lead_id, l.due FROM leads l
+SELECT p.partition, t.lead_id, t.engine FROM unnest($1::int[], $2::timestamptz[]) AS p (partition, until)
+CROSS JOIN LATERAL (SELECT l.lead_id, l.due, l.engine FROM leads l
     WHERE l.home = p.partition AND l.due <= p.until ORDER BY l.due LIMIT $3) t
 ORDER BY t.due LIMIT $3";
 
@@ -58,19 +58,20 @@ impl Store {
         .await
     }
 
-    /// Partition and lead of up to `limit` entries that are due, by partition until when.
+    /// Up to `limit` leads that are due (home, id, lead), by partition until when.
     pub(crate) async fn due(
         &self,
         until: &BTreeMap<i32, Timestamp>,
         limit: i64,
-    ) -> Result<Vec<(i32, String)>, StoreError> {
+    ) -> Result<Vec<(i32, String, Lead)>, StoreError> {
         let until: Vec<_> = until.iter().collect();
         let query = sqlx::query(DUE)
             .bind(column(&until, |(partition, _)| **partition))
             .bind(column(&until, |(_, until)| until.datetime()))
             .bind(limit);
         self.rows(query, |row| {
-            Ok((row.try_get("partition")?, row.try_get("lead_id")?))
+            let lead = Lead::from_bytes(row.try_get("engine")?)?;
+            Ok((row.try_get("partition")?, row.try_get("lead_id")?, lead))
         })
         .await
     }

@@ -10,6 +10,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use super::{Lane, Trouble, UNACKNOWLEDGED};
 use crate::engine::batch::{self, Clock, DueLead};
 use crate::engine::timers::{Mark, Step};
+use crate::lead::Lead;
 use crate::store::StoreError;
 
 /// How often a lane looks for leads that are due.
@@ -110,22 +111,17 @@ impl Lane {
 
     async fn fire(
         &mut self,
-        due: Vec<(i32, String)>,
+        due: Vec<(i32, String, Lead)>,
         until: &BTreeMap<i32, Timestamp>,
     ) -> Result<(), Trouble> {
-        let ids: Vec<String> = due.iter().map(|(_, lead_id)| lead_id.clone()).collect();
-        let mut known = self.shared.store.load(&ids).await?;
         let accounts = &self.shared.accounts;
         let leads: Vec<DueLead> = due
             .into_iter()
-            .filter_map(|(partition, lead_id)| {
-                let lead = known.remove(&lead_id)?;
-                Some(DueLead {
-                    account: accounts.of(&lead.number).to_owned(),
-                    lead_id,
-                    partition,
-                    lead,
-                })
+            .map(|(partition, lead_id, lead)| DueLead {
+                account: accounts.of(&lead.number).to_owned(),
+                lead_id,
+                partition,
+                lead,
             })
             .collect();
         let clock = Clock {
