@@ -15,9 +15,10 @@ fn at(hours: f64) -> Timestamp {
     Timestamp::from_millis(FIRST + (hours * HOUR as f64) as i64)
 }
 
-/// When the lead is looked at next.
-fn armed(folded: &Folded) -> Option<Timestamp> {
-    folded.leads["491700"].lead.armed
+/// The lead's home, and when that looks at it next.
+fn armed(folded: &Folded) -> Option<(i32, Timestamp)> {
+    let changed = &folded.leads["491700"];
+    Some((changed.partition, changed.lead.armed?))
 }
 
 /// Folds the time until `hours` after the first word for the lead that `known` holds; `late` hours
@@ -75,13 +76,13 @@ fn a_reply_waits_for_a_further_message_and_expires_with_whatsapp_s_window() {
 #[test]
 fn a_lead_is_entered_once_and_a_later_time_leaves_its_entry_as_it_is() {
     let (known, folded) = asked();
-    assert_eq!(armed(&folded), Some(at(23.0)));
+    assert_eq!(armed(&folded), Some((3, at(23.0))));
     let folded = Fixture::new().fold(&[said("b", 30, "John Doe").record(2)], known);
-    assert_eq!(armed(&folded), Some(at(23.0)));
+    assert_eq!(armed(&folded), Some((3, at(23.0))));
     // Found too early, it is entered anew.
     let folded = swept(&mut after(&folded), 23.0, 0.0);
     let due = Timestamp::from_millis(at(23.0).millis() + 29_000);
-    assert_eq!(armed(&folded), Some(due));
+    assert_eq!(armed(&folded), Some((3, due)));
     assert!(folded.partitions[&3].outgoing.is_empty());
 }
 
@@ -95,7 +96,7 @@ fn a_silent_lead_is_nudged_and_then_cold_and_each_has_one_effect() {
     };
     assert_eq!(nudge.id, format!("491700:timer:{}", at(23.0)));
     assert_eq!((nudge.not_before, nudge.expires_at), (None, Some(at(24.0))));
-    assert_eq!(armed(&folded), Some(at(24.0)));
+    assert_eq!(armed(&folded), Some((3, at(24.0))));
 
     let folded = swept(&mut known, 24.0, 0.0);
     let [event] = &published::<LeadEvent>(&folded, "lead.events")[..] else {

@@ -94,6 +94,7 @@ impl World<'_> {
     pub(super) fn timers_are_entered(&self) -> Result<(), TestCaseError> {
         for (lead_id, lead) in &self.leads {
             let entry = self.timers.get(lead_id).map(|(_, due)| *due);
+            prop_assert_eq!(lead.armed, entry, "the lead knows its entry");
             if let Some(due) = lead.next_due(&self.fixture.flows).unwrap() {
                 prop_assert!(entry.is_some_and(|entry| entry <= due), "entered too late");
             }
