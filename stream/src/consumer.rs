@@ -60,8 +60,10 @@ pub enum LaneEvent {
     /// The lane owns these partitions now, and answers with [`ConsumerHandle::start`].
     Assigned(Vec<i32>),
     Records(Fetched),
-    /// The lane finishes what it has of these partitions, commits, forgets them, and drops
-    /// `done`. With `lost` they belong to another member already: nothing can be committed.
+    /// The lane finishes what it has of these partitions, commits and waits for Kafka's answer,
+    /// forgets them, and drops `done`: librdkafka does not leave the group when it is closed while a
+    /// commit is under way, and the partitions would be nobody's until the session has ended. With
+    /// `lost` they belong to another member already: nothing can be committed.
     Revoked {
         partitions: Vec<i32>,
         lost: bool,
@@ -234,7 +236,7 @@ impl ConsumerHandle {
         }
     }
 
-    /// Commits next offsets to Kafka and waits for the answer.
+    /// Commits next offsets to Kafka and waits for the answer, to this and to every commit before.
     ///
     /// # Errors
     /// What Kafka answers; a partition that was lost meanwhile.

@@ -299,7 +299,7 @@ impl Lane {
                 self.tidy().await;
             };
             drop(tokio::time::timeout(Duration::from_secs(15), drained).await);
-            self.tell();
+            self.tell_and_wait(partitions).await;
         }
         for partition in partitions {
             self.partitions.remove(partition);
@@ -319,6 +319,22 @@ impl Lane {
         let offsets: Vec<(i32, i64)> = std::mem::take(&mut self.untold).into_iter().collect();
         self.shared.consumer.commit(&offsets);
         self.told_at = Instant::now();
+    }
+
+    /// Tells Kafka once more where `partitions` stand: its answer to this is its answer to every
+    /// commit before it, too.
+    async fn tell_and_wait(&self, partitions: &[i32]) {
+        let owned = |partition: &&Partition| partition.phase != Phase::TakeOver;
+        let next: Vec<(i32, i64)> = partitions
+            .iter()
+            .filter_map(|id| {
+                let partition = self.partitions.get(id).filter(owned)?;
+                Some((*id, partition.next_offset))
+            })
+            .collect();
+        if let Err(error) = self.shared.consumer.commit_and_wait(&next).await {
+            tracing::warn!(error = %error, "offsets of partitions given back were not committed to Kafka");
+        }
     }
 
     async fn on_acknowledged(&mut self, acknowledged: bool) {
