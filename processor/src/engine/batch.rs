@@ -309,14 +309,15 @@ pub(crate) fn home_key<'a>(lead_id: &'a str, account: &str) -> &'a str {
         .unwrap_or(lead_id)
 }
 
+/// The lead that has an id, as of this point of the batch.
+fn owner<'a>(identity: &str, known: &'a Known, folded: &'a Folded) -> Option<&'a String> {
+    let new = folded.identities.get(identity);
+    new.or_else(|| known.identities.get(identity))
+}
+
 fn place(keyed: &Keyed, known: &Known, folded: &Folded) -> Place {
-    let lead_of = |identity: &String| {
-        folded
-            .identities
-            .get(identity)
-            .or_else(|| known.identities.get(identity))
-    };
-    match keyed.identities.iter().find_map(lead_of) {
+    let mut ids = keyed.identities.iter();
+    match ids.find_map(|id| owner(id, known, folded)) {
         Some(lead_id) => {
             let home = home_key(lead_id, &keyed.account);
             if home == keyed.key {

@@ -7,7 +7,7 @@ use leadstream_schemas::{Cause, Content, InputKind, LeadInput, Platform, Timesta
 use leadstream_stream::Outgoing;
 
 use super::command::decide;
-use super::{BatchError, Changed, Folded, Keyed, Known, Outcome, Step};
+use super::{BatchError, Changed, Folded, Keyed, Known, Outcome, Step, owner};
 use crate::engine::effects;
 use crate::erasure::{Gone, Tombstone};
 use crate::lead::{Command, Inbound, Lead, scoped};
@@ -100,8 +100,9 @@ impl Step<'_> {
     }
 
     /// Erases `lead`, as of `at`, and those that are the same person, but for the one that it is
-    /// erased `with`: those that became it, the one that it became, and those that were told so and
-    /// have not answered yet. Gives its last revision.
+    /// erased `with`: those that became it, the one that it became, those that were told so and have
+    /// not answered yet, and those that have an id by now that the command names. Gives its last
+    /// revision.
     pub(super) fn remove(
         &self,
         mut lead: Lead,
@@ -112,12 +113,17 @@ impl Step<'_> {
         outgoing: &mut Vec<Outgoing>,
     ) -> Result<u64, BatchError> {
         let until = lead.journal.latest().unwrap_or(at).max(at);
-        self.forget(&lead, known, folded, until);
         let others = lead.merged.iter().chain(&lead.met).chain(&lead.merged_into);
+        let named = self
+            .named()
+            .filter_map(|id| owner(id, known, folded))
+            .filter(|owner| **owner != self.lead_id);
         let others: BTreeSet<String> = others
+            .chain(named)
             .filter(|other| with != Some(other.as_str()))
             .cloned()
             .collect();
+        self.forget(&lead, known, folded, until);
         let previous = lead.state().map(ToOwned::to_owned);
         lead.erase();
         self.event(&mut lead, Cause::Command, previous.as_deref(), at, outgoing)?;
@@ -151,21 +157,24 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// Every id of the person, within the account; of those that the command names, any that is not
-    /// another lead's by now.
-    fn ids_of(&self, lead: &Lead, known: &Known) -> BTreeSet<String> {
-        let account = &self.keyed.account;
-        let own = std::iter::once(&self.lead_id).chain(&lead.merged);
-        let is_theirs = |id: &&String| {
-            let owner = known.identities.get(*id);
-            owner.is_none_or(|owner| *owner == self.lead_id)
-        };
-        let named = self
+    /// The ids that the record names, if it is an erasure.
+    fn named(&self) -> impl Iterator<Item = &String> {
+        let ids = self
             .keyed
             .inbound
             .erases()
             .then_some(&self.keyed.identities);
-        let named = named.into_iter().flatten().filter(is_theirs);
+        ids.into_iter().flatten()
+    }
+
+    /// Every id of the person, within the account; of those that the command names, any that is not
+    /// another lead's by now.
+    fn ids_of(&self, lead: &Lead, known: &Known, folded: &Folded) -> BTreeSet<String> {
+        let account = &self.keyed.account;
+        let own = std::iter::once(&self.lead_id).chain(&lead.merged);
+        let named = self
+            .named()
+            .filter(|id| owner(id, known, folded).is_none_or(|owner| *owner == self.lead_id));
         let held = lead.identities.all().map(|id| scoped(account, id));
         own.chain(named).cloned().chain(held).collect()
     }
@@ -173,7 +182,7 @@ impl Step<'_> {
     /// Nothing of the lead is known any more, nor goes out from this batch.
     fn forget(&self, lead: &Lead, known: &mut Known, folded: &mut Folded, until: Timestamp) {
         let lead_id = &self.lead_id;
-        let ids = self.ids_of(lead, known);
+        let ids = self.ids_of(lead, known, folded);
         let is_ours = |id: &String| !lead.merged.contains(id);
         known
             .identities

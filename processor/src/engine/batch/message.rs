@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use leadstream_schemas::Cause;
 use leadstream_stream::Outgoing;
 
-use super::{BatchError, Folded, Known, Outcome, Step};
+use super::{BatchError, Folded, Known, Outcome, Step, owner};
 use crate::engine::effects;
 use crate::lead::{Admission, Arrival, Input, Lead, scoped};
 
@@ -105,11 +105,7 @@ impl Step<'_> {
         let mut others = BTreeSet::new();
         for id in input.identities().filter(|id| !lead.identities.hold(id)) {
             let identity = scoped(account, id);
-            let owner = known
-                .identities
-                .get(&identity)
-                .or_else(|| folded.identities.get(&identity));
-            match owner {
+            match owner(&identity, known, folded) {
                 Some(owner) if *owner != self.lead_id && !lead.merged.contains(owner) => {
                     foreign.insert(id);
                     others.insert(owner.clone());

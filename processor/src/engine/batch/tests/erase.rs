@@ -23,6 +23,19 @@ fn erase(id: &str, second: u32) -> Record {
     ordered(id, second, &json!({"type": "erase"}))
 }
 
+/// One that names the user id DE.1, whatever its key.
+fn erase_by_user_id(offset: i64) -> Record {
+    let value = json!({
+        "id": "e", "kind": "command", "platform": "whatsapp_cloud", "number": "100",
+        "sender": {"user_id": "DE.1"}, "sent_at": "2026-11-23T10:15:04.000Z",
+        "received_at": "2026-11-23T10:16:00.000Z", "item": 0, "content": {"type": "erase"},
+    });
+    Record {
+        value: encode(9, &value).unwrap().into(),
+        ..at(offset, erase("e", 4))
+    }
+}
+
 /// What is known after `folded` was committed to a database that held nothing else.
 fn gone(fixture: &Fixture, folded: &Folded) -> Known {
     let mut known = after(folded);
@@ -231,9 +244,9 @@ fn a_lead_that_is_about_to_join_goes_with_the_erased_one_whichever_of_them_that_
     let there = fixture.fold(&[read(told[0], 13)], known.clone());
     assert_eq!(there.erased["DE.1"].identities, ["DE.1"]);
 
-    let mut other = erase("e", 4);
+    let mut other = erase_by_user_id(12);
     other.key = b"DE.1"[..].into();
-    let records = [at(12, other), read(&meet, 13)];
+    let records = [other, read(&meet, 13)];
     let erased = fixture.fold(&records, known.clone());
     assert!(erased.erased.contains_key("DE.1") && erased.counts.erased == 1);
     let told: Vec<&Outgoing> = outgoing(&erased, "lead.inputs").collect();
@@ -352,4 +365,30 @@ fn a_lead_does_not_close_for_an_erased_one_whose_id_it_has_by_now() {
     assert_eq!(closes.leads["DE.1"].lead.state(), Some("MERGED"));
     let folded = fixture.fold(&[read(&meet, 12)], known);
     assert_eq!((folded.counts.duplicates, folded.leads.len()), (1, 0));
+}
+
+/// The command was forwarded to the lead that had the id; erased meanwhile, that begins anew, as
+/// does another under the id.
+#[test]
+fn an_erasure_reaches_the_lead_that_has_the_named_id_by_now() {
+    let fixture = fixture();
+    let by_user_id = Said {
+        key: "DE.1",
+        sender: json!({"user_id": "DE.1"}),
+        ..said("a", 1, "Hi")
+    };
+    let begun = [by_user_id.record(10), said("b", 2, "Hi").record(11)];
+    let command = erase_by_user_id(12);
+    let known = after(&fixture.fold(&begun, Known::default()));
+    let later = fixture.fold(std::slice::from_ref(&command), known.clone());
+    let [first, second] = begun;
+    let at_once = fixture.fold(&[first, second, command], Known::default());
+    for folded in [later, at_once] {
+        assert_eq!(folded.erased["491700"].identities, ["491700"]);
+        let told: Vec<&Outgoing> = outgoing(&folded, "lead.inputs").collect();
+        assert_eq!((told.len(), told[0].key.as_slice()), (1, &b"DE.1"[..]));
+        let there = fixture.fold(&[read(told[0], 13)], known.clone());
+        assert_eq!(there.erased["DE.1"].identities, ["DE.1"]);
+        assert_eq!(outgoing(&there, "lead.inputs").count(), 0);
+    }
 }
