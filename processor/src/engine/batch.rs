@@ -203,38 +203,25 @@ fn fold_one(
     }
     // The one that it became is gone, and its own turn comes.
     let until = known.erased.get(&step.lead_id).map(|gone| gone.until);
-    let is_gone = |it: &Changed| it.lead.merged_into.is_some() && Some(it.lead.first_seen) <= until;
-    if !erases && let Some(closed) = found.take_if(|it| is_gone(it)) {
-        let until = until.unwrap_or_default();
+    let is_gone = found
+        .as_ref()
+        .is_some_and(|it| it.lead.merged_into.is_some() && Some(it.lead.first_seen) <= until);
+    if is_gone
+        && !erases
+        && let (Some(closed), Some(until)) = (found.take(), until)
+    {
         step.remove(closed.lead, until, None, known, folded, outgoing)?;
     }
+    let is_for_itself = is_gone || keyed.inbound.is_erased_with_another();
     let survivor = found.as_ref().and_then(|it| it.lead.merged_into.as_deref());
-    let is_for_itself =
-        keyed.inbound.is_erased_with_another() || found.as_deref().is_some_and(is_gone);
-    let survivor = survivor.filter(|_| !is_for_itself);
-    let (changed, outcome) = if let Some(survivor) = survivor {
-        folded.counts.forwarded += 1;
-        let home_key = home_key(survivor, &keyed.account);
-        outgoing.push(effects::forward(rules.outlets, home_key, record));
-        (found, Outcome::Unchanged)
-    } else {
-        match &keyed.inbound {
-            Inbound::Message(input) => {
-                let mut changed = found.unwrap_or_else(|| {
-                    let mut lead = Lead::new(input);
-                    lead.revision = known.erased.get(&step.lead_id).map_or(0, |it| it.revision);
-                    step.begin(lead)
-                });
-                changed.lead.erased_until = erased_until;
-                let outcome = step.message(input, &mut changed.lead, known, folded, outgoing)?;
-                (Some(changed), outcome)
-            }
-            Inbound::Command(command) if erases => {
-                step.erase(command, found, known, folded, outgoing)?
-            }
-            Inbound::Command(command) => step.command(command, found, known, folded, outgoing)?,
-            Inbound::Merge(merge) => step.merge(merge, found, known, folded, outgoing)?,
+    let (changed, outcome) = match survivor.filter(|_| !is_for_itself) {
+        Some(survivor) => {
+            folded.counts.forwarded += 1;
+            let home_key = step.home_key(survivor);
+            outgoing.push(effects::forward(rules.outlets, home_key, record));
+            (found, Outcome::Unchanged)
         }
+        None => step.fold(found, erased_until, known, folded, outgoing)?,
     };
     if let Some(changed) = changed {
         let is_changed = changed_before || outcome != Outcome::Unchanged;
@@ -244,6 +231,34 @@ fn fold_one(
 }
 
 impl Step<'_> {
+    /// `found` is the lead that the record speaks to, where it is known. Gives it as it is then.
+    fn fold(
+        &self,
+        found: Option<Box<Changed>>,
+        erased_until: Option<Timestamp>,
+        known: &mut Known,
+        folded: &mut Folded,
+        outgoing: &mut Vec<Outgoing>,
+    ) -> Result<(Option<Box<Changed>>, Outcome), BatchError> {
+        match &self.keyed.inbound {
+            Inbound::Message(input) => {
+                let mut changed = found.unwrap_or_else(|| {
+                    let mut lead = Lead::new(input);
+                    lead.revision = known.erased.get(&self.lead_id).map_or(0, |it| it.revision);
+                    self.begin(lead)
+                });
+                changed.lead.erased_until = erased_until;
+                let outcome = self.message(input, &mut changed.lead, known, folded, outgoing)?;
+                Ok((Some(changed), outcome))
+            }
+            Inbound::Command(command) if self.keyed.inbound.erases() => {
+                self.erase(command, found, known, folded, outgoing)
+            }
+            Inbound::Command(command) => self.command(command, found, known, folded, outgoing),
+            Inbound::Merge(merge) => self.merge(merge, found, known, folded, outgoing),
+        }
+    }
+
     fn begin(&self, lead: Lead) -> Box<Changed> {
         Changed::new(lead, &self.keyed.account, self.record.partition, true)
     }
