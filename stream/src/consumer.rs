@@ -8,9 +8,11 @@
 
 mod budget;
 mod poll;
+mod probe;
 mod rebalance;
 mod wake;
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
@@ -18,7 +20,7 @@ use std::time::Duration;
 use leadstream_schemas::Timestamp;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::KafkaError;
-use rdkafka::{Offset, TopicPartitionList};
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use tokio::sync::{mpsc as tokio_mpsc, oneshot};
 
 pub use budget::Permit;
@@ -132,6 +134,7 @@ pub struct ConsumerHandle {
     commands: mpsc::Sender<Command>,
     wake: Arc<Wake>,
     topic: Arc<str>,
+    settings: Arc<ClientConfig>,
 }
 
 impl std::fmt::Debug for ConsumerHandle {
@@ -200,6 +203,25 @@ impl ConsumerHandle {
             high,
             committed,
         })
+    }
+
+    /// Whether a partition's log holds a record at one of these offsets: there may be nothing but
+    /// markers of transactions. Read beside this consumer and its group.
+    ///
+    /// # Errors
+    /// [`ConsumeError::Offsets`] when Kafka does not answer in 10 s.
+    pub async fn holds_records(
+        &self,
+        partition: i32,
+        offsets: Range<i64>,
+    ) -> Result<bool, ConsumeError> {
+        let this = self.clone();
+        tokio::task::spawn_blocking(move || {
+            probe::holds_records(&this.settings, &this.topic, partition, offsets)
+                .map_err(|source| this.no_offsets(partition, source))
+        })
+        .await
+        .map_err(|_| ConsumeError::Thread)?
     }
 
     /// How many partitions the topic has.
@@ -367,6 +389,7 @@ impl ConsumerLoop {
             commands,
             wake: Arc::clone(&wake),
             topic: Arc::clone(&topic),
+            settings: Arc::new(config),
         };
         let poller = poll::Poller::new(consumer, topic, inbox, rebalances, lanes, wake);
         Ok((Self { poller }, handle))

@@ -11,6 +11,7 @@ use leadstream_schemas::codec::decode;
 use leadstream_schemas::{Cause, LeadEvent, Reply, SyncPriority, Timestamp, Topic};
 
 use crate::World;
+use crate::clients::abort_transaction;
 use crate::observe::{self, read_all};
 use crate::site::{NUMBER, Site, eventually};
 
@@ -60,8 +61,8 @@ async fn state(site: &Site<'_>, person: &Person, wanted: &str) -> anyhow::Result
 }
 
 /// A lead is nudged, goes cold, and comes back to where it left off; one whose time came while no
-/// processor ran goes cold as soon as one does; one from before there were timers is found. A million
-/// others cost nothing.
+/// processor ran goes cold as soon as one does, even where the log ends with a transaction that was
+/// aborted; one from before there were timers is found. A million others cost nothing.
 pub(crate) fn silence(world: &World) -> anyhow::Result<()> {
     world.runtime.block_on(async {
         let site = Site::new(world, "silence").await?;
@@ -87,6 +88,8 @@ pub(crate) fn silence(world: &World) -> anyhow::Result<()> {
         site.post(&says(&ann, "silence-2", "Ann Lee")).await?;
         state(&site, &ann, "AWAITING_BUDGET").await?;
         site.stop("processor").await?;
+        // No record comes after this that would take the processor past it.
+        abort_transaction(&site, &site.topic(Topic::LeadInputs))?;
         tokio::time::sleep(Duration::from_secs(11)).await;
         // As though it were from before there were timers.
         sqlx::raw_sql(

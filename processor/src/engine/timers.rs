@@ -3,8 +3,14 @@
 //! An input that is in the log comes before every timer that is due after it was written. So a timer
 //! fires once everything that the log held at a time not before its due time has been folded. Only an
 //! input that comes into the log later, late already, finds the timer fired; the refold corrects that.
+//!
+//! A log may end with what no consumer is given, such as the marker of a transaction: whoever stands
+//! still before a mark looks whether a record is left.
 
 use leadstream_schemas::Timestamp;
+
+/// How long a partition stands still before its mark until the log is looked into.
+const PATIENCE_MS: i64 = 3_000;
 
 /// Where a partition's log ended at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +25,8 @@ pub(crate) enum Step {
     Wait,
     /// Ask where the log ends.
     Ask,
+    /// Look whether the log holds a record before this mark; if none, the mark is nearer.
+    Look(Mark),
     /// Fire what is due by then.
     Fire(Timestamp),
 }
@@ -29,11 +37,13 @@ pub(crate) struct Pace {
     /// Everything that the log held then is folded.
     caught_up: Option<Timestamp>,
     mark: Option<Mark>,
+    /// The next record, and since when it is that, while a mark is to be reached.
+    still: Option<(i64, Timestamp)>,
     asking: bool,
 }
 
 impl Pace {
-    /// The answer to [`Step::Ask`]; none when there was none.
+    /// The answer to [`Step::Ask`] or [`Step::Look`]; none when there was none.
     pub(crate) const fn answered(&mut self, mark: Option<Mark>) {
         self.asking = false;
         if mark.is_some() {
@@ -53,16 +63,40 @@ impl Pace {
         {
             self.caught_up = self.caught_up.max(Some(mark.at));
             self.mark = None;
+            self.still = None;
         }
         let Some(first) = first.filter(|first| *first <= now) else {
             return Step::Wait;
         };
         match self.caught_up {
             Some(caught_up) if first <= caught_up => Step::Fire(caught_up),
-            _ if self.asking || self.mark.is_some() => Step::Wait,
+            _ if self.asking => Step::Wait,
             _ => {
+                let mark = self.mark;
+                let step = match mark {
+                    None => Step::Ask,
+                    Some(mark) if self.stands_still(next_offset, now) => Step::Look(mark),
+                    Some(_) => return Step::Wait,
+                };
                 self.asking = true;
-                Step::Ask
+                step
+            }
+        }
+    }
+
+    /// Whether it has for long, which is then counted anew.
+    fn stands_still(&mut self, next_offset: i64, now: Timestamp) -> bool {
+        match self.still {
+            Some((offset, since)) if offset == next_offset => {
+                let is_long = now.millis() - since.millis() >= PATIENCE_MS;
+                if is_long {
+                    self.still = None;
+                }
+                is_long
+            }
+            _ => {
+                self.still = Some((next_offset, now));
+                false
             }
         }
     }
@@ -108,12 +142,31 @@ mod tests {
         pace.answered(None);
         assert_eq!(pace.step(Some(at(5)), 0, at(7)), Step::Ask);
         pace.answered(mark(7, 1_000_000));
-        for offset in [0, 10, 999_999] {
-            assert_eq!(pace.step(Some(at(5)), offset, at(100)), Step::Wait);
+        for (offset, second) in [(0, 100), (10, 110), (999_999, 120)] {
+            assert_eq!(pace.step(Some(at(5)), offset, at(second)), Step::Wait);
         }
         assert_eq!(
             pace.step(Some(at(5)), 1_000_001, at(200)),
             Step::Fire(at(7))
         );
+    }
+
+    #[test]
+    fn where_it_stands_still_it_looks_whether_the_log_ends_with_no_record() {
+        let mut pace = Pace::default();
+        assert_eq!(pace.step(Some(at(5)), 7, at(6)), Step::Ask);
+        pace.answered(mark(6, 8));
+        let look = Step::Look(mark(6, 8).unwrap());
+        for second in [6, 7, 8] {
+            assert_eq!(pace.step(Some(at(5)), 7, at(second)), Step::Wait);
+        }
+        assert_eq!(pace.step(Some(at(5)), 7, at(9)), look);
+        assert_eq!(pace.step(Some(at(5)), 7, at(20)), Step::Wait, "asked");
+        // There is a record, or nobody knows.
+        pace.answered(None);
+        assert_eq!(pace.step(Some(at(5)), 7, at(21)), Step::Wait);
+        assert_eq!(pace.step(Some(at(5)), 7, at(24)), look);
+        pace.answered(mark(6, 7));
+        assert_eq!(pace.step(Some(at(5)), 7, at(25)), Step::Fire(at(6)));
     }
 }

@@ -87,6 +87,10 @@ impl Lane {
             match partition.timers.step(first, partition.next_offset, now) {
                 Step::Wait => {}
                 Step::Ask => self.ask(id),
+                Step::Look(mark) => {
+                    let from = partition.next_offset;
+                    self.look(id, from, mark);
+                }
                 Step::Fire(time) => {
                     until.insert(id, time);
                 }
@@ -105,6 +109,18 @@ impl Lane {
                 end: offsets.high,
             });
             // A lane that has ended needs none.
+            answers.send((partition, mark)).ok();
+        });
+    }
+
+    fn look(&self, partition: i32, from: i64, mark: Mark) {
+        let (shared, answers) = (Arc::clone(&self.shared), self.sweeps.answers.clone());
+        tokio::spawn(async move {
+            let consumer = &shared.consumer;
+            let found = consumer.holds_records(partition, from..mark.end).await;
+            let mark = found
+                .is_ok_and(|found| !found)
+                .then_some(Mark { end: from, ..mark });
             answers.send((partition, mark)).ok();
         });
     }
