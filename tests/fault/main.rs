@@ -111,7 +111,9 @@ fn engine(world: &World, seed: u64, seconds: Option<u64>) -> anyhow::Result<()> 
     let seconds = seconds.unwrap_or(60);
     let rate = setting("FAULT_RATE")?.unwrap_or(300);
     world.runtime.block_on(async {
-        let site = Site::new(world, "fault").await?;
+        let mut site = Site::new(world, "fault").await?;
+        let key = ("ERASURE_KEY".to_owned(), "the key of this test".to_owned());
+        site.deployment.further.push(key);
         test(&site, seed, Duration::from_secs(seconds), rate).await?;
         site.finish().await
     })
@@ -185,14 +187,20 @@ async fn caught_up(site: &Site<'_>) -> anyhow::Result<()> {
     eventually(CAUGHT_UP * 5, async || lag_is_zero(site).await.map(drop)).await
 }
 
-/// Nothing waits, nothing is on its way: what the outbox held might have been inputs.
+/// Nothing waits, nothing is on its way: what the outbox held might have been inputs. Nobody is about
+/// to go cold.
 async fn at_rest(site: &Site<'_>) -> anyhow::Result<()> {
-    eventually(Duration::from_secs(30), async || {
+    eventually(Duration::from_secs(60), async || {
         let ends = lag_is_zero(site).await?;
         let rows: i64 = sqlx::query_scalar("SELECT count(*) FROM outbox")
             .fetch_one(&site.database)
             .await?;
         ensure!(rows == 0, "{rows} rows are left in the outbox");
+        let due: i64 =
+            sqlx::query_scalar("SELECT count(*) FROM leads WHERE due < now() + interval '1 hour'")
+                .fetch_one(&site.database)
+                .await?;
+        ensure!(due == 0, "{due} leads are to go cold");
         ensure!(lag_is_zero(site).await? == ends, "more inputs came");
         Ok(())
     })

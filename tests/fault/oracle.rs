@@ -14,7 +14,7 @@ use leadstream_processor::flow::Flow;
 use leadstream_processor::flows::Flows;
 use leadstream_processor::lead::{Inbound, Input};
 use leadstream_schemas::codec::decode;
-use leadstream_schemas::{LeadInput, Topic};
+use leadstream_schemas::{LeadInput, Timestamp, Topic};
 
 use crate::members::FLOW;
 use crate::site::Site;
@@ -45,6 +45,10 @@ struct Counts {
     poison: usize,
     applied: usize,
     refused: usize,
+    cold: usize,
+    erasures: usize,
+    /// Inputs that came after their person was erased.
+    erased: usize,
     /// Records that the engine wrote: forwarded inputs and merges.
     own: usize,
     events: usize,
@@ -89,7 +93,7 @@ impl Oracle {
                 self.bury(record, "undecodable");
             }
             Some(Inbound::Merge(_)) => self.counts.own += 1,
-            Some(Inbound::Command(command)) => self.command(&key, &command.input, record)?,
+            Some(Inbound::Command(command)) => self.command(&key, &command, record)?,
             Some(Inbound::Message(input)) => self.admit(&key, &input, record)?,
         }
         Ok(())
@@ -105,6 +109,7 @@ impl Oracle {
         match lead.admit(&self.flows, key, input)? {
             Outcome::Folded { late, .. } => self.counts.late += usize::from(late),
             Outcome::Duplicate => self.counts.duplicates += 1,
+            Outcome::Erased => self.counts.erased += 1,
             Outcome::TooLate => {
                 self.counts.too_late += 1;
                 self.bury(record, "too_late");
@@ -120,7 +125,10 @@ impl Oracle {
 
     /// Holds what there is against what must be.
     pub(crate) async fn check(mut self, site: &Site<'_>) -> anyhow::Result<Checked> {
-        for (key, lead) in &self.leads {
+        let now = Timestamp::now();
+        for (key, lead) in &mut self.leads {
+            let cold = lead.pass(&self.flows, now)?;
+            self.counts.cold += usize::from(cold);
             lead.equals_the_naive_fold(&self.flows)
                 .with_context(|| format!("lead {key}"))?;
         }
@@ -167,6 +175,9 @@ impl fmt::Display for Checked {
             poison,
             applied,
             refused,
+            cold,
+            erasures,
+            erased,
             own,
             events,
             repeated_events,
@@ -177,7 +188,7 @@ impl fmt::Display for Checked {
         } = self.counts;
         write!(
             f,
-            "{records} records ({duplicates} duplicates, {late} late that changed their lead, {too_late} too late, {poison} poison, {applied} commands applied and {refused} refused, {own} of the engine's own) of {} leads and {} people with two ids ({merged} merged); {events} events and {repeated_events} repeats, {replies} replies and {repeated_replies} repeats, {repeated_dead_letters} repeated dead letters",
+            "{records} records ({duplicates} duplicates, {late} late that changed their lead, {too_late} too late, {poison} poison, {applied} commands applied and {refused} refused, {erasures} erasures and {erased} inputs after them, {own} of the engine's own) of {} leads and {} people with two ids ({merged} merged, {cold} cold); {events} events and {repeated_events} repeats, {replies} replies and {repeated_replies} repeats, {repeated_dead_letters} repeated dead letters",
             self.leads, self.people
         )
     }

@@ -1,5 +1,6 @@
 //! What people write: to Kafka as ingest would write it, and by webhook through ingest itself.
 
+mod brief;
 mod people;
 
 use std::collections::{HashSet, VecDeque};
@@ -8,15 +9,16 @@ use std::time::Duration;
 
 use anyhow::Context;
 use leadstream_sandbox::webhook::{BusinessNumber, MetaWebhook, Person, wamid};
-use leadstream_schemas::Topic;
 use leadstream_schemas::codec::encode;
 use leadstream_schemas::registry::{Registry, RegistryAuth, RegistryConfig};
+use leadstream_schemas::{Timestamp, Topic};
 use leadstream_stream::{Delivery, KafkaArgs, Outgoing, Producer};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use tokio_util::sync::CancellationToken;
 
 use crate::site::{NUMBER, Site};
+use brief::Brief;
 use people::{People, Says};
 
 /// Records are written in bursts of this length.
@@ -38,6 +40,8 @@ pub(crate) struct Traffic<'a> {
     site: &'a Site<'a>,
     seed: u64,
     rate: u64,
+    /// When the first person begins, in milliseconds.
+    start: i64,
     producer: Producer,
     schema_id: u32,
 }
@@ -62,6 +66,7 @@ impl<'a> Traffic<'a> {
             site,
             seed,
             rate,
+            start: Timestamp::now().millis() / 1000 * 1000,
             producer: Producer::new(&kafka, "fault", None)?,
             schema_id: ids.get(Topic::LeadInputs).context("no schema id")?,
         })
@@ -80,7 +85,8 @@ impl<'a> Traffic<'a> {
     }
 
     async fn write_to_kafka(&self, stop: &CancellationToken) -> anyhow::Result<Written> {
-        let mut people = People::new(self.seed);
+        let mut people = People::new(self.seed, self.start);
+        let mut brief = Brief::new(self.seed, self.start);
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let burst = usize::try_from(self.rate)?.div_ceil(20);
@@ -88,13 +94,15 @@ impl<'a> Traffic<'a> {
         let mut written = Written::default();
         while !stop.is_cancelled() {
             ticks.tick().await;
-            let says: Vec<Says> = (0..burst).flat_map(|_| people.next()).collect();
+            let mut says: Vec<Says> = (0..burst).flat_map(|_| people.next()).collect();
+            says.extend(brief.next(Timestamp::now()));
             under_way.push_back(self.send(says).await?);
             while under_way.len() > UNACKNOWLEDGED {
                 settle(&mut under_way, &mut written).await?;
             }
         }
-        under_way.push_back(self.send(people.rest()).await?);
+        let rest = people.rest().into_iter().chain(brief.rest()).collect();
+        under_way.push_back(self.send(rest).await?);
         while !under_way.is_empty() {
             settle(&mut under_way, &mut written).await?;
         }
@@ -140,7 +148,7 @@ impl<'a> Traffic<'a> {
                     return Ok(());
                 }
                 let id = wamid(&format!("web-{index}-{turn}-{position}"));
-                let at = people::START / 1000 + turn * 60 + position * 5;
+                let at = self.start / 1000 + turn * 60 + position * 5;
                 let text = people::line(&mut random).unwrap_or("?");
                 let webhook = MetaWebhook::new(&BusinessNumber::new(NUMBER));
                 let body = webhook.text(&person, &id, at, text).to_bytes();

@@ -2,8 +2,8 @@
 
 use std::collections::hash_map::Entry;
 
-use anyhow::{Context, ensure};
-use leadstream_processor::lead::Input;
+use anyhow::{Context, bail, ensure};
+use leadstream_processor::lead::{Command, Verb};
 use sqlx::Row as _;
 
 use super::Oracle;
@@ -20,14 +20,27 @@ pub(super) struct Decided {
 }
 
 impl Oracle {
-    pub(super) fn command(&mut self, key: &str, input: &Input, record: Read) -> anyhow::Result<()> {
+    pub(super) fn command(
+        &mut self,
+        key: &str,
+        command: &Command,
+        record: Read,
+    ) -> anyhow::Result<()> {
+        let input = &command.input;
         let id = input.order.id.clone();
         self.seen.insert(id.clone());
         let Some(lead) = self.leads.get_mut(key) else {
             self.decide(id, None, None);
             return Ok(());
         };
+        if command.verb == Verb::Erase {
+            let revision = lead.erase(input.order.at)?;
+            self.counts.erasures += 1;
+            self.decide(id, None, revision);
+            return Ok(());
+        }
         let revision = match lead.admit(&self.flows, key, input)? {
+            Outcome::Erased => bail!("nobody commands who is erased"),
             Outcome::Folded { late, objection } => {
                 let revision = i64::try_from(lead.events.len())?;
                 self.counts.late += usize::from(late);

@@ -1,11 +1,12 @@
 //! What left the engine: events, replies, dead letters. Repeats are identical to the byte.
 
-use std::collections::HashMap;
 use std::collections::hash_map::{DefaultHasher, Entry};
+use std::collections::{BTreeMap, HashMap};
 use std::hash::{Hash, Hasher};
 
 use anyhow::{Context, ensure};
 use leadstream_schemas::codec::decode;
+use leadstream_schemas::event::ERASED;
 use leadstream_schemas::{Cause, LeadEvent, Reply, Topic};
 use serde::Serialize;
 use serde_json::json;
@@ -25,15 +26,17 @@ fn hash(bytes: &[u8]) -> u64 {
     hasher.finish()
 }
 
-/// First copies of one lead's events: of each its bytes and its content, and where the last led.
+/// First copies of one lead's events, by revision: of each its bytes and its content; and where the
+/// last led.
 #[derive(Default)]
 struct Told {
-    copies: Vec<(u64, u64)>,
+    copies: BTreeMap<usize, (u64, u64)>,
     state: String,
 }
 
 impl Oracle {
-    /// First copies are gapless, in order, and explain each step (invariant 4).
+    /// First copies are in order, explain each step, and have no gap (invariant 4), unless what they
+    /// told of was erased.
     pub(super) fn events(&mut self, site: &Site<'_>) -> anyhow::Result<()> {
         let mut told: HashMap<String, Told> = HashMap::new();
         let counts = &mut self.counts;
@@ -42,17 +45,21 @@ impl Oracle {
             let data = &event.data;
             ensure!(record.key == data.lead_id.as_bytes(), "another key");
             let lead = told.entry(data.lead_id.clone()).or_default();
-            let index = usize::try_from(data.revision)? - 1;
+            let revision = usize::try_from(data.revision)?;
             let bytes = hash(&record.value);
-            if let Some((first, _)) = lead.copies.get(index) {
+            if let Some((first, _)) = lead.copies.get(&revision) {
                 counts.repeated_events += 1;
                 ensure!(*first == bytes, "a repeat of {} differs", event.id);
                 return Ok(());
             }
-            ensure!(lead.copies.len() == index, "a gap before {}", event.id);
-            let before = if index == 0 { "START" } else { &lead.state };
+            let last = lead.copies.last_key_value().map_or(0, |(last, _)| *last);
+            ensure!(last < revision, "{} comes after a later one", event.id);
+            let before = match lead.state.as_str() {
+                "" | ERASED => "START",
+                state => state,
+            };
             ensure!(
-                data.previous_state == before,
+                data.previous_state == before || last + 1 < revision,
                 "{} follows nothing",
                 event.id
             );
@@ -63,24 +70,30 @@ impl Oracle {
                 "data": data.lead_data, "late": data.cause == Cause::LateMessage,
                 "at": event.timestamp,
             });
-            lead.copies.push((bytes, fingerprint(&content)));
+            lead.copies.insert(revision, (bytes, fingerprint(&content)));
             counts.events += 1;
             Ok(())
         })?;
         for (key, lead) in &self.leads {
-            let found = told.remove(key).unwrap_or_default().copies;
+            let mut found = told.remove(key).unwrap_or_default().copies;
+            for (revision, wanted) in (1..).zip(&lead.events) {
+                match found.remove(&revision) {
+                    Some((_, content)) => {
+                        ensure!(content == *wanted, "event {key}:{revision} is another");
+                    }
+                    None => ensure!(revision <= lead.unsure, "event {key}:{revision} is missing"),
+                }
+            }
             ensure!(
-                found.len() == lead.events.len(),
-                "lead {key} has {} events, not {}",
-                found.len(),
+                found.is_empty(),
+                "lead {key} has more events than {}",
                 lead.events.len()
             );
-            for (index, ((_, content), wanted)) in found.iter().zip(&lead.events).enumerate() {
-                ensure!(content == wanted, "event {key}:{} is another", index + 1);
-            }
         }
         for key in self.people.values().flat_map(|person| &person.keys) {
-            told.remove(key);
+            let copies = told.remove(key).unwrap_or_default().copies;
+            let last = copies.last_key_value().map_or(0, |(last, _)| *last);
+            ensure!(last == copies.len(), "a gap in the events of {key}");
         }
         ensure!(
             told.is_empty(),
@@ -121,11 +134,18 @@ impl Oracle {
             Ok(())
         })?;
         found.retain(|_, (_, content)| *content != 0);
-        for (id, wanted) in self.leads.values().flat_map(|lead| &lead.replies) {
-            let (_, content) = found
-                .remove(id)
-                .with_context(|| format!("reply {id} is missing"))?;
-            ensure!(content == *wanted, "reply {id} says something else");
+        for lead in self.leads.values() {
+            for (id, wanted) in lead.replies.iter().chain(&lead.unsure_replies) {
+                match found.remove(id) {
+                    Some((_, content)) => {
+                        ensure!(content == *wanted, "reply {id} says something else");
+                    }
+                    None => ensure!(
+                        lead.unsure_replies.contains_key(id),
+                        "reply {id} is missing"
+                    ),
+                }
+            }
         }
         ensure!(found.is_empty(), "{} replies without a cause", found.len());
         Ok(())

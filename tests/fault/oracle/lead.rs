@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use anyhow::{bail, ensure};
-use leadstream_processor::flow::{Answer, Conversation, Objection};
+use anyhow::{Context, bail, ensure};
+use leadstream_processor::flow::{Answer, Conversation, Objection, pass};
 use leadstream_processor::flows::Flows;
 use leadstream_processor::lead::{Admission, Input, Journal, OrderKey, fold};
-use leadstream_schemas::ReplyContent;
+use leadstream_schemas::{ReplyContent, Timestamp};
 use serde_json::json;
 
 use super::effects::fingerprint;
@@ -24,6 +24,14 @@ pub(super) struct Lead {
     pub(super) events: Vec<u64>,
     /// By id, the fingerprint of their content.
     pub(super) replies: HashMap<String, u64>,
+    /// Until when the person was erased.
+    erased: Option<Timestamp>,
+    /// So many of the events may never have left the engine, nor these replies: they told of a person
+    /// who was erased.
+    pub(super) unsure: usize,
+    pub(super) unsure_replies: HashMap<String, u64>,
+    /// Time was folded up to then.
+    passed: Option<Timestamp>,
 }
 
 pub(super) enum Outcome {
@@ -34,6 +42,8 @@ pub(super) enum Outcome {
     },
     Duplicate,
     TooLate,
+    /// Of a person who was erased since.
+    Erased,
 }
 
 impl Lead {
@@ -43,6 +53,9 @@ impl Lead {
         key: &str,
         input: &Input,
     ) -> anyhow::Result<Outcome> {
+        if self.erased.is_some_and(|until| input.order.at <= until) {
+            return Ok(Outcome::Erased);
+        }
         let id = &input.order.id;
         let known = || self.departed.contains(id);
         let (change, prompt, objection, departed) =
@@ -66,18 +79,51 @@ impl Lead {
         }
         let late = change.as_ref().is_some_and(|change| change.late);
         if let Some(change) = change {
-            let Some(now) = self.journal.conversation() else {
-                bail!("a change without a conversation");
-            };
             let previous = change.previous.map_or("START".to_owned(), |it| it.state);
-            self.events.push(fingerprint(&json!({
-                "previous": previous, "state": now.state, "score": now.score,
-                "completed": now.is_completed, "data": now.data,
-                "late": late && !input.answer.is_command(),
-                "at": input.order.at,
-            })));
+            let is_late = late && !input.answer.is_command();
+            self.tell(&previous, is_late, input.order.at)?;
         }
         Ok(Outcome::Folded { late, objection })
+    }
+
+    /// An event that leads to where the journal stands.
+    fn tell(&mut self, previous: &str, late: bool, at: Timestamp) -> anyhow::Result<()> {
+        let Some(now) = self.journal.conversation() else {
+            bail!("a change without a conversation");
+        };
+        self.events.push(fingerprint(&json!({
+            "previous": previous, "state": now.state, "score": now.score,
+            "completed": now.is_completed, "data": now.data, "late": late, "at": at,
+        })));
+        Ok(())
+    }
+
+    /// What time does to a lead that is silent: whether it goes cold.
+    pub(super) fn pass(&mut self, flows: &Flows, until: Timestamp) -> anyhow::Result<bool> {
+        self.passed = Some(until);
+        let fired = self.journal.pass(flows, until)?;
+        for fired in &fired {
+            ensure!(fired.prompt.is_none(), "this flow nudges nobody");
+            self.tell(&fired.previous.state, false, fired.due)?;
+        }
+        Ok(!fired.is_empty())
+    }
+
+    /// Gives the last revision; none when there is nobody to erase.
+    pub(super) fn erase(&mut self, at: Timestamp) -> anyhow::Result<Option<i64>> {
+        let Some(before) = self.journal.conversation() else {
+            return Ok(None);
+        };
+        let previous = before.state.clone();
+        self.erased = Some(self.journal.latest().unwrap_or(at).max(at));
+        self.journal.erase();
+        self.tell(&previous, false, at)?;
+        self.unsure = self.events.len() - 1;
+        self.unsure_replies.extend(self.replies.drain());
+        self.journal = Journal::default();
+        self.departed.clear();
+        self.inputs.clear();
+        Ok(Some(i64::try_from(self.events.len())?))
     }
 
     pub(super) fn conversation(&self) -> Option<&Conversation> {
@@ -86,7 +132,11 @@ impl Lead {
 
     /// Whatever order its inputs came in (invariant 3).
     pub(super) fn equals_the_naive_fold(&self, flows: &Flows) -> anyhow::Result<()> {
-        let naive = naive(flows, &self.inputs)?;
+        let mut naive = naive(flows, &self.inputs)?;
+        if let (Some(conversation), Some(until)) = (&mut naive, self.passed) {
+            let flow = flows.get(&conversation.flow).context("an unknown flow")?;
+            pass(flow, conversation, until);
+        }
         ensure!(
             naive.as_ref() == self.conversation(),
             "the journal's fold is not that of its inputs in order"

@@ -68,8 +68,22 @@ impl Oracle {
                 .with_context(|| format!("person {id}"))?;
         }
         ensure!(rows.is_empty(), "{} rows of nobody", rows.len());
+        for table in ["lead_identities", "departed_inputs", "lead_reports"] {
+            nobody_else(site, table).await?;
+        }
         Ok(())
     }
+}
+
+/// Whoever was erased has left nothing.
+async fn nobody_else(site: &Site<'_>, table: &str) -> anyhow::Result<()> {
+    let query =
+        format!("SELECT count(*) FROM {table} WHERE lead_id NOT IN (SELECT lead_id FROM leads)");
+    let rows: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(query))
+        .fetch_one(&site.database)
+        .await?;
+    ensure!(rows == 0, "{rows} rows of nobody in {table}");
+    Ok(())
 }
 
 async fn read(site: &Site<'_>) -> anyhow::Result<HashMap<String, Row>> {

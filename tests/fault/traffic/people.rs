@@ -8,8 +8,6 @@ use rand::{Rng, SeedableRng};
 
 use crate::site::NUMBER;
 
-/// When the first of them begins, in milliseconds.
-pub(crate) const START: i64 = 1_795_600_000_000;
 /// People who write at once.
 const POOL: usize = 300;
 /// A late input comes after at most this many later ones: more than a journal holds.
@@ -57,15 +55,18 @@ struct Person {
 pub(crate) struct People {
     random: StdRng,
     pool: Vec<Person>,
+    /// When the first of them begins, in milliseconds.
+    start: i64,
     born: u64,
     poison: u64,
 }
 
 impl People {
-    pub(crate) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64, start: i64) -> Self {
         let mut people = Self {
             random: StdRng::seed_from_u64(seed),
             pool: Vec::new(),
+            start,
             born: 0,
             poison: 0,
         };
@@ -87,7 +88,7 @@ impl People {
         };
         Person {
             number: self.born,
-            at: START + i64::try_from(self.born).unwrap_or_default() * 1000,
+            at: self.start + i64::try_from(self.born).unwrap_or_default() * 1000,
             said: 0,
             told: 0,
             length,
