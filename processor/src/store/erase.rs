@@ -9,9 +9,15 @@ use crate::engine::batch::Erased;
 use crate::engine::outbox;
 use crate::erasure::Tombstone;
 
-/// Waits for refreshes of the reports that have read the leads' rows and not yet written theirs.
-const AWAIT_REPORTS: &str =
-    "SELECT id FROM report_changes WHERE lead_ids && $1::text[] ORDER BY id FOR UPDATE";
+/// Waits for refreshes of the reports that have read the leads' rows and not yet written theirs, and
+/// takes the leads out of what others are yet to read: one that has looked already sees that by the
+/// changed row.
+const UNREPORT: &str = "
+WITH noted AS (
+    SELECT id FROM report_changes WHERE lead_ids && $1::text[] ORDER BY id FOR UPDATE)
+UPDATE report_changes c
+SET lead_ids = ARRAY(SELECT unnest(c.lead_ids) EXCEPT SELECT unnest($1::text[]))
+FROM noted WHERE c.id = noted.id";
 
 /// Each by lead id.
 const DELETES: [&str; 3] = [
@@ -53,7 +59,7 @@ pub(super) async fn erase(
     }
     let lead_ids: Vec<&String> = erased.keys().collect();
     let all: Vec<(&String, &Erased)> = erased.iter().collect();
-    sqlx::query(AWAIT_REPORTS)
+    sqlx::query(UNREPORT)
         .bind(&lead_ids)
         .execute(&mut *connection)
         .await?;
