@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use leadstream_stream::lifecycle;
@@ -101,7 +102,7 @@ impl Cli {
             Ok(runtime) => runtime,
             Err(error) => return failed(&error),
         };
-        runtime.block_on(async {
+        let code = runtime.block_on(async {
             match self.command {
                 Command::Up(args) => tool(Box::pin(up::run(*args))).await,
                 Command::Chat(args) => tool(chat::run(args)).await,
@@ -147,7 +148,10 @@ impl Cli {
                 Command::Bench(args) => tool(bench::run(args)).await,
                 Command::BenchBare(args) => tool(bench::bare::run(args)).await,
             }
-        })
+        });
+        // A call to a Kafka that is away may never return.
+        runtime.shutdown_timeout(Duration::from_secs(1));
+        code
     }
 }
 

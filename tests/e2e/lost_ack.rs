@@ -1,4 +1,5 @@
-//! Kafka writes a record, and its acknowledgement is lost on the way back.
+//! Kafka writes a record, and its acknowledgement is lost on the way back; a processor stops while
+//! Kafka does not answer.
 
 use std::time::Duration;
 
@@ -44,7 +45,16 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
         .await?;
         eprintln!("{}: {} copies of it", site.name, copies(&site, script)?);
 
-        for service in [Service::Processor, Service::SinkCrm, Service::SinkWhatsapp] {
+        let own = vec![
+            (
+                "KAFKA_BOOTSTRAP_SERVERS".to_owned(),
+                world.proxy.address().to_string(),
+            ),
+            ("SHUTDOWN_SECONDS".to_owned(), "5".to_owned()),
+        ];
+        site.spawn_with(Service::Processor, "processor", own)?;
+        site.ready("processor").await?;
+        for service in [Service::SinkCrm, Service::SinkWhatsapp] {
             site.start(service, service.name()).await?;
         }
         let expected = [script.expected()?];
@@ -53,6 +63,12 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
         observe::events(&site, &expected)?;
         observe::replies(&site, &expected)?;
         observe::sent(&site, &expected, 0).await?;
+
+        // Nobody answers to its last offsets: it ends all the same, by itself.
+        world.proxy.swallow_answers();
+        let status = site.terminate("processor").await?;
+        world.proxy.heal();
+        ensure!(status.code().is_some(), "it had to be killed: {status}");
         site.finish().await
     })
 }

@@ -297,15 +297,21 @@ impl<'w> Site<'w> {
 
     /// A graceful end.
     pub(crate) async fn stop(&self, name: &str) -> anyhow::Result<()> {
-        let running = self.get(name)?;
-        self.running().remove(name);
-        let status = running.process.stop().await;
+        let process = self.get(name)?.process;
+        let status = self.terminate(name).await?;
         ensure!(
             status.success(),
             "{name} ended with {status}: {}",
-            running.process.log_tail()
+            process.log_tail()
         );
         Ok(())
+    }
+
+    /// SIGTERM, and after a while SIGKILL.
+    pub(crate) async fn terminate(&self, name: &str) -> anyhow::Result<ExitStatus> {
+        let process = self.get(name)?.process;
+        self.running().remove(name);
+        Ok(process.stop().await)
     }
 
     /// Ends what still runs, gracefully, and checks that each ended well.

@@ -41,6 +41,8 @@ const UNACKNOWLEDGED: usize = 2;
 pub(super) const CHECK: Duration = Duration::from_secs(1);
 /// How often Kafka is told where a lane stands, which only tools that show lag want to know.
 const TELL: Duration = Duration::from_secs(1);
+/// How long a lane may take to give partitions back.
+const GIVE_BACK: Duration = Duration::from_secs(15);
 /// How long an idle lane keeps acknowledged rows in the outbox.
 const IDLE: Duration = Duration::from_millis(250);
 
@@ -284,22 +286,14 @@ impl Lane {
         metrics::partitions(self.index, self.partitions.len());
     }
 
-    /// Waits for what was published, tidies the outbox, forgets the partitions.
+    /// Waits for what was published, tidies the outbox, tells Kafka, forgets the partitions.
     async fn give_back(&mut self, partitions: &[i32], lost: bool) {
         if !lost {
-            let drained = async {
-                while let Some(published) = self.published.front_mut() {
-                    let acknowledged = (&mut published.delivery).await.is_ok();
-                    self.on_acknowledged(acknowledged).await;
-                    if !acknowledged {
-                        // The next owner publishes what the outbox holds.
-                        return;
-                    }
-                }
-                self.tidy().await;
+            let finished = async {
+                self.drain().await;
+                self.tell_and_wait(partitions).await;
             };
-            drop(tokio::time::timeout(Duration::from_secs(15), drained).await);
-            self.tell_and_wait(partitions).await;
+            drop(tokio::time::timeout(GIVE_BACK, finished).await);
         }
         for partition in partitions {
             self.partitions.remove(partition);
@@ -309,6 +303,18 @@ impl Lane {
         let kept = &self.partitions;
         self.waiting
             .retain(|decoded| kept.contains_key(&decoded.record.partition));
+    }
+
+    async fn drain(&mut self) {
+        while let Some(published) = self.published.front_mut() {
+            let acknowledged = (&mut published.delivery).await.is_ok();
+            self.on_acknowledged(acknowledged).await;
+            if !acknowledged {
+                // The next owner publishes what the outbox holds.
+                return;
+            }
+        }
+        self.tidy().await;
     }
 
     /// Tells Kafka where the partitions stand.
