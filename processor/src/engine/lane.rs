@@ -3,6 +3,7 @@
 //! fills the lane's channel meanwhile.
 
 mod commit;
+mod give_back;
 mod settle;
 mod sweep;
 
@@ -41,8 +42,6 @@ const UNACKNOWLEDGED: usize = 2;
 pub(super) const CHECK: Duration = Duration::from_secs(1);
 /// How often Kafka is told where a lane stands, which only tools that show lag want to know.
 const TELL: Duration = Duration::from_secs(1);
-/// How long a lane may take to give partitions back.
-const GIVE_BACK: Duration = Duration::from_secs(15);
 /// How long an idle lane keeps acknowledged rows in the outbox.
 const IDLE: Duration = Duration::from_millis(250);
 
@@ -284,63 +283,6 @@ impl Lane {
             }
         }
         metrics::partitions(self.index, self.partitions.len());
-    }
-
-    /// Waits for what was published, tidies the outbox, tells Kafka, forgets the partitions.
-    async fn give_back(&mut self, partitions: &[i32], lost: bool) {
-        if !lost {
-            let finished = async {
-                self.drain().await;
-                self.tell_and_wait(partitions).await;
-            };
-            drop(tokio::time::timeout(GIVE_BACK, finished).await);
-        }
-        for partition in partitions {
-            self.partitions.remove(partition);
-            self.untold.remove(partition);
-            self.shared.halts.end(*partition);
-        }
-        let kept = &self.partitions;
-        self.waiting
-            .retain(|decoded| kept.contains_key(&decoded.record.partition));
-    }
-
-    async fn drain(&mut self) {
-        while let Some(published) = self.published.front_mut() {
-            let acknowledged = (&mut published.delivery).await.is_ok();
-            self.on_acknowledged(acknowledged).await;
-            if !acknowledged {
-                // The next owner publishes what the outbox holds.
-                return;
-            }
-        }
-        self.tidy().await;
-    }
-
-    /// Tells Kafka where the partitions stand.
-    fn tell(&mut self) {
-        if self.untold.is_empty() {
-            return;
-        }
-        let offsets: Vec<(i32, i64)> = std::mem::take(&mut self.untold).into_iter().collect();
-        self.shared.consumer.commit(&offsets);
-        self.told_at = Instant::now();
-    }
-
-    /// Tells Kafka once more where `partitions` stand: its answer to this is its answer to every
-    /// commit before it, too.
-    async fn tell_and_wait(&self, partitions: &[i32]) {
-        let owned = |partition: &&Partition| partition.phase != Phase::TakeOver;
-        let next: Vec<(i32, i64)> = partitions
-            .iter()
-            .filter_map(|id| {
-                let partition = self.partitions.get(id).filter(owned)?;
-                Some((*id, partition.next_offset))
-            })
-            .collect();
-        if let Err(error) = self.shared.consumer.commit_and_wait(&next).await {
-            tracing::warn!(error = %error, "offsets of partitions given back were not committed to Kafka");
-        }
     }
 
     async fn on_acknowledged(&mut self, acknowledged: bool) {
