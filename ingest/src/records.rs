@@ -120,11 +120,8 @@ impl Encoder {
             records.extend(self.dead_letter(target, &key, bytes, Class::TooLong, trace));
         } else {
             records.push(Outgoing {
-                topic: Arc::clone(&target.name),
-                key: key.into_bytes(),
-                value,
                 trace: Some(trace),
-                headers: Vec::new(),
+                ..Outgoing::new(Arc::clone(&target.name), key, value)
             });
         }
         Ok(())

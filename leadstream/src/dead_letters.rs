@@ -243,11 +243,8 @@ async fn again(
                 .and_then(|trace| TraceContext::from_header(trace))
                 .unwrap_or_else(TraceContext::generate);
             let record = Outgoing {
-                topic: topic.as_str().into(),
-                key: letter.key.clone(),
-                value: letter.value.clone(),
                 trace: Some(trace),
-                headers: Vec::new(),
+                ..Outgoing::new(topic.as_str(), letter.key.clone(), letter.value.clone())
             };
             producer.send(&[record]).await?.await?;
         }

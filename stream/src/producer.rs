@@ -36,6 +36,24 @@ pub struct Outgoing {
     pub headers: Vec<(String, Vec<u8>)>,
 }
 
+impl Outgoing {
+    /// Without a trace and further headers.
+    #[must_use]
+    pub fn new(
+        topic: impl Into<Arc<str>>,
+        key: impl Into<Vec<u8>>,
+        value: impl Into<Vec<u8>>,
+    ) -> Self {
+        Self {
+            topic: topic.into(),
+            key: key.into(),
+            value: value.into(),
+            trace: None,
+            headers: Vec::new(),
+        }
+    }
+}
+
 /// Why records did not reach Kafka.
 #[derive(Debug, thiserror::Error)]
 pub enum ProduceError {
@@ -308,13 +326,7 @@ mod tests {
             topic_prefix: String::new(),
         };
         let producer = Producer::new(&kafka, "given-up", None).unwrap();
-        let records = [Outgoing {
-            topic: "events".into(),
-            key: b"1".to_vec(),
-            value: b"x".to_vec(),
-            trace: None,
-            headers: Vec::new(),
-        }];
+        let records = [Outgoing::new("events", "1", "x")];
         let mut delivery = producer.send(&records).await.unwrap();
         let failed = async {
             loop {

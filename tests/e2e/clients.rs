@@ -85,13 +85,8 @@ async fn produce_examples(site: &Site<'_>) -> anyhow::Result<Vec<serde_json::Val
         for file in std::fs::read_dir(folder)? {
             let value: serde_json::Value =
                 serde_json::from_str(&std::fs::read_to_string(file?.path())?)?;
-            records.push(Outgoing {
-                topic: site.topic(topic).into(),
-                key: b"1234567890".to_vec(),
-                value: encode(id, &value)?,
-                trace: None,
-                headers: Vec::new(),
-            });
+            let bytes = encode(id, &value)?;
+            records.push(Outgoing::new(site.topic(topic), "1234567890", bytes));
             written.push(value);
         }
     }
@@ -123,13 +118,7 @@ pub(crate) fn java(world: &World) -> anyhow::Result<()> {
         let ours = site.topic(Topic::LeadInputs);
         let records: Vec<Outgoing> = keys
             .iter()
-            .map(|key| Outgoing {
-                topic: ours.as_str().into(),
-                key: key.clone().into_bytes(),
-                value: b"x".to_vec(),
-                trace: None,
-                headers: Vec::new(),
-            })
+            .map(|key| Outgoing::new(ours.as_str(), key.as_str(), "x"))
             .collect();
         producer(&site)?.send(&records).await?.await?;
         let theirs = site.topic(Topic::LeadEvents);

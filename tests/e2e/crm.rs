@@ -85,13 +85,8 @@ pub(crate) async fn publish(site: &Site<'_>, events: &[Value]) -> anyhow::Result
         .iter()
         .map(|event| {
             let key = event["data"]["lead_id"].as_str().unwrap_or_default();
-            anyhow::Ok(Outgoing {
-                topic: topic.as_str().into(),
-                key: key.as_bytes().to_vec(),
-                value: codec::encode(1, event)?,
-                trace: None,
-                headers: Vec::new(),
-            })
+            let value = codec::encode(1, event)?;
+            anyhow::Ok(Outgoing::new(topic.as_str(), key, value))
         })
         .collect::<anyhow::Result<_>>()?;
     producer(site)?.send(&records).await?.await?;

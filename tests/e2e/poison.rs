@@ -22,13 +22,7 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
         let site = Site::new(world, "poison").await?;
         site.start_all().await?;
         let inputs = site.topic(Topic::LeadInputs);
-        let record = |value: &[u8]| Outgoing {
-            topic: inputs.as_str().into(),
-            key: b"15550000000".to_vec(),
-            value: value.to_vec(),
-            trace: None,
-            headers: Vec::new(),
-        };
+        let record = |value: &[u8]| Outgoing::new(inputs.as_str(), "15550000000", value);
         let producer = producer(&site)?;
         let poison = [b"not framed".to_vec(), b"\0\0\0\0\x01{\"id\":1}".to_vec()];
         producer
@@ -97,12 +91,9 @@ pub(crate) fn limit(world: &World) -> anyhow::Result<()> {
         let producer = producer(&site)?;
         let inputs = site.topic(Topic::LeadInputs);
         let poison: Vec<Outgoing> = (0..POISON)
-            .map(|count| Outgoing {
-                topic: inputs.as_str().into(),
-                key: b"15550000000".to_vec(),
-                value: format!("not framed {count}").into_bytes(),
-                trace: None,
-                headers: Vec::new(),
+            .map(|count| {
+                let value = format!("not framed {count}");
+                Outgoing::new(inputs.as_str(), "15550000000", value)
             })
             .collect();
         producer.send(&poison).await?.await?;

@@ -121,13 +121,7 @@ impl<'a> Traffic<'a> {
                     ),
                     Says::Poison { key, bytes } => (key.as_str(), bytes.clone()),
                 };
-                Ok(Outgoing {
-                    topic: topic.clone(),
-                    key: key.as_bytes().to_vec(),
-                    value,
-                    trace: None,
-                    headers: Vec::new(),
-                })
+                Ok(Outgoing::new(topic.clone(), key, value))
             })
             .collect::<anyhow::Result<Vec<_>>>()?;
         Ok((self.producer.send(&records).await?, says))

@@ -147,23 +147,19 @@ pub(crate) fn outgoing<T: serde::Serialize>(
     trace: Option<TraceContext>,
     value: &T,
 ) -> Result<Outgoing, CodecError> {
+    let value = codec::encode(outlet.schema_id, value)?;
     Ok(Outgoing {
-        topic: Arc::clone(&outlet.topic),
-        key: key.as_bytes().to_vec(),
-        value: codec::encode(outlet.schema_id, value)?,
         trace,
-        headers: Vec::new(),
+        ..Outgoing::new(Arc::clone(&outlet.topic), key, value)
     })
 }
 
 /// The record itself, under the key of its lead's home.
 pub(crate) fn forward(outlets: &Outlets, home_key: &str, record: &Record) -> Outgoing {
+    let topic = Arc::clone(&outlets.inputs.topic);
     Outgoing {
-        topic: Arc::clone(&outlets.inputs.topic),
-        key: home_key.as_bytes().to_vec(),
-        value: record.value.to_vec(),
         trace: record.trace.map(|trace| trace.child(0)),
-        headers: Vec::new(),
+        ..Outgoing::new(topic, home_key, &*record.value)
     }
 }
 

@@ -39,13 +39,7 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
         }
         ensure!(!status.contains("1555"), "a number: {status}");
 
-        let poison = Outgoing {
-            topic: site.topic(Topic::LeadEvents).as_str().into(),
-            key: b"x".to_vec(),
-            value: b"no frame".to_vec(),
-            trace: None,
-            headers: Vec::new(),
-        };
+        let poison = Outgoing::new(site.topic(Topic::LeadEvents), "x", "no frame");
         producer(&site)?.send(&[poison]).await?.await?;
         let dead = Topic::LeadEvents.dead_letters(&site.deployment.topic_prefix);
         crate::site::eventually(std::time::Duration::from_secs(20), async || {

@@ -113,13 +113,8 @@ impl Leads {
 
     async fn publish(&mut self, events: &[(usize, Value)]) -> anyhow::Result<()> {
         let record = |(lead, event): &(usize, Value)| {
-            anyhow::Ok(Outgoing {
-                topic: self.topic.as_str().into(),
-                key: lead_id(*lead).into_bytes(),
-                value: codec::encode(1, event)?,
-                trace: None,
-                headers: Vec::new(),
-            })
+            let value = codec::encode(1, event)?;
+            anyhow::Ok(Outgoing::new(self.topic.as_str(), lead_id(*lead), value))
         };
         let records: Vec<Outgoing> = events.iter().map(record).collect::<Result<_, _>>()?;
         self.producer.send(&records).await?.await?;

@@ -55,13 +55,8 @@ impl Events {
                 "flow": { "name": "qualification", "version": 1 }, "cause": "message",
             },
         });
-        let record = Outgoing {
-            topic: Arc::clone(&self.topic),
-            key: id.clone().into_bytes(),
-            value: codec::encode(self.schema, &event)?,
-            trace: None,
-            headers: Vec::new(),
-        };
+        let value = codec::encode(self.schema, &event)?;
+        let record = Outgoing::new(Arc::clone(&self.topic), id.as_str(), value);
         Ok((id, record))
     }
 
