@@ -1,7 +1,6 @@
 //! What time does to leads that do not write: in bounded portions, after the inputs that wait.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use leadstream_schemas::Timestamp;
@@ -100,28 +99,29 @@ impl Lane {
     }
 
     fn ask(&self, partition: i32) {
-        let (shared, answers) = (Arc::clone(&self.shared), self.sweeps.answers.clone());
+        let consumer = self.shared.consumer.clone();
         let at = Timestamp::now();
-        tokio::spawn(async move {
-            let offsets = shared.consumer.log_offsets(partition).await;
-            let mark = offsets.ok().map(|offsets| Mark {
-                at,
-                end: offsets.high,
-            });
-            // A lane that has ended needs none.
-            answers.send((partition, mark)).ok();
+        self.answer(partition, async move {
+            let end = consumer.log_offsets(partition).await.ok()?.high;
+            Some(Mark { at, end })
         });
     }
 
     fn look(&self, partition: i32, from: i64, mark: Mark) {
-        let (shared, answers) = (Arc::clone(&self.shared), self.sweeps.answers.clone());
+        let consumer = self.shared.consumer.clone();
+        self.answer(partition, async move {
+            let offsets = from..mark.end;
+            let found = consumer.holds_records(partition, offsets).await.ok()?;
+            (!found).then_some(Mark { end: from, ..mark })
+        });
+    }
+
+    /// Has a later sweep told of `mark`, for which this one does not wait.
+    fn answer(&self, partition: i32, mark: impl Future<Output = Option<Mark>> + Send + 'static) {
+        let answers = self.sweeps.answers.clone();
         tokio::spawn(async move {
-            let consumer = &shared.consumer;
-            let found = consumer.holds_records(partition, from..mark.end).await;
-            let mark = found
-                .is_ok_and(|found| !found)
-                .then_some(Mark { end: from, ..mark });
-            answers.send((partition, mark)).ok();
+            // A lane that has ended needs none.
+            answers.send((partition, mark.await)).ok();
         });
     }
 
