@@ -16,15 +16,7 @@ use crate::site::{Site, eventually};
 pub(crate) fn run(world: &World) -> anyhow::Result<()> {
     world.runtime.block_on(async {
         let mut site = Site::new(world, "lost-ack").await?;
-        let own = vec![
-            (
-                "KAFKA_BOOTSTRAP_SERVERS".to_owned(),
-                world.proxy.address().to_string(),
-            ),
-            ("INGEST_ACK_TIMEOUT_SECONDS".to_owned(), "2".to_owned()),
-        ];
-        site.spawn_with(Service::Ingest, "ingest", own)?;
-        site.ready("ingest").await?;
+        start_behind_proxy(&site, Service::Ingest, "INGEST_ACK_TIMEOUT_SECONDS", "2").await?;
         let scripts = scripts(1, 5);
         let [script] = scripts.as_slice() else {
             unreachable!("one was asked for");
@@ -45,15 +37,7 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
         .await?;
         eprintln!("{}: {} copies of it", site.name, copies(&site, script)?);
 
-        let own = vec![
-            (
-                "KAFKA_BOOTSTRAP_SERVERS".to_owned(),
-                world.proxy.address().to_string(),
-            ),
-            ("SHUTDOWN_SECONDS".to_owned(), "5".to_owned()),
-        ];
-        site.spawn_with(Service::Processor, "processor", own)?;
-        site.ready("processor").await?;
+        start_behind_proxy(&site, Service::Processor, "SHUTDOWN_SECONDS", "5").await?;
         for service in [Service::SinkCrm, Service::SinkWhatsapp] {
             site.start(service, service.name()).await?;
         }
@@ -71,6 +55,22 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
         ensure!(status.code().is_some(), "it had to be killed: {status}");
         site.finish().await
     })
+}
+
+/// Starts `service`, which reaches Kafka by way of the proxy, with one more variable.
+async fn start_behind_proxy(
+    site: &Site<'_>,
+    service: Service,
+    name: &str,
+    value: &str,
+) -> anyhow::Result<()> {
+    let proxy = site.world.proxy.address().to_string();
+    let own = vec![
+        ("KAFKA_BOOTSTRAP_SERVERS".to_owned(), proxy),
+        (name.to_owned(), value.to_owned()),
+    ];
+    site.spawn_with(service, service.name(), own)?;
+    site.ready(service.name()).await
 }
 
 /// The second message is written and answered 503.

@@ -3,13 +3,12 @@
 
 use std::collections::VecDeque;
 
-use leadstream_schemas::{Content, InputKind, LeadInput, Platform, Sender, Timestamp};
+use leadstream_schemas::{Content, InputKind, LeadInput, Sender, Timestamp};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 
-use super::people::{Says, line};
-use crate::site::NUMBER;
+use super::people::{Says, line, message};
 
 /// When who is silent goes cold, in milliseconds, as the flow has it.
 const COLD_AFTER: i64 = 30 * 24 * 3_600_000;
@@ -66,7 +65,7 @@ impl Brief {
         let sent_at = now.millis() - COLD_AFTER + self.random.random_range(1_000..20_000);
         let input = message(
             format!("s-{number}"),
-            format!("1666{number:08}"),
+            of(&format!("1666{number:08}")),
             sent_at,
             text(&mut self.random),
         );
@@ -85,21 +84,21 @@ impl Brief {
         for position in 0..random.random_range(1..13) {
             at += 1000;
             let id = format!("e-{number}-{position}");
-            says.push_back(message(id, wa_id.clone(), at, text(random)));
+            says.push_back(message(id, of(&wa_id), at, text(random)));
         }
         let copy = says[random.random_range(0..says.len())].clone();
         at += 1000;
         let erase = Content::Erase { of: None };
         says.push_back(LeadInput {
             kind: InputKind::Command,
-            ..message(format!("c-e-{number}"), wa_id.clone(), at, erase)
+            ..message(format!("c-e-{number}"), of(&wa_id), at, erase)
         });
         if random.random_bool(0.5) {
             says.push_back(copy);
         }
         if random.random_bool(0.3) {
             let id = format!("e-{number}-again");
-            says.push_back(message(id, wa_id, at + 1000, text(random)));
+            says.push_back(message(id, of(&wa_id), at + 1000, text(random)));
         }
         says
     }
@@ -110,21 +109,9 @@ fn text(random: &mut StdRng) -> Content {
     Content::Text { body }
 }
 
-fn message(id: String, wa_id: String, sent_at: i64, content: Content) -> LeadInput {
-    LeadInput {
-        id,
-        kind: InputKind::Message,
-        platform: Platform::WhatsappCloud,
-        number: NUMBER.into(),
-        sender: Sender {
-            wa_id: Some(wa_id),
-            ..Sender::default()
-        },
-        sent_at: Timestamp::from_millis(sent_at),
-        received_at: Timestamp::from_millis(sent_at),
-        item: 0,
-        content,
-        referral: None,
-        raw: None,
+fn of(wa_id: &str) -> Sender {
+    Sender {
+        wa_id: Some(wa_id.to_owned()),
+        ..Sender::default()
     }
 }

@@ -38,6 +38,23 @@ pub(crate) fn line(random: &mut StdRng) -> Option<&'static str> {
     LINES.choose(random).copied().flatten()
 }
 
+/// A message that is received as it is sent, in milliseconds.
+pub(super) fn message(id: String, sender: Sender, sent_at: i64, content: Content) -> LeadInput {
+    LeadInput {
+        id,
+        kind: InputKind::Message,
+        platform: Platform::WhatsappCloud,
+        number: NUMBER.into(),
+        sender,
+        sent_at: Timestamp::from_millis(sent_at),
+        received_at: Timestamp::from_millis(sent_at),
+        item: 0,
+        content,
+        referral: None,
+        raw: None,
+    }
+}
+
 struct Person {
     number: u64,
     at: i64,
@@ -200,18 +217,11 @@ impl Person {
                 provider_type: None,
             },
         };
+        let id = format!("m-{}-{}", self.number, self.said);
         LeadInput {
-            id: format!("m-{}-{}", self.number, self.said),
-            kind: InputKind::Message,
-            platform: Platform::WhatsappCloud,
-            number: NUMBER.into(),
-            sender: self.sender(shows),
-            sent_at: Timestamp::from_millis(self.at),
             received_at: Timestamp::from_millis(self.at + random.random_range(0..1500)),
             item: random.random_range(0..3),
-            content,
-            referral: None,
-            raw: None,
+            ..message(id, self.sender(shows), self.at, content)
         }
     }
 
@@ -226,21 +236,14 @@ impl Person {
                 body: format!("I am Ana, {}.", self.told),
             },
         };
+        let id = format!("c-{}-{}", self.number, self.told);
+        let sender = Sender {
+            name: None,
+            ..self.sender(1)
+        };
         LeadInput {
-            id: format!("c-{}-{}", self.number, self.told),
             kind: InputKind::Command,
-            platform: Platform::WhatsappCloud,
-            number: NUMBER.into(),
-            sender: Sender {
-                name: None,
-                ..self.sender(1)
-            },
-            sent_at: Timestamp::from_millis(self.at),
-            received_at: Timestamp::from_millis(self.at),
-            item: 0,
-            content,
-            referral: None,
-            raw: None,
+            ..message(id, sender, self.at, content)
         }
     }
 
