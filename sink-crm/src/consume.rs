@@ -322,7 +322,7 @@ impl Lane {
             .iter()
             .filter_map(|partition| Some((*partition, self.positions.remove(partition)?.next)))
             .collect();
-        // This waits for commits under way, too; what one loses is only read again.
+        // Commits under way are not waited for elsewhere; what one loses is only read again.
         if !lost && let Err(error) = self.intake.handle.commit_and_wait(&next).await {
             tracing::warn!(error = %error, "offsets of revoked partitions were not committed");
         }

@@ -7,9 +7,11 @@
 //! Kafka.
 
 mod budget;
+mod member;
 mod poll;
 mod probe;
 mod rebalance;
+mod run;
 mod wake;
 
 use std::ops::Range;
@@ -25,6 +27,7 @@ use tokio::sync::{mpsc as tokio_mpsc, oneshot};
 
 pub use budget::Permit;
 use budget::{Budget, Limits};
+use member::Member;
 use poll::Command;
 use rebalance::Rebalance;
 use wake::Wake;
@@ -62,10 +65,8 @@ pub enum LaneEvent {
     /// The lane owns these partitions now, and answers with [`ConsumerHandle::start`].
     Assigned(Vec<i32>),
     Records(Fetched),
-    /// The lane finishes what it has of these partitions, commits and waits for Kafka's answer,
-    /// forgets them, and drops `done`: librdkafka does not leave the group when it is closed while a
-    /// commit is under way, and the partitions would be nobody's until the session has ended. With
-    /// `lost` they belong to another member already: nothing can be committed.
+    /// The lane finishes what it has of these partitions, commits, forgets them, and drops `done`.
+    /// With `lost` they belong to another member already: nothing can be committed.
     Revoked {
         partitions: Vec<i32>,
         lost: bool,
@@ -258,7 +259,7 @@ impl ConsumerHandle {
         }
     }
 
-    /// Commits next offsets to Kafka and waits for the answer, to this and to every commit before.
+    /// Commits next offsets to Kafka and waits for the answer.
     ///
     /// # Errors
     /// What Kafka answers; a partition that was lost meanwhile.
@@ -391,11 +392,15 @@ impl ConsumerLoop {
             topic: Arc::clone(&topic),
             settings: Arc::new(config),
         };
-        let poller = poll::Poller::new(consumer, topic, inbox, rebalances, lanes, wake);
+        let member = Member {
+            group: options.group.clone(),
+            client_id: options.client_id.clone(),
+        };
+        let poller = poll::Poller::new(consumer, member, topic, inbox, rebalances, lanes, wake);
         Ok((Self { poller }, handle))
     }
 
-    /// Polls until `shutdown`, then gives every partition back, drained.
+    /// Polls until `shutdown`, then gives every partition back, drained, and leaves the group.
     ///
     /// # Errors
     /// A fatal error of Kafka, or an offset that the log no longer holds.

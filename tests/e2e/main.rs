@@ -13,6 +13,7 @@ mod departed;
 mod erasure;
 mod exactness;
 mod lost_ack;
+mod members;
 mod observe;
 mod one_person;
 mod poison;
@@ -63,6 +64,10 @@ const TESTS: &[(&str, Test)] = &[
     (
         "conversations_end_exactly_right_while_processors_come_and_go",
         exactness::processors_come_and_go,
+    ),
+    (
+        "processors_that_are_stopped_leave_their_group_at_once",
+        members::run,
     ),
     (
         "a_compatible_schema_is_accepted_and_an_incompatible_one_refused",

@@ -11,20 +11,19 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use leadstream_schemas::Timestamp;
 use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{BorrowedMessage, Headers, Message};
 use rdkafka::{Offset, TopicPartitionList};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
 
 use super::budget::Budget;
+use super::member::Member;
 use super::rebalance::{Rebalance, Rebalanced, lane_of};
+use super::run::Run;
 use super::wake::Wake;
-use super::{ConsumeError, Fetched, LaneEvent, Record};
-use crate::trace::{TRACEPARENT, TraceContext};
+use super::{ConsumeError, Fetched, LaneEvent};
 
 /// How long the thread sleeps at most. Rebalances, errors and shutdown do not wake it.
 const SLEEP: Duration = Duration::from_millis(20);
@@ -33,10 +32,6 @@ const SLEEP: Duration = Duration::from_millis(20);
 const RENEWAL: Duration = Duration::from_secs(5);
 /// Events served in one turn: it is not told whether there are more.
 const EVENTS: usize = 8;
-/// Records, and about how many bytes of them, that are taken of a partition before the next one has
-/// its turn.
-const RUN_RECORDS: usize = 500;
-const RUN_BYTES: usize = 1 << 20;
 
 pub(super) enum Command {
     Start { partition: i32, offset: i64 },
@@ -98,6 +93,7 @@ impl Lane {
 
 pub(super) struct Poller {
     consumer: Arc<BaseConsumer<Rebalance>>,
+    member: Member,
     topic: Arc<str>,
     commands: mpsc::Receiver<Command>,
     rebalances: mpsc::Receiver<Rebalanced>,
@@ -117,6 +113,7 @@ impl std::fmt::Debug for Poller {
 impl Poller {
     pub(super) const fn new(
         consumer: Arc<BaseConsumer<Rebalance>>,
+        member: Member,
         topic: Arc<str>,
         commands: mpsc::Receiver<Command>,
         rebalances: mpsc::Receiver<Rebalanced>,
@@ -125,6 +122,7 @@ impl Poller {
     ) -> Self {
         Self {
             consumer,
+            member,
             topic,
             commands,
             rebalances,
@@ -316,10 +314,16 @@ impl Poller {
     }
 
     /// Leaves the group: the callback drains every lane on the way.
+    ///
+    /// librdkafka leaves in its own time, after a rebalance that is under way, commits, and fetchers
+    /// that stop; closed before, it does not leave at all, and the partitions are nobody's until the
+    /// session has ended. Only Kafka can tell when it is through.
     fn leave(&mut self) {
         self.consumer.unsubscribe();
         let deadline = Instant::now() + Duration::from_secs(60);
-        while !self.partitions.is_empty() && Instant::now() < deadline {
+        while (!self.partitions.is_empty() || self.member.is_known(&self.consumer))
+            && Instant::now() < deadline
+        {
             drop(self.consumer.poll(SLEEP));
             if let Err(error) = self.rebalanced() {
                 tracing::error!(error = %error, "the group is left before every lane has drained");
@@ -350,57 +354,4 @@ fn judge(
             Ok(())
         }
     }
-}
-
-/// Records of one partition, one after another.
-#[derive(Default)]
-struct Run {
-    records: Vec<Record>,
-    bytes: usize,
-    /// What ended it, if not the queue or its length.
-    error: Option<KafkaError>,
-}
-
-impl Run {
-    fn take(queue: &PartitionQueue<Rebalance>) -> Self {
-        let mut run = Self::default();
-        while run.records.len() < RUN_RECORDS && run.bytes < RUN_BYTES {
-            match queue.poll(Duration::ZERO) {
-                Some(Ok(message)) => run.push(&message),
-                Some(Err(error)) => {
-                    run.error = Some(error);
-                    break;
-                }
-                None => break,
-            }
-        }
-        run
-    }
-
-    fn push(&mut self, message: &BorrowedMessage<'_>) {
-        let record = Record::from(message);
-        self.bytes += record.key.len() + record.value.len();
-        self.records.push(record);
-    }
-}
-
-impl From<&BorrowedMessage<'_>> for Record {
-    fn from(message: &BorrowedMessage<'_>) -> Self {
-        Self {
-            partition: message.partition(),
-            offset: message.offset(),
-            key: message.key().unwrap_or_default().into(),
-            value: message.payload().unwrap_or_default().into(),
-            written_at: message.timestamp().to_millis().map(Timestamp::from_millis),
-            trace: trace_of(message),
-        }
-    }
-}
-
-fn trace_of(message: &BorrowedMessage<'_>) -> Option<TraceContext> {
-    let header = message
-        .headers()?
-        .iter()
-        .find(|header| header.key == TRACEPARENT)?;
-    TraceContext::from_header(header.value?)
 }

@@ -1,0 +1,30 @@
+//! The consumer as the group's coordinator knows it.
+
+use std::time::Duration;
+
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::groups::GroupInfo;
+
+use super::rebalance::Rebalance;
+
+/// How long Kafka may take to list the members.
+const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+
+pub(super) struct Member {
+    pub(super) group: String,
+    /// No other member has it.
+    pub(super) client_id: String,
+}
+
+impl Member {
+    /// Whether Kafka says that it is in the group; one that does not answer hears of no leaving,
+    /// either.
+    pub(super) fn is_known(&self, consumer: &BaseConsumer<Rebalance>) -> bool {
+        consumer
+            .fetch_group_list(Some(&self.group), ANSWER_WITHIN)
+            .is_ok_and(|list| {
+                let mut members = list.groups().iter().flat_map(GroupInfo::members);
+                members.any(|member| member.client_id() == self.client_id)
+            })
+    }
+}

@@ -1,0 +1,70 @@
+//! What is taken of a partition in one turn.
+
+use std::time::Duration;
+
+use leadstream_schemas::Timestamp;
+use rdkafka::consumer::base_consumer::PartitionQueue;
+use rdkafka::error::KafkaError;
+use rdkafka::message::{BorrowedMessage, Headers, Message};
+
+use super::Record;
+use super::rebalance::Rebalance;
+use crate::trace::{TRACEPARENT, TraceContext};
+
+/// Records, and about how many bytes of them, that are taken of a partition before the next one has
+/// its turn.
+const RECORDS: usize = 500;
+const BYTES: usize = 1 << 20;
+
+/// Records of one partition, one after another.
+#[derive(Default)]
+pub(super) struct Run {
+    pub(super) records: Vec<Record>,
+    pub(super) bytes: usize,
+    /// What ended it, if not the queue or its length.
+    pub(super) error: Option<KafkaError>,
+}
+
+impl Run {
+    pub(super) fn take(queue: &PartitionQueue<Rebalance>) -> Self {
+        let mut run = Self::default();
+        while run.records.len() < RECORDS && run.bytes < BYTES {
+            match queue.poll(Duration::ZERO) {
+                Some(Ok(message)) => run.push(&message),
+                Some(Err(error)) => {
+                    run.error = Some(error);
+                    break;
+                }
+                None => break,
+            }
+        }
+        run
+    }
+
+    fn push(&mut self, message: &BorrowedMessage<'_>) {
+        let record = Record::from(message);
+        self.bytes += record.key.len() + record.value.len();
+        self.records.push(record);
+    }
+}
+
+impl From<&BorrowedMessage<'_>> for Record {
+    fn from(message: &BorrowedMessage<'_>) -> Self {
+        Self {
+            partition: message.partition(),
+            offset: message.offset(),
+            key: message.key().unwrap_or_default().into(),
+            value: message.payload().unwrap_or_default().into(),
+            written_at: message.timestamp().to_millis().map(Timestamp::from_millis),
+            trace: trace_of(message),
+        }
+    }
+}
+
+fn trace_of(message: &BorrowedMessage<'_>) -> Option<TraceContext> {
+    let header = message
+        .headers()?
+        .iter()
+        .find(|header| header.key == TRACEPARENT)?;
+    TraceContext::from_header(header.value?)
+}
