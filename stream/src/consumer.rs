@@ -1,12 +1,13 @@
 //! The consumer loop of all services.
 //!
-//! One thread polls and never stops polling: back-pressure pauses partitions. Records go to lanes,
-//! each the owner of its share of partitions (`partition % lanes`). A rebalance drains before it
-//! gives a partition back: the lane finishes what it has, and only then is the partition released.
-//! A lane says where a partition starts, because the truth on offsets may lie elsewhere than in
-//! Kafka.
+//! One thread polls and never stops polling: under back-pressure records wait in the queues of their
+//! partitions. They go to lanes, each the owner of its share of partitions (`partition % lanes`). A
+//! rebalance drains before it gives a partition back: the lane finishes what it has, and only then is
+//! the partition released. A lane says where a partition starts, because the truth on offsets may lie
+//! elsewhere than in Kafka.
 
 mod budget;
+mod handle;
 mod member;
 mod poll;
 mod probe;
@@ -14,30 +15,25 @@ mod rebalance;
 mod run;
 mod wake;
 
-use std::ops::Range;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
 
 use leadstream_schemas::Timestamp;
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::consumer::BaseConsumer;
 use rdkafka::error::KafkaError;
-use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use tokio::sync::{mpsc as tokio_mpsc, oneshot};
 
 pub use budget::Permit;
 use budget::{Budget, Limits};
+pub use handle::ConsumerHandle;
 use member::Member;
-use poll::Command;
 use rebalance::Rebalance;
 use wake::Wake;
 
 use crate::config::ConfigError;
 use crate::kafka::KafkaArgs;
 use crate::trace::TraceContext;
-
-/// How long Kafka may take to say where partitions stand.
-const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 /// A record as it came from Kafka.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -126,212 +122,6 @@ pub struct LogOffsets {
     pub low: i64,
     pub high: i64,
     pub committed: Option<i64>,
-}
-
-/// What lanes use of the consumer. Cheap to clone.
-#[derive(Clone)]
-pub struct ConsumerHandle {
-    consumer: Arc<BaseConsumer<Rebalance>>,
-    commands: mpsc::Sender<Command>,
-    wake: Arc<Wake>,
-    topic: Arc<str>,
-    settings: Arc<ClientConfig>,
-}
-
-impl std::fmt::Debug for ConsumerHandle {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ConsumerHandle")
-            .field("topic", &self.topic)
-            .finish_non_exhaustive()
-    }
-}
-
-impl ConsumerHandle {
-    #[must_use]
-    pub fn topic(&self) -> &Arc<str> {
-        &self.topic
-    }
-
-    /// Lets records of an assigned partition flow, from `offset` on.
-    pub fn start(&self, partition: i32, offset: i64) {
-        self.command(Command::Start { partition, offset });
-    }
-
-    /// Fetches no more of an assigned partition, until it is assigned anew.
-    pub fn halt(&self, partition: i32) {
-        self.command(Command::Halt { partition });
-    }
-
-    /// The lane lost an assigned partition, as to a process that was stopped and does not know yet
-    /// that it is another's. Unless it is revoked within seconds, the lane is told of it as of one
-    /// that is assigned just now.
-    pub fn renew(&self, partition: i32) {
-        self.command(Command::Renew { partition });
-    }
-
-    fn command(&self, command: Command) {
-        // The loop has ended when nobody receives, and with it the need.
-        drop(self.commands.send(command));
-        self.wake.up();
-    }
-
-    /// What Kafka says of a partition.
-    ///
-    /// # Errors
-    /// [`ConsumeError::Offsets`] when it does not answer in 10 s.
-    pub async fn log_offsets(&self, partition: i32) -> Result<LogOffsets, ConsumeError> {
-        let this = self.clone();
-        tokio::task::spawn_blocking(move || this.log_offsets_blocking(partition))
-            .await
-            .map_err(|_| ConsumeError::Thread)?
-    }
-
-    fn log_offsets_blocking(&self, partition: i32) -> Result<LogOffsets, ConsumeError> {
-        let (low, high) = self
-            .consumer
-            .fetch_watermarks(&self.topic, partition, ANSWER_WITHIN)
-            .map_err(|source| self.no_offsets(partition, source))?;
-        let committed = self
-            .committed(partition)?
-            .elements_for_topic(&self.topic)
-            .first()
-            .and_then(|element| match element.offset() {
-                Offset::Offset(offset) => Some(offset),
-                _ => None,
-            });
-        Ok(LogOffsets {
-            low,
-            high,
-            committed,
-        })
-    }
-
-    /// Whether a partition's log holds a record at one of these offsets: there may be nothing but
-    /// markers of transactions. Read beside this consumer and its group.
-    ///
-    /// # Errors
-    /// [`ConsumeError::Offsets`] when Kafka does not answer in 10 s.
-    pub async fn holds_records(
-        &self,
-        partition: i32,
-        offsets: Range<i64>,
-    ) -> Result<bool, ConsumeError> {
-        let this = self.clone();
-        tokio::task::spawn_blocking(move || {
-            probe::holds_records(&this.settings, &this.topic, partition, offsets)
-                .map_err(|source| this.no_offsets(partition, source))
-        })
-        .await
-        .map_err(|_| ConsumeError::Thread)?
-    }
-
-    /// How many partitions the topic has.
-    ///
-    /// # Errors
-    /// [`ConsumeError::Metadata`] when Kafka does not answer in 10 s.
-    pub async fn partitions(&self) -> Result<usize, ConsumeError> {
-        let this = self.clone();
-        tokio::task::spawn_blocking(move || {
-            this.consumer
-                .fetch_metadata(Some(&this.topic), ANSWER_WITHIN)
-                .map(|metadata| {
-                    metadata
-                        .topics()
-                        .iter()
-                        .map(|it| it.partitions().len())
-                        .sum()
-                })
-                .map_err(|source| ConsumeError::Metadata {
-                    topic: this.topic.to_string(),
-                    source,
-                })
-        })
-        .await
-        .map_err(|_| ConsumeError::Thread)?
-    }
-
-    /// Commits next offsets to Kafka without waiting for the answer.
-    pub fn commit(&self, next: &[(i32, i64)]) {
-        if let Some(list) = self.offsets(next)
-            && let Err(error) = self.consumer.commit(&list, CommitMode::Async)
-        {
-            tracing::warn!(topic = %self.topic, error = %error, "offsets were not committed to Kafka");
-        }
-    }
-
-    /// Commits next offsets to Kafka and waits for the answer.
-    ///
-    /// # Errors
-    /// What Kafka answers; a partition that was lost meanwhile.
-    pub async fn commit_and_wait(&self, next: &[(i32, i64)]) -> Result<(), KafkaError> {
-        let Some(list) = self.offsets(next) else {
-            return Ok(());
-        };
-        self.commit_list(list).await
-    }
-
-    /// As [`Self::commit_and_wait`], with a note for each partition, of 4 KiB at most, which
-    /// [`Self::note`] gives back.
-    ///
-    /// # Errors
-    /// What Kafka answers; a partition that was lost meanwhile.
-    pub async fn commit_with_notes(&self, next: &[(i32, i64, String)]) -> Result<(), KafkaError> {
-        let mut list = TopicPartitionList::with_capacity(next.len());
-        for (partition, offset, note) in next {
-            let mut element = list.add_partition(&self.topic, *partition);
-            element.set_offset(Offset::Offset(*offset))?;
-            element.set_metadata(note);
-        }
-        self.commit_list(list).await
-    }
-
-    async fn commit_list(&self, list: TopicPartitionList) -> Result<(), KafkaError> {
-        let consumer = Arc::clone(&self.consumer);
-        tokio::task::spawn_blocking(move || consumer.commit(&list, CommitMode::Sync))
-            .await
-            .unwrap_or(Err(KafkaError::Canceled))
-    }
-
-    /// The note that was committed last with a partition's offset; empty where there is none.
-    ///
-    /// # Errors
-    /// [`ConsumeError::Offsets`] when Kafka does not answer in 10 s.
-    pub async fn note(&self, partition: i32) -> Result<String, ConsumeError> {
-        let this = self.clone();
-        let list = tokio::task::spawn_blocking(move || this.committed(partition))
-            .await
-            .map_err(|_| ConsumeError::Thread)??;
-        let elements = list.elements_for_topic(&self.topic);
-        let note = elements
-            .first()
-            .map(|element| element.metadata().to_owned());
-        Ok(note.unwrap_or_default())
-    }
-
-    fn committed(&self, partition: i32) -> Result<TopicPartitionList, ConsumeError> {
-        let mut list = TopicPartitionList::new();
-        list.add_partition(&self.topic, partition);
-        self.consumer
-            .committed_offsets(list, ANSWER_WITHIN)
-            .map_err(|source| self.no_offsets(partition, source))
-    }
-
-    fn no_offsets(&self, partition: i32, source: KafkaError) -> ConsumeError {
-        ConsumeError::Offsets {
-            topic: self.topic.to_string(),
-            partition,
-            source,
-        }
-    }
-
-    fn offsets(&self, next: &[(i32, i64)]) -> Option<TopicPartitionList> {
-        let mut list = TopicPartitionList::with_capacity(next.len());
-        for (partition, offset) in next {
-            list.add_partition_offset(&self.topic, *partition, Offset::Offset(*offset))
-                .ok()?;
-        }
-        (list.count() > 0).then_some(list)
-    }
 }
 
 /// How a service consumes one topic.

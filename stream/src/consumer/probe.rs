@@ -7,7 +7,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
 
-use super::ANSWER_WITHIN;
+use super::handle::ANSWER_WITHIN;
 
 /// Reads until there is a record, or the log ends. Blocks.
 pub(super) fn holds_records(
