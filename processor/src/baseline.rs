@@ -19,7 +19,7 @@ use crate::engine::partition::{self, Partition};
 use crate::engine::poison::Poison;
 use crate::flows::Flows;
 use crate::lead::Accounts;
-use crate::service::Args;
+use crate::settings::Args;
 use crate::store::{Commit, Store, StoreError, Tape, tape};
 
 /// Bounds each statement.

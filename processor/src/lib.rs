@@ -17,8 +17,10 @@ pub mod publishing;
 pub mod recover;
 pub mod rehearsal;
 mod service;
+mod settings;
 mod store;
 mod upkeep;
 
-pub use service::{Args, Error, run};
+pub use service::{Error, run};
+pub use settings::Args;
 pub use store::{Conversations, MIGRATIONS, StoreError, migrate, pool, resume};

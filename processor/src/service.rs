@@ -1,6 +1,5 @@
-//! The processor as a service: settings, start, the lanes beside the consumer's loop.
+//! The processor as a service: start, the lanes beside the consumer's loop.
 
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,13 +7,12 @@ use std::time::Duration;
 use leadstream_schemas::registry::{Registry, RegistryError, SchemaIds};
 use leadstream_schemas::topic::DUPLICATE_HORIZON;
 use leadstream_schemas::{FlowRef, Topic};
-use leadstream_stream::config::{ConfigError, DatabaseArgs, RegistryArgs};
+use leadstream_stream::config::ConfigError;
 use leadstream_stream::consumer::{ConsumeError, ConsumerLoop, ConsumerOptions};
-use leadstream_stream::dead_letter::PoisonLimit;
 use leadstream_stream::kafka::retention;
 use leadstream_stream::lifecycle;
 use leadstream_stream::producer::ProduceError;
-use leadstream_stream::{Context, KafkaArgs, Producer, RetryPolicy, Secret, ServiceArgs};
+use leadstream_stream::{Context, KafkaArgs, Producer, RetryPolicy};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -26,99 +24,10 @@ use crate::engine::lane::{Lane, LaneError, Shared};
 use crate::erasure::{ErasureKeys, VARIABLE};
 use crate::flow::{DEFAULT_FLOW, Flow, FlowError};
 use crate::flows::{Flows, FlowsError, LEAD_TIME, LiveFlows};
-use crate::lead::{Accounts, FoldError};
+use crate::lead::FoldError;
+use crate::settings::Args;
 use crate::store::{Store, StoreError, pool};
 use crate::upkeep;
-
-/// Settings of the processor.
-#[derive(Clone, Debug, clap::Args)]
-pub struct Args {
-    #[command(flatten)]
-    pub kafka: KafkaArgs,
-    #[command(flatten)]
-    pub registry: RegistryArgs,
-    #[command(flatten)]
-    pub service: ServiceArgs,
-    #[command(flatten)]
-    pub database: DatabaseArgs,
-    /// A flow document to publish at start, when its version is not published yet; without it the
-    /// default flow, when none is. `leadstream flow publish` needs no start
-    #[arg(long, env = "FLOW_FILE", value_name = "PATH")]
-    pub flow_file: Option<PathBuf>,
-    /// Business numbers that form accounts with conversations of their own,
-    /// account=number+number,…; all others share one
-    #[arg(long, env = "ACCOUNTS", default_value = "", value_name = "ACCOUNTS")]
-    pub accounts: Accounts,
-    /// Lanes that work side by side, each over its share of partitions
-    #[arg(long, env = "LANES", default_value = "2", value_name = "COUNT")]
-    pub lanes: NonZeroUsize,
-    /// Records in one transaction at most
-    #[arg(
-        long,
-        env = "BATCH_RECORDS",
-        default_value = "1000",
-        value_name = "COUNT"
-    )]
-    pub batch_records: NonZeroUsize,
-    /// Milliseconds that a batch waits for more records
-    #[arg(long, env = "BATCH_LINGER_MS", default_value_t = 2, value_name = "MS")]
-    pub batch_linger_ms: u64,
-    /// Inputs that a lead keeps to put late ones where they belong
-    #[arg(
-        long,
-        env = "JOURNAL_LENGTH",
-        default_value = "32",
-        value_name = "COUNT"
-    )]
-    pub journal_length: NonZeroUsize,
-    /// Memory for leads that are not read again from PostgreSQL, in MiB
-    #[arg(long, env = "LEAD_CACHE_MIB", default_value_t = 12, value_name = "MIB")]
-    pub lead_cache_mib: usize,
-    /// Dead letters in a row, in one partition, after which it halts until `leadstream dead-letters
-    /// resume`
-    #[arg(
-        long,
-        env = "DEAD_LETTER_RUN",
-        default_value_t = 100,
-        value_name = "COUNT"
-    )]
-    pub dead_letter_run: u32,
-    /// Milliseconds between refreshes of the reports' table
-    #[arg(
-        long,
-        env = "REPORTS_REFRESH_MS",
-        default_value_t = 2000,
-        value_name = "MS"
-    )]
-    pub reports_refresh_ms: u64,
-    /// Dead letters among the last 1,000 records of one partition, in percent, after which it halts
-    #[arg(
-        long,
-        env = "DEAD_LETTER_PERCENT",
-        default_value_t = 50,
-        value_name = "PERCENT"
-    )]
-    pub dead_letter_percent: u32,
-    /// Key of the tombstones that keep erased people from coming back, the same for all processors;
-    /// after a change the older ones follow with commas. Without it nobody can be erased; or
-    /// ERASURE_KEY_FILE
-    #[arg(long, env = "ERASURE_KEY", hide_env_values = true, value_name = "KEYS")]
-    pub erasure_key: Option<Secret>,
-}
-
-impl Args {
-    /// Bytes of leads in memory.
-    pub(crate) const fn lead_cache(&self) -> usize {
-        self.lead_cache_mib.saturating_mul(1 << 20)
-    }
-
-    pub(crate) const fn poison_limit(&self) -> PoisonLimit {
-        PoisonLimit {
-            run: self.dead_letter_run,
-            percent: self.dead_letter_percent,
-        }
-    }
-}
 
 /// Why the processor ended.
 #[derive(Debug, thiserror::Error)]

@@ -1,20 +1,16 @@
 //! Golden transcripts: conversations written down beside a flow, with what has to come of them.
 
-use std::fmt;
+mod document;
+
 use std::time::Duration;
 
 use leadstream_schemas::Content;
-use leadstream_schemas::input::MediaType;
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
-use serde_saphyr::Spanned;
 
 use super::{Rehearsal, spoken};
-use crate::flow::parse_duration;
 use crate::flows::Flows;
 use crate::lead::FoldError;
+use document::{Document, Sent, Transcript, Turn};
 
 /// Between two turns that say nothing else.
 const PAUSE: Duration = Duration::from_secs(10);
@@ -44,91 +40,6 @@ pub struct Outcome {
     /// How it differs from what was written, turn by turn; empty: it does not.
     pub differences: Vec<String>,
 }
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Document {
-    transcripts: Vec<Transcript>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Transcript {
-    name: String,
-    turns: Vec<Spanned<Turn>>,
-}
-
-/// One of `lead`, `person`, `agent` and `wait` happens; the rest says what has to come of it.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Turn {
-    /// What the lead sends.
-    lead: Option<Sent>,
-    /// What a person of the business sends.
-    person: Option<String>,
-    /// What an agent does with the bot.
-    agent: Option<Deed>,
-    /// Time that passes.
-    wait: Option<Span>,
-    /// Since the turn before: 10 s when absent.
-    after: Option<Span>,
-    /// What reaches the lead before the next turn; absent: nothing.
-    #[serde(default)]
-    bot: Said,
-    state: Option<String>,
-    score: Option<i32>,
-    completed: Option<bool>,
-    data: Option<Map<String, Value>>,
-    /// Who looks after the lead.
-    assignee: Option<String>,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Deed {
-    Release,
-    Restart,
-    Assign(String),
-}
-
-/// A text, or one of these.
-#[derive(Debug)]
-enum Sent {
-    Text(String),
-    Other(Other),
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Other {
-    /// Taps the button or row of this value.
-    Choice(String),
-    Media(MediaType),
-    /// Latitude and longitude.
-    Location([f64; 2]),
-    /// The answers of a form.
-    Form(Map<String, Value>),
-    /// An emoji.
-    Reaction(String),
-    Edit(Edit),
-    /// Deletes the message of this turn, from 1.
-    Revoke(usize),
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Edit {
-    /// From 1.
-    turn: usize,
-    text: String,
-}
-
-/// A text or several.
-#[derive(Debug, Default)]
-struct Said(Vec<String>);
-
-#[derive(Clone, Copy, Debug)]
-struct Span(Duration);
 
 impl Script {
     /// Reads transcripts (YAML). `file` is only named in errors.
@@ -315,139 +226,4 @@ fn difference(wanted: &[String], heard: &[String], mut told: Vec<String>) -> Vec
     told.extend(mark('-', &wanted));
     told.extend(mark('+', &heard));
     told
-}
-
-impl Deed {
-    fn content(&self) -> Content {
-        match self {
-            Self::Release => Content::Release,
-            Self::Restart => Content::Restart,
-            Self::Assign(name) => Content::Assign {
-                assignee: Some(name.clone()),
-            },
-        }
-    }
-}
-
-impl Sent {
-    /// `ids` by turn.
-    fn content(&self, ids: &[String]) -> Content {
-        let id = |turn: usize| {
-            let id = turn.checked_sub(1).and_then(|index| ids.get(index));
-            id.cloned().unwrap_or_default()
-        };
-        match self {
-            Self::Text(body) => Content::Text { body: body.clone() },
-            Self::Other(Other::Choice(value)) => Content::Choice {
-                id: Some(value.clone()),
-                title: value.clone(),
-                description: None,
-            },
-            Self::Other(Other::Media(media)) => Content::Media {
-                media: *media,
-                id: None,
-                url: None,
-                mime_type: None,
-                sha256: None,
-                caption: None,
-                filename: None,
-            },
-            Self::Other(Other::Location([latitude, longitude])) => Content::Location {
-                latitude: *latitude,
-                longitude: *longitude,
-                name: None,
-                address: None,
-            },
-            Self::Other(Other::Form(answers)) => Content::Form {
-                name: None,
-                response_json: Value::Object(answers.clone()).to_string(),
-            },
-            Self::Other(Other::Reaction(emoji)) => Content::Reaction {
-                message_id: String::new(),
-                emoji: Some(emoji.clone()),
-            },
-            Self::Other(Other::Edit(edit)) => Content::Edit {
-                message_id: id(edit.turn),
-                body: edit.text.clone(),
-            },
-            Self::Other(Other::Revoke(turn)) => Content::Revoke {
-                message_id: id(*turn),
-            },
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Sent {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct SentVisitor;
-
-        impl<'de> Visitor<'de> for SentVisitor {
-            type Value = Sent;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a text in quotes, or one of choice, media, location, form, reaction, edit, revoke")
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Sent, E> {
-                Ok(Sent::Text(text.to_owned()))
-            }
-
-            fn visit_u64<E>(self, number: u64) -> Result<Sent, E> {
-                Ok(Sent::Text(number.to_string()))
-            }
-
-            fn visit_i64<E>(self, number: i64) -> Result<Sent, E> {
-                Ok(Sent::Text(number.to_string()))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Sent, A::Error> {
-                Other::deserialize(MapAccessDeserializer::new(map)).map(Sent::Other)
-            }
-        }
-
-        deserializer.deserialize_any(SentVisitor)
-    }
-}
-
-impl<'de> Deserialize<'de> for Said {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct SaidVisitor;
-
-        impl<'de> Visitor<'de> for SaidVisitor {
-            type Value = Said;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("what the bot says, or a list of it")
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Said, E> {
-                Ok(Said(vec![text.to_owned()]))
-            }
-
-            fn visit_unit<E>(self) -> Result<Said, E> {
-                Ok(Said::default())
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Said, A::Error> {
-                let mut said = Vec::new();
-                while let Some(text) = items.next_element()? {
-                    said.push(text);
-                }
-                Ok(Said(said))
-            }
-        }
-
-        deserializer.deserialize_any(SaidVisitor)
-    }
-}
-
-impl<'de> Deserialize<'de> for Span {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        parse_duration(&text).map(Self).ok_or_else(|| {
-            serde::de::Error::custom(format!(
-                "`{text}` is no time; write one such as 300ms, 10s, 23h or 2d"
-            ))
-        })
-    }
 }
