@@ -1,5 +1,7 @@
 //! Erasures that are cut off, of a person with two leads, and under a key that is replaced.
 
+pub(crate) mod commanded;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -10,9 +12,9 @@ use leadstream_schemas::codec::decode;
 use leadstream_schemas::{LeadEvent, Timestamp, Topic};
 
 use crate::World;
-use crate::commands::nothing_is_left;
 use crate::observe::read_all;
 use crate::site::{NUMBER, Site, eventually};
+use commanded::nothing_is_left;
 
 const KEY: &str = "ERASURE_KEY";
 const OLD: &str = "an older key of this test";

@@ -10,6 +10,7 @@ mod conversation;
 mod crm;
 mod crm_features;
 mod departed;
+mod desk;
 mod erasure;
 mod exactness;
 mod lost_ack;
@@ -47,7 +48,7 @@ const TESTS: &[(&str, Test)] = &[
     ),
     (
         "commands_erase_a_person_whom_no_replay_brings_back",
-        commands::erase,
+        erasure::commanded::run,
     ),
     (
         "an_erasure_that_is_cut_off_is_finished_by_the_next_processor",

@@ -1,0 +1,204 @@
+//! What the engine stands between.
+
+use super::*;
+
+/// Kafka and PostgreSQL, as far as the fold can tell.
+pub(super) struct World<'a> {
+    pub(super) fixture: &'a Fixture,
+    pub(super) counts: Counts,
+    pub(super) queues: Vec<VecDeque<Record>>,
+    pub(super) offsets: Vec<i64>,
+    pub(super) leads: HashMap<String, Lead>,
+    pub(super) identities: HashMap<String, String>,
+    pub(super) departed: HashSet<(String, String)>,
+    pub(super) events: Vec<LeadEvent>,
+    pub(super) replies: Vec<Reply>,
+    /// What became of commands, by their ids.
+    pub(super) decided: BTreeMap<String, Decided>,
+    /// By lead id: its home, and when that looks at it.
+    pub(super) timers: BTreeMap<String, (i32, Timestamp)>,
+    /// What is committed and not published, with the partition that it came of.
+    pub(super) outbox: Vec<(i32, Outgoing)>,
+    pub(super) graves: erase::Graves,
+}
+
+impl<'a> World<'a> {
+    pub(super) fn new(fixture: &'a Fixture) -> Self {
+        Self {
+            fixture,
+            counts: Counts::default(),
+            queues: vec![VecDeque::new(); PARTITIONS],
+            offsets: vec![0; PARTITIONS],
+            leads: HashMap::new(),
+            identities: HashMap::new(),
+            departed: HashSet::new(),
+            events: Vec::new(),
+            replies: Vec::new(),
+            decided: BTreeMap::new(),
+            timers: BTreeMap::new(),
+            outbox: Vec::new(),
+            graves: erase::Graves::default(),
+        }
+    }
+
+    pub(super) fn produce(&mut self, key: &[u8], value: &[u8]) {
+        let partition = key.iter().map(|byte| usize::from(*byte)).sum::<usize>() % PARTITIONS;
+        let record = Record {
+            partition: i32::try_from(partition).unwrap(),
+            offset: self.offsets[partition],
+            key: key.into(),
+            value: value.to_vec().into(),
+            written_at: None,
+            trace: None,
+        };
+        self.offsets[partition] += 1;
+        self.queues[partition].push_back(record);
+    }
+
+    pub(super) fn deliver(&mut self, input: &LeadInput) {
+        let value = encode(9, input).unwrap();
+        self.produce(input.sender.key().unwrap().as_bytes(), &value);
+    }
+
+    /// Reads on until there is nothing more to read.
+    pub(super) fn come_to_rest(
+        &mut self,
+        choices: &[(usize, usize)],
+        timed: bool,
+    ) -> Result<(), TestCaseError> {
+        let mut choices = choices.iter().cycle();
+        let mut steps = 0;
+        while let Some((choice, count)) = choices.next()
+            && self.step(*choice, *count)?
+        {
+            steps += 1;
+            prop_assert!(steps < 1000, "the leads do not come to rest");
+            if timed {
+                self.sweep_now_and_then(*choice, *count)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// One batch of up to `count` records of a partition that has any.
+    pub(super) fn step(&mut self, choice: usize, count: usize) -> Result<bool, TestCaseError> {
+        if choice.is_multiple_of(2) || self.waiting().is_empty() {
+            self.publish()?;
+        }
+        let waiting = self.waiting();
+        if waiting.is_empty() {
+            return Ok(false);
+        }
+        let queue = &mut self.queues[waiting[choice % waiting.len()]];
+        let batch: Vec<Record> = queue.drain(..count.min(queue.len())).collect();
+        let known = Known {
+            leads: self.leads.clone(),
+            identities: self.identities.clone(),
+            departed: self.departed.clone(),
+            erased: self.gone(choice >= PARTITIONS),
+        };
+        let folded = self.fixture.fold(&batch, known);
+        self.commit(folded)?;
+        Ok(true)
+    }
+
+    pub(super) fn commit(&mut self, folded: Folded) -> Result<(), TestCaseError> {
+        let (all, these) = (&mut self.counts, &folded.counts);
+        all.late += these.late;
+        all.duplicates += these.duplicates;
+        all.forwarded += these.forwarded;
+        all.merges += these.merges;
+        all.timers += these.timers;
+        all.erasures += these.erasures;
+        self.erase(&folded);
+        for (lead_id, changed) in folded.leads {
+            prop_assert_eq!(
+                changed.created,
+                !self.leads.contains_key(&lead_id),
+                "created is true once"
+            );
+            // As PostgreSQL keeps it.
+            let stored = Lead::from_bytes(&changed.body).unwrap();
+            match stored.armed {
+                Some(due) => self
+                    .timers
+                    .insert(lead_id.clone(), (changed.partition, due)),
+                None => self.timers.remove(&lead_id),
+            };
+            if !changed.has_another_profile {
+                let before = self.leads.get(&lead_id).map(Lead::profile);
+                prop_assert!(changed.created || before == Some(stored.profile()));
+            }
+            self.leads.insert(lead_id, stored);
+        }
+        commands::note(&mut self.decided, folded.decided);
+        for (identity, lead_id) in folded.identities {
+            let before = self.identities.insert(identity, lead_id);
+            prop_assert_eq!(before, None, "an id is written once");
+        }
+        self.departed
+            .extend(folded.departed.into_iter().map(|(lead, id, _)| (lead, id)));
+        for (partition, progress) in folded.partitions {
+            let records = progress.outgoing.into_iter();
+            self.outbox
+                .extend(records.map(|record| (partition, record)));
+        }
+        Ok(())
+    }
+
+    pub(super) fn waiting(&self) -> Vec<usize> {
+        (0..PARTITIONS)
+            .filter(|partition| !self.queues[*partition].is_empty())
+            .collect()
+    }
+
+    pub(super) fn publish(&mut self) -> Result<(), TestCaseError> {
+        for (_, record) in std::mem::take(&mut self.outbox) {
+            match &*record.topic {
+                "lead.inputs" => self.produce(&record.key, &record.value),
+                "lead.events" => {
+                    let event: LeadEvent = decode(&record.value).unwrap();
+                    self.is_of_the_living(&event)?;
+                    self.events.push(event);
+                }
+                "lead.replies" => {
+                    let reply: Reply = decode(&record.value).unwrap();
+                    self.is_said_to_the_living(&reply)?;
+                    self.replies.push(reply);
+                }
+                "lead.inputs.dead-letters" if self.fixture.journal < LONG => {}
+                other => prop_assert!(false, "a record for {}", other),
+            }
+        }
+        Ok(())
+    }
+
+    /// A journal folded again gives the conversation that it stands at, whatever has left it.
+    pub(super) fn journals_agree(&self) -> Result<(), TestCaseError> {
+        let flows = &self.fixture.flows;
+        for lead in self.leads.values() {
+            let journal = &lead.journal;
+            let mut steps = journal.replay(flows).unwrap();
+            let Some(mut last) = steps.pop().map(|step| step.after) else {
+                continue;
+            };
+            if let Some(fired) = journal.fired(flows).unwrap().last() {
+                pass(flows.get(&last.flow).unwrap(), &mut last, fired.due);
+            }
+            prop_assert_eq!(journal.conversation(), Some(&last));
+        }
+        Ok(())
+    }
+
+    /// The lead that has `id`, through every merge.
+    pub(super) fn lead_of(&self, id: &str) -> Option<(&String, &Lead)> {
+        let mut at = self.identities.get(id)?;
+        loop {
+            let (lead_id, lead) = self.leads.get_key_value(at)?;
+            match &lead.merged_into {
+                Some(survivor) => at = survivor,
+                None => return Some((lead_id, lead)),
+            }
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! People erase a person, whom no replay brings back.
+
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use leadstream::deployment::Service;
+use leadstream_sandbox::webhook::{BusinessNumber, MetaWebhook, Person, wamid};
+use leadstream_schemas::codec::decode;
+use leadstream_schemas::{LeadEvent, Timestamp, Topic};
+use serde_json::{Value, json};
+
+use crate::World;
+use crate::desk::Desk;
+use crate::observe::read_all;
+use crate::site::{NUMBER, Site, eventually};
+
+/// Tables with a lead's id in them.
+const TABLES: &[&str] = &[
+    "leads",
+    "lead_reports",
+    "lead_identities",
+    "departed_inputs",
+    "command_outcomes",
+    "crm_ledger",
+    "crm_events",
+];
+
+/// A person is erased; neither a replay of the log nor a late copy brings them back, and when they
+/// write anew they are a new lead.
+pub(crate) fn run(world: &World) -> anyhow::Result<()> {
+    world.runtime.block_on(async {
+        let desk = Desk::new(world, "erase").await?;
+        let site = &desk.site;
+        let (ada, ben) = ("15558880201", "15558880202");
+        let mut sent = Vec::new();
+        for wa_id in [ada, ben] {
+            let person = Person::new(wa_id, "Somebody");
+            sent = desk
+                .writes(&person, &["Hi", "Ada Byron", "$7,500 a month"])
+                .await?;
+            desk.is_in(wa_id, "COMPLETED").await?;
+        }
+        site.tool(&["lead", "assign", ada, "ana", "--wait", "30"])
+            .await?;
+        eventually(Duration::from_secs(60), async || {
+            let done: i64 =
+                sqlx::query_scalar("SELECT count(*) FROM crm_ledger WHERE record_id IS NOT NULL")
+                    .fetch_one(&site.database)
+                    .await?;
+            ensure!(done == 4, "{done} records in CRMs");
+            Ok(())
+        })
+        .await?;
+        desk.refused(&["lead", "erase", ada], "say --yes").await?;
+
+        let told = site
+            .tool(&[
+                "lead", "erase", ada, "--yes", "--id", "gone", "--wait", "30", "--json",
+            ])
+            .await?;
+        let told: Value = serde_json::from_str(&told)?;
+        ensure!(told["outcome"]["outcome"] == "applied", "{told}");
+        let crms = told["crms"].as_array().context("crms")?;
+        ensure!(
+            crms.len() == 2 && crms.iter().all(|it| it["record_id"].is_string()),
+            "{told}"
+        );
+        let remains = told["remains"].as_array().context("remains")?;
+        let inputs = remains
+            .iter()
+            .find(|it| it["topic"] == site.topic(Topic::LeadInputs));
+        let kept = inputs
+            .and_then(|it| it["kept"].as_str())
+            .context("lead.inputs")?;
+        ensure!(kept.starts_with("for ever"), "{kept}");
+        let (status, told) = desk.give(ben, None, json!({"type": "erase"})).await?;
+        ensure!(
+            status == 200 && told["crm_records"].as_array().map(Vec::len) == Some(2),
+            "{told}"
+        );
+        nothing_is_left(site, "1555888").await?;
+        let told = erased_events(site)?;
+        ensure!(told == 2, "{told} events of erasures");
+
+        // The log is folded again, from its beginning.
+        site.stop("processor").await?;
+        sqlx::query("UPDATE partition_offsets SET next_offset = 0")
+            .execute(&site.database)
+            .await?;
+        site.tool(&["recover"]).await?;
+        nothing_is_left(site, "1555888").await?;
+        site.start(Service::Processor, "processor").await?;
+        for copy in &sent {
+            site.post(copy).await?;
+        }
+
+        // A second later by the provider's clock, which tells whole ones.
+        let anew = Person::new(ben, "Somebody");
+        eventually(Duration::from_secs(30), async || {
+            let webhook = MetaWebhook::new(&BusinessNumber::new(NUMBER));
+            let now = Timestamp::now().millis() / 1000;
+            let id = wamid(&format!("{}-{now}", site.name));
+            site.post(&webhook.text(&anew, &id, now, "Hello again").to_bytes())
+                .await?;
+            let (state, ..) = desk.row(ben).await?;
+            ensure!(state.starts_with("AWAITING"), "{state}");
+            Ok(())
+        })
+        .await?;
+        let leads: Vec<(String, Option<String>)> =
+            sqlx::query_as("SELECT wa_id, assignee FROM lead_qualifications")
+                .fetch_all(&site.database)
+                .await?;
+        ensure!(leads == [(ben.to_owned(), None)], "{leads:?}");
+        let log = site.log("processor")?;
+        ensure!(!log.contains("1555888"), "a number is in the log: {log}");
+        desk.site.finish().await
+    })
+}
+
+/// No row has a text with `part` in it.
+pub(crate) async fn nothing_is_left(site: &Site<'_>, part: &str) -> anyhow::Result<()> {
+    eventually(Duration::from_secs(60), async || {
+        for table in TABLES {
+            let count = format!("SELECT count(*) FROM {table} t WHERE t::text LIKE $1");
+            let left: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(count))
+                .bind(format!("%{part}%"))
+                .fetch_one(&site.database)
+                .await?;
+            ensure!(left == 0, "{left} rows in {table}");
+        }
+        Ok(())
+    })
+    .await
+}
+
+/// The last event of each erased lead says nothing of the person but the lead's id.
+fn erased_events(site: &Site<'_>) -> anyhow::Result<usize> {
+    let mut count = 0;
+    for record in read_all(site, &site.topic(Topic::LeadEvents))? {
+        let event: LeadEvent = decode(&record.value)?;
+        if event.data.current_state == "ERASED" {
+            let data = &event.data;
+            ensure!(data.wa_id.is_none() && data.lead_metadata.name.is_none());
+            ensure!(data.lead_data.is_empty() && data.assignee.is_none());
+            count += 1;
+        }
+    }
+    Ok(count)
+}
