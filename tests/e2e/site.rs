@@ -107,7 +107,12 @@ impl<'w> Site<'w> {
             processes: Mutex::default(),
         };
         site.tool(&["migrate"]).await?;
-        site.tool(&["topics", "apply", "--partitions", "6"]).await?;
+        // The registry may have kept connections to a PostgreSQL that another test killed.
+        eventually(Duration::from_secs(30), async || {
+            site.tool(&["topics", "apply", "--partitions", "6"]).await?;
+            Ok(())
+        })
+        .await?;
         Ok(site)
     }
 
