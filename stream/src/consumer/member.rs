@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaResult;
 use rdkafka::groups::GroupInfo;
 
 use super::rebalance::Rebalance;
@@ -17,14 +18,13 @@ pub(super) struct Member {
 }
 
 impl Member {
-    /// Whether Kafka says that it is in the group; one that does not answer hears of no leaving,
-    /// either.
-    pub(super) fn is_known(&self, consumer: &BaseConsumer<Rebalance>) -> bool {
-        consumer
-            .fetch_group_list(Some(&self.group), ANSWER_WITHIN)
-            .is_ok_and(|list| {
-                let mut members = list.groups().iter().flat_map(GroupInfo::members);
-                members.any(|member| member.client_id() == self.client_id)
-            })
+    /// Whether it is in the group, by what Kafka says.
+    ///
+    /// # Errors
+    /// A broker that does not answer: librdkafka asks all of them.
+    pub(super) fn is_known(&self, consumer: &BaseConsumer<Rebalance>) -> KafkaResult<bool> {
+        let list = consumer.fetch_group_list(Some(&self.group), ANSWER_WITHIN)?;
+        let mut members = list.groups().iter().flat_map(GroupInfo::members);
+        Ok(members.any(|member| member.client_id() == self.client_id))
     }
 }

@@ -30,6 +30,8 @@ const SLEEP: Duration = Duration::from_millis(20);
 /// How long a partition rests whose lane lost it though Kafka says that it is ours: a process that is
 /// wrong about that learns so meanwhile.
 const RENEWAL: Duration = Duration::from_secs(5);
+/// How long the group may be left without Kafka saying so.
+const UNTOLD: Duration = Duration::from_secs(1);
 /// Events served in one turn: it is not told whether there are more.
 const EVENTS: usize = 8;
 
@@ -320,10 +322,19 @@ impl Poller {
     /// session has ended. Only Kafka can tell when it is through.
     fn leave(&mut self) {
         self.consumer.unsubscribe();
-        let deadline = Instant::now() + Duration::from_secs(60);
-        while (!self.partitions.is_empty() || self.member.is_known(&self.consumer))
-            && Instant::now() < deadline
-        {
+        let mut deadline = Instant::now() + Duration::from_secs(60);
+        while Instant::now() < deadline {
+            if self.partitions.is_empty() {
+                match self.member.is_known(&self.consumer) {
+                    Ok(true) => {}
+                    Ok(false) => return,
+                    // A broker that is away: it is given the time that it takes as a rule.
+                    Err(error) => {
+                        tracing::debug!(error = %error, "whether the group is left is not known");
+                        deadline = deadline.min(Instant::now() + UNTOLD);
+                    }
+                }
+            }
             drop(self.consumer.poll(SLEEP));
             if let Err(error) = self.rebalanced() {
                 tracing::error!(error = %error, "the group is left before every lane has drained");
