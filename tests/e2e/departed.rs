@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use leadstream::deployment::Service;
-use leadstream_sandbox::webhook::{BusinessNumber, MetaWebhook, Person, wamid};
+use leadstream_sandbox::webhook::Person;
 use leadstream_schemas::{Timestamp, Topic};
 
 use crate::World;
 use crate::observe::read_all;
-use crate::site::{NUMBER, Site, eventually};
+use crate::site::{Site, eventually, text_webhook};
 
 /// A copy of a message that has left its lead's journal has no effect; days of which no copy can
 /// come any more are dropped, and days to come are made.
@@ -31,10 +31,12 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
         let person = Person::new("15558880002", "Grace");
         let now = Timestamp::now().millis() / 1000 - 600;
         let said = |index: i64| {
-            let id = wamid(&format!("departed-{index}"));
-            MetaWebhook::new(&BusinessNumber::new(NUMBER))
-                .text(&person, &id, now + index, "RESTART")
-                .to_bytes()
+            text_webhook(
+                &person,
+                &format!("departed-{index}"),
+                now + index,
+                "RESTART",
+            )
         };
         for index in [0, 1, 2, 3, 4, 0, 1, 5] {
             site.post(&said(index)).await?;

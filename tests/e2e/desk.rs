@@ -7,14 +7,14 @@ use anyhow::{Context, ensure};
 use leadstream::deployment::Service;
 use leadstream_local::free_address;
 use leadstream_sandbox::MessageQuery;
-use leadstream_sandbox::webhook::{BusinessNumber, MetaWebhook, Person, wamid};
+use leadstream_sandbox::webhook::Person;
 use leadstream_schemas::Timestamp;
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::World;
-use crate::site::{NUMBER, Site, eventually};
+use crate::site::{Site, eventually, text_webhook};
 
 pub(crate) const ALL: &str = "a token that may do everything";
 pub(crate) const READ: &str = "a token that may read";
@@ -65,10 +65,9 @@ impl<'w> Desk<'w> {
         let now = Timestamp::now().millis() / 1000;
         let mut sent = Vec::new();
         for (index, text) in (0_i64..).zip(texts) {
-            let id = wamid(&format!("{person:?}-{text}-{}", self.site.name));
+            let id = format!("{person:?}-{text}-{}", self.site.name);
             let at = now - 10 * (i64::try_from(texts.len())? - index);
-            let webhook = MetaWebhook::new(&BusinessNumber::new(NUMBER));
-            let webhook = webhook.text(person, &id, at, text).to_bytes();
+            let webhook = text_webhook(person, &id, at, text);
             self.site.post(&webhook).await?;
             sent.push(webhook);
         }

@@ -7,14 +7,13 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use leadstream::deployment::Service;
-use leadstream_sandbox::webhook::{BusinessNumber, MetaWebhook, Person, wamid};
+use leadstream_sandbox::webhook::Person;
 use leadstream_schemas::codec::decode;
 use leadstream_schemas::{LeadEvent, Timestamp, Topic};
 
 use crate::World;
 use crate::observe::read_all;
-use crate::site::{NUMBER, Site, eventually};
-use commanded::nothing_is_left;
+use crate::site::{Site, eventually, text_webhook};
 
 const KEY: &str = "ERASURE_KEY";
 const OLD: &str = "an older key of this test";
@@ -29,13 +28,39 @@ async fn site<'w>(world: &'w World, name: &str) -> anyhow::Result<Site<'w>> {
     Ok(site)
 }
 
+/// Tables with a lead's id in them.
+const TABLES: &[&str] = &[
+    "leads",
+    "lead_reports",
+    "lead_identities",
+    "departed_inputs",
+    "command_outcomes",
+    "crm_ledger",
+    "crm_events",
+];
+
+/// No row has a text with `part` in it.
+async fn nothing_is_left(site: &Site<'_>, part: &str) -> anyhow::Result<()> {
+    eventually(Duration::from_secs(60), async || {
+        for table in TABLES {
+            let count = format!("SELECT count(*) FROM {table} t WHERE t::text LIKE $1");
+            let left: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(count))
+                .bind(format!("%{part}%"))
+                .fetch_one(&site.database)
+                .await?;
+            ensure!(left == 0, "{left} rows in {table}");
+        }
+        Ok(())
+    })
+    .await
+}
+
 /// Each message a webhook, ten seconds apart and in the past.
 fn webhooks(messages: &[(&Person, &str)]) -> Vec<Vec<u8>> {
     let now = Timestamp::now().millis() / 1000 - 600;
     let webhook = |(at, (person, text)): (i64, &(&Person, &str))| {
-        let id = wamid(&format!("{person:?}-{text}-{now}"));
-        let webhook = MetaWebhook::new(&BusinessNumber::new(NUMBER));
-        webhook.text(person, &id, now + 10 * at, text).to_bytes()
+        let id = format!("{person:?}-{text}-{now}");
+        text_webhook(person, &id, now + 10 * at, text)
     };
     (0..).zip(messages).map(webhook).collect()
 }

@@ -5,13 +5,13 @@ use std::time::Duration;
 use anyhow::ensure;
 use futures::future::try_join_all;
 use leadstream::deployment::Service;
-use leadstream_sandbox::webhook::{BusinessNumber, MetaWebhook, Person, wamid};
+use leadstream_sandbox::webhook::Person;
 use leadstream_schemas::Timestamp;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use tokio::task::block_in_place;
 
 use crate::World;
-use crate::site::{NUMBER, Site, eventually};
+use crate::site::{Site, eventually, text_webhook};
 
 pub(crate) fn run(world: &World) -> anyhow::Result<()> {
     world.runtime.block_on(async {
@@ -51,10 +51,8 @@ async fn write(site: &Site<'_>, round: u32) -> anyhow::Result<()> {
     for count in 0..15 {
         let person = Person::new(format!("15557{round:03}{count:03}"), "Somebody");
         let now = Timestamp::now().millis() / 1000;
-        let webhook = MetaWebhook::new(&BusinessNumber::new(NUMBER));
-        let id = wamid(&format!("{round}-{count}"));
-        site.post(&webhook.text(&person, &id, now, "Hi").to_bytes())
-            .await?;
+        let webhook = text_webhook(&person, &format!("{round}-{count}"), now, "Hi");
+        site.post(&webhook).await?;
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     Ok(())

@@ -11,6 +11,7 @@ use std::time::Duration;
 use anyhow::{Context, bail, ensure};
 use leadstream::deployment::{Deployment, Service, sandbox_config};
 use leadstream_local::{Process, ProcessSpec, free_address};
+use leadstream_sandbox::webhook::{BusinessNumber, MetaWebhook, Person, wamid};
 use leadstream_sandbox::{Sandbox, SandboxConfig, Webhook};
 use sqlx::PgPool;
 
@@ -376,6 +377,14 @@ async fn create_database(url: &str, id: &str) -> anyhow::Result<(String, PgPool)
     let url = format!("{base}/{id}");
     let pool = leadstream_processor::pool(&url, 4)?;
     Ok((url, pool))
+}
+
+/// What Meta posts when `person` writes `text`, at `at` in seconds since 1970, as the message that
+/// `id` stands for.
+pub(crate) fn text_webhook(person: &Person, id: &str, at: i64, text: &str) -> Vec<u8> {
+    MetaWebhook::new(&BusinessNumber::new(NUMBER))
+        .text(person, &wamid(id), at, text)
+        .to_bytes()
 }
 
 /// Waits until `check` is content; its last complaint when it never is.

@@ -6,14 +6,14 @@ use anyhow::{Context, ensure};
 use leadstream::deployment::Service;
 use leadstream_processor::flow::DEFAULT_FLOW;
 use leadstream_sandbox::MessageQuery;
-use leadstream_sandbox::webhook::{BusinessNumber, MetaWebhook, Person, wamid};
+use leadstream_sandbox::webhook::Person;
 use leadstream_schemas::codec::decode;
 use leadstream_schemas::{Cause, LeadEvent, Reply, SyncPriority, Timestamp, Topic};
 
 use crate::World;
 use crate::clients::abort_transaction;
 use crate::observe::{self, read_all};
-use crate::site::{NUMBER, Site, eventually};
+use crate::site::{Site, eventually, text_webhook};
 
 const WITHIN: Duration = Duration::from_secs(60);
 /// Leads that wait for tomorrow.
@@ -39,9 +39,7 @@ async fn start_processor(
 
 fn says(person: &Person, id: &str, text: &str) -> Vec<u8> {
     let now = Timestamp::now().millis() / 1000;
-    MetaWebhook::new(&BusinessNumber::new(NUMBER))
-        .text(person, &wamid(id), now, text)
-        .to_bytes()
+    text_webhook(person, id, now, text)
 }
 
 async fn state(site: &Site<'_>, person: &Person, wanted: &str) -> anyhow::Result<()> {

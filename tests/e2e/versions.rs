@@ -7,14 +7,14 @@ use anyhow::{Context, ensure};
 use futures::{StreamExt, TryStreamExt};
 use leadstream::deployment::Service;
 use leadstream_processor::flow::DEFAULT_FLOW;
-use leadstream_sandbox::webhook::{BusinessNumber, MetaWebhook, Person, wamid};
+use leadstream_sandbox::webhook::Person;
 use leadstream_schemas::codec::decode;
 use leadstream_schemas::{LeadEvent, Reply, ReplyContent, Timestamp, Topic};
 use sqlx::Row;
 
 use crate::World;
 use crate::observe;
-use crate::site::{NUMBER, Site, eventually};
+use crate::site::{Site, eventually, text_webhook};
 
 /// Seconds before and after the switch in which conversations begin.
 const AROUND: i64 = 5;
@@ -87,11 +87,9 @@ async fn talk_around(
             })
             .await?;
             let person = Person::new(id.clone(), "Ann");
-            let webhook = || MetaWebhook::new(&BusinessNumber::new(NUMBER));
             for (index, line) in LINES.into_iter().enumerate() {
                 let at = begins + i64::try_from(index)?;
-                let message = wamid(&format!("{id}-{index}"));
-                let body = webhook().text(&person, &message, at, line).to_bytes();
+                let body = text_webhook(&person, &format!("{id}-{index}"), at, line);
                 site.post(&body).await?;
             }
             anyhow::Ok((id, Timestamp::from_secs(begins)))

@@ -4,26 +4,16 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use leadstream::deployment::Service;
-use leadstream_sandbox::webhook::{BusinessNumber, MetaWebhook, Person, wamid};
+use leadstream_sandbox::webhook::Person;
 use leadstream_schemas::codec::decode;
 use leadstream_schemas::{LeadEvent, Timestamp, Topic};
 use serde_json::{Value, json};
 
+use super::nothing_is_left;
 use crate::World;
 use crate::desk::Desk;
 use crate::observe::read_all;
-use crate::site::{NUMBER, Site, eventually};
-
-/// Tables with a lead's id in them.
-const TABLES: &[&str] = &[
-    "leads",
-    "lead_reports",
-    "lead_identities",
-    "departed_inputs",
-    "command_outcomes",
-    "crm_ledger",
-    "crm_events",
-];
+use crate::site::{Site, eventually, text_webhook};
 
 /// A person is erased; neither a replay of the log nor a late copy brings them back, and when they
 /// write anew they are a new lead.
@@ -97,10 +87,9 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
         // A second later by the provider's clock, which tells whole ones.
         let anew = Person::new(ben, "Somebody");
         eventually(Duration::from_secs(30), async || {
-            let webhook = MetaWebhook::new(&BusinessNumber::new(NUMBER));
             let now = Timestamp::now().millis() / 1000;
-            let id = wamid(&format!("{}-{now}", site.name));
-            site.post(&webhook.text(&anew, &id, now, "Hello again").to_bytes())
+            let id = format!("{}-{now}", site.name);
+            site.post(&text_webhook(&anew, &id, now, "Hello again"))
                 .await?;
             let (state, ..) = desk.row(ben).await?;
             ensure!(state.starts_with("AWAITING"), "{state}");
@@ -116,22 +105,6 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
         ensure!(!log.contains("1555888"), "a number is in the log: {log}");
         desk.site.finish().await
     })
-}
-
-/// No row has a text with `part` in it.
-pub(crate) async fn nothing_is_left(site: &Site<'_>, part: &str) -> anyhow::Result<()> {
-    eventually(Duration::from_secs(60), async || {
-        for table in TABLES {
-            let count = format!("SELECT count(*) FROM {table} t WHERE t::text LIKE $1");
-            let left: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(count))
-                .bind(format!("%{part}%"))
-                .fetch_one(&site.database)
-                .await?;
-            ensure!(left == 0, "{left} rows in {table}");
-        }
-        Ok(())
-    })
-    .await
 }
 
 /// The last event of each erased lead says nothing of the person but the lead's id.
