@@ -6,7 +6,6 @@ use leadstream_schemas::{Platform, Recipient, Reply, ReplyContent, Timestamp, co
 use leadstream_stream::Record;
 use leadstream_stream::consumer::LogOffsets;
 use leadstream_stream::dead_letter::PoisonLimit;
-use tokio::sync::oneshot;
 
 use super::{Count, Dispatcher, Effect, Event, Fault, Settings};
 use crate::gate::after;

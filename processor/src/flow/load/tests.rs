@@ -39,6 +39,13 @@ fn errors(flow: &str, from: &str, to: &str) -> Vec<String> {
     errors.map(|finding| finding.at.to_string()).collect()
 }
 
+/// One of the errors of `flow` with `from` replaced by `to` is at `place`, for `reason`.
+fn assert_told(flow: &str, from: &str, to: &str, place: &str, reason: &str) {
+    let errors = errors(flow, from, to);
+    let is_told = |error: &String| error.starts_with(place) && error.contains(reason);
+    assert!(errors.iter().any(is_told), "{to:?} gives {errors:#?}");
+}
+
 #[test]
 fn a_sound_document_loads() {
     let flow = Flow::parse("demo.yaml", FLOW).unwrap();
@@ -250,9 +257,7 @@ fn an_error_names_file_line_column_and_reason() {
         ),
     ];
     for (from, to, place, reason) in cases {
-        let errors = errors(FLOW, from, to);
-        let is_told = |error: &String| error.starts_with(place) && error.contains(reason);
-        assert!(errors.iter().any(is_told), "{to:?} gives {errors:?}");
+        assert_told(FLOW, from, to, place, reason);
     }
 }
 

@@ -3,11 +3,11 @@
 use leadstream_schemas::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::super::amend::Amendment;
-use super::super::input::OrderKey;
 use super::{FoldError, fold_from};
 use crate::flow::{Answer, Conversation, Step};
 use crate::flows::{Flows, Origin};
+use crate::lead::amend::Amendment;
+use crate::lead::input::OrderKey;
 
 /// One input of the journal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -1,5 +1,7 @@
 //! Partitions that go to another member of the group.
 
+use tokio::sync::oneshot;
+
 use super::*;
 
 fn revoke(lost: bool) -> (Event, oneshot::Receiver<()>) {

@@ -256,9 +256,6 @@ fn what_is_wrong_with_a_richer_document_is_named_with_its_place() {
         ),
     ];
     for (from, to, place, reason) in cases {
-        let errors = errors(RICH, from, to);
-        let place = format!("demo.yaml:{place}");
-        let is_told = |error: &String| error.starts_with(&place) && error.contains(reason);
-        assert!(errors.iter().any(is_told), "{to:?} gives {errors:#?}");
+        assert_told(RICH, from, to, &format!("demo.yaml:{place}"), reason);
     }
 }
