@@ -1,9 +1,10 @@
-//! `leadstream topics plan|apply`: topics with their settings, schemas, and the ACLs that each
+//! `leadstream topics plan|apply|grow`: topics with their settings, schemas, and the ACLs that each
 //! service needs. Topics may be made by somebody else: what exists is never changed.
 
 #![expect(clippy::print_stdout, reason = "the output of a command")]
 
 mod acl;
+mod grow;
 mod plan;
 
 use std::time::Duration;
@@ -38,6 +39,20 @@ enum Action {
     Plan(Settings),
     /// Create missing topics and register schemas; what exists is left as it is
     Apply(Settings),
+    /// Give lead.inputs more partitions, and move its leads to them
+    ///
+    /// A lead lives on the partition of its key, which depends on the partition count. A processor
+    /// that finds another count than its leads are placed by halts, and names this command:
+    ///
+    /// 1. Stop all processors. Ingest and all other services may run on.
+    ///
+    /// 2. Run it, with --partitions, or without where somebody else has added partitions already.
+    ///
+    /// 3. Start the processors. They forward records from partitions of the former count.
+    ///
+    /// An interrupted run is repeated. Nothing is lost meanwhile: processors halt until it ends.
+    #[command(verbatim_doc_comment)]
+    Grow(grow::Args),
 }
 
 /// What the topics are made with.
@@ -72,6 +87,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let (mode, settings) = match args.action {
         Action::Plan(settings) => (Mode::Plan, settings),
         Action::Apply(settings) => (Mode::Apply, settings),
+        Action::Grow(args) => return grow::run(args).await,
     };
     let wanted = plan::wanted(&settings);
     let admin = admin(&settings.kafka)?;

@@ -236,6 +236,7 @@ impl Lane {
             outlets: &settings.outlets,
             erasure: self.store.erasure(),
             journal: settings.journal,
+            partitions: None,
         };
         let folded = batch::fold(&batch, known, &rules)?;
         let fences = partition::fences(&self.partitions, &folded);

@@ -16,6 +16,7 @@ mod metrics;
 pub mod publishing;
 pub mod recover;
 pub mod rehearsal;
+pub mod repartition;
 mod service;
 mod settings;
 mod store;

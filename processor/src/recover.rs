@@ -14,9 +14,10 @@ use leadstream_stream::producer::ProduceError;
 use tokio::task::block_in_place;
 
 use crate::engine::batch::BatchError;
+use crate::engine::takeover::PartitionsChanged;
 use crate::service;
 use crate::store::StoreError;
-use log::{Log, LogError};
+pub(crate) use log::{Log, LogError};
 use plan::{Plan, PlanError, plans};
 use recovery::Recovery;
 
@@ -53,6 +54,8 @@ pub enum RecoverError {
         "{0} processors are members of the consumer group; stop them all (one that was killed is forgotten after its session of 10 s), and run this again"
     )]
     Members(usize),
+    #[error(transparent)]
+    Partitions(#[from] PartitionsChanged),
     #[error(transparent)]
     Plan(#[from] PlanError),
     #[error(
@@ -94,6 +97,8 @@ pub async fn recover(
         return Err(RecoverError::Members(members));
     }
     let offsets = block_in_place(|| log.offsets(&topic))?;
+    let recorded = store.input_partitions(offsets.len()).await?;
+    PartitionsChanged::check(recorded, offsets.len())?;
     let plans = plans(
         &store.positions().await?,
         &offsets,

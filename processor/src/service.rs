@@ -1,7 +1,7 @@
 //! The processor as a service: start, the lanes beside the consumer's loop.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use leadstream_schemas::registry::{Registry, RegistryError, SchemaIds};
@@ -119,6 +119,7 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
         batch_records: args.batch_records.get(),
         linger: Duration::from_millis(args.batch_linger_ms),
         journal: args.journal_length.get(),
+        partitions: OnceLock::new(),
         lead_room: args.lead_cache() / args.lanes,
         retry: RETRY,
         poison: args.poison_limit(),

@@ -4,6 +4,7 @@ mod commands;
 mod erase;
 mod flows;
 mod load;
+mod partitions;
 mod poison;
 mod pool;
 mod recovery;
@@ -30,8 +31,10 @@ use crate::engine::poison::Poison;
 use crate::erasure::ErasureKeys;
 use crate::failpoint::{Point, pass};
 use crate::lead::StoredError;
+pub(crate) use partitions::Placed;
 pub(crate) use recovery::Span;
 pub(crate) use tape::Tape;
+use write::Write;
 
 pub(crate) use timers::Fill;
 
@@ -48,6 +51,9 @@ pub enum StoreError {
     Fenced(i32),
     #[error("PostgreSQL: {0}")]
     Database(#[from] sqlx::Error),
+    /// Another writer changed a lead since it was read: nothing was written.
+    #[error("{0} of the batch's leads were changed by another writer since they were read")]
+    StaleLeads(u64),
     #[error("PostgreSQL did not answer within {0:?}")]
     TimedOut(Duration),
     #[error(transparent)]
@@ -266,7 +272,13 @@ impl Store {
             erase::erase(&mut transaction, &commit.folded.erased).await?;
             for statement in write::statements(commit) {
                 pass(Point::Write).await?;
-                statement?.execute(&mut *transaction).await?;
+                let Write { statement, rows } = statement?;
+                let written = statement.execute(&mut *transaction).await?.rows_affected();
+                if let Some(stale) = rows.and_then(|rows| rows.checked_sub(written))
+                    && stale > 0
+                {
+                    return Err(StoreError::StaleLeads(stale));
+                }
             }
             pass(Point::Commit).await?;
             transaction.commit().await?;

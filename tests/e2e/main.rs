@@ -13,6 +13,7 @@ mod departed;
 mod desk;
 mod erasure;
 mod exactness;
+mod growth;
 mod lost_ack;
 mod members;
 mod observe;
@@ -69,6 +70,14 @@ const TESTS: &[(&str, Test)] = &[
     (
         "processors_that_are_stopped_leave_their_group_at_once",
         members::run,
+    ),
+    (
+        "a_topic_that_grows_halts_processors_until_its_leads_are_moved_and_loses_no_answer",
+        growth::run,
+    ),
+    (
+        "a_commit_never_overwrites_a_newer_revision_of_a_lead",
+        growth::newer_revision,
     ),
     (
         "a_compatible_schema_is_accepted_and_an_incompatible_one_refused",

@@ -24,6 +24,7 @@ use std::collections::{HashMap, HashSet};
 
 use leadstream_schemas::codec::CodecError;
 use leadstream_schemas::{Cause, ReplyContent, Timestamp};
+use leadstream_stream::kafka::partition_of;
 use leadstream_stream::{Outgoing, Record};
 
 pub(crate) use command::Decided;
@@ -59,6 +60,9 @@ pub(crate) struct Rules<'a> {
     pub(crate) outlets: &'a Outlets,
     pub(crate) erasure: &'a ErasureKeys,
     pub(crate) journal: usize,
+    /// Partitions of `lead.inputs`: a record on another than its key's is forwarded to that one.
+    /// None: every record counts as well placed.
+    pub(crate) partitions: Option<usize>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -162,7 +166,7 @@ fn fold_one(
     folded: &mut Folded,
     outgoing: &mut Vec<Outgoing>,
 ) -> Result<bool, BatchError> {
-    let (lead_id, created) = match place(keyed, known, folded) {
+    let (lead_id, created) = match place(record, keyed, known, folded, rules) {
         Place::Here { lead_id, created } => (lead_id, created),
         Place::Elsewhere(home_key) => {
             folded.counts.forwarded += 1;
@@ -330,12 +334,23 @@ fn owner<'a>(identity: &str, known: &'a Known, folded: &'a Folded) -> Option<&'a
     new.or_else(|| known.identities.get(identity))
 }
 
-fn place(keyed: &Keyed, known: &Known, folded: &Folded) -> Place {
+fn place(
+    record: &Record,
+    keyed: &Keyed,
+    known: &Known,
+    folded: &Folded,
+    rules: &Rules<'_>,
+) -> Place {
+    // A producer that knew another partition count, or that chooses partitions in its own way: one
+    // partition has to hold all of a lead.
+    let is_misplaced = rules
+        .partitions
+        .is_some_and(|count| partition_of(keyed.key.as_bytes(), count) != record.partition);
     let mut ids = keyed.identities.iter();
     match ids.find_map(|id| owner(id, known, folded)) {
         Some(lead_id) => {
             let home = home_key(lead_id, &keyed.account);
-            if home == keyed.key {
+            if home == keyed.key && !is_misplaced {
                 Place::Here {
                     lead_id: lead_id.clone(),
                     created: false,
@@ -344,6 +359,7 @@ fn place(keyed: &Keyed, known: &Known, folded: &Folded) -> Place {
                 Place::Elsewhere(home.to_owned())
             }
         }
+        None if is_misplaced => Place::Elsewhere(keyed.key.clone()),
         None => Place::Here {
             lead_id: scoped(&keyed.account, &keyed.key),
             created: true,

@@ -8,7 +8,7 @@ mod settle;
 mod sweep;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use futures::FutureExt;
@@ -27,7 +27,7 @@ use super::effects::Outlets;
 use super::halts::Halts;
 use super::outbox::OutboxKey;
 use super::partition::{self, Partition, Phase};
-use super::takeover::{OffsetError, TakeOverError};
+use super::takeover::{OffsetError, PartitionsChanged, TakeOverError};
 use super::waiting::Waiting;
 use crate::failpoint::{Point, pass};
 use crate::flows::{Flows, FlowsError, LiveFlows};
@@ -61,6 +61,8 @@ pub(crate) struct Shared {
     pub(crate) batch_records: usize,
     pub(crate) linger: Duration,
     pub(crate) journal: usize,
+    /// Partitions of the topic, once the first take-over has checked them.
+    pub(crate) partitions: OnceLock<usize>,
     /// Bytes of leads that a lane keeps in memory.
     pub(crate) lead_room: usize,
     pub(crate) retry: RetryPolicy,
@@ -74,6 +76,7 @@ impl Shared {
             outlets: &self.outlets,
             erasure: self.store.erasure(),
             journal: self.journal,
+            partitions: self.partitions.get().copied(),
         }
     }
 }
@@ -83,6 +86,8 @@ impl Shared {
 pub enum LaneError {
     #[error(transparent)]
     Offsets(#[from] OffsetError),
+    #[error(transparent)]
+    Partitions(#[from] PartitionsChanged),
     #[error(transparent)]
     Batch(#[from] BatchError),
 }
@@ -107,6 +112,7 @@ impl From<TakeOverError> for Trouble {
     fn from(error: TakeOverError) -> Self {
         match error {
             TakeOverError::Halt(offsets) => Self::Fatal(offsets.into()),
+            TakeOverError::Partitions(changed) => Self::Fatal(changed.into()),
             error => Self::TakeOver(error),
         }
     }

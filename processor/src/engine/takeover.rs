@@ -22,6 +22,29 @@ pub(crate) enum TakeOverError {
     Interrupted,
     #[error(transparent)]
     Halt(#[from] OffsetError),
+    #[error(transparent)]
+    Partitions(#[from] PartitionsChanged),
+}
+
+/// The topic has another partition count than the one by which leads are placed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "lead.inputs has {found} partitions, but PostgreSQL places leads by {recorded}: the keys of many leads belong to other partitions now, and two processors would write one lead. Nothing is lost: stop all processors, run `leadstream topics grow`, which moves the leads, and start the processors"
+)]
+pub struct PartitionsChanged {
+    pub recorded: usize,
+    pub found: usize,
+}
+
+impl PartitionsChanged {
+    /// Checks the partition count of the topic against the recorded one.
+    pub(crate) const fn check(recorded: usize, found: usize) -> Result<usize, Self> {
+        if recorded == found {
+            Ok(recorded)
+        } else {
+            Err(Self { recorded, found })
+        }
+    }
 }
 
 /// Offsets in PostgreSQL and Kafka that contradict each other. Nothing is reset in silence.

@@ -26,12 +26,14 @@ impl Recovery<'_> {
             let mut outgoing = Vec::new();
             for (lead_id, lead) in leads {
                 let (published, outlets) = (&self.published, &self.outlets);
+                let revision_before = lead.revision;
                 if let Some((lead, event)) = correction(published, outlets, &lead_id, lead)? {
                     let home = partition_of(&event.key, self.partitions.len());
                     let body = lead.to_bytes().map_err(BatchError::from)?;
                     outgoing.push(event);
                     let mut lead = Changed::new(lead, "", home, false);
                     lead.body = body;
+                    lead.revision_before = revision_before;
                     changed.insert(lead_id, lead);
                 }
             }

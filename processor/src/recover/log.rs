@@ -36,7 +36,7 @@ pub enum LogError {
 }
 
 /// Kafka, as the group of the processors.
-pub(super) struct Log {
+pub(crate) struct Log {
     kafka: KafkaArgs,
     group: String,
     consumer: BaseConsumer,
@@ -48,7 +48,7 @@ fn about(what: impl Into<String>) -> impl FnOnce(KafkaError) -> LogError {
 }
 
 impl Log {
-    pub(super) fn new(kafka: &KafkaArgs, group: &str) -> Result<Self, LogError> {
+    pub(crate) fn new(kafka: &KafkaArgs, group: &str) -> Result<Self, LogError> {
         Ok(Self {
             consumer: consumer(kafka, group)?,
             kafka: kafka.clone(),
@@ -57,7 +57,7 @@ impl Log {
     }
 
     /// Processors that are members of the group.
-    pub(super) fn members(&self) -> Result<usize, LogError> {
+    pub(crate) fn members(&self) -> Result<usize, LogError> {
         let list = self
             .consumer
             .fetch_group_list(Some(&self.group), TIMEOUT)
@@ -94,7 +94,7 @@ impl Log {
             .collect()
     }
 
-    fn partitions(&self, topic: &str) -> Result<Vec<i32>, LogError> {
+    pub(crate) fn partitions(&self, topic: &str) -> Result<Vec<i32>, LogError> {
         let metadata = self
             .consumer
             .fetch_metadata(Some(topic), TIMEOUT)

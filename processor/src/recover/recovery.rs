@@ -221,6 +221,7 @@ impl<'a> Recovery<'a> {
             outlets: &self.outlets,
             erasure: self.store.erasure(),
             journal: self.settings.journal_length.get(),
+            partitions: Some(self.plans.len()),
         };
         let mut folded = batch::fold(&decoded, known, &rules)?;
         for (id, progress) in &mut folded.partitions {

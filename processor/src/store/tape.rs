@@ -65,7 +65,7 @@ impl Tape {
     pub(super) async fn batch(&self, commit: &Commit<'_>) -> Result<(), StoreError> {
         self.write(write::fence_statement(commit)).await?;
         for statement in write::statements(commit) {
-            self.write(statement?).await?;
+            self.write(statement?.statement).await?;
         }
         self.batch.fetch_add(1, Ordering::AcqRel);
         Ok(())

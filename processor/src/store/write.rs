@@ -16,6 +16,20 @@ use crate::engine::poison::Poison;
 /// A statement with its arguments.
 pub(super) type Statement<'q> = sqlx::query::Query<'q, sqlx::Postgres, sqlx::postgres::PgArguments>;
 
+/// A statement of a commit.
+pub(super) struct Write<'q> {
+    pub(super) statement: Statement<'q>,
+    /// Rows that it has to change; with fewer, another writer was faster. None: any number.
+    pub(super) rows: Option<u64>,
+}
+
+impl<'q> From<Statement<'q>> for Write<'q> {
+    fn from(statement: Statement<'q>) -> Self {
+        let rows = None;
+        Self { statement, rows }
+    }
+}
+
 /// Every statement that a commit can consist of, in the order in which they run.
 pub(super) const ORDER: [&str; 9] = [
     FENCE,
@@ -33,17 +47,17 @@ pub(super) const ORDER: [&str; 9] = [
 /// its arguments are a copy of what it writes.
 pub(super) fn statements<'q>(
     commit: &'q Commit<'_>,
-) -> impl Iterator<Item = Result<Statement<'q>, StoreError>> {
-    type Make<'q> = fn(&'q Commit<'q>) -> Result<Option<Statement<'q>>, StoreError>;
+) -> impl Iterator<Item = Result<Write<'q>, StoreError>> {
+    type Make<'q> = fn(&'q Commit<'q>) -> Result<Option<Write<'q>>, StoreError>;
     let make: [Make<'q>; ORDER.len() - 1] = [
-        |commit| Ok(identities(commit.folded)),
-        |commit| Ok(leads::created(commit.folded)),
+        |commit| Ok(identities(commit.folded).map(Write::from)),
+        |commit| Ok(leads::created(commit.folded).map(Write::from)),
         |commit| Ok(leads::updated(commit.folded)),
-        |commit| Ok(leads::profiles(commit.folded)),
-        |commit| Ok(departed(commit.folded)),
-        |commit| Ok(outcomes(commit.folded)),
-        |commit| outbox(commit.folded),
-        |commit| Ok(acknowledged(commit.acknowledged)),
+        |commit| Ok(leads::profiles(commit.folded).map(Write::from)),
+        |commit| Ok(departed(commit.folded).map(Write::from)),
+        |commit| Ok(outcomes(commit.folded).map(Write::from)),
+        |commit| Ok(outbox(commit.folded)?.map(Write::from)),
+        |commit| Ok(acknowledged(commit.acknowledged).map(Write::from)),
     ];
     make.into_iter()
         .filter_map(move |make| make(commit).transpose())

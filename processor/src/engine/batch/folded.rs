@@ -38,6 +38,8 @@ pub(crate) struct Changed {
     pub(crate) account: String,
     pub(crate) partition: i32,
     pub(crate) created: bool,
+    /// The revision that PostgreSQL has; a commit over any other fails.
+    pub(crate) revision_before: u64,
     /// The digest of its profile before the batch.
     profile: u64,
     /// Whether that is another now.
@@ -48,6 +50,7 @@ impl Changed {
     pub(crate) fn new(lead: Lead, account: &str, partition: i32, created: bool) -> Box<Self> {
         Box::new(Self {
             profile: lead.profile().digest(),
+            revision_before: lead.revision,
             lead,
             body: Vec::new(),
             account: account.to_owned(),

@@ -20,6 +20,7 @@ pub(crate) struct Fixture {
     pub(crate) outlets: Outlets,
     accounts: Accounts,
     journal: usize,
+    partitions: Option<usize>,
 }
 
 impl Fixture {
@@ -33,6 +34,7 @@ impl Fixture {
             outlets: Outlets::new("", &ids).unwrap(),
             accounts: "eu=200".parse().unwrap(),
             journal: 32,
+            partitions: None,
         }
     }
 
@@ -46,6 +48,7 @@ impl Fixture {
             outlets: &self.outlets,
             erasure: &self.erasure,
             journal: self.journal,
+            partitions: self.partitions,
         };
         fold(&batch, known, &rules).unwrap()
     }
@@ -161,6 +164,35 @@ fn a_copy_in_a_later_batch_changes_nothing() {
     assert!(second.leads.is_empty() && second.identities.is_empty());
     assert!(second.partitions[&3].outgoing.is_empty());
     assert_eq!(second.partitions[&3].next_offset, 3);
+}
+
+#[test]
+fn a_record_on_another_partition_than_its_key_s_is_forwarded_there_whether_its_lead_is_known_or_not()
+ {
+    let placed = Fixture::new().fold(&[said("a", 1, "Hi").record(1)], Known::default());
+    let fixture = |partitions| Fixture {
+        partitions: Some(partitions),
+        ..Fixture::new()
+    };
+    let record = said("b", 2, "John Doe").record(2);
+    let home = partition_of(b"491700", 12);
+    assert_ne!(home, record.partition);
+    for known in [Known::default(), after(&placed)] {
+        let folded = fixture(12).fold(std::slice::from_ref(&record), known.clone());
+        assert!(folded.leads.is_empty());
+        let progress = &folded.partitions[&record.partition];
+        let [forwarded] = progress.outgoing.as_slice() else {
+            panic!("{progress:?}");
+        };
+        assert_eq!(&*forwarded.topic, "lead.inputs");
+        assert_eq!(forwarded.key, b"491700");
+        assert_eq!(&*forwarded.value, &*record.value);
+        let at_home = Record {
+            partition: home,
+            ..record.clone()
+        };
+        assert_eq!(fixture(12).fold(&[at_home], known).leads.len(), 1);
+    }
 }
 
 #[test]

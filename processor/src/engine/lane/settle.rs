@@ -7,7 +7,7 @@ use leadstream_stream::consumer::LaneEvent;
 
 use super::{CHECK, Lane};
 use crate::engine::partition::{Partition, Phase};
-use crate::engine::takeover::{OffsetError, TakeOverError, gone, start_offset};
+use crate::engine::takeover::{OffsetError, PartitionsChanged, TakeOverError, gone, start_offset};
 use crate::failpoint::{Point, pass};
 use crate::metrics;
 use crate::store::{Owned, StoreError};
@@ -27,6 +27,11 @@ impl Lane {
         let resumed = in_phase(Phase::Resume, &self.partitions);
         let store = &self.shared.store;
         if !fresh.is_empty() {
+            // A topic that has grown assigns its new partitions: no lane goes on without this check.
+            let found = self.shared.consumer.partitions().await?;
+            let recorded = store.input_partitions(found).await?;
+            let partitions = PartitionsChanged::check(recorded, found)?;
+            self.shared.partitions.get_or_init(|| partitions);
             let recovering = store.recoveries().await?;
             if let Some(id) = fresh.iter().find(|id| recovering.contains_key(id)) {
                 return Err(OffsetError::Recovering(*id).into());

@@ -2,7 +2,7 @@
 
 use leadstream_schemas::{Platform, Timestamp};
 
-use super::Statement;
+use super::{Statement, Write};
 use crate::engine::batch::{Changed, Folded};
 use crate::flow::{Conversation, START};
 use crate::lead::Profile;
@@ -57,12 +57,24 @@ FROM (SELECT
     unnest($4::text[]) AS current_state, unnest($5::int[]) AS qualification_score,
     unnest($6::text[])::jsonb AS lead_data, unnest($7::timestamptz[]) AS last_interaction,
     unnest($8::bool[]) AS is_completed, unnest($9::text[]) AS step, unnest($10::int[]) AS home,
-    unnest($11::timestamptz[]) AS due) u
-WHERE l.lead_id = u.lead_id";
+    unnest($11::timestamptz[]) AS due, unnest($12::bigint[]) AS revision_before) u
+WHERE l.lead_id = u.lead_id AND l.revision = u.revision_before";
 
-pub(super) fn updated(folded: &Folded) -> Option<Statement<'_>> {
+/// Updates each lead only where it still has the revision that was read: a second writer, as of a
+/// partition count that is not ours, overwrites nothing.
+pub(super) fn updated(folded: &Folded) -> Option<Write<'_>> {
     let rows = those(folded, |it| !it.created);
-    (!rows.is_empty()).then(|| bind_changing(sqlx::query(UPDATE).bind(ids(&rows)), &rows))
+    (!rows.is_empty()).then(|| {
+        let statement = bind_changing(sqlx::query(UPDATE).bind(ids(&rows)), &rows);
+        Write {
+            statement: statement.bind(column(&rows, |(_, it)| signed(it.revision_before))),
+            rows: Some(rows.len() as u64),
+        }
+    })
+}
+
+fn signed(revision: u64) -> i64 {
+    i64::try_from(revision).unwrap_or(i64::MAX)
 }
 
 pub(super) const UPDATE_PROFILES: &str = "
@@ -91,9 +103,7 @@ fn ids<'q>(rows: &Rows<'q>) -> Vec<&'q str> {
 fn bind_changing<'q>(statement: Statement<'q>, rows: &Rows<'q>) -> Statement<'q> {
     let conversations = conversations(rows);
     statement
-        .bind(column(rows, |(_, changed)| {
-            i64::try_from(changed.lead.revision).unwrap_or(i64::MAX)
-        }))
+        .bind(column(rows, |(_, changed)| signed(changed.lead.revision)))
         .bind(column(rows, |(_, changed)| changed.body.as_slice()))
         .bind(column(rows, |(_, it)| it.lead.state().unwrap_or(START)))
         .bind(column(&conversations, |it| it.map_or(0, |it| it.score)))

@@ -16,6 +16,7 @@ use leadstream_schemas::event::ERASED;
 use leadstream_schemas::{
     Content, InputKind, LeadEvent, LeadInput, Platform, Reply, Sender, Timestamp,
 };
+use leadstream_stream::kafka::partition_of;
 use leadstream_stream::{Outgoing, Record};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
@@ -395,6 +396,7 @@ fn run(seed: u64, thread: u64, cases: u32) -> [u64; 6] {
     );
     let fixtures = [LONG, SHORT].map(|journal| Fixture {
         journal,
+        partitions: Some(PARTITIONS),
         flows: commands::published(),
         erasure: erase::keys(),
         ..Fixture::new()

@@ -40,6 +40,7 @@ fn swept(known: &mut Known, hours: f64, late: f64) -> Folded {
         outlets: &fixture.outlets,
         erasure: &fixture.erasure,
         journal: 32,
+        partitions: None,
     };
     let folded = sweep(vec![due], clock, &rules).unwrap();
     for (id, changed) in &folded.leads {

@@ -22,6 +22,7 @@ pub(super) fn fixture(journal: usize) -> Fixture {
     Fixture {
         flows: Flows::new(Flow::parse("timed", &text).unwrap(), Vec::new()),
         journal,
+        partitions: Some(PARTITIONS),
         erasure: erase::keys(),
         ..Fixture::new()
     }
@@ -85,6 +86,7 @@ impl World<'_> {
             outlets: &self.fixture.outlets,
             erasure: &self.fixture.erasure,
             journal: self.fixture.journal,
+            partitions: self.fixture.partitions,
         };
         let folded = sweep(leads, clock, &rules).unwrap();
         self.commit(folded)

@@ -1,0 +1,62 @@
+//! `leadstream topics grow`: more partitions for `lead.inputs`, and its leads moved to them.
+
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use leadstream_processor::repartition::Repartition;
+use leadstream_schemas::Topic;
+use leadstream_stream::KafkaArgs;
+use leadstream_stream::config::DatabaseArgs;
+use rdkafka::admin::{AdminOptions, NewPartitions};
+
+/// Settings of `leadstream topics grow`.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub kafka: KafkaArgs,
+    #[command(flatten)]
+    pub database: DatabaseArgs,
+    /// Partitions that lead.inputs gets; without it only its leads move, after somebody else has
+    /// added partitions
+    #[arg(long, value_name = "COUNT")]
+    pub partitions: Option<usize>,
+}
+
+/// # Errors
+/// A processor that still runs; what Kafka or PostgreSQL refuse. It may be run again.
+pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
+    let topic = args.kafka.topic(Topic::LeadInputs);
+    let move_leads = Repartition::prepare(&args.kafka, &args.database).await?;
+    let found = move_leads.found;
+    let count = args.partitions.unwrap_or(found);
+    if count < found {
+        bail!("{topic} has {found} partitions, and Kafka cannot take partitions away");
+    }
+    if count > found {
+        create(&args.kafka, &topic, count).await?;
+        println!("{topic} has {count} partitions now, {found} before");
+    }
+    let recorded = move_leads.recorded;
+    if recorded == count {
+        println!("nothing to move: the leads are placed by {count} partitions");
+        return Ok(());
+    }
+    let moved = move_leads.run(count).await?;
+    println!(
+        "the leads are placed by {count} partitions now, by {recorded} before; {moved} timers moved"
+    );
+    println!("start the processors: each record that is on a former partition is forwarded");
+    Ok(())
+}
+
+async fn create(kafka: &KafkaArgs, topic: &str, count: usize) -> anyhow::Result<()> {
+    let admin = super::admin(kafka)?;
+    let options = AdminOptions::new().operation_timeout(Some(Duration::from_secs(30)));
+    let request = [NewPartitions::new(topic, count)];
+    for outcome in admin.create_partitions(&request, &options).await? {
+        outcome
+            .map_err(|(_, code)| code)
+            .with_context(|| format!("Kafka refused to add partitions to {topic}"))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,148 @@
+//! Moves leads to their partitions after `lead.inputs` has grown. Runs while no processor does.
+//!
+//! Records that were written by the former count, or are written by producers that do not know the
+//! new one yet, need no move: the processor forwards each to the partition of its key.
+
+use std::time::Duration;
+
+use leadstream_schemas::Topic;
+use leadstream_stream::KafkaArgs;
+use leadstream_stream::config::{ConfigError, DatabaseArgs};
+use leadstream_stream::kafka::partition_of;
+use tokio::task::block_in_place;
+
+use crate::engine::batch::home_key;
+use crate::recover::{Log, LogError};
+use crate::store::{Placed, Store, StoreError, pool};
+
+/// Leads in one statement.
+const PORTION: i64 = 5000;
+
+/// Why leads were not moved. The command may be run again at any time.
+#[derive(Debug, thiserror::Error)]
+pub enum RepartitionError {
+    #[error(
+        "{0} processors are members of the consumer group; stop them all (Kafka removes one that was killed after its session of 10 s), and run this again"
+    )]
+    Members(usize),
+    #[error("topic {0} does not exist; create it with `leadstream topics apply`")]
+    NoTopic(String),
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Log(#[from] LogError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The move of leads from one partition count to another.
+#[derive(Debug)]
+pub struct Repartition {
+    store: Store,
+    /// Partitions of the topic.
+    pub found: usize,
+    /// The count by which leads are placed.
+    pub recorded: usize,
+}
+
+impl Repartition {
+    /// Reads both partition counts.
+    ///
+    /// # Errors
+    /// [`RepartitionError::Members`] while a processor runs; Kafka or PostgreSQL away.
+    pub async fn prepare(
+        kafka: &KafkaArgs,
+        database: &DatabaseArgs,
+    ) -> Result<Self, RepartitionError> {
+        let store = Store::new(
+            database.connect(|url| pool(url, 1))?,
+            Duration::from_secs(60),
+        );
+        store.check_schema().await?;
+        let log = Log::new(kafka, &kafka.group("processor"))?;
+        let members = block_in_place(|| log.members())?;
+        if members > 0 {
+            return Err(RepartitionError::Members(members));
+        }
+        let topic = kafka.topic(Topic::LeadInputs);
+        let found = block_in_place(|| log.partitions(&topic))?.len();
+        if found == 0 {
+            return Err(RepartitionError::NoTopic(topic));
+        }
+        let recorded = store.input_partitions(found).await?;
+        Ok(Self {
+            store,
+            found,
+            recorded,
+        })
+    }
+
+    /// Places every lead by `count` partitions, and returns how many timers moved. An interrupted
+    /// move is completed when it runs again: until then every processor halts.
+    ///
+    /// # Errors
+    /// PostgreSQL away.
+    pub async fn run(self, count: usize) -> Result<u64, RepartitionError> {
+        self.store.fence_all().await?;
+        let mut after = String::new();
+        let mut moved = 0;
+        loop {
+            let leads = self.store.leads_with_timer(&after, PORTION).await?;
+            let Some(last) = leads.last() else { break };
+            after.clone_from(&last.lead_id);
+            let moves = moves(leads, count);
+            moved += moves.len() as u64;
+            self.store.move_timers(&moves).await?;
+        }
+        self.store.set_input_partitions(count).await?;
+        Ok(moved)
+    }
+}
+
+/// Returns the leads that `count` partitions place elsewhere, with their partition then.
+fn moves(leads: Vec<Placed>, count: usize) -> Vec<(String, i32)> {
+    leads
+        .into_iter()
+        .filter_map(|lead| {
+            let key = home_key(&lead.lead_id, &lead.account);
+            let partition = partition_of(key.as_bytes(), count);
+            (partition != lead.partition).then_some((lead.lead_id, partition))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use leadstream_stream::kafka::partition_of;
+
+    use super::moves;
+    use crate::store::Placed;
+
+    #[test]
+    fn only_leads_whose_key_belongs_elsewhere_move() {
+        let lead = |key: &str, account: &str, partitions| Placed {
+            lead_id: match account {
+                "" => key.to_owned(),
+                account => format!("{account}/{key}"),
+            },
+            account: account.to_owned(),
+            partition: partition_of(key.as_bytes(), partitions),
+        };
+        let keys: Vec<String> = (0..100).map(|n| format!("4917{n}")).collect();
+        let placed = |partitions| -> Vec<Placed> {
+            let accounts = ["", "eu"].into_iter().cycle();
+            let leads = keys.iter().zip(accounts);
+            leads
+                .map(|(key, account)| lead(key, account, partitions))
+                .collect()
+        };
+        let moved = moves(placed(12), 24);
+        assert!((30..70).contains(&moved.len()), "{}", moved.len());
+        for (lead_id, partition) in moved {
+            let key = lead_id.trim_start_matches("eu/");
+            assert_eq!(partition, partition_of(key.as_bytes(), 24));
+            assert_ne!(partition, partition_of(key.as_bytes(), 12));
+        }
+        assert!(moves(placed(24), 24).is_empty());
+    }
+}
