@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use sqlx::PgPool;
 
-use crate::flow::{Answer, Conversation, START};
+use crate::flow::{Answer, Conversation, HUMAN_HANDOFF, START};
 use crate::flows::Flows;
 use crate::lead::{
     Admission, Arrival, Command, Entry, FoldError, Identities, Inbound, Journal, Lead, Replayed,
@@ -210,6 +210,9 @@ fn why(step: &Replayed<'_>, data: &Map<String, Value>) -> String {
     }
     if was != is {
         reasons.push(format!("{was} leads to {is}"));
+        if !step.entry.can_reply && is == HUMAN_HANDOFF {
+            reasons.push("nothing is sent through WASenderApi yet".to_owned());
+        }
     } else if step.prompt.is_some() && data.is_empty() {
         reasons.push(format!("no answer to what {was} asks"));
     } else if data.is_empty() && step.amended_by.is_none() {

@@ -1,7 +1,7 @@
 //! The processor as a service: start, the lanes beside the consumer's loop.
 
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use leadstream_schemas::registry::{Registry, RegistryError, SchemaIds};
@@ -115,6 +115,7 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
         outlets,
         health: context.health.clone(),
         halts: Halts::new(context.health.clone()),
+        silent_numbers: Mutex::default(),
         owner,
         batch_records: args.batch_records.get(),
         linger: Duration::from_millis(args.batch_linger_ms),

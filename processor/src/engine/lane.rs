@@ -7,8 +7,8 @@ mod give_back;
 mod settle;
 mod sweep;
 
-use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, OnceLock};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures::FutureExt;
@@ -56,6 +56,8 @@ pub(crate) struct Shared {
     pub(crate) outlets: Outlets,
     pub(crate) health: Health,
     pub(crate) halts: Halts,
+    /// Business numbers through which nothing is sent, once logged.
+    pub(crate) silent_numbers: Mutex<BTreeSet<String>>,
     /// This process.
     pub(crate) owner: Uuid,
     pub(crate) batch_records: usize,
@@ -70,6 +72,23 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// Warns once per process of each number whose leads wait for a person.
+    fn warn_of_silent(&self, numbers: BTreeSet<String>) {
+        let mut known = self
+            .silent_numbers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        for number in numbers {
+            if !known.contains(&number) {
+                tracing::warn!(
+                    number,
+                    "Leadstream does not send through WASenderApi yet: leads who write to this number go to HUMAN_HANDOFF; answer them from the phone"
+                );
+                known.insert(number);
+            }
+        }
+    }
+
     fn rules<'a>(&'a self, flows: &'a Flows) -> Rules<'a> {
         Rules {
             flows,

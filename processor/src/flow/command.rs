@@ -39,6 +39,8 @@ pub enum Objection {
     /// There is nothing to release.
     NotHandedOver,
     WindowClosed,
+    /// The lead wrote through a provider through which nothing is sent.
+    NoSending,
 }
 
 impl fmt::Display for Objection {
@@ -51,6 +53,9 @@ impl fmt::Display for Objection {
                 "the lead wants no messages; it has to come back itself, by a START keyword of its flow"
             }
             Self::NotHandedOver => "the bot has the lead already",
+            Self::NoSending => {
+                "Leadstream does not send through WASenderApi yet, so the bot cannot speak to this lead; answer it from the phone"
+            }
             Self::WindowClosed => {
                 "WhatsApp lets a business write freely only within 24 hours of the lead's last message; wait for its next one, or send a template with WhatsApp's own tools"
             }
@@ -115,6 +120,9 @@ impl super::fold::Turn<'_> {
     ) -> Result<Option<ReplyContent>, Objection> {
         if let Some(objection) = objection(conversation, self.at, command) {
             return Err(objection);
+        }
+        if !self.can_reply && !matches!(command, Answer::Assign(_)) {
+            return Err(Objection::NoSending);
         }
         Ok(match command {
             Answer::Restart => self.begin_anew(conversation),

@@ -26,18 +26,32 @@ pub struct Step {
 /// begins again, with what is known kept.
 #[must_use]
 pub fn step(flow: &Flow, conversation: &Conversation, at: Timestamp, answer: &Answer) -> Step {
-    let mut conversation = conversation.clone();
-    let (prompt, objection) = match (Turn { flow, at }).take(&mut conversation, answer) {
-        Ok(prompt) => (prompt, None),
-        Err(objection) => (None, Some(objection)),
+    let can_reply = true;
+    let turn = Turn {
+        flow,
+        at,
+        can_reply,
     };
-    Step {
-        conversation,
-        prompt,
-        objection,
-    }
+    turn.step(conversation, answer)
 }
 
+/// Folds an answer as [`step`] does, where no reply can be sent: the flow asks nothing, so a person
+/// gets the conversation.
+#[must_use]
+pub fn step_without_reply(
+    flow: &Flow,
+    conversation: &Conversation,
+    at: Timestamp,
+    answer: &Answer,
+) -> Step {
+    let can_reply = false;
+    let turn = Turn {
+        flow,
+        at,
+        can_reply,
+    };
+    turn.step(conversation, answer)
+}
 impl Flow {
     /// Whether the answer begins the flow anew: the conversation that follows is a new one.
     #[must_use]
@@ -76,9 +90,24 @@ fn is_said(keywords: &[String], answer: &Answer) -> bool {
 pub(super) struct Turn<'a> {
     pub(super) flow: &'a Flow,
     pub(super) at: Timestamp,
+    /// Whether what is said can be sent.
+    pub(super) can_reply: bool,
 }
 
 impl Turn<'_> {
+    fn step(self, conversation: &Conversation, answer: &Answer) -> Step {
+        let mut conversation = conversation.clone();
+        let (prompt, objection) = match self.take(&mut conversation, answer) {
+            Ok(prompt) => (prompt.filter(|_| self.can_reply), None),
+            Err(objection) => (None, Some(objection)),
+        };
+        Step {
+            conversation,
+            prompt,
+            objection,
+        }
+    }
+
     fn take(
         self,
         conversation: &mut Conversation,
@@ -137,6 +166,12 @@ impl Turn<'_> {
             conversation.aside.person_at = None;
             words.add(flow.messages.stopped.as_ref(), conversation);
             return words.plain();
+        }
+        if !self.can_reply {
+            if !conversation.is_completed && !conversation.is_handed_over() {
+                conversation.leave(HUMAN_HANDOFF);
+            }
+            return None;
         }
         if flow.is_restart(conversation, answer) {
             return self.begin_anew(conversation);

@@ -38,7 +38,7 @@ pub(crate) use leadstream_schemas::event::ERASED;
 pub use answer::{Answer, Place};
 pub use command::{MAX_ASSIGNEE_CHARS, MAX_WORDS, Objection, is_assignee, is_sayable};
 pub use conversation::{Aside, Conversation};
-pub use fold::{Step, step};
+pub use fold::{Step, step, step_without_reply};
 pub(crate) use fold::{fnv, lot};
 pub use load::{Checked, Finding, FlowError};
 pub use say::numbered;

@@ -258,6 +258,13 @@ impl Input {
         })
     }
 
+    /// Whether a reply to it can be sent: not yet through WASenderApi, so nobody there is taken to
+    /// answer a question that was never asked.
+    #[must_use]
+    pub const fn can_reply(&self) -> bool {
+        !matches!(self.platform, Platform::Wasender)
+    }
+
     /// Every id that the input gives its sender.
     pub fn identities(&self) -> impl Iterator<Item = &str> {
         let after = self.becomes.iter().flat_map(Sender::identities);

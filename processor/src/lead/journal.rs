@@ -17,7 +17,7 @@ use leadstream_schemas::{FlowRef, ReplyContent, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::input::{Input, OrderKey};
-use crate::flow::{self, Answer, Conversation, Fired, Flow, Objection, START, Step, step};
+use crate::flow::{self, Answer, Conversation, Fired, Flow, Objection, START, Step};
 use crate::flows::{Flows, Origin};
 
 pub use entry::{Arrival, Entry, Source};
@@ -94,7 +94,14 @@ pub fn fold(
     order: &OrderKey,
     answer: &Answer,
 ) -> Result<(Conversation, Option<ReplyContent>), FoldError> {
-    let step = fold_from(flows, conversation, Origin::default(), order, answer)?;
+    let step = fold_from(
+        flows,
+        conversation,
+        Origin::default(),
+        order,
+        answer,
+        flow::step,
+    )?;
     Ok((step.conversation, step.prompt))
 }
 
@@ -105,6 +112,7 @@ fn fold_from(
     origin: Origin<'_>,
     order: &OrderKey,
     answer: &Answer,
+    step: fn(&Flow, &Conversation, Timestamp, &Answer) -> Step,
 ) -> Result<Step, FoldError> {
     let at = order.at;
     let Some(conversation) = conversation else {
@@ -234,6 +242,7 @@ impl Journal {
             answer: input.answer.clone(),
             amends: input.amends.clone(),
             arrival: None,
+            can_reply: input.can_reply(),
             source: flows.are_chosen_by_origin().then(|| Source {
                 number: input.number.clone(),
                 referral: input.referral.clone(),

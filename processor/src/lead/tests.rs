@@ -6,7 +6,7 @@ use leadstream_schemas::{Platform, Sender, Timestamp};
 use proptest::prelude::*;
 
 use super::{Admission, Amendment, Input, Journal, Lead, MERGED, OrderKey, fold};
-use crate::flow::{Answer, Conversation, DEFAULT_FLOW, Flow};
+use crate::flow::{Answer, Conversation, DEFAULT_FLOW, Flow, Objection};
 use crate::flows::Flows;
 
 fn flows() -> Flows {
@@ -370,4 +370,91 @@ proptest! {
             }
         }
     }
+}
+
+/// The state, data and prompts of a journal that takes in these messages.
+fn without_replies(said: &[(&str, Platform)]) -> (String, usize, usize) {
+    let mut journal = Journal::default();
+    let mut prompts = 0;
+    for (index, (body, platform)) in said.iter().enumerate() {
+        let at = 1_000_000 + 60_000 * i64::try_from(index).unwrap();
+        let input = Input {
+            platform: *platform,
+            ..input(&index.to_string(), at, text(body))
+        };
+        if let Admission::Folded { prompt, .. } = admit(&mut journal, &input, 32) {
+            prompts += usize::from(prompt.is_some());
+        }
+    }
+    let conversation = journal.conversation().unwrap();
+    (conversation.state.clone(), conversation.data.len(), prompts)
+}
+
+#[test]
+fn nobody_answers_a_question_that_could_not_be_sent() {
+    use Platform::{Wasender, WhatsappCloud};
+    let said = |texts: &[&'static str]| -> Vec<(&'static str, Platform)> {
+        texts.iter().map(|text| (*text, Wasender)).collect()
+    };
+    let handed_over = || ("HUMAN_HANDOFF".to_owned(), 0, 0);
+    let question = [
+        "hi",
+        "how much is it?",
+        "are you there? I can pay 7000",
+        "7000",
+    ];
+    assert_eq!(without_replies(&said(&question)), handed_over());
+    assert_eq!(
+        without_replies(&said(&["hi", "RESTART", "Ada"])),
+        handed_over()
+    );
+    assert_eq!(without_replies(&said(&["hi", "STOP"])).0, "OPTED_OUT");
+    // Whoever comes back gets a person.
+    assert_eq!(without_replies(&said(&["STOP", "START"])).2, 0);
+    // A conversation that began where replies are sent keeps its answers, and waits for a person.
+    let moved = [
+        ("hi", WhatsappCloud),
+        ("Ada", WhatsappCloud),
+        ("7000", Wasender),
+    ];
+    assert_eq!(without_replies(&moved), ("HUMAN_HANDOFF".to_owned(), 1, 2));
+    let done = [
+        ("hi", WhatsappCloud),
+        ("Ada", WhatsappCloud),
+        ("7000", WhatsappCloud),
+        ("thanks", Wasender),
+    ];
+    assert_eq!(without_replies(&done), ("COMPLETED".to_owned(), 2, 3));
+}
+
+#[test]
+fn a_command_that_would_speak_where_nothing_is_sent_is_refused() {
+    let mut journal = Journal::default();
+    let at = |id: &str, at, answer| Input {
+        platform: Platform::Wasender,
+        ..input(id, at, answer)
+    };
+    admit(&mut journal, &at("a", 1000, text("hi")), 32);
+    let say = Answer::Say {
+        body: "Hello".to_owned(),
+        has_window: false,
+    };
+    for (id, command) in [("b", say), ("c", Answer::Release), ("d", Answer::Restart)] {
+        let Admission::Folded {
+            objection, prompt, ..
+        } = admit(&mut journal, &at(id, 2000, command), 32)
+        else {
+            panic!("{id} is no input");
+        };
+        assert_eq!(
+            (objection, prompt),
+            (Some(Objection::NoSending), None),
+            "{id}"
+        );
+    }
+    let assign = at("e", 3000, Answer::Assign(Some("Ada".to_owned())));
+    admit(&mut journal, &assign, 32);
+    let conversation = journal.conversation().unwrap();
+    assert_eq!(conversation.state, "HUMAN_HANDOFF");
+    assert_eq!(conversation.assignee.as_deref(), Some("Ada"));
 }

@@ -1,6 +1,6 @@
 //! What a batch changes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use leadstream_schemas::Timestamp;
 use leadstream_stream::Outgoing;
@@ -27,6 +27,8 @@ pub(crate) struct Folded {
     pub(crate) decided: BTreeMap<String, Decided>,
     /// Leads that are gone, by lead id.
     pub(crate) erased: BTreeMap<String, Erased>,
+    /// Business numbers whose leads were handed to a person, because nothing is sent there.
+    pub(crate) silent_numbers: BTreeSet<String>,
     pub(crate) counts: Counts,
 }
 

@@ -54,6 +54,9 @@ impl Step<'_> {
             } => (change, prompt, objection, departed),
         };
         folded.counts.folded += 1;
+        if !input.can_reply() && !folded.silent_numbers.contains(&input.number) {
+            folded.silent_numbers.insert(input.number.clone());
+        }
         folded.counts.amendments_out_of_reach += u64::from(out_of_reach);
         if !is_command {
             self.learn(input, lead, known, folded, outgoing)?;

@@ -118,6 +118,9 @@ impl Lane {
         }
         partition::keep(&mut self.partitions, leads, self.shared.lead_room);
         self.waiting.forget(count);
+        if !folded.silent_numbers.is_empty() {
+            self.shared.warn_of_silent(folded.silent_numbers);
+        }
         for (id, reason) in folded.halted {
             self.halt(id, &reason);
             self.shared.consumer.halt(id);

@@ -4,7 +4,7 @@ use leadstream_schemas::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{FoldError, fold_from};
-use crate::flow::{Answer, Conversation, Step};
+use crate::flow::{self, Answer, Conversation, Step};
 use crate::flows::{Flows, Origin};
 use crate::lead::amend::Amendment;
 use crate::lead::input::OrderKey;
@@ -24,6 +24,13 @@ pub struct Entry {
     /// Where it came from; kept only while a flow is chosen by it.
     #[serde(default)]
     pub source: Option<Source>,
+    /// Whether a reply to it can be sent.
+    #[serde(default = "yes")]
+    pub can_reply: bool,
+}
+
+const fn yes() -> bool {
+    true
 }
 
 /// The business number that a message was sent to, and the ad or post that led to it.
@@ -45,7 +52,20 @@ impl Entry {
         if conversation.is_none() && self.answer.is_command() {
             return Ok(None);
         }
-        fold_from(flows, conversation, self.origin(), &self.order, answer).map(Some)
+        let step = if self.can_reply {
+            flow::step
+        } else {
+            flow::step_without_reply
+        };
+        fold_from(
+            flows,
+            conversation,
+            self.origin(),
+            &self.order,
+            answer,
+            step,
+        )
+        .map(Some)
     }
 
     fn origin(&self) -> Origin<'_> {
