@@ -211,7 +211,8 @@ pub(crate) enum Outcome {
     Retry(String),
     /// The same record again; given up when it was tried before.
     RetryOnce(String),
-    /// The answer does not tell what became of it: again, in a smaller request.
+    /// The answer does not tell what became of it, or the request as a whole is at fault: again,
+    /// in a smaller request. Alone it is tried a few times, then parked.
     Split(String),
     /// This record only is given up.
     DeadLetter(String),

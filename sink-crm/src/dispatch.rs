@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use leadstream_stream::Producer;
-use leadstream_stream::dead_letter::PoisonCount;
 use leadstream_stream::lifecycle::Context;
 use tokio::sync::Notify;
 use tokio::task::{JoinError, JoinSet};
@@ -28,12 +27,14 @@ mod held;
 mod outcome;
 mod pace;
 mod seek;
+mod size;
 mod worker;
 
 use aimd::Aimd;
 use batch::{Stop, StopKind};
-use brake::Brake;
+use brake::{Brake, Poison};
 pub(crate) use pace::Pace;
+use size::Size;
 use worker::Report;
 
 /// How often the ledger is asked when nothing wakes the lane: for retries that become due, and
@@ -75,7 +76,7 @@ pub enum DispatchError {
 struct Shared<C> {
     lane: Lane<C>,
     pace: Mutex<Pace>,
-    poison: Mutex<PoisonCount>,
+    poison: Mutex<Poison>,
     /// No further request goes out until the batches in flight have ended.
     stopping: AtomicBool,
 }
@@ -128,6 +129,7 @@ pub(crate) async fn run<C: Crm>(lane: Lane<C>) -> Result<(), DispatchError> {
         }),
         brake: Brake::default(),
         aimd: Aimd::new(timing.concurrency),
+        size: Size::new(C::BATCH),
         batches: JoinSet::new(),
         stop: None,
         checked: false,
@@ -153,6 +155,7 @@ struct Driver<C> {
     shared: Arc<Shared<C>>,
     brake: Brake,
     aimd: Aimd,
+    size: Size,
     batches: JoinSet<Result<Report, LedgerError>>,
     /// The gravest reason of the batches that ended to send nothing more for now.
     stop: Option<Stop>,
@@ -204,7 +207,7 @@ impl<C: Crm> Driver<C> {
         let size = if self.brake.is_half_open() {
             1
         } else {
-            C::BATCH
+            self.size.limit()
         };
         let now = Utc::now();
         let lease = shared.lease(Uuid::new_v4(), now);
@@ -215,7 +218,7 @@ impl<C: Crm> Driver<C> {
             }
             return self.idle(POLL, true).await;
         }
-        if rows.len() < C::BATCH {
+        if rows.len() < size {
             shared.pace().trickled(Instant::now());
         }
         self.batches
@@ -224,6 +227,7 @@ impl<C: Crm> Driver<C> {
     }
 
     fn take(&mut self, report: Report) {
+        self.size.learn(report.sizes);
         match report.stop {
             None => {
                 if report.requests > 0 {

@@ -5,6 +5,7 @@ pub(crate) mod combined;
 pub(crate) mod commands;
 pub(crate) mod failures;
 pub(crate) mod late;
+pub(crate) mod limits;
 pub(crate) mod records;
 pub(crate) mod requests;
 pub(crate) mod webhook;

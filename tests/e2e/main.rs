@@ -187,6 +187,10 @@ const TESTS: &[(&str, Test)] = &[
         crm::late::run,
     ),
     (
+        "a_limit_of_the_crm_s_transaction_costs_no_lead_and_is_remembered",
+        crm::limits::run,
+    ),
+    (
         "operators_see_what_a_crm_lacks_and_redrive_the_present_state",
         crm::commands::run,
     ),

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::size::Sizes;
 use crate::crm::{Alone, Class, Failure, Outcome, Verdict};
 
 /// Single records that fail in the same way, and none that passes, before the organisation is
@@ -20,6 +21,8 @@ pub(super) enum Fate {
     Retry(String),
     /// The same again unless it was tried before.
     RetryOnce(String),
+    /// The same again, a few times, then parked.
+    RetryFew(String),
     Park(String),
     DeadLetter(String),
     /// Not attempted, or refused for nobody's fault: the CRM holds what it held.
@@ -94,6 +97,9 @@ pub(super) struct Batch {
     /// The next request last.
     parts: Vec<Vec<usize>>,
     suspects: Vec<(usize, Failure)>,
+    /// Single records that failed in a way that may be the organisation's fault.
+    suspected: usize,
+    sizes: Sizes,
     passed: bool,
     refreshed: bool,
     stop: Option<Stop>,
@@ -113,6 +119,8 @@ impl Batch {
             fates,
             parts: Vec::new(),
             suspects: Vec::new(),
+            suspected: 0,
+            sizes: Sizes::default(),
             passed: false,
             refreshed: false,
             stop: None,
@@ -143,6 +151,12 @@ impl Batch {
 
     fn take_outcomes(&mut self, part: &[usize], outcomes: Vec<Outcome>) {
         let mut again = Vec::new();
+        if outcomes.iter().any(took) {
+            self.passed = true;
+            self.sizes.pass(part.len());
+        } else if outcomes.iter().any(|o| matches!(o, Outcome::Split(_))) {
+            self.sizes.refuse(part.len());
+        }
         for (&row, outcome) in part.iter().zip(outcomes) {
             let fate = match outcome {
                 Outcome::Done { record_id } => Fate::Done { record_id },
@@ -151,7 +165,10 @@ impl Batch {
                 Outcome::RetryOnce(reason) => Fate::RetryOnce(reason),
                 Outcome::DeadLetter(reason) => Fate::DeadLetter(reason),
                 Outcome::Park(reason) => Fate::Park(reason),
-                Outcome::Split(reason) if part.len() == 1 => Fate::Retry(reason),
+                Outcome::Split(reason) if part.len() == 1 => {
+                    self.suspected(Stop::halt(reason.as_str()));
+                    Fate::RetryFew(reason)
+                }
                 Outcome::Split(_) => {
                     again.push(row);
                     continue;
@@ -161,13 +178,15 @@ impl Batch {
                     continue;
                 }
             };
-            self.passed |= matches!(fate, Fate::Done { .. } | Fate::Stale);
             self.settle(row, fate);
         }
         self.halve(again);
     }
 
     fn take_failure(&mut self, part: Vec<usize>, failure: Failure) {
+        if matches!(failure.class, Class::Split(_)) {
+            self.sizes.refuse(part.len());
+        }
         match failure.class {
             Class::Retry => {
                 for row in part {
@@ -196,8 +215,13 @@ impl Batch {
 
     fn suspect(&mut self, row: usize, failure: Failure) {
         self.suspects.push((row, failure.clone()));
-        if self.suspects.len() >= SUSPECTS && !self.passed {
-            self.stop = Some(failure.into());
+        self.suspected(failure.into());
+    }
+
+    fn suspected(&mut self, stop: Stop) {
+        self.suspected += 1;
+        if self.suspected >= SUSPECTS && !self.passed {
+            self.stop = Some(stop);
         }
     }
 
@@ -219,6 +243,11 @@ impl Batch {
         }
     }
 
+    /// The sizes of requests that passed and that were refused.
+    pub(super) const fn sizes(&self) -> Sizes {
+        self.sizes
+    }
+
     /// One fate per row, in order, and whether the lane has to stop.
     pub(super) fn finish(mut self) -> (Vec<Fate>, Option<Stop>) {
         for (row, failure) in std::mem::take(&mut self.suspects) {
@@ -237,6 +266,11 @@ impl Batch {
             .collect();
         (fates, self.stop)
     }
+}
+
+/// Whether the CRM took the record.
+const fn took(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Done { .. } | Outcome::Stale)
 }
 
 #[cfg(test)]

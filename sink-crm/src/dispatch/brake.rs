@@ -56,32 +56,49 @@ impl Brake {
     }
 }
 
-/// Counts the records of a batch that were refused for good against `limit`. Past it no more are
-/// given up: they are released, and the reason to halt is given.
-pub(super) fn judge_poison(
-    fates: &mut [Fate],
-    count: &mut PoisonCount,
-    limit: PoisonLimit,
-) -> Option<Stop> {
-    let mut stop = None;
-    for fate in fates {
-        let poison = match fate {
-            Fate::DeadLetter(_) => true,
-            Fate::Done { .. } | Fate::Stale | Fate::Park(_) => false,
-            Fate::Retry(_) | Fate::RetryOnce(_) | Fate::Release | Fate::Equal | Fate::Filtered => {
-                continue;
+/// Counts refused records, and tells when they are too many to be at fault themselves.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Poison {
+    count: PoisonCount,
+    /// Records that passed since the limit was exceeded. No longer run is given up than that:
+    /// a probe that passes shows little of the records behind it.
+    passed: Option<u32>,
+}
+
+impl Poison {
+    /// Counts the records of a batch that were refused for good against `limit`. Past it no more
+    /// are given up: they are released, and the reason to halt is given.
+    pub(super) fn judge(&mut self, fates: &mut [Fate], limit: PoisonLimit) -> Option<Stop> {
+        let mut stop = None;
+        for fate in fates {
+            let poison = match fate {
+                Fate::DeadLetter(_) => true,
+                Fate::Done { .. } | Fate::Stale => {
+                    self.passed = self.passed.map(|passed| passed.saturating_add(1));
+                    false
+                }
+                Fate::Park(_) => false,
+                Fate::Retry(_)
+                | Fate::RetryOnce(_)
+                | Fate::RetryFew(_)
+                | Fate::Release
+                | Fate::Equal
+                | Fate::Filtered => continue,
+            };
+            let run = self
+                .passed
+                .map_or(limit.run, |passed| passed.min(limit.run));
+            if !self.count.observe(poison, PoisonLimit { run, ..limit })
+                && let Fate::DeadLetter(reason) = std::mem::replace(fate, Fate::Release)
+            {
+                self.passed = Some(0);
+                stop = Some(Stop::halt(format!(
+                    "too many records in a row were refused for each to be at fault; the last: {reason}"
+                )));
             }
-        };
-        if !count.observe(poison, limit)
-            && let Fate::DeadLetter(reason) = std::mem::replace(fate, Fate::Release)
-        {
-            stop = Some(Stop::halt(format!(
-                "more than {} records in a row were refused, so it is no single bad record; the last: {reason}",
-                limit.run
-            )));
         }
+        stop
     }
-    stop
 }
 
 #[cfg(test)]
@@ -89,10 +106,10 @@ mod tests {
     use std::time::Duration;
 
     use leadstream_stream::RetryPolicy;
-    use leadstream_stream::dead_letter::{PoisonCount, PoisonLimit};
+    use leadstream_stream::dead_letter::PoisonLimit;
     use proptest::prelude::*;
 
-    use super::{Brake, Fate, LONGEST, Stop, StopKind, judge_poison};
+    use super::{Brake, Fate, LONGEST, Poison, Stop, StopKind};
     use crate::config::Timing;
 
     const TIMING: Timing = Timing {
@@ -146,17 +163,41 @@ mod tests {
             run: 2,
             ..PoisonLimit::default()
         };
-        let mut count = PoisonCount::default();
+        let mut poison = Poison::default();
         let dead = || Fate::DeadLetter("code".into());
         let done = || Fate::Done { record_id: None };
         let mut fates = [dead(), dead(), done(), dead(), dead()];
-        assert_eq!(judge_poison(&mut fates, &mut count, limit), None);
+        assert_eq!(poison.judge(&mut fates, limit), None);
         let mut more = [Fate::Retry(String::new()), dead(), dead()];
-        let stop = judge_poison(&mut more, &mut count, limit).unwrap();
+        let stop = poison.judge(&mut more, limit).unwrap();
         assert!(stop.reason.contains("code"), "{}", stop.reason);
         assert_eq!(more[1..], [Fate::Release, Fate::Release]);
         let mut good = [done(), dead()];
-        assert_eq!(judge_poison(&mut good, &mut count, limit), None);
+        assert_eq!(poison.judge(&mut good, limit), None);
+    }
+
+    #[test]
+    fn a_probe_that_passes_lets_no_further_run_of_records_die() {
+        let limit = PoisonLimit::default();
+        let mut poison = Poison::default();
+        let dead = |count| vec![Fate::DeadLetter("code".into()); count];
+        let done = |count| vec![Fate::Done { record_id: None }; count];
+        let died = |fates: &[Fate]| {
+            let dead = |fate: &&Fate| matches!(fate, Fate::DeadLetter(_));
+            fates.iter().filter(dead).count()
+        };
+        let mut first = dead(200);
+        assert!(poison.judge(&mut first, limit).is_some());
+        assert_eq!(died(&first), 100);
+        for passed in [1, 3] {
+            assert_eq!(poison.judge(&mut done(passed), limit), None);
+            let mut next = dead(200);
+            assert!(poison.judge(&mut next, limit).is_some());
+            assert_eq!(died(&next), passed);
+        }
+        // Trust is earned again.
+        assert_eq!(poison.judge(&mut done(100), limit), None);
+        assert_eq!(poison.judge(&mut dead(100), limit), None);
     }
 
     proptest! {

@@ -14,6 +14,9 @@ use crate::config::AWAY;
 use crate::crm::{Crm, Prepared};
 use crate::ledger::{Claimed, Lease, LedgerError, Matched, Settled, Settlement};
 
+/// Attempts before a record is parked that the CRM's own automation refuses.
+const FEW: u32 = 5;
+
 impl<C: Crm> Shared<C> {
     /// Sends the records that are given up to dead letters. Where Kafka does not acknowledge
     /// them they are not given up.
@@ -172,17 +175,18 @@ where
     }
 }
 
-/// A record that may be tried once more is given up when that has failed in the same way before.
-pub(super) fn resolve_retry_once(rows: &[Claimed], fates: &mut [Fate]) {
+/// Ends the retries of records that have failed in the same way before, often enough.
+pub(super) fn resolve_retries(rows: &[Claimed], fates: &mut [Fate]) {
     for (row, fate) in rows.iter().zip(fates) {
-        if let Fate::RetryOnce(reason) = fate {
-            let reason = std::mem::take(reason);
-            *fate = if row.last_error.as_ref() == Some(&reason) {
-                Fate::DeadLetter(reason)
-            } else {
-                Fate::Retry(reason)
-            };
-        }
+        let again = |reason: &String| row.last_error.as_ref() == Some(reason);
+        *fate = match std::mem::replace(fate, Fate::Release) {
+            Fate::RetryOnce(reason) if again(&reason) => Fate::DeadLetter(reason),
+            Fate::RetryFew(reason) if again(&reason) && row.attempts + 1 >= FEW => {
+                Fate::Park(reason)
+            }
+            Fate::RetryOnce(reason) | Fate::RetryFew(reason) => Fate::Retry(reason),
+            other => other,
+        };
     }
 }
 
@@ -196,9 +200,12 @@ fn holds<'a>(
         Fate::Done { .. } => (prepared.map(|prepared| prepared.hash.as_slice()), true),
         Fate::Equal => (row.sent_hash.as_deref(), true),
         Fate::Release | Fate::Filtered => (row.sent_hash.as_deref(), row.attempted),
-        Fate::Stale | Fate::Retry(_) | Fate::RetryOnce(_) | Fate::Park(_) | Fate::DeadLetter(_) => {
-            (None, true)
-        }
+        Fate::Stale
+        | Fate::Retry(_)
+        | Fate::RetryOnce(_)
+        | Fate::RetryFew(_)
+        | Fate::Park(_)
+        | Fate::DeadLetter(_) => (None, true),
     }
 }
 
@@ -217,7 +224,7 @@ fn settled(
         Fate::Stale => Settled::Stale,
         Fate::Equal => Settled::Done { record_id: None },
         Fate::Filtered => Settled::Filtered,
-        Fate::Retry(reason) | Fate::RetryOnce(reason) => Settled::Retry {
+        Fate::Retry(reason) | Fate::RetryOnce(reason) | Fate::RetryFew(reason) => Settled::Retry {
             reason: reason.clone(),
             at: now + retry.delay(row.attempts + 1, unit).unwrap_or(retry.cap),
         },
@@ -240,7 +247,7 @@ mod tests {
 
     use serde_json::json;
 
-    use super::{Claimed, Fate, Prepared, Settled, holds, resolve_retry_once, settled};
+    use super::{Claimed, Fate, Prepared, Settled, holds, resolve_retries, settled};
 
     fn row(attempts: u32) -> Claimed {
         Claimed {
@@ -270,12 +277,31 @@ mod tests {
         };
         let rows = [row(0), failed_before("no answer"), failed_before("CODE")];
         let mut fates = vec![Fate::RetryOnce("CODE".into()); 3];
-        resolve_retry_once(&rows, &mut fates);
+        resolve_retries(&rows, &mut fates);
         let retry = Fate::Retry("CODE".into());
         assert_eq!(
             fates,
             [retry.clone(), retry, Fate::DeadLetter("CODE".into())]
         );
+    }
+
+    #[test]
+    fn what_the_crm_s_automation_refuses_is_tried_a_few_times_and_parked() {
+        let failed = |attempts, error: &str| Claimed {
+            last_error: Some(error.into()),
+            ..row(attempts)
+        };
+        let rows = [
+            row(0),
+            failed(3, "LIMIT"),
+            failed(9, "away"),
+            failed(4, "LIMIT"),
+        ];
+        let mut fates = vec![Fate::RetryFew("LIMIT".into()); 4];
+        resolve_retries(&rows, &mut fates);
+        let retry = Fate::Retry("LIMIT".into());
+        let parked = Fate::Park("LIMIT".into());
+        assert_eq!(fates, [retry.clone(), retry.clone(), retry, parked]);
     }
 
     #[test]

@@ -140,6 +140,10 @@ impl<C: Crm> Shared<C> {
                 class: Class::Split(_),
                 ..
             }) if adoptions.len() > 1 => self.adopt_singly(&adoptions, sought).await,
+            // To write a key again changes nothing.
+            Ok(outcomes) if adoptions.len() > 1 && outcomes.iter().any(is_split) => {
+                self.adopt_singly(&adoptions, sought).await
+            }
             verdict => verdict,
         };
         let outcomes = match verdict {
@@ -218,15 +222,18 @@ impl<C: Crm> Shared<C> {
     }
 }
 
+const fn is_split(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Split(_))
+}
+
 /// What an outcome of writing the key says of the record.
 fn taken_over(outcome: Outcome) -> Result<Matched, Fate> {
     match outcome {
         Outcome::Done { .. } | Outcome::Stale => Ok(Matched::Adopted),
         // The key is another record's already: the lead has one.
         Outcome::RetryOnce(_) => Ok(Matched::None),
-        Outcome::Retry(reason) | Outcome::Split(reason) | Outcome::Halt(reason) => {
-            Err(Fate::Retry(reason))
-        }
+        Outcome::Retry(reason) | Outcome::Halt(reason) => Err(Fate::Retry(reason)),
+        Outcome::Split(reason) => Err(Fate::RetryFew(reason)),
         Outcome::DeadLetter(reason) | Outcome::Park(reason) => Err(Fate::Park(format!(
             "the record that sales has was not taken over: {reason}"
         ))),

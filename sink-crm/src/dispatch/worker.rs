@@ -10,9 +10,9 @@ use leadstream_stream::dead_letter::PoisonLimit;
 
 use super::Shared;
 use super::batch::{Batch, Fate, Stop};
-use super::brake::judge_poison;
 use super::held::Held;
-use super::outcome::resolve_retry_once;
+use super::outcome::resolve_retries;
+use super::size::Sizes;
 use crate::crm::{Class, Crm, Failure, Prepared, Quota, Reply};
 use crate::ledger::{Claimed, Lease, LedgerError};
 
@@ -20,6 +20,7 @@ use crate::ledger::{Claimed, Lease, LedgerError};
 #[derive(Debug)]
 pub(super) struct Report {
     pub(super) requests: u32,
+    pub(super) sizes: Sizes,
     /// Why nothing more should be sent for now.
     pub(super) stop: Option<Stop>,
 }
@@ -62,11 +63,12 @@ pub(super) async fn run<C: Crm>(
     let sent = shared
         .send(&mut batch, &rows, &prepared, held, sought.requests)
         .await;
+    let sizes = batch.sizes();
     let (mut fates, stop) = batch.finish();
-    resolve_retry_once(&rows, &mut fates);
+    resolve_retries(&rows, &mut fates);
     let poison = {
-        let mut count = shared.poison.lock().unwrap_or_else(PoisonError::into_inner);
-        judge_poison(&mut fates, &mut count, PoisonLimit::default())
+        let mut poison = shared.poison.lock().unwrap_or_else(PoisonError::into_inner);
+        poison.judge(&mut fates, PoisonLimit::default())
     };
     let unburied = shared.bury(&rows, &mut fates).await;
     let stop = stop.or(poison).or(unburied);
@@ -82,6 +84,7 @@ pub(super) async fn run<C: Crm>(
         .await?;
     Ok(Report {
         requests: sent,
+        sizes,
         stop,
     })
 }

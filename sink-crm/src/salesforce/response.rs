@@ -1,5 +1,5 @@
 //! Salesforce's answers, classified by code: a request's errors carry `errorCode`, a record's
-//! `statusCode`; messages are not relied on but where a code holds another.
+//! `statusCode`; messages are relied on only where a code holds another error.
 
 use std::time::Duration;
 
@@ -11,6 +11,22 @@ use crate::crm::{Alone, Class, Failure, Outcome, Verdict, identifier};
 /// What the validation rule says that refuses an older revision.
 pub(super) const STALE: &str = "STALE_VERSION";
 const LOCK: &str = "UNABLE_TO_LOCK_ROW";
+/// What messages say of a governor limit of the whole transaction, under any code: Apex and flows
+/// name it with and without the name of the exception.
+const LIMITS: [&str; 12] = [
+    "LimitException",
+    "CPU time limit",
+    "heap size too large",
+    "Too many SOQL",
+    "Too many SOSL",
+    "Too many DML",
+    "Too many query rows",
+    "Too many future calls",
+    "Too many queueable jobs",
+    "Too many callouts",
+    "Too many Email Invocations",
+    "Too many batch retries",
+];
 
 #[derive(Deserialize)]
 struct SaveResult {
@@ -87,18 +103,22 @@ const fn precedence(outcome: &Outcome) -> u8 {
 
 fn judge(error: &RecordError, key: &str) -> Outcome {
     let reason = describe(error);
+    let says = |text: &str| error.message.contains(text);
     match error.status_code.as_str() {
+        _ if says(LOCK) => Outcome::Retry(reason),
+        "FIELD_CUSTOM_VALIDATION_EXCEPTION" if says(STALE) => Outcome::Stale,
+        _ if LIMITS.iter().any(|limit| says(limit)) => Outcome::Split(
+            reason + ": a trigger or flow exceeds a limit of the transaction; let it do less",
+        ),
+        // The exception of a trigger or flow fails every record of its transaction.
+        "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY" | "CANNOT_EXECUTE_FLOW_TRIGGER" => {
+            Outcome::Split(reason + ": a trigger or flow fails")
+        }
         LOCK
         | "QUERY_TIMEOUT"
         | "REQUEST_RUNNING_TOO_LONG"
         | "ALL_OR_NONE_OPERATION_ROLLED_BACK" => Outcome::Retry(reason),
-        "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY" if error.message.contains(LOCK) => {
-            Outcome::Retry(reason)
-        }
-        "DUPLICATE_VALUE" if error.message.contains(key) || names(error, key) => {
-            Outcome::RetryOnce(reason)
-        }
-        "FIELD_CUSTOM_VALIDATION_EXCEPTION" if error.message.contains(STALE) => Outcome::Stale,
+        "DUPLICATE_VALUE" if says(key) || names(error, key) => Outcome::RetryOnce(reason),
         "CANNOT_UPDATE_CONVERTED_LEAD"
         | "DUPLICATES_DETECTED"
         | "ENTITY_IS_LOCKED"

@@ -148,6 +148,17 @@ pub enum Effect {
         #[serde(default)]
         message: Option<String>,
     },
+    /// Each record of a request with more than `most` fails with this code, as when a trigger
+    /// exceeds a limit of its transaction (HubSpot, Salesforce).
+    TooMany {
+        /// Records that a request may hold.
+        most: usize,
+        /// The vendor's code.
+        code: String,
+        /// The vendor's sentence; `None`: the usual one of the code.
+        #[serde(default)]
+        message: Option<String>,
+    },
     /// The records of the fault's key fail, and the error does not say that it is theirs: it has no
     /// trace id (HubSpot).
     UntracedError,
@@ -252,10 +263,27 @@ impl Fault {
         .always()
     }
 
+    /// Each record of a request with more than `most` fails with the vendor's `code`, until faults
+    /// are cleared.
+    pub fn too_many(endpoint: Endpoint, most: usize, code: &str) -> Self {
+        let (code, message) = (code.to_owned(), None);
+        Self::once(
+            endpoint,
+            Effect::TooMany {
+                most,
+                code,
+                message,
+            },
+        )
+        .always()
+    }
+
     /// The same with the sentence that comes with a code.
     #[must_use]
     pub fn saying(mut self, sentence: &str) -> Self {
-        if let Effect::RecordError { message, .. } = &mut self.effect {
+        if let Effect::RecordError { message, .. } | Effect::TooMany { message, .. } =
+            &mut self.effect
+        {
             *message = Some(sentence.to_owned());
         }
         self
@@ -332,6 +360,31 @@ impl Faults {
         Some(taken)
     }
 
+    /// What was ordered for each record of a batch.
+    pub(crate) fn take_batch_faults(
+        &mut self,
+        endpoint: Endpoint,
+        keys: &[&str],
+    ) -> Vec<Option<RecordFault>> {
+        let too_many = self.take(endpoint, keys, |effect| match effect {
+            Effect::TooMany {
+                most,
+                code,
+                message,
+            } if keys.len() > *most => Some(RecordFault::Error {
+                code: code.clone(),
+                message: message.clone(),
+            }),
+            _ => None,
+        });
+        if too_many.is_some() {
+            return vec![too_many; keys.len()];
+        }
+        keys.iter()
+            .map(|key| self.take_record_fault(endpoint, key))
+            .collect()
+    }
+
     /// What was ordered for one record of a batch.
     pub(crate) fn take_record_fault(
         &mut self,
@@ -401,6 +454,22 @@ mod tests {
                 .take(Endpoint::SalesforceUpsert, &["a", "b"], any)
                 .is_some()
         );
+    }
+
+    #[test]
+    fn a_request_with_too_many_records_fails_with_each_of_them() {
+        let mut faults = Faults::default();
+        let endpoint = Endpoint::SalesforceUpsert;
+        faults.order(Fault::too_many(endpoint, 1, "CODE").saying("limit"));
+        let failed = RecordFault::Error {
+            code: "CODE".to_owned(),
+            message: Some("limit".to_owned()),
+        };
+        for _ in 0..2 {
+            let taken = faults.take_batch_faults(endpoint, &["a", "b"]);
+            assert_eq!(taken, vec![Some(failed.clone()); 2]);
+            assert_eq!(faults.take_batch_faults(endpoint, &["a"]), [None]);
+        }
     }
 
     #[test]

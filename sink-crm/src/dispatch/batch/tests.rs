@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::{Batch, Fate, Stop, StopKind};
 use crate::crm::{Alone, Class, Failure, Outcome, Verdict};
+use crate::dispatch::size::Size;
 
 const DONE: Outcome = Outcome::Done { record_id: None };
 
@@ -66,6 +67,63 @@ fn what_fails_with_every_record_is_the_organisations_fault() {
     // One alone may be the organisation's fault; it waits, so that the next probe is of another.
     let (_, fates, stop) = play(1, |_| failure(class));
     assert_eq!((stop.unwrap().kind, fates), (StopKind::Halt, vec![suspect]));
+}
+
+/// A trigger that fails all records of a request with more than `most`, and `bad` ones always.
+fn trigger(most: usize, bad: &[usize]) -> impl Fn(&[usize]) -> Verdict {
+    move |part| {
+        let fails = part.len() > most || part.iter().any(|row| bad.contains(row));
+        let outcome = if fails {
+            Outcome::Split("limit".into())
+        } else {
+            DONE
+        };
+        Ok(vec![outcome; part.len()])
+    }
+}
+
+#[test]
+fn a_limit_of_the_transaction_costs_no_record() {
+    for (rows, most) in [(200, 50), (199, 1), (2, 1), (200, 150)] {
+        let (_, fates, stop) = play(rows, trigger(most, &[]));
+        assert_eq!(stop, None);
+        assert_eq!(
+            fates,
+            vec![Fate::Done { record_id: None }; rows],
+            "{rows} {most}"
+        );
+    }
+}
+
+#[test]
+fn the_size_of_requests_follows_the_limit_of_the_transaction() {
+    let mut size = Size::new(200);
+    for _ in 0..3 {
+        let mut batch = Batch::new(size.limit(), |_| None);
+        while let Some(part) = batch.next() {
+            let verdict = trigger(50, &[])(&part);
+            batch.take(part, verdict);
+        }
+        size.learn(batch.sizes());
+        assert_eq!(size.limit(), 50);
+    }
+}
+
+#[test]
+fn a_record_that_fails_alone_is_tried_a_few_times_and_others_are_done() {
+    let (_, fates, stop) = play(200, trigger(50, &[7]));
+    assert_eq!(stop, None);
+    let few = Fate::RetryFew("limit".into());
+    for (row, fate) in fates.iter().enumerate() {
+        assert_eq!(*fate == few, row == 7, "{row}: {fate:?}");
+    }
+    let (requests, fates, stop) = play(1, trigger(0, &[]));
+    assert_eq!((requests.len(), fates, stop), (1, vec![few.clone()], None));
+    // A trigger that fails with every record is no record's fault.
+    let (requests, fates, stop) = play(200, trigger(0, &[]));
+    assert_eq!(stop, Some(Stop::halt("limit")));
+    assert_eq!(fates.iter().filter(|fate| **fate == few).count(), 5);
+    assert!(requests.len() < 20, "{} requests", requests.len());
 }
 
 #[test]

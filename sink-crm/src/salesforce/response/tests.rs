@@ -71,6 +71,47 @@ fn record_codes_have_their_class() {
 }
 
 #[test]
+fn what_fails_in_triggers_and_flows_may_be_the_request_s_fault() {
+    let says = |code: &str, message: &str| {
+        record(&json!({"success": false, "errors": [{"statusCode": code, "message": message}]}))
+    };
+    let automation = [
+        "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY",
+        "CANNOT_EXECUTE_FLOW_TRIGGER",
+    ];
+    let limits = [
+        "LeadTrigger: System.LimitException: Apex CPU time limit exceeded",
+        "LeadTrigger: System.LimitException: Too many SOQL queries: 101",
+        "This error occurred: Too many DML statements: 151.",
+        "Too many future calls: 51",
+        "Apex heap size too large: 6000001",
+        "Too many batch retries in the presence of Apex triggers and partial failures.",
+    ];
+    for message in limits {
+        for code in [
+            automation[0],
+            automation[1],
+            "UNKNOWN_EXCEPTION",
+            "FIELD_CUSTOM_VALIDATION_EXCEPTION",
+        ] {
+            let outcome = says(code, message);
+            assert!(
+                matches!(&outcome, Outcome::Split(reason) if reason.contains("limit")),
+                "{code}: {outcome:?}"
+            );
+        }
+    }
+    for code in automation {
+        assert!(matches!(
+            says(code, "LeadTrigger: System.NullPointerException"),
+            Outcome::Split(_)
+        ));
+        let lock = "process failed. This error occurred: UNABLE_TO_LOCK_ROW: unable to obtain";
+        assert!(matches!(says(code, lock), Outcome::Retry(_)));
+    }
+}
+
+#[test]
 fn a_lock_hides_what_comes_after_it_and_reasons_hold_no_values() {
     let outcome = record(&json!({"success": false, "errors": [
         {"statusCode": "STRING_TOO_LONG", "fields": ["LastName"], "message": "John Doe"},

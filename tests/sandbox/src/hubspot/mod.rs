@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::app::{App, Exchange, lock};
-use crate::fault::{Effect, Endpoint, RecordFault};
+use crate::fault::{Effect, Endpoint};
 use crate::reply::Reply;
 use crate::state::Change;
 use crate::table::{CrmRecord, Table};
@@ -249,10 +249,7 @@ fn apply(app: &App, mode: Mode, batch: &Result<Vec<upsert::Input>, String>, late
     if silent.is_some() {
         return Reply::json(200, upsert::complete(&[], &[], started));
     }
-    let ordered: Vec<Option<RecordFault>> = keys
-        .iter()
-        .map(|key| faults.take_record_fault(endpoint, key))
-        .collect();
+    let ordered = faults.take_batch_faults(endpoint, &keys);
     drop(faults);
     let mut store = lock(&app.store);
     let config = &app.config.hubspot;

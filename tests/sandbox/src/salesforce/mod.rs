@@ -12,7 +12,7 @@ use chrono::Utc;
 use serde_json::{Value, json};
 
 use crate::app::{App, Exchange, bearer, lock};
-use crate::fault::{Endpoint, RecordFault};
+use crate::fault::Endpoint;
 use crate::received::ReceivedRecord;
 use crate::reply::Reply;
 use crate::table::{CrmRecord, Table};
@@ -209,12 +209,7 @@ impl Call {
         check_version(&self.version)?;
         let batch = self.batch.as_ref();
         let batch = batch.map_err(|message| request_error(400, "JSON_PARSER_ERROR", message))?;
-        let ordered: Vec<Option<RecordFault>> = {
-            let mut faults = lock(&app.faults);
-            let keys = self.keys().into_iter();
-            keys.map(|key| faults.take_record_fault(endpoint, key))
-                .collect()
-        };
+        let ordered = lock(&app.faults).take_batch_faults(endpoint, &self.keys());
         let organisation = lock(&app.organisation);
         let mut store = lock(&app.store);
         let target = upsert::Target {

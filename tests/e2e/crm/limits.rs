@@ -1,0 +1,60 @@
+//! Limits of a CRM's transactions: they are a fault of requests that are too large.
+
+use anyhow::ensure;
+use leadstream::deployment::Service;
+use leadstream_sandbox::{Endpoint, Fault};
+
+use super::{SALESFORCE, SINK, dead_letters, event, in_step, publish, received, settled, site};
+use crate::World;
+use crate::site::Site;
+
+const LEADS: usize = 250;
+const MOST: usize = 50;
+const UPSERT: Endpoint = Endpoint::SalesforceUpsert;
+
+/// Requests that held more records than the trigger takes.
+async fn too_large(site: &Site<'_>) -> anyhow::Result<usize> {
+    let upserts = received(site, UPSERT).await?;
+    let large = upserts.iter().filter(|upsert| upsert.records.len() > MOST);
+    Ok(large.count())
+}
+
+/// A trigger that fails with more than 50 records costs no lead, and its limit is remembered;
+/// leads that are dead already all come through together.
+pub(crate) fn run(world: &World) -> anyhow::Result<()> {
+    world.runtime.block_on(async {
+        let site = site(world, "limits").await?.with_crms();
+        let client = site.sandbox.client()?;
+        let limit = Fault::too_many(UPSERT, MOST, "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY")
+            .saying("LeadTrigger: System.LimitException: Apex CPU time limit exceeded");
+        client.order(&limit).await?;
+        let away = Fault::status(Endpoint::SalesforceDescribe, 503).always();
+        let away = client.order(&away).await?;
+        let events =
+            |revision| -> Vec<_> { (0..LEADS).map(|lead| event(lead, revision)).collect() };
+        publish(&site, &events(1)).await?;
+        site.spawn(Service::SinkCrm, SINK)?;
+        settled(&site, SALESFORCE, &[("due", LEADS)]).await?;
+        client.cancel(away).await?;
+        settled(&site, SALESFORCE, &[("done", LEADS)]).await?;
+        let refused = too_large(&site).await?;
+        ensure!(refused > 0, "no batch exceeded the limit");
+
+        publish(&site, &events(2)).await?;
+        settled(&site, SALESFORCE, &[("done", LEADS)]).await?;
+        let again = too_large(&site).await? - refused;
+        // The size may grow once.
+        ensure!(again <= 1, "{again} more requests were too large");
+
+        site.stop(SINK).await?;
+        sqlx::query("UPDATE crm_ledger SET state = 'dead' WHERE crm = 'salesforce'")
+            .execute(&site.database)
+            .await?;
+        site.tool(&["crm", "retry", "--state", "dead"]).await?;
+        site.start(Service::SinkCrm, SINK).await?;
+        settled(&site, SALESFORCE, &[("done", LEADS)]).await?;
+        in_step(&client.leads().await?, SALESFORCE, &vec![2; LEADS])?;
+        ensure!(dead_letters(&site)?.is_empty(), "a healthy lead died");
+        site.finish().await
+    })
+}
