@@ -250,7 +250,7 @@ fn describe(args: &Args) -> String {
 
 async fn schema_ids(stack: &Stack) -> anyhow::Result<SchemaIds> {
     let registry = Registry::new(&RegistryConfig {
-        urls: vec![stack.schema_registry().to_owned()],
+        urls: vec![stack.schema_registry().parse()?],
         auth: RegistryAuth::None,
         timeout: Duration::from_secs(10),
         ids_file: None,

@@ -94,7 +94,6 @@ impl std::fmt::Debug for Deployment {
         f.debug_struct("Deployment")
             .field("kafka", &self.kafka)
             .field("topic_prefix", &self.topic_prefix)
-            .field("schema_registry", &self.schema_registry)
             .finish_non_exhaustive()
     }
 }

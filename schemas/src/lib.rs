@@ -1,6 +1,7 @@
 //! The contracts between Leadstream's services: record types, their JSON Schema files, examples,
 //! the registry codec and the topic names. It depends on no other crate of the workspace.
 
+pub mod base_url;
 pub mod codec;
 pub mod event;
 pub mod input;
@@ -12,6 +13,7 @@ pub mod status;
 pub mod time;
 pub mod topic;
 
+pub use base_url::BaseUrl;
 pub use event::{Cause, EventData, FlowRef, LeadEvent, LeadMetadata, SyncPriority};
 pub use input::{
     ContactCard, Content, InputKind, LeadInput, MediaType, OrderItem, Platform, Referral, Sender,

@@ -15,13 +15,14 @@ use schema_registry_converter::error::SRCError;
 use schema_registry_converter::schema_registry_common::{SchemaType, SrCall, SuppliedSchema};
 use serde::{Deserialize, Serialize};
 
+use crate::base_url::BaseUrl;
 use crate::topic::Topic;
 
 /// How to reach the registry.
 #[derive(Clone)]
 pub struct RegistryConfig {
     /// Base URLs, tried in this order.
-    pub urls: Vec<String>,
+    pub urls: Vec<BaseUrl>,
     pub auth: RegistryAuth,
     pub timeout: Duration,
     /// Where resolved ids are kept for a start without the registry.
@@ -29,7 +30,7 @@ pub struct RegistryConfig {
 }
 
 /// Credentials of the registry.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub enum RegistryAuth {
     #[default]
     None,
@@ -66,7 +67,7 @@ pub enum RegistryError {
     #[error("the schema registry's settings are wrong: {0}")]
     Settings(String),
     #[error("the schema registry at {url} did not answer: {reason}")]
-    Unavailable { url: String, reason: String },
+    Unavailable { url: BaseUrl, reason: String },
     #[error(
         "the schema registry refused the schema of {subject}: {reason}; compare `leadstream topics plan`, and upgrade consumers first"
     )]
@@ -108,7 +109,7 @@ impl SchemaIds {
 #[derive(Debug)]
 pub struct Registry {
     settings: SrSettings,
-    url: String,
+    url: BaseUrl,
     ids_file: Option<PathBuf>,
     /// For what the converter has no call for.
     http: reqwest::Client,
@@ -117,14 +118,14 @@ pub struct Registry {
 
 impl Registry {
     /// # Errors
-    /// [`RegistryError::Settings`] for no URL, or one that is none.
+    /// [`RegistryError::Settings`] for no URL.
     pub fn new(config: &RegistryConfig) -> Result<Self, RegistryError> {
         let [first, rest @ ..] = config.urls.as_slice() else {
             return Err(RegistryError::Settings("no URL is given".into()));
         };
-        let mut builder = SrSettings::new_builder(first.trim_end_matches('/').to_owned());
+        let mut builder = SrSettings::new_builder(first.to_string());
         for url in rest {
-            builder.add_url(url.trim_end_matches('/').to_owned());
+            builder.add_url(url.to_string());
         }
         match &config.auth {
             RegistryAuth::None => {}
@@ -141,7 +142,7 @@ impl Registry {
             .map_err(|source| RegistryError::Settings(source.error))?;
         Ok(Self {
             settings,
-            url: first.trim_end_matches('/').to_owned(),
+            url: first.clone(),
             ids_file: config.ids_file.clone(),
             http: reqwest::Client::builder()
                 .timeout(config.timeout)
@@ -172,7 +173,7 @@ impl Registry {
                     let known = self.load(&self.key(prefix))?;
                     return if topics.iter().all(|topic| known.get(*topic).is_some()) {
                         tracing::warn!(
-                            registry.url = self.url,
+                            registry.url = self.url.as_str(),
                             "schema registry is away: starting with the ids it gave before"
                         );
                         Ok(known)

@@ -56,8 +56,13 @@ pub struct CrmArgs {
 #[command(next_help_heading = "Webhook")]
 pub struct WebhookArgs {
     /// Receiver of every event, in order per lead, signed as Standard Webhooks says
-    #[arg(long, env = "CRM_WEBHOOK_URL", value_name = "URL")]
-    pub crm_webhook_url: Option<String>,
+    #[arg(
+        long,
+        env = "CRM_WEBHOOK_URL",
+        hide_env_values = true,
+        value_name = "URL"
+    )]
+    pub crm_webhook_url: Option<Secret>,
     /// Secret in base64, several with commas while it is rotated; or CRM_WEBHOOK_SECRET_FILE
     #[arg(
         long,
@@ -152,7 +157,6 @@ pub struct SyncArgs {
 }
 
 /// What the arguments come to.
-#[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) database: PgConnectOptions,
     pub(crate) crms: Crms,
@@ -245,10 +249,11 @@ pub(crate) fn database(args: &DatabaseArgs) -> Result<PgConnectOptions, ConfigEr
 impl WebhookArgs {
     fn settings(&self, filter: Filter) -> Result<Option<WebhookSettings>, ConfigError> {
         let url = self.crm_webhook_url.clone();
-        let Some(url) = url.filter(|url| !url.trim().is_empty()) else {
+        let Some(url) = url.filter(|url| !url.is_blank()) else {
             return Ok(None);
         };
-        let valid = Url::parse(url.trim())
+        // Its query, its path or a user may be what lets us in, so it is never printed.
+        let valid = Url::parse(url.expose().trim())
             .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
         if !valid {
             return Err(ConfigError::new(
@@ -257,7 +262,7 @@ impl WebhookArgs {
             ));
         }
         let settings = WebhookSettings {
-            url: url.trim().to_owned(),
+            url,
             given_secret: self.crm_webhook_secret.clone(),
             filter,
         };

@@ -19,9 +19,8 @@ use leadstream_stream::consumer::{ConsumeError, ConsumerOptions};
 use leadstream_stream::dead_letter::PoisonLimit;
 use leadstream_stream::producer::ProduceError;
 use leadstream_stream::{
-    ConfigError, ConsumerLoop, Context, KafkaArgs, Producer, Secret, ServiceArgs,
+    BaseUrl, ConfigError, ConsumerLoop, Context, KafkaArgs, Producer, Secret, ServiceArgs,
 };
-use reqwest::Url;
 use tokio::sync::mpsc;
 
 use dispatch::{Dispatcher, Settings};
@@ -61,10 +60,11 @@ pub struct SendArgs {
     #[arg(
         long,
         env = "META_GRAPH_URL",
+        hide_env_values = true,
         default_value = "https://graph.facebook.com",
         value_name = "URL"
     )]
-    pub meta_graph_url: String,
+    pub meta_graph_url: Secret,
     /// Version of the Graph API, as its path has it
     #[arg(
         long,
@@ -191,15 +191,15 @@ impl SendArgs {
             "META_ACCESS_TOKEN",
             "EAAG0123456789",
         )?;
-        let base = Url::parse(&self.meta_graph_url)
-            .ok()
-            .filter(|url| matches!(url.scheme(), "http" | "https"))
-            .ok_or_else(|| {
-                ConfigError::new(
-                    "META_GRAPH_URL",
-                    "is no URL; example: META_GRAPH_URL=https://graph.facebook.com",
-                )
-            })?;
-        Ok(Graph::new(base, &self.meta_api_version, token, timeout)?)
+        let base: BaseUrl = self.meta_graph_url.expose().parse().map_err(|problem| {
+            let example = "META_GRAPH_URL=https://graph.facebook.com";
+            ConfigError::new("META_GRAPH_URL", format!("{problem}; example: {example}"))
+        })?;
+        Ok(Graph::new(
+            base.url().clone(),
+            &self.meta_api_version,
+            token,
+            timeout,
+        )?)
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use leadstream_schemas::BaseUrl;
 use leadstream_schemas::registry::{RegistryAuth, RegistryConfig};
 
 use crate::secret::Secret;
@@ -84,10 +85,11 @@ pub struct RegistryArgs {
     #[arg(
         long,
         env = "SCHEMA_REGISTRY_URL",
+        hide_env_values = true,
         value_delimiter = ',',
         value_name = "URL"
     )]
-    pub schema_registry_url: Vec<String>,
+    pub schema_registry_url: Vec<Secret>,
     /// User name (Confluent Cloud: API key)
     #[arg(long, env = "SCHEMA_REGISTRY_USERNAME", value_name = "NAME")]
     pub schema_registry_username: Option<String>,
@@ -121,25 +123,71 @@ pub struct RegistryArgs {
 }
 
 impl RegistryArgs {
+    const URL: &str = "SCHEMA_REGISTRY_URL";
+    const EXAMPLE: &str = "http://localhost:8081";
+
     /// # Errors
-    /// A missing URL, or credentials of two kinds.
+    /// A missing or wrong URL, or credentials of two kinds.
     pub fn config(&self) -> Result<RegistryConfig, ConfigError> {
-        if self
-            .schema_registry_url
-            .iter()
-            .all(|url| url.trim().is_empty())
-        {
-            return Err(ConfigError::missing(
-                "SCHEMA_REGISTRY_URL",
-                "http://localhost:8081",
-            ));
+        let (urls, in_urls) = self.urls()?;
+        let auth = self.auth()?;
+        let auth = match (auth, in_urls) {
+            (auth, RegistryAuth::None) => auth,
+            (RegistryAuth::None, in_urls) => in_urls,
+            _ => {
+                return Err(ConfigError::new(
+                    Self::URL,
+                    "holds credentials beside those of other settings; leave them out of the URL",
+                ));
+            }
+        };
+        Ok(RegistryConfig {
+            urls,
+            auth,
+            timeout: Duration::from_secs(self.schema_registry_timeout_seconds),
+            ids_file: self.schema_ids_file.clone(),
+        })
+    }
+
+    /// The URLs, and the credentials that were in them.
+    fn urls(&self) -> Result<(Vec<BaseUrl>, RegistryAuth), ConfigError> {
+        let mut urls = Vec::new();
+        let mut auth = RegistryAuth::None;
+        let given = self.schema_registry_url.iter().map(Secret::expose);
+        for text in given.filter(|text| !text.trim().is_empty()) {
+            let (url, credentials) = BaseUrl::with_credentials(text).map_err(|_| {
+                let problem = "is no http or https URL without a query";
+                ConfigError::new(
+                    Self::URL,
+                    format!("{problem}; example: {}={}", Self::URL, Self::EXAMPLE),
+                )
+            })?;
+            let found = credentials.map_or(RegistryAuth::None, |found| RegistryAuth::Basic {
+                user: found.user,
+                password: found.password,
+            });
+            if !urls.is_empty() && found != auth {
+                return Err(ConfigError::new(
+                    Self::URL,
+                    "holds different credentials for its URLs; set SCHEMA_REGISTRY_USERNAME and SCHEMA_REGISTRY_PASSWORD instead",
+                ));
+            }
+            auth = found;
+            urls.push(url);
         }
+        if urls.is_empty() {
+            return Err(ConfigError::missing(Self::URL, Self::EXAMPLE));
+        }
+        Ok((urls, auth))
+    }
+
+    fn auth(&self) -> Result<RegistryAuth, ConfigError> {
         let password = Secret::resolve(
             self.schema_registry_password.clone(),
             "SCHEMA_REGISTRY_PASSWORD",
         )?;
         let token = Secret::resolve(self.schema_registry_token.clone(), "SCHEMA_REGISTRY_TOKEN")?;
-        let auth = match (&self.schema_registry_username, password, token) {
+        Ok(match (&self.schema_registry_username, password, token) {
             (None, None, None) => RegistryAuth::None,
             (None, None, Some(token)) => RegistryAuth::Bearer(token.expose().to_owned()),
             (Some(user), Some(password), None) => RegistryAuth::Basic {
@@ -161,12 +209,78 @@ impl RegistryArgs {
                     "is set beside a user name or password; keep one kind of credentials",
                 ));
             }
-        };
-        Ok(RegistryConfig {
-            urls: self.schema_registry_url.clone(),
-            auth,
-            timeout: Duration::from_secs(self.schema_registry_timeout_seconds),
-            ids_file: self.schema_ids_file.clone(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use leadstream_schemas::registry::Registry;
+
+    use super::{RegistryArgs, RegistryAuth, RegistryConfig, Secret};
+
+    fn config(urls: &str, user: Option<&str>) -> Result<RegistryConfig, String> {
+        let args = RegistryArgs {
+            schema_registry_url: urls.split(',').map(Secret::new).collect(),
+            schema_registry_username: user.map(ToOwned::to_owned),
+            schema_registry_password: user.map(|_| Secret::new("hunter2")),
+            schema_registry_token: None,
+            schema_registry_timeout_seconds: 1,
+            schema_ids_file: None,
+        };
+        let printed = format!("{args:?}");
+        assert!(!printed.contains("hunter2"), "{printed}");
+        args.config().map_err(|error| error.to_string())
+    }
+
+    #[tokio::test]
+    async fn credentials_in_the_registry_s_url_work_and_are_not_printed() {
+        let url = "http://reader:hunter2@127.0.0.1:1";
+        let config = config(&format!("{url},{url}/"), None).unwrap();
+        let auth = RegistryAuth::Basic {
+            user: "reader".into(),
+            password: "hunter2".into(),
+        };
+        assert_eq!(config.auth, auth);
+        let registry = Registry::new(&config).unwrap();
+        let lookup = registry.lookup("x", "{}").await.unwrap_err();
+        let set = registry.set_backward("x").await.unwrap_err();
+        let printed = format!("{config:?} {registry:?} {lookup} {lookup:?} {set} {set:?}");
+        assert!(!printed.contains("hunter2"), "{printed}");
+        assert!(
+            printed.contains("at http://127.0.0.1:1 did not answer"),
+            "{printed}"
+        );
+    }
+
+    #[test]
+    fn a_wrong_url_of_the_registry_is_refused_without_its_text() {
+        for (urls, user, told) in [
+            ("", None, "is not set"),
+            ("reader:hunter2@registry", None, "is no http or https URL"),
+            (
+                "http://registry?token=hunter2",
+                None,
+                "is no http or https URL",
+            ),
+            (
+                "http://a:hunter2@b,http://c",
+                None,
+                "SCHEMA_REGISTRY_PASSWORD",
+            ),
+            (
+                "http://a:hunter2@b",
+                Some("other"),
+                "leave them out of the URL",
+            ),
+        ] {
+            let error = config(urls, user).unwrap_err();
+            assert!(
+                error.starts_with("SCHEMA_REGISTRY_URL ") && error.contains(told),
+                "{error}"
+            );
+            assert!(!error.contains("hunter2"), "{error}");
+        }
+        assert!(config("http://registry,", Some("reader")).is_ok());
     }
 }

@@ -11,6 +11,7 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::error::KafkaError;
 
 use crate::config::ConfigError;
+use crate::secret::Secret;
 
 /// The longest record that topics of ours take: one item of a webhook, which has 3 MB at most, in its
 /// provider's form and in ours.
@@ -56,7 +57,7 @@ pub struct KafkaArgs {
         hide_env_values = true,
         value_name = "KEY=VALUE,…"
     )]
-    pub kafka_config: Option<String>,
+    pub kafka_config: Option<Secret>,
     /// Text before each topic name
     #[arg(long, env = "TOPIC_PREFIX", default_value = "", value_name = "PREFIX")]
     pub topic_prefix: String,
@@ -171,7 +172,8 @@ impl KafkaArgs {
             .as_deref()
             .filter(|servers| !servers.trim().is_empty())
             .ok_or_else(|| ConfigError::missing("KAFKA_BOOTSTRAP_SERVERS", "localhost:9092"))?;
-        let mut config = pass_through(self.kafka_config.as_deref().unwrap_or_default())?;
+        let further = self.kafka_config.as_ref().map_or("", Secret::expose);
+        let mut config = pass_through(further)?;
         config.insert("bootstrap.servers".into(), servers.to_owned());
         config.insert("client.id".into(), client_id.to_owned());
         Ok(config)
@@ -297,7 +299,14 @@ fn pass_through(text: &str) -> Result<BTreeMap<String, String>, ConfigError> {
             return Err(wrong(format!("sets {key} twice; keep one")));
         }
     }
-    Ok(config)
+    // librdkafka's own error repeats the value.
+    match into_config(config.clone()).create_native_config() {
+        Ok(_) => Ok(config),
+        Err(KafkaError::ClientConfig(_, _, key, _)) => Err(wrong(format!(
+            "sets {key}, which librdkafka does not know or whose value it does not take; see its CONFIGURATION.md"
+        ))),
+        Err(_) => Err(wrong("is refused by librdkafka".into())),
+    }
 }
 
 fn is_key(key: &str) -> bool {
@@ -321,7 +330,7 @@ mod tests {
 
     use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
-    use super::{Complaints, KafkaArgs, partition_of, pass_through};
+    use super::{Complaints, KafkaArgs, Secret, partition_of, pass_through};
 
     #[test]
     fn a_key_is_looked_for_where_java_s_client_puts_it() {
@@ -351,7 +360,7 @@ mod tests {
     fn args(config: &str) -> KafkaArgs {
         KafkaArgs {
             kafka_bootstrap_servers: Some("localhost:9092".into()),
-            kafka_config: Some(config.into()),
+            kafka_config: Some(Secret::new(config)),
             topic_prefix: "t1.".into(),
         }
     }
@@ -368,9 +377,19 @@ mod tests {
 
     #[test]
     fn a_wrong_setting_is_named_without_its_value() {
-        for config in ["acks=0", "nonsense", "linger.ms=1,linger.ms=2"] {
-            let error = args(config).validate().unwrap_err().to_string();
+        for config in [
+            "acks=0",
+            "nonsense",
+            "linger.ms=1,linger.ms=2",
+            "sasl.pasword=hunter2",
+            "linger.ms=hunter2",
+            "security.protocol=hunter2",
+            "hunter2",
+        ] {
+            let args = args(config);
+            let error = args.validate().unwrap_err().to_string();
             assert!(error.starts_with("KAFKA_CONFIG "), "{error}");
+            assert!(!format!("{error} {args:?}").contains("hunter2"), "{error}");
         }
         let missing = KafkaArgs {
             kafka_bootstrap_servers: None,

@@ -18,6 +18,7 @@ pub mod trace;
 pub use config::ConfigError;
 pub use consumer::{ConsumerHandle, ConsumerLoop, Fetched, LaneEvent, Record};
 pub use kafka::KafkaArgs;
+pub use leadstream_schemas::BaseUrl;
 pub use lifecycle::{Context, ServiceArgs};
 pub use producer::{Delivery, Outgoing, Producer};
 pub use retry::RetryPolicy;

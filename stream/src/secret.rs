@@ -21,6 +21,11 @@ impl Secret {
         &self.0
     }
 
+    #[must_use]
+    pub fn is_blank(&self) -> bool {
+        self.0.trim().is_empty()
+    }
+
     /// The value of flag or variable, else the content of the file that `<variable>_FILE` names,
     /// without its final newline.
     ///

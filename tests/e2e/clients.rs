@@ -68,7 +68,7 @@ pub(crate) fn python(world: &World) -> anyhow::Result<()> {
 
 async fn produce_examples(site: &Site<'_>) -> anyhow::Result<Vec<serde_json::Value>> {
     let registry = Registry::new(&RegistryConfig {
-        urls: vec![site.deployment.schema_registry.clone()],
+        urls: vec![site.deployment.schema_registry.parse()?],
         auth: RegistryAuth::None,
         timeout: Duration::from_secs(10),
         ids_file: None,

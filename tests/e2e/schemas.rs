@@ -77,7 +77,7 @@ async fn refused(registry: &Registry, subject: &str, schema: &Value) -> anyhow::
 
 fn registry(url: &str) -> anyhow::Result<Registry> {
     Ok(Registry::new(&RegistryConfig {
-        urls: vec![url.to_owned()],
+        urls: vec![url.parse()?],
         auth: RegistryAuth::None,
         timeout: Duration::from_secs(10),
         ids_file: None,
@@ -95,7 +95,7 @@ pub(crate) fn registry_away(world: &World) -> anyhow::Result<()> {
         // The file remembers ids by registry: the same content, asked of an address where none is.
         let away = format!("http://{}", free_address()?);
         std::fs::write(&site.deployment.schema_ids_file, known.replace(&url, &away))?;
-        site.deployment.schema_registry = away;
+        site.deployment.schema_registry = away.replace("//", "//reader:hunter2@");
         site.start(Service::Processor, "processor").await?;
         site.stop("processor").await?;
 
@@ -106,6 +106,11 @@ pub(crate) fn registry_away(world: &World) -> anyhow::Result<()> {
             ensure!(
                 status == 503 && text.contains("schema registry"),
                 "{status} {text}"
+            );
+            let log = site.log("waiting")?;
+            ensure!(
+                !format!("{text} {log}").contains("hunter2"),
+                "a password: {text} {log}"
             );
             Ok(())
         })

@@ -85,6 +85,25 @@ pub(crate) fn named(world: &World) -> anyhow::Result<()> {
         ),
         (
             "processor",
+            &[KAFKA, ("KAFKA_CONFIG", "sasl.pasword=hunter2")],
+            &["KAFKA_CONFIG", "sasl.pasword"],
+        ),
+        (
+            "ingest",
+            &[KAFKA, ("SCHEMA_REGISTRY_URL", "http://r/?token=hunter2")],
+            &["SCHEMA_REGISTRY_URL is no http"],
+        ),
+        (
+            "sink-whatsapp",
+            &[
+                KAFKA,
+                ("META_ACCESS_TOKEN", "token"),
+                ("META_GRAPH_URL", "http://reader:hunter2@graph"),
+            ],
+            &["META_GRAPH_URL is no http"],
+        ),
+        (
+            "processor",
             &[KAFKA, REGISTRY, database, ("FLOW_FILE", &flow)],
             &["wrong-flow.yaml:2:"],
         ),

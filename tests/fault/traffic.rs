@@ -49,7 +49,7 @@ pub(crate) struct Traffic<'a> {
 impl<'a> Traffic<'a> {
     pub(crate) async fn new(site: &'a Site<'a>, seed: u64, rate: u64) -> anyhow::Result<Self> {
         let registry = Registry::new(&RegistryConfig {
-            urls: vec![site.deployment.schema_registry.clone()],
+            urls: vec![site.deployment.schema_registry.parse()?],
             auth: RegistryAuth::None,
             timeout: Duration::from_secs(10),
             ids_file: None,

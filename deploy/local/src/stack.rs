@@ -55,13 +55,12 @@ impl StackOptions {
     }
 }
 
-/// Leaves out the database's address, which holds a password.
+/// Leaves out the addresses of database and registry, which may hold passwords.
 impl fmt::Debug for StackOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StackOptions")
             .field("data_dir", &self.data_dir)
             .field("kafka", &self.kafka)
-            .field("schema_registry", &self.schema_registry)
             .field("fresh", &self.fresh)
             .finish_non_exhaustive()
     }
@@ -88,7 +87,6 @@ impl fmt::Debug for Stack {
         f.debug_struct("Stack")
             .field("data_dir", &self.dir.root())
             .field("kafka", &self.kafka)
-            .field("schema_registry", &self.schema_registry)
             .finish_non_exhaustive()
     }
 }

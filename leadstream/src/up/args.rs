@@ -68,10 +68,11 @@ pub(crate) struct Args {
     #[arg(
         long,
         env = "SCHEMA_REGISTRY_URL",
+        hide_env_values = true,
         value_name = "URL",
         help_heading = "Schema registry"
     )]
-    pub(crate) schema_registry_url: Option<String>,
+    pub(crate) schema_registry_url: Option<Secret>,
     /// Your own PostgreSQL, postgres://user:password@host/database; or DATABASE_URL_FILE
     #[arg(
         long,

@@ -31,7 +31,12 @@ pub(super) fn deployment(
     Deployment {
         binary: settings.binary.clone(),
         kafka: stack.kafka().to_owned(),
-        kafka_config: settings.args.kafka.kafka_config.clone(),
+        kafka_config: settings
+            .args
+            .kafka
+            .kafka_config
+            .as_ref()
+            .map(|config| config.expose().to_owned()),
         topic_prefix: settings.args.kafka.topic_prefix.clone(),
         schema_registry: stack.schema_registry().to_owned(),
         database_url: unless(database_url_is_in_a_file, stack.database_url()),

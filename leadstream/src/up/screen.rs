@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use leadstream_local::Stack;
-use leadstream_schemas::Topic;
+use leadstream_schemas::{BaseUrl, Topic};
 
 use super::settings::Settings;
 use super::{data_dir_flag, program};
@@ -54,7 +54,10 @@ impl<'a> Screen<'a> {
         let mut places = vec![
             ("webhook".to_owned(), file.webhooks.whatsapp.clone()),
             ("Kafka".to_owned(), file.kafka.clone()),
-            ("schema registry".to_owned(), file.schema_registry.clone()),
+            (
+                "schema registry".to_owned(),
+                registries(&file.schema_registry),
+            ),
             (
                 "PostgreSQL".to_owned(),
                 without_credentials(&file.database_url),
@@ -145,6 +148,13 @@ fn row(text: &mut String, width: usize, label: &str, value: &str, style: Style) 
     writeln!(text, "  {}{indented}", style.paint(Ink::Faint, &label)).unwrap_or_default();
 }
 
+/// The registry's URLs, which may hold credentials, without them.
+fn registries(urls: &str) -> String {
+    let urls = urls.split(',').map(BaseUrl::with_credentials);
+    let urls: Vec<String> = urls.flatten().map(|(url, _)| url.to_string()).collect();
+    urls.join(", ")
+}
+
 /// Host, port and database of a URL that may hold user and password.
 fn without_credentials(url: &str) -> String {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
@@ -224,5 +234,9 @@ mod tests {
             assert_eq!(without_credentials(url), "db:5432, database leads");
         }
         assert_eq!(without_credentials("postgres://me:x@db"), "db");
+        assert_eq!(
+            registries("http://me:x@a:8081/,http://b/v7"),
+            "http://a:8081, http://b/v7"
+        );
     }
 }

@@ -65,9 +65,11 @@ impl Settings {
     pub(super) fn stack_options(&self, progress: Progress) -> StackOptions {
         let filled = |text: &Option<String>| text.clone().filter(|text| !text.trim().is_empty());
         let database_url = self.database_url.as_ref();
+        let registry = self.args.schema_registry_url.as_ref();
+        let registry = registry.filter(|url| !url.is_blank());
         StackOptions {
             kafka: filled(&self.args.kafka.kafka_bootstrap_servers),
-            schema_registry: filled(&self.args.schema_registry_url),
+            schema_registry: registry.map(|url| url.expose().to_owned()),
             database_url: database_url.map(|url| url.expose().to_owned()),
             fresh: self.args.fresh,
             progress,

@@ -1,7 +1,6 @@
 //! Addresses of CRMs: where credentials and leads may go, and names that become part of a path.
 
-use leadstream_stream::ConfigError;
-use reqwest::Url;
+use leadstream_stream::{BaseUrl, ConfigError, Secret};
 
 /// The variable that names further hosts.
 const ALLOWED: &str = "CRM_ALLOWED_HOSTS";
@@ -29,19 +28,10 @@ impl Hosts {
     /// # Errors
     /// What is wrong with it and how to mend that.
     pub(crate) fn base_url(&self, text: &str) -> Result<String, String> {
-        let text = text.trim().trim_end_matches('/');
-        let url = Url::parse(text).ok().filter(|url| {
-            matches!(url.scheme(), "http" | "https")
-                && url.query().is_none()
-                && url.fragment().is_none()
-                && url.username().is_empty()
-                && url.password().is_none()
-        });
-        let Some((url, host)) = url.as_ref().and_then(|url| Some((url, url.host_str()?))) else {
-            return Err("is no http or https URL without a query or credentials".to_owned());
-        };
+        let base: BaseUrl = text.parse().map_err(|error| format!("{error}"))?;
+        let host = base.url().host_str().unwrap_or_default();
         if self.allowed.iter().any(|allowed| allowed == host) {
-            return Ok(text.to_owned());
+            return Ok(base.to_string());
         }
         let of_vendor = self.domains.iter().any(|domain| {
             host.strip_suffix(domain)
@@ -53,10 +43,10 @@ impl Hosts {
                 self.domains.join(", ")
             ));
         }
-        if url.scheme() != "https" {
+        if base.url().scheme() != "https" {
             return Err(format!("is not https, as {host} has to be spoken to"));
         }
-        Ok(text.to_owned())
+        Ok(base.to_string())
     }
 
     /// As [`Self::base_url`], for the value of `variable`.
@@ -65,11 +55,11 @@ impl Hosts {
     /// The same, with an example.
     pub(super) fn setting(
         &self,
-        text: &str,
+        text: &Secret,
         variable: &str,
         example: &str,
     ) -> Result<String, ConfigError> {
-        self.base_url(text).map_err(|problem| {
+        self.base_url(text.expose()).map_err(|problem| {
             ConfigError::new(
                 variable,
                 format!("{problem}; example: {variable}={example}"),

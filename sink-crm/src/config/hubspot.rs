@@ -46,10 +46,11 @@ pub struct HubspotArgs {
     #[arg(
         long,
         env = "HUBSPOT_API_URL",
+        hide_env_values = true,
         default_value = "https://api.hubapi.com",
         value_name = "URL"
     )]
-    pub hubspot_api_url: String,
+    pub hubspot_api_url: Secret,
     /// Version of the objects API, as its path has it
     #[arg(
         long,

@@ -15,8 +15,13 @@ const URL_EXAMPLE: &str = "https://acme.my.salesforce.com";
 #[command(next_help_heading = "Salesforce")]
 pub struct SalesforceArgs {
     /// My Domain URL of the organisation, such as https://acme.my.salesforce.com
-    #[arg(long, env = "SALESFORCE_LOGIN_URL", value_name = "URL")]
-    pub salesforce_login_url: Option<String>,
+    #[arg(
+        long,
+        env = "SALESFORCE_LOGIN_URL",
+        hide_env_values = true,
+        value_name = "URL"
+    )]
+    pub salesforce_login_url: Option<Secret>,
     /// Consumer key of an app that allows the client credentials or the JWT bearer flow
     #[arg(long, env = "SALESFORCE_CLIENT_ID", value_name = "KEY")]
     pub salesforce_client_id: Option<String>,
@@ -74,7 +79,10 @@ impl SalesforceArgs {
         allowed: &[String],
     ) -> Result<Option<SalesforceSettings>, ConfigError> {
         let given = |text: &Option<String>| text.clone().filter(|text| !text.trim().is_empty());
-        let login_url = given(&self.salesforce_login_url);
+        let login_url = self
+            .salesforce_login_url
+            .clone()
+            .filter(|url| !url.is_blank());
         let client_id = given(&self.salesforce_client_id);
         let secret = self.salesforce_client_secret.clone();
         let has_secret = Secret::resolve(secret.clone(), "SALESFORCE_CLIENT_SECRET")?.is_some();

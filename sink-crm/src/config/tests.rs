@@ -56,6 +56,60 @@ fn a_crm_runs_when_its_credentials_are_set() {
 }
 
 #[test]
+fn no_url_prints_what_it_holds() {
+    let crms = ["--hubspot-access-token=pat", "--crm-allowed-hosts=crm"];
+    let salesforce = ["--salesforce-client-id=id", "--salesforce-client-secret=s"];
+    for url in [
+        "http://reader:hunter2@crm",
+        "http://hunter2@crm",
+        "http://crm?token=hunter2",
+        "http://crm#hunter2",
+        "http://reader:80/hunter2@crm",
+        "reader:hunter2@crm",
+        "hunter2",
+    ] {
+        for setting in ["hubspot-api-url", "salesforce-login-url", "database-url"] {
+            let flag = format!("--{setting}={url}");
+            let flags: Vec<&str> = crms.into_iter().chain(salesforce).chain([&*flag]).collect();
+            let error = configured(&flags).unwrap_err();
+            assert!(
+                error.starts_with(&setting.to_uppercase().replace('-', "_")),
+                "{error}"
+            );
+            assert!(!error.contains("hunter2"), "{error}");
+        }
+        // A receiver may want to be addressed so.
+        let flag = format!("--crm-webhook-url={url}");
+        let secret = "--crm-webhook-secret=MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+        let configured = configured(&[&flag, secret]);
+        assert_eq!(configured.is_ok(), url.starts_with("http"), "{url}");
+        assert!(
+            !format!("{configured:?}").contains("hunter2"),
+            "{configured:?}"
+        );
+    }
+}
+
+#[test]
+fn settings_that_may_hold_secrets_print_nothing() {
+    let command = || Args::augment_args(Command::new("sink-crm"));
+    let urls: Vec<String> = command()
+        .get_arguments()
+        .filter(|arg| arg.get_id().as_str().ends_with("_url"))
+        .map(|arg| {
+            assert!(arg.is_hide_env_values_set(), "{}", arg.get_id());
+            format!("--{}=http://reader:hunter2@crm", arg.get_long().unwrap())
+        })
+        .collect();
+    assert_eq!(urls.len(), 4);
+    let matches = command().get_matches_from(std::iter::once("sink-crm".to_owned()).chain(urls));
+    let args = Args::from_arg_matches(&matches).unwrap();
+    assert!(!format!("{args:?}").contains("hunter2"), "{args:?}");
+    let crms = args.crm.webhook.settings(Default::default());
+    assert!(!format!("{crms:?}").contains("hunter2"), "{crms:?}");
+}
+
+#[test]
 fn what_is_missing_or_wrong_is_named() {
     let half = ["--hubspot-access-token=pat", "--salesforce-client-id=id"];
     let login = "--salesforce-login-url=https://acme.my.salesforce.com";

@@ -21,7 +21,7 @@ const EXAMPLE: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 /// Settings of the webhook.
 #[derive(Clone, Debug)]
 pub(crate) struct WebhookSettings {
-    pub(crate) url: String,
+    pub(crate) url: Secret,
     /// As given; the secrets may stand in a file instead, which is read for each request.
     pub(crate) given_secret: Option<Secret>,
     pub(crate) filter: Filter,
@@ -74,7 +74,7 @@ impl Webhook {
         let signatures = signatures.map_err(|error| halt(&error))?;
         let request = self
             .http
-            .post(&self.settings.url)
+            .post(self.settings.url.expose().trim())
             .header("Content-Type", "application/json")
             .header(HEADER_WEBHOOK_ID, id)
             .header(HEADER_WEBHOOK_TIMESTAMP, at)
@@ -132,7 +132,7 @@ mod tests {
     fn secrets_are_base64_and_several_may_hold_while_they_are_rotated() {
         let signers = |secret: Option<&str>| {
             let settings = WebhookSettings {
-                url: "https://example.com".into(),
+                url: Secret::new("https://example.com"),
                 given_secret: secret.map(Secret::new),
                 filter: Filter::default(),
             };

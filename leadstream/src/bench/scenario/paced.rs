@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use hdrhistogram::Histogram;
 use leadstream_schemas::Topic;
+use leadstream_stream::Secret;
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use sqlx::PgPool;
 use tokio::sync::oneshot;
@@ -109,7 +110,7 @@ async fn send(
 ) -> anyhow::Result<Vec<Acknowledged>> {
     let records = site.servers.inputs(conversations).await?;
     let mut kafka = site.kafka();
-    kafka.kafka_config = Some("linger.ms=0".to_owned());
+    kafka.kafka_config = Some(Secret::new("linger.ms=0"));
     let topic = kafka.topic(Topic::LeadInputs);
     let producer: FutureProducer = kafka.producer("leadstream-bench", 30_000)?.create()?;
     let mut warm = Some(warm);

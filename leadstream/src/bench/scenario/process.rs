@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{bail, ensure};
 use leadstream_local::Process;
 use leadstream_schemas::Topic;
-use leadstream_stream::{Outgoing, Producer};
+use leadstream_stream::{Outgoing, Producer, Secret};
 use sqlx::PgPool;
 
 use super::Load;
@@ -82,7 +82,7 @@ pub(super) async fn preload(
     settings: Option<&str>,
 ) -> anyhow::Result<()> {
     let mut kafka = site.kafka();
-    kafka.kafka_config = settings.map(ToOwned::to_owned);
+    kafka.kafka_config = settings.map(Secret::new);
     let topic: Arc<str> = kafka.topic(Topic::LeadInputs).into();
     let producer = Producer::new(&kafka, "leadstream-bench", None)?;
     let inputs = site.servers.inputs(conversations).await?;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Context;
 use chrono::{DateTime, Utc};
 use leadstream_schemas::{Topic, codec};
-use leadstream_stream::{KafkaArgs, Outgoing, Producer};
+use leadstream_stream::{KafkaArgs, Outgoing, Producer, Secret};
 use serde_json::json;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
@@ -62,7 +62,7 @@ impl Events {
 
     fn producer(&self, settings: Option<&str>) -> anyhow::Result<Producer> {
         let kafka = KafkaArgs {
-            kafka_config: settings.map(ToOwned::to_owned),
+            kafka_config: settings.map(Secret::new),
             ..self.kafka.clone()
         };
         Ok(Producer::new(&kafka, "leadstream-bench", None)?)
