@@ -6,6 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use crate::id::is_user_id;
 use crate::time::Timestamp;
 
 /// One record of `lead.inputs`, keyed by [`Sender::key`].
@@ -104,6 +105,16 @@ pub struct Sender {
 }
 
 impl Sender {
+    /// Without a user id that is none, where another id names the person: two people may have
+    /// the same, such as `null`.
+    #[must_use]
+    pub fn without_junk(mut self) -> Self {
+        if self.wa_id.is_some() || self.lid.is_some() {
+            self.user_id = self.user_id.filter(|user_id| is_user_id(user_id));
+        }
+        self
+    }
+
     /// The record's key: `wa_id`, else the user id, else the LID.
     #[must_use]
     pub fn key(&self) -> Option<&str> {

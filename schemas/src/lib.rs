@@ -4,6 +4,7 @@
 pub mod base_url;
 pub mod codec;
 pub mod event;
+pub mod id;
 pub mod input;
 pub mod jsonschema;
 pub mod notice;

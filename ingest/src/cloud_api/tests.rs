@@ -457,3 +457,78 @@ fn what_many_records_repeat_is_kept_short() {
         .collect();
     assert_eq!(classes, [Class::NoId, Class::NoSender]);
 }
+
+/// The ids of what a message, or a status, says of a person.
+fn told(sender: &leadstream_schemas::Sender) -> [&str; 2] {
+    [&sender.wa_id, &sender.user_id].map(|id| id.as_deref().unwrap_or_default())
+}
+
+#[test]
+fn what_is_no_id_names_nobody() {
+    let too_long = format!("US.{}", "1".repeat(129));
+    for junk in [
+        json!("null"),
+        json!("undefined"),
+        json!("None"),
+        json!("US.undefined"),
+        json!("[object Object]"),
+        json!("  "),
+        json!("0"),
+        json!(0),
+        json!(null),
+        json!("13491208655302741918"),
+        json!(too_long),
+    ] {
+        let mut message = text("a", "491");
+        message["from_user_id"] = junk.clone();
+        let contact = json!({ "wa_id": "491", "user_id": junk, "profile": { "name": "Ann" } });
+        let other = json!({ "wa_id": "492", "user_id": junk, "profile": { "name": "Bea" } });
+        let contacts = json!([other, contact]);
+        let body = value(json!({ "contacts": contacts, "messages": [message] }));
+        let sender = inputs(&body).remove(0).sender;
+        assert_eq!(told(&sender), ["491", ""], "{junk}");
+        assert_eq!(sender.name.as_deref(), Some("Ann"), "{junk}");
+
+        // Two contacts share it, and it is all that the message says.
+        message["from"] = junk.clone();
+        let body = value(json!({ "contacts": contacts, "messages": [message] }));
+        assert_eq!(dead_letter(&body).1, Class::NoSender, "{junk}");
+
+        let status = json!({ "id": "wamid.S", "status": "read", "timestamp": "1750000001",
+            "recipient_id": "491", "recipient_user_id": junk });
+        let recipient = statuses(&value(json!({ "statuses": [status] })))
+            .remove(0)
+            .recipient;
+        assert_eq!(
+            (recipient.wa_id.as_deref(), recipient.user_id),
+            (Some("491"), None)
+        );
+
+        let system =
+            json!({ "type": "user_changed_user_id", "user_id": junk, "previous_user_id": junk });
+        let message = json!({ "from": "491", "id": "b", "timestamp": "1750000000", "type": "system", "system": system });
+        let input = inputs(&value(json!({ "messages": [message] }))).remove(0);
+        assert_eq!(told(&input.sender), ["491", ""], "{junk}");
+        let Content::System { wa_id, user_id, .. } = input.content else {
+            panic!("{:?}", input.content)
+        };
+        assert_eq!((wa_id, user_id), (None, None), "{junk}");
+    }
+}
+
+#[test]
+fn an_id_of_another_form_names_only_who_has_no_other() {
+    let sender = |from: Value, contacts: Value| {
+        let mut message = text("a", "");
+        message["from_user_id"] = json!("BSUID_123");
+        message["from"] = from;
+        let body = value(json!({ "contacts": contacts, "messages": [message] }));
+        inputs(&body).remove(0).sender
+    };
+    let of = |from, contacts| told(&sender(from, contacts)).map(str::to_owned);
+    let both = json!([{ "wa_id": "491", "user_id": "BSUID_123" }, { "wa_id": "492" }]);
+    assert_eq!(of(json!(null), json!([])), ["", "BSUID_123"]);
+    assert_eq!(of(json!("491"), json!([])), ["491", ""]);
+    assert_eq!(of(json!(null), both), ["491", ""]);
+    assert_eq!(of(json!("US.1"), json!([])), ["", "US.1"]);
+}

@@ -1,5 +1,6 @@
 //! Who an item is about. Ids may be missing, empty, or hold another's value.
 
+use leadstream_schemas::id::{is_number, phone};
 use leadstream_schemas::{Recipient, Sender};
 
 use super::wire::Object;
@@ -111,7 +112,8 @@ impl Ids {
         });
         let wa_id = ids().find_map(|id| match id {
             Id::Bare(digits) if lid.as_ref() == Some(digits) => None,
-            Id::Phone(phone) | Id::Bare(phone) => Some(phone.clone()),
+            Id::Phone(digits) => Some(digits.clone()),
+            Id::Bare(digits) => phone(digits).map(str::to_owned),
             Id::Lid(_) => None,
         });
         Self { wa_id, lid }
@@ -160,15 +162,12 @@ fn id(text: &str) -> Option<Id> {
     let user = user.split_once(':').map_or(user, |(user, _device)| user);
     let international = user.strip_prefix('+');
     let digits = international.unwrap_or(user);
-    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    let digits = digits.to_owned();
+    let phone = phone(digits).map(str::to_owned);
     match server {
-        Some("s.whatsapp.net" | "c.us" | "hosted") => Some(Id::Phone(digits)),
-        Some("lid" | "hosted.lid") => Some(Id::Lid(digits)),
+        Some("s.whatsapp.net" | "c.us" | "hosted") => phone.map(Id::Phone),
+        Some("lid" | "hosted.lid") => is_number(digits).then(|| Id::Lid(digits.to_owned())),
         Some(_) => None,
-        None if international.is_some() => Some(Id::Phone(digits)),
-        None => Some(Id::Bare(digits)),
+        None if international.is_some() => phone.map(Id::Phone),
+        None => is_number(digits).then(|| Id::Bare(digits.to_owned())),
     }
 }

@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use leadstream_schemas::id::is_user_id;
 use leadstream_schemas::{Content, InputKind, LeadInput, Platform, Sender, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -216,18 +217,19 @@ impl Inbound {
 }
 
 impl Input {
-    fn new(record: LeadInput) -> Result<Self, InputError> {
+    fn new(mut record: LeadInput) -> Result<Self, InputError> {
         check_origin(&record)?;
+        // Records of earlier versions hold some.
+        record.sender = record.sender.without_junk();
         let becomes = match &record.content {
-            Content::System { wa_id, user_id, .. } if wa_id.is_some() || user_id.is_some() => {
-                Some(Sender {
-                    wa_id: wa_id.clone(),
-                    user_id: user_id.clone(),
-                    ..Sender::default()
-                })
-            }
+            Content::System { wa_id, user_id, .. } => Some(Sender {
+                wa_id: wa_id.clone(),
+                user_id: user_id.clone().filter(|user_id| is_user_id(user_id)),
+                ..Sender::default()
+            }),
             _ => None,
         };
+        let becomes = becomes.filter(|ids| ids.key().is_some());
         for ids in std::iter::once(&record.sender).chain(&becomes) {
             check("sender.wa_id", ids.wa_id.as_deref(), MAX_WA_ID)?;
             check("sender.user_id", ids.user_id.as_deref(), MAX_KEY)?;

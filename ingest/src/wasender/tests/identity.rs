@@ -74,11 +74,22 @@ fn an_id_in_anothers_place_is_known_by_its_server() {
     assert_eq!(ids(lid_as_phone), some("", "20000000000001"));
     let odd = json!({ "cleanedSenderPn": "", "senderPn": null, "senderLid": { "a": 1 }, "remoteJid": jid });
     assert_eq!(ids(odd), some("15550100001", ""));
+    for junk in ["null", "undefined@lid", "@lid", "0@lid", "0", "US.1"] {
+        let key = json!({ "remoteJid": jid, "senderLid": junk, "senderPn": junk });
+        assert_eq!(ids(key), some("15550100001", ""), "{junk}");
+    }
     let long = format!("{}@s.whatsapp.net", "1".repeat(160));
     for nobody in [
         json!("15550100001"),
         json!("x@lid"),
         json!("@lid"),
+        json!("undefined@lid"),
+        json!("null"),
+        json!("0@lid"),
+        json!("0@s.whatsapp.net"),
+        json!("@s.whatsapp.net"),
+        json!("13491208655302741918@s.whatsapp.net"),
+        json!("+0"),
         json!("1@call"),
         json!([jid]),
         json!(long),

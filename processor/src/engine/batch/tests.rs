@@ -230,6 +230,23 @@ fn a_record_under_another_id_of_a_lead_is_forwarded_to_its_home_as_it_is() {
     assert_eq!(third.leads["491700"].lead.revision, 2);
 }
 
+#[test]
+fn a_user_id_that_is_none_joins_nobody() {
+    let fixture = Fixture::new();
+    let of = |id, number: &'static str| Said {
+        key: number,
+        sender: json!({"wa_id": number, "user_id": "null"}),
+        ..said(id, 1, "Hi")
+    };
+    let folded = fixture.fold(
+        &[of("a", "491700").record(1), of("b", "491701").record(2)],
+        Known::default(),
+    );
+    let leads: Vec<&str> = folded.leads.keys().map(String::as_str).collect();
+    assert_eq!(leads, ["491700", "491701"]);
+    assert!(!folded.identities.contains_key("null"));
+}
+
 /// Reads `topic` out of what `folded` publishes.
 fn published<T: serde::de::DeserializeOwned>(folded: &Folded, topic: &str) -> Vec<T> {
     folded.partitions[&3]
