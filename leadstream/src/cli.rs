@@ -109,7 +109,7 @@ impl Cli {
                 Command::Ingest(args) => {
                     let service = args.service.clone();
                     lifecycle::run("ingest", service, |context| {
-                        leadstream_ingest::run(args, context)
+                        Box::pin(leadstream_ingest::run(args, context))
                     })
                     .await
                 }
