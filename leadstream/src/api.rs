@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use leadstream_processor::AccountsArgs;
 use leadstream_processor::commanding::{Desk, DeskError};
 use leadstream_schemas::registry::RegistryError;
 use leadstream_stream::config::{ConfigError, DatabaseArgs, RegistryArgs};
@@ -46,6 +47,7 @@ pub(crate) struct Args {
     ///
     /// A list of `name`, `sha256` (of the token, hex) and `scopes`: `leads:read`, `leads:write`,
     /// `leads:erase`. A token for it: `openssl rand -hex 32`, its hash: `printf %s TOKEN | sha256sum`.
+    /// With `accounts`, a list, it reaches leads of those alone; '' is the default account.
     #[arg(
         long,
         env = "API_TOKENS_FILE",
@@ -53,6 +55,8 @@ pub(crate) struct Args {
         verbatim_doc_comment
     )]
     pub api_tokens_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub accounts: AccountsArgs,
     #[command(flatten)]
     pub limits: LimitArgs,
 }
@@ -99,8 +103,18 @@ pub(crate) async fn run(args: Args, context: Context) -> Result<(), Error> {
             source,
         })?;
     let mut failures = 0;
+    let accounts = args.accounts.accounts.clone().unwrap_or_default();
     let desk = loop {
-        match Desk::open(pool.clone(), &args.kafka, &args.registry, "leadstream-api").await {
+        let (pool, accounts) = (pool.clone(), Some(accounts.clone()));
+        match Desk::open(
+            pool,
+            accounts,
+            &args.kafka,
+            &args.registry,
+            "leadstream-api",
+        )
+        .await
+        {
             Ok(desk) => break desk,
             Err(error) if is_away(&error) => {
                 failures += 1;

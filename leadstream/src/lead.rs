@@ -6,8 +6,10 @@ mod render;
 
 use anyhow::Context;
 use clap::Subcommand;
+use leadstream_processor::AccountsArgs;
 use leadstream_processor::commanding::{CommandOutcome, Files};
 use leadstream_processor::explain::{Explanation, explain};
+use leadstream_processor::lead::Address;
 use leadstream_sink_crm::Standing;
 use leadstream_stream::KafkaArgs;
 use leadstream_stream::config::DatabaseArgs;
@@ -75,12 +77,15 @@ struct Named {
     /// The lead's WhatsApp id (digits), user id, LID, or lead id
     #[arg(value_name = "WA_ID")]
     id: String,
-    /// The account of the number that it wrote to, where ACCOUNTS groups numbers
+    /// The account of the number that it wrote to, where ACCOUNTS groups numbers; without it the one
+    /// that a lead id names, else the default one
     #[arg(long, default_value = "", value_name = "ACCOUNT")]
     account: String,
     /// Print JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    accounts: AccountsArgs,
     #[command(flatten)]
     database: DatabaseArgs,
 }
@@ -88,6 +93,18 @@ struct Named {
 const UNKNOWN: &str = "no lead has this id; use the digits of its number without +, its user id or LID, and --account where ACCOUNTS groups numbers";
 
 impl Named {
+    /// Where the lead is looked for.
+    fn address(&self) -> anyhow::Result<Address> {
+        let accounts = self.accounts.accounts.as_ref();
+        let address = Address::of(&self.account, &self.id, accounts);
+        address.with_context(|| {
+            format!(
+                "ACCOUNTS has no account `{}`; name one of it with --account, and set ACCOUNTS as processors have it",
+                self.account
+            )
+        })
+    }
+
     fn pool(&self) -> anyhow::Result<PgPool> {
         Ok(self
             .database
@@ -123,22 +140,21 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
 }
 
 async fn tell(args: Explain) -> anyhow::Result<()> {
-    let Named {
-        id, account, json, ..
-    } = &args.lead;
+    let address = args.lead.address()?;
     let pool = args.lead.pool()?;
-    let found = explain(pool.clone(), account, id).await?;
+    let found = explain(pool.clone(), &address).await?;
     let (mut lead, flows) = found.context(UNKNOWN)?;
     let mut lead_ids = vec![lead.lead_id.clone()];
     lead_ids.extend(lead.merged.iter().cloned());
     let crms = leadstream_sink_crm::standings(&pool, &lead_ids)
         .await
         .context("the CRM ledger cannot be read")?;
-    let commands = Files::open(pool).await?.commands(&lead_ids).await?;
+    let files = Files::open(pool, None).await?;
+    let commands = files.commands(&lead_ids).await?;
     let records = if args.all {
-        let (kafka, account) = (args.kafka.clone(), account.clone());
+        let kafka = args.kafka.clone();
         let read = tokio::task::spawn_blocking(move || {
-            let records = log::read(&kafka, &account, &flows, &mut lead)?;
+            let records = log::read(&kafka, address.account(), &flows, &mut lead)?;
             anyhow::Ok((lead, records))
         });
         let (told, records) = read.await??;
@@ -153,7 +169,7 @@ async fn tell(args: Explain) -> anyhow::Result<()> {
         commands,
         records,
     };
-    if *json {
+    if args.lead.json {
         show(&format!("{}\n", serde_json::to_string_pretty(&report)?));
     } else {
         show(&render::report(&report, Style::stdout()));

@@ -175,7 +175,7 @@ impl Settings {
             owner: Uuid::new_v4(),
             flows: Flows::read(&[]).map_err(crate::service::Error::from)?,
             outlets: Outlets::new(&args.kafka.topic_prefix, ids).ok_or(BaselineError::Ids)?,
-            accounts: args.accounts.clone(),
+            accounts: args.accounts(),
             journal: args.journal_length.get(),
             lead_room: args.lead_cache() / args.lanes,
         })

@@ -1,6 +1,7 @@
 //! What people do to leads, from outside the engine: finding a lead, giving it a command, and
 //! waiting for what becomes of it. For the command line and the API.
 
+mod claim;
 mod files;
 
 use std::time::Duration;
@@ -18,9 +19,11 @@ use utoipa::ToSchema;
 use crate::engine::batch::home_key;
 use crate::engine::effects::{Outlets, outgoing};
 use crate::flow::{MAX_ASSIGNEE_CHARS, MAX_WORDS, is_assignee, is_sayable};
-use crate::lead::{Command, Verb};
+use crate::lead::{Accounts, Address, Verb};
 use crate::store::StoreError;
 
+use claim::Asked;
+pub(crate) use claim::{Claim, Known};
 pub use files::{Applied, CommandOutcome, Files, Found, LeadView};
 
 /// How long Kafka has to acknowledge a command.
@@ -45,8 +48,39 @@ pub enum DeskError {
     Encode(#[from] leadstream_schemas::codec::CodecError),
     #[error("{0}")]
     Content(String),
-    #[error("another command has the id `{0}`; give this one an id of its own")]
+    #[error(
+        "another command has the id `{0}`: an id belongs to one lead and one content; give this command an id of its own"
+    )]
     IdTaken(String),
+    #[error(
+        "the lead's business number is in another account by now, and so would its commands be; look at ACCOUNTS"
+    )]
+    NumberMoved,
+}
+
+/// A command whose id is its own, for a lead that is there.
+#[derive(Clone, Debug)]
+pub struct Order {
+    address: Address,
+    found: Found,
+    id: String,
+    content: Content,
+}
+
+impl Order {
+    #[must_use]
+    pub const fn found(&self) -> &Found {
+        &self.found
+    }
+}
+
+/// A command, before it is given.
+#[derive(Clone, Debug)]
+pub enum Placed {
+    /// It was given before, and this became of it.
+    Decided(CommandOutcome),
+    /// It is to be given.
+    Open(Box<Order>),
 }
 
 /// A topic that holds what was written before an erasure.
@@ -74,12 +108,13 @@ impl Desk {
     /// A database or registry that is away, wrong settings.
     pub async fn open(
         pool: PgPool,
+        accounts: Option<Accounts>,
         kafka: &KafkaArgs,
         registry: &RegistryArgs,
         client_id: &str,
     ) -> Result<Self, DeskError> {
         kafka.validate()?;
-        let files = Files::open(pool).await?;
+        let files = Files::open(pool, accounts).await?;
         let registry = Registry::new(&registry.config()?)?;
         let topics = [Topic::LeadInputs, Topic::LeadEvents, Topic::LeadReplies];
         let ids = registry.resolve(&kafka.topic_prefix, &topics).await?;
@@ -99,61 +134,84 @@ impl Desk {
         &self.files
     }
 
-    /// Gives the lead a command, at `now`; returns when Kafka has it. A command whose outcome is
-    /// known is not given again.
+    /// Places the command `id` for the lead at `address`: from then on the id is this command's, and
+    /// no other lead or content has it. None: there is no such lead.
     ///
     /// # Errors
-    /// A content that no lead would take, an id that another command has, Kafka or PostgreSQL away.
-    pub async fn give(
+    /// A content that no lead would take, an id that another command has, a lead whose commands
+    /// would reach another account, a database that is away.
+    pub async fn place(
         &self,
-        found: &Found,
+        address: Address,
         id: &str,
-        content: Content,
-        now: Timestamp,
-    ) -> Result<(), DeskError> {
-        check(id, &content)?;
-        if self.known(id, &content).await?.is_some() {
-            return Ok(());
+        content: &Content,
+    ) -> Result<Option<Placed>, DeskError> {
+        check(id, content)?;
+        let found = self.files.find(&address).await?;
+        let asked = Asked::new(id, &address, found.as_ref(), content);
+        let mut known = self.files.store.known(id).await?;
+        if known.is_free() && found.is_some() {
+            known.claim = Some(self.files.store.claim(id, &asked.claim).await?);
         }
+        if let Some(outcome) = own(known, &asked, id)? {
+            return Ok(Some(Placed::Decided(outcome)));
+        }
+        let Some(found) = found else {
+            return Ok(None);
+        };
+        if !found.is_within(self.files.accounts.as_ref()) {
+            return Err(DeskError::NumberMoved);
+        }
+        Ok(Some(Placed::Open(Box::new(Order {
+            address,
+            found,
+            id: id.to_owned(),
+            content: content.clone(),
+        }))))
+    }
+
+    /// Gives the command to its lead, at `now`; returns when Kafka has it.
+    ///
+    /// # Errors
+    /// Kafka that is away.
+    pub async fn give(&self, order: &Order, now: Timestamp) -> Result<(), DeskError> {
+        let found = &order.found;
         let key = home_key(&found.lead_id, &found.account);
-        let record = found.record(id, content, now);
+        let record = found.record(&order.id, order.content.clone(), now);
         let trace = Some(TraceContext::generate());
         let outgoing = outgoing(&self.outlets.inputs, key, trace, &record)?;
         self.producer.send(&[outgoing]).await?.await?;
         Ok(())
     }
 
-    /// Waits for what becomes of the command `id`, up to `within`; none: nothing yet.
+    /// Waits for what becomes of the command, up to `within`; none: nothing yet.
     ///
     /// # Errors
     /// An id that another command has, a database that is away.
     pub async fn outcome(
         &self,
-        id: &str,
-        content: &Content,
+        order: &Order,
         within: Duration,
     ) -> Result<Option<CommandOutcome>, DeskError> {
+        let Order {
+            address,
+            id,
+            content,
+            ..
+        } = order;
         let until = tokio::time::Instant::now() + within;
         loop {
-            let known = self.known(id, content).await?;
-            if known.is_some() || tokio::time::Instant::now() >= until {
-                return Ok(known);
+            let known = self.files.store.known(id).await?;
+            if known.outcome.is_some() {
+                // The lead may have become another one meanwhile, or be gone.
+                let found = self.files.find(address).await?;
+                let asked = Asked::new(id, address, found.as_ref(), content);
+                return own(known, &asked, id);
+            }
+            if tokio::time::Instant::now() >= until {
+                return Ok(None);
             }
             tokio::time::sleep(LOOK).await;
-        }
-    }
-
-    async fn known(
-        &self,
-        id: &str,
-        content: &Content,
-    ) -> Result<Option<CommandOutcome>, DeskError> {
-        let known = self.files.outcome(id).await?;
-        match known {
-            Some(known) if known.digest != Command::digest(content) => {
-                Err(DeskError::IdTaken(id.to_owned()))
-            }
-            known => Ok(known),
         }
     }
 
@@ -183,6 +241,11 @@ impl Desk {
         }
         all
     }
+}
+
+fn own(known: Known, asked: &Asked, id: &str) -> Result<Option<CommandOutcome>, DeskError> {
+    let outcome = known.outcome_of(asked);
+    outcome.map_err(|claim::Taken| DeskError::IdTaken(id.to_owned()))
 }
 
 fn check(id: &str, content: &Content) -> Result<(), DeskError> {

@@ -13,8 +13,8 @@ use sqlx::PgPool;
 use crate::flow::{Answer, Conversation, HUMAN_HANDOFF, START};
 use crate::flows::Flows;
 use crate::lead::{
-    Admission, Arrival, Command, Entry, FoldError, Identities, Inbound, Journal, Lead, Replayed,
-    scoped,
+    Address, Admission, Arrival, Command, Entry, FoldError, Identities, Inbound, Journal, Lead,
+    Replayed,
 };
 use crate::service::Error;
 use crate::store::Store;
@@ -71,29 +71,22 @@ pub struct Step {
     pub why: String,
 }
 
-/// Reads what PostgreSQL holds of the lead that has `id` (a number, user id, LID or lead id).
-/// Returns the flows as well, for [`History`].
+/// Reads what PostgreSQL holds of the lead at `address`. Returns the flows as well, for
+/// [`History`].
 ///
 /// # Errors
 /// A database that is away, a flow that conversations follow and that is not published.
 pub async fn explain(
     pool: PgPool,
-    account: &str,
-    id: &str,
+    address: &Address,
 ) -> Result<Option<(Explanation, Flows)>, Error> {
     let store = Store::new(pool, Duration::from_secs(15));
     store.check_schema().await?;
-    let identity = scoped(account, id);
-    let found = match store.lead_of(&identity).await? {
-        Some(found) => Some(found),
-        // A lead id as events and rows name it.
-        None => store.lead_of(id).await?,
-    };
-    let Some((lead_id, lead)) = found else {
+    let Some(found) = store.lead_of(address).await? else {
         return Ok(None);
     };
     let flows = Flows::read(&store.flows().await?.0)?;
-    let explanation = Explanation::new(&flows, lead_id, &lead)?;
+    let explanation = Explanation::new(&flows, found.lead_id, &found.lead)?;
     Ok(Some((explanation, flows)))
 }
 

@@ -22,7 +22,7 @@ mod stored;
 mod tests;
 
 pub use amend::Amendment;
-pub use identity::{Accounts, Identities, scoped};
+pub use identity::{Accounts, Address, Identities, scoped};
 pub use input::{Command, Inbound, Input, InputError, Merge, OrderKey, Verb};
 pub use journal::{
     Admission, Arrival, Change, Entry, FoldError, Joined, Journal, Replayed, Source, fold,

@@ -23,5 +23,5 @@ mod store;
 mod upkeep;
 
 pub use service::{Error, run};
-pub use settings::Args;
+pub use settings::{AccountsArgs, Args};
 pub use store::{Conversations, MIGRATIONS, StoreError, migrate, pool, resume};

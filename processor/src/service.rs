@@ -111,7 +111,7 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
         producer: producer.clone(),
         consumer,
         flows,
-        accounts: args.accounts.clone(),
+        accounts: args.accounts(),
         outlets,
         health: context.health.clone(),
         halts: Halts::new(context.health.clone()),

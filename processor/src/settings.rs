@@ -9,6 +9,16 @@ use leadstream_stream::{KafkaArgs, Secret, ServiceArgs};
 
 use crate::lead::Accounts;
 
+/// Which accounts there are.
+#[derive(Clone, Debug, Default, clap::Args)]
+#[group(skip)]
+pub struct AccountsArgs {
+    /// Business numbers that form accounts with conversations of their own,
+    /// account=number+number,…; all others share one. The same for processors, API and tools
+    #[arg(long, env = "ACCOUNTS", value_name = "ACCOUNTS")]
+    pub accounts: Option<Accounts>,
+}
+
 /// Settings of the processor.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
@@ -24,10 +34,8 @@ pub struct Args {
     /// default flow, when none is. `leadstream flow publish` needs no start
     #[arg(long, env = "FLOW_FILE", value_name = "PATH")]
     pub flow_file: Option<PathBuf>,
-    /// Business numbers that form accounts with conversations of their own,
-    /// account=number+number,…; all others share one
-    #[arg(long, env = "ACCOUNTS", default_value = "", value_name = "ACCOUNTS")]
-    pub accounts: Accounts,
+    #[command(flatten)]
+    pub accounts: AccountsArgs,
     /// Lanes that work side by side, each over its share of partitions
     #[arg(long, env = "LANES", default_value = "2", value_name = "COUNT")]
     pub lanes: NonZeroUsize,
@@ -86,6 +94,10 @@ pub struct Args {
 }
 
 impl Args {
+    pub(crate) fn accounts(&self) -> Accounts {
+        self.accounts.accounts.clone().unwrap_or_default()
+    }
+
     /// Bytes of leads in memory.
     pub(crate) const fn lead_cache(&self) -> usize {
         self.lead_cache_mib.saturating_mul(1 << 20)

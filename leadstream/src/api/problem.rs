@@ -78,7 +78,7 @@ impl Problem {
             StatusCode::NOT_FOUND,
             "urn:leadstream:problem:no-lead",
             "No lead has this id",
-            "use the digits of its number without +, its user id, LID or lead id, and `account` where ACCOUNTS groups numbers",
+            "use the digits of its number without +, its user id, LID or lead id, and `account` where ACCOUNTS groups numbers; leads of accounts that the token does not reach are answered alike",
         )
     }
 
@@ -188,7 +188,13 @@ impl From<DeskError> for Problem {
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "urn:leadstream:problem:idempotency-key",
                 "Another command has this Idempotency-Key",
-                "give each command a key of its own, and a repeat the same content",
+                "a key belongs to one lead and one content: give each command a key of its own, and a repeat the same lead and content",
+            ),
+            DeskError::NumberMoved => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "urn:leadstream:problem:account",
+                "The lead's number is in another account",
+                error.to_string(),
             ),
             _ => {
                 let reason = leadstream_stream::lifecycle::chain(&error);

@@ -12,8 +12,9 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use leadstream_processor::commanding::{
-    Applied, CommandOutcome, Desk, Found, LeadView, MAX_COMMAND_ID, Remains,
+    Applied, CommandOutcome, Desk, Found, LeadView, MAX_COMMAND_ID, Placed, Remains,
 };
+use leadstream_processor::lead::Address;
 use leadstream_schemas::{Content, Timestamp};
 use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
@@ -39,7 +40,7 @@ pub(super) struct Api {
     info(
         title = "Leadstream",
         version = "1",
-        description = "Leads, and what people do with them. Every request but this document's wants `Authorization: Bearer TOKEN`; errors are `application/problem+json` (RFC 9457). Past its rate a token is answered 429 with `Retry-After`.",
+        description = "Leads, and what people do with them. Every request but this document's wants `Authorization: Bearer TOKEN`; errors are `application/problem+json` (RFC 9457). A token may be limited to accounts: of all others there is nothing for it, and the answer is 404 whether or not there is such a lead. Past its rate a token is answered 429 with `Retry-After`.",
         license(name = "Apache-2.0", identifier = "Apache-2.0")
     ),
     paths(show, give, outcome),
@@ -102,16 +103,22 @@ impl Bearer {
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 struct InAccount {
-    /// The account of the number that the lead wrote to, where ACCOUNTS groups numbers.
+    /// The account of the number that the lead wrote to, where ACCOUNTS groups numbers: the lead is
+    /// looked for in that one alone. When absent it is the one that a lead id names, else the default
+    /// one. 404 where ACCOUNTS has no such account, or the token does not reach it.
     #[serde(default)]
     account: String,
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 struct Given {
-    /// The account of the number that the lead wrote to, where ACCOUNTS groups numbers.
+    /// The account of the number that the lead wrote to, where ACCOUNTS groups numbers: the lead is
+    /// looked for in that one alone. When absent it is the one that a lead id names, else the default
+    /// one. 404 where ACCOUNTS has no such account, or the token does not reach it.
     #[serde(default)]
     account: String,
     /// Seconds to wait for what becomes of it: 10 when absent, 30 at most, 0 for none.
@@ -193,7 +200,7 @@ fn query<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
 /// Where a lead stands. Scope `leads:read`.
 #[utoipa::path(
     get, path = "/v1/leads/{id}", operation_id = "showLead",
-    params(("id" = String, Path, description = "WhatsApp id (digits), user id, LID or lead id"), InAccount),
+    params(("id" = String, Path, description = "WhatsApp id (digits), user id, LID or lead id (its `/` as `%2F`)"), InAccount),
     responses(
         (status = 200, body = LeadView),
         Problem,
@@ -207,7 +214,9 @@ async fn show(
 ) -> Result<Json<LeadView>, Problem> {
     bearer.check(Scope::Read)?;
     let InAccount { account } = query(in_account)?;
-    let found = find(&api, &account, &id).await?;
+    let address = address(&api, &bearer, &account, &id)?;
+    let found = api.desk.files().find(&address).await?;
+    let found = found.ok_or_else(Problem::no_lead)?;
     let commands = api.desk.files().commands(&found.lead_ids()).await?;
     Ok(Json(found.view(commands)))
 }
@@ -219,8 +228,8 @@ async fn show(
 #[utoipa::path(
     post, path = "/v1/leads/{id}/commands", operation_id = "giveCommand",
     params(
-        ("id" = String, Path, description = "WhatsApp id (digits), user id, LID or lead id"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Names the command, among those of the token; up to 128 visible ASCII characters"),
+        ("id" = String, Path, description = "WhatsApp id (digits), user id, LID or lead id (its `/` as `%2F`)"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Names the command, among those of the token; up to 128 visible ASCII characters. It belongs to one lead and one content: with any other it is answered 422"),
         Given,
     ),
     request_body = Order,
@@ -251,23 +260,15 @@ async fn give(
     let content = Content::from(order);
     let wait = Duration::from_secs(wait.unwrap_or(DEFAULT_WAIT).min(MAX_WAIT));
     let now = Timestamp::now();
-    let known = api
-        .desk
-        .outcome(&command_id, &content, Duration::ZERO)
-        .await?;
-    let (outcome, found) = if known.is_some() {
-        // Of an erased lead nothing else is left to find.
-        (known, None)
-    } else {
-        let found = find(&api, &account, &id).await?;
-        let records = crm_records(&api, &found, &content).await?;
-        api.desk
-            .give(&found, &command_id, content.clone(), now)
-            .await?;
-        (
-            api.desk.outcome(&command_id, &content, wait).await?,
-            records,
-        )
+    let address = address(&api, &bearer, &account, &id)?;
+    let placed = api.desk.place(address, &command_id, &content).await?;
+    let (outcome, found) = match placed.ok_or_else(Problem::no_lead)? {
+        Placed::Decided(outcome) => (Some(outcome), None),
+        Placed::Open(order) => {
+            let records = crm_records(&api, order.found(), &content).await?;
+            api.desk.give(&order, now).await?;
+            (api.desk.outcome(&order, wait).await?, records)
+        }
     };
     let erased = matches!(content, Content::Erase { .. });
     let (status, remains) = match &outcome {
@@ -287,7 +288,7 @@ async fn give(
     Ok((status, Json(told)).into_response())
 }
 
-/// What became of a command. Scope `leads:read`.
+/// What became of a command for a lead that the token reaches. Scope `leads:read`.
 #[utoipa::path(
     get, path = "/v1/commands/{id}", operation_id = "showOutcome",
     params(("id" = String, Path, description = "The id that giving it told")),
@@ -302,16 +303,19 @@ async fn outcome(
     Path(id): Path<String>,
 ) -> Result<Json<CommandOutcome>, Problem> {
     bearer.check(Scope::Read)?;
-    let outcome = api.desk.files().outcome(&id).await?;
+    let within = |account: Option<&str>| bearer.reaches(account);
+    let outcome = api.desk.files().outcome(&id, within).await?;
     outcome.map(Json).ok_or_else(Problem::no_outcome)
 }
 
-async fn find(api: &Api, account: &str, id: &str) -> Result<Found, Problem> {
+/// Where to look for a lead, within the accounts of the token.
+fn address(api: &Api, bearer: &Bearer, account: &str, id: &str) -> Result<Address, Problem> {
     if id.len() > MAX_COMMAND_ID || id.contains('\0') || account.contains('\0') {
         return Err(Problem::no_lead());
     }
-    let found = api.desk.files().find(account, id).await?;
-    found.ok_or_else(Problem::no_lead)
+    let address = api.desk.files().address(account, id);
+    let reached = address.filter(|it| bearer.reaches(Some(it.account())));
+    reached.ok_or_else(Problem::no_lead)
 }
 
 async fn crm_records(

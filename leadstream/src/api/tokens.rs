@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime};
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -47,6 +47,13 @@ struct Written {
     name: String,
     sha256: String,
     scopes: Vec<Scope>,
+    /// None where it is absent; what is there and empty opens nothing.
+    #[serde(default, deserialize_with = "given")]
+    accounts: Option<Vec<String>>,
+}
+
+fn given<'de, D: Deserializer<'de>>(written: D) -> Result<Option<Vec<String>>, D::Error> {
+    Vec::deserialize(written).map(Some)
 }
 
 /// A token that was found.
@@ -54,11 +61,21 @@ struct Written {
 pub(super) struct Bearer {
     pub(super) name: String,
     scopes: Vec<Scope>,
+    /// None: all.
+    accounts: Option<Vec<String>>,
 }
 
 impl Bearer {
     pub(super) fn may(&self, scope: Scope) -> bool {
         self.scopes.contains(&scope)
+    }
+
+    /// Whether it may act on leads of `account`; none: of one that is not known.
+    pub(super) fn reaches(&self, account: Option<&str>) -> bool {
+        let Some(accounts) = &self.accounts else {
+            return true;
+        };
+        account.is_some_and(|account| accounts.iter().any(|it| it == account))
     }
 }
 
@@ -93,8 +110,17 @@ impl Tokens {
             {
                 return Err(format!("the name or the token of {name} is there twice"));
             }
-            let scopes = token.scopes;
-            tokens.push((hash, Bearer { name, scopes }));
+            if token.accounts.as_ref().is_some_and(Vec::is_empty) {
+                return Err(format!(
+                    "`accounts` of {name} names none; name those that it may act in, '' for the default one, or leave the line out for all"
+                ));
+            }
+            let bearer = Bearer {
+                name,
+                scopes: token.scopes,
+                accounts: token.accounts,
+            };
+            tokens.push((hash, bearer));
         }
         Ok(Self(tokens))
     }
@@ -198,6 +224,30 @@ mod tests {
         assert!(desk.may(Scope::Read) && desk.may(Scope::Write) && !desk.may(Scope::Erase));
         assert_eq!(tokens.find("Secret"), None);
         assert_eq!(tokens.find(""), None);
+    }
+
+    #[test]
+    fn a_token_reaches_its_accounts_or_all() {
+        let limited = |accounts: &str| {
+            let text = line("desk", "secret", "'leads:read'");
+            let text = text.replace(" }", &format!(", accounts: {accounts} }}"));
+            Tokens::parse(&text).map(|tokens| tokens.find("secret").unwrap())
+        };
+        let all = [Some(""), Some("eu"), Some("us"), Some("EU"), None];
+        for (accounts, expected) in [
+            ("[eu]", [false, true, false, false, false]),
+            ("['', us]", [true, false, true, false, false]),
+        ] {
+            let desk = limited(accounts).unwrap();
+            assert_eq!(all.map(|it| desk.reaches(it)), expected, "{accounts}");
+        }
+        let tokens = Tokens::parse(&line("desk", "secret", "'leads:read'")).unwrap();
+        let desk = tokens.find("secret").unwrap();
+        assert_eq!(all.map(|it| desk.reaches(it)), [true; 5]);
+        // A line that names nothing does not open everything.
+        for accounts in ["[]", "", "~", "null", "eu"] {
+            assert!(limited(accounts).is_err(), "{accounts}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
-use leadstream_processor::commanding::{Applied, CommandOutcome, Desk, Files, Found, Remains};
+use leadstream_processor::commanding::{Applied, CommandOutcome, Desk, Files, Placed, Remains};
 use leadstream_schemas::{Content, Timestamp};
 use leadstream_sink_crm::Standing;
 use leadstream_stream::KafkaArgs;
@@ -99,8 +99,9 @@ struct Told {
 
 impl Show {
     pub(super) async fn run(self) -> anyhow::Result<()> {
-        let files = Files::open(self.lead.pool()?).await?;
-        let found = files.find(&self.lead.account, &self.lead.id).await?;
+        let address = self.lead.address()?;
+        let files = Files::open(self.lead.pool()?, None).await?;
+        let found = files.find(&address).await?;
         let found = found.context(UNKNOWN)?;
         let lead = found.view(files.commands(&found.lead_ids()).await?);
         if self.lead.json {
@@ -151,31 +152,29 @@ impl Erase {
 
 impl Give {
     async fn run(self, named: Named, content: Content) -> anyhow::Result<()> {
-        let pool = named.pool()?;
-        let desk = Desk::open(pool.clone(), &self.kafka, &self.registry, "leadstream-lead").await?;
+        let (address, pool) = (named.address()?, named.pool()?);
+        let accounts = named.accounts.accounts.clone();
+        let (kafka, registry) = (&self.kafka, &self.registry);
+        let desk = Desk::open(pool.clone(), accounts, kafka, registry, "leadstream-lead").await?;
         let id = self
             .command_id
             .unwrap_or_else(|| format!("cli:{:032x}", rand::random::<u128>()));
         let within = Duration::from_secs(self.wait);
-        // Of an erased lead nothing else is left to find.
-        let known = desk.outcome(&id, &content, Duration::ZERO).await?;
-        let found = match &known {
-            Some(_) => None,
-            None => Some(find(&desk, &named).await?),
-        };
         let erases = matches!(content, Content::Erase { .. });
-        let crms = match &found {
-            Some(found) if erases => leadstream_sink_crm::standings(&pool, &found.lead_ids())
-                .await
-                .context("the CRM ledger cannot be read")?,
-            _ => Vec::new(),
-        };
         let now = Timestamp::now();
-        let outcome = match &found {
-            None => known,
-            Some(found) => {
-                desk.give(found, &id, content.clone(), now).await?;
-                desk.outcome(&id, &content, within).await?
+        let placed = desk.place(address, &id, &content).await?;
+        let (outcome, crms) = match placed.context(UNKNOWN)? {
+            Placed::Decided(outcome) => (Some(outcome), Vec::new()),
+            Placed::Open(order) => {
+                let crms = if erases {
+                    leadstream_sink_crm::standings(&pool, &order.found().lead_ids())
+                        .await
+                        .context("the CRM ledger cannot be read")?
+                } else {
+                    Vec::new()
+                };
+                desk.give(&order, now).await?;
+                (desk.outcome(&order, within).await?, crms)
             }
         };
         let remains = match &outcome {
@@ -208,11 +207,6 @@ impl Give {
             ),
         }
     }
-}
-
-async fn find(desk: &Desk, named: &Named) -> anyhow::Result<Found> {
-    let found = desk.files().find(&named.account, &named.id).await?;
-    found.context(UNKNOWN)
 }
 
 fn text(told: &Told, style: Style) -> String {

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use super::DeskError;
 use crate::flow::START;
-use crate::lead::{Lead, scoped};
+use crate::lead::{Accounts, Address, Lead, scoped};
 use crate::store::Store;
 
 const DATABASE: Duration = Duration::from_secs(10);
@@ -67,6 +67,9 @@ pub struct CommandOutcome {
     pub decided_at: Timestamp,
     #[serde(skip)]
     pub(crate) digest: Vec<u8>,
+    /// None once the lead is erased, or where there was none.
+    #[serde(skip)]
+    pub(crate) lead_id: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -82,9 +85,21 @@ pub struct Found {
     pub(super) lead_id: String,
     pub(super) account: String,
     lead: Lead,
+    /// Leads that became it, which it may not have taken in yet.
+    pub(super) closed: Vec<String>,
 }
 
 impl Found {
+    #[cfg(test)]
+    pub(super) fn of(lead_id: String, account: &str, lead: Lead) -> Self {
+        Self {
+            lead_id,
+            account: account.to_owned(),
+            lead,
+            closed: Vec::new(),
+        }
+    }
+
     #[must_use]
     pub fn lead_id(&self) -> &str {
         &self.lead_id
@@ -93,8 +108,21 @@ impl Found {
     /// Its own id, and those of leads that turned out to be it.
     #[must_use]
     pub fn lead_ids(&self) -> Vec<String> {
+        let merged = &self.lead.merged;
+        let closed = self.closed.iter().filter(|id| !merged.contains(id));
         let own = std::iter::once(&self.lead_id);
-        own.chain(&self.lead.merged).cloned().collect()
+        own.chain(merged).chain(closed).cloned().collect()
+    }
+
+    /// The ids that it has and had, within its account.
+    pub(super) fn identities(&self) -> Vec<String> {
+        let all = self.lead.identities.all();
+        all.map(|id| scoped(&self.account, id)).collect()
+    }
+
+    /// Whether its commands would reach it: records tell their account by the business number.
+    pub(super) fn is_within(&self, accounts: Option<&Accounts>) -> bool {
+        accounts.is_none_or(|it| it.of(&self.lead.number) == self.account)
     }
 
     #[must_use]
@@ -147,31 +175,40 @@ impl Found {
 
 /// Leads as PostgreSQL has them.
 #[derive(Clone, Debug)]
-pub struct Files(Store);
+pub struct Files {
+    pub(super) store: Store,
+    pub(super) accounts: Option<Accounts>,
+}
 
 impl Files {
+    /// Without `accounts` there are those that leads have.
+    ///
     /// # Errors
     /// A database that is away, or whose schema is of another version.
-    pub async fn open(pool: PgPool) -> Result<Self, DeskError> {
+    pub async fn open(pool: PgPool, accounts: Option<Accounts>) -> Result<Self, DeskError> {
         let store = Store::new(pool, DATABASE);
         store.check_schema().await?;
-        Ok(Self(store))
+        Ok(Self { store, accounts })
     }
 
-    /// The lead that has `id` (a number, user id, LID or lead id), through every merge.
+    /// Where the lead that has `id` (a number, user id, LID or lead id) is looked for; none: there
+    /// is no such account.
+    #[must_use]
+    pub fn address(&self, account: &str, id: &str) -> Option<Address> {
+        Address::of(account, id, self.accounts.as_ref())
+    }
+
+    /// The lead at `address`, through every merge.
     ///
     /// # Errors
     /// A database that is away.
-    pub async fn find(&self, account: &str, id: &str) -> Result<Option<Found>, DeskError> {
-        let found = match self.0.lead_of(&scoped(account, id)).await? {
-            Some(found) => Some(found),
-            // A lead id as events and rows name it.
-            None => self.0.lead_of(id).await?,
-        };
-        Ok(found.map(|(lead_id, lead)| Found {
-            account: account_of(&lead_id, account),
-            lead_id,
-            lead,
+    pub async fn find(&self, address: &Address) -> Result<Option<Found>, DeskError> {
+        let located = self.store.lead_of(address).await?;
+        Ok(located.map(|it| Found {
+            account: address.account().to_owned(),
+            lead_id: it.lead_id,
+            lead: it.lead,
+            closed: it.closed,
         }))
     }
 
@@ -180,32 +217,24 @@ impl Files {
     /// # Errors
     /// A database that is away.
     pub async fn commands(&self, lead_ids: &[String]) -> Result<Vec<CommandOutcome>, DeskError> {
-        Ok(self.0.outcomes_of(lead_ids).await?)
+        Ok(self.store.outcomes_of(lead_ids).await?)
     }
 
-    /// What became of the command `id`; none: nothing yet, or longer ago than outcomes are kept.
+    /// What became of the command `id`, if its lead's account (none: not known) is one `within`
+    /// which to look; none: nothing yet, or longer ago than outcomes are kept.
     ///
     /// # Errors
     /// A database that is away.
-    pub async fn outcome(&self, id: &str) -> Result<Option<CommandOutcome>, DeskError> {
-        Ok(self.0.outcome(id).await?)
-    }
-}
-
-/// The account that a lead id names, where it is not the one that was looked in.
-fn account_of(lead_id: &str, account: &str) -> String {
-    let named = lead_id.split_once('/').map_or("", |(named, _)| named);
-    if named.is_empty() { account } else { named }.to_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::account_of;
-
-    #[test]
-    fn a_lead_id_names_its_account() {
-        assert_eq!(account_of("eu/4917", ""), "eu");
-        assert_eq!(account_of("4917", ""), "");
-        assert_eq!(account_of("eu/4917", "eu"), "eu");
+    pub async fn outcome(
+        &self,
+        id: &str,
+        within: impl FnOnce(Option<&str>) -> bool,
+    ) -> Result<Option<CommandOutcome>, DeskError> {
+        let known = self.store.known(id).await?;
+        Ok(if within(known.account()) {
+            known.outcome
+        } else {
+            None
+        })
     }
 }

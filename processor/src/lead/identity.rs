@@ -117,6 +117,52 @@ impl Accounts {
     pub fn of(&self, number: &str) -> &str {
         self.0.get(number).map_or("", String::as_str)
     }
+
+    /// Whether there is such an account; the default one is always there.
+    #[must_use]
+    pub fn has(&self, account: &str) -> bool {
+        account.is_empty() || self.0.values().any(|known| known == account)
+    }
+}
+
+/// An id within one account: what a lead is looked for by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Address {
+    account: String,
+    identity: String,
+}
+
+impl Address {
+    /// Reads `id` within `account`. A lead id of another account than the default one names its
+    /// account itself, so it is read alike in that account and where no account is given. None: an
+    /// account that `accounts` does not have; without `accounts` any may be there.
+    #[must_use]
+    pub fn of(account: &str, id: &str, accounts: Option<&Accounts>) -> Option<Self> {
+        let is_there = |account: &str| accounts.is_none_or(|accounts| accounts.has(account));
+        let named = id.split_once('/').map(|(named, _)| named);
+        let account = match named.filter(|named| !named.is_empty() && is_there(named)) {
+            Some(named) if account.is_empty() => named,
+            _ => account,
+        };
+        is_there(account).then(|| Self {
+            account: account.to_owned(),
+            identity: match named {
+                Some(named) if named == account => id.to_owned(),
+                _ => scoped(account, id),
+            },
+        })
+    }
+
+    #[must_use]
+    pub fn account(&self) -> &str {
+        &self.account
+    }
+
+    /// The id in the form of rows in `lead_identities`.
+    #[must_use]
+    pub fn identity(&self) -> &str {
+        &self.identity
+    }
 }
 
 impl FromStr for Accounts {
@@ -154,7 +200,7 @@ impl FromStr for Accounts {
 
 #[cfg(test)]
 mod tests {
-    use super::{Accounts, scoped};
+    use super::{Accounts, Address, scoped};
 
     #[test]
     fn a_number_belongs_to_its_account_or_to_the_default_one() {
@@ -165,6 +211,39 @@ mod tests {
         );
         assert_eq!(scoped(accounts.of("2"), "4917"), "eu/4917");
         assert_eq!(scoped("", "4917"), "4917");
+    }
+
+    #[test]
+    fn an_id_is_looked_for_in_its_account_and_in_no_other() {
+        let accounts: Accounts = "eu=1+2, us=3".parse().unwrap();
+        for (account, id, expected) in [
+            ("", "4917", Some(("", "4917"))),
+            ("eu", "4917", Some(("eu", "eu/4917"))),
+            ("eu", "eu/4917", Some(("eu", "eu/4917"))),
+            ("", "eu/4917", Some(("eu", "eu/4917"))),
+            ("eu", "us/4917", Some(("eu", "eu/us/4917"))),
+            ("us", "eu/4917", Some(("us", "us/eu/4917"))),
+            // The default account has no name, and no account that is not there has leads.
+            ("", "nowhere/4917", Some(("", "nowhere/4917"))),
+            ("", "/4917", Some(("", "/4917"))),
+            ("eu", "/4917", Some(("eu", "eu//4917"))),
+            ("nowhere", "4917", None),
+            ("nowhere", "nowhere/4917", None),
+            ("nowhere", "eu/4917", None),
+            ("EU", "4917", None),
+            ("eu/", "4917", None),
+            ("' OR 1=1", "4917", None),
+        ] {
+            let found = Address::of(account, id, Some(&accounts));
+            let found = found.as_ref().map(|it| (it.account(), it.identity()));
+            assert_eq!(found, expected, "{id} in `{account}`");
+        }
+        // Where ACCOUNTS is not known, the rows say which accounts there are.
+        let found = Address::of("old", "old/4917", None).unwrap();
+        assert_eq!((found.account(), found.identity()), ("old", "old/4917"));
+        assert_eq!(Address::of("", "old/4917", None).unwrap(), found);
+        assert_eq!(Address::of("old", "4917", None).unwrap(), found);
+        assert_eq!(Address::of("eu", "4917", Some(&Accounts::default())), None);
     }
 
     #[test]

@@ -210,7 +210,7 @@ impl<'a> Recovery<'a> {
     }
 
     async fn batch(&mut self, records: Vec<Record>) -> Result<(), RecoverError> {
-        let accounts = &self.settings.accounts;
+        let accounts = &self.settings.accounts();
         let decoded: Vec<Decoded> = records
             .into_iter()
             .map(|record| Decoded::new(record, accounts))

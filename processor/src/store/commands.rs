@@ -1,4 +1,4 @@
-//! What became of commands.
+//! What became of commands, and whose their ids are.
 
 use chrono::{DateTime, Utc};
 use leadstream_schemas::Timestamp;
@@ -7,20 +7,49 @@ use sqlx::Row;
 use sqlx::postgres::PgRow;
 
 use super::{Store, StoreError};
-use crate::commanding::{Applied, CommandOutcome};
+use crate::commanding::{Applied, Claim, CommandOutcome, Known};
+
+/// One statement, so that what it gives is of one moment.
+const KNOWN: &str = "
+SELECT o.id, o.verb, o.digest, o.revision, o.refusal, o.decided_at, o.lead_id, l.account AS lead_account,
+    c.account, c.digest AS claimed, c.people
+FROM (SELECT $1::text AS id) a
+LEFT JOIN command_outcomes o ON o.id = a.id
+LEFT JOIN command_claims c ON c.id = a.id
+LEFT JOIN leads l ON l.lead_id = o.lead_id";
+
+/// Of several at once, one writes its claim; the others wait for it and are given that one.
+const CLAIM: &str = "
+INSERT INTO command_claims AS c (id, account, digest, people) VALUES ($1, $2, $3, $4)
+ON CONFLICT (id) DO UPDATE SET account = c.account
+RETURNING account, digest AS claimed, people";
 
 impl Store {
-    pub(crate) async fn outcome(&self, id: &str) -> Result<Option<CommandOutcome>, StoreError> {
-        let query = sqlx::query(
-            "SELECT id, verb, digest, revision, refusal, decided_at FROM command_outcomes
-             WHERE id = $1",
-        )
-        .bind(id);
+    /// What is known of a command's id.
+    pub(crate) async fn known(&self, id: &str) -> Result<Known, StoreError> {
+        let query = sqlx::query(KNOWN).bind(id);
         self.bounded(async {
-            let row = query.fetch_optional(&self.pool).await?;
-            row.as_ref().map(outcome).transpose()
+            let row = query.fetch_one(&self.pool).await?;
+            let is_claimed = row.try_get::<Option<String>, _>("account")?.is_some();
+            let is_decided = row.try_get::<Option<String>, _>("id")?.is_some();
+            Ok(Known {
+                claim: is_claimed.then(|| claim(&row)).transpose()?,
+                outcome: is_decided.then(|| outcome(&row)).transpose()?,
+                account: row.try_get("lead_account")?,
+            })
         })
         .await
+    }
+
+    /// Claims a command's id; gives the claim that holds: an earlier one, if there is any.
+    pub(crate) async fn claim(&self, id: &str, asked: &Claim) -> Result<Claim, StoreError> {
+        let query = sqlx::query(CLAIM)
+            .bind(id)
+            .bind(&asked.account)
+            .bind(&asked.digest)
+            .bind(&asked.people);
+        self.bounded(async { claim(&query.fetch_one(&self.pool).await?) })
+            .await
     }
 
     /// Of leads, the newest first.
@@ -29,22 +58,35 @@ impl Store {
         lead_ids: &[String],
     ) -> Result<Vec<CommandOutcome>, StoreError> {
         let query = sqlx::query(
-            "SELECT id, verb, digest, revision, refusal, decided_at FROM command_outcomes
+            "SELECT id, verb, digest, revision, refusal, decided_at, lead_id FROM command_outcomes
              WHERE lead_id = ANY($1) ORDER BY decided_at DESC, id LIMIT 100",
         )
         .bind(lead_ids);
         self.rows(query, outcome).await
     }
 
-    /// Drops outcomes that nobody waits for any more; how many.
-    pub(crate) async fn drop_outcomes(&self) -> Result<u64, StoreError> {
-        let query = sqlx::query(
+    /// Drops outcomes that nobody waits for any more, and claims whose command cannot come again.
+    pub(crate) async fn drop_outcomes(&self) -> Result<(), StoreError> {
+        let statements = [
             "DELETE FROM command_outcomes WHERE decided_at < now() - make_interval(secs => $1)",
-        )
-        .bind(DUPLICATE_HORIZON.as_secs_f64());
-        self.bounded(async { Ok(query.execute(&self.pool).await?.rows_affected()) })
-            .await
+            "DELETE FROM command_claims c WHERE claimed_at < now() - make_interval(secs => $1)
+                AND NOT EXISTS (SELECT FROM command_outcomes o WHERE o.id = c.id)",
+        ];
+        for statement in statements {
+            let query = sqlx::query(statement).bind(DUPLICATE_HORIZON.as_secs_f64());
+            self.bounded(async { Ok(query.execute(&self.pool).await?) })
+                .await?;
+        }
+        Ok(())
     }
+}
+
+fn claim(row: &PgRow) -> Result<Claim, StoreError> {
+    Ok(Claim {
+        account: row.try_get("account")?,
+        digest: row.try_get("claimed")?,
+        people: row.try_get("people")?,
+    })
 }
 
 fn outcome(row: &PgRow) -> Result<CommandOutcome, StoreError> {
@@ -61,5 +103,6 @@ fn outcome(row: &PgRow) -> Result<CommandOutcome, StoreError> {
         reason,
         decided_at: Timestamp::from_millis(decided_at.timestamp_millis()),
         digest: row.try_get("digest")?,
+        lead_id: row.try_get("lead_id")?,
     })
 }

@@ -8,7 +8,7 @@ use sqlx::Row;
 
 use super::{Store, StoreError, column};
 use crate::erasure::{Gone, Tombstone};
-use crate::lead::Lead;
+use crate::lead::{Address, Lead};
 
 pub(super) const LOAD: &str = "
 SELECT lead_id, engine FROM leads WHERE lead_id = ANY($1::text[])";
@@ -20,6 +20,19 @@ FROM lead_identities i JOIN leads l ON l.lead_id = i.lead_id
 WHERE i.identity = ANY($1::text[])
 UNION ALL
 SELECT NULL, NULL, NULL, tombstone, erased_at, revision FROM erasures WHERE tombstone = ANY($2::bytea[])";
+
+const LOCATE: &str = "
+SELECT l.lead_id, l.engine FROM lead_identities i JOIN leads l ON l.lead_id = i.lead_id
+WHERE i.identity = $1 AND l.account = $2";
+
+/// A lead that was looked for.
+#[derive(Debug)]
+pub(crate) struct Located {
+    pub(crate) lead_id: String,
+    pub(crate) lead: Lead,
+    /// Leads that became it and had the id.
+    pub(crate) closed: Vec<String>,
+}
 
 /// What is known of identities.
 #[derive(Debug, Default)]
@@ -92,24 +105,32 @@ impl Store {
         .await
     }
 
-    /// The lead that has `identity`, through every merge, with its id.
-    pub(crate) async fn lead_of(
-        &self,
-        identity: &str,
-    ) -> Result<Option<(String, Lead)>, StoreError> {
-        let mut wanted = identity.to_owned();
+    /// The lead at `address`, through every merge.
+    pub(crate) async fn lead_of(&self, address: &Address) -> Result<Option<Located>, StoreError> {
+        let mut wanted = address.identity().to_owned();
+        let mut closed = Vec::new();
         loop {
-            let mut found = self.identify(std::slice::from_ref(&wanted)).await?;
-            let Some(lead_id) = found.owners.into_values().next() else {
-                return Ok(None);
-            };
-            let Some(lead) = found.leads.remove(&lead_id) else {
+            let query = sqlx::query(LOCATE).bind(&wanted).bind(address.account());
+            let found: Vec<(String, Lead)> = self
+                .rows(query, |row| {
+                    let lead = Lead::from_bytes(row.try_get("engine")?)?;
+                    Ok((row.try_get("lead_id")?, lead))
+                })
+                .await?;
+            let Some((lead_id, lead)) = found.into_iter().next() else {
                 return Ok(None);
             };
             match lead.merged_into {
                 Some(survivor) => wanted = survivor,
-                None => return Ok(Some((lead_id, lead))),
+                None => {
+                    return Ok(Some(Located {
+                        lead_id,
+                        lead,
+                        closed,
+                    }));
+                }
             }
+            closed.push(lead_id);
         }
     }
 
