@@ -18,6 +18,8 @@ use crate::site::{Site, eventually, text_webhook};
 
 pub(crate) const ALL: &str = "a token that may do everything";
 pub(crate) const READ: &str = "a token that may read";
+pub(crate) const EU_ONLY: &str = "a token that reaches the account eu";
+pub(crate) const DEFAULT_ONLY: &str = "a token that reaches the default account";
 
 /// A site with the API, and where its tokens are.
 pub(crate) struct Desk<'w> {
@@ -28,18 +30,30 @@ pub(crate) struct Desk<'w> {
 
 impl<'w> Desk<'w> {
     pub(crate) async fn new(world: &'w World, name: &str) -> anyhow::Result<Self> {
-        let mut site = Site::new(world, name).await?;
+        Self::at(Site::new(world, name).await?).await
+    }
+
+    /// On a site where no service runs yet.
+    pub(crate) async fn at(mut site: Site<'w>) -> anyhow::Result<Self> {
         let key = (
             "ERASURE_KEY".to_owned(),
             "a key of this test alone".to_owned(),
         );
         site.deployment.further.push(key);
-        let tokens = world
+        let tokens = site
+            .world
             .stack
             .data_dir()
             .join(format!("{}-tokens.yaml", site.name));
         let all = "'leads:read', 'leads:write', 'leads:erase'";
-        let text = token("all", ALL, all) + &token("read", READ, "'leads:read'");
+        let limited = |account: &str| format!("{all}], accounts: ['{account}'");
+        let text = [
+            token("all", ALL, all),
+            token("read", READ, "'leads:read'"),
+            token("eu", EU_ONLY, &limited("eu")),
+            token("default", DEFAULT_ONLY, &limited("")),
+        ]
+        .concat();
         std::fs::write(&tokens, text)?;
         let address = free_address()?;
         site.start_all().await?;

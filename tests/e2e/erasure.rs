@@ -35,12 +35,13 @@ const TABLES: &[&str] = &[
     "lead_identities",
     "departed_inputs",
     "command_outcomes",
+    "command_claims",
     "crm_ledger",
     "crm_events",
 ];
 
 /// No row has a text with `part` in it.
-async fn nothing_is_left(site: &Site<'_>, part: &str) -> anyhow::Result<()> {
+pub(crate) async fn nothing_is_left(site: &Site<'_>, part: &str) -> anyhow::Result<()> {
     eventually(Duration::from_secs(60), async || {
         for table in TABLES {
             let count = format!("SELECT count(*) FROM {table} t WHERE t::text LIKE $1");

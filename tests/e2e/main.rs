@@ -4,6 +4,7 @@
 
 #![expect(clippy::print_stderr, reason = "what a test says of its run")]
 
+mod accounts;
 mod clients;
 mod commands;
 mod conversation;
@@ -14,6 +15,7 @@ mod desk;
 mod erasure;
 mod exactness;
 mod growth;
+mod keys;
 mod lost_ack;
 mod members;
 mod observe;
@@ -46,6 +48,14 @@ const TESTS: &[(&str, Test)] = &[
     (
         "commands_act_on_leads_by_the_command_line_and_the_api",
         commands::act,
+    ),
+    (
+        "the_id_of_a_command_answers_for_its_own_lead_alone",
+        keys::run,
+    ),
+    (
+        "a_lead_is_reached_in_its_account_alone_and_by_tokens_that_reach_it",
+        accounts::run,
     ),
     (
         "commands_erase_a_person_whom_no_replay_brings_back",

@@ -1,0 +1,207 @@
+//! Each account's leads are reached in it alone, and by tokens that reach it.
+
+use anyhow::ensure;
+use leadstream::deployment::sandbox_config;
+use leadstream_sandbox::webhook::{BusinessNumber, MetaWebhook, Person, wamid};
+use leadstream_schemas::Timestamp;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::World;
+use crate::desk::{ALL, DEFAULT_ONLY, Desk, EU_ONLY};
+use crate::site::{Site, eventually};
+
+const EU: &str = "222222222222222";
+/// Wrote to the default account's number only.
+const ADA: &str = "15558880701";
+/// Wrote to both.
+const BEN: &str = "15558880702";
+
+pub(crate) fn run(world: &World) -> anyhow::Result<()> {
+    world.runtime.block_on(async {
+        let mut config = sandbox_config();
+        config.whatsapp.numbers.push(BusinessNumber::new(EU));
+        let mut site = Site::with(world, "accounts", config).await?;
+        let accounts = ("ACCOUNTS".to_owned(), format!("eu={EU}"));
+        site.deployment.further.push(accounts);
+        let desk = Desk::at(site).await?;
+        for wa_id in [ADA, BEN] {
+            desk.writes(&Person::new(wa_id, "Somebody"), &["Hi"])
+                .await?;
+        }
+        let now = Timestamp::now().millis() / 1000 - 60;
+        let to_eu = MetaWebhook::new(&BusinessNumber::new(EU));
+        let ben = Person::new(BEN, "Ben");
+        let to_eu = to_eu.text(&ben, &wamid("ben to eu"), now, "Hallo");
+        desk.site.post(&to_eu.to_bytes()).await?;
+        for (path, lead_id) in [
+            (format!("/v1/leads/{ADA}"), ADA.to_owned()),
+            (format!("/v1/leads/{BEN}"), BEN.to_owned()),
+            (format!("/v1/leads/{BEN}?account=eu"), format!("eu/{BEN}")),
+            (
+                format!("/v1/leads/eu%2F{BEN}?account=eu"),
+                format!("eu/{BEN}"),
+            ),
+            (format!("/v1/leads/eu%2F{BEN}"), format!("eu/{BEN}")),
+        ] {
+            eventually(std::time::Duration::from_secs(60), async || {
+                let (status, lead) = desk.ask(Method::GET, &path, ALL, None, None).await?;
+                ensure!(
+                    status == 200 && lead["lead_id"] == *lead_id,
+                    "{path}: {lead}"
+                );
+                Ok(())
+            })
+            .await?;
+        }
+        nowhere_else(&desk).await?;
+        by_cli(&desk).await?;
+        by_token(&desk).await?;
+        erased_in_one(&desk).await?;
+        desk.site.finish().await
+    })
+}
+
+fn say(words: &str) -> Value {
+    json!({"type": "say", "body": words})
+}
+
+async fn is_nobody(
+    desk: &Desk<'_>,
+    token: &str,
+    id: &str,
+    account: Option<&str>,
+) -> anyhow::Result<()> {
+    let query = account.map_or_else(String::new, |account| format!("?account={account}"));
+    let path = format!("/v1/leads/{id}");
+    let commands = format!("{path}/commands{query}");
+    let bodies = [say("To the wrong one"), json!({"type": "erase"})];
+    let given = bodies.map(|body| (Method::POST, commands.clone(), Some(body)));
+    let all = [(Method::GET, format!("{path}{query}"), None)]
+        .into_iter()
+        .chain(given);
+    for (method, path, body) in all {
+        let (status, told) = desk.ask(method, &path, token, None, body).await?;
+        ensure!(
+            status == 404 && told["type"] == "urn:leadstream:problem:no-lead",
+            "{path}: {status} {told}"
+        );
+    }
+    Ok(())
+}
+
+async fn nowhere_else(desk: &Desk<'_>) -> anyhow::Result<()> {
+    for account in ["eu", "nowhere", "EU", "eu%2F", "%27%20OR%201%3D1"] {
+        is_nobody(desk, ALL, ADA, Some(account)).await?;
+    }
+    for (id, account) in [
+        (format!("eu%2F{ADA}"), None),
+        (format!("eu%2F{ADA}"), Some("eu")),
+        (format!("nowhere%2F{BEN}"), None),
+        (format!("eu%2F{BEN}"), Some("nowhere")),
+        (format!("%2F{BEN}"), Some("eu")),
+    ] {
+        is_nobody(desk, ALL, &id, account).await?;
+    }
+    Ok(())
+}
+
+async fn by_cli(desk: &Desk<'_>) -> anyhow::Result<()> {
+    let in_account = |account: &'static str| {
+        [
+            vec!["lead", "show", ADA, "--account", account],
+            vec!["lead", "explain", ADA, "--account", account],
+            vec!["lead", "say", ADA, "No", "--account", account],
+            vec!["lead", "erase", ADA, "--yes", "--account", account],
+        ]
+    };
+    for args in in_account("eu") {
+        desk.refused(&args, "no lead has this id").await?;
+    }
+    for args in in_account("nowhere") {
+        desk.refused(&args, "ACCOUNTS has no account `nowhere`")
+            .await?;
+    }
+    let full = format!("eu/{BEN}");
+    for args in [
+        vec!["lead", "show", BEN, "--account", "eu", "--json"],
+        vec!["lead", "show", &full, "--account", "eu", "--json"],
+        vec!["lead", "explain", &full, "--all", "--json"],
+    ] {
+        let shown: Value = serde_json::from_str(&desk.site.tool(&args).await?)?;
+        ensure!(shown["lead_id"] == *full, "{args:?}: {shown}");
+    }
+    let say = ["lead", "say", BEN, "Servus", "--account", "eu"];
+    desk.site.tool(&say).await?;
+    desk.is_sent_once("Servus").await?;
+    let shown = desk.site.tool(&["lead", "show", BEN, "--json"]).await?;
+    let shown: Value = serde_json::from_str(&shown)?;
+    ensure!(shown["state"] == "AWAITING_NAME", "{shown}");
+    ensure!(desk.sent("To the wrong one").await? == 0);
+    Ok(())
+}
+
+/// A token that is limited to accounts finds nothing in others, nor what became of commands there.
+async fn by_token(desk: &Desk<'_>) -> anyhow::Result<()> {
+    let give = |token: &'static str, path: String| async move {
+        let assign = json!({"type": "assign", "assignee": "ana"});
+        let path = format!("{path}wait=30");
+        let (status, told) = desk
+            .ask(Method::POST, &path, token, None, Some(assign))
+            .await?;
+        ensure!(status == 200, "{path}: {status} {told}");
+        anyhow::Ok(format!(
+            "/v1/commands/{}",
+            told["id"].as_str().unwrap_or("")
+        ))
+    };
+    let in_eu = give(EU_ONLY, format!("/v1/leads/{BEN}/commands?account=eu&")).await?;
+    let in_default = give(DEFAULT_ONLY, format!("/v1/leads/{BEN}/commands?")).await?;
+    for (path, token, expected) in [
+        (&in_eu, EU_ONLY, 200),
+        (&in_eu, ALL, 200),
+        (&in_eu, DEFAULT_ONLY, 404),
+        (&in_default, DEFAULT_ONLY, 200),
+        (&in_default, EU_ONLY, 404),
+    ] {
+        let (status, told) = desk.ask(Method::GET, path, token, None, None).await?;
+        ensure!(status.as_u16() == expected, "{path}: {status} {told}");
+    }
+    for (token, id, account) in [
+        (EU_ONLY, BEN.to_owned(), None),
+        (EU_ONLY, BEN.to_owned(), Some("")),
+        (EU_ONLY, ADA.to_owned(), None),
+        (EU_ONLY, ADA.to_owned(), Some("eu")),
+        (DEFAULT_ONLY, BEN.to_owned(), Some("eu")),
+        (DEFAULT_ONLY, format!("eu%2F{BEN}"), None),
+        (DEFAULT_ONLY, format!("eu%2F{BEN}"), Some("eu")),
+    ] {
+        is_nobody(desk, token, &id, account).await?;
+    }
+    Ok(())
+}
+
+async fn erased_in_one(desk: &Desk<'_>) -> anyhow::Result<()> {
+    let erase = [
+        "lead", "erase", BEN, "--yes", "--id", "gone", "--wait", "30",
+    ];
+    let in_eu = [&erase[..], &["--account", "eu"]].concat();
+    for _ in 0..2 {
+        let told = desk.site.tool(&in_eu).await?;
+        ensure!(told.contains("applied at revision"), "{told}");
+    }
+    desk.refused(&erase, "another command has the id").await?;
+    let there = format!("/v1/leads/{BEN}");
+    for (query, expected) in [("", 200), ("?account=eu", 404)] {
+        let path = format!("{there}{query}");
+        let (status, told) = desk.ask(Method::GET, &path, ALL, None, None).await?;
+        ensure!(status.as_u16() == expected, "{path}: {told}");
+    }
+    // What became of it is told in its account, though the lead is gone.
+    for (token, expected) in [(EU_ONLY, 200), (ALL, 200), (DEFAULT_ONLY, 404)] {
+        let path = "/v1/commands/gone";
+        let (status, told) = desk.ask(Method::GET, path, token, None, None).await?;
+        ensure!(status.as_u16() == expected, "{status} {told}");
+    }
+    Ok(())
+}

@@ -1,0 +1,178 @@
+//! The id of a command is its lead's: under it no other lead is told that anything was done.
+
+use anyhow::ensure;
+use leadstream::deployment::Service;
+use leadstream_sandbox::webhook::Person;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::World;
+use crate::desk::{ALL, Desk};
+use crate::erasure::nothing_is_left;
+
+const USER_ID: &str = "US.15558880601";
+const LEADS: [&str; 5] = [
+    "15558880601",
+    "15558880602",
+    "15558880603",
+    "15558880604",
+    "15558880605",
+];
+const NOBODY: &str = "15558880609";
+
+/// Ids that are used for another lead, by the API and by the command line, at once and while no
+/// processor is there.
+pub(crate) fn run(world: &World) -> anyhow::Result<()> {
+    world.runtime.block_on(async {
+        let desk = Desk::new(world, "keys").await?;
+        for wa_id in LEADS {
+            let user_id = (wa_id == LEADS[0]).then(|| USER_ID.into());
+            let person = Person {
+                user_id,
+                ..Person::new(wa_id, "Somebody")
+            };
+            desk.writes(&person, &["Hi"]).await?;
+            desk.is_in(wa_id, "AWAITING_NAME").await?;
+        }
+        assigned(&desk).await?;
+        at_once(&desk).await?;
+        erased(&desk).await?;
+        by_cli(&desk).await?;
+        pending(&desk).await?;
+        desk.site.finish().await
+    })
+}
+
+fn assign(to: &str) -> Value {
+    json!({"type": "assign", "assignee": to})
+}
+
+fn is_taken((status, told): &(StatusCode, Value)) -> anyhow::Result<()> {
+    ensure!(*status == 422, "{status} {told}");
+    ensure!(told["type"] == "urn:leadstream:problem:idempotency-key");
+    Ok(())
+}
+
+async fn is_assigned(desk: &Desk<'_>, wa_id: &str, to: Option<&str>) -> anyhow::Result<()> {
+    let (_, assignee, _) = desk.row(wa_id).await?;
+    ensure!(assignee.as_deref() == to, "{wa_id} has {assignee:?}");
+    Ok(())
+}
+
+async fn assigned(desk: &Desk<'_>) -> anyhow::Result<()> {
+    let key = Some("assign-1");
+    let (status, first) = desk.give(LEADS[0], key, assign("ana")).await?;
+    ensure!(status == 200, "{first}");
+    for other in [LEADS[1], NOBODY] {
+        is_taken(&desk.give(other, key, assign("ana")).await?)?;
+    }
+    is_assigned(desk, LEADS[1], None).await?;
+    // The same lead by another of its ids, and once more.
+    for id in [USER_ID, LEADS[0]] {
+        let (status, told) = desk.give(id, key, assign("ana")).await?;
+        ensure!(status == 200 && told == first, "{status} {told}");
+    }
+    let (status, _) = desk.give(NOBODY, Some("assign-2"), assign("ana")).await?;
+    ensure!(status == 404, "{status}");
+    // Nothing was given with it, so it is free.
+    let (status, _) = desk.give(LEADS[1], Some("assign-2"), assign("bea")).await?;
+    ensure!(status == 200, "{status}");
+    is_assigned(desk, LEADS[1], Some("bea")).await
+}
+
+/// Of two leads that are given a command with one key at once, one has it.
+async fn at_once(desk: &Desk<'_>) -> anyhow::Result<()> {
+    for round in 0..10 {
+        let name = format!("at-once-{round}");
+        let give = |lead: &'static str| desk.give(lead, Some(&name), assign(&name));
+        let (one, other) = tokio::try_join!(give(LEADS[1]), give(LEADS[2]))?;
+        let (done, refused, not_done) = if one.0 == 200 {
+            (one, other, LEADS[2])
+        } else {
+            (other, one, LEADS[1])
+        };
+        ensure!(done.0 == 200, "{} {}", done.0, done.1);
+        is_taken(&refused)?;
+        let (_, assignee, _) = desk.row(not_done).await?;
+        ensure!(assignee.as_deref() != Some(&name), "{name} for both");
+    }
+    Ok(())
+}
+
+async fn erased(desk: &Desk<'_>) -> anyhow::Result<()> {
+    let (key, erase) = (Some("request-7"), || json!({"type": "erase"}));
+    let (status, first) = desk.give(LEADS[0], key, erase()).await?;
+    ensure!(
+        status == 200 && first["outcome"]["outcome"] == "applied",
+        "{first}"
+    );
+    for other in [LEADS[1], NOBODY] {
+        is_taken(&desk.give(other, key, erase()).await?)?;
+    }
+    desk.row(LEADS[1]).await?;
+    for id in [LEADS[0], USER_ID] {
+        let (status, told) = desk.give(id, key, erase()).await?;
+        ensure!(
+            status == 200 && told["outcome"] == first["outcome"],
+            "{told}"
+        );
+    }
+    // Another command for who is gone has nobody.
+    let (status, _) = desk.give(LEADS[0], Some("request-8"), erase()).await?;
+    ensure!(status == 404, "{status}");
+    nothing_is_left(&desk.site, LEADS[0]).await
+}
+
+async fn by_cli(desk: &Desk<'_>) -> anyhow::Result<()> {
+    let erase = |wa_id: &'static str| {
+        [
+            "lead", "erase", wa_id, "--yes", "--id", "gone-1", "--wait", "30",
+        ]
+    };
+    for _ in 0..2 {
+        let told = desk.site.tool(&erase(LEADS[1])).await?;
+        ensure!(told.contains("applied at revision"), "{told}");
+    }
+    for other in [LEADS[2], NOBODY] {
+        desk.refused(&erase(other), "another command has the id")
+            .await?;
+    }
+    desk.row(LEADS[2]).await?;
+    Ok(())
+}
+
+/// A command that waits in Kafka has its id already.
+async fn pending(desk: &Desk<'_>) -> anyhow::Result<()> {
+    desk.site.stop("processor").await?;
+    let ask = |wa_id: &str, key: &'static str, body: Value| {
+        let path = format!("/v1/leads/{wa_id}/commands?wait=0");
+        async move {
+            desk.ask(Method::POST, &path, ALL, Some(key), Some(body))
+                .await
+        }
+    };
+    for (key, body) in [
+        ("waits-1", json!({"type": "erase"})),
+        ("waits-2", assign("ana")),
+    ] {
+        let owner = if key == "waits-1" { LEADS[3] } else { LEADS[2] };
+        for _ in 0..2 {
+            let (status, told) = ask(owner, key, body.clone()).await?;
+            ensure!(status == 202, "{status} {told}");
+        }
+        for other in [LEADS[4], NOBODY] {
+            is_taken(&ask(other, key, body.clone()).await?)?;
+        }
+        is_taken(&ask(owner, key, json!({"type": "restart"})).await?)?;
+    }
+    desk.site.start(Service::Processor, "processor").await?;
+    for (lead, key, body) in [
+        (LEADS[3], "waits-1", json!({"type": "erase"})),
+        (LEADS[2], "waits-2", assign("ana")),
+    ] {
+        let (status, told) = desk.give(lead, Some(key), body).await?;
+        ensure!(status == 200, "{status} {told}");
+    }
+    is_assigned(desk, LEADS[2], Some("ana")).await?;
+    is_assigned(desk, LEADS[4], None).await
+}
