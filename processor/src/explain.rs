@@ -172,6 +172,7 @@ fn says(entry: &Entry) -> String {
             None => format!("revokes {}", amendment.message_id),
         },
         (None, Answer::Text(text)) => format!("{text:?}"),
+        (None, Answer::Captioned(caption)) => format!("media with the caption {caption:?}"),
         (None, Answer::Choice { title, .. }) => format!("chooses {title:?}"),
         (None, Answer::Takeover) => "a person of the business writes".to_owned(),
         (None, Answer::Say { body, .. }) => format!("a person of the business says {body:?}"),

@@ -41,6 +41,9 @@ pub enum Answer {
     /// A person of the business says who looks after the lead.
     #[serde(rename = "a")]
     Assign(Option<String>),
+    /// Media with a caption, which may be a keyword and else is no answer.
+    #[serde(rename = "m")]
+    Captioned(String),
     /// A person of the business writes to the lead, through Leadstream.
     #[serde(rename = "s")]
     Say {
@@ -90,6 +93,7 @@ impl Answer {
             Self::Text(text) | Self::Choice { title: text, .. } => clean(text),
             Self::Ignored
             | Self::Other
+            | Self::Captioned(_)
             | Self::Form(_)
             | Self::Place(_)
             | Self::Takeover
@@ -99,6 +103,16 @@ impl Answer {
             | Self::Say { .. } => return None,
         };
         (!text.is_empty()).then_some(text)
+    }
+
+    /// The text of which the whole may be a keyword.
+    pub(super) fn keyword(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) | Self::Choice { title: text, .. } | Self::Captioned(text) => {
+                Some(text)
+            }
+            _ => None,
+        }
     }
 }
 
@@ -132,6 +146,10 @@ impl From<&Content> for Answer {
                 address,
             } => Place::new(*latitude, *longitude, name.as_deref(), address.as_deref())
                 .map_or(Self::Other, Self::Place),
+            Content::Media {
+                caption: Some(caption),
+                ..
+            } => Self::Captioned(clean(caption)),
             Content::Form { .. }
             | Content::Media { .. }
             | Content::Contacts { .. }
@@ -234,7 +252,7 @@ mod tests {
                 url: None,
                 mime_type: None,
                 sha256: None,
-                caption: Some("5000".into()),
+                caption: None,
                 filename: None,
             },
             Content::Location {
@@ -309,6 +327,8 @@ mod tests {
         };
         assert_eq!(stored(&said), b"\x81\xa1s\x92\xa2Hi\xc3");
         assert_eq!(stored(&Answer::Form("{}".into())), b"\x81\xa1f\xa2{}");
+        let captioned = Answer::Captioned("Hi".into());
+        assert_eq!(stored(&captioned), b"\x81\xa1m\xa2Hi");
         let place = Answer::Place(Place {
             latitude: 1,
             longitude: 2,
@@ -331,6 +351,7 @@ mod tests {
             Answer::Restart,
             Answer::Assign(None),
             assigned,
+            captioned,
             said,
             place,
             choice,

@@ -78,17 +78,19 @@ pub(super) struct ChosenBy {
     pub(super) numbers: Vec<Spanned<String>>,
 }
 
-/// Each a list of words, or one list for each language.
+/// Each a list of words, or one list for each language. A word counts when it is the whole message,
+/// whatever its case, accents, punctuation or emoji.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Keywords {
     /// Begins the flow anew, also while a person has the lead.
     #[schemars(with = "Lists")]
     pub(super) restart: Option<Spanned<Lists>>,
-    /// No more messages are sent.
+    /// No more messages are sent. Usual opt-outs of the flow's languages and of English, such as
+    /// `STOP` and `Unsubscribe`, count in any case, unless they are an option of the open question.
     #[schemars(with = "Lists")]
     pub(super) stop: Option<Spanned<Lists>>,
-    /// Takes STOP back. Else it is an ordinary answer.
+    /// Takes STOP back, as `START` does in every flow. Else it is an ordinary answer.
     #[schemars(with = "Lists")]
     pub(super) start: Option<Spanned<Lists>>,
     /// Asks for a person.

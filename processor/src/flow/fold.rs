@@ -57,7 +57,7 @@ impl Flow {
     #[must_use]
     pub fn is_restart(&self, conversation: &Conversation, answer: &Answer) -> bool {
         !conversation.is_opted_out()
-            && (*answer == Answer::Restart || is_said(&self.keywords.restart, answer))
+            && (*answer == Answer::Restart || self.is_said(&self.keywords.restart, answer))
     }
 }
 
@@ -74,16 +74,6 @@ pub(super) fn ask(
         }
         _ => words.plain(),
     }
-}
-
-/// Whether the whole message is one of `keywords`, which are in lower case.
-fn is_said(keywords: &[String], answer: &Answer) -> bool {
-    let Some(text) = answer.text() else {
-        return false;
-    };
-    // Most messages differ in the first character: the rest need not be lowered.
-    let first = text.chars().flat_map(char::to_lowercase).next();
-    keywords.iter().any(|it| it.chars().next() == first) && keywords.contains(&text.to_lowercase())
 }
 
 #[derive(Clone, Copy)]
@@ -147,7 +137,7 @@ impl Turn<'_> {
         let (flow, keywords) = (self.flow, &self.flow.keywords);
         let mut words = Words::new(flow);
         if conversation.is_opted_out() {
-            if !is_said(&keywords.start, answer) {
+            if !flow.is_said(&keywords.start, answer) {
                 return None;
             }
             conversation.go_on(self.at);
@@ -161,7 +151,7 @@ impl Turn<'_> {
                 Some(_) => ask(flow, words, conversation),
             };
         }
-        if is_said(&keywords.stop, answer) {
+        if flow.is_opt_out(conversation, answer) {
             conversation.leave(OPTED_OUT);
             conversation.aside.person_at = None;
             words.add(flow.messages.stopped.as_ref(), conversation);
@@ -179,7 +169,7 @@ impl Turn<'_> {
         if conversation.is_handed_over() {
             return None;
         }
-        if is_said(&keywords.human, answer) {
+        if flow.is_said(&keywords.human, answer) {
             return self.hand_over(conversation);
         }
         if conversation.state == COLD {

@@ -23,6 +23,7 @@ mod field;
 mod fold;
 #[cfg(test)]
 mod generated;
+mod keyword;
 mod load;
 mod prompt;
 mod read;
@@ -86,16 +87,18 @@ pub struct Flow {
 #[derive(Debug, Default)]
 struct ChosenBy {
     referrals: Vec<String>,
-    /// In lower case.
+    /// As [`keyword::key`] has them.
     keywords: Vec<String>,
     numbers: Vec<String>,
 }
 
-/// In lower case.
+/// As [`keyword::key`] has them.
 #[derive(Debug, Default)]
 struct Keywords {
     restart: Vec<String>,
     stop: Vec<String>,
+    /// Opt-outs that the document need not list.
+    opt_out: Vec<String>,
     start: Vec<String>,
     human: Vec<String>,
 }
@@ -242,8 +245,7 @@ impl Flow {
         if referral.is_some_and(|source| has(&by.referrals, source)) {
             return Some(3);
         }
-        let text = answer.text().map(|text| text.to_lowercase());
-        if text.is_some_and(|text| has(&by.keywords, &text)) {
+        if self.is_said(&by.keywords, answer) {
             return Some(2);
         }
         if has(&by.numbers, number) {

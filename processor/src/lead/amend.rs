@@ -70,8 +70,8 @@ impl<'a> Amended<'a> {
         amended
     }
 
-    /// The answer that counts. Only texts are edited: a caption is no answer. Nobody takes a command
-    /// back but by another one.
+    /// The answer that counts. Only texts and captions are edited. Nobody takes a command back but
+    /// by another one.
     pub(super) fn answer<'b>(&self, entry: &'b Entry) -> Cow<'b, Answer> {
         if entry.answer.is_command() {
             return Cow::Borrowed(&entry.answer);
@@ -82,6 +82,7 @@ impl<'a> Amended<'a> {
         }
         match (self.texts.get(id), &entry.answer) {
             (Some(text), Answer::Text(_)) => Cow::Owned(Answer::Text((*text).to_owned())),
+            (Some(text), Answer::Captioned(_)) => Cow::Owned(Answer::Captioned((*text).to_owned())),
             (_, answer) => Cow::Borrowed(answer),
         }
     }

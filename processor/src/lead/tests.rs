@@ -171,6 +171,28 @@ fn an_edit_that_comes_before_its_message_counts_and_one_of_a_message_that_left_d
 }
 
 #[test]
+fn a_late_or_edited_opt_out_counts_as_one_that_came_in_order() {
+    let state = |inputs: &[Input]| {
+        let mut journal = Journal::default();
+        for input in inputs {
+            admit(&mut journal, input, 32);
+        }
+        journal.conversation().unwrap().state.clone()
+    };
+    let hi = || input("a", 1000, text("Hi"));
+    let late = [
+        hi(),
+        input("c", 3000, text("Ann")),
+        input("b", 2000, text("Stop!")),
+    ];
+    assert_eq!(state(&late), "OPTED_OUT");
+    for said in [text("Stp"), Answer::Captioned("Stp".into())] {
+        let edited = about("e", 3000, "b", Some("*STOP*"));
+        assert_eq!(state(&[hi(), input("b", 2000, said), edited]), "OPTED_OUT");
+    }
+}
+
+#[test]
 fn what_edits_or_revokes_a_message_counts_until_that_leaves_though_it_left_before() {
     let hi = || input("a", 5000, text("Hi"));
     let john = || input("b", 6000, text("John"));

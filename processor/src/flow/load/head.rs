@@ -9,6 +9,7 @@ use super::check::is_identifier;
 use super::{Fault, Faults, Scope, check_languages, ensure, fault, phrase};
 use crate::flow::document::{ChosenBy as ChosenByDocument, Document, Languages, Lists, Words};
 use crate::flow::field::Fields;
+use crate::flow::keyword::{START, key, opt_outs};
 use crate::flow::prompt::{MAX_BODY, Phrase};
 use crate::flow::time::{WINDOW, parse_duration};
 use crate::flow::{ChosenBy, Flow, FlowStep, Keywords, Messages, Timers};
@@ -140,7 +141,7 @@ fn chosen_by(written: &ChosenByDocument) -> Result<ChosenBy, Fault> {
     })
 }
 
-/// Keywords in lower case.
+/// Keywords as messages are compared with them.
 fn words(list: &[Spanned<String>]) -> Result<Vec<String>, Fault> {
     if let Some(beyond) = list.get(MAX_KEYWORDS) {
         return Err(fault(
@@ -155,7 +156,7 @@ fn words(list: &[Spanned<String>]) -> Result<Vec<String>, Fault> {
             ensure(is_fit, keyword, || {
                 format!("a keyword has from 1 to {MAX_KEYWORD_CHARS} characters")
             })?;
-            Ok(word.to_lowercase())
+            Ok(key(word))
         })
         .collect()
 }
@@ -189,9 +190,10 @@ fn keywords(document: &Document, languages: &[String]) -> Result<Keywords, Fault
         }
         Ok::<_, Fault>(kept)
     };
-    let keywords = Keywords {
+    let mut keywords = Keywords {
         restart: all("restart", written.restart.as_ref())?,
         stop: all("stop", written.stop.as_ref())?,
+        opt_out: Vec::new(),
         start: all("start", written.start.as_ref())?,
         human: all("human", written.human.as_ref())?,
     };
@@ -199,12 +201,16 @@ fn keywords(document: &Document, languages: &[String]) -> Result<Keywords, Fault
         && !keywords.stop.is_empty()
     {
         ensure(!keywords.start.is_empty(), stop, || {
-            "a lead could stop and never come back; add `start` keywords, too".into()
+            "a lead could stop and never come back, unless it guesses START; add `start` keywords, too".into()
         })?;
         ensure(document.messages.stopped.is_some(), stop, || {
             "nothing would confirm it; add `stopped` to `messages`".into()
         })?;
     }
+    // What the document has a word for counts as that.
+    let is_free = |word: &String| !taken.contains_key(word);
+    keywords.opt_out = opt_outs(languages).into_iter().filter(is_free).collect();
+    keywords.start.extend(Some(key(START)).filter(is_free));
     Ok(keywords)
 }
 

@@ -1,0 +1,174 @@
+//! The opt-outs that need not be listed in a flow document.
+
+use super::key;
+
+/// Opt-outs in the flow's languages, and in English: WhatsApp's own buttons, and what people write
+/// to any business.
+pub(in crate::flow) fn opt_outs(languages: &[String]) -> Vec<String> {
+    let primary = |tag: &String| tag.split('-').next().unwrap_or_default().to_owned();
+    let spoken: Vec<String> = languages.iter().map(primary).collect();
+    let is_spoken = |language: &str| language == "en" || spoken.iter().any(|it| it == language);
+    let mut keys: Vec<String> = OPT_OUTS
+        .iter()
+        .filter(|(languages, _)| languages.iter().copied().any(is_spoken))
+        .flat_map(|(_, words)| words.iter().map(|word| key(word)))
+        .collect();
+    keys.sort_unstable();
+    keys.dedup();
+    keys
+}
+
+/// By language: words and phrases that as a whole message are never an ordinary answer. "cancel",
+/// "end", "quit" and the like can be one.
+const OPT_OUTS: &[(&[&str], &[&str])] = &[
+    (
+        &["en"],
+        &[
+            "stop",
+            "stop all",
+            "stop it",
+            "stop now",
+            "stop please",
+            "please stop",
+            "stop promotions",
+            "stop marketing",
+            "stop messages",
+            "stop messaging me",
+            "stop texting me",
+            "unsubscribe",
+            "unsubscribe me",
+            "please unsubscribe",
+            "please unsubscribe me",
+            "opt out",
+            "opt me out",
+        ],
+    ),
+    (
+        &["es"],
+        &[
+            "parar",
+            "baja",
+            "darse de baja",
+            "darme de baja",
+            "dar de baja",
+            "cancelar suscripción",
+            "cancelar la suscripción",
+            "anular suscripción",
+            "anular la suscripción",
+            "desuscribir",
+            "desuscribirse",
+            "desuscribirme",
+            "detener promociones",
+            "no más mensajes",
+        ],
+    ),
+    (
+        &["pt"],
+        &[
+            "parar",
+            "sair",
+            "descadastrar",
+            "descadastre-me",
+            "me descadastrar",
+            "cancelar inscrição",
+            "cancelar a inscrição",
+            "parar promoções",
+            "interromper promoções",
+            "parar mensagens",
+        ],
+    ),
+    (
+        &["de"],
+        &[
+            "stopp",
+            "abmelden",
+            "abbestellen",
+            "newsletter abbestellen",
+            "werbung stoppen",
+            "werbeaktionen stoppen",
+            "keine werbung mehr",
+            "keine nachrichten mehr",
+        ],
+    ),
+    (
+        &["fr"],
+        &[
+            "arrêt",
+            "arrêter",
+            "désabonner",
+            "se désabonner",
+            "me désabonner",
+            "désabonnement",
+            "désinscrire",
+            "se désinscrire",
+            "me désinscrire",
+            "désinscription",
+            "arrêter les promotions",
+        ],
+    ),
+    (
+        &["it"],
+        &[
+            "disiscriviti",
+            "disiscrivimi",
+            "disiscrivermi",
+            "disiscrizione",
+            "annulla iscrizione",
+            "annulla l'iscrizione",
+            "cancella iscrizione",
+            "interrompi promozioni",
+        ],
+    ),
+    (
+        &["nl"],
+        &[
+            "stoppen",
+            "afmelden",
+            "uitschrijven",
+            "meld me af",
+            "promoties stoppen",
+            "stop promoties",
+        ],
+    ),
+    (&["pl"], &["wypisz", "wypisz mnie", "anuluj subskrypcję"]),
+    (&["cs"], &["odhlásit", "odhlásit odběr"]),
+    (&["sk"], &["odhlásiť", "odhlásiť odber"]),
+    (&["ro"], &["dezabonare", "dezabonează-mă"]),
+    (&["hu"], &["leiratkozás", "leiratkozom"]),
+    (&["sv"], &["stopp", "avregistrera", "avprenumerera"]),
+    (&["da"], &["afmeld", "stop beskeder"]),
+    (&["no", "nb", "nn"], &["stopp", "meld meg av"]),
+    (&["fi"], &["lopeta", "peru tilaus"]),
+    (&["el"], &["απεγγραφή", "διακοπή"]),
+    (
+        &["ru"],
+        &[
+            "стоп",
+            "отписаться",
+            "отписка",
+            "отпишите",
+            "отпишите меня",
+            "остановить рассылку",
+        ],
+    ),
+    (
+        &["uk"],
+        &["стоп", "відписатися", "відписатись", "відпишіть мене"],
+    ),
+    (
+        &["tr"],
+        &["dur", "durdur", "abonelikten çık", "listeden çık"],
+    ),
+    (
+        &["ar"],
+        &["توقف", "أوقف", "إيقاف", "إلغاء الاشتراك", "أوقف الرسائل"],
+    ),
+    (&["he"], &["הסר", "הסרה", "הסירו אותי"]),
+    (&["hi"], &["रोकें", "स्टॉप", "सदस्यता समाप्त करें"]),
+    (&["id", "ms"], &["berhenti", "berhenti berlangganan"]),
+    (&["zh"], &["退订", "退訂", "停止", "取消订阅", "取消訂閱"]),
+    (&["ja"], &["停止", "配信停止", "ストップ"]),
+    (&["ko"], &["수신거부", "수신 거부", "중지", "스톱"]),
+    // Without its accents, "dừng" is a name.
+    (&["vi"], &["hủy đăng ký"]),
+];
