@@ -8,6 +8,8 @@
 //! * a single `.` or `,` before exactly three digits groups thousands ("7.500", "7,500"), before
 //!   one or two it is the decimal point; of two kinds the last one is the decimal point;
 //! * words around it are of the lexicon, or a currency vouches for the number;
+//! * no word beside it may change it: an unknown one ("5 tyś zł"), a letter ("50 т. руб."), a
+//!   multiplier that does not follow it ("5 € mil"), whatever currency vouches;
 //! * ranges, open bounds ("5000+", "at least"), negations, signs, percentages, dates, times,
 //!   phone numbers, other periods than a month, counts ("3 months") and questions are unclear.
 
@@ -21,7 +23,7 @@ mod tests;
 use serde_json::Number;
 
 use numeral::Numeral;
-use token::{Token, tokenize};
+use token::{Token, stands_alone, tokenize};
 use words::{Meaning, meaning, multiplier};
 
 /// Longer texts hold no clear amount, and are not searched for one.
@@ -35,6 +37,9 @@ pub(super) const MAX_AMOUNT: f64 = 1e15;
 
 /// From this many digits a bare run of them rather is a phone number.
 const PHONE_DIGITS: usize = 10;
+
+/// Currencies of countries where "mil" is short for a million.
+const ENGLISH: [&str; 6] = ["usd", "gbp", "cad", "aud", "nzd", "sgd"];
 
 /// An exact decimal, not negative: `digits / 10^scale`, without trailing zeros after the point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,18 +106,24 @@ pub fn parse(text: &str) -> Option<Amount> {
     let (before, rest) = tokens.split_at_checked(at)?;
     let (_, after) = rest.split_first()?;
     let (exponent, after) = multipliers(after)?;
+    if may_change(before.iter().rev(), Side::Before) || may_change(after.iter(), Side::After) {
+        return None;
+    }
 
     let mut context = Context::default();
     context.read(before, Side::Before)?;
     context.read(after, Side::After)?;
-    // "$5 mil" is five thousand in Mexico and slang for five million in the States.
+    // "$5 mil" is five thousand in Mexico, and five million where English is spoken.
     let is_mil = matches!(rest.get(1), Some(Token::Word(word)) if word == "mil");
-    if is_mil && context.may_be("usd") {
+    if is_mil && ENGLISH.iter().any(|code| context.may_be(code)) {
         return None;
     }
     if !context.has_currency() {
         let is_count = exponent == 0
-            && matches!(after.first(), Some(Token::Word(word)) if meaning(word) == Some(Meaning::Month));
+            && matches!(
+                after.iter().find(|token| **token != Token::Break),
+                Some(Token::Word(word)) if meaning(word) == Some(Meaning::Month)
+            );
         let is_phone = !numeral.is_grouped && numeral.length >= PHONE_DIGITS;
         if context.has_unknown || is_count || is_phone {
             return None;
@@ -135,6 +146,44 @@ fn multipliers(after: &[Token]) -> Option<(u32, &[Token])> {
         _ => return None,
     };
     Some((exponent, after.get(count..)?))
+}
+
+/// Whether one of the words on a side of the number may be a multiplier or a unit that the lexicon
+/// does not have. `outward` are the side's tokens, the one beside the number first.
+fn may_change<'a>(outward: impl Iterator<Item = &'a Token>, side: Side) -> bool {
+    // Whether the number is next, and whether but currencies are between.
+    let (mut is_next, mut is_near) = (true, true);
+    for token in outward {
+        let word = match token {
+            // What follows it has to be a month.
+            Token::Slash | Token::Number(_) => return false,
+            Token::Currency(_) | Token::Break => {
+                is_next = false;
+                continue;
+            }
+            Token::Word(word) => word.as_str(),
+        };
+        let meaning = meaning(word);
+        if multiplier(word).is_some() && (is_near || meaning.is_none()) {
+            return true;
+        }
+        match meaning {
+            Some(Meaning::Currency(_)) => {}
+            Some(Meaning::Per) => return false,
+            Some(_) if is_next && side == Side::After && words::is_no_filler_after(word) => {
+                return true;
+            }
+            Some(_) => is_near = false,
+            None => return is_next || is_letter_alone(word),
+        }
+        is_next = false;
+    }
+    false
+}
+
+/// Whether `word` is one letter of a script whose letters are no words.
+fn is_letter_alone(word: &str) -> bool {
+    word.chars().nth(1).is_none() && !word.starts_with(stands_alone)
 }
 
 /// Three decimals could be thousands: "1.250 million", "1234,567".
@@ -181,6 +230,7 @@ impl Context {
         while let Some(token) = tokens.next() {
             let word = match token {
                 Token::Number(_) => return None,
+                Token::Break => continue,
                 Token::Slash => {
                     is_per = true;
                     continue;
@@ -191,11 +241,12 @@ impl Context {
                 }
                 Token::Word(word) => word.as_str(),
             };
-            let is_please = word == "por"
-                && tokens
-                    .next_if(|next| matches!(next, Token::Word(word) if word == "favor"))
-                    .is_some();
-            if is_please {
+            let mut is_followed_by = |second: &str| {
+                let next = |token: &&Token| matches!(token, Token::Word(word) if word == second);
+                tokens.next_if(next).is_some()
+            };
+            // "please", and "per month" for short.
+            if (word == "por" && is_followed_by("favor")) || (word == "p" && is_followed_by("m")) {
                 continue;
             }
             match meaning(word) {

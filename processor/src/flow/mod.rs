@@ -15,6 +15,8 @@
 
 pub mod amount;
 mod answer;
+#[cfg(test)]
+mod cases;
 mod command;
 mod conversation;
 mod document;

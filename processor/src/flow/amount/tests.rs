@@ -1,3 +1,5 @@
+mod beside;
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

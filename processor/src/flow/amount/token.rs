@@ -1,7 +1,7 @@
 //! A message as numbers, currencies and words.
 
 use super::numeral::{self, ARABIC_DECIMAL, Numeral};
-use super::words;
+use super::words::{self, Meaning};
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Token {
@@ -11,6 +11,8 @@ pub(super) enum Token {
     /// In lower case.
     Word(String),
     Slash,
+    /// A sign that sets apart what stands on its two sides: a comma, a colon, a line's end.
+    Break,
 }
 
 /// The tokens of `text`; none when a sign makes any number in it unclear.
@@ -56,14 +58,18 @@ impl Scanner<'_> {
             return self.number();
         }
         if is_letter(c) {
-            self.word(c);
-            return Some(());
+            return self.word(c);
         }
         match c {
             '/' if self.is_digit(1) => return None,
             '/' => self.tokens.push(Token::Slash),
             '-' => self.dash()?,
-            '.' | ',' => self.point()?,
+            '.' => self.point()?,
+            ',' => {
+                self.point()?;
+                self.tokens.push(Token::Break);
+            }
+            ';' | ':' | '!' | '、' | '\n' => self.tokens.push(Token::Break),
             c if is_unclear(c) => return None,
             c => self
                 .tokens
@@ -117,7 +123,9 @@ impl Scanner<'_> {
     }
 
     /// A run of letters; ideographs and Hangul syllables stand alone, because they are not spaced.
-    fn word(&mut self, first: char) {
+    /// None when it may change the sign or number that it is glued to.
+    fn word(&mut self, first: char) -> Option<()> {
+        let before = self.previous(1);
         let mut word = String::from(first);
         self.at += 1;
         while let Some(c) = self
@@ -132,7 +140,27 @@ impl Scanner<'_> {
                 self.at += 1;
                 self.tokens.push(Token::Currency(code));
             }
+            _ if self.is_glued(&word, before) => return None,
             _ => self.tokens.push(Token::Word(word)),
+        }
+        Some(())
+    }
+
+    /// Whether `word`, which ends here after `before`, may be a unit of what it is glued to: an
+    /// unknown word of a sign ("MUS$ 5", "5$L"), a short filler of a number ("5d").
+    fn is_glued(&self, word: &str, before: Option<char>) -> bool {
+        let is_sign = |c: Option<char>| c.is_some_and(|c| words::currency_sign(c).is_some());
+        if words::multiplier(word).is_some() {
+            return false;
+        }
+        match words::meaning(word) {
+            None => is_sign(before) || is_sign(self.peek(0)),
+            Some(Meaning::Filler) => {
+                before.is_some_and(|c| c.is_ascii_digit())
+                    && word.chars().count() <= 2
+                    && !word.starts_with(stands_alone)
+            }
+            Some(_) => false,
         }
     }
 
@@ -142,8 +170,9 @@ impl Scanner<'_> {
         let before = self.previous(1)?;
         let after = self.peek(1)?;
         let is_hyphen = is_letter(before) && is_letter(after);
+        let last = self.tokens.iter().rfind(|token| **token != Token::Break);
         let is_apart =
-            before == ' ' && after == ' ' && matches!(self.tokens.last(), Some(Token::Word(_)));
+            matches!(before, ' ' | '\n') && after == ' ' && matches!(last, Some(Token::Word(_)));
         (is_hyphen || is_apart).then_some(())
     }
 
@@ -172,6 +201,7 @@ fn normalize(c: char) -> Option<char> {
         '\u{2018}' | '\u{2019}' | '\u{02bc}' | '٬' | '`' | '´' => Some('\''),
         '،' => Some(','),
         '。' => Some('.'),
+        '\n' | '\r' | '\u{2028}' | '\u{2029}' => Some('\n'),
         _ if c.is_whitespace() => Some(' '),
         _ => Some(decimal_digit(c).unwrap_or(c)),
     }
@@ -197,7 +227,7 @@ fn is_letter(c: char) -> bool {
         )
 }
 
-fn stands_alone(c: char) -> bool {
+pub(super) fn stands_alone(c: char) -> bool {
     matches!(c, '\u{3400}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}')
 }
 

@@ -4,6 +4,8 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
+use crate::flow::keyword::letters;
+
 /// What a word says of the number beside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Meaning {
@@ -23,36 +25,47 @@ pub(super) enum Meaning {
 
 /// What `word` says; none for a word that is not known.
 pub(super) fn meaning(word: &str) -> Option<Meaning> {
-    static LEXICON: LazyLock<HashMap<&str, Meaning>> = LazyLock::new(|| {
+    static LEXICON: LazyLock<HashMap<String, Meaning>> = LazyLock::new(|| {
         let currencies = CURRENCIES
             .iter()
             .map(|&(codes, words)| (Meaning::Currency(codes), words));
-        let listed = MEANINGS.into_iter().chain(currencies);
-        let entries = listed
-            .flat_map(|(meaning, words)| words.split_whitespace().map(move |word| (word, meaning)));
-        entries.collect()
+        lexicon(MEANINGS.into_iter().chain(currencies))
     });
     LEXICON.get(word).copied()
 }
 
 /// The exponent of ten that a word directly after a number multiplies it by.
 pub(super) fn multiplier(word: &str) -> Option<u32> {
-    static LEXICON: LazyLock<HashMap<&str, u32>> = LazyLock::new(|| {
-        let entries = MULTIPLIERS.into_iter().flat_map(|(exponent, words)| {
-            words.split_whitespace().map(move |word| (word, exponent))
-        });
-        entries.collect()
-    });
+    static LEXICON: LazyLock<HashMap<String, u32>> =
+        LazyLock::new(|| lexicon(MULTIPLIERS.into_iter()));
     LEXICON.get(word).copied()
 }
 
-/// Without "billion": in most of Europe it counts a thousand times more.
+/// The words of `lists`, also as keyboards without accents write them.
+fn lexicon<T: Copy>(lists: impl Iterator<Item = (T, &'static str)>) -> HashMap<String, T> {
+    let entries: Vec<(&str, T)> = lists
+        .flat_map(|(value, words)| words.split_whitespace().map(move |word| (word, value)))
+        .collect();
+    let listed = entries
+        .iter()
+        .map(|&(word, value)| (word.to_owned(), value));
+    let mut lexicon: HashMap<String, T> = listed.collect();
+    for (word, value) in entries {
+        let plain: String = letters(word).collect();
+        if plain.len() > 1 && plain.is_ascii() {
+            lexicon.entry(plain).or_insert(value);
+        }
+    }
+    lexicon
+}
+
 const MULTIPLIERS: [(u32, &str); 8] = [
     (2, "hundred 百"),
     (
         3,
-        "k к thousand thousands grand mil tausend tsd mille mila тыс тысяч тысячи тысяча тис \
-        тисяч tys tysięcy tysiące tis tisíc bin rb ribu duizend 千 천 हजार हज़ार ألف الف آلاف الاف",
+        "k к thousand thousands thou grand mil tausend tsd mille mila hazar hazaar тыс тысяч \
+        тысячи тысяча тыщ тыщи тис тисяч tys tyś tysięcy tysiące tis tisíc bin rb ribu duizend \
+        千 천 हजार हज़ार ألف الف آلاف الاف",
     ),
     (4, "万 萬 만"),
     (5, "lakh lakhs lac lacs लाख"),
@@ -71,7 +84,7 @@ const MEANINGS: [(Meaning, &str); 11] = [
     (Meaning::Article, "a"),
     (
         Meaning::Per,
-        "per each every pro je jeden por cada par chaque ogni za",
+        "per p each every pro je jeden por cada par chaque ogni za",
     ),
     (
         Meaning::Month,
@@ -115,13 +128,15 @@ const MEANINGS: [(Meaning, &str); 11] = [
         "my our the budget is are be it its s that this i d m we have has got can could would \
         will like want to spend pay think guess say maybe probably about around roughly approx \
         approximately circa ca some up max maximum at most of for in on and total calendar \
-        exactly only just so well hi hello ok okay yes yeah sure please pls thanks thank you",
+        exactly only just so well hi hello ok okay yes yeah sure please pls thanks thank you invest \
+        investing ish or but as with do upto nearly almost currently now us",
     ),
     // German, Dutch.
     (
         Meaning::Filler,
         "mein unser das ist sind liegt bei von ein ich bin wir haben habe es etwa ungefähr rund \
-        bis zu maximal höchstens im der den für ja bitte danke genau ongeveer mijn ons",
+        bis zu maximal höchstens im der den für ja bitte danke genau ongeveer mijn ons kann \
+        zahlen ausgeben investieren mit um die beträgt brutto netto rond van",
     ),
     // Spanish, Portuguese, French, Italian.
     (
@@ -129,16 +144,24 @@ const MEANINGS: [(Meaning, &str); 11] = [
         "mi nuestro presupuesto de un el la al tengo tenemos son sería unos unas aproximadamente \
         cerca hasta máximo sí si gracias meu nosso orçamento orcamento é o ao tenho temos uns \
         até sim obrigado obrigada mon notre est le à ai j nous avons environ jusqu oui merci mio \
-        nostro il è ho abbiamo sì grazie massimo favore",
+        nostro il è ho abbiamo sì grazie massimo favore puedo con com \
+        avec dans les peu près di sui casi quase tipo aprox alrededor como invertir gastar pagar \
+        posso investir dépenser payer peux ht ttc investire spendere pagare",
     ),
     // Russian, Polish, Turkish, Indonesian, Hindi, Arabic, Chinese, Japanese, Korean.
     (
         Meaning::Filler,
         "мой наш бюджет около примерно до в на у меня нас есть да спасибо mój nasz budżet około \
         na bütçem bütçemiz yaklaşık anggaran sekitar saya मेरा हमारा बजट है लगभग करीब प्रति \
-        ميزانيتي ميزانيتنا حوالي في 约 約 大 预 算 予 的 是 我 예 산",
+        ميزانيتي ميزانيتنا حوالي في могу готов потратить где то порядка составляет mam 约 約 大 \
+        概 左 右 预 算 予 的 是 我 は が です くらい ぐらい ほど 程 度 예 산 은 는 이 가 을 를 약 정 도",
     ),
 ];
+
+/// Whether the filler `word` may be a unit when it follows a number: "R$ 5 mi", "5 d", "5 mon".
+pub(super) fn is_no_filler_after(word: &str) -> bool {
+    matches!(word, "mi" | "mon" | "d" | "s" | "j")
+}
 
 const DOLLARS: &[&str] = &[
     "usd", "cad", "aud", "nzd", "sgd", "hkd", "twd", "mxn", "ars", "clp", "cop",
@@ -229,7 +252,10 @@ pub(super) fn dollar_prefix(word: &str) -> Option<&'static [&'static str]> {
         "s" | "sg" => &["sgd"],
         "hk" => &["hkd"],
         "nt" => &["twd"],
-        "mx" => &["mxn"],
+        "mx" | "mex" => &["mxn"],
+        "ar" => &["ars"],
+        "cl" => &["clp"],
+        "col" => &["cop"],
         _ => return None,
     })
 }

@@ -1,0 +1,153 @@
+//! Words and letters beside the number.
+
+use super::{Amount, parse};
+
+/// What a word or letter beside a number may be: a multiplier or unit that the lexicon lacks.
+const UNKNOWN: [&str; 30] = [
+    "L",
+    "l",
+    "G",
+    "x",
+    "q",
+    "т",
+    "т.",
+    "χ",
+    "ล",
+    "ᴸ",
+    "Κ",
+    "lucas",
+    "palos",
+    "mill",
+    "MM",
+    "milzinho",
+    "тищ",
+    "ляма",
+    "tyśiaki",
+    "thousnd",
+    "lk",
+    "triệu",
+    "χιλιάδες",
+    "พัน",
+    "ملايين",
+    "लाख़",
+    "tusind",
+    "jutaan",
+    "ribuan",
+    "mi",
+];
+
+#[test]
+fn an_unknown_word_beside_the_number_is_asked_about_whatever_currency_vouches() {
+    for word in UNKNOWN {
+        for text in [
+            format!("$5{word}"),
+            format!("$5 {word}"),
+            format!("₹ 5{word}"),
+            format!("€ 5 {word} per month"),
+            format!("USD 5 {word}."),
+            format!("R$ 5 {word} por mês"),
+            format!("5{word} €"),
+            format!("5 {word} euros"),
+            format!("5 {word}. руб."),
+            format!("5.{word}. руб."),
+            format!("my budget is $5 {word}, thanks"),
+            format!("about 5 {word} dollars a month"),
+            format!("$5 ({word})"),
+            format!("$5 *{word}*"),
+            format!("$5 k {word}"),
+            format!("$5-{word}"),
+        ] {
+            assert_eq!(parse(&text), None, "{text:?}");
+        }
+        if word != "mi" {
+            for text in [
+                format!("{word} 5 €"),
+                format!("€ {word} 5"),
+                format!("{word}5 $"),
+            ] {
+                assert_eq!(parse(&text), None, "{text:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_multiplier_that_does_not_follow_the_number_is_asked_about() {
+    for text in [
+        "тысяч 50 рублей",
+        "K$ 5",
+        "k€ 5",
+        "M€ 5",
+        "T€ 5",
+        "MUS$ 5",
+        "kUSD 5",
+        "TEUR 5",
+        "Mio. EUR 5",
+        "5$k",
+        "5 € mil",
+        "5 $ thousand",
+        "5$L",
+        "5 € (Tsd.)",
+        "(in thousands) $5",
+        "$5 in lakhs",
+        "₹5 (in L)",
+        "Budget (k): 5 €",
+        "5 USD, k",
+        "R$ 5, mil",
+        "$5 m k",
+        "£2 mil",
+        "A$ 5 mil",
+    ] {
+        assert_eq!(parse(text), None, "{text:?}");
+    }
+}
+
+#[test]
+fn known_words_beside_the_number_and_unknown_ones_further_away_change_nothing() {
+    for (text, expected) in [
+        ("around 5000", 5000),
+        ("my budget is 5000 dollars", 5000),
+        ("I can pay 7000", 7000),
+        ("I can invest 5000 euros", 5000),
+        ("5000 please", 5000),
+        ("we set aside $5000 for ads", 5000),
+        ("$5000 for marketing", 5000),
+        ("$5000, flexible", 5000),
+        ("Price: 5000 €", 5000),
+        ("Acme Ltd\n5000 €", 5000),
+        ("Budget:\n- 5000 €", 5000),
+        ("Bob here, 5000 €", 5000),
+        ("5000 USD (five thousand)", 5000),
+        ("5000 € brutto", 5000),
+        ("5000 US dollars", 5000),
+        ("3000 € p.M.", 3000),
+        ("5k-ish", 5000),
+        ("maximo 5000 €", 5000),
+        ("ungefahr 5000 €", 5000),
+        ("il mio budget è 5000 €", 5000),
+        ("ich bin bei 5000 €", 5000),
+        ("$5 thou", 5000),
+        ("Rs 50 hazar", 50_000),
+        ("5 тыщ рублей", 5000),
+        ("5 tyś zł", 5000),
+        ("R$ 5 mil", 5000),
+        ("R$ 5 mil por mês", 5000),
+        ("MX$ 5 mil", 5000),
+        ("AR$ 5000", 5000),
+        ("予算は5000円です", 5000),
+        ("大概5000元左右", 5000),
+        ("예산은 500만원 정도", 5_000_000),
+    ] {
+        let actual = parse(text).map(Amount::to_number);
+        assert_eq!(actual, Some(expected.into()), "{text:?}");
+    }
+}
+
+#[test]
+fn letters_glued_to_a_number_are_no_fillers() {
+    for text in [
+        "5d", "5i", "5s", "5in", "5is", "5mi", "$5d", "5j €", "5 d €", "5 mon",
+    ] {
+        assert_eq!(parse(text), None, "{text:?}");
+    }
+}
