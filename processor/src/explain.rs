@@ -224,6 +224,7 @@ pub fn text(content: &ReplyContent) -> String {
         | ReplyContent::List { body, .. }
         | ReplyContent::Form { body, .. } => body.clone(),
         ReplyContent::Template { name, .. } => format!("template {name}"),
+        ReplyContent::Withdraw { .. } => "replies that wait are withdrawn".to_owned(),
     }
 }
 

@@ -159,6 +159,7 @@ pub fn spoken(reply: ReplyContent) -> String {
         ReplyContent::Text { body } => body,
         ReplyContent::Form { body, button, .. } => format!("{body}\n\n[{button}]"),
         ReplyContent::Template { name, .. } => format!("[template {name}]"),
+        ReplyContent::Withdraw { .. } => String::new(),
         // Numbered lines by now.
         ReplyContent::Buttons { body, .. } | ReplyContent::List { body, .. } => body,
     }

@@ -20,7 +20,7 @@ pub use input::{
     ContactCard, Content, InputKind, LeadInput, MediaType, OrderItem, Platform, Referral, Sender,
 };
 pub use notice::ProviderNotice;
-pub use reply::{Recipient, Reply, ReplyContent};
+pub use reply::{Recipient, Reply, ReplyContent, ReplyKind};
 pub use status::{DeliveryStatus, MessageStatus, StatusError};
 pub use time::Timestamp;
 pub use topic::Topic;

@@ -11,7 +11,7 @@ use crate::time::Timestamp;
 #[schemars(title = "lead.replies")]
 pub struct Reply {
     /// `<lead_id>:<cause>`: the id of the input that caused it, or `timer:` and the timer's due time.
-    /// At most one reply per cause.
+    /// At most one reply per cause. Of a withdrawal, `<lead_id>:withdraw:<cause>`.
     pub id: String,
     pub lead_id: String,
     pub platform: Platform,
@@ -21,13 +21,35 @@ pub struct Reply {
     pub content: ReplyContent,
     /// The lead's revision when the reply was decided.
     pub revision: u64,
-    /// Not to be sent earlier; absent: at once. A newer reply to the lead that is written before then
-    /// replaces this one.
+    /// What a later record of the lead may do to it; absent: nothing replaces it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<ReplyKind>,
+    /// Not to be sent earlier; absent: at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Timestamp>,
     /// Worthless from then on (WhatsApp's 24-hour window, or the next timer).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
+}
+
+impl Reply {
+    /// Whether it says nothing, and only ends what is before it.
+    #[must_use]
+    pub const fn is_withdrawal(&self) -> bool {
+        matches!(self.content, ReplyContent::Withdraw { .. })
+    }
+}
+
+/// What a reply is to its lead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ReplyKind {
+    /// What the flow asks or says next. Any later record of the lead replaces it while it waits.
+    Prompt,
+    /// What a person of the business says. No later reply replaces it.
+    AgentMessage,
+    /// The confirmation of an opt-out or a hand-off. No later reply replaces it.
+    Notice,
 }
 
 /// Whom to write to: whichever ids are known.
@@ -81,6 +103,34 @@ pub enum ReplyContent {
         flow_id: String,
         flow_token: String,
     },
+    /// Says nothing: what is before it and was not sent yet is not sent any more.
+    Withdraw {
+        scope: WithdrawScope,
+        reason: WithdrawReason,
+    },
+}
+
+/// Which of a lead's earlier replies are withdrawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum WithdrawScope {
+    All,
+    /// Those of kind `prompt`.
+    Prompts,
+}
+
+/// Why replies are withdrawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum WithdrawReason {
+    /// The lead opted out.
+    Stop,
+    /// A person of the business wrote to the lead.
+    Takeover,
+    /// The bot gave the lead to a person.
+    HandOff,
+    /// The lead became another one.
+    Merge,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

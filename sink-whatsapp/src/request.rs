@@ -53,6 +53,8 @@ pub enum RequestError {
         length: usize,
         limit: usize,
     },
+    #[error("the record withdraws replies and is none itself")]
+    Withdrawal,
     #[error("there are {count} {what}, and the Cloud API takes 1 to {limit}; change the flow")]
     Count {
         what: &'static str,
@@ -142,6 +144,7 @@ fn content(content: &ReplyContent) -> Result<(&'static str, Value), RequestError
             language,
             parameters,
         } => Ok(("template", template(name, language, parameters))),
+        ReplyContent::Withdraw { .. } => Err(RequestError::Withdrawal),
     }
 }
 

@@ -23,7 +23,7 @@ mod voice;
 use std::collections::{HashMap, HashSet};
 
 use leadstream_schemas::codec::CodecError;
-use leadstream_schemas::{Cause, ReplyContent, Timestamp};
+use leadstream_schemas::{Cause, ReplyContent, ReplyKind, Timestamp};
 use leadstream_stream::kafka::partition_of;
 use leadstream_stream::{Outgoing, Record};
 
@@ -38,7 +38,7 @@ use super::effects::{self, Outlets};
 use crate::erasure::{ErasureKeys, Gone};
 use crate::flow::Objection;
 use crate::flows::Flows;
-use crate::lead::{FoldError, Inbound, InputError, Lead, StoredError, scoped};
+use crate::lead::{FoldError, Inbound, InputError, Lead, StoredError, Verb, scoped};
 
 /// What the fold may use of the database.
 #[derive(Clone, Debug, Default)]
@@ -302,11 +302,20 @@ impl Step<'_> {
         outgoing: &mut Vec<Outgoing>,
     ) -> Result<(), BatchError> {
         let voice = self.voice();
-        let times = match &self.keyed.inbound {
-            Inbound::Command(_) => Voice::command_times(lead),
-            input => voice.answer_times(lead, input.order().received_at),
+        let (kind, times) = match &self.keyed.inbound {
+            Inbound::Command(command) => {
+                let kind = match command.verb {
+                    Verb::Say => ReplyKind::AgentMessage,
+                    _ => effects::kind(lead),
+                };
+                (kind, Voice::command_times(lead))
+            }
+            input => {
+                let received_at = input.order().received_at;
+                (effects::kind(lead), voice.answer_times(lead, received_at))
+            }
         };
-        voice.reply(lead, prompt, cause, times, folded, outgoing)
+        voice.reply(lead, prompt, kind, cause, times, folded, outgoing)
     }
 
     /// Keeps the ids that left the lead's journal.

@@ -15,14 +15,15 @@ use std::sync::Arc;
 use leadstream_schemas::codec::{self, CodecError};
 use leadstream_schemas::event::EventName;
 use leadstream_schemas::registry::SchemaIds;
+use leadstream_schemas::reply::{WithdrawReason, WithdrawScope};
 use leadstream_schemas::{
-    Cause, EventData, LeadEvent, LeadMetadata, Platform, Recipient, Reply, ReplyContent,
+    Cause, EventData, LeadEvent, LeadMetadata, Platform, Recipient, Reply, ReplyContent, ReplyKind,
     SyncPriority, Timestamp, Topic,
 };
 use leadstream_stream::dead_letter::{self, Reason};
 use leadstream_stream::{Outgoing, Record, TraceContext};
 
-use crate::flow::{START, numbered};
+use crate::flow::{Answer, START, numbered};
 use crate::lead::Lead;
 
 /// Names of topics and ids of schemas: where effects go to.
@@ -111,11 +112,68 @@ pub(crate) struct Times {
     pub(crate) expires_at: Option<Timestamp>,
 }
 
+/// What a reply to `lead` is as the lead stands now, unless a person of the business says it: a bot
+/// that is silent from then on says why.
+pub(crate) fn kind(lead: &Lead) -> ReplyKind {
+    match Silence::of(lead) {
+        Silence::None => ReplyKind::Prompt,
+        Silence::HandedOver | Silence::OptedOut => ReplyKind::Notice,
+    }
+}
+
+/// Why the flow says nothing to a lead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Silence {
+    None,
+    HandedOver,
+    OptedOut,
+}
+
+impl Silence {
+    pub(crate) fn of(lead: &Lead) -> Self {
+        match lead.journal.conversation() {
+            Some(conversation) if conversation.is_opted_out() => Self::OptedOut,
+            Some(conversation) if conversation.is_handed_over() => Self::HandedOver,
+            _ => Self::None,
+        }
+    }
+
+    /// What `input`, with which a lead went from one silence to another, withdraws of the lead's
+    /// earlier replies. Where the bot says why it is silent, that reply replaces prompts by itself.
+    pub(crate) fn withdrawal(self, after: Self, input: &Answer, says: bool) -> Option<Withdrawal> {
+        match (self, after) {
+            (before, Self::OptedOut) if before != after => {
+                Some((WithdrawScope::All, WithdrawReason::Stop))
+            }
+            (before, Self::HandedOver) if before != after && !says => {
+                let reason = match input {
+                    Answer::Takeover => WithdrawReason::Takeover,
+                    _ => WithdrawReason::HandOff,
+                };
+                Some((WithdrawScope::Prompts, reason))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Which of a lead's earlier replies are not sent any more, and why.
+pub(crate) type Withdrawal = (WithdrawScope, WithdrawReason);
+
+/// The record that withdraws a lead's earlier replies for the sake of the input `cause`.
+pub(crate) fn withdraw(lead_id: &str, lead: &Lead, withdrawal: Withdrawal, cause: &str) -> Reply {
+    let (scope, reason) = withdrawal;
+    let content = ReplyContent::Withdraw { scope, reason };
+    let cause = format!("withdraw:{cause}");
+    reply(lead_id, lead, content, None, &cause, Times::default())
+}
+
 /// The reply that `cause`, an input or a timer, brought about, as its provider can send it.
 pub(crate) fn reply(
     lead_id: &str,
     lead: &Lead,
     content: ReplyContent,
+    kind: Option<ReplyKind>,
     cause: &str,
     times: Times,
 ) -> Reply {
@@ -135,6 +193,7 @@ pub(crate) fn reply(
         },
         content,
         revision: lead.revision,
+        kind,
         not_before: times.not_before,
         expires_at: times.expires_at,
     }

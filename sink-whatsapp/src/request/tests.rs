@@ -18,6 +18,7 @@ fn reply(content: ReplyContent) -> Reply {
         },
         content,
         revision: 1,
+        kind: None,
         not_before: None,
         expires_at: None,
     }

@@ -112,6 +112,9 @@ impl Oracle {
             people.values().flat_map(|person| &person.keys).collect();
         for_each(site, &site.topic(Topic::LeadReplies), |record| {
             let reply: Reply = decode(&record.value)?;
+            if reply.is_withdrawal() {
+                return Ok(());
+            }
             let bytes = hash(&record.value);
             match found.entry(reply.id) {
                 Entry::Occupied(first) => {

@@ -2,11 +2,13 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use leadstream_schemas::reply::{WithdrawReason, WithdrawScope};
 use leadstream_schemas::{Cause, Content, InputKind, LeadInput};
 use leadstream_stream::Outgoing;
 
 use super::{BatchError, Changed, Folded, Known, Outcome, Step};
-use crate::engine::effects;
+use crate::engine::effects::{self, Silence};
+use crate::flow::Answer;
 use crate::lead::{Lead, Merge, OrderKey};
 
 impl Step<'_> {
@@ -81,6 +83,9 @@ impl Step<'_> {
         let at = merge.order.at;
         self.event(lead, Cause::Merge, previous.as_deref(), at, outgoing)?;
         folded.counts.events += 1;
+        let withdrawal = Some((WithdrawScope::Prompts, WithdrawReason::Merge));
+        self.voice()
+            .withdraw(lead, withdrawal, &merge.order.id, outgoing)?;
         self.tell(
             &handed_over,
             other,
@@ -101,11 +106,16 @@ impl Step<'_> {
     ) -> Result<(), BatchError> {
         let rules = self.rules;
         let previous = lead.state().map(ToOwned::to_owned);
+        let silence = Silence::of(lead);
         let joined = lead.absorb(rules.flows, &merge.lead_id, other.clone(), rules.journal)?;
         folded.counts.merges += 1;
         folded.counts.events += 1;
         let at = merge.order.at;
         self.event(lead, Cause::Merge, previous.as_deref(), at, outgoing)?;
+        let says = joined.prompt.is_some();
+        let withdrawal = silence.withdrawal(Silence::of(lead), &Answer::Ignored, says);
+        self.voice()
+            .withdraw(lead, withdrawal, &merge.order.id, outgoing)?;
         self.reply(lead, joined.prompt, &merge.order.id, folded, outgoing)?;
         self.depart(joined.departed, folded);
         Ok(())

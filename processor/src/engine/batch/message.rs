@@ -6,7 +6,7 @@ use leadstream_schemas::Cause;
 use leadstream_stream::Outgoing;
 
 use super::{BatchError, Folded, Known, Outcome, Step, owner};
-use crate::engine::effects;
+use crate::engine::effects::{self, Silence};
 use crate::lead::{Admission, Arrival, Input, Lead, scoped};
 
 impl Step<'_> {
@@ -23,6 +23,7 @@ impl Step<'_> {
         let is_command = input.answer.is_command();
         let out_of_reach = lead.journal.out_of_reach(input);
         let departed_before = || departed_before(&self.lead_id, lead, input, known, folded);
+        let silence = Silence::of(lead);
         let known_before = lead.journal.asks_departed(input) && departed_before();
         let admission = lead
             .journal
@@ -80,6 +81,9 @@ impl Step<'_> {
             arrival.revision = Some(lead.revision);
         }
         lead.journal.note(&input.order.id, arrival);
+        let withdrawal = silence.withdrawal(Silence::of(lead), &input.answer, prompt.is_some());
+        self.voice()
+            .withdraw(lead, withdrawal, &input.order.id, outgoing)?;
         self.reply(lead, prompt, &input.order.id, folded, outgoing)?;
         self.depart(departed, folded);
         Ok(objection.map_or(Outcome::Kept, Outcome::Objected))

@@ -8,6 +8,7 @@ use serde_json::json;
 mod command;
 mod erase;
 mod model;
+mod replies;
 mod timers;
 
 use super::*;
@@ -274,11 +275,12 @@ fn two_leads_that_are_one_person_become_the_elder_with_an_event_for_each() {
         Known::default(),
     ));
     let mut record = both.record(3);
-    let mut events: Vec<LeadEvent> = Vec::new();
+    let (mut events, mut replies): (Vec<LeadEvent>, Vec<Reply>) = Default::default();
     // The elder tells the younger, which hands itself over.
     for _ in 0..3 {
         let folded = fixture.fold(&[record.clone()], world.clone());
         events.extend(published::<LeadEvent>(&folded, "lead.events"));
+        replies.extend(published::<Reply>(&folded, "lead.replies"));
         if let Some(told) = folded.partitions[&3]
             .outgoing
             .iter()
@@ -309,6 +311,15 @@ fn two_leads_that_are_one_person_become_the_elder_with_an_event_for_each() {
         ]
     );
     assert_eq!(events[1].data.merged_into.as_deref(), Some("491700"));
+    // What the younger was asked is not sent any more.
+    let withdrawn: Vec<_> = replies.iter().filter(|it| it.is_withdrawal()).collect();
+    let [withdrawal] = &withdrawn[..] else {
+        panic!("{replies:?}")
+    };
+    assert_eq!(
+        (withdrawal.lead_id.as_str(), withdrawal.revision),
+        ("DE.1", 2)
+    );
     let survivor = &world.leads["491700"];
     assert_eq!(survivor.identities.user_id.as_deref(), Some("DE.1"));
     // What still comes under the younger's id goes on to the survivor.

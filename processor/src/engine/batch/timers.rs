@@ -7,7 +7,7 @@ use leadstream_stream::Outgoing;
 
 use super::voice::{Voice, window_ends};
 use super::{BatchError, Changed, Folded, Rules};
-use crate::engine::effects::Times;
+use crate::engine::effects::{self, Times};
 use crate::lead::Lead;
 
 /// A lead that is to be looked at.
@@ -94,6 +94,7 @@ fn pass(
         voice.reply(
             lead,
             prompt,
+            effects::kind(lead),
             &format!("timer:{due}"),
             times,
             folded,

@@ -1,10 +1,10 @@
 //! What one lead's step makes known: its events and replies.
 
-use leadstream_schemas::{Cause, Platform, ReplyContent, Timestamp};
+use leadstream_schemas::{Cause, Platform, Reply, ReplyContent, ReplyKind, Timestamp};
 use leadstream_stream::{Outgoing, TraceContext};
 
 use super::{BatchError, Folded, Rules, home_key};
-use crate::engine::effects::{self, Times};
+use crate::engine::effects::{self, Times, Withdrawal};
 use crate::flow::{WINDOW, later};
 use crate::lead::Lead;
 
@@ -45,6 +45,7 @@ impl Voice<'_> {
         &self,
         lead: &Lead,
         prompt: Option<ReplyContent>,
+        kind: ReplyKind,
         cause: &str,
         times: Times,
         folded: &mut Folded,
@@ -54,13 +55,37 @@ impl Voice<'_> {
             return Ok(());
         };
         folded.counts.replies += 1;
-        let reply = effects::reply(self.lead_id, lead, prompt, cause, times);
-        let trace = self.trace.map(|trace| trace.child(2));
+        let reply = effects::reply(self.lead_id, lead, prompt, Some(kind), cause, times);
+        self.publish(&reply, 2, outgoing)
+    }
+
+    /// Withdraws the lead's earlier replies, if `cause` does.
+    pub(super) fn withdraw(
+        &self,
+        lead: &Lead,
+        withdrawal: Option<Withdrawal>,
+        cause: &str,
+        outgoing: &mut Vec<Outgoing>,
+    ) -> Result<(), BatchError> {
+        let Some(withdrawal) = withdrawal else {
+            return Ok(());
+        };
+        let record = effects::withdraw(self.lead_id, lead, withdrawal, cause);
+        self.publish(&record, 4, outgoing)
+    }
+
+    /// `child` tells the record from others of the same cause in its trace.
+    fn publish(
+        &self,
+        record: &Reply,
+        child: u64,
+        outgoing: &mut Vec<Outgoing>,
+    ) -> Result<(), BatchError> {
         outgoing.push(effects::outgoing(
             &self.rules.outlets.replies,
             home_key(self.lead_id, self.account),
-            trace,
-            &reply,
+            self.trace.map(|trace| trace.child(child)),
+            record,
         )?);
         Ok(())
     }
@@ -79,7 +104,7 @@ impl Voice<'_> {
         }
     }
 
-    /// What a person of the business wants said waits for nothing, so no other reply takes its place.
+    /// What a person of the business wants said waits for nothing.
     /// WASenderApi has no window: its senders write as people do.
     pub(super) fn command_times(lead: &Lead) -> Times {
         let has_window = lead.platform == Platform::WhatsappCloud;

@@ -3,7 +3,7 @@
 use leadstream_schemas::ReplyContent;
 
 use super::{Change, Entry, FoldError, Journal, followed, hash, objection};
-use crate::flow::{self, Answer, Objection};
+use crate::flow::{self, Answer, Conversation, Objection};
 use crate::flows::Flows;
 use crate::lead::amend::Amended;
 
@@ -13,6 +13,10 @@ pub(super) struct Refolded {
     pub(super) change: Option<Change>,
     pub(super) prompt: Option<ReplyContent>,
     pub(super) objection: Option<Objection>,
+}
+
+fn is_opted_out(conversation: Option<&Conversation>) -> bool {
+    conversation.is_some_and(Conversation::is_opted_out)
 }
 
 impl Journal {
@@ -47,6 +51,7 @@ impl Journal {
                         words = Some(said);
                     }
                 }
+                (None, Answer::Takeover) if !is_opted_out(conversation.as_ref()) => prompt = None,
                 // What is no answer leaves the question open that was asked before it.
                 (said, _) => prompt = said.or(prompt),
             }
