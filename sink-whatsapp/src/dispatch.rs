@@ -2,8 +2,9 @@
 //! them out.
 //!
 //! For each lead one reply at a time is under way, and the next goes only once the offset after it
-//! is committed ([`crate::window`]). A reply that still waits is replaced by a newer one. Faults of one reply wait by themselves; those of a number
-//! hold the number ([`crate::gate`]).
+//! is committed ([`crate::window`]). A prompt that waits, for whatever, is replaced by any later record
+//! of its lead. Faults of one reply wait by themselves; those of a number hold the number
+//! ([`crate::gate`]).
 
 #![cfg_attr(
     not(test),
@@ -109,7 +110,7 @@ pub enum Count {
     Repeat,
     /// Too late to be of use.
     Expired,
-    /// A newer reply to the same lead came while it waited.
+    /// A later record of the same lead replaced or withdrew it before it was sent, or sent again.
     Replaced,
     GivenUp(Class),
     /// An attempt that failed and is made again.
@@ -176,7 +177,7 @@ impl Dispatcher {
                 generation,
                 offsets,
                 handled_ahead,
-            } => self.locate(partition, generation, offsets, handled_ahead)?,
+            } => self.locate(partition, generation, offsets, handled_ahead, now)?,
             Event::Records(records, hold) => {
                 for record in records {
                     self.record(record, &hold, now)?;
@@ -202,7 +203,9 @@ impl Dispatcher {
     #[must_use]
     pub fn next(&self) -> Option<Timestamp> {
         let scheduled = self.schedule.first().map(|(due, _)| *due);
-        let send = scheduled.into_iter().chain(self.gates.next()).min();
+        let held = self.partitions.values().filter_map(Partition::resumes);
+        let send = scheduled.into_iter().chain(self.gates.next()).chain(held);
+        let send = send.min();
         let send = send.filter(|_| self.sending < self.settings.concurrency);
         let mut partitions = self.partitions.values();
         let commit = (self.committing.is_none()
@@ -218,6 +221,12 @@ impl Dispatcher {
     /// Why numbers are stopped, by phone number id.
     pub fn stopped(&self) -> impl Iterator<Item = (&str, &str)> {
         self.gates.stopped()
+    }
+
+    /// Whether all numbers that replies came for are stopped.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        self.gates.are_stopped()
     }
 
     /// Requests under way.
@@ -239,6 +248,7 @@ impl Dispatcher {
             generation: state.generation,
             offset,
         };
+        state.has_read(offset);
         let decoded = codec::decode::<Reply>(&record.value);
         if offset < send_from {
             if let Ok(reply) = decoded {
@@ -256,22 +266,22 @@ impl Dispatcher {
         let is_noted = state.handled_ahead.remove(&offset);
         let repeat = known || is_noted;
         let problem = decoded.as_ref().err().map(ToString::to_string);
-        let written_at = record.written_at.unwrap_or(now);
         let reply = decoded.ok();
-        let counts = reply.as_ref().filter(|_| !repeat);
-        let lead = counts.map(|reply| reply.lead_id.clone());
-        let replaced = lead
-            .as_deref()
-            .and_then(|lead| state.replace(lead, written_at));
-        if replaced.is_some() {
-            self.effects.push(Effect::Count(Count::Replaced));
-        }
-        let not_before = counts.and_then(|reply| reply.not_before);
+        // One that was under way when it was withdrawn may be open though the withdrawal is noted.
+        let new = reply.as_ref().filter(|_| !known);
+        let replaced = new.map(|reply| state.replace(reply)).unwrap_or_default();
+        let counts = std::iter::repeat_n(Count::Replaced, replaced.count);
+        self.effects.extend(counts.map(Effect::Count));
+        let lead = new.filter(|_| !is_noted).map(|reply| reply.lead_id.clone());
+        let not_before = new.and_then(|reply| reply.not_before);
+        let is_withdrawal = reply.as_ref().is_some_and(Reply::is_withdrawal);
         let entry = Entry {
             record,
-            wait: Wait::new(not_before, replaced),
+            wait: Wait::new(not_before, replaced.wait),
             reply,
             tries: Tries::default(),
+            busy: false,
+            replaced: false,
             hold: Arc::clone(hold),
         };
         let free = state.window.push(offset, lead.as_deref(), entry);
@@ -281,6 +291,8 @@ impl Dispatcher {
                 state.window.note(offset);
             }
             self.effects.push(Effect::Count(Count::Repeat));
+        } else if is_withdrawal {
+            state.window.finish(offset);
         } else if let Some(problem) = problem {
             self.give_up(ticket, Class::Undecodable, &problem);
         } else if free {
@@ -294,6 +306,7 @@ impl Dispatcher {
             if self.sending >= self.settings.concurrency {
                 return;
             }
+            self.resume_read(now);
             for ticket in self.gates.unpark(now) {
                 self.schedule.insert((now, ticket));
             }
@@ -307,13 +320,30 @@ impl Dispatcher {
         }
     }
 
+    /// Schedules the replies of partitions that are read up to where their log ended.
+    fn resume_read(&mut self, now: Timestamp) {
+        for (&partition, state) in &mut self.partitions {
+            let generation = state.generation;
+            let tickets = state.resume(now).into_iter().map(|offset| Ticket {
+                partition,
+                generation,
+                offset,
+            });
+            self.schedule.extend(tickets.map(|ticket| (now, ticket)));
+        }
+    }
+
     fn try_send(&mut self, ticket: Ticket, now: Timestamp) {
         let Some(state) = live(&mut self.partitions, ticket).filter(|state| !state.stopping) else {
             return;
         };
+        if state.holds(ticket.offset, now) {
+            return;
+        }
         let Some(Entry {
             reply: Some(reply),
-            wait,
+            tries,
+            busy,
             ..
         }) = state.window.open_mut(ticket.offset)
         else {
@@ -326,8 +356,10 @@ impl Dispatcher {
         }
         match request::build(reply) {
             Ok(request) => {
-                if self.gates.admit(&request.number, ticket, now) {
-                    wait.is_over = true;
+                let known = tries.unknown == 0;
+                if self.gates.admit(&request.number, ticket, known, now) {
+                    tries.attempts += 1;
+                    *busy = true;
                     state.in_flight += 1;
                     self.sending += 1;
                     self.effects.push(Effect::Send(ticket, request));
@@ -344,7 +376,7 @@ impl Dispatcher {
         };
         let offset = ticket.offset;
         let entry = state.window.open_mut(offset);
-        if entry.is_some_and(|entry| entry.wait.is_over) {
+        if entry.is_some_and(|entry| entry.tries.attempts > 0) {
             state.window.finish(offset);
         } else if let Some(offset) = state.window.withdraw(offset) {
             self.schedule(Ticket { offset, ..ticket }, now);
@@ -363,7 +395,7 @@ impl Dispatcher {
             service: "sink-whatsapp",
             class: class.as_str(),
             message: problem,
-            attempts: entry.tries.failed + entry.tries.recipient_throttled + 1,
+            attempts: entry.tries.attempts.max(1),
         };
         let letter = dead_letter::of_record(
             &self.settings.dead_letters,
@@ -371,6 +403,7 @@ impl Dispatcher {
             &entry.record,
             &reason,
         );
+        entry.busy = true;
         state.in_flight += 1;
         self.effects.push(Effect::DeadLetter(ticket, letter));
         self.effects.push(Effect::Count(Count::GivenUp(class)));

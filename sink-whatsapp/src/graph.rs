@@ -25,6 +25,17 @@ pub struct Graph {
 }
 
 #[derive(Deserialize)]
+struct AcceptedBody {
+    messages: Vec<AcceptedMessage>,
+}
+
+#[derive(Deserialize)]
+struct AcceptedMessage {
+    #[serde(rename = "id")]
+    _id: String,
+}
+
+#[derive(Deserialize)]
 struct ErrorBody {
     error: ErrorMembers,
 }
@@ -74,7 +85,7 @@ impl Graph {
             .send()
             .await;
         match sent {
-            Ok(response) if response.status().is_success() => Answer::Accepted,
+            Ok(response) if response.status().is_success() => accepted(response).await,
             Ok(response) => Answer::Refused(refusal(response).await),
             Err(error) if error.is_connect() || error.is_builder() => Answer::Unreachable,
             Err(_) => Answer::Unknown,
@@ -93,13 +104,17 @@ impl Graph {
     }
 }
 
-/// An answer that breaks off keeps its status.
-async fn refusal(mut response: Response) -> Refusal {
-    let status = response.status().as_u16();
-    let retry_after = response.headers().get(RETRY_AFTER);
-    let retry_after = retry_after
-        .and_then(|value| value.to_str().ok()?.trim().parse().ok())
-        .map(Duration::from_secs);
+/// Only an answer with the message's id is the Graph API's: a proxy may answer 200, too.
+async fn accepted(response: Response) -> Answer {
+    let body = body(response).await;
+    match serde_json::from_slice::<AcceptedBody>(&body) {
+        Ok(body) if !body.messages.is_empty() => Answer::Accepted,
+        _ => Answer::Unknown,
+    }
+}
+
+/// What came of a body, which may break off.
+async fn body(mut response: Response) -> Vec<u8> {
     let mut body = Vec::new();
     while let Ok(Some(chunk)) = response.chunk().await {
         if body.len() + chunk.len() > LARGEST {
@@ -107,6 +122,17 @@ async fn refusal(mut response: Response) -> Refusal {
         }
         body.extend_from_slice(&chunk);
     }
+    body
+}
+
+/// An answer that breaks off keeps its status.
+async fn refusal(response: Response) -> Refusal {
+    let status = response.status().as_u16();
+    let retry_after = response.headers().get(RETRY_AFTER);
+    let retry_after = retry_after
+        .and_then(|value| value.to_str().ok()?.trim().parse().ok())
+        .map(Duration::from_secs);
+    let body = body(response).await;
     let error = serde_json::from_slice::<ErrorBody>(&body)
         .ok()
         .map(|body| body.error);
@@ -151,7 +177,12 @@ mod tests {
             "proxy" => error(502, json!("bad gateway")),
             "redirects" => Redirect::temporary("/elsewhere").into_response(),
             "hangs" => std::future::pending().await,
-            _ => "{}".into_response(),
+            "page" => "<html>ok</html>".into_response(),
+            "empty" => "{}".into_response(),
+            "none" => json!({ "messages": [] }).to_string().into_response(),
+            _ => json!({ "messages": [{ "id": "wamid.1" }] })
+                .to_string()
+                .into_response(),
         }
     }
 
@@ -228,9 +259,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn no_answer_in_time_is_unknown_and_no_connection_is_not() {
+    async fn no_answer_in_time_or_without_an_id_is_unknown_and_no_connection_is_not() {
         let (graph, _) = start().await;
-        assert_eq!(graph.send(&request("hangs")).await, Answer::Unknown);
+        for number in ["hangs", "page", "empty", "none"] {
+            let answer = graph.send(&request(number)).await;
+            assert_eq!(answer, Answer::Unknown, "{number}");
+        }
         let nobody = self::graph("http://127.0.0.1:1");
         assert_eq!(nobody.send(&request("501")).await, Answer::Unreachable);
     }

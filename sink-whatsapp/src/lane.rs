@@ -1,5 +1,6 @@
 //! Carries out what the dispatcher decides: requests, dead letters, commits. Holds no decisions.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -35,7 +36,9 @@ pub(crate) struct Lane {
     graph: Graph,
     metrics: Arc<Metrics>,
     health: Health,
-    /// What the health check was told last.
+    /// Why numbers are stopped, by number, as logged.
+    stopped: BTreeMap<String, String>,
+    /// What the health check says.
     problem: Option<String>,
 }
 
@@ -64,6 +67,7 @@ impl Lane {
             graph,
             metrics: Arc::new(Metrics::default()),
             health,
+            stopped: BTreeMap::new(),
             problem: None,
         }
     }
@@ -144,29 +148,36 @@ impl Lane {
 
     fn report(&mut self) {
         let stopped = self.dispatcher.stopped();
-        let problems: Vec<String> = stopped
-            .map(|(number, reason)| format!("number {number} sends nothing ({reason})"))
+        let stopped: BTreeMap<String, String> = stopped
+            .map(|(number, reason)| (number.to_owned(), reason.to_owned()))
             .collect();
-        self.metrics
-            .level(self.dispatcher.sending(), problems.len());
-        let problem = (!problems.is_empty()).then(|| {
+        self.metrics.level(self.dispatcher.sending(), stopped.len());
+        for (number, reason) in &stopped {
+            if self.stopped.get(number) != Some(reason) {
+                tracing::error!(number, reason, "a whatsapp number is stopped");
+            }
+        }
+        for number in self.stopped.keys() {
+            if !stopped.contains_key(number) {
+                tracing::info!(number, "a whatsapp number sends again");
+            }
+        }
+        self.stopped = stopped;
+        // Ready while any number works.
+        let problem = self.dispatcher.is_stopped().then(|| {
+            let each = self.stopped.iter();
+            let each = each.map(|(number, reason)| format!("number {number}: {reason}"));
             format!(
-                "{}; check META_ACCESS_TOKEN, its permissions and the account in WhatsApp Manager: it is tried again every 30 s",
-                problems.join(", ")
+                "all numbers are stopped; {}",
+                each.collect::<Vec<_>>().join("; ")
             )
         });
         if problem == self.problem {
             return;
         }
         match &problem {
-            Some(problem) => {
-                tracing::error!(reason = problem, "whatsapp numbers are stopped");
-                self.health.unready(HEALTH, problem.clone());
-            }
-            None => {
-                tracing::info!("whatsapp numbers send again");
-                self.health.ready(HEALTH);
-            }
+            Some(problem) => self.health.unready(HEALTH, problem.clone()),
+            None => self.health.ready(HEALTH),
         }
         self.problem = problem;
     }

@@ -18,7 +18,7 @@ pub const UNKNOWN: &str = "leadstream_sink_whatsapp_unknown_outcomes_total";
 pub const SEND_SECONDS: &str = "leadstream_sink_whatsapp_send_seconds";
 /// Requests under way.
 pub const SENDING: &str = "leadstream_sink_whatsapp_requests_in_flight";
-/// Business numbers that send nothing until an operator mends something.
+/// Business numbers that send nothing until they work again.
 pub const STOPPED: &str = "leadstream_sink_whatsapp_stopped_numbers";
 
 /// Handles, made once after the recorder was installed.

@@ -16,7 +16,8 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use leadstream_schemas::{Reply, Timestamp};
+use leadstream_schemas::reply::WithdrawScope;
+use leadstream_schemas::{Reply, ReplyContent, ReplyKind, Timestamp};
 use leadstream_stream::Record;
 use leadstream_stream::consumer::LogOffsets;
 use leadstream_stream::dead_letter::PoisonCount;
@@ -51,7 +52,21 @@ pub struct Entry {
     pub reply: Option<Reply>,
     pub tries: Tries,
     pub wait: Wait,
+    /// A request or a dead letter is under way.
+    pub busy: bool,
+    /// A later record replaced it: no further attempt is made.
+    pub replaced: bool,
     pub hold: Hold,
+}
+
+impl Entry {
+    /// An old record that an operator writes once more replaces nothing that is newer.
+    fn is_replaced_by(&self, later: &Reply, scope: WithdrawScope) -> bool {
+        self.reply.as_ref().is_some_and(|reply| {
+            let is_in_scope = scope == WithdrawScope::All || reply.kind == Some(ReplyKind::Prompt);
+            is_in_scope && reply.revision <= later.revision
+        })
+    }
 }
 
 /// How long a lead whose messages never cease waits beyond the time of its first reply.
@@ -64,8 +79,6 @@ pub struct Wait {
     pub until: Option<Timestamp>,
     /// No newer reply, and none that replaces it, waits longer.
     deadline: Option<Timestamp>,
-    /// An attempt was made: it is not replaced any more.
-    pub is_over: bool,
 }
 
 impl Wait {
@@ -80,20 +93,16 @@ impl Wait {
                 (not_before, _) => not_before,
             },
             deadline,
-            is_over: false,
         }
-    }
-
-    /// Whether a newer reply, written at `time`, comes within it.
-    #[must_use]
-    pub fn holds(self, time: Timestamp) -> bool {
-        !self.is_over && self.until.is_some_and(|until| time < until)
     }
 }
 
-/// Failed attempts of one reply.
+/// Attempts to send one reply.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tries {
+    pub attempts: u32,
+    /// Attempts whose outcome is unknown: each may have reached the person.
+    pub unknown: u32,
     /// Attempts that failed for reasons that may be this reply's own.
     pub failed: u32,
     /// Attempts refused because the recipient gets messages too fast.
@@ -101,6 +110,14 @@ pub struct Tries {
     pub window_closed: bool,
     /// Messages that had been accepted when this one failed first.
     pub accepted_before: u64,
+}
+
+/// What a later record replaced.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Replaced {
+    pub count: usize,
+    /// The wait of the newest of them, if it was never tried.
+    pub wait: Option<Wait>,
 }
 
 /// The committed offset lies outside the log.
@@ -174,7 +191,24 @@ pub struct Partition {
     pub in_flight: usize,
     /// It is being given back: nothing more is sent.
     pub stopping: bool,
+    /// While what was in the log at the assignment is read: a reply may be replaced further on.
+    catching_up: Option<CatchUp>,
+    /// Offsets of replies that wait for that.
+    held: Vec<i64>,
 }
+
+/// How far a partition is read before its replies are sent.
+#[derive(Clone, Copy, Debug)]
+struct CatchUp {
+    /// Where the log ended.
+    end: i64,
+    /// Sending begins by then, wherever reading is.
+    until: Timestamp,
+}
+
+/// The longest that replies wait for what was in the log at the assignment: a log may end with
+/// offsets that no consumer is given, and hold more than the lane has room for.
+const CATCH_UP: Duration = Duration::from_secs(5);
 
 impl Partition {
     #[must_use]
@@ -188,20 +222,73 @@ impl Partition {
             undecodable: PoisonCount::default(),
             in_flight: 0,
             stopping: false,
+            catching_up: None,
+            held: Vec::new(),
         }
     }
 
-    /// Finishes the lead's newest reply, should one that was written at `time` come within its wait;
-    /// gives that. The newer one goes only once Kafka knows: else the older might go after it, by
-    /// whoever has the partition next.
-    pub fn replace(&mut self, lead: &str, time: Timestamp) -> Option<Wait> {
-        let offset = self.window.newest(lead)?;
-        let wait = self.window.open_mut(offset)?.wait;
-        if !wait.holds(time) {
-            return None;
+    /// Reads from `start` a log that ends at `end`.
+    pub fn read_from(&mut self, start: Start, end: i64, now: Timestamp) {
+        self.send_from = Some(start.send);
+        let until = after(now, CATCH_UP);
+        self.catching_up = (start.read < end).then_some(CatchUp { end, until });
+    }
+
+    /// Takes note that the record at `offset` was read.
+    pub fn has_read(&mut self, offset: i64) {
+        self.catching_up = self.catching_up.filter(|it| offset + 1 < it.end);
+    }
+
+    /// Whether the reply at `offset` waits for what was in the log at the assignment; it is kept
+    /// for [`Self::resume`] then.
+    pub fn holds(&mut self, offset: i64, now: Timestamp) -> bool {
+        let holds = self.catching_up.is_some_and(|it| now < it.until);
+        if holds {
+            self.held.push(offset);
         }
-        self.window.finish(offset);
-        Some(wait)
+        holds
+    }
+
+    /// The replies that waited for what is read by now.
+    pub fn resume(&mut self, now: Timestamp) -> Vec<i64> {
+        if self.catching_up.is_some_and(|it| now < it.until) {
+            return Vec::new();
+        }
+        std::mem::take(&mut self.held)
+    }
+
+    /// When [`Self::resume`] has something, whatever is read.
+    #[must_use]
+    pub fn resumes(&self) -> Option<Timestamp> {
+        let waits = !self.held.is_empty();
+        self.catching_up.filter(|_| waits).map(|it| it.until)
+    }
+
+    /// Finishes the lead's replies that `later`, a record of the same lead, replaces. One that is
+    /// under way is not tried again. A later reply goes only once Kafka knows: else the older might
+    /// go after it, by whoever has the partition next.
+    pub fn replace(&mut self, later: &Reply) -> Replaced {
+        let scope = match later.content {
+            ReplyContent::Withdraw { scope, .. } => scope,
+            _ => WithdrawScope::Prompts,
+        };
+        let mut replaced = Replaced::default();
+        for offset in self.window.queued(&later.lead_id) {
+            let entry = self.window.open_mut(offset);
+            let Some(entry) = entry.filter(|entry| entry.is_replaced_by(later, scope)) else {
+                continue;
+            };
+            if entry.busy {
+                entry.replaced = true;
+                continue;
+            }
+            if entry.tries.attempts == 0 {
+                replaced.wait = Some(entry.wait);
+            }
+            replaced.count += 1;
+            self.window.finish(offset);
+        }
+        replaced
     }
 
     /// What to commit, if that changes anything.
@@ -265,21 +352,11 @@ mod tests {
     fn a_newer_reply_waits_for_itself_and_no_longer_than_the_first_allows() {
         let at = Timestamp::from_secs;
         let first = Wait::new(Some(at(100)), None);
-        assert!(first.holds(at(99)) && !first.holds(at(100)));
         let second = Wait::new(Some(at(101)), Some(first));
         assert_eq!(second.until, Some(at(101)));
         let last = Wait::new(Some(at(500)), Some(second));
         assert_eq!(last.until, Some(at(110)));
-        assert!(!last.holds(at(110)));
-        assert!(
-            !Wait {
-                is_over: true,
-                ..first
-            }
-            .holds(at(1))
-        );
         assert_eq!(Wait::new(None, Some(first)).until, None);
-        assert!(!Wait::new(None, None).holds(at(0)));
     }
 
     #[test]

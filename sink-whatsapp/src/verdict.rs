@@ -41,6 +41,8 @@ pub enum Verdict {
     Accepted,
     /// Try this reply again, later each time.
     Retry,
+    /// It may have been sent: try once more at most.
+    Unknown,
     /// This recipient gets messages too fast: 4ⁿ seconds.
     RecipientThrottled,
     /// The whole number waits.
@@ -70,10 +72,12 @@ pub enum Class {
     Experiment,
     /// It failed too often while others went through.
     Exhausted,
+    /// Whether it was sent is unknown, of more than one attempt.
+    UnknownOutcome,
 }
 
 impl Class {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Undecodable,
         Self::Unsendable,
         Self::Refused,
@@ -82,6 +86,7 @@ impl Class {
         Self::RecipientLimit,
         Self::Experiment,
         Self::Exhausted,
+        Self::UnknownOutcome,
     ];
 
     /// Short and machine-readable.
@@ -96,6 +101,7 @@ impl Class {
             Self::RecipientLimit => "recipient_limit",
             Self::Experiment => "experiment",
             Self::Exhausted => "exhausted",
+            Self::UnknownOutcome => "unknown_outcome",
         }
     }
 
@@ -115,6 +121,9 @@ impl Class {
             }
             Self::Experiment => "Meta withholds the message as part of an experiment",
             Self::Exhausted => "it failed time and again while other messages went through",
+            Self::UnknownOutcome => {
+                "WhatsApp's answer was missing twice, so the person may have the message, even twice; `leadstream lead explain` shows a status of this reply if it was sent. Send it by hand only if there is none"
+            }
         }
     }
 }
@@ -124,8 +133,19 @@ impl Answer {
     pub const fn verdict(&self) -> Verdict {
         match self {
             Self::Accepted => Verdict::Accepted,
-            Self::Unreachable | Self::Unknown => Verdict::Retry,
+            Self::Unreachable => Verdict::Retry,
+            Self::Unknown => Verdict::Unknown,
             Self::Refused(refusal) => refusal.verdict(),
+        }
+    }
+
+    /// Whether the Graph API itself gave it.
+    #[must_use]
+    pub const fn is_its_own(&self) -> bool {
+        match self {
+            Self::Accepted => true,
+            Self::Refused(refusal) => refusal.code.is_some(),
+            Self::Unreachable | Self::Unknown => false,
         }
     }
 }
@@ -170,10 +190,12 @@ impl Refusal {
         }
     }
 
-    /// Something between us and the Graph API answered.
+    /// Something between us and the Graph API answered: it may have handed the request on before it
+    /// failed, unless its status says that it did not.
     const fn verdict_by_status(&self) -> Verdict {
         match self.status {
-            408 | 425 | 500..=599 => Verdict::Retry,
+            425 | 503 => Verdict::Retry,
+            408 | 500..=599 => Verdict::Unknown,
             429 => Verdict::NumberThrottled,
             _ => Verdict::NumberStopped,
         }
@@ -249,12 +271,17 @@ mod tests {
 
     #[test]
     fn without_a_code_the_status_decides_and_gives_nothing_up() {
-        assert_eq!(verdict(503, None), Verdict::Retry);
+        for status in [425, 503] {
+            assert_eq!(verdict(status, None), Verdict::Retry, "{status}");
+        }
+        for status in [408, 500, 502, 504, 520, 599] {
+            assert_eq!(verdict(status, None), Verdict::Unknown, "{status}");
+        }
         assert_eq!(verdict(429, None), Verdict::NumberThrottled);
         for status in [301, 400, 401, 403, 404, 407] {
             assert_eq!(verdict(status, None), Verdict::NumberStopped, "{status}");
         }
-        assert_eq!(Answer::Unknown.verdict(), Verdict::Retry);
+        assert_eq!(Answer::Unknown.verdict(), Verdict::Unknown);
         assert_eq!(Answer::Unreachable.verdict(), Verdict::Retry);
     }
 

@@ -139,10 +139,11 @@ impl<T> Window<T> {
         self.leave(&lead?, offset)
     }
 
-    /// The offset of the lead's newest reply in the window.
+    /// The offsets of the lead's replies in the window, in order.
     #[must_use]
-    pub fn newest(&self, lead: &str) -> Option<i64> {
-        self.leads.get(lead)?.back().copied()
+    pub fn queued(&self, lead: &str) -> Vec<i64> {
+        let queue = self.leads.get(lead);
+        queue.into_iter().flatten().copied().collect()
     }
 
     /// What to commit: the offset after the finished replies at the head, and what is done beyond
@@ -233,11 +234,11 @@ mod tests {
         assert!(window.push(2, Some("ann"), ()));
         assert!(!window.push(3, Some("ann"), ()));
         assert!(!window.push(4, Some("ann"), ()));
-        assert_eq!(window.newest("ann"), Some(4));
+        assert_eq!(window.queued("ann"), [2, 3, 4]);
         assert_eq!(window.withdraw(3), None);
         assert_eq!(window.withdraw(2), Some(4));
         assert_eq!(window.withdraw(4), None);
-        assert_eq!(window.newest("ann"), None);
+        assert!(window.queued("ann").is_empty());
         assert_eq!(window.committable(), None, "1 is open");
         window.finish(1);
         assert_eq!(window.committable(), done(5, &[]));

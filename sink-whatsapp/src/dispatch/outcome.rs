@@ -14,6 +14,11 @@ const RETRY: RetryPolicy = RetryPolicy::unlimited(Duration::from_secs(1), Durati
 /// Failures after which a reply is given up, provided that others went through meanwhile: until
 /// then the fault is not the reply's own.
 const FAILURES: u32 = 12;
+/// Unknown outcomes after which a reply is given up: each may have been a message to its person.
+const UNKNOWN_OUTCOMES: u32 = 2;
+/// Between the two attempts. Whoever has the message answers meanwhile, and then gets the next
+/// prompt instead of a copy.
+const UNKNOWN_PAUSE: Duration = Duration::from_secs(30);
 /// Meta's rule is 4ⁿ seconds, from n = 0: 341 s in all.
 const RECIPIENT_THROTTLES: u32 = 5;
 
@@ -37,6 +42,14 @@ pub(super) fn failed(tries: &mut Tries, accepted: u64, unit: f64) -> Next {
     Next::After(RETRY.delay(tries.failed, unit).unwrap_or(RETRY.cap))
 }
 
+pub(super) const fn unknown(tries: &mut Tries) -> Next {
+    tries.unknown += 1;
+    if tries.unknown >= UNKNOWN_OUTCOMES {
+        return Next::GiveUp(Class::UnknownOutcome);
+    }
+    Next::After(UNKNOWN_PAUSE)
+}
+
 pub(super) fn recipient_throttled(tries: &mut Tries) -> Next {
     let n = tries.recipient_throttled;
     tries.recipient_throttled += 1;
@@ -58,10 +71,10 @@ pub(super) const fn window_closed(tries: &mut Tries) -> Next {
 impl Dispatcher {
     pub(super) fn answered(&mut self, ticket: Ticket, answer: &Answer, now: Timestamp) {
         self.sending -= 1;
-        if *answer == Answer::Unknown {
+        let verdict = answer.verdict();
+        if verdict == Verdict::Unknown {
             self.effects.push(Effect::Count(Count::Unknown));
         }
-        let verdict = answer.verdict();
         if verdict == Verdict::Accepted {
             self.accepted += 1;
             self.effects.push(Effect::Count(Count::Accepted));
@@ -75,10 +88,16 @@ impl Dispatcher {
         let Some(entry) = state.window.open_mut(ticket.offset) else {
             return;
         };
+        entry.busy = false;
         let Some(number) = entry.reply.as_ref().map(|reply| reply.number.clone()) else {
             return;
         };
         let tries = &mut entry.tries;
+        if answer.is_its_own() {
+            let parked = self.gates.answered(&number, now);
+            self.schedule
+                .extend(parked.into_iter().map(|ticket| (now, ticket)));
+        }
         match verdict {
             Verdict::Accepted => {
                 state.window.finish(ticket.offset);
@@ -87,6 +106,11 @@ impl Dispatcher {
             }
             Verdict::Retry => {
                 let next = failed(tries, accepted, draw());
+                self.follow(ticket, next, answer, now);
+            }
+            Verdict::Unknown => {
+                let next = unknown(tries);
+                self.gates.unknown(&number, now);
                 self.follow(ticket, next, answer, now);
             }
             Verdict::RecipientThrottled => {
@@ -105,7 +129,11 @@ impl Dispatcher {
                 self.follow(ticket, Next::After(Duration::ZERO), answer, now);
             }
             Verdict::NumberStopped => {
-                self.gates.stop(&number, describe(answer), now);
+                let reason = format!(
+                    "{}; check META_ACCESS_TOKEN (a new one needs a restart), its permissions and the account in WhatsApp Manager",
+                    describe(answer)
+                );
+                self.gates.stop(&number, reason, now);
                 self.follow(ticket, Next::After(Duration::ZERO), answer, now);
             }
             Verdict::GiveUp(Class::Refused)
@@ -128,6 +156,12 @@ impl Dispatcher {
 
     fn follow(&mut self, ticket: Ticket, next: Next, answer: &Answer, now: Timestamp) {
         match next {
+            Next::After(_) if self.is_replaced(ticket) => {
+                self.effects.push(Effect::Count(Count::Replaced));
+                if let Some(state) = live(&mut self.partitions, ticket) {
+                    state.window.finish(ticket.offset);
+                }
+            }
             Next::After(pause) => {
                 self.effects.push(Effect::Count(Count::Retried));
                 self.schedule(ticket, after(now, pause));
@@ -137,6 +171,12 @@ impl Dispatcher {
                 self.give_up(ticket, class, &problem);
             }
         }
+    }
+
+    fn is_replaced(&mut self, ticket: Ticket) -> bool {
+        live(&mut self.partitions, ticket)
+            .and_then(|state| state.window.open_mut(ticket.offset))
+            .is_some_and(|entry| entry.replaced)
     }
 
     fn works(&mut self, number: &str, now: Timestamp) {
@@ -162,7 +202,7 @@ fn describe(answer: &Answer) -> String {
     match answer {
         Answer::Accepted => "accepted".to_owned(),
         Answer::Unreachable => "the Graph API cannot be reached".to_owned(),
-        Answer::Unknown => "no answer in time".to_owned(),
+        Answer::Unknown => "no answer came".to_owned(),
         Answer::Refused(refusal) => match (refusal.code, refusal.subcode) {
             (Some(code), Some(subcode)) => {
                 format!("HTTP {}, error {code}/{subcode}", refusal.status)

@@ -44,6 +44,7 @@ impl Dispatcher {
         generation: u64,
         offsets: LogOffsets,
         mut handled_ahead: BTreeSet<i64>,
+        now: Timestamp,
     ) -> Result<(), Fault> {
         let Some(state) = self.partitions.get_mut(&partition) else {
             return Ok(());
@@ -53,7 +54,7 @@ impl Dispatcher {
         }
         let start =
             partition::start(offsets).map_err(|log| Fault::OutsideLog { partition, log })?;
-        state.send_from = Some(start.send);
+        state.read_from(start, offsets.high, now);
         state.handled_ahead = handled_ahead.split_off(&start.send);
         self.effects.push(Effect::Start {
             partition,

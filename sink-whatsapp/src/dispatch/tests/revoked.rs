@@ -22,8 +22,8 @@ fn is_given_back(waiting: &mut oneshot::Receiver<()>) -> bool {
 fn a_revoked_partition_is_given_back_once_what_is_under_way_is_committed() {
     let mut fixture = Fixture::new();
     let effects = fixture.read(vec![
-        encoded(0, &reply("a1", "ann")),
-        encoded(1, &reply("a2", "ann")),
+        encoded(0, &notice("a1", "ann")),
+        encoded(1, &notice("a2", "ann")),
     ]);
     let (event, mut waiting) = revoke(false);
     fixture.handle(event);

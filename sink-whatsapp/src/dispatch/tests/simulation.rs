@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use leadstream_schemas::{Reply, Timestamp, codec};
+use leadstream_schemas::reply::{WithdrawReason, WithdrawScope};
+use leadstream_schemas::{Reply, ReplyContent, ReplyKind, Timestamp, codec};
 use leadstream_stream::consumer::LogOffsets;
 use proptest::prelude::*;
 
@@ -19,8 +20,10 @@ use crate::window::Done;
 /// What stands in the log: a reply (its lead), a repeat of an earlier record, or no reply at all.
 #[derive(Clone, Debug)]
 enum Line {
-    /// Of a lead; whether it waits for a further one.
-    Reply(u8, bool),
+    /// Of a lead; whether it waits for a further one, and whether it is a prompt.
+    Reply(u8, bool, bool),
+    /// Of a lead: withdraws its prompts.
+    Withdraw(u8),
     Repeat(prop::sample::Index),
     Nonsense,
 }
@@ -38,7 +41,9 @@ enum Step {
 
 fn line() -> impl Strategy<Value = Line> {
     prop_oneof![
-        8 => (0u8..4, any::<bool>()).prop_map(|(lead, waits)| Line::Reply(lead, waits)),
+        8 => (0u8..4, any::<bool>(), any::<bool>())
+            .prop_map(|(lead, waits, prompt)| Line::Reply(lead, waits, prompt)),
+        1 => (0u8..4).prop_map(Line::Withdraw),
         2 => any::<prop::sample::Index>().prop_map(Line::Repeat),
         1 => Just(Line::Nonsense),
     ]
@@ -48,6 +53,7 @@ fn step() -> impl Strategy<Value = Step> {
     let answer = prop_oneof![
         6 => Just(Answer::Accepted),
         1 => Just(Answer::Unreachable),
+        1 => Just(Answer::Unknown),
         1 => prop::sample::select(vec![131_000, 130_429, 131_056, 190, 131_026]).prop_map(refused),
     ];
     prop_oneof![
@@ -82,6 +88,9 @@ struct World {
     /// Offsets with nothing left to do, but for repeats.
     done: BTreeSet<i64>,
     crashes: usize,
+    /// Unknown outcomes by offset, and of those since the last crash. Each was carried out.
+    unknown: BTreeMap<i64, usize>,
+    unknown_since: BTreeMap<i64, usize>,
 }
 
 impl World {
@@ -100,6 +109,8 @@ impl World {
             accepted: Vec::new(),
             done: BTreeSet::new(),
             crashes: 0,
+            unknown: BTreeMap::new(),
+            unknown_since: BTreeMap::new(),
         };
         for (line, offset) in lines.iter().zip(0..) {
             world.append(line, offset);
@@ -116,14 +127,24 @@ impl World {
                 record.offset = offset;
                 (self.replies[index].clone(), record)
             }
-            Line::Reply(lead, waits) => {
+            Line::Reply(lead, waits, prompt) => {
                 let id = format!("reply{offset}");
                 let written_at = after(NOW, EACH * u32::try_from(offset).unwrap());
                 let mut reply = reply(&id, &format!("lead{lead}"));
                 reply.not_before = waits.then(|| after(written_at, WAIT));
+                if !prompt {
+                    reply.kind = Some(ReplyKind::Notice);
+                }
                 let mut record = encoded(offset, &reply);
                 record.written_at = Some(written_at);
                 (Some((id, *lead)), record)
+            }
+            Line::Withdraw(lead) => {
+                let id = format!("withdrawal{offset}");
+                let mut reply = reply(&id, &format!("lead{lead}"));
+                let (scope, reason) = (WithdrawScope::Prompts, WithdrawReason::Takeover);
+                reply.content = ReplyContent::Withdraw { scope, reason };
+                (Some((id, *lead)), encoded(offset, &reply))
             }
             Line::Repeat(_) | Line::Nonsense => (None, record(offset, b"nonsense".to_vec())),
         };
@@ -193,7 +214,7 @@ impl World {
         }
     }
 
-    /// Whether the next reply of its lead came within its wait.
+    /// Whether it is no reply, or a prompt that a later record of its lead replaces.
     fn may_be_replaced(&self, offset: i64) -> bool {
         let index = usize::try_from(offset).unwrap();
         let Some((_, lead)) = &self.replies[index] else {
@@ -202,16 +223,13 @@ impl World {
         let Ok(reply) = codec::decode::<Reply>(&self.log[index].value) else {
             return false;
         };
-        let is_next = |next: &usize| {
-            let theirs = self.replies[*next].as_ref();
+        let is_next = |next: usize| {
+            let theirs = self.replies[next].as_ref();
             theirs.is_some_and(|it| it.1 == *lead)
-                && !self.replies[..*next].contains(&self.replies[*next])
+                && !self.replies[..next].contains(&self.replies[next])
         };
-        let next = (index + 1..self.log.len()).find(is_next);
-        let (Some(next), Some(until)) = (next, reply.not_before) else {
-            return false;
-        };
-        self.log[next].written_at.is_some_and(|time| time < until)
+        let is_prompt = reply.kind == Some(ReplyKind::Prompt);
+        reply.is_withdrawal() || is_prompt && (index + 1..self.log.len()).any(is_next)
     }
 
     /// Of each lead one reply at a time.
@@ -251,6 +269,12 @@ impl World {
                 if answer == Answer::Accepted {
                     self.accepted.push(ticket.offset);
                     self.done.insert(ticket.offset);
+                } else if answer == Answer::Unknown {
+                    self.accepted.push(ticket.offset);
+                    *self.unknown.entry(ticket.offset).or_default() += 1;
+                    let since = self.unknown_since.entry(ticket.offset).or_default();
+                    *since += 1;
+                    assert!(*since <= 2, "{} was tried once more", ticket.offset);
                 }
                 self.handle(Event::Answered(ticket, answer));
             }
@@ -276,6 +300,7 @@ impl World {
             }
             Step::Crash => {
                 self.crashes += 1;
+                self.unknown_since.clear();
                 let carried_out = self.sending.drain(..).map(|ticket| ticket.offset);
                 self.accepted.extend(carried_out);
                 self.dead.clear();
@@ -336,7 +361,9 @@ proptest! {
             prop_assert!(offsets.is_sorted(), "lead {} was sent {:?}", lead, offsets);
         }
         for (lead, repeats) in repeats {
-            prop_assert!(repeats <= world.crashes, "lead {lead}: {repeats} repeats");
+            let unknown = world.unknown.iter().filter(|(offset, _)| world.lead(**offset) == lead);
+            let unknown: usize = unknown.map(|(_, count)| count).sum();
+            prop_assert!(repeats <= world.crashes + unknown, "lead {lead}: {repeats} repeats");
         }
         // What was not accepted is a dead letter, was replaced, or repeats one of these.
         let offsets = 0..i64::try_from(world.log.len()).unwrap();
