@@ -34,7 +34,8 @@ use tokio::sync::oneshot;
 use ownership::Revocation;
 
 use crate::gate::Gates;
-use crate::partition::{Entry, Hold, OutsideLog, Partition, Ticket, Tries, Wait};
+use crate::note::Note;
+use crate::partition::{Entry, Hold, OutsideLog, Partition, Ticket, Wait};
 use crate::request::{self, Request};
 use crate::verdict::{Answer, Class};
 use crate::window::Done;
@@ -62,8 +63,8 @@ pub enum Event {
         partition: i32,
         generation: u64,
         offsets: LogOffsets,
-        /// Replies after the committed offset that are handled.
-        handled_ahead: BTreeSet<i64>,
+        /// What was committed with the offset.
+        note: Note,
     },
     Records(Vec<Record>, Hold),
     /// Answers [`Effect::Send`].
@@ -176,8 +177,8 @@ impl Dispatcher {
                 partition,
                 generation,
                 offsets,
-                handled_ahead,
-            } => self.locate(partition, generation, offsets, handled_ahead, now)?,
+                note,
+            } => self.locate(partition, generation, offsets, note, now)?,
             Event::Records(records, hold) => {
                 for record in records {
                     self.record(record, &hold, now)?;
@@ -279,7 +280,7 @@ impl Dispatcher {
             record,
             wait: Wait::new(not_before, replaced.wait),
             reply,
-            tries: Tries::default(),
+            tries: state.tries(offset),
             busy: false,
             replaced: false,
             hold: Arc::clone(hold),

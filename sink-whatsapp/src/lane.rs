@@ -17,7 +17,7 @@ use crate::Error;
 use crate::dispatch::{Dispatcher, Effect, Event, Fault};
 use crate::graph::Graph;
 use crate::metrics::Metrics;
-use crate::partition::{note, read_note};
+use crate::note::{self, Note};
 
 const LOCATE_RETRY: RetryPolicy =
     RetryPolicy::unlimited(Duration::from_millis(500), Duration::from_secs(10));
@@ -132,7 +132,7 @@ impl Lane {
                 let consumer = self.consumer.clone();
                 let next: Vec<(i32, i64, String)> = done
                     .into_iter()
-                    .map(|(partition, done)| (partition, done.next, note(&done.ahead)))
+                    .map(|(partition, done)| (partition, done.next, note::write(&done)))
                     .collect();
                 self.jobs.push(Box::pin(async move {
                     let outcome = consumer.commit_with_notes(&next).await;
@@ -241,7 +241,7 @@ async fn locate(consumer: ConsumerHandle, partition: i32, generation: u64) -> Re
                     partition,
                     generation,
                     offsets,
-                    handled_ahead: read_note(&note),
+                    note: Note::read(&note),
                 });
             }
             Err(error) => {

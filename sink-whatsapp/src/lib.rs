@@ -7,6 +7,7 @@ pub mod gate;
 pub mod graph;
 mod lane;
 pub mod metrics;
+pub mod note;
 pub mod partition;
 pub mod request;
 pub mod verdict;

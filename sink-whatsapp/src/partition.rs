@@ -24,6 +24,7 @@ use leadstream_stream::dead_letter::PoisonCount;
 use lru::LruCache;
 
 use crate::gate::after;
+use crate::note::{MOST_UNKNOWN, Note};
 use crate::window::{Done, Window};
 
 /// Records before the committed offset that are read again at each assignment, for the ids of
@@ -135,20 +136,6 @@ pub struct Start {
     pub send: i64,
 }
 
-/// Offsets that are handled, for Kafka to keep with the committed one.
-#[must_use]
-pub fn note(ahead: &[i64]) -> String {
-    let offsets: Vec<String> = ahead.iter().map(ToString::to_string).collect();
-    offsets.join(",")
-}
-
-/// Reads what [`note`] wrote. A note of anybody else's says nothing.
-#[must_use]
-pub fn read_note(note: &str) -> BTreeSet<i64> {
-    let offsets: Result<_, _> = note.split(',').map(str::parse).collect();
-    offsets.unwrap_or_default()
-}
-
 /// # Errors
 /// A committed offset that the log does not hold: it is for an operator to say what was lost.
 pub fn start(offsets: LogOffsets) -> Result<Start, OutsideLog> {
@@ -184,6 +171,10 @@ pub struct Partition {
     pub window: Window<Entry>,
     /// Of replies from there on, those that were handled by another owner and are not read yet.
     pub handled_ahead: BTreeSet<i64>,
+    /// Replies with an unknown outcome, handled or not.
+    unknown: BTreeSet<i64>,
+    /// Those of them that are committed.
+    unknown_noted: BTreeSet<i64>,
     /// Ids of replies that are in the window or were handled.
     handled: LruCache<String, ()>,
     pub undecodable: PoisonCount,
@@ -218,6 +209,8 @@ impl Partition {
             send_from: None,
             window: Window::default(),
             handled_ahead: BTreeSet::new(),
+            unknown: BTreeSet::new(),
+            unknown_noted: BTreeSet::new(),
             handled: LruCache::new(REMEMBERED),
             undecodable: PoisonCount::default(),
             in_flight: 0,
@@ -227,9 +220,13 @@ impl Partition {
         }
     }
 
-    /// Reads from `start` a log that ends at `end`.
-    pub fn read_from(&mut self, start: Start, end: i64, now: Timestamp) {
+    /// Reads from `start` a log that ends at `end`; `note` is what was committed.
+    pub fn read_from(&mut self, start: Start, note: Note, end: i64, now: Timestamp) {
         self.send_from = Some(start.send);
+        let note = note.from(start.send);
+        self.handled_ahead = note.handled;
+        self.unknown.clone_from(&note.unknown);
+        self.unknown_noted = note.unknown;
         let until = after(now, CATCH_UP);
         self.catching_up = (start.read < end).then_some(CatchUp { end, until });
     }
@@ -294,9 +291,39 @@ impl Partition {
     /// What to commit, if that changes anything.
     #[must_use]
     pub fn committable(&self) -> Option<Done> {
-        let mut done = self.window.committable()?;
+        let unknown = || self.unknown.iter().take(MOST_UNKNOWN);
+        let mut done = match self.window.committable() {
+            Some(done) => done,
+            None if unknown().eq(&self.unknown_noted) => return None,
+            None => self.window.committed()?,
+        };
         done.ahead.extend(&self.handled_ahead);
+        done.unknown.extend(unknown());
         Some(done)
+    }
+
+    /// Takes note of what is committed; names the replies that are now free to go.
+    pub fn release(&mut self, done: &Done) -> Vec<i64> {
+        self.unknown = self.unknown.split_off(&done.next);
+        let noted = done.unknown.iter().copied();
+        self.unknown_noted = noted.filter(|offset| *offset >= done.next).collect();
+        self.window.release(done.next, &done.ahead)
+    }
+
+    /// Nobody knows whether the reply at `offset` was sent.
+    pub fn is_unknown(&mut self, offset: i64) {
+        self.unknown.insert(offset);
+    }
+
+    /// What was tried of the reply at `offset` before it was read.
+    #[must_use]
+    pub fn tries(&self, offset: i64) -> Tries {
+        let unknown = u32::from(self.unknown.contains(&offset));
+        Tries {
+            attempts: unknown,
+            unknown,
+            ..Tries::default()
+        }
     }
 
     /// Remembers an id; true when it was known.
@@ -316,7 +343,7 @@ mod tests {
     use leadstream_schemas::Timestamp;
     use leadstream_stream::consumer::LogOffsets;
 
-    use super::{OutsideLog, Partition, Start, Wait, note, read_note, start};
+    use super::{OutsideLog, Partition, Start, Wait, start};
 
     fn offsets(low: i64, high: i64, committed: Option<i64>) -> Result<Start, OutsideLog> {
         start(LogOffsets {
@@ -357,16 +384,6 @@ mod tests {
         let last = Wait::new(Some(at(500)), Some(second));
         assert_eq!(last.until, Some(at(110)));
         assert_eq!(Wait::new(None, Some(first)).until, None);
-    }
-
-    #[test]
-    fn a_note_reads_back_and_another_s_is_none() {
-        for ahead in [&[][..], &[7], &[7, 9_000_000_000_000_000]] {
-            assert!(read_note(&note(ahead)).iter().eq(ahead));
-        }
-        for other in ["x", "7,", "{}", "7;8"] {
-            assert!(read_note(other).is_empty());
-        }
     }
 
     #[test]

@@ -46,10 +46,12 @@ pub struct Done {
     pub next: i64,
     /// Offsets after it that are done, too.
     pub ahead: Vec<i64>,
+    /// Offsets whose outcome is unknown.
+    pub unknown: Vec<i64>,
 }
 
-/// Offsets that one note lists: with twelve digits each it is below Kafka's limit of 4,096 bytes.
-const MOST_AHEAD: usize = 300;
+/// Handled offsets that one note lists.
+pub(crate) const MOST_AHEAD: usize = 230;
 
 impl<T> Default for Window<T> {
     fn default() -> Self {
@@ -164,7 +166,23 @@ impl<T> Window<T> {
             return None;
         }
         ahead.sort_unstable();
-        Some(Done { next, ahead })
+        let unknown = Vec::new();
+        Some(Done {
+            next,
+            ahead,
+            unknown,
+        })
+    }
+
+    /// What is committed, while [`Self::committable`] has nothing else.
+    #[must_use]
+    pub fn committed(&self) -> Option<Done> {
+        let next = self.slots.front()?.offset;
+        Some(Done {
+            next,
+            ahead: self.noted.range(next..).copied().collect(),
+            unknown: Vec::new(),
+        })
     }
 
     /// Drops the replies before `next`, which is committed, notes those that are done `ahead` of it,
@@ -223,8 +241,12 @@ mod tests {
     use super::{Done, Window};
 
     fn done(next: i64, ahead: &[i64]) -> Option<Done> {
-        let ahead = ahead.to_vec();
-        Some(Done { next, ahead })
+        let (ahead, unknown) = (ahead.to_vec(), Vec::new());
+        Some(Done {
+            next,
+            ahead,
+            unknown,
+        })
     }
 
     #[test]
@@ -376,7 +398,7 @@ mod tests {
                     }
                     Step::Finish(_) | Step::Withdraw(_) => {}
                     Step::Commit => {
-                        let Some(Done { next, ahead }) = window.committable() else { continue };
+                        let Some(Done { next, ahead, .. }) = window.committable() else { continue };
                         prop_assert!(next > committed || ahead.iter().any(|done| !noted.contains(done)));
                         prop_assert!(open.first().is_none_or(|first| *first >= next));
                         prop_assert!(ahead.iter().all(|done| *done >= next && !open.contains(done)));
@@ -398,7 +420,7 @@ mod tests {
             }
             // Whatever is left can be finished to the end.
             loop {
-                if let Some(Done { next, ahead }) = window.committable() {
+                if let Some(Done { next, ahead, .. }) = window.committable() {
                     free.extend(window.release(next, &ahead));
                 }
                 let Some(offset) = free.pop_first() else { break };

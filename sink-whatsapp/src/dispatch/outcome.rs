@@ -110,6 +110,7 @@ impl Dispatcher {
             }
             Verdict::Unknown => {
                 let next = unknown(tries);
+                state.is_unknown(ticket.offset);
                 self.gates.unknown(&number, now);
                 self.follow(ticket, next, answer, now);
             }

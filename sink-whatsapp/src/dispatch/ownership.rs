@@ -1,6 +1,5 @@
 //! Partitions come and go; their offsets are committed.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use leadstream_schemas::Timestamp;
@@ -10,6 +9,7 @@ use tokio::sync::oneshot;
 
 use super::{Dispatcher, Effect, Fault, live};
 use crate::gate::after;
+use crate::note::Note;
 use crate::partition::{self, Partition, Ticket};
 use crate::window::Done;
 
@@ -43,7 +43,7 @@ impl Dispatcher {
         partition: i32,
         generation: u64,
         offsets: LogOffsets,
-        mut handled_ahead: BTreeSet<i64>,
+        note: Note,
         now: Timestamp,
     ) -> Result<(), Fault> {
         let Some(state) = self.partitions.get_mut(&partition) else {
@@ -54,8 +54,7 @@ impl Dispatcher {
         }
         let start =
             partition::start(offsets).map_err(|log| Fault::OutsideLog { partition, log })?;
-        state.read_from(start, offsets.high, now);
-        state.handled_ahead = handled_ahead.split_off(&start.send);
+        state.read_from(start, note, offsets.high, now);
         self.effects.push(Effect::Start {
             partition,
             offset: start.read,
@@ -99,7 +98,7 @@ impl Dispatcher {
                 offset,
             };
             if let Some(state) = live(&mut self.partitions, ticket(done.next)) {
-                for offset in state.window.release(done.next, &done.ahead) {
+                for offset in state.release(&done) {
                     self.schedule(ticket(offset), now);
                 }
             }

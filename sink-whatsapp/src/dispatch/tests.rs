@@ -1,4 +1,3 @@
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +8,7 @@ use leadstream_stream::dead_letter::PoisonLimit;
 
 use super::{Count, Dispatcher, Effect, Event, Fault, Settings};
 use crate::gate::after;
+use crate::note::Note;
 use crate::partition::{OutsideLog, Ticket};
 use crate::verdict::{Answer, Class, Refusal};
 use crate::window::Done;
@@ -111,7 +111,7 @@ impl Fixture {
             partition: 0,
             generation,
             offsets,
-            handled_ahead: BTreeSet::new(),
+            note: Note::default(),
         });
         fixture
     }
@@ -315,7 +315,13 @@ fn one_that_waits_long_holds_no_other_lead_s_conversation_up() {
         panic!("{effects:?}")
     };
     let ahead = vec![1];
-    assert_eq!(done[..], [(0, Done { next: 0, ahead })]);
+    let unknown = Vec::new();
+    let expected = Done {
+        next: 0,
+        ahead,
+        unknown,
+    };
+    assert_eq!(done[..], [(0, expected)]);
     let effects = fixture.handle(Event::Committed(true));
     assert_eq!(sends(&effects), ["b2"]);
 
@@ -331,7 +337,7 @@ fn one_that_waits_long_holds_no_other_lead_s_conversation_up() {
         partition: 0,
         generation: 1,
         offsets,
-        handled_ahead: BTreeSet::from([1]),
+        note: Note::read("1"),
     };
     next.handle(located, NOW).unwrap();
     let records = [("b1", 1), ("b2", 2)].map(|(id, at)| encoded(at, &reply(id, "bea")));
@@ -389,7 +395,7 @@ fn a_committed_offset_outside_the_log_is_a_fault() {
             high,
             committed: Some(5),
         },
-        handled_ahead: BTreeSet::new(),
+        note: Note::default(),
     };
     let log = OutsideLog {
         committed: 5,

@@ -50,7 +50,10 @@ fn waits(first: &Reply) -> Vec<Fixture> {
     for answer in answers {
         let mut fixture = Fixture::new();
         let effects = fixture.read(vec![encoded(0, first)]);
-        fixture.handle(Event::Answered(ticket(&effects), answer));
+        let effects = fixture.handle(Event::Answered(ticket(&effects), answer));
+        if !commits(&effects).is_empty() {
+            fixture.handle(Event::Committed(true));
+        }
         fixtures.push(fixture);
     }
     // Its number was closed when its time came.
@@ -189,7 +192,7 @@ fn a_partition_that_is_taken_over_sends_nothing_that_its_log_replaces() {
                 high,
                 committed,
             },
-            handled_ahead: BTreeSet::new(),
+            note: Note::default(),
         });
         fixture
     };

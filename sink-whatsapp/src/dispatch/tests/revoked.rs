@@ -71,7 +71,7 @@ fn a_lost_partition_is_forgotten_at_once_and_answers_of_before_do_not_count_late
         partition: 0,
         generation,
         offsets,
-        handled_ahead: BTreeSet::new(),
+        note: Note::default(),
     });
     let after = fixture.read(vec![encoded(0, &reply("a1", "ann"))]);
     assert_eq!(sends(&after), ["a1"]);

@@ -13,6 +13,7 @@ use proptest::prelude::*;
 use super::{NOW, encoded, record, refused, reply, settings};
 use crate::dispatch::{Dispatcher, Effect, Event};
 use crate::gate::after;
+use crate::note::{self, Note};
 use crate::partition::Ticket;
 use crate::verdict::Answer;
 use crate::window::Done;
@@ -78,8 +79,7 @@ struct World {
     dispatcher: Dispatcher,
     read: usize,
     committed: Option<i64>,
-    /// What the committed note lists.
-    ahead: BTreeSet<i64>,
+    note: Note,
     committing: Option<Done>,
     sending: Vec<Ticket>,
     dead: Vec<Ticket>,
@@ -88,7 +88,7 @@ struct World {
     /// Offsets with nothing left to do, but for repeats.
     done: BTreeSet<i64>,
     crashes: usize,
-    /// Unknown outcomes by offset, and of those since the last crash. Each was carried out.
+    /// Unknown outcomes by offset, and of those what is known after a crash. Each was carried out.
     unknown: BTreeMap<i64, usize>,
     unknown_since: BTreeMap<i64, usize>,
 }
@@ -102,7 +102,7 @@ impl World {
             dispatcher: Dispatcher::new(settings()),
             read: 0,
             committed: None,
-            ahead: BTreeSet::new(),
+            note: Note::default(),
             committing: None,
             sending: Vec::new(),
             dead: Vec::new(),
@@ -176,7 +176,7 @@ impl World {
                         partition,
                         generation,
                         offsets,
-                        handled_ahead: self.ahead.clone(),
+                        note: self.note.clone(),
                     });
                 }
                 Effect::Start { offset, .. } => self.read = usize::try_from(offset).unwrap(),
@@ -200,9 +200,12 @@ impl World {
     fn check_commit(&self, done: &Done) {
         let from = self.committed.unwrap_or(0);
         let ahead: BTreeSet<i64> = done.ahead.iter().copied().collect();
-        assert!(done.next > from || !ahead.is_subset(&self.ahead));
+        let unknown: BTreeSet<i64> = done.unknown.iter().copied().collect();
+        let is_news = !ahead.is_subset(&self.note.handled) || unknown != self.note.unknown;
+        assert!(done.next > from || is_news);
         assert!(
-            self.ahead
+            self.note
+                .handled
                 .range(done.next..)
                 .all(|known| ahead.contains(known))
         );
@@ -289,7 +292,7 @@ impl World {
                 if let Some(committing) = self.committing.take() {
                     if done {
                         self.committed = Some(committing.next);
-                        self.ahead = committing.ahead.into_iter().collect();
+                        self.note = Note::read(&note::write(&committing)).from(committing.next);
                     }
                     self.handle(Event::Committed(done));
                 }
@@ -300,7 +303,8 @@ impl World {
             }
             Step::Crash => {
                 self.crashes += 1;
-                self.unknown_since.clear();
+                let noted = self.note.unknown.iter().map(|offset| (*offset, 1));
+                self.unknown_since = noted.collect();
                 let carried_out = self.sending.drain(..).map(|ticket| ticket.offset);
                 self.accepted.extend(carried_out);
                 self.dead.clear();

@@ -36,6 +36,8 @@ fn a_reply_is_tried_once_more_and_then_given_up_with_how_to_check_it() {
         let effects = fixture.read(vec![encoded(0, &reply("a1", "ann"))]);
         let effects = fixture.handle(Event::Answered(ticket(&effects), lost.clone()));
         assert_eq!(counts(&effects, Count::Unknown), 1);
+        assert_eq!(commits(&effects), [[(0, 0)]], "its note changed");
+        fixture.handle(Event::Committed(true));
         let (waited, effects) = fixture.wait();
         assert_eq!(waited, Duration::from_secs(30));
         assert_eq!(sends(&effects), ["a1"]);
@@ -46,6 +48,40 @@ fn a_reply_is_tried_once_more_and_then_given_up_with_how_to_check_it() {
         assert_eq!(commits(&effects), [[(0, 1)]]);
     }
     assert!(Class::UnknownOutcome.advice().contains("lead explain"));
+}
+
+#[test]
+fn whoever_has_the_partition_next_tries_it_once_more_and_no_more() {
+    let mut fixture = Fixture::new();
+    let effects = fixture.read(vec![encoded(0, &reply("a1", "ann"))]);
+    let effects = fixture.handle(Event::Answered(ticket(&effects), Answer::Unknown));
+    let [.., Effect::Commit(done)] = &effects[..] else {
+        panic!("{effects:?}")
+    };
+    let note = crate::note::write(&done[0].1);
+    assert_eq!((done[0].1.next, &*note), (0, ";0"));
+    let effects = fixture.handle(Event::Committed(true));
+    assert!(effects.is_empty(), "{effects:?}");
+
+    let mut next = Fixture {
+        dispatcher: Dispatcher::new(settings()),
+        now: NOW,
+    };
+    next.handle(Event::Assigned(vec![0]));
+    next.handle(Event::Located {
+        partition: 0,
+        generation: 1,
+        offsets: LogOffsets {
+            low: 0,
+            high: 1,
+            committed: Some(0),
+        },
+        note: Note::read(&note),
+    });
+    let effects = next.read(vec![encoded(0, &reply("a1", "ann"))]);
+    assert_eq!(sends(&effects), ["a1"]);
+    let effects = next.handle(Event::Answered(ticket(&effects), Answer::Unknown));
+    assert_eq!(given_up(&effects), Some(Class::UnknownOutcome));
 }
 
 #[test]

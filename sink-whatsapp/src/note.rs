@@ -1,0 +1,103 @@
+//! What Kafka keeps beside a partition's committed offset. Pure.
+
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing
+    )
+)]
+
+use std::collections::BTreeSet;
+
+use crate::window::Done;
+
+/// Offsets with an unknown outcome that one note lists. With the handled ones, of twelve digits each,
+/// it is below Kafka's limit of 4,096 bytes.
+pub const MOST_UNKNOWN: usize = 80;
+
+/// Offsets of replies from the committed one on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Note {
+    pub handled: BTreeSet<i64>,
+    /// Those that were tried once, with an unknown outcome.
+    pub unknown: BTreeSet<i64>,
+}
+
+impl Note {
+    /// Reads what [`write`] wrote. A note of anybody else's says nothing.
+    #[must_use]
+    pub fn read(note: &str) -> Self {
+        let (handled, unknown) = note.split_once(';').unwrap_or((note, ""));
+        let offsets = |list: &str| {
+            let offsets: Result<_, _> = list.split(',').map(str::parse).collect();
+            offsets.unwrap_or_default()
+        };
+        Self {
+            handled: offsets(handled),
+            unknown: offsets(unknown),
+        }
+    }
+
+    /// What it says of offsets from `next` on.
+    #[must_use]
+    pub fn from(mut self, next: i64) -> Self {
+        self.handled = self.handled.split_off(&next);
+        self.unknown = self.unknown.split_off(&next);
+        self
+    }
+}
+
+/// The note that is committed with the offset of `done`.
+#[must_use]
+pub fn write(done: &Done) -> String {
+    let list = |offsets: &[i64]| {
+        let offsets: Vec<String> = offsets.iter().map(ToString::to_string).collect();
+        offsets.join(",")
+    };
+    let handled = list(&done.ahead);
+    if done.unknown.is_empty() {
+        return handled;
+    }
+    format!("{handled};{}", list(&done.unknown))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MOST_UNKNOWN, Note, write};
+    use crate::window::{Done, MOST_AHEAD};
+
+    fn done(ahead: &[i64], unknown: &[i64]) -> Done {
+        Done {
+            next: 7,
+            ahead: ahead.into(),
+            unknown: unknown.into(),
+        }
+    }
+
+    #[test]
+    fn a_note_reads_back_and_another_s_says_nothing() {
+        let lists = [&[][..], &[7], &[7, 9_000_000_000_000_000]];
+        for ahead in lists {
+            for unknown in lists {
+                let note = Note::read(&write(&done(ahead, unknown)));
+                assert!(note.handled.iter().eq(ahead) && note.unknown.iter().eq(unknown));
+            }
+        }
+        for other in ["x", "7,", "{}", "7:8", ";", ";;8"] {
+            assert_eq!(Note::read(other), Note::default(), "{other}");
+        }
+        let note = Note::read("7,8;9,10");
+        assert_eq!(note.clone().from(8), Note::read("8;9,10"));
+        assert_eq!(note.from(10), Note::read(";10"));
+    }
+
+    #[test]
+    fn the_longest_note_is_within_kafka_s_limit() {
+        let offset = 999_999_999_999;
+        let longest = done(&[offset; MOST_AHEAD], &[offset; MOST_UNKNOWN]);
+        assert!(write(&longest).len() < 4_096);
+    }
+}
