@@ -1,6 +1,7 @@
 //! Sends replies to leads through the WhatsApp Cloud API, in each lead's order.
 //!
-//! A crash repeats at most one message per lead: see [`dispatch`].
+//! A crash repeats at most one message per lead, and an unknown outcome is tried once more: see
+//! [`dispatch`].
 
 pub mod dispatch;
 pub mod gate;
@@ -74,7 +75,7 @@ pub struct SendArgs {
         value_name = "VERSION"
     )]
     pub meta_api_version: String,
-    /// Seconds that a request may take; what takes longer counts as unknown and is tried again
+    /// Seconds that a request may take; what takes longer may have been sent, and is tried once more at most
     #[arg(
         long,
         env = "META_REQUEST_TIMEOUT_SECONDS",

@@ -17,6 +17,7 @@ mod exactness;
 mod growth;
 mod keys;
 mod lost_ack;
+mod lost_answers;
 mod members;
 mod observe;
 mod one_person;
@@ -143,6 +144,10 @@ const TESTS: &[(&str, Test)] = &[
     (
         "a_webhook_whose_acknowledgement_is_lost_is_answered_503_and_has_one_effect",
         lost_ack::run,
+    ),
+    (
+        "a_number_without_answers_stops_and_nobody_is_sent_a_reply_more_than_twice",
+        lost_answers::run,
     ),
     (
         "no_webhook_is_lost_while_replicas_of_ingest_are_restarted_and_killed",

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, bail, ensure};
 use leadstream_sandbox::MessageQuery;
 use leadstream_schemas::codec::decode;
-use leadstream_schemas::{Cause, LeadEvent, Reply, ReplyContent, SyncPriority, Timestamp, Topic};
+use leadstream_schemas::{Cause, LeadEvent, Reply, ReplyContent, ReplyKind, SyncPriority, Topic};
 use sqlx::Row;
 
 use crate::conversation::{Expected, ExpectedEvent};
@@ -263,6 +263,9 @@ pub(crate) fn replies(site: &Site<'_>, expected: &[Expected]) -> anyhow::Result<
             );
             continue;
         }
+        if reply.is_withdrawal() {
+            continue;
+        }
         let ReplyContent::Text { body } = reply.content else {
             bail!("a reply that is no text");
         };
@@ -298,20 +301,19 @@ pub(crate) async fn messages(site: &Site<'_>) -> anyhow::Result<Vec<(String, Str
     messages.into_iter().map(ours).collect()
 }
 
-/// Replies that a newer one may stand for: the next to the same lead was written within their wait.
+/// Replies that a newer one may stand for: prompts with a later record of the same lead.
 pub(crate) fn replaced(site: &Site<'_>) -> anyhow::Result<HashSet<String>> {
-    let mut last: HashMap<String, (String, Option<Timestamp>)> = HashMap::new();
+    let mut prompts: HashMap<String, Vec<String>> = HashMap::new();
     let (mut seen, mut replaced) = (HashSet::new(), HashSet::new());
     for record in read_all(site, &site.topic(Topic::LeadReplies))? {
         let reply: Reply = decode(&record.value)?;
         if !seen.insert(reply.id.clone()) {
             continue;
         }
-        let newest = (reply.id, reply.not_before);
-        if let Some((id, Some(until))) = last.insert(reply.lead_id, newest)
-            && record.written_at < until
-        {
-            replaced.insert(id);
+        let prompts = prompts.entry(reply.lead_id).or_default();
+        replaced.extend(prompts.drain(..));
+        if reply.kind == Some(ReplyKind::Prompt) {
+            prompts.push(reply.id);
         }
     }
     Ok(replaced)

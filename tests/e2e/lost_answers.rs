@@ -1,0 +1,197 @@
+//! WhatsApp takes messages, and its answers are lost on the way back.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use leadstream::deployment::Service;
+use leadstream_sandbox::webhook::{BusinessNumber, MetaWebhook, Person, wamid};
+use leadstream_sandbox::{Effect, Endpoint, Fault};
+use leadstream_schemas::Timestamp;
+use serde_json::json;
+
+use crate::World;
+use crate::observe;
+use crate::site::{NUMBER, Site, eventually, text_webhook};
+
+const WITHIN: Duration = Duration::from_secs(60);
+const SENDER: &str = "sink-whatsapp";
+/// Requests at once.
+const CONCURRENCY: usize = 4;
+/// A business number that WhatsApp does not know.
+const UNKNOWN: &str = "106540352240000";
+const LEADS: usize = 16;
+
+pub(crate) fn run(world: &World) -> anyhow::Result<()> {
+    world.runtime.block_on(async {
+        let site = Site::new(world, "lost-answers").await?;
+        for service in [Service::Ingest, Service::Processor] {
+            site.start(service, service.name()).await?;
+        }
+        let own = [
+            ("META_REQUEST_TIMEOUT_SECONDS", "1".to_owned()),
+            ("META_CONCURRENCY", CONCURRENCY.to_string()),
+        ];
+        let own = own.map(|(name, value)| (name.to_owned(), value));
+        site.spawn_with(Service::SinkWhatsapp, SENDER, own.into())?;
+        site.ready(SENDER).await?;
+        one_of_two_numbers_is_stopped(&site).await?;
+
+        let client = site.sandbox.client()?;
+        let lost = Effect::Close { applied: true };
+        let lost = Fault::once(Endpoint::GraphMessages, lost).always();
+        client.order(&lost).await?;
+        for index in 0..LEADS {
+            writes(&site, &wa_id(index), "Hi").await?;
+        }
+        stopped(&site, 2).await?;
+        let (status, text) = site.readiness(SENDER).await?;
+        ensure!(
+            status == 503 && text.contains("no answer"),
+            "{status} {text}"
+        );
+        let may_have_one: BTreeSet<String> = heard(&site).await?.into_keys().collect();
+        let most = CONCURRENCY + 2;
+        ensure!(may_have_one.len() <= most, "{may_have_one:?} were sent one");
+        let waiting: Vec<String> = (0..LEADS)
+            .map(wa_id)
+            .filter(|lead| !may_have_one.contains(lead))
+            .collect();
+        let [opted_out, spoken_to, taken_over, others @ ..] = &waiting[..] else {
+            anyhow::bail!("only {waiting:?} wait");
+        };
+        writes(&site, opted_out, "STOP").await?;
+        let say = ["lead", "say", spoken_to, "I am Ana.", "--wait", "30"];
+        site.tool(&say).await?;
+        site.post(&echo(taken_over)?).await?;
+        is_in(&site, opted_out, "OPTED_OUT").await?;
+        is_in(&site, taken_over, "HUMAN_HANDOFF").await?;
+        observe::outbox_is_empty(&site).await?;
+
+        let log = site.log(SENDER)?;
+        let told = log.matches("requests in a row got no answer").count();
+        ensure!(told == 1, "it is logged {told} times");
+
+        // Whoever has the partitions next knows what was sent.
+        site.kill_and_respawn(SENDER).await?;
+        stopped(&site, 1).await?;
+        client.clear_faults().await?;
+        writes(&site, &wa_id(LEADS), "Hi").await?;
+        let heard = eventually(WITHIN, async || {
+            let heard = heard(&site).await?;
+            let all = others.iter().chain([opted_out, spoken_to]);
+            let last = wa_id(LEADS);
+            let missing: Vec<&String> = all
+                .chain([&last])
+                .filter(|it| !heard.contains_key(*it))
+                .collect();
+            ensure!(missing.is_empty(), "{missing:?} hear nothing");
+            Ok(heard)
+        })
+        .await?;
+        site.ready(SENDER).await?;
+        let copies = heard.values().flat_map(BTreeMap::values);
+        ensure!(copies.clone().all(|copies| *copies <= 2), "{heard:?}");
+        let twice = copies.filter(|copies| **copies == 2).count();
+        ensure!(twice <= 2 * most, "{twice} hear something twice");
+        let only = |lead: &str| {
+            heard
+                .get(lead)
+                .map(|it| it.keys().cloned().collect::<Vec<_>>())
+        };
+        let said = only(spoken_to);
+        ensure!(said == Some(vec!["I am Ana.".to_owned()]), "{said:?}");
+        let said = only(opted_out).context("no confirmation")?;
+        ensure!(
+            said.len() == 1 && said[0].contains("no more messages"),
+            "{said:?}"
+        );
+        ensure!(!heard.contains_key(taken_over), "a prompt after a takeover");
+        site.finish().await
+    })
+}
+
+/// The service is ready while another number works.
+async fn one_of_two_numbers_is_stopped(site: &Site<'_>) -> anyhow::Result<()> {
+    writes(site, "15559990100", "Hi").await?;
+    eventually(WITHIN, async || {
+        ensure!(heard(site).await?.len() == 1, "nobody is answered");
+        Ok(())
+    })
+    .await?;
+    let person = Person::new("15559990101", "Somebody");
+    let now = Timestamp::now().millis() / 1000;
+    let webhook = MetaWebhook::new(&BusinessNumber::new(UNKNOWN));
+    let webhook = webhook
+        .text(&person, &wamid("unknown"), now, "Hi")
+        .to_bytes();
+    site.post(&webhook).await?;
+    stopped(site, 1).await?;
+    let (status, text) = site.readiness(SENDER).await?;
+    ensure!(status == 200, "{status} {text}");
+    Ok(())
+}
+
+/// Waits until so many numbers are stopped.
+async fn stopped(site: &Site<'_>, count: usize) -> anyhow::Result<()> {
+    eventually(WITHIN, async || {
+        let metrics = site.metrics(SENDER).await?;
+        let gauge = format!("leadstream_sink_whatsapp_stopped_numbers {count}\n");
+        ensure!(metrics.contains(&gauge), "no `{gauge}` in {metrics}");
+        Ok(())
+    })
+    .await
+}
+
+async fn is_in(site: &Site<'_>, lead: &str, state: &str) -> anyhow::Result<()> {
+    eventually(WITHIN, async || {
+        let query = "SELECT current_state FROM lead_qualifications WHERE wa_id = $1";
+        let found: Option<String> = sqlx::query_scalar(query)
+            .bind(lead)
+            .fetch_optional(&site.database)
+            .await?;
+        ensure!(found.as_deref() == Some(state), "{found:?}");
+        Ok(())
+    })
+    .await
+}
+
+/// By lead and text, how many messages WhatsApp took.
+async fn heard(site: &Site<'_>) -> anyhow::Result<BTreeMap<String, BTreeMap<String, usize>>> {
+    let mut heard: BTreeMap<String, BTreeMap<String, usize>> = BTreeMap::new();
+    for (to, _, text) in observe::messages(site).await? {
+        *heard.entry(to).or_default().entry(text).or_default() += 1;
+    }
+    Ok(heard)
+}
+
+fn wa_id(index: usize) -> String {
+    format!("155599902{index:02}")
+}
+
+async fn writes(site: &Site<'_>, lead: &str, text: &str) -> anyhow::Result<()> {
+    let now = Timestamp::now().millis() / 1000;
+    let person = Person::new(lead, "Somebody");
+    site.post(&text_webhook(&person, &format!("{lead}-{text}"), now, text))
+        .await
+}
+
+/// What Meta posts when somebody writes to `lead` on the business's phone.
+fn echo(lead: &str) -> anyhow::Result<Vec<u8>> {
+    let now = Timestamp::now().millis() / 1000;
+    let body = json!({
+        "object": "whatsapp_business_account",
+        "entry": [{"id": "300000000000001", "changes": [{
+            "field": "smb_message_echoes",
+            "value": {
+                "messaging_product": "whatsapp",
+                "metadata": {"display_phone_number": "15550100999", "phone_number_id": NUMBER},
+                "message_echoes": [{
+                    "from": "15550100999", "id": wamid("echo"), "timestamp": now.to_string(),
+                    "type": "text", "text": {"body": "Ana here"}, "to": lead,
+                }],
+            },
+        }]}],
+    });
+    Ok(serde_json::to_vec(&body)?)
+}
