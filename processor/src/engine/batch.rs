@@ -315,7 +315,8 @@ impl Step<'_> {
                 (effects::kind(lead), voice.answer_times(lead, received_at))
             }
         };
-        voice.reply(lead, prompt, kind, cause, times, folded, outgoing)
+        let said = prompt.map(|content| (kind, content));
+        voice.reply(lead, said, cause, times, folded, outgoing)
     }
 
     /// Keeps the ids that left the lead's journal.

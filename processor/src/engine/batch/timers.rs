@@ -93,8 +93,7 @@ fn pass(
         };
         voice.reply(
             lead,
-            prompt,
-            effects::kind(lead),
+            prompt.map(|prompt| (effects::kind(lead), prompt)),
             &format!("timer:{due}"),
             times,
             folded,

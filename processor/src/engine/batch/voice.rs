@@ -44,18 +44,17 @@ impl Voice<'_> {
     pub(super) fn reply(
         &self,
         lead: &Lead,
-        prompt: Option<ReplyContent>,
-        kind: ReplyKind,
+        said: Option<(ReplyKind, ReplyContent)>,
         cause: &str,
         times: Times,
         folded: &mut Folded,
         outgoing: &mut Vec<Outgoing>,
     ) -> Result<(), BatchError> {
-        let Some(prompt) = prompt else {
+        let Some((kind, content)) = said else {
             return Ok(());
         };
         folded.counts.replies += 1;
-        let reply = effects::reply(self.lead_id, lead, prompt, Some(kind), cause, times);
+        let reply = effects::reply(self.lead_id, lead, content, Some(kind), cause, times);
         self.publish(&reply, 2, outgoing)
     }
 
