@@ -204,7 +204,10 @@ impl Dispatcher {
     #[must_use]
     pub fn next(&self) -> Option<Timestamp> {
         let scheduled = self.schedule.first().map(|(due, _)| *due);
-        let held = self.partitions.values().filter_map(Partition::resumes);
+        let held = self
+            .partitions
+            .values()
+            .filter_map(|state| state.catch_up.next());
         let send = scheduled.into_iter().chain(self.gates.next()).chain(held);
         let send = send.min();
         let send = send.filter(|_| self.sending < self.settings.concurrency);
@@ -249,7 +252,7 @@ impl Dispatcher {
             generation: state.generation,
             offset,
         };
-        state.has_read(offset);
+        state.catch_up.read(offset);
         let decoded = codec::decode::<Reply>(&record.value);
         if offset < send_from {
             if let Ok(reply) = decoded {
@@ -325,7 +328,7 @@ impl Dispatcher {
     fn resume_read(&mut self, now: Timestamp) {
         for (&partition, state) in &mut self.partitions {
             let generation = state.generation;
-            let tickets = state.resume(now).into_iter().map(|offset| Ticket {
+            let tickets = state.catch_up.resume(now).into_iter().map(|offset| Ticket {
                 partition,
                 generation,
                 offset,
@@ -338,7 +341,7 @@ impl Dispatcher {
         let Some(state) = live(&mut self.partitions, ticket).filter(|state| !state.stopping) else {
             return;
         };
-        if state.holds(ticket.offset, now) {
+        if state.catch_up.holds(ticket.offset, now) {
             return;
         }
         let Some(Entry {

@@ -3,6 +3,7 @@
 //! A crash repeats at most one message per lead, and an unknown outcome is tried once more: see
 //! [`dispatch`].
 
+pub mod catch_up;
 pub mod dispatch;
 pub mod gate;
 pub mod graph;

@@ -23,6 +23,7 @@ use leadstream_stream::consumer::LogOffsets;
 use leadstream_stream::dead_letter::PoisonCount;
 use lru::LruCache;
 
+use crate::catch_up::CatchUp;
 use crate::gate::after;
 use crate::note::{MOST_UNKNOWN, Note};
 use crate::window::{Done, Window};
@@ -182,24 +183,8 @@ pub struct Partition {
     pub in_flight: usize,
     /// It is being given back: nothing more is sent.
     pub stopping: bool,
-    /// While what was in the log at the assignment is read: a reply may be replaced further on.
-    catching_up: Option<CatchUp>,
-    /// Offsets of replies that wait for that.
-    held: Vec<i64>,
+    pub catch_up: CatchUp,
 }
-
-/// How far a partition is read before its replies are sent.
-#[derive(Clone, Copy, Debug)]
-struct CatchUp {
-    /// Where the log ended.
-    end: i64,
-    /// Sending begins by then, wherever reading is.
-    until: Timestamp,
-}
-
-/// The longest that replies wait for what was in the log at the assignment: a log may end with
-/// offsets that no consumer is given, and hold more than the lane has room for.
-const CATCH_UP: Duration = Duration::from_secs(5);
 
 impl Partition {
     #[must_use]
@@ -215,8 +200,7 @@ impl Partition {
             undecodable: PoisonCount::default(),
             in_flight: 0,
             stopping: false,
-            catching_up: None,
-            held: Vec::new(),
+            catch_up: CatchUp::default(),
         }
     }
 
@@ -227,38 +211,7 @@ impl Partition {
         self.handled_ahead = note.handled;
         self.unknown.clone_from(&note.unknown);
         self.unknown_noted = note.unknown;
-        let until = after(now, CATCH_UP);
-        self.catching_up = (start.read < end).then_some(CatchUp { end, until });
-    }
-
-    /// Takes note that the record at `offset` was read.
-    pub fn has_read(&mut self, offset: i64) {
-        self.catching_up = self.catching_up.filter(|it| offset + 1 < it.end);
-    }
-
-    /// Whether the reply at `offset` waits for what was in the log at the assignment; it is kept
-    /// for [`Self::resume`] then.
-    pub fn holds(&mut self, offset: i64, now: Timestamp) -> bool {
-        let holds = self.catching_up.is_some_and(|it| now < it.until);
-        if holds {
-            self.held.push(offset);
-        }
-        holds
-    }
-
-    /// The replies that waited for what is read by now.
-    pub fn resume(&mut self, now: Timestamp) -> Vec<i64> {
-        if self.catching_up.is_some_and(|it| now < it.until) {
-            return Vec::new();
-        }
-        std::mem::take(&mut self.held)
-    }
-
-    /// When [`Self::resume`] has something, whatever is read.
-    #[must_use]
-    pub fn resumes(&self) -> Option<Timestamp> {
-        let waits = !self.held.is_empty();
-        self.catching_up.filter(|_| waits).map(|it| it.until)
+        self.catch_up = CatchUp::new(start.read, end, now);
     }
 
     /// Finishes the lead's replies that `later`, a record of the same lead, replaces. One that is
