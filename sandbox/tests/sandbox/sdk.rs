@@ -34,7 +34,7 @@ async fn agrees(program: &str, arguments: Vec<String>) -> bool {
         return false;
     };
     let program = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../sdk")
+        .join("../tests/sdk")
         .join(program);
     let run = move || {
         Command::new("node")

@@ -12,7 +12,7 @@ use crate::support::{NUMBER, World, answer};
 #[expect(clippy::print_stderr, reason = "a test says why it checks nothing")]
 fn recordings(folder: &str) -> Option<PathBuf> {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    let path = path.join("../../../shared/fixtures").join(folder);
+    let path = path.join("../../shared/fixtures").join(folder);
     if !path.is_dir() {
         let required = std::env::var("FIXTURES").is_ok_and(|value| value == "required");
         assert!(!required, "no recordings at {}", path.display());
