@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 use leadstream_stream::lifecycle;
 use tokio::runtime::Runtime;
 
-use crate::{api, bench, chat, crm, dead_letters, flow, lead, migrate, recover, topics, up};
+use crate::{bench, chat, crm, dead_letters, flow, lead, migrate, recover, topics, up};
 
 /// Turns WhatsApp conversations into qualified leads in a CRM, on Kafka, committed to PostgreSQL.
 ///
@@ -36,7 +36,7 @@ enum Command {
     /// Service: sends replies to leads
     SinkWhatsapp(leadstream_sink_whatsapp::Args),
     /// Service: leads and commands over HTTP, for your own tools
-    Api(Box<api::Args>),
+    Api(Box<leadstream_api::Args>),
     /// Bring the database to this version's schema
     Migrate(migrate::Args),
     /// After a loss of data: fold the log again from where PostgreSQL stands
@@ -136,7 +136,10 @@ impl Cli {
                 }
                 Command::Api(args) => {
                     let service = args.service.clone();
-                    lifecycle::run("api", service, |context| api::run(*args, context)).await
+                    lifecycle::run("api", service, |context| {
+                        leadstream_api::run(*args, context)
+                    })
+                    .await
                 }
                 Command::Migrate(args) => tool(migrate::run(args)).await,
                 Command::Recover(args) => tool(Box::pin(recover::run(*args))).await,

@@ -1,8 +1,8 @@
 use utoipa::OpenApi;
 
-use super::routes::Document;
+use crate::routes::Document;
 
-/// `UPDATE_SCHEMAS=1 cargo test -p leadstream openapi` writes the file anew.
+/// `UPDATE_SCHEMAS=1 cargo test -p leadstream-api openapi` writes the file anew.
 #[test]
 fn the_checked_in_openapi_document_is_the_served_one() {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("openapi.json");
@@ -14,7 +14,7 @@ fn the_checked_in_openapi_document_is_the_served_one() {
     assert_eq!(
         std::fs::read_to_string(&path).unwrap(),
         served,
-        "openapi.json differs: run UPDATE_SCHEMAS=1 cargo test -p leadstream openapi"
+        "openapi.json differs: run UPDATE_SCHEMAS=1 cargo test -p leadstream-api openapi"
     );
     for path in [
         "/v1/leads/{id}",

@@ -20,19 +20,19 @@ use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
 use utoipa::{IntoParams, OpenApi, ToSchema};
 
-use super::limits::{Rates, Requests};
-use super::problem::Problem;
-use super::tokens::{Bearer, Scope, TokenFile};
+use crate::limits::{Rates, Requests};
+use crate::problem::Problem;
+use crate::tokens::{Bearer, Scope, TokenFile};
 
 const DEFAULT_WAIT: u64 = 10;
 const MAX_WAIT: u64 = 30;
 
 #[derive(Clone)]
-pub(super) struct Api {
-    pub(super) desk: Desk,
-    pub(super) pool: PgPool,
-    pub(super) tokens: Arc<TokenFile>,
-    pub(super) rates: Arc<Rates>,
+pub(crate) struct Api {
+    pub(crate) desk: Desk,
+    pub(crate) pool: PgPool,
+    pub(crate) tokens: Arc<TokenFile>,
+    pub(crate) rates: Arc<Rates>,
 }
 
 #[derive(OpenApi)]
@@ -48,7 +48,7 @@ pub(super) struct Api {
     modifiers(&Tokens),
     security(("token" = []))
 )]
-pub(super) struct Document;
+pub(crate) struct Document;
 
 struct Tokens;
 
@@ -62,7 +62,7 @@ impl utoipa::Modify for Tokens {
     }
 }
 
-pub(super) fn router(api: Api, requests: Requests) -> Router {
+pub(crate) fn router(api: Api, requests: Requests) -> Router {
     let router = Router::new()
         .route("/v1/leads/{id}", get(show))
         .route("/v1/leads/{id}/commands", post(give))

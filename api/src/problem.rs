@@ -11,13 +11,13 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa::openapi::{self, Content, Ref, RefOr, ResponseBuilder};
 
-use super::tokens::Scope;
+use crate::tokens::Scope;
 
 const CONTENT_TYPE: &str = "application/problem+json";
 
 /// What is wrong with a request, `application/problem+json`.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub(super) struct Problem {
+pub(crate) struct Problem {
     /// Names the sort of problem: `urn:leadstream:problem:…`.
     #[serde(rename = "type")]
     kind: &'static str,
@@ -49,7 +49,7 @@ impl Problem {
         }
     }
 
-    pub(super) fn unauthorized() -> Self {
+    pub(crate) fn unauthorized() -> Self {
         let detail = "send a token of API_TOKENS_FILE, as `Authorization: Bearer TOKEN`";
         let mut problem = Self::new(
             StatusCode::UNAUTHORIZED,
@@ -61,7 +61,7 @@ impl Problem {
         problem
     }
 
-    pub(super) fn forbidden(scope: Scope) -> Self {
+    pub(crate) fn forbidden(scope: Scope) -> Self {
         let mut problem = Self::new(
             StatusCode::FORBIDDEN,
             "urn:leadstream:problem:forbidden",
@@ -73,7 +73,7 @@ impl Problem {
         problem
     }
 
-    pub(super) fn no_lead() -> Self {
+    pub(crate) fn no_lead() -> Self {
         Self::new(
             StatusCode::NOT_FOUND,
             "urn:leadstream:problem:no-lead",
@@ -82,7 +82,7 @@ impl Problem {
         )
     }
 
-    pub(super) fn no_outcome() -> Self {
+    pub(crate) fn no_outcome() -> Self {
         Self::new(
             StatusCode::NOT_FOUND,
             "urn:leadstream:problem:no-outcome",
@@ -91,7 +91,7 @@ impl Problem {
         )
     }
 
-    pub(super) fn no_route() -> Self {
+    pub(crate) fn no_route() -> Self {
         Self::new(
             StatusCode::NOT_FOUND,
             "urn:leadstream:problem:no-such-path",
@@ -100,7 +100,7 @@ impl Problem {
         )
     }
 
-    pub(super) fn method() -> Self {
+    pub(crate) fn method() -> Self {
         Self::new(
             StatusCode::METHOD_NOT_ALLOWED,
             "urn:leadstream:problem:method",
@@ -109,7 +109,7 @@ impl Problem {
         )
     }
 
-    pub(super) fn wrong(detail: impl Into<String>) -> Self {
+    pub(crate) fn wrong(detail: impl Into<String>) -> Self {
         Self::new(
             StatusCode::BAD_REQUEST,
             "urn:leadstream:problem:wrong-request",
@@ -118,7 +118,7 @@ impl Problem {
         )
     }
 
-    pub(super) fn refused(outcome: CommandOutcome) -> Self {
+    pub(crate) fn refused(outcome: CommandOutcome) -> Self {
         let reason = outcome.reason.clone().unwrap_or_default();
         let mut problem = Self::new(
             StatusCode::CONFLICT,
@@ -130,7 +130,7 @@ impl Problem {
         problem
     }
 
-    pub(super) fn too_long(most: usize) -> Self {
+    pub(crate) fn too_long(most: usize) -> Self {
         Self::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             "urn:leadstream:problem:too-long",
@@ -139,7 +139,7 @@ impl Problem {
         )
     }
 
-    pub(super) fn slow(time: Duration) -> Self {
+    pub(crate) fn slow(time: Duration) -> Self {
         Self::new(
             StatusCode::REQUEST_TIMEOUT,
             "urn:leadstream:problem:slow",
@@ -151,7 +151,7 @@ impl Problem {
         )
     }
 
-    pub(super) fn too_many(wait: Duration) -> Self {
+    pub(crate) fn too_many(wait: Duration) -> Self {
         let mut problem = Self::new(
             StatusCode::TOO_MANY_REQUESTS,
             "urn:leadstream:problem:too-many-requests",
@@ -163,7 +163,7 @@ impl Problem {
         problem
     }
 
-    pub(super) fn busy() -> Self {
+    pub(crate) fn busy() -> Self {
         let mut problem = Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "urn:leadstream:problem:busy",

@@ -1,4 +1,4 @@
-//! `leadstream api`: leads and commands over HTTP, for a company's own tools.
+//! Leads and commands over HTTP, for a company's own tools.
 
 mod limits;
 mod problem;
@@ -26,7 +26,7 @@ use tokens::{TokenFile, TokensError};
 
 /// Settings of the API.
 #[derive(Clone, Debug, clap::Args)]
-pub(crate) struct Args {
+pub struct Args {
     #[command(flatten)]
     pub kafka: KafkaArgs,
     #[command(flatten)]
@@ -63,7 +63,7 @@ pub(crate) struct Args {
 
 /// Why the API ended.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Error {
+pub enum Error {
     #[error(transparent)]
     Config(#[from] ConfigError),
     #[error(transparent)]
@@ -88,7 +88,7 @@ const CONNECTIONS: &str = "leadstream_api_connections";
 ///
 /// # Errors
 /// A wrong setting. What is merely away at the start is waited for; later it is answered 503.
-pub(crate) async fn run(args: Args, context: Context) -> Result<(), Error> {
+pub async fn run(args: Args, context: Context) -> Result<(), Error> {
     let path = args.api_tokens_file.clone().ok_or_else(|| {
         ConfigError::missing("API_TOKENS_FILE", "/etc/leadstream/api-tokens.yaml")
     })?;

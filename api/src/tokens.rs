@@ -15,7 +15,7 @@ const MAX_TOKENS: usize = 1_000;
 
 /// What a token may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-pub(super) enum Scope {
+pub(crate) enum Scope {
     #[serde(rename = "leads:read")]
     Read,
     #[serde(rename = "leads:write")]
@@ -36,7 +36,7 @@ impl fmt::Display for Scope {
 
 #[derive(Debug, thiserror::Error)]
 #[error("API_TOKENS_FILE {}: {reason}", .path.display())]
-pub(crate) struct TokensError {
+pub struct TokensError {
     path: PathBuf,
     reason: String,
 }
@@ -58,20 +58,20 @@ fn given<'de, D: Deserializer<'de>>(written: D) -> Result<Option<Vec<String>>, D
 
 /// A token that was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Bearer {
-    pub(super) name: String,
+pub(crate) struct Bearer {
+    pub(crate) name: String,
     scopes: Vec<Scope>,
     /// None: all.
     accounts: Option<Vec<String>>,
 }
 
 impl Bearer {
-    pub(super) fn may(&self, scope: Scope) -> bool {
+    pub(crate) fn may(&self, scope: Scope) -> bool {
         self.scopes.contains(&scope)
     }
 
     /// Whether it may act on leads of `account`; none: of one that is not known.
-    pub(super) fn reaches(&self, account: Option<&str>) -> bool {
+    pub(crate) fn reaches(&self, account: Option<&str>) -> bool {
         let Some(accounts) = &self.accounts else {
             return true;
         };
@@ -139,7 +139,7 @@ impl Tokens {
 }
 
 /// A file of tokens, read again when it changes.
-pub(super) struct TokenFile {
+pub(crate) struct TokenFile {
     path: PathBuf,
     tokens: RwLock<Tokens>,
     looked: Mutex<(Instant, Option<Stamp>)>,
@@ -150,7 +150,7 @@ type Stamp = (SystemTime, u64);
 impl TokenFile {
     /// # Errors
     /// A file that cannot be read or is none of tokens.
-    pub(super) fn open(path: PathBuf) -> Result<Self, TokensError> {
+    pub(crate) fn open(path: PathBuf) -> Result<Self, TokensError> {
         let stamp = stamp(&path);
         match read(&path) {
             Ok(tokens) => Ok(Self {
@@ -163,7 +163,7 @@ impl TokenFile {
     }
 
     /// Whose `token` is, by what the file says now.
-    pub(super) fn find(&self, token: &str) -> Option<Bearer> {
+    pub(crate) fn find(&self, token: &str) -> Option<Bearer> {
         self.refresh(Instant::now());
         let tokens = self.tokens.read().unwrap_or_else(PoisonError::into_inner);
         tokens.find(token)

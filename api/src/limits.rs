@@ -18,7 +18,7 @@ use http_body_util::LengthLimitError;
 use leadstream_stream::server;
 use tokio::sync::Semaphore;
 
-use super::problem::Problem;
+use crate::problem::Problem;
 
 /// A command is a few KiB at most.
 const MAX_BODY: usize = 64 * 1024;
@@ -27,7 +27,7 @@ const MAX_BODY: usize = 64 * 1024;
 #[derive(Clone, Debug, clap::Args)]
 #[group(skip)]
 #[command(next_help_heading = "Limits")]
-pub(crate) struct LimitArgs {
+pub struct LimitArgs {
     /// Requests under way at once; past it the answer is 503
     #[arg(
         long,
@@ -76,7 +76,7 @@ pub(crate) struct LimitArgs {
 
 impl LimitArgs {
     /// Of connections. Who sends a command again is answered as before, so none is waited for.
-    pub(super) const fn connections(&self) -> server::Limits {
+    pub(crate) const fn connections(&self) -> server::Limits {
         server::Limits {
             connections: self.api_max_connections as usize,
             header_timeout: Duration::from_secs(self.api_header_timeout_seconds),
@@ -85,21 +85,21 @@ impl LimitArgs {
     }
 
     /// Of requests.
-    pub(super) fn requests(&self) -> Requests {
+    pub(crate) fn requests(&self) -> Requests {
         Requests {
             room: Arc::new(Semaphore::new(self.api_max_requests.max(1))),
             body_timeout: Duration::from_secs(self.api_body_timeout_seconds),
         }
     }
 
-    pub(super) fn rates(&self) -> Rates {
+    pub(crate) fn rates(&self) -> Rates {
         Rates::new(self.api_requests_per_second, DefaultClock::default())
     }
 }
 
 /// Limits of requests, whosever they are.
 #[derive(Clone, Debug)]
-pub(super) struct Requests {
+pub(crate) struct Requests {
     /// Those that may be under way, from the body's end to the answer.
     room: Arc<Semaphore>,
     body_timeout: Duration,
@@ -107,7 +107,7 @@ pub(super) struct Requests {
 
 impl Requests {
     /// Has `router` answer within them.
-    pub(super) fn hold(self, router: Router) -> Router {
+    pub(crate) fn hold(self, router: Router) -> Router {
         router.layer(from_fn_with_state(self, within))
     }
 }
@@ -136,7 +136,7 @@ fn is_too_long(error: &axum::Error) -> bool {
 }
 
 /// Limits of each token, by its name.
-pub(super) struct Rates<C: Clock = DefaultClock> {
+pub(crate) struct Rates<C: Clock = DefaultClock> {
     limiter: RateLimiter<String, HashMapStateStore<String>, C, NoOpMiddleware<C::Instant>>,
     clock: C,
 }
@@ -152,7 +152,7 @@ impl<C: Clock + Clone> Rates<C> {
     ///
     /// # Errors
     /// 429, with how long the token has to wait.
-    pub(super) fn count(&self, name: &str) -> Result<(), Problem> {
+    pub(crate) fn count(&self, name: &str) -> Result<(), Problem> {
         let counted = self.limiter.check_key(&name.to_owned());
         counted.map_err(|early| Problem::too_many(early.wait_time_from(self.clock.now())))
     }
