@@ -20,30 +20,16 @@
 //! # }
 //! ```
 
-mod access;
-mod artefacts;
-mod data_dir;
 mod error;
-mod kafka;
-mod leftovers;
-mod log;
-mod maven;
-mod ports;
-mod postgres;
-mod preflight;
 mod process;
 mod progress;
-mod registry;
-mod run_as;
 mod server;
-mod spec;
-mod stack;
-mod starter;
+mod servers;
 
 pub use error::LocalError;
-pub use ports::free_address;
 pub use process::Process;
+pub use process::spec::ProcessSpec;
 pub use progress::{Progress, Step};
 pub use server::Server;
-pub use spec::ProcessSpec;
-pub use stack::{Stack, StackOptions};
+pub use servers::ports::free_address;
+pub use servers::stack::{Stack, StackOptions};

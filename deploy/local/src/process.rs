@@ -1,5 +1,10 @@
 //! A supervised child process: a server, or one of Leadstream's own services.
 
+pub(crate) mod leftovers;
+pub(crate) mod log;
+pub(crate) mod run_as;
+pub(crate) mod spec;
+
 use std::{
     fmt,
     future::{Future, pending},
@@ -20,12 +25,9 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::{
-    error::LocalError,
-    leftovers::{Record, start_time},
-    log,
-    spec::ProcessSpec,
-};
+use crate::error::LocalError;
+use crate::process::leftovers::{Record, start_time};
+use crate::process::spec::ProcessSpec;
 
 const PROBE_EVERY: Duration = Duration::from_millis(100);
 const PROBE_TIMEOUT: Duration = Duration::from_secs(5);

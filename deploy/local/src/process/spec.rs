@@ -5,7 +5,7 @@ use std::{ffi::OsString, fmt, path::PathBuf, process::Stdio, time::Duration};
 use nix::sys::signal::Signal;
 use tokio::process::Command;
 
-use crate::run_as::RunAs;
+use crate::process::run_as::RunAs;
 
 const DEFAULT_GRACE: Duration = Duration::from_secs(15);
 

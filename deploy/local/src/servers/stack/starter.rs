@@ -8,17 +8,18 @@ use std::{
 
 use tokio::sync::OnceCell;
 
-use crate::{
-    access::Access,
-    artefacts::{self, Artefacts},
-    data_dir::DataDir,
-    error::LocalError,
-    kafka::{self, Detour, KafkaPorts},
-    ports::{self, Ports},
-    postgres, preflight, registry,
-    server::{Managed, Probe},
-    stack::StackOptions,
-};
+use crate::error::LocalError;
+use crate::server::Server;
+use crate::servers::access::Access;
+use crate::servers::artefacts::{self, Artefacts};
+use crate::servers::data_dir::DataDir;
+use crate::servers::kafka::{self, Detour, KafkaPorts};
+use crate::servers::managed::{Managed, Probe};
+use crate::servers::ports::{self, Ports};
+use crate::servers::postgres;
+use crate::servers::preflight;
+use crate::servers::registry;
+use crate::servers::stack::StackOptions;
 
 const DATABASE: &str = "leadstream";
 /// Room for data, logs and PostgreSQL's write-ahead log while the stack runs.
@@ -95,7 +96,7 @@ impl Starter {
             None => None,
         };
         let ports = KafkaPorts {
-            broker: self.port(kafka::NAME)?,
+            broker: self.port(Server::Kafka.name())?,
             controller: self.port(kafka::CONTROLLER)?,
             detour,
         };
@@ -146,7 +147,7 @@ impl Starter {
 
     async fn postgres(&self) -> Result<(Managed, Access), LocalError> {
         let Programs { artefacts, .. } = self.programs().await?;
-        let port = self.port(postgres::NAME)?;
+        let port = self.port(Server::Postgres.name())?;
         let step = self.options.progress.step("PostgreSQL");
         step.doing("starting");
         let (spec, access) = postgres::prepare(&self.dir, artefacts, port).await?;
@@ -160,7 +161,7 @@ impl Starter {
 
     async fn registry(&self, access: &Access) -> Result<(String, Managed), LocalError> {
         let Programs { java, artefacts } = self.programs().await?;
-        let port = self.port(registry::NAME)?;
+        let port = self.port(Server::SchemaRegistry.name())?;
         let step = self.options.progress.step("schema registry");
         step.doing("starting");
         let url = registry::url(port);

@@ -13,15 +13,13 @@ use tokio::{
     process::Command,
 };
 
-use crate::{
-    artefacts::Artefacts,
-    data_dir::{DataDir, remove},
-    error::LocalError,
-    log::{TAIL_LINES, last_lines},
-    spec::ProcessSpec,
-};
+use crate::error::LocalError;
+use crate::process::log::{TAIL_LINES, last_lines};
+use crate::process::spec::ProcessSpec;
+use crate::server::Server;
+use crate::servers::artefacts::Artefacts;
+use crate::servers::data_dir::{DataDir, remove};
 
-pub(crate) const NAME: &str = "kafka";
 pub(crate) const CONTROLLER: &str = "kafka-controller";
 pub(crate) const DETOUR: &str = "kafka-detour";
 pub(crate) const READY_WITHIN: Duration = Duration::from_secs(90);
@@ -57,7 +55,7 @@ pub(crate) async fn prepare(
         format_storage(dir, java, artefacts, ports, &data).await?;
     }
     let config = write_config(dir, ports, &data)?;
-    Ok(ProcessSpec::new(NAME, java)
+    Ok(ProcessSpec::new(Server::Kafka.name(), java)
         .args(["-Xms256m", "-Xmx512m", "-XX:+ExitOnOutOfMemoryError"])
         .args(jvm_args(dir))
         .args([

@@ -1,5 +1,7 @@
 //! The stack as a whole: what is started, in which order, and what it can be asked to do.
 
+mod starter;
+
 use std::{
     fmt,
     future::pending,
@@ -8,18 +10,18 @@ use std::{
     sync::Mutex,
 };
 
-use crate::{
-    data_dir::DataDir,
-    error::LocalError,
-    kafka, leftovers,
-    ports::{self, Ports},
-    postgres,
-    process::Process,
-    progress::Progress,
-    server::{Managed, Server},
-    spec::ProcessSpec,
-    starter::{Programs, Starter},
-};
+use crate::error::LocalError;
+use crate::process::Process;
+use crate::process::leftovers;
+use crate::process::spec::ProcessSpec;
+use crate::progress::Progress;
+use crate::server::Server;
+use crate::servers::data_dir::DataDir;
+use crate::servers::kafka;
+use crate::servers::managed::Managed;
+use crate::servers::ports::{self, Ports};
+use crate::servers::postgres;
+use crate::servers::stack::starter::{Programs, Starter};
 
 /// What to start and where. An address given from outside means that server is not started.
 #[derive(Clone)]

@@ -5,9 +5,12 @@ use std::{path::Path, time::Duration};
 
 use reqwest::Client;
 
-use crate::{access::Access, artefacts::Artefacts, data_dir::DataDir, spec::ProcessSpec};
+use crate::process::spec::ProcessSpec;
+use crate::server::Server;
+use crate::servers::access::Access;
+use crate::servers::artefacts::Artefacts;
+use crate::servers::data_dir::DataDir;
 
-pub(crate) const NAME: &str = "schema-registry";
 pub(crate) const DATABASE: &str = "registry";
 pub(crate) const READY_WITHIN: Duration = Duration::from_secs(90);
 
@@ -21,7 +24,7 @@ pub(crate) fn prepare(
 ) -> ProcessSpec {
     let tmp = dir.tmp();
     let home = artefacts.registry();
-    ProcessSpec::new(NAME, java)
+    ProcessSpec::new(Server::SchemaRegistry.name(), java)
         .args([
             "-Xms64m",
             "-Xmx384m",

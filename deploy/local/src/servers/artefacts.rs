@@ -10,14 +10,13 @@ use lzma_rust2::XzReader;
 use sha2::{Digest, Sha256};
 use tokio::task::spawn_blocking;
 
-use crate::{
-    error::LocalError,
-    maven, preflight,
-    progress::Progress,
-    run_as::{is_root, open_to_all, open_tree_to_all},
-};
+use crate::error::LocalError;
+use crate::process::run_as::{is_root, open_to_all, open_tree_to_all};
+use crate::progress::Progress;
+use crate::servers::maven;
+use crate::servers::preflight;
 
-const POM: &str = include_str!("../pom.xml");
+const POM: &str = include_str!("../../pom.xml");
 /// Room for what is unpacked, for Maven's own cache, and for the first data.
 const FIRST_UNPACK_MB: u64 = 1_500;
 const PARTIAL_PREFIX: &str = ".partial-";
@@ -121,7 +120,7 @@ fn remove_abandoned(cache: &Path) -> Result<(), LocalError> {
             .to_string_lossy()
             .starts_with(PARTIAL_PREFIX)
         {
-            crate::data_dir::remove(&entry.path())?;
+            crate::servers::data_dir::remove(&entry.path())?;
         }
     }
     Ok(())

@@ -13,18 +13,16 @@ use rand::Rng;
 use sha2::{Digest, Sha256};
 use tokio::process::Command;
 
-use crate::{
-    access::{Access, USER},
-    artefacts::Artefacts,
-    data_dir::{DataDir, remove},
-    error::LocalError,
-    leftovers::start_time,
-    log::{TAIL_LINES, last_lines},
-    run_as::{RunAs, is_open_to_all, is_root, open_to_all},
-    spec::ProcessSpec,
-};
+use crate::error::LocalError;
+use crate::process::leftovers::start_time;
+use crate::process::log::{TAIL_LINES, last_lines};
+use crate::process::run_as::{RunAs, is_open_to_all, is_root, open_to_all};
+use crate::process::spec::ProcessSpec;
+use crate::server::Server;
+use crate::servers::access::{Access, USER};
+use crate::servers::artefacts::Artefacts;
+use crate::servers::data_dir::{DataDir, remove};
 
-pub(crate) const NAME: &str = "postgres";
 pub(crate) const READY_WITHIN: Duration = Duration::from_secs(60);
 /// Logged by a start that meets backends of a killed predecessor; they end within moments.
 pub(crate) const ORPHANS: &str = "pre-existing shared memory block";
@@ -61,7 +59,7 @@ pub(crate) async fn prepare(
         "timezone=UTC".to_owned(),
         "log_timezone=UTC".to_owned(),
     ];
-    let spec = ProcessSpec::new(NAME, artefacts.postgres("postgres"))
+    let spec = ProcessSpec::new(Server::Postgres.name(), artefacts.postgres("postgres"))
         .args(["-D".into(), data.clone().into_os_string()])
         .args(settings.into_iter().flat_map(|set| ["-c".to_owned(), set]))
         .env("LC_ALL", "C")

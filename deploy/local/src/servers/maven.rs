@@ -12,11 +12,9 @@ use tokio::{
     process::Command,
 };
 
-use crate::{
-    error::LocalError,
-    log::{TAIL_LINES, last_lines},
-    progress::Step,
-};
+use crate::error::LocalError;
+use crate::process::log::{TAIL_LINES, last_lines};
+use crate::progress::Step;
 
 /// Runs the launcher `maven` on the text `pom`, which writes below `output`.
 pub(crate) async fn run(
