@@ -24,9 +24,9 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run everything on this machine and play one conversation
-    Up(Box<up::Args>),
+    Up(Box<leadstream_local::up::Args>),
     /// Be a lead: write to the bot of a running `leadstream up`
-    Chat(chat::Args),
+    Chat(leadstream_local::chat::Args),
     /// Service: takes in WhatsApp webhooks and writes them to Kafka
     Ingest(leadstream_ingest::Args),
     /// Service: folds inputs into leads, committed to PostgreSQL

@@ -1,7 +1,7 @@
 //! Each account's leads are reached in it alone, and by tokens that reach it.
 
 use anyhow::ensure;
-use leadstream::deployment::sandbox_config;
+use leadstream_local::deployment::sandbox_config;
 use leadstream_sandbox::webhook::{BusinessNumber, MetaWebhook, Person, wamid};
 use leadstream_schemas::Timestamp;
 use reqwest::Method;

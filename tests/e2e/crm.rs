@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use leadstream::deployment::sandbox_config;
+use leadstream_local::deployment::sandbox_config;
 use leadstream_sandbox::{CrmRecord, Endpoint, ReceivedUpsert, SandboxConfig};
 use leadstream_schemas::{Topic, codec};
 use leadstream_stream::Outgoing;

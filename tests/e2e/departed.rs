@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::ensure;
-use leadstream::deployment::Service;
+use leadstream_local::deployment::Service;
 use leadstream_sandbox::webhook::Person;
 use leadstream_schemas::{Timestamp, Topic};
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use leadstream::deployment::Service;
+use leadstream_local::deployment::Service;
 use leadstream_local::free_address;
 use leadstream_sandbox::MessageQuery;
 use leadstream_sandbox::webhook::Person;

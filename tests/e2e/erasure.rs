@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use leadstream::deployment::Service;
+use leadstream_local::deployment::Service;
 use leadstream_sandbox::webhook::Person;
 use leadstream_schemas::codec::decode;
 use leadstream_schemas::{LeadEvent, Timestamp, Topic};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use futures::{StreamExt, TryStreamExt};
-use leadstream::deployment::Service;
+use leadstream_local::deployment::Service;
 
 use crate::World;
 use crate::conversation::{Expected, Script, scripts};

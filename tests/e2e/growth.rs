@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use leadstream::deployment::Service;
+use leadstream_local::deployment::Service;
 use leadstream_local::free_address;
 use leadstream_sandbox::webhook::{Person, sign};
 use leadstream_schemas::codec::decode;

@@ -1,7 +1,7 @@
 //! The id of a command is its lead's: under it no other lead is told that anything was done.
 
 use anyhow::ensure;
-use leadstream::deployment::Service;
+use leadstream_local::deployment::Service;
 use leadstream_sandbox::webhook::Person;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};

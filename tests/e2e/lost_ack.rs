@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use anyhow::ensure;
-use leadstream::deployment::Service;
+use leadstream_local::deployment::Service;
 use leadstream_schemas::codec::decode;
 use leadstream_schemas::{LeadInput, Topic};
 

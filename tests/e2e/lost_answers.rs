@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use leadstream::deployment::Service;
+use leadstream_local::deployment::Service;
 use leadstream_sandbox::webhook::{BusinessNumber, MetaWebhook, Person, wamid};
 use leadstream_sandbox::{Effect, Endpoint, Fault};
 use leadstream_schemas::Timestamp;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use futures::future::try_join_all;
-use leadstream::deployment::Service;
+use leadstream_local::deployment::Service;
 use leadstream_sandbox::webhook::Person;
 use leadstream_schemas::Timestamp;
 use rdkafka::consumer::{BaseConsumer, Consumer};

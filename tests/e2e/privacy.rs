@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::ensure;
-use leadstream::deployment::Service;
+use leadstream_local::deployment::Service;
 use leadstream_sandbox::webhook::sign;
 use leadstream_schemas::Topic;
 use rand::Rng;

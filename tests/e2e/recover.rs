@@ -6,7 +6,7 @@ pub(crate) mod interrupted;
 use std::time::Duration;
 
 use anyhow::{bail, ensure};
-use leadstream::deployment::Service;
+use leadstream_local::deployment::Service;
 use leadstream_schemas::Topic;
 use rdkafka::admin::{AdminClient, AdminOptions};
 use rdkafka::client::DefaultClientContext;

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
-use leadstream::deployment::Service;
+use leadstream_local::deployment::Service;
 use leadstream_local::free_address;
 use leadstream_sandbox::webhook::{BusinessNumber, MetaWebhook, Person, sign, wamid};
 use leadstream_schemas::codec::decode;

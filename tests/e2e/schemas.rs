@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{bail, ensure};
-use leadstream::deployment::Service;
+use leadstream_local::deployment::Service;
 use leadstream_local::free_address;
 use leadstream_schemas::Topic;
 use leadstream_schemas::registry::{

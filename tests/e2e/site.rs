@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
-use leadstream::deployment::{Deployment, Service, sandbox_config};
+use leadstream_local::deployment::{Deployment, Service, sandbox_config};
 use leadstream_local::{Process, ProcessSpec, free_address};
 use leadstream_sandbox::webhook::{BusinessNumber, MetaWebhook, Person, wamid};
 use leadstream_sandbox::{Sandbox, SandboxConfig, Webhook};

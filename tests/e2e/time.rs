@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use leadstream::deployment::Service;
+use leadstream_local::deployment::Service;
 use leadstream_processor::flow::DEFAULT_FLOW;
 use leadstream_sandbox::MessageQuery;
 use leadstream_sandbox::webhook::Person;

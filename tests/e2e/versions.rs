@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use futures::{StreamExt, TryStreamExt};
-use leadstream::deployment::Service;
+use leadstream_local::deployment::Service;
 use leadstream_processor::flow::DEFAULT_FLOW;
 use leadstream_sandbox::webhook::Person;
 use leadstream_schemas::codec::decode;

@@ -8,7 +8,7 @@ mod oracle;
 use std::time::Duration;
 
 use anyhow::ensure;
-use leadstream::deployment::Service;
+use leadstream_local::deployment::Service;
 use leadstream_sandbox::SandboxClient;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};

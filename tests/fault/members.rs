@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, bail, ensure};
-use leadstream::deployment::Service;
+use leadstream_local::deployment::Service;
 use leadstream_local::{Process, ProcessSpec};
 
 use crate::site::Site;

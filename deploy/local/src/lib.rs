@@ -1,4 +1,9 @@
-//! Real Kafka, schema registry and PostgreSQL as child processes, for development and tests.
+//! The local environment: everything on this machine, for development and tests.
+//!
+//! [`up`] runs it as a whole and plays a conversation; [`chat`] is a lead's phone beside it. Both
+//! report what happens as events, which their caller shows. [`deployment`] says how each service is
+//! run, and [`Stack`] has the servers: real Kafka, schema registry and PostgreSQL as child
+//! processes.
 //!
 //! [`Stack::start`] resolves the pinned servers once (Maven, progress shown), starts those that
 //! are not given from outside on free loopback ports, and ends them with [`Stack::stop`]. Data,
@@ -20,11 +25,17 @@
 //! # }
 //! ```
 
+pub mod chat;
+pub mod deployment;
 mod error;
+mod phone;
+mod private_file;
 mod process;
 mod progress;
 mod server;
 mod servers;
+pub mod stack_file;
+pub mod up;
 
 pub use error::LocalError;
 pub use process::Process;

@@ -20,7 +20,7 @@ use tokio::sync::Mutex;
 use super::http::{self, Connection};
 use super::scenario::records;
 use super::traffic::Conversations;
-use crate::deployment::{Deployment, Service};
+use leadstream_local::deployment::{Deployment, Service};
 
 /// Partitions of each topic, as `leadstream topics apply` makes them.
 pub(super) const PARTITIONS: usize = 12;

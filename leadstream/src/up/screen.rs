@@ -1,40 +1,21 @@
 //! The screen that tells what runs where: pure text.
 
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use leadstream_local::Stack;
+use leadstream_local::stack_file::StackFile;
+use leadstream_local::up::Overview;
 use leadstream_schemas::{BaseUrl, Topic};
 
-use super::settings::Settings;
-use super::{data_dir_flag, program};
-use crate::stack_file::StackFile;
 use crate::terminal::{Ink, Style};
 
 const PLACE_LABEL: usize = 17;
 const COMMAND_LABEL: usize = 12;
 
-/// All that the screen tells.
-pub(super) struct Screen<'a> {
-    file: &'a StackFile,
-    /// As the user wrote it.
-    data_dir: &'a Path,
-    stand_ins: Vec<&'static str>,
-    /// Java and the class path of Kafka's tools, when Kafka was started here.
-    kafka_tools: Option<(PathBuf, String)>,
-}
+/// What runs where, as text.
+pub(super) struct Screen<'a>(pub(super) Overview<'a>);
 
-impl<'a> Screen<'a> {
-    pub(super) fn new(stack: &Stack, settings: &'a Settings, file: &'a StackFile) -> Self {
-        let java = stack.java().map(Path::to_owned);
-        Self {
-            file,
-            data_dir: &settings.args.data_dir,
-            stand_ins: settings.real.stand_ins(),
-            kafka_tools: java.zip(stack.kafka_classpath()),
-        }
-    }
-
+impl Screen<'_> {
     pub(super) fn render(&self, style: Style) -> String {
         let mut text = format!("\n{}\n\n", style.paint(Ink::Heading, "Leadstream is up"));
         for (label, value) in self.places() {
@@ -50,7 +31,7 @@ impl<'a> Screen<'a> {
 
     /// What runs where.
     fn places(&self) -> Vec<(String, String)> {
-        let file = self.file;
+        let file = self.0.file;
         let mut places = vec![
             ("webhook".to_owned(), file.webhooks.whatsapp.clone()),
             ("Kafka".to_owned(), file.kafka.clone()),
@@ -70,7 +51,7 @@ impl<'a> Screen<'a> {
             places.push(("sandbox".to_owned(), sandbox.clone()));
             places.push((
                 String::new(),
-                format!("stands in for {}", self.stand_ins.join(", ")),
+                format!("stands in for {}", self.0.stand_ins.join(", ")),
             ));
         }
         places.push(("logs".to_owned(), self.in_data_dir("logs")));
@@ -93,7 +74,7 @@ impl<'a> Screen<'a> {
             ),
             ("events", self.console_consumer(Topic::LeadEvents)),
         ];
-        if let Some(sandbox) = &self.file.sandbox {
+        if let Some(sandbox) = &self.0.file.sandbox {
             let of = |path: &str| format!("curl -s {sandbox}/sandbox/{path}");
             let paths = [
                 ("WhatsApp", "messages"),
@@ -103,7 +84,7 @@ impl<'a> Screen<'a> {
             commands.extend(
                 paths
                     .into_iter()
-                    .filter(|(name, _)| self.stand_ins.contains(name))
+                    .filter(|(name, _)| self.0.stand_ins.contains(name))
                     .map(|(name, path)| (name, of(path))),
             );
         }
@@ -111,7 +92,7 @@ impl<'a> Screen<'a> {
     }
 
     fn console_consumer(&self, topic: Topic) -> String {
-        let tool = match &self.kafka_tools {
+        let tool = match &self.0.kafka_tools {
             Some((java, class_path)) => format!(
                 "{} \\\n  -cp '{class_path}' \\\n  org.apache.kafka.tools.consumer.ConsoleConsumer",
                 java.display()
@@ -120,13 +101,13 @@ impl<'a> Screen<'a> {
         };
         format!(
             "{tool} \\\n  --bootstrap-server {} --from-beginning \\\n  --topic {}",
-            self.file.kafka,
-            topic.name(&self.file.topic_prefix)
+            self.0.file.kafka,
+            topic.name(&self.0.file.topic_prefix)
         )
     }
 
     fn in_data_dir(&self, name: &str) -> String {
-        self.data_dir.join(name).display().to_string()
+        self.0.data_dir.join(name).display().to_string()
     }
 }
 
@@ -140,6 +121,22 @@ pub(super) fn closing(data_dir: &Path, file: &StackFile, style: Style) -> String
     let end = "ends everything; the data stays";
     row(&mut text, COMMAND_LABEL, "Ctrl-C", end, style);
     text
+}
+
+/// The program as the user called it, so that printed commands can be copied.
+fn program() -> String {
+    std::env::args()
+        .next()
+        .unwrap_or_else(|| "leadstream".to_owned())
+}
+
+/// `--data-dir` where it is needed to find the stack again.
+fn data_dir_flag(data_dir: &Path) -> String {
+    if data_dir == Path::new(".leadstream") {
+        String::new()
+    } else {
+        format!(" --data-dir {}", data_dir.display())
+    }
 }
 
 fn row(text: &mut String, width: usize, label: &str, value: &str, style: Style) {
@@ -168,16 +165,39 @@ fn without_credentials(url: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use leadstream_local::stack_file::Webhooks;
+
     use super::*;
-    use crate::stack_file::tests::sample;
+
+    fn sample() -> StackFile {
+        StackFile {
+            kafka: "127.0.0.1:20001".into(),
+            topic_prefix: String::new(),
+            schema_registry: "http://127.0.0.1:20003/apis/ccompat/v7".into(),
+            database_url: "postgres://leadstream:pw@127.0.0.1:20002/leadstream".into(),
+            webhooks: Webhooks {
+                whatsapp: "http://127.0.0.1:8080/webhooks/whatsapp".into(),
+                wasender: "http://127.0.0.1:8080/webhooks/wasender".into(),
+            },
+            phone_number_id: Some("106540352242922".into()),
+            meta_app_secret: "app".into(),
+            meta_verify_token: "verify".into(),
+            wasender_webhook_secret: "wasender".into(),
+            api: "http://127.0.0.1:20006".into(),
+            api_token: "token".into(),
+            sandbox: Some("http://127.0.0.1:20004".into()),
+            metrics: [("ingest".into(), "http://127.0.0.1:20005/metrics".into())].into(),
+            pid: 1,
+        }
+    }
 
     fn screen(file: &StackFile) -> Screen<'_> {
-        Screen {
+        Screen(Overview {
             file,
             data_dir: Path::new(".leadstream"),
             stand_ins: vec!["WhatsApp", "HubSpot", "Salesforce"],
             kafka_tools: Some(("java".into(), "/cache/kafka/*".into())),
-        }
+        })
     }
 
     #[test]
@@ -211,11 +231,11 @@ mod tests {
             phone_number_id: None,
             ..sample()
         };
-        let screen = Screen {
+        let screen = Screen(Overview {
             stand_ins: Vec::new(),
             kafka_tools: None,
-            ..screen(&file)
-        };
+            ..screen(&file).0
+        });
         let text = screen.render(Style::PLAIN);
         assert!(
             !text.contains("sandbox") && !text.contains("curl"),

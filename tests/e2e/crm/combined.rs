@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use leadstream::deployment::{Service, sandbox_config};
+use leadstream_local::deployment::{Service, sandbox_config};
 use leadstream_sandbox::{Effect, Endpoint, Fault, ReceivedUpsert, SandboxClient, Vendor};
 use serde_json::{Value, json};
 

@@ -1,7 +1,7 @@
 //! The commands of operators: `leadstream crm …` and `leadstream dead-letters …`.
 
 use anyhow::ensure;
-use leadstream::deployment::Service;
+use leadstream_local::deployment::Service;
 use leadstream_sandbox::{Endpoint, Fault};
 use leadstream_schemas::Topic;
 use leadstream_stream::Outgoing;

@@ -1,7 +1,7 @@
 //! Many faults at once: one CRM is away while the other fails in every way and keeps up.
 
 use anyhow::ensure;
-use leadstream::deployment::Service;
+use leadstream_local::deployment::Service;
 use leadstream_sandbox::{Effect, Endpoint, ErrorBody, Fault};
 use serde_json::json;
 

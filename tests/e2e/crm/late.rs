@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use leadstream::deployment::Service;
+use leadstream_local::deployment::Service;
 use leadstream_sandbox::{CrmRecord, Effect, Endpoint, Fault};
 
 use super::{HUBSPOT, SALESFORCE, SINK, event, in_step, lead_id, ledger, publish, received, site};

@@ -1,7 +1,7 @@
 //! Limits of a CRM's transactions: they are a fault of requests that are too large.
 
 use anyhow::ensure;
-use leadstream::deployment::Service;
+use leadstream_local::deployment::Service;
 use leadstream_sandbox::{Endpoint, Fault};
 
 use super::{SALESFORCE, SINK, dead_letters, event, in_step, publish, received, settled, site};

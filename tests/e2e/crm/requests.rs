@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use leadstream::deployment::{Service, sandbox_config};
+use leadstream_local::deployment::{Service, sandbox_config};
 use leadstream_sandbox::{Effect, Endpoint, ErrorBody, Fault};
 use serde_json::{Value, json};
 

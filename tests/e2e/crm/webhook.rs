@@ -11,7 +11,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
-use leadstream::deployment::Service;
+use leadstream_local::deployment::Service;
 use serde_json::Value;
 
 use super::{dead_letters, event, lead_id, publish, site};

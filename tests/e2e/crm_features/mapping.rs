@@ -1,8 +1,8 @@
 //! The mapping file: states, defaults, filters, owners, texts that are cut, leads that are merged.
 
 use anyhow::{Context, ensure};
-use leadstream::deployment::Service;
-use leadstream::deployment::sandbox_config;
+use leadstream_local::deployment::Service;
+use leadstream_local::deployment::sandbox_config;
 use leadstream_sandbox::{CrmRecord, Field, Property};
 use serde_json::{Value, json};
 

@@ -2,7 +2,7 @@
 //! left to a person where there are several.
 
 use anyhow::{Context, ensure};
-use leadstream::deployment::Service;
+use leadstream_local::deployment::Service;
 use leadstream_sandbox::{CrmRecord, Endpoint, Fault, Values, Vendor};
 use serde_json::{Value, json};
 

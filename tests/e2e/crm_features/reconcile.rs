@@ -1,7 +1,7 @@
 //! What CRMs hold drifts from what PostgreSQL wants: it is told by field and mended in order.
 
 use anyhow::{Context, ensure};
-use leadstream::deployment::Service;
+use leadstream_local::deployment::Service;
 use leadstream_sandbox::{Endpoint, Fault, Values, Vendor};
 use serde_json::{Value, json};
 

@@ -6,7 +6,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use leadstream::deployment::Service;
+use leadstream_local::deployment::Service;
 use leadstream_schemas::codec::decode;
 use leadstream_schemas::{Cause, LeadEvent, SyncPriority, Topic};
 

@@ -18,8 +18,8 @@ use super::{Load, millis, per_second};
 use crate::bench::figure::{CrmFigure, Figure, Sample};
 use crate::bench::machine::{memory, peak_memory};
 use crate::bench::site::{Servers, Setup, Site, beside, end};
-use crate::deployment::{Service, sandbox_config};
 use events::Events;
+use leadstream_local::deployment::{Service, sandbox_config};
 
 /// How often the sandbox is asked what it holds: the resolution of what is seen.
 const POLL: Duration = Duration::from_millis(20);

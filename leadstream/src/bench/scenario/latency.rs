@@ -17,7 +17,7 @@ use crate::bench::figure::{Figure, Sample};
 use crate::bench::generator::{Keep, Outcome, Phase, Plan, Spent, Target, open};
 use crate::bench::site::{PARTITIONS, Servers, Setup, Site, beside, end};
 use crate::bench::traffic::lead_id;
-use crate::deployment::Service;
+use leadstream_local::deployment::Service;
 
 /// Enough that a slow answer does not delay the next webhook.
 const CONNECTIONS: usize = 64;

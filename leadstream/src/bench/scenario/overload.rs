@@ -14,7 +14,7 @@ use crate::bench::figure::{Figure, Overload, OverloadPart, Sample};
 use crate::bench::generator::{Keep, Outcome, Phase, Plan, Spent, Target, open};
 use crate::bench::machine::{allow_open_files, peak_memory};
 use crate::bench::site::{Servers, Setup, Site, beside, end};
-use crate::deployment::Service;
+use leadstream_local::deployment::Service;
 
 use judge::{Judged, judge};
 

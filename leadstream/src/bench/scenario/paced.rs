@@ -17,7 +17,7 @@ use super::{Load, micros, millis};
 use crate::bench::figure::{Figure, Sample, Traffic};
 use crate::bench::site::{Servers, Setup, Site, beside, end};
 use crate::bench::traffic::Conversations;
-use crate::deployment::Service;
+use leadstream_local::deployment::Service;
 
 /// Seconds at the same rate before those that count.
 const WARM_UP: usize = 3;

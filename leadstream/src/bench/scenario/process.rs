@@ -14,7 +14,7 @@ use super::spending::{Spending, Spent};
 use crate::bench::figure::{Contender, Sample, Traffic};
 use crate::bench::site::{Servers, Setup, Site, beside, end};
 use crate::bench::traffic::Conversations;
-use crate::deployment::Service;
+use leadstream_local::deployment::Service;
 
 /// How often PostgreSQL is asked where the processors stand.
 const POLL: Duration = Duration::from_millis(20);

@@ -14,7 +14,7 @@ use super::steady::{WARM_UP, hold};
 use crate::bench::figure::{Figure, Sample};
 use crate::bench::machine::memory;
 use crate::bench::site::{Servers, Setup, Site, beside, end};
-use crate::deployment::Service;
+use leadstream_local::deployment::Service;
 
 use growth::{Spread, slope, spread};
 

@@ -9,7 +9,7 @@ use crate::bench::figure::{Figure, Sample};
 use crate::bench::generator::{Keep, Outcome, Phase, Plan, Spent, Target, open};
 use crate::bench::machine::peak_memory;
 use crate::bench::site::{Servers, Setup, Site, beside, end};
-use crate::deployment::Service;
+use leadstream_local::deployment::Service;
 
 /// More than are ever in flight while ingest keeps up.
 const CONNECTIONS: usize = 256;

@@ -7,7 +7,7 @@ use crate::bench::figure::{Figure, Sample};
 use crate::bench::generator::{Target, closed};
 use crate::bench::machine::peak_memory;
 use crate::bench::site::{Servers, Setup, Site, beside, end};
-use crate::deployment::Service;
+use leadstream_local::deployment::Service;
 
 pub(super) const CONNECTIONS: usize = 64;
 /// One in so many requests goes before those that count.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use leadstream_local::Stack;
+use crate::Stack;
 use leadstream_sandbox::Sandbox;
 use leadstream_stream::Secret;
 
@@ -130,8 +130,8 @@ pub(super) fn in_force(settings: &Settings, local: Secrets) -> Secrets {
 
 #[cfg(test)]
 mod tests {
+    use crate::StackOptions;
     use clap::Parser;
-    use leadstream_local::StackOptions;
 
     use super::super::args::{Args, Real};
     use super::super::settings::Given;

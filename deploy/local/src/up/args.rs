@@ -36,7 +36,7 @@ every address and secret while the stack runs.";
 /// Settings of `leadstream up`.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_long_help = FURTHER)]
-pub(crate) struct Args {
+pub struct Args {
     /// Folder for data, logs and local secrets
     #[arg(
         long,

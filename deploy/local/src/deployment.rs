@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use leadstream_local::ProcessSpec;
+use crate::ProcessSpec;
 use leadstream_sandbox::{Field, Property, SandboxConfig};
 
 /// A sandbox whose HubSpot and Salesforce have the custom properties and fields that the CRM sink

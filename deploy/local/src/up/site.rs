@@ -5,9 +5,9 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::{LocalError, Process, ProcessSpec, Progress, Stack};
 use anyhow::{Context, bail};
 use futures::future::{join_all, select_all};
-use leadstream_local::{LocalError, Process, ProcessSpec, Progress, Stack};
 use leadstream_sandbox::{Sandbox, Webhook};
 
 use sha2::{Digest, Sha256};

@@ -1,8 +1,8 @@
 //! One conversation through the real webhook, shown as it happens and checked at the end.
 
 mod observe;
-mod render;
 mod script;
+mod text;
 
 use std::fmt;
 use std::future::Future;
@@ -14,23 +14,24 @@ use leadstream_sandbox::{CrmRecord, SandboxClient};
 use leadstream_schemas::Topic;
 use leadstream_stream::KafkaArgs;
 use sqlx::PgPool;
+use sqlx::postgres::PgPoolOptions;
 use tokio::time::{Instant, sleep, timeout};
 
 use observe::{Events, row};
-use render::{Beat, Label};
 use script::{Outcome, SCRIPT, Turn};
 
+use super::event::{Event, Label, Observation, Show};
 use crate::deployment::Service;
 use crate::phone::{Phone, random_wa_id};
 use crate::stack_file::StackFile;
-use crate::terminal::{Ink, Style, show};
 
 /// How long each step may take.
 const WITHIN: Duration = Duration::from_secs(30);
+const DATABASE_WITHIN: Duration = Duration::from_secs(5);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 const PROFILE_NAME: &str = "Johnny";
 
-/// Plays the conversation with a new number, shows it, and checks what came of it.
+/// Plays the conversation with a new number, shows it as it happens, and checks what came of it.
 ///
 /// # Errors
 /// The part that did not do its step in time, with its log; or all that is not as it must be.
@@ -38,7 +39,7 @@ pub(super) async fn run(
     kafka: &KafkaArgs,
     file: &StackFile,
     logs: &Path,
-    style: Style,
+    show: &Show,
 ) -> anyhow::Result<()> {
     let (Some(number), Some(sandbox)) = (&file.phone_number_id, &file.sandbox) else {
         bail!("without the sandbox's WhatsApp no conversation can be played");
@@ -58,17 +59,23 @@ pub(super) async fn run(
         ..kafka.clone()
     };
     let events = Events::from_now(&kafka, kafka.topic(Topic::LeadEvents)).await?;
-    let database = leadstream_processor::pool(&file.database_url, 1)
+    let database = PgPoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(DATABASE_WITHIN)
+        .connect_lazy(&file.database_url)
         .ok()
         .context("the database's address cannot be used")?;
-    show(&render::opening(phone.wa_id(), number, style));
+    show(Event::Began {
+        wa_id: phone.wa_id(),
+        number,
+    });
     let mut stage = Stage {
         phone,
         sandbox,
         events,
         database,
         logs: Logs(logs),
-        style,
+        show,
         sent: Instant::now(),
     };
     let outcome = stage.play().await?;
@@ -80,8 +87,7 @@ pub(super) async fn run(
             problems.join("\n  ")
         );
     }
-    let said = "as it must be: 3 replies, 3 events, the row, the contact, the lead";
-    show(&format!("\n  {}\n", style.paint(Ink::Good, said)));
+    show(Event::Checked);
     Ok(())
 }
 
@@ -92,7 +98,7 @@ struct Stage<'a> {
     events: Events,
     database: PgPool,
     logs: Logs<'a>,
-    style: Style,
+    show: &'a Show,
     /// When the current message was sent.
     sent: Instant,
 }
@@ -131,13 +137,13 @@ impl Stage<'_> {
         let found = until(|| async { row(database, wa_id, revision).await });
         let what = "commit the lead's row";
         let row = self.logs.within(Service::Processor, what, found).await?;
-        self.show(Label::Row, &render::row(&row));
+        self.show(Label::Row, &text::row(&row));
         outcome.row = Some(row);
 
         let event = self.events.next_of(self.phone.wa_id());
         let what = "publish the lead's event";
         let event = self.logs.within(Service::Processor, what, event).await?;
-        self.show(Label::Event, &render::event(&event));
+        self.show(Label::Event, &text::event(&event));
         outcome.events.push(event);
 
         let delivered = timeout(WITHIN + LOOK_EVERY, self.phone.delivered(WITHIN)).await;
@@ -172,20 +178,19 @@ impl Stage<'_> {
         let what = format!("write the lead's last state to {crm}");
         let record = self.logs.within(Service::SinkCrm, &what, written).await?;
         let (label, text) = match crm {
-            Crm::Hubspot => (Label::Hubspot, render::contact(&record)),
-            Crm::Salesforce => (Label::Salesforce, render::lead(&record)),
+            Crm::Hubspot => (Label::Hubspot, text::contact(&record)),
+            Crm::Salesforce => (Label::Salesforce, text::lead(&record)),
         };
         self.show(label, &text);
         Ok(Some(record))
     }
 
     fn show(&self, label: Label, text: &str) {
-        let beat = Beat {
+        (self.show)(Event::Observed(Observation {
             label,
             after: self.sent.elapsed(),
             text,
-        };
-        show(&beat.render(self.style));
+        }));
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::{fs, io};
+use std::{fmt, fs, io};
 
 use nix::errno::Errno;
 use nix::sys::signal::kill;
@@ -16,40 +16,48 @@ const NAME: &str = "stack.json";
 
 /// Where everything of a running stack is. Holds secrets, so it is never printed.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct StackFile {
+pub struct StackFile {
     /// Bootstrap servers.
-    pub(crate) kafka: String,
-    pub(crate) topic_prefix: String,
-    pub(crate) schema_registry: String,
+    pub kafka: String,
+    pub topic_prefix: String,
+    pub schema_registry: String,
     /// With user and password.
-    pub(crate) database_url: String,
-    pub(crate) webhooks: Webhooks,
+    pub database_url: String,
+    pub webhooks: Webhooks,
     /// The sandbox's business number; `None` when messages go to the real WhatsApp.
-    pub(crate) phone_number_id: Option<String>,
-    pub(crate) meta_app_secret: String,
-    pub(crate) meta_verify_token: String,
-    pub(crate) wasender_webhook_secret: String,
+    pub phone_number_id: Option<String>,
+    pub meta_app_secret: String,
+    pub meta_verify_token: String,
+    pub wasender_webhook_secret: String,
     /// Base URL of the API, and a token that may do everything there.
-    pub(crate) api: String,
-    pub(crate) api_token: String,
+    pub api: String,
+    pub api_token: String,
     /// Base URL; `None` when WhatsApp and both CRMs are the real ones.
-    pub(crate) sandbox: Option<String>,
+    pub sandbox: Option<String>,
     /// URL of each service's metrics, by its subcommand.
-    pub(crate) metrics: BTreeMap<String, String>,
+    pub metrics: BTreeMap<String, String>,
     /// The process of `leadstream up`.
-    pub(crate) pid: u32,
+    pub pid: u32,
+}
+
+impl fmt::Debug for StackFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StackFile")
+            .field("pid", &self.pid)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Full addresses of the webhooks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Webhooks {
-    pub(crate) whatsapp: String,
-    pub(crate) wasender: String,
+pub struct Webhooks {
+    pub whatsapp: String,
+    pub wasender: String,
 }
 
 /// No running stack was found, or its file cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum StackFileError {
+pub enum StackFileError {
     #[error(
         "no stack runs on the data folder {}: start it with `leadstream up`, or name its folder with --data-dir (LEADSTREAM_DATA)",
         .data_dir.display()
@@ -137,14 +145,14 @@ fn is_alive(pid: u32) -> bool {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use serde_json::Value;
 
     use super::*;
 
-    pub(crate) fn sample() -> StackFile {
+    fn sample() -> StackFile {
         StackFile {
             kafka: "127.0.0.1:20001".into(),
             topic_prefix: String::new(),

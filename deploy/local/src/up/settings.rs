@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::{Progress, StackOptions};
 use anyhow::{Context, bail};
-use leadstream_local::{Progress, StackOptions};
 use leadstream_stream::Secret;
 
 use super::args::{Args, Real, no_demo};

@@ -1,0 +1,188 @@
+//! `leadstream chat`: a lead's phone beside a running `leadstream up`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use leadstream_sandbox::{SandboxClient, SentMessage};
+use tokio::sync::mpsc;
+
+use crate::phone::{Phone, SendError, random_wa_id};
+use crate::stack_file::StackFile;
+
+/// How long a message is offered to the webhook.
+const SEND_WITHIN: Duration = Duration::from_secs(60);
+/// How long a reply is waited for when lines come from a pipe.
+const REPLY_WITHIN: Duration = Duration::from_secs(10);
+/// One question to the sandbox for new messages.
+const LISTEN: Duration = Duration::from_secs(20);
+
+/// Settings of `leadstream chat`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Args {
+    /// Data folder of the running `leadstream up`
+    #[arg(
+        long,
+        env = "LEADSTREAM_DATA",
+        default_value = ".leadstream",
+        value_name = "FOLDER"
+    )]
+    pub data_dir: PathBuf,
+    /// The lead's number with country code; without it a new made-up one
+    #[arg(long, value_name = "NUMBER", value_parser = wa_id)]
+    pub phone: Option<String>,
+    /// The lead's profile name
+    #[arg(long, default_value = "Johnny", value_name = "NAME")]
+    pub name: String,
+}
+
+/// What there is to show.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// A person may write now, as `wa_id` to the business's `number`.
+    Began { wa_id: &'a str, number: &'a str },
+    /// The next line is waited for.
+    Prompt,
+    /// This is sent.
+    Lead(&'a str),
+    /// This came from the bot.
+    Bot(&'a str),
+    /// Something that nobody said.
+    Note(&'a str),
+    /// A person writes no more.
+    Ended,
+}
+
+/// Takes each event at once.
+pub type Show = dyn Fn(Event<'_>);
+
+/// Sends each of `lines` and shows what the bot answers, until they end. `interactive` lines come
+/// from a person, to whom replies are shown whenever they come.
+///
+/// # Errors
+/// No running stack; a webhook that refuses, or takes nothing for a minute; an ended sandbox.
+pub async fn run(
+    args: Args,
+    lines: mpsc::Receiver<String>,
+    interactive: bool,
+    show: &Show,
+) -> anyhow::Result<()> {
+    let file = StackFile::find(&args.data_dir)?;
+    let (Some(number), Some(sandbox)) = (&file.phone_number_id, &file.sandbox) else {
+        bail!(
+            "this stack sends to the real WhatsApp: write to your business number from a phone instead"
+        );
+    };
+    let wa_id = args.phone.unwrap_or_else(random_wa_id);
+    let phone = Phone::new(
+        &file.webhooks.whatsapp,
+        &file.meta_app_secret,
+        number,
+        SandboxClient::new(sandbox)?,
+        wa_id,
+        &args.name,
+    )
+    .await?;
+    if interactive {
+        conversation(phone, number, lines, show).await
+    } else {
+        script(phone, lines, show).await
+    }
+}
+
+/// Digits of a phone number in any notation.
+fn wa_id(text: &str) -> Result<String, String> {
+    let digits: String = text
+        .chars()
+        .filter(|character| !matches!(character, '+' | ' ' | '-' | '(' | ')' | '.' | '/'))
+        .collect();
+    let valid = (7..=15).contains(&digits.len()) && digits.bytes().all(|it| it.is_ascii_digit());
+    valid.then_some(digits).ok_or_else(|| {
+        "not a phone number with country code (7 to 15 digits); example: +1 555 123 4567".to_owned()
+    })
+}
+
+/// Sends line by line; each one's reply is waited for before the next.
+async fn script(
+    mut phone: Phone,
+    mut lines: mpsc::Receiver<String>,
+    show: &Show,
+) -> anyhow::Result<()> {
+    while let Some(line) = lines.recv().await {
+        show(Event::Lead(&line));
+        phone.send(&line, SEND_WITHIN, resent(show)).await?;
+        let replies = phone.delivered(REPLY_WITHIN).await?;
+        if replies.is_empty() {
+            let seconds = REPLY_WITHIN.as_secs();
+            show(Event::Note(&format!("no reply within {seconds} s")));
+        }
+        for reply in &replies {
+            show(Event::Bot(&text_of(reply)));
+        }
+    }
+    Ok(())
+}
+
+/// Prompts for lines; replies are shown whenever they come.
+async fn conversation(
+    mut phone: Phone,
+    number: &str,
+    mut lines: mpsc::Receiver<String>,
+    show: &Show,
+) -> anyhow::Result<()> {
+    show(Event::Began {
+        wa_id: phone.wa_id(),
+        number,
+    });
+    show(Event::Prompt);
+    loop {
+        tokio::select! {
+            line = lines.recv() => {
+                let Some(line) = line else { break };
+                match phone.send(&line, SEND_WITHIN, resent(show)).await {
+                    Err(error @ SendError::NotTaken { .. }) => {
+                        show(Event::Note(&error.to_string()));
+                    }
+                    sent => sent?,
+                }
+            }
+            replies = phone.delivered(LISTEN) => {
+                let replies = replies
+                    .context("the stack does not answer any more; has `leadstream up` ended?")
+                    .inspect_err(|_| show(Event::Ended))?;
+                for reply in &replies {
+                    show(Event::Bot(&text_of(reply)));
+                }
+                if replies.is_empty() {
+                    continue;
+                }
+            }
+        }
+        show(Event::Prompt);
+    }
+    show(Event::Ended);
+    Ok(())
+}
+
+fn resent(show: &Show) -> impl Fn(&str) {
+    move |why| show(Event::Note(&format!("{why}; sending it again")))
+}
+
+fn text_of(message: &SentMessage) -> String {
+    let without = || format!("(a message of type {})", message.kind);
+    message.text.clone().unwrap_or_else(without)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_taken_in_any_notation() {
+        assert_eq!(wa_id("+1 (555) 123-4567").as_deref(), Ok("15551234567"));
+        assert_eq!(wa_id("4915112345678").as_deref(), Ok("4915112345678"));
+        for wrong in ["", "12345", "John", "1234567890123456", "+1 555 CALL"] {
+            assert!(wa_id(wrong).is_err(), "{wrong}");
+        }
+    }
+}

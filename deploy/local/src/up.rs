@@ -1,0 +1,145 @@
+//! `leadstream up`: everything on this machine, from servers to services, and one conversation to
+//! watch.
+
+mod args;
+mod demo;
+mod environment;
+mod event;
+mod secrets;
+mod settings;
+mod site;
+
+use std::future::pending;
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+pub use args::Args;
+pub use event::{Event, Label, Observation, Overview, Show};
+use settings::Settings;
+use site::Site;
+
+use crate::stack_file::StackFile;
+use crate::{Progress, Stack};
+
+/// Runs until a signal, or with `--once` until the conversation is checked.
+///
+/// # Errors
+/// What keeps a part from running, with how to mend it; with `--once` what came out wrong.
+pub async fn run(args: Args, show: &Show) -> anyhow::Result<()> {
+    let interrupted = interrupted()?;
+    let mut settings = Settings::resolve(args)?;
+    if settings.args.webhook_address.port() == 0 {
+        settings.args.webhook_address = site::free(settings.args.webhook_address)?;
+    }
+    if !settings.args.data_dir.exists() {
+        // On a first start nothing of an earlier one can hold the port: told before the downloads.
+        site::free(settings.args.webhook_address)?;
+    }
+    let progress = Progress::stderr();
+    let stack = tokio::select! {
+        biased;
+        () = interrupted.cancelled() => bail!("interrupted before everything was up"),
+        stack = Stack::start(settings.stack_options(progress.clone())) => stack?,
+    };
+    let mut site = Site::new(&stack, &settings, &progress);
+    let outcome = tokio::select! {
+        biased;
+        () = interrupted.cancelled() => None,
+        error = stack.failed() => Some(Err(error.into())),
+        outcome = live(&mut site, &stack, &settings, show) => Some(outcome),
+    };
+    let was_up = StackFile::path(stack.data_dir()).exists();
+    let step = progress.step("end");
+    step.doing("services, then servers");
+    let ended = site.stop().await;
+    stack.stop().await;
+    step.done("everything has ended, the data is kept");
+    match outcome {
+        Some(outcome) => outcome.and(ended),
+        None if settings.args.once => bail!("interrupted before the conversation was checked"),
+        None if !was_up => bail!("interrupted before everything was up"),
+        None => ended,
+    }
+}
+
+/// Cancelled by Ctrl-C, SIGTERM, or the end of the terminal.
+fn interrupted() -> anyhow::Result<CancellationToken> {
+    let token = CancellationToken::new();
+    for kind in [
+        SignalKind::interrupt(),
+        SignalKind::terminate(),
+        SignalKind::hangup(),
+    ] {
+        let mut received = signal(kind).context("signals cannot be watched")?;
+        let token = token.clone();
+        tokio::spawn(async move {
+            received.recv().await;
+            token.cancel();
+        });
+    }
+    Ok(token)
+}
+
+/// Brings everything up and keeps it so; returns when something failed, or after `--once`.
+async fn live(
+    site: &mut Site<'_>,
+    stack: &Stack,
+    settings: &Settings,
+    show: &Show,
+) -> anyhow::Result<()> {
+    let file = Box::pin(site.start()).await?;
+    show(Event::Up(overview(stack, settings, &file)));
+    tokio::select! {
+        biased;
+        error = site.died() => Err(error.into()),
+        outcome = conversation(stack, settings, &file, show) => outcome,
+    }
+}
+
+/// Plays the conversation where it may be played, then waits for ever unless it was `--once`.
+async fn conversation(
+    stack: &Stack,
+    settings: &Settings,
+    file: &StackFile,
+    show: &Show,
+) -> anyhow::Result<()> {
+    let played = match &settings.no_demo {
+        Some(why) => {
+            show(Event::NotPlayed(why));
+            Ok(())
+        }
+        None => {
+            demo::run(
+                &settings.args.kafka,
+                file,
+                &stack.data_dir().join("logs"),
+                show,
+            )
+            .await
+        }
+    };
+    if settings.args.once {
+        return played;
+    }
+    if let Err(error) = played {
+        show(Event::Failed(&error));
+    }
+    show(Event::Waiting {
+        data_dir: &settings.args.data_dir,
+        file,
+    });
+    pending().await
+}
+
+fn overview<'a>(stack: &Stack, settings: &'a Settings, file: &'a StackFile) -> Overview<'a> {
+    let java = stack.java().map(Path::to_owned);
+    Overview {
+        file,
+        data_dir: &settings.args.data_dir,
+        stand_ins: settings.real.stand_ins(),
+        kafka_tools: java.zip(stack.kafka_classpath()),
+    }
+}
