@@ -1,15 +1,14 @@
 //! Each account's leads are reached in it alone, and by tokens that reach it.
 
 use anyhow::ensure;
+use leadstream_harness::{Site, World, eventually};
 use leadstream_local::deployment::sandbox_config;
 use leadstream_sandbox::webhook::{BusinessNumber, MetaWebhook, Person, wamid};
 use leadstream_schemas::Timestamp;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::World;
 use crate::desk::{ALL, DEFAULT_ONLY, Desk, EU_ONLY};
-use crate::site::{Site, eventually};
 
 const EU: &str = "222222222222222";
 /// Wrote to the default account's number only.

@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
+use leadstream_harness::{Site, World};
 use leadstream_schemas::Topic;
 use leadstream_schemas::codec::encode;
 use leadstream_schemas::registry::{Registry, RegistryAuth, RegistryConfig};
@@ -13,9 +14,7 @@ use leadstream_stream::{KafkaArgs, Outgoing, Producer};
 use rdkafka::metadata::MetadataTopic;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 
-use crate::World;
 use crate::observe::read_all;
-use crate::site::Site;
 
 const KEYS: usize = 1000;
 

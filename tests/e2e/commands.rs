@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use leadstream_harness::{World, eventually};
 use leadstream_local::deployment::Service;
 use leadstream_local::free_address;
 use leadstream_sandbox::webhook::Person;
@@ -11,10 +12,8 @@ use leadstream_schemas::{LeadEvent, Topic};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::World;
 use crate::desk::{ALL, Desk, READ};
 use crate::observe::read_all;
-use crate::site::eventually;
 
 /// Each command by the command line and by the API, also while the processor is killed.
 pub(crate) fn act(world: &World) -> anyhow::Result<()> {

@@ -1,5 +1,6 @@
 //! Conversations to play, and what the pure fold says must come of them.
 
+use leadstream_harness::NUMBER;
 use leadstream_processor::flow::{Answer, Conversation, DEFAULT_FLOW, Flow};
 use leadstream_processor::flows::Flows;
 use leadstream_processor::lead::{OrderKey, fold};
@@ -7,8 +8,6 @@ use leadstream_sandbox::webhook::{BusinessNumber, MetaWebhook, Person, wamid};
 use leadstream_schemas::{ReplyContent, Timestamp};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-
-use crate::site::NUMBER;
 
 /// One message of a lead.
 #[derive(Clone)]

@@ -14,6 +14,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use leadstream_harness::topic::{Read, read_all};
+use leadstream_harness::{Site, World, eventually};
 use leadstream_local::deployment::sandbox_config;
 use leadstream_sandbox::{CrmRecord, Endpoint, ReceivedUpsert, SandboxConfig};
 use leadstream_schemas::{Topic, codec};
@@ -21,10 +23,7 @@ use leadstream_stream::Outgoing;
 use serde_json::{Value, json};
 use sqlx::Row;
 
-use crate::World;
 use crate::clients::producer;
-use crate::site::{Site, eventually};
-use crate::topic::{Read, read_all};
 
 pub(crate) const HUBSPOT: &str = "hubspot";
 pub(crate) const SALESFORCE: &str = "salesforce";

@@ -11,8 +11,7 @@ pub(crate) mod webhook;
 use std::path::Path;
 
 use anyhow::ensure;
-
-use crate::site::Site;
+use leadstream_harness::Site;
 
 /// The mapping of an installation that has none of its own.
 const DEFAULT: &str = include_str!("../../sink-crm/crm.yaml");

@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use anyhow::ensure;
+use leadstream_harness::{Site, World, eventually, text_webhook};
 use leadstream_local::deployment::Service;
 use leadstream_sandbox::webhook::Person;
 use leadstream_schemas::{Timestamp, Topic};
 
-use crate::World;
 use crate::observe::read_all;
-use crate::site::{Site, eventually, text_webhook};
 
 /// A copy of a message that has left its lead's journal has no effect; days of which no copy can
 /// come any more are dropped, and days to come are made.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use leadstream_harness::{Site, World, eventually, text_webhook};
 use leadstream_local::deployment::Service;
 use leadstream_local::free_address;
 use leadstream_sandbox::MessageQuery;
@@ -12,9 +13,6 @@ use leadstream_schemas::Timestamp;
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-
-use crate::World;
-use crate::site::{Site, eventually, text_webhook};
 
 pub(crate) const ALL: &str = "a token that may do everything";
 pub(crate) const READ: &str = "a token that may read";

@@ -6,14 +6,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use leadstream_harness::{Site, World, eventually, text_webhook};
 use leadstream_local::deployment::Service;
 use leadstream_sandbox::webhook::Person;
 use leadstream_schemas::codec::decode;
 use leadstream_schemas::{LeadEvent, Timestamp, Topic};
 
-use crate::World;
 use crate::observe::read_all;
-use crate::site::{Site, eventually, text_webhook};
 
 const KEY: &str = "ERASURE_KEY";
 const OLD: &str = "an older key of this test";

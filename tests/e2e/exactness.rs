@@ -6,12 +6,11 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use futures::{StreamExt, TryStreamExt};
+use leadstream_harness::{Site, World, eventually};
 use leadstream_local::deployment::Service;
 
-use crate::World;
 use crate::conversation::{Expected, Script, scripts};
 use crate::observe;
-use crate::site::{Site, eventually};
 
 const LEADS: usize = 200;
 

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use leadstream_harness::topic::read_all;
+use leadstream_harness::{Site, World, eventually, text_webhook};
 use leadstream_local::deployment::Service;
 use leadstream_local::free_address;
 use leadstream_sandbox::webhook::{Person, sign};
@@ -13,10 +15,6 @@ use leadstream_stream::kafka::partition_of;
 use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions};
 use rdkafka::client::DefaultClientContext;
 use sqlx::Row;
-
-use crate::World;
-use crate::site::{Site, eventually, text_webhook};
-use crate::topic::read_all;
 
 const LEADS: usize = 30;
 const GROWN: usize = 12;

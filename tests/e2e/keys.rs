@@ -1,12 +1,12 @@
 //! The id of a command is its lead's: under it no other lead is told that anything was done.
 
 use anyhow::ensure;
+use leadstream_harness::World;
 use leadstream_local::deployment::Service;
 use leadstream_sandbox::webhook::Person;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::World;
 use crate::desk::{ALL, Desk};
 use crate::erasure::nothing_is_left;
 

@@ -4,14 +4,13 @@
 use std::time::Duration;
 
 use anyhow::ensure;
+use leadstream_harness::{Site, World, eventually};
 use leadstream_local::deployment::Service;
 use leadstream_schemas::codec::decode;
 use leadstream_schemas::{LeadInput, Topic};
 
-use crate::World;
 use crate::conversation::{Script, scripts};
 use crate::observe::{self, read_all};
-use crate::site::{Site, eventually};
 
 pub(crate) fn run(world: &World) -> anyhow::Result<()> {
     world.runtime.block_on(async {

@@ -4,15 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use leadstream_harness::{NUMBER, Site, World, eventually, text_webhook};
 use leadstream_local::deployment::Service;
 use leadstream_sandbox::webhook::{BusinessNumber, MetaWebhook, Person, wamid};
 use leadstream_sandbox::{Effect, Endpoint, Fault};
 use leadstream_schemas::Timestamp;
 use serde_json::json;
 
-use crate::World;
 use crate::observe;
-use crate::site::{NUMBER, Site, eventually, text_webhook};
 
 const WITHIN: Duration = Duration::from_secs(60);
 const SENDER: &str = "sink-whatsapp";

@@ -23,25 +23,19 @@ mod observe;
 mod one_person;
 mod poison;
 mod privacy;
-mod proxy;
 mod recover;
 mod replicas;
 mod schemas;
 mod settings;
-mod site;
 mod time;
-#[expect(dead_code, reason = "the fault test uses the rest")]
-mod topic;
 mod trouble;
 mod versions;
-mod world;
 
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use leadstream_harness::World;
 use libtest_mimic::{Arguments, Failed, Trial};
-
-use world::World;
 
 type Test = fn(&World) -> anyhow::Result<()>;
 
@@ -264,7 +258,10 @@ fn main() -> ExitCode {
             .collect();
         return libtest_mimic::run(&arguments, trials).exit_code();
     }
-    match World::start(concat!(env!("CARGO_TARGET_TMPDIR"), "/e2e")) {
+    match World::start(
+        concat!(env!("CARGO_TARGET_TMPDIR"), "/e2e"),
+        env!("CARGO_BIN_EXE_leadstream"),
+    ) {
         Ok(world) => run(&arguments, Arc::new(world)),
         Err(error) => {
             eprintln!("the local stack did not start: {error:#}");

@@ -4,14 +4,12 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use futures::future::try_join_all;
+use leadstream_harness::{Site, World, eventually, text_webhook};
 use leadstream_local::deployment::Service;
 use leadstream_sandbox::webhook::Person;
 use leadstream_schemas::Timestamp;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use tokio::task::block_in_place;
-
-use crate::World;
-use crate::site::{Site, eventually, text_webhook};
 
 pub(crate) fn run(world: &World) -> anyhow::Result<()> {
     world.runtime.block_on(async {

@@ -4,19 +4,19 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
+use leadstream_harness::Site;
 use leadstream_sandbox::MessageQuery;
 use leadstream_schemas::codec::decode;
 use leadstream_schemas::{Cause, LeadEvent, Reply, ReplyContent, ReplyKind, SyncPriority, Topic};
 use sqlx::Row;
 
 use crate::conversation::{Expected, ExpectedEvent};
-use crate::site::Site;
-pub(crate) use crate::topic::read_all;
+pub(crate) use leadstream_harness::topic::read_all;
 
 /// Waits until rows, replies and both CRMs are where the fold says.
 pub(crate) async fn at_rest(site: &Site<'_>, expected: &[Expected]) -> anyhow::Result<()> {
     let within = Duration::from_secs(150);
-    crate::site::eventually(within, async || {
+    leadstream_harness::eventually(within, async || {
         rows(site, expected).await?;
         crms(site, expected).await?;
         let sent: HashSet<String> = messages(site).await?.into_iter().map(|it| it.1).collect();
@@ -360,7 +360,7 @@ pub(crate) async fn sent(
 
 /// The outbox is empty once everything is acknowledged.
 pub(crate) async fn outbox_is_empty(site: &Site<'_>) -> anyhow::Result<()> {
-    crate::site::eventually(Duration::from_secs(20), async || {
+    leadstream_harness::eventually(Duration::from_secs(20), async || {
         let rows: i64 = sqlx::query_scalar("SELECT count(*) FROM outbox")
             .fetch_one(&site.database)
             .await?;

@@ -3,13 +3,11 @@
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use leadstream_harness::{NUMBER, Site, World, eventually};
 use leadstream_sandbox::webhook::{BusinessNumber, MetaWebhook, Person, wamid};
 use leadstream_schemas::Timestamp;
 use serde_json::{Value, json};
 use sqlx::Row;
-
-use crate::World;
-use crate::site::{NUMBER, Site, eventually};
 
 const NUMBER_OF_PERSON: &str = "15558880001";
 const USER_ID: &str = "US.13491208655302741918";

@@ -3,17 +3,16 @@
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use leadstream_harness::{Site, World, eventually};
 use leadstream_local::deployment::Service;
 use leadstream_schemas::Topic;
 use leadstream_stream::Outgoing;
 use serde_json::json;
 use sqlx::Row;
 
-use crate::World;
 use crate::clients::{abort_transaction, producer};
 use crate::conversation::{Script, scripts};
 use crate::observe::{self, read_all};
-use crate::site::{Site, eventually};
 
 /// Undecodable records go to dead letters with their bytes and Kafka Connect's headers, and the
 /// leads beside them go on; a kind of a later version stops its partition, which says so.

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::ensure;
+use leadstream_harness::{Site, World, eventually};
 use leadstream_local::deployment::Service;
 use leadstream_sandbox::webhook::sign;
 use leadstream_schemas::Topic;
@@ -17,9 +18,7 @@ use serde_json::json;
 
 use payloads::{body, dead, good, message, value, wasender_events};
 
-use crate::World;
 use crate::observe::read_all;
-use crate::site::{Site, eventually};
 
 const OURS: &str = "200000000000001";
 const PHONE: &str = "4915188887777";

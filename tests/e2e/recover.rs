@@ -6,6 +6,7 @@ pub(crate) mod interrupted;
 use std::time::Duration;
 
 use anyhow::{bail, ensure};
+use leadstream_harness::{Site, World, eventually};
 use leadstream_local::deployment::Service;
 use leadstream_schemas::Topic;
 use rdkafka::admin::{AdminClient, AdminOptions};
@@ -13,11 +14,9 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::metadata::MetadataTopic;
 use rdkafka::{Offset, TopicPartitionList};
 
-use crate::World;
 use crate::clients::kafka;
 use crate::conversation::{Expected, Script, scripts};
 use crate::observe;
-use crate::site::{Site, eventually};
 
 const LEADS: usize = 30;
 const TABLES: &[&str] = &[

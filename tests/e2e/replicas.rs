@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
+use leadstream_harness::{NUMBER, Site, World, eventually};
 use leadstream_local::deployment::Service;
 use leadstream_local::free_address;
 use leadstream_sandbox::webhook::{BusinessNumber, MetaWebhook, Person, sign, wamid};
@@ -15,9 +16,7 @@ use leadstream_schemas::codec::decode;
 use leadstream_schemas::{LeadInput, Timestamp, Topic};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::World;
 use crate::observe::read_all;
-use crate::site::{NUMBER, Site, eventually};
 
 const REPLICAS: [&str; 2] = ["ingest-a", "ingest-b"];
 const CLIENTS: usize = 16;

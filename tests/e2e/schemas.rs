@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{bail, ensure};
+use leadstream_harness::{Site, World};
 use leadstream_local::deployment::Service;
 use leadstream_local::free_address;
 use leadstream_schemas::Topic;
@@ -10,9 +11,6 @@ use leadstream_schemas::registry::{
     Registry, RegistryAuth, RegistryConfig, RegistryError, SubjectState,
 };
 use serde_json::{Value, json};
-
-use crate::World;
-use crate::site::Site;
 
 /// An optional field more is the second version; a required one more is refused, and so is a
 /// field less that closed objects would then reject.
@@ -101,7 +99,7 @@ pub(crate) fn registry_away(world: &World) -> anyhow::Result<()> {
 
         std::fs::remove_file(&site.deployment.schema_ids_file)?;
         site.spawn(Service::Processor, "waiting")?;
-        crate::site::eventually(Duration::from_secs(30), async || {
+        leadstream_harness::eventually(Duration::from_secs(30), async || {
             let (status, text) = site.readiness("waiting").await?;
             ensure!(
                 status == 503 && text.contains("schema registry"),

@@ -4,15 +4,14 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use leadstream_harness::{Site, World, eventually};
 use leadstream_local::deployment::Service;
 use leadstream_local::free_address;
 use leadstream_sandbox::webhook::sign;
 use leadstream_schemas::Topic;
 use tokio::process::Command;
 
-use crate::World;
 use crate::conversation::scripts;
-use crate::site::{Site, eventually};
 
 /// Without Kafka: 503 with Retry-After, never 200; with it again, the repeat is taken.
 pub(crate) fn kafka_away(world: &World) -> anyhow::Result<()> {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use leadstream_harness::{Site, World, eventually, text_webhook};
 use leadstream_local::deployment::Service;
 use leadstream_processor::flow::DEFAULT_FLOW;
 use leadstream_sandbox::MessageQuery;
@@ -10,10 +11,8 @@ use leadstream_sandbox::webhook::Person;
 use leadstream_schemas::codec::decode;
 use leadstream_schemas::{Cause, LeadEvent, Reply, SyncPriority, Timestamp, Topic};
 
-use crate::World;
 use crate::clients::abort_transaction;
 use crate::observe::{self, read_all};
-use crate::site::{Site, eventually, text_webhook};
 
 const WITHIN: Duration = Duration::from_secs(60);
 /// Leads that wait for tomorrow.

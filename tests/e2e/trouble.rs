@@ -4,13 +4,12 @@
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use leadstream_harness::{Site, World, eventually};
 use leadstream_local::deployment::Service;
 use sqlx::{Connection, PgConnection};
 
-use crate::World;
 use crate::conversation::{Expected, Script, scripts};
 use crate::observe;
-use crate::site::{Site, eventually};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 

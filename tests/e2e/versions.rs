@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use futures::{StreamExt, TryStreamExt};
+use leadstream_harness::{Site, World, eventually, text_webhook};
 use leadstream_local::deployment::Service;
 use leadstream_processor::flow::DEFAULT_FLOW;
 use leadstream_sandbox::webhook::Person;
@@ -12,9 +13,7 @@ use leadstream_schemas::codec::decode;
 use leadstream_schemas::{LeadEvent, Reply, ReplyContent, Timestamp, Topic};
 use sqlx::Row;
 
-use crate::World;
 use crate::observe;
-use crate::site::{Site, eventually, text_webhook};
 
 /// Seconds before and after the switch in which conversations begin.
 const AROUND: i64 = 5;

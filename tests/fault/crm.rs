@@ -8,6 +8,7 @@ mod oracle;
 use std::time::Duration;
 
 use anyhow::ensure;
+use leadstream_harness::{Site, World, eventually};
 use leadstream_local::deployment::Service;
 use leadstream_sandbox::SandboxClient;
 use rand::rngs::StdRng;
@@ -16,8 +17,6 @@ use sqlx::Row;
 use tokio_util::sync::CancellationToken;
 
 use crate::faults::waited;
-use crate::site::{Site, eventually};
-use crate::world::World;
 use leads::Leads;
 
 const SINKS: [&str; 2] = ["sink-a", "sink-b"];

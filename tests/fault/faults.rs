@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use leadstream_harness::Site;
 use leadstream_local::Server;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
@@ -13,7 +14,6 @@ use rand::{Rng, SeedableRng};
 use tokio_util::sync::CancellationToken;
 
 use crate::members::{Member, Members, crashed};
-use crate::site::Site;
 
 /// A stopped process outlives its session of 10 s.
 const STOPPED_MS: Range<u64> = 13_000..18_000;

@@ -13,17 +13,7 @@ mod crm;
 mod faults;
 mod members;
 mod oracle;
-#[path = "../e2e/proxy.rs"]
-mod proxy;
-#[path = "../e2e/site.rs"]
-#[expect(dead_code, reason = "the end-to-end tests use the rest")]
-mod site;
-#[path = "../e2e/topic.rs"]
-#[expect(dead_code, reason = "the end-to-end tests use the rest")]
-mod topic;
 mod traffic;
-#[path = "../e2e/world.rs"]
-mod world;
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -31,6 +21,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
+use leadstream_harness::{Site, World, eventually};
 use leadstream_schemas::Topic;
 use libtest_mimic::{Arguments, Failed, Trial};
 use sqlx::Row;
@@ -39,9 +30,7 @@ use tokio_util::sync::CancellationToken;
 use faults::Faults;
 use members::Members;
 use oracle::Oracle;
-use site::{Site, eventually};
 use traffic::{Traffic, Written};
-use world::World;
 
 type Test = fn(&World, u64, Option<u64>) -> anyhow::Result<()>;
 
@@ -79,7 +68,10 @@ fn start() -> anyhow::Result<(World, u64, Option<u64>)> {
     let seed = setting("FAULT_SEED")?.unwrap_or_else(|| u64::from(rand::random::<u32>()));
     let seconds = setting("FAULT_SECONDS")?;
     eprintln!("FAULT_SEED={seed}");
-    let world = World::start(concat!(env!("CARGO_TARGET_TMPDIR"), "/fault"))?;
+    let world = World::start(
+        concat!(env!("CARGO_TARGET_TMPDIR"), "/fault"),
+        env!("CARGO_BIN_EXE_leadstream"),
+    )?;
     Ok((world, seed, seconds))
 }
 
@@ -167,7 +159,7 @@ async fn storm(
 
 /// Every record is processed, as PostgreSQL says. Where the logs end.
 async fn lag_is_zero(site: &Site<'_>) -> anyhow::Result<BTreeMap<i32, (i64, i64)>> {
-    let ends = topic::offsets(site, &site.topic(Topic::LeadInputs))?;
+    let ends = leadstream_harness::topic::offsets(site, &site.topic(Topic::LeadInputs))?;
     let mut stored = BTreeMap::new();
     for row in sqlx::query("SELECT partition, coalesce(next_offset, 0) FROM partition_offsets")
         .fetch_all(&site.database)

@@ -7,10 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, bail, ensure};
+use leadstream_harness::Site;
 use leadstream_local::deployment::Service;
 use leadstream_local::{Process, ProcessSpec};
-
-use crate::site::Site;
 
 /// Inputs in a lead's journal: few, so that some leave it and some come too late.
 pub(crate) const JOURNAL: usize = 8;

@@ -10,6 +10,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 
 use anyhow::{Context, ensure};
+use leadstream_harness::Site;
+use leadstream_harness::topic::{self, Read};
 use leadstream_processor::flow::Flow;
 use leadstream_processor::flows::Flows;
 use leadstream_processor::lead::{Inbound, Input};
@@ -17,8 +19,6 @@ use leadstream_schemas::codec::decode;
 use leadstream_schemas::{LeadInput, Timestamp, Topic};
 
 use crate::members::FLOW;
-use crate::site::Site;
-use crate::topic::{self, Read};
 use crate::traffic::Written;
 use commands::Decided;
 use lead::{Lead, Outcome, Person};

@@ -8,6 +8,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use anyhow::Context;
+use leadstream_harness::{NUMBER, Site};
 use leadstream_sandbox::webhook::{BusinessNumber, MetaWebhook, Person, wamid};
 use leadstream_schemas::codec::encode;
 use leadstream_schemas::registry::{Registry, RegistryAuth, RegistryConfig};
@@ -17,7 +18,6 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use tokio_util::sync::CancellationToken;
 
-use crate::site::{NUMBER, Site};
 use brief::Brief;
 use people::{People, Says};
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use leadstream_harness::{Site, World, eventually};
 use leadstream_local::deployment::{Service, sandbox_config};
 use leadstream_sandbox::{Effect, Endpoint, Fault, ReceivedUpsert, SandboxClient, Vendor};
 use serde_json::{Value, json};
@@ -11,8 +12,6 @@ use super::{
     HUBSPOT, SALESFORCE, SINK, count, dead_letters, event, in_step, lead_id, ledger, metric,
     publish, received, settled, site, site_with,
 };
-use crate::World;
-use crate::site::{Site, eventually};
 
 const BATCH: usize = 100;
 const HUBSPOT_UPSERT: Endpoint = Endpoint::HubspotUpsert;

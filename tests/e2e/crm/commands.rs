@@ -1,6 +1,8 @@
 //! The commands of operators: `leadstream crm …` and `leadstream dead-letters …`.
 
 use anyhow::ensure;
+use leadstream_harness::World;
+use leadstream_harness::topic::read_all;
 use leadstream_local::deployment::Service;
 use leadstream_sandbox::{Endpoint, Fault};
 use leadstream_schemas::Topic;
@@ -8,9 +10,7 @@ use leadstream_stream::Outgoing;
 use serde_json::json;
 
 use super::{HUBSPOT, SALESFORCE, event, lead_id, publish, settled, site, state};
-use crate::World;
 use crate::clients::producer;
-use crate::topic::read_all;
 
 /// What was given up and parked is seen, tried again, and is in step; what would be sent is shown.
 pub(crate) fn run(world: &World) -> anyhow::Result<()> {
@@ -42,7 +42,7 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
         let poison = Outgoing::new(site.topic(Topic::LeadEvents), "x", "no frame");
         producer(&site)?.send(&[poison]).await?.await?;
         let dead = Topic::LeadEvents.dead_letters(&site.deployment.topic_prefix);
-        crate::site::eventually(std::time::Duration::from_secs(20), async || {
+        leadstream_harness::eventually(std::time::Duration::from_secs(20), async || {
             let letters = read_all(&site, &dead)?.len();
             ensure!(letters == 2, "{letters} dead letters");
             Ok(())

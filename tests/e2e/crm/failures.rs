@@ -1,6 +1,7 @@
 //! Many faults at once: one CRM is away while the other fails in every way and keeps up.
 
 use anyhow::ensure;
+use leadstream_harness::World;
 use leadstream_local::deployment::Service;
 use leadstream_sandbox::{Effect, Endpoint, ErrorBody, Fault};
 use serde_json::json;
@@ -8,7 +9,6 @@ use serde_json::json;
 use super::{
     HUBSPOT, SALESFORCE, SINK, count, dead_letters, event, in_step, publish, settled, site,
 };
-use crate::World;
 
 /// Requests that fail as a whole: each is survived, counts as its class, and leaves no lead behind.
 pub(crate) fn run(world: &World) -> anyhow::Result<()> {

@@ -4,12 +4,11 @@
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use leadstream_harness::{World, eventually};
 use leadstream_local::deployment::Service;
 use leadstream_sandbox::{CrmRecord, Effect, Endpoint, Fault};
 
 use super::{HUBSPOT, SALESFORCE, SINK, event, in_step, lead_id, ledger, publish, received, site};
-use crate::World;
-use crate::site::eventually;
 
 /// Longer than a request may take, so that the newer revision is there by then.
 const LATE_MS: u64 = 4_000;

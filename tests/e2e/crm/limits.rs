@@ -1,12 +1,11 @@
 //! Limits of a CRM's transactions: they are a fault of requests that are too large.
 
 use anyhow::ensure;
+use leadstream_harness::{Site, World};
 use leadstream_local::deployment::Service;
 use leadstream_sandbox::{Endpoint, Fault};
 
 use super::{SALESFORCE, SINK, dead_letters, event, in_step, publish, received, settled, site};
-use crate::World;
-use crate::site::Site;
 
 const LEADS: usize = 250;
 const MOST: usize = 50;

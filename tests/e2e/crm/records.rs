@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use leadstream_harness::{Site, World, eventually};
 use leadstream_local::deployment::Service;
 use leadstream_sandbox::{Effect, Endpoint, Fault, SandboxClient};
 use serde_json::json;
@@ -12,8 +13,6 @@ use super::{
     Entry, HUBSPOT, SALESFORCE, SINK, count, dead_letters, event, lead_id, ledger, publish,
     settled, site,
 };
-use crate::World;
-use crate::site::{Site, eventually};
 
 const LEADS: usize = 100;
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use leadstream_harness::{Site, World, eventually};
 use leadstream_local::deployment::{Service, sandbox_config};
 use leadstream_sandbox::{Effect, Endpoint, ErrorBody, Fault};
 use serde_json::{Value, json};
@@ -13,8 +14,6 @@ use super::{
     Entry, HUBSPOT, SALESFORCE, SINK, count, dead_letters, event, lead_id, ledger, metric, publish,
     received, site_with,
 };
-use crate::World;
-use crate::site::{Site, eventually};
 
 /// Longer than any row may take to show, or to be mended.
 const SOON: Duration = Duration::from_secs(10);

@@ -11,12 +11,11 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
+use leadstream_harness::{World, eventually};
 use leadstream_local::deployment::Service;
 use serde_json::Value;
 
 use super::{dead_letters, event, lead_id, publish, site};
-use crate::World;
-use crate::site::eventually;
 
 const SECRETS: [&str; 2] = [
     "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",

@@ -10,12 +10,11 @@ use aws_lc_rs::rsa::{KeyPair, KeySize};
 use aws_lc_rs::signature::KeyPair as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use leadstream_harness::{Site, World, eventually};
 use leadstream_local::deployment::Service;
 use leadstream_sandbox::{Effect, Endpoint, ErrorBody, Fault, JwtBearer, OAuthApp};
 
-use crate::World;
 use crate::crm::{HUBSPOT, SALESFORCE, SINK, event, publish, settled, site};
-use crate::site::{Site, eventually};
 
 const USER: &str = "leadstream@acme.example";
 const AUDIENCE: &str = "https://login.salesforce.com";

@@ -1,13 +1,13 @@
 //! The mapping file: states, defaults, filters, owners, texts that are cut, leads that are merged.
 
 use anyhow::{Context, ensure};
+use leadstream_harness::World;
 use leadstream_local::deployment::Service;
 use leadstream_local::deployment::sandbox_config;
 use leadstream_sandbox::{CrmRecord, Field, Property};
 use serde_json::{Value, json};
 
 use super::mapping_file;
-use crate::World;
 use crate::crm::{HUBSPOT, SALESFORCE, SINK, event, lead_id, metric, publish, settled, site_with};
 
 const ANA: &str = "ana@example.com";

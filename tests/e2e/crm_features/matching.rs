@@ -2,14 +2,13 @@
 //! left to a person where there are several.
 
 use anyhow::{Context, ensure};
+use leadstream_harness::{Site, World};
 use leadstream_local::deployment::Service;
 use leadstream_sandbox::{CrmRecord, Endpoint, Fault, Values, Vendor};
 use serde_json::{Value, json};
 
 use super::mapping_file;
-use crate::World;
 use crate::crm::{HUBSPOT, SALESFORCE, SINK, event, lead_id, metric, publish, settled, site};
-use crate::site::Site;
 
 fn values(values: Value) -> anyhow::Result<Values> {
     Ok(serde_json::from_value(values)?)

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, ensure};
+use leadstream_harness::World;
 use leadstream_local::deployment::Service;
 use leadstream_sandbox::{SandboxConfig, Values, Vendor};
 use serde_json::json;
 
-use crate::World;
 use crate::crm::{HUBSPOT, SALESFORCE, SINK, count, event, lead_id, publish, settled, site_with};
 
 /// The files of a folder by their paths within it.
@@ -97,7 +97,7 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
         publish(&site, &[event(0, 6)]).await?;
         settled(&site, HUBSPOT, &[("done", 2)]).await?;
         settled(&site, SALESFORCE, &[("done", 2)]).await?;
-        crate::site::eventually(std::time::Duration::from_secs(10), async || {
+        leadstream_harness::eventually(std::time::Duration::from_secs(10), async || {
             let refused = count(&site, "outcomes", SALESFORCE, "stale").await?;
             ensure!(
                 (refused - 1.0).abs() < f64::EPSILON,

@@ -1,11 +1,11 @@
 //! What CRMs hold drifts from what PostgreSQL wants: it is told by field and mended in order.
 
 use anyhow::{Context, ensure};
+use leadstream_harness::World;
 use leadstream_local::deployment::Service;
 use leadstream_sandbox::{Endpoint, Fault, Values, Vendor};
 use serde_json::{Value, json};
 
-use crate::World;
 use crate::crm::{HUBSPOT, SALESFORCE, event, lead_id, publish, settled, site};
 
 const LEADS: usize = 250;

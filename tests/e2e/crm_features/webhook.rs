@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use anyhow::ensure;
+use leadstream_harness::{World, eventually};
 use leadstream_local::deployment::Service;
 use leadstream_local::free_address;
 
-use crate::World;
 use crate::crm::{event, lead_id, publish, site, state};
-use crate::site::eventually;
 
 pub(crate) fn run(world: &World) -> anyhow::Result<()> {
     world.runtime.block_on(async {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use leadstream_harness::{Site, World, eventually, text_webhook};
 use leadstream_local::deployment::Service;
 use leadstream_sandbox::webhook::Person;
 use leadstream_schemas::codec::decode;
@@ -10,10 +11,8 @@ use leadstream_schemas::{LeadEvent, Timestamp, Topic};
 use serde_json::{Value, json};
 
 use super::nothing_is_left;
-use crate::World;
 use crate::desk::Desk;
 use crate::observe::read_all;
-use crate::site::{Site, eventually, text_webhook};
 
 /// A person is erased; neither a replay of the log nor a late copy brings them back, and when they
 /// write anew they are a new lead.

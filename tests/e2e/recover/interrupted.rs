@@ -6,16 +6,15 @@ use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use leadstream_harness::{Site, World, eventually};
 use leadstream_local::deployment::Service;
 use leadstream_schemas::codec::decode;
 use leadstream_schemas::{Cause, LeadEvent, SyncPriority, Topic};
 
 use super::{back_up, delete_log, refuses, restore, rows, say};
-use crate::World;
 use crate::clients::abort_transaction;
 use crate::conversation::{Expected, Script, scripts};
 use crate::observe;
-use crate::site::{Site, eventually};
 
 const SIGABRT: i32 = 6;
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Context;
+use leadstream_harness::Site;
 use leadstream_schemas::{Topic, codec};
 use leadstream_stream::{KafkaArgs, Outgoing, Producer};
 use rand::rngs::StdRng;
@@ -12,7 +13,6 @@ use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::faults::waited;
-use crate::site::Site;
 
 pub(super) const LEADS: usize = 300;
 const STATES: [&str; 4] = [

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 
 use anyhow::{Context, ensure};
+use leadstream_harness::{Site, topic};
 use leadstream_sandbox::{CrmRecord, SandboxClient};
 use leadstream_schemas::Topic;
 use serde_json::Value;
@@ -11,8 +12,6 @@ use sqlx::Row;
 
 use super::leads::{LEADS, Leads, Newest, lead_id};
 use super::{CRMS, Crm};
-use crate::site::Site;
-use crate::topic;
 
 /// What was found, for the report.
 #[derive(Default)]

@@ -3,13 +3,13 @@
 use std::collections::hash_map::Entry;
 
 use anyhow::{Context, bail, ensure};
+use leadstream_harness::Site;
+use leadstream_harness::topic::Read;
 use leadstream_processor::lead::{Command, Verb};
 use sqlx::Row as _;
 
 use super::Oracle;
 use super::lead::Outcome;
-use crate::site::Site;
-use crate::topic::Read;
 
 /// An outcome, as the records explain it.
 pub(super) struct Decided {

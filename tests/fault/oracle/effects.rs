@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::hash::{Hash, Hasher};
 
 use anyhow::{Context, ensure};
+use leadstream_harness::Site;
+use leadstream_harness::topic::for_each;
 use leadstream_schemas::codec::decode;
 use leadstream_schemas::event::ERASED;
 use leadstream_schemas::{Cause, LeadEvent, Reply, Topic};
@@ -12,8 +14,6 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::Oracle;
-use crate::site::Site;
-use crate::topic::for_each;
 
 /// A number that stands for a value's JSON.
 pub(super) fn fingerprint(value: &impl Serialize) -> u64 {

@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 
 use anyhow::{Context, ensure};
+use leadstream_harness::Site;
 use leadstream_processor::flow::Conversation;
 use leadstream_processor::lead::{Lead as Stored, MERGED};
 use sqlx::Row as _;
 
 use super::Oracle;
-use crate::site::Site;
 
 pub(super) struct Row {
     state: String,

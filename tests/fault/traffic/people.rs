@@ -1,12 +1,11 @@
 //! People and what they say, drawn from a seed: 5 % of inputs come twice, 5 % late within their
 //! lead, 1 % of records are poison, 1 % are commands to leads, and some people write under two ids.
 
+use leadstream_harness::NUMBER;
 use leadstream_schemas::{Content, InputKind, LeadInput, Platform, Sender, Timestamp};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
-
-use crate::site::NUMBER;
 
 /// People who write at once.
 const POOL: usize = 300;

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,14 +14,14 @@ use leadstream_sandbox::webhook::{BusinessNumber, MetaWebhook, Person, wamid};
 use leadstream_sandbox::{Sandbox, SandboxConfig, Webhook};
 use sqlx::PgPool;
 
-use crate::World;
+use crate::world::World;
 
 const APP_SECRET: &str = "e2e-app-secret";
 /// The business number that the sandbox's WhatsApp knows.
-pub(crate) const NUMBER: &str = "106540352242922";
+pub const NUMBER: &str = "106540352242922";
 
 /// A service that runs.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 struct Running {
     service: Service,
     ops: SocketAddr,
@@ -31,25 +30,27 @@ struct Running {
     own: Vec<(String, String)>,
 }
 
-pub(crate) struct Site<'w> {
-    pub(crate) world: &'w World,
-    pub(crate) name: String,
-    pub(crate) deployment: Deployment,
-    pub(crate) sandbox: Sandbox,
-    pub(crate) database: PgPool,
-    pub(crate) http: reqwest::Client,
-    pub(crate) ingest: SocketAddr,
+/// A deployment with topics, database, sandbox and services of its own.
+#[derive(Debug)]
+pub struct Site<'w> {
+    pub world: &'w World,
+    pub name: String,
+    pub deployment: Deployment,
+    pub sandbox: Sandbox,
+    pub database: PgPool,
+    pub http: reqwest::Client,
+    pub ingest: SocketAddr,
     processes: Mutex<BTreeMap<String, Running>>,
 }
 
 impl<'w> Site<'w> {
     /// Topics, schemas, database and sandbox are there; no service runs yet.
-    pub(crate) async fn new(world: &'w World, name: &str) -> anyhow::Result<Self> {
+    pub async fn new(world: &'w World, name: &str) -> anyhow::Result<Self> {
         Self::with(world, name, sandbox_config()).await
     }
 
     /// The same with another sandbox than the usual one.
-    pub(crate) async fn with(
+    pub async fn with(
         world: &'w World,
         name: &str,
         mut config: SandboxConfig,
@@ -69,7 +70,7 @@ impl<'w> Site<'w> {
         );
         let sandbox = Sandbox::start(config).await?;
         let deployment = Deployment {
-            binary: PathBuf::from(env!("CARGO_BIN_EXE_leadstream")),
+            binary: world.binary.clone(),
             kafka: world.stack.kafka().to_owned(),
             kafka_config: None,
             topic_prefix: format!("{id}."),
@@ -118,7 +119,7 @@ impl<'w> Site<'w> {
     }
 
     /// Gives tools the CRMs' addresses and credentials, which only the sink has else.
-    pub(crate) fn with_crms(mut self) -> Self {
+    pub fn with_crms(mut self) -> Self {
         let deployment = &mut self.deployment;
         let variables = [
             ("HUBSPOT_ACCESS_TOKEN", &deployment.hubspot_access_token),
@@ -135,16 +136,16 @@ impl<'w> Site<'w> {
         self
     }
 
-    pub(crate) fn topic(&self, topic: leadstream_schemas::Topic) -> String {
+    pub fn topic(&self, topic: leadstream_schemas::Topic) -> String {
         topic.name(&self.deployment.topic_prefix)
     }
 
-    pub(crate) fn spec(&self, name: &str, args: &[&str]) -> ProcessSpec {
+    pub fn spec(&self, name: &str, args: &[&str]) -> ProcessSpec {
         self.deployment.tool(&format!("{}-{name}", self.name), args)
     }
 
     /// Runs a subcommand to its end; its output on success.
-    pub(crate) async fn tool(&self, args: &[&str]) -> anyhow::Result<String> {
+    pub async fn tool(&self, args: &[&str]) -> anyhow::Result<String> {
         let (status, log) = self.tool_with(args, &[]).await?;
         ensure!(
             status.success(),
@@ -155,7 +156,7 @@ impl<'w> Site<'w> {
     }
 
     /// Runs a subcommand with further variables to its end, whichever that is.
-    pub(crate) async fn tool_with(
+    pub async fn tool_with(
         &self,
         args: &[&str],
         variables: &[(&str, &str)],
@@ -178,17 +179,17 @@ impl<'w> Site<'w> {
     }
 
     /// Starts `service` under `name` and waits until it is ready.
-    pub(crate) async fn start(&self, service: Service, name: &str) -> anyhow::Result<()> {
+    pub async fn start(&self, service: Service, name: &str) -> anyhow::Result<()> {
         self.spawn(service, name)?;
         self.ready(name).await
     }
 
-    pub(crate) fn spawn(&self, service: Service, name: &str) -> anyhow::Result<()> {
+    pub fn spawn(&self, service: Service, name: &str) -> anyhow::Result<()> {
         self.spawn_with(service, name, Vec::new())
     }
 
     /// As [`Self::spawn`], with variables of its own, which a restart gives it again.
-    pub(crate) fn spawn_with(
+    pub fn spawn_with(
         &self,
         service: Service,
         name: &str,
@@ -223,7 +224,7 @@ impl<'w> Site<'w> {
         found.with_context(|| format!("{name} does not run"))
     }
 
-    pub(crate) async fn ready(&self, name: &str) -> anyhow::Result<()> {
+    pub async fn ready(&self, name: &str) -> anyhow::Result<()> {
         let running = self.get(name)?;
         let probe = || async {
             let (status, text) = self.health(running.ops).await?;
@@ -247,11 +248,11 @@ impl<'w> Site<'w> {
     }
 
     /// Status and text of a service's readiness.
-    pub(crate) async fn readiness(&self, name: &str) -> anyhow::Result<(u16, String)> {
+    pub async fn readiness(&self, name: &str) -> anyhow::Result<(u16, String)> {
         self.health(self.get(name)?.ops).await
     }
 
-    pub(crate) async fn start_all(&self) -> anyhow::Result<()> {
+    pub async fn start_all(&self) -> anyhow::Result<()> {
         for service in Service::ALL {
             self.spawn(service, service.name())?;
         }
@@ -262,20 +263,20 @@ impl<'w> Site<'w> {
     }
 
     /// SIGKILL, then the same service again, until it is ready.
-    pub(crate) async fn kill_and_restart(&self, name: &str) -> anyhow::Result<()> {
+    pub async fn kill_and_restart(&self, name: &str) -> anyhow::Result<()> {
         self.kill_and_respawn(name).await?;
         self.ready(name).await
     }
 
     /// SIGKILL, then the same service again.
-    pub(crate) async fn kill_and_respawn(&self, name: &str) -> anyhow::Result<()> {
+    pub async fn kill_and_respawn(&self, name: &str) -> anyhow::Result<()> {
         let running = self.get(name)?;
         running.process.kill().await;
         self.spawn_with(running.service, name, running.own)
     }
 
     /// A graceful end, then the same service again. It is known, and not ready, while it ends.
-    pub(crate) async fn stop_and_restart(&self, name: &str) -> anyhow::Result<()> {
+    pub async fn stop_and_restart(&self, name: &str) -> anyhow::Result<()> {
         let running = self.get(name)?;
         let status = running.process.stop().await;
         ensure!(status.success(), "{name} ended with {status}");
@@ -284,7 +285,7 @@ impl<'w> Site<'w> {
     }
 
     /// Waits until a service has ended by itself.
-    pub(crate) async fn ended(&self, name: &str) -> anyhow::Result<ExitStatus> {
+    pub async fn ended(&self, name: &str) -> anyhow::Result<ExitStatus> {
         let process = self.get(name)?.process;
         tokio::time::timeout(Duration::from_secs(60), process.wait())
             .await
@@ -292,17 +293,17 @@ impl<'w> Site<'w> {
     }
 
     /// What a service wrote so far.
-    pub(crate) fn log(&self, name: &str) -> anyhow::Result<String> {
+    pub fn log(&self, name: &str) -> anyhow::Result<String> {
         Ok(std::fs::read_to_string(self.get(name)?.process.log())?)
     }
 
-    pub(crate) async fn metrics(&self, name: &str) -> anyhow::Result<String> {
+    pub async fn metrics(&self, name: &str) -> anyhow::Result<String> {
         let url = format!("http://{}/metrics", self.get(name)?.ops);
         Ok(self.http.get(url).send().await?.text().await?)
     }
 
     /// A graceful end.
-    pub(crate) async fn stop(&self, name: &str) -> anyhow::Result<()> {
+    pub async fn stop(&self, name: &str) -> anyhow::Result<()> {
         let process = self.get(name)?.process;
         let status = self.terminate(name).await?;
         ensure!(
@@ -314,14 +315,14 @@ impl<'w> Site<'w> {
     }
 
     /// SIGTERM, and after a while SIGKILL.
-    pub(crate) async fn terminate(&self, name: &str) -> anyhow::Result<ExitStatus> {
+    pub async fn terminate(&self, name: &str) -> anyhow::Result<ExitStatus> {
         let process = self.get(name)?.process;
         self.running().remove(name);
         Ok(process.stop().await)
     }
 
     /// Ends what still runs, gracefully, and checks that each ended well.
-    pub(crate) async fn finish(self) -> anyhow::Result<()> {
+    pub async fn finish(self) -> anyhow::Result<()> {
         let names: Vec<String> = self.running().keys().cloned().collect();
         for name in names {
             self.stop(&name).await?;
@@ -331,12 +332,12 @@ impl<'w> Site<'w> {
         Ok(())
     }
 
-    pub(crate) fn webhook(&self) -> String {
+    pub fn webhook(&self) -> String {
         format!("http://{}/webhooks/whatsapp", self.ingest)
     }
 
     /// One signed request.
-    pub(crate) async fn post_once(&self, body: &[u8]) -> reqwest::Result<reqwest::Response> {
+    pub async fn post_once(&self, body: &[u8]) -> reqwest::Result<reqwest::Response> {
         let signature = leadstream_sandbox::webhook::sign(&self.deployment.meta_app_secret, body);
         self.http
             .post(self.webhook())
@@ -348,7 +349,7 @@ impl<'w> Site<'w> {
     }
 
     /// Posts as Meta does: again until it is answered 200.
-    pub(crate) async fn post(&self, body: &[u8]) -> anyhow::Result<()> {
+    pub async fn post(&self, body: &[u8]) -> anyhow::Result<()> {
         let delivered = async {
             loop {
                 match self.post_once(body).await {
@@ -381,14 +382,14 @@ async fn create_database(url: &str, id: &str) -> anyhow::Result<(String, PgPool)
 
 /// What Meta posts when `person` writes `text`, at `at` in seconds since 1970, as the message that
 /// `id` stands for.
-pub(crate) fn text_webhook(person: &Person, id: &str, at: i64, text: &str) -> Vec<u8> {
+pub fn text_webhook(person: &Person, id: &str, at: i64, text: &str) -> Vec<u8> {
     MetaWebhook::new(&BusinessNumber::new(NUMBER))
         .text(person, &wamid(id), at, text)
         .to_bytes()
 }
 
 /// Waits until `check` is content; its last complaint when it never is.
-pub(crate) async fn eventually<T>(
+pub async fn eventually<T>(
     within: Duration,
     mut check: impl AsyncFnMut() -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {

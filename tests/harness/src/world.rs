@@ -1,21 +1,27 @@
 //! What the tests of a binary share.
 
+use std::path::PathBuf;
+
 use anyhow::Context;
 use leadstream_local::{Progress, Stack, StackOptions};
 use tokio::runtime::Runtime;
 
 use crate::proxy::Proxy;
 
-pub(crate) struct World {
-    pub(crate) runtime: Runtime,
-    pub(crate) stack: Stack,
+/// Servers that run for as long as the tests of a binary do.
+#[derive(Debug)]
+pub struct World {
+    /// The `leadstream` binary under test.
+    pub binary: PathBuf,
+    pub runtime: Runtime,
+    pub stack: Stack,
     /// Between Kafka and whoever has its address.
-    pub(crate) proxy: Proxy,
+    pub proxy: Proxy,
 }
 
 impl World {
-    /// Starts the servers anew in `folder`.
-    pub(crate) fn start(folder: &str) -> anyhow::Result<Self> {
+    /// Starts empty servers in `folder`, for tests of `binary`.
+    pub fn start(folder: &str, binary: &str) -> anyhow::Result<Self> {
         let runtime = Runtime::new()?;
         let proxy = runtime.block_on(Proxy::bind())?;
         let stack = runtime.block_on(Stack::start(StackOptions {
@@ -27,6 +33,7 @@ impl World {
         let detour = stack.kafka_detour().context("Kafka has no detour")?;
         runtime.spawn(proxy.clone().run(detour));
         Ok(Self {
+            binary: binary.into(),
             runtime,
             stack,
             proxy,
@@ -34,7 +41,7 @@ impl World {
     }
 
     /// Ends the servers.
-    pub(crate) fn stop(self) {
+    pub fn stop(self) {
         self.runtime.block_on(self.stack.stop());
     }
 }

@@ -8,15 +8,15 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 /// Cheap to clone.
-#[derive(Clone)]
-pub(crate) struct Proxy {
+#[derive(Clone, Debug)]
+pub struct Proxy {
     listener: Arc<TcpListener>,
     address: SocketAddr,
     swallows: watch::Sender<bool>,
 }
 
 impl Proxy {
-    pub(crate) async fn bind() -> std::io::Result<Self> {
+    pub async fn bind() -> std::io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         Ok(Self {
             address: listener.local_addr()?,
@@ -25,22 +25,22 @@ impl Proxy {
         })
     }
 
-    pub(crate) fn address(&self) -> SocketAddr {
+    pub fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// From now on requests still arrive, and their answers do not.
-    pub(crate) fn swallow_answers(&self) {
+    pub fn swallow_answers(&self) {
         self.swallows.send_replace(true);
     }
 
     /// Connections that lost an answer are closed: what follows on them could not be read.
-    pub(crate) fn heal(&self) {
+    pub fn heal(&self) {
         self.swallows.send_replace(false);
     }
 
     /// Serves until the runtime ends.
-    pub(crate) async fn run(self, target: SocketAddr) {
+    pub async fn run(self, target: SocketAddr) {
         while let Ok((client, _)) = self.listener.accept().await {
             let swallows = self.swallows.subscribe();
             tokio::spawn(async move {

@@ -14,17 +14,18 @@ use crate::site::Site;
 const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A record as a plain consumer reads it.
-pub(crate) struct Read {
-    pub(crate) partition: i32,
-    pub(crate) offset: i64,
-    pub(crate) key: Vec<u8>,
-    pub(crate) value: Vec<u8>,
-    pub(crate) headers: BTreeMap<String, String>,
-    pub(crate) written_at: Timestamp,
+#[derive(Debug)]
+pub struct Read {
+    pub partition: i32,
+    pub offset: i64,
+    pub key: Vec<u8>,
+    pub value: Vec<u8>,
+    pub headers: BTreeMap<String, String>,
+    pub written_at: Timestamp,
 }
 
 /// Everything that `topic` holds now, each partition in order.
-pub(crate) fn read_all(site: &Site<'_>, topic: &str) -> anyhow::Result<Vec<Read>> {
+pub fn read_all(site: &Site<'_>, topic: &str) -> anyhow::Result<Vec<Read>> {
     let mut records = Vec::new();
     for_each(site, topic, |record| {
         records.push(record);
@@ -34,7 +35,7 @@ pub(crate) fn read_all(site: &Site<'_>, topic: &str) -> anyhow::Result<Vec<Read>
 }
 
 /// Hands over everything that `topic` holds now, each partition in order.
-pub(crate) fn for_each(
+pub fn for_each(
     site: &Site<'_>,
     topic: &str,
     mut take: impl FnMut(Read) -> anyhow::Result<()>,
@@ -58,7 +59,7 @@ pub(crate) fn for_each(
 }
 
 /// By partition: the first offset and the next one.
-pub(crate) fn offsets(site: &Site<'_>, topic: &str) -> anyhow::Result<BTreeMap<i32, (i64, i64)>> {
+pub fn offsets(site: &Site<'_>, topic: &str) -> anyhow::Result<BTreeMap<i32, (i64, i64)>> {
     ends(&consumer(site)?, topic)
 }
 
