@@ -1,4 +1,4 @@
-# The few commands of daily work. ARGS goes to leadstream: make run ARGS=--once
+# The few commands of daily work. ARGS goes to the program: make run ARGS=--once
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 VENV := $(TARGET)/venv
@@ -31,8 +31,8 @@ model: setup ## hold the engine against its model in ARGS cases (a million by de
 	MODEL_CASES=$(or $(ARGS),1000000) cargo test --package leadstream-processor --lib model -- --nocapture
 
 bench: setup ## measure throughput and latency (ARGS=--help)
-	cargo build --release --package leadstream
-	$(TARGET)/release/leadstream bench $(ARGS)
+	cargo build --release --package leadstream --package leadstream-bench
+	$(TARGET)/release/leadstream-bench $(ARGS)
 
 fault: setup ## kill, stop and cut off everything while leads write (ARGS=seconds, 300 by default)
 	FAULT_SECONDS=$(or $(ARGS),300) cargo test --package leadstream --test fault

@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 use leadstream_stream::lifecycle;
 use tokio::runtime::Runtime;
 
-use crate::{bench, chat, crm, dead_letters, flow, lead, migrate, recover, topics, up};
+use crate::{chat, crm, dead_letters, flow, lead, migrate, recover, topics, up};
 
 /// Turns WhatsApp conversations into qualified leads in a CRM, on Kafka, committed to PostgreSQL.
 ///
@@ -76,11 +76,6 @@ enum Command {
     Crm(crm::Args),
     /// List, show, redrive or discard what was given up, of any topic; let halted partitions go on
     DeadLetters(Box<dead_letters::Args>),
-    /// Measure throughput and latency on this machine
-    Bench(bench::Args),
-    /// Verify webhooks and do nothing else: what the benchmark holds ingest against
-    #[command(hide = true)]
-    BenchBare(bench::bare::Args),
 }
 
 /// `shared` leaves a core to the threads of the Kafka client: on two cores ingest answers a fifth
@@ -148,8 +143,6 @@ impl Cli {
                 Command::Flow(args) => tool(Box::pin(flow::run(args))).await,
                 Command::Crm(args) => tool(crm::run(args)).await,
                 Command::DeadLetters(args) => tool(dead_letters::run(*args)).await,
-                Command::Bench(args) => tool(bench::run(args)).await,
-                Command::BenchBare(args) => tool(bench::bare::run(args)).await,
             }
         });
         // A call to a Kafka that is away may never return.

@@ -1,6 +1,5 @@
 //! The `leadstream` command as a library, for its binary and its tests.
 
-mod bench;
 mod chat;
 pub mod cli;
 mod crm;

@@ -1,0 +1,71 @@
+//! Measures throughput and latency on this machine, each figure beside what bounds it.
+//!
+//! The services run as child processes of the `leadstream` that lies beside this program.
+
+mod bare;
+mod benchmark;
+mod generator;
+mod http;
+mod machine;
+mod measurement;
+mod report;
+mod scenario;
+mod site;
+mod traffic;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand};
+use leadstream_stream::lifecycle;
+use tokio::runtime::Runtime;
+
+/// Allocates as the services do: a part of what they are compared with runs in this process.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Measures Leadstream's throughput and latency on this machine.
+#[derive(Debug, Parser)]
+#[command(
+    name = "leadstream-bench",
+    version,
+    args_conflicts_with_subcommands = true
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    benchmark: benchmark::Args,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Verify webhooks and do nothing else: what ingest is compared with
+    Bare(bare::Args),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&error),
+    };
+    let outcome = runtime.block_on(async {
+        match cli.command {
+            Some(Command::Bare(args)) => bare::run(args).await,
+            None => benchmark::run(cli.benchmark).await,
+        }
+    });
+    // A call to a Kafka that is away may never return.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(&*error),
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "the error of a command")]
+fn failed(error: &(dyn std::error::Error + 'static)) -> ExitCode {
+    eprintln!("leadstream-bench: {}", lifecycle::chain(error));
+    ExitCode::FAILURE
+}

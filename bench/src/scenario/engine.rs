@@ -1,0 +1,78 @@
+//! The engine's SQL without Kafka: what bounds the processor.
+
+use std::num::NonZeroUsize;
+
+use clap::{Args as _, FromArgMatches};
+use leadstream_processor::baseline::{Drained, drain};
+use leadstream_schemas::Timestamp;
+use leadstream_stream::Outgoing;
+
+use super::{Load, per_second, records};
+use crate::machine::Meter;
+use crate::measurement::{Figure, Sample, Traffic};
+use crate::report::median;
+use crate::site::{Database, PARTITIONS, Servers};
+use crate::traffic;
+
+/// Inputs that are committed one by one.
+const ALONE: usize = 1000;
+
+pub(super) async fn run(
+    servers: &Servers<'_>,
+    name: &str,
+    load: &Load,
+) -> anyhow::Result<Vec<Sample>> {
+    let conversations = load.conversations(Traffic::Uniform, 1);
+    let inputs = servers.inputs(conversations).await?.to_vec();
+    let (drained, cores) = drained(servers, name, inputs, &settings()?).await?;
+    let rate = per_second(conversations.inputs, drained.elapsed.as_secs_f64());
+    Ok(vec![Sample {
+        cores,
+        ..Sample::new(Figure::Sql, rate)
+    }])
+}
+
+/// Inputs of new leads, each in a transaction of its own, one after another.
+pub(super) async fn run_alone(servers: &Servers<'_>, name: &str) -> anyhow::Result<Vec<Sample>> {
+    let inputs = records(servers, "", &traffic::greetings(ALONE, Timestamp::now()))?;
+    let settings = leadstream_processor::Args {
+        lanes: NonZeroUsize::MIN,
+        batch_records: NonZeroUsize::MIN,
+        ..settings()?
+    };
+    let (drained, _) = drained(servers, name, inputs, &settings).await?;
+    let millis: Vec<f64> = drained
+        .batches
+        .iter()
+        .map(|batch| batch.as_secs_f64() * 1000.0)
+        .collect();
+    Ok(median(&millis)
+        .map(|millis| Sample::new(Figure::CommitAlone, millis))
+        .into_iter()
+        .collect())
+}
+
+/// The settings that a processor of this environment runs with.
+pub(super) fn settings() -> anyhow::Result<leadstream_processor::Args> {
+    let command = leadstream_processor::Args::augment_args(clap::Command::new("processor"));
+    let matches = command.try_get_matches_from(["processor"])?;
+    Ok(leadstream_processor::Args::from_arg_matches(&matches)?)
+}
+
+/// Also the cores that were busy meanwhile.
+async fn drained(
+    servers: &Servers<'_>,
+    name: &str,
+    inputs: Vec<Outgoing>,
+    settings: &leadstream_processor::Args,
+) -> anyhow::Result<(Drained, Option<f64>)> {
+    let connections = u32::try_from(settings.lanes.get() + 2)?;
+    let database = Database::new(servers, name, true, connections).await?;
+    let records = traffic::consumed(inputs, PARTITIONS);
+    let pool = database.pool.clone();
+    let meter = Meter::start();
+    let drained = drain(settings, pool, &servers.ids, records).await?;
+    let (_, cores) = meter.stop();
+    database.remove().await?;
+    Ok((drained, cores))
+}

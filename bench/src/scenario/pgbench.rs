@@ -1,0 +1,109 @@
+//! The engine's own statements, with the arguments that it gave them, from `pgbench`: what is left
+//! when nothing is fetched, folded and published.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::ensure;
+use futures::future::try_join_all;
+use leadstream_local::{Process, ProcessSpec};
+use leadstream_processor::baseline::{Recording, record};
+use tokio::fs;
+use tokio::time::timeout;
+
+use super::engine::settings;
+use super::spending::Spending;
+use super::{Load, on_path};
+use crate::machine::cpu_seconds;
+use crate::measurement::{Contender, Sample, Traffic};
+use crate::site::{Database, PARTITIONS, Servers};
+use crate::traffic;
+
+const POLL: Duration = Duration::from_millis(50);
+/// As the engine's connections.
+const OPTIONS: &str = "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off \
+    -c plan_cache_mode=force_generic_plan -c jit=off";
+
+pub(super) async fn run(
+    servers: &Servers<'_>,
+    name: &str,
+    load: &Load,
+    traffic: Traffic,
+) -> anyhow::Result<Vec<Sample>> {
+    let Some(pgbench) = on_path("pgbench") else {
+        servers.note(
+            "pgbench is not on the PATH (Debian's postgresql-contrib has it): its figures were left out; the engine's own SQL batches say nearly the same",
+        );
+        return Ok(Vec::new());
+    };
+    let conversations = load.conversations(traffic, 1);
+    let database = Database::new(servers, name, true, 4).await?;
+    let recording = recorded(servers, name, &database, conversations).await?;
+    let script = servers.stack.data_dir().join(format!("{name}.sql"));
+    fs::write(&script, &recording.script).await?;
+    // What the recording wrote must not be flushed meanwhile.
+    sqlx::query("CHECKPOINT").execute(&database.pool).await?;
+    let spending = Spending::start(servers, &database.pool, Vec::new()).await?;
+    let lanes = recording.batches.iter().enumerate().map(|(lane, batches)| {
+        let spec = ProcessSpec::new(format!("{name}-{lane}"), &pgbench)
+            // What each statement takes is in its log.
+            .args(["-n", "-r", "-M", "prepared", "-c", "1"])
+            .args([
+                "-D".to_owned(),
+                format!("lane={lane}"),
+                "-D".into(),
+                "n=0".into(),
+            ])
+            .args(["-t".to_owned(), batches.to_string(), "-f".into()])
+            .args([script.as_path()])
+            .args([Path::new(&database.url)])
+            .env("PGOPTIONS", OPTIONS);
+        servers.stack.spawn(&spec)
+    });
+    let lanes: Vec<Process> = lanes.collect::<Result<_, _>>()?;
+    let own = try_join_all(lanes.iter().map(finished)).await?;
+    let spent = spending.stop().await?;
+    let done: i64 =
+        sqlx::query_scalar("SELECT coalesce(sum(next_offset), 0)::bigint FROM partition_offsets")
+            .fetch_one(&database.pool)
+            .await?;
+    ensure!(
+        usize::try_from(done)? == conversations.inputs,
+        "pgbench committed {done} of {} inputs",
+        conversations.inputs
+    );
+    database.remove().await?;
+    let spent = spent.without_broker(own.into_iter().sum());
+    Ok(spent.samples(traffic, Contender::Pgbench, conversations.inputs))
+}
+
+/// Folds everything once, in a database of its own, and writes the statements down in `database`.
+async fn recorded(
+    servers: &Servers<'_>,
+    name: &str,
+    database: &Database,
+    conversations: traffic::Conversations,
+) -> anyhow::Result<Recording> {
+    let settings = settings()?;
+    let connections = u32::try_from(settings.lanes.get() + 2)?;
+    let folded = Database::new(servers, &format!("{name}-folded"), true, connections).await?;
+    let records = servers.inputs(conversations).await?;
+    let records = traffic::consumed(records.to_vec(), PARTITIONS);
+    let (pool, tape) = (folded.pool.clone(), database.pool.clone());
+    let recording = record(&settings, pool, tape, &servers.ids, records).await?;
+    folded.remove().await?;
+    Ok(recording)
+}
+
+/// Waits for its end; the processor time that it used, as far as it was seen.
+async fn finished(pgbench: &Process) -> anyhow::Result<Option<f64>> {
+    let mut seen = None;
+    let status = loop {
+        seen = cpu_seconds(pgbench.pid()).or(seen);
+        if let Ok(status) = timeout(POLL, pgbench.wait()).await {
+            break status;
+        }
+    };
+    ensure!(status.success(), "pgbench failed: {}", pgbench.log_tail());
+    Ok(seen)
+}
