@@ -16,7 +16,7 @@ use crate::{chat, crm, dead_letters, flow, lead, migrate, recover, topics, up};
 /// Kafka and PostgreSQL.
 #[derive(Debug, Parser)]
 #[command(name = "leadstream", version, propagate_version = true)]
-pub struct Cli {
+pub(crate) struct Cli {
     #[command(subcommand)]
     command: Command,
 }
@@ -92,7 +92,7 @@ fn runtime(shared: bool) -> std::io::Result<Runtime> {
 impl Cli {
     /// Runs the command to its end.
     #[must_use]
-    pub fn run(self) -> ExitCode {
+    pub(crate) fn run(self) -> ExitCode {
         let runtime = match runtime(matches!(self.command, Command::Ingest(_))) {
             Ok(runtime) => runtime,
             Err(error) => return failed(&error),

@@ -1,5 +1,18 @@
 //! The `leadstream` command: every service and tool is a subcommand.
 
+mod chat;
+mod cli;
+mod crm;
+mod dead_letters;
+mod flow;
+mod lead;
+mod migrate;
+mod recover;
+mod terminal;
+mod topic_reader;
+mod topics;
+mod up;
+
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -9,5 +22,5 @@ use clap::Parser;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    leadstream::cli::Cli::parse().run()
+    cli::Cli::parse().run()
 }
