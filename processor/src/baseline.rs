@@ -13,7 +13,6 @@ use uuid::Uuid;
 
 use crate::engine::batch::{self, BatchError, Decoded, Folded, Rules};
 use crate::engine::effects::Outlets;
-use crate::engine::load;
 use crate::engine::outbox::OutboxKey;
 use crate::engine::partition::{self, Partition};
 use crate::engine::poison::Poison;
@@ -21,6 +20,7 @@ use crate::flows::Flows;
 use crate::lead::Accounts;
 use crate::settings::Args;
 use crate::store::{Commit, Store, StoreError, Tape, tape};
+use crate::worker::load;
 
 /// Bounds each statement.
 const TIMEOUT: Duration = Duration::from_secs(15);

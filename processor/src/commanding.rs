@@ -17,14 +17,15 @@ use sqlx::PgPool;
 use utoipa::ToSchema;
 
 use crate::engine::batch::home_key;
+use crate::engine::command::KnownCommand;
 use crate::engine::effects::{Outlets, outgoing};
 use crate::flow::{MAX_ASSIGNEE_CHARS, MAX_WORDS, is_assignee, is_sayable};
 use crate::lead::{Accounts, Address, Verb};
 use crate::store::StoreError;
 
+pub use crate::engine::command::{Applied, CommandOutcome};
 use claim::Asked;
-pub(crate) use claim::{Claim, Known};
-pub use files::{Applied, CommandOutcome, Files, Found, LeadView};
+pub use files::{Files, Found, LeadView};
 
 /// How long Kafka has to acknowledge a command.
 const KAFKA: Duration = Duration::from_secs(15);
@@ -243,8 +244,8 @@ impl Desk {
     }
 }
 
-fn own(known: Known, asked: &Asked, id: &str) -> Result<Option<CommandOutcome>, DeskError> {
-    let outcome = known.outcome_of(asked);
+fn own(known: KnownCommand, asked: &Asked, id: &str) -> Result<Option<CommandOutcome>, DeskError> {
+    let outcome = asked.outcome(known);
     outcome.map_err(|claim::Taken| DeskError::IdTaken(id.to_owned()))
 }
 

@@ -1,15 +1,22 @@
-//! The engine: batches of records in, committed leads and published effects out.
+//! The engine, pure: batches of records in, what one transaction writes and Kafka is given out.
+
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing
+    )
+)]
 
 pub(crate) mod batch;
 pub(crate) mod cache;
+pub(crate) mod command;
+pub(crate) mod dedup_partitions;
 pub(crate) mod effects;
-pub(crate) mod halts;
-pub(crate) mod lane;
-pub(crate) mod load;
 pub(crate) mod outbox;
 pub(crate) mod partition;
 pub(crate) mod poison;
 pub(crate) mod takeover;
 pub(crate) mod timers;
-pub(crate) mod upkeep;
-pub(crate) mod waiting;

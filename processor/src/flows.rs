@@ -1,15 +1,11 @@
 //! The published versions of flows, and which one a conversation follows.
 
-mod live;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use leadstream_schemas::{FlowRef, Timestamp};
 
 use crate::flow::{Answer, DEFAULT_FLOW, Flow, FlowError};
-
-pub(crate) use live::{FlowsError, LiveFlows};
 
 /// A version that is published holds, or ceases to hold, no earlier than after this time, so that
 /// every processor knows of it before it meets an input that it concerns.

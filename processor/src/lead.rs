@@ -33,6 +33,7 @@ pub use stored::StoredError;
 use leadstream_schemas::{Platform, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::flow::MERGED;
 use crate::flows::Flows;
 
 /// Everything that the engine keeps of one lead.
@@ -64,9 +65,6 @@ pub struct Lead {
     #[serde(default)]
     pub erased_until: Option<Timestamp>,
 }
-
-/// The state of a lead that turned out to be another. No step of a flow can have its name.
-pub const MERGED: &str = "MERGED";
 
 impl Lead {
     #[must_use]

@@ -12,6 +12,7 @@ mod failpoint;
 pub mod flow;
 pub mod flows;
 pub mod lead;
+mod maintenance;
 mod metrics;
 pub mod publishing;
 pub mod recover;
@@ -20,7 +21,7 @@ pub mod repartition;
 mod service;
 mod settings;
 mod store;
-mod upkeep;
+mod worker;
 
 pub use service::{Error, run};
 pub use settings::{AccountsArgs, Args};

@@ -19,15 +19,17 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::engine::effects::Outlets;
-use crate::engine::halts::Halts;
-use crate::engine::lane::{Lane, LaneError, Shared};
 use crate::erasure::{ErasureKeys, VARIABLE};
 use crate::flow::{DEFAULT_FLOW, Flow, FlowError};
-use crate::flows::{Flows, FlowsError, LEAD_TIME, LiveFlows};
+use crate::flows::{Flows, LEAD_TIME};
 use crate::lead::FoldError;
+use crate::maintenance;
 use crate::settings::Args;
 use crate::store::{Store, StoreError, pool};
-use crate::upkeep;
+use crate::worker::halts::Halts;
+use crate::worker::lane::{Lane, LaneError};
+use crate::worker::live_flows::{FlowsError, LiveFlows};
+use crate::worker::shared::Shared;
 
 /// Why the processor ended.
 #[derive(Debug, thiserror::Error)]
@@ -134,17 +136,17 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
         tasks.spawn(async move { Ok(lane.run(ended).await?) });
     }
     let interval = Duration::from_millis(args.reports_refresh_ms);
-    let reports = upkeep::keep_reports(behind.clone(), interval, RETRY, stop.clone());
+    let reports = maintenance::refresh_reports(behind.clone(), interval, RETRY, stop.clone());
     tasks.spawn(async move {
         reports.await;
         Ok(())
     });
-    let departed = upkeep::keep_departed(behind, UPKEEP_RETRY, stop.clone());
+    let departed = maintenance::maintain_dedup_partitions(behind, UPKEEP_RETRY, stop.clone());
     tasks.spawn(async move {
         departed.await;
         Ok(())
     });
-    let timers = upkeep::enter_timers(Arc::clone(&shared), UPKEEP_RETRY, stop.clone());
+    let timers = maintenance::backfill_timers(Arc::clone(&shared), UPKEEP_RETRY, stop.clone());
     tasks.spawn(async move {
         timers.await;
         Ok(())

@@ -1,6 +1,7 @@
 //! All SQL of the engine.
 
 mod commands;
+mod dedup_partitions;
 mod erase;
 mod flows;
 mod load;
@@ -12,7 +13,6 @@ mod reports;
 mod schema;
 pub(crate) mod tape;
 mod timers;
-mod upkeep;
 mod write;
 
 use std::collections::BTreeMap;
@@ -26,7 +26,7 @@ use uuid::Uuid;
 
 use crate::engine::batch::Folded;
 use crate::engine::outbox::{self, OutboxError, OutboxKey};
-use crate::engine::partition::Fence;
+use crate::engine::partition::{Fence, Owned};
 use crate::engine::poison::Poison;
 use crate::erasure::ErasureKeys;
 use crate::failpoint::{Point, pass};
@@ -62,16 +62,6 @@ pub enum StoreError {
     Outbox(#[from] OutboxError),
     #[error(transparent)]
     Schema(#[from] SchemaError),
-}
-
-/// Where a partition stands in PostgreSQL.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Owned {
-    pub(crate) epoch: i64,
-    /// None when no record of it was ever processed.
-    pub(crate) next_offset: Option<i64>,
-    pub(crate) sweep: i64,
-    pub(crate) poison: Poison,
 }
 
 /// A row of the outbox.

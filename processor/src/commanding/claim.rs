@@ -4,18 +4,9 @@
 use leadstream_schemas::Content;
 use sha2::{Digest, Sha256};
 
-use super::files::{CommandOutcome, Found};
+use super::files::Found;
+use crate::engine::command::{Claim, CommandOutcome, KnownCommand};
 use crate::lead::{Address, Command};
-
-/// What the id of a command was given for first: a row of `command_claims`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Claim {
-    pub(crate) account: String,
-    /// Of the content.
-    pub(crate) digest: Vec<u8>,
-    /// Hashes of the ids that its lead had, so that a repeat is known when the lead is erased.
-    pub(crate) people: Vec<Vec<u8>>,
-}
 
 /// A command that is to be given.
 #[derive(Clone, Debug)]
@@ -23,15 +14,6 @@ pub(crate) struct Asked {
     pub(crate) claim: Claim,
     /// Of its lead and of those that became it; empty where no lead was found.
     lead_ids: Vec<String>,
-}
-
-/// What is known of the id of a command.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Known {
-    pub(crate) claim: Option<Claim>,
-    pub(crate) outcome: Option<CommandOutcome>,
-    /// The account of the outcome's lead, while that is there.
-    pub(crate) account: Option<String>,
 }
 
 /// Another command has the id.
@@ -61,46 +43,26 @@ impl Asked {
             lead_ids,
         }
     }
-}
 
-impl Claim {
-    /// Whether `other` has the same content for the same person.
-    fn is_of(&self, other: &Self) -> bool {
-        self.digest == other.digest && self.people.iter().any(|id| other.people.contains(id))
-    }
-}
-
-impl Known {
-    /// Whether nobody has the id.
-    pub(crate) const fn is_free(&self) -> bool {
-        self.claim.is_none() && self.outcome.is_none()
-    }
-
-    /// What became of the command that is `asked` for; none: nothing yet.
-    pub(crate) fn outcome_of(self, asked: &Asked) -> Result<Option<CommandOutcome>, Taken> {
-        let claim = self.claim.as_ref();
-        if claim.is_some_and(|claim| !claim.is_of(&asked.claim)) {
+    /// Returns what became of this command, given what is known of its id; none: nothing yet.
+    pub(crate) fn outcome(&self, known: KnownCommand) -> Result<Option<CommandOutcome>, Taken> {
+        let claim = known.claim.as_ref();
+        if claim.is_some_and(|claim| !claim.is_of(&self.claim)) {
             return Err(Taken);
         }
-        let Some(outcome) = self.outcome else {
+        let Some(outcome) = known.outcome else {
             return Ok(None);
         };
         // Whoever writes to the topic itself, or gave the command before there were claims, has none.
         let is_ours = match &outcome.lead_id {
-            Some(lead_id) if !asked.lead_ids.is_empty() => asked.lead_ids.contains(lead_id),
+            Some(lead_id) if !self.lead_ids.is_empty() => self.lead_ids.contains(lead_id),
             _ => claim.is_some(),
         };
-        if is_ours && outcome.digest == asked.claim.digest {
+        if is_ours && outcome.digest == self.claim.digest {
             Ok(Some(outcome))
         } else {
             Err(Taken)
         }
-    }
-
-    /// The account of the lead that the command was for, if that is known.
-    pub(crate) fn account(&self) -> Option<&str> {
-        let claimed = self.claim.as_ref().map(|claim| claim.account.as_str());
-        self.account.as_deref().or(claimed)
     }
 }
 

@@ -9,6 +9,7 @@ use sqlx::PgPool;
 use utoipa::ToSchema;
 
 use super::DeskError;
+use crate::engine::command::CommandOutcome;
 use crate::flow::START;
 use crate::lead::{Accounts, Address, Lead, scoped};
 use crate::store::Store;
@@ -50,33 +51,6 @@ pub struct LeadView {
     pub merged: Vec<String>,
     /// Its commands of the last days, the newest first.
     pub commands: Vec<CommandOutcome>,
-}
-
-/// What became of a command.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub struct CommandOutcome {
-    pub id: String,
-    /// `restart`, `release`, `assign`, `say` or `erase`.
-    pub command: String,
-    pub outcome: Applied,
-    /// The lead's revision after it.
-    pub revision: Option<i64>,
-    /// Why it was refused.
-    pub reason: Option<String>,
-    #[schema(value_type = String, format = DateTime)]
-    pub decided_at: Timestamp,
-    #[serde(skip)]
-    pub(crate) digest: Vec<u8>,
-    /// None once the lead is erased, or where there was none.
-    #[serde(skip)]
-    pub(crate) lead_id: Option<String>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Applied {
-    Applied,
-    Refused,
 }
 
 /// A lead that was found.

@@ -1,16 +1,6 @@
 //! The fold of a batch: pure, over leads that were loaded before. What comes out is everything
 //! that one transaction writes and, after it, Kafka is given.
 
-#![cfg_attr(
-    not(test),
-    deny(
-        clippy::unwrap_used,
-        clippy::expect_used,
-        clippy::panic,
-        clippy::indexing_slicing
-    )
-)]
-
 mod command;
 mod decoded;
 mod erase;
@@ -27,10 +17,8 @@ use leadstream_schemas::{Cause, ReplyContent, ReplyKind, Timestamp};
 use leadstream_stream::kafka::partition_of;
 use leadstream_stream::{Outgoing, Record};
 
-pub(crate) use command::Decided;
 pub(crate) use decoded::{Decoded, Keyed, Undecodable};
-pub(crate) use erase::Erased;
-pub(crate) use folded::{Changed, Folded, Progress};
+pub(crate) use folded::{Changed, Decided, Erased, Folded, Progress};
 pub(crate) use timers::{Clock, DueLead, sweep};
 use voice::Voice;
 
@@ -131,7 +119,7 @@ pub(crate) fn fold(
         progress.outgoing.append(&mut outgoing);
     }
     for changed in folded.leads.values_mut() {
-        changed.finish(rules)?;
+        timers::finish(changed, rules)?;
     }
     Ok(folded)
 }

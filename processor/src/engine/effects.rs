@@ -1,15 +1,5 @@
 //! What leaves the engine for an input: pure constructors of records.
 
-#![cfg_attr(
-    not(test),
-    deny(
-        clippy::unwrap_used,
-        clippy::expect_used,
-        clippy::panic,
-        clippy::indexing_slicing
-    )
-)]
-
 use std::sync::Arc;
 
 use leadstream_schemas::codec::{self, CodecError};

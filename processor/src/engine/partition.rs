@@ -8,7 +8,6 @@ use super::batch::{Changed, Erased, Folded, Progress};
 use super::cache::LeadCache;
 use super::poison::Poison;
 use super::timers::Pace;
-use crate::store::Owned;
 
 /// How far a lane is with a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +36,16 @@ pub(crate) struct Partition {
     pub(crate) sweep: i64,
     /// Leads at home here: this owner is their only writer, so they need no reading again.
     pub(crate) leads: LeadCache,
+}
+
+/// Where a partition stands in PostgreSQL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Owned {
+    pub(crate) epoch: i64,
+    /// None when no record of it was ever processed.
+    pub(crate) next_offset: Option<i64>,
+    pub(crate) sweep: i64,
+    pub(crate) poison: Poison,
 }
 
 /// What a commit has to find of a partition.

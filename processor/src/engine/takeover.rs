@@ -1,30 +1,10 @@
-//! Take-over of a partition, and its resumption after a failure: publish what the outbox holds,
-//! await the acknowledgements, then fold (invariants 4 and 5).
+//! Where a partition starts when its owner takes it over, and why it cannot: pure.
 
 use std::collections::BTreeMap;
 
-use leadstream_stream::consumer::{ConsumeError, LogOffsets};
-use leadstream_stream::producer::ProduceError;
+use leadstream_stream::consumer::LogOffsets;
 
-use crate::store::{Owned, StoreError};
-
-/// Why a partition cannot be worked on.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum TakeOverError {
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    #[error(transparent)]
-    Kafka(#[from] ConsumeError),
-    #[error(transparent)]
-    Delivery(#[from] ProduceError),
-    /// A rebalance came in between.
-    #[error("interrupted by a rebalance")]
-    Interrupted,
-    #[error(transparent)]
-    Halt(#[from] OffsetError),
-    #[error(transparent)]
-    Partitions(#[from] PartitionsChanged),
-}
+use super::partition::Owned;
 
 /// The topic has another partition count than the one by which leads are placed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -110,7 +90,7 @@ pub(crate) fn start_offset(
 }
 
 /// Partitions that were ours and are not any more.
-pub(crate) fn gone(asked: &[i32], owned: &BTreeMap<i32, Owned>) -> Vec<i32> {
+pub(crate) fn lost_partitions(asked: &[i32], owned: &BTreeMap<i32, Owned>) -> Vec<i32> {
     asked
         .iter()
         .copied()
@@ -123,8 +103,8 @@ mod tests {
     use leadstream_stream::consumer::LogOffsets;
 
     use super::{OffsetError, start_offset};
+    use crate::engine::partition::Owned;
     use crate::engine::poison::Poison;
-    use crate::store::Owned;
 
     fn start(
         next: Option<i64>,

@@ -1,12 +1,14 @@
 //! The step that one answer makes in a conversation.
 
+mod command;
+
 use leadstream_schemas::{ReplyContent, Timestamp};
 use serde_json::{Map, Value};
 
 use super::conversation::LastText;
 use super::expression::{Expression, VALUE};
 use super::read::{Expected, Reading, Scalar};
-use super::say::Words;
+use super::say::{Words, ask};
 use super::{
     Answer, COLD, Conversation, Flow, FlowStep, HUMAN_HANDOFF, Next, OPTED_OUT, Objection,
     Question, Role,
@@ -58,21 +60,6 @@ impl Flow {
     pub fn is_restart(&self, conversation: &Conversation, answer: &Answer) -> bool {
         !conversation.is_opted_out()
             && (*answer == Answer::Restart || self.is_said(&self.keywords.restart, answer))
-    }
-}
-
-/// The open question once more, after `opening`.
-pub(super) fn ask(
-    flow: &Flow,
-    mut words: Words<'_>,
-    conversation: &Conversation,
-) -> Option<ReplyContent> {
-    match flow.step(&conversation.state) {
-        Some(here) if matches!(here.role, Role::Ask(_)) => {
-            words.add(here.prompt.as_ref(), conversation);
-            words.asking(here, conversation)
-        }
-        _ => words.plain(),
     }
 }
 

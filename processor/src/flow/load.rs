@@ -5,6 +5,8 @@ mod check;
 mod compile;
 mod graph;
 mod head;
+mod names;
+mod phrase;
 mod question;
 
 use std::fmt;
@@ -14,7 +16,7 @@ use serde_saphyr::{Location, MessageFormatter, Spanned, UserMessageFormatter};
 use super::Flow;
 use super::document::Document;
 use check::Place;
-use compile::{Scope, check_languages, compile, next, phrase, score};
+use compile::compile;
 
 const MAX_DOCUMENT_BYTES: usize = 256 * 1024;
 /// Each expression is parsed and evaluated: so many keep a load within a second or two.

@@ -118,6 +118,21 @@ pub fn numbered(content: ReplyContent) -> ReplyContent {
     }
 }
 
+/// The open question once more, after `opening`.
+pub(super) fn ask(
+    flow: &Flow,
+    mut words: Words<'_>,
+    conversation: &Conversation,
+) -> Option<ReplyContent> {
+    match flow.step(&conversation.state) {
+        Some(here) if matches!(here.role, Role::Ask(_)) => {
+            words.add(here.prompt.as_ref(), conversation);
+            words.asking(here, conversation)
+        }
+        _ => words.plain(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

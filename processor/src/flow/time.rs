@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use leadstream_schemas::{ReplyContent, Timestamp};
 
-use super::fold::ask;
-use super::say::Words;
+use super::say::{Words, ask};
 use super::{COLD, Conversation, Flow, Role, Step};
 
 /// WhatsApp lets a business write freely for so long after a lead's last message.

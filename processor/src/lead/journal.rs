@@ -5,6 +5,7 @@
 //! another lead's journal joins. Ids that leave the journal are handed to the caller, which keeps
 //! them for the horizon of duplicates.
 
+mod amended;
 mod depart;
 mod entry;
 mod join;

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashSet};
 use leadstream_schemas::{Platform, Sender, Timestamp};
 use proptest::prelude::*;
 
-use super::{Admission, Amendment, Input, Journal, Lead, MERGED, OrderKey, fold};
-use crate::flow::{Answer, Conversation, DEFAULT_FLOW, Flow, Objection};
+use super::{Admission, Amendment, Input, Journal, Lead, OrderKey, fold};
+use crate::flow::{Answer, Conversation, DEFAULT_FLOW, Flow, MERGED, Objection};
 use crate::flows::Flows;
 
 fn flows() -> Flows {

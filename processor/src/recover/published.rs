@@ -4,12 +4,11 @@
 use std::collections::{HashMap, HashSet};
 
 use leadstream_schemas::codec::{self, CodecError};
-use leadstream_schemas::event::ERASED;
 use leadstream_schemas::{EventData, LeadEvent, Reply};
 use leadstream_stream::Outgoing;
 
 use crate::engine::effects::Outlets;
-use crate::flow::START;
+use crate::flow::{ERASED, START};
 use crate::lead::Lead;
 
 /// What consumers know of a lead.

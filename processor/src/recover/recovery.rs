@@ -16,12 +16,12 @@ use super::published::Published;
 use super::{RecoverError, Report};
 use crate::engine::batch::{self, Decoded, Folded, Rules};
 use crate::engine::effects::Outlets;
-use crate::engine::load;
 use crate::engine::outbox::OutboxKey;
 use crate::engine::partition::{self, Partition};
 use crate::engine::poison;
 use crate::flows::Flows;
 use crate::store::{Commit, Store};
+use crate::worker::load;
 
 /// Effects may have been written this much before the clock of the record that tells the time.
 const SLACK_MS: i64 = 3_600_000;

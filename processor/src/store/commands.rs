@@ -7,7 +7,7 @@ use sqlx::Row;
 use sqlx::postgres::PgRow;
 
 use super::{Store, StoreError};
-use crate::commanding::{Applied, Claim, CommandOutcome, Known};
+use crate::engine::command::{Applied, Claim, CommandOutcome, KnownCommand};
 
 /// One statement, so that what it gives is of one moment.
 const KNOWN: &str = "
@@ -26,13 +26,13 @@ RETURNING account, digest AS claimed, people";
 
 impl Store {
     /// What is known of a command's id.
-    pub(crate) async fn known(&self, id: &str) -> Result<Known, StoreError> {
+    pub(crate) async fn known(&self, id: &str) -> Result<KnownCommand, StoreError> {
         let query = sqlx::query(KNOWN).bind(id);
         self.bounded(async {
             let row = query.fetch_one(&self.pool).await?;
             let is_claimed = row.try_get::<Option<String>, _>("account")?.is_some();
             let is_decided = row.try_get::<Option<String>, _>("id")?.is_some();
-            Ok(Known {
+            Ok(KnownCommand {
                 claim: is_claimed.then(|| claim(&row)).transpose()?,
                 outcome: is_decided.then(|| outcome(&row)).transpose()?,
                 account: row.try_get("lead_account")?,

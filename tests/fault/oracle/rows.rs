@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use anyhow::{Context, ensure};
 use leadstream_harness::Site;
 use leadstream_processor::flow::Conversation;
-use leadstream_processor::lead::{Lead as Stored, MERGED};
+use leadstream_processor::flow::MERGED;
+use leadstream_processor::lead::Lead as Stored;
 use sqlx::Row as _;
 
 use super::Oracle;

@@ -1,7 +1,7 @@
 use leadstream_schemas::{Content, InputKind, LeadInput, Platform, Sender, Timestamp};
 
 use super::*;
-use crate::commanding::Applied;
+use crate::engine::command::Applied;
 use crate::lead::{Accounts, Inbound, Lead, scoped};
 
 const KEY: &str = "request-7";
@@ -64,8 +64,8 @@ fn decided(content: &Content, lead_id: Option<&str>) -> CommandOutcome {
     }
 }
 
-fn known(claim: Option<Claim>, outcome: Option<CommandOutcome>) -> Known {
-    Known {
+fn known(claim: Option<Claim>, outcome: Option<CommandOutcome>) -> KnownCommand {
+    KnownCommand {
         claim,
         outcome,
         account: None,
@@ -87,7 +87,7 @@ fn an_id_that_was_given_for_one_lead_is_taken_for_every_other() {
         let asked = asked(&at, found, &ERASE);
         for outcome in [None, Some(decided(&ERASE, None))] {
             let known = known(Some(claimed()), outcome);
-            assert_eq!(known.outcome_of(&asked), Err(Taken), "{at:?}");
+            assert_eq!(asked.outcome(known), Err(Taken), "{at:?}");
         }
     }
 }
@@ -98,11 +98,11 @@ fn an_id_is_the_same_lead_s_under_each_of_its_ids() {
     for id in ["1555", "US.1"] {
         let asked = asked(&address("", id), Some(&found), &ERASE);
         let known = known(Some(claimed()), None);
-        assert_eq!(known.outcome_of(&asked), Ok(None), "{id}");
+        assert_eq!(asked.outcome(known), Ok(None), "{id}");
     }
     let another = Content::Release;
     let asked = asked(&address("", "1555"), Some(&found), &another);
-    assert_eq!(known(Some(claimed()), None).outcome_of(&asked), Err(Taken));
+    assert_eq!(asked.outcome(known(Some(claimed()), None)), Err(Taken));
 }
 
 #[test]
@@ -111,13 +111,13 @@ fn a_repeat_for_an_erased_lead_is_answered_as_before() {
     for id in ["1555", "US.1"] {
         let asked = asked(&address("", id), None, &ERASE);
         let known = known(Some(claimed()), Some(outcome.clone()));
-        assert_eq!(known.outcome_of(&asked), Ok(Some(outcome.clone())), "{id}");
+        assert_eq!(asked.outcome(known), Ok(Some(outcome.clone())), "{id}");
     }
     // Also when the person has written since, under another id first.
     let anew = lead("", "1558", Some("US.1"), &[]);
     let asked = asked(&address("", "1558"), Some(&anew), &ERASE);
     let known = known(Some(claimed()), Some(outcome.clone()));
-    assert_eq!(known.outcome_of(&asked), Ok(Some(outcome)));
+    assert_eq!(asked.outcome(known), Ok(Some(outcome)));
 }
 
 #[test]
@@ -129,7 +129,7 @@ fn a_merged_lead_s_id_is_its_survivor_s() {
     for (found, id) in [(&survivor, "1555"), (&survivor, "1550"), (&to_be, "1555")] {
         let asked = asked(&address("", id), Some(found), &ERASE);
         let known = known(Some(claimed()), Some(outcome.clone()));
-        assert_eq!(known.outcome_of(&asked), Ok(Some(outcome.clone())), "{id}");
+        assert_eq!(asked.outcome(known), Ok(Some(outcome.clone())), "{id}");
     }
 }
 
@@ -140,7 +140,7 @@ fn an_outcome_without_a_claim_answers_for_its_own_lead_alone() {
     let outcome = decided(&assign, Some("1555"));
     let ask = |found: &Found, content: &Content, outcome: &CommandOutcome| {
         let asked = asked(&address("", &found.lead_id), Some(found), content);
-        known(None, Some(outcome.clone())).outcome_of(&asked)
+        asked.outcome(known(None, Some(outcome.clone())))
     };
     assert_eq!(ask(&own, &assign, &outcome), Ok(Some(outcome.clone())));
     assert_eq!(ask(&other, &assign, &outcome), Err(Taken));
@@ -149,7 +149,7 @@ fn an_outcome_without_a_claim_answers_for_its_own_lead_alone() {
     let outcome = decided(&ERASE, None);
     assert_eq!(ask(&own, &ERASE, &outcome), Err(Taken));
     let asked = asked(&address("", "1555"), None, &ERASE);
-    assert_eq!(known(None, Some(outcome)).outcome_of(&asked), Err(Taken));
+    assert_eq!(asked.outcome(known(None, Some(outcome))), Err(Taken));
 }
 
 #[test]
@@ -157,7 +157,7 @@ fn an_outcome_of_another_lead_does_not_answer_for_the_one_that_claimed_the_id() 
     let found = lead("", "1555", Some("US.1"), &[]);
     let asked = asked(&address("", "1555"), Some(&found), &ERASE);
     let known = known(Some(claimed()), Some(decided(&ERASE, Some("1556"))));
-    assert_eq!(known.outcome_of(&asked), Err(Taken));
+    assert_eq!(asked.outcome(known), Err(Taken));
 }
 
 #[test]

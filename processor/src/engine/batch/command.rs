@@ -2,19 +2,8 @@
 
 use leadstream_stream::Outgoing;
 
-use super::{BatchError, Changed, Folded, Known, Outcome, Step};
+use super::{BatchError, Changed, Decided, Folded, Known, Outcome, Step};
 use crate::lead::Command;
-
-/// What became of a command: a row of `command_outcomes`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Decided {
-    pub(crate) verb: &'static str,
-    pub(crate) digest: Vec<u8>,
-    /// None where there is no such lead (any more).
-    pub(crate) lead_id: Option<String>,
-    /// The lead's revision after it, or why it did nothing.
-    pub(crate) outcome: Result<u64, String>,
-}
 
 const NO_LEAD: &str =
     "no lead has this id; a command is for a lead that wrote before, and begins none";

@@ -7,46 +7,10 @@ use leadstream_schemas::{Cause, Content, InputKind, LeadInput, Platform, Timesta
 use leadstream_stream::Outgoing;
 
 use super::command::decide;
-use super::{BatchError, Changed, Folded, Keyed, Known, Outcome, Step, owner};
+use super::{BatchError, Changed, Erased, Folded, Keyed, Known, Outcome, Step, owner};
 use crate::engine::effects;
-use crate::erasure::{Gone, Tombstone};
+use crate::erasure::Gone;
 use crate::lead::{Command, Inbound, Lead, scoped};
-
-/// A lead that is gone: its rows go, its tombstones stay.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Erased {
-    pub(crate) partition: i32,
-    /// The person's ids, whose rows go. Those that leads which became this one had as their own
-    /// go with them: a lead is found by its own id.
-    pub(crate) identities: Vec<String>,
-    /// Each with the last revision, of the lead's own id.
-    pub(crate) tombstones: Vec<(Tombstone, u64)>,
-    /// Tells the key of the tombstones from others.
-    pub(crate) key_check: Vec<u8>,
-    /// When the person was first seen.
-    pub(crate) since: Timestamp,
-    /// Nothing that was sent up to then comes back.
-    pub(crate) until: Timestamp,
-    /// The key of the lead's records.
-    key: Vec<u8>,
-    /// The topic whose records are left to those who read them.
-    inputs: Arc<str>,
-}
-
-impl Erased {
-    /// Whether a record that is not published yet tells of the person.
-    pub(crate) fn concerns(&self, record: &Outgoing) -> bool {
-        record.topic != self.inputs && record.key == self.key
-    }
-
-    /// Erases what `before`, of the same lead, does as well.
-    fn join(&mut self, before: Self) {
-        self.identities.extend(before.identities);
-        self.tombstones.extend(before.tombstones);
-        self.since = self.since.min(before.since);
-        self.until = self.until.max(before.until);
-    }
-}
 
 const NO_KEY: &str = "the processor has no ERASURE_KEY, so nothing would keep a replay from bringing the person back; set one (`openssl rand -hex 32`), the same for all processors, and give the command again";
 const NO_LEAD: &str = "no lead has this id (any more)";

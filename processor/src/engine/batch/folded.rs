@@ -1,13 +1,15 @@
 //! What a batch changes.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use leadstream_schemas::Timestamp;
 use leadstream_stream::Outgoing;
 
-use super::{BatchError, Decided, Erased, Known, Rules, timers};
+use super::Known;
 use crate::engine::outbox::OutboxKey;
-use crate::lead::Lead;
+use crate::erasure::Tombstone;
+use crate::lead::{Lead, StoredError};
 use crate::metrics::Counts;
 
 /// Everything that a batch changes.
@@ -63,11 +65,57 @@ impl Changed {
     }
 
     /// After its last change.
-    pub(super) fn finish(&mut self, rules: &Rules<'_>) -> Result<(), BatchError> {
-        timers::arm(&mut self.lead, rules)?;
+    pub(super) fn finish(&mut self) -> Result<(), StoredError> {
         self.has_another_profile = self.lead.profile().digest() != self.profile;
         self.body = self.lead.to_bytes()?;
         Ok(())
+    }
+}
+
+/// What became of a command: a row of `command_outcomes`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Decided {
+    pub(crate) verb: &'static str,
+    pub(crate) digest: Vec<u8>,
+    /// None where there is no such lead (any more).
+    pub(crate) lead_id: Option<String>,
+    /// The lead's revision after it, or why it did nothing.
+    pub(crate) outcome: Result<u64, String>,
+}
+
+/// A lead that is gone: its rows go, its tombstones stay.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Erased {
+    pub(crate) partition: i32,
+    /// The person's ids, whose rows go. Those that leads which became this one had as their own
+    /// go with them: a lead is found by its own id.
+    pub(crate) identities: Vec<String>,
+    /// Each with the last revision, of the lead's own id.
+    pub(crate) tombstones: Vec<(Tombstone, u64)>,
+    /// Tells the key of the tombstones from others.
+    pub(crate) key_check: Vec<u8>,
+    /// When the person was first seen.
+    pub(crate) since: Timestamp,
+    /// Nothing that was sent up to then comes back.
+    pub(crate) until: Timestamp,
+    /// The key of the lead's records.
+    pub(super) key: Vec<u8>,
+    /// The topic whose records are left to those who read them.
+    pub(super) inputs: Arc<str>,
+}
+
+impl Erased {
+    /// Whether a record that is not published yet tells of the person.
+    pub(crate) fn concerns(&self, record: &Outgoing) -> bool {
+        record.topic != self.inputs && record.key == self.key
+    }
+
+    /// Erases what `before`, of the same lead, does as well.
+    pub(super) fn join(&mut self, before: Self) {
+        self.identities.extend(before.identities);
+        self.tombstones.extend(before.tombstones);
+        self.since = self.since.min(before.since);
+        self.until = self.until.max(before.until);
     }
 }
 

@@ -49,7 +49,7 @@ pub(crate) fn sweep(
         let mut outgoing = Vec::new();
         pass(&voice, lead, clock, until, &mut folded, &mut outgoing)?;
         lead.armed = None;
-        changed.finish(rules)?;
+        finish(&mut changed, rules)?;
         folded.leads.insert(due.lead_id, changed);
         let progress = folded.partitions.entry(due.partition).or_default();
         progress.outgoing.append(&mut outgoing);
@@ -103,9 +103,15 @@ fn pass(
     Ok(())
 }
 
+/// Finishes a lead after its last change of a batch.
+pub(super) fn finish(changed: &mut Changed, rules: &Rules<'_>) -> Result<(), BatchError> {
+    arm(&mut changed.lead, rules)?;
+    Ok(changed.finish()?)
+}
+
 /// Notes when the lead is to be looked at, unless that is noted for earlier: a later time is left as
 /// it is, so that answers do not move its entry in an index.
-pub(super) fn arm(lead: &mut Lead, rules: &Rules<'_>) -> Result<(), BatchError> {
+fn arm(lead: &mut Lead, rules: &Rules<'_>) -> Result<(), BatchError> {
     if let Some(due) = lead.next_due(rules.flows)? {
         lead.armed = Some(lead.armed.map_or(due, |armed| armed.min(due)));
     }

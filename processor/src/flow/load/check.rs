@@ -2,12 +2,10 @@
 
 use serde_saphyr::Spanned;
 
+use super::names::{check_field, is_identifier};
 use super::{Fault, Faults, MAX_EXPRESSIONS, ensure, fault, question};
 use crate::flow::document::{Document, Expect, Next, StepDocument, TriesDocument};
-use crate::flow::expression::{SCORE, VALUE};
-use crate::flow::prompt::is_field_name;
-use crate::flow::{COLD, ERASED, HUMAN_HANDOFF, OPTED_OUT, START};
-use crate::lead::MERGED;
+use crate::flow::{COLD, ERASED, HUMAN_HANDOFF, MERGED, OPTED_OUT, START};
 
 const MAX_STEPS: usize = 200;
 /// `current_state` is a VARCHAR(50).
@@ -15,31 +13,6 @@ const MAX_STATE_CHARS: usize = 50;
 const MAX_CASES: usize = 20;
 const DEFAULT_TRIES: u32 = 3;
 const MAX_TRIES: u32 = 20;
-
-/// Words that CEL keeps for itself, which so cannot name a field.
-const RESERVED: [&str; 21] = [
-    "as",
-    "break",
-    "const",
-    "continue",
-    "else",
-    "false",
-    "for",
-    "function",
-    "if",
-    "import",
-    "in",
-    "let",
-    "loop",
-    "namespace",
-    "null",
-    "package",
-    "return",
-    "true",
-    "var",
-    "void",
-    "while",
-];
 
 /// Where steps can be looked up.
 pub(super) trait Place {
@@ -303,16 +276,6 @@ fn tries_of<'a>(
     Ok((limit, at_limit))
 }
 
-pub(super) fn check_field(fill: &Spanned<String>) -> Result<(), Fault> {
-    let name = fill.value.as_str();
-    let is_free = !RESERVED.contains(&name) && name != SCORE && name != VALUE;
-    ensure(is_free && is_field_name(name), fill, || {
-        format!(
-            "`{name}` is no name for a field; use up to 50 of a-z, 0-9 and `_`, a letter first, and no word that expressions use (`{SCORE}`, `{VALUE}`, `in`, `true` …)"
-        )
-    })
-}
-
 fn ensure_step(document: &Document, name: &Spanned<String>) -> Result<(), Fault> {
     ensure_named(document, name, &name.value)
 }
@@ -331,13 +294,6 @@ fn ensure_named<T>(document: &Document, at: &Spanned<T>, name: &str) -> Result<(
             states.join(", ")
         )
     })
-}
-
-pub(super) fn is_identifier(text: &str, most: usize) -> bool {
-    (1..=most).contains(&text.len())
-        && text
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
 }
 
 /// Whether a step that expects this asks nothing.

@@ -1,14 +1,18 @@
 //! From a document that is well formed to a flow, with its texts and expressions.
 
+mod choice;
+mod question;
+
 use serde_saphyr::Spanned;
 
 use super::check::{Outline, OutlineRole, check_states, outline};
 use super::graph::Graph;
-use super::{Fault, Faults, assign, ensure, fault, head, question};
-use crate::flow::document::{Document, Steps, Words};
+use super::phrase::{Scope, phrase};
+use super::{Fault, Faults, assign, fault, head};
+use crate::flow::document::{Document, Steps};
 use crate::flow::expression::Expression;
 use crate::flow::field::Fields;
-use crate::flow::prompt::{MAX_BODY, MAX_INTERACTIVE_BODY, Phrase, Template};
+use crate::flow::prompt::{MAX_BODY, MAX_INTERACTIVE_BODY, Phrase};
 use crate::flow::{Asks, Flow, FlowStep, Next, Role};
 
 pub(super) fn compile(document: &Document, faults: &mut Faults) -> Option<Flow> {
@@ -38,13 +42,6 @@ pub(super) fn compile(document: &Document, faults: &mut Faults) -> Option<Flow> 
     let flow = head.into_flow(document, compiled.into_iter().flatten().collect(), faults)?;
     check_lengths(&flow, &outlines, &graph, faults);
     Some(flow)
-}
-
-/// What the texts and expressions of a step may use.
-pub(super) struct Scope<'a> {
-    pub(super) languages: &'a [String],
-    /// The fields that are filled on arrival.
-    pub(super) known: &'a Fields,
 }
 
 fn compile_step(outline: &Outline<'_>, scope: &Scope<'_>) -> Result<FlowStep, Fault> {
@@ -78,14 +75,14 @@ fn compile_step(outline: &Outline<'_>, scope: &Scope<'_>) -> Result<FlowStep, Fa
     })
 }
 
-pub(super) fn score(outline: &Outline<'_>, known: &Fields) -> Result<Option<Expression>, Fault> {
+fn score(outline: &Outline<'_>, known: &Fields) -> Result<Option<Expression>, Fault> {
     let compile = |score: &Spanned<String>| {
         Expression::score(&score.value, known).map_err(|reason| fault(score, reason))
     };
     outline.step.score.as_ref().map(compile).transpose()
 }
 
-pub(super) fn next(outline: &Outline<'_>, known: &Fields) -> Result<Next, Fault> {
+fn next(outline: &Outline<'_>, known: &Fields) -> Result<Next, Fault> {
     let cases = outline
         .cases
         .iter()
@@ -99,79 +96,6 @@ pub(super) fn next(outline: &Outline<'_>, known: &Fields) -> Result<Next, Fault>
         cases,
         otherwise: outline.otherwise.unwrap_or_default().to_owned(),
     })
-}
-
-/// A text in all of the flow's languages, whose placeholders are filled.
-pub(super) fn phrase(words: &Spanned<Words>, scope: &Scope<'_>) -> Result<Phrase, Fault> {
-    let templates = match &words.value {
-        Words::One(text) => {
-            if scope.languages.len() > 1 {
-                return Err(fault(
-                    words,
-                    format!(
-                        "the text is in one language, and the flow is in {}; write one for each, as in `{{{}: …}}`",
-                        scope.languages.join(", "),
-                        scope.languages.join(": …, ")
-                    ),
-                ));
-            }
-            vec![template(words, text, scope)?]
-        }
-        Words::Each(each) => {
-            check_languages(
-                words,
-                &each.iter().map(|(language, _)| language),
-                scope.languages,
-            )?;
-            scope
-                .languages
-                .iter()
-                .filter_map(|language| each.iter().find(|(tag, _)| tag.value == *language))
-                .map(|(_, text)| template(text, &text.value, scope))
-                .collect::<Result<Vec<_>, Fault>>()?
-        }
-    };
-    Ok(Phrase(templates))
-}
-
-/// Each of the flow's languages is there, and no other.
-pub(super) fn check_languages<'a, T>(
-    at: &Spanned<T>,
-    written: &(impl Iterator<Item = &'a Spanned<String>> + Clone),
-    languages: &[String],
-) -> Result<(), Fault> {
-    for tag in written.clone() {
-        ensure(languages.contains(&tag.value), tag, || {
-            format!(
-                "`{}` is none of the flow's languages ({}); add it to `language`, or put the text in quotes if it is none",
-                tag.value,
-                languages.join(", ")
-            )
-        })?;
-    }
-    match languages
-        .iter()
-        .find(|language| !written.clone().any(|tag| tag.value == **language))
-    {
-        Some(missing) => Err(fault(at, format!("`{missing}` is missing here; add it"))),
-        None => Ok(()),
-    }
-}
-
-fn template<T>(at: &Spanned<T>, text: &str, scope: &Scope<'_>) -> Result<Template, Fault> {
-    let template = Template::parse(text).map_err(|reason| fault(at, reason))?;
-    if let Some(unknown) = template
-        .fields()
-        .find(|field| !scope.known.contains_key(*field))
-    {
-        return Err(fault(
-            at,
-            format!(
-                "not every way to here fills `{unknown}`: no step before this one fills `{unknown}` for certain; correct the placeholder, or `fill` it earlier"
-            ),
-        ));
-    }
-    Ok(template)
 }
 
 /// Every text that can be said is within WhatsApp's limit, with what is said before it.

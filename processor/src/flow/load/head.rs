@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use serde_saphyr::Spanned;
 
-use super::check::is_identifier;
-use super::{Fault, Faults, Scope, check_languages, ensure, fault, phrase};
+use super::names::is_identifier;
+use super::phrase::{Scope, check_languages, phrase};
+use super::{Fault, Faults, ensure, fault};
 use crate::flow::document::{ChosenBy as ChosenByDocument, Document, Languages, Lists, Words};
 use crate::flow::field::Fields;
 use crate::flow::keyword::{START, key, opt_outs};
-use crate::flow::prompt::{MAX_BODY, Phrase};
+use crate::flow::prompt::MAX_BODY;
 use crate::flow::time::{WINDOW, parse_duration};
 use crate::flow::{ChosenBy, Flow, FlowStep, Keywords, Messages, Timers};
 
@@ -292,16 +293,4 @@ fn is_language(tag: &str) -> bool {
         (2..=8).contains(&part.len()) && part.chars().all(|c| c.is_ascii_alphanumeric())
     };
     parts.next().is_some_and(is_primary) && parts.clone().count() <= 3 && parts.all(is_subtag)
-}
-
-/// The text of a single phrase, for limits that do not depend on fields.
-pub(super) fn ensure_length<T>(
-    phrase: &Phrase,
-    most: usize,
-    at: &Spanned<T>,
-    what: &str,
-) -> Result<(), Fault> {
-    ensure(phrase.longest() <= most, at, || {
-        format!("{what} has up to {most} characters; shorten it")
-    })
 }

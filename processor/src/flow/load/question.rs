@@ -1,6 +1,4 @@
-//! What a step asks: from its document to how answers are read.
-
-mod choice;
+//! What a step asks, as far as its texts do not matter: from its document to how answers are read.
 
 use std::collections::BTreeSet;
 
@@ -8,21 +6,15 @@ use chrono::NaiveDate;
 use regex::RegexBuilder;
 use serde_saphyr::Spanned;
 
-use self::choice::choices;
-use super::check::{Outline, check_field};
-use super::head::ensure_length;
-use super::{Fault, Scope, ensure, fault, next, phrase, score};
+use super::names::check_field;
+use super::{Fault, ensure, fault};
 use crate::flow::answer::MAX_CHARS;
 use crate::flow::document::{
     DateDocument, Expect, FormDocument, FormKind, NumberDocument, StepDocument, TextDocument,
 };
-use crate::flow::expression::{Expression, VALUE};
 use crate::flow::field::Kind;
-use crate::flow::prompt::Phrase;
 use crate::flow::read::{Choice, Expected, FormField, Scalar};
-use crate::flow::{Asks, Question};
 
-const MAX_BUTTON_TITLE: usize = 20;
 const MAX_FORM_FIELDS: usize = 50;
 const MAX_PATTERN: usize = 500;
 /// Bytes of a compiled regular expression.
@@ -30,9 +22,9 @@ const MAX_PATTERN_SIZE: usize = 256 * 1024;
 
 /// What a step asks, as far as its texts do not matter.
 pub(super) struct Asked<'a> {
-    expect: &'a Expect,
-    fill: Option<&'a Spanned<String>>,
-    kind: Option<Kind>,
+    pub(super) expect: &'a Expect,
+    pub(super) fill: Option<&'a Spanned<String>>,
+    pub(super) kind: Option<Kind>,
     form: Vec<(&'a Spanned<String>, Kind, bool)>,
 }
 
@@ -95,66 +87,8 @@ pub(super) fn asked<'a>(
     })
 }
 
-pub(super) fn compile(
-    outline: &Outline<'_>,
-    asked: &Asked<'_>,
-    retry: Option<Phrase>,
-    scope: &Scope<'_>,
-) -> Result<Question, Fault> {
-    let step = outline.step;
-    let mut expected = expected(asked.expect)?;
-    let asks = match asked.expect {
-        Expect::Choice(choice) => {
-            let (asks, choices) = choices(choice, step, scope)?;
-            expected = Expected::Choice(choices);
-            asks
-        }
-        Expect::Form(form) => {
-            let button = phrase(&form.button, scope)?;
-            ensure_length(&button, MAX_BUTTON_TITLE, &form.button, "a form's button")?;
-            Asks::Form {
-                id: form.id.value.clone(),
-                button,
-            }
-        }
-        _ => Asks::Plainly,
-    };
-    let mut known = scope.known.clone();
-    let mut seen = scope.known.clone();
-    seen.extend(asked.kind.clone().map(|kind| (VALUE.to_owned(), kind)));
-    for filled in asked.fills() {
-        let name = filled.name.value.clone();
-        let kind = match (filled.is_certain, known.get(&name)) {
-            (true, _) => filled.kind,
-            (false, Some(earlier)) => match earlier.joined(&filled.kind) {
-                Some(joined) => joined,
-                None => continue,
-            },
-            (false, None) => continue,
-        };
-        if asked.kind.is_none() {
-            seen.insert(name.clone(), kind.clone());
-        }
-        known.insert(name, kind);
-    }
-    let valid = step.valid.as_ref().map(|valid| {
-        Expression::condition(&valid.value, &seen).map_err(|reason| fault(valid, reason))
-    });
-    Ok(Question {
-        expected,
-        asks,
-        retry,
-        fill: asked.fill.map(|fill| fill.value.clone()),
-        valid: valid.transpose()?,
-        score: score(outline, &known)?,
-        next: next(outline, &known)?,
-        limit: outline.limit,
-        at_limit: outline.at_limit.map(ToOwned::to_owned),
-    })
-}
-
 /// How answers are read; a choice has its words only once its texts are read.
-fn expected(expect: &Expect) -> Result<Expected, Fault> {
+pub(super) fn expected(expect: &Expect) -> Result<Expected, Fault> {
     Ok(match expect {
         // What expects nothing asks nothing; what is wrong was refused before.
         Expect::Nothing | Expect::Wrong(_) | Expect::Location => Expected::Location,

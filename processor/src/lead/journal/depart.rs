@@ -2,9 +2,9 @@
 
 use leadstream_schemas::Timestamp;
 
+use super::amended::Amended;
 use super::{Departed, Entry, FoldError, Journal};
 use crate::flows::Flows;
-use crate::lead::amend::Amended;
 
 impl Journal {
     /// Lets the inputs go that are more than `capacity`, the first of them first; their ids, with

@@ -2,10 +2,10 @@
 
 use leadstream_schemas::ReplyContent;
 
+use super::amended::Amended;
 use super::{Change, Entry, FoldError, Journal, followed, hash, objection};
 use crate::flow::{self, Answer, Conversation, Objection};
 use crate::flows::Flows;
-use crate::lead::amend::Amended;
 
 /// What a journal that was folded again has come to.
 #[derive(Default)]

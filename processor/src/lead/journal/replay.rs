@@ -2,10 +2,10 @@
 
 use leadstream_schemas::ReplyContent;
 
+use super::amended::Amended;
 use super::{Entry, FoldError, Journal, followed};
 use crate::flow::{self, Conversation, Fired};
 use crate::flows::Flows;
-use crate::lead::amend::Amended;
 
 /// One input of the journal and the step that it makes.
 #[derive(Clone, Debug)]

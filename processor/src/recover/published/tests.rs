@@ -1,13 +1,13 @@
 //! What is held back, and of whom consumers are told anew.
 
 use leadstream_schemas::codec::{decode, encode};
-use leadstream_schemas::event::ERASED;
 use leadstream_schemas::{Cause, LeadEvent, SyncPriority};
 use leadstream_stream::Outgoing;
 
 use super::{Held, Published};
 use crate::engine::batch::Known;
 use crate::engine::batch::tests::{Fixture, said};
+use crate::flow::ERASED;
 use crate::lead::Lead;
 use crate::recover::correct::correction;
 

@@ -12,7 +12,6 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
 use leadstream_schemas::codec::{decode, encode};
-use leadstream_schemas::event::ERASED;
 use leadstream_schemas::{
     Content, InputKind, LeadEvent, LeadInput, Platform, Reply, Sender, Timestamp,
 };
@@ -28,9 +27,9 @@ mod world;
 
 use super::Fixture;
 use crate::engine::batch::{Decided, Folded, Known};
-use crate::flow::{Answer, Conversation, pass};
+use crate::flow::{Answer, Conversation, ERASED, MERGED, pass};
 use crate::flows::Flows;
-use crate::lead::{Lead, MERGED, OrderKey, fold};
+use crate::lead::{Lead, OrderKey, fold};
 use crate::metrics::Counts;
 use world::World;
 

@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use leadstream_schemas::event::ERASED;
 use leadstream_schemas::{Content, InputKind, LeadEvent, LeadInput, Reply, Timestamp};
 use leadstream_stream::Secret;
 use proptest::prelude::*;
@@ -11,6 +10,7 @@ use proptest::prelude::*;
 use super::{Act, LONG, What, World, ids, inputs, number, people};
 use crate::engine::batch::Folded;
 use crate::erasure::{ErasureKeys, Gone, Tombstone};
+use crate::flow::ERASED;
 
 pub(super) fn keys() -> ErasureKeys {
     ErasureKeys::resolve(Some(Secret::new("a key of the model"))).unwrap()

@@ -15,28 +15,26 @@
 
 pub mod amount;
 mod answer;
-#[cfg(test)]
-mod cases;
 mod command;
 mod conversation;
 mod document;
 mod expression;
 mod field;
 mod fold;
-#[cfg(test)]
-mod generated;
 mod keyword;
 mod load;
 mod prompt;
 mod read;
 mod say;
 mod schema;
+mod states;
+#[cfg(test)]
+mod tests;
 mod time;
 
 use std::time::Duration;
 
 use leadstream_schemas::FlowRef;
-pub(crate) use leadstream_schemas::event::ERASED;
 
 pub use answer::{Answer, Place};
 pub use command::{MAX_ASSIGNEE_CHARS, MAX_WORDS, Objection, is_assignee, is_sayable};
@@ -46,6 +44,7 @@ pub(crate) use fold::{fnv, lot};
 pub use load::{Checked, Finding, FlowError};
 pub use say::numbered;
 pub use schema::document_schema;
+pub use states::{COLD, ERASED, HUMAN_HANDOFF, MERGED, OPTED_OUT, START};
 pub use time::{Fired, fire, next_due, parse_duration, pass};
 pub(crate) use time::{WINDOW, later};
 
@@ -54,19 +53,7 @@ use prompt::Phrase;
 use read::Expected;
 
 /// The document of the default flow.
-pub const DEFAULT_FLOW: &str = include_str!("../../flows/qualification.yaml");
-
-/// The state before a lead's first message. No step can have its name.
-pub const START: &str = "START";
-
-/// The state of a lead whom a person of the business answers: the bot is silent.
-pub const HUMAN_HANDOFF: &str = "HUMAN_HANDOFF";
-
-/// The state of a lead that has been silent for long: it goes on where it left off.
-pub const COLD: &str = "COLD";
-
-/// The state of a lead that wants no messages.
-pub const OPTED_OUT: &str = "OPTED_OUT";
+pub const DEFAULT_FLOW: &str = include_str!("../flows/qualification.yaml");
 
 /// One version of a flow, checked and compiled.
 #[derive(Debug)]

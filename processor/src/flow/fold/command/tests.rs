@@ -1,7 +1,7 @@
 use leadstream_schemas::ReplyContent;
 
 use super::*;
-use crate::flow::{DEFAULT_FLOW, fold, pass, step};
+use crate::flow::{DEFAULT_FLOW, Flow, fold, pass, step};
 
 const HOUR: i64 = 3_600_000;
 

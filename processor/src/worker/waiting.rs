@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use leadstream_stream::consumer::Permit;
 
-use super::batch::Decoded;
+use crate::engine::batch::Decoded;
 
 #[derive(Debug, Default)]
 pub(crate) struct Waiting {

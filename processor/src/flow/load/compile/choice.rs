@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use super::MAX_BUTTON_TITLE;
 use crate::flow::answer::clean;
 use crate::flow::document::{ChoiceDocument, OptionDocument, StepDocument};
-use crate::flow::load::head::ensure_length;
-use crate::flow::load::{Fault, Scope, ensure, fault, phrase};
+use crate::flow::load::phrase::{Scope, ensure_length, phrase};
+use crate::flow::load::{Fault, ensure, fault};
 use crate::flow::read::Choice;
 use crate::flow::{Asks, LANGUAGE_FIELD, Labelled};
 
+pub(super) const MAX_BUTTON_TITLE: usize = 20;
 const MAX_BUTTONS: usize = 3;
 const MAX_OPTIONS: usize = 10;
 const MAX_ROW_TITLE: usize = 24;

@@ -1,4 +1,4 @@
-//! What is done now and then, behind the engine and never in its way.
+//! Timers of leads from before there were timers.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,89 +8,18 @@ use leadstream_stream::consumer::ConsumeError;
 use leadstream_stream::kafka::partition_of;
 use tokio_util::sync::CancellationToken;
 
+use super::{HOUR, SHARE};
 use crate::engine::batch::home_key;
-use crate::engine::lane::Shared;
-use crate::flows::FlowsError;
 use crate::lead::FoldError;
 use crate::metrics;
-use crate::store::{Fill, Store, StoreError};
+use crate::store::{Fill, StoreError};
+use crate::worker::live_flows::FlowsError;
+use crate::worker::shared::Shared;
 
-/// Commits whose reports are brought up to date in one transaction.
-const COMMITS: i64 = 40;
-/// Of its time, one part in so many is spent on reports: the rest is the engine's.
-const SHARE: u32 = 20;
-const HOUR: Duration = Duration::from_secs(3600);
 /// Leads whose timers are entered in one transaction.
 const ENTERED: usize = 500;
 /// How often it is looked whether all owners enter timers.
 const WAITS: Duration = Duration::from_secs(5);
-
-/// Refreshes the reports every `interval`, sooner while commits wait, until `stop`.
-pub(crate) async fn keep_reports(
-    store: Store,
-    interval: Duration,
-    retry: RetryPolicy,
-    stop: CancellationToken,
-) {
-    let mut failures = 0;
-    loop {
-        let begun = Instant::now();
-        let pause = match store.refresh_reports(COMMITS).await {
-            Ok(leads) => {
-                failures = 0;
-                metrics::reports(leads);
-                let pause = begun.elapsed() * (SHARE - 1);
-                if leads > 0 { pause } else { interval }
-            }
-            Err(error) => {
-                failures += 1;
-                metrics::failure("reports");
-                // The engine's own troubles tell of a database that is away.
-                tracing::debug!(error = %error, "the reports wait");
-                retry.random_delay(failures).unwrap_or(interval)
-            }
-        };
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(pause) => {}
-        }
-    }
-}
-
-/// Keeps the days of ids that left their leads' journals, and outcomes of commands for as long,
-/// every hour, until `stop`.
-pub(crate) async fn keep_departed(store: Store, retry: RetryPolicy, stop: CancellationToken) {
-    let mut failures = 0;
-    loop {
-        let kept = async {
-            store.drop_outcomes().await?;
-            store.keep_departed(chrono::Utc::now()).await
-        };
-        let pause = match kept.await {
-            Ok(plan) => {
-                failures = 0;
-                if !plan.drop.is_empty() {
-                    let days = plan.drop.len();
-                    tracing::info!(days, "dropped ids that no duplicate can have any more");
-                }
-                HOUR
-            }
-            Err(error) => {
-                failures += 1;
-                metrics::failure("upkeep");
-                tracing::warn!(
-                    error = %error,
-                    "the days of departed_inputs and old command_outcomes were not dropped; the tables only grow meanwhile"
-                );
-                retry.random_delay(failures).unwrap_or(HOUR)
-            }
-        };
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(pause) => {}
-        }
-    }
-}
 
 /// Why leads from before there were timers are not entered.
 #[derive(Debug, thiserror::Error)]
@@ -106,7 +35,11 @@ enum FillError {
 }
 
 /// Enters leads from before there were timers, a portion after the other, until all are or `stop`.
-pub(crate) async fn enter_timers(shared: Arc<Shared>, retry: RetryPolicy, stop: CancellationToken) {
+pub(crate) async fn backfill_timers(
+    shared: Arc<Shared>,
+    retry: RetryPolicy,
+    stop: CancellationToken,
+) {
     let mut failures = 0;
     loop {
         let begun = Instant::now();

@@ -7,8 +7,8 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Map, Value, json};
 
-use super::expression::FAILURES;
-use super::{
+use crate::flow::expression::FAILURES;
+use crate::flow::{
     Answer, COLD, Conversation, Flow, HUMAN_HANDOFF, OPTED_OUT, Place, Role, START, pass, step,
 };
 

@@ -8,8 +8,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use leadstream_schemas::Timestamp;
 
-use super::{Flows, NOTICE, Published};
 use crate::flow::FlowError;
+use crate::flows::{Flows, NOTICE, Published};
 use crate::store::{Store, StoreError};
 
 #[derive(Debug)]

@@ -2,38 +2,34 @@
 //! publishes; the next batch is collected while this one commits, because the consumer's thread
 //! fills the lane's channel meanwhile.
 
-mod commit;
-mod give_back;
-mod settle;
+mod batch;
+mod resume;
+mod revoke;
 mod sweep;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::FutureExt;
-use leadstream_stream::consumer::{ConsumerHandle, LaneEvent};
-use leadstream_stream::dead_letter::PoisonLimit;
-use leadstream_stream::ops::Health;
-use leadstream_stream::{Delivery, Producer, Record, RetryPolicy};
+use leadstream_stream::consumer::LaneEvent;
+use leadstream_stream::{Delivery, Record};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::oneshot;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
-use super::batch::{BatchError, Decoded, Rules};
-use super::effects::Outlets;
-use super::halts::Halts;
-use super::outbox::OutboxKey;
-use super::partition::{self, Partition, Phase};
-use super::takeover::{OffsetError, PartitionsChanged, TakeOverError};
+use super::live_flows::FlowsError;
+use super::shared::Shared;
 use super::waiting::Waiting;
+use crate::engine::batch::{BatchError, Decoded};
+use crate::engine::outbox::OutboxKey;
+use crate::engine::partition::{self, Partition, Phase};
+use crate::engine::takeover::{OffsetError, PartitionsChanged};
 use crate::failpoint::{Point, pass};
-use crate::flows::{Flows, FlowsError, LiveFlows};
-use crate::lead::Accounts;
 use crate::metrics;
-use crate::store::{Store, StoreError};
+use crate::store::StoreError;
+use resume::TakeOverError;
 use sweep::Sweeps;
 
 /// Acknowledgements that may be outstanding before the lane waits for them, in batches.
@@ -44,61 +40,6 @@ pub(super) const CHECK: Duration = Duration::from_secs(1);
 const TELL: Duration = Duration::from_secs(1);
 /// How long an idle lane keeps acknowledged rows in the outbox.
 const IDLE: Duration = Duration::from_millis(250);
-
-/// What all lanes share.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    pub(crate) store: Store,
-    pub(crate) producer: Producer,
-    pub(crate) consumer: ConsumerHandle,
-    pub(crate) flows: LiveFlows,
-    pub(crate) accounts: Accounts,
-    pub(crate) outlets: Outlets,
-    pub(crate) health: Health,
-    pub(crate) halts: Halts,
-    /// Business numbers through which nothing is sent, once logged.
-    pub(crate) silent_numbers: Mutex<BTreeSet<String>>,
-    /// This process.
-    pub(crate) owner: Uuid,
-    pub(crate) batch_records: usize,
-    pub(crate) linger: Duration,
-    pub(crate) journal: usize,
-    /// Partitions of the topic, once the first take-over has checked them.
-    pub(crate) partitions: OnceLock<usize>,
-    /// Bytes of leads that a lane keeps in memory.
-    pub(crate) lead_room: usize,
-    pub(crate) retry: RetryPolicy,
-    pub(crate) poison: PoisonLimit,
-}
-
-impl Shared {
-    /// Warns once per process of each number whose leads wait for a person.
-    fn warn_of_silent(&self, numbers: BTreeSet<String>) {
-        let mut known = self
-            .silent_numbers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        for number in numbers {
-            if !known.contains(&number) {
-                tracing::warn!(
-                    number,
-                    "Leadstream does not send through WASenderApi yet: leads who write to this number go to HUMAN_HANDOFF; answer them from the phone"
-                );
-                known.insert(number);
-            }
-        }
-    }
-
-    fn rules<'a>(&'a self, flows: &'a Flows) -> Rules<'a> {
-        Rules {
-            flows,
-            outlets: &self.outlets,
-            erasure: self.store.erasure(),
-            journal: self.journal,
-            partitions: self.partitions.get().copied(),
-        }
-    }
-}
 
 /// Why a lane ends.
 #[derive(Debug, thiserror::Error)]

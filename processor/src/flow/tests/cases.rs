@@ -7,7 +7,7 @@ use std::path::Path;
 use leadstream_schemas::{Content, Timestamp};
 use serde_json::Value;
 
-use super::{Answer, Conversation, DEFAULT_FLOW, Flow, OPTED_OUT, amount, step};
+use crate::flow::{Answer, Conversation, DEFAULT_FLOW, Flow, OPTED_OUT, amount, step};
 
 /// A file of cases, or a note that its test is passed over.
 fn read(name: &str) -> Option<Value> {

@@ -6,7 +6,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
 
 use super::{Store, StoreError};
-use crate::engine::upkeep::{Plan, plan};
+use crate::engine::dedup_partitions::{Plan, plan};
 
 const PREFIX: &str = "departed_inputs_";
 

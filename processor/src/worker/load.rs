@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::batch::{Decoded, Keyed, Known};
-use super::partition::Partition;
+use crate::engine::batch::{Decoded, Keyed, Known};
+use crate::engine::partition::Partition;
 use crate::lead::{Inbound, Lead, scoped};
 use crate::store::{Store, StoreError};
 

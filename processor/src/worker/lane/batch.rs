@@ -7,7 +7,6 @@ use leadstream_stream::Outgoing;
 
 use super::{Lane, LaneError, Published, TELL, Trouble};
 use crate::engine::batch::{self, BatchError, Decoded, Folded};
-use crate::engine::load;
 use crate::engine::outbox::OutboxKey;
 use crate::engine::partition::{self, Phase};
 use crate::engine::poison::{self, Poison};
@@ -16,6 +15,7 @@ use crate::flows::Flows;
 use crate::lead::FoldError;
 use crate::metrics;
 use crate::store::{Commit, StoreError};
+use crate::worker::load;
 
 impl Lane {
     pub(super) async fn batch(&mut self) -> Result<(), Trouble> {

@@ -1,16 +1,36 @@
-//! Bringing partitions to where folding can go on.
+//! Take-over of a partition, and its resumption after a failure: publish what the outbox holds,
+//! await the acknowledgements, then fold (invariants 4 and 5).
 
 use std::collections::BTreeMap;
 
 use leadstream_stream::Outgoing;
-use leadstream_stream::consumer::LaneEvent;
+use leadstream_stream::consumer::{ConsumeError, LaneEvent};
+use leadstream_stream::producer::ProduceError;
 
 use super::{CHECK, Lane};
-use crate::engine::partition::{Partition, Phase};
-use crate::engine::takeover::{OffsetError, PartitionsChanged, TakeOverError, gone, start_offset};
+use crate::engine::partition::{Owned, Partition, Phase};
+use crate::engine::takeover::{OffsetError, PartitionsChanged, lost_partitions, start_offset};
 use crate::failpoint::{Point, pass};
 use crate::metrics;
-use crate::store::{Owned, StoreError};
+use crate::store::StoreError;
+
+/// Why a partition cannot be worked on.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum TakeOverError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Kafka(#[from] ConsumeError),
+    #[error(transparent)]
+    Delivery(#[from] ProduceError),
+    /// A rebalance came in between.
+    #[error("interrupted by a rebalance")]
+    Interrupted,
+    #[error(transparent)]
+    Halt(#[from] OffsetError),
+    #[error(transparent)]
+    Partitions(#[from] PartitionsChanged),
+}
 
 impl Lane {
     /// Brings partitions that were assigned, or whose batch or delivery failed, to where folding
@@ -45,7 +65,7 @@ impl Lane {
             }
         }
         let still = store.still_owned(&resumed, self.shared.owner).await?;
-        for id in gone(&resumed, &still) {
+        for id in lost_partitions(&resumed, &still) {
             metrics::failure("fenced");
             tracing::warn!(
                 partition = id,

@@ -1,0 +1,71 @@
+//! A question, with its texts and expressions.
+
+use super::choice::{MAX_BUTTON_TITLE, choices};
+use super::{next, score};
+use crate::flow::document::Expect;
+use crate::flow::expression::{Expression, VALUE};
+use crate::flow::load::check::Outline;
+use crate::flow::load::phrase::{Scope, ensure_length, phrase};
+use crate::flow::load::question::{Asked, expected};
+use crate::flow::load::{Fault, fault};
+use crate::flow::prompt::Phrase;
+use crate::flow::read::Expected;
+use crate::flow::{Asks, Question};
+
+pub(super) fn compile(
+    outline: &Outline<'_>,
+    asked: &Asked<'_>,
+    retry: Option<Phrase>,
+    scope: &Scope<'_>,
+) -> Result<Question, Fault> {
+    let step = outline.step;
+    let mut expected = expected(asked.expect)?;
+    let asks = match asked.expect {
+        Expect::Choice(choice) => {
+            let (asks, choices) = choices(choice, step, scope)?;
+            expected = Expected::Choice(choices);
+            asks
+        }
+        Expect::Form(form) => {
+            let button = phrase(&form.button, scope)?;
+            ensure_length(&button, MAX_BUTTON_TITLE, &form.button, "a form's button")?;
+            Asks::Form {
+                id: form.id.value.clone(),
+                button,
+            }
+        }
+        _ => Asks::Plainly,
+    };
+    let mut known = scope.known.clone();
+    let mut seen = scope.known.clone();
+    seen.extend(asked.kind.clone().map(|kind| (VALUE.to_owned(), kind)));
+    for filled in asked.fills() {
+        let name = filled.name.value.clone();
+        let kind = match (filled.is_certain, known.get(&name)) {
+            (true, _) => filled.kind,
+            (false, Some(earlier)) => match earlier.joined(&filled.kind) {
+                Some(joined) => joined,
+                None => continue,
+            },
+            (false, None) => continue,
+        };
+        if asked.kind.is_none() {
+            seen.insert(name.clone(), kind.clone());
+        }
+        known.insert(name, kind);
+    }
+    let valid = step.valid.as_ref().map(|valid| {
+        Expression::condition(&valid.value, &seen).map_err(|reason| fault(valid, reason))
+    });
+    Ok(Question {
+        expected,
+        asks,
+        retry,
+        fill: asked.fill.map(|fill| fill.value.clone()),
+        valid: valid.transpose()?,
+        score: score(outline, &known)?,
+        next: next(outline, &known)?,
+        limit: outline.limit,
+        at_limit: outline.at_limit.map(ToOwned::to_owned),
+    })
+}

@@ -1,0 +1,100 @@
+//! A document's texts, in the flow's languages and with placeholders that are filled.
+
+use serde_saphyr::Spanned;
+
+use super::{Fault, ensure, fault};
+use crate::flow::document::Words;
+use crate::flow::field::Fields;
+use crate::flow::prompt::{Phrase, Template};
+
+/// What the texts and expressions of a step may use.
+pub(super) struct Scope<'a> {
+    pub(super) languages: &'a [String],
+    /// The fields that are filled on arrival.
+    pub(super) known: &'a Fields,
+}
+
+/// A text in all of the flow's languages, whose placeholders are filled.
+pub(super) fn phrase(words: &Spanned<Words>, scope: &Scope<'_>) -> Result<Phrase, Fault> {
+    let templates = match &words.value {
+        Words::One(text) => {
+            if scope.languages.len() > 1 {
+                return Err(fault(
+                    words,
+                    format!(
+                        "the text is in one language, and the flow is in {}; write one for each, as in `{{{}: …}}`",
+                        scope.languages.join(", "),
+                        scope.languages.join(": …, ")
+                    ),
+                ));
+            }
+            vec![template(words, text, scope)?]
+        }
+        Words::Each(each) => {
+            check_languages(
+                words,
+                &each.iter().map(|(language, _)| language),
+                scope.languages,
+            )?;
+            scope
+                .languages
+                .iter()
+                .filter_map(|language| each.iter().find(|(tag, _)| tag.value == *language))
+                .map(|(_, text)| template(text, &text.value, scope))
+                .collect::<Result<Vec<_>, Fault>>()?
+        }
+    };
+    Ok(Phrase(templates))
+}
+
+/// Each of the flow's languages is there, and no other.
+pub(super) fn check_languages<'a, T>(
+    at: &Spanned<T>,
+    written: &(impl Iterator<Item = &'a Spanned<String>> + Clone),
+    languages: &[String],
+) -> Result<(), Fault> {
+    for tag in written.clone() {
+        ensure(languages.contains(&tag.value), tag, || {
+            format!(
+                "`{}` is none of the flow's languages ({}); add it to `language`, or put the text in quotes if it is none",
+                tag.value,
+                languages.join(", ")
+            )
+        })?;
+    }
+    match languages
+        .iter()
+        .find(|language| !written.clone().any(|tag| tag.value == **language))
+    {
+        Some(missing) => Err(fault(at, format!("`{missing}` is missing here; add it"))),
+        None => Ok(()),
+    }
+}
+
+fn template<T>(at: &Spanned<T>, text: &str, scope: &Scope<'_>) -> Result<Template, Fault> {
+    let template = Template::parse(text).map_err(|reason| fault(at, reason))?;
+    if let Some(unknown) = template
+        .fields()
+        .find(|field| !scope.known.contains_key(*field))
+    {
+        return Err(fault(
+            at,
+            format!(
+                "not every way to here fills `{unknown}`: no step before this one fills `{unknown}` for certain; correct the placeholder, or `fill` it earlier"
+            ),
+        ));
+    }
+    Ok(template)
+}
+
+/// The text of a single phrase, for limits that do not depend on fields.
+pub(super) fn ensure_length<T>(
+    phrase: &Phrase,
+    most: usize,
+    at: &Spanned<T>,
+    what: &str,
+) -> Result<(), Fault> {
+    ensure(phrase.longest() <= most, at, || {
+        format!("{what} has up to {most} characters; shorten it")
+    })
+}

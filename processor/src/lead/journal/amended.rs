@@ -1,0 +1,50 @@
+//! What edits and revocations make of a journal's messages.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Entry;
+use crate::flow::Answer;
+
+/// What edits and revocations make of messages.
+#[derive(Default)]
+pub(super) struct Amended<'a> {
+    /// The newest text by message, in the order of the edits.
+    texts: BTreeMap<&'a str, &'a str>,
+    revoked: BTreeSet<&'a str>,
+}
+
+impl<'a> Amended<'a> {
+    /// `entries` in order.
+    pub(super) fn of(entries: impl Iterator<Item = &'a Entry>) -> Self {
+        let mut amended = Self::default();
+        for amendment in entries.filter_map(|entry| entry.amends.as_ref()) {
+            match &amendment.text {
+                Some(text) => {
+                    amended.texts.insert(&amendment.message_id, text);
+                }
+                None => {
+                    amended.revoked.insert(&amendment.message_id);
+                }
+            }
+        }
+        amended
+    }
+
+    /// The answer that counts. Only texts and captions are edited. Nobody takes a command back but
+    /// by another one.
+    pub(super) fn answer<'b>(&self, entry: &'b Entry) -> Cow<'b, Answer> {
+        if entry.answer.is_command() {
+            return Cow::Borrowed(&entry.answer);
+        }
+        let id = entry.order.id.as_str();
+        if self.revoked.contains(id) {
+            return Cow::Owned(Answer::Ignored);
+        }
+        match (self.texts.get(id), &entry.answer) {
+            (Some(text), Answer::Text(_)) => Cow::Owned(Answer::Text((*text).to_owned())),
+            (Some(text), Answer::Captioned(_)) => Cow::Owned(Answer::Captioned((*text).to_owned())),
+            (_, answer) => Cow::Borrowed(answer),
+        }
+    }
+}

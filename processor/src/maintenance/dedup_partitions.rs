@@ -1,0 +1,47 @@
+//! The days of ids that left their leads' journals: made ahead, dropped when no duplicate can come.
+
+use leadstream_stream::RetryPolicy;
+use tokio_util::sync::CancellationToken;
+
+use super::HOUR;
+use crate::metrics;
+use crate::store::Store;
+
+/// Keeps the days of ids that left their leads' journals, and outcomes of commands for as long,
+/// every hour, until `stop`.
+pub(crate) async fn maintain_dedup_partitions(
+    store: Store,
+    retry: RetryPolicy,
+    stop: CancellationToken,
+) {
+    let mut failures = 0;
+    loop {
+        let kept = async {
+            store.drop_outcomes().await?;
+            store.keep_departed(chrono::Utc::now()).await
+        };
+        let pause = match kept.await {
+            Ok(plan) => {
+                failures = 0;
+                if !plan.drop.is_empty() {
+                    let days = plan.drop.len();
+                    tracing::info!(days, "dropped ids that no duplicate can have any more");
+                }
+                HOUR
+            }
+            Err(error) => {
+                failures += 1;
+                metrics::failure("upkeep");
+                tracing::warn!(
+                    error = %error,
+                    "the days of departed_inputs and old command_outcomes were not dropped; the tables only grow meanwhile"
+                );
+                retry.random_delay(failures).unwrap_or(HOUR)
+            }
+        };
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}

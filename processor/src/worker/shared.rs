@@ -1,0 +1,74 @@
+//! What the tasks of a processor share.
+
+use std::collections::BTreeSet;
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use leadstream_stream::consumer::ConsumerHandle;
+use leadstream_stream::dead_letter::PoisonLimit;
+use leadstream_stream::ops::Health;
+use leadstream_stream::{Producer, RetryPolicy};
+use uuid::Uuid;
+
+use super::halts::Halts;
+use super::live_flows::LiveFlows;
+use crate::engine::batch::Rules;
+use crate::engine::effects::Outlets;
+use crate::flows::Flows;
+use crate::lead::Accounts;
+use crate::store::Store;
+
+/// What all lanes share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) store: Store,
+    pub(crate) producer: Producer,
+    pub(crate) consumer: ConsumerHandle,
+    pub(crate) flows: LiveFlows,
+    pub(crate) accounts: Accounts,
+    pub(crate) outlets: Outlets,
+    pub(crate) health: Health,
+    pub(crate) halts: Halts,
+    /// Business numbers through which nothing is sent, once logged.
+    pub(crate) silent_numbers: Mutex<BTreeSet<String>>,
+    /// This process.
+    pub(crate) owner: Uuid,
+    pub(crate) batch_records: usize,
+    pub(crate) linger: Duration,
+    pub(crate) journal: usize,
+    /// Partitions of the topic, once the first take-over has checked them.
+    pub(crate) partitions: OnceLock<usize>,
+    /// Bytes of leads that a lane keeps in memory.
+    pub(crate) lead_room: usize,
+    pub(crate) retry: RetryPolicy,
+    pub(crate) poison: PoisonLimit,
+}
+
+impl Shared {
+    /// Warns once per process of each number whose leads wait for a person.
+    pub(super) fn warn_of_silent(&self, numbers: BTreeSet<String>) {
+        let mut known = self
+            .silent_numbers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        for number in numbers {
+            if !known.contains(&number) {
+                tracing::warn!(
+                    number,
+                    "Leadstream does not send through WASenderApi yet: leads who write to this number go to HUMAN_HANDOFF; answer them from the phone"
+                );
+                known.insert(number);
+            }
+        }
+    }
+
+    pub(super) fn rules<'a>(&'a self, flows: &'a Flows) -> Rules<'a> {
+        Rules {
+            flows,
+            outlets: &self.outlets,
+            erasure: self.store.erasure(),
+            journal: self.journal,
+            partitions: self.partitions.get().copied(),
+        }
+    }
+}
