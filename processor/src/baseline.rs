@@ -11,16 +11,15 @@ use sqlx::PgPool;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use crate::engine::batch::{self, BatchError, Decoded, Folded, Rules};
+use crate::engine::batch::{Decoded, Rules};
 use crate::engine::effects::Outlets;
 use crate::engine::outbox::OutboxKey;
-use crate::engine::partition::{self, Partition};
-use crate::engine::poison::Poison;
+use crate::engine::owned_partitions::OwnedPartitions;
 use crate::flows::Flows;
 use crate::lead::Accounts;
 use crate::settings::Args;
-use crate::store::{Commit, Store, StoreError, Tape, tape};
-use crate::worker::load;
+use crate::store::{Store, StoreError, Tape, tape};
+use crate::worker::commit_cycle::{CommitCycle, CycleError};
 
 /// Bounds each statement.
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -44,7 +43,7 @@ pub enum BaselineError {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
-    Batch(#[from] BatchError),
+    Cycle(#[from] CycleError),
     #[error("a lane ended unexpectedly: {0}")]
     Panicked(#[from] tokio::task::JoinError),
 }
@@ -185,7 +184,7 @@ impl Settings {
 struct Lane {
     settings: Arc<Settings>,
     store: Store,
-    partitions: BTreeMap<i32, Partition>,
+    partitions: OwnedPartitions,
     /// Outbox rows of the batch before: Kafka would have acknowledged them meanwhile.
     acknowledged: Vec<OutboxKey>,
 }
@@ -198,12 +197,10 @@ impl Lane {
     ) -> Result<Self, BaselineError> {
         let ids: Vec<i32> = records.keys().copied().collect();
         let owned = store.take_over(&ids, settings.owner).await?;
-        let mut partitions = BTreeMap::new();
+        let mut partitions = OwnedPartitions::new(settings.lead_room, PoisonLimit::default());
         for (id, found) in owned {
             store.begin_at(id, settings.owner, 0).await?;
-            let mut partition = Partition::new();
-            partition.begin(found, 0);
-            partitions.insert(id, partition);
+            partitions.begin(id, found, 0);
         }
         Ok(Self {
             settings,
@@ -230,7 +227,6 @@ impl Lane {
             .into_iter()
             .map(|record| Decoded::new(record, &settings.accounts))
             .collect();
-        let known = load::known(&self.store, &mut self.partitions, &batch).await?;
         let rules = Rules {
             flows: &settings.flows,
             outlets: &settings.outlets,
@@ -238,31 +234,13 @@ impl Lane {
             journal: settings.journal,
             partitions: None,
         };
-        let folded = batch::fold(&batch, known, &rules)?;
-        let fences = partition::fences(&self.partitions, &folded);
-        let limit = PoisonLimit::default();
-        let poison = partition::poison(&self.partitions, &folded, limit);
-        let commit = Commit {
-            owner: settings.owner,
-            fences: &fences,
-            folded: &folded,
-            poison: &poison,
-            acknowledged: &self.acknowledged,
-        };
-        self.store.commit(&commit).await?;
-        self.settle(folded, &poison);
+        let cycle = CommitCycle::new(&self.store, settings.owner);
+        let folded = cycle.fold(&mut self.partitions, &batch, &rules).await?;
+        let committed = cycle
+            .commit(&mut self.partitions, &mut self.acknowledged, folded)
+            .await?;
+        self.acknowledged = committed.outbox;
         Ok(())
-    }
-
-    fn settle(&mut self, folded: Folded, poison: &BTreeMap<i32, Poison>) {
-        self.acknowledged.clear();
-        for (id, progress) in folded.partitions {
-            if let Some(partition) = self.partitions.get_mut(&id) {
-                partition.advance(&progress, poison.get(&id).copied().unwrap_or_default());
-            }
-            self.acknowledged.extend(progress.outbox_key(id));
-        }
-        partition::keep(&mut self.partitions, folded.leads, self.settings.lead_room);
     }
 }
 

@@ -16,6 +16,7 @@ pub(crate) mod command;
 pub(crate) mod dedup_partitions;
 pub(crate) mod effects;
 pub(crate) mod outbox;
+pub(crate) mod owned_partitions;
 pub(crate) mod partition;
 pub(crate) mod poison;
 pub(crate) mod takeover;

@@ -35,12 +35,12 @@ pub(crate) enum Point {
 
 #[cfg(not(debug_assertions))]
 #[expect(clippy::unused_async, reason = "as where there are failpoints")]
-pub(crate) async fn pass(_: Point) -> Result<(), sqlx::Error> {
+pub(crate) async fn hit(_: Point) -> Result<(), sqlx::Error> {
     Ok(())
 }
 
 #[cfg(debug_assertions)]
-pub(crate) use on_order::pass;
+pub(crate) use on_order::hit;
 
 #[cfg(debug_assertions)]
 mod on_order {
@@ -109,7 +109,7 @@ mod on_order {
 
     /// # Errors
     /// Where an error was ordered.
-    pub(crate) async fn pass(point: Point) -> Result<(), sqlx::Error> {
+    pub(crate) async fn hit(point: Point) -> Result<(), sqlx::Error> {
         if ORDERS.is_empty() || are_over() {
             return Ok(());
         }

@@ -45,7 +45,7 @@ pub use load::{Checked, Finding, FlowError};
 pub use say::numbered;
 pub use schema::document_schema;
 pub use states::{COLD, ERASED, HUMAN_HANDOFF, MERGED, OPTED_OUT, START};
-pub use time::{Fired, fire, next_due, parse_duration, pass};
+pub use time::{Fired, fire, fire_due_timers, next_due, parse_duration};
 pub(crate) use time::{WINDOW, later};
 
 use expression::Expression;

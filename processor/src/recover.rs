@@ -17,6 +17,7 @@ use crate::engine::batch::BatchError;
 use crate::engine::takeover::PartitionsChanged;
 use crate::service;
 use crate::store::StoreError;
+use crate::worker::commit_cycle::CycleError;
 pub(crate) use log::{Log, LogError};
 use plan::{Plan, PlanError, plans};
 use recovery::Recovery;
@@ -74,6 +75,8 @@ pub enum RecoverError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Batch(#[from] BatchError),
+    #[error(transparent)]
+    Cycle(#[from] CycleError),
     #[error(transparent)]
     Encode(#[from] CodecError),
     #[error(transparent)]

@@ -83,12 +83,12 @@ impl<'a> Rehearsal<'a> {
     ///
     /// # Errors
     /// [`FoldError`] when the conversation follows a flow that is not there.
-    pub fn pass(&mut self, time: Duration) -> Result<(), FoldError> {
+    pub fn advance(&mut self, time: Duration) -> Result<(), FoldError> {
         let until = later(self.now, time);
         if self.waiting.as_ref().is_some_and(|(due, _)| *due <= until) {
             self.settle();
         }
-        let fired = self.journal.pass(self.flows, until)?;
+        let fired = self.journal.fire_due_timers(self.flows, until)?;
         self.heard
             .extend(fired.into_iter().filter_map(|it| it.prompt));
         self.now = self.now.max(until);

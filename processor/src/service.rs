@@ -122,10 +122,10 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
         batch_records: args.batch_records.get(),
         linger: Duration::from_millis(args.batch_linger_ms),
         journal: args.journal_length.get(),
-        partitions: OnceLock::new(),
-        lead_room: args.lead_cache() / args.lanes,
+        input_partitions: OnceLock::new(),
+        lead_cache_bytes: args.lead_cache() / args.lanes,
         retry: RETRY,
-        poison: args.poison_limit(),
+        poison_limit: args.poison_limit(),
     });
     let stop = context.shutdown.child_token();
     let ended = CancellationToken::new();
@@ -201,7 +201,7 @@ pub(crate) async fn open(args: &Args) -> Result<(Store, Arc<Flows>, Outlets), Er
     let outlets = Outlets::new(&args.kafka.topic_prefix, &ids).ok_or_else(|| {
         RegistryError::Settings("it did not give the ids of all schemas".to_owned())
     })?;
-    Ok((store, flows.known(), outlets))
+    Ok((store, flows.current(), outlets))
 }
 
 /// Schema of the database, flows, and schema ids.
@@ -311,6 +311,6 @@ async fn publish_and_load(
         });
     }
     let flows = LiveFlows::new(published, now)?;
-    store.describe_flows(flows.known().all()).await?;
+    store.describe_flows(flows.current().all()).await?;
     Ok(flows)
 }

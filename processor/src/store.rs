@@ -24,12 +24,12 @@ use sqlx::types::Json;
 use sqlx::{Connection, PgConnection, PgPool, Row};
 use uuid::Uuid;
 
-use crate::engine::batch::Folded;
+use crate::engine::batch::BatchResult;
 use crate::engine::outbox::{self, OutboxError, OutboxKey};
 use crate::engine::partition::{Fence, Owned};
 use crate::engine::poison::Poison;
 use crate::erasure::ErasureKeys;
-use crate::failpoint::{Point, pass};
+use crate::failpoint::{self, Point};
 use crate::lead::StoredError;
 pub(crate) use partitions::Placed;
 pub(crate) use recovery::Span;
@@ -77,7 +77,7 @@ pub(crate) struct Commit<'a> {
     pub(crate) owner: Uuid,
     /// By partition: where it stands before.
     pub(crate) fences: &'a BTreeMap<i32, Fence>,
-    pub(crate) folded: &'a Folded,
+    pub(crate) folded: &'a BatchResult,
     /// By partition: the dead letters it had, these included.
     pub(crate) poison: &'a BTreeMap<i32, Poison>,
     /// Acknowledged outbox rows.
@@ -244,7 +244,7 @@ impl Store {
             return Ok(());
         };
         self.bounded(async {
-            pass(Point::Forget).await?;
+            failpoint::hit(Point::Forget).await?;
             statement.execute(&self.pool).await?;
             Ok(())
         })
@@ -255,13 +255,13 @@ impl Store {
     /// the order of partition and lead id, so that two transactions cannot deadlock.
     pub(crate) async fn commit(&self, commit: &Commit<'_>) -> Result<(), StoreError> {
         self.bounded(async {
-            pass(Point::Begin).await?;
+            failpoint::hit(Point::Begin).await?;
             let mut transaction = self.pool.begin().await?;
-            pass(Point::Fence).await?;
+            failpoint::hit(Point::Fence).await?;
             write::fence(&mut transaction, commit).await?;
             erase::erase(&mut transaction, &commit.folded.erased).await?;
             for statement in write::statements(commit) {
-                pass(Point::Write).await?;
+                failpoint::hit(Point::Write).await?;
                 let Write { statement, rows } = statement?;
                 let written = statement.execute(&mut *transaction).await?.rows_affected();
                 if let Some(stale) = rows.and_then(|rows| rows.checked_sub(written))
@@ -270,9 +270,9 @@ impl Store {
                     return Err(StoreError::StaleLeads(stale));
                 }
             }
-            pass(Point::Commit).await?;
+            failpoint::hit(Point::Commit).await?;
             transaction.commit().await?;
-            pass(Point::Committed).await?;
+            failpoint::hit(Point::Committed).await?;
             if let Some(tape) = &self.tape {
                 tape.batch(commit).await?;
             }

@@ -1,8 +1,9 @@
 //! The tasks of a running processor, which do IO around the pure engine.
 
+pub(crate) mod commit_cycle;
 pub(crate) mod halts;
 pub(crate) mod lane;
 pub(crate) mod live_flows;
-pub(crate) mod load;
+mod load;
 pub(crate) mod shared;
 mod waiting;

@@ -127,7 +127,7 @@ impl Oracle {
     pub(crate) async fn check(mut self, site: &Site<'_>) -> anyhow::Result<Checked> {
         let now = Timestamp::now();
         for (key, lead) in &mut self.leads {
-            let cold = lead.pass(&self.flows, now)?;
+            let cold = lead.fire_due_timers(&self.flows, now)?;
             self.counts.cold += usize::from(cold);
             lead.equals_the_naive_fold(&self.flows)
                 .with_context(|| format!("lead {key}"))?;

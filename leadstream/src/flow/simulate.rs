@@ -80,16 +80,16 @@ fn take(play: &mut Rehearsal<'_>, line: Line, style: Style) -> anyhow::Result<()
     let before = play.conversation().map(|it| it.state.clone());
     match line {
         Line::Send(content) => {
-            play.pass(Duration::from_secs(10))?;
+            play.advance(Duration::from_secs(10))?;
             tell(play, style);
             play.send(&content)?;
             play.settle();
         }
         Line::Burst(contents) => {
-            play.pass(Duration::from_secs(10))?;
+            play.advance(Duration::from_secs(10))?;
             tell(play, style);
             for content in contents {
-                play.pass(Duration::from_millis(100))?;
+                play.advance(Duration::from_millis(100))?;
                 play.send(&content)?;
             }
             play.settle();
@@ -100,7 +100,7 @@ fn take(play: &mut Rehearsal<'_>, line: Line, style: Style) -> anyhow::Result<()
         }
         Line::Wait(time) => {
             play.settle();
-            play.pass(time)?;
+            play.advance(time)?;
         }
         Line::State => {
             if let Some(it) = play.conversation() {

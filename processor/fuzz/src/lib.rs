@@ -8,7 +8,7 @@ mod tests;
 use std::time::Duration;
 
 use leadstream_processor::flow::{
-    Answer, COLD, Checked, Conversation, Flow, HUMAN_HANDOFF, OPTED_OUT, pass, step,
+    Answer, COLD, Checked, Conversation, Flow, HUMAN_HANDOFF, OPTED_OUT, fire_due_timers, step,
 };
 use leadstream_schemas::{Content, Timestamp};
 
@@ -79,11 +79,11 @@ fn live(flow: &Flow) {
         conversation = step(flow, &conversation, now, &Answer::from(content)).conversation;
         is_somewhere(flow, &conversation);
         now = Timestamp::from_millis(now.millis() + millis(Duration::from_secs(3600)));
-        let fired = pass(flow, &mut conversation, now).len();
+        let fired = fire_due_timers(flow, &mut conversation, now).len();
         assert!(fired <= 3, "{fired} timers fired in a row");
         is_somewhere(flow, &conversation);
     }
-    pass(
+    fire_due_timers(
         flow,
         &mut conversation,
         Timestamp::from_millis(now.millis() + millis(Duration::from_secs(86_400 * 400))),

@@ -4,9 +4,9 @@
 mod command;
 mod decoded;
 mod erase;
-mod folded;
 mod merge;
 mod message;
+mod result;
 mod timers;
 mod voice;
 
@@ -18,7 +18,7 @@ use leadstream_stream::kafka::partition_of;
 use leadstream_stream::{Outgoing, Record};
 
 pub(crate) use decoded::{Decoded, Keyed, Undecodable};
-pub(crate) use folded::{Changed, Decided, Erased, Folded, Progress};
+pub(crate) use result::{BatchResult, Decided, Erased, LeadUpdate, PartitionAdvance};
 pub(crate) use timers::{Clock, DueLead, sweep};
 use voice::Voice;
 
@@ -30,7 +30,7 @@ use crate::lead::{FoldError, Inbound, InputError, Lead, StoredError, Verb, scope
 
 /// What the fold may use of the database.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Known {
+pub(crate) struct LoadedState {
     /// Leads of the batch's ids, by lead id. Those that change are moved out.
     pub(crate) leads: HashMap<String, Lead>,
     /// Lead id by identity.
@@ -74,10 +74,10 @@ enum Place {
 /// Folds `batch` in its order.
 pub(crate) fn fold(
     batch: &[Decoded],
-    mut known: Known,
+    mut known: LoadedState,
     rules: &Rules<'_>,
-) -> Result<Folded, BatchError> {
-    let mut folded = Folded::default();
+) -> Result<BatchResult, BatchError> {
+    let mut folded = BatchResult::default();
     for decoded in batch {
         let partition = decoded.record.partition;
         if folded.halted.contains_key(&partition) {
@@ -149,9 +149,9 @@ enum Outcome {
 fn fold_one(
     record: &Record,
     keyed: &Keyed,
-    known: &mut Known,
+    known: &mut LoadedState,
     rules: &Rules<'_>,
-    folded: &mut Folded,
+    folded: &mut BatchResult,
     outgoing: &mut Vec<Outgoing>,
 ) -> Result<bool, BatchError> {
     let (lead_id, created) = match place(record, keyed, known, folded, rules) {
@@ -166,7 +166,7 @@ fn fold_one(
     let changed_before = before.is_some();
     let mut found = before.or_else(|| {
         let lead = known.leads.remove(&lead_id)?;
-        Some(Changed::new(
+        Some(LeadUpdate::new(
             lead,
             &keyed.account,
             record.partition,
@@ -226,12 +226,12 @@ impl Step<'_> {
     /// `found` is the lead that the record speaks to, where it is known. Gives it as it is then.
     fn fold(
         &self,
-        found: Option<Box<Changed>>,
+        found: Option<Box<LeadUpdate>>,
         erased_until: Option<Timestamp>,
-        known: &mut Known,
-        folded: &mut Folded,
+        known: &mut LoadedState,
+        folded: &mut BatchResult,
         outgoing: &mut Vec<Outgoing>,
-    ) -> Result<(Option<Box<Changed>>, Outcome), BatchError> {
+    ) -> Result<(Option<Box<LeadUpdate>>, Outcome), BatchError> {
         match &self.keyed.inbound {
             Inbound::Message(input) => {
                 let mut changed = found.unwrap_or_else(|| {
@@ -251,8 +251,8 @@ impl Step<'_> {
         }
     }
 
-    fn begin(&self, lead: Lead) -> Box<Changed> {
-        Changed::new(lead, &self.keyed.account, self.record.partition, true)
+    fn begin(&self, lead: Lead) -> Box<LeadUpdate> {
+        LeadUpdate::new(lead, &self.keyed.account, self.record.partition, true)
     }
 
     fn home_key<'a>(&'a self, lead_id: &'a str) -> &'a str {
@@ -286,7 +286,7 @@ impl Step<'_> {
         lead: &Lead,
         prompt: Option<ReplyContent>,
         cause: &str,
-        folded: &mut Folded,
+        folded: &mut BatchResult,
         outgoing: &mut Vec<Outgoing>,
     ) -> Result<(), BatchError> {
         let voice = self.voice();
@@ -308,7 +308,7 @@ impl Step<'_> {
     }
 
     /// Keeps the ids that left the lead's journal.
-    fn depart(&self, departed: Vec<(String, Timestamp)>, folded: &mut Folded) {
+    fn depart(&self, departed: Vec<(String, Timestamp)>, folded: &mut BatchResult) {
         let ids = departed.into_iter();
         let rows = ids.map(|(id, sent_at)| (self.lead_id.clone(), id, sent_at));
         folded.departed.extend(rows);
@@ -327,7 +327,11 @@ pub(crate) fn home_key<'a>(lead_id: &'a str, account: &str) -> &'a str {
 }
 
 /// The lead that has an id, as of this point of the batch.
-fn owner<'a>(identity: &str, known: &'a Known, folded: &'a Folded) -> Option<&'a String> {
+fn owner<'a>(
+    identity: &str,
+    known: &'a LoadedState,
+    folded: &'a BatchResult,
+) -> Option<&'a String> {
     let new = folded.identities.get(identity);
     new.or_else(|| known.identities.get(identity))
 }
@@ -335,8 +339,8 @@ fn owner<'a>(identity: &str, known: &'a Known, folded: &'a Folded) -> Option<&'a
 fn place(
     record: &Record,
     keyed: &Keyed,
-    known: &Known,
-    folded: &Folded,
+    known: &LoadedState,
+    folded: &BatchResult,
     rules: &Rules<'_>,
 ) -> Place {
     // A producer that knew another partition count, or that chooses partitions in its own way: one

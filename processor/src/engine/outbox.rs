@@ -14,7 +14,7 @@ use serde_bytes::{ByteBuf, Bytes};
 pub(crate) struct OutboxKey {
     pub(crate) partition: i32,
     pub(crate) next_offset: i64,
-    /// As in [`Progress`](super::batch::Progress).
+    /// As in [`PartitionAdvance`](super::batch::PartitionAdvance).
     pub(crate) sweep: i64,
 }
 

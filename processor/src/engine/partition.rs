@@ -1,10 +1,6 @@
-//! A partition as its lane sees it.
+//! A partition as its owner sees it.
 
-use std::collections::BTreeMap;
-
-use leadstream_stream::dead_letter::PoisonLimit;
-
-use super::batch::{Changed, Erased, Folded, Progress};
+use super::batch::PartitionAdvance;
 use super::cache::LeadCache;
 use super::poison::Poison;
 use super::timers::Pace;
@@ -56,75 +52,6 @@ pub(crate) struct Fence {
     pub(crate) sweep: i64,
 }
 
-/// What the commit of `folded` has to find, by partition (invariant 5).
-pub(crate) fn fences(
-    partitions: &BTreeMap<i32, Partition>,
-    folded: &Folded,
-) -> BTreeMap<i32, Fence> {
-    folded
-        .partitions
-        .keys()
-        .filter_map(|id| {
-            let partition = partitions.get(id)?;
-            let fence = Fence {
-                epoch: partition.epoch,
-                next_offset: partition.next_offset,
-                sweep: partition.sweep,
-            };
-            Some((*id, fence))
-        })
-        .collect()
-}
-
-/// How many dead letters each partition of `folded` had lately, once that is committed.
-pub(crate) fn poison(
-    partitions: &BTreeMap<i32, Partition>,
-    folded: &Folded,
-    limit: PoisonLimit,
-) -> BTreeMap<i32, Poison> {
-    folded
-        .partitions
-        .iter()
-        .filter_map(|(id, progress)| {
-            let before = partitions.get(id)?.poison;
-            Some((*id, before.after(&progress.poison, limit)))
-        })
-        .collect()
-}
-
-/// Keeps no lead in memory that was erased.
-pub(crate) fn forget(partitions: &mut BTreeMap<i32, Partition>, erased: &BTreeMap<String, Erased>) {
-    for (lead_id, erased) in erased {
-        if let Some(partition) = partitions.get_mut(&erased.partition) {
-            partition.leads.remove(lead_id);
-        }
-    }
-}
-
-/// Keeps the leads of a committed batch within `room` bytes, which `partitions` share evenly.
-pub(crate) fn keep(
-    partitions: &mut BTreeMap<i32, Partition>,
-    leads: BTreeMap<String, Box<Changed>>,
-    room: usize,
-) {
-    let each = room / partitions.len().max(1);
-    for (lead_id, changed) in leads {
-        if let Some(partition) = partitions.get_mut(&changed.partition) {
-            // A copy of its own: to shrink the vector would keep the whole block it was written to.
-            let body = Box::from(changed.body.as_slice());
-            partition.leads.put(lead_id, body, each);
-        }
-    }
-}
-
-/// Holds what `partitions` keep within `room` bytes, when there are more of them.
-pub(crate) fn make_room(partitions: &mut BTreeMap<i32, Partition>, room: usize) {
-    let each = room / partitions.len().max(1);
-    for partition in partitions.values_mut() {
-        partition.leads.shrink(each);
-    }
-}
-
 impl Partition {
     pub(crate) fn new() -> Self {
         Self {
@@ -139,7 +66,7 @@ impl Partition {
         }
     }
 
-    /// It is ours, and the next record is that at `next_offset`.
+    /// Begins at `next_offset`, as its owner.
     pub(crate) const fn begin(&mut self, owned: Owned, next_offset: i64) {
         self.epoch = owned.epoch;
         self.poison = owned.poison;
@@ -147,15 +74,24 @@ impl Partition {
         self.next_offset = next_offset;
     }
 
-    /// A commit has brought it to where `progress` says.
-    pub(crate) fn advance(&mut self, progress: &Progress, poison: Poison) {
-        self.poison = poison;
-        self.next_offset = progress.next_offset;
-        self.sweep = self.sweep.max(progress.sweep);
+    /// Returns what a commit has to find of it (invariant 5).
+    pub(crate) const fn fence(&self) -> Fence {
+        Fence {
+            epoch: self.epoch,
+            next_offset: self.next_offset,
+            sweep: self.sweep,
+        }
     }
 
-    /// After a failure nothing in memory is trusted.
-    pub(crate) fn distrust(&mut self) {
+    /// Moves it to where a commit has brought it.
+    pub(crate) fn advance(&mut self, advance: &PartitionAdvance, poison: Poison) {
+        self.poison = poison;
+        self.next_offset = advance.next_offset;
+        self.sweep = self.sweep.max(advance.sweep);
+    }
+
+    /// Drops what is in memory: after a failure only what is committed counts.
+    pub(crate) fn reset_to_committed(&mut self) {
         if self.phase == Phase::Running {
             self.phase = Phase::Resume;
         }

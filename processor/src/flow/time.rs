@@ -63,7 +63,11 @@ pub fn fire(flow: &Flow, conversation: &Conversation) -> Step {
 
 /// Fires all timers that are due by `until`, in due order. Each timer fires once before something
 /// else happens, so they are few.
-pub fn pass(flow: &Flow, conversation: &mut Conversation, until: Timestamp) -> Vec<Fired> {
+pub fn fire_due_timers(
+    flow: &Flow,
+    conversation: &mut Conversation,
+    until: Timestamp,
+) -> Vec<Fired> {
     let mut fired = Vec::new();
     while let Some(due) = next_due(flow, conversation).filter(|due| *due <= until) {
         let step = fire(flow, conversation);

@@ -125,7 +125,7 @@ fn fold_from(
     let flow = followed(flows, conversation)?;
     let mut passed = Cow::Borrowed(conversation);
     if flow::next_due(flow, conversation).is_some_and(|due| due <= at) {
-        flow::pass(flow, passed.to_mut(), at);
+        flow::fire_due_timers(flow, passed.to_mut(), at);
     }
     let flow = if flow.is_restart(&passed, answer) {
         flows.newest(&conversation.flow.name, at).unwrap_or(flow)
@@ -186,11 +186,15 @@ impl Journal {
     ///
     /// # Errors
     /// [`FoldError`] when the conversation follows a flow that is not there.
-    pub fn pass(&mut self, flows: &Flows, until: Timestamp) -> Result<Vec<Fired>, FoldError> {
+    pub fn fire_due_timers(
+        &mut self,
+        flows: &Flows,
+        until: Timestamp,
+    ) -> Result<Vec<Fired>, FoldError> {
         let Some(current) = &mut self.current else {
             return Ok(Vec::new());
         };
-        let fired = flow::pass(followed(flows, current)?, current, until);
+        let fired = flow::fire_due_timers(followed(flows, current)?, current, until);
         if let Some(last) = fired.last() {
             self.passed = self.passed.max(Some(last.due));
         }

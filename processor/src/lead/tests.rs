@@ -300,7 +300,7 @@ fn time_without_an_input_is_folded_and_a_late_input_corrects_it() {
         Some(Timestamp::from_millis(day - 3_600_000))
     );
     let fired = journal
-        .pass(&flows, Timestamp::from_millis(2 * day))
+        .fire_due_timers(&flows, Timestamp::from_millis(2 * day))
         .unwrap();
     assert_eq!(fired.len(), 2);
     assert_eq!(journal.conversation().unwrap().state, "COLD");
@@ -313,7 +313,7 @@ fn time_without_an_input_is_folded_and_a_late_input_corrects_it() {
     );
     assert_eq!(journal.conversation().unwrap().state, "AWAITING_BUDGET");
     let fired = journal
-        .pass(&flows, Timestamp::from_millis(3 * day))
+        .fire_due_timers(&flows, Timestamp::from_millis(3 * day))
         .unwrap();
     assert_eq!(fired.len(), 2);
     assert_eq!(journal.conversation().unwrap().state, "COLD");

@@ -83,7 +83,7 @@ async fn enter_portion(shared: &Shared) -> Result<Fill, FillError> {
     let mut entries = Vec::new();
     if last.is_some() {
         let partitions = shared.consumer.partitions().await?;
-        let mut flows = shared.flows.known();
+        let mut flows = shared.flows.current();
         for found in leads {
             let due = match found.lead.next_due(&flows) {
                 Err(_) => {

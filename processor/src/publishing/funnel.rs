@@ -135,7 +135,7 @@ mod tests {
         ] {
             let mut play = Rehearsal::new(&flows);
             for line in lines {
-                play.pass(std::time::Duration::from_secs(10)).unwrap();
+                play.advance(std::time::Duration::from_secs(10)).unwrap();
                 let body = (*line).to_owned();
                 play.send(&Content::Text { body }).unwrap();
             }

@@ -9,7 +9,7 @@ use leadstream_stream::{Outgoing, TraceContext};
 use super::RecoverError;
 use super::published::{Known, Published};
 use super::recovery::Recovery;
-use crate::engine::batch::{BatchError, Changed, Folded, Progress};
+use crate::engine::batch::{BatchError, BatchResult, LeadUpdate, PartitionAdvance};
 use crate::engine::effects::{self, Outlets};
 use crate::lead::Lead;
 
@@ -31,7 +31,7 @@ impl Recovery<'_> {
                     let home = partition_of(&event.key, self.partitions.len());
                     let body = lead.to_bytes().map_err(BatchError::from)?;
                     outgoing.push(event);
-                    let mut lead = Changed::new(lead, "", home, false);
+                    let mut lead = LeadUpdate::new(lead, "", home, false);
                     lead.body = body;
                     lead.revision_before = revision_before;
                     changed.insert(lead_id, lead);
@@ -40,18 +40,19 @@ impl Recovery<'_> {
             self.report.corrected += changed.len() as u64;
             self.forget().await?;
             // Any partition does: all of them are ours.
-            if let Some((id, partition)) = self.partitions.first_key_value()
+            let first = self.partitions.iter().next();
+            if let Some((id, next_offset)) = first.map(|(id, it)| (id, it.next_offset))
                 && !changed.is_empty()
             {
-                let progress = Progress {
-                    next_offset: partition.next_offset,
+                let progress = PartitionAdvance {
+                    next_offset,
                     outgoing,
-                    ..Progress::default()
+                    ..PartitionAdvance::default()
                 };
-                let folded = Folded {
+                let folded = BatchResult {
                     leads: changed,
-                    partitions: BTreeMap::from([(*id, progress)]),
-                    ..Folded::default()
+                    partitions: BTreeMap::from([(id, progress)]),
+                    ..BatchResult::default()
                 };
                 self.commit(folded).await?;
             }

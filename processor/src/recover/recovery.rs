@@ -14,14 +14,14 @@ use super::log::{Inputs, Log, LogError};
 use super::plan::{Plan, reference};
 use super::published::Published;
 use super::{RecoverError, Report};
-use crate::engine::batch::{self, Decoded, Folded, Rules};
+use crate::engine::batch::{BatchResult, Decoded, Rules};
 use crate::engine::effects::Outlets;
 use crate::engine::outbox::OutboxKey;
-use crate::engine::partition::{self, Partition};
+use crate::engine::owned_partitions::{Committed, OwnedPartitions};
 use crate::engine::poison;
 use crate::flows::Flows;
-use crate::store::{Commit, Store};
-use crate::worker::load;
+use crate::store::Store;
+use crate::worker::commit_cycle::CommitCycle;
 
 /// Effects may have been written this much before the clock of the record that tells the time.
 const SLACK_MS: i64 = 3_600_000;
@@ -34,7 +34,7 @@ pub(super) struct Recovery<'a> {
     producer: Producer,
     owner: Uuid,
     plans: BTreeMap<i32, Plan>,
-    pub(super) partitions: BTreeMap<i32, Partition>,
+    pub(super) partitions: OwnedPartitions,
     /// Rows of the outbox that Kafka acknowledged.
     acknowledged: Vec<OutboxKey>,
     pub(super) published: Published,
@@ -57,15 +57,10 @@ impl<'a> Recovery<'a> {
         let owned = store.take_over(&ids, owner).await?;
         let starts = plans.iter().map(|(id, plan)| (*id, plan.start)).collect();
         store.go_on_at(&starts, owner).await?;
-        let partitions = owned
-            .into_iter()
-            .map(|(id, owned)| {
-                let mut partition = Partition::new();
-                let next = starts.get(&id).copied().unwrap_or_default();
-                partition.begin(owned, next);
-                (id, partition)
-            })
-            .collect();
+        let mut partitions = OwnedPartitions::new(settings.lead_cache(), settings.poison_limit());
+        for (id, owned) in owned {
+            partitions.begin(id, owned, starts.get(&id).copied().unwrap_or_default());
+        }
         Ok(Self {
             producer: Producer::new(&settings.kafka, "leadstream-recover", None)?,
             settings,
@@ -215,7 +210,6 @@ impl<'a> Recovery<'a> {
             .into_iter()
             .map(|record| Decoded::new(record, accounts))
             .collect();
-        let known = load::known(&self.store, &mut self.partitions, &decoded).await?;
         let rules = Rules {
             flows: &self.flows,
             outlets: &self.outlets,
@@ -223,37 +217,29 @@ impl<'a> Recovery<'a> {
             journal: self.settings.journal_length.get(),
             partitions: Some(self.plans.len()),
         };
-        let mut folded = batch::fold(&decoded, known, &rules)?;
-        for (id, progress) in &mut folded.partitions {
-            self.hold_back(*id, progress.next_offset, &mut progress.outgoing)?;
-            if self.was_processed(*id, progress.next_offset) {
+        let cycle = CommitCycle::new(&self.store, self.owner);
+        let mut batch = cycle.fold(&mut self.partitions, &decoded, &rules).await?;
+        for (id, advance) in &mut batch.partitions {
+            self.hold_back(*id, advance.next_offset, &mut advance.outgoing)?;
+            if self.was_processed(*id, advance.next_offset) {
                 // An operator has let the partition go on past its dead letters, if they were many.
-                progress.poison.clear();
+                advance.poison.clear();
             }
         }
-        let mut halted = std::mem::take(&mut folded.halted);
-        let new: Vec<i32> = folded
-            .partitions
-            .iter()
-            .filter_map(|(id, progress)| (!progress.poison.is_empty()).then_some(*id))
-            .collect();
-        self.commit(folded).await?;
-        for id in new {
-            if self
-                .partitions
-                .get(&id)
-                .is_some_and(|it| it.poison.is_halted())
-            {
-                halted.insert(id, poison::reason(self.settings.poison_limit()));
-            }
-        }
-        match halted.into_iter().next() {
+        let Committed {
+            mut halted,
+            poisoned,
+            ..
+        } = self.commit(batch).await?;
+        let reason = poison::reason(self.settings.poison_limit());
+        halted.extend(poisoned.into_iter().map(|id| (id, reason.clone())));
+        match halted.pop_first() {
             None => Ok(()),
             Some((partition, reason)) => Err(RecoverError::Halted {
                 partition,
                 offset: self
                     .partitions
-                    .get(&partition)
+                    .get(partition)
                     .map_or(0, |it| it.next_offset),
                 reason,
             }),
@@ -261,38 +247,14 @@ impl<'a> Recovery<'a> {
     }
 
     /// Commits, publishes, and waits until Kafka has it.
-    pub(super) async fn commit(&mut self, folded: Folded) -> Result<(), RecoverError> {
-        if folded.partitions.is_empty() {
-            return Ok(());
-        }
-        let fences = partition::fences(&self.partitions, &folded);
-        let limit = self.settings.poison_limit();
-        let counts = partition::poison(&self.partitions, &folded, limit);
-        let commit = Commit {
-            owner: self.owner,
-            fences: &fences,
-            folded: &folded,
-            poison: &counts,
-            acknowledged: &self.acknowledged,
-        };
-        self.store.commit(&commit).await?;
-        self.acknowledged.clear();
-        let mut records = Vec::new();
-        for (id, progress) in folded.partitions {
-            if let Some(partition) = self.partitions.get_mut(&id) {
-                partition.advance(&progress, counts.get(&id).copied().unwrap_or_default());
-            }
-            self.acknowledged.extend(progress.outbox_key(id));
-            records.extend(progress.outgoing);
-        }
-        partition::forget(&mut self.partitions, &folded.erased);
-        partition::keep(
-            &mut self.partitions,
-            folded.leads,
-            self.settings.lead_cache(),
-        );
-        self.producer.send(&records).await?.await?;
-        Ok(())
+    pub(super) async fn commit(&mut self, batch: BatchResult) -> Result<Committed, RecoverError> {
+        let cycle = CommitCycle::new(&self.store, self.owner);
+        let mut committed = cycle
+            .commit(&mut self.partitions, &mut self.acknowledged, batch)
+            .await?;
+        self.producer.send(&committed.records).await?.await?;
+        self.acknowledged.append(&mut committed.outbox);
+        Ok(committed)
     }
 
     /// Kafka's offsets follow, and processors may begin.
@@ -301,7 +263,7 @@ impl<'a> Recovery<'a> {
         let next = self
             .partitions
             .iter()
-            .map(|(id, partition)| (*id, partition.next_offset))
+            .map(|(id, partition)| (id, partition.next_offset))
             .collect();
         block_in_place(|| log.commit(topic, &next))?;
         self.store.end_recovery().await?;

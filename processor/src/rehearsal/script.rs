@@ -110,7 +110,7 @@ impl Transcript {
                     String::new()
                 }
                 (None, None, None) => {
-                    rehearsal.pass(turn.wait.map_or(Duration::ZERO, |wait| wait.0))?;
+                    rehearsal.advance(turn.wait.map_or(Duration::ZERO, |wait| wait.0))?;
                     String::new()
                 }
             };
@@ -119,7 +119,7 @@ impl Transcript {
             // Until the next turn begins.
             match self.turns.get(index + 1).map(|next| &next.value) {
                 Some(next) if next.wait.is_none() => {
-                    rehearsal.pass(next.after.map_or(PAUSE, |after| after.0))?;
+                    rehearsal.advance(next.after.map_or(PAUSE, |after| after.0))?;
                 }
                 _ => rehearsal.settle(),
             }

@@ -8,7 +8,7 @@ use leadstream_schemas::Timestamp;
 use sqlx::{PgConnection, Row};
 
 use super::{Commit, StoreError, column};
-use crate::engine::batch::{Decided, Folded, Progress};
+use crate::engine::batch::{BatchResult, Decided, PartitionAdvance};
 use crate::engine::outbox::{self, OutboxKey};
 use crate::engine::partition::Fence;
 use crate::engine::poison::Poison;
@@ -94,7 +94,7 @@ pub(super) async fn fence(
 }
 
 pub(super) fn fence_statement<'q>(commit: &Commit<'q>) -> Statement<'q> {
-    let moves: Vec<(i32, Fence, &Progress)> = commit
+    let moves: Vec<(i32, Fence, &PartitionAdvance)> = commit
         .folded
         .partitions
         .iter()
@@ -122,7 +122,7 @@ pub(super) fn fence_statement<'q>(commit: &Commit<'q>) -> Statement<'q> {
 const INSERT_IDENTITIES: &str = "
 INSERT INTO lead_identities (identity, lead_id) SELECT unnest($1::text[]), unnest($2::text[])";
 
-fn identities(folded: &Folded) -> Option<Statement<'_>> {
+fn identities(folded: &BatchResult) -> Option<Statement<'_>> {
     if folded.identities.is_empty() {
         return None;
     }
@@ -141,7 +141,7 @@ SELECT (sent_at AT TIME ZONE 'UTC')::date, lead_id, id
 FROM unnest($1::text[], $2::text[], $3::timestamptz[]) AS u (lead_id, id, sent_at)
 ON CONFLICT DO NOTHING";
 
-fn departed(folded: &Folded) -> Option<Statement<'_>> {
+fn departed(folded: &BatchResult) -> Option<Statement<'_>> {
     let rows = &folded.departed;
     (!rows.is_empty()).then(|| {
         sqlx::query(INSERT_DEPARTED)
@@ -161,7 +161,7 @@ ON CONFLICT (id) DO UPDATE SET verb = excluded.verb, digest = excluded.digest,
 WHERE o.refusal IS NOT NULL
   AND (excluded.refusal IS NULL OR o.lead_id IS NULL AND excluded.lead_id IS NOT NULL)";
 
-fn outcomes(folded: &Folded) -> Option<Statement<'_>> {
+fn outcomes(folded: &BatchResult) -> Option<Statement<'_>> {
     let rows: Vec<(&String, &Decided)> = folded.decided.iter().collect();
     let revision = |revision: &u64| i64::try_from(*revision).unwrap_or(i64::MAX);
     (!rows.is_empty()).then(|| {
@@ -183,7 +183,7 @@ const INSERT_OUTBOX: &str = "
 INSERT INTO outbox (partition, next_offset, sweep, records)
 SELECT unnest($1::int[]), unnest($2::bigint[]), unnest($3::bigint[]), unnest($4::bytea[])";
 
-fn outbox(folded: &Folded) -> Result<Option<Statement<'_>>, StoreError> {
+fn outbox(folded: &BatchResult) -> Result<Option<Statement<'_>>, StoreError> {
     let mut keys = Vec::new();
     let mut records = Vec::new();
     for (partition, progress) in &folded.partitions {

@@ -1,19 +1,18 @@
-//! A lane: one task that owns its partitions' state by value. It collects, loads, folds, commits,
-//! publishes; the next batch is collected while this one commits, because the consumer's thread
-//! fills the lane's channel meanwhile.
+//! A lane: one task that owns its partitions' state by value. It collects, folds, commits and
+//! publishes; the consumer's thread fills its channel with the next batch meanwhile.
 
+mod assignment;
+mod backoff;
 mod batch;
-mod resume;
-mod revoke;
+mod offset_committer;
+mod outbox_tail;
 mod sweep;
 
-use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures::FutureExt;
-use leadstream_stream::consumer::LaneEvent;
-use leadstream_stream::{Delivery, Record};
+use leadstream_stream::consumer::{Fetched, LaneEvent};
+use leadstream_stream::lifecycle::chain;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::oneshot;
 use tokio::time::MissedTickBehavior;
@@ -23,23 +22,35 @@ use super::live_flows::FlowsError;
 use super::shared::Shared;
 use super::waiting::Waiting;
 use crate::engine::batch::{BatchError, Decoded};
-use crate::engine::outbox::OutboxKey;
-use crate::engine::partition::{self, Partition, Phase};
+use crate::engine::owned_partitions::OwnedPartitions;
 use crate::engine::takeover::{OffsetError, PartitionsChanged};
-use crate::failpoint::{Point, pass};
+use crate::failpoint::{self, Point};
 use crate::metrics;
 use crate::store::StoreError;
-use resume::TakeOverError;
+use assignment::TakeOverError;
+use backoff::Backoff;
+use offset_committer::OffsetCommitter;
+use outbox_tail::OutboxTail;
 use sweep::Sweeps;
 
-/// Acknowledgements that may be outstanding before the lane waits for them, in batches.
-const UNACKNOWLEDGED: usize = 2;
-/// How often a lane that waits looks whether its producer still works.
-pub(super) const CHECK: Duration = Duration::from_secs(1);
-/// How often Kafka is told where a lane stands, which only tools that show lag want to know.
-const TELL: Duration = Duration::from_secs(1);
+/// How often a lane that waits checks that its producer still works.
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// How long an idle lane keeps acknowledged rows in the outbox.
 const IDLE: Duration = Duration::from_millis(250);
+/// Failures in a row that are not reported: two partitions that met one person soon agree.
+const UNREPORTED_FAILURES: u32 = 2;
+
+pub(crate) struct Lane {
+    index: usize,
+    shared: Arc<Shared>,
+    events: UnboundedReceiver<LaneEvent>,
+    waiting: Waiting,
+    partitions: OwnedPartitions,
+    outbox: OutboxTail,
+    offsets: OffsetCommitter,
+    backoff: Backoff,
+    sweeps: Sweeps,
+}
 
 /// Why a lane ends.
 #[derive(Debug, thiserror::Error)]
@@ -52,9 +63,9 @@ pub enum LaneError {
     Batch(#[from] BatchError),
 }
 
-/// What keeps a lane from going on for now.
+/// Why a batch failed: all but [`Fatal`](Self::Fatal) is tried again.
 #[derive(Debug, thiserror::Error)]
-enum Trouble {
+enum BatchFailure {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -68,7 +79,7 @@ enum Trouble {
     Fatal(#[from] LaneError),
 }
 
-impl From<TakeOverError> for Trouble {
+impl From<TakeOverError> for BatchFailure {
     fn from(error: TakeOverError) -> Self {
         match error {
             TakeOverError::Halt(offsets) => Self::Fatal(offsets.into()),
@@ -76,30 +87,6 @@ impl From<TakeOverError> for Trouble {
             error => Self::TakeOver(error),
         }
     }
-}
-
-/// A committed batch whose records Kafka has not acknowledged yet.
-struct Published {
-    rows: Vec<OutboxKey>,
-    delivery: Delivery,
-}
-
-pub(crate) struct Lane {
-    index: usize,
-    shared: Arc<Shared>,
-    events: UnboundedReceiver<LaneEvent>,
-    partitions: BTreeMap<i32, Partition>,
-    waiting: Waiting,
-    /// When the first of them came.
-    waiting_since: Instant,
-    published: VecDeque<Published>,
-    acknowledged: Vec<OutboxKey>,
-    /// Offsets, by partition, that Kafka was not told yet.
-    untold: BTreeMap<i32, i64>,
-    told_at: Instant,
-    failures: u32,
-    retry_at: Option<Instant>,
-    sweeps: Sweeps,
 }
 
 impl Lane {
@@ -110,44 +97,40 @@ impl Lane {
     ) -> Self {
         Self {
             index,
-            shared,
             events,
-            partitions: BTreeMap::new(),
-            waiting: Waiting::default(),
-            waiting_since: Instant::now(),
-            published: VecDeque::new(),
-            acknowledged: Vec::new(),
-            untold: BTreeMap::new(),
-            told_at: Instant::now(),
-            failures: 0,
-            retry_at: None,
+            waiting: Waiting::new(),
+            partitions: OwnedPartitions::new(shared.lead_cache_bytes, shared.poison_limit),
+            outbox: OutboxTail::default(),
+            offsets: OffsetCommitter::new(),
+            backoff: Backoff::default(),
             sweeps: Sweeps::default(),
+            shared,
         }
     }
 
-    /// Works until the consumer's loop has `ended`: by then it has given every partition back.
+    /// Works until the consumer's loop has `ended`: by then it has revoked every partition.
     pub(crate) async fn run(mut self, ended: CancellationToken) -> Result<(), LaneError> {
-        let mut checks = tokio::time::interval(CHECK);
+        let mut checks = tokio::time::interval(CHECK_INTERVAL);
         checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            self.take_what_is_there().await;
-            let is_past = |due: Option<Instant>| due.is_some_and(|due| due <= Instant::now());
-            let due = self.work_due();
-            let worked = is_past(due);
+            self.handle_what_is_ready().await;
+            let work_at = self.work_at();
+            let worked = is_past(work_at);
             if worked {
-                self.work().await?;
+                let result = self.work().await;
+                self.handle_result(result)?;
             }
             // Even while inputs never cease.
-            let sweep_due = self.sweep_due();
-            if is_past(sweep_due) {
-                let outcome = self.sweep().await;
-                self.judge(outcome)?;
+            let sweep_at = self.sweep_at();
+            if is_past(sweep_at) {
+                let result = self.sweep().await;
+                self.handle_result(result)?;
                 continue;
             }
             if worked {
                 continue;
             }
-            let due = due.into_iter().chain(sweep_due).min();
+            let wake_at = work_at.into_iter().chain(sweep_at).min();
             // In this order: a rebalance must not wait, acknowledgements free room.
             tokio::select! {
                 biased;
@@ -156,203 +139,148 @@ impl Lane {
                     None => return Ok(()),
                 },
                 () = ended.cancelled() => return Ok(()),
-                outcome = front(&mut self.published) => self.on_acknowledged(outcome.is_ok()).await,
-                () = sleep_until(due) => {}
-                _ = checks.tick() => {
-                    self.shared.producer.check();
-                    self.tell();
+                ack = self.outbox.next_ack() => {
+                    self.on_ack(ack.is_ok()).await;
                 }
-                () = tokio::time::sleep(IDLE), if !self.acknowledged.is_empty() => self.tidy().await,
+                () = sleep_until(wake_at) => {}
+                _ = checks.tick() => self.on_check(),
+                () = tokio::time::sleep(IDLE), if !self.outbox.acknowledged.is_empty() => {
+                    self.on_idle().await;
+                }
             }
         }
     }
 
-    /// Events and acknowledgements that came meanwhile, up to a full batch.
-    async fn take_what_is_there(&mut self) {
+    /// Handles events, up to a full batch, and acknowledgements that came meanwhile.
+    async fn handle_what_is_ready(&mut self) {
         while self.waiting.len() < self.shared.batch_records
             && let Ok(event) = self.events.try_recv()
         {
             self.on_event(event).await;
         }
-        while let Some(published) = self.published.front_mut()
-            && let Some(outcome) = (&mut published.delivery).now_or_never()
-        {
-            self.on_acknowledged(outcome.is_ok()).await;
+        while let Some(ack) = self.outbox.try_next_ack() {
+            self.on_ack(ack.is_ok()).await;
         }
     }
 
-    /// When there is something to do and nothing but time to wait for.
-    fn work_due(&self) -> Option<Instant> {
-        if self.must_settle() {
-            return Some(self.retry_at.unwrap_or_else(Instant::now));
-        }
-        if self.waiting.len() == 0 || self.published.len() >= UNACKNOWLEDGED {
+    /// Returns when there is work, with nothing but time to wait for.
+    fn work_at(&self) -> Option<Instant> {
+        let due = if self.partitions.must_resume() {
+            Instant::now()
+        } else if self.outbox.is_full() {
             return None;
-        }
-        let collected = if self.waiting.len() >= self.shared.batch_records {
-            self.waiting_since
         } else {
-            self.waiting_since + self.shared.linger
+            self.waiting
+                .due_at(self.shared.batch_records, self.shared.linger)?
         };
-        Some(
-            self.retry_at
-                .map_or(collected, |retry| retry.max(collected)),
-        )
+        Some(self.backoff.earliest(due))
     }
 
-    fn running(&self) -> impl Iterator<Item = i32> {
-        let running = |partition: &Partition| partition.phase == Phase::Running;
-        let partitions = self.partitions.iter();
-        partitions.filter_map(move |(id, partition)| running(partition).then_some(*id))
-    }
-
-    fn must_settle(&self) -> bool {
-        self.partitions
-            .values()
-            .any(|partition| matches!(partition.phase, Phase::TakeOver | Phase::Resume))
+    async fn work(&mut self) -> Result<(), BatchFailure> {
+        if self.partitions.must_resume() {
+            Ok(self.resume_partitions().await?)
+        } else {
+            self.batch().await
+        }
     }
 
     async fn on_event(&mut self, event: LaneEvent) {
         match event {
-            LaneEvent::Assigned(partitions) => {
-                for partition in partitions {
-                    self.partitions.insert(partition, Partition::new());
-                }
-                partition::make_room(&mut self.partitions, self.shared.lead_room);
-            }
-            LaneEvent::Records(fetched) => {
-                if self.waiting.len() == 0 {
-                    self.waiting_since = Instant::now();
-                }
-                let (accounts, partitions) = (&self.shared.accounts, &self.partitions);
-                // A fetch may begin before the offset that comes next.
-                let expected = |record: &Record| {
-                    partitions.get(&record.partition).is_some_and(|partition| {
-                        partition.started && record.offset >= partition.next_offset
-                    })
-                };
-                let decoded: Vec<Decoded> = fetched
-                    .records
-                    .into_iter()
-                    .filter(expected)
-                    .map(|record| Decoded::new(record, accounts))
-                    .collect();
-                self.waiting.push(decoded, fetched.permit);
-            }
+            LaneEvent::Assigned(partitions) => self.partitions.assign(partitions),
+            LaneEvent::Records(fetched) => self.on_records(fetched),
             LaneEvent::Revoked {
                 partitions,
                 lost,
                 done,
             } => {
-                self.give_back(&partitions, lost).await;
+                self.on_revoked(&partitions, lost).await;
                 drop::<oneshot::Sender<()>>(done);
             }
         }
         metrics::partitions(self.index, self.partitions.len());
     }
 
-    async fn on_acknowledged(&mut self, acknowledged: bool) {
-        let acknowledged = pass(Point::Acknowledged).await.is_ok() && acknowledged;
-        let Some(published) = self.published.pop_front() else {
-            return;
-        };
+    fn on_records(&mut self, fetched: Fetched) {
+        let records = fetched.records.into_iter();
+        let decoded = records
+            .filter(|record| self.partitions.expects(record))
+            .map(|record| Decoded::new(record, &self.shared.accounts))
+            .collect();
+        self.waiting.push(decoded, fetched.permit);
+    }
+
+    /// Handles the outcome of the oldest published batch. Returns whether Kafka has it.
+    async fn on_ack(&mut self, acknowledged: bool) -> bool {
+        let acknowledged = failpoint::hit(Point::Acknowledged).await.is_ok() && acknowledged;
         if acknowledged {
-            self.acknowledged.extend(published.rows);
-            return;
-        }
-        metrics::failure("delivery");
-        // Later batches were sent already; the outbox still holds them and this one, in order.
-        self.published.clear();
-        self.distrust("Kafka did not acknowledge a batch");
-    }
-
-    fn distrust(&mut self, reason: &str) {
-        tracing::warn!(
-            lane = self.index,
-            reason,
-            "the lane reads again what is committed"
-        );
-        for partition in self.partitions.values_mut() {
-            partition.distrust();
-        }
-    }
-
-    /// Removes acknowledged rows from the outbox while there is no batch to do it with.
-    async fn tidy(&mut self) {
-        if self.acknowledged.is_empty() {
-            return;
-        }
-        match self.shared.store.forget(&self.acknowledged).await {
-            Ok(()) => self.acknowledged.clear(),
-            // They go with a later batch, or are published once more by the next owner.
-            Err(error) => self.back_off(&error),
-        }
-    }
-
-    async fn work(&mut self) -> Result<(), LaneError> {
-        let outcome = if self.must_settle() {
-            self.settle().await.map_err(Trouble::from)
+            self.outbox.on_ack();
         } else {
-            self.batch().await
-        };
-        self.judge(outcome)
+            metrics::failure("delivery");
+            self.outbox.abandon();
+            self.reset_to_committed("Kafka did not acknowledge a batch");
+        }
+        acknowledged
     }
 
-    fn judge(&mut self, outcome: Result<(), Trouble>) -> Result<(), LaneError> {
-        match outcome {
+    fn on_check(&mut self) {
+        self.shared.producer.check();
+        self.offsets.commit(&self.shared.consumer);
+    }
+
+    /// Tidies the outbox while there is no batch to do it with.
+    async fn on_idle(&mut self) {
+        // Rows that stay go with a later batch, or are published once more by the next owner.
+        if let Err(error) = self.outbox.remove_acknowledged(&self.shared.store).await {
+            self.back_off(&error);
+        }
+    }
+
+    fn handle_result(&mut self, result: Result<(), BatchFailure>) -> Result<(), LaneError> {
+        match result {
             Ok(()) => {
-                self.retry_at = None;
-                if self.failures > 0 {
-                    self.failures = 0;
-                    tracing::info!(lane = self.index, "the lane goes on");
+                if self.backoff.on_success() {
+                    tracing::info!(lane = self.index, "the lane works again");
                 }
                 self.shared.health.ready("engine");
-                Ok(())
             }
-            Err(Trouble::Fatal(error)) => Err(error),
-            Err(Trouble::TakeOver(TakeOverError::Interrupted)) => {
-                self.retry_at = None;
-                Ok(())
+            Err(BatchFailure::Fatal(error)) => return Err(error),
+            Err(BatchFailure::TakeOver(TakeOverError::Interrupted)) => {
+                self.backoff.on_interruption();
             }
-            Err(trouble) => {
-                self.back_off(&trouble);
-                Ok(())
-            }
+            Err(failure) => self.back_off(&failure),
         }
+        Ok(())
     }
 
-    fn back_off(&mut self, trouble: &dyn std::error::Error) {
-        self.failures += 1;
+    fn back_off(&mut self, failure: &dyn std::error::Error) {
         metrics::failure("retried");
-        let delay = self
-            .shared
-            .retry
-            .random_delay(self.failures)
-            .unwrap_or(self.shared.retry.cap);
-        self.retry_at = Some(Instant::now() + delay);
-        let reason = leadstream_stream::lifecycle::chain(trouble);
+        let pause = self.backoff.on_failure(&self.shared.retry);
+        let reason = chain(failure);
         tracing::warn!(
             lane = self.index,
-            failures = self.failures,
-            retry_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX),
+            failures = self.backoff.failures(),
+            retry_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX),
             error = reason,
-            "the lane waits and tries again"
+            "the lane failed and tries again"
         );
-        // A short stumble, such as two partitions that met one person, is nothing to report.
-        if self.failures > 2 {
+        if self.backoff.failures() > UNREPORTED_FAILURES {
             self.shared.health.unready("engine", reason);
         }
     }
+
+    /// Drops what is in memory, and has the lane publish its outbox again.
+    fn reset_to_committed(&mut self, reason: &str) {
+        tracing::warn!(
+            lane = self.index,
+            reason,
+            "the lane goes back to what is committed"
+        );
+        self.partitions.reset_to_committed();
+    }
 }
 
-/// Resolves with the oldest unacknowledged batch; never without one.
-async fn front(
-    published: &mut VecDeque<Published>,
-) -> Result<(), leadstream_stream::producer::ProduceError> {
-    match published.front_mut() {
-        Some(published) => (&mut published.delivery).await,
-        None => std::future::pending().await,
-    }
+fn is_past(at: Option<Instant>) -> bool {
+    at.is_some_and(|at| at <= Instant::now())
 }
 
 async fn sleep_until(at: Option<Instant>) {

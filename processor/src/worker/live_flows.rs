@@ -13,10 +13,10 @@ use crate::flows::{Flows, NOTICE, Published};
 use crate::store::{Store, StoreError};
 
 #[derive(Debug)]
-pub(crate) struct LiveFlows(RwLock<Known>);
+pub(crate) struct LiveFlows(RwLock<Snapshot>);
 
 #[derive(Clone, Debug)]
-struct Known {
+struct Snapshot {
     flows: Arc<Flows>,
     published: Arc<Vec<Published>>,
     /// Nothing else can hold before.
@@ -34,7 +34,7 @@ pub(crate) enum FlowsError {
 impl LiveFlows {
     /// `published` as read at `now`, by the database's clock.
     pub(crate) fn new(published: Vec<Published>, now: Timestamp) -> Result<Self, FlowsError> {
-        Ok(Self(RwLock::new(Known {
+        Ok(Self(RwLock::new(Snapshot {
             flows: Arc::new(Flows::read(&published)?),
             published: Arc::new(published),
             until: until(now),
@@ -42,11 +42,11 @@ impl LiveFlows {
     }
 
     /// The flows as they were read last.
-    pub(crate) fn known(&self) -> Arc<Flows> {
+    pub(crate) fn current(&self) -> Arc<Flows> {
         self.read().flows
     }
 
-    fn read(&self) -> Known {
+    fn read(&self) -> Snapshot {
         self.0
             .read()
             .unwrap_or_else(PoisonError::into_inner)
@@ -78,7 +78,7 @@ impl LiveFlows {
             tracing::info!(versions = published.len(), "published flows have changed");
             flows
         };
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Known {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Snapshot {
             flows: Arc::clone(&flows),
             published: Arc::new(published),
             until: until(now),

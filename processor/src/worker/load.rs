@@ -3,18 +3,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::engine::batch::{Decoded, Keyed, Known};
-use crate::engine::partition::Partition;
+use crate::engine::batch::{Decoded, Keyed, LoadedState};
+use crate::engine::owned_partitions::OwnedPartitions;
 use crate::lead::{Inbound, Lead, scoped};
 use crate::store::{Store, StoreError};
 
 /// Gathers the leads, owners of ids, and departed ids that `batch` touches.
-pub(crate) async fn known(
+pub(super) async fn load_batch_state(
     store: &Store,
-    partitions: &mut BTreeMap<i32, Partition>,
+    partitions: &mut OwnedPartitions,
     batch: &[Decoded],
-) -> Result<Known, StoreError> {
-    let mut known = Known::default();
+) -> Result<LoadedState, StoreError> {
+    let mut known = LoadedState::default();
     load_own(store, partitions, &mut known, batch).await?;
     let mut unknown: BTreeSet<String> = BTreeSet::new();
     // Of those that became another, which may be gone.
@@ -44,15 +44,15 @@ pub(crate) async fn known(
         known.identities.extend(found.owners);
         known.erased = found.erased;
     }
-    load_departed(store, &mut known, batch).await?;
+    load_evicted(store, &mut known, batch).await?;
     Ok(known)
 }
 
 /// Leads whose first key is a record's: nearly all, and found without a look at who has which id.
 async fn load_own(
     store: &Store,
-    partitions: &mut BTreeMap<i32, Partition>,
-    known: &mut Known,
+    partitions: &mut OwnedPartitions,
+    known: &mut LoadedState,
     batch: &[Decoded],
 ) -> Result<(), StoreError> {
     let mut missing: BTreeSet<&String> = BTreeSet::new();
@@ -60,8 +60,7 @@ async fn load_own(
         if known.leads.contains_key(own) || missing.contains(own) {
             continue;
         }
-        let partition = partitions.get_mut(&partition);
-        match partition.and_then(|it| it.leads.get(own)) {
+        match partitions.cached(partition, own) {
             Some(stored) => {
                 known.leads.insert(own.clone(), Lead::from_bytes(stored)?);
             }
@@ -80,9 +79,9 @@ async fn load_own(
 }
 
 /// Asks for ids that left their lead's journal, for inputs that only those can tell.
-async fn load_departed(
+async fn load_evicted(
     store: &Store,
-    known: &mut Known,
+    known: &mut LoadedState,
     batch: &[Decoded],
 ) -> Result<(), StoreError> {
     // A lead that takes in another within this batch may be asked for that one's ids as well.

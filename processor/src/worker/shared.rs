@@ -10,6 +10,7 @@ use leadstream_stream::ops::Health;
 use leadstream_stream::{Producer, RetryPolicy};
 use uuid::Uuid;
 
+use super::commit_cycle::CommitCycle;
 use super::halts::Halts;
 use super::live_flows::LiveFlows;
 use crate::engine::batch::Rules;
@@ -36,12 +37,12 @@ pub(crate) struct Shared {
     pub(crate) batch_records: usize,
     pub(crate) linger: Duration,
     pub(crate) journal: usize,
-    /// Partitions of the topic, once the first take-over has checked them.
-    pub(crate) partitions: OnceLock<usize>,
+    /// Of the topic, once the first take-over has checked them.
+    pub(crate) input_partitions: OnceLock<usize>,
     /// Bytes of leads that a lane keeps in memory.
-    pub(crate) lead_room: usize,
+    pub(crate) lead_cache_bytes: usize,
     pub(crate) retry: RetryPolicy,
-    pub(crate) poison: PoisonLimit,
+    pub(crate) poison_limit: PoisonLimit,
 }
 
 impl Shared {
@@ -62,13 +63,17 @@ impl Shared {
         }
     }
 
+    pub(super) const fn cycle(&self) -> CommitCycle<'_> {
+        CommitCycle::new(&self.store, self.owner)
+    }
+
     pub(super) fn rules<'a>(&'a self, flows: &'a Flows) -> Rules<'a> {
         Rules {
             flows,
             outlets: &self.outlets,
             erasure: self.store.erasure(),
             journal: self.journal,
-            partitions: self.partitions.get().copied(),
+            partitions: self.input_partitions.get().copied(),
         }
     }
 }

@@ -1,38 +1,61 @@
 //! Decoded records that wait for their batch, with the room they hold in the consumer's budget.
 
 use std::collections::VecDeque;
+use std::time::{Duration, Instant};
 
 use leadstream_stream::consumer::Permit;
 
 use crate::engine::batch::Decoded;
 
-#[derive(Debug, Default)]
-pub(crate) struct Waiting {
+#[derive(Debug)]
+pub(super) struct Waiting {
     records: VecDeque<Decoded>,
+    /// When the first of them came.
+    since: Instant,
     /// By fetch: how many of its records still wait. Their room is given back all at once.
     permits: VecDeque<(usize, Permit)>,
 }
 
 impl Waiting {
-    pub(crate) fn push(&mut self, records: Vec<Decoded>, permit: Permit) {
+    pub(super) fn new() -> Self {
+        Self {
+            records: VecDeque::new(),
+            since: Instant::now(),
+            permits: VecDeque::new(),
+        }
+    }
+
+    pub(super) fn push(&mut self, records: Vec<Decoded>, permit: Permit) {
         if !records.is_empty() {
+            if self.records.is_empty() {
+                self.since = Instant::now();
+            }
             self.permits.push_back((records.len(), permit));
             self.records.extend(records);
         }
     }
 
-    pub(crate) fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.records.len()
     }
 
+    /// Returns when a batch is complete: at once when it is full, else after `linger`.
+    pub(super) fn due_at(&self, batch_records: usize, linger: Duration) -> Option<Instant> {
+        match self.records.len() {
+            0 => None,
+            count if count >= batch_records => Some(self.since),
+            _ => Some(self.since + linger),
+        }
+    }
+
     /// The first `count` records.
-    pub(crate) fn front(&mut self, count: usize) -> &[Decoded] {
+    pub(super) fn front(&mut self, count: usize) -> &[Decoded] {
         let records = self.records.make_contiguous();
         records.get(..count).unwrap_or(records)
     }
 
     /// The first `count` records are done.
-    pub(crate) fn forget(&mut self, mut count: usize) {
+    pub(super) fn forget(&mut self, mut count: usize) {
         self.records.drain(..count.min(self.records.len()));
         while count > 0
             && let Some((waiting, _)) = self.permits.front_mut()
@@ -46,7 +69,7 @@ impl Waiting {
         }
     }
 
-    pub(crate) fn retain(&mut self, wanted: impl Fn(&Decoded) -> bool) {
+    pub(super) fn retain(&mut self, wanted: impl Fn(&Decoded) -> bool) {
         let mut records = std::mem::take(&mut self.records).into_iter();
         for (count, permit) in std::mem::take(&mut self.permits) {
             let before = self.records.len();

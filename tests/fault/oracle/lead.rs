@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use anyhow::{Context, bail, ensure};
-use leadstream_processor::flow::{Answer, Conversation, Objection, pass};
+use leadstream_processor::flow::{Answer, Conversation, Objection, fire_due_timers};
 use leadstream_processor::flows::Flows;
 use leadstream_processor::lead::{Admission, Input, Journal, OrderKey, fold};
 use leadstream_schemas::{ReplyContent, Timestamp};
@@ -99,9 +99,13 @@ impl Lead {
     }
 
     /// What time does to a lead that is silent: whether it goes cold.
-    pub(super) fn pass(&mut self, flows: &Flows, until: Timestamp) -> anyhow::Result<bool> {
+    pub(super) fn fire_due_timers(
+        &mut self,
+        flows: &Flows,
+        until: Timestamp,
+    ) -> anyhow::Result<bool> {
         self.passed = Some(until);
-        let fired = self.journal.pass(flows, until)?;
+        let fired = self.journal.fire_due_timers(flows, until)?;
         for fired in &fired {
             ensure!(fired.prompt.is_none(), "this flow nudges nobody");
             self.tell(&fired.previous.state, false, fired.due)?;
@@ -135,7 +139,7 @@ impl Lead {
         let mut naive = naive(flows, &self.inputs)?;
         if let (Some(conversation), Some(until)) = (&mut naive, self.passed) {
             let flow = flows.get(&conversation.flow).context("an unknown flow")?;
-            pass(flow, conversation, until);
+            fire_due_timers(flow, conversation, until);
         }
         ensure!(
             naive.as_ref() == self.conversation(),

@@ -2,7 +2,7 @@
 
 use leadstream_stream::Outgoing;
 
-use super::{BatchError, Changed, Decided, Folded, Known, Outcome, Step};
+use super::{BatchError, BatchResult, Decided, LeadUpdate, LoadedState, Outcome, Step};
 use crate::lead::Command;
 
 const NO_LEAD: &str =
@@ -14,11 +14,11 @@ impl Step<'_> {
     pub(super) fn command(
         &self,
         command: &Command,
-        found: Option<Box<Changed>>,
-        known: &Known,
-        folded: &mut Folded,
+        found: Option<Box<LeadUpdate>>,
+        known: &LoadedState,
+        folded: &mut BatchResult,
         outgoing: &mut Vec<Outgoing>,
-    ) -> Result<(Option<Box<Changed>>, Outcome), BatchError> {
+    ) -> Result<(Option<Box<LeadUpdate>>, Outcome), BatchError> {
         let Some(mut found) = found else {
             decide(command, None, Err(NO_LEAD.to_owned()), folded);
             return Ok((None, Outcome::Unchanged));
@@ -42,7 +42,7 @@ pub(super) fn decide(
     command: &Command,
     lead_id: Option<&str>,
     outcome: Result<u64, String>,
-    folded: &mut Folded,
+    folded: &mut BatchResult,
 ) {
     let id = command.input.order.id.clone();
     let known = folded.decided.get(&id);

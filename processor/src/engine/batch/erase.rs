@@ -7,7 +7,9 @@ use leadstream_schemas::{Cause, Content, InputKind, LeadInput, Platform, Timesta
 use leadstream_stream::Outgoing;
 
 use super::command::decide;
-use super::{BatchError, Changed, Erased, Folded, Keyed, Known, Outcome, Step, owner};
+use super::{
+    BatchError, BatchResult, Erased, Keyed, LeadUpdate, LoadedState, Outcome, Step, owner,
+};
 use crate::engine::effects;
 use crate::erasure::Gone;
 use crate::lead::{Command, Inbound, Lead, scoped};
@@ -16,7 +18,7 @@ const NO_KEY: &str = "the processor has no ERASURE_KEY, so nothing would keep a 
 const NO_LEAD: &str = "no lead has this id (any more)";
 
 /// Up to when what comes under the record's ids was erased.
-pub(super) fn until(keyed: &Keyed, known: &Known) -> Option<Timestamp> {
+pub(super) fn until(keyed: &Keyed, known: &LoadedState) -> Option<Timestamp> {
     let ids = keyed.identities.iter();
     ids.filter_map(|identity| known.erased.get(identity))
         .map(|gone| gone.until)
@@ -28,12 +30,12 @@ impl Step<'_> {
     pub(super) fn erase(
         &self,
         command: &Command,
-        found: Option<Box<Changed>>,
-        known: &mut Known,
-        folded: &mut Folded,
+        found: Option<Box<LeadUpdate>>,
+        known: &mut LoadedState,
+        folded: &mut BatchResult,
         outgoing: &mut Vec<Outgoing>,
-    ) -> Result<(Option<Box<Changed>>, Outcome), BatchError> {
-        let decide = |lead_id, outcome, folded: &mut Folded| {
+    ) -> Result<(Option<Box<LeadUpdate>>, Outcome), BatchError> {
+        let decide = |lead_id, outcome, folded: &mut BatchResult| {
             // Who gave the command is told by the lead that it was for.
             if command.erased_with.is_none() {
                 decide(command, lead_id, outcome, folded);
@@ -72,8 +74,8 @@ impl Step<'_> {
         mut lead: Lead,
         at: Timestamp,
         with: Option<&str>,
-        known: &mut Known,
-        folded: &mut Folded,
+        known: &mut LoadedState,
+        folded: &mut BatchResult,
         outgoing: &mut Vec<Outgoing>,
     ) -> Result<u64, BatchError> {
         let until = lead.journal.latest().unwrap_or(at).max(at);
@@ -103,7 +105,7 @@ impl Step<'_> {
     /// same person goes, too.
     pub(super) fn drop_erased(
         &self,
-        folded: &mut Folded,
+        folded: &mut BatchResult,
         outgoing: &mut Vec<Outgoing>,
     ) -> Result<(), BatchError> {
         folded.counts.erased += 1;
@@ -133,7 +135,7 @@ impl Step<'_> {
 
     /// Every id of the person, within the account; of those that the command names, any that is not
     /// another lead's by now.
-    fn ids_of(&self, lead: &Lead, known: &Known, folded: &Folded) -> BTreeSet<String> {
+    fn ids_of(&self, lead: &Lead, known: &LoadedState, folded: &BatchResult) -> BTreeSet<String> {
         let account = &self.keyed.account;
         let own = std::iter::once(&self.lead_id).chain(&lead.merged);
         let named = self
@@ -144,7 +146,13 @@ impl Step<'_> {
     }
 
     /// Nothing of the lead is known any more, nor goes out from this batch.
-    fn forget(&self, lead: &Lead, known: &mut Known, folded: &mut Folded, until: Timestamp) {
+    fn forget(
+        &self,
+        lead: &Lead,
+        known: &mut LoadedState,
+        folded: &mut BatchResult,
+        until: Timestamp,
+    ) {
         let lead_id = &self.lead_id;
         let ids = self.ids_of(lead, known, folded);
         let is_ours = |id: &String| !lead.merged.contains(id);

@@ -6,7 +6,7 @@ use leadstream_schemas::reply::{WithdrawReason, WithdrawScope};
 use leadstream_schemas::{Cause, Content, InputKind, LeadInput};
 use leadstream_stream::Outgoing;
 
-use super::{BatchError, Changed, Folded, Known, Outcome, Step};
+use super::{BatchError, BatchResult, LeadUpdate, LoadedState, Outcome, Step};
 use crate::engine::effects::{self, Silence};
 use crate::flow::Answer;
 use crate::lead::{Lead, Merge, OrderKey};
@@ -16,16 +16,17 @@ impl Step<'_> {
     pub(super) fn merge(
         &self,
         merge: &Merge,
-        found: Option<Box<Changed>>,
-        known: &Known,
-        folded: &mut Folded,
+        found: Option<Box<LeadUpdate>>,
+        known: &LoadedState,
+        folded: &mut BatchResult,
         outgoing: &mut Vec<Outgoing>,
-    ) -> Result<(Option<Box<Changed>>, Outcome), BatchError> {
-        let done =
-            |it: &Changed| merge.lead_id == self.lead_id || it.lead.merged.contains(&merge.lead_id);
+    ) -> Result<(Option<Box<LeadUpdate>>, Outcome), BatchError> {
+        let done = |it: &LeadUpdate| {
+            merge.lead_id == self.lead_id || it.lead.merged.contains(&merge.lead_id)
+        };
         // It was erased since it told so, and its id is this lead's by now: to close for it would
         // send whatever comes from one home to the other for ever.
-        let is_gone = |it: &Changed| {
+        let is_gone = |it: &LeadUpdate| {
             let id = self.home_key(&merge.lead_id);
             merge.closed.is_none() && it.lead.identities.hold(id)
         };
@@ -69,7 +70,7 @@ impl Step<'_> {
         &self,
         merge: &Merge,
         lead: &mut Lead,
-        folded: &mut Folded,
+        folded: &mut BatchResult,
         outgoing: &mut Vec<Outgoing>,
     ) -> Result<Outcome, BatchError> {
         let other = &merge.lead_id;
@@ -101,7 +102,7 @@ impl Step<'_> {
         merge: &Merge,
         other: &Lead,
         lead: &mut Lead,
-        folded: &mut Folded,
+        folded: &mut BatchResult,
         outgoing: &mut Vec<Outgoing>,
     ) -> Result<(), BatchError> {
         let rules = self.rules;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use leadstream_schemas::Cause;
 use leadstream_stream::Outgoing;
 
-use super::{BatchError, Folded, Known, Outcome, Step, owner};
+use super::{BatchError, BatchResult, LoadedState, Outcome, Step, owner};
 use crate::engine::effects::{self, Silence};
 use crate::lead::{Admission, Arrival, Input, Lead, scoped};
 
@@ -14,8 +14,8 @@ impl Step<'_> {
         &self,
         input: &Input,
         lead: &mut Lead,
-        known: &Known,
-        folded: &mut Folded,
+        known: &LoadedState,
+        folded: &mut BatchResult,
         outgoing: &mut Vec<Outgoing>,
     ) -> Result<Outcome, BatchError> {
         let (rules, record) = (self.rules, self.record);
@@ -95,8 +95,8 @@ impl Step<'_> {
         &self,
         input: &Input,
         lead: &mut Lead,
-        known: &Known,
-        folded: &mut Folded,
+        known: &LoadedState,
+        folded: &mut BatchResult,
         outgoing: &mut Vec<Outgoing>,
     ) -> Result<(), BatchError> {
         let account = &self.keyed.account;
@@ -140,8 +140,8 @@ fn departed_before(
     lead_id: &String,
     lead: &Lead,
     input: &Input,
-    known: &Known,
-    folded: &Folded,
+    known: &LoadedState,
+    folded: &BatchResult,
 ) -> bool {
     std::iter::once(lead_id).chain(&lead.merged).any(|owner| {
         let here = |(id, left, _): &(String, String, _)| id == owner && *left == input.order.id;

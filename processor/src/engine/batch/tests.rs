@@ -39,7 +39,7 @@ impl Fixture {
         }
     }
 
-    pub(crate) fn fold(&self, records: &[Record], known: Known) -> Folded {
+    pub(crate) fn fold(&self, records: &[Record], known: LoadedState) -> BatchResult {
         let batch: Vec<Decoded> = records
             .iter()
             .map(|record| Decoded::new(record.clone(), &self.accounts))
@@ -95,8 +95,8 @@ pub(crate) fn said<'a>(id: &'a str, second: u32, body: &'a str) -> Said<'a> {
 }
 
 /// What a later batch knows after `folded` was committed.
-fn after(folded: &Folded) -> Known {
-    Known {
+fn after(folded: &BatchResult) -> LoadedState {
+    LoadedState {
         leads: folded
             .leads
             .iter()
@@ -116,7 +116,7 @@ fn a_conversation_in_one_batch_gives_its_events_and_replies_in_order() {
         said("b", 2, "John Doe").record(12),
         said("c", 3, "$7,500 a month").record(15),
     ];
-    let folded = Fixture::new().fold(&records, Known::default());
+    let folded = Fixture::new().fold(&records, LoadedState::default());
     assert_eq!((folded.counts.folded, folded.counts.duplicates), (3, 1));
     let changed = &folded.leads["491700"];
     assert!(changed.created);
@@ -152,15 +152,15 @@ fn a_conversation_in_one_batch_gives_its_events_and_replies_in_order() {
 fn what_is_built_again_is_the_same_to_the_byte() {
     let records = [said("a", 1, "Hi").record(1), said("b", 2, "John").record(2)];
     let fixture = Fixture::new();
-    let once = fixture.fold(&records, Known::default());
-    let again = fixture.fold(&records, Known::default());
+    let once = fixture.fold(&records, LoadedState::default());
+    let again = fixture.fold(&records, LoadedState::default());
     assert_eq!(once.partitions, again.partitions);
 }
 
 #[test]
 fn a_copy_in_a_later_batch_changes_nothing() {
     let fixture = Fixture::new();
-    let first = fixture.fold(&[said("a", 1, "Hi").record(1)], Known::default());
+    let first = fixture.fold(&[said("a", 1, "Hi").record(1)], LoadedState::default());
     let second = fixture.fold(&[said("a", 1, "Hi").record(2)], after(&first));
     assert!(second.leads.is_empty() && second.identities.is_empty());
     assert!(second.partitions[&3].outgoing.is_empty());
@@ -170,7 +170,7 @@ fn a_copy_in_a_later_batch_changes_nothing() {
 #[test]
 fn a_record_on_another_partition_than_its_key_s_is_forwarded_there_whether_its_lead_is_known_or_not()
  {
-    let placed = Fixture::new().fold(&[said("a", 1, "Hi").record(1)], Known::default());
+    let placed = Fixture::new().fold(&[said("a", 1, "Hi").record(1)], LoadedState::default());
     let fixture = |partitions| Fixture {
         partitions: Some(partitions),
         ..Fixture::new()
@@ -178,7 +178,7 @@ fn a_record_on_another_partition_than_its_key_s_is_forwarded_there_whether_its_l
     let record = said("b", 2, "John Doe").record(2);
     let home = partition_of(b"491700", 12);
     assert_ne!(home, record.partition);
-    for known in [Known::default(), after(&placed)] {
+    for known in [LoadedState::default(), after(&placed)] {
         let folded = fixture(12).fold(std::slice::from_ref(&record), known.clone());
         assert!(folded.leads.is_empty());
         let progress = &folded.partitions[&record.partition];
@@ -203,7 +203,7 @@ fn a_record_under_another_id_of_a_lead_is_forwarded_to_its_home_as_it_is() {
         sender: json!({"wa_id": "491700", "user_id": "DE.1"}),
         ..said("a", 1, "Hi")
     };
-    let first = fixture.fold(&[both.record(1)], Known::default());
+    let first = fixture.fold(&[both.record(1)], LoadedState::default());
     assert_eq!(first.identities["DE.1"], "491700");
     let other = Said {
         key: "DE.1",
@@ -241,7 +241,7 @@ fn a_user_id_that_is_none_joins_nobody() {
     };
     let folded = fixture.fold(
         &[of("a", "491700").record(1), of("b", "491701").record(2)],
-        Known::default(),
+        LoadedState::default(),
     );
     let leads: Vec<&str> = folded.leads.keys().map(String::as_str).collect();
     assert_eq!(leads, ["491700", "491701"]);
@@ -249,7 +249,7 @@ fn a_user_id_that_is_none_joins_nobody() {
 }
 
 /// Reads `topic` out of what `folded` publishes.
-fn published<T: serde::de::DeserializeOwned>(folded: &Folded, topic: &str) -> Vec<T> {
+fn published<T: serde::de::DeserializeOwned>(folded: &BatchResult, topic: &str) -> Vec<T> {
     folded.partitions[&3]
         .outgoing
         .iter()
@@ -272,7 +272,7 @@ fn two_leads_that_are_one_person_become_the_elder_with_an_event_for_each() {
     };
     let mut world = after(&fixture.fold(
         &[said("a", 1, "Hi").record(1), younger.record(2)],
-        Known::default(),
+        LoadedState::default(),
     ));
     let mut record = both.record(3);
     let (mut events, mut replies): (Vec<LeadEvent>, Vec<Reply>) = Default::default();
@@ -357,7 +357,7 @@ fn an_edited_answer_is_read_anew_and_a_revoked_one_opens_its_question_again() {
             about("d", 4, 4, &revoke),
             about("e", 5, 5, &unknown),
         ],
-        Known::default(),
+        LoadedState::default(),
     );
     let seen: Vec<_> = published::<LeadEvent>(&folded, "lead.events")
         .into_iter()
@@ -398,7 +398,7 @@ fn accounts_have_conversations_of_their_own() {
     };
     let folded = Fixture::new().fold(
         &[said("a", 1, "Hi").record(1), eu.record(2)],
-        Known::default(),
+        LoadedState::default(),
     );
     let ids: Vec<&String> = folded.leads.keys().collect();
     assert_eq!(ids, ["491700", "eu/491700"]);
@@ -422,7 +422,7 @@ fn poison_goes_to_dead_letters_and_its_neighbours_go_on() {
     };
     let folded = Fixture::new().fold(
         &[poison, no_key, said("a", 1, "Hi").record(3)],
-        Known::default(),
+        LoadedState::default(),
     );
     let progress = &folded.partitions[&3];
     assert_eq!(progress.poison, [true, true, false]);
@@ -453,7 +453,7 @@ fn an_unknown_kind_halts_its_partition_before_itself_and_no_other() {
         said("b", 2, "John").record(3),
         elsewhere,
     ];
-    let folded = Fixture::new().fold(&records, Known::default());
+    let folded = Fixture::new().fold(&records, LoadedState::default());
     assert_eq!(folded.partitions[&3].next_offset, 2);
     assert!(
         folded.halted[&3].contains("offset 2"),

@@ -6,7 +6,7 @@ use leadstream_schemas::{Cause, Timestamp};
 use leadstream_stream::Outgoing;
 
 use super::voice::{Voice, window_ends};
-use super::{BatchError, Changed, Folded, Rules};
+use super::{BatchError, BatchResult, LeadUpdate, Rules};
 use crate::engine::effects::{self, Times};
 use crate::lead::Lead;
 
@@ -34,10 +34,10 @@ pub(crate) fn sweep(
     leads: Vec<DueLead>,
     clock: Clock<'_>,
     rules: &Rules<'_>,
-) -> Result<Folded, BatchError> {
-    let mut folded = Folded::default();
+) -> Result<BatchResult, BatchError> {
+    let mut folded = BatchResult::default();
     for due in leads {
-        let mut changed = Changed::new(due.lead, &due.account, due.partition, false);
+        let mut changed = LeadUpdate::new(due.lead, &due.account, due.partition, false);
         let lead = &mut changed.lead;
         let voice = Voice {
             lead_id: &due.lead_id,
@@ -47,7 +47,7 @@ pub(crate) fn sweep(
         };
         let until = clock.until.get(&due.partition).copied().unwrap_or_default();
         let mut outgoing = Vec::new();
-        pass(&voice, lead, clock, until, &mut folded, &mut outgoing)?;
+        fire_due_timers(&voice, lead, clock, until, &mut folded, &mut outgoing)?;
         lead.armed = None;
         finish(&mut changed, rules)?;
         folded.leads.insert(due.lead_id, changed);
@@ -59,17 +59,17 @@ pub(crate) fn sweep(
 
 /// One event for each time at which something changes that events tell, and one reply. What a timer
 /// says is of use until the next one fires.
-fn pass(
+fn fire_due_timers(
     voice: &Voice<'_>,
     lead: &mut Lead,
     clock: Clock<'_>,
     until: Timestamp,
-    folded: &mut Folded,
+    folded: &mut BatchResult,
     outgoing: &mut Vec<Outgoing>,
 ) -> Result<(), BatchError> {
     let flows = voice.rules.flows;
     while let Some(due) = lead.next_due(flows)?.filter(|due| *due <= until) {
-        let fired = lead.journal.pass(flows, due)?;
+        let fired = lead.journal.fire_due_timers(flows, due)?;
         folded.counts.timers += fired.len() as u64;
         let after = lead.journal.conversation();
         let changed = fired
@@ -104,7 +104,7 @@ fn pass(
 }
 
 /// Finishes a lead after its last change of a batch.
-pub(super) fn finish(changed: &mut Changed, rules: &Rules<'_>) -> Result<(), BatchError> {
+pub(super) fn finish(changed: &mut LeadUpdate, rules: &Rules<'_>) -> Result<(), BatchError> {
     arm(&mut changed.lead, rules)?;
     Ok(changed.finish()?)
 }

@@ -3,7 +3,7 @@
 use leadstream_schemas::{Cause, Platform, Reply, ReplyContent, ReplyKind, Timestamp};
 use leadstream_stream::{Outgoing, TraceContext};
 
-use super::{BatchError, Folded, Rules, home_key};
+use super::{BatchError, BatchResult, Rules, home_key};
 use crate::engine::effects::{self, Times, Withdrawal};
 use crate::flow::{WINDOW, later};
 use crate::lead::Lead;
@@ -47,7 +47,7 @@ impl Voice<'_> {
         said: Option<(ReplyKind, ReplyContent)>,
         cause: &str,
         times: Times,
-        folded: &mut Folded,
+        folded: &mut BatchResult,
         outgoing: &mut Vec<Outgoing>,
     ) -> Result<(), BatchError> {
         let Some((kind, content)) = said else {

@@ -9,7 +9,8 @@ use serde_json::{Map, Value, json};
 
 use crate::flow::expression::FAILURES;
 use crate::flow::{
-    Answer, COLD, Conversation, Flow, HUMAN_HANDOFF, OPTED_OUT, Place, Role, START, pass, step,
+    Answer, COLD, Conversation, Flow, HUMAN_HANDOFF, OPTED_OUT, Place, Role, START,
+    fire_due_timers, step,
 };
 
 /// What is drawn of a step: numbers that choose among what a document can have.
@@ -254,7 +255,7 @@ fn live(flow: &Flow, acts: &Acts) -> Result<(), TestCaseError> {
     for (kind, text, wait) in acts {
         millis += i64::from(*wait);
         let at = Timestamp::from_millis(millis);
-        let fired = pass(flow, &mut conversation, at);
+        let fired = fire_due_timers(flow, &mut conversation, at);
         prop_assert!(fired.len() <= 4);
         for it in &fired {
             within_limits(it.prompt.as_ref())?;

@@ -36,8 +36,11 @@ fn a_silent_lead_is_asked_once_more_before_the_window_closes_and_then_cold() {
     let flow = default_flow();
     let mut conversation = asked(&flow);
     assert_eq!(next_due(&flow, &conversation), Some(at(23 * HOUR)));
-    assert_eq!(pass(&flow, &mut conversation, at(23 * HOUR - 1)), []);
-    let fired = pass(&flow, &mut conversation, at(1_000 * HOUR));
+    assert_eq!(
+        fire_due_timers(&flow, &mut conversation, at(23 * HOUR - 1)),
+        []
+    );
+    let fired = fire_due_timers(&flow, &mut conversation, at(1_000 * HOUR));
     let told: Vec<_> = fired
         .iter()
         .map(|it| (it.due, it.previous.state.as_str(), body(it.prompt.as_ref())))
@@ -58,7 +61,7 @@ fn a_silent_lead_is_asked_once_more_before_the_window_closes_and_then_cold() {
 fn a_cold_lead_goes_on_where_it_left_off_with_what_it_writes() {
     let flow = default_flow();
     let mut conversation = asked(&flow);
-    pass(&flow, &mut conversation, at(30 * HOUR));
+    fire_due_timers(&flow, &mut conversation, at(30 * HOUR));
     let answered = step(&flow, &conversation, at(48 * HOUR), &text("9000"));
     assert_eq!(answered.conversation.state, "COMPLETED");
     assert_eq!(answered.conversation.score, 100);
@@ -87,14 +90,14 @@ fn a_take_over_ends_twelve_hours_after_the_person_s_last_message() {
     let meanwhile = step(&flow, &conversation, at(16 * HOUR), &text("Thanks, Ann"));
     conversation = meanwhile.conversation;
     assert_eq!(next_due(&flow, &conversation), Some(at(17 * HOUR)));
-    let fired = pass(&flow, &mut conversation, at(17 * HOUR));
+    let fired = fire_due_timers(&flow, &mut conversation, at(17 * HOUR));
     assert_eq!((fired.len(), fired[0].prompt.as_ref()), (1, None));
     assert_eq!(conversation.state, "AWAITING_BUDGET");
     let answered = step(&flow, &conversation, at(18 * HOUR), &text("4000"));
     assert_eq!(answered.conversation.state, "COMPLETED");
     // Silence counts from then: a nudge would come when the window of the lead's own last message
     // has closed just before.
-    let due: Vec<_> = pass(&flow, &mut conversation, at(1_000 * HOUR))
+    let due: Vec<_> = fire_due_timers(&flow, &mut conversation, at(1_000 * HOUR))
         .iter()
         .map(|it| it.due)
         .collect();
@@ -123,7 +126,7 @@ fn timers_are_the_flow_s_own() {
     let document = DEFAULT_FLOW.replace("messages:\n", own);
     let flow = Flow::parse("own.yaml", &document).unwrap();
     let mut conversation = asked(&flow);
-    let fired = pass(&flow, &mut conversation, at(100 * HOUR));
+    let fired = fire_due_timers(&flow, &mut conversation, at(100 * HOUR));
     let due: Vec<_> = fired.iter().map(|it| it.due).collect();
     assert_eq!(due, [at(2 * HOUR), at(48 * HOUR)]);
     assert_eq!(
@@ -149,7 +152,7 @@ proptest! {
         let flow = default_flow();
         let mut begun = asked(&flow);
         if let Some(hour) = person {
-            pass(&flow, &mut begun, at(hour * HOUR));
+            fire_due_timers(&flow, &mut begun, at(hour * HOUR));
             begun = step(&flow, &begun, at(hour * HOUR), &Answer::Takeover).conversation;
         }
         let (mut once, mut parts) = (begun.clone(), begun);
@@ -157,9 +160,9 @@ proptest! {
         let mut told = Vec::new();
         for hour in hours {
             now += hour;
-            told.extend(pass(&flow, &mut parts, at(now * HOUR)));
+            told.extend(fire_due_timers(&flow, &mut parts, at(now * HOUR)));
         }
-        let together = pass(&flow, &mut once, at(now * HOUR));
+        let together = fire_due_timers(&flow, &mut once, at(now * HOUR));
         prop_assert!(together.len() <= 4 && together.is_sorted_by_key(|it| it.due));
         prop_assert_eq!(&told, &together);
         prop_assert_eq!(once, parts);

@@ -64,7 +64,7 @@ impl Journal {
             });
         };
         if let Some(passed) = self.passed {
-            flow::pass(followed(flows, &conversation)?, &mut conversation, passed);
+            flow::fire_due_timers(followed(flows, &conversation)?, &mut conversation, passed);
         }
         // Late words do not reach a lead that has wished for none since.
         if conversation.is_opted_out() && words.take().is_some() {

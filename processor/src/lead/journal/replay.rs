@@ -55,7 +55,7 @@ impl Journal {
             return Ok(Vec::new());
         };
         let flow = followed(flows, last)?;
-        Ok(flow::pass(flow, &mut last.clone(), passed))
+        Ok(flow::fire_due_timers(flow, &mut last.clone(), passed))
     }
 
     /// A revocation counts before every edit.

@@ -5,7 +5,7 @@ use leadstream_schemas::{Cause, LeadEvent, SyncPriority};
 use leadstream_stream::Outgoing;
 
 use super::{Held, Published};
-use crate::engine::batch::Known;
+use crate::engine::batch::LoadedState;
 use crate::engine::batch::tests::{Fixture, said};
 use crate::flow::ERASED;
 use crate::lead::Lead;
@@ -28,7 +28,7 @@ fn folded(fixture: &Fixture, which: &[usize]) -> (Lead, Vec<Outgoing>) {
             said(id, second, body).record(offset)
         })
         .collect();
-    let mut folded = fixture.fold(&records, Known::default());
+    let mut folded = fixture.fold(&records, LoadedState::default());
     let lead = folded.leads.remove(LEAD).unwrap().lead;
     (lead, folded.partitions.remove(&3).unwrap().outgoing)
 }

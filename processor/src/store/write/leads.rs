@@ -3,14 +3,14 @@
 use leadstream_schemas::{Platform, Timestamp};
 
 use super::{Statement, Write};
-use crate::engine::batch::{Changed, Folded};
+use crate::engine::batch::{BatchResult, LeadUpdate};
 use crate::flow::{Conversation, START};
 use crate::lead::Profile;
 use crate::store::column;
 
-type Rows<'q> = [(&'q String, &'q Changed)];
+type Rows<'q> = [(&'q String, &'q LeadUpdate)];
 
-fn those(folded: &Folded, of: fn(&Changed) -> bool) -> Vec<(&String, &Changed)> {
+fn those(folded: &BatchResult, of: fn(&LeadUpdate) -> bool) -> Vec<(&String, &LeadUpdate)> {
     let rows = folded.leads.iter().map(|(lead_id, it)| (lead_id, &**it));
     rows.filter(|(_, it)| of(it)).collect()
 }
@@ -34,7 +34,7 @@ SELECT
     unnest($17::text[]), unnest($18::text[]), unnest($19::int[]), unnest($20::timestamptz[]),
     unnest($21::text[]), unnest($22::text[])";
 
-pub(super) fn created(folded: &Folded) -> Option<Statement<'_>> {
+pub(super) fn created(folded: &BatchResult) -> Option<Statement<'_>> {
     let rows = those(folded, |it| it.created);
     (!rows.is_empty()).then(|| {
         let statement = sqlx::query(INSERT).bind(ids(&rows));
@@ -62,7 +62,7 @@ WHERE l.lead_id = u.lead_id AND l.revision = u.revision_before";
 
 /// Updates each lead only where it still has the revision that was read: a second writer, as of a
 /// partition count that is not ours, overwrites nothing.
-pub(super) fn updated(folded: &Folded) -> Option<Write<'_>> {
+pub(super) fn updated(folded: &BatchResult) -> Option<Write<'_>> {
     let rows = those(folded, |it| !it.created);
     (!rows.is_empty()).then(|| {
         let statement = bind_changing(sqlx::query(UPDATE).bind(ids(&rows)), &rows);
@@ -91,7 +91,7 @@ FROM (SELECT
 WHERE l.lead_id = u.lead_id";
 
 /// Columns that seldom change.
-pub(super) fn profiles(folded: &Folded) -> Option<Statement<'_>> {
+pub(super) fn profiles(folded: &BatchResult) -> Option<Statement<'_>> {
     let rows = those(folded, |it| !it.created && it.has_another_profile);
     (!rows.is_empty()).then(|| bind_profiles(sqlx::query(UPDATE_PROFILES).bind(ids(&rows)), &rows))
 }

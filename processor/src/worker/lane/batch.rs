@@ -1,172 +1,118 @@
-//! One batch: load, fold, commit, publish.
+//! One batch: fold, commit, publish.
 
-use std::collections::BTreeMap;
 use std::time::Instant;
 
-use leadstream_stream::Outgoing;
+use leadstream_stream::lifecycle::chain;
 
-use super::{Lane, LaneError, Published, TELL, Trouble};
-use crate::engine::batch::{self, BatchError, Decoded, Folded};
-use crate::engine::outbox::OutboxKey;
-use crate::engine::partition::{self, Phase};
-use crate::engine::poison::{self, Poison};
-use crate::failpoint::{Point, pass};
+use super::{BatchFailure, Lane, LaneError};
+use crate::engine::batch::{BatchError, BatchResult, Decoded};
+use crate::engine::owned_partitions::Committed;
+use crate::engine::partition::Phase;
+use crate::engine::poison;
 use crate::flows::Flows;
 use crate::lead::FoldError;
 use crate::metrics;
-use crate::store::{Commit, StoreError};
-use crate::worker::load;
+use crate::worker::commit_cycle::CycleError;
 
 impl Lane {
-    pub(super) async fn batch(&mut self) -> Result<(), Trouble> {
-        let count = self.waiting.len().min(self.shared.batch_records);
-        if count == 0 {
-            return Ok(());
-        }
+    /// Folds, commits and publishes records that wait.
+    pub(super) async fn batch(&mut self) -> Result<(), BatchFailure> {
         let started = Instant::now();
-        let batch = self.waiting.front(count);
-        pass(Point::Load).await.map_err(StoreError::from)?;
-        let (flows, store) = (&self.shared.flows, &self.shared.store);
+        let batch = self.waiting.front(self.shared.batch_records);
+        let count = batch.len();
         let latest = batch.iter().filter_map(Decoded::latest).max();
-        let current = flows.covering(store, latest).await?;
-        let known = load::known(store, &mut self.partitions, batch).await?;
-        pass(Point::Fold).await.map_err(StoreError::from)?;
-        let folded = batch::fold(batch, known, &self.shared.rules(&current));
-        let folded = self.known_flows(&current, folded).await?;
-        self.commit_and_publish(count, folded).await?;
+        let (live_flows, store) = (&self.shared.flows, &self.shared.store);
+        let flows = live_flows.covering(store, latest).await?;
+        let rules = self.shared.rules(&flows);
+        let cycle = self.shared.cycle();
+        let result = cycle.fold(&mut self.partitions, batch, &rules).await;
+        let result = self.check_flows(&flows, result).await?;
+        let committed = self.commit(result).await?;
+        self.waiting.forget(count);
+        self.after_commit(committed).await;
         metrics::batch(count, started.elapsed().as_secs_f64());
         Ok(())
     }
 
-    /// A partition may bring conversations of a version that is newer than `current`.
-    pub(super) async fn known_flows(
+    /// Reads the flows again where a partition brings a conversation of a version that is newer
+    /// than `flows`.
+    pub(super) async fn check_flows(
         &self,
-        current: &Flows,
-        folded: Result<Folded, BatchError>,
-    ) -> Result<Folded, Trouble> {
-        match folded {
-            Err(BatchError::Fold(FoldError(flow))) if current.get(&flow).is_none() => {
-                let flows = self.shared.flows.refresh(&self.shared.store).await?;
-                match flows.get(&flow) {
-                    Some(_) => Err(Trouble::NewFlow),
-                    None => Err(LaneError::from(BatchError::Fold(FoldError(flow))).into()),
-                }
-            }
-            folded => Ok(folded.map_err(LaneError::from)?),
-        }
-    }
-
-    /// `count` records that wait are done with it.
-    pub(super) async fn commit_and_publish(
-        &mut self,
-        count: usize,
-        folded: Folded,
-    ) -> Result<(), Trouble> {
-        let poison = partition::poison(&self.partitions, &folded, self.shared.poison);
-        if let Err(error) = self.commit(&folded, &poison).await {
-            metrics::failure("database");
-            self.distrust("a batch was not committed, or its outcome is unknown");
-            return Err(error.into());
-        }
-        folded.counts.record();
-        self.settle_batch(count, folded, &poison).await;
-        Ok(())
-    }
-
-    async fn commit(
-        &mut self,
-        folded: &Folded,
-        poison: &BTreeMap<i32, Poison>,
-    ) -> Result<(), StoreError> {
-        let fences = partition::fences(&self.partitions, folded);
-        let commit = Commit {
-            owner: self.shared.owner,
-            fences: &fences,
-            folded,
-            poison,
-            acknowledged: &self.acknowledged,
+        flows: &Flows,
+        result: Result<BatchResult, CycleError>,
+    ) -> Result<BatchResult, BatchFailure> {
+        let error = match result {
+            Ok(result) => return Ok(result),
+            Err(CycleError::Store(error)) => return Err(error.into()),
+            Err(CycleError::Batch(error)) => error,
         };
-        if folded.partitions.is_empty() {
-            return Ok(());
+        if let BatchError::Fold(FoldError(flow)) = &error
+            && flows.get(flow).is_none()
+        {
+            let refreshed = self.shared.flows.refresh(&self.shared.store).await?;
+            if refreshed.get(flow).is_some() {
+                return Err(BatchFailure::NewFlow);
+            }
         }
-        self.shared.store.commit(&commit).await?;
-        self.acknowledged.clear();
-        Ok(())
+        Err(LaneError::from(error).into())
     }
 
-    /// After the commit: publish in its order, keep the leads, move on.
-    async fn settle_batch(&mut self, count: usize, folded: Folded, poison: &BTreeMap<i32, Poison>) {
-        let mut rows = Vec::new();
-        let mut records = Vec::new();
-        for (id, progress) in folded.partitions {
-            let Some(partition) = self.partitions.get_mut(&id) else {
-                continue;
-            };
-            partition.advance(&progress, poison.get(&id).copied().unwrap_or_default());
-            self.untold.insert(id, progress.next_offset);
-            rows.extend(progress.outbox_key(id));
-            records.extend(progress.outgoing);
+    pub(super) async fn commit(&mut self, result: BatchResult) -> Result<Committed, BatchFailure> {
+        let cycle = self.shared.cycle();
+        let acknowledged = &mut self.outbox.acknowledged;
+        let committed = cycle
+            .commit(&mut self.partitions, acknowledged, result)
+            .await;
+        if committed.is_err() {
+            metrics::failure("database");
+            self.reset_to_committed("a batch was not committed, or its outcome is unknown");
         }
-        partition::forget(&mut self.partitions, &folded.erased);
-        let mut leads = folded.leads;
-        if count == 0 {
-            // Leads that are silent do not drive out those that write.
-            leads.retain(|lead_id, changed| {
-                let home = self.partitions.get(&changed.partition);
-                home.is_some_and(|home| home.leads.contains(lead_id))
-            });
+        Ok(committed?)
+    }
+
+    /// Publishes what a commit has put into the outbox, and stops partitions that must not go on.
+    pub(super) async fn after_commit(&mut self, committed: Committed) {
+        committed.counts.record();
+        self.offsets.record(committed.offsets);
+        if !committed.silent_numbers.is_empty() {
+            self.shared.warn_of_silent(committed.silent_numbers);
         }
-        partition::keep(&mut self.partitions, leads, self.shared.lead_room);
-        self.waiting.forget(count);
-        if !folded.silent_numbers.is_empty() {
-            self.shared.warn_of_silent(folded.silent_numbers);
-        }
-        for (id, reason) in folded.halted {
+        for (id, reason) in committed.halted {
             self.halt(id, &reason);
             self.shared.consumer.halt(id);
         }
-        for (id, _) in poison.iter().filter(|(_, poison)| poison.is_halted()) {
-            self.halt_for_poison(*id);
+        for id in committed.poisoned {
+            self.halt_for_poison(id);
         }
+        let (producer, records) = (&self.shared.producer, &committed.records);
         if !records.is_empty()
-            && let Err(error) = self.publish(rows, &records).await
+            && let Err(error) = self
+                .outbox
+                .publish(producer, committed.outbox, records)
+                .await
         {
             metrics::failure("delivery");
-            let error = leadstream_stream::lifecycle::chain(&*error);
+            let error = chain(&*error);
             tracing::error!(
                 lane = self.index,
                 error,
                 "a committed batch was not published"
             );
-            self.published.clear();
-            self.distrust("the outbox is published again");
+            self.outbox.abandon();
+            self.reset_to_committed("the outbox is published again");
         }
-        if self.told_at.elapsed() >= TELL {
-            self.tell();
-        }
+        self.offsets.commit_if_due(&self.shared.consumer);
     }
 
-    async fn publish(
-        &mut self,
-        rows: Vec<OutboxKey>,
-        records: &[Outgoing],
-    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        pass(Point::Publish).await?;
-        let delivery = self.shared.producer.send(records).await?;
-        self.published.push_back(Published { rows, delivery });
-        pass(Point::Published).await?;
-        Ok(())
-    }
-
-    /// Stops a partition until an operator lets it go on: that is looked for at each renewal.
+    /// Stops a partition until an operator lets it go on: each renewal looks for that.
     pub(super) fn halt_for_poison(&mut self, id: i32) {
-        self.halt(id, &poison::reason(self.shared.poison));
+        self.halt(id, &poison::reason(self.shared.poison_limit));
         self.shared.consumer.renew(id);
     }
 
     /// Stops a partition before a record, loudly.
     fn halt(&mut self, id: i32, reason: &str) {
-        let Some(partition) = self.partitions.get_mut(&id) else {
+        let Some(partition) = self.partitions.get_mut(id) else {
             return;
         };
         partition.phase = Phase::Halted;

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use leadstream_schemas::Timestamp;
+use leadstream_stream::consumer::ConsumerHandle;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::{Lane, Trouble, UNACKNOWLEDGED};
+use super::{BatchFailure, Lane};
 use crate::engine::batch::{self, Clock, DueLead};
+use crate::engine::partition::Phase;
 use crate::engine::timers::{Mark, Step};
 use crate::lead::Lead;
 use crate::store::StoreError;
@@ -19,37 +21,65 @@ const PORTION: usize = 100;
 /// Of a lane's time, one part in so many is spent on timers while there are many.
 const SHARE: u32 = 4;
 
-/// What a lane knows of its sweeps.
+/// A lane's sweeps: when the next one is due, and where the logs of partitions end. The lane asks
+/// Kafka for that beside its work, and does not wait for the answer.
+#[derive(Debug)]
 pub(super) struct Sweeps {
     next: Instant,
-    /// Where the logs of partitions end: asked for beside the lane, so that it need not wait.
-    marks: UnboundedReceiver<(i32, Option<Mark>)>,
-    answers: UnboundedSender<(i32, Option<Mark>)>,
+    answers: UnboundedReceiver<(i32, Option<Mark>)>,
+    sender: UnboundedSender<(i32, Option<Mark>)>,
 }
 
 impl Default for Sweeps {
     fn default() -> Self {
-        let (answers, marks) = unbounded_channel();
+        let (sender, answers) = unbounded_channel();
         Self {
             next: Instant::now(),
-            marks,
             answers,
+            sender,
         }
     }
 }
 
+impl Sweeps {
+    /// Asks where the log of `partition` ends.
+    fn ask(&self, consumer: ConsumerHandle, partition: i32) {
+        let at = Timestamp::now();
+        self.answer(partition, async move {
+            let end = consumer.log_offsets(partition).await.ok()?.high;
+            Some(Mark { at, end })
+        });
+    }
+
+    /// Looks whether the log of `partition` holds a record from `from` to `mark`.
+    fn look(&self, consumer: ConsumerHandle, partition: i32, from: i64, mark: Mark) {
+        self.answer(partition, async move {
+            let offsets = from..mark.end;
+            let found = consumer.holds_records(partition, offsets).await.ok()?;
+            (!found).then_some(Mark { end: from, ..mark })
+        });
+    }
+
+    /// Hands `mark` to a later sweep.
+    fn answer(&self, partition: i32, mark: impl Future<Output = Option<Mark>> + Send + 'static) {
+        let sender = self.sender.clone();
+        tokio::spawn(async move {
+            // A lane that has ended needs none.
+            sender.send((partition, mark.await)).ok();
+        });
+    }
+}
+
 impl Lane {
-    /// When timers are looked at next; none while something else has to come first.
-    pub(super) fn sweep_due(&self) -> Option<Instant> {
-        let next = self.sweeps.next;
-        (!self.partitions.is_empty()
-            && !self.must_settle()
-            && self.published.len() < UNACKNOWLEDGED)
-            .then(|| self.retry_at.map_or(next, |retry| retry.max(next)))
+    /// Returns when timers are looked at next; none while something else has to come first.
+    pub(super) fn sweep_at(&self) -> Option<Instant> {
+        let may_sweep =
+            !self.partitions.is_empty() && !self.partitions.must_resume() && !self.outbox.is_full();
+        may_sweep.then(|| self.backoff.earliest(self.sweeps.next))
     }
 
     /// Fires a portion of what is due.
-    pub(super) async fn sweep(&mut self) -> Result<(), Trouble> {
+    pub(super) async fn sweep(&mut self) -> Result<(), BatchFailure> {
         let began = Instant::now();
         self.sweeps.next = began + INTERVAL;
         let until = self.reach(Timestamp::now()).await?;
@@ -68,28 +98,26 @@ impl Lane {
         Ok(())
     }
 
-    /// By partition, until when timers may fire; of partitions that have some.
+    /// Returns, by partition, until when timers may fire; of partitions that have some.
     async fn reach(&mut self, now: Timestamp) -> Result<BTreeMap<i32, Timestamp>, StoreError> {
-        while let Ok((id, mark)) = self.sweeps.marks.try_recv() {
-            if let Some(partition) = self.partitions.get_mut(&id) {
+        while let Ok((id, mark)) = self.sweeps.answers.try_recv() {
+            if let Some(partition) = self.partitions.get_mut(id) {
                 partition.timers.answered(mark);
             }
         }
-        let running: Vec<i32> = self.running().collect();
+        let running = self.partitions.in_phase(Phase::Running);
         let first = self.shared.store.first_due(&running).await?;
         let mut until = BTreeMap::new();
         for id in running {
-            let Some(partition) = self.partitions.get_mut(&id) else {
+            let Some(partition) = self.partitions.get_mut(id) else {
                 continue;
             };
-            let first = first.get(&id).copied();
-            match partition.timers.step(first, partition.next_offset, now) {
+            let (first, next) = (first.get(&id).copied(), partition.next_offset);
+            let consumer = || self.shared.consumer.clone();
+            match partition.timers.step(first, next, now) {
                 Step::Wait => {}
-                Step::Ask => self.ask(id),
-                Step::Look(mark) => {
-                    let from = partition.next_offset;
-                    self.look(id, from, mark);
-                }
+                Step::Ask => self.sweeps.ask(consumer(), id),
+                Step::Look(mark) => self.sweeps.look(consumer(), id, next, mark),
                 Step::Fire(time) => {
                     until.insert(id, time);
                 }
@@ -98,38 +126,11 @@ impl Lane {
         Ok(until)
     }
 
-    fn ask(&self, partition: i32) {
-        let consumer = self.shared.consumer.clone();
-        let at = Timestamp::now();
-        self.answer(partition, async move {
-            let end = consumer.log_offsets(partition).await.ok()?.high;
-            Some(Mark { at, end })
-        });
-    }
-
-    fn look(&self, partition: i32, from: i64, mark: Mark) {
-        let consumer = self.shared.consumer.clone();
-        self.answer(partition, async move {
-            let offsets = from..mark.end;
-            let found = consumer.holds_records(partition, offsets).await.ok()?;
-            (!found).then_some(Mark { end: from, ..mark })
-        });
-    }
-
-    /// Has a later sweep told of `mark`, for which this one does not wait.
-    fn answer(&self, partition: i32, mark: impl Future<Output = Option<Mark>> + Send + 'static) {
-        let answers = self.sweeps.answers.clone();
-        tokio::spawn(async move {
-            // A lane that has ended needs none.
-            answers.send((partition, mark.await)).ok();
-        });
-    }
-
     async fn fire(
         &mut self,
         due: Vec<(i32, String, Lead)>,
         until: &BTreeMap<i32, Timestamp>,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), BatchFailure> {
         let accounts = &self.shared.accounts;
         let leads: Vec<DueLead> = due
             .into_iter()
@@ -144,15 +145,12 @@ impl Lane {
             until,
             now: Timestamp::now(),
         };
-        let current = self.shared.flows.known();
-        let folded = batch::sweep(leads, clock, &self.shared.rules(&current));
-        let mut folded = self.known_flows(&current, folded).await?;
-        for (id, progress) in &mut folded.partitions {
-            if let Some(partition) = self.partitions.get(id) {
-                progress.next_offset = partition.next_offset;
-                progress.sweep = partition.sweep + 1;
-            }
-        }
-        self.commit_and_publish(0, folded).await
+        let flows = self.shared.flows.current();
+        let result = batch::sweep(leads, clock, &self.shared.rules(&flows));
+        let mut result = self.check_flows(&flows, result.map_err(Into::into)).await?;
+        self.partitions.place_sweep(&mut result);
+        let committed = self.commit(result).await?;
+        self.after_commit(committed).await;
+        Ok(())
     }
 }

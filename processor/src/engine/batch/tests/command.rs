@@ -19,7 +19,7 @@ fn at(offset: i64, mut record: Record) -> Record {
     record
 }
 
-fn events(folded: &Folded) -> Vec<LeadEvent> {
+fn events(folded: &BatchResult) -> Vec<LeadEvent> {
     let all = folded.partitions[&3].outgoing.iter();
     let events = all.filter(|record| &*record.topic == "lead.events");
     events.map(|it| decode(&it.value).unwrap()).collect()
@@ -30,7 +30,7 @@ fn words(id: &str, second: u32) -> Record {
 }
 
 /// What was said under the id of the input `cause`.
-fn said_to(folded: &Folded, cause: &str) -> Vec<ReplyContent> {
+fn said_to(folded: &BatchResult, cause: &str) -> Vec<ReplyContent> {
     let replies = published::<Reply>(folded, "lead.replies").into_iter();
     let theirs = replies.filter(|it| it.id == format!("491700:{cause}"));
     theirs.map(|it| it.content).collect()
@@ -39,7 +39,7 @@ fn said_to(folded: &Folded, cause: &str) -> Vec<ReplyContent> {
 #[test]
 fn a_command_for_nobody_begins_no_lead_and_says_so() {
     let release = ordered("c", 1, &json!({"type": "release"}));
-    let folded = Fixture::new().fold(&[at(10, release)], Known::default());
+    let folded = Fixture::new().fold(&[at(10, release)], LoadedState::default());
     assert!(folded.leads.is_empty() && folded.identities.is_empty());
     assert_eq!(folded.partitions[&3].next_offset, 11);
     let decided = &folded.decided["c"];
@@ -63,7 +63,7 @@ fn an_assignment_is_an_event_of_its_own_cause_and_a_copy_is_none() {
         at(12, assign),
         said("b", 3, "John").record(13),
     ];
-    let folded = Fixture::new().fold(&records, Known::default());
+    let folded = Fixture::new().fold(&records, LoadedState::default());
     let events = events(&folded);
     let told: Vec<_> = events
         .iter()
@@ -96,7 +96,7 @@ fn words_are_said_once_and_a_refold_does_not_say_them_again() {
         // Sent before the words, and come after them.
         said("b", 2, "John").record(13),
     ];
-    let folded = Fixture::new().fold(&records, Known::default());
+    let folded = Fixture::new().fold(&records, LoadedState::default());
     let replies: Vec<Reply> = folded.partitions[&3]
         .outgoing
         .iter()
@@ -135,7 +135,7 @@ fn a_refused_command_is_in_the_journal_and_changes_nothing() {
             ordered("f", 0, &json!({"type": "assign", "assignee": "ana"})),
         ),
     ];
-    let folded = Fixture::new().fold(&records, Known::default());
+    let folded = Fixture::new().fold(&records, LoadedState::default());
     assert_eq!(folded.leads["491700"].lead.state(), Some("OPTED_OUT"));
     assert_eq!(events(&folded).len(), 2);
     for (id, reason) in [
@@ -167,7 +167,7 @@ fn words_after_a_message_that_was_revoked_are_refused_though_the_revocation_has_
         about("x", 5, 12, &reaction),
         at(13, words("c", 6)),
     ];
-    let folded = short().fold(&records, Known::default());
+    let folded = short().fold(&records, LoadedState::default());
     let refusal = folded.decided["c"].outcome.as_ref().unwrap_err();
     assert!(refusal.contains("24 hours"), "{refusal}");
     assert_eq!(said_to(&folded, "c"), []);
@@ -183,7 +183,7 @@ fn words_that_are_refused_ask_nothing_and_bring_no_revoked_message_back() {
         about("r", 0, 12, &revoke),
         at(13, words("c", 1)),
     ];
-    let folded = short().fold(&records, Known::default());
+    let folded = short().fold(&records, LoadedState::default());
     let refusal = folded.decided["c"].outcome.as_ref().unwrap_err();
     assert!(refusal.contains("24 hours"), "{refusal}");
     assert_eq!(said_to(&folded, "c"), []);
@@ -198,7 +198,7 @@ fn words_that_come_late_to_a_lead_that_has_opted_out_since_are_refused() {
         said("b", 5, "STOP").record(11),
         at(12, words("c", 3)),
     ];
-    let folded = Fixture::new().fold(&records, Known::default());
+    let folded = Fixture::new().fold(&records, LoadedState::default());
     let refusal = folded.decided["c"].outcome.as_ref().unwrap_err();
     assert!(refusal.contains("wants no messages"), "{refusal}");
     assert_eq!(said_to(&folded, "c"), []);
@@ -209,7 +209,7 @@ fn words_that_come_late_to_a_lead_that_has_opted_out_since_are_refused() {
         said("d", 6, "START").record(13),
         at(14, words("c", 3)),
     ];
-    let folded = Fixture::new().fold(&back, Known::default());
+    let folded = Fixture::new().fold(&back, LoadedState::default());
     assert!(folded.decided["c"].outcome.is_ok());
     assert_eq!(said_to(&folded, "c").len(), 1);
 }
@@ -231,7 +231,7 @@ fn a_command_s_content_is_checked_and_belongs_to_its_kind() {
         at(4, ordered("d", 1, &json!({"type": "text", "body": "Hi"}))),
         at(5, message),
     ];
-    let folded = Fixture::new().fold(&records, Known::default());
+    let folded = Fixture::new().fold(&records, LoadedState::default());
     assert_eq!(folded.counts.undecodable, 5);
     assert!(folded.decided.is_empty() && folded.leads.is_empty());
 }

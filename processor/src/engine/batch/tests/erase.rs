@@ -37,7 +37,7 @@ fn erase_by_user_id(offset: i64) -> Record {
 }
 
 /// What is known after `folded` was committed to a database that held nothing else.
-fn gone(fixture: &Fixture, folded: &Folded) -> Known {
+fn gone(fixture: &Fixture, folded: &BatchResult) -> LoadedState {
     let mut known = after(folded);
     for erased in folded.erased.values() {
         for id in &erased.identities {
@@ -53,7 +53,7 @@ fn gone(fixture: &Fixture, folded: &Folded) -> Known {
     known
 }
 
-fn outgoing<'a>(folded: &'a Folded, topic: &'a str) -> impl Iterator<Item = &'a Outgoing> {
+fn outgoing<'a>(folded: &'a BatchResult, topic: &'a str) -> impl Iterator<Item = &'a Outgoing> {
     let all = folded.partitions.values().flat_map(|it| &it.outgoing);
     all.filter(move |record| &*record.topic == topic)
 }
@@ -70,7 +70,7 @@ fn an_erased_lead_leaves_tombstones_and_a_last_event_without_anything_of_the_per
         ),
         at(13, erase("e", 4)),
     ];
-    let folded = fixture.fold(&records, Known::default());
+    let folded = fixture.fold(&records, LoadedState::default());
     assert!(folded.leads.is_empty() && folded.identities.is_empty());
     let erased = &folded.erased["491700"];
     assert_eq!(erased.identities, ["491700"]);
@@ -103,7 +103,7 @@ fn neither_a_replay_nor_a_late_copy_brings_an_erased_person_back_and_a_new_messa
         said("a", 1, "Hi").record(10),
         said("b", 2, "John Doe").record(11),
     ];
-    let first = fixture.fold(&before, Known::default());
+    let first = fixture.fold(&before, LoadedState::default());
     let erased = fixture.fold(&[at(12, erase("e", 4))], after(&first));
     let known = gone(&fixture, &erased);
 
@@ -137,7 +137,7 @@ fn neither_a_replay_nor_a_late_copy_brings_an_erased_person_back_and_a_new_messa
 fn what_was_sent_after_the_command_and_folded_before_it_goes_for_good() {
     let fixture = fixture();
     let records = [said("a", 9, "Hi").record(10), at(11, erase("e", 4))];
-    let folded = fixture.fold(&records, Known::default());
+    let folded = fixture.fold(&records, LoadedState::default());
     let until = folded.erased["491700"].until;
     let nine: Timestamp = serde_json::from_str("\"2026-11-23T10:15:09.000Z\"").unwrap();
     assert_eq!(until, nine);
@@ -150,7 +150,7 @@ fn a_copy_of_the_command_in_the_same_batch_does_not_change_its_outcome() {
         at(11, erase("e", 4)),
         at(12, erase("e", 4)),
     ];
-    let folded = fixture().fold(&records, Known::default());
+    let folded = fixture().fold(&records, LoadedState::default());
     assert_eq!(folded.decided["e"].outcome, Ok(2));
     assert_eq!(outgoing(&folded, "lead.events").count(), 1);
 }
@@ -158,7 +158,7 @@ fn a_copy_of_the_command_in_the_same_batch_does_not_change_its_outcome() {
 #[test]
 fn without_a_key_nobody_is_erased() {
     let records = [said("a", 1, "Hi").record(10), at(11, erase("e", 4))];
-    let folded = Fixture::new().fold(&records, Known::default());
+    let folded = Fixture::new().fold(&records, LoadedState::default());
     assert_eq!(folded.leads.len(), 1);
     let refusal = folded.decided["e"].outcome.as_ref().unwrap_err();
     assert!(refusal.contains("ERASURE_KEY"), "{refusal}");
@@ -167,7 +167,7 @@ fn without_a_key_nobody_is_erased() {
 #[test]
 fn a_lead_that_became_the_erased_one_goes_at_its_own_home() {
     let fixture = fixture();
-    let first = fixture.fold(&[said("a", 1, "Hi").record(10)], Known::default());
+    let first = fixture.fold(&[said("a", 1, "Hi").record(10)], LoadedState::default());
     let mut known = after(&first);
     let lead = known.leads.get_mut("491700").unwrap();
     lead.merged.push("DE.7".into());
@@ -182,10 +182,10 @@ fn a_lead_that_became_the_erased_one_goes_at_its_own_home() {
 
     let mut closed = first.leads["491700"].lead.clone();
     closed.close("491700");
-    let known = Known {
+    let known = LoadedState {
         leads: HashMap::from([("DE.7".to_owned(), closed)]),
         identities: HashMap::from([("DE.7".to_owned(), "DE.7".to_owned())]),
-        ..Known::default()
+        ..LoadedState::default()
     };
     let record = Record {
         partition: 5,
@@ -214,7 +214,7 @@ fn read(told: &Outgoing, offset: i64) -> Record {
 }
 
 /// The lead of a number, which met that of a user id, and what it told that.
-fn met(fixture: &Fixture) -> (Known, Outgoing) {
+fn met(fixture: &Fixture) -> (LoadedState, Outgoing) {
     let by_user_id = Said {
         key: "DE.1",
         sender: json!({"user_id": "DE.1"}),
@@ -229,7 +229,7 @@ fn met(fixture: &Fixture) -> (Known, Outgoing) {
         by_user_id.record(10),
         by_both.record(11),
     ];
-    let folded = fixture.fold(&records, Known::default());
+    let folded = fixture.fold(&records, LoadedState::default());
     let meet = outgoing(&folded, "lead.inputs").next().unwrap().clone();
     (after(&folded), meet)
 }
@@ -256,7 +256,7 @@ fn a_lead_that_is_about_to_join_goes_with_the_erased_one_whichever_of_them_that_
 }
 
 /// After DE.1 closed for 491700, and a person with the id `erased` is gone.
-fn closed_and_erased(fixture: &Fixture, erased: &str) -> Known {
+fn closed_and_erased(fixture: &Fixture, erased: &str) -> LoadedState {
     let (mut known, _) = met(fixture);
     let closed = known.leads.get_mut("DE.1").unwrap();
     closed.close("491700");
@@ -305,7 +305,7 @@ fn a_copy_that_was_received_later_than_it_was_sent_does_not_come_back_either() {
     };
     // By the clock of its receipt it was received before it was sent.
     let first = received(10, "2026-11-23T10:15:07.000Z");
-    let erased = fixture.fold(&[first, at(11, erase("e", 4))], Known::default());
+    let erased = fixture.fold(&[first, at(11, erase("e", 4))], LoadedState::default());
     let copy = received(12, "2026-11-23T10:15:30.000Z");
     let later = fixture.fold(&[copy], gone(&fixture, &erased));
     assert_eq!((later.counts.erased, later.leads.len()), (1, 0));
@@ -327,7 +327,7 @@ fn who_writes_and_is_erased_again_in_one_batch_leaves_every_tombstone() {
         said("c", 7, "Hi").record(14),
         at(15, erase("g", 3)),
     ];
-    let folded = fixture.fold(&records, Known::default());
+    let folded = fixture.fold(&records, LoadedState::default());
     let erased = &folded.erased["491700"];
     let lid = fixture.erasure.tombstone("777").unwrap();
     assert!(erased.tombstones.iter().any(|it| it.0 == lid));
@@ -379,10 +379,10 @@ fn an_erasure_reaches_the_lead_that_has_the_named_id_by_now() {
     };
     let begun = [by_user_id.record(10), said("b", 2, "Hi").record(11)];
     let command = erase_by_user_id(12);
-    let known = after(&fixture.fold(&begun, Known::default()));
+    let known = after(&fixture.fold(&begun, LoadedState::default()));
     let later = fixture.fold(std::slice::from_ref(&command), known.clone());
     let [first, second] = begun;
-    let at_once = fixture.fold(&[first, second, command], Known::default());
+    let at_once = fixture.fold(&[first, second, command], LoadedState::default());
     for folded in [later, at_once] {
         assert_eq!(folded.erased["491700"].identities, ["491700"]);
         let told: Vec<&Outgoing> = outgoing(&folded, "lead.inputs").collect();

@@ -26,8 +26,8 @@ mod time;
 mod world;
 
 use super::Fixture;
-use crate::engine::batch::{Decided, Folded, Known};
-use crate::flow::{Answer, Conversation, ERASED, MERGED, pass};
+use crate::engine::batch::{BatchResult, Decided, LoadedState};
+use crate::flow::{Answer, Conversation, ERASED, MERGED, fire_due_timers};
 use crate::flows::Flows;
 use crate::lead::{Lead, OrderKey, fold};
 use crate::metrics::Counts;

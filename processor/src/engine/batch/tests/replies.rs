@@ -33,7 +33,7 @@ fn told_by(fixture: &Fixture, records: Vec<Record>) -> Vec<Told> {
         record.offset = offset;
         record
     });
-    let folded = fixture.fold(&numbered.collect::<Vec<_>>(), Known::default());
+    let folded = fixture.fold(&numbered.collect::<Vec<_>>(), LoadedState::default());
     let replies = published::<Reply>(&folded, "lead.replies").into_iter();
     let told = replies.map(|reply| {
         let cause = reply.id.strip_prefix("491700:").unwrap().to_owned();

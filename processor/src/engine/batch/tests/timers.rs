@@ -16,14 +16,14 @@ fn at(hours: f64) -> Timestamp {
 }
 
 /// The lead's home, and when that looks at it next.
-fn armed(folded: &Folded) -> Option<(i32, Timestamp)> {
+fn armed(folded: &BatchResult) -> Option<(i32, Timestamp)> {
     let changed = &folded.leads["491700"];
     Some((changed.partition, changed.lead.armed?))
 }
 
 /// Folds the time until `hours` after the first word for the lead that `known` holds; `late` hours
 /// later.
-fn swept(known: &mut Known, hours: f64, late: f64) -> Folded {
+fn swept(known: &mut LoadedState, hours: f64, late: f64) -> BatchResult {
     let due = DueLead {
         lead_id: "491700".into(),
         partition: 3,
@@ -49,7 +49,7 @@ fn swept(known: &mut Known, hours: f64, late: f64) -> Folded {
     folded
 }
 
-fn published<T: serde::de::DeserializeOwned>(folded: &Folded, topic: &str) -> Vec<T> {
+fn published<T: serde::de::DeserializeOwned>(folded: &BatchResult, topic: &str) -> Vec<T> {
     let records = folded.partitions.values().flat_map(|it| &it.outgoing);
     let theirs = records.filter(|record| &*record.topic == topic);
     theirs
@@ -57,8 +57,8 @@ fn published<T: serde::de::DeserializeOwned>(folded: &Folded, topic: &str) -> Ve
         .collect()
 }
 
-fn asked() -> (Known, Folded) {
-    let folded = Fixture::new().fold(&[said("a", 1, "Hi").record(1)], Known::default());
+fn asked() -> (LoadedState, BatchResult) {
+    let folded = Fixture::new().fold(&[said("a", 1, "Hi").record(1)], LoadedState::default());
     (after(&folded), folded)
 }
 

@@ -1,7 +1,7 @@
 use leadstream_schemas::ReplyContent;
 
 use super::*;
-use crate::flow::{DEFAULT_FLOW, Flow, fold, pass, step};
+use crate::flow::{DEFAULT_FLOW, Flow, fire_due_timers, fold, step};
 
 const HOUR: i64 = 3_600_000;
 
@@ -47,7 +47,7 @@ fn a_person_s_words_go_out_and_silence_the_bot_until_it_is_released() {
 fn words_need_whatsapp_s_window_where_the_provider_has_one() {
     let flow = Flow::parse("default", DEFAULT_FLOW).unwrap();
     let mut cold = asked_for_the_budget(&flow);
-    pass(&flow, &mut cold, at(25 * HOUR));
+    fire_due_timers(&flow, &mut cold, at(25 * HOUR));
     for (when, has_window, expected) in [
         (at(10_000 + 24 * HOUR - 1), true, None),
         (at(10_000 + 24 * HOUR), true, Some(Objection::WindowClosed)),

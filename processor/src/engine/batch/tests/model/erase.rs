@@ -8,7 +8,7 @@ use leadstream_stream::Secret;
 use proptest::prelude::*;
 
 use super::{Act, LONG, What, World, ids, inputs, number, people};
-use crate::engine::batch::Folded;
+use crate::engine::batch::BatchResult;
 use crate::erasure::{ErasureKeys, Gone, Tombstone};
 use crate::flow::ERASED;
 
@@ -94,7 +94,7 @@ impl World<'_> {
     }
 
     /// As the statements of the transaction do.
-    pub(super) fn erase(&mut self, folded: &Folded) {
+    pub(super) fn erase(&mut self, folded: &BatchResult) {
         for (lead_id, erased) in &folded.erased {
             self.leads.remove(lead_id);
             self.timers.remove(lead_id);

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use super::{Fixture, PARTITIONS, World, erase};
 use crate::engine::batch::{Clock, DueLead, Rules, sweep};
-use crate::flow::{Conversation, DEFAULT_FLOW, Flow, pass};
+use crate::flow::{Conversation, DEFAULT_FLOW, Flow, fire_due_timers};
 use crate::flows::Flows;
 
 /// After everything.
@@ -32,7 +32,7 @@ pub(super) fn fixture(journal: usize) -> Fixture {
 pub(super) fn pass_to_the_end(flows: &Flows, conversation: &mut Option<Conversation>) {
     if let Some(conversation) = conversation {
         let flow = flows.get(&conversation.flow).unwrap();
-        pass(flow, conversation, END);
+        fire_due_timers(flow, conversation, END);
     }
 }
 

@@ -96,7 +96,7 @@ impl<'a> World<'a> {
         }
         let queue = &mut self.queues[waiting[choice % waiting.len()]];
         let batch: Vec<Record> = queue.drain(..count.min(queue.len())).collect();
-        let known = Known {
+        let known = LoadedState {
             leads: self.leads.clone(),
             identities: self.identities.clone(),
             departed: self.departed.clone(),
@@ -107,7 +107,7 @@ impl<'a> World<'a> {
         Ok(true)
     }
 
-    pub(super) fn commit(&mut self, folded: Folded) -> Result<(), TestCaseError> {
+    pub(super) fn commit(&mut self, folded: BatchResult) -> Result<(), TestCaseError> {
         let (all, these) = (&mut self.counts, &folded.counts);
         all.late += these.late;
         all.duplicates += these.duplicates;
@@ -188,7 +188,7 @@ impl<'a> World<'a> {
                 continue;
             };
             if let Some(fired) = journal.fired(flows).unwrap().last() {
-                pass(flows.get(&last.flow).unwrap(), &mut last, fired.due);
+                fire_due_timers(flows.get(&last.flow).unwrap(), &mut last, fired.due);
             }
             prop_assert_eq!(journal.conversation(), Some(&last));
         }

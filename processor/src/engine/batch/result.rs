@@ -6,7 +6,7 @@ use std::sync::Arc;
 use leadstream_schemas::Timestamp;
 use leadstream_stream::Outgoing;
 
-use super::Known;
+use super::LoadedState;
 use crate::engine::outbox::OutboxKey;
 use crate::erasure::Tombstone;
 use crate::lead::{Lead, StoredError};
@@ -14,15 +14,15 @@ use crate::metrics::Counts;
 
 /// Everything that a batch changes.
 #[derive(Debug, Default)]
-pub(crate) struct Folded {
+pub(crate) struct BatchResult {
     /// Leads that changed, by lead id: in the order in which rows are written.
-    pub(crate) leads: BTreeMap<String, Box<Changed>>,
+    pub(crate) leads: BTreeMap<String, Box<LeadUpdate>>,
     /// New rows of `lead_identities`.
     pub(crate) identities: BTreeMap<String, String>,
     /// New rows of `departed_inputs`: lead id, input id, time of sending.
     pub(crate) departed: Vec<(String, String, Timestamp)>,
     /// By partition: the next offset and what is to be published.
-    pub(crate) partitions: BTreeMap<i32, Progress>,
+    pub(crate) partitions: BTreeMap<i32, PartitionAdvance>,
     /// Partitions that stop before a record, with the reason.
     pub(crate) halted: BTreeMap<i32, String>,
     /// What became of commands, by their ids.
@@ -35,7 +35,7 @@ pub(crate) struct Folded {
 }
 
 #[derive(Debug)]
-pub(crate) struct Changed {
+pub(crate) struct LeadUpdate {
     pub(crate) lead: Lead,
     /// Its stored form, once the batch is folded.
     pub(crate) body: Vec<u8>,
@@ -50,7 +50,7 @@ pub(crate) struct Changed {
     pub(crate) has_another_profile: bool,
 }
 
-impl Changed {
+impl LeadUpdate {
     pub(crate) fn new(lead: Lead, account: &str, partition: i32, created: bool) -> Box<Self> {
         Box::new(Self {
             profile: lead.profile().digest(),
@@ -120,7 +120,7 @@ impl Erased {
 }
 
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Progress {
+pub(crate) struct PartitionAdvance {
     pub(crate) next_offset: i64,
     /// Tells what time did from the inputs before it, which end at the same offset; 0: inputs.
     pub(crate) sweep: i64,
@@ -132,7 +132,7 @@ pub(crate) struct Progress {
     pub(crate) outgoing: Vec<Outgoing>,
 }
 
-impl Progress {
+impl PartitionAdvance {
     /// The outbox row of what `partition` publishes; none when that is nothing.
     pub(crate) fn outbox_key(&self, partition: i32) -> Option<OutboxKey> {
         (!self.outgoing.is_empty()).then_some(OutboxKey {
@@ -143,13 +143,18 @@ impl Progress {
     }
 }
 
-impl Folded {
+impl BatchResult {
+    /// Whether it passes a record: time changes leads without one.
+    pub(crate) fn has_records(&self) -> bool {
+        self.partitions.values().any(|it| it.records > 0)
+    }
+
     pub(super) fn put_back(
         &mut self,
         lead_id: String,
-        lead: Box<Changed>,
+        lead: Box<LeadUpdate>,
         is_changed: bool,
-        known: &mut Known,
+        known: &mut LoadedState,
     ) {
         if is_changed {
             self.leads.insert(lead_id, lead);

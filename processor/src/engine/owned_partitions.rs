@@ -1,0 +1,211 @@
+//! The partitions of one owner: what a commit has to find of them, and how a commit moves them on.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use leadstream_stream::dead_letter::PoisonLimit;
+use leadstream_stream::{Outgoing, Record};
+
+use super::batch::{BatchResult, Erased, LeadUpdate};
+use super::outbox::OutboxKey;
+use super::partition::{Fence, Owned, Partition, Phase};
+use super::poison::Poison;
+use crate::metrics::Counts;
+
+#[derive(Debug)]
+pub(crate) struct OwnedPartitions {
+    partitions: BTreeMap<i32, Partition>,
+    /// Bytes of leads that they keep in memory, in even shares.
+    cache_bytes: usize,
+    poison_limit: PoisonLimit,
+}
+
+/// What a commit leaves to do.
+#[derive(Debug, Default)]
+pub(crate) struct Committed {
+    /// By partition: the next offset.
+    pub(crate) offsets: BTreeMap<i32, i64>,
+    /// The new rows of the outbox, and their records, in the order in which Kafka gets them.
+    pub(crate) outbox: Vec<OutboxKey>,
+    pub(crate) records: Vec<Outgoing>,
+    /// Partitions that stop before a record, with the reason.
+    pub(crate) halted: BTreeMap<i32, String>,
+    /// Partitions whose dead letters are over the limit now.
+    pub(crate) poisoned: Vec<i32>,
+    /// Business numbers whose leads were handed to a person, because nothing is sent there.
+    pub(crate) silent_numbers: BTreeSet<String>,
+    pub(crate) counts: Counts,
+}
+
+impl OwnedPartitions {
+    pub(crate) const fn new(cache_bytes: usize, poison_limit: PoisonLimit) -> Self {
+        Self {
+            partitions: BTreeMap::new(),
+            cache_bytes,
+            poison_limit,
+        }
+    }
+
+    /// Adds partitions that have to be taken over.
+    pub(crate) fn assign(&mut self, ids: impl IntoIterator<Item = i32>) {
+        let assigned = ids.into_iter().map(|id| (id, Partition::new()));
+        self.partitions.extend(assigned);
+        let share = self.cache_share();
+        for partition in self.partitions.values_mut() {
+            partition.leads.shrink(share);
+        }
+    }
+
+    /// Adds a partition that was taken over, whose next record is that at `next_offset`.
+    pub(crate) fn begin(&mut self, id: i32, owned: Owned, next_offset: i64) {
+        self.assign([id]);
+        if let Some(partition) = self.get_mut(id) {
+            partition.begin(owned, next_offset);
+        }
+    }
+
+    pub(crate) fn remove(&mut self, id: i32) {
+        self.partitions.remove(&id);
+    }
+
+    pub(crate) fn get(&self, id: i32) -> Option<&Partition> {
+        self.partitions.get(&id)
+    }
+
+    pub(crate) fn get_mut(&mut self, id: i32) -> Option<&mut Partition> {
+        self.partitions.get_mut(&id)
+    }
+
+    pub(crate) fn contains(&self, id: i32) -> bool {
+        self.partitions.contains_key(&id)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.partitions.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.partitions.is_empty()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (i32, &Partition)> {
+        self.partitions.iter().map(|(id, it)| (*id, it))
+    }
+
+    pub(crate) fn in_phase(&self, phase: Phase) -> Vec<i32> {
+        let partitions = self.iter().filter(|(_, it)| it.phase == phase);
+        partitions.map(|(id, _)| id).collect()
+    }
+
+    /// Whether a partition has to be taken over or resumed before anything is folded.
+    pub(crate) fn must_resume(&self) -> bool {
+        let mut phases = self.partitions.values().map(|it| it.phase);
+        phases.any(|phase| matches!(phase, Phase::TakeOver | Phase::Resume))
+    }
+
+    /// Whether `record` is still to be folded. A fetch may begin before the offset that comes next.
+    pub(crate) fn expects(&self, record: &Record) -> bool {
+        self.get(record.partition)
+            .is_some_and(|it| it.started && record.offset >= it.next_offset)
+    }
+
+    /// Returns the stored form of a lead that is at home in a partition, if it is in memory.
+    pub(crate) fn cached(&mut self, id: i32, lead_id: &str) -> Option<&[u8]> {
+        self.get_mut(id)?.leads.get(lead_id)
+    }
+
+    /// Drops what is in memory of every partition: after a failure only what is committed counts.
+    pub(crate) fn reset_to_committed(&mut self) {
+        for partition in self.partitions.values_mut() {
+            partition.reset_to_committed();
+        }
+    }
+
+    /// Says where the partitions of a sweep are: it passes no record, and is counted instead.
+    pub(crate) fn place_sweep(&self, sweep: &mut BatchResult) {
+        for (id, advance) in &mut sweep.partitions {
+            if let Some(partition) = self.get(*id) {
+                advance.next_offset = partition.next_offset;
+                advance.sweep = partition.sweep + 1;
+            }
+        }
+    }
+
+    /// Returns what the commit of `batch` has to find, by partition (invariant 5).
+    pub(crate) fn fences(&self, batch: &BatchResult) -> BTreeMap<i32, Fence> {
+        let partitions = batch.partitions.keys();
+        partitions
+            .filter_map(|id| Some((*id, self.get(*id)?.fence())))
+            .collect()
+    }
+
+    /// Returns the dead letters of late of each partition, those of `batch` included.
+    pub(crate) fn poison(&self, batch: &BatchResult) -> BTreeMap<i32, Poison> {
+        let partitions = batch.partitions.iter();
+        partitions
+            .filter_map(|(id, advance)| {
+                let before = self.get(*id)?.poison;
+                Some((*id, before.after(&advance.poison, self.poison_limit)))
+            })
+            .collect()
+    }
+
+    /// Moves the partitions to where the commit of `batch` has brought them, and keeps its leads.
+    pub(crate) fn advance(
+        &mut self,
+        batch: BatchResult,
+        poison: &BTreeMap<i32, Poison>,
+    ) -> Committed {
+        let has_records = batch.has_records();
+        let mut committed = Committed {
+            halted: batch.halted,
+            silent_numbers: batch.silent_numbers,
+            counts: batch.counts,
+            ..Committed::default()
+        };
+        for (id, advance) in batch.partitions {
+            let Some(partition) = self.partitions.get_mut(&id) else {
+                continue;
+            };
+            partition.advance(&advance, poison.get(&id).copied().unwrap_or_default());
+            if partition.poison.is_halted() && !advance.poison.is_empty() {
+                committed.poisoned.push(id);
+            }
+            committed.offsets.insert(id, advance.next_offset);
+            committed.outbox.extend(advance.outbox_key(id));
+            committed.records.extend(advance.outgoing);
+        }
+        self.forget(&batch.erased);
+        self.keep(batch.leads, has_records);
+        committed
+    }
+
+    /// Keeps no lead in memory that was erased.
+    fn forget(&mut self, erased: &BTreeMap<String, Erased>) {
+        for (lead_id, erased) in erased {
+            if let Some(partition) = self.get_mut(erased.partition) {
+                partition.leads.remove(lead_id);
+            }
+        }
+    }
+
+    /// Keeps leads in memory as they are committed. Leads that changed without a record do not drive
+    /// out leads that write.
+    fn keep(&mut self, leads: BTreeMap<String, Box<LeadUpdate>>, has_records: bool) {
+        let share = self.cache_share();
+        for (lead_id, update) in leads {
+            let home = self.partitions.get_mut(&update.partition);
+            if let Some(home) = home.filter(|it| has_records || it.leads.contains(&lead_id)) {
+                // A copy of its own: to shrink the vector would keep the whole block it was written to.
+                home.leads
+                    .put(lead_id, Box::from(update.body.as_slice()), share);
+            }
+        }
+    }
+
+    fn cache_share(&self) -> usize {
+        self.cache_bytes / self.partitions.len().max(1)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,75 @@
+//! The commit cycle of every owner of partitions: load what a batch needs, fold it, commit what it
+//! changes, and move the partitions on. What follows, publishing, is up to the owner.
+
+use uuid::Uuid;
+
+use super::load::load_batch_state;
+use crate::engine::batch::{self, BatchError, BatchResult, Decoded, Rules};
+use crate::engine::outbox::OutboxKey;
+use crate::engine::owned_partitions::{Committed, OwnedPartitions};
+use crate::failpoint::{self, Point};
+use crate::store::{Commit, Store, StoreError};
+
+/// The database, and who commits to it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CommitCycle<'a> {
+    store: &'a Store,
+    owner: Uuid,
+}
+
+/// Why a batch was not folded.
+#[derive(Debug, thiserror::Error)]
+pub enum CycleError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Batch(#[from] BatchError),
+}
+
+impl<'a> CommitCycle<'a> {
+    pub(crate) const fn new(store: &'a Store, owner: Uuid) -> Self {
+        Self { store, owner }
+    }
+
+    /// Loads what `batch` needs, from memory where it is there, and folds it.
+    pub(crate) async fn fold(
+        self,
+        partitions: &mut OwnedPartitions,
+        batch: &[Decoded],
+        rules: &Rules<'_>,
+    ) -> Result<BatchResult, CycleError> {
+        failpoint::hit(Point::Load)
+            .await
+            .map_err(StoreError::from)?;
+        let loaded = load_batch_state(self.store, partitions, batch).await?;
+        failpoint::hit(Point::Fold)
+            .await
+            .map_err(StoreError::from)?;
+        Ok(batch::fold(batch, loaded, rules)?)
+    }
+
+    /// Commits what a batch changes, and moves `partitions` to where it ends. Removes the
+    /// `acknowledged` rows of the outbox in the same transaction.
+    ///
+    /// After an error the outcome may be unknown: the owner resets to what is committed.
+    pub(crate) async fn commit(
+        self,
+        partitions: &mut OwnedPartitions,
+        acknowledged: &mut Vec<OutboxKey>,
+        batch: BatchResult,
+    ) -> Result<Committed, StoreError> {
+        let poison = partitions.poison(&batch);
+        if !batch.partitions.is_empty() {
+            let commit = Commit {
+                owner: self.owner,
+                fences: &partitions.fences(&batch),
+                folded: &batch,
+                poison: &poison,
+                acknowledged,
+            };
+            self.store.commit(&commit).await?;
+            acknowledged.clear();
+        }
+        Ok(partitions.advance(batch, &poison))
+    }
+}

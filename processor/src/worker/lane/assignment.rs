@@ -1,0 +1,210 @@
+//! How a lane gets its partitions and gives them back. A take-over, and a resumption after a failure,
+//! publishes what the outbox holds and awaits the acknowledgements before it folds (invariants 4
+//! and 5).
+
+use std::time::Duration;
+
+use leadstream_stream::Outgoing;
+use leadstream_stream::consumer::{ConsumeError, LaneEvent};
+use leadstream_stream::producer::ProduceError;
+
+use super::{CHECK_INTERVAL, Lane};
+use crate::engine::partition::{Owned, Phase};
+use crate::engine::takeover::{OffsetError, PartitionsChanged, lost_partitions, start_offset};
+use crate::failpoint::{self, Point};
+use crate::metrics;
+use crate::store::StoreError;
+
+/// How long published batches are waited for when partitions are revoked.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Why a partition cannot be worked on.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum TakeOverError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Kafka(#[from] ConsumeError),
+    #[error(transparent)]
+    Delivery(#[from] ProduceError),
+    /// A rebalance came in between.
+    #[error("interrupted by a rebalance")]
+    Interrupted,
+    #[error(transparent)]
+    Halt(#[from] OffsetError),
+    #[error(transparent)]
+    Partitions(#[from] PartitionsChanged),
+}
+
+impl Lane {
+    /// Brings partitions that were assigned, or whose batch or delivery failed, to where folding
+    /// can go on.
+    pub(super) async fn resume_partitions(&mut self) -> Result<(), TakeOverError> {
+        let assigned = self.partitions.in_phase(Phase::TakeOver);
+        let failed = self.partitions.in_phase(Phase::Resume);
+        let (store, owner) = (&self.shared.store, self.shared.owner);
+        if !assigned.is_empty() {
+            self.check_topic(&assigned).await?;
+        }
+        let mut owned = store.take_over(&assigned, owner).await?;
+        for id in &assigned {
+            // From here on the partition is ours: a failure below resumes, it does not raise again.
+            if let Some(partition) = self.partitions.get_mut(*id) {
+                partition.phase = Phase::Resume;
+            }
+        }
+        let still = store.still_owned(&failed, owner).await?;
+        for id in lost_partitions(&failed, &still) {
+            self.on_fenced(id);
+        }
+        owned.extend(still);
+        owned.retain(|id, _| self.partitions.contains(*id));
+        failpoint::hit(Point::TakeOver)
+            .await
+            .map_err(StoreError::from)?;
+        let ids: Vec<i32> = owned.keys().copied().collect();
+        self.publish_outbox(&ids).await?;
+        for (id, found) in owned {
+            self.start(id, found).await?;
+        }
+        let partitions = &self.partitions;
+        self.waiting
+            .retain(|decoded| partitions.expects(&decoded.record));
+        Ok(())
+    }
+
+    /// Checks that leads are placed by the topic's partition count, and that no recovery is under
+    /// way. A topic that has grown assigns its new partitions: no lane goes on without this check.
+    async fn check_topic(&self, assigned: &[i32]) -> Result<(), TakeOverError> {
+        let store = &self.shared.store;
+        let found = self.shared.consumer.partitions().await?;
+        let recorded = store.input_partitions(found).await?;
+        let partitions = PartitionsChanged::check(recorded, found)?;
+        self.shared.input_partitions.get_or_init(|| partitions);
+        let recovering = store.recoveries().await?;
+        match assigned.iter().find(|id| recovering.contains_key(id)) {
+            Some(id) => Err(OffsetError::Recovering(*id).into()),
+            None => Ok(()),
+        }
+    }
+
+    fn on_fenced(&mut self, id: i32) {
+        metrics::failure("fenced");
+        tracing::warn!(
+            partition = id,
+            "another processor has the partition; this one lets it go"
+        );
+        self.partitions.remove(id);
+        // If Kafka has not assigned it to another, that one was wrong: take it over again later.
+        self.shared.consumer.renew(id);
+    }
+
+    /// Waits for what was published, tidies the outbox, commits offsets, and drops partitions that
+    /// are another's now.
+    pub(super) async fn on_revoked(&mut self, revoked: &[i32], lost: bool) {
+        if !lost {
+            drop(tokio::time::timeout(DRAIN_TIMEOUT, self.drain()).await);
+            self.offsets.commit(&self.shared.consumer);
+        }
+        for id in revoked {
+            self.partitions.remove(*id);
+            self.offsets.forget(*id);
+            self.shared.halts.end(*id);
+        }
+        let partitions = &self.partitions;
+        self.waiting
+            .retain(|decoded| partitions.contains(decoded.record.partition));
+    }
+
+    async fn drain(&mut self) {
+        while self.outbox.awaits_ack() {
+            let ack = self.outbox.next_ack().await;
+            if !self.on_ack(ack.is_ok()).await {
+                // The next owner publishes what the outbox holds.
+                return;
+            }
+        }
+        self.on_idle().await;
+    }
+
+    async fn start(&mut self, id: i32, found: Owned) -> Result<(), TakeOverError> {
+        let Some(partition) = self.partitions.get_mut(id) else {
+            return Ok(());
+        };
+        let next = match found.next_offset {
+            Some(next) if partition.started => next,
+            _ => {
+                let log = self.shared.consumer.log_offsets(id).await?;
+                let next = start_offset(id, found, log)?;
+                if found.next_offset.is_none() {
+                    self.shared
+                        .store
+                        .begin_at(id, self.shared.owner, next)
+                        .await?;
+                }
+                next
+            }
+        };
+        partition.begin(found, next);
+        if found.poison.is_halted() {
+            self.halt_for_poison(id);
+            return Ok(());
+        }
+        self.shared.halts.end(id);
+        partition.phase = Phase::Running;
+        if !partition.started {
+            partition.started = true;
+            self.shared.consumer.start(id, next);
+        }
+        Ok(())
+    }
+
+    /// Publishes what is committed and perhaps not published, and waits for it.
+    async fn publish_outbox(&mut self, partitions: &[i32]) -> Result<(), TakeOverError> {
+        let rows = self.shared.store.outbox(partitions).await?;
+        let unacknowledged: Vec<_> = rows
+            .into_iter()
+            .filter(|row| !self.outbox.acknowledged.contains(&row.key))
+            .collect();
+        if unacknowledged.is_empty() {
+            return Ok(());
+        }
+        let records: Vec<Outgoing> = unacknowledged
+            .iter()
+            .flat_map(|row| row.records.iter().cloned())
+            .collect();
+        tracing::info!(
+            lane = self.index,
+            outbox.rows = unacknowledged.len(),
+            records = records.len(),
+            "publishing what the outbox holds"
+        );
+        let producer = self.shared.producer.clone();
+        let published = async { producer.send(&records).await?.await };
+        tokio::pin!(published);
+        loop {
+            tokio::select! {
+                biased;
+                outcome = &mut published => {
+                    outcome?;
+                    break;
+                }
+                // Nobody else would notice that it waits in vain.
+                () = tokio::time::sleep(CHECK_INTERVAL) => self.shared.producer.check(),
+                event = self.events.recv() => {
+                    let records = matches!(event, Some(LaneEvent::Records(_)));
+                    if let Some(event) = event {
+                        self.on_event(event).await;
+                    }
+                    if !records {
+                        return Err(TakeOverError::Interrupted);
+                    }
+                }
+            }
+        }
+        self.outbox
+            .acknowledged
+            .extend(unacknowledged.iter().map(|row| row.key));
+        Ok(())
+    }
+}

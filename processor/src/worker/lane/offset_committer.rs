@@ -1,0 +1,50 @@
+//! Offsets that a lane commits to Kafka. Only tools that show lag read them: where a partition
+//! starts, PostgreSQL says.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use leadstream_stream::consumer::ConsumerHandle;
+
+const OFFSET_COMMIT_INTERVAL: Duration = Duration::from_secs(1);
+
+#[derive(Debug)]
+pub(super) struct OffsetCommitter {
+    /// The next offset by partition.
+    pending: BTreeMap<i32, i64>,
+    last: Instant,
+}
+
+impl OffsetCommitter {
+    pub(super) fn new() -> Self {
+        Self {
+            pending: BTreeMap::new(),
+            last: Instant::now(),
+        }
+    }
+
+    pub(super) fn record(&mut self, offsets: BTreeMap<i32, i64>) {
+        self.pending.extend(offsets);
+    }
+
+    /// Forgets a partition that is another's.
+    pub(super) fn forget(&mut self, partition: i32) {
+        self.pending.remove(&partition);
+    }
+
+    /// Commits pending offsets if the last commit was an interval ago.
+    pub(super) fn commit_if_due(&mut self, consumer: &ConsumerHandle) {
+        if self.last.elapsed() >= OFFSET_COMMIT_INTERVAL {
+            self.commit(consumer);
+        }
+    }
+
+    pub(super) fn commit(&mut self, consumer: &ConsumerHandle) {
+        if self.pending.is_empty() {
+            return;
+        }
+        let offsets: Vec<(i32, i64)> = std::mem::take(&mut self.pending).into_iter().collect();
+        consumer.commit(&offsets);
+        self.last = Instant::now();
+    }
+}
