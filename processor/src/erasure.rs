@@ -22,14 +22,14 @@ pub type Tombstone = Vec<u8>;
 
 /// What a tombstone says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Gone {
+pub struct ErasureRecord {
     /// Nothing that was sent up to then comes back.
     pub until: Timestamp,
     /// The last revision of the lead that had the id as its own; else 0.
     pub revision: u64,
 }
 
-impl Gone {
+impl ErasureRecord {
     /// Of two the later.
     pub fn join(&mut self, other: Self) {
         self.until = self.until.max(other.until);

@@ -291,7 +291,8 @@ impl<'a> History<'a> {
                 };
                 let revision = change.map(|_| self.next_revision());
                 let id = &input.order.id;
-                self.journal.note(id, arrival(revision, prompt.is_some()));
+                self.journal
+                    .record_arrival(id, arrival(revision, prompt.is_some()));
                 Ok(Became::Folded)
             }
             Ok(Inbound::Merge(merge)) => {

@@ -41,18 +41,18 @@ pub struct Flows {
     /// Holds for whatever is earlier than every other version.
     first: (String, u32),
     /// By time, ascending.
-    timeline: Vec<Held>,
+    timeline: Vec<ActiveVersion>,
     by_origin: bool,
 }
 
 #[derive(Debug)]
-struct Held {
+struct ActiveVersion {
     from: Timestamp,
     until: Option<Timestamp>,
     key: (String, u32),
 }
 
-impl Held {
+impl ActiveVersion {
     fn holds(&self, at: Timestamp) -> bool {
         self.from <= at && self.until.is_none_or(|until| at < until)
     }
@@ -89,7 +89,7 @@ impl Flows {
             let key = all.first.clone();
             all.timeline.insert(
                 0,
-                Held {
+                ActiveVersion {
                     from,
                     until: Some(until),
                     key,
@@ -105,9 +105,9 @@ impl Flows {
             (reference.name, reference.version)
         };
         let first_key = key(&first);
-        let mut timeline: Vec<Held> = later
+        let mut timeline: Vec<ActiveVersion> = later
             .iter()
-            .map(|(from, until, flow)| Held {
+            .map(|(from, until, flow)| ActiveVersion {
                 from: *from,
                 until: *until,
                 key: key(flow),
@@ -147,7 +147,7 @@ impl Flows {
     /// The version of the flow `name` that holds at `at`.
     #[must_use]
     pub fn newest(&self, name: &str, at: Timestamp) -> Option<&Flow> {
-        let of_it = |held: &&Held| held.key.0 == name && held.holds(at);
+        let of_it = |version: &&ActiveVersion| version.key.0 == name && version.holds(at);
         let later = self.timeline.iter().rfind(of_it).map(|held| &held.key);
         let first = (self.first.0 == name).then_some(&self.first);
         self.versions.get(later.or(first)?)

@@ -57,7 +57,7 @@ pub struct Lead {
     pub merged: Vec<String>,
     /// Leads that were told that they are the same person, and have not answered yet.
     #[serde(default)]
-    pub met: Vec<String>,
+    pub pending_merges: Vec<String>,
     /// When its home looks at it: never later than what time does next. Bookkeeping.
     #[serde(default)]
     pub armed: Option<Timestamp>,
@@ -79,7 +79,7 @@ impl Lead {
             first_seen: input.order.at,
             merged_into: None,
             merged: Vec::new(),
-            met: Vec::new(),
+            pending_merges: Vec::new(),
             armed: None,
             erased_until: None,
         }
@@ -145,7 +145,7 @@ impl Lead {
         self.profile_name = None;
         self.merged_into = None;
         self.merged.clear();
-        self.met.clear();
+        self.pending_merges.clear();
     }
 
     /// The form in which PostgreSQL keeps a lead.

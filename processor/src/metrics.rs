@@ -29,9 +29,9 @@ pub(crate) struct Counts {
     pub(crate) events: u64,
     pub(crate) replies: u64,
     /// Leads that heard of, or told, another that is the same person.
-    pub(crate) meetings: u64,
+    pub(crate) merge_requests: u64,
     /// Of a lead that is not known: its inputs are no longer in the topic.
-    pub(crate) meetings_missed: u64,
+    pub(crate) merge_requests_missed: u64,
     /// Leads taken in by another.
     pub(crate) merges: u64,
     /// Edits and revocations of messages that have left their lead's journal.
@@ -67,8 +67,8 @@ impl Counts {
         counter!(EVENTS).increment(self.events);
         counter!(REPLIES).increment(self.replies);
         for (step, count) in [
-            ("met", self.meetings),
-            ("missed", self.meetings_missed),
+            ("met", self.merge_requests),
+            ("missed", self.merge_requests_missed),
             ("merged", self.merges),
         ] {
             if count > 0 {

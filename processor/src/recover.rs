@@ -112,7 +112,7 @@ pub async fn recover(
         return Ok(None);
     }
     for (partition, plan) in &plans {
-        say(tell(*partition, plan));
+        say(describe(*partition, plan));
     }
     let mut recovery = Recovery::begin(settings, store, flows, outlets, plans).await?;
     recovery.learn_what_was_published(&log, &topic, &offsets, say)?;
@@ -123,7 +123,7 @@ pub async fn recover(
     Ok(Some(recovery.report))
 }
 
-fn tell(partition: i32, plan: &Plan) -> String {
+fn describe(partition: i32, plan: &Plan) -> String {
     let Plan {
         stored,
         start,

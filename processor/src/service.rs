@@ -141,9 +141,9 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
         reports.await;
         Ok(())
     });
-    let departed = maintenance::maintain_dedup_partitions(behind, UPKEEP_RETRY, stop.clone());
+    let evicted = maintenance::maintain_dedup_partitions(behind, UPKEEP_RETRY, stop.clone());
     tasks.spawn(async move {
-        departed.await;
+        evicted.await;
         Ok(())
     });
     let timers = maintenance::backfill_timers(Arc::clone(&shared), UPKEEP_RETRY, stop.clone());

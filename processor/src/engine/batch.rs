@@ -23,7 +23,7 @@ pub(crate) use timers::{Clock, DueLead, sweep};
 use voice::Voice;
 
 use super::effects::{self, Outlets};
-use crate::erasure::{ErasureKeys, Gone};
+use crate::erasure::{ErasureKeys, ErasureRecord};
 use crate::flow::Objection;
 use crate::flows::Flows;
 use crate::lead::{FoldError, Inbound, InputError, Lead, StoredError, Verb, scoped};
@@ -36,9 +36,9 @@ pub(crate) struct LoadedState {
     /// Lead id by identity.
     pub(crate) identities: HashMap<String, String>,
     /// Ids that left their lead's journal: lead id and input id.
-    pub(crate) departed: HashSet<(String, String)>,
+    pub(crate) evicted: HashSet<(String, String)>,
     /// By identity of people who were erased.
-    pub(crate) erased: HashMap<String, Gone>,
+    pub(crate) erased: HashMap<String, ErasureRecord>,
 }
 
 /// Settings of the fold.
@@ -308,10 +308,10 @@ impl Step<'_> {
     }
 
     /// Keeps the ids that left the lead's journal.
-    fn depart(&self, departed: Vec<(String, Timestamp)>, folded: &mut BatchResult) {
-        let ids = departed.into_iter();
+    fn keep_evicted(&self, evicted: Vec<(String, Timestamp)>, folded: &mut BatchResult) {
+        let ids = evicted.into_iter();
         let rows = ids.map(|(id, sent_at)| (self.lead_id.clone(), id, sent_at));
-        folded.departed.extend(rows);
+        folded.evicted.extend(rows);
     }
 }
 

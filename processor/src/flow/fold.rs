@@ -74,7 +74,7 @@ pub(super) struct Turn<'a> {
 impl Turn<'_> {
     fn step(self, conversation: &Conversation, answer: &Answer) -> Step {
         let mut conversation = conversation.clone();
-        let (prompt, objection) = match self.take(&mut conversation, answer) {
+        let (prompt, objection) = match self.apply(&mut conversation, answer) {
             Ok(prompt) => (prompt.filter(|_| self.can_reply), None),
             Err(objection) => (None, Some(objection)),
         };
@@ -85,7 +85,7 @@ impl Turn<'_> {
         }
     }
 
-    fn take(
+    fn apply(
         self,
         conversation: &mut Conversation,
         answer: &Answer,
@@ -96,7 +96,7 @@ impl Turn<'_> {
                 self.take_over(conversation);
                 None
             }
-            command if command.is_command() => self.obey(conversation, command)?,
+            command if command.is_command() => self.apply_command(conversation, command)?,
             _ => {
                 conversation.aside.wrote_at = Some(self.at);
                 self.before_the_flow(conversation, answer)
@@ -190,7 +190,7 @@ impl Turn<'_> {
                 return self.enter(&here.state, conversation, Words::new(self.flow));
             }
         };
-        match question.take(answer, &conversation.data, conversation.score) {
+        match question.read(answer, &conversation.data, conversation.score) {
             Some(reading) => self.accept(question, conversation, reading),
             None => self.ask_again(here, question, conversation, answer),
         }
@@ -305,8 +305,8 @@ impl Turn<'_> {
 }
 
 impl Question {
-    /// What `answer` says; none when it is no valid answer.
-    fn take(&self, answer: &Answer, data: &Map<String, Value>, score: i32) -> Option<Reading> {
+    /// Reads `answer`; none when it is no valid answer.
+    fn read(&self, answer: &Answer, data: &Map<String, Value>, score: i32) -> Option<Reading> {
         let reading = self.expected.read(answer)?;
         let Some(valid) = &self.valid else {
             return Some(reading);

@@ -185,8 +185,8 @@ struct Faults {
 }
 
 impl Faults {
-    /// The value, or none with its fault noted.
-    fn note<T>(&mut self, outcome: Result<T, Fault>) -> Option<T> {
+    /// The value, or none with its fault collected.
+    fn collect<T>(&mut self, outcome: Result<T, Fault>) -> Option<T> {
         outcome.map_err(|fault| self.errors.push(fault)).ok()
     }
 }

@@ -6,8 +6,8 @@
 //! them for the horizon of duplicates.
 
 mod amended;
-mod depart;
 mod entry;
+mod evict;
 mod join;
 mod refold;
 mod replay;
@@ -28,7 +28,7 @@ pub use replay::Replayed;
 
 /// What left the journal last.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Departed {
+struct Evicted {
     /// The greatest in order.
     order: OrderKey,
     /// The greatest time of sending: an input sent later cannot be a copy of one that left.
@@ -42,7 +42,7 @@ pub struct Journal {
     entries: Vec<Entry>,
     /// The conversation after the last entry.
     current: Option<Conversation>,
-    departed: Option<Departed>,
+    evicted: Option<Evicted>,
     /// Hash of the prompt that was emitted last, so that a refold does not say it again.
     last_prompt: Option<u64>,
     /// The time that was folded last, without an input.
@@ -72,7 +72,7 @@ pub enum Admission {
         /// Why a command does nothing.
         objection: Option<Objection>,
         /// Ids that left the journal, with their times of sending.
-        departed: Vec<(String, Timestamp)>,
+        evicted: Vec<(String, Timestamp)>,
     },
     Duplicate,
     /// Older than the journal reaches, and not a copy of anything known.
@@ -166,7 +166,7 @@ impl Journal {
     /// order, for all were sent at one time.
     #[must_use]
     pub fn latest(&self) -> Option<Timestamp> {
-        let left = self.departed.iter().map(|it| it.sent_at);
+        let left = self.evicted.iter().map(|it| it.sent_at);
         left.chain(self.entries.iter().map(|it| it.sent_at)).max()
     }
 
@@ -218,10 +218,10 @@ impl Journal {
 
     /// Whether only the ids that left the journal can tell if `input` is a copy.
     #[must_use]
-    pub fn asks_departed(&self, input: &Input) -> bool {
-        self.departed
+    pub fn needs_dedup_lookup(&self, input: &Input) -> bool {
+        self.evicted
             .as_ref()
-            .is_some_and(|departed| input.sent_at <= departed.sent_at)
+            .is_some_and(|evicted| input.sent_at <= evicted.sent_at)
             && !self.holds(&input.order.id)
     }
 
@@ -230,7 +230,7 @@ impl Journal {
     }
 
     /// Takes in one input. `known` says whether its id left the journal earlier; it is asked only
-    /// where [`Self::asks_departed`]. `capacity` is the journal's length in entries.
+    /// where [`Self::needs_dedup_lookup`]. `capacity` is the journal's length in entries.
     ///
     /// # Errors
     /// [`FoldError`]; the journal is then to be thrown away and read again.
@@ -260,11 +260,11 @@ impl Journal {
         if let Some(held) = held {
             return self.replace(flows, held, entry);
         }
-        if let Some(departed) = &self.departed {
-            if input.sent_at <= departed.sent_at && known() {
+        if let Some(evicted) = &self.evicted {
+            if input.sent_at <= evicted.sent_at && known() {
                 return Ok(Admission::Duplicate);
             }
-            if entry.order < departed.order {
+            if entry.order < evicted.order {
                 return Ok(Admission::TooLate);
             }
         }
@@ -291,12 +291,12 @@ impl Journal {
             self.refold(flows, entries, Some(&input.order.id))?
         };
         self.said(folded.prompt.as_ref());
-        let departed = self.trim(flows, capacity)?;
+        let evicted = self.trim(flows, capacity)?;
         Ok(Admission::Folded {
             change: folded.change,
             prompt: folded.prompt,
             objection: folded.objection,
-            departed,
+            evicted,
         })
     }
 
@@ -315,7 +315,7 @@ impl Journal {
     /// Whether `input` edits or revokes a message that has left the journal: nothing is undone.
     #[must_use]
     pub fn out_of_reach(&self, input: &Input) -> bool {
-        self.departed.is_some()
+        self.evicted.is_some()
             && input
                 .amends
                 .as_ref()
@@ -327,8 +327,8 @@ impl Journal {
         self.amendments.iter().chain(entries)
     }
 
-    /// Notes what became of the input `id`.
-    pub fn note(&mut self, id: &str, mut arrival: Arrival) {
+    /// Records how the input `id` arrived, and what it did.
+    pub fn record_arrival(&mut self, id: &str, mut arrival: Arrival) {
         // It came just now, so it nearly always is the last.
         if let Some(entry) = self.entries.iter_mut().rfind(|entry| entry.order.id == id) {
             arrival.replied |= entry.has_reply();
@@ -363,7 +363,7 @@ impl Journal {
             change: folded.change,
             prompt,
             objection: folded.objection,
-            departed: Vec::new(),
+            evicted: Vec::new(),
         })
     }
 

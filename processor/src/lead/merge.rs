@@ -22,7 +22,7 @@ impl Lead {
         let handed_over = self.clone();
         self.merged_into = Some(survivor.to_owned());
         self.merged.clear();
-        self.met.clear();
+        self.pending_merges.clear();
         // The survivor's, which is reported under it.
         self.identities.former.extend(self.identities.wa_id.take());
         self.journal.close();
@@ -51,7 +51,7 @@ impl Lead {
         }
         self.first_seen = self.first_seen.min(other.first_seen);
         self.erased_until = self.erased_until.max(other.erased_until);
-        self.met.retain(|met| met != other_id);
+        self.pending_merges.retain(|pending| pending != other_id);
         self.merged.push(other_id.to_owned());
         for id in other.merged {
             if !self.merged.contains(&id) {

@@ -127,12 +127,12 @@ fn what_is_older_than_the_journal_is_known_by_its_id_or_too_late() {
         );
     }
     let copy = input("id0", 0, text("Hi"));
-    assert!(journal.asks_departed(&copy));
+    assert!(journal.needs_dedup_lookup(&copy));
     let known = journal.clone().admit(&flows(), &copy, 2, || true).unwrap();
     assert_eq!(known, Admission::Duplicate);
     let stranger = input("id00", 500, text("Hi"));
     assert_eq!(admit(&mut journal, &stranger, 2), Admission::TooLate);
-    assert!(!journal.asks_departed(&input("id9", 9000, text("Hi"))));
+    assert!(!journal.needs_dedup_lookup(&input("id9", 9000, text("Hi"))));
 }
 
 fn about(id: &str, at: i64, message_id: &str, text: Option<&str>) -> Input {
@@ -378,12 +378,12 @@ proptest! {
         let mut admitted: HashSet<String> = HashSet::new();
         for input in &inputs {
             let known = gone.contains(&input.order.id);
-            let asked = journal.asks_departed(input);
+            let asked = journal.needs_dedup_lookup(input);
             prop_assert!(!known || asked, "a copy of what left was not looked up");
             match journal.admit(&flows, input, 3, || known).unwrap() {
-                Admission::Folded { departed, .. } => {
+                Admission::Folded { evicted, .. } => {
                     admitted.insert(input.order.id.clone());
-                    for (id, _) in departed {
+                    for (id, _) in evicted {
                         prop_assert!(gone.insert(id), "an id left twice");
                     }
                 }

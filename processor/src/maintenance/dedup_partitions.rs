@@ -18,7 +18,7 @@ pub(crate) async fn maintain_dedup_partitions(
     loop {
         let kept = async {
             store.drop_outcomes().await?;
-            store.keep_departed(chrono::Utc::now()).await
+            store.maintain_dedup_partitions(chrono::Utc::now()).await
         };
         let pause = match kept.await {
             Ok(plan) => {

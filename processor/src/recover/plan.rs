@@ -12,7 +12,7 @@ pub enum PlanError {
     #[error(
         "partition {partition}: PostgreSQL stands at {next}, but the log begins at {low}: {} records are gone that were never folded into what PostgreSQL holds. A younger backup may hold them; to go on without them, add --accept-loss", low - next
     )]
-    Gone { partition: i32, next: i64, low: i64 },
+    RecordsDeleted { partition: i32, next: i64, low: i64 },
     #[error(
         "partition {partition}: PostgreSQL stands at {next}, but the log ends at {high}: the topic was made anew. To fold it from its beginning (what was folded before is known by its id), add --accept-loss"
     )]
@@ -47,7 +47,7 @@ pub(super) fn plan(
     let outside = next < low || next > high;
     if outside && !accept_loss {
         return Err(if next < low {
-            PlanError::Gone {
+            PlanError::RecordsDeleted {
                 partition,
                 next,
                 low,
@@ -156,7 +156,7 @@ mod tests {
     #[test]
     fn loss_has_to_be_accepted() {
         let gone = plan(1, Some(2), log(5, 20, Some(12)), None, false);
-        assert!(matches!(gone, Err(PlanError::Gone { .. })));
+        assert!(matches!(gone, Err(PlanError::RecordsDeleted { .. })));
         let gone = plan(1, Some(2), log(5, 20, Some(12)), None, true).unwrap();
         assert_eq!(spans(&gone), (5, 12, 20, true));
         let replaced = plan(1, Some(30), log(0, 4, Some(30)), None, false);

@@ -31,7 +31,7 @@ pub(super) struct Published {
 
 /// What was held back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Held {
+pub(super) struct Suppressed {
     pub(super) events: u64,
     pub(super) replies: u64,
 }
@@ -75,8 +75,8 @@ impl Published {
         outgoing: &mut Vec<Outgoing>,
         outlets: &Outlets,
         hold_replies: bool,
-    ) -> Result<Held, CodecError> {
-        let mut held = Held::default();
+    ) -> Result<Suppressed, CodecError> {
+        let mut held = Suppressed::default();
         let mut kept = Vec::with_capacity(outgoing.len());
         for record in std::mem::take(outgoing) {
             if record.topic == *outlets.events.topic() {

@@ -13,7 +13,10 @@ const PREFIX: &str = "departed_inputs_";
 impl Store {
     /// Makes the days to come, drops those that no duplicate can come of any more. Does nothing
     /// while another process is at it.
-    pub(crate) async fn keep_departed(&self, now: DateTime<Utc>) -> Result<Plan, StoreError> {
+    pub(crate) async fn maintain_dedup_partitions(
+        &self,
+        now: DateTime<Utc>,
+    ) -> Result<Plan, StoreError> {
         self.bounded(async {
             let mut transaction = self.pool.begin().await?;
             // Each statement locks the table for a moment: the engine's commits come first.

@@ -7,7 +7,7 @@ use leadstream_schemas::Timestamp;
 use sqlx::Row;
 
 use super::{Store, StoreError, column};
-use crate::erasure::{Gone, Tombstone};
+use crate::erasure::{ErasureRecord, Tombstone};
 use crate::lead::{Address, Lead};
 
 pub(super) const LOAD: &str = "
@@ -42,7 +42,7 @@ pub(crate) struct Identified {
     /// Lead id by identity.
     pub(crate) owners: HashMap<String, String>,
     /// By identity, of those that were erased.
-    pub(crate) erased: HashMap<String, Gone>,
+    pub(crate) erased: HashMap<String, ErasureRecord>,
 }
 
 impl Store {
@@ -82,7 +82,7 @@ impl Store {
                     if let Some(identity) = tombstones.get(&hash) {
                         let at: DateTime<Utc> = row.try_get("erased_at")?;
                         let revision: i64 = row.try_get("revision")?;
-                        let gone = Gone {
+                        let gone = ErasureRecord {
                             until: Timestamp::from_millis(at.timestamp_millis()),
                             revision: revision.unsigned_abs(),
                         };
@@ -135,7 +135,7 @@ impl Store {
     }
 
     /// Of these inputs (lead id, input id, time of sending), those that left their lead's journal.
-    pub(crate) async fn departed(
+    pub(crate) async fn evicted(
         &self,
         inputs: &[(String, String, Timestamp)],
     ) -> Result<HashSet<(String, String)>, StoreError> {

@@ -37,7 +37,7 @@ pub(super) const ORDER: [&str; 9] = [
     leads::INSERT,
     leads::UPDATE,
     leads::UPDATE_PROFILES,
-    INSERT_DEPARTED,
+    INSERT_EVICTED,
     INSERT_OUTCOMES,
     INSERT_OUTBOX,
     DELETE_OUTBOX,
@@ -54,7 +54,7 @@ pub(super) fn statements<'q>(
         |commit| Ok(leads::created(commit.folded).map(Write::from)),
         |commit| Ok(leads::updated(commit.folded)),
         |commit| Ok(leads::profiles(commit.folded).map(Write::from)),
-        |commit| Ok(departed(commit.folded).map(Write::from)),
+        |commit| Ok(evicted(commit.folded).map(Write::from)),
         |commit| Ok(outcomes(commit.folded).map(Write::from)),
         |commit| Ok(outbox(commit.folded)?.map(Write::from)),
         |commit| Ok(acknowledged(commit.acknowledged).map(Write::from)),
@@ -135,16 +135,16 @@ fn identities(folded: &BatchResult) -> Option<Statement<'_>> {
     Some(statement.bind(identities).bind(lead_ids))
 }
 
-const INSERT_DEPARTED: &str = "
+const INSERT_EVICTED: &str = "
 INSERT INTO departed_inputs (day, lead_id, id)
 SELECT (sent_at AT TIME ZONE 'UTC')::date, lead_id, id
 FROM unnest($1::text[], $2::text[], $3::timestamptz[]) AS u (lead_id, id, sent_at)
 ON CONFLICT DO NOTHING";
 
-fn departed(folded: &BatchResult) -> Option<Statement<'_>> {
-    let rows = &folded.departed;
+fn evicted(folded: &BatchResult) -> Option<Statement<'_>> {
+    let rows = &folded.evicted;
     (!rows.is_empty()).then(|| {
-        sqlx::query(INSERT_DEPARTED)
+        sqlx::query(INSERT_EVICTED)
             .bind(column(rows, |(lead_id, _, _)| lead_id.as_str()))
             .bind(column(rows, |(_, id, _)| id.as_str()))
             .bind(column(rows, |(_, _, at)| at.datetime()))

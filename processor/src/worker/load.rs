@@ -8,7 +8,7 @@ use crate::engine::owned_partitions::OwnedPartitions;
 use crate::lead::{Inbound, Lead, scoped};
 use crate::store::{Store, StoreError};
 
-/// Gathers the leads, owners of ids, and departed ids that `batch` touches.
+/// Gathers the leads, owners of ids, and evicted ids that `batch` touches.
 pub(super) async fn load_batch_state(
     store: &Store,
     partitions: &mut OwnedPartitions,
@@ -107,7 +107,7 @@ async fn load_evicted(
             continue;
         };
         let joining = joining.get(lead_id.as_str());
-        if lead.journal.asks_departed(input) || joining.is_some() {
+        if lead.journal.needs_dedup_lookup(input) || joining.is_some() {
             let owners = std::iter::once(lead_id)
                 .chain(&lead.merged)
                 .chain(joining.into_iter().flatten().copied());
@@ -116,7 +116,7 @@ async fn load_evicted(
         }
     }
     if !asked.is_empty() {
-        known.departed = store.departed(&asked).await?;
+        known.evicted = store.evicted(&asked).await?;
     }
     Ok(())
 }

@@ -18,7 +18,7 @@ type Inputs = BTreeMap<String, (OrderKey, Answer)>;
 #[derive(Default)]
 pub(super) struct Lead {
     journal: Journal,
-    departed: HashSet<String>,
+    evicted: HashSet<String>,
     inputs: Inputs,
     /// Fingerprints, by revision from 1.
     pub(super) events: Vec<u64>,
@@ -57,8 +57,8 @@ impl Lead {
             return Ok(Outcome::Erased);
         }
         let id = &input.order.id;
-        let known = || self.departed.contains(id);
-        let (change, prompt, objection, departed) =
+        let known = || self.evicted.contains(id);
+        let (change, prompt, objection, evicted) =
             match self.journal.admit(flows, input, JOURNAL, known)? {
                 Admission::Duplicate => return Ok(Outcome::Duplicate),
                 Admission::TooLate => return Ok(Outcome::TooLate),
@@ -66,11 +66,11 @@ impl Lead {
                     change,
                     prompt,
                     objection,
-                    departed,
-                } => (change, prompt, objection, departed),
+                    evicted,
+                } => (change, prompt, objection, evicted),
             };
         insert(&mut self.inputs, input);
-        self.departed.extend(departed.into_iter().map(|(id, _)| id));
+        self.evicted.extend(evicted.into_iter().map(|(id, _)| id));
         if let Some(prompt) = prompt {
             let before = self
                 .replies
@@ -125,7 +125,7 @@ impl Lead {
         self.unsure = self.events.len() - 1;
         self.unsure_replies.extend(self.replies.drain());
         self.journal = Journal::default();
-        self.departed.clear();
+        self.evicted.clear();
         self.inputs.clear();
         Ok(Some(i64::try_from(self.events.len())?))
     }

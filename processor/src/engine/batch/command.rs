@@ -37,7 +37,7 @@ impl Step<'_> {
     }
 }
 
-/// Notes what became of `command`, unless a copy of it did something.
+/// Records what became of `command`, unless a copy of it did something.
 pub(super) fn decide(
     command: &Command,
     lead_id: Option<&str>,

@@ -11,7 +11,7 @@ use super::{
     BatchError, BatchResult, Erased, Keyed, LeadUpdate, LoadedState, Outcome, Step, owner,
 };
 use crate::engine::effects;
-use crate::erasure::Gone;
+use crate::erasure::ErasureRecord;
 use crate::lead::{Command, Inbound, Lead, scoped};
 
 const NO_KEY: &str = "the processor has no ERASURE_KEY, so nothing would keep a replay from bringing the person back; set one (`openssl rand -hex 32`), the same for all processors, and give the command again";
@@ -79,7 +79,11 @@ impl Step<'_> {
         outgoing: &mut Vec<Outgoing>,
     ) -> Result<u64, BatchError> {
         let until = lead.journal.latest().unwrap_or(at).max(at);
-        let others = lead.merged.iter().chain(&lead.met).chain(&lead.merged_into);
+        let others = lead
+            .merged
+            .iter()
+            .chain(&lead.pending_merges)
+            .chain(&lead.merged_into);
         let named = self
             .named()
             .filter_map(|id| owner(id, known, folded))
@@ -159,18 +163,18 @@ impl Step<'_> {
         known
             .identities
             .retain(|id, owner| owner != lead_id && !(ids.contains(id) && is_ours(id)));
-        known.departed.retain(|(owner, _)| owner != lead_id);
+        known.evicted.retain(|(owner, _)| owner != lead_id);
         // Of which the last is still to be told.
         let revision = |id: &String| if id == lead_id { lead.revision + 1 } else { 0 };
         for id in &ids {
-            let gone = Gone {
+            let gone = ErasureRecord {
                 until,
                 revision: revision(id),
             };
             known.erased.entry(id.clone()).or_default().join(gone);
         }
         folded.identities.retain(|_, owner| owner != lead_id);
-        folded.departed.retain(|(owner, ..)| owner != lead_id);
+        folded.evicted.retain(|(owner, ..)| owner != lead_id);
         folded
             .decided
             .retain(|_, it| it.lead_id.as_ref() != Some(lead_id));

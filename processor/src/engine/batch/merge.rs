@@ -55,18 +55,18 @@ impl Step<'_> {
                 Ok((Some(self.begin(lead)), Outcome::Kept))
             }
             (None, Some(mut found)) => {
-                let outcome = self.meet(merge, &mut found.lead, folded, outgoing)?;
+                let outcome = self.on_merge_request(merge, &mut found.lead, folded, outgoing)?;
                 Ok((Some(found), outcome))
             }
             (None, None) => {
-                folded.counts.meetings_missed += 1;
+                folded.counts.merge_requests_missed += 1;
                 Ok((None, Outcome::Unchanged))
             }
         }
     }
 
     /// Another lead is there: the younger of the two closes.
-    fn meet(
+    fn on_merge_request(
         &self,
         merge: &Merge,
         lead: &mut Lead,
@@ -74,9 +74,9 @@ impl Step<'_> {
         outgoing: &mut Vec<Outgoing>,
     ) -> Result<Outcome, BatchError> {
         let other = &merge.lead_id;
-        folded.counts.meetings += 1;
+        folded.counts.merge_requests += 1;
         if lead.is_elder(&self.lead_id, other, merge.first_seen) {
-            self.tell(lead, other, &merge.order, None, outgoing)?;
+            self.send_merge_request(lead, other, &merge.order, None, outgoing)?;
             return Ok(Outcome::Unchanged);
         }
         let previous = lead.state().map(ToOwned::to_owned);
@@ -87,7 +87,7 @@ impl Step<'_> {
         let withdrawal = Some((WithdrawScope::Prompts, WithdrawReason::Merge));
         self.voice()
             .withdraw(lead, withdrawal, &merge.order.id, outgoing)?;
-        self.tell(
+        self.send_merge_request(
             &handed_over,
             other,
             &merge.order,
@@ -118,12 +118,12 @@ impl Step<'_> {
         self.voice()
             .withdraw(lead, withdrawal, &merge.order.id, outgoing)?;
         self.reply(lead, joined.prompt, &merge.order.id, folded, outgoing)?;
-        self.depart(joined.departed, folded);
+        self.keep_evicted(joined.evicted, folded);
         Ok(())
     }
 
     /// Tells `other`'s home that this lead is there; with `closed`, hands it over.
-    pub(super) fn tell(
+    pub(super) fn send_merge_request(
         &self,
         lead: &Lead,
         other: &str,

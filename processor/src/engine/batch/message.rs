@@ -22,13 +22,13 @@ impl Step<'_> {
         // Who gives a command is not its lead: it tells nothing of the lead's ids and whereabouts.
         let is_command = input.answer.is_command();
         let out_of_reach = lead.journal.out_of_reach(input);
-        let departed_before = || departed_before(&self.lead_id, lead, input, known, folded);
+        let was_evicted = || was_evicted(&self.lead_id, lead, input, known, folded);
         let silence = Silence::of(lead);
-        let known_before = lead.journal.asks_departed(input) && departed_before();
+        let known_before = lead.journal.needs_dedup_lookup(input) && was_evicted();
         let admission = lead
             .journal
             .admit(rules.flows, input, rules.journal, || known_before)?;
-        let (change, prompt, objection, departed) = match admission {
+        let (change, prompt, objection, evicted) = match admission {
             Admission::Duplicate => {
                 folded.counts.duplicates += 1;
                 return Ok(Outcome::Unchanged);
@@ -51,8 +51,8 @@ impl Step<'_> {
                 change,
                 prompt,
                 objection,
-                departed,
-            } => (change, prompt, objection, departed),
+                evicted,
+            } => (change, prompt, objection, evicted),
         };
         folded.counts.folded += 1;
         if !input.can_reply() && !folded.silent_numbers.contains(&input.number) {
@@ -80,12 +80,12 @@ impl Step<'_> {
             self.event(lead, cause, previous, input.order.at, outgoing)?;
             arrival.revision = Some(lead.revision);
         }
-        lead.journal.note(&input.order.id, arrival);
+        lead.journal.record_arrival(&input.order.id, arrival);
         let withdrawal = silence.withdrawal(Silence::of(lead), &input.answer, prompt.is_some());
         self.voice()
             .withdraw(lead, withdrawal, &input.order.id, outgoing)?;
         self.reply(lead, prompt, &input.order.id, folded, outgoing)?;
-        self.depart(departed, folded);
+        self.keep_evicted(evicted, folded);
         Ok(objection.map_or(Outcome::Kept, Outcome::Objected))
     }
 
@@ -125,10 +125,10 @@ impl Step<'_> {
         }
         lead.observe(input, |id| !foreign.contains(id));
         for other in others {
-            if !lead.met.contains(&other) {
-                self.tell(lead, &other, &input.order, None, outgoing)?;
-                lead.met.push(other);
-                folded.counts.meetings += 1;
+            if !lead.pending_merges.contains(&other) {
+                self.send_merge_request(lead, &other, &input.order, None, outgoing)?;
+                lead.pending_merges.push(other);
+                folded.counts.merge_requests += 1;
             }
         }
         Ok(())
@@ -136,7 +136,7 @@ impl Step<'_> {
 }
 
 /// Whether the input left the journal of its lead, or of one that became it, earlier.
-fn departed_before(
+fn was_evicted(
     lead_id: &String,
     lead: &Lead,
     input: &Input,
@@ -146,8 +146,8 @@ fn departed_before(
     std::iter::once(lead_id).chain(&lead.merged).any(|owner| {
         let here = |(id, left, _): &(String, String, _)| id == owner && *left == input.order.id;
         known
-            .departed
+            .evicted
             .contains(&(owner.clone(), input.order.id.clone()))
-            || folded.departed.iter().any(here)
+            || folded.evicted.iter().any(here)
     })
 }

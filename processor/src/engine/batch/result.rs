@@ -20,7 +20,7 @@ pub(crate) struct BatchResult {
     /// New rows of `lead_identities`.
     pub(crate) identities: BTreeMap<String, String>,
     /// New rows of `departed_inputs`: lead id, input id, time of sending.
-    pub(crate) departed: Vec<(String, String, Timestamp)>,
+    pub(crate) evicted: Vec<(String, String, Timestamp)>,
     /// By partition: the next offset and what is to be published.
     pub(crate) partitions: BTreeMap<i32, PartitionAdvance>,
     /// Partitions that stop before a record, with the reason.

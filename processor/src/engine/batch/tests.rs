@@ -103,7 +103,7 @@ fn after(folded: &BatchResult) -> LoadedState {
             .map(|(id, changed)| (id.clone(), changed.lead.clone()))
             .collect(),
         identities: folded.identities.clone().into_iter().collect(),
-        departed: HashSet::new(),
+        evicted: HashSet::new(),
         erased: HashMap::new(),
     }
 }

@@ -109,7 +109,7 @@ pub(super) fn finish(changed: &mut LeadUpdate, rules: &Rules<'_>) -> Result<(), 
     Ok(changed.finish()?)
 }
 
-/// Notes when the lead is to be looked at, unless that is noted for earlier: a later time is left as
+/// Sets when the lead is to be looked at, unless that is set for earlier: a later time is left as
 /// it is, so that answers do not move its entry in an index.
 fn arm(lead: &mut Lead, rules: &Rules<'_>) -> Result<(), BatchError> {
     if let Some(due) = lead.next_due(rules.flows)? {

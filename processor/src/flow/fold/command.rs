@@ -25,7 +25,7 @@ fn objection(conversation: &Conversation, at: Timestamp, answer: &Answer) -> Opt
 
 impl Turn<'_> {
     /// What a command has said, or why it does nothing.
-    pub(super) fn obey(
+    pub(super) fn apply_command(
         self,
         conversation: &mut Conversation,
         command: &Answer,

@@ -21,7 +21,7 @@ pub(super) trait Place {
 
 pub(super) fn check_states(document: &Document, faults: &mut Faults) {
     let steps = document.steps();
-    faults.note(ensure(
+    faults.collect(ensure(
         (1..=MAX_STEPS).contains(&steps.len()),
         &document.steps,
         || {
@@ -32,9 +32,9 @@ pub(super) fn check_states(document: &Document, faults: &mut Faults) {
         },
     ));
     for (state, _) in steps {
-        faults.note(check_state(state));
+        faults.collect(check_state(state));
     }
-    faults.note(ensure_step(document, &document.start));
+    faults.collect(ensure_step(document, &document.start));
     let cases = |step: &StepDocument| match &step.next {
         Some(next) => match &next.value {
             Next::Cases(cases) => cases.len(),
@@ -49,7 +49,7 @@ pub(super) fn check_states(document: &Document, faults: &mut Faults) {
             own + cases(step) + step.assign.as_ref().map_or(0, |it| it.value.rules())
         })
         .sum();
-    faults.note(ensure(
+    faults.collect(ensure(
         expressions <= MAX_EXPRESSIONS,
         &document.steps,
         || {

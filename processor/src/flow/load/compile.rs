@@ -21,7 +21,7 @@ pub(super) fn compile(document: &Document, faults: &mut Faults) -> Option<Flow> 
     check_states(document, faults);
     let outlines: Vec<Option<Outline<'_>>> = steps
         .iter()
-        .map(|(state, step)| faults.note(outline(document, state, step)))
+        .map(|(state, step)| faults.collect(outline(document, state, step)))
         .collect();
     let (Some(head), true) = (head, faults.errors.is_empty()) else {
         return None;
@@ -36,7 +36,7 @@ pub(super) fn compile(document: &Document, faults: &mut Faults) -> Option<Flow> 
                 languages: &head.languages,
                 known,
             };
-            faults.note(compile_step(outline, &scope))
+            faults.collect(compile_step(outline, &scope))
         })
         .collect();
     let flow = head.into_flow(document, compiled.into_iter().flatten().collect(), faults)?;

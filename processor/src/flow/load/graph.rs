@@ -25,7 +25,7 @@ impl<'a> Graph<'a> {
             .map(|outline| (outline.state.value.as_str(), outline))
             .collect();
         let before = faults.errors.len();
-        faults.note(check_kinds(outlines));
+        faults.collect(check_kinds(outlines));
         check_loops(outlines, &steps, faults);
         let arrivals = arrivals(start, &steps);
         for outline in outlines {

@@ -35,7 +35,7 @@ pub(super) struct Head {
 
 /// None when something is wrong with it.
 pub(super) fn head(document: &Document, faults: &mut Faults) -> Option<Head> {
-    let name = faults.note(ensure(
+    let name = faults.collect(ensure(
         is_identifier(&document.name.value, MAX_NAME_CHARS),
         &document.name,
         || {
@@ -45,15 +45,15 @@ pub(super) fn head(document: &Document, faults: &mut Faults) -> Option<Head> {
             )
         },
     ));
-    let version = faults.note(version(&document.version));
-    let languages = faults.note(languages(&document.language));
-    let chosen_by = faults.note(chosen_by(&document.chosen_by));
-    let timers = faults.note(timers(document));
-    let burst_wait = faults.note(burst_wait(document.burst_wait.as_ref()));
+    let version = faults.collect(version(&document.version));
+    let languages = faults.collect(languages(&document.language));
+    let chosen_by = faults.collect(chosen_by(&document.chosen_by));
+    let timers = faults.collect(timers(document));
+    let burst_wait = faults.collect(burst_wait(document.burst_wait.as_ref()));
     let (Some(()), Some(languages)) = (name, languages) else {
         return None;
     };
-    let keywords = faults.note(keywords(document, &languages));
+    let keywords = faults.collect(keywords(document, &languages));
     Some(Head {
         version: version?,
         languages,
@@ -71,7 +71,7 @@ impl Head {
         steps: Vec<FlowStep>,
         faults: &mut Faults,
     ) -> Option<Flow> {
-        let messages = faults.note(messages(document, &self.languages))?;
+        let messages = faults.collect(messages(document, &self.languages))?;
         Some(Flow {
             name: document.name.value.clone(),
             version: self.version,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use leadstream_schemas::{ReplyContent, Timestamp};
 use serde_json::Map;
 
-use super::{Change, Departed, Entry, FoldError, Journal, Refolded, hash};
+use super::{Change, Entry, Evicted, FoldError, Journal, Refolded, hash};
 use crate::flow::{Aside, Conversation, ERASED};
 use crate::flows::Flows;
 
@@ -16,7 +16,7 @@ pub struct Joined {
     pub change: Option<Change>,
     pub prompt: Option<ReplyContent>,
     /// Ids that left the journal, with their times of sending.
-    pub departed: Vec<(String, Timestamp)>,
+    pub evicted: Vec<(String, Timestamp)>,
 }
 
 impl Journal {
@@ -42,8 +42,8 @@ impl Journal {
             }
             (base, other) => base.or(other),
         };
-        self.departed = match (self.departed.take(), other.departed) {
-            (Some(one), Some(other)) => Some(Departed {
+        self.evicted = match (self.evicted.take(), other.evicted) {
+            (Some(one), Some(other)) => Some(Evicted {
                 order: one.order.max(other.order),
                 sent_at: one.sent_at.max(other.sent_at),
             }),
@@ -70,11 +70,11 @@ impl Journal {
         // The person saw what either of the two said last.
         let prompt = prompt.filter(|prompt| other.last_prompt != Some(hash(prompt)));
         self.said(prompt.as_ref());
-        let departed = self.trim(flows, capacity)?;
+        let evicted = self.trim(flows, capacity)?;
         Ok(Joined {
             change,
             prompt,
-            departed,
+            evicted,
         })
     }
 
@@ -99,12 +99,12 @@ impl Journal {
     /// now.
     pub fn close(&mut self) {
         let latest = self.latest();
-        let left = self.departed.take().map(|it| it.order);
+        let left = self.evicted.take().map(|it| it.order);
         let last = self.entries.pop().map(|it| it.order).or(left);
-        let departed = last.zip(latest);
+        let evicted = last.zip(latest);
         *self = Self {
             current: self.current.take(),
-            departed: departed.map(|(order, sent_at)| Departed { order, sent_at }),
+            evicted: evicted.map(|(order, sent_at)| Evicted { order, sent_at }),
             ..Self::default()
         };
     }

@@ -4,7 +4,7 @@ use leadstream_schemas::codec::{decode, encode};
 use leadstream_schemas::{Cause, LeadEvent, SyncPriority};
 use leadstream_stream::Outgoing;
 
-use super::{Held, Published};
+use super::{Published, Suppressed};
 use crate::engine::batch::LoadedState;
 use crate::engine::batch::tests::{Fixture, said};
 use crate::flow::ERASED;
@@ -68,7 +68,7 @@ fn what_consumers_have_is_held_back_and_what_is_new_goes_out() {
     let held = published
         .hold_back(&mut with_replies, &fixture.outlets, true)
         .unwrap();
-    let expected = Held {
+    let expected = Suppressed {
         events: 2,
         replies: 3,
     };

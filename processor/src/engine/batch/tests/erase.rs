@@ -43,7 +43,7 @@ fn gone(fixture: &Fixture, folded: &BatchResult) -> LoadedState {
         for id in &erased.identities {
             let hash = fixture.erasure.tombstone(id).unwrap();
             let (_, revision) = erased.tombstones.iter().find(|it| it.0 == hash).unwrap();
-            let found = Gone {
+            let found = ErasureRecord {
                 until: erased.until,
                 revision: *revision,
             };
@@ -260,7 +260,7 @@ fn closed_and_erased(fixture: &Fixture, erased: &str) -> LoadedState {
     let (mut known, _) = met(fixture);
     let closed = known.leads.get_mut("DE.1").unwrap();
     closed.close("491700");
-    let gone = Gone {
+    let gone = ErasureRecord {
         until: serde_json::from_str("\"2026-11-23T10:15:04.000Z\"").unwrap(),
         revision: 0,
     };

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 
 use super::{Act, LONG, What, World, ids, inputs, number, people};
 use crate::engine::batch::BatchResult;
-use crate::erasure::{ErasureKeys, Gone, Tombstone};
+use crate::erasure::{ErasureKeys, ErasureRecord, Tombstone};
 use crate::flow::ERASED;
 
 pub(super) fn keys() -> ErasureKeys {
@@ -19,7 +19,7 @@ pub(super) fn keys() -> ErasureKeys {
 /// What PostgreSQL has of erased people, and what the model remembers of them.
 #[derive(Default)]
 pub(super) struct Graves {
-    tombstones: HashMap<Tombstone, Gone>,
+    tombstones: HashMap<Tombstone, ErasureRecord>,
     /// By lead id: up to when it was erased, and its last revision then.
     leads: BTreeMap<String, (Timestamp, u64)>,
 }
@@ -71,7 +71,7 @@ impl World<'_> {
 
     /// What a batch knows of tombstones: those of all ids, or, where leads are in memory, of those
     /// ids that none of these holds.
-    pub(super) fn gone(&self, in_memory: bool) -> HashMap<String, Gone> {
+    pub(super) fn gone(&self, in_memory: bool) -> HashMap<String, ErasureRecord> {
         if self.graves.tombstones.is_empty() {
             return HashMap::new();
         }
@@ -88,7 +88,7 @@ impl World<'_> {
             .collect()
     }
 
-    fn gone_of(&self, id: &str) -> Option<Gone> {
+    fn gone_of(&self, id: &str) -> Option<ErasureRecord> {
         let hash = self.fixture.erasure.tombstone(id)?;
         self.graves.tombstones.get(&hash).copied()
     }
@@ -100,7 +100,7 @@ impl World<'_> {
             self.timers.remove(lead_id);
             self.decided
                 .retain(|_, it| it.lead_id.as_ref() != Some(lead_id));
-            self.departed.retain(|(owner, _)| owner != lead_id);
+            self.evicted.retain(|(owner, _)| owner != lead_id);
             for identity in &erased.identities {
                 self.identities.remove(identity);
             }
@@ -108,7 +108,7 @@ impl World<'_> {
                 .retain(|(partition, it)| *partition != erased.partition || !erased.concerns(it));
             let mut last = 0;
             for (tombstone, revision) in &erased.tombstones {
-                let gone = Gone {
+                let gone = ErasureRecord {
                     until: erased.until,
                     revision: *revision,
                 };
@@ -160,8 +160,8 @@ impl World<'_> {
             );
         }
         prop_assert!(self.timers.keys().all(is_there), "a timer is left");
-        let mut owners = self.departed.iter().map(|(owner, _)| owner);
-        prop_assert!(owners.all(is_there), "a departed id is left");
+        let mut owners = self.evicted.iter().map(|(owner, _)| owner);
+        prop_assert!(owners.all(is_there), "an evicted id is left");
         let mut of = self.decided.values().filter_map(|it| it.lead_id.as_ref());
         prop_assert!(of.all(is_there), "an outcome is left");
         for (lead_id, (_, revision)) in &self.graves.leads {
@@ -183,7 +183,7 @@ impl World<'_> {
                 // It told the erased lead that it is the same person, by a message that was sent
                 // after the erasure: as though that were the first to tell, it stays. The one
                 // that began anew under that id may have joined it since.
-                if !(lead.met.is_empty() && lead.merged.is_empty()) {
+                if !(lead.pending_merges.is_empty() && lead.merged.is_empty()) {
                     continue;
                 }
                 for gone in ids(input).iter().filter_map(|id| self.gone_of(id)) {

@@ -10,7 +10,7 @@ pub(super) struct World<'a> {
     pub(super) offsets: Vec<i64>,
     pub(super) leads: HashMap<String, Lead>,
     pub(super) identities: HashMap<String, String>,
-    pub(super) departed: HashSet<(String, String)>,
+    pub(super) evicted: HashSet<(String, String)>,
     pub(super) events: Vec<LeadEvent>,
     pub(super) replies: Vec<Reply>,
     /// What became of commands, by their ids.
@@ -31,7 +31,7 @@ impl<'a> World<'a> {
             offsets: vec![0; PARTITIONS],
             leads: HashMap::new(),
             identities: HashMap::new(),
-            departed: HashSet::new(),
+            evicted: HashSet::new(),
             events: Vec::new(),
             replies: Vec::new(),
             decided: BTreeMap::new(),
@@ -99,7 +99,7 @@ impl<'a> World<'a> {
         let known = LoadedState {
             leads: self.leads.clone(),
             identities: self.identities.clone(),
-            departed: self.departed.clone(),
+            evicted: self.evicted.clone(),
             erased: self.gone(choice >= PARTITIONS),
         };
         let folded = self.fixture.fold(&batch, known);
@@ -141,8 +141,8 @@ impl<'a> World<'a> {
             let before = self.identities.insert(identity, lead_id);
             prop_assert_eq!(before, None, "an id is written once");
         }
-        self.departed
-            .extend(folded.departed.into_iter().map(|(lead, id, _)| (lead, id)));
+        self.evicted
+            .extend(folded.evicted.into_iter().map(|(lead, id, _)| (lead, id)));
         for (partition, progress) in folded.partitions {
             let records = progress.outgoing.into_iter();
             self.outbox

@@ -3,7 +3,7 @@
 use leadstream_schemas::Timestamp;
 
 use super::amended::Amended;
-use super::{Departed, Entry, FoldError, Journal};
+use super::{Entry, Evicted, FoldError, Journal};
 use crate::flows::Flows;
 
 impl Journal {
@@ -27,11 +27,12 @@ impl Journal {
             if let Some(step) = entry.fold(flows, self.base.as_ref(), &answer)? {
                 self.base = Some(step.conversation);
             }
-            let sent_at = self.departed.as_ref().map_or(entry.sent_at, |departed| {
-                departed.sent_at.max(entry.sent_at)
-            });
+            let sent_at = self
+                .evicted
+                .as_ref()
+                .map_or(entry.sent_at, |evicted| evicted.sent_at.max(entry.sent_at));
             gone.push((entry.order.id.clone(), entry.sent_at));
-            self.departed = Some(Departed {
+            self.evicted = Some(Evicted {
                 order: entry.order.clone(),
                 sent_at,
             });
@@ -40,12 +41,12 @@ impl Journal {
         Ok(gone)
     }
 
-    /// What `departed` says of a message that is still here goes on to count, however often the
+    /// What `evicted` says of a message that is still here goes on to count, however often the
     /// journal is folded again. Of each message one revocation and one text are kept.
-    fn keep_amendment(&mut self, departed: Entry) {
+    fn keep_amendment(&mut self, evicted: Entry) {
         self.amendments
-            .retain(|entry| !entry.is_amendment_of(&departed.order.id));
-        let Some(amendment) = &departed.amends else {
+            .retain(|entry| !entry.is_amendment_of(&evicted.order.id));
+        let Some(amendment) = &evicted.amends else {
             return;
         };
         if self.holds(&amendment.message_id) {
@@ -53,7 +54,7 @@ impl Journal {
                 let earlier = entry.amends.as_ref();
                 earlier.is_none_or(|earlier| !amendment.replaces(earlier))
             });
-            self.amendments.push(departed);
+            self.amendments.push(evicted);
         }
     }
 }
