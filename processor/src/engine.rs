@@ -20,4 +20,4 @@ pub(crate) mod owned_partitions;
 pub(crate) mod partition;
 pub(crate) mod poison;
 pub(crate) mod takeover;
-pub(crate) mod timers;
+pub(crate) mod timer_gate;

@@ -1,7 +1,8 @@
 //! Leadstream's engine: each lead's qualification as a state machine committed to PostgreSQL.
 //!
-//! [`lead`] and [`flow`] are the pure core; [`engine`](self) folds batches of records and commits
-//! them; [`run`] is the service.
+//! The modules import downwards only. [`flow`], [`flows`], [`lead`] and the engine, which folds
+//! batches of records, are pure; the store has all SQL; the workers load, commit and publish. [`run`]
+//! is the service.
 
 pub mod baseline;
 pub mod commanding;

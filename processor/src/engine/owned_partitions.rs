@@ -11,6 +11,7 @@ use super::partition::{Fence, Owned, Partition, Phase};
 use super::poison::Poison;
 use crate::metrics::Counts;
 
+/// The partitions that one owner works on, by id.
 #[derive(Debug)]
 pub(crate) struct OwnedPartitions {
     partitions: BTreeMap<i32, Partition>,
@@ -22,7 +23,7 @@ pub(crate) struct OwnedPartitions {
 /// What a commit leaves to do.
 #[derive(Debug, Default)]
 pub(crate) struct Committed {
-    /// By partition: the next offset.
+    /// The next offset by partition.
     pub(crate) offsets: BTreeMap<i32, i64>,
     /// The new rows of the outbox, and their records, in the order in which Kafka gets them.
     pub(crate) outbox: Vec<OutboxKey>,
@@ -91,6 +92,7 @@ impl OwnedPartitions {
         self.partitions.iter().map(|(id, it)| (*id, it))
     }
 
+    /// Returns the ids of partitions in `phase`.
     pub(crate) fn in_phase(&self, phase: Phase) -> Vec<i32> {
         let partitions = self.iter().filter(|(_, it)| it.phase == phase);
         partitions.map(|(id, _)| id).collect()
@@ -120,7 +122,7 @@ impl OwnedPartitions {
         }
     }
 
-    /// Says where the partitions of a sweep are: it passes no record, and is counted instead.
+    /// Sets where the partitions of a sweep are: it passes no record, and is counted instead.
     pub(crate) fn place_sweep(&self, sweep: &mut BatchResult) {
         for (id, advance) in &mut sweep.partitions {
             if let Some(partition) = self.get(*id) {

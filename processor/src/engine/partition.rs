@@ -3,7 +3,7 @@
 use super::batch::PartitionAdvance;
 use super::cache::LeadCache;
 use super::poison::Poison;
-use super::timers::Pace;
+use super::timer_gate::TimerGate;
 
 /// How far a lane is with a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub(crate) struct Partition {
     pub(crate) started: bool,
     /// Of any owner.
     pub(crate) poison: Poison,
-    pub(crate) timers: Pace,
+    pub(crate) timers: TimerGate,
     /// Counts what time did here, by any owner.
     pub(crate) sweep: i64,
     /// Leads at home here: this owner is their only writer, so they need no reading again.
@@ -60,7 +60,7 @@ impl Partition {
             next_offset: 0,
             started: false,
             poison: Poison::default(),
-            timers: Pace::default(),
+            timers: TimerGate::default(),
             sweep: 0,
             leads: LeadCache::new(),
         }

@@ -4,9 +4,10 @@ use std::time::{Duration, Instant};
 
 use leadstream_stream::RetryPolicy;
 
+/// Failures of a lane, and when it tries again.
 #[derive(Debug, Default)]
 pub(super) struct Backoff {
-    /// In a row.
+    /// Failures in a row.
     failures: u32,
     retry_at: Option<Instant>,
 }
@@ -29,7 +30,7 @@ impl Backoff {
         pause
     }
 
-    /// Ends the pause, and leaves the count: the work was given up for something more urgent.
+    /// Ends the pause and keeps the count: something more urgent interrupted the work.
     pub(super) const fn on_interruption(&mut self) {
         self.retry_at = None;
     }

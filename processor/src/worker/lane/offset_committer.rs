@@ -8,9 +8,10 @@ use leadstream_stream::consumer::ConsumerHandle;
 
 const OFFSET_COMMIT_INTERVAL: Duration = Duration::from_secs(1);
 
+/// Commits at most once an interval, and at checks.
 #[derive(Debug)]
 pub(super) struct OffsetCommitter {
-    /// The next offset by partition.
+    /// The next offset by partition, not committed yet.
     pending: BTreeMap<i32, i64>,
     last: Instant,
 }
@@ -23,6 +24,7 @@ impl OffsetCommitter {
         }
     }
 
+    /// Adds next offsets, by partition.
     pub(super) fn record(&mut self, offsets: BTreeMap<i32, i64>) {
         self.pending.extend(offsets);
     }
@@ -39,6 +41,7 @@ impl OffsetCommitter {
         }
     }
 
+    /// Commits pending offsets, without waiting for Kafka.
     pub(super) fn commit(&mut self, consumer: &ConsumerHandle) {
         if self.pending.is_empty() {
             return;

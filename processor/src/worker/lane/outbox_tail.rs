@@ -13,6 +13,7 @@ use crate::store::{Store, StoreError};
 /// Batches that may wait for their acknowledgement before the lane waits for them.
 const MAX_PUBLISHED: usize = 2;
 
+/// A lane's batches after their commit.
 #[derive(Debug, Default)]
 pub(super) struct OutboxTail {
     /// In the order of commits.
@@ -33,7 +34,7 @@ impl OutboxTail {
         self.published.len() >= MAX_PUBLISHED
     }
 
-    /// Gives a committed batch to Kafka.
+    /// Sends the records of a committed batch to Kafka.
     pub(super) async fn publish(
         &mut self,
         producer: &Producer,
@@ -65,14 +66,15 @@ impl OutboxTail {
         !self.published.is_empty()
     }
 
-    /// The oldest published batch is acknowledged.
+    /// Counts the rows of the oldest published batch as acknowledged.
     pub(super) fn on_ack(&mut self) {
         if let Some(published) = self.published.pop_front() {
             self.acknowledged.extend(published.rows);
         }
     }
 
-    /// A batch is lost. Later ones were sent already; the outbox still holds all of them, in order.
+    /// Forgets all published batches after one was lost. Later ones were sent already; the outbox in
+    /// PostgreSQL still holds all of them, in order.
     pub(super) fn abandon(&mut self) {
         self.published.clear();
     }

@@ -10,7 +10,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use super::{BatchFailure, Lane};
 use crate::engine::batch::{self, Clock, DueLead};
 use crate::engine::partition::Phase;
-use crate::engine::timers::{Mark, Step};
+use crate::engine::timer_gate::{LogEnd, Step};
 use crate::lead::Lead;
 use crate::store::StoreError;
 
@@ -26,8 +26,8 @@ const SHARE: u32 = 4;
 #[derive(Debug)]
 pub(super) struct Sweeps {
     next: Instant,
-    answers: UnboundedReceiver<(i32, Option<Mark>)>,
-    sender: UnboundedSender<(i32, Option<Mark>)>,
+    answers: UnboundedReceiver<(i32, Option<LogEnd>)>,
+    sender: UnboundedSender<(i32, Option<LogEnd>)>,
 }
 
 impl Default for Sweeps {
@@ -47,25 +47,32 @@ impl Sweeps {
         let at = Timestamp::now();
         self.answer(partition, async move {
             let end = consumer.log_offsets(partition).await.ok()?.high;
-            Some(Mark { at, end })
+            Some(LogEnd { at, end })
         });
     }
 
-    /// Looks whether the log of `partition` holds a record from `from` to `mark`.
-    fn look(&self, consumer: ConsumerHandle, partition: i32, from: i64, mark: Mark) {
+    /// Looks whether the log of `partition` holds a record from `from` on.
+    fn probe(&self, consumer: ConsumerHandle, partition: i32, from: i64, log_end: LogEnd) {
         self.answer(partition, async move {
-            let offsets = from..mark.end;
+            let offsets = from..log_end.end;
             let found = consumer.holds_records(partition, offsets).await.ok()?;
-            (!found).then_some(Mark { end: from, ..mark })
+            (!found).then_some(LogEnd {
+                end: from,
+                ..log_end
+            })
         });
     }
 
-    /// Hands `mark` to a later sweep.
-    fn answer(&self, partition: i32, mark: impl Future<Output = Option<Mark>> + Send + 'static) {
+    /// Hands `log_end` to a later sweep.
+    fn answer(
+        &self,
+        partition: i32,
+        log_end: impl Future<Output = Option<LogEnd>> + Send + 'static,
+    ) {
         let sender = self.sender.clone();
         tokio::spawn(async move {
             // A lane that has ended needs none.
-            sender.send((partition, mark.await)).ok();
+            sender.send((partition, log_end.await)).ok();
         });
     }
 }
@@ -100,9 +107,9 @@ impl Lane {
 
     /// Returns, by partition, until when timers may fire; of partitions that have some.
     async fn reach(&mut self, now: Timestamp) -> Result<BTreeMap<i32, Timestamp>, StoreError> {
-        while let Ok((id, mark)) = self.sweeps.answers.try_recv() {
+        while let Ok((id, log_end)) = self.sweeps.answers.try_recv() {
             if let Some(partition) = self.partitions.get_mut(id) {
-                partition.timers.answered(mark);
+                partition.timers.answered(log_end);
             }
         }
         let running = self.partitions.in_phase(Phase::Running);
@@ -117,7 +124,7 @@ impl Lane {
             match partition.timers.step(first, next, now) {
                 Step::Wait => {}
                 Step::Ask => self.sweeps.ask(consumer(), id),
-                Step::Look(mark) => self.sweeps.look(consumer(), id, next, mark),
+                Step::ProbeLog(log_end) => self.sweeps.probe(consumer(), id, next, log_end),
                 Step::Fire(time) => {
                     until.insert(id, time);
                 }

@@ -5,16 +5,16 @@
 //! input that comes into the log later, late already, finds the timer fired; the refold corrects that.
 //!
 //! A log may end with what no consumer is given, such as the marker of a transaction: whoever stands
-//! still before a mark looks whether a record is left.
+//! still before the end of the log looks whether a record is left.
 
 use leadstream_schemas::Timestamp;
 
-/// How long a partition stands still before its mark until the log is looked into.
-const PATIENCE_MS: i64 = 3_000;
+/// How long a partition stands still before the end of its log until the log is probed.
+const STALL_TIMEOUT_MS: i64 = 3_000;
 
 /// Where a partition's log ended at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Mark {
+pub(crate) struct LogEnd {
     pub(crate) at: Timestamp,
     pub(crate) end: i64,
 }
@@ -25,29 +25,29 @@ pub(crate) enum Step {
     Wait,
     /// Ask where the log ends.
     Ask,
-    /// Look whether the log holds a record before this mark; if none, the mark is nearer.
-    Look(Mark),
+    /// Look whether the log holds a record before this end; if none, its end is nearer.
+    ProbeLog(LogEnd),
     /// Fire what is due by then.
     Fire(Timestamp),
 }
 
 /// One partition's timers.
 #[derive(Debug, Default)]
-pub(crate) struct Pace {
+pub(crate) struct TimerGate {
     /// Everything that the log held then is folded.
     caught_up: Option<Timestamp>,
-    mark: Option<Mark>,
-    /// The next record, and since when it is that, while a mark is to be reached.
+    log_end: Option<LogEnd>,
+    /// The next record, and since when it is that, while the end of the log is to be reached.
     still: Option<(i64, Timestamp)>,
     asking: bool,
 }
 
-impl Pace {
-    /// The answer to [`Step::Ask`] or [`Step::Look`]; none when there was none.
-    pub(crate) const fn answered(&mut self, mark: Option<Mark>) {
+impl TimerGate {
+    /// The answer to [`Step::Ask`] or [`Step::ProbeLog`]; none when there was none.
+    pub(crate) const fn answered(&mut self, log_end: Option<LogEnd>) {
         self.asking = false;
-        if mark.is_some() {
-            self.mark = mark;
+        if log_end.is_some() {
+            self.log_end = log_end;
         }
     }
 
@@ -58,11 +58,11 @@ impl Pace {
         next_offset: i64,
         now: Timestamp,
     ) -> Step {
-        if let Some(mark) = self.mark
-            && mark.end <= next_offset
+        if let Some(log_end) = self.log_end
+            && log_end.end <= next_offset
         {
-            self.caught_up = self.caught_up.max(Some(mark.at));
-            self.mark = None;
+            self.caught_up = self.caught_up.max(Some(log_end.at));
+            self.log_end = None;
             self.still = None;
         }
         let Some(first) = first.filter(|first| *first <= now) else {
@@ -72,10 +72,10 @@ impl Pace {
             Some(caught_up) if first <= caught_up => Step::Fire(caught_up),
             _ if self.asking => Step::Wait,
             _ => {
-                let mark = self.mark;
-                let step = match mark {
+                let log_end = self.log_end;
+                let step = match log_end {
                     None => Step::Ask,
-                    Some(mark) if self.stands_still(next_offset, now) => Step::Look(mark),
+                    Some(log_end) if self.stands_still(next_offset, now) => Step::ProbeLog(log_end),
                     Some(_) => return Step::Wait,
                 };
                 self.asking = true;
@@ -88,7 +88,7 @@ impl Pace {
     fn stands_still(&mut self, next_offset: i64, now: Timestamp) -> bool {
         match self.still {
             Some((offset, since)) if offset == next_offset => {
-                let is_long = now.millis() - since.millis() >= PATIENCE_MS;
+                let is_long = now.millis() - since.millis() >= STALL_TIMEOUT_MS;
                 if is_long {
                     self.still = None;
                 }
@@ -110,8 +110,8 @@ mod tests {
         Timestamp::from_secs(second)
     }
 
-    const fn mark(second: i64, end: i64) -> Option<Mark> {
-        Some(Mark {
+    const fn log_end(second: i64, end: i64) -> Option<LogEnd> {
+        Some(LogEnd {
             at: at(second),
             end,
         })
@@ -119,54 +119,54 @@ mod tests {
 
     #[test]
     fn a_timer_fires_once_all_that_was_in_the_log_when_it_came_due_is_folded() {
-        let mut pace = Pace::default();
-        assert_eq!(pace.step(None, 0, at(1)), Step::Wait);
-        assert_eq!(pace.step(Some(at(5)), 0, at(4)), Step::Wait);
-        assert_eq!(pace.step(Some(at(5)), 7, at(6)), Step::Ask);
+        let mut gate = TimerGate::default();
+        assert_eq!(gate.step(None, 0, at(1)), Step::Wait);
+        assert_eq!(gate.step(Some(at(5)), 0, at(4)), Step::Wait);
+        assert_eq!(gate.step(Some(at(5)), 7, at(6)), Step::Ask);
         assert_eq!(
-            pace.step(Some(at(5)), 7, at(7)),
+            gate.step(Some(at(5)), 7, at(7)),
             Step::Wait,
             "asked already"
         );
-        pace.answered(mark(6, 9));
-        assert_eq!(pace.step(Some(at(5)), 8, at(7)), Step::Wait, "8 is to come");
-        assert_eq!(pace.step(Some(at(5)), 9, at(8)), Step::Fire(at(6)));
-        assert_eq!(pace.step(Some(at(6)), 9, at(9)), Step::Fire(at(6)));
-        assert_eq!(pace.step(Some(at(7)), 9, at(9)), Step::Ask);
+        gate.answered(log_end(6, 9));
+        assert_eq!(gate.step(Some(at(5)), 8, at(7)), Step::Wait, "8 is to come");
+        assert_eq!(gate.step(Some(at(5)), 9, at(8)), Step::Fire(at(6)));
+        assert_eq!(gate.step(Some(at(6)), 9, at(9)), Step::Fire(at(6)));
+        assert_eq!(gate.step(Some(at(7)), 9, at(9)), Step::Ask);
     }
 
     #[test]
     fn it_asks_again_when_there_was_no_answer_and_waits_while_it_is_behind() {
-        let mut pace = Pace::default();
-        assert_eq!(pace.step(Some(at(5)), 0, at(6)), Step::Ask);
-        pace.answered(None);
-        assert_eq!(pace.step(Some(at(5)), 0, at(7)), Step::Ask);
-        pace.answered(mark(7, 1_000_000));
+        let mut gate = TimerGate::default();
+        assert_eq!(gate.step(Some(at(5)), 0, at(6)), Step::Ask);
+        gate.answered(None);
+        assert_eq!(gate.step(Some(at(5)), 0, at(7)), Step::Ask);
+        gate.answered(log_end(7, 1_000_000));
         for (offset, second) in [(0, 100), (10, 110), (999_999, 120)] {
-            assert_eq!(pace.step(Some(at(5)), offset, at(second)), Step::Wait);
+            assert_eq!(gate.step(Some(at(5)), offset, at(second)), Step::Wait);
         }
         assert_eq!(
-            pace.step(Some(at(5)), 1_000_001, at(200)),
+            gate.step(Some(at(5)), 1_000_001, at(200)),
             Step::Fire(at(7))
         );
     }
 
     #[test]
     fn where_it_stands_still_it_looks_whether_the_log_ends_with_no_record() {
-        let mut pace = Pace::default();
-        assert_eq!(pace.step(Some(at(5)), 7, at(6)), Step::Ask);
-        pace.answered(mark(6, 8));
-        let look = Step::Look(mark(6, 8).unwrap());
+        let mut gate = TimerGate::default();
+        assert_eq!(gate.step(Some(at(5)), 7, at(6)), Step::Ask);
+        gate.answered(log_end(6, 8));
+        let look = Step::ProbeLog(log_end(6, 8).unwrap());
         for second in [6, 7, 8] {
-            assert_eq!(pace.step(Some(at(5)), 7, at(second)), Step::Wait);
+            assert_eq!(gate.step(Some(at(5)), 7, at(second)), Step::Wait);
         }
-        assert_eq!(pace.step(Some(at(5)), 7, at(9)), look);
-        assert_eq!(pace.step(Some(at(5)), 7, at(20)), Step::Wait, "asked");
+        assert_eq!(gate.step(Some(at(5)), 7, at(9)), look);
+        assert_eq!(gate.step(Some(at(5)), 7, at(20)), Step::Wait, "asked");
         // There is a record, or nobody knows.
-        pace.answered(None);
-        assert_eq!(pace.step(Some(at(5)), 7, at(21)), Step::Wait);
-        assert_eq!(pace.step(Some(at(5)), 7, at(24)), look);
-        pace.answered(mark(6, 7));
-        assert_eq!(pace.step(Some(at(5)), 7, at(25)), Step::Fire(at(6)));
+        gate.answered(None);
+        assert_eq!(gate.step(Some(at(5)), 7, at(21)), Step::Wait);
+        assert_eq!(gate.step(Some(at(5)), 7, at(24)), look);
+        gate.answered(log_end(6, 7));
+        assert_eq!(gate.step(Some(at(5)), 7, at(25)), Step::Fire(at(6)));
     }
 }
