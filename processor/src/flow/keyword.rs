@@ -5,7 +5,7 @@ mod opt_out;
 mod tests;
 
 use unicode_normalization::UnicodeNormalization;
-use unicode_normalization::char::canonical_combining_class;
+use unicode_normalization::char::{canonical_combining_class, is_combining_mark};
 use unicode_properties::UnicodeEmoji;
 
 use super::read::Expected;
@@ -16,13 +16,13 @@ pub(super) use opt_out::opt_outs;
 /// Takes an opt-out back in every flow, beside the words of its document.
 pub(super) const START: &str = "START";
 
-/// `word` as messages are compared with it.
+/// `word` as messages are compared with it: its letters, with a space between words.
 pub(super) fn key(word: &str) -> String {
-    let letters: String = letters(word).collect();
-    if letters.is_empty() {
+    let words: String = words(word).collect();
+    if words.is_empty() {
         as_written(word)
     } else {
-        letters
+        words
     }
 }
 
@@ -34,23 +34,59 @@ fn as_written(text: &str) -> String {
 /// Whether `text` as a whole is one of `keys`. Reads a text that is none only to its first letters,
 /// and copies nothing.
 fn is_one_of(keys: &[String], text: &str) -> bool {
-    match letters(text).next() {
+    match words(text).next() {
         Some(first) => keys
             .iter()
-            .any(|key| key.starts_with(first) && letters(text).eq(key.chars())),
+            .any(|key| key.starts_with(first) && is_same(key, text)),
         None => !text.is_empty() && keys.contains(&as_written(text)),
     }
 }
 
-/// The letters and digits of `text` without accents, in one case, width and style. What may stand
-/// around or between them (signs, spaces, emoji, formatting) is left out.
+/// Whether `text` has the letters of `key`, and is parted only where `key` has its words
+/// ("opt-out"), or at each letter ("S T O P"): "Hu Man" is a name.
+fn is_same(key: &str, text: &str) -> bool {
+    let mut key = key.chars().peekable();
+    let (mut is_parted, mut length, mut longest) = (false, 0, 0);
+    for c in words(text) {
+        let is_break = key.next_if_eq(&' ').is_some();
+        if c == ' ' {
+            is_parted |= !is_break;
+            length = 0;
+        } else if key.next() == Some(c) {
+            length += 1;
+            longest = length.max(longest);
+        } else {
+            return false;
+        }
+    }
+    key.next().is_none() && (!is_parted || longest == 1)
+}
+
+/// The letters and digits of `text` without accents, in one case, width and style.
 pub(super) fn letters(text: &str) -> impl Iterator<Item = char> {
-    text.char_indices()
-        .filter(|&(at, c)| !is_emoji(c, text.get(at + c.len_utf8()..).unwrap_or_default()))
-        .map(|(_, c)| c)
+    words(text).filter(|&c| c != ' ')
+}
+
+/// The [`letters`] of `text`, with one space wherever signs, spaces or emoji part them.
+fn words(text: &str) -> impl Iterator<Item = char> {
+    let plain = text
+        .char_indices()
+        .map(|(at, c)| {
+            let rest = text.get(at + c.len_utf8()..).unwrap_or_default();
+            if is_emoji(c, rest) { ' ' } else { c }
+        })
         .nfkd()
-        .filter(|&c| is_letter(c))
-        // By way of upper case, all forms of a letter meet: ß and ss, ς and σ, ı and i.
+        .filter(|&c| is_letter(c) || is_break(c));
+    let (mut has_begun, mut is_parted) = (false, false);
+    let parted = plain.flat_map(move |c| {
+        let letter = Some(c).filter(|&c| is_letter(c));
+        let space = Some(' ').filter(|_| letter.is_some() && is_parted);
+        has_begun |= letter.is_some();
+        is_parted = letter.is_none() && has_begun;
+        space.into_iter().chain(letter)
+    });
+    // By way of upper case, all forms of a letter meet: ß and ss, ς and σ, ı and i.
+    parted
         .flat_map(char::to_uppercase)
         .flat_map(char::to_lowercase)
 }
@@ -71,6 +107,17 @@ fn is_letter(c: char) -> bool {
         && !matches!(
             c,
             '\u{2b9}'..='\u{2ff}' | '\u{640}' | '\u{115f}' | '\u{1160}'
+        )
+}
+
+/// Whether a decomposed character parts letters: no accent, and nothing invisible.
+fn is_break(c: char) -> bool {
+    !c.is_alphanumeric()
+        && !is_combining_mark(c)
+        && !matches!(
+            c,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}'
         )
 }
 

@@ -172,6 +172,27 @@ fn a_keyword_is_the_whole_message_whatever_decorates_it() {
 }
 
 #[test]
+fn words_of_a_keyword_may_be_joined_or_parted_otherwise() {
+    for said in [
+        "opt-out",
+        "OptOut",
+        "OPT_OUT",
+        "opt\nout",
+        "opt 🛑 out",
+        "O.P.T. O.U.T",
+        "stop-it",
+        "STOPALL",
+        "st\u{200d}op",
+        "s\u{ad}top",
+        "Stop, stop!",
+        "don’t text me",
+        "dont text me",
+    ] {
+        assert_eq!(named(text(said)), OPTED_OUT, "{said:?}");
+    }
+}
+
+#[test]
 fn letters_of_other_styles_are_the_same_letters() {
     for said in [
         "𝐒𝐓𝐎𝐏",
@@ -205,6 +226,17 @@ fn what_has_more_letters_than_a_keyword_is_an_answer() {
         "Human Resources Ltd",
         "a human",
         "Humana",
+        "Hu Man",
+        "Hu-Man",
+        "H. Uman",
+        "H U Man",
+        "S. Top",
+        "St. Op",
+        "Sto P",
+        "Re Start",
+        "Opto Ut",
+        "Opt\nO ut",
+        "Hu 🙂 Man",
         "Baja California",
         "please restart",
         "restarts",
@@ -395,7 +427,9 @@ fn every_opt_out_has_letters_to_compare() {
         assert!(keys.len() > 10);
         for key in keys {
             assert!(
-                key.chars().count() > 1 && key.chars().all(char::is_alphanumeric),
+                key.chars().count() > 1
+                    && key.split(' ').all(|word| !word.is_empty())
+                    && key.chars().all(|c| c == ' ' || c.is_alphanumeric()),
                 "{key}"
             );
         }
