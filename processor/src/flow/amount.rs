@@ -8,8 +8,9 @@
 //! * a single `.` or `,` before exactly three digits groups thousands ("7.500", "7,500"), before
 //!   one or two it is the decimal point; of two kinds the last one is the decimal point;
 //! * words around it are of the lexicon, or a currency vouches for the number;
-//! * no word beside it may change it: an unknown one ("5 tyś zł"), a letter ("50 т. руб."), a
-//!   multiplier that does not follow it ("5 € mil"), whatever currency vouches;
+//! * no word beside it or its currency may change it: an unknown one ("5 tuhatta €", "5 € jährl."),
+//!   a letter ("50 т. руб."), a multiplier that does not follow it ("5 € mil"), whatever currency
+//!   vouches;
 //! * ranges, open bounds ("5000+", "at least"), negations, signs, percentages, dates, times,
 //!   phone numbers, other periods than a month, counts ("3 months") and questions are unclear.
 
@@ -38,8 +39,11 @@ pub(super) const MAX_AMOUNT: f64 = 1e15;
 /// From this many digits a bare run of them rather is a phone number.
 const PHONE_DIGITS: usize = 10;
 
-/// Currencies of countries where "mil" is short for a million.
-const ENGLISH: [&str; 6] = ["usd", "gbp", "cad", "aud", "nzd", "sgd"];
+/// Currencies of countries where "mil" is a thousand; elsewhere it is short for a million.
+const THOUSAND_IS_MIL: [&str; 6] = ["eur", "brl", "mxn", "ars", "clp", "cop"];
+
+/// Less than this may be followed by its multiplier in words: "5 USD (five thousand)".
+const SMALL: u64 = 1_000;
 
 /// An exact decimal, not negative: `digits / 10^scale`, without trailing zeros after the point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,16 +110,28 @@ pub fn parse(text: &str) -> Option<Amount> {
     let (before, rest) = tokens.split_at_checked(at)?;
     let (_, after) = rest.split_first()?;
     let (exponent, after) = multipliers(after)?;
-    if may_change(before.iter().rev(), Side::Before) || may_change(after.iter(), Side::After) {
+    let is_small = exponent == 0 && numeral.whole() < SMALL;
+    if may_change(before.iter().rev(), Side::Before, is_small)
+        || may_change(after.iter(), Side::After, is_small)
+    {
         return None;
     }
 
     let mut context = Context::default();
     context.read(before, Side::Before)?;
     context.read(after, Side::After)?;
-    // "$5 mil" is five thousand in Mexico, and five million where English is spoken.
-    let is_mil = matches!(rest.get(1), Some(Token::Word(word)) if word == "mil");
-    if is_mil && ENGLISH.iter().any(|code| context.may_be(code)) {
+    let multiplier = match rest.get(1) {
+        Some(Token::Word(word)) => word.as_str(),
+        _ => "",
+    };
+    let is_clear = match multiplier {
+        // "$5 mil" is five thousand in Mexico, and five million where English is spoken.
+        "mil" => !context.may_be("usd") && context.may_be_one_of(&THOUSAND_IS_MIL),
+        // In Indonesia it is a milliard.
+        "m" => !context.may_be("idr"),
+        _ => true,
+    };
+    if !is_clear {
         return None;
     }
     if !context.has_currency() {
@@ -148,17 +164,21 @@ fn multipliers(after: &[Token]) -> Option<(u32, &[Token])> {
     Some((exponent, after.get(count..)?))
 }
 
-/// Whether one of the words on a side of the number may be a multiplier or a unit that the lexicon
-/// does not have. `outward` are the side's tokens, the one beside the number first.
-fn may_change<'a>(outward: impl Iterator<Item = &'a Token>, side: Side) -> bool {
-    // Whether the number is next, and whether but currencies are between.
-    let (mut is_next, mut is_near) = (true, true);
+/// Whether one of the words on a side of the number may be a multiplier, a unit or a period that
+/// the lexicon does not have. `outward` are the side's tokens, the one beside the number first.
+fn may_change<'a>(outward: impl Iterator<Item = &'a Token>, side: Side, is_small: bool) -> bool {
+    // Whether the number is next, whether but currencies are between, and whether it is parted.
+    let (mut is_next, mut is_near, mut is_parted) = (true, true, false);
     for token in outward {
         let word = match token {
             // What follows it has to be a month.
             Token::Slash | Token::Number(_) => return false,
-            Token::Currency(_) | Token::Break => {
+            Token::Currency(_) => {
                 is_next = false;
+                continue;
+            }
+            Token::Break => {
+                (is_next, is_parted) = (false, true);
                 continue;
             }
             Token::Word(word) => word.as_str(),
@@ -174,7 +194,16 @@ fn may_change<'a>(outward: impl Iterator<Item = &'a Token>, side: Side) -> bool 
                 return true;
             }
             Some(_) => is_near = false,
-            None => return is_next || is_letter_alone(word),
+            None => {
+                let is_beside = is_near && !is_parted && (is_next || side == Side::After);
+                if is_beside || is_letter_alone(word) {
+                    return true;
+                }
+                if !is_small {
+                    return false;
+                }
+                is_near = false;
+            }
         }
         is_next = false;
     }
@@ -223,6 +252,11 @@ impl Context {
             .is_some_and(|codes| codes.contains(&code))
     }
 
+    /// Whether no currency was mentioned, or what was mentioned may be one of `codes`.
+    fn may_be_one_of(&self, codes: &[&str]) -> bool {
+        !self.has_currency() || codes.iter().any(|code| self.may_be(code))
+    }
+
     /// Reads the tokens of one side; none when they make the number unclear.
     fn read(&mut self, tokens: &[Token], side: Side) -> Option<()> {
         let mut is_per = false;
@@ -251,6 +285,8 @@ impl Context {
             }
             match meaning(word) {
                 Some(Meaning::Unclear) => return None,
+                // "up to 5000", but "5000 and up".
+                Some(_) if word == "up" && side == Side::After => return None,
                 Some(Meaning::Per) => is_per = true,
                 // "7500 a month", but "a budget of 7500".
                 Some(Meaning::Article) => is_per |= side == Side::After,

@@ -12,6 +12,15 @@ pub(super) struct Numeral {
     pub(super) length: usize,
 }
 
+impl Numeral {
+    /// What stands before the decimal point.
+    pub(super) fn whole(self) -> u64 {
+        10_u64
+            .checked_pow(self.scale)
+            .map_or(0, |unit| self.digits / unit)
+    }
+}
+
 /// The Arabic decimal separator: never groups.
 pub(super) const ARABIC_DECIMAL: char = '٫';
 

@@ -1,5 +1,6 @@
 //! A message as numbers, currencies and words.
 
+use super::SMALL;
 use super::numeral::{self, ARABIC_DECIMAL, Numeral};
 use super::words::{self, Meaning};
 
@@ -69,6 +70,8 @@ impl Scanner<'_> {
                 self.point()?;
                 self.tokens.push(Token::Break);
             }
+            // What stands in brackets after a great number cannot be its multiplier.
+            '(' if self.is_after_great_number() => self.tokens.push(Token::Break),
             ';' | ':' | '!' | '、' | '\n' => self.tokens.push(Token::Break),
             c if is_unclear(c) => return None,
             c => self
@@ -77,6 +80,14 @@ impl Scanner<'_> {
         }
         self.at += 1;
         Some(())
+    }
+
+    fn is_after_great_number(&self) -> bool {
+        let numeral = self.tokens.iter().rev().find_map(|token| match token {
+            Token::Number(numeral) => Some(numeral.whole()),
+            _ => None,
+        });
+        numeral.is_some_and(|whole| whole >= SMALL)
     }
 
     fn number(&mut self) -> Option<()> {

@@ -93,7 +93,7 @@ const MEANINGS: [(Meaning, &str); 11] = [
     ),
     (
         Meaning::Monthly,
-        "monthly monatlich mensual mensuales mensal mensais mensuel mensuels mensile mensili \
+        "monthly pcm monatlich mtl mensual mensuales mensal mensais mensuel mensuels mensile mensili \
         maandelijks aylık ежемесячно miesięcznie měsíčně شهريا 毎 每",
     ),
     // Bounds, negations, parts of the whole.
@@ -103,7 +103,9 @@ const MEANINGS: [(Meaning, &str); 11] = [
         exceed über least minimum min mindestens mínimo minimo almeno menos from starting ab \
         desde от dès less under below unter weniger moins meno меньше менее not no never don t \
         without nicht kein keine keinen ohne sin não nao sem non pas ne sans senza не нет без \
-        nie नहीं لا 不 没 half double twice dozen percent prozent call phone tel",
+        nie नहीं لا 不 没 half double twice dozen percent prozent call phone tel cannot cant dont minus \
+        north south excess upward upwards upto onwards partir too expensive trop troppo caro cara \
+        cher mucho demasiado muito teuer viel zuviel дорого drogo",
     ),
     // Other periods, times of day.
     (
@@ -113,7 +115,16 @@ const MEANINGS: [(Meaning, &str); 11] = [
         tage täglich stunde stunden año años anual semana semanas día días hora horas ano anos \
         dia dias an ans année annuel semaine jour jours heure heures anno anni annuo settimana \
         giorno giorni ora ore jaar uur год года лет неделю день дней час часов rok rocznie lat \
-        yıl yıllık hafta gün saat tahun hari साल दिन سنة سنويا يوم ساعة 年 日 時 时 点 년 일 周 週",
+        yıl yıllık hafta haftalık gün günlük saat tahun tahunan minggu hari साल दिन سنة سنويا أسبوعيا يوم \
+        ساعة 年 日 時 时 点 년 일 周 週 fortnight fortnightly biweekly bimonthly nightly jährl jhrl \
+        quartal quartalsweise halbjährlich semanal semanales semanais quincenal quincenales quincena \
+        quinzenal quinzenais bimestral bimestrales trimestral trimestrales trimestrais semestral \
+        anuales anuais annuels annuelle hebdo hebdomadaire trimestre trimestriel trimestriels semestre \
+        annui annuale annuali settimanale settimanali trimestrale trimestrali quindicinali wekelijks \
+        jaarlijks kwartaal vecka veckan uge uka årlig årligen årligt årlige året viikko viikossa vuosi \
+        vuodessa еженедельно ежегодно ежедневно неделя нед квартал тиждень щотижня рік tydzień \
+        tygodniowo kwartał týdně ročně týždenne ročne săptămână săptămânal hetente \
+        évente εβδομάδα ετησίως",
     ),
     // Counted things, ordinals.
     (
@@ -129,14 +140,18 @@ const MEANINGS: [(Meaning, &str); 11] = [
         will like want to spend pay think guess say maybe probably about around roughly approx \
         approximately circa ca some up max maximum at most of for in on and total calendar \
         exactly only just so well hi hello ok okay yes yeah sure please pls thanks thank you invest \
-        investing ish or but as with do upto nearly almost currently now us",
+        investing ish or but as with do nearly almost currently now us cash tops flexible ideally \
+        should if possible possibly comfortably altogether overall budgeted all excluding excl \
+        excluded including incl included inc ex net gross vat tax taxes gst american canadian \
+        australian",
     ),
     // German, Dutch.
     (
         Meaning::Filler,
         "mein unser das ist sind liegt bei von ein ich bin wir haben habe es etwa ungefähr rund \
         bis zu maximal höchstens im der den für ja bitte danke genau ongeveer mijn ons kann \
-        zahlen ausgeben investieren mit um die beträgt brutto netto rond van",
+        zahlen ausgeben investieren mit um die beträgt brutto netto rond van bar und zzgl inkl exkl mwst \
+        ust insgesamt ungef flexibel oder denke alstublieft alsjeblieft graag voor og och",
     ),
     // Spanish, Portuguese, French, Italian.
     (
@@ -146,21 +161,24 @@ const MEANINGS: [(Meaning, &str); 11] = [
         até sim obrigado obrigada mon notre est le à ai j nous avons environ jusqu oui merci mio \
         nostro il è ho abbiamo sì grazie massimo favore puedo con com \
         avec dans les peu près di sui casi quase tipo aprox alrededor como invertir gastar pagar \
-        posso investir dépenser payer peux ht ttc investire spendere pagare",
+        posso investir dépenser payer peux ht ttc investire spendere pagare en para pour creo iva tva \
+        incluido inclusa incluso inclus hors brut bruto lordo neto netti maxi svp vous plaît te \
+        efectivo espèces contanti dinheiro flexibles mexicanos argentinos colombianos chilenos \
+        americanos américains aproximados",
     ),
     // Russian, Polish, Turkish, Indonesian, Hindi, Arabic, Chinese, Japanese, Korean.
     (
         Meaning::Filler,
         "мой наш бюджет около примерно до в на у меня нас есть да спасибо mój nasz budżet około \
         na bütçem bütçemiz yaklaşık anggaran sekitar saya मेरा हमारा बजट है लगभग करीब प्रति \
-        ميزانيتي ميزانيتنا حوالي في могу готов потратить где то порядка составляет mam 约 約 大 \
+        ميزانيتي ميزانيتنا حوالي في могу готов потратить где то порядка составляет пожалуйста наличными proszę lütfen nakit mam 约 約 大 \
         概 左 右 预 算 予 的 是 我 は が です くらい ぐらい ほど 程 度 예 산 은 는 이 가 을 를 약 정 도",
     ),
 ];
 
 /// Whether the filler `word` may be a unit when it follows a number: "R$ 5 mi", "5 d", "5 mon".
 pub(super) fn is_no_filler_after(word: &str) -> bool {
-    matches!(word, "mi" | "mon" | "d" | "s" | "j")
+    matches!(word, "mi" | "mon" | "d" | "s" | "j" | "te")
 }
 
 const DOLLARS: &[&str] = &[
@@ -172,7 +190,7 @@ const RUPEES: &[&str] = &["inr", "pkr", "lkr", "npr"];
 const KRONER: &[&str] = &["sek", "nok", "dkk", "czk"];
 const YEN: &[&str] = &["jpy", "cny"];
 
-const CURRENCIES: [(&[&str], &str); 39] = [
+const CURRENCIES: [(&[&str], &str); 45] = [
     (&["usd"], "usd bucks"),
     (
         DOLLARS,
@@ -215,6 +233,12 @@ const CURRENCIES: [(&[&str], &str); 39] = [
     (&["jpy"], "jpy yen 円"),
     (&["cny"], "cny rmb yuan 元"),
     (&["krw"], "krw 원"),
+    (&["ron"], "ron lei leu"),
+    (&["huf"], "huf ft forint"),
+    (&["thb"], "thb baht บาท"),
+    (&["ils"], "ils nis שקל שקלים"),
+    (&["vnd"], "vnd đ đồng"),
+    (&["pen"], "pen soles"),
 ];
 
 /// The currencies that a sign may mean.

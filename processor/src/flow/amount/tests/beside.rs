@@ -64,6 +64,9 @@ fn an_unknown_word_beside_the_number_is_asked_about_whatever_currency_vouches() 
                 format!("{word} 5 €"),
                 format!("€ {word} 5"),
                 format!("{word}5 $"),
+                format!("5 euros {word}"),
+                format!("5 € {word}."),
+                format!("$5 USD {word}"),
             ] {
                 assert_eq!(parse(&text), None, "{text:?}");
             }
@@ -149,5 +152,73 @@ fn letters_glued_to_a_number_are_no_fillers() {
         "5d", "5i", "5s", "5in", "5is", "5mi", "$5d", "5j €", "5 d €", "5 mon",
     ] {
         assert_eq!(parse(text), None, "{text:?}");
+    }
+}
+
+#[test]
+fn an_unknown_word_or_another_period_beside_the_currency_is_asked_about() {
+    for text in [
+        "60.000 € jährl.",
+        "500 mxn semanales",
+        "60.000 euro annui",
+        "500 долларов еженедельно",
+        "500 € per unit-ish",
+        "500 zł co tydzień",
+        "500 kr om året",
+        "500 USD apiece",
+        "5 $ milliones",
+        "5 € tausenden",
+        "5 USD (five thousand)",
+        "5 USD, five thousand",
+        "$5000 and up",
+        "5000 USD and up",
+        "north of $5k",
+        "a partir de 500 €",
+        "I cannot afford $5000",
+        "R$ 5000 é muito caro",
+        "5000 € ist zu viel",
+    ] {
+        assert_eq!(parse(text), None, "{text:?}");
+    }
+    for (text, expected) in [
+        ("5000 € in bar", 5000),
+        ("5000 USD cash please", 5000),
+        ("5000 euros por favor", 5000),
+        ("5000 € alstublieft", 5000),
+        ("5000 рублей пожалуйста", 5000),
+        ("5000 pesos mexicanos al mes", 5000),
+        ("5000 € s'il vous plaît", 5000),
+        ("5000 € zzgl. MwSt", 5000),
+        ("5000 USD (five thousand)", 5000),
+        ("5000 USD, flexibly", 5000),
+        ("up to 5000 USD", 5000),
+        ("5000 lei", 5000),
+    ] {
+        let actual = parse(text).map(Amount::to_number);
+        assert_eq!(actual, Some(expected.into()), "{text:?}");
+    }
+}
+
+#[test]
+fn a_multiplier_that_another_country_reads_otherwise_is_asked_about() {
+    for text in [
+        "₹5 mil",
+        "5 mil AED",
+        "R 5 mil rand",
+        "5 mil lei",
+        "5 mil kr",
+        "Rp5M",
+        "Rp 5 m",
+    ] {
+        assert_eq!(parse(text), None, "{text:?}");
+    }
+    for (text, expected) in [
+        ("5 mil", 5000),
+        ("5 mil €", 5000),
+        ("5 mil pesos", 5000),
+        ("€5M", 5_000_000),
+    ] {
+        let actual = parse(text).map(Amount::to_number);
+        assert_eq!(actual, Some(expected.into()), "{text:?}");
     }
 }
