@@ -69,12 +69,48 @@ impl DatabaseArgs {
             schemes.iter().any(|scheme| url.starts_with(scheme))
         };
         let connected = Some(url.expose()).filter(is_one).map(connect);
+        if has_unknown_parameter(url.expose()) {
+            tracing::warn!(
+                "DATABASE_URL has a parameter that is not known, and is ignored; known ones: {}",
+                PARAMETERS.join(", ")
+            );
+        }
         // An error of the driver's could hold the URL, and with it the password.
         connected.and_then(Result::ok).ok_or_else(|| {
             let problem = format!("is not a PostgreSQL URL; example: {}", Self::EXAMPLE);
             ConfigError::new(Self::VARIABLE, problem)
         })
     }
+}
+
+/// Parameters of a database URL that the driver reads.
+const PARAMETERS: [&str; 17] = [
+    "sslmode",
+    "ssl-mode",
+    "sslrootcert",
+    "ssl-root-cert",
+    "ssl-ca",
+    "sslcert",
+    "ssl-cert",
+    "sslkey",
+    "ssl-key",
+    "statement-cache-capacity",
+    "host",
+    "hostaddr",
+    "port",
+    "dbname",
+    "user",
+    "password",
+    "application_name",
+];
+
+/// Whether the driver ignores a parameter of the database URL `url`.
+fn has_unknown_parameter(url: &str) -> bool {
+    let parameters = url.split_once('?').map_or("", |(_, parameters)| parameters);
+    parameters.split('&').any(|parameter| {
+        let name = parameter.split('=').next().unwrap_or_default();
+        !name.is_empty() && !name.starts_with("options") && !PARAMETERS.contains(&name)
+    })
 }
 
 /// Settings of the schema registry.
@@ -217,7 +253,27 @@ impl RegistryArgs {
 mod tests {
     use leadstream_schemas::registry::Registry;
 
-    use super::{RegistryArgs, RegistryAuth, RegistryConfig, Secret};
+    use super::{RegistryArgs, RegistryAuth, RegistryConfig, Secret, has_unknown_parameter};
+
+    #[test]
+    fn parameters_that_the_database_s_driver_ignores_are_found() {
+        let base = "postgres://me:p%3F@db/leads";
+        for known in [
+            "",
+            "?",
+            "?sslmode=require&application_name=a",
+            "?options[a]=b",
+            "?password=x",
+        ] {
+            assert!(!has_unknown_parameter(&format!("{base}{known}")), "{known}");
+        }
+        for unknown in ["?pasword=hunter2", "?sslmode=require&schema=a", "?hunter2"] {
+            assert!(
+                has_unknown_parameter(&format!("{base}{unknown}")),
+                "{unknown}"
+            );
+        }
+    }
 
     fn config(urls: &str, user: Option<&str>) -> Result<RegistryConfig, String> {
         let args = RegistryArgs {

@@ -172,6 +172,12 @@ impl KafkaArgs {
             .as_deref()
             .filter(|servers| !servers.trim().is_empty())
             .ok_or_else(|| ConfigError::missing("KAFKA_BOOTSTRAP_SERVERS", "localhost:9092"))?;
+        // librdkafka would log it, and connect to no such broker.
+        if servers.contains('@') {
+            let problem = "holds credentials; write host:port, and name and password as \
+                KAFKA_CONFIG=sasl.username=…,sasl.password=…";
+            return Err(ConfigError::new("KAFKA_BOOTSTRAP_SERVERS", problem));
+        }
         let further = self.kafka_config.as_ref().map_or("", Secret::expose);
         let mut config = pass_through(further)?;
         config.insert("bootstrap.servers".into(), servers.to_owned());
@@ -340,6 +346,20 @@ mod tests {
             let expected = i32::try_from(positive % 12).unwrap();
             assert_eq!(partition_of(key.as_bytes(), 12), expected);
         }
+    }
+
+    #[test]
+    fn brokers_with_credentials_are_refused_without_repeating_them() {
+        let args = KafkaArgs {
+            kafka_bootstrap_servers: Some("a:9092,sasl_ssl://me:hunter2@b:9092".into()),
+            ..args("")
+        };
+        let error = args.base("test").unwrap_err().to_string();
+        assert!(
+            error.contains("KAFKA_BOOTSTRAP_SERVERS holds credentials"),
+            "{error}"
+        );
+        assert!(!error.contains("hunter2"), "{error}");
     }
 
     #[test]

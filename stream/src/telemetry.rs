@@ -20,6 +20,9 @@ const RECORDS: &[f64] = &[
     1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0, 2000.0,
 ];
 
+/// What never is logged, whatever the filter says.
+const SILENT: &str = "sqlx_postgres::options=off";
+
 /// Installs the log subscriber of this process, on standard error. `filter` is in `RUST_LOG`'s
 /// form.
 ///
@@ -29,6 +32,8 @@ pub fn init_logs(format: LogFormat, filter: &str) -> Result<(), String> {
     let filter = EnvFilter::builder().parse(filter).map_err(|source| {
         format!("{source}; example: LOG_LEVEL=info,leadstream_processor=debug")
     })?;
+    // The driver logs the values of parameters that it does not know, and one may be a password.
+    let filter = filter.add_directive(SILENT.parse().map_err(|error| format!("{error}"))?);
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr);
