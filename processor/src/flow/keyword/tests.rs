@@ -319,6 +319,11 @@ fn the_opt_outs_of_every_language_of_the_flow_count_and_those_of_english() {
         ("zh-Hant-TW", "退訂|退 訂。"),
         ("ko", "수신거부|수신 거부!"),
         ("ja", "ストップ|ｽﾄｯﾌﾟ|停止。"),
+        ("el", "Στοπ!|ΔΙΑΚΟΠΗ"),
+        ("hi", "बंद करो।|स्टॉप"),
+        ("th", "หยุด"),
+        ("vi", "Huỷ đăng ký|huy dang ky"),
+        ("bg", "СТОП."),
         ("xx", "stop|Unsubscribe"),
     ] {
         let document = DEFAULT_FLOW.replace("language: en", &format!("language: {language}"));
