@@ -285,8 +285,7 @@ impl Context {
             }
             match meaning(word) {
                 Some(Meaning::Unclear) => return None,
-                // "up to 5000", but "5000 and up".
-                Some(_) if word == "up" && side == Side::After => return None,
+                Some(_) if side == Side::After && words::is_bound_after(word) => return None,
                 Some(Meaning::Per) => is_per = true,
                 // "7500 a month", but "a budget of 7500".
                 Some(Meaning::Article) => is_per |= side == Side::After,

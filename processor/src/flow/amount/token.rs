@@ -65,7 +65,16 @@ impl Scanner<'_> {
             '/' if self.is_digit(1) => return None,
             '/' => self.tokens.push(Token::Slash),
             '-' => self.dash()?,
-            '.' => self.point()?,
+            '.' => {
+                self.point()?;
+                // "5000 €. Thank you"
+                if self
+                    .previous(1)
+                    .is_some_and(|c| words::currency_sign(c).is_some())
+                {
+                    self.tokens.push(Token::Break);
+                }
+            }
             ',' => {
                 self.point()?;
                 self.tokens.push(Token::Break);

@@ -84,17 +84,17 @@ const MEANINGS: [(Meaning, &str); 11] = [
     (Meaning::Article, "a"),
     (
         Meaning::Per,
-        "per p each every pro je jeden por cada par chaque ogni za",
+        "per p om pe each every pro je jeden por cada par chaque ogni za",
     ),
     (
         Meaning::Month,
         "month mo mth monat mes mês mois mese maand bulan ay месяц мес місяць miesiąc měsíc महीना \
-        महीने माह شهر الشهر 月 월",
+        महीने माह månad måned måneden månaden mån mies lună شهر الشهر 月 월",
     ),
     (
         Meaning::Monthly,
         "monthly pcm monatlich mtl mensual mensuales mensal mensais mensuel mensuels mensile mensili \
-        maandelijks aylık ежемесячно miesięcznie měsíčně شهريا 毎 每",
+        maandelijks aylık ежемесячно miesięcznie měsíčně månadsvis havonta lunar شهريا شهرياً 毎 每",
     ),
     // Bounds, negations, parts of the whole.
     (
@@ -103,7 +103,7 @@ const MEANINGS: [(Meaning, &str); 11] = [
         exceed über least minimum min mindestens mínimo minimo almeno menos from starting ab \
         desde от dès less under below unter weniger moins meno меньше менее not no never don t \
         without nicht kein keine keinen ohne sin não nao sem non pas ne sans senza не нет без \
-        nie नहीं لا 不 没 half double twice dozen percent prozent call phone tel cannot cant dont minus \
+        nie नहीं لا 不 没 超 过 過 起 초 부 から 미 half double twice dozen percent prozent call phone tel cannot cant dont minus \
         north south excess upward upwards upto onwards partir too expensive trop troppo caro cara \
         cher mucho demasiado muito teuer viel zuviel дорого drogo",
     ),
@@ -121,7 +121,7 @@ const MEANINGS: [(Meaning, &str); 11] = [
         quinzenal quinzenais bimestral bimestrales trimestral trimestrales trimestrais semestral \
         anuales anuais annuels annuelle hebdo hebdomadaire trimestre trimestriel trimestriels semestre \
         annui annuale annuali settimanale settimanali trimestrale trimestrali quindicinali wekelijks \
-        jaarlijks kwartaal vecka veckan uge uka årlig årligen årligt årlige året viikko viikossa vuosi \
+        jaarlijks kwartaal vecka veckan dagen uge ugen uka årlig årligen årligt årlige året viikko viikossa vuosi \
         vuodessa еженедельно ежегодно ежедневно неделя нед квартал тиждень щотижня рік tydzień \
         tygodniowo kwartał týdně ročně týždenne ročne săptămână săptămânal hetente \
         évente εβδομάδα ετησίως",
@@ -143,7 +143,8 @@ const MEANINGS: [(Meaning, &str); 11] = [
         investing ish or but as with do nearly almost currently now us cash tops flexible ideally \
         should if possible possibly comfortably altogether overall budgeted all excluding excl \
         excluded including incl included inc ex net gross vat tax taxes gst american canadian \
-        australian",
+        australian sounds works good fine great enough available right limit ceiling sharp flat \
+        best",
     ),
     // German, Dutch.
     (
@@ -151,7 +152,8 @@ const MEANINGS: [(Meaning, &str); 11] = [
         "mein unser das ist sind liegt bei von ein ich bin wir haben habe es etwa ungefähr rund \
         bis zu maximal höchstens im der den für ja bitte danke genau ongeveer mijn ons kann \
         zahlen ausgeben investieren mit um die beträgt brutto netto rond van bar und zzgl inkl exkl mwst \
-        ust insgesamt ungef flexibel oder denke alstublieft alsjeblieft graag voor og och",
+        ust insgesamt ungef flexibel oder denke alstublieft alsjeblieft graag voor og och vielleicht wäre wären gut monatliches zur verfügung verfügbar genug möglich \
+        werbung misschien goed beschikbaar ungefär ungefähre kanske gäller gärna cirka",
     ),
     // Spanish, Portuguese, French, Italian.
     (
@@ -164,17 +166,24 @@ const MEANINGS: [(Meaning, &str); 11] = [
         posso investir dépenser payer peux ht ttc investire spendere pagare en para pour creo iva tva \
         incluido inclusa incluso inclus hors brut bruto lordo neto netti maxi svp vous plaît te \
         efectivo espèces contanti dinheiro flexibles mexicanos argentinos colombianos chilenos \
-        americanos américains aproximados",
+        americanos américains aproximados peut être disponible disponibles quizás quizas acho disponibili forse \
+        bastano início publicidad pub",
     ),
     // Russian, Polish, Turkish, Indonesian, Hindi, Arabic, Chinese, Japanese, Korean.
     (
         Meaning::Filler,
         "мой наш бюджет около примерно до в на у меня нас есть да спасибо mój nasz budżet około \
         na bütçem bütçemiz yaklaşık anggaran sekitar saya मेरा हमारा बजट है लगभग करीब प्रति \
-        ميزانيتي ميزانيتنا حوالي في могу готов потратить где то порядка составляет пожалуйста наличными proszę lütfen nakit mam 约 約 大 \
+        ميزانيتي ميزانيتنا حوالي في могу готов потратить где то порядка составляет пожалуйста наличными proszę lütfen nakit mam может наверное думаю максимум хватит może maksymalnie maks civarı civarında var \
+        kadar hai po lang naman سعودي مصري إماراتي 以 内 上 限 상 まで 하 约 約 大 \
         概 左 右 预 算 予 的 是 我 は が です くらい ぐらい ほど 程 度 예 산 은 는 이 가 을 를 약 정 도",
     ),
 ];
+
+/// Whether the filler `word` is a bound when it follows a number: "5000 and up", "5000元以上".
+pub(super) fn is_bound_after(word: &str) -> bool {
+    matches!(word, "up" | "上" | "상")
+}
 
 /// Whether the filler `word` may be a unit when it follows a number: "R$ 5 mi", "5 d", "5 mon".
 pub(super) fn is_no_filler_after(word: &str) -> bool {
@@ -217,7 +226,7 @@ const CURRENCIES: [(&[&str], &str); 45] = [
     (&["rub"], "rub руб рубль рубля рублей р"),
     (&["uah"], "uah грн гривень"),
     (&["pln"], "pln zł zl złotych"),
-    (&["czk"], "czk kč"),
+    (&["czk"], "czk kč korun"),
     (KRONER, "kr"),
     (&["sek"], "sek"),
     (&["nok"], "nok"),
