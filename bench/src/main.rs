@@ -1,13 +1,19 @@
 //! Measures throughput and latency on this machine, each figure beside what bounds it.
 //!
-//! The services run as child processes of the `leadstream` that lies beside this program.
+//! The services run as child processes of the `leadstream` that lies beside this program. Two
+//! scenarios need less than a service: [`lanes`] runs the engine's batches in this process, without
+//! Kafka, by `leadstream_processor::embedded`; and `pgbench` runs the statements of those batches.
+//! [`recorder`] reads them from the connection to PostgreSQL, so nothing in the engine exists for the
+//! benchmark's sake but that way in, which no service uses.
 
 mod bare;
 mod benchmark;
 mod generator;
 mod http;
+mod lanes;
 mod machine;
 mod measurement;
+mod recorder;
 mod report;
 mod scenario;
 mod site;

@@ -4,8 +4,8 @@
 //! batches of records, are pure; the store has all SQL; the workers load, commit and publish. [`run`]
 //! is the service.
 
-pub mod baseline;
 pub mod commanding;
+pub mod embedded;
 mod engine;
 pub mod erasure;
 pub mod explain;

@@ -11,7 +11,6 @@ mod pool;
 mod recovery;
 mod reports;
 mod schema;
-pub(crate) mod tape;
 mod timers;
 mod write;
 
@@ -33,7 +32,6 @@ use crate::failpoint::{self, Point};
 use crate::lead::StoredError;
 pub(crate) use partitions::Placed;
 pub(crate) use recovery::Span;
-pub(crate) use tape::Tape;
 use write::Write;
 
 pub(crate) use timers::Fill;
@@ -90,8 +88,6 @@ pub(crate) struct Store {
     pool: PgPool,
     timeout: Duration,
     erasure: ErasureKeys,
-    /// Only in benchmarks.
-    tape: Option<Tape>,
 }
 
 impl Store {
@@ -101,7 +97,6 @@ impl Store {
             pool,
             timeout,
             erasure: ErasureKeys::default(),
-            tape: None,
         }
     }
 
@@ -112,14 +107,6 @@ impl Store {
 
     pub(crate) const fn erasure(&self) -> &ErasureKeys {
         &self.erasure
-    }
-
-    /// Writes down on `tape` what it does.
-    pub(crate) fn taped(self, tape: Tape) -> Self {
-        Self {
-            tape: Some(tape),
-            ..self
-        }
     }
 
     async fn bounded<T>(
@@ -273,9 +260,6 @@ impl Store {
             failpoint::hit(Point::Commit).await?;
             transaction.commit().await?;
             failpoint::hit(Point::Committed).await?;
-            if let Some(tape) = &self.tape {
-                tape.batch(commit).await?;
-            }
             Ok(())
         })
         .await

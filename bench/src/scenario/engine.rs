@@ -3,11 +3,11 @@
 use std::num::NonZeroUsize;
 
 use clap::{Args as _, FromArgMatches};
-use leadstream_processor::baseline::{Drained, drain};
 use leadstream_schemas::Timestamp;
 use leadstream_stream::Outgoing;
 
 use super::{Load, per_second, records};
+use crate::lanes::{Drained, Lanes};
 use crate::machine::Meter;
 use crate::measurement::{Figure, Sample, Traffic};
 use crate::report::median;
@@ -70,8 +70,9 @@ async fn drained(
     let database = Database::new(servers, name, true, connections).await?;
     let records = traffic::consumed(inputs, PARTITIONS);
     let pool = database.pool.clone();
+    let lanes = Lanes::take_over(settings, &servers.ids, records, |_| pool.clone()).await?;
     let meter = Meter::start();
-    let drained = drain(settings, pool, &servers.ids, records).await?;
+    let drained = lanes.drain().await?;
     let (_, cores) = meter.stop();
     database.remove().await?;
     Ok((drained, cores))

@@ -2,20 +2,23 @@
 //! when nothing is fetched, folded and published.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::ensure;
 use futures::future::try_join_all;
 use leadstream_local::{Process, ProcessSpec};
-use leadstream_processor::baseline::{Recording, record};
+use sqlx::PgPool;
 use tokio::fs;
 use tokio::time::timeout;
 
 use super::engine::settings;
 use super::spending::Spending;
 use super::{Load, on_path};
+use crate::lanes::Lanes;
 use crate::machine::cpu_seconds;
 use crate::measurement::{Contender, Sample, Traffic};
+use crate::recorder::{Recording, StatementRecorder};
 use crate::site::{Database, PARTITIONS, Servers};
 use crate::traffic;
 
@@ -38,13 +41,13 @@ pub(super) async fn run(
     };
     let conversations = load.conversations(traffic, 1);
     let database = Database::new(servers, name, true, 4).await?;
-    let recording = recorded(servers, name, &database, conversations).await?;
+    let (text, batches) = recorded(servers, name, &database, conversations).await?;
     let script = servers.stack.data_dir().join(format!("{name}.sql"));
-    fs::write(&script, &recording.script).await?;
+    fs::write(&script, text).await?;
     // What the recording wrote must not be flushed meanwhile.
     sqlx::query("CHECKPOINT").execute(&database.pool).await?;
     let spending = Spending::start(servers, &database.pool, Vec::new()).await?;
-    let lanes = recording.batches.iter().enumerate().map(|(lane, batches)| {
+    let lanes = batches.iter().enumerate().map(|(lane, batches)| {
         let spec = ProcessSpec::new(format!("{name}-{lane}"), &pgbench)
             // What each statement takes is in its log.
             .args(["-n", "-r", "-M", "prepared", "-c", "1"])
@@ -77,22 +80,48 @@ pub(super) async fn run(
     Ok(spent.samples(traffic, Contender::Pgbench, conversations.inputs))
 }
 
-/// Folds everything once, in a database of its own, and writes the statements down in `database`.
+/// Folds everything once, in a database of its own, and records the statements in `database`: the
+/// script that runs the next batch of a lane, and how many batches each lane has.
 async fn recorded(
     servers: &Servers<'_>,
     name: &str,
     database: &Database,
     conversations: traffic::Conversations,
-) -> anyhow::Result<Recording> {
+) -> anyhow::Result<(String, Vec<i32>)> {
     let settings = settings()?;
-    let connections = u32::try_from(settings.lanes.get() + 2)?;
-    let folded = Database::new(servers, &format!("{name}-folded"), true, connections).await?;
+    let folded = Database::new(servers, &format!("{name}-folded"), true, 1).await?;
     let records = servers.inputs(conversations).await?;
     let records = traffic::consumed(records.to_vec(), PARTITIONS);
-    let (pool, tape) = (folded.pool.clone(), database.pool.clone());
-    let recording = record(&settings, pool, tape, &servers.ids, records).await?;
+    let recording = Arc::new(Recording::new(database.pool.clone()).await?);
+    let recorders = (0..settings.lanes.get())
+        .map(|lane| StatementRecorder::new(&folded.url, lane, Arc::clone(&recording)));
+    let recorders = try_join_all(recorders).await?;
+    let pool = |lane: usize| recorders[lane].pool();
+    let lanes = Lanes::take_over(&settings, &servers.ids, records, pool).await?;
+    copy_partitions(&folded.pool, &database.pool).await?;
+    recorders.iter().for_each(StatementRecorder::start);
+    let drained = lanes.drain().await;
+    // Where the recorder failed, the engine only knows that its connection ended.
+    let batches = try_join_all(recorders.into_iter().map(StatementRecorder::stop)).await?;
+    drained?;
     folded.remove().await?;
-    Ok(recording)
+    Ok((recording.script().await?, batches))
+}
+
+/// Lets whoever owns the partitions in `from` own them in `to` as well: the fences hold there, too.
+async fn copy_partitions(from: &PgPool, to: &PgPool) -> anyhow::Result<()> {
+    let rows: serde_json::Value =
+        sqlx::query_scalar("SELECT jsonb_agg(to_jsonb(p)) FROM partition_offsets p")
+            .fetch_one(from)
+            .await?;
+    sqlx::query(
+        "INSERT INTO partition_offsets
+         SELECT * FROM jsonb_populate_recordset(NULL::partition_offsets, $1)",
+    )
+    .bind(rows)
+    .execute(to)
+    .await?;
+    Ok(())
 }
 
 /// Waits for its end; the processor time that it used, as far as it was seen.

@@ -10,10 +10,10 @@ use super::{Store, StoreError, column};
 use crate::erasure::{ErasureRecord, Tombstone};
 use crate::lead::{Address, Lead};
 
-pub(super) const LOAD: &str = "
+const LOAD: &str = "
 SELECT lead_id, engine FROM leads WHERE lead_id = ANY($1::text[])";
 
-pub(super) const IDENTIFY: &str = "
+const IDENTIFY: &str = "
 SELECT i.identity, i.lead_id, l.engine, NULL::bytea AS tombstone, NULL::timestamptz AS erased_at,
     NULL::bigint AS revision
 FROM lead_identities i JOIN leads l ON l.lead_id = i.lead_id
@@ -51,9 +51,6 @@ impl Store {
         &self,
         lead_ids: &[String],
     ) -> Result<HashMap<String, Lead>, StoreError> {
-        if let Some(tape) = &self.tape {
-            tape.write(sqlx::query(LOAD).bind(lead_ids)).await?;
-        }
         self.rows(sqlx::query(LOAD).bind(lead_ids), |row| {
             Ok((
                 row.try_get("lead_id")?,
@@ -70,13 +67,10 @@ impl Store {
             .flat_map(|id| self.erasure.tombstones(id).map(move |it| (it, id)))
             .collect();
         let hashes: Vec<&Tombstone> = tombstones.keys().collect();
-        let query = || sqlx::query(IDENTIFY).bind(identities).bind(&hashes);
-        if let Some(tape) = &self.tape {
-            tape.write(query()).await?;
-        }
+        let query = sqlx::query(IDENTIFY).bind(identities).bind(&hashes);
         self.bounded(async {
             let mut found = Identified::default();
-            for row in query().fetch_all(&self.pool).await? {
+            for row in query.fetch_all(&self.pool).await? {
                 let Some(lead_id) = row.try_get::<Option<String>, _>("lead_id")? else {
                     let hash: Tombstone = row.try_get("tombstone")?;
                     if let Some(identity) = tombstones.get(&hash) {

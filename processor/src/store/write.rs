@@ -30,26 +30,13 @@ impl<'q> From<Statement<'q>> for Write<'q> {
     }
 }
 
-/// Every statement that a commit can consist of, in the order in which they run.
-pub(super) const ORDER: [&str; 9] = [
-    FENCE,
-    INSERT_IDENTITIES,
-    leads::INSERT,
-    leads::UPDATE,
-    leads::UPDATE_PROFILES,
-    INSERT_EVICTED,
-    INSERT_OUTCOMES,
-    INSERT_OUTBOX,
-    DELETE_OUTBOX,
-];
-
-/// What follows the fence. What has nothing to write is left out. Each is made when it is asked for:
-/// its arguments are a copy of what it writes.
+/// What follows the fence, in this order. What has nothing to write is left out. Each is made when
+/// it is asked for: its arguments are a copy of what it writes.
 pub(super) fn statements<'q>(
     commit: &'q Commit<'_>,
 ) -> impl Iterator<Item = Result<Write<'q>, StoreError>> {
     type Make<'q> = fn(&'q Commit<'q>) -> Result<Option<Write<'q>>, StoreError>;
-    let make: [Make<'q>; ORDER.len() - 1] = [
+    let make: [Make<'q>; 8] = [
         |commit| Ok(identities(commit.folded).map(Write::from)),
         |commit| Ok(leads::created(commit.folded).map(Write::from)),
         |commit| Ok(leads::updated(commit.folded)),
@@ -93,7 +80,7 @@ pub(super) async fn fence(
     }
 }
 
-pub(super) fn fence_statement<'q>(commit: &Commit<'q>) -> Statement<'q> {
+fn fence_statement<'q>(commit: &Commit<'q>) -> Statement<'q> {
     let moves: Vec<(i32, Fence, &PartitionAdvance)> = commit
         .folded
         .partitions

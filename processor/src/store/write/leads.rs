@@ -18,7 +18,7 @@ fn those(folded: &BatchResult, of: fn(&LeadUpdate) -> bool) -> Vec<(&String, &Le
 // Those that insert and update leads note, too, whose reports are behind: with no statement of its
 // own. Arrays are unnested where they are selected: in FROM, PostgreSQL would first copy each of them
 // to a store of its own.
-pub(super) const INSERT: &str = "
+const INSERT: &str = "
 WITH noted AS (
     INSERT INTO report_changes (lead_ids) VALUES ($1::text[])
 )
@@ -43,7 +43,7 @@ pub(super) fn created(folded: &BatchResult) -> Option<Statement<'_>> {
     })
 }
 
-pub(super) const UPDATE: &str = "
+const UPDATE: &str = "
 WITH noted AS (
     INSERT INTO report_changes (lead_ids) VALUES ($1::text[])
 )
@@ -77,7 +77,7 @@ fn signed(revision: u64) -> i64 {
     i64::try_from(revision).unwrap_or(i64::MAX)
 }
 
-pub(super) const UPDATE_PROFILES: &str = "
+const UPDATE_PROFILES: &str = "
 UPDATE leads l SET
     wa_id = u.wa_id, user_id = u.user_id, lid = u.lid, profile_name = u.profile_name,
     platform = u.platform, number = u.number, flow_name = u.flow_name,

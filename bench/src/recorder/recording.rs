@@ -1,0 +1,276 @@
+//! What was recorded: one table for each statement, whose rows hold the arguments of one batch.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
+use anyhow::Context;
+use sqlx::postgres::PgPoolCopyExt;
+use sqlx::postgres::types::Oid;
+use sqlx::{AssertSqlSafe, PgPool};
+use tokio::sync::Mutex;
+
+use super::wire::Arguments;
+
+/// A row of PostgreSQL's binary COPY follows this.
+const COPY_HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
+const COPY_END: [u8; 2] = (-1_i16).to_be_bytes();
+
+/// A statement by its text, with the ids of its arguments' types.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Statement {
+    pub(super) text: String,
+    pub(super) types: Vec<u32>,
+    /// Not before the batch's transaction, to load what is known.
+    pub(super) in_transaction: bool,
+}
+
+/// A statement that ran, with its arguments.
+#[derive(Debug)]
+pub(super) struct Execution {
+    pub(super) statement: Statement,
+    count: u16,
+    arguments: Vec<u8>,
+}
+
+impl Execution {
+    pub(super) fn new(statement: Statement, arguments: &Arguments<'_>) -> Self {
+        Self {
+            statement,
+            count: arguments.count,
+            arguments: arguments.bytes.to_vec(),
+        }
+    }
+
+    /// The row of a batch's arguments, for a binary COPY.
+    fn row(&self, lane: i32, batch: i32) -> Vec<u8> {
+        let mut row = COPY_HEADER.to_vec();
+        row.extend((self.count + 2).to_be_bytes());
+        for key in [lane, batch] {
+            row.extend(4_i32.to_be_bytes());
+            row.extend(key.to_be_bytes());
+        }
+        row.extend(&self.arguments);
+        row.extend(COPY_END);
+        row
+    }
+}
+
+/// Statements of batches with their arguments, in a database where another client can run them.
+#[derive(Debug)]
+pub(crate) struct Recording {
+    pool: PgPool,
+    statements: Mutex<Statements>,
+}
+
+#[derive(Debug, Default)]
+struct Statements {
+    /// With the names of their arguments' types, in the order in which they were first seen.
+    known: Vec<(Statement, Vec<String>)>,
+    /// Pairs of statements that ran one right after the other.
+    successions: BTreeSet<(usize, usize)>,
+}
+
+impl Recording {
+    /// Records in the database of `pool`.
+    pub(crate) async fn new(pool: PgPool) -> anyhow::Result<Self> {
+        sqlx::query("CREATE SCHEMA recording")
+            .execute(&pool)
+            .await?;
+        Ok(Self {
+            pool,
+            statements: Mutex::default(),
+        })
+    }
+
+    /// Writes down what one batch executed.
+    pub(super) async fn batch(
+        &self,
+        lane: i32,
+        batch: i32,
+        executions: Vec<Execution>,
+    ) -> anyhow::Result<()> {
+        let mut indexes = Vec::with_capacity(executions.len());
+        let mut statements = self.statements.lock().await;
+        for execution in &executions {
+            indexes.push(statements.index(&self.pool, &execution.statement).await?);
+        }
+        let successions = indexes.windows(2).map(|pair| (pair[0], pair[1]));
+        statements.successions.extend(successions);
+        drop(statements);
+        for (index, execution) in indexes.iter().zip(executions) {
+            let statement = format!("COPY recording.s{index} FROM STDIN (FORMAT binary)");
+            let mut copy = self.pool.copy_in_raw(&statement).await?;
+            copy.send(execution.row(lane, batch)).await?;
+            copy.finish().await?;
+        }
+        Ok(())
+    }
+
+    /// A `pgbench` script that runs the next batch of lane `:lane`, the last one being `:n`.
+    pub(crate) async fn script(&self) -> anyhow::Result<String> {
+        let statements = self.statements.lock().await;
+        let order = statements
+            .order()
+            .context("the statements of the batches run in no common order")?;
+        Ok(script(&statements.known, &order))
+    }
+}
+
+impl Statements {
+    /// The number of `statement`; makes the table of a new one.
+    async fn index(&mut self, pool: &PgPool, statement: &Statement) -> anyhow::Result<usize> {
+        if let Some(index) = self.known.iter().position(|(it, _)| it == statement) {
+            return Ok(index);
+        }
+        let mut types: Vec<String> = Vec::new();
+        for id in &statement.types {
+            let name = sqlx::query_scalar("SELECT format_type($1, NULL)").bind(Oid(*id));
+            types.push(name.fetch_one(pool).await?);
+        }
+        let index = self.known.len();
+        for ddl in tables(index, &types) {
+            sqlx::query(AssertSqlSafe(ddl)).execute(pool).await?;
+        }
+        self.known.push((statement.clone(), types));
+        Ok(index)
+    }
+
+    /// An order that agrees with that of every batch, what runs before the transaction first.
+    fn order(&self) -> Option<Vec<usize>> {
+        let mut left: BTreeSet<usize> = (0..self.known.len()).collect();
+        let mut order = Vec::new();
+        while !left.is_empty() {
+            let comes_later = |index| {
+                let mut before = self.successions.iter().filter(|(_, after)| *after == index);
+                before.any(|(before, _)| left.contains(before))
+            };
+            let next = left.iter().copied().find(|index| !comes_later(*index))?;
+            left.remove(&next);
+            order.push(next);
+        }
+        order.sort_by_key(|index| self.known[*index].0.in_transaction);
+        Some(order)
+    }
+}
+
+fn tables(index: usize, types: &[String]) -> Vec<String> {
+    let mut columns = String::new();
+    for (argument, kind) in (1..).zip(types) {
+        write!(columns, ", p{argument} {kind}").unwrap_or_default();
+    }
+    let mut ddl = vec![format!(
+        "CREATE UNLOGGED TABLE recording.s{index} (lane int, n int{columns}, PRIMARY KEY (lane, n))"
+    )];
+    // Not compressed: reading it must cost the other client next to nothing.
+    let arrays = (1..).zip(types).filter(|(_, kind)| kind.ends_with("[]"));
+    ddl.extend(arrays.map(|(argument, _)| {
+        format!("ALTER TABLE recording.s{index} ALTER COLUMN p{argument} SET STORAGE EXTERNAL")
+    }));
+    ddl
+}
+
+fn script(statements: &[(Statement, Vec<String>)], order: &[usize]) -> String {
+    // A batch has only the statements that have something to do.
+    let there = order.iter().map(|index| {
+        format!("EXISTS (SELECT FROM recording.s{index} WHERE lane = :lane AND n = :n) AS s{index}")
+    });
+    let there = there.collect::<Vec<_>>().join(", ");
+    let mut script = format!("\\set n :n + 1\nSELECT {there} \\gset\n");
+    let mut begun = false;
+    for index in order {
+        let (statement, types) = &statements[*index];
+        if statement.in_transaction && !begun {
+            script.push_str("BEGIN;\n");
+            begun = true;
+        }
+        let mut text = statement.text.trim().to_owned();
+        // From the last on: $1 is the beginning of $10.
+        for (position, kind) in types.iter().enumerate().rev() {
+            let argument = position + 1;
+            let recorded = format!(
+                "(SELECT p{argument} FROM recording.s{index} WHERE lane = :lane AND n = :n)::{kind}"
+            );
+            text = text.replace(&format!("${argument}"), &recorded);
+        }
+        writeln!(script, "\\if :s{index}\n{text};\n\\endif").unwrap_or_default();
+    }
+    script.push_str("COMMIT;\n");
+    script
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Arguments, Execution, Statement, Statements, script, tables};
+
+    fn statement(text: &str, in_transaction: bool) -> (Statement, Vec<String>) {
+        let statement = Statement {
+            text: text.to_owned(),
+            types: Vec::new(),
+            in_transaction,
+        };
+        (
+            statement,
+            vec!["text[]".to_owned(); text.matches('$').count()],
+        )
+    }
+
+    fn seen(batches: &[&[usize]]) -> Statements {
+        let mut statements = Statements::default();
+        for index in 0..5 {
+            let known = statement(&index.to_string(), index != 4);
+            statements.known.push(known);
+        }
+        for batch in batches {
+            let pairs = batch.windows(2).map(|pair| (pair[0], pair[1]));
+            statements.successions.extend(pairs);
+        }
+        statements
+    }
+
+    #[test]
+    fn statements_run_in_an_order_that_agrees_with_every_batch() {
+        // 0 is the first of each transaction and 1 the last; 4 loads what it needs.
+        let statements = seen(&[&[0, 1], &[0, 3, 1], &[4, 0, 2, 1], &[0, 2, 3, 1]]);
+        assert_eq!(statements.order().unwrap(), [4, 0, 2, 3, 1]);
+        assert_eq!(seen(&[&[0, 2, 1], &[0, 1, 2]]).order(), None);
+    }
+
+    #[test]
+    fn the_script_runs_what_was_recorded_in_one_transaction() {
+        let statements = [
+            statement("\nUPDATE a SET b = ANY($1::text[])", true),
+            statement("SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10", false),
+        ];
+        let script = script(&statements, &[1, 0]);
+        assert!(!script.contains('$'), "{script}");
+        assert!(script.contains(
+            "(SELECT p10 FROM recording.s1 WHERE lane = :lane AND n = :n)::text[];\n\\endif\nBEGIN;"
+        ));
+        assert!(script.contains("\\if :s0\nUPDATE a SET b = ANY((SELECT p1 FROM recording.s0"));
+        assert_eq!(script.matches("BEGIN;").count(), 1);
+        assert!(script.ends_with("COMMIT;\n"));
+    }
+
+    #[test]
+    fn a_statement_s_table_has_a_column_for_each_argument() {
+        assert_eq!(
+            tables(3, &["text[]".to_owned(), "uuid".to_owned()]),
+            [
+                "CREATE UNLOGGED TABLE recording.s3 (lane int, n int, p1 text[], p2 uuid, PRIMARY KEY (lane, n))",
+                "ALTER TABLE recording.s3 ALTER COLUMN p1 SET STORAGE EXTERNAL",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_row_holds_lane_batch_and_the_arguments_as_they_came() {
+        let arguments = Arguments {
+            count: 1,
+            bytes: b"\0\0\0\x02ab",
+        };
+        let row = Execution::new(statement("SELECT $1", false).0, &arguments).row(1, 7);
+        let fields = b"\0\x03\0\0\0\x04\0\0\0\x01\0\0\0\x04\0\0\0\x07\0\0\0\x02ab\xff\xff";
+        assert!(row.starts_with(b"PGCOPY\n\xff\r\n\0"));
+        assert_eq!(&row[19..], fields);
+    }
+}

@@ -1,0 +1,118 @@
+//! The engine's batches over records that the caller brings: no Kafka, no timers, no maintenance.
+//! For programs that measure what a batch costs.
+
+use std::time::Duration;
+
+use leadstream_schemas::registry::SchemaIds;
+use leadstream_stream::Record;
+use leadstream_stream::dead_letter::PoisonLimit;
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use crate::engine::batch::{Decoded, Rules};
+use crate::engine::effects::Outlets;
+use crate::engine::outbox::OutboxKey;
+use crate::engine::owned_partitions::OwnedPartitions;
+use crate::flows::Flows;
+use crate::lead::Accounts;
+use crate::settings::Args;
+use crate::store::{Store, StoreError};
+use crate::worker::commit_cycle::{CommitCycle, CycleError};
+
+/// Bounds each statement.
+const TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Why a batch could not be processed.
+#[derive(Debug, thiserror::Error)]
+pub enum EmbeddedError {
+    #[error(transparent)]
+    Settings(#[from] crate::service::Error),
+    #[error("the ids of lead.events and lead.replies are needed")]
+    Ids,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Cycle(#[from] CycleError),
+}
+
+/// One lane of a processor, over partitions of its own. The default flow holds.
+#[derive(Debug)]
+pub struct Engine {
+    store: Store,
+    owner: Uuid,
+    flows: Flows,
+    outlets: Outlets,
+    accounts: Accounts,
+    journal: usize,
+    partitions: OwnedPartitions,
+    /// Outbox rows of the batch before: Kafka would have acknowledged them meanwhile.
+    acknowledged: Vec<OutboxKey>,
+}
+
+impl Engine {
+    /// Takes over `partitions` from offset 0 on, as one of the lanes of a processor with the
+    /// settings `args`. The database is migrated, and empty as far as these partitions go.
+    ///
+    /// # Errors
+    /// A topic without an id, and what the database refuses.
+    pub async fn take_over(
+        args: &Args,
+        pool: PgPool,
+        ids: &SchemaIds,
+        partitions: &[i32],
+    ) -> Result<Self, EmbeddedError> {
+        let mut engine = Self {
+            store: Store::new(pool, TIMEOUT),
+            owner: Uuid::new_v4(),
+            flows: Flows::read(&[]).map_err(crate::service::Error::from)?,
+            outlets: Outlets::new(&args.kafka.topic_prefix, ids).ok_or(EmbeddedError::Ids)?,
+            accounts: args.accounts(),
+            journal: args.journal_length.get(),
+            partitions: OwnedPartitions::new(
+                args.lead_cache() / args.lanes,
+                PoisonLimit::default(),
+            ),
+            acknowledged: Vec::new(),
+        };
+        for (id, found) in engine.store.take_over(partitions, engine.owner).await? {
+            engine.store.begin_at(id, engine.owner, 0).await?;
+            engine.partitions.begin(id, found, 0);
+        }
+        Ok(engine)
+    }
+
+    /// Decodes, loads, folds and commits `records` as one batch: the statements are those of the
+    /// service, and remove the outbox rows of the batch before. The records of each partition
+    /// continue where the batch before ended.
+    ///
+    /// # Errors
+    /// What the database refuses, and a batch that cannot be folded.
+    pub async fn process(&mut self, records: Vec<Record>) -> Result<(), EmbeddedError> {
+        let batch: Vec<Decoded> = records
+            .into_iter()
+            .map(|record| Decoded::new(record, &self.accounts))
+            .collect();
+        let rules = Rules {
+            flows: &self.flows,
+            outlets: &self.outlets,
+            erasure: self.store.erasure(),
+            journal: self.journal,
+            partitions: None,
+        };
+        let cycle = CommitCycle::new(&self.store, self.owner);
+        let folded = cycle.fold(&mut self.partitions, &batch, &rules).await?;
+        let committed = cycle
+            .commit(&mut self.partitions, &mut self.acknowledged, folded)
+            .await?;
+        self.acknowledged = committed.outbox;
+        Ok(())
+    }
+
+    /// Removes the outbox rows of the last batch.
+    ///
+    /// # Errors
+    /// What the database refuses.
+    pub async fn finish(self) -> Result<(), EmbeddedError> {
+        Ok(self.store.forget(&self.acknowledged).await?)
+    }
+}
