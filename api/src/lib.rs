@@ -13,11 +13,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use leadstream_kafka::KafkaArgs;
 use leadstream_processor::AccountsArgs;
 use leadstream_processor::commanding::{Desk, DeskError};
 use leadstream_schemas::registry::RegistryError;
-use leadstream_stream::config::{ConfigError, DatabaseArgs, RegistryArgs};
-use leadstream_stream::{Context, KafkaArgs, RetryPolicy, ServiceArgs, server};
+use leadstream_service::config::{ConfigError, DatabaseArgs, RegistryArgs};
+use leadstream_service::{Context, RetryPolicy, ServiceArgs, server};
 use tokio::net::TcpListener;
 
 use limits::LimitArgs;

@@ -15,7 +15,7 @@ use governor::middleware::NoOpMiddleware;
 use governor::state::keyed::HashMapStateStore;
 use governor::{Quota, RateLimiter};
 use http_body_util::LengthLimitError;
-use leadstream_stream::server;
+use leadstream_service::server;
 use tokio::sync::Semaphore;
 
 use crate::problem::Problem;

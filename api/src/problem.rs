@@ -197,7 +197,7 @@ impl From<DeskError> for Problem {
                 error.to_string(),
             ),
             _ => {
-                let reason = leadstream_stream::lifecycle::chain(&error);
+                let reason = leadstream_service::lifecycle::chain(&error);
                 tracing::warn!(error = reason, "a request could not be served");
                 let mut problem = Self::new(
                     StatusCode::SERVICE_UNAVAILABLE,

@@ -27,7 +27,7 @@ pub(crate) struct Args {
         hide_env_values = true,
         value_name = "SECRET"
     )]
-    app_secret: leadstream_stream::Secret,
+    app_secret: leadstream_service::Secret,
 }
 
 /// # Errors

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
+use leadstream_kafka::Record;
 use leadstream_processor::Args;
 use leadstream_processor::embedded::Engine;
 use leadstream_schemas::registry::SchemaIds;
-use leadstream_stream::Record;
 use sqlx::PgPool;
 use tokio::task::JoinSet;
 
@@ -102,7 +102,7 @@ fn batches(mut records: ByPartition, batch_records: usize) -> Vec<Vec<Record>> {
 
 #[cfg(test)]
 mod tests {
-    use leadstream_stream::Record;
+    use leadstream_kafka::Record;
 
     use super::{batches, shares};
 

@@ -23,7 +23,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
-use leadstream_stream::lifecycle;
+use leadstream_service::lifecycle;
 use tokio::runtime::Runtime;
 
 /// Allocates as the services do: a part of what they are compared with runs in this process.

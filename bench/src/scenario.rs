@@ -23,8 +23,8 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use leadstream_ingest::records::Encoder;
+use leadstream_kafka::Outgoing;
 use leadstream_schemas::Timestamp;
-use leadstream_stream::Outgoing;
 
 use super::generator::Spent;
 use super::measurement::{Contender, Figure, Overload, Sample, Traffic};

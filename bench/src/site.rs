@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use futures::future::select_all;
+use leadstream_kafka::{KafkaArgs, Outgoing};
 use leadstream_local::{Process, Stack, free_address};
 use leadstream_schemas::registry::SchemaIds;
 use leadstream_schemas::{Timestamp, Topic};
-use leadstream_stream::{KafkaArgs, Outgoing};
 use rdkafka::admin::{AdminClient, AdminOptions};
 use rdkafka::client::DefaultClientContext;
 use sqlx::{AssertSqlSafe, PgPool};

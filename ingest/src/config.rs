@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use leadstream_stream::server::Limits;
-use leadstream_stream::{ConfigError, Secret};
+use leadstream_service::server::Limits;
+use leadstream_service::{ConfigError, Secret};
 
 use crate::cloud_api::Numbers;
 use crate::provider::{CloudApi, Wasender};

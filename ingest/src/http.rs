@@ -17,10 +17,10 @@ use axum::extract::{Query, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use leadstream_kafka::producer::{BoundedProducer, ProduceError};
+use leadstream_kafka::trace::TRACEPARENT;
+use leadstream_kafka::{Outgoing, TraceContext};
 use leadstream_schemas::Timestamp;
-use leadstream_stream::producer::{BoundedProducer, ProduceError};
-use leadstream_stream::trace::TRACEPARENT;
-use leadstream_stream::{Outgoing, TraceContext};
 use tokio::sync::Semaphore;
 
 pub use body::{MAX_BODY, Room};

@@ -16,13 +16,14 @@ use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use leadstream_kafka::KafkaArgs;
+use leadstream_kafka::producer::{BoundedProducer, ProduceError};
+use leadstream_kafka::topic::max_record_bytes;
 use leadstream_schemas::registry::{Registry, RegistryError, SchemaIds};
-use leadstream_stream::config::RegistryArgs;
-use leadstream_stream::kafka::max_record_bytes;
-use leadstream_stream::ops::Health;
-use leadstream_stream::producer::{BoundedProducer, ProduceError};
-use leadstream_stream::server;
-use leadstream_stream::{ConfigError, Context, KafkaArgs, RetryPolicy, ServiceArgs};
+use leadstream_service::config::RegistryArgs;
+use leadstream_service::ops::Health;
+use leadstream_service::server;
+use leadstream_service::{ConfigError, Context, RetryPolicy, ServiceArgs};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 

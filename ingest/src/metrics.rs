@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use leadstream_stream::TraceContext;
+use leadstream_kafka::TraceContext;
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 
 use crate::item::{Class, Ignored, Item};

@@ -2,7 +2,7 @@
 
 use axum::http::HeaderMap;
 use leadstream_schemas::Timestamp;
-use leadstream_stream::Secret;
+use leadstream_service::Secret;
 
 use crate::cloud_api::{self, Numbers};
 use crate::item::{EnvelopeError, Item};

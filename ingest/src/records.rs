@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use leadstream_kafka::{Outgoing, TraceContext, dead_letter, topic};
 use leadstream_schemas::Topic;
 use leadstream_schemas::codec::{self, CodecError};
 use leadstream_schemas::registry::SchemaIds;
-use leadstream_stream::{Outgoing, TraceContext, dead_letter, kafka};
 
 use crate::item::{Class, Item};
 
@@ -54,7 +54,7 @@ impl Encoder {
             inputs: target(Topic::LeadInputs)?,
             statuses: target(Topic::MessageStatuses)?,
             notices: target(Topic::ProviderNotices)?,
-            max_record: AtomicUsize::new(kafka::MAX_RECORD_BYTES_BY_DEFAULT),
+            max_record: AtomicUsize::new(topic::MAX_RECORD_BYTES_BY_DEFAULT),
         })
     }
 

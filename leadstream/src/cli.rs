@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
-use leadstream_stream::lifecycle;
+use leadstream_service::lifecycle;
 use tokio::runtime::Runtime;
 
 use crate::{chat, crm, dead_letters, flow, lead, migrate, recover, topics, up};

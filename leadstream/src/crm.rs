@@ -8,9 +8,9 @@ mod reconcile;
 use anyhow::bail;
 use chrono::SecondsFormat;
 use clap::{Subcommand, ValueEnum};
+use leadstream_service::config::DatabaseArgs;
 use leadstream_sink_crm::CrmArgs;
 use leadstream_sink_crm::tool::{self, Database};
-use leadstream_stream::config::DatabaseArgs;
 
 /// Settings of `leadstream crm`.
 #[derive(Clone, Debug, clap::Args)]

@@ -9,10 +9,10 @@ use std::io::Write as _;
 
 use anyhow::{Context, bail};
 use clap::Subcommand;
+use leadstream_kafka::{KafkaArgs, Outgoing, Producer, TraceContext};
 use leadstream_schemas::Topic;
+use leadstream_service::config::DatabaseArgs;
 use leadstream_sink_crm::tool;
-use leadstream_stream::config::DatabaseArgs;
-use leadstream_stream::{KafkaArgs, Outgoing, Producer, TraceContext};
 
 use letter::{Filter, Letter, Redrive};
 
@@ -238,7 +238,7 @@ async fn again(
             }
         }
         Redrive::Record { topic } => {
-            let trace = letter.headers.get(leadstream_stream::trace::TRACEPARENT);
+            let trace = letter.headers.get(leadstream_kafka::trace::TRACEPARENT);
             let trace = trace
                 .and_then(|trace| TraceContext::from_header(trace))
                 .unwrap_or_else(TraceContext::generate);

@@ -6,13 +6,13 @@ mod render;
 
 use anyhow::Context;
 use clap::Subcommand;
+use leadstream_kafka::KafkaArgs;
 use leadstream_processor::AccountsArgs;
 use leadstream_processor::commanding::{CommandOutcome, Files};
 use leadstream_processor::explain::{Explanation, explain};
 use leadstream_processor::lead::Address;
+use leadstream_service::config::DatabaseArgs;
 use leadstream_sink_crm::Standing;
-use leadstream_stream::KafkaArgs;
-use leadstream_stream::config::DatabaseArgs;
 use serde::Serialize;
 use sqlx::PgPool;
 

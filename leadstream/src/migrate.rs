@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use anyhow::Context;
+use leadstream_service::config::DatabaseArgs;
+use leadstream_service::migrations::SchemaError;
 use leadstream_sink_crm::LedgerError;
-use leadstream_stream::config::DatabaseArgs;
-use leadstream_stream::migrations::SchemaError;
 use sqlx::migrate::MigrateError;
 use sqlx::{Connection, PgConnection};
 

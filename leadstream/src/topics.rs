@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::Subcommand;
+use leadstream_kafka::KafkaArgs;
 use leadstream_schemas::Topic;
 use leadstream_schemas::registry::{Registry, SubjectState};
-use leadstream_stream::KafkaArgs;
-use leadstream_stream::config::RegistryArgs;
+use leadstream_service::config::RegistryArgs;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 

@@ -6,12 +6,13 @@ mod files;
 
 use std::time::Duration;
 
+use leadstream_kafka::producer::ProduceError;
+use leadstream_kafka::topic::Retention;
+use leadstream_kafka::topic::retention;
+use leadstream_kafka::{KafkaArgs, Producer, TraceContext};
 use leadstream_schemas::registry::{Registry, RegistryError};
 use leadstream_schemas::{Content, Timestamp, Topic};
-use leadstream_stream::config::{ConfigError, RegistryArgs};
-use leadstream_stream::kafka::{Kept, kept};
-use leadstream_stream::producer::ProduceError;
-use leadstream_stream::{KafkaArgs, Producer, TraceContext};
+use leadstream_service::config::{ConfigError, RegistryArgs};
 use serde::Serialize;
 use sqlx::PgPool;
 use utoipa::ToSchema;
@@ -226,12 +227,12 @@ impl Desk {
             .flat_map(|topic| [topic.name(prefix), topic.dead_letters(prefix)]);
         let mut all = Vec::new();
         for topic in topics {
-            let (until, text) = match kept(&self.kafka, &topic).await {
-                Some(Kept::For(time)) => {
+            let (until, text) = match retention(&self.kafka, &topic).await {
+                Some(Retention::Duration(time)) => {
                     let until = crate::flow::later(now, time);
                     (Some(until), format!("until {until} (its retention.ms), or until the segment that it is in is closed, if that is later"))
                 }
-                Some(Kept::Forever) => (None, "for ever; delete the topic's records up to now (kafka-delete-records), or set its retention.ms".to_owned()),
+                Some(Retention::Unlimited) => (None, "for ever; delete the topic's records up to now (kafka-delete-records), or set its retention.ms".to_owned()),
                 None => (None, "the broker does not tell; look at its retention.ms".to_owned()),
             };
             all.push(Remains {

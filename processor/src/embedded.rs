@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
+use leadstream_kafka::Record;
+use leadstream_kafka::dead_letter::PoisonLimit;
 use leadstream_schemas::registry::SchemaIds;
-use leadstream_stream::Record;
-use leadstream_stream::dead_letter::PoisonLimit;
 use sqlx::PgPool;
 use uuid::Uuid;
 

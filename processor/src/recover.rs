@@ -8,9 +8,9 @@ mod plan;
 mod published;
 mod recovery;
 
+use leadstream_kafka::producer::ProduceError;
 use leadstream_schemas::Topic;
 use leadstream_schemas::codec::CodecError;
-use leadstream_stream::producer::ProduceError;
 use tokio::task::block_in_place;
 
 use crate::engine::batch::BatchError;

@@ -5,10 +5,10 @@
 
 use std::time::Duration;
 
+use leadstream_kafka::KafkaArgs;
+use leadstream_kafka::partitioner::partition_of;
 use leadstream_schemas::Topic;
-use leadstream_stream::KafkaArgs;
-use leadstream_stream::config::{ConfigError, DatabaseArgs};
-use leadstream_stream::kafka::partition_of;
+use leadstream_service::config::{ConfigError, DatabaseArgs};
 use tokio::task::block_in_place;
 
 use crate::engine::batch::home_key;
@@ -113,7 +113,7 @@ fn moves(leads: Vec<Placed>, count: usize) -> Vec<(String, i32)> {
 
 #[cfg(test)]
 mod tests {
-    use leadstream_stream::kafka::partition_of;
+    use leadstream_kafka::partitioner::partition_of;
 
     use super::moves;
     use crate::store::Placed;

@@ -4,15 +4,16 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
+use leadstream_kafka::consumer::{ConsumeError, ConsumerLoop, ConsumerOptions};
+use leadstream_kafka::producer::ProduceError;
+use leadstream_kafka::topic::limited_retention;
+use leadstream_kafka::{KafkaArgs, Producer};
 use leadstream_schemas::registry::{Registry, RegistryError, SchemaIds};
 use leadstream_schemas::topic::DUPLICATE_HORIZON;
 use leadstream_schemas::{FlowRef, Topic};
-use leadstream_stream::config::ConfigError;
-use leadstream_stream::consumer::{ConsumeError, ConsumerLoop, ConsumerOptions};
-use leadstream_stream::kafka::retention;
-use leadstream_stream::lifecycle;
-use leadstream_stream::producer::ProduceError;
-use leadstream_stream::{Context, KafkaArgs, Producer, RetryPolicy};
+use leadstream_service::config::ConfigError;
+use leadstream_service::lifecycle;
+use leadstream_service::{Context, RetryPolicy};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -172,7 +173,7 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
 
 async fn warn_of_short_retention(kafka: &KafkaArgs) {
     let topic = kafka.topic(Topic::LeadInputs);
-    if let Some(kept) = retention(kafka, &topic).await
+    if let Some(kept) = limited_retention(kafka, &topic).await
         && kept < DUPLICATE_HORIZON
     {
         tracing::warn!(

@@ -3,9 +3,10 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use leadstream_stream::config::{DatabaseArgs, RegistryArgs};
-use leadstream_stream::dead_letter::PoisonLimit;
-use leadstream_stream::{KafkaArgs, Secret, ServiceArgs};
+use leadstream_kafka::KafkaArgs;
+use leadstream_kafka::dead_letter::PoisonLimit;
+use leadstream_service::config::{DatabaseArgs, RegistryArgs};
+use leadstream_service::{Secret, ServiceArgs};
 
 use crate::lead::Accounts;
 

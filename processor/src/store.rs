@@ -17,7 +17,7 @@ mod write;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use leadstream_stream::migrations::SchemaError;
+use leadstream_service::migrations::SchemaError;
 use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 use sqlx::{Connection, PgConnection, PgPool, Row};
@@ -66,7 +66,7 @@ pub enum StoreError {
 #[derive(Debug)]
 pub(crate) struct OutboxRow {
     pub(crate) key: OutboxKey,
-    pub(crate) records: Vec<leadstream_stream::Outgoing>,
+    pub(crate) records: Vec<leadstream_kafka::Outgoing>,
 }
 
 /// What one transaction commits.

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use leadstream_stream::config::DatabaseArgs;
-use leadstream_stream::{ConfigError, KafkaArgs, RetryPolicy, Secret, ServiceArgs};
+use leadstream_kafka::KafkaArgs;
+use leadstream_service::config::DatabaseArgs;
+use leadstream_service::{ConfigError, RetryPolicy, Secret, ServiceArgs};
 use reqwest::Url;
 use sqlx::postgres::PgConnectOptions;
 

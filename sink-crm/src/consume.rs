@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::Utc;
-use leadstream_stream::dead_letter::{self, PoisonCount, PoisonLimit, Reason};
-use leadstream_stream::lifecycle::Context;
-use leadstream_stream::{ConsumerHandle, Fetched, LaneEvent, Producer, Record};
+use leadstream_kafka::dead_letter::{self, PoisonCount, PoisonLimit, Reason};
+use leadstream_kafka::{ConsumerHandle, Fetched, LaneEvent, Producer, Record};
+use leadstream_service::lifecycle::Context;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::oneshot;
@@ -133,7 +133,7 @@ impl Lane {
     }
 
     /// `None` when the service shuts down before Kafka answers.
-    async fn log_offsets(&self, partition: i32) -> Option<leadstream_stream::consumer::LogOffsets> {
+    async fn log_offsets(&self, partition: i32) -> Option<leadstream_kafka::consumer::LogOffsets> {
         let mut attempts = 0;
         loop {
             match self.intake.handle.log_offsets(partition).await {

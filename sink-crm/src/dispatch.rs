@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
-use leadstream_stream::Producer;
-use leadstream_stream::lifecycle::Context;
+use leadstream_kafka::Producer;
+use leadstream_service::lifecycle::Context;
 use tokio::sync::Notify;
 use tokio::task::{JoinError, JoinSet};
 use uuid::Uuid;

@@ -1,8 +1,8 @@
 //! Why the service stopped.
 
-use leadstream_stream::config::ConfigError;
-use leadstream_stream::consumer::ConsumeError;
-use leadstream_stream::producer::ProduceError;
+use leadstream_kafka::consumer::ConsumeError;
+use leadstream_kafka::producer::ProduceError;
+use leadstream_service::config::ConfigError;
 
 use crate::dispatch::DispatchError;
 use crate::ledger::{LedgerError, LedgerErrorClass};

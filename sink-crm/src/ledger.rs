@@ -5,8 +5,8 @@ use std::future::Future;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use leadstream_stream::migrations::{self, Applied, SchemaError};
-use leadstream_stream::{Record, TraceContext};
+use leadstream_kafka::{Record, TraceContext};
+use leadstream_service::migrations::{self, Applied, SchemaError};
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{FromRow, Row as _};

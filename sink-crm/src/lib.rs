@@ -31,9 +31,10 @@ mod wire;
 use std::sync::Arc;
 use std::time::Duration;
 
+use leadstream_kafka::consumer::ConsumerOptions;
+use leadstream_kafka::{ConsumerLoop, Producer};
 use leadstream_schemas::Topic;
-use leadstream_stream::consumer::ConsumerOptions;
-use leadstream_stream::{ConsumerLoop, Context, Producer, lifecycle};
+use leadstream_service::{Context, lifecycle};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;

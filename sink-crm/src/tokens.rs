@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use leadstream_stream::Secret;
+use leadstream_service::Secret;
 use tokio::sync::Mutex;
 
 use crate::crm::{Class, Failure};
@@ -112,7 +112,7 @@ mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
     use std::time::{Duration, Instant};
 
-    use leadstream_stream::Secret;
+    use leadstream_service::Secret;
 
     use super::{AGAIN, Class, Failure, Grant, Tokens};
 

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use chrono::Utc;
 use leadstream_schemas::{LeadEvent, codec};
-use leadstream_stream::ConfigError;
-use leadstream_stream::config::DatabaseArgs;
+use leadstream_service::ConfigError;
+use leadstream_service::config::DatabaseArgs;
 use serde_json::Value;
 
 use crate::config::{self, CrmArgs, Crms};

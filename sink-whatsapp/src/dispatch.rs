@@ -25,10 +25,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use leadstream_kafka::consumer::LogOffsets;
+use leadstream_kafka::dead_letter::{self, PoisonLimit, Reason};
+use leadstream_kafka::{Outgoing, Record};
 use leadstream_schemas::{Reply, Timestamp, codec};
-use leadstream_stream::consumer::LogOffsets;
-use leadstream_stream::dead_letter::{self, PoisonLimit, Reason};
-use leadstream_stream::{Outgoing, Record};
 use tokio::sync::oneshot;
 
 use ownership::Revocation;

@@ -18,9 +18,9 @@
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
+use leadstream_kafka::dead_letter::{PoisonCount, PoisonLimit};
 use leadstream_schemas::Timestamp;
-use leadstream_stream::RetryPolicy;
-use leadstream_stream::dead_letter::{PoisonCount, PoisonLimit};
+use leadstream_service::RetryPolicy;
 
 use crate::partition::Ticket;
 
@@ -248,8 +248,8 @@ pub fn after(from: Timestamp, pause: Duration) -> Timestamp {
 mod tests {
     use std::time::Duration;
 
+    use leadstream_kafka::dead_letter::PoisonLimit;
     use leadstream_schemas::Timestamp;
-    use leadstream_stream::dead_letter::PoisonLimit;
 
     use super::{Gates, PROBE, after};
     use crate::partition::Ticket;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use leadstream_stream::Secret;
+use leadstream_service::Secret;
 use reqwest::header::RETRY_AFTER;
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response, Url};
@@ -154,7 +154,7 @@ mod tests {
     use axum::http::HeaderMap;
     use axum::response::{IntoResponse, Redirect, Response};
     use axum::routing::post;
-    use leadstream_stream::Secret;
+    use leadstream_service::Secret;
     use serde_json::{Value, json};
     use tokio::net::TcpListener;
 

@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
+use leadstream_kafka::consumer::ConsumeError;
+use leadstream_kafka::{ConsumerHandle, LaneEvent, Producer};
 use leadstream_schemas::Timestamp;
-use leadstream_stream::consumer::ConsumeError;
-use leadstream_stream::ops::Health;
-use leadstream_stream::{ConsumerHandle, LaneEvent, Producer, RetryPolicy};
+use leadstream_service::RetryPolicy;
+use leadstream_service::ops::Health;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::Error;

@@ -17,13 +17,13 @@ pub mod window;
 
 use std::time::Duration;
 
+use leadstream_kafka::consumer::{ConsumeError, ConsumerOptions};
+use leadstream_kafka::dead_letter::PoisonLimit;
+use leadstream_kafka::producer::ProduceError;
+use leadstream_kafka::{ConsumerLoop, KafkaArgs, Producer};
+use leadstream_schemas::BaseUrl;
 use leadstream_schemas::Topic;
-use leadstream_stream::consumer::{ConsumeError, ConsumerOptions};
-use leadstream_stream::dead_letter::PoisonLimit;
-use leadstream_stream::producer::ProduceError;
-use leadstream_stream::{
-    BaseUrl, ConfigError, ConsumerLoop, Context, KafkaArgs, Producer, Secret, ServiceArgs,
-};
+use leadstream_service::{ConfigError, Context, Secret, ServiceArgs};
 use tokio::sync::mpsc;
 
 use dispatch::{Dispatcher, Settings};

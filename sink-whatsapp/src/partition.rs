@@ -16,11 +16,11 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
+use leadstream_kafka::Record;
+use leadstream_kafka::consumer::LogOffsets;
+use leadstream_kafka::dead_letter::PoisonCount;
 use leadstream_schemas::reply::WithdrawScope;
 use leadstream_schemas::{Reply, ReplyContent, ReplyKind, Timestamp};
-use leadstream_stream::Record;
-use leadstream_stream::consumer::LogOffsets;
-use leadstream_stream::dead_letter::PoisonCount;
 use lru::LruCache;
 
 use crate::catch_up::CatchUp;
@@ -293,8 +293,8 @@ impl Partition {
 
 #[cfg(test)]
 mod tests {
+    use leadstream_kafka::consumer::LogOffsets;
     use leadstream_schemas::Timestamp;
-    use leadstream_stream::consumer::LogOffsets;
 
     use super::{OutsideLog, Partition, Start, Wait, start};
 

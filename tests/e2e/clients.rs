@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use leadstream_harness::{Site, World};
+use leadstream_kafka::{KafkaArgs, Outgoing, Producer};
 use leadstream_schemas::Topic;
 use leadstream_schemas::codec::encode;
 use leadstream_schemas::registry::{Registry, RegistryAuth, RegistryConfig};
-use leadstream_stream::{KafkaArgs, Outgoing, Producer};
 use rdkafka::metadata::MetadataTopic;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 

@@ -16,10 +16,10 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use leadstream_harness::topic::{Read, read_all};
 use leadstream_harness::{Site, World, eventually};
+use leadstream_kafka::Outgoing;
 use leadstream_local::deployment::sandbox_config;
 use leadstream_sandbox::{CrmRecord, Endpoint, ReceivedUpsert, SandboxConfig};
 use leadstream_schemas::{Topic, codec};
-use leadstream_stream::Outgoing;
 use serde_json::{Value, json};
 use sqlx::Row;
 

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use leadstream_harness::{Site, World, eventually};
+use leadstream_kafka::Outgoing;
 use leadstream_local::deployment::Service;
 use leadstream_schemas::Topic;
-use leadstream_stream::Outgoing;
 use serde_json::json;
 use sqlx::Row;
 
@@ -162,7 +162,7 @@ async fn leads(site: &Site<'_>, count: usize) -> anyhow::Result<()> {
 
 async fn unknown_kind(
     site: &Site<'_>,
-    producer: &leadstream_stream::Producer,
+    producer: &leadstream_kafka::Producer,
     record: impl Fn(&[u8]) -> Outgoing,
 ) -> anyhow::Result<()> {
     let value = json!({

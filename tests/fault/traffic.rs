@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use anyhow::Context;
 use leadstream_harness::{NUMBER, Site};
+use leadstream_kafka::{Delivery, KafkaArgs, Outgoing, Producer};
 use leadstream_sandbox::webhook::{BusinessNumber, MetaWebhook, Person, wamid};
 use leadstream_schemas::codec::encode;
 use leadstream_schemas::registry::{Registry, RegistryAuth, RegistryConfig};
 use leadstream_schemas::{Timestamp, Topic};
-use leadstream_stream::{Delivery, KafkaArgs, Outgoing, Producer};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use tokio_util::sync::CancellationToken;

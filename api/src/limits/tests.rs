@@ -10,7 +10,7 @@ use axum::body::Bytes;
 use axum::response::IntoResponse;
 use axum::routing::post;
 use governor::clock::FakeRelativeClock;
-use leadstream_stream::server::{self, Limits};
+use leadstream_service::server::{self, Limits};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, Semaphore};

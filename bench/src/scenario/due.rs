@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use leadstream_kafka::Producer;
 use leadstream_schemas::Timestamp;
-use leadstream_stream::Producer;
 use sqlx::PgPool;
 use tokio::time::{Instant, sleep};
 

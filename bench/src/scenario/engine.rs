@@ -3,8 +3,8 @@
 use std::num::NonZeroUsize;
 
 use clap::{Args as _, FromArgMatches};
+use leadstream_kafka::Outgoing;
 use leadstream_schemas::Timestamp;
-use leadstream_stream::Outgoing;
 
 use super::{Load, per_second, records};
 use crate::lanes::{Drained, Lanes};

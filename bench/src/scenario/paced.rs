@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use hdrhistogram::Histogram;
 use leadstream_schemas::Topic;
-use leadstream_stream::Secret;
+use leadstream_service::Secret;
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use sqlx::PgPool;
 use tokio::sync::oneshot;

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{bail, ensure};
+use leadstream_kafka::{Outgoing, Producer};
 use leadstream_local::Process;
 use leadstream_schemas::Topic;
-use leadstream_stream::{Outgoing, Producer, Secret};
+use leadstream_service::Secret;
 use sqlx::PgPool;
 
 use super::Load;

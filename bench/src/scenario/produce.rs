@@ -1,7 +1,7 @@
 //! The raw producer: what bounds ingest.
 
+use leadstream_kafka::Producer;
 use leadstream_schemas::Timestamp;
-use leadstream_stream::Producer;
 
 use super::{Load, per_second, records};
 use crate::machine::Meter;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use leadstream_sandbox::webhook::{self, BusinessNumber, MetaWebhook, Person};
 use leadstream_sandbox::{ClientError, MessageQuery, SandboxClient, SentMessage};
 use leadstream_schemas::Timestamp;
-use leadstream_stream::RetryPolicy;
+use leadstream_service::RetryPolicy;
 use reqwest::StatusCode;
 use tokio::time::{Instant, sleep};
 

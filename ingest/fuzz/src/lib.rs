@@ -12,9 +12,9 @@ use leadstream_ingest::item::{EnvelopeError, Item, MAX_ITEMS};
 use leadstream_ingest::records::{Encoder, TOPICS};
 use leadstream_ingest::signature::{AppSecrets, Signature, Tokens};
 use leadstream_ingest::wasender::{self, Sessions};
+use leadstream_kafka::TraceContext;
 use leadstream_schemas::Timestamp;
 use leadstream_schemas::registry::SchemaIds;
-use leadstream_stream::TraceContext;
 use sha2::Sha256;
 
 const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);

@@ -2,8 +2,8 @@
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use leadstream_kafka::producer::ProduceError;
 use leadstream_schemas::codec::CodecError;
-use leadstream_stream::producer::ProduceError;
 
 use super::MAX_BODY;
 use crate::item::EnvelopeError;

@@ -8,12 +8,13 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use hmac::{Hmac, Mac};
+use leadstream_kafka::producer::ProduceError;
+use leadstream_kafka::trace::TRACEPARENT;
+use leadstream_kafka::{Outgoing, TraceContext};
 use leadstream_schemas::registry::SchemaIds;
 use leadstream_schemas::{LeadInput, MessageStatus, codec};
-use leadstream_stream::producer::ProduceError;
-use leadstream_stream::server::{self, Limits};
-use leadstream_stream::trace::TRACEPARENT;
-use leadstream_stream::{Outgoing, Secret, TraceContext};
+use leadstream_service::Secret;
+use leadstream_service::server::{self, Limits};
 use reqwest::Response;
 use sha2::Sha256;
 use tokio::net::TcpListener;

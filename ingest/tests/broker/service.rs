@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use clap::{Args as _, Command, FromArgMatches};
 use leadstream_ingest::{Args, Error};
-use leadstream_stream::Context;
-use leadstream_stream::ops::Health;
+use leadstream_service::Context;
+use leadstream_service::ops::Health;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;

@@ -1,8 +1,8 @@
 //! `leadstream crm reconcile`: what CRMs hold, held against what PostgreSQL wants.
 
+use leadstream_service::config::DatabaseArgs;
 use leadstream_sink_crm::CrmArgs;
 use leadstream_sink_crm::tool::{Database, ReconcileOptions, Reconciled, reconcile};
-use leadstream_stream::config::DatabaseArgs;
 
 /// Settings of `leadstream crm reconcile`.
 #[derive(Clone, Debug, clap::Args)]

@@ -148,7 +148,7 @@ pub(crate) fn join(records: Vec<Raw>) -> Vec<Letter> {
     let mut letters = Vec::new();
     let mut long: BTreeMap<(Vec<u8>, String, usize), BTreeMap<usize, Raw>> = BTreeMap::new();
     for record in records {
-        let trace = record.headers.get(leadstream_stream::trace::TRACEPARENT);
+        let trace = record.headers.get(leadstream_kafka::trace::TRACEPARENT);
         match (part(&record), trace) {
             (Some((number, of)), Some(trace)) => {
                 let whole = (trace.clone(), record.place.topic.clone(), of);

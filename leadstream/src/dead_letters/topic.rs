@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::DateTime;
-use leadstream_stream::KafkaArgs;
+use leadstream_kafka::KafkaArgs;
 use rdkafka::Message;
 use rdkafka::message::{BorrowedMessage, Headers};
 

@@ -6,7 +6,7 @@ use clap::Subcommand;
 use leadstream_processor::pool;
 use leadstream_processor::publishing::{Funnel, Publisher, Version};
 use leadstream_schemas::Timestamp;
-use leadstream_stream::config::DatabaseArgs;
+use leadstream_service::config::DatabaseArgs;
 
 use super::parse;
 use crate::terminal::{Ink, Style, show};

@@ -4,11 +4,11 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
+use leadstream_kafka::KafkaArgs;
 use leadstream_processor::commanding::{Applied, CommandOutcome, Desk, Files, Placed, Remains};
 use leadstream_schemas::{Content, Timestamp};
+use leadstream_service::config::RegistryArgs;
 use leadstream_sink_crm::Standing;
-use leadstream_stream::KafkaArgs;
-use leadstream_stream::config::RegistryArgs;
 use serde::Serialize;
 
 use super::{Named, UNKNOWN, render};

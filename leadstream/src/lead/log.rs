@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use anyhow::ensure;
+use leadstream_kafka::KafkaArgs;
+use leadstream_kafka::partitioner::partition_of;
 use leadstream_processor::explain::{Became, Explanation, History, text};
 use leadstream_processor::flows::Flows;
 use leadstream_schemas::codec::decode;
 use leadstream_schemas::{LeadEvent, LeadInput, MessageStatus, Reply, Timestamp, Topic};
-use leadstream_stream::KafkaArgs;
-use leadstream_stream::kafka::partition_of;
 use rdkafka::Message;
 use rdkafka::message::{BorrowedMessage, Headers};
 use serde::Serialize;

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use leadstream_kafka::KafkaArgs;
 use leadstream_processor::repartition::Repartition;
 use leadstream_schemas::Topic;
-use leadstream_stream::KafkaArgs;
-use leadstream_stream::config::DatabaseArgs;
+use leadstream_service::config::DatabaseArgs;
 use rdkafka::admin::{AdminOptions, NewPartitions};
 
 /// Settings of `leadstream topics grow`.

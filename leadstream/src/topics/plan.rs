@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
+use leadstream_kafka::topic::MAX_RECORD_BYTES;
 use leadstream_schemas::Topic;
 use leadstream_schemas::topic::DUPLICATE_HORIZON;
-use leadstream_stream::kafka::MAX_RECORD_BYTES;
 
 use super::Settings;
 

@@ -12,10 +12,10 @@ mod voice;
 
 use std::collections::{HashMap, HashSet};
 
+use leadstream_kafka::partitioner::partition_of;
+use leadstream_kafka::{Outgoing, Record};
 use leadstream_schemas::codec::CodecError;
 use leadstream_schemas::{Cause, ReplyContent, ReplyKind, Timestamp};
-use leadstream_stream::kafka::partition_of;
-use leadstream_stream::{Outgoing, Record};
 
 pub(crate) use decoded::{Decoded, Keyed, Undecodable};
 pub(crate) use result::{BatchResult, Decided, Erased, LeadUpdate, PartitionAdvance};

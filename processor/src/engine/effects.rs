@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use leadstream_kafka::dead_letter::{self, Reason};
+use leadstream_kafka::{Outgoing, Record, TraceContext};
 use leadstream_schemas::codec::{self, CodecError};
 use leadstream_schemas::event::EventName;
 use leadstream_schemas::registry::SchemaIds;
@@ -10,8 +12,6 @@ use leadstream_schemas::{
     Cause, EventData, LeadEvent, LeadMetadata, Platform, Recipient, Reply, ReplyContent, ReplyKind,
     SyncPriority, Timestamp, Topic,
 };
-use leadstream_stream::dead_letter::{self, Reason};
-use leadstream_stream::{Outgoing, Record, TraceContext};
 
 use crate::flow::{Answer, START, numbered};
 use crate::lead::Lead;

@@ -2,8 +2,8 @@
 //! each other's names and sentences, so a few hundred bytes of each become a few dozen in PostgreSQL
 //! and in its log.
 
-use leadstream_stream::trace::TRACEPARENT;
-use leadstream_stream::{Outgoing, TraceContext};
+use leadstream_kafka::trace::TRACEPARENT;
+use leadstream_kafka::{Outgoing, TraceContext};
 use lz4_flex::block::{DecompressError, compress_prepend_size, decompress_size_prepended};
 use serde::ser::SerializeSeq;
 use serde::{Deserialize, Serialize, Serializer};
@@ -120,7 +120,7 @@ impl From<Restored> for Outgoing {
 
 #[cfg(test)]
 mod tests {
-    use leadstream_stream::{Outgoing, TraceContext};
+    use leadstream_kafka::{Outgoing, TraceContext};
 
     use super::{decode, encode};
 

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use leadstream_stream::dead_letter::PoisonLimit;
-use leadstream_stream::{Outgoing, Record};
+use leadstream_kafka::dead_letter::PoisonLimit;
+use leadstream_kafka::{Outgoing, Record};
 
 use super::batch::{BatchResult, Erased, LeadUpdate};
 use super::outbox::OutboxKey;

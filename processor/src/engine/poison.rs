@@ -1,6 +1,6 @@
 //! How many dead letters a partition had lately, whoever owned it: pure (invariant 8).
 
-use leadstream_stream::dead_letter::{POISON_WINDOW, PoisonCount, PoisonLimit};
+use leadstream_kafka::dead_letter::{POISON_WINDOW, PoisonCount, PoisonLimit};
 use serde::{Deserialize, Serialize};
 
 /// It is committed with the offset, so that a partition that halted stays so when its owner ends.
@@ -43,7 +43,7 @@ pub(crate) fn reason(limit: PoisonLimit) -> String {
 
 #[cfg(test)]
 mod tests {
-    use leadstream_stream::dead_letter::PoisonLimit;
+    use leadstream_kafka::dead_letter::PoisonLimit;
 
     use super::Poison;
 

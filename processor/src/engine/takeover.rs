@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use leadstream_stream::consumer::LogOffsets;
+use leadstream_kafka::consumer::LogOffsets;
 
 use super::partition::Owned;
 
@@ -100,7 +100,7 @@ pub(crate) fn lost_partitions(asked: &[i32], owned: &BTreeMap<i32, Owned>) -> Ve
 
 #[cfg(test)]
 mod tests {
-    use leadstream_stream::consumer::LogOffsets;
+    use leadstream_kafka::consumer::LogOffsets;
 
     use super::{OffsetError, start_offset};
     use crate::engine::partition::Owned;

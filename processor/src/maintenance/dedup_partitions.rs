@@ -1,6 +1,6 @@
 //! The days of ids that left their leads' journals: made ahead, dropped when no duplicate can come.
 
-use leadstream_stream::RetryPolicy;
+use leadstream_service::RetryPolicy;
 use tokio_util::sync::CancellationToken;
 
 use super::HOUR;

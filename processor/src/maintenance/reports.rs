@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use leadstream_stream::RetryPolicy;
+use leadstream_service::RetryPolicy;
 use tokio_util::sync::CancellationToken;
 
 use super::SHARE;

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use leadstream_stream::RetryPolicy;
-use leadstream_stream::consumer::ConsumeError;
-use leadstream_stream::kafka::partition_of;
+use leadstream_kafka::consumer::ConsumeError;
+use leadstream_kafka::partitioner::partition_of;
+use leadstream_service::RetryPolicy;
 use tokio_util::sync::CancellationToken;
 
 use super::{HOUR, SHARE};

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use leadstream_kafka::partitioner::partition_of;
+use leadstream_kafka::{Outgoing, TraceContext};
 use leadstream_schemas::Cause;
-use leadstream_stream::kafka::partition_of;
-use leadstream_stream::{Outgoing, TraceContext};
 
 use super::RecoverError;
 use super::published::{Known, Published};

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use leadstream_stream::consumer::LogOffsets;
-use leadstream_stream::{ConfigError, KafkaArgs, Record};
+use leadstream_kafka::consumer::LogOffsets;
+use leadstream_kafka::{KafkaArgs, Record};
+use leadstream_service::ConfigError;
 use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, DefaultConsumerContext};
 use rdkafka::error::KafkaError;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use leadstream_stream::consumer::LogOffsets;
+use leadstream_kafka::consumer::LogOffsets;
 
 use crate::store::Span;
 
@@ -108,7 +108,7 @@ pub(super) fn plans(
 
 #[cfg(test)]
 mod tests {
-    use leadstream_stream::consumer::LogOffsets;
+    use leadstream_kafka::consumer::LogOffsets;
 
     use super::{Plan, PlanError, plan, reference};
     use crate::store::Span;

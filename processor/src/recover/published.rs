@@ -3,9 +3,9 @@
 
 use std::collections::{HashMap, HashSet};
 
+use leadstream_kafka::Outgoing;
 use leadstream_schemas::codec::{self, CodecError};
 use leadstream_schemas::{EventData, LeadEvent, Reply};
-use leadstream_stream::Outgoing;
 
 use crate::engine::effects::Outlets;
 use crate::flow::{ERASED, START};

@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use leadstream_kafka::consumer::LogOffsets;
+use leadstream_kafka::{Outgoing, Producer, Record};
 use leadstream_schemas::codec::CodecError;
-use leadstream_stream::consumer::LogOffsets;
-use leadstream_stream::{Outgoing, Producer, Record};
 use tokio::task::block_in_place;
 use uuid::Uuid;
 

@@ -2,7 +2,7 @@
 
 use std::sync::Once;
 
-use leadstream_stream::migrations::{Applied, SchemaError, check};
+use leadstream_service::migrations::{Applied, SchemaError, check};
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::{PgPool, Row};
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use leadstream_stream::ops::Health;
+use leadstream_service::ops::Health;
 
 const PART: &str = "partition";
 
@@ -56,7 +56,7 @@ impl Halts {
 
 #[cfg(test)]
 mod tests {
-    use leadstream_stream::ops::Health;
+    use leadstream_service::ops::Health;
 
     use super::Halts;
 

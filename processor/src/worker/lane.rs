@@ -11,8 +11,8 @@ mod sweep;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use leadstream_stream::consumer::{Fetched, LaneEvent};
-use leadstream_stream::lifecycle::chain;
+use leadstream_kafka::consumer::{Fetched, LaneEvent};
+use leadstream_service::lifecycle::chain;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::oneshot;
 use tokio::time::MissedTickBehavior;

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use leadstream_stream::consumer::ConsumerHandle;
-use leadstream_stream::dead_letter::PoisonLimit;
-use leadstream_stream::ops::Health;
-use leadstream_stream::{Producer, RetryPolicy};
+use leadstream_kafka::Producer;
+use leadstream_kafka::consumer::ConsumerHandle;
+use leadstream_kafka::dead_letter::PoisonLimit;
+use leadstream_service::RetryPolicy;
+use leadstream_service::ops::Health;
 use uuid::Uuid;
 
 use super::commit_cycle::CommitCycle;

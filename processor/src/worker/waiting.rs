@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use leadstream_stream::consumer::Permit;
+use leadstream_kafka::consumer::Permit;
 
 use crate::engine::batch::Decoded;
 

@@ -1,6 +1,7 @@
 //! Addresses of CRMs: where credentials and leads may go, and names that become part of a path.
 
-use leadstream_stream::{BaseUrl, ConfigError, Secret};
+use leadstream_schemas::BaseUrl;
+use leadstream_service::{ConfigError, Secret};
 
 /// The variable that names further hosts.
 const ALLOWED: &str = "CRM_ALLOWED_HOSTS";

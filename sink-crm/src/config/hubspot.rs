@@ -1,6 +1,6 @@
 //! Settings of HubSpot.
 
-use leadstream_stream::{ConfigError, Secret};
+use leadstream_service::{ConfigError, Secret};
 
 use super::address::{Hosts, name};
 use crate::hubspot::{Credentials, HubspotSettings};

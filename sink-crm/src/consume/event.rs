@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use leadstream_kafka::Record;
+use leadstream_kafka::consumer::LogOffsets;
 use leadstream_schemas::event::ERASED;
 use leadstream_schemas::{LeadEvent, SyncPriority, codec};
-use leadstream_stream::Record;
-use leadstream_stream::consumer::LogOffsets;
 
 use crate::error::Error;
 use crate::ledger::Wanted;
@@ -106,9 +106,9 @@ pub(super) fn start_offset(topic: &str, partition: i32, log: LogOffsets) -> Resu
 
 #[cfg(test)]
 mod tests {
+    use leadstream_kafka::Record;
+    use leadstream_kafka::consumer::LogOffsets;
     use leadstream_schemas::{EventData, codec};
-    use leadstream_stream::Record;
-    use leadstream_stream::consumer::LogOffsets;
     use proptest::prelude::*;
     use serde_json::json;
 

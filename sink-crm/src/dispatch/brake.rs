@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use leadstream_stream::dead_letter::{PoisonCount, PoisonLimit};
+use leadstream_kafka::dead_letter::{PoisonCount, PoisonLimit};
 
 use super::batch::{Fate, Stop, StopKind};
 use crate::config::Timing;
@@ -105,8 +105,8 @@ impl Poison {
 mod tests {
     use std::time::Duration;
 
-    use leadstream_stream::RetryPolicy;
-    use leadstream_stream::dead_letter::PoisonLimit;
+    use leadstream_kafka::dead_letter::PoisonLimit;
+    use leadstream_service::RetryPolicy;
     use proptest::prelude::*;
 
     use super::{Brake, Fate, LONGEST, Poison, Stop, StopKind};

@@ -5,8 +5,8 @@ use std::future::Future;
 use std::time::Instant;
 
 use chrono::{DateTime, Utc};
-use leadstream_stream::RetryPolicy;
-use leadstream_stream::dead_letter::{self, Reason};
+use leadstream_kafka::dead_letter::{self, Reason};
+use leadstream_service::RetryPolicy;
 
 use super::batch::{Fate, Stop, StopKind};
 use super::{Shared, grace};
@@ -243,7 +243,8 @@ mod tests {
     use std::time::Duration;
 
     use chrono::{DateTime, TimeDelta};
-    use leadstream_stream::{Record, RetryPolicy};
+    use leadstream_kafka::Record;
+    use leadstream_service::RetryPolicy;
 
     use serde_json::json;
 

@@ -5,8 +5,8 @@ use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
+use leadstream_kafka::dead_letter::PoisonLimit;
 use leadstream_schemas::{LeadEvent, codec};
-use leadstream_stream::dead_letter::PoisonLimit;
 
 use super::Shared;
 use super::batch::{Batch, Fate, Stop};

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use leadstream_stream::{ConfigError, Secret};
+use leadstream_service::{ConfigError, Secret};
 use reqwest::Client;
 use serde::Deserialize;
 

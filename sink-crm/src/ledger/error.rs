@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use leadstream_stream::migrations::SchemaError;
+use leadstream_service::migrations::SchemaError;
 use sqlx::migrate::MigrateError;
 
 /// How long a statement may take; past it the database counts as away.

@@ -1,7 +1,7 @@
 use std::io::Write as _;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use leadstream_stream::{Record, TraceContext};
+use leadstream_kafka::{Record, TraceContext};
 use sqlx::postgres::{PgConnectOptions, PgPool};
 use sqlx::{Executor as _, Row as _};
 use uuid::Uuid;

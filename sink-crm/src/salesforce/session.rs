@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use leadstream_stream::{ConfigError, Secret};
+use leadstream_service::{ConfigError, Secret};
 use reqwest::Client;
 use serde::{Deserialize, Serialize};
 
@@ -145,7 +145,7 @@ mod tests {
     use base64::engine::general_purpose::STANDARD;
     use chrono::{TimeDelta, Utc};
     use jsonwebtoken::{Algorithm, DecodingKey, Validation};
-    use leadstream_stream::Secret;
+    use leadstream_service::Secret;
     use serde_json::{Value, json};
 
     use super::{Flow, Login, key};

@@ -276,7 +276,7 @@ impl Report {
 mod tests {
     use std::time::Duration;
 
-    use leadstream_stream::RetryPolicy;
+    use leadstream_service::RetryPolicy;
 
     use super::{ATTEMPTS, Class, CrmName, Difference, Failure, Report, Timing, patiently};
 

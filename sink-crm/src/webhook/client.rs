@@ -2,7 +2,7 @@
 
 use chrono::Utc;
 use leadstream_schemas::LeadEvent;
-use leadstream_stream::{ConfigError, Secret};
+use leadstream_service::{ConfigError, Secret};
 use reqwest::Client;
 use serde_json::Value;
 use standardwebhooks::{
@@ -123,7 +123,7 @@ impl Crm for Webhook {
 
 #[cfg(test)]
 mod tests {
-    use leadstream_stream::Secret;
+    use leadstream_service::Secret;
 
     use super::WebhookSettings;
     use crate::mapping::Filter;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use leadstream_schemas::Timestamp;
-use leadstream_stream::RetryPolicy;
+use leadstream_service::RetryPolicy;
 
 use super::{Count, Dispatcher, Effect, live};
 use crate::gate::after;

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use leadstream_kafka::consumer::LogOffsets;
 use leadstream_schemas::Timestamp;
-use leadstream_stream::RetryPolicy;
-use leadstream_stream::consumer::LogOffsets;
+use leadstream_service::RetryPolicy;
 use tokio::sync::oneshot;
 
 use super::{Dispatcher, Effect, Fault, live};

@@ -1,10 +1,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use leadstream_kafka::Record;
+use leadstream_kafka::consumer::LogOffsets;
+use leadstream_kafka::dead_letter::PoisonLimit;
 use leadstream_schemas::{Platform, Recipient, Reply, ReplyContent, ReplyKind, Timestamp, codec};
-use leadstream_stream::Record;
-use leadstream_stream::consumer::LogOffsets;
-use leadstream_stream::dead_letter::PoisonLimit;
 
 use super::{Count, Dispatcher, Effect, Event, Fault, Settings};
 use crate::gate::after;

@@ -3,10 +3,10 @@
 use anyhow::ensure;
 use leadstream_harness::World;
 use leadstream_harness::topic::read_all;
+use leadstream_kafka::Outgoing;
 use leadstream_local::deployment::Service;
 use leadstream_sandbox::{Endpoint, Fault};
 use leadstream_schemas::Topic;
-use leadstream_stream::Outgoing;
 use serde_json::json;
 
 use super::{HUBSPOT, SALESFORCE, event, lead_id, publish, settled, site, state};

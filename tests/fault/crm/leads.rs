@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use anyhow::Context;
 use leadstream_harness::Site;
+use leadstream_kafka::{KafkaArgs, Outgoing, Producer};
 use leadstream_schemas::{Topic, codec};
-use leadstream_stream::{KafkaArgs, Outgoing, Producer};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use anyhow::Context;
 use chrono::{DateTime, Utc};
+use leadstream_kafka::{KafkaArgs, Outgoing, Producer};
 use leadstream_schemas::{Topic, codec};
-use leadstream_stream::{KafkaArgs, Outgoing, Producer, Secret};
+use leadstream_service::Secret;
 use serde_json::json;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};

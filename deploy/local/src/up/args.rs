@@ -3,7 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
-use leadstream_stream::{ConfigError, KafkaArgs, Secret};
+use leadstream_kafka::KafkaArgs;
+use leadstream_service::{ConfigError, Secret};
 
 /// Shown below the flags.
 const FURTHER: &str = "\

@@ -10,9 +10,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use leadstream_kafka::KafkaArgs;
 use leadstream_sandbox::{CrmRecord, SandboxClient};
 use leadstream_schemas::Topic;
-use leadstream_stream::KafkaArgs;
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
 use tokio::time::{Instant, sleep, timeout};

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::Stack;
 use leadstream_sandbox::Sandbox;
-use leadstream_stream::Secret;
+use leadstream_service::Secret;
 
 use super::secrets::Secrets;
 use super::settings::Settings;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::{Progress, StackOptions};
 use anyhow::{Context, bail};
-use leadstream_stream::Secret;
+use leadstream_service::Secret;
 
 use super::args::{Args, Real, no_demo};
 

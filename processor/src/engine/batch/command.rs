@@ -1,6 +1,6 @@
 //! What a person of the business wants done with a lead, at the lead's home.
 
-use leadstream_stream::Outgoing;
+use leadstream_kafka::Outgoing;
 
 use super::{BatchError, BatchResult, Decided, LeadUpdate, LoadedState, Outcome, Step};
 use crate::lead::Command;

@@ -1,8 +1,8 @@
 //! Records of `lead.inputs`, decoded once.
 
+use leadstream_kafka::Record;
 use leadstream_schemas::codec::{self, CodecError};
 use leadstream_schemas::{LeadInput, Timestamp};
-use leadstream_stream::Record;
 
 use crate::lead::{Accounts, Command, Inbound, InputError, scoped};
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use leadstream_kafka::Outgoing;
 use leadstream_schemas::{Cause, Content, InputKind, LeadInput, Platform, Timestamp};
-use leadstream_stream::Outgoing;
 
 use super::command::decide;
 use super::{

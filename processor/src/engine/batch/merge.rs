@@ -2,9 +2,9 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use leadstream_kafka::Outgoing;
 use leadstream_schemas::reply::{WithdrawReason, WithdrawScope};
 use leadstream_schemas::{Cause, Content, InputKind, LeadInput};
-use leadstream_stream::Outgoing;
 
 use super::{BatchError, BatchResult, LeadUpdate, LoadedState, Outcome, Step};
 use crate::engine::effects::{self, Silence};

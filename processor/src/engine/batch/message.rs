@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use leadstream_kafka::Outgoing;
 use leadstream_schemas::Cause;
-use leadstream_stream::Outgoing;
 
 use super::{BatchError, BatchResult, LoadedState, Outcome, Step, owner};
 use crate::engine::effects::{self, Silence};

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use leadstream_kafka::Outgoing;
 use leadstream_schemas::Timestamp;
-use leadstream_stream::Outgoing;
 
 use super::LoadedState;
 use crate::engine::outbox::OutboxKey;

@@ -1,8 +1,8 @@
 //! The pure fold of a batch.
 
+use leadstream_kafka::{Record, TraceContext};
 use leadstream_schemas::codec::{decode, encode};
 use leadstream_schemas::{LeadEvent, Reply};
-use leadstream_stream::{Record, TraceContext};
 use serde_json::json;
 
 mod command;

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use leadstream_kafka::Outgoing;
 use leadstream_schemas::{Cause, Timestamp};
-use leadstream_stream::Outgoing;
 
 use super::voice::{Voice, window_ends};
 use super::{BatchError, BatchResult, LeadUpdate, Rules};

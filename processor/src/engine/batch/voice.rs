@@ -1,7 +1,7 @@
 //! What one lead's step makes known: its events and replies.
 
+use leadstream_kafka::{Outgoing, TraceContext};
 use leadstream_schemas::{Cause, Platform, Reply, ReplyContent, ReplyKind, Timestamp};
-use leadstream_stream::{Outgoing, TraceContext};
 
 use super::{BatchError, BatchResult, Rules, home_key};
 use crate::engine::effects::{self, Times, Withdrawal};

@@ -1,8 +1,8 @@
 //! What is held back, and of whom consumers are told anew.
 
+use leadstream_kafka::Outgoing;
 use leadstream_schemas::codec::{decode, encode};
 use leadstream_schemas::{Cause, LeadEvent, SyncPriority};
-use leadstream_stream::Outgoing;
 
 use super::{Published, Suppressed};
 use crate::engine::batch::LoadedState;

@@ -4,9 +4,9 @@
 
 use std::time::Duration;
 
-use leadstream_stream::Outgoing;
-use leadstream_stream::consumer::{ConsumeError, LaneEvent};
-use leadstream_stream::producer::ProduceError;
+use leadstream_kafka::Outgoing;
+use leadstream_kafka::consumer::{ConsumeError, LaneEvent};
+use leadstream_kafka::producer::ProduceError;
 
 use super::{CHECK_INTERVAL, Lane};
 use crate::engine::partition::{Owned, Phase};

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use leadstream_stream::RetryPolicy;
+use leadstream_service::RetryPolicy;
 
 /// Failures of a lane, and when it tries again.
 #[derive(Debug, Default)]

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use leadstream_stream::lifecycle::chain;
+use leadstream_service::lifecycle::chain;
 
 use super::{BatchFailure, Lane, LaneError};
 use crate::engine::batch::{BatchError, BatchResult, Decoded};

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use leadstream_stream::consumer::ConsumerHandle;
+use leadstream_kafka::consumer::ConsumerHandle;
 
 const OFFSET_COMMIT_INTERVAL: Duration = Duration::from_secs(1);
 

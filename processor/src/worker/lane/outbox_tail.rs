@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 
 use futures::FutureExt;
-use leadstream_stream::producer::ProduceError;
-use leadstream_stream::{Delivery, Outgoing, Producer};
+use leadstream_kafka::producer::ProduceError;
+use leadstream_kafka::{Delivery, Outgoing, Producer};
 
 use crate::engine::outbox::OutboxKey;
 use crate::failpoint::{self, Point};

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use leadstream_kafka::consumer::ConsumerHandle;
 use leadstream_schemas::Timestamp;
-use leadstream_stream::consumer::ConsumerHandle;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::{BatchFailure, Lane};

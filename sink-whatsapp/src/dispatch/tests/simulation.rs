@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use leadstream_kafka::consumer::LogOffsets;
 use leadstream_schemas::reply::{WithdrawReason, WithdrawScope};
 use leadstream_schemas::{Reply, ReplyContent, ReplyKind, Timestamp, codec};
-use leadstream_stream::consumer::LogOffsets;
 use proptest::prelude::*;
 
 use super::{NOW, encoded, record, refused, reply, settings};
@@ -72,7 +72,7 @@ const EACH: Duration = Duration::from_millis(300);
 const WAIT: Duration = Duration::from_millis(1_000);
 
 struct World {
-    log: Vec<leadstream_stream::Record>,
+    log: Vec<leadstream_kafka::Record>,
     /// Id and lead of each record that is a reply.
     replies: Vec<Option<(String, u8)>>,
     now: Timestamp,

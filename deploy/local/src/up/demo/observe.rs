@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use anyhow::Context;
+use leadstream_kafka::KafkaArgs;
 use leadstream_schemas::codec::decode;
 use leadstream_schemas::{LeadEvent, Topic};
-use leadstream_stream::KafkaArgs;
 use rdkafka::consumer::{Consumer, StreamConsumer};
 use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
 use serde_json::Value;

@@ -1,7 +1,7 @@
 //! Erasing people in a batch.
 
 use leadstream_schemas::Timestamp;
-use leadstream_stream::Secret;
+use leadstream_service::Secret;
 
 use super::command::ordered;
 use super::*;

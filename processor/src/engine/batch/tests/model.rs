@@ -11,12 +11,12 @@
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
+use leadstream_kafka::partitioner::partition_of;
+use leadstream_kafka::{Outgoing, Record};
 use leadstream_schemas::codec::{decode, encode};
 use leadstream_schemas::{
     Content, InputKind, LeadEvent, LeadInput, Platform, Reply, Sender, Timestamp,
 };
-use leadstream_stream::kafka::partition_of;
-use leadstream_stream::{Outgoing, Record};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 

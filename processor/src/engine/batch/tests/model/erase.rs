@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use leadstream_schemas::{Content, InputKind, LeadEvent, LeadInput, Reply, Timestamp};
-use leadstream_stream::Secret;
+use leadstream_service::Secret;
 use proptest::prelude::*;
 
 use super::{Act, LONG, What, World, ids, inputs, number, people};

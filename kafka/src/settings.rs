@@ -1,23 +1,13 @@
 //! Settings of Kafka clients. Each librdkafka key is set once, here.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
 use leadstream_schemas::Topic;
+use leadstream_service::{ConfigError, Secret};
 use rdkafka::ClientConfig;
-use rdkafka::admin::{AdminClient, AdminOptions, ResourceSpecifier};
-use rdkafka::client::DefaultClientContext;
 use rdkafka::error::KafkaError;
 
-use crate::config::ConfigError;
-use crate::secret::Secret;
-
-/// The longest record that topics of ours take: one item of a webhook, which has 3 MB at most, in its
-/// provider's form and in ours.
-pub const MAX_RECORD_BYTES: usize = 8 * 1024 * 1024;
-/// The longest record that a topic takes whose settings nobody changed.
-pub const MAX_RECORD_BYTES_BY_DEFAULT: usize = 1_000_000;
+use crate::topic::MAX_RECORD_BYTES;
 
 /// Settings that exactness rests on: a pass-through may not change them.
 const FIXED: &[&str] = &[
@@ -186,84 +176,6 @@ impl KafkaArgs {
     }
 }
 
-/// Tells of a client's errors, of the same one every few seconds only: while brokers are away, it
-/// comes with every attempt to reach one.
-#[derive(Debug, Default)]
-pub(crate) struct Complaints(Mutex<BTreeMap<String, Instant>>);
-
-impl Complaints {
-    const AGAIN: Duration = Duration::from_secs(5);
-
-    /// Whether to tell of `error` at `now`.
-    fn is_news(&self, error: &KafkaError, now: Instant) -> bool {
-        let code = error.rdkafka_error_code();
-        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        told.retain(|_, at| now.duration_since(*at) < Self::AGAIN);
-        let code = code.map_or_else(|| error.to_string(), |code| code.to_string());
-        if told.contains_key(&code) {
-            return false;
-        }
-        told.insert(code, now);
-        true
-    }
-
-    pub(crate) fn tell(&self, client: &'static str, error: &KafkaError, reason: &str) {
-        if self.is_news(error, Instant::now()) {
-            tracing::warn!(client, error = %error, reason, "kafka client error");
-        }
-    }
-}
-
-/// How long `topic` keeps records: `None` for ever, or when the broker does not tell.
-pub async fn retention(kafka: &KafkaArgs, topic: &str) -> Option<Duration> {
-    match kept(kafka, topic).await? {
-        Kept::For(time) => Some(time),
-        Kept::Forever => None,
-    }
-}
-
-/// How long a topic keeps a record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kept {
-    For(Duration),
-    Forever,
-}
-
-/// How long `topic` keeps a record, by its settings; `None` when the broker does not tell.
-pub async fn kept(kafka: &KafkaArgs, topic: &str) -> Option<Kept> {
-    let of = async |key: &str| topic_settings(kafka, &[topic], key).await?.pop();
-    let deletes = of("cleanup.policy").await?.contains("delete");
-    let millis: i64 = of("retention.ms").await?.parse().ok()?;
-    match u64::try_from(millis) {
-        Ok(millis) if deletes => Some(Kept::For(Duration::from_millis(millis))),
-        _ => Some(Kept::Forever),
-    }
-}
-
-/// The longest record, in bytes, that every one of `topics` takes; `None` when the broker does not
-/// tell.
-pub async fn max_record_bytes(kafka: &KafkaArgs, topics: &[&str]) -> Option<usize> {
-    let settings = topic_settings(kafka, topics, "max.message.bytes").await?;
-    let limits: Option<Vec<usize>> = settings.iter().map(|limit| limit.parse().ok()).collect();
-    limits?.into_iter().min()
-}
-
-/// One setting of each of `topics`.
-async fn topic_settings(kafka: &KafkaArgs, topics: &[&str], key: &str) -> Option<Vec<String>> {
-    let admin: AdminClient<DefaultClientContext> =
-        kafka.client("leadstream-settings").ok()?.create().ok()?;
-    let options = AdminOptions::new().request_timeout(Some(Duration::from_secs(5)));
-    let topics: Vec<_> = topics
-        .iter()
-        .map(|topic| ResourceSpecifier::Topic(topic))
-        .collect();
-    let described = admin.describe_configs(&topics, &options).await.ok()?;
-    described
-        .into_iter()
-        .map(|config| config.ok()?.get(key)?.value.clone())
-        .collect()
-}
-
 fn into_config(settings: BTreeMap<String, String>) -> ClientConfig {
     let mut config = ClientConfig::new();
     config.extend(settings);
@@ -322,60 +234,9 @@ fn is_key(key: &str) -> bool {
             .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._".contains(&byte))
 }
 
-/// Where Java's and our producers put a key, of so many partitions.
-#[must_use]
-pub fn partition_of(key: &[u8], partitions: usize) -> i32 {
-    let hash = murmur2::murmur2(key, murmur2::KAFKA_SEED) & 0x7fff_ffff;
-    let partitions = u32::try_from(partitions).unwrap_or(u32::MAX).max(1);
-    i32::try_from(hash % partitions).unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
-
-    use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-
-    use super::{Complaints, KafkaArgs, Secret, partition_of, pass_through};
-
-    #[test]
-    fn a_key_is_looked_for_where_java_s_client_puts_it() {
-        // Of org.apache.kafka.common.utils.Utils.murmur2.
-        for (key, hash) in [("21", -973_932_308_i32), ("foobar", -790_332_482)] {
-            let positive = u32::try_from(hash & 0x7fff_ffff).unwrap();
-            let expected = i32::try_from(positive % 12).unwrap();
-            assert_eq!(partition_of(key.as_bytes(), 12), expected);
-        }
-    }
-
-    #[test]
-    fn brokers_with_credentials_are_refused_without_repeating_them() {
-        let args = KafkaArgs {
-            kafka_bootstrap_servers: Some("a:9092,sasl_ssl://me:hunter2@b:9092".into()),
-            ..args("")
-        };
-        let error = args.base("test").unwrap_err().to_string();
-        assert!(
-            error.contains("KAFKA_BOOTSTRAP_SERVERS holds credentials"),
-            "{error}"
-        );
-        assert!(!error.contains("hunter2"), "{error}");
-    }
-
-    #[test]
-    fn the_same_complaint_is_told_every_few_seconds_only() {
-        let complaints = Complaints::default();
-        let [down, other] = [
-            RDKafkaErrorCode::AllBrokersDown,
-            RDKafkaErrorCode::BrokerTransportFailure,
-        ]
-        .map(KafkaError::Global);
-        let now = Instant::now();
-        assert!(complaints.is_news(&down, now));
-        assert!(complaints.is_news(&other, now));
-        assert!(!complaints.is_news(&down, now + Complaints::AGAIN / 2));
-        assert!(complaints.is_news(&down, now + Complaints::AGAIN));
-    }
+    use super::{KafkaArgs, Secret, pass_through};
 
     fn args(config: &str) -> KafkaArgs {
         KafkaArgs {
@@ -420,5 +281,19 @@ mod tests {
             error.contains("KAFKA_BOOTSTRAP_SERVERS=localhost:9092"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn brokers_with_credentials_are_refused_without_repeating_them() {
+        let args = KafkaArgs {
+            kafka_bootstrap_servers: Some("a:9092,sasl_ssl://me:hunter2@b:9092".into()),
+            ..args("")
+        };
+        let error = args.base("test").unwrap_err().to_string();
+        assert!(
+            error.contains("KAFKA_BOOTSTRAP_SERVERS holds credentials"),
+            "{error}"
+        );
+        assert!(!error.contains("hunter2"), "{error}");
     }
 }

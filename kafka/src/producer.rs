@@ -19,11 +19,12 @@ use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer};
 use tokio::sync::oneshot;
 
-use crate::config::ConfigError;
-use crate::kafka::{Complaints, KafkaArgs};
+use crate::error_log::ErrorLogLimiter;
+use crate::settings::KafkaArgs;
 use crate::trace::{TRACEPARENT, TraceContext};
 pub use bounded::BoundedProducer;
 use bounded::Place;
+use leadstream_service::ConfigError;
 
 /// A record on its way to Kafka.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -117,11 +118,11 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 #[derive(Default)]
-struct Acknowledge(Complaints);
+struct Acknowledge(ErrorLogLimiter);
 
 impl ClientContext for Acknowledge {
     fn error(&self, error: KafkaError, reason: &str) {
-        self.0.tell("producer", &error, reason);
+        self.0.log("producer", &error, reason);
     }
 }
 
@@ -312,7 +313,7 @@ mod tests {
     use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 
     use super::{Outgoing, ProduceError, Producer, open};
-    use crate::kafka::KafkaArgs;
+    use crate::settings::KafkaArgs;
 
     #[tokio::test(flavor = "multi_thread")]
     async fn a_client_that_was_given_up_is_replaced_though_nothing_is_sent() {

@@ -14,7 +14,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 
 use super::LaneEvent;
-use crate::kafka::Complaints;
+use crate::error_log::ErrorLogLimiter;
 
 /// What the callback tells the thread that it runs on.
 pub(super) enum Rebalanced {
@@ -27,7 +27,7 @@ pub(super) struct Rebalance {
     lanes: Vec<UnboundedSender<LaneEvent>>,
     events: mpsc::Sender<Rebalanced>,
     drain: Duration,
-    complaints: Complaints,
+    errors: ErrorLogLimiter,
 }
 
 impl Rebalance {
@@ -40,7 +40,7 @@ impl Rebalance {
             lanes,
             events,
             drain,
-            complaints: Complaints::default(),
+            errors: ErrorLogLimiter::default(),
         }
     }
 
@@ -120,7 +120,7 @@ fn wait_until(mut wait: oneshot::Receiver<()>, deadline: Instant, partitions: &[
 
 impl ClientContext for Rebalance {
     fn error(&self, error: KafkaError, reason: &str) {
-        self.complaints.tell("consumer", &error, reason);
+        self.errors.log("consumer", &error, reason);
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::{Delivery, Outgoing, ProduceError, Producer, open};
-use crate::kafka::KafkaArgs;
+use crate::settings::KafkaArgs;
 
 /// What a record takes beside its key and value, in headers and in librdkafka.
 const OVERHEAD: usize = 512;

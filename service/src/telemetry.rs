@@ -28,7 +28,7 @@ const SILENT: &str = "sqlx_postgres::options=off";
 ///
 /// # Errors
 /// A filter that cannot be read.
-pub fn init_logs(format: LogFormat, filter: &str) -> Result<(), String> {
+pub(crate) fn init_logs(format: LogFormat, filter: &str) -> Result<(), String> {
     let filter = EnvFilter::builder().parse(filter).map_err(|source| {
         format!("{source}; example: LOG_LEVEL=info,leadstream_processor=debug")
     })?;
@@ -48,7 +48,7 @@ pub fn init_logs(format: LogFormat, filter: &str) -> Result<(), String> {
 ///
 /// # Errors
 /// A recorder that is installed already.
-pub fn init_metrics() -> Result<PrometheusHandle, BuildError> {
+pub(crate) fn init_metrics() -> Result<PrometheusHandle, BuildError> {
     PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), SECONDS)?
         .set_buckets_for_metric(Matcher::Suffix("_records".into()), RECORDS)?

@@ -31,9 +31,9 @@ use member::Member;
 use rebalance::Rebalance;
 use wake::Wake;
 
-use crate::config::ConfigError;
-use crate::kafka::KafkaArgs;
+use crate::settings::KafkaArgs;
 use crate::trace::TraceContext;
+use leadstream_service::ConfigError;
 
 /// A record as it came from Kafka.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,0 +1,16 @@
+//! Kafka as Leadstream's services use it: the consumer loop, the producer, dead letters and the
+//! settings of clients. Nothing about leads.
+
+pub mod consumer;
+pub mod dead_letter;
+mod error_log;
+pub mod partitioner;
+pub mod producer;
+mod settings;
+pub mod topic;
+pub mod trace;
+
+pub use consumer::{ConsumerHandle, ConsumerLoop, Fetched, LaneEvent, Record};
+pub use producer::{Delivery, Outgoing, Producer};
+pub use settings::KafkaArgs;
+pub use trace::TraceContext;

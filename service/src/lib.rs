@@ -1,0 +1,16 @@
+//! What every Leadstream service needs: lifecycle, health, telemetry, an HTTP server with limits,
+//! retry policy, settings, secrets and the check of migrations. Nothing about leads or Kafka.
+
+pub mod config;
+pub mod lifecycle;
+pub mod migrations;
+pub mod ops;
+mod retry;
+mod secret;
+pub mod server;
+mod telemetry;
+
+pub use config::ConfigError;
+pub use lifecycle::{Context, ServiceArgs};
+pub use retry::RetryPolicy;
+pub use secret::Secret;
