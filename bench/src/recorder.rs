@@ -25,6 +25,9 @@ pub(super) use recording::Recording;
 use recording::{Execution, Statement};
 use wire::Message;
 
+/// Room for each read: a message holds a whole batch's arguments.
+const READ: usize = 1 << 20;
+
 /// Records one lane's batches: each is what runs up to a COMMIT.
 #[derive(Debug)]
 pub(super) struct StatementRecorder {
@@ -127,7 +130,11 @@ impl Connection {
     ) -> anyhow::Result<()> {
         let mut buffer = BytesMut::new();
         let mut first = true;
-        while client.read_buf(&mut buffer).await? > 0 {
+        loop {
+            buffer.reserve(READ);
+            if client.read_buf(&mut buffer).await? == 0 {
+                break;
+            }
             while let Some(length) = wire::length(&buffer, first) {
                 let message = buffer.split_to(length);
                 if !first {
@@ -157,7 +164,7 @@ impl Connection {
                     in_transaction: self.in_transaction,
                     ..statement.context("a statement was not prepared")?.clone()
                 };
-                self.executions.push(Execution::new(statement, &arguments));
+                self.executions.push(Execution::new(statement, arguments));
             }
             Message::Query("BEGIN") => self.in_transaction = true,
             Message::Query("COMMIT") => {

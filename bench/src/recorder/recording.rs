@@ -4,16 +4,14 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use anyhow::Context;
-use sqlx::postgres::PgPoolCopyExt;
+use sqlx::encode::IsNull;
+use sqlx::error::BoxDynError;
 use sqlx::postgres::types::Oid;
-use sqlx::{AssertSqlSafe, PgPool};
+use sqlx::postgres::{PgArgumentBuffer, PgTypeInfo};
+use sqlx::{AssertSqlSafe, Encode, PgPool, Postgres, Type};
 use tokio::sync::Mutex;
 
 use super::wire::Arguments;
-
-/// A row of PostgreSQL's binary COPY follows this.
-const COPY_HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
-const COPY_END: [u8; 2] = (-1_i16).to_be_bytes();
 
 /// A statement by its text, with the ids of its arguments' types.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,30 +26,57 @@ pub(super) struct Statement {
 #[derive(Debug)]
 pub(super) struct Execution {
     pub(super) statement: Statement,
-    count: u16,
-    arguments: Vec<u8>,
+    arguments: Vec<Option<Vec<u8>>>,
 }
 
 impl Execution {
-    pub(super) fn new(statement: Statement, arguments: &Arguments<'_>) -> Self {
+    pub(super) fn new(statement: Statement, arguments: Arguments<'_>) -> Self {
+        let arguments = arguments.into_iter().map(|it| it.map(<[u8]>::to_vec));
         Self {
             statement,
-            count: arguments.count,
-            arguments: arguments.bytes.to_vec(),
+            arguments: arguments.collect(),
         }
     }
 
-    /// The row of a batch's arguments, for a binary COPY.
-    fn row(&self, lane: i32, batch: i32) -> Vec<u8> {
-        let mut row = COPY_HEADER.to_vec();
-        row.extend((self.count + 2).to_be_bytes());
-        for key in [lane, batch] {
-            row.extend(4_i32.to_be_bytes());
-            row.extend(key.to_be_bytes());
+    /// Writes the arguments of a batch into the table of the statement `index`.
+    async fn insert(self, pool: &PgPool, index: usize, lane: i32, batch: i32) -> sqlx::Result<()> {
+        let mut places = String::new();
+        for argument in 0..self.arguments.len() {
+            write!(places, ", ${}", argument + 3).unwrap_or_default();
         }
-        row.extend(&self.arguments);
-        row.extend(COPY_END);
-        row
+        let insert = format!("INSERT INTO recording.s{index} VALUES ($1, $2{places})");
+        let mut query = sqlx::query(AssertSqlSafe(insert)).bind(lane).bind(batch);
+        for (value, kind) in self.arguments.into_iter().zip(self.statement.types) {
+            query = query.bind(Raw { value, kind });
+        }
+        query.execute(pool).await?;
+        Ok(())
+    }
+}
+
+/// An argument as it came: in binary form, with the id of its type.
+struct Raw {
+    value: Option<Vec<u8>>,
+    kind: u32,
+}
+
+impl Type<Postgres> for Raw {
+    fn type_info() -> PgTypeInfo {
+        <[u8] as Type<Postgres>>::type_info()
+    }
+}
+
+impl Encode<'_, Postgres> for Raw {
+    fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
+        let Some(value) = &self.value else {
+            return Ok(IsNull::Yes);
+        };
+        buffer.extend_from_slice(value);
+        Ok(IsNull::No)
+    }
+
+    fn produces(&self) -> Option<PgTypeInfo> {
+        Some(PgTypeInfo::with_oid(Oid(self.kind)))
     }
 }
 
@@ -98,10 +123,7 @@ impl Recording {
         statements.successions.extend(successions);
         drop(statements);
         for (index, execution) in indexes.iter().zip(executions) {
-            let statement = format!("COPY recording.s{index} FROM STDIN (FORMAT binary)");
-            let mut copy = self.pool.copy_in_raw(&statement).await?;
-            copy.send(execution.row(lane, batch)).await?;
-            copy.finish().await?;
+            execution.insert(&self.pool, *index, lane, batch).await?;
         }
         Ok(())
     }
@@ -200,7 +222,11 @@ fn script(statements: &[(Statement, Vec<String>)], order: &[usize]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Arguments, Execution, Statement, Statements, script, tables};
+    use sqlx::Encode;
+    use sqlx::postgres::PgArgumentBuffer;
+    use sqlx::postgres::types::Oid;
+
+    use super::{Raw, Statement, Statements, script, tables};
 
     fn statement(text: &str, in_transaction: bool) -> (Statement, Vec<String>) {
         let statement = Statement {
@@ -263,14 +289,15 @@ mod tests {
     }
 
     #[test]
-    fn a_row_holds_lane_batch_and_the_arguments_as_they_came() {
-        let arguments = Arguments {
-            count: 1,
-            bytes: b"\0\0\0\x02ab",
-        };
-        let row = Execution::new(statement("SELECT $1", false).0, &arguments).row(1, 7);
-        let fields = b"\0\x03\0\0\0\x04\0\0\0\x01\0\0\0\x04\0\0\0\x07\0\0\0\x02ab\xff\xff";
-        assert!(row.starts_with(b"PGCOPY\n\xff\r\n\0"));
-        assert_eq!(&row[19..], fields);
+    fn an_argument_is_passed_on_as_it_came() {
+        let mut buffer = PgArgumentBuffer::default();
+        let kind = 25;
+        let null = Raw { value: None, kind };
+        assert!(null.encode_by_ref(&mut buffer).unwrap().is_null());
+        let value = Some(b"ab".to_vec());
+        let raw = Raw { value, kind };
+        assert!(!raw.encode_by_ref(&mut buffer).unwrap().is_null());
+        assert_eq!(buffer.as_slice(), b"ab");
+        assert_eq!(raw.produces().unwrap().oid(), Some(Oid(25)));
     }
 }

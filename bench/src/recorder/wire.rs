@@ -25,12 +25,8 @@ pub(super) enum Message<'m> {
     Other,
 }
 
-/// Arguments in PostgreSQL's binary form, each after its length.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Arguments<'m> {
-    pub(super) count: u16,
-    pub(super) bytes: &'m [u8],
-}
+/// Arguments in PostgreSQL's binary form; None is NULL.
+pub(super) type Arguments<'m> = Vec<Option<&'m [u8]>>;
 
 /// The length of the message at the beginning of `buffer`, once all of it is there. The `first`
 /// message of a connection has no type.
@@ -80,20 +76,23 @@ fn arguments<'m>(body: &mut &'m [u8]) -> anyhow::Result<Arguments<'m>> {
     }
     let count = body.try_get_u16()?;
     ensure!(binary || count == 0, "an argument is not in binary form");
-    let all = *body;
-    for _ in 0..count {
-        // NULL has the length -1, and nothing after it.
-        let length = usize::try_from(body.try_get_i32()?).unwrap_or(0);
-        ensure!(length <= body.len(), "an argument ends too early");
-        body.advance(length);
-    }
-    let bytes = &all[..all.len() - body.len()];
-    Ok(Arguments { count, bytes })
+    (0..count).map(|_| argument(body)).collect()
+}
+
+fn argument<'m>(body: &mut &'m [u8]) -> anyhow::Result<Option<&'m [u8]>> {
+    // NULL has the length -1.
+    let Ok(length) = usize::try_from(body.try_get_i32()?) else {
+        return Ok(None);
+    };
+    let split = body.split_at_checked(length);
+    let (argument, rest) = split.context("an argument ends too early")?;
+    *body = rest;
+    Ok(Some(argument))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Arguments, Message, length, read};
+    use super::{Message, length, read};
 
     fn message(kind: u8, body: &[u8]) -> Vec<u8> {
         let length = u32::try_from(body.len() + 4).unwrap().to_be_bytes();
@@ -128,10 +127,7 @@ mod tests {
             read(&message(b'B', &bind)).unwrap(),
             Message::Bind {
                 name: "s1",
-                arguments: Arguments {
-                    count: 2,
-                    bytes: arguments,
-                },
+                arguments: vec![Some(b"ab"), None],
             }
         );
         let query = message(b'Q', b"COMMIT\0");
