@@ -17,6 +17,7 @@ mod write;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use leadstream_service::database;
 use leadstream_service::migrations::SchemaError;
 use sqlx::postgres::PgRow;
 use sqlx::types::Json;
@@ -119,7 +120,7 @@ impl Store {
         match outcome {
             Err(StoreError::Database(sqlx::Error::PoolTimedOut)) => Err(self.refusal().await),
             Err(StoreError::Database(error)) => {
-                pool::heed(&error);
+                database::on_error(&error);
                 Err(error.into())
             }
             outcome => outcome,

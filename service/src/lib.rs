@@ -2,6 +2,7 @@
 //! retry policy, settings, secrets and the check of migrations. Nothing about leads or Kafka.
 
 pub mod config;
+pub mod database;
 pub mod lifecycle;
 pub mod migrations;
 pub mod ops;

@@ -2,13 +2,13 @@
 //! clock comes in as an argument.
 
 use std::future::Future;
-use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use leadstream_kafka::{Record, TraceContext};
+use leadstream_service::database;
 use leadstream_service::migrations::{self, Applied, SchemaError};
 use sqlx::migrate::Migrator;
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgPool};
 use sqlx::{FromRow, Row as _};
 use uuid::Uuid;
 
@@ -150,12 +150,9 @@ pub(crate) struct Ledger {
 impl Ledger {
     /// Connects when it is first used.
     pub(crate) fn new(options: PgConnectOptions, connections: u32) -> Self {
-        let pool = PgPoolOptions::new()
-            .max_connections(connections)
-            .acquire_timeout(Duration::from_secs(5))
-            .test_before_acquire(false)
-            .connect_lazy_with(options);
-        Self { pool }
+        Self {
+            pool: database::pool(options, connections, None),
+        }
     }
 
     /// Whether the migrations of this version were applied, as they are here.
@@ -359,7 +356,7 @@ async fn timed<T>(
     statement: impl Future<Output = Result<T, sqlx::Error>>,
 ) -> Result<T, LedgerError> {
     match tokio::time::timeout(STATEMENT, statement).await {
-        Ok(outcome) => Ok(outcome?),
+        Ok(outcome) => Ok(outcome.inspect_err(database::on_error)?),
         Err(_) => Err(LedgerError::Timeout),
     }
 }

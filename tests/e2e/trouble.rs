@@ -100,10 +100,10 @@ async fn say(site: &Site<'_>, scripts: &[Script], index: usize) -> anyhow::Resul
     Ok(())
 }
 
-/// Not ready, for this reason.
-async fn complains(site: &Site<'_>, of: &str) -> anyhow::Result<()> {
+/// Waits until the service is not ready, for this reason.
+async fn is_unready(site: &Site<'_>, service: &str, of: &str) -> anyhow::Result<()> {
     eventually(PATIENCE, async || {
-        let (status, text) = site.readiness("processor").await?;
+        let (status, text) = site.readiness(service).await?;
         ensure!(status == 503 && text.contains(of), "{status} {text}");
         Ok(())
     })
@@ -114,7 +114,7 @@ async fn no_connections(site: &Site<'_>, role: &Role, scripts: &[Script]) -> any
     statement(site, format!("ALTER ROLE {} CONNECTION LIMIT 0", role.name)).await?;
     end_sessions(site).await?;
     say(site, scripts, 1).await?;
-    complains(site, "too many connections").await?;
+    is_unready(site, "processor", "too many connections").await?;
     // The test's own sessions were ended, too.
     let limitless = || format!("ALTER ROLE {} CONNECTION LIMIT -1", role.name);
     eventually(PATIENCE, async || statement(site, limitless()).await).await?;
@@ -134,7 +134,8 @@ async fn read_only(site: &Site<'_>, scripts: &[Script]) -> anyhow::Result<()> {
     end_sessions(site).await?;
     // A copy changes nothing, and its offset has to be written all the same.
     say(site, scripts, 1).await?;
-    complains(site, "read-only transaction").await?;
+    is_unready(site, "processor", "read-only transaction").await?;
+    is_unready(site, "sink-crm", "read-only transaction").await?;
     let mut writer = PgConnection::connect(&site.deployment.database_url).await?;
     for text in [
         "SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE".to_owned(),
@@ -145,8 +146,11 @@ async fn read_only(site: &Site<'_>, scripts: &[Script]) -> anyhow::Result<()> {
             .await?;
     }
     writer.close().await?;
-    let goes_on = site.ready("processor").await;
-    goes_on.context("it keeps its read-only sessions")
+    for service in ["processor", "sink-crm"] {
+        let ready = site.ready(service).await;
+        ready.with_context(|| format!("{service} keeps its read-only sessions"))?;
+    }
+    Ok(())
 }
 
 /// A process that was stopped takes partitions over which are no longer its own, and then is gone.
