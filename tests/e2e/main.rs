@@ -30,6 +30,7 @@ mod settings;
 mod time;
 mod trouble;
 mod versions;
+mod wasender;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -83,6 +84,10 @@ const TESTS: &[(&str, Test)] = &[
     (
         "a_commit_never_overwrites_a_newer_revision_of_a_lead",
         growth::newer_revision,
+    ),
+    (
+        "leads_who_get_no_reply_through_wasenderapi_go_to_a_person_and_are_not_qualified",
+        wasender::run,
     ),
     (
         "a_compatible_schema_is_accepted_and_an_incompatible_one_refused",
