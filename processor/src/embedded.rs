@@ -1,5 +1,5 @@
-//! The engine's batches over records that the caller brings: no Kafka, no timers, no maintenance.
-//! For programs that measure what a batch costs.
+//! Processes batches of records that the caller brings, without Kafka, timers and maintenance. For
+//! programs that measure the cost of a batch.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ use crate::worker::commit_cycle::{CommitCycle, CycleError};
 /// Bounds each statement.
 const TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Why a batch could not be processed.
+/// The reason why a batch could not be processed.
 #[derive(Debug, thiserror::Error)]
 pub enum EmbeddedError {
     #[error(transparent)]
@@ -35,7 +35,7 @@ pub enum EmbeddedError {
     Cycle(#[from] CycleError),
 }
 
-/// One lane of a processor, over partitions of its own. The default flow holds.
+/// One lane of a processor over its own partitions. The default flow applies.
 #[derive(Debug)]
 pub struct Engine {
     store: Store,
@@ -45,16 +45,16 @@ pub struct Engine {
     accounts: Accounts,
     journal: usize,
     partitions: OwnedPartitions,
-    /// Outbox rows of the batch before: Kafka would have acknowledged them meanwhile.
+    /// Outbox rows of the previous batch, which Kafka would have acknowledged meanwhile.
     acknowledged: Vec<OutboxKey>,
 }
 
 impl Engine {
-    /// Takes over `partitions` from offset 0 on, as one of the lanes of a processor with the
-    /// settings `args`. The database is migrated, and empty as far as these partitions go.
+    /// Takes over `partitions` from offset 0, as one of the lanes of a processor with the settings
+    /// `args`. The database must be migrated, and empty for these partitions.
     ///
     /// # Errors
-    /// A topic without an id, and what the database refuses.
+    /// A topic without a schema id; a database error.
     pub async fn take_over(
         args: &Args,
         pool: PgPool,
@@ -81,12 +81,12 @@ impl Engine {
         Ok(engine)
     }
 
-    /// Decodes, loads, folds and commits `records` as one batch: the statements are those of the
-    /// service, and remove the outbox rows of the batch before. The records of each partition
-    /// continue where the batch before ended.
+    /// Decodes, loads, folds and commits `records` as one batch. The statements are those of the
+    /// service, and remove the outbox rows of the previous batch. The records of each partition
+    /// must continue where the previous batch ended.
     ///
     /// # Errors
-    /// What the database refuses, and a batch that cannot be folded.
+    /// A database error; a batch that cannot be folded.
     pub async fn process(&mut self, records: Vec<Record>) -> Result<(), EmbeddedError> {
         let batch: Vec<Decoded> = records
             .into_iter()
@@ -111,7 +111,7 @@ impl Engine {
     /// Removes the outbox rows of the last batch.
     ///
     /// # Errors
-    /// What the database refuses.
+    /// A database error.
     pub async fn finish(self) -> Result<(), EmbeddedError> {
         Ok(self.store.forget(&self.acknowledged).await?)
     }

@@ -1,4 +1,5 @@
-//! The engine, pure: batches of records in, what one transaction writes and Kafka is given out.
+//! The pure engine: takes batches of records, and returns what one transaction writes and what
+//! Kafka gets.
 
 #![cfg_attr(
     not(test),

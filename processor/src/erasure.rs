@@ -1,6 +1,6 @@
-//! Tombstones: what is left of a person who was erased. A keyed hash of each id, so that a replay or
-//! a late copy of what they wrote does not bring them back, and nobody without the key can tell who
-//! they were.
+//! Makes tombstones, keyed hashes of the ids of an erased person. A replay or a late duplicate of
+//! the person's messages does not bring them back. Without the key nobody can find out who the
+//! person was.
 
 use hmac::{Hmac, Mac};
 use leadstream_schemas::Timestamp;
@@ -8,36 +8,36 @@ use leadstream_service::Secret;
 use leadstream_service::config::ConfigError;
 use sha2::Sha256;
 
-/// The setting that holds the keys.
+/// The setting that holds the erasure keys.
 pub const VARIABLE: &str = "ERASURE_KEY";
 
-/// Shorter ones can be guessed.
+/// The least length of a key; shorter keys can be guessed.
 const LEAST_BYTES: usize = 16;
 
-/// What is hashed to tell keys apart. No id has a NUL.
+/// The input of the hash that distinguishes keys. No id has a NUL.
 const CHECK: &[u8] = b"\0leadstream erasure key";
 
 /// The HMAC-SHA256 of an id under one of the keys.
 pub type Tombstone = Vec<u8>;
 
-/// What a tombstone says.
+/// The content of a tombstone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ErasureRecord {
-    /// Nothing that was sent up to then comes back.
+    /// The time up to which inputs sent by the person are dropped.
     pub until: Timestamp,
-    /// The last revision of the lead that had the id as its own; else 0.
+    /// The last revision of the lead that had the id as its own; otherwise 0.
     pub revision: u64,
 }
 
 impl ErasureRecord {
-    /// Of two the later.
+    /// Keeps the greater of each value.
     pub fn join(&mut self, other: Self) {
         self.until = self.until.max(other.until);
         self.revision = self.revision.max(other.revision);
     }
 }
 
-/// The keys of tombstones: new ones are made with the first, known ones are told by any.
+/// The erasure keys: the first makes new tombstones, and all of them recognize existing ones.
 #[derive(Clone, Default)]
 pub struct ErasureKeys(Vec<Hmac<Sha256>>);
 
@@ -48,11 +48,11 @@ impl std::fmt::Debug for ErasureKeys {
 }
 
 impl ErasureKeys {
-    /// `ERASURE_KEY` or the file that `ERASURE_KEY_FILE` names: one key, or several with commas
-    /// between, the newest first.
+    /// Reads `ERASURE_KEY` or the file that `ERASURE_KEY_FILE` names: one key, or several with
+    /// commas between, the newest first.
     ///
     /// # Errors
-    /// A file that cannot be read; a key that is too short.
+    /// Returns an error if the file cannot be read or a key is too short.
     pub fn resolve(value: Option<Secret>) -> Result<Self, ConfigError> {
         let Some(secret) = Secret::resolve(value, VARIABLE)? else {
             return Ok(Self::default());
@@ -81,24 +81,24 @@ impl ErasureKeys {
             .map(Self)
     }
 
-    /// Without keys nobody can be erased.
+    /// Returns whether there are no keys; without keys nobody can be erased.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The tombstone to make for `identity`, an id within its account; none without keys.
+    /// Returns the tombstone to make for `identity`, an id within its account; none without keys.
     #[must_use]
     pub fn tombstone(&self, identity: &str) -> Option<Tombstone> {
         self.0.first().map(|key| hash(key, identity.as_bytes()))
     }
 
-    /// Every tombstone that `identity` may have.
+    /// Returns every tombstone that `identity` may have.
     pub fn tombstones(&self, identity: &str) -> impl Iterator<Item = Tombstone> {
         self.0.iter().map(|key| hash(key, identity.as_bytes()))
     }
 
-    /// What tells the keys from others, the newest first; says nothing of them.
+    /// Returns a check value for each key, the newest first; it reveals nothing of the key.
     pub fn checks(&self) -> impl Iterator<Item = Vec<u8>> {
         self.0.iter().map(|key| hash(key, CHECK))
     }

@@ -1,6 +1,6 @@
-//! Why a lead is where it is: every input of its journal with the step that it made, where it was
-//! read, and what left the engine for it. The journal is in PostgreSQL; [`History`] rebuilds a
-//! longer one from the topic's records.
+//! Explains a lead: every input of its journal with its step, the position from which it was read,
+//! and what the engine emitted for it. PostgreSQL has the journal; [`History`] rebuilds a longer
+//! one from the topic's records.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use crate::lead::{
 use crate::service::Error;
 use crate::store::Store;
 
-/// A lead and the inputs that explain it, in their order.
+/// A lead and the inputs that explain it, in order.
 #[derive(Clone, Debug, Serialize)]
 pub struct Explanation {
     pub lead_id: String,
@@ -30,12 +30,12 @@ pub struct Explanation {
     pub data: Map<String, Value>,
     pub flow: Option<FlowRef>,
     pub revision: u64,
-    /// Leads that turned out to be this one.
+    /// The leads that merged into this one.
     pub merged: Vec<String>,
     pub steps: Vec<Step>,
-    /// What time did after the last of them.
+    /// The timers that fired after the last input.
     pub timers: Vec<Timer>,
-    /// When time next changes something, should the lead not write.
+    /// When time next changes the lead if it does not write.
     pub next_timer: Option<Timestamp>,
 }
 
@@ -45,37 +45,37 @@ pub struct Timer {
     pub due: Timestamp,
     pub state_before: String,
     pub state_after: String,
-    /// What it has to say, whether or not that went out.
+    /// The prompt of the timer, whether or not it was sent.
     pub prompt: Option<String>,
 }
 
-/// One input and what it did.
+/// One input and its effect.
 #[derive(Clone, Debug, Serialize)]
 pub struct Step {
     pub id: String,
-    /// The time that orders it: sent, but not after it was received.
+    /// The time by which the input is ordered: sent, but at most the time of receipt.
     pub at: Timestamp,
     pub received_at: Timestamp,
-    /// Where it was read; none for an input that an older version took in.
+    /// The arrival; none for an input that an older version folded.
     pub arrival: Option<Arrival>,
     pub says: String,
     pub state_before: String,
     pub state_after: String,
     pub score: i32,
-    /// The fields that it changed; null for one that it took back.
+    /// The fields that the input changed; null for a field that it cleared.
     pub data: Map<String, Value>,
-    /// What the fold says to it, whether or not that went out.
+    /// The prompt that the fold gives, whether or not it was sent.
     pub prompt: Option<String>,
-    /// The id of the reply that went out for it.
+    /// The id of the reply that was sent.
     pub reply_id: Option<String>,
     pub why: String,
 }
 
-/// Reads what PostgreSQL holds of the lead at `address`. Returns the flows as well, for
-/// [`History`].
+/// Explains the lead at `address` from PostgreSQL. Returns the flows as well, for [`History`].
 ///
 /// # Errors
-/// A database that is away, a flow that conversations follow and that is not published.
+/// Returns an error if the database is unavailable, or if a conversation follows a flow that is not
+/// published.
 pub async fn explain(
     pool: PgPool,
     address: &Address,
@@ -164,7 +164,7 @@ fn changed(before: Option<&Conversation>, after: &Conversation) -> Map<String, V
     set.chain(gone).collect()
 }
 
-/// The input's content in a line.
+/// Returns the input's content in one line.
 fn says(entry: &Entry) -> String {
     match (&entry.amends, &entry.answer) {
         (Some(amendment), _) => match &amendment.text {
@@ -215,7 +215,7 @@ fn why(step: &Replayed<'_>, data: &Map<String, Value>) -> String {
     reasons.join("; ")
 }
 
-/// The words of a reply.
+/// Returns the words of a reply.
 #[must_use]
 pub fn text(content: &ReplyContent) -> String {
     match content {
@@ -228,22 +228,22 @@ pub fn text(content: &ReplyContent) -> String {
     }
 }
 
-/// What became of a record of `lead.inputs`, as a journal without end tells it.
+/// The outcome of a record of `lead.inputs`, according to a journal without eviction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Became {
     Folded,
-    /// A copy of an input that counts.
+    /// A duplicate of an input that counts.
     Duplicate,
-    /// Another lead's, handed over.
+    /// A merge request of another lead.
     Merge,
-    /// It is under another key than the lead's home: forwarded there, or taken in by a lead that
-    /// turned out to be the same person.
+    /// The record has another key than the lead's home. It was forwarded there, or folded by a lead
+    /// that merged with this one.
     Elsewhere,
     Unreadable,
 }
 
-/// A lead's inputs as its topic holds them.
+/// A lead's inputs as the topic holds them.
 #[derive(Debug)]
 pub struct History<'a> {
     flows: &'a Flows,
@@ -261,10 +261,10 @@ impl<'a> History<'a> {
         }
     }
 
-    /// Takes in a record of the lead's home, in the order of the log.
+    /// Folds a record of the lead's home; records come in the order of the log.
     ///
     /// # Errors
-    /// A flow that is not published any more.
+    /// Returns an error if a flow is no longer published.
     pub fn take(
         &mut self,
         partition: i32,
@@ -311,10 +311,10 @@ impl<'a> History<'a> {
         self.revision
     }
 
-    /// Puts the steps of this history in place of those of PostgreSQL's journal.
+    /// Replaces the steps of PostgreSQL's journal by the steps of this history.
     ///
     /// # Errors
-    /// As [`Self::take`].
+    /// Returns the errors of [`Self::take`].
     pub fn explain(self, explanation: &mut Explanation) -> Result<(), FoldError> {
         let known: BTreeMap<String, Step> = std::mem::take(&mut explanation.steps)
             .into_iter()
@@ -322,7 +322,7 @@ impl<'a> History<'a> {
             .collect();
         explanation.steps = steps(self.flows, &explanation.lead_id, &self.journal)?;
         for step in &mut explanation.steps {
-            // What the engine noted counts more than what can be concluded.
+            // The engine's own bookkeeping takes precedence over conclusions from the log.
             if let Some(noted) = known.get(&step.id).filter(|noted| noted.arrival.is_some()) {
                 step.arrival.clone_from(&noted.arrival);
                 step.reply_id.clone_from(&noted.reply_id);

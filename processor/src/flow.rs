@@ -1,7 +1,8 @@
-//! The pure heart of a conversation: a flow document, and the step that one answer makes in it.
+//! Holds the pure core of a conversation: a flow document, and the step that one answer makes in
+//! it.
 //!
-//! Nothing here does IO or knows the time. A lead's state is the fold of [`step`] over its answers
-//! (invariant 3), so every function is total: whatever a lead writes, there is a next conversation.
+//! Nothing here does IO or reads a clock. A lead's state is the fold of [`step`] over its answers
+//! (invariant 3), so every function is total: every answer leads to a next conversation.
 
 #![cfg_attr(
     not(test),
@@ -68,25 +69,25 @@ pub struct Flow {
     messages: Messages,
     timers: Timers,
     burst_wait: Duration,
-    /// In the document's order, each reachable from `start`.
+    /// The steps in the document's order, each reachable from `start`.
     steps: Vec<FlowStep>,
 }
 
-/// What chooses the flow for a first message; empty: it takes whatever no other flow does.
+/// The conditions by which a first message chooses the flow; if empty, the flow is the fallback.
 #[derive(Debug, Default)]
 struct ChosenBy {
     referrals: Vec<String>,
-    /// As [`keyword::key`] has them.
+    /// The keywords as [`keyword::key`] returns them.
     keywords: Vec<String>,
     numbers: Vec<String>,
 }
 
-/// As [`keyword::key`] has them.
+/// The keywords as [`keyword::key`] returns them.
 #[derive(Debug, Default)]
 struct Keywords {
     restart: Vec<String>,
     stop: Vec<String>,
-    /// Opt-outs that the document need not list.
+    /// The opt-outs that the document need not list.
     opt_out: Vec<String>,
     start: Vec<String>,
     human: Vec<String>,
@@ -100,7 +101,7 @@ struct Messages {
     nudge: Option<Phrase>,
 }
 
-/// None: never.
+/// The durations; none means never.
 #[derive(Debug, Default)]
 struct Timers {
     nudge: Option<Duration>,
@@ -111,20 +112,20 @@ struct Timers {
 #[derive(Debug)]
 struct FlowStep {
     state: String,
-    /// Said on arrival.
+    /// The prompt on arrival.
     prompt: Option<Phrase>,
     /// Whether arriving completes the qualification.
     completes: bool,
-    /// Whom arriving assigns the lead to, if nobody has it yet; tried in order.
+    /// The rules that assign an arriving lead, unless it is assigned already; tried in order.
     assign: Vec<Assignment>,
     role: Role,
 }
 
 #[derive(Debug)]
 struct Assignment {
-    /// None: always.
+    /// The condition; none means always.
     when: Option<Expression>,
-    /// Never empty: one of them, by the lead's lot.
+    /// The candidates, never empty: the lead's lot chooses one.
     to: Vec<String>,
 }
 
@@ -132,12 +133,12 @@ struct Assignment {
 #[expect(clippy::large_enum_variant, reason = "there are a few steps in all")]
 enum Role {
     Ask(Question),
-    /// Goes on at once. A loop has a question in it.
+    /// Goes on at once. Every loop has a question in it.
     Pass {
         score: Option<Expression>,
         next: Next,
     },
-    /// Nothing is expected any more: this is said to whatever comes.
+    /// Ends the flow: every further message gets this reply.
     End {
         retry: Option<Phrase>,
     },
@@ -146,15 +147,16 @@ enum Role {
 #[derive(Debug)]
 struct Question {
     expected: Expected,
-    /// How it is asked: with buttons, a list or a form.
+    /// The form of the question: with buttons, a list or a form.
     asks: Asks,
-    /// Said to what is no answer; none: the prompt once more.
+    /// The reply to input that is no answer; none repeats the prompt.
     retry: Option<Phrase>,
     fill: Option<String>,
     valid: Option<Expression>,
     score: Option<Expression>,
     next: Next,
-    /// Messages in a row that are no answer, and where the last of them leads; none: to a person.
+    /// The limit of messages in a row that are no answer, and the target of the last; none: a
+    /// person.
     limit: u32,
     at_limit: Option<String>,
 }
@@ -187,18 +189,18 @@ impl Flow {
     /// Reads and checks a flow document (YAML). `file` is only named in errors.
     ///
     /// # Errors
-    /// [`FlowError`], the first thing that is wrong, with its place and how to mend it.
+    /// Returns [`FlowError`], the first error, with its place and how to fix it.
     pub fn parse(file: &str, text: &str) -> Result<Self, FlowError> {
         load::first_error(file, text)
     }
 
-    /// Reads a flow document and tells all that is wrong with it, and what looks wrong.
+    /// Reads a flow document and returns all its errors and warnings.
     #[must_use]
     pub fn check(file: &str, text: &str) -> Checked {
         load::check(file, text)
     }
 
-    /// The name and version that conversations keep.
+    /// Returns the name and version that conversations keep.
     #[must_use]
     pub fn reference(&self) -> FlowRef {
         FlowRef {
@@ -207,26 +209,26 @@ impl Flow {
         }
     }
 
-    /// The languages of its texts, such as `en` or `pt-BR`; the first until a lead chose another.
+    /// Returns the languages of the texts, such as `en` or `pt-BR`; the first is the default.
     #[must_use]
     pub fn languages(&self) -> &[String] {
         &self.languages
     }
 
-    /// How long a reply waits for a further message.
+    /// Returns how long a reply waits for a further message.
     #[must_use]
     pub const fn burst_wait(&self) -> Duration {
         self.burst_wait
     }
 
-    /// [`START`], then the steps in the document's order. Beside them a lead can be in
+    /// Returns [`START`], then the steps in the document's order. A lead can also be in
     /// [`HUMAN_HANDOFF`], [`COLD`] and [`OPTED_OUT`].
     pub fn states(&self) -> impl Iterator<Item = &str> {
         std::iter::once(START).chain(self.steps.iter().map(|step| step.state.as_str()))
     }
 
-    /// How well the flow fits a first message: the greater, the better; none when it is chosen by
-    /// something else. 0 is a flow that takes whatever comes.
+    /// Returns how well the flow fits a first message: a greater value fits better. Returns none if
+    /// something else chooses the flow, and 0 for the fallback.
     #[must_use]
     pub fn fits(&self, referral: Option<&str>, number: &str, answer: &Answer) -> Option<u8> {
         let by = &self.chosen_by;
@@ -244,7 +246,7 @@ impl Flow {
         takes_all.then_some(0)
     }
 
-    /// Whether a business number or an ad chooses it.
+    /// Returns whether a business number or an ad chooses the flow.
     pub(crate) const fn is_chosen_by_origin(&self) -> bool {
         !self.chosen_by.numbers.is_empty() || !self.chosen_by.referrals.is_empty()
     }
@@ -253,7 +255,7 @@ impl Flow {
         self.steps.iter().find(|step| step.state == state)
     }
 
-    /// The index of the language that a conversation is held in.
+    /// Returns the index of the conversation's language.
     fn language(&self, conversation: &Conversation) -> usize {
         let chosen = conversation
             .data
@@ -265,5 +267,5 @@ impl Flow {
     }
 }
 
-/// The field that chooses the language of what is said.
+/// The field that chooses the language of replies.
 const LANGUAGE_FIELD: &str = "language";

@@ -1,4 +1,4 @@
-//! The published versions of flows, and which one a conversation follows.
+//! Holds the published versions of flows and chooses the one that a conversation follows.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -7,40 +7,40 @@ use leadstream_schemas::{FlowRef, Timestamp};
 
 use crate::flow::{Answer, DEFAULT_FLOW, Flow, FlowError};
 
-/// A version that is published holds, or ceases to hold, no earlier than after this time, so that
-/// every processor knows of it before it meets an input that it concerns.
+/// The least time before a version takes effect or is withdrawn. Within it every processor learns
+/// of the change, before it reads an input that the change concerns.
 pub const NOTICE: Duration = Duration::from_secs(30);
 
-/// What publishing gives: [`NOTICE`], and what its transaction may take beyond.
+/// The time that a publication adds: [`NOTICE`], and what its transaction may take beyond that.
 pub(crate) const LEAD_TIME: Duration = Duration::from_secs(NOTICE.as_secs() + 15);
 
-/// A published document, as it is kept.
+/// A published document as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Published {
     pub name: String,
     pub version: u32,
     pub text: String,
     pub holds_from: Timestamp,
-    /// From then on no conversation begins with it.
+    /// The time from which no conversation begins with the version.
     pub withdrawn_from: Option<Timestamp>,
 }
 
-/// Where a conversation's first message came from.
+/// The origin of a conversation's first message.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Origin<'a> {
-    /// The business number that it was sent to.
+    /// The business number that received the message.
     pub number: &'a str,
-    /// The ad or post that led to it.
+    /// The ad or post that led to the message.
     pub referral: Option<&'a str>,
 }
 
-/// Published versions with the time for which each holds. Never empty.
+/// The published versions with the times from which they are in effect. Never empty.
 #[derive(Debug)]
 pub struct Flows {
     versions: BTreeMap<(String, u32), Flow>,
-    /// Holds for whatever is earlier than every other version.
+    /// The version for every time before the other versions.
     first: (String, u32),
-    /// By time, ascending.
+    /// The versions by time, ascending.
     timeline: Vec<ActiveVersion>,
     by_origin: bool,
 }
@@ -59,18 +59,17 @@ impl ActiveVersion {
 }
 
 impl Flows {
-    /// `first` holds for whatever is earlier than every other version.
+    /// Creates the flows; `first` is in effect before every other version.
     #[must_use]
     pub fn new(first: Flow, later: Vec<(Timestamp, Flow)>) -> Self {
         let later = later.into_iter().map(|(from, flow)| (from, None, flow));
         Self::of(first, later.collect())
     }
 
-    /// Reads published documents, in the order of their times; without any there is the default
-    /// flow.
+    /// Reads published documents in the order of their times; without any, the default flow.
     ///
     /// # Errors
-    /// A document that this version cannot read.
+    /// Returns an error for a document that this version cannot read.
     pub fn read(published: &[Published]) -> Result<Self, FlowError> {
         let mut flows = Vec::with_capacity(published.len());
         for it in published {
@@ -133,18 +132,18 @@ impl Flows {
             .get(&(reference.name.clone(), reference.version))
     }
 
-    /// Whether a business number or an ad can choose a flow.
+    /// Returns whether a business number or an ad can choose a flow.
     #[must_use]
     pub fn are_chosen_by_origin(&self) -> bool {
         self.by_origin
     }
 
-    /// Every published version.
+    /// Returns every published version.
     pub fn all(&self) -> impl Iterator<Item = &Flow> {
         self.versions.values()
     }
 
-    /// The version of the flow `name` that holds at `at`.
+    /// Returns the version of the flow `name` that is in effect at `at`.
     #[must_use]
     pub fn newest(&self, name: &str, at: Timestamp) -> Option<&Flow> {
         let of_it = |version: &&ActiveVersion| version.key.0 == name && version.holds(at);
@@ -153,8 +152,9 @@ impl Flows {
         self.versions.get(later.or(first)?)
     }
 
-    /// The version that a conversation follows whose first message comes at `at`: of the newest
-    /// version of each flow the one that fits best, and of those the one that was published last.
+    /// Returns the version for a conversation whose first message comes at `at`. Of the newest
+    /// version of each flow it takes the one that fits best; of equals, the one that was published
+    /// last.
     ///
     /// # Panics
     /// Never: `first` was put into the map with it.

@@ -1,4 +1,4 @@
-//! A lead: the pure fold of its inputs. No IO, no clock.
+//! Computes a lead: the pure fold of its inputs, without IO or a clock.
 
 #![cfg_attr(
     not(test),
@@ -40,28 +40,29 @@ use crate::flows::Flows;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Lead {
     pub journal: Journal,
-    /// Counts the lead's events.
+    /// The count of the lead's events.
     pub revision: u64,
     pub identities: Identities,
-    /// The profile's name, as last seen.
+    /// The name in the lead's WhatsApp profile, as last seen.
     pub profile_name: Option<String>,
-    /// Where the lead wrote last: replies go out from there.
+    /// The provider through which the lead wrote last; replies go out through it.
     pub platform: Platform,
     pub number: String,
     pub first_seen: Timestamp,
-    /// The lead that this one turned out to be: it is closed, and its inputs go there.
+    /// The lead that is the same person; this lead is closed, and its inputs go there.
     #[serde(default)]
     pub merged_into: Option<String>,
-    /// Leads that turned out to be this one.
+    /// The leads that merged into this one.
     #[serde(default)]
     pub merged: Vec<String>,
-    /// Leads that were told that they are the same person, and have not answered yet.
+    /// The leads that got this lead's merge request and have not answered yet.
     #[serde(default)]
     pub pending_merges: Vec<String>,
-    /// When its home looks at it: never later than what time does next. Bookkeeping.
+    /// When the lead's home looks at its timers: never later than the next due time. Bookkeeping.
     #[serde(default)]
     pub armed: Option<Timestamp>,
-    /// The person was erased, and wrote anew: nothing that was sent up to then counts.
+    /// When the person was erased, if they wrote again later. Inputs sent up to that time do not
+    /// count.
     #[serde(default)]
     pub erased_until: Option<Timestamp>,
 }
@@ -85,7 +86,7 @@ impl Lead {
         }
     }
 
-    /// Its state, as in events and reports; none before its first input.
+    /// Returns the state, as in events and reports; none before the first input.
     #[must_use]
     pub fn state(&self) -> Option<&str> {
         if self.merged_into.is_some() {
@@ -95,10 +96,10 @@ impl Lead {
         conversation.map(|conversation| conversation.state.as_str())
     }
 
-    /// When time next changes it, should no input come; none: never.
+    /// Returns when time next changes the lead if no input comes; none if it never does.
     ///
     /// # Errors
-    /// [`FoldError`] when its conversation follows a flow that is not there.
+    /// Returns [`FoldError`] if the lead's conversation follows a flow that is not published.
     pub fn next_due(&self, flows: &Flows) -> Result<Option<Timestamp>, FoldError> {
         match self.merged_into {
             Some(_) => Ok(None),
@@ -106,7 +107,7 @@ impl Lead {
         }
     }
 
-    /// The name that the lead gave, else its profile's.
+    /// Returns the name that the lead gave, or else its profile's.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         self.journal
@@ -116,8 +117,9 @@ impl Lead {
             .or(self.profile_name.as_deref())
     }
 
-    /// Takes note of where, under which name and which of the ids that are `ours` the lead
-    /// writes, after `input` was admitted. The newest input counts, whichever came last.
+    /// Records the number, the profile name and the ids under which the lead writes, once `input`
+    /// was admitted. It keeps only ids that are `ours`. The input that is newest in order counts,
+    /// whatever the order of arrival.
     pub fn observe(&mut self, input: &Input, ours: impl Fn(&str) -> bool) {
         let newest = self.journal.ends_with(&input.order);
         self.first_seen = self.first_seen.min(input.order.at);
@@ -138,7 +140,7 @@ impl Lead {
         }
     }
 
-    /// Keeps nothing of the person: what remains tells others that they are gone.
+    /// Deletes everything about the person; what remains shows other leads that this one is erased.
     pub fn erase(&mut self) {
         self.journal.erase();
         self.identities = Identities::default();
@@ -148,16 +150,19 @@ impl Lead {
         self.pending_merges.clear();
     }
 
-    /// The form in which PostgreSQL keeps a lead.
+    /// Encodes the lead for PostgreSQL.
     ///
     /// # Errors
-    /// [`StoredError::Encode`]; it has no cause in the data.
+    /// Returns [`StoredError::Encode`]; no data can cause it.
     pub fn to_bytes(&self) -> Result<Vec<u8>, StoredError> {
         stored::encode(self)
     }
 
+    /// Decodes a lead from PostgreSQL.
+    ///
     /// # Errors
-    /// [`StoredError`] for a format of a later version, or bytes that are none.
+    /// Returns [`StoredError`] for the format of a later version, and for bytes that are not a
+    /// lead.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, StoredError> {
         stored::decode(bytes)
     }

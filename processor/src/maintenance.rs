@@ -1,4 +1,4 @@
-//! Jobs that run now and then, behind the engine and never in its way.
+//! Runs background jobs that must not delay the engine.
 
 mod dedup_partitions;
 mod reports;
@@ -10,6 +10,6 @@ pub(crate) use dedup_partitions::maintain_dedup_partitions;
 pub(crate) use reports::refresh_reports;
 pub(crate) use timer_backfill::backfill_timers;
 
-/// One part in so many of a job's time is spent on work: the rest is the engine's.
+/// The divisor of a job's time: one part in this many is work, the rest is left to the engine.
 const SHARE: u32 = 20;
 const HOUR: Duration = Duration::from_secs(3600);

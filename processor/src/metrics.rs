@@ -16,11 +16,11 @@ const FAILURES: &str = "leadstream_processor_failures_total";
 const REPORTS: &str = "leadstream_processor_reports_leads_total";
 const PARTITIONS: &str = "leadstream_processor_partitions";
 
-/// What became of the inputs of a batch.
+/// The outcomes of the inputs of a batch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
     pub(crate) folded: u64,
-    /// Of the folded, those that changed their lead by a refold.
+    /// Folded inputs that changed their lead by a refold.
     pub(crate) late: u64,
     pub(crate) duplicates: u64,
     pub(crate) too_late: u64,
@@ -28,19 +28,19 @@ pub(crate) struct Counts {
     pub(crate) forwarded: u64,
     pub(crate) events: u64,
     pub(crate) replies: u64,
-    /// Leads that heard of, or told, another that is the same person.
+    /// Merge requests that leads received or sent.
     pub(crate) merge_requests: u64,
-    /// Of a lead that is not known: its inputs are no longer in the topic.
+    /// Merge requests for an unknown lead, whose inputs are no longer in the topic.
     pub(crate) merge_requests_missed: u64,
-    /// Leads taken in by another.
+    /// Leads that merged into another.
     pub(crate) merges: u64,
-    /// Edits and revocations of messages that have left their lead's journal.
+    /// Edits and revocations of messages that were evicted from their lead's journal.
     pub(crate) amendments_out_of_reach: u64,
     pub(crate) commands_applied: u64,
     pub(crate) commands_refused: u64,
     /// Timers that fired without an input.
     pub(crate) timers: u64,
-    /// What timers had to say, whose time was over.
+    /// Replies of timers that had already expired.
     pub(crate) stale: u64,
     /// Inputs of people who were erased after they had sent them.
     pub(crate) erased: u64,
@@ -49,7 +49,7 @@ pub(crate) struct Counts {
 }
 
 impl Counts {
-    /// Adds them to the metrics, once the batch is committed.
+    /// Adds the counts to the metrics, once the batch is committed.
     pub(crate) fn record(&self) {
         for (outcome, count) in [
             ("folded", self.folded),
@@ -99,12 +99,12 @@ pub(crate) fn batch(records: usize, seconds: f64) {
     histogram!(COMMIT).record(seconds);
 }
 
-/// Leads whose report was brought up to date.
+/// Counts leads whose report was updated.
 pub(crate) fn reports(leads: u64) {
     counter!(REPORTS).increment(leads);
 }
 
-/// `kind`: `database`, `delivery`, `fenced`, `kafka`, `reports`, `upkeep`.
+/// Counts a failure. `kind`: `database`, `delivery`, `fenced`, `kafka`, `reports`, `upkeep`.
 pub(crate) fn failure(kind: &'static str) {
     counter!(FAILURES, "kind" => kind).increment(1);
 }

@@ -1,4 +1,4 @@
-//! Publishing flows, and what has come of them: for the commands of `leadstream flow`.
+//! Publishes flows and reports on them, for the commands of `leadstream flow`.
 
 mod funnel;
 
@@ -20,12 +20,12 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Version {
     pub published: Published,
-    /// Whether a conversation that begins now can follow it.
+    /// Whether a conversation that begins now can follow the version.
     pub holds: bool,
     pub conversations: Conversations,
 }
 
-/// Why nothing was published or withdrawn.
+/// The reason why nothing was published or withdrawn.
 #[derive(Debug, thiserror::Error)]
 pub enum PublishError {
     #[error(
@@ -56,35 +56,38 @@ pub enum PublishError {
     Database(#[from] Error),
 }
 
-/// What going back came to.
+/// The outcome of a rollback.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RolledBack {
     pub withdrawn: FlowRef,
     pub from: Timestamp,
     /// The version that new conversations then follow.
     pub now: FlowRef,
-    /// Those that keep the withdrawn version.
+    /// The count of conversations that keep the withdrawn version.
     pub conversations: u64,
 }
 
-/// Published flows in PostgreSQL.
+/// The published flows in PostgreSQL.
 #[derive(Debug)]
 pub struct Publisher(Store);
 
 impl Publisher {
+    /// Opens the published flows.
+    ///
     /// # Errors
-    /// A database that is away, or whose schema is of another version.
+    /// Returns an error if the database is unavailable or its schema is of another version.
     pub async fn new(pool: PgPool) -> Result<Self, PublishError> {
         let store = Store::new(pool, TIMEOUT);
         store.check_schema().await.map_err(Error::from)?;
         Ok(Self(store))
     }
 
-    /// Publishes `flow`, whose document is `text`; gives the time from which it holds. `from` is
-    /// for later; without it as soon as every processor can know.
+    /// Publishes `flow`, whose document is `text`, and returns the time from which it is in effect.
+    /// `from` asks for a later time; without it the version takes effect as soon as every processor
+    /// can know it.
     ///
     /// # Errors
-    /// A version that is not newer than those that are published.
+    /// Returns an error if the version is not newer than the published ones.
     pub async fn publish(
         &self,
         flow: &Flow,
@@ -124,15 +127,16 @@ impl Publisher {
             .find(|it| it.name == reference.name && it.version == reference.version);
         match inserted {
             Some(inserted) if inserted.text == text => Ok(inserted.holds_from),
-            // Somebody else was first.
+            // Another publication came first.
             _ => Err(PublishError::Changed(reference)),
         }
     }
 
-    /// Every published version, the newest first.
+    /// Returns every published version, the newest first.
     ///
     /// # Errors
-    /// A database that is away, a document that this version cannot read.
+    /// Returns an error if the database is unavailable, or for a document that this version cannot
+    /// read.
     pub async fn list(&self) -> Result<Vec<Version>, PublishError> {
         let (published, now) = self.0.flows().await.map_err(Error::from)?;
         let flows = Flows::read(&published).map_err(Error::from)?;
@@ -151,10 +155,10 @@ impl Publisher {
         Ok(versions.collect())
     }
 
-    /// The document of a version; without one, of that which holds now.
+    /// Returns the document of a version, by default of the one in effect now.
     ///
     /// # Errors
-    /// A flow or version that is not published.
+    /// Returns an error if the flow or version is not published.
     pub async fn document(&self, name: &str, version: Option<u32>) -> Result<String, PublishError> {
         let versions = self.list().await?;
         let found = versions.into_iter().find(|it| {
@@ -167,11 +171,11 @@ impl Publisher {
         })
     }
 
-    /// Withdraws the version of `name` that holds now or will next, so that new conversations
-    /// follow the one before it. Those that have begun keep theirs.
+    /// Withdraws the current or next version of `name`, so that new conversations follow the
+    /// version before it. Conversations that have begun keep theirs.
     ///
     /// # Errors
-    /// No version before it; conversations that follow it, unless `in_use`.
+    /// Returns an error if no version precedes it, or if conversations follow it, unless `in_use`.
     pub async fn roll_back(&self, name: &str, in_use: bool) -> Result<RolledBack, PublishError> {
         let versions = self.list().await?;
         let mut of_it = versions
@@ -213,10 +217,11 @@ impl Publisher {
         })
     }
 
-    /// How far leads got, by version and step. Reads every lead.
+    /// Counts how far leads got, by version and step. Reads every lead.
     ///
     /// # Errors
-    /// A database that is away, a document or lead that this version cannot read.
+    /// Returns an error if the database is unavailable, or for a document or lead that this version
+    /// cannot read.
     pub async fn funnel(&self, name: &str) -> Result<Vec<Funnel>, PublishError> {
         let (published, _) = self.0.flows().await.map_err(Error::from)?;
         if !published.iter().any(|it| it.name == name) {

@@ -1,6 +1,6 @@
-//! Recovery after PostgreSQL lost commits that Kafka knows of, or the log lost records: the log is
-//! folded again from where PostgreSQL stands, and what consumers have already is not published
-//! again. Replies to inputs that were processed once are held back.
+//! Recovers after PostgreSQL lost commits that Kafka knows, or after the log lost records. Folds
+//! the log again from PostgreSQL's offset, and does not publish again what consumers already have.
+//! Replies to inputs that were processed before are held back.
 
 mod correct;
 mod log;
@@ -33,22 +33,22 @@ pub struct Args {
     pub processor: crate::Args,
 }
 
-/// What a recovery did.
+/// The result of a recovery.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Report {
     /// Records of `lead.inputs` that were folded again.
     pub records: u64,
     /// Events and replies that consumers have and that were not published again, and replies that
-    /// come too late to be sent.
+    /// are too late to be sent.
     pub held_events: u64,
     pub held_replies: u64,
-    /// Leads of which consumers knew another state: each has a new event of cause `replay`.
+    /// Leads of which consumers knew another state. Each gets a new event with the cause `replay`.
     pub corrected: u64,
-    /// Leads that consumers know of and that the log no longer explains.
+    /// Leads that consumers know and that the log no longer explains.
     pub unexplained: u64,
 }
 
-/// Why a recovery did not take place, or is not through. It may be run again at any time.
+/// The reason why a recovery did not run or is incomplete. It may be run again at any time.
 #[derive(Debug, thiserror::Error)]
 pub enum RecoverError {
     #[error(
@@ -83,7 +83,7 @@ pub enum RecoverError {
     Delivery(#[from] ProduceError),
 }
 
-/// Recovers, saying each step; none when PostgreSQL and Kafka agree.
+/// Recovers and reports each step to `say`. Returns none if PostgreSQL and Kafka agree.
 ///
 /// # Errors
 /// [`RecoverError`].

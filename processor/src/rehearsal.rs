@@ -1,5 +1,5 @@
-//! A conversation without any server: what a lead would see, with the journal, timers and the wait
-//! for bursts as in the engine. Pure; time is what the caller lets pass.
+//! Plays a conversation without a server and shows what a lead would see. Journal, timers and the
+//! wait for bursts work as in the engine. Pure: the caller advances the time.
 
 #![cfg_attr(
     not(test),
@@ -23,9 +23,9 @@ use crate::flow::{Answer, Conversation, Flow, later, numbered};
 use crate::flows::Flows;
 use crate::lead::{Admission, Amendment, FoldError, Input, Journal, OrderKey};
 
-/// 2026-01-05 09:00 UTC: every rehearsal begins then.
+/// The begin of every rehearsal: 2026-01-05 09:00 UTC.
 const BEGIN: Timestamp = Timestamp::from_secs(1_767_603_600);
-/// Inputs of a rehearsal that can still be edited.
+/// The inputs of a rehearsal that can still be edited.
 const JOURNAL: usize = 64;
 
 /// A conversation that is played.
@@ -36,7 +36,7 @@ pub struct Rehearsal<'a> {
     now: Timestamp,
     /// A reply that waits for a further message.
     waiting: Option<(Timestamp, ReplyContent)>,
-    /// What reached the lead and was not taken yet.
+    /// The replies that reached the lead and were not read yet.
     heard: Vec<ReplyContent>,
     inputs: usize,
 }
@@ -54,24 +54,24 @@ impl<'a> Rehearsal<'a> {
         }
     }
 
-    /// None before the first input.
+    /// Returns the conversation; none before the first input.
     #[must_use]
     pub const fn conversation(&self) -> Option<&Conversation> {
         self.journal.conversation()
     }
 
-    /// What was sent so far.
+    /// Returns the journal of the inputs so far.
     #[must_use]
     pub const fn journal(&self) -> &Journal {
         &self.journal
     }
 
-    /// What has reached the lead since this was asked last.
+    /// Returns the replies that reached the lead since the last call.
     pub fn heard(&mut self) -> Vec<ReplyContent> {
         std::mem::take(&mut self.heard)
     }
 
-    /// Lets a waiting reply go.
+    /// Sends a waiting reply.
     pub fn settle(&mut self) {
         if let Some((due, reply)) = self.waiting.take() {
             self.now = self.now.max(due);
@@ -79,10 +79,10 @@ impl<'a> Rehearsal<'a> {
         }
     }
 
-    /// Lets `time` pass: a waiting reply goes, timers fire.
+    /// Lets `time` pass: a waiting reply is sent, and timers fire.
     ///
     /// # Errors
-    /// [`FoldError`] when the conversation follows a flow that is not there.
+    /// Returns [`FoldError`] if the conversation follows a flow that is not published.
     pub fn advance(&mut self, time: Duration) -> Result<(), FoldError> {
         let until = later(self.now, time);
         if self.waiting.as_ref().is_some_and(|(due, _)| *due <= until) {
@@ -95,24 +95,24 @@ impl<'a> Rehearsal<'a> {
         Ok(())
     }
 
-    /// The lead, or a person of the business, sends `content`; gives its id.
+    /// Sends `content` from the lead or a person of the business and returns its id.
     ///
     /// # Errors
-    /// [`FoldError`] when the conversation follows a flow that is not there.
+    /// Returns [`FoldError`] if the conversation follows a flow that is not published.
     pub fn send(&mut self, content: &Content) -> Result<String, FoldError> {
         self.take(Answer::from(content), Amendment::of(content))
     }
 
-    /// A person of the business gives the lead this command; anything else does nothing.
+    /// Gives the lead a command of a person of the business; other content does nothing.
     ///
     /// # Errors
-    /// [`FoldError`] when the conversation follows a flow that is not there.
+    /// Returns [`FoldError`] if the conversation follows a flow that is not published.
     pub fn command(&mut self, content: &Content) -> Result<(), FoldError> {
         let command = Answer::command(content, Platform::WhatsappCloud);
         command.map_or(Ok(()), |command| self.take(command, None).map(|_| ()))
     }
 
-    /// The id of the input `number`, from 1.
+    /// Returns the id of the input `number`, from 1.
     #[must_use]
     pub fn id(number: usize) -> String {
         format!("input-{number}")
@@ -152,7 +152,7 @@ impl<'a> Rehearsal<'a> {
     }
 }
 
-/// A reply as text: options as numbered lines, a form's button in brackets.
+/// Returns a reply as text: options as numbered lines, a form's button in brackets.
 #[must_use]
 pub fn spoken(reply: ReplyContent) -> String {
     match numbered(reply) {

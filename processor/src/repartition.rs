@@ -1,7 +1,7 @@
 //! Moves leads to their partitions after `lead.inputs` has grown. Runs while no processor does.
 //!
-//! Records that were written by the former count, or are written by producers that do not know the
-//! new one yet, need no move: the processor forwards each to the partition of its key.
+//! Records that were written with the former count, or by producers that do not know the new one,
+//! need no move. The processor forwards each to the partition of its key.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use crate::store::{Placed, Store, StoreError, pool};
 /// Leads in one statement.
 const PORTION: i64 = 5000;
 
-/// Why leads were not moved. The command may be run again at any time.
+/// The reason why leads were not moved. The command may be run again at any time.
 #[derive(Debug, thiserror::Error)]
 pub enum RepartitionError {
     #[error(
@@ -49,7 +49,7 @@ impl Repartition {
     /// Reads both partition counts.
     ///
     /// # Errors
-    /// [`RepartitionError::Members`] while a processor runs; Kafka or PostgreSQL away.
+    /// [`RepartitionError::Members`] while a processor runs; unavailable Kafka or PostgreSQL.
     pub async fn prepare(
         kafka: &KafkaArgs,
         database: &DatabaseArgs,
@@ -81,7 +81,7 @@ impl Repartition {
     /// move is completed when it runs again: until then every processor halts.
     ///
     /// # Errors
-    /// PostgreSQL away.
+    /// An unavailable database.
     pub async fn run(self, count: usize) -> Result<u64, RepartitionError> {
         self.store.fence_all().await?;
         let mut after = String::new();

@@ -1,4 +1,4 @@
-//! The processor as a service: start, the lanes beside the consumer's loop.
+//! Runs the processor as a service: the start, then the lanes next to the consumer's loop.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -32,7 +32,7 @@ use crate::worker::lane::{Lane, LaneError};
 use crate::worker::live_flows::{FlowsError, LiveFlows};
 use crate::worker::shared::Shared;
 
-/// Why the processor ended.
+/// The reason why the processor ended.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error(transparent)]
@@ -80,11 +80,10 @@ const RETRY: RetryPolicy =
 const UPKEEP_RETRY: RetryPolicy =
     RetryPolicy::unlimited(Duration::from_secs(5), Duration::from_secs(600));
 
-/// Runs the processor until shutdown.
+/// Runs the processor until shutdown. Waits for services that are merely unavailable.
 ///
 /// # Errors
-/// A wrong setting or flow, a schema that is not this version's, offsets that contradict each
-/// other. What is merely away is waited for.
+/// A wrong setting or flow; a schema of another version; offsets that contradict each other.
 pub async fn run(args: Args, context: Context) -> Result<(), Error> {
     let document = flow_document(&args)?;
     args.kafka.validate()?;
@@ -192,7 +191,7 @@ fn store(args: &Args) -> Result<Store, ConfigError> {
     Ok(Store::new(pool, Duration::from_secs(15)).with_erasure(erasure))
 }
 
-/// What folding needs, with these settings: at once, or an error.
+/// Opens the store, flows and output topics of these settings. Waits for no unavailable service.
 pub(crate) async fn open(args: &Args) -> Result<(Store, Arc<Flows>, Outlets), Error> {
     let document = flow_document(args)?;
     args.kafka.validate()?;
@@ -205,7 +204,7 @@ pub(crate) async fn open(args: &Args) -> Result<(Store, Arc<Flows>, Outlets), Er
     Ok((store, flows.current(), outlets))
 }
 
-/// Schema of the database, flows, and schema ids.
+/// Checks the schema of the database, and loads flows and schema ids.
 async fn attempt(
     args: &Args,
     store: &Store,
@@ -226,7 +225,8 @@ async fn attempt(
     Ok((flows, ids))
 }
 
-/// Schema of the database, flows and schema ids: waits for what is away, None on shutdown.
+/// Checks the schema of the database, and loads flows and schema ids. Waits for unavailable
+/// services. Returns none on shutdown.
 async fn prepare(
     args: &Args,
     context: &Context,
@@ -285,8 +285,8 @@ fn flow_document(args: &Args) -> Result<Document, Error> {
     Ok(Document { reference, text })
 }
 
-/// A document of the operator's is published at each start, unless it is there; the default one
-/// only where no flow is.
+/// Publishes the document and loads the flows. An operator's document is published at each start
+/// unless it exists, the default one only if there is no flow.
 async fn publish_and_load(
     store: &Store,
     document: &Document,

@@ -1,4 +1,4 @@
-//! All SQL of the engine.
+//! Holds all SQL of the engine.
 
 mod commands;
 mod dedup_partitions;
@@ -42,15 +42,15 @@ pub use poison::resume;
 pub use pool::pool;
 pub use schema::{MIGRATIONS, migrate};
 
-/// What went wrong with the database, by what to do about it.
+/// A database error, classified by the action that it requires.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// Another owner has the partition: nothing was written.
+    /// Another owner has the partition. Nothing was written.
     #[error("partition {0} belongs to another processor by now")]
     Fenced(i32),
     #[error("PostgreSQL: {0}")]
     Database(#[from] sqlx::Error),
-    /// Another writer changed a lead since it was read: nothing was written.
+    /// Another writer changed a lead after this process read it. Nothing was written.
     #[error("{0} of the batch's leads were changed by another writer since they were read")]
     StaleLeads(u64),
     #[error("PostgreSQL did not answer within {0:?}")]
@@ -70,14 +70,14 @@ pub(crate) struct OutboxRow {
     pub(crate) records: Vec<leadstream_kafka::Outgoing>,
 }
 
-/// What one transaction commits.
+/// The content of one transaction.
 #[derive(Debug)]
 pub(crate) struct Commit<'a> {
     pub(crate) owner: Uuid,
-    /// By partition: where it stands before.
+    /// The position before the commit, by partition.
     pub(crate) fences: &'a BTreeMap<i32, Fence>,
     pub(crate) folded: &'a BatchResult,
-    /// By partition: the dead letters it had, these included.
+    /// The dead letters, including those of this batch, by partition.
     pub(crate) poison: &'a BTreeMap<i32, Poison>,
     /// Acknowledged outbox rows.
     pub(crate) acknowledged: &'a [OutboxKey],
@@ -92,7 +92,7 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    /// `timeout` bounds each call, so that a half-open connection holds nothing up.
+    /// Creates a store. `timeout` bounds each call, so that a half-open connection blocks nothing.
     pub(crate) fn new(pool: PgPool, timeout: Duration) -> Self {
         Self {
             pool,
@@ -101,7 +101,7 @@ impl Store {
         }
     }
 
-    /// Knows erased people by these keys.
+    /// Sets the keys by which the store recognizes erased people.
     pub(crate) fn with_erasure(self, erasure: ErasureKeys) -> Self {
         Self { erasure, ..self }
     }
@@ -127,7 +127,7 @@ impl Store {
         }
     }
 
-    /// What `of` makes of each row.
+    /// Runs `query` and returns the results of `of` for all rows.
     async fn rows<T, C: FromIterator<T>>(
         &self,
         query: write::Statement<'_>,
@@ -140,7 +140,8 @@ impl Store {
         .await
     }
 
-    /// A pool only says that it waited in vain; a connection of one's own says why.
+    /// Returns why PostgreSQL refuses connections. The pool only reports a timeout, so this
+    /// function opens a connection of its own to get the reason.
     async fn refusal(&self) -> StoreError {
         let options = self.pool.connect_options();
         let tried = PgConnection::connect_with(&options);
@@ -150,7 +151,7 @@ impl Store {
         }
     }
 
-    /// Makes `owner` the owner of `partitions`. Waits for a commit of the owner before.
+    /// Makes `owner` the owner of `partitions`. Waits for a running commit of the previous owner.
     pub(crate) async fn take_over(
         &self,
         partitions: &[i32],
@@ -168,7 +169,7 @@ impl Store {
         self.rows(query, owned).await
     }
 
-    /// Of `partitions`, those that `owner` still owns.
+    /// Returns those of `partitions` that `owner` still owns.
     pub(crate) async fn still_owned(
         &self,
         partitions: &[i32],
@@ -183,7 +184,7 @@ impl Store {
         self.rows(query, owned).await
     }
 
-    /// Writes down where a new partition starts.
+    /// Records the offset at which a new partition starts.
     pub(crate) async fn begin_at(
         &self,
         partition: i32,
@@ -206,7 +207,7 @@ impl Store {
         .await
     }
 
-    /// What is committed and perhaps not published, in the order of commits.
+    /// Returns committed records that may not be published yet, in the order of commits.
     pub(crate) async fn outbox(&self, partitions: &[i32]) -> Result<Vec<OutboxRow>, StoreError> {
         let query = sqlx::query(
             "SELECT partition, next_offset, sweep, records FROM outbox
@@ -239,8 +240,9 @@ impl Store {
         .await
     }
 
-    /// State, read model, outbox and offsets in one transaction (invariant 5). Rows are written in
-    /// the order of partition and lead id, so that two transactions cannot deadlock.
+    /// Commits state, read model, outbox and offsets in one transaction (invariant 5). The
+    /// statements write rows in the order of partition and lead id, so that two transactions cannot
+    /// deadlock.
     pub(crate) async fn commit(&self, commit: &Commit<'_>) -> Result<(), StoreError> {
         self.bounded(async {
             failpoint::hit(Point::Begin).await?;

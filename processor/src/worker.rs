@@ -1,4 +1,4 @@
-//! The tasks of a running processor, which do IO around the pure engine.
+//! Runs the tasks of a processor, which do IO around the pure engine.
 
 pub(crate) mod commit_cycle;
 pub(crate) mod halts;

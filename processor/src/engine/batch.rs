@@ -1,5 +1,5 @@
-//! The fold of a batch: pure, over leads that were loaded before. What comes out is everything
-//! that one transaction writes and, after it, Kafka is given.
+//! Folds a batch: pure, over leads that were loaded before. The result is everything that one
+//! transaction writes and that Kafka gets afterwards.
 
 mod command;
 mod decoded;
@@ -28,16 +28,16 @@ use crate::flow::Objection;
 use crate::flows::Flows;
 use crate::lead::{FoldError, Inbound, InputError, Lead, StoredError, Verb, scoped};
 
-/// What the fold may use of the database.
+/// The loaded database state that the fold may use.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct LoadedState {
-    /// Leads of the batch's ids, by lead id. Those that change are moved out.
+    /// Leads of the batch's ids, by lead id. The fold moves changed leads out.
     pub(crate) leads: HashMap<String, Lead>,
-    /// Lead id by identity.
+    /// Lead ids by identity.
     pub(crate) identities: HashMap<String, String>,
-    /// Ids that left their lead's journal: lead id and input id.
+    /// Evicted inputs: lead id and input id.
     pub(crate) evicted: HashSet<(String, String)>,
-    /// By identity of people who were erased.
+    /// Erasures by identity of the erased person.
     pub(crate) erased: HashMap<String, ErasureRecord>,
 }
 
@@ -48,8 +48,8 @@ pub(crate) struct Rules<'a> {
     pub(crate) outlets: &'a Outlets,
     pub(crate) erasure: &'a ErasureKeys,
     pub(crate) journal: usize,
-    /// Partitions of `lead.inputs`: a record on another than its key's is forwarded to that one.
-    /// None: every record counts as well placed.
+    /// The partition count of `lead.inputs`. The fold forwards a record that is on another
+    /// partition than its key's. None: every record counts as well placed.
     pub(crate) partitions: Option<usize>,
 }
 
@@ -63,11 +63,11 @@ pub enum BatchError {
     Stored(#[from] StoredError),
 }
 
-/// Where a record belongs.
+/// The place where a record belongs.
 enum Place {
-    /// Here: the lead's id, and whether it is new.
+    /// This partition, with the lead's id and whether the lead is new.
     Here { lead_id: String, created: bool },
-    /// On the partition of this key.
+    /// The partition of this key.
     Elsewhere(String),
 }
 
@@ -132,20 +132,20 @@ struct Step<'a> {
     rules: &'a Rules<'a>,
 }
 
-/// What a step made of its record.
+/// The outcome of a step for its record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outcome {
     /// The lead has changed.
     Kept,
-    /// It has a command more, which does nothing.
+    /// The lead has one more command, which does nothing.
     Objected(Objection),
-    /// It has not.
+    /// The lead has not changed.
     Unchanged,
-    /// The record went to dead letters; the lead may know an id more.
+    /// The record went to dead letters. The lead may know one more id.
     Refused,
 }
 
-/// Folds one record; true when it went to dead letters.
+/// Folds one record. Returns true if the record went to dead letters.
 fn fold_one(
     record: &Record,
     keyed: &Keyed,
@@ -193,7 +193,7 @@ fn fold_one(
         }
         return Ok(false);
     }
-    // The one that it became is gone, and its own turn comes.
+    // The survivor of this closed lead is erased, so this lead is erased now as well.
     let until = known.erased.get(&step.lead_id).map(|gone| gone.until);
     let is_gone = found
         .as_ref()
@@ -223,7 +223,8 @@ fn fold_one(
 }
 
 impl Step<'_> {
-    /// `found` is the lead that the record speaks to, where it is known. Gives it as it is then.
+    /// Folds the record into `found`, the lead that it addresses, if known. Returns the lead after
+    /// the fold.
     fn fold(
         &self,
         found: Option<Box<LeadUpdate>>,
@@ -280,7 +281,7 @@ impl Step<'_> {
         self.voice().event(lead, cause, previous, at, outgoing)
     }
 
-    /// Publishes what is said, if anything, to the input `cause`.
+    /// Publishes the reply to the input `cause`, if there is one.
     fn reply(
         &self,
         lead: &Lead,
@@ -307,7 +308,7 @@ impl Step<'_> {
         voice.reply(lead, said, cause, times, folded, outgoing)
     }
 
-    /// Keeps the ids that left the lead's journal.
+    /// Keeps the ids of evicted inputs.
     fn keep_evicted(&self, evicted: Vec<(String, Timestamp)>, folded: &mut BatchResult) {
         let ids = evicted.into_iter();
         let rows = ids.map(|(id, sent_at)| (self.lead_id.clone(), id, sent_at));
@@ -315,7 +316,7 @@ impl Step<'_> {
     }
 }
 
-/// A lead id is its home key within its account.
+/// Returns the home key: the lead id without its account.
 pub(crate) fn home_key<'a>(lead_id: &'a str, account: &str) -> &'a str {
     if account.is_empty() {
         return lead_id;
@@ -326,7 +327,7 @@ pub(crate) fn home_key<'a>(lead_id: &'a str, account: &str) -> &'a str {
         .unwrap_or(lead_id)
 }
 
-/// The lead that has an id, as of this point of the batch.
+/// Returns the lead that has an id at this point of the batch.
 fn owner<'a>(
     identity: &str,
     known: &'a LoadedState,
@@ -343,8 +344,8 @@ fn place(
     folded: &BatchResult,
     rules: &Rules<'_>,
 ) -> Place {
-    // A producer that knew another partition count, or that chooses partitions in its own way: one
-    // partition has to hold all of a lead.
+    // The producer knew another partition count or chooses partitions in its own way. All records
+    // of a lead must be on one partition.
     let is_misplaced = rules
         .partitions
         .is_some_and(|count| partition_of(keyed.key.as_bytes(), count) != record.partition);

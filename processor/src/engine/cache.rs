@@ -1,11 +1,11 @@
-//! Leads kept in memory in their stored form, a quarter of what they take unfolded.
+//! Caches leads in memory in their stored form, at a quarter of their unfolded size.
 
 use lru::LruCache;
 
-/// What an entry takes beside its two texts: the list's node, the index, the allocator.
+/// Bytes that an entry takes besides its two texts: the list's node, the index, the allocator.
 const ENTRY: usize = 160;
 
-/// The leads of a partition that were of use last, within a room in bytes.
+/// The most recently used leads of a partition, within a limit in bytes.
 #[derive(Debug)]
 pub(crate) struct LeadCache {
     leads: LruCache<String, Box<[u8]>>,
@@ -28,7 +28,7 @@ impl LeadCache {
         self.leads.contains(lead_id)
     }
 
-    /// Keeps a lead, for which those go that were not of use for longest.
+    /// Adds a lead and evicts the least recently used ones beyond `room` bytes.
     pub(crate) fn put(&mut self, lead_id: String, body: Box<[u8]>, room: usize) {
         self.remove(&lead_id);
         self.bytes += size(&lead_id, &body);
@@ -36,7 +36,7 @@ impl LeadCache {
         self.shrink(room);
     }
 
-    /// Lets leads go until the rest fits into `room` bytes.
+    /// Evicts leads until the rest fits into `room` bytes.
     pub(crate) fn shrink(&mut self, room: usize) {
         while self.bytes > room
             && let Some((lead_id, body)) = self.leads.pop_lru()

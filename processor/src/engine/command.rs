@@ -1,4 +1,4 @@
-//! Commands by their ids: whose an id is, and what its command came to.
+//! Describes commands by their ids: the claim of an id and the outcome of its command.
 
 use leadstream_schemas::Timestamp;
 use serde::Serialize;
@@ -31,39 +31,39 @@ pub enum Applied {
     Refused,
 }
 
-/// What the id of a command was given for first: a row of `command_claims`.
+/// The first use of a command's id: a row of `command_claims`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Claim {
     pub(crate) account: String,
-    /// Of the content.
+    /// The digest of the content.
     pub(crate) digest: Vec<u8>,
-    /// Hashes of the ids that its lead had, so that a repeat is known when the lead is erased.
+    /// Hashes of the ids that the lead had, which identify a duplicate after the lead is erased.
     pub(crate) people: Vec<Vec<u8>>,
 }
 
 impl Claim {
-    /// Whether `other` has the same content for the same person.
+    /// Returns whether `other` has the same content for the same person.
     pub(crate) fn is_of(&self, other: &Self) -> bool {
         self.digest == other.digest && self.people.iter().any(|id| other.people.contains(id))
     }
 }
 
-/// What PostgreSQL holds of the id of a command.
+/// The state of a command's id in PostgreSQL.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct KnownCommand {
     pub(crate) claim: Option<Claim>,
     pub(crate) outcome: Option<CommandOutcome>,
-    /// The account of the outcome's lead, while that is there.
+    /// The account of the outcome's lead, while the lead exists.
     pub(crate) account: Option<String>,
 }
 
 impl KnownCommand {
-    /// Whether nobody has the id.
+    /// Returns whether the id is unused.
     pub(crate) const fn is_free(&self) -> bool {
         self.claim.is_none() && self.outcome.is_none()
     }
 
-    /// The account of the lead that the command was for, if that is known.
+    /// Returns the account of the lead that the command was for, if known.
     pub(crate) fn account(&self) -> Option<&str> {
         let claimed = self.claim.as_ref().map(|claim| claim.account.as_str());
         self.account.as_deref().or(claimed)

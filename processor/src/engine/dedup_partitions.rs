@@ -1,26 +1,26 @@
-//! Which days of ids that left their leads' journals are still needed: pure (invariant 2).
+//! Computes which days of evicted ids are still needed: pure (invariant 2).
 
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use leadstream_schemas::topic::DUPLICATE_HORIZON;
 
-/// Days made ahead, so that no row of theirs is in the default partition already.
+/// Days created ahead, so that the default partition does not already have rows of them.
 const AHEAD: u64 = 7;
 const SECONDS_OF_A_DAY: u64 = 86_400;
 
-/// What is to be done to the day partitions of `departed_inputs`.
+/// The changes to the day partitions of `departed_inputs`.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Plan {
     pub(crate) create: Vec<NaiveDate>,
     pub(crate) drop: Vec<NaiveDate>,
-    /// Rows of earlier days go from the default partition.
+    /// The day before which rows are deleted from the default partition.
     pub(crate) keep_from: Option<NaiveDate>,
 }
 
-/// `record_times` are how far the partitions are in the time of their records: the one that is
-/// furthest behind says what is kept, so a replay finds its ids. `taken` are days that the default
-/// partition has rows of: they stay there. `now` only says which days come next.
+/// Plans the day partitions. `record_times` are the record times that the partitions have reached.
+/// The earliest decides what is kept, so that a replay finds its ids. `taken` are days with rows in
+/// the default partition, which stay there. `now` only determines the coming days.
 pub(crate) fn plan(
     record_times: &[DateTime<Utc>],
     existing: &BTreeSet<NaiveDate>,

@@ -1,4 +1,4 @@
-//! What leaves the engine for an input: pure constructors of records.
+//! Builds the records that the engine publishes for an input: pure.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use leadstream_schemas::{
 use crate::flow::{Answer, START, numbered};
 use crate::lead::Lead;
 
-/// Names of topics and ids of schemas: where effects go to.
+/// Names of topics and ids of schemas for the published records.
 #[derive(Clone, Debug)]
 pub(crate) struct Outlets {
     pub(crate) inputs: Outlet,
@@ -38,7 +38,7 @@ impl Outlet {
 }
 
 impl Outlets {
-    /// None when an id was not resolved.
+    /// Returns the output topics, or none if an id was not resolved.
     pub(crate) fn new(prefix: &str, ids: &SchemaIds) -> Option<Self> {
         let outlet = |topic: Topic| {
             Some(Outlet {
@@ -55,7 +55,7 @@ impl Outlets {
     }
 }
 
-/// The event that gives the lead `revision`; none for a lead without a conversation.
+/// Returns the event that gives the lead `revision`, or none for a lead without a conversation.
 pub(crate) fn event(
     lead_id: &str,
     lead: &Lead,
@@ -95,15 +95,15 @@ pub(crate) fn event(
     })
 }
 
-/// When a reply may go.
+/// The times between which a reply may be sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Times {
     pub(crate) not_before: Option<Timestamp>,
     pub(crate) expires_at: Option<Timestamp>,
 }
 
-/// What a reply to `lead` is as the lead stands now, unless a person of the business says it: a bot
-/// that is silent from then on says why.
+/// Returns the kind of a reply to `lead` in its current state, unless it is an agent message. A bot
+/// that has become silent sends a notice.
 pub(crate) fn kind(lead: &Lead) -> ReplyKind {
     match Silence::of(lead) {
         Silence::None => ReplyKind::Prompt,
@@ -111,7 +111,7 @@ pub(crate) fn kind(lead: &Lead) -> ReplyKind {
     }
 }
 
-/// Why the flow says nothing to a lead.
+/// The reason why the flow sends nothing to a lead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Silence {
     None,
@@ -128,8 +128,8 @@ impl Silence {
         }
     }
 
-    /// What `input`, with which a lead went from one silence to another, withdraws of the lead's
-    /// earlier replies. Where the bot says why it is silent, that reply replaces prompts by itself.
+    /// Returns which earlier replies `input` withdraws when it changes the lead's silence from
+    /// `self` to `after`. A notice replaces prompts without a withdrawal.
     pub(crate) fn withdrawal(self, after: Self, input: &Answer, says: bool) -> Option<Withdrawal> {
         match (self, after) {
             (before, Self::OptedOut) if before != after => {
@@ -147,10 +147,10 @@ impl Silence {
     }
 }
 
-/// Which of a lead's earlier replies are not sent any more, and why.
+/// The scope of the withdrawn replies, and the reason.
 pub(crate) type Withdrawal = (WithdrawScope, WithdrawReason);
 
-/// The record that withdraws a lead's earlier replies for the sake of the input `cause`.
+/// Returns the record that withdraws a lead's earlier replies because of the input `cause`.
 pub(crate) fn withdraw(lead_id: &str, lead: &Lead, withdrawal: Withdrawal, cause: &str) -> Reply {
     let (scope, reason) = withdrawal;
     let content = ReplyContent::Withdraw { scope, reason };
@@ -158,7 +158,8 @@ pub(crate) fn withdraw(lead_id: &str, lead: &Lead, withdrawal: Withdrawal, cause
     reply(lead_id, lead, content, None, &cause, Times::default())
 }
 
-/// The reply that `cause`, an input or a timer, brought about, as its provider can send it.
+/// Returns the reply that `cause`, an input or a timer, produced, in a form that its provider can
+/// send.
 pub(crate) fn reply(
     lead_id: &str,
     lead: &Lead,
@@ -203,7 +204,7 @@ pub(crate) fn outgoing<T: serde::Serialize>(
     })
 }
 
-/// The record itself, under the key of its lead's home.
+/// Returns the record unchanged, under the key of its lead's home.
 pub(crate) fn forward(outlets: &Outlets, home_key: &str, record: &Record) -> Outgoing {
     let topic = Arc::clone(&outlets.inputs.topic);
     Outgoing {

@@ -9,7 +9,7 @@ use serde::ser::SerializeSeq;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_bytes::{ByteBuf, Bytes};
 
-/// Which row of the outbox, in the order of commits.
+/// The key of an outbox row, in the order of commits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct OutboxKey {
     pub(crate) partition: i32,
@@ -18,7 +18,7 @@ pub(crate) struct OutboxKey {
     pub(crate) sweep: i64,
 }
 
-/// MessagePack as it is, and compressed by LZ4.
+/// Format 1: MessagePack uncompressed. The other format is compressed by LZ4.
 const PLAIN: u8 = 1;
 const COMPRESSED: u8 = 2;
 
@@ -55,7 +55,7 @@ struct Restored {
     headers: Vec<(String, ByteBuf)>,
 }
 
-/// Why an outbox row cannot be read or written.
+/// The reason why an outbox row cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum OutboxError {
     #[error("an outbox row is in a format that this version does not read; upgrade the processor")]

@@ -1,4 +1,4 @@
-//! The partitions of one owner: what a commit has to find of them, and how a commit moves them on.
+//! Holds the partitions of one owner: the fences of a commit, and how a commit advances them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,12 +15,12 @@ use crate::metrics::Counts;
 #[derive(Debug)]
 pub(crate) struct OwnedPartitions {
     partitions: BTreeMap<i32, Partition>,
-    /// Bytes of leads that they keep in memory, in even shares.
+    /// Bytes of leads that the partitions keep in memory, in equal shares.
     cache_bytes: usize,
     poison_limit: PoisonLimit,
 }
 
-/// What a commit leaves to do.
+/// The work that a commit leaves to do.
 #[derive(Debug, Default)]
 pub(crate) struct Committed {
     /// The next offset by partition.
@@ -30,9 +30,9 @@ pub(crate) struct Committed {
     pub(crate) records: Vec<Outgoing>,
     /// Partitions that stop before a record, with the reason.
     pub(crate) halted: BTreeMap<i32, String>,
-    /// Partitions whose dead letters are over the limit now.
+    /// Partitions that have now exceeded the poison limit.
     pub(crate) poisoned: Vec<i32>,
-    /// Business numbers whose leads were handed to a person, because nothing is sent there.
+    /// Business numbers whose leads were handed to a person, because nothing can be sent from them.
     pub(crate) silent_numbers: BTreeSet<String>,
     pub(crate) counts: Counts,
 }
@@ -56,7 +56,7 @@ impl OwnedPartitions {
         }
     }
 
-    /// Adds a partition that was taken over, whose next record is that at `next_offset`.
+    /// Adds a partition that was taken over and continues at `next_offset`.
     pub(crate) fn begin(&mut self, id: i32, owned: Owned, next_offset: i64) {
         self.assign([id]);
         if let Some(partition) = self.get_mut(id) {
@@ -98,13 +98,13 @@ impl OwnedPartitions {
         partitions.map(|(id, _)| id).collect()
     }
 
-    /// Whether a partition has to be taken over or resumed before anything is folded.
+    /// Returns whether a partition must be taken over or resumed before anything is folded.
     pub(crate) fn must_resume(&self) -> bool {
         let mut phases = self.partitions.values().map(|it| it.phase);
         phases.any(|phase| matches!(phase, Phase::TakeOver | Phase::Resume))
     }
 
-    /// Whether `record` is still to be folded. A fetch may begin before the offset that comes next.
+    /// Returns whether `record` is still to be folded. A fetch may begin before the next offset.
     pub(crate) fn expects(&self, record: &Record) -> bool {
         self.get(record.partition)
             .is_some_and(|it| it.started && record.offset >= it.next_offset)
@@ -115,14 +115,15 @@ impl OwnedPartitions {
         self.get_mut(id)?.leads.get(lead_id)
     }
 
-    /// Drops what is in memory of every partition: after a failure only what is committed counts.
+    /// Drops the state in memory of every partition: after a failure only what is committed counts.
     pub(crate) fn reset_to_committed(&mut self) {
         for partition in self.partitions.values_mut() {
             partition.reset_to_committed();
         }
     }
 
-    /// Sets where the partitions of a sweep are: it passes no record, and is counted instead.
+    /// Sets the positions of a timer commit's partitions. A timer commit moves no offset; the
+    /// partition counts it instead.
     pub(crate) fn place_sweep(&self, sweep: &mut BatchResult) {
         for (id, advance) in &mut sweep.partitions {
             if let Some(partition) = self.get(*id) {
@@ -132,7 +133,7 @@ impl OwnedPartitions {
         }
     }
 
-    /// Returns what the commit of `batch` has to find, by partition (invariant 5).
+    /// Returns the fences for the commit of `batch`, by partition (invariant 5).
     pub(crate) fn fences(&self, batch: &BatchResult) -> BTreeMap<i32, Fence> {
         let partitions = batch.partitions.keys();
         partitions
@@ -140,7 +141,7 @@ impl OwnedPartitions {
             .collect()
     }
 
-    /// Returns the dead letters of late of each partition, those of `batch` included.
+    /// Returns the recent dead letters of each partition, including those of `batch`.
     pub(crate) fn poison(&self, batch: &BatchResult) -> BTreeMap<i32, Poison> {
         let partitions = batch.partitions.iter();
         partitions
@@ -151,7 +152,7 @@ impl OwnedPartitions {
             .collect()
     }
 
-    /// Moves the partitions to where the commit of `batch` has brought them, and keeps its leads.
+    /// Advances the partitions after the commit of `batch`, and keeps its leads in memory.
     pub(crate) fn advance(
         &mut self,
         batch: BatchResult,
@@ -181,7 +182,7 @@ impl OwnedPartitions {
         committed
     }
 
-    /// Keeps no lead in memory that was erased.
+    /// Removes erased leads from memory.
     fn forget(&mut self, erased: &BTreeMap<String, Erased>) {
         for (lead_id, erased) in erased {
             if let Some(partition) = self.get_mut(erased.partition) {
@@ -190,14 +191,15 @@ impl OwnedPartitions {
         }
     }
 
-    /// Keeps leads in memory as they are committed. Leads that changed without a record do not drive
-    /// out leads that write.
+    /// Keeps committed leads in memory. Leads that changed without a record do not evict leads that
+    /// write.
     fn keep(&mut self, leads: BTreeMap<String, Box<LeadUpdate>>, has_records: bool) {
         let share = self.cache_share();
         for (lead_id, update) in leads {
             let home = self.partitions.get_mut(&update.partition);
             if let Some(home) = home.filter(|it| has_records || it.leads.contains(&lead_id)) {
-                // A copy of its own: to shrink the vector would keep the whole block it was written to.
+                // Allocates again in the exact size: to shrink the vector would keep its whole
+                // original block.
                 home.leads
                     .put(lead_id, Box::from(update.body.as_slice()), share);
             }

@@ -5,12 +5,12 @@ use super::cache::LeadCache;
 use super::poison::Poison;
 use super::timer_gate::TimerGate;
 
-/// How far a lane is with a partition.
+/// The progress of a lane with a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
-    /// Assigned: its epoch is to be raised, its outbox published.
+    /// Assigned: the epoch must be raised and the outbox published.
     TakeOver,
-    /// Ours, but a batch or a delivery failed: what is committed is to be read again and the
+    /// Owned, but a batch or a delivery failed. The committed state must be read again and the
     /// outbox published before anything else is folded.
     Resume,
     Running,
@@ -23,28 +23,28 @@ pub(crate) struct Partition {
     pub(crate) phase: Phase,
     pub(crate) epoch: i64,
     pub(crate) next_offset: i64,
-    /// The fetcher was told where to start.
+    /// Whether the fetcher knows where to start.
     pub(crate) started: bool,
-    /// Of any owner.
+    /// The recent dead letters, under any owner.
     pub(crate) poison: Poison,
     pub(crate) timers: TimerGate,
-    /// Counts what time did here, by any owner.
+    /// The count of timer commits, by any owner.
     pub(crate) sweep: i64,
-    /// Leads at home here: this owner is their only writer, so they need no reading again.
+    /// Leads with their home here. This owner is their only writer, so they need no second read.
     pub(crate) leads: LeadCache,
 }
 
-/// Where a partition stands in PostgreSQL.
+/// The state of a partition in PostgreSQL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Owned {
     pub(crate) epoch: i64,
-    /// None when no record of it was ever processed.
+    /// The next offset, or none if no record was ever processed.
     pub(crate) next_offset: Option<i64>,
     pub(crate) sweep: i64,
     pub(crate) poison: Poison,
 }
 
-/// What a commit has to find of a partition.
+/// The position and epoch that a commit must find.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Fence {
     pub(crate) epoch: i64,
@@ -74,7 +74,7 @@ impl Partition {
         self.next_offset = next_offset;
     }
 
-    /// Returns what a commit has to find of it (invariant 5).
+    /// Returns the fence of the next commit (invariant 5).
     pub(crate) const fn fence(&self) -> Fence {
         Fence {
             epoch: self.epoch,
@@ -83,14 +83,14 @@ impl Partition {
         }
     }
 
-    /// Moves it to where a commit has brought it.
+    /// Advances the partition after a commit.
     pub(crate) fn advance(&mut self, advance: &PartitionAdvance, poison: Poison) {
         self.poison = poison;
         self.next_offset = advance.next_offset;
         self.sweep = self.sweep.max(advance.sweep);
     }
 
-    /// Drops what is in memory: after a failure only what is committed counts.
+    /// Drops the state in memory: after a failure only what is committed counts.
     pub(crate) fn reset_to_committed(&mut self) {
         if self.phase == Phase::Running {
             self.phase = Phase::Resume;

@@ -1,20 +1,21 @@
-//! How many dead letters a partition had lately, whoever owned it: pure (invariant 8).
+//! Counts the recent dead letters of a partition, under any owner: pure (invariant 8).
 
 use leadstream_kafka::dead_letter::{POISON_WINDOW, PoisonCount, PoisonLimit};
 use serde::{Deserialize, Serialize};
 
-/// It is committed with the offset, so that a partition that halted stays so when its owner ends.
+/// The recent dead letters, committed with the offset, so that a halted partition stays halted when
+/// its owner ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Poison {
     #[serde(flatten)]
     count: PoisonCount,
-    /// The limit was passed, and nobody has let the partition go on since.
+    /// Whether the limit was exceeded and no operator has resumed the partition since.
     halted: bool,
 }
 
 impl Poison {
-    /// After records of which `poison` says whether they are dead letters. Good records after the
-    /// limit was passed change nothing: only an operator does.
+    /// Returns the state after records, where `poison` says which are dead letters. Good records
+    /// after the limit was exceeded change nothing: only an operator does.
     pub(crate) fn after(mut self, poison: &[bool], limit: PoisonLimit) -> Self {
         for poison in poison {
             self.halted |= !self.count.observe(*poison, limit);
@@ -26,14 +27,14 @@ impl Poison {
         self.halted
     }
 
-    /// What is stored: none while there is nothing to remember, which is the usual case.
+    /// Returns the stored form, or none if there is nothing to remember, which is the usual case.
     pub(crate) fn stored(&self) -> Option<String> {
         let is_clean = self.count.is_clean() && !self.halted;
         (!is_clean).then(|| serde_json::json!(self).to_string())
     }
 }
 
-/// Why a partition is halted, and what is to be done.
+/// Returns why a partition is halted, and what to do.
 pub(crate) fn reason(limit: PoisonLimit) -> String {
     format!(
         "more than {} records in a row, or {} % of the last {POISON_WINDOW}, went to dead letters, which is no accident: look at them (`leadstream dead-letters list`), mend what writes them, then run `leadstream dead-letters resume`",

@@ -1,4 +1,4 @@
-//! Where a partition starts when its owner takes it over, and why it cannot: pure.
+//! Computes where a partition starts after a take-over, and why it cannot start: pure.
 
 use std::collections::BTreeMap;
 
@@ -56,7 +56,7 @@ pub enum OffsetError {
     Recovering(i32),
 }
 
-/// Where to start, given what both sides say.
+/// Returns the start offset from the offsets of PostgreSQL and Kafka.
 pub(crate) fn start_offset(
     partition: i32,
     owned: Owned,
@@ -89,7 +89,7 @@ pub(crate) fn start_offset(
     }
 }
 
-/// Partitions that were ours and are not any more.
+/// Returns the partitions that this owner has lost.
 pub(crate) fn lost_partitions(asked: &[i32], owned: &BTreeMap<i32, Owned>) -> Vec<i32> {
     asked
         .iter()

@@ -1,49 +1,50 @@
-//! How far the timers of a partition may fire: pure.
+//! Computes how far the timers of a partition may fire: pure.
 //!
-//! An input that is in the log comes before every timer that is due after it was written. So a timer
-//! fires once everything that the log held at a time not before its due time has been folded. Only an
-//! input that comes into the log later, late already, finds the timer fired; the refold corrects that.
+//! An input in the log comes before every timer that is due after the input was written. So a timer
+//! fires once everything that the log held at or after its due time is folded. Only an input that
+//! enters the log later, and so is late, finds the timer fired. The refold corrects that.
 //!
-//! A log may end with what no consumer is given, such as the marker of a transaction: whoever stands
-//! still before the end of the log looks whether a record is left.
+//! A log may end with entries that no consumer gets, such as the marker of a transaction. So a
+//! partition that stops progressing before the end of its log is probed for remaining records.
 
 use leadstream_schemas::Timestamp;
 
-/// How long a partition stands still before the end of its log until the log is probed.
+/// How long a partition makes no progress before the end of its log until the log is probed.
 const STALL_TIMEOUT_MS: i64 = 3_000;
 
-/// Where a partition's log ended at a time.
+/// The end of a partition's log at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct LogEnd {
     pub(crate) at: Timestamp,
     pub(crate) end: i64,
 }
 
-/// What to do about a partition's timers.
+/// The next action for a partition's timers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
     Wait,
     /// Ask where the log ends.
     Ask,
-    /// Look whether the log holds a record before this end; if none, its end is nearer.
+    /// Check whether the log has a record before this end. If not, the end is earlier.
     ProbeLog(LogEnd),
-    /// Fire what is due by then.
+    /// Fire timers that are due by this time.
     Fire(Timestamp),
 }
 
 /// One partition's timers.
 #[derive(Debug, Default)]
 pub(crate) struct TimerGate {
-    /// Everything that the log held then is folded.
+    /// The time up to which everything in the log is folded.
     caught_up: Option<Timestamp>,
     log_end: Option<LogEnd>,
-    /// The next record, and since when it is that, while the end of the log is to be reached.
+    /// The next record and the time since when it is the next, while the end of the log is not
+    /// reached.
     still: Option<(i64, Timestamp)>,
     asking: bool,
 }
 
 impl TimerGate {
-    /// The answer to [`Step::Ask`] or [`Step::ProbeLog`]; none when there was none.
+    /// Takes the answer to [`Step::Ask`] or [`Step::ProbeLog`], or none if there was no answer.
     pub(crate) const fn answered(&mut self, log_end: Option<LogEnd>) {
         self.asking = false;
         if log_end.is_some() {
@@ -51,7 +52,8 @@ impl TimerGate {
         }
     }
 
-    /// `first` is when the first entry comes due, `next_offset` the next record to be folded.
+    /// Returns the next action. `first` is the due time of the first entry, `next_offset` the next
+    /// record to fold.
     pub(crate) fn step(
         &mut self,
         first: Option<Timestamp>,
@@ -84,7 +86,8 @@ impl TimerGate {
         }
     }
 
-    /// Whether it has for long, which is then counted anew.
+    /// Returns whether the partition made no progress for the timeout, and then restarts the
+    /// timeout.
     fn stands_still(&mut self, next_offset: i64, now: Timestamp) -> bool {
         match self.still {
             Some((offset, since)) if offset == next_offset => {

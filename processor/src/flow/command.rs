@@ -1,4 +1,4 @@
-//! What a person of the business does to a conversation.
+//! Holds what a person of the business does to a conversation.
 
 use std::fmt;
 
@@ -6,13 +6,13 @@ use leadstream_schemas::{Content, Platform};
 
 use super::{Answer, Conversation, Flow};
 
-/// Longest name of a sales representative, in characters.
+/// The longest name of a sales representative, in characters.
 pub const MAX_ASSIGNEE_CHARS: usize = 100;
 
-/// Longest text that WhatsApp takes, in UTF-16 units.
+/// The longest text that WhatsApp takes, in UTF-16 units.
 pub const MAX_WORDS: usize = super::prompt::MAX_BODY;
 
-/// Whether `name` can name a sales representative.
+/// Returns whether `name` can name a sales representative.
 #[must_use]
 pub fn is_assignee(name: &str) -> bool {
     (1..=MAX_ASSIGNEE_CHARS).contains(&name.chars().count())
@@ -20,7 +20,7 @@ pub fn is_assignee(name: &str) -> bool {
         && !name.contains(char::is_control)
 }
 
-/// Whether `body` is something to say, that WhatsApp takes.
+/// Returns whether `body` is a text that WhatsApp takes.
 #[must_use]
 pub fn is_sayable(body: &str) -> bool {
     !body.trim().is_empty()
@@ -28,7 +28,7 @@ pub fn is_sayable(body: &str) -> bool {
         && !body.contains(|c: char| c.is_control() && !matches!(c, '\n' | '\t'))
 }
 
-/// Why a command does nothing to a conversation.
+/// The reason why a command does nothing to a conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Objection {
     /// It is older than the lead's first input.
@@ -62,7 +62,7 @@ impl fmt::Display for Objection {
 }
 
 impl Answer {
-    /// What a command's content is in the fold; none for what is no command, or erases the lead.
+    /// Returns the answer of a command's content; none for other content and for an erasure.
     #[must_use]
     pub fn command(content: &Content, platform: Platform) -> Option<Self> {
         Some(match content {
@@ -77,7 +77,7 @@ impl Answer {
         })
     }
 
-    /// Whether a person of the business gave it as a command.
+    /// Returns whether a person of the business gave the answer as a command.
     #[must_use]
     pub const fn is_command(&self) -> bool {
         matches!(
@@ -86,7 +86,7 @@ impl Answer {
         )
     }
 
-    /// Whether the lead itself wrote it.
+    /// Returns whether the lead itself wrote the answer.
     #[cfg(test)]
     pub(super) const fn is_of_the_lead(&self) -> bool {
         !self.is_command() && !matches!(self, Self::Ignored | Self::Takeover)
@@ -94,7 +94,7 @@ impl Answer {
 }
 
 impl Flow {
-    /// Whether one of its steps assigns the lead to somebody.
+    /// Returns whether a step of the flow assigns leads.
     #[must_use]
     pub fn assigns(&self) -> bool {
         self.steps.iter().any(|step| !step.assign.is_empty())
@@ -102,8 +102,8 @@ impl Flow {
 }
 
 impl super::FlowStep {
-    /// Who looks after a lead that arrives here: of the first rule that holds, the one whom the
-    /// lead's lot falls on.
+    /// Returns the assignee of a lead that arrives here: of the first rule that holds, the name
+    /// that the lead's lot chooses.
     pub(super) fn assignee(&self, conversation: &Conversation) -> Option<&str> {
         let holds = |rule: &&super::Assignment| {
             let when = rule.when.as_ref();

@@ -1,20 +1,20 @@
-//! Edits and revocations of earlier messages.
+//! Describes edits and revocations of earlier messages.
 
 use leadstream_schemas::Content;
 use serde::{Deserialize, Serialize};
 
 use crate::flow::Answer;
 
-/// An input that changes what an earlier message says. Stored with the journal's entries.
+/// An edit or revocation of an earlier message. It is stored with the journal's entries.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Amendment {
     pub message_id: String,
-    /// Its new text; none: it was revoked.
+    /// The new text; none for a revocation.
     pub text: Option<String>,
 }
 
 impl Amendment {
-    /// Whether it makes `earlier` count no more.
+    /// Returns whether this amendment makes `earlier` irrelevant.
     pub(super) fn replaces(&self, earlier: &Self) -> bool {
         self.message_id == earlier.message_id && self.text.is_some() == earlier.text.is_some()
     }

@@ -1,4 +1,4 @@
-//! Who a lead is: ids within an account.
+//! Holds the identities of a lead: its ids within an account.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -6,33 +6,33 @@ use std::str::FromStr;
 use leadstream_schemas::Sender;
 use serde::{Deserialize, Serialize};
 
-/// The ids a lead is known under.
+/// The ids under which a lead is known.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identities {
     pub wa_id: Option<String>,
     pub user_id: Option<String>,
     pub lid: Option<String>,
-    /// Ids that it had: a changed number, a user id that went with it.
+    /// The ids that the lead had before: a changed number, and the user id that changed with it.
     #[serde(default)]
     pub former: Vec<String>,
 }
 
 impl Identities {
-    /// Those that it has and had.
+    /// Returns all current and former ids.
     pub fn all(&self) -> impl Iterator<Item = &str> {
         let present = [&self.wa_id, &self.user_id, &self.lid];
         let all = present.into_iter().flatten().chain(&self.former);
         all.map(String::as_str)
     }
 
-    /// Whether `id` is or was one of them.
+    /// Returns whether `id` is a current or former id.
     #[must_use]
     pub fn hold(&self, id: &str) -> bool {
         self.all().any(|known| known == id)
     }
 
-    /// Takes over those `ids` that are `ours`. An id that is there already gives way when
-    /// `replaces` says so of it; else the new one counts as a former one.
+    /// Adds those `ids` that are `ours`. A new id replaces an existing one if `replaces` returns
+    /// true for the existing id; otherwise the new id becomes a former one.
     pub fn adopt(
         &mut self,
         ids: &Sender,
@@ -69,7 +69,7 @@ impl Identities {
         }
     }
 
-    /// Takes over all of `other`'s, which `is_newer` or not.
+    /// Adds all ids of `other`, which replace this lead's ids if `is_newer`.
     pub fn join(&mut self, other: Self, is_newer: bool) {
         let ids = Sender {
             wa_id: other.wa_id,
@@ -85,7 +85,7 @@ impl Identities {
         }
     }
 
-    /// As a record's sender.
+    /// Returns the ids as a record's sender.
     #[must_use]
     pub fn to_sender(&self) -> Sender {
         Sender {
@@ -97,7 +97,7 @@ impl Identities {
     }
 }
 
-/// A key within its account: the form of lead ids and of rows in `lead_identities`.
+/// Returns a key within its account, the form of lead ids and of rows in `lead_identities`.
 #[must_use]
 pub fn scoped(account: &str, key: &str) -> String {
     if account.is_empty() {
@@ -107,8 +107,8 @@ pub fn scoped(account: &str, key: &str) -> String {
     }
 }
 
-/// Which account a business number belongs to. All others are the default account, so that a
-/// person has one conversation whichever of them they write to.
+/// The account of each business number. All other numbers belong to the default account, so a
+/// person has one conversation whichever of those numbers they write to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Accounts(BTreeMap<String, String>);
 
@@ -118,14 +118,14 @@ impl Accounts {
         self.0.get(number).map_or("", String::as_str)
     }
 
-    /// Whether there is such an account; the default one is always there.
+    /// Returns whether the account exists; the default account always does.
     #[must_use]
     pub fn has(&self, account: &str) -> bool {
         account.is_empty() || self.0.values().any(|known| known == account)
     }
 }
 
-/// An id within one account: what a lead is looked for by.
+/// An id within one account, by which a lead is looked up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address {
     account: String,
@@ -133,9 +133,9 @@ pub struct Address {
 }
 
 impl Address {
-    /// Reads `id` within `account`. A lead id of another account than the default one names its
-    /// account itself, so it is read alike in that account and where no account is given. None: an
-    /// account that `accounts` does not have; without `accounts` any may be there.
+    /// Reads `id` within `account`. Outside the default account a lead id contains its account, so
+    /// the result is the same with that account and with none. Returns none if `accounts` lacks the
+    /// account; without `accounts` every account is allowed.
     #[must_use]
     pub fn of(account: &str, id: &str, accounts: Option<&Accounts>) -> Option<Self> {
         let is_there = |account: &str| accounts.is_none_or(|accounts| accounts.has(account));
@@ -158,7 +158,7 @@ impl Address {
         &self.account
     }
 
-    /// The id in the form of rows in `lead_identities`.
+    /// Returns the id in the form of rows in `lead_identities`.
     #[must_use]
     pub fn identity(&self) -> &str {
         &self.identity
@@ -168,7 +168,7 @@ impl Address {
 impl FromStr for Accounts {
     type Err = String;
 
-    /// `account=number+number,account=number`
+    /// Parses `account=number+number,account=number`.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let mut accounts = BTreeMap::new();
         for group in text
@@ -223,7 +223,7 @@ mod tests {
             ("", "eu/4917", Some(("eu", "eu/4917"))),
             ("eu", "us/4917", Some(("eu", "eu/us/4917"))),
             ("us", "eu/4917", Some(("us", "us/eu/4917"))),
-            // The default account has no name, and no account that is not there has leads.
+            // The default account has no name, and an unknown account has no leads.
             ("", "nowhere/4917", Some(("", "nowhere/4917"))),
             ("", "/4917", Some(("", "/4917"))),
             ("eu", "/4917", Some(("eu", "eu//4917"))),
@@ -238,7 +238,7 @@ mod tests {
             let found = found.as_ref().map(|it| (it.account(), it.identity()));
             assert_eq!(found, expected, "{id} in `{account}`");
         }
-        // Where ACCOUNTS is not known, the rows say which accounts there are.
+        // Without ACCOUNTS the rows show which accounts exist.
         let found = Address::of("old", "old/4917", None).unwrap();
         assert_eq!((found.account(), found.identity()), ("old", "old/4917"));
         assert_eq!(Address::of("", "old/4917", None).unwrap(), found);

@@ -1,4 +1,4 @@
-//! An input as the fold sees it, checked once at the edge.
+//! Holds an input as the fold reads it, validated once on entry.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -11,8 +11,8 @@ use super::Lead;
 use super::amend::Amendment;
 use crate::flow::{Answer, is_assignee, is_sayable};
 
-/// Where an input stands in its lead's history: by time (sent, but not after it was received),
-/// then receipt, position in its webhook, and id. All of it is in the record.
+/// The place of an input among its lead's inputs. Inputs are sorted by time (sent, but at most the
+/// time of receipt), then receipt, position in their webhook, and id. The record has all of them.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct OrderKey {
     pub at: Timestamp,
@@ -25,17 +25,17 @@ pub struct OrderKey {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Input {
     pub order: OrderKey,
-    /// The same in every copy of a message, unlike the receipt.
+    /// The time of sending: equal in all duplicates of a message, unlike the time of receipt.
     pub sent_at: Timestamp,
     pub platform: Platform,
     pub number: String,
     pub sender: Sender,
     pub answer: Answer,
-    /// The earlier message that this one edits or revokes.
+    /// The edit or revocation of an earlier message.
     pub amends: Option<Amendment>,
-    /// The sender's ids after a change that this input tells of.
+    /// The sender's ids after a change that this input reports.
     pub becomes: Option<Sender>,
-    /// The ad or post that led to it.
+    /// The ad or post that led to the message.
     pub referral: Option<String>,
 }
 
@@ -48,15 +48,15 @@ pub enum Inbound {
     Merge(Merge),
 }
 
-/// What a person of the business wants done with a lead.
+/// A command: what a person of the business does to a lead.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Command {
-    /// As the fold takes it in.
+    /// The command as the fold's input.
     pub input: Input,
     pub verb: Verb,
-    /// Of an erasure that follows another lead's: that lead.
+    /// The lead whose erasure led to this one, if any.
     pub erased_with: Option<String>,
-    /// Of its content: tells whether a command with the same id is the same.
+    /// The digest of the content: it shows whether two commands with one id are equal.
     pub digest: Vec<u8>,
 }
 
@@ -71,7 +71,7 @@ pub enum Verb {
 }
 
 impl Verb {
-    /// None for what is no command's content.
+    /// Returns the kind of a command's content; none for other content.
     #[must_use]
     pub const fn of(content: &Content) -> Option<Self> {
         Some(match content {
@@ -96,20 +96,20 @@ impl Verb {
     }
 }
 
-/// What one lead tells another that is the same person.
+/// A merge request, by which a lead tells another that both are one person.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Merge {
     pub order: OrderKey,
     pub platform: Platform,
     pub number: String,
-    /// Who tells it.
+    /// The lead that sent the request.
     pub lead_id: String,
     pub first_seen: Timestamp,
-    /// The whole of it, when it has closed; else only that it is there.
+    /// The whole sending lead if it has closed; otherwise the request only says that it exists.
     pub closed: Option<Lead>,
 }
 
-/// Why a record of `lead.inputs` cannot be folded. Names no content.
+/// The reason why a record of `lead.inputs` cannot be folded. It contains no message content.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InputError {
     #[error("{field} is {problem}; the producer of lead.inputs has to mend it")]
@@ -117,18 +117,19 @@ pub enum InputError {
         field: &'static str,
         problem: &'static str,
     },
-    /// Not poison: a later version of Leadstream knows it, and skipping it could change a lead.
+    /// Not poison: a later version of Leadstream knows the kind, and skipping it could change a
+    /// lead.
     #[error(
         "this version does not know the kind `{0}`; upgrade the processor, which then goes on here"
     )]
     UnknownKind(String),
 }
 
-/// Longest provider id kept; the longest seen are below 200 characters.
+/// The longest provider id that is kept; the longest ids seen have fewer than 200 characters.
 const MAX_ID: usize = 512;
-/// Width of `lead_qualifications.wa_id`.
+/// The width of `lead_qualifications.wa_id`.
 const MAX_WA_ID: usize = 20;
-/// BSUIDs have up to 128 characters after the country.
+/// The longest key: BSUIDs have up to 128 characters after the country.
 const MAX_KEY: usize = 160;
 
 impl TryFrom<LeadInput> for Inbound {
@@ -161,7 +162,8 @@ impl Inbound {
         }
     }
 
-    /// Since when there is what it brings: itself, or what another lead hands over.
+    /// Returns the earliest time in the input: its own, or that of the lead that a merge hands
+    /// over.
     #[must_use]
     pub fn since(&self) -> Timestamp {
         let at = self.order().at;
@@ -173,7 +175,7 @@ impl Inbound {
         }
     }
 
-    /// The business number it came by or speaks for.
+    /// Returns the business number that received the input or for which it speaks.
     #[must_use]
     pub fn number(&self) -> &str {
         match self {
@@ -182,7 +184,7 @@ impl Inbound {
         }
     }
 
-    /// Whether it erases its lead.
+    /// Returns whether the input erases its lead.
     #[must_use]
     pub const fn erases(&self) -> bool {
         matches!(
@@ -194,7 +196,7 @@ impl Inbound {
         )
     }
 
-    /// Whether it erases a lead because the one that took it in is erased.
+    /// Returns whether the input erases a lead because the lead that absorbed it is erased.
     #[must_use]
     pub const fn is_erased_with_another(&self) -> bool {
         matches!(
@@ -206,7 +208,7 @@ impl Inbound {
         )
     }
 
-    /// What a lead's journal takes in.
+    /// Returns the input that goes into a lead's journal; none for a merge request.
     #[must_use]
     pub const fn input(&self) -> Option<&Input> {
         match self {
@@ -219,7 +221,7 @@ impl Inbound {
 impl Input {
     fn new(mut record: LeadInput) -> Result<Self, InputError> {
         check_origin(&record)?;
-        // Records of earlier versions hold some.
+        // Records of earlier versions contain some junk.
         record.sender = record.sender.without_junk();
         let becomes = match &record.content {
             Content::System { wa_id, user_id, .. } => Some(Sender {
@@ -260,14 +262,14 @@ impl Input {
         })
     }
 
-    /// Whether a reply to it can be sent: not yet through WASenderApi, so nobody there is taken to
-    /// answer a question that was never asked.
+    /// Returns whether a reply to the input can be sent. WASenderApi cannot send replies yet, so
+    /// its leads are never taken to answer a question that was not asked.
     #[must_use]
     pub const fn can_reply(&self) -> bool {
         !matches!(self.platform, Platform::Wasender)
     }
 
-    /// Every id that the input gives its sender.
+    /// Returns every id that the input gives its sender.
     pub fn identities(&self) -> impl Iterator<Item = &str> {
         let after = self.becomes.iter().flat_map(Sender::identities);
         self.sender.identities().chain(after)
@@ -310,7 +312,7 @@ impl Command {
         })
     }
 
-    /// Of a command's content.
+    /// Returns the digest of a command's content.
     #[must_use]
     pub fn digest(content: &Content) -> Vec<u8> {
         let json = serde_json::to_vec(content).unwrap_or_default();

@@ -1,9 +1,9 @@
-//! The journal: a snapshot and the inputs after it, in order (invariants 2 and 3).
+//! Keeps the journal: a snapshot and the inputs after it, in order (invariants 2 and 3).
 //!
-//! An input in order folds one step on top of the current conversation. A late one is put where it
-//! belongs and the journal is folded again; so it is when a message was edited or revoked, or when
-//! another lead's journal joins. Ids that leave the journal are handed to the caller, which keeps
-//! them for the horizon of duplicates.
+//! An input in order is folded on top of the current conversation. A late input is inserted at its
+//! place, and the journal is folded again. The same happens after an edit or a revocation, and when
+//! another lead's journal joins. The caller gets the ids of evicted inputs and keeps them for the
+//! deduplication horizon.
 
 mod amended;
 mod entry;
@@ -26,29 +26,29 @@ pub use join::Joined;
 use refold::Refolded;
 pub use replay::Replayed;
 
-/// What left the journal last.
+/// The bounds of all evicted inputs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Evicted {
-    /// The greatest in order.
+    /// The greatest order key.
     order: OrderKey,
-    /// The greatest time of sending: an input sent later cannot be a copy of one that left.
+    /// The greatest time of sending: an input sent later cannot be a duplicate of an evicted one.
     sent_at: Timestamp,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Journal {
-    /// The conversation before the first entry; none before the first input of all.
+    /// The conversation before the first entry; none before the lead's first input.
     base: Option<Conversation>,
     entries: Vec<Entry>,
     /// The conversation after the last entry.
     current: Option<Conversation>,
     evicted: Option<Evicted>,
-    /// Hash of the prompt that was emitted last, so that a refold does not say it again.
+    /// The hash of the last emitted prompt, so that a refold does not send it again.
     last_prompt: Option<u64>,
-    /// The time that was folded last, without an input.
+    /// The time up to which timers were folded last, without an input.
     #[serde(default)]
     passed: Option<Timestamp>,
-    /// Inputs that left and edit or revoke messages that have not, in order.
+    /// The evicted inputs that edit or revoke messages still in the journal, in order.
     #[serde(default)]
     amendments: Vec<Entry>,
 }
@@ -56,26 +56,26 @@ pub struct Journal {
 /// A conversation that an input changed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Change {
-    /// None before the first input of all.
+    /// The conversation before the change; none before the lead's first input.
     pub previous: Option<Conversation>,
-    /// The journal was folded again, because the input came late.
+    /// Whether the journal was folded again because the input came late.
     pub late: bool,
 }
 
-/// What became of an input.
+/// The outcome of admitting an input.
 #[derive(Clone, Debug, PartialEq)]
 #[expect(clippy::large_enum_variant, reason = "nearly every input is folded")]
 pub enum Admission {
     Folded {
         change: Option<Change>,
         prompt: Option<ReplyContent>,
-        /// Why a command does nothing.
+        /// The reason why a command does nothing.
         objection: Option<Objection>,
-        /// Ids that left the journal, with their times of sending.
+        /// The ids of evicted inputs, with their times of sending.
         evicted: Vec<(String, Timestamp)>,
     },
     Duplicate,
-    /// Older than the journal reaches, and not a copy of anything known.
+    /// The input is older than the journal reaches, and no duplicate of a known input.
     TooLate,
 }
 
@@ -88,7 +88,7 @@ pub struct FoldError(pub FlowRef);
 /// conversation's first input chooses its flow's version; RESTART begins another conversation.
 ///
 /// # Errors
-/// [`FoldError`] when the conversation follows a flow that is not there.
+/// Returns [`FoldError`] if the conversation follows a flow that is not published.
 pub fn fold(
     flows: &Flows,
     conversation: Option<&Conversation>,
@@ -106,7 +106,7 @@ pub fn fold(
     Ok((step.conversation, step.prompt))
 }
 
-/// As [`fold`]; where a conversation's first input came from may choose its flow, too.
+/// Folds like [`fold`]; the source of a conversation's first input may also choose its flow.
 fn fold_from(
     flows: &Flows,
     conversation: Option<&Conversation>,
@@ -138,7 +138,7 @@ fn fold_from(
     Ok(step(flow, &passed, at, answer))
 }
 
-/// Why the command that made `step` does nothing.
+/// Returns why the command that made `step` does nothing.
 fn objection(step: Option<&Step>) -> Option<Objection> {
     step.map_or(Some(Objection::NotBegun), |step| step.objection)
 }
@@ -150,30 +150,30 @@ fn followed<'a>(flows: &'a Flows, conversation: &Conversation) -> Result<&'a Flo
 }
 
 impl Journal {
-    /// The conversation as it stands.
+    /// Returns the current conversation.
     #[must_use]
     pub const fn conversation(&self) -> Option<&Conversation> {
         self.current.as_ref()
     }
 
-    /// Time of the last input, in order.
+    /// Returns the time of the last input in order.
     #[must_use]
     pub fn last_interaction(&self) -> Option<Timestamp> {
         self.entries.last().map(|entry| entry.order.at)
     }
 
-    /// When its latest input was sent, whether or not it has left. No copy of any is later in
-    /// order, for all were sent at one time.
+    /// Returns when the latest input was sent, evicted or not. No duplicate of any input is later
+    /// in order, because all duplicates have one time of sending.
     #[must_use]
     pub fn latest(&self) -> Option<Timestamp> {
         let left = self.evicted.iter().map(|it| it.sent_at);
         left.chain(self.entries.iter().map(|it| it.sent_at)).max()
     }
 
-    /// When time next changes the conversation, should no input come.
+    /// Returns when time next changes the conversation if no input comes.
     ///
     /// # Errors
-    /// [`FoldError`] when the conversation follows a flow that is not there.
+    /// Returns [`FoldError`] if the conversation follows a flow that is not published.
     pub fn next_due(&self, flows: &Flows) -> Result<Option<Timestamp>, FoldError> {
         match &self.current {
             Some(current) => Ok(flow::next_due(followed(flows, current)?, current)),
@@ -181,11 +181,11 @@ impl Journal {
         }
     }
 
-    /// Folds the time that has passed by `until`, without an input. Inputs that come later, but
-    /// belong before it, are folded anew with what time then does.
+    /// Folds the time that has passed by `until`, without an input. An input that comes later but
+    /// belongs before that time is folded again, together with what the timers then do.
     ///
     /// # Errors
-    /// [`FoldError`] when the conversation follows a flow that is not there.
+    /// Returns [`FoldError`] if the conversation follows a flow that is not published.
     pub fn fire_due_timers(
         &mut self,
         flows: &Flows,
@@ -205,7 +205,7 @@ impl Journal {
         Ok(fired)
     }
 
-    /// Whether `order` is that of the last input.
+    /// Returns whether `order` is the order key of the last input.
     #[must_use]
     pub fn ends_with(&self, order: &OrderKey) -> bool {
         self.entries.last().is_some_and(|last| last.order == *order)
@@ -216,7 +216,7 @@ impl Journal {
         &self.entries
     }
 
-    /// Whether only the ids that left the journal can tell if `input` is a copy.
+    /// Returns whether only the ids of evicted inputs show if `input` is a duplicate.
     #[must_use]
     pub fn needs_dedup_lookup(&self, input: &Input) -> bool {
         self.evicted
@@ -229,11 +229,11 @@ impl Journal {
         self.entries.iter().any(|entry| entry.order.id == id)
     }
 
-    /// Takes in one input. `known` says whether its id left the journal earlier; it is asked only
-    /// where [`Self::needs_dedup_lookup`]. `capacity` is the journal's length in entries.
+    /// Admits one input. `known` returns whether the input was evicted earlier; it is called only
+    /// if [`Self::needs_dedup_lookup`] is true. `capacity` is the journal's length in entries.
     ///
     /// # Errors
-    /// [`FoldError`]; the journal is then to be thrown away and read again.
+    /// Returns [`FoldError`]; the caller must then drop the journal and read it again.
     pub fn admit(
         &mut self,
         flows: &Flows,
@@ -300,8 +300,8 @@ impl Journal {
         })
     }
 
-    /// Whether `entry` edits or revokes a message that is here, or is such a message whose edit
-    /// came first.
+    /// Returns whether `entry` edits or revokes a message in the journal, or is a message whose
+    /// edit came first.
     fn amendments_concern(&self, entry: &Entry) -> bool {
         match &entry.amends {
             Some(amendment) => self.holds(&amendment.message_id),
@@ -312,7 +312,7 @@ impl Journal {
         }
     }
 
-    /// Whether `input` edits or revokes a message that has left the journal: nothing is undone.
+    /// Returns whether `input` edits or revokes an evicted message, whose effect cannot be undone.
     #[must_use]
     pub fn out_of_reach(&self, input: &Input) -> bool {
         self.evicted.is_some()
@@ -322,22 +322,23 @@ impl Journal {
                 .is_some_and(|amendment| !self.holds(&amendment.message_id))
     }
 
-    /// The inputs that may edit or revoke one of `entries`, in order.
+    /// Returns the inputs that may edit or revoke one of `entries`, in order.
     fn amending<'a>(&'a self, entries: &'a [Entry]) -> impl Iterator<Item = &'a Entry> {
         self.amendments.iter().chain(entries)
     }
 
-    /// Records how the input `id` arrived, and what it did.
+    /// Records how the input `id` arrived and what it did.
     pub fn record_arrival(&mut self, id: &str, mut arrival: Arrival) {
-        // It came just now, so it nearly always is the last.
+        // The input has just arrived, so it is nearly always the last.
         if let Some(entry) = self.entries.iter_mut().rfind(|entry| entry.order.id == id) {
             arrival.replied |= entry.has_reply();
             entry.arrival = Some(arrival);
         }
     }
 
-    /// Of copies with one id the smallest in order counts. A cause has one reply at most, so a
-    /// copy says nothing where an earlier one did (invariant 7).
+    /// Replaces an entry by an earlier duplicate: of inputs with one id, the smallest in order
+    /// counts. A cause has at most one reply, so a duplicate emits nothing after an earlier reply
+    /// (invariant 7).
     fn replace(
         &mut self,
         flows: &Flows,
@@ -376,7 +377,7 @@ impl Journal {
     fn become_current(&mut self, next: Conversation, late: bool) -> Option<Change> {
         let changed = match &self.current {
             Some(current) => current.differs(&next),
-            // A reaction as the first input of all changes nothing yet.
+            // A reaction as the lead's first input changes nothing yet.
             None => next.state != START,
         };
         let previous = self.current.replace(next);

@@ -1,6 +1,6 @@
-//! Two leads that turn out to be one person. The younger closes and hands itself over; the elder
-//! takes it in. Each step is an input at the home of the lead that makes it, so no transaction
-//! concerns two partitions.
+//! Merges two leads that turn out to be one person. The younger closes and hands itself over; the
+//! elder absorbs it. Each step is an input at the home of the lead that makes it, so no transaction
+//! spans two partitions.
 
 use leadstream_schemas::Timestamp;
 
@@ -9,30 +9,30 @@ use super::{FoldError, Lead};
 use crate::flows::Flows;
 
 impl Lead {
-    /// Whether this lead stays and the other closes. A lead's time only ever becomes earlier, and
-    /// what it told the other is never earlier than what it decides by: so two leads cannot both
-    /// close.
+    /// Returns whether this lead stays and the other closes. A lead's first-seen time only becomes
+    /// earlier. The time in its merge request is never earlier than the one by which it decides. So
+    /// two leads cannot both close.
     #[must_use]
     pub fn is_elder(&self, lead_id: &str, other_id: &str, other_first_seen: Timestamp) -> bool {
         (self.first_seen, lead_id) < (other_first_seen, other_id)
     }
 
-    /// Closes it; what it was is to be handed over to `survivor`.
+    /// Closes the lead and returns its former content, which is handed over to `survivor`.
     pub fn close(&mut self, survivor: &str) -> Self {
         let handed_over = self.clone();
         self.merged_into = Some(survivor.to_owned());
         self.merged.clear();
         self.pending_merges.clear();
-        // The survivor's, which is reported under it.
+        // The `wa_id` now belongs to the survivor, which is reported under it.
         self.identities.former.extend(self.identities.wa_id.take());
         self.journal.close();
         handed_over
     }
 
-    /// Takes in `other`, which has closed: its inputs, ids and what it took in itself.
+    /// Absorbs `other`, which has closed: its inputs, its ids and the leads that it absorbed.
     ///
     /// # Errors
-    /// [`FoldError`]; the lead is then to be thrown away and read again.
+    /// Returns [`FoldError`]; the caller must then drop the lead and read it again.
     pub fn absorb(
         &mut self,
         flows: &Flows,

@@ -1,4 +1,4 @@
-//! What of a lead's row seldom changes.
+//! Holds the parts of a lead's row that seldom change.
 
 use std::hash::BuildHasher;
 
@@ -7,8 +7,8 @@ use leadstream_schemas::{Platform, Timestamp};
 
 use super::Lead;
 
-/// What people read of a lead and its answers seldom change: one part of its row, which is written
-/// only where it did.
+/// The part of a lead's row that people read and that seldom changes, such as its answers. It is
+/// written only after a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Profile<'a> {
     pub(crate) wa_id: Option<&'a str>,
@@ -42,7 +42,7 @@ impl Lead {
 }
 
 impl Profile<'_> {
-    /// Tells it from others of the lead.
+    /// Returns a digest that distinguishes this profile from the lead's other ones.
     pub(crate) fn digest(self) -> u64 {
         FixedState::default().hash_one(self)
     }

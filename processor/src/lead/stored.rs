@@ -1,11 +1,11 @@
-//! The stored form of a lead: one byte of format version, then MessagePack with structs as arrays.
-//! Fields are only ever added at the end, with a default, so an older row reads in a newer version.
+//! Encodes leads: one byte of format version, then MessagePack with structs as arrays. Fields are
+//! only ever added at the end, with a default, so a newer version can read an older row.
 
 use super::Lead;
 
 const FORMAT: u8 = 1;
 
-/// Why a stored lead cannot be read or written.
+/// The reason why a stored lead cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum StoredError {
     #[error(

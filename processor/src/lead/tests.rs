@@ -1,4 +1,4 @@
-//! The journal against the pure fold of its inputs in order (invariants 2 and 3).
+//! Compares the journal with the pure fold of its inputs in order (invariants 2 and 3).
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -40,7 +40,7 @@ fn text(body: &str) -> Answer {
     Answer::Text(body.to_owned())
 }
 
-/// What the fold of the inputs in order gives, the smallest copy of each id counting.
+/// Returns the fold of the inputs in order; of duplicates, the smallest in order counts.
 fn oracle(flows: &Flows, inputs: &[Input]) -> Option<Conversation> {
     let mut smallest: BTreeMap<&str, &Input> = BTreeMap::new();
     for input in inputs {
@@ -161,7 +161,7 @@ fn an_edit_that_comes_before_its_message_counts_and_one_of_a_message_that_left_d
             3,
         );
     }
-    // Its effect stays, though the message and its edit have left.
+    // The effect stays, though the message and its edit are evicted.
     assert_eq!(journal.conversation().unwrap().data["name"], "Jane");
     let before = journal.conversation().cloned();
     let late = about("r", 9000, "b", None);
@@ -200,7 +200,7 @@ fn what_edits_or_revokes_a_message_counts_until_that_leaves_though_it_left_befor
         let mut journal = Journal::default();
         admit(&mut journal, &hi(), 2);
         admit(&mut journal, &john(), 2);
-        // Sent before the message that it is about, by a clock that is behind.
+        // A slow clock dates this input before the message that it amends.
         admit(&mut journal, &about("c1", 2000, "b", Some("Joan")), 2);
         admit(&mut journal, &about("c2", 3000, "b", change), 2);
         let expected = journal.conversation().cloned();
@@ -213,7 +213,8 @@ fn what_edits_or_revokes_a_message_counts_until_that_leaves_though_it_left_befor
                 .map(|it| it.as_str().unwrap()),
             name
         );
-        // Folded again: by what is late, by an earlier copy, by the journal of another lead.
+        // The journal is folded again: after a late input, an earlier duplicate and another lead's
+        // journal.
         admit(&mut journal, &input("d", 4000, Answer::Ignored), 2);
         assert_eq!(journal.conversation().cloned(), expected);
         admit(&mut journal, &received("b", 6000, 5900, text("John")), 2);
@@ -261,7 +262,7 @@ fn of_two_leads_with_snapshots_the_elder_s_answers_stay_and_the_other_s_fill_wha
     assert_eq!(other.state(), Some(MERGED));
     elder.absorb(&flows, "other", handed_over, 32).unwrap();
     let data = &elder.journal.conversation().unwrap().data;
-    // The elder's snapshot had no answer yet: its own entry "John" is folded on top of both.
+    // The elder's snapshot had no answer yet, so its own entry "John" is folded on top of both.
     assert_eq!(data["name"], "John");
     assert_eq!(data["budget"], 9000);
     assert_eq!(elder.merged, ["other"]);
@@ -304,7 +305,7 @@ fn time_without_an_input_is_folded_and_a_late_input_corrects_it() {
         .unwrap();
     assert_eq!(fired.len(), 2);
     assert_eq!(journal.conversation().unwrap().state, "COLD");
-    // It was sent before the lead went cold, and came after.
+    // The input was sent before the lead went cold, and came after that.
     let late = received("b", day - 1000, day - 500, text("John"));
     let admission = admit(&mut journal, &late, 32);
     assert!(
@@ -338,7 +339,7 @@ fn answers() -> impl Strategy<Value = Answer> {
     ]
 }
 
-/// Inputs with copies, clock skew and equal seconds, and an order of delivery.
+/// Generates inputs with duplicates, clock skew and equal seconds, and an order of delivery.
 fn deliveries() -> impl Strategy<Value = Vec<Input>> {
     let one = (0..6i64, -2..3i64, answers(), 0..3usize);
     prop::collection::vec(one, 1..12).prop_flat_map(|drawn| {
@@ -394,7 +395,7 @@ proptest! {
     }
 }
 
-/// The state, data and prompts of a journal that takes in these messages.
+/// Returns the state, data and prompts of a journal that admits these messages.
 fn without_replies(said: &[(&str, Platform)]) -> (String, usize, usize) {
     let mut journal = Journal::default();
     let mut prompts = 0;
@@ -431,7 +432,7 @@ fn nobody_answers_a_question_that_could_not_be_sent() {
         handed_over()
     );
     assert_eq!(without_replies(&said(&["hi", "STOP"])).0, "OPTED_OUT");
-    // Whoever comes back gets a person.
+    // A lead that comes back gets a person.
     assert_eq!(without_replies(&said(&["STOP", "START"])).2, 0);
     // A conversation that began where replies are sent keeps its answers, and waits for a person.
     let moved = [

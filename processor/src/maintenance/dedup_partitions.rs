@@ -1,4 +1,5 @@
-//! The days of ids that left their leads' journals: made ahead, dropped when no duplicate can come.
+//! Maintains the day partitions of evicted ids: created ahead, dropped when no duplicate can
+//! arrive.
 
 use leadstream_service::RetryPolicy;
 use tokio_util::sync::CancellationToken;
@@ -7,8 +8,8 @@ use super::HOUR;
 use crate::metrics;
 use crate::store::Store;
 
-/// Keeps the days of ids that left their leads' journals, and outcomes of commands for as long,
-/// every hour, until `stop`.
+/// Maintains the day partitions of evicted ids, and drops outcomes of commands after the same time,
+/// every hour until `stop`.
 pub(crate) async fn maintain_dedup_partitions(
     store: Store,
     retry: RetryPolicy,

@@ -1,4 +1,4 @@
-//! The reports follow the engine's commits.
+//! Updates the reports after the engine's commits.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use super::SHARE;
 use crate::metrics;
 use crate::store::Store;
 
-/// Commits whose reports are brought up to date in one transaction.
+/// Commits whose reports are updated in one transaction.
 const COMMITS: i64 = 40;
 
 /// Refreshes the reports every `interval`, sooner while commits wait, until `stop`.
@@ -32,7 +32,7 @@ pub(crate) async fn refresh_reports(
             Err(error) => {
                 failures += 1;
                 metrics::failure("reports");
-                // The engine's own troubles tell of a database that is away.
+                // The engine's own failures report an unavailable database.
                 tracing::debug!(error = %error, "the reports wait");
                 retry.random_delay(failures).unwrap_or(interval)
             }

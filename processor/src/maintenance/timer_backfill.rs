@@ -1,4 +1,4 @@
-//! Timers of leads from before there were timers.
+//! Enters timers of leads that are older than timers.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,10 +18,10 @@ use crate::worker::shared::Shared;
 
 /// Leads whose timers are entered in one transaction.
 const ENTERED: usize = 500;
-/// How often it is looked whether all owners enter timers.
+/// How often the job checks whether all owners enter timers.
 const WAITS: Duration = Duration::from_secs(5);
 
-/// Why leads from before there were timers are not entered.
+/// The reason why timers are not entered.
 #[derive(Debug, thiserror::Error)]
 enum FillError {
     #[error(transparent)]
@@ -34,7 +34,8 @@ enum FillError {
     Fold(#[from] FoldError),
 }
 
-/// Enters leads from before there were timers, a portion after the other, until all are or `stop`.
+/// Enters timers of leads that are older than timers, portion by portion, until all are entered or
+/// `stop`.
 pub(crate) async fn backfill_timers(
     shared: Arc<Shared>,
     retry: RetryPolicy,
@@ -45,7 +46,7 @@ pub(crate) async fn backfill_timers(
         let begun = Instant::now();
         let pause = match enter_portion(&shared).await {
             Ok(Fill::Done) => {
-                // Whatever ends here ends the service.
+                // A background job that ends would end the service, so it waits.
                 stop.cancelled().await;
                 return;
             }

@@ -1,4 +1,4 @@
-//! How many leads reached, answered, retried and left at each step.
+//! Counts the leads that reached, answered, retried and left at each step.
 
 use std::collections::BTreeMap;
 
@@ -11,28 +11,29 @@ use crate::store::Store;
 
 const PAGE: i64 = 1_000;
 
-/// One version's steps.
+/// The steps of one version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Funnel {
     pub flow: FlowRef,
-    /// In the document's order.
+    /// The counts by step, in the document's order.
     pub steps: Vec<(String, StepCount)>,
 }
 
-/// Conversations at one step.
+/// The counts of conversations at one step.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StepCount {
-    /// Came to it.
+    /// Conversations that came to the step.
     pub reached: u64,
-    /// Went on from it.
+    /// Conversations that went on from it.
     pub answered: u64,
-    /// Were asked again there.
+    /// Conversations that were asked again there.
     pub retried: u64,
-    /// Have it open now, or left the flow there: cold, opted out, with a person.
+    /// Conversations whose open step it is, or that left the flow there: cold, opted out, handed
+    /// off.
     pub left: u64,
 }
 
-/// What one lead did, by version and step.
+/// The steps of one lead, by version and step.
 type Counts = BTreeMap<(String, u32), BTreeMap<String, StepCount>>;
 
 pub(super) async fn count(store: &Store, flows: &Flows, name: &str) -> Result<Vec<Funnel>, Error> {
@@ -65,7 +66,7 @@ pub(super) async fn count(store: &Store, flows: &Flows, name: &str) -> Result<Ve
     Ok(funnels.collect())
 }
 
-/// Counts each step of a lead's conversation once, whatever it did there how often.
+/// Counts each step of a lead's conversation at most once.
 fn add(counts: &mut Counts, flows: &Flows, name: &str, steps: &[Replayed<'_>]) {
     let mut seen: BTreeMap<((String, u32), String), [bool; 4]> = BTreeMap::new();
     let mut note = |it: &crate::flow::Conversation, what: usize| {

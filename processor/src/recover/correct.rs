@@ -1,4 +1,4 @@
-//! Telling consumers of leads that they know otherwise than the log explains.
+//! Corrects consumers whose state of a lead differs from the log.
 
 use std::collections::BTreeMap;
 
@@ -14,8 +14,8 @@ use crate::engine::effects::{self, Outlets};
 use crate::lead::Lead;
 
 impl Recovery<'_> {
-    /// Where the log makes another thing of a lead than its last published event says, as after a
-    /// loss of records or of a flow's version, consumers get one event more.
+    /// Publishes one more event for each lead whose last published event differs from the log. The
+    /// cause may be a loss of records or of a flow's version.
     pub(super) async fn correct(&mut self) -> Result<(), RecoverError> {
         let ids: Vec<String> = self.published.leads().cloned().collect();
         for ids in ids.chunks(self.settings.batch_records.get()) {
@@ -39,7 +39,7 @@ impl Recovery<'_> {
             }
             self.report.corrected += changed.len() as u64;
             self.forget().await?;
-            // Any partition does: all of them are ours.
+            // Any partition is suitable, because this process owns all of them.
             let first = self.partitions.iter().next();
             if let Some((id, next_offset)) = first.map(|(id, it)| (id, it.next_offset))
                 && !changed.is_empty()
@@ -61,8 +61,8 @@ impl Recovery<'_> {
     }
 }
 
-/// The event that says where a lead stands, with the lead at the event's revision; none where
-/// consumers know.
+/// Returns an event with the lead's current state, and the lead at the event's revision. Returns
+/// none if consumers know the state.
 pub(super) fn correction(
     published: &Published,
     outlets: &Outlets,

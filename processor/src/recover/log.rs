@@ -1,5 +1,5 @@
-//! Topics as a recovery reads them: without a group, from an offset or a time, to what was their
-//! end. Every call blocks.
+//! Reads topics for a recovery: without a group, from an offset or a time, to the end at the start.
+//! Every call blocks.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use rdkafka::{Message, Offset, TopicPartitionList};
 
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Why a topic could not be read.
+/// The reason why a topic could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
     #[error(transparent)]
@@ -36,7 +36,7 @@ pub enum LogError {
     },
 }
 
-/// Kafka, as the group of the processors.
+/// A Kafka client in the group of the processors.
 pub(crate) struct Log {
     kafka: KafkaArgs,
     group: String,
@@ -57,7 +57,7 @@ impl Log {
         })
     }
 
-    /// Processors that are members of the group.
+    /// Returns the number of processors in the group.
     pub(crate) fn members(&self) -> Result<usize, LogError> {
         let list = self
             .consumer
@@ -66,7 +66,7 @@ impl Log {
         Ok(list.groups().iter().map(|it| it.members().len()).sum())
     }
 
-    /// By partition, the log's ends and the group's offset.
+    /// Returns the log's ends and the group's offset, by partition.
     pub(super) fn offsets(&self, topic: &str) -> Result<BTreeMap<i32, LogOffsets>, LogError> {
         let mut list = TopicPartitionList::new();
         for partition in self.partitions(topic)? {
@@ -116,7 +116,7 @@ impl Log {
             .map_err(about(format!("{topic} [{partition}]")))
     }
 
-    /// The earliest time of the records at these offsets; none where there is no record.
+    /// Returns the earliest time of the records at these offsets, or none without such a record.
     pub(super) fn earliest(
         &self,
         topic: &str,
@@ -134,8 +134,8 @@ impl Log {
         Ok(earliest)
     }
 
-    /// Hands over key and value of every record that was written to `topic` since `since`
-    /// (milliseconds since 1970), or ever.
+    /// Passes key and value of every record written to `topic` since `since` (milliseconds since
+    /// 1970), or ever, to `take`.
     pub(super) fn scan(
         &self,
         topic: &str,
@@ -175,8 +175,8 @@ impl Log {
             }))
     }
 
-    /// Records of `spans` (by partition: the first offset and the one after the last), as near to
-    /// the order of their times as each partition's own order lets them be.
+    /// Returns the records of `spans` (first offset and offset after the last, by partition), as
+    /// close to the order of their times as the order within each partition permits.
     pub(super) fn inputs(
         &self,
         topic: &str,
@@ -212,7 +212,7 @@ impl Log {
         })
     }
 
-    /// Sets the group's offsets, which only an empty group lets us.
+    /// Commits the group's offsets, which Kafka permits only for an empty group.
     pub(super) fn commit(&self, topic: &str, next: &BTreeMap<i32, i64>) -> Result<(), LogError> {
         let mut list = TopicPartitionList::new();
         for (&partition, &offset) in next {
@@ -235,7 +235,7 @@ struct Queue {
     partition: i32,
     queue: PartitionQueue<DefaultConsumerContext>,
     ends_at: i64,
-    /// Its time and the record.
+    /// The time of the next record, and the record.
     head: Option<(i64, Record)>,
     done: bool,
 }
@@ -248,9 +248,9 @@ pub(super) struct Inputs {
 }
 
 impl Inputs {
-    /// The next record and its time in milliseconds; none when all are read.
+    /// Returns the next record and its time in milliseconds, or none after the last.
     pub(super) fn next(&mut self) -> Result<Option<(i64, Record)>, LogError> {
-        // Errors and statistics come here, records to their queues.
+        // This poll gets errors and statistics. Records arrive in the partition queues.
         drop(self.consumer.poll(Duration::ZERO));
         for queue in &mut self.queues {
             queue.fill(&self.topic)?;
@@ -275,7 +275,7 @@ impl Queue {
             ends_at: self.ends_at,
         })?;
         let message = match polled {
-            // The log may end with a transaction's marker, which no consumer is given.
+            // The log may end with a transaction's marker, which no consumer gets.
             Err(KafkaError::PartitionEOF(_)) => {
                 self.done = true;
                 return Ok(());

@@ -1,4 +1,4 @@
-//! What a recovery does to each partition: pure.
+//! Plans the recovery of each partition: pure.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use leadstream_kafka::consumer::LogOffsets;
 
 use crate::store::Span;
 
-/// Why a recovery cannot begin without an operator's word.
+/// The reason why a recovery needs an operator's decision to begin.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
     #[error(
@@ -23,18 +23,18 @@ pub enum PlanError {
     },
 }
 
-/// How one partition is recovered.
+/// The plan for the recovery of one partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Plan {
-    /// Where PostgreSQL stands, if anywhere.
+    /// The next offset in PostgreSQL, if any.
     pub(super) stored: Option<i64>,
     pub(super) start: i64,
     pub(super) span: Span,
-    /// Whether anything contradicts: a processor would not start.
+    /// Whether anything contradicts, so that a processor would not start.
     pub(super) contradicts: bool,
 }
 
-/// `begun` is a recovery that was interrupted.
+/// Plans the recovery of a partition. `begun` is an interrupted recovery.
 pub(super) fn plan(
     partition: i32,
     stored: Option<i64>,
@@ -61,7 +61,7 @@ pub(super) fn plan(
         });
     }
     let start = if outside { low } else { next };
-    // Beyond the log it speaks of another topic.
+    // An offset beyond the log belongs to another topic.
     let committed = log.committed.filter(|committed| *committed <= high);
     let span = begun.unwrap_or(Span {
         stood_at: next.min(start),
@@ -78,16 +78,15 @@ pub(super) fn plan(
     })
 }
 
-/// The offset whose record tells since when effects may have been published that PostgreSQL did
-/// not know of when the recovery began: the one before the first that is folded again, whose
-/// effects may still have stood in the outbox. None where the log no longer holds it: the effects
-/// may be of any time.
+/// Returns the offset whose record time bounds the effects that PostgreSQL did not know when the
+/// recovery began. It is the offset before the first one folded again, whose effects may still have
+/// been in the outbox. None if the log no longer has it: the effects may be of any time.
 pub(super) fn reference(span: Span, log: LogOffsets) -> Option<i64> {
     let before = (span.stood_at - 1).max(0);
     (before >= log.low).then_some(before)
 }
 
-/// Every partition's plan.
+/// Returns every partition's plan.
 pub(super) fn plans(
     stored: &BTreeMap<i32, Option<i64>>,
     log: &BTreeMap<i32, LogOffsets>,

@@ -1,5 +1,4 @@
-//! What was published before PostgreSQL lost its commits, and what of it is not published again.
-//! Pure.
+//! Knows what was published before PostgreSQL lost its commits, and holds that back: pure.
 
 use std::collections::{HashMap, HashSet};
 
@@ -11,25 +10,25 @@ use crate::engine::effects::Outlets;
 use crate::flow::{ERASED, START};
 use crate::lead::Lead;
 
-/// What consumers know of a lead.
+/// The state of a lead that consumers know.
 #[derive(Debug)]
 pub(super) struct Known {
-    /// Its home key.
+    /// The home key of the lead.
     pub(super) key: String,
-    /// What its last event says.
+    /// The data of the lead's last event.
     pub(super) last: EventData,
 }
 
 /// Events and replies that consumers have.
 #[derive(Debug, Default)]
 pub(super) struct Published {
-    /// By lead.
+    /// The known state by lead.
     events: HashMap<String, Known>,
-    /// Ids.
+    /// Ids of published replies.
     replies: HashSet<String>,
 }
 
-/// What was held back.
+/// The counts of records that were held back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Suppressed {
     pub(super) events: u64,
@@ -37,7 +36,7 @@ pub(super) struct Suppressed {
 }
 
 impl Published {
-    /// Takes note of a value of `lead.events`; what cannot be read is nobody's.
+    /// Records a value of `lead.events`. Ignores values that cannot be read.
     pub(super) fn event(&mut self, key: &[u8], value: &[u8]) {
         let Ok(event) = codec::decode::<LeadEvent>(value) else {
             return;
@@ -54,7 +53,7 @@ impl Published {
         }
     }
 
-    /// Takes note of a value of `lead.replies`.
+    /// Records a value of `lead.replies`.
     pub(super) fn reply(&mut self, value: &[u8]) {
         if let Ok(reply) = codec::decode::<Reply>(value) {
             self.replies.insert(reply.id);
@@ -65,11 +64,11 @@ impl Published {
         self.events.keys()
     }
 
-    /// Takes out of `outgoing` the events that consumers have, and the replies: those that went
-    /// out, or with `hold_replies` all.
+    /// Removes from `outgoing` the events that consumers have, and the published replies. With
+    /// `hold_replies`, removes all replies.
     ///
     /// # Errors
-    /// A record of ours that cannot be read.
+    /// A record of this processor that cannot be read.
     pub(super) fn hold_back(
         &self,
         outgoing: &mut Vec<Outgoing>,
@@ -106,8 +105,8 @@ impl Published {
             .is_some_and(|known| revision <= known.last.revision)
     }
 
-    /// Whether consumers know the lead and the log explains no more that there is one: it is not
-    /// stored, or again though its person was erased.
+    /// Returns whether consumers know the lead but the log no longer explains it. Such a lead is
+    /// not stored, or is stored again although its person was erased.
     pub(super) fn misses(&self, lead_id: &str, stored: Option<&Lead>) -> bool {
         self.events.get(lead_id).is_some_and(|known| {
             let erased = known.last.current_state == ERASED;
@@ -118,9 +117,9 @@ impl Published {
         })
     }
 
-    /// What consumers know of a lead, where its last published event says another thing than what
-    /// the log makes of the lead by now; none when they know where the lead stands. Of an erased
-    /// person nothing is told that the log does not tell itself.
+    /// Returns the state that consumers know if the last published event differs from the log.
+    /// Returns none if consumers know the lead's current state. An erased person gets no event that
+    /// the log does not produce itself.
     pub(super) fn contradicts(&self, lead_id: &str, lead: &Lead) -> Option<&Known> {
         let known = self.events.get(lead_id)?;
         let last = &known.last;

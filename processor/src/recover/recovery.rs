@@ -1,5 +1,5 @@
-//! A recovery at work: it owns every partition, folds the log again, and publishes what consumers
-//! do not have.
+//! Runs a recovery: owns every partition, folds the log again, and publishes what consumers do not
+//! have.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use crate::flows::Flows;
 use crate::store::Store;
 use crate::worker::commit_cycle::CommitCycle;
 
-/// Effects may have been written this much before the clock of the record that tells the time.
+/// How much earlier than the clock of the reference record effects may have been written.
 const SLACK_MS: i64 = 3_600_000;
 
 pub(super) struct Recovery<'a> {
@@ -42,7 +42,8 @@ pub(super) struct Recovery<'a> {
 }
 
 impl<'a> Recovery<'a> {
-    /// From here on no processor begins, and one that still runs cannot commit.
+    /// Begins the recovery. From here on no processor starts, and one that still runs cannot
+    /// commit.
     pub(super) async fn begin(
         settings: &'a crate::Args,
         store: Store,
@@ -113,7 +114,8 @@ impl<'a> Recovery<'a> {
         Ok(())
     }
 
-    /// What the restored outbox holds was published long ago, but for what its last moments left.
+    /// Publishes the restored outbox. Its records were published long ago, except for those of the
+    /// last moments.
     pub(super) async fn publish_outbox(&mut self) -> Result<(), RecoverError> {
         let ids: Vec<i32> = self.plans.keys().copied().collect();
         for mut row in self.store.outbox(&ids).await? {
@@ -130,7 +132,8 @@ impl<'a> Recovery<'a> {
         Ok(())
     }
 
-    /// Whether the records of `partition` before `next_offset` were processed before the loss.
+    /// Returns whether the records of `partition` before `next_offset` were processed before the
+    /// loss.
     fn was_processed(&self, partition: i32, next_offset: i64) -> bool {
         self.plans
             .get(&partition)
@@ -180,7 +183,8 @@ impl<'a> Recovery<'a> {
         }
     }
 
-    /// The next records, of each partition only such as are all held back or all not.
+    /// Returns the next records. The replies of one partition's records are either all held back or
+    /// all published.
     fn gather(
         &self,
         inputs: &mut Inputs,
@@ -222,7 +226,7 @@ impl<'a> Recovery<'a> {
         for (id, advance) in &mut batch.partitions {
             self.hold_back(*id, advance.next_offset, &mut advance.outgoing)?;
             if self.was_processed(*id, advance.next_offset) {
-                // An operator has let the partition go on past its dead letters, if they were many.
+                // If there were many dead letters, an operator has already resumed the partition.
                 advance.poison.clear();
             }
         }
@@ -246,7 +250,7 @@ impl<'a> Recovery<'a> {
         }
     }
 
-    /// Commits, publishes, and waits until Kafka has it.
+    /// Commits and publishes a batch, and waits until Kafka acknowledges it.
     pub(super) async fn commit(&mut self, batch: BatchResult) -> Result<Committed, RecoverError> {
         let cycle = CommitCycle::new(&self.store, self.owner);
         let mut committed = cycle
@@ -257,7 +261,7 @@ impl<'a> Recovery<'a> {
         Ok(committed)
     }
 
-    /// Kafka's offsets follow, and processors may begin.
+    /// Commits Kafka's offsets and ends the recovery. Processors may start afterwards.
     pub(super) async fn end(&mut self, log: &Log, topic: &str) -> Result<(), RecoverError> {
         self.forget().await?;
         let next = self

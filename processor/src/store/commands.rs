@@ -1,4 +1,4 @@
-//! What became of commands, and whose their ids are.
+//! Stores the outcomes and claims of commands.
 
 use chrono::{DateTime, Utc};
 use leadstream_schemas::Timestamp;
@@ -9,7 +9,7 @@ use sqlx::postgres::PgRow;
 use super::{Store, StoreError};
 use crate::engine::command::{Applied, Claim, CommandOutcome, KnownCommand};
 
-/// One statement, so that what it gives is of one moment.
+/// One statement, so that all columns come from one snapshot.
 const KNOWN: &str = "
 SELECT o.id, o.verb, o.digest, o.revision, o.refusal, o.decided_at, o.lead_id, l.account AS lead_account,
     c.account, c.digest AS claimed, c.people
@@ -18,14 +18,14 @@ LEFT JOIN command_outcomes o ON o.id = a.id
 LEFT JOIN command_claims c ON c.id = a.id
 LEFT JOIN leads l ON l.lead_id = o.lead_id";
 
-/// Of several at once, one writes its claim; the others wait for it and are given that one.
+/// Of several concurrent claims, one is written. The others wait for it and return it.
 const CLAIM: &str = "
 INSERT INTO command_claims AS c (id, account, digest, people) VALUES ($1, $2, $3, $4)
 ON CONFLICT (id) DO UPDATE SET account = c.account
 RETURNING account, digest AS claimed, people";
 
 impl Store {
-    /// What is known of a command's id.
+    /// Returns what is known of a command's id.
     pub(crate) async fn known(&self, id: &str) -> Result<KnownCommand, StoreError> {
         let query = sqlx::query(KNOWN).bind(id);
         self.bounded(async {
@@ -41,7 +41,7 @@ impl Store {
         .await
     }
 
-    /// Claims a command's id; gives the claim that holds: an earlier one, if there is any.
+    /// Claims a command's id. Returns the valid claim, which is an earlier one if it exists.
     pub(crate) async fn claim(&self, id: &str, asked: &Claim) -> Result<Claim, StoreError> {
         let query = sqlx::query(CLAIM)
             .bind(id)
@@ -52,7 +52,7 @@ impl Store {
             .await
     }
 
-    /// Of leads, the newest first.
+    /// Returns the newest 100 command outcomes of the leads, newest first.
     pub(crate) async fn outcomes_of(
         &self,
         lead_ids: &[String],
@@ -65,7 +65,8 @@ impl Store {
         self.rows(query, outcome).await
     }
 
-    /// Drops outcomes that nobody waits for any more, and claims whose command cannot come again.
+    /// Deletes outcomes that nobody waits for any more, and claims whose command cannot be
+    /// repeated.
     pub(crate) async fn drop_outcomes(&self) -> Result<(), StoreError> {
         let statements = [
             "DELETE FROM command_outcomes WHERE decided_at < now() - make_interval(secs => $1)",

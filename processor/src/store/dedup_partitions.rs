@@ -1,4 +1,4 @@
-//! The day partitions of `departed_inputs`.
+//! Maintains the day partitions of `departed_inputs`.
 
 use std::collections::BTreeSet;
 
@@ -11,15 +11,15 @@ use crate::engine::dedup_partitions::{Plan, plan};
 const PREFIX: &str = "departed_inputs_";
 
 impl Store {
-    /// Makes the days to come, drops those that no duplicate can come of any more. Does nothing
-    /// while another process is at it.
+    /// Creates the partitions of the coming days and drops days for which no duplicate can arrive
+    /// any more. Does nothing while another process does this.
     pub(crate) async fn maintain_dedup_partitions(
         &self,
         now: DateTime<Utc>,
     ) -> Result<Plan, StoreError> {
         self.bounded(async {
             let mut transaction = self.pool.begin().await?;
-            // Each statement locks the table for a moment: the engine's commits come first.
+            // Each statement locks the table briefly. The engine's commits have priority.
             sqlx::query("SET LOCAL lock_timeout = '2s'")
                 .execute(&mut *transaction)
                 .await?;
@@ -67,7 +67,8 @@ impl Store {
                 .bind(plan.keep_from)
                 .execute(&mut *transaction)
                 .await?;
-            // The role may write rows and yet make no tables: then those are kept at least.
+            // The role may be allowed to write rows but not to create tables. Then the rest still
+            // commits.
             let mut tables = transaction.begin().await?;
             let kept = keep_tables(&mut tables, &plan).await;
             match kept {
@@ -83,7 +84,7 @@ impl Store {
 }
 
 async fn keep_tables(connection: &mut PgConnection, plan: &Plan) -> Result<(), sqlx::Error> {
-    // The names are digits after a fixed prefix.
+    // The names are safe: digits after a fixed prefix.
     for day in &plan.create {
         let (name, next) = (day.format("%Y%m%d"), *day + chrono::Days::new(1));
         let statement = format!(

@@ -1,4 +1,4 @@
-//! The rows of people who are erased.
+//! Deletes the rows of erased people.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,9 +9,9 @@ use crate::engine::batch::Erased;
 use crate::engine::outbox;
 use crate::erasure::Tombstone;
 
-/// Waits for refreshes of the reports that have read the leads' rows and not yet written theirs, and
-/// takes the leads out of what others are yet to read: one that has looked already sees that by the
-/// changed row.
+/// Waits for report refreshes that have read the leads' rows but not yet written their reports.
+/// Removes the leads from changes that other refreshes have yet to read. A refresh that has already
+/// looked sees the removal in the changed row.
 const UNREPORT: &str = "
 WITH noted AS (
     SELECT id FROM report_changes WHERE lead_ids && $1::text[] ORDER BY id FOR UPDATE)
@@ -19,7 +19,7 @@ UPDATE report_changes c
 SET lead_ids = ARRAY(SELECT unnest(c.lead_ids) EXCEPT SELECT unnest($1::text[]))
 FROM noted WHERE c.id = noted.id";
 
-/// Each by lead id.
+/// The statements that delete by lead id.
 const DELETES: [&str; 3] = [
     "DELETE FROM leads WHERE lead_id = ANY($1::text[])",
     "DELETE FROM lead_reports WHERE lead_id = ANY($1::text[])",
@@ -28,7 +28,7 @@ const DELETES: [&str; 3] = [
 
 const DELETE_IDENTITIES: &str = "DELETE FROM lead_identities WHERE identity = ANY($1::text[])";
 
-/// A clock that runs ahead may have sent an input on the day after.
+/// Includes the day after, because a sender's clock may run ahead.
 const DELETE_DEPARTED: &str = "
 DELETE FROM departed_inputs d
 USING unnest($1::text[], $2::timestamptz[], $3::timestamptz[]) AS u (lead_id, since, until),
@@ -48,8 +48,7 @@ const INSERT_KEYS: &str = "
 INSERT INTO erasure_keys (key_check)
 SELECT DISTINCT * FROM unnest($1::bytea[]) ON CONFLICT DO NOTHING";
 
-/// Removes what tables hold of the leads, and what is committed and not published; leaves their
-/// tombstones.
+/// Deletes the leads' rows and their unpublished outbox records. Inserts their tombstones.
 pub(super) async fn erase(
     connection: &mut PgConnection,
     erased: &BTreeMap<String, Erased>,
@@ -102,7 +101,7 @@ pub(super) async fn erase(
     unpublish(connection, &all).await
 }
 
-/// Takes out of the outbox what tells of the leads.
+/// Removes records about the leads from the outbox.
 async fn unpublish(
     connection: &mut PgConnection,
     erased: &[(&String, &Erased)],
@@ -149,7 +148,7 @@ async fn unpublish(
 }
 
 impl Store {
-    /// Whether every tombstone was made with a key that is known here.
+    /// Returns whether every tombstone was made with a key that this process knows.
     pub(crate) async fn knows_erasures(&self) -> Result<bool, StoreError> {
         let known: Vec<Tombstone> = self.erasure().checks().collect();
         let query = sqlx::query(

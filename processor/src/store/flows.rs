@@ -1,4 +1,4 @@
-//! Published flows.
+//! Stores published flows.
 
 use chrono::{DateTime, Utc};
 use leadstream_schemas::{FlowRef, Timestamp};
@@ -8,7 +8,7 @@ use sqlx::postgres::PgRow;
 use super::{Store, StoreError};
 use crate::flows::Published;
 
-/// How many leads a version has.
+/// The number of leads of a version.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Conversations {
     pub all: u64,
@@ -16,7 +16,7 @@ pub struct Conversations {
 }
 
 impl Store {
-    /// Published documents in the order of their times, and the database's time.
+    /// Returns published documents in the order of their times, and the database's time.
     pub(crate) async fn flows(&self) -> Result<(Vec<Published>, Timestamp), StoreError> {
         let query = sqlx::query(
             "SELECT clock_timestamp() AS now, name, version, document, holds_from, withdrawn_from
@@ -35,8 +35,8 @@ impl Store {
         .await
     }
 
-    /// Publishes a document `notice_seconds` from now, or from the later `from`, unless its
-    /// version is there already; the first of all holds from the beginning of time.
+    /// Publishes a document `notice_seconds` from now, or at `from` if that is later. Does nothing
+    /// if its version exists. The first document of all applies from the beginning of time.
     pub(crate) async fn publish_flow(
         &self,
         flow: &FlowRef,
@@ -65,7 +65,7 @@ impl Store {
         .await
     }
 
-    /// From `notice_seconds` from now no conversation begins with this version.
+    /// Withdraws a version: `notice_seconds` from now, no new conversation begins with it.
     pub(crate) async fn withdraw_flow(
         &self,
         flow: &FlowRef,
@@ -85,7 +85,7 @@ impl Store {
         .await
     }
 
-    /// Leads by version. Reads the whole table.
+    /// Returns the number of leads by version. Reads the whole table.
     pub(crate) async fn conversations(&self) -> Result<Vec<(FlowRef, Conversations)>, StoreError> {
         let query = sqlx::query(
             "SELECT flow_name, flow_version, count(*) AS conversations,
@@ -94,7 +94,7 @@ impl Store {
         );
         self.bounded(async {
             let mut connection = self.pool.acquire().await?;
-            // The pool's plans are for finding rows by key.
+            // The pool's planner settings suit only lookups by key.
             sqlx::query("SET enable_seqscan = on")
                 .execute(&mut *connection)
                 .await?;
@@ -119,7 +119,7 @@ impl Store {
         .await
     }
 
-    /// Stored leads after `after`, in the order of their ids.
+    /// Returns stored leads whose ids are greater than `after`, in the order of their ids.
     pub(crate) async fn leads_after(
         &self,
         after: &str,
@@ -137,7 +137,7 @@ impl Store {
     }
 }
 
-/// None for the row that only has the time.
+/// Returns the published document of a row, or none for the row that only has the time.
 fn published(row: &PgRow) -> Result<Option<Published>, sqlx::Error> {
     let Some(name) = row.try_get("name")? else {
         return Ok(None);

@@ -1,4 +1,4 @@
-//! What is known of leads.
+//! Loads leads, identities and evicted ids.
 
 use std::collections::{HashMap, HashSet};
 
@@ -25,28 +25,28 @@ const LOCATE: &str = "
 SELECT l.lead_id, l.engine FROM lead_identities i JOIN leads l ON l.lead_id = i.lead_id
 WHERE i.identity = $1 AND l.account = $2";
 
-/// A lead that was looked for.
+/// A lead that was looked up.
 #[derive(Debug)]
 pub(crate) struct Located {
     pub(crate) lead_id: String,
     pub(crate) lead: Lead,
-    /// Leads that became it and had the id.
+    /// The closed leads that became it and had the id.
     pub(crate) closed: Vec<String>,
 }
 
-/// What is known of identities.
+/// The stored state of identities.
 #[derive(Debug, Default)]
 pub(crate) struct Identified {
-    /// By lead id.
+    /// Leads by lead id.
     pub(crate) leads: HashMap<String, Lead>,
     /// Lead id by identity.
     pub(crate) owners: HashMap<String, String>,
-    /// By identity, of those that were erased.
+    /// Erasures by identity.
     pub(crate) erased: HashMap<String, ErasureRecord>,
 }
 
 impl Store {
-    /// Those of `lead_ids` that are there, by id.
+    /// Returns those of `lead_ids` that exist, by id.
     pub(crate) async fn load(
         &self,
         lead_ids: &[String],
@@ -60,7 +60,7 @@ impl Store {
         .await
     }
 
-    /// The leads, owners and tombstones of `identities`.
+    /// Returns the leads, owners and tombstones of `identities`.
     pub(crate) async fn identify(&self, identities: &[String]) -> Result<Identified, StoreError> {
         let tombstones: HashMap<Tombstone, &String> = identities
             .iter()
@@ -99,7 +99,7 @@ impl Store {
         .await
     }
 
-    /// The lead at `address`, through every merge.
+    /// Returns the lead at `address`, following every merge.
     pub(crate) async fn lead_of(&self, address: &Address) -> Result<Option<Located>, StoreError> {
         let mut wanted = address.identity().to_owned();
         let mut closed = Vec::new();
@@ -128,7 +128,8 @@ impl Store {
         }
     }
 
-    /// Of these inputs (lead id, input id, time of sending), those that left their lead's journal.
+    /// Returns those of the inputs (lead id, input id, time of sending) that were evicted from
+    /// their lead's journal.
     pub(crate) async fn evicted(
         &self,
         inputs: &[(String, String, Timestamp)],

@@ -1,4 +1,4 @@
-//! The partition count by which leads are placed, and the move of leads to another count.
+//! Stores the partition count by which leads are placed, and moves leads to another count.
 
 use sqlx::Row;
 use uuid::Uuid;
@@ -42,7 +42,7 @@ impl Store {
         .await
     }
 
-    /// Takes every partition away from its owner: a processor that still runs can commit nothing.
+    /// Takes every partition from its owner. A processor that still runs can commit nothing.
     pub(crate) async fn fence_all(&self) -> Result<(), StoreError> {
         let query = sqlx::query("UPDATE partition_offsets SET epoch = epoch + 1, owner = $1")
             .bind(Uuid::new_v4());

@@ -1,4 +1,4 @@
-//! Partitions that halted because of dead letters.
+//! Resumes partitions that halted because of dead letters.
 
 use std::time::Duration;
 
@@ -9,11 +9,11 @@ use super::{Store, StoreError};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Lets partitions go on that halted because too many of their records went to dead letters: all,
-/// or this one. Gives those that do; processors go on with them within seconds.
+/// Resumes partitions that halted because of too many dead letters: all, or this one. Returns the
+/// resumed partitions. Processors continue with them within seconds.
 ///
 /// # Errors
-/// A database that is away, or whose schema is of another version.
+/// An unavailable database, or one with the schema of another version.
 pub async fn resume(pool: PgPool, partition: Option<i32>) -> Result<Vec<i32>, StoreError> {
     let store = Store::new(pool, TIMEOUT);
     store.check_schema().await?;
@@ -21,7 +21,8 @@ pub async fn resume(pool: PgPool, partition: Option<i32>) -> Result<Vec<i32>, St
 }
 
 impl Store {
-    // Who owns a halted partition commits nothing, so nobody writes the old count over it.
+    // The owner of a halted partition commits nothing, so nobody overwrites this with the old
+    // count.
     async fn resume(&self, partition: Option<i32>) -> Result<Vec<i32>, StoreError> {
         let query = sqlx::query(
             "UPDATE partition_offsets SET dead_letters = NULL

@@ -1,12 +1,13 @@
-//! Connections to PostgreSQL with the engine's plans.
+//! Opens connections to PostgreSQL with the engine's planner settings.
 
 use leadstream_service::database;
 use sqlx::PgPool;
 
-/// Returns a pool whose sessions plan as the engine's statements need it.
+/// Returns a pool whose sessions use the planner settings that the engine's statements need. The
+/// pool connects when it is first used.
 ///
 /// # Errors
-/// A URL that is none. The pool connects when it is first used.
+/// An invalid URL.
 pub fn pool(url: &str, connections: u32) -> Result<PgPool, sqlx::Error> {
     Ok(database::pool(url.parse()?, connections, Some(PLANS)))
 }

@@ -1,4 +1,4 @@
-//! What a recovery reads and writes beside batches.
+//! Holds what a recovery reads and writes outside of batches.
 
 use std::collections::BTreeMap;
 
@@ -7,18 +7,18 @@ use uuid::Uuid;
 
 use super::{Store, StoreError, column};
 
-/// How far a recovery of one partition goes.
+/// The range of a recovery of one partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Span {
-    /// Where PostgreSQL stood when the recovery began.
+    /// The committed offset in PostgreSQL when the recovery began.
     pub(crate) stood_at: i64,
-    /// Replies to inputs before it are held back.
+    /// The first offset whose replies are published. Replies to earlier inputs are held back.
     pub(crate) replies_from: i64,
     pub(crate) ends_at: i64,
 }
 
 impl Store {
-    /// Recoveries that have begun and are not through, by partition.
+    /// Returns recoveries that have begun and are not complete, by partition.
     pub(crate) async fn recoveries(&self) -> Result<BTreeMap<i32, Span>, StoreError> {
         let query =
             sqlx::query("SELECT partition, stood_at, replies_from, ends_at FROM recoveries");
@@ -33,7 +33,7 @@ impl Store {
         .await
     }
 
-    /// Writes down that a recovery begins. Where one has begun already, it stays as it is.
+    /// Records that a recovery begins. A recovery that has already begun stays unchanged.
     pub(crate) async fn begin_recovery(
         &self,
         spans: &BTreeMap<i32, Span>,
@@ -55,7 +55,7 @@ impl Store {
         .await
     }
 
-    /// The recovery is through.
+    /// Records that the recovery is complete.
     pub(crate) async fn end_recovery(&self) -> Result<(), StoreError> {
         let query = sqlx::query("DELETE FROM recoveries");
         self.bounded(async {
@@ -65,7 +65,7 @@ impl Store {
         .await
     }
 
-    /// Where each partition stands; none for one that no record was processed of.
+    /// Returns the next offset of each partition, or none if no record of it was processed.
     pub(crate) async fn positions(&self) -> Result<BTreeMap<i32, Option<i64>>, StoreError> {
         let query = sqlx::query("SELECT partition, next_offset FROM partition_offsets");
         self.rows(query, |row| {
@@ -74,7 +74,7 @@ impl Store {
         .await
     }
 
-    /// Sets where partitions of `owner` go on.
+    /// Sets the offsets at which partitions of `owner` continue.
     pub(crate) async fn go_on_at(
         &self,
         starts: &BTreeMap<i32, i64>,

@@ -1,11 +1,11 @@
-//! The reports' table, brought up to date behind the commits.
+//! Updates the reports' table after the commits.
 
 use super::{Store, StoreError, column};
 use crate::flow::Flow;
 
 impl Store {
-    /// Brings the reports of `commits` noted commits up to date; any number of processes may do so
-    /// side by side. How many leads that were.
+    /// Updates the reports of `commits` recorded commits and returns the number of leads. Any
+    /// number of processes may do so concurrently.
     pub(crate) async fn refresh_reports(&self, commits: i64) -> Result<u64, StoreError> {
         let query = sqlx::query(
             "WITH taken AS (
@@ -38,7 +38,7 @@ impl Store {
             .await
     }
 
-    /// Writes down the steps of published flows, for the funnel.
+    /// Stores the steps of published flows for the funnel.
     pub(crate) async fn describe_flows<'a>(
         &self,
         flows: impl Iterator<Item = &'a Flow>,

@@ -1,4 +1,4 @@
-//! The tables: made by migrations, and held against them at every start.
+//! Creates the tables by migrations, and compares them with this version at every start.
 
 use std::sync::Once;
 
@@ -10,20 +10,20 @@ use super::{Store, StoreError};
 
 static MIGRATOR: Migrator = sqlx::migrate!("./migrations");
 
-/// The table in which the engine's migrations are noted.
+/// The table that records the engine's migrations.
 pub const MIGRATIONS: &str = "_sqlx_migrations";
 
-/// Brings the database to this version's schema.
+/// Migrates the database to this version's schema.
 ///
 /// # Errors
-/// A database that is away, or that other migrations made than this version's.
+/// An unavailable database, or migrations that differ from this version's.
 pub async fn migrate(pool: &PgPool) -> Result<(), MigrateError> {
     MIGRATOR.run(pool).await
 }
 
 impl Store {
-    /// Whether the migrations of this version were applied, as they are here. A newer version's may
-    /// be there as well: they leave what this one uses.
+    /// Checks that the migrations of this version were applied unchanged. Migrations of a newer
+    /// version may exist: they keep what this version uses.
     pub(crate) async fn check_schema(&self) -> Result<(), StoreError> {
         let query = sqlx::query("SELECT version, checksum, success FROM _sqlx_migrations");
         let read = self.rows(query, |row| {
@@ -34,7 +34,7 @@ impl Store {
             })
         });
         let applied: Vec<Applied> = match read.await {
-            // The table is not there. Anything else says nothing of the schema.
+            // The table does not exist. Any other error says nothing about the schema.
             Err(StoreError::Database(sqlx::Error::Database(error)))
                 if error.code().is_some_and(|it| it == "42P01") =>
             {

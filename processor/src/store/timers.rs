@@ -1,4 +1,4 @@
-//! Which leads time changes next.
+//! Finds the leads that time changes next.
 
 use std::collections::BTreeMap;
 
@@ -9,24 +9,24 @@ use sqlx::Row;
 use super::{Store, StoreError, column};
 use crate::lead::Lead;
 
-/// The first entry of each partition: one step into the index for each.
+/// Reads the first entry of each partition, with one index lookup each.
 const FIRST_DUE: &str = "
 SELECT p.partition, t.due FROM unnest($1::int[]) AS p (partition)
 CROSS JOIN LATERAL (SELECT due FROM leads l WHERE l.home = p.partition AND l.due IS NOT NULL
     ORDER BY l.due LIMIT 1) t";
 
-/// The leads that are due, the earliest of each partition first.
+/// Reads the due leads of each partition, earliest first.
 const DUE: &str = "
 SELECT p.partition, t.lead_id, t.engine FROM unnest($1::int[], $2::timestamptz[]) AS p (partition, until)
 CROSS JOIN LATERAL (SELECT l.lead_id, l.due, l.engine FROM leads l
     WHERE l.home = p.partition AND l.due <= p.until ORDER BY l.due LIMIT $3) t
 ORDER BY t.due LIMIT $3";
 
-/// Leads from before there were timers.
+/// Reads leads that are older than timers.
 const BEFORE: &str = "
 SELECT lead_id, account, engine FROM leads WHERE lead_id > $1 ORDER BY lead_id LIMIT $2";
 
-/// A lead that may lack its entry.
+/// A lead that may have no timer entry.
 #[derive(Debug)]
 pub(crate) struct Unentered {
     pub(crate) lead_id: String,
@@ -34,17 +34,17 @@ pub(crate) struct Unentered {
     pub(crate) lead: Lead,
 }
 
-/// How far leads from before there were timers are entered.
+/// The progress of entering timers for leads that are older than timers.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Fill {
     Done,
-    /// A partition's owner does not enter its leads.
+    /// The owner of some partition does not enter the timers of its leads.
     Waits,
     After(String),
 }
 
 impl Store {
-    /// When the first entry of each of `partitions` comes due.
+    /// Returns when the first entry of each of `partitions` is due.
     pub(crate) async fn first_due(
         &self,
         partitions: &[i32],
@@ -58,7 +58,8 @@ impl Store {
         .await
     }
 
-    /// Up to `limit` leads that are due (home, id, lead), by partition until when.
+    /// Returns up to `limit` due leads (home, id, lead). `until` is the latest due time by
+    /// partition.
     pub(crate) async fn due(
         &self,
         until: &BTreeMap<i32, Timestamp>,
@@ -95,7 +96,7 @@ impl Store {
         .await
     }
 
-    /// The next `count` leads after `after`, in the order of their ids.
+    /// Returns the next `count` leads after `after`, in the order of their ids.
     pub(crate) async fn unentered(
         &self,
         after: &str,
@@ -112,8 +113,9 @@ impl Store {
         .await
     }
 
-    /// Enters leads (id, partition, due time) that have no entry, and goes on after `to`; none: all
-    /// are entered. Does nothing when another process has gone on from `from` meanwhile.
+    /// Enters timers (lead id, partition, due time) of leads without an entry, and records `to` as
+    /// the progress. Without `to`, all are entered. Does nothing if another process has continued
+    /// from `from` meanwhile.
     pub(crate) async fn enter(
         &self,
         entries: &[(String, i32, Timestamp)],

@@ -1,4 +1,4 @@
-//! The statements of one commit, in their order.
+//! Builds the statements of one commit, in their order.
 
 mod leads;
 
@@ -19,7 +19,8 @@ pub(super) type Statement<'q> = sqlx::query::Query<'q, sqlx::Postgres, sqlx::pos
 /// A statement of a commit.
 pub(super) struct Write<'q> {
     pub(super) statement: Statement<'q>,
-    /// Rows that it has to change; with fewer, another writer was faster. None: any number.
+    /// The number of rows that the statement must change. Fewer mean that another writer was
+    /// faster. None: any number.
     pub(super) rows: Option<u64>,
 }
 
@@ -30,8 +31,9 @@ impl<'q> From<Statement<'q>> for Write<'q> {
     }
 }
 
-/// What follows the fence, in this order. What has nothing to write is left out. Each is made when
-/// it is asked for: its arguments are a copy of what it writes.
+/// Returns the statements after the fence, in this order. Statements with nothing to write are
+/// omitted. Each statement is built on demand, because its arguments duplicate the data that it
+/// writes.
 pub(super) fn statements<'q>(
     commit: &'q Commit<'_>,
 ) -> impl Iterator<Item = Result<Write<'q>, StoreError>> {
@@ -62,8 +64,8 @@ WHERE p.partition = u.partition AND p.epoch = u.epoch AND p.owner = $5::uuid
   AND p.next_offset = u.before AND p.sweep = u.sweep_before
 RETURNING p.partition";
 
-/// Moves the partitions of the batch on, if they are still ours and still where we left them: a
-/// commit whose outcome was unknown is never applied twice.
+/// Moves the batch's partitions forward if this owner still has them at the same positions. So a
+/// commit with an unknown outcome is never applied twice.
 pub(super) async fn fence(
     connection: &mut PgConnection,
     commit: &Commit<'_>,
@@ -138,7 +140,7 @@ fn evicted(folded: &BatchResult) -> Option<Statement<'_>> {
     })
 }
 
-// A command that was refused, because its lead was not there yet, may come again.
+// A command that was refused because its lead did not exist yet may be repeated.
 const INSERT_OUTCOMES: &str = "
 INSERT INTO command_outcomes AS o (id, verb, digest, lead_id, revision, refusal)
 SELECT * FROM unnest($1::text[], $2::text[], $3::bytea[], $4::text[], $5::bigint[], $6::text[])
@@ -194,7 +196,7 @@ DELETE FROM outbox o
 USING unnest($1::int[], $2::bigint[], $3::bigint[]) AS u (partition, next_offset, sweep)
 WHERE o.partition = u.partition AND o.next_offset = u.next_offset AND o.sweep = u.sweep";
 
-/// Removes acknowledged rows of the outbox; nothing when there are none.
+/// Returns the statement that removes acknowledged outbox rows, or none without rows.
 pub(super) fn acknowledged(rows: &[OutboxKey]) -> Option<Statement<'_>> {
     (!rows.is_empty()).then(|| bind_keys(sqlx::query(DELETE_OUTBOX), rows))
 }

@@ -1,5 +1,5 @@
-//! The commit cycle of every owner of partitions: load what a batch needs, fold it, commit what it
-//! changes, and move the partitions on. What follows, publishing, is up to the owner.
+//! Runs the commit cycle for every owner of partitions. The cycle loads what a batch needs, folds
+//! the batch, commits its changes, and advances the partitions. The owner publishes afterwards.
 
 use uuid::Uuid;
 
@@ -10,14 +10,14 @@ use crate::engine::owned_partitions::{Committed, OwnedPartitions};
 use crate::failpoint::{self, Point};
 use crate::store::{Commit, Store, StoreError};
 
-/// The database, and who commits to it.
+/// The database and the owner that commits to it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CommitCycle<'a> {
     store: &'a Store,
     owner: Uuid,
 }
 
-/// Why a batch was not folded.
+/// The reason why a batch was not folded.
 #[derive(Debug, thiserror::Error)]
 pub enum CycleError {
     #[error(transparent)]
@@ -31,7 +31,7 @@ impl<'a> CommitCycle<'a> {
         Self { store, owner }
     }
 
-    /// Loads what `batch` needs, from memory where it is there, and folds it.
+    /// Loads what `batch` needs, from memory where possible, and folds the batch.
     pub(crate) async fn fold(
         self,
         partitions: &mut OwnedPartitions,
@@ -48,10 +48,10 @@ impl<'a> CommitCycle<'a> {
         Ok(batch::fold(batch, loaded, rules)?)
     }
 
-    /// Commits what a batch changes, and moves `partitions` to where it ends. Removes the
+    /// Commits the changes of a batch and advances `partitions` to its end. Removes the
     /// `acknowledged` rows of the outbox in the same transaction.
     ///
-    /// After an error the outcome may be unknown: the owner resets to what is committed.
+    /// After an error the outcome may be unknown. The owner then resets to committed.
     pub(crate) async fn commit(
         self,
         partitions: &mut OwnedPartitions,

@@ -1,4 +1,4 @@
-//! Partitions that stand still, as operators are told of them.
+//! Reports halted partitions to operators.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -7,7 +7,7 @@ use leadstream_service::ops::Health;
 
 const PART: &str = "partition";
 
-/// Of all lanes of this process, by partition: why it is halted.
+/// The halt reasons by partition, for all lanes of this process.
 #[derive(Debug)]
 pub(crate) struct Halts {
     health: Health,
@@ -22,7 +22,7 @@ impl Halts {
         }
     }
 
-    /// A partition is halted; false when that is known already.
+    /// Records that a partition is halted. Returns false if that is already known.
     pub(crate) fn begin(&self, partition: i32, reason: &str) -> bool {
         self.change(|reasons| {
             reasons
@@ -31,7 +31,7 @@ impl Halts {
         })
     }
 
-    /// A partition goes on, or is another's.
+    /// Records that a partition continues or belongs to another owner.
     pub(crate) fn end(&self, partition: i32) -> bool {
         self.change(|reasons| reasons.remove(&partition).is_some())
     }

@@ -1,5 +1,5 @@
-//! A lane: one task that owns its partitions' state by value. It collects, folds, commits and
-//! publishes; the consumer's thread fills its channel with the next batch meanwhile.
+//! Runs a lane: one task that owns its partitions' state by value. The lane collects, folds,
+//! commits and publishes. The consumer's thread meanwhile fills its channel with the next batch.
 
 mod assignment;
 mod backoff;
@@ -33,11 +33,11 @@ use offset_committer::OffsetCommitter;
 use outbox_tail::OutboxTail;
 use sweep::Sweeps;
 
-/// How often a lane that waits checks that its producer still works.
+/// How often a waiting lane checks that its producer still works.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// How long an idle lane keeps acknowledged rows in the outbox.
 const IDLE: Duration = Duration::from_millis(250);
-/// Failures in a row that are not reported: two partitions that met one person soon agree.
+/// Consecutive failures that are not reported: two partitions with leads of one person soon agree.
 const UNREPORTED_FAILURES: u32 = 2;
 
 pub(crate) struct Lane {
@@ -52,7 +52,7 @@ pub(crate) struct Lane {
     sweeps: Sweeps,
 }
 
-/// Why a lane ends.
+/// The reason why a lane ends.
 #[derive(Debug, thiserror::Error)]
 pub enum LaneError {
     #[error(transparent)]
@@ -63,7 +63,7 @@ pub enum LaneError {
     Batch(#[from] BatchError),
 }
 
-/// Why a batch failed: all but [`Fatal`](Self::Fatal) is tried again.
+/// The reason why a batch failed. All but [`Fatal`](Self::Fatal) are retried.
 #[derive(Debug, thiserror::Error)]
 enum BatchFailure {
     #[error(transparent)]
@@ -72,7 +72,7 @@ enum BatchFailure {
     TakeOver(TakeOverError),
     #[error(transparent)]
     Flows(#[from] FlowsError),
-    /// Another processor knows it already.
+    /// Another processor already knows a newer flow version.
     #[error("a conversation follows a version of a flow that was published just now")]
     NewFlow,
     #[error(transparent)]
@@ -120,7 +120,7 @@ impl Lane {
                 let result = self.work().await;
                 self.handle_result(result)?;
             }
-            // Even while inputs never cease.
+            // Timers fire even while inputs arrive without a pause.
             let sweep_at = self.sweep_at();
             if is_past(sweep_at) {
                 let result = self.sweep().await;
@@ -131,7 +131,8 @@ impl Lane {
                 continue;
             }
             let wake_at = work_at.into_iter().chain(sweep_at).min();
-            // In this order: a rebalance must not wait, acknowledgements free room.
+            // The order matters: a rebalance must not wait, and acknowledgements free the byte
+            // budget.
             tokio::select! {
                 biased;
                 event = self.events.recv() => match event {
@@ -151,7 +152,7 @@ impl Lane {
         }
     }
 
-    /// Handles events, up to a full batch, and acknowledgements that came meanwhile.
+    /// Handles events, up to a full batch, and acknowledgements that arrived meanwhile.
     async fn handle_what_is_ready(&mut self) {
         while self.waiting.len() < self.shared.batch_records
             && let Ok(event) = self.events.try_recv()
@@ -163,7 +164,7 @@ impl Lane {
         }
     }
 
-    /// Returns when there is work, with nothing but time to wait for.
+    /// Returns when work is due that needs nothing but time.
     fn work_at(&self) -> Option<Instant> {
         let due = if self.partitions.must_resume() {
             Instant::now()
@@ -209,7 +210,7 @@ impl Lane {
         self.waiting.push(decoded, fetched.permit);
     }
 
-    /// Handles the outcome of the oldest published batch. Returns whether Kafka has it.
+    /// Handles the outcome of the oldest published batch. Returns whether Kafka has the batch.
     async fn on_ack(&mut self, acknowledged: bool) -> bool {
         let acknowledged = failpoint::hit(Point::Acknowledged).await.is_ok() && acknowledged;
         if acknowledged {
@@ -227,9 +228,9 @@ impl Lane {
         self.offsets.commit(&self.shared.consumer);
     }
 
-    /// Tidies the outbox while there is no batch to do it with.
+    /// Removes acknowledged outbox rows while there is no batch to do it with.
     async fn on_idle(&mut self) {
-        // Rows that stay go with a later batch, or are published once more by the next owner.
+        // A later batch removes the remaining rows, or the next owner publishes them again.
         if let Err(error) = self.outbox.remove_acknowledged(&self.shared.store).await {
             self.back_off(&error);
         }
@@ -268,7 +269,7 @@ impl Lane {
         }
     }
 
-    /// Drops what is in memory, and has the lane publish its outbox again.
+    /// Drops the state in memory and makes the lane publish its outbox again.
     fn reset_to_committed(&mut self, reason: &str) {
         tracing::warn!(
             lane = self.index,

@@ -1,8 +1,9 @@
-//! The flows of a running processor: read again whenever an input is later than what is known.
+//! Holds the flows of a running processor. The processor reads them again if an input is later than
+//! the known flows cover.
 //!
-//! A version holds, or ceases to, no earlier than [`NOTICE`] after it is published, by the
-//! database's clock. So what was read at a time is all that can hold until [`NOTICE`] after it, and
-//! an input up to there chooses the same version in every processor, without any of them asking.
+//! A version begins or ends no earlier than [`NOTICE`] after its publication, by the database's
+//! clock. So the versions read at a time are complete until [`NOTICE`] after it. For inputs up to
+//! then, every processor chooses the same version without asking the database.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -19,7 +20,7 @@ pub(crate) struct LiveFlows(RwLock<Snapshot>);
 struct Snapshot {
     flows: Arc<Flows>,
     published: Arc<Vec<Published>>,
-    /// Nothing else can hold before.
+    /// No other version can apply before this time.
     until: Timestamp,
 }
 
@@ -32,7 +33,7 @@ pub(crate) enum FlowsError {
 }
 
 impl LiveFlows {
-    /// `published` as read at `now`, by the database's clock.
+    /// Creates the flows from `published`, as read at `now` by the database's clock.
     pub(crate) fn new(published: Vec<Published>, now: Timestamp) -> Result<Self, FlowsError> {
         Ok(Self(RwLock::new(Snapshot {
             flows: Arc::new(Flows::read(&published)?),
@@ -41,7 +42,7 @@ impl LiveFlows {
         })))
     }
 
-    /// The flows as they were read last.
+    /// Returns the flows as last read.
     pub(crate) fn current(&self) -> Arc<Flows> {
         self.read().flows
     }
@@ -53,7 +54,8 @@ impl LiveFlows {
             .clone()
     }
 
-    /// The flows for inputs up to `latest`. They are read again when something else could hold.
+    /// Returns the flows for inputs up to `latest`. Reads them again if another version could
+    /// apply.
     pub(crate) async fn covering(
         &self,
         store: &Store,
@@ -66,7 +68,7 @@ impl LiveFlows {
         self.refresh(store).await
     }
 
-    /// Reads them again. A version that was withdrawn or came is told in the log.
+    /// Reads the flows again. Logs a change of the published versions.
     pub(crate) async fn refresh(&self, store: &Store) -> Result<Arc<Flows>, FlowsError> {
         let (published, now) = store.flows().await?;
         let known = self.read();

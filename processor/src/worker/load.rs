@@ -1,5 +1,5 @@
-//! What a batch needs to know before it is folded: from memory, else in one statement for leads
-//! that are found by their own key, and one for all others.
+//! Loads what a batch needs before it is folded. Leads come from memory, else from one statement
+//! for leads found by their own key and one for all others.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,7 +17,7 @@ pub(super) async fn load_batch_state(
     let mut known = LoadedState::default();
     load_own(store, partitions, &mut known, batch).await?;
     let mut unknown: BTreeSet<String> = BTreeSet::new();
-    // Of those that became another, which may be gone.
+    // The closed leads, whose survivors may be erased.
     let mut closed: Vec<String> = Vec::new();
     for (_, own, keyed) in inputs(batch) {
         match known.leads.get(own) {
@@ -48,7 +48,8 @@ pub(super) async fn load_batch_state(
     Ok(known)
 }
 
-/// Leads whose first key is a record's: nearly all, and found without a look at who has which id.
+/// Loads leads whose first key is the key of a record. These are nearly all, and need no lookup of
+/// identities.
 async fn load_own(
     store: &Store,
     partitions: &mut OwnedPartitions,
@@ -78,13 +79,13 @@ async fn load_own(
     Ok(())
 }
 
-/// Asks for ids that left their lead's journal, for inputs that only those can tell.
+/// Looks up evicted ids for inputs that only these can identify as duplicates.
 async fn load_evicted(
     store: &Store,
     known: &mut LoadedState,
     batch: &[Decoded],
 ) -> Result<(), StoreError> {
-    // A lead that takes in another within this batch may be asked for that one's ids as well.
+    // A lead that absorbs another within this batch may also need the other's evicted ids.
     let mut joining: BTreeMap<&str, Vec<&String>> = BTreeMap::new();
     for (_, own, keyed) in inputs(batch) {
         if let Inbound::Merge(merge) = &keyed.inbound
@@ -121,7 +122,7 @@ async fn load_evicted(
     Ok(())
 }
 
-/// With the partition and the lead's id that each has as its key.
+/// Returns each input with its partition and the lead id that its key gives.
 fn inputs(batch: &[Decoded]) -> impl Iterator<Item = (i32, &String, &Keyed)> {
     batch.iter().filter_map(|decoded| {
         let keyed = &**decoded.content.as_ref().ok()?;

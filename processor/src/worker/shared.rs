@@ -1,4 +1,4 @@
-//! What the tasks of a processor share.
+//! Holds what the tasks of a processor share.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -20,7 +20,7 @@ use crate::flows::Flows;
 use crate::lead::Accounts;
 use crate::store::Store;
 
-/// What all lanes share.
+/// The state that all lanes share.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) store: Store,
@@ -31,14 +31,14 @@ pub(crate) struct Shared {
     pub(crate) outlets: Outlets,
     pub(crate) health: Health,
     pub(crate) halts: Halts,
-    /// Business numbers through which nothing is sent, once logged.
+    /// Business numbers without a way to send, which were already logged.
     pub(crate) silent_numbers: Mutex<BTreeSet<String>>,
-    /// This process.
+    /// The id of this process as an owner.
     pub(crate) owner: Uuid,
     pub(crate) batch_records: usize,
     pub(crate) linger: Duration,
     pub(crate) journal: usize,
-    /// Of the topic, once the first take-over has checked them.
+    /// The partition count of the topic, once the first take-over has checked it.
     pub(crate) input_partitions: OnceLock<usize>,
     /// Bytes of leads that a lane keeps in memory.
     pub(crate) lead_cache_bytes: usize,
@@ -47,7 +47,7 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// Warns once per process of each number whose leads wait for a person.
+    /// Warns once per process and number that its leads wait for a person.
     pub(super) fn warn_of_silent(&self, numbers: BTreeSet<String>) {
         let mut known = self
             .silent_numbers

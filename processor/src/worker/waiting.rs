@@ -1,4 +1,5 @@
-//! Decoded records that wait for their batch, with the room they hold in the consumer's budget.
+//! Holds decoded records that wait for their batch, with their permits of the consumer's byte
+//! budget.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -10,9 +11,9 @@ use crate::engine::batch::Decoded;
 #[derive(Debug)]
 pub(super) struct Waiting {
     records: VecDeque<Decoded>,
-    /// When the first of them came.
+    /// When the first of the records arrived.
     since: Instant,
-    /// By fetch: how many of its records still wait. Their room is given back all at once.
+    /// The number of waiting records of each fetch. The permit is returned when all are done.
     permits: VecDeque<(usize, Permit)>,
 }
 
@@ -39,7 +40,7 @@ impl Waiting {
         self.records.len()
     }
 
-    /// Returns when a batch is complete: at once when it is full, else after `linger`.
+    /// Returns when a batch is complete: at once if it is full, else after `linger`.
     pub(super) fn due_at(&self, batch_records: usize, linger: Duration) -> Option<Instant> {
         match self.records.len() {
             0 => None,
@@ -48,13 +49,13 @@ impl Waiting {
         }
     }
 
-    /// The first `count` records.
+    /// Returns the first `count` records.
     pub(super) fn front(&mut self, count: usize) -> &[Decoded] {
         let records = self.records.make_contiguous();
         records.get(..count).unwrap_or(records)
     }
 
-    /// The first `count` records are done.
+    /// Drops the first `count` records, which are done.
     pub(super) fn forget(&mut self, mut count: usize) {
         self.records.drain(..count.min(self.records.len()));
         while count > 0

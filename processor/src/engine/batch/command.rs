@@ -1,4 +1,4 @@
-//! What a person of the business wants done with a lead, at the lead's home.
+//! Folds commands of people of the business, at the lead's home.
 
 use leadstream_kafka::Outgoing;
 
@@ -10,7 +10,7 @@ const NO_LEAD: &str =
 const TOO_LATE: &str = "the command is older than its lead's journal reaches; give it again";
 
 impl Step<'_> {
-    /// `found` is the lead that the record speaks to, where it is known.
+    /// Folds a command into `found`, the lead that the record addresses, if known.
     pub(super) fn command(
         &self,
         command: &Command,
@@ -26,7 +26,7 @@ impl Step<'_> {
         let lead = &mut found.lead;
         let outcome = self.message(&command.input, lead, known, folded, outgoing)?;
         let decided = match outcome {
-            // A copy: what became of the command is decided already.
+            // A duplicate: the command already has an outcome.
             Outcome::Unchanged => return Ok((Some(found), outcome)),
             Outcome::Refused => Err(TOO_LATE.to_owned()),
             Outcome::Objected(objection) => Err(objection.to_string()),
@@ -37,7 +37,7 @@ impl Step<'_> {
     }
 }
 
-/// Records what became of `command`, unless a copy of it did something.
+/// Records the outcome of `command`, unless a duplicate of it was already applied.
 pub(super) fn decide(
     command: &Command,
     lead_id: Option<&str>,

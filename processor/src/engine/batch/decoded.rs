@@ -43,7 +43,8 @@ impl Decoded {
         Some(keyed.inbound.order().received_at)
     }
 
-    /// The latest time of what it has folded: of a message, or of those that a lead hands over.
+    /// Returns the latest time that the input has folded: of a message, or of the inputs of a lead
+    /// that is handed over.
     pub(crate) fn latest(&self) -> Option<Timestamp> {
         match &self.content.as_ref().ok()?.inbound {
             Inbound::Message(input) | Inbound::Command(Command { input, .. }) => {

@@ -1,4 +1,4 @@
-//! Erasing a person, at the home of their lead and of each lead that became it.
+//! Erases a person, at the home of their lead and of each lead that merged into it.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::lead::{Command, Inbound, Lead, scoped};
 const NO_KEY: &str = "the processor has no ERASURE_KEY, so nothing would keep a replay from bringing the person back; set one (`openssl rand -hex 32`), the same for all processors, and give the command again";
 const NO_LEAD: &str = "no lead has this id (any more)";
 
-/// Up to when what comes under the record's ids was erased.
+/// Returns the time until which inputs under the record's ids are erased.
 pub(super) fn until(keyed: &Keyed, known: &LoadedState) -> Option<Timestamp> {
     let ids = keyed.identities.iter();
     ids.filter_map(|identity| known.erased.get(identity))
@@ -26,7 +26,7 @@ pub(super) fn until(keyed: &Keyed, known: &LoadedState) -> Option<Timestamp> {
 }
 
 impl Step<'_> {
-    /// `found` is the lead that the record speaks to, where it is known.
+    /// Erases `found`, the lead that the record addresses, if known.
     pub(super) fn erase(
         &self,
         command: &Command,
@@ -36,7 +36,7 @@ impl Step<'_> {
         outgoing: &mut Vec<Outgoing>,
     ) -> Result<(Option<Box<LeadUpdate>>, Outcome), BatchError> {
         let decide = |lead_id, outcome, folded: &mut BatchResult| {
-            // Who gave the command is told by the lead that it was for.
+            // Only the lead that the command was for records its outcome.
             if command.erased_with.is_none() {
                 decide(command, lead_id, outcome, folded);
             }
@@ -46,8 +46,9 @@ impl Step<'_> {
             return Ok((None, Outcome::Unchanged));
         };
         let order = &command.input.order;
-        // A repeat, or another from before that erasure; the person has written anew since. A lead
-        // that was there may have learned of the erasure by an id, and is yet to go with it.
+        // A duplicate, or another command from before that erasure: the person has written again
+        // since. A lead that existed then may know of the erasure by an id, and must still be
+        // erased with it.
         let is_old = command.erased_with.is_some() && found.lead.first_seen <= order.at;
         let erased_until = found.lead.erased_until.filter(|_| !is_old);
         if erased_until.is_some_and(|until| order.at <= until) {
@@ -65,10 +66,10 @@ impl Step<'_> {
         Ok((None, Outcome::Unchanged))
     }
 
-    /// Erases `lead`, as of `at`, and those that are the same person, but for the one that it is
-    /// erased `with`: those that became it, the one that it became, those that were told so and have
-    /// not answered yet, and those that have an id by now that the command names. Gives its last
-    /// revision.
+    /// Erases `lead` as of `at`, and requests the erasure of all leads of the same person except
+    /// `with`, which requested this one. These are leads that merged into it, the lead that it
+    /// merged into, and leads with a pending merge request. Leads that now have an id which the
+    /// command names are included. Returns the last revision of `lead`.
     pub(super) fn remove(
         &self,
         mut lead: Lead,
@@ -105,8 +106,8 @@ impl Step<'_> {
         Ok(lead.revision)
     }
 
-    /// What was sent before its person was erased. A lead that meanwhile told them that it is the
-    /// same person goes, too.
+    /// Drops an input that was sent before its person was erased. A lead that meanwhile sent a
+    /// merge request to the erased lead is erased, too.
     pub(super) fn drop_erased(
         &self,
         folded: &mut BatchResult,
@@ -127,7 +128,7 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// The ids that the record names, if it is an erasure.
+    /// Returns the ids that the record names, if it is an erasure.
     fn named(&self) -> impl Iterator<Item = &String> {
         let ids = self
             .keyed
@@ -137,8 +138,8 @@ impl Step<'_> {
         ids.into_iter().flatten()
     }
 
-    /// Every id of the person, within the account; of those that the command names, any that is not
-    /// another lead's by now.
+    /// Returns every id of the person within the account. An id that the command names is omitted
+    /// if another lead has it now.
     fn ids_of(&self, lead: &Lead, known: &LoadedState, folded: &BatchResult) -> BTreeSet<String> {
         let account = &self.keyed.account;
         let own = std::iter::once(&self.lead_id).chain(&lead.merged);
@@ -149,7 +150,7 @@ impl Step<'_> {
         own.chain(named).cloned().chain(held).collect()
     }
 
-    /// Nothing of the lead is known any more, nor goes out from this batch.
+    /// Removes the lead from the known state and from what this batch publishes.
     fn forget(
         &self,
         lead: &Lead,
@@ -164,7 +165,7 @@ impl Step<'_> {
             .identities
             .retain(|id, owner| owner != lead_id && !(ids.contains(id) && is_ours(id)));
         known.evicted.retain(|(owner, _)| owner != lead_id);
-        // Of which the last is still to be told.
+        // The ERASED event takes one more revision.
         let revision = |id: &String| if id == lead_id { lead.revision + 1 } else { 0 };
         for id in &ids {
             let gone = ErasureRecord {
@@ -195,14 +196,14 @@ impl Step<'_> {
         if let Some(progress) = folded.partitions.get_mut(&self.record.partition) {
             progress.outgoing.retain(|it| !erased.concerns(it));
         }
-        // Once more in one batch.
+        // The lead was erased before in this batch.
         if let Some(before) = folded.erased.remove(lead_id) {
             erased.join(before);
         }
         folded.erased.insert(lead_id.clone(), erased);
     }
 
-    /// Tells the home of a lead that is the same person.
+    /// Sends an erasure to the home of a lead of the same person.
     fn erase_also(
         &self,
         other: &str,

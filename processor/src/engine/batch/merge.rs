@@ -1,4 +1,4 @@
-//! Two leads that are one person, at the home of one of them.
+//! Merges two leads that are one person, at the home of one of them.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -12,7 +12,7 @@ use crate::flow::Answer;
 use crate::lead::{Lead, Merge, OrderKey};
 
 impl Step<'_> {
-    /// `found` is the lead that the record speaks to, where it is known.
+    /// Folds a merge request into `found`, the lead that the record addresses, if known.
     pub(super) fn merge(
         &self,
         merge: &Merge,
@@ -24,8 +24,8 @@ impl Step<'_> {
         let done = |it: &LeadUpdate| {
             merge.lead_id == self.lead_id || it.lead.merged.contains(&merge.lead_id)
         };
-        // It was erased since it told so, and its id is this lead's by now: to close for it would
-        // send whatever comes from one home to the other for ever.
+        // The sender was erased after its merge request, and this lead now has its id. To close for
+        // the sender would forward every later input between the two homes forever.
         let is_gone = |it: &LeadUpdate| {
             let id = self.home_key(&merge.lead_id);
             merge.closed.is_none() && it.lead.identities.hold(id)
@@ -39,7 +39,8 @@ impl Step<'_> {
                 self.take_in(merge, other, &mut found.lead, folded, outgoing)?;
                 Ok((Some(found), Outcome::Kept))
             }
-            // The topic no longer holds what made this lead: it begins with what it is given.
+            // The topic no longer has the inputs of this lead, so it begins with the lead that is
+            // handed over.
             (Some(other), None) => {
                 let mut lead = other.clone();
                 let gone = known.erased.get(&self.lead_id);
@@ -65,7 +66,7 @@ impl Step<'_> {
         }
     }
 
-    /// Another lead is there: the younger of the two closes.
+    /// Handles another lead's merge request: the younger of the two closes.
     fn on_merge_request(
         &self,
         merge: &Merge,
@@ -122,7 +123,7 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// Tells `other`'s home that this lead is there; with `closed`, hands it over.
+    /// Sends a merge request to `other`'s home. With `closed`, the request hands that lead over.
     pub(super) fn send_merge_request(
         &self,
         lead: &Lead,

@@ -1,4 +1,4 @@
-//! An input of a lead: its own, or what a person of the business does with it.
+//! Folds an input into its lead: a message, or a command of a person of the business.
 
 use std::collections::BTreeSet;
 
@@ -19,7 +19,8 @@ impl Step<'_> {
         outgoing: &mut Vec<Outgoing>,
     ) -> Result<Outcome, BatchError> {
         let (rules, record) = (self.rules, self.record);
-        // Who gives a command is not its lead: it tells nothing of the lead's ids and whereabouts.
+        // The sender of a command is not the lead, so the command says nothing about the lead's ids
+        // and number.
         let is_command = input.answer.is_command();
         let out_of_reach = lead.journal.out_of_reach(input);
         let was_evicted = || was_evicted(&self.lead_id, lead, input, known, folded);
@@ -41,7 +42,7 @@ impl Step<'_> {
                     "too_late",
                     "the input is older than its lead's journal reaches; a larger JOURNAL_LENGTH reaches further back",
                 ));
-                // Who it is from is as true as ever.
+                // The sender's ids are valid even if the message is too late.
                 if !is_command {
                     self.learn(input, lead, known, folded, outgoing)?;
                 }
@@ -89,8 +90,8 @@ impl Step<'_> {
         Ok(objection.map_or(Outcome::Kept, Outcome::Objected))
     }
 
-    /// Learns the ids that came with the input. Another lead that has one of them is the same
-    /// person: it is told so.
+    /// Adds the ids that came with the input to the lead. Another lead that has one of them is the
+    /// same person, so it gets a merge request.
     fn learn(
         &self,
         input: &Input,
@@ -135,7 +136,8 @@ impl Step<'_> {
     }
 }
 
-/// Whether the input left the journal of its lead, or of one that became it, earlier.
+/// Returns whether the input was evicted earlier, from the journal of its lead or of a lead that
+/// merged into it.
 fn was_evicted(
     lead_id: &String,
     lead: &Lead,

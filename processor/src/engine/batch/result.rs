@@ -1,4 +1,4 @@
-//! What a batch changes.
+//! Holds the changes of a batch.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -12,24 +12,24 @@ use crate::erasure::Tombstone;
 use crate::lead::{Lead, StoredError};
 use crate::metrics::Counts;
 
-/// Everything that a batch changes.
+/// All changes of a batch.
 #[derive(Debug, Default)]
 pub(crate) struct BatchResult {
-    /// Leads that changed, by lead id: in the order in which rows are written.
+    /// Changed leads by lead id, which is the order in which rows are written.
     pub(crate) leads: BTreeMap<String, Box<LeadUpdate>>,
     /// New rows of `lead_identities`.
     pub(crate) identities: BTreeMap<String, String>,
     /// New rows of `departed_inputs`: lead id, input id, time of sending.
     pub(crate) evicted: Vec<(String, String, Timestamp)>,
-    /// By partition: the next offset and what is to be published.
+    /// The next offset and the records to publish, by partition.
     pub(crate) partitions: BTreeMap<i32, PartitionAdvance>,
     /// Partitions that stop before a record, with the reason.
     pub(crate) halted: BTreeMap<i32, String>,
-    /// What became of commands, by their ids.
+    /// Outcomes of commands, by command id.
     pub(crate) decided: BTreeMap<String, Decided>,
-    /// Leads that are gone, by lead id.
+    /// Erased leads, by lead id.
     pub(crate) erased: BTreeMap<String, Erased>,
-    /// Business numbers whose leads were handed to a person, because nothing is sent there.
+    /// Business numbers whose leads were handed to a person, because nothing can be sent from them.
     pub(crate) silent_numbers: BTreeSet<String>,
     pub(crate) counts: Counts,
 }
@@ -37,16 +37,16 @@ pub(crate) struct BatchResult {
 #[derive(Debug)]
 pub(crate) struct LeadUpdate {
     pub(crate) lead: Lead,
-    /// Its stored form, once the batch is folded.
+    /// The stored form of the lead, set once the batch is folded.
     pub(crate) body: Vec<u8>,
     pub(crate) account: String,
     pub(crate) partition: i32,
     pub(crate) created: bool,
-    /// The revision that PostgreSQL has; a commit over any other fails.
+    /// The revision in PostgreSQL. The commit fails for any other.
     pub(crate) revision_before: u64,
-    /// The digest of its profile before the batch.
+    /// The digest of the lead's profile before the batch.
     profile: u64,
-    /// Whether that is another now.
+    /// Whether the profile has changed.
     pub(crate) has_another_profile: bool,
 }
 
@@ -64,7 +64,7 @@ impl LeadUpdate {
         })
     }
 
-    /// After its last change.
+    /// Sets the stored form after the last change.
     pub(super) fn finish(&mut self) -> Result<(), StoredError> {
         self.has_another_profile = self.lead.profile().digest() != self.profile;
         self.body = self.lead.to_bytes()?;
@@ -72,45 +72,45 @@ impl LeadUpdate {
     }
 }
 
-/// What became of a command: a row of `command_outcomes`.
+/// The outcome of a command: a row of `command_outcomes`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Decided {
     pub(crate) verb: &'static str,
     pub(crate) digest: Vec<u8>,
-    /// None where there is no such lead (any more).
+    /// None if there is no such lead (any more).
     pub(crate) lead_id: Option<String>,
-    /// The lead's revision after it, or why it did nothing.
+    /// The lead's revision after the command, or the reason why the command did nothing.
     pub(crate) outcome: Result<u64, String>,
 }
 
-/// A lead that is gone: its rows go, its tombstones stay.
+/// An erased lead: its rows are deleted, its tombstones stay.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Erased {
     pub(crate) partition: i32,
-    /// The person's ids, whose rows go. Those that leads which became this one had as their own
-    /// go with them: a lead is found by its own id.
+    /// The person's ids whose rows are deleted. The own ids of leads that merged into this one are
+    /// deleted with those leads, because a lead is found by its own id.
     pub(crate) identities: Vec<String>,
-    /// Each with the last revision, of the lead's own id.
+    /// The tombstones. The one of the lead's own id has the last revision.
     pub(crate) tombstones: Vec<(Tombstone, u64)>,
-    /// Tells the key of the tombstones from others.
+    /// The check value that identifies the key of the tombstones.
     pub(crate) key_check: Vec<u8>,
     /// When the person was first seen.
     pub(crate) since: Timestamp,
-    /// Nothing that was sent up to then comes back.
+    /// The time until which inputs of the person are dropped.
     pub(crate) until: Timestamp,
     /// The key of the lead's records.
     pub(super) key: Vec<u8>,
-    /// The topic whose records are left to those who read them.
+    /// The topic whose records are kept for their consumers.
     pub(super) inputs: Arc<str>,
 }
 
 impl Erased {
-    /// Whether a record that is not published yet tells of the person.
+    /// Returns whether an unpublished record is about the person.
     pub(crate) fn concerns(&self, record: &Outgoing) -> bool {
         record.topic != self.inputs && record.key == self.key
     }
 
-    /// Erases what `before`, of the same lead, does as well.
+    /// Adds the rows and tombstones of `before`, an earlier erasure of the same lead.
     pub(super) fn join(&mut self, before: Self) {
         self.identities.extend(before.identities);
         self.tombstones.extend(before.tombstones);
@@ -122,18 +122,19 @@ impl Erased {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct PartitionAdvance {
     pub(crate) next_offset: i64,
-    /// Tells what time did from the inputs before it, which end at the same offset; 0: inputs.
+    /// The count of timer commits at the same offset, which tells their outbox rows apart; 0 for
+    /// inputs.
     pub(crate) sweep: i64,
     pub(crate) records: u64,
-    /// The greatest time of receipt among them.
+    /// The greatest time of receipt of the records.
     pub(crate) record_time: Option<Timestamp>,
-    /// Of them, dead letters.
+    /// Whether each record is a dead letter.
     pub(crate) poison: Vec<bool>,
     pub(crate) outgoing: Vec<Outgoing>,
 }
 
 impl PartitionAdvance {
-    /// The outbox row of what `partition` publishes; none when that is nothing.
+    /// Returns the key of `partition`'s outbox row, or none if the partition publishes nothing.
     pub(crate) fn outbox_key(&self, partition: i32) -> Option<OutboxKey> {
         (!self.outgoing.is_empty()).then_some(OutboxKey {
             partition,
@@ -144,7 +145,7 @@ impl PartitionAdvance {
 }
 
 impl BatchResult {
-    /// Whether it passes a record: time changes leads without one.
+    /// Returns whether the batch has records. A timer commit has none.
     pub(crate) fn has_records(&self) -> bool {
         self.partitions.values().any(|it| it.records > 0)
     }

@@ -1,4 +1,4 @@
-//! The pure fold of a batch.
+//! Tests the pure fold of a batch.
 
 use leadstream_kafka::{Record, TraceContext};
 use leadstream_schemas::codec::{decode, encode};
@@ -94,7 +94,7 @@ pub(crate) fn said<'a>(id: &'a str, second: u32, body: &'a str) -> Said<'a> {
     }
 }
 
-/// What a later batch knows after `folded` was committed.
+/// Returns the loaded state of a later batch, after `folded` was committed.
 fn after(folded: &BatchResult) -> LoadedState {
     LoadedState {
         leads: folded
@@ -221,7 +221,7 @@ fn a_record_under_another_id_of_a_lead_is_forwarded_to_its_home_as_it_is() {
         (forwarded.key.as_slice(), &*forwarded.value),
         (&b"491700"[..], &*record.value)
     );
-    // At home it folds into the same lead.
+    // At its home the record folds into the same lead.
     let home = Record {
         key: forwarded.key.as_slice().into(),
         offset: 3,
@@ -248,7 +248,7 @@ fn a_user_id_that_is_none_joins_nobody() {
     assert!(!folded.identities.contains_key("null"));
 }
 
-/// Reads `topic` out of what `folded` publishes.
+/// Returns the values of `topic` that `folded` publishes.
 fn published<T: serde::de::DeserializeOwned>(folded: &BatchResult, topic: &str) -> Vec<T> {
     folded.partitions[&3]
         .outgoing
@@ -276,7 +276,7 @@ fn two_leads_that_are_one_person_become_the_elder_with_an_event_for_each() {
     ));
     let mut record = both.record(3);
     let (mut events, mut replies): (Vec<LeadEvent>, Vec<Reply>) = Default::default();
-    // The elder tells the younger, which hands itself over.
+    // The elder sends a merge request to the younger, which hands itself over.
     for _ in 0..3 {
         let folded = fixture.fold(&[record.clone()], world.clone());
         events.extend(published::<LeadEvent>(&folded, "lead.events"));
@@ -311,7 +311,7 @@ fn two_leads_that_are_one_person_become_the_elder_with_an_event_for_each() {
         ]
     );
     assert_eq!(events[1].data.merged_into.as_deref(), Some("491700"));
-    // What the younger was asked is not sent any more.
+    // The younger's open prompt is withdrawn.
     let withdrawn: Vec<_> = replies.iter().filter(|it| it.is_withdrawal()).collect();
     let [withdrawal] = &withdrawn[..] else {
         panic!("{replies:?}")
@@ -322,7 +322,7 @@ fn two_leads_that_are_one_person_become_the_elder_with_an_event_for_each() {
     );
     let survivor = &world.leads["491700"];
     assert_eq!(survivor.identities.user_id.as_deref(), Some("DE.1"));
-    // What still comes under the younger's id goes on to the survivor.
+    // Later inputs under the younger's id are forwarded to the survivor.
     let later = Said {
         key: "DE.1",
         sender: json!({"user_id": "DE.1"}),
@@ -333,7 +333,7 @@ fn two_leads_that_are_one_person_become_the_elder_with_an_event_for_each() {
     assert_eq!(folded.partitions[&3].outgoing[0].key, b"491700");
 }
 
-/// A record of `content`, which says something of an earlier message.
+/// Returns a record of `content` about an earlier message.
 fn about(id: &str, second: u32, offset: i64, content: &serde_json::Value) -> Record {
     let mut value: serde_json::Value = decode(&said(id, second, "").record(0).value).unwrap();
     value["content"] = content.clone();

@@ -1,4 +1,4 @@
-//! What time does to leads that do not write, and when each is looked at next.
+//! Fires the timers of silent leads, and sets when each lead is checked next.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use super::{BatchError, BatchResult, LeadUpdate, Rules};
 use crate::engine::effects::{self, Times};
 use crate::lead::Lead;
 
-/// A lead that is to be looked at.
+/// A lead whose timer is due.
 #[derive(Debug)]
 pub(crate) struct DueLead {
     pub(crate) lead_id: String,
@@ -19,17 +19,17 @@ pub(crate) struct DueLead {
     pub(crate) account: String,
 }
 
-/// The time at which a sweep takes place.
+/// The time of a sweep.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock<'a> {
-    /// By partition: timers fire up to then.
+    /// The time until which timers fire, by partition.
     pub(crate) until: &'a BTreeMap<i32, Timestamp>,
-    /// What expires by now is not said.
+    /// The time by which expired replies are dropped.
     pub(crate) now: Timestamp,
 }
 
-/// Folds the time that has passed for `leads`, in their order. Each has another time afterwards, or
-/// none. The caller says where the partitions stand.
+/// Folds the passed time for `leads`, in their order. Afterwards each lead has another due time, or
+/// none. The caller sets the positions of the partitions.
 pub(crate) fn sweep(
     leads: Vec<DueLead>,
     clock: Clock<'_>,
@@ -57,8 +57,8 @@ pub(crate) fn sweep(
     Ok(folded)
 }
 
-/// One event for each time at which something changes that events tell, and one reply. What a timer
-/// says is of use until the next one fires.
+/// Publishes one reply, and one event if the events show the change, for each time at which timers
+/// fire. A timer's reply expires when the next timer fires.
 fn fire_due_timers(
     voice: &Voice<'_>,
     lead: &mut Lead,
@@ -109,8 +109,8 @@ pub(super) fn finish(changed: &mut LeadUpdate, rules: &Rules<'_>) -> Result<(), 
     Ok(changed.finish()?)
 }
 
-/// Sets when the lead is to be looked at, unless that is set for earlier: a later time is left as
-/// it is, so that answers do not move its entry in an index.
+/// Sets the lead's due time unless an earlier one is set. A later due time does not replace it, so
+/// that answers do not move the lead's index entry.
 fn arm(lead: &mut Lead, rules: &Rules<'_>) -> Result<(), BatchError> {
     if let Some(due) = lead.next_due(rules.flows)? {
         lead.armed = Some(lead.armed.map_or(due, |armed| armed.min(due)));

@@ -1,4 +1,4 @@
-//! What one lead's step makes known: its events and replies.
+//! Publishes the events and replies of one lead's step.
 
 use leadstream_kafka::{Outgoing, TraceContext};
 use leadstream_schemas::{Cause, Platform, Reply, ReplyContent, ReplyKind, Timestamp};
@@ -40,7 +40,7 @@ impl Voice<'_> {
         Ok(())
     }
 
-    /// Publishes what is said, if anything, for `cause`.
+    /// Publishes the reply for `cause`, if there is one.
     pub(super) fn reply(
         &self,
         lead: &Lead,
@@ -58,7 +58,7 @@ impl Voice<'_> {
         self.publish(&reply, 2, outgoing)
     }
 
-    /// Withdraws the lead's earlier replies, if `cause` does.
+    /// Withdraws the lead's earlier replies, if `withdrawal` is set.
     pub(super) fn withdraw(
         &self,
         lead: &Lead,
@@ -73,7 +73,8 @@ impl Voice<'_> {
         self.publish(&record, 4, outgoing)
     }
 
-    /// `child` tells the record from others of the same cause in its trace.
+    /// Publishes a reply. `child` distinguishes the record from others of the same cause in its
+    /// trace.
     fn publish(
         &self,
         record: &Reply,
@@ -89,8 +90,8 @@ impl Voice<'_> {
         Ok(())
     }
 
-    /// A reply to what was received at `received_at` waits for a further message as long as the
-    /// flow says, and is of use while WhatsApp's window is open.
+    /// Returns the times of a reply to an input received at `received_at`. The reply waits for a
+    /// further message as long as the flow says, and expires when WhatsApp's window closes.
     pub(super) fn answer_times(&self, lead: &Lead, received_at: Timestamp) -> Times {
         let conversation = lead.journal.conversation();
         let flow = conversation.and_then(|it| self.rules.flows.get(&it.flow));
@@ -103,8 +104,8 @@ impl Voice<'_> {
         }
     }
 
-    /// What a person of the business wants said waits for nothing.
-    /// WASenderApi has no window: its senders write as people do.
+    /// Returns the times of an agent message, which waits for nothing. WASenderApi has no window:
+    /// its senders write as people do.
     pub(super) fn command_times(lead: &Lead) -> Times {
         let has_window = lead.platform == Platform::WhatsappCloud;
         Times {
@@ -114,7 +115,7 @@ impl Voice<'_> {
     }
 }
 
-/// When WhatsApp's window closes for `lead`; none before its first message.
+/// Returns when WhatsApp's window closes for `lead`, or none before its first message.
 pub(super) fn window_ends(lead: &Lead) -> Option<Timestamp> {
     let wrote_at = lead.journal.conversation()?.aside.wrote_at?;
     Some(later(wrote_at, WINDOW))

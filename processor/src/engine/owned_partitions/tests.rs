@@ -1,4 +1,4 @@
-//! Commits move partitions on, and failures take them back.
+//! Tests that commits advance partitions and that failures reset them.
 
 use super::*;
 use crate::engine::batch::tests::{Fixture, said};
@@ -9,7 +9,7 @@ const LIMIT: PoisonLimit = PoisonLimit {
     percent: 100,
 };
 
-/// The partition of [`said`], begun at 5 and running.
+/// Returns the partition of [`said`], begun at 5 and running.
 fn partitions() -> OwnedPartitions {
     let mut partitions = OwnedPartitions::new(1 << 20, LIMIT);
     let owned = Owned {
@@ -35,7 +35,7 @@ fn message(offset: i64) -> BatchResult {
     Fixture::new().fold(&records, LoadedState::default())
 }
 
-/// What a sweep or a correction does to `leads`.
+/// Returns `leads` as a batch without records, like a timer commit or a correction.
 fn without_records(leads: BTreeMap<String, Box<LeadUpdate>>) -> BatchResult {
     BatchResult {
         leads,

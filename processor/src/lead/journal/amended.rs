@@ -1,4 +1,4 @@
-//! What edits and revocations make of a journal's messages.
+//! Applies edits and revocations to a journal's messages.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Entry;
 use crate::flow::Answer;
 
-/// What edits and revocations make of messages.
+/// The effect of edits and revocations on messages.
 #[derive(Default)]
 pub(super) struct Amended<'a> {
     /// The newest text by message, in the order of the edits.
@@ -15,7 +15,7 @@ pub(super) struct Amended<'a> {
 }
 
 impl<'a> Amended<'a> {
-    /// `entries` in order.
+    /// Collects the amendments of `entries`, which are in order.
     pub(super) fn of(entries: impl Iterator<Item = &'a Entry>) -> Self {
         let mut amended = Self::default();
         for amendment in entries.filter_map(|entry| entry.amends.as_ref()) {
@@ -31,8 +31,8 @@ impl<'a> Amended<'a> {
         amended
     }
 
-    /// The answer that counts. Only texts and captions are edited. Nobody takes a command back but
-    /// by another one.
+    /// Returns the answer that counts. Only texts and captions are edited. Only another command can
+    /// undo a command.
     pub(super) fn answer<'b>(&self, entry: &'b Entry) -> Cow<'b, Answer> {
         if entry.answer.is_command() {
             return Cow::Borrowed(&entry.answer);

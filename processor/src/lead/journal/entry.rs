@@ -1,4 +1,4 @@
-//! What the journal keeps of an input.
+//! Holds what the journal keeps of an input.
 
 use leadstream_schemas::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -15,16 +15,16 @@ pub struct Entry {
     pub order: OrderKey,
     pub sent_at: Timestamp,
     pub answer: Answer,
-    /// The earlier message that this one edits or revokes.
+    /// The edit or revocation of an earlier message.
     #[serde(default)]
     pub amends: Option<Amendment>,
-    /// Bookkeeping of arrival: no part of the fold.
+    /// The bookkeeping of the arrival; the fold does not read it.
     #[serde(default)]
     pub arrival: Option<Arrival>,
-    /// Where it came from; kept only while a flow is chosen by it.
+    /// The input's source; kept only while a flow is chosen by it.
     #[serde(default)]
     pub source: Option<Source>,
-    /// Whether a reply to it can be sent.
+    /// Whether a reply to the input can be sent.
     #[serde(default = "yes")]
     pub can_reply: bool,
 }
@@ -33,7 +33,7 @@ const fn yes() -> bool {
     true
 }
 
-/// The business number that a message was sent to, and the ad or post that led to it.
+/// The business number that received a message, and the ad or post that led to it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Source {
     pub number: String,
@@ -41,8 +41,8 @@ pub struct Source {
 }
 
 impl Entry {
-    /// Folds it; `answer` is what counts of it. None: a command before the lead's first input
-    /// begins no conversation.
+    /// Folds the entry; `answer` is its content after edits. Returns none for a command before the
+    /// lead's first input, because a command begins no conversation.
     pub(super) fn fold(
         &self,
         flows: &Flows,
@@ -77,7 +77,7 @@ impl Entry {
             })
     }
 
-    /// Whether it edits or revokes the message `id`.
+    /// Returns whether the entry edits or revokes the message `id`.
     pub(super) fn is_amendment_of(&self, id: &str) -> bool {
         self.amends.as_ref().is_some_and(|it| it.message_id == id)
     }
@@ -87,13 +87,13 @@ impl Entry {
     }
 }
 
-/// Where an input was read, and what left the engine for it: what explains a lead.
+/// The position from which an input was read and what the engine emitted for it, to explain a lead.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Arrival {
     pub partition: i32,
     pub offset: i64,
-    /// The revision that its event gave the lead; none when nothing changed.
+    /// The revision that the input's event gave the lead; none if nothing changed.
     pub revision: Option<u64>,
-    /// Whether a reply went out.
+    /// Whether a reply was emitted.
     pub replied: bool,
 }

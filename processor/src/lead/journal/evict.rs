@@ -1,4 +1,4 @@
-//! Inputs that leave the journal, and what goes on to count of them.
+//! Evicts inputs from the journal and keeps those of their effects that still count.
 
 use leadstream_schemas::Timestamp;
 
@@ -7,8 +7,7 @@ use super::{Entry, Evicted, FoldError, Journal};
 use crate::flows::Flows;
 
 impl Journal {
-    /// Lets the inputs go that are more than `capacity`, the first of them first; their ids, with
-    /// their times of sending.
+    /// Evicts the oldest inputs beyond `capacity`. Returns their ids with their times of sending.
     pub(super) fn trim(
         &mut self,
         flows: &Flows,
@@ -41,8 +40,8 @@ impl Journal {
         Ok(gone)
     }
 
-    /// What `evicted` says of a message that is still here goes on to count, however often the
-    /// journal is folded again. Of each message one revocation and one text are kept.
+    /// Keeps the amendment in `evicted` if its message is still in the journal, so that every
+    /// refold applies it. For each message one revocation and one text are kept.
     fn keep_amendment(&mut self, evicted: Entry) {
         self.amendments
             .retain(|entry| !entry.is_amendment_of(&evicted.order.id));

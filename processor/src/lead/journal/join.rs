@@ -1,4 +1,4 @@
-//! Two journals of one person become one.
+//! Joins two journals of one person.
 
 use std::collections::BTreeMap;
 
@@ -9,23 +9,23 @@ use super::{Change, Entry, Evicted, FoldError, Journal, Refolded, hash};
 use crate::flow::{Aside, Conversation, ERASED};
 use crate::flows::Flows;
 
-/// What joining makes of a journal.
+/// The outcome of a join.
 #[derive(Debug)]
 pub struct Joined {
-    /// None when the outcome is the same.
+    /// The change; none if the outcome is the same.
     pub change: Option<Change>,
     pub prompt: Option<ReplyContent>,
-    /// Ids that left the journal, with their times of sending.
+    /// The ids of evicted inputs, with their times of sending.
     pub evicted: Vec<(String, Timestamp)>,
 }
 
 impl Journal {
-    /// Takes in the journal of another lead that is the same person: the inputs of both, in order.
-    /// Where both have a snapshot, this one's is kept, and of the other's the answers that it
-    /// lacks.
+    /// Joins the journal of another lead that is the same person: the inputs of both, in order. If
+    /// both have a snapshot, this journal's snapshot stays and gets the answers that it lacks from
+    /// the other.
     ///
     /// # Errors
-    /// [`FoldError`]; the journal is then to be thrown away and read again.
+    /// Returns [`FoldError`]; the caller must then drop the journal and read it again.
     pub fn join(
         &mut self,
         flows: &Flows,
@@ -67,7 +67,7 @@ impl Journal {
         let mut entries: Vec<Entry> = smallest.into_values().collect();
         entries.sort_by(|a, b| a.order.cmp(&b.order));
         let Refolded { change, prompt, .. } = self.refold(flows, entries, None)?;
-        // The person saw what either of the two said last.
+        // The person saw the last prompts of both leads.
         let prompt = prompt.filter(|prompt| other.last_prompt != Some(hash(prompt)));
         self.said(prompt.as_ref());
         let evicted = self.trim(flows, capacity)?;
@@ -78,7 +78,7 @@ impl Journal {
         })
     }
 
-    /// Keeps nothing but which flow it was.
+    /// Deletes everything but the reference to the flow.
     pub fn erase(&mut self) {
         let blank = self.current.take().map(|current| Conversation {
             flow: current.flow,
@@ -95,8 +95,8 @@ impl Journal {
         };
     }
 
-    /// Keeps nothing but the conversation and how late its inputs were: they are another lead's by
-    /// now.
+    /// Drops everything but the conversation and how late its inputs were: another lead has the
+    /// inputs now.
     pub fn close(&mut self) {
         let latest = self.latest();
         let left = self.evicted.take().map(|it| it.order);

@@ -1,4 +1,4 @@
-//! The journal folded again.
+//! Folds a journal again.
 
 use leadstream_schemas::ReplyContent;
 
@@ -7,7 +7,7 @@ use super::{Change, Entry, FoldError, Journal, followed, hash, objection};
 use crate::flow::{self, Answer, Conversation, Objection};
 use crate::flows::Flows;
 
-/// What a journal that was folded again has come to.
+/// The outcome of a refold.
 #[derive(Default)]
 pub(super) struct Refolded {
     pub(super) change: Option<Change>,
@@ -20,9 +20,9 @@ fn is_opted_out(conversation: Option<&Conversation>) -> bool {
 }
 
 impl Journal {
-    /// Folds `entries` from the snapshot on, the input `arrived` among them. When the outcome
-    /// differs, the prompt that is now right goes out, unless it was the last that did. A person's
-    /// words go out when they come, and never again.
+    /// Folds `entries` from the snapshot on, including the input `arrived`. If the outcome differs,
+    /// the new prompt goes out, unless it equals the last emitted one. An agent message goes out
+    /// when it arrives, and never again.
     pub(super) fn refold(
         &mut self,
         flows: &Flows,
@@ -44,7 +44,7 @@ impl Journal {
             };
             conversation = Some(step.conversation);
             match (step.prompt, &*answer) {
-                // Whom a person answers is asked nothing.
+                // The bot asks nothing while a person answers the lead.
                 (Some(said), Answer::Say { .. }) => {
                     prompt = None;
                     if has_come {
@@ -52,7 +52,7 @@ impl Journal {
                     }
                 }
                 (None, Answer::Takeover) if !is_opted_out(conversation.as_ref()) => prompt = None,
-                // What is no answer leaves the question open that was asked before it.
+                // Input that is no answer leaves the earlier question open.
                 (said, _) => prompt = said.or(prompt),
             }
         }
@@ -66,7 +66,7 @@ impl Journal {
         if let Some(passed) = self.passed {
             flow::fire_due_timers(followed(flows, &conversation)?, &mut conversation, passed);
         }
-        // Late words do not reach a lead that has wished for none since.
+        // A late agent message does not go to a lead that has opted out since.
         if conversation.is_opted_out() && words.take().is_some() {
             objects = Some(Objection::OptedOut);
         }

@@ -1,4 +1,4 @@
-//! The steps of a journal's fold, one by one: what explains a lead.
+//! Lists the steps of a journal's fold one by one, to explain a lead.
 
 use leadstream_schemas::ReplyContent;
 
@@ -7,23 +7,23 @@ use super::{Entry, FoldError, Journal, followed};
 use crate::flow::{self, Conversation, Fired};
 use crate::flows::Flows;
 
-/// One input of the journal and the step that it makes.
+/// One input of the journal and its step.
 #[derive(Clone, Debug)]
 pub struct Replayed<'a> {
     pub entry: &'a Entry,
-    /// None before the first input of all.
+    /// The conversation before the input; none before the lead's first input.
     pub before: Option<Conversation>,
     pub after: Conversation,
     pub prompt: Option<ReplyContent>,
-    /// The input that edits or revokes it, the one that counts.
+    /// The input whose edit or revocation of this one counts.
     pub amended_by: Option<&'a Entry>,
 }
 
 impl Journal {
-    /// Folds the journal from its snapshot on.
+    /// Folds the journal from its snapshot on and returns each step.
     ///
     /// # Errors
-    /// [`FoldError`], as the fold.
+    /// Returns [`FoldError`] as the fold does.
     pub fn replay(&self, flows: &Flows) -> Result<Vec<Replayed<'_>>, FoldError> {
         let amended = Amended::of(self.amending(&self.entries));
         let mut before = self.base.clone();
@@ -44,10 +44,10 @@ impl Journal {
         Ok(steps)
     }
 
-    /// What timers did after the last input, without another one.
+    /// Returns what timers did after the last input, without a further one.
     ///
     /// # Errors
-    /// [`FoldError`], as the fold.
+    /// Returns [`FoldError`] as the fold does.
     pub fn fired(&self, flows: &Flows) -> Result<Vec<Fired>, FoldError> {
         let steps = self.replay(flows)?;
         let last = steps.last().map(|step| &step.after).or(self.base.as_ref());
@@ -58,7 +58,7 @@ impl Journal {
         Ok(flow::fire_due_timers(flow, &mut last.clone(), passed))
     }
 
-    /// A revocation counts before every edit.
+    /// Returns the amendment that counts: a revocation comes before every edit.
     fn amended_by(&self, amended: &Entry) -> Option<&Entry> {
         let concerns = |entry: &&Entry| entry.is_amendment_of(&amended.order.id);
         let revokes = |entry: &&Entry| {

@@ -1,4 +1,4 @@
-//! What is held back, and of whom consumers are told anew.
+//! Tests what is held back, and which leads are corrected.
 
 use leadstream_kafka::Outgoing;
 use leadstream_schemas::codec::{decode, encode};
@@ -18,7 +18,7 @@ const SAID: [(&str, u32, &str); 3] = [
     ("c", 3, "$7,500 a month"),
 ];
 
-/// The lead, and all that was published, when it said these of [`SAID`].
+/// Returns the lead, and all published records, after it said these of [`SAID`].
 fn folded(fixture: &Fixture, which: &[usize]) -> (Lead, Vec<Outgoing>) {
     let records: Vec<_> = which
         .iter()
@@ -33,7 +33,7 @@ fn folded(fixture: &Fixture, which: &[usize]) -> (Lead, Vec<Outgoing>) {
     (lead, folded.partitions.remove(&3).unwrap().outgoing)
 }
 
-/// Consumers have all of `outgoing`.
+/// Returns the state in which consumers have all of `outgoing`.
 fn published(fixture: &Fixture, outgoing: &[Outgoing]) -> Published {
     let mut published = Published::default();
     for record in outgoing {
@@ -107,10 +107,11 @@ fn who_was_corrected_or_stands_where_consumers_think_is_not_told_again() {
     let (known, outgoing) = folded(&fixture, &[0, 1]);
     let mut consumers = published(&fixture, &outgoing);
     assert!(correct(&fixture, &consumers, known).is_none());
-    // Newer events than any that was published say it anyway.
+    // An event newer than any published one corrects consumers anyway.
     let (newer, _) = folded(&fixture, &[0, 1, 2]);
     assert!(correct(&fixture, &consumers, newer).is_none());
-    // An interruption between the correction's commit and its publication, and one after it.
+    // The recovery was interrupted between the correction's commit and its publication, or after
+    // it.
     let (lead, _) = folded(&fixture, &[0, 2]);
     let (lead, event) = correct(&fixture, &consumers, lead).unwrap();
     assert!(correct(&fixture, &consumers, lead.clone()).is_none());

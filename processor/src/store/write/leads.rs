@@ -1,4 +1,4 @@
-//! Rows of leads: new ones, those that changed, and what of them seldom does.
+//! Writes the rows of leads: new leads, changed leads, and columns that seldom change.
 
 use leadstream_schemas::{Platform, Timestamp};
 
@@ -15,9 +15,9 @@ fn those(folded: &BatchResult, of: fn(&LeadUpdate) -> bool) -> Vec<(&String, &Le
     rows.filter(|(_, it)| of(it)).collect()
 }
 
-// Those that insert and update leads note, too, whose reports are behind: with no statement of its
-// own. Arrays are unnested where they are selected: in FROM, PostgreSQL would first copy each of them
-// to a store of its own.
+// The statements that insert and update leads also record whose reports are outdated, without a
+// separate statement. Arrays are unnested in the select list: in FROM, PostgreSQL would first copy
+// each array to a tuplestore.
 const INSERT: &str = "
 WITH noted AS (
     INSERT INTO report_changes (lead_ids) VALUES ($1::text[])
@@ -60,8 +60,8 @@ FROM (SELECT
     unnest($11::timestamptz[]) AS due, unnest($12::bigint[]) AS revision_before) u
 WHERE l.lead_id = u.lead_id AND l.revision = u.revision_before";
 
-/// Updates each lead only where it still has the revision that was read: a second writer, as of a
-/// partition count that is not ours, overwrites nothing.
+/// Updates each lead only if it still has the revision that was read. So a second writer, for
+/// example with another partition count, overwrites nothing.
 pub(super) fn updated(folded: &BatchResult) -> Option<Write<'_>> {
     let rows = those(folded, |it| !it.created);
     (!rows.is_empty()).then(|| {
@@ -90,7 +90,7 @@ FROM (SELECT
     unnest($11::text[]) AS assignee) u
 WHERE l.lead_id = u.lead_id";
 
-/// Columns that seldom change.
+/// Updates the columns that seldom change.
 pub(super) fn profiles(folded: &BatchResult) -> Option<Statement<'_>> {
     let rows = those(folded, |it| !it.created && it.has_another_profile);
     (!rows.is_empty()).then(|| bind_profiles(sqlx::query(UPDATE_PROFILES).bind(ids(&rows)), &rows))

@@ -1,6 +1,5 @@
-//! How a lane gets its partitions and gives them back. A take-over, and a resumption after a failure,
-//! publishes what the outbox holds and awaits the acknowledgements before it folds (invariants 4
-//! and 5).
+//! Assigns partitions to a lane and revokes them. A take-over, or a resumption after a failure,
+//! publishes the outbox and waits for the acknowledgements before it folds (invariants 4 and 5).
 
 use std::time::Duration;
 
@@ -15,10 +14,10 @@ use crate::failpoint::{self, Point};
 use crate::metrics;
 use crate::store::StoreError;
 
-/// How long published batches are waited for when partitions are revoked.
+/// How long a revocation waits for published batches.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Why a partition cannot be worked on.
+/// The reason why a partition cannot be processed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum TakeOverError {
     #[error(transparent)]
@@ -27,7 +26,7 @@ pub(super) enum TakeOverError {
     Kafka(#[from] ConsumeError),
     #[error(transparent)]
     Delivery(#[from] ProduceError),
-    /// A rebalance came in between.
+    /// A rebalance interrupted the take-over.
     #[error("interrupted by a rebalance")]
     Interrupted,
     #[error(transparent)]
@@ -37,8 +36,8 @@ pub(super) enum TakeOverError {
 }
 
 impl Lane {
-    /// Brings partitions that were assigned, or whose batch or delivery failed, to where folding
-    /// can go on.
+    /// Prepares partitions for folding: those that were assigned, and those whose batch or delivery
+    /// failed.
     pub(super) async fn resume_partitions(&mut self) -> Result<(), TakeOverError> {
         let assigned = self.partitions.in_phase(Phase::TakeOver);
         let failed = self.partitions.in_phase(Phase::Resume);
@@ -48,7 +47,8 @@ impl Lane {
         }
         let mut owned = store.take_over(&assigned, owner).await?;
         for id in &assigned {
-            // From here on the partition is ours: a failure below resumes, it does not raise again.
+            // From here on this process owns the partition. A later failure resumes it and does not
+            // raise the epoch again.
             if let Some(partition) = self.partitions.get_mut(*id) {
                 partition.phase = Phase::Resume;
             }
@@ -73,8 +73,8 @@ impl Lane {
         Ok(())
     }
 
-    /// Checks that leads are placed by the topic's partition count, and that no recovery is under
-    /// way. A topic that has grown assigns its new partitions: no lane goes on without this check.
+    /// Checks that leads are placed by the topic's partition count, and that no recovery is
+    /// running. A topic that has grown assigns its new partitions, so every lane passes this check.
     async fn check_topic(&self, assigned: &[i32]) -> Result<(), TakeOverError> {
         let store = &self.shared.store;
         let found = self.shared.consumer.partitions().await?;
@@ -95,12 +95,13 @@ impl Lane {
             "another processor has the partition; this one lets it go"
         );
         self.partitions.remove(id);
-        // If Kafka has not assigned it to another, that one was wrong: take it over again later.
+        // If Kafka has not assigned the partition to another member, the loss was wrong. Take the
+        // partition over again later.
         self.shared.consumer.renew(id);
     }
 
-    /// Waits for what was published, tidies the outbox, commits offsets, and drops partitions that
-    /// are another's now.
+    /// Waits for published batches, removes acknowledged outbox rows, commits offsets, and drops
+    /// partitions that were revoked.
     pub(super) async fn on_revoked(&mut self, revoked: &[i32], lost: bool) {
         if !lost {
             drop(tokio::time::timeout(DRAIN_TIMEOUT, self.drain()).await);
@@ -120,7 +121,7 @@ impl Lane {
         while self.outbox.awaits_ack() {
             let ack = self.outbox.next_ack().await;
             if !self.on_ack(ack.is_ok()).await {
-                // The next owner publishes what the outbox holds.
+                // The next owner publishes the outbox.
                 return;
             }
         }
@@ -159,7 +160,8 @@ impl Lane {
         Ok(())
     }
 
-    /// Publishes what is committed and perhaps not published, and waits for it.
+    /// Publishes committed records that may not be published yet, and waits for the
+    /// acknowledgements.
     async fn publish_outbox(&mut self, partitions: &[i32]) -> Result<(), TakeOverError> {
         let rows = self.shared.store.outbox(partitions).await?;
         let unacknowledged: Vec<_> = rows
@@ -189,7 +191,7 @@ impl Lane {
                     outcome?;
                     break;
                 }
-                // Nobody else would notice that it waits in vain.
+                // Nothing else would notice a producer that never answers.
                 () = tokio::time::sleep(CHECK_INTERVAL) => self.shared.producer.check(),
                 event = self.events.recv() => {
                     let records = matches!(event, Some(LaneEvent::Records(_)));

@@ -1,13 +1,13 @@
-//! The pause of a lane whose batches fail.
+//! Computes the pause of a lane whose batches fail.
 
 use std::time::{Duration, Instant};
 
 use leadstream_service::RetryPolicy;
 
-/// Failures of a lane, and when it tries again.
+/// The failures of a lane and the time of its next attempt.
 #[derive(Debug, Default)]
 pub(super) struct Backoff {
-    /// Failures in a row.
+    /// Consecutive failures.
     failures: u32,
     retry_at: Option<Instant>,
 }
@@ -17,7 +17,7 @@ impl Backoff {
         self.failures
     }
 
-    /// Returns when something that is due at `at` may be done.
+    /// Returns the earliest time for work that is due at `at`.
     pub(super) fn earliest(&self, at: Instant) -> Instant {
         self.retry_at.map_or(at, |retry_at| retry_at.max(at))
     }
@@ -30,7 +30,7 @@ impl Backoff {
         pause
     }
 
-    /// Ends the pause and keeps the count: something more urgent interrupted the work.
+    /// Ends the pause and keeps the count, because more urgent work interrupted.
     pub(super) const fn on_interruption(&mut self) {
         self.retry_at = None;
     }

@@ -1,4 +1,4 @@
-//! One batch: fold, commit, publish.
+//! Processes one batch: fold, commit, publish.
 
 use std::time::Instant;
 
@@ -15,7 +15,7 @@ use crate::metrics;
 use crate::worker::commit_cycle::CycleError;
 
 impl Lane {
-    /// Folds, commits and publishes records that wait.
+    /// Folds, commits and publishes waiting records.
     pub(super) async fn batch(&mut self) -> Result<(), BatchFailure> {
         let started = Instant::now();
         let batch = self.waiting.front(self.shared.batch_records);
@@ -34,8 +34,8 @@ impl Lane {
         Ok(())
     }
 
-    /// Reads the flows again where a partition brings a conversation of a version that is newer
-    /// than `flows`.
+    /// Reads the flows again if a partition brings a conversation with a version newer than
+    /// `flows`.
     pub(super) async fn check_flows(
         &self,
         flows: &Flows,
@@ -70,7 +70,7 @@ impl Lane {
         Ok(committed?)
     }
 
-    /// Publishes what a commit has put into the outbox, and stops partitions that must not go on.
+    /// Publishes the outbox rows of a commit, and halts partitions that must not continue.
     pub(super) async fn after_commit(&mut self, committed: Committed) {
         committed.counts.record();
         self.offsets.record(committed.offsets);
@@ -104,13 +104,13 @@ impl Lane {
         self.offsets.commit_if_due(&self.shared.consumer);
     }
 
-    /// Stops a partition until an operator lets it go on: each renewal looks for that.
+    /// Halts a partition until an operator resumes it. Each renewal checks for that.
     pub(super) fn halt_for_poison(&mut self, id: i32) {
         self.halt(id, &poison::reason(self.shared.poison_limit));
         self.shared.consumer.renew(id);
     }
 
-    /// Stops a partition before a record, loudly.
+    /// Halts a partition before a record and logs an error.
     fn halt(&mut self, id: i32, reason: &str) {
         let Some(partition) = self.partitions.get_mut(id) else {
             return;

@@ -1,5 +1,5 @@
-//! Offsets that a lane commits to Kafka. Only tools that show lag read them: where a partition
-//! starts, PostgreSQL says.
+//! Commits a lane's offsets to Kafka. Only tools that show consumer lag read these offsets: the
+//! start of a partition comes from PostgreSQL.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -8,10 +8,10 @@ use leadstream_kafka::consumer::ConsumerHandle;
 
 const OFFSET_COMMIT_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Commits at most once an interval, and at checks.
+/// The offsets to commit, at most once per interval and at checks.
 #[derive(Debug)]
 pub(super) struct OffsetCommitter {
-    /// The next offset by partition, not committed yet.
+    /// The uncommitted next offset by partition.
     pending: BTreeMap<i32, i64>,
     last: Instant,
 }
@@ -29,7 +29,7 @@ impl OffsetCommitter {
         self.pending.extend(offsets);
     }
 
-    /// Forgets a partition that is another's.
+    /// Drops the offset of a partition that was revoked.
     pub(super) fn forget(&mut self, partition: i32) {
         self.pending.remove(&partition);
     }

@@ -1,4 +1,4 @@
-//! The end of the outbox: batches that are committed and published, and not yet removed.
+//! Tracks the end of the outbox: batches that are committed and published, but not yet removed.
 
 use std::collections::VecDeque;
 
@@ -10,15 +10,15 @@ use crate::engine::outbox::OutboxKey;
 use crate::failpoint::{self, Point};
 use crate::store::{Store, StoreError};
 
-/// Batches that may wait for their acknowledgement before the lane waits for them.
+/// The number of unacknowledged batches at which the lane waits for Kafka.
 const MAX_PUBLISHED: usize = 2;
 
 /// A lane's batches after their commit.
 #[derive(Debug, Default)]
 pub(super) struct OutboxTail {
-    /// In the order of commits.
+    /// Batches in the order of commits.
     published: VecDeque<Published>,
-    /// Rows that Kafka has: the next commit removes them.
+    /// Rows that Kafka acknowledged. The next commit removes them.
     pub(super) acknowledged: Vec<OutboxKey>,
 }
 
@@ -48,7 +48,7 @@ impl OutboxTail {
         Ok(())
     }
 
-    /// Resolves with the outcome of the oldest published batch; never without one.
+    /// Waits for the outcome of the oldest published batch. Never resolves without one.
     pub(super) async fn next_ack(&mut self) -> Result<(), ProduceError> {
         match self.published.front_mut() {
             Some(published) => (&mut published.delivery).await,
@@ -56,7 +56,7 @@ impl OutboxTail {
         }
     }
 
-    /// Returns the outcome of the oldest published batch, if it is there.
+    /// Returns the outcome of the oldest published batch, if it is available.
     pub(super) fn try_next_ack(&mut self) -> Option<Result<(), ProduceError>> {
         let published = self.published.front_mut()?;
         (&mut published.delivery).now_or_never()
@@ -73,8 +73,8 @@ impl OutboxTail {
         }
     }
 
-    /// Forgets all published batches after one was lost. Later ones were sent already; the outbox in
-    /// PostgreSQL still holds all of them, in order.
+    /// Drops all published batches after Kafka lost one. Later batches were already sent, but the
+    /// outbox in PostgreSQL still has all of them in order.
     pub(super) fn abandon(&mut self) {
         self.published.clear();
     }

@@ -1,4 +1,4 @@
-//! What time does to leads that do not write: in bounded portions, after the inputs that wait.
+//! Fires the timers of silent leads in bounded portions, after the waiting inputs.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -14,15 +14,15 @@ use crate::engine::timer_gate::{LogEnd, Step};
 use crate::lead::Lead;
 use crate::store::StoreError;
 
-/// How often a lane looks for leads that are due.
+/// How often a lane looks for due leads.
 const INTERVAL: Duration = Duration::from_secs(1);
-/// Leads in one transaction: inputs that come meanwhile wait for it.
+/// Leads in one transaction. Inputs that arrive meanwhile wait for it.
 const PORTION: usize = 100;
-/// Of a lane's time, one part in so many is spent on timers while there are many.
+/// The divisor of the lane's time for timers: while many are due, they get one part in this many.
 const SHARE: u32 = 4;
 
-/// A lane's sweeps: when the next one is due, and where the logs of partitions end. The lane asks
-/// Kafka for that beside its work, and does not wait for the answer.
+/// The sweeps of a lane: when the next one is due, and where the logs of partitions end. The lane
+/// asks Kafka for log ends in the background and does not wait for the answer.
 #[derive(Debug)]
 pub(super) struct Sweeps {
     next: Instant,
@@ -42,7 +42,7 @@ impl Default for Sweeps {
 }
 
 impl Sweeps {
-    /// Asks where the log of `partition` ends.
+    /// Asks Kafka for the end of the log of `partition`.
     fn ask(&self, consumer: ConsumerHandle, partition: i32) {
         let at = Timestamp::now();
         self.answer(partition, async move {
@@ -51,7 +51,7 @@ impl Sweeps {
         });
     }
 
-    /// Looks whether the log of `partition` holds a record from `from` on.
+    /// Checks whether the log of `partition` has a record at or after `from`.
     fn probe(&self, consumer: ConsumerHandle, partition: i32, from: i64, log_end: LogEnd) {
         self.answer(partition, async move {
             let offsets = from..log_end.end;
@@ -63,7 +63,7 @@ impl Sweeps {
         });
     }
 
-    /// Hands `log_end` to a later sweep.
+    /// Passes `log_end` to a later sweep.
     fn answer(
         &self,
         partition: i32,
@@ -71,21 +71,21 @@ impl Sweeps {
     ) {
         let sender = self.sender.clone();
         tokio::spawn(async move {
-            // A lane that has ended needs none.
+            // A lane that has ended needs no answer.
             sender.send((partition, log_end.await)).ok();
         });
     }
 }
 
 impl Lane {
-    /// Returns when timers are looked at next; none while something else has to come first.
+    /// Returns when timers are checked next, or none while other work comes first.
     pub(super) fn sweep_at(&self) -> Option<Instant> {
         let may_sweep =
             !self.partitions.is_empty() && !self.partitions.must_resume() && !self.outbox.is_full();
         may_sweep.then(|| self.backoff.earliest(self.sweeps.next))
     }
 
-    /// Fires a portion of what is due.
+    /// Fires a portion of the due timers.
     pub(super) async fn sweep(&mut self) -> Result<(), BatchFailure> {
         let began = Instant::now();
         self.sweeps.next = began + INTERVAL;
@@ -105,7 +105,7 @@ impl Lane {
         Ok(())
     }
 
-    /// Returns, by partition, until when timers may fire; of partitions that have some.
+    /// Returns the time until which timers may fire, for each partition with timers.
     async fn reach(&mut self, now: Timestamp) -> Result<BTreeMap<i32, Timestamp>, StoreError> {
         while let Ok((id, log_end)) = self.sweeps.answers.try_recv() {
             if let Some(partition) = self.partitions.get_mut(id) {

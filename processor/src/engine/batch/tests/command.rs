@@ -1,8 +1,8 @@
-//! Commands in a batch.
+//! Tests commands in a batch.
 
 use super::*;
 
-/// A command of the agent of `said`'s lead.
+/// Returns a command of the agent of `said`'s lead.
 pub(super) fn ordered(id: &str, second: u32, content: &serde_json::Value) -> Record {
     let mut record = said(id, second, "").record(0);
     let value = json!({
@@ -29,7 +29,7 @@ fn words(id: &str, second: u32) -> Record {
     ordered(id, second, &json!({"type": "say", "body": "I am Ana."}))
 }
 
-/// What was said under the id of the input `cause`.
+/// Returns the replies under the id of the input `cause`.
 fn said_to(folded: &BatchResult, cause: &str) -> Vec<ReplyContent> {
     let replies = published::<Reply>(folded, "lead.replies").into_iter();
     let theirs = replies.filter(|it| it.id == format!("491700:{cause}"));
@@ -80,7 +80,7 @@ fn an_assignment_is_an_event_of_its_own_cause_and_a_copy_is_none() {
     assert_eq!(folded.decided["c"].outcome, Ok(2));
     assert_eq!(folded.decided["c"].lead_id.as_deref(), Some("491700"));
     assert_eq!(folded.counts.duplicates, 1);
-    // Who gives a command tells nothing of the lead.
+    // The sender of a command says nothing about the lead.
     let lead = &folded.leads["491700"].lead;
     assert_eq!(lead.first_seen, events[0].timestamp);
 }
@@ -93,7 +93,7 @@ fn words_are_said_once_and_a_refold_does_not_say_them_again() {
         said("a", 1, "Hi").record(10),
         at(11, say),
         at(12, release),
-        // Sent before the words, and come after them.
+        // Sent before the message, but received after it.
         said("b", 2, "John").record(13),
     ];
     let folded = Fixture::new().fold(&records, LoadedState::default());
@@ -202,7 +202,7 @@ fn words_that_come_late_to_a_lead_that_has_opted_out_since_are_refused() {
     let refusal = folded.decided["c"].outcome.as_ref().unwrap_err();
     assert!(refusal.contains("wants no messages"), "{refusal}");
     assert_eq!(said_to(&folded, "c"), []);
-    // Where it came back meanwhile, they reach it.
+    // If the bot has the conversation again, the agent's words reach the lead.
     let back = [
         records[0].clone(),
         records[1].clone(),

@@ -1,4 +1,4 @@
-//! Erasing people in a batch.
+//! Tests the erasure of people in a batch.
 
 use leadstream_schemas::Timestamp;
 use leadstream_service::Secret;
@@ -23,7 +23,7 @@ fn erase(id: &str, second: u32) -> Record {
     ordered(id, second, &json!({"type": "erase"}))
 }
 
-/// One that names the user id DE.1, whatever its key.
+/// Returns an erasure that names the user id DE.1, whatever its key.
 fn erase_by_user_id(offset: i64) -> Record {
     let value = json!({
         "id": "e", "kind": "command", "platform": "whatsapp_cloud", "number": "100",
@@ -36,7 +36,7 @@ fn erase_by_user_id(offset: i64) -> Record {
     }
 }
 
-/// What is known after `folded` was committed to a database that held nothing else.
+/// Returns the loaded state after `folded` was committed to an otherwise empty database.
 fn gone(fixture: &Fixture, folded: &BatchResult) -> LoadedState {
     let mut known = after(folded);
     for erased in folded.erased.values() {
@@ -75,7 +75,7 @@ fn an_erased_lead_leaves_tombstones_and_a_last_event_without_anything_of_the_per
     let erased = &folded.erased["491700"];
     assert_eq!(erased.identities, ["491700"]);
     assert_eq!(erased.tombstones.len(), 1);
-    // What was not published yet never is.
+    // Unpublished records are never published.
     let events: Vec<LeadEvent> = outgoing(&folded, "lead.events")
         .map(|it| decode(&it.value).unwrap())
         .collect();
@@ -90,7 +90,7 @@ fn an_erased_lead_leaves_tombstones_and_a_last_event_without_anything_of_the_per
         (&None, &None, &None)
     );
     assert!(data.lead_data.is_empty() && data.cause == Cause::Command);
-    // Nor does the outcome of an earlier command name anybody.
+    // The outcome of an earlier command names nobody either.
     assert_eq!(folded.decided.len(), 1);
     let decided = &folded.decided["e"];
     assert_eq!((&decided.lead_id, &decided.outcome), (&None, &Ok(4)));
@@ -121,14 +121,14 @@ fn neither_a_replay_nor_a_late_copy_brings_an_erased_person_back_and_a_new_messa
     ];
     let anew = fixture.fold(&news, known);
     let lead = &anew.leads["491700"].lead;
-    // Its revisions go on, so that who keeps the greatest sees them.
+    // The revisions continue, so that consumers which keep the greatest see them.
     assert_eq!((lead.state(), lead.revision), (Some("AWAITING_NAME"), 4));
     assert_eq!(lead.erased_until, Some(erased.erased["491700"].until));
     assert_eq!((anew.counts.folded, anew.counts.erased), (1, 1));
-    // The same command once more, as a replay gives it, is not for the new lead.
+    // The same command, repeated by a replay, does not apply to the new lead.
     let repeated = fixture.fold(&[at(15, erase("e", 4))], after(&anew));
     assert!(repeated.erased.is_empty() && repeated.counts.duplicates == 1);
-    // A late copy for a lead that is in memory: nobody asks for its tombstone.
+    // A late duplicate for a lead in memory, whose tombstone nobody looks up.
     let late = fixture.fold(&[said("a", 1, "Hi").record(16)], after(&anew));
     assert_eq!((late.counts.erased, late.leads.len()), (1, 0));
 }
@@ -172,7 +172,7 @@ fn a_lead_that_became_the_erased_one_goes_at_its_own_home() {
     let lead = known.leads.get_mut("491700").unwrap();
     lead.merged.push("DE.7".into());
     let folded = fixture.fold(&[at(11, erase("e", 4))], known);
-    // Its own id stays known until its own turn: it is found by that.
+    // The lead's own id stays known until its own erasure, because the lead is found by that id.
     let erased = &folded.erased["491700"];
     assert_eq!(erased.identities, ["491700"]);
     let tombstone = fixture.erasure.tombstone("DE.7").unwrap();
@@ -201,7 +201,7 @@ fn a_lead_that_became_the_erased_one_goes_at_its_own_home() {
     assert_eq!(last.data.current_state, "ERASED");
 }
 
-/// `told` as its home reads it.
+/// Returns `told` as a record that its home reads.
 fn read(told: &Outgoing, offset: i64) -> Record {
     Record {
         partition: 3,
@@ -213,7 +213,8 @@ fn read(told: &Outgoing, offset: i64) -> Record {
     }
 }
 
-/// The lead of a number, which met that of a user id, and what it told that.
+/// Returns the lead of a number with a pending merge request to the lead of a user id, and the
+/// request.
 fn met(fixture: &Fixture) -> (LoadedState, Outgoing) {
     let by_user_id = Said {
         key: "DE.1",
@@ -255,7 +256,7 @@ fn a_lead_that_is_about_to_join_goes_with_the_erased_one_whichever_of_them_that_
     assert!(there.erased.contains_key("491700"));
 }
 
-/// After DE.1 closed for 491700, and a person with the id `erased` is gone.
+/// Returns the state after DE.1 closed for 491700 and the person with the id `erased` was erased.
 fn closed_and_erased(fixture: &Fixture, erased: &str) -> LoadedState {
     let (mut known, _) = met(fixture);
     let closed = known.leads.get_mut("DE.1").unwrap();
@@ -303,7 +304,7 @@ fn a_copy_that_was_received_later_than_it_was_sent_does_not_come_back_either() {
             ..record
         }
     };
-    // By the clock of its receipt it was received before it was sent.
+    // By the clock of its receipt the input was received before it was sent.
     let first = received(10, "2026-11-23T10:15:07.000Z");
     let erased = fixture.fold(&[first, at(11, erase("e", 4))], LoadedState::default());
     let copy = received(12, "2026-11-23T10:15:30.000Z");
@@ -354,7 +355,8 @@ fn another_id_s_tombstone_does_not_take_a_lead_that_joined_one_who_lives() {
 fn a_lead_does_not_close_for_an_erased_one_whose_id_it_has_by_now() {
     let fixture = fixture();
     let (mut known, meet) = met(&fixture);
-    // That of the number was erased after it told the other, which is to close for it.
+    // The lead of the number was erased after its merge request to the other lead, which should
+    // close for it.
     known.leads.remove("491700");
     known.identities.insert("491700".into(), "DE.1".into());
     let lead = known.leads.get_mut("DE.1").unwrap();
@@ -367,8 +369,8 @@ fn a_lead_does_not_close_for_an_erased_one_whose_id_it_has_by_now() {
     assert_eq!((folded.counts.duplicates, folded.leads.len()), (1, 0));
 }
 
-/// The command was forwarded to the lead that had the id; erased meanwhile, that begins anew, as
-/// does another under the id.
+/// The command was forwarded to the lead that had the id. If that lead was erased meanwhile, it
+/// begins again, and so does another lead under the id.
 #[test]
 fn an_erasure_reaches_the_lead_that_has_the_named_id_by_now() {
     let fixture = fixture();

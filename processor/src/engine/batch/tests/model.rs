@@ -34,11 +34,11 @@ use crate::metrics::Counts;
 use world::World;
 
 const PARTITIONS: usize = 3;
-/// A journal that no case fills.
+/// A journal length that no case reaches.
 const LONG: usize = 32;
 const SHORT: usize = 2;
 
-/// What is drawn of one thing that a person does.
+/// The drawn properties of one act of a person.
 #[derive(Clone, Debug)]
 struct Act {
     person: u8,
@@ -56,12 +56,12 @@ enum What {
     Says(&'static str),
     Sticker,
     Reaction,
-    /// Of the act at this index, whoever's it is.
+    /// An edit of the act at this index, by any person.
     Edit(usize, &'static str),
     Revoke(usize),
-    /// The number's change to the person's second one, told by the provider.
+    /// The change of the person's number to the second one, as the provider reports it.
     ChangedNumber,
-    /// What a person of the business does.
+    /// A command of a person of the business.
     Command(Content),
 }
 
@@ -91,7 +91,7 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
     prop::collection::vec(act, 1..10)
 }
 
-/// A person's ids. The second number is the one after a change.
+/// Returns a person's number. The second number is the one after a change.
 fn number(person: u8, changed: bool) -> String {
     format!("49170{person}{}", u8::from(changed))
 }
@@ -141,7 +141,7 @@ fn inputs(acts: &[Act]) -> Vec<LeadInput> {
         };
         let sent = 1_000_000 + act.second * 1000;
         let (kind, apart) = match &act.what {
-            // Nobody but Kafka copies a command.
+            // Only Kafka duplicates a command.
             What::Command(_) => (InputKind::Command, 0),
             _ => (InputKind::Message, 300),
         };
@@ -164,7 +164,7 @@ fn inputs(acts: &[Act]) -> Vec<LeadInput> {
     inputs
 }
 
-/// The naive fold: smallest copies, in order, each message as it was edited last.
+/// Folds naively: the first delivery of each input, in order, and each message as last edited.
 fn oracle(flows: &Flows, inputs: &[&LeadInput]) -> Option<Conversation> {
     let order = |it: &LeadInput| OrderKey {
         at: it.sent_at.min(it.received_at),
@@ -206,7 +206,7 @@ fn oracle(flows: &Flows, inputs: &[&LeadInput]) -> Option<Conversation> {
     conversation
 }
 
-/// The ids that `input` says are one person's.
+/// Returns the ids that `input` assigns to one person.
 fn ids(input: &LeadInput) -> Vec<String> {
     let mut ids: Vec<String> = input.sender.identities().map(Into::into).collect();
     if let Content::System { wa_id, .. } = &input.content {
@@ -215,7 +215,7 @@ fn ids(input: &LeadInput) -> Vec<String> {
     ids
 }
 
-/// Sets of ids that records connect.
+/// Returns the sets of ids that records connect.
 fn people(inputs: &[LeadInput]) -> Vec<BTreeSet<String>> {
     let mut people: Vec<BTreeSet<String>> = Vec::new();
     for input in inputs.iter().filter(|it| it.kind == InputKind::Message) {
@@ -295,14 +295,14 @@ fn case(
     Ok(world.counts)
 }
 
-/// The events tell of every step, and no cause has two replies.
+/// Checks that the events explain every step, and that no cause has two replies.
 fn explained(world: &World<'_>) -> Result<(), TestCaseError> {
     let mut last: HashMap<&str, &LeadEvent> = HashMap::new();
     for event in &world.events {
         let data = &event.data;
         let before = last.insert(&data.lead_id, event).map(|event| &event.data);
         let next = before.map_or(0, |it| it.revision) + 1;
-        // What told of the person before may not have gone out.
+        // Events about the person before may be unpublished.
         if data.current_state == ERASED && data.revision > next {
             continue;
         }
@@ -377,8 +377,8 @@ fn whatever_the_delivery_each_person_is_one_lead_with_the_fold_of_all_they_sent(
     }
 }
 
-/// Runs `cases`; says how many inputs were late, duplicates, forwarded, leads merged, timers fired,
-/// leads erased.
+/// Runs `cases` and returns the numbers of late inputs, duplicates, forwarded inputs, merged leads,
+/// fired timers and erased leads.
 fn run(seed: u64, thread: u64, cases: u32) -> [u64; 6] {
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
@@ -405,7 +405,7 @@ fn run(seed: u64, thread: u64, cases: u32) -> [u64; 6] {
     TestRunner::new_with_rng(config, rng)
         .run(&drawn, |(acts, order, choices)| {
             let [long, short] = &fixtures;
-            // In some cases, for the time that it takes.
+            // Only in some cases, to save time.
             if order.len() % 4 == 0 {
                 case(short, &acts, &order, &choices, false)?;
             }

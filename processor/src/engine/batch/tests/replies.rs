@@ -1,4 +1,4 @@
-//! What replies are, and what ends those that wait.
+//! Tests the content of replies, and what ends waiting replies.
 
 use leadstream_schemas::ReplyKind;
 use leadstream_schemas::reply::{WithdrawReason, WithdrawScope};
@@ -52,7 +52,7 @@ fn told(records: Vec<Record>) -> Vec<Told> {
     told_by(&Fixture::new(), records)
 }
 
-/// `records` after a first message, which is answered by a prompt.
+/// Returns the replies to `records` after a first message, which a prompt answers.
 fn after_hi(records: Vec<Record>) -> Vec<Told> {
     let mut all = vec![said("a", 1, "Hi").record(0)];
     all.extend(records);

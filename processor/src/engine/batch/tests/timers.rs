@@ -1,4 +1,4 @@
-//! What time does to leads that do not write.
+//! Tests what time does to silent leads.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use leadstream_schemas::SyncPriority;
 use super::*;
 
 const HOUR: i64 = 3_600_000;
-/// When [`said`] says its first word, in milliseconds.
+/// The time of the first message of [`said`], in milliseconds.
 const FIRST: i64 = 1_795_428_901_000;
 
 fn at(hours: f64) -> Timestamp {
@@ -15,14 +15,14 @@ fn at(hours: f64) -> Timestamp {
     Timestamp::from_millis(FIRST + (hours * HOUR as f64) as i64)
 }
 
-/// The lead's home, and when that looks at it next.
+/// Returns the lead's home and its next due time.
 fn armed(folded: &BatchResult) -> Option<(i32, Timestamp)> {
     let changed = &folded.leads["491700"];
     Some((changed.partition, changed.lead.armed?))
 }
 
-/// Folds the time until `hours` after the first word for the lead that `known` holds; `late` hours
-/// later.
+/// Folds the time until `hours` after the first message for the lead in `known`. The timer
+/// commit runs `late` hours later.
 fn swept(known: &mut LoadedState, hours: f64, late: f64) -> BatchResult {
     let due = DueLead {
         lead_id: "491700".into(),
@@ -80,7 +80,7 @@ fn a_lead_is_entered_once_and_a_later_time_leaves_its_entry_as_it_is() {
     assert_eq!(armed(&folded), Some((3, at(23.0))));
     let folded = Fixture::new().fold(&[said("b", 30, "John Doe").record(2)], known);
     assert_eq!(armed(&folded), Some((3, at(23.0))));
-    // Found too early, it is entered anew.
+    // The entry was found too early, so it is entered again.
     let folded = swept(&mut after(&folded), 23.0, 0.0);
     let due = Timestamp::from_millis(at(23.0).millis() + 29_000);
     assert_eq!(armed(&folded), Some((3, due)));

@@ -1,4 +1,4 @@
-//! People of the business and published versions in the model.
+//! Adds commands and published versions to the model.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::engine::batch::Decided;
 use crate::flow::{Answer, DEFAULT_FLOW, Flow};
 use crate::flows::Flows;
 
-/// What a person of the business does; none of it erases a lead ([`super::erase`]).
+/// Draws a command of a person of the business. None of these erases a lead ([`super::erase`]).
 pub(super) fn drawn() -> impl Strategy<Value = Content> {
     prop_oneof![
         1 => Just(Content::Restart),
@@ -24,12 +24,14 @@ pub(super) fn drawn() -> impl Strategy<Value = Content> {
     ]
 }
 
-/// Of the drawn ids the last: who gives a command knows one, and does not say whose others are.
+/// Returns only the last of the drawn ids: the sender of a command knows one id and does not
+/// connect ids.
 pub(super) fn shown(bits: u8) -> u8 {
     1 << (7 - bits.leading_zeros())
 }
 
-/// The default flow; at 1,002 s a version that assigns leads, at 1,004 s one of other words.
+/// Returns the default flow, a version at 1,002 s that assigns leads, and one at 1,004 s with other
+/// words.
 pub(super) fn published() -> Flows {
     let version = |number: u32, from: &str, to: &str| {
         let text = DEFAULT_FLOW
@@ -53,7 +55,8 @@ pub(super) fn published() -> Flows {
     )
 }
 
-/// What an input says; none for a command that comes, in order, before its lead's first input.
+/// Returns the answer of an input, or none for a command that is ordered before its lead's first
+/// input.
 pub(super) fn answer(input: &LeadInput, has_begun: bool) -> Option<Answer> {
     match Answer::command(&input.content, input.platform) {
         Some(command) => has_begun.then_some(command),
@@ -61,7 +64,7 @@ pub(super) fn answer(input: &LeadInput, has_begun: bool) -> Option<Answer> {
     }
 }
 
-/// As PostgreSQL keeps them.
+/// Stores outcomes as PostgreSQL does.
 pub(super) fn note(all: &mut BTreeMap<String, Decided>, new: BTreeMap<String, Decided>) {
     for (id, decided) in new {
         let known = all.get(&id);
@@ -75,7 +78,7 @@ pub(super) fn note(all: &mut BTreeMap<String, Decided>, new: BTreeMap<String, De
     }
 }
 
-/// Whether the input is in its lead's journal: a command is not that came before its lead.
+/// Returns whether the input is in its lead's journal. A command from before its lead is not.
 pub(super) fn counts(decided: &BTreeMap<String, Decided>, input: &LeadInput) -> bool {
     input.kind != InputKind::Command
         || decided
@@ -83,8 +86,8 @@ pub(super) fn counts(decided: &BTreeMap<String, Decided>, input: &LeadInput) -> 
             .is_some_and(|it| it.lead_id.is_some())
 }
 
-/// Every command has an outcome, and its words went out where it was applied, and nowhere else. An
-/// erasure takes both with it.
+/// Checks that every command has an outcome, and that its words were sent only if it was applied.
+/// An erasure deletes both.
 pub(super) fn explained(world: &World<'_>, inputs: &[LeadInput]) -> Result<(), TestCaseError> {
     for input in inputs.iter().filter(|it| it.kind == InputKind::Command) {
         let erases = matches!(input.content, Content::Erase { .. });

@@ -1,5 +1,5 @@
-//! Erased people in the model. An erasure reaches what was folded before it, so how far depends on
-//! the delivery; what is there in the end follows from the inputs and the tombstones alone.
+//! Adds erasures to the model. An erasure reaches what was folded before it, so its extent depends
+//! on the delivery. The final state depends only on the inputs and the tombstones.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -16,15 +16,15 @@ pub(super) fn keys() -> ErasureKeys {
     ErasureKeys::resolve(Some(Secret::new("a key of the model"))).unwrap()
 }
 
-/// What PostgreSQL has of erased people, and what the model remembers of them.
+/// The state of erased people in PostgreSQL, and the model's own record of them.
 #[derive(Default)]
 pub(super) struct Graves {
     tombstones: HashMap<Tombstone, ErasureRecord>,
-    /// By lead id: up to when it was erased, and its last revision then.
+    /// The time until which each lead was erased, and its last revision then, by lead id.
     leads: BTreeMap<String, (Timestamp, u64)>,
 }
 
-/// Every id that a case may have.
+/// Returns every id that a case may have.
 fn all_ids() -> Vec<String> {
     let of = |person: u8| {
         [
@@ -37,7 +37,8 @@ fn all_ids() -> Vec<String> {
     (0..2).flat_map(of).collect()
 }
 
-/// What each person writes when everything else has been read, under the ids of their first act.
+/// Returns what each person writes after everything else was read, under the ids of their first
+/// act.
 pub(super) fn afterwards(acts: &[Act]) -> Vec<LeadInput> {
     let of = |person: u8| {
         let first = acts.iter().find(|act| act.person == person)?;
@@ -60,7 +61,7 @@ impl World<'_> {
         !self.graves.leads.is_empty()
     }
 
-    /// The inputs that are in a journal, and in how many.
+    /// Returns the inputs that are in journals, with the number of journals.
     pub(super) fn held(&self) -> BTreeMap<String, usize> {
         let mut held = BTreeMap::new();
         for entry in self.leads.values().flat_map(|lead| lead.journal.entries()) {
@@ -69,8 +70,8 @@ impl World<'_> {
         held
     }
 
-    /// What a batch knows of tombstones: those of all ids, or, where leads are in memory, of those
-    /// ids that none of these holds.
+    /// Returns the tombstones that a batch knows. If leads are in memory, ids of these leads are
+    /// omitted.
     pub(super) fn gone(&self, in_memory: bool) -> HashMap<String, ErasureRecord> {
         if self.graves.tombstones.is_empty() {
             return HashMap::new();
@@ -93,7 +94,7 @@ impl World<'_> {
         self.graves.tombstones.get(&hash).copied()
     }
 
-    /// As the statements of the transaction do.
+    /// Deletes rows as the statements of the transaction do.
     pub(super) fn erase(&mut self, folded: &BatchResult) {
         for (lead_id, erased) in &folded.erased {
             self.leads.remove(lead_id);
@@ -125,7 +126,7 @@ impl World<'_> {
         }
     }
 
-    /// Nothing that is published tells of what an erasure reached, but that it took place.
+    /// Checks that no published event describes what an erasure reached, except that it happened.
     pub(super) fn is_of_the_living(&self, event: &LeadEvent) -> Result<(), TestCaseError> {
         if let Some((until, revision)) = self.graves.leads.get(&event.data.lead_id) {
             let is_last = event.data.current_state == ERASED;
@@ -135,7 +136,7 @@ impl World<'_> {
         Ok(())
     }
 
-    /// The same of what is said.
+    /// Checks the same for replies.
     pub(super) fn is_said_to_the_living(&self, reply: &Reply) -> Result<(), TestCaseError> {
         if let Some((_, revision)) = self.graves.leads.get(&reply.lead_id) {
             prop_assert!(reply.revision >= *revision, "{:?}", reply);
@@ -143,12 +144,12 @@ impl World<'_> {
         Ok(())
     }
 
-    /// Whether one of `person`'s ids has a tombstone.
+    /// Returns whether one of `person`'s ids has a tombstone.
     pub(super) fn is_touched(&self, person: &BTreeSet<String>) -> bool {
         person.iter().any(|id| self.gone_of(id).is_some())
     }
 
-    /// No row is left of a lead that is not there.
+    /// Checks that every row belongs to an existing lead.
     pub(super) fn rows_are_of_leads(&self) -> Result<(), TestCaseError> {
         let is_there = |lead_id: &String| self.leads.contains_key(lead_id);
         for (identity, owner) in &self.identities {
@@ -175,14 +176,14 @@ impl World<'_> {
         Ok(())
     }
 
-    /// Of what was sent up to an erasure nothing comes back; what was sent later is there, once.
+    /// Checks that nothing sent before an erasure comes back, and that later inputs exist once.
     pub(super) fn the_erased_stay_so(&self, all: &[LeadInput]) -> Result<(), TestCaseError> {
         for lead in self.leads.values() {
             for entry in lead.journal.entries() {
                 let input = all.iter().find(|it| it.id == entry.order.id).unwrap();
-                // It told the erased lead that it is the same person, by a message that was sent
-                // after the erasure: as though that were the first to tell, it stays. The one
-                // that began anew under that id may have joined it since.
+                // The lead sent a merge request to the erased lead, by a message from after the
+                // erasure. It stays, as though that message were the first request. The lead that
+                // began again under that id may have merged into it since.
                 if !(lead.pending_merges.is_empty() && lead.merged.is_empty()) {
                     continue;
                 }

@@ -1,5 +1,5 @@
-//! Time in the model: it is folded at arbitrary moments between the deliveries, before and after
-//! what has not come yet; at last for ever.
+//! Adds time to the model. Time is folded at arbitrary moments between the deliveries, before and
+//! after inputs that have not arrived yet, and finally to the end.
 
 use std::collections::BTreeMap;
 
@@ -11,10 +11,10 @@ use crate::engine::batch::{Clock, DueLead, Rules, sweep};
 use crate::flow::{Conversation, DEFAULT_FLOW, Flow, fire_due_timers};
 use crate::flows::Flows;
 
-/// After everything.
+/// A time after everything else.
 const END: Timestamp = Timestamp::from_secs(1_000_000);
 
-/// The default flow with timers of the length of a case.
+/// Returns the default flow with timers as long as a case.
 pub(super) fn fixture(journal: usize) -> Fixture {
     let timers = "timers:\n  nudge: 900ms\n  cold: 2s\n  handoff: 1500ms\n";
     let messages = "messages:\n  nudge: Are you there?\n";
@@ -28,7 +28,7 @@ pub(super) fn fixture(journal: usize) -> Fixture {
     }
 }
 
-/// What time makes of `conversation` after its last input.
+/// Fires all timers of `conversation` after its last input.
 pub(super) fn pass_to_the_end(flows: &Flows, conversation: &mut Option<Conversation>) {
     if let Some(conversation) = conversation {
         let flow = flows.get(&conversation.flow).unwrap();
@@ -50,7 +50,7 @@ impl World<'_> {
         Ok(())
     }
 
-    /// Until nothing waits for time.
+    /// Fires timers until no lead waits for time.
     pub(super) fn sweep_to_the_end(&mut self) -> Result<(), TestCaseError> {
         for partition in 0..PARTITIONS {
             self.sweep(partition, END)?;
@@ -59,7 +59,7 @@ impl World<'_> {
         Ok(())
     }
 
-    /// As the partition's owner does it.
+    /// Fires timers as the partition's owner does.
     fn sweep(&mut self, partition: usize, until: Timestamp) -> Result<(), TestCaseError> {
         let partition = i32::try_from(partition).unwrap();
         let due = self
@@ -92,7 +92,7 @@ impl World<'_> {
         self.commit(folded)
     }
 
-    /// What time changes next is entered, for then or earlier.
+    /// Checks that every lead's next due time is entered, for that time or earlier.
     pub(super) fn timers_are_entered(&self) -> Result<(), TestCaseError> {
         for (lead_id, lead) in &self.leads {
             let entry = self.timers.get(lead_id).map(|(_, due)| *due);

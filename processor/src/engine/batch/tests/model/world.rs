@@ -1,8 +1,8 @@
-//! What the engine stands between.
+//! Models the surroundings of the engine.
 
 use super::*;
 
-/// Kafka and PostgreSQL, as far as the fold can tell.
+/// Kafka and PostgreSQL, as far as the fold sees them.
 pub(super) struct World<'a> {
     pub(super) fixture: &'a Fixture,
     pub(super) counts: Counts,
@@ -13,11 +13,11 @@ pub(super) struct World<'a> {
     pub(super) evicted: HashSet<(String, String)>,
     pub(super) events: Vec<LeadEvent>,
     pub(super) replies: Vec<Reply>,
-    /// What became of commands, by their ids.
+    /// Outcomes of commands, by command id.
     pub(super) decided: BTreeMap<String, Decided>,
-    /// By lead id: its home, and when that looks at it.
+    /// The home and the due time, by lead id.
     pub(super) timers: BTreeMap<String, (i32, Timestamp)>,
-    /// What is committed and not published, with the partition that it came of.
+    /// Committed and unpublished records, with the partition that they came from.
     pub(super) outbox: Vec<(i32, Outgoing)>,
     pub(super) graves: erase::Graves,
 }
@@ -41,7 +41,7 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Writes a record as a producer does that knows of `partitions`.
+    /// Writes a record as a producer that knows `partitions` partitions.
     fn produce(&mut self, key: &[u8], value: &[u8], partitions: usize) {
         let partition = usize::try_from(partition_of(key, partitions)).unwrap();
         let record = Record {
@@ -58,14 +58,14 @@ impl<'a> World<'a> {
 
     pub(super) fn deliver(&mut self, input: &LeadInput) {
         let value = encode(9, input).unwrap();
-        // The topic has grown, and not every producer knows it yet.
+        // The topic has grown, and not every producer knows that yet.
         let is_straggler = value.iter().map(|byte| usize::from(*byte)).sum::<usize>() % 4 == 0;
         let partitions = PARTITIONS - usize::from(is_straggler);
         let key = input.sender.key().unwrap();
         self.produce(key.as_bytes(), &value, partitions);
     }
 
-    /// Reads on until there is nothing more to read.
+    /// Reads until nothing is left to read.
     pub(super) fn come_to_rest(
         &mut self,
         choices: &[(usize, usize)],
@@ -85,7 +85,7 @@ impl<'a> World<'a> {
         Ok(())
     }
 
-    /// One batch of up to `count` records of a partition that has any.
+    /// Folds one batch of up to `count` records of a partition that has any.
     pub(super) fn step(&mut self, choice: usize, count: usize) -> Result<bool, TestCaseError> {
         if choice.is_multiple_of(2) || self.waiting().is_empty() {
             self.publish()?;
@@ -122,7 +122,7 @@ impl<'a> World<'a> {
                 !self.leads.contains_key(&lead_id),
                 "created is true once"
             );
-            // As PostgreSQL keeps it.
+            // The form in which PostgreSQL stores the lead.
             let stored = Lead::from_bytes(&changed.body).unwrap();
             match stored.armed {
                 Some(due) => self
@@ -178,7 +178,7 @@ impl<'a> World<'a> {
         Ok(())
     }
 
-    /// A journal folded again gives the conversation that it stands at, whatever has left it.
+    /// Checks that a refold of each journal gives its conversation, whatever was evicted.
     pub(super) fn journals_agree(&self) -> Result<(), TestCaseError> {
         let flows = &self.fixture.flows;
         for lead in self.leads.values() {
@@ -195,7 +195,7 @@ impl<'a> World<'a> {
         Ok(())
     }
 
-    /// The lead that has `id`, through every merge.
+    /// Returns the lead that has `id`, following every merge.
     pub(super) fn lead_of(&self, id: &str) -> Option<(&String, &Lead)> {
         let mut at = self.identities.get(id)?;
         loop {
