@@ -1,4 +1,4 @@
-//! What a CRM holds, held against what it should: pure.
+//! Compares a CRM's record with the desired values. Pure.
 
 use std::collections::BTreeMap;
 
@@ -12,18 +12,18 @@ use crate::mapping::{Kind, Rendered, Target};
 pub(crate) struct Held {
     pub(crate) id: String,
     pub(crate) values: Map<String, Value>,
-    /// Whether the CRM takes no more writes to it.
+    /// Whether the CRM accepts no more writes to the record.
     pub(crate) converted: bool,
 }
 
-/// How a record differs.
+/// A difference of a record.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Difference {
     /// There is no record.
     Missing,
-    /// It was converted: what differs cannot be mended.
+    /// The record was converted: differences cannot be fixed.
     Converted,
-    /// Its revision is newer than what PostgreSQL knows of: nothing is written over it.
+    /// The record's revision is newer than PostgreSQL's: nothing is written over it.
     Newer,
     /// A field has no value.
     Empty(String),
@@ -34,7 +34,7 @@ pub(crate) enum Difference {
 }
 
 impl Difference {
-    /// The field and the reason, as reports have them.
+    /// Returns the field and the reason as reports name them.
     pub(crate) fn told(&self) -> (Option<&str>, &'static str) {
         match self {
             Self::Missing => (None, "no record"),
@@ -46,14 +46,14 @@ impl Difference {
         }
     }
 
-    /// Whether sending the lead's present state mends it.
+    /// Returns whether sending the lead's present state resolves the difference.
     pub(crate) const fn can_be_mended(&self) -> bool {
         !matches!(self, Self::Converted | Self::Newer)
     }
 }
 
-/// How `held` differs from what `target` makes of the lead at `revision`. What is not written is
-/// not compared.
+/// Returns the differences between `held` and what `target` makes of the lead at `revision`. Fields
+/// that are not written are not compared.
 pub(crate) fn differences(
     target: &Target,
     wanted: &Rendered,
@@ -85,7 +85,7 @@ pub(crate) fn differences(
         })
         .collect();
     match value(&target.revision).map(number) {
-        // An older one is right where the newer changed nothing else.
+        // An older revision is right where the newer one changed nothing else.
         Some(Some(held)) if held > revision as f64 => differences.insert(0, Difference::Newer),
         Some(Some(_)) => {}
         Some(None) => differences.push(Difference::Other(target.revision.clone())),
@@ -101,7 +101,7 @@ fn is_empty(value: &Value) -> bool {
     value.is_null() || value.as_str().is_some_and(|text| text.trim().is_empty())
 }
 
-/// Whether two values are one, though each CRM writes them in its own way.
+/// Returns whether two values are equal, although each CRM writes them in its own way.
 fn same(kind: Kind, wanted: &Value, held: &Value) -> bool {
     if text(wanted).trim() == text(held).trim() {
         return true;
@@ -131,7 +131,7 @@ fn number(value: &Value) -> Option<f64> {
         .or_else(|| value.as_str()?.trim().parse().ok())
 }
 
-/// RFC 3339, Salesforce's form of it, or milliseconds since 1970.
+/// Parses RFC 3339, Salesforce's form of it, or milliseconds since 1970.
 fn moment(value: &Value) -> Option<DateTime<Utc>> {
     let text = text(value);
     let text = text.trim();

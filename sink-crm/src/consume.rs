@@ -1,5 +1,5 @@
-//! From `lead.events` to the ledger: one lane, which coalesces what arrived to the newest
-//! revision per lead, writes it for every CRM in one statement, and only then moves the offset.
+//! Writes `lead.events` to the ledger. One lane reduces the records that arrived to the newest
+//! revision per lead, and writes it for every CRM in one statement. Only then it moves the offset.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,15 +21,15 @@ use crate::metrics::ConsumeMetrics;
 
 mod event;
 
-/// Records written in one statement at most.
+/// The most records that one statement writes.
 const BATCH: usize = 2000;
-/// How the lane shows in the service's health.
+/// The lane's name in the service's health.
 const PART: &str = "events";
 
-/// What the lane works with.
+/// The parts that the lane works with.
 pub(crate) struct Intake {
     pub(crate) ledger: Ledger,
-    /// Each active CRM, and what wakes its dispatcher.
+    /// Each active CRM, and the notifier that wakes its dispatcher.
     pub(crate) crms: Vec<(CrmName, Arc<Notify>)>,
     pub(crate) handle: ConsumerHandle,
     pub(crate) producer: Producer,
@@ -39,20 +39,20 @@ pub(crate) struct Intake {
     pub(crate) metrics: ConsumeMetrics,
 }
 
-/// Where a partition stands.
+/// The offsets of a partition.
 #[derive(Debug)]
 struct Position {
-    /// The offset that comes next.
+    /// The next offset to process.
     next: i64,
-    /// The offset that Kafka was last told.
+    /// The offset that was last committed to Kafka.
     committed: i64,
     poison: PoisonCount,
 }
 
-/// Runs until `ended`, when the consumer has given back every partition.
+/// Runs until `ended`, when the consumer has revoked every partition.
 ///
 /// # Errors
-/// What no waiting mends.
+/// Returns an error that waiting does not resolve.
 pub(crate) async fn run(
     intake: Intake,
     mut events: UnboundedReceiver<LaneEvent>,
@@ -73,7 +73,7 @@ pub(crate) async fn run(
 struct Lane {
     intake: Intake,
     positions: BTreeMap<i32, Position>,
-    /// A shutdown left a batch unwritten: nothing after it may be.
+    /// Whether a shutdown left a batch unwritten: no later batch may be written.
     stopped: bool,
 }
 
@@ -113,7 +113,7 @@ impl Lane {
         }
     }
 
-    /// Starts partitions at the group's committed offset, else where their log begins.
+    /// Starts partitions at the group's committed offset, else at the start of their log.
     async fn start(&mut self, partitions: Vec<i32>) -> Result<(), Error> {
         for partition in partitions {
             let Some(log) = self.log_offsets(partition).await else {
@@ -132,7 +132,7 @@ impl Lane {
         Ok(())
     }
 
-    /// `None` when the service shuts down before Kafka answers.
+    /// Returns `None` when the service shuts down before Kafka answers.
     async fn log_offsets(&self, partition: i32) -> Option<leadstream_kafka::consumer::LogOffsets> {
         let mut attempts = 0;
         loop {
@@ -173,7 +173,7 @@ impl Lane {
         Ok(())
     }
 
-    /// The records that come next: what lies before is known already.
+    /// Returns the records from the next offset on; earlier records are known already.
     fn expected(&self, records: impl Iterator<Item = Record>) -> Vec<Record> {
         records
             .filter(|record| {
@@ -209,8 +209,8 @@ impl Lane {
         Ok(read)
     }
 
-    /// Sends what cannot be read to dead letters and waits for the acknowledgement; false when
-    /// the service shuts down before.
+    /// Sends unreadable records to the dead-letter topic and waits for the acknowledgement. Returns
+    /// false when the service shuts down before.
     async fn bury(&self, poison: &[(Record, String)]) -> bool {
         let letters: Vec<_> = poison
             .iter()
@@ -240,7 +240,7 @@ impl Lane {
         true
     }
 
-    /// Writes the ledger; false when the service shuts down before PostgreSQL answers.
+    /// Writes the ledger. Returns false when the service shuts down before PostgreSQL answers.
     async fn want(&self, events: Vec<Wanted>) -> Result<bool, Error> {
         if events.is_empty() {
             return Ok(true);
@@ -322,14 +322,15 @@ impl Lane {
             .iter()
             .filter_map(|partition| Some((*partition, self.positions.remove(partition)?.next)))
             .collect();
-        // Commits under way are not waited for elsewhere; what one loses is only read again.
+        // No other code waits for commits under way; a lost commit only causes records to be read
+        // again.
         if !lost && let Err(error) = self.intake.handle.commit_and_wait(&next).await {
             tracing::warn!(error = %error, "offsets of revoked partitions were not committed");
         }
         drop(done);
     }
 
-    /// Waits before the next attempt; `None` when the service shuts down meanwhile.
+    /// Waits before the next attempt. Returns `None` when the service shuts down meanwhile.
     async fn away(&self, attempts: &mut u32, error: &(dyn std::error::Error + Sync)) -> Option<()> {
         *attempts += 1;
         let delay = AWAY.random_delay(*attempts).unwrap_or(AWAY.cap);
@@ -347,14 +348,15 @@ impl Lane {
     }
 }
 
-/// What a batch holds.
+/// The contents of a batch.
 #[derive(Debug, Default)]
 struct Read {
     wanted: Vec<Wanted>,
     poison: Vec<(Record, String)>,
 }
 
-/// What has arrived already, up to [`BATCH`] records, and the event that ends it.
+/// Returns the records that have arrived already, up to [`BATCH`] of them, and the event that ends
+/// them.
 fn collect(
     first: Fetched,
     events: &mut UnboundedReceiver<LaneEvent>,

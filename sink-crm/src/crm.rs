@@ -1,5 +1,5 @@
-//! What a CRM is to the rest of the service: a check of its schema and a batch upsert, whose
-//! outcome is told record by record or as one failure of the whole request.
+//! The interface of a CRM to the rest of the service: a check of its schema, and a batch upsert. An
+//! upsert returns one outcome per record, or one failure of the whole request.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,7 +14,7 @@ use crate::compare::Held;
 use crate::mapping::{Rendered, Several, Target};
 use crate::matching::{Candidate, Newcomer};
 
-/// A CRM; its text is what ledger, metrics and logs call it.
+/// A CRM. Its text is its name in the ledger, metrics and logs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum CrmName {
     Hubspot,
@@ -44,7 +44,7 @@ impl CrmName {
 }
 
 impl Keeps {
-    /// The statement for what is kept.
+    /// Returns the statement for what is kept.
     pub(crate) const fn pick(self, newest: &'static str, every: &'static str) -> &'static str {
         match self {
             Self::Newest => newest,
@@ -59,20 +59,21 @@ impl fmt::Display for CrmName {
     }
 }
 
-/// What is sent of a lead, in a CRM's own terms.
+/// The data that is sent of a lead, in a CRM's own terms.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Prepared {
     pub(crate) lead_id: String,
     /// The lead's part of a request.
     pub(crate) body: Value,
-    /// Of everything that is sent but the revision: equal payloads need not be sent twice.
+    /// The hash of everything that is sent except the revision: equal payloads need not be sent
+    /// twice.
     pub(crate) hash: Vec<u8>,
-    /// Texts that were cut because they were too long.
+    /// The number of texts that were cut because they were too long.
     pub(crate) cut: u32,
 }
 
 impl Prepared {
-    /// `content` is what `body` holds but for the revision.
+    /// Hashes `content`, which is `body` without the revision.
     pub(crate) fn new(lead_id: &str, body: Value, content: &Value, cut: u32) -> Self {
         Self {
             lead_id: lead_id.to_owned(),
@@ -83,12 +84,12 @@ impl Prepared {
     }
 }
 
-/// What is kept of a lead until the CRM has it.
+/// The revisions of a lead that are kept until the CRM has them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Keeps {
-    /// Its newest revision: the CRM shall have its present state.
+    /// The newest revision: the CRM shall have the lead's present state.
     Newest,
-    /// Every event, in their order: each transition counts.
+    /// Every event, in order: each transition counts.
     Every,
 }
 
@@ -97,32 +98,33 @@ pub(crate) trait Crm: Send + Sync + 'static {
     const NAME: CrmName;
     /// The most records that one request may hold.
     const BATCH: usize;
-    /// The most leads whose records are looked for in one request.
+    /// The most leads whose records one request searches for.
     const LOOKUP: usize = 1;
 
-    /// Whether credentials work and every field that we write exists.
+    /// Checks that the credentials work and that every field that we write exists.
     fn check(&self) -> impl Future<Output = Result<Quota, Failure>> + Send;
 
-    /// Whether the CRM shall get a lead that it has not got yet; pure.
+    /// Returns whether the CRM shall get a lead that it does not have yet; pure.
     fn wants(&self, event: &LeadEvent) -> bool;
 
-    /// What is sent of a lead; pure.
+    /// Returns the data that is sent of a lead; pure.
     fn prepare(&self, event: &LeadEvent) -> Prepared;
 
-    /// The body of the request that carries `leads`; pure.
+    /// Returns the body of the request that carries `leads`; pure.
     fn body(&self, leads: &[&Prepared]) -> Value;
 
     /// Creates or updates the records of `leads`, which are distinct and at most
     /// [`Self::BATCH`].
     fn upsert(&self, leads: &[&Prepared]) -> impl Future<Output = Reply> + Send;
 
-    /// What is done when several records of sales match a new lead; `None` where none are looked
-    /// for.
+    /// Returns what is done when several sales records match a new lead; `None` where no search is
+    /// made.
     fn matches(&self) -> Option<Several> {
         None
     }
 
-    /// Records that may be those of `newcomers`, the oldest first; at most [`Self::LOOKUP`] of them.
+    /// Returns sales records that may belong to `newcomers`, the oldest first. `newcomers` holds at
+    /// most [`Self::LOOKUP`] leads.
     fn candidates(
         &self,
         _newcomers: &[Newcomer],
@@ -130,7 +132,8 @@ pub(crate) trait Crm: Send + Sync + 'static {
         std::future::ready(Ok(Vec::new()))
     }
 
-    /// Writes the key of its lead into each record, so that it is found by it from then on.
+    /// Writes the key of its lead into each record, so that later requests find the record by the
+    /// key.
     fn adopt(&self, adoptions: &[Adoption<'_>]) -> impl Future<Output = Reply> + Send {
         std::future::ready(Reply {
             verdict: Ok(vec![Outcome::Done { record_id: None }; adoptions.len()]),
@@ -138,7 +141,7 @@ pub(crate) trait Crm: Send + Sync + 'static {
         })
     }
 
-    /// How long until the daily pool of requests is filled again, where the CRM tells.
+    /// Returns the time until the daily pool of requests is filled again, if the CRM reports it.
     fn daily_reset(&self) -> impl Future<Output = Option<Duration>> + Send {
         std::future::ready(None)
     }
@@ -151,10 +154,10 @@ pub(crate) trait Records: Crm {
 
     fn target(&self) -> &Target;
 
-    /// The fields that a lead's record should have; pure.
+    /// Returns the fields that a lead's record should have; pure.
     fn render(&self, event: &LeadEvent) -> Rendered;
 
-    /// The records of leads, by lead id; a lead without one is left out.
+    /// Returns the records of leads, by lead id; a lead without a record is left out.
     fn read(
         &self,
         lead_ids: &[&str],
@@ -168,14 +171,14 @@ pub(crate) struct Adoption<'a> {
     pub(crate) lead_id: &'a str,
 }
 
-/// What a request came to.
+/// The result of a request.
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) verdict: Verdict,
     pub(crate) quota: Quota,
 }
 
-/// What an answer says of the requests that the CRM still takes.
+/// The requests that the CRM still accepts, as an answer reports them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Quota {
     pub(crate) window: Option<Window>,
@@ -200,35 +203,35 @@ pub(crate) struct Daily {
 /// One outcome per lead, in the order of the request, or a failure of the request as a whole.
 pub(crate) type Verdict = Result<Vec<Outcome>, Failure>;
 
-/// What became of one record. Reasons name codes and fields, never values.
+/// The outcome of one record. Reasons name codes and fields, never values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// The CRM has it, under this id of its own where the answer tells.
+    /// The CRM has the record; `record_id` is the CRM's own id where the answer holds it.
     Done { record_id: Option<String> },
     /// The CRM already has a newer revision.
     Stale,
-    /// The same record again, later.
+    /// The same record is tried again later.
     Retry(String),
-    /// The same record again; given up when it was tried before.
+    /// The same record is tried again; it is given up when it was tried before.
     RetryOnce(String),
-    /// The answer does not tell what became of it, or the request as a whole is at fault: again,
-    /// in a smaller request. Alone it is tried a few times, then parked.
+    /// The answer does not report the outcome, or the request as a whole is at fault. The record is
+    /// tried again in a smaller request. Alone it is tried a few times, then parked.
     Split(String),
     /// This record only is given up.
     DeadLetter(String),
-    /// A state of business in the CRM keeps it from being written.
+    /// A business state in the CRM keeps the record from being written.
     Park(String),
     /// The fault is the organisation's, not the record's.
     Halt(String),
 }
 
-/// Why a whole request failed, and what is done about it.
+/// The reason why a whole request failed, and the reaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Failure {
     pub(crate) class: Class,
-    /// Says what happened and how to mend it; without personal data and secrets.
+    /// Says what happened and how to fix it; without personal data and secrets.
     pub(crate) reason: String,
-    /// When the CRM wants to be asked again.
+    /// The pause that the CRM asks for before the next request.
     pub(crate) after: Option<Duration>,
 }
 
@@ -249,13 +252,13 @@ impl Failure {
 /// The classes of failure of a request; each has one reaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Class {
-    /// The same records again, later; the outcome may be unknown.
+    /// The same records are tried again later; the outcome may be unknown.
     Retry,
-    /// The whole CRM waits, nobody's attempt is counted.
+    /// The whole CRM waits; no attempt is counted.
     Throttle,
-    /// Halves, down to single records.
+    /// The request is halved, down to single records.
     Split(Alone),
-    /// Once more with fresh credentials, then halt.
+    /// The request is tried once more with fresh credentials; then the lane halts.
     Auth,
     /// The lane stops and is probed now and then.
     Halt,
@@ -264,14 +267,14 @@ pub(crate) enum Class {
 /// What a failure that splits means for a single record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Alone {
-    /// It is the record.
+    /// The record is at fault.
     DeadLetter,
-    /// It is the record when others pass, else the organisation.
+    /// The record is at fault when others pass, else the organisation.
     Suspect,
 }
 
-/// `text` when it is a code or a name of a field, else a placeholder: what a CRM says may hold
-/// personal data, and a run of digits may be a phone number.
+/// Returns `text` when it is a code or the name of a field, else a placeholder. A CRM's text may
+/// hold personal data, and a run of digits may be a phone number.
 pub(crate) fn identifier(text: &str) -> &str {
     let is_identifier = text.len() <= 80
         && text.starts_with(|first: char| first.is_ascii_alphabetic())

@@ -1,8 +1,9 @@
-//! From the ledger to a CRM: one lane per CRM takes due rows under a lease, sends them in
-//! batches, a few at once, and writes back what became of each. A slow CRM delays no other.
+//! Sends leads from the ledger to the CRMs. One lane per CRM takes due rows under a lease and sends
+//! them in batches, a few at once. Then it writes the outcome of each row back. A slow CRM delays
+//! no other.
 //!
-//! No older revision is knowingly sent over a newer one: a row has one request in flight, under a
-//! lease that outlasts the request; after an unknown outcome the newest revision is sent again.
+//! No older revision is knowingly sent over a newer one. A row has one request in flight, under a
+//! lease that outlasts the request. After an unknown outcome the newest revision is sent again.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -37,18 +38,18 @@ pub(crate) use pace::Pace;
 use size::Size;
 use worker::Report;
 
-/// How often the ledger is asked when nothing wakes the lane: for retries that become due, and
-/// for rows that another process wrote.
+/// How often the ledger is polled when nothing wakes the lane: for retries that become due, and for
+/// rows that another process wrote.
 const POLL: Duration = Duration::from_secs(1);
 /// How often waiting rows are counted.
 const COUNT: Duration = Duration::from_secs(15);
-/// What a lease lasts beyond a request, to write its outcome. The clocks of the processes that
-/// share a ledger have to agree within it.
+/// Returns the time that a lease lasts beyond a request, to write its outcome. The clocks of the
+/// processes that share a ledger have to agree within that time.
 fn grace(request: Duration) -> Duration {
     (request / 2).max(Duration::from_secs(1))
 }
 
-/// What a lane works with.
+/// The parts that a lane works with.
 pub(crate) struct Lane<C> {
     pub(crate) crm: C,
     pub(crate) ledger: Ledger,
@@ -57,13 +58,13 @@ pub(crate) struct Lane<C> {
     pub(crate) topic: Arc<str>,
     pub(crate) dead_letters: Arc<str>,
     pub(crate) timing: Timing,
-    /// Rings when rows were written.
+    /// Notified when rows were written.
     pub(crate) wake: Arc<Notify>,
     pub(crate) context: Context,
     pub(crate) metrics: LaneMetrics,
 }
 
-/// Why a lane ended before it was told to.
+/// The reason why a lane ended before shutdown.
 #[derive(Debug, thiserror::Error)]
 pub enum DispatchError {
     #[error(transparent)]
@@ -72,7 +73,7 @@ pub enum DispatchError {
     Task(#[from] JoinError),
 }
 
-/// What the lane and the batches in flight share.
+/// The state that the lane and the batches in flight share.
 struct Shared<C> {
     lane: Lane<C>,
     pace: Mutex<Pace>,
@@ -97,7 +98,7 @@ impl<C: Crm> Shared<C> {
         }
     }
 
-    /// Whether no further request may go out.
+    /// Returns whether no further request may go out.
     fn ends(&self) -> bool {
         self.stopping.load(Ordering::Relaxed) || self.lane.context.shutdown.is_cancelled()
     }
@@ -113,10 +114,10 @@ impl<C: Crm> Shared<C> {
     }
 }
 
-/// Runs until the service shuts down; work under way is finished and written.
+/// Runs until the service shuts down; finishes the work under way and writes its outcomes.
 ///
 /// # Errors
-/// A ledger that cannot be used and that no waiting mends.
+/// Returns an error if the ledger cannot be used and waiting does not help.
 pub(crate) async fn run<C: Crm>(lane: Lane<C>) -> Result<(), DispatchError> {
     let timing = lane.timing;
     let pace = Pace::new(timing.linger, timing.daily_share, Instant::now());
@@ -157,7 +158,7 @@ struct Driver<C> {
     aimd: Aimd,
     size: Size,
     batches: JoinSet<Result<Report, LedgerError>>,
-    /// The gravest reason of the batches that ended to send nothing more for now.
+    /// The gravest reason to stop sending that the ended batches reported.
     stop: Option<Stop>,
     /// Whether the CRM's own schema was found to fit since the lane last halted.
     checked: bool,
@@ -165,7 +166,8 @@ struct Driver<C> {
 }
 
 impl<C: Crm> Driver<C> {
-    /// One step: take what ended, stop, check, wait for a place or for the pace, else send a batch.
+    /// Runs one step: takes ended batches, stops, checks, waits for a free request or for the rate
+    /// limiter, or sends a batch.
     async fn turn(&mut self) -> Result<(), DispatchError> {
         self.count().await?;
         while let Some(ended) = self.batches.try_join_next() {
@@ -182,7 +184,7 @@ impl<C: Crm> Driver<C> {
             self.check().await;
             return Ok(());
         }
-        // A probe goes alone.
+        // A probe is the only request in flight.
         let limit = if self.brake.is_half_open() {
             1
         } else {
@@ -286,7 +288,7 @@ impl<C: Crm> Driver<C> {
         Ok(())
     }
 
-    /// Asks the CRM whether what we write exists, with fresh credentials if need be.
+    /// Checks that what we write exists in the CRM, with fresh credentials if needed.
     async fn check(&mut self) {
         let crm = &self.shared.lane.crm;
         let checked = match crm.check().await {
@@ -309,8 +311,8 @@ impl<C: Crm> Driver<C> {
                 Class::Throttle,
                 "our share of the day's requests is used up (CRM_DAILY_SHARE_PERCENT)",
             )
-            // Where the CRM does not tell, it is asked as rarely as when it is halted: each time
-            // uses a request of the others' share.
+            // A CRM that does not report the reset is asked as rarely as a halted one, because each
+            // request uses the others' share.
             .after(Some(reset.unwrap_or(self.shared.lane.timing.probe))),
         )
     }
@@ -330,7 +332,7 @@ impl<C: Crm> Driver<C> {
         self.shared.lane.context.health.ready(C::NAME.as_str());
     }
 
-    /// Waits as `stop` demands. A halt makes the service unready, so does a CRM that was never
+    /// Waits as `stop` demands. The service becomes unready on a halt, and while the CRM was never
     /// reached.
     async fn halt(&mut self, stop: Stop) {
         let lane = &self.shared.lane;

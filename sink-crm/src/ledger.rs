@@ -1,5 +1,5 @@
-//! The ledger in PostgreSQL: what each CRM should have of each lead, and what it was sent. The
-//! clock comes in as an argument.
+//! Stores in PostgreSQL what each CRM should have of each lead, and what it was sent. Callers pass
+//! the current time.
 
 use std::future::Future;
 
@@ -24,14 +24,14 @@ pub use error::{LedgerError, LedgerErrorClass};
 pub use look::Tally;
 pub use standing::{Standing, standings};
 
-/// What a CRM should have of a lead, and the record that says so.
+/// The data that a CRM should have of a lead, and the record that holds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Wanted {
     pub(crate) lead_id: String,
     pub(crate) revision: i64,
-    /// 0 comes first: see the migration.
+    /// 0 is the most urgent: see the migration.
     pub(crate) priority: i16,
-    /// Nothing of the lead is to be kept.
+    /// Whether nothing of the lead may be kept.
     pub(crate) erases: bool,
     pub(crate) record: Record,
 }
@@ -43,18 +43,18 @@ pub(crate) struct Claimed {
     pub(crate) revision: i64,
     /// Failed attempts since the last success.
     pub(crate) attempts: u32,
-    /// Why the last of them failed, or why the row waits.
+    /// The reason why the last attempt failed, or why the row waits.
     pub(crate) last_error: Option<String>,
     pub(crate) record: Record,
-    /// Of what the CRM is known to hold; none while that is unknown.
+    /// The hash of what the CRM is known to hold; `None` while that is unknown.
     pub(crate) sent_hash: Option<Vec<u8>>,
     /// Whether a request about the lead ever went out.
     pub(crate) attempted: bool,
-    /// Whether the CRM is not known to have the lead, and a record of sales was not looked for.
+    /// Whether the CRM is not known to have the lead, and no sales record was searched for.
     pub(crate) unmatched: bool,
 }
 
-/// What the search for a record of sales came to.
+/// The result of the search for a sales record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Matched {
     None,
@@ -70,23 +70,23 @@ impl Matched {
     }
 }
 
-/// Who may have requests in flight, and until when.
+/// The token of the worker that may have requests in flight, and the end of its time.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Lease {
     pub(crate) token: Uuid,
     pub(crate) until: DateTime<Utc>,
 }
 
-/// What becomes of a row after an attempt.
+/// The state of a row after an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Settled {
     /// The CRM has this revision.
     Done {
         record_id: Option<String>,
     },
-    /// The CRM has a newer one.
+    /// The CRM has a newer revision.
     Stale,
-    /// Failed; again at this time.
+    /// The attempt failed; the next one is at `at`.
     Retry {
         reason: String,
         at: DateTime<Utc>,
@@ -97,7 +97,8 @@ pub(crate) enum Settled {
     Dead {
         reason: String,
     },
-    /// Not attempted, or nobody's fault: due as before, and why where the lane waits for something.
+    /// Not attempted, or failed through no fault of the row. The row is due as before; `reason`
+    /// says what the lane waits for.
     Released {
         reason: Option<String>,
     },
@@ -111,14 +112,14 @@ pub(crate) struct Settlement<'a> {
     pub(crate) lead_id: &'a str,
     pub(crate) revision: i64,
     pub(crate) settled: &'a Settled,
-    /// Of what the CRM is known to hold now.
+    /// The hash of what the CRM is known to hold now.
     pub(crate) hash: Option<&'a [u8]>,
     pub(crate) attempted: bool,
-    /// Of a search that was made with this attempt.
+    /// The result of a search that was made with this attempt.
     pub(crate) matched: Option<Matched>,
 }
 
-/// The table in which the ledger's migrations are noted.
+/// The table that records the ledger's migrations.
 pub const MIGRATIONS: &str = "crm_migrations";
 
 /// Binds the columns of `$wanted`, which has no type that both kinds of query share.
@@ -148,17 +149,17 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
-    /// Connects when it is first used.
+    /// Connects on first use.
     pub(crate) fn new(options: PgConnectOptions, connections: u32) -> Self {
         Self {
             pool: database::pool(options, connections, None),
         }
     }
 
-    /// Whether the migrations of this version were applied, as they are here.
+    /// Checks that the migrations of this version were applied unchanged.
     ///
     /// # Errors
-    /// [`LedgerError::Schema`] when they were not.
+    /// Returns [`LedgerError::Schema`] if they were not.
     pub(crate) async fn check(&self) -> Result<(), LedgerError> {
         let query = sqlx::query_as::<_, (i64, Vec<u8>, bool)>(sql::APPLIED).fetch_all(&self.pool);
         let rows = match timed(query).await {
@@ -183,8 +184,8 @@ impl Ledger {
         Ok(())
     }
 
-    /// Writes what `crms` should have, one row per lead, and passes over what is older than what
-    /// the ledger knows. Gives the number of rows that became due.
+    /// Writes what `crms` should have, one row per lead, and skips what is older than the ledger's
+    /// revision. Returns the number of rows that became due.
     pub(crate) async fn want(
         &self,
         crms: &[CrmName],
@@ -196,8 +197,8 @@ impl Ledger {
         Ok(timed(query.execute(&self.pool)).await?.rows_affected())
     }
 
-    /// Queues each of `wanted` for `crm`, and passes over what was queued before. Gives the number
-    /// of events that became due.
+    /// Queues each of `wanted` for `crm`, and skips what was queued before. Returns the number of
+    /// events that became due.
     pub(crate) async fn queue(
         &self,
         crm: CrmName,
@@ -210,7 +211,8 @@ impl Ledger {
         Ok(queued.unsigned_abs())
     }
 
-    /// Keeps nothing of the leads, of whichever CRM; those of `every` that get each event are told.
+    /// Deletes everything about the leads, for all CRMs. Queues the erasure for those CRMs in
+    /// `every`, which get each event.
     pub(crate) async fn erase(
         &self,
         every: &[CrmName],
@@ -249,7 +251,7 @@ impl Ledger {
         timed(query.fetch_all(&self.pool)).await
     }
 
-    /// Extends the lease of rows that are still ours, and gives their leads.
+    /// Extends the lease of rows that this worker still owns, and returns their leads.
     pub(crate) async fn renew(
         &self,
         crm: CrmName,
@@ -264,7 +266,8 @@ impl Ledger {
         timed(query.fetch_all(&self.pool)).await
     }
 
-    /// Writes outcomes and ends the lease, of rows that are still ours; gives their number.
+    /// Writes outcomes and ends the lease of rows that this worker still owns. Returns the number
+    /// of those rows.
     pub(crate) async fn settle(
         &self,
         crm: CrmName,
@@ -325,7 +328,7 @@ impl Ledger {
         Ok(settled.unsigned_abs())
     }
 
-    /// The number of leads, or events, that `crm` waits for.
+    /// Returns the number of leads, or events, that wait to be sent to `crm`.
     pub(crate) async fn due(&self, crm: CrmName) -> Result<i64, LedgerError> {
         timed(
             sqlx::query_scalar(crm.keeps().pick(sql::DUE, sql::DUE_EVENTS))
@@ -336,11 +339,11 @@ impl Ledger {
     }
 }
 
-/// Brings the tables of sink-crm up to date. Its migrations are kept apart from those of other
-/// services, in the table `crm_migrations`.
+/// Applies the migrations of sink-crm. The table `crm_migrations` keeps them apart from those of
+/// other services.
 ///
 /// # Errors
-/// A migration that fails, or that was changed after it was applied.
+/// Returns an error if a migration fails, or if it was changed after it was applied.
 pub async fn migrate(pool: &PgPool) -> Result<(), LedgerError> {
     Ok(migrator().run(pool).await?)
 }
@@ -351,7 +354,7 @@ fn migrator() -> Migrator {
     migrator
 }
 
-/// Without a bound a database that went away without a word would hold a lane for ever.
+/// Bounds a statement's time: a database that stops answering would block a lane forever.
 async fn timed<T>(
     statement: impl Future<Output = Result<T, sqlx::Error>>,
 ) -> Result<T, LedgerError> {

@@ -68,7 +68,7 @@ const CONNECTIONS: u32 = 14;
 /// Runs the service until the context's shutdown.
 ///
 /// # Errors
-/// Wrong settings, and what no waiting mends.
+/// Returns an error if settings are wrong, or on a fault that waiting does not resolve.
 pub async fn run(args: Args, context: Context) -> Result<(), Error> {
     let settings = args.settings()?;
     let ledger = Ledger::new(settings.database.clone(), CONNECTIONS);
@@ -136,7 +136,7 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
     lifecycle::join(tasks, &context.shutdown).await
 }
 
-/// What each CRM's lane is made of.
+/// The parts of which each CRM's lane is made.
 struct Lanes {
     ledger: Ledger,
     producer: Producer,
@@ -171,7 +171,7 @@ impl Lanes {
     }
 }
 
-/// Waits for PostgreSQL; false when the service shuts down before it answers.
+/// Waits for PostgreSQL. Returns false when the service shuts down before it answers.
 async fn schema_is_there(ledger: &Ledger, context: &Context) -> Result<bool, Error> {
     let mut attempts = 0;
     loop {

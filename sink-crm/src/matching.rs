@@ -1,4 +1,4 @@
-//! Which records that sales already has are those of new leads: pure. A record is looked for once,
+//! Decides which existing sales records belong to new leads. Pure. A record is searched for once,
 //! before the CRM gets the lead for the first time.
 
 use std::collections::BTreeSet;
@@ -17,24 +17,24 @@ pub(crate) struct Newcomer {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Candidate {
     pub(crate) id: String,
-    /// What its key says: the id of the lead whose record it is already.
+    /// The record's key: the id of the lead that the record belongs to already.
     pub(crate) key: Option<String>,
     pub(crate) phones: Vec<String>,
 }
 
-/// What was found for a newcomer.
+/// The result of the search for a newcomer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Found {
     /// No record of anybody's, or its own: it is created or updated by its key.
     Nothing,
-    /// This record shall be its.
+    /// This record becomes the newcomer's.
     Record(String),
-    /// So many, and the mapping does not choose.
+    /// The number of records that match, when the mapping does not choose.
     Several(usize),
 }
 
-/// What of `candidates`, the oldest first, is whose. A record that is a lead's already is nobody
-/// else's, and one that is given here is given once.
+/// Assigns `candidates`, the oldest first, to newcomers. A record that belongs to another lead is
+/// not assigned, and no record is assigned twice.
 pub(crate) fn assign(
     newcomers: &[Newcomer],
     candidates: &[Candidate],

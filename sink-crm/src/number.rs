@@ -1,4 +1,4 @@
-//! Phone numbers as people write them, held against those that WhatsApp gives: pure.
+//! Compares phone numbers as people write them with those of WhatsApp. Pure.
 
 use phonenumber::metadata::DATABASE;
 use phonenumber::{Mode, PhoneNumber, country};
@@ -15,7 +15,7 @@ pub(crate) struct Number {
 }
 
 impl Number {
-    /// The number that a `wa_id` is: digits, the country's code first.
+    /// Parses a `wa_id`: digits, with the country's code first.
     pub(crate) fn new(wa_id: &str) -> Option<Self> {
         let parsed: Vec<PhoneNumber> = variants(&digits(wa_id)?)
             .iter()
@@ -35,8 +35,8 @@ impl Number {
         })
     }
 
-    /// Whether what a person wrote is this number: in any notation, with the country's code or as
-    /// one writes it within the country.
+    /// Returns whether the text is this number, in any notation, with the country's code or as
+    /// written within the country.
     pub(crate) fn is(&self, text: &str) -> bool {
         let Some(digits) = digits(text) else {
             return false;
@@ -63,7 +63,7 @@ impl Number {
             })
     }
 
-    /// The digits within the country, without the prefix of long distance.
+    /// Returns the digits within the country, without the prefix of long distance.
     pub(crate) fn national(&self) -> Vec<String> {
         self.parsed
             .iter()
@@ -71,7 +71,7 @@ impl Number {
             .collect()
     }
 
-    /// With a plus sign and the country's code.
+    /// Returns the number with a plus sign and the country's code.
     pub(crate) fn international(&self) -> Vec<String> {
         self.parsed
             .iter()
@@ -79,7 +79,7 @@ impl Number {
             .collect()
     }
 
-    /// The notations in which CRMs and people hold it most often.
+    /// Returns the notations in which CRMs and people store the number most often.
     pub(crate) fn notations(&self) -> Vec<String> {
         let mut notations: Vec<String> = self
             .parsed
@@ -99,7 +99,7 @@ impl Number {
     }
 }
 
-/// The digits of what a person wrote, up to an extension.
+/// Returns the digits of what a person wrote, up to an extension.
 fn digits(text: &str) -> Option<String> {
     let digits: String = text
         .trim_start_matches(|letter: char| !letter.is_ascii_digit())

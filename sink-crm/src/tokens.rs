@@ -1,5 +1,5 @@
-//! Access tokens: fetched when they are needed, ahead of their end, and anew after a refusal; by
-//! one request at a time, for which the others wait.
+//! Manages access tokens. A token is fetched when it is needed, before it ends, and again after a
+//! refusal. One request fetches it while the others wait.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,16 +12,16 @@ use crate::crm::{Class, Failure};
 /// Part of a token's lifetime that is left when it is replaced, and the most of it.
 const AHEAD: f64 = 0.1;
 const AHEAD_AT_MOST: Duration = Duration::from_secs(300);
-/// How soon an early replacement that failed is tried again, while the token still holds.
+/// The pause after an early replacement failed while the token is still valid.
 const AGAIN: Duration = Duration::from_secs(15);
 
-/// What a CRM gave.
+/// The token that a CRM returned.
 #[derive(Debug)]
 pub(crate) struct Grant {
     pub(crate) token: Secret,
-    /// Where the token is used, without a final slash.
+    /// The URL at which the token is used, without a final slash.
     pub(crate) base_url: String,
-    /// How long it holds, where the CRM tells.
+    /// The token's lifetime, if the CRM reports it.
     pub(crate) lifetime: Option<Duration>,
 }
 
@@ -37,10 +37,10 @@ struct Held {
 pub(crate) struct Tokens(Mutex<Option<Held>>);
 
 impl Tokens {
-    /// The token, by `fetch` when there is none or its end is near.
+    /// Returns the token, from `fetch` when there is none or its end is near.
     ///
     /// # Errors
-    /// As `fetch` says, when no token holds.
+    /// Returns the error of `fetch` when no token is valid.
     pub(crate) async fn get(
         &self,
         now: Instant,
@@ -73,7 +73,7 @@ impl Tokens {
         }
     }
 
-    /// Forgets `refused`, unless another request has done so already.
+    /// Drops `refused`, unless another request has done so already.
     pub(crate) async fn forget(&self, refused: &Arc<Grant>) {
         let mut held = self.0.lock().await;
         if held
@@ -98,8 +98,8 @@ impl Held {
         }
     }
 
-    /// Whether the token holds on although it could not be replaced: the CRM may be away for a
-    /// while, but credentials that are refused have to be mended.
+    /// Returns whether the token stays in use although it could not be replaced. The CRM may be
+    /// unavailable for a while, but refused credentials have to be fixed.
     fn outlives(&self, failure: &Failure, now: Instant) -> bool {
         matches!(failure.class, Class::Retry | Class::Throttle)
             && self.ends_at.is_none_or(|end| now < end)

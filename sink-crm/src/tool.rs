@@ -1,5 +1,5 @@
-//! What `leadstream crm` and `leadstream dead-letters` do: looks at CRMs and the ledger from
-//! outside of the running service. What they change, the service carries out.
+//! Carries out `leadstream crm` and `leadstream dead-letters`: inspects CRMs and the ledger from
+//! outside the running service. The service acts on what these commands change.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -28,7 +28,7 @@ pub use reconcile::{Differing, Drift, ReconcileOptions, Reconciled, reconcile};
 /// Rows of the ledger that are read at once.
 const PAGE: usize = 500;
 
-/// Why a tool failed.
+/// The reason why a tool failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ToolError {
     #[error(transparent)]
@@ -53,15 +53,15 @@ pub enum ToolError {
 pub struct Database(Ledger);
 
 impl Database {
-    /// Connects when it is first used.
+    /// Connects on first use.
     ///
     /// # Errors
-    /// No URL, or a wrong one.
+    /// Returns an error if the URL is missing or wrong.
     pub fn connect(args: &DatabaseArgs) -> Result<Self, ConfigError> {
         Ok(Self(Ledger::new(config::database(args)?, 2)))
     }
 
-    /// How many leads of each CRM stand where, by reason, with the oldest.
+    /// Counts the leads of each CRM by state and reason, with the oldest.
     ///
     /// # Errors
     /// As [`LedgerError`] says.
@@ -69,8 +69,8 @@ impl Database {
         self.0.tallies().await
     }
 
-    /// Makes the rows of leads that are parked, dead or waiting due at once; gives their number.
-    /// Each filter that is empty takes all.
+    /// Makes the rows of parked, dead or waiting leads due at once, and returns their number. An
+    /// empty filter selects all.
     ///
     /// # Errors
     /// As [`LedgerError`] says.
@@ -84,7 +84,8 @@ impl Database {
         self.0.retry(crm, state, reason, lead_id, Utc::now()).await
     }
 
-    /// Has `crm` sent the lead's present state; false when its ledger does not hold the lead.
+    /// Requeues the lead's present state for `crm`. Returns false when the CRM's ledger does not
+    /// hold the lead.
     ///
     /// # Errors
     /// As [`LedgerError`] says.
@@ -92,7 +93,7 @@ impl Database {
         self.0.revive(crm, lead_id, Utc::now()).await
     }
 
-    /// Topic, partition and offset of the dead letters that need nobody any more.
+    /// Returns topic, partition and offset of the dead letters that need no further action.
     ///
     /// # Errors
     /// As [`LedgerError`] says.
@@ -100,7 +101,7 @@ impl Database {
         Ok(self.0.settled_letters().await?.into_iter().collect())
     }
 
-    /// Takes note of what was done about a dead letter: `redriven` or `discarded`.
+    /// Records what was done about a dead letter: `redriven` or `discarded`.
     ///
     /// # Errors
     /// As [`LedgerError`] says.
@@ -115,19 +116,19 @@ impl Database {
     }
 }
 
-/// What the check of a CRM found.
+/// The findings of a CRM's check.
 #[derive(Clone, Debug)]
 pub struct Checked {
     pub crm: &'static str,
-    /// What is missing and how to mend it.
+    /// The missing parts and how to fix them.
     pub problem: Option<String>,
 }
 
-/// Asks each configured CRM for its schema with the service's own credentials. A receiver of webhooks
-/// has none that could be asked for: of it the settings are checked.
+/// Checks the schema of each configured CRM with the service's own credentials. A webhook receiver
+/// has no schema to read, so only its settings are checked.
 ///
 /// # Errors
-/// Wrong settings.
+/// Returns an error if settings are wrong.
 pub async fn check(args: &CrmArgs) -> Result<Vec<Checked>, ToolError> {
     let crms = args.crms()?;
     let http = http::client(args.sync.request_timeout())?;
@@ -159,16 +160,17 @@ async fn checked<C: Crm>(crm: &C) -> Checked {
 #[derive(Clone, Debug)]
 pub struct Planned {
     pub crm: &'static str,
-    /// Leads in it.
+    /// The number of leads in the request.
     pub leads: usize,
     /// Its body, with personal data.
     pub body: Value,
 }
 
-/// What the service would send now, without sending it: at most `requests` requests to each CRM.
+/// Returns what the service would send now, without sending it: at most `requests` requests to each
+/// CRM.
 ///
 /// # Errors
-/// Wrong settings, or a ledger that cannot be read.
+/// Returns an error if settings are wrong or the ledger cannot be read.
 pub async fn plan(
     args: &CrmArgs,
     database: &Database,

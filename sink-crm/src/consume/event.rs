@@ -1,4 +1,4 @@
-//! Events, read and coalesced: pure.
+//! Reads and coalesces events. Pure.
 
 use std::collections::BTreeMap;
 
@@ -14,10 +14,10 @@ use crate::ledger::Wanted;
 const LONGEST_ID: usize = 255;
 
 /// Reads a record. Completed leads and those in one of the `urgent` states go first when a CRM
-/// takes fewer than there are.
+/// accepts fewer than are due.
 ///
 /// # Errors
-/// Why it cannot be read, without its content.
+/// Returns the reason why the record cannot be read, without its content.
 pub(super) fn decode(record: &Record, urgent: &[String]) -> Result<Wanted, String> {
     let event: LeadEvent = codec::decode(&record.value).map_err(|error| error.to_string())?;
     let lead_id = event.data.lead_id;
@@ -64,7 +64,7 @@ pub(super) fn part_erasures(events: Vec<Wanted>) -> (Vec<Wanted>, Vec<Wanted>) {
     (erasures.into_values().collect(), rest)
 }
 
-/// The newest revision per lead, with the most urgent priority among its revisions.
+/// Returns the newest revision per lead, with the most urgent priority among its revisions.
 pub(super) fn coalesce(wanted: Vec<Wanted>) -> Vec<Wanted> {
     let mut newest: BTreeMap<String, Wanted> = BTreeMap::new();
     for mut wanted in wanted {
@@ -81,10 +81,10 @@ pub(super) fn coalesce(wanted: Vec<Wanted>) -> Vec<Wanted> {
     newest.into_values().collect()
 }
 
-/// Where a partition starts.
+/// Returns the offset at which a partition starts.
 ///
 /// # Errors
-/// [`Error::OffsetOutsideLog`]: offsets are never reset in silence.
+/// Returns [`Error::OffsetOutsideLog`], because offsets are never reset silently.
 pub(super) fn start_offset(topic: &str, partition: i32, log: LogOffsets) -> Result<i64, Error> {
     let LogOffsets {
         low,

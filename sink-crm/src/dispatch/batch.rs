@@ -1,60 +1,60 @@
-//! How a batch of leased rows is brought to outcomes, request by request: pure. Each row ends
-//! with exactly one outcome, whatever the CRM answers.
+//! Brings a batch of leased rows to outcomes, request by request. Pure. Each row ends with exactly
+//! one outcome, whatever the CRM answers.
 
 use std::time::Duration;
 
 use super::size::Sizes;
 use crate::crm::{Alone, Class, Failure, Outcome, Verdict};
 
-/// Single records that fail in the same way, and none that passes, before the organisation is
-/// at fault and not they.
+/// The number of single records that fail in the same way, with none that passes, after which the
+/// organisation is at fault.
 const SUSPECTS: usize = 5;
 
-/// What became of a row of the batch.
+/// The outcome of a row of the batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Fate {
     Done {
         record_id: Option<String>,
     },
     Stale,
-    /// The same again, later.
+    /// Try the same again, later.
     Retry(String),
-    /// The same again unless it was tried before.
+    /// Try the same again unless it was tried before.
     RetryOnce(String),
-    /// The same again, a few times, then parked.
+    /// Try the same again a few times, then park it.
     RetryFew(String),
     Park(String),
     DeadLetter(String),
-    /// Not attempted, or refused for nobody's fault: the CRM holds what it held.
+    /// Not attempted, or refused through no fault of the row: the CRM's record did not change.
     Release,
-    /// The CRM holds an equal payload: nobody is called.
+    /// The CRM holds an equal payload: no request is made.
     Equal,
     /// The CRM shall not have this lead.
     Filtered,
 }
 
-/// Why the lane takes no more rows for now.
+/// The reason why the lane takes no more rows for now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Stop {
     pub(super) kind: StopKind,
     pub(super) reason: String,
-    /// When the CRM wants to be asked again.
+    /// The pause that the CRM asks for before the next request.
     pub(super) after: Option<Duration>,
 }
 
-/// In the order of gravity.
+/// The kinds of stop, the gravest last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum StopKind {
     /// The CRM cannot be reached or is broken.
     Fault,
     /// The CRM asked for fewer requests.
     Throttle,
-    /// Its set-up or its credentials are at fault.
+    /// The CRM's set-up or our credentials are at fault.
     Halt,
 }
 
 impl StopKind {
-    /// As metrics call it.
+    /// Returns the name in metrics.
     pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::Fault => "fault",
@@ -75,7 +75,7 @@ impl Stop {
 }
 
 impl From<Failure> for Stop {
-    /// The reaction to a failure that concerns no record.
+    /// Returns the reaction to a failure that concerns no record.
     fn from(failure: Failure) -> Self {
         let kind = match failure.class {
             Class::Retry => StopKind::Fault,
@@ -94,7 +94,7 @@ impl From<Failure> for Stop {
 #[derive(Debug)]
 pub(super) struct Batch {
     fates: Vec<Option<Fate>>,
-    /// The next request last.
+    /// The remaining requests; the last is the next.
     parts: Vec<Vec<usize>>,
     suspects: Vec<(usize, Failure)>,
     /// Single records that failed in a way that may be the organisation's fault.
@@ -106,7 +106,7 @@ pub(super) struct Batch {
 }
 
 impl Batch {
-    /// `known` gives the fate of rows that need no request.
+    /// Creates a batch; `known` returns the outcome of rows that need no request.
     pub(super) fn new(rows: usize, known: impl Fn(usize) -> Option<Fate>) -> Self {
         let fates: Vec<Option<Fate>> = (0..rows).map(known).collect();
         let sendable = fates
@@ -129,7 +129,7 @@ impl Batch {
         batch
     }
 
-    /// The rows of the next request; `None` when all is said.
+    /// Returns the rows of the next request; `None` when no request remains.
     pub(super) fn next(&mut self) -> Option<Vec<usize>> {
         if self.stop.is_some() {
             return None;
@@ -137,7 +137,7 @@ impl Batch {
         self.parts.pop()
     }
 
-    /// Takes what came of the request about `part`.
+    /// Applies the result of the request about `part`.
     pub(super) fn take(&mut self, part: Vec<usize>, verdict: Verdict) {
         match verdict {
             Ok(outcomes) if outcomes.len() == part.len() => self.take_outcomes(&part, outcomes),
@@ -243,19 +243,19 @@ impl Batch {
         }
     }
 
-    /// The sizes of requests that passed and that were refused.
+    /// Returns the sizes of requests that passed and that were refused.
     pub(super) const fn sizes(&self) -> Sizes {
         self.sizes
     }
 
-    /// One fate per row, in order, and whether the lane has to stop.
+    /// Returns one outcome per row, in order, and whether the lane has to stop.
     pub(super) fn finish(mut self) -> (Vec<Fate>, Option<Stop>) {
         for (row, failure) in std::mem::take(&mut self.suspects) {
             if self.passed {
                 self.settle(row, Fate::DeadLetter(failure.reason));
                 continue;
             }
-            // It lets others go first, so that they show whose fault it is.
+            // The row lets others go first, so that they show what is at fault.
             self.settle(row, Fate::Retry(failure.reason.clone()));
             self.stop.get_or_insert_with(|| failure.into());
         }
@@ -268,7 +268,7 @@ impl Batch {
     }
 }
 
-/// Whether the CRM took the record.
+/// Returns whether the CRM took the record.
 const fn took(outcome: &Outcome) -> bool {
     matches!(outcome, Outcome::Done { .. } | Outcome::Stale)
 }

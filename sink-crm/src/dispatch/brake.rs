@@ -1,5 +1,5 @@
-//! How long a lane waits after it stopped, and when refused records are too many to be the
-//! records' fault: pure.
+//! Decides how long a lane waits after it stopped, and when too many records are refused for the
+//! records to be at fault. Pure.
 
 use std::time::Duration;
 
@@ -23,24 +23,24 @@ pub(super) struct Brake {
 }
 
 impl Brake {
-    /// A batch went through.
+    /// Closes the breaker after a batch that passed.
     pub(super) const fn release(&mut self) {
         self.stops = 0;
         self.faults = 0;
     }
 
-    /// Whether only a probe may go out.
+    /// Returns whether only a probe may go out.
     pub(super) const fn is_half_open(&self) -> bool {
         self.stops > 0
     }
 
-    /// Takes note of a failed request: whether the lane has to stop.
+    /// Records a failed request. Returns whether the lane has to stop.
     pub(super) fn opens(&mut self, stop: &Stop) -> bool {
         self.faults = self.faults.saturating_add(1);
         stop.kind != StopKind::Fault || self.is_half_open() || self.faults >= FAULTS
     }
 
-    /// How long the lane waits after `stop`, with `unit` drawn from 0..1.
+    /// Returns how long the lane waits after `stop`, with `unit` drawn from 0..1.
     pub(super) fn wait(&mut self, stop: &Stop, timing: &Timing, unit: f64) -> Duration {
         self.stops = self.stops.saturating_add(1);
         let ceiling = timing.retry.ceiling(self.stops).unwrap_or(timing.retry.cap);
@@ -56,7 +56,7 @@ impl Brake {
     }
 }
 
-/// Counts refused records, and tells when they are too many to be at fault themselves.
+/// Counts refused records, and decides when too many are refused for the records to be at fault.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Poison {
     count: PoisonCount,
@@ -66,8 +66,8 @@ pub(super) struct Poison {
 }
 
 impl Poison {
-    /// Counts the records of a batch that were refused for good against `limit`. Past it no more
-    /// are given up: they are released, and the reason to halt is given.
+    /// Counts the permanently refused records of a batch against `limit`. Past the limit no more
+    /// records are given up: they are released, and the reason to halt is returned.
     pub(super) fn judge(&mut self, fates: &mut [Fate], limit: PoisonLimit) -> Option<Stop> {
         let mut stop = None;
         for fate in fates {

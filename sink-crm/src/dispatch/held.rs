@@ -1,16 +1,16 @@
-//! Until when each row of a batch is leased to this worker: pure.
+//! Tracks until when each row of a batch is leased to this worker. Pure.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::ledger::Lease;
 
-/// The lease of a batch, row by row: one that another worker has taken meanwhile is not ours any
-/// more, whatever the others are.
+/// The lease of a batch, row by row. A row that another worker has taken meanwhile is lost,
+/// whatever the others are.
 #[derive(Clone, Debug)]
 pub(super) struct Held {
     pub(super) token: Uuid,
-    /// None for a row that is lost.
+    /// `None` for a row that is lost.
     until: Vec<Option<DateTime<Utc>>>,
 }
 
@@ -22,7 +22,7 @@ impl Held {
         }
     }
 
-    /// Whether all of `part` are held for longer than until `end`.
+    /// Returns whether the leases of all of `part` last beyond `end`.
     pub(super) fn outlasts(&self, part: &[usize], end: DateTime<Utc>) -> bool {
         part.iter().all(|row| {
             let until = self.until.get(*row).copied().flatten();
@@ -30,19 +30,19 @@ impl Held {
         })
     }
 
-    /// The rows that are not lost.
+    /// Returns the rows that are not lost.
     pub(super) fn rows(&self) -> Vec<usize> {
         let held = |(row, until): (usize, &Option<_>)| until.map(|_| row);
         self.until.iter().enumerate().filter_map(held).collect()
     }
 
-    /// Those of `part` that are not lost.
+    /// Returns those of `part` that are not lost.
     pub(super) fn of(&self, part: Vec<usize>) -> Vec<usize> {
         let held = |row: &usize| self.until.get(*row).copied().flatten().is_some();
         part.into_iter().filter(held).collect()
     }
 
-    /// Holds the rows for which that `is_ours` until then; the others are lost.
+    /// Extends the leases of the rows for which `is_ours` holds to `until`; the others are lost.
     pub(super) fn renew(&mut self, until: DateTime<Utc>, is_ours: impl Fn(usize) -> bool) {
         for (row, held) in self.until.iter_mut().enumerate() {
             *held = held.filter(|_| is_ours(row)).map(|_| until);

@@ -1,4 +1,4 @@
-//! What became of leased rows is made known: dead letters first, then the ledger.
+//! Publishes the outcomes of leased rows: dead letters first, then the ledger.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -18,8 +18,8 @@ use crate::ledger::{Claimed, Lease, LedgerError, Matched, Settled, Settlement};
 const FEW: u32 = 5;
 
 impl<C: Crm> Shared<C> {
-    /// Sends the records that are given up to dead letters. Where Kafka does not acknowledge
-    /// them they are not given up.
+    /// Writes records that are given up to the dead-letter topic. Records that Kafka does not
+    /// acknowledge are not given up.
     pub(super) async fn bury(&self, rows: &[Claimed], fates: &mut [Fate]) -> Option<Stop> {
         let letters: Vec<_> = rows
             .iter()
@@ -64,8 +64,8 @@ impl<C: Crm> Shared<C> {
         })
     }
 
-    /// Writes fates back. The outcome of a request is known now, so PostgreSQL is tried until the
-    /// lease ends, after which another worker sends the rows again.
+    /// Writes outcomes back. Each request's outcome is known now, so PostgreSQL is retried until
+    /// the lease ends. After that another worker sends the rows again.
     pub(super) async fn settle(
         &self,
         rows: &[Claimed],
@@ -156,7 +156,7 @@ impl<C: Crm> Shared<C> {
     }
 }
 
-/// Repeats `write` while the database is away and the deadline lies ahead.
+/// Repeats `write` while the database is unavailable and the deadline lies ahead.
 async fn persist<F>(write: impl Fn() -> F, deadline: Instant) -> Result<u64, LedgerError>
 where
     F: Future<Output = Result<u64, LedgerError>>,

@@ -1,5 +1,5 @@
-//! Before a CRM gets leads for the first time: the records that sales already has are looked for
-//! and taken over, so that each lead stays one record.
+//! Searches for existing sales records before a CRM gets leads for the first time. Records that
+//! match are adopted, so that each lead has one record.
 
 use std::collections::BTreeMap;
 
@@ -14,31 +14,31 @@ use crate::ledger::{Claimed, Matched};
 use crate::matching::{Found, Newcomer, assign};
 use crate::number::Number;
 
-/// What came of the search for a batch's newcomers.
+/// The result of the search for a batch's newcomers.
 #[derive(Debug, Default)]
 pub(super) struct Sought {
     pub(super) requests: u32,
-    /// What was found, by row.
+    /// The search's result by row.
     pub(super) matched: BTreeMap<usize, Matched>,
-    /// Rows that end with the search.
+    /// Outcomes of the rows that end with the search.
     pub(super) fates: BTreeMap<usize, Fate>,
-    /// Rows for which the search failed, and why.
+    /// Rows for which the search failed, and the failure.
     pub(super) failure: Option<(Vec<usize>, Failure)>,
 }
 
 type Part = Vec<(usize, Newcomer)>;
 
-/// Why the search ended before its end.
+/// The reason why the search did not complete.
 #[derive(Debug)]
 enum Ended {
     /// A request failed.
     Failed(Failure),
-    /// No further request may go out, or the rows are no longer ours.
+    /// No further request may go out, or this worker no longer owns the rows.
     Interrupted,
 }
 
 impl From<Failure> for Ended {
-    /// A failure of a request that no lead is to blame for.
+    /// Converts a failure of a request for which no lead is at fault.
     fn from(failure: Failure) -> Self {
         Self::Failed(match failure.class {
             Class::Split(_) | Class::Auth => Failure {
@@ -51,7 +51,8 @@ impl From<Failure> for Ended {
 }
 
 impl<C: Crm> Shared<C> {
-    /// Looks for the records of the rows whose fate is open and that the CRM has not got yet.
+    /// Searches for records for the rows that have no outcome yet and that the CRM does not have
+    /// yet.
     pub(super) async fn seek(
         &self,
         rows: &[Claimed],
@@ -140,14 +141,14 @@ impl<C: Crm> Shared<C> {
                 class: Class::Split(_),
                 ..
             }) if adoptions.len() > 1 => self.adopt_singly(&adoptions, sought).await,
-            // To write a key again changes nothing.
+            // Writing a key again changes nothing.
             Ok(outcomes) if adoptions.len() > 1 && outcomes.iter().any(is_split) => {
                 self.adopt_singly(&adoptions, sought).await
             }
             verdict => verdict,
         };
         let outcomes = match verdict {
-            // The key is another record's already: the lead has one.
+            // Another record already has the key: the lead has a record.
             Err(Failure {
                 class: Class::Split(_),
                 ..
@@ -197,7 +198,7 @@ impl<C: Crm> Shared<C> {
         Ok(outcomes)
     }
 
-    /// Waits for the right to a request, and sees to it that the lease outlasts it.
+    /// Waits for the rate limiter, and ensures that the lease outlasts the request.
     async fn await_turn(
         &self,
         part: &Part,
@@ -205,7 +206,7 @@ impl<C: Crm> Shared<C> {
         held: &mut Held,
         sought: &mut Sought,
     ) -> Result<(), Ended> {
-        // The first request's place was taken with the rows.
+        // The rate limiter admitted the first request with the rows.
         if sought.requests > 0 {
             self.await_place().await;
         }
@@ -230,7 +231,7 @@ const fn is_split(outcome: &Outcome) -> bool {
 fn taken_over(outcome: Outcome) -> Result<Matched, Fate> {
     match outcome {
         Outcome::Done { .. } | Outcome::Stale => Ok(Matched::Adopted),
-        // The key is another record's already: the lead has one.
+        // Another record already has the key: the lead has a record.
         Outcome::RetryOnce(_) => Ok(Matched::None),
         Outcome::Retry(reason) | Outcome::Halt(reason) => Err(Fate::Retry(reason)),
         Outcome::Split(reason) => Err(Fate::RetryFew(reason)),

@@ -1,4 +1,4 @@
-//! One leased batch, from its first request to its last outcome in the ledger.
+//! Processes one leased batch, from its first request to its last outcome in the ledger.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError};
@@ -16,19 +16,19 @@ use super::size::Sizes;
 use crate::crm::{Class, Crm, Failure, Prepared, Quota, Reply};
 use crate::ledger::{Claimed, Lease, LedgerError};
 
-/// What a batch came to.
+/// The result of a batch.
 #[derive(Debug)]
 pub(super) struct Report {
     pub(super) requests: u32,
     pub(super) sizes: Sizes,
-    /// Why nothing more should be sent for now.
+    /// The reason to send nothing more for now.
     pub(super) stop: Option<Stop>,
 }
 
 /// Brings `rows` to their outcomes and writes them.
 ///
 /// # Errors
-/// A ledger that cannot be written; the rows are sent again when their lease ends.
+/// Returns an error if the ledger cannot be written; the rows are sent again when their lease ends.
 pub(super) async fn run<C: Crm>(
     shared: Arc<Shared<C>>,
     rows: Vec<Claimed>,
@@ -89,27 +89,27 @@ pub(super) async fn run<C: Crm>(
     })
 }
 
-/// The fate of a row that needs no request.
+/// Returns the outcome of a row that needs no request.
 fn known(row: &Claimed, prepared: &Result<Prepared, String>, wanted: bool) -> Option<Fate> {
     match prepared {
         Err(reason) => Some(Fate::DeadLetter(reason.clone())),
-        // What the CRM may have got is kept in step.
+        // A lead that the CRM may have got is kept up to date.
         Ok(_) if !wanted && !row.attempted => Some(Fate::Filtered),
         Ok(prepared) => (row.sent_hash.as_ref() == Some(&prepared.hash)).then_some(Fate::Equal),
     }
 }
 
-/// The event of a row.
+/// Decodes the event of a row.
 ///
 /// # Errors
-/// Why it cannot be read: this program is older than what wrote it.
+/// Returns the reason why the event cannot be read: a newer program wrote it.
 fn read(row: &Claimed) -> Result<LeadEvent, String> {
     codec::decode(&row.record.value).map_err(|error| error.to_string())
 }
 
 impl<C: Crm> Shared<C> {
-    /// Sends request after request until each row has its fate; gives their number, with the
-    /// `requests` that went before.
+    /// Sends requests until each row has its outcome. Returns the number of requests, including the
+    /// `requests` made before.
     async fn send(
         &self,
         batch: &mut Batch,
@@ -119,7 +119,7 @@ impl<C: Crm> Shared<C> {
         mut requests: u32,
     ) -> u32 {
         while let Some(mut part) = batch.next() {
-            // The first request's place was taken with the rows.
+            // The rate limiter admitted the first request with the rows.
             if requests > 0 {
                 self.await_place().await;
             }
@@ -149,8 +149,8 @@ impl<C: Crm> Shared<C> {
         requests
     }
 
-    /// The lease outlasts a request, so all that it takes has to end in its time: a login before it,
-    /// too.
+    /// Sends `leads` within the request's time, which the lease outlasts. A login before the
+    /// request counts, too.
     async fn upsert(&self, leads: &[&Prepared]) -> Reply {
         let request = self.lane.crm.upsert(leads);
         let reply = tokio::time::timeout(self.lane.timing.request, request).await;
@@ -170,9 +170,10 @@ impl<C: Crm> Shared<C> {
         }
     }
 
-    /// Sees to it that the lease outlasts a request that begins now, or another worker may send a
-    /// newer revision before an older one arrives. All rows of the batch are held on: outcomes are
-    /// written at its end. Gives those of `part` that are still ours; `None` while PostgreSQL is away.
+    /// Ensures that the lease outlasts a request that begins now. Otherwise another worker might
+    /// send a newer revision before an older one arrives. The leases of all rows of the batch are
+    /// renewed, because outcomes are written at its end. Returns those of `part` that this worker
+    /// still owns; `None` while PostgreSQL is unavailable.
     pub(super) async fn outlast(
         &self,
         part: Vec<usize>,
@@ -209,7 +210,7 @@ impl<C: Crm> Shared<C> {
             None => metrics.requests_ok.increment(1),
             Some(failure) => {
                 metrics.failed(failure.class);
-                // A failure that stops the lane is logged there.
+                // The lane logs a failure that stops it.
                 tracing::debug!(
                     crm = C::NAME.as_str(),
                     records,

@@ -1,10 +1,10 @@
-//! The ledger as tools look at it.
+//! Queries of the ledger for the tools.
 
 use chrono::{DateTime, Utc};
 
 use super::{Claimed, CrmName, Ledger, LedgerError, sql, timed};
 
-/// Leads of a CRM that stand in the same way for the same reason.
+/// Leads of a CRM with the same standing for the same reason.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct Tally {
     pub crm: String,
@@ -12,7 +12,7 @@ pub struct Tally {
     pub standing: String,
     pub reason: Option<String>,
     pub leads: i64,
-    /// When the oldest of them last became due.
+    /// When the oldest of the leads last became due.
     pub oldest: DateTime<Utc>,
 }
 
@@ -21,7 +21,7 @@ impl Ledger {
         timed(sqlx::query_as(sql::TALLIES).fetch_all(&self.pool)).await
     }
 
-    /// Makes rows in `state` due; gives their number.
+    /// Makes rows in `state` due, and returns their number.
     pub(crate) async fn retry(
         &self,
         crm: Option<&str>,
@@ -39,7 +39,7 @@ impl Ledger {
         Ok(timed(query.execute(&self.pool)).await?.rows_affected())
     }
 
-    /// Has the present state of a lead sent; false when there is no such row.
+    /// Requeues a lead's present state. Returns false when there is no such row.
     pub(crate) async fn revive(
         &self,
         crm: &str,
@@ -50,8 +50,8 @@ impl Ledger {
         Ok(timed(query.execute(&self.pool)).await?.rows_affected() > 0)
     }
 
-    /// Rows that wait, in the order of their leads, after `after`; of a CRM that gets every event the
-    /// first of each lead.
+    /// Returns waiting rows after `after`, in the order of their leads. For a CRM that gets every
+    /// event, returns the first event of each lead.
     pub(crate) async fn page_due(
         &self,
         crm: CrmName,
@@ -65,7 +65,7 @@ impl Ledger {
         timed(query.fetch_all(&self.pool)).await
     }
 
-    /// Rows that are thought to be in step, in the order of their leads, after `after`.
+    /// Returns the rows after `after` that are thought to be in step, in the order of their leads.
     pub(crate) async fn page_in_step(
         &self,
         crm: CrmName,
@@ -79,7 +79,7 @@ impl Ledger {
         timed(query.fetch_all(&self.pool)).await
     }
 
-    /// Which of `leads`, each at its revision, are still thought to be in step.
+    /// Returns those of `leads`, each at its revision, that are still thought to be in step.
     pub(crate) async fn unchanged(
         &self,
         crm: CrmName,
@@ -93,8 +93,8 @@ impl Ledger {
         timed(query.fetch_all(&self.pool)).await
     }
 
-    /// Has `leads` sent again that are thought to be in step at their revisions, after all others;
-    /// gives their number.
+    /// Requeues, after all other rows, those of `leads` that are thought to be in step at their
+    /// revisions. Returns their number.
     pub(crate) async fn mend(
         &self,
         crm: CrmName,
@@ -110,7 +110,8 @@ impl Ledger {
         Ok(timed(query.execute(&self.pool)).await?.rows_affected())
     }
 
-    /// Where an interrupted comparison stands: the last lead, and how many were compared.
+    /// Returns the progress of an interrupted comparison: the last lead, and the number of compared
+    /// leads.
     pub(crate) async fn reconciliation(&self, crm: CrmName) -> Result<(String, i64), LedgerError> {
         let query = sqlx::query_as(sql::RECONCILIATION).bind(crm.as_str());
         Ok(timed(query.fetch_optional(&self.pool))
@@ -133,7 +134,7 @@ impl Ledger {
         timed(query.execute(&self.pool)).await.map(drop)
     }
 
-    /// The comparison of a CRM has come to its end, or begins anew.
+    /// Resets the progress, because the comparison of a CRM ended or starts again.
     pub(crate) async fn reconciled(&self, crm: CrmName) -> Result<(), LedgerError> {
         let query = sqlx::query(sql::RECONCILED).bind(crm.as_str());
         timed(query.execute(&self.pool)).await.map(drop)

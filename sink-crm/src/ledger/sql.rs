@@ -1,9 +1,9 @@
-//! Every statement of this service. Rows are locked in the order of CRM and lead id, so that
+//! Holds every statement of this service. Rows are locked in the order of CRM and lead id, so that
 //! statements over the same rows wait for each other instead of deadlocking.
 
 pub(super) const APPLIED: &str = "SELECT version, checksum, success FROM crm_migrations";
 
-/// A newer revision makes a row due whatever became of the older one. A row that waits keeps its
+/// A newer revision makes a row due whatever the outcome of the older one. A waiting row keeps its
 /// place, the more urgent priority, and its count of failed attempts.
 pub(super) const WANT: &str = "
 INSERT INTO crm_ledger AS l (
@@ -34,7 +34,7 @@ ON CONFLICT (crm, lead_id) DO UPDATE SET
     updated_at = excluded.updated_at
 WHERE l.wanted_revision < excluded.wanted_revision";
 
-/// From here on it is unknown what the CRM holds, until an outcome is written.
+/// A claimed row's content in the CRM is unknown until an outcome is written.
 pub(super) const CLAIM: &str = "
 WITH due AS (
     SELECT crm, lead_id, sent_hash, attempted FROM crm_ledger
@@ -61,7 +61,7 @@ FROM ours
 WHERE l.crm = ours.crm AND l.lead_id = ours.lead_id
 RETURNING l.lead_id";
 
-/// A newer revision that came meanwhile leaves the row due, whatever became of the one sent.
+/// A newer revision that came meanwhile leaves the row due, whatever the outcome of the one sent.
 pub(super) const SETTLE: &str = "
 WITH ours AS (
     SELECT crm, lead_id FROM crm_ledger
@@ -121,7 +121,7 @@ marked AS (
         updated_at = excluded.updated_at)
 SELECT count(*) FROM queued";
 
-/// Of each lead only the oldest event may be taken, so that they go out in order.
+/// Only the oldest event of each lead may be taken, so that events go out in order.
 pub(super) const CLAIM_EVENTS: &str = "
 WITH due AS (
     SELECT crm, lead_id, wanted_revision FROM crm_events AS e
@@ -143,7 +143,7 @@ UPDATE crm_events SET leased_until = $4
 WHERE crm = $1 AND lead_id = ANY($2) AND lease_token = $3
 RETURNING lead_id";
 
-/// What is delivered, filtered out, or in dead letters is kept no longer.
+/// Events that were delivered, filtered out or dead-lettered are deleted.
 pub(super) const SETTLE_EVENTS: &str = "
 WITH s AS (
     SELECT * FROM UNNEST($3::text[], $4::bigint[], $5::text[], $6::text[], $7::timestamptz[])
@@ -190,7 +190,7 @@ SELECT crm, CASE WHEN last_error IS NULL THEN 'waiting' ELSE 'failing' END, last
 FROM crm_events GROUP BY 1, 2, 3
 ORDER BY 1, 2, 4 DESC";
 
-/// A row that is leased is left to its worker.
+/// A leased row is left to its worker.
 pub(super) const RETRY: &str = "
 UPDATE crm_ledger SET state = 'due', attempts = 0, next_attempt_at = $5,
     due_since = CASE WHEN state = 'due' THEN due_since ELSE $5 END, updated_at = $5
@@ -199,7 +199,7 @@ WHERE ($1::text IS NULL OR crm = $1) AND state = $2
     AND ($4::text IS NULL OR lead_id = $4)
     AND (leased_until IS NULL OR leased_until <= $5)";
 
-/// It is sent even if the CRM is thought to hold an equal payload.
+/// The row is sent even if the CRM is thought to hold an equal payload.
 pub(super) const REVIVE: &str = "
 UPDATE crm_ledger SET state = 'due', attempts = 0, next_attempt_at = $3, sent_hash = NULL,
     due_since = CASE WHEN state = 'due' THEN due_since ELSE $3 END, updated_at = $3
@@ -216,7 +216,7 @@ SELECT DISTINCT ON (lead_id) lead_id, wanted_revision, attempts, last_error, wan
     attempts > 0 AS attempted, false AS unmatched
 FROM crm_events WHERE crm = $1 AND lead_id > $2 ORDER BY lead_id, wanted_revision LIMIT $3";
 
-/// A lead that was filtered out, or that the CRM never took, is not among them.
+/// Excludes leads that were filtered out, or that the CRM never took.
 pub(super) const PAGE_IN_STEP: &str = "
 SELECT lead_id, wanted_revision, attempts, last_error, wanted, wanted_key, wanted_partition,
     wanted_offset, wanted_trace, sent_hash, attempted, false AS unmatched
@@ -260,7 +260,7 @@ pub(super) const SETTLE_LETTER: &str = "
 INSERT INTO dead_letters_settled (topic, partition, \"offset\", action) VALUES ($1, $2, $3, $4)
 ON CONFLICT DO NOTHING";
 
-/// Whatever is due or in flight: a worker that comes back with an outcome finds no row of its own.
+/// Deletes rows that are due or in flight, too: a worker that returns with an outcome finds no row.
 pub(super) const ERASE: &str = "
 DELETE FROM crm_ledger WHERE crm = ANY($1) AND lead_id = ANY($2)";
 

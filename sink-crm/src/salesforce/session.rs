@@ -1,5 +1,6 @@
-//! Salesforce's login: a token by client credentials or a signed JWT, and where to use it. Its end
-//! is not told: a refused one is forgotten, and the next request logs in.
+//! Logs in to Salesforce: fetches a token by client credentials or a signed JWT, and the instance's
+//! address. Salesforce does not report when a token ends. A refused token is dropped, and the next
+//! request logs in.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
@@ -14,22 +15,21 @@ use crate::http::call;
 use crate::tokens::Grant;
 
 const JWT_KEY: &str = "SALESFORCE_JWT_KEY";
-/// Salesforce takes three minutes at most; clocks differ a little.
+/// Salesforce accepts three minutes at most; clocks differ a little.
 const JWT_SECONDS: TimeDelta = TimeDelta::seconds(120);
 
-/// What a login needs.
+/// The settings of a login.
 #[derive(Clone, Debug)]
 pub(crate) struct Login {
     /// The My Domain URL, without a final slash.
     pub(crate) url: String,
     pub(crate) client_id: String,
     pub(crate) flow: Flow,
-    /// Where the instance may be.
+    /// The hosts on which the instance may be.
     pub(crate) hosts: Hosts,
 }
 
-/// How the app shows who it is. Secrets are as given; each may stand in a file instead, which is
-/// read at each login.
+/// How the app authenticates. A secret may be in a file instead, which is read at each login.
 #[derive(Clone, Debug)]
 pub(crate) enum Flow {
     ClientCredentials {
@@ -56,10 +56,10 @@ struct Token {
     instance_url: String,
 }
 
-/// The key that signs JWTs.
+/// Returns the key that signs JWTs.
 ///
 /// # Errors
-/// None given, or one that is no RSA key in PEM.
+/// Returns an error if no key is given, or if it is no RSA key in PEM.
 pub(crate) fn key(given: Option<Secret>) -> Result<EncodingKey, ConfigError> {
     let pem = Secret::require(given, JWT_KEY, "-----BEGIN PRIVATE KEY-----…")?;
     // The library's error may quote what it read.
@@ -70,10 +70,11 @@ pub(crate) fn key(given: Option<Secret>) -> Result<EncodingKey, ConfigError> {
 }
 
 impl Login {
-    /// A token and its instance.
+    /// Fetches a token and its instance.
     ///
     /// # Errors
-    /// [`Class::Halt`] when credentials are missing or were refused, without them.
+    /// Returns [`Class::Halt`] if credentials are missing or were refused; the reason does not hold
+    /// them.
     pub(super) async fn fetch(&self, http: &Client) -> Result<Grant, Failure> {
         let form = self
             .form(Utc::now())
@@ -98,7 +99,7 @@ impl Login {
         })
     }
 
-    /// The fields of the token request.
+    /// Returns the fields of the token request.
     fn form(&self, now: DateTime<Utc>) -> Result<Vec<(&'static str, String)>, ConfigError> {
         Ok(match &self.flow {
             Flow::ClientCredentials { secret } => {

@@ -1,5 +1,6 @@
-//! `leadstream crm reconcile`: what each CRM holds is read in batches, held against the ledger, and
-//! mended through it. Memory holds one batch; an interrupted run goes on where it stood.
+//! Carries out `leadstream crm reconcile`: reads each CRM's records in batches, compares them with
+//! the ledger, and requeues differing leads through the ledger. Memory holds one batch; an
+//! interrupted run continues where it stopped.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -19,40 +20,40 @@ use crate::hubspot::Hubspot;
 use crate::ledger::Claimed;
 use crate::salesforce::Salesforce;
 
-/// Failed attempts of a request before the run ends; it goes on when it is run again.
+/// Failed attempts of a request before the run ends; the next run continues there.
 const ATTEMPTS: u32 = 6;
-/// A CRM that asks for a longer wait is left alone.
+/// The longest wait that the run accepts from a CRM.
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// How to go about it.
+/// The options of a run.
 #[derive(Clone, Debug, Default)]
 pub struct ReconcileOptions {
     /// Only this CRM.
     pub crm: Option<String>,
-    /// Have what differs sent again.
+    /// Whether to send leads that differ again.
     pub apply: bool,
-    /// Begin anew, although an earlier run was interrupted.
+    /// Whether to start from the beginning although an earlier run was interrupted.
     pub restart: bool,
 }
 
-/// A difference that was found. It names its lead, by what may be a phone number.
+/// A difference that was found. Its lead id may hold a phone number.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Drift {
     pub crm: &'static str,
     pub lead_id: String,
     pub record_id: Option<String>,
-    /// None for the record as a whole.
+    /// `None` for the record as a whole.
     pub field: Option<String>,
     pub reason: &'static str,
-    /// Whether it is, or would be, sent again.
+    /// Whether the lead is, or would be, sent again.
     pub mended: bool,
 }
 
-/// What a run came to.
+/// The result of a run.
 #[derive(Clone, Debug, Serialize)]
 pub struct Reconciled {
     pub crm: &'static str,
-    /// Leads that an interrupted run compared before this one went on.
+    /// Leads that the interrupted run compared before this one continued.
     pub compared_before: i64,
     pub compared: u64,
     pub in_step: u64,
@@ -60,24 +61,24 @@ pub struct Reconciled {
     pub differences: Vec<Differing>,
     /// Leads that are sent again.
     pub mended: u64,
-    /// Whether the CRM has been compared to its end; else why not.
+    /// The reason why the CRM was not compared to its end; `None` if it was.
     pub unfinished: Option<String>,
 }
 
-/// How many leads differ in a field, and how.
+/// The number of leads that differ in a field, and the reason.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Differing {
-    /// None for the record as a whole.
+    /// `None` for the record as a whole.
     pub field: Option<String>,
     pub reason: &'static str,
     pub leads: u64,
 }
 
-/// Compares what each configured CRM holds of the leads that it has, and gives each difference to
-/// `found`. Leads that wait, are parked or dead are not compared: the ledger tells of those.
+/// Compares each configured CRM's records with the ledger, and passes each difference to `found`.
+/// Leads that wait, are parked or dead are not compared: the ledger reports those.
 ///
 /// # Errors
-/// Wrong settings, a ledger or a CRM that cannot be read.
+/// Returns an error if settings are wrong, or if the ledger or a CRM cannot be read.
 pub async fn reconcile(
     args: &CrmArgs,
     database: &Database,
@@ -113,7 +114,7 @@ async fn run<C: Records>(
     }
     let (mut after, compared_before) = ledger.reconciliation(C::NAME).await?;
     let mut pace = Pace::new(Duration::ZERO, timing.daily_share, Instant::now());
-    // The lengths of its fields are part of what is wanted.
+    // The lengths of the CRM's fields affect the desired values.
     let quota = patiently(timing, async || crm.check().await).await;
     pace.note(
         quota.map_err(|failure| refused(C::NAME, failure))?,
@@ -157,7 +158,7 @@ async fn run<C: Records>(
             .iter()
             .map(|(row, _, _)| (row.lead_id.as_str(), row.revision))
             .collect();
-        // A lead that was sent meanwhile is no longer as it was read.
+        // A lead that was sent meanwhile no longer matches what was read.
         let still: BTreeSet<String> = ledger
             .unchanged(C::NAME, &drifted)
             .await?
@@ -197,7 +198,7 @@ async fn run<C: Records>(
     }
 }
 
-/// Repeats what fails for a while; a refused token is replaced once.
+/// Retries a failing request for a while; a refused token is replaced once.
 async fn patiently<T>(
     timing: &Timing,
     mut request: impl AsyncFnMut() -> Result<T, Failure>,
