@@ -1,5 +1,5 @@
-//! A partition that was just assigned is read up to where its log ended before its replies are sent:
-//! a record further on may replace them. Pure.
+//! Reads a newly assigned partition up to the end of its log before its replies are sent, because a
+//! later record may replace them. Pure.
 
 use std::time::Duration;
 
@@ -7,21 +7,22 @@ use leadstream_schemas::Timestamp;
 
 use crate::gate::after;
 
-/// The longest that replies wait for it: a log may end with offsets that no consumer is given, and
-/// hold more than the lane has room for.
+/// The longest that replies wait for reading. A log may end with offsets that no consumer gets, and
+/// hold more than the lane's byte budget.
 const LONGEST: Duration = Duration::from_secs(5);
 
-/// How far a partition is read before its replies are sent.
+/// The progress of reading before a partition's replies are sent.
 #[derive(Debug, Default)]
 pub struct CatchUp {
-    /// Where the log ended, and by when sending begins wherever reading is; none: it has begun.
+    /// The end of the log, and the time at which sending begins wherever reading is. `None` once
+    /// sending has begun.
     end: Option<(i64, Timestamp)>,
-    /// Offsets of replies that wait for that.
+    /// Offsets of replies that wait for the end of the log.
     held: Vec<i64>,
 }
 
 impl CatchUp {
-    /// Reading begins at `from`, in a log that ends at `end`.
+    /// Starts at `from`, in a log that ends at `end`.
     #[must_use]
     pub fn new(from: i64, end: i64, now: Timestamp) -> Self {
         Self {
@@ -30,12 +31,12 @@ impl CatchUp {
         }
     }
 
-    /// Takes note that the record at `offset` was read.
+    /// Records that the record at `offset` was read.
     pub fn read(&mut self, offset: i64) {
         self.end = self.end.filter(|(end, _)| offset + 1 < *end);
     }
 
-    /// Whether the reply at `offset` waits; [`Self::resume`] gives it back.
+    /// Returns whether the reply at `offset` waits; [`Self::resume`] returns it later.
     pub fn holds(&mut self, offset: i64, now: Timestamp) -> bool {
         let holds = self.is_under_way(now);
         if holds {
@@ -44,7 +45,7 @@ impl CatchUp {
         holds
     }
 
-    /// The replies that need not wait any longer.
+    /// Returns the replies that need not wait any longer.
     pub fn resume(&mut self, now: Timestamp) -> Vec<i64> {
         if self.is_under_way(now) {
             return Vec::new();
@@ -52,7 +53,7 @@ impl CatchUp {
         std::mem::take(&mut self.held)
     }
 
-    /// When [`Self::resume`] has something, whatever is read.
+    /// Returns the time at which [`Self::resume`] returns replies wherever reading is.
     #[must_use]
     pub fn next(&self) -> Option<Timestamp> {
         let end = self.end.filter(|_| !self.held.is_empty());

@@ -1,10 +1,10 @@
-//! Decides what is sent when. Pure: events and the time come in, effects go out; the lane carries
-//! them out.
+//! Decides which replies are sent, and when. Pure: events and the time come in, effects go out, and
+//! the lane carries them out.
 //!
-//! For each lead one reply at a time is under way, and the next goes only once the offset after it
-//! is committed ([`crate::window`]). A prompt that waits, for whatever, is replaced by any later record
-//! of its lead. Faults of one reply wait by themselves; those of a number hold the number
-//! ([`crate::gate`]).
+//! Each lead has one reply under way at a time. The lead's next reply goes only once the offset
+//! after it is committed ([`crate::window`]). Any later record of a lead replaces a prompt that
+//! waits, whatever the prompt waits for. A failure of one reply delays that reply only; a failure
+//! of a number delays the number ([`crate::gate`]).
 
 #![cfg_attr(
     not(test),
@@ -40,21 +40,21 @@ use crate::request::{self, Request};
 use crate::verdict::{Answer, Class};
 use crate::window::Done;
 
-/// What does not change while the service runs.
+/// Settings that do not change while the service runs.
 #[derive(Clone, Debug)]
 pub struct Settings {
     pub topic: String,
     pub dead_letters: Arc<str>,
-    /// Requests under way at once.
+    /// The most requests in flight at once.
     pub concurrency: usize,
     pub poison: PoisonLimit,
-    /// How long a partition that is given back waits for what is under way.
+    /// The time that a revoked partition waits for requests and dead letters under way.
     pub drain: Duration,
     /// Draws uniformly from 0..1, for the jitter of retries.
     pub draw: fn() -> f64,
 }
 
-/// What happened.
+/// An event that the dispatcher handles.
 #[derive(Debug)]
 pub enum Event {
     Assigned(Vec<i32>),
@@ -63,7 +63,7 @@ pub enum Event {
         partition: i32,
         generation: u64,
         offsets: LogOffsets,
-        /// What was committed with the offset.
+        /// The note that was committed with the offset.
         note: Note,
     },
     Records(Vec<Record>, Hold),
@@ -78,32 +78,32 @@ pub enum Event {
         lost: bool,
         done: oneshot::Sender<()>,
     },
-    /// The time that [`Dispatcher::next`] named has come.
+    /// The time that [`Dispatcher::next`] returned has come.
     Tick,
 }
 
-/// What is to be done.
+/// An action that the lane carries out.
 #[derive(Debug)]
 pub enum Effect {
-    /// Ask Kafka where the group stands.
+    /// Ask Kafka for the group's offset.
     Locate {
         partition: i32,
         generation: u64,
     },
-    /// Let records flow.
+    /// Deliver records from `offset` on.
     Start {
         partition: i32,
         offset: i64,
     },
     Send(Ticket, Request),
     DeadLetter(Ticket, Outgoing),
-    /// Commit by partition the next offset and those that are done beyond; there is never more than
-    /// one commit under way.
+    /// Commit by partition the next offset and the offsets done beyond it. At most one commit is
+    /// under way.
     Commit(Vec<(i32, Done)>),
     Count(Count),
 }
 
-/// What became of a reply, or of an attempt to send it.
+/// The outcome of a reply, or of an attempt to send it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Count {
     Accepted,
@@ -116,11 +116,11 @@ pub enum Count {
     GivenUp(Class),
     /// An attempt that failed and is made again.
     Retried,
-    /// An attempt whose outcome nobody knows: the person may get the message twice.
+    /// An attempt with an unknown outcome: the person may get the message twice.
     Unknown,
 }
 
-/// What waiting does not mend.
+/// A fault that waiting does not resolve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     OutsideLog { partition: i32, log: OutsideLog },
@@ -132,10 +132,10 @@ pub enum Fault {
 pub struct Dispatcher {
     settings: Settings,
     partitions: BTreeMap<i32, Partition>,
-    /// Replies that may go, by the time from which on.
+    /// Replies that may go, each with the earliest time.
     schedule: BTreeSet<(Timestamp, Ticket)>,
     gates: Gates,
-    /// Requests under way.
+    /// The number of requests in flight.
     sending: usize,
     accepted: u64,
     generation: u64,
@@ -166,10 +166,10 @@ impl Dispatcher {
         }
     }
 
-    /// Takes note of what happened and says what is to be done.
+    /// Handles `event` and returns the effects to carry out.
     ///
     /// # Errors
-    /// What waiting does not mend.
+    /// Returns an error on a fault that waiting does not resolve.
     pub fn handle(&mut self, event: Event, now: Timestamp) -> Result<Vec<Effect>, Fault> {
         match event {
             Event::Assigned(partitions) => self.assign(&partitions),
@@ -200,7 +200,7 @@ impl Dispatcher {
         Ok(std::mem::take(&mut self.effects))
     }
 
-    /// When there is something to do without an event.
+    /// Returns the next time at which there is something to do without an event.
     #[must_use]
     pub fn next(&self) -> Option<Timestamp> {
         let scheduled = self.schedule.first().map(|(due, _)| *due);
@@ -222,18 +222,18 @@ impl Dispatcher {
         [send, commit].into_iter().flatten().chain(revoked).min()
     }
 
-    /// Why numbers are stopped, by phone number id.
+    /// Returns the reasons why numbers are stopped, by phone number id.
     pub fn stopped(&self) -> impl Iterator<Item = (&str, &str)> {
         self.gates.stopped()
     }
 
-    /// Whether all numbers that replies came for are stopped.
+    /// Returns whether all numbers that replies came for are stopped.
     #[must_use]
     pub fn is_stopped(&self) -> bool {
         self.gates.are_stopped()
     }
 
-    /// Requests under way.
+    /// Returns the number of requests in flight.
     #[must_use]
     pub const fn sending(&self) -> usize {
         self.sending
@@ -271,7 +271,8 @@ impl Dispatcher {
         let repeat = known || is_noted;
         let problem = decoded.as_ref().err().map(ToString::to_string);
         let reply = decoded.ok();
-        // One that was under way when it was withdrawn may be open though the withdrawal is noted.
+        // A reply that was under way when it was withdrawn may be open although the withdrawal is
+        // noted.
         let new = reply.as_ref().filter(|_| !known);
         let replaced = new.map(|reply| state.replace(reply)).unwrap_or_default();
         let counts = std::iter::repeat_n(Count::Replaced, replaced.count);
@@ -373,7 +374,8 @@ impl Dispatcher {
         }
     }
 
-    /// The reply is not sent any more. One that never was holds its lead's next one up no longer.
+    /// Ends a reply that is not sent any more. A reply that was never sent then no longer keeps
+    /// back its lead's next one.
     fn expire(&mut self, ticket: Ticket, now: Timestamp) {
         let Some(state) = live(&mut self.partitions, ticket) else {
             return;
@@ -387,7 +389,7 @@ impl Dispatcher {
         }
     }
 
-    /// Hands the reply to the dead letters; it is finished once they have it.
+    /// Writes the reply to the dead-letter topic; it is finished once Kafka acknowledged that.
     fn give_up(&mut self, ticket: Ticket, class: Class, problem: &str) {
         let Some(state) = live(&mut self.partitions, ticket) else {
             return;
@@ -428,7 +430,7 @@ impl Dispatcher {
     }
 }
 
-/// The partition that a ticket is of, in the same assignment.
+/// Returns the ticket's partition if its assignment is still the same.
 fn live(partitions: &mut BTreeMap<i32, Partition>, ticket: Ticket) -> Option<&mut Partition> {
     partitions
         .get_mut(&ticket.partition)

@@ -1,8 +1,8 @@
-//! Which business numbers may send now. Pure.
+//! Decides which business numbers may send now. Pure.
 //!
-//! A number that is throttled waits; one that is stopped lets one reply through from time to time,
-//! to see whether it works again. While answers are missing, each such reply may reach its person
-//! twice: they become rarer, and those that may have reached somebody go first. Replies that may not
+//! A throttled number waits. A stopped number lets one reply through from time to time, to probe
+//! whether it works again. While answers are missing, each probe may reach its person twice. So
+//! probes become rarer, and replies that may have reached somebody go first. Replies that may not
 //! go are parked here.
 
 #![cfg_attr(
@@ -24,21 +24,21 @@ use leadstream_service::RetryPolicy;
 
 use crate::partition::Ticket;
 
-/// Between the replies that probe a stopped number.
+/// The pause between the replies that probe a stopped number.
 pub const PROBE: Duration = Duration::from_secs(30);
-/// The longest between them: while answers are missing it doubles up to here, which makes about 50
-/// a day.
+/// The longest pause between probes. While answers are missing the pause doubles up to here, which
+/// makes about 50 probes a day.
 const LONGEST_PROBE: Duration = Duration::from_secs(30 * 60);
 /// Unknown outcomes in a row that stop a number.
 const UNKNOWN_RUN: u32 = 3;
-/// The least that a throttled number waits.
+/// The shortest pause of a throttled number.
 const LEAST_PAUSE: Duration = Duration::from_secs(1);
 const THROTTLE: RetryPolicy =
     RetryPolicy::unlimited(Duration::from_secs(2), Duration::from_secs(60));
 
 #[derive(Debug, Default)]
 struct Gate {
-    /// Nothing goes before this.
+    /// No reply goes before this time.
     closed_until: Timestamp,
     stopped: Option<Stop>,
     throttles: u32,
@@ -48,7 +48,7 @@ struct Gate {
     parked: BTreeSet<Parked>,
 }
 
-/// Whether nobody can have received the reply yet, and which it is: the order of probes.
+/// Whether nobody can have received the reply yet, and its ticket. Probes go in this order.
 type Parked = (bool, Ticket);
 
 /// Why nothing is sent from a number.
@@ -56,7 +56,7 @@ type Parked = (bool, Ticket);
 struct Stop {
     reason: String,
     cause: Cause,
-    /// Replies that probed it.
+    /// The number of replies that probed it.
     probes: u32,
 }
 
@@ -84,8 +84,8 @@ impl Stop {
 pub struct Gates(HashMap<String, Gate>);
 
 impl Gates {
-    /// Whether a reply of `number` may go now; else it is parked until [`Self::unpark`]. `fresh`:
-    /// nobody can have received it yet.
+    /// Returns whether a reply of `number` may go now; otherwise parks the reply until
+    /// [`Self::unpark`]. `fresh` means that nobody can have received the reply yet.
     pub fn admit(&mut self, number: &str, ticket: Ticket, fresh: bool, now: Timestamp) -> bool {
         let gate = self.gate(number);
         if gate.closed_until > now {
@@ -93,14 +93,15 @@ impl Gates {
             return false;
         }
         if let Some(stop) = &mut gate.stopped {
-            // This one is the probe; the next goes when it has not come back by then.
+            // This reply is the probe. The next probe goes when no answer came by then.
             stop.probes += 1;
             gate.closed_until = after(now, stop.interval());
         }
         true
     }
 
-    /// Parked replies that may be tried now: all of a number that waited, one of a stopped one.
+    /// Returns the parked replies that may be tried now: all of a number that waited, one of a
+    /// stopped number.
     pub fn unpark(&mut self, now: Timestamp) -> Vec<Ticket> {
         let mut tickets = Vec::new();
         for gate in self.0.values_mut() {
@@ -116,7 +117,7 @@ impl Gates {
         tickets
     }
 
-    /// When [`Self::unpark`] has something next.
+    /// Returns the next time at which [`Self::unpark`] has something to return.
     #[must_use]
     pub fn next(&self) -> Option<Timestamp> {
         self.0
@@ -126,7 +127,8 @@ impl Gates {
             .min()
     }
 
-    /// The provider wants fewer messages of this number; `unit` is drawn uniformly from 0..1.
+    /// Closes a number from which the provider wants fewer messages; `unit` is drawn uniformly from
+    /// 0..1.
     pub fn throttle(
         &mut self,
         number: &str,
@@ -144,12 +146,12 @@ impl Gates {
         gate.closed_until = gate.closed_until.max(after(now, pause));
     }
 
-    /// Nothing can be sent from this number before an operator mends something.
+    /// Stops a number that can send nothing before an operator fixes the cause.
     pub fn stop(&mut self, number: &str, reason: String, now: Timestamp) {
         self.gate(number).stop(Cause::Refused, reason, now);
     }
 
-    /// Nobody knows whether the provider took a message; several in a row stop the number.
+    /// Records an unknown outcome; several in a row stop the number.
     pub fn unknown(&mut self, number: &str, now: Timestamp) {
         let gate = self.gate(number);
         gate.unknown = gate.unknown.saturating_add(1);
@@ -164,7 +166,8 @@ impl Gates {
         }
     }
 
-    /// The provider's own answer came, whatever it says. Gives back what was parked for want of it.
+    /// Records an answer of the provider itself, whatever it says. Returns the replies that were
+    /// parked while answers were missing.
     pub fn answered(&mut self, number: &str, now: Timestamp) -> Vec<Ticket> {
         let gate = self.gate(number);
         gate.unknown = 0;
@@ -176,14 +179,14 @@ impl Gates {
         gate.take_parked().collect()
     }
 
-    /// The provider took a message.
+    /// Records an accepted message, and returns the parked replies that may go.
     pub fn accepted(&mut self, number: &str, now: Timestamp) -> Vec<Ticket> {
         self.gate(number).refusals = PoisonCount::default();
         self.works(number, now)
     }
 
-    /// The provider dealt with a message, be it by refusing it: the number is not stopped. Gives
-    /// back what was parked for that.
+    /// Records that the provider processed a message, even by refusing it, so the number is not
+    /// stopped. Returns the parked replies that may go.
     pub fn works(&mut self, number: &str, now: Timestamp) -> Vec<Ticket> {
         let gate = self.gate(number);
         if gate.stopped.take().is_some() {
@@ -196,20 +199,20 @@ impl Gates {
         gate.take_parked().collect()
     }
 
-    /// A message was refused as wrong; false when so many were in a row that the fault is not
-    /// theirs.
+    /// Records a message that was refused as wrong. Returns false when so many were refused in a
+    /// row that the messages are not the cause.
     pub fn refused(&mut self, number: &str, limit: PoisonLimit) -> bool {
         self.gate(number).refusals.observe(true, limit)
     }
 
-    /// Why numbers are stopped, by number.
+    /// Returns the reasons why numbers are stopped, by number.
     pub fn stopped(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0
             .iter()
             .filter_map(|(number, gate)| Some((number.as_str(), &*gate.stopped.as_ref()?.reason)))
     }
 
-    /// Whether all numbers are stopped, of one at least.
+    /// Returns whether there is a number and all numbers are stopped.
     #[must_use]
     pub fn are_stopped(&self) -> bool {
         !self.0.is_empty() && self.0.values().all(|gate| gate.stopped.is_some())
@@ -237,7 +240,7 @@ impl Gate {
     }
 }
 
-/// `from` and a while.
+/// Returns the time `pause` after `from`.
 #[must_use]
 pub fn after(from: Timestamp, pause: Duration) -> Timestamp {
     let millis = i64::try_from(pause.as_millis()).unwrap_or(i64::MAX);

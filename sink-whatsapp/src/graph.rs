@@ -1,4 +1,4 @@
-//! The Graph API over HTTP: one request, one answer.
+//! Sends requests to the Graph API over HTTP and reads one answer each.
 
 use std::time::Duration;
 
@@ -47,11 +47,11 @@ struct ErrorMembers {
 }
 
 impl Graph {
-    /// `base` is the API's address, `version` such as `v23.0`; `timeout` bounds a request as a
-    /// whole.
+    /// Creates a client. `base` is the API's address, `version` is such as `v23.0`, and `timeout`
+    /// bounds a request as a whole.
     ///
     /// # Errors
-    /// TLS that cannot be set up.
+    /// Returns an error if TLS cannot be set up.
     pub fn new(
         base: Url,
         version: &str,
@@ -92,7 +92,8 @@ impl Graph {
         }
     }
 
-    /// `{base}/{version}/{number}/messages`, each part one segment whatever it holds.
+    /// Returns `{base}/{version}/{number}/messages`, with each part as one segment whatever it
+    /// holds.
     fn url(&self, number: &str) -> Url {
         let mut url = self.base.clone();
         if let Ok(mut segments) = url.path_segments_mut() {
@@ -104,7 +105,7 @@ impl Graph {
     }
 }
 
-/// Only an answer with the message's id is the Graph API's: a proxy may answer 200, too.
+/// Accepts only an answer with the message's id as the Graph API's: a proxy may answer 200, too.
 async fn accepted(response: Response) -> Answer {
     let body = body(response).await;
     match serde_json::from_slice::<AcceptedBody>(&body) {
@@ -113,7 +114,7 @@ async fn accepted(response: Response) -> Answer {
     }
 }
 
-/// What came of a body, which may break off.
+/// Reads a body, which may break off.
 async fn body(mut response: Response) -> Vec<u8> {
     let mut body = Vec::new();
     while let Ok(Some(chunk)) = response.chunk().await {
@@ -125,7 +126,7 @@ async fn body(mut response: Response) -> Vec<u8> {
     body
 }
 
-/// An answer that breaks off keeps its status.
+/// Reads a refusal; an answer that breaks off keeps its status.
 async fn refusal(response: Response) -> Refusal {
     let status = response.status().as_u16();
     let retry_after = response.headers().get(RETRY_AFTER);

@@ -1,4 +1,4 @@
-//! Carries out what the dispatcher decides: requests, dead letters, commits. Holds no decisions.
+//! Carries out the dispatcher's effects: requests, dead letters, commits. Decides nothing.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -37,9 +37,9 @@ pub(crate) struct Lane {
     graph: Graph,
     metrics: Arc<Metrics>,
     health: Health,
-    /// Why numbers are stopped, by number, as logged.
+    /// The reasons why numbers are stopped, by number, as logged.
     stopped: BTreeMap<String, String>,
-    /// What the health check says.
+    /// The problem that the health check reports.
     problem: Option<String>,
 }
 
@@ -76,7 +76,7 @@ impl Lane {
     /// Runs until the consumer has ended.
     ///
     /// # Errors
-    /// What waiting does not mend.
+    /// Returns an error on a fault that waiting does not resolve.
     pub(crate) async fn run(&mut self) -> Result<(), Error> {
         while let Some(event) = self.event().await? {
             let effects = self
@@ -91,7 +91,7 @@ impl Lane {
         Ok(())
     }
 
-    /// Finished jobs first: they free room for what the others bring.
+    /// Returns the next event. Finished jobs come first, because they free memory for new records.
     async fn event(&mut self) -> Result<Option<Event>, Error> {
         let wake = self.dispatcher.next();
         tokio::select! {
@@ -164,7 +164,7 @@ impl Lane {
             }
         }
         self.stopped = stopped;
-        // Ready while any number works.
+        // The service is ready while any number works.
         let problem = self.dispatcher.is_stopped().then(|| {
             let each = self.stopped.iter();
             let each = each.map(|(number, reason)| format!("number {number}: {reason}"));

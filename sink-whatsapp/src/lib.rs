@@ -96,7 +96,7 @@ pub struct SendArgs {
     pub meta_concurrency: u16,
 }
 
-/// Why the service stopped. What waiting mends does not stop it.
+/// The reason why the service stopped. A fault that waiting resolves does not stop it.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error(transparent)]
@@ -132,7 +132,7 @@ pub enum Error {
 /// Sends replies until shutdown.
 ///
 /// # Errors
-/// Settings that are wrong, and what waiting does not mend.
+/// Returns an error if settings are wrong, or on a fault that waiting does not resolve.
 pub async fn run(args: Args, context: Context) -> Result<(), Error> {
     args.kafka.validate()?;
     let timeout = Duration::from_secs(args.send.meta_request_timeout_seconds);
@@ -152,7 +152,7 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
             .into(),
         concurrency: args.send.meta_concurrency.into(),
         poison: PoisonLimit::default(),
-        // Sooner than the consumer, which would not wait for the last commit.
+        // Shorter than the consumer's drain, which would not wait for the last commit.
         drain: timeout + Duration::from_secs(5),
         draw: rand::random::<f64>,
     };
@@ -172,7 +172,7 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
     context.health.ready("start");
     tracing::info!(topic = options.topic, "replies are sent");
     let outcome = tokio::select! {
-        // Once polling ends the lane has given back all partitions, drained.
+        // When polling ends, the lane has drained and returned all partitions.
         outcome = &mut polling => outcome?.map_err(Error::from),
         outcome = lane.run() => {
             stop.cancel();

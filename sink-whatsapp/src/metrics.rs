@@ -14,7 +14,7 @@ pub const REPLIES: &str = "leadstream_sink_whatsapp_replies_total";
 pub const RETRIES: &str = "leadstream_sink_whatsapp_retries_total";
 /// Attempts whose outcome is unknown: each may have reached the person, who may get it twice.
 pub const UNKNOWN: &str = "leadstream_sink_whatsapp_unknown_outcomes_total";
-/// From a request to its answer.
+/// The seconds from a request to its answer.
 pub const SEND_SECONDS: &str = "leadstream_sink_whatsapp_send_seconds";
 /// Requests under way.
 pub const SENDING: &str = "leadstream_sink_whatsapp_requests_in_flight";

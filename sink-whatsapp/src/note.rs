@@ -1,4 +1,4 @@
-//! What Kafka keeps beside a partition's committed offset. Pure.
+//! Reads and writes the note that Kafka stores with a partition's committed offset. Pure.
 
 #![cfg_attr(
     not(test),
@@ -14,20 +14,20 @@ use std::collections::BTreeSet;
 
 use crate::window::Done;
 
-/// Offsets with an unknown outcome that one note lists. With the handled ones, of twelve digits each,
-/// it is below Kafka's limit of 4,096 bytes.
+/// The most offsets with an unknown outcome that one note lists. With the handled offsets, of
+/// twelve digits each, a note stays below Kafka's limit of 4,096 bytes.
 pub const MOST_UNKNOWN: usize = 80;
 
 /// Offsets of replies from the committed one on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Note {
     pub handled: BTreeSet<i64>,
-    /// Those that were tried once, with an unknown outcome.
+    /// Offsets of replies that were tried once, with an unknown outcome.
     pub unknown: BTreeSet<i64>,
 }
 
 impl Note {
-    /// Reads what [`write`] wrote. A note of anybody else's says nothing.
+    /// Reads a note that [`write`] wrote. Any other note is read as empty.
     #[must_use]
     pub fn read(note: &str) -> Self {
         let (handled, unknown) = note.split_once(';').unwrap_or((note, ""));
@@ -41,7 +41,7 @@ impl Note {
         }
     }
 
-    /// What it says of offsets from `next` on.
+    /// Returns the part of the note about offsets from `next` on.
     #[must_use]
     pub fn from(mut self, next: i64) -> Self {
         self.handled = self.handled.split_off(&next);
@@ -50,7 +50,7 @@ impl Note {
     }
 }
 
-/// The note that is committed with the offset of `done`.
+/// Returns the note that is committed with the offset of `done`.
 #[must_use]
 pub fn write(done: &Done) -> String {
     let list = |offsets: &[i64]| {

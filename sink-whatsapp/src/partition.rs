@@ -1,4 +1,4 @@
-//! What the dispatcher knows of one assigned partition. Pure.
+//! Holds the dispatcher's state of one assigned partition. Pure.
 
 #![cfg_attr(
     not(test),
@@ -29,13 +29,13 @@ use crate::note::{MOST_UNKNOWN, Note};
 use crate::window::{Done, Window};
 
 /// Records before the committed offset that are read again at each assignment, for the ids of
-/// replies that were handled: a producer that crashed may repeat them further on.
+/// handled replies. A producer that crashed may repeat those replies further on.
 pub const LOOKBACK: i64 = 2_000;
-/// Ids that are remembered.
+/// The number of ids that are remembered.
 const REMEMBERED: NonZeroUsize = NonZeroUsize::MIN.saturating_add(8_191);
 
-/// One reply in one assignment of its partition. The generation tells a partition that went and
-/// came back from the one it was.
+/// One reply in one assignment of its partition. The generation distinguishes two assignments of
+/// the same partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Ticket {
     pub partition: i32,
@@ -43,10 +43,10 @@ pub struct Ticket {
     pub offset: i64,
 }
 
-/// Keeps a record's place in the lane's budget until it is dropped.
+/// A record's permit of the lane's byte budget, kept until it is dropped.
 pub type Hold = Arc<dyn Any + Send + Sync>;
 
-/// A reply on its way.
+/// A reply that is not finished.
 #[derive(Debug)]
 pub struct Entry {
     pub record: Record,
@@ -56,13 +56,14 @@ pub struct Entry {
     pub wait: Wait,
     /// A request or a dead letter is under way.
     pub busy: bool,
-    /// A later record replaced it: no further attempt is made.
+    /// A later record replaced the reply: no further attempt is made.
     pub replaced: bool,
     pub hold: Hold,
 }
 
 impl Entry {
-    /// An old record that an operator writes once more replaces nothing that is newer.
+    /// Returns whether `later` replaces this reply. An old record that an operator writes once more
+    /// replaces no newer one.
     fn is_replaced_by(&self, later: &Reply, scope: WithdrawScope) -> bool {
         self.reply.as_ref().is_some_and(|reply| {
             let is_in_scope = scope == WithdrawScope::All || reply.kind == Some(ReplyKind::Prompt);
@@ -71,20 +72,20 @@ impl Entry {
     }
 }
 
-/// How long a lead whose messages never cease waits beyond the time of its first reply.
+/// How long a lead that writes without pause waits beyond the time of its first reply.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A reply's wait for a newer one to the same lead.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Wait {
-    /// Not to be sent earlier; none: at once.
+    /// The earliest time to send the reply; `None` means at once.
     pub until: Option<Timestamp>,
-    /// No newer reply, and none that replaces it, waits longer.
+    /// The latest time for the reply and for those that replace it.
     deadline: Option<Timestamp>,
 }
 
 impl Wait {
-    /// The wait of a reply that replaces one with the wait `before`, if any.
+    /// Returns the wait of a reply that replaces one with the wait `before`, if any.
     #[must_use]
     pub fn new(not_before: Option<Timestamp>, before: Option<Self>) -> Self {
         let deadline = before.and_then(|before| before.deadline);
@@ -107,18 +108,18 @@ pub struct Tries {
     pub unknown: u32,
     /// Attempts that failed for reasons that may be this reply's own.
     pub failed: u32,
-    /// Attempts refused because the recipient gets messages too fast.
+    /// Attempts refused because the recipient gets too many messages.
     pub recipient_throttled: u32,
     pub window_closed: bool,
-    /// Messages that had been accepted when this one failed first.
+    /// The count of accepted messages when this reply first failed.
     pub accepted_before: u64,
 }
 
-/// What a later record replaced.
+/// The replies that a later record replaced.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Replaced {
     pub count: usize,
-    /// The wait of the newest of them, if it was never tried.
+    /// The wait of the newest replaced reply that was never tried.
     pub wait: Option<Wait>,
 }
 
@@ -130,15 +131,18 @@ pub struct OutsideLog {
     pub high: i64,
 }
 
-/// Where reading starts, and from where on replies are sent.
+/// The offset from which records are read, and the one from which replies are sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Start {
     pub read: i64,
     pub send: i64,
 }
 
+/// Returns the offsets at which reading and sending start.
+///
 /// # Errors
-/// A committed offset that the log does not hold: it is for an operator to say what was lost.
+/// Returns an error if the log does not hold the committed offset: an operator has to find
+/// out what was lost.
 pub fn start(offsets: LogOffsets) -> Result<Start, OutsideLog> {
     let LogOffsets {
         low,
@@ -166,22 +170,22 @@ pub fn start(offsets: LogOffsets) -> Result<Start, OutsideLog> {
 #[derive(Debug)]
 pub struct Partition {
     pub generation: u64,
-    /// Replies before this offset were handled already. `None` until Kafka has said where the
-    /// group stands.
+    /// Replies before this offset were handled already. `None` until Kafka has returned the group's
+    /// offset.
     pub send_from: Option<i64>,
     pub window: Window<Entry>,
-    /// Of replies from there on, those that were handled by another owner and are not read yet.
+    /// Replies from `send_from` on that another owner handled and that are not read yet.
     pub handled_ahead: BTreeSet<i64>,
     /// Replies with an unknown outcome, handled or not.
     unknown: BTreeSet<i64>,
-    /// Those of them that are committed.
+    /// The offsets of `unknown` that the committed note lists.
     unknown_noted: BTreeSet<i64>,
     /// Ids of replies that are in the window or were handled.
     handled: LruCache<String, ()>,
     pub undecodable: PoisonCount,
-    /// Sends and dead letters under way.
+    /// The number of requests and dead letters under way.
     pub in_flight: usize,
-    /// It is being given back: nothing more is sent.
+    /// The partition is being revoked: nothing more is sent.
     pub stopping: bool,
     pub catch_up: CatchUp,
 }
@@ -204,7 +208,7 @@ impl Partition {
         }
     }
 
-    /// Reads from `start` a log that ends at `end`; `note` is what was committed.
+    /// Sets where reading starts in a log that ends at `end`; `note` is the committed note.
     pub fn read_from(&mut self, start: Start, note: Note, end: i64, now: Timestamp) {
         self.send_from = Some(start.send);
         let note = note.from(start.send);
@@ -214,9 +218,9 @@ impl Partition {
         self.catch_up = CatchUp::new(start.read, end, now);
     }
 
-    /// Finishes the lead's replies that `later`, a record of the same lead, replaces. One that is
-    /// under way is not tried again. A later reply goes only once Kafka knows: else the older might
-    /// go after it, by whoever has the partition next.
+    /// Finishes the lead's replies that `later`, a record of the same lead, replaces. A replaced
+    /// reply that is under way is not tried again. A later reply goes only once Kafka knows the
+    /// replacement. Otherwise the partition's next owner might send the older reply after it.
     pub fn replace(&mut self, later: &Reply) -> Replaced {
         let scope = match later.content {
             ReplyContent::Withdraw { scope, .. } => scope,
@@ -241,7 +245,7 @@ impl Partition {
         replaced
     }
 
-    /// What to commit, if that changes anything.
+    /// Returns what to commit, if a commit changes anything.
     #[must_use]
     pub fn committable(&self) -> Option<Done> {
         let unknown = || self.unknown.iter().take(MOST_UNKNOWN);
@@ -255,7 +259,7 @@ impl Partition {
         Some(done)
     }
 
-    /// Takes note of what is committed; names the replies that are now free to go.
+    /// Records what is committed. Returns the replies that are now free to go.
     pub fn release(&mut self, done: &Done) -> Vec<i64> {
         self.unknown = self.unknown.split_off(&done.next);
         let noted = done.unknown.iter().copied();
@@ -263,12 +267,12 @@ impl Partition {
         self.window.release(done.next, &done.ahead)
     }
 
-    /// Nobody knows whether the reply at `offset` was sent.
+    /// Records that the outcome of the reply at `offset` is unknown.
     pub fn is_unknown(&mut self, offset: i64) {
         self.unknown.insert(offset);
     }
 
-    /// What was tried of the reply at `offset` before it was read.
+    /// Returns the attempts for the reply at `offset` that were made before it was read.
     #[must_use]
     pub fn tries(&self, offset: i64) -> Tries {
         let unknown = u32::from(self.unknown.contains(&offset));
@@ -279,12 +283,12 @@ impl Partition {
         }
     }
 
-    /// Remembers an id; true when it was known.
+    /// Remembers an id. Returns true when the id was known.
     pub fn repeats(&mut self, id: &str) -> bool {
         self.handled.put(id.to_owned(), ()).is_some()
     }
 
-    /// When the reply may go first, should it still be open.
+    /// Returns the earliest time for the reply at `offset`, if it is still open.
     pub fn due(&mut self, offset: i64, now: Timestamp) -> Option<Timestamp> {
         let entry = self.window.open_mut(offset)?;
         Some(entry.wait.until.map_or(now, |until| until.max(now)))

@@ -1,4 +1,4 @@
-//! Replies to requests of the Cloud API. Pure.
+//! Turns replies into requests of the Cloud API. Pure.
 
 #![cfg_attr(
     not(test),
@@ -27,14 +27,14 @@ const ROW_DESCRIPTION: usize = 72;
 const OPTION_ID: usize = 200;
 const CALLBACK_DATA: usize = 512;
 
-/// A message to post: to which business number's path, and the body.
+/// A message to post: the business number of the path, and the body.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Request {
     pub number: String,
     pub body: Value,
 }
 
-/// Why a reply has no form in the Cloud API. Holds nothing of the reply's text.
+/// The reason why a reply has no form in the Cloud API. Holds nothing of the reply's text.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RequestError {
     #[error(
@@ -63,10 +63,10 @@ pub enum RequestError {
     },
 }
 
-/// The request that sends `reply`.
+/// Returns the request that sends `reply`.
 ///
 /// # Errors
-/// A reply that the Cloud API would refuse whatever the circumstances.
+/// Returns an error if the Cloud API would refuse the reply in any case.
 pub fn build(reply: &Reply) -> Result<Request, RequestError> {
     if reply.platform != Platform::WhatsappCloud {
         return Err(RequestError::Platform);
@@ -79,7 +79,7 @@ pub fn build(reply: &Reply) -> Result<Request, RequestError> {
     let (kind, content) = content(&reply.content)?;
     body.insert("type".into(), json!(kind));
     body.insert(kind.into(), content);
-    // Statuses bring it back. One that is too long would have the whole message refused.
+    // Statuses return this id. An id that is too long would have the whole message refused.
     if reply.id.chars().count() <= CALLBACK_DATA {
         body.insert("biz_opaque_callback_data".into(), json!(reply.id));
     }

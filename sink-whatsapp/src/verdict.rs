@@ -1,5 +1,5 @@
-//! What an answer of the Graph API means. Pure; the code decides, because the HTTP status that
-//! goes with it varies.
+//! Decides what an answer of the Graph API means. Pure. The error code decides, because the HTTP
+//! status that comes with it varies.
 
 #![cfg_attr(
     not(test),
@@ -13,7 +13,7 @@
 
 use std::time::Duration;
 
-/// What came back of one attempt.
+/// The result of one attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     Accepted,
@@ -35,31 +35,31 @@ pub struct Refusal {
     pub retry_after: Option<Duration>,
 }
 
-/// What follows from an answer.
+/// The reaction to an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     Accepted,
     /// Try this reply again, later each time.
     Retry,
-    /// It may have been sent: try once more at most.
+    /// The reply may have been sent: try it once more at most.
     Unknown,
-    /// This recipient gets messages too fast: 4ⁿ seconds.
+    /// The recipient gets messages too fast: wait 4ⁿ seconds.
     RecipientThrottled,
     /// The whole number waits.
     NumberThrottled,
-    /// Nothing can be sent from this number before an operator mends something.
+    /// The number can send nothing before an operator fixes the cause.
     NumberStopped,
-    /// The 24-hour window is closed; this may be an error, once.
+    /// The 24-hour window is closed; the first such answer may be an error.
     WindowClosed,
     /// This reply is given up.
     GiveUp(Class),
 }
 
-/// Why a reply was given up, as dead letters and metrics name it.
+/// The reason why a reply was given up, as dead letters and metrics name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Class {
     Undecodable,
-    /// It has no form in the Cloud API.
+    /// The reply has no form in the Cloud API.
     Unsendable,
     /// The Cloud API refuses it as wrong.
     Refused,
@@ -70,9 +70,9 @@ pub enum Class {
     RecipientLimit,
     /// Meta tests what happens without this message.
     Experiment,
-    /// It failed too often while others went through.
+    /// The reply failed too often while others were accepted.
     Exhausted,
-    /// Whether it was sent is unknown, of more than one attempt.
+    /// The outcomes of more than one attempt are unknown.
     UnknownOutcome,
 }
 
@@ -89,7 +89,7 @@ impl Class {
         Self::UnknownOutcome,
     ];
 
-    /// Short and machine-readable.
+    /// Returns a short, machine-readable name.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -105,7 +105,7 @@ impl Class {
         }
     }
 
-    /// What it means and what to do, for people.
+    /// Returns the meaning and the remedy, for people.
     #[must_use]
     pub const fn advice(self) -> &'static str {
         match self {
@@ -139,7 +139,7 @@ impl Answer {
         }
     }
 
-    /// Whether the Graph API itself gave it.
+    /// Returns whether the answer comes from the Graph API itself.
     #[must_use]
     pub const fn is_its_own(&self) -> bool {
         match self {
@@ -190,8 +190,9 @@ impl Refusal {
         }
     }
 
-    /// Something between us and the Graph API answered: it may have handed the request on before it
-    /// failed, unless its status says that it did not.
+    /// Judges an answer that does not come from the Graph API but from something in front of it.
+    /// That proxy may have forwarded the request before it failed, unless its status rules that
+    /// out.
     const fn verdict_by_status(&self) -> Verdict {
         match self.status {
             425 | 503 => Verdict::Retry,

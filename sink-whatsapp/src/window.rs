@@ -1,9 +1,9 @@
-//! The replies of one partition that Kafka's committed offset has not passed yet. Pure.
+//! Holds the replies of one partition that are not before Kafka's committed offset. Pure.
 //!
-//! A reply is free to go only when it is known to Kafka that every earlier reply to the same lead is
-//! done: by the committed offset, or, where a reply that waits keeps that back, by the note that is
-//! committed with it, which lists what is done beyond. So at any moment at most one reply of a lead
-//! can have been sent that a crash repeats.
+//! A reply is free to go only when Kafka knows that every earlier reply to the same lead is done.
+//! Kafka knows this by the committed offset. While a waiting reply keeps that offset back, the note
+//! committed with the offset lists the replies done beyond it. So at any moment a crash can repeat
+//! at most one sent reply of a lead.
 
 #![cfg_attr(
     not(test),
@@ -32,25 +32,25 @@ pub struct Window<T> {
     slots: VecDeque<Slot<T>>,
     /// Offsets of each lead's replies in the window, in order. Never an empty queue.
     leads: HashMap<Arc<str>, VecDeque<i64>>,
-    /// How many slots at the head are finished.
+    /// The number of finished slots at the head.
     finished: usize,
-    /// Finished replies beyond the head that keep a later one to their lead back.
+    /// Finished replies beyond the head that keep back a later reply to their lead.
     holding: BTreeSet<i64>,
-    /// Replies beyond the head that are listed as done in what is committed.
+    /// Replies beyond the head that the committed note lists as done.
     noted: BTreeSet<i64>,
 }
 
-/// What is to be committed.
+/// The offset and the lists to commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Done {
     pub next: i64,
-    /// Offsets after it that are done, too.
+    /// Offsets after `next` that are done, too.
     pub ahead: Vec<i64>,
     /// Offsets whose outcome is unknown.
     pub unknown: Vec<i64>,
 }
 
-/// Handled offsets that one note lists.
+/// The most handled offsets that one note lists.
 pub(crate) const MOST_AHEAD: usize = 230;
 
 impl<T> Default for Window<T> {
@@ -66,8 +66,8 @@ impl<T> Default for Window<T> {
 }
 
 impl<T> Window<T> {
-    /// Takes a reply in, its offset greater than all before; true when it is free to go at once.
-    /// Without a lead it stands in nobody's order.
+    /// Adds a reply whose offset is greater than all before. Returns true when the reply is free to
+    /// go at once. A reply without a lead waits for no other reply.
     pub fn push(&mut self, offset: i64, lead: Option<&str>, value: T) -> bool {
         let lead: Option<Arc<str>> = lead.map(Into::into);
         let free = match &lead {
@@ -90,14 +90,14 @@ impl<T> Window<T> {
         free
     }
 
-    /// The reply at `offset` while it is in the window and not finished.
+    /// Returns the reply at `offset` while it is in the window and not finished.
     pub fn open_mut(&mut self, offset: i64) -> Option<&mut T> {
         let index = self.index(offset)?;
         let slot = self.slots.get_mut(index)?;
         (!slot.finished).then_some(&mut slot.value)
     }
 
-    /// Nothing is left to do for the reply at `offset`.
+    /// Marks the reply at `offset` as finished: nothing is left to do for it.
     pub fn finish(&mut self, offset: i64) {
         if let Some(slot) = self
             .index(offset)
@@ -115,7 +115,7 @@ impl<T> Window<T> {
         self.hold(offset);
     }
 
-    /// Notes that a finished reply keeps others back, if it does.
+    /// Records a finished reply that keeps others back, if it does.
     fn hold(&mut self, offset: i64) {
         let slot = self.index(offset).and_then(|index| self.slots.get(index));
         let lead = slot
@@ -127,13 +127,13 @@ impl<T> Window<T> {
         }
     }
 
-    /// What is committed lists the reply at `offset` as done.
+    /// Records that the committed note lists the reply at `offset` as done.
     pub fn note(&mut self, offset: i64) {
         self.noted.insert(offset);
     }
 
-    /// Nothing is left to do for the reply at `offset`, which was never sent: it stands in nobody's
-    /// way, committed or not. Names the lead's next reply, if it is free to go by that.
+    /// Finishes the reply at `offset`, which was never sent and so keeps no other reply back,
+    /// committed or not. Returns the lead's next reply if that is now free to go.
     pub fn withdraw(&mut self, offset: i64) -> Option<i64> {
         let index = self.index(offset)?;
         let lead = self.slots.get_mut(index)?.lead.take();
@@ -141,15 +141,15 @@ impl<T> Window<T> {
         self.leave(&lead?, offset)
     }
 
-    /// The offsets of the lead's replies in the window, in order.
+    /// Returns the offsets of the lead's replies in the window, in order.
     #[must_use]
     pub fn queued(&self, lead: &str) -> Vec<i64> {
         let queue = self.leads.get(lead);
         queue.into_iter().flatten().copied().collect()
     }
 
-    /// What to commit: the offset after the finished replies at the head, and what is done beyond
-    /// that keeps others back; none when that would change nothing.
+    /// Returns the offset after the finished replies at the head, and the finished replies beyond
+    /// that keep others back. Returns `None` when a commit would change nothing.
     #[must_use]
     pub fn committable(&self) -> Option<Done> {
         let last = self.finished.checked_sub(1);
@@ -174,7 +174,7 @@ impl<T> Window<T> {
         })
     }
 
-    /// What is committed, while [`Self::committable`] has nothing else.
+    /// Returns what is committed, for when [`Self::committable`] returns `None`.
     #[must_use]
     pub fn committed(&self) -> Option<Done> {
         let next = self.slots.front()?.offset;
@@ -185,8 +185,8 @@ impl<T> Window<T> {
         })
     }
 
-    /// Drops the replies before `next`, which is committed, notes those that are done `ahead` of it,
-    /// and names those that are now free to go.
+    /// Drops the replies before `next`, which is committed, and records those that are done `ahead`
+    /// of it. Returns the replies that are now free to go.
     pub fn release(&mut self, next: i64, ahead: &[i64]) -> Vec<i64> {
         let mut free = Vec::new();
         while let Some(slot) = self.slots.front() {
@@ -212,8 +212,8 @@ impl<T> Window<T> {
         free
     }
 
-    /// Takes the reply at `offset` out of its lead's order; names the next one, should it have been
-    /// the first.
+    /// Removes the reply at `offset` from its lead's order. Returns the next one if the removed
+    /// reply was the first.
     fn leave(&mut self, lead: &Arc<str>, offset: i64) -> Option<i64> {
         let queue = self.leads.get_mut(lead)?;
         let was_first = queue.front() == Some(&offset);

@@ -1,4 +1,4 @@
-//! What an answer means for its reply and its number.
+//! Decides what an answer means for its reply and its number.
 
 use std::time::Duration;
 
@@ -11,26 +11,26 @@ use crate::partition::{Ticket, Tries};
 use crate::verdict::{Answer, Class, Refusal, Verdict};
 
 const RETRY: RetryPolicy = RetryPolicy::unlimited(Duration::from_secs(1), Duration::from_secs(60));
-/// Failures after which a reply is given up, provided that others went through meanwhile: until
-/// then the fault is not the reply's own.
+/// Failures after which a reply is given up, provided that other replies were accepted meanwhile.
+/// Without those, the reply itself may not be at fault.
 const FAILURES: u32 = 12;
-/// Unknown outcomes after which a reply is given up: each may have been a message to its person.
+/// Unknown outcomes after which a reply is given up: each attempt may have reached its person.
 const UNKNOWN_OUTCOMES: u32 = 2;
-/// Between the two attempts. Whoever has the message answers meanwhile, and then gets the next
-/// prompt instead of a copy.
+/// The pause between the two attempts. A person who has the message answers meanwhile, and then
+/// gets the next prompt instead of a duplicate.
 const UNKNOWN_PAUSE: Duration = Duration::from_secs(30);
 /// Meta's rule is 4ⁿ seconds, from n = 0: 341 s in all.
 const RECIPIENT_THROTTLES: u32 = 5;
 
-/// What follows for one reply.
+/// The reaction for one reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Next {
     After(Duration),
     GiveUp(Class),
 }
 
-/// Takes note of a failed attempt. `accepted` is how many messages were accepted so far, `unit`
-/// drawn uniformly from 0..1.
+/// Records a failed attempt. `accepted` is the number of messages accepted so far, `unit` is drawn
+/// uniformly from 0..1.
 pub(super) fn failed(tries: &mut Tries, accepted: u64, unit: f64) -> Next {
     if tries.failed == 0 {
         tries.accepted_before = accepted;
@@ -59,7 +59,8 @@ pub(super) fn recipient_throttled(tries: &mut Tries) -> Next {
     Next::After(Duration::from_secs(4_u64.pow(n)))
 }
 
-/// The window can be called closed by mistake, so once is not believed.
+/// Records that the window was called closed. That may be a mistake, so the first such answer is
+/// not believed.
 pub(super) const fn window_closed(tries: &mut Tries) -> Next {
     if tries.window_closed {
         return Next::GiveUp(Class::WindowClosed);
@@ -198,7 +199,7 @@ const fn refusal(answer: &Answer) -> Option<&Refusal> {
     }
 }
 
-/// The answer in words that hold nothing of the message.
+/// Describes the answer in words that hold nothing of the message.
 fn describe(answer: &Answer) -> String {
     match answer {
         Answer::Accepted => "accepted".to_owned(),

@@ -1,4 +1,4 @@
-//! Partitions come and go; their offsets are committed.
+//! Handles assigned and revoked partitions, and commits offsets.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ const COMMIT_RETRY: RetryPolicy =
 pub(super) struct Revocation {
     partitions: Vec<(i32, u64)>,
     pub(super) deadline: Timestamp,
-    /// Tells the consumer that the partitions may go, by being dropped.
+    /// Dropping this sender signals the consumer that the partitions may be returned.
     _done: oneshot::Sender<()>,
 }
 
@@ -131,7 +131,8 @@ impl Dispatcher {
         });
     }
 
-    /// Gives back the revoked partitions that have nothing under way and everything committed.
+    /// Releases the revoked partitions that have nothing under way and everything committed, or
+    /// whose deadline has passed.
     pub(super) fn release_revoked(&mut self, now: Timestamp) {
         let Self {
             revocations,
