@@ -1,10 +1,10 @@
 //! The consumer loop of all services.
 //!
-//! One thread polls and never stops polling: under back-pressure records wait in the queues of their
-//! partitions. They go to lanes, each the owner of its share of partitions (`partition % lanes`). A
-//! rebalance drains before it gives a partition back: the lane finishes what it has, and only then is
-//! the partition released. A lane says where a partition starts, because the truth on offsets may lie
-//! elsewhere than in Kafka.
+//! One thread polls and never stops polling. Under backpressure, records wait in the queues of
+//! their partitions. Each lane owns a share of the partitions (`partition % lanes`) and receives
+//! their records. A rebalance drains first: it revokes a partition only after the lane has finished
+//! its records. The lane chooses the offset at which a partition starts, because the authoritative
+//! offset may be stored outside Kafka.
 
 mod budget;
 mod handle;
@@ -35,34 +35,35 @@ use crate::settings::KafkaArgs;
 use crate::trace::TraceContext;
 use leadstream_service::ConfigError;
 
-/// A record as it came from Kafka.
+/// A record read from Kafka.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
     pub partition: i32,
     pub offset: i64,
     pub key: Box<[u8]>,
     pub value: Box<[u8]>,
-    /// When it was written, by its producer's clock or the broker's, as the topic has it.
+    /// The time of writing, by the clock of the producer or the broker, as the topic is configured.
     pub written_at: Option<Timestamp>,
     pub trace: Option<TraceContext>,
 }
 
-/// Records of one lane, each partition's in the order of their offsets. The permit holds their
-/// place in the lane's budget until it is dropped.
+/// Records of one lane, in offset order within each partition. The permit holds their share of the
+/// lane's byte budget until it is dropped.
 #[derive(Debug)]
 pub struct Fetched {
     pub records: Vec<Record>,
     pub permit: Permit,
 }
 
-/// What a lane is told, in this order for each partition: assigned, records, revoked.
+/// An event for a lane. Each partition has them in this order: assigned, records, revoked.
 #[derive(Debug)]
 pub enum LaneEvent {
-    /// The lane owns these partitions now, and answers with [`ConsumerHandle::start`].
+    /// The lane now owns these partitions and answers with [`ConsumerHandle::start`].
     Assigned(Vec<i32>),
     Records(Fetched),
-    /// The lane finishes what it has of these partitions, commits, forgets them, and drops `done`.
-    /// With `lost` they belong to another member already: nothing can be committed.
+    /// The lane finishes its records of these partitions, commits, drops their state, and drops
+    /// `done`. With `lost`, the partitions already belong to another member, so nothing can be
+    /// committed.
     Revoked {
         partitions: Vec<i32>,
         lost: bool,
@@ -70,7 +71,7 @@ pub enum LaneEvent {
     },
 }
 
-/// Why consuming stopped.
+/// The reason why consuming stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum ConsumeError {
     #[error(transparent)]
@@ -116,7 +117,7 @@ pub enum ConsumeError {
     Thread,
 }
 
-/// First and next offset of a partition's log, and the group's committed offset.
+/// The first and next offset of a partition's log, and the group's committed offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LogOffsets {
     pub low: i64,
@@ -124,31 +125,31 @@ pub struct LogOffsets {
     pub committed: Option<i64>,
 }
 
-/// How a service consumes one topic.
+/// Options with which a service consumes one topic.
 #[derive(Clone, Debug)]
 pub struct ConsumerOptions {
     pub topic: String,
     pub group: String,
     pub client_id: String,
-    /// Bytes that may wait in one lane before it is given no more.
+    /// Bytes that may wait in one lane before it receives no more.
     pub lane_bytes: usize,
-    /// Records that may wait in one lane before it is given no more.
+    /// Records that may wait in one lane before it receives no more.
     pub lane_records: usize,
-    /// How long a revoked partition may drain before it is given back all the same.
+    /// The longest time for which a revoked partition may drain before it is released anyway.
     pub drain: Duration,
 }
 
-/// The polling thread, not yet started.
+/// The polling thread before it starts.
 #[derive(Debug)]
 pub struct ConsumerLoop {
     poller: poll::Poller,
 }
 
 impl ConsumerLoop {
-    /// A loop over as many lanes as `lanes`; a lane's task takes the other end.
+    /// Creates a loop with one lane for each sender in `lanes`; a lane's task holds the receiver.
     ///
     /// # Errors
-    /// Wrong settings.
+    /// Returns an error if the settings are wrong.
     pub fn new(
         kafka: &KafkaArgs,
         options: &ConsumerOptions,
@@ -190,10 +191,10 @@ impl ConsumerLoop {
         Ok((Self { poller }, handle))
     }
 
-    /// Polls until `shutdown`, then gives every partition back, drained, and leaves the group.
+    /// Polls until `shutdown`, then drains and releases every partition and leaves the group.
     ///
     /// # Errors
-    /// A fatal error of Kafka, or an offset that the log no longer holds.
+    /// Returns an error if Kafka reports a fatal error, or if the log no longer holds an offset.
     pub async fn run(
         self,
         shutdown: tokio_util::sync::CancellationToken,

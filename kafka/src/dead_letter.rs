@@ -1,5 +1,5 @@
-//! Dead letters: original bytes, the reason in Kafka Connect's header names, so that existing
-//! tools read them.
+//! Dead letters: the original bytes, with the reason under the header names of Kafka Connect, so
+//! that existing tools can read them.
 
 use std::sync::Arc;
 
@@ -9,19 +9,19 @@ use crate::TraceContext;
 use crate::consumer::Record;
 use crate::producer::Outgoing;
 
-/// Why a record was given up.
+/// The reason why a record was given up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reason<'a> {
     /// The service that gave up, such as `processor`.
     pub service: &'a str,
     /// A short machine-readable class, such as `undecodable` or `too_late`.
     pub class: &'a str,
-    /// What, where and how to mend it; without personal data and secrets.
+    /// What went wrong, where, and how to fix it; without personal data and secrets.
     pub message: &'a str,
     pub attempts: u32,
 }
 
-/// The dead letter of `record`, which came from `topic`.
+/// Builds the dead letter of `record`, which came from `topic`.
 #[must_use]
 pub fn of_record(
     dead_letters: &Arc<str>,
@@ -41,7 +41,7 @@ pub fn of_record(
     }
 }
 
-/// A part of a dead letter's bytes: they may be more than one record takes.
+/// A part of a dead letter's bytes, which may exceed the size of one record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Part<'b> {
     bytes: &'b [u8],
@@ -49,7 +49,7 @@ pub struct Part<'b> {
     of: usize,
 }
 
-/// `bytes` in parts of `longest` at most, in their order; one part when they are that few.
+/// Splits `bytes`, in order, into parts of at most `longest` bytes. Few enough bytes make one part.
 pub fn in_parts(bytes: &[u8], longest: usize) -> impl Iterator<Item = Part<'_>> {
     let longest = longest.max(1);
     let of = bytes.len().div_ceil(longest).max(1);
@@ -62,8 +62,8 @@ pub fn in_parts(bytes: &[u8], longest: usize) -> impl Iterator<Item = Part<'_>> 
     })
 }
 
-/// The dead letter of something that never was a record, such as one item of a webhook. Parts of
-/// one share their `trace`, and say which they are.
+/// Builds the dead letter of bytes that never were a record, such as one item of a webhook. Parts
+/// of one dead letter share their `trace` and carry their part number.
 #[must_use]
 pub fn of_bytes(
     dead_letters: &Arc<str>,
@@ -103,7 +103,8 @@ fn connect(name: &str, value: &str) -> (String, Vec<u8>) {
     )
 }
 
-/// When poison is systemic: past it a partition stops instead of draining into dead letters.
+/// The limit above which poison is systemic: the partition then halts instead of draining into dead
+/// letters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PoisonLimit {
     /// Dead letters in a row.
@@ -112,7 +113,8 @@ pub struct PoisonLimit {
     pub percent: u32,
 }
 
-/// Records over which the share of poison is taken: at least half of it, at most all of it.
+/// The window of records over which the share of poison is measured: at least half of it, at most
+/// all of it.
 pub const POISON_WINDOW: u32 = 1_000;
 
 impl Default for PoisonLimit {
@@ -124,17 +126,17 @@ impl Default for PoisonLimit {
     }
 }
 
-/// Counts dead letters of one partition against a [`PoisonLimit`]. It can be stored.
+/// A count of one partition's dead letters, compared with a [`PoisonLimit`]. It can be stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PoisonCount {
     run: u32,
-    /// Records and dead letters of the present half of the window, and of the half before.
+    /// Records and dead letters of the current half of the window, and of the half before it.
     present: (u32, u32),
     before: (u32, u32),
 }
 
 impl PoisonCount {
-    /// Takes note of one record; false when the limit is passed.
+    /// Counts one record; returns false when the limit is exceeded.
     pub fn observe(&mut self, poison: bool, limit: PoisonLimit) -> bool {
         self.run = if poison { self.run + 1 } else { 0 };
         if self.present.0 == POISON_WINDOW / 2 {
@@ -145,13 +147,13 @@ impl PoisonCount {
         self.run <= limit.run && self.percent() <= limit.percent
     }
 
-    /// Whether there is no dead letter among the records that it counts.
+    /// Returns whether the counted records include no dead letter.
     #[must_use]
     pub const fn is_clean(&self) -> bool {
         self.present.1 == 0 && self.before.1 == 0
     }
 
-    /// The share of dead letters, once half a window was seen.
+    /// Returns the share of dead letters after at least half a window.
     fn percent(&self) -> u32 {
         let (records, dead) = (
             self.present.0 + self.before.0,
@@ -201,7 +203,8 @@ mod tests {
         assert_eq!(seen, [true, true, true, true, true, false]);
     }
 
-    /// After how many records the limit is passed, of which `poison` says what is poison.
+    /// Returns after how many records the limit is exceeded; `poison` says which records are
+    /// poison.
     fn passed(percent: u32, poison: impl Fn(u32) -> bool) -> Option<u32> {
         let limit = PoisonLimit {
             run: u32::MAX,
@@ -213,13 +216,13 @@ mod tests {
 
     #[test]
     fn a_share_of_poison_passes_the_limit_whatever_stands_between() {
-        // Two of three, and never two hundred in a row.
+        // Two of three are poison, and never two hundred in a row.
         assert_eq!(passed(50, |index| index % 3 != 0), Some(500));
         assert_eq!(passed(50, |index| index % 2 == 0), None);
-        // It begins after much that was good: one window is enough.
+        // Poison that begins after many good records is noticed within one window.
         let late = passed(50, |index| index > 10_000 && index % 3 != 0);
         assert!(late.is_some_and(|at| at < 11_000), "{late:?}");
-        // A few at the beginning say nothing yet.
+        // A few records at the beginning are not enough to decide.
         assert_eq!(passed(50, |index| index < 200), None);
     }
 }

@@ -1,5 +1,5 @@
-//! Kafka as Leadstream's services use it: the consumer loop, the producer, dead letters and the
-//! settings of clients. Nothing about leads.
+//! Kafka as Leadstream's services use it: the consumer loop, the producer, dead letters and client
+//! settings. The crate knows nothing about leads.
 
 pub mod consumer;
 pub mod dead_letter;

@@ -1,6 +1,7 @@
-//! The partitioner of Java's clients and of Leadstream's producers.
+//! The partitioner of Java clients and of Leadstream's producers.
 
-/// Returns the partition of `key` among `partitions`, as `murmur2_random` and Java's default place it.
+/// Returns the partition of `key` among `partitions`, as chosen by `murmur2_random` and Java's
+/// default partitioner.
 #[must_use]
 pub fn partition_of(key: &[u8], partitions: usize) -> i32 {
     let hash = murmur2::murmur2(key, murmur2::KAFKA_SEED) & 0x7fff_ffff;
@@ -14,7 +15,7 @@ mod tests {
 
     #[test]
     fn a_key_is_looked_for_where_java_s_client_puts_it() {
-        // Of org.apache.kafka.common.utils.Utils.murmur2.
+        // Values of org.apache.kafka.common.utils.Utils.murmur2.
         for (key, hash) in [("21", -973_932_308_i32), ("foobar", -790_332_482)] {
             let positive = u32::try_from(hash & 0x7fff_ffff).unwrap();
             let expected = i32::try_from(positive % 12).unwrap();

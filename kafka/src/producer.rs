@@ -26,19 +26,19 @@ pub use bounded::BoundedProducer;
 use bounded::Place;
 use leadstream_service::ConfigError;
 
-/// A record on its way to Kafka.
+/// A record to be written to Kafka.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outgoing {
     pub topic: Arc<str>,
     pub key: Vec<u8>,
     pub value: Vec<u8>,
-    /// Goes as the header `traceparent`, before the others.
+    /// Written as the header `traceparent`, before the other headers.
     pub trace: Option<TraceContext>,
     pub headers: Vec<(String, Vec<u8>)>,
 }
 
 impl Outgoing {
-    /// Without a trace and further headers.
+    /// Creates a record without a trace and further headers.
     #[must_use]
     pub fn new(
         topic: impl Into<Arc<str>>,
@@ -55,7 +55,7 @@ impl Outgoing {
     }
 }
 
-/// Why records did not reach Kafka.
+/// The reason why records did not reach Kafka.
 #[derive(Debug, thiserror::Error)]
 pub enum ProduceError {
     #[error("Kafka did not acknowledge a record of {topic}: {source}")]
@@ -74,7 +74,8 @@ pub enum ProduceError {
     Config(#[from] ConfigError),
 }
 
-/// Acknowledgement of a batch: resolves when every record of it was acknowledged, or failed.
+/// The acknowledgement of a batch. It resolves when every record was acknowledged, or when one
+/// failed.
 #[derive(Debug)]
 #[must_use = "records count only once Kafka acknowledged them"]
 pub struct Delivery(oneshot::Receiver<Result<(), ProduceError>>);
@@ -94,7 +95,7 @@ struct Batch {
     open: AtomicUsize,
     failed: Mutex<Option<ProduceError>>,
     done: Mutex<Option<oneshot::Sender<Result<(), ProduceError>>>>,
-    /// Given back when the last record is settled, whoever waits for it or not.
+    /// Released when the last record is acknowledged or has failed, even if nobody waits for it.
     _place: Option<Place>,
 }
 
@@ -107,7 +108,7 @@ impl Batch {
             && let Some(done) = lock(&self.done).take()
         {
             let outcome = lock(&self.failed).take().map_or(Ok(()), Err);
-            // Nobody waits any more when the request was cancelled.
+            // Nobody waits any more if the request was cancelled.
             drop(done.send(outcome));
         }
     }
@@ -143,7 +144,7 @@ impl ProducerContext for Acknowledge {
 
 type Client = ThreadedProducer<Acknowledge>;
 
-/// One per process; cheap to clone.
+/// The producer: one per process, cheap to clone.
 #[derive(Clone)]
 pub struct Producer {
     config: ClientConfig,
@@ -157,11 +158,11 @@ impl std::fmt::Debug for Producer {
 }
 
 impl Producer {
-    /// `message_timeout` bounds the wait for an acknowledgement; `None` waits for ever, which
-    /// keeps the order of records even while Kafka is away.
+    /// Creates a producer. `message_timeout` bounds the wait for an acknowledgement. `None` waits
+    /// forever, which keeps the order of records even while Kafka is unavailable.
     ///
     /// # Errors
-    /// Wrong settings.
+    /// Returns an error if the settings are wrong.
     pub fn new(
         kafka: &KafkaArgs,
         client_id: &str,
@@ -185,9 +186,9 @@ impl Producer {
         Arc::clone(&client)
     }
 
-    /// librdkafka gives a client up when it disagrees with a broker about what was acknowledged, as
-    /// after a broker's loss of data; the client then refuses every record. What it still had fails,
-    /// so that its callers send it again.
+    /// Replaces a client that librdkafka gave up. librdkafka does so when client and broker
+    /// disagree on what was acknowledged, for example after a broker lost data. The client then
+    /// refuses every record. Its waiting records fail, so that their callers send them again.
     fn replace(&self, given_up: &Arc<Client>) {
         let mut client = self.client.write().unwrap_or_else(PoisonError::into_inner);
         if !Arc::ptr_eq(&client, given_up) {
@@ -199,8 +200,9 @@ impl Producer {
         }
     }
 
-    /// Replaces a client that librdkafka gave up, also while nothing is sent: what waits for its
-    /// acknowledgement fails then, and does not wait for ever. Cheap; to be called now and then.
+    /// Replaces a client that librdkafka gave up, even if nothing is being sent. Records that wait
+    /// for an acknowledgement then fail instead of waiting forever. The check is cheap; call it
+    /// regularly.
     pub fn check(&self) {
         let client = self.client();
         if let Some((code, reason)) = client.client().fatal_error() {
@@ -209,11 +211,11 @@ impl Producer {
         }
     }
 
-    /// Enqueues `records` in their order, waiting for room. Cancel-safe: what was enqueued is
-    /// delivered.
+    /// Enqueues `records` in their order and waits while the queue is full. Cancel-safe: enqueued
+    /// records are delivered.
     ///
     /// # Errors
-    /// What librdkafka refuses at once.
+    /// Returns an error for a record that librdkafka refuses immediately.
     pub async fn send(&self, records: &[Outgoing]) -> Result<Delivery, ProduceError> {
         let (batch, delivery) = open(records.len(), None);
         for record in records {
@@ -265,7 +267,7 @@ impl Producer {
         })
     }
 
-    /// Whether a broker answers a metadata request within `timeout`. Blocks.
+    /// Returns whether a broker answers a metadata request within `timeout`. Blocks.
     #[must_use]
     pub fn reachable(&self, timeout: Duration) -> bool {
         let client = self.client();
@@ -274,10 +276,10 @@ impl Producer {
             || client.fetch_group_list(None, timeout).is_ok()
     }
 
-    /// Waits until nothing is in flight: for shutdown only. Blocks.
+    /// Waits until nothing is in flight; for shutdown only. Blocks.
     ///
     /// # Errors
-    /// What is still unacknowledged after `timeout`.
+    /// Returns an error if records are still unacknowledged after `timeout`.
     pub fn flush(&self, timeout: Duration) -> Result<(), ProduceError> {
         self.client()
             .flush(timeout)
@@ -339,7 +341,7 @@ mod tests {
         };
         let outcome = tokio::time::timeout(Duration::from_secs(30), failed).await;
         assert!(outcome.unwrap().is_err());
-        // The next client works, though no send was refused.
+        // The next client works, although no send was refused.
         producer.check();
         producer.send(&records).await.unwrap().await.unwrap();
     }

@@ -1,4 +1,4 @@
-//! Settings of topics, as the broker has them.
+//! Topic settings, read from the broker.
 
 use std::time::Duration;
 
@@ -7,13 +7,14 @@ use rdkafka::client::DefaultClientContext;
 
 use crate::settings::KafkaArgs;
 
-/// Longest record of Leadstream's topics: one item of a webhook, which has 3 MB at most, in its
-/// provider's form and in ours.
+/// The longest record of Leadstream's topics, in bytes. It fits one webhook item of at most 3 MB,
+/// in the provider's form and in Leadstream's.
 pub const MAX_RECORD_BYTES: usize = 8 * 1024 * 1024;
-/// Longest record of a topic with Kafka's default settings.
+/// The longest record, in bytes, of a topic with Kafka's default settings.
 pub const MAX_RECORD_BYTES_BY_DEFAULT: usize = 1_000_000;
 
-/// Returns how long `topic` keeps records; `None` without a limit, or when the broker does not say.
+/// Returns how long `topic` keeps records; `None` if there is no limit, or if the broker does not
+/// say.
 pub async fn limited_retention(kafka: &KafkaArgs, topic: &str) -> Option<Duration> {
     match retention(kafka, topic).await? {
         Retention::Duration(time) => Some(time),
@@ -21,14 +22,14 @@ pub async fn limited_retention(kafka: &KafkaArgs, topic: &str) -> Option<Duratio
     }
 }
 
-/// How long a topic keeps a record.
+/// The time for which a topic keeps a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retention {
     Duration(Duration),
     Unlimited,
 }
 
-/// Returns the retention of `topic`; `None` when the broker does not say.
+/// Returns the retention of `topic`; `None` if the broker does not say.
 pub async fn retention(kafka: &KafkaArgs, topic: &str) -> Option<Retention> {
     let of = async |key: &str| topic_settings(kafka, &[topic], key).await?.pop();
     let deletes = of("cleanup.policy").await?.contains("delete");
@@ -39,8 +40,8 @@ pub async fn retention(kafka: &KafkaArgs, topic: &str) -> Option<Retention> {
     }
 }
 
-/// Returns the longest record, in bytes, that every one of `topics` takes; `None` when the broker does
-/// not say.
+/// Returns the longest record, in bytes, that every one of `topics` accepts; `None` if the broker
+/// does not say.
 pub async fn max_record_bytes(kafka: &KafkaArgs, topics: &[&str]) -> Option<usize> {
     let settings = topic_settings(kafka, topics, "max.message.bytes").await?;
     let limits: Option<Vec<usize>> = settings.iter().map(|limit| limit.parse().ok()).collect();

@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-/// Name of the header, in Kafka and in HTTP.
+/// The name of the header in Kafka and in HTTP.
 pub const TRACEPARENT: &str = "traceparent";
 
-/// `00-<trace id>-<span id>-<flags>`: which trace a record belongs to.
+/// The trace that a record belongs to: `00-<trace id>-<span id>-<flags>`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct TraceContext {
     trace_id: u128,
@@ -14,7 +14,7 @@ pub struct TraceContext {
 }
 
 impl TraceContext {
-    /// A new trace.
+    /// Starts a new trace.
     #[must_use]
     pub fn generate() -> Self {
         Self {
@@ -24,7 +24,7 @@ impl TraceContext {
         }
     }
 
-    /// Reads a header's value; `None` when it is not a version that we can read.
+    /// Reads a header's value; `None` if its version is not supported.
     #[must_use]
     pub fn parse(value: &str) -> Option<Self> {
         let mut parts = value.trim().split('-');
@@ -45,8 +45,8 @@ impl TraceContext {
         (well_formed && context.trace_id != 0 && context.span_id != 0).then_some(context)
     }
 
-    /// The next step of the same trace. The span id is drawn from the parent's and `step`, so a
-    /// record that is built again is the same to the byte.
+    /// Returns the next step of the same trace. The span id depends only on the parent's span id
+    /// and `step`, so a rebuilt record is identical byte for byte.
     #[must_use]
     pub fn child(&self, step: u64) -> Self {
         let mut mixed = self.span_id ^ step.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
@@ -58,13 +58,13 @@ impl TraceContext {
         }
     }
 
-    /// As [`Self::parse`], of the header's bytes.
+    /// Reads the header's bytes like [`Self::parse`].
     #[must_use]
     pub fn from_header(value: &[u8]) -> Option<Self> {
         Self::parse(std::str::from_utf8(value).ok()?)
     }
 
-    /// The header's value.
+    /// Returns the header's value.
     #[must_use]
     pub fn to_header(&self) -> [u8; 55] {
         let mut text = *b"00-................................-................-01";
@@ -78,7 +78,7 @@ impl TraceContext {
         text
     }
 
-    /// 32 hexadecimal digits, as logs carry it.
+    /// Returns the trace id as logs carry it: 32 hexadecimal digits.
     #[must_use]
     pub fn trace_id(&self) -> String {
         format!("{:032x}", self.trace_id)

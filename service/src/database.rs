@@ -1,4 +1,4 @@
-//! Connections to PostgreSQL, as every service opens them.
+//! PostgreSQL connections, as every service opens them.
 
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Executor, PgPool};
 
-/// Returns a pool for a hot path, which connects when it is first used: no test before each use, no
-/// long wait for a connection. Each new session executes `session` first.
+/// Returns a pool for a hot path. The pool connects when it is first used, does not test a
+/// connection before each use, and does not wait long for one. Each new session executes `session`
+/// first.
 ///
-/// A session that was open when PostgreSQL refused to write ([`on_error`]) is closed before its next
-/// use: a former primary stays read-only, and new sessions find the primary.
+/// A session that was open when PostgreSQL refused to write ([`on_error`]) is closed before its
+/// next use: a former primary stays read-only, and new sessions find the primary.
 #[must_use]
 pub fn pool(options: PgConnectOptions, connections: u32, session: Option<&'static str>) -> PgPool {
     PgPoolOptions::new()
@@ -34,7 +35,7 @@ pub fn pool(options: PgConnectOptions, connections: u32, session: Option<&'stati
         .connect_lazy_with(options.application_name("leadstream"))
 }
 
-/// When PostgreSQL last refused to write, by [`clock`].
+/// The time of PostgreSQL's last refusal to write, by [`clock`].
 static READ_ONLY_SINCE: AtomicU64 = AtomicU64::new(0);
 
 /// Returns the milliseconds since the first call.
@@ -43,7 +44,7 @@ fn clock() -> u64 {
     u64::try_from(BEGAN.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Records an error that says that PostgreSQL refuses to write.
+/// Records an error by which PostgreSQL refuses to write.
 pub fn on_error(error: &sqlx::Error) {
     let code = error
         .as_database_error()

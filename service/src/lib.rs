@@ -1,5 +1,6 @@
-//! What every Leadstream service needs: lifecycle, health, telemetry, an HTTP server with limits,
-//! retry policy, settings, secrets and the check of migrations. Nothing about leads or Kafka.
+//! The common parts of every Leadstream service: lifecycle, health, telemetry, an HTTP server with
+//! limits, retry policy, settings, secrets and the migration check. The crate knows nothing about
+//! leads or Kafka.
 
 pub mod config;
 pub mod database;

@@ -51,7 +51,7 @@ pub struct ServiceArgs {
     pub shutdown_seconds: u64,
 }
 
-/// What a running service is given.
+/// Everything that a running service receives.
 #[derive(Clone, Debug)]
 pub struct Context {
     /// Cancelled by SIGTERM or SIGINT.
@@ -59,7 +59,8 @@ pub struct Context {
     pub health: Health,
 }
 
-/// Runs a service to its end: 0 after a graceful shutdown, 1 after an error, which is printed.
+/// Runs a service to its end. Exits with 0 after a graceful shutdown, or with 1 after an error,
+/// which it prints.
 pub async fn run<F, E>(
     name: &'static str,
     args: ServiceArgs,
@@ -134,7 +135,8 @@ async fn with_deadline<E: std::error::Error>(
     }
 }
 
-/// An error and its sources, as one line; a source that the text repeats already is left out.
+/// Formats an error and its sources as one line. A source that the text already contains is left
+/// out.
 pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
@@ -149,11 +151,11 @@ pub fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// Waits for every task of a service. The first that ends tells the others to `stop`; the first error
-/// is the service's.
+/// Waits for every task of a service. The first task that ends makes the others `stop`. The first
+/// error becomes the service's error.
 ///
 /// # Errors
-/// What a task says, or that it panicked.
+/// Returns the error of a task, or that a task panicked.
 pub async fn join<E: From<JoinError> + 'static>(
     mut tasks: JoinSet<Result<(), E>>,
     stop: &CancellationToken,

@@ -1,6 +1,6 @@
-//! What was applied to a database, held against the migrations that a version knows: pure.
+//! Compares the migrations applied to a database with the migrations that a version knows: pure.
 
-/// What is wrong with a database's tables. `table` is where sqlx notes its migrations.
+/// A problem with a database's tables. `table` is where sqlx records its migrations.
 #[derive(Debug, thiserror::Error)]
 pub enum SchemaError {
     #[error(
@@ -41,7 +41,7 @@ pub enum SchemaError {
     Newer { table: &'static str, version: i64 },
 }
 
-/// Names migrations as their files do, with where they are noted.
+/// Names migrations as their files do, with the table that records them.
 fn named(table: &str, versions: &[i64]) -> String {
     let numbers: Vec<String> = versions.iter().map(|it| format!("{it:04}")).collect();
     let noun = match numbers.len() {
@@ -56,15 +56,16 @@ fn named(table: &str, versions: &[i64]) -> String {
 pub struct Applied {
     pub version: i64,
     pub checksum: Vec<u8>,
-    /// Whether it went through to its end.
+    /// Whether the migration completed.
     pub success: bool,
 }
 
-/// Holds what `table` says was applied against what this version knows (version and checksum). Gives
-/// the newest that it does not know: such a database can be worked with, as during an upgrade.
+/// Compares the migrations recorded in `table` with those that this version knows, by version and
+/// checksum. Returns the newest unknown migration: such a database can be used, for example during
+/// an upgrade.
 ///
 /// # Errors
-/// What is missing, changed or unfinished.
+/// Returns an error if a migration is missing, changed or unfinished.
 pub fn check<'a>(
     table: &'static str,
     known: impl Iterator<Item = (i64, &'a [u8])> + Clone,

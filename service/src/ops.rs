@@ -1,4 +1,4 @@
-//! The port for operators: `/health/live`, `/health/ready`, `/metrics`.
+//! The operators' port: `/health/live`, `/health/ready`, `/metrics`.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,8 +10,8 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 use metrics_exporter_prometheus::PrometheusHandle;
 
-/// Whether each part of a service can work. Ready when every part that was named is ready and no
-/// shutdown has begun.
+/// The readiness of each part of a service. The service is ready when every named part is ready and
+/// no shutdown has begun.
 #[derive(Clone, Debug, Default)]
 pub struct Health(Arc<Mutex<BTreeMap<&'static str, Result<(), String>>>>);
 
@@ -24,12 +24,12 @@ impl Health {
         self.parts().insert(part, Ok(()));
     }
 
-    /// `reason` holds no secret and no personal data.
+    /// Marks a part as not ready. `reason` must hold no secret and no personal data.
     pub fn unready(&self, part: &'static str, reason: impl Into<String>) {
         self.parts().insert(part, Err(reason.into()));
     }
 
-    /// The reasons why the service is not ready, by part; empty when it is.
+    /// Returns the reasons why the service is not ready, by part; empty if it is ready.
     #[must_use]
     pub fn problems(&self) -> BTreeMap<&'static str, String> {
         self.parts()

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-/// When to try again. The delay before attempt `n + 1` is uniform between nothing and
-/// `min(cap, base · 2ⁿ)` (full jitter), so that many clients do not return at once.
+/// A policy for retries. The delay before attempt `n + 1` is uniform between zero and `min(cap,
+/// base · 2ⁿ)` (full jitter), so that many clients do not return at the same time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetryPolicy {
     pub base: Duration,
     pub cap: Duration,
-    /// Attempts in all, the first included; `None` for no limit.
+    /// The total number of attempts, including the first; `None` for no limit.
     pub max_attempts: Option<u32>,
 }
 
@@ -22,7 +22,7 @@ impl RetryPolicy {
         }
     }
 
-    /// The longest wait after `attempts` failed attempts; `None` when no attempt is left.
+    /// Returns the longest wait after `attempts` failed attempts; `None` if no attempt is left.
     #[must_use]
     pub fn ceiling(&self, attempts: u32) -> Option<Duration> {
         if self.max_attempts.is_some_and(|max| attempts >= max) {
@@ -32,14 +32,14 @@ impl RetryPolicy {
         Some(self.base.saturating_mul(1 << doublings).min(self.cap))
     }
 
-    /// The wait after `attempts` failed attempts, `unit` drawn uniformly from 0..1.
+    /// Returns the wait after `attempts` failed attempts, with `unit` drawn uniformly from 0..1.
     #[must_use]
     pub fn delay(&self, attempts: u32, unit: f64) -> Option<Duration> {
         self.ceiling(attempts)
             .map(|ceiling| ceiling.mul_f64(unit.clamp(0.0, 1.0)))
     }
 
-    /// As [`Self::delay`] with a random draw.
+    /// Returns a delay like [`Self::delay`], with a random draw.
     #[must_use]
     pub fn random_delay(&self, attempts: u32) -> Option<Duration> {
         self.delay(attempts, rand::random())

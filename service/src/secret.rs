@@ -1,4 +1,4 @@
-//! Secrets that never print.
+//! Secrets that are never printed.
 
 use std::fmt;
 use std::str::FromStr;
@@ -15,7 +15,7 @@ impl Secret {
         Self(value.into())
     }
 
-    /// The secret itself: hand it to a client or a MAC, to nothing that prints.
+    /// Returns the secret itself. Pass it only to a client or a MAC, never to code that prints.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
@@ -26,11 +26,11 @@ impl Secret {
         self.0.trim().is_empty()
     }
 
-    /// The value of flag or variable, else the content of the file that `<variable>_FILE` names,
-    /// without its final newline.
+    /// Returns the value of the flag or variable. Otherwise returns the content of the file that
+    /// `<variable>_FILE` names, without its final newline.
     ///
     /// # Errors
-    /// A file that cannot be read, or both given.
+    /// Returns an error if the file cannot be read, or if both are set.
     pub fn resolve(value: Option<Self>, variable: &str) -> Result<Option<Self>, ConfigError> {
         let file_variable = format!("{variable}_FILE");
         let Some(path) = std::env::var_os(&file_variable) else {
@@ -51,10 +51,10 @@ impl Secret {
         Ok(Some(Self(text.trim_end_matches(['\r', '\n']).to_owned())))
     }
 
-    /// As [`Self::resolve`], for a setting that the service cannot do without.
+    /// Resolves a required setting like [`Self::resolve`].
     ///
     /// # Errors
-    /// As [`Self::resolve`], and when it is not set.
+    /// Returns the errors of [`Self::resolve`], and an error if the setting is missing.
     pub fn require(
         value: Option<Self>,
         variable: &str,

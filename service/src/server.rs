@@ -1,5 +1,5 @@
-//! Accepts connections for a service's routes. hyper's own builder instead of axum's `serve`, whose
-//! time-outs have no timer to run on.
+//! Accepts connections for a service's routes. Uses hyper's own builder because axum's `serve`
+//! gives its timeouts no timer.
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
@@ -23,35 +23,37 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
-/// After a failure to accept (too many open files): time for others to close.
+/// The pause after a failure to accept (too many open files), in which other connections can close.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
-/// A connection past the limit is told so if it says what it wants within this time.
+/// The time in which a connection above the limit has to send its request head to receive a 503.
 const SURPLUS_HEADER_TIMEOUT: Duration = Duration::from_secs(1);
-/// What a client had sent before the end of the drain has reached us after this.
+/// The time for bytes that a client sent before the end of the drain to arrive.
 const LAST_BYTES: Duration = Duration::from_millis(100);
-/// The most that is read ahead of a connection: what a slow client can make us hold, but for the
-/// body of its request.
+/// The most bytes that are read ahead on a connection. It bounds what a slow client can make the
+/// server hold, except for the request body.
 const READ_AHEAD: usize = 16 * 1024;
 
 const TIMED_OUT: &[u8] =
     b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
 
-/// What connections may take.
+/// Limits of the server's connections.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Open at a time. An eighth more are told 503; what comes past those is closed at once.
+    /// Connections open at a time. A further eighth receives 503; connections above that are closed
+    /// immediately.
     pub connections: usize,
-    /// How long a client takes to send a request's head, and so how long an idle connection stays
-    /// open.
+    /// The longest time for a request's head to arrive, and therefore for which an idle connection
+    /// stays open.
     pub header_timeout: Duration,
-    /// How long after the shutdown began requests are still taken on new and open connections.
+    /// The time after the start of shutdown during which new and open connections still accept
+    /// requests.
     pub drain: Duration,
 }
 
-/// Serves HTTP/1.1 until `shutdown`; `open` tells the number of open connections.
+/// Serves HTTP/1.1 until `shutdown`; `open` publishes the number of open connections.
 ///
-/// After it, connections are accepted for [`Limits::drain`] still, and each answer says
-/// `Connection: close`, so that balancers and clients turn elsewhere without losing a request.
+/// After `shutdown`, the server still accepts connections for [`Limits::drain`]. Each response says
+/// `Connection: close`, so that load balancers and clients move elsewhere without losing a request.
 /// Then the port closes, and every request that has begun is answered.
 pub async fn serve(
     listener: TcpListener,
@@ -72,7 +74,7 @@ pub async fn serve(
             () = &mut drained => break,
         }
     }
-    // Whoever was let in by the kernel is let in by us.
+    // Connections that the kernel has accepted are served.
     while let Some(Ok((stream, _))) = listener.accept().now_or_never() {
         server.accepted(Ok(stream)).await;
     }
@@ -87,9 +89,9 @@ struct Server {
     http: http1::Builder,
     surplus_http: http1::Builder,
     router: Router,
-    /// Answers say that their connection closes.
+    /// Makes responses announce that their connection closes.
     draining: Arc<AtomicBool>,
-    /// Connections close as soon as they are idle.
+    /// Closes connections as soon as they are idle.
     closing: CancellationToken,
     open: TaskTracker,
     places: Arc<Semaphore>,
@@ -191,12 +193,12 @@ async fn serve_connection<S>(
     let mut stream = parts.io.into_inner();
     if let Err(error) = outcome {
         tracing::debug!(error = %error, "a connection ended early");
-        // An idle connection ends without a word; half of a head is answered.
+        // An idle connection ends without a response; an incomplete head receives one.
         if error.is_timeout() && !parts.read_buf.is_empty() {
             stream.write_all(TIMED_OUT).await.unwrap_or_default();
         }
     }
-    // The client may have closed it already.
+    // The client may already have closed the connection.
     stream.shutdown().await.unwrap_or_default();
 }
 

@@ -10,24 +10,24 @@ pub enum LogFormat {
     Json,
 }
 
-/// Seconds, from half a millisecond to a minute: for every histogram that ends in `_seconds`.
+/// Seconds, from half a millisecond to a minute, for every histogram whose name ends in `_seconds`.
 const SECONDS: &[f64] = &[
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
     60.0,
 ];
-/// Items in one batch: for every histogram that ends in `_records`.
+/// Items in one batch, for every histogram whose name ends in `_records`.
 const RECORDS: &[f64] = &[
     1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0, 2000.0,
 ];
 
-/// What never is logged, whatever the filter says.
+/// A directive for logs that are always off, whatever the filter says.
 const SILENT: &str = "sqlx_postgres::options=off";
 
-/// Installs the log subscriber of this process, on standard error. `filter` is in `RUST_LOG`'s
-/// form.
+/// Installs the log subscriber of this process, on standard error. `filter` has the format of
+/// `RUST_LOG`.
 ///
 /// # Errors
-/// A filter that cannot be read.
+/// Returns an error if the filter cannot be parsed.
 pub(crate) fn init_logs(format: LogFormat, filter: &str) -> Result<(), String> {
     let filter = EnvFilter::builder().parse(filter).map_err(|source| {
         format!("{source}; example: LOG_LEVEL=info,leadstream_processor=debug")
@@ -47,7 +47,7 @@ pub(crate) fn init_logs(format: LogFormat, filter: &str) -> Result<(), String> {
 /// Installs the metrics recorder of this process.
 ///
 /// # Errors
-/// A recorder that is installed already.
+/// Returns an error if a recorder is already installed.
 pub(crate) fn init_metrics() -> Result<PrometheusHandle, BuildError> {
     PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), SECONDS)?

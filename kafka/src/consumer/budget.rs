@@ -1,11 +1,11 @@
-//! What may wait in a lane, and the permit that gives room back.
+//! The byte and record budget of a lane, and the permit that holds a part of it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::wake::Wake;
 
-/// Where a lane gets nothing more.
+/// The limits from which a lane receives nothing more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Limits {
     pub(super) bytes: usize,
@@ -17,7 +17,7 @@ pub(super) struct Budget {
     limits: Limits,
     bytes: AtomicUsize,
     records: AtomicUsize,
-    /// Told when there is room again.
+    /// Wakes the polling thread when the budget has capacity again.
     wake: Arc<Wake>,
 }
 
@@ -41,14 +41,14 @@ impl Budget {
         }
     }
 
-    /// Whether the lane may be given more. What it is given may pass the limits by one take.
+    /// Returns whether the lane may receive more. One take may exceed the limits.
     pub(super) fn has_room(&self) -> bool {
         self.bytes.load(Ordering::Acquire) < self.limits.bytes
             && self.records.load(Ordering::Acquire) < self.limits.records
     }
 }
 
-/// Room in a lane's budget, given back on drop.
+/// A part of a lane's budget, released on drop.
 #[derive(Debug)]
 pub struct Permit {
     budget: Arc<Budget>,

@@ -1,4 +1,4 @@
-//! What lanes ask of the consumer.
+//! The handle through which lanes use the consumer.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -14,10 +14,10 @@ use super::rebalance::Rebalance;
 use super::wake::Wake;
 use super::{ConsumeError, LogOffsets, probe};
 
-/// How long Kafka may take to say where partitions stand.
+/// The longest wait for Kafka's answer about partitions.
 pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
-/// What lanes use of the consumer. Cheap to clone.
+/// The consumer as lanes use it. Cheap to clone.
 #[derive(Clone)]
 pub struct ConsumerHandle {
     pub(super) consumer: Arc<BaseConsumer<Rebalance>>,
@@ -41,33 +41,34 @@ impl ConsumerHandle {
         &self.topic
     }
 
-    /// Lets records of an assigned partition flow, from `offset` on.
+    /// Starts delivery of an assigned partition's records at `offset`.
     pub fn start(&self, partition: i32, offset: i64) {
         self.command(Command::Start { partition, offset });
     }
 
-    /// Fetches no more of an assigned partition, until it is assigned anew.
+    /// Stops fetching an assigned partition until it is assigned again.
     pub fn halt(&self, partition: i32) {
         self.command(Command::Halt { partition });
     }
 
-    /// The lane lost an assigned partition, as to a process that was stopped and does not know yet
-    /// that it is another's. Unless it is revoked within seconds, the lane is told of it as of one
-    /// that is assigned just now.
+    /// Reports that the lane lost an assigned partition, although Kafka has not revoked it. This
+    /// happens to a process that was stopped and does not know yet that another process owns the
+    /// partition. Unless Kafka revokes the partition within seconds, the lane receives it as newly
+    /// assigned.
     pub fn renew(&self, partition: i32) {
         self.command(Command::Renew { partition });
     }
 
     fn command(&self, command: Command) {
-        // The loop has ended when nobody receives, and with it the need.
+        // Without a receiver the loop has ended, and the command is no longer needed.
         drop(self.commands.send(command));
         self.wake.up();
     }
 
-    /// What Kafka says of a partition.
+    /// Reads a partition's offsets from Kafka.
     ///
     /// # Errors
-    /// [`ConsumeError::Offsets`] when it does not answer in 10 s.
+    /// Returns [`ConsumeError::Offsets`] if Kafka does not answer within 10 s.
     pub async fn log_offsets(&self, partition: i32) -> Result<LogOffsets, ConsumeError> {
         let this = self.clone();
         tokio::task::spawn_blocking(move || this.log_offsets_blocking(partition))
@@ -95,11 +96,11 @@ impl ConsumerHandle {
         })
     }
 
-    /// Whether a partition's log holds a record at one of these offsets: there may be nothing but
-    /// markers of transactions. Read beside this consumer and its group.
+    /// Returns whether a partition's log holds a record at one of these offsets. The range may hold
+    /// only transaction markers. The read does not involve this consumer or its group.
     ///
     /// # Errors
-    /// [`ConsumeError::Offsets`] when Kafka does not answer in 10 s.
+    /// Returns [`ConsumeError::Offsets`] if Kafka does not answer within 10 s.
     pub async fn holds_records(
         &self,
         partition: i32,
@@ -114,10 +115,10 @@ impl ConsumerHandle {
         .map_err(|_| ConsumeError::Thread)?
     }
 
-    /// How many partitions the topic has.
+    /// Returns the number of partitions of the topic.
     ///
     /// # Errors
-    /// [`ConsumeError::Metadata`] when Kafka does not answer in 10 s.
+    /// Returns [`ConsumeError::Metadata`] if Kafka does not answer within 10 s.
     pub async fn partitions(&self) -> Result<usize, ConsumeError> {
         let this = self.clone();
         tokio::task::spawn_blocking(move || {
@@ -151,7 +152,7 @@ impl ConsumerHandle {
     /// Commits next offsets to Kafka and waits for the answer.
     ///
     /// # Errors
-    /// What Kafka answers; a partition that was lost meanwhile.
+    /// Returns Kafka's error, for example for a partition that was lost meanwhile.
     pub async fn commit_and_wait(&self, next: &[(i32, i64)]) -> Result<(), KafkaError> {
         let Some(list) = self.offsets(next) else {
             return Ok(());
@@ -159,11 +160,11 @@ impl ConsumerHandle {
         self.commit_list(list).await
     }
 
-    /// As [`Self::commit_and_wait`], with a note for each partition, of 4 KiB at most, which
-    /// [`Self::note`] gives back.
+    /// Commits like [`Self::commit_and_wait`], with a note of at most 4 KiB for each partition.
+    /// [`Self::note`] reads the note.
     ///
     /// # Errors
-    /// What Kafka answers; a partition that was lost meanwhile.
+    /// Returns Kafka's error, for example for a partition that was lost meanwhile.
     pub async fn commit_with_notes(&self, next: &[(i32, i64, String)]) -> Result<(), KafkaError> {
         let mut list = TopicPartitionList::with_capacity(next.len());
         for (partition, offset, note) in next {
@@ -181,10 +182,10 @@ impl ConsumerHandle {
             .unwrap_or(Err(KafkaError::Canceled))
     }
 
-    /// The note that was committed last with a partition's offset; empty where there is none.
+    /// Returns the note that was last committed with a partition's offset; empty if there is none.
     ///
     /// # Errors
-    /// [`ConsumeError::Offsets`] when Kafka does not answer in 10 s.
+    /// Returns [`ConsumeError::Offsets`] if Kafka does not answer within 10 s.
     pub async fn note(&self, partition: i32) -> Result<String, ConsumeError> {
         let this = self.clone();
         let list = tokio::task::spawn_blocking(move || this.committed(partition))

@@ -1,4 +1,4 @@
-//! The consumer as the group's coordinator knows it.
+//! The consumer as a member known to the group coordinator.
 
 use std::time::Duration;
 
@@ -8,20 +8,20 @@ use rdkafka::groups::GroupInfo;
 
 use super::rebalance::Rebalance;
 
-/// How long Kafka may take to list the members.
+/// The longest wait for Kafka to list the members.
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 
 pub(super) struct Member {
     pub(super) group: String,
-    /// No other member has it.
+    /// The client id, which no other member has.
     pub(super) client_id: String,
 }
 
 impl Member {
-    /// Whether it is in the group, by what Kafka says.
+    /// Returns whether Kafka lists this consumer as a member of the group.
     ///
     /// # Errors
-    /// A broker that does not answer: librdkafka asks all of them.
+    /// Returns an error if a broker does not answer: librdkafka asks all of them.
     pub(super) fn is_known(&self, consumer: &BaseConsumer<Rebalance>) -> KafkaResult<bool> {
         let list = consumer.fetch_group_list(Some(&self.group), ANSWER_WITHIN)?;
         let mut members = list.groups().iter().flat_map(GroupInfo::members);

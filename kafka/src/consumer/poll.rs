@@ -1,8 +1,9 @@
 //! The polling thread.
 //!
-//! Each partition has a queue of its own in librdkafka, from which only as much is taken as its lane
-//! has room for; what is fetched beyond waits there, within librdkafka's limits. A partition that was
-//! paused instead would throw away what it had fetched, and fetch it again when it is resumed.
+//! Each partition has its own queue in librdkafka. The thread takes from the queue only what the
+//! lane's budget allows. Further fetched records wait in the queue, within librdkafka's limits.
+//! Pausing the partition instead would discard the fetched records and fetch them again after the
+//! resume.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -25,14 +26,14 @@ use super::run::Run;
 use super::wake::Wake;
 use super::{ConsumeError, Fetched, LaneEvent};
 
-/// How long the thread sleeps at most. Rebalances, errors and shutdown do not wake it.
+/// The longest sleep of the thread. Rebalances, errors and shutdown do not wake it.
 const SLEEP: Duration = Duration::from_millis(20);
-/// How long a partition rests whose lane lost it though Kafka says that it is ours: a process that is
-/// wrong about that learns so meanwhile.
+/// The pause of a partition that its lane lost although Kafka still assigns it to this process. If
+/// Kafka's assignment is outdated, the process learns so during the pause.
 const RENEWAL: Duration = Duration::from_secs(5);
-/// How long the group may be left without Kafka saying so.
+/// The time to leave the group when Kafka cannot confirm it.
 const UNTOLD: Duration = Duration::from_secs(1);
-/// Events served in one turn: it is not told whether there are more.
+/// Events served in one turn; librdkafka does not report whether there are more.
 const EVENTS: usize = 8;
 
 pub(super) enum Command {
@@ -41,16 +42,16 @@ pub(super) enum Command {
     Renew { partition: i32 },
 }
 
-/// Where a partition stands.
+/// The state of a partition.
 enum Position {
-    /// Waits for its lane to say where it starts; whatever comes before is dropped.
+    /// Waits until its lane says where to start; earlier records are dropped.
     Waiting,
-    /// The lane has said where, and the fetcher is not there yet.
+    /// The lane has said where to start, and the fetcher has not reached this offset yet.
     Seeking(i64),
     Running,
-    /// Paused until it is assigned anew.
+    /// Paused until the partition is assigned again.
     Halted,
-    /// Paused until then, and then told to its lane as if it were assigned just now.
+    /// Paused until this time; then its lane receives it as newly assigned.
     Renewing(Instant),
 }
 
@@ -63,7 +64,7 @@ struct Assigned {
 pub(super) struct Lane {
     sender: UnboundedSender<LaneEvent>,
     budget: Arc<Budget>,
-    /// The partition that it was given records of last.
+    /// The partition whose records the lane received last.
     last: i32,
 }
 
@@ -148,7 +149,7 @@ impl Poller {
             }
             match self.turn() {
                 Ok(true) => {}
-                // What comes from here on wakes it, even before it sleeps.
+                // Any wake-up from here on counts, even before the thread sleeps.
                 Ok(false) => thread::park_timeout(SLEEP),
                 Err(error) => break Err(error),
             }
@@ -157,7 +158,7 @@ impl Poller {
         outcome
     }
 
-    /// Whether there were records.
+    /// Runs one turn and returns whether there were records.
     fn turn(&mut self) -> Result<bool, ConsumeError> {
         self.serve()?;
         self.obey();
@@ -170,11 +171,11 @@ impl Poller {
         Ok(found)
     }
 
-    /// Serves rebalances, whose callback runs in here, and errors.
+    /// Serves errors and rebalances, whose callback runs inside this function.
     fn serve(&mut self) -> Result<(), ConsumeError> {
         for _ in 0..EVENTS {
-            // A record here was fetched before its partition had a queue, thus before its lane said
-            // where to start.
+            // A record that arrives here was fetched before its partition had a queue, and so
+            // before its lane said where to start.
             if let Some(Err(error)) = self.consumer.poll(Duration::ZERO) {
                 judge(&self.consumer, &self.topic, &error)?;
             }
@@ -182,8 +183,8 @@ impl Poller {
         self.rebalanced()
     }
 
-    /// Gives a lane a run of each of its partitions while it has room, beginning after the one that
-    /// came last.
+    /// Takes one run from each of a lane's partitions while its budget allows. Begins after the
+    /// partition that was served last.
     fn fill(&mut self, index: usize) -> Result<bool, ConsumeError> {
         let lanes = self.lanes.len();
         let Some(lane) = self.lanes.get_mut(index) else {
@@ -277,7 +278,7 @@ impl Poller {
                 && let Some(lane) = self.lanes.get(lane_of(partition, lanes))
             {
                 assigned.position = Position::Waiting;
-                // After every record that it was given before.
+                // This event follows every record that the lane received before.
                 drop(lane.sender.send(LaneEvent::Assigned(vec![partition])));
             }
         }
@@ -295,7 +296,8 @@ impl Poller {
         }
     }
 
-    /// A seek fails while the fetcher of a new partition still starts: it is tried each turn.
+    /// Seeks to the start offsets. A seek fails while the fetcher of a new partition still starts,
+    /// so each turn tries again.
     fn seek(&mut self) {
         for (&partition, assigned) in &mut self.partitions {
             let Position::Seeking(offset) = assigned.position else {
@@ -315,11 +317,11 @@ impl Poller {
         }
     }
 
-    /// Leaves the group: the callback drains every lane on the way.
+    /// Leaves the group; meanwhile the callback drains every lane.
     ///
-    /// librdkafka leaves in its own time, after a rebalance that is under way, commits, and fetchers
-    /// that stop; closed before, it does not leave at all, and the partitions are nobody's until the
-    /// session has ended. Only Kafka can tell when it is through.
+    /// librdkafka leaves only after a rebalance in progress, commits, and the stop of the fetchers.
+    /// If it is closed earlier, it does not leave at all, and nobody owns the partitions until the
+    /// session ends. Only Kafka can say when the consumer has left.
     fn leave(&mut self) {
         self.consumer.unsubscribe();
         let mut deadline = Instant::now() + Duration::from_secs(60);
@@ -328,7 +330,7 @@ impl Poller {
                 match self.member.is_known(&self.consumer) {
                     Ok(true) => {}
                     Ok(false) => return,
-                    // A broker that is away: it is given the time that it takes as a rule.
+                    // A broker is unavailable: wait for as long as leaving usually takes.
                     Err(error) => {
                         tracing::debug!(error = %error, "whether the group is left is not known");
                         deadline = deadline.min(Instant::now() + UNTOLD);
@@ -357,8 +359,8 @@ fn judge(
         _ if consumer.client().fatal_error().is_some() => {
             Err(ConsumeError::Fatal { topic, source })
         }
-        // Everything else librdkafka mends by itself: brokers away, of which the client's context
-        // has told, or a topic that is not there yet.
+        // librdkafka recovers from everything else by itself, such as unavailable brokers, which
+        // the client's context has logged, or a topic that does not exist yet.
         Some(RDKafkaErrorCode::AllBrokersDown | RDKafkaErrorCode::BrokerTransportFailure) => Ok(()),
         _ => {
             tracing::warn!(topic, error = %source, "kafka consumer error");

@@ -1,4 +1,4 @@
-//! A look into a log beside the consumer that folds it.
+//! Reads a log independently of the consumer that folds it.
 
 use std::ops::Range;
 use std::time::Instant;
@@ -9,7 +9,7 @@ use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
 
 use super::handle::ANSWER_WITHIN;
 
-/// Reads until there is a record, or the log ends. Blocks.
+/// Reads until it finds a record or the log ends. Blocks.
 pub(super) fn holds_records(
     settings: &ClientConfig,
     topic: &str,
@@ -28,7 +28,7 @@ pub(super) fn holds_records(
         match consumer.poll(left) {
             Some(Ok(record)) => return Ok(record.offset() < offsets.end),
             Some(Err(KafkaError::PartitionEOF(_))) => return Ok(false),
-            // Brokers that are away are tried again until the time is over.
+            // Unavailable brokers are tried again until the time is over.
             Some(Err(KafkaError::MessageConsumption(
                 RDKafkaErrorCode::AllBrokersDown | RDKafkaErrorCode::BrokerTransportFailure,
             ))) => {}

@@ -1,4 +1,4 @@
-//! The rebalance callback, which runs inside poll: a partition is given back only when its lane has
+//! The rebalance callback, which runs inside poll. It releases a partition only when its lane has
 //! drained.
 
 use std::collections::BTreeMap;
@@ -16,13 +16,13 @@ use tokio::sync::oneshot;
 use super::LaneEvent;
 use crate::error_log::ErrorLogLimiter;
 
-/// What the callback tells the thread that it runs on.
+/// An event that the callback sends to the polling thread, on which it runs.
 pub(super) enum Rebalanced {
     Assigned(Vec<i32>),
     Revoked(Vec<i32>),
 }
 
-/// The consumer's context: takes part in rebalances.
+/// The consumer's context, which takes part in rebalances.
 pub(super) struct Rebalance {
     lanes: Vec<UnboundedSender<LaneEvent>>,
     events: mpsc::Sender<Rebalanced>,
@@ -45,7 +45,7 @@ impl Rebalance {
     }
 
     fn assign(&self, consumer: &BaseConsumer<Self>, list: &mut TopicPartitionList) {
-        // Any valid offset: nothing is taken before the lane has said where to start.
+        // Any valid offset will do: nothing is taken before the lane has said where to start.
         if let Err(error) = list.set_all_offsets(Offset::Beginning) {
             tracing::error!(error = %error, "assigned partitions have no offsets");
         }
@@ -103,8 +103,8 @@ impl Rebalance {
     }
 }
 
-/// A lane answers by dropping its end. Polling is the condition's clock: the callback holds this
-/// thread, and heartbeats go on on librdkafka's own.
+/// Waits until a lane answers by dropping its end, or until `deadline`. The callback blocks this
+/// thread; librdkafka's own thread still sends heartbeats.
 fn wait_until(mut wait: oneshot::Receiver<()>, deadline: Instant, partitions: &[i32]) {
     while matches!(wait.try_recv(), Err(oneshot::error::TryRecvError::Empty)) {
         if Instant::now() >= deadline {

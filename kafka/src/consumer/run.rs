@@ -1,4 +1,4 @@
-//! What is taken of a partition in one turn.
+//! The records that are taken from a partition in one turn.
 
 use std::time::Duration;
 
@@ -11,17 +11,17 @@ use super::Record;
 use super::rebalance::Rebalance;
 use crate::trace::{TRACEPARENT, TraceContext};
 
-/// Records, and about how many bytes of them, that are taken of a partition before the next one has
-/// its turn.
+/// The most records, and about the most bytes, that are taken from a partition before the next one
+/// has its turn.
 const RECORDS: usize = 500;
 const BYTES: usize = 1 << 20;
 
-/// Records of one partition, one after another.
+/// Consecutive records of one partition.
 #[derive(Default)]
 pub(super) struct Run {
     pub(super) records: Vec<Record>,
     pub(super) bytes: usize,
-    /// What ended it, if not the queue or its length.
+    /// The error that ended the run, if neither its limits nor an empty queue did.
     pub(super) error: Option<KafkaError>,
 }
 

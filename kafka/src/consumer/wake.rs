@@ -1,4 +1,4 @@
-//! Wakes the polling thread when there is something for it to do.
+//! Wakes the polling thread when there is work for it.
 
 use std::sync::OnceLock;
 use std::thread::{self, Thread};
@@ -7,13 +7,13 @@ use std::thread::{self, Thread};
 pub(super) struct Wake(OnceLock<Thread>);
 
 impl Wake {
-    /// From now on the calling thread is the one that is woken from [`thread::park_timeout`].
+    /// Makes the calling thread the one that [`Self::up`] wakes from [`thread::park_timeout`].
     pub(super) fn this_thread(&self) {
-        // Set twice only by a second run of one loop, which does not exist.
+        // Only a second run of one loop would set it twice, and there is none.
         drop(self.0.set(thread::current()));
     }
 
-    /// Costs next to nothing when the thread does not sleep.
+    /// Wakes the polling thread; costs next to nothing while the thread does not sleep.
     pub(super) fn up(&self) {
         if let Some(thread) = self.0.get() {
             thread.unpark();

@@ -1,4 +1,4 @@
-//! A producer that refuses records rather than let them pile up.
+//! A producer that refuses records instead of letting them accumulate.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,10 +7,10 @@ use std::time::Duration;
 use super::{Delivery, Outgoing, ProduceError, Producer, open};
 use crate::settings::KafkaArgs;
 
-/// What a record takes beside its key and value, in headers and in librdkafka.
+/// Bytes that a record takes in headers and in librdkafka, in addition to its key and value.
 const OVERHEAD: usize = 512;
 
-/// Takes records while no more than a number of bytes of them wait for their acknowledgement.
+/// A producer that accepts records while a bounded number of their bytes waits for acknowledgement.
 /// Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct BoundedProducer {
@@ -19,11 +19,11 @@ pub struct BoundedProducer {
 }
 
 impl BoundedProducer {
-    /// `message_timeout` bounds the wait for an acknowledgement, `max_waiting` the bytes of records
-    /// that wait.
+    /// Creates a producer. `message_timeout` bounds the wait for an acknowledgement; `max_waiting`
+    /// bounds the bytes of waiting records.
     ///
     /// # Errors
-    /// Wrong settings.
+    /// Returns an error if the settings are wrong.
     pub fn new(
         kafka: &KafkaArgs,
         client_id: &str,
@@ -39,11 +39,12 @@ impl BoundedProducer {
         })
     }
 
-    /// Enqueues `records` in their order, or refuses them at once. Records enqueued before a refusal
-    /// may still be delivered.
+    /// Enqueues `records` in their order, or refuses them immediately. Records that were enqueued
+    /// before a refusal may still be delivered.
     ///
     /// # Errors
-    /// [`ProduceError::QueueFull`], or what librdkafka refuses at once (an over-long record).
+    /// Returns [`ProduceError::QueueFull`], or the error of a record that librdkafka refuses
+    /// immediately, such as an over-long one.
     pub fn send(&self, records: &[Outgoing]) -> Result<Delivery, ProduceError> {
         let costs = records
             .iter()
@@ -52,7 +53,7 @@ impl BoundedProducer {
         let (batch, delivery) = open(records.len(), Some(place));
         for (index, record) in records.iter().enumerate() {
             if let Err(error) = self.producer.enqueue(record, &batch) {
-                // What was not enqueued will not call back.
+                // Records that were not enqueued have no callback.
                 (index..records.len()).for_each(|_| batch.settle(None));
                 return Err(error);
             }
@@ -60,28 +61,28 @@ impl BoundedProducer {
         Ok(delivery)
     }
 
-    /// Bytes of records that wait for their acknowledgement.
+    /// Returns the bytes of records that wait for their acknowledgement.
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.room.taken.load(Ordering::Acquire)
     }
 
-    /// Whether [`Self::send`] refuses records for now.
+    /// Returns whether [`Self::send`] currently refuses records.
     #[must_use]
     pub fn full(&self) -> bool {
         self.waiting() >= self.room.limit
     }
 
-    /// As [`Producer::reachable`].
+    /// Checks the broker like [`Producer::reachable`].
     #[must_use]
     pub fn reachable(&self, timeout: Duration) -> bool {
         self.producer.reachable(timeout)
     }
 
-    /// As [`Producer::flush`].
+    /// Waits like [`Producer::flush`].
     ///
     /// # Errors
-    /// As there.
+    /// Returns the errors of [`Producer::flush`].
     pub fn flush(&self, timeout: Duration) -> Result<(), ProduceError> {
         self.producer.flush(timeout)
     }
@@ -94,7 +95,7 @@ struct Room {
 }
 
 impl Room {
-    /// One may pass the limit, none comes in after it.
+    /// Takes `bytes` of the budget. One take may exceed the limit; none succeeds after it.
     fn take(self: &Arc<Self>, bytes: usize) -> Result<Place, ProduceError> {
         let before = self.taken.fetch_add(bytes, Ordering::AcqRel);
         let place = Place {
@@ -109,7 +110,7 @@ impl Room {
     }
 }
 
-/// Room that records take, given back on drop.
+/// A part of the byte budget, released on drop.
 #[derive(Debug)]
 pub(super) struct Place {
     room: Arc<Room>,
