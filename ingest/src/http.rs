@@ -30,12 +30,12 @@ use crate::metrics::{Metrics, Tally};
 use crate::provider::{CloudApi, Provider, Wasender};
 use crate::records::Encoder;
 
-/// Where records go: Kafka, or what stands for it in a test.
+/// The destination of records: Kafka, or a test's stand-in.
 pub trait Publish: Send + Sync + 'static {
-    /// Whether so much waits that nothing further is taken.
+    /// Returns whether so many bytes wait that nothing further is accepted.
     fn full(&self) -> bool;
 
-    /// Resolves once every record is acknowledged, or one is not.
+    /// Resolves once every record is acknowledged, or once one fails.
     fn publish(
         &self,
         records: Vec<Outgoing>,
@@ -60,7 +60,7 @@ impl Publish for BoundedProducer {
 pub struct Webhook<P> {
     pub cloud_api: Option<CloudApi>,
     pub wasender: Option<Wasender>,
-    /// Set once the registry gave its ids; until then nothing can be written.
+    /// Set once the registry has returned its ids; until then nothing can be written.
     pub encoder: OnceLock<Encoder>,
     pub publisher: P,
     /// Places of requests whose body has come and that are not answered yet.
@@ -70,7 +70,7 @@ pub struct Webhook<P> {
     pub metrics: Metrics,
 }
 
-/// The routes that providers call.
+/// Returns the routes that providers call.
 pub fn router<P: Publish>(webhook: Arc<Webhook<P>>) -> Router {
     Router::new()
         .route(

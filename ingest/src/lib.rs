@@ -66,10 +66,11 @@ pub enum Error {
     Task(#[from] tokio::task::JoinError),
 }
 
-/// Serves webhooks until shutdown; answers 503 while the registry or Kafka is away.
+/// Serves webhooks until shutdown; answers 503 while the registry or Kafka is unavailable.
 ///
 /// # Errors
-/// Settings that are wrong, an address that is taken, a registry that refuses the schemas.
+/// Returns an error if settings are wrong, the address is taken, or the registry refuses the
+/// schemas.
 pub async fn run(args: Args, context: Context) -> Result<(), Error> {
     args.kafka.validate()?;
     let registry = Registry::new(&args.registry.config()?)?;
@@ -163,7 +164,7 @@ async fn open<P>(
     Ok(())
 }
 
-/// Waits for the registry while it is away; what it refuses is for an operator to mend.
+/// Waits for the registry while it is unavailable; an operator has to fix what it refuses.
 async fn resolve_ids(
     registry: &Registry,
     prefix: &str,
@@ -185,7 +186,7 @@ async fn resolve_ids(
     }
 }
 
-/// Keeps the health of Kafka, and tells of its changes once. Learns how long a record may be.
+/// Updates the health of Kafka, and logs each change once. Learns how long a record may be.
 async fn watch_kafka(kafka: KafkaArgs, webhook: Arc<Webhook<BoundedProducer>>, context: Context) {
     const INTERVAL: Duration = Duration::from_secs(5);
     const TIMEOUT: Duration = Duration::from_secs(2);

@@ -14,10 +14,11 @@ pub trait Provider: Sync {
     /// What the head of a request holds of its proof.
     type Credential: Send + Sync;
 
-    /// `None` when the proof is missing, malformed, or known to be wrong before the body is read.
+    /// Returns the proof; `None` if it is missing, malformed, or known to be wrong before the body
+    /// is read.
     fn credential(&self, headers: &HeaderMap) -> Option<Self::Credential>;
 
-    /// Whether the proof is right for exactly these bytes.
+    /// Returns whether the proof is right for exactly these bytes.
     fn verify(&self, credential: &Self::Credential, body: &[u8]) -> bool;
 
     /// What a body that proved itself holds. Pure.

@@ -33,7 +33,7 @@ impl Signature {
 pub struct AppSecrets(Vec<Hmac<Sha256>>);
 
 impl AppSecrets {
-    /// Secrets separated by commas, blanks around them ignored; `None` when there is none.
+    /// Parses secrets separated by commas, ignoring blanks around them; `None` if there is none.
     #[must_use]
     pub fn parse(list: &str) -> Option<Self> {
         let keys: Vec<_> = entries(list)
@@ -42,7 +42,7 @@ impl AppSecrets {
         (!keys.is_empty()).then_some(Self(keys))
     }
 
-    /// Whether one of the secrets signed exactly these bytes. Compares in constant time.
+    /// Returns whether one of the secrets signed exactly these bytes. Compares in constant time.
     #[must_use]
     pub fn verify(&self, body: &[u8], signature: &Signature) -> bool {
         self.0.iter().any(|key| {
@@ -71,7 +71,7 @@ impl std::fmt::Debug for Signature {
 pub struct Tokens(Vec<Vec<u8>>);
 
 impl Tokens {
-    /// As [`AppSecrets::parse`].
+    /// Parses a list like [`AppSecrets::parse`].
     #[must_use]
     pub fn parse(list: &str) -> Option<Self> {
         let tokens: Vec<_> = entries(list)
@@ -80,7 +80,7 @@ impl Tokens {
         (!tokens.is_empty()).then_some(Self(tokens))
     }
 
-    /// Whether `token` is one of them, in constant time for tokens of its length.
+    /// Returns whether `token` is one of them, in constant time for tokens of its length.
     #[must_use]
     pub fn contain(&self, token: &[u8]) -> bool {
         let same = self.0.iter().map(|known| known.ct_eq(token));
@@ -94,7 +94,7 @@ impl std::fmt::Debug for Tokens {
     }
 }
 
-/// Whether a token is the expected one, in constant time for tokens of its length.
+/// Returns whether a token is the expected one, in constant time for tokens of its length.
 #[must_use]
 pub fn same_token(given: &str, expected: &str) -> bool {
     given.as_bytes().ct_eq(expected.as_bytes()).into()

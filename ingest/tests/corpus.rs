@@ -1,9 +1,9 @@
-//! Every payload of the corpus, item by item, with the record that it becomes. So that a change in
-//! what is understood is seen, the records stand in `tests/snapshots`; `INSTA_UPDATE=always cargo
-//! test -p leadstream-ingest --test corpus` writes them anew.
+//! Compares every payload of the corpus, item by item, with its record. Snapshots in
+//! `tests/snapshots` show each change in how payloads are read. `INSTA_UPDATE=always cargo test -p
+//! leadstream-ingest --test corpus` rewrites them.
 //!
-//! Payloads that others collected are read from beside the project, where they are;
-//! `FIXTURES=required` fails where they are not.
+//! Payloads that others collected are read from a folder beside the project if present;
+//! `FIXTURES=required` fails without them.
 
 #![expect(clippy::print_stderr, reason = "what a test says of its run")]
 
@@ -44,7 +44,7 @@ fn own(folder: &str) -> PathBuf {
         .join(folder)
 }
 
-/// `None` where they are not, and need not be.
+/// Returns the folder of collected payloads; `None` if it is absent and not required.
 fn collected(folder: &str) -> Option<PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../../shared/fixtures")
@@ -58,7 +58,7 @@ fn collected(folder: &str) -> Option<PathBuf> {
     None
 }
 
-/// The records of every payload in `folder`, as text.
+/// Returns the records of every payload in `folder` as text.
 fn records(folder: &Path, parse: Parse) -> String {
     let mut paths: Vec<PathBuf> = std::fs::read_dir(folder)
         .unwrap()
@@ -116,7 +116,7 @@ fn record(name: &str, topic: Topic, record: &impl Serialize) -> String {
     format!("{topic} {value}")
 }
 
-/// An item's JSON is what came, so that nothing of it is lost.
+/// Checks that an item's JSON is what was posted, so nothing is lost.
 fn came(name: &str, body: &[u8], raw: Option<&RawValue>) {
     let raw = raw
         .unwrap_or_else(|| panic!("{name}: no JSON of the item"))
@@ -141,8 +141,8 @@ fn check(name: &str, topic: Topic, value: &Value) {
     }
 }
 
-/// Whether `part` stands somewhere in `body`, but for what was redacted and the frame of errors
-/// without items.
+/// Returns whether `body` holds `part`, except redacted values and the frame of errors without
+/// items.
 fn holds(body: &[u8], part: &Value) -> bool {
     fn within(whole: &Value, part: &Value) -> bool {
         same(whole, part)

@@ -1,4 +1,4 @@
-//! The whole service while neither Kafka nor the schema registry is there.
+//! Tests the whole service while Kafka and the schema registry are unavailable.
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
@@ -60,7 +60,7 @@ fn start(ids_file: Option<&PathBuf>) -> Service {
 }
 
 impl Service {
-    /// Status and `Retry-After` of the answer to a signed webhook.
+    /// Returns status and `Retry-After` of the answer to a signed webhook.
     async fn post(&self) -> (u16, Option<String>) {
         let mut mac = Hmac::<Sha256>::new_from_slice(b"s3cret").unwrap();
         mac.update(TEXT.as_bytes());

@@ -1,4 +1,4 @@
-//! What can keep the local stack from running; each message says how to mend it.
+//! Errors that keep the local stack from running; each message says how to fix it.
 
 use std::{io, path::PathBuf, process::ExitStatus, time::Duration};
 

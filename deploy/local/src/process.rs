@@ -99,7 +99,7 @@ impl Process {
         self.pid.as_raw()
     }
 
-    /// Where its standard output and standard error go.
+    /// Returns the file that receives its standard output and standard error.
     pub fn log(&self) -> &Path {
         &self.log
     }
@@ -123,7 +123,8 @@ impl Process {
                     return status;
                 }
                 if exit.changed().await.is_err() {
-                    // The runtime that supervised it is gone, so nobody learns of its end.
+                    // The runtime that supervised the process has ended, so its end cannot be
+                    // observed.
                     pending::<()>().await;
                 }
             }
@@ -168,7 +169,8 @@ impl Process {
         }
     }
 
-    /// Asks it to end, waits for its grace, then kills it. Returns when it is gone.
+    /// Asks the process to end, waits for its grace period, then kills it. Returns when it has
+    /// ended.
     pub async fn stop(&self) -> ExitStatus {
         self.signal(self.stop_signal);
         // A paused process takes no other signal until it goes on.
@@ -186,18 +188,18 @@ impl Process {
         }
     }
 
-    /// SIGKILL. Returns when it is gone.
+    /// Sends SIGKILL. Returns when the process has ended.
     pub async fn kill(&self) -> ExitStatus {
         self.signal(Signal::SIGKILL);
         self.wait().await
     }
 
-    /// SIGSTOP: it keeps its connections and answers nothing.
+    /// Sends SIGSTOP: the process keeps its connections and answers nothing.
     pub fn pause(&self) {
         self.signal(Signal::SIGSTOP);
     }
 
-    /// SIGCONT: it goes on after [`Process::pause`].
+    /// Sends SIGCONT: the process continues after [`Process::pause`].
     pub fn resume(&self) {
         self.signal(Signal::SIGCONT);
     }

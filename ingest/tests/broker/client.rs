@@ -1,4 +1,4 @@
-//! A client that says of each request whether it was refused, cut or answered.
+//! A client that returns for each request whether it was refused, cut or answered.
 
 use std::net::SocketAddr;
 

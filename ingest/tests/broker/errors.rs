@@ -42,7 +42,7 @@ async fn an_error_that_stays_is_answered_503_and_never_200_and_is_over_when_it_e
     service.stop().await;
 }
 
-/// Answers under which librdkafka gives the producer up as a whole.
+/// Tests errors after which librdkafka gives up the whole producer.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_error_that_is_fatal_to_the_producer_is_over_when_it_ends() {
     let fatal = [

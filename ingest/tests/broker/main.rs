@@ -1,5 +1,5 @@
-//! The whole service against librdkafka's mock of a cluster, which fails as it is told to: an answer
-//! is 200 only once the broker acknowledged, and nothing of a failure outlives it.
+//! Tests the whole service against librdkafka's mock cluster with injected errors. An answer is 200
+//! only after the broker's acknowledgement, and no failure has a lasting effect.
 
 mod client;
 mod errors;

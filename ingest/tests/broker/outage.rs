@@ -1,4 +1,4 @@
-//! The broker is away, or slow.
+//! Tests a broker that is unavailable or slow.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! More comes in than the broker takes.
+//! Tests more input than the broker takes.
 
 use tokio::sync::mpsc;
 
@@ -6,9 +6,9 @@ use crate::client::{Client, refusal};
 use crate::service::{Cluster, Service};
 
 const WEBHOOKS: usize = 60;
-/// Bytes of each one's text, which its record holds at least once.
+/// Bytes of each message's text, which its record holds at least once.
 const TEXT: usize = 100_000;
-/// What fits into the MiB that may wait, and the one that passes it.
+/// The messages that fit into the waiting MiB, and one that exceeds it.
 const MAY_WAIT: usize = 1024 * 1024 / TEXT + 1;
 
 /// "At once" means: while the first ones still wait, as they do for a minute.
@@ -38,7 +38,7 @@ async fn past_the_limit_of_what_may_wait_webhooks_are_refused_at_once() {
         let (_, answer) = answers.recv().await.unwrap();
         assert_eq!(answer, refusal("1"));
     }
-    // Small ones, too, for as long as it is full.
+    // Small messages are refused as well while the limit is reached.
     assert_eq!(service.post("wamid.small").await, refusal("1"));
 
     cluster.up();

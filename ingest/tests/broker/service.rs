@@ -21,7 +21,7 @@ use crate::client::{Answer, Client};
 const NO_REGISTRY: &str = "http://127.0.0.1:1";
 const TOPICS: [&str; 3] = ["lead.inputs", "message.statuses", "provider.notices"];
 const PARTITIONS: i32 = 3;
-/// More than anything here takes.
+/// Longer than any step here takes.
 pub(crate) const LONG: Duration = Duration::from_secs(40);
 
 /// A cluster of one broker.
@@ -36,7 +36,7 @@ impl Cluster {
         Self(cluster)
     }
 
-    /// What the next produce requests are answered with, one each.
+    /// Answers the next produce requests with `errors`, one each.
     pub(crate) fn fail(&self, errors: &[RDKafkaRespErr]) {
         self.0.request_errors(RDKafkaApiKey::Produce, errors);
     }
@@ -57,7 +57,7 @@ impl Cluster {
         self.0.broker_round_trip_time(-1, delay).unwrap();
     }
 
-    /// The ids of all messages in `lead.inputs`.
+    /// Returns the ids of all messages in `lead.inputs`.
     pub(crate) fn ids(&self) -> BTreeSet<String> {
         let consumer: BaseConsumer = ClientConfig::new()
             .set("bootstrap.servers", self.0.bootstrap_servers())
@@ -94,7 +94,7 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    /// Starts it with further `flags`, and waits until it is ready.
+    /// Starts the service with further `flags`, and waits until it is ready.
     pub(crate) async fn start(cluster: &Cluster, flags: &[&str]) -> Self {
         let free = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = free.local_addr().unwrap();
@@ -153,7 +153,7 @@ impl Service {
         held.unwrap_or_else(|_| panic!("never so: {:?}", self.context.health.problems()));
     }
 
-    /// The answer to one message, over a connection of its own.
+    /// Returns the answer to one message, over its own connection.
     pub(crate) async fn post(&self, id: &str) -> Answer {
         self.post_text(id, "Hi").await
     }
@@ -163,7 +163,7 @@ impl Service {
         client.post(id, text).await.unwrap()
     }
 
-    /// Posts until it is taken, as a provider does.
+    /// Posts until the message is accepted, as a provider does.
     pub(crate) async fn deliver(&self, id: &str) {
         let taken = async {
             while self.post(id).await.status != 200 {
@@ -179,7 +179,7 @@ impl Service {
         self.ended().await;
     }
 
-    /// Waits for its end, which is a good one.
+    /// Waits until the service has ended successfully.
     pub(crate) async fn ended(self) {
         let ended = tokio::time::timeout(LONG, self.task).await;
         ended.expect("it ends in time").unwrap().unwrap();

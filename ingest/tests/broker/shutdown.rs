@@ -1,4 +1,4 @@
-//! The service ends while webhooks come in.
+//! Ends the service while webhooks come in.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crate::service::{Cluster, Service};
 const CLIENTS: usize = 16;
 const BEFORE: usize = 400;
 
-/// What a client was answered until nobody listened any more.
+/// The answers of one client until connections were refused.
 #[derive(Default)]
 struct Run {
     taken: Vec<String>,
@@ -40,8 +40,7 @@ async fn no_webhook_under_way_is_lost_when_the_service_ends_under_load() {
     assert_eq!(cluster.ids(), taken.into_iter().collect());
 }
 
-/// Posts over connections that it keeps, until a connect is refused. Whatever was written is
-/// answered.
+/// Posts over kept connections until a connect is refused. Every written request is answered.
 async fn run(address: SocketAddr, client: usize, answered: Arc<AtomicUsize>) -> Run {
     let mut run = Run::default();
     while let Ok(mut connection) = Client::connect(address).await {

@@ -16,7 +16,7 @@ pub(super) struct Secrets {
     pub(super) meta_app_secret: String,
     pub(super) meta_verify_token: String,
     pub(super) wasender_webhook_secret: String,
-    /// Of folders of before: made anew at each start.
+    /// Missing in older folders: generated again at each start.
     #[serde(default = "random")]
     pub(super) api_token: String,
     /// Empty in folders of before: nobody can be erased there.
