@@ -1,5 +1,5 @@
-//! What bounds any receiver of webhooks on this machine: reads a body, verifies its signature,
-//! answers 200. A process of its own, as ingest is.
+//! Runs the minimal webhook receiver, an upper bound on this machine: it reads a body, verifies its
+//! signature and answers 200. Like ingest, it is a separate process.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -31,7 +31,7 @@ pub(crate) struct Args {
 }
 
 /// # Errors
-/// An address that is taken, an empty secret.
+/// Returns an error if the address is taken or the secret is empty.
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let secrets =
         AppSecrets::parse(args.app_secret.expose()).context("META_APP_SECRET is empty")?;

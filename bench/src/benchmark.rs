@@ -102,7 +102,7 @@ impl Args {
         }
     }
 
-    /// The program whose services are measured.
+    /// Returns the program whose services are measured.
     fn services(&self) -> anyhow::Result<PathBuf> {
         let path = match &self.services {
             Some(path) => path.clone(),
@@ -129,7 +129,8 @@ impl Args {
 }
 
 /// # Errors
-/// No `leadstream` to measure, servers that do not come up, a service that fails, an interruption. Nothing is left running.
+/// A missing `leadstream`; servers that do not start; a service that fails; an interruption. No
+/// process is left running.
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let machine = Machine::here();
     if machine.build == "debug" {
@@ -170,7 +171,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The samples, and what was left out.
+/// Returns the samples and what was left out.
 async fn measure(
     stack: &Stack,
     services: &Path,

@@ -1,5 +1,4 @@
-//! The cheapest client: requests are bytes made beforehand, so that what is measured is the
-//! server.
+//! A minimal client: requests are prepared bytes, so the server dominates the measurement.
 
 use std::io;
 use std::net::SocketAddr;
@@ -27,14 +26,14 @@ impl Connection {
         })
     }
 
-    /// Whether the server takes no further request.
+    /// Returns whether the server takes no further request.
     pub(super) fn is_closed(&self) -> bool {
         // Costs a system call only when something has come.
         let unasked = self.stream.try_read(&mut [0]);
         self.closing || !unasked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
     }
 
-    /// Sends a whole request and reads its whole answer; its status.
+    /// Sends a whole request, reads its whole answer and returns its status.
     pub(super) async fn send(&mut self, request: &[u8]) -> io::Result<u16> {
         self.stream.write_all(request).await?;
         self.answer.clear();
@@ -50,7 +49,7 @@ impl Connection {
     }
 }
 
-/// A GET as [`Connection::send`] takes it.
+/// Returns a GET request for [`Connection::send`].
 pub(super) fn get(path: &str) -> Vec<u8> {
     format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n").into_bytes()
 }
@@ -64,7 +63,7 @@ struct Head {
     closing: bool,
 }
 
-/// The head of a complete answer; `None` while bytes are missing.
+/// Returns the head of a complete answer; `None` while bytes are missing.
 fn head(answer: &[u8]) -> io::Result<Option<Head>> {
     let Some(end) = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n") else {
         return Ok(None);

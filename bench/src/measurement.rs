@@ -1,4 +1,4 @@
-//! What is measured, and what each figure is held against.
+//! Lists the figures, and what each figure is compared with.
 
 /// How inputs are spread over leads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -9,7 +9,7 @@ pub(super) enum Traffic {
     Hot,
 }
 
-/// Who works a topic off.
+/// The system that processes a topic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Contender {
     /// Node, a transaction for each message.
@@ -28,7 +28,7 @@ pub(super) enum Contender {
     Narrow,
 }
 
-/// What of a drain is measured.
+/// The measured quantity of a drain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Part {
     Rate,
@@ -41,7 +41,7 @@ pub(super) enum Part {
     Log,
 }
 
-/// What is more than ingest can pass on.
+/// A load that ingest cannot pass on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Overload {
     /// Many times the usual rate.
@@ -50,7 +50,7 @@ pub(super) enum Overload {
     Stall,
 }
 
-/// What of an overload is measured.
+/// The measured quantity of an overload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum OverloadPart {
     Goodput,
@@ -157,7 +157,7 @@ impl CrmFigure {
 pub(super) struct Shown {
     pub(super) name: &'static str,
     pub(super) unit: &'static str,
-    /// The figures that bound this one, or that it is to be held against.
+    /// The figures that bound this one, or that it is compared with.
     pub(super) bounds: Vec<Figure>,
     /// What it is spent on; empty for a part of the figure before.
     pub(super) bounded_by: &'static str,

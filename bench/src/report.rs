@@ -35,7 +35,7 @@ pub(super) struct Row {
     bounded_by: &'static str,
 }
 
-/// The figure beside which another stands.
+/// A figure with which another is compared.
 #[derive(Debug, PartialEq, Serialize)]
 struct Bound {
     name: &'static str,
@@ -80,7 +80,8 @@ fn row(figure: Figure, samples: &[Sample]) -> Option<Row> {
     })
 }
 
-/// The middle, of an even number the mean of the two in the middle; `None` of nothing.
+/// Returns the median, for an even number the mean of the middle two; `None` if there are no
+/// values.
 pub(super) fn median(values: &[f64]) -> Option<f64> {
     let mut sorted = values.to_vec();
     sorted.sort_unstable_by(f64::total_cmp);
@@ -134,7 +135,7 @@ impl Report {
 }
 
 impl Row {
-    /// A line of cells, and a line more for each bound after the first.
+    /// Returns a line of cells, and one more line for each bound after the first.
     fn lines(&self) -> Vec<[String; 6]> {
         let cores = self.cores_busy.map(|cores| format!("{cores:.1}"));
         let mut bounds = self.bounds.iter().map(|bound| bound.cell(self.unit));

@@ -148,7 +148,7 @@ impl Scenario {
     /// Measured by default.
     pub(super) const ALL: [Self; 4] = [Self::Ingest, Self::Engine, Self::Commit, Self::Latency];
 
-    /// What a name stands for: one run of it, in its order, is a round.
+    /// Returns the scenarios of a name; one run of them, in order, is a round.
     pub(super) fn members(self) -> Vec<Self> {
         match self {
             Self::Ingest => Self::INGEST.to_vec(),
@@ -199,7 +199,7 @@ impl Scenario {
         }
     }
 
-    /// Who works a topic off in it, and of which traffic.
+    /// Returns the system that processes a topic in this scenario, and its traffic.
     const fn drain(self) -> Option<(Contender, Traffic)> {
         Some(match self {
             Self::Pgbench => (Contender::Pgbench, Traffic::Uniform),

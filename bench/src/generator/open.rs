@@ -1,5 +1,6 @@
-//! Open loop: each request is sent at its planned time, whatever became of those before. It takes
-//! any free connection; while there is none it waits, and its latency goes on counting.
+//! Open loop: sends each request at its planned time, whatever the outcome of earlier ones. A
+//! request takes any free connection; while none is free it waits, and its latency continues to
+//! count.
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -16,13 +17,13 @@ use super::timer::Timer;
 use super::{Gauge, Spent, Target, on_own_thread};
 use crate::http::Connection;
 
-/// Requests that are due within it are sent together: a wake-up for each would cost more than it
-/// tells.
+/// Requests that are due within this time are sent together: a wake-up for each would cost more
+/// than it is worth.
 const RESOLUTION: Duration = Duration::from_micros(200);
 /// How long answers may be missing after the last planned request.
 const GRACE: Duration = Duration::from_secs(30);
 
-/// What became of a request; times count from `start`.
+/// The outcome of a request; times count from `start`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Outcome {
     pub(crate) index: usize,
@@ -57,11 +58,11 @@ struct Load<K> {
     keep: RefCell<K>,
 }
 
-/// Sends what is planned; the first `warm_up` requests do not count in [`Spent`]. What is not
-/// answered within [`GRACE`] does not settle.
+/// Sends the planned requests; the first `warm_up` requests do not count in [`Spent`]. Requests not
+/// answered within [`GRACE`] have no outcome.
 ///
 /// # Errors
-/// Connections that cannot be opened beforehand, and what `keep` says.
+/// Returns an error if connections cannot be opened beforehand, or if `keep` fails.
 pub(crate) async fn open<K: Keep>(
     target: Target,
     plan: Plan,
@@ -103,7 +104,7 @@ pub(crate) async fn open<K: Keep>(
     .await
 }
 
-/// Until all clients have ended, or one has failed.
+/// Waits until all clients have ended, or one has failed.
 async fn ended(clients: &mut JoinSet<anyhow::Result<()>>) -> anyhow::Result<()> {
     while let Some(client) = clients.join_next().await {
         client??;
@@ -158,7 +159,7 @@ async fn client<K: Keep>(load: Rc<Load<K>>, connection: Connection) -> anyhow::R
 }
 
 impl<K> Load<K> {
-    /// The next request that is due; `None` after the last.
+    /// Returns the next request that is due; `None` after the last.
     async fn take(&self) -> Option<usize> {
         loop {
             let next = self.next.get();

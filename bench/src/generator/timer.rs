@@ -47,7 +47,7 @@ mod linux {
             if left.is_zero() {
                 return Ok(());
             }
-            // Setting it also takes back what it has told so far, so it need not be read.
+            // Setting the timer also clears earlier expirations, so it need not be read.
             self.0.get_ref().0.set(
                 Expiration::OneShot(TimeSpec::from_duration(left)),
                 TimerSetTimeFlags::empty(),

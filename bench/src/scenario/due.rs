@@ -81,7 +81,7 @@ async fn prepare(site: &Site<'_>) -> anyhow::Result<()> {
     }
 }
 
-/// Waits until all are cold; how long that took from the first on.
+/// Waits until all leads are cold; returns how long that took since the first one.
 async fn all_cold(pool: &PgPool) -> anyhow::Result<Duration> {
     let mut all_waited = false;
     let mut first = None;

@@ -1,5 +1,5 @@
-//! Webhooks at a steady rate, open loop: each is sent at its planned time, whatever became of
-//! those before.
+//! Sends webhooks at a steady rate, open loop: each at its planned time, whatever the outcome of
+//! earlier ones.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -109,7 +109,7 @@ struct Answered {
     at: Instant,
 }
 
-/// Tells of what is sent, and keeps when it was answered.
+/// Reports what is sent, and keeps the time of each answer.
 struct Answers {
     sent: UnboundedSender<usize>,
     answered: Vec<Option<Answered>>,
@@ -151,7 +151,7 @@ async fn post(
     Ok((answered.context("a webhook was not answered")?, spent))
 }
 
-/// When the row of each of `count` leads was first seen, by lead.
+/// Returns when the row of each of `count` leads was first seen, by lead.
 async fn watch(
     pool: &PgPool,
     count: usize,

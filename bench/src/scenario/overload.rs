@@ -1,5 +1,5 @@
-//! More than ingest can pass on, then its usual rate again: far more webhooks, or a broker that stands
-//! still.
+//! Sends more than ingest can pass on, then its usual rate again: a burst of webhooks, or a paused
+//! broker.
 
 mod judge;
 

@@ -101,7 +101,8 @@ async fn begun(pool: &PgPool) -> anyhow::Result<()> {
     bail!("the processor did not begin on all partitions within {LOST:?}")
 }
 
-/// Sends each record at its time, whatever became of those before; tells of the end of the warm-up.
+/// Sends each record at its planned time, whatever the outcome of earlier ones; reports the end of
+/// the warm-up.
 async fn send(
     site: &Site<'_>,
     conversations: Conversations,
@@ -147,7 +148,7 @@ async fn send(
     Ok(acknowledged)
 }
 
-/// Looks how far the partitions are until `inputs` are committed.
+/// Polls the partitions' offsets until `inputs` are committed.
 async fn watch(pool: &PgPool, inputs: usize) -> anyhow::Result<Seen> {
     let mut connection = pool.acquire().await?;
     let mut seen: Seen = vec![Vec::new(); Setup::default().partitions];

@@ -1,4 +1,4 @@
-//! A preloaded topic through the processor.
+//! Processes a preloaded topic with the processor.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,9 +17,9 @@ use crate::site::{Servers, Setup, Site, beside, end};
 use crate::traffic::Conversations;
 use leadstream_local::deployment::Service;
 
-/// How often PostgreSQL is asked where the processors stand.
+/// The interval at which PostgreSQL is asked for the processors' progress.
 const POLL: Duration = Duration::from_millis(20);
-/// How long they may stand still.
+/// The maximum time without progress.
 const STALL: Duration = Duration::from_secs(60);
 /// Records that share an acknowledgement.
 const BATCH: usize = 1000;
@@ -53,7 +53,7 @@ pub(super) async fn run(
         let pool = &site.database.pool;
         let shared_out = |look: &Look| look.owners == processes && look.partitions == partitions;
         advance(pool, shared_out).await?;
-        // Nothing is worked off before all is there.
+        // Processing starts once all inputs are loaded.
         all.iter().for_each(|processor| processor.pause());
         let loaded = preload(&site, conversations, None).await;
         all.iter().for_each(|processor| processor.resume());
@@ -131,7 +131,7 @@ async fn watch(
     Ok((committed - first, spent))
 }
 
-/// Where the processors stand.
+/// The processors' progress.
 struct Look {
     committed: usize,
     /// Partitions on which somebody has begun, and how many have.

@@ -87,8 +87,8 @@ impl Events {
         drop_producer(producer).await
     }
 
-    /// So many leads, `rate` a second, each at its time whatever became of those before; their ids
-    /// and when they were to be sent.
+    /// Sends `leads` events, `rate` a second, each at its planned time whatever the outcome of
+    /// earlier ones. Returns the leads' ids with the planned times.
     pub(super) async fn pace(
         &self,
         leads: usize,
@@ -114,7 +114,7 @@ impl Events {
     }
 }
 
-/// Dropping a producer blocks.
+/// Drops the producer on a blocking thread, because the drop blocks.
 async fn drop_producer(producer: Producer) -> anyhow::Result<()> {
     tokio::task::spawn_blocking(move || drop(producer)).await?;
     Ok(())
