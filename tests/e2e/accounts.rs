@@ -1,4 +1,4 @@
-//! Each account's leads are reached in it alone, and by tokens that reach it.
+//! Tests that leads are reachable in their own account only, and by tokens with access to it.
 
 use anyhow::ensure;
 use leadstream_harness::{Site, World, eventually};
@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 use crate::desk::{ALL, DEFAULT_ONLY, Desk, EU_ONLY};
 
 const EU: &str = "222222222222222";
-/// Wrote to the default account's number only.
+/// A lead who wrote to the default account's number only.
 const ADA: &str = "15558880701";
-/// Wrote to both.
+/// A lead who wrote to both numbers.
 const BEN: &str = "15558880702";
 
 pub(crate) fn run(world: &World) -> anyhow::Result<()> {
@@ -140,7 +140,7 @@ async fn by_cli(desk: &Desk<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A token that is limited to accounts finds nothing in others, nor what became of commands there.
+/// Checks that a token limited to accounts finds neither leads nor command outcomes of others.
 async fn by_token(desk: &Desk<'_>) -> anyhow::Result<()> {
     let give = |token: &'static str, path: String| async move {
         let assign = json!({"type": "assign", "assignee": "ana"});
@@ -196,7 +196,7 @@ async fn erased_in_one(desk: &Desk<'_>) -> anyhow::Result<()> {
         let (status, told) = desk.ask(Method::GET, &path, ALL, None, None).await?;
         ensure!(status.as_u16() == expected, "{path}: {told}");
     }
-    // What became of it is told in its account, though the lead is gone.
+    // The outcome is visible in its account, even though the lead is erased.
     for (token, expected) in [(EU_ONLY, 200), (ALL, 200), (DEFAULT_ONLY, 404)] {
         let path = "/v1/commands/gone";
         let (status, told) = desk.ask(Method::GET, path, token, None, None).await?;

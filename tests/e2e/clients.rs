@@ -1,4 +1,4 @@
-//! What other languages make of the topics.
+//! Tests that clients in other languages can read the topics.
 
 use std::io::Write;
 use std::path::Path;
@@ -18,7 +18,7 @@ use crate::observe::read_all;
 
 const KEYS: usize = 1000;
 
-/// Every topic, filled with the project's examples, through Python's JSON Schema deserializer.
+/// Reads every topic, filled with the project's examples, by Python's JSON Schema deserializer.
 pub(crate) fn python(world: &World) -> anyhow::Result<()> {
     let interpreter = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../venv/bin/python");
     ensure!(
@@ -109,7 +109,7 @@ pub(crate) fn producer(site: &Site<'_>) -> anyhow::Result<Producer> {
     )?)
 }
 
-/// 1,000 keys, produced by us and by Kafka's own console producer: the same partitions.
+/// Produces 1,000 keys by our producer and Kafka's console producer, and compares the partitions.
 pub(crate) fn java(world: &World) -> anyhow::Result<()> {
     world.runtime.block_on(async {
         let site = Site::new(world, "java").await?;
@@ -142,7 +142,7 @@ pub(crate) fn java(world: &World) -> anyhow::Result<()> {
     })
 }
 
-/// Phone numbers, user ids, LIDs and other texts.
+/// Returns phone numbers, user ids, LIDs and other texts.
 fn keys() -> Vec<String> {
     (0..KEYS)
         .map(|index| match index % 4 {
@@ -198,8 +198,8 @@ async fn produce_with_java(site: &Site<'_>, topic: &str, keys: &[String]) -> any
     Ok(())
 }
 
-/// Ends each partition of `topic` with a transaction that was aborted: with a marker, which no
-/// consumer is given.
+/// Ends each partition of `topic` with an aborted transaction: its marker is never delivered to
+/// consumers.
 pub(crate) fn abort_transaction(site: &Site<'_>, topic: &str) -> anyhow::Result<()> {
     const ANSWER: Duration = Duration::from_secs(30);
     let mut config = kafka(site).client("leadstream-e2e")?;

@@ -1,4 +1,4 @@
-//! People act on leads, by the command line and by the API.
+//! Tests commands to leads by the command line and by the API.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::desk::{ALL, Desk, READ};
 use crate::observe::read_all;
 
-/// Each command by the command line and by the API, also while the processor is killed.
+/// Gives each command by the command line and by the API, also while the processor is killed.
 pub(crate) fn act(world: &World) -> anyhow::Result<()> {
     world.runtime.block_on(async {
         let desk = Desk::new(world, "commands").await?;
@@ -182,7 +182,7 @@ async fn access(desk: &Desk<'_>) -> anyhow::Result<()> {
         .ask(Method::GET, "/openapi.json", "", None, None)
         .await?;
     ensure!(status == 200 && document["paths"]["/v1/leads/{id}/commands"].is_object());
-    // A token that is taken out of the file opens nothing any more.
+    // A token removed from the file is no longer valid.
     let text = std::fs::read_to_string(&desk.tokens)?;
     let kept = text.lines().next().context("a token")?;
     std::fs::write(&desk.tokens, format!("{kept}\n"))?;
@@ -198,7 +198,7 @@ async fn access(desk: &Desk<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A token past its rate is told when to come again, and holds up no other.
+/// Checks that a token over its rate gets a retry time and delays no other token.
 async fn limited(desk: &Desk<'_>) -> anyhow::Result<()> {
     let (site, address) = (&desk.site, free_address()?);
     let own = [

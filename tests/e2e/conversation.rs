@@ -1,4 +1,4 @@
-//! Conversations to play, and what the pure fold says must come of them.
+//! Generates conversations and the results that the pure fold expects.
 
 use leadstream_harness::NUMBER;
 use leadstream_processor::flow::{Answer, Conversation, DEFAULT_FLOW, Flow};
@@ -14,7 +14,7 @@ use rand::{Rng, SeedableRng};
 pub(crate) struct Said {
     pub(crate) id: String,
     pub(crate) sent_at: Timestamp,
-    /// None for an image.
+    /// `None` for an image.
     text: Option<&'static str>,
 }
 
@@ -32,19 +32,19 @@ pub(crate) struct ExpectedEvent {
     pub(crate) timestamp: Timestamp,
 }
 
-/// All that must come of a script.
+/// The expected results of a script.
 #[derive(Debug)]
 pub(crate) struct Expected {
     pub(crate) lead_id: String,
     pub(crate) profile_name: String,
     pub(crate) events: Vec<ExpectedEvent>,
-    /// Id and text, in order.
+    /// Ids and texts, in order.
     pub(crate) replies: Vec<(String, String)>,
     pub(crate) conversation: Conversation,
     pub(crate) last_interaction: Timestamp,
 }
 
-/// What people say; index 0 is a greeting.
+/// The messages of leads; index 0 is a greeting.
 const LINES: &[&str] = &[
     "Hi",
     "John Doe",
@@ -59,7 +59,7 @@ const LINES: &[&str] = &[
     "Anna \"the boss\" {budget}",
 ];
 
-/// `count` scripts, the same for the same seed. Half of them are the straight conversation.
+/// Returns `count` scripts, the same for the same seed. Half of them are the straight conversation.
 pub(crate) fn scripts(count: usize, seed: u64) -> Vec<Script> {
     let mut random = StdRng::seed_from_u64(seed);
     let start = Timestamp::now().millis() / 1000 - 3600;
@@ -94,7 +94,7 @@ pub(crate) fn scripts(count: usize, seed: u64) -> Vec<Script> {
 }
 
 impl Script {
-    /// The webhook that brings message `index`.
+    /// Returns the webhook of message `index`.
     pub(crate) fn webhook(&self, index: usize) -> Vec<u8> {
         let said = &self.said[index];
         let webhook = MetaWebhook::new(&BusinessNumber::new(NUMBER));
@@ -106,7 +106,7 @@ impl Script {
         .to_bytes()
     }
 
-    /// The fold of the script, message by message.
+    /// Folds the script message by message.
     pub(crate) fn expected(&self) -> anyhow::Result<Expected> {
         let flows = Flows::new(Flow::parse("the default flow", DEFAULT_FLOW)?, Vec::new());
         let lead_id = self.person.wa_id.clone().unwrap_or_default();

@@ -1,5 +1,5 @@
-//! sink-crm alone: events written to the topic as the processor writes them, CRMs as the sandbox
-//! plays them.
+//! Tests sink-crm alone: the test writes events as the processor does, and the sandbox plays the
+//! CRMs.
 
 pub(crate) mod combined;
 pub(crate) mod commands;
@@ -28,7 +28,7 @@ use crate::clients::producer;
 pub(crate) const HUBSPOT: &str = "hubspot";
 pub(crate) const SALESFORCE: &str = "salesforce";
 
-/// A deployment whose sink waits for nothing longer than a second.
+/// Creates a deployment whose sink waits at most a second for anything.
 pub(crate) async fn site<'w>(world: &'w World, name: &str) -> anyhow::Result<Site<'w>> {
     site_with(world, name, sandbox_config()).await
 }
@@ -51,12 +51,12 @@ pub(crate) async fn site_with<'w>(
     Ok(site)
 }
 
-/// The id of a lead, a number that nobody has.
+/// Returns the id of a lead: a number that nobody has.
 pub(crate) fn lead_id(lead: usize) -> String {
     format!("1555{lead:07}")
 }
 
-/// What a lead's event of `revision` says of its state.
+/// Returns the state in a lead's event of `revision`.
 pub(crate) fn state(revision: u64) -> String {
     format!("STEP_{revision}")
 }
@@ -123,7 +123,7 @@ pub(crate) async fn ledger(site: &Site<'_>, crm: &str) -> anyhow::Result<BTreeMa
         .collect()
 }
 
-/// Waits until so many rows of a CRM are in each of `states`, and no others.
+/// Waits until exactly so many rows of a CRM are in each of `states`.
 pub(crate) async fn settled(
     site: &Site<'_>,
     crm: &str,
@@ -143,10 +143,10 @@ pub(crate) async fn settled(
     .await
 }
 
-/// The name that tests of one sink give it.
+/// The sink's name in tests of one sink.
 pub(crate) const SINK: &str = "sink-crm";
 
-/// The value of a metric of sink-crm, by the rest of its name and its labels.
+/// Returns a metric of sink-crm, by the rest of its name and its labels.
 pub(crate) async fn metric(site: &Site<'_>, name: &str, labels: &str) -> anyhow::Result<f64> {
     let text = site.metrics(SINK).await?;
     let line = format!("leadstream_sink_crm_{name}{{{labels}}}");
@@ -155,7 +155,7 @@ pub(crate) async fn metric(site: &Site<'_>, name: &str, labels: &str) -> anyhow:
     Ok(value.trim().parse()?)
 }
 
-/// What became of records so far, or of requests.
+/// Returns how many records, or requests, had an outcome so far.
 pub(crate) async fn count(
     site: &Site<'_>,
     of: &str,
@@ -166,7 +166,7 @@ pub(crate) async fn count(
     metric(site, &format!("{of}_total"), &labels).await
 }
 
-/// The records of each upsert that one CRM received.
+/// Returns the records of each upsert that one CRM received.
 async fn received(site: &Site<'_>, endpoint: Endpoint) -> anyhow::Result<Vec<ReceivedUpsert>> {
     let all = site.sandbox.client()?.upserts(0).await?;
     let of = |upsert: &ReceivedUpsert| upsert.endpoint == endpoint;
@@ -180,7 +180,7 @@ fn dead_letters(site: &Site<'_>) -> anyhow::Result<Vec<Read>> {
     )
 }
 
-/// Each lead has one record, and it says what the newest revision says.
+/// Checks that each lead has one record with the state of the newest revision.
 fn in_step(records: &[CrmRecord], crm: &str, newest: &[u64]) -> anyhow::Result<()> {
     let (key, state_field, revision_field) = match crm {
         HUBSPOT => ("wa_id", "leadstream_state", "leadstream_revision"),

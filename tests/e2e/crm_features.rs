@@ -1,5 +1,5 @@
-//! What users of HubSpot and Salesforce need around the sink: credentials, records that sales
-//! already has, the mapping file, provisioning, reconciliation.
+//! Tests what users of HubSpot and Salesforce need around the sink: credentials, existing records,
+//! the mapping file, provisioning, reconciliation.
 
 pub(crate) mod credentials;
 pub(crate) mod mapping;
@@ -13,7 +13,7 @@ use std::path::Path;
 use anyhow::ensure;
 use leadstream_harness::Site;
 
-/// The mapping of an installation that has none of its own.
+/// The default mapping.
 const DEFAULT: &str = include_str!("../../sink-crm/crm.yaml");
 
 /// Gives the sink a mapping file in `folder`: the default with each text replaced once.

@@ -1,4 +1,4 @@
-//! Ids that leave their lead's journal.
+//! Tests ids that are evicted from their lead's journal.
 
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ use leadstream_schemas::{Timestamp, Topic};
 
 use crate::observe::read_all;
 
-/// A copy of a message that has left its lead's journal has no effect; days of which no copy can
-/// come any more are dropped, and days to come are made.
+/// Tests that a duplicate of an evicted message has no effect. Days without possible duplicates are
+/// dropped, and future days are created.
 pub(crate) fn run(world: &World) -> anyhow::Result<()> {
     world.runtime.block_on(async {
         let site = Site::new(world, "departed").await?;

@@ -1,4 +1,4 @@
-//! Erasures that are cut off, of a person with two leads, and under a key that is replaced.
+//! Tests interrupted erasures, the erasure of a person with two leads, and a replaced erasure key.
 
 pub(crate) mod commanded;
 
@@ -27,7 +27,7 @@ async fn site<'w>(world: &'w World, name: &str) -> anyhow::Result<Site<'w>> {
     Ok(site)
 }
 
-/// Tables with a lead's id in them.
+/// The tables that contain lead ids.
 const TABLES: &[&str] = &[
     "leads",
     "lead_reports",
@@ -39,7 +39,7 @@ const TABLES: &[&str] = &[
     "crm_events",
 ];
 
-/// No row has a text with `part` in it.
+/// Checks that no row has a text with `part` in it.
 pub(crate) async fn nothing_is_left(site: &Site<'_>, part: &str) -> anyhow::Result<()> {
     eventually(Duration::from_secs(60), async || {
         for table in TABLES {
@@ -55,7 +55,7 @@ pub(crate) async fn nothing_is_left(site: &Site<'_>, part: &str) -> anyhow::Resu
     .await
 }
 
-/// Each message a webhook, ten seconds apart and in the past.
+/// Returns a webhook per message, ten seconds apart and in the past.
 fn webhooks(messages: &[(&Person, &str)]) -> Vec<Vec<u8>> {
     let now = Timestamp::now().millis() / 1000 - 600;
     let webhook = |(at, (person, text)): (i64, &(&Person, &str))| {
@@ -85,7 +85,7 @@ async fn there_are(site: &Site<'_>, states: &[&str]) -> anyhow::Result<()> {
     .await
 }
 
-/// Waits until the processor, since it was started, has dropped as many inputs of erased people.
+/// Waits until the processor has dropped `count` inputs of erased people since its start.
 async fn dropped(site: &Site<'_>, count: usize) -> anyhow::Result<()> {
     eventually(Duration::from_secs(60), async || {
         let metrics = site.metrics("processor").await?;
@@ -96,7 +96,7 @@ async fn dropped(site: &Site<'_>, count: usize) -> anyhow::Result<()> {
     .await
 }
 
-/// The events that tell of erasures, by lead; repeats are the same to the byte.
+/// Returns the erasure events by lead; duplicates are identical to the byte.
 fn told(site: &Site<'_>) -> anyhow::Result<BTreeMap<String, u64>> {
     let mut told = BTreeMap::new();
     let mut values: BTreeMap<String, Vec<u8>> = BTreeMap::new();
@@ -113,8 +113,8 @@ fn told(site: &Site<'_>) -> anyhow::Result<BTreeMap<String, u64>> {
     Ok(told)
 }
 
-/// The processor dies within the transaction, between its commit and what it publishes, and after
-/// that; whoever comes next finishes the erasure.
+/// Kills the processor within the transaction, between commit and publication, and afterwards. The
+/// next owner finishes the erasure.
 pub(crate) fn killed(world: &World) -> anyhow::Result<()> {
     world.runtime.block_on(async {
         let site = site(world, "erase-killed").await?;
@@ -160,8 +160,8 @@ pub(crate) fn killed(world: &World) -> anyhow::Result<()> {
     })
 }
 
-/// Two leads that became one go both, also where no processor has them in memory; later the key is
-/// replaced, and both keys keep people away.
+/// Erases two leads that became one, also while no processor has them in memory. Later the key is
+/// replaced, and both keys keep erased people out.
 pub(crate) fn merged(world: &World) -> anyhow::Result<()> {
     const USER_ID: &str = "US.15558880401";
     world.runtime.block_on(async {

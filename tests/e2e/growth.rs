@@ -18,7 +18,7 @@ use sqlx::Row;
 
 const LEADS: usize = 30;
 const GROWN: usize = 12;
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Every lead says three things: before the growth, and after it by an ingest that knows of it and
 /// by one that does not. Processors halt, the leads move, and nobody loses an answer.
@@ -80,7 +80,7 @@ pub(crate) fn newer_revision(world: &World) -> anyhow::Result<()> {
         in_state(&site, "AWAITING_NAME").await?;
         set_revision(&site, 1, 5).await?;
         say(&site, &webhook, 1, "Ada Byron").await?;
-        eventually(PATIENCE, async || {
+        eventually(TIMEOUT, async || {
             let log = site.log("processor")?;
             ensure!(
                 log.contains("changed by another writer"),
@@ -120,7 +120,7 @@ async fn say(site: &Site<'_>, webhook: &str, turn: i64, text: &str) -> anyhow::R
     for index in 0..LEADS {
         let person = Person::new(lead(index), "Ada");
         let body = text_webhook(&person, &format!("growth-{index}-{turn}"), at, text);
-        eventually(PATIENCE, async || {
+        eventually(TIMEOUT, async || {
             let signature = sign(&site.deployment.meta_app_secret, &body);
             let request = site.http.post(webhook).body(body.clone());
             let request = request.header("X-Hub-Signature-256", &signature);
@@ -172,7 +172,7 @@ async fn states(site: &Site<'_>) -> anyhow::Result<BTreeMap<String, i64>> {
 }
 
 async fn in_state(site: &Site<'_>, state: &str) -> anyhow::Result<()> {
-    eventually(PATIENCE, async || {
+    eventually(TIMEOUT, async || {
         let states = states(site).await?;
         let wanted = BTreeMap::from([(state.to_owned(), i64::try_from(LEADS)?)]);
         ensure!(states == wanted, "{states:?}");

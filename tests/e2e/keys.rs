@@ -1,4 +1,4 @@
-//! The id of a command is its lead's: under it no other lead is told that anything was done.
+//! Tests that a command id belongs to its lead: under it, no other lead gets a result.
 
 use anyhow::ensure;
 use leadstream_harness::World;
@@ -20,8 +20,8 @@ const LEADS: [&str; 5] = [
 ];
 const NOBODY: &str = "15558880609";
 
-/// Ids that are used for another lead, by the API and by the command line, at once and while no
-/// processor is there.
+/// Uses ids again for another lead, by the API and by the command line, concurrently and while no
+/// processor runs.
 pub(crate) fn run(world: &World) -> anyhow::Result<()> {
     world.runtime.block_on(async {
         let desk = Desk::new(world, "keys").await?;
@@ -74,13 +74,13 @@ async fn assigned(desk: &Desk<'_>) -> anyhow::Result<()> {
     }
     let (status, _) = desk.give(NOBODY, Some("assign-2"), assign("ana")).await?;
     ensure!(status == 404, "{status}");
-    // Nothing was given with it, so it is free.
+    // That request gave no command, so its id is free.
     let (status, _) = desk.give(LEADS[1], Some("assign-2"), assign("bea")).await?;
     ensure!(status == 200, "{status}");
     is_assigned(desk, LEADS[1], Some("bea")).await
 }
 
-/// Of two leads that are given a command with one key at once, one has it.
+/// Gives two leads a command with one key at once; one lead gets it.
 async fn at_once(desk: &Desk<'_>) -> anyhow::Result<()> {
     for round in 0..10 {
         let name = format!("at-once-{round}");
@@ -117,7 +117,7 @@ async fn erased(desk: &Desk<'_>) -> anyhow::Result<()> {
             "{told}"
         );
     }
-    // Another command for who is gone has nobody.
+    // Another command for the erased lead finds no lead.
     let (status, _) = desk.give(LEADS[0], Some("request-8"), erase()).await?;
     ensure!(status == 404, "{status}");
     nothing_is_left(&desk.site, LEADS[0]).await
@@ -141,7 +141,7 @@ async fn by_cli(desk: &Desk<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A command that waits in Kafka has its id already.
+/// Checks that a command still waiting in Kafka already owns its id.
 async fn pending(desk: &Desk<'_>) -> anyhow::Result<()> {
     desk.site.stop("processor").await?;
     let ask = |wa_id: &str, key: &'static str, body: Value| {

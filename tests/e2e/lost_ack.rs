@@ -1,5 +1,5 @@
-//! Kafka writes a record, and its acknowledgement is lost on the way back; a processor stops while
-//! Kafka does not answer.
+//! Tests a record that Kafka wrote but whose acknowledgement is lost, and a processor that stops
+//! while Kafka does not answer.
 
 use std::time::Duration;
 
@@ -47,7 +47,7 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
         observe::replies(&site, &expected)?;
         observe::sent(&site, &expected, 0).await?;
 
-        // Nobody answers to its last offsets: it ends all the same, by itself.
+        // Kafka answers no offset commit: the processor still ends by itself.
         world.proxy.swallow_answers();
         let status = site.terminate("processor").await?;
         world.proxy.heal();
@@ -56,7 +56,7 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
     })
 }
 
-/// Starts `service`, which reaches Kafka by way of the proxy, with one more variable.
+/// Starts `service` behind the proxy to Kafka, with one more variable.
 async fn start_behind_proxy(
     site: &Site<'_>,
     service: Service,
@@ -72,7 +72,7 @@ async fn start_behind_proxy(
     site.ready(service.name()).await
 }
 
-/// The second message is written and answered 503.
+/// Checks that the second message is written and answered 503.
 async fn lose(site: &mut Site<'_>, script: &Script) -> anyhow::Result<()> {
     site.world.proxy.swallow_answers();
     let answer = site.post_once(&script.webhook(1)).await?;
@@ -85,7 +85,7 @@ async fn lose(site: &mut Site<'_>, script: &Script) -> anyhow::Result<()> {
     .await
 }
 
-/// How often the second message is in the topic.
+/// Returns how often the second message is in the topic.
 fn copies(site: &Site<'_>, script: &Script) -> anyhow::Result<usize> {
     let inputs = read_all(site, &site.topic(Topic::LeadInputs))?;
     let mut copies = 0;

@@ -1,4 +1,4 @@
-//! WhatsApp takes messages, and its answers are lost on the way back.
+//! Tests WhatsApp requests that succeed while their answers are lost.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -71,7 +71,7 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
         let told = log.matches("requests in a row got no answer").count();
         ensure!(told == 1, "it is logged {told} times");
 
-        // Whoever has the partitions next knows what was sent.
+        // The next owner of the partitions knows what was sent.
         site.kill_and_respawn(SENDER).await?;
         stopped(&site, 1).await?;
         client.clear_faults().await?;
@@ -110,7 +110,7 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
     })
 }
 
-/// The service is ready while another number works.
+/// Checks that the service is ready while another number works.
 async fn one_of_two_numbers_is_stopped(site: &Site<'_>) -> anyhow::Result<()> {
     writes(site, "15559990100", "Hi").await?;
     eventually(WITHIN, async || {
@@ -131,7 +131,7 @@ async fn one_of_two_numbers_is_stopped(site: &Site<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Waits until so many numbers are stopped.
+/// Waits until `count` numbers are stopped.
 async fn stopped(site: &Site<'_>, count: usize) -> anyhow::Result<()> {
     eventually(WITHIN, async || {
         let metrics = site.metrics(SENDER).await?;
@@ -155,7 +155,7 @@ async fn is_in(site: &Site<'_>, lead: &str, state: &str) -> anyhow::Result<()> {
     .await
 }
 
-/// By lead and text, how many messages WhatsApp took.
+/// Returns the number of messages that WhatsApp accepted, by lead and text.
 async fn heard(site: &Site<'_>) -> anyhow::Result<BTreeMap<String, BTreeMap<String, usize>>> {
     let mut heard: BTreeMap<String, BTreeMap<String, usize>> = BTreeMap::new();
     for (to, _, text) in observe::messages(site).await? {
@@ -175,7 +175,7 @@ async fn writes(site: &Site<'_>, lead: &str, text: &str) -> anyhow::Result<()> {
         .await
 }
 
-/// What Meta posts when somebody writes to `lead` on the business's phone.
+/// Returns what Meta posts when a person writes to `lead` on the business's phone.
 fn echo(lead: &str) -> anyhow::Result<Vec<u8>> {
     let now = Timestamp::now().millis() / 1000;
     let body = json!({

@@ -1,4 +1,4 @@
-//! Processors that are stopped in order are members of their group no longer, whatever they were at.
+//! Tests that processors stopped gracefully leave their group, whatever they were doing.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What there is at rest, compared with what the pure fold says must be.
+//! Compares the state at rest with the pure fold's result.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
@@ -13,7 +13,7 @@ use sqlx::Row;
 use crate::conversation::{Expected, ExpectedEvent};
 pub(crate) use leadstream_harness::topic::read_all;
 
-/// Waits until rows, replies and both CRMs are where the fold says.
+/// Waits until rows, replies and both CRMs match the fold.
 pub(crate) async fn at_rest(site: &Site<'_>, expected: &[Expected]) -> anyhow::Result<()> {
     let within = Duration::from_secs(150);
     leadstream_harness::eventually(within, async || {
@@ -152,7 +152,7 @@ async fn crms(site: &Site<'_>, expected: &[Expected]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Invariant 6: no older revision over a newer one.
+/// Checks that no older revision overwrote a newer one (invariant 6).
 pub(crate) fn never_back(
     record: &leadstream_sandbox::CrmRecord,
     revision: &str,
@@ -174,7 +174,8 @@ pub(crate) fn never_back(
     Ok(())
 }
 
-/// Invariant 4: first copies gapless and in order, repeats identical to the byte.
+/// Checks that first deliveries are gapless and in order, and duplicates identical to the byte
+/// (invariant 4).
 pub(crate) fn events(site: &Site<'_>, expected: &[Expected]) -> anyhow::Result<usize> {
     let mut seen: HashMap<String, Vec<Vec<u8>>> = HashMap::new();
     let mut repeats = 0;
@@ -250,7 +251,7 @@ fn event_is(event: &LeadEvent, lead: &Expected, wanted: &ExpectedEvent) -> anyho
     Ok(())
 }
 
-/// Every reply is in the topic, once for a consumer that goes by its id.
+/// Checks that every reply is in the topic, once for a consumer that deduplicates by id.
 pub(crate) fn replies(site: &Site<'_>, expected: &[Expected]) -> anyhow::Result<()> {
     let mut seen: BTreeMap<String, Vec<u8>> = BTreeMap::new();
     let mut by_lead: HashMap<String, Vec<(String, String)>> = HashMap::new();
@@ -288,7 +289,7 @@ pub(crate) fn replies(site: &Site<'_>, expected: &[Expected]) -> anyhow::Result<
     Ok(())
 }
 
-/// What WhatsApp accepted, in order: recipient, our id, text.
+/// Returns what WhatsApp accepted, in order: recipient, our id, text.
 pub(crate) async fn messages(site: &Site<'_>) -> anyhow::Result<Vec<(String, String, String)>> {
     let query = MessageQuery::default();
     let messages = site.sandbox.client()?.messages(&query).await?;
@@ -301,7 +302,8 @@ pub(crate) async fn messages(site: &Site<'_>) -> anyhow::Result<Vec<(String, Str
     messages.into_iter().map(ours).collect()
 }
 
-/// Replies that a newer one may stand for: prompts with a later record of the same lead.
+/// Returns the replies that a newer one may supersede: prompts with a later record of the same
+/// lead.
 pub(crate) fn replaced(site: &Site<'_>) -> anyhow::Result<HashSet<String>> {
     let mut prompts: HashMap<String, Vec<String>> = HashMap::new();
     let (mut seen, mut replaced) = (HashSet::new(), HashSet::new());
@@ -319,8 +321,8 @@ pub(crate) fn replaced(site: &Site<'_>) -> anyhow::Result<HashSet<String>> {
     Ok(replaced)
 }
 
-/// What WhatsApp accepted: each reply once and in order, but for those that a newer one stands for,
-/// and for repeats of one send per lead and `kills` of the service that sends. How many those were.
+/// Checks that WhatsApp accepted each reply once and in order, except superseded ones. Each lead
+/// may have one duplicate send per kill (`kills`) of the sender. Returns the number of duplicates.
 pub(crate) async fn sent(
     site: &Site<'_>,
     expected: &[Expected],
@@ -358,7 +360,7 @@ pub(crate) async fn sent(
     Ok(repeats)
 }
 
-/// The outbox is empty once everything is acknowledged.
+/// Waits until the outbox is empty.
 pub(crate) async fn outbox_is_empty(site: &Site<'_>) -> anyhow::Result<()> {
     leadstream_harness::eventually(Duration::from_secs(20), async || {
         let rows: i64 = sqlx::query_scalar("SELECT count(*) FROM outbox")

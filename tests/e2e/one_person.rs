@@ -1,4 +1,4 @@
-//! One person who shows now this id and now that one.
+//! Tests one person who shows different ids.
 
 use std::time::Duration;
 
@@ -12,8 +12,8 @@ use sqlx::Row;
 const NUMBER_OF_PERSON: &str = "15558880001";
 const USER_ID: &str = "US.13491208655302741918";
 
-/// A lead known by its number and another known by a user id turn out to be one; its first answer
-/// is edited. `lead explain` tells all of it, from PostgreSQL and from the topics.
+/// Merges a lead known by its number with one known by a user id; its first answer is edited. `lead
+/// explain` shows everything, from PostgreSQL and from the topics.
 pub(crate) fn run(world: &World) -> anyhow::Result<()> {
     world.runtime.block_on(async {
         let site = Site::new(world, "person").await?;
@@ -106,7 +106,7 @@ async fn one_lead(site: &Site<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The reports follow the commits.
+/// Checks the reports, which follow the commits.
 async fn reports(site: &Site<'_>) -> anyhow::Result<()> {
     let funnel: Vec<(String, i64, i64)> =
         sqlx::query_as("SELECT state, here, reached::bigint FROM report_funnel ORDER BY position")
@@ -132,7 +132,7 @@ async fn reports(site: &Site<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The CRMs have what the lead's row says, and every reply was sent.
+/// Checks that the CRMs match the lead's row, and that every reply was sent.
 async fn in_crms(site: &Site<'_>) -> anyhow::Result<()> {
     let told = site
         .tool(&["lead", "explain", NUMBER_OF_PERSON, "--json"])

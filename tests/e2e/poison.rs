@@ -1,4 +1,4 @@
-//! Records that cannot be folded.
+//! Tests records that cannot be folded.
 
 use std::time::Duration;
 
@@ -14,8 +14,8 @@ use crate::clients::{abort_transaction, producer};
 use crate::conversation::{Script, scripts};
 use crate::observe::{self, read_all};
 
-/// Undecodable records go to dead letters with their bytes and Kafka Connect's headers, and the
-/// leads beside them go on; a kind of a later version stops its partition, which says so.
+/// Sends undecodable records to the dead-letter topic with their bytes and Kafka Connect's headers;
+/// the leads beside them continue. A kind of a later version halts its partition visibly.
 pub(crate) fn run(world: &World) -> anyhow::Result<()> {
     world.runtime.block_on(async {
         let site = Site::new(world, "poison").await?;
@@ -72,8 +72,8 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
     })
 }
 
-/// A topic full of poison is not drained: the partition stops and says why, also when its owner
-/// dies, and the others go on. An operator lets it go on.
+/// Fills a partition with poison: it halts with a reason, also when its owner dies, and the others
+/// continue. An operator lets it continue.
 pub(crate) fn limit(world: &World) -> anyhow::Result<()> {
     // More than a limit and a batch, and no two limits.
     const POISON: usize = 40;
@@ -118,7 +118,7 @@ pub(crate) fn limit(world: &World) -> anyhow::Result<()> {
         // The batch in which the limit was passed is the last.
         ensure!((21..=30).contains(&letters), "{letters} dead letters");
 
-        // Who takes it over sends no other limit's worth.
+        // The next owner sends no further dead letters up to the limit.
         site.kill_and_respawn("processor").await?;
         halted(&site).await?;
         let after = read_all(&site, &dead)?.len();
@@ -182,7 +182,7 @@ async fn unknown_kind(
         Ok(())
     })
     .await?;
-    // The offset stands before it: nothing is skipped.
+    // The offset remains before the record: nothing is skipped.
     let partition = read_all(site, &site.topic(Topic::LeadInputs))?
         .into_iter()
         .find(|read| read.value == framed)

@@ -1,4 +1,4 @@
-//! Invariant 11: secrets and personal data stay out of what ingest tells.
+//! Tests that ingest's output holds no secrets and no personal data (invariant 11).
 
 mod payloads;
 
@@ -79,7 +79,7 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
             ensure!(log.contains("webhook refused"), "refusals are not logged");
             site.stop(&name).await?;
         }
-        // To their ends: what is told as it stops, too.
+        // Until the services end, because they also log while they stop.
         for format in ["json", "text"] {
             let log = format!("{}-ingest-{format}", site.name);
             let path = site.world.stack.data_dir().join("logs");
@@ -99,7 +99,7 @@ fn is_clean(what: &str, text: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// So that an item can be too long for it.
+/// Limits the topic's record size, so that an item can be too long.
 async fn limit_records(site: &Site<'_>) -> anyhow::Result<()> {
     let admin: AdminClient<DefaultClientContext> = rdkafka::ClientConfig::new()
         .set("bootstrap.servers", &site.deployment.kafka)
@@ -113,7 +113,8 @@ async fn limit_records(site: &Site<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Dead letters tell nothing in their headers, and no record holds a session's key.
+/// Checks that the headers of dead letters hold no personal data, and no record holds a session's
+/// key.
 fn records_are_clean(site: &Site<'_>) -> anyhow::Result<()> {
     let mut classes = BTreeSet::new();
     let mut written = 0;
@@ -157,7 +158,7 @@ fn records_are_clean(site: &Site<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What was answered.
+/// Returns the answers.
 async fn post_everything(site: &Site<'_>) -> anyhow::Result<Vec<String>> {
     let mut told = Vec::new();
     // Random, or it would be short enough once it is compressed. It is refused for as long as ingest

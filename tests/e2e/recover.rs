@@ -1,5 +1,5 @@
-//! PostgreSQL loses commits that Kafka knows of, and everything: `leadstream recover` folds the log
-//! again, and nobody hears anything twice.
+//! Tests the loss of commits, or of everything, in PostgreSQL: `leadstream recover` folds the log
+//! again, and no message is sent twice.
 
 pub(crate) mod interrupted;
 
@@ -145,7 +145,7 @@ async fn script(site: &Site<'_>, statements: String) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A processor halts and says why; then the log is folded again.
+/// Waits until a processor halts with the reason; then folds the log again.
 async fn recover(site: &Site<'_>, why: &str) -> anyhow::Result<()> {
     recover_with(site, &["recover"], why).await
 }
@@ -166,7 +166,7 @@ async fn recover_with(site: &Site<'_>, command: &[&str], why: &str) -> anyhow::R
     .await
 }
 
-/// A processor halts and says why, and what is to be done.
+/// Checks that a processor halts with the reason and the remedy.
 async fn refuses(site: &Site<'_>, why: &str) -> anyhow::Result<()> {
     site.spawn(Service::Processor, "processor")?;
     let status = site.ended("processor").await?;
@@ -178,7 +178,7 @@ async fn refuses(site: &Site<'_>, why: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Kafka deleted records that nobody had processed: only an operator goes on without them.
+/// Deletes unprocessed records from Kafka: only an operator can continue without them.
 pub(crate) fn lost_log(world: &World) -> anyhow::Result<()> {
     world.runtime.block_on(async {
         let site = Site::new(world, "lost-log").await?;

@@ -20,7 +20,7 @@ use crate::observe::read_all;
 
 const REPLICAS: [&str; 2] = ["ingest-a", "ingest-b"];
 const CLIENTS: usize = 16;
-/// The least that are posted in a phase.
+/// The minimum number of webhooks in a phase.
 const WEBHOOKS: usize = 1000;
 
 pub(crate) fn run(world: &World) -> anyhow::Result<()> {
@@ -53,7 +53,7 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
     })
 }
 
-/// The ids that were answered 200.
+/// Posts under load and returns the ids that were answered 200.
 async fn load(site: &Site<'_>) -> anyhow::Result<BTreeSet<String>> {
     let [first, second] = REPLICAS;
     let gentle = Phase::new("gentle", false);
@@ -111,7 +111,7 @@ impl Phase {
         .await
     }
 
-    /// Posts until the replicas are restarted, each client over a connection that it keeps.
+    /// Posts until the replicas are restarted, each client over a kept connection.
     async fn play(&self, site: &Site<'_>) -> anyhow::Result<()> {
         let clients = (0..CLIENTS).map(|_| async {
             let http = reqwest::Client::builder()
@@ -130,7 +130,7 @@ impl Phase {
         Ok(())
     }
 
-    /// As a provider does: again until it is answered 200.
+    /// Posts as a provider does, until the answer is 200.
     async fn deliver(
         &self,
         site: &Site<'_>,
@@ -161,8 +161,8 @@ impl Phase {
     }
 }
 
-/// Spreads connections over the replicas that say they are ready, and over all where none does. A
-/// connect that is refused goes to the next.
+/// Spreads connections over the ready replicas, or over all when none is ready. A refused connect
+/// goes to the next replica.
 struct Balancer {
     listener: TcpListener,
     replicas: [SocketAddr; 2],
@@ -178,7 +178,7 @@ impl Balancer {
         })
     }
 
-    /// Ends with an error only.
+    /// Runs until an error.
     async fn run<T>(&self, site: &Site<'_>) -> anyhow::Result<T> {
         let mut probes = tokio::time::interval(Duration::from_millis(100));
         for turn in 0.. {

@@ -12,8 +12,8 @@ use leadstream_schemas::registry::{
 };
 use serde_json::{Value, json};
 
-/// An optional field more is the second version; a required one more is refused, and so is a
-/// field less that closed objects would then reject.
+/// Registers a schema with one more optional field as the second version. Refuses one more required
+/// field, and a removed field that closed objects would then reject.
 pub(crate) fn evolve(world: &World) -> anyhow::Result<()> {
     world.runtime.block_on(async {
         let site = Site::new(world, "evolve").await?;
@@ -82,7 +82,7 @@ fn registry(url: &str) -> anyhow::Result<Registry> {
     })?)
 }
 
-/// A processor that ran once starts again without its registry; one that never did waits.
+/// Starts a processor again without its registry; a processor that never ran waits.
 pub(crate) fn registry_away(world: &World) -> anyhow::Result<()> {
     world.runtime.block_on(async {
         let mut site = Site::new(world, "ids").await?;

@@ -1,4 +1,4 @@
-//! Settings, and what is there or away when a service starts.
+//! Tests settings, and dependencies that are unavailable when a service starts.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -13,7 +13,8 @@ use tokio::process::Command;
 
 use crate::conversation::scripts;
 
-/// Without Kafka: 503 with Retry-After, never 200; with it again, the repeat is taken.
+/// Tests ingest without Kafka: it answers 503 with Retry-After, never 200. Once Kafka is available,
+/// it accepts the repeated request.
 pub(crate) fn kafka_away(world: &World) -> anyhow::Result<()> {
     world.runtime.block_on(async {
         let mut site = Site::new(world, "away").await?;
@@ -47,10 +48,10 @@ pub(crate) fn kafka_away(world: &World) -> anyhow::Result<()> {
     })
 }
 
-/// Command, its variables, and what its error tells.
+/// A command, its variables, and the parts of its error.
 type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a [&'a str]);
 
-/// Each service without, then with wrong settings, ends at once and says which.
+/// Checks that each service ends at once without settings or with wrong ones, and names them.
 pub(crate) fn named(world: &World) -> anyhow::Result<()> {
     const KAFKA: (&str, &str) = ("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9");
     const REGISTRY: (&str, &str) = ("SCHEMA_REGISTRY_URL", "http://127.0.0.1:9");
@@ -141,7 +142,7 @@ pub(crate) fn named(world: &World) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Topics made by somebody else, with other settings, are used as they are.
+/// Checks that existing topics with other settings are used unchanged.
 pub(crate) fn topics_exist(world: &World) -> anyhow::Result<()> {
     world.runtime.block_on(async {
         let site = Site::new(world, "exist").await?;
@@ -183,8 +184,8 @@ pub(crate) fn topics_exist(world: &World) -> anyhow::Result<()> {
     })
 }
 
-/// A gap, another text, and an older schema are refused by services and commands; a newer version's
-/// is worked with, and told.
+/// Checks that services and commands refuse a gap, another text, and an older schema. A newer
+/// schema is used and logged.
 pub(crate) fn other_migrations(world: &World) -> anyhow::Result<()> {
     const TABLE: &str = "_sqlx_migrations";
     const CRM: &str = "crm_migrations";

@@ -1,4 +1,4 @@
-//! Time: leads that do not write, and leads that write in bursts.
+//! Tests time: silent leads, and leads that write in bursts.
 
 use std::time::Duration;
 
@@ -15,10 +15,10 @@ use crate::clients::abort_transaction;
 use crate::observe::{self, read_all};
 
 const WITHIN: Duration = Duration::from_secs(60);
-/// Leads that wait for tomorrow.
+/// The number of leads whose timers are due tomorrow.
 const WAITING: i64 = 1_000_000;
 
-/// A processor that follows the default flow with `more` at its end.
+/// Starts a processor with the default flow followed by `more`.
 async fn start_processor(
     site: &Site<'_>,
     folder: &tempfile::TempDir,
@@ -57,9 +57,9 @@ async fn state(site: &Site<'_>, person: &Person, wanted: &str) -> anyhow::Result
     .await
 }
 
-/// A lead is nudged, goes cold, and comes back to where it left off; one whose time came while no
-/// processor ran goes cold as soon as one does, even where the log ends with a transaction that was
-/// aborted; one from before there were timers is found. A million others cost nothing.
+/// Tests nudge, cold and return to the former step. A lead whose timer was due while no processor
+/// ran goes cold at the next start, even after an aborted transaction at the log's end. A lead from
+/// before timers existed is found. A million other leads cost nothing.
 pub(crate) fn silence(world: &World) -> anyhow::Result<()> {
     world.runtime.block_on(async {
         let site = Site::new(world, "silence").await?;
@@ -107,7 +107,7 @@ pub(crate) fn silence(world: &World) -> anyhow::Result<()> {
     })
 }
 
-/// The events, and what was said: nothing when its time was over.
+/// Checks the events and replies: none is sent after its time.
 fn told(site: &Site<'_>) -> anyhow::Result<()> {
     let mut events = Vec::new();
     for record in read_all(site, &site.topic(Topic::LeadEvents))? {

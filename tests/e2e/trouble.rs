@@ -1,4 +1,4 @@
-//! PostgreSQL refuses, each time in another way: the processor waits and says why, and goes on by
+//! Tests different refusals of PostgreSQL: the processor waits, reports why, and continues by
 //! itself with nothing skipped.
 
 use std::time::Duration;
@@ -46,7 +46,7 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
     })
 }
 
-/// A role of its own, which limits bind, unlike the owner of everything.
+/// A separate role: limits bind it, unlike the owner of everything.
 struct Role {
     name: String,
     url: String,
@@ -76,7 +76,7 @@ async fn statement(site: &Site<'_>, text: String) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Ends every other session, so that new ones meet what was set.
+/// Ends every other session, so that new sessions get the changed settings.
 async fn end_sessions(site: &Site<'_>) -> anyhow::Result<()> {
     let mut own = PgConnection::connect(&site.deployment.database_url).await?;
     end_sessions_but(&mut own).await?;
@@ -100,7 +100,7 @@ async fn say(site: &Site<'_>, scripts: &[Script], index: usize) -> anyhow::Resul
     Ok(())
 }
 
-/// Waits until the service is not ready, for this reason.
+/// Waits until the service is not ready for this reason.
 async fn is_unready(site: &Site<'_>, service: &str, of: &str) -> anyhow::Result<()> {
     eventually(PATIENCE, async || {
         let (status, text) = site.readiness(service).await?;
@@ -121,8 +121,8 @@ async fn no_connections(site: &Site<'_>, role: &Role, scripts: &[Script]) -> any
     site.ready("processor").await
 }
 
-/// As a primary that became a replica: sessions stay, and write nothing. What ends it is a new
-/// session, not an end of this one by the server.
+/// Makes PostgreSQL read-only, like a primary that became a replica: sessions stay, but cannot
+/// write. Only a new session recovers; the server does not end the old one.
 async fn read_only(site: &Site<'_>, scripts: &[Script]) -> anyhow::Result<()> {
     let set = |value: &str| {
         format!(
@@ -132,7 +132,7 @@ async fn read_only(site: &Site<'_>, scripts: &[Script]) -> anyhow::Result<()> {
     };
     eventually(PATIENCE, async || statement(site, set("on")).await).await?;
     end_sessions(site).await?;
-    // A copy changes nothing, and its offset has to be written all the same.
+    // A duplicate changes nothing, but its offset must still be written.
     say(site, scripts, 1).await?;
     is_unready(site, "processor", "read-only transaction").await?;
     is_unready(site, "sink-crm", "read-only transaction").await?;
@@ -153,7 +153,7 @@ async fn read_only(site: &Site<'_>, scripts: &[Script]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A process that was stopped takes partitions over which are no longer its own, and then is gone.
+/// Stops a process, which then takes over partitions that it no longer owns and ends.
 async fn stolen(site: &Site<'_>, scripts: &[Script]) -> anyhow::Result<()> {
     let mut own = PgConnection::connect(&site.deployment.database_url).await?;
     let steal = "UPDATE partition_offsets SET epoch = epoch + 1, owner = gen_random_uuid()";
@@ -168,7 +168,8 @@ async fn stolen(site: &Site<'_>, scripts: &[Script]) -> anyhow::Result<()> {
     .await
 }
 
-/// The processor holds its partitions and waits for a lead, whose holder waits for a partition.
+/// Provokes a deadlock: the processor holds its partitions and waits for a lead, whose holder waits
+/// for a partition.
 async fn deadlock(site: &Site<'_>, scripts: &[Script]) -> anyhow::Result<()> {
     let mut other = PgConnection::connect(&site.deployment.database_url).await?;
     // The processor finds the deadlock: its wait is the older one, and it looks sooner.

@@ -1,4 +1,4 @@
-//! Three processors take up a published version of a flow while leads write.
+//! Publishes a flow version that three processors adopt while leads write.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -15,7 +15,7 @@ use sqlx::Row;
 
 use crate::observe;
 
-/// Seconds before and after the switch in which conversations begin.
+/// The seconds before and after the switch in which conversations begin.
 const AROUND: i64 = 5;
 /// Conversations that begin in each of them.
 const EACH: usize = 12;
@@ -70,7 +70,7 @@ async fn holds_from(site: &Site<'_>) -> anyhow::Result<Timestamp> {
     Ok(Timestamp::from_millis(at.timestamp_millis()))
 }
 
-/// Conversations that begin in the seconds around `switch`; gives each one's first time.
+/// Starts conversations in the seconds around `switch`; returns the first time of each.
 async fn talk_around(
     site: &Site<'_>,
     switch: Timestamp,
@@ -124,7 +124,7 @@ async fn rows(site: &Site<'_>, version: impl Fn(&str) -> u32) -> anyhow::Result<
     Ok(())
 }
 
-/// Every event of a conversation is of its one version.
+/// Checks that all events of a conversation have its version.
 fn events(site: &Site<'_>, version: impl Fn(&str) -> u32) -> anyhow::Result<()> {
     for record in observe::read_all(site, &site.topic(Topic::LeadEvents))? {
         let event: LeadEvent = decode(&record.value)?;
@@ -137,7 +137,7 @@ fn events(site: &Site<'_>, version: impl Fn(&str) -> u32) -> anyhow::Result<()> 
     Ok(())
 }
 
-/// And says its words.
+/// Checks that replies have the words of that version.
 fn replies(site: &Site<'_>, version: impl Fn(&str) -> u32) -> anyhow::Result<()> {
     let mut welcomes = 0;
     for record in observe::read_all(site, &site.topic(Topic::LeadReplies))? {

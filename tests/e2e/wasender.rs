@@ -1,4 +1,4 @@
-//! Leads who write through WASenderApi, through which nothing is sent yet.
+//! Tests leads who write through WASenderApi, through which nothing is sent yet.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use sqlx::Row;
 
 const SECRET: &str = "e2e-wasender";
 const SESSION: &str = "sales";
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Two leads write what would qualify them, and one writes STOP: a person gets them, no question is
-/// asked, and no answer counts.
+/// Has two leads write what would qualify them, and one write STOP. A person gets them, no question
+/// is asked, and no answer counts.
 pub(crate) fn run(world: &World) -> anyhow::Result<()> {
     world.runtime.block_on(async {
         let site = Site::new(world, "wasender").await?;
@@ -44,7 +44,7 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
             ("15557770002", "HUMAN_HANDOFF"),
             ("15557770003", "OPTED_OUT"),
         ];
-        eventually(PATIENCE, async || {
+        eventually(TIMEOUT, async || {
             let inputs = read_all(&site, &site.topic(Topic::LeadInputs))?.len();
             ensure!(inputs == 2 * said.len() + 1, "{inputs} inputs");
             ensure!(leads(&site).await? == expected.map(owned), "other states");

@@ -1,5 +1,6 @@
-//! Two sinks over one ledger, killed again and again while both CRMs fail in every way. At rest each
-//! CRM has what is wanted, or the ledger says why not; nothing old was sent over anything newer.
+//! Runs two sinks over one ledger and kills them repeatedly while both CRMs fail in every way. At
+//! rest each CRM has its desired revision, or the ledger gives the reason. No older revision was
+//! sent after a newer one.
 
 mod faults;
 mod leads;
@@ -20,13 +21,13 @@ use crate::faults::waited;
 use leads::Leads;
 
 const SINKS: [&str; 2] = ["sink-a", "sink-b"];
-/// By default, in seconds.
+/// The default duration in seconds.
 const TIME: u64 = 40;
-/// Requests, without which nothing was shown.
+/// The minimum number of requests; fewer prove nothing.
 const LEAST: usize = 40;
 const AT_REST: Duration = Duration::from_secs(60);
 
-/// A CRM, as ledger and sandbox call it.
+/// A CRM, by the names that the ledger and the sandbox use.
 #[derive(Clone, Copy)]
 struct Crm {
     name: &'static str,
@@ -106,8 +107,8 @@ async fn test(site: &Site<'_>, seed: u64, time: Duration) -> anyhow::Result<()> 
     mended(site, &client, &mut leads, &found.behind).await
 }
 
-/// What a CRM applied late is found and mended by `crm reconcile`; what no waiting mends, by the next
-/// change. Then all are in step.
+/// Repairs all drift and checks that all records are in step. `crm reconcile` finds and repairs
+/// what a CRM applied late; the next change repairs what no waiting repairs.
 async fn mended(
     site: &Site<'_>,
     client: &SandboxClient,
@@ -128,7 +129,8 @@ async fn mended(
     Ok(())
 }
 
-/// kill -9 of one sink or the other, each started again at once; gives how often.
+/// Kills one of the sinks at random with SIGKILL, starts it again at once, and returns the number
+/// of kills.
 async fn kill(site: &Site<'_>, seed: u64, stop: &CancellationToken) -> anyhow::Result<usize> {
     let mut random = StdRng::seed_from_u64(seed.wrapping_add(1));
     let mut kills = 0;
@@ -140,7 +142,8 @@ async fn kill(site: &Site<'_>, seed: u64, stop: &CancellationToken) -> anyhow::R
     Ok(kills)
 }
 
-/// The ledger wants the newest of every lead of both CRMs, and nothing is under way.
+/// Waits until the ledger wants the newest revision of every lead in both CRMs and no request is in
+/// flight.
 async fn at_rest(site: &Site<'_>, leads: &Leads) -> anyhow::Result<()> {
     eventually(AT_REST, async || {
         for crm in CRMS {

@@ -1,4 +1,4 @@
-//! What fails, when: each kind in a loop of its own, so that faults meet.
+//! Injects faults, each kind in its own loop, so that faults coincide.
 
 use std::fmt;
 use std::ops::Range;
@@ -51,7 +51,7 @@ impl<'a> Faults<'a> {
         }
     }
 
-    /// Faults until `stop`; each is over when this returns.
+    /// Injects faults until `stop`; all of them are over when this returns.
     pub(crate) async fn come(&self, stop: &CancellationToken) -> anyhow::Result<()> {
         tokio::try_join!(
             self.kill(stop),
@@ -88,7 +88,7 @@ impl<'a> Faults<'a> {
         Ok(())
     }
 
-    /// SIGSTOP for longer than the session, then SIGCONT.
+    /// Stops a process with SIGSTOP for longer than its session, then continues it with SIGCONT.
     async fn stop_and_continue(&self, stop: &CancellationToken) -> anyhow::Result<()> {
         let mut random = self.random(2);
         while waited(stop, &mut random, 3_000..20_000).await {
@@ -102,7 +102,7 @@ impl<'a> Faults<'a> {
         Ok(())
     }
 
-    /// A fourth processor that comes for some seconds, again and again, with rests between.
+    /// Adds a fourth processor for some seconds, repeatedly, with pauses between.
     async fn join_and_leave(&self, stop: &CancellationToken) -> anyhow::Result<()> {
         let mut random = self.random(3);
         let spec = self.members.guest(self.site);
@@ -112,7 +112,7 @@ impl<'a> Faults<'a> {
                 let guest = Arc::new(self.site.world.stack.spawn(&spec)?);
                 waited(stop, &mut random, 1_000..4_000).await;
                 let status = guest.stop().await;
-                // Work under way may need a server that is away.
+                // Work in progress may need a server that is unavailable.
                 if !status.success() && !guest.log_tail().contains("did not finish within") {
                     crashed("guest", &guest, status)?;
                 }
@@ -122,7 +122,7 @@ impl<'a> Faults<'a> {
         Ok(())
     }
 
-    /// One session of the processors, or all.
+    /// Terminates one session of the processors, or all of them.
     async fn terminate_backends(&self, stop: &CancellationToken) -> anyhow::Result<()> {
         let mut random = self.random(4);
         while waited(stop, &mut random, 2_000..9_000).await {
@@ -136,7 +136,7 @@ impl<'a> Faults<'a> {
             .bind(most)
             .fetch_one(&self.site.database)
             .await;
-            // PostgreSQL may be away just now, which is another fault.
+            // PostgreSQL may be unavailable at this moment, which is another fault.
             if let Ok(ended) = ended {
                 self.backends
                     .fetch_add(usize::try_from(ended)?, Ordering::Relaxed);
@@ -145,7 +145,7 @@ impl<'a> Faults<'a> {
         Ok(())
     }
 
-    /// Kafka does what it is asked, and its answers are lost.
+    /// Lets requests reach Kafka and drops its answers.
     async fn cut(&self, stop: &CancellationToken) -> anyhow::Result<()> {
         let mut random = self.random(5);
         while waited(stop, &mut random, 4_000..12_000).await {
@@ -199,7 +199,7 @@ fn count(counter: &AtomicUsize) {
     counter.fetch_add(1, Ordering::Relaxed);
 }
 
-/// Waits for a drawn time; false when the faults are to end.
+/// Waits for a random time; returns false when the faults must end.
 pub(crate) async fn waited(stop: &CancellationToken, random: &mut StdRng, ms: Range<u64>) -> bool {
     let time = Duration::from_millis(random.random_range(ms));
     tokio::select! {

@@ -1,11 +1,12 @@
 //! The fault test: three processors fold what people write while everything around them is killed,
-//! stopped, cut off and brought back. Afterwards an oracle holds every row, event, reply and dead
-//! letter against the pure fold of what Kafka holds (invariants 1 to 5 and 7 to 10).
-//! Then two sinks bring leads to CRMs that fail in every way, and are killed meanwhile; an oracle holds
-//! what the CRMs have against what was wanted (invariants 6 and 8).
+//! stopped, cut off and brought back. Afterwards an oracle compares every row, event, reply and
+//! dead letter with the pure fold of Kafka's records (invariants 1 to 5 and 7 to 10). Then two
+//! sinks write leads to CRMs that fail in every way, and are killed meanwhile. An oracle compares
+//! the CRMs' records with what was wanted (invariants 6 and 8).
 //!
-//! `FAULT_SECONDS` says how long faults come in each (`FAULT_CRM_SECONDS`: in the second), `FAULT_RATE` how many records a second people
-//! write, `FAULT_SEED` repeats what is written and the order of faults.
+//! `FAULT_SECONDS` sets how long each part injects faults (`FAULT_CRM_SECONDS`: the second part).
+//! `FAULT_RATE` sets how many records people write per second. `FAULT_SEED` repeats the written
+//! records and the order of faults.
 
 #![expect(clippy::print_stderr, reason = "what a test says of its run")]
 
@@ -44,12 +45,12 @@ const TESTS: [(&str, Test); 2] = [
         crm::run,
     ),
 ];
-/// Lag is gone this soon after the last fault.
+/// The time after the last fault within which consumer lag is zero.
 const CAUGHT_UP: Duration = Duration::from_secs(60);
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
-    // The first takes the servers away that the second needs.
+    // The first test stops servers that the second one needs.
     arguments.test_threads = Some(1);
     if arguments.list {
         let trials = TESTS.map(|(name, _)| Trial::test(name, || Ok(())));
@@ -136,7 +137,7 @@ async fn test(site: &Site<'_>, seed: u64, time: Duration, rate: u64) -> anyhow::
     Ok(())
 }
 
-/// Faults for `time`, while people write.
+/// Injects faults for `time` while people write.
 async fn storm(
     site: &Site<'_>,
     members: &Members,
@@ -157,7 +158,7 @@ async fn storm(
     Ok(written)
 }
 
-/// Every record is processed, as PostgreSQL says. Where the logs end.
+/// Returns where the logs end, once PostgreSQL shows that every record is processed.
 async fn lag_is_zero(site: &Site<'_>) -> anyhow::Result<BTreeMap<i32, (i64, i64)>> {
     let ends = leadstream_harness::topic::offsets(site, &site.topic(Topic::LeadInputs))?;
     let mut stored = BTreeMap::new();
@@ -176,11 +177,11 @@ async fn lag_is_zero(site: &Site<'_>) -> anyhow::Result<BTreeMap<i32, (i64, i64)
 }
 
 async fn caught_up(site: &Site<'_>) -> anyhow::Result<()> {
-    // Longer than it may take: what comes out is judged first.
+    // Waits longer than the limit: the outcome is judged first.
     eventually(CAUGHT_UP * 5, async || lag_is_zero(site).await.map(drop)).await
 }
 
-/// Whoever is silent has gone cold; all others do not for long.
+/// Waits until every silent lead has gone cold; no other lead goes cold for a long time.
 async fn nobody_is_due(site: &Site<'_>) -> anyhow::Result<()> {
     eventually(Duration::from_secs(60), async || {
         let due: i64 =
@@ -193,7 +194,7 @@ async fn nobody_is_due(site: &Site<'_>) -> anyhow::Result<()> {
     .await
 }
 
-/// Nothing waits, nothing is on its way: what the outbox held might have been inputs.
+/// Waits until the outbox is empty and nothing is in flight: an outbox record may become an input.
 async fn at_rest(site: &Site<'_>) -> anyhow::Result<()> {
     eventually(Duration::from_secs(30), async || {
         let ends = lag_is_zero(site).await?;

@@ -1,4 +1,4 @@
-//! The processes under test, started again whenever one ends, as an orchestrator does.
+//! The processes under test, restarted whenever one ends, as an orchestrator does.
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
@@ -11,11 +11,11 @@ use leadstream_harness::Site;
 use leadstream_local::deployment::Service;
 use leadstream_local::{Process, ProcessSpec};
 
-/// Inputs in a lead's journal: few, so that some leave it and some come too late.
+/// The number of inputs in a lead's journal: so few that some are evicted and some come too late.
 pub(crate) const JOURNAL: usize = 8;
 pub(crate) const FLOW: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fault/flow.yaml");
 
-/// One processor of a group: a few faults of its own besides those that come from outside.
+/// The failpoints of one processor, besides the faults from outside.
 const FAILPOINTS: &str = "load=error:0.002,fold=abort:0.0005,begin=error:0.001,fence=abort:0.0005,\
     write=error:0.001,write=abort:0.0005,commit=abort:0.001,committed=error:0.002,\
     publish=abort:0.001,published=error:0.001,acknowledged=abort:0.0005,forget=error:0.01,\
@@ -44,7 +44,7 @@ impl Member {
 }
 
 pub(crate) struct Members {
-    /// When failpoints are over, in seconds since 1970.
+    /// When the failpoints end, in seconds since 1970.
     until: u64,
     pub(crate) processors: Vec<Member>,
     pub(crate) ingest: Member,
@@ -52,7 +52,7 @@ pub(crate) struct Members {
 }
 
 impl Members {
-    /// Three processors, one of which reaches Kafka by way of the proxy, and ingest.
+    /// Starts three processors, one of which reaches Kafka through the proxy, and ingest.
     pub(crate) fn start(site: &Site<'_>, time: Duration) -> anyhow::Result<Self> {
         let until = (SystemTime::UNIX_EPOCH.elapsed()? + time).as_secs();
         let detour = site.world.proxy.address().to_string();
@@ -76,7 +76,7 @@ impl Members {
         })
     }
 
-    /// Starts again what ends by a signal; ends with an error when one gives up by itself.
+    /// Restarts each process that a signal ended. Returns an error when one gives up by itself.
     pub(crate) async fn supervise(&self, site: &Site<'_>) -> anyhow::Result<()> {
         let all = self.processors.iter().chain([&self.ingest]);
         futures::future::try_join_all(all.map(|member| self.keep(site, member))).await?;
@@ -96,17 +96,17 @@ impl Members {
         }
     }
 
-    /// How to run one more processor.
+    /// Returns how to run one more processor.
     pub(crate) fn guest(&self, site: &Site<'_>) -> ProcessSpec {
         processor(site, "guest", self.until)
     }
 
-    /// How often one ended by a signal.
+    /// Returns how often a signal ended a process.
     pub(crate) fn crashes(&self) -> usize {
         self.crashes.load(Ordering::Relaxed)
     }
 
-    /// The most memory that one of the processors had since it started.
+    /// Returns the peak memory of any processor since its start.
     pub(crate) fn peak_bytes(&self) -> anyhow::Result<u64> {
         let mut peak = 0;
         for member in &self.processors {
@@ -119,7 +119,7 @@ impl Members {
         Ok(peak)
     }
 
-    /// A graceful end of all.
+    /// Stops all processes gracefully.
     pub(crate) async fn stop(&self) -> anyhow::Result<()> {
         for member in self.processors.iter().chain([&self.ingest]) {
             let process = member.process();
@@ -150,7 +150,8 @@ fn service(site: &Site<'_>, service: Service, name: &str) -> ProcessSpec {
 }
 
 /// # Errors
-/// An end that no signal brought about. SIGTERM ends one that has only just begun.
+/// Returns an error if no signal ended the process. SIGTERM ends a process that has only just
+/// begun.
 pub(crate) fn crashed(name: &str, process: &Process, status: ExitStatus) -> anyhow::Result<()> {
     if matches!(status.signal(), Some(6 | 9 | 15)) {
         return Ok(());

@@ -1,5 +1,5 @@
-//! What must have come of the records that Kafka holds: the pure fold, lead by lead, in the order
-//! of the log; beside it the naive fold of all inputs in their own order.
+//! Computes what the records in Kafka must lead to. The pure fold processes them lead by lead in
+//! the order of the log. The naive fold processes all inputs in their own order.
 
 mod commands;
 mod effects;
@@ -25,11 +25,11 @@ use lead::{Lead, Outcome, Person};
 
 pub(crate) struct Oracle {
     flows: Flows,
-    /// By key: leads that have one id.
+    /// Leads by key; the key is their only id.
     leads: HashMap<String, Lead>,
-    /// By user id: people who write under two.
+    /// People who write under two ids, by user id.
     people: BTreeMap<String, Person>,
-    /// By partition and offset: class and bytes.
+    /// Class and bytes of dead letters, by partition and offset.
     dead: HashMap<(i32, i64), (&'static str, Vec<u8>)>,
     decided: HashMap<String, Decided>,
     seen: HashSet<String>,
@@ -49,7 +49,7 @@ struct Counts {
     erasures: usize,
     /// Inputs that came after their person was erased.
     erased: usize,
-    /// Records that the engine wrote: forwarded inputs and merges.
+    /// The number of records that the engine wrote: forwarded inputs and merges.
     own: usize,
     events: usize,
     repeated_events: usize,
@@ -123,7 +123,7 @@ impl Oracle {
         self.dead.insert(place, (class, record.value));
     }
 
-    /// Holds what there is against what must be.
+    /// Compares the actual state with the expected one.
     pub(crate) async fn check(mut self, site: &Site<'_>) -> anyhow::Result<Checked> {
         let now = Timestamp::now();
         for (key, lead) in &mut self.leads {
@@ -145,7 +145,7 @@ impl Oracle {
     }
 }
 
-/// The user id of a person who writes under two ids, told by the ids of their inputs.
+/// Returns the user id of a person who writes under two ids, derived from the ids of their inputs.
 fn two_ids(input: &Input) -> Option<String> {
     input.sender.user_id.clone().or_else(|| {
         let number = input.order.id.split('-').nth(1)?;
@@ -158,7 +158,7 @@ fn two_ids(input: &Input) -> Option<String> {
     })
 }
 
-/// What was found, for the report.
+/// The findings for the report.
 pub(crate) struct Checked {
     leads: usize,
     people: usize,

@@ -1,4 +1,4 @@
-//! What people write: to Kafka as ingest would write it, and by webhook through ingest itself.
+//! Writes what people say: to Kafka as ingest writes it, and by webhook through ingest.
 
 mod brief;
 mod people;
@@ -21,17 +21,17 @@ use tokio_util::sync::CancellationToken;
 use brief::Brief;
 use people::{People, Says};
 
-/// Records are written in bursts of this length.
+/// The length of a burst of records.
 const TICK: Duration = Duration::from_millis(50);
-/// Bursts that Kafka has not acknowledged before the writer waits for it.
+/// The number of unacknowledged bursts at which the writer waits for Kafka.
 const UNACKNOWLEDGED: usize = 100;
 /// People who write by webhook at once.
 const BY_WEBHOOK: usize = 6;
 
-/// What Kafka acknowledged.
+/// The records that Kafka acknowledged.
 #[derive(Default)]
 pub(crate) struct Written {
-    /// Ids of inputs; and of webhooks that were answered 200.
+    /// The ids of inputs, and of webhooks that were answered 200.
     pub(crate) ids: HashSet<String>,
     pub(crate) poison: HashSet<Vec<u8>>,
 }
@@ -72,7 +72,7 @@ impl<'a> Traffic<'a> {
         })
     }
 
-    /// Writes until `stop`, and waits for what is under way.
+    /// Writes until `stop`, and waits for requests in flight.
     pub(crate) async fn write(&self, stop: &CancellationToken) -> anyhow::Result<Written> {
         let by_webhook = Mutex::new(HashSet::new());
         let posting = (0..BY_WEBHOOK).map(|index| self.post(index, stop, &by_webhook));
@@ -127,7 +127,7 @@ impl<'a> Traffic<'a> {
         Ok((self.producer.send(&records).await?, says))
     }
 
-    /// One person after the other, each message posted until it is answered 200.
+    /// Writes as one person after the other; posts each message until it is answered 200.
     async fn post(
         &self,
         index: usize,

@@ -1,4 +1,4 @@
-//! What goes wrong with parts of a CRM's batch, or after its request was given up.
+//! Tests failures of parts of a CRM's batch, and failures after its request was given up.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ fn inputs(ids: &[&str], properties: &Value) -> Value {
     ids.iter().map(|id| contact(id, properties)).collect()
 }
 
-/// Waits until the sandbox says so.
+/// Waits until `check` is true.
 async fn until(mut check: impl AsyncFnMut() -> bool) {
     let found = async {
         while !check().await {

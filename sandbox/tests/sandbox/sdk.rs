@@ -1,5 +1,5 @@
-//! The vendors' own SDKs talk to the sandbox and agree with it: their programs assert what they
-//! read of each answer, this side what has come of it.
+//! Runs the vendors' own SDKs against the sandbox: their programs check each answer, and this side
+//! checks the results.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,7 +9,8 @@ use leadstream_sandbox::{OAuthApp, SandboxConfig};
 
 use crate::support::World;
 
-/// Where `make test` puts the SDKs, if they are there. `VENDOR_SDKS=required` misses them.
+/// Returns the SDKs' folder that `make test` fills, if present. `VENDOR_SDKS=required` fails
+/// without it.
 #[expect(clippy::print_stderr, reason = "a test says why it checks nothing")]
 fn modules() -> Option<PathBuf> {
     let modules = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../sdk/node_modules");
@@ -28,7 +29,7 @@ fn modules() -> Option<PathBuf> {
     None
 }
 
-/// Runs a program of `tests/sdk`, unless there are no SDKs.
+/// Runs a program of `tests/sdk`, unless the SDKs are absent.
 async fn agrees(program: &str, arguments: Vec<String>) -> bool {
     let Some(modules) = modules() else {
         return false;

@@ -90,7 +90,7 @@ impl World {
         ])
     }
 
-    /// A fresh Salesforce token.
+    /// Returns a fresh Salesforce token.
     pub(crate) async fn token(&self) -> String {
         let secret = self.sandbox.config().salesforce.client_secret.expose();
         let answer = answer(self.token_request(secret)).await;
@@ -99,7 +99,7 @@ impl World {
     }
 }
 
-/// Sends a request; a body that is no JSON is given as text.
+/// Sends a request; returns a body that is not JSON as text.
 pub(crate) async fn answer(request: RequestBuilder) -> Answer {
     read(request.send().await.unwrap()).await
 }
@@ -127,7 +127,7 @@ pub(crate) fn text_to(to: &str, body: &str) -> Value {
     })
 }
 
-/// An input for contact `key`, with a trace id.
+/// Returns an input for contact `key`, with a trace id.
 pub(crate) fn contact(key: &str, properties: &Value) -> Value {
     json!({
         "id": key,
@@ -137,7 +137,7 @@ pub(crate) fn contact(key: &str, properties: &Value) -> Value {
     })
 }
 
-/// A record for lead `key` with the fields that a lead needs.
+/// Returns a record for lead `key` with the fields that a lead needs.
 pub(crate) fn lead(key: &str, last_name: &str) -> Value {
     json!({
         "attributes": { "type": "Lead" },
@@ -181,7 +181,7 @@ impl Receiver {
         Self { url, deliveries }
     }
 
-    /// The deliveries accepted so far, once there are so many.
+    /// Returns the accepted deliveries once there are `count`.
     pub(crate) async fn wait_for(&mut self, count: usize) -> Vec<Delivery> {
         let enough = self
             .deliveries

@@ -1,4 +1,4 @@
-//! Faults that meet in one batch, one day or one lead.
+//! Tests faults that coincide in one batch, one day or one lead.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ const BATCH: usize = 100;
 const HUBSPOT_UPSERT: Endpoint = Endpoint::HubspotUpsert;
 const SALESFORCE_UPSERT: Endpoint = Endpoint::SalesforceUpsert;
 
-/// Has both CRMs get 100 leads in one batch each, after a probe of one more, under `faults`.
+/// Sends 100 leads in one batch to each CRM, after one more lead as a probe, under `faults`.
 async fn one_batch(
     site: &Site<'_>,
     client: &SandboxClient,
@@ -27,7 +27,7 @@ async fn one_batch(
     for endpoint in [Endpoint::HubspotProperties, Endpoint::SalesforceDescribe] {
         closed.push(client.order(&Fault::status(endpoint, 503).always()).await?);
     }
-    // A completed lead goes first, so the probe is of it.
+    // A completed lead goes first, so it becomes the probe.
     let mut probe = event(BATCH, 1);
     probe["data"]["is_completed"] = json!(true);
     let events: Vec<Value> = (0..BATCH)
@@ -52,8 +52,8 @@ fn sizes(upserts: &[ReceivedUpsert]) -> Vec<usize> {
     upserts.iter().map(|upsert| upsert.records.len()).collect()
 }
 
-/// 3 bad, 2 locked and 95 good records: the good cost one request, the locked are sent again
-/// without them, whichever status HubSpot answers with.
+/// Sends 3 bad, 2 locked and 95 good records. The good cost one request; the locked are sent again
+/// without them, whichever status HubSpot returns.
 pub(crate) fn mixed_batch(world: &World) -> anyhow::Result<()> {
     const BAD: [usize; 3] = [7, 50, 93];
     const LOCKED: [usize; 2] = [20, 21];
@@ -103,7 +103,7 @@ pub(crate) fn mixed_batch(world: &World) -> anyhow::Result<()> {
     })
 }
 
-/// One record has its batch refused; while it is looked for, the token expires.
+/// Has one record refuse its batch; the token expires during the search for that record.
 pub(crate) fn token_in_mid_batch(world: &World) -> anyhow::Result<()> {
     const BAD: usize = 33;
     const EXPIRES_WITH: usize = 77;
@@ -132,7 +132,8 @@ pub(crate) fn token_in_mid_batch(world: &World) -> anyhow::Result<()> {
                 (expired - 1.0).abs() < f64::EPSILON,
                 "{crm}: {expired} expired tokens"
             );
-            // The probe, the batch, two halves of each of seven sizes, and one with a new token.
+            // The probe, the batch, two halves of each of seven sizes, and one request with a new
+            // token.
             let upserts = sizes(&received(&site, endpoint).await?);
             ensure!(upserts.len() <= 2 + 2 * 7 + 1, "{crm}: {upserts:?}");
         }
@@ -150,8 +151,8 @@ pub(crate) fn token_in_mid_batch(world: &World) -> anyhow::Result<()> {
     })
 }
 
-/// Batches whose answer never came, or came by half, although they were applied: each lead stays
-/// one record, and what is sent again is the newest.
+/// Loses the answers of applied batches, wholly or in part. Each lead keeps one record, and the
+/// retry sends the newest revision.
 pub(crate) fn unknown_outcome(world: &World) -> anyhow::Result<()> {
     world.runtime.block_on(async {
         let site = site(world, "unknown").await?;
@@ -170,7 +171,7 @@ pub(crate) fn unknown_outcome(world: &World) -> anyhow::Result<()> {
             whole_batch(SALESFORCE_UPSERT, Effect::Close { applied: true }),
         ];
         one_batch(&site, &client, &faults).await?;
-        // While it is not known what the CRMs hold, some leads change.
+        // Some leads change while the outcome is unknown.
         let changed: Vec<Value> = (0..40).map(|lead| event(lead, 2)).collect();
         publish(&site, &changed).await?;
         let newest: Vec<u64> = (0..=BATCH)
@@ -209,8 +210,8 @@ pub(crate) fn unknown_outcome(world: &World) -> anyhow::Result<()> {
     })
 }
 
-/// Other apps use up the day: what is beyond our share is left to them, and what is beyond the pool
-/// waits for the next day.
+/// Tests a day's limit that other apps use up. Requests beyond our share are left to them; requests
+/// beyond the pool wait for the next day.
 pub(crate) fn daily_limit(world: &World) -> anyhow::Result<()> {
     const POOL: u64 = 1_000_000;
     world.runtime.block_on(async {
@@ -228,7 +229,7 @@ pub(crate) fn daily_limit(world: &World) -> anyhow::Result<()> {
             (HUBSPOT, Vendor::Hubspot, "DAILY"),
             (SALESFORCE, Vendor::Salesforce, "REQUEST_LIMIT_EXCEEDED"),
         ] {
-            // Theirs leave us less than our half; then they leave nothing.
+            // First the other apps leave less than our half; then they leave nothing.
             for (theirs, reason) in [(POOL / 2, None), (POOL, Some(over))] {
                 used_up(&site, (crm, vendor), theirs, reason, &mut revision).await?;
             }
@@ -241,8 +242,8 @@ pub(crate) fn daily_limit(world: &World) -> anyhow::Result<()> {
     })
 }
 
-/// A day of which other apps use `theirs`: the CRM is left alone but for a few probes, and has
-/// everything on the next day.
+/// Lets other apps use `theirs` of a day. The CRM gets only a few probes, and everything on the
+/// next day.
 async fn used_up(
     site: &Site<'_>,
     (crm, vendor): (&str, Vendor),
@@ -253,7 +254,7 @@ async fn used_up(
     let client = site.sandbox.client()?;
     let before = received(site, endpoint_of(vendor)).await?.len();
     let labels = format!("crm=\"{crm}\",reason=\"throttle\"");
-    // A day may end just then, so again.
+    // A day may end at this moment, so try again.
     eventually(Duration::from_secs(10), async || {
         client.spend(vendor, theirs).await?;
         *revision += 1;
@@ -287,7 +288,7 @@ async fn used_up(
     })
     .await?;
     let sent = received(site, endpoint_of(vendor)).await?.len() - before;
-    // Each second one probe at most, and the revisions of before the day was used up.
+    // At most one probe per second, and the revisions from before the limit was reached.
     ensure!(
         sent <= 40,
         "{crm}: {sent} requests in a day that is used up"
@@ -307,8 +308,8 @@ const fn endpoint_of(vendor: Vendor) -> Endpoint {
     }
 }
 
-/// Salesforce refuses the only record that is due: that may be the organisation's fault, so the lane
-/// halts; others show that it is the record's.
+/// Has Salesforce refuse the only due record. The organisation may be at fault, so the lane halts;
+/// other records show that the record is at fault.
 pub(crate) fn lone_suspect(world: &World) -> anyhow::Result<()> {
     world.runtime.block_on(async {
         let site = site(world, "lone").await?;

@@ -1,4 +1,4 @@
-//! The commands of operators: `leadstream crm …` and `leadstream dead-letters …`.
+//! Tests the commands of operators: `leadstream crm …` and `leadstream dead-letters …`.
 
 use anyhow::ensure;
 use leadstream_harness::World;
@@ -12,7 +12,7 @@ use serde_json::json;
 use super::{HUBSPOT, SALESFORCE, event, lead_id, publish, settled, site, state};
 use crate::clients::producer;
 
-/// What was given up and parked is seen, tried again, and is in step; what would be sent is shown.
+/// Lists, retries and synchronizes dead and parked records, and shows what would be sent.
 pub(crate) fn run(world: &World) -> anyhow::Result<()> {
     world.runtime.block_on(async {
         let site = site(world, "commands").await?.with_crms();
@@ -53,7 +53,7 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
         let shown = site.tool(&["dead-letters", "show", "--class", "hubspot"]).await?;
         ensure!(shown.contains(&lead_id(0)) && shown.contains("lead_state_updated"), "{shown}");
 
-        // The redrive sends what the lead is now, not what it was.
+        // The redrive sends the lead's current state, not its former one.
         let discard = ["dead-letters", "discard", "--class", "undecodable", "--apply"];
         ensure!(site.tool(&discard).await?.contains("1 discarded"), "discard");
         let said = site.tool(&["dead-letters", "redrive"]).await?;

@@ -1,4 +1,5 @@
-//! Many faults at once: one CRM is away while the other fails in every way and keeps up.
+//! Tests many faults at once: one CRM is unavailable while the other fails in every way and keeps
+//! up.
 
 use anyhow::ensure;
 use leadstream_harness::World;
@@ -10,7 +11,7 @@ use super::{
     HUBSPOT, SALESFORCE, SINK, count, dead_letters, event, in_step, publish, settled, site,
 };
 
-/// Requests that fail as a whole: each is survived, counts as its class, and leaves no lead behind.
+/// Fails whole requests: each failure is survived, counts as its class, and loses no lead.
 pub(crate) fn run(world: &World) -> anyhow::Result<()> {
     world.runtime.block_on(async {
         let site = site(world, "requests").await?;

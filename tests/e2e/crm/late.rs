@@ -1,5 +1,5 @@
-//! A CRM that applies an older write after a newer one: nothing was sent out of order, what it holds
-//! is old, and the next write mends it.
+//! Tests a CRM that applies an older write after a newer one. Requests were sent in order, the
+//! CRM's record is old, and the next write repairs it.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use leadstream_sandbox::{CrmRecord, Effect, Endpoint, Fault};
 
 use super::{HUBSPOT, SALESFORCE, SINK, event, in_step, lead_id, ledger, publish, received, site};
 
-/// Longer than a request may take, so that the newer revision is there by then.
+/// Longer than a request may take, so that the newer revision arrives first.
 const LATE_MS: u64 = 4_000;
 
 const LANES: [(&str, Endpoint, &str); 2] = [
@@ -54,7 +54,7 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
             Ok(())
         })
         .await?;
-        // Revision 2 is on its way and unanswered.
+        // Revision 2 is in flight and unanswered.
         publish(&site, &[event(0, 3)]).await?;
         sent(3).await?;
         eventually(Duration::from_secs(10), async || {
@@ -92,7 +92,7 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
             holds(&contacts, LANES[0].2)? == 4 && holds(&leads, LANES[1].2)? == 4,
             "not mended"
         );
-        // The check of every other test calls this record what it is.
+        // The common check of all tests reports this record as old.
         let found = in_step(&contacts, HUBSPOT, &[4]).err();
         let found = found.context("a late write was not noticed")?.to_string();
         ensure!(found.contains("revision 2 was written over 3"), "{found}");
@@ -100,7 +100,7 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
     })
 }
 
-/// The revision that the only record holds.
+/// Returns the revision in the only record.
 fn holds(records: &[CrmRecord], field: &str) -> anyhow::Result<u64> {
     let record = records.first().context("no record")?;
     let value = record.values.get(field).context("no revision")?;

@@ -1,4 +1,4 @@
-//! Limits of a CRM's transactions: they are a fault of requests that are too large.
+//! Tests limits of a CRM's transactions, which are the fault of requests that are too large.
 
 use anyhow::ensure;
 use leadstream_harness::{Site, World};
@@ -11,15 +11,15 @@ const LEADS: usize = 250;
 const MOST: usize = 50;
 const UPSERT: Endpoint = Endpoint::SalesforceUpsert;
 
-/// Requests that held more records than the trigger takes.
+/// Returns the number of requests with more records than the trigger takes.
 async fn too_large(site: &Site<'_>) -> anyhow::Result<usize> {
     let upserts = received(site, UPSERT).await?;
     let large = upserts.iter().filter(|upsert| upsert.records.len() > MOST);
     Ok(large.count())
 }
 
-/// A trigger that fails with more than 50 records costs no lead, and its limit is remembered;
-/// leads that are dead already all come through together.
+/// Tests a trigger that fails with more than 50 records. No lead is lost, the limit is remembered,
+/// and dead leads all succeed together.
 pub(crate) fn run(world: &World) -> anyhow::Result<()> {
     world.runtime.block_on(async {
         let site = site(world, "limits").await?.with_crms();

@@ -1,4 +1,5 @@
-//! The tables of what a CRM says of single records, row by row, in one batch of 100 with the good.
+//! Tests each answer of a CRM about a single record, as tables, in one batch of 100 with good
+//! records.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,15 +17,15 @@ use super::{
 
 const LEADS: usize = 100;
 
-/// What a CRM says of one lead, and what comes of it.
+/// A CRM's answer about one lead, and its outcome.
 struct Row {
     effect: Effect,
-    /// How often; `None`: until faults are cleared.
+    /// The number of faults; `None`: until faults are cleared.
     times: Option<u32>,
     state: &'static str,
-    /// What the ledger says in the end.
+    /// The ledger's final reason.
     reason: &'static str,
-    /// The metric that counts it besides that of its end.
+    /// The metric that counts the fault, besides the metric of the outcome.
     counted: &'static str,
 }
 
@@ -119,7 +120,7 @@ fn salesforce() -> Vec<Row> {
             counted: "stale",
             ..ends(code("FIELD_CUSTOM_VALIDATION_EXCEPTION", stale), "done", "")
         },
-        // Others pass, so it is this record.
+        // Other records succeed, so this record is at fault.
         ends(status(400), "dead", "INVALID_FIELD"),
     ];
     rows.extend(DEAD.map(|name| ends(code(name, None), "dead", name)));
@@ -137,7 +138,7 @@ async fn order(client: &SandboxClient, endpoint: Endpoint, rows: &[Row]) -> anyh
     Ok(())
 }
 
-/// The rows are where the table says, all other leads are done, and metrics count it.
+/// Checks that rows have the expected outcomes, all other leads are done, and metrics count each.
 async fn ended(site: &Site<'_>, crm: &str, rows: &[Row]) -> anyhow::Result<()> {
     let check = |lead: usize, entry: &Entry| {
         let (state, reason) = rows
@@ -167,7 +168,7 @@ async fn ended(site: &Site<'_>, crm: &str, rows: &[Row]) -> anyhow::Result<()> {
     for row in rows {
         *least.entry(row.counted).or_default() += 1;
     }
-    // What waits is no end.
+    // A waiting row has no final outcome.
     least.remove("due");
     for (outcome, least) in least {
         let counted = count(site, "outcomes", crm, outcome).await?;
@@ -176,7 +177,7 @@ async fn ended(site: &Site<'_>, crm: &str, rows: &[Row]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Each dead lead has one dead letter, without its number and with its origin, and nobody else.
+/// Checks that exactly each dead lead has a dead letter, without its number and with its origin.
 fn buried(site: &Site<'_>, rows: &[(&'static str, Vec<Row>)]) -> anyhow::Result<()> {
     let mut expected = Vec::new();
     for (crm, rows) in rows {
@@ -208,8 +209,8 @@ fn buried(site: &Site<'_>, rows: &[(&'static str, Vec<Row>)]) -> anyhow::Result<
     Ok(())
 }
 
-/// All rows at once, beside good leads; then the next revision brings back what was given up, and
-/// equal payloads call nobody.
+/// Plays all rows at once beside good leads. The next revision requeues dead records, and equal
+/// payloads cause no request.
 pub(crate) fn run(world: &World) -> anyhow::Result<()> {
     world.runtime.block_on(async {
         let site = site(world, "records").await?;

@@ -1,5 +1,5 @@
-//! The tables of what a CRM says of whole requests, row by row: each fault lasts until ledger and
-//! metrics tell of it, then the CRM is mended and the lane goes on.
+//! Tests each answer of a CRM about whole requests, as tables. Each fault lasts until ledger and
+//! metrics report it; then it is cleared and the lane continues.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,14 +15,14 @@ use super::{
     received, site_with,
 };
 
-/// Longer than any row may take to show, or to be mended.
+/// Longer than any row may take to show, or to recover.
 const SOON: Duration = Duration::from_secs(10);
 const LEADS: usize = 3;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Class {
     Retry,
-    /// And for how many seconds at least nothing is sent.
+    /// As above, and nothing is sent for at least so many seconds.
     Throttle(u64),
     Halt,
 }
@@ -30,9 +30,9 @@ enum Class {
 struct Row {
     faults: Vec<Fault>,
     class: Class,
-    /// How the requests are counted, where they fail as a whole.
+    /// The class that counts requests that fail as a whole.
     counted: Option<&'static str>,
-    /// What ledger and health say.
+    /// The reason in ledger and health.
     reason: &'static str,
 }
 
@@ -45,7 +45,7 @@ fn row(class: Class, counted: &'static str, fault: Fault, reason: &'static str) 
     }
 }
 
-/// A CRM with its upserts and the leads that its rows are about.
+/// A CRM with its upserts and its rows' leads.
 #[derive(Clone, Copy)]
 struct Lane {
     crm: &'static str,
@@ -93,12 +93,12 @@ impl Lane {
         Fault::once(self.endpoint, effect)
     }
 
-    /// A failure that may pass.
+    /// Returns a row of a temporary failure.
     fn retry(self, fault: Fault, reason: &'static str) -> Row {
         row(Class::Retry, "retry", fault, reason)
     }
 
-    /// What no answer, or no whole one, comes to.
+    /// Returns rows of missing and incomplete answers.
     fn silences(self) -> Vec<Row> {
         [
             (
@@ -123,7 +123,7 @@ impl Lane {
         .into()
     }
 
-    /// One error for each of the lane's records.
+    /// Returns a row with one error for each of the lane's records.
     fn of_each_record(self, code: &str) -> Row {
         let error = |lead| Fault::record_error(self.endpoint, lead_id(lead), code);
         Row {
@@ -137,7 +137,7 @@ impl Lane {
 
 const VENDOR: ErrorBody = ErrorBody::Vendor;
 
-/// Requests that fail and may pass: the same records again, each with an attempt more.
+/// Tests temporary request failures: the same records are sent again, each with one more attempt.
 pub(crate) fn retried(world: &World) -> anyhow::Result<()> {
     let [hubspot, salesforce] = LANES;
     let object = ErrorBody::Json(json!({ "message": "x", "errorCode": "SERVER_UNAVAILABLE" }));
@@ -162,7 +162,7 @@ pub(crate) fn retried(world: &World) -> anyhow::Result<()> {
     play(world, "retried", &of_hubspot, &of_salesforce)
 }
 
-/// A CRM that asks for less is left alone as long as it wants, and no attempt is counted.
+/// Tests throttling: the CRM gets no requests for as long as it asks, and no attempt is counted.
 pub(crate) fn throttled(world: &World) -> anyhow::Result<()> {
     let [hubspot, salesforce] = LANES;
     let throttle =
@@ -179,7 +179,8 @@ pub(crate) fn throttled(world: &World) -> anyhow::Result<()> {
     play(world, "throttled", &of_hubspot, &of_salesforce)
 }
 
-/// Wrong credentials, a missing property, no room: the lane halts and says why.
+/// Tests wrong credentials, a missing property and exhausted storage: the lane halts and reports
+/// why.
 pub(crate) fn halted(world: &World) -> anyhow::Result<()> {
     let [hubspot, salesforce] = LANES;
     let halt = |counted, fault, reason| row(Class::Halt, counted, fault, reason);
@@ -266,7 +267,7 @@ pub(crate) fn halted(world: &World) -> anyhow::Result<()> {
     play(world, "halted", &of_hubspot, &of_salesforce)
 }
 
-/// The rows of both CRMs side by side, those of one after another.
+/// Plays the rows of both CRMs side by side, each CRM's rows one after another.
 fn play(
     world: &World,
     name: &str,
@@ -356,8 +357,8 @@ async fn leads(site: &Site<'_>, lane: Lane) -> anyhow::Result<Vec<Entry>> {
         .collect()
 }
 
-/// The ledger says why leads wait: at least of one, for a halted lane is probed with one. Attempts
-/// count only where a record may be at fault.
+/// Checks that the ledger has the reason of at least one waiting lead: a halted lane is probed with
+/// one. Attempts count only where a record may be at fault.
 fn told(row: &Row, ledger: &BTreeMap<String, Entry>) -> anyhow::Result<()> {
     let says = |entry: &&Entry| {
         let error = entry.error.as_deref().unwrap_or_default();
@@ -376,7 +377,7 @@ fn told(row: &Row, ledger: &BTreeMap<String, Entry>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A lane that stands still says so, in metrics and, where somebody has to mend it, in its health.
+/// Checks that a waiting lane is visible in metrics and, if a person must act, in its health.
 async fn waits(site: &Site<'_>, lane: Lane, row: &Row) -> anyhow::Result<()> {
     let reason = match row.class {
         Class::Retry => return Ok(()),

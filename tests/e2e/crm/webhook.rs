@@ -1,5 +1,5 @@
-//! A receiver of signed webhooks that fails, refuses and forgets to answer: it gets every event, in
-//! order per lead, with signatures that the reference library accepts.
+//! Tests a webhook receiver that fails, refuses and omits answers. It gets every event, in order
+//! per lead, with signatures that the reference library accepts.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,7 +24,7 @@ const SECRETS: [&str; 2] = [
 const LEADS: usize = 20;
 const REVISIONS: u64 = 5;
 
-/// What a receiver was given.
+/// The requests that a receiver got.
 #[derive(Default)]
 struct Received {
     requests: usize,
@@ -36,7 +36,7 @@ struct Received {
 
 type Shared = Arc<Mutex<Received>>;
 
-/// Every fourth request fails in one of several ways; the first lead is refused a while.
+/// Fails every fourth request in one of several ways, and refuses the first lead for a while.
 async fn receive(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) -> StatusCode {
     let mut received = shared.lock().unwrap_or_else(PoisonError::into_inner);
     received.requests += 1;
@@ -66,7 +66,7 @@ async fn receive(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) 
     match received.requests % 20 {
         4 => return StatusCode::SERVICE_UNAVAILABLE,
         8 => return StatusCode::INTERNAL_SERVER_ERROR,
-        // Taken, and then the answer is lost.
+        // The event is accepted, and the answer is lost.
         12 => {}
         16 => return StatusCode::REQUEST_TIMEOUT,
         _ => {}

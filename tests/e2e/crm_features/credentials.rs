@@ -1,5 +1,5 @@
-//! OAuth of both CRMs: tokens that end, refresh tokens and keys that are replaced while the sink
-//! runs, credentials that are refused.
+//! Tests OAuth of both CRMs: expiring tokens, refresh tokens and keys replaced while the sink runs,
+//! refused credentials.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -20,7 +20,7 @@ const USER: &str = "leadstream@acme.example";
 const AUDIENCE: &str = "https://login.salesforce.com";
 const REFRESH: [&str; 2] = ["first-refresh-token", "second-refresh-token"];
 
-/// A key of the app: private and public, in PEM.
+/// Returns a key pair of the app, private and public, in PEM.
 fn key() -> anyhow::Result<(String, String)> {
     let pem = |label: &str, der: &[u8]| {
         let text = STANDARD.encode(der);
@@ -36,7 +36,7 @@ fn key() -> anyhow::Result<(String, String)> {
     ))
 }
 
-/// Has the sink use OAuth of both, with secrets in files of `folder`.
+/// Configures OAuth for both CRMs, with secrets in files of `folder`.
 fn configure(site: &mut Site<'_>, folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let files: Vec<PathBuf> = ["secret", "refresh", "key"]
         .map(|name| folder.join(name))
@@ -83,8 +83,8 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
         let files = configure(&mut site, folder.path())?;
         site.start(Service::SinkCrm, SINK).await?;
 
-        // Tokens end every two seconds, and each refresh token holds once: nothing is refused, for
-        // each is replaced ahead of its end.
+        // Tokens expire every two seconds, and each refresh token is valid once. Nothing is
+        // refused, because each is replaced before it expires.
         for revision in 1..=5 {
             publish(&site, &[event(0, revision)]).await?;
             settled(&site, HUBSPOT, &[("done", 1)]).await?;

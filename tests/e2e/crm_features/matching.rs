@@ -1,5 +1,5 @@
-//! Records that sales already has: found by number however it is written, taken over once, and
-//! left to a person where there are several.
+//! Tests existing records of sales: the sink matches a number in any notation, adopts the record
+//! once, and leaves several matches to a person.
 
 use anyhow::{Context, ensure};
 use leadstream_harness::{Site, World};
@@ -14,7 +14,7 @@ fn values(values: Value) -> anyhow::Result<Values> {
     Ok(serde_json::from_value(values)?)
 }
 
-/// The number of a lead as people write it: `1555` and seven digits.
+/// Returns a lead's number as people write it: `1555` and seven digits.
 fn written(lead: usize) -> String {
     let id = lead_id(lead);
     format!("({}) {}-{}", &id[1..4], &id[4..7], &id[7..])
@@ -26,7 +26,7 @@ fn keyed<'r>(records: &'r [CrmRecord], key: &str, lead: usize) -> anyhow::Result
     found.with_context(|| format!("lead {lead} has no record"))
 }
 
-/// Lead 0 and 1 have a record of sales, 2 has several of the same number, 3 none.
+/// Enters a record for leads 0 and 1, several with one number for lead 2, and none for lead 3.
 fn enter(site: &Site<'_>, vendor: Vendor) -> anyhow::Result<Vec<String>> {
     let (name, phone, mobile) = match vendor {
         Vendor::Salesforce => ("LastName", "Phone", "MobilePhone"),
@@ -123,7 +123,7 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
         let counted = metric(&site, "adopted_records_total", "crm=\"salesforce\"").await?;
         ensure!((counted - 2.0).abs() < f64::EPSILON, "{counted} counted");
 
-        // A person merges the two; nothing is looked for again for leads that are known.
+        // A person merges the two records; known leads are not matched again.
         site.sandbox.delete(Vendor::Salesforce, &leads[3])?;
         let searches = client
             .stats()

@@ -1,5 +1,5 @@
-//! A bare portal and a bare organisation: the check says what is missing, provisioning makes it, and
-//! Salesforce then refuses an older revision by itself.
+//! Tests an empty portal and an empty organisation. The check reports what is missing and
+//! provisioning creates it. Salesforce then refuses an older revision by itself.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::crm::{HUBSPOT, SALESFORCE, SINK, count, event, lead_id, publish, settled, site_with};
 
-/// The files of a folder by their paths within it.
+/// Returns the files of a folder by relative path.
 fn files(folder: &Path) -> anyhow::Result<BTreeMap<String, String>> {
     [
         "package.xml",
@@ -88,7 +88,7 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
         publish(&site, &[event(0, 5), event(1, 1)]).await?;
         settled(&site, HUBSPOT, &[("done", 2)]).await?;
         settled(&site, SALESFORCE, &[("done", 2)]).await?;
-        // The CRM is newer than what we send: it refuses, and that is as good as done.
+        // The CRM is newer than our revision: its refusal counts as done.
         let lead = client.lead(&lead_id(0)).await?.context("no lead")?;
         let newer: Values =
             serde_json::from_value(json!({"Leadstream_Revision__c": 9, "Company": "Acme"}))?;

@@ -1,4 +1,4 @@
-//! What CRMs hold drifts from what PostgreSQL wants: it is told by field and mended in order.
+//! Tests drift between the CRMs and the ledger: it is reported by field and repaired in order.
 
 use anyhow::{Context, ensure};
 use leadstream_harness::World;
@@ -14,7 +14,7 @@ fn values(values: Value) -> anyhow::Result<Values> {
     Ok(serde_json::from_value(values)?)
 }
 
-/// Each difference as `lead field reason`, and each CRM's report.
+/// Returns each difference as `lead field reason`, and each CRM's report.
 fn read(output: &str) -> anyhow::Result<(Vec<String>, Vec<Value>)> {
     let (mut drifts, mut reports) = (Vec::new(), Vec::new());
     for line in output.lines().filter(|line| line.starts_with('{')) {
@@ -106,7 +106,7 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
             &lead(3).await?,
             json!({"Leadstream_Revision__c": 9}),
         )?;
-        // Notation is no difference.
+        // A different notation is no drift.
         enter(
             Vendor::Hubspot,
             &contact(5).await?,
@@ -136,7 +136,7 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
             "{reports:?}"
         );
 
-        // Interrupted after the first batch, it goes on where it stood.
+        // After an interruption behind the first batch, it continues from there.
         let broken = Fault::status(Endpoint::HubspotRead, 403).always();
         let broken = Fault {
             key: Some(lead_id(120)),

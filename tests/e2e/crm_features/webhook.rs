@@ -1,4 +1,4 @@
-//! What the commands say of a receiver of webhooks, which has no schema.
+//! Tests what commands report about a webhook receiver, which has no schema.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
         let checked = site.tool(&["crm", "check"]).await?;
         ensure!(checked.contains("webhook: all is there"), "{checked}");
 
-        // Nobody listens there: events wait, the first of each lead before its others.
+        // No receiver listens: events wait, the first of each lead before its others.
         site.spawn(Service::SinkCrm, "sink")?;
         publish(&site, &[event(0, 1), event(0, 2), event(1, 1)]).await?;
         eventually(Duration::from_secs(20), async || {

@@ -1,4 +1,4 @@
-//! People erase a person, whom no replay brings back.
+//! Tests erasure by command, which no replay undoes.
 
 use std::time::Duration;
 
@@ -14,8 +14,8 @@ use super::nothing_is_left;
 use crate::desk::Desk;
 use crate::observe::read_all;
 
-/// A person is erased; neither a replay of the log nor a late copy brings them back, and when they
-/// write anew they are a new lead.
+/// Erases a person. Neither a replay of the log nor a late duplicate brings them back, and a new
+/// message makes a new lead.
 pub(crate) fn run(world: &World) -> anyhow::Result<()> {
     world.runtime.block_on(async {
         let desk = Desk::new(world, "erase").await?;
@@ -83,7 +83,7 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
             site.post(copy).await?;
         }
 
-        // A second later by the provider's clock, which tells whole ones.
+        // One second later by the provider's clock, which has whole seconds.
         let anew = Person::new(ben, "Somebody");
         eventually(Duration::from_secs(30), async || {
             let now = Timestamp::now().millis() / 1000;
@@ -106,7 +106,7 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
     })
 }
 
-/// The last event of each erased lead says nothing of the person but the lead's id.
+/// Checks that the last event of each erased lead holds only the lead's id of the person.
 fn erased_events(site: &Site<'_>) -> anyhow::Result<usize> {
     let mut count = 0;
     for record in read_all(site, &site.topic(Topic::LeadEvents))? {

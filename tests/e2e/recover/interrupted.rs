@@ -1,5 +1,5 @@
-//! A backup is restored that lacks what consumers have, and the log lost the records of it; the
-//! recovery is killed again and again. In the end consumers know where each lead stands.
+//! Restores a backup older than the consumers' data, after the log lost its records, and kills the
+//! recovery repeatedly. In the end consumers know the state of each lead.
 
 use std::collections::{BTreeMap, HashSet};
 use std::os::unix::process::ExitStatusExt;
@@ -65,7 +65,7 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
     })
 }
 
-/// Runs the recovery until no commit is left to kill it after; how often it was killed.
+/// Runs the recovery until no commit is left to kill it after; returns the number of kills.
 async fn recover(site: &Site<'_>) -> anyhow::Result<usize> {
     let killed = async |point: &str| {
         let point = format!("{point}=abort");
@@ -83,7 +83,7 @@ async fn recover(site: &Site<'_>) -> anyhow::Result<usize> {
     let first = eventually(Duration::from_secs(30), async || killed("committed").await).await?;
     ensure!(first, "nothing is folded");
     refuses(site, "a recovery has begun and is not through").await?;
-    // What the outbox holds is published by now, and not forgotten.
+    // By now the outbox's records are published and not yet removed.
     let second = eventually(Duration::from_secs(30), async || killed("forget").await).await?;
     ensure!(second, "the outbox is empty");
     let mut kills = 2;
@@ -94,14 +94,14 @@ async fn recover(site: &Site<'_>) -> anyhow::Result<usize> {
     Ok(kills)
 }
 
-/// What a lead's consumers were told before, and what the log that is left explains.
+/// The earlier events of a lead, and the result of the remaining log.
 struct Wanted {
     known: Expected,
     explained: Expected,
 }
 
 impl Wanted {
-    /// Whether consumers would not learn where the lead stands from its own events.
+    /// Returns whether consumers could not learn the lead's state from its own events.
     fn is_corrected(&self) -> bool {
         let (known, explained) = (self.known.events.len(), self.explained.events.len());
         let same = || {
@@ -121,7 +121,7 @@ impl Wanted {
     }
 }
 
-/// Revisions are gapless, each is published once, and the last says where the lead stands.
+/// Checks that revisions are gapless, each is published once, and the last has the lead's state.
 fn events(site: &Site<'_>, wanted: &[Wanted]) -> anyhow::Result<()> {
     let mut told: BTreeMap<String, Vec<LeadEvent>> = BTreeMap::new();
     for record in observe::read_all(site, &site.topic(Topic::LeadEvents))? {
@@ -178,7 +178,7 @@ fn events(site: &Site<'_>, wanted: &[Wanted]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Each input that was folded has its reply, once.
+/// Checks that each folded input has exactly one reply.
 fn replies(site: &Site<'_>, wanted: &[Wanted]) -> anyhow::Result<()> {
     let mut ids = HashSet::new();
     for record in observe::read_all(site, &site.topic(Topic::LeadReplies))? {
@@ -225,7 +225,7 @@ async fn crm_and_rows(site: &Site<'_>, wanted: &[Wanted]) -> anyhow::Result<()> 
 }
 
 impl Script {
-    /// What comes of its first `count` messages.
+    /// Returns the expected result of its first `count` messages.
     fn first(&self, count: usize) -> anyhow::Result<Expected> {
         let said = self.said.iter().take(count).cloned().collect();
         let person = self.person.clone();

@@ -1,4 +1,4 @@
-//! What CRMs do, in any order.
+//! Injects CRM faults in random order.
 
 use leadstream_sandbox::{Effect, Endpoint, ErrorBody, Fault, SandboxClient};
 use rand::rngs::StdRng;
@@ -10,7 +10,7 @@ use crate::faults::waited;
 
 const OUR_KEY: &str = "duplicate value found: WA_Id__c duplicates value on record with id: x";
 
-/// Orders faults until `stop`; gives their number.
+/// Injects faults until `stop` and returns their number.
 pub(super) async fn come(
     client: &SandboxClient,
     seed: u64,
@@ -18,7 +18,7 @@ pub(super) async fn come(
 ) -> anyhow::Result<usize> {
     let mut random = StdRng::seed_from_u64(seed.wrapping_add(2));
     let mut ordered = 0;
-    // A few that no sending again mends, so that some are given up or parked in the end.
+    // A few faults persist however often a record is sent, so some records are given up or parked.
     for (lead, endpoint, code) in [
         (0, Endpoint::HubspotUpsert, "INVALID_EMAIL"),
         (1, Endpoint::SalesforceUpsert, "STRING_TOO_LONG"),
@@ -65,7 +65,7 @@ fn any(random: &mut StdRng) -> Fault {
         12 => Fault::once(of_salesforce, status(403, None)),
         13 => Fault::once(of_hubspot, Effect::SilentNoOp),
         14 => Fault::once(of_hubspot, Effect::Omitted).for_key(&lead),
-        // A batch that is halved while sinks are killed; at its end it is the record's fault.
+        // A batch is halved while sinks are killed; in the end the record is at fault.
         15 => Fault::status(of_hubspot, 409).for_key(&lead).times(9),
         16 => Fault::status(of_salesforce, 400).for_key(&lead).times(3),
         17 if hubspot => of_record("INVALID_EMAIL"),

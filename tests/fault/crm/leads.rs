@@ -1,4 +1,4 @@
-//! Leads that change, as the processor tells it.
+//! Changes leads as the processor publishes them.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ const STATES: [&str; 4] = [
     "COMPLETED",
 ];
 
-/// What a lead's newest event says.
+/// The content of a lead's newest event.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Newest {
     pub(super) revision: u64,
@@ -36,11 +36,11 @@ pub(super) struct Leads {
     topic: String,
     random: StdRng,
     newest: Vec<Newest>,
-    /// What was published last: it may come again, as after a crash of the processor.
+    /// The last published records; they may be published again, as after a crash of the processor.
     last: Vec<Outgoing>,
 }
 
-/// The id of a lead, a number that nobody has.
+/// Returns the id of a lead: a number that nobody has.
 pub(super) fn lead_id(lead: usize) -> String {
     format!("1555{lead:07}")
 }
@@ -99,7 +99,7 @@ impl Leads {
         self.publish(&events).await
     }
 
-    /// Publishes one further revision of each of `leads`, which changes what CRMs hold.
+    /// Publishes one further revision of each of `leads`; each changes what CRMs hold.
     pub(super) async fn renew(&mut self, leads: &[usize]) -> anyhow::Result<()> {
         let mut events = Vec::new();
         for lead in leads {
@@ -122,7 +122,7 @@ impl Leads {
         Ok(())
     }
 
-    /// What a lead is next; now and then nothing but its revision is another.
+    /// Draws the next content of a lead; sometimes only its revision changes.
     fn step(&mut self, lead: usize) {
         let random = &mut self.random;
         let newest = &mut self.newest[lead];

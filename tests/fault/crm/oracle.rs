@@ -1,4 +1,4 @@
-//! What the CRMs hold, and were sent, against what is wanted of each lead.
+//! Compares what the CRMs hold and were sent with what is wanted of each lead.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
@@ -13,15 +13,15 @@ use sqlx::Row;
 use super::leads::{LEADS, Leads, Newest, lead_id};
 use super::{CRMS, Crm};
 
-/// What was found, for the report.
+/// The findings for the report.
 #[derive(Default)]
 pub(super) struct Found {
-    /// Leads of which some CRM does not have the newest, with its reason.
+    /// Leads whose newest revision is missing in some CRM, which has a reason.
     pub(super) behind: Vec<usize>,
     pub(super) requests: usize,
     records: usize,
     in_step: usize,
-    /// A CRM applied an older write after the newest.
+    /// The number of older writes that a CRM applied after the newest.
     pub(super) late: usize,
     dead: usize,
     parked: usize,
@@ -85,7 +85,7 @@ pub(super) async fn check(
     Ok(found)
 }
 
-/// No request held a revision older than one that the CRM had been sent before.
+/// Checks that no request held a revision older than one sent to the CRM before.
 async fn sent_in_order(client: &SandboxClient, found: &mut Found) -> anyhow::Result<()> {
     let mut newest: HashMap<(String, String), u64> = HashMap::new();
     let upserts = client.upserts(0).await?;
@@ -113,7 +113,7 @@ async fn sent_in_order(client: &SandboxClient, found: &mut Found) -> anyhow::Res
     Ok(())
 }
 
-/// CRM and lead of each dead letter.
+/// Returns the CRM and lead of each dead letter.
 fn buried(site: &Site<'_>) -> anyhow::Result<BTreeSet<(String, String)>> {
     let topic = Topic::LeadEvents.dead_letters(&site.deployment.topic_prefix);
     topic::read_all(site, &topic)?
@@ -126,7 +126,7 @@ fn buried(site: &Site<'_>) -> anyhow::Result<BTreeSet<(String, String)>> {
         .collect()
 }
 
-/// Each lead has one record at most.
+/// Returns records by lead, and checks that each lead has at most one.
 fn by_lead(records: Vec<CrmRecord>, crm: Crm) -> anyhow::Result<BTreeMap<String, CrmRecord>> {
     let mut by_lead = BTreeMap::new();
     for record in records {
@@ -137,7 +137,7 @@ fn by_lead(records: Vec<CrmRecord>, crm: Crm) -> anyhow::Result<BTreeMap<String,
     Ok(by_lead)
 }
 
-/// How a record differs from what is wanted.
+/// Returns how a record differs from what is wanted.
 fn differs(record: Option<&CrmRecord>, newest: &Newest, crm: Crm) -> Option<String> {
     let Some(record) = record else {
         return Some("no record".to_owned());

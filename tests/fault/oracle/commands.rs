@@ -1,4 +1,5 @@
-//! What became of commands: of each one outcome, however often it came (invariant 2).
+//! Checks the outcomes of commands: each command has one, however often it was delivered (invariant
+//! 2).
 
 use std::collections::hash_map::Entry;
 
@@ -13,9 +14,9 @@ use super::lead::Outcome;
 
 /// An outcome, as the records explain it.
 pub(super) struct Decided {
-    /// None while there was no such lead.
+    /// `None` if the lead did not exist.
     lead_id: Option<String>,
-    /// The lead's revision after it; refused without one.
+    /// The lead's revision after the command; `None` if the command was rejected.
     revision: Option<i64>,
 }
 
@@ -60,7 +61,7 @@ impl Oracle {
         Ok(())
     }
 
-    /// One that was refused, because its lead was not there yet, may come again.
+    /// Records an outcome. A command rejected because its lead did not exist may come again.
     fn decide(&mut self, id: String, lead_id: Option<String>, revision: Option<i64>) {
         let decided = Decided { lead_id, revision };
         match self.decided.entry(id) {

@@ -1,4 +1,5 @@
-//! What left the engine: events, replies, dead letters. Repeats are identical to the byte.
+//! Checks what left the engine: events, replies, dead letters. Duplicates are identical to the
+//! byte.
 
 use std::collections::hash_map::{DefaultHasher, Entry};
 use std::collections::{BTreeMap, HashMap};
@@ -15,7 +16,7 @@ use serde_json::json;
 
 use super::Oracle;
 
-/// A number that stands for a value's JSON.
+/// Returns a hash of a value's JSON.
 pub(super) fn fingerprint(value: &impl Serialize) -> u64 {
     hash(serde_json::to_string(value).unwrap_or_default().as_bytes())
 }
@@ -26,8 +27,8 @@ fn hash(bytes: &[u8]) -> u64 {
     hasher.finish()
 }
 
-/// First copies of one lead's events, by revision: of each its bytes and its content; and where the
-/// last led.
+/// The first delivery of each of one lead's events, as hashes of bytes and content by revision; and
+/// the state after the last.
 #[derive(Default)]
 struct Told {
     copies: BTreeMap<usize, (u64, u64)>,
@@ -35,8 +36,8 @@ struct Told {
 }
 
 impl Oracle {
-    /// First copies are in order, explain each step, and have no gap (invariant 4), unless what they
-    /// told of was erased.
+    /// Checks that first deliveries are in order, explain each step, and have no gap (invariant 4).
+    /// Events of an erased person may be missing.
     pub(super) fn events(&mut self, site: &Site<'_>) -> anyhow::Result<()> {
         let mut told: HashMap<String, Told> = HashMap::new();
         let counts = &mut self.counts;
@@ -103,7 +104,7 @@ impl Oracle {
         Ok(())
     }
 
-    /// One for each cause that has one (invariant 7).
+    /// Checks that each cause that needs a reply has exactly one (invariant 7).
     pub(super) fn replies(&mut self, site: &Site<'_>) -> anyhow::Result<()> {
         let mut found: HashMap<String, (u64, u64)> = HashMap::new();
         let counts = &mut self.counts;
@@ -154,7 +155,8 @@ impl Oracle {
         Ok(())
     }
 
-    /// Exactly what is expected, with its bytes and place (invariant 8).
+    /// Checks that exactly the expected dead letters exist, with their bytes and positions
+    /// (invariant 8).
     pub(super) fn dead_letters(&mut self, site: &Site<'_>) -> anyhow::Result<()> {
         let topic = Topic::LeadInputs.dead_letters(&site.deployment.topic_prefix);
         let mut found: HashMap<(i32, i64), (String, Vec<u8>)> = HashMap::new();

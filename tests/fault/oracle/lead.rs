@@ -12,7 +12,7 @@ use serde_json::json;
 use super::effects::fingerprint;
 use crate::members::JOURNAL;
 
-/// Of copies with one id the smallest in order.
+/// Inputs by id; of duplicates, the smallest in order.
 type Inputs = BTreeMap<String, (OrderKey, Answer)>;
 
 #[derive(Default)]
@@ -20,29 +20,29 @@ pub(super) struct Lead {
     journal: Journal,
     evicted: HashSet<String>,
     inputs: Inputs,
-    /// Fingerprints, by revision from 1.
+    /// Fingerprints by revision, from 1.
     pub(super) events: Vec<u64>,
-    /// By id, the fingerprint of their content.
+    /// Fingerprints of the replies' content, by id.
     pub(super) replies: HashMap<String, u64>,
-    /// Until when the person was erased.
+    /// The time up to which the person was erased.
     erased: Option<Timestamp>,
-    /// So many of the events may never have left the engine, nor these replies: they told of a person
-    /// who was erased.
+    /// The number of events that may never have left the engine, because they are of an erased
+    /// person; below, such replies.
     pub(super) unsure: usize,
     pub(super) unsure_replies: HashMap<String, u64>,
-    /// Time was folded up to then.
+    /// The time up to which timers were folded.
     passed: Option<Timestamp>,
 }
 
 pub(super) enum Outcome {
     Folded {
         late: bool,
-        /// Why a command does nothing.
+        /// The reason why a command does nothing.
         objection: Option<Objection>,
     },
     Duplicate,
     TooLate,
-    /// Of a person who was erased since.
+    /// An input of a person who has been erased since.
     Erased,
 }
 
@@ -86,7 +86,7 @@ impl Lead {
         Ok(Outcome::Folded { late, objection })
     }
 
-    /// An event that leads to where the journal stands.
+    /// Adds an event that leads to the journal's current state.
     fn tell(&mut self, previous: &str, late: bool, at: Timestamp) -> anyhow::Result<()> {
         let Some(now) = self.journal.conversation() else {
             bail!("a change without a conversation");
@@ -98,7 +98,7 @@ impl Lead {
         Ok(())
     }
 
-    /// What time does to a lead that is silent: whether it goes cold.
+    /// Applies timers to a silent lead; returns whether it goes cold.
     pub(super) fn fire_due_timers(
         &mut self,
         flows: &Flows,
@@ -113,7 +113,7 @@ impl Lead {
         Ok(!fired.is_empty())
     }
 
-    /// Gives the last revision; none when there is nobody to erase.
+    /// Returns the last revision; `None` when nobody can be erased.
     pub(super) fn erase(&mut self, at: Timestamp) -> anyhow::Result<Option<i64>> {
         let Some(before) = self.journal.conversation() else {
             return Ok(None);
@@ -134,7 +134,7 @@ impl Lead {
         self.journal.conversation()
     }
 
-    /// Whatever order its inputs came in (invariant 3).
+    /// Checks the result against the naive fold, whatever order the inputs came in (invariant 3).
     pub(super) fn equals_the_naive_fold(&self, flows: &Flows) -> anyhow::Result<()> {
         let mut naive = naive(flows, &self.inputs)?;
         if let (Some(conversation), Some(until)) = (&mut naive, self.passed) {
@@ -151,7 +151,7 @@ impl Lead {
 
 #[derive(Default)]
 pub(super) struct Person {
-    /// Ids that a lead of theirs may have.
+    /// The ids that a lead of this person may have.
     pub(super) keys: BTreeSet<String>,
     inputs: Inputs,
 }

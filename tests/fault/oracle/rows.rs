@@ -1,4 +1,4 @@
-//! What PostgreSQL holds at rest.
+//! Checks what PostgreSQL holds at rest.
 
 use std::collections::HashMap;
 
@@ -76,7 +76,7 @@ impl Oracle {
     }
 }
 
-/// Whoever was erased has left nothing.
+/// Checks that no row of `table` belongs to an erased lead.
 async fn nobody_else(site: &Site<'_>, table: &str) -> anyhow::Result<()> {
     let query =
         format!("SELECT count(*) FROM {table} WHERE lead_id NOT IN (SELECT lead_id FROM leads)");

@@ -1,5 +1,5 @@
-//! People who are not there for long: some write once and fall silent until they go cold, some ask to
-//! be forgotten, and some of those come back.
+//! People who stay only briefly. Some write once and are silent until they go cold. Some ask for
+//! erasure, and some of those come back.
 
 use std::collections::VecDeque;
 
@@ -10,16 +10,16 @@ use rand::{Rng, SeedableRng};
 
 use super::people::{Says, line, message};
 
-/// When who is silent goes cold, in milliseconds, as the flow has it.
+/// The silence after which a lead goes cold, in milliseconds, as in the flow.
 const COLD_AFTER: i64 = 30 * 24 * 3_600_000;
-/// People at once who will ask to be forgotten.
+/// The number of concurrent people who will ask for erasure.
 const POOL: usize = 40;
 
 pub(super) struct Brief {
     random: StdRng,
     start: i64,
     silent: Vec<LeadInput>,
-    /// What each of them has still to say.
+    /// The remaining messages of each person.
     leaving: Vec<VecDeque<LeadInput>>,
     left: i64,
 }
@@ -35,7 +35,7 @@ impl Brief {
         }
     }
 
-    /// What is written at `now`.
+    /// Returns what is written at `now`.
     pub(super) fn next(&mut self, now: Timestamp) -> Vec<Says> {
         let mut says = Vec::new();
         match self.random.random_range(0..10) {
@@ -53,13 +53,13 @@ impl Brief {
         says.into_iter().map(Box::new).map(Says::Input).collect()
     }
 
-    /// What those who leave have still to say.
+    /// Returns the remaining messages of people who leave.
     pub(super) fn rest(&mut self) -> Vec<Says> {
         let rest = self.leaving.drain(..).flatten();
         rest.map(Box::new).map(Says::Input).collect()
     }
 
-    /// As though they had written long ago, so that their time comes soon.
+    /// Returns an input dated long ago, so that the lead's timer is due soon.
     fn fall_silent(&mut self, now: Timestamp) -> LeadInput {
         let number = self.silent.len();
         let sent_at = now.millis() - COLD_AFTER + self.random.random_range(1_000..20_000);
@@ -73,14 +73,14 @@ impl Brief {
         input
     }
 
-    /// All that one of them says.
+    /// Returns all messages of one such person.
     fn leave(&mut self) -> VecDeque<LeadInput> {
         self.left += 1;
         let random = &mut self.random;
         let (number, mut at) = (self.left, self.start + self.left * 1000);
         let wa_id = format!("1667{number:08}");
         let mut says = VecDeque::new();
-        // More than a journal holds, sometimes.
+        // Sometimes more messages than a journal holds.
         for position in 0..random.random_range(1..13) {
             at += 1000;
             let id = format!("e-{number}-{position}");

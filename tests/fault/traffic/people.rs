@@ -1,5 +1,5 @@
-//! People and what they say, drawn from a seed: 5 % of inputs come twice, 5 % late within their
-//! lead, 1 % of records are poison, 1 % are commands to leads, and some people write under two ids.
+//! People and their messages, drawn from a seed. 5 % of inputs come twice, 5 % late within their
+//! lead, 1 % of records are poison, 1 % are commands. Some people write under two ids.
 
 use leadstream_harness::NUMBER;
 use leadstream_schemas::{Content, InputKind, LeadInput, Platform, Sender, Timestamp};
@@ -7,7 +7,7 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 
-/// People who write at once.
+/// The number of people who write concurrently.
 const POOL: usize = 300;
 /// A late input comes after at most this many later ones: more than a journal holds.
 const LATEST: u32 = 12;
@@ -18,7 +18,7 @@ pub(crate) enum Says {
     Poison { key: String, bytes: Vec<u8> },
 }
 
-/// None for an image.
+/// Returns a random line; `None` is an image.
 pub(crate) fn line(random: &mut StdRng) -> Option<&'static str> {
     const LINES: [Option<&str>; 12] = [
         Some("Hi"),
@@ -37,7 +37,7 @@ pub(crate) fn line(random: &mut StdRng) -> Option<&'static str> {
     LINES.choose(random).copied().flatten()
 }
 
-/// A message that is received as it is sent, in milliseconds.
+/// Returns a message that is received when it is sent, in milliseconds.
 pub(super) fn message(id: String, sender: Sender, sent_at: i64, content: Content) -> LeadInput {
     LeadInput {
         id,
@@ -58,13 +58,13 @@ struct Person {
     number: u64,
     at: i64,
     said: u32,
-    /// Commands that were given to the lead.
+    /// The number of commands given to the lead.
     told: u32,
     length: u32,
     /// Writes under a number and a user id.
     two_ids: bool,
     sent: Vec<LeadInput>,
-    /// Held back, each for a count of later ones.
+    /// Inputs held back, each until so many later ones are written.
     held: Vec<(u32, LeadInput)>,
 }
 
@@ -97,7 +97,7 @@ impl People {
         self.born += 1;
         let two_ids = self.random.random_range(0..30) == 0;
         let length = if two_ids {
-            // All of both leads has room in one journal.
+            // One journal holds all messages of both leads.
             self.random.random_range(3..7)
         } else {
             self.random.random_range(4..30)
@@ -114,7 +114,7 @@ impl People {
         }
     }
 
-    /// What is written next.
+    /// Returns the next records.
     pub(crate) fn next(&mut self) -> Vec<Says> {
         let index = self.random.random_range(0..self.pool.len());
         let draw = self.random.random_range(0..100);
@@ -153,7 +153,7 @@ impl People {
         says.into_iter().map(Box::new).map(Says::Input).collect()
     }
 
-    /// What is still held back, and the rest of what people with two ids have to say.
+    /// Returns the inputs still held back, and the remaining messages of people with two ids.
     pub(crate) fn rest(&mut self) -> Vec<Says> {
         let mut says = Vec::new();
         for person in &mut self.pool {
@@ -165,7 +165,7 @@ impl People {
         says.into_iter().map(Box::new).map(Says::Input).collect()
     }
 
-    /// Each in bytes of its own.
+    /// Returns a poison record with unique bytes.
     fn poison(&mut self, index: usize) -> Says {
         self.poison += 1;
         let count = self.poison;
@@ -206,7 +206,7 @@ impl Person {
         self.said += 1;
         self.at += random.random_range(0..4) * 1000;
         let shows = match self.two_ids {
-            // The last shows both, so that both are known to be one person.
+            // The last message shows both ids, so that both become known as one person.
             true if self.said < self.length => random.random_range(1..4),
             _ => 3,
         };
@@ -224,7 +224,7 @@ impl Person {
         }
     }
 
-    /// What somebody of the business does with the lead; perhaps before it has written.
+    /// Returns a command of the business, perhaps to a lead that has not written yet.
     fn command(&mut self, random: &mut StdRng) -> LeadInput {
         self.told += 1;
         self.at += random.random_range(0..4) * 1000;
@@ -246,7 +246,7 @@ impl Person {
         }
     }
 
-    /// Held inputs that come now, when `later` more were written.
+    /// Returns the held inputs that are due after `later` more were written.
     fn overdue(&mut self, later: u32) -> Vec<LeadInput> {
         for (left, _) in &mut self.held {
             *left = left.saturating_sub(later);

@@ -1,5 +1,5 @@
-//! What the end-to-end and the fault tests share: servers that a binary starts once ([`World`]), a
-//! deployment on them for each test ([`Site`]), and plain readers of topics ([`topic`]).
+//! Shares what end-to-end and fault tests need: servers that a binary starts once ([`World`]), a
+//! deployment for each test ([`Site`]), and plain readers of topics ([`topic`]).
 
 mod proxy;
 mod site;

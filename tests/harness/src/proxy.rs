@@ -1,4 +1,4 @@
-//! A way to Kafka that can swallow what Kafka answers.
+//! A proxy to Kafka that can swallow Kafka's answers.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -29,12 +29,12 @@ impl Proxy {
         self.address
     }
 
-    /// From now on requests still arrive, and their answers do not.
+    /// Lets requests through and swallows their answers from now on.
     pub fn swallow_answers(&self) {
         self.swallows.send_replace(true);
     }
 
-    /// Connections that lost an answer are closed: what follows on them could not be read.
+    /// Stops swallowing and closes connections that lost an answer: nothing after it could be read.
     pub fn heal(&self) {
         self.swallows.send_replace(false);
     }
@@ -45,7 +45,7 @@ impl Proxy {
             let swallows = self.swallows.subscribe();
             tokio::spawn(async move {
                 if let Ok(server) = TcpStream::connect(target).await {
-                    // The end of either direction is the end of both.
+                    // Each direction ends with the other.
                     let (from_client, to_client) = client.into_split();
                     let (from_server, to_server) = server.into_split();
                     tokio::select! {

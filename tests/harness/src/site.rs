@@ -20,13 +20,13 @@ const APP_SECRET: &str = "e2e-app-secret";
 /// The business number that the sandbox's WhatsApp knows.
 pub const NUMBER: &str = "106540352242922";
 
-/// A service that runs.
+/// A running service.
 #[derive(Clone, Debug)]
 struct Running {
     service: Service,
     ops: SocketAddr,
     process: Arc<Process>,
-    /// Variables of its own.
+    /// Variables of this service only.
     own: Vec<(String, String)>,
 }
 
@@ -44,12 +44,12 @@ pub struct Site<'w> {
 }
 
 impl<'w> Site<'w> {
-    /// Topics, schemas, database and sandbox are there; no service runs yet.
+    /// Creates topics, schemas, database and sandbox; no service runs yet.
     pub async fn new(world: &'w World, name: &str) -> anyhow::Result<Self> {
         Self::with(world, name, sandbox_config()).await
     }
 
-    /// The same with another sandbox than the usual one.
+    /// As [`Self::new`], with another sandbox configuration.
     pub async fn with(
         world: &'w World,
         name: &str,
@@ -88,11 +88,11 @@ impl<'w> Site<'w> {
             salesforce_client_secret: tokens.3,
             further: vec![
                 ("INGEST_ADDRESS".to_owned(), ingest.to_string()),
-                // The sandbox is none of the vendors' hosts.
+                // The sandbox's host is not one of the vendors'.
                 ("CRM_ALLOWED_HOSTS".to_owned(), "127.0.0.1".to_owned()),
-                // No balancer has to be told.
+                // There is no balancer that ingest must wait for.
                 ("INGEST_DRAIN_SECONDS".to_owned(), "0".to_owned()),
-                // A lease outlives its request: after a kill it is waited for.
+                // A lease outlives its request: after a kill the sink waits until it ends.
                 ("CRM_REQUEST_TIMEOUT_SECONDS".to_owned(), "3".to_owned()),
             ],
         };
@@ -118,7 +118,7 @@ impl<'w> Site<'w> {
         Ok(site)
     }
 
-    /// Gives tools the CRMs' addresses and credentials, which only the sink has else.
+    /// Gives tools the CRMs' addresses and credentials, which otherwise only the sink has.
     pub fn with_crms(mut self) -> Self {
         let deployment = &mut self.deployment;
         let variables = [
@@ -144,7 +144,7 @@ impl<'w> Site<'w> {
         self.deployment.tool(&format!("{}-{name}", self.name), args)
     }
 
-    /// Runs a subcommand to its end; its output on success.
+    /// Runs a subcommand to its end and returns its output on success.
     pub async fn tool(&self, args: &[&str]) -> anyhow::Result<String> {
         let (status, log) = self.tool_with(args, &[]).await?;
         ensure!(
@@ -155,13 +155,13 @@ impl<'w> Site<'w> {
         Ok(log)
     }
 
-    /// Runs a subcommand with further variables to its end, whichever that is.
+    /// Runs a subcommand with further variables to its end, successful or not.
     pub async fn tool_with(
         &self,
         args: &[&str],
         variables: &[(&str, &str)],
     ) -> anyhow::Result<(ExitStatus, String)> {
-        // A log of its own, even for the same command again.
+        // Each run has its own log, even of the same command.
         static RUNS: AtomicUsize = AtomicUsize::new(0);
         let name = format!(
             "{}-{}",
@@ -188,7 +188,7 @@ impl<'w> Site<'w> {
         self.spawn_with(service, name, Vec::new())
     }
 
-    /// As [`Self::spawn`], with variables of its own, which a restart gives it again.
+    /// Spawns a service as [`Self::spawn`] does, with variables that a restart sets again.
     pub fn spawn_with(
         &self,
         service: Service,
@@ -247,7 +247,7 @@ impl<'w> Site<'w> {
         Ok((answer.status().as_u16(), answer.text().await?))
     }
 
-    /// Status and text of a service's readiness.
+    /// Returns status and text of a service's readiness.
     pub async fn readiness(&self, name: &str) -> anyhow::Result<(u16, String)> {
         self.health(self.get(name)?.ops).await
     }
@@ -262,20 +262,21 @@ impl<'w> Site<'w> {
         Ok(())
     }
 
-    /// SIGKILL, then the same service again, until it is ready.
+    /// Kills a service with SIGKILL, starts it again, and waits until it is ready.
     pub async fn kill_and_restart(&self, name: &str) -> anyhow::Result<()> {
         self.kill_and_respawn(name).await?;
         self.ready(name).await
     }
 
-    /// SIGKILL, then the same service again.
+    /// Kills a service with SIGKILL and starts it again.
     pub async fn kill_and_respawn(&self, name: &str) -> anyhow::Result<()> {
         let running = self.get(name)?;
         running.process.kill().await;
         self.spawn_with(running.service, name, running.own)
     }
 
-    /// A graceful end, then the same service again. It is known, and not ready, while it ends.
+    /// Stops a service gracefully and starts it again. Until then the service is listed but not
+    /// ready.
     pub async fn stop_and_restart(&self, name: &str) -> anyhow::Result<()> {
         let running = self.get(name)?;
         let status = running.process.stop().await;
@@ -292,7 +293,7 @@ impl<'w> Site<'w> {
             .with_context(|| format!("{name} still runs"))
     }
 
-    /// What a service wrote so far.
+    /// Returns what a service has logged so far.
     pub fn log(&self, name: &str) -> anyhow::Result<String> {
         Ok(std::fs::read_to_string(self.get(name)?.process.log())?)
     }
@@ -302,7 +303,7 @@ impl<'w> Site<'w> {
         Ok(self.http.get(url).send().await?.text().await?)
     }
 
-    /// A graceful end.
+    /// Stops a service gracefully.
     pub async fn stop(&self, name: &str) -> anyhow::Result<()> {
         let process = self.get(name)?.process;
         let status = self.terminate(name).await?;
@@ -314,14 +315,14 @@ impl<'w> Site<'w> {
         Ok(())
     }
 
-    /// SIGTERM, and after a while SIGKILL.
+    /// Sends SIGTERM, and SIGKILL after a while.
     pub async fn terminate(&self, name: &str) -> anyhow::Result<ExitStatus> {
         let process = self.get(name)?.process;
         self.running().remove(name);
         Ok(process.stop().await)
     }
 
-    /// Ends what still runs, gracefully, and checks that each ended well.
+    /// Stops every running service gracefully and checks that each succeeded.
     pub async fn finish(self) -> anyhow::Result<()> {
         let names: Vec<String> = self.running().keys().cloned().collect();
         for name in names {
@@ -336,7 +337,7 @@ impl<'w> Site<'w> {
         format!("http://{}/webhooks/whatsapp", self.ingest)
     }
 
-    /// One signed request.
+    /// Posts one signed request.
     pub async fn post_once(&self, body: &[u8]) -> reqwest::Result<reqwest::Response> {
         let signature = leadstream_sandbox::webhook::sign(&self.deployment.meta_app_secret, body);
         self.http
@@ -348,7 +349,7 @@ impl<'w> Site<'w> {
             .await
     }
 
-    /// Posts as Meta does: again until it is answered 200.
+    /// Posts as Meta does, until the answer is 200.
     pub async fn post(&self, body: &[u8]) -> anyhow::Result<()> {
         let delivered = async {
             loop {
@@ -380,15 +381,15 @@ async fn create_database(url: &str, id: &str) -> anyhow::Result<(String, PgPool)
     Ok((url, pool))
 }
 
-/// What Meta posts when `person` writes `text`, at `at` in seconds since 1970, as the message that
-/// `id` stands for.
+/// Returns what Meta posts when `person` writes `text` at `at` (seconds since 1970). The message id
+/// is derived from `id`.
 pub fn text_webhook(person: &Person, id: &str, at: i64, text: &str) -> Vec<u8> {
     MetaWebhook::new(&BusinessNumber::new(NUMBER))
         .text(person, &wamid(id), at, text)
         .to_bytes()
 }
 
-/// Waits until `check` is content; its last complaint when it never is.
+/// Waits until `check` succeeds; returns its last error if it never does.
 pub async fn eventually<T>(
     within: Duration,
     mut check: impl AsyncFnMut() -> anyhow::Result<T>,

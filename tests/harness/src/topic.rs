@@ -1,4 +1,4 @@
-//! Topics, read from their beginning to what is their end now.
+//! Reads topics from their beginning to their current end.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -24,7 +24,7 @@ pub struct Read {
     pub written_at: Timestamp,
 }
 
-/// Everything that `topic` holds now, each partition in order.
+/// Returns everything that `topic` holds now, each partition in order.
 pub fn read_all(site: &Site<'_>, topic: &str) -> anyhow::Result<Vec<Read>> {
     let mut records = Vec::new();
     for_each(site, topic, |record| {
@@ -34,7 +34,7 @@ pub fn read_all(site: &Site<'_>, topic: &str) -> anyhow::Result<Vec<Read>> {
     Ok(records)
 }
 
-/// Hands over everything that `topic` holds now, each partition in order.
+/// Passes on everything that `topic` holds now, each partition in order.
 pub fn for_each(
     site: &Site<'_>,
     topic: &str,
@@ -58,7 +58,7 @@ pub fn for_each(
     Ok(())
 }
 
-/// By partition: the first offset and the next one.
+/// Returns the first offset and the next one, by partition.
 pub fn offsets(site: &Site<'_>, topic: &str) -> anyhow::Result<BTreeMap<i32, (i64, i64)>> {
     ends(&consumer(site)?, topic)
 }

@@ -1,4 +1,4 @@
-//! What the tests of a binary share.
+//! Holds what the tests of a binary share.
 
 use std::path::PathBuf;
 
@@ -15,7 +15,7 @@ pub struct World {
     pub binary: PathBuf,
     pub runtime: Runtime,
     pub stack: Stack,
-    /// Between Kafka and whoever has its address.
+    /// The proxy between Kafka and clients with its address.
     pub proxy: Proxy,
 }
 
