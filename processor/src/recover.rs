@@ -51,10 +51,6 @@ pub struct Report {
 /// The reason why a recovery did not run or is incomplete. It may be run again at any time.
 #[derive(Debug, thiserror::Error)]
 pub enum RecoverError {
-    #[error(
-        "{0} processors are members of the consumer group; stop them all (one that was killed is forgotten after its session of 10 s), and run this again"
-    )]
-    Members(usize),
     #[error(transparent)]
     Partitions(#[from] PartitionsChanged),
     #[error(transparent)]
@@ -95,10 +91,7 @@ pub async fn recover(
     let topic = settings.kafka.topic(Topic::LeadInputs);
     let (store, flows, outlets) = service::open(settings).await?;
     let log = Log::new(&settings.kafka, &settings.kafka.group("processor"))?;
-    let members = block_in_place(|| log.members())?;
-    if members > 0 {
-        return Err(RecoverError::Members(members));
-    }
+    block_in_place(|| log.check_no_members())?;
     let offsets = block_in_place(|| log.offsets(&topic))?;
     let recorded = store.input_partitions(offsets.len()).await?;
     PartitionsChanged::check(recorded, offsets.len())?;

@@ -21,10 +21,6 @@ const PORTION: i64 = 5000;
 /// The reason why leads were not moved. The command may be run again at any time.
 #[derive(Debug, thiserror::Error)]
 pub enum RepartitionError {
-    #[error(
-        "{0} processors are members of the consumer group; stop them all (Kafka removes one that was killed after its session of 10 s), and run this again"
-    )]
-    Members(usize),
     #[error("topic {0} does not exist; create it with `leadstream topics apply`")]
     NoTopic(String),
     #[error(transparent)]
@@ -49,7 +45,7 @@ impl Repartition {
     /// Reads both partition counts.
     ///
     /// # Errors
-    /// [`RepartitionError::Members`] while a processor runs; unavailable Kafka or PostgreSQL.
+    /// [`LogError::Members`] while a processor runs; unavailable Kafka or PostgreSQL.
     pub async fn prepare(
         kafka: &KafkaArgs,
         database: &DatabaseArgs,
@@ -60,10 +56,7 @@ impl Repartition {
         );
         store.check_schema().await?;
         let log = Log::new(kafka, &kafka.group("processor"))?;
-        let members = block_in_place(|| log.members())?;
-        if members > 0 {
-            return Err(RepartitionError::Members(members));
-        }
+        block_in_place(|| log.check_no_members())?;
         let topic = kafka.topic(Topic::LeadInputs);
         let found = block_in_place(|| log.partitions(&topic))?.len();
         if found == 0 {

@@ -28,11 +28,10 @@ pub struct Step {
 /// begins again, with what is known kept.
 #[must_use]
 pub fn step(flow: &Flow, conversation: &Conversation, at: Timestamp, answer: &Answer) -> Step {
-    let can_reply = true;
     let turn = Turn {
         flow,
         at,
-        can_reply,
+        can_reply: true,
     };
     turn.step(conversation, answer)
 }
@@ -46,14 +45,14 @@ pub fn step_without_reply(
     at: Timestamp,
     answer: &Answer,
 ) -> Step {
-    let can_reply = false;
     let turn = Turn {
         flow,
         at,
-        can_reply,
+        can_reply: false,
     };
     turn.step(conversation, answer)
 }
+
 impl Flow {
     /// Whether the answer begins the flow anew: the conversation that follows is a new one.
     #[must_use]

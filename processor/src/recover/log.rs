@@ -18,6 +18,10 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 /// The reason why a topic could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
+    #[error(
+        "{0} processors are members of the consumer group; stop them all (Kafka removes one that was killed after its session of 10 s), and run this again"
+    )]
+    Members(usize),
     #[error(transparent)]
     Config(#[from] ConfigError),
     #[error("Kafka did not answer about {what}: {source}")]
@@ -57,13 +61,16 @@ impl Log {
         })
     }
 
-    /// Returns the number of processors in the group.
-    pub(crate) fn members(&self) -> Result<usize, LogError> {
+    /// Returns an error while a processor is a member of the group.
+    pub(crate) fn check_no_members(&self) -> Result<(), LogError> {
         let list = self
             .consumer
             .fetch_group_list(Some(&self.group), TIMEOUT)
             .map_err(about("the consumer group"))?;
-        Ok(list.groups().iter().map(|it| it.members().len()).sum())
+        match list.groups().iter().map(|it| it.members().len()).sum() {
+            0 => Ok(()),
+            members => Err(LogError::Members(members)),
+        }
     }
 
     /// Returns the log's ends and the group's offset, by partition.
