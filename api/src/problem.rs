@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use leadstream_processor::commanding::{CommandOutcome, DeskError};
+use leadstream_processor::commanding::{CommandResult, DeskError};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa::openapi::{self, Content, Ref, RefOr, ResponseBuilder};
@@ -27,7 +27,7 @@ pub(crate) struct Problem {
     detail: String,
     /// Of a refused command.
     #[serde(skip_serializing_if = "Option::is_none")]
-    outcome: Option<Box<CommandOutcome>>,
+    outcome: Option<Box<CommandResult>>,
     #[serde(skip)]
     header: Option<(&'static str, String)>,
 }
@@ -118,8 +118,8 @@ impl Problem {
         )
     }
 
-    pub(crate) fn refused(outcome: CommandOutcome) -> Self {
-        let reason = outcome.reason.clone().unwrap_or_default();
+    pub(crate) fn refused(outcome: CommandResult) -> Self {
+        let reason = outcome.status.rejection().unwrap_or_default().to_owned();
         let mut problem = Self::new(
             StatusCode::CONFLICT,
             "urn:leadstream:problem:refused",

@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use leadstream_processor::commanding::{
-    Applied, CommandOutcome, Desk, Found, LeadView, MAX_COMMAND_ID, Placed, Remains,
+    CommandResult, CommandStatus, Desk, Found, LeadView, MAX_COMMAND_ID, Placed, Remains,
 };
 use leadstream_processor::lead::Address;
 use leadstream_schemas::{Content, Timestamp};
@@ -175,7 +175,7 @@ struct Told {
     /// The command's id.
     id: String,
     /// Null: no processor has come to it yet.
-    outcome: Option<CommandOutcome>,
+    outcome: Option<CommandResult>,
     /// Of an erasure: what topics hold of before, until when.
     #[serde(skip_serializing_if = "Option::is_none")]
     remains: Option<Vec<Remains>>,
@@ -272,7 +272,7 @@ async fn give(
     };
     let erased = matches!(content, Content::Erase { .. });
     let (status, remains) = match &outcome {
-        Some(outcome) if outcome.outcome == Applied::Refused => {
+        Some(outcome) if matches!(outcome.status, CommandStatus::Rejected { .. }) => {
             return Err(Problem::refused(outcome.clone()));
         }
         Some(_) if erased => (StatusCode::OK, Some(api.desk.remains(now).await)),
@@ -293,7 +293,7 @@ async fn give(
     get, path = "/v1/commands/{id}", operation_id = "showOutcome",
     params(("id" = String, Path, description = "The id that giving it told")),
     responses(
-        (status = 200, body = CommandOutcome),
+        (status = 200, body = CommandResult),
         Problem,
     )
 )]
@@ -301,7 +301,7 @@ async fn outcome(
     State(api): State<Api>,
     bearer: Bearer,
     Path(id): Path<String>,
-) -> Result<Json<CommandOutcome>, Problem> {
+) -> Result<Json<CommandResult>, Problem> {
     bearer.check(Scope::Read)?;
     let within = |account: Option<&str>| bearer.reaches(account);
     let outcome = api.desk.files().outcome(&id, within).await?;

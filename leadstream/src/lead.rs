@@ -8,7 +8,7 @@ use anyhow::Context;
 use clap::Subcommand;
 use leadstream_kafka::KafkaArgs;
 use leadstream_processor::AccountsArgs;
-use leadstream_processor::commanding::{CommandOutcome, Files};
+use leadstream_processor::commanding::{CommandResult, Files};
 use leadstream_processor::explain::{Explanation, explain};
 use leadstream_processor::lead::Address;
 use leadstream_service::config::DatabaseArgs;
@@ -119,7 +119,7 @@ struct Report {
     lead: Explanation,
     crms: Vec<Standing>,
     /// Of the last days, the newest first.
-    commands: Vec<CommandOutcome>,
+    commands: Vec<CommandResult>,
     /// What the topics hold besides the steps; only with --all.
     #[serde(skip_serializing_if = "Option::is_none")]
     records: Option<Vec<log::Seen>>,

@@ -19,12 +19,12 @@ use utoipa::ToSchema;
 
 use crate::engine::batch::home_key;
 use crate::engine::command::KnownCommand;
-use crate::engine::effects::{Outlets, outgoing};
+use crate::engine::effects::{OutputTopics, outgoing};
 use crate::flow::{MAX_ASSIGNEE_CHARS, MAX_WORDS, is_assignee, is_sayable};
 use crate::lead::{Accounts, Address, Verb};
 use crate::store::StoreError;
 
-pub use crate::engine::command::{Applied, CommandOutcome};
+pub use crate::engine::command::{CommandResult, CommandStatus};
 use claim::Asked;
 pub use files::{Files, Found, LeadView};
 
@@ -80,7 +80,7 @@ impl Order {
 #[derive(Clone, Debug)]
 pub enum Placed {
     /// It was given before, and this became of it.
-    Decided(CommandOutcome),
+    Decided(CommandResult),
     /// It is to be given.
     Open(Box<Order>),
 }
@@ -101,7 +101,7 @@ pub struct Remains {
 pub struct Desk {
     files: Files,
     producer: Producer,
-    outlets: Outlets,
+    output_topics: OutputTopics,
     kafka: KafkaArgs,
 }
 
@@ -120,13 +120,13 @@ impl Desk {
         let registry = Registry::new(&registry.config()?)?;
         let topics = [Topic::LeadInputs, Topic::LeadEvents, Topic::LeadReplies];
         let ids = registry.resolve(&kafka.topic_prefix, &topics).await?;
-        let outlets = Outlets::new(&kafka.topic_prefix, &ids).ok_or_else(|| {
+        let output_topics = OutputTopics::new(&kafka.topic_prefix, &ids).ok_or_else(|| {
             RegistryError::Settings("it did not give the ids of all schemas".to_owned())
         })?;
         Ok(Self {
             files,
             producer: Producer::new(kafka, client_id, Some(KAFKA))?,
-            outlets,
+            output_topics,
             kafka: kafka.clone(),
         })
     }
@@ -181,7 +181,7 @@ impl Desk {
         let key = home_key(&found.lead_id, &found.account);
         let record = found.record(&order.id, order.content.clone(), now);
         let trace = Some(TraceContext::generate());
-        let outgoing = outgoing(&self.outlets.inputs, key, trace, &record)?;
+        let outgoing = outgoing(&self.output_topics.inputs, key, trace, &record)?;
         self.producer.send(&[outgoing]).await?.await?;
         Ok(())
     }
@@ -194,7 +194,7 @@ impl Desk {
         &self,
         order: &Order,
         within: Duration,
-    ) -> Result<Option<CommandOutcome>, DeskError> {
+    ) -> Result<Option<CommandResult>, DeskError> {
         let Order {
             address,
             id,
@@ -204,7 +204,7 @@ impl Desk {
         let until = tokio::time::Instant::now() + within;
         loop {
             let known = self.files.store.known(id).await?;
-            if known.outcome.is_some() {
+            if known.result.is_some() {
                 // The lead may have become another one meanwhile, or be gone.
                 let found = self.files.find(address).await?;
                 let asked = Asked::new(id, address, found.as_ref(), content);
@@ -245,7 +245,7 @@ impl Desk {
     }
 }
 
-fn own(known: KnownCommand, asked: &Asked, id: &str) -> Result<Option<CommandOutcome>, DeskError> {
+fn own(known: KnownCommand, asked: &Asked, id: &str) -> Result<Option<CommandResult>, DeskError> {
     let outcome = asked.outcome(known);
     outcome.map_err(|claim::Taken| DeskError::IdTaken(id.to_owned()))
 }

@@ -10,7 +10,7 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::engine::batch::{Decoded, Rules};
-use crate::engine::effects::Outlets;
+use crate::engine::effects::OutputTopics;
 use crate::engine::outbox::OutboxKey;
 use crate::engine::owned_partitions::OwnedPartitions;
 use crate::flows::Flows;
@@ -41,7 +41,7 @@ pub struct Engine {
     store: Store,
     owner: Uuid,
     flows: Flows,
-    outlets: Outlets,
+    output_topics: OutputTopics,
     accounts: Accounts,
     journal: usize,
     partitions: OwnedPartitions,
@@ -65,7 +65,8 @@ impl Engine {
             store: Store::new(pool, TIMEOUT),
             owner: Uuid::new_v4(),
             flows: Flows::read(&[]).map_err(crate::service::Error::from)?,
-            outlets: Outlets::new(&args.kafka.topic_prefix, ids).ok_or(EmbeddedError::Ids)?,
+            output_topics: OutputTopics::new(&args.kafka.topic_prefix, ids)
+                .ok_or(EmbeddedError::Ids)?,
             accounts: args.accounts(),
             journal: args.journal_length.get(),
             partitions: OwnedPartitions::new(
@@ -94,7 +95,7 @@ impl Engine {
             .collect();
         let rules = Rules {
             flows: &self.flows,
-            outlets: &self.outlets,
+            output_topics: &self.output_topics,
             erasure: self.store.erasure(),
             journal: self.journal,
             partitions: None,

@@ -15,7 +15,7 @@ pub const VARIABLE: &str = "ERASURE_KEY";
 const LEAST_BYTES: usize = 16;
 
 /// The input of the hash that distinguishes keys. No id has a NUL.
-const CHECK: &[u8] = b"\0leadstream erasure key";
+const FINGERPRINT_INPUT: &[u8] = b"\0leadstream erasure key";
 
 /// The HMAC-SHA256 of an id under one of the keys.
 pub type Tombstone = Vec<u8>;
@@ -26,14 +26,14 @@ pub struct ErasureRecord {
     /// The time up to which inputs sent by the person are dropped.
     pub until: Timestamp,
     /// The last revision of the lead that had the id as its own; otherwise 0.
-    pub revision: u64,
+    pub last_revision: u64,
 }
 
 impl ErasureRecord {
     /// Keeps the greater of each value.
     pub fn join(&mut self, other: Self) {
         self.until = self.until.max(other.until);
-        self.revision = self.revision.max(other.revision);
+        self.last_revision = self.last_revision.max(other.last_revision);
     }
 }
 
@@ -99,8 +99,8 @@ impl ErasureKeys {
     }
 
     /// Returns a check value for each key, the newest first; it reveals nothing of the key.
-    pub fn checks(&self) -> impl Iterator<Item = Vec<u8>> {
-        self.0.iter().map(|key| hash(key, CHECK))
+    pub fn fingerprints(&self) -> impl Iterator<Item = Vec<u8>> {
+        self.0.iter().map(|key| hash(key, FINGERPRINT_INPUT))
     }
 }
 
@@ -127,7 +127,10 @@ mod tests {
         assert_eq!(made.len(), 32);
         assert!(both.tombstones("4917").any(|it| it == made));
         assert_ne!(both.tombstone("4917"), Some(made));
-        assert!(both.checks().any(|it| Some(it) == old.checks().next()));
+        assert!(
+            both.fingerprints()
+                .any(|it| Some(it) == old.fingerprints().next())
+        );
         assert_ne!(old.tombstone("4918"), old.tombstone("4917"));
     }
 

@@ -38,10 +38,10 @@ use std::time::Duration;
 use leadstream_schemas::FlowRef;
 
 pub use answer::{Answer, Place};
-pub use command::{MAX_ASSIGNEE_CHARS, MAX_WORDS, Objection, is_assignee, is_sayable};
+pub use command::{MAX_ASSIGNEE_CHARS, MAX_WORDS, RejectReason, is_assignee, is_sayable};
 pub use conversation::{Aside, Conversation};
 pub use fold::{Step, step, step_without_reply};
-pub(crate) use fold::{fnv, lot};
+pub(crate) use fold::{assignment_hash, fnv};
 pub use load::{Checked, Finding, FlowError};
 pub use say::numbered;
 pub use schema::document_schema;
@@ -125,7 +125,7 @@ struct FlowStep {
 struct Assignment {
     /// The condition; none means always.
     when: Option<Expression>,
-    /// The candidates, never empty: the lead's lot chooses one.
+    /// The candidates, never empty: the lead's assignment hash chooses one.
     to: Vec<String>,
 }
 

@@ -7,12 +7,13 @@ use leadstream_schemas::{FlowRef, Timestamp};
 
 use crate::flow::{Answer, DEFAULT_FLOW, Flow, FlowError};
 
-/// The least time before a version takes effect or is withdrawn. Within it every processor learns
-/// of the change, before it reads an input that the change concerns.
-pub const NOTICE: Duration = Duration::from_secs(30);
+/// The least time between a publication or withdrawal and its effect. Every processor reads the
+/// change within this time, before it folds an input that the change concerns.
+pub const VISIBILITY_WINDOW: Duration = Duration::from_secs(30);
 
-/// The time that a publication adds: [`NOTICE`], and what its transaction may take beyond that.
-pub(crate) const LEAD_TIME: Duration = Duration::from_secs(NOTICE.as_secs() + 15);
+/// The delay that a publication adds: [`VISIBILITY_WINDOW`], and the time that its transaction may
+/// take.
+pub(crate) const ACTIVATION_DELAY: Duration = Duration::from_secs(VISIBILITY_WINDOW.as_secs() + 15);
 
 /// A published document as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,9 +21,10 @@ pub struct Published {
     pub name: String,
     pub version: u32,
     pub text: String,
-    pub holds_from: Timestamp,
-    /// The time from which no conversation begins with the version.
-    pub withdrawn_from: Option<Timestamp>,
+    /// The time from which conversations can begin with the version.
+    pub new_conversations_from: Timestamp,
+    /// The time from which none does, if the version was withdrawn.
+    pub new_conversations_until: Option<Timestamp>,
 }
 
 /// The origin of a conversation's first message.
@@ -75,7 +77,7 @@ impl Flows {
         for it in published {
             let file = format!("published flow `{}` version {}", it.name, it.version);
             let flow = Flow::parse(&file, &it.text)?;
-            flows.push((it.holds_from, it.withdrawn_from, flow));
+            flows.push((it.new_conversations_from, it.new_conversations_until, flow));
         }
         if flows.is_empty() {
             let flow = Flow::parse("the default flow", DEFAULT_FLOW)?;
@@ -202,8 +204,8 @@ mod tests {
             name: name.to_owned(),
             version,
             text: document(name, version, chosen_by),
-            holds_from: Timestamp::from_secs(from),
-            withdrawn_from: until.map(Timestamp::from_secs),
+            new_conversations_from: Timestamp::from_secs(from),
+            new_conversations_until: until.map(Timestamp::from_secs),
         }
     }
 

@@ -60,7 +60,7 @@ pub struct Lead {
     pub pending_merges: Vec<String>,
     /// When the lead's home looks at its timers: never later than the next due time. Bookkeeping.
     #[serde(default)]
-    pub armed: Option<Timestamp>,
+    pub timer_due_at: Option<Timestamp>,
     /// When the person was erased, if they wrote again later. Inputs sent up to that time do not
     /// count.
     #[serde(default)]
@@ -81,7 +81,7 @@ impl Lead {
             merged_into: None,
             merged: Vec::new(),
             pending_merges: Vec::new(),
-            armed: None,
+            timer_due_at: None,
             erased_until: None,
         }
     }

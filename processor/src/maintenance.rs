@@ -2,13 +2,11 @@
 
 mod dedup_partitions;
 mod reports;
-mod timer_backfill;
 
 use std::time::Duration;
 
 pub(crate) use dedup_partitions::maintain_dedup_partitions;
 pub(crate) use reports::refresh_reports;
-pub(crate) use timer_backfill::backfill_timers;
 
 /// The divisor of a job's time: one part in this many is work, the rest is left to the engine.
 const SHARE: u32 = 20;

@@ -37,7 +37,7 @@ pub(crate) struct Counts {
     /// Edits and revocations of messages that were evicted from their lead's journal.
     pub(crate) amendments_out_of_reach: u64,
     pub(crate) commands_applied: u64,
-    pub(crate) commands_refused: u64,
+    pub(crate) commands_rejected: u64,
     /// Timers that fired without an input.
     pub(crate) timers: u64,
     /// Replies of timers that had already expired.
@@ -77,7 +77,7 @@ impl Counts {
         }
         for (outcome, count) in [
             ("applied", self.commands_applied),
-            ("refused", self.commands_refused),
+            ("rejected", self.commands_rejected),
         ] {
             if count > 0 {
                 counter!(COMMANDS, "outcome" => outcome).increment(count);

@@ -10,7 +10,7 @@ use sqlx::PgPool;
 pub use funnel::{Funnel, StepCount};
 
 use crate::flow::Flow;
-use crate::flows::{Flows, LEAD_TIME, Published};
+use crate::flows::{ACTIVATION_DELAY, Flows, Published};
 use crate::service::Error;
 use crate::store::{Conversations, Store};
 
@@ -101,7 +101,7 @@ impl Publisher {
             if same.text != text {
                 return Err(PublishError::Changed(reference));
             }
-            return Ok(same.holds_from);
+            return Ok(same.new_conversations_from);
         }
         if let Some(newest) = of_it().map(|it| it.version).max()
             && newest > reference.version
@@ -111,14 +111,14 @@ impl Publisher {
                 newest,
             });
         }
-        let earliest = crate::flow::later(now, LEAD_TIME);
+        let earliest = crate::flow::later(now, ACTIVATION_DELAY);
         if from.is_some_and(|from| from < earliest) {
             let earliest = earliest.datetime().map(|it| it.to_rfc3339());
             return Err(PublishError::TooEarly(earliest.unwrap_or_default()));
         }
-        let notice = LEAD_TIME.as_secs_f64();
+        let delay = ACTIVATION_DELAY.as_secs_f64();
         self.0
-            .publish_flow(&reference, text, notice, from)
+            .publish_flow(&reference, text, delay, from)
             .await
             .map_err(Error::from)?;
         let (published, _) = self.0.flows().await.map_err(Error::from)?;
@@ -126,7 +126,7 @@ impl Publisher {
             .iter()
             .find(|it| it.name == reference.name && it.version == reference.version);
         match inserted {
-            Some(inserted) if inserted.text == text => Ok(inserted.holds_from),
+            Some(inserted) if inserted.text == text => Ok(inserted.new_conversations_from),
             // Another publication came first.
             _ => Err(PublishError::Changed(reference)),
         }
@@ -178,9 +178,9 @@ impl Publisher {
     /// Returns an error if no version precedes it, or if conversations follow it, unless `in_use`.
     pub async fn roll_back(&self, name: &str, in_use: bool) -> Result<RolledBack, PublishError> {
         let versions = self.list().await?;
-        let mut of_it = versions
-            .iter()
-            .filter(|it| it.published.name == name && it.published.withdrawn_from.is_none());
+        let mut of_it = versions.iter().filter(|it| {
+            it.published.name == name && it.published.new_conversations_until.is_none()
+        });
         let Some(newest) = of_it.next() else {
             return Err(PublishError::Unknown(name.to_owned()));
         };
@@ -200,7 +200,7 @@ impl Publisher {
             });
         }
         self.0
-            .withdraw_flow(&withdrawn, LEAD_TIME.as_secs_f64())
+            .withdraw_flow(&withdrawn, ACTIVATION_DELAY.as_secs_f64())
             .await
             .map_err(Error::from)?;
         let versions = self.list().await?;
@@ -208,7 +208,7 @@ impl Publisher {
         let from = versions
             .iter()
             .find(is_it)
-            .and_then(|it| it.published.withdrawn_from);
+            .and_then(|it| it.published.new_conversations_until);
         Ok(RolledBack {
             withdrawn,
             from: from.unwrap_or_default(),

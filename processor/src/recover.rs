@@ -89,7 +89,7 @@ pub async fn recover(
 ) -> Result<Option<Report>, RecoverError> {
     let settings = &args.processor;
     let topic = settings.kafka.topic(Topic::LeadInputs);
-    let (store, flows, outlets) = service::open(settings).await?;
+    let (store, flows, output_topics) = service::open(settings).await?;
     let log = Log::new(&settings.kafka, &settings.kafka.group("processor"))?;
     block_in_place(|| log.check_no_members())?;
     let offsets = block_in_place(|| log.offsets(&topic))?;
@@ -107,7 +107,7 @@ pub async fn recover(
     for (partition, plan) in &plans {
         say(describe(*partition, plan));
     }
-    let mut recovery = Recovery::begin(settings, store, flows, outlets, plans).await?;
+    let mut recovery = Recovery::begin(settings, store, flows, output_topics, plans).await?;
     recovery.learn_what_was_published(&log, &topic, &offsets, say)?;
     recovery.publish_outbox().await?;
     recovery.fold(&log, &topic, say).await?;
@@ -126,6 +126,6 @@ fn describe(partition: i32, plan: &Plan) -> String {
     let stored = stored.map_or("nowhere".to_owned(), |stored| stored.to_string());
     format!(
         "partition {partition}: PostgreSQL stands at {stored}; folding from {start} to {}, without replies before {}",
-        span.ends_at, span.replies_from
+        span.end_offset, span.suppress_replies_before
     )
 }

@@ -19,10 +19,10 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::engine::effects::Outlets;
+use crate::engine::effects::OutputTopics;
 use crate::erasure::{ErasureKeys, VARIABLE};
 use crate::flow::{DEFAULT_FLOW, Flow, FlowError};
-use crate::flows::{Flows, LEAD_TIME};
+use crate::flows::{ACTIVATION_DELAY, Flows};
 use crate::lead::FoldError;
 use crate::maintenance;
 use crate::settings::Args;
@@ -77,7 +77,7 @@ impl From<FlowsError> for Error {
 const RETRY: RetryPolicy =
     RetryPolicy::unlimited(Duration::from_millis(100), Duration::from_secs(5));
 
-const UPKEEP_RETRY: RetryPolicy =
+const MAINTENANCE_RETRY: RetryPolicy =
     RetryPolicy::unlimited(Duration::from_secs(5), Duration::from_secs(600));
 
 /// Runs the processor until shutdown. Waits for services that are merely unavailable.
@@ -89,7 +89,7 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
     args.kafka.validate()?;
     let store = store(&args)?;
     let lanes = args.lanes.get();
-    let Some((flows, outlets)) = prepare(&args, &context, &store, &document).await? else {
+    let Some((flows, output_topics)) = prepare(&args, &context, &store, &document).await? else {
         return Ok(());
     };
     warn_of_short_retention(&args.kafka).await;
@@ -114,7 +114,7 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
         consumer,
         flows,
         accounts: args.accounts(),
-        outlets,
+        output_topics,
         health: context.health.clone(),
         halts: Halts::new(context.health.clone()),
         silent_numbers: Mutex::default(),
@@ -141,14 +141,9 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
         reports.await;
         Ok(())
     });
-    let evicted = maintenance::maintain_dedup_partitions(behind, UPKEEP_RETRY, stop.clone());
+    let evicted = maintenance::maintain_dedup_partitions(behind, MAINTENANCE_RETRY, stop.clone());
     tasks.spawn(async move {
         evicted.await;
-        Ok(())
-    });
-    let timers = maintenance::backfill_timers(Arc::clone(&shared), UPKEEP_RETRY, stop.clone());
-    tasks.spawn(async move {
-        timers.await;
         Ok(())
     });
     let polling = stop.clone();
@@ -192,16 +187,16 @@ fn store(args: &Args) -> Result<Store, ConfigError> {
 }
 
 /// Opens the store, flows and output topics of these settings. Waits for no unavailable service.
-pub(crate) async fn open(args: &Args) -> Result<(Store, Arc<Flows>, Outlets), Error> {
+pub(crate) async fn open(args: &Args) -> Result<(Store, Arc<Flows>, OutputTopics), Error> {
     let document = flow_document(args)?;
     args.kafka.validate()?;
     let store = store(args)?;
     let registry = Registry::new(&args.registry.config()?)?;
     let (flows, ids) = attempt(args, &store, &registry, &document).await?;
-    let outlets = Outlets::new(&args.kafka.topic_prefix, &ids).ok_or_else(|| {
+    let output_topics = OutputTopics::new(&args.kafka.topic_prefix, &ids).ok_or_else(|| {
         RegistryError::Settings("it did not give the ids of all schemas".to_owned())
     })?;
-    Ok((store, flows.current(), outlets))
+    Ok((store, flows.current(), output_topics))
 }
 
 /// Checks the schema of the database, and loads flows and schema ids.
@@ -232,14 +227,16 @@ async fn prepare(
     context: &Context,
     store: &Store,
     document: &Document,
-) -> Result<Option<(LiveFlows, Outlets)>, Error> {
+) -> Result<Option<(LiveFlows, OutputTopics)>, Error> {
     let registry = Registry::new(&args.registry.config()?)?;
     let prefix = args.kafka.topic_prefix.as_str();
     let mut failures = 0;
     loop {
         match attempt(args, store, &registry, document).await {
             Ok((flows, ids)) => {
-                return Ok(Outlets::new(prefix, &ids).map(|outlets| (flows, outlets)));
+                return Ok(
+                    OutputTopics::new(prefix, &ids).map(|output_topics| (flows, output_topics))
+                );
             }
             Err(error) if is_away(&error) => {
                 failures += 1;
@@ -294,9 +291,9 @@ async fn publish_and_load(
 ) -> Result<LiveFlows, Error> {
     let (published, _) = store.flows().await?;
     if is_own || published.is_empty() {
-        let notice = LEAD_TIME.as_secs_f64();
+        let delay = ACTIVATION_DELAY.as_secs_f64();
         store
-            .publish_flow(&document.reference, &document.text, notice, None)
+            .publish_flow(&document.reference, &document.text, delay, None)
             .await?;
     }
     let (published, now) = store.flows().await?;

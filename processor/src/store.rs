@@ -35,8 +35,6 @@ pub(crate) use partitions::Placed;
 pub(crate) use recovery::Span;
 use write::Write;
 
-pub(crate) use timers::Fill;
-
 pub use flows::Conversations;
 pub use poison::resume;
 pub use pool::pool;
@@ -158,11 +156,11 @@ impl Store {
         owner: Uuid,
     ) -> Result<BTreeMap<i32, Owned>, StoreError> {
         let query = sqlx::query(
-            "INSERT INTO partition_offsets AS p (partition, epoch, owner, timers_by)
-             SELECT partition, 1, $2, $2 FROM unnest($1::int[]) AS partition ORDER BY partition
+            "INSERT INTO partition_offsets AS p (partition, epoch, owner)
+             SELECT partition, 1, $2 FROM unnest($1::int[]) AS partition ORDER BY partition
              ON CONFLICT (partition) DO UPDATE
-                 SET epoch = p.epoch + 1, owner = excluded.owner, timers_by = excluded.timers_by
-             RETURNING partition, epoch, next_offset, sweep, dead_letters",
+                 SET epoch = p.epoch + 1, owner = excluded.owner
+             RETURNING partition, epoch, next_offset, timer_commits, poison_limit_state",
         )
         .bind(partitions)
         .bind(owner);
@@ -176,7 +174,7 @@ impl Store {
         owner: Uuid,
     ) -> Result<BTreeMap<i32, Owned>, StoreError> {
         let query = sqlx::query(
-            "SELECT partition, epoch, next_offset, sweep, dead_letters FROM partition_offsets
+            "SELECT partition, epoch, next_offset, timer_commits, poison_limit_state FROM partition_offsets
              WHERE partition = ANY($1) AND owner = $2",
         )
         .bind(partitions)
@@ -210,8 +208,8 @@ impl Store {
     /// Returns committed records that may not be published yet, in the order of commits.
     pub(crate) async fn outbox(&self, partitions: &[i32]) -> Result<Vec<OutboxRow>, StoreError> {
         let query = sqlx::query(
-            "SELECT partition, next_offset, sweep, records FROM outbox
-             WHERE partition = ANY($1) ORDER BY partition, next_offset, sweep",
+            "SELECT partition, next_offset, timer_commit, records FROM outbox
+             WHERE partition = ANY($1) ORDER BY partition, next_offset, timer_commit",
         )
         .bind(partitions);
         self.rows(query, |row| {
@@ -219,7 +217,7 @@ impl Store {
                 key: OutboxKey {
                     partition: row.try_get("partition")?,
                     next_offset: row.try_get("next_offset")?,
-                    sweep: row.try_get("sweep")?,
+                    timer_commit: row.try_get("timer_commit")?,
                 },
                 records: outbox::decode(row.try_get("records")?)?,
             })
@@ -270,11 +268,11 @@ impl Store {
 }
 
 fn owned(row: &PgRow) -> Result<(i32, Owned), StoreError> {
-    let poison: Option<Json<Poison>> = row.try_get("dead_letters")?;
+    let poison: Option<Json<Poison>> = row.try_get("poison_limit_state")?;
     let owned = Owned {
         epoch: row.try_get("epoch")?,
         next_offset: row.try_get("next_offset")?,
-        sweep: row.try_get("sweep")?,
+        timer_commits: row.try_get("timer_commits")?,
         poison: poison.map(|Json(poison)| poison).unwrap_or_default(),
     };
     Ok((row.try_get("partition")?, owned))

@@ -85,7 +85,7 @@ async fn by_cli(desk: &Desk<'_>) -> anyhow::Result<()> {
     let expected = [
         "restart applied",
         "assign applied",
-        "release refused",
+        "release rejected",
         "release applied",
         "say applied",
     ];
@@ -93,7 +93,7 @@ async fn by_cli(desk: &Desk<'_>) -> anyhow::Result<()> {
     let explained = site.tool(&["lead", "explain", ada]).await?;
     for text in [
         "says \"I am Ana.\"",
-        "refused: the bot has the lead already",
+        "rejected: the bot has the lead already",
     ] {
         ensure!(explained.contains(text), "`{text}` is not in: {explained}");
     }
@@ -128,7 +128,7 @@ async fn by_api(desk: &Desk<'_>) -> anyhow::Result<()> {
     ensure!(status == 200);
     let (status, told) = desk.give(ben, None, json!({"type": "release"})).await?;
     ensure!(
-        status == 409 && told["outcome"]["outcome"] == "refused",
+        status == 409 && told["outcome"]["outcome"] == "rejected",
         "{status} {told}"
     );
     let assign = json!({"type": "assign", "assignee": "carl"});

@@ -220,12 +220,12 @@ fn revisions_have_one_event_each(site: &Site<'_>) -> anyhow::Result<()> {
 }
 
 async fn timers_are_at_home(site: &Site<'_>) -> anyhow::Result<()> {
-    let rows = sqlx::query("SELECT lead_id, home FROM leads")
+    let rows = sqlx::query("SELECT lead_id, home_partition FROM leads")
         .fetch_all(&site.database)
         .await?;
     for row in rows {
         let lead_id: String = row.try_get("lead_id")?;
-        let home: i32 = row.try_get("home")?;
+        let home: i32 = row.try_get("home_partition")?;
         ensure!(
             home == partition_of(lead_id.as_bytes(), GROWN),
             "{lead_id} lives on partition {home}"

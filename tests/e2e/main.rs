@@ -10,9 +10,9 @@ mod commands;
 mod conversation;
 mod crm;
 mod crm_features;
-mod departed;
 mod desk;
 mod erasure;
+mod evicted;
 mod exactness;
 mod growth;
 mod keys;
@@ -122,7 +122,7 @@ const TESTS: &[(&str, Test)] = &[
     ),
     (
         "a_copy_of_what_left_the_journal_has_no_effect_and_old_days_are_dropped",
-        departed::run,
+        evicted::run,
     ),
     (
         "recovery_folds_the_log_again_and_nobody_hears_anything_twice",

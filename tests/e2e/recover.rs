@@ -22,7 +22,7 @@ const LEADS: usize = 30;
 const TABLES: &[&str] = &[
     "leads",
     "lead_identities",
-    "departed_inputs",
+    "dedup_ids",
     "partition_offsets",
     "outbox",
 ];

@@ -58,14 +58,14 @@ async fn state(site: &Site<'_>, person: &Person, wanted: &str) -> anyhow::Result
 }
 
 /// Tests nudge, cold and return to the former step. A lead whose timer was due while no processor
-/// ran goes cold at the next start, even after an aborted transaction at the log's end. A lead from
-/// before timers existed is found. A million other leads cost nothing.
+/// ran goes cold at the next start, even after an aborted transaction at the log's end. A million
+/// other leads cost nothing.
 pub(crate) fn silence(world: &World) -> anyhow::Result<()> {
     world.runtime.block_on(async {
         let site = Site::new(world, "silence").await?;
         sqlx::query(
-            "INSERT INTO leads (lead_id, revision, engine, platform, number, flow_name, flow_version,
-                 first_interaction, home, due)
+            "INSERT INTO leads (lead_id, revision, serialized_state, platform, number, flow_name,
+                 flow_version, first_interaction, home_partition, timer_due_at)
              SELECT '0-waits-' || n, 1, '', 'whatsapp_cloud', '1', 'default', 1, now(), n % 6,
                  now() + interval '1 day'
              FROM generate_series(1, $1) AS n",
@@ -88,13 +88,6 @@ pub(crate) fn silence(world: &World) -> anyhow::Result<()> {
         // No record comes after this that would take the processor past it.
         abort_transaction(&site, &site.topic(Topic::LeadInputs))?;
         tokio::time::sleep(Duration::from_secs(11)).await;
-        // As though it were from before there were timers.
-        sqlx::raw_sql(
-            "UPDATE leads SET home = NULL, due = NULL WHERE lead_id = '15556660001';
-             UPDATE timer_fill SET after_lead = '1', done = FALSE",
-        )
-        .execute(&site.database)
-        .await?;
         start_processor(&site, &folder, "timers:\n  nudge: 6s\n  cold: 10s\n").await?;
         state(&site, &ann, "COLD").await?;
         observe::outbox_is_empty(&site).await?;
@@ -149,7 +142,7 @@ async fn nothing_was_scanned(site: &Site<'_>) -> anyhow::Result<()> {
         let found: (i64, i64, i64) = sqlx::query_as(
             "SELECT t.seq_tup_read, i.idx_scan, i.idx_tup_read FROM pg_stat_user_tables t
              JOIN pg_stat_user_indexes i USING (relid)
-             WHERE t.relname = 'leads' AND i.indexrelname = 'leads_due'",
+             WHERE t.relname = 'leads' AND i.indexrelname = 'leads_timer_due_at'",
         )
         .fetch_one(&site.database)
         .await?;

@@ -39,15 +39,15 @@ pub(crate) fn switch(world: &World) -> anyhow::Result<()> {
         std::fs::write(&file, next)?;
         let file = file.to_str().context("a path")?;
         site.tool(&["flow", "publish", file]).await?;
-        let holds_from = holds_from(&site).await?;
-        let first: BTreeMap<String, Timestamp> = talk_around(&site, holds_from).await?;
+        let starts_at = starts_at(&site).await?;
+        let first: BTreeMap<String, Timestamp> = talk_around(&site, starts_at).await?;
         eventually(Duration::from_secs(60), async || {
             completed(&site, first.len()).await
         })
         .await?;
         let version = |lead: &str| {
             let began = first.get(lead).copied().unwrap_or_default();
-            if began < holds_from { 2 } else { 3 }
+            if began < starts_at { 2 } else { 3 }
         };
         rows(&site, version).await?;
         events(&site, version)?;
@@ -62,9 +62,9 @@ pub(crate) fn switch(world: &World) -> anyhow::Result<()> {
     })
 }
 
-async fn holds_from(site: &Site<'_>) -> anyhow::Result<Timestamp> {
+async fn starts_at(site: &Site<'_>) -> anyhow::Result<Timestamp> {
     let at: chrono::DateTime<chrono::Utc> =
-        sqlx::query_scalar("SELECT holds_from FROM flows WHERE version = 3")
+        sqlx::query_scalar("SELECT new_conversations_from FROM flows WHERE version = 3")
             .fetch_one(&site.database)
             .await?;
     Ok(Timestamp::from_millis(at.timestamp_millis()))

@@ -184,10 +184,11 @@ async fn caught_up(site: &Site<'_>) -> anyhow::Result<()> {
 /// Waits until every silent lead has gone cold; no other lead goes cold for a long time.
 async fn nobody_is_due(site: &Site<'_>) -> anyhow::Result<()> {
     eventually(Duration::from_secs(60), async || {
-        let due: i64 =
-            sqlx::query_scalar("SELECT count(*) FROM leads WHERE due < now() + interval '1 hour'")
-                .fetch_one(&site.database)
-                .await?;
+        let due: i64 = sqlx::query_scalar(
+            "SELECT count(*) FROM leads WHERE timer_due_at < now() + interval '1 hour'",
+        )
+        .fetch_one(&site.database)
+        .await?;
         ensure!(due == 0, "{due} leads are to go cold");
         Ok(())
     })

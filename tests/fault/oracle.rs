@@ -44,7 +44,7 @@ struct Counts {
     too_late: usize,
     poison: usize,
     applied: usize,
-    refused: usize,
+    rejected: usize,
     cold: usize,
     erasures: usize,
     /// Inputs that came after their person was erased.
@@ -174,7 +174,7 @@ impl fmt::Display for Checked {
             too_late,
             poison,
             applied,
-            refused,
+            rejected,
             cold,
             erasures,
             erased,
@@ -188,7 +188,7 @@ impl fmt::Display for Checked {
         } = self.counts;
         write!(
             f,
-            "{records} records ({duplicates} duplicates, {late} late that changed their lead, {too_late} too late, {poison} poison, {applied} commands applied and {refused} refused, {erasures} erasures and {erased} inputs after them, {own} of the engine's own) of {} leads and {} people with two ids ({merged} merged, {cold} cold); {events} events and {repeated_events} repeats, {replies} replies and {repeated_replies} repeats, {repeated_dead_letters} repeated dead letters",
+            "{records} records ({duplicates} duplicates, {late} late that changed their lead, {too_late} too late, {poison} poison, {applied} commands applied and {rejected} rejected, {erasures} erasures and {erased} inputs after them, {own} of the engine's own) of {} leads and {} people with two ids ({merged} merged, {cold} cold); {events} events and {repeated_events} repeats, {replies} replies and {repeated_replies} repeats, {repeated_dead_letters} repeated dead letters",
             self.leads, self.people
         )
     }

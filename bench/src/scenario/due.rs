@@ -68,9 +68,10 @@ async fn prepare(site: &Site<'_>) -> anyhow::Result<()> {
     // Dropping a producer blocks.
     tokio::task::spawn_blocking(move || drop(producer)).await?;
     loop {
-        let nudged: i64 = sqlx::query_scalar("SELECT count(*) FROM leads WHERE due > now()")
-            .fetch_one(&site.database.pool)
-            .await?;
+        let nudged: i64 =
+            sqlx::query_scalar("SELECT count(*) FROM leads WHERE timer_due_at > now()")
+                .fetch_one(&site.database.pool)
+                .await?;
         let left = AHEAD.checked_sub(began.elapsed() + INTO);
         let left = left.context("the machine is too slow to prepare the leads in time")?;
         if usize::try_from(nudged)? == DUE {
@@ -88,7 +89,7 @@ async fn all_cold(pool: &PgPool) -> anyhow::Result<Duration> {
     let began = Instant::now();
     while began.elapsed() < AHEAD * 2 + LOST {
         let waiting: i64 = sqlx::query_scalar(
-            "SELECT count(*) FROM leads WHERE lead_id >= $1 AND due IS NOT NULL",
+            "SELECT count(*) FROM leads WHERE lead_id >= $1 AND timer_due_at IS NOT NULL",
         )
         .bind(traffic::lead_id(FIRST))
         .fetch_one(pool)

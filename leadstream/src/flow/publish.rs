@@ -139,7 +139,7 @@ fn table(versions: &[Version]) -> String {
     let mut text = String::new();
     for version in versions {
         let published = &version.published;
-        let state = match published.withdrawn_from {
+        let state = match published.new_conversations_until {
             Some(at) => format!("withdrawn from {}", shown(at)),
             None if version.holds => "holds".to_owned(),
             None => String::new(),
@@ -148,7 +148,7 @@ fn table(versions: &[Version]) -> String {
             "{} {}  from {}  {} conversations, {} completed  {state}\n",
             published.name,
             published.version,
-            shown(published.holds_from),
+            shown(published.new_conversations_from),
             version.conversations.all,
             version.conversations.completed,
         ));

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use leadstream_kafka::KafkaArgs;
-use leadstream_processor::commanding::{Applied, CommandOutcome, Desk, Files, Placed, Remains};
+use leadstream_processor::commanding::{CommandResult, Desk, Files, Placed, Remains};
 use leadstream_schemas::{Content, Timestamp};
 use leadstream_service::config::RegistryArgs;
 use leadstream_sink_crm::Standing;
@@ -89,7 +89,7 @@ struct Give {
 struct Told {
     id: String,
     /// Null: not yet.
-    outcome: Option<CommandOutcome>,
+    outcome: Option<CommandResult>,
     #[serde(skip_serializing_if = "Option::is_none")]
     remains: Option<Vec<Remains>>,
     /// What CRMs hold of an erased lead.
@@ -178,7 +178,7 @@ impl Give {
             }
         };
         let remains = match &outcome {
-            Some(outcome) if erases && outcome.outcome == Applied::Applied => {
+            Some(outcome) if erases && outcome.status.revision().is_some() => {
                 Some(desk.remains(now).await)
             }
             _ => None,
@@ -195,9 +195,9 @@ impl Give {
             show(&text(&told, Style::stdout()));
         }
         match &told.outcome {
-            Some(outcome) => match &outcome.reason {
+            Some(outcome) => match outcome.status.rejection() {
                 None => Ok(()),
-                Some(reason) => bail!("the command was refused: {reason}"),
+                Some(reason) => bail!("the command was rejected: {reason}"),
             },
             None if self.wait == 0 => Ok(()),
             None => bail!(

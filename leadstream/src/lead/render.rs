@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use leadstream_processor::commanding::{CommandOutcome, LeadView};
+use leadstream_processor::commanding::{CommandResult, CommandStatus, LeadView};
 use leadstream_processor::explain::{Step, Timer};
 use leadstream_sink_crm::Standing;
 
@@ -131,11 +131,10 @@ fn standing(out: &mut String, crm: &Standing, style: Style) {
     field(out, &crm.crm, &text);
 }
 
-pub(super) fn command(out: &mut String, outcome: &CommandOutcome, style: Style) {
-    let text = match (&outcome.reason, outcome.revision) {
-        (Some(reason), _) => style.paint(Ink::Bad, &format!("refused: {reason}")),
-        (None, Some(revision)) => format!("applied at revision {revision}"),
-        (None, None) => "applied".to_owned(),
+pub(super) fn command(out: &mut String, outcome: &CommandResult, style: Style) {
+    let text = match &outcome.status {
+        CommandStatus::Applied { revision } => format!("applied at revision {revision}"),
+        CommandStatus::Rejected { reason } => style.paint(Ink::Bad, &format!("rejected: {reason}")),
     };
     let text = format!("{text}  ({}, {})", outcome.decided_at, outcome.id);
     field(out, &outcome.command, &text);

@@ -5,7 +5,7 @@ use leadstream_schemas::Content;
 use sha2::{Digest, Sha256};
 
 use super::files::Found;
-use crate::engine::command::{Claim, CommandOutcome, KnownCommand};
+use crate::engine::command::{Claim, CommandResult, KnownCommand};
 use crate::lead::{Address, Command};
 
 /// A command that is to be given.
@@ -31,26 +31,26 @@ impl Asked {
         let held = found.map(Found::identities).unwrap_or_default();
         let named = std::iter::once(address.identity());
         let all = named.chain(held.iter().chain(&lead_ids).map(String::as_str));
-        let mut people: Vec<Vec<u8>> = all.map(|identity| hash(id, identity)).collect();
-        people.sort();
-        people.dedup();
+        let mut identity_hashes: Vec<Vec<u8>> = all.map(|identity| hash(id, identity)).collect();
+        identity_hashes.sort();
+        identity_hashes.dedup();
         Self {
             claim: Claim {
                 account: address.account().to_owned(),
-                digest: Command::digest(content),
-                people,
+                content_sha256: Command::content_sha256(content),
+                identity_hashes,
             },
             lead_ids,
         }
     }
 
     /// Returns what became of this command, given what is known of its id; none: nothing yet.
-    pub(crate) fn outcome(&self, known: KnownCommand) -> Result<Option<CommandOutcome>, Taken> {
+    pub(crate) fn outcome(&self, known: KnownCommand) -> Result<Option<CommandResult>, Taken> {
         let claim = known.claim.as_ref();
         if claim.is_some_and(|claim| !claim.is_of(&self.claim)) {
             return Err(Taken);
         }
-        let Some(outcome) = known.outcome else {
+        let Some(outcome) = known.result else {
             return Ok(None);
         };
         // Whoever writes to the topic itself, or gave the command before there were claims, has none.
@@ -58,7 +58,7 @@ impl Asked {
             Some(lead_id) if !self.lead_ids.is_empty() => self.lead_ids.contains(lead_id),
             _ => claim.is_some(),
         };
-        if is_ours && outcome.digest == self.claim.digest {
+        if is_ours && outcome.content_sha256 == self.claim.content_sha256 {
             Ok(Some(outcome))
         } else {
             Err(Taken)

@@ -9,7 +9,7 @@ use sqlx::PgPool;
 use utoipa::ToSchema;
 
 use super::DeskError;
-use crate::engine::command::CommandOutcome;
+use crate::engine::command::CommandResult;
 use crate::flow::START;
 use crate::lead::{Accounts, Address, Lead, scoped};
 use crate::store::Store;
@@ -50,7 +50,7 @@ pub struct LeadView {
     /// Leads that turned out to be this one.
     pub merged: Vec<String>,
     /// Its commands of the last days, the newest first.
-    pub commands: Vec<CommandOutcome>,
+    pub commands: Vec<CommandResult>,
 }
 
 /// A lead that was found.
@@ -100,7 +100,7 @@ impl Found {
     }
 
     #[must_use]
-    pub fn view(&self, commands: Vec<CommandOutcome>) -> LeadView {
+    pub fn view(&self, commands: Vec<CommandResult>) -> LeadView {
         let (lead, ids) = (&self.lead, &self.lead.identities);
         let conversation = lead.journal.conversation();
         let flow: Option<&FlowRef> = conversation.map(|it| &it.flow);
@@ -190,8 +190,8 @@ impl Files {
     ///
     /// # Errors
     /// A database that is away.
-    pub async fn commands(&self, lead_ids: &[String]) -> Result<Vec<CommandOutcome>, DeskError> {
-        Ok(self.store.outcomes_of(lead_ids).await?)
+    pub async fn commands(&self, lead_ids: &[String]) -> Result<Vec<CommandResult>, DeskError> {
+        Ok(self.store.command_results(lead_ids).await?)
     }
 
     /// What became of the command `id`, if its lead's account (none: not known) is one `within`
@@ -203,10 +203,10 @@ impl Files {
         &self,
         id: &str,
         within: impl FnOnce(Option<&str>) -> bool,
-    ) -> Result<Option<CommandOutcome>, DeskError> {
+    ) -> Result<Option<CommandResult>, DeskError> {
         let known = self.store.known(id).await?;
         Ok(if within(known.account()) {
-            known.outcome
+            known.result
         } else {
             None
         })

@@ -3,12 +3,12 @@
 
 mod command;
 mod decoded;
+mod effect_builder;
 mod erase;
 mod merge;
 mod message;
 mod result;
 mod timers;
-mod voice;
 
 use std::collections::{HashMap, HashSet};
 
@@ -18,13 +18,13 @@ use leadstream_schemas::codec::CodecError;
 use leadstream_schemas::{Cause, ReplyContent, ReplyKind, Timestamp};
 
 pub(crate) use decoded::{Decoded, Keyed, Undecodable};
-pub(crate) use result::{BatchResult, Decided, Erased, LeadUpdate, PartitionAdvance};
-pub(crate) use timers::{Clock, DueLead, sweep};
-use voice::Voice;
+use effect_builder::EffectBuilder;
+pub(crate) use result::{BatchResult, CommandDecision, Erased, LeadUpdate, PartitionAdvance};
+pub(crate) use timers::{Clock, DueLead, fire_timers};
 
-use super::effects::{self, Outlets};
+use super::effects::{self, OutputTopics};
 use crate::erasure::{ErasureKeys, ErasureRecord};
-use crate::flow::Objection;
+use crate::flow::RejectReason;
 use crate::flows::Flows;
 use crate::lead::{FoldError, Inbound, InputError, Lead, StoredError, Verb, scoped};
 
@@ -45,7 +45,7 @@ pub(crate) struct LoadedState {
 #[derive(Debug)]
 pub(crate) struct Rules<'a> {
     pub(crate) flows: &'a Flows,
-    pub(crate) outlets: &'a Outlets,
+    pub(crate) output_topics: &'a OutputTopics,
     pub(crate) erasure: &'a ErasureKeys,
     pub(crate) journal: usize,
     /// The partition count of `lead.inputs`. The fold forwards a record that is on another
@@ -103,7 +103,7 @@ pub(crate) fn fold(
             Err(error) => {
                 folded.counts.undecodable += 1;
                 outgoing.push(effects::dead_letter(
-                    rules.outlets,
+                    rules.output_topics,
                     &decoded.record,
                     "undecodable",
                     &error.to_string(),
@@ -114,7 +114,7 @@ pub(crate) fn fold(
         let progress = folded.partitions.entry(partition).or_default();
         progress.next_offset = decoded.record.offset + 1;
         progress.records += 1;
-        progress.record_time = progress.record_time.max(decoded.received_at());
+        progress.max_received_at = progress.max_received_at.max(decoded.received_at());
         progress.poison.push(poison);
         progress.outgoing.append(&mut outgoing);
     }
@@ -136,13 +136,13 @@ struct Step<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outcome {
     /// The lead has changed.
-    Kept,
+    Folded,
     /// The lead has one more command, which does nothing.
-    Objected(Objection),
+    Rejected(RejectReason),
     /// The lead has not changed.
     Unchanged,
     /// The record went to dead letters. The lead may know one more id.
-    Refused,
+    DeadLetter,
 }
 
 /// Folds one record. Returns true if the record went to dead letters.
@@ -158,7 +158,7 @@ fn fold_one(
         Place::Here { lead_id, created } => (lead_id, created),
         Place::Elsewhere(home_key) => {
             folded.counts.forwarded += 1;
-            outgoing.push(effects::forward(rules.outlets, &home_key, record));
+            outgoing.push(effects::forward(rules.output_topics, &home_key, record));
             return Ok(false);
         }
     };
@@ -210,7 +210,7 @@ fn fold_one(
         Some(survivor) => {
             folded.counts.forwarded += 1;
             let home_key = step.home_key(survivor);
-            outgoing.push(effects::forward(rules.outlets, home_key, record));
+            outgoing.push(effects::forward(rules.output_topics, home_key, record));
             (found, Outcome::Unchanged)
         }
         None => step.fold(found, erased_until, known, folded, outgoing)?,
@@ -219,7 +219,7 @@ fn fold_one(
         let is_changed = changed_before || outcome != Outcome::Unchanged;
         folded.put_back(step.lead_id, changed, is_changed, known);
     }
-    Ok(outcome == Outcome::Refused)
+    Ok(outcome == Outcome::DeadLetter)
 }
 
 impl Step<'_> {
@@ -237,7 +237,10 @@ impl Step<'_> {
             Inbound::Message(input) => {
                 let mut changed = found.unwrap_or_else(|| {
                     let mut lead = Lead::new(input);
-                    lead.revision = known.erased.get(&self.lead_id).map_or(0, |it| it.revision);
+                    lead.revision = known
+                        .erased
+                        .get(&self.lead_id)
+                        .map_or(0, |it| it.last_revision);
                     self.begin(lead)
                 });
                 changed.lead.erased_until = erased_until;
@@ -260,8 +263,8 @@ impl Step<'_> {
         home_key(lead_id, &self.keyed.account)
     }
 
-    fn voice(&self) -> Voice<'_> {
-        Voice {
+    fn effect_builder(&self) -> EffectBuilder<'_> {
+        EffectBuilder {
             lead_id: &self.lead_id,
             account: &self.keyed.account,
             trace: self.record.trace,
@@ -278,7 +281,8 @@ impl Step<'_> {
         at: Timestamp,
         outgoing: &mut Vec<Outgoing>,
     ) -> Result<(), BatchError> {
-        self.voice().event(lead, cause, previous, at, outgoing)
+        self.effect_builder()
+            .event(lead, cause, previous, at, outgoing)
     }
 
     /// Publishes the reply to the input `cause`, if there is one.
@@ -290,22 +294,22 @@ impl Step<'_> {
         folded: &mut BatchResult,
         outgoing: &mut Vec<Outgoing>,
     ) -> Result<(), BatchError> {
-        let voice = self.voice();
+        let builder = self.effect_builder();
         let (kind, times) = match &self.keyed.inbound {
             Inbound::Command(command) => {
                 let kind = match command.verb {
                     Verb::Say => ReplyKind::AgentMessage,
                     _ => effects::kind(lead),
                 };
-                (kind, Voice::command_times(lead))
+                (kind, EffectBuilder::command_times(lead))
             }
             input => {
                 let received_at = input.order().received_at;
-                (effects::kind(lead), voice.answer_times(lead, received_at))
+                (effects::kind(lead), builder.answer_times(lead, received_at))
             }
         };
         let said = prompt.map(|content| (kind, content));
-        voice.reply(lead, said, cause, times, folded, outgoing)
+        builder.reply(lead, said, cause, times, folded, outgoing)
     }
 
     /// Keeps the ids of evicted inputs.

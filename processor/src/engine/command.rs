@@ -1,50 +1,74 @@
-//! Describes commands by their ids: the claim of an id and the outcome of its command.
+//! Describes commands by their ids: the claim of an id and the result of its command.
 
 use leadstream_schemas::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// What became of a command.
+/// The result of a command.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub struct CommandOutcome {
+pub struct CommandResult {
     pub id: String,
     /// `restart`, `release`, `assign`, `say` or `erase`.
     pub command: String,
-    pub outcome: Applied,
-    /// The lead's revision after it.
-    pub revision: Option<i64>,
-    /// Why it was refused.
-    pub reason: Option<String>,
+    #[serde(flatten)]
+    pub status: CommandStatus,
     #[schema(value_type = String, format = DateTime)]
     pub decided_at: Timestamp,
     #[serde(skip)]
-    pub(crate) digest: Vec<u8>,
-    /// None once the lead is erased, or where there was none.
+    pub(crate) content_sha256: Vec<u8>,
+    /// None once the lead is erased, or if there was none.
     #[serde(skip)]
     pub(crate) lead_id: Option<String>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Applied {
-    Applied,
-    Refused,
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum CommandStatus {
+    Applied {
+        /// The lead's revision after the command.
+        revision: u64,
+    },
+    Rejected {
+        /// Why the command changed nothing.
+        reason: String,
+    },
+}
+
+impl CommandStatus {
+    /// Returns the lead's revision after an applied command.
+    #[must_use]
+    pub const fn revision(&self) -> Option<u64> {
+        match self {
+            Self::Applied { revision } => Some(*revision),
+            Self::Rejected { .. } => None,
+        }
+    }
+
+    /// Returns why the command was rejected.
+    #[must_use]
+    pub fn rejection(&self) -> Option<&str> {
+        match self {
+            Self::Applied { .. } => None,
+            Self::Rejected { reason } => Some(reason),
+        }
+    }
 }
 
 /// The first use of a command's id: a row of `command_claims`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Claim {
     pub(crate) account: String,
-    /// The digest of the content.
-    pub(crate) digest: Vec<u8>,
+    pub(crate) content_sha256: Vec<u8>,
     /// Hashes of the ids that the lead had, which identify a duplicate after the lead is erased.
-    pub(crate) people: Vec<Vec<u8>>,
+    pub(crate) identity_hashes: Vec<Vec<u8>>,
 }
 
 impl Claim {
     /// Returns whether `other` has the same content for the same person.
     pub(crate) fn is_of(&self, other: &Self) -> bool {
-        self.digest == other.digest && self.people.iter().any(|id| other.people.contains(id))
+        let mut hashes = self.identity_hashes.iter();
+        self.content_sha256 == other.content_sha256
+            && hashes.any(|hash| other.identity_hashes.contains(hash))
     }
 }
 
@@ -52,15 +76,15 @@ impl Claim {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct KnownCommand {
     pub(crate) claim: Option<Claim>,
-    pub(crate) outcome: Option<CommandOutcome>,
-    /// The account of the outcome's lead, while the lead exists.
+    pub(crate) result: Option<CommandResult>,
+    /// The account of the result's lead, while the lead exists.
     pub(crate) account: Option<String>,
 }
 
 impl KnownCommand {
     /// Returns whether the id is unused.
     pub(crate) const fn is_free(&self) -> bool {
-        self.claim.is_none() && self.outcome.is_none()
+        self.claim.is_none() && self.result.is_none()
     }
 
     /// Returns the account of the lead that the command was for, if known.

@@ -9,7 +9,7 @@ use leadstream_schemas::topic::DUPLICATE_HORIZON;
 const AHEAD: u64 = 7;
 const SECONDS_OF_A_DAY: u64 = 86_400;
 
-/// The changes to the day partitions of `departed_inputs`.
+/// The changes to the day partitions of `dedup_ids`.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Plan {
     pub(crate) create: Vec<NaiveDate>,
@@ -18,11 +18,11 @@ pub(crate) struct Plan {
     pub(crate) keep_from: Option<NaiveDate>,
 }
 
-/// Plans the day partitions. `record_times` are the record times that the partitions have reached.
+/// Plans the day partitions. `received_times` are the record times that the partitions have reached.
 /// The earliest decides what is kept, so that a replay finds its ids. `taken` are days with rows in
 /// the default partition, which stay there. `now` only determines the coming days.
 pub(crate) fn plan(
-    record_times: &[DateTime<Utc>],
+    received_times: &[DateTime<Utc>],
     existing: &BTreeSet<NaiveDate>,
     taken: &BTreeSet<NaiveDate>,
     now: DateTime<Utc>,
@@ -34,7 +34,7 @@ pub(crate) fn plan(
         .collect();
     // A sender's clock may be a day behind.
     let horizon = DUPLICATE_HORIZON.as_secs() / SECONDS_OF_A_DAY + 1;
-    let keep_from = record_times
+    let keep_from = received_times
         .iter()
         .min()
         .and_then(|time| time.date_naive().checked_sub_days(Days::new(horizon)));

@@ -18,39 +18,39 @@ use crate::lead::Lead;
 
 /// Names of topics and ids of schemas for the published records.
 #[derive(Clone, Debug)]
-pub(crate) struct Outlets {
-    pub(crate) inputs: Outlet,
+pub(crate) struct OutputTopics {
+    pub(crate) inputs: OutputTopic,
     pub(crate) dead_letters: Arc<str>,
-    pub(crate) events: Outlet,
-    pub(crate) replies: Outlet,
+    pub(crate) events: OutputTopic,
+    pub(crate) replies: OutputTopic,
 }
 
 #[derive(Clone, Debug)]
-pub(crate) struct Outlet {
+pub(crate) struct OutputTopic {
     topic: Arc<str>,
     schema_id: u32,
 }
 
-impl Outlet {
+impl OutputTopic {
     pub(crate) const fn topic(&self) -> &Arc<str> {
         &self.topic
     }
 }
 
-impl Outlets {
+impl OutputTopics {
     /// Returns the output topics, or none if an id was not resolved.
     pub(crate) fn new(prefix: &str, ids: &SchemaIds) -> Option<Self> {
-        let outlet = |topic: Topic| {
-            Some(Outlet {
+        let output_topic = |topic: Topic| {
+            Some(OutputTopic {
                 topic: topic.name(prefix).into(),
                 schema_id: ids.get(topic)?,
             })
         };
         Some(Self {
-            inputs: outlet(Topic::LeadInputs)?,
+            inputs: output_topic(Topic::LeadInputs)?,
             dead_letters: Topic::LeadInputs.dead_letters(prefix).into(),
-            events: outlet(Topic::LeadEvents)?,
-            replies: outlet(Topic::LeadReplies)?,
+            events: output_topic(Topic::LeadEvents)?,
+            replies: output_topic(Topic::LeadReplies)?,
         })
     }
 }
@@ -190,23 +190,23 @@ pub(crate) fn reply(
     }
 }
 
-/// Frames `value` for `outlet`, keyed by the lead's home key.
+/// Frames `value` for `output_topic`, keyed by the lead's home key.
 pub(crate) fn outgoing<T: serde::Serialize>(
-    outlet: &Outlet,
+    output_topic: &OutputTopic,
     key: &str,
     trace: Option<TraceContext>,
     value: &T,
 ) -> Result<Outgoing, CodecError> {
-    let value = codec::encode(outlet.schema_id, value)?;
+    let value = codec::encode(output_topic.schema_id, value)?;
     Ok(Outgoing {
         trace,
-        ..Outgoing::new(Arc::clone(&outlet.topic), key, value)
+        ..Outgoing::new(Arc::clone(&output_topic.topic), key, value)
     })
 }
 
 /// Returns the record unchanged, under the key of its lead's home.
-pub(crate) fn forward(outlets: &Outlets, home_key: &str, record: &Record) -> Outgoing {
-    let topic = Arc::clone(&outlets.inputs.topic);
+pub(crate) fn forward(output_topics: &OutputTopics, home_key: &str, record: &Record) -> Outgoing {
+    let topic = Arc::clone(&output_topics.inputs.topic);
     Outgoing {
         trace: record.trace.map(|trace| trace.child(0)),
         ..Outgoing::new(topic, home_key, &*record.value)
@@ -214,7 +214,7 @@ pub(crate) fn forward(outlets: &Outlets, home_key: &str, record: &Record) -> Out
 }
 
 pub(crate) fn dead_letter(
-    outlets: &Outlets,
+    output_topics: &OutputTopics,
     record: &Record,
     class: &str,
     message: &str,
@@ -226,8 +226,8 @@ pub(crate) fn dead_letter(
         attempts: 1,
     };
     dead_letter::of_record(
-        &outlets.dead_letters,
-        &outlets.inputs.topic,
+        &output_topics.dead_letters,
+        &output_topics.inputs.topic,
         record,
         &reason,
     )

@@ -15,7 +15,7 @@ pub(crate) struct OutboxKey {
     pub(crate) partition: i32,
     pub(crate) next_offset: i64,
     /// As in [`PartitionAdvance`](super::batch::PartitionAdvance).
-    pub(crate) sweep: i64,
+    pub(crate) timer_commit: i64,
 }
 
 /// Format 1: MessagePack uncompressed. The other format is compressed by LZ4.

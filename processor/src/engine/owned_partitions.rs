@@ -124,11 +124,11 @@ impl OwnedPartitions {
 
     /// Sets the positions of a timer commit's partitions. A timer commit moves no offset; the
     /// partition counts it instead.
-    pub(crate) fn place_sweep(&self, sweep: &mut BatchResult) {
-        for (id, advance) in &mut sweep.partitions {
+    pub(crate) fn place_timer_commit(&self, batch: &mut BatchResult) {
+        for (id, advance) in &mut batch.partitions {
             if let Some(partition) = self.get(*id) {
                 advance.next_offset = partition.next_offset;
-                advance.sweep = partition.sweep + 1;
+                advance.timer_commit = partition.timer_commits + 1;
             }
         }
     }

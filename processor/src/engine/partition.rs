@@ -29,7 +29,7 @@ pub(crate) struct Partition {
     pub(crate) poison: Poison,
     pub(crate) timers: TimerGate,
     /// The count of timer commits, by any owner.
-    pub(crate) sweep: i64,
+    pub(crate) timer_commits: i64,
     /// Leads with their home here. This owner is their only writer, so they need no second read.
     pub(crate) leads: LeadCache,
 }
@@ -40,7 +40,7 @@ pub(crate) struct Owned {
     pub(crate) epoch: i64,
     /// The next offset, or none if no record was ever processed.
     pub(crate) next_offset: Option<i64>,
-    pub(crate) sweep: i64,
+    pub(crate) timer_commits: i64,
     pub(crate) poison: Poison,
 }
 
@@ -49,7 +49,7 @@ pub(crate) struct Owned {
 pub(crate) struct Fence {
     pub(crate) epoch: i64,
     pub(crate) next_offset: i64,
-    pub(crate) sweep: i64,
+    pub(crate) timer_commits: i64,
 }
 
 impl Partition {
@@ -61,7 +61,7 @@ impl Partition {
             started: false,
             poison: Poison::default(),
             timers: TimerGate::default(),
-            sweep: 0,
+            timer_commits: 0,
             leads: LeadCache::new(),
         }
     }
@@ -70,7 +70,7 @@ impl Partition {
     pub(crate) const fn begin(&mut self, owned: Owned, next_offset: i64) {
         self.epoch = owned.epoch;
         self.poison = owned.poison;
-        self.sweep = owned.sweep;
+        self.timer_commits = owned.timer_commits;
         self.next_offset = next_offset;
     }
 
@@ -79,7 +79,7 @@ impl Partition {
         Fence {
             epoch: self.epoch,
             next_offset: self.next_offset,
-            sweep: self.sweep,
+            timer_commits: self.timer_commits,
         }
     }
 
@@ -87,7 +87,7 @@ impl Partition {
     pub(crate) fn advance(&mut self, advance: &PartitionAdvance, poison: Poison) {
         self.poison = poison;
         self.next_offset = advance.next_offset;
-        self.sweep = self.sweep.max(advance.sweep);
+        self.timer_commits = self.timer_commits.max(advance.timer_commit);
     }
 
     /// Drops the state in memory: after a failure only what is committed counts.

@@ -115,7 +115,7 @@ mod tests {
         let owned = Owned {
             epoch: 1,
             next_offset: next,
-            sweep: 0,
+            timer_commits: 0,
             poison: Poison::default(),
         };
         start_offset(

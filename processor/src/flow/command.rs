@@ -30,7 +30,7 @@ pub fn is_sayable(body: &str) -> bool {
 
 /// The reason why a command does nothing to a conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Objection {
+pub enum RejectReason {
     /// It is older than the lead's first input.
     NotBegun,
     OptedOut,
@@ -41,7 +41,7 @@ pub enum Objection {
     NoSending,
 }
 
-impl fmt::Display for Objection {
+impl fmt::Display for RejectReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NotBegun => {
@@ -103,7 +103,7 @@ impl Flow {
 
 impl super::FlowStep {
     /// Returns the assignee of a lead that arrives here: of the first rule that holds, the name
-    /// that the lead's lot chooses.
+    /// that the lead's assignment hash chooses.
     pub(super) fn assignee(&self, conversation: &Conversation) -> Option<&str> {
         let holds = |rule: &&super::Assignment| {
             let when = rule.when.as_ref();
@@ -111,8 +111,8 @@ impl super::FlowStep {
         };
         let rule = self.assign.iter().find(holds)?;
         let count = u64::try_from(rule.to.len()).ok()?;
-        let lot = u64::from(conversation.aside.lot.unwrap_or_default());
-        let chosen = usize::try_from(lot.checked_rem(count)?).ok()?;
+        let hash = u64::from(conversation.aside.assignment_hash.unwrap_or_default());
+        let chosen = usize::try_from(hash.checked_rem(count)?).ok()?;
         rule.to.get(chosen).map(String::as_str)
     }
 }

@@ -42,9 +42,9 @@ pub struct Aside {
     pub person_at: Option<Timestamp>,
     /// The text that was accepted last, while its writer cannot have seen what was asked next.
     pub last_text: Option<LastText>,
-    /// Which of several sales representatives it falls to: by its first input, so that leads are
-    /// spread evenly. Kept only where the flow assigns leads.
-    pub lot: Option<u32>,
+    /// Chooses one of several sales representatives. A hash of the first input's id, so that leads
+    /// are spread evenly. Set only if the flow assigns leads.
+    pub assignment_hash: Option<u32>,
 }
 
 /// A text that another one, sent right after it, may belong to.

@@ -10,8 +10,8 @@ use super::expression::{Expression, VALUE};
 use super::read::{Expected, Reading, Scalar};
 use super::say::{Words, ask};
 use super::{
-    Answer, COLD, Conversation, Flow, FlowStep, HUMAN_HANDOFF, Next, OPTED_OUT, Objection,
-    Question, Role,
+    Answer, COLD, Conversation, Flow, FlowStep, HUMAN_HANDOFF, Next, OPTED_OUT, Question,
+    RejectReason, Role,
 };
 
 /// What an answer makes of a conversation, and what is said to it.
@@ -21,7 +21,7 @@ pub struct Step {
     /// None: nothing is said.
     pub prompt: Option<ReplyContent>,
     /// Why a command did nothing.
-    pub objection: Option<Objection>,
+    pub rejection: Option<RejectReason>,
 }
 
 /// Folds one answer, given at `at`. Total: a conversation in a state that the flow does not have
@@ -73,14 +73,14 @@ pub(super) struct Turn<'a> {
 impl Turn<'_> {
     fn step(self, conversation: &Conversation, answer: &Answer) -> Step {
         let mut conversation = conversation.clone();
-        let (prompt, objection) = match self.apply(&mut conversation, answer) {
+        let (prompt, rejection) = match self.apply(&mut conversation, answer) {
             Ok(prompt) => (prompt.filter(|_| self.can_reply), None),
-            Err(objection) => (None, Some(objection)),
+            Err(rejection) => (None, Some(rejection)),
         };
         Step {
             conversation,
             prompt,
-            objection,
+            rejection,
         }
     }
 
@@ -88,7 +88,7 @@ impl Turn<'_> {
         self,
         conversation: &mut Conversation,
         answer: &Answer,
-    ) -> Result<Option<ReplyContent>, Objection> {
+    ) -> Result<Option<ReplyContent>, RejectReason> {
         Ok(match answer {
             Answer::Ignored => None,
             Answer::Takeover => {
@@ -341,8 +341,8 @@ impl Next {
     }
 }
 
-/// A lead's lot, by the id of its first input.
-pub(crate) fn lot(id: &str) -> u32 {
+/// Returns a lead's assignment hash, from the id of its first input.
+pub(crate) fn assignment_hash(id: &str) -> u32 {
     // What is evenly spread over 64 bits is so over the upper half, which also small counts divide.
     u32::try_from(fnv(id.as_bytes()) >> 32).unwrap_or_default()
 }

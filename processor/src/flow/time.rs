@@ -57,7 +57,7 @@ pub fn fire(flow: &Flow, conversation: &Conversation) -> Step {
     Step {
         conversation: after,
         prompt,
-        objection: None,
+        rejection: None,
     }
 }
 

@@ -57,7 +57,7 @@ pub struct Command {
     /// The lead whose erasure led to this one, if any.
     pub erased_with: Option<String>,
     /// The digest of the content: it shows whether two commands with one id are equal.
-    pub digest: Vec<u8>,
+    pub content_sha256: Vec<u8>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -297,7 +297,7 @@ impl Command {
             _ => {}
         }
         let answer = Answer::command(&record.content, record.platform);
-        let digest = Self::digest(&record.content);
+        let content_sha256 = Self::content_sha256(&record.content);
         let erased_with = match &record.content {
             Content::Erase { of } => of.clone(),
             _ => None,
@@ -308,13 +308,13 @@ impl Command {
             input,
             verb,
             erased_with,
-            digest,
+            content_sha256,
         })
     }
 
     /// Returns the digest of a command's content.
     #[must_use]
-    pub fn digest(content: &Content) -> Vec<u8> {
+    pub fn content_sha256(content: &Content) -> Vec<u8> {
         let json = serde_json::to_vec(content).unwrap_or_default();
         Sha256::digest(json).to_vec()
     }

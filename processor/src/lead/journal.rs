@@ -18,7 +18,7 @@ use leadstream_schemas::{FlowRef, ReplyContent, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::input::{Input, OrderKey};
-use crate::flow::{self, Answer, Conversation, Fired, Flow, Objection, START, Step};
+use crate::flow::{self, Answer, Conversation, Fired, Flow, RejectReason, START, Step};
 use crate::flows::{Flows, Origin};
 
 pub use entry::{Arrival, Entry, Source};
@@ -70,7 +70,7 @@ pub enum Admission {
         change: Option<Change>,
         prompt: Option<ReplyContent>,
         /// The reason why a command does nothing.
-        objection: Option<Objection>,
+        rejection: Option<RejectReason>,
         /// The ids of evicted inputs, with their times of sending.
         evicted: Vec<(String, Timestamp)>,
     },
@@ -119,7 +119,7 @@ fn fold_from(
     let Some(conversation) = conversation else {
         let flow = flows.choose(at, origin, answer);
         let mut first = Conversation::start(flow);
-        first.aside.lot = flow.assigns().then(|| flow::lot(&order.id));
+        first.aside.assignment_hash = flow.assigns().then(|| flow::assignment_hash(&order.id));
         return Ok(step(flow, &first, at, answer));
     };
     let flow = followed(flows, conversation)?;
@@ -132,15 +132,15 @@ fn fold_from(
     } else {
         flow
     };
-    if passed.aside.lot.is_none() && flow.assigns() {
-        passed.to_mut().aside.lot = Some(flow::lot(&order.id));
+    if passed.aside.assignment_hash.is_none() && flow.assigns() {
+        passed.to_mut().aside.assignment_hash = Some(flow::assignment_hash(&order.id));
     }
     Ok(step(flow, &passed, at, answer))
 }
 
 /// Returns why the command that made `step` does nothing.
-fn objection(step: Option<&Step>) -> Option<Objection> {
-    step.map_or(Some(Objection::NotBegun), |step| step.objection)
+fn rejection_of(step: Option<&Step>) -> Option<RejectReason> {
+    step.map_or(Some(RejectReason::NotBegun), |step| step.rejection)
 }
 
 fn followed<'a>(flows: &'a Flows, conversation: &Conversation) -> Result<&'a Flow, FoldError> {
@@ -276,14 +276,14 @@ impl Journal {
         let folded = if in_order && !self.amendments_concern(&entry) {
             let step = entry.fold(flows, self.current.as_ref(), &entry.answer)?;
             self.entries.push(entry);
-            let objection = objection(step.as_ref());
+            let rejection = rejection_of(step.as_ref());
             let (change, prompt) = step.map_or((None, None), |step| {
                 (self.become_current(step.conversation, false), step.prompt)
             });
             Refolded {
                 change,
                 prompt,
-                objection,
+                rejection,
             }
         } else {
             let mut entries = self.entries.clone();
@@ -295,7 +295,7 @@ impl Journal {
         Ok(Admission::Folded {
             change: folded.change,
             prompt: folded.prompt,
-            objection: folded.objection,
+            rejection: folded.rejection,
             evicted,
         })
     }
@@ -363,7 +363,7 @@ impl Journal {
         Ok(Admission::Folded {
             change: folded.change,
             prompt,
-            objection: folded.objection,
+            rejection: folded.rejection,
             evicted: Vec::new(),
         })
     }

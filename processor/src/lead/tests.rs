@@ -6,7 +6,7 @@ use leadstream_schemas::{Platform, Sender, Timestamp};
 use proptest::prelude::*;
 
 use super::{Admission, Amendment, Input, Journal, Lead, OrderKey, fold};
-use crate::flow::{Answer, Conversation, DEFAULT_FLOW, Flow, MERGED, Objection};
+use crate::flow::{Answer, Conversation, DEFAULT_FLOW, Flow, MERGED, RejectReason};
 use crate::flows::Flows;
 
 fn flows() -> Flows {
@@ -464,14 +464,14 @@ fn a_command_that_would_speak_where_nothing_is_sent_is_refused() {
     };
     for (id, command) in [("b", say), ("c", Answer::Release), ("d", Answer::Restart)] {
         let Admission::Folded {
-            objection, prompt, ..
+            rejection, prompt, ..
         } = admit(&mut journal, &at(id, 2000, command), 32)
         else {
             panic!("{id} is no input");
         };
         assert_eq!(
-            (objection, prompt),
-            (Some(Objection::NoSending), None),
+            (rejection, prompt),
+            (Some(RejectReason::NoSending), None),
             "{id}"
         );
     }

@@ -8,7 +8,7 @@ use super::HOUR;
 use crate::metrics;
 use crate::store::Store;
 
-/// Maintains the day partitions of evicted ids, and drops outcomes of commands after the same time,
+/// Maintains the day partitions of evicted ids, and drops results of commands after the same time,
 /// every hour until `stop`.
 pub(crate) async fn maintain_dedup_partitions(
     store: Store,
@@ -18,7 +18,7 @@ pub(crate) async fn maintain_dedup_partitions(
     let mut failures = 0;
     loop {
         let kept = async {
-            store.drop_outcomes().await?;
+            store.drop_command_results().await?;
             store.maintain_dedup_partitions(chrono::Utc::now()).await
         };
         let pause = match kept.await {
@@ -35,7 +35,7 @@ pub(crate) async fn maintain_dedup_partitions(
                 metrics::failure("upkeep");
                 tracing::warn!(
                     error = %error,
-                    "the days of departed_inputs and old command_outcomes were not dropped; the tables only grow meanwhile"
+                    "expired days of dedup_ids and rows of command_results were not dropped; the tables grow until they are"
                 );
                 retry.random_delay(failures).unwrap_or(HOUR)
             }

@@ -10,7 +10,7 @@ use super::RecoverError;
 use super::published::{Known, Published};
 use super::recovery::Recovery;
 use crate::engine::batch::{BatchError, BatchResult, LeadUpdate, PartitionAdvance};
-use crate::engine::effects::{self, Outlets};
+use crate::engine::effects::{self, OutputTopics};
 use crate::lead::Lead;
 
 impl Recovery<'_> {
@@ -25,9 +25,9 @@ impl Recovery<'_> {
             let mut changed = BTreeMap::new();
             let mut outgoing = Vec::new();
             for (lead_id, lead) in leads {
-                let (published, outlets) = (&self.published, &self.outlets);
+                let (published, output_topics) = (&self.published, &self.output_topics);
                 let revision_before = lead.revision;
-                if let Some((lead, event)) = correction(published, outlets, &lead_id, lead)? {
+                if let Some((lead, event)) = correction(published, output_topics, &lead_id, lead)? {
                     let home = partition_of(&event.key, self.partitions.len());
                     let body = lead.to_bytes().map_err(BatchError::from)?;
                     outgoing.push(event);
@@ -65,7 +65,7 @@ impl Recovery<'_> {
 /// none if consumers know the state.
 pub(super) fn correction(
     published: &Published,
-    outlets: &Outlets,
+    output_topics: &OutputTopics,
     lead_id: &str,
     mut lead: Lead,
 ) -> Result<Option<(Lead, Outgoing)>, BatchError> {
@@ -80,6 +80,6 @@ pub(super) fn correction(
         return Ok(None);
     };
     let trace = Some(TraceContext::generate());
-    let event = effects::outgoing(&outlets.events, key, trace, &event)?;
+    let event = effects::outgoing(&output_topics.events, key, trace, &event)?;
     Ok(Some((lead, event)))
 }

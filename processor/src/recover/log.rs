@@ -31,12 +31,12 @@ pub enum LogError {
         source: KafkaError,
     },
     #[error(
-        "{topic} [{partition}] gave no record within 20 s, though its log goes on to {ends_at}"
+        "{topic} [{partition}] gave no record within 20 s, though its log goes on to {end_offset}"
     )]
     Silent {
         topic: String,
         partition: i32,
-        ends_at: i64,
+        end_offset: i64,
     },
 }
 
@@ -206,7 +206,7 @@ impl Log {
                 queues.push(Queue {
                     partition,
                     queue,
-                    ends_at: end,
+                    end_offset: end,
                     head: None,
                     done: false,
                 });
@@ -241,7 +241,7 @@ fn consumer(kafka: &KafkaArgs, group: &str) -> Result<BaseConsumer, LogError> {
 struct Queue {
     partition: i32,
     queue: PartitionQueue<DefaultConsumerContext>,
-    ends_at: i64,
+    end_offset: i64,
     /// The time of the next record, and the record.
     head: Option<(i64, Record)>,
     done: bool,
@@ -279,7 +279,7 @@ impl Queue {
         let polled = self.queue.poll(TIMEOUT).ok_or_else(|| LogError::Silent {
             topic: topic.to_owned(),
             partition: self.partition,
-            ends_at: self.ends_at,
+            end_offset: self.end_offset,
         })?;
         let message = match polled {
             // The log may end with a transaction's marker, which no consumer gets.
@@ -289,11 +289,11 @@ impl Queue {
             }
             polled => polled.map_err(about(topic))?,
         };
-        if message.offset() < self.ends_at {
+        if message.offset() < self.end_offset {
             let time = message.timestamp().to_millis().unwrap_or_default();
             self.head = Some((time, Record::from(&message)));
         }
-        self.done = message.offset() + 1 >= self.ends_at;
+        self.done = message.offset() + 1 >= self.end_offset;
         Ok(())
     }
 }

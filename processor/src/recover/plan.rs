@@ -64,9 +64,9 @@ pub(super) fn plan(
     // An offset beyond the log belongs to another topic.
     let committed = log.committed.filter(|committed| *committed <= high);
     let span = begun.unwrap_or(Span {
-        stood_at: next.min(start),
-        replies_from: committed.map_or(start, |committed| committed.max(start)),
-        ends_at: high,
+        start_offset: next.min(start),
+        suppress_replies_before: committed.map_or(start, |committed| committed.max(start)),
+        end_offset: high,
     });
     Ok(Plan {
         stored,
@@ -82,7 +82,7 @@ pub(super) fn plan(
 /// recovery began. It is the offset before the first one folded again, whose effects may still have
 /// been in the outbox. None if the log no longer has it: the effects may be of any time.
 pub(super) fn reference(span: Span, log: LogOffsets) -> Option<i64> {
-    let before = (span.stood_at - 1).max(0);
+    let before = (span.start_offset - 1).max(0);
     (before >= log.low).then_some(before)
 }
 
@@ -122,11 +122,16 @@ mod tests {
 
     fn spans(plan: &Plan) -> (i64, i64, i64, bool) {
         let Span {
-            replies_from,
-            ends_at,
+            suppress_replies_before,
+            end_offset,
             ..
         } = plan.span;
-        (plan.start, replies_from, ends_at, plan.contradicts)
+        (
+            plan.start,
+            suppress_replies_before,
+            end_offset,
+            plan.contradicts,
+        )
     }
 
     #[test]
@@ -142,9 +147,9 @@ mod tests {
     #[test]
     fn an_interrupted_recovery_goes_on_as_it_began() {
         let begun = Span {
-            stood_at: 5,
-            replies_from: 12,
-            ends_at: 20,
+            start_offset: 5,
+            suppress_replies_before: 12,
+            end_offset: 20,
         };
         let again = plan(0, Some(15), log(0, 30, Some(12)), Some(begun), false).unwrap();
         assert_eq!(spans(&again), (15, 12, 20, true));
@@ -178,7 +183,7 @@ mod tests {
         assert_eq!(reference(gone.span, log(8, 20, None)), None);
         // Nothing is folded again, yet leads told of what is gone.
         let all = plan(0, Some(5), log(20, 20, Some(20)), None, true).unwrap();
-        assert!(all.span.stood_at < all.span.ends_at);
+        assert!(all.span.start_offset < all.span.end_offset);
         assert_eq!(reference(all.span, log(20, 20, None)), None);
         let empty = plan(0, None, log(8, 20, Some(12)), None, false).unwrap();
         assert_eq!(reference(empty.span, log(8, 20, None)), None);

@@ -6,7 +6,7 @@ use leadstream_kafka::Outgoing;
 use leadstream_schemas::codec::{self, CodecError};
 use leadstream_schemas::{EventData, LeadEvent, Reply};
 
-use crate::engine::effects::Outlets;
+use crate::engine::effects::OutputTopics;
 use crate::flow::{ERASED, START};
 use crate::lead::Lead;
 
@@ -72,19 +72,19 @@ impl Published {
     pub(super) fn hold_back(
         &self,
         outgoing: &mut Vec<Outgoing>,
-        outlets: &Outlets,
+        output_topics: &OutputTopics,
         hold_replies: bool,
     ) -> Result<Suppressed, CodecError> {
         let mut held = Suppressed::default();
         let mut kept = Vec::with_capacity(outgoing.len());
         for record in std::mem::take(outgoing) {
-            if record.topic == *outlets.events.topic() {
+            if record.topic == *output_topics.events.topic() {
                 let data = codec::decode::<LeadEvent>(&record.value)?.data;
                 if self.has(&data.lead_id, data.revision) {
                     held.events += 1;
                     continue;
                 }
-            } else if record.topic == *outlets.replies.topic()
+            } else if record.topic == *output_topics.replies.topic()
                 && (hold_replies
                     || self
                         .replies

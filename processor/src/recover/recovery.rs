@@ -15,7 +15,7 @@ use super::plan::{Plan, reference};
 use super::published::Published;
 use super::{RecoverError, Report};
 use crate::engine::batch::{BatchResult, Decoded, Rules};
-use crate::engine::effects::Outlets;
+use crate::engine::effects::OutputTopics;
 use crate::engine::outbox::OutboxKey;
 use crate::engine::owned_partitions::{Committed, OwnedPartitions};
 use crate::engine::poison;
@@ -30,7 +30,7 @@ pub(super) struct Recovery<'a> {
     pub(super) settings: &'a crate::Args,
     pub(super) store: Store,
     flows: Arc<Flows>,
-    pub(super) outlets: Outlets,
+    pub(super) output_topics: OutputTopics,
     producer: Producer,
     owner: Uuid,
     plans: BTreeMap<i32, Plan>,
@@ -48,7 +48,7 @@ impl<'a> Recovery<'a> {
         settings: &'a crate::Args,
         store: Store,
         flows: Arc<Flows>,
-        outlets: Outlets,
+        output_topics: OutputTopics,
         plans: BTreeMap<i32, Plan>,
     ) -> Result<Self, RecoverError> {
         let spans = plans.iter().map(|(id, plan)| (*id, plan.span)).collect();
@@ -67,7 +67,7 @@ impl<'a> Recovery<'a> {
             settings,
             store,
             flows,
-            outlets,
+            output_topics,
             owner,
             plans,
             partitions,
@@ -85,7 +85,7 @@ impl<'a> Recovery<'a> {
         offsets: &BTreeMap<i32, LogOffsets>,
         say: &(dyn Fn(String) + Sync),
     ) -> Result<(), RecoverError> {
-        let in_question = |(_, plan): &(&i32, &Plan)| plan.span.stood_at < plan.span.ends_at;
+        let in_question = |(_, plan): &(&i32, &Plan)| plan.span.start_offset < plan.span.end_offset;
         let mut in_question = self.plans.iter().filter(in_question).peekable();
         if in_question.peek().is_none() {
             return Ok(());
@@ -100,10 +100,10 @@ impl<'a> Recovery<'a> {
         let since = since.map(|time| time - SLACK_MS);
         let published = &mut self.published;
         block_in_place(|| {
-            log.scan(self.outlets.events.topic(), since, |key, value| {
+            log.scan(self.output_topics.events.topic(), since, |key, value| {
                 published.event(key, value);
             })?;
-            log.scan(self.outlets.replies.topic(), since, |_, value| {
+            log.scan(self.output_topics.replies.topic(), since, |_, value| {
                 published.reply(value);
             })
         })?;
@@ -137,7 +137,7 @@ impl<'a> Recovery<'a> {
     fn was_processed(&self, partition: i32, next_offset: i64) -> bool {
         self.plans
             .get(&partition)
-            .is_some_and(|plan| next_offset <= plan.span.replies_from)
+            .is_some_and(|plan| next_offset <= plan.span.suppress_replies_before)
     }
 
     fn hold_back(
@@ -149,7 +149,7 @@ impl<'a> Recovery<'a> {
         let processed = self.was_processed(partition, next_offset);
         let held = self
             .published
-            .hold_back(outgoing, &self.outlets, processed)?;
+            .hold_back(outgoing, &self.output_topics, processed)?;
         self.report.held_events += held.events;
         self.report.held_replies += held.replies;
         Ok(())
@@ -164,7 +164,7 @@ impl<'a> Recovery<'a> {
         let spans = self
             .plans
             .iter()
-            .map(|(id, plan)| (*id, (plan.start, plan.span.ends_at)))
+            .map(|(id, plan)| (*id, (plan.start, plan.span.end_offset)))
             .collect();
         let mut inputs = block_in_place(|| log.inputs(topic, &spans))?;
         let mut ahead = None;
@@ -216,7 +216,7 @@ impl<'a> Recovery<'a> {
             .collect();
         let rules = Rules {
             flows: &self.flows,
-            outlets: &self.outlets,
+            output_topics: &self.output_topics,
             erasure: self.store.erasure(),
             journal: self.settings.journal_length.get(),
             partitions: Some(self.plans.len()),

@@ -1,4 +1,4 @@
-//! Maintains the day partitions of `departed_inputs`.
+//! Maintains the day partitions of `dedup_ids`.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
 use super::{Store, StoreError};
 use crate::engine::dedup_partitions::{Plan, plan};
 
-const PREFIX: &str = "departed_inputs_";
+const PREFIX: &str = "dedup_ids_";
 
 impl Store {
     /// Creates the partitions of the coming days and drops days for which no duplicate can arrive
@@ -24,7 +24,7 @@ impl Store {
                 .execute(&mut *transaction)
                 .await?;
             let (free,): (bool,) = sqlx::query_as(
-                "SELECT pg_try_advisory_xact_lock('departed_inputs'::regclass::oid::bigint)",
+                "SELECT pg_try_advisory_xact_lock('dedup_ids'::regclass::oid::bigint)",
             )
             .fetch_one(&mut *transaction)
             .await?;
@@ -32,17 +32,17 @@ impl Store {
                 return Ok(Plan::default());
             }
             let times = sqlx::query(
-                "SELECT record_time FROM partition_offsets WHERE record_time IS NOT NULL",
+                "SELECT max_received_at FROM partition_offsets WHERE max_received_at IS NOT NULL",
             )
             .fetch_all(&mut *transaction)
             .await?;
-            let mut record_times: Vec<DateTime<Utc>> = Vec::new();
+            let mut received_times: Vec<DateTime<Utc>> = Vec::new();
             for row in &times {
-                record_times.push(row.try_get("record_time")?);
+                received_times.push(row.try_get("max_received_at")?);
             }
             let names = sqlx::query(
                 "SELECT c.relname::text AS name FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-                 WHERE i.inhparent = 'departed_inputs'::regclass",
+                 WHERE i.inhparent = 'dedup_ids'::regclass",
             )
             .fetch_all(&mut *transaction)
             .await?;
@@ -53,7 +53,7 @@ impl Store {
                 existing.extend(day.and_then(|day| NaiveDate::parse_from_str(day, "%Y%m%d").ok()));
             }
             let days = sqlx::query(
-                "SELECT DISTINCT day FROM departed_inputs_default WHERE day > $1",
+                "SELECT DISTINCT day FROM dedup_ids_default WHERE day > $1",
             )
             .bind(now.date_naive())
             .fetch_all(&mut *transaction)
@@ -62,8 +62,8 @@ impl Store {
             for row in &days {
                 taken.insert(row.try_get("day")?);
             }
-            let plan = plan(&record_times, &existing, &taken, now);
-            sqlx::query("DELETE FROM departed_inputs_default WHERE day < $1")
+            let plan = plan(&received_times, &existing, &taken, now);
+            sqlx::query("DELETE FROM dedup_ids_default WHERE day < $1")
                 .bind(plan.keep_from)
                 .execute(&mut *transaction)
                 .await?;
@@ -88,7 +88,7 @@ async fn keep_tables(connection: &mut PgConnection, plan: &Plan) -> Result<(), s
     for day in &plan.create {
         let (name, next) = (day.format("%Y%m%d"), *day + chrono::Days::new(1));
         let statement = format!(
-            "CREATE TABLE {PREFIX}{name} PARTITION OF departed_inputs FOR VALUES FROM ('{day}') TO ('{next}')"
+            "CREATE TABLE {PREFIX}{name} PARTITION OF dedup_ids FOR VALUES FROM ('{day}') TO ('{next}')"
         );
         sqlx::query(AssertSqlSafe(statement))
             .execute(&mut *connection)

@@ -12,10 +12,10 @@ use crate::erasure::Tombstone;
 /// Waits for report refreshes that have read the leads' rows but not yet written their reports.
 /// Removes the leads from changes that other refreshes have yet to read. A refresh that has already
 /// looked sees the removal in the changed row.
-const UNREPORT: &str = "
+const DEQUEUE_REPORTS: &str = "
 WITH noted AS (
-    SELECT id FROM report_changes WHERE lead_ids && $1::text[] ORDER BY id FOR UPDATE)
-UPDATE report_changes c
+    SELECT id FROM report_refresh_queue WHERE lead_ids && $1::text[] ORDER BY id FOR UPDATE)
+UPDATE report_refresh_queue c
 SET lead_ids = ARRAY(SELECT unnest(c.lead_ids) EXCEPT SELECT unnest($1::text[]))
 FROM noted WHERE c.id = noted.id";
 
@@ -23,29 +23,29 @@ FROM noted WHERE c.id = noted.id";
 const DELETES: [&str; 3] = [
     "DELETE FROM leads WHERE lead_id = ANY($1::text[])",
     "DELETE FROM lead_reports WHERE lead_id = ANY($1::text[])",
-    "DELETE FROM command_outcomes WHERE lead_id = ANY($1::text[])",
+    "DELETE FROM command_results WHERE lead_id = ANY($1::text[])",
 ];
 
 const DELETE_IDENTITIES: &str = "DELETE FROM lead_identities WHERE identity = ANY($1::text[])";
 
 /// Includes the day after, because a sender's clock may run ahead.
-const DELETE_DEPARTED: &str = "
-DELETE FROM departed_inputs d
+const DELETE_DEDUP_IDS: &str = "
+DELETE FROM dedup_ids d
 USING unnest($1::text[], $2::timestamptz[], $3::timestamptz[]) AS u (lead_id, since, until),
     generate_series((u.since AT TIME ZONE 'UTC')::date,
         (u.until AT TIME ZONE 'UTC')::date + 1, interval '1 day') AS g (day)
 WHERE d.day = g.day::date AND d.lead_id = u.lead_id";
 
 const INSERT_TOMBSTONES: &str = "
-INSERT INTO erasures AS e (tombstone, erased_at, revision)
-SELECT tombstone, max(erased_at), max(revision)
-FROM unnest($1::bytea[], $2::timestamptz[], $3::bigint[]) AS u (tombstone, erased_at, revision)
+INSERT INTO erasures AS e (tombstone, erased_at, last_revision)
+SELECT tombstone, max(erased_at), max(last_revision)
+FROM unnest($1::bytea[], $2::timestamptz[], $3::bigint[]) AS u (tombstone, erased_at, last_revision)
 GROUP BY tombstone ORDER BY tombstone
 ON CONFLICT (tombstone) DO UPDATE SET erased_at = greatest(e.erased_at, excluded.erased_at),
-    revision = greatest(e.revision, excluded.revision)";
+    last_revision = greatest(e.last_revision, excluded.last_revision)";
 
-const INSERT_KEYS: &str = "
-INSERT INTO erasure_keys (key_check)
+const INSERT_FINGERPRINTS: &str = "
+INSERT INTO tombstone_key_fingerprints (fingerprint)
 SELECT DISTINCT * FROM unnest($1::bytea[]) ON CONFLICT DO NOTHING";
 
 /// Deletes the leads' rows and their unpublished outbox records. Inserts their tombstones.
@@ -58,7 +58,7 @@ pub(super) async fn erase(
     }
     let lead_ids: Vec<&String> = erased.keys().collect();
     let all: Vec<(&String, &Erased)> = erased.iter().collect();
-    sqlx::query(UNREPORT)
+    sqlx::query(DEQUEUE_REPORTS)
         .bind(&lead_ids)
         .execute(&mut *connection)
         .await?;
@@ -73,7 +73,7 @@ pub(super) async fn erase(
         .bind(Vec::from_iter(identities))
         .execute(&mut *connection)
         .await?;
-    sqlx::query(DELETE_DEPARTED)
+    sqlx::query(DELETE_DEDUP_IDS)
         .bind(&lead_ids)
         .bind(column(&all, |(_, it)| it.since.datetime()))
         .bind(column(&all, |(_, it)| it.until.datetime()))
@@ -94,8 +94,8 @@ pub(super) async fn erase(
         .bind(column(&tombstones, |(.., revision)| *revision))
         .execute(&mut *connection)
         .await?;
-    sqlx::query(INSERT_KEYS)
-        .bind(column(&all, |(_, it)| &it.key_check))
+    sqlx::query(INSERT_FINGERPRINTS)
+        .bind(column(&all, |(_, it)| &it.key_fingerprint))
         .execute(&mut *connection)
         .await?;
     unpublish(connection, &all).await
@@ -108,8 +108,8 @@ async fn unpublish(
 ) -> Result<(), StoreError> {
     let partitions = column(erased, |(_, it)| it.partition);
     let rows = sqlx::query(
-        "SELECT partition, next_offset, sweep, records FROM outbox
-         WHERE partition = ANY($1) ORDER BY partition, next_offset, sweep FOR UPDATE",
+        "SELECT partition, next_offset, timer_commit, records FROM outbox
+         WHERE partition = ANY($1) ORDER BY partition, next_offset, timer_commit FOR UPDATE",
     )
     .bind(partitions)
     .fetch_all(&mut *connection)
@@ -117,7 +117,7 @@ async fn unpublish(
     for row in &rows {
         let partition: i32 = row.try_get("partition")?;
         let next_offset: i64 = row.try_get("next_offset")?;
-        let sweep: i64 = row.try_get("sweep")?;
+        let timer_commit: i64 = row.try_get("timer_commit")?;
         let mut records = outbox::decode(row.try_get("records")?)?;
         let all = records.len();
         let concerns = |record: &_| erased.iter().any(|(_, it)| it.concerns(record));
@@ -127,19 +127,19 @@ async fn unpublish(
         }
         let statement = if records.is_empty() {
             sqlx::query(
-                "DELETE FROM outbox WHERE partition = $1 AND next_offset = $2 AND sweep = $3",
+                "DELETE FROM outbox WHERE partition = $1 AND next_offset = $2 AND timer_commit = $3",
             )
             .bind(partition)
             .bind(next_offset)
-            .bind(sweep)
+            .bind(timer_commit)
         } else {
             sqlx::query(
                 "UPDATE outbox SET records = $4
-                 WHERE partition = $1 AND next_offset = $2 AND sweep = $3",
+                 WHERE partition = $1 AND next_offset = $2 AND timer_commit = $3",
             )
             .bind(partition)
             .bind(next_offset)
-            .bind(sweep)
+            .bind(timer_commit)
             .bind(outbox::encode(&records)?)
         };
         statement.execute(&mut *connection).await?;
@@ -150,9 +150,9 @@ async fn unpublish(
 impl Store {
     /// Returns whether every tombstone was made with a key that this process knows.
     pub(crate) async fn knows_erasures(&self) -> Result<bool, StoreError> {
-        let known: Vec<Tombstone> = self.erasure().checks().collect();
+        let known: Vec<Tombstone> = self.erasure().fingerprints().collect();
         let query = sqlx::query(
-            "SELECT NOT EXISTS (SELECT FROM erasure_keys WHERE key_check <> ALL($1)) AS all",
+            "SELECT NOT EXISTS (SELECT FROM tombstone_key_fingerprints WHERE fingerprint <> ALL($1)) AS all",
         )
         .bind(known);
         self.bounded(async { Ok(query.fetch_one(&self.pool).await?.try_get("all")?) })

@@ -19,10 +19,11 @@ impl Store {
     /// Returns published documents in the order of their times, and the database's time.
     pub(crate) async fn flows(&self) -> Result<(Vec<Published>, Timestamp), StoreError> {
         let query = sqlx::query(
-            "SELECT clock_timestamp() AS now, name, version, document, holds_from, withdrawn_from
+            "SELECT clock_timestamp() AS now, name, version, document, new_conversations_from,
+                 new_conversations_until
              FROM (SELECT) AS one
              LEFT JOIN flows ON true
-             ORDER BY holds_from, name, version",
+             ORDER BY new_conversations_from, name, version",
         );
         self.bounded(async {
             let rows = query.fetch_all(&self.pool).await?;
@@ -35,17 +36,17 @@ impl Store {
         .await
     }
 
-    /// Publishes a document `notice_seconds` from now, or at `from` if that is later. Does nothing
+    /// Publishes a document `delay_seconds` from now, or at `from` if that is later. Does nothing
     /// if its version exists. The first document of all applies from the beginning of time.
     pub(crate) async fn publish_flow(
         &self,
         flow: &FlowRef,
         document: &str,
-        notice_seconds: f64,
+        delay_seconds: f64,
         from: Option<Timestamp>,
     ) -> Result<(), StoreError> {
         let query = sqlx::query(
-            "INSERT INTO flows (name, version, document, holds_from)
+            "INSERT INTO flows (name, version, document, new_conversations_from)
              SELECT $1, $2, $3, CASE
                  WHEN EXISTS (SELECT FROM flows)
                  THEN GREATEST($5, clock_timestamp() + make_interval(secs => $4))
@@ -56,7 +57,7 @@ impl Store {
         .bind(&flow.name)
         .bind(i32::try_from(flow.version).unwrap_or(i32::MAX))
         .bind(document)
-        .bind(notice_seconds)
+        .bind(delay_seconds)
         .bind(from.and_then(Timestamp::datetime));
         self.bounded(async {
             query.execute(&self.pool).await?;
@@ -65,19 +66,19 @@ impl Store {
         .await
     }
 
-    /// Withdraws a version: `notice_seconds` from now, no new conversation begins with it.
+    /// Withdraws a version: `delay_seconds` from now, no new conversation begins with it.
     pub(crate) async fn withdraw_flow(
         &self,
         flow: &FlowRef,
-        notice_seconds: f64,
+        delay_seconds: f64,
     ) -> Result<(), StoreError> {
         let query = sqlx::query(
-            "UPDATE flows SET withdrawn_from = clock_timestamp() + make_interval(secs => $3)
-             WHERE name = $1 AND version = $2 AND withdrawn_from IS NULL",
+            "UPDATE flows SET new_conversations_until = clock_timestamp() + make_interval(secs => $3)
+             WHERE name = $1 AND version = $2 AND new_conversations_until IS NULL",
         )
         .bind(&flow.name)
         .bind(i32::try_from(flow.version).unwrap_or(i32::MAX))
-        .bind(notice_seconds);
+        .bind(delay_seconds);
         self.bounded(async {
             query.execute(&self.pool).await?;
             Ok(())
@@ -126,12 +127,13 @@ impl Store {
         most: i64,
     ) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
         let query = sqlx::query(
-            "SELECT lead_id, engine FROM leads WHERE lead_id > $1 ORDER BY lead_id LIMIT $2",
+            "SELECT lead_id, serialized_state FROM leads
+             WHERE lead_id > $1 ORDER BY lead_id LIMIT $2",
         )
         .bind(after)
         .bind(most);
         self.rows(query, |row| {
-            Ok((row.try_get("lead_id")?, row.try_get("engine")?))
+            Ok((row.try_get("lead_id")?, row.try_get("serialized_state")?))
         })
         .await
     }
@@ -142,13 +144,13 @@ fn published(row: &PgRow) -> Result<Option<Published>, sqlx::Error> {
     let Some(name) = row.try_get("name")? else {
         return Ok(None);
     };
-    let withdrawn: Option<DateTime<Utc>> = row.try_get("withdrawn_from")?;
+    let withdrawn: Option<DateTime<Utc>> = row.try_get("new_conversations_until")?;
     Ok(Some(Published {
         name,
         version: unsigned(row.try_get::<i32, _>("version")?.into()),
         text: row.try_get("document")?,
-        holds_from: timestamp(row.try_get("holds_from")?),
-        withdrawn_from: withdrawn.map(timestamp),
+        new_conversations_from: timestamp(row.try_get("new_conversations_from")?),
+        new_conversations_until: withdrawn.map(timestamp),
     }))
 }
 

@@ -11,18 +11,19 @@ use crate::erasure::{ErasureRecord, Tombstone};
 use crate::lead::{Address, Lead};
 
 const LOAD: &str = "
-SELECT lead_id, engine FROM leads WHERE lead_id = ANY($1::text[])";
+SELECT lead_id, serialized_state FROM leads WHERE lead_id = ANY($1::text[])";
 
 const IDENTIFY: &str = "
-SELECT i.identity, i.lead_id, l.engine, NULL::bytea AS tombstone, NULL::timestamptz AS erased_at,
-    NULL::bigint AS revision
+SELECT i.identity, i.lead_id, l.serialized_state, NULL::bytea AS tombstone,
+    NULL::timestamptz AS erased_at, NULL::bigint AS last_revision
 FROM lead_identities i JOIN leads l ON l.lead_id = i.lead_id
 WHERE i.identity = ANY($1::text[])
 UNION ALL
-SELECT NULL, NULL, NULL, tombstone, erased_at, revision FROM erasures WHERE tombstone = ANY($2::bytea[])";
+SELECT NULL, NULL, NULL, tombstone, erased_at, last_revision FROM erasures
+WHERE tombstone = ANY($2::bytea[])";
 
 const LOCATE: &str = "
-SELECT l.lead_id, l.engine FROM lead_identities i JOIN leads l ON l.lead_id = i.lead_id
+SELECT l.lead_id, l.serialized_state FROM lead_identities i JOIN leads l ON l.lead_id = i.lead_id
 WHERE i.identity = $1 AND l.account = $2";
 
 /// A lead that was looked up.
@@ -54,7 +55,7 @@ impl Store {
         self.rows(sqlx::query(LOAD).bind(lead_ids), |row| {
             Ok((
                 row.try_get("lead_id")?,
-                Lead::from_bytes(row.try_get("engine")?)?,
+                Lead::from_bytes(row.try_get("serialized_state")?)?,
             ))
         })
         .await
@@ -75,21 +76,21 @@ impl Store {
                     let hash: Tombstone = row.try_get("tombstone")?;
                     if let Some(identity) = tombstones.get(&hash) {
                         let at: DateTime<Utc> = row.try_get("erased_at")?;
-                        let revision: i64 = row.try_get("revision")?;
-                        let gone = ErasureRecord {
+                        let last_revision: i64 = row.try_get("last_revision")?;
+                        let erasure = ErasureRecord {
                             until: Timestamp::from_millis(at.timestamp_millis()),
-                            revision: revision.unsigned_abs(),
+                            last_revision: last_revision.unsigned_abs(),
                         };
                         found
                             .erased
                             .entry((*identity).clone())
                             .or_default()
-                            .join(gone);
+                            .join(erasure);
                     }
                     continue;
                 };
                 if !found.leads.contains_key(&lead_id) {
-                    let lead = Lead::from_bytes(row.try_get("engine")?)?;
+                    let lead = Lead::from_bytes(row.try_get("serialized_state")?)?;
                     found.leads.insert(lead_id.clone(), lead);
                 }
                 found.owners.insert(row.try_get("identity")?, lead_id);
@@ -107,7 +108,7 @@ impl Store {
             let query = sqlx::query(LOCATE).bind(&wanted).bind(address.account());
             let found: Vec<(String, Lead)> = self
                 .rows(query, |row| {
-                    let lead = Lead::from_bytes(row.try_get("engine")?)?;
+                    let lead = Lead::from_bytes(row.try_get("serialized_state")?)?;
                     Ok((row.try_get("lead_id")?, lead))
                 })
                 .await?;
@@ -135,15 +136,16 @@ impl Store {
         inputs: &[(String, String, Timestamp)],
     ) -> Result<HashSet<(String, String)>, StoreError> {
         let query = sqlx::query(
-            "SELECT d.lead_id, d.id FROM departed_inputs d
-             JOIN unnest($1::text[], $2::text[], $3::timestamptz[]) AS u (lead_id, id, sent_at)
-               ON d.day = (u.sent_at AT TIME ZONE 'UTC')::date AND d.lead_id = u.lead_id AND d.id = u.id",
+            "SELECT d.lead_id, d.input_id FROM dedup_ids d
+             JOIN unnest($1::text[], $2::text[], $3::timestamptz[]) AS u (lead_id, input_id, sent_at)
+               ON d.day = (u.sent_at AT TIME ZONE 'UTC')::date AND d.lead_id = u.lead_id
+                 AND d.input_id = u.input_id",
         )
         .bind(column(inputs, |(lead_id, _, _)| lead_id.clone()))
         .bind(column(inputs, |(_, id, _)| id.clone()))
         .bind(column(inputs, |(_, _, at)| at.datetime()));
         self.rows(query, |row| {
-            Ok((row.try_get("lead_id")?, row.try_get("id")?))
+            Ok((row.try_get("lead_id")?, row.try_get("input_id")?))
         })
         .await
     }

@@ -60,8 +60,8 @@ impl Store {
         limit: i64,
     ) -> Result<Vec<Placed>, StoreError> {
         let query = sqlx::query(
-            "SELECT lead_id, account, home FROM leads
-             WHERE lead_id > $1 AND due IS NOT NULL AND home IS NOT NULL ORDER BY lead_id LIMIT $2",
+            "SELECT lead_id, account, home_partition FROM leads
+             WHERE lead_id > $1 AND timer_due_at IS NOT NULL ORDER BY lead_id LIMIT $2",
         )
         .bind(after)
         .bind(limit);
@@ -69,7 +69,7 @@ impl Store {
             Ok(Placed {
                 lead_id: row.try_get("lead_id")?,
                 account: row.try_get("account")?,
-                partition: row.try_get("home")?,
+                partition: row.try_get("home_partition")?,
             })
         })
         .await
@@ -78,7 +78,8 @@ impl Store {
     /// Moves the timers of leads to other partitions (lead id, partition).
     pub(crate) async fn move_timers(&self, moves: &[(String, i32)]) -> Result<(), StoreError> {
         let query = sqlx::query(
-            "UPDATE leads l SET home = u.home FROM unnest($1::text[], $2::int[]) AS u (lead_id, home)
+            "UPDATE leads l SET home_partition = u.home_partition
+             FROM unnest($1::text[], $2::int[]) AS u (lead_id, home_partition)
              WHERE l.lead_id = u.lead_id",
         )
         .bind(column(moves, |(lead_id, _)| lead_id.as_str()))

@@ -25,8 +25,8 @@ impl Store {
     // count.
     async fn resume(&self, partition: Option<i32>) -> Result<Vec<i32>, StoreError> {
         let query = sqlx::query(
-            "UPDATE partition_offsets SET dead_letters = NULL
-             WHERE (dead_letters->>'halted')::bool AND partition = coalesce($1, partition)
+            "UPDATE partition_offsets SET poison_limit_state = NULL
+             WHERE (poison_limit_state->>'halted')::bool AND partition = coalesce($1, partition)
              RETURNING partition",
         )
         .bind(partition);

@@ -11,22 +11,24 @@ use super::{Store, StoreError, column};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Span {
     /// The committed offset in PostgreSQL when the recovery began.
-    pub(crate) stood_at: i64,
+    pub(crate) start_offset: i64,
     /// The first offset whose replies are published. Replies to earlier inputs are held back.
-    pub(crate) replies_from: i64,
-    pub(crate) ends_at: i64,
+    pub(crate) suppress_replies_before: i64,
+    /// The end of the log when the recovery began.
+    pub(crate) end_offset: i64,
 }
 
 impl Store {
     /// Returns recoveries that have begun and are not complete, by partition.
     pub(crate) async fn recoveries(&self) -> Result<BTreeMap<i32, Span>, StoreError> {
-        let query =
-            sqlx::query("SELECT partition, stood_at, replies_from, ends_at FROM recoveries");
+        let query = sqlx::query(
+            "SELECT partition, start_offset, suppress_replies_before, end_offset FROM recoveries",
+        );
         self.rows(query, |row| {
             let span = Span {
-                stood_at: row.try_get("stood_at")?,
-                replies_from: row.try_get("replies_from")?,
-                ends_at: row.try_get("ends_at")?,
+                start_offset: row.try_get("start_offset")?,
+                suppress_replies_before: row.try_get("suppress_replies_before")?,
+                end_offset: row.try_get("end_offset")?,
             };
             Ok((row.try_get("partition")?, span))
         })
@@ -40,14 +42,14 @@ impl Store {
     ) -> Result<(), StoreError> {
         let spans: Vec<(&i32, &Span)> = spans.iter().collect();
         let query = sqlx::query(
-            "INSERT INTO recoveries (partition, replies_from, ends_at, stood_at)
+            "INSERT INTO recoveries (partition, start_offset, suppress_replies_before, end_offset)
              SELECT * FROM unnest($1::int[], $2::bigint[], $3::bigint[], $4::bigint[])
              ON CONFLICT (partition) DO NOTHING",
         )
         .bind(column(&spans, |(partition, _)| **partition))
-        .bind(column(&spans, |(_, span)| span.replies_from))
-        .bind(column(&spans, |(_, span)| span.ends_at))
-        .bind(column(&spans, |(_, span)| span.stood_at));
+        .bind(column(&spans, |(_, span)| span.start_offset))
+        .bind(column(&spans, |(_, span)| span.suppress_replies_before))
+        .bind(column(&spans, |(_, span)| span.end_offset));
         self.bounded(async {
             query.execute(&self.pool).await?;
             Ok(())

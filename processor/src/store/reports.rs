@@ -9,8 +9,8 @@ impl Store {
     pub(crate) async fn refresh_reports(&self, commits: i64) -> Result<u64, StoreError> {
         let query = sqlx::query(
             "WITH taken AS (
-                 DELETE FROM report_changes WHERE id IN (
-                     SELECT id FROM report_changes ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED)
+                 DELETE FROM report_refresh_queue WHERE id IN (
+                     SELECT id FROM report_refresh_queue ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED)
                  RETURNING lead_ids
              ), changed AS (
                  SELECT DISTINCT unnest(lead_ids) AS lead_id FROM taken
@@ -52,7 +52,7 @@ impl Store {
             }
         }
         let query = sqlx::query(
-            "INSERT INTO flow_steps (flow_name, flow_version, position, state)
+            "INSERT INTO report_flow_steps (flow_name, flow_version, position, state)
              SELECT * FROM unnest($1::text[], $2::int[], $3::int[], $4::text[])
              ON CONFLICT DO NOTHING",
         )

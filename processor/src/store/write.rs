@@ -8,7 +8,7 @@ use leadstream_schemas::Timestamp;
 use sqlx::{PgConnection, Row};
 
 use super::{Commit, StoreError, column};
-use crate::engine::batch::{BatchResult, Decided, PartitionAdvance};
+use crate::engine::batch::{BatchResult, CommandDecision, PartitionAdvance};
 use crate::engine::outbox::{self, OutboxKey};
 use crate::engine::partition::Fence;
 use crate::engine::poison::Poison;
@@ -44,7 +44,7 @@ pub(super) fn statements<'q>(
         |commit| Ok(leads::updated(commit.folded)),
         |commit| Ok(leads::profiles(commit.folded).map(Write::from)),
         |commit| Ok(evicted(commit.folded).map(Write::from)),
-        |commit| Ok(outcomes(commit.folded).map(Write::from)),
+        |commit| Ok(command_results(commit.folded).map(Write::from)),
         |commit| Ok(outbox(commit.folded)?.map(Write::from)),
         |commit| Ok(acknowledged(commit.acknowledged).map(Write::from)),
     ];
@@ -53,15 +53,19 @@ pub(super) fn statements<'q>(
 }
 
 const FENCE: &str = "
-UPDATE partition_offsets p SET next_offset = u.next_offset, sweep = greatest(p.sweep, u.sweep),
-    dead_letters = u.dead_letters::jsonb, record_time = greatest(p.record_time, CASE WHEN u.record_time < now() THEN u.record_time
-        WHEN u.record_time IS NOT NULL THEN now() END)
+UPDATE partition_offsets p SET next_offset = u.next_offset,
+    timer_commits = greatest(p.timer_commits, u.timer_commit),
+    poison_limit_state = u.poison_limit_state::jsonb,
+    max_received_at = greatest(p.max_received_at, CASE
+        WHEN u.max_received_at < now() THEN u.max_received_at
+        WHEN u.max_received_at IS NOT NULL THEN now() END)
 FROM (SELECT * FROM unnest($1::int[], $2::bigint[], $3::bigint[], $4::bigint[], $6::timestamptz[],
           $7::bigint[], $8::bigint[], $9::text[])
-      AS u (partition, epoch, before, next_offset, record_time, sweep_before, sweep, dead_letters)
+      AS u (partition, epoch, before, next_offset, max_received_at, timer_commits_before,
+          timer_commit, poison_limit_state)
       ORDER BY partition) u
 WHERE p.partition = u.partition AND p.epoch = u.epoch AND p.owner = $5::uuid
-  AND p.next_offset = u.before AND p.sweep = u.sweep_before
+  AND p.next_offset = u.before AND p.timer_commits = u.timer_commits_before
 RETURNING p.partition";
 
 /// Moves the batch's partitions forward if this owner still has them at the same positions. So a
@@ -99,10 +103,10 @@ fn fence_statement<'q>(commit: &Commit<'q>) -> Statement<'q> {
         .bind(column(&moves, |(.., progress)| progress.next_offset))
         .bind(commit.owner)
         .bind(column(&moves, |(.., progress)| {
-            progress.record_time.and_then(Timestamp::datetime)
+            progress.max_received_at.and_then(Timestamp::datetime)
         }))
-        .bind(column(&moves, |(_, before, _)| before.sweep))
-        .bind(column(&moves, |(.., progress)| progress.sweep))
+        .bind(column(&moves, |(_, before, _)| before.timer_commits))
+        .bind(column(&moves, |(.., progress)| progress.timer_commit))
         .bind(column(&moves, |(partition, ..)| {
             commit.poison.get(partition).and_then(Poison::stored)
         }))
@@ -125,9 +129,9 @@ fn identities(folded: &BatchResult) -> Option<Statement<'_>> {
 }
 
 const INSERT_EVICTED: &str = "
-INSERT INTO departed_inputs (day, lead_id, id)
-SELECT (sent_at AT TIME ZONE 'UTC')::date, lead_id, id
-FROM unnest($1::text[], $2::text[], $3::timestamptz[]) AS u (lead_id, id, sent_at)
+INSERT INTO dedup_ids (day, lead_id, input_id)
+SELECT (sent_at AT TIME ZONE 'UTC')::date, lead_id, input_id
+FROM unnest($1::text[], $2::text[], $3::timestamptz[]) AS u (lead_id, input_id, sent_at)
 ON CONFLICT DO NOTHING";
 
 fn evicted(folded: &BatchResult) -> Option<Statement<'_>> {
@@ -140,36 +144,32 @@ fn evicted(folded: &BatchResult) -> Option<Statement<'_>> {
     })
 }
 
-// A command that was refused because its lead did not exist yet may be repeated.
-const INSERT_OUTCOMES: &str = "
-INSERT INTO command_outcomes AS o (id, verb, digest, lead_id, revision, refusal)
+// A command that was rejected because its lead did not exist yet may be repeated.
+const INSERT_COMMAND_RESULTS: &str = "
+INSERT INTO command_results AS r (command_id, command, content_sha256, lead_id, revision, rejection)
 SELECT * FROM unnest($1::text[], $2::text[], $3::bytea[], $4::text[], $5::bigint[], $6::text[])
-ON CONFLICT (id) DO UPDATE SET verb = excluded.verb, digest = excluded.digest,
-    lead_id = excluded.lead_id, revision = excluded.revision, refusal = excluded.refusal,
-    decided_at = excluded.decided_at
-WHERE o.refusal IS NOT NULL
-  AND (excluded.refusal IS NULL OR o.lead_id IS NULL AND excluded.lead_id IS NOT NULL)";
+ON CONFLICT (command_id) DO UPDATE SET command = excluded.command,
+    content_sha256 = excluded.content_sha256, lead_id = excluded.lead_id,
+    revision = excluded.revision, rejection = excluded.rejection, decided_at = excluded.decided_at
+WHERE r.rejection IS NOT NULL
+  AND (excluded.rejection IS NULL OR r.lead_id IS NULL AND excluded.lead_id IS NOT NULL)";
 
-fn outcomes(folded: &BatchResult) -> Option<Statement<'_>> {
-    let rows: Vec<(&String, &Decided)> = folded.decided.iter().collect();
-    let revision = |revision: &u64| i64::try_from(*revision).unwrap_or(i64::MAX);
+fn command_results(folded: &BatchResult) -> Option<Statement<'_>> {
+    let rows: Vec<(&String, &CommandDecision)> = folded.commands.iter().collect();
+    let signed = |revision: u64| i64::try_from(revision).unwrap_or(i64::MAX);
     (!rows.is_empty()).then(|| {
-        sqlx::query(INSERT_OUTCOMES)
+        sqlx::query(INSERT_COMMAND_RESULTS)
             .bind(column(&rows, |(id, _)| id.as_str()))
-            .bind(column(&rows, |(_, it)| it.verb))
-            .bind(column(&rows, |(_, it)| it.digest.as_slice()))
+            .bind(column(&rows, |(_, it)| it.command))
+            .bind(column(&rows, |(_, it)| it.content_sha256.as_slice()))
             .bind(column(&rows, |(_, it)| it.lead_id.as_deref()))
-            .bind(column(&rows, |(_, it)| {
-                it.outcome.as_ref().ok().map(revision)
-            }))
-            .bind(column(&rows, |(_, it)| {
-                it.outcome.as_ref().err().map(String::as_str)
-            }))
+            .bind(column(&rows, |(_, it)| it.status.revision().map(signed)))
+            .bind(column(&rows, |(_, it)| it.status.rejection()))
     })
 }
 
 const INSERT_OUTBOX: &str = "
-INSERT INTO outbox (partition, next_offset, sweep, records)
+INSERT INTO outbox (partition, next_offset, timer_commit, records)
 SELECT unnest($1::int[]), unnest($2::bigint[]), unnest($3::bigint[]), unnest($4::bytea[])";
 
 fn outbox(folded: &BatchResult) -> Result<Option<Statement<'_>>, StoreError> {
@@ -188,13 +188,13 @@ fn bind_keys<'q>(statement: Statement<'q>, keys: &[OutboxKey]) -> Statement<'q> 
     statement
         .bind(column(keys, |key| key.partition))
         .bind(column(keys, |key| key.next_offset))
-        .bind(column(keys, |key| key.sweep))
+        .bind(column(keys, |key| key.timer_commit))
 }
 
 const DELETE_OUTBOX: &str = "
 DELETE FROM outbox o
-USING unnest($1::int[], $2::bigint[], $3::bigint[]) AS u (partition, next_offset, sweep)
-WHERE o.partition = u.partition AND o.next_offset = u.next_offset AND o.sweep = u.sweep";
+USING unnest($1::int[], $2::bigint[], $3::bigint[]) AS u (partition, next_offset, timer_commit)
+WHERE o.partition = u.partition AND o.next_offset = u.next_offset AND o.timer_commit = u.timer_commit";
 
 /// Returns the statement that removes acknowledged outbox rows, or none without rows.
 pub(super) fn acknowledged(rows: &[OutboxKey]) -> Option<Statement<'_>> {

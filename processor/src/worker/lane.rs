@@ -6,7 +6,7 @@ mod backoff;
 mod batch;
 mod offset_committer;
 mod outbox_tail;
-mod sweep;
+mod timers;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -31,7 +31,7 @@ use assignment::TakeOverError;
 use backoff::Backoff;
 use offset_committer::OffsetCommitter;
 use outbox_tail::OutboxTail;
-use sweep::Sweeps;
+use timers::TimerChecks;
 
 /// How often a waiting lane checks that its producer still works.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
@@ -49,7 +49,7 @@ pub(crate) struct Lane {
     outbox: OutboxTail,
     offsets: OffsetCommitter,
     backoff: Backoff,
-    sweeps: Sweeps,
+    timer_checks: TimerChecks,
 }
 
 /// The reason why a lane ends.
@@ -103,7 +103,7 @@ impl Lane {
             outbox: OutboxTail::default(),
             offsets: OffsetCommitter::new(),
             backoff: Backoff::default(),
-            sweeps: Sweeps::default(),
+            timer_checks: TimerChecks::default(),
             shared,
         }
     }
@@ -121,16 +121,16 @@ impl Lane {
                 self.handle_result(result)?;
             }
             // Timers fire even while inputs arrive without a pause.
-            let sweep_at = self.sweep_at();
-            if is_past(sweep_at) {
-                let result = self.sweep().await;
+            let timers_at = self.next_timer_check();
+            if is_past(timers_at) {
+                let result = self.check_timers().await;
                 self.handle_result(result)?;
                 continue;
             }
             if worked {
                 continue;
             }
-            let wake_at = work_at.into_iter().chain(sweep_at).min();
+            let wake_at = work_at.into_iter().chain(timers_at).min();
             // The order matters: a rebalance must not wait, and acknowledgements free the byte
             // budget.
             tokio::select! {

@@ -1,8 +1,8 @@
 //! Holds the flows of a running processor. The processor reads them again if an input is later than
 //! the known flows cover.
 //!
-//! A version begins or ends no earlier than [`NOTICE`] after its publication, by the database's
-//! clock. So the versions read at a time are complete until [`NOTICE`] after it. For inputs up to
+//! A version begins or ends no earlier than [`VISIBILITY_WINDOW`] after its publication, by the database's
+//! clock. So the versions read at a time are complete until [`VISIBILITY_WINDOW`] after it. For inputs up to
 //! then, every processor chooses the same version without asking the database.
 
 use std::sync::{Arc, PoisonError, RwLock};
@@ -10,7 +10,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use leadstream_schemas::Timestamp;
 
 use crate::flow::FlowError;
-use crate::flows::{Flows, NOTICE, Published};
+use crate::flows::{Flows, Published, VISIBILITY_WINDOW};
 use crate::store::{Store, StoreError};
 
 #[derive(Debug)]
@@ -90,6 +90,6 @@ impl LiveFlows {
 }
 
 fn until(now: Timestamp) -> Timestamp {
-    let notice = i64::try_from(NOTICE.as_millis()).unwrap_or_default();
-    Timestamp::from_millis(now.millis().saturating_add(notice))
+    let window = i64::try_from(VISIBILITY_WINDOW.as_millis()).unwrap_or_default();
+    Timestamp::from_millis(now.millis().saturating_add(window))
 }

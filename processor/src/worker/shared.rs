@@ -15,7 +15,7 @@ use super::commit_cycle::CommitCycle;
 use super::halts::Halts;
 use super::live_flows::LiveFlows;
 use crate::engine::batch::Rules;
-use crate::engine::effects::Outlets;
+use crate::engine::effects::OutputTopics;
 use crate::flows::Flows;
 use crate::lead::Accounts;
 use crate::store::Store;
@@ -28,7 +28,7 @@ pub(crate) struct Shared {
     pub(crate) consumer: ConsumerHandle,
     pub(crate) flows: LiveFlows,
     pub(crate) accounts: Accounts,
-    pub(crate) outlets: Outlets,
+    pub(crate) output_topics: OutputTopics,
     pub(crate) health: Health,
     pub(crate) halts: Halts,
     /// Business numbers without a way to send, which were already logged.
@@ -71,7 +71,7 @@ impl Shared {
     pub(super) fn rules<'a>(&'a self, flows: &'a Flows) -> Rules<'a> {
         Rules {
             flows,
-            outlets: &self.outlets,
+            output_topics: &self.output_topics,
             erasure: self.store.erasure(),
             journal: self.journal,
             partitions: self.input_partitions.get().copied(),

@@ -1,4 +1,4 @@
-//! Checks the outcomes of commands: each command has one, however often it was delivered (invariant
+//! Checks the results of commands: each command has one, however often it was delivered (invariant
 //! 2).
 
 use std::collections::hash_map::Entry;
@@ -12,7 +12,7 @@ use sqlx::Row as _;
 use super::Oracle;
 use super::lead::Outcome;
 
-/// An outcome, as the records explain it.
+/// A result, as the records explain it.
 pub(super) struct Decided {
     /// `None` if the lead did not exist.
     lead_id: Option<String>,
@@ -42,10 +42,10 @@ impl Oracle {
         }
         let revision = match lead.admit(&self.flows, key, input)? {
             Outcome::Erased => bail!("nobody commands who is erased"),
-            Outcome::Folded { late, objection } => {
+            Outcome::Folded { late, rejection } => {
                 let revision = i64::try_from(lead.events.len())?;
                 self.counts.late += usize::from(late);
-                objection.is_none().then_some(revision)
+                rejection.is_none().then_some(revision)
             }
             Outcome::Duplicate => {
                 self.counts.duplicates += 1;
@@ -61,7 +61,7 @@ impl Oracle {
         Ok(())
     }
 
-    /// Records an outcome. A command rejected because its lead did not exist may come again.
+    /// Records a result. A command rejected because its lead did not exist may come again.
     fn decide(&mut self, id: String, lead_id: Option<String>, revision: Option<i64>) {
         let decided = Decided { lead_id, revision };
         match self.decided.entry(id) {
@@ -79,16 +79,17 @@ impl Oracle {
     }
 
     pub(super) async fn outcomes(&mut self, site: &Site<'_>) -> anyhow::Result<()> {
-        let rows = sqlx::query("SELECT id, lead_id, revision, refusal FROM command_outcomes")
-            .fetch_all(&site.database)
-            .await?;
+        let rows =
+            sqlx::query("SELECT command_id, lead_id, revision, rejection FROM command_results")
+                .fetch_all(&site.database)
+                .await?;
         for row in rows {
-            let id: String = row.try_get("id")?;
+            let id: String = row.try_get("command_id")?;
             let decided = self.decided.remove(&id);
             let decided = decided.with_context(|| format!("nobody gave {id}"))?;
             let lead_id: Option<String> = row.try_get("lead_id")?;
             let revision: Option<i64> = row.try_get("revision")?;
-            let refusal: Option<String> = row.try_get("refusal")?;
+            let rejection: Option<String> = row.try_get("rejection")?;
             ensure!(
                 lead_id == decided.lead_id && revision == decided.revision,
                 "{id} led {lead_id:?} to {revision:?}, not {:?} to {:?}",
@@ -96,16 +97,16 @@ impl Oracle {
                 decided.revision
             );
             ensure!(
-                refusal.is_some() == revision.is_none(),
+                rejection.is_some() == revision.is_none(),
                 "{id} is both or neither"
             );
             match revision {
                 Some(_) => self.counts.applied += 1,
-                None => self.counts.refused += 1,
+                None => self.counts.rejected += 1,
             }
         }
         let open = self.decided.len();
-        ensure!(open == 0, "{open} commands have no outcome");
+        ensure!(open == 0, "{open} commands have no result");
         Ok(())
     }
 }

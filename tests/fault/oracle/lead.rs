@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use anyhow::{Context, bail, ensure};
-use leadstream_processor::flow::{Answer, Conversation, Objection, fire_due_timers};
+use leadstream_processor::flow::{Answer, Conversation, RejectReason, fire_due_timers};
 use leadstream_processor::flows::Flows;
 use leadstream_processor::lead::{Admission, Input, Journal, OrderKey, fold};
 use leadstream_schemas::{ReplyContent, Timestamp};
@@ -38,7 +38,7 @@ pub(super) enum Outcome {
     Folded {
         late: bool,
         /// The reason why a command does nothing.
-        objection: Option<Objection>,
+        rejection: Option<RejectReason>,
     },
     Duplicate,
     TooLate,
@@ -58,16 +58,16 @@ impl Lead {
         }
         let id = &input.order.id;
         let known = || self.evicted.contains(id);
-        let (change, prompt, objection, evicted) =
+        let (change, prompt, rejection, evicted) =
             match self.journal.admit(flows, input, JOURNAL, known)? {
                 Admission::Duplicate => return Ok(Outcome::Duplicate),
                 Admission::TooLate => return Ok(Outcome::TooLate),
                 Admission::Folded {
                     change,
                     prompt,
-                    objection,
+                    rejection,
                     evicted,
-                } => (change, prompt, objection, evicted),
+                } => (change, prompt, rejection, evicted),
             };
         insert(&mut self.inputs, input);
         self.evicted.extend(evicted.into_iter().map(|(id, _)| id));
@@ -83,7 +83,7 @@ impl Lead {
             let is_late = late && !input.answer.is_command();
             self.tell(&previous, is_late, input.order.at)?;
         }
-        Ok(Outcome::Folded { late, objection })
+        Ok(Outcome::Folded { late, rejection })
     }
 
     /// Adds an event that leads to the journal's current state.

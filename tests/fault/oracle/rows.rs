@@ -69,7 +69,7 @@ impl Oracle {
                 .with_context(|| format!("person {id}"))?;
         }
         ensure!(rows.is_empty(), "{} rows of nobody", rows.len());
-        for table in ["lead_identities", "departed_inputs", "lead_reports"] {
+        for table in ["lead_identities", "dedup_ids", "lead_reports"] {
             nobody_else(site, table).await?;
         }
         Ok(())

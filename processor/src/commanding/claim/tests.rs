@@ -1,7 +1,7 @@
 use leadstream_schemas::{Content, InputKind, LeadInput, Platform, Sender, Timestamp};
 
 use super::*;
-use crate::engine::command::Applied;
+use crate::engine::command::CommandStatus;
 use crate::lead::{Accounts, Inbound, Lead, scoped};
 
 const KEY: &str = "request-7";
@@ -51,23 +51,21 @@ fn claimed() -> Claim {
     asked(&address("", "1555"), Some(&found), &ERASE).claim
 }
 
-fn decided(content: &Content, lead_id: Option<&str>) -> CommandOutcome {
-    CommandOutcome {
+fn decided(content: &Content, lead_id: Option<&str>) -> CommandResult {
+    CommandResult {
         id: KEY.to_owned(),
         command: "erase".to_owned(),
-        outcome: Applied::Applied,
-        revision: Some(2),
-        reason: None,
+        status: CommandStatus::Applied { revision: 2 },
         decided_at: Timestamp::default(),
-        digest: Command::digest(content),
+        content_sha256: Command::content_sha256(content),
         lead_id: lead_id.map(ToOwned::to_owned),
     }
 }
 
-fn known(claim: Option<Claim>, outcome: Option<CommandOutcome>) -> KnownCommand {
+fn known(claim: Option<Claim>, result: Option<CommandResult>) -> KnownCommand {
     KnownCommand {
         claim,
-        outcome,
+        result,
         account: None,
     }
 }
@@ -138,7 +136,7 @@ fn an_outcome_without_a_claim_answers_for_its_own_lead_alone() {
     let (own, other) = (lead("", "1555", None, &[]), lead("", "1556", None, &[]));
     let assign = Content::Assign { assignee: None };
     let outcome = decided(&assign, Some("1555"));
-    let ask = |found: &Found, content: &Content, outcome: &CommandOutcome| {
+    let ask = |found: &Found, content: &Content, outcome: &CommandResult| {
         let asked = asked(&address("", &found.lead_id), Some(found), content);
         asked.outcome(known(None, Some(outcome.clone())))
     };
@@ -163,11 +161,11 @@ fn an_outcome_of_another_lead_does_not_answer_for_the_one_that_claimed_the_id() 
 #[test]
 fn a_claim_holds_no_id_of_the_person() {
     let claim = claimed();
-    assert_eq!(claim.people.len(), 2);
+    assert_eq!(claim.identity_hashes.len(), 2);
     let others = asked(&address("", "1555"), None, &ERASE).claim;
-    assert_eq!(others.people.len(), 1);
+    assert_eq!(others.identity_hashes.len(), 1);
     let elsewhere = Asked::new("request-8", &address("", "1555"), None, &ERASE).claim;
-    assert_ne!(others.people, elsewhere.people);
+    assert_ne!(others.identity_hashes, elsewhere.identity_hashes);
 }
 
 #[test]

@@ -2,7 +2,8 @@
 
 use leadstream_kafka::Outgoing;
 
-use super::{BatchError, BatchResult, Decided, LeadUpdate, LoadedState, Outcome, Step};
+use super::{BatchError, BatchResult, CommandDecision, LeadUpdate, LoadedState, Outcome, Step};
+use crate::engine::command::CommandStatus;
 use crate::lead::Command;
 
 const NO_LEAD: &str =
@@ -20,45 +21,54 @@ impl Step<'_> {
         outgoing: &mut Vec<Outgoing>,
     ) -> Result<(Option<Box<LeadUpdate>>, Outcome), BatchError> {
         let Some(mut found) = found else {
-            decide(command, None, Err(NO_LEAD.to_owned()), folded);
+            decide(command, None, reject(NO_LEAD), folded);
             return Ok((None, Outcome::Unchanged));
         };
         let lead = &mut found.lead;
         let outcome = self.message(&command.input, lead, known, folded, outgoing)?;
-        let decided = match outcome {
-            // A duplicate: the command already has an outcome.
+        let status = match outcome {
+            // A duplicate: the command already has a result.
             Outcome::Unchanged => return Ok((Some(found), outcome)),
-            Outcome::Refused => Err(TOO_LATE.to_owned()),
-            Outcome::Objected(objection) => Err(objection.to_string()),
-            Outcome::Kept => Ok(lead.revision),
+            Outcome::DeadLetter => reject(TOO_LATE),
+            Outcome::Rejected(reason) => reject(reason),
+            Outcome::Folded => CommandStatus::Applied {
+                revision: lead.revision,
+            },
         };
-        decide(command, Some(&self.lead_id), decided, folded);
+        decide(command, Some(&self.lead_id), status, folded);
         Ok((Some(found), outcome))
     }
 }
 
-/// Records the outcome of `command`, unless a duplicate of it was already applied.
+/// Returns the status of a command that is rejected for `reason`.
+pub(super) fn reject(reason: impl ToString) -> CommandStatus {
+    CommandStatus::Rejected {
+        reason: reason.to_string(),
+    }
+}
+
+/// Records the result of `command`, unless a duplicate of it was already applied.
 pub(super) fn decide(
     command: &Command,
     lead_id: Option<&str>,
-    outcome: Result<u64, String>,
+    status: CommandStatus,
     folded: &mut BatchResult,
 ) {
     let id = command.input.order.id.clone();
-    let known = folded.decided.get(&id);
-    if known.is_some_and(|known| known.outcome.is_ok()) {
+    let known = folded.commands.get(&id);
+    if known.is_some_and(|known| known.status.revision().is_some()) {
         return;
     }
-    let count = match outcome {
-        Ok(_) => &mut folded.counts.commands_applied,
-        Err(_) => &mut folded.counts.commands_refused,
+    let count = match status {
+        CommandStatus::Applied { .. } => &mut folded.counts.commands_applied,
+        CommandStatus::Rejected { .. } => &mut folded.counts.commands_rejected,
     };
     *count += 1;
-    let decided = Decided {
-        verb: command.verb.as_str(),
-        digest: command.digest.clone(),
+    let decision = CommandDecision {
+        command: command.verb.as_str(),
+        content_sha256: command.content_sha256.clone(),
         lead_id: lead_id.map(ToOwned::to_owned),
-        outcome,
+        status,
     };
-    folded.decided.insert(id, decided);
+    folded.commands.insert(id, decision);
 }

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use leadstream_kafka::Outgoing;
 use leadstream_schemas::{Cause, Content, InputKind, LeadInput, Platform, Timestamp};
 
-use super::command::decide;
+use super::command::{decide, reject};
 use super::{
     BatchError, BatchResult, Erased, Keyed, LeadUpdate, LoadedState, Outcome, Step, owner,
 };
+use crate::engine::command::CommandStatus;
 use crate::engine::effects;
 use crate::erasure::ErasureRecord;
 use crate::lead::{Command, Inbound, Lead, scoped};
@@ -35,14 +36,14 @@ impl Step<'_> {
         folded: &mut BatchResult,
         outgoing: &mut Vec<Outgoing>,
     ) -> Result<(Option<Box<LeadUpdate>>, Outcome), BatchError> {
-        let decide = |lead_id, outcome, folded: &mut BatchResult| {
-            // Only the lead that the command was for records its outcome.
+        let decide = |lead_id, status, folded: &mut BatchResult| {
+            // Only the lead that the command was for records its result.
             if command.erased_with.is_none() {
-                decide(command, lead_id, outcome, folded);
+                decide(command, lead_id, status, folded);
             }
         };
         let Some(found) = found else {
-            decide(None, Err(NO_LEAD.to_owned()), folded);
+            decide(None, reject(NO_LEAD), folded);
             return Ok((None, Outcome::Unchanged));
         };
         let order = &command.input.order;
@@ -53,16 +54,16 @@ impl Step<'_> {
         let erased_until = found.lead.erased_until.filter(|_| !is_old);
         if erased_until.is_some_and(|until| order.at <= until) {
             folded.counts.duplicates += 1;
-            decide(None, Err(NO_LEAD.to_owned()), folded);
+            decide(None, reject(NO_LEAD), folded);
             return Ok((Some(found), Outcome::Unchanged));
         }
         if self.rules.erasure.is_empty() {
-            decide(Some(&self.lead_id), Err(NO_KEY.to_owned()), folded);
+            decide(Some(&self.lead_id), reject(NO_KEY), folded);
             return Ok((Some(found), Outcome::Unchanged));
         }
         let with = command.erased_with.as_deref();
         let revision = self.remove(found.lead, order.at, with, known, folded, outgoing)?;
-        decide(None, Ok(revision), folded);
+        decide(None, CommandStatus::Applied { revision }, folded);
         Ok((None, Outcome::Unchanged))
     }
 
@@ -115,7 +116,7 @@ impl Step<'_> {
     ) -> Result<(), BatchError> {
         folded.counts.erased += 1;
         match &self.keyed.inbound {
-            Inbound::Command(command) => decide(command, None, Err(NO_LEAD.to_owned()), folded),
+            Inbound::Command(command) => decide(command, None, reject(NO_LEAD), folded),
             Inbound::Merge(merge) => {
                 let by = (merge.platform, merge.number.as_str());
                 let closed = merge.closed.as_ref();
@@ -168,30 +169,30 @@ impl Step<'_> {
         // The ERASED event takes one more revision.
         let revision = |id: &String| if id == lead_id { lead.revision + 1 } else { 0 };
         for id in &ids {
-            let gone = ErasureRecord {
+            let erasure = ErasureRecord {
                 until,
-                revision: revision(id),
+                last_revision: revision(id),
             };
-            known.erased.entry(id.clone()).or_default().join(gone);
+            known.erased.entry(id.clone()).or_default().join(erasure);
         }
         folded.identities.retain(|_, owner| owner != lead_id);
         folded.evicted.retain(|(owner, ..)| owner != lead_id);
         folded
-            .decided
+            .commands
             .retain(|_, it| it.lead_id.as_ref() != Some(lead_id));
-        let erasure = self.rules.erasure;
+        let keys = self.rules.erasure;
         let tombstones = ids
             .iter()
-            .filter_map(|id| Some((erasure.tombstone(id)?, revision(id))));
+            .filter_map(|id| Some((keys.tombstone(id)?, revision(id))));
         let mut erased = Erased {
             partition: self.record.partition,
             tombstones: tombstones.collect(),
-            key_check: erasure.checks().next().unwrap_or_default(),
+            key_fingerprint: keys.fingerprints().next().unwrap_or_default(),
             since: lead.first_seen,
             until,
             key: self.home_key(lead_id).as_bytes().to_vec(),
             identities: ids.into_iter().filter(is_ours).collect(),
-            inputs: Arc::clone(self.rules.outlets.inputs.topic()),
+            inputs: Arc::clone(self.rules.output_topics.inputs.topic()),
         };
         if let Some(progress) = folded.partitions.get_mut(&self.record.partition) {
             progress.outgoing.retain(|it| !erased.concerns(it));
@@ -228,8 +229,8 @@ impl Step<'_> {
             raw: None,
         };
         let trace = self.record.trace.map(|trace| trace.child(4));
-        let outlet = &self.rules.outlets.inputs;
-        outgoing.push(effects::outgoing(outlet, key, trace, &record)?);
+        let output_topic = &self.rules.output_topics.inputs;
+        outgoing.push(effects::outgoing(output_topic, key, trace, &record)?);
         Ok(())
     }
 }

@@ -37,15 +37,15 @@ impl Step<'_> {
             }
             (Some(other), Some(mut found)) => {
                 self.take_in(merge, other, &mut found.lead, folded, outgoing)?;
-                Ok((Some(found), Outcome::Kept))
+                Ok((Some(found), Outcome::Folded))
             }
             // The topic no longer has the inputs of this lead, so it begins with the lead that is
             // handed over.
             (Some(other), None) => {
                 let mut lead = other.clone();
-                let gone = known.erased.get(&self.lead_id);
-                lead.revision = gone.map_or(0, |it| it.revision);
-                lead.armed = None;
+                let erasure = known.erased.get(&self.lead_id);
+                lead.revision = erasure.map_or(0, |it| it.last_revision);
+                lead.timer_due_at = None;
                 lead.merged.push(merge.lead_id.clone());
                 folded
                     .identities
@@ -53,7 +53,7 @@ impl Step<'_> {
                 let at = merge.order.at;
                 self.event(&mut lead, Cause::Merge, None, at, outgoing)?;
                 folded.counts.merges += 1;
-                Ok((Some(self.begin(lead)), Outcome::Kept))
+                Ok((Some(self.begin(lead)), Outcome::Folded))
             }
             (None, Some(mut found)) => {
                 let outcome = self.on_merge_request(merge, &mut found.lead, folded, outgoing)?;
@@ -86,7 +86,7 @@ impl Step<'_> {
         self.event(lead, Cause::Merge, previous.as_deref(), at, outgoing)?;
         folded.counts.events += 1;
         let withdrawal = Some((WithdrawScope::Prompts, WithdrawReason::Merge));
-        self.voice()
+        self.effect_builder()
             .withdraw(lead, withdrawal, &merge.order.id, outgoing)?;
         self.send_merge_request(
             &handed_over,
@@ -95,7 +95,7 @@ impl Step<'_> {
             Some(&handed_over),
             outgoing,
         )?;
-        Ok(Outcome::Kept)
+        Ok(Outcome::Folded)
     }
 
     fn take_in(
@@ -116,7 +116,7 @@ impl Step<'_> {
         self.event(lead, Cause::Merge, previous.as_deref(), at, outgoing)?;
         let says = joined.prompt.is_some();
         let withdrawal = silence.withdrawal(Silence::of(lead), &Answer::Ignored, says);
-        self.voice()
+        self.effect_builder()
             .withdraw(lead, withdrawal, &merge.order.id, outgoing)?;
         self.reply(lead, joined.prompt, &merge.order.id, folded, outgoing)?;
         self.keep_evicted(joined.evicted, folded);
@@ -153,7 +153,7 @@ impl Step<'_> {
         };
         let trace = self.record.trace.map(|trace| trace.child(3));
         outgoing.push(effects::outgoing(
-            &self.rules.outlets.inputs,
+            &self.rules.output_topics.inputs,
             self.home_key(other),
             trace,
             &record,

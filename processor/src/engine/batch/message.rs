@@ -29,7 +29,7 @@ impl Step<'_> {
         let admission = lead
             .journal
             .admit(rules.flows, input, rules.journal, || known_before)?;
-        let (change, prompt, objection, evicted) = match admission {
+        let (change, prompt, rejection, evicted) = match admission {
             Admission::Duplicate => {
                 folded.counts.duplicates += 1;
                 return Ok(Outcome::Unchanged);
@@ -37,7 +37,7 @@ impl Step<'_> {
             Admission::TooLate => {
                 folded.counts.too_late += 1;
                 outgoing.push(effects::dead_letter(
-                    rules.outlets,
+                    rules.output_topics,
                     record,
                     "too_late",
                     "the input is older than its lead's journal reaches; a larger JOURNAL_LENGTH reaches further back",
@@ -46,14 +46,14 @@ impl Step<'_> {
                 if !is_command {
                     self.learn(input, lead, known, folded, outgoing)?;
                 }
-                return Ok(Outcome::Refused);
+                return Ok(Outcome::DeadLetter);
             }
             Admission::Folded {
                 change,
                 prompt,
-                objection,
+                rejection,
                 evicted,
-            } => (change, prompt, objection, evicted),
+            } => (change, prompt, rejection, evicted),
         };
         folded.counts.folded += 1;
         if !input.can_reply() && !folded.silent_numbers.contains(&input.number) {
@@ -83,11 +83,11 @@ impl Step<'_> {
         }
         lead.journal.record_arrival(&input.order.id, arrival);
         let withdrawal = silence.withdrawal(Silence::of(lead), &input.answer, prompt.is_some());
-        self.voice()
+        self.effect_builder()
             .withdraw(lead, withdrawal, &input.order.id, outgoing)?;
         self.reply(lead, prompt, &input.order.id, folded, outgoing)?;
         self.keep_evicted(evicted, folded);
-        Ok(objection.map_or(Outcome::Kept, Outcome::Objected))
+        Ok(rejection.map_or(Outcome::Folded, Outcome::Rejected))
     }
 
     /// Adds the ids that came with the input to the lead. Another lead that has one of them is the

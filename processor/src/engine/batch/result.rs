@@ -7,6 +7,7 @@ use leadstream_kafka::Outgoing;
 use leadstream_schemas::Timestamp;
 
 use super::LoadedState;
+use crate::engine::command::CommandStatus;
 use crate::engine::outbox::OutboxKey;
 use crate::erasure::Tombstone;
 use crate::lead::{Lead, StoredError};
@@ -19,14 +20,14 @@ pub(crate) struct BatchResult {
     pub(crate) leads: BTreeMap<String, Box<LeadUpdate>>,
     /// New rows of `lead_identities`.
     pub(crate) identities: BTreeMap<String, String>,
-    /// New rows of `departed_inputs`: lead id, input id, time of sending.
+    /// New rows of `dedup_ids`: lead id, input id, time of sending.
     pub(crate) evicted: Vec<(String, String, Timestamp)>,
     /// The next offset and the records to publish, by partition.
     pub(crate) partitions: BTreeMap<i32, PartitionAdvance>,
     /// Partitions that stop before a record, with the reason.
     pub(crate) halted: BTreeMap<i32, String>,
-    /// Outcomes of commands, by command id.
-    pub(crate) decided: BTreeMap<String, Decided>,
+    /// Results of commands, by command id.
+    pub(crate) commands: BTreeMap<String, CommandDecision>,
     /// Erased leads, by lead id.
     pub(crate) erased: BTreeMap<String, Erased>,
     /// Business numbers whose leads were handed to a person, because nothing can be sent from them.
@@ -72,15 +73,14 @@ impl LeadUpdate {
     }
 }
 
-/// The outcome of a command: a row of `command_outcomes`.
+/// A command's result before the commit, which gives its time.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Decided {
-    pub(crate) verb: &'static str,
-    pub(crate) digest: Vec<u8>,
+pub(crate) struct CommandDecision {
+    pub(crate) command: &'static str,
+    pub(crate) content_sha256: Vec<u8>,
     /// None if there is no such lead (any more).
     pub(crate) lead_id: Option<String>,
-    /// The lead's revision after the command, or the reason why the command did nothing.
-    pub(crate) outcome: Result<u64, String>,
+    pub(crate) status: CommandStatus,
 }
 
 /// An erased lead: its rows are deleted, its tombstones stay.
@@ -92,8 +92,8 @@ pub(crate) struct Erased {
     pub(crate) identities: Vec<String>,
     /// The tombstones. The one of the lead's own id has the last revision.
     pub(crate) tombstones: Vec<(Tombstone, u64)>,
-    /// The check value that identifies the key of the tombstones.
-    pub(crate) key_check: Vec<u8>,
+    /// The fingerprint of the key that made the tombstones.
+    pub(crate) key_fingerprint: Vec<u8>,
     /// When the person was first seen.
     pub(crate) since: Timestamp,
     /// The time until which inputs of the person are dropped.
@@ -122,12 +122,12 @@ impl Erased {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct PartitionAdvance {
     pub(crate) next_offset: i64,
-    /// The count of timer commits at the same offset, which tells their outbox rows apart; 0 for
-    /// inputs.
-    pub(crate) sweep: i64,
+    /// The count of timer commits after this one, which distinguishes outbox rows at one offset; 0
+    /// for inputs.
+    pub(crate) timer_commit: i64,
     pub(crate) records: u64,
     /// The greatest time of receipt of the records.
-    pub(crate) record_time: Option<Timestamp>,
+    pub(crate) max_received_at: Option<Timestamp>,
     /// Whether each record is a dead letter.
     pub(crate) poison: Vec<bool>,
     pub(crate) outgoing: Vec<Outgoing>,
@@ -139,7 +139,7 @@ impl PartitionAdvance {
         (!self.outgoing.is_empty()).then_some(OutboxKey {
             partition,
             next_offset: self.next_offset,
-            sweep: self.sweep,
+            timer_commit: self.timer_commit,
         })
     }
 }

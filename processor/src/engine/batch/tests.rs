@@ -18,7 +18,7 @@ use crate::lead::Accounts;
 pub(crate) struct Fixture {
     flows: Flows,
     erasure: ErasureKeys,
-    pub(crate) outlets: Outlets,
+    pub(crate) output_topics: OutputTopics,
     accounts: Accounts,
     journal: usize,
     partitions: Option<usize>,
@@ -32,7 +32,7 @@ impl Fixture {
         Self {
             flows: Flows::new(Flow::parse("default", DEFAULT_FLOW).unwrap(), Vec::new()),
             erasure: ErasureKeys::default(),
-            outlets: Outlets::new("", &ids).unwrap(),
+            output_topics: OutputTopics::new("", &ids).unwrap(),
             accounts: "eu=200".parse().unwrap(),
             journal: 32,
             partitions: None,
@@ -46,7 +46,7 @@ impl Fixture {
             .collect();
         let rules = Rules {
             flows: &self.flows,
-            outlets: &self.outlets,
+            output_topics: &self.output_topics,
             erasure: &self.erasure,
             journal: self.journal,
             partitions: self.partitions,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use leadstream_kafka::Outgoing;
 use leadstream_schemas::{Cause, Timestamp};
 
-use super::voice::{Voice, window_ends};
+use super::effect_builder::{EffectBuilder, window_ends};
 use super::{BatchError, BatchResult, LeadUpdate, Rules};
 use crate::engine::effects::{self, Times};
 use crate::lead::Lead;
@@ -19,7 +19,7 @@ pub(crate) struct DueLead {
     pub(crate) account: String,
 }
 
-/// The time of a sweep.
+/// The time of a timer commit.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock<'a> {
     /// The time until which timers fire, by partition.
@@ -30,7 +30,7 @@ pub(crate) struct Clock<'a> {
 
 /// Folds the passed time for `leads`, in their order. Afterwards each lead has another due time, or
 /// none. The caller sets the positions of the partitions.
-pub(crate) fn sweep(
+pub(crate) fn fire_timers(
     leads: Vec<DueLead>,
     clock: Clock<'_>,
     rules: &Rules<'_>,
@@ -39,7 +39,7 @@ pub(crate) fn sweep(
     for due in leads {
         let mut changed = LeadUpdate::new(due.lead, &due.account, due.partition, false);
         let lead = &mut changed.lead;
-        let voice = Voice {
+        let builder = EffectBuilder {
             lead_id: &due.lead_id,
             account: &due.account,
             trace: None,
@@ -47,8 +47,8 @@ pub(crate) fn sweep(
         };
         let until = clock.until.get(&due.partition).copied().unwrap_or_default();
         let mut outgoing = Vec::new();
-        fire_due_timers(&voice, lead, clock, until, &mut folded, &mut outgoing)?;
-        lead.armed = None;
+        fire_due_timers(&builder, lead, clock, until, &mut folded, &mut outgoing)?;
+        lead.timer_due_at = None;
         finish(&mut changed, rules)?;
         folded.leads.insert(due.lead_id, changed);
         let progress = folded.partitions.entry(due.partition).or_default();
@@ -60,14 +60,14 @@ pub(crate) fn sweep(
 /// Publishes one reply, and one event if the events show the change, for each time at which timers
 /// fire. A timer's reply expires when the next timer fires.
 fn fire_due_timers(
-    voice: &Voice<'_>,
+    builder: &EffectBuilder<'_>,
     lead: &mut Lead,
     clock: Clock<'_>,
     until: Timestamp,
     folded: &mut BatchResult,
     outgoing: &mut Vec<Outgoing>,
 ) -> Result<(), BatchError> {
-    let flows = voice.rules.flows;
+    let flows = builder.rules.flows;
     while let Some(due) = lead.next_due(flows)?.filter(|due| *due <= until) {
         let fired = lead.journal.fire_due_timers(flows, due)?;
         folded.counts.timers += fired.len() as u64;
@@ -78,7 +78,7 @@ fn fire_due_timers(
         if let Some(first) = changed {
             let previous = Some(first.previous.state.as_str());
             folded.counts.events += 1;
-            voice.event(lead, Cause::Timer, previous, due, outgoing)?;
+            builder.event(lead, Cause::Timer, previous, due, outgoing)?;
         }
         let prompt = fired.into_iter().filter_map(|it| it.prompt).next_back();
         let ends = [window_ends(lead), lead.next_due(flows)?];
@@ -91,7 +91,7 @@ fn fire_due_timers(
             not_before: None,
             expires_at,
         };
-        voice.reply(
+        builder.reply(
             lead,
             prompt.map(|prompt| (effects::kind(lead), prompt)),
             &format!("timer:{due}"),
@@ -105,15 +105,15 @@ fn fire_due_timers(
 
 /// Finishes a lead after its last change of a batch.
 pub(super) fn finish(changed: &mut LeadUpdate, rules: &Rules<'_>) -> Result<(), BatchError> {
-    arm(&mut changed.lead, rules)?;
+    set_timer(&mut changed.lead, rules)?;
     Ok(changed.finish()?)
 }
 
 /// Sets the lead's due time unless an earlier one is set. A later due time does not replace it, so
 /// that answers do not move the lead's index entry.
-fn arm(lead: &mut Lead, rules: &Rules<'_>) -> Result<(), BatchError> {
+fn set_timer(lead: &mut Lead, rules: &Rules<'_>) -> Result<(), BatchError> {
     if let Some(due) = lead.next_due(rules.flows)? {
-        lead.armed = Some(lead.armed.map_or(due, |armed| armed.min(due)));
+        lead.timer_due_at = Some(lead.timer_due_at.map_or(due, |set| set.min(due)));
     }
     Ok(())
 }

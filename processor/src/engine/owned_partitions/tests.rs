@@ -15,7 +15,7 @@ fn partitions() -> OwnedPartitions {
     let owned = Owned {
         epoch: 7,
         next_offset: Some(5),
-        sweep: 2,
+        timer_commits: 2,
         poison: Poison::default(),
     };
     partitions.begin(3, owned, 5);
@@ -63,7 +63,7 @@ fn a_commit_moves_the_fence_and_tells_what_is_to_be_published() {
     let fence = Fence {
         epoch: 7,
         next_offset: 5,
-        sweep: 2,
+        timer_commits: 2,
     };
     let batch = message(5);
     assert_eq!(partitions.fences(&batch), BTreeMap::from([(3, fence)]));
@@ -72,7 +72,7 @@ fn a_commit_moves_the_fence_and_tells_what_is_to_be_published() {
     let row = OutboxKey {
         partition: 3,
         next_offset: 6,
-        sweep: 0,
+        timer_commit: 0,
     };
     assert_eq!(committed.outbox, [row]);
     assert!(!committed.records.is_empty());
@@ -87,22 +87,22 @@ fn a_commit_moves_the_fence_and_tells_what_is_to_be_published() {
 }
 
 #[test]
-fn a_sweep_is_placed_behind_the_records_and_counted() {
+fn a_timer_commit_is_placed_behind_the_records_and_counted() {
     let mut partitions = partitions();
-    let mut sweep = without_records(BTreeMap::new());
-    partitions.place_sweep(&mut sweep);
-    let advance = &sweep.partitions[&3];
-    assert_eq!((advance.next_offset, advance.sweep), (5, 3));
-    commit(&mut partitions, sweep);
+    let mut timers = without_records(BTreeMap::new());
+    partitions.place_timer_commit(&mut timers);
+    let advance = &timers.partitions[&3];
+    assert_eq!((advance.next_offset, advance.timer_commit), (5, 3));
+    commit(&mut partitions, timers);
     let fence = partitions.get(3).unwrap().fence();
-    assert_eq!((fence.next_offset, fence.sweep), (5, 3));
+    assert_eq!((fence.next_offset, fence.timer_commits), (5, 3));
 }
 
 #[test]
 fn leads_of_records_stay_in_memory_and_silent_ones_are_only_kept_up_to_date() {
     let mut partitions = partitions();
     let mut silent = without_records(message(5).leads);
-    partitions.place_sweep(&mut silent);
+    partitions.place_timer_commit(&mut silent);
     commit(&mut partitions, silent);
     assert_eq!(partitions.cached(3, "491700"), None);
 
@@ -125,6 +125,6 @@ fn the_batch_that_passes_the_limit_of_dead_letters_says_so_once() {
     assert!(first.poisoned.is_empty());
     let second = commit(&mut partitions, dead_letters(8, &[true]));
     assert_eq!(second.poisoned, [3]);
-    let sweep = commit(&mut partitions, without_records(BTreeMap::new()));
-    assert!(sweep.poisoned.is_empty());
+    let timers = commit(&mut partitions, without_records(BTreeMap::new()));
+    assert!(timers.poisoned.is_empty());
 }

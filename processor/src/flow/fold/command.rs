@@ -5,19 +5,19 @@ use leadstream_schemas::{ReplyContent, Timestamp};
 use super::Turn;
 use crate::flow::say::{Words, ask};
 use crate::flow::time::{WINDOW, later};
-use crate::flow::{Answer, Conversation, Objection};
+use crate::flow::{Answer, Conversation, RejectReason};
 
 /// Why the command `answer`, given at `at`, does nothing to `conversation`; none: it does, or is
 /// no command.
-fn objection(conversation: &Conversation, at: Timestamp, answer: &Answer) -> Option<Objection> {
+fn rejection(conversation: &Conversation, at: Timestamp, answer: &Answer) -> Option<RejectReason> {
     let (opted_out, handed_over) = (conversation.is_opted_out(), conversation.is_handed_over());
     match answer {
-        Answer::Restart | Answer::Say { .. } if opted_out => Some(Objection::OptedOut),
-        Answer::Release if !handed_over => Some(Objection::NotHandedOver),
+        Answer::Restart | Answer::Say { .. } if opted_out => Some(RejectReason::OptedOut),
+        Answer::Release if !handed_over => Some(RejectReason::NotHandedOver),
         Answer::Say { has_window, .. } => {
             let wrote_at = conversation.aside.wrote_at;
             let is_open = wrote_at.is_some_and(|wrote_at| at < later(wrote_at, WINDOW));
-            (*has_window && !is_open).then_some(Objection::WindowClosed)
+            (*has_window && !is_open).then_some(RejectReason::WindowClosed)
         }
         _ => None,
     }
@@ -29,12 +29,12 @@ impl Turn<'_> {
         self,
         conversation: &mut Conversation,
         command: &Answer,
-    ) -> Result<Option<ReplyContent>, Objection> {
-        if let Some(objection) = objection(conversation, self.at, command) {
-            return Err(objection);
+    ) -> Result<Option<ReplyContent>, RejectReason> {
+        if let Some(rejection) = rejection(conversation, self.at, command) {
+            return Err(rejection);
         }
         if !self.can_reply && !matches!(command, Answer::Assign(_)) {
-            return Err(Objection::NoSending);
+            return Err(RejectReason::NoSending);
         }
         Ok(match command {
             Answer::Restart => self.begin_anew(conversation),
@@ -59,7 +59,7 @@ impl Turn<'_> {
         let before = std::mem::replace(conversation, Conversation::start(self.flow));
         conversation.assignee = before.assignee;
         conversation.aside.wrote_at = before.aside.wrote_at;
-        conversation.aside.lot = before.aside.lot;
+        conversation.aside.assignment_hash = before.aside.assignment_hash;
         self.enter(&self.flow.start, conversation, Words::new(self.flow))
     }
 }

@@ -3,8 +3,8 @@
 use leadstream_schemas::ReplyContent;
 
 use super::amended::Amended;
-use super::{Change, Entry, FoldError, Journal, followed, hash, objection};
-use crate::flow::{self, Answer, Conversation, Objection};
+use super::{Change, Entry, FoldError, Journal, followed, hash, rejection_of};
+use crate::flow::{self, Answer, Conversation, RejectReason};
 use crate::flows::Flows;
 
 /// The outcome of a refold.
@@ -12,7 +12,7 @@ use crate::flows::Flows;
 pub(super) struct Refolded {
     pub(super) change: Option<Change>,
     pub(super) prompt: Option<ReplyContent>,
-    pub(super) objection: Option<Objection>,
+    pub(super) rejection: Option<RejectReason>,
 }
 
 fn is_opted_out(conversation: Option<&Conversation>) -> bool {
@@ -31,13 +31,13 @@ impl Journal {
     ) -> Result<Refolded, FoldError> {
         let amended = Amended::of(self.amending(&entries));
         let mut conversation = self.base.clone();
-        let (mut prompt, mut words, mut objects) = (None, None, None);
+        let (mut prompt, mut words, mut rejection) = (None, None, None);
         for entry in &entries {
             let answer = amended.answer(entry);
             let step = entry.fold(flows, conversation.as_ref(), &answer)?;
             let has_come = arrived == Some(&entry.order.id);
             if has_come {
-                objects = objection(step.as_ref());
+                rejection = rejection_of(step.as_ref());
             }
             let Some(step) = step else {
                 continue;
@@ -59,7 +59,7 @@ impl Journal {
         self.entries = entries;
         let Some(mut conversation) = conversation else {
             return Ok(Refolded {
-                objection: objects,
+                rejection,
                 ..Refolded::default()
             });
         };
@@ -68,7 +68,7 @@ impl Journal {
         }
         // A late agent message does not go to a lead that has opted out since.
         if conversation.is_opted_out() && words.take().is_some() {
-            objects = Some(Objection::OptedOut);
+            rejection = Some(RejectReason::OptedOut);
         }
         let change = self.become_current(conversation, true);
         let prompt = prompt
@@ -77,7 +77,7 @@ impl Journal {
         Ok(Refolded {
             change,
             prompt: words.or(prompt),
-            objection: objects,
+            rejection,
         })
     }
 }

@@ -37,7 +37,7 @@ fn folded(fixture: &Fixture, which: &[usize]) -> (Lead, Vec<Outgoing>) {
 fn published(fixture: &Fixture, outgoing: &[Outgoing]) -> Published {
     let mut published = Published::default();
     for record in outgoing {
-        if record.topic == *fixture.outlets.events.topic() {
+        if record.topic == *fixture.output_topics.events.topic() {
             published.event(&record.key, &record.value);
         } else {
             published.reply(&record.value);
@@ -47,7 +47,7 @@ fn published(fixture: &Fixture, outgoing: &[Outgoing]) -> Published {
 }
 
 fn correct(fixture: &Fixture, published: &Published, lead: Lead) -> Option<(Lead, LeadEvent)> {
-    let corrected = correction(published, &fixture.outlets, LEAD, lead).unwrap();
+    let corrected = correction(published, &fixture.output_topics, LEAD, lead).unwrap();
     corrected.map(|(lead, event)| {
         assert_eq!(event.key, LEAD.as_bytes());
         (lead, decode(&event.value).unwrap())
@@ -62,11 +62,11 @@ fn what_consumers_have_is_held_back_and_what_is_new_goes_out() {
     let (_, mut all) = folded(&fixture, &[0, 1, 2]);
     let mut with_replies = all.clone();
     let held = published
-        .hold_back(&mut all, &fixture.outlets, false)
+        .hold_back(&mut all, &fixture.output_topics, false)
         .unwrap();
     assert_eq!((held.events, held.replies, all.len()), (2, 2, 2));
     let held = published
-        .hold_back(&mut with_replies, &fixture.outlets, true)
+        .hold_back(&mut with_replies, &fixture.output_topics, true)
         .unwrap();
     let expected = Suppressed {
         events: 2,

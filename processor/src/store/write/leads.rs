@@ -20,12 +20,12 @@ fn those(folded: &BatchResult, of: fn(&LeadUpdate) -> bool) -> Vec<(&String, &Le
 // each array to a tuplestore.
 const INSERT: &str = "
 WITH noted AS (
-    INSERT INTO report_changes (lead_ids) VALUES ($1::text[])
+    INSERT INTO report_refresh_queue (lead_ids) VALUES ($1::text[])
 )
 INSERT INTO leads (
-    lead_id, revision, engine, current_state, qualification_score, lead_data, last_interaction,
-    is_completed, step, home, due, wa_id, user_id, lid, profile_name, platform, number, flow_name,
-    flow_version, first_interaction, assignee, account)
+    lead_id, revision, serialized_state, current_state, qualification_score, lead_data,
+    last_interaction, is_completed, step, home_partition, timer_due_at, wa_id, user_id, lid,
+    profile_name, platform, number, flow_name, flow_version, first_interaction, assignee, account)
 SELECT
     unnest($1::text[]), unnest($2::bigint[]), unnest($3::bytea[]), unnest($4::text[]),
     unnest($5::int[]), unnest($6::text[])::jsonb, unnest($7::timestamptz[]), unnest($8::bool[]),
@@ -45,19 +45,19 @@ pub(super) fn created(folded: &BatchResult) -> Option<Statement<'_>> {
 
 const UPDATE: &str = "
 WITH noted AS (
-    INSERT INTO report_changes (lead_ids) VALUES ($1::text[])
+    INSERT INTO report_refresh_queue (lead_ids) VALUES ($1::text[])
 )
 UPDATE leads l SET
-    revision = u.revision, engine = u.engine, current_state = u.current_state,
+    revision = u.revision, serialized_state = u.serialized_state, current_state = u.current_state,
     qualification_score = u.qualification_score, lead_data = u.lead_data,
     last_interaction = u.last_interaction, is_completed = u.is_completed, step = u.step,
-    home = u.home, due = u.due
+    home_partition = u.home_partition, timer_due_at = u.timer_due_at
 FROM (SELECT
-    unnest($1::text[]) AS lead_id, unnest($2::bigint[]) AS revision, unnest($3::bytea[]) AS engine,
-    unnest($4::text[]) AS current_state, unnest($5::int[]) AS qualification_score,
+    unnest($1::text[]) AS lead_id, unnest($2::bigint[]) AS revision,
+    unnest($3::bytea[]) AS serialized_state, unnest($4::text[]) AS current_state, unnest($5::int[]) AS qualification_score,
     unnest($6::text[])::jsonb AS lead_data, unnest($7::timestamptz[]) AS last_interaction,
-    unnest($8::bool[]) AS is_completed, unnest($9::text[]) AS step, unnest($10::int[]) AS home,
-    unnest($11::timestamptz[]) AS due, unnest($12::bigint[]) AS revision_before) u
+    unnest($8::bool[]) AS is_completed, unnest($9::text[]) AS step, unnest($10::int[]) AS home_partition,
+    unnest($11::timestamptz[]) AS timer_due_at, unnest($12::bigint[]) AS revision_before) u
 WHERE l.lead_id = u.lead_id AND l.revision = u.revision_before";
 
 /// Updates each lead only if it still has the revision that was read. So a second writer, for
@@ -125,7 +125,7 @@ fn bind_changing<'q>(statement: Statement<'q>, rows: &Rows<'q>) -> Statement<'q>
         }))
         .bind(column(rows, |(_, changed)| changed.partition))
         .bind(column(rows, |(_, changed)| {
-            changed.lead.armed.and_then(Timestamp::datetime)
+            changed.lead.timer_due_at.and_then(Timestamp::datetime)
         }))
 }
 

@@ -42,16 +42,16 @@ fn a_command_for_nobody_begins_no_lead_and_says_so() {
     let folded = Fixture::new().fold(&[at(10, release)], LoadedState::default());
     assert!(folded.leads.is_empty() && folded.identities.is_empty());
     assert_eq!(folded.partitions[&3].next_offset, 11);
-    let decided = &folded.decided["c"];
-    assert_eq!((decided.verb, &decided.lead_id), ("release", &None));
+    let decided = &folded.commands["c"];
+    assert_eq!((decided.command, &decided.lead_id), ("release", &None));
     assert!(
         decided
-            .outcome
-            .as_ref()
-            .unwrap_err()
+            .status
+            .rejection()
+            .unwrap()
             .contains("no lead has this id")
     );
-    assert_eq!(folded.counts.commands_refused, 1);
+    assert_eq!(folded.counts.commands_rejected, 1);
 }
 
 #[test]
@@ -77,8 +77,8 @@ fn an_assignment_is_an_event_of_its_own_cause_and_a_copy_is_none() {
             (3, Cause::Message, Some("ana")),
         ]
     );
-    assert_eq!(folded.decided["c"].outcome, Ok(2));
-    assert_eq!(folded.decided["c"].lead_id.as_deref(), Some("491700"));
+    assert_eq!(folded.commands["c"].status.revision(), Some(2));
+    assert_eq!(folded.commands["c"].lead_id.as_deref(), Some("491700"));
     assert_eq!(folded.counts.duplicates, 1);
     // The sender of a command says nothing about the lead.
     let lead = &folded.leads["491700"].lead;
@@ -116,7 +116,7 @@ fn words_are_said_once_and_a_refold_does_not_say_them_again() {
     assert_eq!(words, ["491700:c"]);
     let lead = &folded.leads["491700"].lead;
     assert_eq!(lead.state(), Some("AWAITING_BUDGET"));
-    assert_eq!(folded.decided["c"].outcome, Ok(2));
+    assert_eq!(folded.commands["c"].status.revision(), Some(2));
 }
 
 #[test]
@@ -144,10 +144,10 @@ fn a_refused_command_is_in_the_journal_and_changes_nothing() {
         ("e", "the bot has the lead already"),
         ("f", "older than the lead's first message"),
     ] {
-        let refusal = folded.decided[id].outcome.as_ref().unwrap_err();
-        assert!(refusal.contains(reason), "{id}: {refusal}");
+        let rejection = folded.commands[id].status.rejection().unwrap();
+        assert!(rejection.contains(reason), "{id}: {rejection}");
     }
-    assert_eq!(folded.counts.commands_refused, 4);
+    assert_eq!(folded.counts.commands_rejected, 4);
 }
 
 fn short() -> Fixture {
@@ -168,8 +168,8 @@ fn words_after_a_message_that_was_revoked_are_refused_though_the_revocation_has_
         at(13, words("c", 6)),
     ];
     let folded = short().fold(&records, LoadedState::default());
-    let refusal = folded.decided["c"].outcome.as_ref().unwrap_err();
-    assert!(refusal.contains("24 hours"), "{refusal}");
+    let rejection = folded.commands["c"].status.rejection().unwrap();
+    assert!(rejection.contains("24 hours"), "{rejection}");
     assert_eq!(said_to(&folded, "c"), []);
     assert_eq!(folded.leads["491700"].lead.state(), Some("START"));
 }
@@ -184,8 +184,8 @@ fn words_that_are_refused_ask_nothing_and_bring_no_revoked_message_back() {
         at(13, words("c", 1)),
     ];
     let folded = short().fold(&records, LoadedState::default());
-    let refusal = folded.decided["c"].outcome.as_ref().unwrap_err();
-    assert!(refusal.contains("24 hours"), "{refusal}");
+    let rejection = folded.commands["c"].status.rejection().unwrap();
+    assert!(rejection.contains("24 hours"), "{rejection}");
     assert_eq!(said_to(&folded, "c"), []);
     let lead = &folded.leads["491700"].lead;
     assert_eq!(lead.state(), Some("AWAITING_NAME"));
@@ -199,8 +199,8 @@ fn words_that_come_late_to_a_lead_that_has_opted_out_since_are_refused() {
         at(12, words("c", 3)),
     ];
     let folded = Fixture::new().fold(&records, LoadedState::default());
-    let refusal = folded.decided["c"].outcome.as_ref().unwrap_err();
-    assert!(refusal.contains("wants no messages"), "{refusal}");
+    let rejection = folded.commands["c"].status.rejection().unwrap();
+    assert!(rejection.contains("wants no messages"), "{rejection}");
     assert_eq!(said_to(&folded, "c"), []);
     // If the bot has the conversation again, the agent's words reach the lead.
     let back = [
@@ -210,7 +210,7 @@ fn words_that_come_late_to_a_lead_that_has_opted_out_since_are_refused() {
         at(14, words("c", 3)),
     ];
     let folded = Fixture::new().fold(&back, LoadedState::default());
-    assert!(folded.decided["c"].outcome.is_ok());
+    assert!(folded.commands["c"].status.revision().is_some());
     assert_eq!(said_to(&folded, "c").len(), 1);
 }
 
@@ -233,5 +233,5 @@ fn a_command_s_content_is_checked_and_belongs_to_its_kind() {
     ];
     let folded = Fixture::new().fold(&records, LoadedState::default());
     assert_eq!(folded.counts.undecodable, 5);
-    assert!(folded.decided.is_empty() && folded.leads.is_empty());
+    assert!(folded.commands.is_empty() && folded.leads.is_empty());
 }

@@ -45,7 +45,7 @@ fn gone(fixture: &Fixture, folded: &BatchResult) -> LoadedState {
             let (_, revision) = erased.tombstones.iter().find(|it| it.0 == hash).unwrap();
             let found = ErasureRecord {
                 until: erased.until,
-                revision: *revision,
+                last_revision: *revision,
             };
             known.erased.insert(id.clone(), found);
         }
@@ -91,9 +91,12 @@ fn an_erased_lead_leaves_tombstones_and_a_last_event_without_anything_of_the_per
     );
     assert!(data.lead_data.is_empty() && data.cause == Cause::Command);
     // The outcome of an earlier command names nobody either.
-    assert_eq!(folded.decided.len(), 1);
-    let decided = &folded.decided["e"];
-    assert_eq!((&decided.lead_id, &decided.outcome), (&None, &Ok(4)));
+    assert_eq!(folded.commands.len(), 1);
+    let decided = &folded.commands["e"];
+    assert_eq!(
+        (&decided.lead_id, decided.status.revision()),
+        (&None, Some(4))
+    );
 }
 
 #[test]
@@ -151,7 +154,7 @@ fn a_copy_of_the_command_in_the_same_batch_does_not_change_its_outcome() {
         at(12, erase("e", 4)),
     ];
     let folded = fixture().fold(&records, LoadedState::default());
-    assert_eq!(folded.decided["e"].outcome, Ok(2));
+    assert_eq!(folded.commands["e"].status.revision(), Some(2));
     assert_eq!(outgoing(&folded, "lead.events").count(), 1);
 }
 
@@ -160,8 +163,8 @@ fn without_a_key_nobody_is_erased() {
     let records = [said("a", 1, "Hi").record(10), at(11, erase("e", 4))];
     let folded = Fixture::new().fold(&records, LoadedState::default());
     assert_eq!(folded.leads.len(), 1);
-    let refusal = folded.decided["e"].outcome.as_ref().unwrap_err();
-    assert!(refusal.contains("ERASURE_KEY"), "{refusal}");
+    let rejection = folded.commands["e"].status.rejection().unwrap();
+    assert!(rejection.contains("ERASURE_KEY"), "{rejection}");
 }
 
 #[test]
@@ -196,7 +199,7 @@ fn a_lead_that_became_the_erased_one_goes_at_its_own_home() {
         written_at: None,
     };
     let there = fixture.fold(&[record], known);
-    assert!(there.erased.contains_key("DE.7") && there.decided.is_empty());
+    assert!(there.erased.contains_key("DE.7") && there.commands.is_empty());
     let last: LeadEvent = decode(&outgoing(&there, "lead.events").next().unwrap().value).unwrap();
     assert_eq!(last.data.current_state, "ERASED");
 }
@@ -263,7 +266,7 @@ fn closed_and_erased(fixture: &Fixture, erased: &str) -> LoadedState {
     closed.close("491700");
     let gone = ErasureRecord {
         until: serde_json::from_str("\"2026-11-23T10:15:04.000Z\"").unwrap(),
-        revision: 0,
+        last_revision: 0,
     };
     known.erased.insert(erased.into(), gone);
     known
@@ -333,8 +336,8 @@ fn who_writes_and_is_erased_again_in_one_batch_leaves_every_tombstone() {
     let lid = fixture.erasure.tombstone("777").unwrap();
     assert!(erased.tombstones.iter().any(|it| it.0 == lid));
     assert!(erased.identities.iter().any(|id| id == "777"));
-    assert_eq!(folded.decided["f"].outcome, Ok(4));
-    assert!(folded.decided["g"].outcome.is_err());
+    assert_eq!(folded.commands["f"].status.revision(), Some(4));
+    assert!(folded.commands["g"].status.rejection().is_some());
     assert_eq!(folded.leads["491700"].lead.journal.entries().len(), 1);
 }
 

@@ -26,7 +26,7 @@ mod time;
 mod world;
 
 use super::Fixture;
-use crate::engine::batch::{BatchResult, Decided, LoadedState};
+use crate::engine::batch::{BatchResult, CommandDecision, LoadedState};
 use crate::flow::{Answer, Conversation, ERASED, MERGED, fire_due_timers};
 use crate::flows::Flows;
 use crate::lead::{Lead, OrderKey, fold};
@@ -259,7 +259,7 @@ fn case(
         inputs.extend(last);
     }
     if timed {
-        world.sweep_to_the_end()?;
+        world.fire_to_the_end()?;
     }
     world.publish()?;
     for person in people(&inputs) {

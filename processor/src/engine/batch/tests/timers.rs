@@ -16,9 +16,9 @@ fn at(hours: f64) -> Timestamp {
 }
 
 /// Returns the lead's home and its next due time.
-fn armed(folded: &BatchResult) -> Option<(i32, Timestamp)> {
+fn timer_due_at(folded: &BatchResult) -> Option<(i32, Timestamp)> {
     let changed = &folded.leads["491700"];
-    Some((changed.partition, changed.lead.armed?))
+    Some((changed.partition, changed.lead.timer_due_at?))
 }
 
 /// Folds the time until `hours` after the first message for the lead in `known`. The timer
@@ -37,12 +37,12 @@ fn swept(known: &mut LoadedState, hours: f64, late: f64) -> BatchResult {
     let fixture = Fixture::new();
     let rules = Rules {
         flows: &fixture.flows,
-        outlets: &fixture.outlets,
+        output_topics: &fixture.output_topics,
         erasure: &fixture.erasure,
         journal: 32,
         partitions: None,
     };
-    let folded = sweep(vec![due], clock, &rules).unwrap();
+    let folded = fire_timers(vec![due], clock, &rules).unwrap();
     for (id, changed) in &folded.leads {
         known.leads.insert(id.clone(), changed.lead.clone());
     }
@@ -77,13 +77,13 @@ fn a_reply_waits_for_a_further_message_and_expires_with_whatsapp_s_window() {
 #[test]
 fn a_lead_is_entered_once_and_a_later_time_leaves_its_entry_as_it_is() {
     let (known, folded) = asked();
-    assert_eq!(armed(&folded), Some((3, at(23.0))));
+    assert_eq!(timer_due_at(&folded), Some((3, at(23.0))));
     let folded = Fixture::new().fold(&[said("b", 30, "John Doe").record(2)], known);
-    assert_eq!(armed(&folded), Some((3, at(23.0))));
+    assert_eq!(timer_due_at(&folded), Some((3, at(23.0))));
     // The entry was found too early, so it is entered again.
     let folded = swept(&mut after(&folded), 23.0, 0.0);
     let due = Timestamp::from_millis(at(23.0).millis() + 29_000);
-    assert_eq!(armed(&folded), Some((3, due)));
+    assert_eq!(timer_due_at(&folded), Some((3, due)));
     assert!(folded.partitions[&3].outgoing.is_empty());
 }
 
@@ -97,7 +97,7 @@ fn a_silent_lead_is_nudged_and_then_cold_and_each_has_one_effect() {
     };
     assert_eq!(nudge.id, format!("491700:timer:{}", at(23.0)));
     assert_eq!((nudge.not_before, nudge.expires_at), (None, Some(at(24.0))));
-    assert_eq!(armed(&folded), Some((3, at(24.0))));
+    assert_eq!(timer_due_at(&folded), Some((3, at(24.0))));
 
     let folded = swept(&mut known, 24.0, 0.0);
     let [event] = &published::<LeadEvent>(&folded, "lead.events")[..] else {
@@ -111,7 +111,7 @@ fn a_silent_lead_is_nudged_and_then_cold_and_each_has_one_effect() {
     let states = (&*event.data.previous_state, &*event.data.current_state);
     assert_eq!(states, ("AWAITING_NAME", "COLD"));
     assert!(published::<Reply>(&folded, "lead.replies").is_empty());
-    assert_eq!(armed(&folded), None);
+    assert_eq!(timer_due_at(&folded), None);
 }
 
 #[test]
@@ -138,7 +138,7 @@ fn a_late_input_undoes_the_timer_that_it_disarms() {
         value: encode(9, &late).unwrap().into(),
         ..said("b", 0, "").record(2)
     };
-    assert_eq!(armed(&cold), None);
+    assert_eq!(timer_due_at(&cold), None);
     let folded = Fixture::new().fold(&[record], known);
     let [event] = &published::<LeadEvent>(&folded, "lead.events")[..] else {
         panic!("one event")
@@ -146,5 +146,5 @@ fn a_late_input_undoes_the_timer_that_it_disarms() {
     assert_eq!(event.data.cause, Cause::LateMessage);
     let states = (&*event.data.previous_state, &*event.data.current_state);
     assert_eq!(states, ("COLD", "AWAITING_BUDGET"));
-    assert!(armed(&folded).is_some(), "it waits again");
+    assert!(timer_due_at(&folded).is_some(), "it waits again");
 }

@@ -50,10 +50,14 @@ fn words_need_whatsapp_s_window_where_the_provider_has_one() {
     fire_due_timers(&flow, &mut cold, at(25 * HOUR));
     for (when, has_window, expected) in [
         (at(10_000 + 24 * HOUR - 1), true, None),
-        (at(10_000 + 24 * HOUR), true, Some(Objection::WindowClosed)),
+        (
+            at(10_000 + 24 * HOUR),
+            true,
+            Some(RejectReason::WindowClosed),
+        ),
         (at(30 * HOUR), false, None),
     ] {
-        let found = objection(&cold, when, &say(has_window));
+        let found = rejection(&cold, when, &say(has_window));
         assert_eq!(found, expected, "{when}");
         let turn = step(&flow, &cold, when, &say(has_window));
         assert_eq!(turn.prompt.is_some(), expected.is_none());
@@ -76,8 +80,8 @@ fn a_command_restarts_a_handed_over_lead_but_none_that_has_opted_out() {
     let stop = Answer::Text("STOP".into());
     let out = step(&flow, &again.conversation, at(40_000), &stop).conversation;
     for command in [Answer::Restart, say(false), say(true)] {
-        let found = objection(&out, at(50_000), &command);
-        assert_eq!(found, Some(Objection::OptedOut));
+        let found = rejection(&out, at(50_000), &command);
+        assert_eq!(found, Some(RejectReason::OptedOut));
         let turn = step(&flow, &out, at(50_000), &command);
         assert_eq!((turn.conversation, turn.prompt), (out.clone(), None));
     }
@@ -89,8 +93,8 @@ fn a_command_restarts_a_handed_over_lead_but_none_that_has_opted_out() {
 fn a_release_without_a_hand_over_says_so() {
     let flow = Flow::parse("default", DEFAULT_FLOW).unwrap();
     let begun = asked_for_the_budget(&flow);
-    let found = objection(&begun, at(20_000), &Answer::Release);
-    assert_eq!(found, Some(Objection::NotHandedOver));
+    let found = rejection(&begun, at(20_000), &Answer::Release);
+    assert_eq!(found, Some(RejectReason::NotHandedOver));
     let turn = step(&flow, &begun, at(20_000), &Answer::Release);
     assert_eq!((turn.conversation, turn.prompt), (begun, None));
 }
@@ -117,7 +121,7 @@ steps:
 /// Who has a lead whose first input has this id, and which gives this budget.
 fn assigned(flow: &Flow, id: &str, budget: &str) -> Option<String> {
     let mut conversation = Conversation::start(flow);
-    conversation.aside.lot = Some(fold::lot(id));
+    conversation.aside.assignment_hash = Some(fold::assignment_hash(id));
     for (second, text) in [(0, "Hi"), (10, budget)] {
         let answer = Answer::Text(text.into());
         conversation = step(flow, &conversation, at(second * 1000), &answer).conversation;

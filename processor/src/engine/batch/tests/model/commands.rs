@@ -6,7 +6,7 @@ use leadstream_schemas::{Content, InputKind, LeadInput, Reply, ReplyContent, Tim
 use proptest::prelude::*;
 
 use super::{World, ids};
-use crate::engine::batch::Decided;
+use crate::engine::batch::CommandDecision;
 use crate::flow::{Answer, DEFAULT_FLOW, Flow};
 use crate::flows::Flows;
 
@@ -65,12 +65,15 @@ pub(super) fn answer(input: &LeadInput, has_begun: bool) -> Option<Answer> {
 }
 
 /// Stores outcomes as PostgreSQL does.
-pub(super) fn note(all: &mut BTreeMap<String, Decided>, new: BTreeMap<String, Decided>) {
+pub(super) fn note(
+    all: &mut BTreeMap<String, CommandDecision>,
+    new: BTreeMap<String, CommandDecision>,
+) {
     for (id, decided) in new {
         let known = all.get(&id);
-        let is_news = |known: &Decided| {
+        let is_news = |known: &CommandDecision| {
             let is_found = known.lead_id.is_none() && decided.lead_id.is_some();
-            known.outcome.is_err() && (decided.outcome.is_ok() || is_found)
+            known.status.rejection().is_some() && (decided.status.revision().is_some() || is_found)
         };
         if known.is_none_or(is_news) {
             all.insert(id, decided);
@@ -79,7 +82,7 @@ pub(super) fn note(all: &mut BTreeMap<String, Decided>, new: BTreeMap<String, De
 }
 
 /// Returns whether the input is in its lead's journal. A command from before its lead is not.
-pub(super) fn counts(decided: &BTreeMap<String, Decided>, input: &LeadInput) -> bool {
+pub(super) fn counts(decided: &BTreeMap<String, CommandDecision>, input: &LeadInput) -> bool {
     input.kind != InputKind::Command
         || decided
             .get(&input.id)
@@ -112,7 +115,7 @@ pub(super) fn explained(world: &World<'_>, inputs: &[LeadInput]) -> Result<(), T
             .map(|reply| &reply.content)
             .collect();
         let words = ReplyContent::Text { body: body.clone() };
-        let expected = decided.outcome.is_ok().then_some(&words);
+        let expected = decided.status.revision().is_some().then_some(&words);
         prop_assert_eq!(said, Vec::from_iter(expected), "{:?}", decided);
     }
     Ok(())

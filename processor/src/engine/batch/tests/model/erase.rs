@@ -111,7 +111,7 @@ impl World<'_> {
             for (tombstone, revision) in &erased.tombstones {
                 let gone = ErasureRecord {
                     until: erased.until,
-                    revision: *revision,
+                    last_revision: *revision,
                 };
                 self.graves
                     .tombstones
@@ -197,7 +197,8 @@ impl World<'_> {
             .iter()
             .filter_map(|it| Some((it, self.decided.get(&it.id)?)))
         {
-            if matches!(input.content, Content::Erase { .. }) && decided.outcome.is_ok() {
+            if matches!(input.content, Content::Erase { .. }) && decided.status.revision().is_some()
+            {
                 let gone = ids(input).first().and_then(|id| self.gone_of(id));
                 let at = input.sent_at.min(input.received_at);
                 prop_assert!(

@@ -7,7 +7,7 @@ use leadstream_schemas::Timestamp;
 use proptest::prelude::*;
 
 use super::{Fixture, PARTITIONS, World, erase};
-use crate::engine::batch::{Clock, DueLead, Rules, sweep};
+use crate::engine::batch::{Clock, DueLead, Rules, fire_timers};
 use crate::flow::{Conversation, DEFAULT_FLOW, Flow, fire_due_timers};
 use crate::flows::Flows;
 
@@ -37,7 +37,7 @@ pub(super) fn pass_to_the_end(flows: &Flows, conversation: &mut Option<Conversat
 }
 
 impl World<'_> {
-    pub(super) fn sweep_now_and_then(
+    pub(super) fn fire_now_and_then(
         &mut self,
         choice: usize,
         count: usize,
@@ -45,22 +45,22 @@ impl World<'_> {
         let moment = choice * 7 + count * 11;
         if !moment.is_multiple_of(3) {
             let at = 1_000_000 + i64::try_from(moment).unwrap() * 100;
-            self.sweep(choice % PARTITIONS, Timestamp::from_millis(at))?;
+            self.fire(choice % PARTITIONS, Timestamp::from_millis(at))?;
         }
         Ok(())
     }
 
     /// Fires timers until no lead waits for time.
-    pub(super) fn sweep_to_the_end(&mut self) -> Result<(), TestCaseError> {
+    pub(super) fn fire_to_the_end(&mut self) -> Result<(), TestCaseError> {
         for partition in 0..PARTITIONS {
-            self.sweep(partition, END)?;
+            self.fire(partition, END)?;
         }
         prop_assert!(self.timers.is_empty(), "timers are left");
         Ok(())
     }
 
     /// Fires timers as the partition's owner does.
-    fn sweep(&mut self, partition: usize, until: Timestamp) -> Result<(), TestCaseError> {
+    fn fire(&mut self, partition: usize, until: Timestamp) -> Result<(), TestCaseError> {
         let partition = i32::try_from(partition).unwrap();
         let due = self
             .timers
@@ -83,12 +83,12 @@ impl World<'_> {
         };
         let rules = Rules {
             flows: &self.fixture.flows,
-            outlets: &self.fixture.outlets,
+            output_topics: &self.fixture.output_topics,
             erasure: &self.fixture.erasure,
             journal: self.fixture.journal,
             partitions: self.fixture.partitions,
         };
-        let folded = sweep(leads, clock, &rules).unwrap();
+        let folded = fire_timers(leads, clock, &rules).unwrap();
         self.commit(folded)
     }
 
@@ -96,7 +96,7 @@ impl World<'_> {
     pub(super) fn timers_are_entered(&self) -> Result<(), TestCaseError> {
         for (lead_id, lead) in &self.leads {
             let entry = self.timers.get(lead_id).map(|(_, due)| *due);
-            prop_assert_eq!(lead.armed, entry, "the lead knows its entry");
+            prop_assert_eq!(lead.timer_due_at, entry, "the lead knows its entry");
             if let Some(due) = lead.next_due(&self.fixture.flows).unwrap() {
                 prop_assert!(entry.is_some_and(|entry| entry <= due), "entered too late");
             }

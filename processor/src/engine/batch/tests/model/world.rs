@@ -14,7 +14,7 @@ pub(super) struct World<'a> {
     pub(super) events: Vec<LeadEvent>,
     pub(super) replies: Vec<Reply>,
     /// Outcomes of commands, by command id.
-    pub(super) decided: BTreeMap<String, Decided>,
+    pub(super) decided: BTreeMap<String, CommandDecision>,
     /// The home and the due time, by lead id.
     pub(super) timers: BTreeMap<String, (i32, Timestamp)>,
     /// Committed and unpublished records, with the partition that they came from.
@@ -79,7 +79,7 @@ impl<'a> World<'a> {
             steps += 1;
             prop_assert!(steps < 1000, "the leads do not come to rest");
             if timed {
-                self.sweep_now_and_then(*choice, *count)?;
+                self.fire_now_and_then(*choice, *count)?;
             }
         }
         Ok(())
@@ -124,7 +124,7 @@ impl<'a> World<'a> {
             );
             // The form in which PostgreSQL stores the lead.
             let stored = Lead::from_bytes(&changed.body).unwrap();
-            match stored.armed {
+            match stored.timer_due_at {
                 Some(due) => self
                     .timers
                     .insert(lead_id.clone(), (changed.partition, due)),
@@ -136,7 +136,7 @@ impl<'a> World<'a> {
             }
             self.leads.insert(lead_id, stored);
         }
-        commands::note(&mut self.decided, folded.decided);
+        commands::note(&mut self.decided, folded.commands);
         for (identity, lead_id) in folded.identities {
             let before = self.identities.insert(identity, lead_id);
             prop_assert_eq!(before, None, "an id is written once");

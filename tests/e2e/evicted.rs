@@ -14,11 +14,11 @@ use crate::observe::read_all;
 /// dropped, and future days are created.
 pub(crate) fn run(world: &World) -> anyhow::Result<()> {
     world.runtime.block_on(async {
-        let site = Site::new(world, "departed").await?;
+        let site = Site::new(world, "evicted").await?;
         sqlx::raw_sql(
-            "CREATE TABLE departed_inputs_20200101 PARTITION OF departed_inputs
+            "CREATE TABLE dedup_ids_20200101 PARTITION OF dedup_ids
                  FOR VALUES FROM ('2020-01-01') TO ('2020-01-02');
-             INSERT INTO departed_inputs VALUES ('2020-01-01', '1', 'a'), ('2020-02-02', '1', 'b')",
+             INSERT INTO dedup_ids VALUES ('2020-01-01', '1', 'a'), ('2020-02-02', '1', 'b')",
         )
         .execute(&site.database)
         .await?;
@@ -29,24 +29,17 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
 
         let person = Person::new("15558880002", "Grace");
         let now = Timestamp::now().millis() / 1000 - 600;
-        let said = |index: i64| {
-            text_webhook(
-                &person,
-                &format!("departed-{index}"),
-                now + index,
-                "RESTART",
-            )
-        };
+        let said =
+            |index: i64| text_webhook(&person, &format!("evicted-{index}"), now + index, "RESTART");
         for index in [0, 1, 2, 3, 4, 0, 1, 5] {
             site.post(&said(index)).await?;
         }
         eventually(Duration::from_secs(60), async || {
-            let (departed,): (i64,) = sqlx::query_as(
-                "SELECT count(*) FROM departed_inputs WHERE lead_id = '15558880002'",
-            )
-            .fetch_one(&site.database)
-            .await?;
-            ensure!(departed == 4, "{departed} ids have left");
+            let (evicted,): (i64,) =
+                sqlx::query_as("SELECT count(*) FROM dedup_ids WHERE lead_id = '15558880002'")
+                    .fetch_one(&site.database)
+                    .await?;
+            ensure!(evicted == 4, "{evicted} evicted ids");
             Ok(())
         })
         .await?;
@@ -67,8 +60,8 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
 
 async fn days(site: &Site<'_>) -> anyhow::Result<()> {
     let (old, to_come): (i64, i64) = sqlx::query_as(
-        "SELECT (SELECT count(*) FROM departed_inputs WHERE day < '2021-01-01'),
-             (SELECT count(*) FROM pg_inherits WHERE inhparent = 'departed_inputs'::regclass)",
+        "SELECT (SELECT count(*) FROM dedup_ids WHERE day < '2021-01-01'),
+             (SELECT count(*) FROM pg_inherits WHERE inhparent = 'dedup_ids'::regclass)",
     )
     .fetch_one(&site.database)
     .await?;

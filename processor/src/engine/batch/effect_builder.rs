@@ -8,14 +8,14 @@ use crate::engine::effects::{self, Times, Withdrawal};
 use crate::flow::{WINDOW, later};
 use crate::lead::Lead;
 
-pub(super) struct Voice<'a> {
+pub(super) struct EffectBuilder<'a> {
     pub(super) lead_id: &'a str,
     pub(super) account: &'a str,
     pub(super) trace: Option<TraceContext>,
     pub(super) rules: &'a Rules<'a>,
 }
 
-impl Voice<'_> {
+impl EffectBuilder<'_> {
     /// Publishes the event that gives `lead` its next revision.
     pub(super) fn event(
         &self,
@@ -32,7 +32,7 @@ impl Voice<'_> {
         lead.revision = revision;
         let trace = self.trace.map(|trace| trace.child(1));
         outgoing.push(effects::outgoing(
-            &self.rules.outlets.events,
+            &self.rules.output_topics.events,
             home_key(self.lead_id, self.account),
             trace,
             &event,
@@ -82,7 +82,7 @@ impl Voice<'_> {
         outgoing: &mut Vec<Outgoing>,
     ) -> Result<(), BatchError> {
         outgoing.push(effects::outgoing(
-            &self.rules.outlets.replies,
+            &self.rules.output_topics.replies,
             home_key(self.lead_id, self.account),
             self.trace.map(|trace| trace.child(child)),
             record,

@@ -21,16 +21,16 @@ const PORTION: usize = 100;
 /// The divisor of the lane's time for timers: while many are due, they get one part in this many.
 const SHARE: u32 = 4;
 
-/// The sweeps of a lane: when the next one is due, and where the logs of partitions end. The lane
-/// asks Kafka for log ends in the background and does not wait for the answer.
+/// The timer checks of a lane: the time of the next one, and where the logs of partitions end. The
+/// lane asks Kafka for log ends in the background and does not wait for the answer.
 #[derive(Debug)]
-pub(super) struct Sweeps {
+pub(super) struct TimerChecks {
     next: Instant,
     answers: UnboundedReceiver<(i32, Option<LogEnd>)>,
     sender: UnboundedSender<(i32, Option<LogEnd>)>,
 }
 
-impl Default for Sweeps {
+impl Default for TimerChecks {
     fn default() -> Self {
         let (sender, answers) = unbounded_channel();
         Self {
@@ -41,7 +41,7 @@ impl Default for Sweeps {
     }
 }
 
-impl Sweeps {
+impl TimerChecks {
     /// Asks Kafka for the end of the log of `partition`.
     fn ask(&self, consumer: ConsumerHandle, partition: i32) {
         let at = Timestamp::now();
@@ -63,7 +63,7 @@ impl Sweeps {
         });
     }
 
-    /// Passes `log_end` to a later sweep.
+    /// Passes `log_end` to a later check.
     fn answer(
         &self,
         partition: i32,
@@ -79,16 +79,16 @@ impl Sweeps {
 
 impl Lane {
     /// Returns when timers are checked next, or none while other work comes first.
-    pub(super) fn sweep_at(&self) -> Option<Instant> {
-        let may_sweep =
+    pub(super) fn next_timer_check(&self) -> Option<Instant> {
+        let may_fire =
             !self.partitions.is_empty() && !self.partitions.must_resume() && !self.outbox.is_full();
-        may_sweep.then(|| self.backoff.earliest(self.sweeps.next))
+        may_fire.then(|| self.backoff.earliest(self.timer_checks.next))
     }
 
     /// Fires a portion of the due timers.
-    pub(super) async fn sweep(&mut self) -> Result<(), BatchFailure> {
+    pub(super) async fn check_timers(&mut self) -> Result<(), BatchFailure> {
         let began = Instant::now();
-        self.sweeps.next = began + INTERVAL;
+        self.timer_checks.next = began + INTERVAL;
         let until = self.reach(Timestamp::now()).await?;
         if until.is_empty() {
             return Ok(());
@@ -100,14 +100,14 @@ impl Lane {
             self.fire(due, &until).await?;
         }
         if is_full {
-            self.sweeps.next = Instant::now() + began.elapsed() * (SHARE - 1);
+            self.timer_checks.next = Instant::now() + began.elapsed() * (SHARE - 1);
         }
         Ok(())
     }
 
     /// Returns the time until which timers may fire, for each partition with timers.
     async fn reach(&mut self, now: Timestamp) -> Result<BTreeMap<i32, Timestamp>, StoreError> {
-        while let Ok((id, log_end)) = self.sweeps.answers.try_recv() {
+        while let Ok((id, log_end)) = self.timer_checks.answers.try_recv() {
             if let Some(partition) = self.partitions.get_mut(id) {
                 partition.timers.answered(log_end);
             }
@@ -123,8 +123,8 @@ impl Lane {
             let consumer = || self.shared.consumer.clone();
             match partition.timers.step(first, next, now) {
                 Step::Wait => {}
-                Step::Ask => self.sweeps.ask(consumer(), id),
-                Step::ProbeLog(log_end) => self.sweeps.probe(consumer(), id, next, log_end),
+                Step::Ask => self.timer_checks.ask(consumer(), id),
+                Step::ProbeLog(log_end) => self.timer_checks.probe(consumer(), id, next, log_end),
                 Step::Fire(time) => {
                     until.insert(id, time);
                 }
@@ -153,9 +153,9 @@ impl Lane {
             now: Timestamp::now(),
         };
         let flows = self.shared.flows.current();
-        let result = batch::sweep(leads, clock, &self.shared.rules(&flows));
+        let result = batch::fire_timers(leads, clock, &self.shared.rules(&flows));
         let mut result = self.check_flows(&flows, result.map_err(Into::into)).await?;
-        self.partitions.place_sweep(&mut result);
+        self.partitions.place_timer_commit(&mut result);
         let committed = self.commit(result).await?;
         self.after_commit(committed).await;
         Ok(())
