@@ -1,4 +1,9 @@
-//! Compares the migrations applied to a database with the migrations that a version knows: pure.
+//! Compares the migrations applied to a database with the migrations that a version knows.
+
+use std::sync::Once;
+
+use sqlx::migrate::Migrator;
+use sqlx::{AssertSqlSafe, PgPool};
 
 /// A problem with a database's tables. `table` is where sqlx records its migrations.
 #[derive(Debug, thiserror::Error)]
@@ -52,21 +57,56 @@ fn named(table: &str, versions: &[i64]) -> String {
 }
 
 /// A migration that was applied.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct Applied {
-    pub version: i64,
-    pub checksum: Vec<u8>,
+    version: i64,
+    checksum: Vec<u8>,
     /// Whether the migration completed.
-    pub success: bool,
+    success: bool,
 }
 
-/// Compares the migrations recorded in `table` with those that this version knows, by version and
-/// checksum. Returns the newest unknown migration: such a database can be used, for example during
-/// an upgrade.
+/// Returns the migrations that `table` records; none if there is no such table.
+///
+/// # Errors
+/// Returns the errors of the database.
+pub async fn applied(pool: &PgPool, table: &'static str) -> Result<Vec<Applied>, sqlx::Error> {
+    let query = format!("SELECT version, checksum, success FROM {table}");
+    match sqlx::query_as(AssertSqlSafe(query)).fetch_all(pool).await {
+        // Any other error says nothing about the schema.
+        Err(sqlx::Error::Database(error)) if error.code().is_some_and(|it| it == "42P01") => {
+            Ok(Vec::new())
+        }
+        applied => applied,
+    }
+}
+
+/// Checks that the migrations of this version were applied unchanged; `table` records them. Warns
+/// about a newer migration, which keeps what this version uses.
 ///
 /// # Errors
 /// Returns an error if a migration is missing, changed or unfinished.
-pub fn check<'a>(
+pub fn check(
+    table: &'static str,
+    migrator: &Migrator,
+    applied: &[Applied],
+) -> Result<(), SchemaError> {
+    let known = migrator.iter().map(|it| (it.version, &*it.checksum));
+    if let Some(newer) = compare(table, known, applied)? {
+        static WARNED: Once = Once::new();
+        WARNED.call_once(|| {
+            tracing::warn!(
+                migration = newer,
+                table,
+                "a newer version migrated the database: this version works with it during an upgrade; upgrade every service"
+            );
+        });
+    }
+    Ok(())
+}
+
+/// Compares applied migrations with known ones, by version and checksum. Returns the newest unknown
+/// migration.
+fn compare<'a>(
     table: &'static str,
     known: impl Iterator<Item = (i64, &'a [u8])> + Clone,
     applied: &[Applied],
@@ -107,7 +147,7 @@ pub fn check<'a>(
 
 #[cfg(test)]
 mod tests {
-    use super::{Applied, SchemaError, check};
+    use super::{Applied, SchemaError, compare};
 
     const KNOWN: [(i64, &[u8]); 5] = [(1, b"a"), (2, b"b"), (3, b"c"), (4, b"d"), (5, b"e")];
 
@@ -122,10 +162,10 @@ mod tests {
     }
 
     fn checked(applied: &[Applied]) -> Result<Option<i64>, SchemaError> {
-        check("notes", KNOWN.into_iter(), applied)
+        compare("notes", KNOWN.into_iter(), applied)
     }
 
-    fn told(applied: &[Applied]) -> String {
+    fn message(applied: &[Applied]) -> String {
         checked(applied).unwrap_err().to_string()
     }
 
@@ -144,27 +184,27 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_named_and_a_gap_told_from_an_old_database() {
+    fn missing_migrations_are_named_and_a_gap_differs_from_an_old_database() {
         let mut applied = applied();
         applied.pop();
         assert_eq!(
-            told(&applied),
+            message(&applied),
             "the database lacks migration 0005 (notes); run `leadstream migrate`"
         );
         applied.drain(1..3);
-        let gap = told(&applied);
+        let gap = message(&applied);
         assert!(gap.contains("migration 0004, but lacks migrations 0002, 0003, 0005 (notes): "));
         assert!(matches!(checked(&[]), Err(SchemaError::Empty("notes"))));
     }
 
     #[test]
-    fn another_text_of_a_migration_is_told_and_so_is_one_that_did_not_end() {
+    fn a_changed_migration_is_an_error_and_so_is_one_that_did_not_end() {
         let mut applied = applied();
         applied[1].checksum[0] ^= 1;
-        let changed = told(&applied);
+        let changed = message(&applied);
         assert!(changed.starts_with("migration 0002 (notes) of the database is not this"));
         applied[4].success = false;
-        let unfinished = told(&applied);
+        let unfinished = message(&applied);
         assert!(unfinished.starts_with("migration 0005 (notes) of the database did not end"));
     }
 }

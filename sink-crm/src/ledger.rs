@@ -6,7 +6,7 @@ use std::future::Future;
 use chrono::{DateTime, Utc};
 use leadstream_kafka::{Record, TraceContext};
 use leadstream_service::database;
-use leadstream_service::migrations::{self, Applied, SchemaError};
+use leadstream_service::migrations;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPool};
 use sqlx::{FromRow, Row as _};
@@ -161,27 +161,8 @@ impl Ledger {
     /// # Errors
     /// Returns [`LedgerError::Schema`] if they were not.
     pub(crate) async fn check(&self) -> Result<(), LedgerError> {
-        let query = sqlx::query_as::<_, (i64, Vec<u8>, bool)>(sql::APPLIED).fetch_all(&self.pool);
-        let rows = match timed(query).await {
-            Err(LedgerError::Database(sqlx::Error::Database(error)))
-                if error.code().is_some_and(|code| code == "42P01") =>
-            {
-                return Err(SchemaError::Empty(MIGRATIONS).into());
-            }
-            rows => rows?,
-        };
-        let applied: Vec<Applied> = rows
-            .into_iter()
-            .map(|(version, checksum, success)| Applied {
-                version,
-                checksum,
-                success,
-            })
-            .collect();
-        let migrator = migrator();
-        let known = migrator.iter().map(|it| (it.version, &*it.checksum));
-        migrations::check(MIGRATIONS, known, &applied)?;
-        Ok(())
+        let applied = timed(migrations::applied(&self.pool, MIGRATIONS)).await?;
+        Ok(migrations::check(MIGRATIONS, &migrator(), &applied)?)
     }
 
     /// Writes what `crms` should have, one row per lead, and skips what is older than the ledger's

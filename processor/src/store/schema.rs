@@ -1,10 +1,8 @@
 //! Creates the tables by migrations, and compares them with this version at every start.
 
-use std::sync::Once;
-
-use leadstream_service::migrations::{Applied, SchemaError, check};
+use leadstream_service::migrations;
+use sqlx::PgPool;
 use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::{PgPool, Row};
 
 use super::{Store, StoreError};
 
@@ -22,36 +20,10 @@ pub async fn migrate(pool: &PgPool) -> Result<(), MigrateError> {
 }
 
 impl Store {
-    /// Checks that the migrations of this version were applied unchanged. Migrations of a newer
-    /// version may exist: they keep what this version uses.
+    /// Checks that the migrations of this version were applied unchanged.
     pub(crate) async fn check_schema(&self) -> Result<(), StoreError> {
-        let query = sqlx::query("SELECT version, checksum, success FROM _sqlx_migrations");
-        let read = self.rows(query, |row| {
-            Ok(Applied {
-                version: row.try_get("version")?,
-                checksum: row.try_get("checksum")?,
-                success: row.try_get("success")?,
-            })
-        });
-        let applied: Vec<Applied> = match read.await {
-            // The table does not exist. Any other error says nothing about the schema.
-            Err(StoreError::Database(sqlx::Error::Database(error)))
-                if error.code().is_some_and(|it| it == "42P01") =>
-            {
-                return Err(SchemaError::Empty(MIGRATIONS).into());
-            }
-            found => found?,
-        };
-        let known = MIGRATOR.iter().map(|it| (it.version, &*it.checksum));
-        if let Some(newer) = check(MIGRATIONS, known, &applied)? {
-            static TOLD: Once = Once::new();
-            TOLD.call_once(|| {
-                tracing::warn!(
-                    migration = newer,
-                    "the database was migrated by a newer version: this one works with it for the time of an upgrade; go on to the newer version everywhere"
-                );
-            });
-        }
-        Ok(())
+        let read = async { Ok(migrations::applied(&self.pool, MIGRATIONS).await?) };
+        let applied = self.bounded(read).await?;
+        Ok(migrations::check(MIGRATIONS, &MIGRATOR, &applied)?)
     }
 }

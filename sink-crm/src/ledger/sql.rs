@@ -1,8 +1,6 @@
 //! Holds every statement of this service. Rows are locked in the order of CRM and lead id, so that
 //! statements over the same rows wait for each other instead of deadlocking.
 
-pub(super) const APPLIED: &str = "SELECT version, checksum, success FROM crm_migrations";
-
 /// A newer revision makes a row due whatever the outcome of the older one. A waiting row keeps its
 /// place, the more urgent priority, and its count of failed attempts.
 pub(super) const WANT: &str = "
