@@ -5,7 +5,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
+use leadstream_processor::StoreError;
 use leadstream_service::lifecycle;
+use leadstream_service::migrations::{BEFORE_FIRST_RELEASE, SchemaError};
 use tokio::runtime::Runtime;
 
 use crate::{chat, crm, dead_letters, flow, lead, migrate, recover, topics, up};
@@ -151,11 +153,19 @@ impl Cli {
     }
 }
 
-/// Runs a tool: 0, or 1 with the error and its causes in one line.
+/// Runs a tool: 0, or another status with the error and its causes in one line.
 async fn tool(command: impl Future<Output = anyhow::Result<()>>) -> ExitCode {
     match command.await {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => failed(&*error),
+        Err(error) => {
+            let failure = failed(&*error);
+            match error.downcast_ref() {
+                Some(StoreError::Schema(SchemaError::BeforeFirstRelease { .. })) => {
+                    ExitCode::from(BEFORE_FIRST_RELEASE)
+                }
+                _ => failure,
+            }
+        }
     }
 }
 

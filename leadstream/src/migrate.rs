@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Context;
+use leadstream_processor::StoreError;
 use leadstream_service::config::DatabaseArgs;
 use leadstream_service::migrations::SchemaError;
 use leadstream_sink_crm::LedgerError;
@@ -34,7 +35,10 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
             .await?;
         leadstream_processor::migrate(&pool)
             .await
-            .map_err(|error| told(error, leadstream_processor::MIGRATIONS))
+            .map_err(|error| match error {
+                StoreError::Migrate(error) => told(error, leadstream_processor::MIGRATIONS),
+                error => error.into(),
+            })
             .context("the engine's tables")?;
         leadstream_sink_crm::migrate(&pool)
             .await

@@ -21,7 +21,7 @@ use crate::engine::batch::home_key;
 use crate::engine::command::KnownCommand;
 use crate::engine::effects::{OutputTopics, outgoing};
 use crate::flow::{MAX_ASSIGNEE_CHARS, MAX_WORDS, is_assignee, is_sayable};
-use crate::lead::{Accounts, Address, Verb};
+use crate::lead::{Accounts, Address, CommandKind};
 use crate::store::StoreError;
 
 pub use crate::engine::command::{CommandResult, CommandStatus};
@@ -266,7 +266,7 @@ fn check(id: &str, content: &Content) -> Result<(), DeskError> {
         Content::Say { body } if !is_sayable(body) => wrong(format!(
             "WhatsApp takes texts of 1 to {MAX_WORDS} characters without control characters"
         )),
-        content if Verb::of(content).is_none() => wrong("that is no command".to_owned()),
+        content if CommandKind::of(content).is_none() => wrong("that is no command".to_owned()),
         _ => Ok(()),
     }
 }

@@ -23,7 +23,7 @@ mod tests;
 
 pub use amend::Amendment;
 pub use identity::{Accounts, Address, Identities, scoped};
-pub use input::{Command, Inbound, Input, InputError, Merge, OrderKey, Verb};
+pub use input::{Command, CommandKind, Inbound, Input, InputError, Merge, OrderKey};
 pub use journal::{
     Admission, Arrival, Change, Entry, FoldError, Joined, Journal, Replayed, Source, fold,
 };

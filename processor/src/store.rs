@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use leadstream_service::database;
 use leadstream_service::migrations::SchemaError;
+use sqlx::migrate::MigrateError;
 use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 use sqlx::{Connection, PgConnection, PgPool, Row};
@@ -59,6 +60,8 @@ pub enum StoreError {
     Outbox(#[from] OutboxError),
     #[error(transparent)]
     Schema(#[from] SchemaError),
+    #[error(transparent)]
+    Migrate(#[from] MigrateError),
 }
 
 /// A row of the outbox.

@@ -5,6 +5,9 @@ use std::sync::Once;
 use sqlx::migrate::Migrator;
 use sqlx::{AssertSqlSafe, PgPool};
 
+/// The exit status of `leadstream migrate` for [`SchemaError::BeforeFirstRelease`].
+pub const BEFORE_FIRST_RELEASE: u8 = 3;
+
 /// A problem with a database's tables. `table` is where sqlx records its migrations.
 #[derive(Debug, thiserror::Error)]
 pub enum SchemaError {
@@ -12,6 +15,15 @@ pub enum SchemaError {
         "the database lacks the table {0}, and so has none of Leadstream's; run `leadstream migrate`"
     )]
     Empty(&'static str),
+    /// The first migration of a release never changes.
+    #[error(
+        "a version before 0.1.0 made the tables of database `{database}` ({}), and no version upgrades them. Create an empty database, name it in DATABASE_URL and run `leadstream migrate`; `leadstream recover` then folds lead.inputs into it again",
+        named(.table, &[1])
+    )]
+    BeforeFirstRelease {
+        table: &'static str,
+        database: String,
+    },
     #[error("the database lacks {}; run `leadstream migrate`", named(.table, .missing))]
     Behind {
         table: &'static str,
@@ -59,6 +71,7 @@ fn named(table: &str, versions: &[i64]) -> String {
 /// A migration that was applied.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct Applied {
+    database: String,
     version: i64,
     checksum: Vec<u8>,
     /// Whether the migration completed.
@@ -70,13 +83,45 @@ pub struct Applied {
 /// # Errors
 /// Returns the errors of the database.
 pub async fn applied(pool: &PgPool, table: &'static str) -> Result<Vec<Applied>, sqlx::Error> {
-    let query = format!("SELECT version, checksum, success FROM {table}");
+    let query = format!(
+        "SELECT current_database()::text AS database, version, checksum, success FROM {table}"
+    );
     match sqlx::query_as(AssertSqlSafe(query)).fetch_all(pool).await {
         // Any other error says nothing about the schema.
         Err(sqlx::Error::Database(error)) if error.code().is_some_and(|it| it == "42P01") => {
             Ok(Vec::new())
         }
         applied => applied,
+    }
+}
+
+/// Checks that the first of the applied migrations is this version's: then the rest can be applied.
+///
+/// # Errors
+/// Returns [`SchemaError::BeforeFirstRelease`].
+pub fn check_origin(
+    table: &'static str,
+    migrator: &Migrator,
+    applied: &[Applied],
+) -> Result<(), SchemaError> {
+    let first = migrator.iter().map(|it| (it.version, &*it.checksum)).min();
+    has_origin(table, first, applied)
+}
+
+fn has_origin(
+    table: &'static str,
+    first: Option<(i64, &[u8])>,
+    applied: &[Applied],
+) -> Result<(), SchemaError> {
+    let is_other = |it: &&Applied| {
+        first.is_some_and(|(version, checksum)| it.version == version && it.checksum != checksum)
+    };
+    match applied.iter().find(is_other) {
+        Some(other) => Err(SchemaError::BeforeFirstRelease {
+            table,
+            database: other.database.clone(),
+        }),
+        None => Ok(()),
     }
 }
 
@@ -115,6 +160,7 @@ fn compare<'a>(
         let version = unfinished.version;
         return Err(SchemaError::Unfinished { table, version });
     }
+    has_origin(table, known.clone().min(), applied)?;
     let find = |version: i64| applied.iter().find(|it| it.version == version);
     let is_changed = |(version, checksum): &(i64, &[u8])| {
         find(*version).is_some_and(|it| it.checksum != **checksum)
@@ -154,6 +200,7 @@ mod tests {
     fn applied() -> Vec<Applied> {
         KNOWN
             .map(|(version, checksum)| Applied {
+                database: "sales".to_owned(),
                 version,
                 checksum: checksum.to_vec(),
                 success: true,
@@ -176,6 +223,7 @@ mod tests {
         applied.reverse();
         assert_eq!(checked(&applied).unwrap(), None);
         applied.push(Applied {
+            database: "sales".to_owned(),
             version: 9_000,
             checksum: vec![1],
             success: true,
@@ -206,5 +254,22 @@ mod tests {
         applied[4].success = false;
         let unfinished = message(&applied);
         assert!(unfinished.starts_with("migration 0005 (notes) of the database did not end"));
+    }
+
+    #[test]
+    fn tables_of_before_the_first_release_are_recognized_by_their_first_migration() {
+        let mut applied = applied();
+        applied[0].checksum[0] ^= 1;
+        // They had more migrations than this version knows, or fewer.
+        for count in [5, 2, 1] {
+            applied.truncate(count);
+            let found = message(&applied);
+            assert!(
+                found.starts_with("a version before 0.1.0 made the tables of database `sales` (migration 0001 (notes))")
+                    && found.contains("DATABASE_URL")
+                    && found.contains("`leadstream recover`"),
+                "{found}"
+            );
+        }
     }
 }

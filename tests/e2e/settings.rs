@@ -184,8 +184,8 @@ pub(crate) fn topics_exist(world: &World) -> anyhow::Result<()> {
     })
 }
 
-/// Checks that services and commands refuse a gap, another text, and an older schema. A newer
-/// schema is used and logged.
+/// Checks that services and commands refuse a gap, another text, and the tables of a version before
+/// 0.1.0. A newer schema is used and logged.
 pub(crate) fn other_migrations(world: &World) -> anyhow::Result<()> {
     const TABLE: &str = "_sqlx_migrations";
     const CRM: &str = "crm_migrations";
@@ -214,32 +214,28 @@ pub(crate) fn other_migrations(world: &World) -> anyhow::Result<()> {
             change(back).await
         };
 
-        change(format!("DELETE FROM {TABLE} WHERE version = 5")).await?;
-        refused(&flows, &["but lacks migration 0005", "leadstream migrate"]).await?;
+        // As a version before 0.1.0 left it: another first migration, and more of them.
+        change(format!(
+            "UPDATE {TABLE} SET checksum = '\\x00';
+             INSERT INTO {TABLE} SELECT 2, 'reports', now(), true, '\\x00', 0"
+        ))
+        .await?;
+        let earlier = ["a version before 0.1.0 made the tables", "DATABASE_URL"];
+        refused(&flows, &earlier).await?;
+        refused(&["migrate"], &earlier).await?;
         site.spawn(Service::Processor, "processor")?;
         ensure!(
             !site.ended("processor").await?.success(),
             "the processor goes on"
         );
         let log = site.log("processor")?;
-        ensure!(log.contains("but lacks migration 0005"), "{log}");
+        ensure!(log.contains(earlier[0]), "{log}");
         restore(TABLE).await?;
 
-        change(format!(
-            "UPDATE {TABLE} SET checksum = '\\x00' WHERE version = 2"
-        ))
-        .await?;
-        let changed = ["migration 0002 (_sqlx_migrations) of the database is not this"];
-        refused(&flows, &changed).await?;
-        refused(&["migrate"], &changed).await?;
-        restore(TABLE).await?;
-
-        change(format!("DELETE FROM {TABLE} WHERE version > 8")).await?;
-        refused(
-            &flows,
-            &["the database lacks migrations 0009", "leadstream migrate"],
-        )
-        .await?;
+        change(format!("UPDATE {TABLE} SET success = false")).await?;
+        let unfinished = ["migration 0001 (_sqlx_migrations) of the database did not end"];
+        refused(&flows, &unfinished).await?;
+        refused(&["migrate"], &unfinished).await?;
         restore(TABLE).await?;
 
         change(format!(
@@ -253,7 +249,10 @@ pub(crate) fn other_migrations(world: &World) -> anyhow::Result<()> {
         .await?;
         site.start(Service::Processor, "processor").await?;
         let log = site.log("processor")?;
-        ensure!(log.contains("migrated by a newer version"), "{log}");
+        ensure!(
+            log.contains("a newer version migrated the database"),
+            "{log}"
+        );
         site.stop("processor").await?;
 
         restore(TABLE).await?;

@@ -69,6 +69,12 @@ pub enum LocalError {
     )]
     DataOwnedByRoot { dir: PathBuf },
 
+    #[error(
+        "an earlier version of Leadstream made the data folder {}, and this version cannot use it: start with --fresh, which removes its data, or choose another folder (--data-dir)",
+        .dir.display()
+    )]
+    EarlierVersion { dir: PathBuf },
+
     #[error("{what} ended with {status}; the end of its output:\n{tail}")]
     Command {
         what: &'static str,

@@ -26,7 +26,7 @@ use super::effects::{self, OutputTopics};
 use crate::erasure::{ErasureKeys, ErasureRecord};
 use crate::flow::RejectReason;
 use crate::flows::Flows;
-use crate::lead::{FoldError, Inbound, InputError, Lead, StoredError, Verb, scoped};
+use crate::lead::{CommandKind, FoldError, Inbound, InputError, Lead, StoredError, scoped};
 
 /// The loaded database state that the fold may use.
 #[derive(Clone, Debug, Default)]
@@ -297,8 +297,8 @@ impl Step<'_> {
         let builder = self.effect_builder();
         let (kind, times) = match &self.keyed.inbound {
             Inbound::Command(command) => {
-                let kind = match command.verb {
-                    Verb::Say => ReplyKind::AgentMessage,
+                let kind = match command.kind {
+                    CommandKind::Say => ReplyKind::AgentMessage,
                     _ => effects::kind(lead),
                 };
                 (kind, EffectBuilder::command_times(lead))

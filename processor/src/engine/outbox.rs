@@ -18,9 +18,8 @@ pub(crate) struct OutboxKey {
     pub(crate) timer_commit: i64,
 }
 
-/// Format 1: MessagePack uncompressed. The other format is compressed by LZ4.
-const PLAIN: u8 = 1;
-const COMPRESSED: u8 = 2;
+/// The format version: MessagePack, compressed by LZ4.
+const FORMAT: u8 = 1;
 
 #[derive(Serialize)]
 struct Stored<'a> {
@@ -82,16 +81,15 @@ pub(crate) fn encode(records: &[Outgoing]) -> Result<Vec<u8>, OutboxError> {
     let mut plain = Vec::with_capacity(length);
     rmp_serde::encode::write(&mut plain, &stored)?;
     let mut bytes = compress_prepend_size(&plain);
-    bytes.insert(0, COMPRESSED);
+    bytes.insert(0, FORMAT);
     Ok(bytes)
 }
 
 pub(crate) fn decode(bytes: &[u8]) -> Result<Vec<Outgoing>, OutboxError> {
     let restored: Vec<Restored> = match bytes {
-        [COMPRESSED, compressed @ ..] => {
+        [FORMAT, compressed @ ..] => {
             rmp_serde::from_slice(&decompress_size_prepended(compressed)?)?
         }
-        [PLAIN, plain @ ..] => rmp_serde::from_slice(plain)?,
         _ => return Err(OutboxError::Format),
     };
     Ok(restored.into_iter().map(Outgoing::from).collect())
@@ -146,16 +144,6 @@ mod tests {
             },
         ];
         assert_eq!(decode(&encode(&records).unwrap()).unwrap(), records);
-        let old = [
-            &[1, 0x91, 0x94, 0xa1, b't'][..],
-            &[0xc4, 0, 0xc4, 1, 2, 0x90],
-        ]
-        .concat();
-        assert_eq!(
-            decode(&old).unwrap()[0].value,
-            [2],
-            "rows of the version before"
-        );
         assert!(decode(b"\x09").is_err() && decode(b"").is_err());
     }
 }

@@ -53,7 +53,7 @@ pub enum Inbound {
 pub struct Command {
     /// The command as the fold's input.
     pub input: Input,
-    pub verb: Verb,
+    pub kind: CommandKind,
     /// The lead whose erasure led to this one, if any.
     pub erased_with: Option<String>,
     /// The digest of the content: it shows whether two commands with one id are equal.
@@ -62,7 +62,7 @@ pub struct Command {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Verb {
+pub enum CommandKind {
     Restart,
     Release,
     Assign,
@@ -70,7 +70,7 @@ pub enum Verb {
     Erase,
 }
 
-impl Verb {
+impl CommandKind {
     /// Returns the kind of a command's content; none for other content.
     #[must_use]
     pub const fn of(content: &Content) -> Option<Self> {
@@ -138,7 +138,7 @@ impl TryFrom<LeadInput> for Inbound {
     fn try_from(record: LeadInput) -> Result<Self, InputError> {
         let unknown = |kind: &str| Err(InputError::UnknownKind(kind.chars().take(40).collect()));
         match &record.kind {
-            InputKind::Message => match Verb::of(&record.content) {
+            InputKind::Message => match CommandKind::of(&record.content) {
                 None => Input::new(record).map(Self::Message),
                 Some(_) => Err(InputError::Field {
                     field: "content",
@@ -190,7 +190,7 @@ impl Inbound {
         matches!(
             self,
             Self::Command(Command {
-                verb: Verb::Erase,
+                kind: CommandKind::Erase,
                 ..
             })
         )
@@ -279,7 +279,8 @@ impl Input {
 impl Command {
     fn new(record: LeadInput) -> Result<Self, InputError> {
         let problem = |field, problem| InputError::Field { field, problem };
-        let verb = Verb::of(&record.content).ok_or(problem("content", "not that of a command"))?;
+        let kind =
+            CommandKind::of(&record.content).ok_or(problem("content", "not that of a command"))?;
         match &record.content {
             Content::Assign { assignee } => {
                 let is_fit = assignee.as_deref().is_none_or(is_assignee);
@@ -306,7 +307,7 @@ impl Command {
         input.answer = answer.unwrap_or(Answer::Ignored);
         Ok(Self {
             input,
-            verb,
+            kind,
             erased_with,
             content_sha256,
         })

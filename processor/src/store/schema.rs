@@ -2,7 +2,7 @@
 
 use leadstream_service::migrations;
 use sqlx::PgPool;
-use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::migrate::Migrator;
 
 use super::{Store, StoreError};
 
@@ -15,8 +15,10 @@ pub const MIGRATIONS: &str = "_sqlx_migrations";
 ///
 /// # Errors
 /// An unavailable database, or migrations that differ from this version's.
-pub async fn migrate(pool: &PgPool) -> Result<(), MigrateError> {
-    MIGRATOR.run(pool).await
+pub async fn migrate(pool: &PgPool) -> Result<(), StoreError> {
+    let applied = migrations::applied(pool, MIGRATIONS).await?;
+    migrations::check_origin(MIGRATIONS, &MIGRATOR, &applied)?;
+    Ok(MIGRATOR.run(pool).await?)
 }
 
 impl Store {

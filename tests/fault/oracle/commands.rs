@@ -6,7 +6,7 @@ use std::collections::hash_map::Entry;
 use anyhow::{Context, bail, ensure};
 use leadstream_harness::Site;
 use leadstream_harness::topic::Read;
-use leadstream_processor::lead::{Command, Verb};
+use leadstream_processor::lead::{Command, CommandKind};
 use sqlx::Row as _;
 
 use super::Oracle;
@@ -34,7 +34,7 @@ impl Oracle {
             self.decide(id, None, None);
             return Ok(());
         };
-        if command.verb == Verb::Erase {
+        if command.kind == CommandKind::Erase {
             let revision = lead.erase(input.order.at)?;
             self.counts.erasures += 1;
             self.decide(id, None, revision);

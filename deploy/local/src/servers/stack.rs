@@ -140,6 +140,11 @@ impl Stack {
         &self.database_url
     }
 
+    /// Returns whether PostgreSQL was started here, in the data folder.
+    pub fn runs_postgres(&self) -> bool {
+        self.postgres_server.is_some()
+    }
+
     /// Java class path of Kafka's clients and tools; `None` when no server was started.
     pub fn kafka_classpath(&self) -> Option<String> {
         let programs = self.programs.as_ref()?;

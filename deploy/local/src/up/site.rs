@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
+use std::process::ExitStatus;
 use std::time::Duration;
 
 use crate::{LocalError, Process, ProcessSpec, Progress, Stack};
 use anyhow::{Context, bail};
 use futures::future::{join_all, select_all};
 use leadstream_sandbox::{Sandbox, Webhook};
-
+use leadstream_service::migrations::BEFORE_FIRST_RELEASE;
 use sha2::{Digest, Sha256};
 
 use super::args::reachable;
@@ -138,6 +139,10 @@ impl<'a> Site<'a> {
             Ok(status) if status.success() => {
                 step.done(outcome);
                 return Ok(());
+            }
+            Ok(status) if is_of_an_earlier_version(status, self.stack.runs_postgres()) => {
+                let dir = self.stack.data_dir().to_owned();
+                return Err(LocalError::EarlierVersion { dir }.into());
             }
             Ok(status) => format!("failed with {status}"),
             Err(_) => format!("was not done after {} s", TOOL_WITHIN.as_secs()),
@@ -276,6 +281,12 @@ fn tokens_file(token: &str) -> String {
     )
 }
 
+/// Returns whether a tool failed because an earlier version made the tables of the data folder. The
+/// tool's own message fits a database that was given from outside.
+fn is_of_an_earlier_version(status: ExitStatus, is_local: bool) -> bool {
+    is_local && status.code() == Some(BEFORE_FIRST_RELEASE.into())
+}
+
 /// Ready when it answers 200, else its own words.
 async fn probe(http: reqwest::Client, url: String) -> anyhow::Result<()> {
     let answer = http.get(url).send().await?;
@@ -302,5 +313,30 @@ pub(super) fn free(address: SocketAddr) -> anyhow::Result<SocketAddr> {
             "port {port} (for the webhooks, {address}) is taken by another program: end that program (find it with `lsof -i :{port}`), or {mend}"
         ),
         _ => bail!("the webhooks cannot listen on {address} ({error}): {mend}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+    use std::path::PathBuf;
+    use std::process::ExitStatus;
+
+    use super::is_of_an_earlier_version;
+    use crate::LocalError;
+
+    #[test]
+    fn a_data_folder_of_an_earlier_version_is_named_with_the_remedy() {
+        let exited = |code: i32| ExitStatus::from_raw(code << 8);
+        assert!(is_of_an_earlier_version(exited(3), true));
+        assert!(!is_of_an_earlier_version(exited(3), false));
+        assert!(!is_of_an_earlier_version(exited(1), true));
+        assert!(!is_of_an_earlier_version(ExitStatus::from_raw(9), true));
+        let dir = PathBuf::from("data/here");
+        let error = LocalError::EarlierVersion { dir }.to_string();
+        assert!(
+            error.contains("data/here") && error.contains("--fresh"),
+            "{error}"
+        );
     }
 }

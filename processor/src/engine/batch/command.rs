@@ -65,7 +65,7 @@ pub(super) fn decide(
     };
     *count += 1;
     let decision = CommandDecision {
-        command: command.verb.as_str(),
+        command: command.kind.as_str(),
         content_sha256: command.content_sha256.clone(),
         lead_id: lead_id.map(ToOwned::to_owned),
         status,

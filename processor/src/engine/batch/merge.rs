@@ -132,10 +132,14 @@ impl Step<'_> {
         closed: Option<&Lead>,
         outgoing: &mut Vec<Outgoing>,
     ) -> Result<(), BatchError> {
-        let verb = if closed.is_some() { "merge" } else { "meet" };
+        let kind = if closed.is_some() {
+            "merge"
+        } else {
+            "merge-request"
+        };
         let snapshot = closed.map(Lead::to_bytes).transpose()?;
         let record = LeadInput {
-            id: format!("{verb}:{}:{other}", self.lead_id),
+            id: format!("{kind}:{}:{other}", self.lead_id),
             kind: InputKind::Merge,
             platform: lead.platform,
             number: lead.number.clone(),
