@@ -20,7 +20,7 @@ use leadstream_schemas::{LeadInput, Timestamp, Topic};
 
 use crate::members::FLOW;
 use crate::traffic::Written;
-use commands::Decided;
+use commands::ExpectedResult;
 use lead::{Lead, Outcome, Person};
 
 pub(crate) struct Oracle {
@@ -31,7 +31,7 @@ pub(crate) struct Oracle {
     people: BTreeMap<String, Person>,
     /// Class and bytes of dead letters, by partition and offset.
     dead: HashMap<(i32, i64), (&'static str, Vec<u8>)>,
-    decided: HashMap<String, Decided>,
+    commands: HashMap<String, ExpectedResult>,
     seen: HashSet<String>,
     counts: Counts,
 }
@@ -67,7 +67,7 @@ impl Oracle {
             leads: HashMap::new(),
             people: BTreeMap::new(),
             dead: HashMap::new(),
-            decided: HashMap::new(),
+            commands: HashMap::new(),
             seen: HashSet::new(),
             counts: Counts::default(),
         };

@@ -194,17 +194,17 @@ fn fold_one(
         return Ok(false);
     }
     // The survivor of this closed lead is erased, so this lead is erased now as well.
-    let until = known.erased.get(&step.lead_id).map(|gone| gone.until);
-    let is_gone = found
+    let until = known.erased.get(&step.lead_id).map(|erasure| erasure.until);
+    let is_erased = found
         .as_ref()
         .is_some_and(|it| it.lead.merged_into.is_some() && Some(it.lead.first_seen) <= until);
-    if is_gone
+    if is_erased
         && !erases
         && let (Some(closed), Some(until)) = (found.take(), until)
     {
         step.remove(closed.lead, until, None, known, folded, outgoing)?;
     }
-    let is_for_itself = is_gone || keyed.inbound.is_erased_with_another();
+    let is_for_itself = is_erased || keyed.inbound.is_erased_with_another();
     let survivor = found.as_ref().and_then(|it| it.lead.merged_into.as_deref());
     let (changed, outcome) = match survivor.filter(|_| !is_for_itself) {
         Some(survivor) => {

@@ -200,8 +200,11 @@ impl OwnedPartitions {
             if let Some(home) = home.filter(|it| has_records || it.leads.contains(&lead_id)) {
                 // Allocates again in the exact size: to shrink the vector would keep its whole
                 // original block.
-                home.leads
-                    .put(lead_id, Box::from(update.body.as_slice()), share);
+                home.leads.put(
+                    lead_id,
+                    Box::from(update.serialized_state.as_slice()),
+                    share,
+                );
             }
         }
     }

@@ -39,7 +39,7 @@ pub(crate) struct TimerGate {
     log_end: Option<LogEnd>,
     /// The next record and the time since when it is the next, while the end of the log is not
     /// reached.
-    still: Option<(i64, Timestamp)>,
+    no_progress: Option<(i64, Timestamp)>,
     asking: bool,
 }
 
@@ -65,7 +65,7 @@ impl TimerGate {
         {
             self.caught_up = self.caught_up.max(Some(log_end.at));
             self.log_end = None;
-            self.still = None;
+            self.no_progress = None;
         }
         let Some(first) = first.filter(|first| *first <= now) else {
             return Step::Wait;
@@ -77,7 +77,7 @@ impl TimerGate {
                 let log_end = self.log_end;
                 let step = match log_end {
                     None => Step::Ask,
-                    Some(log_end) if self.stands_still(next_offset, now) => Step::ProbeLog(log_end),
+                    Some(log_end) if self.is_stalled(next_offset, now) => Step::ProbeLog(log_end),
                     Some(_) => return Step::Wait,
                 };
                 self.asking = true;
@@ -88,17 +88,17 @@ impl TimerGate {
 
     /// Returns whether the partition made no progress for the timeout, and then restarts the
     /// timeout.
-    fn stands_still(&mut self, next_offset: i64, now: Timestamp) -> bool {
-        match self.still {
+    fn is_stalled(&mut self, next_offset: i64, now: Timestamp) -> bool {
+        match self.no_progress {
             Some((offset, since)) if offset == next_offset => {
                 let is_long = now.millis() - since.millis() >= STALL_TIMEOUT_MS;
                 if is_long {
-                    self.still = None;
+                    self.no_progress = None;
                 }
                 is_long
             }
             _ => {
-                self.still = Some((next_offset, now));
+                self.no_progress = Some((next_offset, now));
                 false
             }
         }
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn where_it_stands_still_it_looks_whether_the_log_ends_with_no_record() {
+    fn a_partition_without_progress_is_probed_for_a_record_before_the_end_of_its_log() {
         let mut gate = TimerGate::default();
         assert_eq!(gate.step(Some(at(5)), 7, at(6)), Step::Ask);
         gate.answered(log_end(6, 8));

@@ -56,7 +56,7 @@ pub struct Command {
     pub kind: CommandKind,
     /// The lead whose erasure led to this one, if any.
     pub erased_with: Option<String>,
-    /// The digest of the content: it shows whether two commands with one id are equal.
+    /// The SHA-256 of the content: shows whether two commands with one id are equal.
     pub content_sha256: Vec<u8>,
 }
 
@@ -313,7 +313,7 @@ impl Command {
         })
     }
 
-    /// Returns the digest of a command's content.
+    /// Returns the SHA-256 of a command's content.
     #[must_use]
     pub fn content_sha256(content: &Content) -> Vec<u8> {
         let json = serde_json::to_vec(content).unwrap_or_default();

@@ -451,7 +451,7 @@ fn nobody_answers_a_question_that_could_not_be_sent() {
 }
 
 #[test]
-fn a_command_that_would_speak_where_nothing_is_sent_is_refused() {
+fn a_command_that_would_speak_where_nothing_is_sent_is_rejected() {
     let mut journal = Journal::default();
     let at = |id: &str, at, answer| Input {
         platform: Platform::Wasender,

@@ -29,10 +29,10 @@ impl Recovery<'_> {
                 let revision_before = lead.revision;
                 if let Some((lead, event)) = correction(published, output_topics, &lead_id, lead)? {
                     let home = partition_of(&event.key, self.partitions.len());
-                    let body = lead.to_bytes().map_err(BatchError::from)?;
+                    let serialized_state = lead.to_bytes().map_err(BatchError::from)?;
                     outgoing.push(event);
                     let mut lead = LeadUpdate::new(lead, "", home, false);
-                    lead.body = body;
+                    lead.serialized_state = serialized_state;
                     lead.revision_before = revision_before;
                     changed.insert(lead_id, lead);
                 }

@@ -13,11 +13,11 @@ use crate::erasure::Tombstone;
 /// Removes the leads from changes that other refreshes have yet to read. A refresh that has already
 /// looked sees the removal in the changed row.
 const DEQUEUE_REPORTS: &str = "
-WITH noted AS (
+WITH queued AS (
     SELECT id FROM report_refresh_queue WHERE lead_ids && $1::text[] ORDER BY id FOR UPDATE)
-UPDATE report_refresh_queue c
-SET lead_ids = ARRAY(SELECT unnest(c.lead_ids) EXCEPT SELECT unnest($1::text[]))
-FROM noted WHERE c.id = noted.id";
+UPDATE report_refresh_queue q
+SET lead_ids = ARRAY(SELECT unnest(q.lead_ids) EXCEPT SELECT unnest($1::text[]))
+FROM queued WHERE q.id = queued.id";
 
 /// The statements that delete by lead id.
 const DELETES: [&str; 3] = [

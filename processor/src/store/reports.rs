@@ -8,12 +8,12 @@ impl Store {
     /// number of processes may do so concurrently.
     pub(crate) async fn refresh_reports(&self, commits: i64) -> Result<u64, StoreError> {
         let query = sqlx::query(
-            "WITH taken AS (
+            "WITH dequeued AS (
                  DELETE FROM report_refresh_queue WHERE id IN (
                      SELECT id FROM report_refresh_queue ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED)
                  RETURNING lead_ids
              ), changed AS (
-                 SELECT DISTINCT unnest(lead_ids) AS lead_id FROM taken
+                 SELECT DISTINCT unnest(lead_ids) AS lead_id FROM dequeued
              )
              INSERT INTO lead_reports AS r (lead_id, account, wa_id, flow_name, flow_version,
                  current_state, qualification_score, is_completed, lead_data, first_interaction,

@@ -13,7 +13,7 @@ use super::Oracle;
 use super::lead::Outcome;
 
 /// A result, as the records explain it.
-pub(super) struct Decided {
+pub(super) struct ExpectedResult {
     /// `None` if the lead did not exist.
     lead_id: Option<String>,
     /// The lead's revision after the command; `None` if the command was rejected.
@@ -63,16 +63,16 @@ impl Oracle {
 
     /// Records a result. A command rejected because its lead did not exist may come again.
     fn decide(&mut self, id: String, lead_id: Option<String>, revision: Option<i64>) {
-        let decided = Decided { lead_id, revision };
-        match self.decided.entry(id) {
+        let expected = ExpectedResult { lead_id, revision };
+        match self.commands.entry(id) {
             Entry::Vacant(free) => {
-                free.insert(decided);
+                free.insert(expected);
             }
             Entry::Occupied(mut known) => {
                 let before = known.get();
-                let is_found = before.lead_id.is_none() && decided.lead_id.is_some();
-                if before.revision.is_none() && (decided.revision.is_some() || is_found) {
-                    known.insert(decided);
+                let is_found = before.lead_id.is_none() && expected.lead_id.is_some();
+                if before.revision.is_none() && (expected.revision.is_some() || is_found) {
+                    known.insert(expected);
                 }
             }
         }
@@ -85,16 +85,16 @@ impl Oracle {
                 .await?;
         for row in rows {
             let id: String = row.try_get("command_id")?;
-            let decided = self.decided.remove(&id);
-            let decided = decided.with_context(|| format!("nobody gave {id}"))?;
+            let expected = self.commands.remove(&id);
+            let expected = expected.with_context(|| format!("nobody gave {id}"))?;
             let lead_id: Option<String> = row.try_get("lead_id")?;
             let revision: Option<i64> = row.try_get("revision")?;
             let rejection: Option<String> = row.try_get("rejection")?;
             ensure!(
-                lead_id == decided.lead_id && revision == decided.revision,
+                lead_id == expected.lead_id && revision == expected.revision,
                 "{id} led {lead_id:?} to {revision:?}, not {:?} to {:?}",
-                decided.lead_id,
-                decided.revision
+                expected.lead_id,
+                expected.revision
             );
             ensure!(
                 rejection.is_some() == revision.is_none(),
@@ -105,7 +105,7 @@ impl Oracle {
                 None => self.counts.rejected += 1,
             }
         }
-        let open = self.decided.len();
+        let open = self.commands.len();
         ensure!(open == 0, "{open} commands have no result");
         Ok(())
     }

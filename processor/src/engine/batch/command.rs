@@ -30,7 +30,7 @@ impl Step<'_> {
             // A duplicate: the command already has a result.
             Outcome::Unchanged => return Ok((Some(found), outcome)),
             Outcome::DeadLetter => reject(TOO_LATE),
-            Outcome::Rejected(reason) => reject(reason),
+            Outcome::Rejected(reason) => reject(reason.to_string()),
             Outcome::Folded => CommandStatus::Applied {
                 revision: lead.revision,
             },
@@ -41,9 +41,9 @@ impl Step<'_> {
 }
 
 /// Returns the status of a command that is rejected for `reason`.
-pub(super) fn reject(reason: impl ToString) -> CommandStatus {
+pub(super) fn reject(reason: impl Into<String>) -> CommandStatus {
     CommandStatus::Rejected {
-        reason: reason.to_string(),
+        reason: reason.into(),
     }
 }
 

@@ -22,7 +22,7 @@ const NO_LEAD: &str = "no lead has this id (any more)";
 pub(super) fn until(keyed: &Keyed, known: &LoadedState) -> Option<Timestamp> {
     let ids = keyed.identities.iter();
     ids.filter_map(|identity| known.erased.get(identity))
-        .map(|gone| gone.until)
+        .map(|erasure| erasure.until)
         .max()
 }
 

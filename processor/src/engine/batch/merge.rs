@@ -26,12 +26,12 @@ impl Step<'_> {
         };
         // The sender was erased after its merge request, and this lead now has its id. To close for
         // the sender would forward every later input between the two homes forever.
-        let is_gone = |it: &LeadUpdate| {
+        let has_its_id = |it: &LeadUpdate| {
             let id = self.home_key(&merge.lead_id);
             merge.closed.is_none() && it.lead.identities.hold(id)
         };
         match (&merge.closed, found) {
-            (_, Some(found)) if done(&found) || is_gone(&found) => {
+            (_, Some(found)) if done(&found) || has_its_id(&found) => {
                 folded.counts.duplicates += 1;
                 Ok((Some(found), Outcome::Unchanged))
             }

@@ -39,7 +39,7 @@ pub(crate) struct BatchResult {
 pub(crate) struct LeadUpdate {
     pub(crate) lead: Lead,
     /// The stored form of the lead, set once the batch is folded.
-    pub(crate) body: Vec<u8>,
+    pub(crate) serialized_state: Vec<u8>,
     pub(crate) account: String,
     pub(crate) partition: i32,
     pub(crate) created: bool,
@@ -57,7 +57,7 @@ impl LeadUpdate {
             profile: lead.profile().digest(),
             revision_before: lead.revision,
             lead,
-            body: Vec::new(),
+            serialized_state: Vec::new(),
             account: account.to_owned(),
             partition,
             created,
@@ -68,7 +68,7 @@ impl LeadUpdate {
     /// Sets the stored form after the last change.
     pub(super) fn finish(&mut self) -> Result<(), StoredError> {
         self.has_another_profile = self.lead.profile().digest() != self.profile;
-        self.body = self.lead.to_bytes()?;
+        self.serialized_state = self.lead.to_bytes()?;
         Ok(())
     }
 }

@@ -109,7 +109,7 @@ fn leads_of_records_stay_in_memory_and_silent_ones_are_only_kept_up_to_date() {
     commit(&mut partitions, message(5));
     assert!(partitions.cached(3, "491700").is_some());
     let mut leads = message(5).leads;
-    leads.get_mut("491700").unwrap().body = vec![1];
+    leads.get_mut("491700").unwrap().serialized_state = vec![1];
     commit(&mut partitions, without_records(leads));
     assert_eq!(partitions.cached(3, "491700"), Some(&[1][..]));
 

@@ -13,7 +13,7 @@ impl Journal {
         flows: &Flows,
         capacity: usize,
     ) -> Result<Vec<(String, Timestamp)>, FoldError> {
-        let mut gone = Vec::new();
+        let mut evicted = Vec::new();
         while self.entries.len() > capacity.max(1) {
             let answer = match self.entries.first() {
                 Some(first) => {
@@ -30,14 +30,14 @@ impl Journal {
                 .evicted
                 .as_ref()
                 .map_or(entry.sent_at, |evicted| evicted.sent_at.max(entry.sent_at));
-            gone.push((entry.order.id.clone(), entry.sent_at));
+            evicted.push((entry.order.id.clone(), entry.sent_at));
             self.evicted = Some(Evicted {
                 order: entry.order.clone(),
                 sent_at,
             });
             self.keep_amendment(entry);
         }
-        Ok(gone)
+        Ok(evicted)
     }
 
     /// Keeps the amendment in `evicted` if its message is still in the journal, so that every

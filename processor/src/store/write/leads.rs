@@ -19,7 +19,7 @@ fn those(folded: &BatchResult, of: fn(&LeadUpdate) -> bool) -> Vec<(&String, &Le
 // separate statement. Arrays are unnested in the select list: in FROM, PostgreSQL would first copy
 // each array to a tuplestore.
 const INSERT: &str = "
-WITH noted AS (
+WITH queued AS (
     INSERT INTO report_refresh_queue (lead_ids) VALUES ($1::text[])
 )
 INSERT INTO leads (
@@ -44,7 +44,7 @@ pub(super) fn created(folded: &BatchResult) -> Option<Statement<'_>> {
 }
 
 const UPDATE: &str = "
-WITH noted AS (
+WITH queued AS (
     INSERT INTO report_refresh_queue (lead_ids) VALUES ($1::text[])
 )
 UPDATE leads l SET
@@ -104,7 +104,9 @@ fn bind_changing<'q>(statement: Statement<'q>, rows: &Rows<'q>) -> Statement<'q>
     let conversations = conversations(rows);
     statement
         .bind(column(rows, |(_, changed)| signed(changed.lead.revision)))
-        .bind(column(rows, |(_, changed)| changed.body.as_slice()))
+        .bind(column(rows, |(_, changed)| {
+            changed.serialized_state.as_slice()
+        }))
         .bind(column(rows, |(_, it)| it.lead.state().unwrap_or(START)))
         .bind(column(&conversations, |it| it.map_or(0, |it| it.score)))
         .bind(column(&conversations, |it| {

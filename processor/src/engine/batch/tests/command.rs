@@ -120,7 +120,7 @@ fn words_are_said_once_and_a_refold_does_not_say_them_again() {
 }
 
 #[test]
-fn a_refused_command_is_in_the_journal_and_changes_nothing() {
+fn a_rejected_command_is_in_the_journal_and_changes_nothing() {
     let records = [
         said("a", 1, "Hi").record(10),
         said("b", 2, "STOP").record(11),
@@ -158,7 +158,8 @@ fn short() -> Fixture {
 }
 
 #[test]
-fn words_after_a_message_that_was_revoked_are_refused_though_the_revocation_has_left_the_journal() {
+fn words_after_a_message_that_was_revoked_are_rejected_though_the_revocation_has_left_the_journal()
+{
     let revoke = json!({"type": "revoke", "message_id": "a"});
     let reaction = json!({"type": "reaction", "message_id": "x"});
     let records = [
@@ -175,7 +176,7 @@ fn words_after_a_message_that_was_revoked_are_refused_though_the_revocation_has_
 }
 
 #[test]
-fn words_that_are_refused_ask_nothing_and_bring_no_revoked_message_back() {
+fn words_that_are_rejected_ask_nothing_and_bring_no_revoked_message_back() {
     let revoke = json!({"type": "revoke", "message_id": "a"});
     let records = [
         said("a", 4, "Hi").record(10),
@@ -192,7 +193,7 @@ fn words_that_are_refused_ask_nothing_and_bring_no_revoked_message_back() {
 }
 
 #[test]
-fn words_that_come_late_to_a_lead_that_has_opted_out_since_are_refused() {
+fn words_that_come_late_to_a_lead_that_has_opted_out_since_are_rejected() {
     let records = [
         said("a", 1, "Hi").record(10),
         said("b", 5, "STOP").record(11),

@@ -37,7 +37,7 @@ fn erase_by_user_id(offset: i64) -> Record {
 }
 
 /// Returns the loaded state after `folded` was committed to an otherwise empty database.
-fn gone(fixture: &Fixture, folded: &BatchResult) -> LoadedState {
+fn erasures_of(fixture: &Fixture, folded: &BatchResult) -> LoadedState {
     let mut known = after(folded);
     for erased in folded.erased.values() {
         for id in &erased.identities {
@@ -108,7 +108,7 @@ fn neither_a_replay_nor_a_late_copy_brings_an_erased_person_back_and_a_new_messa
     ];
     let first = fixture.fold(&before, LoadedState::default());
     let erased = fixture.fold(&[at(12, erase("e", 4))], after(&first));
-    let known = gone(&fixture, &erased);
+    let known = erasures_of(&fixture, &erased);
 
     let mut replay = before.to_vec();
     replay.push(at(12, erase("e", 4)));
@@ -264,11 +264,11 @@ fn closed_and_erased(fixture: &Fixture, erased: &str) -> LoadedState {
     let (mut known, _) = met(fixture);
     let closed = known.leads.get_mut("DE.1").unwrap();
     closed.close("491700");
-    let gone = ErasureRecord {
+    let erasure = ErasureRecord {
         until: serde_json::from_str("\"2026-11-23T10:15:04.000Z\"").unwrap(),
         last_revision: 0,
     };
-    known.erased.insert(erased.into(), gone);
+    known.erased.insert(erased.into(), erasure);
     known
 }
 
@@ -311,7 +311,7 @@ fn a_copy_that_was_received_later_than_it_was_sent_does_not_come_back_either() {
     let first = received(10, "2026-11-23T10:15:07.000Z");
     let erased = fixture.fold(&[first, at(11, erase("e", 4))], LoadedState::default());
     let copy = received(12, "2026-11-23T10:15:30.000Z");
-    let later = fixture.fold(&[copy], gone(&fixture, &erased));
+    let later = fixture.fold(&[copy], erasures_of(&fixture, &erased));
     assert_eq!((later.counts.erased, later.leads.len()), (1, 0));
 }
 

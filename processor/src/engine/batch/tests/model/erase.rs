@@ -72,7 +72,7 @@ impl World<'_> {
 
     /// Returns the tombstones that a batch knows. If leads are in memory, ids of these leads are
     /// omitted.
-    pub(super) fn gone(&self, in_memory: bool) -> HashMap<String, ErasureRecord> {
+    pub(super) fn erasures(&self, in_memory: bool) -> HashMap<String, ErasureRecord> {
         if self.graves.tombstones.is_empty() {
             return HashMap::new();
         }
@@ -84,12 +84,12 @@ impl World<'_> {
             .into_iter()
             .filter(|id| !(in_memory && is_held(id)));
         asked
-            .filter_map(|id| Some((self.gone_of(&id)?, id)))
-            .map(|(gone, id)| (id, gone))
+            .filter_map(|id| Some((self.erasure_of(&id)?, id)))
+            .map(|(erasure, id)| (id, erasure))
             .collect()
     }
 
-    fn gone_of(&self, id: &str) -> Option<ErasureRecord> {
+    fn erasure_of(&self, id: &str) -> Option<ErasureRecord> {
         let hash = self.fixture.erasure.tombstone(id)?;
         self.graves.tombstones.get(&hash).copied()
     }
@@ -109,7 +109,7 @@ impl World<'_> {
                 .retain(|(partition, it)| *partition != erased.partition || !erased.concerns(it));
             let mut last = 0;
             for (tombstone, revision) in &erased.tombstones {
-                let gone = ErasureRecord {
+                let erasure = ErasureRecord {
                     until: erased.until,
                     last_revision: *revision,
                 };
@@ -117,7 +117,7 @@ impl World<'_> {
                     .tombstones
                     .entry(tombstone.clone())
                     .or_default()
-                    .join(gone);
+                    .join(erasure);
                 last = last.max(*revision);
             }
             self.graves
@@ -146,7 +146,7 @@ impl World<'_> {
 
     /// Returns whether one of `person`'s ids has a tombstone.
     pub(super) fn is_touched(&self, person: &BTreeSet<String>) -> bool {
-        person.iter().any(|id| self.gone_of(id).is_some())
+        person.iter().any(|id| self.erasure_of(id).is_some())
     }
 
     /// Checks that every row belongs to an existing lead.
@@ -187,8 +187,8 @@ impl World<'_> {
                 if !(lead.pending_merges.is_empty() && lead.merged.is_empty()) {
                     continue;
                 }
-                for gone in ids(input).iter().filter_map(|id| self.gone_of(id)) {
-                    let is_later = gone.until < entry.order.at;
+                for erasure in ids(input).iter().filter_map(|id| self.erasure_of(id)) {
+                    let is_later = erasure.until < entry.order.at;
                     prop_assert!(is_later, "{} is back", &input.id);
                 }
             }
@@ -199,10 +199,10 @@ impl World<'_> {
         {
             if matches!(input.content, Content::Erase { .. }) && decided.status.revision().is_some()
             {
-                let gone = ids(input).first().and_then(|id| self.gone_of(id));
+                let erasure = ids(input).first().and_then(|id| self.erasure_of(id));
                 let at = input.sent_at.min(input.received_at);
                 prop_assert!(
-                    gone.is_some_and(|it| it.until >= at),
+                    erasure.is_some_and(|it| it.until >= at),
                     "{} did nothing",
                     &input.id
                 );
@@ -215,7 +215,7 @@ impl World<'_> {
         for person in people(all).iter().filter(|it| self.is_touched(it)) {
             let until = person
                 .iter()
-                .filter_map(|id| self.gone_of(id))
+                .filter_map(|id| self.erasure_of(id))
                 .map(|it| it.until)
                 .max();
             let theirs = all.iter().filter(|it| {

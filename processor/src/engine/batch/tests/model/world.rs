@@ -100,7 +100,7 @@ impl<'a> World<'a> {
             leads: self.leads.clone(),
             identities: self.identities.clone(),
             evicted: self.evicted.clone(),
-            erased: self.gone(choice >= PARTITIONS),
+            erased: self.erasures(choice >= PARTITIONS),
         };
         let folded = self.fixture.fold(&batch, known);
         self.commit(folded)?;
@@ -123,7 +123,7 @@ impl<'a> World<'a> {
                 "created is true once"
             );
             // The form in which PostgreSQL stores the lead.
-            let stored = Lead::from_bytes(&changed.body).unwrap();
+            let stored = Lead::from_bytes(&changed.serialized_state).unwrap();
             match stored.timer_due_at {
                 Some(due) => self
                     .timers
