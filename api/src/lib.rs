@@ -9,10 +9,12 @@ mod tokens;
 mod tests;
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use governor::clock::DefaultClock;
 use leadstream_kafka::KafkaArgs;
 use leadstream_processor::AccountsArgs;
 use leadstream_processor::commanding::{Desk, DeskError};
@@ -21,22 +23,14 @@ use leadstream_service::config::{ConfigError, DatabaseArgs, RegistryArgs};
 use leadstream_service::{Context, RetryPolicy, ServiceArgs, server};
 use tokio::net::TcpListener;
 
-use limits::LimitArgs;
+use limits::{LimitArgs, Rates, Requests};
 use routes::Api;
 use tokens::{TokenFile, TokensError};
 
 /// Settings of the API.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
-    #[command(flatten)]
-    pub kafka: KafkaArgs,
-    #[command(flatten)]
-    pub registry: RegistryArgs,
-    #[command(flatten)]
-    pub service: ServiceArgs,
-    #[command(flatten)]
-    pub database: DatabaseArgs,
-    /// Where the API listens, behind your TLS
+    /// Address of the API, behind your TLS
     #[arg(
         long,
         env = "API_ADDRESS",
@@ -44,22 +38,38 @@ pub struct Args {
         value_name = "IP:PORT"
     )]
     pub api_address: SocketAddr,
-    /// Bearer tokens and what each may do (YAML); read again when it changes
+    /// YAML file with the hashes of bearer tokens and what each may do; read again when it changes
     ///
     /// A list of `name`, `sha256` (of the token, hex) and `scopes`: `leads:read`, `leads:write`,
     /// `leads:erase`. A token for it: `openssl rand -hex 32`, its hash: `printf %s TOKEN | sha256sum`.
-    /// With `accounts`, a list, it reaches leads of those alone; '' is the default account.
+    /// With `accounts`, a list, it reaches leads of those only; '' is the default account.
     #[arg(
         long,
-        env = "API_TOKENS_FILE",
+        env = "API_TOKEN_HASHES_FILE",
         value_name = "PATH",
         verbatim_doc_comment
     )]
-    pub api_tokens_file: Option<PathBuf>,
+    pub api_token_hashes_file: Option<PathBuf>,
+    /// Requests per second and token, and as many at once; further ones are answered 429
+    #[arg(
+        long,
+        env = "API_REQUESTS_PER_SECOND",
+        default_value = "50",
+        value_name = "COUNT"
+    )]
+    pub api_requests_per_second: NonZeroU32,
     #[command(flatten)]
     pub accounts: AccountsArgs,
     #[command(flatten)]
     pub limits: LimitArgs,
+    #[command(flatten)]
+    pub database: DatabaseArgs,
+    #[command(flatten)]
+    pub kafka: KafkaArgs,
+    #[command(flatten)]
+    pub registry: RegistryArgs,
+    #[command(flatten)]
+    pub service: ServiceArgs,
 }
 
 /// Why the API ended.
@@ -90,8 +100,8 @@ const CONNECTIONS: &str = "leadstream_api_connections";
 /// # Errors
 /// A wrong setting. What is merely away at the start is waited for; later it is answered 503.
 pub async fn run(args: Args, context: Context) -> Result<(), Error> {
-    let path = args.api_tokens_file.clone().ok_or_else(|| {
-        ConfigError::missing("API_TOKENS_FILE", "/etc/leadstream/api-tokens.yaml")
+    let path = args.api_token_hashes_file.clone().ok_or_else(|| {
+        ConfigError::missing("API_TOKEN_HASHES_FILE", "/etc/leadstream/api-tokens.yaml")
     })?;
     let tokens = TokenFile::open(path)?;
     let pool = args
@@ -134,12 +144,17 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
         desk,
         pool,
         tokens: Arc::new(tokens),
-        rates: Arc::new(args.limits.rates()),
+        rates: Arc::new(Rates::new(
+            args.api_requests_per_second,
+            DefaultClock::default(),
+        )),
     };
     context.health.ready("start");
     tracing::info!(api.address = %args.api_address, "the API listens");
-    let router = routes::router(api, args.limits.requests());
-    let (limits, open) = (args.limits.connections(), metrics::gauge!(CONNECTIONS));
+    let router = routes::router(api, Requests::new(&args.limits));
+    // A client repeats an unanswered command without effect, so the server does not drain.
+    let limits = args.limits.server(Duration::ZERO);
+    let open = metrics::gauge!(CONNECTIONS);
     server::serve(listener, router, limits, open, context.shutdown.clone()).await;
     Ok(())
 }

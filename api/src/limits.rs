@@ -15,7 +15,6 @@ use governor::middleware::NoOpMiddleware;
 use governor::state::keyed::HashMapStateStore;
 use governor::{Quota, RateLimiter};
 use http_body_util::LengthLimitError;
-use leadstream_service::server;
 use tokio::sync::Semaphore;
 
 use crate::problem::Problem;
@@ -23,79 +22,13 @@ use crate::problem::Problem;
 /// A command is a few KiB at most.
 const MAX_BODY: usize = 64 * 1024;
 
-/// What the API gives its clients.
-#[derive(Clone, Debug, clap::Args)]
-#[group(skip)]
-#[command(next_help_heading = "Limits")]
-pub struct LimitArgs {
-    /// Requests under way at once; past it the answer is 503
-    #[arg(
-        long,
-        env = "API_MAX_REQUESTS",
-        default_value_t = 64,
-        value_name = "COUNT"
-    )]
-    api_max_requests: usize,
-    /// Requests a second of one token, as many of them at once; past it the answer is 429
-    #[arg(
-        long,
-        env = "API_REQUESTS_PER_SECOND",
-        default_value = "50",
-        value_name = "COUNT"
-    )]
-    api_requests_per_second: NonZeroU32,
-    /// Open connections; more are answered 503
-    #[arg(
-        long,
-        env = "API_MAX_CONNECTIONS",
-        default_value_t = 512,
-        value_name = "COUNT",
-        value_parser = clap::value_parser!(u32).range(8..=100_000)
-    )]
-    api_max_connections: u32,
-    /// Seconds that a client has to send a request's head; an idle connection is closed after
-    /// them, too
-    #[arg(
-        long,
-        env = "API_HEADER_TIMEOUT_SECONDS",
-        default_value_t = 5,
-        value_name = "SECONDS",
-        value_parser = clap::value_parser!(u64).range(1..)
-    )]
-    api_header_timeout_seconds: u64,
-    /// Seconds that a client has to send a request's body
-    #[arg(
-        long,
-        env = "API_BODY_TIMEOUT_SECONDS",
-        default_value_t = 10,
-        value_name = "SECONDS",
-        value_parser = clap::value_parser!(u64).range(1..)
-    )]
-    api_body_timeout_seconds: u64,
-}
-
-impl LimitArgs {
-    /// Of connections. Who sends a command again is answered as before, so none is waited for.
-    pub(crate) const fn connections(&self) -> server::Limits {
-        server::Limits {
-            connections: self.api_max_connections as usize,
-            header_timeout: Duration::from_secs(self.api_header_timeout_seconds),
-            drain: Duration::ZERO,
-        }
-    }
-
-    /// Of requests.
-    pub(crate) fn requests(&self) -> Requests {
-        Requests {
-            room: Arc::new(Semaphore::new(self.api_max_requests.max(1))),
-            body_timeout: Duration::from_secs(self.api_body_timeout_seconds),
-        }
-    }
-
-    pub(crate) fn rates(&self) -> Rates {
-        Rates::new(self.api_requests_per_second, DefaultClock::default())
-    }
-}
+leadstream_service::http_limit_args!(
+    LimitArgs,
+    flags: "api",
+    variables: "API",
+    max_requests: 64,
+    max_connections: 512
+);
 
 /// Limits of requests, whosever they are.
 #[derive(Clone, Debug)]
@@ -106,6 +39,13 @@ pub(crate) struct Requests {
 }
 
 impl Requests {
+    pub(crate) fn new(limits: &LimitArgs) -> Self {
+        Self {
+            room: Arc::new(Semaphore::new(limits.max_requests as usize)),
+            body_timeout: limits.body_timeout,
+        }
+    }
+
     /// Has `router` answer within them.
     pub(crate) fn hold(self, router: Router) -> Router {
         router.layer(from_fn_with_state(self, within))
@@ -142,7 +82,7 @@ pub(crate) struct Rates<C: Clock = DefaultClock> {
 }
 
 impl<C: Clock + Clone> Rates<C> {
-    fn new(per_second: NonZeroU32, clock: C) -> Self {
+    pub(crate) fn new(per_second: NonZeroU32, clock: C) -> Self {
         let quota = Quota::per_second(per_second);
         let limiter = RateLimiter::new(quota, HashMapStateStore::default(), clock.clone());
         Self { limiter, clock }

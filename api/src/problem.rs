@@ -50,7 +50,7 @@ impl Problem {
     }
 
     pub(crate) fn unauthorized() -> Self {
-        let detail = "send a token of API_TOKENS_FILE, as `Authorization: Bearer TOKEN`";
+        let detail = "send a token of API_TOKEN_HASHES_FILE, as `Authorization: Bearer TOKEN`";
         let mut problem = Self::new(
             StatusCode::UNAUTHORIZED,
             "urn:leadstream:problem:unauthorized",
@@ -144,10 +144,7 @@ impl Problem {
             StatusCode::REQUEST_TIMEOUT,
             "urn:leadstream:problem:slow",
             "The body did not come in time",
-            format!(
-                "send it again, within {} s (API_BODY_TIMEOUT_SECONDS)",
-                time.as_secs()
-            ),
+            format!("send it again, within {time:?} (API_BODY_TIMEOUT)"),
         )
     }
 

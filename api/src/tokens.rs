@@ -35,7 +35,7 @@ impl fmt::Display for Scope {
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("API_TOKENS_FILE {}: {reason}", .path.display())]
+#[error("API_TOKEN_HASHES_FILE {}: {reason}", .path.display())]
 pub struct TokensError {
     path: PathBuf,
     reason: String,
@@ -189,7 +189,7 @@ impl TokenFile {
             Err(reason) => {
                 tracing::error!(
                     error = reason,
-                    "API_TOKENS_FILE is wrong: the tokens stay as they were"
+                    "API_TOKEN_HASHES_FILE is wrong: the tokens stay as they were"
                 );
             }
         }

@@ -35,10 +35,13 @@ impl Lanes {
         pool: impl Fn(usize) -> PgPool,
     ) -> anyhow::Result<Self> {
         let mut lanes = Vec::new();
-        for (lane, records) in shares(records, args.lanes.get()).into_iter().enumerate() {
+        for (lane, records) in shares(records, args.processor_workers.get())
+            .into_iter()
+            .enumerate()
+        {
             let partitions: Vec<i32> = records.keys().copied().collect();
             let engine = Engine::take_over(args, pool(lane), ids, &partitions).await?;
-            lanes.push((engine, batches(records, args.batch_records.get())));
+            lanes.push((engine, batches(records, args.processor_batch_records.get())));
         }
         Ok(Self(lanes))
     }

@@ -183,7 +183,7 @@ impl<'s> Site<'s> {
             salesforce_client_secret: String::new(),
             further: vec![
                 ("INGEST_ADDRESS".to_owned(), ingest.to_string()),
-                ("INGEST_DRAIN_SECONDS".to_owned(), "0".to_owned()),
+                ("INGEST_DRAIN_TIMEOUT".to_owned(), "0s".to_owned()),
             ],
         };
         let site = Self {
@@ -194,7 +194,7 @@ impl<'s> Site<'s> {
             name: name.to_owned(),
         };
         let partitions = setup.partitions.to_string();
-        site.tool(&["topics", "apply", "--partitions", &partitions])
+        site.tool(&["topics", "apply", "--topic-partitions", &partitions])
             .await?;
         Ok(site)
     }

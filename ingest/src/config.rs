@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use leadstream_service::server::Limits;
+use leadstream_service::config::{duration, size};
 use leadstream_service::{ConfigError, Secret};
 
 use crate::cloud_api::Numbers;
@@ -14,6 +14,7 @@ use crate::wasender::Sessions;
 const APP_SECRET: &str = "META_APP_SECRET";
 const WASENDER_SECRET: &str = "WASENDER_WEBHOOK_SECRET";
 const EXAMPLE: &str = "0123456789abcdef0123456789abcdef";
+const MIB: usize = 1 << 20;
 
 /// What a list separated by commas holds, without blanks around it and without empty entries.
 pub(crate) fn entries(list: &str) -> impl Iterator<Item = &str> {
@@ -122,7 +123,7 @@ impl ProviderArgs {
     }
 }
 
-/// Where webhooks are taken in, and within which limits.
+/// The address of the webhooks, and their limits.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Webhooks")]
 pub struct WebhookArgs {
@@ -134,119 +135,65 @@ pub struct WebhookArgs {
         value_name = "IP:PORT"
     )]
     pub ingest_address: SocketAddr,
-    /// Seconds that Kafka has to acknowledge a webhook before it is answered 503
+    /// Time that Kafka has to acknowledge a webhook's records; then it is answered 503
     #[arg(
         long,
-        env = "INGEST_ACK_TIMEOUT_SECONDS",
-        default_value_t = 10,
-        value_name = "SECONDS",
-        value_parser = clap::value_parser!(u64).range(1..)
+        env = "INGEST_ACK_TIMEOUT",
+        default_value = "10s",
+        value_name = "DURATION",
+        value_parser = duration(Duration::from_secs(1)..)
     )]
-    pub ingest_ack_timeout_seconds: u64,
-    /// Seconds that a client has to send a request's head; an idle connection is closed after
-    /// them, too, so a balancer that reuses connections needs a shorter idle time
+    pub ingest_ack_timeout: Duration,
+    /// Time after SIGTERM in which ingest still accepts requests, each answered with
+    /// `Connection: close`, while /health/ready answers 503 and balancers choose others
     #[arg(
         long,
-        env = "INGEST_HEADER_TIMEOUT_SECONDS",
-        default_value_t = 5,
-        value_name = "SECONDS",
-        value_parser = clap::value_parser!(u64).range(1..)
+        env = "INGEST_DRAIN_TIMEOUT",
+        default_value = "3s",
+        value_name = "DURATION",
+        value_parser = duration(..)
     )]
-    pub ingest_header_timeout_seconds: u64,
-    /// Seconds that a client has to send a request's body
+    pub ingest_drain_timeout: Duration,
+    /// Memory for records that Kafka has not acknowledged; above it webhooks are answered 503
     #[arg(
         long,
-        env = "INGEST_BODY_TIMEOUT_SECONDS",
-        default_value_t = 10,
-        value_name = "SECONDS",
-        value_parser = clap::value_parser!(u64).range(1..)
+        env = "INGEST_UNACKNOWLEDGED_MEMORY",
+        default_value = "16MiB",
+        value_name = "SIZE",
+        value_parser = size(MIB..=32 * MIB)
     )]
-    pub ingest_body_timeout_seconds: u64,
-    /// Seconds after SIGTERM in which requests are still taken, each answered with
-    /// `Connection: close`, while /health/ready says 503 and balancers turn elsewhere
+    pub ingest_unacknowledged_memory: usize,
+    /// Memory for long bodies that are arriving; above it long bodies are answered 503
     #[arg(
         long,
-        env = "INGEST_DRAIN_SECONDS",
-        default_value_t = 3,
-        value_name = "SECONDS"
+        env = "INGEST_LARGE_BODY_MEMORY",
+        default_value = "32MiB",
+        value_name = "SIZE",
+        value_parser = size(4 * MIB..=4096 * MIB)
     )]
-    pub ingest_drain_seconds: u64,
-    /// Requests under way, from the body's end to the answer; more are answered 503
-    #[arg(
-        long,
-        env = "INGEST_MAX_REQUESTS",
-        default_value_t = 1024,
-        value_name = "COUNT",
-        value_parser = clap::value_parser!(u32).range(1..=100_000)
-    )]
-    pub ingest_max_requests: u32,
-    /// Open connections; more are answered 503
-    #[arg(
-        long,
-        env = "INGEST_MAX_CONNECTIONS",
-        default_value_t = 4096,
-        value_name = "COUNT",
-        value_parser = clap::value_parser!(u32).range(8..=100_000)
-    )]
-    pub ingest_max_connections: u32,
-    /// MiB of records that wait for Kafka; past them webhooks are answered 503
-    #[arg(
-        long,
-        env = "INGEST_MAX_WAITING_MIB",
-        default_value_t = 16,
-        value_name = "MIB",
-        value_parser = clap::value_parser!(u32).range(1..=32)
-    )]
-    pub ingest_max_waiting_mib: u32,
-    /// MiB of long bodies held while they arrive; past them those are answered 503
-    #[arg(
-        long,
-        env = "INGEST_MAX_BODIES_MIB",
-        default_value_t = 32,
-        value_name = "MIB",
-        value_parser = clap::value_parser!(u32).range(4..=4096)
-    )]
-    pub ingest_max_bodies_mib: u32,
+    pub ingest_large_body_memory: usize,
+    #[command(flatten)]
+    pub limits: LimitArgs,
 }
+
+leadstream_service::http_limit_args!(
+    LimitArgs,
+    flags: "ingest",
+    variables: "INGEST",
+    max_requests: 1024,
+    max_connections: 4096
+);
 
 impl WebhookArgs {
-    /// Seconds that a request may take which is accepted as the shutdown begins.
-    pub(crate) fn longest_shutdown_seconds(&self) -> u64 {
+    /// Returns how long a request can take that is accepted as the shutdown begins.
+    pub(crate) fn longest_shutdown(&self) -> Duration {
         [
-            self.ingest_drain_seconds,
-            self.ingest_header_timeout_seconds,
-            self.ingest_body_timeout_seconds,
-            self.ingest_ack_timeout_seconds,
+            self.ingest_drain_timeout,
+            self.limits.header_timeout,
+            self.limits.body_timeout,
+            self.ingest_ack_timeout,
         ]
         .into_iter()
-        .fold(1, u64::saturating_add)
+        .fold(Duration::from_secs(1), Duration::saturating_add)
     }
-
-    pub(crate) const fn ack_timeout(&self) -> Duration {
-        Duration::from_secs(self.ingest_ack_timeout_seconds)
-    }
-
-    pub(crate) const fn body_timeout(&self) -> Duration {
-        Duration::from_secs(self.ingest_body_timeout_seconds)
-    }
-
-    pub(crate) const fn max_waiting(&self) -> usize {
-        mebibytes(self.ingest_max_waiting_mib)
-    }
-
-    pub(crate) const fn max_bodies(&self) -> usize {
-        mebibytes(self.ingest_max_bodies_mib)
-    }
-
-    pub(crate) const fn limits(&self) -> Limits {
-        Limits {
-            connections: self.ingest_max_connections as usize,
-            header_timeout: Duration::from_secs(self.ingest_header_timeout_seconds),
-            drain: Duration::from_secs(self.ingest_drain_seconds),
-        }
-    }
-}
-
-const fn mebibytes(count: u32) -> usize {
-    count as usize * 1024 * 1024
 }

@@ -36,15 +36,15 @@ use records::Encoder;
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
+    pub provider: ProviderArgs,
+    #[command(flatten)]
+    pub webhook: WebhookArgs,
+    #[command(flatten)]
     pub kafka: KafkaArgs,
     #[command(flatten)]
     pub registry: RegistryArgs,
     #[command(flatten)]
     pub service: ServiceArgs,
-    #[command(flatten)]
-    pub provider: ProviderArgs,
-    #[command(flatten)]
-    pub webhook: WebhookArgs,
 }
 
 /// Why the service stopped.
@@ -75,12 +75,12 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
     args.kafka.validate()?;
     let registry = Registry::new(&args.registry.config()?)?;
     let (cloud_api, wasender) = args.provider.providers()?;
-    let timeout = args.webhook.ack_timeout();
+    let timeout = args.webhook.ingest_ack_timeout;
     let producer = BoundedProducer::new(
         &args.kafka,
         "leadstream-ingest",
         timeout,
-        args.webhook.max_waiting(),
+        args.webhook.ingest_unacknowledged_memory,
     )?;
     raise_open_files();
     let address = args.webhook.ingest_address;
@@ -92,9 +92,9 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
         wasender,
         encoder: OnceLock::new(),
         publisher: producer.clone(),
-        requests: Semaphore::new(args.webhook.ingest_max_requests as usize),
-        room: Room::new(args.webhook.max_bodies()),
-        body_timeout: args.webhook.body_timeout(),
+        requests: Semaphore::new(args.webhook.limits.max_requests as usize),
+        room: Room::new(args.webhook.ingest_large_body_memory),
+        body_timeout: args.webhook.limits.body_timeout,
         metrics: Metrics::default(),
     });
     context
@@ -106,14 +106,14 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
     context.health.ready("start");
     tracing::info!(ingest.address = %address, "webhooks are served");
     let (given, needed) = (
-        args.service.shutdown_seconds,
-        args.webhook.longest_shutdown_seconds(),
+        args.service.shutdown_timeout,
+        args.webhook.longest_shutdown(),
     );
     if given < needed {
         tracing::warn!(
-            shutdown.given_seconds = given,
-            shutdown.needed_seconds = needed,
-            "SHUTDOWN_SECONDS may cut requests that were accepted: the drain, head, body and acknowledgement times of INGEST_…_SECONDS add up to more"
+            shutdown.given = ?given,
+            shutdown.needed = ?needed,
+            "SHUTDOWN_TIMEOUT may end accepted requests early: INGEST_DRAIN_TIMEOUT, INGEST_HEADER_TIMEOUT, INGEST_BODY_TIMEOUT and INGEST_ACK_TIMEOUT add up to more"
         );
     }
 
@@ -121,7 +121,10 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
     let watch = tokio::spawn(watch);
     let server = async {
         let router = http::router(Arc::clone(&webhook));
-        let limits = args.webhook.limits();
+        let limits = args
+            .webhook
+            .limits
+            .server(args.webhook.ingest_drain_timeout);
         let open = metrics::connections();
         server::serve(listener, router, limits, open, context.shutdown.clone()).await;
         Ok(())

@@ -32,8 +32,8 @@ fn args(address: SocketAddr, ids_file: Option<&PathBuf>) -> Args {
         format!("--ingest-address={address}"),
         "--meta-app-secret=s3cret".to_owned(),
         "--meta-verify-token=token".to_owned(),
-        "--ingest-ack-timeout-seconds=1".to_owned(),
-        "--ingest-drain-seconds=0".to_owned(),
+        "--ingest-ack-timeout=1s".to_owned(),
+        "--ingest-drain-timeout=0s".to_owned(),
     ];
     words.extend(ids_file.map(|path| format!("--schema-ids-file={}", path.display())));
     let command = Args::augment_args(Command::new("ingest"));

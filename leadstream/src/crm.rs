@@ -29,13 +29,13 @@ enum Action {
     },
     /// Print the requests that would go out now, with personal data; nothing is sent
     Plan {
-        #[command(flatten)]
-        crm: Box<CrmArgs>,
-        #[command(flatten)]
-        ledger: DatabaseArgs,
         /// Requests at most to each CRM
         #[arg(long, default_value_t = 1, value_name = "COUNT")]
         requests: usize,
+        #[command(flatten)]
+        ledger: DatabaseArgs,
+        #[command(flatten)]
+        crm: Box<CrmArgs>,
     },
     /// Print how many leads of each CRM are in step, wait, fail, are parked or dead, and why
     Status {

@@ -27,14 +27,14 @@ pub(crate) struct Args {
 enum Action {
     /// Print one line for each letter that is still open, the oldest first
     List {
-        #[command(flatten)]
-        settings: Settings,
         /// Those that were redriven or discarded as well
         #[arg(long)]
         all: bool,
         /// Letters at most
         #[arg(long, default_value_t = 100, value_name = "COUNT")]
         limit: usize,
+        #[command(flatten)]
+        settings: Settings,
     },
     /// Print letters whole, with headers and content; this holds personal data
     Show {
@@ -44,26 +44,26 @@ enum Action {
     /// Try letters again: a CRM is sent the lead's present state, any other service gets the record
     /// again in its topic
     Redrive {
-        #[command(flatten)]
-        settings: Settings,
         /// Do it; without this it is only said
         #[arg(long)]
         apply: bool,
+        #[command(flatten)]
+        settings: Settings,
     },
     /// Put letters away, so that list does not show them
     Discard {
-        #[command(flatten)]
-        settings: Settings,
         /// Do it; without this it is only said
         #[arg(long)]
         apply: bool,
+        #[command(flatten)]
+        settings: Settings,
     },
-    /// Let partitions of lead.inputs go on that a processor halted, because too many of their records
-    /// went to dead letters
+    /// Resume partitions of lead.inputs that halted because of too many dead letters
     ///
-    /// Do it when what wrote those records is mended. Processors go on within seconds, from where they
-    /// stand; past another limit's worth of dead letters they halt again. To let more through,
-    /// start processors with a higher DEAD_LETTER_RUN and DEAD_LETTER_PERCENT first.
+    /// Fix what wrote those records first. Processors continue within seconds at their next offset.
+    /// They halt again after as many dead letters as before. To let more through, first start
+    /// processors with a higher PROCESSOR_DEAD_LETTER_HALT_CONSECUTIVE and
+    /// PROCESSOR_DEAD_LETTER_HALT_PERCENT.
     #[command(verbatim_doc_comment)]
     Resume {
         #[command(flatten)]
@@ -77,11 +77,11 @@ enum Action {
 #[derive(Clone, Debug, clap::Args)]
 struct Settings {
     #[command(flatten)]
-    kafka: KafkaArgs,
+    filter: Filter,
     #[command(flatten)]
     database: DatabaseArgs,
     #[command(flatten)]
-    filter: Filter,
+    kafka: KafkaArgs,
 }
 
 /// # Errors

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use leadstream_processor::StoreError;
-use leadstream_service::config::DatabaseArgs;
+use leadstream_service::config::{DatabaseArgs, duration};
 use leadstream_service::migrations::SchemaError;
 use leadstream_sink_crm::LedgerError;
 use sqlx::migrate::MigrateError;
@@ -15,9 +15,14 @@ use sqlx::{Connection, PgConnection};
 pub(crate) struct Args {
     #[command(flatten)]
     pub database: DatabaseArgs,
-    /// Seconds that all migrations together may take
-    #[arg(long, default_value_t = 300, value_name = "SECONDS")]
-    pub timeout_seconds: u64,
+    /// Time for all migrations together
+    #[arg(
+        long,
+        default_value = "5m",
+        value_name = "DURATION",
+        value_parser = duration(..)
+    )]
+    pub timeout: Duration,
 }
 
 /// # Errors
@@ -49,14 +54,9 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
             .context("the CRM ledger")?;
         anyhow::Ok(())
     };
-    tokio::time::timeout(Duration::from_secs(args.timeout_seconds), migrations)
+    tokio::time::timeout(args.timeout, migrations)
         .await
-        .with_context(|| {
-            format!(
-                "not done after {} s (--timeout-seconds)",
-                args.timeout_seconds
-            )
-        })??;
+        .with_context(|| format!("not done after {:?} (--timeout)", args.timeout))??;
     Ok(())
 }
 

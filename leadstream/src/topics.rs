@@ -14,7 +14,7 @@ use clap::Subcommand;
 use leadstream_kafka::KafkaArgs;
 use leadstream_schemas::Topic;
 use leadstream_schemas::registry::{Registry, SubjectState};
-use leadstream_service::config::RegistryArgs;
+use leadstream_service::config::{RegistryArgs, duration};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 
@@ -58,27 +58,33 @@ enum Action {
 /// What the topics are made with.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Settings {
-    #[command(flatten)]
-    pub kafka: KafkaArgs,
-    #[command(flatten)]
-    pub registry: RegistryArgs,
-    /// Partitions of each topic
+    /// Partitions of each topic that is created
     #[arg(
         long,
         env = "TOPIC_PARTITIONS",
         default_value_t = 12,
         value_name = "COUNT"
     )]
-    pub partitions: i32,
-    /// Copies of each partition; the broker's default without it
-    #[arg(long, env = "TOPIC_REPLICATION", value_name = "COUNT")]
-    pub replication: Option<i32>,
-    /// Days that lead.inputs keeps records; without it for ever, so that every lead can be rebuilt
-    #[arg(long, env = "INPUTS_RETENTION_DAYS", value_name = "DAYS")]
-    pub inputs_retention_days: Option<u32>,
+    pub topic_partitions: i32,
+    /// Replicas of each partition; the broker's default without it
+    #[arg(long, env = "TOPIC_REPLICATION_FACTOR", value_name = "COUNT")]
+    pub topic_replication_factor: Option<i32>,
+    /// Time that lead.inputs keeps records, such as 365d; without it for ever, so that every lead can
+    /// be rebuilt
+    #[arg(
+        long,
+        env = "TOPIC_INPUTS_RETENTION",
+        value_name = "DURATION",
+        value_parser = duration(..)
+    )]
+    pub topic_inputs_retention: Option<Duration>,
     /// Principal that the ACLs are printed for
     #[arg(long, default_value = "User:leadstream", value_name = "PRINCIPAL")]
     pub principal: String,
+    #[command(flatten)]
+    pub kafka: KafkaArgs,
+    #[command(flatten)]
+    pub registry: RegistryArgs,
 }
 
 /// # Errors

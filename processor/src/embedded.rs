@@ -68,9 +68,9 @@ impl Engine {
             output_topics: OutputTopics::new(&args.kafka.topic_prefix, ids)
                 .ok_or(EmbeddedError::Ids)?,
             accounts: args.accounts(),
-            journal: args.journal_length.get(),
+            journal: args.processor_journal_length.get(),
             partitions: OwnedPartitions::new(
-                args.lead_cache() / args.lanes,
+                args.processor_lead_cache / args.processor_workers,
                 PoisonLimit::default(),
             ),
             acknowledged: Vec::new(),

@@ -39,7 +39,7 @@ pub enum Error {
     Config(#[from] ConfigError),
     #[error("{0}")]
     Flow(#[from] FlowError),
-    #[error("FLOW_FILE {path} cannot be read: {source}")]
+    #[error("PROCESSOR_PUBLISH_FLOW_FILE {path} cannot be read: {source}")]
     FlowFile {
         path: PathBuf,
         #[source]
@@ -88,7 +88,7 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
     let document = flow_document(&args)?;
     args.kafka.validate()?;
     let store = store(&args)?;
-    let lanes = args.lanes.get();
+    let lanes = args.processor_workers.get();
     let Some((flows, output_topics)) = prepare(&args, &context, &store, &document).await? else {
         return Ok(());
     };
@@ -103,7 +103,7 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
         group: args.kafka.group("processor"),
         client_id,
         lane_bytes: 4 << 20,
-        lane_records: args.batch_records.get() * 2,
+        lane_records: args.processor_batch_records.get() * 2,
         drain: Duration::from_secs(20),
     };
     let (consumer_loop, consumer) = ConsumerLoop::new(&args.kafka, &options, senders)?;
@@ -119,11 +119,11 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
         halts: Halts::new(context.health.clone()),
         silent_numbers: Mutex::default(),
         owner,
-        batch_records: args.batch_records.get(),
-        linger: Duration::from_millis(args.batch_linger_ms),
-        journal: args.journal_length.get(),
+        batch_records: args.processor_batch_records.get(),
+        linger: args.processor_batch_linger,
+        journal: args.processor_journal_length.get(),
         input_partitions: OnceLock::new(),
-        lead_cache_bytes: args.lead_cache() / args.lanes,
+        lead_cache_bytes: args.processor_lead_cache / args.processor_workers,
         retry: RETRY,
         poison_limit: args.poison_limit(),
     });
@@ -135,7 +135,7 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
         let ended = ended.clone();
         tasks.spawn(async move { Ok(lane.run(ended).await?) });
     }
-    let interval = Duration::from_millis(args.reports_refresh_ms);
+    let interval = args.processor_reports_refresh;
     let reports = maintenance::refresh_reports(behind.clone(), interval, RETRY, stop.clone());
     tasks.spawn(async move {
         reports.await;
@@ -180,7 +180,7 @@ async fn warn_of_short_retention(kafka: &KafkaArgs) {
 }
 
 fn store(args: &Args) -> Result<Store, ConfigError> {
-    let connections = u32::try_from(args.lanes.get() + 4).unwrap_or(u32::MAX);
+    let connections = u32::try_from(args.processor_workers.get() + 4).unwrap_or(u32::MAX);
     let pool = args.database.connect(|url| pool(url, connections))?;
     let erasure = ErasureKeys::resolve(args.erasure_key.clone())?;
     Ok(Store::new(pool, Duration::from_secs(15)).with_erasure(erasure))
@@ -215,7 +215,8 @@ async fn attempt(
         )
         .into());
     }
-    let flows = publish_and_load(store, document, args.flow_file.is_some()).await?;
+    let flows =
+        publish_and_load(store, document, args.processor_publish_flow_file.is_some()).await?;
     let ids = registry.resolve(&args.kafka.topic_prefix, &topics).await?;
     Ok((flows, ids))
 }
@@ -268,7 +269,7 @@ struct Document {
 }
 
 fn flow_document(args: &Args) -> Result<Document, Error> {
-    let (file, text) = match &args.flow_file {
+    let (file, text) = match &args.processor_publish_flow_file {
         Some(path) => {
             let text = std::fs::read_to_string(path).map_err(|source| Error::FlowFile {
                 path: path.clone(),

@@ -1,4 +1,4 @@
-//! Errors of settings, and the settings of the schema registry.
+//! Errors of settings, parsers of their values, and the settings of databases and the registry.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -9,7 +9,12 @@ use leadstream_schemas::registry::{RegistryAuth, RegistryConfig};
 
 use crate::secret::Secret;
 
-/// A setting that is missing or wrong: names its variable and how to mend it.
+mod http_limits;
+mod units;
+
+pub use units::{duration, size};
+
+/// A setting that is missing or wrong: names its variable and the remedy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError {
     variable: String,
@@ -45,8 +50,14 @@ impl std::error::Error for ConfigError {}
 #[derive(Clone, Debug, clap::Args)]
 #[group(skip)]
 pub struct DatabaseArgs {
-    /// PostgreSQL, postgres://user:password@host/database; or DATABASE_URL_FILE
-    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    /// URL of PostgreSQL, postgres://user:password@host/database; or DATABASE_URL_FILE
+    #[arg(
+        long,
+        env = "DATABASE_URL",
+        hide_env_values = true,
+        value_name = "URL",
+        help_heading = "Database"
+    )]
     pub database_url: Option<Secret>,
 }
 
@@ -145,15 +156,16 @@ pub struct RegistryArgs {
         value_name = "SECRET"
     )]
     pub schema_registry_token: Option<Secret>,
-    /// Seconds that a request to the registry may take
+    /// Time for a request to the registry
     #[arg(
         long,
-        env = "SCHEMA_REGISTRY_TIMEOUT_SECONDS",
-        default_value_t = 10,
-        value_name = "SECONDS"
+        env = "SCHEMA_REGISTRY_TIMEOUT",
+        default_value = "10s",
+        value_name = "DURATION",
+        value_parser = duration(..)
     )]
-    pub schema_registry_timeout_seconds: u64,
-    /// A file that keeps the schema ids, so that a service starts while the registry is away
+    pub schema_registry_timeout: Duration,
+    /// File that keeps the schema ids, so that a service starts while the registry is unavailable
     #[arg(long, env = "SCHEMA_IDS_FILE", value_name = "PATH")]
     pub schema_ids_file: Option<PathBuf>,
 }
@@ -180,7 +192,7 @@ impl RegistryArgs {
         Ok(RegistryConfig {
             urls,
             auth,
-            timeout: Duration::from_secs(self.schema_registry_timeout_seconds),
+            timeout: self.schema_registry_timeout,
             ids_file: self.schema_ids_file.clone(),
         })
     }
@@ -251,6 +263,8 @@ impl RegistryArgs {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use leadstream_schemas::registry::Registry;
 
     use super::{RegistryArgs, RegistryAuth, RegistryConfig, Secret, has_unknown_parameter};
@@ -281,7 +295,7 @@ mod tests {
             schema_registry_username: user.map(ToOwned::to_owned),
             schema_registry_password: user.map(|_| Secret::new("hunter2")),
             schema_registry_token: None,
-            schema_registry_timeout_seconds: 1,
+            schema_registry_timeout: Duration::from_secs(1),
             schema_ids_file: None,
         };
         let printed = format!("{args:?}");

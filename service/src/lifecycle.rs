@@ -10,6 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
+use crate::config::duration;
 use crate::ops::{self, Health};
 use crate::telemetry::{LogFormat, init_logs, init_metrics};
 
@@ -41,14 +42,15 @@ pub struct ServiceArgs {
         value_name = "LEVEL"
     )]
     pub log_level: String,
-    /// Seconds that work under way has to finish after SIGTERM
+    /// Time that work in progress has to end after SIGTERM
     #[arg(
         long,
-        env = "SHUTDOWN_SECONDS",
-        default_value_t = 30,
-        value_name = "SECONDS"
+        env = "SHUTDOWN_TIMEOUT",
+        default_value = "30s",
+        value_name = "DURATION",
+        value_parser = duration(..)
     )]
-    pub shutdown_seconds: u64,
+    pub shutdown_timeout: Duration,
 }
 
 /// Everything that a running service receives.
@@ -113,7 +115,7 @@ where
     });
     watch_signals(name, &context)?;
     tracing::info!(service = name, ops.address = %args.ops_address, "service starting");
-    let outcome = with_deadline(service(context.clone()), &context, args.shutdown_seconds).await;
+    let outcome = with_deadline(service(context.clone()), &context, args.shutdown_timeout).await;
     upkeep.abort();
     server.abort();
     tracing::info!(service = name, "service ended");
@@ -123,15 +125,15 @@ where
 async fn with_deadline<E: std::error::Error>(
     service: impl Future<Output = Result<(), E>>,
     context: &Context,
-    seconds: u64,
+    timeout: Duration,
 ) -> Result<(), String> {
     let deadline = async {
         context.shutdown.cancelled().await;
-        tokio::time::sleep(Duration::from_secs(seconds)).await;
+        tokio::time::sleep(timeout).await;
     };
     tokio::select! {
         outcome = service => outcome.map_err(|error| chain(&error)),
-        () = deadline => Err(format!("work under way did not finish within {seconds} s (SHUTDOWN_SECONDS)")),
+        () = deadline => Err(format!("work in progress did not end within {timeout:?} (SHUTDOWN_TIMEOUT)")),
     }
 }
 

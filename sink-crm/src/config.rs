@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use leadstream_kafka::KafkaArgs;
-use leadstream_service::config::DatabaseArgs;
+use leadstream_service::config::{DatabaseArgs, duration};
 use leadstream_service::{ConfigError, RetryPolicy, Secret, ServiceArgs};
 use reqwest::Url;
 use sqlx::postgres::PgConnectOptions;
@@ -30,13 +30,13 @@ pub(crate) const AWAY: RetryPolicy =
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
-    pub kafka: KafkaArgs,
-    #[command(flatten)]
-    pub service: ServiceArgs,
+    pub crm: CrmArgs,
     #[command(flatten)]
     pub database: DatabaseArgs,
     #[command(flatten)]
-    pub crm: CrmArgs,
+    pub kafka: KafkaArgs,
+    #[command(flatten)]
+    pub service: ServiceArgs,
 }
 
 /// The CRMs, and how they are kept in step.
@@ -56,105 +56,105 @@ pub struct CrmArgs {
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Webhook")]
 pub struct WebhookArgs {
-    /// Receiver of every event, in order per lead, signed as Standard Webhooks says
+    /// URL that receives every event, in order per lead, signed according to Standard Webhooks
     #[arg(
         long,
-        env = "CRM_WEBHOOK_URL",
+        env = "SINK_CRM_WEBHOOK_URL",
         hide_env_values = true,
         value_name = "URL"
     )]
-    pub crm_webhook_url: Option<Secret>,
-    /// Secret in base64, several with commas while it is rotated; or CRM_WEBHOOK_SECRET_FILE
+    pub sink_crm_webhook_url: Option<Secret>,
+    /// Secret in base64, several separated by commas during rotation; or SINK_CRM_WEBHOOK_SECRET_FILE
     #[arg(
         long,
-        env = "CRM_WEBHOOK_SECRET",
+        env = "SINK_CRM_WEBHOOK_SECRET",
         hide_env_values = true,
         value_name = "SECRET"
     )]
-    pub crm_webhook_secret: Option<Secret>,
+    pub sink_crm_webhook_secret: Option<Secret>,
 }
 
 /// How CRMs are kept in step.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Synchronisation")]
 pub struct SyncArgs {
-    /// YAML file that says what each CRM is sent of a lead; a built-in one without it. Its JSON
+    /// YAML file that says which values of a lead each CRM gets; a built-in one without it. Its JSON
     /// Schema is sink-crm/crm.schema.json, the built-in one sink-crm/crm.yaml
-    #[arg(long, env = "CRM_MAPPING_FILE", value_name = "PATH")]
-    pub crm_mapping_file: Option<PathBuf>,
-    /// Hosts beside HubSpot's and Salesforce's own that their credentials and your leads may go to,
-    /// separated by commas: a proxy, a sandbox. These may be spoken to without TLS
+    #[arg(long, env = "SINK_CRM_MAPPING_FILE", value_name = "PATH")]
+    pub sink_crm_mapping_file: Option<PathBuf>,
+    /// Further hosts that may get credentials and leads, separated by commas: a proxy, a sandbox.
+    /// HubSpot's and Salesforce's own are allowed. These may be used without TLS
     #[arg(
         long,
-        env = "CRM_ALLOWED_HOSTS",
+        env = "SINK_CRM_ALLOWED_HOSTS",
         value_delimiter = ',',
         value_name = "HOSTS"
     )]
-    pub crm_allowed_hosts: Vec<String>,
-    /// Seconds that a request to a CRM may take
+    pub sink_crm_allowed_hosts: Vec<String>,
+    /// Time for a request to a CRM
     #[arg(
         long,
-        env = "CRM_REQUEST_TIMEOUT_SECONDS",
-        default_value_t = 20,
-        value_name = "SECONDS",
-        value_parser = clap::value_parser!(u64).range(1..=600)
+        env = "SINK_CRM_REQUEST_TIMEOUT",
+        default_value = "20s",
+        value_name = "DURATION",
+        value_parser = duration(Duration::from_secs(1)..=Duration::from_secs(600))
     )]
-    pub crm_request_timeout_seconds: u64,
-    /// Milliseconds at most before the first retry; doubled with each further one
+    pub sink_crm_request_timeout: Duration,
+    /// Time before the first retry at most; it doubles with each further one
     #[arg(
         long,
-        env = "CRM_RETRY_BASE_MILLISECONDS",
-        default_value_t = 500,
-        value_name = "MILLISECONDS",
-        value_parser = clap::value_parser!(u64).range(1..)
+        env = "SINK_CRM_RETRY_BASE",
+        default_value = "500ms",
+        value_name = "DURATION",
+        value_parser = duration(Duration::from_millis(1)..)
     )]
-    pub crm_retry_base_milliseconds: u64,
-    /// Seconds at most between retries, however many have failed
+    pub sink_crm_retry_base: Duration,
+    /// Time between retries at most, however many have failed
     #[arg(
         long,
-        env = "CRM_RETRY_CAP_SECONDS",
-        default_value_t = 60,
-        value_name = "SECONDS",
-        value_parser = clap::value_parser!(u64).range(1..)
+        env = "SINK_CRM_RETRY_CAP",
+        default_value = "1m",
+        value_name = "DURATION",
+        value_parser = duration(Duration::from_secs(1)..)
     )]
-    pub crm_retry_cap_seconds: u64,
-    /// Seconds between probes of a CRM that is halted for a fault of its set-up
+    pub sink_crm_retry_cap: Duration,
+    /// Time between probes of a CRM that is halted because of a fault in its set-up
     #[arg(
         long,
-        env = "CRM_PROBE_SECONDS",
-        default_value_t = 60,
-        value_name = "SECONDS",
-        value_parser = clap::value_parser!(u64).range(1..)
+        env = "SINK_CRM_PROBE_INTERVAL",
+        default_value = "1m",
+        value_name = "DURATION",
+        value_parser = duration(Duration::from_secs(1)..)
     )]
-    pub crm_probe_seconds: u64,
-    /// Requests at once to one CRM at most, per process; fewer while it is slow or refuses
+    pub sink_crm_probe_interval: Duration,
+    /// Requests in flight to one CRM at most, per process; fewer while it is slow or refuses
     #[arg(
         long,
-        env = "CRM_CONCURRENCY",
+        env = "SINK_CRM_CONCURRENCY",
         default_value_t = 4,
         value_name = "COUNT",
         value_parser = clap::value_parser!(u32).range(1..=64)
     )]
-    pub crm_concurrency: u32,
-    /// Milliseconds at least between two batches that are not full; longer where a CRM's daily
-    /// requests would not last otherwise
+    pub sink_crm_concurrency: u32,
+    /// Time between two batches that are not full, at least. It grows where a CRM's daily requests
+    /// would not last
     #[arg(
         long,
-        env = "CRM_LINGER_MILLISECONDS",
-        default_value_t = 20,
-        value_name = "MILLISECONDS",
-        value_parser = clap::value_parser!(u64).range(0..=60_000)
+        env = "SINK_CRM_LINGER",
+        default_value = "20ms",
+        value_name = "DURATION",
+        value_parser = duration(..=Duration::from_secs(60))
     )]
-    pub crm_linger_milliseconds: u64,
-    /// Part of a CRM's daily requests past which what remains is left to your other apps
+    pub sink_crm_linger: Duration,
+    /// Share of a CRM's daily requests that Leadstream uses; the rest stays for your other apps
     #[arg(
         long,
-        env = "CRM_DAILY_SHARE_PERCENT",
+        env = "SINK_CRM_DAILY_SHARE_PERCENT",
         default_value_t = 80,
         value_name = "PERCENT",
         value_parser = clap::value_parser!(u8).range(1..=100)
     )]
-    pub crm_daily_share_percent: u8,
+    pub sink_crm_daily_share_percent: u8,
 }
 
 /// What the arguments come to.
@@ -203,15 +203,15 @@ impl CrmArgs {
     /// # Errors
     /// A missing or wrong setting, named with an example.
     pub(crate) fn crms(&self) -> Result<Crms, ConfigError> {
-        let mapping = Mapping::load(self.sync.crm_mapping_file.as_deref())?;
-        let allowed = &self.sync.crm_allowed_hosts;
+        let mapping = Mapping::load(self.sync.sink_crm_mapping_file.as_deref())?;
+        let allowed = &self.sync.sink_crm_allowed_hosts;
         let hubspot = self.hubspot.settings(mapping.hubspot, allowed)?;
         let salesforce = self.salesforce.settings(mapping.salesforce, allowed)?;
         let webhook = self.webhook.settings(mapping.webhook.filter)?;
         if hubspot.is_none() && salesforce.is_none() && webhook.is_none() {
             return Err(ConfigError::new(
                 "HUBSPOT_ACCESS_TOKEN",
-                "is not set, nor is HUBSPOT_CLIENT_ID, SALESFORCE_LOGIN_URL or CRM_WEBHOOK_URL: there is no CRM to write to; example: HUBSPOT_ACCESS_TOKEN=pat-na1-…, or SALESFORCE_LOGIN_URL=https://acme.my.salesforce.com with SALESFORCE_CLIENT_ID=3MVG9… and SALESFORCE_CLIENT_SECRET=1A2B3C…",
+                "is not set, nor is HUBSPOT_CLIENT_ID, SALESFORCE_LOGIN_URL or SINK_CRM_WEBHOOK_URL: there is no CRM to write to; example: HUBSPOT_ACCESS_TOKEN=pat-na1-…, or SALESFORCE_LOGIN_URL=https://acme.my.salesforce.com with SALESFORCE_CLIENT_ID=3MVG9… and SALESFORCE_CLIENT_SECRET=1A2B3C…",
             ));
         }
         Ok(Crms {
@@ -224,21 +224,14 @@ impl CrmArgs {
 }
 
 impl SyncArgs {
-    pub(crate) fn request_timeout(&self) -> Duration {
-        Duration::from_secs(self.crm_request_timeout_seconds)
-    }
-
     pub(crate) fn timing(&self) -> Timing {
         Timing {
-            request: self.request_timeout(),
-            retry: RetryPolicy::unlimited(
-                Duration::from_millis(self.crm_retry_base_milliseconds),
-                Duration::from_secs(self.crm_retry_cap_seconds),
-            ),
-            probe: Duration::from_secs(self.crm_probe_seconds),
-            linger: Duration::from_millis(self.crm_linger_milliseconds),
-            daily_share: self.crm_daily_share_percent,
-            concurrency: self.crm_concurrency,
+            request: self.sink_crm_request_timeout,
+            retry: RetryPolicy::unlimited(self.sink_crm_retry_base, self.sink_crm_retry_cap),
+            probe: self.sink_crm_probe_interval,
+            linger: self.sink_crm_linger,
+            daily_share: self.sink_crm_daily_share_percent,
+            concurrency: self.sink_crm_concurrency,
         }
     }
 }
@@ -249,7 +242,7 @@ pub(crate) fn database(args: &DatabaseArgs) -> Result<PgConnectOptions, ConfigEr
 
 impl WebhookArgs {
     fn settings(&self, filter: Filter) -> Result<Option<WebhookSettings>, ConfigError> {
-        let url = self.crm_webhook_url.clone();
+        let url = self.sink_crm_webhook_url.clone();
         let Some(url) = url.filter(|url| !url.is_blank()) else {
             return Ok(None);
         };
@@ -258,13 +251,13 @@ impl WebhookArgs {
             .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
         if !valid {
             return Err(ConfigError::new(
-                "CRM_WEBHOOK_URL",
-                "is no http or https URL; example: CRM_WEBHOOK_URL=https://example.com/leads",
+                "SINK_CRM_WEBHOOK_URL",
+                "is no http or https URL; example: SINK_CRM_WEBHOOK_URL=https://example.com/leads",
             ));
         }
         let settings = WebhookSettings {
             url,
-            given_secret: self.crm_webhook_secret.clone(),
+            given_secret: self.sink_crm_webhook_secret.clone(),
             filter,
         };
         settings.validate()?;

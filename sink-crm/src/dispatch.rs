@@ -309,7 +309,7 @@ impl<C: Crm> Driver<C> {
         Stop::from(
             Failure::new(
                 Class::Throttle,
-                "our share of the day's requests is used up (CRM_DAILY_SHARE_PERCENT)",
+                "our share of the day's requests is used up (SINK_CRM_DAILY_SHARE_PERCENT)",
             )
             // A CRM that does not report the reset is asked as rarely as a halted one, because each
             // request uses the others' share.

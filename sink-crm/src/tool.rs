@@ -131,7 +131,7 @@ pub struct Checked {
 /// Returns an error if settings are wrong.
 pub async fn check(args: &CrmArgs) -> Result<Vec<Checked>, ToolError> {
     let crms = args.crms()?;
-    let http = http::client(args.sync.request_timeout())?;
+    let http = http::client(args.sync.sink_crm_request_timeout)?;
     let mut found = Vec::new();
     if let Some(settings) = crms.hubspot {
         found.push(checked(&Hubspot::new(http.clone(), settings)).await);
@@ -182,7 +182,7 @@ pub async fn plan(
         webhook,
         ..
     } = args.crms()?;
-    let http = http::client(args.sync.request_timeout())?;
+    let http = http::client(args.sync.sink_crm_request_timeout)?;
     let mut planned = Vec::new();
     if let Some(settings) = hubspot {
         let crm = Hubspot::new(http.clone(), settings);

@@ -69,7 +69,7 @@ impl Recorder {
             format!("--salesforce-login-url={url}"),
             "--salesforce-client-id=cid".to_owned(),
             "--salesforce-client-secret=csecret".to_owned(),
-            "--crm-allowed-hosts=127.0.0.1".to_owned(),
+            "--sink-crm-allowed-hosts=127.0.0.1".to_owned(),
         ];
         let command = CrmArgs::augment_args(Command::new("sink-crm"));
         let credentials = hubspot.iter().map(|flag| (*flag).to_owned());

@@ -159,7 +159,7 @@ impl Gates {
         let is_known = stopped.is_some_and(|stop| stop.cause == Cause::Unanswered);
         if gate.unknown >= UNKNOWN_RUN && !is_known {
             let reason = format!(
-                "{UNKNOWN_RUN} requests in a row got no answer, so they may have reached their people; check the way to META_GRAPH_URL and META_REQUEST_TIMEOUT_SECONDS. It is tried again ever more rarely, at least every {} minutes",
+                "{UNKNOWN_RUN} requests in a row got no answer, so they may have reached their people; check the way to META_GRAPH_URL and SINK_WHATSAPP_REQUEST_TIMEOUT. It is tried again ever more rarely, at least every {} minutes",
                 LONGEST_PROBE.as_secs() / 60
             );
             gate.stop(Cause::Unanswered, reason, now);

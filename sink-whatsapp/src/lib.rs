@@ -23,6 +23,7 @@ use leadstream_kafka::producer::ProduceError;
 use leadstream_kafka::{ConsumerLoop, KafkaArgs, Producer};
 use leadstream_schemas::BaseUrl;
 use leadstream_schemas::Topic;
+use leadstream_service::config::duration;
 use leadstream_service::{ConfigError, Context, Secret, ServiceArgs};
 use tokio::sync::mpsc;
 
@@ -39,11 +40,11 @@ const WAITING_BYTES: usize = 16 << 20;
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
+    pub send: SendArgs,
+    #[command(flatten)]
     pub kafka: KafkaArgs,
     #[command(flatten)]
     pub service: ServiceArgs,
-    #[command(flatten)]
-    pub send: SendArgs,
 }
 
 /// Settings of the Cloud API.
@@ -76,24 +77,24 @@ pub struct SendArgs {
         value_name = "VERSION"
     )]
     pub meta_api_version: String,
-    /// Seconds that a request may take; what takes longer may have been sent, and is tried once more at most
+    /// Time for a request. What takes longer may have been sent, and is tried once more at most
     #[arg(
         long,
-        env = "META_REQUEST_TIMEOUT_SECONDS",
-        default_value_t = 10,
-        value_name = "SECONDS",
-        value_parser = clap::value_parser!(u64).range(1..=120)
+        env = "SINK_WHATSAPP_REQUEST_TIMEOUT",
+        default_value = "10s",
+        value_name = "DURATION",
+        value_parser = duration(Duration::from_secs(1)..=Duration::from_secs(120))
     )]
-    pub meta_request_timeout_seconds: u64,
-    /// Requests under way at once
+    pub sink_whatsapp_request_timeout: Duration,
+    /// Requests in flight
     #[arg(
         long,
-        env = "META_CONCURRENCY",
+        env = "SINK_WHATSAPP_CONCURRENCY",
         default_value_t = 64,
         value_name = "COUNT",
         value_parser = clap::value_parser!(u16).range(1..=1000)
     )]
-    pub meta_concurrency: u16,
+    pub sink_whatsapp_concurrency: u16,
 }
 
 /// The reason why the service stopped. A fault that waiting resolves does not stop it.
@@ -135,7 +136,7 @@ pub enum Error {
 /// Returns an error if settings are wrong, or on a fault that waiting does not resolve.
 pub async fn run(args: Args, context: Context) -> Result<(), Error> {
     args.kafka.validate()?;
-    let timeout = Duration::from_secs(args.send.meta_request_timeout_seconds);
+    let timeout = args.send.sink_whatsapp_request_timeout;
     let graph = args.send.graph(timeout)?;
     let options = ConsumerOptions {
         topic: args.kafka.topic(Topic::LeadReplies),
@@ -150,7 +151,7 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
         dead_letters: Topic::LeadReplies
             .dead_letters(&args.kafka.topic_prefix)
             .into(),
-        concurrency: args.send.meta_concurrency.into(),
+        concurrency: args.send.sink_whatsapp_concurrency.into(),
         poison: PoisonLimit::default(),
         // Shorter than the consumer's drain, which would not wait for the last commit.
         drain: timeout + Duration::from_secs(5),

@@ -182,7 +182,7 @@ async fn by_token(desk: &Desk<'_>) -> anyhow::Result<()> {
 
 async fn erased_in_one(desk: &Desk<'_>) -> anyhow::Result<()> {
     let erase = [
-        "lead", "erase", BEN, "--yes", "--id", "gone", "--wait", "30",
+        "lead", "erase", BEN, "--yes", "--id", "gone", "--wait", "30s",
     ];
     let in_eu = [&erase[..], &["--account", "eu"]].concat();
     for _ in 0..2 {

@@ -42,7 +42,7 @@ async fn by_cli(desk: &Desk<'_>) -> anyhow::Result<()> {
                 "--id",
                 "say-1",
                 "--wait",
-                "30",
+                "30s",
             ])
             .await?;
         ensure!(told.contains("applied at revision 2"), "{told}");
@@ -58,14 +58,16 @@ async fn by_cli(desk: &Desk<'_>) -> anyhow::Result<()> {
         Ok(())
     })
     .await?;
-    site.tool(&["lead", "release", ada, "--wait", "30"]).await?;
+    site.tool(&["lead", "release", ada, "--wait", "30s"])
+        .await?;
     desk.is_in(ada, "AWAITING_NAME").await?;
-    let release = ["lead", "release", ada, "--wait", "30"];
+    let release = ["lead", "release", ada, "--wait", "30s"];
     desk.refused(&release, "the bot has the lead already")
         .await?;
-    site.tool(&["lead", "assign", ada, "Ana María", "--wait", "30"])
+    site.tool(&["lead", "assign", ada, "Ana María", "--wait", "30s"])
         .await?;
-    site.tool(&["lead", "restart", ada, "--wait", "30"]).await?;
+    site.tool(&["lead", "restart", ada, "--wait", "30s"])
+        .await?;
     let (state, assignee, revision) = desk.row(ada).await?;
     ensure!(state == "AWAITING_NAME" && assignee.as_deref() == Some("Ana María"));
     let shown = site.tool(&["lead", "show", ada, "--json"]).await?;
@@ -203,7 +205,7 @@ async fn limited(desk: &Desk<'_>) -> anyhow::Result<()> {
     let (site, address) = (&desk.site, free_address()?);
     let own = [
         ("API_ADDRESS", address.to_string()),
-        ("API_TOKENS_FILE", desk.tokens.display().to_string()),
+        ("API_TOKEN_HASHES_FILE", desk.tokens.display().to_string()),
         ("API_REQUESTS_PER_SECOND", "1".to_owned()),
     ]
     .map(|(name, value)| (name.to_owned(), value));
@@ -251,7 +253,7 @@ async fn while_the_processor_is_away(desk: &Desk<'_>) -> anyhow::Result<()> {
             "--id",
             "away-2",
             "--wait",
-            "1",
+            "1s",
         ],
         "run this again with --id away-2",
     )
@@ -265,7 +267,7 @@ async fn while_the_processor_is_away(desk: &Desk<'_>) -> anyhow::Result<()> {
         "--id",
         "away-2",
         "--wait",
-        "60",
+        "60s",
     ];
     let waits = site.tool(&say);
     let killed = async {

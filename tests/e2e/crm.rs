@@ -41,10 +41,10 @@ pub(crate) async fn site_with<'w>(
     let mut site = Site::with(world, name, config).await?;
     site.deployment.further.extend(
         [
-            ("CRM_REQUEST_TIMEOUT_SECONDS", "1"),
-            ("CRM_RETRY_BASE_MILLISECONDS", "50"),
-            ("CRM_RETRY_CAP_SECONDS", "1"),
-            ("CRM_PROBE_SECONDS", "1"),
+            ("SINK_CRM_REQUEST_TIMEOUT", "1s"),
+            ("SINK_CRM_RETRY_BASE", "50ms"),
+            ("SINK_CRM_RETRY_CAP", "1s"),
+            ("SINK_CRM_PROBE_INTERVAL", "1s"),
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned())),
     );

@@ -29,7 +29,10 @@ fn mapping_file(
     }
     let path = folder.join("crm.yaml");
     std::fs::write(&path, mapping)?;
-    let variable = ("CRM_MAPPING_FILE".to_owned(), path.display().to_string());
+    let variable = (
+        "SINK_CRM_MAPPING_FILE".to_owned(),
+        path.display().to_string(),
+    );
     site.deployment.further.push(variable);
     Ok(())
 }

@@ -57,7 +57,10 @@ impl<'w> Desk<'w> {
         site.start_all().await?;
         let own = vec![
             ("API_ADDRESS".to_owned(), address.to_string()),
-            ("API_TOKENS_FILE".to_owned(), tokens.display().to_string()),
+            (
+                "API_TOKEN_HASHES_FILE".to_owned(),
+                tokens.display().to_string(),
+            ),
         ];
         site.spawn_with(Service::Api, "api", own)?;
         site.ready("api").await?;

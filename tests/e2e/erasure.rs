@@ -133,7 +133,7 @@ pub(crate) fn killed(world: &World) -> anyhow::Result<()> {
                 ]
             };
             let given = site
-                .tool(&erase("1"))
+                .tool(&erase("1s"))
                 .await
                 .err()
                 .context("nobody is there")?;
@@ -143,7 +143,7 @@ pub(crate) fn killed(world: &World) -> anyhow::Result<()> {
             let status = site.ended("processor").await?;
             ensure!(!status.success(), "it came through {point}");
             site.start(Service::Processor, "processor").await?;
-            let outcome = site.tool(&erase("60")).await?;
+            let outcome = site.tool(&erase("60s")).await?;
             ensure!(outcome.contains("applied at revision 3"), "{outcome}");
             post(&site, &sent).await?;
             dropped(&site, sent.len()).await?;
@@ -187,7 +187,7 @@ pub(crate) fn merged(world: &World) -> anyhow::Result<()> {
         post(&site, &sent[2..]).await?;
         there_are(&site, &["COMPLETED", "MERGED"]).await?;
         site.stop_and_restart("processor").await?;
-        let erase = |wa_id: &'static str| ["lead", "erase", wa_id, "--yes", "--wait", "60"];
+        let erase = |wa_id: &'static str| ["lead", "erase", wa_id, "--yes", "--wait", "60s"];
         site.tool(&erase(wa_id)).await?;
         nothing_is_left(&site, "1555888").await?;
         eventually(Duration::from_secs(30), async || {

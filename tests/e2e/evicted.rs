@@ -23,7 +23,7 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
         .execute(&site.database)
         .await?;
         site.start(Service::Ingest, "ingest").await?;
-        let short = vec![("JOURNAL_LENGTH".to_owned(), "2".to_owned())];
+        let short = vec![("PROCESSOR_JOURNAL_LENGTH".to_owned(), "2".to_owned())];
         site.spawn_with(Service::Processor, "processor", short)?;
         site.ready("processor").await?;
 

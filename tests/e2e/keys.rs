@@ -126,7 +126,7 @@ async fn erased(desk: &Desk<'_>) -> anyhow::Result<()> {
 async fn by_cli(desk: &Desk<'_>) -> anyhow::Result<()> {
     let erase = |wa_id: &'static str| {
         [
-            "lead", "erase", wa_id, "--yes", "--id", "gone-1", "--wait", "30",
+            "lead", "erase", wa_id, "--yes", "--id", "gone-1", "--wait", "30s",
         ]
     };
     for _ in 0..2 {

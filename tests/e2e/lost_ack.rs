@@ -15,7 +15,7 @@ use crate::observe::{self, read_all};
 pub(crate) fn run(world: &World) -> anyhow::Result<()> {
     world.runtime.block_on(async {
         let mut site = Site::new(world, "lost-ack").await?;
-        start_behind_proxy(&site, Service::Ingest, "INGEST_ACK_TIMEOUT_SECONDS", "2").await?;
+        start_behind_proxy(&site, Service::Ingest, "INGEST_ACK_TIMEOUT", "2s").await?;
         let scripts = scripts(1, 5);
         let [script] = scripts.as_slice() else {
             unreachable!("one was asked for");
@@ -36,7 +36,7 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
         .await?;
         eprintln!("{}: {} copies of it", site.name, copies(&site, script)?);
 
-        start_behind_proxy(&site, Service::Processor, "SHUTDOWN_SECONDS", "5").await?;
+        start_behind_proxy(&site, Service::Processor, "SHUTDOWN_TIMEOUT", "5s").await?;
         for service in [Service::SinkCrm, Service::SinkWhatsapp] {
             site.start(service, service.name()).await?;
         }

@@ -28,8 +28,8 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
             site.start(service, service.name()).await?;
         }
         let own = [
-            ("META_REQUEST_TIMEOUT_SECONDS", "1".to_owned()),
-            ("META_CONCURRENCY", CONCURRENCY.to_string()),
+            ("SINK_WHATSAPP_REQUEST_TIMEOUT", "1s".to_owned()),
+            ("SINK_WHATSAPP_CONCURRENCY", CONCURRENCY.to_string()),
         ];
         let own = own.map(|(name, value)| (name.to_owned(), value));
         site.spawn_with(Service::SinkWhatsapp, SENDER, own.into())?;
@@ -60,7 +60,7 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
             anyhow::bail!("only {waiting:?} wait");
         };
         writes(&site, opted_out, "STOP").await?;
-        let say = ["lead", "say", spoken_to, "I am Ana.", "--wait", "30"];
+        let say = ["lead", "say", spoken_to, "I am Ana.", "--wait", "30s"];
         site.tool(&say).await?;
         site.post(&echo(taken_over)?).await?;
         is_in(&site, opted_out, "OPTED_OUT").await?;

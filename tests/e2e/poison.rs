@@ -80,9 +80,9 @@ pub(crate) fn limit(world: &World) -> anyhow::Result<()> {
     world.runtime.block_on(async {
         let site = Site::new(world, "limit").await?;
         let own = [
-            ("DEAD_LETTER_PERCENT", "100"),
-            ("DEAD_LETTER_RUN", "20"),
-            ("BATCH_RECORDS", "10"),
+            ("PROCESSOR_DEAD_LETTER_HALT_PERCENT", "100"),
+            ("PROCESSOR_DEAD_LETTER_HALT_CONSECUTIVE", "20"),
+            ("PROCESSOR_BATCH_RECORDS", "10"),
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()));
         site.spawn_with(Service::Processor, "processor", own.to_vec())?;

@@ -30,7 +30,7 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
         for (name, address) in REPLICAS.into_iter().zip(addresses) {
             let own = vec![
                 ("INGEST_ADDRESS".to_owned(), address.to_string()),
-                ("INGEST_DRAIN_SECONDS".to_owned(), "1".to_owned()),
+                ("INGEST_DRAIN_TIMEOUT".to_owned(), "1s".to_owned()),
             ];
             site.spawn_with(Service::Ingest, name, own)?;
         }

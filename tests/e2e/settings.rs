@@ -90,6 +90,11 @@ pub(crate) fn named(world: &World) -> anyhow::Result<()> {
         ),
         (
             "ingest",
+            &[KAFKA, REGISTRY, ("INGEST_ACK_TIMEOUT", "10")],
+            &["--ingest-ack-timeout", "the unit is missing", "10s"],
+        ),
+        (
+            "ingest",
             &[KAFKA, ("SCHEMA_REGISTRY_URL", "http://r/?token=hunter2")],
             &["SCHEMA_REGISTRY_URL is no http"],
         ),
@@ -104,13 +109,23 @@ pub(crate) fn named(world: &World) -> anyhow::Result<()> {
         ),
         (
             "processor",
-            &[KAFKA, REGISTRY, database, ("FLOW_FILE", &flow)],
+            &[
+                KAFKA,
+                REGISTRY,
+                database,
+                ("PROCESSOR_PUBLISH_FLOW_FILE", &flow),
+            ],
             &["wrong-flow.yaml:2:"],
         ),
         (
             "processor",
-            &[KAFKA, REGISTRY, database, ("FLOW_FILE", "/none.yaml")],
-            &["FLOW_FILE", "/none.yaml"],
+            &[
+                KAFKA,
+                REGISTRY,
+                database,
+                ("PROCESSOR_PUBLISH_FLOW_FILE", "/none.yaml"),
+            ],
+            &["PROCESSOR_PUBLISH_FLOW_FILE", "/none.yaml"],
         ),
         ("sink-crm", &[KAFKA, database], &["HUBSPOT_ACCESS_TOKEN"]),
         ("sink-whatsapp", &[KAFKA], &["META_ACCESS_TOKEN"]),
@@ -150,10 +165,10 @@ pub(crate) fn topics_exist(world: &World) -> anyhow::Result<()> {
             .tool(&[
                 "topics",
                 "plan",
-                "--partitions",
+                "--topic-partitions",
                 "3",
-                "--inputs-retention-days",
-                "2",
+                "--topic-inputs-retention",
+                "2d",
             ])
             .await?;
         ensure!(told.contains("there, 6 partitions"), "{told}");
@@ -169,10 +184,10 @@ pub(crate) fn topics_exist(world: &World) -> anyhow::Result<()> {
         site.tool(&[
             "topics",
             "apply",
-            "--partitions",
+            "--topic-partitions",
             "3",
-            "--inputs-retention-days",
-            "2",
+            "--topic-inputs-retention",
+            "2d",
         ])
         .await?;
         let again = site.tool(&["topics", "plan"]).await?;

@@ -31,7 +31,7 @@ async fn start_processor(
     site.spawn_with(
         Service::Processor,
         "processor",
-        vec![("FLOW_FILE".to_owned(), file)],
+        vec![("PROCESSOR_PUBLISH_FLOW_FILE".to_owned(), file)],
     )?;
     site.ready("processor").await
 }

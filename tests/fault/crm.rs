@@ -66,10 +66,10 @@ pub(crate) fn run(world: &World, seed: u64, seconds: Option<u64>) -> anyhow::Res
     world.runtime.block_on(async {
         let mut site = Site::new(world, "fault-crm").await?.with_crms();
         let settings = [
-            ("CRM_REQUEST_TIMEOUT_SECONDS", "1"),
-            ("CRM_RETRY_BASE_MILLISECONDS", "50"),
-            ("CRM_RETRY_CAP_SECONDS", "1"),
-            ("CRM_PROBE_SECONDS", "1"),
+            ("SINK_CRM_REQUEST_TIMEOUT", "1s"),
+            ("SINK_CRM_RETRY_BASE", "50ms"),
+            ("SINK_CRM_RETRY_CAP", "1s"),
+            ("SINK_CRM_PROBE_INTERVAL", "1s"),
         ];
         let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
         site.deployment.further.extend(settings);

@@ -137,8 +137,8 @@ impl Members {
 
 fn processor(site: &Site<'_>, name: &str, until: u64) -> ProcessSpec {
     service(site, Service::Processor, name)
-        .env("JOURNAL_LENGTH", JOURNAL.to_string())
-        .env("FLOW_FILE", FLOW)
+        .env("PROCESSOR_JOURNAL_LENGTH", JOURNAL.to_string())
+        .env("PROCESSOR_PUBLISH_FLOW_FILE", FLOW)
         .env("LEADSTREAM_FAILPOINTS", FAILPOINTS)
         .env("LEADSTREAM_FAILPOINTS_UNTIL", until.to_string())
 }

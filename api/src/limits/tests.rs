@@ -76,7 +76,7 @@ async fn half_of_a_head_or_of_a_body_is_answered_408() {
     let body = answer(address, &request(5, "four")).await;
     assert!(body.starts_with("HTTP/1.1 408 "), "{body}");
     assert!(body.contains("application/problem+json"), "{body}");
-    assert!(body.contains("API_BODY_TIMEOUT_SECONDS"), "{body}");
+    assert!(body.contains("API_BODY_TIMEOUT"), "{body}");
     let whole = answer(address, &request(4, "four")).await;
     assert!(whole.starts_with("HTTP/1.1 200 "), "{whole}");
 }

@@ -61,7 +61,7 @@ impl<'s> Running<'s> {
         let deployment = &mut site.deployment;
         deployment.hubspot_api_url = sandbox.hubspot_url();
         deployment.salesforce_login_url = sandbox.salesforce_url();
-        let allowed = ("CRM_ALLOWED_HOSTS".to_owned(), "127.0.0.1".to_owned());
+        let allowed = ("SINK_CRM_ALLOWED_HOSTS".to_owned(), "127.0.0.1".to_owned());
         deployment.further.push(allowed);
         (
             deployment.hubspot_access_token,

@@ -36,8 +36,8 @@ pub(super) async fn run(
 pub(super) async fn run_alone(servers: &Servers<'_>, name: &str) -> anyhow::Result<Vec<Sample>> {
     let inputs = records(servers, "", &traffic::greetings(ALONE, Timestamp::now()))?;
     let settings = leadstream_processor::Args {
-        lanes: NonZeroUsize::MIN,
-        batch_records: NonZeroUsize::MIN,
+        processor_workers: NonZeroUsize::MIN,
+        processor_batch_records: NonZeroUsize::MIN,
         ..settings()?
     };
     let (drained, _) = drained(servers, name, inputs, &settings).await?;
@@ -66,7 +66,7 @@ async fn drained(
     inputs: Vec<Outgoing>,
     settings: &leadstream_processor::Args,
 ) -> anyhow::Result<(Drained, Option<f64>)> {
-    let connections = u32::try_from(settings.lanes.get() + 2)?;
+    let connections = u32::try_from(settings.processor_workers.get() + 2)?;
     let database = Database::new(servers, name, true, connections).await?;
     let records = traffic::consumed(inputs, PARTITIONS);
     let pool = database.pool.clone();

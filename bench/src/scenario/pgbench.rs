@@ -93,7 +93,7 @@ async fn recorded(
     let records = servers.inputs(conversations).await?;
     let records = traffic::consumed(records.to_vec(), PARTITIONS);
     let recording = Arc::new(Recording::new(database.pool.clone()).await?);
-    let recorders = (0..settings.lanes.get())
+    let recorders = (0..settings.processor_workers.get())
         .map(|lane| StatementRecorder::new(&folded.url, lane, Arc::clone(&recording)));
     let recorders = try_join_all(recorders).await?;
     let pool = |lane: usize| recorders[lane].pool();

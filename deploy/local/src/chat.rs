@@ -23,7 +23,7 @@ pub struct Args {
     /// Data folder of the running `leadstream up`
     #[arg(
         long,
-        env = "LEADSTREAM_DATA",
+        env = "LEADSTREAM_DATA_DIR",
         default_value = ".leadstream",
         value_name = "FOLDER"
     )]

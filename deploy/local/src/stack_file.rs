@@ -59,7 +59,7 @@ pub struct Webhooks {
 #[derive(Debug, thiserror::Error)]
 pub enum StackFileError {
     #[error(
-        "no stack runs on the data folder {}: start it with `leadstream up`, or name its folder with --data-dir (LEADSTREAM_DATA)",
+        "no stack runs on the data folder {}: start it with `leadstream up`, or name its folder with --data-dir (LEADSTREAM_DATA_DIR)",
         .data_dir.display()
     )]
     NotRunning { data_dir: PathBuf },

@@ -31,12 +31,12 @@ use crate::{Progress, Stack};
 pub async fn run(args: Args, show: &Show) -> anyhow::Result<()> {
     let interrupted = interrupted()?;
     let mut settings = Settings::resolve(args)?;
-    if settings.args.webhook_address.port() == 0 {
-        settings.args.webhook_address = site::free(settings.args.webhook_address)?;
+    if settings.args.ingest_address.port() == 0 {
+        settings.args.ingest_address = site::free(settings.args.ingest_address)?;
     }
     if !settings.args.data_dir.exists() {
         // On a first start nothing of an earlier one can hold the port: told before the downloads.
-        site::free(settings.args.webhook_address)?;
+        site::free(settings.args.ingest_address)?;
     }
     let progress = Progress::stderr();
     let stack = tokio::select! {

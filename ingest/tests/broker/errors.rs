@@ -27,7 +27,7 @@ async fn an_error_that_passes_delays_the_answer_and_neither_loses_nor_refuses_an
 #[tokio::test(flavor = "multi_thread")]
 async fn an_error_that_stays_is_answered_503_and_never_200_and_is_over_when_it_ends() {
     let cluster = Cluster::start();
-    let service = Service::start(&cluster, &["--ingest-ack-timeout-seconds=3"]).await;
+    let service = Service::start(&cluster, &["--ingest-ack-timeout=3s"]).await;
     let staying = [
         RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED,
         RD_KAFKA_RESP_ERR_INVALID_REQUIRED_ACKS,
@@ -52,7 +52,7 @@ async fn an_error_that_is_fatal_to_the_producer_is_over_when_it_ends() {
     ];
     for (error, index) in fatal.into_iter().zip(0..) {
         let cluster = Cluster::start();
-        let service = Service::start(&cluster, &["--ingest-ack-timeout-seconds=3"]).await;
+        let service = Service::start(&cluster, &["--ingest-ack-timeout=3s"]).await;
         let id = format!("wamid.{index}");
         assert_is_over_when_it_ends(&cluster, &service, error, &id).await;
         service.stop().await;

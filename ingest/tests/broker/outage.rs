@@ -8,7 +8,7 @@ use crate::service::{Cluster, Service};
 #[tokio::test(flavor = "multi_thread")]
 async fn while_the_broker_is_away_webhooks_are_refused_and_health_says_why_and_then_both_heal() {
     let cluster = Cluster::start();
-    let service = Service::start(&cluster, &["--ingest-ack-timeout-seconds=1"]).await;
+    let service = Service::start(&cluster, &["--ingest-ack-timeout=1s"]).await;
     assert_eq!(service.post("wamid.1").await.status, 200);
     cluster.down();
     while service.is_ready() {
@@ -31,7 +31,7 @@ async fn while_the_broker_is_away_webhooks_are_refused_and_health_says_why_and_t
 #[tokio::test(flavor = "multi_thread")]
 async fn no_answer_overtakes_a_slow_broker_s_acknowledgement_nor_waits_for_it_for_ever() {
     let cluster = Cluster::start();
-    let service = Service::start(&cluster, &["--ingest-ack-timeout-seconds=3"]).await;
+    let service = Service::start(&cluster, &["--ingest-ack-timeout=3s"]).await;
     assert_eq!(service.post("wamid.0").await.status, 200);
     let slow = Duration::from_millis(700);
     cluster.answers_after(slow);

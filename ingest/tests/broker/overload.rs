@@ -16,8 +16,8 @@ const MAY_WAIT: usize = 1024 * 1024 / TEXT + 1;
 async fn past_the_limit_of_what_may_wait_webhooks_are_refused_at_once() {
     let cluster = Cluster::start();
     let flags = [
-        "--ingest-max-waiting-mib=1",
-        "--ingest-ack-timeout-seconds=60",
+        "--ingest-unacknowledged-memory=1MiB",
+        "--ingest-ack-timeout=60s",
     ];
     let service = Service::start(&cluster, &flags).await;
     assert_eq!(service.post("wamid.first").await.status, 200);

@@ -20,7 +20,7 @@ struct Run {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_webhook_under_way_is_lost_when_the_service_ends_under_load() {
     let cluster = Cluster::start();
-    let service = Service::start(&cluster, &["--ingest-drain-seconds=1"]).await;
+    let service = Service::start(&cluster, &["--ingest-drain-timeout=1s"]).await;
     let answered = Arc::new(AtomicUsize::new(0));
     let clients: Vec<_> = (0..CLIENTS)
         .map(|client| tokio::spawn(run(service.address, client, Arc::clone(&answered))))

@@ -8,14 +8,14 @@ use leadstream_sink_crm::tool::provision;
 /// Settings of `leadstream crm provision`.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Args {
-    #[command(flatten)]
-    crm: Box<CrmArgs>,
     /// Where the Salesforce metadata package is written
     #[arg(long, default_value = "salesforce-metadata", value_name = "FOLDER")]
     salesforce_folder: PathBuf,
     /// Do it; without, it is only said
     #[arg(long)]
     apply: bool,
+    #[command(flatten)]
+    crm: Box<CrmArgs>,
 }
 
 pub(super) async fn run(args: &Args) -> anyhow::Result<()> {

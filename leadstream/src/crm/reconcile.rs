@@ -7,10 +7,6 @@ use leadstream_sink_crm::tool::{Database, ReconcileOptions, Reconciled, reconcil
 /// Settings of `leadstream crm reconcile`.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Args {
-    #[command(flatten)]
-    crm: Box<CrmArgs>,
-    #[command(flatten)]
-    ledger: DatabaseArgs,
     /// Only this CRM: hubspot, salesforce
     #[arg(long, value_name = "NAME")]
     only: Option<String>,
@@ -23,6 +19,10 @@ pub(super) struct Args {
     /// Print each difference as a line of JSON, with the lead's id, and each CRM's report
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    ledger: DatabaseArgs,
+    #[command(flatten)]
+    crm: Box<CrmArgs>,
 }
 
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {

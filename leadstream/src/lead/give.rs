@@ -7,7 +7,7 @@ use anyhow::{Context, bail, ensure};
 use leadstream_kafka::KafkaArgs;
 use leadstream_processor::commanding::{CommandResult, Desk, Files, Placed, Remains};
 use leadstream_schemas::{Content, Timestamp};
-use leadstream_service::config::RegistryArgs;
+use leadstream_service::config::{RegistryArgs, duration};
 use leadstream_sink_crm::Standing;
 use serde::Serialize;
 
@@ -75,9 +75,14 @@ struct Give {
     /// The command's own id: with the same one it is given once, however often this is run
     #[arg(long = "id", value_name = "ID")]
     command_id: Option<String>,
-    /// Seconds to wait for what becomes of it; 0 for none
-    #[arg(long, default_value_t = 10, value_name = "SECONDS")]
-    wait: u64,
+    /// Time to wait for the result; 0s for none
+    #[arg(
+        long,
+        default_value = "10s",
+        value_name = "DURATION",
+        value_parser = duration(..)
+    )]
+    wait: Duration,
     #[command(flatten)]
     kafka: KafkaArgs,
     #[command(flatten)]
@@ -159,7 +164,6 @@ impl Give {
         let id = self
             .command_id
             .unwrap_or_else(|| format!("cli:{:032x}", rand::random::<u128>()));
-        let within = Duration::from_secs(self.wait);
         let erases = matches!(content, Content::Erase { .. });
         let now = Timestamp::now();
         let placed = desk.place(address, &id, &content).await?;
@@ -174,7 +178,7 @@ impl Give {
                     Vec::new()
                 };
                 desk.give(&order, now).await?;
-                (desk.outcome(&order, within).await?, crms)
+                (desk.outcome(&order, self.wait).await?, crms)
             }
         };
         let remains = match &outcome {
@@ -199,9 +203,9 @@ impl Give {
                 None => Ok(()),
                 Some(reason) => bail!("the command was rejected: {reason}"),
             },
-            None if self.wait == 0 => Ok(()),
+            None if self.wait.is_zero() => Ok(()),
             None => bail!(
-                "no processor has come to the command within {} s; it is in Kafka and will be applied: run this again with --id {} to see what became of it",
+                "no processor has come to the command within {:?}; it is in Kafka and will be applied: run this again with --id {} to see what became of it",
                 self.wait,
                 told.id
             ),

@@ -12,14 +12,14 @@ use rdkafka::admin::{AdminOptions, NewPartitions};
 /// Settings of `leadstream topics grow`.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Args {
-    #[command(flatten)]
-    pub kafka: KafkaArgs,
-    #[command(flatten)]
-    pub database: DatabaseArgs,
     /// Partitions that lead.inputs gets; without it only its leads move, after somebody else has
     /// added partitions
     #[arg(long, value_name = "COUNT")]
     pub partitions: Option<usize>,
+    #[command(flatten)]
+    pub database: DatabaseArgs,
+    #[command(flatten)]
+    pub kafka: KafkaArgs,
 }
 
 /// # Errors

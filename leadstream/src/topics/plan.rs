@@ -31,8 +31,8 @@ pub(super) fn wanted(settings: &Settings) -> Vec<Wanted> {
     let prefix = settings.kafka.topic_prefix.as_str();
     let retention = |topic: Topic| match topic {
         Topic::LeadInputs => settings
-            .inputs_retention_days
-            .map_or(-1, |days| i64::from(days) * DAY_MS),
+            .topic_inputs_retention
+            .map_or(-1, |it| i64::try_from(it.as_millis()).unwrap_or(i64::MAX)),
         Topic::LeadEvents => 30 * DAY_MS,
         Topic::LeadReplies | Topic::MessageStatuses | Topic::ProviderNotices => 14 * DAY_MS,
     };
@@ -42,19 +42,20 @@ pub(super) fn wanted(settings: &Settings) -> Vec<Wanted> {
             ("retention.ms", retention_ms.to_string()),
             ("max.message.bytes", MAX_RECORD_BYTES.to_string()),
         ];
-        if settings.replication.is_some_and(|copies| copies >= 3) {
+        let replication = settings.topic_replication_factor;
+        if replication.is_some_and(|replicas| replicas >= 3) {
             config.push(("min.insync.replicas", "2".to_owned()));
         }
         Wanted {
             name,
             partitions,
-            replication: settings.replication,
+            replication,
             config,
         }
     };
     let live = Topic::ALL
         .into_iter()
-        .map(|it| topic(it.name(prefix), settings.partitions, retention(it)));
+        .map(|it| topic(it.name(prefix), settings.topic_partitions, retention(it)));
     // Few records, read by people: one partition keeps them in one order.
     let dead = Topic::ALL
         .into_iter()

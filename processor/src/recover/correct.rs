@@ -18,7 +18,7 @@ impl Recovery<'_> {
     /// cause may be a loss of records or of a flow's version.
     pub(super) async fn correct(&mut self) -> Result<(), RecoverError> {
         let ids: Vec<String> = self.published.leads().cloned().collect();
-        for ids in ids.chunks(self.settings.batch_records.get()) {
+        for ids in ids.chunks(self.settings.processor_batch_records.get()) {
             let leads = self.store.load(ids).await?;
             let lost = |id: &&String| self.published.misses(id, leads.get(*id));
             self.report.unexplained += ids.iter().filter(lost).count() as u64;

@@ -58,7 +58,8 @@ impl<'a> Recovery<'a> {
         let owned = store.take_over(&ids, owner).await?;
         let starts = plans.iter().map(|(id, plan)| (*id, plan.start)).collect();
         store.go_on_at(&starts, owner).await?;
-        let mut partitions = OwnedPartitions::new(settings.lead_cache(), settings.poison_limit());
+        let mut partitions =
+            OwnedPartitions::new(settings.processor_lead_cache, settings.poison_limit());
         for (id, owned) in owned {
             partitions.begin(id, owned, starts.get(&id).copied().unwrap_or_default());
         }
@@ -192,7 +193,7 @@ impl<'a> Recovery<'a> {
     ) -> Result<Vec<Record>, LogError> {
         let mut sides: BTreeMap<i32, bool> = BTreeMap::new();
         let mut records = Vec::new();
-        while records.len() < self.settings.batch_records.get() {
+        while records.len() < self.settings.processor_batch_records.get() {
             let next = match ahead.take() {
                 Some(record) => Some(record),
                 None => inputs.next()?.map(|(_, record)| record),
@@ -218,7 +219,7 @@ impl<'a> Recovery<'a> {
             flows: &self.flows,
             output_topics: &self.output_topics,
             erasure: self.store.erasure(),
-            journal: self.settings.journal_length.get(),
+            journal: self.settings.processor_journal_length.get(),
             partitions: Some(self.plans.len()),
         };
         let cycle = CommitCycle::new(&self.store, self.owner);

@@ -4,7 +4,7 @@ use leadstream_schemas::BaseUrl;
 use leadstream_service::{ConfigError, Secret};
 
 /// The variable that names further hosts.
-const ALLOWED: &str = "CRM_ALLOWED_HOSTS";
+const ALLOWED: &str = "SINK_CRM_ALLOWED_HOSTS";
 
 /// Hosts that requests to a CRM may go to: those of the vendor's domain over https, and those that
 /// the configuration names.
@@ -110,7 +110,7 @@ mod tests {
             ("http://acme.my.salesforce.com", "is not https"),
             (
                 "https://salesforce.com.evil.example",
-                "CRM_ALLOWED_HOSTS=salesforce.com.evil.example",
+                "SINK_CRM_ALLOWED_HOSTS=salesforce.com.evil.example",
             ),
             ("https://notsalesforce.com", "none of salesforce.com"),
             (
@@ -121,7 +121,7 @@ mod tests {
                 "https://evil.example#.salesforce.com",
                 "is no http or https URL",
             ),
-            ("http://localhost:4050", "CRM_ALLOWED_HOSTS=localhost"),
+            ("http://localhost:4050", "SINK_CRM_ALLOWED_HOSTS=localhost"),
             ("ftp://acme.my.salesforce.com", "is no http"),
             ("nonsense", "is no http"),
         ] {

@@ -34,7 +34,7 @@ pub struct SalesforceArgs {
         value_name = "SECRET"
     )]
     pub salesforce_client_secret: Option<Secret>,
-    /// RSA private key in PEM, whose certificate the app has, for the JWT bearer flow; best as
+    /// RSA private key in PEM, whose certificate the app has, for the JWT bearer flow; or
     /// SALESFORCE_JWT_KEY_FILE
     #[arg(
         long,

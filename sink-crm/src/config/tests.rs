@@ -45,7 +45,7 @@ fn a_crm_runs_when_its_credentials_are_set() {
     let sandbox = [
         "--hubspot-access-token=pat",
         "--hubspot-api-url=http://127.0.0.1:4050/hubspot",
-        "--crm-allowed-hosts=127.0.0.1,localhost",
+        "--sink-crm-allowed-hosts=127.0.0.1,localhost",
     ];
     assert_eq!(configured(&sandbox), Ok((true, false)));
     let error = configured(&[]).unwrap_err();
@@ -57,7 +57,7 @@ fn a_crm_runs_when_its_credentials_are_set() {
 
 #[test]
 fn no_url_prints_what_it_holds() {
-    let crms = ["--hubspot-access-token=pat", "--crm-allowed-hosts=crm"];
+    let crms = ["--hubspot-access-token=pat", "--sink-crm-allowed-hosts=crm"];
     let salesforce = ["--salesforce-client-id=id", "--salesforce-client-secret=s"];
     for url in [
         "http://reader:hunter2@crm",
@@ -79,8 +79,8 @@ fn no_url_prints_what_it_holds() {
             assert!(!error.contains("hunter2"), "{error}");
         }
         // A receiver may want to be addressed so.
-        let flag = format!("--crm-webhook-url={url}");
-        let secret = "--crm-webhook-secret=MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+        let flag = format!("--sink-crm-webhook-url={url}");
+        let secret = "--sink-crm-webhook-secret=MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
         let configured = configured(&[&flag, secret]);
         assert_eq!(configured.is_ok(), url.starts_with("http"), "{url}");
         assert!(

@@ -85,7 +85,7 @@ pub(super) fn missing(
         return Ok(());
     }
     let reason = format!(
-        "the HubSpot portal is not prepared for contacts as CRM_MAPPING_FILE writes them: {} (`leadstream crm provision --apply` creates what is missing)",
+        "the HubSpot portal is not prepared for contacts as SINK_CRM_MAPPING_FILE writes them: {} (`leadstream crm provision --apply` creates what is missing)",
         problems.join("; ")
     );
     Err(Failure::new(Class::Halt, reason))

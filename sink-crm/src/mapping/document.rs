@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-const VARIABLE: &str = "CRM_MAPPING_FILE";
+const VARIABLE: &str = "SINK_CRM_MAPPING_FILE";
 
 /// What each CRM is sent of a lead.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]

@@ -71,7 +71,7 @@ pub(super) fn missing(
         return Ok(());
     }
     let reason = format!(
-        "the Salesforce organisation is not prepared for leads as CRM_MAPPING_FILE writes them ({external_id_field} has to be an External ID as well): {} (`leadstream crm provision --apply` writes the metadata of fields that are missing)",
+        "the Salesforce organisation is not prepared for leads as SINK_CRM_MAPPING_FILE writes them ({external_id_field} has to be an External ID as well): {} (`leadstream crm provision --apply` writes the metadata of fields that are missing)",
         problems.join("; ")
     );
     Err(Failure::new(Class::Halt, reason))

@@ -31,7 +31,7 @@ pub async fn provision(
     apply: bool,
 ) -> Result<Vec<Provisioned>, ToolError> {
     let crms = args.crms()?;
-    let http = http::client(args.sync.request_timeout())?;
+    let http = http::client(args.sync.sink_crm_request_timeout)?;
     let mut provisioned = Vec::new();
     if let Some(settings) = crms.hubspot {
         let hubspot = Hubspot::new(http.clone(), settings);

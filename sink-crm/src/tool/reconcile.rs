@@ -129,7 +129,7 @@ async fn run<C: Records>(
         };
         let next = last.lead_id.clone();
         if pace.daily_is_spent() {
-            let reason = "our share of the day's requests is used up (CRM_DAILY_SHARE_PERCENT); run it again tomorrow, it goes on where it stands";
+            let reason = "our share of the day's requests is used up (SINK_CRM_DAILY_SHARE_PERCENT); run it again tomorrow, it goes on where it stands";
             return Ok(report.end(C::NAME, compared_before, Some(reason.to_owned())));
         }
         while let Err(wait) = pace.take(Instant::now()) {

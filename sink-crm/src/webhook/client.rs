@@ -15,7 +15,7 @@ use crate::crm::{Class, Crm, CrmName, Failure, Prepared, Quota, Reply, Verdict};
 use crate::http::call;
 use crate::mapping::{Filter, wants};
 
-const SECRET: &str = "CRM_WEBHOOK_SECRET";
+const SECRET: &str = "SINK_CRM_WEBHOOK_SECRET";
 const EXAMPLE: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 /// Settings of the webhook.
@@ -147,7 +147,7 @@ mod tests {
         );
         let error = signers(Some("hunter2!")).unwrap_err();
         assert!(
-            error.starts_with("CRM_WEBHOOK_SECRET is no base64"),
+            error.starts_with("SINK_CRM_WEBHOOK_SECRET is no base64"),
             "{error}"
         );
         assert!(!error.contains("hunter2"), "{error}");

@@ -21,10 +21,10 @@ pub(super) fn classify(status: u16, retry_after: Option<Duration>) -> Verdict {
 
 const fn advice(status: u16) -> &'static str {
     match status {
-        300..=399 => ": redirects are refused; check CRM_WEBHOOK_URL",
-        401 | 403 => ": check CRM_WEBHOOK_SECRET",
-        404 | 405 => ": check CRM_WEBHOOK_URL",
-        410 => ": it wants no more events; unset CRM_WEBHOOK_URL, or mend the receiver",
+        300..=399 => ": redirects are refused; check SINK_CRM_WEBHOOK_URL",
+        401 | 403 => ": check SINK_CRM_WEBHOOK_SECRET",
+        404 | 405 => ": check SINK_CRM_WEBHOOK_URL",
+        410 => ": it wants no more events; unset SINK_CRM_WEBHOOK_URL, or mend the receiver",
         _ => "",
     }
 }

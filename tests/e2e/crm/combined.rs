@@ -221,7 +221,7 @@ pub(crate) fn daily_limit(world: &World) -> anyhow::Result<()> {
         config.salesforce.daily_requests = POOL;
         config.salesforce.day = Duration::from_secs(5);
         let mut site = site_with(world, "daily", config).await?;
-        let share = ("CRM_DAILY_SHARE_PERCENT".to_owned(), "50".to_owned());
+        let share = ("SINK_CRM_DAILY_SHARE_PERCENT".to_owned(), "50".to_owned());
         site.deployment.further.push(share);
         site.start(Service::SinkCrm, SINK).await?;
         let mut revision = 0;

@@ -103,10 +103,10 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
         site.deployment.salesforce_client_secret.clear();
         site.deployment.further.extend([
             (
-                "CRM_WEBHOOK_URL".to_owned(),
+                "SINK_CRM_WEBHOOK_URL".to_owned(),
                 format!("http://{address}/events"),
             ),
-            ("CRM_WEBHOOK_SECRET".to_owned(), SECRETS.join(",")),
+            ("SINK_CRM_WEBHOOK_SECRET".to_owned(), SECRETS.join(",")),
         ]);
         for sink in ["one", "two"] {
             site.start(Service::SinkCrm, sink).await?;

@@ -17,11 +17,11 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
         site.deployment.salesforce_client_id.clear();
         site.deployment.salesforce_client_secret.clear();
         let secret = (
-            "CRM_WEBHOOK_SECRET".to_owned(),
+            "SINK_CRM_WEBHOOK_SECRET".to_owned(),
             "whsec_bm90IGEgc2VjcmV0".to_owned(),
         );
         let url = (
-            "CRM_WEBHOOK_URL".to_owned(),
+            "SINK_CRM_WEBHOOK_URL".to_owned(),
             format!("http://{}", free_address()?),
         );
         site.deployment.further.extend([secret, url]);

@@ -29,7 +29,7 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
                 .await?;
             desk.is_in(wa_id, "COMPLETED").await?;
         }
-        site.tool(&["lead", "assign", ada, "ana", "--wait", "30"])
+        site.tool(&["lead", "assign", ada, "ana", "--wait", "30s"])
             .await?;
         eventually(Duration::from_secs(60), async || {
             let done: i64 =
@@ -44,7 +44,7 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
 
         let told = site
             .tool(&[
-                "lead", "erase", ada, "--yes", "--id", "gone", "--wait", "30", "--json",
+                "lead", "erase", ada, "--yes", "--id", "gone", "--wait", "30s", "--json",
             ])
             .await?;
         let told: Value = serde_json::from_str(&told)?;

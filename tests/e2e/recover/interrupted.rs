@@ -71,7 +71,7 @@ async fn recover(site: &Site<'_>) -> anyhow::Result<usize> {
         let point = format!("{point}=abort");
         let variables = [
             ("LEADSTREAM_FAILPOINTS", point.as_str()),
-            ("BATCH_RECORDS", "7"),
+            ("PROCESSOR_BATCH_RECORDS", "7"),
         ];
         let command = ["recover", "--accept-loss"];
         let (status, log) = site.tool_with(&command, &variables).await?;

@@ -89,11 +89,11 @@ impl<'w> Site<'w> {
             further: vec![
                 ("INGEST_ADDRESS".to_owned(), ingest.to_string()),
                 // The sandbox's host is not one of the vendors'.
-                ("CRM_ALLOWED_HOSTS".to_owned(), "127.0.0.1".to_owned()),
+                ("SINK_CRM_ALLOWED_HOSTS".to_owned(), "127.0.0.1".to_owned()),
                 // There is no balancer that ingest must wait for.
-                ("INGEST_DRAIN_SECONDS".to_owned(), "0".to_owned()),
+                ("INGEST_DRAIN_TIMEOUT".to_owned(), "0s".to_owned()),
                 // A lease outlives its request: after a kill the sink waits until it ends.
-                ("CRM_REQUEST_TIMEOUT_SECONDS".to_owned(), "3".to_owned()),
+                ("SINK_CRM_REQUEST_TIMEOUT".to_owned(), "3s".to_owned()),
             ],
         };
         let site = Self {
@@ -111,7 +111,8 @@ impl<'w> Site<'w> {
         site.tool(&["migrate"]).await?;
         // The registry may have kept connections to a PostgreSQL that another test killed.
         eventually(Duration::from_secs(30), async || {
-            site.tool(&["topics", "apply", "--partitions", "6"]).await?;
+            site.tool(&["topics", "apply", "--topic-partitions", "6"])
+                .await?;
             Ok(())
         })
         .await?;

@@ -10,7 +10,7 @@ use leadstream_service::{ConfigError, Secret};
 const FURTHER: &str = "\
 Examples:
   leadstream up                                    everything on this machine
-  leadstream up --webhook-address 127.0.0.1:9000   when port 8080 is taken
+  leadstream up --ingest-address 127.0.0.1:9000    when port 8080 is taken
   leadstream up --once                             for scripts: play, check, end
   leadstream up --no-demo --fresh                  empty, and no conversation
   DATABASE_URL=postgres://me:secret@db/leads leadstream up
@@ -18,8 +18,9 @@ Examples:
     leadstream up
 
 Your own servers: what is given is used and not started. Topics and tables that
-are missing are made there. Services inherit the environment, so every variable
-of theirs works too: SCHEMA_REGISTRY_USERNAME, FLOW_FILE, LOG_LEVEL …
+are missing are created there. Services inherit the environment, so each of
+their variables works too: SCHEMA_REGISTRY_USERNAME, LOG_LEVEL,
+PROCESSOR_PUBLISH_FLOW_FILE …
 
 Real WhatsApp and CRMs, by variables; each takes the place of its stand-in:
   WhatsApp     META_ACCESS_TOKEN, META_APP_SECRET, META_VERIFY_TOKEN
@@ -41,7 +42,7 @@ pub struct Args {
     /// Folder for data, logs and local secrets
     #[arg(
         long,
-        env = "LEADSTREAM_DATA",
+        env = "LEADSTREAM_DATA_DIR",
         default_value = ".leadstream",
         value_name = "FOLDER"
     )]
@@ -53,7 +54,7 @@ pub struct Args {
         default_value = "127.0.0.1:8080",
         value_name = "IP:PORT"
     )]
-    pub(crate) webhook_address: SocketAddr,
+    pub(crate) ingest_address: SocketAddr,
     /// Play no conversation
     #[arg(long, conflicts_with = "once")]
     pub(crate) no_demo: bool,
@@ -154,7 +155,7 @@ pub(super) fn no_demo(args: &Args, real: Real, own_flow: bool) -> Option<String>
             "{names} would get made-up people, being the real one"
         ));
     }
-    own_flow.then(|| "FLOW_FILE has a flow of your own".to_owned())
+    own_flow.then(|| "PROCESSOR_PUBLISH_FLOW_FILE has a flow of your own".to_owned())
 }
 
 /// The address at which this machine reaches what listens on `address`.
@@ -216,7 +217,8 @@ mod tests {
             no_demo(&args(&["--once"]), hubspot, false).is_some_and(|why| why.contains("HubSpot"))
         );
         assert!(
-            no_demo(&args(&[]), Real::default(), true).is_some_and(|why| why.contains("FLOW_FILE"))
+            no_demo(&args(&[]), Real::default(), true)
+                .is_some_and(|why| why.contains("PROCESSOR_PUBLISH_FLOW_FILE"))
         );
     }
 

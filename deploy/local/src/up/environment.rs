@@ -72,15 +72,15 @@ fn further(
 ) -> Vec<(String, String)> {
     let no_proxy = joined(settings.no_proxy.as_deref(), "127.0.0.1,localhost");
     let mut further = vec![
-        ("INGEST_ADDRESS", settings.args.webhook_address.to_string()),
+        ("INGEST_ADDRESS", settings.args.ingest_address.to_string()),
         // No balancer has to be told.
-        ("INGEST_DRAIN_SECONDS", "0".to_owned()),
+        ("INGEST_DRAIN_TIMEOUT", "0s".to_owned()),
         ("NO_PROXY", no_proxy.clone()),
         ("no_proxy", no_proxy),
         // Logs go to files.
         ("NO_COLOR", "1".to_owned()),
         // Less than a process is given before it is killed.
-        ("SHUTDOWN_SECONDS", "10".to_owned()),
+        ("SHUTDOWN_TIMEOUT", "10s".to_owned()),
     ];
     if settings.given.erasure_key.is_none() {
         further.push(("ERASURE_KEY", secrets.erasure_key.clone()));
@@ -90,8 +90,8 @@ fn further(
         further.push(("WASENDER_WEBHOOK_SECRET", secret));
     }
     if sandbox.is_some() {
-        let given = settings.crm_allowed_hosts.as_deref();
-        further.push(("CRM_ALLOWED_HOSTS", joined(given, "127.0.0.1")));
+        let given = settings.sink_crm_allowed_hosts.as_deref();
+        further.push(("SINK_CRM_ALLOWED_HOSTS", joined(given, "127.0.0.1")));
     }
     further
         .into_iter()
@@ -151,7 +151,7 @@ mod tests {
             given,
             database_url: None,
             no_proxy: Some("corp".into()),
-            crm_allowed_hosts: Some("crm.corp".into()),
+            sink_crm_allowed_hosts: Some("crm.corp".into()),
             binary: "leadstream".into(),
         }
     }
@@ -204,7 +204,10 @@ mod tests {
         };
         assert_eq!(further("INGEST_ADDRESS"), Some("127.0.0.1:8080"));
         assert_eq!(further("NO_PROXY"), Some("corp,127.0.0.1,localhost"));
-        assert_eq!(further("CRM_ALLOWED_HOSTS"), Some("crm.corp,127.0.0.1"));
+        assert_eq!(
+            further("SINK_CRM_ALLOWED_HOSTS"),
+            Some("crm.corp,127.0.0.1")
+        );
         assert_eq!(further("WASENDER_WEBHOOK_SECRET"), Some("local-wasender"));
     }
 

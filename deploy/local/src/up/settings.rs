@@ -20,7 +20,7 @@ pub(super) struct Settings {
     /// Hosts that the environment's proxy is not for.
     pub(super) no_proxy: Option<String>,
     /// Hosts beside the vendors' own that CRM credentials may go to.
-    pub(super) crm_allowed_hosts: Option<String>,
+    pub(super) sink_crm_allowed_hosts: Option<String>,
     /// The program that the services are subcommands of.
     pub(super) binary: PathBuf,
 }
@@ -39,7 +39,7 @@ impl Settings {
     /// A setting that is missing or wrong, named.
     pub(super) fn resolve(args: Args) -> anyhow::Result<Self> {
         let real = Real::of(|variable| filled(variable).is_some())?;
-        let no_demo = no_demo(&args, real, filled("FLOW_FILE").is_some());
+        let no_demo = no_demo(&args, real, filled("PROCESSOR_PUBLISH_FLOW_FILE").is_some());
         if let (true, Some(why)) = (args.once, &no_demo) {
             bail!("--once plays the conversation, but {why}");
         }
@@ -57,7 +57,7 @@ impl Settings {
             given,
             database_url,
             no_proxy: filled("NO_PROXY").or_else(|| filled("no_proxy")),
-            crm_allowed_hosts: filled("CRM_ALLOWED_HOSTS"),
+            sink_crm_allowed_hosts: filled("SINK_CRM_ALLOWED_HOSTS"),
             binary: std::env::current_exe().context("the running program is not found")?,
         })
     }

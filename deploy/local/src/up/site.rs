@@ -57,7 +57,7 @@ impl<'a> Site<'a> {
     pub(super) async fn start(&mut self) -> anyhow::Result<StackFile> {
         let data_dir = self.stack.data_dir();
         StackFile::remove(data_dir)?;
-        free(self.settings.args.webhook_address)?;
+        free(self.settings.args.ingest_address)?;
         if self.settings.args.fresh {
             for file in [self.sandbox_state(), self.schema_ids()] {
                 private_file::remove(&file)
@@ -98,7 +98,7 @@ impl<'a> Site<'a> {
     }
 
     fn webhook_url(&self, path: &str) -> String {
-        let address = reachable(self.settings.args.webhook_address);
+        let address = reachable(self.settings.args.ingest_address);
         format!("http://{address}/webhooks/{path}")
     }
 
@@ -170,7 +170,7 @@ impl<'a> Site<'a> {
         let spec = deployment
             .service(Service::Api, Service::Api.name(), ops)
             .env("API_ADDRESS", address.to_string())
-            .env("API_TOKENS_FILE", tokens.as_os_str().to_owned());
+            .env("API_TOKEN_HASHES_FILE", tokens.as_os_str().to_owned());
         Ok((ops, spec))
     }
 
@@ -307,7 +307,7 @@ pub(super) fn free(address: SocketAddr) -> anyhow::Result<SocketAddr> {
         Err(error) => error,
     };
     let port = address.port();
-    let mend = "choose another with --webhook-address IP:PORT or INGEST_ADDRESS";
+    let mend = "choose another with --ingest-address IP:PORT or INGEST_ADDRESS";
     match error.kind() {
         std::io::ErrorKind::AddrInUse => bail!(
             "port {port} (for the webhooks, {address}) is taken by another program: end that program (find it with `lsof -i :{port}`), or {mend}"

@@ -40,7 +40,7 @@ impl Step<'_> {
                     rules.output_topics,
                     record,
                     "too_late",
-                    "the input is older than its lead's journal reaches; a larger JOURNAL_LENGTH reaches further back",
+                    "the input is older than its lead's journal reaches; a larger PROCESSOR_JOURNAL_LENGTH reaches further back",
                 ));
                 // The sender's ids are valid even if the message is too late.
                 if !is_command {
