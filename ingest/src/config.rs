@@ -44,8 +44,8 @@ pub struct ProviderArgs {
         value_name = "SECRET"
     )]
     pub meta_verify_token: Option<Secret>,
-    /// The phone_number_ids that are ours, separated by commas; webhooks for others are counted and
-    /// skipped. By default all that the app's secret signs
+    /// Your phone_number_ids, separated by commas; webhooks for others are counted and skipped.
+    /// Without it, all that the app's secret signs
     #[arg(
         long,
         env = "META_PHONE_NUMBER_IDS",
@@ -63,8 +63,8 @@ pub struct ProviderArgs {
         value_name = "SECRET,…"
     )]
     pub wasender_webhook_secret: Option<Secret>,
-    /// API key of the WASenderApi session, or name=key of several separated by commas: records carry
-    /// the name, `default` when there is none. Webhooks of other sessions are counted and skipped; or
+    /// API key of the WASenderApi session, or name=key of several separated by commas. Records carry
+    /// the name, `default` without one. Webhooks of other sessions are counted and skipped; or
     /// WASENDER_API_KEY_FILE
     #[arg(
         long,

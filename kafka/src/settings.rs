@@ -36,7 +36,7 @@ const RECONNECTS: &[(&str, &str)] = &[
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Kafka")]
 pub struct KafkaArgs {
-    /// Brokers to begin with, host:port separated by commas
+    /// Bootstrap brokers, host:port separated by commas
     #[arg(long, env = "KAFKA_BOOTSTRAP_SERVERS", value_name = "HOST:PORT,…")]
     pub kafka_bootstrap_servers: Option<String>,
     /// Further librdkafka settings, key=value separated by commas or newlines, such as
@@ -48,7 +48,7 @@ pub struct KafkaArgs {
         value_name = "KEY=VALUE,…"
     )]
     pub kafka_config: Option<Secret>,
-    /// Text before each topic name
+    /// Text before each topic and group name
     #[arg(long, env = "TOPIC_PREFIX", default_value = "", value_name = "PREFIX")]
     pub topic_prefix: String,
 }

@@ -1,4 +1,4 @@
-//! Subcommands. Each one's flags are its documentation; every flag is an environment variable too.
+//! The subcommands. Their help is also the reference in docs/reference.
 
 use std::future::Future;
 use std::process::ExitCode;
@@ -27,56 +27,56 @@ pub(crate) struct Cli {
 enum Command {
     /// Run everything on this machine and play one conversation
     Up(Box<leadstream_local::up::Args>),
-    /// Be a lead: write to the bot of a running `leadstream up`
+    /// Write to the bot of a running `leadstream up` as a lead
     Chat(leadstream_local::chat::Args),
-    /// Service: takes in WhatsApp webhooks and writes them to Kafka
+    /// Service: receives WhatsApp webhooks and writes them to Kafka
     Ingest(leadstream_ingest::Args),
     /// Service: folds inputs into leads, committed to PostgreSQL
     Processor(leadstream_processor::Args),
-    /// Service: forwards lead events to HubSpot and Salesforce
+    /// Service: brings lead events to HubSpot, Salesforce and signed webhooks
     SinkCrm(leadstream_sink_crm::Args),
-    /// Service: sends replies to leads
+    /// Service: sends replies to leads through the WhatsApp Cloud API
     SinkWhatsapp(leadstream_sink_whatsapp::Args),
     /// Service: leads and commands over HTTP, for your own tools
     Api(Box<leadstream_api::Args>),
     /// Bring the database to this version's schema
     Migrate(migrate::Args),
-    /// After a loss of data: fold the log again from where PostgreSQL stands
+    /// Fold the log again from PostgreSQL's offsets after a loss of data
     ///
-    /// For when processors refuse to start, because Kafka's offset is ahead of PostgreSQL's (a
-    /// restored backup, a replica that lost commits), or because the log no longer holds the next
-    /// offset. Stop all processors, keep their settings, and run it:
+    /// Use it if processors refuse to start. Either Kafka's offset is ahead of PostgreSQL's (a restored
+    /// backup, a replica that lost commits), or the log no longer holds the next offset. Stop all
+    /// processors, keep their settings, and run it:
     ///
-    /// 1. It refuses while a processor is a member of the consumer group, and where records are
-    ///    gone for good, unless you accept that. Where PostgreSQL and Kafka agree it does nothing.
+    /// 1. It refuses while a processor is a member of the consumer group. It refuses if records are
+    ///    lost, unless you accept that. If PostgreSQL and Kafka agree, it does nothing.
     ///
-    /// 2. It notes that a recovery has begun and takes every partition over: a processor that
-    ///    starts, or still runs, can commit nothing until the recovery is through.
+    /// 2. It records that a recovery has begun and takes over every partition. Until its end, no
+    ///    processor can commit, even if it starts or still runs.
     ///
-    /// 3. It reads which events and replies were published since the oldest input in question.
+    /// 3. It reads which events and replies were published since the oldest affected input.
     ///
-    /// 4. It publishes what the outbox holds, then folds the log to its end, partition by
-    ///    partition in the order of time. Published events are not published again. Replies to inputs
-    ///    that were processed once are held back, and none is given to Kafka twice.
+    /// 4. It publishes the outbox. Then it folds the log to its end, partition by partition in the order
+    ///    of time. It publishes no event a second time. It suppresses replies to inputs that were
+    ///    processed before, and gives none to Kafka twice.
     ///
-    /// 5. Where a lead's last published event says another thing than the log, it publishes one
-    ///    event more, of cause `replay`.
+    /// 5. If a lead's last published event differs from the log, it publishes one more event of cause
+    ///    `replay`.
     ///
     /// 6. It sets the group's offsets. Start the processors.
     ///
-    /// An interrupted recovery is run again, and goes on where it stood. Dead letters and forwarded
-    /// inputs may be written once more: those are repeats, which readers know by their place or id.
+    /// Run an interrupted recovery again: it continues where it stopped. It may write dead letters and
+    /// forwarded inputs a second time. Readers recognise those by their position or id.
     #[command(verbatim_doc_comment)]
     Recover(Box<recover::Args>),
-    /// Show or make the Kafka topics, their settings, schemas and the ACLs that services need
+    /// Show or create the Kafka topics, their settings, schemas and the ACLs that services need
     Topics(topics::Args),
-    /// Show one lead, tell what it went through, and act on it: restart, release, assign, say, erase
+    /// Show and explain one lead, or give it a command: restart, release, assign, say, erase
     Lead(lead::Args),
-    /// Check, play, test, publish and watch flow documents
+    /// Check, simulate, test, publish and observe flow documents
     Flow(flow::Args),
-    /// Look after the CRMs: what they lack, what they are behind with, what would be sent
+    /// Check, provision, compare and requeue what the CRMs get
     Crm(crm::Args),
-    /// List, show, redrive or discard what was given up, of any topic; let halted partitions go on
+    /// List, show, redrive or discard dead letters of any topic; resume halted partitions
     DeadLetters(Box<dead_letters::Args>),
 }
 

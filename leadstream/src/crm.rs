@@ -21,15 +21,16 @@ pub(crate) struct Args {
 
 #[derive(Clone, Debug, Subcommand)]
 enum Action {
-    /// Ask each CRM whether credentials work and its fields take what the mapping writes; of the
-    /// signed webhook the settings are checked
+    /// Check that each CRM accepts the credentials and has the fields of the mapping
+    ///
+    /// For the signed webhook, it checks the settings only.
     Check {
         #[command(flatten)]
         crm: Box<CrmArgs>,
     },
     /// Print the requests that would go out now, with personal data; nothing is sent
     Plan {
-        /// Requests at most to each CRM
+        /// Requests to each CRM at most
         #[arg(long, default_value_t = 1, value_name = "COUNT")]
         requests: usize,
         #[command(flatten)]
@@ -37,31 +38,31 @@ enum Action {
         #[command(flatten)]
         crm: Box<CrmArgs>,
     },
-    /// Print how many leads of each CRM are in step, wait, fail, are parked or dead, and why
+    /// Print how many leads of each CRM are synced, waiting, failing, parked or dead, and why
     Status {
         #[command(flatten)]
         ledger: DatabaseArgs,
     },
-    /// Make what CRMs lack: HubSpot's properties, and the Salesforce metadata package to deploy
+    /// Create HubSpot's missing properties, and the Salesforce metadata package to deploy
     Provision(provision::Args),
-    /// Compare what CRMs hold with what PostgreSQL wants, and mend what differs
+    /// Compare the records of CRMs with the ledger, and requeue what differs
     ///
-    /// Reads the records of the leads that each CRM is thought to be in step with, in batches, within
-    /// the CRM's limits and our share of its day, and tells by field how they differ. --apply has the
-    /// running service send those leads again. A lead with a newer revision in the CRM, or a converted
-    /// one, is told and not written. An interrupted run goes on where it stood when it is run again.
+    /// It reads the records of leads that count as synced, in batches, within the CRM's limits and the
+    /// daily share. It prints differences by field. With --apply, the running service sends those
+    /// leads again. A lead that is converted, or has a newer revision in the CRM, is printed and not
+    /// written. Run an interrupted comparison again: it continues where it stopped.
     Reconcile(reconcile::Args),
-    /// Try leads again that a CRM keeps from being written, or that wait for their next attempt
+    /// Requeue leads that are parked, dead or waiting for their next attempt
     Retry {
         #[command(flatten)]
         ledger: DatabaseArgs,
-        /// Leads that stand so
+        /// State of the leads
         #[arg(long, value_enum, default_value_t = State::Parked)]
         state: State,
-        /// Only of this CRM: hubspot, salesforce
+        /// Only leads of this CRM: hubspot, salesforce
         #[arg(long, value_name = "NAME")]
         crm: Option<String>,
-        /// Only whose reason holds this text, such as ENTITY_IS_LOCKED
+        /// Only leads whose reason contains this text, such as ENTITY_IS_LOCKED
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,
         /// Only this lead
@@ -72,7 +73,7 @@ enum Action {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum State {
-    /// Kept for a state of business in the CRM
+    /// Waits for a person, because of a state in the CRM
     Parked,
     /// Given up
     Dead,

@@ -25,34 +25,36 @@ pub(crate) struct Args {
 
 #[derive(Clone, Debug, Subcommand)]
 enum Action {
-    /// Print one line for each letter that is still open, the oldest first
+    /// Print one line for each open dead letter, the oldest first
     List {
-        /// Those that were redriven or discarded as well
+        /// Also those that were redriven or discarded
         #[arg(long)]
         all: bool,
-        /// Letters at most
+        /// Dead letters at most
         #[arg(long, default_value_t = 100, value_name = "COUNT")]
         limit: usize,
         #[command(flatten)]
         settings: Settings,
     },
-    /// Print letters whole, with headers and content; this holds personal data
+    /// Print dead letters with headers and content; the output contains personal data
     Show {
         #[command(flatten)]
         settings: Settings,
     },
-    /// Try letters again: a CRM is sent the lead's present state, any other service gets the record
-    /// again in its topic
+    /// Redrive dead letters
+    ///
+    /// For a CRM, the lead's present state is sent. For any other service, the record is written to its
+    /// topic again.
     Redrive {
-        /// Do it; without this it is only said
+        /// Do it; without this, it is only printed
         #[arg(long)]
         apply: bool,
         #[command(flatten)]
         settings: Settings,
     },
-    /// Put letters away, so that list does not show them
+    /// Discard dead letters, so that `list` does not show them
     Discard {
-        /// Do it; without this it is only said
+        /// Do it; without this, it is only printed
         #[arg(long)]
         apply: bool,
         #[command(flatten)]

@@ -22,37 +22,36 @@ pub(crate) struct Args {
 
 #[derive(Clone, Debug, Subcommand)]
 enum Action {
-    /// Tell all that is wrong with flow documents: file, line, column, and how to mend it
+    /// Print every error of flow documents with file, line, column and remedy
     ///
-    /// Dead ends, unknown fields, steps that nothing leads to, loops without a question, missing
-    /// languages, texts that WhatsApp would not take, expressions that could fail. Ends with 1 when
-    /// a document is refused.
+    /// It finds dead ends, unknown fields, unreachable steps, loops without a question, missing
+    /// languages, texts that WhatsApp would refuse, and expressions that could fail. Exits with 1 if a
+    /// document has an error.
     Check {
         /// Flow documents (YAML)
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },
-    /// Play a flow in the terminal, without any server
+    /// Simulate a flow in the terminal, without any server
     ///
-    /// Each line is a message of the lead. Lines that begin with `/` do something else: `/help`
-    /// lists them.
+    /// Each line is a message of the lead. Lines that begin with `/` are commands: `/help` lists them.
     Simulate {
         /// A flow document (YAML); without it the default flow
         #[arg(value_name = "FILE")]
         file: Option<PathBuf>,
     },
-    /// Play the transcripts beside flow documents, and show how they differ
+    /// Run the transcripts of flow documents and show where they differ
     ///
-    /// The transcripts of `sales.yaml` are in `sales.test.yaml`. Ends with 1 when one differs.
+    /// The transcripts of `sales.yaml` are in `sales.test.yaml`. Exits with 1 if one differs.
     Test {
         /// Flow documents (YAML)
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
-        /// Transcripts that are somewhere else
+        /// File of transcripts at another place
         #[arg(long, value_name = "FILE")]
         transcripts: Option<PathBuf>,
     },
-    /// Print the JSON Schema of flow documents, by which editors complete them
+    /// Print the JSON Schema of flow documents, with which editors complete them
     Schema,
     #[command(flatten)]
     Published(publish::Action),

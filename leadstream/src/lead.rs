@@ -27,36 +27,34 @@ pub(crate) struct Args {
 
 #[derive(Clone, Debug, Subcommand)]
 enum Action {
-    /// Tell why the bot said what it said: every input of a lead with the step that it made
+    /// Explain what the bot said: every input of a lead with the step that it caused
     ///
-    /// Without --all it reads PostgreSQL only: the inputs of the lead's journal (the last 32 by
-    /// default), each with its partition and offset, what it was read as, the reply and the
-    /// revision that it led to, and where the lead stands in each CRM.
+    /// Without --all, it reads PostgreSQL only: the inputs of the lead's journal (the last 32 by
+    /// default), and the lead's state in each CRM. It shows the partition and offset of each input,
+    /// how the flow understood it, its reply and its revision.
     ///
-    /// With --all it reads the topics as well, in those partitions that the lead's ids fall into,
-    /// from their beginnings: earlier inputs, copies, events, replies, statuses, dead letters.
+    /// With --all, it also reads the topics from their beginnings, in the partitions of the lead's
+    /// ids. They hold earlier inputs, duplicates, events, replies, statuses and dead letters.
     ///
-    /// The output has what the lead wrote, and its ids.
+    /// The output contains the lead's messages and ids.
     Explain(Explain),
-    /// Show where a lead stands: state, answers, who looks after it, its latest commands
+    /// Show a lead: its state, answers, assignee and latest commands
     Show(give::Show),
-    /// Begin the flow anew, unless the lead has opted out
+    /// Start the flow again, unless the lead has opted out
     Restart(give::Restart),
     /// Give the lead back to the bot, which asks its open question again
     Release(give::Release),
-    /// Say who of the business looks after the lead; it goes into events, rows and CRMs
+    /// Assign the lead to a person of the business; events, rows and CRMs show the name
     Assign(give::Assign),
     /// Write to the lead as a person; the bot is silent until `release`, RESTART or the flow's time
     ///
-    /// Over the Cloud API only within 24 hours of the lead's last message: WhatsApp takes nothing
-    /// later.
+    /// The Cloud API accepts it only within 24 hours of the lead's last message.
     Say(give::Say),
-    /// Erase the person: rows, ledgers, outbox; a keyed hash of each id keeps replays from bringing
-    /// them back
+    /// Erase the person from rows, ledgers and outbox; keyed hashes of their ids stay as tombstones
     ///
     /// Lists what remains in Kafka, until when, and what the CRMs hold. Every consumer of lead.events
-    /// gets a last event of state ERASED, without anything of the person but the lead's id. What
-    /// the person sends afterwards begins a new lead. The processors need ERASURE_KEY.
+    /// gets a last event of state ERASED. It holds nothing of the person but the lead's id. What the
+    /// person sends afterwards begins a new lead. The processors need ERASURE_KEY.
     Erase(give::Erase),
 }
 
@@ -64,21 +62,21 @@ enum Action {
 struct Explain {
     #[command(flatten)]
     lead: Named,
-    /// Read the topics as well, from their beginnings
+    /// Also read the topics, from their beginnings
     #[arg(long)]
     all: bool,
     #[command(flatten)]
     kafka: KafkaArgs,
 }
 
-/// Which lead, and how to tell of it.
+/// The lead, and the form of the output.
 #[derive(Clone, Debug, clap::Args)]
 struct Named {
     /// The lead's WhatsApp id (digits), user id, LID, or lead id
     #[arg(value_name = "WA_ID")]
     id: String,
-    /// The account of the number that it wrote to, where ACCOUNTS groups numbers; without it the one
-    /// that a lead id names, else the default one
+    /// The account of the number that the lead wrote to, where ACCOUNTS groups numbers. Default: the
+    /// one that a lead id names, else the default account
     #[arg(long, default_value = "", value_name = "ACCOUNT")]
     account: String,
     /// Print JSON

@@ -39,18 +39,18 @@ enum Action {
     Plan(Settings),
     /// Create missing topics and register schemas; what exists is left as it is
     Apply(Settings),
-    /// Give lead.inputs more partitions, and move its leads to them
+    /// Add partitions to lead.inputs, and move its leads to them
     ///
-    /// A lead lives on the partition of its key, which depends on the partition count. A processor
-    /// that finds another count than its leads are placed by halts, and names this command:
+    /// A lead's partition depends on the partition count. If the topic has another count than the one
+    /// by which leads are placed, processors halt and name this command:
     ///
-    /// 1. Stop all processors. Ingest and all other services may run on.
+    /// 1. Stop all processors. Ingest and the other services may run.
     ///
-    /// 2. Run it, with --partitions, or without where somebody else has added partitions already.
+    /// 2. Run it with --partitions. Run it without if somebody else has already added partitions.
     ///
-    /// 3. Start the processors. They forward records from partitions of the former count.
+    /// 3. Start the processors. They forward records on partitions of the former count.
     ///
-    /// An interrupted run is repeated. Nothing is lost meanwhile: processors halt until it ends.
+    /// Run an interrupted command again. Nothing is lost meanwhile: processors halt until it ends.
     #[command(verbatim_doc_comment)]
     Grow(grow::Args),
 }
@@ -78,7 +78,7 @@ pub(crate) struct Settings {
         value_parser = duration(..)
     )]
     pub topic_inputs_retention: Option<Duration>,
-    /// Principal that the ACLs are printed for
+    /// Principal of the printed ACLs
     #[arg(long, default_value = "User:leadstream", value_name = "PRINCIPAL")]
     pub principal: String,
     #[command(flatten)]

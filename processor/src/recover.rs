@@ -26,7 +26,7 @@ use recovery::Recovery;
 #[derive(Clone, Debug, clap::Args)]
 #[group(skip)]
 pub struct Args {
-    /// Go on though records are gone from the log, or the topic was made anew
+    /// Continue although the log lost records, or the topic was created again
     #[arg(long)]
     pub accept_loss: bool,
     #[command(flatten)]

@@ -34,7 +34,7 @@ pub struct ServiceArgs {
         value_name = "FORMAT"
     )]
     pub log_format: LogFormat,
-    /// What is logged: a level, or levels by module
+    /// Level of log lines, or levels by module
     #[arg(
         long,
         env = "LOG_LEVEL",

@@ -82,8 +82,8 @@ pub struct SyncArgs {
     /// Schema is sink-crm/crm.schema.json, the built-in one sink-crm/crm.yaml
     #[arg(long, env = "SINK_CRM_MAPPING_FILE", value_name = "PATH")]
     pub sink_crm_mapping_file: Option<PathBuf>,
-    /// Further hosts that may get credentials and leads, separated by commas: a proxy, a sandbox.
-    /// HubSpot's and Salesforce's own are allowed. These may be used without TLS
+    /// Further hosts that may get credentials and leads, also without TLS, separated by commas: a
+    /// proxy, a sandbox. HubSpot's and Salesforce's own hosts are always allowed
     #[arg(
         long,
         env = "SINK_CRM_ALLOWED_HOSTS",

@@ -69,7 +69,7 @@ pub struct SendArgs {
         value_name = "URL"
     )]
     pub meta_graph_url: Secret,
-    /// Version of the Graph API, as its path has it
+    /// Version of the Graph API, as in its path
     #[arg(
         long,
         env = "META_API_VERSION",

@@ -28,7 +28,7 @@ pub struct Args {
         value_name = "FOLDER"
     )]
     pub data_dir: PathBuf,
-    /// The lead's number with country code; without it a new made-up one
+    /// The lead's number with country code; without it a new invented one
     #[arg(long, value_name = "NUMBER", value_parser = wa_id)]
     pub phone: Option<String>,
     /// The lead's profile name

@@ -8,10 +8,10 @@ use leadstream_sink_crm::tool::provision;
 /// Settings of `leadstream crm provision`.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Args {
-    /// Where the Salesforce metadata package is written
+    /// Folder for the Salesforce metadata package
     #[arg(long, default_value = "salesforce-metadata", value_name = "FOLDER")]
     salesforce_folder: PathBuf,
-    /// Do it; without, it is only said
+    /// Create it; without this, it is only printed
     #[arg(long)]
     apply: bool,
     #[command(flatten)]

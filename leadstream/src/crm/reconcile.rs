@@ -10,13 +10,13 @@ pub(super) struct Args {
     /// Only this CRM: hubspot, salesforce
     #[arg(long, value_name = "NAME")]
     only: Option<String>,
-    /// Have leads that differ sent again by the running service, in its order and at its pace
+    /// Requeue leads that differ; the running service sends them in its order and at its rate
     #[arg(long)]
     apply: bool,
-    /// Begin anew although an earlier run was interrupted
+    /// Start from the beginning although an earlier run was interrupted
     #[arg(long)]
     restart: bool,
-    /// Print each difference as a line of JSON, with the lead's id, and each CRM's report
+    /// Print each difference with the lead's id, and each CRM's report, as lines of JSON
     #[arg(long)]
     json: bool,
     #[command(flatten)]

@@ -54,19 +54,19 @@ pub(crate) struct Filter {
     /// Only with this reason class, such as undecodable, too_late, hubspot
     #[arg(long = "class", value_name = "CLASS")]
     pub(crate) classes: Vec<String>,
-    /// Only whose message holds this text, such as INVALID_EMAIL
+    /// Only if the message contains this text, such as INVALID_EMAIL
     #[arg(long, value_name = "TEXT")]
     pub(crate) message: Option<String>,
     /// Only with this key: a lead's id
     #[arg(long, value_name = "KEY")]
     pub(crate) key: Option<String>,
-    /// Only these, by the ids that list shows
+    /// Only these, by the ids that `list` shows
     #[arg(long = "id", value_name = "TOPIC/PARTITION/OFFSET")]
     pub(crate) ids: Vec<String>,
-    /// Only since then, such as 2026-11-23T10:00:00Z
+    /// Only since this time, such as 2026-11-23T10:00:00Z
     #[arg(long, value_name = "TIME")]
     pub(crate) since: Option<DateTime<Utc>>,
-    /// Only until then
+    /// Only until this time
     #[arg(long, value_name = "TIME")]
     pub(crate) until: Option<DateTime<Utc>>,
 }

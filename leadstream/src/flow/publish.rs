@@ -13,23 +13,22 @@ use crate::terminal::{Ink, Style, show};
 
 #[derive(Clone, Debug, Subcommand)]
 pub(super) enum Action {
-    /// Publish a flow: conversations that begin from then on follow it, those that have begun keep
-    /// their version
+    /// Publish a flow for new conversations; those that have begun keep their version
     ///
-    /// It holds 45 seconds later at the earliest, so that every running processor knows of it
-    /// before; none is restarted. The time of a conversation's first message chooses its version,
-    /// so all processors choose the same.
+    /// It becomes active 45 seconds later at the earliest, so that every running processor has read it.
+    /// No processor is restarted. The time of a conversation's first message chooses its version, so
+    /// all processors choose the same.
     Publish {
         /// A flow document (YAML)
         #[arg(value_name = "FILE")]
         file: PathBuf,
-        /// The time from which it holds, such as 2026-11-23T08:00:00Z
+        /// Time from which it is active, such as 2026-11-23T08:00:00Z
         #[arg(long, value_name = "TIME", value_parser = time)]
         from: Option<Timestamp>,
         #[command(flatten)]
         database: DatabaseArgs,
     },
-    /// List published versions, with how many conversations follow each
+    /// List published versions with the number of conversations that follow each
     List {
         #[command(flatten)]
         database: DatabaseArgs,
@@ -39,21 +38,21 @@ pub(super) enum Action {
         /// The flow's name
         #[arg(value_name = "FLOW")]
         name: String,
-        /// The version; without it the one that holds now
+        /// The version; without it the active one
         #[arg(value_name = "VERSION")]
         wanted: Option<u32>,
         #[command(flatten)]
         database: DatabaseArgs,
     },
-    /// Go back to the version before: the newest is withdrawn for new conversations
+    /// Go back to the version before: new conversations no longer follow the newest
     ///
-    /// Conversations that follow it keep it to their end. When there are any, it says how many and
-    /// does nothing, unless --in-use is given.
+    /// Conversations that follow it keep it to their end. If there are any, it prints their number and
+    /// changes nothing, unless --in-use is given.
     Rollback {
         /// The flow's name
         #[arg(value_name = "FLOW")]
         name: String,
-        /// Also when conversations follow the version
+        /// Go back even if conversations follow the version
         #[arg(long)]
         in_use: bool,
         #[command(flatten)]
@@ -61,7 +60,7 @@ pub(super) enum Action {
     },
     /// Count the leads that reached, answered, were asked again and left at each step, by version
     ///
-    /// Reads every lead, and of each the inputs that its journal holds (the last 32 by default).
+    /// It reads the journal of every lead (the last 32 inputs by default).
     Funnel {
         /// The flow's name
         #[arg(value_name = "FLOW")]

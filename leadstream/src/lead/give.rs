@@ -40,7 +40,7 @@ pub(super) struct Release {
 pub(super) struct Assign {
     #[command(flatten)]
     lead: Named,
-    /// The sales representative; none: nobody
+    /// The sales representative; without it nobody
     #[arg(value_name = "NAME")]
     assignee: Option<String>,
     #[command(flatten)]
@@ -51,7 +51,7 @@ pub(super) struct Assign {
 pub(super) struct Say {
     #[command(flatten)]
     lead: Named,
-    /// What the lead is told
+    /// Text of the message
     #[arg(value_name = "TEXT")]
     text: String,
     #[command(flatten)]
@@ -62,7 +62,7 @@ pub(super) struct Say {
 pub(super) struct Erase {
     #[command(flatten)]
     lead: Named,
-    /// Yes: this cannot be undone
+    /// Confirm the erasure, which cannot be undone
     #[arg(long)]
     yes: bool,
     #[command(flatten)]
@@ -72,7 +72,7 @@ pub(super) struct Erase {
 /// How a command is given.
 #[derive(Clone, Debug, clap::Args)]
 struct Give {
-    /// The command's own id: with the same one it is given once, however often this is run
+    /// The command's id; a repeat with the same id has no further effect
     #[arg(long = "id", value_name = "ID")]
     command_id: Option<String>,
     /// Time to wait for the result; 0s for none

@@ -12,7 +12,7 @@ use rdkafka::admin::{AdminOptions, NewPartitions};
 /// Settings of `leadstream topics grow`.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Partitions that lead.inputs gets; without it only its leads move, after somebody else has
+    /// New partition count of lead.inputs. Without it only its leads move, after somebody else has
     /// added partitions
     #[arg(long, value_name = "COUNT")]
     pub partitions: Option<usize>,

@@ -51,7 +51,7 @@ pub struct HubspotArgs {
         value_name = "URL"
     )]
     pub hubspot_api_url: Secret,
-    /// Version of the objects API, as its path has it
+    /// Version of the objects API, as in its path
     #[arg(
         long,
         env = "HUBSPOT_API_VERSION",

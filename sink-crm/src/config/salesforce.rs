@@ -46,7 +46,7 @@ pub struct SalesforceArgs {
     /// User whom the JWT bearer flow signs in
     #[arg(long, env = "SALESFORCE_USERNAME", value_name = "NAME")]
     pub salesforce_username: Option<String>,
-    /// Whom the JWT is for: https://test.salesforce.com for a sandbox organisation
+    /// Audience of the JWT; https://test.salesforce.com for a sandbox organisation
     #[arg(
         long,
         env = "SALESFORCE_JWT_AUDIENCE",

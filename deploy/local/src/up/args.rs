@@ -1,4 +1,4 @@
-//! What `leadstream up` can be told, and what stands in for what is not given.
+//! Arguments of `leadstream up`, and which outside systems are real.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
@@ -17,10 +17,10 @@ Examples:
   KAFKA_BOOTSTRAP_SERVERS=kafka:9092 SCHEMA_REGISTRY_URL=http://registry:8081 \\
     leadstream up
 
-Your own servers: what is given is used and not started. Topics and tables that
-are missing are created there. Services inherit the environment, so each of
-their variables works too: SCHEMA_REGISTRY_USERNAME, LOG_LEVEL,
-PROCESSOR_PUBLISH_FLOW_FILE …
+Your own servers: those that you name are used, and none is started for them.
+Missing topics and tables are created there. Services inherit the
+environment, so each of their variables works, too: SCHEMA_REGISTRY_USERNAME,
+LOG_LEVEL, PROCESSOR_PUBLISH_FLOW_FILE …
 
 Real WhatsApp and CRMs, by variables; each takes the place of its stand-in:
   WhatsApp     META_ACCESS_TOKEN, META_APP_SECRET, META_VERIFY_TOKEN
@@ -58,10 +58,10 @@ pub struct Args {
     /// Play no conversation
     #[arg(long, conflicts_with = "once")]
     pub(crate) no_demo: bool,
-    /// Play the conversation, check what comes of it, end everything; 0 when all is right
+    /// Play the conversation, check its results and end everything; exits with 0 on success
     #[arg(long)]
     pub(crate) once: bool,
-    /// Begin with empty servers; what the data folder has is removed
+    /// Begin with empty servers; the content of the data folder is removed
     #[arg(long)]
     pub(crate) fresh: bool,
     #[command(flatten)]
