@@ -8,6 +8,8 @@ mod flow;
 mod lead;
 mod migrate;
 mod recover;
+#[cfg(test)]
+mod reference;
 mod terminal;
 mod topic_reader;
 mod topics;
