@@ -18,7 +18,7 @@ pub struct CatchUp {
     /// sending has begun.
     end: Option<(i64, Timestamp)>,
     /// Offsets of replies that wait for the end of the log.
-    held: Vec<i64>,
+    deferred: Vec<i64>,
 }
 
 impl CatchUp {
@@ -27,7 +27,7 @@ impl CatchUp {
     pub fn new(from: i64, end: i64, now: Timestamp) -> Self {
         Self {
             end: (from < end).then(|| (end, after(now, LONGEST))),
-            held: Vec::new(),
+            deferred: Vec::new(),
         }
     }
 
@@ -37,12 +37,12 @@ impl CatchUp {
     }
 
     /// Returns whether the reply at `offset` waits; [`Self::resume`] returns it later.
-    pub fn holds(&mut self, offset: i64, now: Timestamp) -> bool {
-        let holds = self.is_under_way(now);
-        if holds {
-            self.held.push(offset);
+    pub fn defer(&mut self, offset: i64, now: Timestamp) -> bool {
+        let deferred = self.is_under_way(now);
+        if deferred {
+            self.deferred.push(offset);
         }
-        holds
+        deferred
     }
 
     /// Returns the replies that need not wait any longer.
@@ -50,13 +50,13 @@ impl CatchUp {
         if self.is_under_way(now) {
             return Vec::new();
         }
-        std::mem::take(&mut self.held)
+        std::mem::take(&mut self.deferred)
     }
 
     /// Returns the time at which [`Self::resume`] returns replies wherever reading is.
     #[must_use]
     pub fn next(&self) -> Option<Timestamp> {
-        let end = self.end.filter(|_| !self.held.is_empty());
+        let end = self.end.filter(|_| !self.deferred.is_empty());
         end.map(|(_, until)| until)
     }
 

@@ -33,11 +33,11 @@ use tokio::sync::oneshot;
 
 use ownership::Revocation;
 
+use crate::commit_metadata::CommitMetadata;
 use crate::gate::Gates;
-use crate::note::Note;
-use crate::partition::{Entry, Hold, OutsideLog, Partition, Ticket, Wait};
+use crate::partition::{Entry, OutsideLog, Partition, Permit, Ticket, Wait};
 use crate::request::{self, Request};
-use crate::verdict::{Answer, Class};
+use crate::send_result::{GiveUpReason, SendResult};
 use crate::window::Done;
 
 /// Settings that do not change while the service runs.
@@ -64,11 +64,11 @@ pub enum Event {
         generation: u64,
         offsets: LogOffsets,
         /// The note that was committed with the offset.
-        note: Note,
+        metadata: CommitMetadata,
     },
-    Records(Vec<Record>, Hold),
+    Records(Vec<Record>, Permit),
     /// Answers [`Effect::Send`].
-    Answered(Ticket, Answer),
+    SendFinished(Ticket, SendResult),
     /// Answers [`Effect::DeadLetter`]: Kafka acknowledged it.
     DeadLettered(Ticket),
     /// Answers [`Effect::Commit`].
@@ -113,7 +113,7 @@ pub enum Count {
     Expired,
     /// A later record of the same lead replaced or withdrew it before it was sent, or sent again.
     Replaced,
-    GivenUp(Class),
+    GivenUp(GiveUpReason),
     /// An attempt that failed and is made again.
     Retried,
     /// An attempt with an unknown outcome: the person may get the message twice.
@@ -177,14 +177,14 @@ impl Dispatcher {
                 partition,
                 generation,
                 offsets,
-                note,
-            } => self.locate(partition, generation, offsets, note, now)?,
-            Event::Records(records, hold) => {
+                metadata,
+            } => self.locate(partition, generation, offsets, metadata, now)?,
+            Event::Records(records, permit) => {
                 for record in records {
-                    self.record(record, &hold, now)?;
+                    self.record(record, &permit, now)?;
                 }
             }
-            Event::Answered(ticket, answer) => self.answered(ticket, &answer, now),
+            Event::SendFinished(ticket, result) => self.on_send_result(ticket, &result, now),
             Event::DeadLettered(ticket) => self.dead_lettered(ticket),
             Event::Committed(done) => self.committed(done, now),
             Event::Revoked {
@@ -239,7 +239,7 @@ impl Dispatcher {
         self.sending
     }
 
-    fn record(&mut self, record: Record, hold: &Hold, now: Timestamp) -> Result<(), Fault> {
+    fn record(&mut self, record: Record, permit: &Permit, now: Timestamp) -> Result<(), Fault> {
         let (partition, offset) = (record.partition, record.offset);
         let Some(state) = self.partitions.get_mut(&partition) else {
             return Ok(());
@@ -256,7 +256,7 @@ impl Dispatcher {
         let decoded = codec::decode::<Reply>(&record.value);
         if offset < send_from {
             if let Ok(reply) = decoded {
-                state.repeats(&reply.id);
+                state.remember(&reply.id);
             }
             return Ok(());
         }
@@ -266,9 +266,11 @@ impl Dispatcher {
         {
             return Err(Fault::Poison { partition, offset });
         }
-        let known = decoded.as_ref().is_ok_and(|reply| state.repeats(&reply.id));
-        let is_noted = state.handled_ahead.remove(&offset);
-        let repeat = known || is_noted;
+        let known = decoded
+            .as_ref()
+            .is_ok_and(|reply| state.remember(&reply.id));
+        let is_committed = state.handled_ahead.remove(&offset);
+        let repeat = known || is_committed;
         let problem = decoded.as_ref().err().map(ToString::to_string);
         let reply = decoded.ok();
         // A reply that was under way when it was withdrawn may be open although the withdrawal is
@@ -277,7 +279,9 @@ impl Dispatcher {
         let replaced = new.map(|reply| state.replace(reply)).unwrap_or_default();
         let counts = std::iter::repeat_n(Count::Replaced, replaced.count);
         self.effects.extend(counts.map(Effect::Count));
-        let lead = new.filter(|_| !is_noted).map(|reply| reply.lead_id.clone());
+        let lead = new
+            .filter(|_| !is_committed)
+            .map(|reply| reply.lead_id.clone());
         let not_before = new.and_then(|reply| reply.not_before);
         let is_withdrawal = reply.as_ref().is_some_and(Reply::is_withdrawal);
         let entry = Entry {
@@ -287,19 +291,19 @@ impl Dispatcher {
             tries: state.tries(offset),
             busy: false,
             replaced: false,
-            hold: Arc::clone(hold),
+            permit: Arc::clone(permit),
         };
         let free = state.window.push(offset, lead.as_deref(), entry);
         if repeat {
             state.window.finish(offset);
-            if is_noted {
-                state.window.note(offset);
+            if is_committed {
+                state.window.mark_committed(offset);
             }
             self.effects.push(Effect::Count(Count::Repeat));
         } else if is_withdrawal {
             state.window.finish(offset);
         } else if let Some(problem) = problem {
-            self.give_up(ticket, Class::Undecodable, &problem);
+            self.give_up(ticket, GiveUpReason::Undecodable, &problem);
         } else if free {
             self.schedule(ticket, now);
         }
@@ -342,7 +346,7 @@ impl Dispatcher {
         let Some(state) = live(&mut self.partitions, ticket).filter(|state| !state.stopping) else {
             return;
         };
-        if state.catch_up.holds(ticket.offset, now) {
+        if state.catch_up.defer(ticket.offset, now) {
             return;
         }
         let Some(Entry {
@@ -370,7 +374,7 @@ impl Dispatcher {
                     self.effects.push(Effect::Send(ticket, request));
                 }
             }
-            Err(error) => self.give_up(ticket, Class::Unsendable, &error.to_string()),
+            Err(error) => self.give_up(ticket, GiveUpReason::Unsendable, &error.to_string()),
         }
     }
 
@@ -390,7 +394,7 @@ impl Dispatcher {
     }
 
     /// Writes the reply to the dead-letter topic; it is finished once Kafka acknowledged that.
-    fn give_up(&mut self, ticket: Ticket, class: Class, problem: &str) {
+    fn give_up(&mut self, ticket: Ticket, class: GiveUpReason, problem: &str) {
         let Some(state) = live(&mut self.partitions, ticket) else {
             return;
         };

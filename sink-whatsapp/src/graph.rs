@@ -9,7 +9,7 @@ use reqwest::{Client, Response, Url};
 use serde::Deserialize;
 
 use crate::request::Request;
-use crate::verdict::{Answer, Refusal};
+use crate::send_result::{GraphError, SendResult};
 
 const CONNECT: Duration = Duration::from_secs(5);
 /// Bytes of an answer that are read; an error has a few hundred.
@@ -76,7 +76,7 @@ impl Graph {
     }
 
     /// Posts one message.
-    pub async fn send(&self, request: &Request) -> Answer {
+    pub async fn send(&self, request: &Request) -> SendResult {
         let sent = self
             .client
             .post(self.url(&request.number))
@@ -86,9 +86,9 @@ impl Graph {
             .await;
         match sent {
             Ok(response) if response.status().is_success() => accepted(response).await,
-            Ok(response) => Answer::Refused(refusal(response).await),
-            Err(error) if error.is_connect() || error.is_builder() => Answer::Unreachable,
-            Err(_) => Answer::Unknown,
+            Ok(response) => SendResult::Refused(graph_error(response).await),
+            Err(error) if error.is_connect() || error.is_builder() => SendResult::Unreachable,
+            Err(_) => SendResult::Unknown,
         }
     }
 
@@ -106,11 +106,11 @@ impl Graph {
 }
 
 /// Accepts only an answer with the message's id as the Graph API's: a proxy may answer 200, too.
-async fn accepted(response: Response) -> Answer {
+async fn accepted(response: Response) -> SendResult {
     let body = body(response).await;
     match serde_json::from_slice::<AcceptedBody>(&body) {
-        Ok(body) if !body.messages.is_empty() => Answer::Accepted,
-        _ => Answer::Unknown,
+        Ok(body) if !body.messages.is_empty() => SendResult::Accepted,
+        _ => SendResult::Unknown,
     }
 }
 
@@ -127,7 +127,7 @@ async fn body(mut response: Response) -> Vec<u8> {
 }
 
 /// Reads a refusal; an answer that breaks off keeps its status.
-async fn refusal(response: Response) -> Refusal {
+async fn graph_error(response: Response) -> GraphError {
     let status = response.status().as_u16();
     let retry_after = response.headers().get(RETRY_AFTER);
     let retry_after = retry_after
@@ -137,7 +137,7 @@ async fn refusal(response: Response) -> Refusal {
     let error = serde_json::from_slice::<ErrorBody>(&body)
         .ok()
         .map(|body| body.error);
-    Refusal {
+    GraphError {
         status,
         code: error.as_ref().and_then(|error| error.code),
         subcode: error.as_ref().and_then(|error| error.error_subcode),
@@ -160,9 +160,9 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::{Graph, Request};
-    use crate::verdict::{Answer, Refusal};
+    use crate::send_result::{GraphError, SendResult};
 
-    type Seen = Arc<Mutex<Vec<(String, String, String, Value)>>>;
+    type ReceivedRequests = Arc<Mutex<Vec<(String, String, String, Value)>>>;
 
     /// Answers by the business number that is written from.
     async fn answer(number: &str) -> Response {
@@ -187,8 +187,8 @@ mod tests {
         }
     }
 
-    async fn start() -> (Graph, Seen) {
-        let seen = Seen::default();
+    async fn start() -> (Graph, ReceivedRequests) {
+        let seen = ReceivedRequests::default();
         let log = Arc::clone(&seen);
         let messages = move |Path((version, number)): Path<(String, String)>,
                              headers: HeaderMap,
@@ -222,7 +222,7 @@ mod tests {
     #[tokio::test]
     async fn a_message_is_posted_under_its_number_with_the_token() {
         let (graph, seen) = start().await;
-        assert_eq!(graph.send(&request("501/../x")).await, Answer::Accepted);
+        assert_eq!(graph.send(&request("501/../x")).await, SendResult::Accepted);
         let seen = seen.lock().unwrap();
         let [(version, number, token, body)] = &seen[..] else {
             panic!("{seen:?}")
@@ -238,7 +238,7 @@ mod tests {
     async fn a_refusal_is_told_by_status_code_and_retry_after() {
         let (graph, _) = start().await;
         let refused = |status, code, subcode, seconds: Option<u64>| {
-            Answer::Refused(Refusal {
+            SendResult::Refused(GraphError {
                 status,
                 code,
                 subcode,
@@ -264,9 +264,9 @@ mod tests {
         let (graph, _) = start().await;
         for number in ["hangs", "page", "empty", "none"] {
             let answer = graph.send(&request(number)).await;
-            assert_eq!(answer, Answer::Unknown, "{number}");
+            assert_eq!(answer, SendResult::Unknown, "{number}");
         }
         let nobody = self::graph("http://127.0.0.1:1");
-        assert_eq!(nobody.send(&request("501")).await, Answer::Unreachable);
+        assert_eq!(nobody.send(&request("501")).await, SendResult::Unreachable);
     }
 }

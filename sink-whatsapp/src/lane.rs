@@ -15,10 +15,10 @@ use leadstream_service::ops::Health;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::Error;
+use crate::commit_metadata::{self, CommitMetadata};
 use crate::dispatch::{Dispatcher, Effect, Event, Fault};
 use crate::graph::Graph;
 use crate::metrics::Metrics;
-use crate::note::{self, Note};
 
 const LOCATE_RETRY: RetryPolicy =
     RetryPolicy::unlimited(Duration::from_millis(500), Duration::from_secs(10));
@@ -117,9 +117,9 @@ impl Lane {
                 let (graph, metrics) = (self.graph.clone(), Arc::clone(&self.metrics));
                 self.jobs.push(Box::pin(async move {
                     let started = Instant::now();
-                    let answer = graph.send(&request).await;
+                    let result = graph.send(&request).await;
                     metrics.sent(started.elapsed());
-                    Ok(Event::Answered(ticket, answer))
+                    Ok(Event::SendFinished(ticket, result))
                 }));
             }
             Effect::DeadLetter(ticket, letter) => {
@@ -133,7 +133,7 @@ impl Lane {
                 let consumer = self.consumer.clone();
                 let next: Vec<(i32, i64, String)> = done
                     .into_iter()
-                    .map(|(partition, done)| (partition, done.next, note::write(&done)))
+                    .map(|(partition, done)| (partition, done.next, commit_metadata::write(&done)))
                     .collect();
                 self.jobs.push(Box::pin(async move {
                     let outcome = consumer.commit_with_notes(&next).await;
@@ -237,12 +237,12 @@ async fn locate(consumer: ConsumerHandle, partition: i32, generation: u64) -> Re
             Ok::<_, ConsumeError>((offsets, consumer.note(partition).await?))
         };
         match asked.await {
-            Ok((offsets, note)) => {
+            Ok((offsets, metadata)) => {
                 return Ok(Event::Located {
                     partition,
                     generation,
                     offsets,
-                    note: Note::read(&note),
+                    metadata: CommitMetadata::read(&metadata),
                 });
             }
             Err(error) => {

@@ -4,15 +4,15 @@
 //! [`dispatch`].
 
 pub mod catch_up;
+pub mod commit_metadata;
 pub mod dispatch;
 pub mod gate;
 pub mod graph;
 mod lane;
 pub mod metrics;
-pub mod note;
 pub mod partition;
 pub mod request;
-pub mod verdict;
+pub mod send_result;
 pub mod window;
 
 use std::time::Duration;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 
 use crate::dispatch::Count;
-use crate::verdict::Class;
+use crate::send_result::GiveUpReason;
 
 /// Replies that are done with, by `outcome`: `accepted`, `repeat`, `expired`, `replaced`, or the class of a
 /// dead letter.
@@ -28,7 +28,7 @@ pub struct Metrics {
     repeats: Counter,
     expired: Counter,
     replaced: Counter,
-    given_up: [(Class, Counter); Class::ALL.len()],
+    given_up: [(GiveUpReason, Counter); GiveUpReason::ALL.len()],
     retries: Counter,
     unknown: Counter,
     seconds: Histogram,
@@ -43,7 +43,7 @@ impl Default for Metrics {
             repeats: counter!(REPLIES, "outcome" => "repeat"),
             expired: counter!(REPLIES, "outcome" => "expired"),
             replaced: counter!(REPLIES, "outcome" => "replaced"),
-            given_up: Class::ALL
+            given_up: GiveUpReason::ALL
                 .map(|class| (class, counter!(REPLIES, "outcome" => class.as_str()))),
             retries: counter!(RETRIES),
             unknown: counter!(UNKNOWN),

@@ -24,8 +24,8 @@ use leadstream_schemas::{Reply, ReplyContent, ReplyKind, Timestamp};
 use lru::LruCache;
 
 use crate::catch_up::CatchUp;
+use crate::commit_metadata::{CommitMetadata, MAX_UNKNOWN};
 use crate::gate::after;
-use crate::note::{MOST_UNKNOWN, Note};
 use crate::window::{Done, Window};
 
 /// Records before the committed offset that are read again at each assignment, for the ids of
@@ -44,7 +44,7 @@ pub struct Ticket {
 }
 
 /// A record's permit of the lane's byte budget, kept until it is dropped.
-pub type Hold = Arc<dyn Any + Send + Sync>;
+pub type Permit = Arc<dyn Any + Send + Sync>;
 
 /// A reply that is not finished.
 #[derive(Debug)]
@@ -58,7 +58,7 @@ pub struct Entry {
     pub busy: bool,
     /// A later record replaced the reply: no further attempt is made.
     pub replaced: bool,
-    pub hold: Hold,
+    pub permit: Permit,
 }
 
 impl Entry {
@@ -73,7 +73,7 @@ impl Entry {
 }
 
 /// How long a lead that writes without pause waits beyond the time of its first reply.
-pub const PATIENCE: Duration = Duration::from_secs(10);
+pub const LONGEST_POSTPONEMENT: Duration = Duration::from_secs(10);
 
 /// A reply's wait for a newer one to the same lead.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -89,7 +89,7 @@ impl Wait {
     #[must_use]
     pub fn new(not_before: Option<Timestamp>, before: Option<Self>) -> Self {
         let deadline = before.and_then(|before| before.deadline);
-        let deadline = deadline.or(not_before.map(|time| after(time, PATIENCE)));
+        let deadline = deadline.or(not_before.map(|time| after(time, LONGEST_POSTPONEMENT)));
         Self {
             until: match (not_before, deadline) {
                 (Some(not_before), Some(deadline)) => Some(not_before.min(deadline)),
@@ -179,7 +179,7 @@ pub struct Partition {
     /// Replies with an unknown outcome, handled or not.
     unknown: BTreeSet<i64>,
     /// The offsets of `unknown` that the committed note lists.
-    unknown_noted: BTreeSet<i64>,
+    unknown_committed: BTreeSet<i64>,
     /// Ids of replies that are in the window or were handled.
     handled: LruCache<String, ()>,
     pub undecodable: PoisonCount,
@@ -199,7 +199,7 @@ impl Partition {
             window: Window::default(),
             handled_ahead: BTreeSet::new(),
             unknown: BTreeSet::new(),
-            unknown_noted: BTreeSet::new(),
+            unknown_committed: BTreeSet::new(),
             handled: LruCache::new(REMEMBERED),
             undecodable: PoisonCount::default(),
             in_flight: 0,
@@ -209,12 +209,12 @@ impl Partition {
     }
 
     /// Sets where reading starts in a log that ends at `end`; `note` is the committed note.
-    pub fn read_from(&mut self, start: Start, note: Note, end: i64, now: Timestamp) {
+    pub fn read_from(&mut self, start: Start, metadata: CommitMetadata, end: i64, now: Timestamp) {
         self.send_from = Some(start.send);
-        let note = note.from(start.send);
-        self.handled_ahead = note.handled;
-        self.unknown.clone_from(&note.unknown);
-        self.unknown_noted = note.unknown;
+        let metadata = metadata.from(start.send);
+        self.handled_ahead = metadata.handled;
+        self.unknown.clone_from(&metadata.unknown);
+        self.unknown_committed = metadata.unknown;
         self.catch_up = CatchUp::new(start.read, end, now);
     }
 
@@ -248,10 +248,10 @@ impl Partition {
     /// Returns what to commit, if a commit changes anything.
     #[must_use]
     pub fn committable(&self) -> Option<Done> {
-        let unknown = || self.unknown.iter().take(MOST_UNKNOWN);
+        let unknown = || self.unknown.iter().take(MAX_UNKNOWN);
         let mut done = match self.window.committable() {
             Some(done) => done,
-            None if unknown().eq(&self.unknown_noted) => return None,
+            None if unknown().eq(&self.unknown_committed) => return None,
             None => self.window.committed()?,
         };
         done.ahead.extend(&self.handled_ahead);
@@ -262,13 +262,13 @@ impl Partition {
     /// Records what is committed. Returns the replies that are now free to go.
     pub fn release(&mut self, done: &Done) -> Vec<i64> {
         self.unknown = self.unknown.split_off(&done.next);
-        let noted = done.unknown.iter().copied();
-        self.unknown_noted = noted.filter(|offset| *offset >= done.next).collect();
+        let unknown = done.unknown.iter().copied();
+        self.unknown_committed = unknown.filter(|offset| *offset >= done.next).collect();
         self.window.release(done.next, &done.ahead)
     }
 
     /// Records that the outcome of the reply at `offset` is unknown.
-    pub fn is_unknown(&mut self, offset: i64) {
+    pub fn record_unknown(&mut self, offset: i64) {
         self.unknown.insert(offset);
     }
 
@@ -284,7 +284,7 @@ impl Partition {
     }
 
     /// Remembers an id. Returns true when the id was known.
-    pub fn repeats(&mut self, id: &str) -> bool {
+    pub fn remember(&mut self, id: &str) -> bool {
         self.handled.put(id.to_owned(), ()).is_some()
     }
 
@@ -346,8 +346,8 @@ mod tests {
     #[test]
     fn an_id_is_a_repeat_the_second_time() {
         let mut partition = Partition::new(1);
-        assert!(!partition.repeats("a"));
-        assert!(!partition.repeats("b"));
-        assert!(partition.repeats("a"));
+        assert!(!partition.remember("a"));
+        assert!(!partition.remember("b"));
+        assert!(partition.remember("a"));
     }
 }

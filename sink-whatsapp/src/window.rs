@@ -35,9 +35,9 @@ pub struct Window<T> {
     /// The number of finished slots at the head.
     finished: usize,
     /// Finished replies beyond the head that keep back a later reply to their lead.
-    holding: BTreeSet<i64>,
+    blocking: BTreeSet<i64>,
     /// Replies beyond the head that the committed note lists as done.
-    noted: BTreeSet<i64>,
+    committed_ahead: BTreeSet<i64>,
 }
 
 /// The offset and the lists to commit.
@@ -51,7 +51,7 @@ pub struct Done {
 }
 
 /// The most handled offsets that one note lists.
-pub(crate) const MOST_AHEAD: usize = 230;
+pub(crate) const MAX_AHEAD: usize = 230;
 
 impl<T> Default for Window<T> {
     fn default() -> Self {
@@ -59,8 +59,8 @@ impl<T> Default for Window<T> {
             slots: VecDeque::new(),
             leads: HashMap::new(),
             finished: 0,
-            holding: BTreeSet::new(),
-            noted: BTreeSet::new(),
+            blocking: BTreeSet::new(),
+            committed_ahead: BTreeSet::new(),
         }
     }
 }
@@ -75,7 +75,7 @@ impl<T> Window<T> {
                 let queue = self.leads.entry(Arc::clone(lead)).or_default();
                 queue.push_back(offset);
                 if let Some(first) = queue.front().copied().filter(|first| *first != offset) {
-                    self.hold(first);
+                    self.track_blocking(first);
                 }
                 self.leads.get(lead).is_some_and(|queue| queue.len() == 1)
             }
@@ -112,24 +112,24 @@ impl<T> Window<T> {
         {
             self.finished += 1;
         }
-        self.hold(offset);
+        self.track_blocking(offset);
     }
 
     /// Records a finished reply that keeps others back, if it does.
-    fn hold(&mut self, offset: i64) {
+    fn track_blocking(&mut self, offset: i64) {
         let slot = self.index(offset).and_then(|index| self.slots.get(index));
         let lead = slot
             .filter(|slot| slot.finished)
             .and_then(|slot| slot.lead.as_ref());
         let queue = lead.and_then(|lead| self.leads.get(lead));
         if queue.is_some_and(|queue| queue.len() > 1) {
-            self.holding.insert(offset);
+            self.blocking.insert(offset);
         }
     }
 
     /// Records that the committed note lists the reply at `offset` as done.
-    pub fn note(&mut self, offset: i64) {
-        self.noted.insert(offset);
+    pub fn mark_committed(&mut self, offset: i64) {
+        self.committed_ahead.insert(offset);
     }
 
     /// Finishes the reply at `offset`, which was never sent and so keeps no other reply back,
@@ -138,7 +138,7 @@ impl<T> Window<T> {
         let index = self.index(offset)?;
         let lead = self.slots.get_mut(index)?.lead.take();
         self.finish(offset);
-        self.leave(&lead?, offset)
+        self.unlink(&lead?, offset)
     }
 
     /// Returns the offsets of the lead's replies in the window, in order.
@@ -158,10 +158,10 @@ impl<T> Window<T> {
             Some(head) => head.offset + 1,
             None => self.slots.front()?.offset,
         };
-        let mut ahead: Vec<i64> = self.noted.range(next..).copied().collect();
-        let room = MOST_AHEAD.saturating_sub(ahead.len());
+        let mut ahead: Vec<i64> = self.committed_ahead.range(next..).copied().collect();
+        let capacity = MAX_AHEAD.saturating_sub(ahead.len());
         let before = ahead.len();
-        ahead.extend(self.holding.range(next..).take(room));
+        ahead.extend(self.blocking.range(next..).take(capacity));
         if head.is_none() && ahead.len() == before {
             return None;
         }
@@ -180,7 +180,7 @@ impl<T> Window<T> {
         let next = self.slots.front()?.offset;
         Some(Done {
             next,
-            ahead: self.noted.range(next..).copied().collect(),
+            ahead: self.committed_ahead.range(next..).copied().collect(),
             unknown: Vec::new(),
         })
     }
@@ -194,27 +194,27 @@ impl<T> Window<T> {
                 break;
             }
             self.finished -= 1;
-            let gone = self.slots.pop_front();
-            let place = gone.and_then(|slot| Some((slot.lead?, slot.offset)));
-            free.extend(place.and_then(|(lead, offset)| self.leave(&lead, offset)));
+            let removed = self.slots.pop_front();
+            let entry = removed.and_then(|slot| Some((slot.lead?, slot.offset)));
+            free.extend(entry.and_then(|(lead, offset)| self.unlink(&lead, offset)));
         }
-        self.holding = self.holding.split_off(&next);
-        self.noted = self.noted.split_off(&next);
+        self.blocking = self.blocking.split_off(&next);
+        self.committed_ahead = self.committed_ahead.split_off(&next);
         for offset in ahead {
-            self.holding.remove(offset);
-            self.noted.insert(*offset);
+            self.blocking.remove(offset);
+            self.committed_ahead.insert(*offset);
             let slot = self
                 .index(*offset)
                 .and_then(|index| self.slots.get_mut(index));
             let lead = slot.and_then(|slot| slot.lead.take());
-            free.extend(lead.and_then(|lead| self.leave(&lead, *offset)));
+            free.extend(lead.and_then(|lead| self.unlink(&lead, *offset)));
         }
         free
     }
 
     /// Removes the reply at `offset` from its lead's order. Returns the next one if the removed
     /// reply was the first.
-    fn leave(&mut self, lead: &Arc<str>, offset: i64) -> Option<i64> {
+    fn unlink(&mut self, lead: &Arc<str>, offset: i64) -> Option<i64> {
         let queue = self.leads.get_mut(lead)?;
         let was_first = queue.front() == Some(&offset);
         queue.retain(|waiting| *waiting != offset);
@@ -323,7 +323,11 @@ mod tests {
         assert_eq!(window.release(5, &[]), [5]);
         window.finish(5);
         assert!(window.release(6, &[]).is_empty());
-        assert!(window.noted.is_empty() && window.holding.is_empty() && window.slots.is_empty());
+        assert!(
+            window.committed_ahead.is_empty()
+                && window.blocking.is_empty()
+                && window.slots.is_empty()
+        );
     }
 
     /// One step of a simulated service.

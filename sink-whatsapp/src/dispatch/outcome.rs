@@ -8,7 +8,7 @@ use leadstream_service::RetryPolicy;
 use super::{Count, Dispatcher, Effect, live};
 use crate::gate::after;
 use crate::partition::{Ticket, Tries};
-use crate::verdict::{Answer, Class, Refusal, Verdict};
+use crate::send_result::{GiveUpReason, GraphError, Reaction, SendResult};
 
 const RETRY: RetryPolicy = RetryPolicy::unlimited(Duration::from_secs(1), Duration::from_secs(60));
 /// Failures after which a reply is given up, provided that other replies were accepted meanwhile.
@@ -24,59 +24,59 @@ const RECIPIENT_THROTTLES: u32 = 5;
 
 /// The reaction for one reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Next {
+pub(super) enum NextAttempt {
     After(Duration),
-    GiveUp(Class),
+    GiveUp(GiveUpReason),
 }
 
 /// Records a failed attempt. `accepted` is the number of messages accepted so far, `unit` is drawn
 /// uniformly from 0..1.
-pub(super) fn failed(tries: &mut Tries, accepted: u64, unit: f64) -> Next {
+pub(super) fn failed(tries: &mut Tries, accepted: u64, unit: f64) -> NextAttempt {
     if tries.failed == 0 {
         tries.accepted_before = accepted;
     }
     tries.failed += 1;
     if tries.failed >= FAILURES && accepted > tries.accepted_before {
-        return Next::GiveUp(Class::Exhausted);
+        return NextAttempt::GiveUp(GiveUpReason::Exhausted);
     }
-    Next::After(RETRY.delay(tries.failed, unit).unwrap_or(RETRY.cap))
+    NextAttempt::After(RETRY.delay(tries.failed, unit).unwrap_or(RETRY.cap))
 }
 
-pub(super) const fn unknown(tries: &mut Tries) -> Next {
+pub(super) const fn unknown(tries: &mut Tries) -> NextAttempt {
     tries.unknown += 1;
     if tries.unknown >= UNKNOWN_OUTCOMES {
-        return Next::GiveUp(Class::UnknownOutcome);
+        return NextAttempt::GiveUp(GiveUpReason::UnknownOutcome);
     }
-    Next::After(UNKNOWN_PAUSE)
+    NextAttempt::After(UNKNOWN_PAUSE)
 }
 
-pub(super) fn recipient_throttled(tries: &mut Tries) -> Next {
+pub(super) fn recipient_throttled(tries: &mut Tries) -> NextAttempt {
     let n = tries.recipient_throttled;
     tries.recipient_throttled += 1;
     if n >= RECIPIENT_THROTTLES {
-        return Next::GiveUp(Class::Exhausted);
+        return NextAttempt::GiveUp(GiveUpReason::Exhausted);
     }
-    Next::After(Duration::from_secs(4_u64.pow(n)))
+    NextAttempt::After(Duration::from_secs(4_u64.pow(n)))
 }
 
 /// Records that the window was called closed. That may be a mistake, so the first such answer is
 /// not believed.
-pub(super) const fn window_closed(tries: &mut Tries) -> Next {
+pub(super) const fn window_closed(tries: &mut Tries) -> NextAttempt {
     if tries.window_closed {
-        return Next::GiveUp(Class::WindowClosed);
+        return NextAttempt::GiveUp(GiveUpReason::WindowClosed);
     }
     tries.window_closed = true;
-    Next::After(Duration::from_secs(1))
+    NextAttempt::After(Duration::from_secs(1))
 }
 
 impl Dispatcher {
-    pub(super) fn answered(&mut self, ticket: Ticket, answer: &Answer, now: Timestamp) {
+    pub(super) fn on_send_result(&mut self, ticket: Ticket, result: &SendResult, now: Timestamp) {
         self.sending -= 1;
-        let verdict = answer.verdict();
-        if verdict == Verdict::Unknown {
+        let reaction = result.reaction();
+        if reaction == Reaction::Unknown {
             self.effects.push(Effect::Count(Count::Unknown));
         }
-        if verdict == Verdict::Accepted {
+        if reaction == Reaction::Accepted {
             self.accepted += 1;
             self.effects.push(Effect::Count(Count::Accepted));
         }
@@ -94,83 +94,89 @@ impl Dispatcher {
             return;
         };
         let tries = &mut entry.tries;
-        if answer.is_its_own() {
+        if result.is_from_graph_api() {
             let parked = self.gates.answered(&number, now);
             self.schedule
                 .extend(parked.into_iter().map(|ticket| (now, ticket)));
         }
-        match verdict {
-            Verdict::Accepted => {
+        match reaction {
+            Reaction::Accepted => {
                 state.window.finish(ticket.offset);
                 let parked = self.gates.accepted(&number, now);
                 self.resume(parked, now);
             }
-            Verdict::Retry => {
+            Reaction::Retry => {
                 let next = failed(tries, accepted, draw());
-                self.follow(ticket, next, answer, now);
+                self.schedule_next(ticket, next, result, now);
             }
-            Verdict::Unknown => {
+            Reaction::Unknown => {
                 let next = unknown(tries);
-                state.is_unknown(ticket.offset);
+                state.record_unknown(ticket.offset);
                 self.gates.unknown(&number, now);
-                self.follow(ticket, next, answer, now);
+                self.schedule_next(ticket, next, result, now);
             }
-            Verdict::RecipientThrottled => {
+            Reaction::RecipientThrottled => {
                 let next = recipient_throttled(tries);
                 self.works(&number, now);
-                self.follow(ticket, next, answer, now);
+                self.schedule_next(ticket, next, result, now);
             }
-            Verdict::WindowClosed => {
+            Reaction::WindowClosed => {
                 let next = window_closed(tries);
                 self.works(&number, now);
-                self.follow(ticket, next, answer, now);
+                self.schedule_next(ticket, next, result, now);
             }
-            Verdict::NumberThrottled => {
-                let retry_after = refusal(answer).and_then(|refusal| refusal.retry_after);
+            Reaction::NumberThrottled => {
+                let retry_after = graph_error(result).and_then(|error| error.retry_after);
                 self.gates.throttle(&number, retry_after, draw(), now);
-                self.follow(ticket, Next::After(Duration::ZERO), answer, now);
+                self.schedule_next(ticket, NextAttempt::After(Duration::ZERO), result, now);
             }
-            Verdict::NumberStopped => {
+            Reaction::NumberStopped => {
                 let reason = format!(
                     "{}; check META_ACCESS_TOKEN (a new one needs a restart), its permissions and the account in WhatsApp Manager",
-                    describe(answer)
+                    describe(result)
                 );
                 self.gates.stop(&number, reason, now);
-                self.follow(ticket, Next::After(Duration::ZERO), answer, now);
+                self.schedule_next(ticket, NextAttempt::After(Duration::ZERO), result, now);
             }
-            Verdict::GiveUp(Class::Refused)
+            Reaction::GiveUp(GiveUpReason::Refused)
                 if !self.gates.refused(&number, self.settings.poison) =>
             {
                 let reason = format!(
                     "more than {} messages in a row were refused as wrong, the last with {}",
                     self.settings.poison.run,
-                    describe(answer)
+                    describe(result)
                 );
                 self.gates.stop(&number, reason, now);
-                self.follow(ticket, Next::After(Duration::ZERO), answer, now);
+                self.schedule_next(ticket, NextAttempt::After(Duration::ZERO), result, now);
             }
-            Verdict::GiveUp(class) => {
+            Reaction::GiveUp(reason) => {
                 self.works(&number, now);
-                self.follow(ticket, Next::GiveUp(class), answer, now);
+                self.schedule_next(ticket, NextAttempt::GiveUp(reason), result, now);
             }
         }
     }
 
-    fn follow(&mut self, ticket: Ticket, next: Next, answer: &Answer, now: Timestamp) {
+    fn schedule_next(
+        &mut self,
+        ticket: Ticket,
+        next: NextAttempt,
+        result: &SendResult,
+        now: Timestamp,
+    ) {
         match next {
-            Next::After(_) if self.is_replaced(ticket) => {
+            NextAttempt::After(_) if self.is_replaced(ticket) => {
                 self.effects.push(Effect::Count(Count::Replaced));
                 if let Some(state) = live(&mut self.partitions, ticket) {
                     state.window.finish(ticket.offset);
                 }
             }
-            Next::After(pause) => {
+            NextAttempt::After(pause) => {
                 self.effects.push(Effect::Count(Count::Retried));
                 self.schedule(ticket, after(now, pause));
             }
-            Next::GiveUp(class) => {
-                let problem = format!("{} ({})", class.advice(), describe(answer));
-                self.give_up(ticket, class, &problem);
+            NextAttempt::GiveUp(reason) => {
+                let problem = format!("{} ({})", reason.advice(), describe(result));
+                self.give_up(ticket, reason, &problem);
             }
         }
     }
@@ -192,27 +198,27 @@ impl Dispatcher {
     }
 }
 
-const fn refusal(answer: &Answer) -> Option<&Refusal> {
-    match answer {
-        Answer::Refused(refusal) => Some(refusal),
-        Answer::Accepted | Answer::Unreachable | Answer::Unknown => None,
+const fn graph_error(result: &SendResult) -> Option<&GraphError> {
+    match result {
+        SendResult::Refused(error) => Some(error),
+        SendResult::Accepted | SendResult::Unreachable | SendResult::Unknown => None,
     }
 }
 
 /// Describes the answer in words that hold nothing of the message.
-fn describe(answer: &Answer) -> String {
-    match answer {
-        Answer::Accepted => "accepted".to_owned(),
-        Answer::Unreachable => "the Graph API cannot be reached".to_owned(),
-        Answer::Unknown => "no answer came".to_owned(),
-        Answer::Refused(refusal) => match (refusal.code, refusal.subcode) {
+fn describe(result: &SendResult) -> String {
+    match result {
+        SendResult::Accepted => "accepted".to_owned(),
+        SendResult::Unreachable => "the Graph API cannot be reached".to_owned(),
+        SendResult::Unknown => "no answer came".to_owned(),
+        SendResult::Refused(error) => match (error.code, error.subcode) {
             (Some(code), Some(subcode)) => {
-                format!("HTTP {}, error {code}/{subcode}", refusal.status)
+                format!("HTTP {}, error {code}/{subcode}", error.status)
             }
-            (Some(code), None) => format!("HTTP {}, error {code}", refusal.status),
+            (Some(code), None) => format!("HTTP {}, error {code}", error.status),
             (None, _) => format!(
                 "HTTP {} without an error of the Graph API; check META_GRAPH_URL",
-                refusal.status
+                error.status
             ),
         },
     }

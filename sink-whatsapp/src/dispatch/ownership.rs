@@ -8,8 +8,8 @@ use leadstream_service::RetryPolicy;
 use tokio::sync::oneshot;
 
 use super::{Dispatcher, Effect, Fault, live};
+use crate::commit_metadata::CommitMetadata;
 use crate::gate::after;
-use crate::note::Note;
 use crate::partition::{self, Partition, Ticket};
 use crate::window::Done;
 
@@ -43,7 +43,7 @@ impl Dispatcher {
         partition: i32,
         generation: u64,
         offsets: LogOffsets,
-        note: Note,
+        metadata: CommitMetadata,
         now: Timestamp,
     ) -> Result<(), Fault> {
         let Some(state) = self.partitions.get_mut(&partition) else {
@@ -54,7 +54,7 @@ impl Dispatcher {
         }
         let start =
             partition::start(offsets).map_err(|log| Fault::OutsideLog { partition, log })?;
-        state.read_from(start, note, offsets.high, now);
+        state.read_from(start, metadata, offsets.high, now);
         self.effects.push(Effect::Start {
             partition,
             offset: start.read,

@@ -7,10 +7,10 @@ use leadstream_kafka::dead_letter::PoisonLimit;
 use leadstream_schemas::{Platform, Recipient, Reply, ReplyContent, ReplyKind, Timestamp, codec};
 
 use super::{Count, Dispatcher, Effect, Event, Fault, Settings};
+use crate::commit_metadata::CommitMetadata;
 use crate::gate::after;
-use crate::note::Note;
 use crate::partition::{OutsideLog, Ticket};
-use crate::verdict::{Answer, Class, Refusal};
+use crate::send_result::{GiveUpReason, GraphError, SendResult};
 use crate::window::Done;
 
 mod failing;
@@ -111,7 +111,7 @@ impl Fixture {
             partition: 0,
             generation,
             offsets,
-            note: Note::default(),
+            metadata: CommitMetadata::default(),
         });
         fixture
     }
@@ -165,7 +165,7 @@ fn commits(effects: &[Effect]) -> Vec<Vec<(i32, i64)>> {
         .collect()
 }
 
-fn given_up(effects: &[Effect]) -> Option<Class> {
+fn given_up(effects: &[Effect]) -> Option<GiveUpReason> {
     effects.iter().find_map(|effect| match effect {
         Effect::Count(Count::GivenUp(class)) => Some(*class),
         _ => None,
@@ -179,11 +179,11 @@ fn counts(effects: &[Effect], count: Count) -> usize {
         .count()
 }
 
-fn refused(code: i64) -> Answer {
-    Answer::Refused(Refusal {
+fn refused(code: i64) -> SendResult {
+    SendResult::Refused(GraphError {
         status: 400,
         code: Some(code),
-        ..Refusal::default()
+        ..GraphError::default()
     })
 }
 
@@ -199,7 +199,7 @@ fn a_leads_second_reply_waits_for_the_commit_of_the_first_and_others_do_not() {
     let Effect::Send(first, _) = &effects[0] else {
         panic!("{effects:?}")
     };
-    let effects = fixture.handle(Event::Answered(*first, Answer::Accepted));
+    let effects = fixture.handle(Event::SendFinished(*first, SendResult::Accepted));
     assert_eq!(commits(&effects), [[(0, 1)]]);
     assert!(sends(&effects).is_empty());
     let effects = fixture.handle(Event::Committed(true));
@@ -213,7 +213,7 @@ fn a_commit_that_failed_is_made_again_before_the_next_reply_goes() {
         encoded(0, &notice("a1", "ann")),
         encoded(1, &notice("a2", "ann")),
     ]);
-    fixture.handle(Event::Answered(ticket(&effects), Answer::Accepted));
+    fixture.handle(Event::SendFinished(ticket(&effects), SendResult::Accepted));
     let effects = fixture.handle(Event::Committed(false));
     assert!(effects.is_empty(), "{effects:?}");
     let (waited, effects) = fixture.wait();
@@ -242,7 +242,7 @@ fn repeats_are_not_sent_whether_the_first_was_handled_before_or_still_waits() {
     // The repeat at the head is committed at once, the other one with what it repeats.
     assert_eq!(commits(&effects), [[(0, 11)]]);
     fixture.handle(Event::Committed(true));
-    let effects = fixture.handle(Event::Answered(send.unwrap(), Answer::Accepted));
+    let effects = fixture.handle(Event::SendFinished(send.unwrap(), SendResult::Accepted));
     assert_eq!(commits(&effects), [[(0, 13)]]);
 }
 
@@ -263,7 +263,10 @@ fn a_reply_goes_when_its_time_has_come_and_not_after_it_has_passed() {
     assert_eq!(sends(&effects), ["c1"]);
     assert_eq!(counts(&effects, Count::Expired), 1);
     // Too late for another attempt.
-    fixture.handle(Event::Answered(ticket(&effects), Answer::Unreachable));
+    fixture.handle(Event::SendFinished(
+        ticket(&effects),
+        SendResult::Unreachable,
+    ));
     let (waited, effects) = fixture.wait();
     assert_eq!(waited, Duration::from_secs(1));
     assert_eq!(counts(&effects, Count::Expired), 1);
@@ -308,7 +311,7 @@ fn one_that_waits_long_holds_no_other_lead_s_conversation_up() {
     let mut slow = reply("a0", "ann");
     slow.not_before = Some(after(NOW, Duration::from_secs(30)));
     let effects = fixture.read(vec![encoded(0, &slow), encoded(1, &reply("b1", "bea"))]);
-    let effects = fixture.handle(Event::Answered(ticket(&effects), Answer::Accepted));
+    let effects = fixture.handle(Event::SendFinished(ticket(&effects), SendResult::Accepted));
     assert!(commits(&effects).is_empty());
     let effects = fixture.read(vec![encoded(2, &reply("b2", "bea"))]);
     let [Effect::Commit(done)] = &effects[..] else {
@@ -337,7 +340,7 @@ fn one_that_waits_long_holds_no_other_lead_s_conversation_up() {
         partition: 0,
         generation: 1,
         offsets,
-        note: Note::read("1"),
+        metadata: CommitMetadata::read("1"),
     };
     next.handle(located, NOW).unwrap();
     let records = [("b1", 1), ("b2", 2)].map(|(id, at)| encoded(at, &reply(id, "bea")));
@@ -395,7 +398,7 @@ fn a_committed_offset_outside_the_log_is_a_fault() {
             high,
             committed: Some(5),
         },
-        note: Note::default(),
+        metadata: CommitMetadata::default(),
     };
     let log = OutsideLog {
         committed: 5,
@@ -420,6 +423,6 @@ fn no_more_requests_are_under_way_than_the_limit() {
     let Effect::Send(first, _) = &effects[0] else {
         panic!("{effects:?}")
     };
-    let effects = fixture.handle(Event::Answered(*first, Answer::Accepted));
+    let effects = fixture.handle(Event::SendFinished(*first, SendResult::Accepted));
     assert_eq!(sends(&effects), ["r8"]);
 }

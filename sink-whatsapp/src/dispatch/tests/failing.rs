@@ -9,7 +9,10 @@ fn attempts_wait_longer_each_time_while_nothing_goes_through() {
     let mut waits = Vec::new();
     // Nothing else goes through, so the fault is not the reply's: it is never given up.
     for _ in 0..40 {
-        fixture.handle(Event::Answered(ticket(&effects), Answer::Unreachable));
+        fixture.handle(Event::SendFinished(
+            ticket(&effects),
+            SendResult::Unreachable,
+        ));
         let (waited, next) = fixture.wait();
         waits.push(waited.as_secs());
         effects = next;
@@ -22,21 +25,21 @@ fn attempts_wait_longer_each_time_while_nothing_goes_through() {
 fn a_reply_that_fails_while_others_go_through_is_given_up() {
     let mut fixture = Fixture::new();
     let mut effects = fixture.read(vec![encoded(0, &reply("a1", "ann"))]);
-    effects = fixture.handle(Event::Answered(ticket(&effects), refused(131_000)));
+    effects = fixture.handle(Event::SendFinished(ticket(&effects), refused(131_000)));
     assert!(sends(&effects).is_empty());
     let other = fixture.read(vec![encoded(1, &reply("b1", "bea"))]);
-    fixture.handle(Event::Answered(ticket(&other), Answer::Accepted));
+    fixture.handle(Event::SendFinished(ticket(&other), SendResult::Accepted));
     let mut attempts = 1;
     let effects = loop {
         let (_, effects) = fixture.wait();
         attempts += 1;
-        let effects = fixture.handle(Event::Answered(ticket(&effects), refused(131_000)));
+        let effects = fixture.handle(Event::SendFinished(ticket(&effects), refused(131_000)));
         if given_up(&effects).is_some() {
             break effects;
         }
     };
     assert_eq!(attempts, 12);
-    assert_eq!(given_up(&effects), Some(Class::Exhausted));
+    assert_eq!(given_up(&effects), Some(GiveUpReason::Exhausted));
 }
 
 #[test]
@@ -45,7 +48,7 @@ fn a_throttled_recipient_waits_alone_by_powers_of_four() {
     let mut effects = fixture.read(vec![encoded(0, &reply("a1", "ann"))]);
     let mut waits = Vec::new();
     let class = loop {
-        effects = fixture.handle(Event::Answered(ticket(&effects), refused(131_056)));
+        effects = fixture.handle(Event::SendFinished(ticket(&effects), refused(131_056)));
         if let Some(class) = given_up(&effects) {
             break class;
         }
@@ -54,7 +57,7 @@ fn a_throttled_recipient_waits_alone_by_powers_of_four() {
         effects = next;
     };
     assert_eq!(waits, [1, 4, 16, 64, 256]);
-    assert_eq!(class, Class::Exhausted);
+    assert_eq!(class, GiveUpReason::Exhausted);
     let others = fixture.read(vec![encoded(1, &reply("b1", "bea"))]);
     assert_eq!(sends(&others), ["b1"]);
 }
@@ -63,7 +66,7 @@ fn a_throttled_recipient_waits_alone_by_powers_of_four() {
 fn a_throttled_number_holds_all_its_replies_and_no_others() {
     let mut fixture = Fixture::new();
     let effects = fixture.read(vec![encoded(0, &reply("a1", "ann"))]);
-    fixture.handle(Event::Answered(ticket(&effects), refused(130_429)));
+    fixture.handle(Event::SendFinished(ticket(&effects), refused(130_429)));
     let mut elsewhere = reply("c1", "cat");
     elsewhere.number = "502".into();
     let effects = fixture.read(vec![
@@ -80,7 +83,7 @@ fn a_throttled_number_holds_all_its_replies_and_no_others() {
 fn a_stopped_number_is_probed_and_sends_on_once_it_works() {
     let mut fixture = Fixture::new();
     let effects = fixture.read(vec![encoded(0, &reply("a1", "ann"))]);
-    fixture.handle(Event::Answered(ticket(&effects), refused(190)));
+    fixture.handle(Event::SendFinished(ticket(&effects), refused(190)));
     let reasons: Vec<_> = fixture.dispatcher.stopped().collect();
     let [("501", reason)] = reasons[..] else {
         panic!("{reasons:?}")
@@ -91,11 +94,11 @@ fn a_stopped_number_is_probed_and_sends_on_once_it_works() {
     let (waited, effects) = fixture.wait();
     assert_eq!(waited, Duration::from_secs(30));
     assert_eq!(sends(&effects), ["a1"], "one probe");
-    let effects = fixture.handle(Event::Answered(ticket(&effects), refused(190)));
+    let effects = fixture.handle(Event::SendFinished(ticket(&effects), refused(190)));
     assert_eq!(given_up(&effects), None);
     let (waited, effects) = fixture.wait();
     assert_eq!(waited, Duration::from_secs(30));
-    let effects = fixture.handle(Event::Answered(ticket(&effects), Answer::Accepted));
+    let effects = fixture.handle(Event::SendFinished(ticket(&effects), SendResult::Accepted));
     assert_eq!(sends(&effects), ["b1"]);
     assert_eq!(fixture.dispatcher.stopped().count(), 0);
 }
@@ -103,16 +106,16 @@ fn a_stopped_number_is_probed_and_sends_on_once_it_works() {
 #[test]
 fn what_is_refused_for_good_goes_to_dead_letters_before_it_is_done() {
     for (code, class) in [
-        (100, Class::Refused),
-        (131_026, Class::StopWriting),
-        (131_049, Class::RecipientLimit),
-        (130_472, Class::Experiment),
+        (100, GiveUpReason::Refused),
+        (131_026, GiveUpReason::StopWriting),
+        (131_049, GiveUpReason::RecipientLimit),
+        (130_472, GiveUpReason::Experiment),
     ] {
         let mut fixture = Fixture::new();
         let sent = encoded(0, &reply("a1", "ann"));
         let value = sent.value.clone();
         let effects = fixture.read(vec![sent]);
-        let effects = fixture.handle(Event::Answered(ticket(&effects), refused(code)));
+        let effects = fixture.handle(Event::SendFinished(ticket(&effects), refused(code)));
         assert_eq!(given_up(&effects), Some(class));
         assert!(commits(&effects).is_empty());
         let [Effect::DeadLetter(ticket, letter), ..] = &effects[..] else {
@@ -129,11 +132,11 @@ fn what_is_refused_for_good_goes_to_dead_letters_before_it_is_done() {
 fn a_closed_window_is_believed_the_second_time() {
     let mut fixture = Fixture::new();
     let effects = fixture.read(vec![encoded(0, &reply("a1", "ann"))]);
-    let effects = fixture.handle(Event::Answered(ticket(&effects), refused(131_047)));
+    let effects = fixture.handle(Event::SendFinished(ticket(&effects), refused(131_047)));
     assert_eq!(given_up(&effects), None);
     let (_, effects) = fixture.wait();
-    let effects = fixture.handle(Event::Answered(ticket(&effects), refused(131_047)));
-    assert_eq!(given_up(&effects), Some(Class::WindowClosed));
+    let effects = fixture.handle(Event::SendFinished(ticket(&effects), refused(131_047)));
+    assert_eq!(given_up(&effects), Some(GiveUpReason::WindowClosed));
 }
 
 #[test]
@@ -142,11 +145,11 @@ fn a_run_of_refusals_stops_the_number_instead_of_emptying_the_topic() {
     for offset in 0..3 {
         let lead = format!("lead{offset}");
         let effects = fixture.read(vec![encoded(offset, &reply(&lead, &lead))]);
-        let effects = fixture.handle(Event::Answered(ticket(&effects), refused(100)));
-        assert_eq!(given_up(&effects), Some(Class::Refused));
+        let effects = fixture.handle(Event::SendFinished(ticket(&effects), refused(100)));
+        assert_eq!(given_up(&effects), Some(GiveUpReason::Refused));
     }
     let effects = fixture.read(vec![encoded(3, &reply("d1", "dan"))]);
-    let effects = fixture.handle(Event::Answered(ticket(&effects), refused(100)));
+    let effects = fixture.handle(Event::SendFinished(ticket(&effects), refused(100)));
     assert_eq!(given_up(&effects), None);
     let (number, reason) = fixture.dispatcher.stopped().next().unwrap();
     assert_eq!(number, "501");
@@ -161,10 +164,10 @@ fn what_is_no_reply_or_has_no_form_goes_to_dead_letters_and_a_run_of_it_stops() 
     let mut foreign = reply("a1", "ann");
     foreign.platform = Platform::Wasender;
     let effects = fixture.read(vec![encoded(0, &foreign)]);
-    assert_eq!(given_up(&effects), Some(Class::Unsendable));
+    assert_eq!(given_up(&effects), Some(GiveUpReason::Unsendable));
     for offset in 1..=3 {
         let effects = fixture.read(vec![record(offset, b"?".to_vec())]);
-        assert_eq!(given_up(&effects), Some(Class::Undecodable));
+        assert_eq!(given_up(&effects), Some(GiveUpReason::Undecodable));
     }
     let event = Event::Records(vec![record(4, Vec::new())], Arc::new(()));
     assert_eq!(

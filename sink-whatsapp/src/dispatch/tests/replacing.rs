@@ -41,8 +41,8 @@ fn waits(first: &Reply) -> Vec<Fixture> {
     assert!(sends(&fixture.read(vec![encoded(0, &burst)])).is_empty());
     fixtures.push(fixture);
     let answers = [
-        Answer::Unreachable,
-        Answer::Unknown,
+        SendResult::Unreachable,
+        SendResult::Unknown,
         refused(131_056),
         refused(190),
         refused(130_429),
@@ -50,7 +50,7 @@ fn waits(first: &Reply) -> Vec<Fixture> {
     for answer in answers {
         let mut fixture = Fixture::new();
         let effects = fixture.read(vec![encoded(0, first)]);
-        let effects = fixture.handle(Event::Answered(ticket(&effects), answer));
+        let effects = fixture.handle(Event::SendFinished(ticket(&effects), answer));
         if !commits(&effects).is_empty() {
             fixture.handle(Event::Committed(true));
         }
@@ -59,7 +59,7 @@ fn waits(first: &Reply) -> Vec<Fixture> {
     // Its number was closed when its time came.
     let mut fixture = Fixture::new();
     let effects = fixture.read(vec![encoded(0, &reply("b", "bea"))]);
-    fixture.handle(Event::Answered(ticket(&effects), refused(190)));
+    fixture.handle(Event::SendFinished(ticket(&effects), refused(190)));
     fixture.read(vec![encoded(1, &burst)]);
     fixture.now = after(NOW, Duration::from_secs(21));
     assert!(sends(&fixture.handle(Event::Tick)).is_empty());
@@ -77,7 +77,7 @@ fn sent(fixture: &mut Fixture, mut effects: Vec<Effect>) -> Vec<String> {
         for effect in effects {
             next.extend(match effect {
                 Effect::Send(ticket, _) => {
-                    fixture.handle(Event::Answered(ticket, Answer::Accepted))
+                    fixture.handle(Event::SendFinished(ticket, SendResult::Accepted))
                 }
                 Effect::Commit(_) => fixture.handle(Event::Committed(true)),
                 _ => Vec::new(),
@@ -126,9 +126,9 @@ fn words_of_people_and_notices_are_withdrawn_by_an_opt_out_and_replaced_by_nothi
 #[test]
 fn a_prompt_under_way_is_not_tried_again_and_its_answer_counts() {
     for answer in [
-        Answer::Accepted,
-        Answer::Unknown,
-        Answer::Unreachable,
+        SendResult::Accepted,
+        SendResult::Unknown,
+        SendResult::Unreachable,
         refused(131_000),
         refused(131_056),
         refused(131_047),
@@ -140,9 +140,9 @@ fn a_prompt_under_way_is_not_tried_again_and_its_answer_counts() {
             let under_way = ticket(&effects);
             let effects = fixture.read(vec![encoded(9, &later)]);
             assert!(sends(&effects).is_empty(), "{later:?}");
-            let effects = fixture.handle(Event::Answered(under_way, answer.clone()));
+            let effects = fixture.handle(Event::SendFinished(under_way, answer.clone()));
             let is_replaced = counts(&effects, Count::Replaced) == 1;
-            assert_eq!(is_replaced, answer != Answer::Accepted, "{answer:?}");
+            assert_eq!(is_replaced, answer != SendResult::Accepted, "{answer:?}");
             let sent = sent(&mut fixture, effects);
             assert!(sent.iter().eq(says.as_slice()), "{answer:?} {later:?}");
         }
@@ -192,7 +192,7 @@ fn a_partition_that_is_taken_over_sends_nothing_that_its_log_replaces() {
                 high,
                 committed,
             },
-            note: Note::default(),
+            metadata: CommitMetadata::default(),
         });
         fixture
     };

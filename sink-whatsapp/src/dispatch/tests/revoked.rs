@@ -28,7 +28,7 @@ fn a_revoked_partition_is_given_back_once_what_is_under_way_is_committed() {
     let (event, mut waiting) = revoke(false);
     fixture.handle(event);
     assert!(!is_given_back(&mut waiting));
-    let effects = fixture.handle(Event::Answered(ticket(&effects), Answer::Accepted));
+    let effects = fixture.handle(Event::SendFinished(ticket(&effects), SendResult::Accepted));
     assert_eq!(commits(&effects), [[(0, 1)]]);
     assert!(!is_given_back(&mut waiting));
     let effects = fixture.handle(Event::Committed(true));
@@ -46,7 +46,7 @@ fn a_revoked_partition_waits_for_its_requests_no_longer_than_it_may() {
     let (waited, _) = fixture.wait();
     assert_eq!(waited, Duration::from_secs(15));
     assert!(is_given_back(&mut waiting));
-    let effects = fixture.handle(Event::Answered(ticket(&effects), Answer::Accepted));
+    let effects = fixture.handle(Event::SendFinished(ticket(&effects), SendResult::Accepted));
     assert!(commits(&effects).is_empty());
     assert_eq!(fixture.dispatcher.sending(), 0);
 }
@@ -71,12 +71,12 @@ fn a_lost_partition_is_forgotten_at_once_and_answers_of_before_do_not_count_late
         partition: 0,
         generation,
         offsets,
-        note: Note::default(),
+        metadata: CommitMetadata::default(),
     });
     let after = fixture.read(vec![encoded(0, &reply("a1", "ann"))]);
     assert_eq!(sends(&after), ["a1"]);
-    let effects = fixture.handle(Event::Answered(ticket(&before), Answer::Accepted));
+    let effects = fixture.handle(Event::SendFinished(ticket(&before), SendResult::Accepted));
     assert!(commits(&effects).is_empty(), "{effects:?}");
-    let effects = fixture.handle(Event::Answered(ticket(&after), Answer::Accepted));
+    let effects = fixture.handle(Event::SendFinished(ticket(&after), SendResult::Accepted));
     assert_eq!(commits(&effects), [[(0, 1)]]);
 }

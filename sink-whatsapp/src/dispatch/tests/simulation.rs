@@ -11,11 +11,11 @@ use leadstream_schemas::{Reply, ReplyContent, ReplyKind, Timestamp, codec};
 use proptest::prelude::*;
 
 use super::{NOW, encoded, record, refused, reply, settings};
+use crate::commit_metadata::{self, CommitMetadata};
 use crate::dispatch::{Dispatcher, Effect, Event};
 use crate::gate::after;
-use crate::note::{self, Note};
 use crate::partition::Ticket;
-use crate::verdict::Answer;
+use crate::send_result::SendResult;
 use crate::window::Done;
 
 /// What stands in the log: a reply (its lead), a repeat of an earlier record, or no reply at all.
@@ -32,7 +32,7 @@ enum Line {
 #[derive(Clone, Debug)]
 enum Step {
     Read(u8),
-    Answer(prop::sample::Index, Answer),
+    Finish(prop::sample::Index, SendResult),
     Acknowledge,
     Commit(bool),
     Wait(u16),
@@ -52,14 +52,14 @@ fn line() -> impl Strategy<Value = Line> {
 
 fn step() -> impl Strategy<Value = Step> {
     let answer = prop_oneof![
-        6 => Just(Answer::Accepted),
-        1 => Just(Answer::Unreachable),
-        1 => Just(Answer::Unknown),
+        6 => Just(SendResult::Accepted),
+        1 => Just(SendResult::Unreachable),
+        1 => Just(SendResult::Unknown),
         1 => prop::sample::select(vec![131_000, 130_429, 131_056, 190, 131_026]).prop_map(refused),
     ];
     prop_oneof![
         4 => (1u8..6).prop_map(Step::Read),
-        8 => (any::<prop::sample::Index>(), answer).prop_map(|(which, answer)| Step::Answer(which, answer)),
+        8 => (any::<prop::sample::Index>(), answer).prop_map(|(which, answer)| Step::Finish(which, answer)),
         2 => Just(Step::Acknowledge),
         4 => any::<bool>().prop_map(Step::Commit),
         3 => (0u16..40_000).prop_map(Step::Wait),
@@ -79,7 +79,7 @@ struct World {
     dispatcher: Dispatcher,
     read: usize,
     committed: Option<i64>,
-    note: Note,
+    metadata: CommitMetadata,
     committing: Option<Done>,
     sending: Vec<Ticket>,
     dead: Vec<Ticket>,
@@ -102,7 +102,7 @@ impl World {
             dispatcher: Dispatcher::new(settings()),
             read: 0,
             committed: None,
-            note: Note::default(),
+            metadata: CommitMetadata::default(),
             committing: None,
             sending: Vec::new(),
             dead: Vec::new(),
@@ -176,7 +176,7 @@ impl World {
                         partition,
                         generation,
                         offsets,
-                        note: self.note.clone(),
+                        metadata: self.metadata.clone(),
                     });
                 }
                 Effect::Start { offset, .. } => self.read = usize::try_from(offset).unwrap(),
@@ -201,10 +201,10 @@ impl World {
         let from = self.committed.unwrap_or(0);
         let ahead: BTreeSet<i64> = done.ahead.iter().copied().collect();
         let unknown: BTreeSet<i64> = done.unknown.iter().copied().collect();
-        let is_news = !ahead.is_subset(&self.note.handled) || unknown != self.note.unknown;
+        let is_news = !ahead.is_subset(&self.metadata.handled) || unknown != self.metadata.unknown;
         assert!(done.next > from || is_news);
         assert!(
-            self.note
+            self.metadata
                 .handled
                 .range(done.next..)
                 .all(|known| ahead.contains(known))
@@ -266,22 +266,22 @@ impl World {
                 self.read = end;
                 self.handle(Event::Records(records, Arc::new(())));
             }
-            Step::Answer(which, answer) if !self.sending.is_empty() => {
+            Step::Finish(which, answer) if !self.sending.is_empty() => {
                 let index = which.index(self.sending.len());
                 let ticket = self.sending.swap_remove(index);
-                if answer == Answer::Accepted {
+                if answer == SendResult::Accepted {
                     self.accepted.push(ticket.offset);
                     self.done.insert(ticket.offset);
-                } else if answer == Answer::Unknown {
+                } else if answer == SendResult::Unknown {
                     self.accepted.push(ticket.offset);
                     *self.unknown.entry(ticket.offset).or_default() += 1;
                     let since = self.unknown_since.entry(ticket.offset).or_default();
                     *since += 1;
                     assert!(*since <= 2, "{} was tried once more", ticket.offset);
                 }
-                self.handle(Event::Answered(ticket, answer));
+                self.handle(Event::SendFinished(ticket, answer));
             }
-            Step::Answer(..) => {}
+            Step::Finish(..) => {}
             Step::Acknowledge => {
                 if let Some(ticket) = self.dead.pop() {
                     self.done.insert(ticket.offset);
@@ -292,7 +292,8 @@ impl World {
                 if let Some(committing) = self.committing.take() {
                     if done {
                         self.committed = Some(committing.next);
-                        self.note = Note::read(&note::write(&committing)).from(committing.next);
+                        self.metadata = CommitMetadata::read(&commit_metadata::write(&committing))
+                            .from(committing.next);
                     }
                     self.handle(Event::Committed(done));
                 }
@@ -303,8 +304,8 @@ impl World {
             }
             Step::Crash => {
                 self.crashes += 1;
-                let noted = self.note.unknown.iter().map(|offset| (*offset, 1));
-                self.unknown_since = noted.collect();
+                let unknown = self.metadata.unknown.iter().map(|offset| (*offset, 1));
+                self.unknown_since = unknown.collect();
                 let carried_out = self.sending.drain(..).map(|ticket| ticket.offset);
                 self.accepted.extend(carried_out);
                 self.dead.clear();
@@ -325,7 +326,7 @@ impl World {
             while let Some(ticket) = self.sending.pop() {
                 self.accepted.push(ticket.offset);
                 self.done.insert(ticket.offset);
-                self.handle(Event::Answered(ticket, Answer::Accepted));
+                self.handle(Event::SendFinished(ticket, SendResult::Accepted));
             }
             while !self.dead.is_empty() {
                 self.step(Step::Acknowledge);
@@ -375,8 +376,8 @@ proptest! {
         let handled: BTreeSet<&str> = handled.filter_map(|offset| world.id(offset)).collect();
         for offset in 0..world.log.len() {
             let offset = i64::try_from(offset).unwrap();
-            let fate = world.done.contains(&offset) || world.id(offset).is_some_and(|id| handled.contains(id));
-            prop_assert!(fate, "{offset} vanished");
+            let is_accounted_for = world.done.contains(&offset) || world.id(offset).is_some_and(|id| handled.contains(id));
+            prop_assert!(is_accounted_for, "{offset} vanished");
         }
     }
 }

@@ -6,10 +6,10 @@ use super::*;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
-fn no_code(status: u16) -> Answer {
-    Answer::Refused(Refusal {
+fn no_code(status: u16) -> SendResult {
+    SendResult::Refused(GraphError {
         status,
-        ..Refusal::default()
+        ..GraphError::default()
     })
 }
 
@@ -31,35 +31,44 @@ fn tickets(effects: &[Effect]) -> Vec<Ticket> {
 
 #[test]
 fn a_reply_is_tried_once_more_and_then_given_up_with_how_to_check_it() {
-    for lost in [Answer::Unknown, no_code(502), no_code(504), no_code(500)] {
+    for lost in [
+        SendResult::Unknown,
+        no_code(502),
+        no_code(504),
+        no_code(500),
+    ] {
         let mut fixture = Fixture::new();
         let effects = fixture.read(vec![encoded(0, &reply("a1", "ann"))]);
-        let effects = fixture.handle(Event::Answered(ticket(&effects), lost.clone()));
+        let effects = fixture.handle(Event::SendFinished(ticket(&effects), lost.clone()));
         assert_eq!(counts(&effects, Count::Unknown), 1);
         assert_eq!(commits(&effects), [[(0, 0)]], "its note changed");
         fixture.handle(Event::Committed(true));
         let (waited, effects) = fixture.wait();
         assert_eq!(waited, Duration::from_secs(30));
         assert_eq!(sends(&effects), ["a1"]);
-        let effects = fixture.handle(Event::Answered(ticket(&effects), lost));
-        assert_eq!(given_up(&effects), Some(Class::UnknownOutcome));
+        let effects = fixture.handle(Event::SendFinished(ticket(&effects), lost));
+        assert_eq!(given_up(&effects), Some(GiveUpReason::UnknownOutcome));
         let ticket = ticket(&effects);
         let effects = fixture.handle(Event::DeadLettered(ticket));
         assert_eq!(commits(&effects), [[(0, 1)]]);
     }
-    assert!(Class::UnknownOutcome.advice().contains("lead explain"));
+    assert!(
+        GiveUpReason::UnknownOutcome
+            .advice()
+            .contains("lead explain")
+    );
 }
 
 #[test]
 fn whoever_has_the_partition_next_tries_it_once_more_and_no_more() {
     let mut fixture = Fixture::new();
     let effects = fixture.read(vec![encoded(0, &reply("a1", "ann"))]);
-    let effects = fixture.handle(Event::Answered(ticket(&effects), Answer::Unknown));
+    let effects = fixture.handle(Event::SendFinished(ticket(&effects), SendResult::Unknown));
     let [.., Effect::Commit(done)] = &effects[..] else {
         panic!("{effects:?}")
     };
-    let note = crate::note::write(&done[0].1);
-    assert_eq!((done[0].1.next, &*note), (0, ";0"));
+    let metadata = crate::commit_metadata::write(&done[0].1);
+    assert_eq!((done[0].1.next, &*metadata), (0, ";0"));
     let effects = fixture.handle(Event::Committed(true));
     assert!(effects.is_empty(), "{effects:?}");
 
@@ -76,40 +85,40 @@ fn whoever_has_the_partition_next_tries_it_once_more_and_no_more() {
             high: 1,
             committed: Some(0),
         },
-        note: Note::read(&note),
+        metadata: CommitMetadata::read(&metadata),
     });
     let effects = next.read(vec![encoded(0, &reply("a1", "ann"))]);
     assert_eq!(sends(&effects), ["a1"]);
-    let effects = next.handle(Event::Answered(ticket(&effects), Answer::Unknown));
-    assert_eq!(given_up(&effects), Some(Class::UnknownOutcome));
+    let effects = next.handle(Event::SendFinished(ticket(&effects), SendResult::Unknown));
+    assert_eq!(given_up(&effects), Some(GiveUpReason::UnknownOutcome));
 }
 
 #[test]
 fn refusals_in_between_do_not_allow_a_third_unknown_outcome() {
     let mut fixture = Fixture::new();
     let mut effects = fixture.read(vec![encoded(0, &reply("a1", "ann"))]);
-    for answer in [refused(131_000), Answer::Unknown, refused(131_000)] {
-        fixture.handle(Event::Answered(ticket(&effects), answer));
+    for answer in [refused(131_000), SendResult::Unknown, refused(131_000)] {
+        fixture.handle(Event::SendFinished(ticket(&effects), answer));
         effects = fixture.wait().1;
     }
-    let effects = fixture.handle(Event::Answered(ticket(&effects), Answer::Unknown));
-    assert_eq!(given_up(&effects), Some(Class::UnknownOutcome));
+    let effects = fixture.handle(Event::SendFinished(ticket(&effects), SendResult::Unknown));
+    assert_eq!(given_up(&effects), Some(GiveUpReason::UnknownOutcome));
 }
 
 #[test]
 fn three_in_a_row_stop_their_number_and_no_other() {
     let mut fixture = Fixture::new();
     for ticket in read(&mut fixture, 0, 2) {
-        fixture.handle(Event::Answered(ticket, Answer::Unknown));
+        fixture.handle(Event::SendFinished(ticket, SendResult::Unknown));
     }
     assert_eq!(fixture.dispatcher.stopped().count(), 0);
     // What did not get there tells nothing of answers, nor does what something else says.
-    for (at, answer) in [(2, Answer::Unreachable), (3, no_code(503))] {
+    for (at, answer) in [(2, SendResult::Unreachable), (3, no_code(503))] {
         let sent = read(&mut fixture, at, 1);
-        fixture.handle(Event::Answered(sent[0], answer));
+        fixture.handle(Event::SendFinished(sent[0], answer));
     }
     let sent = read(&mut fixture, 4, 1);
-    fixture.handle(Event::Answered(sent[0], Answer::Unknown));
+    fixture.handle(Event::SendFinished(sent[0], SendResult::Unknown));
     let (number, reason) = fixture.dispatcher.stopped().next().unwrap();
     assert_eq!(number, "501");
     assert!(reason.contains("no answer"), "{reason}");
@@ -123,28 +132,32 @@ fn three_in_a_row_stop_their_number_and_no_other() {
 
 #[test]
 fn an_answer_of_the_api_ends_a_run() {
-    for answer in [Answer::Accepted, refused(131_026), refused(131_000)] {
+    for answer in [SendResult::Accepted, refused(131_026), refused(131_000)] {
         let mut fixture = Fixture::new();
         for ticket in read(&mut fixture, 0, 2) {
-            fixture.handle(Event::Answered(ticket, Answer::Unknown));
+            fixture.handle(Event::SendFinished(ticket, SendResult::Unknown));
         }
         let sent = read(&mut fixture, 2, 1);
-        fixture.handle(Event::Answered(sent[0], answer));
+        fixture.handle(Event::SendFinished(sent[0], answer));
         for ticket in read(&mut fixture, 3, 2) {
-            fixture.handle(Event::Answered(ticket, Answer::Unknown));
+            fixture.handle(Event::SendFinished(ticket, SendResult::Unknown));
         }
         assert_eq!(fixture.dispatcher.stopped().count(), 0);
     }
 }
 
 /// Answers every request with `answer` for so long; the requests by reply.
-fn pass(fixture: &mut Fixture, mut sent: Vec<Ticket>, answer: &Answer) -> BTreeMap<i64, usize> {
+fn finish_all(
+    fixture: &mut Fixture,
+    mut sent: Vec<Ticket>,
+    answer: &SendResult,
+) -> BTreeMap<i64, usize> {
     let end = after(fixture.now, DAY);
     let mut requests: BTreeMap<i64, usize> = BTreeMap::new();
     loop {
         while let Some(ticket) = sent.pop() {
             *requests.entry(ticket.offset).or_default() += 1;
-            let mut effects = fixture.handle(Event::Answered(ticket, answer.clone()));
+            let mut effects = fixture.handle(Event::SendFinished(ticket, answer.clone()));
             while let Some(effect) = effects.pop() {
                 effects.extend(match effect {
                     Effect::Send(ticket, _) => {
@@ -170,7 +183,7 @@ fn a_day_without_answers_costs_few_requests_and_nobody_more_than_two() {
     let mut fixture = Fixture::new();
     let sent = read(&mut fixture, 0, 1_000);
     assert_eq!(sent.len(), 8, "as many as may be under way");
-    let lost = pass(&mut fixture, sent, &Answer::Unknown);
+    let lost = finish_all(&mut fixture, sent, &SendResult::Unknown);
     assert!(lost.values().all(|count| *count <= 2), "{lost:?}");
     let requests: usize = lost.values().sum();
     assert!((50..80).contains(&requests), "{requests} requests");
@@ -181,7 +194,7 @@ fn a_day_without_answers_costs_few_requests_and_nobody_more_than_two() {
     // One probe, and the number sends again, everything once.
     let sent = tickets(&fixture.wait().1);
     assert_eq!(sent.len(), 1);
-    let sent_again = pass(&mut fixture, sent, &Answer::Accepted);
+    let sent_again = finish_all(&mut fixture, sent, &SendResult::Accepted);
     assert_eq!(fixture.dispatcher.stopped().count(), 0);
     assert!(sent_again.values().all(|count| *count == 1));
     let given_up = lost.values().filter(|count| **count == 2).count();
@@ -197,12 +210,12 @@ fn an_answer_of_any_kind_to_a_probe_lets_the_number_send_or_says_why_not() {
     ] {
         let mut fixture = Fixture::new();
         for ticket in read(&mut fixture, 0, 3) {
-            fixture.handle(Event::Answered(ticket, Answer::Unknown));
+            fixture.handle(Event::SendFinished(ticket, SendResult::Unknown));
         }
         let (waited, effects) = fixture.wait();
         assert_eq!(waited, Duration::from_secs(30));
         assert_eq!(sends(&effects).len(), 1);
-        let effects = fixture.handle(Event::Answered(ticket(&effects), answer));
+        let effects = fixture.handle(Event::SendFinished(ticket(&effects), answer));
         assert_eq!(sends(&effects).len(), if stops { 0 } else { 2 });
         let reasons: Vec<_> = fixture.dispatcher.stopped().collect();
         assert_eq!(reasons.len(), usize::from(stops), "{reasons:?}");

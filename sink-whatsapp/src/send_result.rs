@@ -15,9 +15,9 @@ use std::time::Duration;
 
 /// The result of one attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub enum SendResult {
     Accepted,
-    Refused(Refusal),
+    Refused(GraphError),
     /// The request did not reach the API.
     Unreachable,
     /// The request may have been carried out.
@@ -26,7 +26,7 @@ pub enum Answer {
 
 /// An error of the Graph API.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Refusal {
+pub struct GraphError {
     pub status: u16,
     /// `error.code`; missing when the answer is not the Graph API's.
     pub code: Option<i64>,
@@ -37,7 +37,7 @@ pub struct Refusal {
 
 /// The reaction to an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum Reaction {
     Accepted,
     /// Try this reply again, later each time.
     Retry,
@@ -52,12 +52,12 @@ pub enum Verdict {
     /// The 24-hour window is closed; the first such answer may be an error.
     WindowClosed,
     /// This reply is given up.
-    GiveUp(Class),
+    GiveUp(GiveUpReason),
 }
 
 /// The reason why a reply was given up, as dead letters and metrics name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Class {
+pub enum GiveUpReason {
     Undecodable,
     /// The reply has no form in the Cloud API.
     Unsendable,
@@ -76,7 +76,7 @@ pub enum Class {
     UnknownOutcome,
 }
 
-impl Class {
+impl GiveUpReason {
     pub const ALL: [Self; 9] = [
         Self::Undecodable,
         Self::Unsendable,
@@ -128,41 +128,43 @@ impl Class {
     }
 }
 
-impl Answer {
+impl SendResult {
     #[must_use]
-    pub const fn verdict(&self) -> Verdict {
+    pub const fn reaction(&self) -> Reaction {
         match self {
-            Self::Accepted => Verdict::Accepted,
-            Self::Unreachable => Verdict::Retry,
-            Self::Unknown => Verdict::Unknown,
-            Self::Refused(refusal) => refusal.verdict(),
+            Self::Accepted => Reaction::Accepted,
+            Self::Unreachable => Reaction::Retry,
+            Self::Unknown => Reaction::Unknown,
+            Self::Refused(error) => error.reaction(),
         }
     }
 
     /// Returns whether the answer comes from the Graph API itself.
     #[must_use]
-    pub const fn is_its_own(&self) -> bool {
+    pub const fn is_from_graph_api(&self) -> bool {
         match self {
             Self::Accepted => true,
-            Self::Refused(refusal) => refusal.code.is_some(),
+            Self::Refused(error) => error.code.is_some(),
             Self::Unreachable | Self::Unknown => false,
         }
     }
 }
 
-impl Refusal {
-    const fn verdict(&self) -> Verdict {
+impl GraphError {
+    const fn reaction(&self) -> Reaction {
         let Some(code) = self.code else {
-            return self.verdict_by_status();
+            return self.reaction_to_status();
         };
         match code {
-            4 | 613 | 80_007 | 130_429 => Verdict::NumberThrottled,
-            1 | 2 | 131_000 | 131_016 | 131_053 | 131_057 | 133_004 => Verdict::Retry,
-            131_056 => Verdict::RecipientThrottled,
-            131_047 => Verdict::WindowClosed,
-            131_049 => Verdict::GiveUp(Class::RecipientLimit),
-            131_021 | 131_026 | 131_050 | 131_062 | 130_497 => Verdict::GiveUp(Class::StopWriting),
-            130_472 => Verdict::GiveUp(Class::Experiment),
+            4 | 613 | 80_007 | 130_429 => Reaction::NumberThrottled,
+            1 | 2 | 131_000 | 131_016 | 131_053 | 131_057 | 133_004 => Reaction::Retry,
+            131_056 => Reaction::RecipientThrottled,
+            131_047 => Reaction::WindowClosed,
+            131_049 => Reaction::GiveUp(GiveUpReason::RecipientLimit),
+            131_021 | 131_026 | 131_050 | 131_062 | 130_497 => {
+                Reaction::GiveUp(GiveUpReason::StopWriting)
+            }
+            130_472 => Reaction::GiveUp(GiveUpReason::Experiment),
             0
             | 3
             | 10
@@ -176,16 +178,20 @@ impl Refusal {
             | 131_042
             | 131_045
             | 131_048
-            | 133_010 => Verdict::NumberStopped,
+            | 133_010 => Reaction::NumberStopped,
             // A path that leads nowhere: the version or the number's id, not the message.
-            100 if self.status == 404 || matches!(self.subcode, Some(33)) => Verdict::NumberStopped,
+            100 if self.status == 404 || matches!(self.subcode, Some(33)) => {
+                Reaction::NumberStopped
+            }
             100 | 131_008 | 131_009 | 131_051 | 132_000 | 132_001 | 132_005 | 132_007 | 132_012
-            | 132_015 | 132_016 | 132_068 | 132_069 | 135_000 => Verdict::GiveUp(Class::Refused),
+            | 132_015 | 132_016 | 132_068 | 132_069 | 135_000 => {
+                Reaction::GiveUp(GiveUpReason::Refused)
+            }
             // A code that does not exist yet.
             _ => match self.status {
-                429 => Verdict::NumberThrottled,
-                500..=599 => Verdict::Retry,
-                _ => Verdict::GiveUp(Class::Refused),
+                429 => Reaction::NumberThrottled,
+                500..=599 => Reaction::Retry,
+                _ => Reaction::GiveUp(GiveUpReason::Refused),
             },
         }
     }
@@ -193,12 +199,12 @@ impl Refusal {
     /// Judges an answer that does not come from the Graph API but from something in front of it.
     /// That proxy may have forwarded the request before it failed, unless its status rules that
     /// out.
-    const fn verdict_by_status(&self) -> Verdict {
+    const fn reaction_to_status(&self) -> Reaction {
         match self.status {
-            425 | 503 => Verdict::Retry,
-            408 | 500..=599 => Verdict::Unknown,
-            429 => Verdict::NumberThrottled,
-            _ => Verdict::NumberStopped,
+            425 | 503 => Reaction::Retry,
+            408 | 500..=599 => Reaction::Unknown,
+            429 => Reaction::NumberThrottled,
+            _ => Reaction::NumberStopped,
         }
     }
 }
@@ -207,90 +213,96 @@ impl Refusal {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{Answer, Class, Refusal, Verdict};
+    use super::{GiveUpReason, GraphError, Reaction, SendResult};
 
-    fn verdict(status: u16, code: impl Into<Option<i64>>) -> Verdict {
-        Answer::Refused(Refusal {
+    fn reaction(status: u16, code: impl Into<Option<i64>>) -> Reaction {
+        SendResult::Refused(GraphError {
             status,
             code: code.into(),
-            ..Refusal::default()
+            ..GraphError::default()
         })
-        .verdict()
+        .reaction()
     }
 
     #[test]
     fn documented_codes_have_their_verdict_whatever_the_status() {
-        let give_up = |class| Verdict::GiveUp(class);
-        let table: [(&[i64], Verdict); 9] = [
+        let give_up = |class| Reaction::GiveUp(class);
+        let table: [(&[i64], Reaction); 9] = [
             (
                 &[1, 2, 131_000, 131_016, 131_053, 131_057, 133_004],
-                Verdict::Retry,
+                Reaction::Retry,
             ),
-            (&[4, 613, 80_007, 130_429], Verdict::NumberThrottled),
-            (&[131_056], Verdict::RecipientThrottled),
-            (&[131_047], Verdict::WindowClosed),
-            (&[131_049], give_up(Class::RecipientLimit)),
+            (&[4, 613, 80_007, 130_429], Reaction::NumberThrottled),
+            (&[131_056], Reaction::RecipientThrottled),
+            (&[131_047], Reaction::WindowClosed),
+            (&[131_049], give_up(GiveUpReason::RecipientLimit)),
             (
                 &[131_050, 131_026, 131_021, 130_497, 131_062],
-                give_up(Class::StopWriting),
+                give_up(GiveUpReason::StopWriting),
             ),
-            (&[130_472], give_up(Class::Experiment)),
+            (&[130_472], give_up(GiveUpReason::Experiment)),
             (
                 &[
                     0, 3, 10, 33, 104, 190, 200, 250, 299, 368, 131_005, 131_031, 131_042, 131_045,
                     131_048, 133_010,
                 ],
-                Verdict::NumberStopped,
+                Reaction::NumberStopped,
             ),
             (
                 &[
                     100, 131_008, 131_009, 131_051, 132_000, 132_001, 132_005, 132_007, 132_012,
                     132_015, 132_016, 132_068, 132_069, 135_000,
                 ],
-                give_up(Class::Refused),
+                give_up(GiveUpReason::Refused),
             ),
         ];
         for (codes, expected) in table {
             for &code in codes {
-                assert_eq!(verdict(400, code), expected, "{code}");
-                assert_eq!(verdict(500, code), expected, "{code}");
+                assert_eq!(reaction(400, code), expected, "{code}");
+                assert_eq!(reaction(500, code), expected, "{code}");
             }
         }
     }
 
     #[test]
     fn a_path_that_leads_nowhere_stops_the_number_instead_of_emptying_the_topic() {
-        assert_eq!(verdict(404, 100), Verdict::NumberStopped);
-        let missing = Refusal {
+        assert_eq!(reaction(404, 100), Reaction::NumberStopped);
+        let missing = GraphError {
             status: 400,
             code: Some(100),
             subcode: Some(33),
             retry_after: None,
         };
-        assert_eq!(Answer::Refused(missing).verdict(), Verdict::NumberStopped);
+        assert_eq!(
+            SendResult::Refused(missing).reaction(),
+            Reaction::NumberStopped
+        );
     }
 
     #[test]
     fn without_a_code_the_status_decides_and_gives_nothing_up() {
         for status in [425, 503] {
-            assert_eq!(verdict(status, None), Verdict::Retry, "{status}");
+            assert_eq!(reaction(status, None), Reaction::Retry, "{status}");
         }
         for status in [408, 500, 502, 504, 520, 599] {
-            assert_eq!(verdict(status, None), Verdict::Unknown, "{status}");
+            assert_eq!(reaction(status, None), Reaction::Unknown, "{status}");
         }
-        assert_eq!(verdict(429, None), Verdict::NumberThrottled);
+        assert_eq!(reaction(429, None), Reaction::NumberThrottled);
         for status in [301, 400, 401, 403, 404, 407] {
-            assert_eq!(verdict(status, None), Verdict::NumberStopped, "{status}");
+            assert_eq!(reaction(status, None), Reaction::NumberStopped, "{status}");
         }
-        assert_eq!(Answer::Unknown.verdict(), Verdict::Unknown);
-        assert_eq!(Answer::Unreachable.verdict(), Verdict::Retry);
+        assert_eq!(SendResult::Unknown.reaction(), Reaction::Unknown);
+        assert_eq!(SendResult::Unreachable.reaction(), Reaction::Retry);
     }
 
     #[test]
     fn a_code_that_does_not_exist_yet_is_judged_by_its_status() {
-        assert_eq!(verdict(400, 139_999), Verdict::GiveUp(Class::Refused));
-        assert_eq!(verdict(429, 139_999), Verdict::NumberThrottled);
-        assert_eq!(verdict(503, 139_999), Verdict::Retry);
+        assert_eq!(
+            reaction(400, 139_999),
+            Reaction::GiveUp(GiveUpReason::Refused)
+        );
+        assert_eq!(reaction(429, 139_999), Reaction::NumberThrottled);
+        assert_eq!(reaction(503, 139_999), Reaction::Retry);
     }
 
     proptest! {
@@ -298,7 +310,7 @@ mod tests {
         fn no_refusal_counts_as_accepted(
             status in any::<u16>(), code in prop::option::of(any::<i64>())
         ) {
-            prop_assert_ne!(verdict(status, code), Verdict::Accepted);
+            prop_assert_ne!(reaction(status, code), Reaction::Accepted);
         }
     }
 }

@@ -16,21 +16,21 @@ use crate::window::Done;
 
 /// The most offsets with an unknown outcome that one note lists. With the handled offsets, of
 /// twelve digits each, a note stays below Kafka's limit of 4,096 bytes.
-pub const MOST_UNKNOWN: usize = 80;
+pub const MAX_UNKNOWN: usize = 80;
 
 /// Offsets of replies from the committed one on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Note {
+pub struct CommitMetadata {
     pub handled: BTreeSet<i64>,
     /// Offsets of replies that were tried once, with an unknown outcome.
     pub unknown: BTreeSet<i64>,
 }
 
-impl Note {
+impl CommitMetadata {
     /// Reads a note that [`write`] wrote. Any other note is read as empty.
     #[must_use]
-    pub fn read(note: &str) -> Self {
-        let (handled, unknown) = note.split_once(';').unwrap_or((note, ""));
+    pub fn read(metadata: &str) -> Self {
+        let (handled, unknown) = metadata.split_once(';').unwrap_or((metadata, ""));
         let offsets = |list: &str| {
             let offsets: Result<_, _> = list.split(',').map(str::parse).collect();
             offsets.unwrap_or_default()
@@ -66,8 +66,8 @@ pub fn write(done: &Done) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{MOST_UNKNOWN, Note, write};
-    use crate::window::{Done, MOST_AHEAD};
+    use super::{CommitMetadata, MAX_UNKNOWN, write};
+    use crate::window::{Done, MAX_AHEAD};
 
     fn done(ahead: &[i64], unknown: &[i64]) -> Done {
         Done {
@@ -82,22 +82,26 @@ mod tests {
         let lists = [&[][..], &[7], &[7, 9_000_000_000_000_000]];
         for ahead in lists {
             for unknown in lists {
-                let note = Note::read(&write(&done(ahead, unknown)));
-                assert!(note.handled.iter().eq(ahead) && note.unknown.iter().eq(unknown));
+                let metadata = CommitMetadata::read(&write(&done(ahead, unknown)));
+                assert!(metadata.handled.iter().eq(ahead) && metadata.unknown.iter().eq(unknown));
             }
         }
         for other in ["x", "7,", "{}", "7:8", ";", ";;8"] {
-            assert_eq!(Note::read(other), Note::default(), "{other}");
+            assert_eq!(
+                CommitMetadata::read(other),
+                CommitMetadata::default(),
+                "{other}"
+            );
         }
-        let note = Note::read("7,8;9,10");
-        assert_eq!(note.clone().from(8), Note::read("8;9,10"));
-        assert_eq!(note.from(10), Note::read(";10"));
+        let metadata = CommitMetadata::read("7,8;9,10");
+        assert_eq!(metadata.clone().from(8), CommitMetadata::read("8;9,10"));
+        assert_eq!(metadata.from(10), CommitMetadata::read(";10"));
     }
 
     #[test]
     fn the_longest_note_is_within_kafka_s_limit() {
         let offset = 999_999_999_999;
-        let longest = done(&[offset; MOST_AHEAD], &[offset; MOST_UNKNOWN]);
+        let longest = done(&[offset; MAX_AHEAD], &[offset; MAX_UNKNOWN]);
         assert!(write(&longest).len() < 4_096);
     }
 }
