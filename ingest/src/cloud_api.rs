@@ -1,7 +1,7 @@
-//! The Cloud API's webhook: bytes in, items out. Pure.
+//! Parses a body of the Cloud API's webhook into items. Pure.
 //!
-//! Each item ends as exactly one [`Item`]; one that cannot be understood becomes a dead letter and
-//! never fails its neighbours.
+//! Each item ends as exactly one [`Item`]. An item that cannot be understood becomes a dead letter
+//! and does not affect the other items.
 
 #![cfg_attr(
     not(test),
@@ -33,13 +33,13 @@ use crate::item::{Class, DeadLetter, EnvelopeError, Ignored, Item, Items, MAX_ID
 use crate::json::{self, is_object, object};
 use wire::{Change, Concerned, Contact, Entry, Envelope, Value};
 
-/// The business numbers that are ours, by `phone_number_id`; by default all that come under a
-/// valid signature.
+/// The business numbers that are ours, by `phone_number_id`. By default, every number with a valid
+/// signature is ours.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Numbers(BTreeSet<String>);
 
 impl Numbers {
-    /// A signature proves the app, not the number.
+    /// Returns whether the number is ours. A signature proves the app, not the number.
     fn ours(&self, number: &str) -> bool {
         self.0.is_empty() || self.0.contains(number)
     }
@@ -64,10 +64,10 @@ impl FromStr for Numbers {
     }
 }
 
-/// The items of a webhook's body, in the order in which they stand.
+/// Returns the items of a webhook's body, in order.
 ///
 /// # Errors
-/// A body that is not JSON, or not the provider's envelope.
+/// Returns an error if the body is not JSON, or not the provider's envelope.
 pub fn parse(
     body: &[u8],
     numbers: &Numbers,
@@ -87,7 +87,7 @@ pub fn parse(
     if envelope.object.get() != Some("whatsapp_business_account") {
         return Err(EXPECTED);
     }
-    let mut webhook = Webhook {
+    let mut webhook = BodyParser {
         numbers,
         received_at,
         messages: 0,
@@ -99,10 +99,10 @@ pub fn parse(
     Ok(webhook.items.into_vec())
 }
 
-/// Fails only when the body holds more items than one may.
+/// An error means that the body holds too many items.
 type Done = Result<(), EnvelopeError>;
 
-struct Webhook<'n> {
+struct BodyParser<'n> {
     numbers: &'n Numbers,
     received_at: Timestamp,
     /// Messages seen so far in this body.
@@ -110,7 +110,7 @@ struct Webhook<'n> {
     items: Items,
 }
 
-impl Webhook<'_> {
+impl BodyParser<'_> {
     fn entry(&mut self, raw: &RawValue) -> Done {
         let Some(entry) = object::<Entry<'_>>(raw) else {
             return self.dead(Topic::LeadInputs, "", raw, Class::Malformed);
@@ -129,12 +129,12 @@ impl Webhook<'_> {
             return self.dead(Topic::LeadInputs, account, raw, Class::Malformed);
         };
         match field.as_str() {
-            // What a person of the business writes in its app.
+            // A person of the business wrote it in the business's own app.
             "messages" | "smb_message_echoes" => match object::<Value<'_>>(change.value) {
                 Some(value) => self.value(account, field, &value, change.value),
                 None => self.dead(Topic::LeadInputs, account, raw, Class::Malformed),
             },
-            // Others hold messages, too, which are not for us to answer (calls, standby).
+            // Other fields hold messages, too, which are not for us to answer (calls, standby).
             _ => {
                 let number = object::<Concerned<'_>>(change.value)
                     .and_then(|value| value.metadata?.number().map(str::to_owned));
@@ -158,19 +158,19 @@ impl Webhook<'_> {
             }
             return Ok(());
         }
-        let scope = Scope {
+        let context = ValueContext {
             account,
             number,
             contacts: contacts(value),
         };
         for raw in messages.iter().flatten() {
-            self.message(&scope, raw, message::read)?;
+            self.message(&context, raw, message::read)?;
         }
         for raw in echoes.iter().flatten() {
-            self.message(&scope, raw, message::read_echo)?;
+            self.message(&context, raw, message::read_echo)?;
         }
         for raw in statuses.iter().flatten() {
-            self.status(&scope, raw)?;
+            self.status(&context, raw)?;
         }
         if messages.is_none() && echoes.is_none() && statuses.is_none() {
             return self.notice(account, number, field, raw);
@@ -183,26 +183,26 @@ impl Webhook<'_> {
             Ok(errors) => self.notice(account, number, field, &errors),
             Err(_) => self.dead(
                 Topic::ProviderNotices,
-                scope.key(),
+                context.key(),
                 errors,
                 Class::Malformed,
             ),
         }
     }
 
-    fn message(&mut self, scope: &Scope<'_>, raw: &RawValue, read: message::Read) -> Done {
+    fn message(&mut self, context: &ValueContext<'_>, raw: &RawValue, read: message::Read) -> Done {
         let item = self.messages;
         self.messages += 1;
-        match read(scope, raw, item, self.received_at) {
+        match read(context, raw, item, self.received_at) {
             Ok(item) => self.items.push(item),
-            Err(class) => self.dead(Topic::LeadInputs, scope.key(), raw, class),
+            Err(class) => self.dead(Topic::LeadInputs, context.key(), raw, class),
         }
     }
 
-    fn status(&mut self, scope: &Scope<'_>, raw: &RawValue) -> Done {
-        match status::read(scope, raw, self.received_at) {
+    fn status(&mut self, context: &ValueContext<'_>, raw: &RawValue) -> Done {
+        match status::read(context, raw, self.received_at) {
             Ok(status) => self.items.push(Item::Status(Box::new(status))),
-            Err(class) => self.dead(Topic::MessageStatuses, scope.key(), raw, class),
+            Err(class) => self.dead(Topic::MessageStatuses, context.key(), raw, class),
         }
     }
 
@@ -239,20 +239,21 @@ impl Webhook<'_> {
     }
 }
 
-/// What the items of one value share.
-struct Scope<'a> {
+/// The context that the items of one value share.
+struct ValueContext<'a> {
     account: &'a str,
     number: Option<&'a str>,
     contacts: Vec<Contact<'a>>,
 }
 
-impl Scope<'_> {
+impl ValueContext<'_> {
     fn key(&self) -> &str {
         self.number.unwrap_or(self.account)
     }
 }
 
-/// A contact that cannot be read counts as missing: its message names the sender, too.
+/// Returns the contacts. An unreadable contact counts as missing, because its message names the
+/// sender, too.
 fn contacts<'a>(value: &Value<'a>) -> Vec<Contact<'a>> {
     let raws = value.contacts.iter().flatten();
     raws.filter_map(|raw| object::<Contact<'_>>(raw)).collect()

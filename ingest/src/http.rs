@@ -1,11 +1,11 @@
-//! The providers' edge: `GET|POST /webhooks/whatsapp`, `POST /webhooks/wasender`.
+//! Serves the webhooks: `GET|POST /webhooks/whatsapp`, `POST /webhooks/wasender`.
 //!
-//! A POST is answered 200 only after the broker acknowledged every record of it (invariant 1).
+//! A POST is answered 200 only after the broker acknowledged all its records (invariant 1).
 
 mod body;
-mod refusal;
 #[cfg(test)]
 mod tests;
+mod webhook_error;
 
 use std::future::Future;
 use std::sync::{Arc, OnceLock};
@@ -24,15 +24,15 @@ use leadstream_schemas::Timestamp;
 use tokio::sync::Semaphore;
 
 pub use body::{MAX_BODY, Room};
-use refusal::Refusal;
+use webhook_error::WebhookError;
 
 use crate::metrics::{Metrics, Tally};
 use crate::provider::{CloudApi, Provider, Wasender};
 use crate::records::Encoder;
 
-/// The destination of records: Kafka, or a test's stand-in.
+/// The destination of records: Kafka, or a fake in tests.
 pub trait Publish: Send + Sync + 'static {
-    /// Returns whether so many bytes wait that nothing further is accepted.
+    /// Returns whether nothing more is accepted because too many bytes are unacknowledged.
     fn full(&self) -> bool;
 
     /// Resolves once every record is acknowledged, or once one fails.
@@ -49,21 +49,21 @@ impl Publish for BoundedProducer {
 
     async fn publish(&self, records: Vec<Outgoing>) -> Result<(), ProduceError> {
         let delivery = self.send(&records)?;
-        // The client has copies of its own: only those wait.
+        // The client has its own duplicate of each record.
         drop(records);
         delivery.await
     }
 }
 
-/// What the handlers share.
+/// The state that all handlers share.
 #[derive(Debug)]
-pub struct Webhook<P> {
+pub struct WebhookState<P> {
     pub cloud_api: Option<CloudApi>,
     pub wasender: Option<Wasender>,
     /// Set once the registry has returned its ids; until then nothing can be written.
     pub encoder: OnceLock<Encoder>,
     pub publisher: P,
-    /// Places of requests whose body has come and that are not answered yet.
+    /// Limits the requests whose body has arrived and that are not answered yet.
     pub requests: Semaphore,
     pub room: Room,
     pub body_timeout: Duration,
@@ -71,14 +71,14 @@ pub struct Webhook<P> {
 }
 
 /// Returns the routes that providers call.
-pub fn router<P: Publish>(webhook: Arc<Webhook<P>>) -> Router {
+pub fn router<P: Publish>(state: Arc<WebhookState<P>>) -> Router {
     Router::new()
         .route(
             "/webhooks/whatsapp",
             get(verify::<P>).post(receive_cloud_api::<P>),
         )
         .route("/webhooks/wasender", post(receive_wasender::<P>))
-        .with_state(webhook)
+        .with_state(state)
 }
 
 const NO_CLOUD_API: &str = "the Cloud API is not configured here: META_APP_SECRET is not set\n";
@@ -96,7 +96,7 @@ struct Verification {
 }
 
 async fn verify<P: Publish>(
-    State(webhook): State<Arc<Webhook<P>>>,
+    State(webhook): State<Arc<WebhookState<P>>>,
     Query(query): Query<Verification>,
 ) -> Result<String, (StatusCode, &'static str)> {
     let Some(cloud_api) = &webhook.cloud_api else {
@@ -113,7 +113,7 @@ async fn verify<P: Publish>(
 }
 
 async fn receive_cloud_api<P: Publish>(
-    State(webhook): State<Arc<Webhook<P>>>,
+    State(webhook): State<Arc<WebhookState<P>>>,
     request: Request,
 ) -> Response {
     match &webhook.cloud_api {
@@ -123,7 +123,7 @@ async fn receive_cloud_api<P: Publish>(
 }
 
 async fn receive_wasender<P: Publish>(
-    State(webhook): State<Arc<Webhook<P>>>,
+    State(webhook): State<Arc<WebhookState<P>>>,
     request: Request,
 ) -> Response {
     match &webhook.wasender {
@@ -132,17 +132,17 @@ async fn receive_wasender<P: Publish>(
     }
 }
 
-impl<P: Publish> Webhook<P> {
+impl<P: Publish> WebhookState<P> {
     async fn receive(&self, provider: &impl Provider, request: Request) -> Response {
         let started = Instant::now();
         let (head, mut body) = request.into_parts();
         let response = match self.accept(provider, &head.headers, &mut body).await {
             Ok(()) => StatusCode::OK.into_response(),
-            Err(refusal) => {
-                if !matches!(refusal, Refusal::SlowBody) {
+            Err(error) => {
+                if !matches!(error, WebhookError::SlowBody) {
                     body::discard(&mut body, self.body_timeout).await;
                 }
-                refusal.into_response()
+                error.into_response()
             }
         };
         self.metrics.request(response.status(), started.elapsed());
@@ -154,27 +154,30 @@ impl<P: Publish> Webhook<P> {
         provider: &V,
         headers: &HeaderMap,
         body: &mut Body,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), WebhookError> {
         if self.publisher.full() || self.requests.available_permits() == 0 {
-            return Err(Refusal::Busy);
+            return Err(WebhookError::Busy);
         }
         if headers.contains_key(header::CONTENT_ENCODING) {
-            return Err(Refusal::Encoded);
+            return Err(WebhookError::Encoded);
         }
-        let credential = provider.credential(headers).ok_or(Refusal::Unsigned)?;
+        let credential = provider.credential(headers).ok_or(WebhookError::Unsigned)?;
         let trace = trace(headers);
         let read = body::read(body, &self.room, self.body_timeout, |body| {
             if !provider.verify(&credential, &body) {
-                return Err(Refusal::Unsigned);
+                return Err(WebhookError::Unsigned);
             }
-            let place = self.requests.try_acquire().map_err(|_| Refusal::Busy)?;
-            let encoder = self.encoder.get().ok_or(Refusal::Starting)?;
+            let permit = self
+                .requests
+                .try_acquire()
+                .map_err(|_| WebhookError::Busy)?;
+            let encoder = self.encoder.get().ok_or(WebhookError::Starting)?;
             let items = provider.parse(&body, Timestamp::now())?;
-            Ok((place, Tally::of(&items), encoder.encode(items, trace)?))
+            Ok((permit, Tally::of(&items), encoder.encode(items, trace)?))
         });
-        let (place, tally, records) = read.await?;
+        let (permit, tally, records) = read.await?;
         self.publisher.publish(records).await?;
-        drop(place);
+        drop(permit);
         self.metrics.items(&tally);
         tally.warn(trace);
         Ok(())

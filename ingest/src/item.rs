@@ -1,20 +1,20 @@
-//! What the items of a webhook become. Every item ends as exactly one [`Item`]: items = records +
-//! dead letters + counted ignores.
+//! Defines the items of a webhook. Every item ends as exactly one [`Item`]: items = records + dead
+//! letters + counted ignores.
 
 use leadstream_schemas::{LeadInput, MessageStatus, ProviderNotice, Topic};
 
-/// The most items that one webhook may hold: Meta documents 1,000. Bounds what a body can grow to.
+/// The maximal number of items in a webhook: Meta documents 1,000. It bounds the growth of a body.
 pub const MAX_ITEMS: usize = 10_000;
-/// How deep arrays and objects may nest in a body: what common JSON readers downstream can take.
+/// The maximal nesting of arrays and objects in a body, which common JSON readers can read.
 pub const MAX_DEPTH: usize = 100;
 
-/// The longest id, in bytes, that is taken for one: BSUIDs have up to 128 characters after the
-/// country. A contact's ids stand in every record of its items, so they have to be short.
+/// The longest accepted id in bytes: BSUIDs have up to 128 characters after the country. A
+/// contact's ids are repeated in every record of its items, so they have to be short.
 pub(crate) const MAX_ID: usize = 160;
-/// Characters of a person's name; longer ones are cut.
+/// The longest name of a person in characters; longer names are truncated.
 pub(crate) const MAX_NAME_CHARS: usize = 256;
 
-/// What one item of a webhook became.
+/// The result of reading one item of a webhook.
 #[derive(Clone, Debug)]
 pub enum Item {
     Input(Box<LeadInput>),
@@ -24,12 +24,12 @@ pub enum Item {
     Ignored(Ignored),
 }
 
-/// Why an item is left out on purpose. Nothing is written; it is counted.
+/// The reason why an item is ignored on purpose. It is counted and not written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Ignored {
     /// It came for a number or session that is not configured as ours.
     ForeignNumber,
-    /// It was said in a group: not a conversation with the business.
+    /// It is a group message: not a conversation with the business.
     Group,
     Newsletter,
     /// A status update or a broadcast list.
@@ -44,7 +44,7 @@ impl Ignored {
         Self::Broadcast,
     ];
 
-    /// Short and machine-readable.
+    /// Returns a short, machine-readable name.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -59,30 +59,30 @@ impl Ignored {
 /// An item that could not be understood.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeadLetter {
-    /// The topic whose dead letters take it.
+    /// The topic whose dead-letter topic receives it.
     pub topic: Topic,
-    /// The business number or account that it came for.
+    /// The business number or account that received it.
     pub key: String,
-    /// The item's JSON as it was sent, secrets redacted.
+    /// The item's original JSON, with redacted secrets.
     pub bytes: Vec<u8>,
     pub class: Class,
 }
 
-/// Why an item is a dead letter.
+/// The reason why an item is a dead letter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Class {
-    /// Not the shape that the provider documents.
+    /// It does not have the shape that the provider documents.
     Malformed,
     NoId,
     NoNumber,
     NoSender,
     BadTimestamp,
-    /// Its record would be longer than the topic takes.
+    /// Its record would exceed the topic's limit.
     TooLong,
 }
 
 impl Class {
-    /// Short and machine-readable.
+    /// Returns a short, machine-readable name.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -95,7 +95,7 @@ impl Class {
         }
     }
 
-    /// What is wrong, in words that hold nothing of the item.
+    /// Describes the problem in words that hold nothing of the item.
     #[must_use]
     pub const fn message(self) -> &'static str {
         match self {
@@ -117,7 +117,7 @@ impl Class {
     }
 }
 
-/// Why a body was refused as a whole.
+/// The reason why a whole body was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EnvelopeError {
     #[error("the body is not JSON in UTF-8")]
@@ -130,7 +130,7 @@ pub enum EnvelopeError {
     TooManyItems,
 }
 
-/// The items of one body, as many as it may hold.
+/// The items of one body, up to [`MAX_ITEMS`].
 #[derive(Debug, Default)]
 pub(crate) struct Items(Vec<Item>);
 

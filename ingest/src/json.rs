@@ -1,5 +1,5 @@
-//! Reading JSON whose senders keep their documentation loosely. Everything borrows from the body;
-//! parts that must not fail their neighbours stay raw until it is their turn.
+//! Reads JSON of providers whose documentation is not exact. All values borrow from the body. Parts
+//! that must not affect other parts stay raw until they are read.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -13,7 +13,7 @@ use crate::item::{EnvelopeError, MAX_DEPTH};
 
 pub(crate) type List<'a> = Option<Vec<&'a RawValue>>;
 
-/// The body as text, once it is known to nest no deeper than [`MAX_DEPTH`].
+/// Returns the body as text, if it is nested no deeper than [`MAX_DEPTH`].
 pub(crate) fn text(body: &[u8]) -> Result<&str, EnvelopeError> {
     let body = std::str::from_utf8(body).map_err(|_| EnvelopeError::NotJson)?;
     if depth(body.as_bytes()) > MAX_DEPTH {
@@ -22,7 +22,7 @@ pub(crate) fn text(body: &[u8]) -> Result<&str, EnvelopeError> {
     Ok(body)
 }
 
-/// How deep arrays and objects nest, at least: what is no JSON is found later.
+/// Returns a lower bound of the nesting of arrays and objects. Invalid JSON is found later.
 fn depth(body: &[u8]) -> usize {
     let (mut depth, mut deepest) = (0_usize, 0);
     let mut bytes = body.iter();
@@ -50,7 +50,7 @@ fn depth(body: &[u8]) -> usize {
     deepest
 }
 
-/// Serde would read an array as a struct, too.
+/// Reads an object. Serde would also read an array as a struct.
 pub(crate) fn object<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Option<T> {
     is_object(raw)
         .then(|| serde_json::from_str(raw.get()).ok())
@@ -61,13 +61,13 @@ pub(crate) fn is_object(raw: &RawValue) -> bool {
     raw.get().starts_with('{')
 }
 
-/// JSON that providers put within a text, as that text; what is no text stays as it stands.
+/// Returns the JSON that a provider put within a text; other JSON is returned unchanged.
 pub(crate) fn embedded(raw: &RawValue) -> String {
     serde_json::from_str(raw.get()).unwrap_or_else(|_| raw.get().to_owned())
 }
 
-/// Seconds, or milliseconds where the number is too great for seconds (1e11 s is in the year
-/// 5138); `None` before 1970 and after the year 9999.
+/// Reads seconds, or milliseconds if the number is too great for seconds (1e11 s is in the year
+/// 5138). Returns `None` before 1970 and after the year 9999.
 pub(crate) fn timestamp(number: i64) -> Option<Timestamp> {
     const LAST_MILLISECOND: i64 = 253_402_300_799_999;
     let millis = if number < 100_000_000_000 {
@@ -80,23 +80,23 @@ pub(crate) fn timestamp(number: i64) -> Option<Timestamp> {
         .then(|| Timestamp::from_millis(millis))
 }
 
-/// A short text that some senders write as a number. Anything else counts as missing, so that one
-/// odd member does not hide the rest of its item.
+/// A short text that some senders write as a number. Any other value counts as missing, so that one
+/// wrong member does not hide the rest of its item.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Text<'a>(Cow<'a, str>);
 
 impl Text<'_> {
-    /// The text without surrounding blanks; `None` when it is missing or empty.
+    /// Returns the text without surrounding blanks; `None` when it is missing or empty.
     pub(crate) fn get(&self) -> Option<&str> {
         Some(self.0.trim()).filter(|text| !text.is_empty())
     }
 
-    /// As [`Self::get`], when it has at most `bytes` of them.
+    /// Returns the text like [`Self::get`], if it has at most `bytes` bytes.
     pub(crate) fn within(&self, bytes: usize) -> Option<&str> {
         self.get().filter(|text| text.len() <= bytes)
     }
 
-    /// With its blanks, where a person wrote it; `None` when it is missing or empty.
+    /// Returns the text with its blanks; `None` when it is missing or empty.
     pub(crate) fn verbatim(&self) -> Option<&str> {
         Some(&*self.0).filter(|text| !text.is_empty())
     }
@@ -109,7 +109,7 @@ impl Text<'_> {
         self.get()?.parse().ok()
     }
 
-    /// A finite number.
+    /// Reads a finite number.
     pub(crate) fn number(&self) -> Option<f64> {
         self.get()?
             .parse()

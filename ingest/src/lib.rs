@@ -1,5 +1,5 @@
-//! Leadstream's receiver: provider webhooks in, records out. It knows providers and nothing of
-//! leads.
+//! The ingest service: receives provider webhooks and writes records to Kafka. It knows providers
+//! and nothing of leads.
 
 pub mod cloud_api;
 pub mod config;
@@ -28,11 +28,11 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 use config::{ProviderArgs, WebhookArgs};
-use http::{Room, Webhook};
+use http::{Room, WebhookState};
 use metrics::Metrics;
 use records::Encoder;
 
-/// Takes webhooks of WhatsApp providers in and writes them to Kafka
+/// Receive webhooks of WhatsApp providers and write them to Kafka
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -47,7 +47,7 @@ pub struct Args {
     pub service: ServiceArgs,
 }
 
-/// Why the service stopped.
+/// The error that stopped the service.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error(transparent)]
@@ -87,7 +87,7 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
     let listener = TcpListener::bind(address)
         .await
         .map_err(|source| Error::Listen { address, source })?;
-    let webhook = Arc::new(Webhook {
+    let webhook = Arc::new(WebhookState {
         cloud_api,
         wasender,
         encoder: OnceLock::new(),
@@ -132,14 +132,16 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
     let prefix = &args.kafka.topic_prefix;
     tokio::try_join!(server, open(&registry, prefix, &webhook, &context))?;
     watch.await?;
-    // What a client did not wait for may still be on its way; nobody was told that it arrived.
+    // Records of disconnected clients may still be in flight; they were not acknowledged to
+    // anybody.
     if let Err(error) = tokio::task::spawn_blocking(move || producer.flush(timeout)).await? {
         tracing::warn!(error = %error, "unacknowledged records were dropped at the end");
     }
     Ok(())
 }
 
-/// Each connection is an open file, and many systems allow a process 1,024 until it asks for more.
+/// Raises the limit of open files. Each connection is one, and many systems start processes with a
+/// limit of 1,024.
 fn raise_open_files() {
     use nix::sys::resource::{Resource, getrlimit, setrlimit};
     let raised = getrlimit(Resource::RLIMIT_NOFILE)
@@ -153,7 +155,7 @@ fn raise_open_files() {
 async fn open<P>(
     registry: &Registry,
     prefix: &str,
-    webhook: &Webhook<P>,
+    webhook: &WebhookState<P>,
     context: &Context,
 ) -> Result<(), Error> {
     let resolve = resolve_ids(registry, prefix, &context.health);
@@ -167,7 +169,8 @@ async fn open<P>(
     Ok(())
 }
 
-/// Waits for the registry while it is unavailable; an operator has to fix what it refuses.
+/// Waits while the registry is unavailable. If the registry refuses a schema, an operator has to
+/// fix it.
 async fn resolve_ids(
     registry: &Registry,
     prefix: &str,
@@ -189,8 +192,12 @@ async fn resolve_ids(
     }
 }
 
-/// Updates the health of Kafka, and logs each change once. Learns how long a record may be.
-async fn watch_kafka(kafka: KafkaArgs, webhook: Arc<Webhook<BoundedProducer>>, context: Context) {
+/// Updates the health of Kafka, logs each change once, and reads the maximal record size.
+async fn watch_kafka(
+    kafka: KafkaArgs,
+    webhook: Arc<WebhookState<BoundedProducer>>,
+    context: Context,
+) {
     const INTERVAL: Duration = Duration::from_secs(5);
     const TIMEOUT: Duration = Duration::from_secs(2);
     let mut known = None;
@@ -227,7 +234,7 @@ async fn watch_kafka(kafka: KafkaArgs, webhook: Arc<Webhook<BoundedProducer>>, c
     }
 }
 
-/// Where the topics' own limit is not told, Kafka's default stays assumed.
+/// Sets the maximal record size. Kafka's default stays if the topics do not return their limit.
 async fn limit_records(kafka: &KafkaArgs, encoder: &Encoder) {
     let prefix = &kafka.topic_prefix;
     let topics: Vec<String> = records::TOPICS

@@ -1,4 +1,4 @@
-//! A provider: how its webhooks prove where they come from, and what they hold.
+//! Defines a provider: how its webhooks are authenticated and parsed.
 
 use axum::http::HeaderMap;
 use leadstream_schemas::Timestamp;
@@ -9,22 +9,22 @@ use crate::item::{EnvelopeError, Item};
 use crate::signature::{AppSecrets, SIGNATURE_HEADER, Signature, Tokens, WASENDER_HEADER};
 use crate::wasender::{self, Sessions};
 
-/// The seam between the HTTP edge and what is said over it.
+/// The interface between the HTTP server and a provider's format.
 pub trait Provider: Sync {
-    /// What the head of a request holds of its proof.
+    /// The credential in the head of a request.
     type Credential: Send + Sync;
 
-    /// Returns the proof; `None` if it is missing, malformed, or known to be wrong before the body
-    /// is read.
+    /// Returns the credential; `None` if it is missing, malformed, or known to be wrong before the
+    /// body is read.
     fn credential(&self, headers: &HeaderMap) -> Option<Self::Credential>;
 
-    /// Returns whether the proof is right for exactly these bytes.
+    /// Returns whether the credential is valid for exactly these bytes.
     fn verify(&self, credential: &Self::Credential, body: &[u8]) -> bool;
 
-    /// What a body that proved itself holds. Pure.
+    /// Parses an authenticated body. Pure.
     ///
     /// # Errors
-    /// A body that is not the provider's.
+    /// Returns an error if the body is not the provider's.
     fn parse(&self, body: &[u8], received_at: Timestamp) -> Result<Vec<Item>, EnvelopeError>;
 }
 
@@ -71,7 +71,7 @@ impl Provider for Wasender {
 
     fn credential(&self, headers: &HeaderMap) -> Option<()> {
         let token = headers.get(WASENDER_HEADER)?.as_bytes();
-        self.secrets.contain(token).then_some(())
+        self.secrets.contains(token).then_some(())
     }
 
     fn verify(&self, (): &(), _: &[u8]) -> bool {

@@ -1,4 +1,4 @@
-//! Items to Kafka records: topic, key, framed value, trace.
+//! Encodes items as Kafka records: topic, key, framed value, trace.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,33 +17,33 @@ pub const TOPICS: [Topic; 3] = [
     Topic::ProviderNotices,
 ];
 
-/// What key, headers and the batch add to a record's value, at most.
+/// The most bytes that key, headers and the batch add to a record's value.
 const OVERHEAD: usize = 2048;
 
-/// Where records of one topic go, and under which schema.
+/// An output topic, with its dead-letter topic and schema id.
 #[derive(Clone, Debug)]
-struct Target {
+struct OutputTopic {
     topic: Topic,
     name: Arc<str>,
     dead_letters: Arc<str>,
     schema_id: u32,
 }
 
-/// Knows the deployment's topic names, the registry's ids, and how long a record may be.
+/// Encodes items for a deployment's topic names, the registry's ids and the maximal record size.
 #[derive(Debug)]
 pub struct Encoder {
-    inputs: Target,
-    statuses: Target,
-    notices: Target,
+    inputs: OutputTopic,
+    statuses: OutputTopic,
+    notices: OutputTopic,
     max_record: AtomicUsize,
 }
 
 impl Encoder {
-    /// `None` when `ids` lacks one of [`TOPICS`].
+    /// Returns `None` when `ids` lacks one of [`TOPICS`].
     #[must_use]
     pub fn new(prefix: &str, ids: &SchemaIds) -> Option<Self> {
-        let target = |topic: Topic| {
-            Some(Target {
+        let output = |topic: Topic| {
+            Some(OutputTopic {
                 topic,
                 name: topic.name(prefix).into(),
                 dead_letters: topic.dead_letters(prefix).into(),
@@ -51,24 +51,24 @@ impl Encoder {
             })
         };
         Some(Self {
-            inputs: target(Topic::LeadInputs)?,
-            statuses: target(Topic::MessageStatuses)?,
-            notices: target(Topic::ProviderNotices)?,
+            inputs: output(Topic::LeadInputs)?,
+            statuses: output(Topic::MessageStatuses)?,
+            notices: output(Topic::ProviderNotices)?,
             max_record: AtomicUsize::new(topic::MAX_RECORD_BYTES_BY_DEFAULT),
         })
     }
 
-    /// Takes note of the longest record, in bytes, that all topics take.
+    /// Sets the length, in bytes, of the longest record that all topics accept.
     pub fn limit(&self, max_record: usize) {
         self.max_record.store(max_record, Ordering::Relaxed);
     }
 
-    /// The records of a webhook's items, in their order, each a step of the webhook's trace. None
-    /// for what is ignored; several for a dead letter that is longer than a record may be, and an
-    /// item whose record would be is one.
+    /// Returns the records of a webhook's items, in order, each with a child of the webhook's
+    /// trace. An ignored item has no record. An item whose record would be too long is a dead
+    /// letter. A long dead letter has several records.
     ///
     /// # Errors
-    /// A value without a JSON form.
+    /// Returns an error if a value has no JSON form.
     pub fn encode(
         &self,
         items: Vec<Item>,
@@ -87,7 +87,7 @@ impl Encoder {
         trace: TraceContext,
         records: &mut Vec<Outgoing>,
     ) -> Result<(), CodecError> {
-        let (target, key, value, raw) = match item {
+        let (output, key, value, raw) = match item {
             Item::Input(input) => {
                 let key = input.sender.key().unwrap_or_default().to_owned();
                 let value = codec::encode(self.inputs.schema_id, &input)?;
@@ -104,12 +104,12 @@ impl Encoder {
                 (&self.notices, key, value, Some(notice.raw))
             }
             Item::DeadLetter(letter) => {
-                let target = [&self.statuses, &self.notices]
+                let output = [&self.statuses, &self.notices]
                     .into_iter()
-                    .find(|target| target.topic == letter.topic)
+                    .find(|output| output.topic == letter.topic)
                     .unwrap_or(&self.inputs);
                 let parts =
-                    self.dead_letter(target, &letter.key, &letter.bytes, letter.class, trace);
+                    self.dead_letter(output, &letter.key, &letter.bytes, letter.class, trace);
                 records.extend(parts);
                 return Ok(());
             }
@@ -117,11 +117,11 @@ impl Encoder {
         };
         if value.len() + OVERHEAD > self.max_record.load(Ordering::Relaxed) {
             let bytes = raw.as_ref().map_or(&*value, |raw| raw.get().as_bytes());
-            records.extend(self.dead_letter(target, &key, bytes, Class::TooLong, trace));
+            records.extend(self.dead_letter(output, &key, bytes, Class::TooLong, trace));
         } else {
             records.push(Outgoing {
                 trace: Some(trace),
-                ..Outgoing::new(Arc::clone(&target.name), key, value)
+                ..Outgoing::new(Arc::clone(&output.name), key, value)
             });
         }
         Ok(())
@@ -129,7 +129,7 @@ impl Encoder {
 
     fn dead_letter<'e>(
         &'e self,
-        target: &'e Target,
+        output: &'e OutputTopic,
         key: &'e str,
         bytes: &'e [u8],
         class: Class,
@@ -147,7 +147,7 @@ impl Encoder {
                 attempts: 1,
             };
             let key = key.as_bytes().to_vec();
-            let (dead_letters, topic) = (&target.dead_letters, &target.name);
+            let (dead_letters, topic) = (&output.dead_letters, &output.name);
             dead_letter::of_bytes(dead_letters, topic, key, part, trace, &reason)
         })
     }

@@ -1,4 +1,5 @@
-//! Who may post: the signature over the raw body, and the token of the verification request.
+//! Authenticates webhooks: by the signature of the raw body, by a secret in a header, and by the
+//! token of the verification request.
 
 use std::ops::BitOr;
 
@@ -82,7 +83,7 @@ impl Tokens {
 
     /// Returns whether `token` is one of them, in constant time for tokens of its length.
     #[must_use]
-    pub fn contain(&self, token: &[u8]) -> bool {
+    pub fn contains(&self, token: &[u8]) -> bool {
         let same = self.0.iter().map(|known| known.ct_eq(token));
         same.fold(Choice::from(0), BitOr::bitor).into()
     }
@@ -141,9 +142,9 @@ mod tests {
     #[test]
     fn any_of_the_tokens_may_be_repeated_as_a_whole() {
         let tokens = Tokens::parse("new, old").unwrap();
-        assert!(tokens.contain(b"new") && tokens.contain(b"old"));
+        assert!(tokens.contains(b"new") && tokens.contains(b"old"));
         for wrong in ["", "ne", "newer", "new, old", "NEW"] {
-            assert!(!tokens.contain(wrong.as_bytes()), "{wrong}");
+            assert!(!tokens.contains(wrong.as_bytes()), "{wrong}");
         }
         assert!(Tokens::parse(" , ").is_none());
         assert_eq!(format!("{tokens:?}"), "Tokens(2 secrets)");

@@ -1,8 +1,8 @@
-//! WASenderApi's webhook: bytes in, items out. Pure.
+//! Parses a body of WASenderApi's webhook into items. Pure.
 //!
-//! Each item ends as exactly one [`Item`]; one that cannot be understood becomes a dead letter and
-//! never fails its neighbours. A body holds the session's API key: it is taken out before anything
-//! is read from the body that could be stored.
+//! Each item ends as exactly one [`Item`]. An item that cannot be understood becomes a dead letter
+//! and does not affect the other items. A body holds the session's API key. The key is removed
+//! before anything that could be stored is read from the body.
 
 #![cfg_attr(
     not(test),
@@ -16,9 +16,9 @@
 
 mod content;
 mod identity;
+mod item_context;
 mod message;
 mod redact;
-mod scope;
 mod session;
 mod update;
 mod wire;
@@ -31,20 +31,20 @@ use serde_json::value::RawValue;
 
 use crate::item::{Class, EnvelopeError, Ignored, Item, Items};
 use crate::json;
+use item_context::{Failure, ItemContext};
 use redact::redact;
-use scope::{Failure, Scope};
 use session::Whose;
 use wire::{Object, elements};
 
 pub use session::Sessions;
 
-/// Longer names of events are cut.
+/// The longest event name; longer names are truncated.
 const MAX_EVENT: usize = 100;
 
-/// The items of a webhook's body, in the order in which they stand.
+/// Returns the items of a webhook's body, in order.
 ///
 /// # Errors
-/// A body that is not JSON, or not the provider's envelope.
+/// Returns an error if the body is not JSON, or not the provider's envelope.
 pub fn parse(
     body: &[u8],
     sessions: &Sessions,
@@ -72,9 +72,9 @@ pub fn parse(
     } else {
         &event
     };
-    Webhook {
+    BodyParser {
         whose: session.whose,
-        scope: Scope {
+        context: ItemContext {
             number: session.whose.name(),
             received_at,
             at: envelope.timestamp("timestamp"),
@@ -87,14 +87,14 @@ pub fn parse(
     .items()
 }
 
-/// Whether a text can be nothing but a key. A shorter one may well be part of a phone number or of
-/// words, so it is taken out only of what is stored raw, after the rest was read.
+/// Returns whether a text can only be a key. A shorter text may be part of a phone number or of
+/// words. So it is removed only from the raw item, after the rest was read.
 fn is_key(secret: &str) -> bool {
     const SHORTEST: usize = 12;
     secret.len() >= SHORTEST && !secret.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Whose a body is, and what it may hold that must not be stored.
+/// The owner of a body, and the secrets in it that must not be stored.
 struct Session<'a> {
     whose: Whose<'a>,
     secrets: Vec<&'a str>,
@@ -103,7 +103,7 @@ struct Session<'a> {
 impl<'a> Session<'a> {
     fn of(sent: &'a SessionIds, sessions: &'a Sessions) -> Self {
         let whose = match (&sent.envelope, &sent.data) {
-            // The documentation shows other ids than keys here: such a one tells nothing.
+            // The documentation shows ids other than keys here. Such an id identifies no session.
             (None, Some(id)) => match sessions.find(Some(id)) {
                 Whose::Foreign => Whose::Unknown,
                 whose => whose,
@@ -122,7 +122,7 @@ impl<'a> Session<'a> {
 /// The texts of a body that name its session.
 struct SessionIds {
     envelope: Option<String>,
-    /// As the events about a session itself hold it.
+    /// The id in events about the session itself.
     data: Option<String>,
 }
 
@@ -141,28 +141,28 @@ impl SessionIds {
     }
 }
 
-/// How the items of an event are read.
+/// The way to read the items of an event.
 enum Kind {
     Messages,
     Sent,
     Updates,
     Deletions,
     Reactions,
-    /// Messages that are no conversation with the business.
+    /// Messages that are not part of a conversation with the business.
     IgnoredMessages(Ignored),
     Ignored(Ignored),
     Notice,
 }
 
-struct Webhook<'b> {
+struct BodyParser<'b> {
     whose: Whose<'b>,
-    scope: Scope<'b>,
+    context: ItemContext<'b>,
     event: &'b str,
     data: &'b RawValue,
     items: Items,
 }
 
-impl Webhook<'_> {
+impl BodyParser<'_> {
     fn items(mut self) -> Result<Vec<Item>, EnvelopeError> {
         let kind = self.kind();
         let raws = match kind {
@@ -173,7 +173,7 @@ impl Webhook<'_> {
             Kind::Deletions => elements(self.data, &["keys", "messages"]),
             Kind::Ignored(_) | Kind::Notice => vec![self.data],
         };
-        // What the provider says of a single message stands beside it, too.
+        // Some data of a single message is beside the message.
         let data = match raws.as_slice() {
             [_] => Object::read(self.data).unwrap_or_default(),
             _ => Object::default(),
@@ -181,17 +181,17 @@ impl Webhook<'_> {
         for (raw, item) in raws.into_iter().zip(0..) {
             let read = match kind {
                 _ if self.whose == Whose::Foreign => Ok(Item::Ignored(Ignored::ForeignNumber)),
-                Kind::Messages => message::read(&self.scope, raw, item),
-                Kind::Sent => message::read_sent(&self.scope, raw, &data),
-                Kind::Updates => update::read(&self.scope, raw, item),
-                Kind::Deletions => update::read_deleted(&self.scope, raw, item),
-                Kind::Reactions => update::read_reaction(&self.scope, raw, item),
+                Kind::Messages => message::read(&self.context, raw, item),
+                Kind::Sent => message::read_sent(&self.context, raw, &data),
+                Kind::Updates => update::read(&self.context, raw, item),
+                Kind::Deletions => update::read_deleted(&self.context, raw, item),
+                Kind::Reactions => update::read_reaction(&self.context, raw, item),
                 Kind::IgnoredMessages(ignored) | Kind::Ignored(ignored) => {
                     Ok(Item::Ignored(ignored))
                 }
                 Kind::Notice => self.notice(raw),
             };
-            let item = read.unwrap_or_else(|failure| self.scope.dead(raw, failure));
+            let item = read.unwrap_or_else(|failure| self.context.dead(raw, failure));
             self.items.push(item)?;
         }
         Ok(self.items.into_vec())
@@ -218,7 +218,7 @@ impl Webhook<'_> {
         }
     }
 
-    /// An event that does not exist yet is one of messages when it holds any.
+    /// Treats an unknown event as messages if it holds any.
     fn unknown_messages(&self) -> Kind {
         let mut raws = elements(self.data, &["messages"]).into_iter();
         let holds_any = raws.any(|raw| {
@@ -243,10 +243,10 @@ impl Webhook<'_> {
         let object = object.map_err(|_| unlike)?;
         Ok(Item::Notice(ProviderNotice {
             platform: Platform::Wasender,
-            number: self.scope.number.map(str::to_owned),
+            number: self.context.number.map(str::to_owned),
             field: cut(self.event).to_owned(),
-            received_at: self.scope.received_at,
-            raw: self.scope.stored(&object).ok_or(unlike)?,
+            received_at: self.context.received_at,
+            raw: self.context.stored(&object).ok_or(unlike)?,
         }))
     }
 }

@@ -12,7 +12,7 @@ mod crm;
 mod crm_features;
 mod desk;
 mod erasure;
-mod evicted;
+mod evicted_inputs;
 mod exactness;
 mod growth;
 mod keys;

@@ -1,5 +1,5 @@
-//! What must hold for every body and every header that the receiver is sent. The fuzzers in `bin`
-//! look for an input for which it does not (`make fuzz`); the tests here ask it of the seeds.
+//! Checks what must hold for every body and header sent to ingest. The fuzzers in `bin` search for
+//! an input that breaks a check (`make fuzz`). The tests here run the checks on the seeds.
 
 #[cfg(test)]
 mod tests;
@@ -19,15 +19,15 @@ use sha2::Sha256;
 
 const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
 const OURS: &str = "200000000000001";
-/// As a provider repeats it in `sessionId`; the corpus has it.
+/// A session key in the form in which a provider sends it in `sessionId`; the corpus contains it.
 const SESSION: &str = "made-up-key-of-a-session-0001";
-/// Two, as while one is being rotated.
+/// Two secrets, as during a rotation.
 const SECRETS: [&str; 2] = ["s3cret", "older-s3cret"];
 
-/// A body of the Cloud API's webhook, whose numbers may all be ours or only one.
+/// Parses a body of the Cloud API's webhook twice: every number is ours, or only one is.
 ///
 /// # Panics
-/// When the body is read wrongly.
+/// Panics if the body is parsed wrongly.
 pub fn cloud_api(body: &[u8]) {
     static ONE: LazyLock<Numbers> = LazyLock::new(|| OURS.parse().unwrap_or_default());
     for numbers in [&Numbers::default(), &ONE] {
@@ -35,10 +35,10 @@ pub fn cloud_api(body: &[u8]) {
     }
 }
 
-/// A body of WASenderApi's webhook, with and without a session that is known.
+/// Parses a body of WASenderApi's webhook, with and without a known session.
 ///
 /// # Panics
-/// When the body is read wrongly.
+/// Panics if the body is parsed wrongly.
 pub fn wasender(body: &[u8]) {
     static ONE: LazyLock<Sessions> = LazyLock::new(|| SESSION.parse().unwrap_or_default());
     for sessions in [&Sessions::default(), &ONE] {
@@ -46,10 +46,10 @@ pub fn wasender(body: &[u8]) {
     }
 }
 
-/// A header's value, then a line feed, then a body.
+/// Checks a signature: a header's value, then a line feed, then a body.
 ///
 /// # Panics
-/// When a request is let in that its secret did not sign, or the other way round.
+/// Panics if a request is accepted although its secret did not sign it, or the reverse.
 pub fn signature(input: &[u8]) {
     static KEYS: LazyLock<Option<AppSecrets>> =
         LazyLock::new(|| AppSecrets::parse(&SECRETS.join(", ")));
@@ -63,11 +63,11 @@ pub fn signature(input: &[u8]) {
     let signed = SECRETS.map(|secret| sign(secret, body));
 
     assert_eq!(
-        tokens.contain(header),
+        tokens.contains(header),
         SECRETS.iter().any(|secret| secret.as_bytes() == header)
     );
     if let Some(given) = Signature::parse(header) {
-        // The name of the scheme has one form, hex digits have two.
+        // The scheme's name has one form; hex digits have two.
         let lower = header.to_ascii_lowercase();
         assert!(header.starts_with(b"sha256=") && header.len() == 71);
         let right = signed.iter().any(|signed| signed.as_bytes() == lower);
@@ -84,9 +84,9 @@ pub fn signature(input: &[u8]) {
     }
 }
 
-/// Items = records + dead letters + counted ignores, the same each time.
+/// Checks that items = records + dead letters + counted ignores, and that two runs agree.
 fn is_conserved(parse: impl Fn() -> Result<Vec<Item>, EnvelopeError>) {
-    // So short that the fuzzers come upon dead letters in several parts.
+    // So short that the fuzzers find dead letters in several parts.
     const SHORT_RECORD: usize = 2048 + 256;
     let again = parse().map(|items| items.len());
     let parsed = parse();

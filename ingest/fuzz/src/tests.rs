@@ -1,10 +1,10 @@
-//! The seeds, and what a fuzzer need not search for.
+//! Runs the seeds, and checks the cases that a fuzzer need not search for.
 
 use std::path::Path;
 
 use super::{SECRETS, cloud_api, sign, signature, wasender};
 
-/// Calls `check` with every file of a folder beside this crate; how many there were.
+/// Calls `check` with every file of a folder beside this crate; returns the number of files.
 fn each(folder: &str, check: impl Fn(&[u8])) -> usize {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let Ok(files) = std::fs::read_dir(&path) else {

@@ -1,5 +1,6 @@
-//! What a message says, by its type. A type that does not exist yet, and one whose member does not
-//! have the documented shape, are unsupported: the raw item beside it says more.
+//! Reads a message's content by the message's type. A type that does not exist yet is unsupported.
+//! So is a type whose member does not have the documented shape. The raw item is kept in both
+//! cases.
 
 use leadstream_schemas::{ContactCard, Content, MediaType, OrderItem, Referral};
 use serde::Deserialize;
@@ -35,7 +36,7 @@ pub(super) fn read(message: &Message<'_>) -> Content {
     })
 }
 
-/// Text or caption: what an echo or an edited message says in words.
+/// Returns the text or caption of an echo or an edited message.
 pub(super) fn words(message: &Message<'_>) -> Option<String> {
     let media = [message.image, message.video, message.document];
     let caption = || media.into_iter().flatten().find_map(caption);
@@ -55,7 +56,8 @@ pub(super) fn referral(message: &Message<'_>) -> Option<Referral> {
     (referral != Referral::default()).then_some(referral)
 }
 
-/// The type's name; of one that the provider itself does not support, what it says it was.
+/// Returns the type's name. For a type that the provider does not support, returns the type that it
+/// reports.
 fn provider_type(message: &Message<'_>) -> Option<String> {
     #[derive(Deserialize)]
     struct Unsupported<'a> {
@@ -218,7 +220,7 @@ fn choice(raw: &RawValue) -> Option<Content> {
     })
 }
 
-/// The answers are JSON within a text, and not always an object.
+/// Reads a form's answers: JSON within a text, and not always an object.
 fn form(raw: &RawValue) -> Option<Content> {
     #[derive(Deserialize)]
     struct Reply<'a> {
@@ -249,7 +251,7 @@ fn call_permission(raw: &RawValue) -> Option<Content> {
     })
 }
 
-/// A quick reply of a template.
+/// Reads a quick reply of a template.
 fn button(message: &Message<'_>) -> Option<Content> {
     #[derive(Deserialize)]
     struct Button<'a> {
@@ -284,7 +286,7 @@ fn reaction(message: &Message<'_>) -> Option<Content> {
     })
 }
 
-/// Not an order when a part of it cannot be read: half of one would be a wrong one.
+/// Reads an order. An order with an unreadable part is none: half an order would be wrong.
 fn order(message: &Message<'_>) -> Option<Content> {
     #[derive(Deserialize)]
     struct Order<'a> {

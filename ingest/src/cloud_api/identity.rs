@@ -1,4 +1,4 @@
-//! Who an item is about. Ids may be missing, empty, or hold another's value.
+//! Finds the person that an item concerns. Ids may be missing, empty, or hold another id's value.
 
 use leadstream_schemas::id::{is_user_id, phone};
 use leadstream_schemas::{Recipient, Sender};
@@ -6,22 +6,22 @@ use leadstream_schemas::{Recipient, Sender};
 use super::wire::{Contact, Message, System};
 use crate::item::{MAX_ID, MAX_NAME_CHARS};
 
-/// As long as the longest user id.
+/// The length of the longest user id.
 const MAX_OPAQUE: usize = 131;
 
-/// The ids found in whichever members held them, the first of each kind.
+/// The ids found in any member, the first of each kind.
 #[derive(Default)]
 pub(super) struct Ids<'a> {
     pub(super) wa_id: Option<&'a str>,
     pub(super) user_id: Option<&'a str>,
-    /// An id of no form that we know, perhaps of a later version. It names a person who has no
-    /// other, and is no other name of one who has: it may be the same for many.
+    /// An id of no known form, perhaps of a later version. It identifies a person who has no other
+    /// id. It is no second id of a person who has one, because several people may share it.
     opaque: Option<&'a str>,
 }
 
 impl<'a> Ids<'a> {
-    /// Takes ids in the order in which they are to be trusted. Their form says what they are,
-    /// wherever they stood; junk such as `null` and `0` is left out.
+    /// Takes ids in the order of trust. Their form decides their kind, in whichever member they
+    /// are. Junk such as `null` and `0` is left out.
     pub(super) fn of(candidates: impl IntoIterator<Item = Option<&'a str>>) -> Self {
         candidates
             .into_iter()
@@ -44,7 +44,8 @@ impl<'a> Ids<'a> {
             })
     }
 
-    /// The sender's ids before a change of them; where none is told, those after it.
+    /// Returns the sender's ids before a change of ids; the ids after it if those before are
+    /// missing.
     pub(super) fn before(message: &'a Message<'_>, system: &'a System<'_>) -> Self {
         let after = Self::after(system);
         // Some deliveries hold the new user id already.
@@ -61,7 +62,7 @@ impl<'a> Ids<'a> {
         if before.is_empty() { after } else { before }
     }
 
-    /// The ids that a change led to.
+    /// Returns the ids after a change.
     pub(super) fn after(system: &'a System<'_>) -> Self {
         Self::of([
             system.wa_id.get(),
@@ -70,8 +71,8 @@ impl<'a> Ids<'a> {
         ])
     }
 
-    /// The contact of an item whose own ids these are: the one that shares an id. An item without
-    /// an id of its own is its contact's only when there is just one.
+    /// Returns the contact that shares one of these ids. An item without an id matches a contact
+    /// only if there is exactly one.
     pub(super) fn contact<'c, 'b>(&self, contacts: &'c [Contact<'b>]) -> Option<&'c Contact<'b>> {
         if self.is_empty() {
             return match contacts {
@@ -88,7 +89,7 @@ impl<'a> Ids<'a> {
         })
     }
 
-    /// These ids, completed by those of the contact.
+    /// Returns these ids, completed with those of the contact.
     pub(super) fn with<'c: 'a>(self, contact: Option<&'c Contact<'_>>) -> Self {
         let theirs = contact.map(Self::of_contact).unwrap_or_default();
         Self {
@@ -102,7 +103,7 @@ impl<'a> Ids<'a> {
         self.wa_id.is_none() && self.user_id.is_none() && self.opaque.is_none()
     }
 
-    /// The user id, or what stands in its place for a person without another id.
+    /// Returns the user id, or the opaque id of a person without another id.
     fn user_id(&self) -> Option<String> {
         let alone = self.opaque.filter(|_| self.wa_id.is_none());
         self.user_id.or(alone).map(str::to_owned)
@@ -137,7 +138,8 @@ fn same(one: Option<&str>, other: Option<&str>) -> bool {
     one.is_some() && one == other
 }
 
-/// Whether it may be an id at all: words that stand for nothing have letters only, numbers none.
+/// Returns whether the text may be an id. Placeholder words have letters only, placeholder numbers
+/// have no letters.
 fn is_opaque(id: &str) -> bool {
     let short = id.len() <= MAX_OPAQUE;
     let letter = id.bytes().any(|byte| byte.is_ascii_alphabetic());

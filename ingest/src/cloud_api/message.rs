@@ -1,23 +1,23 @@
-//! One of `messages[]` or `message_echoes[]`.
+//! Reads one element of `messages[]` or `message_echoes[]`.
 
 use leadstream_schemas::{Content, InputKind, LeadInput, Platform, Timestamp};
 use serde_json::value::RawValue;
 
 use super::identity::Ids;
 use super::wire::{Message, System};
-use super::{Scope, content};
+use super::{ValueContext, content};
 use crate::item::{Class, Ignored, Item};
 use crate::json::{object, timestamp};
 
-/// How one of a list is read; `item` is its position in the body.
-pub(super) type Read = fn(&Scope<'_>, &RawValue, u32, Timestamp) -> Result<Item, Class>;
+/// Reads one element of a list; `item` is its position in the body.
+pub(super) type Read = fn(&ValueContext<'_>, &RawValue, u32, Timestamp) -> Result<Item, Class>;
 
-/// The longest provider id that is taken; the longest seen are below 200 bytes.
+/// The longest accepted provider id; the longest seen are below 200 bytes.
 pub(super) const MAX_MESSAGE_ID: usize = 512;
 
-/// What a person wrote to the business.
+/// Reads a message of a person to the business.
 pub(super) fn read(
-    scope: &Scope<'_>,
+    context: &ValueContext<'_>,
     raw: &RawValue,
     item: u32,
     received_at: Timestamp,
@@ -32,12 +32,12 @@ pub(super) fn read(
         None => Ids::of([message.from.get(), message.from_user_id.get()]),
     };
     let content = content::read(&message);
-    record(scope, raw, &message, item, received_at, own, content)
+    record(context, raw, &message, item, received_at, own, content)
 }
 
-/// What a person of the business wrote to somebody, in the business's own app.
+/// Reads a message that a person of the business wrote in the business's own app.
 pub(super) fn read_echo(
-    scope: &Scope<'_>,
+    context: &ValueContext<'_>,
     raw: &RawValue,
     item: u32,
     received_at: Timestamp,
@@ -52,11 +52,11 @@ pub(super) fn read_echo(
         _ => content::words(&message),
     };
     let content = Content::Takeover { body };
-    record(scope, raw, &message, item, received_at, to, content)
+    record(context, raw, &message, item, received_at, to, content)
 }
 
 fn record(
-    scope: &Scope<'_>,
+    context: &ValueContext<'_>,
     raw: &RawValue,
     message: &Message<'_>,
     item: u32,
@@ -64,9 +64,9 @@ fn record(
     lead: Ids<'_>,
     content: Content,
 ) -> Result<Item, Class> {
-    let number = scope.number.ok_or(Class::NoNumber)?;
+    let number = context.number.ok_or(Class::NoNumber)?;
     let id = message.id.within(MAX_MESSAGE_ID).ok_or(Class::NoId)?;
-    let contact = lead.contact(&scope.contacts);
+    let contact = lead.contact(&context.contacts);
     let ids = lead.with(contact);
     if ids.is_empty() {
         return Err(Class::NoSender);

@@ -1,9 +1,9 @@
-//! One of `statuses[]`.
+//! Reads one element of `statuses[]`.
 
 use leadstream_schemas::{DeliveryStatus, MessageStatus, Platform, StatusError, Timestamp};
 use serde_json::value::RawValue;
 
-use super::Scope;
+use super::ValueContext;
 use super::identity::Ids;
 use super::message::MAX_MESSAGE_ID;
 use super::wire::{self, Status};
@@ -11,14 +11,14 @@ use crate::item::Class;
 use crate::json::{Text, object, timestamp};
 
 pub(super) fn read(
-    scope: &Scope<'_>,
+    context: &ValueContext<'_>,
     raw: &RawValue,
     received_at: Timestamp,
 ) -> Result<MessageStatus, Class> {
     let status: Status<'_> = object(raw).ok_or(Class::Malformed)?;
-    let number = scope.number.ok_or(Class::NoNumber)?;
+    let number = context.number.ok_or(Class::NoNumber)?;
     let id = status.id.within(MAX_MESSAGE_ID).ok_or(Class::NoId)?;
-    // In a group `recipient_id` is the group's: the participant is the person.
+    // In a group `recipient_id` is the group's id: the participant is the person.
     let own = if status.recipient_type.get() == Some("group") {
         Ids::of([
             status.recipient_participant_id.get(),
@@ -27,7 +27,7 @@ pub(super) fn read(
     } else {
         Ids::of([status.recipient_id.get(), status.recipient_user_id.get()])
     };
-    let contact = own.contact(&scope.contacts);
+    let contact = own.contact(&context.contacts);
     let ids = own.with(contact);
     let at = status.timestamp.integer().and_then(timestamp);
     Ok(MessageStatus {

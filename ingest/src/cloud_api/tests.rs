@@ -22,7 +22,7 @@ fn webhook(changes: &Value) -> Vec<u8> {
     .into_bytes()
 }
 
-/// A webhook with one change of field `messages`, its number filled in.
+/// Returns a webhook with one change of field `messages`, its number filled in.
 fn value(mut value: Value) -> Vec<u8> {
     value["messaging_product"] = json!("whatsapp");
     value["metadata"] = json!({ "display_phone_number": "15550001111", "phone_number_id": "501" });
@@ -53,7 +53,7 @@ fn statuses(body: &[u8]) -> Vec<MessageStatus> {
     statuses.collect()
 }
 
-/// Topic, class and bytes of the one dead letter that `body` leaves.
+/// Returns topic, class and bytes of the one dead letter that `body` produces.
 fn dead_letter(body: &[u8]) -> (Topic, Class, Value) {
     match items(body).as_slice() {
         [Item::DeadLetter(letter)] => (
@@ -458,8 +458,8 @@ fn what_many_records_repeat_is_kept_short() {
     assert_eq!(classes, [Class::NoId, Class::NoSender]);
 }
 
-/// The ids of what a message, or a status, says of a person.
-fn told(sender: &leadstream_schemas::Sender) -> [&str; 2] {
+/// Returns the phone number and the user id of a sender.
+fn ids(sender: &leadstream_schemas::Sender) -> [&str; 2] {
     [&sender.wa_id, &sender.user_id].map(|id| id.as_deref().unwrap_or_default())
 }
 
@@ -486,10 +486,10 @@ fn what_is_no_id_names_nobody() {
         let contacts = json!([other, contact]);
         let body = value(json!({ "contacts": contacts, "messages": [message] }));
         let sender = inputs(&body).remove(0).sender;
-        assert_eq!(told(&sender), ["491", ""], "{junk}");
+        assert_eq!(ids(&sender), ["491", ""], "{junk}");
         assert_eq!(sender.name.as_deref(), Some("Ann"), "{junk}");
 
-        // Two contacts share it, and it is all that the message says.
+        // Two contacts share it, and the message has no other id.
         message["from"] = junk.clone();
         let body = value(json!({ "contacts": contacts, "messages": [message] }));
         assert_eq!(dead_letter(&body).1, Class::NoSender, "{junk}");
@@ -508,7 +508,7 @@ fn what_is_no_id_names_nobody() {
             json!({ "type": "user_changed_user_id", "user_id": junk, "previous_user_id": junk });
         let message = json!({ "from": "491", "id": "b", "timestamp": "1750000000", "type": "system", "system": system });
         let input = inputs(&value(json!({ "messages": [message] }))).remove(0);
-        assert_eq!(told(&input.sender), ["491", ""], "{junk}");
+        assert_eq!(ids(&input.sender), ["491", ""], "{junk}");
         let Content::System { wa_id, user_id, .. } = input.content else {
             panic!("{:?}", input.content)
         };
@@ -525,7 +525,7 @@ fn an_id_of_another_form_names_only_who_has_no_other() {
         let body = value(json!({ "contacts": contacts, "messages": [message] }));
         inputs(&body).remove(0).sender
     };
-    let of = |from, contacts| told(&sender(from, contacts)).map(str::to_owned);
+    let of = |from, contacts| ids(&sender(from, contacts)).map(str::to_owned);
     let both = json!([{ "wa_id": "491", "user_id": "BSUID_123" }, { "wa_id": "492" }]);
     assert_eq!(of(json!(null), json!([])), ["", "BSUID_123"]);
     assert_eq!(of(json!("491"), json!([])), ["491", ""]);

@@ -1,5 +1,5 @@
-//! The shapes of a Cloud API webhook, as far as they are read. Parts that must not fail their
-//! neighbours stay raw until it is their turn.
+//! Defines the parts of a Cloud API webhook that are read. Parts that must not affect other parts
+//! stay raw until they are read.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -60,7 +60,7 @@ impl Metadata<'_> {
     }
 }
 
-/// The part of any value that says which number it concerns.
+/// The part of any value that names its number.
 #[derive(Deserialize)]
 pub(super) struct Concerned<'a> {
     #[serde(borrow)]
@@ -81,7 +81,7 @@ pub(super) struct Contact<'a> {
 pub(super) struct Profile<'a> {
     #[serde(borrow, default)]
     pub(super) name: Text<'a>,
-    /// What a person is shown as who hides the number.
+    /// The masked name of a person who hides the number.
     #[serde(borrow, default)]
     pub(super) username: Text<'a>,
 }
@@ -95,7 +95,7 @@ pub(super) struct Message<'a> {
     pub(super) from: Text<'a>,
     #[serde(borrow, default)]
     pub(super) from_user_id: Text<'a>,
-    /// Whom an echo went to.
+    /// The recipient of an echo.
     #[serde(borrow, default)]
     pub(super) to: Text<'a>,
     #[serde(borrow, default)]
@@ -108,7 +108,7 @@ pub(super) struct Message<'a> {
     pub(super) kind: Text<'a>,
     #[serde(borrow)]
     pub(super) referral: Option<&'a RawValue>,
-    // What a message of each type holds.
+    // The content of a message, by type.
     #[serde(borrow)]
     pub(super) text: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -162,7 +162,7 @@ pub(super) struct Referral<'a> {
     pub(super) ctwa_clid: Text<'a>,
 }
 
-/// A change of number or id. The ids after it, and those before it.
+/// A change of number or id: the ids after it, and those before it.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct System<'a> {
@@ -170,7 +170,7 @@ pub(super) struct System<'a> {
     pub(super) kind: Text<'a>,
     #[serde(borrow)]
     pub(super) wa_id: Text<'a>,
-    /// As older versions name `wa_id`.
+    /// The name of `wa_id` in older versions.
     #[serde(borrow)]
     pub(super) new_wa_id: Text<'a>,
     #[serde(borrow)]

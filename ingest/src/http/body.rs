@@ -8,7 +8,7 @@ use axum::body::{Body, HttpBody};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 
-use super::Refusal;
+use super::WebhookError;
 
 /// The longest body that is taken: Meta sends up to 3 MB.
 pub const MAX_BODY: usize = 3 * 1024 * 1024;
@@ -51,10 +51,10 @@ struct Held<'r> {
 
 impl Held<'_> {
     /// Makes room for a body of `length` bytes so far.
-    fn grow(&mut self, length: usize) -> Result<(), Refusal> {
+    fn grow(&mut self, length: usize) -> Result<(), WebhookError> {
         let more = length.saturating_sub(FREE).saturating_sub(self.bytes);
         if !self.room.take(more) {
-            return Err(Refusal::Busy);
+            return Err(WebhookError::Busy);
         }
         self.bytes += more;
         Ok(())
@@ -72,19 +72,19 @@ pub(super) async fn read<T>(
     body: &mut Body,
     room: &Room,
     timeout: Duration,
-    then: impl FnOnce(Bytes) -> Result<T, Refusal>,
-) -> Result<T, Refusal> {
+    then: impl FnOnce(Bytes) -> Result<T, WebhookError>,
+) -> Result<T, WebhookError> {
     if body.size_hint().lower() > MAX_BODY as u64 {
-        return Err(Refusal::TooLarge);
+        return Err(WebhookError::TooLarge);
     }
     let mut held = Held { room, bytes: 0 };
     let bytes = tokio::time::timeout(timeout, collect(body, &mut held))
         .await
-        .map_err(|_| Refusal::SlowBody)??;
+        .map_err(|_| WebhookError::SlowBody)??;
     then(bytes)
 }
 
-async fn collect(body: &mut Body, held: &mut Held<'_>) -> Result<Bytes, Refusal> {
+async fn collect(body: &mut Body, held: &mut Held<'_>) -> Result<Bytes, WebhookError> {
     let Some(first) = next(body).await? else {
         return Ok(Bytes::new());
     };
@@ -96,7 +96,7 @@ async fn collect(body: &mut Body, held: &mut Held<'_>) -> Result<Bytes, Refusal>
     while let Some(piece) = next(body).await? {
         let length = bytes.len() + piece.len();
         if length > MAX_BODY {
-            return Err(Refusal::TooLarge);
+            return Err(WebhookError::TooLarge);
         }
         held.grow(length)?;
         bytes.extend_from_slice(&piece);
@@ -104,11 +104,11 @@ async fn collect(body: &mut Body, held: &mut Held<'_>) -> Result<Bytes, Refusal>
     Ok(bytes.freeze())
 }
 
-async fn next(body: &mut Body) -> Result<Option<Bytes>, Refusal> {
+async fn next(body: &mut Body) -> Result<Option<Bytes>, WebhookError> {
     loop {
         match body.frame().await {
             None => return Ok(None),
-            Some(Err(_)) => return Err(Refusal::Unreadable),
+            Some(Err(_)) => return Err(WebhookError::Unreadable),
             Some(Ok(frame)) => {
                 if let Ok(bytes) = frame.into_data() {
                     return Ok(Some(bytes));

@@ -23,7 +23,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::{MAX_BODY, Publish, Room, Webhook, router};
+use super::{MAX_BODY, Publish, Room, WebhookState, router};
 use crate::cloud_api::Numbers;
 use crate::metrics::Metrics;
 use crate::provider::{CloudApi, Wasender};
@@ -40,7 +40,7 @@ const TEXT: &str = r#"{"object":"whatsapp_business_account","entry":[{"id":"1","
 #[derive(Default)]
 struct Broker {
     records: Mutex<Vec<Outgoing>>,
-    away: bool,
+    unavailable: bool,
     full: AtomicBool,
     /// With these, a publication announces itself and waits for the word to go on.
     gate: Option<(Notify, Notify)>,
@@ -56,7 +56,7 @@ impl Publish for Arc<Broker> {
             begun.notify_one();
             go_on.notified().await;
         }
-        if self.away {
+        if self.unavailable {
             return Err(ProduceError::Closed);
         }
         self.records.lock().unwrap().extend(records);
@@ -68,7 +68,7 @@ struct Service {
     address: SocketAddr,
     url: String,
     broker: Arc<Broker>,
-    webhook: Arc<Webhook<Arc<Broker>>>,
+    webhook: Arc<WebhookState<Arc<Broker>>>,
     shutdown: CancellationToken,
     server: JoinHandle<()>,
 }
@@ -86,9 +86,12 @@ async fn start(broker: Broker) -> Service {
     start_with(broker, |_| {}).await
 }
 
-async fn start_with(broker: Broker, change: impl FnOnce(&mut Webhook<Arc<Broker>>)) -> Service {
+async fn start_with(
+    broker: Broker,
+    change: impl FnOnce(&mut WebhookState<Arc<Broker>>),
+) -> Service {
     let broker = Arc::new(broker);
-    let mut webhook = Webhook {
+    let mut webhook = WebhookState {
         cloud_api: Some(CloudApi {
             secrets: AppSecrets::parse("new,old").unwrap(),
             verify_token: Secret::new("verify-me"),
@@ -268,7 +271,7 @@ async fn a_signed_body_that_is_no_webhook_is_refused() {
 #[tokio::test]
 async fn without_acknowledgement_the_answer_is_503_with_retry_after() {
     let service = start(Broker {
-        away: true,
+        unavailable: true,
         ..Broker::default()
     })
     .await;

@@ -1,17 +1,17 @@
-//! What a message says, by the member that it has. One that does not exist yet, and one that does
-//! not have the documented shape, are unsupported: the raw item beside it says more.
+//! Reads a message's content by the member that it has. An unknown member is unsupported. So is a
+//! member that does not have the documented shape. The raw item is kept in both cases.
 
 use leadstream_schemas::{ContactCard, Content, MediaType};
 
 use super::wire::Object;
 use crate::json::embedded;
 
-/// Longer names are none of a member.
+/// The longest name of a member.
 const MAX_TYPE: usize = 160;
-/// More than are ever seen within each other.
+/// More wrappers than messages have in practice.
 const MAX_WRAPPERS: usize = 8;
 
-/// What is wrapped around a message to say how it was sent.
+/// The members that wrap a message and describe how it was sent.
 const WRAPPERS: [&str; 8] = [
     "ephemeralMessage",
     "viewOnceMessage",
@@ -32,8 +32,8 @@ const MEDIA: [(&str, MediaType); 6] = [
     ("stickerMessage", MediaType::Sticker),
 ];
 
-/// The content of a message, which holds `message` and perhaps `messageBody`. Ids of other messages
-/// get the session's name in front, as records have.
+/// Reads the content of a message, which holds `message` and perhaps `messageBody`. The session's
+/// name is put before the ids of other messages, as in records.
 pub(super) fn read(number: &str, message: &Object<'_>) -> Content {
     let inner = unwrapped(message.object("message").unwrap_or_default());
     protocol(number, &inner)
@@ -49,8 +49,7 @@ pub(super) fn read(number: &str, message: &Object<'_>) -> Content {
         })
 }
 
-/// What became of an earlier message, as an update of it tells: edited, or deleted for everyone.
-/// `id` is the updated message's.
+/// Reads a change of the earlier message `id`: an edit, or a deletion for everyone.
 pub(super) fn change(number: &str, id: &str, update: &Object<'_>) -> Option<Content> {
     let message = update.object("message").unwrap_or_default();
     let edited = message.object("editedMessage").is_some();
@@ -59,7 +58,7 @@ pub(super) fn change(number: &str, id: &str, update: &Object<'_>) -> Option<Cont
         let message_id = id.to_owned();
         let stub = update.text("messageStubType");
         if edited {
-            let body = said(&inner)?;
+            let body = text_or_caption(&inner)?;
             Some(Content::Edit { message_id, body })
         } else if matches!(stub.get(), Some("1" | "REVOKE")) {
             Some(Content::Revoke { message_id })
@@ -69,7 +68,7 @@ pub(super) fn change(number: &str, id: &str, update: &Object<'_>) -> Option<Cont
     })
 }
 
-/// The words of a content.
+/// Returns the text of a content.
 pub(super) fn words(content: Content) -> Option<String> {
     let words = match content {
         Content::Text { body } | Content::Edit { body, .. } => Some(body),
@@ -105,8 +104,8 @@ fn plain(inner: &Object<'_>) -> Option<String> {
         .or_else(|| inner.verbatim("conversation"))
 }
 
-/// Text or caption.
-fn said(inner: &Object<'_>) -> Option<String> {
+/// Returns the text or caption.
+fn text_or_caption(inner: &Object<'_>) -> Option<String> {
     let caption = || {
         let mut media = MEDIA.iter();
         media.find_map(|(name, _)| inner.object(name)?.verbatim("caption"))
@@ -114,7 +113,7 @@ fn said(inner: &Object<'_>) -> Option<String> {
     plain(inner).or_else(caption)
 }
 
-/// A message that changes another one.
+/// Reads a message that changes another one.
 fn protocol(number: &str, inner: &Object<'_>) -> Option<Content> {
     let protocol = inner.object("protocolMessage")?;
     let message_id = other(number, &protocol)?;
@@ -122,7 +121,7 @@ fn protocol(number: &str, inner: &Object<'_>) -> Option<Content> {
         "0" | "REVOKE" => Some(Content::Revoke { message_id }),
         "14" | "MESSAGE_EDIT" => {
             let edited = unwrapped(protocol.object("editedMessage")?);
-            let body = said(&edited).unwrap_or_default();
+            let body = text_or_caption(&edited).unwrap_or_default();
             Some(Content::Edit { message_id, body })
         }
         _ => None,
@@ -137,7 +136,7 @@ fn reaction(number: &str, inner: &Object<'_>) -> Option<Content> {
     })
 }
 
-/// The id of the message that a reaction or change is about.
+/// Returns the id of the message that a reaction or change concerns.
 fn other(number: &str, about: &Object<'_>) -> Option<String> {
     let id = about.object("key")?.text("id").to_owned()?;
     Some(format!("{number}/{id}"))
@@ -194,7 +193,7 @@ fn card(contact: &Object<'_>) -> ContactCard {
     }
 }
 
-/// The number of a vCard's line such as `item1.TEL;type=CELL;waid=15550100:+1 555 0100`.
+/// Returns the number of a vCard's line such as `item1.TEL;type=CELL;waid=15550100:+1 555 0100`.
 fn phone(line: &str) -> Option<String> {
     let (property, value) = line.split_once(':')?;
     let mut parameters = property.split(';');
@@ -236,7 +235,7 @@ fn choice(inner: &Object<'_>) -> Option<Content> {
     })
 }
 
-/// The answers are JSON within a text, and not always an object.
+/// Reads a form's answers: JSON within a text, and not always an object.
 fn form(inner: &Object<'_>) -> Option<Content> {
     let response = inner.object("interactiveResponseMessage")?;
     let flow = response.object("nativeFlowResponseMessage")?;
@@ -246,7 +245,7 @@ fn form(inner: &Object<'_>) -> Option<Content> {
     })
 }
 
-/// The member that makes the message what it is; keys and settings come beside it.
+/// Returns the member that determines the message's type; keys and settings are beside it.
 fn provider_type(inner: &Object<'_>) -> Option<String> {
     let names = || {
         inner

@@ -1,4 +1,4 @@
-//! Who an item is about. Ids may be missing, empty, or hold another's value.
+//! Finds the person that an item concerns. Ids may be missing, empty, or hold another id's value.
 
 use leadstream_schemas::id::{is_number, phone};
 use leadstream_schemas::{Recipient, Sender};
@@ -6,7 +6,8 @@ use leadstream_schemas::{Recipient, Sender};
 use super::wire::Object;
 use crate::item::{Ignored, MAX_ID, MAX_NAME_CHARS};
 
-/// A provider id is prefixed with the session's name and sometimes followed by what happened to it.
+/// The longest id of a key. Records put the session's name before it, and sometimes a suffix after
+/// it.
 const MAX_KEY_ID: usize = 400;
 
 /// A message's `key`. Newer deliveries repeat some of its members beside it.
@@ -27,7 +28,7 @@ pub(super) struct Ids {
 enum Id {
     Phone(String),
     Lid(String),
-    /// Digits that do not say what they are.
+    /// Digits of an unknown kind.
     Bare(String),
 }
 
@@ -36,7 +37,7 @@ impl<'a> Key<'a> {
         Self { key, beside }
     }
 
-    /// The message's id within the session.
+    /// Returns the message's id within the session.
     pub(super) fn id(&self) -> Option<String> {
         self.key.text("id").within(MAX_KEY_ID).map(str::to_owned)
     }
@@ -46,7 +47,8 @@ impl<'a> Key<'a> {
         self.key.flag("fromMe").or_else(beside).unwrap_or(false)
     }
 
-    /// Why a message is no conversation with the business.
+    /// Returns the reason why a message is no part of a conversation with the business, if it is
+    /// none.
     pub(super) fn ignored(&self) -> Option<Ignored> {
         let jids = [self.text("remoteJid"), self.text("remoteJidAlt")];
         jids.iter()
@@ -59,7 +61,7 @@ impl<'a> Key<'a> {
             })
     }
 
-    /// Whoever wrote it.
+    /// Returns the ids of the author.
     pub(super) fn sender(&self) -> Ids {
         Ids::of(
             &[
@@ -70,12 +72,13 @@ impl<'a> Key<'a> {
                 self.certain("senderJid"),
                 self.certain("senderLid"),
             ],
-            // Of the LIDs the member that is named for it is to be trusted first.
+            // The member that is named for the LID is the most reliable one.
             self.id_of("senderLid"),
         )
     }
 
-    /// Whom it went to. The members that are named for a sender hold ourselves then.
+    /// Returns the ids of the recipient. The members that are named for a sender then hold our own
+    /// ids.
     pub(super) fn recipient(&self) -> Ids {
         let jids = [self.certain("remoteJid"), self.certain("remoteJidAlt")];
         Ids::of(&jids, None)
@@ -85,7 +88,7 @@ impl<'a> Key<'a> {
         id(&self.text(name)?)
     }
 
-    /// Only what says itself whether it is a phone number or a LID.
+    /// Returns an id that states whether it is a phone number or a LID.
     fn certain(&self, name: &str) -> Option<Id> {
         self.id_of(name).filter(|id| !matches!(id, Id::Bare(_)))
     }
@@ -97,7 +100,8 @@ impl<'a> Key<'a> {
 }
 
 impl Ids {
-    /// The first of each kind. Bare digits are a phone number, unless they are those of the LID.
+    /// Returns the first id of each kind. Bare digits are a phone number, unless they are those of
+    /// the LID.
     fn of(candidates: &[Option<Id>], lid: Option<Id>) -> Self {
         let lid = match lid {
             Some(Id::Lid(lid) | Id::Bare(lid)) => Some(lid),
@@ -128,7 +132,7 @@ impl Ids {
         key.unwrap_or_default()
     }
 
-    /// Named as the message says.
+    /// Returns the ids as a sender, with the name in the message.
     pub(super) fn into_sender(self, message: &Object<'_>) -> Sender {
         let name = ["pushName", "verifiedBizName"]
             .iter()
@@ -150,7 +154,8 @@ impl Ids {
     }
 }
 
-/// Reads `<digits>[:<device>][@<server>]`; the server says what the digits are, wherever they stood.
+/// Reads `<digits>[:<device>][@<server>]`. The server determines the kind of the digits, in
+/// whichever member they are.
 fn id(text: &str) -> Option<Id> {
     if text.len() > MAX_ID {
         return None;

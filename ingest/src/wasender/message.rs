@@ -1,26 +1,26 @@
-//! One message of a `messages.…` event, or of `message.sent`.
+//! Reads one message of a `messages.…` event, or of `message.sent`.
 
 use leadstream_schemas::{Content, DeliveryStatus, Topic};
 use serde_json::value::RawValue;
 
 use super::content;
 use super::identity::Key;
-use super::scope::{Failure, Scope};
+use super::item_context::{Failure, ItemContext};
 use super::wire::Object;
 use crate::item::{Class, Item, MAX_ID};
 
-/// What a person wrote to the business, or the business to a person.
-pub(super) fn read(scope: &Scope<'_>, raw: &RawValue, item: u32) -> Result<Item, Failure> {
+/// Reads a message of a person to the business, or of the business to a person.
+pub(super) fn read(context: &ItemContext<'_>, raw: &RawValue, item: u32) -> Result<Item, Failure> {
     let message = Object::read(raw).ok_or((Topic::LeadInputs, Class::Malformed))?;
     let key = key(&message);
     if key.is_ours() {
-        return from_us(scope, raw, &message, &key, None);
+        return from_us(context, raw, &message, &key, None);
     }
     if let Some(ignored) = key.ignored() {
         return Ok(Item::Ignored(ignored));
     }
     let fail = |class| (Topic::LeadInputs, class);
-    let number = scope.number.ok_or(fail(Class::NoNumber))?;
+    let number = context.number.ok_or(fail(Class::NoNumber))?;
     let id = key.id().ok_or(fail(Class::NoId))?;
     let sender = key.sender();
     if sender.is_empty() {
@@ -28,31 +28,31 @@ pub(super) fn read(scope: &Scope<'_>, raw: &RawValue, item: u32) -> Result<Item,
     }
     let content = content::read(number, &message);
     let id = format!("{number}/{id}");
-    let sent_at = scope.moment(message.timestamp("messageTimestamp"));
+    let sent_at = context.moment(message.timestamp("messageTimestamp"));
     let sender = sender.into_sender(&message);
-    Ok(scope.input(raw, item, id, sender, sent_at, content))
+    Ok(context.input(raw, item, id, sender, sent_at, content))
 }
 
-/// What became of a message that was sent through the provider; `data` holds what the provider says
-/// of it.
+/// Reads the status of a message that was sent through the provider; `data` holds the provider's
+/// statement about it.
 pub(super) fn read_sent(
-    scope: &Scope<'_>,
+    context: &ItemContext<'_>,
     raw: &RawValue,
     data: &Object<'_>,
 ) -> Result<Item, Failure> {
     let message = Object::read(raw).ok_or((Topic::MessageStatuses, Class::Malformed))?;
     let key = key(&message);
-    from_us(scope, raw, &message, &key, Some(data))
+    from_us(context, raw, &message, &key, Some(data))
 }
 
 fn key<'a>(message: &Object<'a>) -> Key<'a> {
     Key::new(message.object("key").unwrap_or_default(), message.clone())
 }
 
-/// Only the service that sends can tell a person's words from an echo of its own, so both become
-/// statuses.
+/// Returns a status of our own message. Only the service that sends can distinguish a person's
+/// words from its own echo, so both become statuses.
 fn from_us(
-    scope: &Scope<'_>,
+    context: &ItemContext<'_>,
     raw: &RawValue,
     message: &Object<'_>,
     key: &Key<'_>,
@@ -62,13 +62,13 @@ fn from_us(
         return Ok(Item::Ignored(ignored));
     }
     let fail = |class| (Topic::MessageStatuses, class);
-    let number = scope.number.ok_or(fail(Class::NoNumber))?;
+    let number = context.number.ok_or(fail(Class::NoNumber))?;
     let id = key.id().ok_or(fail(Class::NoId))?;
     let recipient = key.recipient().into_recipient();
-    let at = scope.moment(message.timestamp("messageTimestamp"));
+    let at = context.moment(message.timestamp("messageTimestamp"));
     let content = content::read(number, message);
     if let Content::Revoke { message_id } = content {
-        let status = scope.status(raw, message_id, DeliveryStatus::Deleted, at, recipient);
+        let status = context.status(raw, message_id, DeliveryStatus::Deleted, at, recipient);
         return Ok(Item::Status(Box::new(status)));
     }
     let of_data = |name| sent.and_then(|data| data.flag(name));
@@ -79,14 +79,14 @@ fn from_us(
     } else {
         DeliveryStatus::Sent
     };
-    let mut status = scope.status(raw, format!("{number}/{id}"), status, at, recipient);
+    let mut status = context.status(raw, format!("{number}/{id}"), status, at, recipient);
     status.body = content::words(content);
     status.send_id = sent.and_then(|data| send_id(message, data));
     Ok(Item::Status(Box::new(status)))
 }
 
-/// The id that the send was answered with. `id` is that only as an integer: as a text it is
-/// WhatsApp's.
+/// Returns the id in the response to the send. In `id`, only an integer is that id; a text is
+/// WhatsApp's id.
 fn send_id(message: &Object<'_>, data: &Object<'_>) -> Option<String> {
     let integer = |object: &Object<'_>| {
         let raw = object.get("id")?.get();

@@ -1,11 +1,11 @@
-//! Keeps secrets out of what is stored. Works on the text, so that everything else stays as it was
-//! sent: order, blanks, escapes, digits of numbers.
+//! Removes secrets from JSON that is stored. Works on the text and leaves the rest unchanged:
+//! order, blanks, escapes, digits of numbers.
 
 use std::borrow::Cow;
 
 const REDACTED: &str = "\"[redacted]\"";
 
-/// Members whose value is a secret whatever it is: keys, and codes that pair a device.
+/// Members whose value is always a secret: keys, and codes that pair a device.
 const SECRET_MEMBERS: [&str; 8] = [
     "sessionId",
     "session_id",
@@ -17,8 +17,8 @@ const SECRET_MEMBERS: [&str; 8] = [
     "qr_code",
 ];
 
-/// `json`, which has to be valid, without the values of secret members and without the texts that
-/// hold one of `secrets`, however they are escaped.
+/// Returns the valid JSON `json` without the values of secret members, and without texts that hold
+/// one of `secrets`, in any escaped form.
 pub(super) fn redact<'a>(json: &'a str, secrets: &[&str]) -> Cow<'a, str> {
     let mut redacted = String::new();
     let mut copied = 0;
@@ -61,7 +61,7 @@ fn unescaped(literal: &str) -> Cow<'_, str> {
     if !plain.contains('\\') {
         return Cow::Borrowed(plain);
     }
-    // Half of a surrogate pair has no text form: then the escapes are compared as they stand.
+    // Half of a surrogate pair has no text form. Then the escapes themselves are compared.
     serde_json::from_str(literal).map_or(Cow::Borrowed(plain), Cow::Owned)
 }
 
@@ -70,7 +70,7 @@ fn skip_blanks(json: &str, from: usize) -> usize {
     from + blanks.take_while(|byte| byte.is_ascii_whitespace()).count()
 }
 
-/// Behind the closing quote of the text that begins at `start`.
+/// Returns the position after the closing quote of the text that begins at `start`.
 fn end_of_text(json: &str, start: usize) -> usize {
     let mut bytes = json.bytes().enumerate().skip(start + 1);
     while let Some((at, byte)) = bytes.next() {
@@ -85,7 +85,7 @@ fn end_of_text(json: &str, start: usize) -> usize {
     json.len()
 }
 
-/// Behind the value that begins at `start`.
+/// Returns the position after the value that begins at `start`.
 fn end_of_value(json: &str, start: usize) -> usize {
     let mut depth = 0_usize;
     let mut at = start;

@@ -1,4 +1,4 @@
-//! Which session a webhook came for.
+//! Finds the session that received a webhook.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,14 +7,14 @@ use subtle::ConstantTimeEq;
 
 use crate::config::entries;
 
-/// What a session is called that has no name of its own.
+/// The name of a session without a name.
 pub(super) const DEFAULT: &str = "default";
-/// Far below the length of a key, so that a key in a name's place is noticed.
+/// Far below the length of a key, so that a key in a name's place is detected.
 const MAX_NAME: usize = 32;
 const EXAMPLE: &str = "example: sales=KEY,support=KEY, or only KEY where there is one session";
 
 /// The sessions that are ours, by the API key that WASenderApi repeats as `sessionId`. By default
-/// none is configured, and whatever comes is of the session `default`.
+/// none is configured, and every webhook belongs to the session `default`.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Sessions(Vec<Session>);
 
@@ -24,11 +24,11 @@ struct Session {
     key: String,
 }
 
-/// Whose a webhook is.
+/// The owner of a webhook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Whose<'s> {
     Ours(&'s str),
-    /// No key came, and there are several sessions.
+    /// The webhook has no key, and there are several sessions.
     Unknown,
     Foreign,
 }
@@ -43,7 +43,7 @@ impl<'s> Whose<'s> {
 }
 
 impl Sessions {
-    /// The session whose key was sent. Compares with every key, each in constant time.
+    /// Returns the session of a key. Compares with every key, each in constant time.
     pub(super) fn find(&self, key: Option<&str>) -> Whose<'_> {
         match (self.0.as_slice(), key) {
             ([], _) => Whose::Ours(DEFAULT),
@@ -65,7 +65,7 @@ impl Sessions {
     }
 }
 
-/// Reads `KEY`, or `name=KEY,name=KEY`. The errors name an entry by its place: whatever stands in
+/// Reads `KEY`, or `name=KEY,name=KEY`. Errors name an entry by its position, because any part of
 /// it may be a key.
 impl FromStr for Sessions {
     type Err = String;
@@ -105,7 +105,7 @@ fn session(entry: &str, alone: bool) -> Result<Session, &'static str> {
             "has a name that is not 1 to 32 of letters, digits, `-`, `_` and `.` (write default=KEY for a key that holds `=`)",
         );
     }
-    // What pads an encoded key is none.
+    // The padding of an encoded key is no key.
     if key.trim_matches('=').is_empty() {
         return Err("has a name but no key behind its `=`");
     }

@@ -71,7 +71,7 @@ fn dead(event: &str, data: &Value) -> (Topic, Class) {
     }
 }
 
-/// A message of a person.
+/// Returns a message of a person.
 fn from_person(message: &Value) -> Value {
     json!({
         "key": { "id": "3A01", "fromMe": false, "remoteJid": "15550100001@s.whatsapp.net" },
@@ -79,7 +79,7 @@ fn from_person(message: &Value) -> Value {
     })
 }
 
-/// What a person's message with this `message` says.
+/// Returns the content of a person's message with this `message`.
 fn content(message: &Value) -> Content {
     input(
         "messages.upsert",

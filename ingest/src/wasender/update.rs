@@ -1,4 +1,4 @@
-//! What became of messages: statuses, receipts, edits, deletions, reactions.
+//! Reads updates of messages: statuses, receipts, edits, deletions, reactions.
 
 use leadstream_schemas::{Content, DeliveryStatus, Timestamp, Topic};
 use serde_json::value::RawValue;
@@ -6,15 +6,15 @@ use sha2::{Digest, Sha256};
 
 use super::content;
 use super::identity::Key;
-use super::scope::{Failure, Scope};
+use super::item_context::{Failure, ItemContext};
 use super::wire::Object;
 use crate::item::{Class, Item};
 
-/// One of `messages.update` or `message-receipt.update`.
-pub(super) fn read(scope: &Scope<'_>, raw: &RawValue, item: u32) -> Result<Item, Failure> {
+/// Reads one element of `messages.update` or `message-receipt.update`.
+pub(super) fn read(context: &ItemContext<'_>, raw: &RawValue, item: u32) -> Result<Item, Failure> {
     let fail = |class| (Topic::MessageStatuses, class);
     let element = Object::read(raw).ok_or(fail(Class::Malformed))?;
-    // Receipts stand one level deeper.
+    // Receipts are one level deeper.
     let element = match element.object("message") {
         Some(inner) if element.get("key").is_none() && inner.get("key").is_some() => inner,
         _ => element,
@@ -23,34 +23,38 @@ pub(super) fn read(scope: &Scope<'_>, raw: &RawValue, item: u32) -> Result<Item,
     if let Some(ignored) = key.ignored() {
         return Ok(Item::Ignored(ignored));
     }
-    let number = scope.number.ok_or(fail(Class::NoNumber))?;
+    let number = context.number.ok_or(fail(Class::NoNumber))?;
     let id = format!("{number}/{}", key.id().ok_or(fail(Class::NoId))?);
     let update = element.object("update").unwrap_or_default();
     let sent_at = update.timestamp("messageTimestamp");
     let sent_at = sent_at.or_else(|| element.timestamp("messageTimestamp"));
-    let (status, at) = match told(&element, &update) {
+    let (status, at) = match status(&element, &update) {
         Some((status, at)) => (status, at.or(sent_at)),
         None => match content::change(number, &id, &update) {
             Some(content) => {
                 let change = Change {
                     key: &key,
                     about: &element,
-                    sent_at: scope.moment(sent_at),
+                    sent_at: context.moment(sent_at),
                     item,
                 };
-                return change.record(scope, raw, id, content);
+                return change.record(context, raw, id, content);
             }
             None => (DeliveryStatus::Unknown, sent_at),
         },
     };
-    // `fromMe` cannot be relied on here: people's messages have no statuses.
+    // `fromMe` is not reliable here: people's messages have no statuses.
     let recipient = key.recipient().into_recipient();
-    let status = scope.status(raw, id, status, scope.moment(at), recipient);
+    let status = context.status(raw, id, status, context.moment(at), recipient);
     Ok(Item::Status(Box::new(status)))
 }
 
-/// One of `messages.delete`: a key, or what holds one.
-pub(super) fn read_deleted(scope: &Scope<'_>, raw: &RawValue, item: u32) -> Result<Item, Failure> {
+/// Reads one element of `messages.delete`: a key, or an object that holds one.
+pub(super) fn read_deleted(
+    context: &ItemContext<'_>,
+    raw: &RawValue,
+    item: u32,
+) -> Result<Item, Failure> {
     let element = Object::read(raw).ok_or((Topic::LeadInputs, Class::Malformed))?;
     let own = element.object("key").unwrap_or_else(|| element.clone());
     let key = Key::new(own, element.clone());
@@ -58,21 +62,25 @@ pub(super) fn read_deleted(scope: &Scope<'_>, raw: &RawValue, item: u32) -> Resu
         return Ok(Item::Ignored(ignored));
     }
     let topic = topic(&key);
-    let number = scope.number.ok_or((topic, Class::NoNumber))?;
+    let number = context.number.ok_or((topic, Class::NoNumber))?;
     let id = format!("{number}/{}", key.id().ok_or((topic, Class::NoId))?);
     let change = Change {
         key: &key,
         about: &element,
-        sent_at: scope.moment(element.timestamp("messageTimestamp")),
+        sent_at: context.moment(element.timestamp("messageTimestamp")),
         item,
     };
     let message_id = id.clone();
-    change.record(scope, raw, id, Content::Revoke { message_id })
+    change.record(context, raw, id, Content::Revoke { message_id })
 }
 
-/// One of `messages.reaction`: `key` is that of the message reacted to, `reaction.key` the
-/// reaction's own, which may be missing or repeat the other.
-pub(super) fn read_reaction(scope: &Scope<'_>, raw: &RawValue, item: u32) -> Result<Item, Failure> {
+/// Reads one element of `messages.reaction`: `key` is that of the message reacted to.
+/// `reaction.key` is the reaction's own, which may be missing or repeat the other.
+pub(super) fn read_reaction(
+    context: &ItemContext<'_>,
+    raw: &RawValue,
+    item: u32,
+) -> Result<Item, Failure> {
     let element = Object::read(raw).ok_or((Topic::LeadInputs, Class::Malformed))?;
     let about = Key::new(element.object("key").unwrap_or_default(), element.clone());
     let reaction = element.object("reaction").unwrap_or_default();
@@ -82,32 +90,32 @@ pub(super) fn read_reaction(scope: &Scope<'_>, raw: &RawValue, item: u32) -> Res
         return Ok(Item::Ignored(ignored));
     }
     let topic = topic(&own);
-    let number = scope.number.ok_or((topic, Class::NoNumber))?;
+    let number = context.number.ok_or((topic, Class::NoNumber))?;
     let target = about.id().ok_or((topic, Class::NoId))?;
     let emoji = reaction.text("text").to_owned();
     let sender = match own.sender() {
         ids if ids.is_empty() => about.sender(),
         ids => ids,
     };
-    let told_at = reaction.timestamp("senderTimestampMs");
+    let reacted_at = reaction.timestamp("senderTimestampMs");
     let id = match own.id() {
         Some(id) if id != target => format!("{number}/{id}"),
         _ => {
             let emoji = emoji.as_deref().unwrap_or_default();
-            let millis = told_at.map(|at| at.millis().to_string());
+            let millis = reacted_at.map(|at| at.millis().to_string());
             let told = [sender.key(), emoji, millis.as_deref().unwrap_or_default()];
             format!("{number}/{target}/reaction/{}", digest(&told.join("\n")))
         }
     };
-    let sent_at = told_at.or_else(|| element.timestamp("messageTimestamp"));
-    let sent_at = scope.moment(sent_at);
+    let sent_at = reacted_at.or_else(|| element.timestamp("messageTimestamp"));
+    let sent_at = context.moment(sent_at);
     if own.is_ours() {
         let recipient = match own.recipient() {
             ids if ids.is_empty() => about.recipient(),
             ids => ids,
         };
         let recipient = recipient.into_recipient();
-        let mut status = scope.status(raw, id, DeliveryStatus::Sent, sent_at, recipient);
+        let mut status = context.status(raw, id, DeliveryStatus::Sent, sent_at, recipient);
         status.body = emoji;
         return Ok(Item::Status(Box::new(status)));
     }
@@ -117,10 +125,10 @@ pub(super) fn read_reaction(scope: &Scope<'_>, raw: &RawValue, item: u32) -> Res
     let message_id = format!("{number}/{target}");
     let content = Content::Reaction { message_id, emoji };
     let sender = sender.into_sender(&element);
-    Ok(scope.input(raw, item, id, sender, sent_at, content))
+    Ok(context.input(raw, item, id, sender, sent_at, content))
 }
 
-/// Where a dead letter belongs: what is ours would have been a status.
+/// Returns the topic of a dead letter: an update of our own message would have been a status.
 fn topic(key: &Key<'_>) -> Topic {
     if key.is_ours() {
         Topic::MessageStatuses
@@ -138,11 +146,11 @@ struct Change<'c, 'a> {
 }
 
 impl Change<'_, '_> {
-    /// `id` is that of the key, which may be the changed message's or the change's own. In the first
-    /// case the record needs another, and the same one when the change is told again.
+    /// Returns the record. The id of the key may be the changed message's or the change's own. In
+    /// the first case the record needs another id, which is the same for a duplicate of the change.
     fn record(
         &self,
-        scope: &Scope<'_>,
+        context: &ItemContext<'_>,
         raw: &RawValue,
         id: String,
         content: Content,
@@ -153,7 +161,7 @@ impl Change<'_, '_> {
                 Content::Revoke { message_id } => (message_id.clone(), DeliveryStatus::Deleted),
                 _ => (id, DeliveryStatus::Sent),
             };
-            let mut status = scope.status(raw, id, status, self.sent_at, recipient);
+            let mut status = context.status(raw, id, status, self.sent_at, recipient);
             status.body = content::words(content);
             return Ok(Item::Status(Box::new(status)));
         }
@@ -169,18 +177,21 @@ impl Change<'_, '_> {
             _ => id,
         };
         let sender = sender.into_sender(self.about);
-        Ok(scope.input(raw, self.item, id, sender, self.sent_at, content))
+        Ok(context.input(raw, self.item, id, sender, self.sent_at, content))
     }
 }
 
-/// The first 8 hex digits of a text's SHA-256.
+/// Returns the first 8 hex digits of a text's SHA-256.
 fn digest(text: &str) -> String {
     let hash = Sha256::digest(text.as_bytes());
     hex::encode(hash.get(..4).unwrap_or_default())
 }
 
-/// The status that an update tells, and when it came to be where that is told.
-fn told(element: &Object<'_>, update: &Object<'_>) -> Option<(DeliveryStatus, Option<Timestamp>)> {
+/// Returns the status in an update, and its time if the update has one.
+fn status(
+    element: &Object<'_>,
+    update: &Object<'_>,
+) -> Option<(DeliveryStatus, Option<Timestamp>)> {
     for holder in [element, update] {
         if holder.get("status").is_some() {
             return Some((named(holder.text("status").get()), None));
@@ -197,7 +208,7 @@ fn told(element: &Object<'_>, update: &Object<'_>) -> Option<(DeliveryStatus, Op
         })
 }
 
-/// The furthest that a receipt has come.
+/// Returns the latest state of a receipt.
 fn of_receipt(receipt: &Object<'_>) -> (DeliveryStatus, Option<Timestamp>) {
     [
         ("playedTimestamp", DeliveryStatus::Played),

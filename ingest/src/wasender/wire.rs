@@ -1,5 +1,5 @@
-//! The parts of a webhook. Every member is read on its own, so that an odd one hides no other, and
-//! the last of a repeated one counts.
+//! Reads the parts of a webhook. Every member is read on its own, so that a wrong one hides no
+//! other. The last of a repeated member counts.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -19,7 +19,7 @@ impl<'a> Object<'a> {
         object(raw)
     }
 
-    /// A member's value, if it is there and not null.
+    /// Returns a member's value, if it is there and not null.
     pub(super) fn get(&self, name: &str) -> Option<&'a RawValue> {
         let member = self.0.iter().rev().find(|(member, _)| member == name);
         member
@@ -31,29 +31,29 @@ impl<'a> Object<'a> {
         self.0.iter().map(|(name, _)| name.as_ref())
     }
 
-    /// A member that is an object.
+    /// Returns a member that is an object.
     pub(super) fn object(&self, name: &str) -> Option<Self> {
         Self::read(self.get(name)?)
     }
 
-    /// The elements of a member that is an array.
+    /// Returns the elements of a member that is an array.
     pub(super) fn array(&self, name: &str) -> Vec<&'a RawValue> {
         self.get(name).and_then(array).unwrap_or_default()
     }
 
-    /// A member that is a text or number; empty otherwise.
+    /// Returns a member that is a text or number; empty otherwise.
     pub(super) fn text(&self, name: &str) -> Text<'a> {
         let text = self.get(name).map(RawValue::get);
         text.and_then(|text| serde_json::from_str(text).ok())
             .unwrap_or_default()
     }
 
-    /// As [`Self::text`], with the blanks that a person wrote.
+    /// Returns the text like [`Self::text`], with the blanks that a person wrote.
     pub(super) fn verbatim(&self, name: &str) -> Option<String> {
         self.text(name).verbatim().map(str::to_owned)
     }
 
-    /// Whether a member says true, as some senders write it.
+    /// Returns whether a member means true, in any form that senders use.
     pub(super) fn flag(&self, name: &str) -> Option<bool> {
         match self.get(name)?.get() {
             "true" | "\"true\"" => Some(true),
@@ -125,8 +125,8 @@ pub(super) fn array(raw: &RawValue) -> Option<Vec<&RawValue>> {
     serde_json::from_str(raw.get()).ok()
 }
 
-/// The items of an event: those of the first of `lists` that `data` has, else `data` itself; each
-/// an element of it where it is an array.
+/// Returns the items of an event: those of the first of `lists` that `data` has, else `data`
+/// itself. An array holds one item per element.
 pub(super) fn elements<'a>(data: &'a RawValue, lists: &[&str]) -> Vec<&'a RawValue> {
     if data.get() == "null" {
         return Vec::new();
@@ -137,7 +137,8 @@ pub(super) fn elements<'a>(data: &'a RawValue, lists: &[&str]) -> Vec<&'a RawVal
     array(items).unwrap_or_else(|| vec![items])
 }
 
-/// A moment as a number, as text, or as the parts of a 64-bit integer, which JavaScript lacks.
+/// Reads a moment as a number, as text, or as the parts of a 64-bit integer, which JavaScript
+/// lacks.
 fn timestamp(raw: &RawValue) -> Option<Timestamp> {
     if is_object(raw) {
         let long = Object::read(raw)?;

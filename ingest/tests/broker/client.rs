@@ -1,4 +1,4 @@
-//! A client that returns for each request whether it was refused, cut or answered.
+//! A test client that distinguishes a refused, a broken and an answered request.
 
 use std::net::SocketAddr;
 
@@ -10,14 +10,14 @@ use tokio::net::TcpStream;
 pub(crate) const SECRET: &str = "s3cret";
 
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Answer {
+pub(crate) struct HttpResponse {
     pub(crate) status: u16,
     pub(crate) retry_after: Option<String>,
     pub(crate) closes: bool,
 }
 
-pub(crate) fn refusal(retry_after: &str) -> Answer {
-    Answer {
+pub(crate) fn unavailable(retry_after: &str) -> HttpResponse {
+    HttpResponse {
         status: 503,
         retry_after: Some(retry_after.to_owned()),
         closes: false,
@@ -35,7 +35,7 @@ impl Client {
     }
 
     /// Posts a message, signed.
-    pub(crate) async fn post(&mut self, id: &str, text: &str) -> std::io::Result<Answer> {
+    pub(crate) async fn post(&mut self, id: &str, text: &str) -> std::io::Result<HttpResponse> {
         let body = webhook(id, text);
         let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
         mac.update(body.as_bytes());
@@ -46,11 +46,11 @@ impl Client {
             body.len()
         );
         self.0.get_mut().write_all(request.as_bytes()).await?;
-        self.answer().await
+        self.response().await
     }
 
-    async fn answer(&mut self) -> std::io::Result<Answer> {
-        let mut answer = Answer {
+    async fn response(&mut self) -> std::io::Result<HttpResponse> {
+        let mut response = HttpResponse {
             status: status(&self.line().await?),
             retry_after: None,
             closes: false,
@@ -60,14 +60,14 @@ impl Client {
             let line = self.line().await?.to_ascii_lowercase();
             match line.split_once(": ") {
                 None => break,
-                Some(("retry-after", seconds)) => answer.retry_after = Some(seconds.to_owned()),
-                Some(("connection", token)) => answer.closes = token == "close",
+                Some(("retry-after", seconds)) => response.retry_after = Some(seconds.to_owned()),
+                Some(("connection", token)) => response.closes = token == "close",
                 Some(("content-length", bytes)) => length = bytes.parse().unwrap(),
                 Some(_) => {}
             }
         }
         self.0.read_exact(&mut vec![0; length]).await?;
-        Ok(answer)
+        Ok(response)
     }
 
     async fn line(&mut self) -> std::io::Result<String> {

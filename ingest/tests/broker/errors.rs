@@ -1,8 +1,8 @@
-//! The broker answers, but with errors.
+//! Tests a broker that answers with errors.
 
 use rdkafka::types::RDKafkaRespErr::{self, *};
 
-use crate::client::refusal;
+use crate::client::unavailable;
 use crate::service::{Cluster, Service};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -67,7 +67,7 @@ async fn assert_is_over_when_it_ends(
 ) {
     cluster.fail(&[error; 1000]);
     for _ in 0..2 {
-        assert_eq!(service.post(id).await, refusal("5"), "{error:?}");
+        assert_eq!(service.post(id).await, unavailable("5"), "{error:?}");
         assert!(!cluster.ids().contains(id), "{error:?}");
     }
     cluster.heal();

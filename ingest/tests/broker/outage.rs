@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::client::refusal;
+use crate::client::unavailable;
 use crate::service::{Cluster, Service};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -12,7 +12,7 @@ async fn while_the_broker_is_away_webhooks_are_refused_and_health_says_why_and_t
     assert_eq!(service.post("wamid.1").await.status, 200);
     cluster.down();
     while service.is_ready() {
-        assert_eq!(service.post("wamid.2").await, refusal("5"));
+        assert_eq!(service.post("wamid.2").await, unavailable("5"));
     }
     let problems = service.context.health.problems();
     assert_eq!(problems.keys().collect::<Vec<_>>(), [&"kafka"]);
@@ -40,7 +40,7 @@ async fn no_answer_overtakes_a_slow_broker_s_acknowledgement_nor_waits_for_it_fo
     assert!(began.elapsed() >= slow, "{:?}", began.elapsed());
 
     cluster.answers_after(Duration::from_secs(30));
-    assert_eq!(service.post("wamid.2").await, refusal("5"));
+    assert_eq!(service.post("wamid.2").await, unavailable("5"));
 
     cluster.answers_after(Duration::ZERO);
     service.deliver("wamid.2").await;

@@ -1,8 +1,8 @@
-//! Tests more input than the broker takes.
+//! Tests more input than the broker accepts.
 
 use tokio::sync::mpsc;
 
-use crate::client::{Client, refusal};
+use crate::client::{Client, unavailable};
 use crate::service::{Cluster, Service};
 
 const WEBHOOKS: usize = 60;
@@ -29,27 +29,27 @@ async fn past_the_limit_of_what_may_wait_webhooks_are_refused_at_once() {
         tokio::spawn(async move {
             let mut client = Client::connect(address).await.unwrap();
             let id = format!("wamid.{index}");
-            let answer = client.post(&id, &"x".repeat(TEXT)).await.unwrap();
-            sender.send((id, answer)).await.unwrap();
+            let response = client.post(&id, &"x".repeat(TEXT)).await.unwrap();
+            sender.send((id, response)).await.unwrap();
         });
     }
     drop(sender);
     for _ in MAY_WAIT..WEBHOOKS {
-        let (_, answer) = answers.recv().await.unwrap();
-        assert_eq!(answer, refusal("1"));
+        let (_, response) = answers.recv().await.unwrap();
+        assert_eq!(response, unavailable("1"));
     }
     // Small messages are refused as well while the limit is reached.
-    assert_eq!(service.post("wamid.small").await, refusal("1"));
+    assert_eq!(service.post("wamid.small").await, unavailable("1"));
 
     cluster.up();
     let mut waited = 0;
     let mut taken = vec!["wamid.first".to_owned()];
-    while let Some((id, answer)) = answers.recv().await {
-        if answer.status == 200 {
+    while let Some((id, response)) = answers.recv().await {
+        if response.status == 200 {
             waited += 1;
             taken.push(id);
         } else {
-            assert_eq!(answer, refusal("1"));
+            assert_eq!(response, unavailable("1"));
         }
     }
     assert!((1..=MAY_WAIT).contains(&waited), "{waited}");

@@ -1,4 +1,4 @@
-//! A mock cluster, and the service that writes to it.
+//! Starts a mock cluster, and the service that writes to it.
 
 use std::collections::BTreeSet;
 use std::net::{SocketAddr, TcpListener};
@@ -16,7 +16,7 @@ use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::client::{Answer, Client};
+use crate::client::{Client, HttpResponse};
 
 const NO_REGISTRY: &str = "http://127.0.0.1:1";
 const TOPICS: [&str; 3] = ["lead.inputs", "message.statuses", "provider.notices"];
@@ -114,7 +114,7 @@ impl Service {
             format!("--ingest-address={address}"),
             format!("--meta-app-secret={}", crate::client::SECRET),
             "--meta-verify-token=token".to_owned(),
-            // An outage of seconds is not followed by ten of silence.
+            // Without this, a short outage is followed by ten seconds of silence.
             "--kafka-config=reconnect.backoff.max.ms=500".to_owned(),
         ];
         let words = words
@@ -154,11 +154,11 @@ impl Service {
     }
 
     /// Returns the answer to one message, over its own connection.
-    pub(crate) async fn post(&self, id: &str) -> Answer {
+    pub(crate) async fn post(&self, id: &str) -> HttpResponse {
         self.post_text(id, "Hi").await
     }
 
-    pub(crate) async fn post_text(&self, id: &str, text: &str) -> Answer {
+    pub(crate) async fn post_text(&self, id: &str, text: &str) -> HttpResponse {
         let mut client = Client::connect(self.address).await.unwrap();
         client.post(id, text).await.unwrap()
     }

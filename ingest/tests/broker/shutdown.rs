@@ -1,4 +1,4 @@
-//! Ends the service while webhooks come in.
+//! Tests a shutdown of the service while webhooks arrive.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -46,12 +46,12 @@ async fn run(address: SocketAddr, client: usize, answered: Arc<AtomicUsize>) -> 
     while let Ok(mut connection) = Client::connect(address).await {
         loop {
             let id = format!("wamid.{client}.{}", run.taken.len());
-            let answer = connection.post(&id, "Hi").await;
-            let answer = answer.unwrap_or_else(|error| panic!("{id} was cut: {error}"));
-            assert_eq!(answer.status, 200, "{id}");
+            let response = connection.post(&id, "Hi").await;
+            let response = response.unwrap_or_else(|error| panic!("{id} was cut: {error}"));
+            assert_eq!(response.status, 200, "{id}");
             run.taken.push(id);
             answered.fetch_add(1, Ordering::Relaxed);
-            if answer.closes {
+            if response.closes {
                 run.told_to_close += 1;
                 break;
             }

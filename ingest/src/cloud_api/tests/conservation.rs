@@ -1,4 +1,4 @@
-//! Nothing vanishes: every item of a webhook lands exactly once (invariant 8).
+//! Tests that nothing vanishes: every item of a webhook ends up in exactly one place (invariant 8).
 
 use proptest::prelude::*;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! What the types of messages become, where the corpus does not say it.
+//! Tests the content of each message type that the corpus does not cover.
 
 use leadstream_schemas::{Content, LeadInput, MediaType, Referral};
 use serde_json::{Value, json};

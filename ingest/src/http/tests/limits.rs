@@ -11,7 +11,7 @@ use super::{Broker, LIMITS, MAX_BODY, ROOM, Room, Service, TEXT, sign, start, st
 
 const EMPTY: &str = r#"{"object":"whatsapp_business_account","entry":[]}"#;
 /// Far more than any answer here takes.
-const PATIENCE: Duration = Duration::from_secs(20);
+const READ_TIMEOUT: Duration = Duration::from_secs(20);
 
 fn of_length(length: usize) -> String {
     format!("{EMPTY}{}", " ".repeat(length - EMPTY.len()))
@@ -34,7 +34,7 @@ impl Service {
 async fn answer(stream: &mut TcpStream) -> String {
     let mut answer = Vec::new();
     let read = stream.read_to_end(&mut answer);
-    tokio::time::timeout(PATIENCE, read)
+    tokio::time::timeout(READ_TIMEOUT, read)
         .await
         .expect("it is closed")
         .unwrap();
@@ -45,7 +45,7 @@ async fn answer(stream: &mut TcpStream) -> String {
 async fn status(stream: &mut TcpStream) -> String {
     let mut answer = [0; 1024];
     let read = stream.read(&mut answer);
-    let length = tokio::time::timeout(PATIENCE, read)
+    let length = tokio::time::timeout(READ_TIMEOUT, read)
         .await
         .expect("it is answered")
         .unwrap();
@@ -163,7 +163,7 @@ async fn past_the_limit_of_connections_the_answer_is_503() {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(PATIENCE, answered)
+    tokio::time::timeout(READ_TIMEOUT, answered)
         .await
         .expect("places come back");
 }

@@ -1,4 +1,4 @@
-//! Whatever a body holds, each item of it ends as one record, dead letter or counted ignore.
+//! Tests that each item of any body ends as one record, dead letter or counted ignore.
 
 use proptest::prelude::{Just, Strategy, any, prop_oneof, proptest};
 use proptest::test_runner::TestCaseError;
@@ -94,7 +94,7 @@ fn anything() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Counts by walking the values, one rule after another.
+/// Counts the items with an independent walk through the values.
 fn expected(event: &str, data: &Value) -> usize {
     let lists: &[&str] = match event {
         "messages.update" | "message-receipt.update" => &["messages", "updates"],

@@ -1,4 +1,4 @@
-//! Payloads that were collected elsewhere; where the folder is absent, nothing is checked.
+//! Tests collected payloads. Checks nothing if their folder is absent.
 
 use std::path::Path;
 
@@ -26,7 +26,7 @@ fn absent() -> bool {
     absent
 }
 
-/// A short description of what an item became.
+/// Returns a short description of an item's result.
 fn kind(item: &Item) -> String {
     match item {
         Item::Input(input) => match &input.content {

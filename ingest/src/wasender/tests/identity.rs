@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use super::{dead, from_person, input};
 use crate::item::Class;
 
-/// Phone and LID of a message with this key.
+/// Returns phone and LID of a message with this key.
 fn ids(mut key: Value) -> (Option<String>, Option<String>) {
     key["id"] = json!("3A01");
     let sender = input("messages.received", &json!({ "messages": { "key": key } })).sender;

@@ -1,4 +1,5 @@
-//! Why a POST is not answered 200. The texts repeat nothing of the request.
+//! Defines the errors of a webhook POST, with status and `Retry-After`. The texts repeat nothing of
+//! the request.
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -8,13 +9,13 @@ use leadstream_schemas::codec::CodecError;
 use super::MAX_BODY;
 use crate::item::EnvelopeError;
 
-/// When to come again: soon, since room comes back as Kafka takes records.
-const BUSY_SECONDS: &str = "1";
-/// When to come again after an outage.
-const AWAY_SECONDS: &str = "5";
+/// The retry delay at a limit: short, because Kafka acknowledges records all the time.
+const BUSY_RETRY_SECONDS: &str = "1";
+/// The retry delay in an outage.
+const OUTAGE_RETRY_SECONDS: &str = "5";
 
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Refusal {
+pub(super) enum WebhookError {
     #[error("the signature is missing or not that of the body")]
     Unsigned,
     #[error("Content-Encoding is not supported; send the body as it is")]
@@ -37,7 +38,7 @@ pub(super) enum Refusal {
     Unavailable(#[source] ProduceError),
 }
 
-impl From<ProduceError> for Refusal {
+impl From<ProduceError> for WebhookError {
     fn from(error: ProduceError) -> Self {
         match error {
             ProduceError::QueueFull => Self::Busy,
@@ -46,7 +47,7 @@ impl From<ProduceError> for Refusal {
     }
 }
 
-impl Refusal {
+impl WebhookError {
     const fn status(&self) -> StatusCode {
         match self {
             Self::Unsigned => StatusCode::UNAUTHORIZED,
@@ -63,16 +64,16 @@ impl Refusal {
 
     const fn retry_after(&self) -> Option<&'static str> {
         match self {
-            Self::Busy => Some(BUSY_SECONDS),
-            Self::Starting | Self::Unavailable(_) => Some(AWAY_SECONDS),
+            Self::Busy => Some(BUSY_RETRY_SECONDS),
+            Self::Starting | Self::Unavailable(_) => Some(OUTAGE_RETRY_SECONDS),
             _ => None,
         }
     }
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for WebhookError {
     fn into_response(self) -> Response {
-        // Each request of an outage fails: the health check tells of it once.
+        // Each request of an outage fails; the health check reports the outage once.
         tracing::debug!(http.status = self.status().as_u16(), reason = %self, "webhook refused");
         let mut response = (self.status(), format!("{self}\n")).into_response();
         if let Some(seconds) = self.retry_after() {

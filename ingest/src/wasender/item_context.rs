@@ -1,4 +1,4 @@
-//! What the items of one webhook share.
+//! Holds the context that the items of one webhook share.
 
 use std::borrow::Cow;
 
@@ -11,21 +11,21 @@ use serde_json::value::RawValue;
 use super::redact::redact;
 use crate::item::{Class, DeadLetter, Item};
 
-/// Why an item is a dead letter, and of which topic.
+/// The reason why an item is a dead letter, and its topic.
 pub(super) type Failure = (Topic, Class);
 
-pub(super) struct Scope<'a> {
-    /// The session's name, where it is known.
+pub(super) struct ItemContext<'a> {
+    /// The session's name, if it is known.
     pub(super) number: Option<&'a str>,
     pub(super) received_at: Timestamp,
-    /// When the provider says that the event happened.
+    /// The time of the event, by the provider.
     pub(super) at: Option<Timestamp>,
-    /// What has to be taken out of the raw items still.
+    /// The secrets that still have to be removed from the raw items.
     pub(super) secrets: &'a [&'a str],
 }
 
-impl Scope<'_> {
-    /// The first moment that is known: of the item, of the event, of the webhook.
+impl ItemContext<'_> {
+    /// Returns the first known time: of the item, of the event, of the webhook.
     pub(super) fn moment(&self, item: Option<Timestamp>) -> Timestamp {
         item.or(self.at).unwrap_or(self.received_at)
     }
@@ -87,7 +87,7 @@ impl Scope<'_> {
         })
     }
 
-    /// An item's JSON without secrets.
+    /// Returns an item's JSON without secrets.
     pub(super) fn stored(&self, raw: &RawValue) -> Option<Box<RawValue>> {
         match self.redacted(raw.get()) {
             Cow::Borrowed(_) => Some(raw.to_owned()),
