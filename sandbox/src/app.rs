@@ -19,11 +19,11 @@ use crate::connection::Connection;
 use crate::credentials::Credentials;
 use crate::fault::{Effect, Endpoint, ErrorBody, Faults, Vendor};
 use crate::received::{Received, ReceivedRecord};
-use crate::reply::Reply;
 use crate::state::{Change, Store};
 use crate::stats::Stats;
 use crate::status::Receipt;
 use crate::usage::Usage;
+use crate::vendor_response::VendorResponse;
 use crate::{graph, hubspot, salesforce};
 
 /// What all handlers share.
@@ -73,7 +73,7 @@ impl App {
         store: &mut Store,
         endpoint: Endpoint,
         changes: Vec<Change>,
-    ) -> Result<(), Reply> {
+    ) -> Result<(), VendorResponse> {
         store.commit(changes).map_err(|error| {
             tracing::error!(%error, "cannot write the sandbox's state file");
             vendor_error(self, endpoint, 500, None)
@@ -96,7 +96,7 @@ impl App {
         });
     }
 
-    pub(crate) async fn hold(&self, for_ms: Option<u64>) {
+    pub(crate) async fn pause(&self, for_ms: Option<u64>) {
         let end = async {
             match for_ms {
                 Some(ms) => tokio::time::sleep(Duration::from_millis(ms)).await,
@@ -159,7 +159,7 @@ impl Exchange {
         &self,
         endpoint: Endpoint,
         keys: &[&str],
-        handle: impl FnOnce() -> Reply + Send,
+        handle: impl FnOnce() -> VendorResponse + Send,
     ) -> Response {
         let app = &*self.app;
         lock(&app.stats).count_request(endpoint, keys.len());
@@ -168,30 +168,30 @@ impl Exchange {
             Vendor::Hubspot => hubspot::refuse(app, endpoint, &self.headers),
             Vendor::Salesforce => salesforce::refuse(app, endpoint, &self.headers),
         };
-        let reply = match refusal {
-            Some(reply) => reply,
+        let response = match refusal {
+            Some(response) => response,
             None => self.play(endpoint, keys, handle).await,
         };
-        let reply = match endpoint.vendor() {
-            Vendor::Graph => reply,
-            Vendor::Hubspot => hubspot::with_limits(app, endpoint, reply),
-            Vendor::Salesforce => salesforce::with_limits(app, reply),
+        let response = match endpoint.vendor() {
+            Vendor::Graph => response,
+            Vendor::Hubspot => hubspot::with_limits(app, endpoint, response),
+            Vendor::Salesforce => salesforce::with_limits(app, response),
         };
-        match reply {
-            Reply::Answer(answer) => {
+        match response {
+            VendorResponse::Complete(answer) => {
                 lock(&app.stats).count_outcome(endpoint, &answer.status.to_string());
                 answer.into_response()
             }
-            Reply::Torn(answer) => {
+            VendorResponse::Torn(answer) => {
                 lock(&app.stats).count_outcome(endpoint, "torn");
                 answer.into_torn_response(Arc::clone(&self.app))
             }
-            Reply::Silence => {
+            VendorResponse::Silence => {
                 lock(&app.stats).count_outcome(endpoint, "unanswered");
-                app.hold(None).await;
+                app.pause(None).await;
                 self.sever()
             }
-            Reply::Sever => self.sever(),
+            VendorResponse::Sever => self.sever(),
         }
     }
 
@@ -204,11 +204,11 @@ impl Exchange {
         &self,
         endpoint: Endpoint,
         keys: &[&str],
-        handle: impl FnOnce() -> Reply + Send,
-    ) -> Reply {
+        handle: impl FnOnce() -> VendorResponse + Send,
+    ) -> VendorResponse {
         let app = &*self.app;
         // The others concern parts of a request; its handler takes them.
-        let effect = lock(&app.faults).take(endpoint, keys, |effect| match effect {
+        let effect = lock(&app.faults).consume(endpoint, keys, |effect| match effect {
             Effect::AppliedLate { .. }
             | Effect::RecordError { .. }
             | Effect::UntracedError
@@ -224,24 +224,26 @@ impl Exchange {
                 retry_after_s,
                 body,
             }) => {
-                let reply = match body {
+                let response = match body {
                     ErrorBody::Vendor => vendor_error(app, endpoint, status, code.as_deref()),
-                    ErrorBody::Html => Reply::html(status),
-                    ErrorBody::Json(body) => Reply::json(status, body),
+                    ErrorBody::Html => VendorResponse::html(status),
+                    ErrorBody::Json(body) => VendorResponse::json(status, body),
                 };
                 match retry_after_s {
-                    Some(seconds) => reply.with_header_instead("retry-after", seconds.to_string()),
-                    None => reply,
+                    Some(seconds) => {
+                        response.with_header_instead("retry-after", seconds.to_string())
+                    }
+                    None => response,
                 }
             }
             Some(Effect::Hold { applied, for_ms }) => {
                 self.leave_unanswered(endpoint, applied, handle);
-                app.hold(for_ms).await;
-                Reply::Sever
+                app.pause(for_ms).await;
+                VendorResponse::Sever
             }
             Some(Effect::Close { applied }) => {
                 self.leave_unanswered(endpoint, applied, handle);
-                Reply::Sever
+                VendorResponse::Sever
             }
             Some(Effect::Delay { ms }) => {
                 let abandoned = CountIfAbandoned { app, endpoint };
@@ -250,7 +252,7 @@ impl Exchange {
                 std::mem::forget(abandoned);
                 match waited {
                     Some(()) => handle(),
-                    None => Reply::Sever,
+                    None => VendorResponse::Sever,
                 }
             }
             Some(Effect::TornAnswer) => handle().torn(),
@@ -266,7 +268,12 @@ impl Exchange {
     }
 
     /// Counted at once: the client may end the wait before the connection closes.
-    fn leave_unanswered(&self, endpoint: Endpoint, applied: bool, handle: impl FnOnce() -> Reply) {
+    fn leave_unanswered(
+        &self,
+        endpoint: Endpoint,
+        applied: bool,
+        handle: impl FnOnce() -> VendorResponse,
+    ) {
         if applied {
             handle();
         }
@@ -292,7 +299,7 @@ pub(crate) fn vendor_error(
     endpoint: Endpoint,
     status: u16,
     code: Option<&str>,
-) -> Reply {
+) -> VendorResponse {
     match endpoint.vendor() {
         Vendor::Graph => graph::error(status, code),
         Vendor::Hubspot => hubspot::error(status, code),

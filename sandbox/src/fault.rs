@@ -341,32 +341,32 @@ impl Faults {
 
     /// Uses the oldest fault of the endpoint that one of the keys meets and whose effect
     /// `select` takes.
-    pub(crate) fn take<T>(
+    pub(crate) fn consume<T>(
         &mut self,
         endpoint: Endpoint,
         keys: &[&str],
         select: impl Fn(&Effect) -> Option<T>,
     ) -> Option<T> {
-        let (id, taken) = self.ordered.iter().find_map(|(id, fault)| {
+        let (id, found) = self.ordered.iter().find_map(|(id, fault)| {
             let meets = fault.key.as_deref().is_none_or(|key| keys.contains(&key));
-            let taken = (fault.endpoint == endpoint && meets).then(|| select(&fault.effect))?;
-            taken.map(|taken| (*id, taken))
+            let found = (fault.endpoint == endpoint && meets).then(|| select(&fault.effect))?;
+            found.map(|found| (*id, found))
         })?;
         let fault = self.ordered.get_mut(&id)?;
         fault.times = fault.times.map(|times| times - 1);
         if fault.times == Some(0) {
             self.ordered.remove(&id);
         }
-        Some(taken)
+        Some(found)
     }
 
     /// What was ordered for each record of a batch.
-    pub(crate) fn take_batch_faults(
+    pub(crate) fn consume_batch_faults(
         &mut self,
         endpoint: Endpoint,
         keys: &[&str],
     ) -> Vec<Option<RecordFault>> {
-        let too_many = self.take(endpoint, keys, |effect| match effect {
+        let too_many = self.consume(endpoint, keys, |effect| match effect {
             Effect::TooMany {
                 most,
                 code,
@@ -381,17 +381,17 @@ impl Faults {
             return vec![too_many; keys.len()];
         }
         keys.iter()
-            .map(|key| self.take_record_fault(endpoint, key))
+            .map(|key| self.consume_record_fault(endpoint, key))
             .collect()
     }
 
     /// What was ordered for one record of a batch.
-    pub(crate) fn take_record_fault(
+    pub(crate) fn consume_record_fault(
         &mut self,
         endpoint: Endpoint,
         key: &str,
     ) -> Option<RecordFault> {
-        self.take(endpoint, &[key], |effect| match effect {
+        self.consume(endpoint, &[key], |effect| match effect {
             Effect::RecordError { code, message } => Some(RecordFault::Error {
                 code: code.clone(),
                 message: message.clone(),
@@ -403,8 +403,8 @@ impl Faults {
     }
 
     /// After how many milliseconds a request is to be applied that is to be applied late.
-    pub(crate) fn take_late(&mut self, endpoint: Endpoint, keys: &[&str]) -> Option<u64> {
-        self.take(endpoint, keys, |effect| match effect {
+    pub(crate) fn consume_delay(&mut self, endpoint: Endpoint, keys: &[&str]) -> Option<u64> {
+        self.consume(endpoint, keys, |effect| match effect {
             Effect::AppliedLate { ms } => Some(*ms),
             _ => None,
         })
@@ -434,10 +434,22 @@ mod tests {
     fn a_fault_is_used_up_after_its_times() {
         let mut faults = Faults::default();
         faults.order(Fault::status(Endpoint::HubspotUpsert, 500).times(2));
-        assert!(faults.take(Endpoint::HubspotContact, &["1"], any).is_none());
-        assert!(faults.take(Endpoint::HubspotUpsert, &["1"], any).is_some());
-        assert!(faults.take(Endpoint::HubspotUpsert, &[], any).is_some());
-        assert!(faults.take(Endpoint::HubspotUpsert, &["1"], any).is_none());
+        assert!(
+            faults
+                .consume(Endpoint::HubspotContact, &["1"], any)
+                .is_none()
+        );
+        assert!(
+            faults
+                .consume(Endpoint::HubspotUpsert, &["1"], any)
+                .is_some()
+        );
+        assert!(faults.consume(Endpoint::HubspotUpsert, &[], any).is_some());
+        assert!(
+            faults
+                .consume(Endpoint::HubspotUpsert, &["1"], any)
+                .is_none()
+        );
     }
 
     #[test]
@@ -446,12 +458,12 @@ mod tests {
         faults.order(Fault::timeout(Endpoint::SalesforceUpsert).for_key("b"));
         assert!(
             faults
-                .take(Endpoint::SalesforceUpsert, &["a", "c"], any)
+                .consume(Endpoint::SalesforceUpsert, &["a", "c"], any)
                 .is_none()
         );
         assert!(
             faults
-                .take(Endpoint::SalesforceUpsert, &["a", "b"], any)
+                .consume(Endpoint::SalesforceUpsert, &["a", "b"], any)
                 .is_some()
         );
     }
@@ -466,9 +478,9 @@ mod tests {
             message: Some("limit".to_owned()),
         };
         for _ in 0..2 {
-            let taken = faults.take_batch_faults(endpoint, &["a", "b"]);
-            assert_eq!(taken, vec![Some(failed.clone()); 2]);
-            assert_eq!(faults.take_batch_faults(endpoint, &["a"]), [None]);
+            let found = faults.consume_batch_faults(endpoint, &["a", "b"]);
+            assert_eq!(found, vec![Some(failed.clone()); 2]);
+            assert_eq!(faults.consume_batch_faults(endpoint, &["a"]), [None]);
         }
     }
 
@@ -483,12 +495,12 @@ mod tests {
             message: None,
         };
         for _ in 0..3 {
-            let taken = faults.take_record_fault(endpoint, "b");
-            assert_eq!(taken.as_ref(), Some(&locked));
+            let found = faults.consume_record_fault(endpoint, "b");
+            assert_eq!(found.as_ref(), Some(&locked));
         }
-        assert_eq!(faults.take_record_fault(endpoint, "a"), None);
+        assert_eq!(faults.consume_record_fault(endpoint, "a"), None);
         assert_eq!(faults.ordered().len(), 2);
         faults.clear();
-        assert_eq!(faults.take_record_fault(endpoint, "b"), None);
+        assert_eq!(faults.consume_record_fault(endpoint, "b"), None);
     }
 }

@@ -14,29 +14,31 @@ use serde_json::{Value, json};
 use crate::app::{App, Exchange, bearer, lock};
 use crate::fault::{Effect, Endpoint};
 use crate::graph_error;
-use crate::graph_error::{invalid, reply};
-use crate::reply::Reply;
+use crate::graph_error::{invalid, response};
 use crate::state::{Change, SentMessage};
 use crate::status::Receipt;
+use crate::vendor_response::VendorResponse;
 use crate::webhook::{BusinessNumber, random_wamid};
 
 pub(crate) fn routes() -> Router<Arc<App>> {
     Router::new().route("/{version}/{phone_number_id}/messages", post(messages))
 }
 
-pub(crate) fn refuse(app: &App, headers: &HeaderMap) -> Option<Reply> {
+pub(crate) fn refuse(app: &App, headers: &HeaderMap) -> Option<VendorResponse> {
     match bearer(headers) {
-        None => Some(reply(104, None)),
-        Some(token) if token != app.config.whatsapp.access_token.expose() => Some(reply(190, None)),
+        None => Some(response(104, None)),
+        Some(token) if token != app.config.whatsapp.access_token.expose() => {
+            Some(response(190, None))
+        }
         Some(_) => None,
     }
 }
 
 /// An ordered error: the given code, or the usual one of the status.
-pub(crate) fn error(status: u16, code: Option<&str>) -> Reply {
+pub(crate) fn error(status: u16, code: Option<&str>) -> VendorResponse {
     let code = code.and_then(|code| code.parse().ok());
     let code = code.unwrap_or_else(|| graph_error::usual_code(status));
-    Reply::json(
+    VendorResponse::json(
         status,
         graph_error::body(code, Some(graph_error::title(code))),
     )
@@ -52,9 +54,11 @@ async fn messages(
     let read_id = body.as_ref().filter(|body| body["status"] == "read");
     if let Some(id) = read_id.map(|body| body["message_id"].as_str().unwrap_or_default()) {
         let handle = || match number(app, &version, &phone_number_id) {
-            Err(reply) => reply,
-            Ok(_) if id.is_empty() => reply(131_008, Some("Parameter 'message_id' is mandatory")),
-            Ok(_) => Reply::json(200, json!({ "success": true })),
+            Err(response) => response,
+            Ok(_) if id.is_empty() => {
+                response(131_008, Some("Parameter 'message_id' is mandatory"))
+            }
+            Ok(_) => VendorResponse::json(200, json!({ "success": true })),
         };
         return exchange.run(Endpoint::GraphRead, &[id], handle).await;
     }
@@ -69,7 +73,7 @@ async fn messages(
             Ok((number, body))
         });
         send.map_or_else(
-            |reply| reply,
+            |response| response,
             |(number, body)| accept(app, &number, &to, body),
         )
     };
@@ -77,7 +81,11 @@ async fn messages(
 }
 
 /// The business number of the path; a version is `v<major>.<minor>`.
-fn number(app: &App, version: &str, phone_number_id: &str) -> Result<BusinessNumber, Reply> {
+fn number(
+    app: &App,
+    version: &str,
+    phone_number_id: &str,
+) -> Result<BusinessNumber, VendorResponse> {
     let parts = version
         .strip_prefix('v')
         .and_then(|version| version.split_once('.'));
@@ -90,7 +98,7 @@ fn number(app: &App, version: &str, phone_number_id: &str) -> Result<BusinessNum
         let mut body = graph_error::body(100, None);
         body["error"]["message"] = json!("Phone number not found");
         body["error"]["error_subcode"] = json!(33);
-        Reply::json(404, body)
+        VendorResponse::json(404, body)
     })
 }
 
@@ -113,7 +121,7 @@ pub(crate) fn digits(number: &str) -> String {
 }
 
 /// Checks a send as the Cloud API does before it accepts it.
-fn validate(body: &Value) -> Result<(), Reply> {
+fn validate(body: &Value) -> Result<(), VendorResponse> {
     if body["messaging_product"] != "whatsapp" {
         return Err(invalid(
             "(#100) The parameter messaging_product is required.",
@@ -159,7 +167,7 @@ fn kind(body: &Value) -> Option<&str> {
     }
 }
 
-fn validate_text(body: &Value) -> Result<(), Reply> {
+fn validate_text(body: &Value) -> Result<(), VendorResponse> {
     let text = required(body["text"]["body"].as_str(), "text.body")?;
     if length(text) > 4_096 {
         return Err(invalid(
@@ -169,7 +177,7 @@ fn validate_text(body: &Value) -> Result<(), Reply> {
     Ok(())
 }
 
-fn validate_interactive(interactive: &Value) -> Result<(), Reply> {
+fn validate_interactive(interactive: &Value) -> Result<(), VendorResponse> {
     let kind = required(interactive["type"].as_str(), "interactive.type")?;
     let action = &interactive["action"];
     if matches!(kind, "button" | "list") {
@@ -231,7 +239,7 @@ fn length(text: &str) -> usize {
     text.chars().count()
 }
 
-fn at_most(text: &str, limit: usize, name: &str) -> Result<(), Reply> {
+fn at_most(text: &str, limit: usize, name: &str) -> Result<(), VendorResponse> {
     if length(text) > limit {
         return Err(not_valid(&format!(
             "{name} must be at most {limit} characters long"
@@ -240,23 +248,23 @@ fn at_most(text: &str, limit: usize, name: &str) -> Result<(), Reply> {
     Ok(())
 }
 
-fn required<'a>(text: Option<&'a str>, name: &str) -> Result<&'a str, Reply> {
+fn required<'a>(text: Option<&'a str>, name: &str) -> Result<&'a str, VendorResponse> {
     text.filter(|text| !text.is_empty())
         .ok_or_else(|| missing(name))
 }
 
-fn missing(name: &str) -> Reply {
-    reply(131_008, Some(&format!("Parameter '{name}' is mandatory")))
+fn missing(name: &str) -> VendorResponse {
+    response(131_008, Some(&format!("Parameter '{name}' is mandatory")))
 }
 
-fn not_valid(details: &str) -> Reply {
-    reply(131_009, Some(details))
+fn not_valid(details: &str) -> VendorResponse {
+    response(131_009, Some(details))
 }
 
 /// Keeps the message and promises its statuses. There is no idempotency key: a repeat is a
 /// second message.
-fn accept(app: &App, number: &BusinessNumber, to: &str, body: Value) -> Reply {
-    let failed = lock(&app.faults).take(Endpoint::GraphMessages, &[to], |effect| match effect {
+fn accept(app: &App, number: &BusinessNumber, to: &str, body: Value) -> VendorResponse {
+    let failed = lock(&app.faults).consume(Endpoint::GraphMessages, &[to], |effect| match effect {
         Effect::FailedStatus { code } => Some(*code),
         _ => None,
     });
@@ -283,8 +291,8 @@ fn accept(app: &App, number: &BusinessNumber, to: &str, body: Value) -> Reply {
             payload: body,
         };
         let changes = vec![Change::Message(Box::new(message))];
-        if let Err(reply) = app.commit(&mut store, Endpoint::GraphMessages, changes) {
-            return reply;
+        if let Err(response) = app.commit(&mut store, Endpoint::GraphMessages, changes) {
+            return response;
         }
     }
     app.accepted.notify_waiters();
@@ -303,5 +311,5 @@ fn accept(app: &App, number: &BusinessNumber, to: &str, body: Value) -> Reply {
     if app.receipts.try_send(receipt).is_err() {
         lock(&app.stats).webhooks.given_up += 1;
     }
-    Reply::json(200, answer)
+    VendorResponse::json(200, answer)
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::reply::Reply;
+use crate::vendor_response::VendorResponse;
 
 /// The HTTP status that usually goes with a code; receivers decide by code all the same.
 pub(crate) fn usual_status(code: i64) -> u16 {
@@ -92,13 +92,13 @@ pub(crate) fn body(code: i64, details: Option<&str>) -> Value {
 }
 
 /// The error with its usual status.
-pub(crate) fn reply(code: i64, details: Option<&str>) -> Reply {
-    Reply::json(usual_status(code), body(code, details))
+pub(crate) fn response(code: i64, details: Option<&str>) -> VendorResponse {
+    VendorResponse::json(usual_status(code), body(code, details))
 }
 
 /// An error of the platform in words of its own, code 100.
-pub(crate) fn invalid(message: &str) -> Reply {
+pub(crate) fn invalid(message: &str) -> VendorResponse {
     let mut body = body(100, None);
     body["error"]["message"] = json!(message);
-    Reply::json(400, body)
+    VendorResponse::json(400, body)
 }

@@ -28,7 +28,6 @@ mod graph;
 mod graph_error;
 mod hubspot;
 mod received;
-mod reply;
 mod salesforce;
 mod server;
 mod state;
@@ -36,6 +35,7 @@ mod stats;
 mod status;
 mod table;
 mod usage;
+mod vendor_response;
 pub mod webhook;
 
 pub use client::{ClientError, MessageQuery, SandboxClient};

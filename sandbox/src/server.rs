@@ -175,7 +175,12 @@ impl Sandbox {
     ///
     /// # Errors
     /// A state file that cannot be written.
-    pub fn enter(&self, vendor: Vendor, id: Option<&str>, values: Values) -> io::Result<String> {
+    pub fn write_record(
+        &self,
+        vendor: Vendor,
+        id: Option<&str>,
+        values: Values,
+    ) -> io::Result<String> {
         let mut store = lock(&self.app.store);
         let (crm, new_id) = match vendor {
             Vendor::Salesforce => (Crm::Salesforce, salesforce::id_after(&store.state.leads)),

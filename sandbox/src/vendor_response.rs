@@ -13,10 +13,10 @@ use crate::app::App;
 
 /// An answer, or the end of the connection in place of one.
 #[derive(Debug)]
-pub(crate) enum Reply {
-    Answer(Answer),
+pub(crate) enum VendorResponse {
+    Complete(HttpResponse),
     /// Half of the answer, then nothing more on an open connection.
-    Torn(Answer),
+    Torn(HttpResponse),
     /// No answer on an open connection.
     Silence,
     /// The connection closes without an answer.
@@ -24,7 +24,7 @@ pub(crate) enum Reply {
 }
 
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct HttpResponse {
     pub(crate) status: u16,
     headers: Vec<(&'static str, String)>,
     content: Content,
@@ -45,9 +45,9 @@ impl Content {
     }
 }
 
-impl Reply {
+impl VendorResponse {
     pub(crate) fn json(status: u16, body: Value) -> Self {
-        Self::Answer(Answer {
+        Self::Complete(HttpResponse {
             status,
             headers: Vec::new(),
             content: Content::Json(body),
@@ -57,7 +57,7 @@ impl Reply {
     pub(crate) fn html(status: u16) -> Self {
         const PAGE: &str = "<html><head><title>Error</title></head><body><h1>The server is \
                             temporarily unable to service your request</h1></body></html>";
-        Self::Answer(Answer {
+        Self::Complete(HttpResponse {
             status,
             headers: Vec::new(),
             content: Content::Html(PAGE),
@@ -66,7 +66,7 @@ impl Reply {
 
     pub(crate) fn torn(self) -> Self {
         match self {
-            Self::Answer(answer) => Self::Torn(answer),
+            Self::Complete(answer) => Self::Torn(answer),
             other => other,
         }
     }
@@ -77,35 +77,35 @@ impl Reply {
         name: &'static str,
         value: impl Into<String>,
     ) -> Self {
-        if let Self::Answer(answer) = &mut self {
+        if let Self::Complete(answer) = &mut self {
             answer.headers.retain(|(known, _)| *known != name);
         }
         self.with_header(name, value)
     }
 
     pub(crate) fn with_header(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        if let Self::Answer(answer) = &mut self {
+        if let Self::Complete(answer) = &mut self {
             answer.headers.push((name, value.into()));
         }
         self
     }
 }
 
-impl IntoResponse for Answer {
+impl IntoResponse for HttpResponse {
     fn into_response(self) -> Response {
         let body = Body::from(self.content.text());
         self.respond(body)
     }
 }
 
-impl Answer {
+impl HttpResponse {
     /// Says how long the answer is, and sends the first half of it.
     pub(crate) fn into_torn_response(self, app: Arc<App>) -> Response {
         let text = self.content.text();
         let length = text.len();
         let half = Bytes::copy_from_slice(&text.as_bytes()[..length / 2]);
         let rest = async move {
-            app.hold(None).await;
+            app.pause(None).await;
             Err(io::Error::from(io::ErrorKind::ConnectionAborted))
         };
         let body = stream::once(async { Ok(half) }).chain(stream::once(rest));

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::{Property, refusal};
 use crate::app::{Exchange, lock};
 use crate::fault::Endpoint;
-use crate::reply::Reply;
+use crate::vendor_response::VendorResponse;
 
 #[derive(Debug, Deserialize)]
 struct Group {
@@ -33,7 +33,7 @@ pub(super) async fn list(exchange: Exchange) -> Response {
             .iter()
             .map(|name| json!({ "name": name, "label": name }))
             .collect();
-        Reply::json(200, json!({ "results": groups }))
+        VendorResponse::json(200, json!({ "results": groups }))
     };
     exchange.run(Endpoint::HubspotProperties, &[], handle).await
 }
@@ -51,7 +51,7 @@ pub(super) async fn create(exchange: Exchange, body: Bytes) -> Response {
             let message = format!("A property group named '{}' already exists.", group.name);
             return refusal(409, "OBJECT_ALREADY_EXISTS", &message);
         }
-        Reply::json(
+        VendorResponse::json(
             201,
             json!({ "name": group.name, "label": group.label, "archived": false }),
         )

@@ -15,9 +15,9 @@ use tokio::time::Instant;
 
 use crate::app::{App, Exchange, lock};
 use crate::fault::{Effect, Endpoint};
-use crate::reply::Reply;
 use crate::state::Change;
 use crate::table::{CrmRecord, Table};
+use crate::vendor_response::VendorResponse;
 
 mod group;
 mod oauth;
@@ -79,7 +79,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
 }
 
 /// Refuses a request without a valid token, or one over the limits; counts it otherwise.
-pub(crate) fn refuse(app: &App, endpoint: Endpoint, headers: &HeaderMap) -> Option<Reply> {
+pub(crate) fn refuse(app: &App, endpoint: Endpoint, headers: &HeaderMap) -> Option<VendorResponse> {
     if endpoint == Endpoint::HubspotToken {
         return None;
     }
@@ -116,24 +116,28 @@ pub(crate) fn refuse(app: &App, endpoint: Endpoint, headers: &HeaderMap) -> Opti
 }
 
 /// Adds the headers that tell of the limits; a search has none.
-pub(crate) fn with_limits(app: &App, endpoint: Endpoint, reply: Reply) -> Reply {
+pub(crate) fn with_limits(
+    app: &App,
+    endpoint: Endpoint,
+    response: VendorResponse,
+) -> VendorResponse {
     if endpoint == Endpoint::HubspotSearch {
-        return reply;
+        return response;
     }
     let config = &app.config.hubspot;
     let used = app.hubspot_usage.used();
     let left = config.daily_requests.saturating_sub(used);
-    let reply = reply
+    let response = response
         .with_header(
             "x-hubspot-ratelimit-daily",
             config.daily_requests.to_string(),
         )
         .with_header("x-hubspot-ratelimit-daily-remaining", left.to_string());
     let Some(limit) = config.requests_per_10_seconds else {
-        return reply;
+        return response;
     };
     let left = (limit as usize).saturating_sub(lock(&app.window).len());
-    reply
+    response
         .with_header("x-hubspot-ratelimit-max", limit.to_string())
         .with_header("x-hubspot-ratelimit-remaining", left.to_string())
         .with_header(
@@ -148,7 +152,7 @@ pub(crate) fn id_after(contacts: &Table) -> String {
 }
 
 /// An error in HubSpot's words; `code` is the `policyName` of a 429.
-pub(crate) fn error(status: u16, code: Option<&str>) -> Reply {
+pub(crate) fn error(status: u16, code: Option<&str>) -> VendorResponse {
     let (category, message) = match status {
         400 => ("VALIDATION_ERROR", "Invalid input"),
         401 => (
@@ -163,13 +167,13 @@ pub(crate) fn error(status: u16, code: Option<&str>) -> Reply {
         409 => ("CONFLICT", "Contact already exists. Existing ID: 1"),
         423 => ("LOCKED", "locked"),
         429 => return limit_error(code.unwrap_or("TEN_SECONDLY_ROLLING")),
-        477 => return Reply::json(477, json!({})).with_header("retry-after", "3600"),
+        477 => return VendorResponse::json(477, json!({})).with_header("retry-after", "3600"),
         _ => ("INTERNAL_ERROR", "internal error"),
     };
     refusal(status, category, message)
 }
 
-fn limit_error(policy: &str) -> Reply {
+fn limit_error(policy: &str) -> VendorResponse {
     let message = format!("You have reached your {} limit.", policy.to_lowercase());
     let body = json!({
         "status": "error",
@@ -178,18 +182,18 @@ fn limit_error(policy: &str) -> Reply {
         "correlationId": correlation_id(),
         "policyName": policy,
     });
-    Reply::json(429, body)
+    VendorResponse::json(429, body)
 }
 
 /// An error about the whole request.
-fn refusal(status: u16, category: &str, message: &str) -> Reply {
+fn refusal(status: u16, category: &str, message: &str) -> VendorResponse {
     let body = json!({
         "status": "error",
         "message": message,
         "correlationId": correlation_id(),
         "category": category,
     });
-    Reply::json(status, body)
+    VendorResponse::json(status, body)
 }
 
 fn correlation_id() -> String {
@@ -220,13 +224,13 @@ async fn write_contacts(exchange: Exchange, mode: Mode, body: Bytes) -> Response
         app.receive(endpoint, received.collect());
     }
     let handle = || {
-        let late = lock(&app.faults).take_late(endpoint, &keys);
+        let late = lock(&app.faults).consume_delay(endpoint, &keys);
         match late {
             None => apply(app, mode, &batch, false),
             Some(ms) => {
                 let batch = Arc::clone(&batch);
                 app.later(ms, move |app| drop(apply(app, mode, &batch, true)));
-                Reply::Silence
+                VendorResponse::Silence
             }
         }
     };
@@ -234,7 +238,12 @@ async fn write_contacts(exchange: Exchange, mode: Mode, body: Bytes) -> Response
 }
 
 /// Decides a batch and writes what it comes to.
-fn apply(app: &App, mode: Mode, batch: &Result<Vec<upsert::Input>, String>, late: bool) -> Reply {
+fn apply(
+    app: &App,
+    mode: Mode,
+    batch: &Result<Vec<upsert::Input>, String>,
+    late: bool,
+) -> VendorResponse {
     let endpoint = mode.endpoint();
     let inputs = match batch {
         Ok(inputs) => inputs,
@@ -243,26 +252,26 @@ fn apply(app: &App, mode: Mode, batch: &Result<Vec<upsert::Input>, String>, late
     let started = Utc::now();
     let keys: Vec<&str> = inputs.iter().map(|input| input.id.as_str()).collect();
     let mut faults = lock(&app.faults);
-    let silent = faults.take(endpoint, &keys, |effect| {
+    let silent = faults.consume(endpoint, &keys, |effect| {
         matches!(effect, Effect::SilentNoOp).then_some(())
     });
     if silent.is_some() {
-        return Reply::json(200, upsert::complete(&[], &[], started));
+        return VendorResponse::json(200, upsert::complete(&[], &[], started));
     }
-    let ordered = faults.take_batch_faults(endpoint, &keys);
+    let ordered = faults.consume_batch_faults(endpoint, &keys);
     drop(faults);
     let mut store = lock(&app.store);
     let config = &app.config.hubspot;
     let decided = upsert::decide(&store.state, config, mode, inputs, &ordered, started);
     let decision = match decided {
         Ok(decision) => decision,
-        Err(reply) => return reply,
+        Err(response) => return response,
     };
     let changes = decision.changes.into_iter();
     let changes = changes.map(|change| change.late(late)).collect();
     match app.commit(&mut store, endpoint, changes) {
-        Err(reply) => reply,
-        Ok(()) => Reply::json(decision.status, decision.body),
+        Err(response) => response,
+        Ok(()) => VendorResponse::json(decision.status, decision.body),
     }
 }
 
@@ -297,7 +306,7 @@ async fn read_contact(
         let names = Some(names.as_str()).filter(|names| !names.is_empty());
         contact.map_or_else(
             || error(404, None),
-            |contact| Reply::json(200, contact_body(contact, names)),
+            |contact| VendorResponse::json(200, contact_body(contact, names)),
         )
     };
     exchange.run(Endpoint::HubspotContact, &[&id], handle).await
@@ -305,7 +314,7 @@ async fn read_contact(
 
 /// A contact with the named properties (comma-separated), or with those of every contact.
 fn contact_body(contact: &CrmRecord, names: Option<&str>) -> Value {
-    let mut properties = standing_properties(contact);
+    let mut properties = current_properties(contact);
     for name in names
         .unwrap_or("email,firstname,lastname")
         .split(',')
@@ -326,7 +335,7 @@ fn contact_body(contact: &CrmRecord, names: Option<&str>) -> Value {
 }
 
 /// The properties that HubSpot itself sets.
-fn standing_properties(contact: &CrmRecord) -> serde_json::Map<String, Value> {
+fn current_properties(contact: &CrmRecord) -> serde_json::Map<String, Value> {
     [
         ("hs_object_id", contact.id.clone()),
         ("createdate", iso(contact.created_at)),
@@ -341,14 +350,14 @@ async fn list_properties(exchange: Exchange) -> Response {
     let handle = || {
         let store = lock(&exchange.app.store);
         let properties: Vec<&Property> = store.state.properties.values().collect();
-        Reply::json(200, json!({ "results": properties }))
+        VendorResponse::json(200, json!({ "results": properties }))
     };
     exchange.run(Endpoint::HubspotProperties, &[], handle).await
 }
 
 async fn read_property(exchange: Exchange, Path(name): Path<String>) -> Response {
     let handle = || match lock(&exchange.app.store).state.properties.get(&name) {
-        Some(property) => Reply::json(200, json!(property)),
+        Some(property) => VendorResponse::json(200, json!(property)),
         None => error(404, None),
     };
     exchange
@@ -382,8 +391,8 @@ async fn create_property(exchange: Exchange, body: Bytes) -> Response {
         let body = json!(property);
         let changes = vec![Change::Property(property)];
         match app.commit(&mut store, Endpoint::HubspotProperties, changes) {
-            Ok(()) => Reply::json(201, body),
-            Err(reply) => reply,
+            Ok(()) => VendorResponse::json(201, body),
+            Err(response) => response,
         }
     };
     exchange
@@ -402,7 +411,7 @@ async fn read_usage(exchange: Exchange) -> Response {
             "fetchStatus": "SUCCESS",
             "resetsAt": iso(usage.resets_at()),
         });
-        Reply::json(200, json!({ "results": [usage] }))
+        VendorResponse::json(200, json!({ "results": [usage] }))
     };
     exchange.run(Endpoint::HubspotUsage, &[], handle).await
 }

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::{correlation_id, refusal};
 use crate::app::{App, Exchange, bearer, form, lock};
 use crate::fault::Endpoint;
-use crate::reply::Reply;
+use crate::vendor_response::VendorResponse;
 
 /// Access tokens kept; more end the oldest.
 const TOKENS: usize = 1_000;
@@ -31,11 +31,11 @@ pub(super) async fn token(exchange: Exchange, body: Bytes) -> Response {
     exchange.run(Endpoint::HubspotToken, &[], handle).await
 }
 
-fn issue(app: &App, form: Option<&TokenForm>) -> Reply {
+fn issue(app: &App, form: Option<&TokenForm>) -> VendorResponse {
     let refuse = |status: &str, message: &str| {
         let body =
             json!({ "status": status, "message": message, "correlationId": correlation_id() });
-        Reply::json(400, body)
+        VendorResponse::json(400, body)
     };
     let mut credentials = lock(&app.credentials);
     let Some(form) = form.filter(|form| form.grant_type == "refresh_token") else {
@@ -69,11 +69,11 @@ fn issue(app: &App, form: Option<&TokenForm>) -> Reply {
         "refresh_token": installed.refresh_token.expose(),
         "expires_in": installed.lifetime.as_secs(),
     });
-    Reply::json(200, body)
+    VendorResponse::json(200, body)
 }
 
 /// Why the request's credentials are none, if so.
-pub(super) fn refuse(app: &App, headers: &HeaderMap) -> Option<Reply> {
+pub(super) fn refuse(app: &App, headers: &HeaderMap) -> Option<VendorResponse> {
     let given = bearer(headers).unwrap_or_default();
     if given == lock(&app.credentials).hubspot_token.expose() {
         return None;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::refusal;
 use crate::config::HubspotConfig;
-use crate::reply::Reply;
+use crate::vendor_response::VendorResponse;
 
 /// A contact property, in the shape of HubSpot's properties API.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -211,7 +211,7 @@ pub(super) fn lifecycle_goes_back(old: Option<&str>, new: &str) -> bool {
 }
 
 /// The answer to an `idProperty` whose values are not unique.
-pub(super) fn not_unique(config: &HubspotConfig, name: &str) -> Reply {
+pub(super) fn not_unique(config: &HubspotConfig, name: &str) -> VendorResponse {
     let message = format!(
         "Unable to perform update/upsert by non-unique 0-1 property {name} in portal ID {}",
         config.portal_id

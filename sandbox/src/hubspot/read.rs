@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{contact_body, property, refusal, upsert};
 use crate::app::{Exchange, lock};
 use crate::fault::Endpoint;
-use crate::reply::Reply;
+use crate::vendor_response::VendorResponse;
 
 const LIMIT: usize = 100;
 
@@ -83,7 +83,7 @@ pub(super) async fn batch(exchange: Exchange, body: Bytes) -> Response {
             .into_iter()
             .collect();
         let status = if errors.is_empty() { 200 } else { 207 };
-        Reply::json(status, upsert::complete(&results, &errors, Utc::now()))
+        VendorResponse::json(status, upsert::complete(&results, &errors, Utc::now()))
     };
     exchange.run(Endpoint::HubspotRead, &keys, handle).await
 }

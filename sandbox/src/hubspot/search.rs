@@ -12,8 +12,8 @@ use tokio::time::Instant;
 use super::{contact_body, limit_error, refusal};
 use crate::app::{App, Exchange, lock};
 use crate::fault::Endpoint;
-use crate::reply::Reply;
 use crate::table::CrmRecord;
+use crate::vendor_response::VendorResponse;
 
 const PER_SECOND: usize = 5;
 const GROUPS: usize = 5;
@@ -55,7 +55,7 @@ struct Filter {
 }
 
 /// Whether this is one search too many within a second.
-pub(super) fn over_limit(app: &App) -> Option<Reply> {
+pub(super) fn over_limit(app: &App) -> Option<VendorResponse> {
     let mut searches = lock(&app.searches);
     let now = Instant::now();
     searches.retain(|at| now.duration_since(*at) < Duration::from_secs(1));
@@ -80,7 +80,7 @@ pub(super) async fn contacts(exchange: Exchange, body: Bytes) -> Response {
     exchange.run(Endpoint::HubspotSearch, &[], handle).await
 }
 
-fn find(app: &App, query: &Query, now: DateTime<Utc>) -> Result<Reply, String> {
+fn find(app: &App, query: &Query, now: DateTime<Utc>) -> Result<VendorResponse, String> {
     let store = lock(&app.store);
     check(query, |name| {
         store.state.properties.contains_key(name) || calculated_from(name).is_some()
@@ -115,7 +115,7 @@ fn find(app: &App, query: &Query, now: DateTime<Utc>) -> Result<Reply, String> {
     if end < found.len() {
         body["paging"] = json!({ "next": { "after": end.to_string() } });
     }
-    Ok(Reply::json(200, body))
+    Ok(VendorResponse::json(200, body))
 }
 
 fn check(query: &Query, exists: impl Fn(&str) -> bool) -> Result<(), String> {

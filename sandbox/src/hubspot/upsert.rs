@@ -11,9 +11,9 @@ use super::{correlation_id, iso, refusal};
 use crate::config::HubspotConfig;
 use crate::fault::{Endpoint, RecordFault};
 use crate::received::ReceivedRecord;
-use crate::reply::Reply;
 use crate::state::{Change, Crm, State};
 use crate::table::{CrmRecord, Values, Write};
+use crate::vendor_response::VendorResponse;
 
 const BATCH_LIMIT: usize = 100;
 pub(super) const FIRST_ID: usize = 100_000;
@@ -92,7 +92,7 @@ pub(super) fn decide(
     inputs: &[Input],
     ordered: &[Option<RecordFault>],
     now: DateTime<Utc>,
-) -> Result<Decision, Reply> {
+) -> Result<Decision, VendorResponse> {
     check_batch(state, config, mode, inputs)?;
     let mut problems: Vec<(&Input, Vec<Problem>)> = Vec::new();
     let mut good: Vec<&Input> = Vec::new();
@@ -164,7 +164,7 @@ fn check_batch(
     config: &HubspotConfig,
     mode: Mode,
     inputs: &[Input],
-) -> Result<(), Reply> {
+) -> Result<(), VendorResponse> {
     let invalid = |message: &str| Err(refusal(400, "VALIDATION_ERROR", message));
     if inputs.is_empty() {
         return invalid("Invalid input: inputs must not be empty");
@@ -272,7 +272,7 @@ fn check_conflicts(
     state: &State,
     write: &Write,
     claimed: &mut HashMap<(String, String), String>,
-) -> Result<(), Reply> {
+) -> Result<(), VendorResponse> {
     for name in state.contacts.unique_names() {
         let Some(value) = write.values.get(name).and_then(Value::as_str) else {
             continue;
@@ -346,7 +346,7 @@ fn record_error(
     })
 }
 
-fn refuse_batch(config: &HubspotConfig, problems: &[(&Input, Vec<Problem>)]) -> Reply {
+fn refuse_batch(config: &HubspotConfig, problems: &[(&Input, Vec<Problem>)]) -> VendorResponse {
     let all: Vec<Problem> = problems
         .iter()
         .flat_map(|(_, found)| found.clone())
@@ -365,7 +365,7 @@ fn refuse_batch(config: &HubspotConfig, problems: &[(&Input, Vec<Problem>)]) -> 
         "errors": all.iter().map(error).collect::<Vec<_>>(),
         "category": "VALIDATION_ERROR",
     });
-    Reply::json(400, body)
+    VendorResponse::json(400, body)
 }
 
 /// The body of a batch that was processed, with or without errors.

@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::app::{App, Exchange, form, lock};
 use crate::credentials::JwtBearer;
 use crate::fault::Endpoint;
-use crate::reply::Reply;
+use crate::vendor_response::VendorResponse;
 
 /// Tokens valid at a time; one more ends all of them, as if they had expired.
 const SESSION_LIMIT: usize = 1_000;
@@ -36,17 +36,17 @@ struct Claims {
     exp: i64,
 }
 
-type Refusal = (&'static str, &'static str);
+type OauthError = (&'static str, &'static str);
 
 pub(super) async fn token(exchange: Exchange, body: Bytes) -> Response {
     let handle = || issue(&exchange.app, form(&body).as_ref());
     exchange.run(Endpoint::SalesforceToken, &[], handle).await
 }
 
-fn issue(app: &App, form: Option<&TokenForm>) -> Reply {
+fn issue(app: &App, form: Option<&TokenForm>) -> VendorResponse {
     if let Err((error, description)) = authenticate(app, form) {
         let body = json!({ "error": error, "error_description": description });
-        return Reply::json(400, body);
+        return VendorResponse::json(400, body);
     }
     let token = format!("00D000000000001!{:032x}", rand::random::<u128>());
     {
@@ -64,10 +64,10 @@ fn issue(app: &App, form: Option<&TokenForm>) -> Reply {
         "scope": "api",
         "issued_at": Utc::now().timestamp_millis().to_string(),
     });
-    Reply::json(200, body)
+    VendorResponse::json(200, body)
 }
 
-fn authenticate(app: &App, form: Option<&TokenForm>) -> Result<(), Refusal> {
+fn authenticate(app: &App, form: Option<&TokenForm>) -> Result<(), OauthError> {
     let form = form.ok_or(("invalid_request", "grant_type is required"))?;
     let client_id = app.config.salesforce.client_id.expose();
     let credentials = lock(&app.credentials);
@@ -88,8 +88,8 @@ fn authenticate(app: &App, form: Option<&TokenForm>) -> Result<(), Refusal> {
     }
 }
 
-fn verify(assertion: &str, wanted: &JwtBearer, client_id: &str) -> Result<(), Refusal> {
-    const INVALID: Refusal = ("invalid_grant", "invalid assertion");
+fn verify(assertion: &str, wanted: &JwtBearer, client_id: &str) -> Result<(), OauthError> {
+    const INVALID: OauthError = ("invalid_grant", "invalid assertion");
     let key = DecodingKey::from_rsa_pem(wanted.public_key.as_bytes()).map_err(|_| INVALID)?;
     let mut validation = Validation::new(Algorithm::RS256);
     validation.validate_aud = false;

@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 use crate::app::{App, Exchange, bearer, lock};
 use crate::fault::Endpoint;
 use crate::received::ReceivedRecord;
-use crate::reply::Reply;
 use crate::table::{CrmRecord, Table};
+use crate::vendor_response::VendorResponse;
 
 mod field;
 mod login;
@@ -49,7 +49,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
 }
 
 /// Refuses a request without a valid token, or one over the daily limit; counts it otherwise.
-pub(crate) fn refuse(app: &App, endpoint: Endpoint, headers: &HeaderMap) -> Option<Reply> {
+pub(crate) fn refuse(app: &App, endpoint: Endpoint, headers: &HeaderMap) -> Option<VendorResponse> {
     if endpoint == Endpoint::SalesforceToken {
         return None;
     }
@@ -74,20 +74,25 @@ pub(crate) fn refuse(app: &App, endpoint: Endpoint, headers: &HeaderMap) -> Opti
 }
 
 /// Adds the header that tells of the daily limit.
-pub(crate) fn with_limits(app: &App, reply: Reply) -> Reply {
+pub(crate) fn with_limits(app: &App, response: VendorResponse) -> VendorResponse {
     let used = app.salesforce_usage.used();
     let limit = app.config.salesforce.daily_requests;
-    reply.with_header("sforce-limit-info", format!("api-usage={used}/{limit}"))
+    response.with_header("sforce-limit-info", format!("api-usage={used}/{limit}"))
 }
 
 /// An error in Salesforce's words, with the given `errorCode` or the usual one of the status.
-pub(crate) fn error(app: &App, endpoint: Endpoint, status: u16, code: Option<&str>) -> Reply {
+pub(crate) fn error(
+    app: &App,
+    endpoint: Endpoint,
+    status: u16,
+    code: Option<&str>,
+) -> VendorResponse {
     if endpoint == Endpoint::SalesforceToken && (400..500).contains(&status) {
         let (error, description) = match code {
             Some(code) => (code, "authentication failure"),
             None => ("invalid_grant", "authentication failure"),
         };
-        return Reply::json(
+        return VendorResponse::json(
             status,
             json!({ "error": error, "error_description": description }),
         );
@@ -110,8 +115,8 @@ pub(crate) fn error(app: &App, endpoint: Endpoint, status: u16, code: Option<&st
 }
 
 /// The shape of errors about a whole request; those about a record say `statusCode` instead.
-fn request_error(status: u16, code: &str, message: &str) -> Reply {
-    Reply::json(status, json!([{ "message": message, "errorCode": code }]))
+fn request_error(status: u16, code: &str, message: &str) -> VendorResponse {
+    VendorResponse::json(status, json!([{ "message": message, "errorCode": code }]))
 }
 
 /// The id of the lead with this number.
@@ -125,7 +130,7 @@ pub(crate) fn id_after(leads: &Table) -> String {
 }
 
 /// Whether a path's version is `v<number>.0`.
-fn check_version(version: &str) -> Result<(), Reply> {
+fn check_version(version: &str) -> Result<(), VendorResponse> {
     let number = version
         .strip_prefix('v')
         .and_then(|version| version.strip_suffix(".0"));
@@ -151,13 +156,13 @@ async fn upsert_leads(
     app.receive(endpoint, call.received(app));
     let keys = call.keys();
     let handle = || {
-        let late = lock(&app.faults).take_late(endpoint, &keys);
+        let late = lock(&app.faults).consume_delay(endpoint, &keys);
         match late {
             None => call.apply(app, false),
             Some(ms) => {
                 let call = Arc::clone(&call);
                 app.later(ms, move |app| drop(call.apply(app, true)));
-                Reply::Silence
+                VendorResponse::Silence
             }
         }
     };
@@ -197,22 +202,22 @@ impl Call {
     }
 
     /// Decides it and writes what it comes to.
-    fn apply(&self, app: &App, late: bool) -> Reply {
+    fn apply(&self, app: &App, late: bool) -> VendorResponse {
         self.results(app, late).map_or_else(
-            |reply| reply,
-            |results| Reply::json(200, Value::Array(results)),
+            |response| response,
+            |results| VendorResponse::json(200, Value::Array(results)),
         )
     }
 
-    fn results(&self, app: &App, late: bool) -> Result<Vec<Value>, Reply> {
+    fn results(&self, app: &App, late: bool) -> Result<Vec<Value>, VendorResponse> {
         let endpoint = Endpoint::SalesforceUpsert;
         check_version(&self.version)?;
         let batch = self.batch.as_ref();
         let batch = batch.map_err(|message| request_error(400, "JSON_PARSER_ERROR", message))?;
-        let ordered = lock(&app.faults).take_batch_faults(endpoint, &self.keys());
+        let ordered = lock(&app.faults).consume_batch_faults(endpoint, &self.keys());
         let organisation = lock(&app.organisation);
         let mut store = lock(&app.store);
-        let target = upsert::Target {
+        let target = upsert::UpsertTarget {
             leads: &store.state.leads,
             field: &self.field,
             assigns: self.assigns,
@@ -227,12 +232,12 @@ impl Call {
 
 async fn describe(exchange: Exchange, Path(version): Path<String>) -> Response {
     let handle = || {
-        if let Err(reply) = check_version(&version) {
-            return reply;
+        if let Err(response) = check_version(&version) {
+            return response;
         }
         let organisation = lock(&exchange.app.organisation);
         let fields: Vec<Value> = organisation.fields.iter().map(Field::describe).collect();
-        Reply::json(
+        VendorResponse::json(
             200,
             json!({
                 "name": "Lead",
@@ -255,8 +260,8 @@ async fn read_lead(
     Path((version, field, value)): Path<(String, String, String)>,
 ) -> Response {
     let handle = || {
-        if let Err(reply) = check_version(&version) {
-            return reply;
+        if let Err(response) = check_version(&version) {
+            return response;
         }
         let leads = &lock(&exchange.app.store).state.leads;
         if !leads.is_unique(&field) {
@@ -264,7 +269,7 @@ async fn read_lead(
         }
         leads.by_unique(&field, &value).map_or_else(
             || request_error(404, "NOT_FOUND", NOT_FOUND),
-            |lead| Reply::json(200, lead_body(lead, &version)),
+            |lead| VendorResponse::json(200, lead_body(lead, &version)),
         )
     };
     exchange

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use super::{check_version, lead_body, request_error};
 use crate::app::{App, Exchange, lock};
 use crate::fault::Endpoint;
-use crate::reply::Reply;
 use crate::table::CrmRecord;
+use crate::vendor_response::VendorResponse;
 
 const PAGE: usize = 2_000;
 /// Characters of an address at most.
@@ -57,9 +57,9 @@ pub(super) async fn next(
     exchange.run(Endpoint::SalesforceQuery, &[], handle).await
 }
 
-fn answer(app: &App, version: &str, soql: &str, start: usize) -> Reply {
-    if let Err(reply) = check_version(version) {
-        return reply;
+fn answer(app: &App, version: &str, soql: &str, start: usize) -> VendorResponse {
+    if let Err(response) = check_version(version) {
+        return response;
     }
     let malformed = |message: &str| request_error(400, "MALFORMED_QUERY", message);
     let query = match Parser::new(soql).and_then(|mut parser| parser.query()) {
@@ -105,7 +105,7 @@ fn answer(app: &App, version: &str, soql: &str, start: usize) -> Reply {
         let url = format!("/services/data/{version}/query/{}-{end}", hex::encode(soql));
         body["nextRecordsUrl"] = json!(url);
     }
-    Reply::json(200, body)
+    VendorResponse::json(200, body)
 }
 
 fn value(lead: &CrmRecord, whole: &Value, name: &str) -> Value {

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::{Call, assigns, upsert};
 use crate::app::{App, Exchange};
 use crate::fault::Endpoint;
-use crate::reply::Reply;
+use crate::vendor_response::VendorResponse;
 
 pub(super) async fn upsert_lead(
     exchange: Exchange,
@@ -39,15 +39,15 @@ fn batch(field: &str, value: &str, body: &[u8]) -> Result<upsert::Batch, String>
 }
 
 /// 201 for a new record, 200 for another, and a request's error for one that is refused.
-fn answer(app: &App, call: &Call) -> Reply {
+fn answer(app: &App, call: &Call) -> VendorResponse {
     let results = match call.results(app, false) {
         Ok(results) => results,
-        Err(reply) => return reply,
+        Err(response) => return response,
     };
     let result = results.into_iter().next().unwrap_or_default();
     if result["success"] == true {
         let status = if result["created"] == true { 201 } else { 200 };
-        return Reply::json(status, result);
+        return VendorResponse::json(status, result);
     }
     let error = &result["errors"][0];
     let body = json!([{
@@ -55,5 +55,5 @@ fn answer(app: &App, call: &Call) -> Reply {
         "errorCode": error["statusCode"],
         "fields": error["fields"],
     }]);
-    Reply::json(400, body)
+    VendorResponse::json(400, body)
 }

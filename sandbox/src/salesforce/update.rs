@@ -11,9 +11,9 @@ use super::upsert::{RecordError, failure, is_converted, written};
 use super::{Organisation, check_version, request_error};
 use crate::app::{App, Exchange, lock};
 use crate::fault::{Endpoint, RecordFault};
-use crate::reply::Reply;
 use crate::state::{Change, Crm};
 use crate::table::{Table, Write};
+use crate::vendor_response::VendorResponse;
 
 const BATCH_LIMIT: usize = 200;
 
@@ -40,8 +40,8 @@ pub(super) async fn leads(
         .map(id)
         .collect();
     let handle = || {
-        if let Err(reply) = check_version(&version) {
-            return reply;
+        if let Err(response) = check_version(&version) {
+            return response;
         }
         match &batch {
             Ok(batch) if batch.records.len() > BATCH_LIMIT => {
@@ -56,14 +56,14 @@ pub(super) async fn leads(
         .await
 }
 
-fn update(app: &App, batch: &Batch) -> Reply {
+fn update(app: &App, batch: &Batch) -> VendorResponse {
     let organisation = lock(&app.organisation);
     let mut faults = lock(&app.faults);
     let mut store = lock(&app.store);
     let (mut results, mut changes) = (Vec::new(), Vec::new());
     for record in &batch.records {
         let id = id(record);
-        let ordered = faults.take_record_fault(Endpoint::SalesforceUpdate, id);
+        let ordered = faults.consume_record_fault(Endpoint::SalesforceUpdate, id);
         match decide(
             &store.state.leads,
             &organisation,
@@ -79,8 +79,8 @@ fn update(app: &App, batch: &Batch) -> Reply {
         }
     }
     match app.commit(&mut store, Endpoint::SalesforceUpdate, changes) {
-        Ok(()) => Reply::json(200, Value::Array(results)),
-        Err(reply) => reply,
+        Ok(()) => VendorResponse::json(200, Value::Array(results)),
+        Err(response) => response,
     }
 }
 

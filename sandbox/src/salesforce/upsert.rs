@@ -11,9 +11,9 @@ use super::organisation::{Organisation, Rule};
 use super::request_error;
 use crate::fault::RecordFault;
 use crate::received::{ReceivedRecord, number};
-use crate::reply::Reply;
 use crate::state::{Change, Crm};
 use crate::table::{CrmRecord, Table, Values, Write};
+use crate::vendor_response::VendorResponse;
 
 const BATCH_LIMIT: usize = 200;
 
@@ -68,7 +68,7 @@ pub(super) fn parse(body: &[u8]) -> Result<Batch, String> {
 
 /// What a batch is written to.
 #[derive(Debug)]
-pub(super) struct Target<'a> {
+pub(super) struct UpsertTarget<'a> {
     pub(super) leads: &'a Table,
     /// The external id of the path.
     pub(super) field: &'a str,
@@ -95,12 +95,12 @@ pub(super) struct RecordError {
 /// # Errors
 /// The answer that refuses the whole request.
 pub(super) fn decide(
-    target: &Target<'_>,
+    target: &UpsertTarget<'_>,
     organisation: &Organisation,
     batch: &Batch,
     ordered: &[Option<RecordFault>],
     now: DateTime<Utc>,
-) -> Result<Decision, Reply> {
+) -> Result<Decision, VendorResponse> {
     let fields = organisation.fields.as_slice();
     check_batch(target, fields, batch)?;
     let mut times: HashMap<&str, usize> = HashMap::new();
@@ -164,14 +164,18 @@ pub(super) fn written(record: &Map<String, Value>) -> impl Iterator<Item = (&Str
 }
 
 /// The answer to a field that is no external id.
-pub(super) fn no_external_id(field: &str) -> Reply {
+pub(super) fn no_external_id(field: &str) -> VendorResponse {
     let message =
         format!("Provided external ID field does not exist or is not accessible: {field}");
     request_error(404, "NOT_FOUND", &message)
 }
 
 /// Refuses what Salesforce refuses before it looks at a record.
-fn check_batch(target: &Target<'_>, fields: &[Field], batch: &Batch) -> Result<(), Reply> {
+fn check_batch(
+    target: &UpsertTarget<'_>,
+    fields: &[Field],
+    batch: &Batch,
+) -> Result<(), VendorResponse> {
     if !target.leads.is_unique(target.field) {
         return Err(no_external_id(target.field));
     }
@@ -199,7 +203,7 @@ fn check_batch(target: &Target<'_>, fields: &[Field], batch: &Batch) -> Result<(
 }
 
 fn record_error(
-    target: &Target<'_>,
+    target: &UpsertTarget<'_>,
     fields: &[Field],
     record: &Map<String, Value>,
     existing: Option<&CrmRecord>,

@@ -8,7 +8,7 @@ use leadstream_sandbox::{
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{UPSERT_CONTACTS, World, answer, contact};
+use crate::support::{UPSERT_CONTACTS, World, contact, send};
 
 const HUBSPOT: Endpoint = Endpoint::HubspotUpsert;
 
@@ -36,7 +36,7 @@ async fn a_late_write_comes_over_a_newer_one_and_says_so() {
     let write = |name: &str| world.upsert_contacts(&inputs(&["1"], &json!({ "firstname": name })));
     let given_up = write("old").timeout(Duration::from_millis(100)).send();
     assert!(given_up.await.unwrap_err().is_timeout());
-    assert_eq!(answer(write("new")).await.status, 200);
+    assert_eq!(send(write("new")).await.status, 200);
     until(async || {
         let contact = world.client.contact("1").await.unwrap().unwrap();
         contact.text("firstname") == Some("old")
@@ -73,13 +73,13 @@ async fn a_batch_may_hide_whose_error_it_is_or_forget_a_record() {
         world.client.order(&fault).await.unwrap();
     }
     let batch = inputs(&["1", "2", "3"], &json!({ "firstname": "Ann" }));
-    let found = answer(world.upsert_contacts(&batch)).await;
+    let found = send(world.upsert_contacts(&batch)).await;
     assert_eq!(found.status, 207);
     assert_eq!(found.body["results"].as_array().map(Vec::len), Some(1));
     assert_eq!(found.body["errors"].as_array().map(Vec::len), Some(1));
     assert_eq!(found.body["errors"][0]["context"], json!({}));
     assert!(world.client.contact("3").await.unwrap().is_none());
-    let again = answer(world.upsert_contacts(&batch)).await;
+    let again = send(world.upsert_contacts(&batch)).await;
     assert_eq!(again.body["results"].as_array().map(Vec::len), Some(3));
 }
 
@@ -92,7 +92,7 @@ async fn a_record_s_error_may_say_what_was_ordered() {
     world.client.order(&stale).await.unwrap();
     let token = world.token().await;
     let records = json!([{ "attributes": { "type": "Lead" }, "WA_Id__c": "1" }]);
-    let found = answer(world.upsert_leads(&token, &records)).await;
+    let found = send(world.upsert_leads(&token, &records)).await;
     let error = &found.body[0]["errors"][0];
     assert_eq!(error["statusCode"], "FIELD_CUSTOM_VALIDATION_EXCEPTION");
     assert_eq!(error["message"], "STALE_VERSION: a newer revision is there");
@@ -116,7 +116,7 @@ async fn upserts_are_kept_in_the_order_of_their_arrival_whatever_becomes_of_them
         .unwrap();
     for revision in ["7", "8"] {
         let batch = inputs(&["1", "2"], &json!({ "annualrevenue": revision }));
-        answer(world.upsert_contacts(&batch)).await;
+        send(world.upsert_contacts(&batch)).await;
     }
     let all = world.client.upserts(0).await.unwrap();
     let said: Vec<(u64, &str, Option<u64>)> = all
@@ -153,10 +153,10 @@ async fn other_apps_use_the_day_s_pool_and_a_new_day_fills_it() {
     // A day may end just then.
     until(async || {
         world.client.spend(Vendor::Hubspot, 10).await.unwrap();
-        answer(world.upsert_contacts(&batch)).await.status == 429
+        send(world.upsert_contacts(&batch)).await.status == 429
     })
     .await;
-    until(async || answer(world.upsert_contacts(&batch)).await.status == 200).await;
+    until(async || send(world.upsert_contacts(&batch)).await.status == 200).await;
     let token = world.token().await;
     let path = "/services/data/v66.0/sobjects/Lead/describe";
     let describe = || world.salesforce(&token, Method::GET, path);
@@ -166,10 +166,10 @@ async fn other_apps_use_the_day_s_pool_and_a_new_day_fills_it() {
             .spend(Vendor::Salesforce, 100_000)
             .await
             .unwrap();
-        answer(describe()).await.status == 403
+        send(describe()).await.status == 403
     })
     .await;
-    until(async || answer(describe()).await.status == 200).await;
+    until(async || send(describe()).await.status == 200).await;
 }
 
 #[tokio::test]
@@ -183,6 +183,6 @@ async fn one_fault_is_taken_back_and_others_stay() {
     order(409).await;
     world.client.cancel(first).await.unwrap();
     let request = world.hubspot(Method::POST, UPSERT_CONTACTS);
-    let found = answer(request.json(&json!({ "inputs": [] }))).await;
+    let found = send(request.json(&json!({ "inputs": [] }))).await;
     assert_eq!(found.status, 409);
 }

@@ -7,7 +7,7 @@ use leadstream_sandbox::{HubspotConfig, OAuthApp, SandboxConfig, Vendor};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{World, answer, lead};
+use crate::support::{World, lead, send};
 
 const SEARCH: &str = "/crm/objects/2026-09/contacts/search";
 
@@ -23,10 +23,13 @@ async fn contacts_are_found_by_their_number_in_any_notation_page_by_page() {
     let world = World::new().await;
     for phone in ["(415) 555-2671", "+1 415 555 2671", "+1 415 555 0000"] {
         let values = serde_json::from_value(json!({ "phone": phone })).unwrap();
-        world.sandbox.enter(Vendor::Hubspot, None, values).unwrap();
+        world
+            .sandbox
+            .write_record(Vendor::Hubspot, None, values)
+            .unwrap();
     }
     let mut body = search(&["4155552671"]);
-    let first = answer(world.hubspot(Method::POST, SEARCH).json(&body)).await;
+    let first = send(world.hubspot(Method::POST, SEARCH).json(&body)).await;
     assert_eq!((first.status, &first.body["total"]), (200, &json!(2)));
     assert_eq!(
         first.body["results"][0]["properties"]["phone"],
@@ -37,7 +40,7 @@ async fn contacts_are_found_by_their_number_in_any_notation_page_by_page() {
         "a search tells of no limit"
     );
     body["after"] = first.body["paging"]["next"]["after"].clone();
-    let second = answer(world.hubspot(Method::POST, SEARCH).json(&body)).await;
+    let second = send(world.hubspot(Method::POST, SEARCH).json(&body)).await;
     assert_eq!(
         second.body["results"][0]["properties"]["phone"],
         "+1 415 555 2671"
@@ -45,7 +48,7 @@ async fn contacts_are_found_by_their_number_in_any_notation_page_by_page() {
     assert!(second.body.get("paging").is_none());
     let many: Vec<String> = (0..101).map(|n| n.to_string()).collect();
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
-    let refused = answer(world.hubspot(Method::POST, SEARCH).json(&search(&many))).await;
+    let refused = send(world.hubspot(Method::POST, SEARCH).json(&search(&many))).await;
     assert_eq!(refused.status, 400);
 }
 
@@ -61,7 +64,10 @@ async fn a_sixth_search_within_a_second_is_one_too_many_and_the_index_lags_behin
     })
     .await;
     let values = serde_json::from_value(json!({"phone": "(415) 555-2671"})).unwrap();
-    world.sandbox.enter(Vendor::Hubspot, None, values).unwrap();
+    world
+        .sandbox
+        .write_record(Vendor::Hubspot, None, values)
+        .unwrap();
     let requests = (0..6).map(|_| {
         world
             .hubspot(Method::POST, SEARCH)
@@ -69,7 +75,7 @@ async fn a_sixth_search_within_a_second_is_one_too_many_and_the_index_lags_behin
     });
     let mut statuses = Vec::new();
     for request in requests {
-        let answer = answer(request).await;
+        let answer = send(request).await;
         if answer.status == 200 {
             assert_eq!(answer.body["total"], 0, "not in the index yet");
         } else {
@@ -100,7 +106,7 @@ async fn a_refresh_token_gives_tokens_that_end() {
             ("client_secret", secret),
             ("refresh_token", refresh),
         ];
-        answer(world.http.post(&url).form(&form)).await
+        send(world.http.post(&url).form(&form)).await
     };
     let wrong = ask("wrong", "refresh").await;
     assert_eq!(
@@ -113,7 +119,7 @@ async fn a_refresh_token_gives_tokens_that_end() {
     assert_eq!(used.body["status"], "BAD_REFRESH_TOKEN", "it holds once");
     let token = given.body["access_token"].as_str().unwrap();
     let url = format!("{}{SEARCH}", world.sandbox.hubspot_url());
-    let late = answer(
+    let late = send(
         world
             .http
             .post(url)
@@ -157,14 +163,14 @@ async fn a_package_is_deployed_as_a_whole_and_its_rule_refuses_a_smaller_number(
     let mut codes = Vec::new();
     for revision in [2, 1, 2, 3] {
         record["Rev__c"] = json!(revision);
-        let answer = answer(world.upsert_leads(&token, &json!([record]))).await;
+        let answer = send(world.upsert_leads(&token, &json!([record]))).await;
         codes.push(answer.body[0]["errors"][0]["statusCode"].clone());
     }
     let refused = json!("FIELD_CUSTOM_VALIDATION_EXCEPTION");
     assert_eq!(codes, [Value::Null, refused, Value::Null, Value::Null]);
     let soql = "SELECT Id, Rev__c FROM Lead WHERE WA_Id__c = '1'";
     let path = "/services/data/v66.0/query";
-    let found = answer(
+    let found = send(
         world
             .salesforce(&token, Method::GET, path)
             .query(&[("q", soql)]),
@@ -174,5 +180,5 @@ async fn a_package_is_deployed_as_a_whole_and_its_rule_refuses_a_smaller_number(
     let wrong = world
         .salesforce(&token, Method::GET, path)
         .query(&[("q", "SELECT Id FROM Contact")]);
-    assert_eq!(answer(wrong).await.body[0]["errorCode"], "MALFORMED_QUERY");
+    assert_eq!(send(wrong).await.body[0]["errorCode"], "MALFORMED_QUERY");
 }

@@ -6,10 +6,10 @@ use leadstream_sandbox::{Effect, Endpoint, ErrorBody, Fault, SandboxClient, Stat
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Receiver, World, answer, contact, lead, text_to};
+use crate::support::{Receiver, World, contact, lead, send, text_to};
 
 /// Shorter than any fault here lasts.
-const PATIENCE: Duration = Duration::from_millis(300);
+const SENDER_TIMEOUT: Duration = Duration::from_millis(300);
 
 fn ann() -> Value {
     json!([contact("1", &json!({ "firstname": "Ann" }))])
@@ -39,14 +39,14 @@ async fn a_status_comes_in_the_vendors_words_so_often_as_ordered() {
     );
     world.client.order(&limited.times(2)).await.unwrap();
     for _ in 0..2 {
-        let refused = answer(world.upsert_contacts(&ann())).await;
+        let refused = send(world.upsert_contacts(&ann())).await;
         assert_eq!(
             (refused.status, &refused.body["policyName"]),
             (429, &json!("DAILY"))
         );
         assert_eq!(refused.headers["retry-after"], "7");
     }
-    assert_eq!(answer(world.upsert_contacts(&ann())).await.status, 200);
+    assert_eq!(send(world.upsert_contacts(&ann())).await.status, 200);
 
     for (status, category) in [(409, "CONFLICT"), (423, "LOCKED"), (403, "MISSING_SCOPES")] {
         world
@@ -54,7 +54,7 @@ async fn a_status_comes_in_the_vendors_words_so_often_as_ordered() {
             .order(&Fault::status(Endpoint::HubspotUpsert, status))
             .await
             .unwrap();
-        let refused = answer(world.upsert_contacts(&ann())).await;
+        let refused = send(world.upsert_contacts(&ann())).await;
         assert_eq!(
             (refused.status, &refused.body["category"]),
             (status, &json!(category))
@@ -65,7 +65,7 @@ async fn a_status_comes_in_the_vendors_words_so_often_as_ordered() {
         .order(&Fault::status(Endpoint::HubspotUpsert, 477))
         .await
         .unwrap();
-    let migrating = answer(world.upsert_contacts(&ann())).await;
+    let migrating = send(world.upsert_contacts(&ann())).await;
     assert_eq!(migrating.headers["retry-after"], "3600");
 
     let records = json!([lead("1", "Lee")]);
@@ -80,7 +80,7 @@ async fn a_status_comes_in_the_vendors_words_so_often_as_ordered() {
             .order(&Fault::status(Endpoint::SalesforceUpsert, status))
             .await
             .unwrap();
-        let refused = answer(world.upsert_leads(&token, &records)).await;
+        let refused = send(world.upsert_leads(&token, &records)).await;
         assert_eq!(
             (refused.status, &refused.body[0]["errorCode"]),
             (status, &json!(code))
@@ -97,7 +97,7 @@ async fn a_status_comes_in_the_vendors_words_so_often_as_ordered() {
         .order(&Fault::status(Endpoint::SalesforceToken, 400))
         .await
         .unwrap();
-    let refused = answer(world.token_request("sandbox-salesforce-secret")).await;
+    let refused = send(world.token_request("sandbox-salesforce-secret")).await;
     assert_eq!(refused.body["error"], "invalid_grant");
     assert!(world.client.leads().await.unwrap().is_empty());
     assert_eq!(world.client.contact("1").await.unwrap().unwrap().writes, 1);
@@ -117,7 +117,7 @@ async fn an_error_may_be_html_or_any_json() {
         Fault::once(Endpoint::HubspotUpsert, status)
     };
     world.client.order(&with(ErrorBody::Html)).await.unwrap();
-    let page = answer(world.upsert_contacts(&ann())).await;
+    let page = send(world.upsert_contacts(&ann())).await;
     assert_eq!(page.headers["content-type"], "text/html");
     assert!(page.body.as_str().unwrap().starts_with("<html>"));
     world
@@ -125,7 +125,7 @@ async fn an_error_may_be_html_or_any_json() {
         .order(&with(ErrorBody::Json(json!({ "odd": [1] }))))
         .await
         .unwrap();
-    let odd = answer(world.upsert_contacts(&ann())).await;
+    let odd = send(world.upsert_contacts(&ann())).await;
     assert_eq!((odd.status, odd.body), (503, json!({ "odd": [1] })));
 }
 
@@ -137,28 +137,25 @@ async fn a_graph_error_meets_its_recipient_only() {
         .order(&Fault::graph_error(131_056).for_key("49151"))
         .await
         .unwrap();
-    assert_eq!(answer(world.send(&text_to("1", "x"))).await.status, 200);
-    let refused = answer(world.send(&text_to("+49151", "x"))).await;
+    assert_eq!(send(world.send(&text_to("1", "x"))).await.status, 200);
+    let refused = send(world.send(&text_to("+49151", "x"))).await;
     assert_eq!(
         (refused.status, &refused.body["error"]["code"]),
         (400, &json!(131_056))
     );
-    assert_eq!(
-        answer(world.send(&text_to("+49151", "x"))).await.status,
-        200
-    );
+    assert_eq!(send(world.send(&text_to("+49151", "x"))).await.status, 200);
     world
         .client
         .order(&Fault::graph_error(130_429))
         .await
         .unwrap();
-    assert_eq!(answer(world.send(&text_to("1", "x"))).await.status, 429);
+    assert_eq!(send(world.send(&text_to("1", "x"))).await.status, 429);
     world
         .client
         .order(&Fault::status(Endpoint::GraphMessages, 500))
         .await
         .unwrap();
-    let refused = answer(world.send(&text_to("1", "x"))).await;
+    let refused = send(world.send(&text_to("1", "x"))).await;
     assert_eq!(
         (refused.status, &refused.body["error"]["code"]),
         (500, &json!(1))
@@ -177,7 +174,7 @@ async fn a_time_out_applies_nothing_and_an_applied_one_does() {
         world.client.order(&fault).await.unwrap();
         let error = world
             .send(&text_to("1", "x"))
-            .timeout(PATIENCE)
+            .timeout(SENDER_TIMEOUT)
             .send()
             .await
             .unwrap_err();
@@ -185,7 +182,7 @@ async fn a_time_out_applies_nothing_and_an_applied_one_does() {
         assert_eq!(world.client.stats().await.unwrap().held.messages, messages);
     }
     assert_eq!(unanswered(&world.client, endpoint).await, 2);
-    assert_eq!(answer(world.send(&text_to("1", "x"))).await.status, 200);
+    assert_eq!(send(world.send(&text_to("1", "x"))).await.status, 200);
 }
 
 #[tokio::test]
@@ -234,7 +231,7 @@ async fn a_connection_closes_without_an_answer() {
         assert!(error.is_request() && !error.is_timeout(), "{error:?}");
         assert_eq!(world.client.stats().await.unwrap().held.leads, leads);
     }
-    let repeated = answer(world.upsert_leads(&token, &records)).await;
+    let repeated = send(world.upsert_leads(&token, &records)).await;
     assert_eq!(repeated.body[0]["created"], false);
 }
 
@@ -244,13 +241,13 @@ async fn a_delayed_answer_comes_late_and_is_not_applied_for_a_client_that_left()
     let delayed = |ms| Fault::once(Endpoint::HubspotUpsert, Effect::Delay { ms });
     world.client.order(&delayed(100)).await.unwrap();
     let started = Instant::now();
-    assert_eq!(answer(world.upsert_contacts(&ann())).await.status, 200);
+    assert_eq!(send(world.upsert_contacts(&ann())).await.status, 200);
     assert!(started.elapsed() >= Duration::from_millis(100));
 
     world.client.order(&delayed(60_000)).await.unwrap();
     let error = world
         .upsert_contacts(&ann())
-        .timeout(PATIENCE)
+        .timeout(SENDER_TIMEOUT)
         .send()
         .await
         .unwrap_err();
@@ -269,20 +266,20 @@ async fn an_expired_token_is_refused_until_it_is_renewed() {
     let expired = Fault::once(Endpoint::SalesforceUpsert, Effect::TokenExpired);
     world.client.order(&expired).await.unwrap();
     for _ in 0..2 {
-        let refused = answer(world.upsert_leads(&token, &records)).await;
+        let refused = send(world.upsert_leads(&token, &records)).await;
         assert_eq!(refused.status, 401);
         assert_eq!(refused.body[0]["errorCode"], "INVALID_SESSION_ID");
     }
     let renewed = world.token().await;
     assert_eq!(
-        answer(world.upsert_leads(&renewed, &records)).await.status,
+        send(world.upsert_leads(&renewed, &records)).await.status,
         200
     );
 
     let expired = Fault::once(Endpoint::HubspotUpsert, Effect::TokenExpired);
     world.client.order(&expired).await.unwrap();
-    assert_eq!(answer(world.upsert_contacts(&ann())).await.status, 401);
-    assert_eq!(answer(world.upsert_contacts(&ann())).await.status, 200);
+    assert_eq!(send(world.upsert_contacts(&ann())).await.status, 401);
+    assert_eq!(send(world.upsert_contacts(&ann())).await.status, 200);
 }
 
 #[tokio::test]
@@ -298,13 +295,13 @@ async fn ordered_record_errors_fail_their_records_only() {
     );
     world.client.order(&converted).await.unwrap();
     let records = json!([lead("1", "Lee"), lead("2", "Silva"), lead("3", "Cy")]);
-    let first = answer(world.upsert_leads(&token, &records)).await;
+    let first = send(world.upsert_leads(&token, &records)).await;
     assert_eq!(first.body[0]["success"], true);
     assert_eq!(
         first.body[1]["errors"][0]["statusCode"],
         "UNABLE_TO_LOCK_ROW"
     );
-    let second = answer(world.upsert_leads(&token, &records)).await;
+    let second = send(world.upsert_leads(&token, &records)).await;
     assert_eq!(second.body[1]["success"], true);
     assert_eq!(
         second.body[2]["errors"][0]["statusCode"],
@@ -314,7 +311,7 @@ async fn ordered_record_errors_fail_their_records_only() {
     let invalid = Fault::record_error(Endpoint::HubspotUpsert, "2", "INVALID_OPTION");
     world.client.order(&invalid).await.unwrap();
     let inputs = json!([contact("1", &json!({})), contact("2", &json!({}))]);
-    let partial = answer(world.upsert_contacts(&inputs)).await;
+    let partial = send(world.upsert_contacts(&inputs)).await;
     assert_eq!(
         (partial.status, &partial.body["numErrors"]),
         (207, &json!(1))
@@ -322,7 +319,7 @@ async fn ordered_record_errors_fail_their_records_only() {
     let context = &partial.body["errors"][0]["context"];
     assert_eq!(context["objectWriteTraceId"], json!(["trace-2"]));
     world.client.clear_faults().await.unwrap();
-    assert_eq!(answer(world.upsert_contacts(&inputs)).await.status, 200);
+    assert_eq!(send(world.upsert_contacts(&inputs)).await.status, 200);
 }
 
 #[tokio::test]
@@ -330,7 +327,7 @@ async fn a_silent_no_op_reports_success_and_writes_nothing() {
     let world = World::new().await;
     let fault = Fault::once(Endpoint::HubspotUpsert, Effect::SilentNoOp);
     world.client.order(&fault).await.unwrap();
-    let silent = answer(world.upsert_contacts(&ann())).await;
+    let silent = send(world.upsert_contacts(&ann())).await;
     assert_eq!(
         (silent.status, &silent.body["status"]),
         (200, &json!("COMPLETE"))
@@ -353,7 +350,7 @@ async fn an_accepted_message_may_fail_later() {
         Effect::FailedStatus { code: 131_026 },
     );
     world.client.order(&fault).await.unwrap();
-    assert_eq!(answer(world.send(&text_to("1", "x"))).await.status, 200);
+    assert_eq!(send(world.send(&text_to("1", "x"))).await.status, 200);
     let deliveries = receiver.wait_for(1).await;
     let body: Value = serde_json::from_slice(&deliveries[0].body).unwrap();
     let status = &body["entry"][0]["changes"][0]["value"]["statuses"][0];
@@ -371,10 +368,10 @@ async fn a_fault_meets_the_endpoint_it_was_ordered_for() {
         .order(&Fault::status(Endpoint::HubspotProperties, 503))
         .await
         .unwrap();
-    assert_eq!(answer(world.upsert_contacts(&ann())).await.status, 200);
+    assert_eq!(send(world.upsert_contacts(&ann())).await.status, 200);
     let list = || world.hubspot(Method::GET, "/crm/v3/properties/contacts");
-    assert_eq!(answer(list()).await.status, 503);
-    assert_eq!(answer(list()).await.status, 200);
+    assert_eq!(send(list()).await.status, 503);
+    assert_eq!(send(list()).await.status, 200);
 }
 
 #[tokio::test]

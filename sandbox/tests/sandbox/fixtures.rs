@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{NUMBER, World, answer};
+use crate::support::{NUMBER, World, send};
 
 /// The folder of recordings beside the workspace.
 #[expect(clippy::print_stderr, reason = "a test says why it checks nothing")]
@@ -69,13 +69,13 @@ async fn every_recorded_send_is_accepted() {
             // One of the recordings leaves it out, and would be a text then.
             body["type"] = json!("interactive");
         }
-        let sent = answer(world.send(&body)).await;
+        let sent = send(world.send(&body)).await;
         assert_eq!(sent.status, 200, "{}: {}", path.display(), sent.body);
         sends += 1;
     }
     assert!(sends > 40);
     let recorded = recordings("meta-openapi/send_responses").unwrap();
-    let sent = answer(world.send(&crate::support::text_to("+16505551234", "x"))).await;
+    let sent = send(world.send(&crate::support::text_to("+16505551234", "x"))).await;
     assert_same_shape(
         &read(&recorded.join("200_example_response.json")),
         &sent.body,
@@ -111,7 +111,7 @@ async fn graph_errors_have_the_recorded_shape_and_codes() {
     ];
     for (name, request) in cases {
         let recorded = read(&folder.join(format!("{name}.json")));
-        let given = answer(request).await;
+        let given = send(request).await;
         assert_same_shape(&recorded, &given.body, name);
         assert_eq!(
             recorded["error"]["code"], given.body["error"]["code"],
@@ -142,7 +142,7 @@ async fn replay(world: &World, name: &str, token: Option<&str>) {
     } else {
         builder.json(&request["body"])
     };
-    let given = answer(builder).await;
+    let given = send(builder).await;
     let served = &recording["served"][0];
     assert_eq!(
         json!(given.status),

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use leadstream_sandbox::{Endpoint, MessageQuery, Webhook, webhook};
 use serde_json::{Value, json};
 
-use crate::support::{Answer, NUMBER, Receiver, World, answer, text_to};
+use crate::support::{HttpResponse, NUMBER, Receiver, World, send, text_to};
 
 #[tokio::test]
 async fn a_send_is_answered_kept_and_given_to_a_waiting_reader() {
@@ -19,8 +19,8 @@ async fn a_send_is_answered_kept_and_given_to_a_waiting_reader() {
     let reader = world.client.clone();
     let waiting = tokio::spawn(async move { reader.messages(&query).await });
 
-    answer(world.send(&text_to("4915112345678", "other"))).await;
-    let sent = answer(world.send(&text_to("+16505551234", "hello"))).await;
+    send(world.send(&text_to("4915112345678", "other"))).await;
+    let sent = send(world.send(&text_to("+16505551234", "hello"))).await;
 
     assert_eq!(sent.status, 200);
     let wamid = sent.body["messages"][0]["id"].as_str().unwrap();
@@ -50,8 +50,8 @@ async fn a_send_is_answered_kept_and_given_to_a_waiting_reader() {
 async fn a_repeated_send_is_a_second_message() {
     let world = World::new().await;
     let body = text_to("1", "twice");
-    let first = answer(world.send(&body)).await;
-    let second = answer(world.send(&body)).await;
+    let first = send(world.send(&body)).await;
+    let second = send(world.send(&body)).await;
     assert_ne!(first.body["messages"], second.body["messages"]);
     let messages = world
         .client
@@ -75,7 +75,7 @@ async fn a_user_without_a_number_is_reached_by_user_id() {
     let mut body = text_to("", "hi");
     body.as_object_mut().unwrap().remove("to");
     body["recipient"] = json!("US.13491208655302741918");
-    let sent = answer(world.send(&body)).await;
+    let sent = send(world.send(&body)).await;
     assert_eq!(sent.status, 200, "{}", sent.body);
     assert_eq!(
         sent.body["contacts"][0]["user_id"],
@@ -97,7 +97,7 @@ async fn mark_as_read_is_accepted() {
         "message_id": "wamid.x",
         "typing_indicator": { "type": "text" },
     });
-    let read = answer(world.send(&body)).await;
+    let read = send(world.send(&body)).await;
     assert_eq!((read.status, read.body), (200, json!({ "success": true })));
     assert!(
         world
@@ -109,7 +109,7 @@ async fn mark_as_read_is_accepted() {
     );
 }
 
-fn error(answer: &Answer) -> (u16, i64) {
+fn error(answer: &HttpResponse) -> (u16, i64) {
     assert!(
         answer.body["error"]["message"].is_string(),
         "{}",
@@ -132,14 +132,14 @@ async fn credentials_and_numbers_are_checked() {
     let world = World::new().await;
     let body = text_to("1", "x");
     let url = format!("{}/v23.0/{NUMBER}/messages", world.sandbox.graph_url());
-    let without = answer(world.http.post(&url).json(&body)).await;
+    let without = send(world.http.post(&url).json(&body)).await;
     assert_eq!(error(&without), (401, 104));
-    let wrong = answer(world.http.post(&url).bearer_auth("wrong").json(&body)).await;
+    let wrong = send(world.http.post(&url).bearer_auth("wrong").json(&body)).await;
     assert_eq!(error(&wrong), (401, 190));
-    let unknown = answer(world.graph("/v23.0/42/messages").json(&body)).await;
+    let unknown = send(world.graph("/v23.0/42/messages").json(&body)).await;
     assert_eq!(error(&unknown), (404, 100));
     assert_eq!(unknown.body["error"]["error_subcode"], 33);
-    let version = answer(world.graph(&format!("/23/{NUMBER}/messages")).json(&body)).await;
+    let version = send(world.graph(&format!("/23/{NUMBER}/messages")).json(&body)).await;
     assert_eq!(error(&version), (400, 100));
     assert!(
         world
@@ -155,7 +155,7 @@ async fn credentials_and_numbers_are_checked() {
 async fn wrong_sends_are_refused_with_the_codes_of_the_cloud_api() {
     let world = World::new().await;
     let broken = world.graph(&format!("/v23.0/{NUMBER}/messages")).body("{");
-    assert_eq!(error(&answer(broken).await), (400, 100));
+    assert_eq!(error(&send(broken).await), (400, 100));
 
     let button = |title: &str| json!({ "type": "reply", "reply": { "id": "a", "title": title } });
     let buttons = |buttons: &[Value]| json!({ "type": "button", "body": { "text": "?" }, "action": { "buttons": buttons } });
@@ -185,10 +185,10 @@ async fn wrong_sends_are_refused_with_the_codes_of_the_cloud_api() {
             body["type"] = json!("interactive");
         }
         body[member] = value;
-        let refused = answer(world.send(&body)).await;
+        let refused = send(world.send(&body)).await;
         assert_eq!(error(&refused), (400, code), "{member}: {}", refused.body);
     }
-    let longest = answer(world.send(&text_to("1", &"ä".repeat(500)))).await;
+    let longest = send(world.send(&text_to("1", &"ä".repeat(500)))).await;
     assert_eq!(longest.status, 200, "{}", longest.body);
     assert_eq!(
         world
@@ -212,7 +212,7 @@ async fn statuses_are_signed_repeated_until_accepted_and_echo_our_id() {
     };
     world.client.set_webhook(Some(&target)).await.unwrap();
 
-    let sent = answer(world.send(&text_to("16505551234", "hello"))).await;
+    let sent = send(world.send(&text_to("16505551234", "hello"))).await;
     let deliveries = receiver.wait_for(3).await;
 
     let mut statuses = Vec::new();

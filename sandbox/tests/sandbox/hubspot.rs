@@ -4,7 +4,7 @@ use leadstream_sandbox::{Endpoint, HubspotConfig, Property, SandboxConfig};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{UPSERT_CONTACTS, World, answer, contact};
+use crate::support::{UPSERT_CONTACTS, World, contact, send};
 
 fn ids(answer: &Value) -> Vec<&str> {
     let results = answer["results"].as_array().unwrap();
@@ -27,7 +27,7 @@ async fn contacts_are_created_then_updated_under_their_unique_key() {
             &json!({ "firstname": "Bob", "hs_lead_status": "OPEN" })
         ),
     ]);
-    let created = answer(world.upsert_contacts(&inputs)).await;
+    let created = send(world.upsert_contacts(&inputs)).await;
     assert_eq!(created.status, 200, "{}", created.body);
     assert_eq!(created.body["status"], "COMPLETE");
     assert_eq!(created.body["results"][0]["new"], true);
@@ -43,7 +43,7 @@ async fn contacts_are_created_then_updated_under_their_unique_key() {
     let request = world
         .hubspot(Method::POST, path)
         .json(&json!({ "inputs": update }));
-    let updated = answer(request).await;
+    let updated = send(request).await;
     assert_eq!(updated.body["results"][0]["new"], false);
     assert_eq!(ids(&updated.body), ids(&created.body)[..1]);
 
@@ -74,7 +74,7 @@ async fn a_bad_record_with_a_trace_id_fails_alone() {
             &json!({ "hs_lead_status": "SLEEPING", "email": "nobody" })
         ),
     ]);
-    let partial = answer(world.upsert_contacts(&inputs)).await;
+    let partial = send(world.upsert_contacts(&inputs)).await;
     assert_eq!(partial.status, 207);
     assert_eq!(partial.body["status"], "COMPLETE");
     assert_eq!(ids(&partial.body).len(), 1);
@@ -111,7 +111,7 @@ async fn a_bad_record_without_a_trace_id_fails_the_batch() {
     let mut bad = contact("2", &json!({ "missing": "x" }));
     bad.as_object_mut().unwrap().remove("objectWriteTraceId");
     let inputs = json!([contact("1", &json!({ "firstname": "Ann" })), bad]);
-    let refused = answer(world.upsert_contacts(&inputs)).await;
+    let refused = send(world.upsert_contacts(&inputs)).await;
     assert_eq!(refused.status, 400);
     assert_eq!(refused.body["category"], "VALIDATION_ERROR");
     assert_eq!(refused.body["errors"][0]["code"], "PROPERTY_DOESNT_EXIST");
@@ -142,7 +142,7 @@ async fn batches_that_break_a_rule_are_refused_whole() {
         (json!([]), "empty"),
     ];
     for (inputs, reason) in cases {
-        let refused = answer(world.upsert_contacts(&inputs)).await;
+        let refused = send(world.upsert_contacts(&inputs)).await;
         assert_eq!(refused.status, 400, "{}", refused.body);
         assert_eq!(refused.body["category"], "VALIDATION_ERROR");
         let message = refused.body["message"].as_str().unwrap();
@@ -150,7 +150,7 @@ async fn batches_that_break_a_rule_are_refused_whole() {
     }
     assert!(world.client.contacts().await.unwrap().is_empty());
     assert_eq!(
-        answer(world.upsert_contacts(&json!(many[..100])))
+        send(world.upsert_contacts(&json!(many[..100])))
             .await
             .status,
         200
@@ -161,13 +161,10 @@ async fn batches_that_break_a_rule_are_refused_whole() {
 async fn a_unique_value_of_another_contact_conflicts_for_the_whole_batch() {
     let world = World::new().await;
     let ann = contact("1", &json!({ "email": "ann@example.com" }));
-    assert_eq!(
-        answer(world.upsert_contacts(&json!([ann]))).await.status,
-        200
-    );
+    assert_eq!(send(world.upsert_contacts(&json!([ann]))).await.status, 200);
     let thief = contact("2", &json!({ "email": "ann@example.com" }));
     let other = contact("3", &json!({ "firstname": "Cy" }));
-    let refused = answer(world.upsert_contacts(&json!([other, thief]))).await;
+    let refused = send(world.upsert_contacts(&json!([other, thief]))).await;
     assert_eq!(
         (refused.status, &refused.body["category"]),
         (409, &json!("CONFLICT"))
@@ -175,9 +172,7 @@ async fn a_unique_value_of_another_contact_conflicts_for_the_whole_batch() {
     let one = contact("4", &json!({ "email": "new@example.com" }));
     let two = contact("5", &json!({ "email": "new@example.com" }));
     assert_eq!(
-        answer(world.upsert_contacts(&json!([one, two])))
-            .await
-            .status,
+        send(world.upsert_contacts(&json!([one, two]))).await.status,
         409
     );
     assert_eq!(world.client.contacts().await.unwrap().len(), 1);
@@ -188,7 +183,7 @@ async fn the_lifecycle_stage_does_not_go_back() {
     let world = World::new().await;
     for stage in ["opportunity", "lead"] {
         let input = contact("1", &json!({ "lifecyclestage": stage }));
-        let done = answer(world.upsert_contacts(&json!([input]))).await;
+        let done = send(world.upsert_contacts(&json!([input]))).await;
         assert_eq!(done.status, 200);
         assert_eq!(
             done.body["results"][0]["properties"]["lifecyclestage"],
@@ -201,20 +196,20 @@ async fn the_lifecycle_stage_does_not_go_back() {
 async fn a_contact_is_read_by_key_or_id() {
     let world = World::new().await;
     let input = contact("a/b +1", &json!({ "firstname": "Ann" }));
-    let created = answer(world.upsert_contacts(&json!([input]))).await;
+    let created = send(world.upsert_contacts(&json!([input]))).await;
     let id = ids(&created.body)[0];
     let path = "/crm/v3/objects/contacts/a%2Fb%20%2B1?idProperty=wa_id&properties=firstname,wa_id";
-    let read = answer(world.hubspot(Method::GET, path)).await;
+    let read = send(world.hubspot(Method::GET, path)).await;
     assert_eq!(read.status, 200, "{}", read.body);
     assert_eq!(read.body["id"], id);
     assert_eq!(read.body["properties"]["firstname"], "Ann");
     assert_eq!(read.body["properties"]["wa_id"], "a/b +1");
     let dated = format!("/crm/objects/2026-09/contacts/{id}");
     assert_eq!(
-        answer(world.hubspot(Method::GET, &dated)).await.body["id"],
+        send(world.hubspot(Method::GET, &dated)).await.body["id"],
         id
     );
-    let none = answer(world.hubspot(Method::GET, "/crm/v3/objects/contacts/7")).await;
+    let none = send(world.hubspot(Method::GET, "/crm/v3/objects/contacts/7")).await;
     assert_eq!((none.status, &none.body["status"]), (404, &json!("error")));
 }
 
@@ -222,7 +217,7 @@ async fn a_contact_is_read_by_key_or_id() {
 async fn properties_are_listed_read_and_created() {
     let world = World::new().await;
     let list = "/crm/v3/properties/contacts";
-    let all = answer(world.hubspot(Method::GET, list)).await;
+    let all = send(world.hubspot(Method::GET, list)).await;
     let results = all.body["results"].as_array().unwrap();
     let wa_id = results
         .iter()
@@ -236,31 +231,31 @@ async fn properties_are_listed_read_and_created() {
         "groupName": "contactinformation", "hasUniqueValue": true,
     });
     assert_eq!(
-        answer(world.hubspot(Method::POST, list).json(&body))
+        send(world.hubspot(Method::POST, list).json(&body))
             .await
             .status,
         201
     );
     assert_eq!(
-        answer(world.hubspot(Method::POST, list).json(&body))
+        send(world.hubspot(Method::POST, list).json(&body))
             .await
             .status,
         409
     );
-    let partly = answer(
+    let partly = send(
         world
             .hubspot(Method::POST, list)
             .json(&json!({ "name": "x" })),
     )
     .await;
     assert_eq!(partly.status, 400);
-    let read = answer(world.hubspot(Method::GET, &format!("{list}/lead_key"))).await;
+    let read = send(world.hubspot(Method::GET, &format!("{list}/lead_key"))).await;
     assert_eq!(
         (read.status, &read.body["hasUniqueValue"]),
         (200, &json!(true))
     );
     assert_eq!(
-        answer(world.hubspot(Method::GET, &format!("{list}/none")))
+        send(world.hubspot(Method::GET, &format!("{list}/none")))
             .await
             .status,
         404
@@ -269,7 +264,7 @@ async fn properties_are_listed_read_and_created() {
     let mut input = contact("k", &json!({ "firstname": "Ann" }));
     input["idProperty"] = json!("lead_key");
     assert_eq!(
-        answer(world.upsert_contacts(&json!([input]))).await.status,
+        send(world.upsert_contacts(&json!([input]))).await.status,
         200
     );
     assert!(world.client.contact("k").await.unwrap().is_some());
@@ -279,7 +274,7 @@ async fn properties_are_listed_read_and_created() {
 async fn a_wrong_token_is_refused() {
     let world = World::new().await;
     let url = format!("{}{UPSERT_CONTACTS}", world.sandbox.hubspot_url());
-    let refused = answer(world.http.post(url).bearer_auth("wrong").body("{}")).await;
+    let refused = send(world.http.post(url).bearer_auth("wrong").body("{}")).await;
     assert_eq!(refused.status, 401);
     assert_eq!(refused.body["category"], "INVALID_AUTHENTICATION");
 }
@@ -297,7 +292,7 @@ async fn limits_are_told_and_kept() {
     })
     .await;
     let inputs = json!([contact("1", &json!({}))]);
-    let first = answer(world.upsert_contacts(&inputs)).await;
+    let first = send(world.upsert_contacts(&inputs)).await;
     assert_eq!(first.headers["x-hubspot-ratelimit-max"], "2");
     assert_eq!(first.headers["x-hubspot-ratelimit-remaining"], "1");
     assert_eq!(
@@ -308,8 +303,8 @@ async fn limits_are_told_and_kept() {
         first.headers["x-hubspot-ratelimit-daily-remaining"],
         "649999"
     );
-    assert_eq!(answer(world.upsert_contacts(&inputs)).await.status, 200);
-    let third = answer(world.upsert_contacts(&inputs)).await;
+    assert_eq!(send(world.upsert_contacts(&inputs)).await.status, 200);
+    let third = send(world.upsert_contacts(&inputs)).await;
     assert_eq!(third.status, 429);
     assert_eq!(third.body["policyName"], "TEN_SECONDLY_ROLLING");
     assert_eq!(third.body["errorType"], "RATE_LIMIT");
@@ -329,15 +324,15 @@ async fn the_daily_pool_ends() {
     })
     .await;
     let list = || world.hubspot(Method::GET, "/crm/v3/properties/contacts");
-    assert_eq!(answer(list()).await.status, 200);
-    let over = answer(list()).await;
+    assert_eq!(send(list()).await.status, 200);
+    let over = send(list()).await;
     assert_eq!(
         (over.status, &over.body["policyName"]),
         (429, &json!("DAILY"))
     );
     // When it is full again can be asked then, too.
     let path = "/account-info/v3/api-usage/daily/private-apps";
-    let usage = answer(world.hubspot(Method::GET, path)).await;
+    let usage = send(world.hubspot(Method::GET, path)).await;
     assert_eq!(usage.body["results"][0]["usageLimit"], 1);
     assert_eq!(usage.body["results"][0]["currentUsage"], 1);
     let resets = usage.body["results"][0]["resetsAt"].as_str().unwrap();

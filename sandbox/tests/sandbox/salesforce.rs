@@ -4,29 +4,29 @@ use leadstream_sandbox::{Endpoint, SalesforceConfig, SandboxConfig};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{World, answer, lead};
+use crate::support::{World, lead, send};
 
 #[tokio::test]
 async fn a_token_is_given_for_the_right_credentials_only() {
     let world = World::new().await;
-    let given = answer(world.token_request("sandbox-salesforce-secret")).await;
+    let given = send(world.token_request("sandbox-salesforce-secret")).await;
     assert_eq!(given.status, 200, "{}", given.body);
     assert_eq!(given.body["token_type"], "Bearer");
     assert_eq!(given.body["instance_url"], world.sandbox.salesforce_url());
     assert!(given.body.get("expires_in").is_none());
-    let wrong = answer(world.token_request("wrong & secret=1")).await;
+    let wrong = send(world.token_request("wrong & secret=1")).await;
     assert_eq!(wrong.status, 400);
     assert_eq!(wrong.body["error"], "invalid_client");
     let url = format!("{}/services/oauth2/token", world.sandbox.salesforce_url());
-    let other = answer(world.http.post(&url).form(&[("grant_type", "password")])).await;
+    let other = send(world.http.post(&url).form(&[("grant_type", "password")])).await;
     assert_eq!(other.body["error"], "unsupported_grant_type");
-    let none = answer(world.http.post(&url)).await;
+    let none = send(world.http.post(&url)).await;
     assert_eq!(
         (none.status, &none.body["error"]),
         (400, &json!("invalid_request"))
     );
 
-    let refused = answer(world.upsert_leads("wrong", &json!([lead("1", "Lee")]))).await;
+    let refused = send(world.upsert_leads("wrong", &json!([lead("1", "Lee")]))).await;
     assert_eq!(refused.status, 401);
     let expected =
         json!([{ "message": "Session expired or invalid", "errorCode": "INVALID_SESSION_ID" }]);
@@ -38,7 +38,7 @@ async fn leads_are_created_then_updated_in_the_order_of_the_records() {
     let world = World::new().await;
     let token = world.token().await;
     let created =
-        answer(world.upsert_leads(&token, &json!([lead("1", "Lee"), lead("2", "Silva")]))).await;
+        send(world.upsert_leads(&token, &json!([lead("1", "Lee"), lead("2", "Silva")]))).await;
     assert_eq!(created.status, 200, "{}", created.body);
     assert!(
         created.headers["sforce-limit-info"]
@@ -54,7 +54,7 @@ async fn leads_are_created_then_updated_in_the_order_of_the_records() {
     let update = json!({
         "attributes": { "type": "Lead" }, "WA_Id__c": "1", "Rating": "Hot", "AnnualRevenue": 7500,
     });
-    let mixed = answer(world.upsert_leads(&token, &json!([lead("3", "Cy"), update]))).await;
+    let mixed = send(world.upsert_leads(&token, &json!([lead("3", "Cy"), update]))).await;
     assert_eq!(mixed.body[0]["created"], true);
     assert_eq!(
         mixed.body[1],
@@ -78,7 +78,7 @@ async fn without_the_header_every_write_runs_the_assignment_rules() {
     let body = json!({ "allOrNone": false, "records": [lead("1", "Lee")] });
     for _ in 0..2 {
         let request = world.salesforce(&token, Method::PATCH, path).json(&body);
-        assert_eq!(answer(request).await.status, 200);
+        assert_eq!(send(request).await.status, 200);
     }
     assert_eq!(
         world.client.lead("1").await.unwrap().unwrap().assignments,
@@ -114,7 +114,7 @@ async fn bad_records_fail_alone() {
         with("", "Title", json!("x")),
         with("7", "Email", json!("nobody")),
     ]);
-    let mixed = answer(world.upsert_leads(&token, &records)).await;
+    let mixed = send(world.upsert_leads(&token, &records)).await;
     assert_eq!(mixed.status, 200);
     assert_eq!(mixed.body[0]["success"], true);
     let codes: Vec<&str> = mixed.body.as_array().unwrap()[1..]
@@ -147,7 +147,7 @@ async fn all_or_none_rolls_back() {
     bad["Rating"] = json!("Lukewarm");
     let body = json!({ "allOrNone": true, "records": [lead("1", "Lee"), bad] });
     let path = crate::support::UPSERT_LEADS;
-    let rolled = answer(world.salesforce(&token, Method::PATCH, path).json(&body)).await;
+    let rolled = send(world.salesforce(&token, Method::PATCH, path).json(&body)).await;
     assert_eq!(code(&rolled.body[0]), "ALL_OR_NONE_OPERATION_ROLLED_BACK");
     assert!(world.client.leads().await.unwrap().is_empty());
 }
@@ -168,7 +168,7 @@ async fn requests_that_break_a_rule_are_refused_whole() {
         (json!("x"), "JSON_PARSER_ERROR"),
     ];
     for (records, code) in cases {
-        let refused = answer(world.upsert_leads(&token, &records)).await;
+        let refused = send(world.upsert_leads(&token, &records)).await;
         assert_eq!(
             (refused.status, &refused.body[0]["errorCode"]),
             (400, &json!(code))
@@ -176,13 +176,13 @@ async fn requests_that_break_a_rule_are_refused_whole() {
     }
     let path = "/services/data/v66.0/composite/sobjects/Lead/Nope__c";
     let body = json!({ "allOrNone": false, "records": [lead("1", "Lee")] });
-    let refused = answer(world.salesforce(&token, Method::PATCH, path).json(&body)).await;
+    let refused = send(world.salesforce(&token, Method::PATCH, path).json(&body)).await;
     assert_eq!(
         (refused.status, &refused.body[0]["errorCode"]),
         (404, &json!("NOT_FOUND"))
     );
     assert!(world.client.leads().await.unwrap().is_empty());
-    let most = answer(world.upsert_leads(&token, &json!(many[..200]))).await;
+    let most = send(world.upsert_leads(&token, &json!(many[..200]))).await;
     assert_eq!(most.body.as_array().map(Vec::len), Some(200));
     let stats = world.client.stats().await.unwrap();
     assert_eq!(
@@ -195,22 +195,22 @@ async fn requests_that_break_a_rule_are_refused_whole() {
 async fn a_lead_is_read_by_its_external_id() {
     let world = World::new().await;
     let token = world.token().await;
-    answer(world.upsert_leads(&token, &json!([lead("a/b +1", "Lee")]))).await;
+    send(world.upsert_leads(&token, &json!([lead("a/b +1", "Lee")]))).await;
     let path = "/services/data/v66.0/sobjects/Lead/WA_Id__c";
-    let read = answer(world.salesforce(&token, Method::GET, &format!("{path}/a%2Fb%20%2B1"))).await;
+    let read = send(world.salesforce(&token, Method::GET, &format!("{path}/a%2Fb%20%2B1"))).await;
     assert_eq!(read.status, 200, "{}", read.body);
     assert_eq!(
         (&read.body["LastName"], &read.body["attributes"]["type"]),
         (&json!("Lee"), &json!("Lead"))
     );
-    let none = answer(world.salesforce(&token, Method::GET, &format!("{path}/2"))).await;
+    let none = send(world.salesforce(&token, Method::GET, &format!("{path}/2"))).await;
     assert_eq!(
         (none.status, &none.body[0]["errorCode"]),
         (404, &json!("NOT_FOUND"))
     );
     let version = "/services/data/66/sobjects/Lead/WA_Id__c/2";
     assert_eq!(
-        answer(world.salesforce(&token, Method::GET, version))
+        send(world.salesforce(&token, Method::GET, version))
             .await
             .status,
         404
@@ -222,7 +222,7 @@ async fn the_lead_object_is_described() {
     let world = World::new().await;
     let token = world.token().await;
     let path = "/services/data/v66.0/sobjects/Lead/describe";
-    let described = answer(world.salesforce(&token, Method::GET, path)).await;
+    let described = send(world.salesforce(&token, Method::GET, path)).await;
     assert_eq!(described.body["name"], "Lead");
     let fields = described.body["fields"].as_array().unwrap();
     let field = |name: &str| fields.iter().find(|field| field["name"] == name).unwrap();
@@ -250,11 +250,8 @@ async fn the_daily_limit_ends_requests() {
     .await;
     let token = world.token().await;
     let records = json!([lead("1", "Lee")]);
-    assert_eq!(
-        answer(world.upsert_leads(&token, &records)).await.status,
-        200
-    );
-    let over = answer(world.upsert_leads(&token, &records)).await;
+    assert_eq!(send(world.upsert_leads(&token, &records)).await.status, 200);
+    let over = send(world.upsert_leads(&token, &records)).await;
     assert_eq!(over.status, 403);
     assert_eq!(over.body[0]["errorCode"], "REQUEST_LIMIT_EXCEEDED");
     assert_eq!(over.headers["sforce-limit-info"], "api-usage=1/1");

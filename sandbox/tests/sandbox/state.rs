@@ -8,7 +8,7 @@ use leadstream_sandbox::{MessageQuery, Sandbox, SandboxConfig, SandboxError};
 use reqwest::Method;
 use serde_json::json;
 
-use crate::support::{World, answer, contact, lead, text_to};
+use crate::support::{World, contact, lead, send, text_to};
 
 fn config(file: &Path) -> SandboxConfig {
     SandboxConfig {
@@ -20,7 +20,7 @@ fn config(file: &Path) -> SandboxConfig {
 /// A sandbox with a message, a property, a contact written twice and a lead, ended without a stop.
 async fn filled_and_killed(file: &Path) {
     let world = World::with(config(file)).await;
-    answer(world.send(&text_to("1", "hello"))).await;
+    send(world.send(&text_to("1", "hello"))).await;
     let property = json!({
         "name": "lead_key", "label": "Lead", "type": "string", "fieldType": "text",
         "groupName": "contactinformation", "hasUniqueValue": true,
@@ -28,15 +28,15 @@ async fn filled_and_killed(file: &Path) {
     let list = world
         .hubspot(Method::POST, "/crm/v3/properties/contacts")
         .json(&property);
-    assert_eq!(answer(list).await.status, 201);
+    assert_eq!(send(list).await.status, 201);
     for name in ["Ann", "Anna"] {
         let properties = json!({ "firstname": name, "lead_key": "k1" });
-        let written = answer(world.upsert_contacts(&json!([contact("1", &properties)]))).await;
+        let written = send(world.upsert_contacts(&json!([contact("1", &properties)]))).await;
         assert_eq!(written.status, 200, "{}", written.body);
     }
     let token = world.token().await;
     assert_eq!(
-        answer(world.upsert_leads(&token, &json!([lead("1", "Lee")])))
+        send(world.upsert_leads(&token, &json!([lead("1", "Lee")])))
             .await
             .status,
         200
@@ -76,7 +76,7 @@ async fn what_was_acknowledged_survives_without_a_stop_and_twice() {
 
     let third = World::with(config(&file)).await;
     check(&third).await;
-    answer(third.send(&text_to("1", "again"))).await;
+    send(third.send(&text_to("1", "again"))).await;
     let messages = third
         .client
         .messages(&MessageQuery::default())
@@ -90,7 +90,7 @@ async fn what_was_acknowledged_survives_without_a_stop_and_twice() {
         [1, 2]
     );
     let update = json!([contact("1", &json!({ "firstname": "Annie" }))]);
-    let updated = answer(third.upsert_contacts(&update)).await;
+    let updated = send(third.upsert_contacts(&update)).await;
     assert_eq!(updated.body["results"][0]["new"], false);
     let ann = third.client.contact("1").await.unwrap().unwrap();
     assert_eq!(

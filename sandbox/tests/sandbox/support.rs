@@ -26,7 +26,7 @@ pub(crate) struct World {
 
 /// An answer, read to its end.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct HttpResponse {
     pub(crate) status: u16,
     pub(crate) headers: reqwest::header::HeaderMap,
     pub(crate) body: Value,
@@ -93,23 +93,23 @@ impl World {
     /// Returns a fresh Salesforce token.
     pub(crate) async fn token(&self) -> String {
         let secret = self.sandbox.config().salesforce.client_secret.expose();
-        let answer = answer(self.token_request(secret)).await;
+        let answer = send(self.token_request(secret)).await;
         assert_eq!(answer.status, 200, "{}", answer.body);
         answer.body["access_token"].as_str().unwrap().to_owned()
     }
 }
 
 /// Sends a request; returns a body that is not JSON as text.
-pub(crate) async fn answer(request: RequestBuilder) -> Answer {
+pub(crate) async fn send(request: RequestBuilder) -> HttpResponse {
     read(request.send().await.unwrap()).await
 }
 
-pub(crate) async fn read(response: Response) -> Answer {
+pub(crate) async fn read(response: Response) -> HttpResponse {
     let status = response.status().as_u16();
     let headers = response.headers().clone();
     let text = response.text().await.unwrap();
     let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
-    Answer {
+    HttpResponse {
         status,
         headers,
         body,
