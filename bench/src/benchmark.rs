@@ -219,12 +219,12 @@ async fn warm_up(servers: &Servers<'_>, args: &Args, load: &Load) -> anyhow::Res
 
 fn summary(measured: &[Sample]) -> String {
     let figures = measured.iter().map(|sample| {
-        let shown = sample.figure.shown();
+        let spec = sample.figure.spec();
         format!(
             "{} {} ({})",
             report::number(sample.value),
-            shown.unit,
-            shown.name
+            spec.unit,
+            spec.name
         )
     });
     figures.collect::<Vec<_>>().join(", ")

@@ -20,7 +20,7 @@ use super::http::Connection;
 use super::machine::{Meter, cpu_seconds, own_cpu_seconds};
 
 pub(super) use closed::closed;
-pub(super) use open::{Keep, Outcome, open};
+pub(super) use open::{Observer, Outcome, open};
 pub(super) use plan::{Phase, Plan};
 
 /// Whom the load goes to.

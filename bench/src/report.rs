@@ -58,25 +58,25 @@ fn row(figure: Figure, samples: &[Sample]) -> Option<Row> {
     let of = |figure: Figure| samples.iter().filter(move |sample| sample.figure == figure);
     let values: Vec<f64> = of(figure).map(|sample| sample.value).collect();
     let middle = median(&values)?;
-    let shown = figure.shown();
-    let bounds = shown.bounds.iter().filter_map(|bound: &Figure| {
+    let spec = figure.spec();
+    let bounds = spec.bounds.iter().filter_map(|bound: &Figure| {
         let values: Vec<f64> = of(*bound).map(|sample| sample.value).collect();
         Some(Bound {
-            name: bound.shown().name,
+            name: bound.spec().name,
             ratio: middle / median(&values)?,
         })
     });
     let cores: Vec<f64> = of(figure).filter_map(|sample| sample.cores).collect();
     Some(Row {
-        name: shown.name,
-        unit: shown.unit,
+        name: spec.name,
+        unit: spec.unit,
         median: middle,
         min: values.iter().copied().fold(f64::INFINITY, f64::min),
         max: values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
         samples: values,
         bounds: bounds.collect(),
         cores_busy: median(&cores),
-        bounded_by: shown.bounded_by,
+        bounded_by: spec.bounded_by,
     })
 }
 

@@ -166,37 +166,10 @@ impl Scenario {
         Self::INGEST.contains(&self) || self == Self::Soak
     }
 
-    pub(super) const fn name(self) -> &'static str {
-        match self {
-            Self::Producer => "producer",
-            Self::Bare => "bare",
-            Self::Webhooks => "webhooks",
-            Self::Steady => "steady",
-            Self::Burst => "burst",
-            Self::Stall => "stall",
-            Self::Sql => "sql",
-            Self::Pgbench => "pgbench",
-            Self::Plain => "plain",
-            Self::Batched => "batched",
-            Self::Sending => "sending",
-            Self::Processor => "processor",
-            Self::Pair => "pair",
-            Self::Narrow => "narrow",
-            Self::HotPgbench => "hot-pgbench",
-            Self::HotBatched => "hot-batched",
-            Self::HotProcessor => "hot-processor",
-            Self::Paced => "paced",
-            Self::Commit => "commit",
-            Self::Latency => "latency",
-            Self::Due => "due",
-            Self::Soak => "soak",
-            Self::CrmLimited => "crm-limited",
-            Self::CrmFree => "crm-free",
-            Self::CrmLatency => "crm-latency",
-            Self::Ingest => "ingest",
-            Self::Engine => "engine",
-            Self::Crm => "crm",
-        }
+    /// Returns the name by which the command line selects it.
+    pub(super) fn name(self) -> String {
+        self.to_possible_value()
+            .map_or_else(String::new, |value| value.get_name().to_owned())
     }
 
     /// Returns the system that processes a topic in this scenario, and its traffic.

@@ -37,13 +37,13 @@ pub(crate) struct Outcome {
 }
 
 /// What is kept of a load; an error ends it.
-pub(crate) trait Keep: Send + 'static {
+pub(crate) trait Observer: Send + 'static {
     /// Request `index` is about to be written.
-    fn sent(&mut self, _index: usize) -> anyhow::Result<()> {
+    fn on_sent(&mut self, _index: usize) -> anyhow::Result<()> {
         Ok(())
     }
 
-    fn settled(&mut self, outcome: &Outcome) -> anyhow::Result<()>;
+    fn on_outcome(&mut self, outcome: &Outcome) -> anyhow::Result<()>;
 }
 
 struct Load<K> {
@@ -55,7 +55,7 @@ struct Load<K> {
     /// The first request whose time has not come.
     due: Cell<usize>,
     wake: Notify,
-    keep: RefCell<K>,
+    observer: RefCell<K>,
 }
 
 /// Sends the planned requests; the first `warm_up` requests do not count in [`Spent`]. Requests not
@@ -63,11 +63,11 @@ struct Load<K> {
 ///
 /// # Errors
 /// Returns an error if connections cannot be opened beforehand, or if `keep` fails.
-pub(crate) async fn open<K: Keep>(
+pub(crate) async fn open<K: Observer>(
     target: Target,
     plan: Plan,
     warm_up: usize,
-    keep: K,
+    observer: K,
 ) -> anyhow::Result<(K, Spent)> {
     on_own_thread(move || async move {
         let connections = target.connect().await?;
@@ -78,7 +78,7 @@ pub(crate) async fn open<K: Keep>(
             next: Cell::new(0),
             due: Cell::new(0),
             wake: Notify::new(),
-            keep: RefCell::new(keep),
+            observer: RefCell::new(observer),
         });
         let mut clients = JoinSet::new();
         for connection in connections {
@@ -99,7 +99,7 @@ pub(crate) async fn open<K: Keep>(
         clients.shutdown().await;
         let load = Rc::into_inner(load).context("a connection outlived the load")?;
         let counted = load.plan.requests() - warm_up;
-        Ok((load.keep.into_inner(), gauge.stop(counted)))
+        Ok((load.observer.into_inner(), gauge.stop(counted)))
     })
     .await
 }
@@ -139,10 +139,10 @@ async fn pace<K>(load: &Load<K>, warm_up: usize) -> anyhow::Result<Gauge> {
 }
 
 /// One connection. It is opened again when it breaks.
-async fn client<K: Keep>(load: Rc<Load<K>>, connection: Connection) -> anyhow::Result<()> {
+async fn client<K: Observer>(load: Rc<Load<K>>, connection: Connection) -> anyhow::Result<()> {
     let mut connection = Some(connection);
-    while let Some(index) = load.take().await {
-        load.keep.borrow_mut().sent(index)?;
+    while let Some(index) = load.next_due().await {
+        load.observer.borrow_mut().on_sent(index)?;
         let written = load.start.elapsed();
         let sent = exchange(&mut connection, &load.target, index).await;
         let outcome = Outcome {
@@ -153,14 +153,14 @@ async fn client<K: Keep>(load: Rc<Load<K>>, connection: Connection) -> anyhow::R
             at: load.start.elapsed(),
             status: sent.ok(),
         };
-        load.keep.borrow_mut().settled(&outcome)?;
+        load.observer.borrow_mut().on_outcome(&outcome)?;
     }
     Ok(())
 }
 
 impl<K> Load<K> {
     /// Returns the next request that is due; `None` after the last.
-    async fn take(&self) -> Option<usize> {
+    async fn next_due(&self) -> Option<usize> {
         loop {
             let next = self.next.get();
             if next < self.due.get() {
@@ -202,19 +202,19 @@ mod tests {
     use crate::generator::Phase;
 
     #[derive(Debug, Default)]
-    struct Seen {
+    struct Recorded {
         sent: Vec<usize>,
-        settled: Vec<Outcome>,
+        outcomes: Vec<Outcome>,
     }
 
-    impl Keep for Seen {
-        fn sent(&mut self, index: usize) -> anyhow::Result<()> {
+    impl Observer for Recorded {
+        fn on_sent(&mut self, index: usize) -> anyhow::Result<()> {
             self.sent.push(index);
             Ok(())
         }
 
-        fn settled(&mut self, outcome: &Outcome) -> anyhow::Result<()> {
-            self.settled.push(*outcome);
+        fn on_outcome(&mut self, outcome: &Outcome) -> anyhow::Result<()> {
+            self.outcomes.push(*outcome);
             Ok(())
         }
     }
@@ -246,12 +246,14 @@ mod tests {
             rate: 300,
             seconds: 1,
         }]);
-        let (mut seen, spent) = open(target, plan, 60, Seen::default()).await.unwrap();
+        let (mut recorded, spent) = open(target, plan, 60, Recorded::default()).await.unwrap();
         server.abort();
-        assert_eq!(seen.sent, (0..300).collect::<Vec<_>>());
-        seen.settled.sort_unstable_by_key(|outcome| outcome.index);
-        assert_eq!(seen.settled.len(), 300);
-        for outcome in &seen.settled {
+        assert_eq!(recorded.sent, (0..300).collect::<Vec<_>>());
+        recorded
+            .outcomes
+            .sort_unstable_by_key(|outcome| outcome.index);
+        assert_eq!(recorded.outcomes.len(), 300);
+        for outcome in &recorded.outcomes {
             let expected = (outcome.index % 3 != 2).then_some(200);
             assert_eq!(outcome.status, expected, "{}", outcome.index);
             assert!(outcome.planned <= outcome.written && outcome.written <= outcome.at);

@@ -13,7 +13,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 use super::{Load, micros, millis, requests};
-use crate::generator::{Keep, Outcome, Phase, Plan, Spent, Target, open};
+use crate::generator::{Observer, Outcome, Phase, Plan, Spent, Target, open};
 use crate::measurement::{Figure, Sample};
 use crate::site::{PARTITIONS, Servers, Setup, Site, beside, end};
 use crate::traffic::lead_id;
@@ -115,12 +115,12 @@ struct Answers {
     answered: Vec<Option<Answered>>,
 }
 
-impl Keep for Answers {
-    fn sent(&mut self, index: usize) -> anyhow::Result<()> {
+impl Observer for Answers {
+    fn on_sent(&mut self, index: usize) -> anyhow::Result<()> {
         self.sent.send(index).context("nobody watches for rows")
     }
 
-    fn settled(&mut self, outcome: &Outcome) -> anyhow::Result<()> {
+    fn on_outcome(&mut self, outcome: &Outcome) -> anyhow::Result<()> {
         match outcome.status {
             Some(200) => {}
             Some(status) => bail!("a webhook was answered {status}"),

@@ -75,14 +75,14 @@ pub(super) async fn run(
         .env("MESSAGES", conversations.inputs.to_string())
         .env("SEND", sends);
     let process = servers.stack.spawn(&spec)?;
-    said(&process, "begun", BEGIN).await?;
+    wait_for_line(&process, "begun", BEGIN).await?;
     let spending = Spending::start(servers, &site.database.pool, vec![process.pid()]).await?;
-    let outcome = said(&process, "done ", END).await?;
+    let outcome = wait_for_line(&process, "done ", END).await?;
     let spent = spending.stop().await?;
     // It has nothing more to do, and waits.
     process.kill().await;
     site.remove().await?;
-    let Outcome { messages, seconds } =
+    let BaselineResult { messages, seconds } =
         serde_json::from_str(&outcome).context("the last words of a baseline")?;
     let spent = spent.within(Duration::from_secs_f64(seconds));
     Ok(spent.samples(traffic, contender, messages))
@@ -90,7 +90,7 @@ pub(super) async fn run(
 
 /// What the program says at its end: what it did, and in which time.
 #[derive(Deserialize)]
-struct Outcome {
+struct BaselineResult {
     messages: usize,
     seconds: f64,
 }
@@ -112,7 +112,11 @@ async fn install(servers: &Servers<'_>, npm: PathBuf) -> anyhow::Result<PathBuf>
 }
 
 /// Waits for a line that begins with `beginning`, and gives the rest of it.
-async fn said(process: &Process, beginning: &str, within: Duration) -> anyhow::Result<String> {
+async fn wait_for_line(
+    process: &Process,
+    beginning: &str,
+    within: Duration,
+) -> anyhow::Result<String> {
     let asked = Instant::now();
     loop {
         let words = process.log_tail();

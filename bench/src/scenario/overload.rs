@@ -1,22 +1,22 @@
 //! Sends more than ingest can pass on, then its usual rate again: a burst of webhooks, or a paused
 //! broker.
 
-mod judge;
+mod evaluation;
 
 use std::time::Duration;
 
 use leadstream_local::Server;
 use leadstream_schemas::Timestamp;
 
-use super::steady::hold;
+use super::steady::run_at_rate;
 use super::{Load, POOL, micros_each, requests};
-use crate::generator::{Keep, Outcome, Phase, Plan, Spent, Target, open};
+use crate::generator::{Observer, Outcome, Phase, Plan, Spent, Target, open};
 use crate::machine::{allow_open_files, peak_memory};
 use crate::measurement::{Figure, Overload, OverloadPart, Sample};
 use crate::site::{Servers, Setup, Site, beside, end};
 use leadstream_local::deployment::Service;
 
-use judge::{Judged, judge};
+use evaluation::{Evaluation, evaluate};
 
 /// What needs more is held up in the load generator.
 const CONNECTIONS: usize = 2048;
@@ -28,8 +28,8 @@ const AFTER_SECONDS: usize = 10;
 /// Every outcome; as many as were planned.
 struct Outcomes(Vec<Outcome>);
 
-impl Keep for Outcomes {
-    fn settled(&mut self, outcome: &Outcome) -> anyhow::Result<()> {
+impl Observer for Outcomes {
+    fn on_outcome(&mut self, outcome: &Outcome) -> anyhow::Result<()> {
         self.0.push(*outcome);
         Ok(())
     }
@@ -67,7 +67,7 @@ pub(super) async fn run(
     };
     if overload == Overload::Stall {
         // The burst is from nothing; this is not.
-        let usual = hold(&site, &ingest, load.ingest_rate, 1);
+        let usual = run_at_rate(&site, &ingest, load.ingest_rate, 1);
         beside(&[&ingest], usual).await?;
         servers.stack.pause(Server::Kafka).await?;
     }
@@ -85,21 +85,26 @@ pub(super) async fn run(
     let memory = peak_memory(ingest.pid());
     end(ingest).await?;
     site.remove().await?;
-    let judged = judge(&outcomes, over, after)?;
-    Ok(samples(overload, &judged, &spent, memory))
+    let evaluation = evaluate(&outcomes, over, after)?;
+    Ok(samples(overload, &evaluation, &spent, memory))
 }
 
-fn samples(overload: Overload, judged: &Judged, spent: &Spent, memory: Option<f64>) -> Vec<Sample> {
+fn samples(
+    overload: Overload,
+    evaluation: &Evaluation,
+    spent: &Spent,
+    memory: Option<f64>,
+) -> Vec<Sample> {
     let figures = [
-        (OverloadPart::Goodput, Some(judged.goodput)),
-        (OverloadPart::Accepted, Some(judged.accepted)),
-        (OverloadPart::Refused, Some(judged.refused)),
-        (OverloadPart::Failed, Some(judged.failed)),
-        (OverloadPart::AcceptedP99, judged.accepted_p99),
-        (OverloadPart::RefusedP99, judged.refused_p99),
-        (OverloadPart::RefusedMax, judged.refused_max),
-        (OverloadPart::Recovery, Some(judged.recovery)),
-        (OverloadPart::Watched, Some(judged.watched)),
+        (OverloadPart::Goodput, Some(evaluation.goodput)),
+        (OverloadPart::Accepted, Some(evaluation.accepted)),
+        (OverloadPart::Refused, Some(evaluation.refused)),
+        (OverloadPart::Failed, Some(evaluation.failed)),
+        (OverloadPart::AcceptedP99, evaluation.accepted_p99),
+        (OverloadPart::RefusedP99, evaluation.refused_p99),
+        (OverloadPart::RefusedMax, evaluation.refused_max),
+        (OverloadPart::Recovery, Some(evaluation.recovery)),
+        (OverloadPart::Watched, Some(evaluation.watched)),
         (
             OverloadPart::Generator,
             spent.generated.map(|cpu| micros_each(spent.requests, cpu)),

@@ -35,7 +35,7 @@ struct Acknowledged {
 }
 
 /// What was seen of a partition: from when on its next offset was known to be this.
-type Seen = Vec<Vec<(i64, Instant)>>;
+type Observations = Vec<Vec<(i64, Instant)>>;
 
 pub(super) async fn run(
     servers: &Servers<'_>,
@@ -149,9 +149,9 @@ async fn send(
 }
 
 /// Polls the partitions' offsets until `inputs` are committed.
-async fn watch(pool: &PgPool, inputs: usize) -> anyhow::Result<Seen> {
+async fn watch(pool: &PgPool, inputs: usize) -> anyhow::Result<Observations> {
     let mut connection = pool.acquire().await?;
-    let mut seen: Seen = vec![Vec::new(); Setup::default().partitions];
+    let mut seen: Observations = vec![Vec::new(); Setup::default().partitions];
     let mut last = Instant::now();
     let mut ticks = interval(POLL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -180,7 +180,7 @@ async fn watch(pool: &PgPool, inputs: usize) -> anyhow::Result<Seen> {
     }
 }
 
-fn committed_at(seen: &Seen, record: &Acknowledged) -> Option<Instant> {
+fn committed_at(seen: &Observations, record: &Acknowledged) -> Option<Instant> {
     let steps = seen.get(record.partition)?;
     let first = steps.partition_point(|(next, _)| *next <= record.offset);
     steps.get(first).map(|(_, at)| *at)

@@ -10,7 +10,7 @@ use leadstream_local::Process;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use super::Load;
-use super::steady::{WARM_UP, hold};
+use super::steady::{WARM_UP, run_at_rate};
 use crate::machine::memory;
 use crate::measurement::{Figure, Sample};
 use crate::site::{Servers, Setup, Site, beside, end};
@@ -32,7 +32,7 @@ pub(super) async fn run(
     let ingest = site.start(Service::Ingest).await?;
     let mut held = Vec::with_capacity(load.soak_minutes * MINUTE);
     let work = async {
-        let steady = hold(&site, &ingest, load.ingest_rate, load.soak_minutes * MINUTE);
+        let steady = run_at_rate(&site, &ingest, load.ingest_rate, load.soak_minutes * MINUTE);
         tokio::select! {
             steady = steady => steady,
             never = watch(&ingest, &mut held) => match never {},

@@ -5,7 +5,7 @@ use leadstream_local::Process;
 use leadstream_schemas::Timestamp;
 
 use super::{Load, POOL, cpu, micros, millis, requests, share};
-use crate::generator::{Keep, Outcome, Phase, Plan, Spent, Target, open};
+use crate::generator::{Observer, Outcome, Phase, Plan, Spent, Target, open};
 use crate::machine::peak_memory;
 use crate::measurement::{Figure, Sample};
 use crate::site::{Servers, Setup, Site, beside, end};
@@ -23,7 +23,7 @@ pub(super) async fn run(
 ) -> anyhow::Result<Vec<Sample>> {
     let site = Site::new(servers, name, Setup::default()).await?;
     let ingest = site.start(Service::Ingest).await?;
-    let work = hold(&site, &ingest, load.ingest_rate, load.seconds);
+    let work = run_at_rate(&site, &ingest, load.ingest_rate, load.seconds);
     let (answers, spent) = beside(&[&ingest], work).await?;
     let memory = peak_memory(ingest.pid());
     end(ingest).await?;
@@ -42,7 +42,7 @@ pub(super) async fn run(
 }
 
 /// `seconds` of `rate` webhooks after those of the warm-up.
-pub(super) async fn hold(
+pub(super) async fn run_at_rate(
     site: &Site<'_>,
     ingest: &Process,
     rate: usize,
@@ -91,8 +91,8 @@ impl Answers {
     }
 }
 
-impl Keep for Answers {
-    fn settled(&mut self, outcome: &Outcome) -> anyhow::Result<()> {
+impl Observer for Answers {
+    fn on_outcome(&mut self, outcome: &Outcome) -> anyhow::Result<()> {
         if outcome.index >= self.warm_up && outcome.status == Some(200) {
             let waited = outcome.at.saturating_sub(outcome.planned);
             self.ok.record(micros(waited))?;
@@ -120,7 +120,7 @@ mod tests {
                 at: Duration::from_millis(9),
                 status,
             };
-            answers.settled(&outcome).unwrap();
+            answers.on_outcome(&outcome).unwrap();
         }
         assert!((answers.millis(0.99) - 4.0).abs() < 0.01);
         let spent = Spent {

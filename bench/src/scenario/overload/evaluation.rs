@@ -13,7 +13,7 @@ const USUAL: Duration = Duration::from_millis(50);
 /// Shares are per cent of the burst's webhooks, times are milliseconds from the write to the
 /// answer.
 #[derive(Debug, PartialEq)]
-pub(super) struct Judged {
+pub(super) struct Evaluation {
     /// 200s a second while the burst lasted.
     pub(super) goodput: f64,
     /// Share answered 200, however late.
@@ -33,7 +33,11 @@ pub(super) struct Judged {
 }
 
 /// Judges a `burst` followed by a time `after` it.
-pub(super) fn judge(outcomes: &[Outcome], burst: Phase, after: Phase) -> anyhow::Result<Judged> {
+pub(super) fn evaluate(
+    outcomes: &[Outcome],
+    burst: Phase,
+    after: Phase,
+) -> anyhow::Result<Evaluation> {
     let of_burst = outcomes
         .iter()
         .filter(|outcome| outcome.index < burst.requests());
@@ -64,7 +68,7 @@ pub(super) fn judge(outcomes: &[Outcome], burst: Phase, after: Phase) -> anyhow:
         .requests()
         .saturating_sub(count(&accepted) + count(&refused));
     let (recovery, watched) = recovery(outcomes, end, after.seconds);
-    Ok(Judged {
+    Ok(Evaluation {
         goodput: per_second(in_time, end.as_secs_f64()),
         accepted: share(count(&accepted), burst.requests()),
         refused: share(count(&refused), burst.requests()),
@@ -140,17 +144,17 @@ mod tests {
         ];
         outcomes.extend((6..8).map(|index| outcome(index, [600, 600, 700], Some(200))));
         outcomes.push(outcome(10, [1000, 1000, 9000], Some(503)));
-        let judged = judge(&outcomes, BURST, AFTER).unwrap();
+        let evaluation = evaluate(&outcomes, BURST, AFTER).unwrap();
         let rounded = |value: Option<f64>| value.map(f64::round);
         assert_eq!(
-            (judged.goodput, judged.accepted, judged.refused),
+            (evaluation.goodput, evaluation.accepted, evaluation.refused),
             (3.0, 40.0, 20.0)
         );
         // Two were never answered.
-        assert!((judged.failed - 40.0).abs() < f64::EPSILON);
-        assert_eq!(rounded(judged.accepted_p99), Some(500.0));
-        assert_eq!(rounded(judged.refused_p99), Some(8.0));
-        assert_eq!(rounded(judged.refused_max), Some(8.0));
+        assert!((evaluation.failed - 40.0).abs() < f64::EPSILON);
+        assert_eq!(rounded(evaluation.accepted_p99), Some(500.0));
+        assert_eq!(rounded(evaluation.refused_p99), Some(8.0));
+        assert_eq!(rounded(evaluation.refused_max), Some(8.0));
     }
 
     #[test]
