@@ -26,11 +26,11 @@ fn text(event: &Event<'_>, interactive: bool, style: Style) -> String {
             note(&text, style)
         }
         Event::Prompt => style.paint(Ink::Lead, "lead  "),
-        Event::Lead(line) => said(Ink::Lead, "lead", line, style),
+        Event::Lead(line) => speech(Ink::Lead, "lead", line, style),
         Event::Bot(reply) => {
             // Over the prompt, which then is printed again.
             let over = if interactive { "\r" } else { "" };
-            format!("{over}{}", said(Ink::Bot, "bot", reply, style))
+            format!("{over}{}", speech(Ink::Bot, "bot", reply, style))
         }
         Event::Note(text) => note(text, style),
         Event::Ended => "\n".to_owned(),
@@ -52,7 +52,7 @@ fn lines() -> mpsc::Receiver<String> {
     receiver
 }
 
-fn said(ink: Ink, who: &str, text: &str, style: Style) -> String {
+fn speech(ink: Ink, who: &str, text: &str, style: Style) -> String {
     let who = style.paint(ink, &format!("{who:<6}"));
     format!("{who}{}\n", wrap(text, 6))
 }
@@ -68,7 +68,7 @@ mod tests {
 
     #[test]
     fn a_long_answer_goes_on_below_itself() {
-        let text = said(Ink::Bot, "bot", &"word ".repeat(30), Style::PLAIN);
+        let text = speech(Ink::Bot, "bot", &"word ".repeat(30), Style::PLAIN);
         let lines: Vec<&str> = text.lines().collect();
         assert!(lines[0].starts_with("bot   word"));
         assert!(lines[1].starts_with("      word"));

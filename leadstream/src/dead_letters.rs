@@ -2,7 +2,7 @@
 
 #![expect(clippy::print_stdout, reason = "the output of a command")]
 
-mod letter;
+mod dead_letter;
 mod topic;
 
 use std::io::Write as _;
@@ -14,7 +14,7 @@ use leadstream_schemas::Topic;
 use leadstream_service::config::DatabaseArgs;
 use leadstream_sink_crm::tool;
 
-use letter::{Filter, Letter, Redrive};
+use dead_letter::{DeadLetter, Filter, Redrive};
 
 /// Settings of `leadstream dead-letters`.
 #[derive(Clone, Debug, clap::Args)]
@@ -34,12 +34,12 @@ enum Action {
         #[arg(long, default_value_t = 100, value_name = "COUNT")]
         limit: usize,
         #[command(flatten)]
-        settings: Settings,
+        selection: Selection,
     },
     /// Print dead letters with headers and content; the output contains personal data
     Show {
         #[command(flatten)]
-        settings: Settings,
+        selection: Selection,
     },
     /// Redrive dead letters
     ///
@@ -50,7 +50,7 @@ enum Action {
         #[arg(long)]
         apply: bool,
         #[command(flatten)]
-        settings: Settings,
+        selection: Selection,
     },
     /// Discard dead letters, so that `list` does not show them
     Discard {
@@ -58,7 +58,7 @@ enum Action {
         #[arg(long)]
         apply: bool,
         #[command(flatten)]
-        settings: Settings,
+        selection: Selection,
     },
     /// Resume partitions of lead.inputs that halted because of too many dead letters
     ///
@@ -77,7 +77,7 @@ enum Action {
 }
 
 #[derive(Clone, Debug, clap::Args)]
-struct Settings {
+struct Selection {
     #[command(flatten)]
     filter: Filter,
     #[command(flatten)]
@@ -91,11 +91,11 @@ struct Settings {
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     match args.action {
         Action::List {
-            settings,
+            selection,
             all,
             limit,
         } => {
-            let letters = letters(&settings, all).await?;
+            let letters = letters(&selection, all).await?;
             for letter in letters.iter().take(limit) {
                 println!("{}", line(letter));
             }
@@ -105,9 +105,9 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
             println!("{} open dead letters", letters.len());
             Ok(())
         }
-        Action::Show { settings } => letters(&settings, true).await?.iter().try_for_each(show),
-        Action::Redrive { settings, apply } => redrive(&settings, apply).await,
-        Action::Discard { settings, apply } => discard(&settings, apply).await,
+        Action::Show { selection } => letters(&selection, true).await?.iter().try_for_each(show),
+        Action::Redrive { selection, apply } => redrive(&selection, apply).await,
+        Action::Discard { selection, apply } => discard(&selection, apply).await,
         Action::Resume {
             database,
             partition,
@@ -126,35 +126,35 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
 }
 
 /// The letters that are meant, without those that were settled (unless `all`).
-async fn letters(settings: &Settings, all: bool) -> anyhow::Result<Vec<Letter>> {
-    let prefix = &settings.kafka.topic_prefix;
+async fn letters(selection: &Selection, all: bool) -> anyhow::Result<Vec<DeadLetter>> {
+    let prefix = &selection.kafka.topic_prefix;
     let topics: Vec<String> = Topic::ALL
         .iter()
         .map(|topic| topic.dead_letters(prefix))
         .collect();
-    let kafka = settings.kafka.clone();
+    let kafka = selection.kafka.clone();
     let records = tokio::task::spawn_blocking(move || topic::read(&kafka, &topics)).await??;
     let settled = if all {
         std::collections::BTreeSet::new()
     } else {
-        database(settings)?.settled_letters().await?
+        database(selection)?.settled_letters().await?
     };
-    Ok(letter::join(records)
+    Ok(dead_letter::join(records)
         .into_iter()
-        .filter(|letter| settings.filter.takes(letter, prefix))
+        .filter(|letter| selection.filter.matches(letter, prefix))
         .filter(|letter| {
-            !letter.places.first().is_some_and(|place| {
-                settled.contains(&(place.topic.clone(), place.partition, place.offset))
+            !letter.positions.first().is_some_and(|position| {
+                settled.contains(&(position.topic.clone(), position.partition, position.offset))
             })
         })
         .collect())
 }
 
-fn database(settings: &Settings) -> anyhow::Result<tool::Database> {
-    Ok(tool::Database::connect(&settings.database)?)
+fn database(selection: &Selection) -> anyhow::Result<tool::Database> {
+    Ok(tool::Database::connect(&selection.database)?)
 }
 
-fn line(letter: &Letter) -> String {
+fn line(letter: &DeadLetter) -> String {
     let missing = match letter.missing {
         0 => String::new(),
         missing => format!(" ({missing} parts missing)"),
@@ -168,7 +168,7 @@ fn line(letter: &Letter) -> String {
     )
 }
 
-fn show(letter: &Letter) -> anyhow::Result<()> {
+fn show(letter: &DeadLetter) -> anyhow::Result<()> {
     println!("{}", line(letter));
     for (name, value) in &letter.headers {
         println!("  {name}: {}", String::from_utf8_lossy(value));
@@ -188,30 +188,30 @@ fn show(letter: &Letter) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn redrive(settings: &Settings, apply: bool) -> anyhow::Result<()> {
-    let letters = letters(settings, false).await?;
-    let mut refused = 0;
+async fn redrive(selection: &Selection, apply: bool) -> anyhow::Result<()> {
+    let letters = letters(selection, false).await?;
+    let mut failed = 0;
     let mut redriven = 0;
-    let producer = Producer::new(&settings.kafka, "leadstream-dead-letters", None)?;
-    let database = database(settings)?;
+    let producer = Producer::new(&selection.kafka, "leadstream-dead-letters", None)?;
+    let database = database(selection)?;
     for letter in &letters {
-        let way = match letter.redrive() {
-            Ok(way) => way,
+        let redrive = match letter.redrive() {
+            Ok(redrive) => redrive,
             Err(reason) => {
-                refused += 1;
+                failed += 1;
                 println!("{}: left, {reason}", letter.id());
                 continue;
             }
         };
-        match &way {
+        match &redrive {
             Redrive::Lead { crm, .. } => println!("{}: present state to {crm}", letter.id()),
             Redrive::Record { topic } => println!("{}: record to {topic}", letter.id()),
         }
         if apply {
-            again(&database, &producer, letter, &way)
+            redrive_one(&database, &producer, letter, &redrive)
                 .await
                 .with_context(|| letter.id())?;
-            settle(&database, letter, "redriven").await?;
+            resolve(&database, letter, "redriven").await?;
         }
         redriven += 1;
     }
@@ -221,19 +221,19 @@ async fn redrive(settings: &Settings, apply: bool) -> anyhow::Result<()> {
         "would be redriven; --apply does it"
     };
     println!("{redriven} {verb}");
-    if refused > 0 {
-        bail!("{refused} letters cannot be redriven; discard them when they need nobody");
+    if failed > 0 {
+        bail!("{failed} dead letters cannot be redriven; discard those that nobody needs");
     }
     Ok(())
 }
 
-async fn again(
+async fn redrive_one(
     database: &tool::Database,
     producer: &Producer,
-    letter: &Letter,
-    way: &Redrive,
+    letter: &DeadLetter,
+    redrive: &Redrive,
 ) -> anyhow::Result<()> {
-    match way {
+    match redrive {
         Redrive::Lead { crm, lead_id } => {
             if !database.revive(crm, lead_id).await? {
                 bail!("the ledger of {crm} does not hold the lead");
@@ -254,13 +254,13 @@ async fn again(
     Ok(())
 }
 
-async fn discard(settings: &Settings, apply: bool) -> anyhow::Result<()> {
-    let letters = letters(settings, false).await?;
-    let database = database(settings)?;
+async fn discard(selection: &Selection, apply: bool) -> anyhow::Result<()> {
+    let letters = letters(selection, false).await?;
+    let database = database(selection)?;
     for letter in &letters {
         println!("{}", line(letter));
         if apply {
-            settle(&database, letter, "discarded").await?;
+            resolve(&database, letter, "discarded").await?;
         }
     }
     let verb = if apply {
@@ -272,10 +272,14 @@ async fn discard(settings: &Settings, apply: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn settle(database: &tool::Database, letter: &Letter, action: &str) -> anyhow::Result<()> {
-    for place in &letter.places {
+async fn resolve(
+    database: &tool::Database,
+    letter: &DeadLetter,
+    action: &str,
+) -> anyhow::Result<()> {
+    for position in &letter.positions {
         database
-            .settle_letter(&place.topic, place.partition, place.offset, action)
+            .settle_letter(&position.topic, position.partition, position.offset, action)
             .await?;
     }
     Ok(())

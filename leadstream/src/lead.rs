@@ -1,8 +1,8 @@
 //! `leadstream lead …`: what one lead went through, and what people do with it.
 
-mod give;
-mod log;
+mod commands;
 mod render;
+mod topic_records;
 
 use anyhow::Context;
 use clap::Subcommand;
@@ -39,23 +39,23 @@ enum Action {
     /// The output contains the lead's messages and ids.
     Explain(Explain),
     /// Show a lead: its state, answers, assignee and latest commands
-    Show(give::Show),
+    Show(commands::Show),
     /// Start the flow again, unless the lead has opted out
-    Restart(give::Restart),
+    Restart(commands::Restart),
     /// Give the lead back to the bot, which asks its open question again
-    Release(give::Release),
+    Release(commands::Release),
     /// Assign the lead to a person of the business; events, rows and CRMs show the name
-    Assign(give::Assign),
+    Assign(commands::Assign),
     /// Write to the lead as a person; the bot is silent until `release`, RESTART or the flow's time
     ///
     /// The Cloud API accepts it only within 24 hours of the lead's last message.
-    Say(give::Say),
+    Say(commands::Say),
     /// Erase the person from rows, ledgers and outbox; keyed hashes of their ids stay as tombstones
     ///
     /// Lists what remains in Kafka, until when, and what the CRMs hold. Every consumer of lead.events
     /// gets a last event of state ERASED. It holds nothing of the person but the lead's id. What the
     /// person sends afterwards begins a new lead. The processors need ERASURE_KEY.
-    Erase(give::Erase),
+    Erase(commands::Erase),
 }
 
 #[derive(Clone, Debug, clap::Args)]
@@ -112,7 +112,7 @@ impl Named {
 
 /// All that is known of a lead.
 #[derive(Debug, Serialize)]
-struct Report {
+struct LeadReport {
     #[serde(flatten)]
     lead: Explanation,
     crms: Vec<Standing>,
@@ -120,14 +120,14 @@ struct Report {
     commands: Vec<CommandResult>,
     /// What the topics hold besides the steps; only with --all.
     #[serde(skip_serializing_if = "Option::is_none")]
-    records: Option<Vec<log::Seen>>,
+    records: Option<Vec<topic_records::TopicRecord>>,
 }
 
 /// # Errors
 /// A lead that is not known, a database or broker that is away.
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     match args.action {
-        Action::Explain(args) => tell(args).await,
+        Action::Explain(args) => explain_lead(args).await,
         Action::Show(args) => args.run().await,
         Action::Restart(args) => args.run().await,
         Action::Release(args) => args.run().await,
@@ -137,7 +137,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     }
 }
 
-async fn tell(args: Explain) -> anyhow::Result<()> {
+async fn explain_lead(args: Explain) -> anyhow::Result<()> {
     let address = args.lead.address()?;
     let pool = args.lead.pool()?;
     let found = explain(pool.clone(), &address).await?;
@@ -152,16 +152,16 @@ async fn tell(args: Explain) -> anyhow::Result<()> {
     let records = if args.all {
         let kafka = args.kafka.clone();
         let read = tokio::task::spawn_blocking(move || {
-            let records = log::read(&kafka, address.account(), &flows, &mut lead)?;
+            let records = topic_records::read(&kafka, address.account(), &flows, &mut lead)?;
             anyhow::Ok((lead, records))
         });
-        let (told, records) = read.await??;
-        lead = told;
+        let (with_log, records) = read.await??;
+        lead = with_log;
         Some(records)
     } else {
         None
     };
-    let report = Report {
+    let report = LeadReport {
         lead,
         crms,
         commands,

@@ -41,14 +41,14 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         leadstream_processor::migrate(&pool)
             .await
             .map_err(|error| match error {
-                StoreError::Migrate(error) => told(error, leadstream_processor::MIGRATIONS),
+                StoreError::Migrate(error) => schema_error(error, leadstream_processor::MIGRATIONS),
                 error => error.into(),
             })
             .context("the engine's tables")?;
         leadstream_sink_crm::migrate(&pool)
             .await
             .map_err(|error| match error {
-                LedgerError::Migrate(error) => told(error, leadstream_sink_crm::MIGRATIONS),
+                LedgerError::Migrate(error) => schema_error(error, leadstream_sink_crm::MIGRATIONS),
                 error => error.into(),
             })
             .context("the CRM ledger")?;
@@ -61,7 +61,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
 }
 
 /// What a service would say of the same database.
-fn told(error: MigrateError, table: &'static str) -> anyhow::Error {
+fn schema_error(error: MigrateError, table: &'static str) -> anyhow::Error {
     let error = match error {
         MigrateError::VersionMissing(version) => SchemaError::Newer { table, version },
         MigrateError::VersionMismatch(version) => SchemaError::Changed {

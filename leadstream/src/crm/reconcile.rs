@@ -44,13 +44,13 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         if args.json {
             println!("{}", serde_json::to_string(report)?);
         } else {
-            tell(report, args.apply);
+            print_report(report, args.apply);
         }
     }
     Ok(())
 }
 
-fn tell(report: &Reconciled, applied: bool) {
+fn print_report(report: &Reconciled, applied: bool) {
     let crm = report.crm;
     let earlier = match report.compared_before {
         0 => String::new(),

@@ -7,7 +7,7 @@ use leadstream_schemas::{LeadEvent, codec};
 
 /// Where a record lies.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Place {
+pub(crate) struct Position {
     pub(crate) topic: String,
     pub(crate) partition: i32,
     pub(crate) offset: i64,
@@ -15,8 +15,8 @@ pub(crate) struct Place {
 
 /// A record of a dead-letter topic.
 #[derive(Clone, Debug)]
-pub(crate) struct Raw {
-    pub(crate) place: Place,
+pub(crate) struct DeadLetterRecord {
+    pub(crate) position: Position,
     pub(crate) at: DateTime<Utc>,
     pub(crate) key: Vec<u8>,
     pub(crate) value: Vec<u8>,
@@ -25,9 +25,9 @@ pub(crate) struct Raw {
 
 /// One dead letter: one record, or the parts of a long one.
 #[derive(Clone, Debug)]
-pub(crate) struct Letter {
+pub(crate) struct DeadLetter {
     /// Of its records, the first part first.
-    pub(crate) places: Vec<Place>,
+    pub(crate) positions: Vec<Position>,
     pub(crate) at: DateTime<Utc>,
     pub(crate) key: Vec<u8>,
     pub(crate) value: Vec<u8>,
@@ -71,11 +71,14 @@ pub(crate) struct Filter {
     pub(crate) until: Option<DateTime<Utc>>,
 }
 
-impl Letter {
+impl DeadLetter {
     /// `<topic>/<partition>/<offset>` of its first record.
     pub(crate) fn id(&self) -> String {
-        self.places.first().map_or_else(String::new, |place| {
-            format!("{}/{}/{}", place.topic, place.partition, place.offset)
+        self.positions.first().map_or_else(String::new, |position| {
+            format!(
+                "{}/{}/{}",
+                position.topic, position.partition, position.offset
+            )
         })
     }
 
@@ -102,7 +105,7 @@ impl Letter {
             .ok_or("it does not say which topic it came from")?;
         if self.header("offset").is_none() {
             return Err(
-                "it never was a record, but an item of a webhook that could not be read; mend its cause and have the provider send it again"
+                "it never was a record, but an item of a webhook that could not be read; fix its cause and have the provider send it again"
                     .into(),
             );
         }
@@ -121,7 +124,7 @@ impl Letter {
 }
 
 impl Filter {
-    pub(crate) fn takes(&self, letter: &Letter, prefix: &str) -> bool {
+    pub(crate) fn matches(&self, letter: &DeadLetter, prefix: &str) -> bool {
         let topic = letter.header("topic").unwrap_or_default();
         let plain = topic.strip_prefix(prefix).unwrap_or(topic);
         let among = |list: &[String], name: &str| list.is_empty() || list.iter().any(|n| n == name);
@@ -144,14 +147,15 @@ impl Filter {
 
 /// Letters in the order of their times, long ones put together of their parts, which have one
 /// trace and topic and say which they are.
-pub(crate) fn join(records: Vec<Raw>) -> Vec<Letter> {
+pub(crate) fn join(records: Vec<DeadLetterRecord>) -> Vec<DeadLetter> {
     let mut letters = Vec::new();
-    let mut long: BTreeMap<(Vec<u8>, String, usize), BTreeMap<usize, Raw>> = BTreeMap::new();
+    let mut long: BTreeMap<(Vec<u8>, String, usize), BTreeMap<usize, DeadLetterRecord>> =
+        BTreeMap::new();
     for record in records {
         let trace = record.headers.get(leadstream_kafka::trace::TRACEPARENT);
         match (part(&record), trace) {
             (Some((number, of)), Some(trace)) => {
-                let whole = (trace.clone(), record.place.topic.clone(), of);
+                let whole = (trace.clone(), record.position.topic.clone(), of);
                 // A repeat of a part says the same.
                 long.entry(whole)
                     .or_default()
@@ -165,20 +169,20 @@ pub(crate) fn join(records: Vec<Raw>) -> Vec<Letter> {
         let missing = of.saturating_sub(parts.len());
         letters.push(whole(parts.into_values().collect(), missing));
     }
-    letters.sort_by(|a, b| (a.at, &a.places).cmp(&(b.at, &b.places)));
+    letters.sort_by(|a, b| (a.at, &a.positions).cmp(&(b.at, &b.positions)));
     letters
 }
 
-fn part(record: &Raw) -> Option<(usize, usize)> {
+fn part(record: &DeadLetterRecord) -> Option<(usize, usize)> {
     let text = std::str::from_utf8(record.headers.get("__connect.errors.part")?).ok()?;
     let (number, of) = text.split_once('/')?;
     let (number, of): (usize, usize) = (number.parse().ok()?, of.parse().ok()?);
     (1..=of).contains(&number).then_some((number, of))
 }
 
-fn whole(parts: Vec<Raw>, missing: usize) -> Letter {
+fn whole(parts: Vec<DeadLetterRecord>, missing: usize) -> DeadLetter {
     let first = parts.first();
-    Letter {
+    DeadLetter {
         at: first.map_or(DateTime::UNIX_EPOCH, |part| part.at),
         key: first.map(|part| part.key.clone()).unwrap_or_default(),
         headers: first.map(|part| part.headers.clone()).unwrap_or_default(),
@@ -186,7 +190,7 @@ fn whole(parts: Vec<Raw>, missing: usize) -> Letter {
             .iter()
             .flat_map(|part| part.value.iter().copied())
             .collect(),
-        places: parts.into_iter().map(|part| part.place).collect(),
+        positions: parts.into_iter().map(|part| part.position).collect(),
         missing,
     }
 }
@@ -199,11 +203,11 @@ mod tests {
     use leadstream_schemas::codec;
     use serde_json::json;
 
-    use super::{Filter, Place, Raw, Redrive, join};
+    use super::{DeadLetterRecord, Filter, Position, Redrive, join};
 
-    fn raw(offset: i64, value: &[u8], headers: &[(&str, &str)]) -> Raw {
-        Raw {
-            place: Place {
+    fn raw(offset: i64, value: &[u8], headers: &[(&str, &str)]) -> DeadLetterRecord {
+        DeadLetterRecord {
+            position: Position {
                 topic: "p.lead.events.dead-letters".into(),
                 partition: 0,
                 offset,
@@ -243,7 +247,13 @@ mod tests {
         ]);
         let seen: Vec<(&[u8], usize, usize)> = letters
             .iter()
-            .map(|letter| (letter.value.as_slice(), letter.places.len(), letter.missing))
+            .map(|letter| {
+                (
+                    letter.value.as_slice(),
+                    letter.positions.len(),
+                    letter.missing,
+                )
+            })
             .collect();
         assert_eq!(seen, [(&b"alone"[..], 1, 0), (b"abc", 3, 0), (b"x", 1, 1)]);
         assert!(letters[2].redrive().unwrap_err().contains("1 of its parts"));
@@ -294,10 +304,10 @@ mod tests {
             &[
                 ("topic", "p.lead.events"),
                 ("exception.class.name", "hubspot"),
-                ("exception.message", "refused: INVALID_EMAIL"),
+                ("exception.message", "failed: INVALID_EMAIL"),
             ],
         )])[0];
-        let takes = |filter: Filter| filter.takes(letter, "p.");
+        let takes = |filter: Filter| filter.matches(letter, "p.");
         let some = |text: &str| Some(text.to_owned());
         assert!(takes(Filter::default()));
         assert!(takes(Filter {

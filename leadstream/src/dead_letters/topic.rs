@@ -7,14 +7,14 @@ use leadstream_kafka::KafkaArgs;
 use rdkafka::Message;
 use rdkafka::message::{BorrowedMessage, Headers};
 
-use super::letter::{Place, Raw};
+use super::dead_letter::{DeadLetterRecord, Position};
 use crate::topic_reader::TopicReader;
 
 /// Everything that `topics` hold now; one that does not exist holds nothing.
 ///
 /// # Errors
 /// Kafka that does not answer.
-pub(super) fn read(kafka: &KafkaArgs, topics: &[String]) -> anyhow::Result<Vec<Raw>> {
+pub(super) fn read(kafka: &KafkaArgs, topics: &[String]) -> anyhow::Result<Vec<DeadLetterRecord>> {
     let reader = TopicReader::new(kafka, "leadstream-dead-letters")?;
     let mut records = Vec::new();
     for topic in topics {
@@ -27,7 +27,7 @@ pub(super) fn read(kafka: &KafkaArgs, topics: &[String]) -> anyhow::Result<Vec<R
     Ok(records)
 }
 
-fn raw(message: &BorrowedMessage<'_>) -> Raw {
+fn raw(message: &BorrowedMessage<'_>) -> DeadLetterRecord {
     let headers = message.headers().map_or_else(BTreeMap::new, |headers| {
         headers
             .iter()
@@ -40,8 +40,8 @@ fn raw(message: &BorrowedMessage<'_>) -> Raw {
             .collect()
     });
     let at = message.timestamp().to_millis().unwrap_or_default();
-    Raw {
-        place: Place {
+    DeadLetterRecord {
+        position: Position {
             topic: message.topic().to_owned(),
             partition: message.partition(),
             offset: message.offset(),

@@ -68,26 +68,26 @@ pub(super) fn run(file: Option<&Path>) -> anyhow::Result<()> {
         if !is_terminal {
             show(&format!("{}{line}\n", style.paint(Ink::Lead, "lead  ")));
         }
-        take(&mut play, read(&line), style)?;
+        run_line(&mut play, read(&line), style)?;
         prompt();
     }
     play.settle();
-    tell(&mut play, style);
+    print_replies(&mut play, style);
     Ok(())
 }
 
-fn take(play: &mut Rehearsal<'_>, line: Line, style: Style) -> anyhow::Result<()> {
+fn run_line(play: &mut Rehearsal<'_>, line: Line, style: Style) -> anyhow::Result<()> {
     let before = play.conversation().map(|it| it.state.clone());
     match line {
         Line::Send(content) => {
             play.advance(Duration::from_secs(10))?;
-            tell(play, style);
+            print_replies(play, style);
             play.send(&content)?;
             play.settle();
         }
         Line::Burst(contents) => {
             play.advance(Duration::from_secs(10))?;
-            tell(play, style);
+            print_replies(play, style);
             for content in contents {
                 play.advance(Duration::from_millis(100))?;
                 play.send(&content)?;
@@ -105,22 +105,22 @@ fn take(play: &mut Rehearsal<'_>, line: Line, style: Style) -> anyhow::Result<()
         Line::State => {
             if let Some(it) = play.conversation() {
                 let data = serde_json::Value::Object(it.data.clone());
-                note(&format!("{}, score {}, {data}", it.state, it.score), style);
+                print_note(&format!("{}, score {}, {data}", it.state, it.score), style);
             }
         }
         Line::Help => show(HELP),
-        Line::Wrong(reason) => note(&reason, style),
+        Line::Wrong(reason) => print_note(&reason, style),
     }
-    tell(play, style);
+    print_replies(play, style);
     if let Some(now) = play.conversation()
         && before.as_ref() != Some(&now.state)
     {
-        note(&now.state, style);
+        print_note(&now.state, style);
     }
     Ok(())
 }
 
-fn tell(play: &mut Rehearsal<'_>, style: Style) {
+fn print_replies(play: &mut Rehearsal<'_>, style: Style) {
     for reply in play.heard() {
         let text = spoken(reply);
         let lines: Vec<String> = text.lines().map(|line| wrap(line, 6)).collect();
@@ -129,7 +129,7 @@ fn tell(play: &mut Rehearsal<'_>, style: Style) {
     }
 }
 
-fn note(text: &str, style: Style) {
+fn print_note(text: &str, style: Style) {
     let text = style.paint(Ink::Faint, &format!("({text})"));
     show(&format!("      {text}\n"));
 }

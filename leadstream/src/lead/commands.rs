@@ -25,7 +25,7 @@ pub(super) struct Restart {
     #[command(flatten)]
     lead: Named,
     #[command(flatten)]
-    give: Give,
+    options: CommandOptions,
 }
 
 #[derive(Clone, Debug, clap::Args)]
@@ -33,7 +33,7 @@ pub(super) struct Release {
     #[command(flatten)]
     lead: Named,
     #[command(flatten)]
-    give: Give,
+    options: CommandOptions,
 }
 
 #[derive(Clone, Debug, clap::Args)]
@@ -44,7 +44,7 @@ pub(super) struct Assign {
     #[arg(value_name = "NAME")]
     assignee: Option<String>,
     #[command(flatten)]
-    give: Give,
+    options: CommandOptions,
 }
 
 #[derive(Clone, Debug, clap::Args)]
@@ -55,7 +55,7 @@ pub(super) struct Say {
     #[arg(value_name = "TEXT")]
     text: String,
     #[command(flatten)]
-    give: Give,
+    options: CommandOptions,
 }
 
 #[derive(Clone, Debug, clap::Args)]
@@ -66,12 +66,12 @@ pub(super) struct Erase {
     #[arg(long)]
     yes: bool,
     #[command(flatten)]
-    give: Give,
+    options: CommandOptions,
 }
 
 /// How a command is given.
 #[derive(Clone, Debug, clap::Args)]
-struct Give {
+struct CommandOptions {
     /// The command's id; a repeat with the same id has no further effect
     #[arg(long = "id", value_name = "ID")]
     command_id: Option<String>,
@@ -91,7 +91,7 @@ struct Give {
 
 /// What is told of a command.
 #[derive(Debug, Serialize)]
-struct Told {
+struct CommandReport {
     id: String,
     /// Null: not yet.
     outcome: Option<CommandResult>,
@@ -120,26 +120,28 @@ impl Show {
 
 impl Restart {
     pub(super) async fn run(self) -> anyhow::Result<()> {
-        self.give.run(self.lead, Content::Restart).await
+        self.options.run(self.lead, Content::Restart).await
     }
 }
 
 impl Release {
     pub(super) async fn run(self) -> anyhow::Result<()> {
-        self.give.run(self.lead, Content::Release).await
+        self.options.run(self.lead, Content::Release).await
     }
 }
 
 impl Assign {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         let assignee = self.assignee;
-        self.give.run(self.lead, Content::Assign { assignee }).await
+        self.options
+            .run(self.lead, Content::Assign { assignee })
+            .await
     }
 }
 
 impl Say {
     pub(super) async fn run(self) -> anyhow::Result<()> {
-        self.give
+        self.options
             .run(self.lead, Content::Say { body: self.text })
             .await
     }
@@ -151,11 +153,13 @@ impl Erase {
             self.yes,
             "nothing was erased: it cannot be undone, so say --yes (`leadstream lead show` tells who it is)"
         );
-        self.give.run(self.lead, Content::Erase { of: None }).await
+        self.options
+            .run(self.lead, Content::Erase { of: None })
+            .await
     }
 }
 
-impl Give {
+impl CommandOptions {
     async fn run(self, named: Named, content: Content) -> anyhow::Result<()> {
         let (address, pool) = (named.address()?, named.pool()?);
         let accounts = named.accounts.accounts.clone();
@@ -187,7 +191,7 @@ impl Give {
             }
             _ => None,
         };
-        let told = Told {
+        let told = CommandReport {
             id,
             outcome,
             remains,
@@ -213,7 +217,7 @@ impl Give {
     }
 }
 
-fn text(told: &Told, style: Style) -> String {
+fn text(told: &CommandReport, style: Style) -> String {
     let mut out = String::new();
     match &told.outcome {
         Some(outcome) => render::command(&mut out, outcome, style),
@@ -277,7 +281,7 @@ mod tests {
             last_error: None,
             updated_at: chrono::DateTime::UNIX_EPOCH,
         };
-        let told = Told {
+        let told = CommandReport {
             id: "cli:1".into(),
             outcome: None,
             remains: Some(vec![Remains {

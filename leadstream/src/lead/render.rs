@@ -6,14 +6,14 @@ use leadstream_processor::commanding::{CommandResult, CommandStatus, LeadView};
 use leadstream_processor::explain::{Step, Timer};
 use leadstream_sink_crm::Standing;
 
-use super::Report;
-use super::log::Seen;
+use super::LeadReport;
+use super::topic_records::TopicRecord;
 use crate::terminal::{Ink, Style, wrap};
 
 /// Where the second column begins.
 const INDENT: usize = 12;
 
-pub(super) fn report(report: &Report, style: Style) -> String {
+pub(super) fn report(report: &LeadReport, style: Style) -> String {
     let lead = &report.lead;
     let mut out = String::new();
     let flow = lead.flow.as_ref().map_or_else(String::new, |flow| {
@@ -176,7 +176,7 @@ pub(super) fn lead(lead: &LeadView, style: Style) -> String {
     out
 }
 
-fn record(out: &mut String, seen: &Seen, style: Style) {
+fn record(out: &mut String, seen: &TopicRecord, style: Style) {
     let head = format!(
         "{}  {} {}@{}  {}",
         seen.at, seen.topic, seen.partition, seen.offset, seen.id

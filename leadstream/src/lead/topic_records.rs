@@ -17,7 +17,7 @@ use crate::topic_reader::TopicReader;
 
 /// A record that concerns the lead.
 #[derive(Clone, Debug, Serialize)]
-pub(super) struct Seen {
+pub(super) struct TopicRecord {
     pub(super) at: Timestamp,
     pub(super) topic: String,
     pub(super) partition: i32,
@@ -34,7 +34,7 @@ pub(super) fn read(
     account: &str,
     flows: &Flows,
     lead: &mut Explanation,
-) -> anyhow::Result<Vec<Seen>> {
+) -> anyhow::Result<Vec<TopicRecord>> {
     let reader = Reader::new(kafka)?;
     let keys = keys(account, lead);
     let mut seen = inputs(&reader, &keys, account, flows, lead)?;
@@ -53,7 +53,7 @@ pub(super) fn read(
                 data.qualification_score,
                 word(&data.cause)
             );
-            seen.push(Seen::new(record, event.timestamp, event.id, what));
+            seen.push(TopicRecord::new(record, event.timestamp, event.id, what));
         }
         Ok(())
     })?;
@@ -62,7 +62,7 @@ pub(super) fn read(
         if lead_ids.contains(reply.lead_id.as_str()) {
             let what = format!("{:?}", text(&reply.content));
             let at = produced(record);
-            seen.push(Seen::new(record, at, reply.id, what));
+            seen.push(TopicRecord::new(record, at, reply.id, what));
         }
         Ok(())
     })?;
@@ -70,13 +70,13 @@ pub(super) fn read(
         let status: MessageStatus = decode(record.payload().unwrap_or_default())?;
         let of = status.reply_id.as_deref().unwrap_or("a message of ours");
         let what = format!("{} ({of})", word(&status.status));
-        seen.push(Seen::new(record, status.at, status.id, what));
+        seen.push(TopicRecord::new(record, status.at, status.id, what));
         Ok(())
     })?;
     for topic in [Topic::LeadInputs, Topic::LeadEvents, Topic::LeadReplies] {
         reader.read(&topic.dead_letters(&kafka.topic_prefix), &keys, |record| {
             let (at, why) = (produced(record), reason(record));
-            seen.push(Seen::new(record, at, String::new(), why));
+            seen.push(TopicRecord::new(record, at, String::new(), why));
             Ok(())
         })?;
     }
@@ -91,14 +91,14 @@ fn inputs(
     account: &str,
     flows: &Flows,
     lead: &mut Explanation,
-) -> anyhow::Result<Vec<Seen>> {
+) -> anyhow::Result<Vec<TopicRecord>> {
     let home = key_of(account, &lead.lead_id).to_vec();
     let mut history = History::new(flows);
     let mut seen = Vec::new();
     reader.records(Topic::LeadInputs, keys, |record| {
         let Ok(input) = decode::<LeadInput>(record.payload().unwrap_or_default()) else {
             let (at, what) = (produced(record), "unreadable: see the dead letters".into());
-            seen.push(Seen::new(record, at, String::new(), what));
+            seen.push(TopicRecord::new(record, at, String::new(), what));
             return Ok(());
         };
         let (at, id) = (input.received_at, input.id.clone());
@@ -114,7 +114,7 @@ fn inputs(
             Became::Elsewhere => "under another of the lead's ids",
             Became::Unreadable => "not understood: see the dead letters",
         };
-        seen.push(Seen::new(record, at, id, what.into()));
+        seen.push(TopicRecord::new(record, at, id, what.into()));
         Ok(())
     })?;
     history.explain(lead)?;
@@ -140,7 +140,7 @@ fn key_of<'a>(account: &str, lead_id: &'a str) -> &'a [u8] {
         .as_bytes()
 }
 
-impl Seen {
+impl TopicRecord {
     fn new(record: &BorrowedMessage<'_>, at: Timestamp, id: String, what: String) -> Self {
         Self {
             at,
