@@ -16,7 +16,9 @@ const ADA: &str = "15558880701";
 /// A lead who wrote to both numbers.
 const BEN: &str = "15558880702";
 
-pub(crate) fn run(world: &World) -> anyhow::Result<()> {
+pub(crate) fn a_lead_is_reachable_only_in_its_account_and_by_tokens_with_access(
+    world: &World,
+) -> anyhow::Result<()> {
     world.runtime.block_on(async {
         let mut config = sandbox_config();
         config.whatsapp.numbers.push(BusinessNumber::new(EU));

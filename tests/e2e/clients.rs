@@ -14,12 +14,12 @@ use leadstream_schemas::registry::{Registry, RegistryAuth, RegistryConfig};
 use rdkafka::metadata::MetadataTopic;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 
-use crate::observe::read_all;
+use crate::resting_state::read_all;
 
 const KEYS: usize = 1000;
 
 /// Reads every topic, filled with the project's examples, by Python's JSON Schema deserializer.
-pub(crate) fn python(world: &World) -> anyhow::Result<()> {
+pub(crate) fn pythons_deserializer_reads_every_topic(world: &World) -> anyhow::Result<()> {
     let interpreter = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../venv/bin/python");
     ensure!(
         interpreter.exists(),
@@ -110,7 +110,7 @@ pub(crate) fn producer(site: &Site<'_>) -> anyhow::Result<Producer> {
 }
 
 /// Produces 1,000 keys by our producer and Kafka's console producer, and compares the partitions.
-pub(crate) fn java(world: &World) -> anyhow::Result<()> {
+pub(crate) fn partitions_equal_those_of_the_java_client(world: &World) -> anyhow::Result<()> {
     world.runtime.block_on(async {
         let site = Site::new(world, "java").await?;
         let keys = keys();

@@ -22,7 +22,9 @@ const NOBODY: &str = "15558880609";
 
 /// Uses ids again for another lead, by the API and by the command line, concurrently and while no
 /// processor runs.
-pub(crate) fn run(world: &World) -> anyhow::Result<()> {
+pub(crate) fn a_command_id_returns_a_result_for_its_own_lead_only(
+    world: &World,
+) -> anyhow::Result<()> {
     world.runtime.block_on(async {
         let desk = Desk::new(world, "keys").await?;
         for wa_id in LEADS {

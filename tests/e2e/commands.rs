@@ -13,10 +13,10 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::desk::{ALL, Desk, READ};
-use crate::observe::read_all;
+use crate::resting_state::read_all;
 
 /// Gives each command by the command line and by the API, also while the processor is killed.
-pub(crate) fn act(world: &World) -> anyhow::Result<()> {
+pub(crate) fn commands_by_cli_and_api_act_on_leads(world: &World) -> anyhow::Result<()> {
     world.runtime.block_on(async {
         let desk = Desk::new(world, "commands").await?;
         by_cli(&desk).await?;

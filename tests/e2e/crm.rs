@@ -124,7 +124,7 @@ pub(crate) async fn ledger(site: &Site<'_>, crm: &str) -> anyhow::Result<BTreeMa
 }
 
 /// Waits until exactly so many rows of a CRM are in each of `states`.
-pub(crate) async fn settled(
+pub(crate) async fn wait_for_states(
     site: &Site<'_>,
     crm: &str,
     states: &[(&str, usize)],
@@ -203,7 +203,7 @@ fn in_step(records: &[CrmRecord], crm: &str, newest: &[u64]) -> anyhow::Result<(
             "{crm}: lead {lead} is {:?} and not at revision {revision}",
             record.text(state_field)
         );
-        crate::observe::never_back(record, revision_field)?;
+        crate::resting_state::never_back(record, revision_field)?;
     }
     Ok(())
 }

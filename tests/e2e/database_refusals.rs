@@ -8,12 +8,14 @@ use leadstream_harness::{Site, World, eventually};
 use leadstream_local::deployment::Service;
 use sqlx::{Connection, PgConnection};
 
-use crate::conversation::{Expected, Script, scripts};
-use crate::observe;
+use crate::generated_conversation::{Expected, Script, scripts};
+use crate::resting_state;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const RECOVERY_TIMEOUT: Duration = Duration::from_secs(60);
 
-pub(crate) fn run(world: &World) -> anyhow::Result<()> {
+pub(crate) fn a_processor_waits_while_postgresql_refuses_and_continues_by_itself(
+    world: &World,
+) -> anyhow::Result<()> {
     world.runtime.block_on(async {
         let site = Site::new(world, "trouble").await?;
         let role = role(&site).await?;
@@ -38,10 +40,10 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
         for index in 2..9 {
             say(&site, &scripts, index).await?;
         }
-        observe::at_rest(&site, &expected).await?;
-        observe::outbox_is_empty(&site).await?;
-        observe::events(&site, &expected)?;
-        observe::replies(&site, &expected)?;
+        resting_state::at_rest(&site, &expected).await?;
+        resting_state::outbox_is_empty(&site).await?;
+        resting_state::events(&site, &expected)?;
+        resting_state::replies(&site, &expected)?;
         site.finish().await
     })
 }
@@ -102,7 +104,7 @@ async fn say(site: &Site<'_>, scripts: &[Script], index: usize) -> anyhow::Resul
 
 /// Waits until the service is not ready for this reason.
 async fn is_unready(site: &Site<'_>, service: &str, of: &str) -> anyhow::Result<()> {
-    eventually(PATIENCE, async || {
+    eventually(RECOVERY_TIMEOUT, async || {
         let (status, text) = site.readiness(service).await?;
         ensure!(status == 503 && text.contains(of), "{status} {text}");
         Ok(())
@@ -117,7 +119,10 @@ async fn no_connections(site: &Site<'_>, role: &Role, scripts: &[Script]) -> any
     is_unready(site, "processor", "too many connections").await?;
     // The test's own sessions were ended, too.
     let limitless = || format!("ALTER ROLE {} CONNECTION LIMIT -1", role.name);
-    eventually(PATIENCE, async || statement(site, limitless()).await).await?;
+    eventually(RECOVERY_TIMEOUT, async || {
+        statement(site, limitless()).await
+    })
+    .await?;
     site.ready("processor").await
 }
 
@@ -130,7 +135,7 @@ async fn read_only(site: &Site<'_>, scripts: &[Script]) -> anyhow::Result<()> {
             site.name
         )
     };
-    eventually(PATIENCE, async || statement(site, set("on")).await).await?;
+    eventually(RECOVERY_TIMEOUT, async || statement(site, set("on")).await).await?;
     end_sessions(site).await?;
     // A duplicate changes nothing, but its offset must still be written.
     say(site, scripts, 1).await?;
@@ -160,7 +165,7 @@ async fn stolen(site: &Site<'_>, scripts: &[Script]) -> anyhow::Result<()> {
     sqlx::query(steal).execute(&mut own).await?;
     own.close().await?;
     say(site, scripts, 2).await?;
-    eventually(PATIENCE, async || {
+    eventually(RECOVERY_TIMEOUT, async || {
         let log = site.log("processor")?;
         ensure!(log.contains("this one lets it go"), "it goes on as before");
         Ok(())
@@ -187,7 +192,7 @@ async fn deadlock(site: &Site<'_>, scripts: &[Script]) -> anyhow::Result<()> {
     end_sessions_but(&mut other).await?;
     let person = scripts[1].person.wa_id.as_deref();
     // What came while PostgreSQL refused may still wait.
-    eventually(PATIENCE, async || {
+    eventually(RECOVERY_TIMEOUT, async || {
         let row = sqlx::query("SELECT FROM leads WHERE lead_id = $1")
             .bind(person)
             .fetch_optional(&site.database)
@@ -202,7 +207,7 @@ async fn deadlock(site: &Site<'_>, scripts: &[Script]) -> anyhow::Result<()> {
         .execute(&mut *transaction)
         .await?;
     site.post(&scripts[1].webhook(2)).await?;
-    eventually(PATIENCE, async || {
+    eventually(RECOVERY_TIMEOUT, async || {
         let waiting: i64 = sqlx::query_scalar(
             "SELECT count(*) FROM pg_stat_activity
              WHERE datname = current_database() AND wait_event_type = 'Lock'",
@@ -217,7 +222,7 @@ async fn deadlock(site: &Site<'_>, scripts: &[Script]) -> anyhow::Result<()> {
         .execute(&mut *transaction)
         .await?;
     transaction.rollback().await?;
-    eventually(PATIENCE, async || {
+    eventually(RECOVERY_TIMEOUT, async || {
         let log = site.log("processor")?;
         ensure!(log.contains("deadlock detected"), "no deadlock");
         Ok(())

@@ -12,7 +12,7 @@ use leadstream_sandbox::webhook::Person;
 use leadstream_schemas::codec::decode;
 use leadstream_schemas::{LeadEvent, Timestamp, Topic};
 
-use crate::observe::read_all;
+use crate::resting_state::read_all;
 
 const KEY: &str = "ERASURE_KEY";
 const OLD: &str = "an older key of this test";
@@ -115,7 +115,9 @@ fn told(site: &Site<'_>) -> anyhow::Result<BTreeMap<String, u64>> {
 
 /// Kills the processor within the transaction, between commit and publication, and afterwards. The
 /// next owner finishes the erasure.
-pub(crate) fn killed(world: &World) -> anyhow::Result<()> {
+pub(crate) fn the_next_processor_finishes_an_interrupted_erasure(
+    world: &World,
+) -> anyhow::Result<()> {
     world.runtime.block_on(async {
         let site = site(world, "erase-killed").await?;
         let mut expected = BTreeMap::new();
@@ -162,7 +164,9 @@ pub(crate) fn killed(world: &World) -> anyhow::Result<()> {
 
 /// Erases two leads that became one, also while no processor has them in memory. Later the key is
 /// replaced, and both keys keep erased people out.
-pub(crate) fn merged(world: &World) -> anyhow::Result<()> {
+pub(crate) fn a_person_with_two_leads_is_erased_under_both_ids_and_either_key(
+    world: &World,
+) -> anyhow::Result<()> {
     const USER_ID: &str = "US.15558880401";
     world.runtime.block_on(async {
         let mut site = site(world, "erase-merged").await?;

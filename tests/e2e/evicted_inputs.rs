@@ -8,11 +8,13 @@ use leadstream_local::deployment::Service;
 use leadstream_sandbox::webhook::Person;
 use leadstream_schemas::{Timestamp, Topic};
 
-use crate::observe::read_all;
+use crate::resting_state::read_all;
 
 /// Tests that a duplicate of an evicted message has no effect. Days without possible duplicates are
 /// dropped, and future days are created.
-pub(crate) fn run(world: &World) -> anyhow::Result<()> {
+pub(crate) fn a_duplicate_of_an_evicted_input_has_no_effect_and_old_ids_are_dropped(
+    world: &World,
+) -> anyhow::Result<()> {
     world.runtime.block_on(async {
         let site = Site::new(world, "evicted").await?;
         sqlx::raw_sql(

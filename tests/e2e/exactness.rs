@@ -9,12 +9,14 @@ use futures::{StreamExt, TryStreamExt};
 use leadstream_harness::{Site, World, eventually};
 use leadstream_local::deployment::Service;
 
-use crate::conversation::{Expected, Script, scripts};
-use crate::observe;
+use crate::generated_conversation::{Expected, Script, scripts};
+use crate::resting_state;
 
 const LEADS: usize = 200;
 
-pub(crate) fn services_are_killed(world: &World) -> anyhow::Result<()> {
+pub(crate) fn conversations_are_exact_although_every_service_is_killed(
+    world: &World,
+) -> anyhow::Result<()> {
     world.runtime.block_on(async {
         let site = Site::new(world, "killed").await?;
         site.start_all().await?;
@@ -40,7 +42,9 @@ pub(crate) fn services_are_killed(world: &World) -> anyhow::Result<()> {
     })
 }
 
-pub(crate) fn processors_come_and_go(world: &World) -> anyhow::Result<()> {
+pub(crate) fn conversations_are_exact_while_processors_join_and_leave(
+    world: &World,
+) -> anyhow::Result<()> {
     world.runtime.block_on(async {
         let site = Site::new(world, "members").await?;
         site.start_all().await?;
@@ -120,11 +124,11 @@ impl Run {
     }
 
     async fn check(&self, site: Site<'_>, sender_kills: usize) -> anyhow::Result<()> {
-        observe::at_rest(&site, &self.expected).await?;
-        observe::outbox_is_empty(&site).await?;
-        let repeated_events = observe::events(&site, &self.expected)?;
-        observe::replies(&site, &self.expected)?;
-        let repeated_sends = observe::sent(&site, &self.expected, sender_kills).await?;
+        resting_state::at_rest(&site, &self.expected).await?;
+        resting_state::outbox_is_empty(&site).await?;
+        let repeated_events = resting_state::events(&site, &self.expected)?;
+        resting_state::replies(&site, &self.expected)?;
+        let repeated_sends = resting_state::sent(&site, &self.expected, sender_kills).await?;
         eprintln!(
             "{}: {} messages twice each, {repeated_events} repeated events, {repeated_sends} repeated sends",
             site.name, self.messages

@@ -13,7 +13,7 @@ use leadstream_schemas::codec::decode;
 use leadstream_schemas::{LeadEvent, Reply, ReplyContent, Timestamp, Topic};
 use sqlx::Row;
 
-use crate::observe;
+use crate::resting_state;
 
 /// The seconds before and after the switch in which conversations begin.
 const AROUND: i64 = 5;
@@ -21,7 +21,9 @@ const AROUND: i64 = 5;
 const EACH: usize = 12;
 const LINES: [&str; 3] = ["Hi", "John Doe", "$7,500 a month"];
 
-pub(crate) fn switch(world: &World) -> anyhow::Result<()> {
+pub(crate) fn processors_switch_to_a_flow_version_at_one_time_under_load(
+    world: &World,
+) -> anyhow::Result<()> {
     world.runtime.block_on(async {
         let site = Site::new(world, "versions").await?;
         site.spawn(Service::Ingest, "ingest")?;
@@ -126,7 +128,7 @@ async fn rows(site: &Site<'_>, version: impl Fn(&str) -> u32) -> anyhow::Result<
 
 /// Checks that all events of a conversation have its version.
 fn events(site: &Site<'_>, version: impl Fn(&str) -> u32) -> anyhow::Result<()> {
-    for record in observe::read_all(site, &site.topic(Topic::LeadEvents))? {
+    for record in resting_state::read_all(site, &site.topic(Topic::LeadEvents))? {
         let event: LeadEvent = decode(&record.value)?;
         let (lead, found) = (&event.data.lead_id, event.data.flow.version);
         ensure!(
@@ -140,7 +142,7 @@ fn events(site: &Site<'_>, version: impl Fn(&str) -> u32) -> anyhow::Result<()> 
 /// Checks that replies have the words of that version.
 fn replies(site: &Site<'_>, version: impl Fn(&str) -> u32) -> anyhow::Result<()> {
     let mut welcomes = 0;
-    for record in observe::read_all(site, &site.topic(Topic::LeadReplies))? {
+    for record in resting_state::read_all(site, &site.topic(Topic::LeadReplies))? {
         let reply: Reply = decode(&record.value)?;
         let ReplyContent::Text { body } = &reply.content else {
             continue;

@@ -11,7 +11,7 @@ use rand::{Rng, SeedableRng};
 
 /// One message of a lead.
 #[derive(Clone)]
-pub(crate) struct Said {
+pub(crate) struct SentMessage {
     pub(crate) id: String,
     pub(crate) sent_at: Timestamp,
     /// `None` for an image.
@@ -20,7 +20,7 @@ pub(crate) struct Said {
 
 pub(crate) struct Script {
     pub(crate) person: Person,
-    pub(crate) said: Vec<Said>,
+    pub(crate) said: Vec<SentMessage>,
 }
 
 /// An event as the fold explains it.
@@ -82,7 +82,7 @@ pub(crate) fn scripts(count: usize, seed: u64) -> Vec<Script> {
             let said = lines
                 .into_iter()
                 .zip(0_i64..)
-                .map(|(text, position)| Said {
+                .map(|(text, position)| SentMessage {
                     id: wamid(&format!("{seed}-{index}-{position}")),
                     sent_at: Timestamp::from_secs(start + position * 7),
                     text,

@@ -11,7 +11,7 @@ use leadstream_schemas::Timestamp;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use tokio::task::block_in_place;
 
-pub(crate) fn run(world: &World) -> anyhow::Result<()> {
+pub(crate) fn stopped_processors_leave_their_group_at_once(world: &World) -> anyhow::Result<()> {
     world.runtime.block_on(async {
         let site = Site::new(world, "members").await?;
         site.start(Service::Ingest, "ingest").await?;

@@ -9,10 +9,12 @@ use leadstream_local::deployment::Service;
 use leadstream_schemas::codec::decode;
 use leadstream_schemas::{LeadInput, Topic};
 
-use crate::conversation::{Script, scripts};
-use crate::observe::{self, read_all};
+use crate::generated_conversation::{Script, scripts};
+use crate::resting_state::{self, read_all};
 
-pub(crate) fn run(world: &World) -> anyhow::Result<()> {
+pub(crate) fn a_webhook_with_a_lost_acknowledgement_gets_503_and_has_one_effect(
+    world: &World,
+) -> anyhow::Result<()> {
     world.runtime.block_on(async {
         let mut site = Site::new(world, "lost-ack").await?;
         start_behind_proxy(&site, Service::Ingest, "INGEST_ACK_TIMEOUT", "2s").await?;
@@ -41,11 +43,11 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
             site.start(service, service.name()).await?;
         }
         let expected = [script.expected()?];
-        observe::at_rest(&site, &expected).await?;
-        observe::outbox_is_empty(&site).await?;
-        observe::events(&site, &expected)?;
-        observe::replies(&site, &expected)?;
-        observe::sent(&site, &expected, 0).await?;
+        resting_state::at_rest(&site, &expected).await?;
+        resting_state::outbox_is_empty(&site).await?;
+        resting_state::events(&site, &expected)?;
+        resting_state::replies(&site, &expected)?;
+        resting_state::sent(&site, &expected, 0).await?;
 
         // Kafka answers no offset commit: the processor still ends by itself.
         world.proxy.swallow_answers();

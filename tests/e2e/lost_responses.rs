@@ -11,7 +11,7 @@ use leadstream_sandbox::{Effect, Endpoint, Fault};
 use leadstream_schemas::Timestamp;
 use serde_json::json;
 
-use crate::observe;
+use crate::resting_state;
 
 const WITHIN: Duration = Duration::from_secs(60);
 const SENDER: &str = "sink-whatsapp";
@@ -21,7 +21,9 @@ const CONCURRENCY: usize = 4;
 const UNKNOWN: &str = "106540352240000";
 const LEADS: usize = 16;
 
-pub(crate) fn run(world: &World) -> anyhow::Result<()> {
+pub(crate) fn a_number_without_answers_stops_and_sends_no_reply_more_than_twice(
+    world: &World,
+) -> anyhow::Result<()> {
     world.runtime.block_on(async {
         let site = Site::new(world, "lost-answers").await?;
         for service in [Service::Ingest, Service::Processor] {
@@ -65,7 +67,7 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
         site.post(&echo(taken_over)?).await?;
         is_in(&site, opted_out, "OPTED_OUT").await?;
         is_in(&site, taken_over, "HUMAN_HANDOFF").await?;
-        observe::outbox_is_empty(&site).await?;
+        resting_state::outbox_is_empty(&site).await?;
 
         let log = site.log(SENDER)?;
         let told = log.matches("requests in a row got no answer").count();
@@ -158,7 +160,7 @@ async fn is_in(site: &Site<'_>, lead: &str, state: &str) -> anyhow::Result<()> {
 /// Returns the number of messages that WhatsApp accepted, by lead and text.
 async fn heard(site: &Site<'_>) -> anyhow::Result<BTreeMap<String, BTreeMap<String, usize>>> {
     let mut heard: BTreeMap<String, BTreeMap<String, usize>> = BTreeMap::new();
-    for (to, _, text) in observe::messages(site).await? {
+    for (to, _, text) in resting_state::messages(site).await? {
         *heard.entry(to).or_default().entry(text).or_default() += 1;
     }
     Ok(heard)

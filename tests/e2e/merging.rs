@@ -14,7 +14,9 @@ const USER_ID: &str = "US.13491208655302741918";
 
 /// Merges a lead known by its number with one known by a user id; its first answer is edited. `lead
 /// explain` shows everything, from PostgreSQL and from the topics.
-pub(crate) fn run(world: &World) -> anyhow::Result<()> {
+pub(crate) fn two_ids_of_one_person_become_one_lead_and_are_explained(
+    world: &World,
+) -> anyhow::Result<()> {
     world.runtime.block_on(async {
         let site = Site::new(world, "person").await?;
         site.start_all().await?;

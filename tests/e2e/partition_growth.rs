@@ -22,7 +22,9 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Every lead says three things: before the growth, and after it by an ingest that knows of it and
 /// by one that does not. Processors halt, the leads move, and nobody loses an answer.
-pub(crate) fn run(world: &World) -> anyhow::Result<()> {
+pub(crate) fn processors_halt_when_a_topic_grows_until_its_leads_are_moved(
+    world: &World,
+) -> anyhow::Result<()> {
     world.runtime.block_on(async {
         let site = Site::new(world, "growth").await?;
         let stale = site.webhook();
@@ -70,7 +72,9 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
 }
 
 /// A lead whose row has a newer revision than its owner has read: nothing is overwritten.
-pub(crate) fn newer_revision(world: &World) -> anyhow::Result<()> {
+pub(crate) fn a_commit_never_overwrites_a_newer_revision_of_a_lead(
+    world: &World,
+) -> anyhow::Result<()> {
     world.runtime.block_on(async {
         let site = Site::new(world, "revision").await?;
         let webhook = site.webhook();

@@ -11,12 +11,14 @@ use serde_json::json;
 use sqlx::Row;
 
 use crate::clients::{abort_transaction, producer};
-use crate::conversation::{Script, scripts};
-use crate::observe::{self, read_all};
+use crate::generated_conversation::{Script, scripts};
+use crate::resting_state::{self, read_all};
 
 /// Sends undecodable records to the dead-letter topic with their bytes and Kafka Connect's headers;
 /// the leads beside them continue. A kind of a later version halts its partition visibly.
-pub(crate) fn run(world: &World) -> anyhow::Result<()> {
+pub(crate) fn poison_becomes_dead_letters_and_an_unknown_kind_halts_the_partition(
+    world: &World,
+) -> anyhow::Result<()> {
     world.runtime.block_on(async {
         let site = Site::new(world, "poison").await?;
         site.start_all().await?;
@@ -39,7 +41,7 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
             .iter()
             .map(Script::expected)
             .collect::<anyhow::Result<Vec<_>>>()?;
-        observe::at_rest(&site, &expected).await?;
+        resting_state::at_rest(&site, &expected).await?;
         let dead = Topic::LeadInputs.dead_letters(&site.deployment.topic_prefix);
         eventually(Duration::from_secs(30), async || {
             let found = read_all(&site, &dead)?;
@@ -74,7 +76,9 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
 
 /// Fills a partition with poison: it halts with a reason, also when its owner dies, and the others
 /// continue. An operator lets it continue.
-pub(crate) fn limit(world: &World) -> anyhow::Result<()> {
+pub(crate) fn a_topic_full_of_poison_halts_only_its_partition_until_an_operator_resumes_it(
+    world: &World,
+) -> anyhow::Result<()> {
     // More than a limit and a batch, and no two limits.
     const POISON: usize = 40;
     world.runtime.block_on(async {

@@ -18,7 +18,7 @@ use serde_json::json;
 
 use payloads::{body, dead, good, message, value, wasender_events};
 
-use crate::observe::read_all;
+use crate::resting_state::read_all;
 
 const OURS: &str = "200000000000001";
 const PHONE: &str = "4915188887777";
@@ -52,7 +52,9 @@ const MARKERS: &[&str] = &[
 /// Longer than the topic takes, once its limit is this.
 const MAX_RECORD: usize = 100_000;
 
-pub(crate) fn run(world: &World) -> anyhow::Result<()> {
+pub(crate) fn ingests_output_holds_no_secret_and_no_personal_data(
+    world: &World,
+) -> anyhow::Result<()> {
     world.runtime.block_on(async {
         let mut site = Site::new(world, "privacy").await?;
         site.deployment.meta_app_secret = APP_SECRET.to_owned();

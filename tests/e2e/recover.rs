@@ -15,8 +15,8 @@ use rdkafka::metadata::MetadataTopic;
 use rdkafka::{Offset, TopicPartitionList};
 
 use crate::clients::kafka;
-use crate::conversation::{Expected, Script, scripts};
-use crate::observe;
+use crate::generated_conversation::{Expected, Script, scripts};
+use crate::resting_state;
 
 const LEADS: usize = 30;
 const TABLES: &[&str] = &[
@@ -27,14 +27,16 @@ const TABLES: &[&str] = &[
     "outbox",
 ];
 
-pub(crate) fn run(world: &World) -> anyhow::Result<()> {
+pub(crate) fn recovery_folds_the_log_again_and_repeats_no_message(
+    world: &World,
+) -> anyhow::Result<()> {
     world.runtime.block_on(async {
         let site = Site::new(world, "recover").await?;
         site.start_all().await?;
         let scripts = scripts(LEADS, 7);
         say(&site, &scripts, |length| 0..length / 3).await?;
         rows(&site, &scripts, |length| length / 3).await?;
-        observe::outbox_is_empty(&site).await?;
+        resting_state::outbox_is_empty(&site).await?;
         back_up(&site).await?;
 
         say(&site, &scripts, |length| length / 3..length * 2 / 3).await?;
@@ -59,11 +61,11 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
             .iter()
             .map(Script::expected)
             .collect::<anyhow::Result<Vec<Expected>>>()?;
-        observe::at_rest(&site, &expected).await?;
-        observe::outbox_is_empty(&site).await?;
-        let repeats = observe::events(&site, &expected)?;
-        observe::replies(&site, &expected)?;
-        let sends = observe::sent(&site, &expected, 0).await?;
+        resting_state::at_rest(&site, &expected).await?;
+        resting_state::outbox_is_empty(&site).await?;
+        let repeats = resting_state::events(&site, &expected)?;
+        resting_state::replies(&site, &expected)?;
+        let sends = resting_state::sent(&site, &expected, 0).await?;
         ensure!(
             repeats == 0 && sends == 0,
             "{repeats} events, {sends} sends"
@@ -179,7 +181,9 @@ async fn refuses(site: &Site<'_>, why: &str) -> anyhow::Result<()> {
 }
 
 /// Deletes unprocessed records from Kafka: only an operator can continue without them.
-pub(crate) fn lost_log(world: &World) -> anyhow::Result<()> {
+pub(crate) fn a_processor_skips_deleted_records_only_if_an_operator_allows_it(
+    world: &World,
+) -> anyhow::Result<()> {
     world.runtime.block_on(async {
         let site = Site::new(world, "lost-log").await?;
         site.start_all().await?;
@@ -217,8 +221,11 @@ pub(crate) fn lost_log(world: &World) -> anyhow::Result<()> {
             .iter()
             .map(Script::expected)
             .collect::<anyhow::Result<Vec<Expected>>>()?;
-        observe::at_rest(&site, &expected).await?;
-        ensure!(observe::events(&site, &expected)? == 0, "events repeat");
+        resting_state::at_rest(&site, &expected).await?;
+        ensure!(
+            resting_state::events(&site, &expected)? == 0,
+            "events repeat"
+        );
         site.finish().await
     })
 }

@@ -16,14 +16,16 @@ use leadstream_schemas::codec::decode;
 use leadstream_schemas::{LeadInput, Timestamp, Topic};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::observe::read_all;
+use crate::resting_state::read_all;
 
 const REPLICAS: [&str; 2] = ["ingest-a", "ingest-b"];
 const CLIENTS: usize = 16;
 /// The minimum number of webhooks in a phase.
 const WEBHOOKS: usize = 1000;
 
-pub(crate) fn run(world: &World) -> anyhow::Result<()> {
+pub(crate) fn no_webhook_is_lost_while_ingest_replicas_are_restarted_and_killed(
+    world: &World,
+) -> anyhow::Result<()> {
     world.runtime.block_on(async {
         let site = Site::new(world, "replicas").await?;
         let addresses = [free_address()?, free_address()?];

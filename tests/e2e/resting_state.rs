@@ -10,7 +10,7 @@ use leadstream_schemas::codec::decode;
 use leadstream_schemas::{Cause, LeadEvent, Reply, ReplyContent, ReplyKind, SyncPriority, Topic};
 use sqlx::Row;
 
-use crate::conversation::{Expected, ExpectedEvent};
+use crate::generated_conversation::{Expected, ExpectedEvent};
 pub(crate) use leadstream_harness::topic::read_all;
 
 /// Waits until rows, replies and both CRMs match the fold.

@@ -14,7 +14,9 @@ use serde_json::{Value, json};
 
 /// Registers a schema with one more optional field as the second version. Refuses one more required
 /// field, and a removed field that closed objects would then reject.
-pub(crate) fn evolve(world: &World) -> anyhow::Result<()> {
+pub(crate) fn the_registry_accepts_a_compatible_schema_and_refuses_an_incompatible_one(
+    world: &World,
+) -> anyhow::Result<()> {
     world.runtime.block_on(async {
         let site = Site::new(world, "evolve").await?;
         let registry = registry(&site.deployment.schema_registry)?;
@@ -83,7 +85,9 @@ fn registry(url: &str) -> anyhow::Result<Registry> {
 }
 
 /// Starts a processor again without its registry; a processor that never ran waits.
-pub(crate) fn registry_away(world: &World) -> anyhow::Result<()> {
+pub(crate) fn services_start_with_known_schema_ids_while_the_registry_is_unavailable(
+    world: &World,
+) -> anyhow::Result<()> {
     world.runtime.block_on(async {
         let mut site = Site::new(world, "ids").await?;
         site.start(Service::Processor, "processor").await?;

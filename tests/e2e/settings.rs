@@ -11,11 +11,11 @@ use leadstream_sandbox::webhook::sign;
 use leadstream_schemas::Topic;
 use tokio::process::Command;
 
-use crate::conversation::scripts;
+use crate::generated_conversation::scripts;
 
 /// Tests ingest without Kafka: it answers 503 with Retry-After, never 200. Once Kafka is available,
 /// it accepts the repeated request.
-pub(crate) fn kafka_away(world: &World) -> anyhow::Result<()> {
+pub(crate) fn ingest_answers_503_while_kafka_is_unavailable(world: &World) -> anyhow::Result<()> {
     world.runtime.block_on(async {
         let mut site = Site::new(world, "away").await?;
         // One start teaches the schema ids.
@@ -42,7 +42,7 @@ pub(crate) fn kafka_away(world: &World) -> anyhow::Result<()> {
         site.deployment.kafka = kafka;
         site.start(Service::Ingest, "ingest").await?;
         site.post(&body).await?;
-        let inputs = crate::observe::read_all(&site, &site.topic(Topic::LeadInputs))?;
+        let inputs = crate::resting_state::read_all(&site, &site.topic(Topic::LeadInputs))?;
         ensure!(inputs.len() == 1, "{} records", inputs.len());
         site.finish().await
     })
@@ -52,7 +52,9 @@ pub(crate) fn kafka_away(world: &World) -> anyhow::Result<()> {
 type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a [&'a str]);
 
 /// Checks that each service ends at once without settings or with wrong ones, and names them.
-pub(crate) fn named(world: &World) -> anyhow::Result<()> {
+pub(crate) fn an_error_names_a_missing_or_wrong_setting_with_an_example(
+    world: &World,
+) -> anyhow::Result<()> {
     const KAFKA: (&str, &str) = ("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9");
     const REGISTRY: (&str, &str) = ("SCHEMA_REGISTRY_URL", "http://127.0.0.1:9");
     let flow = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("wrong-flow.yaml");
@@ -158,7 +160,7 @@ pub(crate) fn named(world: &World) -> anyhow::Result<()> {
 }
 
 /// Checks that existing topics with other settings are used unchanged.
-pub(crate) fn topics_exist(world: &World) -> anyhow::Result<()> {
+pub(crate) fn applying_topics_changes_no_existing_topic(world: &World) -> anyhow::Result<()> {
     world.runtime.block_on(async {
         let site = Site::new(world, "exist").await?;
         let told = site
@@ -201,7 +203,9 @@ pub(crate) fn topics_exist(world: &World) -> anyhow::Result<()> {
 
 /// Checks that services and commands refuse a gap, another text, and the tables of a version before
 /// 0.1.0. A newer schema is used and logged.
-pub(crate) fn other_migrations(world: &World) -> anyhow::Result<()> {
+pub(crate) fn a_database_with_other_migrations_is_refused_with_a_remedy(
+    world: &World,
+) -> anyhow::Result<()> {
     const TABLE: &str = "_sqlx_migrations";
     const CRM: &str = "crm_migrations";
     world.runtime.block_on(async {

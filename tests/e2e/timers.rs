@@ -12,7 +12,7 @@ use leadstream_schemas::codec::decode;
 use leadstream_schemas::{Cause, LeadEvent, Reply, SyncPriority, Timestamp, Topic};
 
 use crate::clients::abort_transaction;
-use crate::observe::{self, read_all};
+use crate::resting_state::{self, read_all};
 
 const WITHIN: Duration = Duration::from_secs(60);
 /// The number of leads whose timers are due tomorrow.
@@ -60,7 +60,9 @@ async fn state(site: &Site<'_>, person: &Person, wanted: &str) -> anyhow::Result
 /// Tests nudge, cold and return to the former step. A lead whose timer was due while no processor
 /// ran goes cold at the next start, even after an aborted transaction at the log's end. A million
 /// other leads cost nothing.
-pub(crate) fn silence(world: &World) -> anyhow::Result<()> {
+pub(crate) fn timers_change_silent_leads_without_a_scan_of_a_million_waiting_ones(
+    world: &World,
+) -> anyhow::Result<()> {
     world.runtime.block_on(async {
         let site = Site::new(world, "silence").await?;
         sqlx::query(
@@ -90,7 +92,7 @@ pub(crate) fn silence(world: &World) -> anyhow::Result<()> {
         tokio::time::sleep(Duration::from_secs(11)).await;
         start_processor(&site, &folder, "timers:\n  nudge: 6s\n  cold: 10s\n").await?;
         state(&site, &ann, "COLD").await?;
-        observe::outbox_is_empty(&site).await?;
+        resting_state::outbox_is_empty(&site).await?;
         told(&site)?;
         let explained = site.tool(&["lead", "explain", "15556660001"]).await?;
         let wanted = "silence; AWAITING_BUDGET leads to COLD";
@@ -160,7 +162,7 @@ async fn nothing_was_scanned(site: &Site<'_>) -> anyhow::Result<()> {
 }
 
 /// Three messages in a second get one answer, to the last of them; another lead is answered beside.
-pub(crate) fn burst(world: &World) -> anyhow::Result<()> {
+pub(crate) fn three_messages_in_a_second_get_one_reply(world: &World) -> anyhow::Result<()> {
     world.runtime.block_on(async {
         let site = Site::new(world, "burst").await?;
         let folder = tempfile::tempdir()?;

@@ -16,7 +16,9 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Has two leads write what would qualify them, and one write STOP. A person gets them, no question
 /// is asked, and no answer counts.
-pub(crate) fn run(world: &World) -> anyhow::Result<()> {
+pub(crate) fn leads_without_replies_through_wasenderapi_are_handed_to_a_person(
+    world: &World,
+) -> anyhow::Result<()> {
     world.runtime.block_on(async {
         let site = Site::new(world, "wasender").await?;
         let own = [

@@ -104,12 +104,12 @@ async fn test(site: &Site<'_>, seed: u64, time: Duration) -> anyhow::Result<()> 
     let found = oracle::check(site, &client, &leads).await?;
     eprintln!("{ordered} faults of CRMs, {kills} kills of sinks; {found}");
     ensure!(kills > 0 && found.requests > LEAST, "too little happened");
-    mended(site, &client, &mut leads, &found.behind).await
+    repair(site, &client, &mut leads, &found.behind).await
 }
 
 /// Repairs all drift and checks that all records are in step. `crm reconcile` finds and repairs
 /// what a CRM applied late; the next change repairs what no waiting repairs.
-async fn mended(
+async fn repair(
     site: &Site<'_>,
     client: &SandboxClient,
     leads: &mut Leads,

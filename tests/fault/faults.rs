@@ -59,7 +59,7 @@ impl<'a> Faults<'a> {
             self.join_and_leave(stop),
             self.terminate_backends(stop),
             self.cut(stop),
-            self.take_servers_away(stop),
+            self.interrupt_servers(stop),
         )?;
         Ok(())
     }
@@ -158,7 +158,7 @@ impl<'a> Faults<'a> {
         Ok(())
     }
 
-    async fn take_servers_away(&self, stop: &CancellationToken) -> anyhow::Result<()> {
+    async fn interrupt_servers(&self, stop: &CancellationToken) -> anyhow::Result<()> {
         let mut random = self.random(6);
         let stack = &self.site.world.stack;
         let mut turn = random.random_range(0..4);
@@ -213,7 +213,7 @@ impl fmt::Display for Faults<'_> {
         let of = |counter: &AtomicUsize| counter.load(Ordering::Relaxed);
         write!(
             f,
-            "{} kills ({} ends by a signal in all), {} zombies, {} guests, {} sessions of PostgreSQL ended, {} times answers of Kafka lost, killed and restarted: PostgreSQL {}, Kafka {}, registry {}; PostgreSQL stood still {} times",
+            "{} kills ({} ends by a signal in all), {} zombies, {} guests, {} sessions of PostgreSQL ended, {} times answers of Kafka lost, killed and restarted: PostgreSQL {}, Kafka {}, registry {}; PostgreSQL paused {} times",
             of(&self.kills),
             self.members.crashes(),
             of(&self.zombies),

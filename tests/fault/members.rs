@@ -55,13 +55,13 @@ impl Members {
     /// Starts three processors, one of which reaches Kafka through the proxy, and ingest.
     pub(crate) fn start(site: &Site<'_>, time: Duration) -> anyhow::Result<Self> {
         let until = (SystemTime::UNIX_EPOCH.elapsed()? + time).as_secs();
-        let detour = site.world.proxy.address().to_string();
+        let proxy = site.world.proxy.address().to_string();
         let processors = ["processor-a", "processor-b", "processor-c"]
             .iter()
             .map(|name| {
                 let spec = processor(site, name, until);
                 let spec = match *name {
-                    "processor-c" => spec.env("KAFKA_BOOTSTRAP_SERVERS", &detour),
+                    "processor-c" => spec.env("KAFKA_BOOTSTRAP_SERVERS", &proxy),
                     _ => spec,
                 };
                 Member::start(site, name, spec)
@@ -79,11 +79,11 @@ impl Members {
     /// Restarts each process that a signal ended. Returns an error when one gives up by itself.
     pub(crate) async fn supervise(&self, site: &Site<'_>) -> anyhow::Result<()> {
         let all = self.processors.iter().chain([&self.ingest]);
-        futures::future::try_join_all(all.map(|member| self.keep(site, member))).await?;
+        futures::future::try_join_all(all.map(|member| self.keep_running(site, member))).await?;
         bail!("nothing is left to supervise")
     }
 
-    async fn keep(&self, site: &Site<'_>, member: &Member) -> anyhow::Result<()> {
+    async fn keep_running(&self, site: &Site<'_>, member: &Member) -> anyhow::Result<()> {
         loop {
             let process = member.process();
             crashed(&member.name, &process, process.wait().await)?;

@@ -21,7 +21,7 @@ use leadstream_schemas::{LeadInput, Timestamp, Topic};
 use crate::members::FLOW;
 use crate::traffic::Written;
 use commands::ExpectedResult;
-use lead::{Lead, Outcome, Person};
+use lead::{AdmitResult, Lead, Person};
 
 pub(crate) struct Oracle {
     flows: Flows,
@@ -31,7 +31,7 @@ pub(crate) struct Oracle {
     people: BTreeMap<String, Person>,
     /// Class and bytes of dead letters, by partition and offset.
     dead: HashMap<(i32, i64), (&'static str, Vec<u8>)>,
-    commands: HashMap<String, ExpectedResult>,
+    command_results: HashMap<String, ExpectedResult>,
     seen: HashSet<String>,
     counts: Counts,
 }
@@ -67,19 +67,19 @@ impl Oracle {
             leads: HashMap::new(),
             people: BTreeMap::new(),
             dead: HashMap::new(),
-            commands: HashMap::new(),
+            command_results: HashMap::new(),
             seen: HashSet::new(),
             counts: Counts::default(),
         };
         topic::for_each(site, &site.topic(Topic::LeadInputs), |record| {
-            oracle.take(record, written)
+            oracle.read_record(record, written)
         })?;
         let lost = written.ids.difference(&oracle.seen).count();
         ensure!(lost == 0, "{lost} acknowledged inputs are not in the topic");
         Ok(oracle)
     }
 
-    fn take(&mut self, record: Read, written: &Written) -> anyhow::Result<()> {
+    fn read_record(&mut self, record: Read, written: &Written) -> anyhow::Result<()> {
         self.counts.records += 1;
         let key = String::from_utf8(record.key.clone())?;
         let inbound = decode::<LeadInput>(&record.value)
@@ -90,7 +90,7 @@ impl Oracle {
                 let known = written.poison.contains(&record.value);
                 ensure!(known, "a record that nobody wrote cannot be read");
                 self.counts.poison += 1;
-                self.bury(record, "undecodable");
+                self.expect_dead_letter(record, "undecodable");
             }
             Some(Inbound::Merge(_)) => self.counts.own += 1,
             Some(Inbound::Command(command)) => self.command(&key, &command, record)?,
@@ -102,25 +102,25 @@ impl Oracle {
     fn admit(&mut self, key: &str, input: &Input, record: Read) -> anyhow::Result<()> {
         self.seen.insert(input.order.id.clone());
         if let Some(number) = two_ids(input) {
-            self.people.entry(number).or_default().take(key, input);
+            self.people.entry(number).or_default().add_input(key, input);
             return Ok(());
         }
         let lead = self.leads.entry(key.to_owned()).or_default();
         match lead.admit(&self.flows, key, input)? {
-            Outcome::Folded { late, .. } => self.counts.late += usize::from(late),
-            Outcome::Duplicate => self.counts.duplicates += 1,
-            Outcome::Erased => self.counts.erased += 1,
-            Outcome::TooLate => {
+            AdmitResult::Folded { late, .. } => self.counts.late += usize::from(late),
+            AdmitResult::Duplicate => self.counts.duplicates += 1,
+            AdmitResult::Erased => self.counts.erased += 1,
+            AdmitResult::TooLate => {
                 self.counts.too_late += 1;
-                self.bury(record, "too_late");
+                self.expect_dead_letter(record, "too_late");
             }
         }
         Ok(())
     }
 
-    fn bury(&mut self, record: Read, class: &'static str) {
-        let place = (record.partition, record.offset);
-        self.dead.insert(place, (class, record.value));
+    fn expect_dead_letter(&mut self, record: Read, class: &'static str) {
+        let position = (record.partition, record.offset);
+        self.dead.insert(position, (class, record.value));
     }
 
     /// Compares the actual state with the expected one.
@@ -136,7 +136,9 @@ impl Oracle {
         self.events(site).context("events")?;
         self.replies(site).context("replies")?;
         self.dead_letters(site).context("dead letters")?;
-        self.outcomes(site).await.context("outcomes of commands")?;
+        self.command_results(site)
+            .await
+            .context("outcomes of commands")?;
         Ok(Checked {
             leads: self.leads.len(),
             people: self.people.len(),

@@ -98,13 +98,13 @@ impl<'a> Traffic<'a> {
             says.extend(brief.next(Timestamp::now()));
             under_way.push_back(self.send(says).await?);
             while under_way.len() > UNACKNOWLEDGED {
-                settle(&mut under_way, &mut written).await?;
+                await_oldest(&mut under_way, &mut written).await?;
             }
         }
         let rest = people.rest().into_iter().chain(brief.rest()).collect();
         under_way.push_back(self.send(rest).await?);
         while !under_way.is_empty() {
-            settle(&mut under_way, &mut written).await?;
+            await_oldest(&mut under_way, &mut written).await?;
         }
         Ok(written)
     }
@@ -163,7 +163,7 @@ impl<'a> Traffic<'a> {
 }
 
 /// Waits for the oldest burst.
-async fn settle(
+async fn await_oldest(
     under_way: &mut VecDeque<(Delivery, Vec<Says>)>,
     written: &mut Written,
 ) -> anyhow::Result<()> {

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::{
     HUBSPOT, SALESFORCE, SINK, count, dead_letters, event, in_step, lead_id, ledger, metric,
-    publish, received, settled, site, site_with,
+    publish, received, site, site_with, wait_for_states,
 };
 
 const BATCH: usize = 100;
@@ -37,7 +37,7 @@ async fn one_batch(
     publish(site, &events).await?;
     site.spawn(Service::SinkCrm, SINK)?;
     for crm in [HUBSPOT, SALESFORCE] {
-        settled(site, crm, &[("due", BATCH + 1)]).await?;
+        wait_for_states(site, crm, &[("due", BATCH + 1)]).await?;
     }
     for fault in faults {
         client.order(fault).await?;
@@ -54,7 +54,9 @@ fn sizes(upserts: &[ReceivedUpsert]) -> Vec<usize> {
 
 /// Sends 3 bad, 2 locked and 95 good records. The good cost one request; the locked are sent again
 /// without them, whichever status HubSpot returns.
-pub(crate) fn mixed_batch(world: &World) -> anyhow::Result<()> {
+pub(crate) fn a_batch_with_bad_and_locked_records_costs_one_request_for_the_good_ones(
+    world: &World,
+) -> anyhow::Result<()> {
     const BAD: [usize; 3] = [7, 50, 93];
     const LOCKED: [usize; 2] = [20, 21];
     world.runtime.block_on(async {
@@ -80,8 +82,8 @@ pub(crate) fn mixed_batch(world: &World) -> anyhow::Result<()> {
             }
             one_batch(&site, &client, &faults).await?;
             let good = BATCH + 1 - BAD.len();
-            settled(&site, HUBSPOT, &[("done", good), ("dead", BAD.len())]).await?;
-            settled(&site, SALESFORCE, &[("done", good), ("dead", BAD.len())]).await?;
+            wait_for_states(&site, HUBSPOT, &[("done", good), ("dead", BAD.len())]).await?;
+            wait_for_states(&site, SALESFORCE, &[("done", good), ("dead", BAD.len())]).await?;
             let of_hubspot = sizes(&received(&site, HUBSPOT_UPSERT).await?);
             ensure!(of_hubspot == [1, BATCH], "HubSpot got {of_hubspot:?}");
             let of_salesforce = received(&site, SALESFORCE_UPSERT).await?;
@@ -104,7 +106,9 @@ pub(crate) fn mixed_batch(world: &World) -> anyhow::Result<()> {
 }
 
 /// Has one record refuse its batch; the token expires during the search for that record.
-pub(crate) fn token_in_mid_batch(world: &World) -> anyhow::Result<()> {
+pub(crate) fn a_token_that_expires_while_a_batch_is_halved_is_renewed(
+    world: &World,
+) -> anyhow::Result<()> {
     const BAD: usize = 33;
     const EXPIRES_WITH: usize = 77;
     world.runtime.block_on(async {
@@ -124,7 +128,7 @@ pub(crate) fn token_in_mid_batch(world: &World) -> anyhow::Result<()> {
         ];
         one_batch(&site, &client, &faults).await?;
         for (crm, endpoint) in [(HUBSPOT, HUBSPOT_UPSERT), (SALESFORCE, SALESFORCE_UPSERT)] {
-            let rows = settled(&site, crm, &[("done", BATCH), ("dead", 1)]).await?;
+            let rows = wait_for_states(&site, crm, &[("done", BATCH), ("dead", 1)]).await?;
             let bad = rows.get(&lead_id(BAD)).context("no row")?;
             ensure!(bad.state == "dead" && bad.attempts == 1, "{crm}: {bad:?}");
             let expired = count(&site, "requests", crm, "auth").await?;
@@ -153,7 +157,9 @@ pub(crate) fn token_in_mid_batch(world: &World) -> anyhow::Result<()> {
 
 /// Loses the answers of applied batches, wholly or in part. Each lead keeps one record, and the
 /// retry sends the newest revision.
-pub(crate) fn unknown_outcome(world: &World) -> anyhow::Result<()> {
+pub(crate) fn an_update_applied_without_an_answer_is_sent_again_in_its_newest_state(
+    world: &World,
+) -> anyhow::Result<()> {
     world.runtime.block_on(async {
         let site = site(world, "unknown").await?;
         let client = site.sandbox.client()?;
@@ -178,7 +184,7 @@ pub(crate) fn unknown_outcome(world: &World) -> anyhow::Result<()> {
             .map(|lead| if lead < 40 { 2 } else { 1 })
             .collect();
         for crm in [HUBSPOT, SALESFORCE] {
-            settled(&site, crm, &[("done", BATCH + 1)]).await?;
+            wait_for_states(&site, crm, &[("done", BATCH + 1)]).await?;
             eventually(Duration::from_secs(10), async || {
                 let rows = ledger(&site, crm).await?;
                 let sent =
@@ -212,7 +218,9 @@ pub(crate) fn unknown_outcome(world: &World) -> anyhow::Result<()> {
 
 /// Tests a day's limit that other apps use up. Requests beyond our share are left to them; requests
 /// beyond the pool wait for the next day.
-pub(crate) fn daily_limit(world: &World) -> anyhow::Result<()> {
+pub(crate) fn a_crm_shares_the_daily_requests_with_other_apps_and_waits_for_the_next_day(
+    world: &World,
+) -> anyhow::Result<()> {
     const POOL: u64 = 1_000_000;
     world.runtime.block_on(async {
         let mut config = sandbox_config();
@@ -310,7 +318,7 @@ const fn endpoint_of(vendor: Vendor) -> Endpoint {
 
 /// Has Salesforce refuse the only due record. The organisation may be at fault, so the lane halts;
 /// other records show that the record is at fault.
-pub(crate) fn lone_suspect(world: &World) -> anyhow::Result<()> {
+pub(crate) fn a_record_refused_alone_delays_no_other(world: &World) -> anyhow::Result<()> {
     world.runtime.block_on(async {
         let site = site(world, "lone").await?;
         let client = site.sandbox.client()?;
@@ -340,7 +348,7 @@ pub(crate) fn lone_suspect(world: &World) -> anyhow::Result<()> {
             Ok(())
         })
         .await?;
-        settled(&site, SALESFORCE, &[("done", leads - 1), ("dead", 1)]).await?;
+        wait_for_states(&site, SALESFORCE, &[("done", leads - 1), ("dead", 1)]).await?;
         ensure!(dead_letters(&site)?.len() == 1, "not one dead letter");
         site.finish().await
     })

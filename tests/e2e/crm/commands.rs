@@ -9,11 +9,13 @@ use leadstream_sandbox::{Endpoint, Fault};
 use leadstream_schemas::Topic;
 use serde_json::json;
 
-use super::{HUBSPOT, SALESFORCE, event, lead_id, publish, settled, site, state};
+use super::{HUBSPOT, SALESFORCE, event, lead_id, publish, site, state, wait_for_states};
 use crate::clients::producer;
 
 /// Lists, retries and synchronizes dead and parked records, and shows what would be sent.
-pub(crate) fn run(world: &World) -> anyhow::Result<()> {
+pub(crate) fn operators_see_what_a_crm_lacks_and_redrive_the_current_state(
+    world: &World,
+) -> anyhow::Result<()> {
     world.runtime.block_on(async {
         let site = site(world, "commands").await?.with_crms();
         let client = site.sandbox.client()?;
@@ -31,8 +33,8 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
 
         // Nothing runs yet: the plan is empty until the ledger is written.
         site.start(Service::SinkCrm, "sink").await?;
-        settled(&site, HUBSPOT, &[("done", 4), ("dead", 1)]).await?;
-        settled(&site, SALESFORCE, &[("done", 4), ("parked", 1)]).await?;
+        wait_for_states(&site, HUBSPOT, &[("done", 4), ("dead", 1)]).await?;
+        wait_for_states(&site, SALESFORCE, &[("done", 4), ("parked", 1)]).await?;
         let status = site.tool(&["crm", "status"]).await?;
         for part in ["dead", "INVALID_EMAIL", "parked", "ENTITY_IS_LOCKED", "in step"] {
             ensure!(status.contains(part), "{part}: {status}");
@@ -76,8 +78,8 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
         );
         ensure!(plan.contains(&state(2)), "the plan is not the present state: {plan}");
         site.start(Service::SinkCrm, "sink").await?;
-        settled(&site, HUBSPOT, &[("done", 5)]).await?;
-        settled(&site, SALESFORCE, &[("done", 5)]).await?;
+        wait_for_states(&site, HUBSPOT, &[("done", 5)]).await?;
+        wait_for_states(&site, SALESFORCE, &[("done", 5)]).await?;
         let contact = client.contact(&lead_id(0)).await?;
         ensure!(
             contact.is_some_and(|contact| contact.values.get("leadstream_state") == Some(&json!(state(2)))),

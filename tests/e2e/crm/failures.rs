@@ -8,11 +8,11 @@ use leadstream_sandbox::{Effect, Endpoint, ErrorBody, Fault};
 use serde_json::json;
 
 use super::{
-    HUBSPOT, SALESFORCE, SINK, count, dead_letters, event, in_step, publish, settled, site,
+    HUBSPOT, SALESFORCE, SINK, count, dead_letters, event, in_step, publish, site, wait_for_states,
 };
 
 /// Fails whole requests: each failure is survived, counts as its class, and loses no lead.
-pub(crate) fn run(world: &World) -> anyhow::Result<()> {
+pub(crate) fn a_failing_crm_catches_up_and_delays_no_other(world: &World) -> anyhow::Result<()> {
     world.runtime.block_on(async {
         let site = site(world, "requests").await?;
         let client = site.sandbox.client()?;
@@ -53,10 +53,10 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
             .collect();
         publish(&site, &events).await?;
         site.spawn(Service::SinkCrm, SINK)?;
-        settled(&site, HUBSPOT, &[("done", 150)]).await?;
+        wait_for_states(&site, HUBSPOT, &[("done", 150)]).await?;
         in_step(&client.contacts().await?, HUBSPOT, &newest)?;
         ensure!(client.leads().await?.is_empty(), "Salesforce is down");
-        let behind = settled(&site, SALESFORCE, &[("due", 150)]).await?;
+        let behind = wait_for_states(&site, SALESFORCE, &[("due", 150)]).await?;
         let failing = behind.values().filter(|row| row.error.is_some()).count();
         ensure!(failing > 0, "no row says why it waits");
 
@@ -77,7 +77,7 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
         ] {
             client.order(&fault).await?;
         }
-        settled(&site, SALESFORCE, &[("done", 150)]).await?;
+        wait_for_states(&site, SALESFORCE, &[("done", 150)]).await?;
         in_step(&client.leads().await?, SALESFORCE, &newest)?;
         ensure!(
             dead_letters(&site)?.is_empty(),

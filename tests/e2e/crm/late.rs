@@ -22,7 +22,9 @@ const LANES: [(&str, Endpoint, &str); 2] = [
     ),
 ];
 
-pub(crate) fn run(world: &World) -> anyhow::Result<()> {
+pub(crate) fn an_update_applied_late_by_a_crm_is_distinguished_from_one_sent_late(
+    world: &World,
+) -> anyhow::Result<()> {
     world.runtime.block_on(async {
         let site = site(world, "late").await?;
         let client = site.sandbox.client()?;

@@ -5,7 +5,9 @@ use leadstream_harness::{Site, World};
 use leadstream_local::deployment::Service;
 use leadstream_sandbox::{Endpoint, Fault};
 
-use super::{SALESFORCE, SINK, dead_letters, event, in_step, publish, received, settled, site};
+use super::{
+    SALESFORCE, SINK, dead_letters, event, in_step, publish, received, site, wait_for_states,
+};
 
 const LEADS: usize = 250;
 const MOST: usize = 50;
@@ -20,7 +22,9 @@ async fn too_large(site: &Site<'_>) -> anyhow::Result<usize> {
 
 /// Tests a trigger that fails with more than 50 records. No lead is lost, the limit is remembered,
 /// and dead leads all succeed together.
-pub(crate) fn run(world: &World) -> anyhow::Result<()> {
+pub(crate) fn a_transaction_limit_of_the_crm_costs_no_lead_and_is_remembered(
+    world: &World,
+) -> anyhow::Result<()> {
     world.runtime.block_on(async {
         let site = site(world, "limits").await?.with_crms();
         let client = site.sandbox.client()?;
@@ -33,14 +37,14 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
             |revision| -> Vec<_> { (0..LEADS).map(|lead| event(lead, revision)).collect() };
         publish(&site, &events(1)).await?;
         site.spawn(Service::SinkCrm, SINK)?;
-        settled(&site, SALESFORCE, &[("due", LEADS)]).await?;
+        wait_for_states(&site, SALESFORCE, &[("due", LEADS)]).await?;
         client.cancel(away).await?;
-        settled(&site, SALESFORCE, &[("done", LEADS)]).await?;
+        wait_for_states(&site, SALESFORCE, &[("done", LEADS)]).await?;
         let refused = too_large(&site).await?;
         ensure!(refused > 0, "no batch exceeded the limit");
 
         publish(&site, &events(2)).await?;
-        settled(&site, SALESFORCE, &[("done", LEADS)]).await?;
+        wait_for_states(&site, SALESFORCE, &[("done", LEADS)]).await?;
         let again = too_large(&site).await? - refused;
         // The size may grow once.
         ensure!(again <= 1, "{again} more requests were too large");
@@ -51,7 +55,7 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
             .await?;
         site.tool(&["crm", "retry", "--state", "dead"]).await?;
         site.start(Service::SinkCrm, SINK).await?;
-        settled(&site, SALESFORCE, &[("done", LEADS)]).await?;
+        wait_for_states(&site, SALESFORCE, &[("done", LEADS)]).await?;
         in_step(&client.leads().await?, SALESFORCE, &vec![2; LEADS])?;
         ensure!(dead_letters(&site)?.is_empty(), "a healthy lead died");
         site.finish().await

@@ -11,8 +11,8 @@ use leadstream_sandbox::{Effect, Endpoint, Fault, SandboxClient};
 use serde_json::json;
 
 use super::{
-    Entry, HUBSPOT, SALESFORCE, SINK, count, dead_letters, event, lead_id, ledger, publish,
-    settled, site,
+    Entry, HUBSPOT, SALESFORCE, SINK, count, dead_letters, event, lead_id, ledger, publish, site,
+    wait_for_states,
 };
 
 const LEADS: usize = 100;
@@ -178,7 +178,7 @@ async fn ended(site: &Site<'_>, crm: &str, rows: &[Row]) -> anyhow::Result<()> {
 }
 
 /// Checks that exactly each dead lead has a dead letter, without its number and with its origin.
-fn buried(site: &Site<'_>, rows: &[(&'static str, Vec<Row>)]) -> anyhow::Result<()> {
+fn check_dead_letters(site: &Site<'_>, rows: &[(&'static str, Vec<Row>)]) -> anyhow::Result<()> {
     let mut expected = Vec::new();
     for (crm, rows) in rows {
         let dead = rows
@@ -211,7 +211,9 @@ fn buried(site: &Site<'_>, rows: &[(&'static str, Vec<Row>)]) -> anyhow::Result<
 
 /// Plays all rows at once beside good leads. The next revision requeues dead records, and equal
 /// payloads cause no request.
-pub(crate) fn run(world: &World) -> anyhow::Result<()> {
+pub(crate) fn each_bad_record_ends_as_its_row_says_and_delays_no_other(
+    world: &World,
+) -> anyhow::Result<()> {
     world.runtime.block_on(async {
         let site = site(world, "records").await?;
         let client = site.sandbox.client()?;
@@ -225,7 +227,7 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
         for (crm, rows) in &tables {
             ended(&site, crm, rows).await?;
         }
-        buried(&site, &tables)?;
+        check_dead_letters(&site, &tables)?;
         let stale = tables[1].1.iter().position(|row| row.counted == "stale");
         let stale = client.lead(&lead_id(stale.context("a row")?)).await?;
         ensure!(stale.is_none(), "what the CRM refused was written");
@@ -234,8 +236,8 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
 
         client.clear_faults().await?;
         publish(&site, &events(2)).await?;
-        settled(&site, SALESFORCE, &[("done", LEADS)]).await?;
-        settled(&site, HUBSPOT, &[("done", LEADS)]).await?;
+        wait_for_states(&site, SALESFORCE, &[("done", LEADS)]).await?;
+        wait_for_states(&site, HUBSPOT, &[("done", LEADS)]).await?;
         let requests = client.upserts(0).await?.len();
         let repeated: Vec<_> = events(2)
             .into_iter()

@@ -138,7 +138,9 @@ impl Lane {
 const VENDOR: ErrorBody = ErrorBody::Vendor;
 
 /// Tests temporary request failures: the same records are sent again, each with one more attempt.
-pub(crate) fn retried(world: &World) -> anyhow::Result<()> {
+pub(crate) fn a_temporary_failure_is_retried_and_its_reason_is_shown(
+    world: &World,
+) -> anyhow::Result<()> {
     let [hubspot, salesforce] = LANES;
     let object = ErrorBody::Json(json!({ "message": "x", "errorCode": "SERVER_UNAVAILABLE" }));
     let mut of_hubspot = vec![
@@ -163,7 +165,7 @@ pub(crate) fn retried(world: &World) -> anyhow::Result<()> {
 }
 
 /// Tests throttling: the CRM gets no requests for as long as it asks, and no attempt is counted.
-pub(crate) fn throttled(world: &World) -> anyhow::Result<()> {
+pub(crate) fn a_throttled_request_waits_and_counts_no_attempt(world: &World) -> anyhow::Result<()> {
     let [hubspot, salesforce] = LANES;
     let throttle =
         |seconds, fault, reason| row(Class::Throttle(seconds), "throttle", fault, reason);
@@ -181,7 +183,9 @@ pub(crate) fn throttled(world: &World) -> anyhow::Result<()> {
 
 /// Tests wrong credentials, a missing property and exhausted storage: the lane halts and reports
 /// why.
-pub(crate) fn halted(world: &World) -> anyhow::Result<()> {
+pub(crate) fn a_fault_of_the_whole_organisation_halts_its_crm_without_dead_letters(
+    world: &World,
+) -> anyhow::Result<()> {
     let [hubspot, salesforce] = LANES;
     let halt = |counted, fault, reason| row(Class::Halt, counted, fault, reason);
     let missing = "Property values were not valid: [{\"isValid\":false,\"error\":\"PROPERTY_DOESNT_EXIST\",\"name\":\"leadstream_score\"}]";

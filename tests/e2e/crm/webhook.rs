@@ -85,7 +85,9 @@ async fn receive(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) 
     }
 }
 
-pub(crate) fn run(world: &World) -> anyhow::Result<()> {
+pub(crate) fn a_webhook_receiver_gets_every_event_signed_and_in_order_beside_crms(
+    world: &World,
+) -> anyhow::Result<()> {
     world.runtime.block_on(async {
         let shared = Shared::default();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;

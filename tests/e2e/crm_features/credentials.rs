@@ -14,7 +14,7 @@ use leadstream_harness::{Site, World, eventually};
 use leadstream_local::deployment::Service;
 use leadstream_sandbox::{Effect, Endpoint, ErrorBody, Fault, JwtBearer, OAuthApp};
 
-use crate::crm::{HUBSPOT, SALESFORCE, SINK, event, publish, settled, site};
+use crate::crm::{HUBSPOT, SALESFORCE, SINK, event, publish, site, wait_for_states};
 
 const USER: &str = "leadstream@acme.example";
 const AUDIENCE: &str = "https://login.salesforce.com";
@@ -75,7 +75,9 @@ fn configure(site: &mut Site<'_>, folder: &Path) -> anyhow::Result<Vec<PathBuf>>
     Ok(files)
 }
 
-pub(crate) fn run(world: &World) -> anyhow::Result<()> {
+pub(crate) fn tokens_are_renewed_before_they_expire_and_secrets_without_a_restart(
+    world: &World,
+) -> anyhow::Result<()> {
     world.runtime.block_on(async {
         let mut site = site(world, "credentials").await?;
         let client = site.sandbox.client()?;
@@ -87,10 +89,10 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
         // refused, because each is replaced before it expires.
         for revision in 1..=5 {
             publish(&site, &[event(0, revision)]).await?;
-            settled(&site, HUBSPOT, &[("done", 1)]).await?;
+            wait_for_states(&site, HUBSPOT, &[("done", 1)]).await?;
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
-        settled(&site, SALESFORCE, &[("done", 1)]).await?;
+        wait_for_states(&site, SALESFORCE, &[("done", 1)]).await?;
         let stats = client.stats().await?;
         let refused = stats
             .endpoints
@@ -136,8 +138,8 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
         std::fs::write(&files[0], "another-secret\n")?;
         std::fs::write(&files[1], REFRESH[1])?;
         std::fs::write(&files[2], &private)?;
-        settled(&site, HUBSPOT, &[("done", 2)]).await?;
-        settled(&site, SALESFORCE, &[("done", 2)]).await?;
+        wait_for_states(&site, HUBSPOT, &[("done", 2)]).await?;
+        wait_for_states(&site, SALESFORCE, &[("done", 2)]).await?;
         for secret in [
             "app-secret",
             REFRESH[0],
@@ -160,7 +162,7 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
             .order(&Fault::once(Endpoint::HubspotUpsert, elsewhere))
             .await?;
         publish(&site, &[event(2, 1)]).await?;
-        settled(&site, HUBSPOT, &[("done", 3)]).await?;
+        wait_for_states(&site, HUBSPOT, &[("done", 3)]).await?;
         let log = site.log(SINK)?;
         let told = log
             .lines()

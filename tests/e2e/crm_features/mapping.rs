@@ -8,7 +8,9 @@ use leadstream_sandbox::{CrmRecord, Field, Property};
 use serde_json::{Value, json};
 
 use super::mapping_file;
-use crate::crm::{HUBSPOT, SALESFORCE, SINK, event, lead_id, metric, publish, settled, site_with};
+use crate::crm::{
+    HUBSPOT, SALESFORCE, SINK, event, lead_id, metric, publish, site_with, wait_for_states,
+};
 
 const ANA: &str = "ana@example.com";
 
@@ -41,7 +43,9 @@ fn held(
     Ok(())
 }
 
-pub(crate) fn run(world: &World) -> anyhow::Result<()> {
+pub(crate) fn each_crm_receives_the_fields_of_its_mapping_file(
+    world: &World,
+) -> anyhow::Result<()> {
     world.runtime.block_on(async {
         let mut config = sandbox_config();
         config.hubspot.properties.push(Property::new("hubspot_owner_id", "string"));
@@ -73,8 +77,8 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
         publish(&site, &events).await?;
         // The younger of two leads that are one person closes and names the other.
         publish(&site, &[of(4, 2, "MERGED", &[("merged_into", json!(lead_id(1))), ("cause", json!("merge"))])]).await?;
-        settled(&site, HUBSPOT, &[("done", 5)]).await?;
-        settled(&site, SALESFORCE, &[("done", 5)]).await?;
+        wait_for_states(&site, HUBSPOT, &[("done", 5)]).await?;
+        wait_for_states(&site, SALESFORCE, &[("done", 5)]).await?;
 
         let contacts = client.contacts().await?;
         ensure!(contacts.len() == 4, "{} contacts: the filter holds back one", contacts.len());

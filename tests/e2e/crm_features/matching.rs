@@ -8,7 +8,9 @@ use leadstream_sandbox::{CrmRecord, Endpoint, Fault, Values, Vendor};
 use serde_json::{Value, json};
 
 use super::mapping_file;
-use crate::crm::{HUBSPOT, SALESFORCE, SINK, event, lead_id, metric, publish, settled, site};
+use crate::crm::{
+    HUBSPOT, SALESFORCE, SINK, event, lead_id, metric, publish, site, wait_for_states,
+};
 
 fn values(values: Value) -> anyhow::Result<Values> {
     Ok(serde_json::from_value(values)?)
@@ -45,11 +47,13 @@ fn enter(site: &Site<'_>, vendor: Vendor) -> anyhow::Result<Vec<String>> {
         json!({name: "Nobody", company: "Acme", phone: "(555) 123-4567"}),
     ]
     .into_iter()
-    .map(|record| Ok(site.sandbox.enter(vendor, None, values(record)?)?))
+    .map(|record| Ok(site.sandbox.write_record(vendor, None, values(record)?)?))
     .collect()
 }
 
-pub(crate) fn run(world: &World) -> anyhow::Result<()> {
+pub(crate) fn an_existing_record_is_adopted_and_a_person_chooses_among_several(
+    world: &World,
+) -> anyhow::Result<()> {
     world.runtime.block_on(async {
         let mut site = site(world, "matching").await?;
         let client = site.sandbox.client()?;
@@ -74,8 +78,8 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
         site.start(Service::SinkCrm, SINK).await?;
         let events: Vec<Value> = (0..4).map(|lead| event(lead, 1)).collect();
         publish(&site, &events).await?;
-        settled(&site, HUBSPOT, &[("done", 4)]).await?;
-        let ledger = settled(&site, SALESFORCE, &[("done", 3), ("parked", 1)]).await?;
+        wait_for_states(&site, HUBSPOT, &[("done", 4)]).await?;
+        let ledger = wait_for_states(&site, SALESFORCE, &[("done", 3), ("parked", 1)]).await?;
         let reason = ledger[&lead_id(2)].error.clone().unwrap_or_default();
         ensure!(
             reason.starts_with("2 records have the lead's number"),
@@ -136,8 +140,8 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
             &(0..4).map(|lead| event(lead, 2)).collect::<Vec<_>>(),
         )
         .await?;
-        settled(&site, SALESFORCE, &[("done", 4)]).await?;
-        settled(&site, HUBSPOT, &[("done", 4)]).await?;
+        wait_for_states(&site, SALESFORCE, &[("done", 4)]).await?;
+        wait_for_states(&site, HUBSPOT, &[("done", 4)]).await?;
         let held = client.leads().await?;
         ensure!(
             keyed(&held, "WA_Id__c", 2)?.id == leads[2],

@@ -10,7 +10,9 @@ use leadstream_local::deployment::Service;
 use leadstream_sandbox::{SandboxConfig, Values, Vendor};
 use serde_json::json;
 
-use crate::crm::{HUBSPOT, SALESFORCE, SINK, count, event, lead_id, publish, settled, site_with};
+use crate::crm::{
+    HUBSPOT, SALESFORCE, SINK, count, event, lead_id, publish, site_with, wait_for_states,
+};
 
 /// Returns the files of a folder by relative path.
 fn files(folder: &Path) -> anyhow::Result<BTreeMap<String, String>> {
@@ -27,7 +29,9 @@ fn files(folder: &Path) -> anyhow::Result<BTreeMap<String, String>> {
     .collect()
 }
 
-pub(crate) fn run(world: &World) -> anyhow::Result<()> {
+pub(crate) fn an_empty_crm_is_provisioned_and_an_older_revision_is_refused(
+    world: &World,
+) -> anyhow::Result<()> {
     world.runtime.block_on(async {
         let mut config = SandboxConfig::default();
         config
@@ -86,17 +90,17 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
         // What was made takes what is written.
         site.start(Service::SinkCrm, SINK).await?;
         publish(&site, &[event(0, 5), event(1, 1)]).await?;
-        settled(&site, HUBSPOT, &[("done", 2)]).await?;
-        settled(&site, SALESFORCE, &[("done", 2)]).await?;
+        wait_for_states(&site, HUBSPOT, &[("done", 2)]).await?;
+        wait_for_states(&site, SALESFORCE, &[("done", 2)]).await?;
         // The CRM is newer than our revision: its refusal counts as done.
         let lead = client.lead(&lead_id(0)).await?.context("no lead")?;
         let newer: Values =
             serde_json::from_value(json!({"Leadstream_Revision__c": 9, "Company": "Acme"}))?;
         site.sandbox
-            .enter(Vendor::Salesforce, Some(&lead.id), newer)?;
+            .write_record(Vendor::Salesforce, Some(&lead.id), newer)?;
         publish(&site, &[event(0, 6)]).await?;
-        settled(&site, HUBSPOT, &[("done", 2)]).await?;
-        settled(&site, SALESFORCE, &[("done", 2)]).await?;
+        wait_for_states(&site, HUBSPOT, &[("done", 2)]).await?;
+        wait_for_states(&site, SALESFORCE, &[("done", 2)]).await?;
         leadstream_harness::eventually(std::time::Duration::from_secs(10), async || {
             let refused = count(&site, "outcomes", SALESFORCE, "stale").await?;
             ensure!(

@@ -6,7 +6,7 @@ use leadstream_local::deployment::Service;
 use leadstream_sandbox::{Endpoint, Fault, Values, Vendor};
 use serde_json::{Value, json};
 
-use crate::crm::{HUBSPOT, SALESFORCE, event, lead_id, publish, settled, site};
+use crate::crm::{HUBSPOT, SALESFORCE, event, lead_id, publish, site, wait_for_states};
 
 const LEADS: usize = 250;
 
@@ -36,7 +36,9 @@ fn read(output: &str) -> anyhow::Result<(Vec<String>, Vec<Value>)> {
     Ok((drifts, reports))
 }
 
-pub(crate) fn run(world: &World) -> anyhow::Result<()> {
+pub(crate) fn drift_is_reported_by_field_and_repaired_in_order(
+    world: &World,
+) -> anyhow::Result<()> {
     world.runtime.block_on(async {
         let site = site(world, "reconcile").await?.with_crms();
         let client = site.sandbox.client()?;
@@ -50,8 +52,8 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
             )
             .await?;
         }
-        settled(&site, HUBSPOT, &[("done", LEADS)]).await?;
-        settled(&site, SALESFORCE, &[("done", LEADS)]).await?;
+        wait_for_states(&site, HUBSPOT, &[("done", LEADS)]).await?;
+        wait_for_states(&site, SALESFORCE, &[("done", LEADS)]).await?;
         let said = site.tool(&["crm", "reconcile"]).await?;
         ensure!(
             said.contains("hubspot: 250 leads compared, 250 in step"),
@@ -77,7 +79,7 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
         };
         let enter = |vendor, id: &str, changed| {
             site.sandbox
-                .enter(vendor, Some(id), values(changed)?)
+                .write_record(vendor, Some(id), values(changed)?)
                 .map_err(anyhow::Error::from)
         };
         enter(
@@ -170,8 +172,8 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
             "{reports:?}"
         );
 
-        settled(&site, HUBSPOT, &[("done", LEADS)]).await?;
-        settled(&site, SALESFORCE, &[("done", LEADS)]).await?;
+        wait_for_states(&site, HUBSPOT, &[("done", LEADS)]).await?;
+        wait_for_states(&site, SALESFORCE, &[("done", LEADS)]).await?;
         let contacts = client.contacts().await?;
         let right = contacts
             .iter()

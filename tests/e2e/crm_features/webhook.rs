@@ -9,7 +9,7 @@ use leadstream_local::free_address;
 
 use crate::crm::{event, lead_id, publish, site, state};
 
-pub(crate) fn run(world: &World) -> anyhow::Result<()> {
+pub(crate) fn commands_check_and_plan_for_a_webhook_receiver(world: &World) -> anyhow::Result<()> {
     world.runtime.block_on(async {
         let mut site = site(world, "receiver").await?;
         site.deployment.hubspot_access_token.clear();

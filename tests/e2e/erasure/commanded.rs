@@ -12,11 +12,11 @@ use serde_json::{Value, json};
 
 use super::nothing_is_left;
 use crate::desk::Desk;
-use crate::observe::read_all;
+use crate::resting_state::read_all;
 
 /// Erases a person. Neither a replay of the log nor a late duplicate brings them back, and a new
 /// message makes a new lead.
-pub(crate) fn run(world: &World) -> anyhow::Result<()> {
+pub(crate) fn no_replay_restores_a_person_erased_by_command(world: &World) -> anyhow::Result<()> {
     world.runtime.block_on(async {
         let desk = Desk::new(world, "erase").await?;
         let site = &desk.site;

@@ -13,24 +13,26 @@ use leadstream_schemas::{Cause, LeadEvent, SyncPriority, Topic};
 
 use super::{back_up, delete_log, refuses, restore, rows, say};
 use crate::clients::abort_transaction;
-use crate::conversation::{Expected, Script, scripts};
-use crate::observe;
+use crate::generated_conversation::{Expected, Script, scripts};
+use crate::resting_state;
 
 const SIGABRT: i32 = 6;
 
-pub(crate) fn run(world: &World) -> anyhow::Result<()> {
+pub(crate) fn a_recovery_killed_after_every_commit_publishes_each_correction_once(
+    world: &World,
+) -> anyhow::Result<()> {
     world.runtime.block_on(async {
         let site = Site::new(world, "interrupted").await?;
         site.start_all().await?;
         let mut scripts = scripts(12, 13);
         say(&site, &scripts, |length| 0..length / 3).await?;
         rows(&site, &scripts, |length| length / 3).await?;
-        observe::outbox_is_empty(&site).await?;
+        resting_state::outbox_is_empty(&site).await?;
         back_up(&site).await?;
         let lost = |length: usize| length / 3..length * 2 / 3;
         say(&site, &scripts, lost).await?;
         rows(&site, &scripts, |length| length * 2 / 3).await?;
-        observe::outbox_is_empty(&site).await?;
+        resting_state::outbox_is_empty(&site).await?;
         site.stop("processor").await?;
         delete_log(&site).await?;
         restore(&site, "backup").await?;
@@ -58,7 +60,7 @@ pub(crate) fn run(world: &World) -> anyhow::Result<()> {
             crm_and_rows(&site, &wanted).await
         })
         .await?;
-        let sent = observe::messages(&site).await?;
+        let sent = resting_state::messages(&site).await?;
         let ids: HashSet<&String> = sent.iter().map(|(_, id, _)| id).collect();
         ensure!(ids.len() == sent.len(), "a reply was sent twice");
         site.finish().await
@@ -124,7 +126,7 @@ impl Wanted {
 /// Checks that revisions are gapless, each is published once, and the last has the lead's state.
 fn events(site: &Site<'_>, wanted: &[Wanted]) -> anyhow::Result<()> {
     let mut told: BTreeMap<String, Vec<LeadEvent>> = BTreeMap::new();
-    for record in observe::read_all(site, &site.topic(Topic::LeadEvents))? {
+    for record in resting_state::read_all(site, &site.topic(Topic::LeadEvents))? {
         let event: LeadEvent = decode(&record.value)?;
         ensure!(record.key == event.data.lead_id.as_bytes(), "key");
         ensure!(record.headers.contains_key("traceparent"), "trace context");
@@ -181,7 +183,7 @@ fn events(site: &Site<'_>, wanted: &[Wanted]) -> anyhow::Result<()> {
 /// Checks that each folded input has exactly one reply.
 fn replies(site: &Site<'_>, wanted: &[Wanted]) -> anyhow::Result<()> {
     let mut ids = HashSet::new();
-    for record in observe::read_all(site, &site.topic(Topic::LeadReplies))? {
+    for record in resting_state::read_all(site, &site.topic(Topic::LeadReplies))? {
         let reply: leadstream_schemas::Reply = decode(&record.value)?;
         ensure!(ids.insert(reply.id), "a reply is in the topic twice");
     }
@@ -219,7 +221,7 @@ async fn crm_and_rows(site: &Site<'_>, wanted: &[Wanted]) -> anyhow::Result<()> 
         };
         let contact = contacts.iter().find(is_it).context("no contact")?;
         ensure!(contact.text("leadstream_state") == Some(state), "contact");
-        observe::never_back(contact, "leadstream_revision")?;
+        resting_state::never_back(contact, "leadstream_revision")?;
     }
     Ok(())
 }

@@ -34,7 +34,7 @@ pub(super) async fn check(
 ) -> anyhow::Result<Found> {
     let mut found = Found::default();
     sent_in_order(client, &mut found).await?;
-    let buried = buried(site)?;
+    let dead_letters = dead_letters(site)?;
     let mut behind = BTreeSet::new();
     for crm in CRMS {
         let records = match crm.name {
@@ -66,16 +66,16 @@ pub(super) async fn check(
                     found.late += 1;
                 }
                 "dead" => {
-                    let letter = buried.contains(&(crm.name.to_owned(), id.clone()));
-                    ensure!(letter, "{}: no dead letter", context());
+                    let is_dead_letter = dead_letters.contains(&(crm.name.to_owned(), id.clone()));
+                    ensure!(is_dead_letter, "{}: no dead letter", context());
                     found.dead += 1;
                 }
                 _ => found.parked += 1,
             }
-            let told = reason
+            let has_reason = reason
                 .as_ref()
                 .is_some_and(|reason| !reason.contains("1555"));
-            ensure!(state == "done" || told, "{}: no reason", context());
+            ensure!(state == "done" || has_reason, "{}: no reason", context());
             behind.insert(id);
         }
     }
@@ -114,7 +114,7 @@ async fn sent_in_order(client: &SandboxClient, found: &mut Found) -> anyhow::Res
 }
 
 /// Returns the CRM and lead of each dead letter.
-fn buried(site: &Site<'_>) -> anyhow::Result<BTreeSet<(String, String)>> {
+fn dead_letters(site: &Site<'_>) -> anyhow::Result<BTreeSet<(String, String)>> {
     let topic = Topic::LeadEvents.dead_letters(&site.deployment.topic_prefix);
     topic::read_all(site, &topic)?
         .into_iter()

@@ -10,7 +10,7 @@ use leadstream_processor::lead::{Command, CommandKind};
 use sqlx::Row as _;
 
 use super::Oracle;
-use super::lead::Outcome;
+use super::lead::AdmitResult;
 
 /// A result, as the records explain it.
 pub(super) struct ExpectedResult {
@@ -31,40 +31,40 @@ impl Oracle {
         let id = input.order.id.clone();
         self.seen.insert(id.clone());
         let Some(lead) = self.leads.get_mut(key) else {
-            self.decide(id, None, None);
+            self.expect_result(id, None, None);
             return Ok(());
         };
         if command.kind == CommandKind::Erase {
             let revision = lead.erase(input.order.at)?;
             self.counts.erasures += 1;
-            self.decide(id, None, revision);
+            self.expect_result(id, None, revision);
             return Ok(());
         }
         let revision = match lead.admit(&self.flows, key, input)? {
-            Outcome::Erased => bail!("nobody commands who is erased"),
-            Outcome::Folded { late, rejection } => {
+            AdmitResult::Erased => bail!("nobody commands who is erased"),
+            AdmitResult::Folded { late, rejection } => {
                 let revision = i64::try_from(lead.events.len())?;
                 self.counts.late += usize::from(late);
                 rejection.is_none().then_some(revision)
             }
-            Outcome::Duplicate => {
+            AdmitResult::Duplicate => {
                 self.counts.duplicates += 1;
                 return Ok(());
             }
-            Outcome::TooLate => {
+            AdmitResult::TooLate => {
                 self.counts.too_late += 1;
-                self.bury(record, "too_late");
+                self.expect_dead_letter(record, "too_late");
                 None
             }
         };
-        self.decide(id, Some(key.to_owned()), revision);
+        self.expect_result(id, Some(key.to_owned()), revision);
         Ok(())
     }
 
     /// Records a result. A command rejected because its lead did not exist may come again.
-    fn decide(&mut self, id: String, lead_id: Option<String>, revision: Option<i64>) {
+    fn expect_result(&mut self, id: String, lead_id: Option<String>, revision: Option<i64>) {
         let expected = ExpectedResult { lead_id, revision };
-        match self.commands.entry(id) {
+        match self.command_results.entry(id) {
             Entry::Vacant(free) => {
                 free.insert(expected);
             }
@@ -78,14 +78,14 @@ impl Oracle {
         }
     }
 
-    pub(super) async fn outcomes(&mut self, site: &Site<'_>) -> anyhow::Result<()> {
+    pub(super) async fn command_results(&mut self, site: &Site<'_>) -> anyhow::Result<()> {
         let rows =
             sqlx::query("SELECT command_id, lead_id, revision, rejection FROM command_results")
                 .fetch_all(&site.database)
                 .await?;
         for row in rows {
             let id: String = row.try_get("command_id")?;
-            let expected = self.commands.remove(&id);
+            let expected = self.command_results.remove(&id);
             let expected = expected.with_context(|| format!("nobody gave {id}"))?;
             let lead_id: Option<String> = row.try_get("lead_id")?;
             let revision: Option<i64> = row.try_get("revision")?;
@@ -105,7 +105,7 @@ impl Oracle {
                 None => self.counts.rejected += 1,
             }
         }
-        let open = self.commands.len();
+        let open = self.command_results.len();
         ensure!(open == 0, "{open} commands have no result");
         Ok(())
     }

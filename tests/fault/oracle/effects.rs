@@ -30,8 +30,8 @@ fn hash(bytes: &[u8]) -> u64 {
 /// The first delivery of each of one lead's events, as hashes of bytes and content by revision; and
 /// the state after the last.
 #[derive(Default)]
-struct Told {
-    copies: BTreeMap<usize, (u64, u64)>,
+struct FirstDeliveries {
+    by_revision: BTreeMap<usize, (u64, u64)>,
     state: String,
 }
 
@@ -39,21 +39,24 @@ impl Oracle {
     /// Checks that first deliveries are in order, explain each step, and have no gap (invariant 4).
     /// Events of an erased person may be missing.
     pub(super) fn events(&mut self, site: &Site<'_>) -> anyhow::Result<()> {
-        let mut told: HashMap<String, Told> = HashMap::new();
+        let mut deliveries: HashMap<String, FirstDeliveries> = HashMap::new();
         let counts = &mut self.counts;
         for_each(site, &site.topic(Topic::LeadEvents), |record| {
             let event: LeadEvent = decode(&record.value)?;
             let data = &event.data;
             ensure!(record.key == data.lead_id.as_bytes(), "another key");
-            let lead = told.entry(data.lead_id.clone()).or_default();
+            let lead = deliveries.entry(data.lead_id.clone()).or_default();
             let revision = usize::try_from(data.revision)?;
             let bytes = hash(&record.value);
-            if let Some((first, _)) = lead.copies.get(&revision) {
+            if let Some((first, _)) = lead.by_revision.get(&revision) {
                 counts.repeated_events += 1;
                 ensure!(*first == bytes, "a repeat of {} differs", event.id);
                 return Ok(());
             }
-            let last = lead.copies.last_key_value().map_or(0, |(last, _)| *last);
+            let last = lead
+                .by_revision
+                .last_key_value()
+                .map_or(0, |(last, _)| *last);
             ensure!(last < revision, "{} comes after a later one", event.id);
             let before = match lead.state.as_str() {
                 "" | ERASED => "START",
@@ -71,12 +74,13 @@ impl Oracle {
                 "data": data.lead_data, "late": data.cause == Cause::LateMessage,
                 "at": event.timestamp,
             });
-            lead.copies.insert(revision, (bytes, fingerprint(&content)));
+            lead.by_revision
+                .insert(revision, (bytes, fingerprint(&content)));
             counts.events += 1;
             Ok(())
         })?;
         for (key, lead) in &self.leads {
-            let mut found = told.remove(key).unwrap_or_default().copies;
+            let mut found = deliveries.remove(key).unwrap_or_default().by_revision;
             for (revision, wanted) in (1..).zip(&lead.events) {
                 match found.remove(&revision) {
                     Some((_, content)) => {
@@ -92,14 +96,14 @@ impl Oracle {
             );
         }
         for key in self.people.values().flat_map(|person| &person.keys) {
-            let copies = told.remove(key).unwrap_or_default().copies;
-            let last = copies.last_key_value().map_or(0, |(last, _)| *last);
-            ensure!(last == copies.len(), "a gap in the events of {key}");
+            let by_revision = deliveries.remove(key).unwrap_or_default().by_revision;
+            let last = by_revision.last_key_value().map_or(0, |(last, _)| *last);
+            ensure!(last == by_revision.len(), "a gap in the events of {key}");
         }
         ensure!(
-            told.is_empty(),
+            deliveries.is_empty(),
             "{} leads of nobody have events",
-            told.len()
+            deliveries.len()
         );
         Ok(())
     }
@@ -167,9 +171,9 @@ impl Oracle {
                 let value = record.headers.get(&name).cloned();
                 value.with_context(|| format!("no header {name}"))
             };
-            let place = (header("partition")?.parse()?, header("offset")?.parse()?);
+            let position = (header("partition")?.parse()?, header("offset")?.parse()?);
             let letter = (header("exception.class.name")?, record.value.clone());
-            match found.entry(place) {
+            match found.entry(position) {
                 Entry::Occupied(first) => {
                     counts.repeated_dead_letters += 1;
                     ensure!(*first.get() == letter, "a repeated dead letter differs");
@@ -180,15 +184,18 @@ impl Oracle {
             }
             Ok(())
         })?;
-        for (place, (class, bytes)) in &self.dead {
+        for (position, (class, bytes)) in &self.dead {
             let (found_class, found_bytes) = found
-                .remove(place)
-                .with_context(|| format!("no dead letter of {place:?} ({class})"))?;
+                .remove(position)
+                .with_context(|| format!("no dead letter of {position:?} ({class})"))?;
             ensure!(
                 found_class == *class,
-                "{place:?} is {found_class}, not {class}"
+                "{position:?} is {found_class}, not {class}"
             );
-            ensure!(found_bytes == *bytes, "the bytes of {place:?} are others");
+            ensure!(
+                found_bytes == *bytes,
+                "the bytes of {position:?} are others"
+            );
         }
         ensure!(found.is_empty(), "{} dead letters too many", found.len());
         Ok(())

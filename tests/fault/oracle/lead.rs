@@ -31,10 +31,10 @@ pub(super) struct Lead {
     pub(super) unsure: usize,
     pub(super) unsure_replies: HashMap<String, u64>,
     /// The time up to which timers were folded.
-    passed: Option<Timestamp>,
+    timers_until: Option<Timestamp>,
 }
 
-pub(super) enum Outcome {
+pub(super) enum AdmitResult {
     Folded {
         late: bool,
         /// The reason why a command does nothing.
@@ -52,16 +52,16 @@ impl Lead {
         flows: &Flows,
         key: &str,
         input: &Input,
-    ) -> anyhow::Result<Outcome> {
+    ) -> anyhow::Result<AdmitResult> {
         if self.erased.is_some_and(|until| input.order.at <= until) {
-            return Ok(Outcome::Erased);
+            return Ok(AdmitResult::Erased);
         }
         let id = &input.order.id;
         let known = || self.evicted.contains(id);
         let (change, prompt, rejection, evicted) =
             match self.journal.admit(flows, input, JOURNAL, known)? {
-                Admission::Duplicate => return Ok(Outcome::Duplicate),
-                Admission::TooLate => return Ok(Outcome::TooLate),
+                Admission::Duplicate => return Ok(AdmitResult::Duplicate),
+                Admission::TooLate => return Ok(AdmitResult::TooLate),
                 Admission::Folded {
                     change,
                     prompt,
@@ -81,13 +81,13 @@ impl Lead {
         if let Some(change) = change {
             let previous = change.previous.map_or("START".to_owned(), |it| it.state);
             let is_late = late && !input.answer.is_command();
-            self.tell(&previous, is_late, input.order.at)?;
+            self.push_event(&previous, is_late, input.order.at)?;
         }
-        Ok(Outcome::Folded { late, rejection })
+        Ok(AdmitResult::Folded { late, rejection })
     }
 
     /// Adds an event that leads to the journal's current state.
-    fn tell(&mut self, previous: &str, late: bool, at: Timestamp) -> anyhow::Result<()> {
+    fn push_event(&mut self, previous: &str, late: bool, at: Timestamp) -> anyhow::Result<()> {
         let Some(now) = self.journal.conversation() else {
             bail!("a change without a conversation");
         };
@@ -104,11 +104,11 @@ impl Lead {
         flows: &Flows,
         until: Timestamp,
     ) -> anyhow::Result<bool> {
-        self.passed = Some(until);
+        self.timers_until = Some(until);
         let fired = self.journal.fire_due_timers(flows, until)?;
         for fired in &fired {
             ensure!(fired.prompt.is_none(), "this flow nudges nobody");
-            self.tell(&fired.previous.state, false, fired.due)?;
+            self.push_event(&fired.previous.state, false, fired.due)?;
         }
         Ok(!fired.is_empty())
     }
@@ -121,7 +121,7 @@ impl Lead {
         let previous = before.state.clone();
         self.erased = Some(self.journal.latest().unwrap_or(at).max(at));
         self.journal.erase();
-        self.tell(&previous, false, at)?;
+        self.push_event(&previous, false, at)?;
         self.unsure = self.events.len() - 1;
         self.unsure_replies.extend(self.replies.drain());
         self.journal = Journal::default();
@@ -137,7 +137,7 @@ impl Lead {
     /// Checks the result against the naive fold, whatever order the inputs came in (invariant 3).
     pub(super) fn equals_the_naive_fold(&self, flows: &Flows) -> anyhow::Result<()> {
         let mut naive = naive(flows, &self.inputs)?;
-        if let (Some(conversation), Some(until)) = (&mut naive, self.passed) {
+        if let (Some(conversation), Some(until)) = (&mut naive, self.timers_until) {
             let flow = flows.get(&conversation.flow).context("an unknown flow")?;
             fire_due_timers(flow, conversation, until);
         }
@@ -157,7 +157,7 @@ pub(super) struct Person {
 }
 
 impl Person {
-    pub(super) fn take(&mut self, key: &str, input: &Input) {
+    pub(super) fn add_input(&mut self, key: &str, input: &Input) {
         self.keys.insert(key.to_owned());
         insert(&mut self.inputs, input);
     }

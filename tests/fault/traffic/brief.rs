@@ -44,7 +44,7 @@ impl Brief {
             _ => {}
         }
         while self.leaving.len() < POOL {
-            let leaving = self.leave();
+            let leaving = self.short_stay();
             self.leaving.push(leaving);
         }
         let index = self.random.random_range(0..POOL);
@@ -74,7 +74,7 @@ impl Brief {
     }
 
     /// Returns all messages of one such person.
-    fn leave(&mut self) -> VecDeque<LeadInput> {
+    fn short_stay(&mut self) -> VecDeque<LeadInput> {
         self.left += 1;
         let random = &mut self.random;
         let (number, mut at) = (self.left, self.start + self.left * 1000);
@@ -86,7 +86,7 @@ impl Brief {
             let id = format!("e-{number}-{position}");
             says.push_back(message(id, of(&wa_id), at, text(random)));
         }
-        let copy = says[random.random_range(0..says.len())].clone();
+        let duplicate = says[random.random_range(0..says.len())].clone();
         at += 1000;
         let erase = Content::Erase { of: None };
         says.push_back(LeadInput {
@@ -94,7 +94,7 @@ impl Brief {
             ..message(format!("c-e-{number}"), of(&wa_id), at, erase)
         });
         if random.random_bool(0.5) {
-            says.push_back(copy);
+            says.push_back(duplicate);
         }
         if random.random_bool(0.3) {
             let id = format!("e-{number}-again");

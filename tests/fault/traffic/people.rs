@@ -59,7 +59,7 @@ struct Person {
     at: i64,
     said: u32,
     /// The number of commands given to the lead.
-    told: u32,
+    agent_messages: u32,
     length: u32,
     /// Writes under a number and a user id.
     two_ids: bool,
@@ -106,7 +106,7 @@ impl People {
             number: self.born,
             at: self.start + i64::try_from(self.born).unwrap_or_default() * 1000,
             said: 0,
-            told: 0,
+            agent_messages: 0,
             length,
             two_ids,
             sent: Vec::new(),
@@ -226,16 +226,16 @@ impl Person {
 
     /// Returns a command of the business, perhaps to a lead that has not written yet.
     fn command(&mut self, random: &mut StdRng) -> LeadInput {
-        self.told += 1;
+        self.agent_messages += 1;
         self.at += random.random_range(0..4) * 1000;
         let content = match random.random_range(0..4) {
             0 => Content::Restart,
             1 | 2 => Content::Release,
             _ => Content::Say {
-                body: format!("I am Ana, {}.", self.told),
+                body: format!("I am Ana, {}.", self.agent_messages),
             },
         };
-        let id = format!("c-{}-{}", self.number, self.told);
+        let id = format!("c-{}-{}", self.number, self.agent_messages);
         let sender = Sender {
             name: None,
             ..self.sender(1)
