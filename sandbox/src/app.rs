@@ -1,4 +1,5 @@
-//! What all handlers share, and the way of a vendor's request: count, gate, fault, answer.
+//! Handles a vendor's request: counts it, checks credentials and limits, plays a fault, responds.
+//! Holds the state that all handlers share.
 
 use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -26,7 +27,7 @@ use crate::usage::Usage;
 use crate::vendor_response::VendorResponse;
 use crate::{graph, hubspot, salesforce};
 
-/// What all handlers share.
+/// The state that all handlers share.
 #[derive(Debug)]
 pub(crate) struct App {
     pub(crate) config: SandboxConfig,
@@ -43,9 +44,9 @@ pub(crate) struct App {
     pub(crate) received: Mutex<Received>,
     /// Times of HubSpot's searches within the last second.
     pub(crate) searches: Mutex<VecDeque<Instant>>,
-    /// What the CRMs take at present.
+    /// The credentials that the CRMs accept now.
     pub(crate) credentials: Mutex<Credentials>,
-    /// Access tokens of HubSpot's OAuth app, and when each ends.
+    /// Access tokens of HubSpot's OAuth app, and the time at which each expires.
     pub(crate) hubspot_tokens: Mutex<VecDeque<(String, Instant)>>,
     /// Groups of HubSpot's contact properties.
     pub(crate) property_groups: Mutex<BTreeSet<String>>,
@@ -53,21 +54,22 @@ pub(crate) struct App {
     pub(crate) organisation: Mutex<salesforce::Organisation>,
     /// Valid access tokens of Salesforce.
     pub(crate) sessions: Mutex<HashSet<String>>,
-    /// Tells that a message was accepted.
+    /// Notifies of an accepted message.
     pub(crate) accepted: Notify,
-    /// Tells that held connections are to close.
+    /// Notifies held connections that they must close.
     pub(crate) released: Notify,
     pub(crate) receipts: mpsc::Sender<Receipt>,
     pub(crate) stop: CancellationToken,
 }
 
-/// Locks; what a panicking holder left is taken as it is, for every change is made at once.
+/// Locks. A value that a panicking thread left is used as it is, because every change is made at
+/// once.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl App {
-    /// Writes and applies the changes of a request, or gives the vendor's answer to a full disk.
+    /// Writes and applies the changes of a request. Returns the vendor's error if the disk is full.
     pub(crate) fn commit(
         &self,
         store: &mut Store,
@@ -80,12 +82,12 @@ impl App {
         })
     }
 
-    /// Takes note of an upsert, whatever becomes of it.
+    /// Records an upsert, whatever its result.
     pub(crate) fn receive(&self, endpoint: Endpoint, records: Vec<ReceivedRecord>) {
         lock(&self.received).add(endpoint, records);
     }
 
-    /// Does `work` after so many milliseconds, unless the sandbox stops before.
+    /// Runs `work` after so many milliseconds, unless the sandbox stops before.
     pub(crate) fn later(self: &Arc<Self>, ms: u64, work: impl FnOnce(&Self) + Send + 'static) {
         let app = Arc::clone(self);
         tokio::spawn(async move {
@@ -111,7 +113,7 @@ impl App {
     }
 }
 
-/// The bearer token of a request.
+/// Returns the bearer token of a request.
 pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
     headers
         .get(AUTHORIZATION)?
@@ -120,7 +122,7 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
         .strip_prefix("Bearer ")
 }
 
-/// The fields of a form's body, which is written like a query.
+/// Returns the fields of a form's body, which has the format of a query.
 pub(crate) fn form<T: serde::de::DeserializeOwned>(body: &[u8]) -> Option<T> {
     let form = std::str::from_utf8(body).ok()?;
     let uri = format!("/?{form}").parse::<Uri>().ok()?;
@@ -153,8 +155,9 @@ impl FromRequestParts<Arc<App>> for Exchange {
 }
 
 impl Exchange {
-    /// Counts the request, refuses it as the vendor would (credentials, limits), else plays the
-    /// fault ordered for it, else answers with `handle`. `keys` are the records it is about.
+    /// Counts the request, then refuses it as the vendor would (credentials, limits). Otherwise
+    /// plays the fault ordered for it, or else responds with `handle`. `keys` are the records that
+    /// it concerns.
     pub(crate) async fn run(
         &self,
         endpoint: Endpoint,
@@ -207,7 +210,7 @@ impl Exchange {
         handle: impl FnOnce() -> VendorResponse + Send,
     ) -> VendorResponse {
         let app = &*self.app;
-        // The others concern parts of a request; its handler takes them.
+        // The other faults concern parts of a request; the handler plays them.
         let effect = lock(&app.faults).consume(endpoint, keys, |effect| match effect {
             Effect::AppliedLate { .. }
             | Effect::RecordError { .. }
@@ -267,7 +270,7 @@ impl Exchange {
         }
     }
 
-    /// Counted at once: the client may end the wait before the connection closes.
+    /// Counts at once, because the client may end the wait before the connection closes.
     fn leave_unanswered(
         &self,
         endpoint: Endpoint,
@@ -281,7 +284,8 @@ impl Exchange {
     }
 }
 
-/// Counts a request whose client left before the answer: the server drops its handler then.
+/// Counts a request whose client disconnected before the response: the server then drops its
+/// handler.
 struct CountIfAbandoned<'a> {
     app: &'a App,
     endpoint: Endpoint,
@@ -293,7 +297,7 @@ impl Drop for CountIfAbandoned<'_> {
     }
 }
 
-/// An error in the words of the endpoint's vendor.
+/// Returns an error in the words of the endpoint's vendor.
 pub(crate) fn vendor_error(
     app: &App,
     endpoint: Endpoint,

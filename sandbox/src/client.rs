@@ -20,33 +20,33 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(75);
 /// The control API cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// The base URL is none.
+    /// The base URL is invalid.
     #[error("'{url}' is not the address of a sandbox; an example is http://127.0.0.1:8090")]
     Url {
-        /// What was given.
+        /// The given URL.
         url: String,
     },
-    /// No answer, or one of another kind than expected.
+    /// There was no response, or an unexpected one.
     #[error("the sandbox did not answer as it should; is it running at the given address?")]
     Http(#[from] reqwest::Error),
-    /// The sandbox refused.
+    /// The sandbox refused the request.
     #[error("the sandbox refused with status {status}: {message}")]
     Refused {
         /// HTTP status.
         status: u16,
-        /// Why.
+        /// The reason.
         message: String,
     },
 }
 
-/// Which messages to get.
+/// Selects messages.
 #[derive(Debug, Clone, Default)]
 pub struct MessageQuery {
     /// Recipient: a phone number in any notation, or a BSUID; `None`: any.
     pub to: Option<String>,
     /// Only messages accepted after the one with this `seq`.
     pub after: u64,
-    /// How long to wait for a first one, at most a minute.
+    /// The longest wait for a first message, at most a minute.
     pub wait: Duration,
 }
 
@@ -58,7 +58,7 @@ pub struct SandboxClient {
 }
 
 impl SandboxClient {
-    /// A client of the sandbox at `url` (without `/sandbox`).
+    /// Returns a client of the sandbox at `url` (without `/sandbox`).
     ///
     /// # Errors
     /// [`ClientError::Url`], [`ClientError::Http`] when the HTTP client cannot be built.
@@ -74,7 +74,8 @@ impl SandboxClient {
         Ok(Self { base, http })
     }
 
-    /// Accepted messages, oldest first, at most 10,000; empty when none came within the wait.
+    /// Returns accepted messages, oldest first, at most 10,000; empty when none came within the
+    /// wait.
     ///
     /// # Errors
     /// See [`ClientError`].
@@ -88,7 +89,7 @@ impl SandboxClient {
         self.get("messages", &parameters).await
     }
 
-    /// All HubSpot contacts, by id.
+    /// Returns all HubSpot contacts, by id.
     ///
     /// # Errors
     /// See [`ClientError`].
@@ -96,7 +97,7 @@ impl SandboxClient {
         self.get("hubspot/contacts", &[]).await
     }
 
-    /// The HubSpot contact with this id or unique value.
+    /// Returns the HubSpot contact with this id or unique value.
     ///
     /// # Errors
     /// See [`ClientError`].
@@ -105,7 +106,7 @@ impl SandboxClient {
         Ok(found.into_iter().next())
     }
 
-    /// All Salesforce leads, by id.
+    /// Returns all Salesforce leads, by id.
     ///
     /// # Errors
     /// See [`ClientError`].
@@ -113,7 +114,7 @@ impl SandboxClient {
         self.get("salesforce/leads", &[]).await
     }
 
-    /// The Salesforce lead with this id or external id.
+    /// Returns the Salesforce lead with this id or external id.
     ///
     /// # Errors
     /// See [`ClientError`].
@@ -122,7 +123,8 @@ impl SandboxClient {
         Ok(found.into_iter().next())
     }
 
-    /// Upserts that arrived after the one with this `seq`, oldest first, whatever became of them.
+    /// Returns upserts that arrived after the one with this `seq`, oldest first, whatever their
+    /// results.
     ///
     /// # Errors
     /// See [`ClientError`].
@@ -130,7 +132,7 @@ impl SandboxClient {
         self.get("upserts", &[("after", &after.to_string())]).await
     }
 
-    /// Has the customer's other apps use requests of the day's pool of HubSpot or Salesforce.
+    /// Spends requests of the day's pool of HubSpot or Salesforce, as the customer's other apps do.
     ///
     /// # Errors
     /// See [`ClientError`].
@@ -141,7 +143,7 @@ impl SandboxClient {
             .map(drop)
     }
 
-    /// Counts since the sandbox started.
+    /// Returns counts since the sandbox started.
     ///
     /// # Errors
     /// See [`ClientError`].
@@ -149,7 +151,7 @@ impl SandboxClient {
         self.get("stats", &[]).await
     }
 
-    /// Orders a fault and gives its id.
+    /// Orders a fault and returns its id.
     ///
     /// # Errors
     /// See [`ClientError`].
@@ -159,7 +161,7 @@ impl SandboxClient {
         Ok(ordered.id)
     }
 
-    /// Faults that are not used up, by id.
+    /// Returns the faults that are not used up, by id.
     ///
     /// # Errors
     /// See [`ClientError`].
@@ -167,7 +169,7 @@ impl SandboxClient {
         self.get("faults", &[]).await
     }
 
-    /// Takes back one fault, if it is not used up.
+    /// Cancels one fault, if it is not used up.
     ///
     /// # Errors
     /// See [`ClientError`].
@@ -177,7 +179,7 @@ impl SandboxClient {
             .map(drop)
     }
 
-    /// Takes back all faults and closes the connections that are held.
+    /// Cancels all faults and closes the held connections.
     ///
     /// # Errors
     /// See [`ClientError`].
@@ -187,7 +189,7 @@ impl SandboxClient {
             .map(drop)
     }
 
-    /// Sets where status webhooks go; `None` ends them.
+    /// Sets the receiver of status webhooks; `None` ends them.
     ///
     /// # Errors
     /// See [`ClientError`].

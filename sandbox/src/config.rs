@@ -1,4 +1,4 @@
-//! What a sandbox is started with.
+//! Defines the configuration with which a sandbox starts.
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -17,7 +17,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 pub struct Secret(String);
 
 impl Secret {
-    /// The credential itself.
+    /// Returns the credential itself.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -41,7 +41,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Where status webhooks go, and what signs them.
+/// The receiver of status webhooks, and the secret that signs them.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Webhook {
     /// Full address, for example `http://127.0.0.1:8080/webhooks/whatsapp`.
@@ -50,7 +50,7 @@ pub struct Webhook {
     pub app_secret: Secret,
 }
 
-/// What a sandbox is started with; the default binds a free loopback port and keeps no file.
+/// The configuration of a sandbox. The default binds a free loopback port and keeps no file.
 #[derive(Debug, Clone)]
 pub struct SandboxConfig {
     /// Address to listen on; port 0 takes a free one.
@@ -77,7 +77,7 @@ impl Default for SandboxConfig {
     }
 }
 
-/// The stand-in of the WhatsApp Cloud API.
+/// The simulated WhatsApp Cloud API.
 #[derive(Debug, Clone)]
 pub struct WhatsappConfig {
     /// Numbers that may send.
@@ -86,7 +86,7 @@ pub struct WhatsappConfig {
     pub access_token: Secret,
     /// Receiver of status webhooks; none are posted without one. Can be set later.
     pub webhook: Option<Webhook>,
-    /// How long a status webhook is repeated that is not answered 200.
+    /// The time for which a status webhook is repeated that is not answered 200.
     pub retry_for: Duration,
 }
 
@@ -101,7 +101,7 @@ impl Default for WhatsappConfig {
     }
 }
 
-/// The stand-in of HubSpot.
+/// The simulated HubSpot.
 #[derive(Debug, Clone)]
 pub struct HubspotConfig {
     /// Bearer token (service key or private app).
@@ -114,13 +114,13 @@ pub struct HubspotConfig {
     pub requests_per_10_seconds: Option<u32>,
     /// Requests allowed a day, counted from the start of the sandbox.
     pub daily_requests: u64,
-    /// How long a day is.
+    /// The length of a day.
     pub day: Duration,
     /// Status of a batch in which some records failed: 207, or 200 as newer versions answer.
     pub partial_failure_status: u16,
     /// Property that holds the revision of what is written, for the log of upserts.
     pub revision: Option<String>,
-    /// How long a contact is not found by a search after it was created.
+    /// The time for which a search does not find a new contact.
     pub search_delay: Duration,
 }
 
@@ -140,7 +140,7 @@ impl Default for HubspotConfig {
     }
 }
 
-/// The stand-in of Salesforce.
+/// The simulated Salesforce.
 #[derive(Debug, Clone)]
 pub struct SalesforceConfig {
     /// OAuth consumer key.
@@ -151,7 +151,7 @@ pub struct SalesforceConfig {
     pub fields: Vec<Field>,
     /// Requests allowed a day, counted from the start of the sandbox.
     pub daily_requests: u64,
-    /// How long a day is.
+    /// The length of a day.
     pub day: Duration,
     /// Field that holds the revision of what is written, for the log of upserts.
     pub revision: Option<String>,

@@ -19,7 +19,7 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// Lets every further write fail, so that the server closes the connection without an answer.
+    /// Makes every further write fail, so that the server closes the connection without a response.
     pub(crate) fn sever(&self) {
         self.severed.store(true, Ordering::Release);
     }
@@ -41,7 +41,7 @@ impl axum::serve::Listener for Listener {
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (Stream, SocketAddr) {
-        // The trait's own implementation deals with errors of accept.
+        // The trait's own implementation handles errors of accept.
         let (tcp, peer) = axum::serve::Listener::accept(&mut self.0).await;
         if let Err(error) = tcp.set_nodelay(true) {
             tracing::debug!(%error, "cannot set TCP_NODELAY on a connection of the sandbox");

@@ -1,4 +1,4 @@
-//! The control API, `/sandbox/…`: what arrived, what is held, what shall go wrong.
+//! Serves the control API, `/sandbox/…`: received data, stored data, ordered faults.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -40,7 +40,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/webhook", put(set_webhook))
 }
 
-/// Which messages to give, and how long to wait for the first.
+/// Selects messages, and sets the wait for the first.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub(crate) struct MessageFilter {
     /// Phone number in any notation, or a BSUID.
@@ -60,7 +60,7 @@ async fn messages(
     let deadline = Instant::now() + wait;
     let to = filter.to.as_deref().map(recipient);
     loop {
-        // Made before the look, so that a message accepted in between is not missed.
+        // Created before the query, so that a message accepted in between is not missed.
         let accepted = app.accepted.notified();
         let found = find_messages(&app, to.as_deref(), filter.after);
         if !found.is_empty() {
@@ -170,7 +170,7 @@ async fn stats(State(app): State<Arc<App>>) -> Json<Stats> {
     Json(stats)
 }
 
-/// The answer to an order.
+/// The response to an ordered fault.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Ordered {
     pub(crate) id: u64,

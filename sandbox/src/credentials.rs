@@ -1,11 +1,12 @@
-//! Credentials that CRMs take at present; a test may change them, as an administrator would.
+//! Holds the credentials that the CRMs accept now. A test may change them, as an administrator
+//! would.
 
 use std::fmt;
 use std::time::Duration;
 
 use crate::config::{SandboxConfig, Secret};
 
-/// What the CRMs take.
+/// The credentials that the CRMs accept.
 #[derive(Debug, Clone)]
 pub struct Credentials {
     /// HubSpot's static token.
@@ -14,7 +15,7 @@ pub struct Credentials {
     pub hubspot_app: Option<OAuthApp>,
     /// OAuth consumer secret of the Salesforce app.
     pub salesforce_secret: Secret,
-    /// What Salesforce asks of JWTs, if the app has a certificate.
+    /// The conditions of Salesforce for JWTs, if the app has a certificate.
     pub salesforce_jwt: Option<JwtBearer>,
 }
 
@@ -25,15 +26,15 @@ pub struct OAuthApp {
     pub client_id: String,
     /// Client secret.
     pub client_secret: Secret,
-    /// The refresh token that holds.
+    /// The valid refresh token.
     pub refresh_token: Secret,
-    /// How long access tokens hold: HubSpot gives them half an hour.
+    /// The lifetime of access tokens: HubSpot's is half an hour.
     pub lifetime: Duration,
-    /// Whether each use replaces the refresh token.
+    /// Each use replaces the refresh token.
     pub rotates: bool,
 }
 
-/// What a JWT has to say.
+/// The required claims of a JWT.
 #[derive(Clone)]
 pub struct JwtBearer {
     /// RSA public key, as the app's certificate holds it, in PEM.

@@ -1,11 +1,11 @@
-//! Faults on order: what goes wrong, where, for whom and how often.
+//! Defines faults that a test orders: effect, endpoint, key and count.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// A vendor that the sandbox stands in for.
+/// A vendor that the sandbox simulates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Vendor {
@@ -17,7 +17,7 @@ pub enum Vendor {
     Salesforce,
 }
 
-/// What a request asks for; faults and counts are by endpoint.
+/// The operation of a request. Faults and counts are by endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Endpoint {
@@ -56,7 +56,7 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
-    /// Whose endpoint it is.
+    /// Returns the vendor of the endpoint.
     pub fn vendor(self) -> Vendor {
         match self {
             Self::GraphMessages | Self::GraphRead => Vendor::Graph,
@@ -82,20 +82,20 @@ impl Endpoint {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ErrorBody {
-    /// As the vendor words it.
+    /// In the vendor's words.
     #[default]
     Vendor,
-    /// A page of HTML, as a proxy before the vendor answers.
+    /// A page of HTML, as from a proxy before the vendor.
     Html,
-    /// Exactly this.
+    /// Exactly this JSON.
     Json(Value),
 }
 
-/// What goes wrong.
+/// The effect of a fault.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Effect {
-    /// An answer with this status; nothing is applied.
+    /// A response with this status; nothing is applied.
     Status {
         /// HTTP status, 100 to 999.
         status: u16,
@@ -109,35 +109,36 @@ pub enum Effect {
         #[serde(default)]
         body: ErrorBody,
     },
-    /// The request is read, then the connection stays open without an answer.
+    /// The request is read, then the connection stays open without a response.
     Hold {
-        /// Whether the request is applied first.
+        /// The request is applied first.
         applied: bool,
-        /// When the connection closes, milliseconds; `None`: when faults are cleared, or the
+        /// Milliseconds until the connection closes. `None`: until faults are cleared, or the
         /// client gives up.
         #[serde(default)]
         for_ms: Option<u64>,
     },
-    /// The request is read, then the connection closes without an answer.
+    /// The request is read, then the connection closes without a response.
     Close {
-        /// Whether the request is applied first.
+        /// The request is applied first.
         applied: bool,
     },
-    /// The answer comes late; nothing is applied if the client gives up before.
+    /// The response is late; nothing is applied if the client gives up before.
     Delay {
         /// Milliseconds.
         ms: u64,
     },
-    /// The access token is no longer valid: 401. Salesforce and HubSpot's
-    /// OAuth give a new one on request; static tokens are valid again with the next request.
+    /// The access token is no longer valid: 401. OAuth of Salesforce and HubSpot issues a new one
+    /// on request. Static tokens are valid again with the next request.
     TokenExpired,
-    /// The request is read and never answered, and it is applied only after a while: over what
-    /// was written meanwhile (HubSpot's and Salesforce's upserts).
+    /// The request is read and never answered. It is applied after a delay, over later writes
+    /// (upserts of HubSpot and Salesforce).
     AppliedLate {
         /// Milliseconds.
         ms: u64,
     },
-    /// The request is applied, half of the answer comes, then nothing more on an open connection.
+    /// The request is applied. Half of the response is sent, then nothing more on an open
+    /// connection.
     TornAnswer,
     /// The records of the fault's key fail with this code while the rest of the batch succeeds
     /// (HubSpot, Salesforce).
@@ -159,10 +160,10 @@ pub enum Effect {
         #[serde(default)]
         message: Option<String>,
     },
-    /// The records of the fault's key fail, and the error does not say that it is theirs: it has no
-    /// trace id (HubSpot).
+    /// The records of the fault's key fail, but the error has no trace id, so it names no record
+    /// (HubSpot).
     UntracedError,
-    /// The records of the fault's key are not applied, and the answer says nothing of them
+    /// The records of the fault's key are not applied, and the response does not mention them
     /// (HubSpot).
     Omitted,
     /// HubSpot answers `COMPLETE` without results and applies nothing.
@@ -174,24 +175,24 @@ pub enum Effect {
     },
 }
 
-/// A fault on order.
+/// An ordered fault.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Fault {
-    /// Where it happens.
+    /// The endpoint at which it happens.
     pub endpoint: Endpoint,
-    /// The record or recipient that it is for; `None`: anyone. A request with several keys meets
-    /// it when one of them matches.
+    /// The record or recipient that it affects; `None`: any. One matching key of a request is
+    /// enough.
     #[serde(default)]
     pub key: Option<String>,
-    /// How often it happens; `None`: until faults are cleared.
+    /// The number of times; `None`: until faults are cleared.
     #[serde(default)]
     pub times: Option<u32>,
-    /// What goes wrong.
+    /// The effect.
     pub effect: Effect,
 }
 
 impl Fault {
-    /// A fault that happens once, to anyone.
+    /// Returns a fault that happens once, for any key.
     pub fn once(endpoint: Endpoint, effect: Effect) -> Self {
         Self {
             endpoint,
@@ -201,7 +202,7 @@ impl Fault {
         }
     }
 
-    /// An error answer, once, in the vendor's words.
+    /// Returns an error response, once, in the vendor's words.
     pub fn status(endpoint: Endpoint, status: u16) -> Self {
         let body = ErrorBody::Vendor;
         Self::once(
@@ -215,7 +216,7 @@ impl Fault {
         )
     }
 
-    /// A send refused with a Graph error code and the status that usually goes with it, once.
+    /// Returns a refused send with a Graph error code and the usual status of the code, once.
     pub fn graph_error(code: i64) -> Self {
         Self::once(
             Endpoint::GraphMessages,
@@ -228,7 +229,8 @@ impl Fault {
         )
     }
 
-    /// No answer, nothing applied, once; the connection stays open until the client gives up.
+    /// Returns a request without a response, not applied, once. The connection stays open until the
+    /// client gives up.
     pub fn timeout(endpoint: Endpoint) -> Self {
         Self::once(
             endpoint,
@@ -239,7 +241,7 @@ impl Fault {
         )
     }
 
-    /// No answer although the request is applied, once.
+    /// Returns a request that is applied without a response, once.
     pub fn applied_timeout(endpoint: Endpoint) -> Self {
         Self::once(
             endpoint,
@@ -250,7 +252,8 @@ impl Fault {
         )
     }
 
-    /// The records of `key` fail with the vendor's `code` until faults are cleared.
+    /// Returns a failure of the records of `key` with the vendor's `code`, until faults are
+    /// cleared.
     pub fn record_error(endpoint: Endpoint, key: impl Into<String>, code: &str) -> Self {
         Self::once(
             endpoint,
@@ -263,8 +266,8 @@ impl Fault {
         .always()
     }
 
-    /// Each record of a request with more than `most` fails with the vendor's `code`, until faults
-    /// are cleared.
+    /// Returns a failure of each record of a request with more than `most`, with the vendor's
+    /// `code`, until faults are cleared.
     pub fn too_many(endpoint: Endpoint, most: usize, code: &str) -> Self {
         let (code, message) = (code.to_owned(), None);
         Self::once(
@@ -278,7 +281,7 @@ impl Fault {
         .always()
     }
 
-    /// The same with the sentence that comes with a code.
+    /// Sets the sentence that comes with a code.
     #[must_use]
     pub fn saying(mut self, sentence: &str) -> Self {
         if let Effect::RecordError { message, .. } | Effect::TooMany { message, .. } =
@@ -289,21 +292,21 @@ impl Fault {
         self
     }
 
-    /// The same for one record or recipient.
+    /// Limits the fault to one record or recipient.
     #[must_use]
     pub fn for_key(mut self, key: impl Into<String>) -> Self {
         self.key = Some(key.into());
         self
     }
 
-    /// The same so many times.
+    /// Sets the number of times.
     #[must_use]
     pub fn times(mut self, times: u32) -> Self {
         self.times = Some(times);
         self
     }
 
-    /// The same until faults are cleared.
+    /// Keeps the fault until faults are cleared.
     #[must_use]
     pub fn always(mut self) -> Self {
         self.times = None;
@@ -311,7 +314,7 @@ impl Fault {
     }
 }
 
-/// The faults that have been ordered and not yet used up, in the order of their ids.
+/// The ordered faults that are not used up, by id.
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
     ordered: BTreeMap<u64, Fault>,
@@ -339,8 +342,8 @@ impl Faults {
         self.ordered.clear();
     }
 
-    /// Uses the oldest fault of the endpoint that one of the keys meets and whose effect
-    /// `select` takes.
+    /// Uses the oldest fault of the endpoint that matches one of the keys and whose effect `select`
+    /// accepts.
     pub(crate) fn consume<T>(
         &mut self,
         endpoint: Endpoint,
@@ -360,7 +363,7 @@ impl Faults {
         Some(found)
     }
 
-    /// What was ordered for each record of a batch.
+    /// Uses the faults for each record of a batch.
     pub(crate) fn consume_batch_faults(
         &mut self,
         endpoint: Endpoint,
@@ -385,7 +388,7 @@ impl Faults {
             .collect()
     }
 
-    /// What was ordered for one record of a batch.
+    /// Uses the fault for one record of a batch.
     pub(crate) fn consume_record_fault(
         &mut self,
         endpoint: Endpoint,
@@ -402,7 +405,7 @@ impl Faults {
         })
     }
 
-    /// After how many milliseconds a request is to be applied that is to be applied late.
+    /// Uses a fault of a late application; returns the delay in milliseconds.
     pub(crate) fn consume_delay(&mut self, endpoint: Endpoint, keys: &[&str]) -> Option<u64> {
         self.consume(endpoint, keys, |effect| match effect {
             Effect::AppliedLate { ms } => Some(*ms),
@@ -411,7 +414,7 @@ impl Faults {
     }
 }
 
-/// What goes wrong with one record of a batch.
+/// The fault of one record of a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum RecordFault {
     Error {

@@ -1,4 +1,4 @@
-//! Meta's Graph API, as far as sending WhatsApp messages goes.
+//! Simulates the part of Meta's Graph API that sends WhatsApp messages.
 
 use std::sync::Arc;
 
@@ -34,7 +34,7 @@ pub(crate) fn refuse(app: &App, headers: &HeaderMap) -> Option<VendorResponse> {
     }
 }
 
-/// An ordered error: the given code, or the usual one of the status.
+/// Returns an ordered error: the given code, or the usual one of the status.
 pub(crate) fn error(status: u16, code: Option<&str>) -> VendorResponse {
     let code = code.and_then(|code| code.parse().ok());
     let code = code.unwrap_or_else(|| graph_error::usual_code(status));
@@ -80,7 +80,7 @@ async fn messages(
     exchange.run(Endpoint::GraphMessages, keys, handle).await
 }
 
-/// The business number of the path; a version is `v<major>.<minor>`.
+/// Returns the business number in the path; a version is `v<major>.<minor>`.
 fn number(
     app: &App,
     version: &str,
@@ -106,7 +106,7 @@ fn is_digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Digits of `to`, else the BSUID of `recipient`.
+/// Returns the digits of `to`, else the BSUID of `recipient`.
 fn recipient(body: &Value) -> Option<String> {
     let to = body["to"]
         .as_str()
@@ -115,7 +115,7 @@ fn recipient(body: &Value) -> Option<String> {
     to.or_else(|| body["recipient"].as_str().map(str::to_owned))
 }
 
-/// The digits of a phone number in any notation.
+/// Returns the digits of a phone number in any notation.
 pub(crate) fn digits(number: &str) -> String {
     number.chars().filter(char::is_ascii_digit).collect()
 }
@@ -159,7 +159,7 @@ fn validate(body: &Value) -> Result<(), VendorResponse> {
     }
 }
 
-/// The message's type; `text` when it is not said.
+/// Returns the message's type; `text` when it is missing.
 fn kind(body: &Value) -> Option<&str> {
     match &body["type"] {
         Value::Null => Some("text"),
@@ -261,7 +261,7 @@ fn not_valid(details: &str) -> VendorResponse {
     response(131_009, Some(details))
 }
 
-/// Keeps the message and promises its statuses. There is no idempotency key: a repeat is a
+/// Stores the message and schedules its statuses. There is no idempotency key: a duplicate is a
 /// second message.
 fn accept(app: &App, number: &BusinessNumber, to: &str, body: Value) -> VendorResponse {
     let failed = lock(&app.faults).consume(Endpoint::GraphMessages, &[to], |effect| match effect {

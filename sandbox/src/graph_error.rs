@@ -1,10 +1,10 @@
-//! Errors of the Graph API: codes, wording and the status that usually goes with each.
+//! Builds errors of the Graph API: codes, wording and the usual status of each.
 
 use serde_json::{Value, json};
 
 use crate::vendor_response::VendorResponse;
 
-/// The HTTP status that usually goes with a code; receivers decide by code all the same.
+/// Returns the usual HTTP status of a code; receivers decide by code all the same.
 pub(crate) fn usual_status(code: i64) -> u16 {
     match code {
         104 | 190 => 401,
@@ -16,7 +16,7 @@ pub(crate) fn usual_status(code: i64) -> u16 {
     }
 }
 
-/// The code of an error that was ordered by its HTTP status alone.
+/// Returns the code of an error that was ordered by its HTTP status alone.
 pub(crate) fn usual_code(status: u16) -> i64 {
     match status {
         401 => 190,
@@ -28,7 +28,7 @@ pub(crate) fn usual_code(status: u16) -> i64 {
     }
 }
 
-/// The title of a code as Meta's documentation gives it.
+/// Returns the title of a code in Meta's documentation.
 pub(crate) fn title(code: i64) -> &'static str {
     match code {
         1 => "An unexpected error occurred",
@@ -70,10 +70,10 @@ pub(crate) fn title(code: i64) -> &'static str {
     }
 }
 
-/// `{error: {message, type, code, error_data, fbtrace_id}}` with what exactly is wrong, if said.
+/// Returns `{error: {message, type, code, error_data, fbtrace_id}}`, with details if given.
 pub(crate) fn body(code: i64, details: Option<&str>) -> Value {
     let title = title(code);
-    // The numbered form is that of errors of WhatsApp itself; the platform's are plain.
+    // Errors of WhatsApp itself have a numbered form; those of the platform are plain.
     let message = if code >= 1_000 {
         format!("(#{code}) {title}")
     } else {
@@ -91,12 +91,12 @@ pub(crate) fn body(code: i64, details: Option<&str>) -> Value {
     json!({ "error": error })
 }
 
-/// The error with its usual status.
+/// Returns the error with its usual status.
 pub(crate) fn response(code: i64, details: Option<&str>) -> VendorResponse {
     VendorResponse::json(usual_status(code), body(code, details))
 }
 
-/// An error of the platform in words of its own, code 100.
+/// Returns an error of the platform with its own text, code 100.
 pub(crate) fn invalid(message: &str) -> VendorResponse {
     let mut body = body(100, None);
     body["error"]["message"] = json!(message);

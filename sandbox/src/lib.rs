@@ -1,21 +1,22 @@
-//! Stateful stand-ins of WhatsApp, HubSpot and Salesforce, with faults on order.
+//! Simulates WhatsApp, HubSpot and Salesforce with state, and plays faults that a test orders.
 //!
-//! One listener serves `{url}/graph` (sending through the WhatsApp Cloud API, with status
-//! webhooks), `{url}/hubspot`, `{url}/salesforce` and the control API `{url}/sandbox`:
+//! One listener serves four parts. `{url}/graph` sends through the WhatsApp Cloud API, with status
+//! webhooks. `{url}/hubspot` and `{url}/salesforce` are the CRMs. The control API is
+//! `{url}/sandbox`:
 //!
-//! | request | what |
+//! | request | use |
 //! | --- | --- |
 //! | `GET /sandbox/messages?to=&after=&wait_ms=` | accepted messages; waits for a first one |
 //! | `GET /sandbox/hubspot/contacts?id=` | contacts with the history of their writes |
 //! | `GET /sandbox/salesforce/leads?id=` | leads with the history of their writes |
 //! | `GET /sandbox/upserts?after=` | upserts in the order of their arrival: keys and revisions |
 //! | `POST /sandbox/usage` | requests of the customer's other apps, of the day's pool |
-//! | `GET /sandbox/stats` | requests and outcomes by endpoint |
-//! | `GET`, `POST`, `DELETE /sandbox/faults` | [`Fault`]s: list, order one, take all back |
-//! | `DELETE /sandbox/faults/{id}` | takes one back |
-//! | `PUT /sandbox/webhook` | where status webhooks go |
+//! | `GET /sandbox/stats` | requests and results by endpoint |
+//! | `GET`, `POST`, `DELETE /sandbox/faults` | [`Fault`]s: list, order one, cancel all |
+//! | `DELETE /sandbox/faults/{id}` | cancels one |
+//! | `PUT /sandbox/webhook` | sets the receiver of status webhooks |
 //!
-//! [`SandboxClient`] speaks it; [`webhook`] builds and signs what Meta would post.
+//! [`SandboxClient`] calls it; [`webhook`] builds and signs Meta's webhooks.
 
 mod app;
 mod client;

@@ -1,4 +1,4 @@
-//! Upserts in the order of their arrival, whatever became of them.
+//! Logs upserts in the order of their arrival, whatever their results.
 
 use std::collections::VecDeque;
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::fault::Endpoint;
 
-/// Requests kept; older ones are forgotten.
+/// The number of requests kept; older ones are dropped.
 const LIMIT: usize = 50_000;
 
 /// An upsert that arrived.
@@ -16,9 +16,9 @@ const LIMIT: usize = 50_000;
 pub struct ReceivedUpsert {
     /// Position among all of them, from 1.
     pub seq: u64,
-    /// Whose it is.
+    /// The endpoint that received it.
     pub endpoint: Endpoint,
-    /// When it had been read.
+    /// The time at which it was read.
     pub at: DateTime<Utc>,
     /// Its records, in their order.
     pub records: Vec<ReceivedRecord>,
@@ -54,14 +54,14 @@ impl Received {
         });
     }
 
-    /// Those after `seq`, oldest first.
+    /// Returns the upserts after `seq`, oldest first.
     pub(crate) fn after(&self, seq: u64) -> Vec<ReceivedUpsert> {
         let start = self.requests.partition_point(|request| request.seq <= seq);
         self.requests.range(start..).cloned().collect()
     }
 }
 
-/// A whole number, or one written as text.
+/// Returns a whole number, or one written as text.
 pub(crate) fn number(value: &Value) -> Option<u64> {
     value.as_u64().or_else(|| value.as_str()?.parse().ok())
 }

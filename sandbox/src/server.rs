@@ -1,4 +1,4 @@
-//! Starting and stopping a sandbox.
+//! Starts and stops a sandbox.
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::fmt;
@@ -27,7 +27,7 @@ use crate::table::{Values, Write};
 use crate::usage::Usage;
 use crate::{control, graph, hubspot, salesforce, status};
 
-/// How long open requests may take to end when the sandbox stops.
+/// The time in which open requests may end when the sandbox stops.
 const DRAIN_LIMIT: Duration = Duration::from_secs(2);
 
 /// The sandbox cannot start.
@@ -36,9 +36,9 @@ pub enum SandboxError {
     /// The address cannot be used.
     #[error("the sandbox cannot listen on {address}; is the port taken? Port 0 takes a free one")]
     Bind {
-        /// The address asked for.
+        /// The requested address.
         address: SocketAddr,
-        /// Why.
+        /// The cause.
         #[source]
         source: io::Error,
     },
@@ -56,7 +56,7 @@ pub struct Sandbox {
 
 impl fmt::Debug for Sandbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Not what it holds: messages, tokens.
+        // Without the state, which holds messages and tokens.
         f.debug_struct("Sandbox")
             .field("url", &self.app.url)
             .finish_non_exhaustive()
@@ -113,32 +113,32 @@ impl Sandbox {
         })
     }
 
-    /// Base URL, for example `http://127.0.0.1:40123`.
+    /// Returns the base URL, for example `http://127.0.0.1:40123`.
     pub fn url(&self) -> &str {
         &self.app.url
     }
 
-    /// Base URL of the Graph API (`META_GRAPH_URL`).
+    /// Returns the base URL of the Graph API (`META_GRAPH_URL`).
     pub fn graph_url(&self) -> String {
         format!("{}/graph", self.app.url)
     }
 
-    /// Base URL of HubSpot (`HUBSPOT_API_URL`).
+    /// Returns the base URL of HubSpot (`HUBSPOT_API_URL`).
     pub fn hubspot_url(&self) -> String {
         format!("{}/hubspot", self.app.url)
     }
 
-    /// Base URL of Salesforce (`SALESFORCE_LOGIN_URL`).
+    /// Returns the base URL of Salesforce (`SALESFORCE_LOGIN_URL`).
     pub fn salesforce_url(&self) -> String {
         format!("{}/salesforce", self.app.url)
     }
 
-    /// What the sandbox was started with.
+    /// Returns the configuration of the sandbox.
     pub fn config(&self) -> &SandboxConfig {
         &self.app.config
     }
 
-    /// A client of the control API.
+    /// Returns a client of the control API.
     ///
     /// # Errors
     /// [`ClientError::Http`] when the HTTP client cannot be built.
@@ -146,21 +146,21 @@ impl Sandbox {
         SandboxClient::new(&self.app.url)
     }
 
-    /// Sets where status webhooks go; `None` ends them.
+    /// Sets the receiver of status webhooks; `None` ends them.
     pub fn set_webhook(&self, webhook: Option<Webhook>) {
         *lock(&self.app.webhook) = webhook;
     }
 
-    /// Changes what the CRMs take, as an administrator would; tokens that were given hold on.
+    /// Changes the accepted credentials, as an administrator would. Issued tokens stay valid.
     pub fn change_credentials(&self, change: impl FnOnce(&mut Credentials)) {
         change(&mut lock(&self.app.credentials));
     }
 
-    /// Deploys a package of Salesforce metadata, by the paths of its files; it holds until the
+    /// Deploys a package of Salesforce metadata, by the paths of its files. It is kept until the
     /// sandbox ends.
     ///
     /// # Errors
-    /// What Salesforce would refuse it for.
+    /// Returns the reason for which Salesforce would refuse it.
     pub fn deploy(&self, files: &BTreeMap<String, String>) -> Result<(), String> {
         let mut organisation = lock(&self.app.organisation);
         organisation.deploy(files)?;
@@ -171,10 +171,11 @@ impl Sandbox {
         Ok(())
     }
 
-    /// Enters values as a person does in the CRM, into a new record or that of `id`; its id.
+    /// Writes values as a person does in the CRM, to a new record or to that of `id`. Returns the
+    /// id.
     ///
     /// # Errors
-    /// A state file that cannot be written.
+    /// Returns an error if the state file cannot be written.
     pub fn write_record(
         &self,
         vendor: Vendor,
@@ -202,7 +203,7 @@ impl Sandbox {
     /// Deletes a record as a person does in the CRM.
     ///
     /// # Errors
-    /// A state file that cannot be written.
+    /// Returns an error if the state file cannot be written.
     pub fn delete(&self, vendor: Vendor, id: &str) -> io::Result<()> {
         let crm = match vendor {
             Vendor::Salesforce => Crm::Salesforce,

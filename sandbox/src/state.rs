@@ -1,4 +1,4 @@
-//! Everything the sandbox remembers, and the file that keeps it.
+//! Holds the sandbox's state, and writes it to a file.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs::{self, File, OpenOptions};
@@ -13,10 +13,10 @@ use crate::config::SandboxConfig;
 use crate::hubspot::Property;
 use crate::table::{CrmRecord, Table, Write};
 
-/// Messages kept; older ones are forgotten.
+/// The number of messages kept; older ones are dropped.
 const MESSAGE_LIMIT: usize = 500_000;
 
-/// A message that the WhatsApp stand-in accepted.
+/// A message that the simulated WhatsApp accepted.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SentMessage {
     /// Position among all accepted messages, from 1.
@@ -32,9 +32,9 @@ pub struct SentMessage {
     pub text: Option<String>,
     /// The sender's own id for it.
     pub biz_opaque_callback_data: Option<String>,
-    /// The id it was given.
+    /// The id that it was given.
     pub wamid: String,
-    /// When it was accepted.
+    /// The time at which it was accepted.
     pub received_at: DateTime<Utc>,
     /// The request's body.
     pub payload: Value,
@@ -61,7 +61,7 @@ pub(crate) enum Change {
 }
 
 impl Change {
-    /// Marks a write that was applied later than it was sent.
+    /// Sets whether a write was applied later than it was sent.
     pub(crate) fn late(mut self, late: bool) -> Self {
         if let Self::Write(_, write) = &mut self {
             write.late = late;
@@ -70,7 +70,7 @@ impl Change {
     }
 }
 
-/// What the sandbox remembers.
+/// The state of the sandbox.
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) messages: VecDeque<SentMessage>,
@@ -117,7 +117,7 @@ impl State {
                 }
                 self.messages.push_back(*message);
             }
-            // What is configured stands over what a file holds.
+            // The configuration overrides the file.
             Change::Property(property) => {
                 if !self.properties.contains_key(&property.name) {
                     if property.identifies() {
@@ -140,7 +140,7 @@ impl State {
         }
     }
 
-    /// Changes that lead from nothing to this state.
+    /// Returns the changes that lead from nothing to this state.
     fn snapshot(&self) -> impl Iterator<Item = Change> {
         let record = |crm| move |record: &CrmRecord| Change::Record(crm, Box::new(record.clone()));
         let created = self
@@ -160,8 +160,8 @@ impl State {
     }
 }
 
-/// The state with its file. A change is in the file before a request is answered, so that the
-/// end of the process, however sudden, loses nothing that was acknowledged.
+/// The state with its file. A change is in the file before a request is answered. So a sudden end
+/// of the process loses nothing that was acknowledged.
 #[derive(Debug)]
 pub(crate) struct Store {
     pub(crate) state: State,
@@ -169,7 +169,7 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    /// Reads the file, if one is configured, and compacts it. A last line without its end is a
+    /// Reads the file, if one is configured, and compacts it. An incomplete last line belongs to a
     /// request that was never answered, and is dropped.
     pub(crate) fn open(config: &SandboxConfig) -> Result<Self, StateError> {
         let mut state = State::new(config);
@@ -195,7 +195,7 @@ impl Store {
     /// Writes the changes of one request to the file and applies them.
     ///
     /// # Errors
-    /// When the file cannot be written; nothing is applied then.
+    /// Returns an error if the file cannot be written; nothing is applied then.
     pub(crate) fn commit(&mut self, changes: Vec<Change>) -> io::Result<()> {
         if changes.is_empty() {
             return Ok(());
@@ -205,7 +205,7 @@ impl Store {
             line.push(b'\n');
             let end = file.stream_position()?;
             if let Err(error) = file.write_all(&line) {
-                // A torn line must not join the next one.
+                // The next line must not join a torn one.
                 file.set_len(end)?;
                 file.seek(SeekFrom::Start(end))?;
                 return Err(error);
@@ -278,7 +278,7 @@ pub enum StateError {
     Io {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         #[source]
         source: io::Error,
     },
@@ -292,7 +292,7 @@ pub enum StateError {
         path: PathBuf,
         /// Line number, from 1.
         line: u64,
-        /// Why.
+        /// The cause.
         #[source]
         source: serde_json::Error,
     },

@@ -22,8 +22,8 @@ pub struct Stats {
 pub struct EndpointStats {
     /// Requests that arrived.
     pub requests: u64,
-    /// How they ended: by HTTP status, `unanswered` or `torn` (by order), or `abandoned` (the client
-    /// left while an ordered delay ran).
+    /// The results: by HTTP status, `unanswered` or `torn` (ordered), or `abandoned` (the client
+    /// left during an ordered delay).
     pub outcomes: BTreeMap<String, u64>,
     /// Records in all requests.
     pub records: u64,
@@ -42,7 +42,7 @@ pub struct WebhookStats {
     pub given_up: u64,
 }
 
-/// What the sandbox holds.
+/// The numbers of stored records.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HeldStats {
     /// Accepted WhatsApp messages.
@@ -54,7 +54,7 @@ pub struct HeldStats {
 }
 
 impl Stats {
-    /// Counts of one endpoint, zero when it was never asked.
+    /// Returns the counts of one endpoint; zeros if it got no request.
     pub fn endpoint(&self, endpoint: Endpoint) -> EndpointStats {
         self.endpoints.get(&endpoint).cloned().unwrap_or_default()
     }
@@ -74,7 +74,8 @@ impl Stats {
 }
 
 impl EndpointStats {
-    /// Requests that ended so: an HTTP status as text, `unanswered` or `abandoned`.
+    /// Returns the number of requests with a result: an HTTP status as text, `unanswered` or
+    /// `abandoned`.
     pub fn outcome(&self, outcome: &str) -> u64 {
         self.outcomes.get(outcome).copied().unwrap_or_default()
     }

@@ -1,4 +1,4 @@
-//! Status webhooks: what becomes of an accepted message, posted as Meta posts it.
+//! Posts status webhooks of accepted messages as Meta does.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use crate::app::{App, lock};
 use crate::webhook::{self, BusinessNumber, MetaWebhook};
 
-/// Accepted messages whose statuses may wait; more are given up, and counted.
+/// The number of accepted messages whose statuses may wait; more are given up, and counted.
 pub(crate) const QUEUE_LIMIT: usize = 10_000;
 
 const STAGES: [&str; 3] = ["sent", "delivered", "read"];
@@ -31,7 +31,7 @@ pub(crate) struct Receipt {
 }
 
 impl Receipt {
-    /// The status of this message at a stage, if it gets that far.
+    /// Returns the status of this message at a stage, if it gets that far.
     fn at_stage(&self, stage: &'static str, timestamp: i64) -> Option<webhook::Status> {
         let (status, error) = match (&self.failed, stage) {
             (None, stage) => (stage, None),
@@ -49,8 +49,8 @@ impl Receipt {
     }
 }
 
-/// Posts the statuses of accepted messages until the sandbox stops. Without a webhook, nothing
-/// subscribed to them, and they are forgotten.
+/// Posts the statuses of accepted messages until the sandbox stops. Drops them if no webhook is
+/// set.
 pub(crate) async fn deliver(app: Arc<App>, mut receipts: mpsc::Receiver<Receipt>) {
     let client = reqwest::Client::builder()
         .timeout(ANSWER_LIMIT)
@@ -83,8 +83,8 @@ async fn deliver_batch(app: &App, client: &reqwest::Client, batch: &[Receipt]) {
     }
 }
 
-/// One POST with an entry for each run of messages of one number; `None` when no message gets to
-/// this stage.
+/// Returns one POST with an entry for each run of messages of one number; `None` when no message
+/// gets to this stage.
 fn statuses(batch: &[Receipt], stage: &'static str, timestamp: i64) -> Option<MetaWebhook> {
     let mut body: Option<MetaWebhook> = None;
     for run in batch.chunk_by(|one, next| one.number == next.number) {

@@ -1,4 +1,4 @@
-//! Records of a CRM with the history of what was written to each.
+//! Stores records of a CRM with the history of the writes to each.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// Writes kept per record; older ones are forgotten.
+/// The number of writes kept per record; older ones are dropped.
 pub const HISTORY_LIMIT: usize = 100;
 
 /// Values by property or field name.
@@ -17,22 +17,22 @@ pub type Values = BTreeMap<String, Value>;
 pub struct CrmRecord {
     /// The CRM's own id.
     pub id: String,
-    /// Present values; a cleared one is absent.
+    /// Current values; a cleared one is absent.
     pub values: Values,
-    /// When it was created.
+    /// The time of its creation.
     pub created_at: DateTime<Utc>,
-    /// When it was last written.
+    /// The time of its last write.
     pub updated_at: DateTime<Utc>,
     /// Writes in the order of their arrival, oldest first, at most [`HISTORY_LIMIT`].
     pub history: VecDeque<RecordWrite>,
-    /// All writes so far, those included that `history` no longer holds.
+    /// The number of all writes, including those that `history` no longer holds.
     pub writes: u64,
-    /// How often the CRM's own assignment rules ran (Salesforce).
+    /// The number of runs of the CRM's own assignment rules (Salesforce).
     pub assignments: u64,
 }
 
 impl CrmRecord {
-    /// A present value as text, if it is one.
+    /// Returns a current value as text, if it is one.
     pub fn text(&self, name: &str) -> Option<&str> {
         self.values.get(name).and_then(Value::as_str)
     }
@@ -43,25 +43,25 @@ impl CrmRecord {
 pub struct RecordWrite {
     /// Position among all writes to this CRM, from 1.
     pub arrival: u64,
-    /// When it was applied.
+    /// The time at which it was applied.
     pub at: DateTime<Utc>,
     /// The values sent.
     pub values: Values,
-    /// Whether it was ordered to be applied later than it was sent ([`Effect::AppliedLate`]).
+    /// It was ordered to be applied later than it was sent ([`Effect::AppliedLate`]).
     ///
     /// [`Effect::AppliedLate`]: crate::Effect::AppliedLate
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub late: bool,
 }
 
-/// A write that was decided and is to be applied.
+/// A decided write that is not applied yet.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Write {
     pub(crate) id: String,
     pub(crate) at: DateTime<Utc>,
-    /// What was sent; null and "" clear.
+    /// The values sent; null and "" clear.
     pub(crate) values: Values,
-    /// Values that were sent and that the CRM ignores.
+    /// Sent values that the CRM ignores.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) ignored: Vec<String>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -81,7 +81,7 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// An empty table in which the values of the named properties are unique.
+    /// Returns an empty table in which the values of the named properties are unique.
     pub(crate) fn new(unique: impl IntoIterator<Item = String>) -> Self {
         Self {
             unique: unique.into_iter().collect(),
@@ -106,12 +106,12 @@ impl Table {
         self.records.len()
     }
 
-    /// How many records there ever were: the next one's number.
+    /// Returns the number of records ever created, which is the next one's number.
     pub(crate) fn made(&self) -> usize {
         self.made
     }
 
-    /// Removes a record and what finds it.
+    /// Removes a record and its index entries.
     pub(crate) fn remove(&mut self, id: &str) {
         self.records.remove(id);
         self.index.retain(|_, owner| owner != id);
@@ -130,7 +130,7 @@ impl Table {
         self.records.get(id)
     }
 
-    /// The record with this id or with this unique value.
+    /// Returns the record with this id or with this unique value.
     pub(crate) fn find(&self, key: &str) -> Option<&CrmRecord> {
         self.by_id(key).or_else(|| {
             self.unique
@@ -188,7 +188,7 @@ impl Table {
         });
     }
 
-    /// Puts a whole record back, as a snapshot holds it.
+    /// Restores a whole record from a snapshot.
     pub(crate) fn restore(&mut self, record: CrmRecord) {
         for name in &self.unique {
             if let Some(text) = record.text(name) {

@@ -1,4 +1,4 @@
-//! The requests of a day, which all apps of an organisation share.
+//! Counts the requests of a day, which all apps of an organisation share.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 
 use crate::app::lock;
 
-/// How much of a day's pool is used; each day begins with a full pool.
+/// The used part of a day's pool; each day begins with a full pool.
 #[derive(Debug)]
 pub(crate) struct Usage {
     day: Duration,
@@ -21,7 +21,7 @@ struct Day {
 }
 
 impl Usage {
-    /// The first day begins now.
+    /// Starts the first day now.
     pub(crate) fn new(day: Duration) -> Self {
         let first = Day {
             ends: Utc::now() + day,
@@ -37,14 +37,14 @@ impl Usage {
         self.at(Utc::now(), |day| day.used)
     }
 
-    /// Requests of this app, or of another one.
+    /// Counts requests of this app, or of another one.
     pub(crate) fn spend(&self, requests: u64) {
         self.at(Utc::now(), |day| {
             day.used = day.used.saturating_add(requests);
         });
     }
 
-    /// When the pool is full again.
+    /// Returns the time at which the pool is full again.
     pub(crate) fn resets_at(&self) -> DateTime<Utc> {
         self.at(Utc::now(), |day| day.ends)
     }

@@ -1,4 +1,4 @@
-//! An answer before it is sent.
+//! Defines the response of a vendor before it is sent.
 
 use std::io;
 use std::sync::Arc;
@@ -11,15 +11,15 @@ use serde_json::Value;
 
 use crate::app::App;
 
-/// An answer, or the end of the connection in place of one.
+/// A response, or the end of the connection instead of one.
 #[derive(Debug)]
 pub(crate) enum VendorResponse {
     Complete(HttpResponse),
-    /// Half of the answer, then nothing more on an open connection.
+    /// Half of the response, then nothing more on an open connection.
     Torn(HttpResponse),
-    /// No answer on an open connection.
+    /// No response on an open connection.
     Silence,
-    /// The connection closes without an answer.
+    /// The connection closes without a response.
     Sever,
 }
 
@@ -71,7 +71,7 @@ impl VendorResponse {
         }
     }
 
-    /// As [`Self::with_header`], in the place of what the answer has of that name.
+    /// Replaces a header, where [`Self::with_header`] adds one.
     pub(crate) fn with_header_instead(
         mut self,
         name: &'static str,
@@ -99,7 +99,7 @@ impl IntoResponse for HttpResponse {
 }
 
 impl HttpResponse {
-    /// Says how long the answer is, and sends the first half of it.
+    /// Sends the length of the response and its first half.
     pub(crate) fn into_torn_response(self, app: Arc<App>) -> Response {
         let text = self.content.text();
         let length = text.len();
@@ -129,7 +129,7 @@ impl HttpResponse {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
         for (name, value) in self.headers {
             if let Ok(value) = HeaderValue::from_str(&value) {
-                // The first of a name stands: limits are added to every reply afterwards.
+                // The first header of a name counts: limits are added to every response afterwards.
                 headers.entry(name).or_insert(value);
             }
         }

@@ -1,4 +1,4 @@
-//! Groups of contact properties; they last until the sandbox ends.
+//! Serves groups of contact properties, which are kept until the sandbox ends.
 
 use std::collections::BTreeSet;
 
@@ -18,7 +18,7 @@ struct Group {
     label: String,
 }
 
-/// The groups of a portal with these properties, and the one that every portal has.
+/// Returns the groups of a portal with these properties, and the group that every portal has.
 pub(crate) fn groups(properties: &[Property]) -> BTreeSet<String> {
     let named = properties
         .iter()

@@ -1,4 +1,4 @@
-//! HubSpot: contacts, their properties, limits.
+//! Simulates HubSpot: contacts, their properties, limits.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -86,7 +86,7 @@ pub(crate) fn refuse(app: &App, endpoint: Endpoint, headers: &HeaderMap) -> Opti
     if let Some(refusal) = oauth::refuse(app, headers) {
         return Some(refusal);
     }
-    // When the day's pool is full again can be asked while it is empty.
+    // The reset time of the pool can be queried while the pool is empty.
     if endpoint == Endpoint::HubspotUsage {
         return None;
     }
@@ -115,7 +115,7 @@ pub(crate) fn refuse(app: &App, endpoint: Endpoint, headers: &HeaderMap) -> Opti
     None
 }
 
-/// Adds the headers that tell of the limits; a search has none.
+/// Adds the headers that report the limits; a search has none.
 pub(crate) fn with_limits(
     app: &App,
     endpoint: Endpoint,
@@ -146,12 +146,12 @@ pub(crate) fn with_limits(
         )
 }
 
-/// The id of the next contact.
+/// Returns the id of the next contact.
 pub(crate) fn id_after(contacts: &Table) -> String {
     (upsert::FIRST_ID + contacts.made() + 1).to_string()
 }
 
-/// An error in HubSpot's words; `code` is the `policyName` of a 429.
+/// Returns an error in HubSpot's words; `code` is the `policyName` of a 429.
 pub(crate) fn error(status: u16, code: Option<&str>) -> VendorResponse {
     let (category, message) = match status {
         400 => ("VALIDATION_ERROR", "Invalid input"),
@@ -185,7 +185,7 @@ fn limit_error(policy: &str) -> VendorResponse {
     VendorResponse::json(429, body)
 }
 
-/// An error about the whole request.
+/// Returns an error about the whole request.
 fn refusal(status: u16, category: &str, message: &str) -> VendorResponse {
     let body = json!({
         "status": "error",
@@ -237,7 +237,7 @@ async fn write_contacts(exchange: Exchange, mode: Mode, body: Bytes) -> Response
     exchange.run(endpoint, &keys, handle).await
 }
 
-/// Decides a batch and writes what it comes to.
+/// Decides a batch and writes the result.
 fn apply(
     app: &App,
     mode: Mode,
@@ -275,7 +275,7 @@ fn apply(
     }
 }
 
-/// `properties` may be one list with commas, or come once for each.
+/// `properties` is one list with commas, or repeated.
 type ContactQuery = Vec<(String, String)>;
 
 async fn read_dated_contact(
@@ -312,7 +312,7 @@ async fn read_contact(
     exchange.run(Endpoint::HubspotContact, &[&id], handle).await
 }
 
-/// A contact with the named properties (comma-separated), or with those of every contact.
+/// Returns a contact with the named properties (comma-separated), or with the default ones.
 fn contact_body(contact: &CrmRecord, names: Option<&str>) -> Value {
     let mut properties = current_properties(contact);
     for name in names
@@ -334,7 +334,7 @@ fn contact_body(contact: &CrmRecord, names: Option<&str>) -> Value {
     })
 }
 
-/// The properties that HubSpot itself sets.
+/// Returns the properties that HubSpot itself sets.
 fn current_properties(contact: &CrmRecord) -> serde_json::Map<String, Value> {
     [
         ("hs_object_id", contact.id.clone()),

@@ -1,4 +1,4 @@
-//! HubSpot's OAuth: a refresh token for an access token that ends.
+//! Simulates HubSpot's OAuth: exchanges a refresh token for an access token that expires.
 
 use axum::body::Bytes;
 use axum::http::HeaderMap;
@@ -12,7 +12,7 @@ use crate::app::{App, Exchange, bearer, form, lock};
 use crate::fault::Endpoint;
 use crate::vendor_response::VendorResponse;
 
-/// Access tokens kept; more end the oldest.
+/// The number of access tokens that are kept; the oldest expire first.
 const TOKENS: usize = 1_000;
 
 #[derive(Debug, Deserialize)]
@@ -72,7 +72,7 @@ fn issue(app: &App, form: Option<&TokenForm>) -> VendorResponse {
     VendorResponse::json(200, body)
 }
 
-/// Why the request's credentials are none, if so.
+/// Returns an error if the request has no valid credentials.
 pub(super) fn refuse(app: &App, headers: &HeaderMap) -> Option<VendorResponse> {
     let given = bearer(headers).unwrap_or_default();
     if given == lock(&app.credentials).hubspot_token.expose() {

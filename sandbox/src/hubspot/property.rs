@@ -1,4 +1,4 @@
-//! Contact properties: their definitions, and whether a value fits one.
+//! Defines contact properties, and checks whether a value fits a property.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -22,7 +22,7 @@ pub struct Property {
     pub field_type: String,
     /// Group.
     pub group_name: String,
-    /// Whether no two contacts may share a value, so that it can identify one.
+    /// No two contacts may share a value, so a value can identify a contact.
     #[serde(default)]
     pub has_unique_value: bool,
     /// Values of an enumeration.
@@ -41,7 +41,7 @@ pub struct PropertyOption {
     /// Position.
     #[serde(default)]
     pub display_order: i64,
-    /// Whether forms hide it.
+    /// Forms hide it.
     #[serde(default)]
     pub hidden: bool,
 }
@@ -69,7 +69,7 @@ const LEAD_STATUSES: [&str; 8] = [
 ];
 
 impl Property {
-    /// A property of the given `type` (see [`Property::kind`]).
+    /// Returns a property of the given `type` (see [`Property::kind`]).
     pub fn new(name: &str, kind: &str) -> Self {
         let field_type = match kind {
             "number" => "number",
@@ -89,7 +89,7 @@ impl Property {
         }
     }
 
-    /// A text of which no two contacts may hold the same.
+    /// Returns a text property whose values are unique.
     pub fn unique(name: &str) -> Self {
         Self {
             has_unique_value: true,
@@ -97,7 +97,7 @@ impl Property {
         }
     }
 
-    /// One of the given values.
+    /// Returns an enumeration of the given values.
     pub fn enumeration(name: &str, values: &[&str]) -> Self {
         let option = |(position, value): (usize, &&str)| PropertyOption {
             label: (*value).to_owned(),
@@ -111,7 +111,7 @@ impl Property {
         }
     }
 
-    /// The properties of a new portal that matter to leads, and the unique `wa_id`.
+    /// Returns the properties of a new portal that matter to leads, and the unique `wa_id`.
     pub fn defaults() -> Vec<Self> {
         let text = [
             "email",
@@ -141,12 +141,12 @@ impl Property {
         .collect()
     }
 
-    /// Whether it may stand as `idProperty`; `email` may although it is not marked unique.
+    /// Returns whether it may be the `idProperty`. `email` may, although it is not marked unique.
     pub(crate) fn identifies(&self) -> bool {
         self.has_unique_value || self.name == "email"
     }
 
-    /// HubSpot's code and wording when a value does not fit; the empty value always does.
+    /// Returns HubSpot's code and wording when a value does not fit; the empty value always fits.
     pub(super) fn check(&self, value: &str) -> Result<(), (&'static str, String)> {
         if value.is_empty() {
             return Ok(());
@@ -186,7 +186,7 @@ impl Property {
     }
 }
 
-/// Milliseconds since 1970 or RFC 3339.
+/// Returns whether the value is milliseconds since 1970 or RFC 3339.
 fn is_datetime(value: &str) -> bool {
     value.parse::<i64>().is_ok() || chrono::DateTime::parse_from_rfc3339(value).is_ok()
 }
@@ -201,7 +201,7 @@ fn is_email(value: &str) -> bool {
     })
 }
 
-/// Whether the lifecycle would go back, which HubSpot ignores without a word.
+/// Returns whether the lifecycle stage would go back, which HubSpot ignores silently.
 pub(super) fn lifecycle_goes_back(old: Option<&str>, new: &str) -> bool {
     let rank = |stage: &str| LIFECYCLE_STAGES.iter().position(|known| *known == stage);
     match (old.and_then(rank), rank(new)) {
@@ -210,7 +210,7 @@ pub(super) fn lifecycle_goes_back(old: Option<&str>, new: &str) -> bool {
     }
 }
 
-/// The answer to an `idProperty` whose values are not unique.
+/// Returns the error for an `idProperty` whose values are not unique.
 pub(super) fn not_unique(config: &HubspotConfig, name: &str) -> VendorResponse {
     let message = format!(
         "Unable to perform update/upsert by non-unique 0-1 property {name} in portal ID {}",
@@ -219,7 +219,7 @@ pub(super) fn not_unique(config: &HubspotConfig, name: &str) -> VendorResponse {
     refusal(400, "VALIDATION_ERROR", &message)
 }
 
-/// What is wrong with a value, as the parts of HubSpot's error bodies say it.
+/// A problem with a value, in the form of HubSpot's error bodies.
 #[derive(Debug, Clone)]
 pub(super) struct Problem {
     pub(super) code: String,
@@ -227,7 +227,7 @@ pub(super) struct Problem {
     pub(super) name: String,
 }
 
-/// The sentence that goes with wrong values; it holds the problems as JSON.
+/// Returns the sentence that HubSpot sends for wrong values; it holds the problems as JSON.
 pub(super) fn problems_message(problems: &[Problem], portal_id: u64) -> String {
     let problem = |problem: &Problem| {
         json!({

@@ -1,4 +1,4 @@
-//! Batch read of contacts, by id or by a unique property.
+//! Serves the batch read of contacts, by id or by a unique property.
 
 use axum::body::Bytes;
 use axum::response::Response;

@@ -1,4 +1,4 @@
-//! Search of contacts: filters, pages, a limit of its own, and an index that lags behind.
+//! Serves the search of contacts: filters, pages, its own limit, and a delayed index.
 
 use std::time::Duration;
 
@@ -54,7 +54,7 @@ struct Filter {
     values: Vec<String>,
 }
 
-/// Whether this is one search too many within a second.
+/// Returns an error if this is one search too many within a second.
 pub(super) fn over_limit(app: &App) -> Option<VendorResponse> {
     let mut searches = lock(&app.searches);
     let now = Instant::now();
@@ -168,7 +168,7 @@ impl Filter {
     }
 }
 
-/// The property that a calculated one is made of.
+/// Returns the property from which a calculated one is derived.
 fn calculated_from(name: &str) -> Option<&'static str> {
     match name {
         "hs_searchable_calculated_phone_number" => Some("phone"),
@@ -177,8 +177,8 @@ fn calculated_from(name: &str) -> Option<&'static str> {
     }
 }
 
-/// Area code and local number, whatever notation the number is in; without a country code it is
-/// one of the portal's country, here the United States.
+/// Returns area code and local number of a number in any notation. A number without a country code
+/// is one of the portal's country, here the United States.
 fn searchable(text: &str) -> String {
     phonenumber::parse(Some(phonenumber::country::US), text).map_or_else(
         |_| text.chars().filter(char::is_ascii_digit).collect(),

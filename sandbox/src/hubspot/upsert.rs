@@ -1,4 +1,5 @@
-//! Batch upsert and update of contacts: which inputs are taken, and what HubSpot says of the others.
+//! Serves batch upsert and update of contacts: accepts inputs, and reports the errors of the
+//! others.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -31,7 +32,7 @@ pub(super) struct Input {
 }
 
 impl Input {
-    /// What the log of upserts keeps of it.
+    /// Returns the record for the log of upserts.
     pub(super) fn received(&self, revision: Option<&str>) -> ReceivedRecord {
         let text = revision.and_then(|name| self.properties.get(name)?.as_deref());
         ReceivedRecord {
@@ -46,7 +47,7 @@ struct Batch {
     inputs: Vec<Input>,
 }
 
-/// The inputs of a body, or why it is not one: every value has to be a string or null.
+/// Returns the inputs of a body, or the error: every value must be a string or null.
 pub(super) fn parse(body: &[u8]) -> Result<Vec<Input>, String> {
     let batch: Result<Batch, _> = serde_json::from_slice(body);
     batch
@@ -54,12 +55,12 @@ pub(super) fn parse(body: &[u8]) -> Result<Vec<Input>, String> {
         .map_err(|error| format!("Invalid input JSON: {error}"))
 }
 
-/// What a batch does to the contacts that it names.
+/// The kind of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mode {
-    /// Creates those that there are not; names them by a unique property.
+    /// Creates missing contacts; identifies them by a unique property.
     Upsert,
-    /// Names them by HubSpot's own id.
+    /// Identifies contacts by HubSpot's own id.
     Update,
 }
 
@@ -72,7 +73,7 @@ impl Mode {
     }
 }
 
-/// What a batch comes to.
+/// The result of a batch.
 #[derive(Debug)]
 pub(super) struct Decision {
     pub(super) status: u16,
@@ -80,11 +81,11 @@ pub(super) struct Decision {
     pub(super) changes: Vec<Change>,
 }
 
-/// Decides a batch. `ordered` holds the fault ordered for each input, if any. With a trace id a
-/// bad input fails alone; one without fails the batch.
+/// Decides a batch. `ordered` holds the fault ordered for each input, if any. A bad input with a
+/// trace id fails alone; one without fails the batch.
 ///
 /// # Errors
-/// The answer that refuses the whole batch.
+/// Returns the response that refuses the whole batch.
 pub(super) fn decide(
     state: &State,
     config: &HubspotConfig,
@@ -158,7 +159,7 @@ pub(super) fn decide(
     })
 }
 
-/// Refuses what HubSpot refuses before it looks at a value.
+/// Refuses a batch for reasons that HubSpot checks before any value.
 fn check_batch(
     state: &State,
     config: &HubspotConfig,
@@ -236,7 +237,7 @@ fn existing_contact<'a>(state: &'a State, mode: Mode, input: &Input) -> Option<&
         .by_unique(input.id_property.as_deref()?, &input.id)
 }
 
-/// The write that an input comes to: null does nothing, the identifying value is always there.
+/// Returns the write of an input: null does nothing, the identifying value is always included.
 fn prepare(input: &Input, existing: Option<&CrmRecord>, id: String, now: DateTime<Utc>) -> Write {
     let mut values: Values = input
         .properties
@@ -266,8 +267,7 @@ fn prepare(input: &Input, existing: Option<&CrmRecord>, id: String, now: DateTim
     }
 }
 
-/// A unique value that another contact holds, or another input of the batch claims, fails the
-/// whole batch.
+/// Fails the whole batch if another contact holds a unique value, or another input claims it.
 fn check_conflicts(
     state: &State,
     write: &Write,
@@ -368,7 +368,7 @@ fn refuse_batch(config: &HubspotConfig, problems: &[(&Input, Vec<Problem>)]) -> 
     VendorResponse::json(400, body)
 }
 
-/// The body of a batch that was processed, with or without errors.
+/// Returns the body of a processed batch, with or without errors.
 pub(super) fn complete(results: &[Value], errors: &[Value], started: DateTime<Utc>) -> Value {
     let mut body = json!({
         "status": "COMPLETE",

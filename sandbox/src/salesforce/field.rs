@@ -1,4 +1,4 @@
-//! Fields of the Lead object: their definitions, and whether a value fits one.
+//! Defines fields of the Lead object, and checks whether a value fits a field.
 
 use serde_json::{Value, json};
 
@@ -12,23 +12,23 @@ pub struct Field {
     pub kind: String,
     /// Most characters; 0 for fields that are no text.
     pub length: usize,
-    /// Whether an upsert may write it.
+    /// An upsert may write it.
     pub writable: bool,
-    /// Whether a lead needs it.
+    /// A lead needs it.
     pub required: bool,
-    /// Whether it is an external id, and unique.
+    /// It is an external id, and unique.
     pub external_id: bool,
     /// Values of a restricted picklist; empty for other fields.
     pub picklist: Vec<String>,
 }
 
 impl Field {
-    /// A text of at most `length` characters.
+    /// Returns a text of at most `length` characters.
     pub fn text(name: &str, length: usize) -> Self {
         Self::new(name, "string", length)
     }
 
-    /// A field of the given type (see [`Field::kind`]) and length in characters.
+    /// Returns a field of the given type (see [`Field::kind`]) and length in characters.
     pub fn new(name: &str, kind: &str, length: usize) -> Self {
         Self {
             name: name.to_owned(),
@@ -41,7 +41,7 @@ impl Field {
         }
     }
 
-    /// A unique external id.
+    /// Returns a unique external id.
     pub fn external_id(name: &str) -> Self {
         Self {
             external_id: true,
@@ -49,7 +49,7 @@ impl Field {
         }
     }
 
-    /// One of the given values.
+    /// Returns a picklist of the given values.
     pub fn picklist(name: &str, values: &[&str]) -> Self {
         let picklist = values.iter().map(ToString::to_string).collect();
         Self {
@@ -58,7 +58,8 @@ impl Field {
         }
     }
 
-    /// The fields of a new organisation that matter to leads, and the external id `WA_Id__c`.
+    /// Returns the fields of a new organisation that matter to leads, and the external id
+    /// `WA_Id__c`.
     pub fn defaults() -> Vec<Self> {
         let required = |field: Self| Self {
             required: true,
@@ -102,7 +103,7 @@ impl Field {
         ]
     }
 
-    /// The field as `describe` gives it.
+    /// Returns the field in the form of `describe`.
     pub(super) fn describe(&self) -> Value {
         let option = |value: &String| json!({ "active": true, "defaultValue": false, "label": value, "value": value });
         json!({
@@ -124,7 +125,7 @@ impl Field {
         })
     }
 
-    /// Salesforce's status code and wording when a value does not fit; null always does.
+    /// Returns Salesforce's status code and wording when a value does not fit; null always fits.
     pub(super) fn check(&self, value: &Value) -> Result<(), (&'static str, String)> {
         let name = &self.name;
         if !self.writable {

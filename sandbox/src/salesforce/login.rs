@@ -1,4 +1,4 @@
-//! Salesforce's tokens: by client credentials, or by a signed JWT.
+//! Issues Salesforce's tokens: by client credentials, or by a signed JWT.
 
 use axum::body::Bytes;
 use axum::response::Response;
@@ -12,9 +12,9 @@ use crate::credentials::JwtBearer;
 use crate::fault::Endpoint;
 use crate::vendor_response::VendorResponse;
 
-/// Tokens valid at a time; one more ends all of them, as if they had expired.
+/// The number of valid tokens; one more ends all of them, as if they had expired.
 const SESSION_LIMIT: usize = 1_000;
-/// Seconds after which a JWT has to end.
+/// The longest lifetime of a JWT in seconds.
 const JWT_SECONDS: i64 = 180;
 
 #[derive(Debug, Deserialize)]

@@ -1,4 +1,4 @@
-//! Salesforce: tokens, the Lead object, upserts by external id.
+//! Simulates Salesforce: tokens, the Lead object, upserts by external id.
 
 use std::sync::Arc;
 
@@ -73,14 +73,15 @@ pub(crate) fn refuse(app: &App, endpoint: Endpoint, headers: &HeaderMap) -> Opti
     None
 }
 
-/// Adds the header that tells of the daily limit.
+/// Adds the header that reports the daily limit.
 pub(crate) fn with_limits(app: &App, response: VendorResponse) -> VendorResponse {
     let used = app.salesforce_usage.used();
     let limit = app.config.salesforce.daily_requests;
     response.with_header("sforce-limit-info", format!("api-usage={used}/{limit}"))
 }
 
-/// An error in Salesforce's words, with the given `errorCode` or the usual one of the status.
+/// Returns an error in Salesforce's words, with the given `errorCode` or the usual one of the
+/// status.
 pub(crate) fn error(
     app: &App,
     endpoint: Endpoint,
@@ -106,7 +107,7 @@ pub(crate) fn error(
         _ => ("UNKNOWN_EXCEPTION", "An unexpected error occurred."),
     };
     if status == 403 && code.is_none_or(|code| code == usual) {
-        // The header agrees with the body: nothing is left.
+        // The header agrees with the body: no request is left.
         let limit = app.config.salesforce.daily_requests;
         return request_error(403, usual, message)
             .with_header("sforce-limit-info", format!("api-usage={limit}/{limit}"));
@@ -114,22 +115,22 @@ pub(crate) fn error(
     request_error(status, code.unwrap_or(usual), message)
 }
 
-/// The shape of errors about a whole request; those about a record say `statusCode` instead.
+/// Returns an error about a whole request; errors about a record have `statusCode` instead.
 fn request_error(status: u16, code: &str, message: &str) -> VendorResponse {
     VendorResponse::json(status, json!([{ "message": message, "errorCode": code }]))
 }
 
-/// The id of the lead with this number.
+/// Returns the id of the lead with this number.
 fn id(number: usize) -> String {
     format!("00Q{number:012}AAA")
 }
 
-/// The id of the next lead.
+/// Returns the id of the next lead.
 pub(crate) fn id_after(leads: &Table) -> String {
     id(leads.made() + 1)
 }
 
-/// Whether a path's version is `v<number>.0`.
+/// Returns an error unless a path's version is `v<number>.0`.
 fn check_version(version: &str) -> Result<(), VendorResponse> {
     let number = version
         .strip_prefix('v')
@@ -180,7 +181,7 @@ struct Call {
     version: String,
     /// The external id of the path.
     field: String,
-    /// Whether assignment rules run.
+    /// Assignment rules run.
     assigns: bool,
     batch: Result<upsert::Batch, String>,
 }
@@ -201,7 +202,7 @@ impl Call {
             .unwrap_or_default()
     }
 
-    /// Decides it and writes what it comes to.
+    /// Decides the upsert and writes the result.
     fn apply(&self, app: &App, late: bool) -> VendorResponse {
         self.results(app, late).map_or_else(
             |response| response,

@@ -1,4 +1,4 @@
-//! The organisation's Lead object: fields and validation rules, and how metadata changes it.
+//! Holds the organisation's Lead object: fields and validation rules. Deploys metadata to it.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::Field;
 
-/// What describes the Lead object.
+/// The description of the Lead object.
 #[derive(Debug, Clone)]
 pub(crate) struct Organisation {
     pub(crate) fields: Vec<Field>,
@@ -18,11 +18,11 @@ pub(crate) struct Organisation {
 pub(crate) struct Rule {
     /// The number field.
     pub(crate) field: String,
-    /// What is said.
+    /// The error message.
     pub(crate) message: String,
 }
 
-/// The formula of such a rule, the field's name left out: the one kind that is understood here.
+/// The formula of such a rule without the field's name. The sandbox understands no other formula.
 const DECREASES: &str = "AND(NOT(ISNEW()),NOT(ISBLANK(PRIORVALUE(#))),#<PRIORVALUE(#))";
 
 #[derive(Debug, Deserialize)]
@@ -111,11 +111,11 @@ struct FieldPermission {
 }
 
 impl Organisation {
-    /// Takes the files of a package, by their paths, as a deployment does: what `package.xml` names
-    /// and nothing else. A new field can be written only when a permission set says so.
+    /// Deploys the files of a package, by their paths: those that `package.xml` names and no
+    /// others. A new field can be written only if a permission set allows it.
     ///
     /// # Errors
-    /// What the deployment would be refused for.
+    /// Returns the reason for which Salesforce would refuse the deployment.
     pub(crate) fn deploy(&mut self, files: &BTreeMap<String, String>) -> Result<(), String> {
         let package: Package = read(files, "package.xml")?;
         let lead: CustomObject = read(files, "objects/Lead.object")?;

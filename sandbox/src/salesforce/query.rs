@@ -1,4 +1,4 @@
-//! Queries in SOQL over leads: conditions of equality and lists, in any nesting; pages.
+//! Serves queries in SOQL over leads: conditions of equality and lists, in any nesting; pages.
 
 use axum::extract::{Path, Query};
 use axum::response::Response;
@@ -12,7 +12,7 @@ use crate::table::CrmRecord;
 use crate::vendor_response::VendorResponse;
 
 const PAGE: usize = 2_000;
-/// Characters of an address at most.
+/// The maximal length of an address in characters.
 const LONGEST: usize = 16_384;
 
 #[derive(Debug, Deserialize)]
@@ -38,7 +38,7 @@ pub(super) async fn first(
     exchange.run(Endpoint::SalesforceQuery, &[], handle).await
 }
 
-/// A locator holds the query and where its next page begins.
+/// Serves the next page. A locator holds the query and the position of its next page.
 pub(super) async fn next(
     exchange: Exchange,
     Path((version, locator)): Path<(String, String)>,
@@ -151,7 +151,7 @@ impl Condition {
     }
 }
 
-/// Texts are the same in any case.
+/// Returns whether two values are equal; texts are compared without case.
 fn equal(one: &Value, other: &Value) -> bool {
     match (one.as_str(), other.as_str()) {
         (Some(one), Some(other)) => one.eq_ignore_ascii_case(other),
@@ -167,7 +167,7 @@ enum Token {
 }
 
 struct Parser {
-    /// The next one last.
+    /// The tokens in reverse order.
     tokens: Vec<Token>,
 }
 
@@ -229,7 +229,7 @@ impl Parser {
         }
     }
 
-    /// One kind of conjunction without parentheses, as SOQL demands.
+    /// Reads conditions. Without parentheses SOQL allows one kind of conjunction.
     fn condition(&mut self) -> Result<Condition, String> {
         let mut parts = vec![self.term()?];
         let mut kind = None;

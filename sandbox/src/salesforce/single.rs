@@ -1,4 +1,4 @@
-//! Upsert of one lead by external id: the answer is the record's own, not a list.
+//! Serves the upsert of one lead by external id: the response is the record's own, not a list.
 
 use axum::body::Bytes;
 use axum::extract::Path;
@@ -29,7 +29,7 @@ pub(super) async fn upsert_lead(
         .await
 }
 
-/// The body as a batch of one; its key stands in the path.
+/// Returns the body as a batch of one; its key is in the path.
 fn batch(field: &str, value: &str, body: &[u8]) -> Result<upsert::Batch, String> {
     let mut record: Map<String, Value> =
         serde_json::from_slice(body).map_err(|error| error.to_string())?;
@@ -38,7 +38,7 @@ fn batch(field: &str, value: &str, body: &[u8]) -> Result<upsert::Batch, String>
     Ok(upsert::Batch::of_one(record))
 }
 
-/// 201 for a new record, 200 for another, and a request's error for one that is refused.
+/// Returns 201 for a new record, 200 for an existing one, and a request's error for a refused one.
 fn answer(app: &App, call: &Call) -> VendorResponse {
     let results = match call.results(app, false) {
         Ok(results) => results,

@@ -1,4 +1,4 @@
-//! Update of leads by Salesforce's own ids.
+//! Serves the update of leads by Salesforce's own ids.
 
 use axum::body::Bytes;
 use axum::extract::Path;

@@ -1,4 +1,5 @@
-//! Upsert of leads by external id: the result of each record, in the order of the records.
+//! Serves the upsert of leads by external id: the result of each record, in the order of the
+//! records.
 
 use std::collections::HashMap;
 
@@ -34,7 +35,7 @@ impl Batch {
         }
     }
 
-    /// The external id of each record; empty where it is missing.
+    /// Returns the external id of each record; empty where it is missing.
     pub(super) fn keys(&self, field: &str) -> Vec<&str> {
         self.records
             .iter()
@@ -42,7 +43,7 @@ impl Batch {
             .collect()
     }
 
-    /// What the log of upserts keeps of it.
+    /// Returns the record for the log of upserts.
     pub(super) fn received(&self, field: &str, revision: Option<&str>) -> Vec<ReceivedRecord> {
         self.records
             .iter()
@@ -61,22 +62,22 @@ fn key<'a>(record: &'a Map<String, Value>, field: &str) -> &'a str {
         .unwrap_or_default()
 }
 
-/// The records of a body, or why it is not one.
+/// Returns the records of a body, or the error.
 pub(super) fn parse(body: &[u8]) -> Result<Batch, String> {
     serde_json::from_slice(body).map_err(|error| error.to_string())
 }
 
-/// What a batch is written to.
+/// The target of a batch.
 #[derive(Debug)]
 pub(super) struct UpsertTarget<'a> {
     pub(super) leads: &'a Table,
     /// The external id of the path.
     pub(super) field: &'a str,
-    /// Whether assignment rules run.
+    /// Assignment rules run.
     pub(super) assigns: bool,
 }
 
-/// What a batch comes to.
+/// The result of a batch.
 #[derive(Debug)]
 pub(super) struct Decision {
     pub(super) results: Vec<Value>,
@@ -93,7 +94,7 @@ pub(super) struct RecordError {
 /// Decides a batch. `ordered` holds the fault ordered for each record, if any.
 ///
 /// # Errors
-/// The answer that refuses the whole request.
+/// Returns the response that refuses the whole request.
 pub(super) fn decide(
     target: &UpsertTarget<'_>,
     organisation: &Organisation,
@@ -158,19 +159,19 @@ pub(super) fn decide(
     Ok(decision)
 }
 
-/// The fields of a record, without what only describes it.
+/// Returns the fields of a record without its description.
 pub(super) fn written(record: &Map<String, Value>) -> impl Iterator<Item = (&String, &Value)> {
     record.iter().filter(|(name, _)| *name != "attributes")
 }
 
-/// The answer to a field that is no external id.
+/// Returns the error for a field that is no external id.
 pub(super) fn no_external_id(field: &str) -> VendorResponse {
     let message =
         format!("Provided external ID field does not exist or is not accessible: {field}");
     request_error(404, "NOT_FOUND", &message)
 }
 
-/// Refuses what Salesforce refuses before it looks at a record.
+/// Refuses a batch for reasons that Salesforce checks before any record.
 fn check_batch(
     target: &UpsertTarget<'_>,
     fields: &[Field],
@@ -262,7 +263,7 @@ fn record_error(
     None
 }
 
-/// Rules are judged after the values have been found to fit.
+/// Checks the validation rules, after the values were found to fit.
 fn refused_by_rule(
     rules: &[Rule],
     record: &Map<String, Value>,
@@ -282,12 +283,12 @@ fn refused_by_rule(
     })
 }
 
-/// A converted lead can never be written again.
+/// Returns whether the lead is converted: it can never be written again.
 pub(super) fn is_converted(lead: Option<&CrmRecord>) -> bool {
     lead.is_some_and(|lead| lead.values.get("IsConverted") == Some(&Value::Bool(true)))
 }
 
-/// Required fields that a new lead does not have, or that an update would clear.
+/// Returns the required fields that a new lead lacks, or that an update would clear.
 fn missing_fields(
     fields: &[Field],
     record: &Map<String, Value>,

@@ -1,4 +1,4 @@
-//! WhatsApp Cloud API webhooks as Meta posts them: payloads, escaping, signature.
+//! Builds WhatsApp Cloud API webhooks as Meta posts them: payloads, escaping, signature.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -8,7 +8,7 @@ mod wire;
 
 pub use wire::{post, sign, to_meta_json};
 
-/// A business number: where a lead writes to and who answers.
+/// A business number, to which leads write.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BusinessNumber {
     /// Id of the WhatsApp Business Account, `entry[].id`.
@@ -20,7 +20,7 @@ pub struct BusinessNumber {
 }
 
 impl BusinessNumber {
-    /// A number with the given `phone_number_id` and made-up account and display number.
+    /// Returns a number with the given `phone_number_id` and made-up account and display number.
     pub fn new(phone_number_id: impl Into<String>) -> Self {
         Self {
             waba_id: "102290129340398".to_owned(),
@@ -42,7 +42,7 @@ pub struct Person {
 }
 
 impl Person {
-    /// A person known by number and profile name.
+    /// Returns a person known by number and profile name.
     pub fn new(wa_id: impl Into<String>, name: impl Into<String>) -> Self {
         Self {
             wa_id: Some(wa_id.into()),
@@ -69,7 +69,7 @@ impl Person {
 /// A status of a message that the business sent.
 #[derive(Debug, Clone)]
 pub struct Status {
-    /// The message's id, as the send answered it.
+    /// The message's id, from the response to the send.
     pub wamid: String,
     /// `sent`, `delivered`, `read`, `played`, `failed` or `deleted`.
     pub status: &'static str,
@@ -153,7 +153,7 @@ pub struct MetaWebhook {
 }
 
 impl MetaWebhook {
-    /// A POST without updates yet, for one business number.
+    /// Returns a POST without updates, for one business number.
     pub fn new(number: &BusinessNumber) -> Self {
         Self {
             object: "whatsapp_business_account",
@@ -184,13 +184,13 @@ impl MetaWebhook {
         self
     }
 
-    /// A text message. `sent_at` in Unix seconds.
+    /// Adds a text message. `sent_at` is in Unix seconds.
     #[must_use]
     pub fn text(self, from: &Person, wamid: &str, sent_at: i64, body: &str) -> Self {
         self.message(from, wamid, sent_at, "text", json!({ "body": body }))
     }
 
-    /// An image, with its caption if any. `sent_at` in Unix seconds.
+    /// Adds an image, with its caption if any. `sent_at` is in Unix seconds.
     #[must_use]
     pub fn image(self, from: &Person, wamid: &str, sent_at: i64, caption: Option<&str>) -> Self {
         let mut image = json!({
@@ -204,7 +204,8 @@ impl MetaWebhook {
         self.message(from, wamid, sent_at, "image", image)
     }
 
-    /// A reaction to message `target`; `None` removes the reaction. `sent_at` in Unix seconds.
+    /// Adds a reaction to message `target`; `None` removes the reaction. `sent_at` is in Unix
+    /// seconds.
     #[must_use]
     pub fn reaction(
         self,
@@ -221,8 +222,8 @@ impl MetaWebhook {
         self.message(from, wamid, sent_at, "reaction", reaction)
     }
 
-    /// A message of any type: `content` is the member named like the type.
-    /// `sent_at` in Unix seconds.
+    /// Adds a message of any type: `content` is the member named like the type. `sent_at` is in
+    /// Unix seconds.
     #[must_use]
     pub fn message(
         mut self,
@@ -253,7 +254,7 @@ impl MetaWebhook {
         self
     }
 
-    /// A status of a message that the business sent.
+    /// Adds a status of a message that the business sent.
     #[must_use]
     pub fn status(mut self, status: &Status) -> Self {
         if let Some(value) = self.current() {
@@ -262,7 +263,8 @@ impl MetaWebhook {
         self
     }
 
-    /// The body as Meta sends and signs it: `\u00e4` for non-ASCII characters and `\/` for `/`.
+    /// Returns the body as Meta sends and signs it: `\u00e4` for non-ASCII characters and `\/` for
+    /// `/`.
     pub fn to_bytes(&self) -> Vec<u8> {
         to_meta_json(self).expect("strings, numbers and lists have a form in JSON")
     }
@@ -274,7 +276,7 @@ impl MetaWebhook {
     }
 }
 
-/// A message id that is the same for the same seed.
+/// Returns a message id that is the same for the same seed.
 pub fn wamid(seed: &str) -> String {
     format!(
         "wamid.HBgL{}AA==",
@@ -282,7 +284,7 @@ pub fn wamid(seed: &str) -> String {
     )
 }
 
-/// A message id that no other call gives.
+/// Returns a message id that no other call returns.
 pub fn random_wamid() -> String {
     format!("wamid.HBgL{:032X}AA==", rand::random::<u128>())
 }

@@ -1,4 +1,4 @@
-//! A body's escaping, signature and POST.
+//! Escapes, signs and posts the body of a webhook.
 
 use std::io;
 
@@ -6,10 +6,11 @@ use hmac::{Hmac, Mac as _};
 use serde::Serialize;
 use sha2::Sha256;
 
-/// JSON in the escaped form that Meta signs: `\u00e4` for non-ASCII characters, `\/` for `/`.
+/// Returns JSON in the escaped form that Meta signs: `\u00e4` for non-ASCII characters, `\/` for
+/// `/`.
 ///
 /// # Errors
-/// When the value has no form in JSON, such as a map whose keys are no strings.
+/// Returns an error if the value has no form in JSON, such as a map whose keys are no strings.
 pub fn to_meta_json(value: &impl Serialize) -> serde_json::Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(512);
     value.serialize(&mut serde_json::Serializer::with_formatter(
@@ -47,7 +48,7 @@ impl serde_json::ser::Formatter for MetaFormatter {
     }
 }
 
-/// The value of `X-Hub-Signature-256` for a body: `sha256=<hex HMAC-SHA256>`.
+/// Returns the value of `X-Hub-Signature-256` for a body: `sha256=<hex HMAC-SHA256>`.
 pub fn sign(app_secret: &str, body: &[u8]) -> String {
     let mac = Hmac::<Sha256>::new_from_slice(app_secret.as_bytes());
     let mut mac = mac.expect("HMAC takes keys of any length");
@@ -55,10 +56,10 @@ pub fn sign(app_secret: &str, body: &[u8]) -> String {
     format!("sha256={}", hex::encode(mac.finalize().into_bytes()))
 }
 
-/// Posts a signed body and gives the status of the answer.
+/// Posts a signed body and returns the status of the response.
 ///
 /// # Errors
-/// When there is no answer; see [`reqwest::Error`].
+/// Returns an error if there is no response; see [`reqwest::Error`].
 pub async fn post(
     client: &reqwest::Client,
     url: &str,

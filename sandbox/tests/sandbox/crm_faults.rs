@@ -1,4 +1,4 @@
-//! Tests failures of parts of a CRM's batch, and failures after its request was given up.
+//! Tests failures of parts of a CRM's batch, and failures after the client gave up.
 
 use std::time::Duration;
 

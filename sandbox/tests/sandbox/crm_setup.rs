@@ -1,4 +1,4 @@
-//! Tokens that end, searches and queries, metadata that is deployed.
+//! Tests expiring tokens, searches, queries and deployed metadata.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

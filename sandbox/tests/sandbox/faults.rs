@@ -1,4 +1,4 @@
-//! Every kind of fault.
+//! Tests every kind of fault.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Receiver, World, contact, lead, send, text_to};
 
-/// Shorter than any fault here lasts.
+/// The client's timeout, shorter than any fault here.
 const SENDER_TIMEOUT: Duration = Duration::from_millis(300);
 
 fn ann() -> Value {

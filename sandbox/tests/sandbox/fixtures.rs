@@ -1,4 +1,4 @@
-//! The sandbox against recorded requests and answers, where those are at hand.
+//! Compares the sandbox with recorded requests and responses, if these are present.
 
 use std::fs;
 use std::path::PathBuf;
@@ -26,7 +26,7 @@ fn read(path: &std::path::Path) -> Value {
     serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
 }
 
-/// Every member that the recording has is there and of the same type.
+/// Checks that every member of the recording is there and has the same type.
 fn assert_same_shape(recorded: &Value, given: &Value, at: &str) {
     match (recorded, given) {
         (Value::Object(recorded), Value::Object(given)) => {
@@ -66,7 +66,7 @@ async fn every_recorded_send_is_accepted() {
             body["to"] = json!("+16505551234");
         }
         if body.get("interactive").is_some() {
-            // One of the recordings leaves it out, and would be a text then.
+            // One of the recordings leaves it out, and would then be a text.
             body["type"] = json!("interactive");
         }
         let sent = send(world.send(&body)).await;
@@ -124,7 +124,7 @@ async fn graph_errors_have_the_recorded_shape_and_codes() {
     }
 }
 
-/// Sends a recorded exchange's first request and compares the answer with the recorded one.
+/// Sends a recorded exchange's first request and compares the response with the recorded one.
 async fn replay(world: &World, name: &str, token: Option<&str>) {
     let Some(folder) = recordings("crm") else {
         return;
@@ -187,7 +187,7 @@ async fn recorded_hubspot_exchanges_come_out_alike() {
 #[tokio::test]
 async fn recorded_salesforce_exchanges_come_out_alike() {
     use leadstream_sandbox::{Effect, Endpoint, Fault, Field, SalesforceConfig, SandboxConfig};
-    // The recordings' organisation has a status of its own.
+    // The recordings' organisation has its own status.
     let mut fields = Field::defaults();
     fields.retain(|field| field.name != "Status");
     fields.push(Field::picklist("Status", &["Open"]));

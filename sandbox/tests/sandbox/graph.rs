@@ -1,4 +1,4 @@
-//! Sends, their checks and their statuses.
+//! Tests sends, their checks and their statuses.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Batch upserts of contacts, properties, limits.
+//! Tests batch upserts of contacts, properties, limits.
 
 use leadstream_sandbox::{Endpoint, HubspotConfig, Property, SandboxConfig};
 use reqwest::Method;
@@ -330,7 +330,7 @@ async fn the_daily_pool_ends() {
         (over.status, &over.body["policyName"]),
         (429, &json!("DAILY"))
     );
-    // When it is full again can be asked then, too.
+    // The reset time can be queried while the pool is empty, too.
     let path = "/account-info/v3/api-usage/daily/private-apps";
     let usage = send(world.hubspot(Method::GET, path)).await;
     assert_eq!(usage.body["results"][0]["usageLimit"], 1);

@@ -1,4 +1,4 @@
-//! The sandbox over HTTP: every endpoint as its vendor answers, and every fault.
+//! Tests the sandbox over HTTP: every endpoint's vendor behaviour, and every fault.
 
 mod crm_faults;
 mod crm_setup;

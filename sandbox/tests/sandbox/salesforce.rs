@@ -1,4 +1,4 @@
-//! Tokens, upserts of leads, description, limits.
+//! Tests tokens, upserts of leads, description, limits.
 
 use leadstream_sandbox::{Endpoint, SalesforceConfig, SandboxConfig};
 use reqwest::Method;

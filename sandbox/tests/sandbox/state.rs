@@ -1,4 +1,4 @@
-//! What a restart keeps.
+//! Tests the state that a restart keeps.
 
 use std::fs;
 use std::io::Write as _;
@@ -17,7 +17,7 @@ fn config(file: &Path) -> SandboxConfig {
     }
 }
 
-/// A sandbox with a message, a property, a contact written twice and a lead, ended without a stop.
+/// Returns a sandbox with a message, a property, a contact written twice and a lead, killed.
 async fn filled_and_killed(file: &Path) {
     let world = World::with(config(file)).await;
     send(world.send(&text_to("1", "hello"))).await;

@@ -1,4 +1,4 @@
-//! Requests as Leadstream's sinks send them, and a receiver of webhooks.
+//! Builds requests as Leadstream's sinks send them, and receives webhooks.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -24,7 +24,7 @@ pub(crate) struct World {
     pub(crate) http: reqwest::Client,
 }
 
-/// An answer, read to its end.
+/// A response, read to its end.
 #[derive(Debug)]
 pub(crate) struct HttpResponse {
     pub(crate) status: u16,
