@@ -1,4 +1,4 @@
-//! `leadstream chat`: the terminal is a lead's phone.
+//! Runs `leadstream chat`: the terminal is a lead's phone.
 
 use std::io::{self, BufRead, IsTerminal};
 
@@ -7,10 +7,11 @@ use tokio::sync::mpsc;
 
 use crate::terminal::{Ink, Style, show, wrap};
 
-/// Sends each line of standard input and prints what the bot answers, until the input ends.
+/// Sends each line of standard input and prints the bot's replies, until the input ends.
 ///
 /// # Errors
-/// No running stack; a webhook that refuses, or takes nothing for a minute; an ended sandbox.
+/// Returns an error if no stack runs, if the webhook refuses or accepts nothing for a minute, or if
+/// the sandbox ends.
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let (style, interactive) = (Style::stdout(), io::stdin().is_terminal());
     let print = move |event: Event<'_>| show(&text(&event, interactive, style));
@@ -28,7 +29,7 @@ fn text(event: &Event<'_>, interactive: bool, style: Style) -> String {
         Event::Prompt => style.paint(Ink::Lead, "lead  "),
         Event::Lead(line) => speech(Ink::Lead, "lead", line, style),
         Event::Bot(reply) => {
-            // Over the prompt, which then is printed again.
+            // Overwrites the prompt, which is then printed again.
             let over = if interactive { "\r" } else { "" };
             format!("{over}{}", speech(Ink::Bot, "bot", reply, style))
         }
@@ -37,8 +38,8 @@ fn text(event: &Event<'_>, interactive: bool, style: Style) -> String {
     }
 }
 
-/// Lines of standard input that are not blank. Read on a thread of its own, because reading cannot
-/// be cancelled and would keep the program from ending.
+/// Reads the lines of standard input that are not blank. Uses its own thread, because reading
+/// cannot be cancelled and would keep the program from ending.
 fn lines() -> mpsc::Receiver<String> {
     let (sender, receiver) = mpsc::channel(1);
     std::thread::spawn(move || {

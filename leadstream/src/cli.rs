@@ -14,8 +14,8 @@ use crate::{chat, crm, dead_letters, flow, lead, migrate, recover, topics, up};
 
 /// Turns WhatsApp conversations into qualified leads in a CRM, on Kafka, committed to PostgreSQL.
 ///
-/// `leadstream up` runs everything on this machine; the services below it run beside your own
-/// Kafka and PostgreSQL.
+/// `leadstream up` runs everything on this machine; the services below it run beside your own Kafka
+/// and PostgreSQL.
 #[derive(Debug, Parser)]
 #[command(name = "leadstream", version, propagate_version = true)]
 pub(crate) struct Cli {
@@ -29,17 +29,17 @@ enum Command {
     Up(Box<leadstream_local::up::Args>),
     /// Write to the bot of a running `leadstream up` as a lead
     Chat(leadstream_local::chat::Args),
-    /// Service: receives WhatsApp webhooks and writes them to Kafka
+    /// Run the service that receives WhatsApp webhooks and writes them to Kafka
     Ingest(leadstream_ingest::Args),
-    /// Service: folds inputs into leads, committed to PostgreSQL
+    /// Run the service that folds inputs into leads and commits them to PostgreSQL
     Processor(leadstream_processor::Args),
-    /// Service: brings lead events to HubSpot, Salesforce and signed webhooks
+    /// Run the service that forwards lead events to HubSpot, Salesforce and signed webhooks
     SinkCrm(leadstream_sink_crm::Args),
-    /// Service: sends replies to leads through the WhatsApp Cloud API
+    /// Run the service that sends replies through the WhatsApp Cloud API
     SinkWhatsapp(leadstream_sink_whatsapp::Args),
-    /// Service: leads and commands over HTTP, for your own tools
+    /// Run the HTTP API for leads and commands
     Api(Box<leadstream_api::Args>),
-    /// Bring the database to this version's schema
+    /// Migrate the database to this version's schema
     Migrate(migrate::Args),
     /// Fold the log again from PostgreSQL's offsets after a loss of data
     ///
@@ -80,8 +80,9 @@ enum Command {
     DeadLetters(Box<dead_letters::Args>),
 }
 
-/// `shared` leaves a core to the threads of the Kafka client: on two cores ingest answers a fifth
-/// more webhooks so, and spends a quarter less on each. `TOKIO_WORKER_THREADS` overrules it.
+/// Builds the runtime. `shared` leaves a core to the threads of the Kafka client. On two cores,
+/// ingest then answers a fifth more webhooks and spends a quarter less on each.
+/// `TOKIO_WORKER_THREADS` overrides it.
 fn runtime(shared: bool) -> std::io::Result<Runtime> {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     if shared && std::env::var_os("TOKIO_WORKER_THREADS").is_none() {
@@ -147,7 +148,7 @@ impl Cli {
                 Command::DeadLetters(args) => tool(dead_letters::run(*args)).await,
             }
         });
-        // A call to a Kafka that is away may never return.
+        // A call to an unavailable Kafka may never return.
         runtime.shutdown_timeout(Duration::from_secs(1));
         code
     }

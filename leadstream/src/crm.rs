@@ -1,4 +1,4 @@
-//! `leadstream crm`: are the CRMs set up as they have to be, what do they lack, what would be sent.
+//! Runs `leadstream crm`: checks, plans, provisions, reconciles and retries, for each CRM.
 
 #![expect(clippy::print_stdout, reason = "the output of a command")]
 
@@ -28,7 +28,7 @@ enum Action {
         #[command(flatten)]
         crm: Box<CrmArgs>,
     },
-    /// Print the requests that would go out now, with personal data; nothing is sent
+    /// Print the requests that would be sent now, with personal data, and send nothing
     Plan {
         /// Requests to each CRM at most
         #[arg(long, default_value_t = 1, value_name = "COUNT")]
@@ -82,7 +82,8 @@ enum State {
 }
 
 /// # Errors
-/// Wrong settings, a CRM that is not as it has to be, PostgreSQL that cannot be reached.
+/// Returns an error if settings are wrong, if a CRM lacks something, or if PostgreSQL cannot be
+/// reached.
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     match args.action {
         Action::Check { crm } => check(&crm).await,

@@ -1,4 +1,4 @@
-//! `leadstream dead-letters`: what was given up, of any topic; to look at, try again, or put away.
+//! Runs `leadstream dead-letters`: lists, shows, redrives and discards dead letters of any topic.
 
 #![expect(clippy::print_stdout, reason = "the output of a command")]
 
@@ -70,7 +70,7 @@ enum Action {
     Resume {
         #[command(flatten)]
         database: DatabaseArgs,
-        /// Only this one
+        /// Only this partition
         #[arg(long, value_name = "NUMBER")]
         partition: Option<i32>,
     },
@@ -87,7 +87,8 @@ struct Selection {
 }
 
 /// # Errors
-/// Kafka or PostgreSQL that cannot be reached, and letters that cannot be redriven.
+/// Returns an error if Kafka or PostgreSQL cannot be reached, or if dead letters cannot be
+/// redriven.
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     match args.action {
         Action::List {
@@ -125,7 +126,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     }
 }
 
-/// The letters that are meant, without those that were settled (unless `all`).
+/// Returns the selected dead letters, without resolved ones (unless `all`).
 async fn letters(selection: &Selection, all: bool) -> anyhow::Result<Vec<DeadLetter>> {
     let prefix = &selection.kafka.topic_prefix;
     let topics: Vec<String> = Topic::ALL

@@ -1,4 +1,4 @@
-//! `leadstream flow …`: flow documents, from writing to publishing.
+//! Runs `leadstream flow …`: checks, simulates, tests and publishes flow documents.
 
 mod publish;
 mod simulate;
@@ -58,7 +58,8 @@ enum Action {
 }
 
 /// # Errors
-/// A document that is refused, a transcript that differs, a database that is away.
+/// Returns an error if a document has errors, if a transcript differs, or if the database is
+/// unavailable.
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     match args.action {
         Action::Check { files } => check(&files),
@@ -76,7 +77,7 @@ fn read(path: &Path) -> anyhow::Result<String> {
     std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))
 }
 
-/// The flow of a file that has no errors.
+/// Returns the flow of a file that has no errors.
 fn parse(path: &Path) -> anyhow::Result<(Flow, String)> {
     let text = read(path)?;
     let flow = Flow::parse(&path.display().to_string(), &text)?;
@@ -148,7 +149,7 @@ fn test(files: &[PathBuf], transcripts: Option<&Path>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What was written in red, what was said in green.
+/// Colours missing lines red and new lines green.
 fn coloured(difference: &str, style: Style) -> String {
     let line = |line: &str| match line.trim_start().chars().next() {
         Some('-') => style.paint(Ink::Bad, line),

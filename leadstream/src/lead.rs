@@ -1,4 +1,4 @@
-//! `leadstream lead …`: what one lead went through, and what people do with it.
+//! Runs `leadstream lead …`: shows and explains one lead, and sends it commands.
 
 mod commands;
 mod render;
@@ -42,11 +42,11 @@ enum Action {
     Show(commands::Show),
     /// Start the flow again, unless the lead has opted out
     Restart(commands::Restart),
-    /// Give the lead back to the bot, which asks its open question again
+    /// Release the lead to the bot, which asks its open question again
     Release(commands::Release),
     /// Assign the lead to a person of the business; events, rows and CRMs show the name
     Assign(commands::Assign),
-    /// Write to the lead as a person; the bot is silent until `release`, RESTART or the flow's time
+    /// Send a message to the lead as a person, which silences the bot
     ///
     /// The Cloud API accepts it only within 24 hours of the lead's last message.
     Say(commands::Say),
@@ -91,7 +91,7 @@ struct Named {
 const UNKNOWN: &str = "no lead has this id; use the digits of its number without +, its user id or LID, and --account where ACCOUNTS groups numbers";
 
 impl Named {
-    /// Where the lead is looked for.
+    /// Returns the address of the lead.
     fn address(&self) -> anyhow::Result<Address> {
         let accounts = self.accounts.accounts.as_ref();
         let address = Address::of(&self.account, &self.id, accounts);
@@ -110,7 +110,7 @@ impl Named {
     }
 }
 
-/// All that is known of a lead.
+/// Everything that is known of a lead.
 #[derive(Debug, Serialize)]
 struct LeadReport {
     #[serde(flatten)]
@@ -124,7 +124,7 @@ struct LeadReport {
 }
 
 /// # Errors
-/// A lead that is not known, a database or broker that is away.
+/// Returns an error if the lead is unknown, or if the database or broker is unavailable.
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     match args.action {
         Action::Explain(args) => explain_lead(args).await,

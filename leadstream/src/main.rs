@@ -1,4 +1,4 @@
-//! The `leadstream` command: every service and tool is a subcommand.
+//! Starts the `leadstream` command: every service and tool is a subcommand.
 
 mod chat;
 mod cli;

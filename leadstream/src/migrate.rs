@@ -1,4 +1,4 @@
-//! `leadstream migrate`: brings the database to this version's schema.
+//! Runs `leadstream migrate`: migrates the database to this version's schema.
 
 use std::time::Duration;
 
@@ -26,13 +26,13 @@ pub(crate) struct Args {
 }
 
 /// # Errors
-/// A database that cannot be reached, or whose schema is of a later version.
+/// Returns an error if the database cannot be reached, or if its schema is of a later version.
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let pool = args
         .database
         .connect(|url| leadstream_processor::pool(url, 1))?;
     let migrations = async {
-        // A pool would only say that it timed out; this says why.
+        // A pool would only report a timeout; this reports the cause.
         let connection = PgConnection::connect_with(&pool.connect_options()).await;
         connection
             .context("PostgreSQL cannot be reached (DATABASE_URL)")?
@@ -60,7 +60,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What a service would say of the same database.
+/// Returns the error that a service would report for the same database.
 fn schema_error(error: MigrateError, table: &'static str) -> anyhow::Error {
     let error = match error {
         MigrateError::VersionMissing(version) => SchemaError::Newer { table, version },

@@ -1,11 +1,11 @@
-//! `leadstream recover`: folds the log again after a loss of data.
+//! Runs `leadstream recover`: folds the log again after a loss of data.
 
 use leadstream_processor::recover::Report;
 
 pub(crate) use leadstream_processor::recover::Args;
 
 /// # Errors
-/// What keeps it from beginning or from going on; it may be run again.
+/// Returns the reason why it cannot begin or continue; it may be run again.
 #[expect(clippy::print_stdout, reason = "what the command tells its user")]
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let say = |text: String| println!("{text}");

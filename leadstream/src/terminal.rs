@@ -1,10 +1,10 @@
-//! Text for the person at the terminal: colour where it helps, lines of 80 columns.
+//! Formats text for the terminal: colour where it helps, lines of 80 columns.
 
 use std::io::{self, IsTerminal, Write};
 
 pub(crate) const COLUMNS: usize = 80;
 
-/// What a piece of text is.
+/// The meaning of a piece of text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ink {
     Heading,
@@ -15,7 +15,7 @@ pub(crate) enum Ink {
     Bad,
 }
 
-/// Whether text is coloured.
+/// Decides whether text is coloured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Style {
     colour: bool,
@@ -25,7 +25,7 @@ impl Style {
     #[cfg(test)]
     pub(crate) const PLAIN: Self = Self { colour: false };
 
-    /// In colour when standard output is a terminal and NO_COLOR is not set.
+    /// Returns colour when standard output is a terminal and NO_COLOR is not set.
     pub(crate) fn stdout() -> Self {
         let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         Self {
@@ -49,13 +49,13 @@ impl Style {
     }
 }
 
-/// Writes to standard output at once. When that is closed nobody is left to tell.
+/// Writes to standard output at once. Ignores a closed output.
 pub(crate) fn show(text: &str) {
     let mut out = io::stdout().lock();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
-/// Breaks `text` at blanks so that it fits between column `indent` and the screen's edge; lines
+/// Breaks `text` at blanks so that it fits between column `indent` and the screen's edge. Lines
 /// after the first begin with `indent` blanks. A longer word stays whole.
 pub(crate) fn wrap(text: &str, indent: usize) -> String {
     let room = COLUMNS.saturating_sub(indent);

@@ -1,4 +1,4 @@
-//! Topics as they are now: partitions from their beginning to their end. Every call blocks.
+//! Reads topics from their beginning to their current end. Every call blocks.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -12,18 +12,18 @@ use rdkafka::{Message, Offset, TopicPartitionList};
 
 const ANSWER: Duration = Duration::from_secs(20);
 
-/// Reads without a group.
+/// A consumer without a group.
 pub(crate) struct TopicReader(BaseConsumer);
 
 impl TopicReader {
     /// # Errors
-    /// Wrong settings.
+    /// Returns an error if settings are wrong.
     pub(crate) fn new(kafka: &KafkaArgs, client_id: &str) -> anyhow::Result<Self> {
         let mut config = kafka.client(client_id)?;
-        // Never joined and never committed to: the client wants one.
+        // Never joined and never committed to, but the client requires one.
         config.set("group.id", client_id);
         config.set("enable.auto.commit", "false");
-        // Not by offsets: the last may be a transaction's marker, which no consumer is given.
+        // The last offset may be a transaction's marker, which no consumer receives.
         config.set("enable.partition.eof", "true");
         let consumer = config
             .create()
@@ -31,10 +31,10 @@ impl TopicReader {
         Ok(Self(consumer))
     }
 
-    /// How many partitions `topic` has; 0 when it is not there.
+    /// Returns the number of partitions of `topic`; 0 when it does not exist.
     ///
     /// # Errors
-    /// Kafka that does not answer.
+    /// Returns an error if Kafka does not answer.
     pub(crate) fn partitions(&self, topic: &str) -> anyhow::Result<usize> {
         let metadata = self
             .0
@@ -44,10 +44,11 @@ impl TopicReader {
         Ok(found.map_or(0, |it| it.partitions().len()))
     }
 
-    /// Hands over every record that these partitions hold, each partition in order.
+    /// Calls `take` with every record of these partitions, each partition in order.
     ///
     /// # Errors
-    /// Kafka that does not answer, and what `take` says, with the record's place.
+    /// Returns an error if Kafka does not answer, or the error of `take`, with the record's
+    /// position.
     pub(crate) fn read(
         &self,
         topic: &str,

@@ -1,5 +1,5 @@
-//! `leadstream topics plan|apply|grow`: topics with their settings, schemas, and the ACLs that each
-//! service needs. Topics may be made by somebody else: what exists is never changed.
+//! Runs `leadstream topics plan|apply|grow`: topics with their settings, schemas, and the ACLs of
+//! each service. Another tool may create the topics: an existing topic is never changed.
 
 #![expect(clippy::print_stdout, reason = "the output of a command")]
 
@@ -35,9 +35,9 @@ enum Mode {
 
 #[derive(Clone, Debug, Subcommand)]
 enum Action {
-    /// Print what exists, what is missing and what differs; change nothing
+    /// Print missing and differing topics, and change nothing
     Plan(Settings),
-    /// Create missing topics and register schemas; what exists is left as it is
+    /// Create missing topics and register schemas, without a change to existing topics
     Apply(Settings),
     /// Add partitions to lead.inputs, and move its leads to them
     ///
@@ -55,7 +55,7 @@ enum Action {
     Grow(grow::Args),
 }
 
-/// What the topics are made with.
+/// Settings with which topics are created.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Settings {
     /// Partitions of each topic that is created
@@ -88,7 +88,7 @@ pub(crate) struct Settings {
 }
 
 /// # Errors
-/// What Kafka or the registry refuse, by topic and subject.
+/// Returns the errors of Kafka or the registry, by topic and subject.
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let (mode, settings) = match args.action {
         Action::Plan(settings) => (Mode::Plan, settings),
@@ -148,7 +148,7 @@ async fn describe(
     if resources.is_empty() {
         return Ok(existing);
     }
-    // Without the right to describe settings the plan goes without them.
+    // The plan leaves out settings without the right to describe them.
     for described in admin
         .describe_configs(&resources, &AdminOptions::new())
         .await?

@@ -1,4 +1,4 @@
-//! `leadstream up`: shows what the local environment does.
+//! Runs `leadstream up`: shows what the local environment does.
 
 mod conversation;
 mod screen;
@@ -14,7 +14,7 @@ use crate::terminal::{Ink, Style, show};
 /// Runs until a signal, or with `--once` until the conversation is checked.
 ///
 /// # Errors
-/// What keeps a part from running, with how to mend it; with `--once` what came out wrong.
+/// Returns the reason why a part cannot run, with the remedy; with `--once` also a wrong result.
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let style = Style::stdout();
     up::run(args, &move |event| show(&text(event, style))).await

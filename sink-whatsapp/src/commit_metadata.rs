@@ -1,4 +1,4 @@
-//! Reads and writes the note that Kafka stores with a partition's committed offset. Pure.
+//! Reads and writes the metadata that Kafka stores with a partition's committed offset. Pure.
 
 #![cfg_attr(
     not(test),
@@ -14,8 +14,8 @@ use std::collections::BTreeSet;
 
 use crate::window::Done;
 
-/// The most offsets with an unknown outcome that one note lists. With the handled offsets, of
-/// twelve digits each, a note stays below Kafka's limit of 4,096 bytes.
+/// The most offsets with an unknown outcome in one partition's metadata. With the handled offsets,
+/// of twelve digits each, it stays below Kafka's limit of 4,096 bytes.
 pub const MAX_UNKNOWN: usize = 80;
 
 /// Offsets of replies from the committed one on.
@@ -27,7 +27,7 @@ pub struct CommitMetadata {
 }
 
 impl CommitMetadata {
-    /// Reads a note that [`write`] wrote. Any other note is read as empty.
+    /// Reads metadata that [`write`] wrote. Any other metadata is read as empty.
     #[must_use]
     pub fn read(metadata: &str) -> Self {
         let (handled, unknown) = metadata.split_once(';').unwrap_or((metadata, ""));
@@ -41,7 +41,7 @@ impl CommitMetadata {
         }
     }
 
-    /// Returns the part of the note about offsets from `next` on.
+    /// Returns the part about offsets from `next` on.
     #[must_use]
     pub fn from(mut self, next: i64) -> Self {
         self.handled = self.handled.split_off(&next);
@@ -50,7 +50,7 @@ impl CommitMetadata {
     }
 }
 
-/// Returns the note that is committed with the offset of `done`.
+/// Returns the metadata that is committed with the offset of `done`.
 #[must_use]
 pub fn write(done: &Done) -> String {
     let list = |offsets: &[i64]| {

@@ -63,7 +63,7 @@ pub enum Event {
         partition: i32,
         generation: u64,
         offsets: LogOffsets,
-        /// The note that was committed with the offset.
+        /// The metadata that was committed with the offset.
         metadata: CommitMetadata,
     },
     Records(Vec<Record>, Permit),
@@ -109,7 +109,7 @@ pub enum Count {
     Accepted,
     /// Sent before, or handled already.
     Repeat,
-    /// Too late to be of use.
+    /// It is too late.
     Expired,
     /// A later record of the same lead replaced or withdrew it before it was sent, or sent again.
     Replaced,
@@ -274,7 +274,7 @@ impl Dispatcher {
         let problem = decoded.as_ref().err().map(ToString::to_string);
         let reply = decoded.ok();
         // A reply that was under way when it was withdrawn may be open although the withdrawal is
-        // noted.
+        // committed.
         let new = reply.as_ref().filter(|_| !known);
         let replaced = new.map(|reply| state.replace(reply)).unwrap_or_default();
         let counts = std::iter::repeat_n(Count::Replaced, replaced.count);

@@ -48,10 +48,10 @@ struct Gate {
     parked: BTreeSet<Parked>,
 }
 
-/// Whether nobody can have received the reply yet, and its ticket. Probes go in this order.
+/// A waiting ticket, and whether nobody can have received the reply yet. Probes go in this order.
 type Parked = (bool, Ticket);
 
-/// Why nothing is sent from a number.
+/// The reason why a number sends nothing.
 #[derive(Debug)]
 struct Stop {
     reason: String,

@@ -109,7 +109,7 @@ pub enum Error {
     #[error(transparent)]
     Produce(#[from] ProduceError),
     #[error(
-        "the group's committed offset {committed} of {topic} [{partition}] lies outside its log ({low} to {high}): replies were deleted before they were sent, or the topic was made anew; nothing is skipped and nothing reset. Set the group's offset by hand (kafka-consumer-groups --reset-offsets)"
+        "the group's committed offset {committed} of {topic} [{partition}] lies outside its log ({low} to {high}): replies were deleted before they were sent, or the topic was created again; nothing is skipped and nothing reset. Set the group's offset by hand (kafka-consumer-groups --reset-offsets)"
     )]
     OutsideLog {
         topic: String,

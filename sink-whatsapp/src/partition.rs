@@ -72,7 +72,7 @@ impl Entry {
     }
 }
 
-/// How long a lead that writes without pause waits beyond the time of its first reply.
+/// The longest that a lead who writes without pause postpones its first reply.
 pub const LONGEST_POSTPONEMENT: Duration = Duration::from_secs(10);
 
 /// A reply's wait for a newer one to the same lead.
@@ -178,7 +178,7 @@ pub struct Partition {
     pub handled_ahead: BTreeSet<i64>,
     /// Replies with an unknown outcome, handled or not.
     unknown: BTreeSet<i64>,
-    /// The offsets of `unknown` that the committed note lists.
+    /// The offsets of `unknown` in the committed metadata.
     unknown_committed: BTreeSet<i64>,
     /// Ids of replies that are in the window or were handled.
     handled: LruCache<String, ()>,
@@ -208,7 +208,7 @@ impl Partition {
         }
     }
 
-    /// Sets where reading starts in a log that ends at `end`; `note` is the committed note.
+    /// Sets where reading starts in a log that ends at `end`; `metadata` is the committed one.
     pub fn read_from(&mut self, start: Start, metadata: CommitMetadata, end: i64, now: Timestamp) {
         self.send_from = Some(start.send);
         let metadata = metadata.from(start.send);

@@ -1,8 +1,8 @@
 //! Holds the replies of one partition that are not before Kafka's committed offset. Pure.
 //!
 //! A reply is free to go only when Kafka knows that every earlier reply to the same lead is done.
-//! Kafka knows this by the committed offset. While a waiting reply keeps that offset back, the note
-//! committed with the offset lists the replies done beyond it. So at any moment a crash can repeat
+//! Kafka knows this by the committed offset. While a waiting reply keeps that offset back, its
+//! metadata lists the replies done beyond it. So at any moment a crash can repeat
 //! at most one sent reply of a lead.
 
 #![cfg_attr(
@@ -36,7 +36,7 @@ pub struct Window<T> {
     finished: usize,
     /// Finished replies beyond the head that keep back a later reply to their lead.
     blocking: BTreeSet<i64>,
-    /// Replies beyond the head that the committed note lists as done.
+    /// Replies beyond the head that the committed metadata lists as done.
     committed_ahead: BTreeSet<i64>,
 }
 
@@ -50,7 +50,7 @@ pub struct Done {
     pub unknown: Vec<i64>,
 }
 
-/// The most handled offsets that one note lists.
+/// The most handled offsets in one partition's metadata.
 pub(crate) const MAX_AHEAD: usize = 230;
 
 impl<T> Default for Window<T> {
@@ -127,7 +127,7 @@ impl<T> Window<T> {
         }
     }
 
-    /// Records that the committed note lists the reply at `offset` as done.
+    /// Records that the committed metadata lists the reply at `offset` as done.
     pub fn mark_committed(&mut self, offset: i64) {
         self.committed_ahead.insert(offset);
     }
@@ -406,7 +406,7 @@ mod tests {
                         prop_assert!(next > committed || ahead.iter().any(|done| !noted.contains(done)));
                         prop_assert!(open.first().is_none_or(|first| *first >= next));
                         prop_assert!(ahead.iter().all(|done| *done >= next && !open.contains(done)));
-                        // What was noted stays so.
+                        // Committed offsets stay committed.
                         prop_assert!(noted.range(next..).all(|known| ahead.contains(known)));
                         committed = next;
                         noted = ahead.iter().copied().collect();

@@ -1,4 +1,4 @@
-//! `leadstream crm provision`: makes what CRMs lack of what the mapping writes.
+//! Runs `leadstream crm provision`: creates the fields that a mapping writes and CRMs lack.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! `leadstream crm reconcile`: what CRMs hold, held against what PostgreSQL wants.
+//! Runs `leadstream crm reconcile`: compares the records in CRMs with those wanted by PostgreSQL.
 
 use leadstream_service::config::DatabaseArgs;
 use leadstream_sink_crm::CrmArgs;

@@ -1,11 +1,11 @@
-//! Dead letters as their topics hold them, joined and filtered: pure.
+//! Reads dead letters from their records: joins parts and filters. Pure.
 
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use leadstream_schemas::{LeadEvent, codec};
 
-/// Where a record lies.
+/// The position of a record.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Position {
     pub(crate) topic: String,
@@ -26,26 +26,26 @@ pub(crate) struct DeadLetterRecord {
 /// One dead letter: one record, or the parts of a long one.
 #[derive(Clone, Debug)]
 pub(crate) struct DeadLetter {
-    /// Of its records, the first part first.
+    /// The positions of its records, the first part first.
     pub(crate) positions: Vec<Position>,
     pub(crate) at: DateTime<Utc>,
     pub(crate) key: Vec<u8>,
     pub(crate) value: Vec<u8>,
     pub(crate) headers: BTreeMap<String, Vec<u8>>,
-    /// Parts that the topic does not hold.
+    /// The number of parts that the topic does not hold.
     pub(crate) missing: usize,
 }
 
-/// What to do with a letter so that it is tried again.
+/// The way in which a dead letter is tried again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Redrive {
-    /// The CRM is sent the lead's present state.
+    /// The CRM is sent the lead's current state.
     Lead { crm: String, lead_id: String },
-    /// The bytes go to the topic that they came from.
+    /// The bytes are written to the topic that they came from.
     Record { topic: String },
 }
 
-/// Which letters are meant.
+/// Selects dead letters.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct Filter {
     /// Only of these topics, such as lead.events
@@ -72,7 +72,7 @@ pub(crate) struct Filter {
 }
 
 impl DeadLetter {
-    /// `<topic>/<partition>/<offset>` of its first record.
+    /// Returns `<topic>/<partition>/<offset>` of its first record.
     pub(crate) fn id(&self) -> String {
         self.positions.first().map_or_else(String::new, |position| {
             format!(
@@ -82,7 +82,7 @@ impl DeadLetter {
         })
     }
 
-    /// A header of Kafka Connect's, by the end of its name.
+    /// Returns a header of Kafka Connect's, by the end of its name.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let bytes = self.headers.get(&format!("__connect.errors.{name}"))?;
         std::str::from_utf8(bytes).ok()
@@ -92,10 +92,10 @@ impl DeadLetter {
         self.header("exception.class.name").unwrap_or("unknown")
     }
 
-    /// How it is tried again.
+    /// Returns the way in which it is tried again.
     ///
     /// # Errors
-    /// Why that cannot be done.
+    /// Returns the reason why it cannot be tried again.
     pub(crate) fn redrive(&self) -> Result<Redrive, String> {
         if self.missing > 0 {
             return Err(format!("{} of its parts are missing", self.missing));
@@ -145,8 +145,8 @@ impl Filter {
     }
 }
 
-/// Letters in the order of their times, long ones put together of their parts, which have one
-/// trace and topic and say which they are.
+/// Returns dead letters in the order of their times. Joins the parts of long ones, which have one
+/// trace and topic and are numbered.
 pub(crate) fn join(records: Vec<DeadLetterRecord>) -> Vec<DeadLetter> {
     let mut letters = Vec::new();
     let mut long: BTreeMap<(Vec<u8>, String, usize), BTreeMap<usize, DeadLetterRecord>> =
@@ -156,7 +156,7 @@ pub(crate) fn join(records: Vec<DeadLetterRecord>) -> Vec<DeadLetter> {
         match (part(&record), trace) {
             (Some((number, of)), Some(trace)) => {
                 let whole = (trace.clone(), record.position.topic.clone(), of);
-                // A repeat of a part says the same.
+                // A duplicate of a part is identical.
                 long.entry(whole)
                     .or_default()
                     .entry(number)

@@ -1,4 +1,4 @@
-//! What dead-letter topics hold. Blocking.
+//! Reads the records of dead-letter topics. Blocking.
 
 use std::collections::BTreeMap;
 
@@ -10,10 +10,10 @@ use rdkafka::message::{BorrowedMessage, Headers};
 use super::dead_letter::{DeadLetterRecord, Position};
 use crate::topic_reader::TopicReader;
 
-/// Everything that `topics` hold now; one that does not exist holds nothing.
+/// Returns all records that `topics` hold now; a missing topic holds none.
 ///
 /// # Errors
-/// Kafka that does not answer.
+/// Returns an error if Kafka does not answer.
 pub(super) fn read(kafka: &KafkaArgs, topics: &[String]) -> anyhow::Result<Vec<DeadLetterRecord>> {
     let reader = TopicReader::new(kafka, "leadstream-dead-letters")?;
     let mut records = Vec::new();

@@ -1,4 +1,4 @@
-//! `leadstream flow publish|list|show|rollback|funnel`: flows in PostgreSQL.
+//! Runs `leadstream flow publish|list|show|rollback|funnel`: flows in PostgreSQL.
 
 use std::path::PathBuf;
 
@@ -58,7 +58,7 @@ pub(super) enum Action {
         #[command(flatten)]
         database: DatabaseArgs,
     },
-    /// Count the leads that reached, answered, were asked again and left at each step, by version
+    /// Count the leads that reached, answered, repeated and left each step, by version
     ///
     /// It reads the journal of every lead (the last 32 inputs by default).
     Funnel {

@@ -1,4 +1,4 @@
-//! `leadstream flow simulate`: the terminal is a lead's phone, and time passes on request.
+//! Runs `leadstream flow simulate`: the terminal is a lead's phone, and time passes on request.
 
 use std::io::{self, BufRead, IsTerminal};
 use std::path::Path;
@@ -25,11 +25,11 @@ const HELP: &str = "\
 /state             shows state, score and data
 ";
 
-/// What a line means.
+/// The meaning of a line.
 #[derive(Debug, PartialEq)]
 enum Line {
     Send(Content),
-    /// Within a second.
+    /// Messages within one second.
     Burst(Vec<Content>),
     Release,
     Wait(Duration),

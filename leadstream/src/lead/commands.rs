@@ -1,4 +1,5 @@
-//! `leadstream lead show|restart|release|assign|say|erase`.
+//! Runs `leadstream lead show|restart|release|assign|say|erase`: reads a lead, or sends it a
+//! command.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -69,7 +70,7 @@ pub(super) struct Erase {
     options: CommandOptions,
 }
 
-/// How a command is given.
+/// Options of all commands.
 #[derive(Clone, Debug, clap::Args)]
 struct CommandOptions {
     /// The command's id; a repeat with the same id has no further effect
@@ -89,7 +90,7 @@ struct CommandOptions {
     registry: RegistryArgs,
 }
 
-/// What is told of a command.
+/// The printed result of a command.
 #[derive(Debug, Serialize)]
 struct CommandReport {
     id: String,
@@ -97,7 +98,7 @@ struct CommandReport {
     outcome: Option<CommandResult>,
     #[serde(skip_serializing_if = "Option::is_none")]
     remains: Option<Vec<Remains>>,
-    /// What CRMs hold of an erased lead.
+    /// The CRM records of an erased lead.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     crms: Vec<Standing>,
 }
@@ -238,7 +239,7 @@ fn text(told: &CommandReport, style: Style) -> String {
     out
 }
 
-/// What is still to be done in the CRMs.
+/// Returns the work that remains in the CRMs.
 fn crms(standings: &[Standing]) -> String {
     let mut out = String::from("\nIn the CRMs nothing is deleted from here:\n");
     let records: Vec<_> = standings

@@ -1,4 +1,4 @@
-//! A lead's report as text.
+//! Renders a lead's report as text.
 
 use std::fmt::Write as _;
 
@@ -10,7 +10,7 @@ use super::LeadReport;
 use super::topic_records::TopicRecord;
 use crate::terminal::{Ink, Style, wrap};
 
-/// Where the second column begins.
+/// The column at which values begin.
 const INDENT: usize = 12;
 
 pub(super) fn report(report: &LeadReport, style: Style) -> String {

@@ -1,4 +1,4 @@
-//! What the topics hold of one lead.
+//! Reads the records of one lead from the topics.
 
 use std::collections::BTreeSet;
 
@@ -22,13 +22,13 @@ pub(super) struct TopicRecord {
     pub(super) topic: String,
     pub(super) partition: i32,
     pub(super) offset: i64,
-    /// The id that it carries.
+    /// The id in the record.
     pub(super) id: String,
     pub(super) what: String,
 }
 
-/// Reads every topic for records under the lead's ids, and puts the steps of all its inputs into
-/// `lead`. In the order of time.
+/// Reads every topic for records under the lead's ids, in the order of time. Adds the steps of all
+/// its inputs to `lead`.
 pub(super) fn read(
     kafka: &KafkaArgs,
     account: &str,
@@ -84,7 +84,7 @@ pub(super) fn read(
     Ok(seen)
 }
 
-/// Takes in every input; tells of those that made no step.
+/// Adds every input; returns records of those that made no step.
 fn inputs(
     reader: &Reader<'_>,
     keys: &BTreeSet<Vec<u8>>,
@@ -121,7 +121,7 @@ fn inputs(
     Ok(seen)
 }
 
-/// The keys under which the lead's records may be.
+/// Returns the keys under which the lead's records may be.
 fn keys(account: &str, lead: &Explanation) -> BTreeSet<Vec<u8>> {
     let ids = &lead.identities;
     let current = [&ids.wa_id, &ids.user_id, &ids.lid].into_iter().flatten();
@@ -165,7 +165,7 @@ fn reason(record: &BorrowedMessage<'_>) -> String {
     header("__connect.errors.exception.message").unwrap_or_else(|| "no reason given".into())
 }
 
-/// A value that serializes to a word.
+/// Returns a value that serializes to a word.
 fn word(value: &impl Serialize) -> String {
     let value = serde_json::to_value(value).unwrap_or_default();
     value.as_str().unwrap_or_default().to_owned()

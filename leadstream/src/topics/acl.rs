@@ -1,10 +1,10 @@
-//! The ACLs that each service needs, as commands of Kafka's own tool.
+//! Prints the ACLs of each service as commands of Kafka's own tool.
 
 use leadstream_schemas::Topic;
 
 use super::Settings;
 
-/// What one service does with topics and groups.
+/// The topics and groups that one service uses.
 struct Needs {
     service: &'static str,
     reads: &'static [Topic],
@@ -46,7 +46,7 @@ const NEEDS: &[Needs] = &[
         writes: &[],
         dead_letters: &[Topic::LeadReplies],
     },
-    // And whoever runs `leadstream lead`.
+    // And the user of `leadstream lead`.
     Needs {
         service: "api",
         reads: &[],

@@ -1,4 +1,4 @@
-//! `leadstream topics grow`: more partitions for `lead.inputs`, and its leads moved to them.
+//! Runs `leadstream topics grow`: adds partitions to `lead.inputs`, and moves its leads to them.
 
 use std::time::Duration;
 
@@ -23,7 +23,8 @@ pub(crate) struct Args {
 }
 
 /// # Errors
-/// A processor that still runs; what Kafka or PostgreSQL refuse. It may be run again.
+/// Returns an error if a processor still runs, or if Kafka or PostgreSQL refuse. It may be run
+/// again.
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let topic = args.kafka.topic(Topic::LeadInputs);
     let move_leads = Repartition::prepare(&args.kafka, &args.database).await?;

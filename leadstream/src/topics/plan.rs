@@ -1,4 +1,4 @@
-//! What the topics should be, and how that compares with what is there: pure.
+//! Compares the wanted topics with the existing ones. Pure.
 
 use std::fmt::Write;
 
@@ -10,7 +10,7 @@ use super::Settings;
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
-/// A topic as it should be made.
+/// A topic as it should be created.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Wanted {
     pub(super) name: String,
@@ -19,7 +19,7 @@ pub(super) struct Wanted {
     pub(super) config: Vec<(&'static str, String)>,
 }
 
-/// A topic as it is.
+/// An existing topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Existing {
     pub(super) name: String,
@@ -63,7 +63,7 @@ pub(super) fn wanted(settings: &Settings) -> Vec<Wanted> {
     live.chain(dead).collect()
 }
 
-/// One topic's line or lines of the plan.
+/// Returns one topic's line or lines of the plan.
 pub(super) fn describe(wanted: &Wanted, existing: Option<&Existing>) -> String {
     let Some(existing) = existing else {
         let mut line = format!(
@@ -98,7 +98,7 @@ pub(super) fn describe(wanted: &Wanted, existing: Option<&Existing>) -> String {
     line
 }
 
-/// Days that the inputs are kept, when that is less than the horizon of duplicates.
+/// Returns the retention of the inputs in days if it is shorter than the horizon of duplicates.
 fn short_retention(wanted: &Wanted, existing: &Existing) -> Option<i64> {
     if !wanted.name.ends_with(Topic::LeadInputs.as_str()) {
         return None;

@@ -1,4 +1,4 @@
-//! How the conversation looks: pure text.
+//! Renders the conversation as text. Pure.
 
 use leadstream_local::up::{Label, Observation};
 

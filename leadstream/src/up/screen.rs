@@ -1,4 +1,4 @@
-//! The screen that tells what runs where: pure text.
+//! Renders the screen that lists the running parts and their addresses. Pure.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -12,7 +12,7 @@ use crate::terminal::{Ink, Style};
 const PLACE_LABEL: usize = 17;
 const COMMAND_LABEL: usize = 12;
 
-/// What runs where, as text.
+/// Renders the running parts as text.
 pub(super) struct Screen<'a>(pub(super) Overview<'a>);
 
 impl Screen<'_> {
@@ -29,7 +29,7 @@ impl Screen<'_> {
         text
     }
 
-    /// What runs where.
+    /// Returns the running parts with their addresses.
     fn places(&self) -> Vec<(String, String)> {
         let file = self.0.file;
         let mut places = vec![
@@ -62,7 +62,7 @@ impl Screen<'_> {
         places
     }
 
-    /// Commands to copy.
+    /// Returns commands that the user may copy.
     fn commands(&self) -> Vec<(&'static str, String)> {
         let stack_json = self.in_data_dir("stack.json");
         let mut commands = vec![
@@ -111,7 +111,7 @@ impl Screen<'_> {
     }
 }
 
-/// What to do next.
+/// Returns the next steps for the user.
 pub(super) fn closing(data_dir: &Path, file: &StackFile, style: Style) -> String {
     let mut text = String::from("\n");
     if file.phone_number_id.is_some() {
@@ -123,14 +123,14 @@ pub(super) fn closing(data_dir: &Path, file: &StackFile, style: Style) -> String
     text
 }
 
-/// The program as the user called it, so that printed commands can be copied.
+/// Returns the program as the user called it, so that printed commands can be copied.
 fn program() -> String {
     std::env::args()
         .next()
         .unwrap_or_else(|| "leadstream".to_owned())
 }
 
-/// `--data-dir` where it is needed to find the stack again.
+/// Returns `--data-dir` if it is needed to find the stack.
 fn data_dir_flag(data_dir: &Path) -> String {
     if data_dir == Path::new(".leadstream") {
         String::new()
@@ -145,14 +145,14 @@ fn row(text: &mut String, width: usize, label: &str, value: &str, style: Style) 
     writeln!(text, "  {}{indented}", style.paint(Ink::Faint, &label)).unwrap_or_default();
 }
 
-/// The registry's URLs, which may hold credentials, without them.
+/// Returns the registry's URLs without credentials.
 fn registries(urls: &str) -> String {
     let urls = urls.split(',').map(BaseUrl::with_credentials);
     let urls: Vec<String> = urls.flatten().map(|(url, _)| url.to_string()).collect();
     urls.join(", ")
 }
 
-/// Host, port and database of a URL that may hold user and password.
+/// Returns host, port and database of a URL that may hold user and password.
 fn without_credentials(url: &str) -> String {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let place = rest.rsplit_once('@').map_or(rest, |(_, place)| place);

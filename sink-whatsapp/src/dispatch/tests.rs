@@ -328,7 +328,7 @@ fn one_that_waits_long_holds_no_other_lead_s_conversation_up() {
     let effects = fixture.handle(Event::Committed(true));
     assert_eq!(sends(&effects), ["b2"]);
 
-    // Whoever has the partition next sends what is not noted.
+    // The partition's next owner sends the replies that the metadata does not list.
     let mut next = Dispatcher::new(settings());
     next.handle(Event::Assigned(vec![0]), NOW).unwrap();
     let offsets = LogOffsets {

@@ -166,7 +166,7 @@ fn a_template_without_parameters_has_no_components() {
     );
 }
 
-/// Whether every member of `ours` is one of `theirs`, with values of the same type.
+/// Returns whether every member of `ours` is one of `theirs`, with values of the same type.
 fn fits(ours: &Value, theirs: &Value) -> bool {
     match (ours, theirs) {
         (Value::Object(ours), Value::Object(theirs)) => ours

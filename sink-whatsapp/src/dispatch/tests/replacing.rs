@@ -1,4 +1,4 @@
-//! What a later record does to the replies of its lead that wait.
+//! Tests what a later record does to the waiting replies of its lead.
 
 use leadstream_schemas::reply::{WithdrawReason, WithdrawScope};
 
@@ -31,8 +31,8 @@ fn later() -> [(Reply, Option<&'static str>); 5] {
     ]
 }
 
-/// Fixtures in which `first` waits for one thing each: its time, its next attempt
-/// (the outcome of the one before known, or not), its number (stopped or throttled).
+/// Returns fixtures in which `first` waits for one thing each. It waits for its time, for its next
+/// attempt (the outcome of the last one known or not), or for its number (stopped or throttled).
 fn waits(first: &Reply) -> Vec<Fixture> {
     let mut burst = first.clone();
     burst.not_before = Some(after(NOW, Duration::from_secs(20)));

@@ -18,7 +18,7 @@ use crate::partition::Ticket;
 use crate::send_result::SendResult;
 use crate::window::Done;
 
-/// What stands in the log: a reply (its lead), a repeat of an earlier record, or no reply at all.
+/// A record of the log: a reply (its lead), a duplicate of an earlier record, or no reply at all.
 #[derive(Clone, Debug)]
 enum Line {
     /// Of a lead; whether it waits for a further one, and whether it is a prompt.
@@ -196,7 +196,7 @@ impl World {
         self.check_sending();
     }
 
-    /// A commit passes nothing that is still to be done.
+    /// Checks that a commit passes no unfinished reply.
     fn check_commit(&self, done: &Done) {
         let from = self.committed.unwrap_or(0);
         let ahead: BTreeSet<i64> = done.ahead.iter().copied().collect();
@@ -217,7 +217,7 @@ impl World {
         }
     }
 
-    /// Whether it is no reply, or a prompt that a later record of its lead replaces.
+    /// Returns whether it is no reply, or a prompt that a later record of its lead replaces.
     fn may_be_replaced(&self, offset: i64) -> bool {
         let index = usize::try_from(offset).unwrap();
         let Some((_, lead)) = &self.replies[index] else {
@@ -370,7 +370,7 @@ proptest! {
             let unknown: usize = unknown.map(|(_, count)| count).sum();
             prop_assert!(repeats <= world.crashes + unknown, "lead {lead}: {repeats} repeats");
         }
-        // What was not accepted is a dead letter, was replaced, or repeats one of these.
+        // A reply that was not accepted is a dead letter, was replaced, or duplicates one of these.
         let offsets = 0..i64::try_from(world.log.len()).unwrap();
         let handled = offsets.filter(|offset| world.done.contains(offset) || world.may_be_replaced(*offset));
         let handled: BTreeSet<&str> = handled.filter_map(|offset| world.id(offset)).collect();

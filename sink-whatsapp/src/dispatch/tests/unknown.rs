@@ -112,7 +112,7 @@ fn three_in_a_row_stop_their_number_and_no_other() {
         fixture.handle(Event::SendFinished(ticket, SendResult::Unknown));
     }
     assert_eq!(fixture.dispatcher.stopped().count(), 0);
-    // What did not get there tells nothing of answers, nor does what something else says.
+    // An unreachable API says nothing about answers; neither does a response of a proxy.
     for (at, answer) in [(2, SendResult::Unreachable), (3, no_code(503))] {
         let sent = read(&mut fixture, at, 1);
         fixture.handle(Event::SendFinished(sent[0], answer));
@@ -187,7 +187,7 @@ fn a_day_without_answers_costs_few_requests_and_nobody_more_than_two() {
     assert!(lost.values().all(|count| *count <= 2), "{lost:?}");
     let requests: usize = lost.values().sum();
     assert!((50..80).contains(&requests), "{requests} requests");
-    // Those that may have the message are the ones that are asked again.
+    // The replies that people may have are sent again.
     assert!(lost.len() < 45, "{} people", lost.len());
     assert_eq!(fixture.dispatcher.stopped().count(), 1);
 
