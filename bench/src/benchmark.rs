@@ -1,6 +1,7 @@
-//! The benchmark itself: starts servers, runs the scenarios on them, prints what was measured.
+//! Runs the benchmark: starts servers, runs the scenarios on them, prints the figures.
 //!
-//! Rounds go through all scenarios in turn, so that a machine that grows slower does so for all.
+//! Each round runs all scenarios in turn, so that a machine that becomes slower affects all of
+//! them.
 
 #![expect(
     clippy::print_stdout,
@@ -34,7 +35,7 @@ pub(crate) struct Args {
     /// Folder of the servers that are started for it; their data in it is removed first
     #[arg(long, default_value = ".leadstream-bench", value_name = "PATH")]
     data_dir: PathBuf,
-    /// How often everything is measured
+    /// Number of rounds
     #[arg(long, default_value = "3", value_name = "COUNT")]
     rounds: NonZeroUsize,
     /// Webhooks that ingest takes as fast as it can
@@ -55,11 +56,11 @@ pub(crate) struct Args {
     /// Webhooks a second of steady load
     #[arg(long, default_value = "500", value_name = "COUNT")]
     rate: NonZeroUsize,
-    /// Webhooks a second of steady load where ingest is alone; by default the full speed at which
+    /// Webhooks a second of steady load where ingest is alone. By default the full speed at which
     /// Meta calls for a number that sends 1,000 messages a second
     #[arg(long, default_value = "3300", value_name = "COUNT")]
     ingest_rate: NonZeroUsize,
-    /// How many times the ingest rate a burst is
+    /// Factor of a burst over the ingest rate
     #[arg(long, default_value = "10", value_name = "FACTOR")]
     burst_factor: NonZeroUsize,
     /// Minutes of the soak
@@ -75,7 +76,7 @@ pub(crate) struct Args {
     /// versions can be measured in turn by the same benchmark
     #[arg(long, value_name = "PATH")]
     services: Option<PathBuf>,
-    /// What is measured, separated by commas; by default everything but the soak, the CRMs and timers that are due
+    /// Scenarios, separated by commas; by default all but soak, crm and due
     #[arg(long, value_enum, value_delimiter = ',', value_name = "SCENARIO,…")]
     scenarios: Vec<Scenario>,
     /// Print JSON with every sample instead of a table
@@ -129,8 +130,8 @@ impl Args {
 }
 
 /// # Errors
-/// A missing `leadstream`; servers that do not start; a service that fails; an interruption. No
-/// process is left running.
+/// Returns an error if `leadstream` is missing, servers do not start, a service fails, or on an
+/// interruption. No process keeps running.
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let machine = Machine::here();
     if machine.build == "debug" {
@@ -199,8 +200,9 @@ async fn measure(
     Ok((samples, servers.notes()))
 }
 
-/// A broker that has just started is slow until its code is compiled, and compiles while others wait
-/// for the processors: for the first million records its part of an input halves twice.
+/// Warms the broker up. A new broker is slow until its code is compiled, and the compilation takes
+/// processor time from the processors. During the first million records its share of an input
+/// halves twice.
 async fn warm_up(servers: &Servers<'_>, args: &Args, load: &Load) -> anyhow::Result<()> {
     Scenario::Producer.run(servers, "warm-up", load).await?;
     let scenarios = args.scenarios();

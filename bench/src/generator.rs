@@ -1,5 +1,6 @@
-//! The load generator: one thread with a runtime of its own. It shares the cores with what it
-//! measures, so nothing moves between threads, and one look at the sockets serves many connections.
+//! Generates load on one thread with its own runtime. It shares the cores with the measured
+//! processes. So nothing moves between threads, and one poll of the sockets serves many
+//! connections.
 
 mod closed;
 mod open;
@@ -29,7 +30,7 @@ pub(super) struct Target {
     pub(super) address: SocketAddr,
     /// The process that serves it.
     pub(super) pid: i32,
-    /// How many are open at most, one request at a time on each.
+    /// The maximal number of open connections, one request at a time on each.
     pub(super) connections: usize,
     /// Sent in their order, from the first again after the last.
     pub(super) requests: Arc<[Vec<u8>]>,
@@ -46,7 +47,7 @@ impl Target {
     }
 }
 
-/// What requests took.
+/// The cost of requests.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Spent {
     pub(super) requests: usize,

@@ -1,4 +1,5 @@
-//! A minimal client: requests are prepared bytes, so the server dominates the measurement.
+//! Implements a minimal HTTP client: requests are prepared bytes, so the server dominates the
+//! measurement.
 
 use std::io;
 use std::net::SocketAddr;
@@ -54,7 +55,7 @@ pub(super) fn get(path: &str) -> Vec<u8> {
     format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n").into_bytes()
 }
 
-/// What the head of an answer says.
+/// The head of a response.
 #[derive(Debug, PartialEq, Eq)]
 struct Head {
     status: u16,

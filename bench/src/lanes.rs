@@ -1,4 +1,4 @@
-//! The engine's lanes without Kafka: what bounds the processor.
+//! Runs the engine's lanes without Kafka, an upper bound of the processor.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use leadstream_schemas::registry::SchemaIds;
 use sqlx::PgPool;
 use tokio::task::JoinSet;
 
-/// How long [`Lanes::drain`] took.
+/// The result of [`Lanes::drain`].
 #[derive(Debug)]
 pub(super) struct Drained {
     /// From the first batch to the last commit.
@@ -24,10 +24,11 @@ pub(super) struct Drained {
 pub(super) struct Lanes(Vec<(Engine, Vec<Vec<Record>>)>);
 
 impl Lanes {
-    /// Shares `records` out over as many lanes as the processor with the settings `args` has; each
-    /// lane takes its partitions over in the database that `pool` gives for it.
+    /// Distributes `records` over as many lanes as the processor with the settings `args` has. Each
+    /// lane takes its partitions over in the database that `pool` returns for it.
     ///
-    /// `records` hold each partition's offsets from 0 on, in order; the database is migrated and empty.
+    /// `records` hold each partition's offsets from 0 on, in order. The database is migrated and
+    /// empty.
     pub(super) async fn take_over(
         args: &Args,
         ids: &SchemaIds,
@@ -78,7 +79,7 @@ async fn process(mut engine: Engine, batches: Vec<Vec<Record>>) -> anyhow::Resul
 /// By partition, in the order of offsets.
 type ByPartition = BTreeMap<i32, VecDeque<Record>>;
 
-/// Each lane's partitions, dealt out as the consumer's loop does.
+/// Returns each lane's partitions, distributed as the consumer's loop does.
 fn shares(records: Vec<Record>, lanes: usize) -> Vec<ByPartition> {
     let mut shares = vec![ByPartition::new(); lanes];
     for record in records {
@@ -90,7 +91,7 @@ fn shares(records: Vec<Record>, lanes: usize) -> Vec<ByPartition> {
     shares
 }
 
-/// Batches of one partition each, the partitions taking turns: a fetch brings such runs.
+/// Returns batches of one partition each, the partitions in turn: a fetch returns such runs.
 fn batches(mut records: ByPartition, batch_records: usize) -> Vec<Vec<Record>> {
     let mut batches = Vec::new();
     while !records.is_empty() {

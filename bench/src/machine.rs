@@ -1,4 +1,4 @@
-//! The machine that measures, and what it and its processes spend.
+//! Describes the machine, and measures the resources that it and its processes use.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -38,7 +38,7 @@ impl Machine {
         }
     }
 
-    /// One line for people.
+    /// Returns one line for people.
     pub(super) fn line(&self) -> String {
         let memory = self
             .memory_gib
@@ -55,7 +55,7 @@ impl Machine {
     }
 }
 
-/// The value after `name:` in a file of such lines.
+/// Returns the value after `name:` in a file of such lines.
 fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     text.lines().find_map(|line| {
         let (key, value) = line.split_once(':')?;
@@ -67,17 +67,17 @@ fn gib(size: &str) -> Option<f64> {
     Some(kib(size)? / 1024.0 / 1024.0)
 }
 
-/// `/proc` says kB and means KiB.
+/// Parses a size. `/proc` writes kB and means KiB.
 fn kib(size: &str) -> Option<f64> {
     size.strip_suffix("kB")?.trim().parse().ok()
 }
 
-/// Seconds of processor time that a process has used so far; `None` where there is no `/proc`.
+/// Returns the processor time of a process so far in seconds; `None` where there is no `/proc`.
 pub(super) fn cpu_seconds(pid: i32) -> Option<f64> {
     process_seconds(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
 }
 
-/// As [`cpu_seconds`], of a process and all that descend from it, those included that have ended.
+/// Returns [`cpu_seconds`] of a process and all its descendants, including those that have ended.
 pub(super) fn tree_cpu_seconds(root: i32) -> Option<f64> {
     let processes: Vec<Relation> = fs::read_dir("/proc")
         .ok()?
@@ -123,17 +123,17 @@ fn tree_seconds(processes: &[Relation], root: i32) -> Option<f64> {
     Some(seconds)
 }
 
-/// What the calling thread has used so far.
+/// Returns the processor time of the calling thread so far.
 pub(super) fn own_cpu_seconds() -> Option<f64> {
     process_seconds(&fs::read_to_string("/proc/thread-self/stat").ok()?)
 }
 
-/// MiB of memory that a process holds (its resident set).
+/// Returns the memory of a process (its resident set) in MiB.
 pub(super) fn memory(pid: i32) -> Option<f64> {
     mib(&status(pid)?, "VmRSS")
 }
 
-/// The most that it ever held.
+/// Returns the peak memory of a process in MiB.
 pub(super) fn peak_memory(pid: i32) -> Option<f64> {
     mib(&status(pid)?, "VmHWM")
 }
@@ -146,7 +146,7 @@ fn mib(text: &str, name: &str) -> Option<f64> {
     Some(kib(field(text, name)?)? / 1024.0)
 }
 
-/// User and system time in a process's `stat`: its 14th and 15th fields. The second is the
+/// Returns user and system time in a process's `stat`: its 14th and 15th fields. The second is the
 /// program's name in brackets, which may hold spaces.
 fn process_seconds(stat: &str) -> Option<f64> {
     let (_, after_name) = stat.rsplit_once(')')?;
@@ -156,8 +156,8 @@ fn process_seconds(stat: &str) -> Option<f64> {
     Some((user + system) / TICKS_PER_SECOND)
 }
 
-/// Lets this process, and those that it starts from now on, hold `files` and connections open where
-/// the system allows so many: a shell's usual limit is less than a burst needs.
+/// Raises the limit of open files, up to the system's limit, for this process and those that it
+/// starts. A shell's usual limit is less than a burst needs.
 pub(super) fn allow_open_files(files: u64) -> anyhow::Result<()> {
     let (now, most) = getrlimit(Resource::RLIMIT_NOFILE)?;
     Ok(setrlimit(
@@ -167,12 +167,13 @@ pub(super) fn allow_open_files(files: u64) -> anyhow::Result<()> {
     )?)
 }
 
-/// Seconds that all cores together have worked since the start of the machine.
+/// Returns the seconds that all cores together have worked since the start of the machine.
 fn busy_seconds() -> Option<f64> {
     machine_seconds(&fs::read_to_string("/proc/stat").ok()?)
 }
 
-/// user, nice, system, irq and softirq of the line of all cores: no idling, no waiting, no guests.
+/// Returns user, nice, system, irq and softirq of the line of all cores: no idling, no waiting, no
+/// guests.
 fn machine_seconds(stat: &str) -> Option<f64> {
     let times: Vec<f64> = stat
         .lines()
@@ -202,7 +203,8 @@ impl Meter {
         }
     }
 
-    /// The time since the start, and the mean number of busy cores where the system tells.
+    /// Returns the time since the start, and the mean number of busy cores if the system provides
+    /// it.
     pub(super) fn stop(self) -> (Duration, Option<f64>) {
         let elapsed = self.started.elapsed();
         let cores = busy_seconds()

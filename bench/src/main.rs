@@ -1,10 +1,10 @@
-//! Measures throughput and latency on this machine, each figure beside what bounds it.
+//! Measures throughput and latency on this machine, and prints each figure with its bound.
 //!
-//! The services run as child processes of the `leadstream` that lies beside this program. Two
-//! scenarios need less than a service: [`lanes`] runs the engine's batches in this process, without
-//! Kafka, by `leadstream_processor::embedded`; and `pgbench` runs the statements of those batches.
-//! [`recorder`] reads them from the connection to PostgreSQL, so nothing in the engine exists for the
-//! benchmark's sake but that way in, which no service uses.
+//! The services run as child processes of the `leadstream` beside this program. Two scenarios need
+//! less than a service. [`lanes`] runs the engine's batches in this process, without Kafka, by
+//! `leadstream_processor::embedded`. `pgbench` runs the statements of those batches, which
+//! [`recorder`] reads from the connection to PostgreSQL. So the engine has no code for the
+//! benchmark but that entry point, which no service uses.
 
 mod bare;
 mod benchmark;
@@ -62,7 +62,7 @@ fn main() -> ExitCode {
             None => benchmark::run(cli.benchmark).await,
         }
     });
-    // A call to a Kafka that is away may never return.
+    // A call to an unavailable Kafka may never return.
     runtime.shutdown_timeout(Duration::from_secs(1));
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,6 +1,6 @@
 //! Defines the figures of the benchmark: name, unit, bounds and comparisons.
 
-/// How inputs are spread over leads.
+/// The distribution of inputs over leads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Traffic {
     /// Each lead writes as much as every other.

@@ -1,8 +1,8 @@
 //! Records the statements that a client sends to PostgreSQL, with their arguments, so that another
 //! client can run them again.
 //!
-//! The recorder stands between the two and reads their connection. So the client needs no hook, and
-//! what is recorded is what PostgreSQL was really sent.
+//! The recorder is a proxy between the two and reads their connection. So the client needs no hook,
+//! and the recording equals the bytes that PostgreSQL received.
 
 mod recording;
 mod wire;
@@ -37,7 +37,7 @@ pub(super) struct StatementRecorder {
 }
 
 impl StatementRecorder {
-    /// Stands between [`pool`](Self::pool) and the database `url`.
+    /// Starts a proxy between [`pool`](Self::pool) and the database `url`.
     pub(super) async fn new(
         url: &str,
         lane: usize,
@@ -67,7 +67,7 @@ impl StatementRecorder {
         })
     }
 
-    /// Connects to the database through the recorder.
+    /// Returns a pool that connects to the database through the recorder.
     pub(super) fn pool(&self) -> PgPool {
         self.pool.clone()
     }
@@ -111,7 +111,8 @@ impl Connection {
         }
     }
 
-    /// Passes on what each side sends, until the client ends; how many batches were recorded.
+    /// Forwards the bytes of each side until the client ends. Returns the number of recorded
+    /// batches.
     async fn relay(mut self, client: TcpStream, server: TcpStream) -> anyhow::Result<i32> {
         client.set_nodelay(true)?;
         server.set_nodelay(true)?;

@@ -1,4 +1,4 @@
-//! The samples of all rounds as one table: pure.
+//! Formats the samples of all rounds as one table. Pure.
 
 use std::fmt::Write;
 
@@ -7,14 +7,14 @@ use serde::Serialize;
 use super::machine::Machine;
 use super::measurement::{Figure, Sample};
 
-/// What the command prints.
+/// The output of the command.
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
     pub(super) machine: Machine,
     /// Sizes and counts of what was sent.
     pub(super) load: String,
     pub(super) figures: Vec<Row>,
-    /// What was left out, and why.
+    /// Notes on what was left out, with reasons.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) notes: Vec<String>,
 }
@@ -43,7 +43,7 @@ struct Bound {
     ratio: f64,
 }
 
-/// One row for each figure that was measured.
+/// Returns one row for each measured figure.
 pub(super) fn rows(samples: &[Sample]) -> Vec<Row> {
     let mut figures: Vec<Figure> = samples.iter().map(|sample| sample.figure).collect();
     figures.sort_unstable();
@@ -91,7 +91,7 @@ pub(super) fn median(values: &[f64]) -> Option<f64> {
 }
 
 impl Report {
-    /// A Markdown table, the machine above it, and what bounds each figure below.
+    /// Returns a Markdown table, with the machine above it and the bound of each figure below.
     pub(super) fn text(&self) -> String {
         let mut cells = vec![
             [
@@ -158,7 +158,7 @@ impl Row {
 }
 
 impl Bound {
-    /// Of what is spent the multiple, of what is done in a time the part.
+    /// Returns the ratio to the bound: a multiple for a cost, a percentage for a rate.
     fn cell(&self, unit: &str) -> String {
         let ratio = match unit {
             "ms" | "µs/request" => format!("{} ×", number(self.ratio)),
@@ -170,7 +170,7 @@ impl Bound {
     }
 }
 
-/// Three significant digits, whole numbers in full with commas.
+/// Returns three significant digits; whole numbers in full with commas.
 pub(super) fn number(value: f64) -> String {
     let decimals = match value.abs() {
         0.0 => 0,

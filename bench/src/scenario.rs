@@ -1,4 +1,4 @@
-//! The scenarios: each runs on servers that hold nothing, and gives samples of its figures.
+//! Defines the scenarios: each runs on empty servers, and returns samples of its figures.
 
 mod bare;
 mod crm;
@@ -34,7 +34,7 @@ use super::traffic::{self, Conversations};
 /// Webhooks that are sent over and over where their ids need not differ, each of another lead.
 const POOL: usize = 16_384;
 
-/// What can be measured.
+/// A scenario, or a group of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Scenario {
     /// Records through the producer alone
@@ -47,7 +47,7 @@ pub(super) enum Scenario {
     Steady,
     /// Many times that rate for some seconds
     Burst,
-    /// That rate while the broker stands still for some seconds
+    /// That rate while the broker is paused for some seconds
     Stall,
     /// Batches into PostgreSQL without Kafka
     Sql,
@@ -95,7 +95,7 @@ pub(super) enum Scenario {
     Crm,
 }
 
-/// How much is sent.
+/// The size of the load.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Load {
     /// Webhooks and records of the scenarios that run as fast as they can.
@@ -108,11 +108,11 @@ pub(super) struct Load {
     pub(super) input_rate: usize,
     /// Webhooks a second of the steady scenario.
     pub(super) rate: usize,
-    /// How long scenarios of a steady rate last.
+    /// The length of scenarios with a steady rate.
     pub(super) seconds: usize,
     /// Webhooks a second where ingest is alone.
     pub(super) ingest_rate: usize,
-    /// How many times that a burst is.
+    /// The factor of a burst over that rate.
     pub(super) burst_factor: usize,
     pub(super) soak_minutes: usize,
     /// Leads that changed, for CRMs.
@@ -229,7 +229,7 @@ impl Scenario {
 }
 
 impl Load {
-    /// What is worked off; a `share` of it where that would take too long.
+    /// Returns the conversations to process, or a `share` of them where all would take too long.
     fn conversations(&self, traffic: Traffic, share: usize) -> Conversations {
         Conversations {
             inputs: self.inputs.div_ceil(share),
@@ -239,14 +239,14 @@ impl Load {
     }
 }
 
-/// Where a program is that a shell would find.
+/// Returns the path of a program that a shell would find.
 fn on_path(program: &str) -> Option<PathBuf> {
     std::env::split_paths(&std::env::var_os("PATH")?)
         .map(|folder| folder.join(program))
         .find(|path| path.is_file())
 }
 
-/// The records that ingest would write to the topics of `prefix` for `webhooks`.
+/// Returns the records that ingest would write to the topics of `prefix` for `webhooks`.
 pub(super) fn records(
     servers: &Servers<'_>,
     prefix: &str,
@@ -257,7 +257,7 @@ pub(super) fn records(
     traffic::records(&encoder, webhooks, Timestamp::now())
 }
 
-/// Signed requests of `count` webhooks, each of a lead of its own.
+/// Returns signed requests of `count` webhooks, each of its own lead.
 fn requests(address: SocketAddr, secret: &str, count: usize, sent_at: Timestamp) -> Arc<[Vec<u8>]> {
     traffic::greetings(count, sent_at)
         .iter()
@@ -265,8 +265,7 @@ fn requests(address: SocketAddr, secret: &str, count: usize, sent_at: Timestamp)
         .collect()
 }
 
-/// The processor time that each request took where it was served and where it was generated, as
-/// samples of these figures.
+/// Returns the processor time of each request as samples: of the server and of the load generator.
 fn cpu(spent: &Spent, served: Figure, generated: Figure) -> impl Iterator<Item = Sample> {
     let each = |figure, cpu: Option<f64>| {
         cpu.map(|cpu| Sample::new(figure, micros_each(spent.requests, cpu)))
@@ -282,7 +281,7 @@ fn per_second(count: usize, seconds: f64) -> f64 {
     count as f64 / seconds
 }
 
-/// Microseconds for each of `count`.
+/// Returns microseconds for each of `count`.
 fn micros_each(count: usize, seconds: f64) -> f64 {
     1e6 / per_second(count, seconds)
 }

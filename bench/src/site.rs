@@ -1,4 +1,4 @@
-//! Where one scenario runs: a database and topics of its own, services as child processes.
+//! Sets up one scenario: its own database and topics, services as child processes.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -27,7 +27,7 @@ pub(super) const PARTITIONS: usize = 12;
 
 const READY_WITHIN: Duration = Duration::from_secs(60);
 
-/// What every scenario shares.
+/// The state that all scenarios share.
 pub(super) struct Servers<'s> {
     pub(super) stack: &'s Stack,
     /// The program whose services are measured.
@@ -50,7 +50,7 @@ impl<'s> Servers<'s> {
         }
     }
 
-    /// The records of `conversations`, as ingest writes them to a topic without prefix.
+    /// Returns the records of `conversations`, as ingest writes them to a topic without prefix.
     pub(super) async fn inputs(
         &self,
         conversations: Conversations,
@@ -65,7 +65,7 @@ impl<'s> Servers<'s> {
         Ok(inputs)
     }
 
-    /// Says at the end that something was left out.
+    /// Adds a note on something left out, which is printed at the end.
     pub(super) fn note(&self, note: impl Into<String>) {
         let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
         notes.insert(note.into());
@@ -77,11 +77,11 @@ impl<'s> Servers<'s> {
     }
 }
 
-/// How a site differs from the usual one.
+/// The difference from the usual site.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Setup {
     pub(super) partitions: usize,
-    /// Whether the database has Leadstream's tables.
+    /// The database has Leadstream's tables.
     pub(super) migrated: bool,
     /// Further settings of the services' Kafka clients.
     pub(super) kafka_config: Option<&'static str>,
@@ -107,7 +107,7 @@ pub(super) struct Database {
 }
 
 impl Database {
-    /// `connections` bounds the pool that scenarios use.
+    /// Creates a site; `connections` bounds the pool that scenarios use.
     pub(super) async fn new(
         servers: &Servers<'_>,
         name: &str,
@@ -199,7 +199,7 @@ impl<'s> Site<'s> {
         Ok(site)
     }
 
-    /// How clients of this process reach the site's Kafka.
+    /// Returns the settings of the site's Kafka for clients in this process.
     pub(super) fn kafka(&self) -> KafkaArgs {
         KafkaArgs {
             kafka_bootstrap_servers: Some(self.deployment.kafka.clone()),

@@ -1,4 +1,4 @@
-//! What people write, as webhooks, as Kafka records, and as requests: pure.
+//! Generates messages of people as webhooks, as Kafka records, and as requests. Pure.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hasher};
@@ -22,17 +22,17 @@ pub(super) const WEBHOOK_BYTES: usize = 700;
 
 const NUMBER: &str = "106540352242922";
 
-/// The id under which the engine knows a lead.
+/// Returns the id under which the engine knows a lead.
 pub(super) fn lead_id(lead: usize) -> String {
     format!("4915{lead:09}")
 }
 
-/// `count` first messages, each of a lead of its own, in webhooks of [`WEBHOOK_BYTES`].
+/// Returns `count` first messages, each of its own lead, in webhooks of [`WEBHOOK_BYTES`].
 pub(super) fn greetings(count: usize, sent_at: Timestamp) -> Vec<Vec<u8>> {
     greetings_of(0..count, sent_at)
 }
 
-/// The same, of these leads.
+/// Returns first messages of these leads.
 pub(super) fn greetings_of(leads: Range<usize>, sent_at: Timestamp) -> Vec<Vec<u8>> {
     leads.map(|lead| greeting(lead, sent_at)).collect()
 }
@@ -43,8 +43,8 @@ fn greeting(lead: usize, sent_at: Timestamp) -> Vec<u8> {
     webhook(lead, 0, sent_at, &text)
 }
 
-/// A text of `length` bytes, another one for each lead: what repeats itself costs Kafka less than
-/// what people write.
+/// Returns a text of `length` bytes, different for each lead: repeated text costs Kafka less than
+/// real messages.
 fn words(lead: usize, length: usize) -> String {
     const WORDS: [&str; 32] = [
         "hello", "offer", "I", "saw", "your", "house", "with", "garden", "price", "month", "would",
@@ -66,7 +66,7 @@ fn words(lead: usize, length: usize) -> String {
     text
 }
 
-/// What is worked off.
+/// The conversations to process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Conversations {
     pub(super) inputs: usize,
@@ -75,7 +75,7 @@ pub(super) struct Conversations {
 }
 
 impl Conversations {
-    /// Who writes each message, in the order in which they are sent: always the same one.
+    /// Returns the lead of each message in sending order, the same at each call.
     fn writers(self) -> Vec<usize> {
         let others = self.leads.saturating_sub(1).max(1);
         let mut writers: Vec<usize> = (0..self.inputs)
@@ -89,13 +89,13 @@ impl Conversations {
         writers
     }
 
-    /// How many leads there are in the end.
+    /// Returns the number of leads.
     pub(super) fn writing(self) -> usize {
         self.writers().iter().collect::<HashSet<_>>().len()
     }
 
-    /// Their messages as webhooks, each sent a second after its lead's message before, the last of
-    /// all before `now`. A conversation that is complete starts over.
+    /// Returns their messages as webhooks. Each is sent a second after its lead's last message, and
+    /// the last of all before `now`. A complete conversation starts over.
     pub(super) fn webhooks(self, now: Timestamp) -> Vec<Vec<u8>> {
         let writers = self.writers();
         let mut steps: HashMap<usize, usize> = HashMap::new();
@@ -128,7 +128,7 @@ fn said(lead: usize, step: usize) -> String {
     }
 }
 
-/// A lead's message number `step`, sent as many seconds after `sent_at`.
+/// Returns a lead's message number `step`, sent as many seconds after `sent_at`.
 fn webhook(lead: usize, step: usize, sent_at: Timestamp, text: &str) -> Vec<u8> {
     let person = Person::new(lead_id(lead), "Ann");
     let seconds = sent_at.millis() / 1000 + i64::try_from(step).unwrap_or_default();
@@ -137,7 +137,7 @@ fn webhook(lead: usize, step: usize, sent_at: Timestamp, text: &str) -> Vec<u8> 
         .to_bytes()
 }
 
-/// The records that ingest writes for `webhooks`.
+/// Returns the records that ingest writes for `webhooks`.
 pub(super) fn records(
     encoder: &Encoder,
     webhooks: &[Vec<u8>],
@@ -152,8 +152,8 @@ pub(super) fn records(
     Ok(records)
 }
 
-/// The records as a consumer of a fresh topic with `partitions` gets them. A lead's partition is
-/// not the one that Kafka would choose, but leads spread as evenly.
+/// Returns the records as a consumer of a new topic with `partitions` receives them. A lead's
+/// partition is not Kafka's choice, but leads are spread as evenly.
 pub(super) fn consumed(records: Vec<Outgoing>, partitions: usize) -> Vec<Record> {
     let mut next = vec![0; partitions];
     records
@@ -181,7 +181,7 @@ fn partition_of(key: &[u8], partitions: usize) -> usize {
     usize::try_from(hasher.finish() % partitions).unwrap_or_default()
 }
 
-/// The signed POST of a webhook, head and body.
+/// Returns the signed POST of a webhook, head and body.
 pub(super) fn request(ingest: SocketAddr, app_secret: &str, body: &[u8]) -> Vec<u8> {
     let head = format!(
         "POST /webhooks/whatsapp HTTP/1.1\r\nhost: {ingest}\r\ncontent-type: application/json\r\nx-hub-signature-256: {}\r\ncontent-length: {}\r\n\r\n",

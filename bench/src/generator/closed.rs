@@ -1,5 +1,4 @@
-//! Closed loop: each connection sends its next request as soon as it has the answer to the one
-//! before.
+//! Generates a closed loop: each connection sends its next request once the last one is answered.
 
 use std::cell::Cell;
 use std::rc::Rc;

@@ -1,6 +1,6 @@
-//! Open loop: sends each request at its planned time, whatever the outcome of earlier ones. A
-//! request takes any free connection; while none is free it waits, and its latency continues to
-//! count.
+//! Generates an open loop: sends each request at its planned time, whatever the outcome of earlier
+//! ones. A request takes any free connection. While none is free it waits, and its latency
+//! continues to count.
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -20,7 +20,7 @@ use crate::http::Connection;
 /// Requests that are due within this time are sent together: a wake-up for each would cost more
 /// than it is worth.
 const RESOLUTION: Duration = Duration::from_micros(200);
-/// How long answers may be missing after the last planned request.
+/// The longest wait for answers after the last planned request.
 const GRACE: Duration = Duration::from_secs(30);
 
 /// The outcome of a request; times count from `start`.
@@ -36,9 +36,9 @@ pub(crate) struct Outcome {
     pub(crate) status: Option<u16>,
 }
 
-/// What is kept of a load; an error ends it.
+/// Observes the requests of a load; an error ends the load.
 pub(crate) trait Observer: Send + 'static {
-    /// Request `index` is about to be written.
+    /// Called before request `index` is written.
     fn on_sent(&mut self, _index: usize) -> anyhow::Result<()> {
         Ok(())
     }
@@ -62,7 +62,7 @@ struct Load<K> {
 /// answered within [`GRACE`] have no outcome.
 ///
 /// # Errors
-/// Returns an error if connections cannot be opened beforehand, or if `keep` fails.
+/// Returns an error if connections cannot be opened beforehand, or if `observer` fails.
 pub(crate) async fn open<K: Observer>(
     target: Target,
     plan: Plan,
@@ -138,7 +138,7 @@ async fn pace<K>(load: &Load<K>, warm_up: usize) -> anyhow::Result<Gauge> {
     gauge.context("no request counts")
 }
 
-/// One connection. It is opened again when it breaks.
+/// Runs one connection, and opens it again when it breaks.
 async fn client<K: Observer>(load: Rc<Load<K>>, connection: Connection) -> anyhow::Result<()> {
     let mut connection = Some(connection);
     while let Some(index) = load.next_due().await {

@@ -1,4 +1,4 @@
-//! When each request of an open loop is sent: pure.
+//! Plans the time of each request of an open loop. Pure.
 
 use std::time::Duration;
 
@@ -33,8 +33,8 @@ impl Plan {
         seconds(self.0.iter().map(|phase| phase.seconds).sum())
     }
 
-    /// When request `index` is sent, counted from the start; what is beyond the last is sent at
-    /// the end.
+    /// Returns the time of request `index`, counted from the start. Requests beyond the last are
+    /// sent at the end.
     pub(crate) fn at(&self, index: usize) -> Duration {
         let mut begun = Duration::ZERO;
         let mut left = index;

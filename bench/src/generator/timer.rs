@@ -1,4 +1,4 @@
-//! Waits for a time more exactly than tokio's own timer, whose step is a millisecond: as long as a
+//! Waits for a time more exactly than tokio's own timer. Its step of a millisecond is as long as a
 //! whole answer takes.
 
 use std::io;

@@ -1,4 +1,4 @@
-//! What was recorded: one table for each statement, whose rows hold the arguments of one batch.
+//! Stores a recording: one table for each statement, whose rows hold the arguments of one batch.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -128,7 +128,7 @@ impl Recording {
         Ok(())
     }
 
-    /// A `pgbench` script that runs the next batch of lane `:lane`, the last one being `:n`.
+    /// Returns a `pgbench` script that runs the next batch of lane `:lane`; the last one was `:n`.
     pub(crate) async fn script(&self) -> anyhow::Result<String> {
         let statements = self.statements.lock().await;
         let order = statements
@@ -139,7 +139,7 @@ impl Recording {
 }
 
 impl Statements {
-    /// The number of `statement`; makes the table of a new one.
+    /// Returns the number of `statement`; creates the table of a new one.
     async fn index(&mut self, pool: &PgPool, statement: &Statement) -> anyhow::Result<usize> {
         if let Some(index) = self.known.iter().position(|(it, _)| it == statement) {
             return Ok(index);
@@ -157,7 +157,8 @@ impl Statements {
         Ok(index)
     }
 
-    /// An order that agrees with that of every batch, what runs before the transaction first.
+    /// Returns an order that agrees with that of every batch, with statements before the
+    /// transaction first.
     fn order(&self) -> Option<Vec<usize>> {
         let mut left: BTreeSet<usize> = (0..self.known.len()).collect();
         let mut order = Vec::new();

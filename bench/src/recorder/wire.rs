@@ -1,4 +1,4 @@
-//! What a client of PostgreSQL sends, as far as statements and their arguments go
+//! Parses the messages of a PostgreSQL client as far as statements and their arguments go
 //! (<https://www.postgresql.org/docs/current/protocol-message-formats.html>).
 
 use anyhow::{Context, ensure};
@@ -28,7 +28,7 @@ pub(super) enum Message<'m> {
 /// Arguments in PostgreSQL's binary form; None is NULL.
 pub(super) type Arguments<'m> = Vec<Option<&'m [u8]>>;
 
-/// The length of the message at the beginning of `buffer`, once all of it is there. The `first`
+/// Returns the length of the message at the beginning of `buffer`, if it is complete. The `first`
 /// message of a connection has no type.
 pub(super) fn length(buffer: &[u8], first: bool) -> Option<usize> {
     let before = usize::from(!first);

@@ -1,4 +1,4 @@
-//! The bare handler under the load of the webhooks: what bounds ingest's HTTP side.
+//! Measures the bare handler under the load of the webhooks, an upper bound of ingest's HTTP side.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::http::Connection;
 use crate::measurement::{Figure, Sample};
 use crate::site::{Servers, beside, end};
 
-/// How often the requests are sent: once through is over too soon.
+/// The number of times that all requests are sent: once is over too soon.
 const PASSES: usize = 5;
 const READY_WITHIN: Duration = Duration::from_secs(10);
 const SECRET: &str = "bench-app-secret";

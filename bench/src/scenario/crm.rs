@@ -1,5 +1,5 @@
-//! Leads that changed through sink-crm to the sandbox's HubSpot and Salesforce: at HubSpot's limit, as
-//! fast as can be, and at a steady rate.
+//! Measures changed leads through sink-crm to the sandbox's HubSpot and Salesforce: at HubSpot's
+//! limit, at full speed, and at a steady rate.
 
 mod events;
 
@@ -21,9 +21,9 @@ use crate::site::{Servers, Setup, Site, beside, end};
 use events::Events;
 use leadstream_local::deployment::{Service, sandbox_config};
 
-/// How often the sandbox is asked what it holds: the resolution of what is seen.
+/// The interval between queries to the sandbox, which is the resolution of the times.
 const POLL: Duration = Duration::from_millis(20);
-/// How long nothing may reach a CRM.
+/// The longest time in which nothing reaches a CRM.
 const STALL: Duration = Duration::from_secs(60);
 /// Seconds at the same rate before those that count.
 const WARM_UP: usize = 3;
@@ -125,7 +125,7 @@ impl<'s> Running<'s> {
     }
 }
 
-/// What it took until both CRMs had all of the leads.
+/// The cost until both CRMs had all leads.
 struct Taken {
     hubspot: Duration,
     salesforce: Duration,
@@ -136,7 +136,7 @@ struct Taken {
     peak: Option<f64>,
 }
 
-/// All leads are in the topic before the sink, which stood still, goes on.
+/// Drains a topic: all leads are in it before the paused sink resumes.
 async fn drain(running: &Running<'_>, leads: usize) -> anyhow::Result<Taken> {
     let pid = running.sink.pid();
     running.sink.pause();
@@ -165,7 +165,7 @@ async fn drain(running: &Running<'_>, leads: usize) -> anyhow::Result<Taken> {
     })
 }
 
-/// At the 190 requests per 10 s that HubSpot gives an app.
+/// Measures at the 190 requests per 10 s that HubSpot allows an app.
 pub(super) async fn limited(
     servers: &Servers<'_>,
     name: &str,
@@ -205,7 +205,7 @@ pub(super) async fn limited(
     Ok(samples)
 }
 
-/// Without limits.
+/// Measures without limits.
 pub(super) async fn free(
     servers: &Servers<'_>,
     name: &str,
@@ -236,7 +236,7 @@ pub(super) async fn free(
     Ok(samples)
 }
 
-/// From a lead's transition to the arrival of the request that tells of it.
+/// Measures the time from a lead's transition to the arrival of its request at the CRM.
 pub(super) async fn latency(
     servers: &Servers<'_>,
     name: &str,

@@ -1,4 +1,4 @@
-//! As [`latency`](super::latency), while the timers of thousands of leads come due at once.
+//! Measures [`latency`](super::latency) while the timers of thousands of leads come due at once.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ const AHEAD: Duration = Duration::from_secs(60);
 /// Into the measured time.
 const INTO: Duration = Duration::from_secs(4);
 const POLL: Duration = Duration::from_millis(100);
-/// How long it may take until all are cold.
+/// The longest time until all leads are cold.
 const LOST: Duration = Duration::from_secs(60);
 
 pub(super) async fn run(

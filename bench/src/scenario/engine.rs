@@ -1,4 +1,4 @@
-//! The engine's SQL without Kafka: what bounds the processor.
+//! Measures the engine's SQL without Kafka, an upper bound of the processor.
 
 use std::num::NonZeroUsize;
 
@@ -32,7 +32,7 @@ pub(super) async fn run(
     }])
 }
 
-/// Inputs of new leads, each in a transaction of its own, one after another.
+/// Measures inputs of new leads, each in its own transaction, one after another.
 pub(super) async fn run_alone(servers: &Servers<'_>, name: &str) -> anyhow::Result<Vec<Sample>> {
     let inputs = records(servers, "", &traffic::greetings(ALONE, Timestamp::now()))?;
     let settings = leadstream_processor::Args {
@@ -52,14 +52,14 @@ pub(super) async fn run_alone(servers: &Servers<'_>, name: &str) -> anyhow::Resu
         .collect())
 }
 
-/// The settings that a processor of this environment runs with.
+/// Returns the settings of a processor in this environment.
 pub(super) fn settings() -> anyhow::Result<leadstream_processor::Args> {
     let command = leadstream_processor::Args::augment_args(clap::Command::new("processor"));
     let matches = command.try_get_matches_from(["processor"])?;
     Ok(leadstream_processor::Args::from_arg_matches(&matches)?)
 }
 
-/// Also the cores that were busy meanwhile.
+/// Drains all batches. Also returns the number of busy cores.
 async fn drained(
     servers: &Servers<'_>,
     name: &str,

@@ -1,5 +1,5 @@
-//! Sends webhooks at a steady rate, open loop: each at its planned time, whatever the outcome of
-//! earlier ones.
+//! Measures webhooks at a steady rate, open loop: each is sent at its planned time, whatever the
+//! outcome of earlier ones.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -23,11 +23,11 @@ use leadstream_local::deployment::Service;
 const CONNECTIONS: usize = 64;
 /// Seconds at the same rate before those that count.
 const WARM_UP: usize = 3;
-/// How often PostgreSQL is asked for rows: the resolution of what it sees.
+/// The interval between queries for rows, which is the resolution of the times.
 const POLL: Duration = Duration::from_millis(2);
-/// How often it is asked whether the processor has begun.
+/// The interval between queries whether the processor has begun.
 const OWNED_POLL: Duration = Duration::from_millis(20);
-/// How long a row, or a partition's owner, may be missing.
+/// The longest time without a row, or without a partition's owner.
 const LOST: Duration = Duration::from_secs(30);
 
 pub(super) async fn run(
@@ -102,7 +102,7 @@ async fn owned(pool: &PgPool) -> anyhow::Result<()> {
     bail!("the processor did not begin on all partitions within {LOST:?}")
 }
 
-/// When a webhook was to be sent, and when its 200 had come.
+/// The planned time of a webhook, and the time of its 200.
 #[derive(Clone, Copy, Debug)]
 struct Answered {
     planned: Instant,
@@ -202,7 +202,7 @@ async fn watch(
         .context("a lead was not sent")
 }
 
-/// How long webhooks took.
+/// The times of all webhooks.
 pub(super) struct Measured {
     answer: Histogram<u64>,
     latency: Histogram<u64>,
@@ -229,12 +229,12 @@ impl Measured {
         })
     }
 
-    /// From the plan to the 200.
+    /// Returns the time from the plan to the 200.
     fn answered(&self, figure: Figure, quantile: f64) -> Sample {
         self.sample(figure, &self.answer, quantile)
     }
 
-    /// From the 200 to the row.
+    /// Returns the time from the 200 to the row.
     pub(super) fn committed(&self, figure: Figure, quantile: f64) -> Sample {
         self.sample(figure, &self.latency, quantile)
     }

@@ -1,4 +1,4 @@
-//! The same work in Node: the programs of `bench/baselines`, which this program carries with it.
+//! Measures the same work in Node: the programs of `bench/baselines`, which this program contains.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -28,7 +28,7 @@ const FILES: [(&str, &str); 5] = [
 /// One in so many inputs is done where each has a transaction of its own: all would take minutes.
 const SHARE: usize = 30;
 const POLL: Duration = Duration::from_millis(5);
-/// How long the program may take to its first commit, and to its last.
+/// The longest time until the program's first commit, and until its last.
 const BEGIN: Duration = Duration::from_secs(60);
 const END: Duration = Duration::from_secs(600);
 
@@ -88,7 +88,7 @@ pub(super) async fn run(
     Ok(spent.samples(traffic, contender, messages))
 }
 
-/// What the program says at its end: what it did, and in which time.
+/// The program's last line: its number of messages, and its time.
 #[derive(Deserialize)]
 struct BaselineResult {
     messages: usize,

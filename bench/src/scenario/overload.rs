@@ -1,4 +1,4 @@
-//! Sends more than ingest can pass on, then its usual rate again: a burst of webhooks, or a paused
+//! Measures an overload of ingest, then its usual rate again: a burst of webhooks, or a paused
 //! broker.
 
 mod evaluation;
@@ -18,7 +18,7 @@ use leadstream_local::deployment::Service;
 
 use evaluation::{Evaluation, evaluate};
 
-/// What needs more is held up in the load generator.
+/// The maximal number of connections; further requests wait in the load generator.
 const CONNECTIONS: usize = 2048;
 /// The connections, and what else a process needs.
 const OPEN_FILES: u64 = 4096;

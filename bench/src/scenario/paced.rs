@@ -1,4 +1,4 @@
-//! Inputs at a steady rate, from Kafka to the committed row, open loop.
+//! Measures inputs at a steady rate, from Kafka to the committed row, open loop.
 
 use std::time::Duration;
 
@@ -21,9 +21,9 @@ use leadstream_local::deployment::Service;
 
 /// Seconds at the same rate before those that count.
 const WARM_UP: usize = 3;
-/// How often PostgreSQL is asked how far the partitions are: the resolution of what it sees.
+/// The interval between queries for the partitions' offsets, which is the resolution of the times.
 const POLL: Duration = Duration::from_millis(2);
-/// How long a partition may stand still.
+/// The longest time without progress of a partition.
 const LOST: Duration = Duration::from_secs(30);
 
 /// A record that Kafka acknowledged.
@@ -34,7 +34,7 @@ struct Acknowledged {
     at: Instant,
 }
 
-/// What was seen of a partition: from when on its next offset was known to be this.
+/// By partition, each observed next offset with the time of its first observation.
 type Observations = Vec<Vec<(i64, Instant)>>;
 
 pub(super) async fn run(

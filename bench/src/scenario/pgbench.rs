@@ -1,5 +1,5 @@
-//! The engine's own statements, with the arguments that it gave them, from `pgbench`: what is left
-//! when nothing is fetched, folded and published.
+//! Measures the engine's own statements and arguments with `pgbench`, without fetch, fold and
+//! publication.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -80,8 +80,8 @@ pub(super) async fn run(
     Ok(spent.samples(traffic, Contender::Pgbench, conversations.inputs))
 }
 
-/// Folds everything once, in a database of its own, and records the statements in `database`: the
-/// script that runs the next batch of a lane, and how many batches each lane has.
+/// Folds everything once, in a separate database, and records the statements in `database`. Returns
+/// the script that runs the next batch of a lane, and the number of batches of each lane.
 async fn recorded(
     servers: &Servers<'_>,
     name: &str,
@@ -108,7 +108,7 @@ async fn recorded(
     Ok((recording.script().await?, batches))
 }
 
-/// Lets whoever owns the partitions in `from` own them in `to` as well: the fences hold there, too.
+/// Copies the owners of the partitions in `from` to `to`, so that the fences hold there, too.
 async fn copy_partitions(from: &PgPool, to: &PgPool) -> anyhow::Result<()> {
     let rows: serde_json::Value =
         sqlx::query_scalar("SELECT jsonb_agg(to_jsonb(p)) FROM partition_offsets p")

@@ -1,4 +1,4 @@
-//! The raw producer: what bounds ingest.
+//! Measures the raw producer, an upper bound of ingest.
 
 use leadstream_kafka::Producer;
 use leadstream_schemas::Timestamp;
@@ -9,7 +9,7 @@ use crate::measurement::{Figure, Sample};
 use crate::site::{Servers, Setup, Site};
 use crate::traffic;
 
-/// How often the records are sent: once through is over too soon.
+/// The number of times that all records are sent: once is over too soon.
 const PASSES: usize = 5;
 /// Records that share an acknowledgement.
 const BATCH: usize = 500;

@@ -1,4 +1,4 @@
-//! Ingest alone at its usual rate for many minutes: whether its memory grows.
+//! Measures the growth of ingest's memory at its usual rate for many minutes.
 
 mod growth;
 
@@ -18,7 +18,7 @@ use leadstream_local::deployment::Service;
 
 use growth::{Spread, slope, spread};
 
-/// How often ingest's memory is looked at.
+/// The interval between measurements of ingest's memory.
 const EVERY: Duration = Duration::from_secs(1);
 /// Looks in a minute.
 const MINUTE: usize = 60;
@@ -74,7 +74,7 @@ pub(super) async fn run(
     Ok(samples)
 }
 
-/// Notes ingest's memory in MiB every second after the warm-up.
+/// Records ingest's memory in MiB every second after the warm-up.
 async fn watch(ingest: &Process, held: &mut Vec<f64>) -> Infallible {
     let warm_up = Duration::from_secs(u64::try_from(WARM_UP).unwrap_or_default());
     let mut ticks = interval_at(Instant::now() + warm_up, EVERY);

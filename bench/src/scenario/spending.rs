@@ -1,5 +1,5 @@
-//! What a drain takes of the machine: time, processor time of everybody who has part in it, memory,
-//! and PostgreSQL's log.
+//! Measures the cost of a drain: time, processor time of all participants, memory, and PostgreSQL's
+//! log.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::machine::{Meter, cpu_seconds, peak_memory, tree_cpu_seconds};
 use crate::measurement::{Contender, Figure, Part, Sample, Traffic};
 use crate::site::Servers;
 
-/// Who has part in a drain.
+/// The participants in a drain.
 #[derive(Debug)]
 pub(super) struct Spending {
     pool: PgPool,
@@ -31,7 +31,7 @@ struct Used {
     log: i64,
 }
 
-/// What was spent from the start to the stop.
+/// The cost from the start to the stop.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Spent {
     pub(super) elapsed: Duration,
@@ -96,8 +96,8 @@ impl Used {
 }
 
 impl Spent {
-    /// Without a broker where none has part in it, and with the own processor time from elsewhere
-    /// where its process is gone by now.
+    /// Removes the broker where it takes no part. Sets the processor time of a process that has
+    /// ended.
     pub(super) fn without_broker(self, own: Option<f64>) -> Self {
         Self {
             own,
@@ -106,7 +106,7 @@ impl Spent {
         }
     }
 
-    /// The time as somebody else measured it.
+    /// Sets the time that another program measured.
     pub(super) fn within(self, elapsed: Duration) -> Self {
         Self { elapsed, ..self }
     }

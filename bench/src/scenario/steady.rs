@@ -1,4 +1,4 @@
-//! Ingest alone at the rate that a number gets from Meta, open loop.
+//! Measures ingest alone at the rate that a number gets from Meta, open loop.
 
 use hdrhistogram::Histogram;
 use leadstream_local::Process;
@@ -41,7 +41,7 @@ pub(super) async fn run(
     Ok(samples)
 }
 
-/// `seconds` of `rate` webhooks after those of the warm-up.
+/// Sends `seconds` of `rate` webhooks after those of the warm-up.
 pub(super) async fn run_at_rate(
     site: &Site<'_>,
     ingest: &Process,
@@ -65,7 +65,7 @@ pub(super) async fn run_at_rate(
     open(target, plan, warm_up, Answers::new(warm_up)?).await
 }
 
-/// How long the 200s took, from the planned time.
+/// The latencies of the 200s, from the planned time.
 #[derive(Debug)]
 pub(super) struct Answers {
     warm_up: usize,
@@ -84,7 +84,7 @@ impl Answers {
         millis(self.ok.value_at_quantile(quantile))
     }
 
-    /// Per cent of the requests that got another answer than 200, or none.
+    /// Returns the percentage of requests with another answer than 200, or none.
     pub(super) fn refused(&self, spent: &Spent) -> f64 {
         let ok = usize::try_from(self.ok.len()).unwrap_or(usize::MAX);
         share(spent.requests.saturating_sub(ok), spent.requests)
@@ -130,7 +130,7 @@ mod tests {
             served: None,
             generated: None,
         };
-        // Of 4, one was never settled.
+        // Of 4, one was never answered.
         assert!((answers.refused(&spent) - 75.0).abs() < f64::EPSILON);
     }
 }

@@ -1,4 +1,4 @@
-//! Webhooks as fast as ingest answers them, closed loop.
+//! Measures webhooks at the full speed of ingest, closed loop.
 
 use leadstream_schemas::Timestamp;
 

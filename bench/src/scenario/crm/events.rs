@@ -1,4 +1,4 @@
-//! First events of leads, as the processor writes them.
+//! Publishes first events of leads, as the processor writes them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -69,7 +69,7 @@ impl Events {
         Ok(Producer::new(&kafka, "leadstream-bench", None)?)
     }
 
-    /// So many leads, as fast as can be.
+    /// Sends the events of so many leads at full speed.
     pub(super) async fn send(&self, leads: usize) -> anyhow::Result<()> {
         let producer = self.producer(None)?;
         let mut deliveries = Vec::new();

@@ -1,4 +1,4 @@
-//! What an overload did: pure.
+//! Evaluates the outcomes of an overload. Pure.
 
 use std::time::Duration;
 
@@ -25,14 +25,14 @@ pub(super) struct Evaluation {
     pub(super) accepted_p99: Option<f64>,
     pub(super) refused_p99: Option<f64>,
     pub(super) refused_max: Option<f64>,
-    /// Whole seconds after the burst until one in which 99 % of the answers were 200s within
-    /// [`USUAL`] of the planned time; `watched` when there was none.
+    /// Whole seconds after the burst until a second of usual answers. In it 99 % of the answers are
+    /// 200s within [`USUAL`] of the planned time. `watched` when there was none.
     pub(super) recovery: f64,
     /// Whole seconds after the burst.
     pub(super) watched: f64,
 }
 
-/// Judges a `burst` followed by a time `after` it.
+/// Evaluates a `burst` followed by a time `after` it.
 pub(super) fn evaluate(
     outcomes: &[Outcome],
     burst: Phase,
@@ -119,7 +119,7 @@ mod tests {
         seconds: 4,
     };
 
-    /// Planned, written and answered at these milliseconds.
+    /// Returns an outcome planned, written and answered at these milliseconds.
     fn outcome(index: usize, [planned, written, at]: [u64; 3], status: Option<u16>) -> Outcome {
         Outcome {
             index,

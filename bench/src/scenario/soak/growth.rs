@@ -1,4 +1,4 @@
-//! Whether samples grow: pure.
+//! Computes spread and slope of samples. Pure.
 
 use crate::report::median;
 
@@ -9,7 +9,7 @@ pub(super) struct Spread {
     pub(super) max: f64,
 }
 
-/// `None` of nothing.
+/// Returns `None` for no values.
 pub(super) fn spread(values: &[f64]) -> Option<Spread> {
     Some(Spread {
         median: median(values)?,
