@@ -1,4 +1,4 @@
-//! URLs that paths are put behind. They hold no credentials, so they may be printed.
+//! Parses URLs to which paths are appended. They hold no credentials, so they may be printed.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,7 +10,7 @@ use reqwest::Url;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BaseUrl(Url);
 
-/// Why a text is no [`BaseUrl`]. It does not repeat the text, which may hold a password.
+/// The reason why a text is no [`BaseUrl`]. It does not repeat the text, which may hold a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("is no http or https URL without a query or credentials")]
 pub struct BaseUrlError;

@@ -1,11 +1,11 @@
-//! The Confluent wire format: magic 0, schema id as u32 big-endian, JSON body.
+//! Encodes and decodes the Confluent wire format: magic 0, schema id as u32 big-endian, JSON body.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 const MAGIC: u8 = 0;
 
-/// Why a record's value could not be read or written. Names no part of the value.
+/// The reason why a record's value could not be read or written. Names no part of the value.
 #[derive(Debug, thiserror::Error)]
 pub enum CodecError {
     #[error(

@@ -1,4 +1,4 @@
-//! `lead.events`: one `lead_state_updated` for every change of a lead.
+//! Defines the records of `lead.events`: one `lead_state_updated` for every change of a lead.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -6,12 +6,12 @@ use serde_json::{Map, Value};
 
 use crate::time::Timestamp;
 
-/// The state in the last event of a person who was erased: who keeps anything of the lead deletes
-/// it. Should they write anew, the revisions go on from there.
+/// The state in the last event of an erased person: a consumer then deletes the lead's data. If the
+/// person writes again, the revisions continue.
 pub const ERASED: &str = "ERASED";
 
-/// One record of `lead.events`, keyed by the lead's home key. First copies of a lead's events
-/// are gapless and in the order of `data.revision`; repeats are byte-identical.
+/// One record of `lead.events`, keyed by the lead's home key. The first deliveries of a lead's
+/// events are gapless and in the order of `data.revision`; duplicates are byte-identical.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(title = "lead.events")]
 pub struct LeadEvent {
@@ -48,10 +48,11 @@ pub struct EventData {
     pub lead_data: Map<String, Value>,
     pub flow: FlowRef,
     pub cause: Cause,
-    /// The lead that this one turned out to be; its last event, of state `MERGED`, carries it.
+    /// The elder lead of the same person, into which this one was merged. Only the last event, of
+    /// state `MERGED`, has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub merged_into: Option<String>,
-    /// Who of the business looks after the lead: named by a person or by the flow.
+    /// The assignee in the business, named by a person or by the flow.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub assignee: Option<String>,
 }
@@ -81,7 +82,7 @@ pub struct FlowRef {
     pub version: u32,
 }
 
-/// What made the lead change.
+/// The cause of a lead's change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Cause {

@@ -1,4 +1,4 @@
-//! The forms of ids that WhatsApp gives people.
+//! Checks the forms of WhatsApp's ids of people.
 
 /// Digits of the longest phone number (E.164).
 const MAX_PHONE: usize = 15;
@@ -12,14 +12,14 @@ pub fn phone(text: &str) -> Option<&str> {
     (is_number(digits) && digits.len() <= MAX_PHONE).then_some(digits)
 }
 
-/// Whether `text` is a number in digits, without leading zeros.
+/// Returns whether `text` is a number in digits, without leading zeros.
 #[must_use]
 pub fn is_number(text: &str) -> bool {
     !text.is_empty() && !text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Whether `text` has the form of a business-scoped user id: a country, a dot, letters and digits,
-/// as in `US.13491208655302741918`. A parent's has a further dot, as in
+/// Returns whether `text` has the form of a business-scoped user id: a country, a dot, letters and
+/// digits, as in `US.13491208655302741918`. A parent's has a further dot, as in
 /// `US.ENT.11815799212886844830`. Words such as `US.undefined` have no digit.
 #[must_use]
 pub fn is_user_id(text: &str) -> bool {

@@ -1,4 +1,4 @@
-//! `lead.inputs`: everything from outside that can change a lead.
+//! Defines the records of `lead.inputs`: every external change of a lead.
 
 use std::borrow::Cow;
 
@@ -22,9 +22,9 @@ pub struct LeadInput {
     /// of a WASenderApi session. Of a command: a number of the lead's account.
     pub number: String,
     pub sender: Sender,
-    /// When the sender's device or the provider says it was sent.
+    /// The time at which it was sent, by the sender's device or the provider.
     pub sent_at: Timestamp,
-    /// When the receiver took it in.
+    /// The time at which ingest received it.
     pub received_at: Timestamp,
     /// Position in its webhook, from 0: keeps the order of items that share a second.
     pub item: u32,
@@ -38,8 +38,8 @@ pub struct LeadInput {
     pub raw: Option<Box<RawValue>>,
 }
 
-/// What sort of input a record is. A reader that does not know a kind must stop, because
-/// skipping it could change a lead.
+/// The kind of an input. A reader that does not know a kind must stop, because skipping it could
+/// change a lead.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum InputKind {
@@ -49,7 +49,7 @@ pub enum InputKind {
     Command,
     /// An assistant's answer.
     Assistant,
-    /// A younger lead handed over to the elder that it turned out to be.
+    /// A younger lead that is merged into the elder lead of the same person.
     Merge,
     #[serde(untagged)]
     Unknown(String),
@@ -69,7 +69,7 @@ impl JsonSchema for InputKind {
     }
 }
 
-/// Where a conversation takes place.
+/// The platform of a conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Platform {
@@ -87,7 +87,7 @@ impl Platform {
     }
 }
 
-/// Who wrote: whichever ids the provider gave, never an empty text.
+/// The author: all ids that the provider sent, never an empty text.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Sender {
     /// WhatsApp id, a phone number in digits.
@@ -129,7 +129,8 @@ impl Sender {
     }
 }
 
-/// Which ad or post brought a person here. Cloud API `referral`; members as the provider gave them.
+/// The ad or post that brought a person here. Cloud API `referral`; members as the provider sent
+/// them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Referral {
     /// `ad` or `post`.
@@ -150,7 +151,7 @@ pub struct Referral {
     pub ctwa_clid: Option<String>,
 }
 
-/// What was sent.
+/// The content of an input.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Content {
@@ -202,7 +203,7 @@ pub enum Content {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         catalog_id: Option<String>,
         items: Vec<OrderItem>,
-        /// What was written beside it.
+        /// The text beside it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         text: Option<String>,
     },
@@ -228,8 +229,8 @@ pub enum Content {
     Revoke {
         message_id: String,
     },
-    /// The provider tells of a changed number or id: the sender's ids are those before the change,
-    /// the ones here those after it.
+    /// The provider reports a changed number or id: the sender's ids are those before the change,
+    /// the ids here those after it.
     System {
         event: String,
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -242,22 +243,22 @@ pub enum Content {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         body: Option<String>,
     },
-    /// Between two leads that are one person (kind `merge`): one of them tells the other's home
-    /// that it is there, or, closing, hands itself over.
+    /// A merge request between two leads of one person (kind `merge`). A lead requests that the
+    /// other's home merges both, or hands its own conversation over and closes.
     Merge {
-        /// Who tells it.
+        /// The lead that sends the request.
         lead_id: String,
-        /// When it was first seen: the elder stays.
+        /// The time of its first input: the elder lead stays.
         first_seen: Timestamp,
         /// The closed lead in its stored form, base64.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         lead: Option<String>,
     },
-    /// A command (kind `command`): begin the flow anew, for a lead that has not opted out.
+    /// A command (kind `command`): restart the flow, for a lead that has not opted out.
     Restart,
     /// A command: a person gives the lead back to the bot.
     Release,
-    /// A command: who of the business looks after the lead; absent: nobody.
+    /// A command: the assignee of the business; absent: nobody.
     Assign {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         assignee: Option<String>,

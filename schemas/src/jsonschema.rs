@@ -1,6 +1,4 @@
-//! JSON Schema (draft-07, closed objects) of the record types, generated from the Rust types.
-//! The files under `schemas/json/` are this output, checked in: they are what other languages
-//! read and what the registry is given.
+//! Generates the JSON Schema (draft-07, closed objects) of the record types from the Rust types.
 
 use schemars::generate::SchemaSettings;
 use schemars::transform::{Transform, transform_subschemas};
@@ -32,9 +30,9 @@ fn schema_of<T: JsonSchema>() -> Schema {
         .into_root_schema_for::<T>()
 }
 
-/// Closes objects that name their properties, opens free-form ones without naming any, and makes
-/// optional members absent instead of null: the form in which the registry's BACKWARD check
-/// accepts another optional property and refuses another required one.
+/// Closes objects that name their properties, opens other objects, and makes optional members
+/// absent instead of null. In this form the registry's BACKWARD check accepts another optional
+/// property and refuses another required one.
 #[derive(Clone, Debug)]
 struct Close;
 

@@ -1,5 +1,5 @@
-//! The contracts between Leadstream's services: record types, their JSON Schema files, examples,
-//! the registry codec and the topic names. It depends on no other crate of the workspace.
+//! Defines the contracts between Leadstream's services: record types, their JSON Schema files,
+//! examples, the registry codec and the topic names. It depends on no other crate of the workspace.
 
 pub mod base_url;
 pub mod codec;

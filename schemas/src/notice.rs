@@ -1,4 +1,4 @@
-//! `provider.notices`: sessions, templates, account quality: for operators.
+//! Defines the records of `provider.notices`: sessions, templates, account quality, for operators.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,7 @@
 //! Resolves schema ids in a Confluent-compatible registry, through `schema_registry_converter`.
 //!
-//! Services resolve the ids of what they write once, at start, and frame typed values
-//! themselves; a local copy of the ids lets them restart while the registry is away.
+//! Services resolve the ids of their output topics once, at start, and frame typed values
+//! themselves. A file with the ids lets them restart while the registry is unavailable.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -18,14 +18,14 @@ use serde::{Deserialize, Serialize};
 use crate::base_url::BaseUrl;
 use crate::topic::Topic;
 
-/// How to reach the registry.
+/// The address and credentials of the registry.
 #[derive(Clone)]
 pub struct RegistryConfig {
     /// Base URLs, tried in this order.
     pub urls: Vec<BaseUrl>,
     pub auth: RegistryAuth,
     pub timeout: Duration,
-    /// Where resolved ids are kept for a start without the registry.
+    /// The file that keeps resolved ids for a start without the registry.
     pub ids_file: Option<PathBuf>,
 }
 
@@ -80,7 +80,7 @@ pub enum RegistryError {
     IdsFile { path: PathBuf, reason: String },
 }
 
-/// What a registry says of one subject.
+/// The registry's state of one subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SubjectState {
     /// This version's schema is registered under the id.
@@ -152,11 +152,12 @@ impl Registry {
         })
     }
 
-    /// The ids of `topics`: looked up, registered where the registry lets us, and from the local
-    /// copy while the registry is away.
+    /// Returns the ids of `topics`. Looks them up, and registers them where the registry allows it.
+    /// Uses the file while the registry is unavailable.
     ///
     /// # Errors
-    /// Any [`RegistryError`] but for an absent registry whose ids are all known.
+    /// Returns any [`RegistryError`], but not for an unavailable registry whose ids are all in the
+    /// file.
     pub async fn resolve(
         &self,
         prefix: &str,
@@ -174,7 +175,7 @@ impl Registry {
                     return if topics.iter().all(|topic| known.get(*topic).is_some()) {
                         tracing::warn!(
                             registry.url = self.url.as_str(),
-                            "schema registry is away: starting with the ids it gave before"
+                            "schema registry is unavailable: starting with the ids of the last start"
                         );
                         Ok(known)
                     } else {
@@ -243,7 +244,7 @@ impl Registry {
             })
     }
 
-    /// How `schema` stands to what is registered under `subject`; writes nothing.
+    /// Compares `schema` with the one registered under `subject`; writes nothing.
     ///
     /// # Errors
     /// [`RegistryError::Unavailable`].

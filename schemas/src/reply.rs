@@ -1,4 +1,4 @@
-//! `lead.replies`: what the bot says.
+//! Defines the records of `lead.replies`: messages of the bot and of people to leads.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -21,10 +21,10 @@ pub struct Reply {
     pub content: ReplyContent,
     /// The lead's revision when the reply was decided.
     pub revision: u64,
-    /// What a later record of the lead may do to it; absent: nothing replaces it.
+    /// The effect of a later record of the lead on this reply; absent: nothing replaces it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<ReplyKind>,
-    /// Not to be sent earlier; absent: at once.
+    /// The earliest time to send it; absent: at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Timestamp>,
     /// Worthless from then on (WhatsApp's 24-hour window, or the next timer).
@@ -33,20 +33,21 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// Whether it says nothing, and only ends what is before it.
+    /// Returns whether it sends nothing, and only withdraws earlier replies.
     #[must_use]
     pub const fn is_withdrawal(&self) -> bool {
         matches!(self.content, ReplyContent::Withdraw { .. })
     }
 }
 
-/// What a reply is to its lead.
+/// The kind of a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ReplyKind {
-    /// What the flow asks or says next. Any later record of the lead replaces it while it waits.
+    /// The next question or text of the flow. Any later record of the lead replaces it while it
+    /// waits.
     Prompt,
-    /// What a person of the business says. No later reply replaces it.
+    /// The words of a person of the business. No later reply replaces them.
     AgentMessage,
     /// The confirmation of an opt-out or a hand-off. No later reply replaces it.
     Notice,
@@ -110,7 +111,7 @@ pub enum ReplyContent {
     },
 }
 
-/// Which of a lead's earlier replies are withdrawn.
+/// The earlier replies of a lead that are withdrawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum WithdrawScope {
@@ -119,7 +120,7 @@ pub enum WithdrawScope {
     Prompts,
 }
 
-/// Why replies are withdrawn.
+/// The reason for which replies are withdrawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum WithdrawReason {

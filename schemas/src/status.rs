@@ -1,4 +1,4 @@
-//! `message.statuses`: what became of the messages that we sent.
+//! Defines the records of `message.statuses`: the statuses of the messages that we sent.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -19,7 +19,7 @@ pub struct MessageStatus {
     /// The business number that sent the message.
     pub number: String,
     pub status: DeliveryStatus,
-    /// When the provider says it happened.
+    /// The time at which it happened, by the provider.
     pub at: Timestamp,
     pub received_at: Timestamp,
     /// Empty when the provider named nobody.
@@ -33,8 +33,8 @@ pub struct MessageStatus {
     /// (WASenderApi's `msgId`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub send_id: Option<String>,
-    /// What the message said, where the provider repeats it. Only who sends can tell an echo of our
-    /// own words from those that a person of the business typed.
+    /// The text of the message, if the provider repeats it. Only the sending service can
+    /// distinguish an echo of our own words from a person's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<String>,
     /// The provider's own JSON of this one item, secrets redacted.
@@ -58,7 +58,7 @@ pub enum DeliveryStatus {
     Unknown,
 }
 
-/// Why a message failed, in the provider's terms.
+/// The reason why a message failed, in the provider's terms.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StatusError {
     pub code: i64,

@@ -1,4 +1,4 @@
-//! A moment, in milliseconds since 1970-01-01T00:00:00Z; in JSON as RFC 3339 in UTC.
+//! Defines a moment in milliseconds since 1970-01-01T00:00:00Z; in JSON as RFC 3339 in UTC.
 
 use std::borrow::Cow;
 use std::fmt;

@@ -1,10 +1,10 @@
-//! Topic names and settings.
+//! Defines topic names and settings.
 
 use std::fmt;
 use std::time::Duration;
 
-/// How long copies of a message are recognised, in the records' time: providers repeat a webhook for
-/// 7 days (invariant 2).
+/// The time within which duplicates of a message are recognised, by the records' times. Providers
+/// repeat a webhook for 7 days (invariant 2).
 pub const DUPLICATE_HORIZON: Duration = Duration::from_secs(10 * 24 * 60 * 60);
 
 /// A topic of Leadstream, named without the deployment's prefix.
@@ -14,9 +14,9 @@ pub enum Topic {
     LeadInputs,
     /// One `lead_state_updated` for every change of a lead.
     LeadEvents,
-    /// What the bot says.
+    /// Replies to leads.
     LeadReplies,
-    /// What became of the messages that we sent.
+    /// The statuses of the messages that we sent.
     MessageStatuses,
     /// Sessions, templates, account quality: for operators.
     ProviderNotices,

@@ -1,4 +1,4 @@
-//! Rust types, checked-in JSON Schema files and examples agree.
+//! Checks that Rust types, checked-in JSON Schema files and examples agree.
 
 use std::path::{Path, PathBuf};
 
@@ -51,7 +51,8 @@ fn round_trip_of(topic: Topic, value: &Value) -> Value {
     }
 }
 
-/// `UPDATE_SCHEMAS=1 cargo test -p leadstream-schemas` writes the files anew.
+/// Compares the files with the types; `UPDATE_SCHEMAS=1 cargo test -p leadstream-schemas` writes
+/// them.
 #[test]
 fn checked_in_files_are_what_the_types_generate() {
     for topic in Topic::ALL {
