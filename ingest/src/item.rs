@@ -101,7 +101,7 @@ impl Class {
         match self {
             Self::Malformed => "the item does not have the shape that the provider documents",
             Self::NoId => {
-                "the item has no id of at most 512 bytes, so that its repeats could not be told apart"
+                "the item has no id of at most 512 bytes, so its duplicates could not be recognized"
             }
             Self::NoNumber => {
                 "nothing beside the item says for which number (`metadata.phone_number_id`) or session (`sessionId`) it came"

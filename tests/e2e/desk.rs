@@ -1,4 +1,4 @@
-//! Where people act on leads: the command line and the API.
+//! Sends commands to leads by the command line and by the API.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -31,7 +31,7 @@ impl<'w> Desk<'w> {
         Self::at(Site::new(world, name).await?).await
     }
 
-    /// On a site where no service runs yet.
+    /// Creates it on a site where no service runs yet.
     pub(crate) async fn at(mut site: Site<'w>) -> anyhow::Result<Self> {
         let key = (
             "ERASURE_KEY".to_owned(),
@@ -140,7 +140,7 @@ impl<'w> Desk<'w> {
         self.ask(Method::POST, &path, ALL, key, Some(body)).await
     }
 
-    /// How often a text was sent to WhatsApp.
+    /// Returns the number of times that a text was sent to WhatsApp.
     pub(crate) async fn sent(&self, text: &str) -> anyhow::Result<usize> {
         let all = self
             .site

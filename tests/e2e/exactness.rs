@@ -1,5 +1,5 @@
-//! 200 conversations, interleaved, every webhook delivered twice, end exactly right whatever
-//! happens to the services.
+//! Tests that 200 interleaved conversations, with every webhook delivered twice, end exactly right
+//! whatever happens to the services.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -85,7 +85,7 @@ impl Run {
         })
     }
 
-    /// Each lead says its messages one after the other; the second delivery of each comes while
+    /// Sends each lead's messages one after the other. The second delivery of each arrives while
     /// later ones are under way.
     async fn play(&self, site: &Site<'_>, said: &AtomicUsize) -> anyhow::Result<()> {
         futures::stream::iter(&self.scripts)

@@ -44,7 +44,7 @@ pub(crate) fn stopped_processors_leave_their_group_at_once(world: &World) -> any
     })
 }
 
-/// A webhook in each tenth of more than a second.
+/// Sends a webhook in each tenth of more than a second.
 async fn write(site: &Site<'_>, round: u32) -> anyhow::Result<()> {
     for count in 0..15 {
         let person = Person::new(format!("15557{round:03}{count:03}"), "Somebody");

@@ -1,5 +1,5 @@
-//! End-to-end tests: real Kafka, registry and PostgreSQL, started once; the sandbox where the
-//! outside world begins. Each test has topics, a database and services of its own, so they run
+//! Runs the end-to-end tests: real Kafka, registry and PostgreSQL, started once, and the sandbox in
+//! place of the outside world. Each test has its own topics, database and services, so tests run
 //! side by side and in any order.
 
 #![expect(clippy::print_stderr, reason = "what a test says of its run")]

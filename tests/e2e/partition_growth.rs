@@ -1,4 +1,4 @@
-//! `lead.inputs` gets more partitions while services run that know different counts.
+//! Tests `lead.inputs` with more partitions while services run that know different counts.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
@@ -20,8 +20,9 @@ const LEADS: usize = 30;
 const GROWN: usize = 12;
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Every lead says three things: before the growth, and after it by an ingest that knows of it and
-/// by one that does not. Processors halt, the leads move, and nobody loses an answer.
+/// Sends three messages of every lead: one before the growth, one after it by an ingest that knows
+/// the new count, and one by an ingest that does not. Processors halt, the leads move, and no lead
+/// misses a reply.
 pub(crate) fn processors_halt_when_a_topic_grows_until_its_leads_are_moved(
     world: &World,
 ) -> anyhow::Result<()> {
@@ -71,7 +72,7 @@ pub(crate) fn processors_halt_when_a_topic_grows_until_its_leads_are_moved(
     })
 }
 
-/// A lead whose row has a newer revision than its owner has read: nothing is overwritten.
+/// Tests a lead whose row has a newer revision than its owner has read: nothing is overwritten.
 pub(crate) fn a_commit_never_overwrites_a_newer_revision_of_a_lead(
     world: &World,
 ) -> anyhow::Result<()> {

@@ -74,7 +74,7 @@ pub(crate) fn recovery_folds_the_log_again_and_repeats_no_message(
     })
 }
 
-/// Part of every script, as its length says.
+/// Sends a part of every script, by its length.
 async fn say(
     site: &Site<'_>,
     scripts: &[Script],

@@ -1,4 +1,4 @@
-//! Two replicas of ingest behind a balancer, restarted and killed under load.
+//! Tests two replicas of ingest behind a balancer, restarted and killed under load.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -79,7 +79,7 @@ async fn load(site: &Site<'_>) -> anyhow::Result<BTreeSet<String>> {
 /// Webhooks while replicas are restarted.
 struct Phase {
     name: &'static str,
-    /// Whether a request may be cut after it was written.
+    /// A request may be cut after it was written.
     may_cut: bool,
     next: AtomicUsize,
     restarted: AtomicBool,

@@ -161,7 +161,8 @@ async fn nothing_was_scanned(site: &Site<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Three messages in a second get one answer, to the last of them; another lead is answered beside.
+/// Tests that three messages in a second get one reply, to the last of them, and that another lead
+/// gets its own.
 pub(crate) fn three_messages_in_a_second_get_one_reply(world: &World) -> anyhow::Result<()> {
     world.runtime.block_on(async {
         let site = Site::new(world, "burst").await?;

@@ -1,8 +1,8 @@
-//! The fault test: three processors fold what people write while everything around them is killed,
-//! stopped, cut off and brought back. Afterwards an oracle compares every row, event, reply and
-//! dead letter with the pure fold of Kafka's records (invariants 1 to 5 and 7 to 10). Then two
-//! sinks write leads to CRMs that fail in every way, and are killed meanwhile. An oracle compares
-//! the CRMs' records with what was wanted (invariants 6 and 8).
+//! Runs the fault test. Three processors fold the messages of many people while everything around
+//! them is killed, stopped, cut off and brought back. Afterwards an oracle compares every row,
+//! event, reply and dead letter with the pure fold of Kafka's records (invariants 1 to 5 and 7 to
+//! 10). Then two sinks write leads to CRMs that fail in every way, and are killed meanwhile. An
+//! oracle compares the CRMs' records with the wanted ones (invariants 6 and 8).
 //!
 //! `FAULT_SECONDS` sets how long each part injects faults (`FAULT_CRM_SECONDS`: the second part).
 //! `FAULT_RATE` sets how many records people write per second. `FAULT_SEED` repeats the written

@@ -1,4 +1,4 @@
-//! The processes under test, restarted whenever one ends, as an orchestrator does.
+//! Runs the processes under test, and restarts each one that ends, as an orchestrator does.
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
@@ -44,7 +44,7 @@ impl Member {
 }
 
 pub(crate) struct Members {
-    /// When the failpoints end, in seconds since 1970.
+    /// The time at which the failpoints end, in seconds since 1970.
     until: u64,
     pub(crate) processors: Vec<Member>,
     pub(crate) ingest: Member,

@@ -40,7 +40,7 @@ pub(crate) struct Traffic<'a> {
     site: &'a Site<'a>,
     seed: u64,
     rate: u64,
-    /// When the first person begins, in milliseconds.
+    /// The time at which the first person begins, in milliseconds.
     start: i64,
     producer: Producer,
     schema_id: u32,

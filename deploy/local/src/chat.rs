@@ -1,4 +1,4 @@
-//! `leadstream chat`: a lead's phone beside a running `leadstream up`.
+//! Runs `leadstream chat`: a lead's phone beside a running `leadstream up`.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,9 +10,9 @@ use tokio::sync::mpsc;
 use crate::phone::{Phone, SendError, random_wa_id};
 use crate::stack_file::StackFile;
 
-/// How long a message is offered to the webhook.
+/// The longest time for which a message is offered to the webhook.
 const SEND_WITHIN: Duration = Duration::from_secs(60);
-/// How long a reply is waited for when lines come from a pipe.
+/// The longest wait for a reply when lines come from a pipe.
 const REPLY_WITHIN: Duration = Duration::from_secs(10);
 /// One question to the sandbox for new messages.
 const LISTEN: Duration = Duration::from_secs(20);
@@ -36,7 +36,7 @@ pub struct Args {
     pub name: String,
 }
 
-/// What there is to show.
+/// An event to show.
 #[derive(Debug)]
 pub enum Event<'a> {
     /// A person may write now, as `wa_id` to the business's `number`.

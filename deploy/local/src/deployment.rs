@@ -1,4 +1,4 @@
-//! One deployment of the services on this machine: what each is given in its environment. Used by
+//! Defines a deployment of the services on this machine, with the environment of each. Used by
 //! `leadstream up` and by the end-to-end tests.
 
 use std::net::SocketAddr;
@@ -74,7 +74,7 @@ pub struct Deployment {
     pub topic_prefix: String,
     pub schema_registry: String,
     pub database_url: String,
-    /// Where services keep schema ids for a start without the registry.
+    /// The file that keeps schema ids for a start without the registry.
     pub schema_ids_file: PathBuf,
     pub meta_app_secret: String,
     pub meta_verify_token: String,
@@ -99,7 +99,7 @@ impl std::fmt::Debug for Deployment {
 }
 
 impl Deployment {
-    /// How to run `service` as the process `name`, its operators' port at `ops`.
+    /// Returns how to run `service` as the process `name`, with its operators' port at `ops`.
     #[must_use]
     pub fn service(&self, service: Service, name: &str, ops: SocketAddr) -> ProcessSpec {
         let spec = self

@@ -4,7 +4,7 @@ use std::{io, path::PathBuf, process::ExitStatus, time::Duration};
 
 use crate::server::Server;
 
-/// Why a stack or one of its processes did not start.
+/// The reason why a stack or one of its processes did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum LocalError {
     #[error(
@@ -136,7 +136,7 @@ pub enum LocalError {
 }
 
 impl LocalError {
-    /// For `map_err`: an IO failure with what was being done to which path.
+    /// Returns an IO failure for `map_err`, with the attempted action and the path.
     pub(crate) fn io(
         doing: &'static str,
         path: impl Into<PathBuf>,

@@ -1,5 +1,5 @@
-//! A lead's phone: text messages that reach the webhook signed as Meta signs them, and what the
-//! sandbox's WhatsApp delivers in return.
+//! Simulates a lead's phone: posts text messages to the webhook, signed as Meta signs them, and
+//! receives the replies from the sandbox's WhatsApp.
 
 use std::time::Duration;
 
@@ -10,11 +10,11 @@ use leadstream_service::RetryPolicy;
 use reqwest::StatusCode;
 use tokio::time::{Instant, sleep};
 
-/// How a POST is repeated that was not answered 200: as Meta does, but sooner.
+/// The retry policy of a POST that is not answered 200: as Meta's, but faster.
 const REPEAT: RetryPolicy =
     RetryPolicy::unlimited(Duration::from_millis(400), Duration::from_secs(4));
 
-/// Why a message did not get through.
+/// The reason why a message was not delivered.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SendError {
     #[error("the webhook refused the message: {0}")]
@@ -23,7 +23,7 @@ pub(crate) enum SendError {
     NotTaken { within: Duration, last: String },
 }
 
-/// What an answer of the webhook means to the sender.
+/// The meaning of the webhook's response for the sender.
 #[derive(Debug, PartialEq, Eq)]
 enum Verdict {
     Taken,
@@ -46,11 +46,11 @@ pub(crate) struct Phone {
 }
 
 impl Phone {
-    /// The phone of `wa_id` (digits with country code), with the profile name `name`. Messages
-    /// that were delivered to the number before are passed over.
+    /// Returns the phone of `wa_id` (digits with country code), with the profile name `name`. It
+    /// skips messages that were delivered to the number before.
     ///
     /// # Errors
-    /// When the sandbox does not answer.
+    /// Returns an error if the sandbox does not answer.
     pub(crate) async fn new(
         webhook_url: &str,
         app_secret: &str,
@@ -147,12 +147,12 @@ impl Phone {
     }
 }
 
-/// A new number of a kind that nobody has.
+/// Returns a new number of a kind that nobody has.
 pub(crate) fn random_wa_id() -> String {
     format!("1555{:07}", rand::random_range(0..10_000_000))
 }
 
-/// During rotation the setting holds several secrets; any of them signs.
+/// Returns one of the secrets. During rotation the setting holds several; each of them signs.
 fn signing_secret(setting: &str) -> &str {
     setting.split(',').next().unwrap_or_default().trim()
 }
@@ -174,7 +174,7 @@ fn verdict(answer: reqwest::Result<StatusCode>) -> Verdict {
         413 => Verdict::Refused("413, the message is too large"),
         400..=499 => Verdict::Refused("it does not understand the request"),
         503 => Verdict::Again(
-            "503, Kafka or the schema registry is away, so nothing is accepted".to_owned(),
+            "503, Kafka or the schema registry is unavailable, so nothing is accepted".to_owned(),
         ),
         other => Verdict::Again(format!("it answers {other}")),
     }

@@ -1,4 +1,4 @@
-//! A supervised child process: a server, or one of Leadstream's own services.
+//! Supervises a child process: a server, or one of Leadstream's own services.
 
 pub(crate) mod leftovers;
 pub(crate) mod log;
@@ -94,7 +94,7 @@ impl Process {
         &self.name
     }
 
-    /// The process id, which is its group's id too.
+    /// Returns the process id, which is its group's id, too.
     pub fn pid(&self) -> i32 {
         self.pid.as_raw()
     }
@@ -104,12 +104,12 @@ impl Process {
         &self.log
     }
 
-    /// The last lines that this run wrote.
+    /// Returns the last lines that this run wrote.
     pub fn log_tail(&self) -> String {
         log::tail(&self.log, self.log_start, log::TAIL_LINES)
     }
 
-    /// The exit status, once it has ended.
+    /// Returns the exit status, once it has ended.
     pub fn exited(&self) -> Option<ExitStatus> {
         *self.exit.borrow()
     }

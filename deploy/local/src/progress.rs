@@ -1,4 +1,4 @@
-//! What the person at the terminal sees while something takes its time.
+//! Shows progress to the person at the terminal.
 
 use std::{
     borrow::Cow,
@@ -8,7 +8,7 @@ use std::{
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-/// Where steps are shown. Clones share one display.
+/// The display of steps. Clones share one display.
 #[derive(Debug, Clone, Default)]
 pub struct Progress(Display);
 
@@ -67,14 +67,14 @@ pub struct Step {
 }
 
 impl Step {
-    /// What is going on right now; replaces the last such text, and is not printed as a line.
+    /// Shows the current activity. It replaces the last such text, and is not printed as a line.
     pub fn doing(&self, text: impl Into<Cow<'static, str>>) {
         if let Some(bar) = &self.bar {
             bar.set_message(text);
         }
     }
 
-    /// Something worth keeping on the screen or in a build's log.
+    /// Prints a line that is worth keeping on the screen or in a build's log.
     pub fn note(&self, text: &str) {
         match &self.bar {
             Some(bar) => bar.println(format!("  {text}")),

@@ -1,4 +1,4 @@
-//! The servers of a stack, by name.
+//! Names the servers of a stack.
 
 use std::fmt;
 

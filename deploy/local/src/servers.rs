@@ -1,5 +1,4 @@
-//! Kafka, the schema registry and PostgreSQL: where they come from, how each is run, and the stack
-//! of all three.
+//! Runs Kafka, the schema registry and PostgreSQL, alone and as a stack.
 
 mod access;
 mod artefacts;

@@ -1,5 +1,5 @@
-//! `stack.json`: the addresses and local secrets of a running `leadstream up`, in its data folder.
-//! Scripts and the other commands find the stack by it.
+//! Reads and writes `stack.json`: the addresses and local secrets of a running `leadstream up`, in
+//! its data folder. Scripts and the other commands find the stack by it.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use crate::private_file;
 
 const NAME: &str = "stack.json";
 
-/// Where everything of a running stack is. Holds secrets, so it is never printed.
+/// The addresses and secrets of a running stack. It is never printed.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StackFile {
     /// Bootstrap servers.
@@ -86,7 +86,7 @@ impl StackFile {
         data_dir.join(NAME)
     }
 
-    /// The stack that runs on `data_dir`.
+    /// Returns the stack that runs on `data_dir`.
     ///
     /// # Errors
     /// See [`StackFileError`].

@@ -1,5 +1,5 @@
-//! `leadstream up`: everything on this machine, from servers to services, and one conversation to
-//! watch.
+//! Runs `leadstream up`: everything on this machine, from servers to services, and one conversation
+//! to watch.
 
 mod args;
 mod demo;
@@ -27,7 +27,7 @@ use crate::{Progress, Stack};
 /// Runs until a signal, or with `--once` until the conversation is checked.
 ///
 /// # Errors
-/// What keeps a part from running, with how to mend it; with `--once` what came out wrong.
+/// Returns the reason why a part cannot run, with the remedy; with `--once` also a wrong result.
 pub async fn run(args: Args, show: &Show) -> anyhow::Result<()> {
     let interrupted = interrupted()?;
     let mut settings = Settings::resolve(args)?;
@@ -65,7 +65,7 @@ pub async fn run(args: Args, show: &Show) -> anyhow::Result<()> {
     }
 }
 
-/// Cancelled by Ctrl-C, SIGTERM, or the end of the terminal.
+/// Returns a token that Ctrl-C, SIGTERM, or the end of the terminal cancels.
 fn interrupted() -> anyhow::Result<CancellationToken> {
     let token = CancellationToken::new();
     for kind in [

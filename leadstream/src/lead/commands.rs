@@ -210,7 +210,7 @@ impl CommandOptions {
             },
             None if self.wait.is_zero() => Ok(()),
             None => bail!(
-                "no processor has come to the command within {:?}; it is in Kafka and will be applied: run this again with --id {} to see what became of it",
+                "no processor has come to the command within {:?}; it is in Kafka and will be applied: run this again with --id {} to see the result",
                 self.wait,
                 told.id
             ),

@@ -37,7 +37,7 @@ async fn contacts_are_found_by_their_number_in_any_notation_page_by_page() {
     );
     assert!(
         first.headers.get("x-hubspot-ratelimit-max").is_none(),
-        "a search tells of no limit"
+        "a search reports no limit"
     );
     body["after"] = first.body["paging"]["next"]["after"].clone();
     let second = send(world.hubspot(Method::POST, SEARCH).json(&body)).await;

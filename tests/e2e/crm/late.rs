@@ -92,7 +92,7 @@ pub(crate) fn an_update_applied_late_by_a_crm_is_distinguished_from_one_sent_lat
         let (contacts, leads) = (client.contacts().await?, client.leads().await?);
         ensure!(
             holds(&contacts, LANES[0].2)? == 4 && holds(&leads, LANES[1].2)? == 4,
-            "not mended"
+            "not repaired"
         );
         // The common check of all tests reports this record as old.
         let found = in_step(&contacts, HUBSPOT, &[4]).err();

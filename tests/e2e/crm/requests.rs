@@ -336,7 +336,7 @@ async fn one(site: &Site<'_>, lane: Lane, row: &Row, revision: u64) -> anyhow::R
     eventually(SOON, async || {
         let leads = leads(site, lane).await?;
         let done = |entry: &Entry| entry.state == "done" && entry.sent.unsigned_abs() == revision;
-        ensure!(leads.iter().all(done), "not mended: {leads:?}");
+        ensure!(leads.iter().all(done), "not repaired: {leads:?}");
         Ok(())
     })
     .await?;

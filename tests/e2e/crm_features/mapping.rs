@@ -1,4 +1,4 @@
-//! The mapping file: states, defaults, filters, owners, texts that are cut, leads that are merged.
+//! Tests the mapping file: states, defaults, filters, owners, truncated texts, merged leads.
 
 use anyhow::{Context, ensure};
 use leadstream_harness::World;
@@ -14,7 +14,7 @@ use crate::crm::{
 
 const ANA: &str = "ana@example.com";
 
-/// The event of a lead in `state`, with these members of `data` beside.
+/// Returns the event of a lead in `state`, with these additional members of `data`.
 fn of(lead: usize, revision: u64, state: &str, more: &[(&str, Value)]) -> Value {
     let mut event = event(lead, revision);
     event["data"]["current_state"] = json!(state);

@@ -161,7 +161,7 @@ pub(crate) fn drift_is_reported_by_field_and_repaired_in_order(
         )?;
         ensure!(
             drifts.len() == expected.len() - 1,
-            "the first was told before: {drifts:#?}"
+            "the first was reported before: {drifts:#?}"
         );
         ensure!(
             reports[0]["compared_before"] == 100 && reports[0]["compared"] == 150,

@@ -84,11 +84,11 @@ pub(crate) fn no_replay_restores_a_person_erased_by_command(world: &World) -> an
         }
 
         // One second later by the provider's clock, which has whole seconds.
-        let anew = Person::new(ben, "Somebody");
+        let again = Person::new(ben, "Somebody");
         eventually(Duration::from_secs(30), async || {
             let now = Timestamp::now().millis() / 1000;
             let id = format!("{}-{now}", site.name);
-            site.post(&text_webhook(&anew, &id, now, "Hello again"))
+            site.post(&text_webhook(&again, &id, now, "Hello again"))
                 .await?;
             let (state, ..) = desk.row(ben).await?;
             ensure!(state.starts_with("AWAITING"), "{state}");

@@ -1,4 +1,4 @@
-//! What is posted: every kind of webhook, with markers wherever it holds something personal.
+//! Builds the posted payloads: every kind of webhook, with markers in every personal value.
 
 use serde_json::{Value, json};
 
@@ -16,7 +16,7 @@ fn of_field(field: &str, value: &Value) -> Vec<u8> {
     .into_bytes()
 }
 
-/// A message of the person, whose type is its content's only member.
+/// Returns a message of the person, whose type is its content's only member.
 pub(super) fn message(content: Value) -> Value {
     let kind = content
         .as_object()
@@ -50,7 +50,7 @@ fn merge(into: &mut Value, further: Value) {
     }
 }
 
-/// What is understood, and what is not ours.
+/// Returns readable items, and items of other numbers.
 pub(super) fn good() -> Vec<Value> {
     let media = json!({"id": "5", "mime_type": "application/pdf", "sha256": "aGFzaA==",
         "filename": FILE, "caption": TEXT});
@@ -91,7 +91,7 @@ pub(super) fn good() -> Vec<Value> {
     values
 }
 
-/// A dead letter of each class that a shape can have, in each list that can hold it.
+/// Returns a dead letter of each class that a shape can have, in each list that can hold it.
 pub(super) fn dead() -> Vec<Value> {
     let spoilt = |member: &str, odd: Value| {
         let mut message = message(json!({"text": {"body": TEXT}}));

@@ -1,4 +1,4 @@
-//! One lead, and one person who writes under two ids.
+//! Computes the expected state of one lead, and of one person who writes under two ids.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 

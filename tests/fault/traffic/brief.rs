@@ -1,5 +1,5 @@
-//! People who stay only briefly. Some write once and are silent until they go cold. Some ask for
-//! erasure, and some of those come back.
+//! Generates people who stay only briefly. Some write once and are silent until they go cold. Some
+//! ask for erasure, and some of those return.
 
 use std::collections::VecDeque;
 

@@ -1,4 +1,4 @@
-//! People and their messages, drawn from a seed. 5 % of inputs come twice, 5 % late within their
+//! Generates people and their messages from a seed. 5 % of inputs come twice, 5 % late within their
 //! lead, 1 % of records are poison, 1 % are commands. Some people write under two ids.
 
 use leadstream_harness::NUMBER;
@@ -71,7 +71,7 @@ struct Person {
 pub(crate) struct People {
     random: StdRng,
     pool: Vec<Person>,
-    /// When the first of them begins, in milliseconds.
+    /// The time at which the first of them begins, in milliseconds.
     start: i64,
     born: u64,
     poison: u64,

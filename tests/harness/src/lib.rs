@@ -1,5 +1,5 @@
-//! Shares what end-to-end and fault tests need: servers that a binary starts once ([`World`]), a
-//! deployment for each test ([`Site`]), and plain readers of topics ([`topic`]).
+//! Shares the parts of end-to-end and fault tests. A binary starts servers once ([`World`]), each
+//! test has its own deployment ([`Site`]), and [`topic`] reads topics.
 
 mod proxy;
 mod site;

@@ -1,4 +1,4 @@
-//! A proxy to Kafka that can swallow Kafka's answers.
+//! Proxies connections to Kafka, and can swallow Kafka's answers.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! One deployment under test: topics, database, sandbox and services of its own.
+//! Deploys one system under test: its own topics, database, sandbox and services.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -49,7 +49,7 @@ impl<'w> Site<'w> {
         Self::with(world, name, sandbox_config()).await
     }
 
-    /// As [`Self::new`], with another sandbox configuration.
+    /// Creates it like [`Self::new`], with another sandbox configuration.
     pub async fn with(
         world: &'w World,
         name: &str,

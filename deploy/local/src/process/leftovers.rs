@@ -1,7 +1,7 @@
-//! Records of running children, so that the next start ends what a killed owner left behind.
+//! Records running children, so that the next start ends the children of a killed owner.
 //!
-//! A process is known by its id together with the time it started: an id that the system has
-//! given to another process meanwhile is never signalled.
+//! A process is identified by its id and its start time. So an id that the system has given to
+//! another process is never signalled.
 
 use std::{
     fs, io,
@@ -36,7 +36,7 @@ pub(crate) struct Record {
 }
 
 impl Record {
-    /// Where the record of the child `name` lies below `dir`.
+    /// Returns the path of the record of the child `name` below `dir`.
     pub(crate) fn path(dir: &Path, name: &str, pid: i32) -> PathBuf {
         dir.join(format!("{name}-{pid}.json"))
     }
@@ -110,13 +110,13 @@ pub(crate) async fn clear(dir: &Path) -> Result<usize, LocalError> {
     Ok(ended)
 }
 
-/// A record cut short by a crash names no process, so it is as good as none.
+/// Reads a record. One that a crash cut short names no process and is ignored.
 fn read(path: &Path) -> Option<Record> {
     serde_json::from_slice(&fs::read(path).ok()?).ok()
 }
 
-/// When the process `pid` started, in a form that only serves for comparison; `None` when there
-/// is no such process or it has ended and merely was not reaped.
+/// Returns the start time of the process `pid`, in a form that only serves for comparison. Returns
+/// `None` if there is no such process, or if it has ended and was not reaped.
 pub(crate) fn start_time(pid: i32) -> Option<String> {
     if cfg!(target_os = "linux") {
         // Ticks count from the boot, so the boot belongs to the identity.
@@ -132,8 +132,8 @@ pub(crate) fn start_time(pid: i32) -> Option<String> {
     ps_start(&String::from_utf8_lossy(&output.stdout))
 }
 
-/// Field 22 of `/proc/<pid>/stat`. The command's name may hold blanks and brackets, so fields
-/// count from the last bracket, where field 3, the state, follows.
+/// Returns field 22 of `/proc/<pid>/stat`. The command's name may hold blanks and brackets. So
+/// fields count from the last bracket, after which field 3, the state, follows.
 fn linux_start_ticks(stat: &str) -> Option<u64> {
     let mut fields = stat[stat.rfind(')')? + 1..].split_whitespace();
     let state = fields.next()?;

@@ -1,4 +1,4 @@
-//! Log files of child processes: appended to, kept bounded, quoted in errors.
+//! Manages log files of child processes: appends to them, bounds them, and quotes them in errors.
 
 use std::{
     fs::{self, File},
@@ -25,7 +25,7 @@ pub(crate) fn open(path: &Path) -> io::Result<(File, u64)> {
     Ok((file, start))
 }
 
-/// The last `lines` lines written at or after the offset `from`, for an error text.
+/// Returns the last `lines` lines written at or after the offset `from`, for an error text.
 pub(crate) fn tail(path: &Path, from: u64, lines: usize) -> String {
     match read_end(path, from) {
         Ok(text) if text.trim().is_empty() => "(it wrote nothing)".to_owned(),
@@ -34,7 +34,7 @@ pub(crate) fn tail(path: &Path, from: u64, lines: usize) -> String {
     }
 }
 
-/// The last `lines` lines of `text`, without trailing blank ones.
+/// Returns the last `lines` lines of `text`, without trailing blank ones.
 pub(crate) fn last_lines(text: &str, lines: usize) -> String {
     let all: Vec<&str> = text.trim_end().lines().collect();
     all[all.len().saturating_sub(lines)..].join("\n")

@@ -1,4 +1,4 @@
-//! As which user PostgreSQL runs: it refuses root.
+//! Chooses the user as which PostgreSQL runs, because it refuses root.
 
 use std::{
     fs::{self, Permissions},
@@ -19,8 +19,8 @@ pub(crate) struct RunAs {
 }
 
 impl RunAs {
-    /// The user to run as with the data folder `data`: the own one (`None`) unless that is root,
-    /// then the owner of existing data, else `postgres` or `nobody`.
+    /// Returns the user to run as with the data folder `data`. That is the own user (`None`) unless
+    /// it is root. Then it is the owner of existing data, else `postgres` or `nobody`.
     pub(crate) fn for_data(data: &Path) -> Result<Option<Self>, LocalError> {
         if !is_root() {
             return Ok(None);
@@ -49,7 +49,7 @@ pub(crate) fn is_root() -> bool {
     geteuid().is_root()
 }
 
-/// Whether every user may pass through `dir` and the folders above it.
+/// Returns whether every user may pass through `dir` and the folders above it.
 pub(crate) fn is_open_to_all(dir: &Path) -> bool {
     dir.ancestors()
         .all(|dir| fs::metadata(dir).is_ok_and(|meta| meta.permissions().mode() & 0o001 != 0))

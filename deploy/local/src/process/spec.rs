@@ -1,4 +1,4 @@
-//! How a child process is run and ended.
+//! Specifies how a child process is run and ended.
 
 use std::{ffi::OsString, fmt, path::PathBuf, process::Stdio, time::Duration};
 
@@ -9,7 +9,7 @@ use crate::process::run_as::RunAs;
 
 const DEFAULT_GRACE: Duration = Duration::from_secs(15);
 
-/// What to run, and how to end it.
+/// The program, its arguments and environment, and the way to end it.
 #[derive(Clone)]
 pub struct ProcessSpec {
     pub(crate) name: String,
@@ -33,7 +33,7 @@ impl fmt::Debug for ProcessSpec {
 }
 
 impl ProcessSpec {
-    /// `name` names the log file and stands in errors.
+    /// Creates a specification; `name` names the log file and the process in errors.
     pub fn new(name: impl Into<String>, program: impl Into<PathBuf>) -> Self {
         Self {
             name: name.into(),
@@ -60,7 +60,7 @@ impl ProcessSpec {
         self
     }
 
-    /// How long [`Process::stop`] waits before it kills; 15 s when not set.
+    /// Sets the time after which [`Process::stop`] kills; 15 s by default.
     #[must_use]
     pub fn grace(mut self, grace: Duration) -> Self {
         self.grace = grace;

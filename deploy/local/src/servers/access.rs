@@ -7,7 +7,7 @@ use crate::error::LocalError;
 /// The one role of the local cluster.
 pub(crate) const USER: &str = "leadstream";
 
-/// How to reach the server.
+/// The address and credentials of the server.
 #[derive(Clone)]
 pub(crate) struct Access {
     port: u16,
@@ -46,7 +46,7 @@ impl Access {
         PgConnection::connect_with(&options).await
     }
 
-    /// Whether a session can be opened.
+    /// Returns an error if no session can be opened.
     pub(crate) async fn probe(&self) -> Result<(), sqlx::Error> {
         self.connect().await?.close().await
     }

@@ -1,4 +1,5 @@
-//! The servers' programs: resolved once by Maven, unpacked into the user's cache folder.
+//! Provides the servers' programs: Maven resolves them once, and they are unpacked into the user's
+//! cache folder.
 
 use std::{
     env,
@@ -21,7 +22,7 @@ const POM: &str = include_str!("../../pom.xml");
 const FIRST_UNPACK_MB: u64 = 1_500;
 const PARTIAL_PREFIX: &str = ".partial-";
 
-/// Where the unpacked programs lie.
+/// The folders of the unpacked programs.
 #[derive(Debug, Clone)]
 pub(crate) struct Artefacts {
     root: PathBuf,
@@ -42,10 +43,10 @@ impl Artefacts {
     }
 }
 
-/// The unpacked programs; runs Maven when they are not in the cache yet.
+/// Returns the unpacked programs; runs Maven when they are not in the cache yet.
 ///
-/// The folder is named after a hash of what it was made from and gets that name only when it is
-/// complete, so its presence is the mark of a finished unpack.
+/// The folder's name is a hash of its sources. It gets that name only when it is complete, so its
+/// presence shows a finished unpack.
 pub(crate) async fn ensure(progress: &Progress) -> Result<Artefacts, LocalError> {
     let platform = platform(env::consts::OS, env::consts::ARCH)?;
     let cache = cache_dir()?;
@@ -91,7 +92,7 @@ async fn resolve(
     Ok(())
 }
 
-/// PostgreSQL comes as a tar within a jar.
+/// Unpacks PostgreSQL, which is a tar within a jar.
 fn unpack_postgres(folder: &Path) -> Result<(), LocalError> {
     let archive = fs::read_dir(folder)
         .map_err(LocalError::io("read the folder", folder))?
@@ -111,7 +112,7 @@ fn unpack_postgres(folder: &Path) -> Result<(), LocalError> {
     open_tree_to_all(folder)
 }
 
-/// What an unpack that was killed left; nobody else unpacks while the cache's lock is held.
+/// Removes the remains of a killed unpack; nobody else unpacks while the cache's lock is held.
 fn remove_abandoned(cache: &Path) -> Result<(), LocalError> {
     let entries = fs::read_dir(cache).map_err(LocalError::io("read the folder", cache))?;
     for entry in entries.flatten() {
@@ -156,7 +157,7 @@ fn fingerprint(pom: &str, platform: &str) -> String {
     hex::encode(&digest[..8])
 }
 
-/// The platform as the PostgreSQL artefacts name it.
+/// Returns the platform's name in the PostgreSQL artefacts.
 fn platform(os: &'static str, arch: &'static str) -> Result<&'static str, LocalError> {
     match (os, arch) {
         ("linux", "x86_64") => Ok("linux-amd64"),

@@ -1,4 +1,4 @@
-//! The data folder: what lies where in it, and the lock that keeps it to one stack.
+//! Lays out the data folder, and locks it for one stack.
 
 use std::{
     fs::{self, File, TryLockError},

@@ -1,4 +1,4 @@
-//! Apache Kafka: one KRaft node, broker and controller in one.
+//! Runs Apache Kafka: one KRaft node, broker and controller in one.
 
 use std::{
     fs, io,
@@ -121,8 +121,8 @@ fn write_config(dir: &DataDir, ports: KafkaPorts, data: &Path) -> Result<PathBuf
     Ok(path)
 }
 
-/// The broker's session is shorter than usual: after a kill the node is let in again only when
-/// the session of its predecessor has ended.
+/// Returns the configuration. The broker's session is shorter than usual: after a kill the node may
+/// join again only when its former session has ended.
 fn config(ports: KafkaPorts, data: &Path) -> String {
     let KafkaPorts {
         broker,
@@ -168,8 +168,8 @@ broker.heartbeat.interval.ms=1000
     )
 }
 
-/// Whether the broker answers a Metadata request and names itself, which it does only once
-/// clients can produce and consume.
+/// Checks that the broker answers a Metadata request and names itself. It does so only once clients
+/// can produce and consume.
 pub(crate) async fn probe(port: u16) -> io::Result<()> {
     // Length; key 3 (Metadata), version 8, correlation id 1, client id "probe"; then topics: none,
     // and three flags: create topics, cluster operations, topic operations.

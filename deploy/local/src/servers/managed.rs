@@ -1,4 +1,4 @@
-//! One server of the stack: how it is run, when it counts as ready, and its process.
+//! Manages one server of the stack: its command, its readiness and its process.
 
 use std::{
     fmt,
@@ -21,7 +21,7 @@ use crate::servers::registry;
 
 const ORPHANS_RETRY: Duration = Duration::from_millis(200);
 
-/// How to ask a server whether it is ready.
+/// The way to check whether a server is ready.
 #[derive(Clone)]
 pub(crate) enum Probe {
     Kafka { port: u16 },
@@ -131,7 +131,7 @@ impl Managed {
         Ok(())
     }
 
-    /// Waits until the process that runs now ends; the error tells of it with its last words.
+    /// Waits until the current process ends. The error describes it with its last lines.
     pub(crate) async fn died(&self) -> LocalError {
         // The lock is not held while waiting: the server can be stopped meanwhile.
         let ended = self.process.lock().await.wait();

@@ -1,4 +1,4 @@
-//! One run of Maven, with its downloads shown.
+//! Runs Maven once and shows its downloads.
 
 use std::{
     ffi::OsString,
@@ -79,7 +79,7 @@ fn show(line: &str, files: &mut u32, text: &mut String, step: &Step) {
         }
         Some(Transfer::Done(what)) => {
             *files += 1;
-            // Hundreds of small files would bury the few that take time.
+            // Hundreds of small files would hide the few that take time.
             if what.contains(" MB at ") {
                 step.note(what);
             }

@@ -1,4 +1,4 @@
-//! Loopback ports, remembered in the data folder so that addresses stay from start to start.
+//! Assigns loopback ports, and remembers them in the data folder so that addresses stay the same.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -12,15 +12,15 @@ use rand::Rng;
 
 use crate::error::LocalError;
 
-/// Below the range from which systems take the ports of outgoing connections: a client that
-/// keeps trying a port of that range while its server is down can come to hold the port itself.
+/// Below the range from which systems take the ports of outgoing connections. A client that keeps
+/// trying a port of that range while its server is down may occupy the port itself.
 const RANGE: std::ops::Range<u16> = 20_000..32_000;
 const ATTEMPTS: usize = 200;
 /// For what chooses a port of its own at every start, below those that are remembered.
 const PASSING: std::ops::Range<u16> = 10_000..20_000;
 
-/// A loopback address that nothing listens on now, and that no client takes meanwhile: for a
-/// process that is to be started on it. None is given twice.
+/// Returns a loopback address that nothing listens on now, and that no client takes meanwhile. It
+/// is for a process that is started on it. No address is returned twice.
 ///
 /// # Errors
 /// [`LocalError::NoFreePort`].
@@ -55,8 +55,8 @@ impl Ports {
         Self { file, by_name }
     }
 
-    /// The port for `name`: the `wanted` one, which has to be free; else the remembered one; else,
-    /// or when something else took that meanwhile, a new one.
+    /// Returns the port for `name`. That is the `wanted` one, which must be free, else the
+    /// remembered one. If there is none, or something else has taken it, it is a new one.
     fn assign(&mut self, name: &str, wanted: Option<u16>) -> Result<u16, LocalError> {
         let port = match wanted {
             Some(port) if is_free(port) => port,
@@ -90,7 +90,7 @@ impl Ports {
     }
 }
 
-/// [`Ports::assign`] for ports that several tasks share.
+/// Calls [`Ports::assign`] for ports that several tasks share.
 pub(crate) fn assign(
     ports: &Mutex<Ports>,
     name: &str,

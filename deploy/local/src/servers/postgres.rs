@@ -1,4 +1,4 @@
-//! PostgreSQL: one cluster per data folder, password-protected, on loopback.
+//! Runs PostgreSQL: one cluster per data folder, password-protected, on loopback.
 
 use std::{
     fs,
@@ -77,8 +77,8 @@ pub(crate) fn remove_data(dir: &DataDir) -> Result<(), LocalError> {
     remove(&dir.path(PASSWORD))
 }
 
-/// Where the cluster lies: in the data folder, unless root keeps that where the user that
-/// PostgreSQL runs as cannot reach it. The choice is remembered.
+/// Returns the path of the cluster. It is in the data folder, unless PostgreSQL's user cannot reach
+/// it there because root owns it. The choice is remembered.
 fn data_path(dir: &DataDir) -> Result<PathBuf, LocalError> {
     let location = dir.path(LOCATION);
     if let Ok(path) = fs::read_to_string(&location) {
@@ -179,7 +179,7 @@ async fn initdb(
     Ok(())
 }
 
-/// Removes a pid file whose process is gone: after a reboot another program can have that id, and
+/// Removes a pid file whose process has ended. After a reboot another program can have that id, and
 /// PostgreSQL would take it for a running server. The shared memory's own lock still guards the
 /// data.
 fn remove_stale_pid(data: &Path) -> Result<(), LocalError> {
@@ -198,7 +198,7 @@ fn remove_stale_pid(data: &Path) -> Result<(), LocalError> {
     if running { Ok(()) } else { remove(&path) }
 }
 
-/// File name of the program that the process `pid` runs.
+/// Returns the file name of the program that the process `pid` runs.
 fn command_name(pid: i32) -> Option<String> {
     let name = if cfg!(target_os = "linux") {
         fs::read_to_string(format!("/proc/{pid}/comm")).ok()?

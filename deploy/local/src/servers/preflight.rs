@@ -1,4 +1,4 @@
-//! What has to be there before a server is started: Java, Maven, room on the disk.
+//! Checks the preconditions of a server's start: Java, Maven, free space on the disk.
 
 use std::{
     env,
@@ -32,7 +32,8 @@ const INSTALL_MAVEN: &str = if cfg!(target_os = "macos") {
     "run `apt-get install -y maven`"
 };
 
-/// The first Java launcher that is new enough: of JAVA_HOME, PATH, or Homebrew's own folders.
+/// Returns the first Java launcher that is new enough: of JAVA_HOME, PATH, or Homebrew's own
+/// folders.
 pub(crate) fn java() -> Result<PathBuf, LocalError> {
     let home = env::var_os("JAVA_HOME").map(|home| PathBuf::from(home).join("bin/java"));
     // Homebrew leaves its Java out of PATH.
@@ -61,13 +62,13 @@ fn choose_java(found: impl Iterator<Item = (u32, PathBuf)>) -> Result<PathBuf, L
     })
 }
 
-/// `None` also for a launcher without a Java behind it, as macOS has one.
+/// Returns the version; `None` also for a launcher without a Java behind it, as macOS has one.
 fn java_version(java: &Path) -> Option<u32> {
     let output = Command::new(java).arg("-version").output().ok()?;
     java_major(&String::from_utf8_lossy(&output.stderr))
 }
 
-/// Maven's launcher.
+/// Returns Maven's launcher.
 pub(crate) fn maven() -> Result<PathBuf, LocalError> {
     find_in_path("mvn").ok_or(LocalError::MavenMissing {
         install: INSTALL_MAVEN,
@@ -104,7 +105,7 @@ fn find_in(path: &OsStr, program: &str) -> Option<PathBuf> {
         .find(|file| file.is_file())
 }
 
-/// The major version out of `java -version`: `17` of "17.0.15", `8` of "1.8.0_292".
+/// Returns the major version in `java -version`: `17` of "17.0.15", `8` of "1.8.0_292".
 fn java_major(text: &str) -> Option<u32> {
     let quoted = text.split('"').nth(1)?;
     let mut numbers = quoted.split(|c: char| !c.is_ascii_digit());

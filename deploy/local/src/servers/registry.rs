@@ -1,5 +1,5 @@
-//! The schema registry: Apicurio with its Confluent-compatible API, stored in PostgreSQL so that
-//! ids survive a restart.
+//! Runs the schema registry: Apicurio with its Confluent-compatible API, stored in PostgreSQL so
+//! that ids survive a restart.
 
 use std::{path::Path, time::Duration};
 
@@ -14,7 +14,7 @@ use crate::servers::data_dir::DataDir;
 pub(crate) const DATABASE: &str = "registry";
 pub(crate) const READY_WITHIN: Duration = Duration::from_secs(90);
 
-/// How to run the server with its storage in `access`'s database [`DATABASE`].
+/// Returns how to run the server with its storage in `access`'s database [`DATABASE`].
 pub(crate) fn prepare(
     dir: &DataDir,
     java: &Path,
@@ -52,12 +52,12 @@ pub(crate) fn prepare(
         .current_dir(tmp)
 }
 
-/// Base address of the Confluent-compatible API.
+/// Returns the base address of the Confluent-compatible API.
 pub(crate) fn url(port: u16) -> String {
     format!("http://127.0.0.1:{port}/apis/ccompat/v7")
 }
 
-/// Whether the registry lists its subjects, for which it reads its storage.
+/// Returns an error unless the registry lists its subjects, for which it reads its storage.
 pub(crate) async fn probe(client: &Client, url: &str) -> Result<(), reqwest::Error> {
     let response = client.get(format!("{url}/subjects")).send().await?;
     response.error_for_status().map(drop)

@@ -1,4 +1,4 @@
-//! The stack as a whole: what is started, in which order, and what it can be asked to do.
+//! Controls the stack as a whole: starts, stops, kills and pauses its servers.
 
 mod starter;
 
@@ -23,7 +23,7 @@ use crate::servers::ports::{self, Ports};
 use crate::servers::postgres;
 use crate::servers::stack::starter::{Programs, Starter};
 
-/// What to start and where. An address given from outside means that server is not started.
+/// The servers to start, and their addresses. A server whose address is given is not started.
 #[derive(Clone)]
 pub struct StackOptions {
     /// Data, ports, password and logs of the stack; made when missing.
@@ -43,7 +43,7 @@ pub struct StackOptions {
 }
 
 impl StackOptions {
-    /// Everything local, existing data kept, nothing shown.
+    /// Returns options to start all servers, keep existing data and show nothing.
     pub fn new(data_dir: impl Into<PathBuf>) -> Self {
         Self {
             data_dir: data_dir.into(),
@@ -120,7 +120,7 @@ impl Stack {
         })
     }
 
-    /// Bootstrap servers.
+    /// Returns the bootstrap servers.
     pub fn kafka(&self) -> &str {
         &self.kafka
     }
@@ -130,7 +130,7 @@ impl Stack {
         self.kafka_detour
     }
 
-    /// Base address of the Confluent-compatible API, without a slash at the end.
+    /// Returns the base address of the Confluent-compatible API, without a slash at the end.
     pub fn schema_registry(&self) -> &str {
         &self.schema_registry
     }
@@ -145,24 +145,24 @@ impl Stack {
         self.postgres_server.is_some()
     }
 
-    /// Java class path of Kafka's clients and tools; `None` when no server was started.
+    /// Returns the Java class path of Kafka's clients and tools; `None` when no server was started.
     pub fn kafka_classpath(&self) -> Option<String> {
         let programs = self.programs.as_ref()?;
         Some(programs.artefacts.kafka_classpath())
     }
 
-    /// The checked Java launcher; `None` when no server was started.
+    /// Returns the checked Java launcher; `None` when no server was started.
     pub fn java(&self) -> Option<&Path> {
         Some(&self.programs.as_ref()?.java)
     }
 
-    /// The data folder's absolute path.
+    /// Returns the data folder's absolute path.
     pub fn data_dir(&self) -> &Path {
         self.dir.root()
     }
 
-    /// A loopback port for `name`, the same one as on the last start where possible. A `wanted`
-    /// one has to be free.
+    /// Returns a loopback port for `name`, the same as on the last start if possible. A `wanted`
+    /// one must be free.
     pub fn port(&self, name: &str, wanted: Option<u16>) -> Result<u16, LocalError> {
         ports::assign(&self.ports, name, wanted)
     }
@@ -172,24 +172,25 @@ impl Stack {
         Process::spawn(spec, &self.dir.logs(), &self.dir.pids())
     }
 
-    /// The process that runs now: of Kafka the only one, of PostgreSQL the parent of all others.
+    /// Returns the id of the current process: Kafka's only one, or the parent of all PostgreSQL's
+    /// others.
     pub async fn pid(&self, server: Server) -> Result<i32, LocalError> {
         Ok(self.managed(server)?.pid().await)
     }
 
-    /// SIGKILL.
+    /// Sends SIGKILL.
     pub async fn kill(&self, server: Server) -> Result<(), LocalError> {
         self.managed(server)?.kill().await;
         Ok(())
     }
 
-    /// SIGSTOP; of PostgreSQL it stops only the process that accepts connections.
+    /// Sends SIGSTOP. Of PostgreSQL it stops only the process that accepts connections.
     pub async fn pause(&self, server: Server) -> Result<(), LocalError> {
         self.managed(server)?.pause().await;
         Ok(())
     }
 
-    /// SIGCONT.
+    /// Sends SIGCONT.
     pub async fn resume(&self, server: Server) -> Result<(), LocalError> {
         self.managed(server)?.resume().await;
         Ok(())

@@ -1,4 +1,4 @@
-//! Arguments of `leadstream up`, and which outside systems are real.
+//! Defines the arguments of `leadstream up`, and the local defaults for missing ones.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
@@ -86,7 +86,7 @@ pub struct Args {
     pub(crate) database_url: Option<Secret>,
 }
 
-/// Which of the outside world is real; the sandbox stands in for the rest.
+/// The parts of the outside world that are real; the sandbox simulates the others.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Real {
     pub(super) whatsapp: bool,
@@ -95,10 +95,10 @@ pub(super) struct Real {
 }
 
 impl Real {
-    /// `has` tells whether a variable of the environment has a value.
+    /// Chooses the real parts; `has` returns whether a variable of the environment has a value.
     ///
     /// # Errors
-    /// Real WhatsApp without the secret that signs its webhooks.
+    /// Returns an error for real WhatsApp without the secret that signs its webhooks.
     pub(super) fn of(has: impl Fn(&str) -> bool) -> Result<Self, ConfigError> {
         let given = |name: &str| has(name) || has(&format!("{name}_FILE"));
         let real = Self {
@@ -143,7 +143,7 @@ impl Real {
     }
 }
 
-/// Why the conversation is not played, if it is not.
+/// Returns the reason why the conversation is not played, if it is not.
 pub(super) fn no_demo(args: &Args, real: Real, own_flow: bool) -> Option<String> {
     if args.no_demo {
         return Some("--no-demo".to_owned());
@@ -158,7 +158,7 @@ pub(super) fn no_demo(args: &Args, real: Real, own_flow: bool) -> Option<String>
     own_flow.then(|| "PROCESSOR_PUBLISH_FLOW_FILE has a flow of your own".to_owned())
 }
 
-/// The address at which this machine reaches what listens on `address`.
+/// Returns the address at which this machine reaches a listener on `address`.
 pub(super) fn reachable(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),

@@ -1,4 +1,4 @@
-//! One conversation through the real webhook, shown as it happens and checked at the end.
+//! Plays one conversation through the real webhook, shows it, and checks the result.
 
 mod observe;
 mod script;
@@ -25,7 +25,7 @@ use crate::deployment::Service;
 use crate::phone::{Phone, random_wa_id};
 use crate::stack_file::StackFile;
 
-/// How long each step may take.
+/// The longest time of each step.
 const WITHIN: Duration = Duration::from_secs(30);
 const DATABASE_WITHIN: Duration = Duration::from_secs(5);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
@@ -91,7 +91,7 @@ pub(super) async fn run(
     Ok(())
 }
 
-/// What the conversation is played on.
+/// The stack on which the conversation is played.
 struct Stage<'a> {
     phone: Phone,
     sandbox: SandboxClient,
@@ -99,7 +99,7 @@ struct Stage<'a> {
     database: PgPool,
     logs: Logs<'a>,
     show: &'a Show,
-    /// When the current message was sent.
+    /// The time at which the current message was sent.
     sent: Instant,
 }
 
@@ -118,7 +118,7 @@ impl Stage<'_> {
         Ok(outcome)
     }
 
-    /// One message and, in the order of their causes, what comes of it.
+    /// Sends one message and observes its effects in the order of their causes.
     async fn turn(
         &mut self,
         turn: &Turn,
@@ -163,7 +163,7 @@ impl Stage<'_> {
         Ok(())
     }
 
-    /// The record of the lead, once `revision` was written to it.
+    /// Returns the record of the lead, once `revision` was written to it.
     async fn crm(&self, crm: Crm, revision: usize) -> anyhow::Result<Option<CrmRecord>> {
         let (sandbox, wa_id) = (&self.sandbox, self.phone.wa_id());
         let written = until(|| async move {
@@ -194,7 +194,7 @@ impl Stage<'_> {
     }
 }
 
-/// Who has to do the steps of the conversation, and where its log is.
+/// The service that does a step of the conversation, and the path of its log.
 #[derive(Clone, Copy)]
 struct Logs<'a>(&'a Path);
 

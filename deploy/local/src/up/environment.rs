@@ -1,4 +1,4 @@
-//! What `leadstream up` gives the services in their environment.
+//! Builds the environment in which `leadstream up` runs the services.
 
 use std::path::PathBuf;
 
@@ -10,8 +10,8 @@ use super::secrets::Secrets;
 use super::settings::Settings;
 use crate::deployment::{Deployment, sandbox_config};
 
-/// What the user gave in the environment or in a file stays empty here: services inherit it as it
-/// was given.
+/// Returns the deployment. Values of the user's environment or files stay empty here: services
+/// inherit them unchanged.
 pub(super) fn deployment(
     settings: &Settings,
     secrets: &Secrets,
@@ -73,7 +73,7 @@ fn further(
     let no_proxy = joined(settings.no_proxy.as_deref(), "127.0.0.1,localhost");
     let mut further = vec![
         ("INGEST_ADDRESS", settings.args.ingest_address.to_string()),
-        // No balancer has to be told.
+        // There is no balancer to notify.
         ("INGEST_DRAIN_TIMEOUT", "0s".to_owned()),
         ("NO_PROXY", no_proxy.clone()),
         ("no_proxy", no_proxy),
@@ -108,7 +108,7 @@ fn joined(given: Option<&str>, ours: &str) -> String {
     }
 }
 
-/// The secrets in force: given ones before those of the data folder.
+/// Returns the secrets in force: the user's before those of the data folder.
 pub(super) fn in_force(settings: &Settings, local: Secrets) -> Secrets {
     let given = &settings.given;
     let or = |given: &Option<Secret>, local: String| {

@@ -1,4 +1,4 @@
-//! What happens in a run of `leadstream up`, for its caller to show.
+//! Defines the events of a run of `leadstream up`, for its caller to show.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -27,7 +27,7 @@ pub enum Event<'a> {
     },
 }
 
-/// What runs where.
+/// The running parts, with their addresses.
 #[derive(Debug)]
 pub struct Overview<'a> {
     pub file: &'a StackFile,
@@ -47,7 +47,7 @@ pub struct Observation<'a> {
     pub text: &'a str,
 }
 
-/// What a step tells of.
+/// The subject of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Label {
     Lead,

@@ -24,7 +24,7 @@ pub(super) struct Secrets {
     pub(super) erasure_key: String,
 }
 
-/// As long as Meta's.
+/// Returns a random secret as long as Meta's.
 fn random() -> String {
     format!("{:032x}", rand::random::<u128>())
 }
@@ -40,7 +40,7 @@ impl Secrets {
         }
     }
 
-    /// Those of `data_dir`, made at the first call.
+    /// Returns the secrets of `data_dir`; creates them at the first call.
     pub(super) fn of(data_dir: &Path) -> anyhow::Result<Self> {
         let path = data_dir.join(NAME);
         match fs::read(&path) {

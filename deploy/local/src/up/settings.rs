@@ -1,4 +1,4 @@
-//! The settings of `leadstream up`, read and resolved.
+//! Resolves the settings of `leadstream up`.
 
 use std::path::PathBuf;
 
@@ -8,11 +8,11 @@ use leadstream_service::Secret;
 
 use super::args::{Args, Real, no_demo};
 
-/// What flags, environment and files come to.
+/// The settings from flags, environment and files.
 pub(super) struct Settings {
     pub(super) args: Args,
     pub(super) real: Real,
-    /// Why the conversation is not played, if it is not.
+    /// The reason why the conversation is not played, if it is not.
     pub(super) no_demo: Option<String>,
     pub(super) given: Given,
     /// Of flag, environment or file.
@@ -36,7 +36,7 @@ pub(super) struct Given {
 
 impl Settings {
     /// # Errors
-    /// A setting that is missing or wrong, named.
+    /// Names a setting that is missing or wrong.
     pub(super) fn resolve(args: Args) -> anyhow::Result<Self> {
         let real = Real::of(|variable| filled(variable).is_some())?;
         let no_demo = no_demo(&args, real, filled("PROCESSOR_PUBLISH_FLOW_FILE").is_some());

@@ -1,4 +1,5 @@
-//! What `leadstream up` runs beside the servers: migrations, topics, the sandbox, the services.
+//! Runs the parts of `leadstream up` beside the servers: migrations, topics, the sandbox, the
+//! services.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -37,7 +38,7 @@ pub(super) struct Site<'a> {
     progress: &'a Progress,
     sandbox: Option<Sandbox>,
     running: Vec<Running>,
-    /// Where the API listens.
+    /// The address of the API.
     api: Option<SocketAddr>,
 }
 
@@ -154,7 +155,7 @@ impl<'a> Site<'a> {
         )
     }
 
-    /// The API, with one token that may do everything.
+    /// Returns how to run the API, with one token that may do everything.
     fn api_spec(
         &mut self,
         deployment: &Deployment,
@@ -287,7 +288,7 @@ fn is_of_an_earlier_version(status: ExitStatus, is_local: bool) -> bool {
     is_local && status.code() == Some(BEFORE_FIRST_RELEASE.into())
 }
 
-/// Ready when it answers 200, else its own words.
+/// Returns success when it answers 200, else its response as an error.
 async fn probe(http: reqwest::Client, url: String) -> anyhow::Result<()> {
     let answer = http.get(url).send().await?;
     if answer.status().is_success() {
@@ -297,22 +298,22 @@ async fn probe(http: reqwest::Client, url: String) -> anyhow::Result<()> {
     bail!("not ready: {}", problems.trim().replace('\n', ", "))
 }
 
-/// The address, with a free port in place of port 0.
+/// Returns the address, with a free port in place of port 0.
 ///
 /// # Errors
-/// An address that cannot be listened on, with what to do.
+/// Returns an error with a remedy if the address cannot be listened on.
 pub(super) fn free(address: SocketAddr) -> anyhow::Result<SocketAddr> {
     let error = match TcpListener::bind(address).and_then(|listener| listener.local_addr()) {
         Ok(address) => return Ok(address),
         Err(error) => error,
     };
     let port = address.port();
-    let mend = "choose another with --ingest-address IP:PORT or INGEST_ADDRESS";
+    let remedy = "choose another with --ingest-address IP:PORT or INGEST_ADDRESS";
     match error.kind() {
         std::io::ErrorKind::AddrInUse => bail!(
-            "port {port} (for the webhooks, {address}) is taken by another program: end that program (find it with `lsof -i :{port}`), or {mend}"
+            "port {port} (for the webhooks, {address}) is taken by another program: end that program (find it with `lsof -i :{port}`), or {remedy}"
         ),
-        _ => bail!("the webhooks cannot listen on {address} ({error}): {mend}"),
+        _ => bail!("the webhooks cannot listen on {address} ({error}): {remedy}"),
     }
 }
 

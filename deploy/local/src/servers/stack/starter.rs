@@ -1,4 +1,4 @@
-//! Which servers are started, from what, and in which order.
+//! Starts the servers in the right order.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -25,7 +25,7 @@ const DATABASE: &str = "leadstream";
 /// Room for data, logs and PostgreSQL's write-ahead log while the stack runs.
 const DATA_MB: u64 = 500;
 
-/// What the servers are started from.
+/// The programs of the servers.
 pub(crate) struct Programs {
     pub(crate) java: PathBuf,
     pub(crate) artefacts: Artefacts,
@@ -46,7 +46,7 @@ pub(crate) struct Broker {
     pub(crate) server: Option<Managed>,
 }
 
-/// What the starts of the servers share.
+/// The state that the starts of the servers share.
 pub(crate) struct Starter {
     pub(crate) dir: DataDir,
     options: StackOptions,
@@ -64,7 +64,7 @@ impl Starter {
         }
     }
 
-    /// The servers' programs, checked and resolved by whoever needs them first.
+    /// Returns the servers' programs; the first caller checks and resolves them.
     async fn programs(&self) -> Result<&Programs, LocalError> {
         let resolve = || async {
             let java = preflight::java()?;
@@ -113,8 +113,8 @@ impl Starter {
         })
     }
 
-    /// PostgreSQL, then the registry. A local registry brings the local PostgreSQL with it, so
-    /// that it never writes to a database given from outside.
+    /// Starts PostgreSQL, then the registry. A local registry needs the local PostgreSQL, so that
+    /// it never writes to a database given from outside.
     pub(crate) async fn storage(&self) -> Result<Storage, LocalError> {
         let StackOptions {
             schema_registry,

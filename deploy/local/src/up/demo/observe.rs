@@ -1,4 +1,4 @@
-//! What the conversation leaves in PostgreSQL and in Kafka.
+//! Observes the effects of the conversation in PostgreSQL and in Kafka.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ pub(super) struct Row {
     pub(super) lead_data: Value,
 }
 
-/// The row of a lead that has had `revision` events or more.
+/// Returns the row of a lead that has had `revision` events or more.
 pub(super) async fn row(
     database: &PgPool,
     wa_id: &str,
@@ -64,7 +64,7 @@ impl Events {
         })
     }
 
-    /// The next event of a lead; repeats are passed over, as every consumer should (invariant 4).
+    /// Returns the next event of a lead. Skips duplicates, as every consumer should (invariant 4).
     pub(super) async fn next_of(&mut self, lead_id: &str) -> anyhow::Result<LeadEvent> {
         let consumer = self.consumer.as_ref().context("the consumer has ended")?;
         loop {

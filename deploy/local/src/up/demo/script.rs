@@ -1,4 +1,4 @@
-//! The conversation and what must come of it: pure.
+//! Defines the conversation and checks its result. Pure.
 
 use leadstream_sandbox::CrmRecord;
 use leadstream_schemas::{Cause, LeadEvent, SyncPriority};
@@ -33,7 +33,7 @@ pub(super) const SCRIPT: [Turn; 3] = [
 
 const SCORE: i32 = 100;
 
-/// What came of it.
+/// The result of the conversation.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Outcome {
     pub(super) wa_id: String,
@@ -46,7 +46,7 @@ pub(super) struct Outcome {
     pub(super) lead: Option<CrmRecord>,
 }
 
-/// All that is not as it must be; empty when everything is.
+/// Returns every difference from the expected result; empty when there is none.
 pub(super) fn problems(outcome: &Outcome) -> Vec<String> {
     let mut problems = Vec::new();
     let mut check = |what: &str, found: Value, expected: Value| {
@@ -186,7 +186,7 @@ fn expected_crm(status: &str, wa_id: &str) -> Value {
     })
 }
 
-/// A whole number, which HubSpot gives as text.
+/// Returns a whole number, which HubSpot returns as text.
 pub(super) fn number(record: &CrmRecord, field: &str) -> Option<usize> {
     match record.values.get(field)? {
         Value::String(text) => text.parse().ok(),

@@ -1,4 +1,4 @@
-//! What a step of the conversation left, in a line: pure.
+//! Describes the effect of a step of the conversation in a line. Pure.
 
 use leadstream_sandbox::CrmRecord;
 use leadstream_schemas::LeadEvent;
