@@ -1,3 +1,5 @@
+//! Tests how Cloud API webhooks are read.
+
 use leadstream_schemas::{Content, DeliveryStatus, LeadInput, MessageStatus, Timestamp, Topic};
 use serde_json::{Value, json};
 

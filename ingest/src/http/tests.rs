@@ -1,4 +1,4 @@
-//! Over a real socket, with a stand-in where the broker begins.
+//! Tests the HTTP server over a real socket, with a fake of Kafka.
 
 mod limits;
 

@@ -1,3 +1,5 @@
+//! Tests how WASenderApi webhooks are read.
+
 use leadstream_schemas::{Content, LeadInput, MessageStatus, ProviderNotice, Timestamp, Topic};
 use serde_json::{Value, json};
 

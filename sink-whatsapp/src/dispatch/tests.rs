@@ -1,3 +1,5 @@
+//! Tests the dispatcher: order, limits, commits.
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+//! Tests the requests against Meta's examples and limits.
+
 use std::path::Path;
 
 use leadstream_schemas::reply::ReplyOption;

@@ -1,4 +1,4 @@
-//! Limits of size, time, connections and memory, each with its status.
+//! Tests limits of size, time, connections and memory, each with its status.
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};

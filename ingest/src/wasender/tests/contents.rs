@@ -1,3 +1,5 @@
+//! Tests the content of each message type.
+
 use leadstream_schemas::{ContactCard, Content, MediaType};
 use serde_json::{Value, json};
 

@@ -1,3 +1,5 @@
+//! Tests the ids of senders and recipients.
+
 use leadstream_schemas::Topic;
 use serde_json::{Value, json};
 

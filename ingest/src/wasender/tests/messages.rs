@@ -1,3 +1,5 @@
+//! Tests messages: ids, times, directions, ignored chats.
+
 use leadstream_schemas::{Content, DeliveryStatus, InputKind, Platform, Sender, Timestamp, Topic};
 use serde_json::{Value, json};
 

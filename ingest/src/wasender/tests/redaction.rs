@@ -1,3 +1,5 @@
+//! Tests that secrets are removed from stored JSON.
+
 use serde_json::{Value, json};
 
 use super::{NOW, SALES, SUPPORT, only, two_sessions};

@@ -1,3 +1,5 @@
+//! Tests which session a webhook belongs to.
+
 use leadstream_schemas::Topic;
 use serde_json::{Value, json};
 

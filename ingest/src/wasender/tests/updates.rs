@@ -1,3 +1,5 @@
+//! Tests statuses, receipts, edits, deletions and reactions.
+
 use leadstream_schemas::{Content, DeliveryStatus, Timestamp, Topic};
 use serde_json::{Value, json};
 

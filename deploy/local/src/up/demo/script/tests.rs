@@ -1,3 +1,5 @@
+//! Tests the check of the conversation.
+
 use chrono::DateTime;
 use leadstream_schemas::event::EventName;
 use leadstream_schemas::{EventData, FlowRef, LeadMetadata, Timestamp};
