@@ -20,6 +20,11 @@ const CONCURRENCY: usize = 4;
 /// A business number that WhatsApp does not know.
 const UNKNOWN: &str = "106540352240000";
 const LEADS: usize = 16;
+/// Replies whose outcome may be unknown before the number stops.
+const MAX_UNKNOWN: usize = CONCURRENCY + 2;
+
+/// The number of deliveries, by lead and text.
+type Replies = BTreeMap<String, BTreeMap<String, usize>>;
 
 pub(crate) fn a_number_without_answers_stops_and_sends_no_reply_more_than_twice(
     world: &World,
@@ -38,27 +43,12 @@ pub(crate) fn a_number_without_answers_stops_and_sends_no_reply_more_than_twice(
         site.ready(SENDER).await?;
         one_of_two_numbers_is_stopped(&site).await?;
 
-        let client = site.sandbox.client()?;
-        let lost = Effect::Close { applied: true };
-        let lost = Fault::once(Endpoint::GraphMessages, lost).always();
-        client.order(&lost).await?;
-        for index in 0..LEADS {
-            writes(&site, &wa_id(index), "Hi").await?;
-        }
-        stopped(&site, 2).await?;
-        let (status, text) = site.readiness(SENDER).await?;
-        ensure!(
-            status == 503 && text.contains("no answer"),
-            "{status} {text}"
-        );
-        let may_have_one: BTreeSet<String> = heard(&site).await?.into_keys().collect();
-        let most = CONCURRENCY + 2;
-        ensure!(may_have_one.len() <= most, "{may_have_one:?} were sent one");
+        let may_have_one = lose_answers(&site).await?;
         let waiting: Vec<String> = (0..LEADS)
             .map(wa_id)
             .filter(|lead| !may_have_one.contains(lead))
             .collect();
-        let [opted_out, spoken_to, taken_over, others @ ..] = &waiting[..] else {
+        let [opted_out, spoken_to, taken_over, ..] = &waiting[..] else {
             anyhow::bail!("only {waiting:?} wait");
         };
         writes(&site, opted_out, "STOP").await?;
@@ -73,28 +63,8 @@ pub(crate) fn a_number_without_answers_stops_and_sends_no_reply_more_than_twice(
         let told = log.matches("requests in a row got no answer").count();
         ensure!(told == 1, "it is logged {told} times");
 
-        // The next owner of the partitions knows what was sent.
-        site.kill_and_respawn(SENDER).await?;
-        stopped(&site, 1).await?;
-        client.clear_faults().await?;
-        writes(&site, &wa_id(LEADS), "Hi").await?;
-        let heard = eventually(WITHIN, async || {
-            let heard = heard(&site).await?;
-            let all = others.iter().chain([opted_out, spoken_to]);
-            let last = wa_id(LEADS);
-            let missing: Vec<&String> = all
-                .chain([&last])
-                .filter(|it| !heard.contains_key(*it))
-                .collect();
-            ensure!(missing.is_empty(), "{missing:?} hear nothing");
-            Ok(heard)
-        })
-        .await?;
-        site.ready(SENDER).await?;
-        let copies = heard.values().flat_map(BTreeMap::values);
-        ensure!(copies.clone().all(|copies| *copies <= 2), "{heard:?}");
-        let twice = copies.filter(|copies| **copies == 2).count();
-        ensure!(twice <= 2 * most, "{twice} hear something twice");
+        let heard = next_owner_sends(&site, &waiting, taken_over).await?;
+        check_counts(&heard)?;
         let only = |lead: &str| {
             heard
                 .get(lead)
@@ -110,6 +80,67 @@ pub(crate) fn a_number_without_answers_stops_and_sends_no_reply_more_than_twice(
         ensure!(!heard.contains_key(taken_over), "a prompt after a takeover");
         site.finish().await
     })
+}
+
+/// Loses every answer until the number stops. Returns the leads that may have a reply.
+async fn lose_answers(site: &Site<'_>) -> anyhow::Result<BTreeSet<String>> {
+    let client = site.sandbox.client()?;
+    let lost = Effect::Close { applied: true };
+    let lost = Fault::once(Endpoint::GraphMessages, lost).always();
+    client.order(&lost).await?;
+    for index in 0..LEADS {
+        writes(site, &wa_id(index), "Hi").await?;
+    }
+    stopped(site, 2).await?;
+    let (status, text) = site.readiness(SENDER).await?;
+    ensure!(
+        status == 503 && text.contains("no answer"),
+        "{status} {text}"
+    );
+    let may_have_one: BTreeSet<String> = heard(site).await?.into_keys().collect();
+    ensure!(
+        may_have_one.len() <= MAX_UNKNOWN,
+        "{may_have_one:?} were sent one"
+    );
+    Ok(may_have_one)
+}
+
+/// Kills the sender: the next owner of its partitions knows the sent replies. Returns all replies.
+async fn next_owner_sends(
+    site: &Site<'_>,
+    waiting: &[String],
+    taken_over: &String,
+) -> anyhow::Result<Replies> {
+    site.kill_and_respawn(SENDER).await?;
+    stopped(site, 1).await?;
+    site.sandbox.client()?.clear_faults().await?;
+    writes(site, &wa_id(LEADS), "Hi").await?;
+    let heard = eventually(WITHIN, async || {
+        let heard = heard(site).await?;
+        let all = waiting.iter().filter(|lead| *lead != taken_over);
+        let last = wa_id(LEADS);
+        let missing: Vec<&String> = all
+            .chain([&last])
+            .filter(|it| !heard.contains_key(*it))
+            .collect();
+        ensure!(missing.is_empty(), "{missing:?} hear nothing");
+        Ok(heard)
+    })
+    .await?;
+    site.ready(SENDER).await?;
+    Ok(heard)
+}
+
+/// Checks that no reply was sent more than twice, and few were sent twice.
+fn check_counts(heard: &Replies) -> anyhow::Result<()> {
+    let deliveries = heard.values().flat_map(BTreeMap::values);
+    ensure!(
+        deliveries.clone().all(|deliveries| *deliveries <= 2),
+        "{heard:?}"
+    );
+    let twice = deliveries.filter(|deliveries| **deliveries == 2).count();
+    ensure!(twice <= 2 * MAX_UNKNOWN, "{twice} hear something twice");
+    Ok(())
 }
 
 /// Checks that the service is ready while another number works.
@@ -158,8 +189,8 @@ async fn is_in(site: &Site<'_>, lead: &str, state: &str) -> anyhow::Result<()> {
 }
 
 /// Returns the number of messages that WhatsApp accepted, by lead and text.
-async fn heard(site: &Site<'_>) -> anyhow::Result<BTreeMap<String, BTreeMap<String, usize>>> {
-    let mut heard: BTreeMap<String, BTreeMap<String, usize>> = BTreeMap::new();
+async fn heard(site: &Site<'_>) -> anyhow::Result<Replies> {
+    let mut heard: Replies = BTreeMap::new();
     for (to, _, text) in resting_state::messages(site).await? {
         *heard.entry(to).or_default().entry(text).or_default() += 1;
     }

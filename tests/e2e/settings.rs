@@ -133,29 +133,36 @@ pub(crate) fn an_error_names_a_missing_or_wrong_setting_with_an_example(
         ("sink-whatsapp", &[KAFKA], &["META_ACCESS_TOKEN"]),
         ("migrate", &[], &["DATABASE_URL=postgres://"]),
     ];
-    for (command, variables, told) in cases {
-        let mut run = Command::new(env!("CARGO_BIN_EXE_leadstream"));
-        run.arg(command)
-            .env_clear()
-            .env("OPS_ADDRESS", free_address()?.to_string())
-            .env("INGEST_ADDRESS", free_address()?.to_string())
-            .envs(variables.iter().copied())
-            .stdin(Stdio::null())
-            .kill_on_drop(true);
-        let output = world
-            .runtime
-            .block_on(async { tokio::time::timeout(Duration::from_secs(30), run.output()).await })
-            .with_context(|| format!("{command} with {variables:?} did not end"))??;
-        let text = String::from_utf8_lossy(&output.stderr).into_owned();
-        ensure!(!output.status.success(), "{command} ran with {variables:?}");
-        for part in *told {
-            ensure!(
-                text.contains(part),
-                "{command} with {variables:?} does not tell {part}: {text}"
-            );
-        }
-        ensure!(!text.contains("hunter2"), "{command} prints a secret");
+    for case in cases {
+        check_error(world, case)?;
     }
+    Ok(())
+}
+
+/// Runs a command until it ends, and checks its error.
+fn check_error(world: &World, case: &Case<'_>) -> anyhow::Result<()> {
+    let (command, variables, parts) = case;
+    let mut run = Command::new(env!("CARGO_BIN_EXE_leadstream"));
+    run.arg(command)
+        .env_clear()
+        .env("OPS_ADDRESS", free_address()?.to_string())
+        .env("INGEST_ADDRESS", free_address()?.to_string())
+        .envs(variables.iter().copied())
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
+    let output = world
+        .runtime
+        .block_on(async { tokio::time::timeout(Duration::from_secs(30), run.output()).await })
+        .with_context(|| format!("{command} with {variables:?} did not end"))??;
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    ensure!(!output.status.success(), "{command} ran with {variables:?}");
+    for part in *parts {
+        ensure!(
+            text.contains(part),
+            "{command} with {variables:?} does not name {part}: {text}"
+        );
+    }
+    ensure!(!text.contains("hunter2"), "{command} prints a secret");
     Ok(())
 }
 
@@ -201,99 +208,115 @@ pub(crate) fn applying_topics_changes_no_existing_topic(world: &World) -> anyhow
     })
 }
 
+/// The migration tables of the engine and of sink-crm.
+const TABLE: &str = "_sqlx_migrations";
+const CRM: &str = "crm_migrations";
+const FLOWS: [&str; 2] = ["flow", "list"];
+
 /// Checks that services and commands refuse a gap, another text, and the tables of a version before
 /// 0.1.0. A newer schema is used and logged.
 pub(crate) fn a_database_with_other_migrations_is_refused_with_a_remedy(
     world: &World,
 ) -> anyhow::Result<()> {
-    const TABLE: &str = "_sqlx_migrations";
-    const CRM: &str = "crm_migrations";
     world.runtime.block_on(async {
         let site = Site::new(world, "migrations").await?;
-        let change = async |statement: String| {
-            sqlx::raw_sql(sqlx::AssertSqlSafe(statement))
-                .execute(&site.database)
-                .await
-        };
-        let refused = async |command: &[&str], told: &[&str]| {
-            let (status, log) = site.tool_with(command, &[]).await?;
-            ensure!(!status.success(), "{command:?} goes on: {log}");
-            for part in told {
-                ensure!(log.contains(part), "{command:?} does not say {part}: {log}");
-            }
-            anyhow::Ok(())
-        };
-        let flows = ["flow", "list"];
         for table in [TABLE, CRM] {
-            change(format!("CREATE TABLE kept{table} AS TABLE {table}")).await?;
+            change(&site, format!("CREATE TABLE kept{table} AS TABLE {table}")).await?;
         }
-        let restore = async |table: &str| {
-            let back =
-                format!("DELETE FROM {table}; INSERT INTO {table} SELECT * FROM kept{table}");
-            change(back).await
-        };
-
-        // As a version before 0.1.0 left it: another first migration, and more of them.
-        change(format!(
-            "UPDATE {TABLE} SET checksum = '\\x00';
-             INSERT INTO {TABLE} SELECT 2, 'reports', now(), true, '\\x00', 0"
-        ))
-        .await?;
-        let earlier = ["a version before 0.1.0 made the tables", "DATABASE_URL"];
-        refused(&flows, &earlier).await?;
-        refused(&["migrate"], &earlier).await?;
-        site.spawn(Service::Processor, "processor")?;
-        ensure!(
-            !site.ended("processor").await?.success(),
-            "the processor goes on"
-        );
-        let log = site.log("processor")?;
-        ensure!(log.contains(earlier[0]), "{log}");
-        restore(TABLE).await?;
-
-        change(format!("UPDATE {TABLE} SET success = false")).await?;
-        let unfinished = ["migration 0001 (_sqlx_migrations) of the database did not end"];
-        refused(&flows, &unfinished).await?;
-        refused(&["migrate"], &unfinished).await?;
-        restore(TABLE).await?;
-
-        change(format!(
-            "INSERT INTO {TABLE} SELECT 9000, 'later', now(), true, '\\x00', 0"
-        ))
-        .await?;
-        refused(
-            &["migrate"],
-            &["migration 9000 (_sqlx_migrations), which this version does not know"],
-        )
-        .await?;
-        site.start(Service::Processor, "processor").await?;
-        let log = site.log("processor")?;
-        ensure!(
-            log.contains("a newer version migrated the database"),
-            "{log}"
-        );
-        site.stop("processor").await?;
-
-        restore(TABLE).await?;
-
-        change(format!("DELETE FROM {CRM} WHERE version = 2")).await?;
-        site.spawn(Service::SinkCrm, "sink")?;
-        ensure!(!site.ended("sink").await?.success(), "the sink goes on");
-        let log = site.log("sink")?;
-        ensure!(log.contains("but lacks migration 0002 (crm_mig"), "{log}");
-        restore(CRM).await?;
-
-        change(format!(
-            "UPDATE {CRM} SET checksum = '\\x00' WHERE version = 3"
-        ))
-        .await?;
-        let changed = ["migration 0003 (crm_migrations) of the database is not this"];
-        refused(&["migrate"], &changed).await?;
-        restore(CRM).await?;
-        site.start(Service::SinkCrm, "sink").await?;
-
-        change(format!("DROP TABLE {TABLE}")).await?;
-        refused(&flows, &["lacks the table _sqlx_migrations"]).await?;
+        refuse_changed_engine_tables(&site).await?;
+        refuse_changed_crm_tables(&site).await?;
+        change(&site, format!("DROP TABLE {TABLE}")).await?;
+        refused(&site, &FLOWS, &["lacks the table _sqlx_migrations"]).await?;
         site.finish().await
     })
+}
+
+async fn change(site: &Site<'_>, statement: String) -> anyhow::Result<()> {
+    sqlx::raw_sql(sqlx::AssertSqlSafe(statement))
+        .execute(&site.database)
+        .await?;
+    Ok(())
+}
+
+async fn restore(site: &Site<'_>, table: &str) -> anyhow::Result<()> {
+    let back = format!("DELETE FROM {table}; INSERT INTO {table} SELECT * FROM kept{table}");
+    change(site, back).await
+}
+
+/// Checks that a command fails and that its error has these parts.
+async fn refused(site: &Site<'_>, command: &[&str], parts: &[&str]) -> anyhow::Result<()> {
+    let (status, log) = site.tool_with(command, &[]).await?;
+    ensure!(!status.success(), "{command:?} goes on: {log}");
+    for part in parts {
+        ensure!(log.contains(part), "{command:?} does not say {part}: {log}");
+    }
+    Ok(())
+}
+
+async fn refuse_changed_engine_tables(site: &Site<'_>) -> anyhow::Result<()> {
+    // As a version before 0.1.0 left it: another first migration, and more of them.
+    change(
+        site,
+        format!(
+            "UPDATE {TABLE} SET checksum = '\\x00';
+             INSERT INTO {TABLE} SELECT 2, 'reports', now(), true, '\\x00', 0"
+        ),
+    )
+    .await?;
+    let earlier = ["a version before 0.1.0 made the tables", "DATABASE_URL"];
+    refused(site, &FLOWS, &earlier).await?;
+    refused(site, &["migrate"], &earlier).await?;
+    site.spawn(Service::Processor, "processor")?;
+    ensure!(
+        !site.ended("processor").await?.success(),
+        "the processor goes on"
+    );
+    let log = site.log("processor")?;
+    ensure!(log.contains(earlier[0]), "{log}");
+    restore(site, TABLE).await?;
+
+    change(site, format!("UPDATE {TABLE} SET success = false")).await?;
+    let unfinished = ["migration 0001 (_sqlx_migrations) of the database did not end"];
+    refused(site, &FLOWS, &unfinished).await?;
+    refused(site, &["migrate"], &unfinished).await?;
+    restore(site, TABLE).await?;
+
+    change(
+        site,
+        format!("INSERT INTO {TABLE} SELECT 9000, 'later', now(), true, '\\x00', 0"),
+    )
+    .await?;
+    refused(
+        site,
+        &["migrate"],
+        &["migration 9000 (_sqlx_migrations), which this version does not know"],
+    )
+    .await?;
+    site.start(Service::Processor, "processor").await?;
+    let log = site.log("processor")?;
+    ensure!(log.contains("a newer version migrated the database"), "{log}");
+    site.stop("processor").await?;
+
+    restore(site, TABLE).await?;
+    Ok(())
+}
+
+async fn refuse_changed_crm_tables(site: &Site<'_>) -> anyhow::Result<()> {
+    change(site, format!("DELETE FROM {CRM} WHERE version = 2")).await?;
+    site.spawn(Service::SinkCrm, "sink")?;
+    ensure!(!site.ended("sink").await?.success(), "the sink goes on");
+    let log = site.log("sink")?;
+    ensure!(log.contains("but lacks migration 0002 (crm_mig"), "{log}");
+    restore(site, CRM).await?;
+
+    change(
+        site,
+        format!("UPDATE {CRM} SET checksum = '\\x00' WHERE version = 3"),
+    )
+    .await?;
+    let changed = ["migration 0003 (crm_migrations) of the database is not this"];
+    refused(site, &["migrate"], &changed).await?;
+    restore(site, CRM).await?;
+    site.start(Service::SinkCrm, "sink").await?;
+    Ok(())
 }

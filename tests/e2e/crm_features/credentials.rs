@@ -12,7 +12,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use leadstream_harness::{Site, World, eventually};
 use leadstream_local::deployment::Service;
-use leadstream_sandbox::{Effect, Endpoint, ErrorBody, Fault, JwtBearer, OAuthApp};
+use leadstream_sandbox::{Effect, Endpoint, ErrorBody, Fault, JwtBearer, OAuthApp, SandboxClient};
 
 use crate::crm::{HUBSPOT, SALESFORCE, SINK, event, publish, site, wait_for_states};
 
@@ -45,15 +45,15 @@ fn configure(site: &mut Site<'_>, folder: &Path) -> anyhow::Result<Vec<PathBuf>>
     std::fs::write(&files[1], REFRESH[0])?;
     let (private, public) = key()?;
     std::fs::write(&files[2], private)?;
-    site.sandbox.change_credentials(|taken| {
-        taken.hubspot_app = Some(OAuthApp {
+    site.sandbox.change_credentials(|accepted| {
+        accepted.hubspot_app = Some(OAuthApp {
             client_id: "app-id".into(),
             client_secret: "app-secret".into(),
             refresh_token: REFRESH[0].into(),
             lifetime: Duration::from_secs(2),
             rotates: true,
         });
-        taken.salesforce_jwt = Some(JwtBearer {
+        accepted.salesforce_jwt = Some(JwtBearer {
             public_key: public,
             username: USER.into(),
             audience: AUDIENCE.into(),
@@ -84,90 +84,106 @@ pub(crate) fn tokens_are_renewed_before_they_expire_and_secrets_without_a_restar
         let folder = tempfile::tempdir()?;
         let files = configure(&mut site, folder.path())?;
         site.start(Service::SinkCrm, SINK).await?;
-
-        // Tokens expire every two seconds, and each refresh token is valid once. Nothing is
-        // refused, because each is replaced before it expires.
-        for revision in 1..=5 {
-            publish(&site, &[event(0, revision)]).await?;
-            wait_for_states(&site, HUBSPOT, &[("done", 1)]).await?;
-            tokio::time::sleep(Duration::from_secs(1)).await;
-        }
-        wait_for_states(&site, SALESFORCE, &[("done", 1)]).await?;
-        let stats = client.stats().await?;
-        let refused = stats
-            .endpoints
-            .values()
-            .filter(|stats| stats.outcomes.contains_key("401"));
-        ensure!(refused.count() == 0, "a token was used past its end");
-        let fetched = stats.endpoint(Endpoint::HubspotToken).requests;
-        ensure!(
-            (2..=8).contains(&fetched),
-            "{fetched} tokens in some 5 s of 2 s each"
-        );
-
-        // Both are replaced, and so are the files: no restart.
-        let (private, public) = key()?;
-        site.sandbox.change_credentials(|taken| {
-            if let Some(app) = &mut taken.hubspot_app {
-                app.client_secret = "another-secret".into();
-                app.refresh_token = REFRESH[1].into();
-            }
-            if let Some(jwt) = &mut taken.salesforce_jwt {
-                jwt.public_key = public;
-            }
-        });
-        for endpoint in [Endpoint::HubspotUpsert, Endpoint::SalesforceUpsert] {
-            client
-                .order(&Fault::once(endpoint, Effect::TokenExpired))
-                .await?;
-        }
-        publish(&site, &[event(1, 1)]).await?;
-        let log = eventually(Duration::from_secs(20), async || {
-            let log = site.log(SINK)?;
-            ensure!(
-                log.contains("BAD_CLIENT_SECRET"),
-                "HubSpot's refusal is not told"
-            );
-            ensure!(
-                log.contains("invalid_grant"),
-                "Salesforce's refusal is not told"
-            );
-            Ok(log)
-        })
-        .await?;
-        std::fs::write(&files[0], "another-secret\n")?;
-        std::fs::write(&files[1], REFRESH[1])?;
-        std::fs::write(&files[2], &private)?;
-        wait_for_states(&site, HUBSPOT, &[("done", 2)]).await?;
-        wait_for_states(&site, SALESFORCE, &[("done", 2)]).await?;
-        for secret in [
-            "app-secret",
-            REFRESH[0],
-            "refresh-",
-            "PRIVATE KEY",
-            "access-",
-            "00D0",
-        ] {
-            ensure!(!log.contains(secret), "a secret is in the log: {secret}");
-        }
-
-        // A redirect is not followed: it would carry the token elsewhere.
-        let elsewhere = Effect::Status {
-            status: 307,
-            code: None,
-            retry_after_s: None,
-            body: ErrorBody::Html,
-        };
-        client
-            .order(&Fault::once(Endpoint::HubspotUpsert, elsewhere))
-            .await?;
-        publish(&site, &[event(2, 1)]).await?;
-        wait_for_states(&site, HUBSPOT, &[("done", 3)]).await?;
-        let log = site.log(SINK)?;
-        let told = log
-            .lines()
-            .find(|line| line.contains("redirects are refused"));
-        told.context("the redirect is not told")?;
+        renew_expiring_tokens(&site, &client).await?;
+        replace_credentials(&site, &client, &files).await?;
+        refuse_redirect(&site, &client).await?;
         site.finish().await
     })
+}
+
+/// Tokens expire every two seconds, and each refresh token is valid once. No request is refused,
+/// because each token is replaced before it expires.
+async fn renew_expiring_tokens(site: &Site<'_>, client: &SandboxClient) -> anyhow::Result<()> {
+    for revision in 1..=5 {
+        publish(site, &[event(0, revision)]).await?;
+        wait_for_states(site, HUBSPOT, &[("done", 1)]).await?;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    wait_for_states(site, SALESFORCE, &[("done", 1)]).await?;
+    let stats = client.stats().await?;
+    let refused = stats
+        .endpoints
+        .values()
+        .filter(|stats| stats.outcomes.contains_key("401"));
+    ensure!(refused.count() == 0, "a token was used past its end");
+    let fetched = stats.endpoint(Endpoint::HubspotToken).requests;
+    ensure!(
+        (2..=8).contains(&fetched),
+        "{fetched} tokens in some 5 s of 2 s each"
+    );
+    Ok(())
+}
+
+/// Replaces both credentials, then the files: no restart is needed.
+async fn replace_credentials(
+    site: &Site<'_>,
+    client: &SandboxClient,
+    files: &[PathBuf],
+) -> anyhow::Result<()> {
+    let (private, public) = key()?;
+    site.sandbox.change_credentials(|accepted| {
+        if let Some(app) = &mut accepted.hubspot_app {
+            app.client_secret = "another-secret".into();
+            app.refresh_token = REFRESH[1].into();
+        }
+        if let Some(jwt) = &mut accepted.salesforce_jwt {
+            jwt.public_key = public;
+        }
+    });
+    for endpoint in [Endpoint::HubspotUpsert, Endpoint::SalesforceUpsert] {
+        client
+            .order(&Fault::once(endpoint, Effect::TokenExpired))
+            .await?;
+    }
+    publish(site, &[event(1, 1)]).await?;
+    let log = eventually(Duration::from_secs(20), async || {
+        let log = site.log(SINK)?;
+        ensure!(
+            log.contains("BAD_CLIENT_SECRET"),
+            "HubSpot's refusal is not in the log"
+        );
+        ensure!(
+            log.contains("invalid_grant"),
+            "Salesforce's refusal is not in the log"
+        );
+        Ok(log)
+    })
+    .await?;
+    std::fs::write(&files[0], "another-secret\n")?;
+    std::fs::write(&files[1], REFRESH[1])?;
+    std::fs::write(&files[2], &private)?;
+    wait_for_states(site, HUBSPOT, &[("done", 2)]).await?;
+    wait_for_states(site, SALESFORCE, &[("done", 2)]).await?;
+    for secret in [
+        "app-secret",
+        REFRESH[0],
+        "refresh-",
+        "PRIVATE KEY",
+        "access-",
+        "00D0",
+    ] {
+        ensure!(!log.contains(secret), "a secret is in the log: {secret}");
+    }
+    Ok(())
+}
+
+/// A redirect is not followed: it would send the token elsewhere.
+async fn refuse_redirect(site: &Site<'_>, client: &SandboxClient) -> anyhow::Result<()> {
+    let elsewhere = Effect::Status {
+        status: 307,
+        code: None,
+        retry_after_s: None,
+        body: ErrorBody::Html,
+    };
+    client
+        .order(&Fault::once(Endpoint::HubspotUpsert, elsewhere))
+        .await?;
+    publish(site, &[event(2, 1)]).await?;
+    wait_for_states(site, HUBSPOT, &[("done", 3)]).await?;
+    let log = site.log(SINK)?;
+    let line = log
+        .lines()
+        .find(|line| line.contains("redirects are refused"));
+    line.context("the log does not report the redirect")?;
+    Ok(())
 }

@@ -4,7 +4,7 @@
 use anyhow::{Context, ensure};
 use leadstream_harness::{Site, World};
 use leadstream_local::deployment::Service;
-use leadstream_sandbox::{CrmRecord, Endpoint, Fault, Values, Vendor};
+use leadstream_sandbox::{CrmRecord, Endpoint, Fault, SandboxClient, Values, Vendor};
 use serde_json::{Value, json};
 
 use super::mapping_file;
@@ -28,8 +28,8 @@ fn keyed<'r>(records: &'r [CrmRecord], key: &str, lead: usize) -> anyhow::Result
     found.with_context(|| format!("lead {lead} has no record"))
 }
 
-/// Enters a record for leads 0 and 1, several with one number for lead 2, and none for lead 3.
-fn enter(site: &Site<'_>, vendor: Vendor) -> anyhow::Result<Vec<String>> {
+/// Creates a record for leads 0 and 1, several with one number for lead 2, and none for lead 3.
+fn create_records(site: &Site<'_>, vendor: Vendor) -> anyhow::Result<Vec<String>> {
     let (name, phone, mobile) = match vendor {
         Vendor::Salesforce => ("LastName", "Phone", "MobilePhone"),
         _ => ("lastname", "phone", "mobilephone"),
@@ -69,8 +69,8 @@ pub(crate) fn an_existing_record_is_adopted_and_a_person_chooses_among_several(
                 ("salesforce:\n", "salesforce:\n  match_existing: phone\n"),
             ],
         )?;
-        let contacts = enter(&site, Vendor::Hubspot)?;
-        let leads = enter(&site, Vendor::Salesforce)?;
+        let contacts = create_records(&site, Vendor::Hubspot)?;
+        let leads = create_records(&site, Vendor::Salesforce)?;
         // A search and the writing of a key fail once each.
         for endpoint in [Endpoint::HubspotSearch, Endpoint::SalesforceUpdate] {
             client.order(&Fault::status(endpoint, 503)).await?;
@@ -85,74 +85,87 @@ pub(crate) fn an_existing_record_is_adopted_and_a_person_chooses_among_several(
             reason.starts_with("2 records have the lead's number"),
             "{reason}"
         );
-
-        let held = client.contacts().await?;
-        ensure!(held.len() == 6, "{} contacts: one is new", held.len());
-        for (lead, id) in [(0, &contacts[0]), (1, &contacts[1]), (2, &contacts[2])] {
-            let record = keyed(&held, "wa_id", lead)?;
-            ensure!(
-                record.id == *id,
-                "lead {lead} has another contact than that of sales"
-            );
-            ensure!(
-                record.text("company") == Some("Acme"),
-                "what sales wrote is gone"
-            );
-        }
-        let held = client.leads().await?;
-        ensure!(
-            held.len() == 6,
-            "{} Salesforce leads: one is new",
-            held.len()
-        );
-        for (lead, id) in [(0, &leads[0]), (1, &leads[1])] {
-            ensure!(
-                keyed(&held, "WA_Id__c", lead)?.id == *id,
-                "lead {lead} has another record"
-            );
-        }
-        let adopted: Vec<(String, Option<String>)> = sqlx::query_as(
-            "SELECT lead_id, matched FROM crm_ledger WHERE crm = 'hubspot' ORDER BY lead_id",
-        )
-        .fetch_all(&site.database)
-        .await?;
-        let adopted: Vec<&str> = adopted
-            .iter()
-            .filter_map(|(_, matched)| matched.as_deref())
-            .collect();
-        ensure!(
-            adopted == ["adopted", "adopted", "adopted", "none"],
-            "{adopted:?}"
-        );
-        let counted = metric(&site, "adopted_records_total", "crm=\"salesforce\"").await?;
-        ensure!((counted - 2.0).abs() < f64::EPSILON, "{counted} counted");
-
-        // A person merges the two records; known leads are not matched again.
-        site.sandbox.delete(Vendor::Salesforce, &leads[3])?;
-        let searches = client
-            .stats()
-            .await?
-            .endpoint(Endpoint::HubspotSearch)
-            .requests;
-        site.tool(&["crm", "retry", "--crm", SALESFORCE]).await?;
-        publish(
-            &site,
-            &(0..4).map(|lead| event(lead, 2)).collect::<Vec<_>>(),
-        )
-        .await?;
-        wait_for_states(&site, SALESFORCE, &[("done", 4)]).await?;
-        wait_for_states(&site, HUBSPOT, &[("done", 4)]).await?;
-        let held = client.leads().await?;
-        ensure!(
-            keyed(&held, "WA_Id__c", 2)?.id == leads[2],
-            "the record that was left"
-        );
-        let again = client
-            .stats()
-            .await?
-            .endpoint(Endpoint::HubspotSearch)
-            .requests;
-        ensure!(again == searches, "known leads were looked for");
+        check_adopted(&site, &client, &contacts, &leads).await?;
+        merge_by_person(&site, &client, &leads).await?;
         site.finish().await
     })
+}
+
+async fn check_adopted(
+    site: &Site<'_>,
+    client: &SandboxClient,
+    contacts: &[String],
+    leads: &[String],
+) -> anyhow::Result<()> {
+    let held = client.contacts().await?;
+    ensure!(held.len() == 6, "{} contacts: one is new", held.len());
+    for (lead, id) in [(0, &contacts[0]), (1, &contacts[1]), (2, &contacts[2])] {
+        let record = keyed(&held, "wa_id", lead)?;
+        ensure!(
+            record.id == *id,
+            "lead {lead} has another contact than that of sales"
+        );
+        ensure!(
+            record.text("company") == Some("Acme"),
+            "what sales wrote is gone"
+        );
+    }
+    let held = client.leads().await?;
+    ensure!(
+        held.len() == 6,
+        "{} Salesforce leads: one is new",
+        held.len()
+    );
+    for (lead, id) in [(0, &leads[0]), (1, &leads[1])] {
+        ensure!(
+            keyed(&held, "WA_Id__c", lead)?.id == *id,
+            "lead {lead} has another record"
+        );
+    }
+    let adopted: Vec<(String, Option<String>)> = sqlx::query_as(
+        "SELECT lead_id, matched FROM crm_ledger WHERE crm = 'hubspot' ORDER BY lead_id",
+    )
+    .fetch_all(&site.database)
+    .await?;
+    let adopted: Vec<&str> = adopted
+        .iter()
+        .filter_map(|(_, matched)| matched.as_deref())
+        .collect();
+    ensure!(
+        adopted == ["adopted", "adopted", "adopted", "none"],
+        "{adopted:?}"
+    );
+    let counted = metric(site, "adopted_records_total", "crm=\"salesforce\"").await?;
+    ensure!((counted - 2.0).abs() < f64::EPSILON, "{counted} counted");
+    Ok(())
+}
+
+/// Deletes one of two matches, as a person does. Known leads are not matched again.
+async fn merge_by_person(
+    site: &Site<'_>,
+    client: &SandboxClient,
+    leads: &[String],
+) -> anyhow::Result<()> {
+    site.sandbox.delete(Vendor::Salesforce, &leads[3])?;
+    let searches = client
+        .stats()
+        .await?
+        .endpoint(Endpoint::HubspotSearch)
+        .requests;
+    site.tool(&["crm", "retry", "--crm", SALESFORCE]).await?;
+    publish(site, &(0..4).map(|lead| event(lead, 2)).collect::<Vec<_>>()).await?;
+    wait_for_states(site, SALESFORCE, &[("done", 4)]).await?;
+    wait_for_states(site, HUBSPOT, &[("done", 4)]).await?;
+    let held = client.leads().await?;
+    ensure!(
+        keyed(&held, "WA_Id__c", 2)?.id == leads[2],
+        "the record that was left"
+    );
+    let again = client
+        .stats()
+        .await?
+        .endpoint(Endpoint::HubspotSearch)
+        .requests;
+    ensure!(again == searches, "known leads were looked for");
+    Ok(())
 }

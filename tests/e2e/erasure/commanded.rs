@@ -14,96 +14,121 @@ use super::nothing_is_left;
 use crate::desk::Desk;
 use crate::resting_state::read_all;
 
+const ADA: &str = "15558880201";
+const BEN: &str = "15558880202";
+
 /// Erases a person. Neither a replay of the log nor a late duplicate brings them back, and a new
 /// message makes a new lead.
 pub(crate) fn no_replay_restores_a_person_erased_by_command(world: &World) -> anyhow::Result<()> {
     world.runtime.block_on(async {
         let desk = Desk::new(world, "erase").await?;
         let site = &desk.site;
-        let (ada, ben) = ("15558880201", "15558880202");
-        let mut sent = Vec::new();
-        for wa_id in [ada, ben] {
-            let person = Person::new(wa_id, "Somebody");
-            sent = desk
-                .writes(&person, &["Hi", "Ada Byron", "$7,500 a month"])
-                .await?;
-            desk.is_in(wa_id, "COMPLETED").await?;
-        }
-        site.tool(&["lead", "assign", ada, "ana", "--wait", "30s"])
-            .await?;
-        eventually(Duration::from_secs(60), async || {
-            let done: i64 =
-                sqlx::query_scalar("SELECT count(*) FROM crm_ledger WHERE record_id IS NOT NULL")
-                    .fetch_one(&site.database)
-                    .await?;
-            ensure!(done == 4, "{done} records in CRMs");
-            Ok(())
-        })
-        .await?;
-        desk.refused(&["lead", "erase", ada], "say --yes").await?;
-
-        let told = site
-            .tool(&[
-                "lead", "erase", ada, "--yes", "--id", "gone", "--wait", "30s", "--json",
-            ])
-            .await?;
-        let told: Value = serde_json::from_str(&told)?;
-        ensure!(told["outcome"]["outcome"] == "applied", "{told}");
-        let crms = told["crms"].as_array().context("crms")?;
-        ensure!(
-            crms.len() == 2 && crms.iter().all(|it| it["record_id"].is_string()),
-            "{told}"
-        );
-        let remains = told["remains"].as_array().context("remains")?;
-        let inputs = remains
-            .iter()
-            .find(|it| it["topic"] == site.topic(Topic::LeadInputs));
-        let kept = inputs
-            .and_then(|it| it["kept"].as_str())
-            .context("lead.inputs")?;
-        ensure!(kept.starts_with("for ever"), "{kept}");
-        let (status, told) = desk.give(ben, None, json!({"type": "erase"})).await?;
-        ensure!(
-            status == 200 && told["crm_records"].as_array().map(Vec::len) == Some(2),
-            "{told}"
-        );
-        nothing_is_left(site, "1555888").await?;
-        let told = erased_events(site)?;
-        ensure!(told == 2, "{told} events of erasures");
-
-        // The log is folded again, from its beginning.
-        site.stop("processor").await?;
-        sqlx::query("UPDATE partition_offsets SET next_offset = 0")
-            .execute(&site.database)
-            .await?;
-        site.tool(&["recover"]).await?;
-        nothing_is_left(site, "1555888").await?;
-        site.start(Service::Processor, "processor").await?;
-        for copy in &sent {
-            site.post(copy).await?;
-        }
-
-        // One second later by the provider's clock, which has whole seconds.
-        let again = Person::new(ben, "Somebody");
-        eventually(Duration::from_secs(30), async || {
-            let now = Timestamp::now().millis() / 1000;
-            let id = format!("{}-{now}", site.name);
-            site.post(&text_webhook(&again, &id, now, "Hello again"))
-                .await?;
-            let (state, ..) = desk.row(ben).await?;
-            ensure!(state.starts_with("AWAITING"), "{state}");
-            Ok(())
-        })
-        .await?;
+        let duplicates = complete_two_leads(&desk).await?;
+        erase_both(&desk).await?;
+        replay(site, &duplicates).await?;
+        write_again(&desk).await?;
         let leads: Vec<(String, Option<String>)> =
             sqlx::query_as("SELECT wa_id, assignee FROM lead_qualifications")
                 .fetch_all(&site.database)
                 .await?;
-        ensure!(leads == [(ben.to_owned(), None)], "{leads:?}");
+        ensure!(leads == [(BEN.to_owned(), None)], "{leads:?}");
         let log = site.log("processor")?;
         ensure!(!log.contains("1555888"), "a number is in the log: {log}");
         desk.site.finish().await
     })
+}
+
+/// Completes two conversations, also in the CRMs. Returns the webhooks of the last one.
+async fn complete_two_leads(desk: &Desk<'_>) -> anyhow::Result<Vec<Vec<u8>>> {
+    let site = &desk.site;
+    let mut sent = Vec::new();
+    for wa_id in [ADA, BEN] {
+        let person = Person::new(wa_id, "Somebody");
+        sent = desk
+            .writes(&person, &["Hi", "Ada Byron", "$7,500 a month"])
+            .await?;
+        desk.is_in(wa_id, "COMPLETED").await?;
+    }
+    site.tool(&["lead", "assign", ADA, "ana", "--wait", "30s"])
+        .await?;
+    eventually(Duration::from_secs(60), async || {
+        let done: i64 =
+            sqlx::query_scalar("SELECT count(*) FROM crm_ledger WHERE record_id IS NOT NULL")
+                .fetch_one(&site.database)
+                .await?;
+        ensure!(done == 4, "{done} records in CRMs");
+        Ok(())
+    })
+    .await?;
+    Ok(sent)
+}
+
+/// Erases one lead by the command line and the other by the API.
+async fn erase_both(desk: &Desk<'_>) -> anyhow::Result<()> {
+    let site = &desk.site;
+    desk.refused(&["lead", "erase", ADA], "say --yes").await?;
+
+    let told = site
+        .tool(&[
+            "lead", "erase", ADA, "--yes", "--id", "gone", "--wait", "30s", "--json",
+        ])
+        .await?;
+    let told: Value = serde_json::from_str(&told)?;
+    ensure!(told["outcome"]["outcome"] == "applied", "{told}");
+    let crms = told["crms"].as_array().context("crms")?;
+    ensure!(
+        crms.len() == 2 && crms.iter().all(|it| it["record_id"].is_string()),
+        "{told}"
+    );
+    let remains = told["remains"].as_array().context("remains")?;
+    let inputs = remains
+        .iter()
+        .find(|it| it["topic"] == site.topic(Topic::LeadInputs));
+    let kept = inputs
+        .and_then(|it| it["kept"].as_str())
+        .context("lead.inputs")?;
+    ensure!(kept.starts_with("for ever"), "{kept}");
+    let (status, told) = desk.give(BEN, None, json!({"type": "erase"})).await?;
+    ensure!(
+        status == 200 && told["crm_records"].as_array().map(Vec::len) == Some(2),
+        "{told}"
+    );
+    nothing_is_left(site, "1555888").await?;
+    let told = erased_events(site)?;
+    ensure!(told == 2, "{told} events of erasures");
+    Ok(())
+}
+
+/// Folds the log again from its beginning, and delivers duplicates.
+async fn replay(site: &Site<'_>, duplicates: &[Vec<u8>]) -> anyhow::Result<()> {
+    site.stop("processor").await?;
+    sqlx::query("UPDATE partition_offsets SET next_offset = 0")
+        .execute(&site.database)
+        .await?;
+    site.tool(&["recover"]).await?;
+    nothing_is_left(site, "1555888").await?;
+    site.start(Service::Processor, "processor").await?;
+    for duplicate in duplicates {
+        site.post(duplicate).await?;
+    }
+    Ok(())
+}
+
+/// Writes as one of the erased people, which makes a new lead.
+async fn write_again(desk: &Desk<'_>) -> anyhow::Result<()> {
+    let site = &desk.site;
+    // One second later by the provider's clock, which has whole seconds.
+    let again = Person::new(BEN, "Somebody");
+    eventually(Duration::from_secs(30), async || {
+        let now = Timestamp::now().millis() / 1000;
+        let id = format!("{}-{now}", site.name);
+        site.post(&text_webhook(&again, &id, now, "Hello again"))
+            .await?;
+        let (state, ..) = desk.row(BEN).await?;
+        ensure!(state.starts_with("AWAITING"), "{state}");
+        Ok(())
+    })
+    .await
 }
 
 /// Checks that the last event of each erased lead holds only the lead's id of the person.
