@@ -99,57 +99,73 @@ async fn crms(site: &Site<'_>, expected: &[Expected]) -> anyhow::Result<()> {
                 .cloned()
         };
         let contact = find(&contacts, "wa_id").context("a contact is missing")?;
-        let revision = lead.events.len();
-        let state = lead.conversation.state.as_str();
-        let score = lead.conversation.score;
-        ensure!(
-            contact.text("leadstream_state") == Some(state),
-            "contact's state"
-        );
-        ensure!(
-            contact.text("leadstream_score") == Some(&score.to_string()),
-            "contact's score"
-        );
-        // One that changed nothing else is not sent.
-        let written = contact.text("leadstream_revision");
-        let written: Option<usize> = written.and_then(|written| written.parse().ok());
-        ensure!(
-            written.is_some_and(|written| (1..=revision).contains(&written)),
-            "contact's revision"
-        );
-        ensure!(
-            contact.text("phone") == Some(&format!("+{id}")),
-            "contact's phone"
-        );
-        let budget = lead.conversation.data.get("budget");
-        ensure!(
-            contact.text("leadstream_budget") == budget.map(ToString::to_string).as_deref(),
-            "contact's budget"
-        );
+        equals_contact(lead, &contact).context(id.to_owned())?;
         let record = find(&leads, "WA_Id__c").context("a Salesforce lead is missing")?;
-        ensure!(
-            record.text("Leadstream_State__c") == Some(state),
-            "lead's state"
-        );
-        ensure!(
-            record.values.get("Leadstream_Score__c") == Some(&score.into()),
-            "lead's score"
-        );
-        let written = record.values.get("Leadstream_Revision__c");
-        let written = written.and_then(serde_json::Value::as_u64);
-        ensure!(
-            written.is_some_and(|written| (1..=revision as u64).contains(&written)),
-            "lead's revision"
-        );
-        ensure!(
-            record.values.get("Leadstream_Budget__c") == budget,
-            "lead's budget"
-        );
-        ensure!(record.assignments == 0, "assignment rules ran");
-        never_back(&contact, "leadstream_revision")?;
-        never_back(&record, "Leadstream_Revision__c")?;
+        equals_salesforce_lead(lead, &record).context(id.to_owned())?;
     }
     Ok(())
+}
+
+fn equals_contact(lead: &Expected, contact: &leadstream_sandbox::CrmRecord) -> anyhow::Result<()> {
+    let id = lead.lead_id.as_str();
+    let revision = lead.events.len();
+    let state = lead.conversation.state.as_str();
+    let score = lead.conversation.score;
+    ensure!(
+        contact.text("leadstream_state") == Some(state),
+        "contact's state"
+    );
+    ensure!(
+        contact.text("leadstream_score") == Some(&score.to_string()),
+        "contact's score"
+    );
+    // A revision without another change is not sent.
+    let written = contact.text("leadstream_revision");
+    let written: Option<usize> = written.and_then(|written| written.parse().ok());
+    ensure!(
+        written.is_some_and(|written| (1..=revision).contains(&written)),
+        "contact's revision"
+    );
+    ensure!(
+        contact.text("phone") == Some(&format!("+{id}")),
+        "contact's phone"
+    );
+    let budget = lead.conversation.data.get("budget");
+    ensure!(
+        contact.text("leadstream_budget") == budget.map(ToString::to_string).as_deref(),
+        "contact's budget"
+    );
+    never_back(contact, "leadstream_revision")
+}
+
+fn equals_salesforce_lead(
+    lead: &Expected,
+    record: &leadstream_sandbox::CrmRecord,
+) -> anyhow::Result<()> {
+    let revision = lead.events.len();
+    let budget = lead.conversation.data.get("budget");
+    let state = lead.conversation.state.as_str();
+    let score = lead.conversation.score;
+    ensure!(
+        record.text("Leadstream_State__c") == Some(state),
+        "lead's state"
+    );
+    ensure!(
+        record.values.get("Leadstream_Score__c") == Some(&score.into()),
+        "lead's score"
+    );
+    let written = record.values.get("Leadstream_Revision__c");
+    let written = written.and_then(serde_json::Value::as_u64);
+    ensure!(
+        written.is_some_and(|written| (1..=revision as u64).contains(&written)),
+        "lead's revision"
+    );
+    ensure!(
+        record.values.get("Leadstream_Budget__c") == budget,
+        "lead's budget"
+    );
+    ensure!(record.assignments == 0, "assignment rules ran");
+    never_back(record, "Leadstream_Revision__c")
 }
 
 /// Checks that no older revision overwrote a newer one (invariant 6).

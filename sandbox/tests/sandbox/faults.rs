@@ -25,9 +25,8 @@ async fn unanswered(client: &SandboxClient, endpoint: Endpoint) -> u64 {
 }
 
 #[tokio::test]
-async fn a_status_comes_in_the_vendors_words_so_often_as_ordered() {
+async fn a_fault_happens_as_often_as_ordered() {
     let world = World::new().await;
-    let token = world.token().await;
     let limited = Fault::once(
         Endpoint::HubspotUpsert,
         Effect::Status {
@@ -47,7 +46,13 @@ async fn a_status_comes_in_the_vendors_words_so_often_as_ordered() {
         assert_eq!(refused.headers["retry-after"], "7");
     }
     assert_eq!(send(world.upsert_contacts(&ann())).await.status, 200);
+    assert_eq!(world.client.contact("1").await.unwrap().unwrap().writes, 1);
+    assert!(world.client.faults().await.unwrap().is_empty());
+}
 
+#[tokio::test]
+async fn hubspot_words_each_status() {
+    let world = World::new().await;
     for (status, category) in [(409, "CONFLICT"), (423, "LOCKED"), (403, "MISSING_SCOPES")] {
         world
             .client
@@ -67,7 +72,14 @@ async fn a_status_comes_in_the_vendors_words_so_often_as_ordered() {
         .unwrap();
     let migrating = send(world.upsert_contacts(&ann())).await;
     assert_eq!(migrating.headers["retry-after"], "3600");
+    assert!(world.client.contact("1").await.unwrap().is_none());
+    assert!(world.client.faults().await.unwrap().is_empty());
+}
 
+#[tokio::test]
+async fn salesforce_words_each_status() {
+    let world = World::new().await;
+    let token = world.token().await;
     let records = json!([lead("1", "Lee")]);
     for (status, code) in [
         (403, "REQUEST_LIMIT_EXCEEDED"),
@@ -100,7 +112,6 @@ async fn a_status_comes_in_the_vendors_words_so_often_as_ordered() {
     let refused = send(world.token_request("sandbox-salesforce-secret")).await;
     assert_eq!(refused.body["error"], "invalid_grant");
     assert!(world.client.leads().await.unwrap().is_empty());
-    assert_eq!(world.client.contact("1").await.unwrap().unwrap().writes, 1);
     assert!(world.client.faults().await.unwrap().is_empty());
 }
 

@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use leadstream_harness::{World, eventually};
+use leadstream_harness::{Site, World, eventually};
 use leadstream_local::deployment::Service;
-use leadstream_sandbox::{CrmRecord, Effect, Endpoint, Fault};
+use leadstream_sandbox::{CrmRecord, Effect, Endpoint, Fault, SandboxClient};
 
 use super::{HUBSPOT, SALESFORCE, SINK, event, in_step, lead_id, ledger, publish, received, site};
 
@@ -29,20 +29,8 @@ pub(crate) fn an_update_applied_late_by_a_crm_is_distinguished_from_one_sent_lat
         let site = site(world, "late").await?;
         let client = site.sandbox.client()?;
         site.start(Service::SinkCrm, SINK).await?;
-        let sent = async |revision: i64| {
-            eventually(Duration::from_secs(10), async || {
-                for (crm, _, _) in LANES {
-                    let ledger = ledger(&site, crm).await?;
-                    let row = ledger.get(&lead_id(0)).context("no row")?;
-                    let done = row.state == "done" && row.sent == revision;
-                    ensure!(done, "{crm}: {row:?}");
-                }
-                Ok(())
-            })
-            .await
-        };
         publish(&site, &[event(0, 1)]).await?;
-        sent(1).await?;
+        is_sent(&site, 1).await?;
         for (_, endpoint, _) in LANES {
             let late = Effect::AppliedLate { ms: LATE_MS };
             client.order(&Fault::once(endpoint, late)).await?;
@@ -58,40 +46,25 @@ pub(crate) fn an_update_applied_late_by_a_crm_is_distinguished_from_one_sent_lat
         .await?;
         // Revision 2 is in flight and unanswered.
         publish(&site, &[event(0, 3)]).await?;
-        sent(3).await?;
+        is_sent(&site, 3).await?;
         eventually(Duration::from_secs(10), async || {
             ensure!(
-                holds(&client.contacts().await?, LANES[0].2)? == 2,
+                revision_of(&client.contacts().await?, LANES[0].2)? == 2,
                 "HubSpot is not late yet"
             );
             ensure!(
-                holds(&client.leads().await?, LANES[1].2)? == 2,
+                revision_of(&client.leads().await?, LANES[1].2)? == 2,
                 "Salesforce is not late yet"
             );
             Ok(())
         })
         .await?;
-        for (crm, endpoint, _) in LANES {
-            let upserts = received(&site, endpoint).await?;
-            let sent: Vec<u64> = upserts
-                .iter()
-                .flat_map(|upsert| &upsert.records)
-                .filter_map(|record| record.revision)
-                .collect();
-            ensure!(
-                sent.is_sorted() && sent.ends_with(&[3]),
-                "{crm}: sent {sent:?}"
-            );
-        }
-        for records in [client.contacts().await?, client.leads().await?] {
-            let last = records[0].history.back().context("no write")?;
-            ensure!(last.late, "the older write is not marked as late");
-        }
+        is_newer_sent_last_and_older_applied_last(&site, &client).await?;
         publish(&site, &[event(0, 4)]).await?;
-        sent(4).await?;
+        is_sent(&site, 4).await?;
         let (contacts, leads) = (client.contacts().await?, client.leads().await?);
         ensure!(
-            holds(&contacts, LANES[0].2)? == 4 && holds(&leads, LANES[1].2)? == 4,
+            revision_of(&contacts, LANES[0].2)? == 4 && revision_of(&leads, LANES[1].2)? == 4,
             "not repaired"
         );
         // The common check of all tests reports this record as old.
@@ -102,8 +75,45 @@ pub(crate) fn an_update_applied_late_by_a_crm_is_distinguished_from_one_sent_lat
     })
 }
 
+/// Waits until both CRMs are known to have `revision`.
+async fn is_sent(site: &Site<'_>, revision: i64) -> anyhow::Result<()> {
+    eventually(Duration::from_secs(10), async || {
+        for (crm, _, _) in LANES {
+            let ledger = ledger(site, crm).await?;
+            let row = ledger.get(&lead_id(0)).context("no row")?;
+            let done = row.state == "done" && row.sent == revision;
+            ensure!(done, "{crm}: {row:?}");
+        }
+        Ok(())
+    })
+    .await
+}
+
+async fn is_newer_sent_last_and_older_applied_last(
+    site: &Site<'_>,
+    client: &SandboxClient,
+) -> anyhow::Result<()> {
+    for (crm, endpoint, _) in LANES {
+        let upserts = received(site, endpoint).await?;
+        let sent: Vec<u64> = upserts
+            .iter()
+            .flat_map(|upsert| &upsert.records)
+            .filter_map(|record| record.revision)
+            .collect();
+        ensure!(
+            sent.is_sorted() && sent.ends_with(&[3]),
+            "{crm}: sent {sent:?}"
+        );
+    }
+    for records in [client.contacts().await?, client.leads().await?] {
+        let last = records[0].history.back().context("no write")?;
+        ensure!(last.late, "the older write is not marked as late");
+    }
+    Ok(())
+}
+
 /// Returns the revision in the only record.
-fn holds(records: &[CrmRecord], field: &str) -> anyhow::Result<u64> {
+fn revision_of(records: &[CrmRecord], field: &str) -> anyhow::Result<u64> {
     let record = records.first().context("no record")?;
     let value = record.values.get(field).context("no revision")?;
     let number = value.as_u64().or_else(|| value.as_str()?.parse().ok());

@@ -186,12 +186,19 @@ pub(crate) fn a_throttled_request_waits_and_counts_no_attempt(world: &World) -> 
 pub(crate) fn a_fault_of_the_whole_organisation_halts_its_crm_without_dead_letters(
     world: &World,
 ) -> anyhow::Result<()> {
-    let [hubspot, salesforce] = LANES;
-    let halt = |counted, fault, reason| row(Class::Halt, counted, fault, reason);
+    play(world, "halted", &halts_of_hubspot(), &halts_of_salesforce())
+}
+
+fn halt(counted: &'static str, fault: Fault, reason: &'static str) -> Row {
+    row(Class::Halt, counted, fault, reason)
+}
+
+fn halts_of_hubspot() -> Vec<Row> {
+    let [hubspot, _] = LANES;
     let missing = "Property values were not valid: [{\"isValid\":false,\"error\":\"PROPERTY_DOESNT_EXIST\",\"name\":\"leadstream_score\"}]";
     let missing = json!({ "status": "error", "message": missing, "category": "VALIDATION_ERROR" });
     let missing = ErrorBody::Json(missing);
-    let of_hubspot = vec![
+    vec![
         halt(
             "auth",
             hubspot.fault(Effect::TokenExpired),
@@ -216,14 +223,18 @@ pub(crate) fn a_fault_of_the_whole_organisation_halts_its_crm_without_dead_lette
             reason: "create the contact property",
             ..hubspot.of_each_record("PROPERTY_DOESNT_EXIST")
         },
-    ];
+    ]
+}
+
+fn halts_of_salesforce() -> Vec<Row> {
+    let [_, salesforce] = LANES;
     let refused = Effect::Status {
         status: 400,
         code: Some("invalid_client".to_owned()),
         retry_after_s: None,
         body: VENDOR,
     };
-    let of_salesforce = vec![
+    vec![
         halt(
             "auth",
             salesforce.fault(Effect::TokenExpired),
@@ -267,8 +278,7 @@ pub(crate) fn a_fault_of_the_whole_organisation_halts_its_crm_without_dead_lette
             reason: "LICENSE_LIMIT_EXCEEDED",
             ..salesforce.of_each_record("LICENSE_LIMIT_EXCEEDED")
         },
-    ];
-    play(world, "halted", &of_hubspot, &of_salesforce)
+    ]
 }
 
 /// Plays the rows of both CRMs side by side, each CRM's rows one after another.

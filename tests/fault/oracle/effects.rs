@@ -79,6 +79,13 @@ impl Oracle {
             counts.events += 1;
             Ok(())
         })?;
+        self.compare_events(deliveries)
+    }
+
+    fn compare_events(
+        &self,
+        mut deliveries: HashMap<String, FirstDeliveries>,
+    ) -> anyhow::Result<()> {
         for (key, lead) in &self.leads {
             let mut found = deliveries.remove(key).unwrap_or_default().by_revision;
             for (revision, wanted) in (1..).zip(&lead.events) {
