@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_figure_stands_beside_its_bound() {
+    fn a_figure_is_shown_with_its_bound() {
         let rows = rows(&samples());
         let names: Vec<&str> = rows.iter().map(|row| row.name).collect();
         assert_eq!(
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn a_figure_whose_bound_was_not_measured_stands_alone() {
+    fn a_figure_without_a_measured_bound_is_shown_alone() {
         let rows = rows(&[Sample::new(Figure::Webhooks, 1.0)]);
         assert_eq!((rows.len(), rows[0].bounds.len()), (1, 0));
     }

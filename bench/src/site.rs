@@ -32,7 +32,7 @@ pub(super) struct Servers<'s> {
     pub(super) stack: &'s Stack,
     /// The program whose services are measured.
     services: PathBuf,
-    /// Ids that frame what is written; the same for every topic prefix.
+    /// Schema ids, the same for every topic prefix.
     pub(super) ids: SchemaIds,
     /// Inputs that were made already: making them takes longer than reading them.
     made: Mutex<Vec<(Conversations, Arc<[Outgoing]>)>>,

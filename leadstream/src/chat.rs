@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_long_answer_goes_on_below_itself() {
+    fn a_long_reply_is_indented_on_its_next_lines() {
         let text = speech(Ink::Bot, "bot", &"word ".repeat(30), Style::PLAIN);
         let lines: Vec<&str> = text.lines().collect();
         assert!(lines[0].starts_with("bot   word"));

@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn long_text_goes_on_below_its_first_word() {
+    fn long_text_is_indented_on_its_next_lines() {
         let text = "word ".repeat(20);
         let wrapped = wrap(&text, 20);
         let lines: Vec<&str> = wrapped.lines().collect();

@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_refusal_is_told_by_status_code_and_retry_after() {
+    async fn an_error_has_status_code_and_retry_after() {
         let (graph, _) = start().await;
         let refused = |status, code, subcode, seconds: Option<u64>| {
             SendResult::Refused(GraphError {

@@ -344,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_is_a_repeat_the_second_time() {
+    fn an_id_is_known_the_second_time() {
         let mut partition = Partition::new(1);
         assert!(!partition.remember("a"));
         assert!(!partition.remember("b"));

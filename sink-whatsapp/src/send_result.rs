@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn documented_codes_have_their_verdict_whatever_the_status() {
+    fn documented_codes_have_their_reaction_whatever_the_status() {
         let give_up = |class| Reaction::GiveUp(class);
         let table: [(&[i64], Reaction); 9] = [
             (
@@ -296,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_that_does_not_exist_yet_is_judged_by_its_status() {
+    fn an_unknown_code_is_classified_by_its_status() {
         assert_eq!(
             reaction(400, 139_999),
             Reaction::GiveUp(GiveUpReason::Refused)
@@ -307,7 +307,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_refusal_counts_as_accepted(
+        fn no_error_counts_as_accepted(
             status in any::<u16>(), code in prop::option::of(any::<i64>())
         ) {
             prop_assert_ne!(reaction(status, code), Reaction::Accepted);

@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reply_that_was_never_sent_stands_in_nobody_s_way() {
+    fn a_reply_that_was_never_sent_keeps_no_other_back() {
         let mut window = Window::default();
         assert!(window.push(1, Some("bea"), ()));
         assert!(window.push(2, Some("ann"), ()));
@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_done_beyond_one_that_waits_is_noted_where_it_keeps_others_back() {
+    fn finished_replies_beyond_a_waiting_one_are_committed_where_they_keep_others_back() {
         let mut window = Window::default();
         assert!(window.push(1, Some("ann"), ()));
         assert!(window.push(2, Some("bea"), ()));

@@ -222,7 +222,7 @@ pub(crate) fn a_person_with_two_leads_is_erased_under_both_ids_and_either_key(
         post(&site, &more).await?;
         dropped(&site, sent.len() + more.len()).await?;
         nothing_is_left(&site, "1555888").await?;
-        // The older key is still wanted, and the newer one is by now.
+        // The older key is still needed, and the newer one is needed now.
         site.stop("processor").await?;
         set_key(&mut site, OLD);
         site.spawn(Service::Processor, "processor")?;

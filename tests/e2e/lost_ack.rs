@@ -25,7 +25,7 @@ pub(crate) fn a_webhook_with_a_lost_acknowledgement_gets_503_and_has_one_effect(
         site.post(&script.webhook(0)).await?;
         lose(&mut site, script).await?;
 
-        // The same process takes it, and goes on.
+        // The same process accepts it, and continues.
         world.proxy.heal();
         for index in 1..script.said.len() {
             site.post(&script.webhook(index)).await?;

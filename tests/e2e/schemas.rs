@@ -1,4 +1,4 @@
-//! Schemas in the real registry.
+//! Tests schemas in the real registry, and services while it is unavailable.
 
 use std::time::Duration;
 

@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn every_request_is_sent_once_and_not_before_its_time_and_broken_connections_are_told() {
+    async fn every_request_is_sent_once_and_not_early_and_broken_connections_are_reported() {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let target = Target {
             address: listener.local_addr().unwrap(),

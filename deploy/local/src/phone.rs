@@ -185,7 +185,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn answers_are_told_in_words_and_repeated_where_meta_would() {
+    fn responses_are_described_and_posts_are_repeated_where_meta_does() {
         let of = |status: u16| verdict(Ok(StatusCode::from_u16(status).unwrap()));
         assert_eq!(of(200), Verdict::Taken);
         assert!(matches!(of(401), Verdict::Refused(why) if why.contains("META_APP_SECRET")));

@@ -173,7 +173,7 @@ impl Process {
     /// ended.
     pub async fn stop(&self) -> ExitStatus {
         self.signal(self.stop_signal);
-        // A paused process takes no other signal until it goes on.
+        // A paused process receives no other signal until it is resumed.
         self.signal(Signal::SIGCONT);
         match timeout(self.grace, self.wait()).await {
             Ok(status) => status,
@@ -335,7 +335,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_paused_child_stands_still_until_it_is_resumed_or_stopped() {
+    async fn a_paused_child_does_nothing_until_it_is_resumed_or_stopped() {
         let dir = Folder::new();
         let process = dir.shell("trap 'echo asked; exit 0' TERM; echo ready; while :; do :; done");
         wrote(&process, "ready").await;

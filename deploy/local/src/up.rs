@@ -99,7 +99,7 @@ async fn live(
     }
 }
 
-/// Plays the conversation where it may be played, then waits for ever unless it was `--once`.
+/// Plays the conversation if possible, then waits for the end of the run, unless it was `--once`.
 async fn conversation(
     stack: &Stack,
     settings: &Settings,

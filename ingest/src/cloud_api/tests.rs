@@ -153,7 +153,7 @@ fn contacts_are_matched_by_id_and_not_by_position() {
 }
 
 #[test]
-fn a_senders_ids_are_found_wherever_they_stand() {
+fn a_senders_ids_are_found_in_any_member() {
     let bsuid = "US.13491208655302741918";
     let sender = |contacts: Value, message: Value| {
         let mut message = message;
@@ -269,7 +269,7 @@ fn a_timestamp_is_seconds_or_milliseconds_as_text_or_integer() {
 }
 
 #[test]
-fn an_item_that_cannot_be_understood_is_a_dead_letter_and_fails_no_neighbour() {
+fn an_item_that_cannot_be_understood_is_a_dead_letter_and_affects_no_other() {
     let body = value(json!({
         "messages": [text("a", "491"), { "from": "491" }, 7, ["x"], { "id": "wamid.2" }, text("b", "492")],
         "statuses": [{ "status": "sent", "timestamp": "1750000000" }, "sent"],
@@ -368,7 +368,7 @@ fn other_fields_and_errors_of_a_value_are_notices() {
 }
 
 #[test]
-fn only_what_is_no_webhook_is_refused_as_a_whole() {
+fn only_a_body_that_is_no_webhook_is_refused_as_a_whole() {
     let trailing = br#"{"object":"whatsapp_business_account","entry":[]} x"#;
     for body in [&b""[..], b"{", b"\xff\xfe", trailing, b"{\"object\":"] {
         assert_eq!(parse(body, NOW).err(), Some(EnvelopeError::NotJson));
@@ -390,7 +390,7 @@ fn only_what_is_no_webhook_is_refused_as_a_whole() {
 }
 
 #[test]
-fn a_status_that_names_nobody_is_known_by_its_message() {
+fn a_status_without_a_person_is_keyed_by_its_message() {
     let status = json!({ "id": "wamid.S", "status": "read", "timestamp": "1750000000" });
     let status = statuses(&value(json!({ "statuses": [status] }))).remove(0);
     assert_eq!(
@@ -442,7 +442,7 @@ fn a_body_of_a_thousand_items_is_taken_and_one_of_countless_refused() {
 }
 
 #[test]
-fn what_many_records_repeat_is_kept_short() {
+fn values_repeated_in_many_records_are_bounded() {
     let long = "x".repeat(5000);
     let contact = json!({ "wa_id": "491", "user_id": long, "profile": { "name": long } });
     let body = value(json!({ "contacts": [contact], "messages": [text("a", "491")] }));
@@ -466,7 +466,7 @@ fn ids(sender: &leadstream_schemas::Sender) -> [&str; 2] {
 }
 
 #[test]
-fn what_is_no_id_names_nobody() {
+fn junk_is_no_id() {
     let too_long = format!("US.{}", "1".repeat(129));
     for junk in [
         json!("null"),

@@ -36,13 +36,13 @@ const TEXT: &str = r#"{"object":"whatsapp_business_account","entry":[{"id":"1","
     "messages":[{"from":"491","id":"wamid.1","timestamp":"1750000000","type":"text","text":{"body":"Hi"}},{"id":"broken"}],
     "statuses":[{"id":"wamid.S","status":"sent","timestamp":"1750000000","recipient_id":"492"}]}}]}]}"#;
 
-/// Keeps what it was given, and answers as the test wants.
+/// A fake of Kafka: keeps records, and answers as the test wants.
 #[derive(Default)]
 struct Broker {
     records: Mutex<Vec<Outgoing>>,
     unavailable: bool,
     full: AtomicBool,
-    /// With these, a publication announces itself and waits for the word to go on.
+    /// If set, a publication notifies the first, and waits for the second.
     gate: Option<(Notify, Notify)>,
 }
 
@@ -238,7 +238,7 @@ async fn a_signed_webhook_is_published_item_by_item_within_its_trace() {
 }
 
 #[tokio::test]
-async fn what_is_not_signed_is_refused_and_told_nothing() {
+async fn an_unsigned_request_is_refused_without_details() {
     let service = start(Broker::default()).await;
     let right = sign("new", TEXT);
     let foreign = sign("another", TEXT);

@@ -95,7 +95,7 @@ fn raw(raw: Option<&serde_json::value::RawValue>) -> Value {
 }
 
 #[test]
-fn only_what_is_no_webhook_is_refused_as_a_whole() {
+fn only_a_body_that_is_no_wasender_webhook_is_refused_as_a_whole() {
     let refused = |body: &[u8]| parse(body, &Sessions::default(), NOW).err();
     for body in [&b""[..], b"{", b"\xff\xfe", br#"{"event":"x"} y"#, b"nul"] {
         assert_eq!(refused(body), Some(EnvelopeError::NotJson));

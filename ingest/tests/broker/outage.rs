@@ -6,7 +6,8 @@ use crate::client::unavailable;
 use crate::service::{Cluster, Service};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn while_the_broker_is_away_webhooks_are_refused_and_health_says_why_and_then_both_heal() {
+async fn while_the_broker_is_unavailable_webhooks_are_refused_and_health_says_why_until_it_returns()
+{
     let cluster = Cluster::start();
     let service = Service::start(&cluster, &["--ingest-ack-timeout=1s"]).await;
     assert_eq!(service.post("wamid.1").await.status, 200);

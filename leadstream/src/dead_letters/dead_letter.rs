@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_are_put_together_whatever_their_order_and_a_missing_one_is_told() {
+    fn parts_are_joined_in_any_order_and_a_missing_one_is_counted() {
         let part = |offset, value: &[u8], trace, part| {
             raw(
                 offset,
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn a_crm_s_letter_is_redriven_by_its_lead_and_others_as_records() {
+    fn a_crm_s_dead_letter_is_redriven_by_its_lead_and_others_as_records() {
         let event = json!({
             "event": "lead_state_updated", "id": "a:1", "timestamp": "2026-11-23T10:15:00Z",
             "data": {

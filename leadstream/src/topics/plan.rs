@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn an_existing_topic_stays_and_its_differences_are_told() {
+    fn an_existing_topic_stays_and_its_differences_are_printed() {
         assert_eq!(
             describe(&inputs(), Some(&existing("-1"))),
             "topic lead.inputs: there, 6 partitions"

@@ -51,7 +51,7 @@ impl Screen<'_> {
             places.push(("sandbox".to_owned(), sandbox.clone()));
             places.push((
                 String::new(),
-                format!("stands in for {}", self.0.stand_ins.join(", ")),
+                format!("simulates {}", self.0.stand_ins.join(", ")),
             ));
         }
         places.push(("logs".to_owned(), self.in_data_dir("logs")));
@@ -211,7 +211,7 @@ mod tests {
             "http://127.0.0.1:20003/apis/ccompat/v7",
             "http://127.0.0.1:20004",
             "http://127.0.0.1:20005/metrics",
-            "stands in for WhatsApp, HubSpot, Salesforce",
+            "simulates WhatsApp, HubSpot, Salesforce",
             ".leadstream/logs",
             "--topic lead.events",
         ] {

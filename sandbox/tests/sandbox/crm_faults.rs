@@ -99,7 +99,7 @@ async fn a_record_s_error_may_say_what_was_ordered() {
 }
 
 #[tokio::test]
-async fn upserts_are_kept_in_the_order_of_their_arrival_whatever_becomes_of_them() {
+async fn upserts_are_logged_in_the_order_of_their_arrival_whatever_their_results() {
     let hubspot = HubspotConfig {
         revision: Some("annualrevenue".to_owned()),
         ..HubspotConfig::default()

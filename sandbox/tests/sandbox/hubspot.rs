@@ -280,7 +280,7 @@ async fn a_wrong_token_is_refused() {
 }
 
 #[tokio::test]
-async fn limits_are_told_and_kept() {
+async fn limits_are_reported_and_enforced() {
     let hubspot = HubspotConfig {
         requests_per_10_seconds: Some(2),
         properties: vec![Property::unique("wa_id")],

@@ -226,7 +226,7 @@ fn a_commit_that_failed_is_made_again_before_the_next_reply_goes() {
 }
 
 #[test]
-fn repeats_are_not_sent_whether_the_first_was_handled_before_or_still_waits() {
+fn duplicates_are_not_sent_whether_the_first_was_handled_before_or_still_waits() {
     let mut fixture = Fixture::committed(Some(10));
     let effects = fixture.read(vec![
         encoded(8, &reply("a1", "ann")),
@@ -289,7 +289,7 @@ fn waiting(offset: i64, written: u64) -> Record {
 }
 
 #[test]
-fn a_newer_reply_replaces_one_that_still_waits_and_holds_up_no_other_lead() {
+fn a_newer_reply_replaces_a_waiting_one_and_delays_no_other_lead() {
     let mut fixture = Fixture::new();
     assert!(sends(&fixture.read(vec![waiting(0, 0)])).is_empty());
     let effects = fixture.read(vec![waiting(1, 400), encoded(2, &reply("b1", "bea"))]);
@@ -308,7 +308,7 @@ fn a_newer_reply_replaces_one_that_still_waits_and_holds_up_no_other_lead() {
 }
 
 #[test]
-fn one_that_waits_long_holds_no_other_lead_s_conversation_up() {
+fn a_reply_that_waits_long_delays_no_other_lead() {
     let mut fixture = Fixture::new();
     let mut slow = reply("a0", "ann");
     slow.not_before = Some(after(NOW, Duration::from_secs(30)));
@@ -353,7 +353,7 @@ fn one_that_waits_long_holds_no_other_lead_s_conversation_up() {
 }
 
 #[test]
-fn whoever_types_for_ever_is_answered_ten_seconds_after_the_first_reply_was_due() {
+fn a_person_who_never_stops_typing_is_answered_ten_seconds_after_the_first_reply_was_due() {
     let mut fixture = Fixture::new();
     let mut answered = None;
     for offset in 0..40 {

@@ -71,7 +71,7 @@ impl Record {
         let stop = Signal::from_str(&self.stop_signal).unwrap_or(Signal::SIGTERM);
         for (signal, within) in [(stop, GRACE), (Signal::SIGKILL, KILL_WITHIN)] {
             self.signal(signal)?;
-            // A stopped process takes no other signal until it goes on.
+            // A stopped process receives no other signal until it is resumed.
             self.signal(Signal::SIGCONT)?;
             let deadline = Instant::now() + within;
             while Instant::now() < deadline {

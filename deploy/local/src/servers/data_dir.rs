@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_second_owner_is_told_who_holds_the_folder() {
+    fn a_second_owner_s_error_names_the_first() {
         let dir = tempfile::tempdir().unwrap();
         let _first = DataDir::open(dir.path()).unwrap();
 

@@ -126,7 +126,7 @@ impl Real {
         self.split(true)
     }
 
-    /// Names of what the sandbox stands in for.
+    /// Returns the names of the simulated vendors.
     pub(super) fn stand_ins(self) -> Vec<&'static str> {
         self.split(false)
     }
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn the_sandbox_stands_in_for_what_is_not_given() {
+    fn the_sandbox_simulates_vendors_without_credentials() {
         assert_eq!(real(&[]).unwrap(), Real::default());
         assert_eq!(
             real(&["HUBSPOT_ACCESS_TOKEN_FILE"]).unwrap().stand_ins(),
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn the_conversation_is_played_to_stand_ins_only() {
+    fn the_conversation_is_played_to_the_sandbox_only() {
         let hubspot = real(&["HUBSPOT_ACCESS_TOKEN"]).unwrap();
         assert_eq!(no_demo(&args(&[]), Real::default(), false), None);
         assert_eq!(

@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn without_anything_given_services_get_stand_ins_and_local_secrets() {
+    async fn without_settings_services_get_the_sandbox_and_local_secrets() {
         let settings = settings(Given::default(), Real::default());
         let deployment = deploy(&settings).await;
         assert_eq!(deployment.kafka, "broker:9092");

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::stack_file::StackFile;
 
-/// One thing that happened.
+/// An event of a run.
 #[derive(Debug)]
 pub enum Event<'a> {
     /// Everything is ready.
@@ -33,7 +33,7 @@ pub struct Overview<'a> {
     pub file: &'a StackFile,
     /// As the user wrote it.
     pub data_dir: &'a Path,
-    /// Names of what the sandbox stands in for.
+    /// The names of the simulated vendors.
     pub stand_ins: Vec<&'static str>,
     /// Java and the class path of Kafka's tools, when Kafka was started here.
     pub kafka_tools: Option<(PathBuf, String)>,

@@ -118,7 +118,7 @@ impl<'a> Site<'a> {
             app_secret: secrets.meta_app_secret.as_str().into(),
         });
         self.sandbox = Some(Sandbox::start(config).await?);
-        step.done(&format!("stands in for {}", stand_ins.join(", ")));
+        step.done(&format!("simulates {}", stand_ins.join(", ")));
         Ok(())
     }
 

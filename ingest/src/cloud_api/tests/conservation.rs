@@ -70,7 +70,7 @@ proptest! {
     }
 
     #[test]
-    fn whatever_stands_among_the_items_each_lands_once(
+    fn each_item_ends_once_among_any_others(
         messages in prop::collection::vec(any_json(), 0..6),
         statuses in prop::collection::vec(any_json(), 0..6),
         contacts in prop::collection::vec(any_json(), 0..3),
@@ -87,7 +87,7 @@ proptest! {
     }
 
     #[test]
-    fn whatever_stands_in_place_of_changes_nothing_panics(changes in any_json()) {
+    fn no_value_in_place_of_changes_panics(changes in any_json()) {
         prop_assert!(parse(&webhook(&changes), NOW).is_ok());
     }
 }

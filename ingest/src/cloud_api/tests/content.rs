@@ -73,7 +73,7 @@ fn a_type_of_another_shape_or_time_is_unsupported_with_its_json_beside_it() {
 }
 
 #[test]
-fn a_voice_note_is_audio_that_was_spoken() {
+fn a_voice_note_is_spoken_audio() {
     let media = |content: Content| match content {
         Content::Media { media, .. } => media,
         other => panic!("{other:?}"),
@@ -93,7 +93,7 @@ fn a_voice_note_is_audio_that_was_spoken() {
 }
 
 #[test]
-fn a_form_s_answers_are_a_text_whatever_stands_in_it() {
+fn a_form_s_answers_are_a_text_with_any_content() {
     let answers = |json: Value| match content(
         "interactive",
         json!({ "type": "nfm_reply", "nfm_reply": { "name": "flow", "response_json": json } }),

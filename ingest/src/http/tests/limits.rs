@@ -30,7 +30,7 @@ impl Service {
     }
 }
 
-/// Whatever comes until the server closes.
+/// Returns everything until the server closes.
 async fn answer(stream: &mut TcpStream) -> String {
     let mut answer = Vec::new();
     let read = stream.read_to_end(&mut answer);
@@ -41,7 +41,7 @@ async fn answer(stream: &mut TcpStream) -> String {
     String::from_utf8(answer).unwrap()
 }
 
-/// The head of an answer on a connection that stays open.
+/// Returns the head of a response on a connection that stays open.
 async fn status(stream: &mut TcpStream) -> String {
     let mut answer = [0; 1024];
     let read = stream.read(&mut answer);
@@ -108,7 +108,7 @@ async fn half_of_a_head_is_answered_408_and_an_idle_connection_closed_without_a_
 }
 
 #[tokio::test]
-async fn a_slow_body_is_answered_408_and_holds_up_nobody() {
+async fn a_slow_body_is_answered_408_and_delays_no_other() {
     let service = start_with(Broker::default(), |webhook| {
         webhook.room = Room::new(ROOM);
         webhook.body_timeout = Duration::from_millis(1500);
@@ -152,10 +152,10 @@ async fn past_the_limit_of_connections_the_answer_is_503() {
         .write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
         .await
         .unwrap();
-    let told = answer(&mut surplus).await;
+    let response = answer(&mut surplus).await;
     assert!(
-        told.starts_with("HTTP/1.1 503 ") && told.contains("retry-after: 1"),
-        "{told}"
+        response.starts_with("HTTP/1.1 503 ") && response.contains("retry-after: 1"),
+        "{response}"
     );
     drop(open);
     let answered = async {
@@ -233,7 +233,7 @@ async fn a_request_that_was_accepted_is_answered_after_the_shutdown_began() {
 }
 
 #[tokio::test]
-async fn while_it_drains_requests_are_taken_and_told_to_go_elsewhere() {
+async fn while_it_drains_requests_are_accepted_and_connections_closed() {
     let service = start(Broker::default()).await;
     let request = head(EMPTY, &format!("content-length: {}", EMPTY.len())) + EMPTY;
     let mut kept = service.connect().await;
@@ -245,10 +245,10 @@ async fn while_it_drains_requests_are_taken_and_told_to_go_elsewhere() {
     let mut new = service.connect().await;
     new.write_all(request.as_bytes()).await.unwrap();
     for stream in [&mut kept, &mut new] {
-        let told = answer(stream).await;
+        let response = answer(stream).await;
         assert!(
-            told.starts_with("HTTP/1.1 200 ") && told.contains("connection: close"),
-            "{told}"
+            response.starts_with("HTTP/1.1 200 ") && response.contains("connection: close"),
+            "{response}"
         );
     }
     service.server.await.unwrap();

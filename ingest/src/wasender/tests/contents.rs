@@ -76,7 +76,7 @@ fn media_are_known_by_their_member() {
 }
 
 #[test]
-fn a_voice_note_is_audio_that_was_spoken() {
+fn a_wasender_voice_note_is_spoken_audio() {
     let Content::Media {
         media,
         sha256,

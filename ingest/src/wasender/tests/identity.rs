@@ -19,7 +19,7 @@ fn some(phone: &str, lid: &str) -> (Option<String>, Option<String>) {
 }
 
 #[test]
-fn a_senders_ids_are_found_wherever_they_stand() {
+fn ids_of_a_wasender_sender_are_found_in_any_member() {
     let (phone, lid) = ("15550100001", "20000000000001");
     let jid = "15550100001@s.whatsapp.net";
     let lid_jid = "20000000000001@lid";

@@ -42,7 +42,7 @@ fn a_persons_text_becomes_an_input() {
 }
 
 #[test]
-fn messages_stand_in_an_object_an_array_or_the_data_itself() {
+fn messages_are_in_an_object_an_array_or_the_data_itself() {
     for event in [
         "messages.upsert",
         "messages.received",
@@ -73,7 +73,7 @@ fn an_event_without_messages_has_no_items() {
 }
 
 #[test]
-fn an_item_that_cannot_be_understood_is_a_dead_letter_and_fails_no_neighbour() {
+fn a_wasender_item_that_cannot_be_understood_is_a_dead_letter_and_affects_no_other() {
     let without = |member: &str| {
         let mut message = hello();
         message["key"].as_object_mut().unwrap().remove(member);

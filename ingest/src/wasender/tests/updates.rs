@@ -13,7 +13,7 @@ fn key(from_me: bool) -> Value {
 }
 
 #[test]
-fn a_status_is_a_number_or_a_word_wherever_it_stands() {
+fn a_status_is_a_number_or_a_word_in_any_member() {
     use DeliveryStatus::{Delivered, Failed, Pending, Played, Read, Sent, Unknown};
     for (value, expected) in [
         (json!(0), Failed),
@@ -61,7 +61,7 @@ fn a_status_is_a_number_or_a_word_wherever_it_stands() {
 }
 
 #[test]
-fn a_status_may_name_nobody_but_needs_an_id() {
+fn a_status_needs_an_id_and_no_person() {
     let nobody = status(
         "messages.update",
         &json!({ "key": { "id": "3A01" }, "status": "read" }),
@@ -110,7 +110,7 @@ fn edited(key: &Value, text: &str) -> Value {
 }
 
 #[test]
-fn an_update_with_new_words_of_a_person_is_an_edit_and_repeats_are_one() {
+fn an_update_with_new_text_is_an_edit_and_its_duplicates_are_one() {
     let first = input("messages.update", &edited(&key(false), "Hey"));
     let message_id = "sales/3A01".to_owned();
     assert_eq!(

@@ -104,7 +104,7 @@ fn a_stopped_number_is_probed_and_sends_on_once_it_works() {
 }
 
 #[test]
-fn what_is_refused_for_good_goes_to_dead_letters_before_it_is_done() {
+fn a_permanently_refused_reply_is_a_dead_letter_before_it_is_done() {
     for (code, class) in [
         (100, GiveUpReason::Refused),
         (131_026, GiveUpReason::StopWriting),
@@ -159,7 +159,7 @@ fn a_run_of_refusals_stops_the_number_instead_of_emptying_the_topic() {
 }
 
 #[test]
-fn what_is_no_reply_or_has_no_form_goes_to_dead_letters_and_a_run_of_it_stops() {
+fn undecodable_and_unsendable_records_are_dead_letters_and_a_run_of_them_stops() {
     let mut fixture = Fixture::new();
     let mut foreign = reply("a1", "ann");
     foreign.platform = Platform::Wasender;

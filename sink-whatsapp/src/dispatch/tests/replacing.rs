@@ -94,7 +94,7 @@ fn sent(fixture: &mut Fixture, mut effects: Vec<Effect>) -> Vec<String> {
 }
 
 #[test]
-fn a_prompt_that_waits_for_whatever_is_not_sent_once_a_later_record_is_there() {
+fn a_waiting_prompt_is_not_sent_once_a_later_record_is_there() {
     for (later, says) in later() {
         for (case, mut fixture) in waits(&reply("a", "ann")).into_iter().enumerate() {
             let effects = fixture.read(vec![encoded(9, &later)]);
@@ -150,7 +150,7 @@ fn a_prompt_under_way_is_not_tried_again_and_its_answer_counts() {
 }
 
 #[test]
-fn a_later_record_concerns_its_own_lead_and_a_repeat_of_an_earlier_one_nobody() {
+fn a_later_record_replaces_only_its_own_lead_s_replies_and_a_duplicate_replaces_none() {
     let mut fixture = Fixture::new();
     let mut slow = reply("a", "ann");
     slow.not_before = Some(after(NOW, Duration::from_secs(20)));

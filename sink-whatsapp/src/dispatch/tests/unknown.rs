@@ -60,7 +60,7 @@ fn a_reply_is_tried_once_more_and_then_given_up_with_how_to_check_it() {
 }
 
 #[test]
-fn whoever_has_the_partition_next_tries_it_once_more_and_no_more() {
+fn the_next_owner_of_the_partition_tries_it_once_more() {
     let mut fixture = Fixture::new();
     let effects = fixture.read(vec![encoded(0, &reply("a1", "ann"))]);
     let effects = fixture.handle(Event::SendFinished(ticket(&effects), SendResult::Unknown));
@@ -179,7 +179,7 @@ fn finish_all(
 }
 
 #[test]
-fn a_day_without_answers_costs_few_requests_and_nobody_more_than_two() {
+fn a_day_without_answers_costs_few_requests_and_at_most_two_per_person() {
     let mut fixture = Fixture::new();
     let sent = read(&mut fixture, 0, 1_000);
     assert_eq!(sent.len(), 8, "as many as may be under way");

@@ -103,7 +103,7 @@ fn the_article_s_conversation_has_no_problem() {
 }
 
 #[test]
-fn each_deviation_is_told_by_where_it_is() {
+fn each_deviation_is_reported_with_its_position() {
     type Change = fn(&mut Outcome);
     let cases: [(&str, Change); 9] = [
         ("replies", |it| it.replies[1].push('?')),
