@@ -5,6 +5,7 @@
 pub mod config;
 pub mod database;
 pub mod lifecycle;
+pub mod metrics;
 pub mod migrations;
 pub mod ops;
 mod retry;

@@ -49,8 +49,11 @@ pub(crate) fn init_logs(format: LogFormat, filter: &str) -> Result<(), String> {
 /// # Errors
 /// Returns an error if a recorder is already installed.
 pub(crate) fn init_metrics() -> Result<PrometheusHandle, BuildError> {
+    prometheus()?.install_recorder()
+}
+
+pub(crate) fn prometheus() -> Result<PrometheusBuilder, BuildError> {
     PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), SECONDS)?
-        .set_buckets_for_metric(Matcher::Suffix("_records".into()), RECORDS)?
-        .install_recorder()
+        .set_buckets_for_metric(Matcher::Suffix("_records".into()), RECORDS)
 }
