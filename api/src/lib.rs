@@ -1,6 +1,7 @@
 //! Leads and commands over HTTP, for a company's own tools.
 
 mod limits;
+mod metrics;
 mod problem;
 mod routes;
 mod tokens;
@@ -23,7 +24,10 @@ use leadstream_service::config::{ConfigError, DatabaseArgs, RegistryArgs};
 use leadstream_service::{Context, RetryPolicy, ServiceArgs, server};
 use tokio::net::TcpListener;
 
+pub use metrics::METRICS;
+
 use limits::{LimitArgs, Rates, Requests};
+use metrics::Metrics;
 use routes::Api;
 use tokens::{TokenFile, TokensError};
 
@@ -92,8 +96,6 @@ pub enum Error {
 const RETRY: RetryPolicy =
     RetryPolicy::unlimited(Duration::from_millis(200), Duration::from_secs(5));
 const POOL: u32 = 8;
-/// Open connections of clients.
-const CONNECTIONS: &str = "leadstream_api_connections";
 
 /// Runs the API until shutdown.
 ///
@@ -154,7 +156,7 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
     let router = routes::router(api, Requests::new(&args.limits));
     // A client repeats an unanswered command without effect, so the server does not drain.
     let limits = args.limits.server(Duration::ZERO);
-    let open = metrics::gauge!(CONNECTIONS);
+    let open = Metrics::new(&[]).connections;
     server::serve(listener, router, limits, open, context.shutdown.clone()).await;
     Ok(())
 }

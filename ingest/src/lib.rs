@@ -95,7 +95,7 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
         requests: Semaphore::new(args.webhook.limits.max_requests as usize),
         room: Room::new(args.webhook.ingest_large_body_memory),
         body_timeout: args.webhook.limits.body_timeout,
-        metrics: Metrics::default(),
+        metrics: Metrics::new(&[]),
     });
     context
         .health
@@ -125,7 +125,7 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
             .webhook
             .limits
             .server(args.webhook.ingest_drain_timeout);
-        let open = metrics::connections();
+        let open = webhook.metrics.connections.clone();
         server::serve(listener, router, limits, open, context.shutdown.clone()).await;
         Ok(())
     };
@@ -226,7 +226,8 @@ async fn watch_kafka(
             limited = true;
             limit_records(&kafka, encoder).await;
         }
-        webhook.metrics.waiting(webhook.publisher.waiting());
+        let waiting = webhook.publisher.waiting();
+        webhook.metrics.unacknowledged(waiting);
         let pause = tokio::time::sleep(INTERVAL);
         if context.shutdown.run_until_cancelled(pause).await.is_none() {
             return;

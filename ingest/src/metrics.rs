@@ -1,47 +1,45 @@
-//! Metric names and handles.
+//! The metrics of ingest.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::http::StatusCode;
 use leadstream_kafka::TraceContext;
-use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
+use leadstream_service::metric_table;
+use leadstream_service::metrics::{ByLabel, Counter, Gauge, Histogram, Metric, Open};
 
 use crate::item::{Class, Ignored, Item};
 
-/// Webhook POSTs answered, by `status`.
-pub const REQUESTS: &str = "leadstream_ingest_requests_total";
-/// From the request's head to its answer, whatever the status.
-pub const REQUEST_SECONDS: &str = "leadstream_ingest_request_seconds";
-/// Items of webhooks answered 200, by `kind`: `input`, `status`, `notice`, `dead_letter`,
-/// `ignored`.
-pub const ITEMS: &str = "leadstream_ingest_items_total";
-/// Items left out on purpose, by `reason`.
-pub const IGNORED: &str = "leadstream_ingest_ignored_total";
-/// Items that could not be understood, by `class`.
-pub const DEAD_LETTERS: &str = "leadstream_ingest_dead_letters_total";
-/// Notices, by the provider's `field`; `other` for names past the first hundred.
-pub const NOTICES: &str = "leadstream_ingest_notices_total";
-/// Open connections.
-pub const CONNECTIONS: &str = "leadstream_ingest_connections";
-/// Bytes of records that wait for Kafka.
-pub const WAITING_BYTES: &str = "leadstream_ingest_waiting_bytes";
+/// The metrics of this service.
+pub const METRICS: &[&[Metric]] = &[Metrics::TABLE];
 
-const STATUSES: [StatusCode; 8] = [
-    StatusCode::OK,
-    StatusCode::BAD_REQUEST,
-    StatusCode::UNAUTHORIZED,
-    StatusCode::REQUEST_TIMEOUT,
-    StatusCode::PAYLOAD_TOO_LARGE,
-    StatusCode::UNSUPPORTED_MEDIA_TYPE,
-    StatusCode::INTERNAL_SERVER_ERROR,
-    StatusCode::SERVICE_UNAVAILABLE,
-];
-/// Fields told apart before the rest is `other`: labels must not grow with what is sent.
-const MAX_FIELDS: usize = 100;
+metric_table! {
+    pub struct Metrics() {
+        /// Webhook requests that were answered, by HTTP status.
+        requests: ByLabel<Counter> = "leadstream_ingest_requests_total"
+            (status: ["200", "400", "401", "408", "413", "415", "500", "503"]);
+        /// Time from the head of a webhook request to its response, whatever the status.
+        request_duration: Histogram = "leadstream_ingest_request_duration_seconds";
+        /// Items of webhooks that were answered 200.
+        items: ByLabel<Counter> = "leadstream_ingest_items_total"
+            (kind: ["input", "status", "notice", "dead_letter", "ignored"]);
+        /// Items that ingest skipped on purpose.
+        ignored_items: ByLabel<Counter> = "leadstream_ingest_ignored_items_total"
+            (reason: ["foreign_number", "group", "newsletter", "broadcast"]);
+        /// Items that ingest could not understand and wrote to a dead-letter topic.
+        dead_letters: ByLabel<Counter> = "leadstream_ingest_dead_letters_total"
+            (class: ["malformed", "no_id", "no_number", "no_sender", "bad_timestamp", "too_long"]);
+        /// Notices of providers about an account or a session.
+        notices: Open<Counter> = "leadstream_ingest_notices_total"
+            (field: "the provider's name of the notice, or `other` after the first hundred names");
+        /// Open connections of clients.
+        connections: Gauge = "leadstream_ingest_connections";
+        /// Bytes of records that Kafka has not acknowledged yet.
+        unacknowledged: Gauge = "leadstream_ingest_unacknowledged_bytes";
+    }
+}
 
-/// What the items of one webhook are, by number.
+/// The numbers of the items of one webhook, by kind.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     inputs: u64,
@@ -67,7 +65,7 @@ impl Tally {
         tally
     }
 
-    /// Tells of what an operator has to look at.
+    /// Logs what an operator has to look at.
     pub(crate) fn warn(&self, trace: TraceContext) {
         if !self.dead_letters.is_empty() {
             let classes: Vec<&str> = self
@@ -84,7 +82,7 @@ impl Tally {
     }
 }
 
-/// A provider's name of a notice, as far as it may be a label.
+/// Returns a provider's name of a notice if it can be a label, else `other`.
 fn label(field: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
     if field.len() <= 64 && field.bytes().all(plain) {
@@ -94,83 +92,34 @@ fn label(field: &str) -> String {
     }
 }
 
-/// Handles, made once after the recorder was installed.
-#[derive(Debug)]
-pub struct Metrics {
-    requests: [(StatusCode, Counter); STATUSES.len()],
-    seconds: Histogram,
-    inputs: Counter,
-    statuses: Counter,
-    notices: Counter,
-    dead_letters: Counter,
-    ignored: Counter,
-    fields: Mutex<BTreeMap<String, Counter>>,
-    waiting: Gauge,
-}
-
-impl Default for Metrics {
-    fn default() -> Self {
-        Self {
-            requests: STATUSES.map(|status| {
-                let label = status.as_str().to_owned();
-                (status, counter!(REQUESTS, "status" => label))
-            }),
-            seconds: histogram!(REQUEST_SECONDS),
-            inputs: counter!(ITEMS, "kind" => "input"),
-            statuses: counter!(ITEMS, "kind" => "status"),
-            notices: counter!(ITEMS, "kind" => "notice"),
-            dead_letters: counter!(ITEMS, "kind" => "dead_letter"),
-            ignored: counter!(ITEMS, "kind" => "ignored"),
-            fields: Mutex::default(),
-            waiting: gauge!(WAITING_BYTES),
-        }
-    }
-}
-
 impl Metrics {
     pub fn request(&self, status: StatusCode, took: Duration) {
-        if let Some((_, counter)) = self.requests.iter().find(|(of, _)| *of == status) {
-            counter.increment(1);
-        }
-        self.seconds.record(took);
+        self.requests.add(status.as_str(), 1);
+        self.request_duration.record(took);
     }
 
     pub fn items(&self, tally: &Tally) {
-        self.inputs.increment(tally.inputs);
-        self.statuses.increment(tally.statuses);
-        self.notices.increment(tally.notices.len() as u64);
-        self.dead_letters.increment(tally.dead_letters.len() as u64);
+        self.items.add("input", tally.inputs);
+        self.items.add("status", tally.statuses);
+        self.items.add("notice", tally.notices.len() as u64);
+        self.items
+            .add("dead_letter", tally.dead_letters.len() as u64);
         for field in &tally.notices {
-            self.field(field);
+            self.notices.with(field).increment(1);
         }
         for class in &tally.dead_letters {
-            counter!(DEAD_LETTERS, "class" => class.as_str()).increment(1);
+            self.dead_letters.add(class.as_str(), 1);
         }
         for (reason, count) in &tally.ignored {
-            self.ignored.increment(*count);
-            counter!(IGNORED, "reason" => reason.as_str()).increment(*count);
+            self.items.add("ignored", *count);
+            self.ignored_items.add(reason.as_str(), *count);
         }
     }
 
-    fn field(&self, field: &str) {
-        let mut fields = self.fields.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = fields.contains_key(field) || fields.len() < MAX_FIELDS;
-        let field = if known { field } else { "other" };
-        fields
-            .entry(field.to_owned())
-            .or_insert_with(|| counter!(NOTICES, "field" => field.to_owned()))
-            .increment(1);
-    }
-
-    pub fn waiting(&self, bytes: usize) {
+    pub fn unacknowledged(&self, bytes: usize) {
         #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
-        self.waiting.set(bytes as f64);
+        self.unacknowledged.set(bytes as f64);
     }
-}
-
-/// The number of open connections.
-pub(crate) fn connections() -> Gauge {
-    gauge!(CONNECTIONS)
 }
 
 #[cfg(test)]

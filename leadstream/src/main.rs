@@ -6,6 +6,8 @@ mod crm;
 mod dead_letters;
 mod flow;
 mod lead;
+#[cfg(test)]
+mod metrics_reference;
 mod migrate;
 mod recover;
 #[cfg(test)]

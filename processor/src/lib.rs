@@ -24,6 +24,7 @@ mod settings;
 mod store;
 mod worker;
 
+pub use metrics::METRICS;
 pub use service::{Error, run};
 pub use settings::{AccountsArgs, Args};
 pub use store::{Conversations, MIGRATIONS, StoreError, migrate, pool, resume};

@@ -1,22 +1,65 @@
-//! Metrics of the processor: `leadstream_processor_<noun>_<unit>[_total]`.
+//! The metrics of the processor.
 
-use metrics::{counter, gauge, histogram};
+use std::sync::LazyLock;
 
-const INPUTS: &str = "leadstream_processor_inputs_total";
-const EVENTS: &str = "leadstream_processor_events_total";
-const REPLIES: &str = "leadstream_processor_replies_total";
-const MERGES: &str = "leadstream_processor_merges_total";
-const AMENDMENTS_OUT_OF_REACH: &str = "leadstream_processor_amendments_out_of_reach_total";
-const COMMANDS: &str = "leadstream_processor_commands_total";
-const TIMERS: &str = "leadstream_processor_timers_total";
-const ERASURES: &str = "leadstream_processor_erasures_total";
-const BATCH: &str = "leadstream_processor_batch_records";
-const COMMIT: &str = "leadstream_processor_commit_seconds";
-const FAILURES: &str = "leadstream_processor_failures_total";
-const REPORTS: &str = "leadstream_processor_reports_leads_total";
-const PARTITIONS: &str = "leadstream_processor_partitions";
+use leadstream_service::metric_table;
+use leadstream_service::metrics::{ByLabel, Counter, Gauge, Histogram, Metric, Open};
 
-/// The outcomes of the inputs of a batch.
+/// The metrics of this service.
+pub const METRICS: &[&[Metric]] = &[Metrics::TABLE];
+
+metric_table! {
+    pub(crate) struct Metrics() {
+        /// Inputs by result. `late` counts the folded inputs that changed their lead by a refold.
+        inputs: ByLabel<Counter> = "leadstream_processor_inputs_total" (result: [
+            "folded", "late", "duplicate", "too_late", "undecodable", "forwarded", "erased"
+        ]);
+        /// Events that were committed.
+        events: Counter = "leadstream_processor_events_total";
+        /// Replies that were committed.
+        replies: Counter = "leadstream_processor_replies_total";
+        /// Merge requests. `exchanged`: a lead sent or received one. `unknown_lead`: the topic no
+        /// longer has the inputs of the lead that one names. `merged`: a lead joined another.
+        merge_requests: ByLabel<Counter> = "leadstream_processor_merge_requests_total"
+            (result: ["exchanged", "unknown_lead", "merged"]);
+        /// Edits and deletions of messages that were evicted from their lead's journal.
+        ignored_edits: Counter = "leadstream_processor_ignored_edits_total";
+        /// Commands by result.
+        commands: ByLabel<Counter> = "leadstream_processor_commands_total"
+            (result: ["applied", "rejected"]);
+        /// Timers. `fired`: time changed a lead without an input. `expired`: the reply of such a
+        /// timer had already expired.
+        timers: ByLabel<Counter> = "leadstream_processor_timers_total"
+            (result: ["fired", "expired"]);
+        /// Leads that were erased.
+        erasures: Counter = "leadstream_processor_erasures_total";
+        /// Records in a batch.
+        batch_records: Histogram = "leadstream_processor_batch_records";
+        /// Time of a commit cycle: load, fold, commit and publish one batch.
+        commit_duration: Histogram = "leadstream_processor_commit_duration_seconds";
+        /// Failures. `database`: a commit or a read failed. `delivery`: Kafka did not acknowledge a
+        /// batch. `fenced`: another processor owns the partition. `halted`: a partition halted.
+        /// `retried`: a worker waits before another attempt. `reports`: a refresh of `lead_reports`
+        /// failed. `maintenance`: expired ids and command results were not deleted.
+        failures: ByLabel<Counter> = "leadstream_processor_failures_total" (kind: [
+            "database", "delivery", "fenced", "halted", "retried", "reports", "maintenance"
+        ]);
+        /// Rows of `lead_reports` that were refreshed.
+        refreshed_report_rows: Counter = "leadstream_processor_refreshed_report_rows_total";
+        /// Partitions that a worker owns.
+        owned_partitions: Open<Gauge> = "leadstream_processor_owned_partitions"
+            (worker: "the number of the worker in its process");
+    }
+}
+
+static HANDLES: LazyLock<Metrics> = LazyLock::new(|| Metrics::new(&[]));
+
+/// Registers the metrics, so that they are served from the start.
+pub(crate) fn register() {
+    LazyLock::force(&HANDLES);
+}
+
+/// The results of the inputs of a batch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
     pub(crate) folded: u64,
@@ -51,42 +94,29 @@ pub(crate) struct Counts {
 impl Counts {
     /// Adds the counts to the metrics, once the batch is committed.
     pub(crate) fn record(&self) {
-        for (outcome, count) in [
-            ("folded", self.folded),
-            ("late", self.late),
-            ("duplicate", self.duplicates),
-            ("too_late", self.too_late),
-            ("undecodable", self.undecodable),
-            ("forwarded", self.forwarded),
-            ("erased", self.erased),
-        ] {
-            if count > 0 {
-                counter!(INPUTS, "outcome" => outcome).increment(count);
-            }
-        }
-        counter!(EVENTS).increment(self.events);
-        counter!(REPLIES).increment(self.replies);
-        for (step, count) in [
-            ("met", self.merge_requests),
-            ("missed", self.merge_requests_missed),
-            ("merged", self.merges),
-        ] {
-            if count > 0 {
-                counter!(MERGES, "step" => step).increment(count);
-            }
-        }
-        for (outcome, count) in [
-            ("applied", self.commands_applied),
-            ("rejected", self.commands_rejected),
-        ] {
-            if count > 0 {
-                counter!(COMMANDS, "outcome" => outcome).increment(count);
-            }
-        }
-        counter!(ERASURES).increment(self.erasures);
-        counter!(AMENDMENTS_OUT_OF_REACH).increment(self.amendments_out_of_reach);
-        counter!(TIMERS, "outcome" => "fired").increment(self.timers);
-        counter!(TIMERS, "outcome" => "stale").increment(self.stale);
+        let metrics = &*HANDLES;
+        metrics.inputs.add("folded", self.folded);
+        metrics.inputs.add("late", self.late);
+        metrics.inputs.add("duplicate", self.duplicates);
+        metrics.inputs.add("too_late", self.too_late);
+        metrics.inputs.add("undecodable", self.undecodable);
+        metrics.inputs.add("forwarded", self.forwarded);
+        metrics.inputs.add("erased", self.erased);
+        metrics.events.increment(self.events);
+        metrics.replies.increment(self.replies);
+        metrics.merge_requests.add("exchanged", self.merge_requests);
+        metrics
+            .merge_requests
+            .add("unknown_lead", self.merge_requests_missed);
+        metrics.merge_requests.add("merged", self.merges);
+        metrics
+            .ignored_edits
+            .increment(self.amendments_out_of_reach);
+        metrics.commands.add("applied", self.commands_applied);
+        metrics.commands.add("rejected", self.commands_rejected);
+        metrics.timers.add("fired", self.timers);
+        metrics.timers.add("expired", self.stale);
+        metrics.erasures.increment(self.erasures);
     }
 }
 
@@ -95,21 +125,21 @@ impl Counts {
     reason = "a batch is far below 2^52 records"
 )]
 pub(crate) fn batch(records: usize, seconds: f64) {
-    histogram!(BATCH).record(records as f64);
-    histogram!(COMMIT).record(seconds);
+    HANDLES.batch_records.record(records as f64);
+    HANDLES.commit_duration.record(seconds);
 }
 
-/// Counts leads whose report was updated.
+/// Counts rows of `lead_reports` that were refreshed.
 pub(crate) fn reports(leads: u64) {
-    counter!(REPORTS).increment(leads);
+    HANDLES.refreshed_report_rows.increment(leads);
 }
 
-/// Counts a failure. `kind`: `database`, `delivery`, `fenced`, `kafka`, `reports`, `upkeep`.
+/// Counts a failure of a kind that the table lists.
 pub(crate) fn failure(kind: &'static str) {
-    counter!(FAILURES, "kind" => kind).increment(1);
+    HANDLES.failures.add(kind, 1);
 }
 
-#[expect(clippy::cast_precision_loss, reason = "partitions are few")]
-pub(crate) fn partitions(lane: usize, count: usize) {
-    gauge!(PARTITIONS, "lane" => lane.to_string()).set(count as f64);
+/// Returns the gauge of the partitions that a worker owns.
+pub(crate) fn owned_partitions(worker: usize) -> Gauge {
+    HANDLES.owned_partitions.with(&worker.to_string())
 }

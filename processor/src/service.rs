@@ -25,6 +25,7 @@ use crate::flow::{DEFAULT_FLOW, Flow, FlowError};
 use crate::flows::{ACTIVATION_DELAY, Flows};
 use crate::lead::FoldError;
 use crate::maintenance;
+use crate::metrics;
 use crate::settings::Args;
 use crate::store::{Store, StoreError, pool};
 use crate::worker::halts::Halts;
@@ -85,6 +86,7 @@ const MAINTENANCE_RETRY: RetryPolicy =
 /// # Errors
 /// A wrong setting or flow; a schema of another version; offsets that contradict each other.
 pub async fn run(args: Args, context: Context) -> Result<(), Error> {
+    metrics::register();
     let document = flow_document(&args)?;
     args.kafka.validate()?;
     let store = store(&args)?;

@@ -262,7 +262,7 @@ impl Lane {
         loop {
             match self.write(&erasures, &newest, &wanted, &every, &all).await {
                 Ok(due) => {
-                    self.intake.metrics.wanted.increment(due);
+                    self.intake.metrics.desired_changes.increment(due);
                     break;
                 }
                 Err(error) if error.is_transient() => {

@@ -328,7 +328,7 @@ impl<C: Crm> Driver<C> {
     }
 
     fn ready(&self) {
-        self.shared.lane.metrics.waiting(None);
+        self.shared.lane.metrics.waiting.select(None);
         self.shared.lane.context.health.ready(C::NAME.as_str());
     }
 
@@ -339,7 +339,7 @@ impl<C: Crm> Driver<C> {
         let wait = self.brake.wait(&stop, &lane.timing, rand::random());
         let crm = C::NAME.as_str();
         let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
-        lane.metrics.waiting(Some(stop.kind.as_str()));
+        lane.metrics.waiting.select(Some(stop.kind.as_str()));
         if stop.kind == StopKind::Halt {
             self.checked = false;
             tracing::error!(crm, wait.ms = wait_ms, reason = stop.reason, "halted");

@@ -43,6 +43,7 @@ pub use config::{Args, CrmArgs, HubspotArgs, SalesforceArgs, SyncArgs};
 pub use error::{Error, ErrorClass};
 pub use ledger::{LedgerError, LedgerErrorClass, MIGRATIONS, Standing, migrate, standings};
 pub use mapping::json_schema as mapping_schema;
+pub use metrics::METRICS;
 
 use config::AWAY;
 use consume::Intake;
@@ -123,7 +124,7 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
         dead_letters,
         urgent_states: settings.crms.urgent_states,
         context: context.clone(),
-        metrics: ConsumeMetrics::new(),
+        metrics: ConsumeMetrics::new(&[]),
     };
     let ended = CancellationToken::new();
     tasks.spawn(consume::run(intake, events, ended.clone()));
@@ -164,7 +165,7 @@ impl Lanes {
             timing: self.timing,
             wake,
             context: self.context.clone(),
-            metrics: LaneMetrics::new(C::NAME),
+            metrics: LaneMetrics::new(&[C::NAME.as_str()]),
         };
         self.tasks
             .spawn(async move { Ok(dispatch::run(lane).await?) });

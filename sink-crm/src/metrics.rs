@@ -1,126 +1,62 @@
-//! Metrics, named `leadstream_<service>_<noun>_<unit>[_total]`. Handles are made once.
+//! The metrics of sink-crm.
 
-use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
+use leadstream_service::metric_table;
+use leadstream_service::metrics::{ByLabel, Counter, Gauge, Histogram, Metric};
 
-use crate::crm::{Alone, Class, CrmName};
+use crate::crm::Class;
 
-/// Events read from Kafka.
-const EVENTS: &str = "leadstream_sink_crm_events_total";
-/// Events that could not be read, by reason: now in dead letters.
-const UNDECODABLE: &str = "leadstream_sink_crm_undecodable_events_total";
-/// Ledger rows that an event made due.
-const WANTED: &str = "leadstream_sink_crm_wanted_leads_total";
-/// Leads that wait to be sent, by CRM.
-const DUE: &str = "leadstream_sink_crm_due_leads";
-/// Requests to a CRM, by CRM and outcome.
-const REQUESTS: &str = "leadstream_sink_crm_requests_total";
-/// Time that a request took, by CRM.
-const REQUEST_SECONDS: &str = "leadstream_sink_crm_request_seconds";
-/// Records in a request, by CRM.
-const BATCH_RECORDS: &str = "leadstream_sink_crm_batch_records";
-/// What became of records, by CRM and outcome.
-const OUTCOMES: &str = "leadstream_sink_crm_outcomes_total";
-/// 1 while a CRM's lane waits, by CRM and reason: `fault`, `throttle`, `halt`.
-const WAITING: &str = "leadstream_sink_crm_waiting_lanes";
-/// Leads that needed no request because the CRM holds an equal payload, by CRM.
-const EQUAL: &str = "leadstream_sink_crm_equal_payloads_total";
+/// The metrics of this service.
+pub const METRICS: &[&[Metric]] = &[ConsumeMetrics::TABLE, LaneMetrics::TABLE];
 
-/// Records of sales that became a lead's, by CRM.
-const ADOPTED: &str = "leadstream_sink_crm_adopted_records_total";
-/// Texts that were cut because the mapping or the CRM takes no longer ones, by CRM.
-const CUT: &str = "leadstream_sink_crm_cut_values_total";
-
-/// Of the consumer.
-#[derive(Clone)]
-pub(crate) struct ConsumeMetrics {
-    pub(crate) events: Counter,
-    pub(crate) undecodable: Counter,
-    pub(crate) wanted: Counter,
-}
-
-impl ConsumeMetrics {
-    pub(crate) fn new() -> Self {
-        Self {
-            events: counter!(EVENTS),
-            undecodable: counter!(UNDECODABLE),
-            wanted: counter!(WANTED),
-        }
+metric_table! {
+    pub(crate) struct ConsumeMetrics() {
+        /// Events that were read from Kafka.
+        events: Counter = "leadstream_sink_crm_events_total";
+        /// Events that could not be decoded and became dead letters.
+        undecodable: Counter = "leadstream_sink_crm_undecodable_events_total";
+        /// Ledger rows that a newer desired revision made due, and events that were queued for the
+        /// webhook.
+        desired_changes: Counter = "leadstream_sink_crm_desired_changes_total";
     }
 }
 
-/// Of one CRM's lane.
-#[derive(Clone)]
-pub(crate) struct LaneMetrics {
-    pub(crate) due: Gauge,
-    waiting: [(&'static str, Gauge); 3],
-    pub(crate) equal: Counter,
-    pub(crate) adopted: Counter,
-    /// Texts that were cut.
-    pub(crate) cut: Counter,
-    pub(crate) filtered: Counter,
-    pub(crate) request_seconds: Histogram,
-    pub(crate) batch_records: Histogram,
-    pub(crate) requests_ok: Counter,
-    failed: [(Class, Counter); 5],
-    pub(crate) done: Counter,
-    pub(crate) stale: Counter,
-    pub(crate) retry: Counter,
-    pub(crate) parked: Counter,
-    pub(crate) dead: Counter,
-    pub(crate) released: Counter,
+metric_table! {
+    pub(crate) struct LaneMetrics(crm: ["hubspot", "salesforce", "webhook"]) {
+        /// Leads that wait to be sent.
+        due: Gauge = "leadstream_sink_crm_due_leads";
+        /// Requests to a CRM: `ok`, or how the failure of the whole request is handled.
+        requests: ByLabel<Counter> = "leadstream_sink_crm_requests_total"
+            (result: ["ok", "retry", "throttle", "split", "auth", "halt"]);
+        /// Time from a request to a CRM to its response.
+        request_duration: Histogram = "leadstream_sink_crm_request_duration_seconds";
+        /// Records in a request to a CRM.
+        batch_records: Histogram = "leadstream_sink_crm_batch_records";
+        /// Attempts to bring a record in step with its lead, by outcome.
+        records: ByLabel<Counter> = "leadstream_sink_crm_records_total"
+            (result: ["done", "stale", "retry", "parked", "dead", "released", "filtered"]);
+        /// 1 while the worker of a CRM waits for this reason, else 0.
+        waiting: ByLabel<Gauge> = "leadstream_sink_crm_waiting_workers"
+            (reason: ["fault", "throttle", "halt"]);
+        /// Leads that needed no request, because the CRM has an equal payload.
+        unchanged: Counter = "leadstream_sink_crm_unchanged_skipped_total";
+        /// Existing CRM records that were matched with a lead and are updated from then on.
+        adopted: Counter = "leadstream_sink_crm_adopted_records_total";
+        /// Text values that were shortened to the limit of the mapping or of the CRM.
+        truncated: Counter = "leadstream_sink_crm_truncated_values_total";
+    }
 }
 
 impl LaneMetrics {
-    pub(crate) fn new(crm: CrmName) -> Self {
-        let crm = crm.as_str();
-        let requests =
-            |outcome: &'static str| counter!(REQUESTS, "crm" => crm, "outcome" => outcome);
-        let outcomes =
-            |outcome: &'static str| counter!(OUTCOMES, "crm" => crm, "outcome" => outcome);
-        Self {
-            due: gauge!(DUE, "crm" => crm),
-            waiting: ["fault", "throttle", "halt"]
-                .map(|reason| (reason, gauge!(WAITING, "crm" => crm, "reason" => reason))),
-            equal: counter!(EQUAL, "crm" => crm),
-            adopted: counter!(ADOPTED, "crm" => crm),
-            cut: counter!(CUT, "crm" => crm),
-            filtered: outcomes("filtered"),
-            request_seconds: histogram!(REQUEST_SECONDS, "crm" => crm),
-            batch_records: histogram!(BATCH_RECORDS, "crm" => crm),
-            requests_ok: requests("ok"),
-            failed: [
-                (Class::Retry, requests("retry")),
-                (Class::Throttle, requests("throttle")),
-                (Class::Split(Alone::DeadLetter), requests("split")),
-                (Class::Auth, requests("auth")),
-                (Class::Halt, requests("halt")),
-            ],
-            done: outcomes("done"),
-            stale: outcomes("stale"),
-            retry: outcomes("retry"),
-            parked: outcomes("parked"),
-            dead: outcomes("dead"),
-            released: outcomes("released"),
-        }
-    }
-
-    /// Takes note of why the lane waits, or that it does not.
-    pub(crate) fn waiting(&self, reason: Option<&str>) {
-        for (name, gauge) in &self.waiting {
-            gauge.set(f64::from(u8::from(reason == Some(name))));
-        }
-    }
-
-    /// Counts a request that failed as a whole.
-    pub(crate) fn failed(&self, class: Class) {
-        let counted = match class {
-            Class::Split(_) => Class::Split(Alone::DeadLetter),
-            other => other,
+    /// Counts a request that succeeded, or failed as a whole.
+    pub(crate) fn request(&self, failure: Option<Class>) {
+        let result = match failure {
+            None => "ok",
+            Some(Class::Retry) => "retry",
+            Some(Class::Throttle) => "throttle",
+            Some(Class::Split(_)) => "split",
+            Some(Class::Auth) => "auth",
+            Some(Class::Halt) => "halt",
         };
-        for (class, counter) in &self.failed {
-            if *class == counted {
-                counter.increment(1);
-            }
-        }
+        self.requests.add(result, 1);
     }
 }

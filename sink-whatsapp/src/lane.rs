@@ -66,7 +66,7 @@ impl Lane {
             consumer,
             producer,
             graph,
-            metrics: Arc::new(Metrics::default()),
+            metrics: Arc::new(Metrics::new(&[])),
             health,
             stopped: BTreeMap::new(),
             problem: None,

@@ -24,8 +24,36 @@ pub(crate) fn commands_by_cli_and_api_act_on_leads(world: &World) -> anyhow::Res
         limited(&desk).await?;
         access(&desk).await?;
         while_the_processor_is_away(&desk).await?;
+        metrics_are_described(&desk).await?;
         desk.site.finish().await
     })
+}
+
+/// The generated reference of all metrics.
+const REFERENCE: &str = include_str!("../../docs/reference/metrics.md");
+/// A metric without a value before its first label is known.
+const NOTICES: &str = "leadstream_ingest_notices_total";
+
+/// Checks that each service serves the metrics of the reference, and only them, with a description.
+async fn metrics_are_described(desk: &Desk<'_>) -> anyhow::Result<()> {
+    for service in Service::ALL.map(Service::name).into_iter().chain(["api"]) {
+        let text = desk.site.metrics(service).await?;
+        let types = text.lines().filter_map(|it| it.strip_prefix("# TYPE "));
+        let served: Vec<&str> = types.filter_map(|it| it.split(' ').next()).collect();
+        for name in &served {
+            let help = format!("# HELP {name} ");
+            ensure!(text.contains(&help), "{name} has no description");
+            let row = format!("\n| `{name}` |");
+            ensure!(REFERENCE.contains(&row), "the reference lacks {name}");
+        }
+        let prefix = format!("| `leadstream_{}_", service.replace('-', "_"));
+        for row in REFERENCE.lines().filter(|it| it.starts_with(&prefix)) {
+            let name = row.split('`').nth(1).context("a row has a name")?;
+            let is_served = name == NOTICES || served.contains(&name);
+            ensure!(is_served, "{service} does not serve {name}");
+        }
+    }
+    Ok(())
 }
 
 async fn by_cli(desk: &Desk<'_>) -> anyhow::Result<()> {

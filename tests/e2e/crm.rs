@@ -162,7 +162,7 @@ pub(crate) async fn count(
     crm: &str,
     outcome: &str,
 ) -> anyhow::Result<f64> {
-    let labels = format!("crm=\"{crm}\",outcome=\"{outcome}\"");
+    let labels = format!("crm=\"{crm}\",result=\"{outcome}\"");
     metric(site, &format!("{of}_total"), &labels).await
 }
 

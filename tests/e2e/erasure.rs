@@ -89,7 +89,7 @@ async fn there_are(site: &Site<'_>, states: &[&str]) -> anyhow::Result<()> {
 async fn dropped(site: &Site<'_>, count: usize) -> anyhow::Result<()> {
     eventually(Duration::from_secs(60), async || {
         let metrics = site.metrics("processor").await?;
-        let line = format!("leadstream_processor_inputs_total{{outcome=\"erased\"}} {count}");
+        let line = format!("leadstream_processor_inputs_total{{result=\"erased\"}} {count}");
         ensure!(metrics.lines().any(|it| it == line), "{metrics}");
         Ok(())
     })

@@ -46,7 +46,7 @@ pub(crate) fn a_duplicate_of_an_evicted_input_has_no_effect_and_old_ids_are_drop
         })
         .await?;
         let metrics = site.metrics("processor").await?;
-        let duplicates = r#"leadstream_processor_inputs_total{outcome="duplicate"} 2"#;
+        let duplicates = r#"leadstream_processor_inputs_total{result="duplicate"} 2"#;
         ensure!(
             metrics.contains(duplicates),
             "no `{duplicates}` in {metrics}"

@@ -208,7 +208,7 @@ pub(crate) fn three_messages_in_a_second_get_one_reply(world: &World) -> anyhow:
         let replies = read_all(&site, &site.topic(Topic::LeadReplies))?.len();
         ensure!(replies == 4, "{replies} replies");
         let metrics = site.metrics("sink-whatsapp").await?;
-        let replaced = r#"leadstream_sink_whatsapp_replies_total{outcome="replaced"} 2"#;
+        let replaced = r#"leadstream_sink_whatsapp_replies_total{result="superseded"} 2"#;
         ensure!(metrics.contains(replaced), "no `{replaced}` in {metrics}");
         site.finish().await
     })

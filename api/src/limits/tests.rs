@@ -10,6 +10,7 @@ use axum::body::Bytes;
 use axum::response::IntoResponse;
 use axum::routing::post;
 use governor::clock::FakeRelativeClock;
+use leadstream_service::metrics::Gauge;
 use leadstream_service::server::{self, Limits};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -44,7 +45,7 @@ async fn start(body_timeout: Duration, gate: Option<Gate>) -> SocketAddr {
         header_timeout: Duration::from_millis(300),
         drain: Duration::ZERO,
     };
-    let open = metrics::Gauge::noop();
+    let open = Gauge::noop();
     let shutdown = CancellationToken::new();
     tokio::spawn(server::serve(listener, router, limits, open, shutdown));
     address

@@ -30,6 +30,7 @@ use crate::provider::{CloudApi, Wasender};
 use crate::records::Encoder;
 use crate::signature::{AppSecrets, Tokens};
 use crate::wasender::Sessions;
+use leadstream_service::metrics::Gauge;
 
 const TEXT: &str = r#"{"object":"whatsapp_business_account","entry":[{"id":"1","changes":[{"field":"messages","value":{
     "metadata":{"phone_number_id":"501"},
@@ -106,7 +107,7 @@ async fn start_with(
         requests: Semaphore::new(REQUESTS),
         room: Room::new(4 * MAX_BODY),
         body_timeout: Duration::from_secs(10),
-        metrics: Metrics::default(),
+        metrics: Metrics::new(&[]),
     };
     change(&mut webhook);
     let webhook = Arc::new(webhook);
@@ -118,7 +119,7 @@ async fn start_with(
         listener,
         app,
         LIMITS,
-        metrics::Gauge::noop(),
+        Gauge::noop(),
         shutdown.clone(),
     ));
     Service {

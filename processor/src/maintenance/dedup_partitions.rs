@@ -32,7 +32,7 @@ pub(crate) async fn maintain_dedup_partitions(
             }
             Err(error) => {
                 failures += 1;
-                metrics::failure("upkeep");
+                metrics::failure("maintenance");
                 tracing::warn!(
                     error = %error,
                     "expired days of dedup_ids and rows of command_results were not dropped; the tables grow until they are"

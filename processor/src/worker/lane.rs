@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use leadstream_kafka::consumer::{Fetched, LaneEvent};
 use leadstream_service::lifecycle::chain;
+use leadstream_service::metrics::Gauge;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::oneshot;
 use tokio::time::MissedTickBehavior;
@@ -42,6 +43,7 @@ const UNREPORTED_FAILURES: u32 = 2;
 
 pub(crate) struct Lane {
     index: usize,
+    owned: Gauge,
     shared: Arc<Shared>,
     events: UnboundedReceiver<LaneEvent>,
     waiting: Waiting,
@@ -97,6 +99,7 @@ impl Lane {
     ) -> Self {
         Self {
             index,
+            owned: metrics::owned_partitions(index),
             events,
             waiting: Waiting::new(),
             partitions: OwnedPartitions::new(shared.lead_cache_bytes, shared.poison_limit),
@@ -198,7 +201,8 @@ impl Lane {
                 drop::<oneshot::Sender<()>>(done);
             }
         }
-        metrics::partitions(self.index, self.partitions.len());
+        #[expect(clippy::cast_precision_loss, reason = "partitions are few")]
+        self.owned.set(self.partitions.len() as f64);
     }
 
     fn on_records(&mut self, fetched: Fetched) {

@@ -111,25 +111,25 @@ impl<C: Crm> Shared<C> {
         };
         let written = persist(write, deadline).await?;
         let equal = fates.iter().filter(|fate| **fate == Fate::Equal).count();
-        self.lane.metrics.equal.increment(equal as u64);
+        self.lane.metrics.unchanged.increment(equal as u64);
         self.report(&settled, written);
         Ok(())
     }
 
     fn report(&self, settled: &[Settled], written: u64) {
         let metrics = &self.lane.metrics;
-        let count = |counter: &metrics::Counter, of: fn(&Settled) -> bool| {
+        let count = |result, of: fn(&Settled) -> bool| {
             let number = settled.iter().filter(|settled| of(settled)).count() as u64;
-            counter.increment(number);
+            metrics.records.add(result, number);
             number
         };
-        let done = count(&metrics.done, |s| matches!(s, Settled::Done { .. }));
-        let stale = count(&metrics.stale, |s| matches!(s, Settled::Stale));
-        let retry = count(&metrics.retry, |s| matches!(s, Settled::Retry { .. }));
-        let parked = count(&metrics.parked, |s| matches!(s, Settled::Parked { .. }));
-        let dead = count(&metrics.dead, |s| matches!(s, Settled::Dead { .. }));
-        count(&metrics.filtered, |s| matches!(s, Settled::Filtered));
-        let released = count(&metrics.released, |s| matches!(s, Settled::Released { .. }));
+        let done = count("done", |s| matches!(s, Settled::Done { .. }));
+        let stale = count("stale", |s| matches!(s, Settled::Stale));
+        let retry = count("retry", |s| matches!(s, Settled::Retry { .. }));
+        let parked = count("parked", |s| matches!(s, Settled::Parked { .. }));
+        let dead = count("dead", |s| matches!(s, Settled::Dead { .. }));
+        count("filtered", |s| matches!(s, Settled::Filtered));
+        let released = count("released", |s| matches!(s, Settled::Released { .. }));
         let crm = C::NAME.as_str();
         if settled.len() as u64 != written {
             tracing::warn!(

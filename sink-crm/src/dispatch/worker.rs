@@ -139,7 +139,7 @@ impl<C: Crm> Shared<C> {
             }
             requests += 1;
             let cut = leads.iter().map(|lead| u64::from(lead.cut)).sum();
-            self.lane.metrics.cut.increment(cut);
+            self.lane.metrics.truncated.increment(cut);
             let started = Instant::now();
             let reply = self.upsert(&leads).await;
             self.observe(leads.len(), started.elapsed(), reply.verdict.as_ref().err());
@@ -204,22 +204,19 @@ impl<C: Crm> Shared<C> {
 
     fn observe(&self, records: usize, took: Duration, failure: Option<&Failure>) {
         let metrics = &self.lane.metrics;
-        metrics.request_seconds.record(took);
+        metrics.request_duration.record(took);
         metrics.batch_records.record(records as f64);
-        match failure {
-            None => metrics.requests_ok.increment(1),
-            Some(failure) => {
-                metrics.failed(failure.class);
-                // The lane logs a failure that stops it.
-                tracing::debug!(
-                    crm = C::NAME.as_str(),
-                    records,
-                    took.ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
-                    reason = failure.reason,
-                    class = ?failure.class,
-                    "request failed"
-                );
-            }
+        metrics.request(failure.map(|it| it.class));
+        if let Some(failure) = failure {
+            // The lane logs a failure that stops it.
+            tracing::debug!(
+                crm = C::NAME.as_str(),
+                records,
+                took.ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+                reason = failure.reason,
+                class = ?failure.class,
+                "request failed"
+            );
         }
     }
 }

@@ -97,7 +97,7 @@ pub(crate) fn a_batch_with_bad_and_locked_records_costs_one_request_for_the_good
             );
             let letters = dead_letters(&site)?.len();
             ensure!(letters == 2 * BAD.len(), "{letters} dead letters");
-            let retried = count(&site, "outcomes", SALESFORCE, "retry").await?;
+            let retried = count(&site, "records", SALESFORCE, "retry").await?;
             ensure!(retried >= 4.0, "{retried} retries of locked records");
             site.finish().await?;
         }
@@ -268,7 +268,7 @@ async fn used_up(
         *revision += 1;
         let events: Vec<Value> = (0..3).map(|lead| event(lead, *revision)).collect();
         publish(site, &events).await?;
-        let waiting = metric(site, "waiting_lanes", &labels).await?;
+        let waiting = metric(site, "waiting_workers", &labels).await?;
         ensure!(waiting > 0.0, "{crm}: it does not wait");
         if let Some(reason) = reason {
             let rows = ledger(site, crm).await?;
@@ -302,7 +302,7 @@ async fn used_up(
         "{crm}: {sent} requests in a day that is used up"
     );
     eventually(Duration::from_secs(10), async || {
-        let waiting = metric(site, "waiting_lanes", &labels).await?;
+        let waiting = metric(site, "waiting_workers", &labels).await?;
         ensure!(waiting < 1.0, "{crm}: it waits for ever");
         Ok(())
     })

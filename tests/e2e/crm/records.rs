@@ -171,7 +171,7 @@ async fn ended(site: &Site<'_>, crm: &str, rows: &[Row]) -> anyhow::Result<()> {
     // A waiting row has no final outcome.
     least.remove("due");
     for (outcome, least) in least {
-        let counted = count(site, "outcomes", crm, outcome).await?;
+        let counted = count(site, "records", crm, outcome).await?;
         ensure!(counted >= least as f64, "{crm}: {counted} are {outcome}");
     }
     Ok(())

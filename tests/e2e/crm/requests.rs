@@ -399,7 +399,7 @@ async fn waits(site: &Site<'_>, lane: Lane, row: &Row) -> anyhow::Result<()> {
         Class::Halt => "halt",
     };
     let labels = format!("crm=\"{}\",reason=\"{reason}\"", lane.crm);
-    let waiting = metric(site, "waiting_lanes", &labels).await?;
+    let waiting = metric(site, "waiting_workers", &labels).await?;
     ensure!(waiting > 0.0, "no lane waits for {reason}");
     if row.class == Class::Halt {
         let (status, text) = site.readiness(SINK).await?;

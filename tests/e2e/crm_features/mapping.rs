@@ -103,7 +103,7 @@ pub(crate) fn each_crm_receives_the_fields_of_its_mapping_file(
         held(&leads, "WA_Id__c", 4, &[
             ("Status", "Closed - Not Converted"), ("Leadstream_Merged_Into__c", &lead_id(1)),
         ])?;
-        let cut = metric(&site, "cut_values_total", "crm=\"hubspot\"").await?;
+        let cut = metric(&site, "truncated_values_total", "crm=\"hubspot\"").await?;
         ensure!((cut - 1.0).abs() < f64::EPSILON, "{cut} texts were cut");
         site.finish().await
     })
