@@ -1,4 +1,4 @@
-//! Leads and commands over HTTP, for a company's own tools.
+//! Serves leads and commands over HTTP, for a company's own tools.
 
 mod limits;
 mod metrics;
@@ -18,7 +18,7 @@ use std::time::Duration;
 use governor::clock::DefaultClock;
 use leadstream_kafka::KafkaArgs;
 use leadstream_processor::AccountsArgs;
-use leadstream_processor::commanding::{Desk, DeskError};
+use leadstream_processor::commanding::{CommandError, CommandService};
 use leadstream_schemas::registry::RegistryError;
 use leadstream_service::config::{ConfigError, DatabaseArgs, RegistryArgs};
 use leadstream_service::{Context, RetryPolicy, ServiceArgs, server};
@@ -76,7 +76,7 @@ pub struct Args {
     pub service: ServiceArgs,
 }
 
-/// Why the API ended.
+/// The reason why the API ended.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error(transparent)]
@@ -84,7 +84,7 @@ pub enum Error {
     #[error(transparent)]
     Tokens(#[from] TokensError),
     #[error(transparent)]
-    Desk(#[from] DeskError),
+    Command(#[from] CommandError),
     #[error("API_ADDRESS {address} cannot be listened on: {source}; choose another")]
     Listen {
         address: SocketAddr,
@@ -100,7 +100,8 @@ const POOL: u32 = 8;
 /// Runs the API until shutdown.
 ///
 /// # Errors
-/// A wrong setting. What is merely away at the start is waited for; later it is answered 503.
+/// Returns an error if a setting is invalid. At the start the API waits for PostgreSQL and the
+/// registry. Later, a request gets 503 while they are unavailable.
 pub async fn run(args: Args, context: Context) -> Result<(), Error> {
     let path = args.api_token_hashes_file.clone().ok_or_else(|| {
         ConfigError::missing("API_TOKEN_HASHES_FILE", "/etc/leadstream/api-tokens.yaml")
@@ -117,9 +118,9 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
         })?;
     let mut failures = 0;
     let accounts = args.accounts.accounts.clone().unwrap_or_default();
-    let desk = loop {
+    let commands = loop {
         let (pool, accounts) = (pool.clone(), Some(accounts.clone()));
-        match Desk::open(
+        match CommandService::open(
             pool,
             accounts,
             &args.kafka,
@@ -128,10 +129,10 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
         )
         .await
         {
-            Ok(desk) => break desk,
-            Err(error) if is_away(&error) => {
+            Ok(commands) => break commands,
+            Err(error) if is_unavailable(&error) => {
                 failures += 1;
-                tracing::warn!(error = %error, "the API waits to start");
+                tracing::warn!(error = %error, "a service that the API needs is unavailable; trying again");
                 context.health.unready("start", error.to_string());
                 let delay = RETRY.random_delay(failures).unwrap_or(RETRY.cap);
                 tokio::select! {
@@ -143,7 +144,7 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
         }
     };
     let api = Api {
-        desk,
+        commands,
         pool,
         tokens: Arc::new(tokens),
         rates: Arc::new(Rates::new(
@@ -152,20 +153,20 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
         )),
     };
     context.health.ready("start");
-    tracing::info!(api.address = %args.api_address, "the API listens");
+    tracing::info!(api.address = %args.api_address, "the API serves requests");
     let router = routes::router(api, Requests::new(&args.limits));
-    // A client repeats an unanswered command without effect, so the server does not drain.
+    // A client can repeat a command safely, so shutdown does not drain.
     let limits = args.limits.server(Duration::ZERO);
     let open = Metrics::new(&[]).connections;
     server::serve(listener, router, limits, open, context.shutdown.clone()).await;
     Ok(())
 }
 
-const fn is_away(error: &DeskError) -> bool {
+const fn is_unavailable(error: &CommandError) -> bool {
     matches!(
         error,
-        DeskError::Registry(RegistryError::Unavailable { .. })
-            | DeskError::Store(
+        CommandError::Registry(RegistryError::Unavailable { .. })
+            | CommandError::Store(
                 leadstream_processor::StoreError::Database(_)
                     | leadstream_processor::StoreError::TimedOut(_)
             )

@@ -1,4 +1,4 @@
-//! How much of the API clients may take: time for a request, room for all, a rate for each token.
+//! Limits of clients: time for a request, requests in flight, and a rate per token.
 
 use std::error::Error;
 use std::num::NonZeroU32;
@@ -30,41 +30,41 @@ leadstream_service::http_limit_args!(
     max_connections: 512
 );
 
-/// Limits of requests, whosever they are.
+/// Limits that all clients share.
 #[derive(Clone, Debug)]
 pub(crate) struct Requests {
-    /// Those that may be under way, from the body's end to the answer.
-    room: Arc<Semaphore>,
+    /// Permits of requests in flight, from the end of the body to the response.
+    in_flight: Arc<Semaphore>,
     body_timeout: Duration,
 }
 
 impl Requests {
     pub(crate) fn new(limits: &LimitArgs) -> Self {
         Self {
-            room: Arc::new(Semaphore::new(limits.max_requests as usize)),
+            in_flight: Arc::new(Semaphore::new(limits.max_requests as usize)),
             body_timeout: limits.body_timeout,
         }
     }
 
-    /// Has `router` answer within them.
-    pub(crate) fn hold(self, router: Router) -> Router {
+    /// Applies the limits to `router`.
+    pub(crate) fn limit(self, router: Router) -> Router {
         router.layer(from_fn_with_state(self, within))
     }
 }
 
-/// A body that is late or too long takes nobody's place.
+/// Reads the body before it takes a permit, so that a slow client holds none.
 async fn within(State(limits): State<Requests>, request: Request, next: Next) -> Response {
     let (head, body) = request.into_parts();
     let body = match tokio::time::timeout(limits.body_timeout, to_bytes(body, MAX_BODY)).await {
         Ok(Ok(body)) => body,
         Ok(Err(error)) if is_too_long(&error) => {
-            return Problem::too_long(MAX_BODY).into_response();
+            return Problem::body_too_large(MAX_BODY).into_response();
         }
-        Ok(Err(_)) => return Problem::wrong("the body ended early").into_response(),
-        Err(_) => return Problem::slow(limits.body_timeout).into_response(),
+        Ok(Err(_)) => return Problem::invalid_request("the body ended early").into_response(),
+        Err(_) => return Problem::body_timeout(limits.body_timeout).into_response(),
     };
-    let Ok(_place) = limits.room.try_acquire() else {
-        return Problem::busy().into_response();
+    let Ok(_permit) = limits.in_flight.try_acquire() else {
+        return Problem::overloaded().into_response();
     };
     next.run(Request::from_parts(head, Body::from(body))).await
 }
@@ -75,7 +75,7 @@ fn is_too_long(error: &axum::Error) -> bool {
         .is_some_and(<dyn Error>::is::<LengthLimitError>)
 }
 
-/// Limits of each token, by its name.
+/// The rate limit of each token, by the token's name.
 pub(crate) struct Rates<C: Clock = DefaultClock> {
     limiter: RateLimiter<String, HashMapStateStore<String>, C, NoOpMiddleware<C::Instant>>,
     clock: C,
@@ -91,7 +91,7 @@ impl<C: Clock + Clone> Rates<C> {
     /// Counts a request of the token `name`.
     ///
     /// # Errors
-    /// 429, with how long the token has to wait.
+    /// Returns a 429 with the time to wait if the token exceeded its rate.
     pub(crate) fn count(&self, name: &str) -> Result<(), Problem> {
         let counted = self.limiter.check_key(&name.to_owned());
         counted.map_err(|early| Problem::too_many(early.wait_time_from(self.clock.now())))

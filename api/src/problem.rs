@@ -1,4 +1,4 @@
-//! Answers that say what is wrong (RFC 9457).
+//! Problem details of error responses (RFC 9457).
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use leadstream_processor::commanding::{CommandResult, DeskError};
+use leadstream_processor::commanding::{CommandError, CommandResult};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa::openapi::{self, Content, Ref, RefOr, ResponseBuilder};
@@ -15,19 +15,19 @@ use crate::tokens::Scope;
 
 const CONTENT_TYPE: &str = "application/problem+json";
 
-/// What is wrong with a request, `application/problem+json`.
+/// The reason why a request failed, `application/problem+json`.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct Problem {
-    /// Names the sort of problem: `urn:leadstream:problem:…`.
+    /// The type of problem: `urn:leadstream:problem:…`.
     #[serde(rename = "type")]
     kind: &'static str,
     title: &'static str,
     status: u16,
-    /// What to do about it. Names nobody.
+    /// What to do about it. Contains no personal data.
     detail: String,
-    /// Of a refused command.
+    /// The result of a rejected command.
     #[serde(skip_serializing_if = "Option::is_none")]
-    outcome: Option<Box<CommandResult>>,
+    result: Option<Box<CommandResult>>,
     #[serde(skip)]
     header: Option<(&'static str, String)>,
 }
@@ -44,7 +44,7 @@ impl Problem {
             title,
             status: status.as_u16(),
             detail: detail.into(),
-            outcome: None,
+            result: None,
             header: None,
         }
     }
@@ -65,86 +65,86 @@ impl Problem {
         let mut problem = Self::new(
             StatusCode::FORBIDDEN,
             "urn:leadstream:problem:forbidden",
-            "The token may not do this",
-            format!("it needs the scope {scope}"),
+            "The token lacks a scope",
+            format!("the request needs the scope {scope}"),
         );
         let header = format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\"");
         problem.header = Some(("www-authenticate", header));
         problem
     }
 
-    pub(crate) fn no_lead() -> Self {
+    pub(crate) fn lead_not_found() -> Self {
         Self::new(
             StatusCode::NOT_FOUND,
-            "urn:leadstream:problem:no-lead",
+            "urn:leadstream:problem:lead-not-found",
             "No lead has this id",
-            "use the digits of its number without +, its user id, LID or lead id, and `account` where ACCOUNTS groups numbers; leads of accounts that the token does not reach are answered alike",
+            "use the digits of the number without +, the user id, the LID or the lead id, and `account` if ACCOUNTS groups numbers; leads in accounts that the token cannot reach have the same response",
         )
     }
 
-    pub(crate) fn no_outcome() -> Self {
+    pub(crate) fn command_pending() -> Self {
         Self::new(
             StatusCode::NOT_FOUND,
-            "urn:leadstream:problem:no-outcome",
-            "Nothing has become of this command yet",
-            "no processor has come to it, or there is no such command, or it is over 10 days old",
+            "urn:leadstream:problem:command-pending",
+            "Command is still pending",
+            "no processor has handled the command yet; or no command has this id; or the command is over 10 days old",
         )
     }
 
     pub(crate) fn no_route() -> Self {
         Self::new(
             StatusCode::NOT_FOUND,
-            "urn:leadstream:problem:no-such-path",
-            "There is nothing here",
-            "GET /openapi.json says what there is",
+            "urn:leadstream:problem:path-not-found",
+            "No such path",
+            "GET /openapi.json lists paths and methods",
         )
     }
 
     pub(crate) fn method() -> Self {
         Self::new(
             StatusCode::METHOD_NOT_ALLOWED,
-            "urn:leadstream:problem:method",
-            "This path has no such method",
-            "GET /openapi.json says what there is",
+            "urn:leadstream:problem:method-not-allowed",
+            "The path does not support this method",
+            "GET /openapi.json lists paths and methods",
         )
     }
 
-    pub(crate) fn wrong(detail: impl Into<String>) -> Self {
+    pub(crate) fn invalid_request(detail: impl Into<String>) -> Self {
         Self::new(
             StatusCode::BAD_REQUEST,
-            "urn:leadstream:problem:wrong-request",
-            "The request cannot be read",
+            "urn:leadstream:problem:invalid-request",
+            "Invalid request",
             detail,
         )
     }
 
-    pub(crate) fn refused(outcome: CommandResult) -> Self {
-        let reason = outcome.status.rejection().unwrap_or_default().to_owned();
+    pub(crate) fn rejected(result: CommandResult) -> Self {
+        let reason = result.status.rejection().unwrap_or_default().to_owned();
         let mut problem = Self::new(
             StatusCode::CONFLICT,
-            "urn:leadstream:problem:refused",
-            "The command was refused",
+            "urn:leadstream:problem:command-rejected",
+            "The command was rejected",
             reason,
         );
-        problem.outcome = Some(Box::new(outcome));
+        problem.result = Some(Box::new(result));
         problem
     }
 
-    pub(crate) fn too_long(most: usize) -> Self {
+    pub(crate) fn body_too_large(limit: usize) -> Self {
         Self::new(
             StatusCode::PAYLOAD_TOO_LARGE,
-            "urn:leadstream:problem:too-long",
-            "The body is too long",
-            format!("a command has {} KiB at most", most / 1024),
+            "urn:leadstream:problem:body-too-large",
+            "The body is too large",
+            format!("a command can have {} KiB", limit / 1024),
         )
     }
 
-    pub(crate) fn slow(time: Duration) -> Self {
+    pub(crate) fn body_timeout(limit: Duration) -> Self {
         Self::new(
             StatusCode::REQUEST_TIMEOUT,
-            "urn:leadstream:problem:slow",
-            "The body did not come in time",
-            format!("send it again, within {time:?} (API_BODY_TIMEOUT)"),
+            "urn:leadstream:problem:body-timeout",
+            "The body did not arrive in time",
+            format!("send the request again, with the body within {limit:?} (API_BODY_TIMEOUT)"),
         )
     }
 
@@ -152,55 +152,55 @@ impl Problem {
         let mut problem = Self::new(
             StatusCode::TOO_MANY_REQUESTS,
             "urn:leadstream:problem:too-many-requests",
-            "The token has too many requests",
-            "try again after `Retry-After` seconds; API_REQUESTS_PER_SECOND is the limit of each token",
+            "The token exceeded its rate limit",
+            "repeat the request after `Retry-After` seconds; API_REQUESTS_PER_SECOND is the limit of each token",
         );
         let seconds = wait.as_millis().div_ceil(1_000).max(1);
         problem.header = Some(("retry-after", seconds.to_string()));
         problem
     }
 
-    pub(crate) fn busy() -> Self {
+    pub(crate) fn overloaded() -> Self {
         let mut problem = Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
-            "urn:leadstream:problem:busy",
-            "Too many requests are under way",
-            "try again in a second; API_MAX_REQUESTS is the limit",
+            "urn:leadstream:problem:overloaded",
+            "Too many requests are in flight",
+            "repeat the request in a second; API_MAX_REQUESTS is the limit",
         );
         problem.header = Some(("retry-after", "1".to_owned()));
         problem
     }
 }
 
-impl From<DeskError> for Problem {
-    fn from(error: DeskError) -> Self {
+impl From<CommandError> for Problem {
+    fn from(error: CommandError) -> Self {
         match &error {
-            DeskError::Content(reason) => Self::new(
+            CommandError::Content(reason) => Self::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
-                "urn:leadstream:problem:content",
-                "No lead takes this command",
+                "urn:leadstream:problem:invalid-command",
+                "Invalid command",
                 reason,
             ),
-            DeskError::IdTaken(_) => Self::new(
+            CommandError::IdTaken(_) => Self::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
-                "urn:leadstream:problem:idempotency-key",
+                "urn:leadstream:problem:idempotency-key-in-use",
                 "Another command has this Idempotency-Key",
-                "a key belongs to one lead and one content: give each command a key of its own, and a repeat the same lead and content",
+                "a key belongs to one lead and one content; use another key for another command, and repeat a command with the same lead and content",
             ),
-            DeskError::NumberMoved => Self::new(
+            CommandError::NumberMoved => Self::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
-                "urn:leadstream:problem:account",
-                "The lead's number is in another account",
+                "urn:leadstream:problem:number-moved",
+                "The lead's number belongs to another account now",
                 error.to_string(),
             ),
             _ => {
                 let reason = leadstream_service::lifecycle::chain(&error);
-                tracing::warn!(error = reason, "a request could not be served");
+                tracing::warn!(error = reason, "a request failed");
                 let mut problem = Self::new(
                     StatusCode::SERVICE_UNAVAILABLE,
                     "urn:leadstream:problem:unavailable",
-                    "PostgreSQL or Kafka is away",
-                    "try again, with the same Idempotency-Key: the command is then given once",
+                    "PostgreSQL or Kafka is unavailable",
+                    "repeat the request with the same Idempotency-Key, so that the command counts once",
                 );
                 problem.header = Some(("retry-after", "5".to_owned()));
                 problem
@@ -209,11 +209,12 @@ impl From<DeskError> for Problem {
     }
 }
 
-/// The statuses that every request can be answered with.
+/// The error responses that every path can have.
 impl utoipa::IntoResponses for Problem {
     fn responses() -> BTreeMap<String, RefOr<openapi::Response>> {
         let content = Content::new(Some(Ref::from_schema_name(Self::name())));
         let response = ResponseBuilder::new()
+            .description("The reason why the request failed")
             .content(CONTENT_TYPE, content)
             .build();
         ["4XX", "503"]
@@ -225,12 +226,12 @@ impl utoipa::IntoResponses for Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let more = self.header.clone();
+        let extra = self.header.clone();
         let mut response = (status, Json(self)).into_response();
         let headers = response.headers_mut();
         let json = HeaderValue::from_static(CONTENT_TYPE);
         headers.insert(header::CONTENT_TYPE, json);
-        if let Some((name, value)) = more
+        if let Some((name, value)) = extra
             && let Ok(value) = HeaderValue::from_str(&value)
         {
             headers.insert(name, value);

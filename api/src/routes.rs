@@ -12,7 +12,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use leadstream_processor::commanding::{
-    CommandResult, CommandStatus, Desk, Found, LeadView, MAX_COMMAND_ID, Placed, Remains,
+    Claimed, CommandError, CommandResult, CommandService, CommandStatus, LeadRef, LeadView,
+    MAX_COMMAND_ID, RetainedData,
 };
 use leadstream_processor::lead::Address;
 use leadstream_schemas::{Content, Timestamp};
@@ -29,7 +30,7 @@ const MAX_WAIT: u64 = 30;
 
 #[derive(Clone)]
 pub(crate) struct Api {
-    pub(crate) desk: Desk,
+    pub(crate) commands: CommandService,
     pub(crate) pool: PgPool,
     pub(crate) tokens: Arc<TokenFile>,
     pub(crate) rates: Arc<Rates>,
@@ -40,10 +41,10 @@ pub(crate) struct Api {
     info(
         title = "Leadstream",
         version = "1",
-        description = "Leads, and what people do with them. Every request but this document's wants `Authorization: Bearer TOKEN`; errors are `application/problem+json` (RFC 9457). A token may be limited to accounts: of all others there is nothing for it, and the answer is 404 whether or not there is such a lead. Past its rate a token is answered 429 with `Retry-After`.",
+        description = "Shows leads and submits commands to them. Every request needs `Authorization: Bearer TOKEN`, except for this document. Errors are `application/problem+json` (RFC 9457). A token can be limited to some accounts. For a lead in another account, the response is 404, whether or not the lead exists. A token that exceeds its rate limit gets 429 with `Retry-After`.",
         license(name = "Apache-2.0", identifier = "Apache-2.0")
     ),
-    paths(show, give, outcome),
+    paths(get_lead, create_command, get_command_result),
     components(schemas(Problem)),
     modifiers(&Tokens),
     security(("token" = []))
@@ -64,14 +65,14 @@ impl utoipa::Modify for Tokens {
 
 pub(crate) fn router(api: Api, requests: Requests) -> Router {
     let router = Router::new()
-        .route("/v1/leads/{id}", get(show))
-        .route("/v1/leads/{id}/commands", post(give))
-        .route("/v1/commands/{id}", get(outcome))
+        .route("/v1/leads/{id}", get(get_lead))
+        .route("/v1/leads/{id}/commands", post(create_command))
+        .route("/v1/commands/{id}", get(get_command_result))
         .route("/openapi.json", get(async || Json(Document::openapi())))
         .fallback(async || Problem::no_route())
         .method_not_allowed_fallback(async || Problem::method())
         .with_state(api);
-    requests.hold(router)
+    requests.limit(router)
 }
 
 impl FromRequestParts<Api> for Bearer {
@@ -104,10 +105,10 @@ impl Bearer {
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-struct InAccount {
-    /// The account of the number that the lead wrote to, where ACCOUNTS groups numbers: the lead is
-    /// looked for in that one alone. When absent it is the one that a lead id names, else the default
-    /// one. 404 where ACCOUNTS has no such account, or the token does not reach it.
+struct LeadQuery {
+    /// The account in which to look for the lead, if ACCOUNTS groups numbers. The default is the
+    /// account of a lead id, or else the default account. The response is 404 if ACCOUNTS has no such
+    /// account, or if the token cannot reach it.
     #[serde(default)]
     account: String,
 }
@@ -115,40 +116,40 @@ struct InAccount {
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-struct Given {
-    /// The account of the number that the lead wrote to, where ACCOUNTS groups numbers: the lead is
-    /// looked for in that one alone. When absent it is the one that a lead id names, else the default
-    /// one. 404 where ACCOUNTS has no such account, or the token does not reach it.
+struct CommandQuery {
+    /// The account in which to look for the lead, if ACCOUNTS groups numbers. The default is the
+    /// account of a lead id, or else the default account. The response is 404 if ACCOUNTS has no such
+    /// account, or if the token cannot reach it.
     #[serde(default)]
     account: String,
-    /// Seconds to wait for what becomes of it: 10 when absent, 30 at most, 0 for none.
+    /// Seconds to wait for the command's result. Without it 10; at most 30; 0 does not wait.
     #[param(minimum = 0, maximum = 30)]
     wait: Option<u64>,
 }
 
-/// A command.
+/// A command to a lead.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
-enum Order {
-    /// Begin the flow anew, unless the lead has opted out.
+enum CommandRequest {
+    /// Starts the flow again, unless the lead opted out.
     Restart {},
-    /// Give the lead back to the bot.
+    /// Gives the conversation back to the bot.
     Release {},
-    /// Say who of the business looks after the lead; null: nobody.
+    /// Assigns the lead to a person of the business. Null removes the assignee.
     Assign {
         #[schema(max_length = 100)]
         assignee: Option<String>,
     },
-    /// Write to the lead as a person: the bot is silent.
+    /// Writes to the lead as a person. The bot is silent afterwards.
     Say {
         #[schema(max_length = 4096)]
         body: String,
     },
-    /// Erase the person. Wants the scope `leads:erase`.
+    /// Erases the person. Needs the scope `leads:erase`.
     Erase {},
 }
 
-impl Order {
+impl CommandRequest {
     const fn scope(&self) -> Scope {
         match self {
             Self::Erase {} => Scope::Erase,
@@ -157,182 +158,185 @@ impl Order {
     }
 }
 
-impl From<Order> for Content {
-    fn from(order: Order) -> Self {
-        match order {
-            Order::Restart {} => Self::Restart,
-            Order::Release {} => Self::Release,
-            Order::Assign { assignee } => Self::Assign { assignee },
-            Order::Say { body } => Self::Say { body },
-            Order::Erase {} => Self::Erase { of: None },
+impl From<CommandRequest> for Content {
+    fn from(request: CommandRequest) -> Self {
+        match request {
+            CommandRequest::Restart {} => Self::Restart,
+            CommandRequest::Release {} => Self::Release,
+            CommandRequest::Assign { assignee } => Self::Assign { assignee },
+            CommandRequest::Say { body } => Self::Say { body },
+            CommandRequest::Erase {} => Self::Erase { of: None },
         }
     }
 }
 
-/// A command that was given.
+/// A command that was accepted.
 #[derive(Debug, Serialize, ToSchema)]
-struct Told {
+struct CommandResponse {
     /// The command's id.
     id: String,
-    /// Null: no processor has come to it yet.
-    outcome: Option<CommandResult>,
-    /// Of an erasure: what topics hold of before, until when.
+    /// The result, or null while the command is pending.
+    result: Option<CommandResult>,
+    /// After an erasure: the topics that keep earlier data of the person, and how long.
     #[serde(skip_serializing_if = "Option::is_none")]
-    remains: Option<Vec<Remains>>,
-    /// Of an erasure: records that CRMs hold, and that are to be deleted there.
+    retained_data: Option<Vec<RetainedData>>,
+    /// After an erasure: the CRM records that have to be deleted in the CRM.
     #[serde(skip_serializing_if = "Option::is_none")]
     crm_records: Option<Vec<CrmRecord>>,
 }
 
+/// A record in a CRM.
 #[derive(Debug, Serialize, ToSchema)]
 struct CrmRecord {
     /// `hubspot` or `salesforce`.
     crm: String,
-    /// The CRM's own id.
+    /// The record's id in the CRM.
     record_id: String,
 }
 
 fn query<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
-    let Query(query) = query.map_err(|rejection| Problem::wrong(rejection.body_text()))?;
+    let Query(query) =
+        query.map_err(|rejection| Problem::invalid_request(rejection.body_text()))?;
     Ok(query)
 }
 
-/// Where a lead stands. Scope `leads:read`.
+/// Returns a lead. Scope `leads:read`.
 #[utoipa::path(
-    get, path = "/v1/leads/{id}", operation_id = "showLead",
-    params(("id" = String, Path, description = "WhatsApp id (digits), user id, LID or lead id (its `/` as `%2F`)"), InAccount),
+    get, path = "/v1/leads/{id}", operation_id = "getLead",
+    params(("id" = String, Path, description = "WhatsApp id (digits), user id, LID or lead id (its `/` as `%2F`)"), LeadQuery),
     responses(
-        (status = 200, body = LeadView),
+        (status = 200, body = LeadView, description = "The lead"),
         Problem,
     )
 )]
-async fn show(
+async fn get_lead(
     State(api): State<Api>,
     bearer: Bearer,
     Path(id): Path<String>,
-    in_account: Result<Query<InAccount>, QueryRejection>,
+    in_account: Result<Query<LeadQuery>, QueryRejection>,
 ) -> Result<Json<LeadView>, Problem> {
     bearer.check(Scope::Read)?;
-    let InAccount { account } = query(in_account)?;
+    let LeadQuery { account } = query(in_account)?;
     let address = address(&api, &bearer, &account, &id)?;
-    let found = api.desk.files().find(&address).await?;
-    let found = found.ok_or_else(Problem::no_lead)?;
-    let commands = api.desk.files().commands(&found.lead_ids()).await?;
-    Ok(Json(found.view(commands)))
+    let lead = api.commands.leads().find(&address).await?;
+    let lead = lead.ok_or_else(Problem::lead_not_found)?;
+    let results = api
+        .commands
+        .leads()
+        .command_results(&lead.lead_ids())
+        .await?;
+    Ok(Json(lead.view(results)))
 }
 
-/// Gives a lead a command: a record in `lead.inputs`. Scope `leads:write`, or `leads:erase`.
+/// Submits a command to a lead, as a record in `lead.inputs`. Scope `leads:write`, or `leads:erase`.
 ///
-/// With an `Idempotency-Key` a command is given once, however often it is sent; the answer is then
-/// what became of it. 409 says why it was refused, 202 that no processor has come to it yet.
+/// With an `Idempotency-Key`, a command counts once, however often you send it. Each response then
+/// has the command's result. 409 means that the command was rejected, 202 that it is still pending.
 #[utoipa::path(
-    post, path = "/v1/leads/{id}/commands", operation_id = "giveCommand",
+    post, path = "/v1/leads/{id}/commands", operation_id = "createCommand",
     params(
         ("id" = String, Path, description = "WhatsApp id (digits), user id, LID or lead id (its `/` as `%2F`)"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Names the command, among those of the token; up to 128 visible ASCII characters. It belongs to one lead and one content: with any other it is answered 422"),
-        Given,
+        ("Idempotency-Key" = Option<String>, Header, description = "Identifies the command among those of the token. Up to 128 visible ASCII characters. A key belongs to one lead and one content; with any other the response is 422"),
+        CommandQuery,
     ),
-    request_body = Order,
+    request_body = CommandRequest,
     responses(
-        (status = 200, body = Told, description = "Applied"),
-        (status = 202, body = Told, description = "Given; nothing has become of it yet"),
-        (status = 409, body = Problem, content_type = "application/problem+json", description = "Refused"),
+        (status = 200, body = CommandResponse, description = "The command was applied"),
+        (status = 202, body = CommandResponse, description = "The command was accepted and is still pending"),
+        (status = 409, body = Problem, content_type = "application/problem+json", description = "The command was rejected"),
         Problem,
     )
 )]
-async fn give(
+async fn create_command(
     State(api): State<Api>,
     bearer: Bearer,
     Path(id): Path<String>,
-    given: Result<Query<Given>, QueryRejection>,
+    options: Result<Query<CommandQuery>, QueryRejection>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Problem> {
-    let Given { account, wait } = query(given)?;
-    let order: Order = serde_json::from_slice(&body).map_err(|error| {
+    let CommandQuery { account, wait } = query(options)?;
+    let request: CommandRequest = serde_json::from_slice(&body).map_err(|error| {
         let place = format!("line {}, column {}", error.line(), error.column());
-        Problem::wrong(format!(
-            "the body is no command ({place}); send JSON such as {{\"type\": \"release\"}}, as /openapi.json says"
+        Problem::invalid_request(format!(
+            "the body is not a command ({place}); send JSON such as {{\"type\": \"release\"}}, as /openapi.json describes"
         ))
     })?;
-    bearer.check(order.scope())?;
+    bearer.check(request.scope())?;
     let command_id = command_id(&bearer, &headers)?;
-    let content = Content::from(order);
+    let content = Content::from(request);
     let wait = Duration::from_secs(wait.unwrap_or(DEFAULT_WAIT).min(MAX_WAIT));
     let now = Timestamp::now();
     let address = address(&api, &bearer, &account, &id)?;
-    let placed = api.desk.place(address, &command_id, &content).await?;
-    let (outcome, found) = match placed.ok_or_else(Problem::no_lead)? {
-        Placed::Decided(outcome) => (Some(outcome), None),
-        Placed::Open(order) => {
-            let records = crm_records(&api, order.found(), &content).await?;
-            api.desk.give(&order, now).await?;
-            (api.desk.outcome(&order, wait).await?, records)
+    let claimed = api.commands.claim(address, &command_id, &content).await?;
+    let (result, crm_records) = match claimed.ok_or_else(Problem::lead_not_found)? {
+        Claimed::Finished(result) => (Some(result), None),
+        Claimed::Pending(command) => {
+            let records = crm_records(&api, command.lead(), &content).await?;
+            api.commands.submit(&command, now).await?;
+            (api.commands.wait_for_result(&command, wait).await?, records)
         }
     };
-    let erased = matches!(content, Content::Erase { .. });
-    let (status, remains) = match &outcome {
-        Some(outcome) if matches!(outcome.status, CommandStatus::Rejected { .. }) => {
-            return Err(Problem::refused(outcome.clone()));
+    let is_erasure = matches!(content, Content::Erase { .. });
+    let (status, retained_data) = match &result {
+        Some(result) if matches!(result.status, CommandStatus::Rejected { .. }) => {
+            return Err(Problem::rejected(result.clone()));
         }
-        Some(_) if erased => (StatusCode::OK, Some(api.desk.remains(now).await)),
+        Some(_) if is_erasure => (StatusCode::OK, Some(api.commands.retained_data(now).await)),
         Some(_) => (StatusCode::OK, None),
         None => (StatusCode::ACCEPTED, None),
     };
-    let told = Told {
+    let response = CommandResponse {
         id: command_id,
-        outcome,
-        remains,
-        crm_records: found,
+        result,
+        retained_data,
+        crm_records,
     };
-    Ok((status, Json(told)).into_response())
+    Ok((status, Json(response)).into_response())
 }
 
-/// What became of a command for a lead that the token reaches. Scope `leads:read`.
+/// Returns the result of a command to a lead that the token can reach. Scope `leads:read`.
 #[utoipa::path(
-    get, path = "/v1/commands/{id}", operation_id = "showOutcome",
-    params(("id" = String, Path, description = "The id that giving it told")),
+    get, path = "/v1/commands/{id}", operation_id = "getCommandResult",
+    params(("id" = String, Path, description = "The command's id from the response that accepted it")),
     responses(
-        (status = 200, body = CommandResult),
+        (status = 200, body = CommandResult, description = "The command's result"),
         Problem,
     )
 )]
-async fn outcome(
+async fn get_command_result(
     State(api): State<Api>,
     bearer: Bearer,
     Path(id): Path<String>,
 ) -> Result<Json<CommandResult>, Problem> {
     bearer.check(Scope::Read)?;
     let within = |account: Option<&str>| bearer.reaches(account);
-    let outcome = api.desk.files().outcome(&id, within).await?;
-    outcome.map(Json).ok_or_else(Problem::no_outcome)
+    let result = api.commands.leads().command_result(&id, within).await?;
+    result.map(Json).ok_or_else(Problem::command_pending)
 }
 
-/// Where to look for a lead, within the accounts of the token.
+/// Returns where to look for a lead, within the accounts of the token.
 fn address(api: &Api, bearer: &Bearer, account: &str, id: &str) -> Result<Address, Problem> {
     if id.len() > MAX_COMMAND_ID || id.contains('\0') || account.contains('\0') {
-        return Err(Problem::no_lead());
+        return Err(Problem::lead_not_found());
     }
-    let address = api.desk.files().address(account, id);
+    let address = api.commands.leads().address(account, id);
     let reached = address.filter(|it| bearer.reaches(Some(it.account())));
-    reached.ok_or_else(Problem::no_lead)
+    reached.ok_or_else(Problem::lead_not_found)
 }
 
 async fn crm_records(
     api: &Api,
-    found: &Found,
+    lead: &LeadRef,
     content: &Content,
 ) -> Result<Option<Vec<CrmRecord>>, Problem> {
     if !matches!(content, Content::Erase { .. }) {
         return Ok(None);
     }
-    let standings = leadstream_sink_crm::standings(&api.pool, &found.lead_ids()).await;
-    let standings = standings.map_err(|error| {
-        Problem::from(leadstream_processor::commanding::DeskError::from(
-            leadstream_processor::StoreError::from(error),
-        ))
-    })?;
-    let records = standings.into_iter().filter_map(|it| {
+    let entries = leadstream_sink_crm::standings(&api.pool, &lead.lead_ids()).await;
+    let entries = entries
+        .map_err(|error| CommandError::from(leadstream_processor::StoreError::from(error)))?;
+    let records = entries.into_iter().filter_map(|it| {
         Some(CrmRecord {
             crm: it.crm,
             record_id: it.record_id?,
@@ -341,7 +345,7 @@ async fn crm_records(
     Ok(Some(records.collect()))
 }
 
-/// The command's id: the caller's key, among those of its token.
+/// Returns the command's id: the client's key, among those of its token.
 fn command_id(bearer: &Bearer, headers: &HeaderMap) -> Result<String, Problem> {
     let Some(key) = headers.get("idempotency-key") else {
         return Ok(format!(
@@ -350,12 +354,12 @@ fn command_id(bearer: &Bearer, headers: &HeaderMap) -> Result<String, Problem> {
             rand::random::<u128>()
         ));
     };
-    let fits =
+    let is_valid =
         |key: &&str| (1..=128).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic());
-    match key.to_str().ok().filter(fits) {
+    match key.to_str().ok().filter(is_valid) {
         Some(key) => Ok(format!("api:{}:{key}", bearer.name)),
-        None => Err(Problem::wrong(
-            "Idempotency-Key has from 1 to 128 visible ASCII characters and no blanks",
+        None => Err(Problem::invalid_request(
+            "Idempotency-Key needs 1 to 128 visible ASCII characters and no blanks",
         )),
     }
 }

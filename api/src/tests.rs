@@ -2,7 +2,7 @@ use utoipa::OpenApi;
 
 use crate::routes::Document;
 
-/// `UPDATE_SCHEMAS=1 cargo test -p leadstream-api openapi` writes the file anew.
+/// `UPDATE_SCHEMAS=1 cargo test -p leadstream-api openapi` writes the file again.
 #[test]
 fn the_checked_in_openapi_document_is_the_served_one() {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("openapi.json");

@@ -1,4 +1,4 @@
-//! Who may do what: bearer tokens, of which only hashes are known.
+//! Reads bearer tokens and their scopes. The file has only hashes of the tokens.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -9,11 +9,11 @@ use serde::{Deserialize, Deserializer};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-/// How often a file is looked at.
-const LOOK: Duration = Duration::from_secs(1);
+/// How often the file is checked for a change.
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 const MAX_TOKENS: usize = 1_000;
 
-/// What a token may do.
+/// A permission of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub(crate) enum Scope {
     #[serde(rename = "leads:read")]
@@ -47,7 +47,7 @@ struct Written {
     name: String,
     sha256: String,
     scopes: Vec<Scope>,
-    /// None where it is absent; what is there and empty opens nothing.
+    /// `None` if the member is absent. An empty list is an error, so that it does not open everything.
     #[serde(default, deserialize_with = "given")]
     accounts: Option<Vec<String>>,
 }
@@ -56,12 +56,12 @@ fn given<'de, D: Deserializer<'de>>(written: D) -> Result<Option<Vec<String>>, D
     Vec::deserialize(written).map(Some)
 }
 
-/// A token that was found.
+/// A valid token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Bearer {
     pub(crate) name: String,
     scopes: Vec<Scope>,
-    /// None: all.
+    /// `None` for all accounts.
     accounts: Option<Vec<String>>,
 }
 
@@ -70,7 +70,7 @@ impl Bearer {
         self.scopes.contains(&scope)
     }
 
-    /// Whether it may act on leads of `account`; none: of one that is not known.
+    /// Returns whether the token can reach leads of `account`, which may be unknown.
     pub(crate) fn reaches(&self, account: Option<&str>) -> bool {
         let Some(accounts) = &self.accounts else {
             return true;
@@ -88,7 +88,7 @@ impl Tokens {
         let written: Vec<Written> = serde_saphyr::from_str_with_options(text, options)
             .map_err(|error| error.without_snippet().to_string())?;
         if written.len() > MAX_TOKENS {
-            return Err(format!("it has over {MAX_TOKENS} tokens"));
+            return Err(format!("the file has over {MAX_TOKENS} tokens"));
         }
         let mut tokens: Vec<([u8; 32], Bearer)> = Vec::new();
         for token in written {
@@ -102,17 +102,19 @@ impl Tokens {
             }
             let mut hash = [0; 32];
             hex::decode_to_slice(token.sha256.trim(), &mut hash).map_err(|_| {
-                format!("`sha256` of {name} is no SHA-256 in hex; make it with `printf %s TOKEN | sha256sum`")
+                format!("`sha256` of {name} is not a SHA-256 in hex; make one with `printf %s TOKEN | sha256sum`")
             })?;
             if tokens
                 .iter()
                 .any(|(known, it)| *known == hash || it.name == name)
             {
-                return Err(format!("the name or the token of {name} is there twice"));
+                return Err(format!(
+                    "the file has the name or the token of {name} twice"
+                ));
             }
             if token.accounts.as_ref().is_some_and(Vec::is_empty) {
                 return Err(format!(
-                    "`accounts` of {name} names none; name those that it may act in, '' for the default one, or leave the line out for all"
+                    "`accounts` of {name} is empty; list the accounts that it can reach, '' for the default one, or remove the line for all"
                 ));
             }
             let bearer = Bearer {
@@ -125,7 +127,7 @@ impl Tokens {
         Ok(Self(tokens))
     }
 
-    /// Takes the same time whichever token it is, and whether it is one.
+    /// Compares every hash, so that the time does not depend on the token.
     fn find(&self, token: &str) -> Option<Bearer> {
         let hash: [u8; 32] = Sha256::digest(token.as_bytes()).into();
         let mut found = None;
@@ -149,7 +151,7 @@ type Stamp = (SystemTime, u64);
 
 impl TokenFile {
     /// # Errors
-    /// A file that cannot be read or is none of tokens.
+    /// Returns an error if the file cannot be read, or if its content is invalid.
     pub(crate) fn open(path: PathBuf) -> Result<Self, TokensError> {
         let stamp = stamp(&path);
         match read(&path) {
@@ -162,17 +164,17 @@ impl TokenFile {
         }
     }
 
-    /// Whose `token` is, by what the file says now.
+    /// Returns the permissions of `token`, from the present file.
     pub(crate) fn find(&self, token: &str) -> Option<Bearer> {
         self.refresh(Instant::now());
         let tokens = self.tokens.read().unwrap_or_else(PoisonError::into_inner);
         tokens.find(token)
     }
 
-    /// A file that is wrong changes nothing: who could come in still can.
+    /// Reads a changed file. An invalid file changes nothing, so that valid tokens stay valid.
     fn refresh(&self, now: Instant) {
         let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
-        if now.duration_since(looked.0) < LOOK {
+        if now.duration_since(looked.0) < CHECK_INTERVAL {
             return;
         }
         looked.0 = now;
@@ -183,13 +185,13 @@ impl TokenFile {
         looked.1 = found;
         match read(&self.path) {
             Ok(tokens) => {
-                tracing::info!(tokens = tokens.0.len(), "the tokens were read again");
+                tracing::info!(tokens = tokens.0.len(), "API_TOKENS_FILE was read again");
                 *self.tokens.write().unwrap_or_else(PoisonError::into_inner) = tokens;
             }
             Err(reason) => {
                 tracing::error!(
                     error = reason,
-                    "API_TOKEN_HASHES_FILE is wrong: the tokens stay as they were"
+                    "API_TOKEN_HASHES_FILE is invalid; the tokens stay as they were"
                 );
             }
         }
@@ -254,13 +256,13 @@ mod tests {
     fn a_wrong_file_says_what_is_wrong() {
         let twice = line("a", "x", "") + &line("b", "x", "");
         for (text, reason) in [
-            ("- { name: a, sha256: abc, scopes: [] }", "is no SHA-256"),
+            ("- { name: a, sha256: abc, scopes: [] }", "is not a SHA-256"),
             (
                 "- { name: a, sha256: abc, scopes: ['leads:all'] }",
                 "leads:all",
             ),
             (&line("'a b'", "x", ""), "a name has"),
-            (&twice, "is there twice"),
+            (&twice, "the name or the token of"),
             ("tokens", "expected"),
         ] {
             let error = Tokens::parse(text).err().unwrap();
@@ -277,7 +279,7 @@ mod tests {
         let mut now = Instant::now();
         let mut write = |text: &str| {
             std::fs::write(&path, text).unwrap();
-            now += LOOK;
+            now += CHECK_INTERVAL;
             file.refresh(now);
         };
         write(&(line("a", "two", "'leads:read'") + "# longer\n"));

@@ -8,7 +8,7 @@ use anyhow::Context;
 use clap::Subcommand;
 use leadstream_kafka::KafkaArgs;
 use leadstream_processor::AccountsArgs;
-use leadstream_processor::commanding::{CommandResult, Files};
+use leadstream_processor::commanding::{CommandResult, LeadRepository};
 use leadstream_processor::explain::{Explanation, explain};
 use leadstream_processor::lead::Address;
 use leadstream_service::config::DatabaseArgs;
@@ -116,9 +116,9 @@ struct LeadReport {
     #[serde(flatten)]
     lead: Explanation,
     crms: Vec<Standing>,
-    /// Of the last days, the newest first.
+    /// The commands of the last days, the newest first.
     commands: Vec<CommandResult>,
-    /// What the topics hold besides the steps; only with --all.
+    /// The other records in the topics; only with --all.
     #[serde(skip_serializing_if = "Option::is_none")]
     records: Option<Vec<topic_records::TopicRecord>>,
 }
@@ -147,8 +147,8 @@ async fn explain_lead(args: Explain) -> anyhow::Result<()> {
     let crms = leadstream_sink_crm::standings(&pool, &lead_ids)
         .await
         .context("the CRM ledger cannot be read")?;
-    let files = Files::open(pool, None).await?;
-    let commands = files.commands(&lead_ids).await?;
+    let leads = LeadRepository::open(pool, None).await?;
+    let commands = leads.command_results(&lead_ids).await?;
     let records = if args.all {
         let kafka = args.kafka.clone();
         let read = tokio::task::spawn_blocking(move || {

@@ -1,8 +1,8 @@
-//! What people do to leads, from outside the engine: finding a lead, giving it a command, and
-//! waiting for what becomes of it. For the command line and the API.
+//! Finds a lead for people of the business, submits a command for it, and waits for the result.
+//! The command line and the API use it.
 
 mod claim;
-mod files;
+mod lead_repository;
 
 use std::time::Duration;
 
@@ -25,19 +25,19 @@ use crate::lead::{Accounts, Address, CommandKind};
 use crate::store::StoreError;
 
 pub use crate::engine::command::{CommandResult, CommandStatus};
-use claim::Asked;
-pub use files::{Files, Found, LeadView};
+use claim::ClaimRequest;
+pub use lead_repository::{LeadRef, LeadRepository, LeadView};
 
-/// How long Kafka has to acknowledge a command.
-const KAFKA: Duration = Duration::from_secs(15);
-/// How often a wait looks.
-const LOOK: Duration = Duration::from_millis(100);
-/// Longest id of a command: providers' ids are no longer either.
+/// The time in which Kafka has to acknowledge a command.
+const ACK_TIMEOUT: Duration = Duration::from_secs(15);
+/// How often a wait for a result reads PostgreSQL.
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
+/// The longest id of a command in bytes. Ids of providers have the same limit.
 pub const MAX_COMMAND_ID: usize = 200;
 
-/// Why a command was not given.
+/// The reason why a command was not submitted.
 #[derive(Debug, thiserror::Error)]
-pub enum DeskError {
+pub enum CommandError {
     #[error(transparent)]
     Config(#[from] ConfigError),
     #[error(transparent)]
@@ -46,180 +46,185 @@ pub enum DeskError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Produce(#[from] ProduceError),
-    #[error("a command cannot be written: {0}")]
+    #[error("the command cannot be encoded: {0}")]
     Encode(#[from] leadstream_schemas::codec::CodecError),
     #[error("{0}")]
     Content(String),
     #[error(
-        "another command has the id `{0}`: an id belongs to one lead and one content; give this command an id of its own"
+        "another command has the id `{0}`: an id belongs to one lead and one content; use another id for this command"
     )]
     IdTaken(String),
     #[error(
-        "the lead's business number is in another account by now, and so would its commands be; look at ACCOUNTS"
+        "the lead's business number belongs to another account now, so a command would reach another lead; check ACCOUNTS"
     )]
     NumberMoved,
 }
 
-/// A command whose id is its own, for a lead that is there.
+/// A command that owns its id, for a lead that exists.
 #[derive(Clone, Debug)]
-pub struct Order {
+pub struct PendingCommand {
     address: Address,
-    found: Found,
+    lead: LeadRef,
     id: String,
     content: Content,
 }
 
-impl Order {
+impl PendingCommand {
     #[must_use]
-    pub const fn found(&self) -> &Found {
-        &self.found
+    pub const fn lead(&self) -> &LeadRef {
+        &self.lead
     }
 }
 
-/// A command, before it is given.
+/// A command whose id was claimed.
 #[derive(Clone, Debug)]
-pub enum Placed {
-    /// It was given before, and this became of it.
-    Decided(CommandResult),
-    /// It is to be given.
-    Open(Box<Order>),
+pub enum Claimed {
+    /// The command was submitted before and has this result.
+    Finished(CommandResult),
+    /// The command has no result yet, so it has to be submitted.
+    Pending(Box<PendingCommand>),
 }
 
-/// A topic that holds what was written before an erasure.
+/// Data from before an erasure that a topic keeps.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Remains {
+pub struct RetainedData {
     pub topic: String,
-    /// When the last of it is deleted; null: never, or the broker does not tell.
+    /// The time when the topic deletes the last of these records. Null if it keeps them forever, or
+    /// if the broker did not return its retention.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub until: Option<Timestamp>,
-    /// What the topic's settings say.
-    pub kept: String,
+    /// The topic's retention in words.
+    pub retention: String,
 }
 
-/// Where commands are given.
+/// Submits commands to leads.
 #[derive(Clone, Debug)]
-pub struct Desk {
-    files: Files,
+pub struct CommandService {
+    leads: LeadRepository,
     producer: Producer,
     output_topics: OutputTopics,
     kafka: KafkaArgs,
 }
 
-impl Desk {
+impl CommandService {
     /// # Errors
-    /// A database or registry that is away, wrong settings.
+    /// Returns an error if PostgreSQL or the registry is unavailable, or if a setting is invalid.
     pub async fn open(
         pool: PgPool,
         accounts: Option<Accounts>,
         kafka: &KafkaArgs,
         registry: &RegistryArgs,
         client_id: &str,
-    ) -> Result<Self, DeskError> {
+    ) -> Result<Self, CommandError> {
         kafka.validate()?;
-        let files = Files::open(pool, accounts).await?;
+        let leads = LeadRepository::open(pool, accounts).await?;
         let registry = Registry::new(&registry.config()?)?;
         let topics = [Topic::LeadInputs, Topic::LeadEvents, Topic::LeadReplies];
         let ids = registry.resolve(&kafka.topic_prefix, &topics).await?;
         let output_topics = OutputTopics::new(&kafka.topic_prefix, &ids).ok_or_else(|| {
-            RegistryError::Settings("it did not give the ids of all schemas".to_owned())
+            RegistryError::Settings("it did not return the ids of all schemas".to_owned())
         })?;
         Ok(Self {
-            files,
-            producer: Producer::new(kafka, client_id, Some(KAFKA))?,
+            leads,
+            producer: Producer::new(kafka, client_id, Some(ACK_TIMEOUT))?,
             output_topics,
             kafka: kafka.clone(),
         })
     }
 
     #[must_use]
-    pub const fn files(&self) -> &Files {
-        &self.files
+    pub const fn leads(&self) -> &LeadRepository {
+        &self.leads
     }
 
-    /// Places the command `id` for the lead at `address`: from then on the id is this command's, and
-    /// no other lead or content has it. None: there is no such lead.
+    /// Claims `id` for a command to the lead at `address`. From then on, no command with another lead
+    /// or content can have the id. Returns `None` if there is no such lead.
     ///
     /// # Errors
-    /// A content that no lead would take, an id that another command has, a lead whose commands
-    /// would reach another account, a database that is away.
-    pub async fn place(
+    /// Returns an error if the content is invalid, another command has the id, the lead's number
+    /// belongs to another account now, or PostgreSQL is unavailable.
+    pub async fn claim(
         &self,
         address: Address,
         id: &str,
         content: &Content,
-    ) -> Result<Option<Placed>, DeskError> {
+    ) -> Result<Option<Claimed>, CommandError> {
         check(id, content)?;
-        let found = self.files.find(&address).await?;
-        let asked = Asked::new(id, &address, found.as_ref(), content);
-        let mut known = self.files.store.known(id).await?;
-        if known.is_free() && found.is_some() {
-            known.claim = Some(self.files.store.claim(id, &asked.claim).await?);
+        let lead = self.leads.find(&address).await?;
+        let request = ClaimRequest::new(id, &address, lead.as_ref(), content);
+        let mut known = self.leads.store.known(id).await?;
+        if known.is_free() && lead.is_some() {
+            known.claim = Some(self.leads.store.claim(id, &request.claim).await?);
         }
-        if let Some(outcome) = own(known, &asked, id)? {
-            return Ok(Some(Placed::Decided(outcome)));
+        if let Some(result) = result_of(known, &request, id)? {
+            return Ok(Some(Claimed::Finished(result)));
         }
-        let Some(found) = found else {
+        let Some(lead) = lead else {
             return Ok(None);
         };
-        if !found.is_within(self.files.accounts.as_ref()) {
-            return Err(DeskError::NumberMoved);
+        if !lead.is_within(self.leads.accounts.as_ref()) {
+            return Err(CommandError::NumberMoved);
         }
-        Ok(Some(Placed::Open(Box::new(Order {
+        Ok(Some(Claimed::Pending(Box::new(PendingCommand {
             address,
-            found,
+            lead,
             id: id.to_owned(),
             content: content.clone(),
         }))))
     }
 
-    /// Gives the command to its lead, at `now`; returns when Kafka has it.
+    /// Writes the command to `lead.inputs`, with the time `now`. Returns after Kafka acknowledged it.
     ///
     /// # Errors
-    /// Kafka that is away.
-    pub async fn give(&self, order: &Order, now: Timestamp) -> Result<(), DeskError> {
-        let found = &order.found;
-        let key = home_key(&found.lead_id, &found.account);
-        let record = found.record(&order.id, order.content.clone(), now);
+    /// Returns an error if Kafka is unavailable.
+    pub async fn submit(
+        &self,
+        command: &PendingCommand,
+        now: Timestamp,
+    ) -> Result<(), CommandError> {
+        let lead = &command.lead;
+        let key = home_key(&lead.lead_id, &lead.account);
+        let record = lead.record(&command.id, command.content.clone(), now);
         let trace = Some(TraceContext::generate());
         let outgoing = outgoing(&self.output_topics.inputs, key, trace, &record)?;
         self.producer.send(&[outgoing]).await?.await?;
         Ok(())
     }
 
-    /// Waits for what becomes of the command, up to `within`; none: nothing yet.
+    /// Waits for the command's result, up to `within`. Returns `None` if there is none by then.
     ///
     /// # Errors
-    /// An id that another command has, a database that is away.
-    pub async fn outcome(
+    /// Returns an error if another command has the id, or if PostgreSQL is unavailable.
+    pub async fn wait_for_result(
         &self,
-        order: &Order,
+        command: &PendingCommand,
         within: Duration,
-    ) -> Result<Option<CommandResult>, DeskError> {
-        let Order {
+    ) -> Result<Option<CommandResult>, CommandError> {
+        let PendingCommand {
             address,
             id,
             content,
             ..
-        } = order;
+        } = command;
         let until = tokio::time::Instant::now() + within;
         loop {
-            let known = self.files.store.known(id).await?;
+            let known = self.leads.store.known(id).await?;
             if known.result.is_some() {
-                // The lead may have become another one meanwhile, or be gone.
-                let found = self.files.find(address).await?;
-                let asked = Asked::new(id, address, found.as_ref(), content);
-                return own(known, &asked, id);
+                // Meanwhile the lead may have merged into another one, or may be erased.
+                let lead = self.leads.find(address).await?;
+                let request = ClaimRequest::new(id, address, lead.as_ref(), content);
+                return result_of(known, &request, id);
             }
             if tokio::time::Instant::now() >= until {
                 return Ok(None);
             }
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
     }
 
-    /// What Kafka keeps of what was written until `now`, and how long: nothing deletes single
-    /// records from it.
-    pub async fn remains(&self, now: Timestamp) -> Vec<Remains> {
+    /// Returns which topics keep data that was written until `now`, and how long. Kafka cannot delete
+    /// single records.
+    pub async fn retained_data(&self, now: Timestamp) -> Vec<RetainedData> {
         let prefix = &self.kafka.topic_prefix;
         let topics = Topic::ALL
             .into_iter()
@@ -230,43 +235,49 @@ impl Desk {
             let (until, text) = match retention(&self.kafka, &topic).await {
                 Some(Retention::Duration(time)) => {
                     let until = crate::flow::later(now, time);
-                    (Some(until), format!("until {until} (its retention.ms), or until the segment that it is in is closed, if that is later"))
+                    (Some(until), format!("until {until} (retention.ms of the topic), or later if the log segment is closed later"))
                 }
-                Some(Retention::Unlimited) => (None, "for ever; delete the topic's records up to now (kafka-delete-records), or set its retention.ms".to_owned()),
-                None => (None, "the broker does not tell; look at its retention.ms".to_owned()),
+                Some(Retention::Unlimited) => (None, "forever; delete the topic's records up to now (kafka-delete-records), or set its retention.ms".to_owned()),
+                None => (None, "unknown, because the broker did not return it; check the topic's retention.ms".to_owned()),
             };
-            all.push(Remains {
+            all.push(RetainedData {
                 topic,
                 until,
-                kept: text,
+                retention: text,
             });
         }
         all
     }
 }
 
-fn own(known: KnownCommand, asked: &Asked, id: &str) -> Result<Option<CommandResult>, DeskError> {
-    let outcome = asked.outcome(known);
-    outcome.map_err(|claim::Taken| DeskError::IdTaken(id.to_owned()))
+fn result_of(
+    known: KnownCommand,
+    request: &ClaimRequest,
+    id: &str,
+) -> Result<Option<CommandResult>, CommandError> {
+    let result = request.result(known);
+    result.map_err(|claim::Taken| CommandError::IdTaken(id.to_owned()))
 }
 
-fn check(id: &str, content: &Content) -> Result<(), DeskError> {
-    let wrong = |reason: String| Err(DeskError::Content(reason));
+fn check(id: &str, content: &Content) -> Result<(), CommandError> {
+    let invalid = |reason: String| Err(CommandError::Content(reason));
     if id.is_empty() || id.len() > MAX_COMMAND_ID || id.contains(char::is_control) {
-        return wrong(format!(
-            "a command's id has from 1 to {MAX_COMMAND_ID} bytes and no control characters"
+        return invalid(format!(
+            "a command's id needs 1 to {MAX_COMMAND_ID} bytes and no control characters"
         ));
     }
     match content {
         Content::Assign {
             assignee: Some(name),
-        } if !is_assignee(name) => wrong(format!(
-            "a sales representative's name has from 1 to {MAX_ASSIGNEE_CHARS} characters, no blanks around them and no control characters"
+        } if !is_assignee(name) => invalid(format!(
+            "an assignee needs 1 to {MAX_ASSIGNEE_CHARS} characters, without surrounding blanks and control characters"
         )),
-        Content::Say { body } if !is_sayable(body) => wrong(format!(
-            "WhatsApp takes texts of 1 to {MAX_WORDS} characters without control characters"
+        Content::Say { body } if !is_sayable(body) => invalid(format!(
+            "WhatsApp accepts texts of 1 to {MAX_WORDS} characters without control characters"
         )),
-        content if CommandKind::of(content).is_none() => wrong("that is no command".to_owned()),
+        content if CommandKind::of(content).is_none() => {
+            invalid("the content is not a command".to_owned())
+        }
         _ => Ok(()),
     }
 }
@@ -276,7 +287,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_no_lead_would_take_is_refused_before_it_is_written() {
+    fn an_invalid_command_is_refused_before_it_is_written() {
         let say = |body: &str| Content::Say { body: body.into() };
         let assign = |name: &str| Content::Assign {
             assignee: Some(name.into()),

@@ -84,7 +84,7 @@ async fn is_nobody(
     for (method, path, body) in all {
         let (status, told) = desk.ask(method, &path, token, None, body).await?;
         ensure!(
-            status == 404 && told["type"] == "urn:leadstream:problem:no-lead",
+            status == 404 && told["type"] == "urn:leadstream:problem:lead-not-found",
             "{path}: {status} {told}"
         );
     }

@@ -51,7 +51,7 @@ fn assign(to: &str) -> Value {
 
 fn is_taken((status, told): &(StatusCode, Value)) -> anyhow::Result<()> {
     ensure!(*status == 422, "{status} {told}");
-    ensure!(told["type"] == "urn:leadstream:problem:idempotency-key");
+    ensure!(told["type"] == "urn:leadstream:problem:idempotency-key-in-use");
     Ok(())
 }
 
@@ -105,7 +105,7 @@ async fn erased(desk: &Desk<'_>) -> anyhow::Result<()> {
     let (key, erase) = (Some("request-7"), || json!({"type": "erase"}));
     let (status, first) = desk.give(LEADS[0], key, erase()).await?;
     ensure!(
-        status == 200 && first["outcome"]["outcome"] == "applied",
+        status == 200 && first["result"]["status"] == "applied",
         "{first}"
     );
     for other in [LEADS[1], NOBODY] {
@@ -114,10 +114,7 @@ async fn erased(desk: &Desk<'_>) -> anyhow::Result<()> {
     desk.row(LEADS[1]).await?;
     for id in [LEADS[0], USER_ID] {
         let (status, told) = desk.give(id, key, erase()).await?;
-        ensure!(
-            status == 200 && told["outcome"] == first["outcome"],
-            "{told}"
-        );
+        ensure!(status == 200 && told["result"] == first["result"], "{told}");
     }
     // Another command for the erased lead finds no lead.
     let (status, _) = desk.give(LEADS[0], Some("request-8"), erase()).await?;

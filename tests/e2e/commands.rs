@@ -131,7 +131,7 @@ async fn is_shown_and_explained(desk: &Desk<'_>, ada: &str) -> anyhow::Result<()
             format!(
                 "{} {}",
                 it["command"].as_str().unwrap_or(""),
-                it["outcome"].as_str().unwrap_or("")
+                it["status"].as_str().unwrap_or("")
             )
         })
         .collect();
@@ -162,7 +162,7 @@ async fn by_api(desk: &Desk<'_>) -> anyhow::Result<()> {
     for _ in 0..2 {
         let (status, told) = desk.give(ben, Some("say-1"), say.clone()).await?;
         ensure!(
-            status == 200 && told["outcome"]["revision"] == 3,
+            status == 200 && told["result"]["revision"] == 3,
             "{status} {told}"
         );
         ensure!(told["id"] == "api:all:say-1", "{told}");
@@ -175,7 +175,7 @@ async fn by_api(desk: &Desk<'_>) -> anyhow::Result<()> {
     ensure!(status == 200);
     let (status, told) = desk.give(ben, None, json!({"type": "release"})).await?;
     ensure!(
-        status == 409 && told["outcome"]["outcome"] == "rejected",
+        status == 409 && told["result"]["status"] == "rejected",
         "{status} {told}"
     );
     let assign = json!({"type": "assign", "assignee": "carl"});
@@ -285,10 +285,7 @@ async fn while_the_processor_is_away(desk: &Desk<'_>) -> anyhow::Result<()> {
     let (status, told) = desk
         .ask(Method::POST, &path, ALL, key, Some(assign))
         .await?;
-    ensure!(
-        status == 202 && told["outcome"].is_null(),
-        "{status} {told}"
-    );
+    ensure!(status == 202 && told["result"].is_null(), "{status} {told}");
     desk.refused(
         &[
             "lead",
@@ -325,10 +322,10 @@ async fn while_the_processor_is_away(desk: &Desk<'_>) -> anyhow::Result<()> {
     ensure!(told.contains("applied at revision"), "{told}");
     desk.is_sent_once("Still there?").await?;
     let path = "/v1/commands/api:all:away-1";
-    let (status, outcome) = desk.ask(Method::GET, path, ALL, None, None).await?;
+    let (status, result) = desk.ask(Method::GET, path, ALL, None, None).await?;
     ensure!(
-        status == 200 && outcome["outcome"] == "applied",
-        "{status} {outcome}"
+        status == 200 && result["status"] == "applied",
+        "{status} {result}"
     );
     ensure!(desk.row(ada).await?.1.as_deref() == Some("dana"));
     Ok(())

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{MAX_BODY, Rates, Requests};
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const TEST_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// With it a request announces itself and waits for the word to go on.
 type Gate = Arc<(Notify, Notify)>;
@@ -36,10 +36,10 @@ async fn start(body_timeout: Duration, gate: Option<Gate>) -> SocketAddr {
         body.len().to_string()
     };
     let requests = Requests {
-        room: Arc::new(Semaphore::new(1)),
+        in_flight: Arc::new(Semaphore::new(1)),
         body_timeout,
     };
-    let router = requests.hold(Router::new().route("/", post(length)));
+    let router = requests.limit(Router::new().route("/", post(length)));
     let limits = Limits {
         connections: 20,
         header_timeout: Duration::from_millis(300),
@@ -56,7 +56,7 @@ async fn answer(address: SocketAddr, text: &str) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(text.as_bytes()).await.unwrap();
     let mut answer = String::new();
-    tokio::time::timeout(PATIENCE, stream.read_to_string(&mut answer))
+    tokio::time::timeout(TEST_TIMEOUT, stream.read_to_string(&mut answer))
         .await
         .expect("it is closed")
         .unwrap();
@@ -84,7 +84,7 @@ async fn half_of_a_head_or_of_a_body_is_answered_408() {
 
 #[tokio::test]
 async fn a_body_past_the_limit_is_answered_413() {
-    let address = start(PATIENCE, None).await;
+    let address = start(TEST_TIMEOUT, None).await;
     let longest = answer(address, &request(MAX_BODY, &" ".repeat(MAX_BODY))).await;
     assert!(longest.ends_with(&MAX_BODY.to_string()), "{longest}");
     let length = MAX_BODY + 1;
@@ -96,7 +96,7 @@ async fn a_body_past_the_limit_is_answered_413() {
 #[tokio::test]
 async fn a_slow_body_takes_no_place_and_a_request_under_way_does() {
     let gate = Gate::default();
-    let address = start(PATIENCE, Some(Arc::clone(&gate))).await;
+    let address = start(TEST_TIMEOUT, Some(Arc::clone(&gate))).await;
     let mut slow = TcpStream::connect(address).await.unwrap();
     slow.write_all(request(5, "four").as_bytes()).await.unwrap();
     let under_way = tokio::spawn(async move { answer(address, &request(4, "four")).await });

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use leadstream_kafka::KafkaArgs;
-use leadstream_processor::commanding::{CommandResult, Desk, Files, Placed, Remains};
+use leadstream_processor::commanding::{
+    Claimed, CommandResult, CommandService, LeadRepository, RetainedData,
+};
 use leadstream_schemas::{Content, Timestamp};
 use leadstream_service::config::{RegistryArgs, duration};
 use leadstream_sink_crm::Standing;
@@ -41,7 +43,7 @@ pub(super) struct Release {
 pub(super) struct Assign {
     #[command(flatten)]
     lead: Named,
-    /// The sales representative; without it nobody
+    /// The sales representative; empty for nobody
     #[arg(value_name = "NAME")]
     assignee: Option<String>,
     #[command(flatten)]
@@ -52,7 +54,7 @@ pub(super) struct Assign {
 pub(super) struct Say {
     #[command(flatten)]
     lead: Named,
-    /// Text of the message
+    /// The text of the message
     #[arg(value_name = "TEXT")]
     text: String,
     #[command(flatten)]
@@ -73,7 +75,7 @@ pub(super) struct Erase {
 /// Options of all commands.
 #[derive(Clone, Debug, clap::Args)]
 struct CommandOptions {
-    /// The command's id; a repeat with the same id has no further effect
+    /// The command's id; a command runs once per id, however often this is repeated
     #[arg(long = "id", value_name = "ID")]
     command_id: Option<String>,
     /// Time to wait for the result; 0s for none
@@ -94,10 +96,10 @@ struct CommandOptions {
 #[derive(Debug, Serialize)]
 struct CommandReport {
     id: String,
-    /// Null: not yet.
-    outcome: Option<CommandResult>,
+    /// Null while the command is pending.
+    result: Option<CommandResult>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    remains: Option<Vec<Remains>>,
+    retained_data: Option<Vec<RetainedData>>,
     /// The CRM records of an erased lead.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     crms: Vec<Standing>,
@@ -106,10 +108,9 @@ struct CommandReport {
 impl Show {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         let address = self.lead.address()?;
-        let files = Files::open(self.lead.pool()?, None).await?;
-        let found = files.find(&address).await?;
-        let found = found.context(UNKNOWN)?;
-        let lead = found.view(files.commands(&found.lead_ids()).await?);
+        let leads = LeadRepository::open(self.lead.pool()?, None).await?;
+        let lead = leads.find(&address).await?.context(UNKNOWN)?;
+        let lead = lead.view(leads.command_results(&lead.lead_ids()).await?);
         if self.lead.json {
             show(&format!("{}\n", serde_json::to_string_pretty(&lead)?));
         } else {
@@ -152,7 +153,7 @@ impl Erase {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         ensure!(
             self.yes,
-            "nothing was erased: it cannot be undone, so say --yes (`leadstream lead show` tells who it is)"
+            "nothing was erased: an erasure cannot be undone, so confirm it with --yes (`leadstream lead show` shows the lead)"
         );
         self.options
             .run(self.lead, Content::Erase { of: None })
@@ -165,90 +166,92 @@ impl CommandOptions {
         let (address, pool) = (named.address()?, named.pool()?);
         let accounts = named.accounts.accounts.clone();
         let (kafka, registry) = (&self.kafka, &self.registry);
-        let desk = Desk::open(pool.clone(), accounts, kafka, registry, "leadstream-lead").await?;
+        let commands =
+            CommandService::open(pool.clone(), accounts, kafka, registry, "leadstream-lead")
+                .await?;
         let id = self
             .command_id
             .unwrap_or_else(|| format!("cli:{:032x}", rand::random::<u128>()));
-        let erases = matches!(content, Content::Erase { .. });
+        let is_erasure = matches!(content, Content::Erase { .. });
         let now = Timestamp::now();
-        let placed = desk.place(address, &id, &content).await?;
-        let (outcome, crms) = match placed.context(UNKNOWN)? {
-            Placed::Decided(outcome) => (Some(outcome), Vec::new()),
-            Placed::Open(order) => {
-                let crms = if erases {
-                    leadstream_sink_crm::standings(&pool, &order.found().lead_ids())
+        let claimed = commands.claim(address, &id, &content).await?;
+        let (result, crms) = match claimed.context(UNKNOWN)? {
+            Claimed::Finished(result) => (Some(result), Vec::new()),
+            Claimed::Pending(command) => {
+                let crms = if is_erasure {
+                    leadstream_sink_crm::standings(&pool, &command.lead().lead_ids())
                         .await
                         .context("the CRM ledger cannot be read")?
                 } else {
                     Vec::new()
                 };
-                desk.give(&order, now).await?;
-                (desk.outcome(&order, self.wait).await?, crms)
+                commands.submit(&command, now).await?;
+                (commands.wait_for_result(&command, self.wait).await?, crms)
             }
         };
-        let remains = match &outcome {
-            Some(outcome) if erases && outcome.status.revision().is_some() => {
-                Some(desk.remains(now).await)
+        let retained_data = match &result {
+            Some(result) if is_erasure && result.status.revision().is_some() => {
+                Some(commands.retained_data(now).await)
             }
             _ => None,
         };
-        let told = CommandReport {
+        let report = CommandReport {
             id,
-            outcome,
-            remains,
+            result,
+            retained_data,
             crms,
         };
         if named.json {
-            show(&format!("{}\n", serde_json::to_string_pretty(&told)?));
+            show(&format!("{}\n", serde_json::to_string_pretty(&report)?));
         } else {
-            show(&text(&told, Style::stdout()));
+            show(&text(&report, Style::stdout()));
         }
-        match &told.outcome {
-            Some(outcome) => match outcome.status.rejection() {
+        match &report.result {
+            Some(result) => match result.status.rejection() {
                 None => Ok(()),
                 Some(reason) => bail!("the command was rejected: {reason}"),
             },
             None if self.wait.is_zero() => Ok(()),
             None => bail!(
-                "no processor has come to the command within {:?}; it is in Kafka and will be applied: run this again with --id {} to see the result",
+                "no processor handled the command within {:?}; it is in Kafka and stays pending. Run this again with --id {} to see the result",
                 self.wait,
-                told.id
+                report.id
             ),
         }
     }
 }
 
-fn text(told: &CommandReport, style: Style) -> String {
+fn text(report: &CommandReport, style: Style) -> String {
     let mut out = String::new();
-    match &told.outcome {
-        Some(outcome) => render::command(&mut out, outcome, style),
+    match &report.result {
+        Some(result) => render::command(&mut out, result, style),
         None => {
-            let _ = writeln!(out, "  given with the id {}", told.id);
+            let _ = writeln!(out, "  submitted with the id {}", report.id);
         }
     }
-    if let Some(remains) = &told.remains {
-        out.push_str("\nWhat remains of before, until when:\n");
-        for it in remains {
-            let _ = writeln!(out, "  {}: {}", it.topic, it.kept);
+    if let Some(retained_data) = &report.retained_data {
+        out.push_str("\nThese topics keep earlier data of the person:\n");
+        for it in retained_data {
+            let _ = writeln!(out, "  {}: {}", it.topic, it.retention);
         }
         out.push_str(
-            "  Backups of PostgreSQL, and what other consumers of the topics keep: delete it there.\n",
+            "  Delete the data in backups of PostgreSQL and in other consumers of the topics there.\n",
         );
-        out.push_str(&crms(&told.crms));
+        out.push_str(&crms(&report.crms));
     }
     out
 }
 
 /// Returns the work that remains in the CRMs.
 fn crms(standings: &[Standing]) -> String {
-    let mut out = String::from("\nIn the CRMs nothing is deleted from here:\n");
+    let mut out = String::from("\nLeadstream deletes nothing in the CRMs:\n");
     let records: Vec<_> = standings
         .iter()
         .filter_map(|it| Some((it.crm.as_str(), it.record_id.as_ref()?)))
         .collect();
     if records.is_empty() {
         out.push_str(
-            "  No CRM is known to hold a record of this lead; look for its number there.\n",
+            "  No CRM is known to have a record of this lead; search for its number there.\n",
         );
     }
     for (crm, id) in records {
@@ -270,7 +273,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_erasure_tells_what_remains_and_what_is_to_be_done() {
+    fn an_erasure_lists_retained_data_and_what_to_delete() {
         let standing = |crm: &str, record_id: Option<&str>| Standing {
             crm: crm.into(),
             lead_id: "4917".into(),
@@ -282,19 +285,19 @@ mod tests {
             last_error: None,
             updated_at: chrono::DateTime::UNIX_EPOCH,
         };
-        let told = CommandReport {
+        let report = CommandReport {
             id: "cli:1".into(),
-            outcome: None,
-            remains: Some(vec![Remains {
+            result: None,
+            retained_data: Some(vec![RetainedData {
                 topic: "lead.inputs".into(),
                 until: None,
-                kept: "for ever".into(),
+                retention: "forever".into(),
             }]),
             crms: vec![standing("hubspot", Some("501")), standing("webhook", None)],
         };
-        let text = text(&told, Style::PLAIN);
+        let text = text(&report, Style::PLAIN);
         for expected in [
-            "lead.inputs: for ever",
+            "lead.inputs: forever",
             "record 501",
             "gdpr-delete",
             "ERASED",

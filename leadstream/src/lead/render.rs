@@ -58,8 +58,8 @@ pub(super) fn report(report: &LeadReport, style: Style) -> String {
     for crm in &report.crms {
         standing(&mut out, crm, style);
     }
-    for outcome in &report.commands {
-        command(&mut out, outcome, style);
+    for result in &report.commands {
+        command(&mut out, result, style);
     }
     for seen in report.records.iter().flatten() {
         record(&mut out, seen, style);
@@ -131,13 +131,13 @@ fn standing(out: &mut String, crm: &Standing, style: Style) {
     field(out, &crm.crm, &text);
 }
 
-pub(super) fn command(out: &mut String, outcome: &CommandResult, style: Style) {
-    let text = match &outcome.status {
+pub(super) fn command(out: &mut String, result: &CommandResult, style: Style) {
+    let text = match &result.status {
         CommandStatus::Applied { revision } => format!("applied at revision {revision}"),
         CommandStatus::Rejected { reason } => style.paint(Ink::Bad, &format!("rejected: {reason}")),
     };
-    let text = format!("{text}  ({}, {})", outcome.decided_at, outcome.id);
-    field(out, &outcome.command, &text);
+    let text = format!("{text}  ({}, {})", result.decided_at, result.id);
+    field(out, &result.command, &text);
 }
 
 pub(super) fn lead(lead: &LeadView, style: Style) -> String {
@@ -170,8 +170,8 @@ pub(super) fn lead(lead: &LeadView, style: Style) -> String {
     for (name, value) in &lead.lead_data {
         field(&mut out, name, &value.to_string());
     }
-    for outcome in &lead.commands {
-        command(&mut out, outcome, style);
+    for result in &lead.commands {
+        command(&mut out, result, style);
     }
     out
 }

@@ -1,18 +1,18 @@
-//! Whose the id of a command is: it belongs to the first command that was given with it, which is
-//! one content for one lead.
+//! Decides to which command an id belongs: the first one that claimed it, with one content for one
+//! lead. Pure.
 
 use leadstream_schemas::Content;
 use sha2::{Digest, Sha256};
 
-use super::files::Found;
+use super::lead_repository::LeadRef;
 use crate::engine::command::{Claim, CommandResult, KnownCommand};
 use crate::lead::{Address, Command};
 
-/// A command that is to be given.
+/// A command that claims its id.
 #[derive(Clone, Debug)]
-pub(crate) struct Asked {
+pub(crate) struct ClaimRequest {
     pub(crate) claim: Claim,
-    /// Of its lead and of those that became it; empty where no lead was found.
+    /// The ids of the lead and of those that merged into it. Empty if no lead was found.
     lead_ids: Vec<String>,
 }
 
@@ -20,15 +20,15 @@ pub(crate) struct Asked {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Taken;
 
-impl Asked {
+impl ClaimRequest {
     pub(crate) fn new(
         id: &str,
         address: &Address,
-        found: Option<&Found>,
+        lead: Option<&LeadRef>,
         content: &Content,
     ) -> Self {
-        let lead_ids = found.map(Found::lead_ids).unwrap_or_default();
-        let held = found.map(Found::identities).unwrap_or_default();
+        let lead_ids = lead.map(LeadRef::lead_ids).unwrap_or_default();
+        let held = lead.map(LeadRef::identities).unwrap_or_default();
         let named = std::iter::once(address.identity());
         let all = named.chain(held.iter().chain(&lead_ids).map(String::as_str));
         let mut identity_hashes: Vec<Vec<u8>> = all.map(|identity| hash(id, identity)).collect();
@@ -44,29 +44,30 @@ impl Asked {
         }
     }
 
-    /// Returns what became of this command, given what is known of its id; none: nothing yet.
-    pub(crate) fn outcome(&self, known: KnownCommand) -> Result<Option<CommandResult>, Taken> {
+    /// Returns this command's result from what is known of its id, or `None` while it is pending.
+    pub(crate) fn result(&self, known: KnownCommand) -> Result<Option<CommandResult>, Taken> {
         let claim = known.claim.as_ref();
         if claim.is_some_and(|claim| !claim.is_of(&self.claim)) {
             return Err(Taken);
         }
-        let Some(outcome) = known.result else {
+        let Some(result) = known.result else {
             return Ok(None);
         };
-        // Whoever writes to the topic itself, or gave the command before there were claims, has none.
-        let is_ours = match &outcome.lead_id {
+        // A command that another program wrote to the topic has no claim.
+        let is_ours = match &result.lead_id {
             Some(lead_id) if !self.lead_ids.is_empty() => self.lead_ids.contains(lead_id),
             _ => claim.is_some(),
         };
-        if is_ours && outcome.content_sha256 == self.claim.content_sha256 {
-            Ok(Some(outcome))
+        if is_ours && result.content_sha256 == self.claim.content_sha256 {
+            Ok(Some(result))
         } else {
             Err(Taken)
         }
     }
 }
 
-/// Neither an id nor an identity has a NUL, so no other pair has the same hash.
+/// Hashes an identity with the command's id. Neither contains a NUL, so no two pairs have the same
+/// text.
 fn hash(id: &str, identity: &str) -> Vec<u8> {
     Sha256::digest(format!("{id}\0{identity}")).to_vec()
 }

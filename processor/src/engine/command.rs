@@ -22,7 +22,7 @@ pub struct CommandResult {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(tag = "outcome", rename_all = "snake_case")]
+#[serde(tag = "status", rename_all = "snake_case")]
 pub enum CommandStatus {
     Applied {
         /// The lead's revision after the command.

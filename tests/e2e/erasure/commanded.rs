@@ -66,7 +66,7 @@ async fn complete_two_leads(desk: &Desk<'_>) -> anyhow::Result<Vec<Vec<u8>>> {
 /// Erases one lead by the command line and the other by the API.
 async fn erase_both(desk: &Desk<'_>) -> anyhow::Result<()> {
     let site = &desk.site;
-    desk.refused(&["lead", "erase", ADA], "say --yes").await?;
+    desk.refused(&["lead", "erase", ADA], "with --yes").await?;
 
     let told = site
         .tool(&[
@@ -74,20 +74,20 @@ async fn erase_both(desk: &Desk<'_>) -> anyhow::Result<()> {
         ])
         .await?;
     let told: Value = serde_json::from_str(&told)?;
-    ensure!(told["outcome"]["outcome"] == "applied", "{told}");
+    ensure!(told["result"]["status"] == "applied", "{told}");
     let crms = told["crms"].as_array().context("crms")?;
     ensure!(
         crms.len() == 2 && crms.iter().all(|it| it["record_id"].is_string()),
         "{told}"
     );
-    let remains = told["remains"].as_array().context("remains")?;
+    let remains = told["retained_data"].as_array().context("retained data")?;
     let inputs = remains
         .iter()
         .find(|it| it["topic"] == site.topic(Topic::LeadInputs));
     let kept = inputs
-        .and_then(|it| it["kept"].as_str())
+        .and_then(|it| it["retention"].as_str())
         .context("lead.inputs")?;
-    ensure!(kept.starts_with("for ever"), "{kept}");
+    ensure!(kept.starts_with("forever"), "{kept}");
     let (status, told) = desk.give(BEN, None, json!({"type": "erase"})).await?;
     ensure!(
         status == 200 && told["crm_records"].as_array().map(Vec::len) == Some(2),

@@ -1,4 +1,4 @@
-//! Finding a lead, and what has become of its commands.
+//! Finds leads and the results of their commands in PostgreSQL.
 
 use std::time::Duration;
 
@@ -8,62 +8,63 @@ use serde_json::{Map, Value};
 use sqlx::PgPool;
 use utoipa::ToSchema;
 
-use super::DeskError;
+use super::CommandError;
 use crate::engine::command::CommandResult;
 use crate::flow::START;
 use crate::lead::{Accounts, Address, Lead, scoped};
 use crate::store::Store;
 
-const DATABASE: Duration = Duration::from_secs(10);
+/// The time-out of a statement.
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A lead as people see it.
+/// A lead.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct LeadView {
-    /// The first key it was seen under; outside the default account `<account>/<key>`.
+    /// The key of the lead's first message; outside the default account `<account>/<key>`.
     pub lead_id: String,
-    /// WhatsApp id: the digits of a phone number.
+    /// WhatsApp id: the digits of the phone number.
     pub wa_id: Option<String>,
     /// Business-scoped user id.
     pub user_id: Option<String>,
     pub lid: Option<String>,
-    /// The name that the lead gave, else its profile's.
+    /// The name that the lead answered, else the name of its profile.
     pub name: Option<String>,
     pub state: String,
-    /// The step of the flow that it is at: also while it is cold, with a person, or has opted out.
+    /// The lead's step in the flow, also while the state is `COLD`, `HUMAN_HANDOFF` or `OPTED_OUT`.
     pub step: String,
     pub score: i32,
     pub is_completed: bool,
-    /// The answers by field.
+    /// The lead's answers by field.
     pub lead_data: Map<String, Value>,
-    /// Who of the business looks after it.
+    /// The person of the business to whom the lead is assigned.
     pub assignee: Option<String>,
     pub flow_name: Option<String>,
     pub flow_version: Option<u32>,
-    /// Counts the changes that were told.
+    /// The number of the lead's events.
     pub revision: u64,
-    /// The business number that it wrote to last.
+    /// The business number to which the lead wrote last.
     pub number: String,
     #[schema(value_type = String, format = DateTime)]
     pub first_seen: Timestamp,
     #[schema(value_type = String, format = DateTime)]
     pub last_interaction: Timestamp,
-    /// Leads that turned out to be this one.
+    /// Ids of leads that merged into this one.
     pub merged: Vec<String>,
-    /// Its commands of the last days, the newest first.
+    /// Results of the lead's recent commands, newest first.
     pub commands: Vec<CommandResult>,
 }
 
-/// A lead that was found.
+/// A lead that was found, with its account.
 #[derive(Clone, Debug)]
-pub struct Found {
+pub struct LeadRef {
     pub(super) lead_id: String,
     pub(super) account: String,
     lead: Lead,
-    /// Leads that became it, which it may not have taken in yet.
+    /// Leads that closed in favour of this one. Their merge may still be pending.
     pub(super) closed: Vec<String>,
 }
 
-impl Found {
+impl LeadRef {
     #[cfg(test)]
     pub(super) fn of(lead_id: String, account: &str, lead: Lead) -> Self {
         Self {
@@ -79,7 +80,7 @@ impl Found {
         &self.lead_id
     }
 
-    /// Its own id, and those of leads that turned out to be it.
+    /// Returns the lead's id, and the ids of leads that merged into it.
     #[must_use]
     pub fn lead_ids(&self) -> Vec<String> {
         let merged = &self.lead.merged;
@@ -88,13 +89,13 @@ impl Found {
         own.chain(merged).chain(closed).cloned().collect()
     }
 
-    /// The ids that it has and had, within its account.
+    /// Returns the lead's present and former ids, within its account.
     pub(super) fn identities(&self) -> Vec<String> {
         let all = self.lead.identities.all();
         all.map(|id| scoped(&self.account, id)).collect()
     }
 
-    /// Whether its commands would reach it: records tell their account by the business number.
+    /// Returns whether a command reaches the lead. The business number of a record decides its account.
     pub(super) fn is_within(&self, accounts: Option<&Accounts>) -> bool {
         accounts.is_none_or(|it| it.of(&self.lead.number) == self.account)
     }
@@ -129,7 +130,7 @@ impl Found {
         }
     }
 
-    /// The record that gives the lead the command.
+    /// Returns the record of a command to the lead.
     pub(super) fn record(&self, id: &str, content: Content, now: Timestamp) -> LeadInput {
         LeadInput {
             id: id.to_owned(),
@@ -147,38 +148,38 @@ impl Found {
     }
 }
 
-/// Leads as PostgreSQL has them.
+/// Reads leads and results of commands from PostgreSQL.
 #[derive(Clone, Debug)]
-pub struct Files {
+pub struct LeadRepository {
     pub(super) store: Store,
     pub(super) accounts: Option<Accounts>,
 }
 
-impl Files {
-    /// Without `accounts` there are those that leads have.
+impl LeadRepository {
+    /// Without `accounts`, every account of a lead is valid.
     ///
     /// # Errors
-    /// A database that is away, or whose schema is of another version.
-    pub async fn open(pool: PgPool, accounts: Option<Accounts>) -> Result<Self, DeskError> {
-        let store = Store::new(pool, DATABASE);
+    /// Returns an error if PostgreSQL is unavailable, or if its schema has another version.
+    pub async fn open(pool: PgPool, accounts: Option<Accounts>) -> Result<Self, CommandError> {
+        let store = Store::new(pool, STATEMENT_TIMEOUT);
         store.check_schema().await?;
         Ok(Self { store, accounts })
     }
 
-    /// Where the lead that has `id` (a number, user id, LID or lead id) is looked for; none: there
-    /// is no such account.
+    /// Returns where to find the lead that has `id`: a number, user id, LID or lead id. Returns `None`
+    /// if there is no such account.
     #[must_use]
     pub fn address(&self, account: &str, id: &str) -> Option<Address> {
         Address::of(account, id, self.accounts.as_ref())
     }
 
-    /// The lead at `address`, through every merge.
+    /// Returns the lead at `address`. A merged lead leads to the one into which it merged.
     ///
     /// # Errors
-    /// A database that is away.
-    pub async fn find(&self, address: &Address) -> Result<Option<Found>, DeskError> {
+    /// Returns an error if PostgreSQL is unavailable.
+    pub async fn find(&self, address: &Address) -> Result<Option<LeadRef>, CommandError> {
         let located = self.store.lead_of(address).await?;
-        Ok(located.map(|it| Found {
+        Ok(located.map(|it| LeadRef {
             account: address.account().to_owned(),
             lead_id: it.lead_id,
             lead: it.lead,
@@ -186,24 +187,27 @@ impl Files {
         }))
     }
 
-    /// What became of a lead's commands, the newest first.
+    /// Returns the results of the commands to these leads, newest first.
     ///
     /// # Errors
-    /// A database that is away.
-    pub async fn commands(&self, lead_ids: &[String]) -> Result<Vec<CommandResult>, DeskError> {
+    /// Returns an error if PostgreSQL is unavailable.
+    pub async fn command_results(
+        &self,
+        lead_ids: &[String],
+    ) -> Result<Vec<CommandResult>, CommandError> {
         Ok(self.store.command_results(lead_ids).await?)
     }
 
-    /// What became of the command `id`, if its lead's account (none: not known) is one `within`
-    /// which to look; none: nothing yet, or longer ago than outcomes are kept.
+    /// Returns the result of the command `id`, if `within` accepts the account of its lead, which may
+    /// be unknown. Returns `None` while the command is pending, and after its result was deleted.
     ///
     /// # Errors
-    /// A database that is away.
-    pub async fn outcome(
+    /// Returns an error if PostgreSQL is unavailable.
+    pub async fn command_result(
         &self,
         id: &str,
         within: impl FnOnce(Option<&str>) -> bool,
-    ) -> Result<Option<CommandResult>, DeskError> {
+    ) -> Result<Option<CommandResult>, CommandError> {
         let known = self.store.known(id).await?;
         Ok(if within(known.account()) {
             known.result
