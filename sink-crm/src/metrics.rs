@@ -33,7 +33,7 @@ metric_table! {
         batch_records: Histogram = "leadstream_sink_crm_batch_records";
         /// Attempts to bring a record in step with its lead, by outcome.
         records: ByLabel<Counter> = "leadstream_sink_crm_records_total"
-            (result: ["done", "stale", "retry", "parked", "dead", "released", "filtered"]);
+            (result: ["synced", "stale", "retry", "parked", "dead", "released", "filtered"]);
         /// 1 while the worker of a CRM waits for this reason, else 0.
         waiting: ByLabel<Gauge> = "leadstream_sink_crm_waiting_workers"
             (reason: ["fault", "throttle", "halt"]);

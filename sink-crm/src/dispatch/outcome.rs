@@ -123,7 +123,7 @@ impl<C: Crm> Shared<C> {
             metrics.records.add(result, number);
             number
         };
-        let done = count("done", |s| matches!(s, Settled::Done { .. }));
+        let done = count("synced", |s| matches!(s, Settled::Done { .. }));
         let stale = count("stale", |s| matches!(s, Settled::Stale));
         let retry = count("retry", |s| matches!(s, Settled::Retry { .. }));
         let parked = count("parked", |s| matches!(s, Settled::Parked { .. }));
