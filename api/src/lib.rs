@@ -13,7 +13,6 @@ use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use governor::clock::DefaultClock;
 use leadstream_kafka::KafkaArgs;
@@ -21,7 +20,7 @@ use leadstream_processor::AccountsArgs;
 use leadstream_processor::commanding::{CommandError, CommandService};
 use leadstream_schemas::registry::RegistryError;
 use leadstream_service::config::{ConfigError, DatabaseArgs, RegistryArgs};
-use leadstream_service::{Context, RetryPolicy, ServiceArgs, server};
+use leadstream_service::{Context, ServiceArgs, server, wait_until_available};
 use tokio::net::TcpListener;
 
 pub use metrics::METRICS;
@@ -93,8 +92,6 @@ pub enum Error {
     },
 }
 
-const RETRY: RetryPolicy =
-    RetryPolicy::unlimited(Duration::from_millis(200), Duration::from_secs(5));
 const POOL: u32 = 8;
 
 /// Runs the API until shutdown.
@@ -116,32 +113,15 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
             address: args.api_address,
             source,
         })?;
-    let mut failures = 0;
     let accounts = args.accounts.accounts.clone().unwrap_or_default();
-    let commands = loop {
+    let open = || {
         let (pool, accounts) = (pool.clone(), Some(accounts.clone()));
-        match CommandService::open(
-            pool,
-            accounts,
-            &args.kafka,
-            &args.registry,
-            "leadstream-api",
-        )
-        .await
-        {
-            Ok(commands) => break commands,
-            Err(error) if is_unavailable(&error) => {
-                failures += 1;
-                tracing::warn!(error = %error, "a service that the API needs is unavailable; trying again");
-                context.health.unready("start", error.to_string());
-                let delay = RETRY.random_delay(failures).unwrap_or(RETRY.cap);
-                tokio::select! {
-                    () = context.shutdown.cancelled() => return Ok(()),
-                    () = tokio::time::sleep(delay) => {}
-                }
-            }
-            Err(error) => return Err(error.into()),
-        }
+        let (kafka, registry) = (&args.kafka, &args.registry);
+        CommandService::open(pool, accounts, kafka, registry, "leadstream-api")
+    };
+    let Some(commands) = wait_until_available(&context, "start", open, is_unavailable).await?
+    else {
+        return Ok(());
     };
     let api = Api {
         commands,

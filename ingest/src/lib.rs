@@ -19,11 +19,10 @@ use std::time::Duration;
 use leadstream_kafka::KafkaArgs;
 use leadstream_kafka::producer::{BoundedProducer, ProduceError};
 use leadstream_kafka::topic::max_record_bytes;
-use leadstream_schemas::registry::{Registry, RegistryError, SchemaIds};
+use leadstream_schemas::registry::{Registry, RegistryError};
 use leadstream_service::config::RegistryArgs;
-use leadstream_service::ops::Health;
 use leadstream_service::server;
-use leadstream_service::{ConfigError, Context, RetryPolicy, ServiceArgs};
+use leadstream_service::{ConfigError, Context, ServiceArgs, wait_until_available};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
@@ -158,38 +157,17 @@ async fn open<P>(
     webhook: &WebhookState<P>,
     context: &Context,
 ) -> Result<(), Error> {
-    let resolve = resolve_ids(registry, prefix, &context.health);
-    let Some(ids) = context.shutdown.run_until_cancelled(resolve).await else {
+    let resolve = || registry.resolve(prefix, &records::TOPICS);
+    // An operator has to fix what the registry refuses.
+    let is_transient = |error: &RegistryError| matches!(error, RegistryError::Unavailable { .. });
+    let Some(ids) = wait_until_available(context, "registry", resolve, is_transient).await? else {
         return Ok(());
     };
-    let encoder = Encoder::new(prefix, &ids?)
+    let encoder = Encoder::new(prefix, &ids)
         .ok_or_else(|| RegistryError::Settings("it gave no id for one of the topics".to_owned()))?;
     webhook.encoder.get_or_init(|| encoder);
     context.health.ready("registry");
     Ok(())
-}
-
-/// Waits while the registry is unavailable. If the registry refuses a schema, an operator has to
-/// fix it.
-async fn resolve_ids(
-    registry: &Registry,
-    prefix: &str,
-    health: &Health,
-) -> Result<SchemaIds, RegistryError> {
-    const POLICY: RetryPolicy =
-        RetryPolicy::unlimited(Duration::from_millis(500), Duration::from_secs(10));
-    let mut attempts = 0;
-    loop {
-        match registry.resolve(prefix, &records::TOPICS).await {
-            Err(error @ RegistryError::Unavailable { .. }) => {
-                attempts += 1;
-                tracing::warn!(attempts, error = %error, "the schema registry is tried again");
-                health.unready("registry", error.to_string());
-                tokio::time::sleep(POLICY.random_delay(attempts).unwrap_or(POLICY.cap)).await;
-            }
-            outcome => return outcome,
-        }
-    }
 }
 
 /// Updates the health of Kafka, logs each change once, and reads the maximal record size.
@@ -246,7 +224,7 @@ async fn limit_records(kafka: &KafkaArgs, encoder: &Encoder) {
     match max_record_bytes(kafka, &topics).await {
         Some(bytes) => encoder.limit(bytes),
         None => tracing::warn!(
-            "Kafka does not tell the topics' max.message.bytes: longer items than 1 MB go to dead letters; let this service describe the configuration of its topics (`leadstream topics plan` lists the ACLs)"
+            "Kafka does not return the topics' max.message.bytes, so items over 1 MB go to dead letters; let this service describe the configuration of its topics (`leadstream topics plan` lists the ACLs)"
         ),
     }
 }

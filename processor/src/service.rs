@@ -13,7 +13,7 @@ use leadstream_schemas::topic::DUPLICATE_HORIZON;
 use leadstream_schemas::{FlowRef, Topic};
 use leadstream_service::config::ConfigError;
 use leadstream_service::lifecycle;
-use leadstream_service::{Context, RetryPolicy};
+use leadstream_service::{Context, RetryPolicy, wait_until_available};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -233,30 +233,12 @@ async fn prepare(
 ) -> Result<Option<(LiveFlows, OutputTopics)>, Error> {
     let registry = Registry::new(&args.registry.config()?)?;
     let prefix = args.kafka.topic_prefix.as_str();
-    let mut failures = 0;
-    loop {
-        match attempt(args, store, &registry, document).await {
-            Ok((flows, ids)) => {
-                return Ok(
-                    OutputTopics::new(prefix, &ids).map(|output_topics| (flows, output_topics))
-                );
-            }
-            Err(error) if is_away(&error) => {
-                failures += 1;
-                let delay = RETRY.random_delay(failures).unwrap_or(RETRY.cap);
-                tracing::warn!(error = %error, "the processor waits to start");
-                context.health.unready("start", error.to_string());
-                tokio::select! {
-                    () = context.shutdown.cancelled() => return Ok(None),
-                    () = tokio::time::sleep(delay) => {}
-                }
-            }
-            Err(error) => return Err(error),
-        }
-    }
+    let attempt = || attempt(args, store, &registry, document);
+    let available = wait_until_available(context, "start", attempt, is_unavailable).await?;
+    Ok(available.and_then(|(flows, ids)| Some((flows, OutputTopics::new(prefix, &ids)?))))
 }
 
-const fn is_away(error: &Error) -> bool {
+const fn is_unavailable(error: &Error) -> bool {
     matches!(
         error,
         Error::Registry(RegistryError::Unavailable { .. })

@@ -15,5 +15,6 @@ mod telemetry;
 
 pub use config::ConfigError;
 pub use lifecycle::{Context, ServiceArgs};
-pub use retry::RetryPolicy;
+pub use retry::{RetryPolicy, wait_until_available};
 pub use secret::Secret;
+pub use telemetry::LogLimiter;

@@ -1,6 +1,15 @@
-//! Retry policy as data: exponential backoff with full jitter.
+//! Retries: a policy as data (exponential backoff with full jitter), and the loops that follow it.
+//!
+//! A crate such as `backon` would replace one loop of ten lines. Its jitter only lengthens a delay,
+//! so full jitter would stay own code. The health of a waiting service would stay own code, too.
 
-use std::time::Duration;
+use std::fmt::Display;
+use std::time::{Duration, Instant};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::lifecycle::Context;
+use crate::telemetry::LogLimiter;
 
 /// A policy for retries. The delay before attempt `n + 1` is uniform between zero and `min(cap,
 /// base · 2ⁿ)` (full jitter), so that many clients do not return at the same time.
@@ -44,6 +53,96 @@ impl RetryPolicy {
     pub fn random_delay(&self, attempts: u32) -> Option<Duration> {
         self.delay(attempts, rand::random())
     }
+
+    /// Repeats `operation` until it succeeds, or fails with an error that is not transient. Calls
+    /// `notify` before each pause, with the error and the number of failed attempts.
+    ///
+    /// # Errors
+    /// Returns the first error that is not transient.
+    pub async fn retry<T, E, F>(
+        &self,
+        mut operation: impl FnMut() -> F,
+        is_transient: impl Fn(&E) -> bool,
+        mut notify: impl FnMut(&E, u32),
+    ) -> Result<T, E>
+    where
+        F: Future<Output = Result<T, E>>,
+    {
+        let mut attempts = 0;
+        loop {
+            match operation().await {
+                Err(error) if is_transient(&error) => {
+                    attempts += 1;
+                    notify(&error, attempts);
+                }
+                outcome => return outcome,
+            }
+            tokio::time::sleep(self.random_delay(attempts).unwrap_or(self.cap)).await;
+        }
+    }
+
+    /// Repeats `job` until `stop`. A job that succeeds returns the pause before its next run. After
+    /// failures, which `on_error` receives, the policy determines the pause.
+    pub async fn repeat<E, F>(
+        &self,
+        stop: &CancellationToken,
+        mut job: impl FnMut() -> F,
+        mut on_error: impl FnMut(&E),
+    ) where
+        F: Future<Output = Result<Duration, E>>,
+    {
+        let mut failures = 0;
+        loop {
+            let pause = match job().await {
+                Ok(pause) => {
+                    failures = 0;
+                    pause
+                }
+                Err(error) => {
+                    failures += 1;
+                    on_error(&error);
+                    self.random_delay(failures).unwrap_or(self.cap)
+                }
+            };
+            let pause = tokio::time::sleep(pause);
+            if stop.run_until_cancelled(pause).await.is_none() {
+                return;
+            }
+        }
+    }
+}
+
+/// The policy of a service that waits to start.
+const STARTUP: RetryPolicy =
+    RetryPolicy::unlimited(Duration::from_millis(100), Duration::from_secs(5));
+
+/// Repeats a start-up `operation` while a system that it needs is unavailable. Meanwhile the
+/// service's `part` is not ready, and the reason is logged. Returns `None` if the service shuts
+/// down first, which cancels the operation.
+///
+/// # Errors
+/// Returns the first error that is not transient.
+pub async fn wait_until_available<T, E, F>(
+    context: &Context,
+    part: &'static str,
+    operation: impl FnMut() -> F,
+    is_transient: impl Fn(&E) -> bool,
+) -> Result<Option<T>, E>
+where
+    E: Display,
+    F: Future<Output = Result<T, E>>,
+{
+    let log = LogLimiter::default();
+    let notify = |error: &E, attempts| {
+        let reason = error.to_string();
+        if log.allows(&reason, Instant::now()) {
+            tracing::warn!(part, attempts, error = reason, "waiting to start");
+        }
+        context.health.unready(part, reason);
+    };
+    let available = STARTUP.retry(operation, is_transient, notify);
+    let available = context.shutdown.run_until_cancelled(available).await;
+    available.transpose()
 }
 
 #[cfg(test)]
@@ -52,7 +151,11 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::RetryPolicy;
+    use tokio_util::sync::CancellationToken;
+
+    use super::{RetryPolicy, wait_until_available};
+    use crate::lifecycle::Context;
+    use crate::ops::Health;
 
     proptest! {
         #[test]
@@ -77,5 +180,62 @@ mod tests {
         assert_eq!(policy.ceiling(1), Some(Duration::from_secs(1)));
         assert_eq!(policy.ceiling(2), Some(Duration::from_secs(2)));
         assert_eq!(policy.ceiling(3), None);
+    }
+
+    fn context() -> Context {
+        Context {
+            shutdown: CancellationToken::new(),
+            health: Health::default(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_service_waits_for_transient_errors_and_for_no_others() {
+        let context = context();
+        let mut answers = vec![
+            Ok(7),
+            Err("later"),
+            Err("later"),
+            Err("never"),
+            Err("later"),
+        ];
+        let mut wait = async || {
+            let operation = || std::future::ready(answers.pop().unwrap());
+            wait_until_available(&context, "start", operation, |error| *error == "later").await
+        };
+        assert_eq!(wait().await, Err("never"));
+        assert_eq!(wait().await, Ok(Some(7)));
+        assert_eq!(context.health.problems()["start"], "later");
+    }
+
+    #[tokio::test]
+    async fn a_shutdown_ends_the_wait() {
+        let context = context();
+        let operation = || {
+            context.shutdown.cancel();
+            std::future::pending::<Result<(), String>>()
+        };
+        let ended = wait_until_available(&context, "start", operation, |_| true).await;
+        assert_eq!(ended, Ok(None));
+    }
+
+    #[tokio::test]
+    async fn a_job_repeats_until_it_is_stopped() {
+        let policy = RetryPolicy::unlimited(Duration::ZERO, Duration::ZERO);
+        let stop = CancellationToken::new();
+        let (mut runs, mut errors) = (0, Vec::new());
+        let job = || {
+            runs += 1;
+            if runs == 5 {
+                stop.cancel();
+            }
+            std::future::ready(if runs % 2 == 0 {
+                Err(runs)
+            } else {
+                Ok(Duration::ZERO)
+            })
+        };
+        policy.repeat(&stop, job, |run| errors.push(*run)).await;
+        assert_eq!((runs, errors), (5, vec![2, 4]));
     }
 }

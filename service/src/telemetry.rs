@@ -1,5 +1,9 @@
 //! Logs (JSON or text) and the metrics recorder.
 
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
 
@@ -56,4 +60,41 @@ pub(crate) fn prometheus() -> Result<PrometheusBuilder, BuildError> {
     PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), SECONDS)?
         .set_buckets_for_metric(Matcher::Suffix("_records".into()), RECORDS)
+}
+
+/// Lets a log line of one kind through every few seconds only. An unavailable system causes the
+/// same line with every attempt to reach it.
+#[derive(Debug, Default)]
+pub struct LogLimiter(Mutex<BTreeMap<String, Instant>>);
+
+impl LogLimiter {
+    const INTERVAL: Duration = Duration::from_secs(5);
+
+    /// Returns whether to log a line of this kind at `now`.
+    pub fn allows(&self, kind: &str, now: Instant) -> bool {
+        let mut logged = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        logged.retain(|_, at| now.duration_since(*at) < Self::INTERVAL);
+        let allows = !logged.contains_key(kind);
+        if allows {
+            logged.insert(kind.to_owned(), now);
+        }
+        allows
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::LogLimiter;
+
+    #[test]
+    fn the_same_line_is_logged_every_few_seconds_only() {
+        let limiter = LogLimiter::default();
+        let now = Instant::now();
+        assert!(limiter.allows("brokers are down", now));
+        assert!(limiter.allows("transport failure", now));
+        assert!(!limiter.allows("brokers are down", now + LogLimiter::INTERVAL / 2));
+        assert!(limiter.allows("brokers are down", now + LogLimiter::INTERVAL));
+    }
 }

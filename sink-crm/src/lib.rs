@@ -34,7 +34,7 @@ use std::time::Duration;
 use leadstream_kafka::consumer::ConsumerOptions;
 use leadstream_kafka::{ConsumerLoop, Producer};
 use leadstream_schemas::Topic;
-use leadstream_service::{Context, lifecycle};
+use leadstream_service::{Context, lifecycle, wait_until_available};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -45,7 +45,6 @@ pub use ledger::{LedgerError, LedgerErrorClass, MIGRATIONS, Standing, migrate, s
 pub use mapping::json_schema as mapping_schema;
 pub use metrics::METRICS;
 
-use config::AWAY;
 use consume::Intake;
 use crm::Crm;
 use dispatch::Lane;
@@ -73,7 +72,9 @@ const CONNECTIONS: u32 = 14;
 pub async fn run(args: Args, context: Context) -> Result<(), Error> {
     let settings = args.settings()?;
     let ledger = Ledger::new(settings.database.clone(), CONNECTIONS);
-    if !schema_is_there(&ledger, &context).await? {
+    let check = || ledger.check();
+    let checked = wait_until_available(&context, "start", check, LedgerError::is_transient).await?;
+    if checked.is_none() {
         return Ok(());
     }
     let client_id = format!("leadstream-{SERVICE}-{}", uuid::Uuid::new_v4());
@@ -169,25 +170,5 @@ impl Lanes {
         };
         self.tasks
             .spawn(async move { Ok(dispatch::run(lane).await?) });
-    }
-}
-
-/// Waits for PostgreSQL. Returns false when the service shuts down before it answers.
-async fn schema_is_there(ledger: &Ledger, context: &Context) -> Result<bool, Error> {
-    let mut attempts = 0;
-    loop {
-        let error = match ledger.check().await {
-            Ok(()) => return Ok(true),
-            Err(error) if error.class() == LedgerErrorClass::Transient => error,
-            Err(error) => return Err(error.into()),
-        };
-        attempts += 1;
-        context.health.unready("start", error.to_string());
-        tracing::warn!(attempts, error = %error, "the ledger is away");
-        let wait = AWAY.random_delay(attempts).unwrap_or(AWAY.cap);
-        tokio::select! {
-            () = context.shutdown.cancelled() => return Ok(false),
-            () = tokio::time::sleep(wait) => {}
-        }
     }
 }

@@ -230,27 +230,18 @@ async fn until(wake: Option<Timestamp>) {
 }
 
 async fn locate(consumer: ConsumerHandle, partition: i32, generation: u64) -> Result<Event, Error> {
-    let mut attempts = 0;
-    loop {
-        let asked = async {
-            let offsets = consumer.log_offsets(partition).await?;
-            Ok::<_, ConsumeError>((offsets, consumer.note(partition).await?))
-        };
-        match asked.await {
-            Ok((offsets, metadata)) => {
-                return Ok(Event::Located {
-                    partition,
-                    generation,
-                    offsets,
-                    metadata: CommitMetadata::read(&metadata),
-                });
-            }
-            Err(error) => {
-                attempts += 1;
-                tracing::warn!(partition, attempts, error = %error, "the group's offset is asked for again");
-                let pause = LOCATE_RETRY.random_delay(attempts);
-                tokio::time::sleep(pause.unwrap_or(LOCATE_RETRY.cap)).await;
-            }
-        }
-    }
+    let read = || async {
+        let offsets = consumer.log_offsets(partition).await?;
+        Ok::<_, ConsumeError>((offsets, consumer.note(partition).await?))
+    };
+    let warn = |error: &ConsumeError, attempts| {
+        tracing::warn!(partition, attempts, error = %error, "the group's offset is read again");
+    };
+    let (offsets, metadata) = LOCATE_RETRY.retry(read, |_| true, warn).await?;
+    Ok(Event::Located {
+        partition,
+        generation,
+        offsets,
+        metadata: CommitMetadata::read(&metadata),
+    })
 }

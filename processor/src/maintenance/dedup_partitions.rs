@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::HOUR;
 use crate::metrics;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 
 /// Maintains the day partitions of evicted ids, and drops results of commands after the same time,
 /// every hour until `stop`.
@@ -15,34 +15,21 @@ pub(crate) async fn maintain_dedup_partitions(
     retry: RetryPolicy,
     stop: CancellationToken,
 ) {
-    let mut failures = 0;
-    loop {
-        let kept = async {
-            store.drop_command_results().await?;
-            store.maintain_dedup_partitions(chrono::Utc::now()).await
-        };
-        let pause = match kept.await {
-            Ok(plan) => {
-                failures = 0;
-                if !plan.drop.is_empty() {
-                    let days = plan.drop.len();
-                    tracing::info!(days, "dropped ids that no duplicate can have any more");
-                }
-                HOUR
-            }
-            Err(error) => {
-                failures += 1;
-                metrics::failure("maintenance");
-                tracing::warn!(
-                    error = %error,
-                    "expired days of dedup_ids and rows of command_results were not dropped; the tables grow until they are"
-                );
-                retry.random_delay(failures).unwrap_or(HOUR)
-            }
-        };
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(pause) => {}
+    let maintain = || async {
+        store.drop_command_results().await?;
+        let plan = store.maintain_dedup_partitions(chrono::Utc::now()).await?;
+        if !plan.drop.is_empty() {
+            let days = plan.drop.len();
+            tracing::info!(days, "dropped ids that no duplicate can have any more");
         }
-    }
+        Ok(HOUR)
+    };
+    let on_error = |error: &StoreError| {
+        metrics::failure("maintenance");
+        tracing::warn!(
+            error = %error,
+            "expired days of dedup_ids and rows of command_results were not dropped; the tables grow until they are"
+        );
+    };
+    retry.repeat(&stop, maintain, on_error).await;
 }

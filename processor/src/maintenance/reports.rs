@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::SHARE;
 use crate::metrics;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 
 /// Commits whose reports are updated in one transaction.
 const COMMITS: i64 = 40;
@@ -19,27 +19,17 @@ pub(crate) async fn refresh_reports(
     retry: RetryPolicy,
     stop: CancellationToken,
 ) {
-    let mut failures = 0;
-    loop {
+    let refresh = || async {
         let begun = Instant::now();
-        let pause = match store.refresh_reports(COMMITS).await {
-            Ok(leads) => {
-                failures = 0;
-                metrics::reports(leads);
-                let pause = begun.elapsed() * (SHARE - 1);
-                if leads > 0 { pause } else { interval }
-            }
-            Err(error) => {
-                failures += 1;
-                metrics::failure("reports");
-                // The engine's own failures report an unavailable database.
-                tracing::debug!(error = %error, "the reports wait");
-                retry.random_delay(failures).unwrap_or(interval)
-            }
-        };
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(pause) => {}
-        }
-    }
+        let leads = store.refresh_reports(COMMITS).await?;
+        metrics::reports(leads);
+        let pause = begun.elapsed() * (SHARE - 1);
+        Ok(if leads > 0 { pause } else { interval })
+    };
+    let on_error = |error: &StoreError| {
+        metrics::failure("reports");
+        // The engine's own failures report an unavailable database.
+        tracing::debug!(error = %error, "the reports wait");
+    };
+    retry.repeat(&stop, refresh, on_error).await;
 }
