@@ -8,6 +8,7 @@
 
 mod budget;
 mod handle;
+mod log_offsets;
 mod member;
 mod poll;
 mod probe;
@@ -27,6 +28,7 @@ use tokio::sync::{mpsc as tokio_mpsc, oneshot};
 pub use budget::Permit;
 use budget::{Budget, Limits};
 pub use handle::ConsumerHandle;
+pub use log_offsets::{LogOffsets, OffsetOutsideLog};
 use member::Member;
 use rebalance::Rebalance;
 use wake::Wake;
@@ -115,14 +117,6 @@ pub enum ConsumeError {
     Queue { topic: String, partition: i32 },
     #[error("the thread that polls Kafka ended unexpectedly")]
     Thread,
-}
-
-/// The first and next offset of a partition's log, and the group's committed offset.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LogOffsets {
-    pub low: i64,
-    pub high: i64,
-    pub committed: Option<i64>,
 }
 
 /// Options with which a service consumes one topic.

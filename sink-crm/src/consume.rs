@@ -26,6 +26,8 @@ const BATCH: usize = 2000;
 /// The lane's name in the service's health.
 const PART: &str = "events";
 
+const REMEDY: &str = "Set the group's offset by hand (kafka-consumer-groups --reset-offsets), and send the leads' present states by a replay";
+
 /// The parts that the lane works with.
 pub(crate) struct Intake {
     pub(crate) ledger: Ledger,
@@ -119,7 +121,8 @@ impl Lane {
             let Some(log) = self.log_offsets(partition).await else {
                 return Ok(());
             };
-            let next = event::start_offset(self.intake.handle.topic(), partition, log)?;
+            let next =
+                log.start_offset(self.intake.handle.topic(), partition, log.committed, REMEDY)?;
             let position = Position {
                 next,
                 committed: next,

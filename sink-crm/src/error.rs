@@ -1,13 +1,13 @@
-//! Why the service stopped.
+//! The reason why the service stopped.
 
-use leadstream_kafka::consumer::ConsumeError;
+use leadstream_kafka::consumer::{ConsumeError, OffsetOutsideLog};
 use leadstream_kafka::producer::ProduceError;
 use leadstream_service::config::ConfigError;
 
 use crate::dispatch::DispatchError;
 use crate::ledger::{LedgerError, LedgerErrorClass};
 
-/// Why the service stopped. What waiting mends does not stop it.
+/// The reason why the service stopped. A fault that waiting resolves does not stop it.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error(transparent)]
@@ -20,16 +20,8 @@ pub enum Error {
     Produce(#[from] ProduceError),
     #[error(transparent)]
     Ledger(#[from] LedgerError),
-    #[error(
-        "the group's committed offset {committed} of {topic} [{partition}] lies outside its log ({low} to {high}): records were deleted before they were read, or the topic was made anew; nothing is skipped and nothing reset. Set the offset of the group by hand (kafka-consumer-groups --reset-offsets) and send the leads' present states by a replay"
-    )]
-    OffsetOutsideLog {
-        topic: String,
-        partition: i32,
-        committed: i64,
-        low: i64,
-        high: i64,
-    },
+    #[error(transparent)]
+    OffsetOutsideLog(#[from] OffsetOutsideLog),
     #[error(
         "{run} records in a row of {topic} [{partition}] up to offset {offset} cannot be read: {reason}; this is no single bad record. Check what writes to the topic, then start again"
     )]
@@ -44,12 +36,12 @@ pub enum Error {
     Task(#[from] tokio::task::JoinError),
 }
 
-/// Who can mend an [`Error`].
+/// Who can fix an [`Error`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorClass {
     /// The operator, in the settings or by a command that the text names.
     Operator,
-    /// A restart may do.
+    /// A restart may suffice.
     Restart,
 }
 
@@ -57,7 +49,7 @@ impl Error {
     #[must_use]
     pub fn class(&self) -> ErrorClass {
         match self {
-            Self::Config(_) | Self::OffsetOutsideLog { .. } | Self::Poison { .. } => {
+            Self::Config(_) | Self::OffsetOutsideLog(_) | Self::Poison { .. } => {
                 ErrorClass::Operator
             }
             Self::Ledger(error) if error.class() == LedgerErrorClass::Permanent => {

@@ -25,7 +25,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use leadstream_kafka::consumer::LogOffsets;
+use leadstream_kafka::consumer::{LogOffsets, OffsetOutsideLog};
 use leadstream_kafka::dead_letter::{self, PoisonLimit, Reason};
 use leadstream_kafka::{Outgoing, Record};
 use leadstream_schemas::{Reply, Timestamp, codec};
@@ -35,7 +35,7 @@ use ownership::Revocation;
 
 use crate::commit_metadata::CommitMetadata;
 use crate::gate::Gates;
-use crate::partition::{Entry, OutsideLog, Partition, Permit, Ticket, Wait};
+use crate::partition::{Entry, Partition, Permit, Ticket, Wait};
 use crate::request::{self, Request};
 use crate::send_result::{GiveUpReason, SendResult};
 use crate::window::Done;
@@ -121,10 +121,18 @@ pub enum Count {
 }
 
 /// A fault that waiting does not resolve.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
-    OutsideLog { partition: i32, log: OutsideLog },
-    Poison { partition: i32, offset: i64 },
+    #[error(transparent)]
+    OutsideLog(#[from] OffsetOutsideLog),
+    #[error(
+        "too many records in a row of {topic} [{partition}], the last at offset {offset}, are no replies; this is no single bad record. Check what writes to the topic, then start again"
+    )]
+    Poison {
+        topic: String,
+        partition: i32,
+        offset: i64,
+    },
 }
 
 /// The state of one lane.
@@ -264,7 +272,11 @@ impl Dispatcher {
             .undecodable
             .observe(decoded.is_err(), self.settings.poison)
         {
-            return Err(Fault::Poison { partition, offset });
+            return Err(Fault::Poison {
+                topic: self.settings.topic.clone(),
+                partition,
+                offset,
+            });
         }
         let known = decoded
             .as_ref()

@@ -16,7 +16,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::Error;
 use crate::commit_metadata::{self, CommitMetadata};
-use crate::dispatch::{Dispatcher, Effect, Event, Fault};
+use crate::dispatch::{Dispatcher, Effect, Event};
 use crate::graph::Graph;
 use crate::metrics::Metrics;
 
@@ -79,11 +79,7 @@ impl Lane {
     /// Returns an error on a fault that waiting does not resolve.
     pub(crate) async fn run(&mut self) -> Result<(), Error> {
         while let Some(event) = self.event().await? {
-            let effects = self
-                .dispatcher
-                .handle(event, Timestamp::now())
-                .map_err(|fault| self.fault(fault))?;
-            for effect in effects {
+            for effect in self.dispatcher.handle(event, Timestamp::now())? {
                 self.perform(effect);
             }
             self.report();
@@ -181,24 +177,6 @@ impl Lane {
             None => self.health.ready(HEALTH),
         }
         self.problem = problem;
-    }
-
-    fn fault(&self, fault: Fault) -> Error {
-        let topic = self.consumer.topic().to_string();
-        match fault {
-            Fault::OutsideLog { partition, log } => Error::OutsideLog {
-                topic,
-                partition,
-                committed: log.committed,
-                low: log.low,
-                high: log.high,
-            },
-            Fault::Poison { partition, offset } => Error::Poison {
-                topic,
-                partition,
-                offset,
-            },
-        }
     }
 }
 

@@ -27,7 +27,7 @@ use leadstream_service::config::duration;
 use leadstream_service::{ConfigError, Context, Secret, ServiceArgs};
 use tokio::sync::mpsc;
 
-use dispatch::{Dispatcher, Settings};
+use dispatch::{Dispatcher, Fault, Settings};
 use graph::Graph;
 use lane::Lane;
 
@@ -108,24 +108,8 @@ pub enum Error {
     Consume(#[from] ConsumeError),
     #[error(transparent)]
     Produce(#[from] ProduceError),
-    #[error(
-        "the group's committed offset {committed} of {topic} [{partition}] lies outside its log ({low} to {high}): replies were deleted before they were sent, or the topic was created again; nothing is skipped and nothing reset. Set the group's offset by hand (kafka-consumer-groups --reset-offsets)"
-    )]
-    OutsideLog {
-        topic: String,
-        partition: i32,
-        committed: i64,
-        low: i64,
-        high: i64,
-    },
-    #[error(
-        "too many records in a row of {topic} [{partition}], the last at offset {offset}, are no replies; this is no single bad record. Check what writes to the topic, then start again"
-    )]
-    Poison {
-        topic: String,
-        partition: i32,
-        offset: i64,
-    },
+    #[error(transparent)]
+    Fault(#[from] Fault),
     #[error("a task of the service ended unexpectedly: {0}")]
     Task(#[from] tokio::task::JoinError),
 }

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use leadstream_kafka::Record;
-use leadstream_kafka::consumer::LogOffsets;
+use leadstream_kafka::consumer::{LogOffsets, OffsetOutsideLog};
 use leadstream_kafka::dead_letter::PoisonCount;
 use leadstream_schemas::reply::WithdrawScope;
 use leadstream_schemas::{Reply, ReplyContent, ReplyKind, Timestamp};
@@ -123,14 +123,6 @@ pub struct Replaced {
     pub wait: Option<Wait>,
 }
 
-/// The committed offset lies outside the log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OutsideLog {
-    pub committed: i64,
-    pub low: i64,
-    pub high: i64,
-}
-
 /// The offset from which records are read, and the one from which replies are sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Start {
@@ -138,32 +130,19 @@ pub struct Start {
     pub send: i64,
 }
 
-/// Returns the offsets at which reading and sending start.
+const REMEDY: &str = "Set the group's offset by hand (kafka-consumer-groups --reset-offsets)";
+
+/// Returns the offsets of a partition of `topic` at which reading and sending start.
 ///
 /// # Errors
 /// Returns an error if the log does not hold the committed offset: an operator has to find
 /// out what was lost.
-pub fn start(offsets: LogOffsets) -> Result<Start, OutsideLog> {
-    let LogOffsets {
-        low,
-        high,
-        committed,
-    } = offsets;
-    match committed {
-        None => Ok(Start {
-            read: low,
-            send: low,
-        }),
-        Some(committed) if (low..=high).contains(&committed) => Ok(Start {
-            read: low.max(committed - LOOKBACK),
-            send: committed,
-        }),
-        Some(committed) => Err(OutsideLog {
-            committed,
-            low,
-            high,
-        }),
-    }
+pub fn start(topic: &str, partition: i32, log: LogOffsets) -> Result<Start, OffsetOutsideLog> {
+    let send = log.start_offset(topic, partition, log.committed, REMEDY)?;
+    Ok(Start {
+        read: log.low.max(send - LOOKBACK),
+        send,
+    })
 }
 
 /// An assigned partition.
@@ -297,17 +276,18 @@ impl Partition {
 
 #[cfg(test)]
 mod tests {
-    use leadstream_kafka::consumer::LogOffsets;
+    use leadstream_kafka::consumer::{LogOffsets, OffsetOutsideLog};
     use leadstream_schemas::Timestamp;
 
-    use super::{OutsideLog, Partition, Start, Wait, start};
+    use super::{Partition, Start, Wait, start};
 
-    fn offsets(low: i64, high: i64, committed: Option<i64>) -> Result<Start, OutsideLog> {
-        start(LogOffsets {
+    fn offsets(low: i64, high: i64, committed: Option<i64>) -> Result<Start, OffsetOutsideLog> {
+        let log = LogOffsets {
             low,
             high,
             committed,
-        })
+        };
+        start("lead.replies", 4, log)
     }
 
     #[test]
@@ -322,13 +302,9 @@ mod tests {
     #[test]
     fn a_committed_offset_that_the_log_does_not_hold_is_an_error() {
         for committed in [9, 91] {
-            let (low, high) = (10, 90);
-            let outside = OutsideLog {
-                committed,
-                low,
-                high,
-            };
-            assert_eq!(offsets(10, 90, Some(committed)), Err(outside));
+            let outside = offsets(10, 90, Some(committed)).unwrap_err();
+            assert_eq!((outside.next, outside.partition), (committed, 4));
+            assert_eq!((outside.log.low, outside.log.high), (10, 90));
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use leadstream_kafka::consumer::LogOffsets;
+use leadstream_kafka::consumer::{LogOffsets, OffsetOutsideLog};
 
 use super::partition::Owned;
 
@@ -27,66 +27,44 @@ impl PartitionsChanged {
     }
 }
 
-/// Offsets in PostgreSQL and Kafka that contradict each other. Nothing is reset in silence.
+/// Offsets in PostgreSQL and Kafka that contradict each other. No offset is reset silently.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OffsetError {
     #[error(
-        "partition {partition}: Kafka has offset {committed} committed, PostgreSQL {stored}: PostgreSQL lost commits that it had acknowledged (a restored backup, a failed-over replica). Stop all processors and run `leadstream recover`: it folds the log again from where PostgreSQL stands, and publishes nothing that consumers have"
+        "partition {partition}: Kafka has offset {committed} committed, PostgreSQL {stored}: PostgreSQL lost commits that it had acknowledged (a restored backup, a failed-over replica). Stop all processors and run `leadstream recover`: it folds the log again from the offset in PostgreSQL, and publishes nothing that consumers have"
     )]
     StoreBehind {
         partition: i32,
         committed: i64,
         stored: String,
     },
-    #[error(
-        "partition {partition}: the next offset is {next}, but the log begins at {low}: records were deleted before they were processed. Raise the topic's retention. To go on without them, stop all processors and run `leadstream recover --accept-loss`"
-    )]
-    LogTruncated { partition: i32, next: i64, low: i64 },
-    #[error(
-        "partition {partition}: the next offset is {next}, but the log ends at {high}: the topic was made anew. To fold it from its beginning, stop all processors and run `leadstream recover --accept-loss`"
-    )]
-    LogReplaced {
-        partition: i32,
-        next: i64,
-        high: i64,
-    },
+    #[error(transparent)]
+    OutsideLog(#[from] OffsetOutsideLog),
     #[error(
         "partition {0}: a recovery has begun and is not through. Run `leadstream recover` again, to its end, while no processor runs"
     )]
     Recovering(i32),
 }
 
-/// Returns the start offset from the offsets of PostgreSQL and Kafka.
+const REMEDY: &str = "Raise the topic's retention if it was too short. To continue with the records that the log holds, stop all processors and run `leadstream recover --accept-loss`";
+
+/// Returns the start offset of a partition of `topic` from the offsets of PostgreSQL and Kafka.
 pub(crate) fn start_offset(
+    topic: &str,
     partition: i32,
     owned: Owned,
     log: LogOffsets,
 ) -> Result<i64, OffsetError> {
     let committed = log.committed.unwrap_or_default();
-    match owned.next_offset {
-        None if committed > log.low => Err(OffsetError::StoreBehind {
+    if committed > owned.next_offset.unwrap_or(log.low) {
+        let stored = owned.next_offset;
+        return Err(OffsetError::StoreBehind {
             partition,
             committed,
-            stored: "none".into(),
-        }),
-        None => Ok(log.low),
-        Some(next) if committed > next => Err(OffsetError::StoreBehind {
-            partition,
-            committed,
-            stored: next.to_string(),
-        }),
-        Some(next) if next < log.low => Err(OffsetError::LogTruncated {
-            partition,
-            next,
-            low: log.low,
-        }),
-        Some(next) if next > log.high => Err(OffsetError::LogReplaced {
-            partition,
-            next,
-            high: log.high,
-        }),
-        Some(next) => Ok(next),
+            stored: stored.map_or_else(|| "none".into(), |next| next.to_string()),
+        });
     }
+    Ok(log.start_offset(topic, partition, owned.next_offset, REMEDY)?)
 }
 
 /// Returns the partitions that this owner has lost.
@@ -119,6 +97,7 @@ mod tests {
             poison: Poison::default(),
         };
         start_offset(
+            "lead.inputs",
             0,
             owned,
             LogOffsets {
@@ -146,13 +125,11 @@ mod tests {
             start(None, 0, 9, Some(5)),
             Err(OffsetError::StoreBehind { .. })
         ));
-        assert!(matches!(
-            start(Some(2), 3, 9, None),
-            Err(OffsetError::LogTruncated { .. })
-        ));
-        assert!(matches!(
-            start(Some(10), 0, 9, None),
-            Err(OffsetError::LogReplaced { .. })
-        ));
+        let outside = |next, low| match start(Some(next), low, 9, None) {
+            Err(OffsetError::OutsideLog(error)) => error.to_string(),
+            other => panic!("{other:?}"),
+        };
+        assert!(outside(2, 3).contains("is 2, but the log begins at 3"));
+        assert!(outside(10, 0).contains("is 10, but the log ends at 9"));
     }
 }

@@ -3,11 +3,9 @@
 use std::collections::BTreeMap;
 
 use leadstream_kafka::Record;
-use leadstream_kafka::consumer::LogOffsets;
 use leadstream_schemas::event::ERASED;
 use leadstream_schemas::{LeadEvent, SyncPriority, codec};
 
-use crate::error::Error;
 use crate::ledger::Wanted;
 
 /// Characters of a lead id: far below what an index entry holds, far above any provider's id.
@@ -81,38 +79,14 @@ pub(super) fn coalesce(wanted: Vec<Wanted>) -> Vec<Wanted> {
     newest.into_values().collect()
 }
 
-/// Returns the offset at which a partition starts.
-///
-/// # Errors
-/// Returns [`Error::OffsetOutsideLog`], because offsets are never reset silently.
-pub(super) fn start_offset(topic: &str, partition: i32, log: LogOffsets) -> Result<i64, Error> {
-    let LogOffsets {
-        low,
-        high,
-        committed,
-    } = log;
-    match committed {
-        None => Ok(low),
-        Some(committed) if (low..=high).contains(&committed) => Ok(committed),
-        Some(committed) => Err(Error::OffsetOutsideLog {
-            topic: topic.to_owned(),
-            partition,
-            committed,
-            low,
-            high,
-        }),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use leadstream_kafka::Record;
-    use leadstream_kafka::consumer::LogOffsets;
     use leadstream_schemas::{EventData, codec};
     use proptest::prelude::*;
     use serde_json::json;
 
-    use super::{coalesce, decode, part_erasures, start_offset};
+    use super::{coalesce, decode, part_erasures};
     use crate::ledger::Wanted;
     use crate::person::tests::started;
 
@@ -207,29 +181,6 @@ mod tests {
         let mut unframed = record(&started());
         unframed.value = Box::from(&b"{}"[..]);
         assert!(decode(&unframed, &[]).unwrap_err().contains("frame"));
-    }
-
-    #[test]
-    fn a_partition_starts_where_the_group_stands_else_where_the_log_begins() {
-        let start = |committed| {
-            let log = LogOffsets {
-                low: 10,
-                high: 20,
-                committed,
-            };
-            start_offset("lead.events", 0, log)
-        };
-        assert_eq!(start(None).unwrap(), 10);
-        for committed in [10, 15, 20] {
-            assert_eq!(start(Some(committed)).unwrap(), committed);
-        }
-        for committed in [9, 21] {
-            let text = start(Some(committed)).unwrap_err().to_string();
-            assert!(
-                text.contains("lead.events [0]") && text.contains("(10 to 20)"),
-                "{text}"
-            );
-        }
     }
 
     proptest! {

@@ -52,8 +52,7 @@ impl Dispatcher {
         if state.generation != generation || state.stopping {
             return Ok(());
         }
-        let start =
-            partition::start(offsets).map_err(|log| Fault::OutsideLog { partition, log })?;
+        let start = partition::start(&self.settings.topic, partition, offsets)?;
         state.read_from(start, metadata, offsets.high, now);
         self.effects.push(Effect::Start {
             partition,

@@ -11,7 +11,7 @@ use leadstream_schemas::{Platform, Recipient, Reply, ReplyContent, ReplyKind, Ti
 use super::{Count, Dispatcher, Effect, Event, Fault, Settings};
 use crate::commit_metadata::CommitMetadata;
 use crate::gate::after;
-use crate::partition::{OutsideLog, Ticket};
+use crate::partition::Ticket;
 use crate::send_result::{GiveUpReason, GraphError, SendResult};
 use crate::window::Done;
 
@@ -402,15 +402,11 @@ fn a_committed_offset_outside_the_log_is_a_fault() {
         },
         metadata: CommitMetadata::default(),
     };
-    let log = OutsideLog {
-        committed: 5,
-        low,
-        high,
+    let Err(Fault::OutsideLog(outside)) = dispatcher.handle(located, NOW) else {
+        panic!("the dispatcher starts outside the log")
     };
-    assert_eq!(
-        dispatcher.handle(located, NOW).unwrap_err(),
-        Fault::OutsideLog { partition: 4, log }
-    );
+    assert_eq!((outside.partition, outside.next), (4, 5));
+    assert_eq!((outside.log.low, outside.log.high), (low, high));
 }
 
 #[test]

@@ -135,8 +135,9 @@ impl Lane {
         let next = match found.next_offset {
             Some(next) if partition.started => next,
             _ => {
-                let log = self.shared.consumer.log_offsets(id).await?;
-                let next = start_offset(id, found, log)?;
+                let consumer = &self.shared.consumer;
+                let log = consumer.log_offsets(id).await?;
+                let next = start_offset(consumer.topic(), id, found, log)?;
                 if found.next_offset.is_none() {
                     self.shared
                         .store

@@ -173,6 +173,7 @@ fn undecodable_and_unsendable_records_are_dead_letters_and_a_run_of_them_stops()
     assert_eq!(
         fixture.dispatcher.handle(event, NOW).unwrap_err(),
         Fault::Poison {
+            topic: "lead.replies".into(),
             partition: 0,
             offset: 4
         }
