@@ -21,9 +21,10 @@ use leadstream_kafka::producer::{BoundedProducer, ProduceError};
 use leadstream_kafka::trace::TRACEPARENT;
 use leadstream_kafka::{Outgoing, TraceContext};
 use leadstream_schemas::Timestamp;
+use leadstream_service::budget::Budget;
 use tokio::sync::Semaphore;
 
-pub use body::{MAX_BODY, Room};
+pub use body::MAX_BODY;
 use webhook_error::WebhookError;
 
 use crate::metrics::{Metrics, Tally};
@@ -49,7 +50,7 @@ impl Publish for BoundedProducer {
 
     async fn publish(&self, records: Vec<Outgoing>) -> Result<(), ProduceError> {
         let delivery = self.send(&records)?;
-        // The client has its own duplicate of each record.
+        // librdkafka has copied the records.
         drop(records);
         delivery.await
     }
@@ -65,7 +66,8 @@ pub struct WebhookState<P> {
     pub publisher: P,
     /// Limits the requests whose body has arrived and that are not answered yet.
     pub requests: Semaphore,
-    pub room: Room,
+    /// Bounds the bytes of long bodies that arrive at one time.
+    pub body_budget: Budget,
     pub body_timeout: Duration,
     pub metrics: Metrics,
 }
@@ -163,7 +165,7 @@ impl<P: Publish> WebhookState<P> {
         }
         let credential = provider.credential(headers).ok_or(WebhookError::Unsigned)?;
         let trace = trace(headers);
-        let read = body::read(body, &self.room, self.body_timeout, |body| {
+        let read = body::read(body, &self.body_budget, self.body_timeout, |body| {
             if !provider.verify(&credential, &body) {
                 return Err(WebhookError::Unsigned);
             }

@@ -20,6 +20,7 @@ use leadstream_kafka::KafkaArgs;
 use leadstream_kafka::producer::{BoundedProducer, ProduceError};
 use leadstream_kafka::topic::max_record_bytes;
 use leadstream_schemas::registry::{Registry, RegistryError};
+use leadstream_service::budget::Budget;
 use leadstream_service::config::RegistryArgs;
 use leadstream_service::server;
 use leadstream_service::{ConfigError, Context, ServiceArgs, wait_until_available};
@@ -27,7 +28,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 use config::{ProviderArgs, WebhookArgs};
-use http::{Room, WebhookState};
+use http::WebhookState;
 use metrics::Metrics;
 use records::Encoder;
 
@@ -92,7 +93,7 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
         encoder: OnceLock::new(),
         publisher: producer.clone(),
         requests: Semaphore::new(args.webhook.limits.max_requests as usize),
-        room: Room::new(args.webhook.ingest_large_body_memory),
+        body_budget: Budget::new(args.webhook.ingest_large_body_memory),
         body_timeout: args.webhook.limits.body_timeout,
         metrics: Metrics::new(&[]),
     });

@@ -6,15 +6,12 @@
 //! its records. The lane chooses the offset at which a partition starts, because the authoritative
 //! offset may be stored outside Kafka.
 
-mod budget;
 mod handle;
+mod lane;
 mod log_offsets;
-mod member;
 mod poll;
-mod probe;
 mod rebalance;
 mod run;
-mod wake;
 
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -25,13 +22,12 @@ use rdkafka::consumer::BaseConsumer;
 use rdkafka::error::KafkaError;
 use tokio::sync::{mpsc as tokio_mpsc, oneshot};
 
-pub use budget::Permit;
-use budget::{Budget, Limits};
 pub use handle::ConsumerHandle;
+pub use lane::Permit;
+use lane::{Lane, Wake};
 pub use log_offsets::{LogOffsets, OffsetOutsideLog};
-use member::Member;
+use poll::{Member, Poller};
 use rebalance::Rebalance;
-use wake::Wake;
 
 use crate::settings::KafkaArgs;
 use crate::trace::TraceContext;
@@ -86,14 +82,14 @@ pub enum ConsumeError {
         #[source]
         source: KafkaError,
     },
-    #[error("the consumer of {topic} failed for good: {source}")]
+    #[error("the consumer of {topic} failed permanently: {source}")]
     Fatal {
         topic: String,
         #[source]
         source: KafkaError,
     },
     #[error(
-        "the log of {topic} no longer holds the offset that comes next: {source}; records were deleted before they were processed, so nothing is skipped and nothing reset"
+        "the log of {topic} no longer holds the next offset: {source}; records were deleted before they were processed, and no offset was reset"
     )]
     OutOfRange {
         topic: String,
@@ -136,7 +132,7 @@ pub struct ConsumerOptions {
 /// The polling thread before it starts.
 #[derive(Debug)]
 pub struct ConsumerLoop {
-    poller: poll::Poller,
+    poller: Poller,
 }
 
 impl ConsumerLoop {
@@ -152,18 +148,12 @@ impl ConsumerLoop {
         let config = kafka.consumer(&options.group, &options.client_id)?;
         let (events, rebalances) = mpsc::channel();
         let wake = Arc::new(Wake::default());
-        let limits = Limits {
-            bytes: options.lane_bytes,
-            records: options.lane_records,
-        };
-        let lanes: Vec<poll::Lane> = lanes
+        let (bytes, records) = (options.lane_bytes, options.lane_records);
+        let lanes: Vec<Lane> = lanes
             .into_iter()
-            .map(|sender| {
-                let budget = Budget::new(limits, Arc::clone(&wake));
-                poll::Lane::new(sender, Arc::new(budget))
-            })
+            .map(|sender| Lane::new(sender, bytes, records, &wake))
             .collect();
-        let senders = lanes.iter().map(poll::Lane::sender).collect();
+        let senders = lanes.iter().map(Lane::sender).collect();
         let consumer: BaseConsumer<Rebalance> = config
             .create_with_context(Rebalance::new(senders, events, options.drain))
             .map_err(ConsumeError::Create)?;
@@ -181,7 +171,7 @@ impl ConsumerLoop {
             group: options.group.clone(),
             client_id: options.client_id.clone(),
         };
-        let poller = poll::Poller::new(consumer, member, topic, inbox, rebalances, lanes, wake);
+        let poller = Poller::new(consumer, member, topic, inbox, rebalances, lanes, wake);
         Ok((Self { poller }, handle))
     }
 

@@ -23,8 +23,8 @@ use crate::error_log::ErrorLogLimiter;
 use crate::settings::KafkaArgs;
 use crate::trace::{TRACEPARENT, TraceContext};
 pub use bounded::BoundedProducer;
-use bounded::Place;
 use leadstream_service::ConfigError;
+use leadstream_service::budget::Permit;
 
 /// A record to be written to Kafka.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,7 +64,9 @@ pub enum ProduceError {
         #[source]
         source: KafkaError,
     },
-    #[error("the producer's queue is full: Kafka is away or slower than what comes in")]
+    #[error(
+        "the producer's queue is full: Kafka is unavailable, or slower than the records that arrive"
+    )]
     QueueFull,
     #[error("the producer was shut down before Kafka acknowledged the records")]
     Closed,
@@ -95,12 +97,12 @@ struct Batch {
     open: AtomicUsize,
     failed: Mutex<Option<ProduceError>>,
     done: Mutex<Option<oneshot::Sender<Result<(), ProduceError>>>>,
-    /// Released when the last record is acknowledged or has failed, even if nobody waits for it.
-    _place: Option<Place>,
+    /// Released when the last record is acknowledged or has failed, even if no caller waits for it.
+    _permit: Option<Permit>,
 }
 
 impl Batch {
-    fn settle(&self, failure: Option<ProduceError>) {
+    fn on_ack(&self, failure: Option<ProduceError>) {
         if let Some(failure) = failure {
             lock(&self.failed).get_or_insert(failure);
         }
@@ -108,7 +110,7 @@ impl Batch {
             && let Some(done) = lock(&self.done).take()
         {
             let outcome = lock(&self.failed).take().map_or(Ok(()), Err);
-            // Nobody waits any more if the request was cancelled.
+            // A cancelled request no longer waits.
             drop(done.send(outcome));
         }
     }
@@ -138,7 +140,7 @@ impl ProducerContext for Acknowledge {
                 source: source.clone(),
             }
         });
-        batch.settle(failure);
+        batch.on_ack(failure);
     }
 }
 
@@ -290,13 +292,13 @@ impl Producer {
     }
 }
 
-fn open(records: usize, place: Option<Place>) -> (Arc<Batch>, Delivery) {
+fn open(records: usize, permit: Option<Permit>) -> (Arc<Batch>, Delivery) {
     let (sender, receiver) = oneshot::channel();
     let batch = Batch {
         open: AtomicUsize::new(records),
         failed: Mutex::new(None),
         done: Mutex::new(None),
-        _place: place,
+        _permit: permit,
     };
     if records == 0 {
         drop(sender.send(Ok(())));
@@ -349,10 +351,10 @@ mod tests {
     #[tokio::test]
     async fn a_batch_is_acknowledged_with_its_last_record_and_keeps_its_first_failure() {
         let (batch, mut delivery) = open(3, None);
-        batch.settle(None);
-        batch.settle(Some(ProduceError::QueueFull));
+        batch.on_ack(None);
+        batch.on_ack(Some(ProduceError::QueueFull));
         assert!(futures::poll!(&mut delivery).is_pending());
-        batch.settle(Some(ProduceError::Closed));
+        batch.on_ack(Some(ProduceError::Closed));
         assert!(matches!(delivery.await, Err(ProduceError::QueueFull)));
         assert!(open(0, None).1.await.is_ok());
     }

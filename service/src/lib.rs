@@ -2,6 +2,7 @@
 //! limits, retry policy, settings, secrets and the migration check. The crate knows nothing about
 //! leads or Kafka.
 
+pub mod budget;
 pub mod config;
 pub mod database;
 pub mod lifecycle;

@@ -1,94 +1,56 @@
 //! Reads a request's body within limits of size, time and memory.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
+use leadstream_service::budget::{Budget, Permit};
 
 use super::WebhookError;
 
-/// The longest body that is taken: Meta sends up to 3 MB.
+/// The longest body that is accepted: Meta sends up to 3 MB.
 pub const MAX_BODY: usize = 3 * 1024 * 1024;
-/// So much of each body is not counted in [`Room`]: ordinary webhooks come through while slow
-/// clients hold all of it.
+/// The bytes of each body that the budget does not count. Ordinary webhooks are accepted while slow
+/// clients hold the whole budget.
 const FREE: usize = 16 * 1024;
-/// What is read and thrown away of a body that is refused, so that the client, which may not look
-/// for an answer before it has sent all, gets it.
+/// The bytes of a refused body that are read and discarded. A client may read the answer only after
+/// it has sent its body.
 const MAX_DISCARDED: usize = 4 * MAX_BODY;
 
-/// How much of long bodies may be held while they arrive, in all requests together.
-#[derive(Clone, Debug)]
-pub struct Room(Arc<AtomicUsize>);
-
-impl Room {
-    #[must_use]
-    pub fn new(bytes: usize) -> Self {
-        Self(Arc::new(AtomicUsize::new(bytes)))
-    }
-
-    #[cfg(test)]
-    pub(super) fn free(&self) -> usize {
-        self.0.load(Ordering::Acquire)
-    }
-
-    fn take(&self, bytes: usize) -> bool {
-        self.0
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |free| {
-                free.checked_sub(bytes)
-            })
-            .is_ok()
-    }
-}
-
-/// Room that a body takes, given back on drop.
-struct Held<'r> {
-    room: &'r Room,
-    bytes: usize,
-}
-
-impl Held<'_> {
-    /// Makes room for a body of `length` bytes so far.
-    fn grow(&mut self, length: usize) -> Result<(), WebhookError> {
-        let more = length.saturating_sub(FREE).saturating_sub(self.bytes);
-        if !self.room.take(more) {
-            return Err(WebhookError::Busy);
-        }
-        self.bytes += more;
+/// Grows the permit of a body that has `length` bytes so far.
+fn grow(permit: &mut Permit, length: usize) -> Result<(), WebhookError> {
+    let more = length.saturating_sub(FREE).saturating_sub(permit.amount());
+    if more == 0 || permit.try_grow(more) {
         Ok(())
+    } else {
+        Err(Refusal::Busy)
     }
 }
 
-impl Drop for Held<'_> {
-    fn drop(&mut self) {
-        self.room.0.fetch_add(self.bytes, Ordering::AcqRel);
-    }
-}
-
-/// The body, and what is made of it while it holds its room.
+/// Reads a body and returns the result of `then`. A long body holds a part of `budget` until `then`
+/// returns.
 pub(super) async fn read<T>(
     body: &mut Body,
-    room: &Room,
+    budget: &Budget,
     timeout: Duration,
     then: impl FnOnce(Bytes) -> Result<T, WebhookError>,
 ) -> Result<T, WebhookError> {
     if body.size_hint().lower() > MAX_BODY as u64 {
         return Err(WebhookError::TooLarge);
     }
-    let mut held = Held { room, bytes: 0 };
-    let bytes = tokio::time::timeout(timeout, collect(body, &mut held))
+    let mut permit = budget.empty_permit();
+    let bytes = tokio::time::timeout(timeout, collect(body, &mut permit))
         .await
         .map_err(|_| WebhookError::SlowBody)??;
     then(bytes)
 }
 
-async fn collect(body: &mut Body, held: &mut Held<'_>) -> Result<Bytes, WebhookError> {
+async fn collect(body: &mut Body, permit: &mut Permit) -> Result<Bytes, WebhookError> {
     let Some(first) = next(body).await? else {
         return Ok(Bytes::new());
     };
-    // Most bodies come in one piece.
+    // Most bodies arrive in one piece.
     if body.is_end_stream() {
         return Ok(first);
     }
@@ -98,7 +60,7 @@ async fn collect(body: &mut Body, held: &mut Held<'_>) -> Result<Bytes, WebhookE
         if length > MAX_BODY {
             return Err(WebhookError::TooLarge);
         }
-        held.grow(length)?;
+        grow(permit, length)?;
         bytes.extend_from_slice(&piece);
     }
     Ok(bytes.freeze())
@@ -118,7 +80,7 @@ async fn next(body: &mut Body) -> Result<Option<Bytes>, WebhookError> {
     }
 }
 
-/// Reads the rest of a body that was refused, holding nothing of it.
+/// Reads and discards the rest of a refused body.
 pub(super) async fn discard(body: &mut Body, timeout: Duration) {
     let rest = async {
         let mut length = 0;
@@ -129,7 +91,7 @@ pub(super) async fn discard(body: &mut Body, timeout: Duration) {
             }
         }
     };
-    // Past its time, the connection is closed with the answer.
+    // After the timeout, the connection closes with the answer.
     tokio::time::timeout(timeout, rest)
         .await
         .unwrap_or_default();
@@ -137,27 +99,22 @@ pub(super) async fn discard(body: &mut Body, timeout: Duration) {
 
 #[cfg(test)]
 mod tests {
-    use super::{FREE, Held, Room};
+    use leadstream_service::budget::Budget;
+
+    use super::{FREE, grow};
 
     #[test]
-    fn short_bodies_take_no_room_and_long_ones_give_it_back() {
-        let room = Room::new(100);
-        let mut short = Held {
-            room: &room,
-            bytes: 0,
-        };
-        let mut long = Held {
-            room: &room,
-            bytes: 0,
-        };
-        assert!(long.grow(FREE + 60).is_ok());
-        assert!(long.grow(FREE + 100).is_ok());
-        assert!(long.grow(FREE + 101).is_err());
-        assert!(short.grow(FREE).is_ok());
-        assert!(short.grow(FREE + 1).is_err());
+    fn only_the_bytes_of_long_bodies_take_a_part_of_the_budget() {
+        let budget = Budget::new(100);
+        let (mut short, mut long) = (budget.empty_permit(), budget.empty_permit());
+        assert!(grow(&mut long, FREE + 60).is_ok());
+        assert!(grow(&mut long, FREE + 100).is_ok());
+        assert!(grow(&mut long, FREE + 101).is_err());
+        assert!(grow(&mut short, FREE).is_ok());
+        assert!(grow(&mut short, FREE + 1).is_err());
         drop(long);
-        assert!(short.grow(FREE + 100).is_ok());
+        assert!(grow(&mut short, FREE + 100).is_ok());
         drop(short);
-        assert!(room.take(100) && !room.take(1));
+        assert_eq!(budget.used(), 0);
     }
 }

@@ -23,7 +23,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::{MAX_BODY, Publish, Room, WebhookState, router};
+use super::{Budget, MAX_BODY, Publish, WebhookState, router};
 use crate::cloud_api::Numbers;
 use crate::metrics::Metrics;
 use crate::provider::{CloudApi, Wasender};
@@ -75,8 +75,8 @@ struct Service {
 }
 
 const REQUESTS: usize = 30;
-/// Room for long bodies.
-const ROOM: usize = 100_000;
+/// The byte budget of long bodies.
+const BODY_BUDGET: usize = 100_000;
 const LIMITS: Limits = Limits {
     connections: 40,
     header_timeout: Duration::from_millis(300),
@@ -105,7 +105,7 @@ async fn start_with(
         encoder: OnceLock::from(encoder()),
         publisher: Arc::clone(&broker),
         requests: Semaphore::new(REQUESTS),
-        room: Room::new(4 * MAX_BODY),
+        body_budget: Budget::new(4 * MAX_BODY),
         body_timeout: Duration::from_secs(10),
         metrics: Metrics::new(&[]),
     };

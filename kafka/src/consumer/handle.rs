@@ -3,19 +3,19 @@
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
-use rdkafka::error::KafkaError;
-use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
 
+use super::lane::Wake;
 use super::poll::Command;
 use super::rebalance::Rebalance;
-use super::wake::Wake;
-use super::{ConsumeError, LogOffsets, probe};
+use super::{ConsumeError, LogOffsets};
 
 /// The longest wait for Kafka's answer about partitions.
-pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The consumer as lanes use it. Cheap to clone.
 #[derive(Clone)]
@@ -55,8 +55,8 @@ impl ConsumerHandle {
     /// happens to a process that was stopped and does not know yet that another process owns the
     /// partition. Unless Kafka revokes the partition within seconds, the lane receives it as newly
     /// assigned.
-    pub fn renew(&self, partition: i32) {
-        self.command(Command::Renew { partition });
+    pub fn reassign(&self, partition: i32) {
+        self.command(Command::Reassign { partition });
     }
 
     fn command(&self, command: Command) {
@@ -79,7 +79,7 @@ impl ConsumerHandle {
     fn log_offsets_blocking(&self, partition: i32) -> Result<LogOffsets, ConsumeError> {
         let (low, high) = self
             .consumer
-            .fetch_watermarks(&self.topic, partition, ANSWER_WITHIN)
+            .fetch_watermarks(&self.topic, partition, ANSWER_TIMEOUT)
             .map_err(|source| self.no_offsets(partition, source))?;
         let committed = self
             .committed(partition)?
@@ -108,7 +108,7 @@ impl ConsumerHandle {
     ) -> Result<bool, ConsumeError> {
         let this = self.clone();
         tokio::task::spawn_blocking(move || {
-            probe::holds_records(&this.settings, &this.topic, partition, offsets)
+            holds_records(&this.settings, &this.topic, partition, offsets)
                 .map_err(|source| this.no_offsets(partition, source))
         })
         .await
@@ -123,7 +123,7 @@ impl ConsumerHandle {
         let this = self.clone();
         tokio::task::spawn_blocking(move || {
             this.consumer
-                .fetch_metadata(Some(&this.topic), ANSWER_WITHIN)
+                .fetch_metadata(Some(&this.topic), ANSWER_TIMEOUT)
                 .map(|metadata| {
                     metadata
                         .topics()
@@ -202,7 +202,7 @@ impl ConsumerHandle {
         let mut list = TopicPartitionList::new();
         list.add_partition(&self.topic, partition);
         self.consumer
-            .committed_offsets(list, ANSWER_WITHIN)
+            .committed_offsets(list, ANSWER_TIMEOUT)
             .map_err(|source| self.no_offsets(partition, source))
     }
 
@@ -221,5 +221,37 @@ impl ConsumerHandle {
                 .ok()?;
         }
         (list.count() > 0).then_some(list)
+    }
+}
+
+/// Reads with a consumer of its own until it finds a record or the log ends. Blocks.
+fn holds_records(
+    settings: &ClientConfig,
+    topic: &str,
+    partition: i32,
+    offsets: Range<i64>,
+) -> KafkaResult<bool> {
+    let mut settings = settings.clone();
+    settings.set("enable.partition.eof", "true");
+    let consumer: BaseConsumer = settings.create()?;
+    let mut list = TopicPartitionList::new();
+    list.add_partition_offset(topic, partition, Offset::Offset(offsets.start))?;
+    consumer.assign(&list)?;
+    let deadline = Instant::now() + ANSWER_TIMEOUT;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        match consumer.poll(left) {
+            Some(Ok(record)) => return Ok(record.offset() < offsets.end),
+            Some(Err(KafkaError::PartitionEOF(_))) => return Ok(false),
+            // Unavailable brokers are tried again until the time is over.
+            Some(Err(KafkaError::MessageConsumption(
+                RDKafkaErrorCode::AllBrokersDown | RDKafkaErrorCode::BrokerTransportFailure,
+            ))) => {}
+            Some(Err(error)) => return Err(error),
+            None => {
+                let code = RDKafkaErrorCode::OperationTimedOut;
+                return Err(KafkaError::MessageConsumption(code));
+            }
+        }
     }
 }

@@ -5,6 +5,8 @@
 //! Pausing the partition instead would discard the fetched records and fetch them again after the
 //! resume.
 
+mod leave;
+
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
@@ -16,30 +18,26 @@ use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
-use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
 
-use super::budget::Budget;
-use super::member::Member;
+use super::ConsumeError;
+use super::lane::{Lane, Wake};
 use super::rebalance::{Rebalance, Rebalanced, lane_of};
 use super::run::Run;
-use super::wake::Wake;
-use super::{ConsumeError, Fetched, LaneEvent};
+pub(super) use leave::Member;
 
 /// The longest sleep of the thread. Rebalances, errors and shutdown do not wake it.
 const SLEEP: Duration = Duration::from_millis(20);
 /// The pause of a partition that its lane lost although Kafka still assigns it to this process. If
 /// Kafka's assignment is outdated, the process learns so during the pause.
-const RENEWAL: Duration = Duration::from_secs(5);
-/// The time to leave the group when Kafka cannot confirm it.
-const UNTOLD: Duration = Duration::from_secs(1);
+const REASSIGN_AFTER: Duration = Duration::from_secs(5);
 /// Events served in one turn; librdkafka does not report whether there are more.
 const EVENTS: usize = 8;
 
 pub(super) enum Command {
     Start { partition: i32, offset: i64 },
     Halt { partition: i32 },
-    Renew { partition: i32 },
+    Reassign { partition: i32 },
 }
 
 /// The state of a partition.
@@ -52,46 +50,12 @@ enum Position {
     /// Paused until the partition is assigned again.
     Halted,
     /// Paused until this time; then its lane receives it as newly assigned.
-    Renewing(Instant),
+    Reassigning(Instant),
 }
 
 struct Assigned {
     position: Position,
     queue: PartitionQueue<Rebalance>,
-}
-
-#[derive(Debug)]
-pub(super) struct Lane {
-    sender: UnboundedSender<LaneEvent>,
-    budget: Arc<Budget>,
-    /// The partition whose records the lane received last.
-    last: i32,
-}
-
-impl Lane {
-    pub(super) const fn new(sender: UnboundedSender<LaneEvent>, budget: Arc<Budget>) -> Self {
-        Self {
-            sender,
-            budget,
-            last: -1,
-        }
-    }
-
-    pub(super) fn sender(&self) -> UnboundedSender<LaneEvent> {
-        self.sender.clone()
-    }
-
-    fn give(&self, run: Run) {
-        if run.records.is_empty() {
-            return;
-        }
-        let permit = self.budget.take(run.bytes, run.records.len());
-        let fetched = Fetched {
-            records: run.records,
-            permit,
-        };
-        drop(self.sender.send(LaneEvent::Records(fetched)));
-    }
 }
 
 pub(super) struct Poller {
@@ -161,8 +125,8 @@ impl Poller {
     /// Runs one turn and returns whether there were records.
     fn turn(&mut self) -> Result<bool, ConsumeError> {
         self.serve()?;
-        self.obey();
-        self.renew();
+        self.handle_commands();
+        self.reassign();
         self.seek();
         let mut found = false;
         for lane in 0..self.lanes.len() {
@@ -177,13 +141,13 @@ impl Poller {
             // A record that arrives here was fetched before its partition had a queue, and so
             // before its lane said where to start.
             if let Some(Err(error)) = self.consumer.poll(Duration::ZERO) {
-                judge(&self.consumer, &self.topic, &error)?;
+                classify_consumer_error(&self.consumer, &self.topic, &error)?;
             }
         }
         self.rebalanced()
     }
 
-    /// Takes one run from each of a lane's partitions while its budget allows. Begins after the
+    /// Delivers one run from each of a lane's partitions while its budget allows. Begins after the
     /// partition that was served last.
     fn fill(&mut self, index: usize) -> Result<bool, ConsumeError> {
         let lanes = self.lanes.len();
@@ -200,7 +164,7 @@ impl Poller {
                 lane_of(**id, lanes) == index && matches!(assigned.position, Position::Running)
             });
         for (&partition, assigned) in in_turn {
-            if !lane.budget.has_room() {
+            if lane.is_full() {
                 break;
             }
             let run = Run::take(&assigned.queue);
@@ -209,9 +173,9 @@ impl Poller {
                 lane.last = partition;
             }
             if let Some(error) = &run.error {
-                judge(&self.consumer, &self.topic, error)?;
+                classify_consumer_error(&self.consumer, &self.topic, error)?;
             }
-            lane.give(run);
+            lane.deliver(run);
         }
         Ok(found)
     }
@@ -250,7 +214,7 @@ impl Poller {
         Ok(queue)
     }
 
-    fn obey(&mut self) {
+    fn handle_commands(&mut self) {
         while let Ok(command) = self.commands.try_recv() {
             match command {
                 Command::Start { partition, offset } => {
@@ -263,23 +227,25 @@ impl Poller {
                     }
                 }
                 Command::Halt { partition } => self.pause(partition, Position::Halted),
-                Command::Renew { partition } => {
-                    self.pause(partition, Position::Renewing(Instant::now() + RENEWAL));
+                Command::Reassign { partition } => {
+                    self.pause(
+                        partition,
+                        Position::Reassigning(Instant::now() + REASSIGN_AFTER),
+                    );
                 }
             }
         }
     }
 
-    fn renew(&mut self) {
+    fn reassign(&mut self) {
         let lanes = self.lanes.len();
         for (&partition, assigned) in &mut self.partitions {
-            if let Position::Renewing(at) = assigned.position
+            if let Position::Reassigning(at) = assigned.position
                 && at <= Instant::now()
                 && let Some(lane) = self.lanes.get(lane_of(partition, lanes))
             {
                 assigned.position = Position::Waiting;
-                // This event follows every record that the lane received before.
-                drop(lane.sender.send(LaneEvent::Assigned(vec![partition])));
+                lane.reassign(partition);
             }
         }
     }
@@ -316,37 +282,10 @@ impl Poller {
             }
         }
     }
-
-    /// Leaves the group; meanwhile the callback drains every lane.
-    ///
-    /// librdkafka leaves only after a rebalance in progress, commits, and the stop of the fetchers.
-    /// If it is closed earlier, it does not leave at all, and nobody owns the partitions until the
-    /// session ends. Only Kafka can say when the consumer has left.
-    fn leave(&mut self) {
-        self.consumer.unsubscribe();
-        let mut deadline = Instant::now() + Duration::from_secs(60);
-        while Instant::now() < deadline {
-            if self.partitions.is_empty() {
-                match self.member.is_known(&self.consumer) {
-                    Ok(true) => {}
-                    Ok(false) => return,
-                    // A broker is unavailable: wait for as long as leaving usually takes.
-                    Err(error) => {
-                        tracing::debug!(error = %error, "whether the group is left is not known");
-                        deadline = deadline.min(Instant::now() + UNTOLD);
-                    }
-                }
-            }
-            drop(self.consumer.poll(SLEEP));
-            if let Err(error) = self.rebalanced() {
-                tracing::error!(error = %error, "the group is left before every lane has drained");
-                return;
-            }
-        }
-    }
 }
 
-fn judge(
+/// Returns the error that ends consuming. librdkafka recovers from all others by itself.
+fn classify_consumer_error(
     consumer: &BaseConsumer<Rebalance>,
     topic: &str,
     error: &KafkaError,
@@ -359,8 +298,7 @@ fn judge(
         _ if consumer.client().fatal_error().is_some() => {
             Err(ConsumeError::Fatal { topic, source })
         }
-        // librdkafka recovers from everything else by itself, such as unavailable brokers, which
-        // the client's context has logged, or a topic that does not exist yet.
+        // The client's context has logged unavailable brokers.
         Some(RDKafkaErrorCode::AllBrokersDown | RDKafkaErrorCode::BrokerTransportFailure) => Ok(()),
         _ => {
             tracing::warn!(topic, error = %source, "kafka consumer error");

@@ -7,11 +7,13 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, Semaphore};
 
-use super::{Broker, LIMITS, MAX_BODY, ROOM, Room, Service, TEXT, sign, start, start_with};
+use super::{
+    BODY_BUDGET, Broker, Budget, LIMITS, MAX_BODY, Service, TEXT, sign, start, start_with,
+};
 
 const EMPTY: &str = r#"{"object":"whatsapp_business_account","entry":[]}"#;
 /// Far more than any answer here takes.
-const READ_TIMEOUT: Duration = Duration::from_secs(20);
+const TEST_TIMEOUT: Duration = Duration::from_secs(20);
 
 fn of_length(length: usize) -> String {
     format!("{EMPTY}{}", " ".repeat(length - EMPTY.len()))
@@ -34,7 +36,7 @@ impl Service {
 async fn answer(stream: &mut TcpStream) -> String {
     let mut answer = Vec::new();
     let read = stream.read_to_end(&mut answer);
-    tokio::time::timeout(READ_TIMEOUT, read)
+    tokio::time::timeout(TEST_TIMEOUT, read)
         .await
         .expect("it is closed")
         .unwrap();
@@ -45,7 +47,7 @@ async fn answer(stream: &mut TcpStream) -> String {
 async fn status(stream: &mut TcpStream) -> String {
     let mut answer = [0; 1024];
     let read = stream.read(&mut answer);
-    let length = tokio::time::timeout(READ_TIMEOUT, read)
+    let length = tokio::time::timeout(TEST_TIMEOUT, read)
         .await
         .expect("it is answered")
         .unwrap();
@@ -110,20 +112,20 @@ async fn half_of_a_head_is_answered_408_and_an_idle_connection_closed_without_a_
 #[tokio::test]
 async fn a_slow_body_is_answered_408_and_delays_no_other() {
     let service = start_with(Broker::default(), |webhook| {
-        webhook.room = Room::new(ROOM);
+        webhook.body_budget = Budget::new(BODY_BUDGET);
         webhook.body_timeout = Duration::from_millis(1500);
     })
     .await;
-    let length = 16 * 1024 + ROOM;
+    let length = 16 * 1024 + BODY_BUDGET;
     let body = of_length(length);
     let mut slow = service.connect().await;
     let head = head(&body, &format!("content-length: {length}"));
     slow.write_all(head.as_bytes()).await.unwrap();
-    // All but one byte: it holds all the room that there is.
+    // All but one byte: the client holds the whole budget but one byte.
     slow.write_all(&body.as_bytes()[..length - 1])
         .await
         .unwrap();
-    while service.webhook.room.free() > 1 {
+    while service.webhook.body_budget.used() < BODY_BUDGET - 1 {
         tokio::task::yield_now().await;
     }
     let long = service.signed(&of_length(200_000)).await;
@@ -132,7 +134,7 @@ async fn a_slow_body_is_answered_408_and_delays_no_other() {
     assert_eq!(service.signed(TEXT).await.status(), 200);
     assert_eq!(service.signed(&of_length(16_000)).await.status(), 200);
     assert!(answer(&mut slow).await.starts_with("HTTP/1.1 408 "));
-    assert_eq!(service.webhook.room.free(), ROOM);
+    assert_eq!(service.webhook.body_budget.used(), 0);
     assert_eq!(service.signed(&of_length(110_000)).await.status(), 200);
 }
 
@@ -163,7 +165,7 @@ async fn past_the_limit_of_connections_the_answer_is_503() {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(READ_TIMEOUT, answered)
+    tokio::time::timeout(TEST_TIMEOUT, answered)
         .await
         .expect("places come back");
 }

@@ -97,7 +97,7 @@ impl Lane {
         self.partitions.remove(id);
         // If Kafka has not assigned the partition to another member, the loss was wrong. Take the
         // partition over again later.
-        self.shared.consumer.renew(id);
+        self.shared.consumer.reassign(id);
     }
 
     /// Waits for published batches, removes acknowledged outbox rows, commits offsets, and drops

@@ -107,7 +107,7 @@ impl Lane {
     /// Halts a partition until an operator resumes it. Each renewal checks for that.
     pub(super) fn halt_for_poison(&mut self, id: i32) {
         self.halt(id, &poison::reason(self.shared.poison_limit));
-        self.shared.consumer.renew(id);
+        self.shared.consumer.reassign(id);
     }
 
     /// Halts a partition before a record and logs an error.
