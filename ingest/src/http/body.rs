@@ -24,7 +24,7 @@ fn grow(permit: &mut Permit, length: usize) -> Result<(), WebhookError> {
     if more == 0 || permit.try_grow(more) {
         Ok(())
     } else {
-        Err(Refusal::Busy)
+        Err(WebhookError::Busy)
     }
 }
 

@@ -26,12 +26,13 @@ impl World {
         let proxy = runtime.block_on(Proxy::bind())?;
         let stack = runtime.block_on(Stack::start(StackOptions {
             fresh: true,
-            kafka_by_way_of: Some(proxy.address()),
+            kafka_advertised_listener: Some(proxy.address()),
             progress: Progress::stderr(),
             ..StackOptions::new(folder)
         }))?;
-        let detour = stack.kafka_detour().context("Kafka has no detour")?;
-        runtime.spawn(proxy.clone().run(detour));
+        let listener = stack.kafka_proxy_listener();
+        let listener = listener.context("Kafka has no proxy listener")?;
+        runtime.spawn(proxy.clone().run(listener));
         Ok(Self {
             binary: binary.into(),
             runtime,

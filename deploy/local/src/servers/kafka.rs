@@ -21,7 +21,7 @@ use crate::servers::artefacts::Artefacts;
 use crate::servers::data_dir::{DataDir, remove};
 
 pub(crate) const CONTROLLER: &str = "kafka-controller";
-pub(crate) const DETOUR: &str = "kafka-detour";
+pub(crate) const PROXY_LISTENER: &str = "kafka-proxy-listener";
 pub(crate) const READY_WITHIN: Duration = Duration::from_secs(90);
 
 const DATA: &str = "kafka";
@@ -33,14 +33,14 @@ const GRACE: Duration = Duration::from_secs(20);
 pub(crate) struct KafkaPorts {
     pub(crate) broker: u16,
     pub(crate) controller: u16,
-    pub(crate) detour: Option<Detour>,
+    pub(crate) proxy_listener: Option<ProxyListener>,
 }
 
-/// A second listener, whose clients are told to come by way of another address.
+/// A second listener that advertises another address, so that its clients connect through a proxy.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Detour {
+pub(crate) struct ProxyListener {
     pub(crate) port: u16,
-    pub(crate) by_way_of: SocketAddr,
+    pub(crate) advertised: SocketAddr,
 }
 
 /// Writes the configuration, formats the storage once, and says how to run the server.
@@ -127,13 +127,13 @@ fn config(ports: KafkaPorts, data: &Path) -> String {
     let KafkaPorts {
         broker,
         controller,
-        detour,
+        proxy_listener,
     } = ports;
-    let (detour, advertised, protocol) = detour.map_or_else(Default::default, |detour| {
+    let (listener, advertised, protocol) = proxy_listener.map_or_else(Default::default, |it| {
         (
-            format!(",DETOUR://127.0.0.1:{}", detour.port),
-            format!(",DETOUR://{}", detour.by_way_of),
-            ",DETOUR:PLAINTEXT",
+            format!(",PROXIED://127.0.0.1:{}", it.port),
+            format!(",PROXIED://{}", it.advertised),
+            ",PROXIED:PLAINTEXT",
         )
     });
     // A backslash begins an escape in a properties file.
@@ -143,7 +143,7 @@ fn config(ports: KafkaPorts, data: &Path) -> String {
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
-listeners=PLAINTEXT://127.0.0.1:{broker},CONTROLLER://127.0.0.1:{controller}{detour}
+listeners=PLAINTEXT://127.0.0.1:{broker},CONTROLLER://127.0.0.1:{controller}{listener}
 advertised.listeners=PLAINTEXT://127.0.0.1:{broker}{advertised}
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT{protocol}
 inter.broker.listener.name=PLAINTEXT
@@ -203,7 +203,7 @@ mod tests {
     const PORTS: KafkaPorts = KafkaPorts {
         broker: 20_001,
         controller: 20_002,
-        detour: None,
+        proxy_listener: None,
     };
 
     #[test]
@@ -217,11 +217,11 @@ mod tests {
         assert!(config.contains("\nlog.dirs=/data/kafka\n"));
     }
 
-    fn with_detour() -> String {
+    fn with_proxy_listener() -> String {
         let ports = KafkaPorts {
-            detour: Some(Detour {
+            proxy_listener: Some(ProxyListener {
                 port: 20_003,
-                by_way_of: (Ipv4Addr::LOCALHOST, 20_004).into(),
+                advertised: (Ipv4Addr::LOCALHOST, 20_004).into(),
             }),
             ..PORTS
         };
@@ -229,16 +229,16 @@ mod tests {
     }
 
     #[test]
-    fn clients_of_a_detour_are_told_its_address_and_others_are_not() {
-        let config = with_detour();
-        assert!(config.contains(",DETOUR://127.0.0.1:20003\nadvertised"));
-        assert!(config.contains("PLAINTEXT://127.0.0.1:20001,DETOUR://127.0.0.1:20004\n"));
-        assert!(config.contains(",DETOUR:PLAINTEXT\n"));
+    fn only_the_proxy_listener_advertises_the_proxy() {
+        let config = with_proxy_listener();
+        assert!(config.contains(",PROXIED://127.0.0.1:20003\nadvertised"));
+        assert!(config.contains("PLAINTEXT://127.0.0.1:20001,PROXIED://127.0.0.1:20004\n"));
+        assert!(config.contains(",PROXIED:PLAINTEXT\n"));
     }
 
     #[test]
     fn no_setting_is_given_twice() {
-        let config = with_detour();
+        let config = with_proxy_listener();
         let mut keys: Vec<&str> = config
             .lines()
             .map(|line| line.split_once('=').unwrap().0)

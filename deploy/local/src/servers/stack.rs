@@ -30,9 +30,9 @@ pub struct StackOptions {
     pub data_dir: PathBuf,
     /// Bootstrap servers of an own Kafka.
     pub kafka: Option<String>,
-    /// Where clients of a second listener of the local Kafka are told to connect: something of the
-    /// caller's between them and [`Stack::kafka_detour`].
-    pub kafka_by_way_of: Option<SocketAddr>,
+    /// The address that a second listener of the local Kafka advertises. The caller's proxy listens
+    /// there, and connects to [`Stack::kafka_proxy_listener`].
+    pub kafka_advertised_listener: Option<SocketAddr>,
     /// Base address of an own Confluent-compatible registry.
     pub schema_registry: Option<String>,
     /// Address of an own database, `postgres://…`.
@@ -48,7 +48,7 @@ impl StackOptions {
         Self {
             data_dir: data_dir.into(),
             kafka: None,
-            kafka_by_way_of: None,
+            kafka_advertised_listener: None,
             schema_registry: None,
             database_url: None,
             fresh: false,
@@ -72,7 +72,7 @@ impl fmt::Debug for StackOptions {
 /// them in order.
 pub struct Stack {
     kafka: String,
-    kafka_detour: Option<SocketAddr>,
+    kafka_proxy_listener: Option<SocketAddr>,
     schema_registry: String,
     database_url: String,
     programs: Option<Programs>,
@@ -108,7 +108,7 @@ impl Stack {
             tokio::try_join!(Box::pin(starter.kafka()), Box::pin(starter.storage()))?;
         Ok(Self {
             kafka: kafka.servers,
-            kafka_detour: kafka.detour,
+            kafka_proxy_listener: kafka.proxy_listener,
             schema_registry: storage.registry_url,
             database_url: storage.database_url,
             programs: starter.programs.into_inner(),
@@ -125,9 +125,9 @@ impl Stack {
         &self.kafka
     }
 
-    /// The listener whose clients come by way of [`StackOptions::kafka_by_way_of`].
-    pub fn kafka_detour(&self) -> Option<SocketAddr> {
-        self.kafka_detour
+    /// Returns the listener that advertises [`StackOptions::kafka_advertised_listener`].
+    pub fn kafka_proxy_listener(&self) -> Option<SocketAddr> {
+        self.kafka_proxy_listener
     }
 
     /// Returns the base address of the Confluent-compatible API, without a slash at the end.

@@ -13,8 +13,8 @@ use anyhow::{Context, bail};
 use leadstream_kafka::KafkaArgs;
 use leadstream_sandbox::{CrmRecord, SandboxClient};
 use leadstream_schemas::Topic;
+use leadstream_service::database;
 use sqlx::PgPool;
-use sqlx::postgres::PgPoolOptions;
 use tokio::time::{Instant, sleep, timeout};
 
 use observe::{Events, row};
@@ -27,7 +27,6 @@ use crate::stack_file::StackFile;
 
 /// The longest time of each step.
 const WITHIN: Duration = Duration::from_secs(30);
-const DATABASE_WITHIN: Duration = Duration::from_secs(5);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 const PROFILE_NAME: &str = "Johnny";
 
@@ -59,12 +58,10 @@ pub(super) async fn run(
         ..kafka.clone()
     };
     let events = Events::from_now(&kafka, kafka.topic(Topic::LeadEvents)).await?;
-    let database = PgPoolOptions::new()
-        .max_connections(1)
-        .acquire_timeout(DATABASE_WITHIN)
-        .connect_lazy(&file.database_url)
-        .ok()
-        .context("the database's address cannot be used")?;
+    // The address may hold a password, so the error is left out.
+    let database = file.database_url.parse().ok();
+    let database = database.context("the database's address cannot be used")?;
+    let database = database::pool(database, 1, None);
     show(Event::Began {
         wa_id: phone.wa_id(),
         number,

@@ -13,7 +13,7 @@ use crate::server::Server;
 use crate::servers::access::Access;
 use crate::servers::artefacts::{self, Artefacts};
 use crate::servers::data_dir::DataDir;
-use crate::servers::kafka::{self, Detour, KafkaPorts};
+use crate::servers::kafka::{self, KafkaPorts, ProxyListener};
 use crate::servers::managed::{Managed, Probe};
 use crate::servers::ports::{self, Ports};
 use crate::servers::postgres;
@@ -42,7 +42,7 @@ pub(crate) struct Storage {
 /// Kafka's addresses; no server when it was given from outside.
 pub(crate) struct Broker {
     pub(crate) servers: String,
-    pub(crate) detour: Option<SocketAddr>,
+    pub(crate) proxy_listener: Option<SocketAddr>,
     pub(crate) server: Option<Managed>,
 }
 
@@ -83,22 +83,22 @@ impl Starter {
         if let Some(servers) = &self.options.kafka {
             return Ok(Broker {
                 servers: servers.clone(),
-                detour: None,
+                proxy_listener: None,
                 server: None,
             });
         }
         let Programs { java, artefacts } = self.programs().await?;
-        let detour = match self.options.kafka_by_way_of {
-            Some(by_way_of) => Some(Detour {
-                port: self.port(kafka::DETOUR)?,
-                by_way_of,
+        let proxy_listener = match self.options.kafka_advertised_listener {
+            Some(advertised) => Some(ProxyListener {
+                port: self.port(kafka::PROXY_LISTENER)?,
+                advertised,
             }),
             None => None,
         };
         let ports = KafkaPorts {
             broker: self.port(Server::Kafka.name())?,
             controller: self.port(kafka::CONTROLLER)?,
-            detour,
+            proxy_listener,
         };
         let step = self.options.progress.step("Kafka");
         step.doing("starting");
@@ -108,7 +108,8 @@ impl Starter {
         step.done(&format!("ready on port {port}"));
         Ok(Broker {
             servers: format!("127.0.0.1:{port}"),
-            detour: detour.map(|detour| (Ipv4Addr::LOCALHOST, detour.port).into()),
+            proxy_listener: proxy_listener
+                .map(|proxy_listener| (Ipv4Addr::LOCALHOST, proxy_listener.port).into()),
             server: Some(server),
         })
     }
