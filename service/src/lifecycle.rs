@@ -107,7 +107,7 @@ where
         })?;
     let router = ops::router(context.health.clone(), metrics.clone());
     let server = tokio::spawn(async move { axum::serve(listener, router).await });
-    let upkeep = tokio::spawn(async move {
+    let maintenance = tokio::spawn(async move {
         loop {
             tokio::time::sleep(Duration::from_secs(5)).await;
             metrics.run_upkeep();
@@ -116,7 +116,7 @@ where
     watch_signals(name, &context)?;
     tracing::info!(service = name, ops.address = %args.ops_address, "service starting");
     let outcome = with_deadline(service(context.clone()), &context, args.shutdown_timeout).await;
-    upkeep.abort();
+    maintenance.abort();
     server.abort();
     tracing::info!(service = name, "service ended");
     outcome

@@ -35,7 +35,8 @@ use ownership::Revocation;
 
 use crate::commit_metadata::CommitMetadata;
 use crate::gate::Gates;
-use crate::partition::{Entry, Partition, Permit, Ticket, Wait};
+
+use crate::partition::{Entry, Partition, SharedPermit, Ticket, Wait};
 use crate::request::{self, Request};
 use crate::send_result::{GiveUpReason, SendResult};
 use crate::window::Done;
@@ -66,7 +67,7 @@ pub enum Event {
         /// The metadata that was committed with the offset.
         metadata: CommitMetadata,
     },
-    Records(Vec<Record>, Permit),
+    Records(Vec<Record>, SharedPermit),
     /// Answers [`Effect::Send`].
     SendFinished(Ticket, SendResult),
     /// Answers [`Effect::DeadLetter`]: Kafka acknowledged it.
@@ -247,7 +248,12 @@ impl Dispatcher {
         self.sending
     }
 
-    fn record(&mut self, record: Record, permit: &Permit, now: Timestamp) -> Result<(), Fault> {
+    fn record(
+        &mut self,
+        record: Record,
+        permit: &SharedPermit,
+        now: Timestamp,
+    ) -> Result<(), Fault> {
         let (partition, offset) = (record.partition, record.offset);
         let Some(state) = self.partitions.get_mut(&partition) else {
             return Ok(());

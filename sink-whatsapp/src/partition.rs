@@ -43,8 +43,8 @@ pub struct Ticket {
     pub offset: i64,
 }
 
-/// A record's permit of the lane's byte budget, kept until it is dropped.
-pub type Permit = Arc<dyn Any + Send + Sync>;
+/// The permit of a fetch's records in the lane's byte budget, released when the last one is dropped.
+pub type SharedPermit = Arc<dyn Any + Send + Sync>;
 
 /// A reply that is not finished.
 #[derive(Debug)]
@@ -58,7 +58,7 @@ pub struct Entry {
     pub busy: bool,
     /// A later record replaced the reply: no further attempt is made.
     pub replaced: bool,
-    pub permit: Permit,
+    pub permit: SharedPermit,
 }
 
 impl Entry {
@@ -72,8 +72,9 @@ impl Entry {
     }
 }
 
-/// The longest that a lead who writes without pause postpones its first reply.
-pub const LONGEST_POSTPONEMENT: Duration = Duration::from_secs(10);
+/// The longest time by which newer replies postpone the first one, for a lead that writes without a
+/// pause.
+const MAX_POSTPONEMENT: Duration = Duration::from_secs(10);
 
 /// A reply's wait for a newer one to the same lead.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -89,7 +90,7 @@ impl Wait {
     #[must_use]
     pub fn new(not_before: Option<Timestamp>, before: Option<Self>) -> Self {
         let deadline = before.and_then(|before| before.deadline);
-        let deadline = deadline.or(not_before.map(|time| after(time, LONGEST_POSTPONEMENT)));
+        let deadline = deadline.or(not_before.map(|time| after(time, MAX_POSTPONEMENT)));
         Self {
             until: match (not_before, deadline) {
                 (Some(not_before), Some(deadline)) => Some(not_before.min(deadline)),
