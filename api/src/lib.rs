@@ -19,8 +19,8 @@ use leadstream_kafka::KafkaArgs;
 use leadstream_processor::AccountsArgs;
 use leadstream_processor::commanding::{CommandError, CommandService};
 use leadstream_schemas::registry::RegistryError;
-use leadstream_service::config::{ConfigError, DatabaseArgs, RegistryArgs};
-use leadstream_service::{Context, ServiceArgs, server, wait_until_available};
+use leadstream_service::config::{DatabaseArgs, RegistryArgs};
+use leadstream_service::{ConfigError, Context, ServiceArgs, server, wait_until_available};
 use tokio::net::TcpListener;
 
 pub use metrics::METRICS;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::TraceContext;
 use crate::consumer::Record;
 use crate::producer::Outgoing;
+use crate::trace::TraceContext;
 
 /// The reason why a record was given up.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -12,5 +12,5 @@ pub mod trace;
 
 pub use consumer::{ConsumerHandle, ConsumerLoop, Fetched, LaneEvent, Record};
 pub use producer::{Delivery, Outgoing, Producer};
-pub use settings::KafkaArgs;
+pub use settings::{KafkaArgs, MAX_RECORD_BYTES};
 pub use trace::TraceContext;

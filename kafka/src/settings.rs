@@ -7,7 +7,9 @@ use leadstream_service::{ConfigError, Secret};
 use rdkafka::ClientConfig;
 use rdkafka::error::KafkaError;
 
-use crate::topic::MAX_RECORD_BYTES;
+/// The longest record of Leadstream's topics, in bytes. It fits one webhook item of at most 3 MB,
+/// in the provider's form and in Leadstream's.
+pub const MAX_RECORD_BYTES: usize = 8 * 1024 * 1024;
 
 /// Settings that exactness rests on: a pass-through may not change them.
 const FIXED: &[&str] = &[

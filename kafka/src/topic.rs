@@ -7,9 +7,6 @@ use rdkafka::client::DefaultClientContext;
 
 use crate::settings::KafkaArgs;
 
-/// The longest record of Leadstream's topics, in bytes. It fits one webhook item of at most 3 MB,
-/// in the provider's form and in Leadstream's.
-pub const MAX_RECORD_BYTES: usize = 8 * 1024 * 1024;
 /// The longest record, in bytes, of a topic with Kafka's default settings.
 pub const MAX_RECORD_BYTES_BY_DEFAULT: usize = 1_000_000;
 

@@ -4,8 +4,8 @@
 
 use hmac::{Hmac, Mac};
 use leadstream_schemas::Timestamp;
+use leadstream_service::ConfigError;
 use leadstream_service::Secret;
-use leadstream_service::config::ConfigError;
 use sha2::Sha256;
 
 /// The setting that holds the erasure keys.

@@ -8,7 +8,8 @@ use std::time::Duration;
 use leadstream_kafka::KafkaArgs;
 use leadstream_kafka::partitioner::partition_of;
 use leadstream_schemas::Topic;
-use leadstream_service::config::{ConfigError, DatabaseArgs};
+use leadstream_service::ConfigError;
+use leadstream_service::config::DatabaseArgs;
 use tokio::task::block_in_place;
 
 use crate::engine::batch::home_key;

@@ -1,50 +1,18 @@
-//! Errors of settings, parsers of their values, and the settings of databases and the registry.
+//! Parsers of settings, and the settings of the database and of the schema registry.
 
-use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use leadstream_schemas::BaseUrl;
 use leadstream_schemas::registry::{RegistryAuth, RegistryConfig};
 
+use crate::config_error::ConfigError;
 use crate::secret::Secret;
 
 mod http_limits;
 mod units;
 
 pub use units::{duration, size};
-
-/// A setting that is missing or wrong: names its variable and the remedy.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConfigError {
-    variable: String,
-    problem: String,
-}
-
-impl ConfigError {
-    pub fn new(variable: &str, problem: impl Into<String>) -> Self {
-        Self {
-            variable: variable.to_owned(),
-            problem: problem.into(),
-        }
-    }
-
-    #[must_use]
-    pub fn missing(variable: &str, example: &str) -> Self {
-        Self::new(
-            variable,
-            format!("is not set; example: {variable}={example}"),
-        )
-    }
-}
-
-impl fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.variable, self.problem)
-    }
-}
-
-impl std::error::Error for ConfigError {}
 
 /// The database.
 #[derive(Clone, Debug, clap::Args)]

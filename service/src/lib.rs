@@ -4,6 +4,7 @@
 
 pub mod budget;
 pub mod config;
+mod config_error;
 pub mod database;
 pub mod lifecycle;
 pub mod metrics;
@@ -14,7 +15,7 @@ mod secret;
 pub mod server;
 mod telemetry;
 
-pub use config::ConfigError;
+pub use config_error::ConfigError;
 pub use lifecycle::{Context, ServiceArgs};
 pub use retry::{RetryPolicy, wait_until_available};
 pub use secret::Secret;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::config::ConfigError;
+use crate::config_error::ConfigError;
 
 /// A secret setting. `Debug` and `Display` print `***`.
 #[derive(Clone, PartialEq, Eq)]

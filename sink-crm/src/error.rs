@@ -2,7 +2,7 @@
 
 use leadstream_kafka::consumer::{ConsumeError, OffsetOutsideLog};
 use leadstream_kafka::producer::ProduceError;
-use leadstream_service::config::ConfigError;
+use leadstream_service::ConfigError;
 
 use crate::dispatch::DispatchError;
 use crate::ledger::{LedgerError, LedgerErrorClass};

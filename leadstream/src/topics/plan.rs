@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use leadstream_kafka::topic::MAX_RECORD_BYTES;
+use leadstream_kafka::MAX_RECORD_BYTES;
 use leadstream_schemas::Topic;
 use leadstream_schemas::topic::DUPLICATE_HORIZON;
 
