@@ -74,11 +74,10 @@ impl From<FlowsError> for Error {
     }
 }
 
-const RETRY: RetryPolicy =
-    RetryPolicy::unlimited(Duration::from_millis(100), Duration::from_secs(5));
+const RETRY: RetryPolicy = RetryPolicy::new(Duration::from_millis(100), Duration::from_secs(5));
 
 const MAINTENANCE_RETRY: RetryPolicy =
-    RetryPolicy::unlimited(Duration::from_secs(5), Duration::from_secs(600));
+    RetryPolicy::new(Duration::from_secs(5), Duration::from_secs(600));
 
 /// Runs the processor until shutdown. Waits for services that are merely unavailable.
 ///

@@ -17,40 +17,30 @@ use crate::telemetry::LogLimiter;
 pub struct RetryPolicy {
     pub base: Duration,
     pub cap: Duration,
-    /// The total number of attempts, including the first; `None` for no limit.
-    pub max_attempts: Option<u32>,
 }
 
 impl RetryPolicy {
     #[must_use]
-    pub const fn unlimited(base: Duration, cap: Duration) -> Self {
-        Self {
-            base,
-            cap,
-            max_attempts: None,
-        }
+    pub const fn new(base: Duration, cap: Duration) -> Self {
+        Self { base, cap }
     }
 
-    /// Returns the longest wait after `attempts` failed attempts; `None` if no attempt is left.
+    /// Returns the longest delay after `attempts` failed attempts.
     #[must_use]
-    pub fn ceiling(&self, attempts: u32) -> Option<Duration> {
-        if self.max_attempts.is_some_and(|max| attempts >= max) {
-            return None;
-        }
+    pub fn ceiling(&self, attempts: u32) -> Duration {
         let doublings = attempts.saturating_sub(1).min(31);
-        Some(self.base.saturating_mul(1 << doublings).min(self.cap))
+        self.base.saturating_mul(1 << doublings).min(self.cap)
     }
 
-    /// Returns the wait after `attempts` failed attempts, with `unit` drawn uniformly from 0..1.
+    /// Returns the delay after `attempts` failed attempts, with `unit` drawn uniformly from 0..1.
     #[must_use]
-    pub fn delay(&self, attempts: u32, unit: f64) -> Option<Duration> {
-        self.ceiling(attempts)
-            .map(|ceiling| ceiling.mul_f64(unit.clamp(0.0, 1.0)))
+    pub fn delay(&self, attempts: u32, unit: f64) -> Duration {
+        self.ceiling(attempts).mul_f64(unit.clamp(0.0, 1.0))
     }
 
     /// Returns a delay like [`Self::delay`], with a random draw.
     #[must_use]
-    pub fn random_delay(&self, attempts: u32) -> Option<Duration> {
+    pub fn random_delay(&self, attempts: u32) -> Duration {
         self.delay(attempts, rand::random())
     }
 
@@ -77,7 +67,7 @@ impl RetryPolicy {
                 }
                 outcome => return outcome,
             }
-            tokio::time::sleep(self.random_delay(attempts).unwrap_or(self.cap)).await;
+            tokio::time::sleep(self.random_delay(attempts)).await;
         }
     }
 
@@ -101,7 +91,7 @@ impl RetryPolicy {
                 Err(error) => {
                     failures += 1;
                     on_error(&error);
-                    self.random_delay(failures).unwrap_or(self.cap)
+                    self.random_delay(failures)
                 }
             };
             let pause = tokio::time::sleep(pause);
@@ -113,8 +103,7 @@ impl RetryPolicy {
 }
 
 /// The policy of a service that waits to start.
-const STARTUP: RetryPolicy =
-    RetryPolicy::unlimited(Duration::from_millis(100), Duration::from_secs(5));
+const STARTUP: RetryPolicy = RetryPolicy::new(Duration::from_millis(100), Duration::from_secs(5));
 
 /// Repeats a start-up `operation` while a system that it needs is unavailable. Meanwhile the
 /// service's `part` is not ready, and the reason is logged. Returns `None` if the service shuts
@@ -162,24 +151,20 @@ mod tests {
         fn a_delay_is_within_its_ceiling_and_the_ceiling_within_the_cap(
             base in 1u64..10_000, cap in 1u64..1_000_000, attempts in 1u32..200, unit in 0.0f64..1.0
         ) {
-            let policy = RetryPolicy::unlimited(Duration::from_millis(base), Duration::from_millis(cap));
-            let ceiling = policy.ceiling(attempts).unwrap();
+            let policy = RetryPolicy::new(Duration::from_millis(base), Duration::from_millis(cap));
+            let ceiling = policy.ceiling(attempts);
             prop_assert!(ceiling <= policy.cap);
-            prop_assert!(policy.delay(attempts, unit).unwrap() <= ceiling);
-            prop_assert!(policy.ceiling(attempts + 1).unwrap() >= ceiling);
+            prop_assert!(policy.delay(attempts, unit) <= ceiling);
+            prop_assert!(policy.ceiling(attempts + 1) >= ceiling);
         }
     }
 
     #[test]
-    fn attempts_end_where_the_policy_says() {
-        let policy = RetryPolicy {
-            base: Duration::from_secs(1),
-            cap: Duration::from_secs(60),
-            max_attempts: Some(3),
-        };
-        assert_eq!(policy.ceiling(1), Some(Duration::from_secs(1)));
-        assert_eq!(policy.ceiling(2), Some(Duration::from_secs(2)));
-        assert_eq!(policy.ceiling(3), None);
+    fn a_delay_doubles_up_to_the_cap() {
+        let policy = RetryPolicy::new(Duration::from_secs(1), Duration::from_secs(60));
+        assert_eq!(policy.ceiling(1), Duration::from_secs(1));
+        assert_eq!(policy.ceiling(2), Duration::from_secs(2));
+        assert_eq!(policy.ceiling(200), Duration::from_secs(60));
     }
 
     fn context() -> Context {
@@ -221,7 +206,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_job_repeats_until_it_is_stopped() {
-        let policy = RetryPolicy::unlimited(Duration::ZERO, Duration::ZERO);
+        let policy = RetryPolicy::new(Duration::ZERO, Duration::ZERO);
         let stop = CancellationToken::new();
         let (mut runs, mut errors) = (0, Vec::new());
         let job = || {

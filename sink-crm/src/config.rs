@@ -24,7 +24,7 @@ pub use salesforce::SalesforceArgs;
 
 /// How PostgreSQL and Kafka are tried again while they are away.
 pub(crate) const AWAY: RetryPolicy =
-    RetryPolicy::unlimited(Duration::from_millis(100), Duration::from_secs(5));
+    RetryPolicy::new(Duration::from_millis(100), Duration::from_secs(5));
 
 /// Settings of `leadstream sink-crm`. A CRM is written to when its credentials are set.
 #[derive(Clone, Debug, clap::Args)]
@@ -227,7 +227,7 @@ impl SyncArgs {
     pub(crate) fn timing(&self) -> Timing {
         Timing {
             request: self.sink_crm_request_timeout,
-            retry: RetryPolicy::unlimited(self.sink_crm_retry_base, self.sink_crm_retry_cap),
+            retry: RetryPolicy::new(self.sink_crm_retry_base, self.sink_crm_retry_cap),
             probe: self.sink_crm_probe_interval,
             linger: self.sink_crm_linger,
             daily_share: self.sink_crm_daily_share_percent,

@@ -336,7 +336,7 @@ impl Lane {
     /// Waits before the next attempt. Returns `None` when the service shuts down meanwhile.
     async fn away(&self, attempts: &mut u32, error: &(dyn std::error::Error + Sync)) -> Option<()> {
         *attempts += 1;
-        let delay = AWAY.random_delay(*attempts).unwrap_or(AWAY.cap);
+        let delay = AWAY.random_delay(*attempts);
         self.intake.context.health.unready(PART, error.to_string());
         tracing::warn!(
             attempts = *attempts,

@@ -354,7 +354,7 @@ impl<C: Crm> Driver<C> {
     }
 
     async fn database_away(&self, attempts: u32, error: &LedgerError) {
-        let wait = AWAY.random_delay(attempts).unwrap_or(AWAY.cap);
+        let wait = AWAY.random_delay(attempts);
         let crm = C::NAME.as_str();
         let health = &self.shared.lane.context.health;
         health.unready(crm, error.to_string());

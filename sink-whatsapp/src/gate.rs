@@ -33,8 +33,7 @@ const LONGEST_PROBE: Duration = Duration::from_secs(30 * 60);
 const UNKNOWN_RUN: u32 = 3;
 /// The shortest pause of a throttled number.
 const LEAST_PAUSE: Duration = Duration::from_secs(1);
-const THROTTLE: RetryPolicy =
-    RetryPolicy::unlimited(Duration::from_secs(2), Duration::from_secs(60));
+const THROTTLE: RetryPolicy = RetryPolicy::new(Duration::from_secs(2), Duration::from_secs(60));
 
 #[derive(Debug, Default)]
 struct Gate {
@@ -140,7 +139,6 @@ impl Gates {
         gate.throttles += 1;
         let pause = THROTTLE
             .delay(gate.throttles, unit)
-            .unwrap_or(THROTTLE.cap)
             .max(LEAST_PAUSE)
             .max(retry_after.unwrap_or_default());
         gate.closed_until = gate.closed_until.max(after(now, pause));

@@ -21,7 +21,7 @@ use crate::graph::Graph;
 use crate::metrics::Metrics;
 
 const LOCATE_RETRY: RetryPolicy =
-    RetryPolicy::unlimited(Duration::from_millis(500), Duration::from_secs(10));
+    RetryPolicy::new(Duration::from_millis(500), Duration::from_secs(10));
 /// The name under which the state of the numbers shows in the health check.
 const HEALTH: &str = "whatsapp";
 

@@ -11,8 +11,7 @@ use reqwest::StatusCode;
 use tokio::time::{Instant, sleep};
 
 /// The retry policy of a POST that is not answered 200: as Meta's, but faster.
-const REPEAT: RetryPolicy =
-    RetryPolicy::unlimited(Duration::from_millis(400), Duration::from_secs(4));
+const REPEAT: RetryPolicy = RetryPolicy::new(Duration::from_millis(400), Duration::from_secs(4));
 
 /// The reason why a message was not delivered.
 #[derive(Debug, thiserror::Error)]
@@ -116,7 +115,7 @@ impl Phone {
                 Verdict::Again(why) => why,
             };
             attempts += 1;
-            let pause = REPEAT.random_delay(attempts).unwrap_or(REPEAT.cap);
+            let pause = REPEAT.random_delay(attempts);
             if Instant::now() + pause >= deadline {
                 return Err(SendError::NotTaken { within, last });
             }

@@ -43,7 +43,7 @@ impl Brake {
     /// Returns how long the lane waits after `stop`, with `unit` drawn from 0..1.
     pub(super) fn wait(&mut self, stop: &Stop, timing: &Timing, unit: f64) -> Duration {
         self.stops = self.stops.saturating_add(1);
-        let ceiling = timing.retry.ceiling(self.stops).unwrap_or(timing.retry.cap);
+        let ceiling = timing.retry.ceiling(self.stops);
         let jitter = ceiling.mul_f64(unit.clamp(0.0, 1.0));
         match stop.kind {
             StopKind::Halt => timing.probe,
@@ -114,7 +114,7 @@ mod tests {
 
     const TIMING: Timing = Timing {
         request: Duration::from_secs(20),
-        retry: RetryPolicy::unlimited(Duration::from_millis(500), Duration::from_secs(60)),
+        retry: RetryPolicy::new(Duration::from_millis(500), Duration::from_secs(60)),
         probe: Duration::from_secs(60),
         linger: Duration::ZERO,
         daily_share: 100,

@@ -167,7 +167,7 @@ where
             Err(error) if error.is_transient() && Instant::now() < deadline => {
                 attempts += 1;
                 tracing::warn!(attempts, error = %error, "outcomes wait for the ledger");
-                let wait = AWAY.random_delay(attempts).unwrap_or(AWAY.cap);
+                let wait = AWAY.random_delay(attempts);
                 tokio::time::sleep(wait).await;
             }
             outcome => return outcome,
@@ -226,7 +226,7 @@ fn settled(
         Fate::Filtered => Settled::Filtered,
         Fate::Retry(reason) | Fate::RetryOnce(reason) | Fate::RetryFew(reason) => Settled::Retry {
             reason: reason.clone(),
-            at: now + retry.delay(row.attempts + 1, unit).unwrap_or(retry.cap),
+            at: now + retry.delay(row.attempts + 1, unit),
         },
         Fate::Park(reason) => Settled::Parked {
             reason: reason.clone(),
@@ -321,7 +321,7 @@ mod tests {
 
     #[test]
     fn retries_back_off_by_the_rows_own_attempts() {
-        let retry = RetryPolicy::unlimited(Duration::from_secs(1), Duration::from_secs(60));
+        let retry = RetryPolicy::new(Duration::from_secs(1), Duration::from_secs(60));
         let now = DateTime::from_timestamp_millis(1_795_000_000_000).unwrap();
         let fate = Fate::Retry("CODE".into());
         for (attempts, seconds) in [(0, 1), (3, 8), (100, 60)] {

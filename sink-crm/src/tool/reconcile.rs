@@ -217,7 +217,7 @@ async fn patiently<T>(
             }
             Class::Retry | Class::Throttle => {
                 attempts += 1;
-                let jitter = timing.retry.random_delay(attempts).unwrap_or_default();
+                let jitter = timing.retry.random_delay(attempts);
                 failure.after.unwrap_or_default() + jitter
             }
             _ => return Err(failure),
@@ -283,7 +283,7 @@ mod tests {
 
     const TIMING: Timing = Timing {
         request: Duration::from_secs(20),
-        retry: RetryPolicy::unlimited(Duration::ZERO, Duration::ZERO),
+        retry: RetryPolicy::new(Duration::ZERO, Duration::ZERO),
         probe: Duration::from_secs(60),
         linger: Duration::ZERO,
         daily_share: 100,

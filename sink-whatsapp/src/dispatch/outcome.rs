@@ -10,7 +10,7 @@ use crate::gate::after;
 use crate::partition::{Ticket, Tries};
 use crate::send_result::{GiveUpReason, GraphError, Reaction, SendResult};
 
-const RETRY: RetryPolicy = RetryPolicy::unlimited(Duration::from_secs(1), Duration::from_secs(60));
+const RETRY: RetryPolicy = RetryPolicy::new(Duration::from_secs(1), Duration::from_secs(60));
 /// Failures after which a reply is given up, provided that other replies were accepted meanwhile.
 /// Without those, the reply itself may not be at fault.
 const FAILURES: u32 = 12;
@@ -39,7 +39,7 @@ pub(super) fn failed(tries: &mut Tries, accepted: u64, unit: f64) -> NextAttempt
     if tries.failed >= FAILURES && accepted > tries.accepted_before {
         return NextAttempt::GiveUp(GiveUpReason::Exhausted);
     }
-    NextAttempt::After(RETRY.delay(tries.failed, unit).unwrap_or(RETRY.cap))
+    NextAttempt::After(RETRY.delay(tries.failed, unit))
 }
 
 pub(super) const fn unknown(tries: &mut Tries) -> NextAttempt {

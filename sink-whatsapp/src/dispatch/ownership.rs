@@ -14,7 +14,7 @@ use crate::partition::{self, Partition, Ticket};
 use crate::window::Done;
 
 const COMMIT_RETRY: RetryPolicy =
-    RetryPolicy::unlimited(Duration::from_millis(200), Duration::from_secs(5));
+    RetryPolicy::new(Duration::from_millis(200), Duration::from_secs(5));
 
 #[derive(Debug)]
 pub(super) struct Revocation {
@@ -86,7 +86,7 @@ impl Dispatcher {
         if !done {
             self.failed_commits += 1;
             let pause = COMMIT_RETRY.delay(self.failed_commits, (self.settings.draw)());
-            self.commit_not_before = after(now, pause.unwrap_or(COMMIT_RETRY.cap));
+            self.commit_not_before = after(now, pause);
             return;
         }
         self.failed_commits = 0;

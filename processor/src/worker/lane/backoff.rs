@@ -25,7 +25,7 @@ impl Backoff {
     /// Counts a failure. Returns the pause after it.
     pub(super) fn on_failure(&mut self, retry: &RetryPolicy) -> Duration {
         self.failures += 1;
-        let pause = retry.random_delay(self.failures).unwrap_or(retry.cap);
+        let pause = retry.random_delay(self.failures);
         self.retry_at = Some(Instant::now() + pause);
         pause
     }
@@ -46,8 +46,7 @@ impl Backoff {
 mod tests {
     use super::*;
 
-    const RETRY: RetryPolicy =
-        RetryPolicy::unlimited(Duration::from_millis(100), Duration::from_secs(5));
+    const RETRY: RetryPolicy = RetryPolicy::new(Duration::from_millis(100), Duration::from_secs(5));
 
     #[test]
     fn work_waits_for_the_pause_after_failures_and_only_for_that() {
