@@ -11,7 +11,7 @@ use rdkafka::error::KafkaError;
 /// in the provider's form and in Leadstream's.
 pub const MAX_RECORD_BYTES: usize = 8 * 1024 * 1024;
 
-/// Settings that exactness rests on: a pass-through may not change them.
+/// Settings on which exactly-once effects depend. `KAFKA_CONFIG` may not change them.
 const FIXED: &[&str] = &[
     "acks",
     "auto.offset.reset",
@@ -26,8 +26,8 @@ const FIXED: &[&str] = &[
     "request.required.acks",
 ];
 
-/// For clients that outlive brokers: an outage is over when the broker is back, not up to 10 s
-/// later, and an answer that a half-open connection swallowed is not waited for a minute.
+/// Settings of clients that outlive brokers. They reconnect within a second after an outage, and do
+/// not wait a minute for an answer on a half-open connection.
 const RECONNECTS: &[(&str, &str)] = &[
     ("reconnect.backoff.max.ms", "1000"),
     ("socket.keepalive.enable", "true"),
@@ -56,33 +56,33 @@ pub struct KafkaArgs {
 }
 
 impl KafkaArgs {
-    /// The name of `topic` in this deployment.
+    /// Returns the name of `topic` in this deployment.
     #[must_use]
     pub fn topic(&self, topic: Topic) -> String {
         topic.name(&self.topic_prefix)
     }
 
     /// # Errors
-    /// A missing or malformed setting, named.
+    /// Returns an error that names a missing or malformed setting.
     pub fn validate(&self) -> Result<(), ConfigError> {
         self.base("validate").map(|_| ())
     }
 
-    /// For admin calls and plain clients.
+    /// Returns the configuration of admin calls and plain clients.
     ///
     /// # Errors
-    /// As [`Self::validate`].
+    /// Returns the errors of [`Self::validate`].
     pub fn client(&self, client_id: &str) -> Result<ClientConfig, ConfigError> {
         Ok(into_config(self.base(client_id)?))
     }
 
-    /// Idempotent, acks=all, Java's partitioner, batches for a few milliseconds.
+    /// Returns the configuration of a producer: idempotent, acks=all, Java's partitioner, batches for
+    /// a few milliseconds.
     ///
-    /// `message_timeout_ms` bounds how long a record waits for its acknowledgement, 0 without
-    /// bound.
+    /// `message_timeout_ms` bounds the wait for an acknowledgement; 0 means no bound.
     ///
     /// # Errors
-    /// As [`Self::validate`].
+    /// Returns the errors of [`Self::validate`].
     pub fn producer(
         &self,
         client_id: &str,
@@ -108,10 +108,11 @@ impl KafkaArgs {
         Ok(into_config(config))
     }
 
-    /// Cooperative, offsets committed by us only, never reset in silence.
+    /// Returns the configuration of a consumer: cooperative, with offsets that only Leadstream commits
+    /// and that are never reset silently.
     ///
     /// # Errors
-    /// As [`Self::validate`].
+    /// Returns the errors of [`Self::validate`].
     pub fn consumer(&self, group: &str, client_id: &str) -> Result<ClientConfig, ConfigError> {
         let mut config = self.defaults(
             client_id,
@@ -120,14 +121,14 @@ impl KafkaArgs {
                 ("enable.auto.commit", "false"),
                 ("enable.auto.offset.store", "false"),
                 ("partition.assignment.strategy", "cooperative-sticky"),
-                // A process that was killed is missed after this; a false alarm costs a take-over
-                // and nothing more, because commits are fenced.
+                // Kafka notices a killed process after this time. A false alarm costs only a
+                // take-over, because commits are fenced.
                 ("session.timeout.ms", "10000"),
                 ("heartbeat.interval.ms", "2000"),
                 ("max.poll.interval.ms", "300000"),
                 ("fetch.wait.max.ms", "50"),
                 ("fetch.queue.backoff.ms", "10"),
-                // For each partition: what waits there, and what one more fetch adds.
+                // For each partition: its waiting records, and those of one more fetch.
                 ("queued.max.messages.kbytes", "256"),
                 ("fetch.message.max.bytes", "131072"),
                 ("fetch.max.bytes", "8388608"),
@@ -138,7 +139,7 @@ impl KafkaArgs {
         Ok(into_config(config))
     }
 
-    /// The group of a service: the prefix keeps deployments on one cluster apart.
+    /// Returns the group of a service. The prefix separates deployments on one cluster.
     #[must_use]
     pub fn group(&self, service: &str) -> String {
         format!("{}leadstream-{service}", self.topic_prefix)
@@ -164,7 +165,7 @@ impl KafkaArgs {
             .as_deref()
             .filter(|servers| !servers.trim().is_empty())
             .ok_or_else(|| ConfigError::missing("KAFKA_BOOTSTRAP_SERVERS", "localhost:9092"))?;
-        // librdkafka would log it, and connect to no such broker.
+        // librdkafka would log the credentials, and connect to no such broker.
         if servers.contains('@') {
             let problem = "holds credentials; write host:port, and name and password as \
                 KAFKA_CONFIG=sasl.username=…,sasl.password=…";
@@ -184,8 +185,8 @@ fn into_config(settings: BTreeMap<String, String>) -> ClientConfig {
     config
 }
 
-/// `key=value` pairs separated by commas or newlines. A piece that is no pair belongs to the value
-/// before it, so values may hold commas.
+/// Parses `key=value` pairs separated by commas or newlines. A part that is no pair belongs to the
+/// value before it, so values may contain commas.
 fn pass_through(text: &str) -> Result<BTreeMap<String, String>, ConfigError> {
     let wrong = |problem: String| ConfigError::new("KAFKA_CONFIG", problem);
     let mut pairs: Vec<(String, String)> = Vec::new();
@@ -223,7 +224,7 @@ fn pass_through(text: &str) -> Result<BTreeMap<String, String>, ConfigError> {
     match into_config(config.clone()).create_native_config() {
         Ok(_) => Ok(config),
         Err(KafkaError::ClientConfig(_, _, key, _)) => Err(wrong(format!(
-            "sets {key}, which librdkafka does not know or whose value it does not take; see its CONFIGURATION.md"
+            "sets {key}, which librdkafka does not know, or whose value it refuses; see its CONFIGURATION.md"
         ))),
         Err(_) => Err(wrong("is refused by librdkafka".into())),
     }

@@ -14,7 +14,7 @@ use crate::stack_file::StackFile;
 const SEND_WITHIN: Duration = Duration::from_secs(60);
 /// The longest wait for a reply when lines come from a pipe.
 const REPLY_WITHIN: Duration = Duration::from_secs(10);
-/// One question to the sandbox for new messages.
+/// The wait of one request to the sandbox for new messages.
 const LISTEN: Duration = Duration::from_secs(20);
 
 /// Settings of `leadstream chat`.
@@ -39,28 +39,29 @@ pub struct Args {
 /// An event to show.
 #[derive(Debug)]
 pub enum Event<'a> {
-    /// A person may write now, as `wa_id` to the business's `number`.
+    /// The person may write, as `wa_id` to the business's `number`.
     Began { wa_id: &'a str, number: &'a str },
-    /// The next line is waited for.
+    /// The chat waits for the next line.
     Prompt,
-    /// This is sent.
+    /// The person sent this text.
     Lead(&'a str),
-    /// This came from the bot.
+    /// The bot sent this text.
     Bot(&'a str),
-    /// Something that nobody said.
+    /// A note that is no message.
     Note(&'a str),
-    /// A person writes no more.
+    /// The person stopped writing.
     Ended,
 }
 
-/// Takes each event at once.
+/// Receives each event when it happens.
 pub type Show = dyn Fn(Event<'_>);
 
-/// Sends each of `lines` and shows what the bot answers, until they end. `interactive` lines come
-/// from a person, to whom replies are shown whenever they come.
+/// Sends each of `lines` and shows the bot's replies, until the lines end. `interactive` lines come
+/// from a person, who sees replies when they arrive.
 ///
 /// # Errors
-/// No running stack; a webhook that refuses, or takes nothing for a minute; an ended sandbox.
+/// Returns an error if no stack runs, if the webhook accepts no message for a minute, or if the
+/// sandbox ends.
 pub async fn run(
     args: Args,
     lines: mpsc::Receiver<String>,
@@ -90,7 +91,7 @@ pub async fn run(
     }
 }
 
-/// Digits of a phone number in any notation.
+/// Returns the digits of a phone number in any notation.
 fn wa_id(text: &str) -> Result<String, String> {
     let digits: String = text
         .chars()
@@ -102,7 +103,7 @@ fn wa_id(text: &str) -> Result<String, String> {
     })
 }
 
-/// Sends line by line; each one's reply is waited for before the next.
+/// Sends line by line, and waits for the reply to each.
 async fn script(
     mut phone: Phone,
     mut lines: mpsc::Receiver<String>,
@@ -123,7 +124,7 @@ async fn script(
     Ok(())
 }
 
-/// Prompts for lines; replies are shown whenever they come.
+/// Prompts for lines, and shows replies when they arrive.
 async fn conversation(
     mut phone: Phone,
     number: &str,
@@ -140,7 +141,7 @@ async fn conversation(
             line = lines.recv() => {
                 let Some(line) = line else { break };
                 match phone.send(&line, SEND_WITHIN, resent(show)).await {
-                    Err(error @ SendError::NotTaken { .. }) => {
+                    Err(error @ SendError::NotAccepted { .. }) => {
                         show(Event::Note(&error.to_string()));
                     }
                     sent => sent?,

@@ -42,7 +42,7 @@ pub enum Service {
 }
 
 impl Service {
-    /// Those that a conversation needs.
+    /// The services that a conversation needs.
     pub const ALL: [Self; 4] = [
         Self::Ingest,
         Self::Processor,
@@ -50,7 +50,7 @@ impl Service {
         Self::SinkWhatsapp,
     ];
 
-    /// Its subcommand.
+    /// Returns the service's subcommand.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -63,7 +63,7 @@ impl Service {
     }
 }
 
-/// Addresses and secrets that the services share. What is empty is not set: a service then has it
+/// Addresses and secrets that the services share. An empty one is not set; a service then reads it
 /// from the environment that it inherits.
 #[derive(Clone)]
 pub struct Deployment {
@@ -85,7 +85,7 @@ pub struct Deployment {
     pub salesforce_login_url: String,
     pub salesforce_client_id: String,
     pub salesforce_client_secret: String,
-    /// Further variables for every service.
+    /// Additional variables for every service.
     pub further: Vec<(String, String)>,
 }
 

@@ -51,7 +51,7 @@ pub enum LocalError {
     NoFreePort { name: String },
 
     #[error(
-        "no PostgreSQL is built for {os} on {arch}: give an own one with its address (DATABASE_URL), and an own schema registry (SCHEMA_REGISTRY_URL)"
+        "no PostgreSQL is built for {os} on {arch}: set the address of your own (DATABASE_URL), and of your own schema registry (SCHEMA_REGISTRY_URL)"
     )]
     UnsupportedPlatform {
         os: &'static str,
@@ -111,7 +111,7 @@ pub enum LocalError {
         tail: String,
     },
 
-    #[error("{server} was not started here, but given from outside")]
+    #[error("{server} was not started here, because it is external")]
     NotStartedHere { server: Server },
 
     #[error(

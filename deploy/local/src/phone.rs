@@ -18,16 +18,16 @@ const REPEAT: RetryPolicy = RetryPolicy::new(Duration::from_millis(400), Duratio
 pub(crate) enum SendError {
     #[error("the webhook refused the message: {0}")]
     Refused(&'static str),
-    #[error("the webhook did not take the message within {within:?}: {last}")]
-    NotTaken { within: Duration, last: String },
+    #[error("the webhook did not accept the message within {within:?}: {last}")]
+    NotAccepted { within: Duration, last: String },
 }
 
 /// The meaning of the webhook's response for the sender.
 #[derive(Debug, PartialEq, Eq)]
 enum Verdict {
-    Taken,
+    Accepted,
     Refused(&'static str),
-    /// Meta would send it again.
+    /// Meta would send the message again.
     Again(String),
 }
 
@@ -40,7 +40,7 @@ pub(crate) struct Phone {
     person: Person,
     wa_id: String,
     sandbox: SandboxClient,
-    /// `seq` of the last message that was delivered here.
+    /// `seq` of the last message that was delivered to this phone.
     seen: u64,
 }
 
@@ -58,7 +58,7 @@ impl Phone {
         wa_id: String,
         name: &str,
     ) -> Result<Self, ClientError> {
-        // The environment's proxy is not for addresses of this machine.
+        // Addresses of this machine are reached without the environment's proxy.
         let http = reqwest::Client::builder()
             .no_proxy()
             .timeout(Duration::from_secs(20))
@@ -81,8 +81,8 @@ impl Phone {
         &self.wa_id
     }
 
-    /// Sends a text and returns once the webhook answered 200, within `within`. `told` hears why
-    /// it is sent again, the first time.
+    /// Sends a text and returns once the webhook answered 200, within `within`. Calls `on_retry` with
+    /// the reason of the first repetition.
     ///
     /// # Errors
     /// See [`SendError`].
@@ -90,7 +90,7 @@ impl Phone {
         &self,
         text: &str,
         within: Duration,
-        told: impl Fn(&str),
+        on_retry: impl Fn(&str),
     ) -> Result<(), SendError> {
         let deadline = Instant::now() + within;
         let body = MetaWebhook::new(&self.number)
@@ -110,27 +110,27 @@ impl Phone {
                 body.clone(),
             );
             let last = match verdict(posting.await) {
-                Verdict::Taken => return Ok(()),
+                Verdict::Accepted => return Ok(()),
                 Verdict::Refused(why) => return Err(SendError::Refused(why)),
                 Verdict::Again(why) => why,
             };
             attempts += 1;
             let pause = REPEAT.random_delay(attempts);
             if Instant::now() + pause >= deadline {
-                return Err(SendError::NotTaken { within, last });
+                return Err(SendError::NotAccepted { within, last });
             }
             if attempts == 1 {
-                told(&last);
+                on_retry(&last);
             }
             sleep(pause).await;
         }
     }
 
-    /// Messages delivered since the last call, oldest first; waits up to `wait` (at most a minute)
-    /// for a first one.
+    /// Returns the messages delivered since the last call, oldest first. Waits up to `wait` (at most
+    /// a minute) for the first one.
     ///
     /// # Errors
-    /// When the sandbox does not answer.
+    /// Returns an error if the sandbox does not answer.
     pub(crate) async fn delivered(
         &mut self,
         wait: Duration,
@@ -162,11 +162,13 @@ fn verdict(answer: reqwest::Result<StatusCode>) -> Verdict {
         Err(error) if error.is_connect() => {
             return Verdict::Again("nothing listens at its address".to_owned());
         }
-        Err(error) if error.is_timeout() => return Verdict::Again("no answer in time".to_owned()),
+        Err(error) if error.is_timeout() => {
+            return Verdict::Again("it did not answer in time".to_owned());
+        }
         Err(error) => return Verdict::Again(error.without_url().to_string()),
     };
     match status.as_u16() {
-        200 => Verdict::Taken,
+        200 => Verdict::Accepted,
         401 => Verdict::Refused(
             "401, the signature is wrong: it runs with another META_APP_SECRET than stack.json has",
         ),
@@ -186,7 +188,7 @@ mod tests {
     #[test]
     fn responses_are_described_and_posts_are_repeated_where_meta_does() {
         let of = |status: u16| verdict(Ok(StatusCode::from_u16(status).unwrap()));
-        assert_eq!(of(200), Verdict::Taken);
+        assert_eq!(of(200), Verdict::Accepted);
         assert!(matches!(of(401), Verdict::Refused(why) if why.contains("META_APP_SECRET")));
         assert!(matches!(of(413), Verdict::Refused(_)));
         assert!(matches!(of(503), Verdict::Again(why) if why.contains("Kafka")));

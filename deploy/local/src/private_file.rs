@@ -5,12 +5,12 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-/// Replaces `path` as a whole, readable by its owner only: a reader finds the old content or the
+/// Replaces `path` atomically, readable by its owner only: a reader finds the old content or the
 /// new, never a part.
 pub(crate) fn write(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut partial = path.as_os_str().to_owned();
     partial.push(".partial");
-    // A killed writer's, whose mode is not known.
+    // A writer that was killed may have left the file, with an unknown mode.
     remove(Path::new(&partial))?;
     let mut file = OpenOptions::new()
         .write(true)

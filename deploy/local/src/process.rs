@@ -76,7 +76,7 @@ impl Process {
             stop_signal: spec.stop_signal,
             grace: spec.grace,
         };
-        // Without a start time it has ended already, and there is nothing to record.
+        // A process without a start time has ended already.
         if let Some(started) = start_time(pid) {
             let stop_signal = spec.stop_signal.as_str().to_owned();
             Record {
@@ -114,7 +114,7 @@ impl Process {
         *self.exit.borrow()
     }
 
-    /// Waits until it ends by itself or by a signal.
+    /// Waits until the process ends.
     pub fn wait(&self) -> impl Future<Output = ExitStatus> + Send + use<> {
         let mut exit = self.exit.clone();
         async move {
@@ -169,7 +169,7 @@ impl Process {
         }
     }
 
-    /// Asks the process to end, waits for its grace period, then kills it. Returns when it has
+    /// Sends the stop signal, and SIGKILL after the grace period. Returns when the process has
     /// ended.
     pub async fn stop(&self) -> ExitStatus {
         self.signal(self.stop_signal);
@@ -224,7 +224,7 @@ impl Drop for Process {
     }
 }
 
-/// Reaps the child, drops its record, then tells those who wait.
+/// Reaps the child, removes its record, and wakes those who wait.
 async fn supervise(mut child: Child, record: PathBuf, exit: watch::Sender<Option<ExitStatus>>) {
     let status = child.wait().await.unwrap_or_else(|error| {
         tracing::warn!(error = %error, "exit status of a child is unknown");

@@ -21,12 +21,13 @@ enum Display {
 }
 
 impl Progress {
-    /// Shows nothing.
+    /// Returns a display that shows nothing.
     pub fn silent() -> Self {
         Self(Display::Silent)
     }
 
-    /// Spinners when standard error is a terminal, otherwise one line per event.
+    /// Returns a display of spinners if standard error is a terminal, otherwise of one line per
+    /// event.
     pub fn stderr() -> Self {
         if io::stderr().is_terminal() {
             Self(Display::Spinners(MultiProgress::new()))
@@ -82,7 +83,7 @@ impl Step {
         }
     }
 
-    /// Ends the step with its outcome and the time it took.
+    /// Ends the step; shows its outcome and duration.
     pub fn done(self, outcome: &str) {
         let seconds = self.started.elapsed().as_secs_f64();
         match &self.bar {
@@ -94,7 +95,7 @@ impl Step {
         }
     }
 
-    /// Ends the step without a trace.
+    /// Ends the step and shows nothing.
     pub fn forget(self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
@@ -103,7 +104,7 @@ impl Step {
 
     fn line(&self, text: &str) {
         if self.lines {
-            // Nobody is left to tell when standard error is closed.
+            // Standard error may be closed.
             let _ = writeln!(io::stderr(), "{}: {text}", self.name);
         }
     }

@@ -21,7 +21,7 @@ pub struct StackFile {
     pub kafka: String,
     pub topic_prefix: String,
     pub schema_registry: String,
-    /// With user and password.
+    /// The URL with user and password.
     pub database_url: String,
     pub webhooks: Webhooks,
     /// The sandbox's business number; `None` when messages go to the real WhatsApp.
@@ -102,7 +102,7 @@ impl StackFile {
         };
         let found: Self = serde_json::from_slice(&bytes)
             .map_err(|source| StackFileError::Content { path, source })?;
-        // A killed stack leaves its file behind.
+        // A stack that was killed leaves its file.
         if is_alive(found.pid) {
             Ok(found)
         } else {
@@ -140,7 +140,7 @@ fn is_alive(pid: u32) -> bool {
     i32::try_from(pid)
         .ok()
         .filter(|&pid| pid > 0)
-        // Another user's process may not be signalled, but is there.
+        // Another user's process refuses signals, and exists.
         .is_some_and(|pid| kill(Pid::from_raw(pid), None) != Err(Errno::ESRCH))
 }
 

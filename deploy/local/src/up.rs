@@ -83,7 +83,7 @@ fn interrupted() -> anyhow::Result<CancellationToken> {
     Ok(token)
 }
 
-/// Brings everything up and keeps it so; returns when something failed, or after `--once`.
+/// Starts everything and supervises it. Returns when a part fails, or after `--once`.
 async fn live(
     site: &mut Site<'_>,
     stack: &Stack,

@@ -31,7 +31,7 @@ pub(crate) struct Record {
     pub(crate) pid: i32,
     /// See [`start_time`].
     pub(crate) started: String,
-    /// Name of the signal that asks it to end, such as `SIGTERM`.
+    /// The signal that stops the process, such as `SIGTERM`.
     pub(crate) stop_signal: String,
 }
 
@@ -66,7 +66,7 @@ impl Record {
         }
     }
 
-    /// Asks the process to end, and after a while ends it.
+    /// Sends the stop signal, and SIGKILL after the grace period.
     pub(crate) async fn end(&self) -> Result<(), LocalError> {
         let stop = Signal::from_str(&self.stop_signal).unwrap_or(Signal::SIGTERM);
         for (signal, within) in [(stop, GRACE), (Signal::SIGKILL, KILL_WITHIN)] {

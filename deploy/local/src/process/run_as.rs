@@ -11,7 +11,7 @@ use nix::unistd::{User, geteuid};
 
 use crate::error::LocalError;
 
-/// The user of a child, when it is not the own one.
+/// The user of a child process, if it is not the current user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct RunAs {
     pub(crate) uid: u32,
@@ -38,7 +38,7 @@ impl RunAs {
         }
     }
 
-    /// Gives `path` to this user.
+    /// Makes this user the owner of `path`.
     pub(crate) fn own(self, path: &Path) -> Result<(), LocalError> {
         chown(path, Some(self.uid), Some(self.gid))
             .map_err(LocalError::io("change the owner of", path))
@@ -55,12 +55,12 @@ pub(crate) fn is_open_to_all(dir: &Path) -> bool {
         .all(|dir| fs::metadata(dir).is_ok_and(|meta| meta.permissions().mode() & 0o001 != 0))
 }
 
-/// Lets every user read and pass through the folder `dir`, whatever the umask was.
+/// Lets every user read and pass through the folder `dir`, independent of the umask.
 pub(crate) fn open_to_all(dir: &Path) -> Result<(), LocalError> {
     add_mode(dir, 0o755)
 }
 
-/// Lets every user read, and run what the owner may run, in all of the folder `dir`.
+/// Lets every user read all files below `dir`, and run those that the owner may run.
 pub(crate) fn open_tree_to_all(dir: &Path) -> Result<(), LocalError> {
     open_to_all(dir)?;
     let entries = fs::read_dir(dir).map_err(LocalError::io("read the folder", dir))?;

@@ -22,7 +22,7 @@ pub struct ProcessSpec {
     pub(crate) grace: Duration,
 }
 
-/// Leaves out arguments and environment: they may hold secrets.
+/// Omits arguments and environment, which may hold secrets.
 impl fmt::Debug for ProcessSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ProcessSpec")
@@ -53,7 +53,7 @@ impl ProcessSpec {
         self
     }
 
-    /// Sets a variable beside the inherited ones.
+    /// Sets a variable in addition to the inherited ones.
     #[must_use]
     pub fn env(mut self, key: impl Into<OsString>, value: impl Into<OsString>) -> Self {
         self.env.push((key.into(), value.into()));
@@ -88,7 +88,7 @@ impl ProcessSpec {
             .args(&self.args)
             .envs(self.env.iter().map(|(key, value)| (key, value)))
             .stdin(Stdio::null())
-            // Ctrl-C at the terminal is for the owner alone, who then ends its children in order.
+            // Only the owner receives Ctrl-C from the terminal; it stops its children in order.
             .process_group(0);
         if let Some(dir) = &self.current_dir {
             command.current_dir(dir);

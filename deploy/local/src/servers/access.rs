@@ -4,7 +4,7 @@ use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
 
 use crate::error::LocalError;
 
-/// The one role of the local cluster.
+/// The only role of the local cluster.
 pub(crate) const USER: &str = "leadstream";
 
 /// The address and credentials of the server.
@@ -51,7 +51,7 @@ impl Access {
         self.connect().await?.close().await
     }
 
-    /// Makes those of `databases` that are missing. The names are fixed ones of this crate.
+    /// Creates the missing ones of `databases`, whose names are constants of this crate.
     pub(crate) async fn create_databases(
         &self,
         databases: &[&'static str],

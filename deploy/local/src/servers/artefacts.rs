@@ -18,7 +18,7 @@ use crate::servers::maven;
 use crate::servers::preflight;
 
 const POM: &str = include_str!("../../pom.xml");
-/// Room for what is unpacked, for Maven's own cache, and for the first data.
+/// Disk space for the unpacked programs, Maven's cache, and the first data.
 const FIRST_UNPACK_MB: u64 = 1_500;
 const PARTIAL_PREFIX: &str = ".partial-";
 
@@ -29,7 +29,7 @@ pub(crate) struct Artefacts {
 }
 
 impl Artefacts {
-    /// Class path of Kafka's servers and tools, in Java's wildcard form.
+    /// The class path of Kafka's servers and tools, in Java's wildcard form.
     pub(crate) fn kafka_classpath(&self) -> String {
         self.root.join("kafka/*").to_string_lossy().into_owned()
     }
@@ -54,7 +54,7 @@ pub(crate) async fn ensure(progress: &Progress) -> Result<Artefacts, LocalError>
     if !root.is_dir() {
         make_open_folder(&cache)?;
         let _lock = lock(cache.join("lock"), progress).await?;
-        // Another start may have unpacked while this one waited.
+        // Another start may have unpacked them while this one waited.
         if !root.is_dir() {
             resolve(&cache, &root, platform, progress).await?;
         }
@@ -142,7 +142,7 @@ async fn lock(path: PathBuf, progress: &Progress) -> Result<File, LocalError> {
     Ok(locked)
 }
 
-/// Makes the cache folder, passable for the user PostgreSQL runs as whatever the umask is.
+/// Creates the cache folder. PostgreSQL's user can pass through it, independent of the umask.
 fn make_open_folder(cache: &Path) -> Result<(), LocalError> {
     fs::create_dir_all(cache).map_err(LocalError::io("make the cache folder", cache))?;
     open_to_all(cache)
@@ -191,7 +191,7 @@ fn choose_cache(
     home: Option<PathBuf>,
 ) -> Option<PathBuf> {
     if root {
-        // Root's home is closed to the user that PostgreSQL runs as.
+        // PostgreSQL's user cannot read root's home.
         return Some("/var/cache/leadstream".into());
     }
     let cache = match xdg.filter(|dir| dir.is_absolute()) {

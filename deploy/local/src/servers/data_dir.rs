@@ -8,7 +8,7 @@ use std::{
 
 use crate::error::LocalError;
 
-/// An open data folder; holds its lock until dropped.
+/// An open data folder, which is locked until it is dropped.
 #[derive(Debug)]
 pub(crate) struct DataDir {
     root: PathBuf,
@@ -16,7 +16,7 @@ pub(crate) struct DataDir {
 }
 
 impl DataDir {
-    /// Makes the folder when it is missing, and locks it.
+    /// Creates the folder if it is missing, and locks it.
     pub(crate) fn open(path: &Path) -> Result<Self, LocalError> {
         fs::create_dir_all(path).map_err(LocalError::io("make the data folder", path))?;
         let root = path
@@ -24,7 +24,7 @@ impl DataDir {
             .map_err(LocalError::io("open the data folder", path))?;
         let lock = lock(&root)?;
         let dir = Self { root, lock };
-        // Emptied at each start: a killed Java leaves its unpacked libraries there.
+        // Each start empties the folder: a killed Java leaves its unpacked libraries in it.
         remove(&dir.tmp())?;
         for folder in [dir.logs(), dir.pids(), dir.tmp()] {
             fs::create_dir_all(&folder).map_err(LocalError::io("make the folder", &folder))?;
@@ -55,12 +55,12 @@ impl DataDir {
 
 impl Drop for DataDir {
     fn drop(&mut self) {
-        // Closing is not enough: a child that is just being started can still hold a copy.
+        // Closing is not enough: a child that is starting can still hold a copy.
         let _ = self.lock.unlock();
     }
 }
 
-/// Removes a file or a folder with all in it; nothing there is fine.
+/// Removes a file or a folder with its content, if it exists.
 pub(crate) fn remove(path: &Path) -> Result<(), LocalError> {
     let removed = match fs::symlink_metadata(path) {
         Ok(meta) if meta.is_dir() => fs::remove_dir_all(path),

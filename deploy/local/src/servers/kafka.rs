@@ -43,7 +43,7 @@ pub(crate) struct ProxyListener {
     pub(crate) advertised: SocketAddr,
 }
 
-/// Writes the configuration, formats the storage once, and says how to run the server.
+/// Writes the configuration, formats the storage once, and describes the server.
 pub(crate) async fn prepare(
     dir: &DataDir,
     java: &Path,
@@ -71,7 +71,7 @@ pub(crate) fn remove_data(dir: &DataDir) -> Result<(), LocalError> {
     remove(&dir.path(DATA))
 }
 
-/// Formats beside and renames, so that an interrupted format is never taken for a complete one.
+/// Formats in another folder and renames it. An interrupted format then never looks complete.
 async fn format_storage(
     dir: &DataDir,
     java: &Path,

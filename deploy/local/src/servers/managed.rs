@@ -31,7 +31,7 @@ pub(crate) enum Probe {
 
 impl Probe {
     pub(crate) fn schema_registry(url: String) -> Self {
-        // The environment's proxy is not for loopback.
+        // Loopback is reached without the environment's proxy.
         let client = Client::builder().no_proxy().build().unwrap_or_default();
         Self::SchemaRegistry { client, url }
     }
@@ -63,7 +63,7 @@ impl Probe {
     }
 }
 
-/// A server that this stack started and can start again at the same address.
+/// A server that this stack started and can restart at the same address.
 pub(crate) struct Managed {
     spec: ProcessSpec,
     probe: Probe,
@@ -82,7 +82,7 @@ impl fmt::Debug for Managed {
 }
 
 impl Managed {
-    /// Starts the server; returns when it is ready.
+    /// Starts the server. Returns when it is ready.
     pub(crate) async fn start(
         dir: &DataDir,
         spec: ProcessSpec,
@@ -123,7 +123,7 @@ impl Managed {
         self.process.lock().await.resume();
     }
 
-    /// Starts it again at the same address, after a stop if it still runs.
+    /// Restarts the server at the same address.
     pub(crate) async fn restart(&self) -> Result<(), LocalError> {
         let mut process = self.process.lock().await;
         process.stop().await;
@@ -133,7 +133,7 @@ impl Managed {
 
     /// Waits until the current process ends. The error describes it with its last lines.
     pub(crate) async fn died(&self) -> LocalError {
-        // The lock is not held while waiting: the server can be stopped meanwhile.
+        // The wait holds no lock, so that the server can be stopped meanwhile.
         let ended = self.process.lock().await.wait();
         let status = ended.await;
         let process = self.process.lock().await;

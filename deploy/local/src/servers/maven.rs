@@ -16,7 +16,7 @@ use crate::error::LocalError;
 use crate::process::log::{TAIL_LINES, last_lines};
 use crate::progress::Step;
 
-/// Runs the launcher `maven` on the text `pom`, which writes below `output`.
+/// Runs the launcher `maven` with the text `pom`, which writes below `output`.
 pub(crate) async fn run(
     maven: &Path,
     pom_text: &str,
@@ -26,7 +26,7 @@ pub(crate) async fn run(
 ) -> Result<(), LocalError> {
     let pom = output.join("pom.xml");
     fs::write(&pom, pom_text).map_err(LocalError::io("write", &pom))?;
-    // Its launcher's own complaints go to standard error.
+    // The launcher writes its own errors to standard error.
     let complaints = output.join("maven.err");
     let stderr = File::create(&complaints).map_err(LocalError::io("write", &complaints))?;
     let mut folder = OsString::from("-Dstack.output=");
@@ -71,7 +71,7 @@ pub(crate) async fn run(
     Ok(())
 }
 
-/// Shows a download; keeps what is no download for an error's text.
+/// Shows a download; collects all other lines for an error text.
 fn show(line: &str, files: &mut u32, text: &mut String, step: &Step) {
     match parse_transfer(line) {
         Some(Transfer::Begun(file)) => {

@@ -16,7 +16,7 @@ use crate::error::LocalError;
 /// trying a port of that range while its server is down may occupy the port itself.
 const RANGE: std::ops::Range<u16> = 20_000..32_000;
 const ATTEMPTS: usize = 200;
-/// For what chooses a port of its own at every start, below those that are remembered.
+/// Ports that are chosen at every start, below the stored ones.
 const PASSING: std::ops::Range<u16> = 10_000..20_000;
 
 /// Returns a loopback address that nothing listens on now, and that no client takes meanwhile. It
@@ -38,7 +38,7 @@ pub fn free_address() -> Result<SocketAddr, LocalError> {
     Ok((Ipv4Addr::LOCALHOST, port).into())
 }
 
-/// The ports of one data folder, by the name of what listens there.
+/// The ports of one data folder, by the name of the listener.
 #[derive(Debug)]
 pub(crate) struct Ports {
     file: PathBuf,
@@ -46,7 +46,7 @@ pub(crate) struct Ports {
 }
 
 impl Ports {
-    /// Reads the remembered ports; a missing or unreadable file remembers none.
+    /// Reads the stored ports; none if the file is missing or unreadable.
     pub(crate) fn load(file: PathBuf) -> Self {
         let by_name = fs::read(&file)
             .ok()

@@ -24,7 +24,7 @@ use crate::servers::artefacts::Artefacts;
 use crate::servers::data_dir::{DataDir, remove};
 
 pub(crate) const READY_WITHIN: Duration = Duration::from_secs(60);
-/// Logged by a start that meets backends of a killed predecessor; they end within moments.
+/// A start logs this text while backends of a killed predecessor still run; they end soon.
 pub(crate) const ORPHANS: &str = "pre-existing shared memory block";
 
 const DATA: &str = "postgres";
@@ -33,7 +33,7 @@ const PASSWORD: &str = "postgres.password";
 const ROOT_DATA: &str = "/var/lib/leadstream";
 const GRACE: Duration = Duration::from_secs(30);
 
-/// Initialises the cluster once, and says how to run the server.
+/// Initialises the cluster once, and describes the server.
 pub(crate) async fn prepare(
     dir: &DataDir,
     artefacts: &Artefacts,
@@ -101,7 +101,7 @@ fn root_data(data_dir: &Path) -> PathBuf {
         .join(DATA)
 }
 
-/// Initialises beside and renames, so that an interrupted run is never taken for a complete one.
+/// Initialises in another folder and renames it. An interrupted run then never looks complete.
 async fn initialise(
     dir: &DataDir,
     artefacts: &Artefacts,
@@ -123,7 +123,7 @@ async fn initialise(
     let password = new_password();
     let password_path = dir.path(PASSWORD);
     write_secret(&password_path, &password)?;
-    // initdb reads the password as the other user, so it gets a copy of its own.
+    // initdb reads the password as another user, so it gets its own copy.
     let password_copy = data.with_extension("initial-password");
     write_secret(&password_copy, &password)?;
     if let Some(user) = user {
@@ -191,7 +191,7 @@ fn remove_stale_pid(data: &Path) -> Result<(), LocalError> {
         .lines()
         .next()
         .and_then(|pid| pid.trim().parse().ok())
-        // One that has ended but was not reaped still has its name.
+        // A process that has ended and was not reaped still has its name.
         .filter(|&pid| start_time(pid).is_some())
         .and_then(command_name)
         .is_some_and(|name| name == "postgres");
@@ -222,7 +222,7 @@ fn new_password() -> String {
 }
 
 fn write_secret(path: &Path, secret: &str) -> Result<(), LocalError> {
-    // A file of an interrupted run can belong to the other user.
+    // A file of an interrupted run can belong to another user.
     remove(path)?;
     fs::File::options()
         .write(true)

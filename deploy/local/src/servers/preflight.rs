@@ -36,7 +36,7 @@ const INSTALL_MAVEN: &str = if cfg!(target_os = "macos") {
 /// folders.
 pub(crate) fn java() -> Result<PathBuf, LocalError> {
     let home = env::var_os("JAVA_HOME").map(|home| PathBuf::from(home).join("bin/java"));
-    // Homebrew leaves its Java out of PATH.
+    // Homebrew does not add its Java to PATH.
     let brewed = BREWED_JAVA.into_iter().map(PathBuf::from);
     let candidates = home.into_iter().chain(find_in_path("java")).chain(brewed);
     choose_java(candidates.filter_map(|java| Some((java_version(&java)?, java))))
@@ -90,7 +90,7 @@ pub(crate) fn disk(dir: &Path, need_mb: u64) -> Result<(), LocalError> {
     Ok(())
 }
 
-/// Systems differ in the widths of these numbers.
+/// Converts numbers whose width depends on the system.
 fn mb(blocks: impl Into<u64>, block_bytes: impl Into<u64>) -> u64 {
     blocks.into().saturating_mul(block_bytes.into()) >> 20
 }

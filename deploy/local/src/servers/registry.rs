@@ -28,7 +28,7 @@ pub(crate) fn prepare(
         .args([
             "-Xms64m",
             "-Xmx384m",
-            // It serves a few requests a minute: a quick start counts, peak speed does not.
+            // The registry serves a few requests a minute, so only its start has to be fast.
             "-XX:TieredStopAtLevel=1",
             "-XX:+UseSerialGC",
             "-XX:+ExitOnOutOfMemoryError",

@@ -26,18 +26,18 @@ use crate::servers::stack::starter::{Programs, Starter};
 /// The servers to start, and their addresses. A server whose address is given is not started.
 #[derive(Clone)]
 pub struct StackOptions {
-    /// Data, ports, password and logs of the stack; made when missing.
+    /// Data, ports, password and logs of the stack; created if missing.
     pub data_dir: PathBuf,
-    /// Bootstrap servers of an own Kafka.
+    /// Bootstrap servers of an external Kafka.
     pub kafka: Option<String>,
     /// The address that a second listener of the local Kafka advertises. The caller's proxy listens
     /// there, and connects to [`Stack::kafka_proxy_listener`].
     pub kafka_advertised_listener: Option<SocketAddr>,
-    /// Base address of an own Confluent-compatible registry.
+    /// Base address of an external Confluent-compatible registry.
     pub schema_registry: Option<String>,
-    /// Address of an own database, `postgres://…`.
+    /// Address of an external database, `postgres://…`.
     pub database_url: Option<String>,
-    /// Begin with empty servers.
+    /// Start with empty servers.
     pub fresh: bool,
     pub progress: Progress,
 }
@@ -57,7 +57,7 @@ impl StackOptions {
     }
 }
 
-/// Leaves out the addresses of database and registry, which may hold passwords.
+/// Omits the addresses of database and registry, which may hold passwords.
 impl fmt::Debug for StackOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StackOptions")
@@ -68,8 +68,8 @@ impl fmt::Debug for StackOptions {
     }
 }
 
-/// A running stack; holds its data folder. Dropping it kills the servers, [`Stack::stop`] ends
-/// them in order.
+/// A running stack, which locks its data folder. Dropping it kills the servers; [`Stack::stop`]
+/// stops them in order.
 pub struct Stack {
     kafka: String,
     kafka_proxy_listener: Option<SocketAddr>,
@@ -80,7 +80,7 @@ pub struct Stack {
     kafka_server: Option<Managed>,
     registry_server: Option<Managed>,
     postgres_server: Option<Managed>,
-    // Last, so that the lock is released after the servers are gone.
+    // The last field: the lock is released after the servers have ended.
     dir: DataDir,
 }
 
@@ -94,8 +94,8 @@ impl fmt::Debug for Stack {
 }
 
 impl Stack {
-    /// Ends what an earlier run on the data folder left, then starts the servers and returns when
-    /// all are ready. On an error nothing is left running.
+    /// Ends the processes that an earlier run left, starts the servers, and returns when
+    /// all are ready. After an error, no server runs.
     pub async fn start(options: StackOptions) -> Result<Self, LocalError> {
         let dir = DataDir::open(&options.data_dir)?;
         end_leftovers(&dir, &options.progress).await?;
@@ -135,7 +135,7 @@ impl Stack {
         &self.schema_registry
     }
 
-    /// Address of the database `leadstream`, with its password.
+    /// Returns the address of the database `leadstream`, with its password.
     pub fn database_url(&self) -> &str {
         &self.database_url
     }
@@ -167,7 +167,7 @@ impl Stack {
         ports::assign(&self.ports, name, wanted)
     }
 
-    /// Starts a further child, logged and recorded like the servers.
+    /// Starts another child process, logged and recorded like the servers.
     pub fn spawn(&self, spec: &ProcessSpec) -> Result<Process, LocalError> {
         Process::spawn(spec, &self.dir.logs(), &self.dir.pids())
     }
@@ -196,13 +196,13 @@ impl Stack {
         Ok(())
     }
 
-    /// Starts a server again at the same address, after a stop if it still runs; returns when it
+    /// Restarts a server at the same address; returns when it
     /// is ready.
     pub async fn restart(&self, server: Server) -> Result<(), LocalError> {
         Box::pin(self.managed(server)?.restart()).await
     }
 
-    /// Waits until one of the servers that run now ends by itself; tells which and its last words.
+    /// Waits until one of the servers ends; the error has its name and the end of its log.
     pub async fn failed(&self) -> LocalError {
         tokio::select! {
             error = died(self.kafka_server.as_ref()) => error,
@@ -211,7 +211,7 @@ impl Stack {
         }
     }
 
-    /// Ends the servers in order, PostgreSQL last; returns when all are gone.
+    /// Stops the servers in order, PostgreSQL last. Returns when all have ended.
     pub async fn stop(self) {
         tokio::join!(
             stop(self.kafka_server.as_ref()),

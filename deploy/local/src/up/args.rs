@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use leadstream_kafka::KafkaArgs;
 use leadstream_service::{ConfigError, Secret};
 
-/// Shown below the flags.
+/// The text below the flags.
 const FURTHER: &str = "\
 Examples:
   leadstream up                                    everything on this machine
@@ -121,7 +121,7 @@ impl Real {
         Ok(real)
     }
 
-    /// Names of what is real.
+    /// Returns the names of the real systems.
     pub(super) fn names(self) -> Vec<&'static str> {
         self.split(true)
     }

@@ -30,10 +30,10 @@ const WITHIN: Duration = Duration::from_secs(30);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 const PROFILE_NAME: &str = "Johnny";
 
-/// Plays the conversation with a new number, shows it as it happens, and checks what came of it.
+/// Plays the conversation with a new number, shows each step, and checks the result.
 ///
 /// # Errors
-/// The part that did not do its step in time, with its log; or all that is not as it must be.
+/// Returns the service that was too slow, with its log, or all differences from the script.
 pub(super) async fn run(
     kafka: &KafkaArgs,
     file: &StackFile,
@@ -196,7 +196,7 @@ impl Stage<'_> {
 struct Logs<'a>(&'a Path);
 
 impl Logs<'_> {
-    /// Does `step` in time, or tells whose fault it is.
+    /// Waits for `step`; an error or a time-out names the service and its log.
     async fn within<T>(
         self,
         service: Service,
@@ -248,7 +248,7 @@ impl fmt::Display for Crm {
     }
 }
 
-/// Looks again and again until there is something.
+/// Repeats `look` until it finds something.
 async fn until<T, F>(mut look: impl FnMut() -> F) -> anyhow::Result<T>
 where
     F: Future<Output = anyhow::Result<Option<T>>>,

@@ -99,8 +99,8 @@ fn further(
         .collect()
 }
 
-/// Hosts of the environment, and those of this machine: a proxy is not for them, and the sandbox
-/// may be spoken to.
+/// Returns the hosts of the environment and of this machine. Services reach them without a proxy,
+/// and may send to the sandbox.
 fn joined(given: Option<&str>, ours: &str) -> String {
     match given {
         Some(theirs) if !theirs.is_empty() => format!("{theirs},{ours}"),

@@ -10,17 +10,17 @@ use crate::stack_file::StackFile;
 pub enum Event<'a> {
     /// Everything is ready.
     Up(Overview<'a>),
-    /// No conversation is played, for this reason.
+    /// The reason why no conversation is played.
     NotPlayed(&'a str),
     /// A conversation begins.
     Began { wa_id: &'a str, number: &'a str },
     /// A step of the conversation is done.
     Observed(Observation<'a>),
-    /// The conversation is over and came out as it must.
+    /// The conversation ended as the script says.
     Checked,
-    /// The conversation did not come out as it must.
+    /// The conversation differed from the script.
     Failed(&'a anyhow::Error),
-    /// Everything stays up until a signal.
+    /// Everything runs until a signal.
     Waiting {
         data_dir: &'a Path,
         file: &'a StackFile,
@@ -31,15 +31,15 @@ pub enum Event<'a> {
 #[derive(Debug)]
 pub struct Overview<'a> {
     pub file: &'a StackFile,
-    /// As the user wrote it.
+    /// The path as the user wrote it.
     pub data_dir: &'a Path,
     /// The names of the simulated vendors.
     pub stand_ins: Vec<&'static str>,
-    /// Java and the class path of Kafka's tools, when Kafka was started here.
+    /// Java and the class path of Kafka's tools, if this run started Kafka.
     pub kafka_tools: Option<(PathBuf, String)>,
 }
 
-/// A step of the conversation, done `after` the lead's last message was sent.
+/// A step of the conversation, and the time since the lead's last message.
 #[derive(Debug)]
 pub struct Observation<'a> {
     pub label: Label,
@@ -59,5 +59,5 @@ pub enum Label {
     Salesforce,
 }
 
-/// Takes each event at once.
+/// Receives each event when it happens.
 pub type Show = dyn Fn(Event<'_>);

@@ -1,4 +1,4 @@
-//! Secrets of a local deployment: random for each data folder, kept in it.
+//! Secrets of a local deployment: random, and stored in its data folder.
 
 use std::path::Path;
 use std::{fs, io};
@@ -10,7 +10,7 @@ use crate::private_file;
 
 const NAME: &str = "secrets.json";
 
-/// Stand-ins for the secrets that Meta and WASenderApi would give.
+/// Secrets in place of those that Meta and WASenderApi would issue.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Secrets {
     pub(super) meta_app_secret: String,

@@ -15,9 +15,9 @@ pub(super) struct Settings {
     /// The reason why the conversation is not played, if it is not.
     pub(super) no_demo: Option<String>,
     pub(super) given: Given,
-    /// Of flag, environment or file.
+    /// The URL from flag, environment or file.
     pub(super) database_url: Option<Secret>,
-    /// Hosts that the environment's proxy is not for.
+    /// Hosts that are reached without the environment's proxy.
     pub(super) no_proxy: Option<String>,
     /// Hosts beside the vendors' own that CRM credentials may go to.
     pub(super) sink_crm_allowed_hosts: Option<String>,
@@ -25,7 +25,7 @@ pub(super) struct Settings {
     pub(super) binary: PathBuf,
 }
 
-/// Secrets of the environment or a file, instead of random ones.
+/// Secrets from the environment or a file, in place of random ones.
 #[derive(Default)]
 pub(super) struct Given {
     pub(super) meta_app_secret: Option<Secret>,

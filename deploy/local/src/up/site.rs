@@ -31,7 +31,7 @@ struct Running {
     process: Process,
 }
 
-/// Everything that was started beside the servers so far.
+/// Everything that was started in addition to the servers.
 pub(super) struct Site<'a> {
     stack: &'a Stack,
     settings: &'a Settings,
@@ -54,7 +54,7 @@ impl<'a> Site<'a> {
         }
     }
 
-    /// Starts everything; returns when all services are ready and `stack.json` is written.
+    /// Starts everything. Returns when all services are ready and `stack.json` is written.
     pub(super) async fn start(&mut self) -> anyhow::Result<StackFile> {
         let data_dir = self.stack.data_dir();
         StackFile::remove(data_dir)?;
@@ -122,7 +122,7 @@ impl<'a> Site<'a> {
         Ok(())
     }
 
-    /// Runs a subcommand to its end; its output is shown only when it failed.
+    /// Runs a subcommand to its end; shows its output only if it fails.
     async fn tool(
         &self,
         deployment: &Deployment,
@@ -249,7 +249,7 @@ impl<'a> Site<'a> {
         }
     }
 
-    /// Waits until a service ends by itself; tells which and its last words.
+    /// Waits until a service ends; the error has its name and the end of its log.
     pub(super) async fn died(&self) -> LocalError {
         let ends = self.running.iter().map(|running| {
             Box::pin(async move {
@@ -264,7 +264,7 @@ impl<'a> Site<'a> {
         select_all(ends).await.0
     }
 
-    /// Ends the services, all at once and each in good order, then the sandbox.
+    /// Stops all services at the same time, each gracefully, and then the sandbox.
     pub(super) async fn stop(self) -> anyhow::Result<()> {
         let file = StackFile::remove(self.stack.data_dir());
         join_all(self.running.iter().map(|running| running.process.stop())).await;

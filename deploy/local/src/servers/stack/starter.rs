@@ -22,7 +22,7 @@ use crate::servers::registry;
 use crate::servers::stack::StackOptions;
 
 const DATABASE: &str = "leadstream";
-/// Room for data, logs and PostgreSQL's write-ahead log while the stack runs.
+/// Disk space for data, logs and PostgreSQL's write-ahead log while the stack runs.
 const DATA_MB: u64 = 500;
 
 /// The programs of the servers.
@@ -39,7 +39,7 @@ pub(crate) struct Storage {
     pub(crate) registry: Option<Managed>,
 }
 
-/// Kafka's addresses; no server when it was given from outside.
+/// Kafka's addresses; no server if Kafka is external.
 pub(crate) struct Broker {
     pub(crate) servers: String,
     pub(crate) proxy_listener: Option<SocketAddr>,

@@ -38,21 +38,21 @@ pub(super) async fn row(
     .bind(revision)
     .fetch_optional(database)
     .await
-    .context("PostgreSQL does not give the lead's row")
+    .context("PostgreSQL does not return the lead's row")
 }
 
-/// A plain consumer of `lead.events`, outside every group.
+/// A consumer of `lead.events` without a group.
 pub(super) struct Events {
-    /// `None` only while it is dropped.
+    /// `None` only during the drop.
     consumer: Option<StreamConsumer>,
     last_revision: u64,
 }
 
 impl Events {
-    /// Reads what comes from now on.
+    /// Starts at the current end of the topic.
     pub(super) async fn from_now(kafka: &KafkaArgs, topic: String) -> anyhow::Result<Self> {
         let mut config = kafka.client("leadstream-up")?;
-        // The client wants a group's name, which stays unused.
+        // The client requires a group's name, which stays unused.
         config
             .set("group.id", "leadstream-up")
             .set("enable.auto.commit", "false")
@@ -80,7 +80,7 @@ impl Events {
 
 impl Drop for Events {
     fn drop(&mut self) {
-        // Its end waits for its threads.
+        // Closing a consumer blocks.
         let consumer = self.consumer.take();
         tokio::task::spawn_blocking(move || drop(consumer));
     }
@@ -88,7 +88,7 @@ impl Drop for Events {
 
 fn consumer_at_end(config: &ClientConfig, topic: &str) -> anyhow::Result<StreamConsumer> {
     let consumer: StreamConsumer = config.create()?;
-    let no_answer = || format!("Kafka does not tell the ends of {topic}");
+    let no_answer = || format!("Kafka does not return the end offsets of {topic}");
     let metadata = consumer
         .fetch_metadata(Some(topic), ANSWER_WITHIN)
         .with_context(no_answer)?;

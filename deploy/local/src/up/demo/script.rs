@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::observe::Row;
 
-/// A message of the lead and what it must lead to.
+/// A message of the lead, and its expected effects.
 pub(super) struct Turn {
     pub(super) says: &'static str,
     reply: &'static str,
@@ -129,7 +129,7 @@ fn expected_events() -> Value {
         .collect()
 }
 
-/// Names of a CRM's fields.
+/// The names of a CRM's fields.
 pub(super) struct Fields {
     pub(super) first_name: &'static str,
     pub(super) last_name: &'static str,
