@@ -44,9 +44,9 @@ impl Budget {
         self.used() >= self.0.limit
     }
 
-    /// Takes `amount`, even from a full budget.
+    /// Acquires `amount`, even from a full budget.
     #[must_use]
-    pub fn take(&self, amount: usize) -> Permit {
+    pub fn acquire(&self, amount: usize) -> Permit {
         self.0.used.fetch_add(amount, Ordering::AcqRel);
         Permit {
             budget: self.clone(),
@@ -54,9 +54,9 @@ impl Budget {
         }
     }
 
-    /// Takes `amount`; returns `None` if the budget is full.
+    /// Acquires `amount`; returns `None` if the budget is full.
     #[must_use]
-    pub fn try_take(&self, amount: usize) -> Option<Permit> {
+    pub fn try_acquire(&self, amount: usize) -> Option<Permit> {
         let mut permit = self.empty_permit();
         permit.try_grow(amount).then_some(permit)
     }
@@ -93,7 +93,7 @@ impl Permit {
         self.amount
     }
 
-    /// Takes `more` in addition; returns false, and takes nothing, if the budget is full.
+    /// Acquires `more` in addition; returns false, and acquires nothing, if the budget is full.
     #[must_use]
     pub fn try_grow(&mut self, more: usize) -> bool {
         let Shared { limit, used, .. } = &*self.budget.0;
@@ -127,14 +127,14 @@ mod tests {
     use super::Budget;
 
     #[test]
-    fn nothing_is_taken_from_a_full_budget_until_a_permit_is_released() {
+    fn a_full_budget_gives_no_permit_until_one_is_released() {
         let budget = Budget::new(100);
-        let first = budget.try_take(60).unwrap();
-        let second = budget.try_take(60).unwrap();
+        let first = budget.try_acquire(60).unwrap();
+        let second = budget.try_acquire(60).unwrap();
         assert!(budget.is_full());
-        assert!(budget.try_take(1).is_none());
+        assert!(budget.try_acquire(1).is_none());
         drop(second);
-        let mut third = budget.try_take(1).unwrap();
+        let mut third = budget.try_acquire(1).unwrap();
         assert_eq!(budget.used(), 61);
         assert!(third.try_grow(39));
         assert!(!third.try_grow(1));
@@ -150,8 +150,8 @@ mod tests {
         let budget = Budget::notifying(100, move || {
             count.fetch_add(1, Ordering::Relaxed);
         });
-        drop(budget.take(99));
-        let (first, second, third) = (budget.take(50), budget.take(50), budget.take(50));
+        drop(budget.acquire(99));
+        let (first, second, third) = (budget.acquire(50), budget.acquire(50), budget.acquire(50));
         drop(first);
         assert_eq!(calls.load(Ordering::Relaxed), 0);
         drop(second);

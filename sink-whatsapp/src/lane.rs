@@ -132,7 +132,7 @@ impl Lane {
                     .map(|(partition, done)| (partition, done.next, commit_metadata::write(&done)))
                     .collect();
                 self.jobs.push(Box::pin(async move {
-                    let outcome = consumer.commit_with_notes(&next).await;
+                    let outcome = consumer.commit_with_metadata(&next).await;
                     if let Err(error) = &outcome {
                         tracing::warn!(error = %error, "offsets of replies were not committed and are tried again");
                     }
@@ -210,7 +210,7 @@ async fn until(wake: Option<Timestamp>) {
 async fn locate(consumer: ConsumerHandle, partition: i32, generation: u64) -> Result<Event, Error> {
     let read = || async {
         let offsets = consumer.log_offsets(partition).await?;
-        Ok::<_, ConsumeError>((offsets, consumer.note(partition).await?))
+        Ok::<_, ConsumeError>((offsets, consumer.commit_metadata(partition).await?))
     };
     let warn = |error: &ConsumeError, attempts| {
         tracing::warn!(partition, attempts, error = %error, "the group's offset is read again");

@@ -160,17 +160,20 @@ impl ConsumerHandle {
         self.commit_list(list).await
     }
 
-    /// Commits like [`Self::commit_and_wait`], with a note of at most 4 KiB for each partition.
-    /// [`Self::note`] reads the note.
+    /// Commits like [`Self::commit_and_wait`], with metadata of at most 4 KiB for each partition.
+    /// [`Self::commit_metadata`] reads it.
     ///
     /// # Errors
     /// Returns Kafka's error, for example for a partition that was lost meanwhile.
-    pub async fn commit_with_notes(&self, next: &[(i32, i64, String)]) -> Result<(), KafkaError> {
+    pub async fn commit_with_metadata(
+        &self,
+        next: &[(i32, i64, String)],
+    ) -> Result<(), KafkaError> {
         let mut list = TopicPartitionList::with_capacity(next.len());
-        for (partition, offset, note) in next {
+        for (partition, offset, metadata) in next {
             let mut element = list.add_partition(&self.topic, *partition);
             element.set_offset(Offset::Offset(*offset))?;
-            element.set_metadata(note);
+            element.set_metadata(metadata);
         }
         self.commit_list(list).await
     }
@@ -182,20 +185,20 @@ impl ConsumerHandle {
             .unwrap_or(Err(KafkaError::Canceled))
     }
 
-    /// Returns the note that was last committed with a partition's offset; empty if there is none.
+    /// Returns the metadata that was last committed with a partition's offset; empty if there is none.
     ///
     /// # Errors
     /// Returns [`ConsumeError::Offsets`] if Kafka does not answer within 10 s.
-    pub async fn note(&self, partition: i32) -> Result<String, ConsumeError> {
+    pub async fn commit_metadata(&self, partition: i32) -> Result<String, ConsumeError> {
         let this = self.clone();
         let list = tokio::task::spawn_blocking(move || this.committed(partition))
             .await
             .map_err(|_| ConsumeError::Thread)??;
         let elements = list.elements_for_topic(&self.topic);
-        let note = elements
+        let metadata = elements
             .first()
             .map(|element| element.metadata().to_owned());
-        Ok(note.unwrap_or_default())
+        Ok(metadata.unwrap_or_default())
     }
 
     fn committed(&self, partition: i32) -> Result<TopicPartitionList, ConsumeError> {

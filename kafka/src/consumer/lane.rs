@@ -79,7 +79,7 @@ impl Lane {
     }
 
     fn permit(&self, bytes: usize, records: usize) -> Permit {
-        Permit([self.bytes.take(bytes), self.records.take(records)])
+        Permit([self.bytes.acquire(bytes), self.records.acquire(records)])
     }
 
     /// Sends a partition to the lane as newly assigned. This event follows every record that the

@@ -167,7 +167,7 @@ impl Poller {
             if lane.is_full() {
                 break;
             }
-            let run = Run::take(&assigned.queue);
+            let run = Run::poll(&assigned.queue);
             if !run.records.is_empty() {
                 found = true;
                 lane.last = partition;

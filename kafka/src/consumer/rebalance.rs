@@ -45,7 +45,7 @@ impl Rebalance {
     }
 
     fn assign(&self, consumer: &BaseConsumer<Self>, list: &mut TopicPartitionList) {
-        // Any valid offset will do: nothing is taken before the lane has said where to start.
+        // Any valid offset serves: the thread delivers nothing before the lane chose its start.
         if let Err(error) = list.set_all_offsets(Offset::Beginning) {
             tracing::error!(error = %error, "assigned partitions have no offsets");
         }
@@ -84,7 +84,7 @@ impl Rebalance {
         }
         drop(self.events.send(Rebalanced::Revoked(partitions)));
         if let Err(error) = consumer.incremental_unassign(list) {
-            tracing::error!(error = %error, "partitions could not be given back");
+            tracing::error!(error = %error, "partitions could not be released");
         }
     }
 
@@ -110,7 +110,7 @@ fn wait_until(mut wait: oneshot::Receiver<()>, deadline: Instant, partitions: &[
         if Instant::now() >= deadline {
             tracing::warn!(
                 ?partitions,
-                "partitions are given back before their lane has drained"
+                "partitions are released before their lane has drained"
             );
             return;
         }

@@ -26,7 +26,7 @@ pub(super) struct Run {
 }
 
 impl Run {
-    pub(super) fn take(queue: &PartitionQueue<Rebalance>) -> Self {
+    pub(super) fn poll(queue: &PartitionQueue<Rebalance>) -> Self {
         let mut run = Self::default();
         while run.records.len() < RECORDS && run.bytes < BYTES {
             match queue.poll(Duration::ZERO) {

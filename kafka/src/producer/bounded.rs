@@ -1,4 +1,4 @@
-//! A producer that refuses records instead of letting them accumulate.
+//! A producer with backpressure: it refuses records instead of letting them accumulate.
 
 use std::time::Duration;
 
@@ -46,7 +46,7 @@ impl BoundedProducer {
         let costs = records
             .iter()
             .map(|record| record.key.len() + record.value.len() + OVERHEAD);
-        let permit = self.budget.try_take(costs.sum());
+        let permit = self.budget.try_acquire(costs.sum());
         let permit = permit.ok_or(ProduceError::QueueFull)?;
         let (batch, delivery) = open(records.len(), Some(permit));
         for (index, record) in records.iter().enumerate() {
