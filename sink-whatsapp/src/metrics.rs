@@ -65,12 +65,12 @@ fn as_f64(count: usize) -> f64 {
 mod tests {
     use super::Metrics;
     use crate::dispatch::Count;
-    use crate::verdict::Class;
+    use crate::send_result::GiveUpReason;
 
     #[test]
     fn the_table_lists_each_class_of_dead_letters() {
         let metrics = Metrics::new(&[]);
-        for class in Class::ALL {
+        for class in GiveUpReason::ALL {
             metrics.count(Count::GivenUp(class));
         }
     }
