@@ -57,24 +57,9 @@ async fn metrics_are_described(desk: &Desk<'_>) -> anyhow::Result<()> {
 }
 
 async fn by_cli(desk: &Desk<'_>) -> anyhow::Result<()> {
-    let ada = "15558880101";
+    let (site, ada) = (&desk.site, "15558880101");
     desk.writes(&Person::new(ada, "Ada"), &["Hi"]).await?;
     desk.is_in(ada, "AWAITING_NAME").await?;
-    say_and_hand_back(desk, ada).await?;
-    assign_and_restart(desk, ada).await?;
-    is_shown_and_explained(desk, ada).await?;
-    desk.refused(&["lead", "release", "15550000000"], "no lead has this id")
-        .await?;
-    desk.refused(
-        &["lead", "say", ada, "Something else", "--id", "say-1"],
-        "another command has the id",
-    )
-    .await
-}
-
-/// Sends one message twice under one id, and releases the lead.
-async fn say_and_hand_back(desk: &Desk<'_>, ada: &str) -> anyhow::Result<()> {
-    let site = &desk.site;
     for _ in 0..2 {
         let told = site
             .tool(&[
@@ -105,11 +90,8 @@ async fn say_and_hand_back(desk: &Desk<'_>, ada: &str) -> anyhow::Result<()> {
         .await?;
     desk.is_in(ada, "AWAITING_NAME").await?;
     let release = ["lead", "release", ada, "--wait", "30s"];
-    desk.refused(&release, "the bot has the lead already").await
-}
-
-async fn assign_and_restart(desk: &Desk<'_>, ada: &str) -> anyhow::Result<()> {
-    let site = &desk.site;
+    desk.refused(&release, "the bot has the lead already")
+        .await?;
     site.tool(&["lead", "assign", ada, "Ana María", "--wait", "30s"])
         .await?;
     let (state, assignee, revision) = desk.row(ada).await?;
@@ -117,13 +99,6 @@ async fn assign_and_restart(desk: &Desk<'_>, ada: &str) -> anyhow::Result<()> {
     let shown = site.tool(&["lead", "show", ada, "--json"]).await?;
     let shown: Value = serde_json::from_str(&shown)?;
     ensure!(shown["revision"] == revision && shown["assignee"] == "Ana María");
-    Ok(())
-}
-
-async fn is_shown_and_explained(desk: &Desk<'_>, ada: &str) -> anyhow::Result<()> {
-    let site = &desk.site;
-    let shown = site.tool(&["lead", "show", ada, "--json"]).await?;
-    let shown: Value = serde_json::from_str(&shown)?;
     let commands = shown["commands"].as_array().context("commands")?;
     let told: Vec<_> = commands
         .iter()
@@ -150,7 +125,13 @@ async fn is_shown_and_explained(desk: &Desk<'_>, ada: &str) -> anyhow::Result<()
     ] {
         ensure!(explained.contains(text), "`{text}` is not in: {explained}");
     }
-    Ok(())
+    desk.refused(&["lead", "release", "15550000000"], "no lead has this id")
+        .await?;
+    desk.refused(
+        &["lead", "say", ada, "Something else", "--id", "say-1"],
+        "another command has the id",
+    )
+    .await
 }
 
 async fn by_api(desk: &Desk<'_>) -> anyhow::Result<()> {

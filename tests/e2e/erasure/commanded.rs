@@ -11,7 +11,6 @@ use leadstream_schemas::{LeadEvent, Timestamp, Topic};
 use serde_json::{Value, json};
 
 use super::nothing_is_left;
-use crate::desk::Desk;
 use crate::resting_state::read_all;
 
 const ADA: &str = "15558880201";
@@ -21,12 +20,31 @@ const BEN: &str = "15558880202";
 /// message makes a new lead.
 pub(crate) fn no_replay_restores_a_person_erased_by_command(world: &World) -> anyhow::Result<()> {
     world.runtime.block_on(async {
-        let desk = Desk::new(world, "erase").await?;
+        let desk = crate::desk::Desk::new(world, "erase").await?;
         let site = &desk.site;
-        let duplicates = complete_two_leads(&desk).await?;
+        // Two complete conversations, also in the CRMs.
+        let mut sent = Vec::new();
+        for wa_id in [ADA, BEN] {
+            let person = Person::new(wa_id, "Somebody");
+            sent = desk
+                .writes(&person, &["Hi", "Ada Byron", "$7,500 a month"])
+                .await?;
+            desk.is_in(wa_id, "COMPLETED").await?;
+        }
+        site.tool(&["lead", "assign", ADA, "ana", "--wait", "30s"])
+            .await?;
+        eventually(Duration::from_secs(60), async || {
+            let done: i64 =
+                sqlx::query_scalar("SELECT count(*) FROM crm_ledger WHERE record_id IS NOT NULL")
+                    .fetch_one(&site.database)
+                    .await?;
+            ensure!(done == 4, "{done} records in CRMs");
+            Ok(())
+        })
+        .await?;
         erase_both(&desk).await?;
-        replay(site, &duplicates).await?;
-        write_again(&desk).await?;
+        replay(site, &sent).await?;
+        write_again(site).await?;
         let leads: Vec<(String, Option<String>)> =
             sqlx::query_as("SELECT wa_id, assignee FROM lead_qualifications")
                 .fetch_all(&site.database)
@@ -38,33 +56,8 @@ pub(crate) fn no_replay_restores_a_person_erased_by_command(world: &World) -> an
     })
 }
 
-/// Completes two conversations, also in the CRMs. Returns the webhooks of the last one.
-async fn complete_two_leads(desk: &Desk<'_>) -> anyhow::Result<Vec<Vec<u8>>> {
-    let site = &desk.site;
-    let mut sent = Vec::new();
-    for wa_id in [ADA, BEN] {
-        let person = Person::new(wa_id, "Somebody");
-        sent = desk
-            .writes(&person, &["Hi", "Ada Byron", "$7,500 a month"])
-            .await?;
-        desk.is_in(wa_id, "COMPLETED").await?;
-    }
-    site.tool(&["lead", "assign", ADA, "ana", "--wait", "30s"])
-        .await?;
-    eventually(Duration::from_secs(60), async || {
-        let done: i64 =
-            sqlx::query_scalar("SELECT count(*) FROM crm_ledger WHERE record_id IS NOT NULL")
-                .fetch_one(&site.database)
-                .await?;
-        ensure!(done == 4, "{done} records in CRMs");
-        Ok(())
-    })
-    .await?;
-    Ok(sent)
-}
-
 /// Erases one lead by the command line and the other by the API.
-async fn erase_both(desk: &Desk<'_>) -> anyhow::Result<()> {
+async fn erase_both(desk: &crate::desk::Desk<'_>) -> anyhow::Result<()> {
     let site = &desk.site;
     desk.refused(&["lead", "erase", ADA], "with --yes").await?;
 
@@ -115,8 +108,7 @@ async fn replay(site: &Site<'_>, duplicates: &[Vec<u8>]) -> anyhow::Result<()> {
 }
 
 /// Writes as one of the erased people, which makes a new lead.
-async fn write_again(desk: &Desk<'_>) -> anyhow::Result<()> {
-    let site = &desk.site;
+async fn write_again(site: &Site<'_>) -> anyhow::Result<()> {
     // One second later by the provider's clock, which has whole seconds.
     let again = Person::new(BEN, "Somebody");
     eventually(Duration::from_secs(30), async || {
@@ -124,7 +116,11 @@ async fn write_again(desk: &Desk<'_>) -> anyhow::Result<()> {
         let id = format!("{}-{now}", site.name);
         site.post(&text_webhook(&again, &id, now, "Hello again"))
             .await?;
-        let (state, ..) = desk.row(BEN).await?;
+        let query = "SELECT current_state FROM lead_qualifications WHERE wa_id = $1";
+        let state: String = sqlx::query_scalar(query)
+            .bind(BEN)
+            .fetch_one(&site.database)
+            .await?;
         ensure!(state.starts_with("AWAITING"), "{state}");
         Ok(())
     })
