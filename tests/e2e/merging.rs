@@ -62,25 +62,31 @@ pub(crate) fn two_ids_of_one_person_become_one_lead_and_are_explained(
         eventually(Duration::from_secs(60), async || one_lead(&site).await).await?;
         eventually(Duration::from_secs(30), async || reports(&site).await).await?;
 
-        let told = site
-            .tool(&["lead", "explain", NUMBER_OF_PERSON, "--json"])
-            .await?;
-        let told: Value = serde_json::from_str(&told).context("the explanation is no JSON")?;
-        ensure!(told["records"].is_null(), "records without --all");
-        journal(&told)?;
-        eventually(Duration::from_secs(60), async || in_crms(&site).await).await?;
-        let told = site
-            .tool(&["lead", "explain", USER_ID, "--all", "--json"])
-            .await?;
-        let told: Value = serde_json::from_str(&told).context("the explanation is no JSON")?;
-        journal(&told)?;
-        topics(&told)?;
-        let text = site.tool(&["lead", "explain", USER_ID]).await?;
-        for expected in ["edits", "AWAITING_BUDGET leads to COMPLETED", "hubspot"] {
-            ensure!(text.contains(expected), "`{expected}` is not in: {text}");
-        }
+        is_explained(&site).await?;
         site.finish().await
     })
+}
+
+/// Checks the explanation of PostgreSQL, then that of the topics.
+async fn is_explained(site: &Site<'_>) -> anyhow::Result<()> {
+    let told = site
+        .tool(&["lead", "explain", NUMBER_OF_PERSON, "--json"])
+        .await?;
+    let told: Value = serde_json::from_str(&told).context("the explanation is no JSON")?;
+    ensure!(told["records"].is_null(), "records without --all");
+    journal(&told)?;
+    eventually(Duration::from_secs(60), async || in_crms(site).await).await?;
+    let told = site
+        .tool(&["lead", "explain", USER_ID, "--all", "--json"])
+        .await?;
+    let told: Value = serde_json::from_str(&told).context("the explanation is no JSON")?;
+    journal(&told)?;
+    topics(&told)?;
+    let text = site.tool(&["lead", "explain", USER_ID]).await?;
+    for expected in ["edits", "AWAITING_BUDGET leads to COMPLETED", "hubspot"] {
+        ensure!(text.contains(expected), "`{expected}` is not in: {text}");
+    }
+    Ok(())
 }
 
 async fn one_lead(site: &Site<'_>) -> anyhow::Result<()> {

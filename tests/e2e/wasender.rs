@@ -53,30 +53,36 @@ pub(crate) fn leads_without_replies_through_wasenderapi_are_handed_to_a_person(
             Ok(())
         })
         .await?;
-        let qualified: i64 = sqlx::query_scalar(
-            "SELECT count(*) FROM leads
-             WHERE lead_data <> '{}' OR qualification_score <> 0 OR is_completed",
-        )
-        .fetch_one(&site.database)
-        .await?;
-        ensure!(qualified == 0, "{qualified} leads are qualified");
-        let refused = site.tool(&["lead", "say", "15557770001", "Hello"]).await;
-        let refused = refused.err().context("words are said that nothing sends")?;
-        ensure!(
-            refused
-                .to_string()
-                .contains("does not send through WASenderApi"),
-            "{refused:#}"
-        );
-        let log = site.log("processor")?;
-        let warnings = log.matches("go to HUMAN_HANDOFF").count();
-        ensure!(
-            warnings == 1 && log.contains(SESSION),
-            "{warnings} warnings of one number"
-        );
-        ensure!(!log.contains("1555777"), "the log holds a phone number");
+        is_left_to_a_person(&site).await?;
         site.finish().await
     })
+}
+
+/// Checks that no lead is qualified, and that the log and the command say why.
+async fn is_left_to_a_person(site: &Site<'_>) -> anyhow::Result<()> {
+    let qualified: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM leads
+         WHERE lead_data <> '{}' OR qualification_score <> 0 OR is_completed",
+    )
+    .fetch_one(&site.database)
+    .await?;
+    ensure!(qualified == 0, "{qualified} leads are qualified");
+    let refused = site.tool(&["lead", "say", "15557770001", "Hello"]).await;
+    let refused = refused.err().context("words are said that nothing sends")?;
+    ensure!(
+        refused
+            .to_string()
+            .contains("does not send through WASenderApi"),
+        "{refused:#}"
+    );
+    let log = site.log("processor")?;
+    let warnings = log.matches("go to HUMAN_HANDOFF").count();
+    ensure!(
+        warnings == 1 && log.contains(SESSION),
+        "{warnings} warnings of one number"
+    );
+    ensure!(!log.contains("1555777"), "the log holds a phone number");
+    Ok(())
 }
 
 fn owned((lead_id, state): (&str, &str)) -> (String, String) {
