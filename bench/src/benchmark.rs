@@ -172,7 +172,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Returns the samples and what was left out.
+/// Returns the samples and the notes.
 async fn measure(
     stack: &Stack,
     services: &Path,

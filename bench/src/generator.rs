@@ -24,7 +24,7 @@ pub(super) use closed::closed;
 pub(super) use open::{Observer, Outcome, open};
 pub(super) use plan::{Phase, Plan};
 
-/// Whom the load goes to.
+/// The receiver of the load.
 #[derive(Clone, Debug)]
 pub(super) struct Target {
     pub(super) address: SocketAddr,
@@ -56,7 +56,7 @@ pub(super) struct Spent {
     pub(super) cores: Option<f64>,
     /// Processor time of the process that served them, in seconds.
     pub(super) served: Option<f64>,
-    /// That of the load generator, in seconds.
+    /// Processor time of the load generator, in seconds.
     pub(super) generated: Option<f64>,
 }
 
@@ -94,7 +94,7 @@ impl Gauge {
     }
 }
 
-/// Runs `work` on a thread of its own, which ends as well when nobody waits for it any more.
+/// Runs `work` on its own thread, which also ends when nobody waits for it any more.
 async fn on_own_thread<T, F>(work: impl FnOnce() -> F + Send + 'static) -> anyhow::Result<T>
 where
     T: Send + 'static,

@@ -26,7 +26,7 @@ use clap::{Parser, Subcommand};
 use leadstream_service::lifecycle;
 use tokio::runtime::Runtime;
 
-/// Allocates as the services do: a part of what they are compared with runs in this process.
+/// The allocator of the services, because a part of the comparison runs in this process.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

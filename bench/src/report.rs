@@ -11,10 +11,10 @@ use super::measurement::{Figure, Sample};
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
     pub(super) machine: Machine,
-    /// Sizes and counts of what was sent.
+    /// Sizes and counts of the load.
     pub(super) load: String,
     pub(super) figures: Vec<Row>,
-    /// Notes on what was left out, with reasons.
+    /// Notes on missing figures, with reasons.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) notes: Vec<String>,
 }

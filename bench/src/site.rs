@@ -125,7 +125,7 @@ impl Database {
         if migrated {
             leadstream_processor::migrate(&pool).await?;
         }
-        // What was written before must not be flushed while something is measured.
+        // Earlier writes must not be flushed during a measurement.
         sqlx::query("CHECKPOINT").execute(&admin).await?;
         Ok(Self {
             url,

@@ -1,5 +1,5 @@
-//! The ingest service: receives provider webhooks and writes records to Kafka. It knows providers
-//! and nothing of leads.
+//! Runs the ingest service: receives provider webhooks and writes records to Kafka. It knows
+//! providers and nothing of leads.
 
 pub mod cloud_api;
 pub mod config;

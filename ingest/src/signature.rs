@@ -15,7 +15,7 @@ pub const SIGNATURE_HEADER: &str = "x-hub-signature-256";
 /// The header that repeats WASenderApi's webhook secret.
 pub const WASENDER_HEADER: &str = "x-webhook-signature";
 
-/// A signature as it was sent: 32 bytes, not yet checked.
+/// A signature from a header: 32 bytes, not yet checked.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Signature([u8; 32]);
 

@@ -116,7 +116,7 @@ fn record(name: &str, topic: Topic, record: &impl Serialize) -> String {
     format!("{topic} {value}")
 }
 
-/// Checks that an item's JSON is what was posted, so nothing is lost.
+/// Checks that an item's JSON equals the posted one, so nothing is lost.
 fn came(name: &str, body: &[u8], raw: Option<&RawValue>) {
     let raw = raw
         .unwrap_or_else(|| panic!("{name}: no JSON of the item"))

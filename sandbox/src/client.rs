@@ -1,4 +1,4 @@
-//! A client of the control API, for tests and tools in this process or another.
+//! Calls the control API, for tests and tools in this process or another.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Connections that a handler can close without an answer.
+//! Accepts connections that a handler can close without a response.
 
 use std::io;
 use std::net::SocketAddr;

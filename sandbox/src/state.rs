@@ -282,7 +282,7 @@ pub enum StateError {
         #[source]
         source: io::Error,
     },
-    /// A complete line is not one that the sandbox wrote.
+    /// A complete line is not in the form that the sandbox writes.
     #[error(
         "line {line} of the sandbox's state file {} is damaged; remove the file to start with an empty sandbox",
         path.display()

@@ -1,4 +1,4 @@
-//! Counts of what was asked and how it ended.
+//! Counts requests and their results.
 
 use std::collections::BTreeMap;
 

@@ -38,7 +38,7 @@ impl CrmRecord {
     }
 }
 
-/// One write to a record, as it was sent.
+/// One write to a record, with the sent values.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RecordWrite {
     /// Position among all writes to this CRM, from 1.

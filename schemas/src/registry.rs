@@ -111,7 +111,7 @@ pub struct Registry {
     settings: SrSettings,
     url: BaseUrl,
     ids_file: Option<PathBuf>,
-    /// For what the converter has no call for.
+    /// For requests that the converter does not offer.
     http: reqwest::Client,
     auth: RegistryAuth,
 }

@@ -148,7 +148,7 @@ pub struct Dispatcher {
     sending: usize,
     accepted: u64,
     generation: u64,
-    /// The commit under way: partition, generation, what is done.
+    /// The commit under way: partition, generation, committed content.
     committing: Option<Vec<(i32, u64, Done)>>,
     failed_commits: u32,
     commit_not_before: Timestamp,

@@ -61,7 +61,7 @@ struct Stop {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Cause {
-    /// The provider refuses: a probe reaches nobody.
+    /// The provider refuses: a probe reaches no person.
     Refused,
     /// Answers are missing: a probe may reach its person.
     Unanswered,

@@ -174,7 +174,7 @@ impl<T> Window<T> {
         })
     }
 
-    /// Returns what is committed, for when [`Self::committable`] returns `None`.
+    /// Returns the committed state, for when [`Self::committable`] returns `None`.
     #[must_use]
     pub fn committed(&self) -> Option<Done> {
         let next = self.slots.front()?.offset;
@@ -337,7 +337,7 @@ mod tests {
         Push(Option<u8>, i64),
         /// Finishes one of the replies that may go.
         Finish(prop::sample::Index),
-        /// Withdraws one of those that are open.
+        /// Withdraws one of the open replies.
         Withdraw(prop::sample::Index),
         Commit,
     }
@@ -422,7 +422,7 @@ mod tests {
                 leads.dedup();
                 prop_assert_eq!(leads.len(), all, "two free replies of one lead");
             }
-            // Whatever is left can be finished to the end.
+            // All remaining replies can be finished.
             loop {
                 if let Some(Done { next, ahead, .. }) = window.committable() {
                     free.extend(window.release(next, &ahead));

@@ -18,7 +18,7 @@ use super::wire::Arguments;
 pub(super) struct Statement {
     pub(super) text: String,
     pub(super) types: Vec<u32>,
-    /// Not before the batch's transaction, to load what is known.
+    /// False for a statement before the batch's transaction, which loads state.
     pub(super) in_transaction: bool,
 }
 

@@ -25,7 +25,7 @@ use leadstream_local::deployment::{Service, sandbox_config};
 const POLL: Duration = Duration::from_millis(20);
 /// The longest time in which nothing reaches a CRM.
 const STALL: Duration = Duration::from_secs(60);
-/// Seconds at the same rate before those that count.
+/// Seconds of warm-up at the same rate.
 const WARM_UP: usize = 3;
 
 /// A site whose sink runs and has taken a first lead.
@@ -181,7 +181,7 @@ pub(super) async fn limited(
             cores: taken.spent.cores,
             ..Sample::new(Figure::Crm(CrmFigure::Limited), taken.hubspot.as_secs_f64())
         },
-        // Without that of the first lead.
+        // Without the request of the first lead.
         counted(
             CrmFigure::LimitedRequests,
             upserts.requests.saturating_sub(1),

@@ -21,7 +21,7 @@ use leadstream_local::deployment::Service;
 
 /// Enough that a slow answer does not delay the next webhook.
 const CONNECTIONS: usize = 64;
-/// Seconds at the same rate before those that count.
+/// Seconds of warm-up at the same rate.
 const WARM_UP: usize = 3;
 /// The interval between queries for rows, which is the resolution of the times.
 const POLL: Duration = Duration::from_millis(2);
@@ -109,7 +109,7 @@ struct Answered {
     at: Instant,
 }
 
-/// Reports what is sent, and keeps the time of each answer.
+/// Reports sent requests, and keeps the time of each answer.
 struct Answers {
     sent: UnboundedSender<usize>,
     answered: Vec<Option<Answered>>,

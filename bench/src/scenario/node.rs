@@ -25,7 +25,8 @@ const FILES: [(&str, &str); 5] = [
     ("plain.js", include_str!("../../baselines/plain.js")),
     ("batched.js", include_str!("../../baselines/batched.js")),
 ];
-/// One in so many inputs is done where each has a transaction of its own: all would take minutes.
+/// With a transaction for each input, only one in so many inputs is processed: all would take
+/// minutes.
 const SHARE: usize = 30;
 const POLL: Duration = Duration::from_millis(5);
 /// The longest time until the program's first commit, and until its last.
@@ -95,7 +96,7 @@ struct BaselineResult {
     seconds: f64,
 }
 
-/// Puts the programs, with what they need, beside the servers' data.
+/// Copies the programs, with their dependencies, beside the servers' data.
 async fn install(servers: &Servers<'_>, npm: PathBuf) -> anyhow::Result<PathBuf> {
     let folder = servers.stack.data_dir().join("baselines");
     fs::create_dir_all(&folder).await?;

@@ -19,7 +19,7 @@ use crate::site::{Servers, Setup, Site, beside, end};
 use crate::traffic::Conversations;
 use leadstream_local::deployment::Service;
 
-/// Seconds at the same rate before those that count.
+/// Seconds of warm-up at the same rate.
 const WARM_UP: usize = 3;
 /// The interval between queries for the partitions' offsets, which is the resolution of the times.
 const POLL: Duration = Duration::from_millis(2);
@@ -123,7 +123,7 @@ async fn send(
         if index == rate * WARM_UP
             && let Some(warm) = warm.take()
         {
-            // Nobody waits any more when the processor has ended.
+            // The receiver is dropped when the processor has ended.
             warm.send(()).unwrap_or_default();
         }
         let outgoing = FutureRecord::to(&topic)

@@ -44,7 +44,7 @@ pub(super) async fn run(
     let (text, batches) = recorded(servers, name, &database, conversations).await?;
     let script = servers.stack.data_dir().join(format!("{name}.sql"));
     fs::write(&script, text).await?;
-    // What the recording wrote must not be flushed meanwhile.
+    // The pages of the recording must not be flushed during the measurement.
     sqlx::query("CHECKPOINT").execute(&database.pool).await?;
     let spending = Spending::start(servers, &database.pool, Vec::new()).await?;
     let lanes = batches.iter().enumerate().map(|(lane, batches)| {
@@ -124,7 +124,7 @@ async fn copy_partitions(from: &PgPool, to: &PgPool) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Waits for its end; the processor time that it used, as far as it was seen.
+/// Waits for the end of `pgbench`; returns its last observed processor time.
 async fn finished(pgbench: &Process) -> anyhow::Result<Option<f64>> {
     let mut seen = None;
     let status = loop {

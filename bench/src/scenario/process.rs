@@ -139,7 +139,7 @@ struct Look {
     owners: usize,
 }
 
-/// Waits until PostgreSQL shows what is `wanted`.
+/// Waits until PostgreSQL returns `wanted`.
 async fn advance(pool: &PgPool, wanted: impl Fn(&Look) -> bool) -> anyhow::Result<Look> {
     let asked = Instant::now();
     loop {

@@ -23,7 +23,7 @@ pub(super) async fn run(
     let webhooks = traffic::greetings(load.messages, Timestamp::now());
     let records = records(servers, &site.deployment.topic_prefix, &webhooks)?;
     let producer = Producer::new(&site.kafka(), "leadstream-bench", None)?;
-    // The connection and the first metadata are not what is measured.
+    // The connection and the first metadata are not measured.
     producer.send(&records[..1]).await?.await?;
     let meter = Meter::start();
     let mut deliveries = Vec::new();

@@ -13,7 +13,7 @@ use leadstream_local::deployment::Service;
 
 /// More than are ever in flight while ingest keeps up.
 const CONNECTIONS: usize = 256;
-/// Seconds at the same rate before those that count.
+/// Seconds of warm-up at the same rate.
 pub(super) const WARM_UP: usize = 3;
 
 pub(super) async fn run(

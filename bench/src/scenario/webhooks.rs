@@ -10,7 +10,7 @@ use crate::site::{Servers, Setup, Site, beside, end};
 use leadstream_local::deployment::Service;
 
 pub(super) const CONNECTIONS: usize = 64;
-/// One in so many requests goes before those that count.
+/// One in so many requests belongs to the warm-up.
 pub(super) const WARM_UP: usize = 20;
 
 pub(super) async fn run(

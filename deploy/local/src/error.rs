@@ -1,4 +1,4 @@
-//! Errors that keep the local stack from running; each message says how to fix it.
+//! Defines the errors that keep the local stack from running, each with its remedy.
 
 use std::{io, path::PathBuf, process::ExitStatus, time::Duration};
 

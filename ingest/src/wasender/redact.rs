@@ -105,7 +105,7 @@ fn end_of_value(json: &str, start: usize) -> usize {
                 at += 1;
                 continue;
             }
-            // Part of a number or word, which ends before whatever comes next.
+            // Part of a number or word, which ends before the next character of another kind.
             _ => {
                 at += 1;
                 let more = json.as_bytes().get(at);

@@ -241,7 +241,7 @@ fn duplicates_are_not_sent_whether_the_first_was_handled_before_or_still_waits()
         Effect::Send(ticket, _) => Some(*ticket),
         _ => None,
     });
-    // The repeat at the head is committed at once, the other one with what it repeats.
+    // The duplicate at the head is committed at once, the other one with its original.
     assert_eq!(commits(&effects), [[(0, 11)]]);
     fixture.handle(Event::Committed(true));
     let effects = fixture.handle(Event::SendFinished(send.unwrap(), SendResult::Accepted));
@@ -298,7 +298,7 @@ fn a_newer_reply_replaces_a_waiting_one_and_delays_no_other_lead() {
     assert_eq!(commits(&effects), [[(0, 1)]], "what waits is not passed");
     let effects = fixture.handle(Event::Committed(true));
     assert!(sends(&effects).is_empty());
-    // What is read late is replaced as it would have been in time.
+    // A reply that is read late is replaced as one that is read in time.
     fixture.now = after(NOW, Duration::from_secs(60));
     let effects = fixture.read(vec![waiting(3, 900), waiting(4, 1_900)]);
     assert_eq!(counts(&effects, Count::Replaced), 2);

@@ -22,7 +22,7 @@ const LEADS: usize = 3;
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Class {
     Retry,
-    /// As above, and nothing is sent for at least so many seconds.
+    /// As above, and no request is sent for at least so many seconds.
     Throttle(u64),
     Halt,
 }

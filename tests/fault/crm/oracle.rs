@@ -1,4 +1,4 @@
-//! Compares what the CRMs hold and were sent with what is wanted of each lead.
+//! Compares the CRMs' records and requests with the wanted state of each lead.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
@@ -137,7 +137,7 @@ fn by_lead(records: Vec<CrmRecord>, crm: Crm) -> anyhow::Result<BTreeMap<String,
     Ok(by_lead)
 }
 
-/// Returns how a record differs from what is wanted.
+/// Returns the difference of a record from the wanted state.
 fn differs(record: Option<&CrmRecord>, newest: &Newest, crm: Crm) -> Option<String> {
     let Some(record) = record else {
         return Some("no record".to_owned());

@@ -35,7 +35,7 @@ impl Brief {
         }
     }
 
-    /// Returns what is written at `now`.
+    /// Returns the inputs that are written at `now`.
     pub(super) fn next(&mut self, now: Timestamp) -> Vec<Says> {
         let mut says = Vec::new();
         match self.random.random_range(0..10) {

@@ -294,7 +294,7 @@ impl<'w> Site<'w> {
             .with_context(|| format!("{name} still runs"))
     }
 
-    /// Returns what a service has logged so far.
+    /// Returns the log of a service so far.
     pub fn log(&self, name: &str) -> anyhow::Result<String> {
         Ok(std::fs::read_to_string(self.get(name)?.process.log())?)
     }

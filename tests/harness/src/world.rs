@@ -1,4 +1,4 @@
-//! Holds what the tests of a binary share.
+//! Holds the state that all tests of a binary share.
 
 use std::path::PathBuf;
 

@@ -81,7 +81,7 @@ pub(super) fn evaluate(
     })
 }
 
-/// Recovery, and how long it was watched for: what was planned, longer when answers came later.
+/// Returns the recovery, and the watched time: the planned one, longer when answers came later.
 #[expect(clippy::cast_precision_loss, reason = "seconds are few")]
 fn recovery(outcomes: &[Outcome], end: Duration, planned: usize) -> (f64, f64) {
     let after = |outcome: &Outcome| outcome.at.checked_sub(end);

@@ -1,4 +1,4 @@
-//! Connections to the local PostgreSQL.
+//! Connects to the local PostgreSQL.
 
 use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
 

@@ -19,7 +19,7 @@ pub(super) struct Secrets {
     /// Missing in older folders: generated again at each start.
     #[serde(default = "random")]
     pub(super) api_token: String,
-    /// Empty in folders of before: nobody can be erased there.
+    /// Empty in older folders: no erasure works there.
     #[serde(default)]
     pub(super) erasure_key: String,
 }

@@ -1,4 +1,4 @@
-//! Replies that WhatsApp refuses, throttles or does not answer.
+//! Tests replies that WhatsApp refuses, throttles or does not answer.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! Partitions that go to another member of the group.
+//! Tests partitions that are revoked and assigned to another member of the group.
 
 use tokio::sync::oneshot;
 

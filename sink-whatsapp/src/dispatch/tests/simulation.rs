@@ -1,5 +1,5 @@
-//! A partition's life with crashes: order per lead, at most one repeat per lead and crash, and
-//! nothing left out.
+//! Simulates a partition's life with crashes. Checks the order per lead, at most one duplicate per
+//! lead and crash, and that no reply is lost.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -88,7 +88,8 @@ struct World {
     /// Offsets with nothing left to do, but for repeats.
     done: BTreeSet<i64>,
     crashes: usize,
-    /// Unknown outcomes by offset, and of those what is known after a crash. Each was carried out.
+    /// Unknown outcomes by offset, and those that are known after a crash. Each attempt was carried
+    /// out.
     unknown: BTreeMap<i64, usize>,
     unknown_since: BTreeMap<i64, usize>,
 }

@@ -13,7 +13,7 @@ fn no_code(status: u16) -> SendResult {
     })
 }
 
-/// Reads a reply each to `count` leads, from `offset` on, and gives what is sent.
+/// Reads one reply to each of `count` leads, from `offset` on, and returns the sent ones.
 fn read(fixture: &mut Fixture, offset: i64, count: i64) -> Vec<Ticket> {
     let records = (offset..offset + count)
         .map(|at| encoded(at, &reply(&format!("r{at}"), &format!("l{at}"))))
