@@ -12,7 +12,7 @@ use crate::http::Connection;
 /// Sends `count` requests after `warm_up` others that do not count.
 ///
 /// # Errors
-/// A connection that breaks, an answer other than 200.
+/// Returns an error if a connection breaks or an answer is not 200.
 pub(crate) async fn closed(target: Target, warm_up: usize, count: usize) -> anyhow::Result<Spent> {
     on_own_thread(move || async move {
         let target = Rc::new(target);
