@@ -1,49 +1,52 @@
-//! Faults on order between the steps of a batch, for tests: `LEADSTREAM_FAILPOINTS` names points,
-//! what happens there, and how often, as in `commit=abort:0.01,write=error:0.1,load=delay:0.2`.
-//! `LEADSTREAM_FAILPOINTS_UNTIL`, in seconds since 1970, ends them.
+//! Injects faults between the steps of a batch, for tests.
 //!
-//! Only builds with debug assertions have them; in a release nothing is read and nothing happens.
+//! `LEADSTREAM_FAILPOINTS` lists points with an action and a probability, as in
+//! `commit=abort:0.01,write=error:0.1,load=delay:0.2`. `LEADSTREAM_FAILPOINTS_UNTIL`, in seconds since
+//! 1970, ends the faults. Only builds with debug assertions have failpoints.
 
-/// A step that can be made to fail.
+/// A point at which a fault can be injected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Point {
-    /// Before what a batch needs is loaded.
+    /// Before the batch's state is loaded.
     Load,
-    /// Before it is folded.
+    /// Before the batch is folded.
     Fold,
-    /// Before its transaction begins.
+    /// Before the batch's transaction begins.
     Begin,
-    /// Before offsets are moved.
+    /// Before the fence moves offsets.
     Fence,
     /// Before each further statement: leads, ids, outbox.
     Write,
     /// Before the commit.
     Commit,
-    /// After the commit: an error here is a commit whose outcome is unknown.
+    /// After the commit: an error here is a commit with an unknown outcome.
     Committed,
-    /// Before what is committed is given to Kafka.
+    /// Before committed records are produced.
     Publish,
-    /// After it was given to Kafka.
+    /// After the records were produced.
     Published,
-    /// After Kafka acknowledged it.
+    /// After Kafka acknowledged the records.
     Acknowledged,
     /// Before acknowledged rows are removed from the outbox without a batch.
     Forget,
-    /// Between raising the epoch and publishing what the outbox holds.
+    /// Between raising the epoch and publishing the outbox.
     TakeOver,
 }
 
 #[cfg(not(debug_assertions))]
-#[expect(clippy::unused_async, reason = "as where there are failpoints")]
+#[expect(
+    clippy::unused_async,
+    reason = "the signature of builds with failpoints"
+)]
 pub(crate) async fn hit(_: Point) -> Result<(), sqlx::Error> {
     Ok(())
 }
 
 #[cfg(debug_assertions)]
-pub(crate) use on_order::hit;
+pub(crate) use injected::hit;
 
 #[cfg(debug_assertions)]
-mod on_order {
+mod injected {
     use std::sync::LazyLock;
     use std::time::{Duration, SystemTime};
 
@@ -57,24 +60,23 @@ mod on_order {
     }
 
     #[derive(Debug, PartialEq)]
-    struct Order {
+    struct Fault {
         /// The point, in lower case.
         point: String,
         action: Action,
-        /// Of 1.
-        share: f64,
+        probability: f64,
     }
 
     const DELAY: Duration = Duration::from_millis(300);
 
-    static ORDERS: LazyLock<Vec<Order>> = LazyLock::new(|| {
+    static FAULTS: LazyLock<Vec<Fault>> = LazyLock::new(|| {
         let text = std::env::var("LEADSTREAM_FAILPOINTS").unwrap_or_default();
-        let orders = text.split(',').map(str::trim).filter(|it| !it.is_empty());
-        orders
-            .filter_map(|order| {
-                let parsed = parse(order);
+        let faults = text.split(',').map(str::trim).filter(|it| !it.is_empty());
+        faults
+            .filter_map(|fault| {
+                let parsed = parse(fault);
                 if parsed.is_none() {
-                    tracing::error!(order, "LEADSTREAM_FAILPOINTS has an order that is none");
+                    tracing::error!(fault, "LEADSTREAM_FAILPOINTS has an invalid entry");
                 }
                 parsed
             })
@@ -86,40 +88,42 @@ mod on_order {
         Some(Duration::from_secs(seconds.parse().ok()?))
     });
 
-    fn are_over() -> bool {
+    fn has_ended() -> bool {
         let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
         UNTIL.is_some_and(|until| now >= until)
     }
 
-    fn parse(order: &str) -> Option<Order> {
-        let (point, what) = order.split_once('=')?;
-        let (action, share) = what.split_once(':').unwrap_or((what, "1"));
+    fn parse(fault: &str) -> Option<Fault> {
+        let (point, action) = fault.split_once('=')?;
+        let (action, probability) = action.split_once(':').unwrap_or((action, "1"));
         let action = match action {
             "abort" => Action::Abort,
             "error" => Action::Error,
             "delay" => Action::Delay,
             _ => return None,
         };
-        Some(Order {
+        Some(Fault {
             point: point.to_owned(),
             action,
-            share: share.parse().ok()?,
+            probability: probability.parse().ok()?,
         })
     }
 
+    /// Runs the actions of `point`.
+    ///
     /// # Errors
-    /// Where an error was ordered.
+    /// Returns an error if the point has the action `error`.
     pub(crate) async fn hit(point: Point) -> Result<(), sqlx::Error> {
-        if ORDERS.is_empty() || are_over() {
+        if FAULTS.is_empty() || has_ended() {
             return Ok(());
         }
         let name = format!("{point:?}").to_lowercase();
-        for order in ORDERS.iter().filter(|order| order.point == name) {
-            if rand::random::<f64>() >= order.share {
+        for fault in FAULTS.iter().filter(|fault| fault.point == name) {
+            if rand::random::<f64>() >= fault.probability {
                 continue;
             }
-            tracing::warn!(point = name, action = ?order.action, "failpoint");
-            match order.action {
+            tracing::warn!(point = name, action = ?fault.action, "failpoint");
+            match fault.action {
                 Action::Abort => std::process::abort(),
                 Action::Error => {
                     return Err(sqlx::Error::Protocol(format!("failpoint {name}")));
@@ -132,19 +136,19 @@ mod on_order {
 
     #[cfg(test)]
     mod tests {
-        use super::{Action, Order, parse};
+        use super::{Action, Fault, parse};
 
         #[test]
-        fn an_order_names_point_action_and_share() {
-            let order = |action, share| {
-                Some(Order {
+        fn a_fault_has_a_point_an_action_and_a_probability() {
+            let fault = |action, probability| {
+                Some(Fault {
                     point: "commit".into(),
                     action,
-                    share,
+                    probability,
                 })
             };
-            assert_eq!(parse("commit=abort:0.25"), order(Action::Abort, 0.25));
-            assert_eq!(parse("commit=delay"), order(Action::Delay, 1.0));
+            assert_eq!(parse("commit=abort:0.25"), fault(Action::Abort, 0.25));
+            assert_eq!(parse("commit=delay"), fault(Action::Delay, 1.0));
             for wrong in ["commit", "commit=explode", "commit=abort:often"] {
                 assert_eq!(parse(wrong), None, "{wrong}");
             }

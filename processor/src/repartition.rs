@@ -1,7 +1,8 @@
-//! Moves leads to their partitions after `lead.inputs` has grown. Runs while no processor does.
+//! Moves leads to their partitions after `lead.inputs` has got more partitions. No processor may run
+//! meanwhile.
 //!
-//! Records that were written with the former count, or by producers that do not know the new one,
-//! need no move. The processor forwards each to the partition of its key.
+//! Records stay where they are. The processor forwards a record to the partition of its key, if a
+//! producer used the former count.
 
 use std::time::Duration;
 
@@ -16,10 +17,10 @@ use crate::engine::batch::home_key;
 use crate::recover::{Log, LogError};
 use crate::store::{Placed, Store, StoreError, pool};
 
-/// Leads in one statement.
-const PORTION: i64 = 5000;
+/// The number of leads in one statement.
+const PAGE: i64 = 5000;
 
-/// The reason why leads were not moved. The command may be run again at any time.
+/// The reason why leads were not moved. An operator may repeat the command at any time.
 #[derive(Debug, thiserror::Error)]
 pub enum RepartitionError {
     #[error("topic {0} does not exist; create it with `leadstream topics apply`")]
@@ -36,9 +37,9 @@ pub enum RepartitionError {
 #[derive(Debug)]
 pub struct Repartition {
     store: Store,
-    /// Partitions of the topic.
+    /// The number of partitions of the topic.
     pub found: usize,
-    /// The count by which leads are placed.
+    /// The partition count by which leads are placed.
     pub recorded: usize,
 }
 
@@ -46,7 +47,8 @@ impl Repartition {
     /// Reads both partition counts.
     ///
     /// # Errors
-    /// [`LogError::Members`] while a processor runs; unavailable Kafka or PostgreSQL.
+    /// Returns [`LogError::Members`] while a processor runs, or an error if Kafka or PostgreSQL is
+    /// unavailable.
     pub async fn prepare(
         kafka: &KafkaArgs,
         database: &DatabaseArgs,
@@ -71,17 +73,17 @@ impl Repartition {
         })
     }
 
-    /// Places every lead by `count` partitions, and returns how many timers moved. An interrupted
-    /// move is completed when it runs again: until then every processor halts.
+    /// Places every lead by `count` partitions, and returns the number of moved timers. Until an
+    /// interrupted move is repeated, every processor halts.
     ///
     /// # Errors
-    /// An unavailable database.
+    /// Returns an error if the database is unavailable.
     pub async fn run(self, count: usize) -> Result<u64, RepartitionError> {
         self.store.fence_all().await?;
         let mut after = String::new();
         let mut moved = 0;
         loop {
-            let leads = self.store.leads_with_timer(&after, PORTION).await?;
+            let leads = self.store.leads_with_timer(&after, PAGE).await?;
             let Some(last) = leads.last() else { break };
             after.clone_from(&last.lead_id);
             let moves = moves(leads, count);
@@ -93,7 +95,7 @@ impl Repartition {
     }
 }
 
-/// Returns the leads that `count` partitions place elsewhere, with their partition then.
+/// Returns the leads whose partition changes with `count` partitions, with the new partition.
 fn moves(leads: Vec<Placed>, count: usize) -> Vec<(String, i32)> {
     leads
         .into_iter()
