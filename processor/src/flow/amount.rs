@@ -1,16 +1,14 @@
-//! The one clear amount in a message.
+//! Parses the one clear amount in a message.
 //!
-//! Stripping every non-digit would turn "between 3 and 5k" into 35. So an amount is taken only
-//! where a person, too, would read exactly one; whatever leaves a doubt is no amount, and the
-//! lead is asked again:
+//! Stripping every non-digit would turn "between 3 and 5k" into 35. So a message has an amount only
+//! if a person would read exactly one in it. In doubt it has none, and the lead is asked again:
 //!
 //! * one number, with at most one currency, multiplier ("k", "mil", "lakh") and "a month";
 //! * a single `.` or `,` before exactly three digits groups thousands ("7.500", "7,500"), before
 //!   one or two it is the decimal point; of two kinds the last one is the decimal point;
-//! * words around it are of the lexicon, or a currency vouches for the number;
-//! * no word beside it or its currency may change it: an unknown one ("5 tuhatta €", "5 € jährl."),
-//!   a letter ("50 т. руб."), a multiplier that does not follow it ("5 € mil"), whatever currency
-//!   vouches;
+//! * the words around it are in the lexicon, or the number has a currency;
+//! * no word beside the number or its currency may change it, even with a currency: an unknown word
+//!   ("5 tuhatta €", "5 € jährl."), a letter ("50 т. руб."), or a multiplier elsewhere ("5 € mil");
 //! * ranges, open bounds ("5000+", "at least"), negations, signs, percentages, dates, times,
 //!   phone numbers, other periods than a month, counts ("3 months") and questions are unclear.
 
@@ -27,22 +25,22 @@ use numeral::Numeral;
 use token::{Token, stands_alone, tokenize};
 use words::{Meaning, meaning, multiplier};
 
-/// Longer texts hold no clear amount, and are not searched for one.
+/// The limit of a text; longer ones have no clear amount.
 const MAX_CHARS: usize = 300;
 
-/// Amounts have at most 15 significant digits: exact in every JSON reader.
+/// The limit of significant digits: 15 are exact in every JSON parser.
 const MAX_DIGITS: u64 = 1_000_000_000_000_000;
 
-/// No amount is greater.
+/// The greatest amount.
 pub(super) const MAX_AMOUNT: f64 = 1e15;
 
-/// From this many digits a bare run of them rather is a phone number.
+/// From this many digits on, a bare run is more likely a phone number.
 const PHONE_DIGITS: usize = 10;
 
-/// Currencies of countries where "mil" is a thousand; elsewhere it is short for a million.
+/// Currencies of countries where "mil" is a thousand; elsewhere it means a million.
 const THOUSAND_IS_MIL: [&str; 6] = ["eur", "brl", "mxn", "ars", "clp", "cop"];
 
-/// Less than this may be followed by its multiplier in words: "5 USD (five thousand)".
+/// Smaller numbers may be followed by a multiplier in words: "5 USD (five thousand)".
 const SMALL: u64 = 1_000;
 
 /// An exact decimal, not negative: `digits / 10^scale`, without trailing zeros after the point.
@@ -53,18 +51,18 @@ pub struct Amount {
 }
 
 impl Amount {
-    /// The JSON number: an integer when whole, else the decimal as written.
+    /// Returns the JSON number: an integer if whole, else the decimal as written.
     #[must_use]
     pub fn to_number(self) -> Number {
         if self.scale == 0 {
             return Number::from(self.digits);
         }
-        // Both operands are exact, so the quotient is the double nearest to the decimal, and
-        // prints as it.
+        // Both operands are exact, so the quotient is the double nearest to the decimal. It prints
+        // as the decimal.
         Number::from_f64(self.to_f64()).unwrap_or_else(|| Number::from(self.digits))
     }
 
-    /// The double nearest to it.
+    /// Returns the nearest double.
     #[must_use]
     #[expect(
         clippy::cast_precision_loss,
@@ -74,7 +72,7 @@ impl Amount {
         self.digits as f64 / 10_u64.pow(self.scale) as f64
     }
 
-    /// `digits / 10^scale * 10^exponent`; none when it has too many digits.
+    /// Returns `digits / 10^scale * 10^exponent`; none if it has too many digits.
     fn scaled(mut digits: u64, mut scale: u32, exponent: u32) -> Option<Self> {
         while scale > 0 && digits.is_multiple_of(10) {
             digits /= 10;
@@ -89,7 +87,7 @@ impl Amount {
     }
 }
 
-/// The amount in `text`, if it holds a single clear one.
+/// Parses the amount in `text`, if it has exactly one clear amount.
 #[must_use]
 pub fn parse(text: &str) -> Option<Amount> {
     if text.chars().count() > MAX_CHARS {
@@ -125,9 +123,9 @@ pub fn parse(text: &str) -> Option<Amount> {
         _ => "",
     };
     let is_clear = match multiplier {
-        // "$5 mil" is five thousand in Mexico, and five million where English is spoken.
+        // "$5 mil" is five thousand in Mexico, and five million in English.
         "mil" => !context.may_be("usd") && context.may_be_one_of(&THOUSAND_IS_MIL),
-        // In Indonesia it is a milliard.
+        // In Indonesia it is a thousand million.
         "m" => !context.may_be("idr"),
         _ => true,
     };
@@ -148,8 +146,8 @@ pub fn parse(text: &str) -> Option<Amount> {
     value(numeral, exponent)
 }
 
-/// The exponent of the multipliers that follow the number, and what follows them. Two may join
-/// when the second is the greater: "mil millones", "百万".
+/// Returns the exponent of the multipliers after the number, and the remaining tokens. Two
+/// multipliers join if the second is greater: "mil millones", "百万".
 fn multipliers(after: &[Token]) -> Option<(u32, &[Token])> {
     let mut exponents = after.iter().map_while(|token| match token {
         Token::Word(word) => multiplier(word),
@@ -164,14 +162,14 @@ fn multipliers(after: &[Token]) -> Option<(u32, &[Token])> {
     Some((exponent, after.get(count..)?))
 }
 
-/// Whether one of the words on a side of the number may be a multiplier, a unit or a period that
-/// the lexicon does not have. `outward` are the side's tokens, the one beside the number first.
+/// Returns whether a word on one side of the number may be a multiplier, unit or period that the
+/// lexicon does not have. `outward` has the tokens of that side, the nearest first.
 fn may_change<'a>(outward: impl Iterator<Item = &'a Token>, side: Side, is_small: bool) -> bool {
-    // Whether the number is next, whether but currencies are between, and whether it is parted.
+    // The state: the number is next; only currencies are between; a sign parts them.
     let (mut is_next, mut is_near, mut is_parted) = (true, true, false);
     for token in outward {
         let word = match token {
-            // What follows it has to be a month.
+            // A month has to follow.
             Token::Slash | Token::Number(_) => return false,
             Token::Currency(_) => {
                 is_next = false;
@@ -210,12 +208,12 @@ fn may_change<'a>(outward: impl Iterator<Item = &'a Token>, side: Side, is_small
     false
 }
 
-/// Whether `word` is one letter of a script whose letters are no words.
+/// Returns whether `word` is one letter of a script whose letters are no words.
 fn is_letter_alone(word: &str) -> bool {
     word.chars().nth(1).is_none() && !word.starts_with(stands_alone)
 }
 
-/// Three decimals could be thousands: "1.250 million", "1234,567".
+/// Returns whether three decimals could be thousands: "1.250 million", "1234,567".
 fn value(numeral: &Numeral, exponent: u32) -> Option<Amount> {
     let is_clear = if exponent == 0 {
         numeral.scale <= 2
@@ -233,10 +231,10 @@ enum Side {
     After,
 }
 
-/// What the words around the number say.
+/// The meaning of the words around the number.
 #[derive(Default)]
 struct Context {
-    /// The currencies that every mention so far may mean; none: nothing was mentioned.
+    /// The currencies that fit every mention so far; none without a mention.
     currencies: Option<Vec<&'static str>>,
     has_unknown: bool,
 }
@@ -252,12 +250,12 @@ impl Context {
             .is_some_and(|codes| codes.contains(&code))
     }
 
-    /// Whether no currency was mentioned, or what was mentioned may be one of `codes`.
+    /// Returns whether no currency was mentioned, or one that may be among `codes`.
     fn may_be_one_of(&self, codes: &[&str]) -> bool {
         !self.has_currency() || codes.iter().any(|code| self.may_be(code))
     }
 
-    /// Reads the tokens of one side; none when they make the number unclear.
+    /// Reads the tokens of one side; none if they make the number unclear.
     fn read(&mut self, tokens: &[Token], side: Side) -> Option<()> {
         let mut is_per = false;
         let mut tokens = tokens.iter().peekable();
@@ -279,7 +277,7 @@ impl Context {
                 let next = |token: &&Token| matches!(token, Token::Word(word) if word == second);
                 tokens.next_if(next).is_some()
             };
-            // "please", and "per month" for short.
+            // "please", and the short form of "per month".
             if (word == "por" && is_followed_by("favor")) || (word == "p" && is_followed_by("m")) {
                 continue;
             }
@@ -299,7 +297,7 @@ impl Context {
         (!is_per).then_some(())
     }
 
-    /// None when no currency fits all that was mentioned.
+    /// Narrows the currencies to `codes`; none if no currency fits every mention.
     fn mention(&mut self, codes: &[&'static str]) -> Option<()> {
         let common: Vec<_> = match &self.currencies {
             None => codes.to_vec(),

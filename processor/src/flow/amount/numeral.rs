@@ -1,19 +1,19 @@
-//! A number's digits and separators, as written in one locale or another.
+//! Parses the digits and separators of a number in any locale.
 
 /// `digits / 10^scale`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Numeral {
     pub(super) digits: u64,
-    /// How many of the digits stand after the decimal point.
+    /// The number of digits after the decimal point.
     pub(super) scale: u32,
-    /// Whether thousands (or lakhs) are set apart.
+    /// True if thousands (or lakhs) are grouped.
     pub(super) is_grouped: bool,
-    /// Digits as written.
+    /// The number of digits as written.
     pub(super) length: usize,
 }
 
 impl Numeral {
-    /// What stands before the decimal point.
+    /// Returns the part before the decimal point.
     pub(super) fn whole(self) -> u64 {
         10_u64
             .checked_pow(self.scale)
@@ -21,11 +21,11 @@ impl Numeral {
     }
 }
 
-/// The Arabic decimal separator: never groups.
+/// The Arabic decimal separator, which never groups.
 pub(super) const ARABIC_DECIMAL: char = '٫';
 
-/// Reads digits with separators between them: `.`, `,`, `'` and the space (which only group) and
-/// [`ARABIC_DECIMAL`]. None when no one way of writing gives them a meaning.
+/// Parses digits with separators between them: `.`, `,`, `'` and the space (which only group) and
+/// [`ARABIC_DECIMAL`]. Returns none if no locale gives them a meaning.
 pub(super) fn read(written: &str) -> Option<Numeral> {
     let separators: Vec<char> = written.chars().filter(|c| !c.is_ascii_digit()).collect();
     let parts: Vec<&str> = written.split(|c: char| !c.is_ascii_digit()).collect();
@@ -50,7 +50,7 @@ pub(super) fn read(written: &str) -> Option<Numeral> {
     })
 }
 
-/// Whether the last separator is a decimal point.
+/// Returns whether the last separator is a decimal point.
 fn has_decimals(separators: &[char], parts: &[&str]) -> bool {
     match (separators, parts) {
         ([.., ARABIC_DECIMAL], _) => true,
@@ -60,7 +60,8 @@ fn has_decimals(separators: &[char], parts: &[&str]) -> bool {
     }
 }
 
-/// One kind of separator, with groups of three (7.500.000) or, with commas, of lakhs (1,50,000).
+/// Returns whether one kind of separator makes groups of three (7.500.000) or, with commas, of lakhs
+/// (1,50,000).
 fn are_groups(separators: &[char], groups: &[&str]) -> bool {
     let [first, middle @ .., last] = groups else {
         return groups.len() == 1;

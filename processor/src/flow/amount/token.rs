@@ -1,4 +1,4 @@
-//! A message as numbers, currencies and words.
+//! Splits a message into numbers, currencies and words.
 
 use super::SMALL;
 use super::numeral::{self, ARABIC_DECIMAL, Numeral};
@@ -7,16 +7,16 @@ use super::words::{self, Meaning};
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Token {
     Number(Numeral),
-    /// A currency sign, as the codes it may mean.
+    /// A currency sign, with the codes that it may mean.
     Currency(&'static [&'static str]),
-    /// In lower case.
+    /// A word in lower case.
     Word(String),
     Slash,
-    /// A sign that sets apart what stands on its two sides: a comma, a colon, a line's end.
+    /// A sign that separates its two sides: a comma, a colon, the end of a line.
     Break,
 }
 
-/// The tokens of `text`; none when a sign makes any number in it unclear.
+/// Returns the tokens of `text`; none if a sign makes any number in it unclear.
 pub(super) fn tokenize(text: &str) -> Option<Vec<Token>> {
     let chars: Vec<char> = text
         .chars()
@@ -79,7 +79,7 @@ impl Scanner<'_> {
                 self.point()?;
                 self.tokens.push(Token::Break);
             }
-            // What stands in brackets after a great number cannot be its multiplier.
+            // A word in brackets after a great number cannot be its multiplier.
             '(' if self.is_after_great_number() => self.tokens.push(Token::Break),
             ';' | ':' | '!' | '、' | '\n' => self.tokens.push(Token::Break),
             c if is_unclear(c) => return None,
@@ -118,7 +118,7 @@ impl Scanner<'_> {
         Some(())
     }
 
-    /// Whether `c`, after `group` digits, goes on with the number. A space does so only before
+    /// Returns whether `c`, after `group` digits, continues the number. A space does so only before
     /// exactly three digits.
     fn is_separator(&self, c: char, group: usize) -> bool {
         match c {
@@ -132,7 +132,7 @@ impl Scanner<'_> {
         }
     }
 
-    /// Passes over the dash that stands for no cents: `5.000,-`, `5000.–`, `5000/-`.
+    /// Skips a dash that stands for zero cents: `5.000,-`, `5000.–`, `5000/-`.
     fn skip_no_cents(&mut self) {
         if matches!(self.peek(0), Some('.' | ',' | '/'))
             && self.peek(1) == Some('-')
@@ -142,8 +142,8 @@ impl Scanner<'_> {
         }
     }
 
-    /// A run of letters; ideographs and Hangul syllables stand alone, because they are not spaced.
-    /// None when it may change the sign or number that it is glued to.
+    /// Reads a run of letters. An ideograph or Hangul syllable is a run of its own, because spaces do
+    /// not separate them. Returns none if the run may change an adjacent sign or number.
     fn word(&mut self, first: char) -> Option<()> {
         let before = self.previous(1);
         let mut word = String::from(first);
@@ -166,8 +166,8 @@ impl Scanner<'_> {
         Some(())
     }
 
-    /// Whether `word`, which ends here after `before`, may be a unit of what it is glued to: an
-    /// unknown word of a sign ("MUS$ 5", "5$L"), a short filler of a number ("5d").
+    /// Returns whether `word`, which ends here after `before`, may be a unit of the adjacent token: an
+    /// unknown word at a sign ("MUS$ 5", "5$L"), a short filler at a number ("5d").
     fn is_glued(&self, word: &str, before: Option<char>) -> bool {
         let is_sign = |c: Option<char>| c.is_some_and(|c| words::currency_sign(c).is_some());
         if words::multiplier(word).is_some() {
@@ -184,8 +184,8 @@ impl Scanner<'_> {
         }
     }
 
-    /// A hyphen between letters, or a dash set apart after a word ("budget - 5000"). Any other
-    /// may be a sign or a range.
+    /// Reads a hyphen between letters, or a dash with spaces after a word ("budget - 5000"). Any other
+    /// dash may be a sign or a range.
     fn dash(&self) -> Option<()> {
         let before = self.previous(1)?;
         let after = self.peek(1)?;
@@ -196,16 +196,16 @@ impl Scanner<'_> {
         (is_hyphen || is_apart).then_some(())
     }
 
-    /// Ends a word or a sentence; without a word before it and with a digit after it, what was
-    /// meant is open (".5").
+    /// Ends a word or a sentence. Without a word before it and with a digit after it, the meaning is
+    /// unclear (".5").
     fn point(&self) -> Option<()> {
         let ends_word = self.previous(1).is_some_and(is_letter);
         (ends_word || !self.is_digit(1)).then_some(())
     }
 }
 
-/// One form for digits of all scripts, spaces, dashes and quotes, fullwidth signs; none for marks
-/// without a width and for what makes a digit an emoji.
+/// Unifies digits of all scripts, spaces, dashes, quotes and fullwidth signs. Removes marks without a
+/// width, and marks that make a digit an emoji.
 fn normalize(c: char) -> Option<char> {
     let c = match c {
         '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(c) - 0xfee0).unwrap_or(c),
@@ -227,7 +227,7 @@ fn normalize(c: char) -> Option<char> {
     }
 }
 
-/// The ASCII form of a digit of another script: each range runs from its zero.
+/// Returns the ASCII form of a digit of another script. Each range begins with the script's zero.
 fn decimal_digit(c: char) -> Option<char> {
     const ZEROS: [char; 15] = [
         '٠', '۰', '߀', '०', '০', '੦', '૦', '୦', '௦', '౦', '೦', '൦', '๐', '໐', '༠',
@@ -238,7 +238,8 @@ fn decimal_digit(c: char) -> Option<char> {
     })
 }
 
-/// Letters, and the marks that Indic scripts and decomposed accents put between them.
+/// Returns whether `c` is a letter, or a mark between letters of Indic scripts and decomposed
+/// accents.
 fn is_letter(c: char) -> bool {
     c.is_alphabetic()
         || matches!(
@@ -251,8 +252,8 @@ pub(super) fn stands_alone(c: char) -> bool {
     matches!(c, '\u{3400}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}')
 }
 
-/// Signs of percentages, bounds, phone numbers, addresses, sums and questions; and numerals that
-/// are no digits, such as ½.
+/// Returns whether `c` is a sign of a percentage, bound, phone number, address, sum or question, or
+/// a numeral that is no digit, such as ½.
 fn is_unclear(c: char) -> bool {
     matches!(
         c,

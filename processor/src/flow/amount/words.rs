@@ -1,29 +1,29 @@
-//! The lexicon: what a word beside a number means. In lower case; apostrophes and hyphens part
-//! words, so "it's" is "it" and "s".
+//! The lexicon of words beside a number, in lower case. Apostrophes and hyphens separate words: "it's"
+//! is "it" and "s".
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use crate::flow::keyword::letters;
 
-/// What a word says of the number beside it.
+/// The effect of a word on the number beside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Meaning {
-    /// Changes nothing.
+    /// Has no effect.
     Filler,
-    /// Changes nothing before the number; after it, it starts a period ("7500 a month").
+    /// Has no effect before the number; starts a period after it ("7500 a month").
     Article,
-    /// A period has to follow.
+    /// Requires a period next.
     Per,
     Month,
     Monthly,
-    /// The codes it may mean.
+    /// The codes that the word may mean.
     Currency(&'static [&'static str]),
     /// A bound, a negation, another period or a count.
     Unclear,
 }
 
-/// What `word` says; none for a word that is not known.
+/// Returns the effect of `word`; none for an unknown word.
 pub(super) fn meaning(word: &str) -> Option<Meaning> {
     static LEXICON: LazyLock<HashMap<String, Meaning>> = LazyLock::new(|| {
         let currencies = CURRENCIES
@@ -34,14 +34,14 @@ pub(super) fn meaning(word: &str) -> Option<Meaning> {
     LEXICON.get(word).copied()
 }
 
-/// The exponent of ten that a word directly after a number multiplies it by.
+/// Returns the power of ten by which a word directly after a number multiplies it.
 pub(super) fn multiplier(word: &str) -> Option<u32> {
     static LEXICON: LazyLock<HashMap<String, u32>> =
         LazyLock::new(|| lexicon(MULTIPLIERS.into_iter()));
     LEXICON.get(word).copied()
 }
 
-/// The words of `lists`, also as keyboards without accents write them.
+/// Returns the words of `lists`, with and without accents.
 fn lexicon<T: Copy>(lists: impl Iterator<Item = (T, &'static str)>) -> HashMap<String, T> {
     let entries: Vec<(&str, T)> = lists
         .flat_map(|(value, words)| words.split_whitespace().map(move |word| (word, value)))
@@ -180,12 +180,12 @@ const MEANINGS: [(Meaning, &str); 11] = [
     ),
 ];
 
-/// Whether the filler `word` is a bound when it follows a number: "5000 and up", "5000元以上".
+/// Returns whether the filler `word` is a bound after a number: "5000 and up", "5000元以上".
 pub(super) fn is_bound_after(word: &str) -> bool {
     matches!(word, "up" | "上" | "상")
 }
 
-/// Whether the filler `word` may be a unit when it follows a number: "R$ 5 mi", "5 d", "5 mon".
+/// Returns whether the filler `word` may be a unit after a number: "R$ 5 mi", "5 d", "5 mon".
 pub(super) fn is_no_filler_after(word: &str) -> bool {
     matches!(word, "mi" | "mon" | "d" | "s" | "j" | "te")
 }
@@ -250,7 +250,7 @@ const CURRENCIES: [(&[&str], &str); 45] = [
     (&["pen"], "pen soles"),
 ];
 
-/// The currencies that a sign may mean.
+/// Returns the currencies that a sign may mean.
 pub(super) fn currency_sign(sign: char) -> Option<&'static [&'static str]> {
     Some(match sign {
         '$' => DOLLARS,
@@ -274,7 +274,7 @@ pub(super) fn currency_sign(sign: char) -> Option<&'static [&'static str]> {
     })
 }
 
-/// The currency of letters that stand before `$`, as in `R$`.
+/// Returns the currency of letters before `$`, as in `R$`.
 pub(super) fn dollar_prefix(word: &str) -> Option<&'static [&'static str]> {
     Some(match word {
         "r" => &["brl"],
