@@ -20,7 +20,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Version {
     pub published: Published,
-    /// Whether a conversation that begins now can follow the version.
+    /// True if a conversation that begins now can follow the version.
     pub holds: bool,
     pub conversations: Conversations,
 }
@@ -37,14 +37,12 @@ pub enum PublishError {
         "version {newest} of flow `{name}` is published already; give the document a higher version than that"
     )]
     NotNewer { name: String, newest: u32 },
-    #[error(
-        "a version can hold from {0} at the earliest, so that every processor knows of it before"
-    )]
+    #[error("a version can hold from {0} at the earliest, so that every processor knows it before")]
     TooEarly(String),
     #[error("flow `{0}` is not published; `leadstream flow list` names those that are")]
     Unknown(String),
     #[error(
-        "flow `{0}` has no earlier version to go back to; publish a mended one with a higher version"
+        "flow `{0}` has no earlier version to go back to; publish a corrected one with a higher version"
     )]
     NothingBefore(String),
     #[error(
@@ -56,7 +54,7 @@ pub enum PublishError {
     Database(#[from] Error),
 }
 
-/// The outcome of a rollback.
+/// The result of a rollback.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RolledBack {
     pub withdrawn: FlowRef,

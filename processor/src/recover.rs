@@ -56,7 +56,7 @@ pub enum RecoverError {
     #[error(transparent)]
     Plan(#[from] PlanError),
     #[error(
-        "partition {partition} halts at its offset {offset}: {reason}. Mend that and run this again: it goes on there"
+        "partition {partition} halts at its offset {offset}: {reason}. Fix that and run the command again: it continues there"
     )]
     Halted {
         partition: i32,
@@ -79,10 +79,10 @@ pub enum RecoverError {
     Delivery(#[from] ProduceError),
 }
 
-/// Recovers and reports each step to `say`. Returns none if PostgreSQL and Kafka agree.
+/// Recovers, and reports each step through `say`. Returns none if PostgreSQL and Kafka agree.
 ///
 /// # Errors
-/// [`RecoverError`].
+/// Returns [`RecoverError`].
 pub async fn recover(
     args: &Args,
     say: &(dyn Fn(String) + Sync),

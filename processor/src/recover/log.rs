@@ -141,8 +141,8 @@ impl Log {
         Ok(earliest)
     }
 
-    /// Passes key and value of every record written to `topic` since `since` (milliseconds since
-    /// 1970), or ever, to `take`.
+    /// Passes key and value of each record of `topic` to `take`. `since`, in milliseconds since 1970,
+    /// excludes older records.
     pub(super) fn scan(
         &self,
         topic: &str,

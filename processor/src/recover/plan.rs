@@ -14,7 +14,7 @@ pub enum PlanError {
     )]
     RecordsDeleted { partition: i32, next: i64, low: i64 },
     #[error(
-        "partition {partition}: PostgreSQL stands at {next}, but the log ends at {high}: the topic was made anew. To fold it from its beginning (what was folded before is known by its id), add --accept-loss"
+        "partition {partition}: PostgreSQL stands at {next}, but the log ends at {high}: the topic was created again. To fold it from its beginning (what was folded before is known by its id), add --accept-loss"
     )]
     Replaced {
         partition: i32,
@@ -30,7 +30,7 @@ pub(super) struct Plan {
     pub(super) stored: Option<i64>,
     pub(super) start: i64,
     pub(super) span: Span,
-    /// Whether anything contradicts, so that a processor would not start.
+    /// True if PostgreSQL and Kafka contradict, so that a processor would not start.
     pub(super) contradicts: bool,
 }
 
@@ -181,7 +181,7 @@ mod tests {
     fn where_that_record_is_gone_everything_published_is_in_question() {
         let gone = plan(0, Some(5), log(8, 20, Some(12)), None, true).unwrap();
         assert_eq!(reference(gone.span, log(8, 20, None)), None);
-        // Nothing is folded again, yet leads told of what is gone.
+        // Nothing is folded again, but leads showed records that the log lost.
         let all = plan(0, Some(5), log(20, 20, Some(20)), None, true).unwrap();
         assert!(all.span.start_offset < all.span.end_offset);
         assert_eq!(reference(all.span, log(20, 20, None)), None);

@@ -1,4 +1,4 @@
-//! Knows what was published before PostgreSQL lost its commits, and holds that back: pure.
+//! Holds back records that were published before PostgreSQL lost its commits: pure.
 
 use std::collections::{HashMap, HashSet};
 
@@ -68,7 +68,7 @@ impl Published {
     /// `hold_replies`, removes all replies.
     ///
     /// # Errors
-    /// A record of this processor that cannot be read.
+    /// Returns an error if a record of this processor cannot be read.
     pub(super) fn hold_back(
         &self,
         outgoing: &mut Vec<Outgoing>,

@@ -23,7 +23,7 @@ use crate::flows::Flows;
 use crate::store::Store;
 use crate::worker::commit_cycle::CommitCycle;
 
-/// How much earlier than the clock of the reference record effects may have been written.
+/// The greatest difference between the clocks of the reference record and of its effects.
 const SLACK_MS: i64 = 3_600_000;
 
 pub(super) struct Recovery<'a> {

@@ -1,4 +1,4 @@
-//! Tests what is held back, and which leads are corrected.
+//! Tests the records that are held back, and the leads that are corrected.
 
 use leadstream_kafka::Outgoing;
 use leadstream_schemas::codec::{decode, encode};
