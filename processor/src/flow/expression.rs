@@ -1,7 +1,7 @@
 //! CEL expressions over the fields: scores, conditions and validations, compiled once.
 //!
-//! What an expression may be is checked before it ever runs: its types, and the bounds of every
-//! number in it ([`types`]). So one that was accepted gives a value for all answers.
+//! The compiler checks types and the bounds of every number ([`types`]). So an accepted expression has
+//! a value for all answers.
 
 mod types;
 
@@ -14,13 +14,13 @@ use serde_json::{Map, Value};
 use super::field::Fields;
 use types::{Type, infer};
 
-/// Characters of an expression.
+/// The limit of characters in an expression.
 const MAX_SOURCE: usize = 500;
 
-/// Levels of operators and brackets. Evaluation recurses as deep, on the stack of its caller.
+/// The limit of nested operators and brackets. Evaluation recurses as deep on its caller's stack.
 const MAX_DEPTH: usize = 24;
 
-/// An unoptimized parser takes up to 170 KB for each bracket, of which it follows some hundred.
+/// The parser's stack. An unoptimized build takes up to 170 KB for each of some hundred brackets.
 const PARSER_STACK: usize = 128 * 1024 * 1024;
 
 /// The score so far, as a variable.
@@ -31,8 +31,8 @@ pub(super) const VALUE: &str = "value";
 
 static ENV: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(Env::stdlib()));
 
-/// A compiled expression. Number fields are doubles in it, whole or not, so that it meets one type
-/// only; other fields are strings; `score` is the score so far, an int.
+/// A compiled expression. Number fields are doubles, whole or not, so that each has one type; other
+/// fields are strings; `score` is the score so far, an int.
 pub(super) struct Expression {
     program: Program,
     /// The fields that it reads.
@@ -48,7 +48,7 @@ impl std::fmt::Debug for Expression {
 }
 
 impl Expression {
-    /// Compiles a score: an integer. Errors say what is wrong and how to mend it.
+    /// Compiles a score: an integer. Errors give the reason and the remedy.
     pub(super) fn score(source: &str, fields: &Fields) -> Result<Self, String> {
         match Self::compile("score", source, fields)? {
             (score, Type::Int { .. }) => Ok(score),
@@ -62,7 +62,7 @@ impl Expression {
         }
     }
 
-    /// Compiles a condition: true or false. Errors say what is wrong and how to mend it.
+    /// Compiles a condition: true or false. Errors give the reason and the remedy.
     pub(super) fn condition(source: &str, fields: &Fields) -> Result<Self, String> {
         match Self::compile("condition", source, fields)? {
             (condition, Type::Bool) => Ok(condition),
@@ -85,8 +85,8 @@ impl Expression {
         Ok((Self { program, fields }, kind))
     }
 
-    /// The score that `data` gives, within INT's limits; none when a field is missing or of
-    /// another type than the flow gives it.
+    /// Returns the score for `data`, within INT's limits; none if a field is missing or of another
+    /// type.
     pub(super) fn points(&self, data: &Map<String, Value>, score: i32) -> Option<i32> {
         match self.evaluate(data, score)? {
             cel::Value::Int(points) => {
@@ -97,7 +97,7 @@ impl Expression {
         }
     }
 
-    /// Whether `data` meets the condition. What cannot be told is not met.
+    /// Returns whether `data` meets the condition. A condition that cannot be evaluated is not met.
     pub(super) fn holds(&self, data: &Map<String, Value>, score: i32) -> bool {
         matches!(self.evaluate(data, score), Some(cel::Value::Bool(true)))
     }
@@ -127,13 +127,13 @@ impl Expression {
 
 #[cfg(test)]
 thread_local! {
-    /// Expressions that failed on this thread.
+    /// The expressions that failed on this thread.
     pub(super) static FAILURES: std::cell::RefCell<Vec<String>> =
         const { std::cell::RefCell::new(Vec::new()) };
 }
 
-/// Parses and infers on a stack of its own: the parser's recursion overflows a usual one on input
-/// far within [`MAX_SOURCE`].
+/// Parses and infers the type in a thread with a large stack. The parser's recursion would overflow a
+/// usual stack on input far below [`MAX_SOURCE`].
 fn parse(
     what: &str,
     source: &str,
@@ -186,7 +186,7 @@ fn depth(node: &IdedExpr, levels: usize) -> Result<(), String> {
                 .into_iter()
                 .try_for_each(|operand| depth(operand, levels))
         }
-        // Nothing else has parts and is allowed.
+        // No other allowed expression has parts.
         _ => Ok(()),
     }
 }

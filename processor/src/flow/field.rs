@@ -1,17 +1,17 @@
-//! What fields hold.
+//! The types of fields.
 
 use std::collections::BTreeMap;
 
 use super::amount::MAX_AMOUNT;
 
-/// What a field holds, with bounds that every accepted answer keeps.
+/// The type of a field, with bounds that every accepted answer keeps.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Kind {
     Number {
         least: f64,
         most: f64,
     },
-    /// At most so many characters.
+    /// A text of at most so many characters.
     Text {
         most: usize,
     },
@@ -36,7 +36,7 @@ impl Kind {
         }
     }
 
-    /// What holds both; none for unlike kinds.
+    /// Returns the kind that includes both; none for unlike kinds.
     pub(super) fn joined(&self, other: &Self) -> Option<Self> {
         Some(match (self, other) {
             (

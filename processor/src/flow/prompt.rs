@@ -1,14 +1,14 @@
-//! A prompt's text with placeholders: `Thanks {name}.`; `{{` and `}}` stand for braces.
+//! Renders texts with placeholders: `Thanks {name}.`; `{{` and `}}` are braces.
 
 use serde_json::{Map, Value};
 
-/// WhatsApp's limit for a text, in UTF-16 units: what it calls characters is never more.
+/// WhatsApp's limit for a text, in UTF-16 units. It counts characters, of which there are never more.
 pub(super) const MAX_BODY: usize = 4_096;
 
-/// Its limit for the text above buttons, a list or a form.
+/// WhatsApp's limit for the text above buttons, a list or a form.
 pub(super) const MAX_INTERACTIVE_BODY: usize = 1_024;
 
-/// Between texts that are said together.
+/// The separator of texts in one reply.
 pub(super) const BREAK: &str = "\n\n";
 
 /// A text in each of the flow's languages, in their order.
@@ -21,14 +21,14 @@ impl Phrase {
         template.map_or_else(String::new, |template| template.render(data))
     }
 
-    /// UTF-16 units of the longest text that it can give, in any language.
+    /// Returns the UTF-16 units of the longest rendered text, in any language.
     pub(super) fn longest(&self) -> usize {
         let longest = self.0.iter().map(Template::longest);
         longest.max().unwrap_or_default()
     }
 }
 
-/// What one substituted value may take of it; a longer one is cut, and ends in an ellipsis.
+/// The limit of one substituted value. A longer one is cut and ends in an ellipsis.
 const MAX_VALUE: usize = 200;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,7 +43,7 @@ enum Piece {
 }
 
 impl Template {
-    /// Reads a prompt. Errors say what is wrong and how to mend it.
+    /// Parses a text. Errors give the reason and the remedy.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let text = text.trim();
         if text.is_empty() {
@@ -80,7 +80,7 @@ impl Template {
         Ok(Self { pieces })
     }
 
-    /// The fields that it names.
+    /// Returns the fields of its placeholders.
     pub(super) fn fields(&self) -> impl Iterator<Item = &str> {
         self.pieces.iter().filter_map(|piece| match piece {
             Piece::Field(field) => Some(field.as_str()),
@@ -88,8 +88,8 @@ impl Template {
         })
     }
 
-    /// The text with `data`'s values in place, none of which is read for placeholders again. A
-    /// field without a value leaves nothing.
+    /// Replaces the placeholders by the values of `data`. Values have no placeholders; a field without
+    /// a value renders as nothing.
     pub(super) fn render(&self, data: &Map<String, Value>) -> String {
         let mut body = String::new();
         for piece in &self.pieces {
@@ -105,7 +105,7 @@ impl Template {
         body
     }
 
-    /// UTF-16 units of the longest text that it can give.
+    /// Returns the UTF-16 units of the longest rendered text.
     pub(super) fn longest(&self) -> usize {
         let lengths = self.pieces.iter().map(|piece| match piece {
             Piece::Literal(text) => text.encode_utf16().count(),
@@ -121,7 +121,7 @@ fn split_at_brace(text: &str) -> Option<(&str, char, &str)> {
     Some((before, brace, from.strip_prefix(brace)?))
 }
 
-/// A field's name: a JSON key, a variable in expressions, a placeholder in prompts.
+/// Returns whether `name` can be a JSON key, a variable in expressions and a placeholder.
 pub(super) fn is_field_name(name: &str) -> bool {
     name.len() <= 50
         && name.starts_with(|c: char| c.is_ascii_lowercase())

@@ -1,16 +1,16 @@
-//! The type of an expression, with bounds for its numbers: what has a type can be evaluated, for
-//! every answer, without an error.
+//! Infers the type of an expression, with bounds for its numbers. An expression with a type evaluates
+//! without an error for every answer.
 
 use cel::common::ast::{CallExpr, Expr, IdedExpr, LiteralValue, operators};
 
 use super::SCORE;
 use crate::flow::field::{Fields, Kind};
 
-/// Greater doubles are refused, so that none becomes infinite.
+/// The greatest double, so that none becomes infinite.
 const MAX_DOUBLE: f64 = 1e300;
-/// Texts that are put together.
+/// The limit of joined texts.
 const MAX_TEXT: usize = 20_000;
-/// A double as text: 300 digits before the point, and some after it.
+/// The limit of a double as text: 300 digits before the point, and some after it.
 const NUMBER_CHARS: usize = 400;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -23,12 +23,12 @@ pub(super) enum Type {
         least: f64,
         most: f64,
     },
-    /// At most so many characters.
+    /// A text of at most so many characters.
     Text {
         most: usize,
     },
     Bool,
-    /// Its length, and the type of its elements; none when it is empty.
+    /// A list with the type of its elements; none if it is empty.
     List {
         length: usize,
         of: Option<Box<Self>>,
@@ -97,7 +97,7 @@ impl Type {
     }
 }
 
-/// The type of `node`. `read` gathers the variables. Errors go on after "the score".
+/// Infers the type of `node` and collects its variables in `read`. Errors continue "the score …".
 pub(super) fn infer(
     node: &IdedExpr,
     fields: &Fields,
@@ -258,7 +258,7 @@ fn call_type(call: &CallExpr, name: &str, operands: &[Type]) -> Result<Type, Str
     }
 }
 
-/// Why there is no such call.
+/// Returns why there is no such call.
 fn unfit(name: &str, operands: &[Type]) -> String {
     const FUNCTIONS: &str =
         "`size`, `contains`, `startsWith`, `endsWith`, `int`, `double`, `string`";
@@ -316,7 +316,7 @@ fn arithmetic(name: &str, operands: &[Type]) -> Result<Type, String> {
     }
 }
 
-/// The four ends of an operation that is monotone in each operand.
+/// Returns the four corners of an operation that is monotone in each operand.
 fn corners<T: Copy>(a: T, b: T, c: T, d: T, of: impl Fn(T, T) -> T) -> [T; 4] {
     [of(a, c), of(a, d), of(b, c), of(b, d)]
 }
@@ -335,7 +335,7 @@ fn int(ends: &[i128]) -> Result<Type, String> {
 }
 
 fn double(least: f64, most: f64) -> Result<Type, String> {
-    // Also false for what is no number.
+    // False for NaN, too.
     if least >= -MAX_DOUBLE && most <= MAX_DOUBLE {
         Ok(Type::Double { least, most })
     } else {

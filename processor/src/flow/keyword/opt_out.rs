@@ -1,9 +1,9 @@
-//! The opt-outs that need not be listed in a flow document.
+//! The opt-outs that a flow document need not list.
 
 use super::key;
 
-/// Opt-outs in the flow's languages, and in English: WhatsApp's own buttons, and what people write
-/// to any business.
+/// Returns the opt-outs in the flow's languages and in English: WhatsApp's own buttons, and words that
+/// people write to any business.
 pub(in crate::flow) fn opt_outs(languages: &[String]) -> Vec<String> {
     let primary = |tag: &String| tag.split('-').next().unwrap_or_default().to_owned();
     let spoken: Vec<String> = languages.iter().map(primary).collect();
@@ -18,8 +18,8 @@ pub(in crate::flow) fn opt_outs(languages: &[String]) -> Vec<String> {
     keys
 }
 
-/// By language: words and phrases that as a whole message are never an ordinary answer. "cancel",
-/// "end", "quit" and the like can be one.
+/// The words and phrases by language. As a whole message, none is an ordinary answer. "cancel", "end"
+/// and "quit" can be one, so they are not listed.
 const OPT_OUTS: &[(&[&str], &[&str])] = &[
     (
         &["en"],
