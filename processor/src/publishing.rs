@@ -37,7 +37,9 @@ pub enum PublishError {
         "version {newest} of flow `{name}` is published already; give the document a higher version than that"
     )]
     NotNewer { name: String, newest: u32 },
-    #[error("a version can hold from {0} at the earliest, so that every processor knows it before")]
+    #[error(
+        "a version can take effect at {0} at the earliest, so that every processor knows it before"
+    )]
     TooEarly(String),
     #[error("flow `{0}` is not published; `leadstream flow list` names those that are")]
     Unknown(String),
@@ -46,7 +48,7 @@ pub enum PublishError {
     )]
     NothingBefore(String),
     #[error(
-        "{conversations} conversations follow version {} of flow `{}` and would keep it to their end; say --in-use to withdraw it for new ones",
+        "{conversations} conversations follow version {} of flow `{}` and would keep it to their end; add --in-use to withdraw it for new ones",
         .flow.version, .flow.name
     )]
     InUse { flow: FlowRef, conversations: u64 },

@@ -129,7 +129,8 @@ where
         }
         context.health.unready(part, reason);
     };
-    let available = STARTUP.retry(operation, is_transient, notify);
+    // Boxed: the future of a start-up is large.
+    let available = Box::pin(STARTUP.retry(operation, is_transient, notify));
     let available = context.shutdown.run_until_cancelled(available).await;
     available.transpose()
 }

@@ -13,16 +13,16 @@ use crate::terminal::{Ink, Style, show};
 
 #[derive(Clone, Debug, Subcommand)]
 pub(super) enum Action {
-    /// Publish a flow for new conversations; those that have begun keep their version
+    /// Publish a version of a flow for new conversations; others keep their version
     ///
-    /// It becomes active 45 seconds later at the earliest, so that every running processor has read it.
-    /// No processor is restarted. The time of a conversation's first message chooses its version, so
-    /// all processors choose the same.
+    /// It takes effect after 45 seconds at the earliest, so that every running processor has read it
+    /// before. The time of a conversation's first message chooses its version, so all processors
+    /// choose the same.
     Publish {
         /// A flow document (YAML)
         #[arg(value_name = "FILE")]
         file: PathBuf,
-        /// Time from which it is active, such as 2026-11-23T08:00:00Z
+        /// The time from which it is in effect, such as 2026-11-23T08:00:00Z
         #[arg(long, value_name = "TIME", value_parser = time)]
         from: Option<Timestamp>,
         #[command(flatten)]
@@ -38,21 +38,21 @@ pub(super) enum Action {
         /// The flow's name
         #[arg(value_name = "FLOW")]
         name: String,
-        /// The version; without it the active one
+        /// The version; the one in effect now if omitted
         #[arg(value_name = "VERSION")]
         wanted: Option<u32>,
         #[command(flatten)]
         database: DatabaseArgs,
     },
-    /// Go back to the version before: new conversations no longer follow the newest
+    /// Withdraw the newest version for new conversations, and go back to the one before
     ///
-    /// Conversations that follow it keep it to their end. If there are any, it prints their number and
-    /// changes nothing, unless --in-use is given.
+    /// Conversations that follow it keep it to their end. If there are any, the command fails with
+    /// their number, unless --in-use is given.
     Rollback {
         /// The flow's name
         #[arg(value_name = "FLOW")]
         name: String,
-        /// Go back even if conversations follow the version
+        /// Withdraw the version although conversations follow it
         #[arg(long)]
         in_use: bool,
         #[command(flatten)]
@@ -60,7 +60,7 @@ pub(super) enum Action {
     },
     /// Count the leads that reached, answered, repeated and left each step, by version
     ///
-    /// It reads the journal of every lead (the last 32 inputs by default).
+    /// Reads the journal of every lead, which has its last inputs (32 by default).
     Funnel {
         /// The flow's name
         #[arg(value_name = "FLOW")]
@@ -83,7 +83,7 @@ pub(super) async fn run(action: Action) -> anyhow::Result<()> {
             let from = publisher.publish(&flow, &text, from).await?;
             let reference = flow.reference();
             let line = format!(
-                "{} version {} holds from {}",
+                "{} version {} is in effect from {}",
                 reference.name,
                 reference.version,
                 shown(from)

@@ -182,8 +182,8 @@ impl Log {
             }))
     }
 
-    /// Returns the records of `spans` (first offset and offset after the last, by partition), as
-    /// close to the order of their times as the order within each partition permits.
+    /// Returns the records of `spans` (first offset and offset after the last, by partition). They
+    /// are as close to the order of their times as the order within each partition permits.
     pub(super) fn inputs(
         &self,
         topic: &str,

@@ -153,7 +153,7 @@ mod tests {
         };
         let again = plan(0, Some(15), log(0, 30, Some(12)), Some(begun), false).unwrap();
         assert_eq!(spans(&again), (15, 12, 20, true));
-        // What was published since it began counts, not only since where it stands by now.
+        // Records published since the recovery began count, not only those since its present offset.
         assert_eq!(reference(again.span, log(0, 30, Some(12))), Some(4));
     }
 
