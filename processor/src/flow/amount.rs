@@ -4,13 +4,15 @@
 //! if a person would read exactly one in it. In doubt it has none, and the lead is asked again:
 //!
 //! * one number, with at most one currency, multiplier ("k", "mil", "lakh") and "a month";
-//! * a single `.` or `,` before exactly three digits groups thousands ("7.500", "7,500"), before
-//!   one or two it is the decimal point; of two kinds the last one is the decimal point;
+//! * a single `.` or `,` before exactly three digits groups thousands ("7.500", "7,500");
+//! * before one or two digits it is the decimal point; of two kinds the last one is;
 //! * the words around it are in the lexicon, or the number has a currency;
-//! * no word beside the number or its currency may change it, even with a currency: an unknown word
-//!   ("5 tuhatta €", "5 € jährl."), a letter ("50 т. руб."), or a multiplier elsewhere ("5 € mil");
-//! * ranges, open bounds ("5000+", "at least"), negations, signs, percentages, dates, times,
-//!   phone numbers, other periods than a month, counts ("3 months") and questions are unclear.
+//! * no word beside the number or its currency may change it, even with a currency. Such words are
+//!   unknown ones ("5 tuhatta €", "5 € jährl."), a letter ("50 т. руб."), and a multiplier elsewhere
+//!   ("5 € mil");
+//! * ranges, open bounds ("5000+", "at least"), negations, signs, percentages and questions are
+//!   unclear;
+//! * so are dates, times, phone numbers, other periods than a month and counts ("3 months").
 
 mod numeral;
 mod token;

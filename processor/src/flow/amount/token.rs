@@ -166,8 +166,8 @@ impl Scanner<'_> {
         Some(())
     }
 
-    /// Returns whether `word`, which ends here after `before`, may be a unit of the adjacent token: an
-    /// unknown word at a sign ("MUS$ 5", "5$L"), a short filler at a number ("5d").
+    /// Returns whether `word`, which ends here after `before`, may be a unit of the adjacent
+    /// token. An unknown word is one at a sign ("MUS$ 5", "5$L"), a short filler at a number ("5d").
     fn is_glued(&self, word: &str, before: Option<char>) -> bool {
         let is_sign = |c: Option<char>| c.is_some_and(|c| words::currency_sign(c).is_some());
         if words::multiplier(word).is_some() {
@@ -252,8 +252,8 @@ pub(super) fn stands_alone(c: char) -> bool {
     matches!(c, '\u{3400}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}')
 }
 
-/// Returns whether `c` is a sign of a percentage, bound, phone number, address, sum or question, or
-/// a numeral that is no digit, such as ½.
+/// Returns whether `c` marks a percentage, bound, phone number, address, sum or question. Numerals
+/// that are no digits, such as ½, count, too.
 fn is_unclear(c: char) -> bool {
     matches!(
         c,

@@ -68,26 +68,16 @@ impl Type {
 
     fn joined(self, other: Self) -> Option<Self> {
         Some(match (self, other) {
-            (
-                Self::Int { least, most },
-                Self::Int {
-                    least: other_least,
-                    most: other_most,
-                },
-            ) => Self::Int {
-                least: least.min(other_least),
-                most: most.max(other_most),
+            (Self::Int { least: a, most: b }, Self::Int { least: c, most: d }) => Self::Int {
+                least: a.min(c),
+                most: b.max(d),
             },
-            (
-                Self::Double { least, most },
+            (Self::Double { least: a, most: b }, Self::Double { least: c, most: d }) => {
                 Self::Double {
-                    least: other_least,
-                    most: other_most,
-                },
-            ) => Self::Double {
-                least: least.min(other_least),
-                most: most.max(other_most),
-            },
+                    least: a.min(c),
+                    most: b.max(d),
+                }
+            }
             (Self::Text { most }, Self::Text { most: other }) => Self::Text {
                 most: most.max(other),
             },

@@ -2,7 +2,7 @@
 
 use super::{Amount, parse};
 
-/// What a word or letter beside a number may be: a multiplier or unit that the lexicon lacks.
+/// Words and letters beside a number that may be a multiplier or unit outside the lexicon.
 const UNKNOWN: [&str; 30] = [
     "L",
     "l",
