@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 use clap::Subcommand;
 use leadstream_processor::flow::{Flow, document_schema};
 use leadstream_processor::flows::Flows;
-use leadstream_processor::rehearsal::Script;
+use leadstream_processor::simulator::TranscriptFile;
 
 use crate::terminal::{Ink, Style, show};
 
@@ -36,7 +36,7 @@ enum Action {
     ///
     /// Each line is a message of the lead. Lines that begin with `/` are commands: `/help` lists them.
     Simulate {
-        /// A flow document (YAML); without it the default flow
+        /// A flow document (YAML); the default flow if omitted
         #[arg(value_name = "FILE")]
         file: Option<PathBuf>,
     },
@@ -57,6 +57,8 @@ enum Action {
     Published(publish::Action),
 }
 
+/// Runs a command about flows.
+///
 /// # Errors
 /// Returns an error if a document has errors, if a transcript differs, or if the database is
 /// unavailable.
@@ -125,20 +127,19 @@ fn test(files: &[PathBuf], transcripts: Option<&Path>) -> anyhow::Result<()> {
     for path in files {
         let (flow, _) = parse(path)?;
         let beside = path.with_extension("test.yaml");
-        let script = transcripts.unwrap_or(&beside);
-        let text = read(script)?;
-        let script = Script::parse(&script.display().to_string(), &text)?;
-        for outcome in script.play(&Flows::new(flow, Vec::new()))? {
+        let path = transcripts.unwrap_or(&beside);
+        let file = TranscriptFile::parse(&path.display().to_string(), &read(path)?)?;
+        for result in file.play(&Flows::new(flow, Vec::new()))? {
             played += 1;
-            if outcome.differences.is_empty() {
+            if result.differences.is_empty() {
                 let line = style.paint(Ink::Good, "ok");
-                show(&format!("{line}    {}\n", outcome.name));
+                show(&format!("{line}    {}\n", result.name));
                 continue;
             }
             differing += 1;
             let line = style.paint(Ink::Bad, "differs");
-            show(&format!("{line} {}\n", outcome.name));
-            for difference in &outcome.differences {
+            show(&format!("{line} {}\n", result.name));
+            for difference in &result.differences {
                 show(&format!("{}\n", coloured(difference, style)));
             }
         }

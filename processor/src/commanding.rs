@@ -21,7 +21,7 @@ use utoipa::ToSchema;
 use crate::engine::batch::home_key;
 use crate::engine::command::KnownCommand;
 use crate::engine::effects::{OutputTopics, outgoing};
-use crate::flow::{MAX_ASSIGNEE_CHARS, MAX_WORDS, is_assignee, is_sayable};
+use crate::flow::{MAX_ASSIGNEE_CHARS, MAX_TEXT_CHARS, is_assignee, is_sayable};
 use crate::lead::{Accounts, Address, CommandKind};
 use crate::store::StoreError;
 
@@ -274,7 +274,7 @@ fn check(id: &str, content: &Content) -> Result<(), CommandError> {
             "an assignee needs 1 to {MAX_ASSIGNEE_CHARS} characters, without surrounding blanks and control characters"
         )),
         Content::Say { body } if !is_sayable(body) => invalid(format!(
-            "WhatsApp accepts texts of 1 to {MAX_WORDS} characters without control characters"
+            "WhatsApp accepts texts of 1 to {MAX_TEXT_CHARS} characters without control characters"
         )),
         content if CommandKind::of(content).is_none() => {
             invalid("the content is not a command".to_owned())

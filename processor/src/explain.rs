@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use sqlx::PgPool;
 
-use crate::flow::{Answer, Conversation, HUMAN_HANDOFF, START};
+use crate::flow::{Conversation, HUMAN_HANDOFF, START, TurnInput};
 use crate::flows::Flows;
 use crate::lead::{
     Address, Admission, Arrival, Command, Entry, FoldError, Identities, Inbound, Journal, Lead,
@@ -35,7 +35,7 @@ pub struct Explanation {
     pub steps: Vec<Step>,
     /// The timers that fired after the last input.
     pub timers: Vec<Timer>,
-    /// When time next changes the lead if it does not write.
+    /// The due time of the lead's next timer.
     pub next_timer: Option<Timestamp>,
 }
 
@@ -157,11 +157,11 @@ fn changed(before: Option<&Conversation>, after: &Conversation) -> Map<String, V
         .iter()
         .filter(|(field, value)| before.get(*field) != Some(value))
         .map(|(field, value)| (field.clone(), value.clone()));
-    let gone = before
+    let cleared = before
         .keys()
         .filter(|field| !after.data.contains_key(*field))
         .map(|field| (field.clone(), Value::Null));
-    set.chain(gone).collect()
+    set.chain(cleared).collect()
 }
 
 /// Returns the input's content in one line.
@@ -171,16 +171,16 @@ fn says(entry: &Entry) -> String {
             Some(text) => format!("edits {} to {text:?}", amendment.message_id),
             None => format!("revokes {}", amendment.message_id),
         },
-        (None, Answer::Text(text)) => format!("{text:?}"),
-        (None, Answer::Captioned(caption)) => format!("media with the caption {caption:?}"),
-        (None, Answer::Choice { title, .. }) => format!("chooses {title:?}"),
-        (None, Answer::Takeover) => "a person of the business writes".to_owned(),
-        (None, Answer::Say { body, .. }) => format!("a person of the business says {body:?}"),
-        (None, Answer::Restart) => "a person of the business restarts the flow".to_owned(),
-        (None, Answer::Release) => "a person of the business releases the lead".to_owned(),
-        (None, Answer::Assign(Some(name))) => format!("is assigned to {name:?}"),
-        (None, Answer::Assign(None)) => "is assigned to nobody".to_owned(),
-        (None, Answer::Ignored) => "a reaction, a notice or the like".to_owned(),
+        (None, TurnInput::Text(text)) => format!("{text:?}"),
+        (None, TurnInput::Captioned(caption)) => format!("media with the caption {caption:?}"),
+        (None, TurnInput::Choice { title, .. }) => format!("chooses {title:?}"),
+        (None, TurnInput::Takeover) => "a person of the business writes".to_owned(),
+        (None, TurnInput::Say { body, .. }) => format!("a person of the business says {body:?}"),
+        (None, TurnInput::Restart) => "a person of the business restarts the flow".to_owned(),
+        (None, TurnInput::Release) => "a person of the business releases the lead".to_owned(),
+        (None, TurnInput::Assign(Some(name))) => format!("is assigned to {name:?}"),
+        (None, TurnInput::Assign(None)) => "is assigned to nobody".to_owned(),
+        (None, TurnInput::Ignored) => "a reaction, a notice or the like".to_owned(),
         (None, _) => "no text (media, a location or the like)".to_owned(),
     }
 }
@@ -198,7 +198,7 @@ fn why(step: &Replayed<'_>, data: &Map<String, Value>) -> String {
     let (was, is) = (before.map_or(START, |it| &it.state), &step.after.state);
     for (field, value) in data {
         reasons.push(match value {
-            Value::Null => format!("`{field}` is taken back"),
+            Value::Null => format!("`{field}` is cleared"),
             value => format!("read as `{field}` = {value}"),
         });
     }
@@ -215,7 +215,7 @@ fn why(step: &Replayed<'_>, data: &Map<String, Value>) -> String {
     reasons.join("; ")
 }
 
-/// Returns the words of a reply.
+/// Returns the text of a reply.
 #[must_use]
 pub fn text(content: &ReplyContent) -> String {
     match content {
@@ -228,12 +228,12 @@ pub fn text(content: &ReplyContent) -> String {
     }
 }
 
-/// The outcome of a record of `lead.inputs`, according to a journal without eviction.
+/// The result of a record of `lead.inputs`, in a journal without eviction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Became {
+pub enum RecordResult {
     Folded,
-    /// A duplicate of an input that counts.
+    /// A duplicate of an input that was folded.
     Duplicate,
     /// A merge request of another lead.
     Merge,
@@ -265,12 +265,12 @@ impl<'a> History<'a> {
     ///
     /// # Errors
     /// Returns an error if a flow is no longer published.
-    pub fn take(
+    pub fn fold(
         &mut self,
         partition: i32,
         offset: i64,
         record: LeadInput,
-    ) -> Result<Became, FoldError> {
+    ) -> Result<RecordResult, FoldError> {
         let arrival = |revision, replied| Arrival {
             partition,
             offset,
@@ -280,29 +280,29 @@ impl<'a> History<'a> {
         match Inbound::try_from(record) {
             Ok(inbound) if inbound.erases() => {
                 self.journal = Journal::default();
-                Ok(Became::Folded)
+                Ok(RecordResult::Folded)
             }
             Ok(Inbound::Message(input) | Inbound::Command(Command { input, .. })) => {
                 let admission = self
                     .journal
                     .admit(self.flows, &input, usize::MAX, || false)?;
                 let Admission::Folded { change, prompt, .. } = admission else {
-                    return Ok(Became::Duplicate);
+                    return Ok(RecordResult::Duplicate);
                 };
                 let revision = change.map(|_| self.next_revision());
                 let id = &input.order.id;
                 self.journal
                     .record_arrival(id, arrival(revision, prompt.is_some()));
-                Ok(Became::Folded)
+                Ok(RecordResult::Folded)
             }
             Ok(Inbound::Merge(merge)) => {
                 if let Some(other) = merge.closed {
                     self.journal.join(self.flows, other.journal, usize::MAX)?;
                     self.next_revision();
                 }
-                Ok(Became::Merge)
+                Ok(RecordResult::Merge)
             }
-            Err(_) => Ok(Became::Unreadable),
+            Err(_) => Ok(RecordResult::Unreadable),
         }
     }
 
@@ -314,7 +314,7 @@ impl<'a> History<'a> {
     /// Replaces the steps of PostgreSQL's journal by the steps of this history.
     ///
     /// # Errors
-    /// Returns the errors of [`Self::take`].
+    /// Returns the errors of [`Self::fold`].
     pub fn explain(self, explanation: &mut Explanation) -> Result<(), FoldError> {
         let known: BTreeMap<String, Step> = std::mem::take(&mut explanation.steps)
             .into_iter()
@@ -322,10 +322,10 @@ impl<'a> History<'a> {
             .collect();
         explanation.steps = steps(self.flows, &explanation.lead_id, &self.journal)?;
         for step in &mut explanation.steps {
-            // The engine's own bookkeeping takes precedence over conclusions from the log.
-            if let Some(noted) = known.get(&step.id).filter(|noted| noted.arrival.is_some()) {
-                step.arrival.clone_from(&noted.arrival);
-                step.reply_id.clone_from(&noted.reply_id);
+            // The engine's bookkeeping takes precedence over conclusions from the log.
+            if let Some(stored) = known.get(&step.id).filter(|it| it.arrival.is_some()) {
+                step.arrival.clone_from(&stored.arrival);
+                step.reply_id.clone_from(&stored.reply_id);
             }
         }
         Ok(())

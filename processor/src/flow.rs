@@ -1,8 +1,7 @@
-//! Holds the pure core of a conversation: a flow document, and the step that one answer makes in
-//! it.
+//! Holds the pure core of a conversation: the flow document, and the fold of one input.
 //!
-//! Nothing here does IO or reads a clock. A lead's state is the fold of [`step`] over its answers
-//! (invariant 3), so every function is total: every answer leads to a next conversation.
+//! Nothing here does IO or reads a clock. A lead's state is the fold of [`step`] over its inputs
+//! (invariant 3), so every function is total: every input leads to a next conversation.
 
 #![cfg_attr(
     not(test),
@@ -15,39 +14,42 @@
 )]
 
 pub mod amount;
-mod answer;
+mod assignment;
 mod command;
 mod conversation;
 mod document;
 mod expression;
 mod field;
 mod fold;
+mod json_schema;
 mod keyword;
-mod load;
+mod loader;
 mod prompt;
 mod read;
-mod say;
-mod schema;
+mod reply;
 mod states;
 #[cfg(test)]
 mod tests;
 mod time;
+mod turn_input;
 
 use std::time::Duration;
 
 use leadstream_schemas::FlowRef;
 
-pub use answer::{Answer, Place};
-pub use command::{MAX_ASSIGNEE_CHARS, MAX_WORDS, RejectReason, is_assignee, is_sayable};
-pub use conversation::{Aside, Conversation};
+pub use assignment::{MAX_ASSIGNEE_CHARS, is_assignee};
+pub(crate) use assignment::{assignment_hash, fnv};
+pub use command::{MAX_TEXT_CHARS, RejectReason, is_sayable};
+pub use conversation::{Conversation, InternalState};
+pub(crate) use document::{Item, OneOrMany};
 pub use fold::{Step, step, step_without_reply};
-pub(crate) use fold::{assignment_hash, fnv};
-pub use load::{Checked, Finding, FlowError};
-pub use say::numbered;
-pub use schema::document_schema;
+pub use json_schema::document_schema;
+pub use loader::{Checked, Finding, FlowError};
+pub use reply::numbered;
 pub use states::{COLD, ERASED, HUMAN_HANDOFF, MERGED, OPTED_OUT, START};
 pub use time::{Fired, fire, fire_due_timers, next_due, parse_duration};
 pub(crate) use time::{WINDOW, later};
+pub use turn_input::{Place, TurnInput};
 
 use expression::Expression;
 use prompt::Phrase;
@@ -114,7 +116,7 @@ struct FlowStep {
     state: String,
     /// The prompt on arrival.
     prompt: Option<Phrase>,
-    /// Whether arriving completes the qualification.
+    /// True if arriving completes the qualification.
     completes: bool,
     /// The rules that assign an arriving lead, unless it is assigned already; tried in order.
     assign: Vec<Assignment>,
@@ -125,7 +127,7 @@ struct FlowStep {
 struct Assignment {
     /// The condition; none means always.
     when: Option<Expression>,
-    /// The candidates, never empty: the lead's assignment hash chooses one.
+    /// The candidates, never empty: the lead's hash chooses one.
     to: Vec<String>,
 }
 
@@ -133,8 +135,8 @@ struct Assignment {
 #[expect(clippy::large_enum_variant, reason = "there are a few steps in all")]
 enum Role {
     Ask(Question),
-    /// Goes on at once. Every loop has a question in it.
-    Pass {
+    /// Goes on at once. Every loop has a question in it, so a conversation never stays here.
+    Automatic {
         score: Option<Expression>,
         next: Next,
     },
@@ -155,8 +157,8 @@ struct Question {
     valid: Option<Expression>,
     score: Option<Expression>,
     next: Next,
-    /// The limit of messages in a row that are no answer, and the target of the last; none: a
-    /// person.
+    /// The limit of messages in a row that are no answer, and the next step then; none hands off to
+    /// a person.
     limit: u32,
     at_limit: Option<String>,
 }
@@ -191,13 +193,13 @@ impl Flow {
     /// # Errors
     /// Returns [`FlowError`], the first error, with its place and how to fix it.
     pub fn parse(file: &str, text: &str) -> Result<Self, FlowError> {
-        load::first_error(file, text)
+        loader::first_error(file, text)
     }
 
     /// Reads a flow document and returns all its errors and warnings.
     #[must_use]
     pub fn check(file: &str, text: &str) -> Checked {
-        load::check(file, text)
+        loader::check(file, text)
     }
 
     /// Returns the name and version that conversations keep.
@@ -230,13 +232,13 @@ impl Flow {
     /// Returns how well the flow fits a first message: a greater value fits better. Returns none if
     /// something else chooses the flow, and 0 for the fallback.
     #[must_use]
-    pub fn fits(&self, referral: Option<&str>, number: &str, answer: &Answer) -> Option<u8> {
+    pub fn fits(&self, referral: Option<&str>, number: &str, input: &TurnInput) -> Option<u8> {
         let by = &self.chosen_by;
         let has = |list: &[String], word: &str| list.iter().any(|known| known == word);
         if referral.is_some_and(|source| has(&by.referrals, source)) {
             return Some(3);
         }
-        if self.is_said(&by.keywords, answer) {
+        if self.is_keyword(&by.keywords, input) {
             return Some(2);
         }
         if has(&by.numbers, number) {

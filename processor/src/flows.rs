@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use leadstream_schemas::{FlowRef, Timestamp};
 
-use crate::flow::{Answer, DEFAULT_FLOW, Flow, FlowError};
+use crate::flow::{DEFAULT_FLOW, Flow, FlowError, TurnInput};
 
 /// The least time between a publication or withdrawal and its effect. Every processor reads the
 /// change within this time, before it folds an input that the change concerns.
@@ -162,7 +162,7 @@ impl Flows {
     /// Never: `first` was put into the map with it.
     #[must_use]
     #[expect(clippy::expect_used, reason = "both are built together in `of`")]
-    pub fn choose(&self, at: Timestamp, origin: Origin<'_>, answer: &Answer) -> &Flow {
+    pub fn choose(&self, at: Timestamp, origin: Origin<'_>, answer: &TurnInput) -> &Flow {
         let mut seen = BTreeSet::new();
         let mut best: Option<(u8, &Flow)> = None;
         let newest_first = self.timeline.iter().rev().filter(|held| held.holds(at));
@@ -210,7 +210,7 @@ mod tests {
     }
 
     fn chosen(flows: &Flows, at: i64, origin: Origin<'_>, text: &str) -> (String, u32) {
-        let answer = Answer::Text(text.to_owned());
+        let answer = TurnInput::Text(text.to_owned());
         let flow = flows.choose(Timestamp::from_secs(at), origin, &answer);
         (flow.reference().name, flow.reference().version)
     }

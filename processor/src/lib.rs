@@ -17,10 +17,10 @@ mod maintenance;
 mod metrics;
 pub mod publishing;
 pub mod recover;
-pub mod rehearsal;
 pub mod repartition;
 mod service;
 mod settings;
+pub mod simulator;
 mod store;
 mod worker;
 

@@ -1,7 +1,7 @@
 //! Generates conversations and the results that the pure fold expects.
 
 use leadstream_harness::NUMBER;
-use leadstream_processor::flow::{Answer, Conversation, DEFAULT_FLOW, Flow};
+use leadstream_processor::flow::{Conversation, DEFAULT_FLOW, Flow, TurnInput};
 use leadstream_processor::flows::Flows;
 use leadstream_processor::lead::{OrderKey, fold};
 use leadstream_sandbox::webhook::{BusinessNumber, MetaWebhook, Person, wamid};
@@ -116,7 +116,7 @@ impl Script {
         for said in &self.said {
             let answer = said
                 .text
-                .map_or(Answer::Other, |text| Answer::Text(text.to_owned()));
+                .map_or(TurnInput::Other, |text| TurnInput::Text(text.to_owned()));
             let order = OrderKey {
                 at: said.sent_at,
                 received_at: said.sent_at,

@@ -1,4 +1,4 @@
-//! Runs `leadstream flow simulate`: the terminal is a lead's phone, and time passes on request.
+//! `leadstream flow simulate`: the terminal is a lead's phone, and commands advance the time.
 
 use std::io::{self, BufRead, IsTerminal};
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use leadstream_processor::flow::{DEFAULT_FLOW, Flow, parse_duration};
 use leadstream_processor::flows::Flows;
-use leadstream_processor::rehearsal::{Rehearsal, spoken};
+use leadstream_processor::simulator::{Simulator, plain_text};
 use leadstream_schemas::Content;
 use leadstream_schemas::input::MediaType;
 
@@ -25,11 +25,11 @@ const HELP: &str = "\
 /state             shows state, score and data
 ";
 
-/// The meaning of a line.
+/// A parsed line.
 #[derive(Debug, PartialEq)]
 enum Line {
     Send(Content),
-    /// Messages within one second.
+    /// Messages within a second.
     Burst(Vec<Content>),
     Release,
     Wait(Duration),
@@ -46,7 +46,7 @@ pub(super) fn run(file: Option<&Path>) -> anyhow::Result<()> {
     let flows = Flows::new(flow, Vec::new());
     let style = Style::stdout();
     let is_terminal = io::stdin().is_terminal();
-    let mut play = Rehearsal::new(&flows);
+    let mut simulator = Simulator::new(&flows);
     let prompt = || {
         if is_terminal {
             show(&style.paint(Ink::Lead, "lead  "));
@@ -68,73 +68,73 @@ pub(super) fn run(file: Option<&Path>) -> anyhow::Result<()> {
         if !is_terminal {
             show(&format!("{}{line}\n", style.paint(Ink::Lead, "lead  ")));
         }
-        run_line(&mut play, read(&line), style)?;
+        run_line(&mut simulator, parse_line(&line), style)?;
         prompt();
     }
-    play.settle();
-    print_replies(&mut play, style);
+    simulator.send_waiting_reply();
+    show_replies(&mut simulator, style);
     Ok(())
 }
 
-fn run_line(play: &mut Rehearsal<'_>, line: Line, style: Style) -> anyhow::Result<()> {
-    let before = play.conversation().map(|it| it.state.clone());
+fn run_line(simulator: &mut Simulator<'_>, line: Line, style: Style) -> anyhow::Result<()> {
+    let before = simulator.conversation().map(|it| it.state.clone());
     match line {
         Line::Send(content) => {
-            play.advance(Duration::from_secs(10))?;
-            print_replies(play, style);
-            play.send(&content)?;
-            play.settle();
+            simulator.advance(Duration::from_secs(10))?;
+            show_replies(simulator, style);
+            simulator.send(&content)?;
+            simulator.send_waiting_reply();
         }
         Line::Burst(contents) => {
-            play.advance(Duration::from_secs(10))?;
-            print_replies(play, style);
+            simulator.advance(Duration::from_secs(10))?;
+            show_replies(simulator, style);
             for content in contents {
-                play.advance(Duration::from_millis(100))?;
-                play.send(&content)?;
+                simulator.advance(Duration::from_millis(100))?;
+                simulator.send(&content)?;
             }
-            play.settle();
+            simulator.send_waiting_reply();
         }
         Line::Release => {
-            play.command(&Content::Release)?;
-            play.settle();
+            simulator.command(&Content::Release)?;
+            simulator.send_waiting_reply();
         }
         Line::Wait(time) => {
-            play.settle();
-            play.advance(time)?;
+            simulator.send_waiting_reply();
+            simulator.advance(time)?;
         }
         Line::State => {
-            if let Some(it) = play.conversation() {
+            if let Some(it) = simulator.conversation() {
                 let data = serde_json::Value::Object(it.data.clone());
-                print_note(&format!("{}, score {}, {data}", it.state, it.score), style);
+                show_note(&format!("{}, score {}, {data}", it.state, it.score), style);
             }
         }
         Line::Help => show(HELP),
-        Line::Wrong(reason) => print_note(&reason, style),
+        Line::Wrong(reason) => show_note(&reason, style),
     }
-    print_replies(play, style);
-    if let Some(now) = play.conversation()
+    show_replies(simulator, style);
+    if let Some(now) = simulator.conversation()
         && before.as_ref() != Some(&now.state)
     {
-        print_note(&now.state, style);
+        show_note(&now.state, style);
     }
     Ok(())
 }
 
-fn print_replies(play: &mut Rehearsal<'_>, style: Style) {
-    for reply in play.heard() {
-        let text = spoken(reply);
+fn show_replies(simulator: &mut Simulator<'_>, style: Style) {
+    for reply in simulator.take_sent_replies() {
+        let text = plain_text(reply);
         let lines: Vec<String> = text.lines().map(|line| wrap(line, 6)).collect();
         let text = lines.join("\n      ");
         show(&format!("{}{text}\n", style.paint(Ink::Bot, "bot   ")));
     }
 }
 
-fn print_note(text: &str, style: Style) {
+fn show_note(text: &str, style: Style) {
     let text = style.paint(Ink::Faint, &format!("({text})"));
     show(&format!("      {text}\n"));
 }
 
-fn read(line: &str) -> Line {
+fn parse_line(line: &str) -> Line {
     let line = line.trim();
     let text = |body: &str| Content::Text {
         body: body.to_owned(),
@@ -203,15 +203,21 @@ mod tests {
     #[test]
     fn a_line_is_a_message_or_a_command() {
         let hi = Content::Text { body: "Hi".into() };
-        assert_eq!(read(" Hi "), Line::Send(hi.clone()));
-        assert_eq!(read("/burst Hi | Hi"), Line::Burst(vec![hi.clone(), hi]));
-        assert_eq!(read("/wait 90m"), Line::Wait(Duration::from_secs(5400)));
+        assert_eq!(parse_line(" Hi "), Line::Send(hi.clone()));
+        assert_eq!(
+            parse_line("/burst Hi | Hi"),
+            Line::Burst(vec![hi.clone(), hi])
+        );
+        assert_eq!(
+            parse_line("/wait 90m"),
+            Line::Wait(Duration::from_secs(5400))
+        );
         assert!(matches!(
-            read("/location 1.5, 2"),
+            parse_line("/location 1.5, 2"),
             Line::Send(Content::Location { .. })
         ));
         for wrong in ["/wait", "/wait long", "/location here", "/what"] {
-            assert!(matches!(read(wrong), Line::Wrong(_)), "{wrong}");
+            assert!(matches!(parse_line(wrong), Line::Wrong(_)), "{wrong}");
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use anyhow::ensure;
 use leadstream_kafka::KafkaArgs;
 use leadstream_kafka::partitioner::partition_of;
-use leadstream_processor::explain::{Became, Explanation, History, text};
+use leadstream_processor::explain::{Explanation, History, RecordResult, text};
 use leadstream_processor::flows::Flows;
 use leadstream_schemas::codec::decode;
 use leadstream_schemas::{LeadEvent, LeadInput, MessageStatus, Reply, Timestamp, Topic};
@@ -103,16 +103,16 @@ fn inputs(
         };
         let (at, id) = (input.received_at, input.id.clone());
         let became = if record.key() == Some(home.as_slice()) {
-            history.take(record.partition(), record.offset(), input)?
+            history.fold(record.partition(), record.offset(), input)?
         } else {
-            Became::Elsewhere
+            RecordResult::Elsewhere
         };
         let what = match became {
-            Became::Folded => return Ok(()),
-            Became::Duplicate => "a copy: no effect",
-            Became::Merge => "from a lead that is the same person",
-            Became::Elsewhere => "under another of the lead's ids",
-            Became::Unreadable => "not understood: see the dead letters",
+            RecordResult::Folded => return Ok(()),
+            RecordResult::Duplicate => "a copy: no effect",
+            RecordResult::Merge => "from a lead that is the same person",
+            RecordResult::Elsewhere => "under another of the lead's ids",
+            RecordResult::Unreadable => "not understood: see the dead letters",
         };
         seen.push(TopicRecord::new(record, at, id, what.into()));
         Ok(())

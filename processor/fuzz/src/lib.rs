@@ -1,6 +1,5 @@
-//! What must hold of every flow document and of every expression in one: it is refused with a place
-//! in it, or a lead can live in it. Time and memory are bounded by whoever calls: the fuzzers in `bin`
-//! (`make fuzz`), and the tests here.
+//! Checks flow documents and their expressions. Each is refused with a place, or a conversation can go
+//! on in it. The callers bound time and memory: the fuzzers in `bin` (`make fuzz`), and the tests.
 
 #[cfg(test)]
 mod tests;
@@ -8,12 +7,12 @@ mod tests;
 use std::time::Duration;
 
 use leadstream_processor::flow::{
-    Answer, COLD, Checked, Conversation, Flow, HUMAN_HANDOFF, OPTED_OUT, fire_due_timers, step,
+    COLD, Checked, Conversation, Flow, HUMAN_HANDOFF, OPTED_OUT, TurnInput, fire_due_timers, step,
 };
 use leadstream_schemas::{Content, Timestamp};
 
 const BEGIN: Timestamp = Timestamp::from_secs(1_800_000_000);
-/// What a lead says, again and again: some of it answers any question.
+/// The messages of the lead, in a loop. Any question accepts some of them.
 const SAID: [&str; 8] = [
     "Hi",
     "7,500.50",
@@ -26,10 +25,11 @@ const SAID: [&str; 8] = [
 ];
 const ROUNDS: usize = 4;
 
-/// The document.
+/// Checks a document.
 ///
 /// # Panics
-/// When it is neither refused in due form nor a flow that a lead can live in.
+/// Panics if the document is neither refused with a place nor a flow in which a conversation can go
+/// on.
 pub fn document(input: &[u8]) {
     let text = String::from_utf8_lossy(input);
     let Checked { flow, findings } = Flow::check("fuzzed.yaml", &text);
@@ -44,14 +44,14 @@ pub fn document(input: &[u8]) {
     let errors = findings.iter().filter(|finding| finding.is_error).count();
     assert_eq!(flow.is_none(), errors > 0);
     if let Some(flow) = flow {
-        live(&flow);
+        run(&flow);
     }
 }
 
-/// A document whose score, condition and validation are the expression.
+/// Checks a document whose score, condition and validation are the expression.
 ///
 /// # Panics
-/// As [`document`].
+/// Panics as [`document`] does.
 pub fn expression(input: &[u8]) {
     let source = serde_json::Value::from(String::from_utf8_lossy(input)).to_string();
     let expressions = [
@@ -67,8 +67,8 @@ pub fn expression(input: &[u8]) {
     }
 }
 
-/// Whatever is said, and however long nothing is, the conversation is in a state of its flow.
-fn live(flow: &Flow) {
+/// Checks that after any message or silence the conversation is in a state of its flow.
+fn run(flow: &Flow) {
     let mut conversation = Conversation::start(flow);
     let mut now = BEGIN;
     let said = SAID.map(|body| Content::Text { body: body.into() });
@@ -76,7 +76,7 @@ fn live(flow: &Flow) {
         provider_type: None,
     };
     for content in std::iter::repeat_n(said.iter().chain([&other]), ROUNDS).flatten() {
-        conversation = step(flow, &conversation, now, &Answer::from(content)).conversation;
+        conversation = step(flow, &conversation, now, &TurnInput::from(content)).conversation;
         is_somewhere(flow, &conversation);
         now = Timestamp::from_millis(now.millis() + millis(Duration::from_secs(3600)));
         let fired = fire_due_timers(flow, &mut conversation, now).len();

@@ -1,5 +1,5 @@
-//! The seeds, and shapes that are known to be hostile. Each is dealt with within seconds, and all of
-//! them within the memory of one process.
+//! Tests the seeds and hostile documents. Each takes seconds at most, and all fit in the memory of one
+//! process.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use leadstream_processor::flow::Flow;
 
 use super::{document, expression};
 
-/// For an unoptimized build on a busy machine; a fuzzer's bound is 10 s.
+/// The bound of an unoptimized build on a busy machine; a fuzzer has 10 s.
 const WITHIN: Duration = Duration::from_secs(60);
 const MOST_BYTES: u64 = 768 << 20;
 
@@ -22,7 +22,7 @@ fn timed(what: &str, check: impl FnOnce()) {
     assert!(took < WITHIN, "{what} took {took:?}");
 }
 
-/// The most memory that this process has had.
+/// Returns the peak memory of this process.
 fn peak_bytes() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
@@ -30,7 +30,7 @@ fn peak_bytes() -> u64 {
     kilobytes.parse::<u64>().unwrap() << 10
 }
 
-/// Refused, and why.
+/// Checks that a document is refused, with the reason.
 fn refused(what: &str, text: &str) -> String {
     let mut reason = String::new();
     timed(what, || {
@@ -38,7 +38,7 @@ fn refused(what: &str, text: &str) -> String {
         let error = Flow::parse("hostile.yaml", text).expect_err(what);
         reason = error.to_string();
     });
-    assert!(reason.len() < 1000, "{what} is told at length: {reason}");
+    assert!(reason.len() < 1000, "{what} has a long reason: {reason}");
     reason
 }
 

@@ -106,14 +106,15 @@ impl LeadRef {
         let conversation = lead.journal.conversation();
         let flow: Option<&FlowRef> = conversation.map(|it| &it.flow);
         let state = lead.state().unwrap_or(START).to_owned();
-        let left_off = conversation.and_then(|it| it.aside.left_off.clone());
         LeadView {
             lead_id: self.lead_id.clone(),
             wa_id: ids.wa_id.clone(),
             user_id: ids.user_id.clone(),
             lid: ids.lid.clone(),
             name: lead.name().map(ToOwned::to_owned),
-            step: left_off.unwrap_or_else(|| state.clone()),
+            step: conversation
+                .map_or(&*state, Conversation::open_step)
+                .to_owned(),
             state,
             score: conversation.map_or(0, |it| it.score),
             is_completed: conversation.is_some_and(|it| it.is_completed),

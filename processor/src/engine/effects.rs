@@ -13,7 +13,7 @@ use leadstream_schemas::{
     SyncPriority, Timestamp, Topic,
 };
 
-use crate::flow::{Answer, START, numbered};
+use crate::flow::{START, TurnInput, numbered};
 use crate::lead::Lead;
 
 /// Names of topics and ids of schemas for the published records.
@@ -130,14 +130,19 @@ impl Silence {
 
     /// Returns which earlier replies `input` withdraws when it changes the lead's silence from
     /// `self` to `after`. A notice replaces prompts without a withdrawal.
-    pub(crate) fn withdrawal(self, after: Self, input: &Answer, says: bool) -> Option<Withdrawal> {
+    pub(crate) fn withdrawal(
+        self,
+        after: Self,
+        input: &TurnInput,
+        says: bool,
+    ) -> Option<Withdrawal> {
         match (self, after) {
             (before, Self::OptedOut) if before != after => {
                 Some((WithdrawScope::All, WithdrawReason::Stop))
             }
             (before, Self::HandedOver) if before != after && !says => {
                 let reason = match input {
-                    Answer::Takeover => WithdrawReason::Takeover,
+                    TurnInput::Takeover => WithdrawReason::Takeover,
                     _ => WithdrawReason::HandOff,
                 };
                 Some((WithdrawScope::Prompts, reason))

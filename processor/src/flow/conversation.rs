@@ -1,4 +1,4 @@
-//! All that the fold computes of a lead.
+//! The state of a conversation.
 
 use leadstream_schemas::{FlowRef, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -6,11 +6,11 @@ use serde_json::{Map, Value};
 
 use super::{COLD, Flow, HUMAN_HANDOFF, OPTED_OUT, START};
 
-/// All that the fold computes of a lead. Stored as MessagePack arrays and compared with `==`, so
-/// fields are only ever added at the end, with a default.
+/// The result of folding a lead's inputs. Stored as a MessagePack array: add fields only at the
+/// end, with a default.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Conversation {
-    /// The version that it follows to its end.
+    /// The version that the conversation follows to its end.
     pub flow: FlowRef,
     pub state: String,
     pub score: i32,
@@ -18,45 +18,46 @@ pub struct Conversation {
     /// The answers by field.
     pub data: Map<String, Value>,
     #[serde(default)]
-    pub aside: Aside,
-    /// Who of the business looks after the lead.
+    pub internal: InternalState,
+    /// The sales representative to whom the lead is assigned.
     #[serde(default)]
     pub assignee: Option<String>,
 }
 
-/// What events and reports do not tell. As a stored form it only grows at the end, with defaults.
+/// The part of a conversation that events and reports do not show. Stored as a MessagePack array:
+/// add fields only at the end, with a default.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Aside {
-    /// Messages in a row that were no answer to the open question.
+pub struct InternalState {
+    /// The number of messages in a row that were no answer to the open question.
     pub tries: u32,
-    /// The state to go on from, while `state` is none of the flow's.
-    pub left_off: Option<String>,
-    /// When the lead wrote last: WhatsApp's window is open for 24 hours from then.
-    pub wrote_at: Option<Timestamp>,
-    /// Since when the bot has waited for an answer.
-    pub waits_since: Option<Timestamp>,
-    /// Whether the lead was nudged since.
+    /// The step to resume, while the conversation is suspended.
+    pub resume_step: Option<String>,
+    /// The time of the lead's last message: WhatsApp's window is open for 24 hours from then.
+    pub last_message_at: Option<Timestamp>,
+    /// The time since which the bot waits for an answer.
+    pub waiting_since: Option<Timestamp>,
+    /// True if the lead was nudged since then.
     pub nudged: bool,
-    /// When a person of the business wrote last, while they have the lead.
-    pub person_at: Option<Timestamp>,
-    /// The text that was accepted last, while its writer cannot have seen what was asked next.
+    /// The time of a person's last message, during a takeover.
+    pub takeover_at: Option<Timestamp>,
+    /// The last accepted text, while its writer cannot have seen the next question.
     pub last_text: Option<LastText>,
-    /// Chooses one of several sales representatives. A hash of the first input's id, so that leads
-    /// are spread evenly. Set only if the flow assigns leads.
+    /// The hash of the lead's first input. It chooses among sales representatives, so that leads are
+    /// spread evenly. Set only if the flow assigns leads.
     pub assignment_hash: Option<u32>,
 }
 
-/// A text that another one, sent right after it, may belong to.
+/// An accepted text that the next message may continue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LastText {
     pub at: Timestamp,
-    /// The field that it filled, if that takes any text.
+    /// The field that the text filled, if the question takes any text.
     pub field: Option<String>,
 }
 
 impl Conversation {
-    /// The conversation before the first message.
+    /// Returns the conversation before the first message.
     #[must_use]
     pub fn start(flow: &Flow) -> Self {
         Self {
@@ -65,12 +66,12 @@ impl Conversation {
             score: 0,
             is_completed: false,
             data: Map::new(),
-            aside: Aside::default(),
+            internal: InternalState::default(),
             assignee: None,
         }
     }
 
-    /// Whether events and reports would tell the two apart.
+    /// Returns whether events and reports would differ.
     #[must_use]
     pub fn differs(&self, other: &Self) -> bool {
         self.state != other.state
@@ -81,40 +82,46 @@ impl Conversation {
             || self.assignee != other.assignee
     }
 
-    /// Whether a person of the business has the lead, so that the bot is silent.
+    /// Returns whether a person of the business has the lead, so that the bot is silent.
     #[must_use]
     pub fn is_handed_over(&self) -> bool {
-        self.state == HUMAN_HANDOFF || self.aside.person_at.is_some()
+        self.state == HUMAN_HANDOFF || self.internal.takeover_at.is_some()
     }
 
+    /// Returns whether the lead wants no messages.
     #[must_use]
     pub fn is_opted_out(&self) -> bool {
         self.state == OPTED_OUT
     }
 
-    /// Leaves the flow for `state`, to go on from here later.
-    pub(super) fn leave(&mut self, state: &str) {
-        if !self.is_left() {
-            self.aside.left_off = Some(self.state.clone());
+    /// Returns the step at which the conversation is, or which it resumes.
+    #[must_use]
+    pub fn open_step(&self) -> &str {
+        self.internal.resume_step.as_ref().unwrap_or(&self.state)
+    }
+
+    /// Suspends the flow at its current step, in a `state` that is no step.
+    pub(super) fn suspend(&mut self, state: &str) {
+        if !self.is_suspended() {
+            self.internal.resume_step = Some(self.state.clone());
         }
         state.clone_into(&mut self.state);
-        self.aside.tries = 0;
-        self.aside.last_text = None;
+        self.internal.tries = 0;
+        self.internal.last_text = None;
     }
 
-    /// Goes on where it left off, at `at`.
-    pub(super) fn go_on(&mut self, at: Timestamp) {
-        if let Some(state) = self.aside.left_off.take() {
+    /// Resumes the flow at the suspended step.
+    pub(super) fn resume(&mut self, at: Timestamp) {
+        if let Some(state) = self.internal.resume_step.take() {
             self.state = state;
         }
-        self.aside.person_at = None;
-        self.aside.tries = 0;
-        self.aside.waits_since = Some(at);
-        self.aside.nudged = false;
+        self.internal.takeover_at = None;
+        self.internal.tries = 0;
+        self.internal.waiting_since = Some(at);
+        self.internal.nudged = false;
     }
 
-    /// Whether it is in a state that is no step of the flow.
-    fn is_left(&self) -> bool {
+    fn is_suspended(&self) -> bool {
         [HUMAN_HANDOFF, COLD, OPTED_OUT].contains(&self.state.as_str())
     }
 }

@@ -1,24 +1,26 @@
-//! The flow document as it is written, each part with its place for errors. Its JSON Schema is
-//! made from these types.
+//! The flow document in YAML, each part with its place for errors. Its JSON Schema is generated
+//! from these types.
 
 mod assign;
 mod expect;
-mod words;
+mod languages;
+mod one_or_many;
 
-use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_saphyr::Spanned;
 
-pub(super) use assign::Assign;
+pub(super) use assign::{Assign, Assignee};
 pub(super) use expect::{
     ChoiceDocument, DateDocument, Expect, FormDocument, FormKind, NumberDocument, OptionDocument,
     TextDocument,
 };
-pub(super) use words::{Languages, Lists, Words};
+pub(super) use languages::{Language, Languages, LocalizedText, LocalizedWords};
+pub(crate) use one_or_many::{Item, OneOrMany};
 
 /// A qualification flow of Leadstream.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -30,47 +32,55 @@ pub(super) struct Document {
     pub(super) name: Spanned<String>,
     /// A whole number from 1. A published version never changes: a changed document needs a higher
     /// one.
-    // Read as text so that the loader can say what is wrong with it.
+    // Read as text, so that the loader reports errors with their place.
     #[schemars(with = "u32", range(min = 1))]
     pub(super) version: Spanned<String>,
-    /// The languages that it is written in, such as `en` or `[en, es]`; the first is used until
-    /// the field `language` holds another of them.
+    /// The languages of the texts, such as `en` or `[en, es]`. The first is the default; the field
+    /// `language` chooses another.
     #[schemars(with = "Languages")]
     pub(super) language: Spanned<Languages>,
-    /// The step that a first message leads to, whatever it says.
+    /// The step after a lead's first message.
     #[schemars(with = "String")]
     pub(super) start: Spanned<String>,
-    /// When a conversation follows this flow rather than another; without it, when no other does.
+    /// The conditions by which a first message chooses this flow; if empty, the flow is the
+    /// fallback.
     #[serde(default)]
     pub(super) chosen_by: ChosenBy,
-    /// Words that come before the flow, as the whole message only, in any case.
+    /// Words that take precedence over the step, if they are the whole message, in any case.
     #[serde(default)]
     pub(super) keywords: Keywords,
-    /// What is said outside of steps.
+    /// The texts outside of steps.
     #[serde(default)]
     pub(super) messages: Messages,
-    /// How often a question is asked of a lead that does not answer it.
+    /// The limit of messages that do not answer a question.
     pub(super) tries: Option<TriesDocument>,
-    /// What time does to a conversation.
+    /// The timers of a silent conversation.
     #[serde(default)]
     pub(super) timers: TimersDocument,
-    /// How long a reply waits for a further message, so that three quick ones get one answer: `1s`
-    /// by default, at most `30s`.
+    /// The time that a reply waits for a further message, so that three quick messages get one
+    /// reply: `1s` by default, at most `30s`.
     #[schemars(with = "Option<String>")]
     pub(super) burst_wait: Option<Spanned<String>>,
-    /// The steps by name. A lead's state is the name of the step whose answer is due.
+    /// The steps by name. A lead's state is the name of its step.
     #[schemars(with = "Steps")]
     pub(super) steps: Spanned<Steps>,
 }
 
-/// A conversation follows the first flow, by name, that its first message chooses.
+impl Document {
+    pub(super) fn steps(&self) -> &[(Spanned<String>, StepDocument)] {
+        &self.steps.value.0
+    }
+}
+
+/// The conditions of a first message. A referral takes precedence over a keyword, a keyword over a
+/// number; of equals, the flow that was published last counts.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct ChosenBy {
     /// Ids of the ads or posts that led to the message (`referral.source_id`).
     #[schemars(with = "Vec<String>")]
     pub(super) referrals: Vec<Spanned<String>>,
-    /// The whole message.
+    /// Whole messages.
     #[schemars(with = "Vec<String>")]
     pub(super) keywords: Vec<Spanned<String>>,
     /// Business numbers: the Cloud API's `phone_number_id`, or the name of a WASenderApi session.
@@ -78,126 +88,124 @@ pub(super) struct ChosenBy {
     pub(super) numbers: Vec<Spanned<String>>,
 }
 
-/// Each a list of words, or one list for each language. A word counts when it is the whole message,
-/// whatever its case, accents, punctuation or emoji.
+/// Each is a list of words, or one list for each language. A word counts if it is the whole message;
+/// case, accents, punctuation and emoji are ignored.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Keywords {
-    /// Begins the flow anew, also while a person has the lead.
-    #[schemars(with = "Lists")]
-    pub(super) restart: Option<Spanned<Lists>>,
-    /// No more messages are sent. Usual opt-outs of the flow's languages and of English, such as
-    /// `STOP` and `Unsubscribe`, count in any case, unless they are an option of the open question.
-    #[schemars(with = "Lists")]
-    pub(super) stop: Option<Spanned<Lists>>,
-    /// Takes STOP back, as `START` does in every flow. Else it is an ordinary answer.
-    #[schemars(with = "Lists")]
-    pub(super) start: Option<Spanned<Lists>>,
+    /// Restarts the flow, also while a person has the lead.
+    #[schemars(with = "LocalizedWords")]
+    pub(super) restart: Option<Spanned<LocalizedWords>>,
+    /// Stops all messages. Usual opt-outs of the flow's languages and of English, such as `STOP` and
+    /// `Unsubscribe`, also count, unless they are an option of the open question.
+    #[schemars(with = "LocalizedWords")]
+    pub(super) stop: Option<Spanned<LocalizedWords>>,
+    /// Revokes STOP, as `START` does in every flow. Without STOP it is an ordinary answer.
+    #[schemars(with = "LocalizedWords")]
+    pub(super) start: Option<Spanned<LocalizedWords>>,
     /// Asks for a person.
-    #[schemars(with = "Lists")]
-    pub(super) human: Option<Spanned<Lists>>,
+    #[schemars(with = "LocalizedWords")]
+    pub(super) human: Option<Spanned<LocalizedWords>>,
 }
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Messages {
     /// Confirms STOP.
-    #[schemars(with = "Words")]
-    pub(super) stopped: Option<Spanned<Words>>,
+    #[schemars(with = "LocalizedText")]
+    pub(super) stopped: Option<Spanned<LocalizedText>>,
     /// Confirms START; the open question follows.
-    #[schemars(with = "Words")]
-    pub(super) started: Option<Spanned<Words>>,
-    /// Said when a person takes over: after too many tries, or on HUMAN. Without it the bot is
+    #[schemars(with = "LocalizedText")]
+    pub(super) started: Option<Spanned<LocalizedText>>,
+    /// Sent at a hand-off to a person: after too many tries, or on HUMAN. Without it the bot is
     /// silent at once.
-    #[schemars(with = "Words")]
-    pub(super) handoff: Option<Spanned<Words>>,
-    /// Said before the open question when a lead has been silent for a while.
-    #[schemars(with = "Words")]
-    pub(super) nudge: Option<Spanned<Words>>,
+    #[schemars(with = "LocalizedText")]
+    pub(super) handoff: Option<Spanned<LocalizedText>>,
+    /// Sent before the open question to a silent lead.
+    #[schemars(with = "LocalizedText")]
+    pub(super) nudge: Option<Spanned<LocalizedText>>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct TriesDocument {
-    /// Messages in a row that are no answer: 3 by default.
+    /// The limit of messages in a row that are no answer: 3 by default.
     #[schemars(with = "Option<u32>", range(min = 1, max = 20))]
     pub(super) limit: Option<Spanned<String>>,
-    /// Where the last of them leads: a step, or `HUMAN_HANDOFF` (the default).
+    /// The next step at the limit, or `HUMAN_HANDOFF` (the default).
     #[schemars(with = "Option<String>")]
     pub(super) then: Option<Spanned<String>>,
 }
 
-/// Times such as `90m`, `23h` or `2d`; `off` for never.
+/// Durations such as `90m`, `23h` or `2d`; `off` for never.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct TimersDocument {
-    /// Silence after which the open question is asked once more, before WhatsApp's window of 24
-    /// hours closes: `23h` by default.
+    /// The silence after which the open question is sent again, before WhatsApp's window of 24 hours
+    /// closes: `23h` by default.
     #[schemars(with = "Option<String>")]
     pub(super) nudge: Option<Spanned<String>>,
-    /// Silence after which the lead is `COLD`: `24h` by default.
+    /// The silence after which the lead is `COLD`: `24h` by default.
     #[schemars(with = "Option<String>")]
     pub(super) cold: Option<Spanned<String>>,
-    /// After a person's last message the bot has the lead again: `12h` by default.
+    /// The time after a person's last message until the bot resumes: `12h` by default.
     #[schemars(with = "Option<String>")]
     pub(super) handoff: Option<Spanned<String>>,
 }
 
 /// The steps by state, in the document's order.
-#[derive(Debug)]
-pub(super) struct Steps(pub(super) Vec<(Spanned<String>, StepDocument)>);
+#[derive(Debug, JsonSchema)]
+pub(super) struct Steps(
+    #[schemars(with = "BTreeMap<String, StepDocument>", extend("minProperties" = 1))]
+    pub(super)  Vec<(Spanned<String>, StepDocument)>,
+);
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct StepDocument {
-    /// Said on arrival. `{name}` stands for the field `name`; `{{` and `}}` for braces.
-    #[schemars(with = "Option<Words>")]
-    pub(super) prompt: Option<Spanned<Words>>,
-    /// What an answer is: `text`, `number`, `email`, `phone`, `date`, `location`, or one of them
-    /// (or `choice`, `form`) with its settings. `nothing`, the default, goes on at once.
+    /// Sent on arrival. `{name}` is replaced by the field `name`; `{{` and `}}` are braces.
+    #[schemars(with = "Option<LocalizedText>")]
+    pub(super) prompt: Option<Spanned<LocalizedText>>,
+    /// The type of answer: `text`, `number`, `email`, `phone`, `date`, `location`, or one of them (or
+    /// `choice`, `form`) with its settings. `nothing`, the default, goes on at once.
     #[schemars(with = "Option<Expect>")]
     pub(super) expect: Option<Spanned<Expect>>,
-    /// Said instead of the prompt to what is no answer.
-    #[schemars(with = "Option<Words>")]
-    pub(super) retry: Option<Spanned<Words>>,
-    /// The field that an answer fills: `a-z`, `0-9` and `_`.
+    /// Sent instead of the prompt after a message that is no answer.
+    #[schemars(with = "Option<LocalizedText>")]
+    pub(super) retry: Option<Spanned<LocalizedText>>,
+    /// The name of the field that an answer fills: `a-z`, `0-9` and `_`.
     #[schemars(with = "Option<String>")]
     pub(super) fill: Option<Spanned<String>>,
-    /// A CEL expression, true for a valid answer, which is `value` in it.
+    /// A CEL expression, true for a valid answer. `value` is the answer.
     #[schemars(with = "Option<String>")]
     pub(super) valid: Option<Spanned<String>>,
-    /// A CEL expression for the score, evaluated when an answer is accepted; `score` is the one so
-    /// far.
+    /// A CEL expression for the new score after an accepted answer. `score` is the score so far.
     #[schemars(with = "Option<String>")]
     pub(super) score: Option<Spanned<String>>,
-    /// The step that follows, or a list of conditions that are tried in order.
+    /// The next step, or a list of conditions that are tried in order.
     #[schemars(with = "Option<Next>")]
     pub(super) next: Option<Spanned<Next>>,
-    /// Whom arriving assigns the lead to, unless somebody has it already: a name, or a list of
-    /// rules that are tried in order.
+    /// The sales representative of an arriving lead that has none: a name, or a list of rules that
+    /// are tried in order.
     #[schemars(with = "Option<Assign>")]
     pub(super) assign: Option<Spanned<Assign>>,
-    /// Overrides the flow's.
+    /// Overrides the flow's `tries`.
     pub(super) tries: Option<TriesDocument>,
-    /// Whether arriving completes the qualification.
+    /// True if arriving completes the qualification.
     #[serde(default)]
     pub(super) completes: bool,
 }
 
-/// Where a step leads.
-#[derive(Debug)]
-pub(super) enum Next {
-    Always(String),
-    Cases(Vec<Case>),
-}
+/// The next step, or cases that are tried in order.
+pub(super) type Next = OneOrMany<Case>;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Case {
-    /// A CEL expression, true where this case holds; the last case has none.
+    /// A CEL expression, true if this case holds; the last case has none.
     #[schemars(with = "Option<String>")]
     pub(super) when: Option<Spanned<String>>,
-    /// A step.
+    /// The next step.
     #[schemars(with = "String")]
     pub(super) to: Spanned<String>,
 }
@@ -213,12 +221,8 @@ impl<'de> Deserialize<'de> for Steps {
                 f.write_str("a mapping from states to steps")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Steps, A::Error> {
-                let mut steps = Vec::new();
-                while let Some(entry) = map.next_entry()? {
-                    steps.push(entry);
-                }
-                Ok(Steps(steps))
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Steps, A::Error> {
+                entries(map).map(Steps)
             }
         }
 
@@ -226,58 +230,22 @@ impl<'de> Deserialize<'de> for Steps {
     }
 }
 
-impl JsonSchema for Steps {
-    fn schema_name() -> Cow<'static, str> {
-        "Steps".into()
-    }
+impl Item for Case {
+    const NAME: &'static str = "Next";
+    const EXPECTED: &'static str = "the name of a step, or a list of `when` and `to`";
 
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let step = generator.subschema_for::<StepDocument>();
-        json_schema!({ "type": "object", "minProperties": 1, "additionalProperties": step })
+    fn item(generator: &mut SchemaGenerator) -> Schema {
+        generator.subschema_for::<Self>()
     }
 }
 
-impl<'de> Deserialize<'de> for Next {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct NextVisitor;
-
-        impl<'de> Visitor<'de> for NextVisitor {
-            type Value = Next;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("the name of a step, or a list of `when` and `to`")
-            }
-
-            fn visit_str<E>(self, name: &str) -> Result<Next, E> {
-                Ok(Next::Always(name.to_owned()))
-            }
-
-            fn visit_seq<A: serde::de::SeqAccess<'de>>(
-                self,
-                mut items: A,
-            ) -> Result<Next, A::Error> {
-                let mut cases = Vec::new();
-                while let Some(case) = items.next_element()? {
-                    cases.push(case);
-                }
-                Ok(Next::Cases(cases))
-            }
-        }
-
-        deserializer.deserialize_any(NextVisitor)
+/// Returns the entries of a mapping in their order.
+fn entries<'de, A: MapAccess<'de>, T: Deserialize<'de>>(
+    mut map: A,
+) -> Result<Vec<(Spanned<String>, T)>, A::Error> {
+    let mut entries = Vec::new();
+    while let Some(entry) = map.next_entry()? {
+        entries.push(entry);
     }
-}
-
-impl JsonSchema for Next {
-    fn schema_name() -> Cow<'static, str> {
-        "Next".into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let case = generator.subschema_for::<Case>();
-        json_schema!({ "oneOf": [
-            { "type": "string" },
-            { "type": "array", "minItems": 1, "items": case },
-        ] })
-    }
+    Ok(entries)
 }

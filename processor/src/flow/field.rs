@@ -39,16 +39,12 @@ impl Kind {
     /// Returns the kind that includes both; none for unlike kinds.
     pub(super) fn joined(&self, other: &Self) -> Option<Self> {
         Some(match (self, other) {
-            (
-                Self::Number { least, most },
+            (Self::Number { least: a, most: b }, Self::Number { least: c, most: d }) => {
                 Self::Number {
-                    least: other_least,
-                    most: other_most,
-                },
-            ) => Self::Number {
-                least: least.min(*other_least),
-                most: most.max(*other_most),
-            },
+                    least: a.min(*c),
+                    most: b.max(*d),
+                }
+            }
             (Self::Text { most }, Self::Text { most: other }) => Self::Text {
                 most: *most.max(other),
             },

@@ -1,64 +1,54 @@
-//! The step that one answer makes in a conversation.
+//! The fold: applies one input to a conversation.
 
-mod command;
+mod apply_command;
+mod question;
 
 use leadstream_schemas::{ReplyContent, Timestamp};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::conversation::LastText;
-use super::expression::{Expression, VALUE};
-use super::read::{Expected, Reading, Scalar};
-use super::say::{Words, ask};
+use super::read::Reading;
+use super::reply::{ReplyBuilder, ask};
 use super::{
-    Answer, COLD, Conversation, Flow, FlowStep, HUMAN_HANDOFF, Next, OPTED_OUT, Question,
-    RejectReason, Role,
+    COLD, Conversation, Flow, FlowStep, HUMAN_HANDOFF, OPTED_OUT, Question, RejectReason, Role,
+    TurnInput,
 };
+use question::rescore;
 
-/// What an answer makes of a conversation, and what is said to it.
+/// The result of one input.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {
     pub conversation: Conversation,
-    /// None: nothing is said.
     pub prompt: Option<ReplyContent>,
-    /// Why a command did nothing.
+    /// The reason why a command was rejected.
     pub rejection: Option<RejectReason>,
 }
 
-/// Folds one answer, given at `at`. Total: a conversation in a state that the flow does not have
-/// begins again, with what is known kept.
+/// Folds one input of the time `at`. A conversation in a state that the flow does not have begins
+/// again and keeps its data.
 #[must_use]
-pub fn step(flow: &Flow, conversation: &Conversation, at: Timestamp, answer: &Answer) -> Step {
-    let turn = Turn {
-        flow,
-        at,
-        can_reply: true,
-    };
-    turn.step(conversation, answer)
+pub fn step(flow: &Flow, conversation: &Conversation, at: Timestamp, input: &TurnInput) -> Step {
+    Turn::new(flow, at, true).step(conversation, input)
 }
 
-/// Folds an answer as [`step`] does, where no reply can be sent: the flow asks nothing, so a person
+/// Folds an input as [`step`] does, where no reply can be sent: the flow asks nothing, so a person
 /// gets the conversation.
 #[must_use]
 pub fn step_without_reply(
     flow: &Flow,
     conversation: &Conversation,
     at: Timestamp,
-    answer: &Answer,
+    input: &TurnInput,
 ) -> Step {
-    let turn = Turn {
-        flow,
-        at,
-        can_reply: false,
-    };
-    turn.step(conversation, answer)
+    Turn::new(flow, at, false).step(conversation, input)
 }
 
 impl Flow {
-    /// Whether the answer begins the flow anew: the conversation that follows is a new one.
+    /// Returns whether the input restarts the flow, so that a new conversation begins.
     #[must_use]
-    pub fn is_restart(&self, conversation: &Conversation, answer: &Answer) -> bool {
+    pub fn is_restart(&self, conversation: &Conversation, input: &TurnInput) -> bool {
         !conversation.is_opted_out()
-            && (*answer == Answer::Restart || self.is_said(&self.keywords.restart, answer))
+            && (*input == TurnInput::Restart || self.is_keyword(&self.keywords.restart, input))
     }
 }
 
@@ -66,16 +56,24 @@ impl Flow {
 pub(super) struct Turn<'a> {
     pub(super) flow: &'a Flow,
     pub(super) at: Timestamp,
-    /// Whether what is said can be sent.
+    /// True if replies can be sent.
     pub(super) can_reply: bool,
 }
 
-impl Turn<'_> {
-    fn step(self, conversation: &Conversation, answer: &Answer) -> Step {
+impl<'a> Turn<'a> {
+    const fn new(flow: &'a Flow, at: Timestamp, can_reply: bool) -> Self {
+        Self {
+            flow,
+            at,
+            can_reply,
+        }
+    }
+
+    fn step(self, conversation: &Conversation, input: &TurnInput) -> Step {
         let mut conversation = conversation.clone();
-        let (prompt, rejection) = match self.apply(&mut conversation, answer) {
+        let (prompt, rejection) = match self.apply(&mut conversation, input) {
             Ok(prompt) => (prompt.filter(|_| self.can_reply), None),
-            Err(rejection) => (None, Some(rejection)),
+            Err(reason) => (None, Some(reason)),
         };
         Step {
             conversation,
@@ -87,111 +85,115 @@ impl Turn<'_> {
     fn apply(
         self,
         conversation: &mut Conversation,
-        answer: &Answer,
+        input: &TurnInput,
     ) -> Result<Option<ReplyContent>, RejectReason> {
-        Ok(match answer {
-            Answer::Ignored => None,
-            Answer::Takeover => {
+        Ok(match input {
+            TurnInput::Ignored => None,
+            TurnInput::Takeover => {
                 self.take_over(conversation);
                 None
             }
             command if command.is_command() => self.apply_command(conversation, command)?,
             _ => {
-                conversation.aside.wrote_at = Some(self.at);
-                self.before_the_flow(conversation, answer)
+                conversation.internal.last_message_at = Some(self.at);
+                self.apply_keywords(conversation, input)
             }
         })
     }
 
-    /// A person's words do not change what a completed lead is reported as.
+    /// Hands the conversation to a person. The state of a completed lead stays, for reports.
     pub(super) fn take_over(self, conversation: &mut Conversation) {
         if conversation.is_opted_out() {
             return;
         }
-        conversation.aside.person_at = Some(self.at);
+        conversation.internal.takeover_at = Some(self.at);
         if !conversation.is_completed {
-            conversation.leave(HUMAN_HANDOFF);
+            conversation.suspend(HUMAN_HANDOFF);
         }
     }
 
-    /// Keywords, and the states in which the flow is not asked.
-    fn before_the_flow(
+    /// Applies keywords, and the states in which the flow is suspended; else the flow's step.
+    fn apply_keywords(
         self,
         conversation: &mut Conversation,
-        answer: &Answer,
+        input: &TurnInput,
     ) -> Option<ReplyContent> {
         let (flow, keywords) = (self.flow, &self.flow.keywords);
-        let mut words = Words::new(flow);
+        let mut reply = ReplyBuilder::new(flow);
         if conversation.is_opted_out() {
-            if !flow.is_said(&keywords.start, answer) {
+            if !flow.is_keyword(&keywords.start, input) {
                 return None;
             }
-            conversation.go_on(self.at);
-            words.add(flow.messages.started.as_ref(), conversation);
+            conversation.resume(self.at);
+            reply.add(flow.messages.started.as_ref(), conversation);
             return match flow.step(&conversation.state).map(|here| &here.role) {
-                None => self.enter(&flow.start, conversation, words),
+                None => self.enter(&flow.start, conversation, reply),
                 Some(Role::End { retry }) => {
-                    words.add(retry.as_ref(), conversation);
-                    words.plain()
+                    reply.add(retry.as_ref(), conversation);
+                    reply.text()
                 }
-                Some(_) => ask(flow, words, conversation),
+                Some(_) => ask(flow, reply, conversation),
             };
         }
-        if flow.is_opt_out(conversation, answer) {
-            conversation.leave(OPTED_OUT);
-            conversation.aside.person_at = None;
-            words.add(flow.messages.stopped.as_ref(), conversation);
-            return words.plain();
+        if flow.is_opt_out(conversation, input) {
+            conversation.suspend(OPTED_OUT);
+            conversation.internal.takeover_at = None;
+            reply.add(flow.messages.stopped.as_ref(), conversation);
+            return reply.text();
         }
         if !self.can_reply {
             if !conversation.is_completed && !conversation.is_handed_over() {
-                conversation.leave(HUMAN_HANDOFF);
+                conversation.suspend(HUMAN_HANDOFF);
             }
             return None;
         }
-        if flow.is_restart(conversation, answer) {
-            return self.begin_anew(conversation);
+        if flow.is_restart(conversation, input) {
+            return self.restart(conversation);
         }
         if conversation.is_handed_over() {
             return None;
         }
-        if flow.is_said(&keywords.human, answer) {
-            return self.hand_over(conversation);
+        if flow.is_keyword(&keywords.human, input) {
+            return self.hand_off(conversation);
         }
         if conversation.state == COLD {
-            conversation.go_on(self.at);
+            conversation.resume(self.at);
         }
-        conversation.aside.waits_since = Some(self.at);
-        conversation.aside.nudged = false;
-        self.in_the_flow(conversation, answer)
+        conversation.internal.waiting_since = Some(self.at);
+        conversation.internal.nudged = false;
+        self.apply_to_step(conversation, input)
     }
 
-    fn hand_over(self, conversation: &mut Conversation) -> Option<ReplyContent> {
-        conversation.leave(HUMAN_HANDOFF);
-        let mut words = Words::new(self.flow);
-        words.add(self.flow.messages.handoff.as_ref(), conversation);
-        words.plain()
+    fn hand_off(self, conversation: &mut Conversation) -> Option<ReplyContent> {
+        conversation.suspend(HUMAN_HANDOFF);
+        let mut reply = ReplyBuilder::new(self.flow);
+        reply.add(self.flow.messages.handoff.as_ref(), conversation);
+        reply.text()
     }
 
-    fn in_the_flow(self, conversation: &mut Conversation, answer: &Answer) -> Option<ReplyContent> {
+    fn apply_to_step(
+        self,
+        conversation: &mut Conversation,
+        input: &TurnInput,
+    ) -> Option<ReplyContent> {
         let Some(here) = self.flow.step(&conversation.state) else {
-            return self.enter(&self.flow.start, conversation, Words::new(self.flow));
+            return self.enter(&self.flow.start, conversation, ReplyBuilder::new(self.flow));
         };
         let question = match &here.role {
             Role::Ask(question) => question,
             Role::End { retry } => {
-                let mut words = Words::new(self.flow);
-                words.add(retry.as_ref(), conversation);
-                return words.plain();
+                let mut reply = ReplyBuilder::new(self.flow);
+                reply.add(retry.as_ref(), conversation);
+                return reply.text();
             }
-            // Nothing rests here; were it so, it goes on.
-            Role::Pass { .. } => {
-                return self.enter(&here.state, conversation, Words::new(self.flow));
+            // No conversation stays at such a step. If one did, it would go on.
+            Role::Automatic { .. } => {
+                return self.enter(&here.state, conversation, ReplyBuilder::new(self.flow));
             }
         };
-        match question.read(answer, &conversation.data, conversation.score) {
+        match question.read(input, &conversation.data, conversation.score) {
             Some(reading) => self.accept(question, conversation, reading),
-            None => self.ask_again(here, question, conversation, answer),
+            None => self.ask_again(here, question, conversation, input),
         }
     }
 
@@ -201,10 +203,10 @@ impl Turn<'_> {
         conversation: &mut Conversation,
         reading: Reading,
     ) -> Option<ReplyContent> {
-        let mut joins = None;
+        let mut open_field = None;
         match (reading, &question.fill) {
             (Reading::Value(value), Some(field)) => {
-                joins = question.takes_any_text().then(|| field.clone());
+                open_field = question.takes_any_text().then(|| field.clone());
                 conversation.data.insert(field.clone(), value);
             }
             (Reading::Value(_), None) => {}
@@ -212,30 +214,29 @@ impl Turn<'_> {
         }
         rescore(question.score.as_ref(), conversation);
         let next = question.next.choose(conversation).to_owned();
-        let prompt = self.enter(&next, conversation, Words::new(self.flow));
-        if let Some(last) = &mut conversation.aside.last_text {
-            last.field = joins;
+        let prompt = self.enter(&next, conversation, ReplyBuilder::new(self.flow));
+        if let Some(last) = &mut conversation.internal.last_text {
+            last.field = open_field;
         }
         prompt
     }
 
-    /// Arrives at `state`, and goes on from steps that ask nothing.
+    /// Enters the step `state`, and goes on while steps are automatic.
     pub(super) fn enter(
         self,
         state: &str,
         conversation: &mut Conversation,
-        mut words: Words<'_>,
+        mut reply: ReplyBuilder<'_>,
     ) -> Option<ReplyContent> {
         let mut state = state.to_owned();
-        conversation.aside.tries = 0;
-        conversation.aside.waits_since = Some(self.at);
-        conversation.aside.nudged = false;
-        conversation.aside.last_text = Some(LastText {
+        conversation.internal.tries = 0;
+        conversation.internal.waiting_since = Some(self.at);
+        conversation.internal.nudged = false;
+        conversation.internal.last_text = Some(LastText {
             at: self.at,
             field: None,
         });
-        // The loader let no loop pass that has no question in it, and no state be named that the
-        // flow does not have.
+        // The loader refuses loops without a question and unknown steps, so the bound is never met.
         for _ in 0..=self.flow.steps.len() {
             let Some(step) = self.flow.step(&state) else {
                 break;
@@ -245,14 +246,14 @@ impl Turn<'_> {
             if conversation.assignee.is_none() {
                 conversation.assignee = step.assignee(conversation).map(ToOwned::to_owned);
             }
-            words.add(step.prompt.as_ref(), conversation);
-            let Role::Pass { score, next } = &step.role else {
-                return words.asking(step, conversation);
+            reply.add(step.prompt.as_ref(), conversation);
+            let Role::Automatic { score, next } = &step.role else {
+                return reply.with_options(step, conversation);
             };
             rescore(score.as_ref(), conversation);
             next.choose(conversation).clone_into(&mut state);
         }
-        words.plain()
+        reply.text()
     }
 
     fn ask_again(
@@ -260,31 +261,33 @@ impl Turn<'_> {
         here: &FlowStep,
         question: &Question,
         conversation: &mut Conversation,
-        answer: &Answer,
+        input: &TurnInput,
     ) -> Option<ReplyContent> {
-        if self.belongs_to_the_last(conversation, answer) {
-            return ask(self.flow, Words::new(self.flow), conversation);
+        if self.continues_last_text(conversation, input) {
+            return ask(self.flow, ReplyBuilder::new(self.flow), conversation);
         }
-        conversation.aside.last_text = None;
-        conversation.aside.tries += 1;
-        if conversation.aside.tries >= question.limit {
+        conversation.internal.last_text = None;
+        conversation.internal.tries += 1;
+        if conversation.internal.tries >= question.limit {
             return match &question.at_limit {
-                Some(state) => self.enter(state, conversation, Words::new(self.flow)),
-                None => self.hand_over(conversation),
+                Some(state) => self.enter(state, conversation, ReplyBuilder::new(self.flow)),
+                None => self.hand_off(conversation),
             };
         }
-        let mut words = Words::new(self.flow);
-        words.add(
+        let mut reply = ReplyBuilder::new(self.flow);
+        reply.add(
             question.retry.as_ref().or(here.prompt.as_ref()),
             conversation,
         );
-        words.asking(here, conversation)
+        reply.with_options(here, conversation)
     }
 
-    /// A message right after an accepted one cannot answer a question that its writer has not
-    /// seen: it is no try, and a text completes the text before it.
-    fn belongs_to_the_last(self, conversation: &mut Conversation, answer: &Answer) -> bool {
-        let Some(last) = &mut conversation.aside.last_text else {
+    /// Returns whether the input continues the last accepted text, and appends it if so.
+    ///
+    /// A message right after an accepted one cannot answer the next question, which its writer has
+    /// not seen yet. So it is no try.
+    fn continues_last_text(self, conversation: &mut Conversation, input: &TurnInput) -> bool {
+        let Some(last) = &mut conversation.internal.last_text else {
             return false;
         };
         let since = self.at.millis().saturating_sub(last.at.millis());
@@ -292,74 +295,14 @@ impl Turn<'_> {
             return false;
         }
         last.at = self.at;
-        if let (Some(field), Some(more)) = (&last.field, answer.text())
+        if let (Some(field), Some(more)) = (&last.field, input.text())
             && let Some(Value::String(text)) = conversation.data.get_mut(field)
-            && text.chars().count() + 1 + more.chars().count() <= super::answer::MAX_CHARS
+            && text.chars().count() + 1 + more.chars().count() <= super::turn_input::MAX_CHARS
         {
             text.push(' ');
             text.push_str(&more);
         }
         true
-    }
-}
-
-impl Question {
-    /// Reads `answer`; none when it is no valid answer.
-    fn read(&self, answer: &Answer, data: &Map<String, Value>, score: i32) -> Option<Reading> {
-        let reading = self.expected.read(answer)?;
-        let Some(valid) = &self.valid else {
-            return Some(reading);
-        };
-        let mut seen = data.clone();
-        match &reading {
-            Reading::Value(value) => {
-                seen.insert(VALUE.to_owned(), value.clone());
-            }
-            Reading::Fields(fields) => seen.extend(fields.clone()),
-        }
-        valid.holds(&seen, score).then_some(reading)
-    }
-
-    /// Whether every text within the usual limits is an answer, so that two texts together are.
-    fn takes_any_text(&self) -> bool {
-        let is_open = matches!(
-            &self.expected,
-            Expected::Scalar(Scalar::Text { most, pattern: None, .. })
-                if *most == super::answer::MAX_CHARS
-        );
-        is_open && self.valid.is_none()
-    }
-}
-
-impl Next {
-    fn choose(&self, conversation: &Conversation) -> &str {
-        let case = self
-            .cases
-            .iter()
-            .find(|(condition, _)| condition.holds(&conversation.data, conversation.score));
-        case.map_or(&self.otherwise, |(_, state)| state)
-    }
-}
-
-/// Returns a lead's assignment hash, from the id of its first input.
-pub(crate) fn assignment_hash(id: &str) -> u32 {
-    // What is evenly spread over 64 bits is so over the upper half, which also small counts divide.
-    u32::try_from(fnv(id.as_bytes()) >> 32).unwrap_or_default()
-}
-
-/// FNV-1a: what comes of it is stored, so it must not change with the toolchain.
-pub(crate) fn fnv(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    })
-}
-
-/// A score that cannot be computed stays as it was.
-fn rescore(score: Option<&Expression>, conversation: &mut Conversation) {
-    if let Some(score) = score
-        && let Some(points) = score.points(&conversation.data, conversation.score)
-    {
-        conversation.score = points;
     }
 }
 

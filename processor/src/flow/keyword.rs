@@ -9,30 +9,30 @@ use unicode_normalization::char::{canonical_combining_class, is_combining_mark};
 use unicode_properties::UnicodeEmoji;
 
 use super::read::Expected;
-use super::{Answer, COLD, Conversation, Flow, Role};
+use super::{COLD, Conversation, Flow, Role, TurnInput};
 
 pub(super) use opt_out::opt_outs;
 
-/// Takes an opt-out back in every flow, beside the words of its document.
+/// The keyword that revokes an opt-out in every flow, beside the words of its document.
 pub(super) const START: &str = "START";
 
-/// `word` as messages are compared with it: its letters, with a space between words.
+/// Returns the key that messages are compared with: the letters of `word`, one space between words.
 pub(super) fn key(word: &str) -> String {
     let words: String = words(word).collect();
     if words.is_empty() {
+        // Signs alone have no letters.
         as_written(word)
     } else {
         words
     }
 }
 
-/// Signs alone have no letters to compare.
 fn as_written(text: &str) -> String {
     text.trim().to_lowercase()
 }
 
-/// Whether `text` as a whole is one of `keys`. Reads a text that is none only to its first letters,
-/// and copies nothing.
+/// Returns whether `text` as a whole is one of `keys`. Does not allocate; most texts are excluded by
+/// their first letters.
 fn is_one_of(keys: &[String], text: &str) -> bool {
     match words(text).next() {
         Some(first) => keys
@@ -42,8 +42,8 @@ fn is_one_of(keys: &[String], text: &str) -> bool {
     }
 }
 
-/// Whether `text` has the letters of `key`, and is parted only where `key` has its words
-/// ("opt-out"), or at each letter ("S T O P"): "Hu Man" is a name.
+/// Returns whether `text` has the letters of `key`. It may be parted only between the words of `key`
+/// ("opt-out") or after each letter ("S T O P"): "Hu Man" is a name.
 fn is_same(key: &str, text: &str) -> bool {
     let mut key = key.chars().peekable();
     let (mut is_parted, mut length, mut longest) = (false, 0, 0);
@@ -62,12 +62,12 @@ fn is_same(key: &str, text: &str) -> bool {
     key.next().is_none() && (!is_parted || longest == 1)
 }
 
-/// The letters and digits of `text` without accents, in one case, width and style.
+/// Returns the letters and digits of `text` without accents, in one case, width and style.
 pub(super) fn letters(text: &str) -> impl Iterator<Item = char> {
     words(text).filter(|&c| c != ' ')
 }
 
-/// The [`letters`] of `text`, with one space wherever signs, spaces or emoji part them.
+/// Returns the [`letters`] of `text`, with one space where signs, spaces or emoji part them.
 fn words(text: &str) -> impl Iterator<Item = char> {
     let plain = text
         .char_indices()
@@ -85,13 +85,13 @@ fn words(text: &str) -> impl Iterator<Item = char> {
         is_parted = letter.is_none() && has_begun;
         space.into_iter().chain(letter)
     });
-    // By way of upper case, all forms of a letter meet: ß and ss, ς and σ, ı and i.
+    // Upper case first unites all forms of a letter: ß and ss, ς and σ, ı and i.
     parted
         .flat_map(char::to_uppercase)
         .flat_map(char::to_lowercase)
 }
 
-/// Whether `c` before `rest` is an emoji, also one made of a letter or a digit, as ℹ and 1️⃣ are.
+/// Returns whether `c` before `rest` is an emoji. Some are made of a letter or a digit: ℹ, 1️⃣.
 fn is_emoji(c: char, rest: &str) -> bool {
     if c.is_ascii() {
         return c.is_ascii_digit() && rest.trim_start_matches('\u{fe0f}').starts_with('\u{20e3}');
@@ -99,8 +99,8 @@ fn is_emoji(c: char, rest: &str) -> bool {
     c.is_emoji_char()
 }
 
-/// Whether a decomposed character is a letter or digit, and no accent, vowel point or mark that only
-/// lengthens or quotes a word.
+/// Returns whether a decomposed character is a letter or digit. Accents, vowel points and marks that
+/// only lengthen or quote a word are none.
 fn is_letter(c: char) -> bool {
     c.is_alphanumeric()
         && !matches!(canonical_combining_class(c), 10..=36 | 200..)
@@ -110,7 +110,7 @@ fn is_letter(c: char) -> bool {
         )
 }
 
-/// Whether a decomposed character parts letters: no accent, and nothing invisible.
+/// Returns whether a decomposed character parts letters. Accents and invisible characters do not.
 fn is_break(c: char) -> bool {
     !c.is_alphanumeric()
         && !is_combining_mark(c)
@@ -122,26 +122,26 @@ fn is_break(c: char) -> bool {
 }
 
 impl Flow {
-    /// Whether `answer` as a whole is one of `keys`: its text, its caption, or what a button that
-    /// the flow itself does not have carries.
-    pub(super) fn is_said(&self, keys: &[String], answer: &Answer) -> bool {
-        let payload = match answer {
-            Answer::Choice { id: Some(id), .. } if !self.has_option(id) => Some(id.as_str()),
+    /// Returns whether the whole input is one of `keys`: its text, its caption, or the payload of a
+    /// button that the flow does not have.
+    pub(super) fn is_keyword(&self, keys: &[String], input: &TurnInput) -> bool {
+        let payload = match input {
+            TurnInput::Choice { id: Some(id), .. } if !self.has_option(id) => Some(id.as_str()),
             _ => None,
         };
-        let said = answer.keyword().into_iter().chain(payload);
-        !keys.is_empty() && said.into_iter().any(|text| is_one_of(keys, text))
+        let texts = input.keyword().into_iter().chain(payload);
+        !keys.is_empty() && texts.into_iter().any(|text| is_one_of(keys, text))
     }
 
-    /// Whether the lead wants no more messages. What the document does not list as a keyword may be
-    /// an option of the open question.
-    pub(super) fn is_opt_out(&self, conversation: &Conversation, answer: &Answer) -> bool {
-        self.is_said(&self.keywords.stop, answer)
-            || (self.is_said(&self.keywords.opt_out, answer)
-                && !self.is_open_option(conversation, answer))
+    /// Returns whether the lead wants no more messages. A word that the document does not list as a
+    /// keyword may be an option of the open question.
+    pub(super) fn is_opt_out(&self, conversation: &Conversation, input: &TurnInput) -> bool {
+        self.is_keyword(&self.keywords.stop, input)
+            || (self.is_keyword(&self.keywords.opt_out, input)
+                && !self.is_open_option(conversation, input))
     }
 
-    /// Whether one of its choices has the option `value`.
+    /// Returns whether a choice of the flow has the option `value`.
     fn has_option(&self, value: &str) -> bool {
         self.steps.iter().any(|step| match &step.role {
             Role::Ask(question) => match &question.expected {
@@ -152,15 +152,15 @@ impl Flow {
         })
     }
 
-    fn is_open_option(&self, conversation: &Conversation, answer: &Answer) -> bool {
-        let state = match &conversation.aside.left_off {
-            Some(left_off) if conversation.state == COLD => left_off,
+    fn is_open_option(&self, conversation: &Conversation, input: &TurnInput) -> bool {
+        let state = match &conversation.internal.resume_step {
+            Some(step) if conversation.state == COLD => step,
             _ => &conversation.state,
         };
         let Some(Role::Ask(question)) = self.step(state).map(|step| &step.role) else {
             return false;
         };
-        let (Expected::Choice(choices), Some(text)) = (&question.expected, answer.keyword()) else {
+        let (Expected::Choice(choices), Some(text)) = (&question.expected, input.keyword()) else {
             return false;
         };
         choices.iter().any(|choice| {

@@ -1,14 +1,14 @@
-//! Reading an answer as what a question expects.
+//! Reads answers as the types that questions expect.
 
 use chrono::{Datelike, NaiveDate};
 use regex::Regex;
 use serde_json::{Map, Number, Value, json};
 
-use super::answer::{Place, clean};
 use super::field::Kind;
-use super::{Answer, amount};
+use super::turn_input::{Place, clean};
+use super::{TurnInput, amount};
 
-/// What an answer has to be.
+/// The type of a question's answer.
 #[derive(Debug)]
 pub(super) enum Expected {
     Scalar(Scalar),
@@ -17,7 +17,7 @@ pub(super) enum Expected {
     Form(Vec<FormField>),
 }
 
-/// What can be written in one text.
+/// A type of answer in one text.
 #[derive(Debug)]
 pub(super) enum Scalar {
     Text {
@@ -31,7 +31,7 @@ pub(super) enum Scalar {
         is_whole: bool,
     },
     Email,
-    /// The country code that numbers without one get.
+    /// The default country code.
     Phone {
         country: Option<String>,
     },
@@ -45,22 +45,22 @@ pub(super) enum Scalar {
 /// One of the answers to choose from.
 #[derive(Debug)]
 pub(super) struct Choice {
-    /// What the field is given, and the id of its button.
+    /// The field's value, and the id of the button.
     pub(super) value: String,
-    /// What it is called, in each language, and other words for it; in lower case.
+    /// The titles in each language and other words for the option, in lower case.
     pub(super) words: Vec<String>,
 }
 
 #[derive(Debug)]
 pub(super) struct FormField {
-    /// Its member in the form's answer.
+    /// The member in the form's answer.
     pub(super) member: String,
     pub(super) fill: String,
     pub(super) scalar: Scalar,
     pub(super) is_required: bool,
 }
 
-/// What was read.
+/// An answer that was read.
 #[derive(Debug, PartialEq)]
 pub(super) enum Reading {
     Value(Value),
@@ -69,23 +69,23 @@ pub(super) enum Reading {
 }
 
 impl Expected {
-    /// None when `answer` is no answer to it.
-    pub(super) fn read(&self, answer: &Answer) -> Option<Reading> {
+    /// Reads an answer; none if the input is no answer of this type.
+    pub(super) fn read(&self, answer: &TurnInput) -> Option<Reading> {
         match (self, answer) {
             (Self::Scalar(scalar), answer) => scalar.read(&answer.text()?).map(Reading::Value),
             (Self::Choice(choices), answer) => {
                 let chosen = choose(choices, answer)?;
                 Some(Reading::Value(Value::String(chosen.value.clone())))
             }
-            (Self::Location, Answer::Place(place)) => Some(Reading::Value(located(place))),
-            (Self::Form(fields), Answer::Form(response)) => {
+            (Self::Location, TurnInput::Place(place)) => Some(Reading::Value(located(place))),
+            (Self::Form(fields), TurnInput::Form(response)) => {
                 filled(fields, response).map(Reading::Fields)
             }
             (Self::Location | Self::Form(_), _) => None,
         }
     }
 
-    /// What the field then holds; none for a form, which fills its own.
+    /// Returns the type of the filled field; none for a form, which fills several.
     pub(super) fn kind(&self) -> Option<Kind> {
         match self {
             Self::Scalar(scalar) => Some(scalar.kind()),
@@ -131,7 +131,7 @@ impl Scalar {
         }
     }
 
-    /// Within the bounds of a number.
+    /// Returns `number` if it is within the bounds.
     fn number(&self, number: &Number) -> Option<Value> {
         let Self::Number {
             least,
@@ -160,9 +160,9 @@ impl Scalar {
     }
 }
 
-/// By the button's id, by its title or another word for it, or by its number in the list.
-fn choose<'a>(choices: &'a [Choice], answer: &Answer) -> Option<&'a Choice> {
-    if let Answer::Choice { id: Some(id), .. } = answer
+/// Finds the chosen option by the button's id, by a word for it, or by its number in the list.
+fn choose<'a>(choices: &'a [Choice], answer: &TurnInput) -> Option<&'a Choice> {
+    if let TurnInput::Choice { id: Some(id), .. } = answer
         && let Some(chosen) = choices.iter().find(|choice| choice.value == *id)
     {
         return Some(chosen);
@@ -191,30 +191,20 @@ fn located(place: &Place) -> Value {
     Value::Object(value)
 }
 
-/// None when a required field is missing or any is wrong.
+/// Returns the fields of a form; none if a required field is missing or any field is invalid.
 fn filled(fields: &[FormField], response: &str) -> Option<Map<String, Value>> {
     let response: Map<String, Value> = serde_json::from_str(response).ok()?;
     let mut values = Map::new();
     for field in fields {
-        let text;
         let given = match response.get(&field.member) {
             Some(Value::Number(number)) if matches!(field.scalar, Scalar::Number { .. }) => {
                 values.insert(field.fill.clone(), field.scalar.number(number)?);
                 continue;
             }
-            Some(Value::String(given)) => {
-                text = clean(given);
-                text.as_str()
-            }
-            Some(Value::Number(number)) => {
-                text = number.to_string();
-                text.as_str()
-            }
-            Some(Value::Bool(given)) => {
-                text = given.to_string();
-                text.as_str()
-            }
-            _ => "",
+            Some(Value::String(given)) => clean(given),
+            Some(Value::Number(number)) => number.to_string(),
+            Some(Value::Bool(given)) => given.to_string(),
+            _ => String::new(),
         };
         if given.is_empty() {
             if field.is_required {
@@ -222,15 +212,15 @@ fn filled(fields: &[FormField], response: &str) -> Option<Map<String, Value>> {
             }
             continue;
         }
-        values.insert(field.fill.clone(), field.scalar.read(given)?);
+        values.insert(field.fill.clone(), field.scalar.read(&given)?);
     }
     Some(values)
 }
 
-/// RFC 5321.
+/// The limit of RFC 5321.
 const MAX_EMAIL: usize = 254;
 
-/// The one address in a text.
+/// Returns the address in a text that has exactly one.
 fn email(text: &str) -> Option<String> {
     let mut words = text.split_whitespace().filter(|word| word.contains('@'));
     let word = words.next()?;
@@ -265,10 +255,10 @@ fn email(text: &str) -> Option<String> {
     (is_local && is_domain && address.len() <= MAX_EMAIL).then_some(address)
 }
 
-/// The number in E.164 form (`+` and 7 to 15 digits); without a country code only where there is a
-/// default for it.
+/// Returns the number in E.164 form (`+` and 7 to 15 digits). A number without a country code needs
+/// the default `country`.
 fn phone(text: &str, country: Option<&str>) -> Option<String> {
-    // "+49 (0) 170 …" is written with a trunk zero by many.
+    // Many people write the trunk zero: "+49 (0) 170 …".
     let text = text.trim().replacen("(0)", "", 1);
     let is_separator = |c: char| matches!(c, ' ' | '-' | '(' | ')' | '.' | '/' | '\u{a0}');
     let written: String = text.chars().filter(|c| !is_separator(*c)).collect();
@@ -292,7 +282,7 @@ fn phone(text: &str, country: Option<&str>) -> Option<String> {
         .then(|| format!("+{number}"))
 }
 
-/// `2026-11-23`, or day, month and year in the flow's order, four digits of year.
+/// Parses `2026-11-23`, or day, month and year in the flow's order with a year of four digits.
 fn date(text: &str, is_month_first: bool) -> Option<NaiveDate> {
     let parts: Vec<&str> = text
         .split(['-', '/', '.', ' '])

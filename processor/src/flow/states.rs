@@ -1,4 +1,4 @@
-//! The states that are no step of a flow: the engine keeps these names for itself.
+//! The states that are no step of a flow. Their names are reserved.
 
 pub use leadstream_schemas::event::ERASED;
 
@@ -8,7 +8,7 @@ pub const START: &str = "START";
 /// The state of a lead whom a person of the business answers: the bot is silent.
 pub const HUMAN_HANDOFF: &str = "HUMAN_HANDOFF";
 
-/// The state of a lead that has been silent for long: it goes on where it left off.
+/// The state of a lead that has been silent for long. Its next message resumes the flow.
 pub const COLD: &str = "COLD";
 
 /// The state of a lead that wants no messages.

@@ -1,4 +1,4 @@
-//! Whole flows: generated documents, and messages that were read wrongly once.
+//! Tests of whole flows: generated documents, and messages that were once misread.
 
 mod cases;
 mod generated;

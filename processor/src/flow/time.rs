@@ -1,16 +1,16 @@
-//! What time does to a conversation, as pure functions.
+//! The timers of a conversation: nudge, cold, end of a hand-off.
 
 use std::time::Duration;
 
 use leadstream_schemas::{ReplyContent, Timestamp};
 
-use super::say::{Words, ask};
+use super::reply::{ReplyBuilder, ask};
 use super::{COLD, Conversation, Flow, Role, Step};
 
-/// WhatsApp lets a business write freely for so long after a lead's last message.
+/// The time after a lead's last message in which WhatsApp takes free texts.
 pub(crate) const WINDOW: Duration = Duration::from_secs(24 * 3600);
 
-/// What a timer did.
+/// A timer that fired.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fired {
     pub due: Timestamp,
@@ -20,37 +20,36 @@ pub struct Fired {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Timer {
-    /// A person's take-over ends.
+    /// The end of a takeover.
     Handoff,
     Nudge,
     Cold,
 }
 
-/// When time next changes `conversation`, should nothing else happen; none: never.
+/// Returns when the next timer is due; none if the conversation has no timer.
 #[must_use]
 pub fn next_due(flow: &Flow, conversation: &Conversation) -> Option<Timestamp> {
     next_timer(flow, conversation).map(|(due, _)| due)
 }
 
-/// What becomes of `conversation` when its timer fires, stamped with its due time: that of
-/// [`next_due`]. Without a timer it stays as it is.
+/// Fires the next timer at its due time. Without a timer the conversation stays as it is.
 #[must_use]
 pub fn fire(flow: &Flow, conversation: &Conversation) -> Step {
     let mut after = conversation.clone();
     let prompt = match next_timer(flow, conversation) {
         None => None,
         Some((due, Timer::Handoff)) => {
-            after.go_on(due);
+            after.resume(due);
             None
         }
         Some((_, Timer::Nudge)) => {
-            after.aside.nudged = true;
-            let mut words = Words::new(flow);
-            words.add(flow.messages.nudge.as_ref(), &after);
-            ask(flow, words, &after)
+            after.internal.nudged = true;
+            let mut reply = ReplyBuilder::new(flow);
+            reply.add(flow.messages.nudge.as_ref(), &after);
+            ask(flow, reply, &after)
         }
         Some((_, Timer::Cold)) => {
-            after.leave(COLD);
+            after.suspend(COLD);
             None
         }
     };
@@ -61,8 +60,8 @@ pub fn fire(flow: &Flow, conversation: &Conversation) -> Step {
     }
 }
 
-/// Fires all timers that are due by `until`, in due order. Each timer fires once before something
-/// else happens, so they are few.
+/// Fires all timers that are due by `until`, in due order. Each timer fires once between two
+/// inputs, so they are few.
 pub fn fire_due_timers(
     flow: &Flow,
     conversation: &mut Conversation,
@@ -81,26 +80,29 @@ pub fn fire_due_timers(
 }
 
 fn next_timer(flow: &Flow, conversation: &Conversation) -> Option<(Timestamp, Timer)> {
-    let (timers, aside) = (&flow.timers, &conversation.aside);
+    let (timers, internal) = (&flow.timers, &conversation.internal);
     if conversation.is_opted_out() {
         return None;
     }
     if conversation.is_handed_over() {
-        return Some((later(aside.person_at?, timers.handoff?), Timer::Handoff));
+        return Some((
+            later(internal.takeover_at?, timers.handoff?),
+            Timer::Handoff,
+        ));
     }
     let is_open = matches!(flow.step(&conversation.state)?.role, Role::Ask(_));
     if !is_open || conversation.is_completed {
         return None;
     }
-    let since = aside.waits_since?;
+    let since = internal.waiting_since?;
     let nudge = timers
         .nudge
-        .filter(|_| !aside.nudged)
+        .filter(|_| !internal.nudged)
         .map(|wait| later(since, wait))
         .filter(|due| {
-            aside
-                .wrote_at
-                .is_some_and(|wrote_at| *due < later(wrote_at, WINDOW))
+            internal
+                .last_message_at
+                .is_some_and(|last| *due < later(last, WINDOW))
         });
     let cold = timers.cold.map(|wait| later(since, wait));
     let nudge = nudge.map(|due| (due, Timer::Nudge));
@@ -110,12 +112,13 @@ fn next_timer(flow: &Flow, conversation: &Conversation) -> Option<(Timestamp, Ti
     }
 }
 
+/// Returns the time `wait` after `at`.
 pub(crate) fn later(at: Timestamp, wait: Duration) -> Timestamp {
     let wait = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
     Timestamp::from_millis(at.millis().saturating_add(wait))
 }
 
-/// A whole number with its unit: `500ms`, `30s`, `90m`, `23h`, `2d`.
+/// Parses a whole number with its unit: `500ms`, `30s`, `90m`, `23h`, `2d`.
 #[must_use]
 pub fn parse_duration(text: &str) -> Option<Duration> {
     let digits = text.find(|c: char| !c.is_ascii_digit())?;

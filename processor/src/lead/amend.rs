@@ -3,7 +3,7 @@
 use leadstream_schemas::Content;
 use serde::{Deserialize, Serialize};
 
-use crate::flow::Answer;
+use crate::flow::TurnInput;
 
 /// An edit or revocation of an earlier message. It is stored with the journal's entries.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,11 +23,11 @@ impl Amendment {
     pub fn of(content: &Content) -> Option<Self> {
         match content {
             Content::Edit { message_id, body } => {
-                let read = Answer::from(&Content::Text { body: body.clone() });
+                let read = TurnInput::from(&Content::Text { body: body.clone() });
                 Some(Self {
                     message_id: message_id.clone(),
                     text: match read {
-                        Answer::Text(text) => Some(text),
+                        TurnInput::Text(text) => Some(text),
                         _ => Some(String::new()),
                     },
                 })

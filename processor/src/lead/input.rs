@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::Lead;
 use super::amend::Amendment;
-use crate::flow::{Answer, is_assignee, is_sayable};
+use crate::flow::{TurnInput, is_assignee, is_sayable};
 
 /// The place of an input among its lead's inputs. Inputs are sorted by time (sent, but at most the
 /// time of receipt), then receipt, position in their webhook, and id. The record has all of them.
@@ -30,7 +30,7 @@ pub struct Input {
     pub platform: Platform,
     pub number: String,
     pub sender: Sender,
-    pub answer: Answer,
+    pub answer: TurnInput,
     /// The edit or revocation of an earlier message.
     pub amends: Option<Amendment>,
     /// The sender's ids after a change that this input reports.
@@ -237,7 +237,7 @@ impl Input {
             check("sender.user_id", ids.user_id.as_deref(), MAX_KEY)?;
             check("sender.lid", ids.lid.as_deref(), MAX_KEY)?;
         }
-        let answer = Answer::from(&record.content);
+        let answer = TurnInput::from(&record.content);
         let amends = Amendment::of(&record.content);
         let mut sender = record.sender;
         sender.name = sender.name.map(|name| name.replace('\0', ""));
@@ -297,14 +297,14 @@ impl Command {
             }
             _ => {}
         }
-        let answer = Answer::command(&record.content, record.platform);
+        let answer = TurnInput::command(&record.content, record.platform);
         let content_sha256 = Self::content_sha256(&record.content);
         let erased_with = match &record.content {
             Content::Erase { of } => of.clone(),
             _ => None,
         };
         let mut input = Input::new(record)?;
-        input.answer = answer.unwrap_or(Answer::Ignored);
+        input.answer = answer.unwrap_or(TurnInput::Ignored);
         Ok(Self {
             input,
             kind,

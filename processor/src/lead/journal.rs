@@ -18,7 +18,7 @@ use leadstream_schemas::{FlowRef, ReplyContent, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::input::{Input, OrderKey};
-use crate::flow::{self, Answer, Conversation, Fired, Flow, RejectReason, START, Step};
+use crate::flow::{self, TurnInput, Conversation, Fired, Flow, RejectReason, START, Step};
 use crate::flows::{Flows, Origin};
 
 pub use entry::{Arrival, Entry, Source};
@@ -93,7 +93,7 @@ pub fn fold(
     flows: &Flows,
     conversation: Option<&Conversation>,
     order: &OrderKey,
-    answer: &Answer,
+    answer: &TurnInput,
 ) -> Result<(Conversation, Option<ReplyContent>), FoldError> {
     let step = fold_from(
         flows,
@@ -112,14 +112,14 @@ fn fold_from(
     conversation: Option<&Conversation>,
     origin: Origin<'_>,
     order: &OrderKey,
-    answer: &Answer,
-    step: fn(&Flow, &Conversation, Timestamp, &Answer) -> Step,
+    answer: &TurnInput,
+    step: fn(&Flow, &Conversation, Timestamp, &TurnInput) -> Step,
 ) -> Result<Step, FoldError> {
     let at = order.at;
     let Some(conversation) = conversation else {
         let flow = flows.choose(at, origin, answer);
         let mut first = Conversation::start(flow);
-        first.aside.assignment_hash = flow.assigns().then(|| flow::assignment_hash(&order.id));
+        first.internal.assignment_hash = flow.assigns().then(|| flow::assignment_hash(&order.id));
         return Ok(step(flow, &first, at, answer));
     };
     let flow = followed(flows, conversation)?;
@@ -132,8 +132,8 @@ fn fold_from(
     } else {
         flow
     };
-    if passed.aside.assignment_hash.is_none() && flow.assigns() {
-        passed.to_mut().aside.assignment_hash = Some(flow::assignment_hash(&order.id));
+    if passed.internal.assignment_hash.is_none() && flow.assigns() {
+        passed.to_mut().internal.assignment_hash = Some(flow::assignment_hash(&order.id));
     }
     Ok(step(flow, &passed, at, answer))
 }

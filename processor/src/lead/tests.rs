@@ -6,18 +6,18 @@ use leadstream_schemas::{Platform, Sender, Timestamp};
 use proptest::prelude::*;
 
 use super::{Admission, Amendment, Input, Journal, Lead, OrderKey, fold};
-use crate::flow::{Answer, Conversation, DEFAULT_FLOW, Flow, MERGED, RejectReason};
+use crate::flow::{TurnInput, Conversation, DEFAULT_FLOW, Flow, MERGED, RejectReason};
 use crate::flows::Flows;
 
 fn flows() -> Flows {
     Flows::new(Flow::parse("default", DEFAULT_FLOW).unwrap(), Vec::new())
 }
 
-fn input(id: &str, at: i64, answer: Answer) -> Input {
+fn input(id: &str, at: i64, answer: TurnInput) -> Input {
     received(id, at, at + 500, answer)
 }
 
-fn received(id: &str, sent_at: i64, received_at: i64, answer: Answer) -> Input {
+fn received(id: &str, sent_at: i64, received_at: i64, answer: TurnInput) -> Input {
     Input {
         order: OrderKey {
             at: Timestamp::from_millis(sent_at.min(received_at)),
@@ -36,8 +36,8 @@ fn received(id: &str, sent_at: i64, received_at: i64, answer: Answer) -> Input {
     }
 }
 
-fn text(body: &str) -> Answer {
-    Answer::Text(body.to_owned())
+fn text(body: &str) -> TurnInput {
+    TurnInput::Text(body.to_owned())
 }
 
 /// Returns the fold of the inputs in order; of duplicates, the smallest in order counts.
@@ -141,7 +141,7 @@ fn about(id: &str, at: i64, message_id: &str, text: Option<&str>) -> Input {
             message_id: message_id.to_owned(),
             text: text.map(ToOwned::to_owned),
         }),
-        ..input(id, at, Answer::Ignored)
+        ..input(id, at, TurnInput::Ignored)
     }
 }
 
@@ -157,7 +157,7 @@ fn an_edit_that_comes_before_its_message_counts_and_one_of_a_message_that_left_d
     for n in 4..8 {
         admit(
             &mut journal,
-            &input(&n.to_string(), 1000 * n, Answer::Ignored),
+            &input(&n.to_string(), 1000 * n, TurnInput::Ignored),
             3,
         );
     }
@@ -186,7 +186,7 @@ fn a_late_or_edited_opt_out_counts_as_one_that_came_in_order() {
         input("b", 2000, text("Stop!")),
     ];
     assert_eq!(state(&late), "OPTED_OUT");
-    for said in [text("Stp"), Answer::Captioned("Stp".into())] {
+    for said in [text("Stp"), TurnInput::Captioned("Stp".into())] {
         let edited = about("e", 3000, "b", Some("*STOP*"));
         assert_eq!(state(&[hi(), input("b", 2000, said), edited]), "OPTED_OUT");
     }
@@ -215,19 +215,19 @@ fn what_edits_or_revokes_a_message_counts_until_that_leaves_though_it_left_befor
         );
         // The journal is folded again: after a late input, an earlier duplicate and another lead's
         // journal.
-        admit(&mut journal, &input("d", 4000, Answer::Ignored), 2);
+        admit(&mut journal, &input("d", 4000, TurnInput::Ignored), 2);
         assert_eq!(journal.conversation().cloned(), expected);
         admit(&mut journal, &received("b", 6000, 5900, text("John")), 2);
         let state = |journal: &Journal| journal.conversation().unwrap().state.clone();
         assert_eq!(state(&journal), expected.as_ref().unwrap().state);
         let mut other = Journal::default();
-        admit(&mut other, &input("o", 1000, Answer::Ignored), 2);
+        admit(&mut other, &input("o", 1000, TurnInput::Ignored), 2);
         other.join(&flows(), journal.clone(), 2).unwrap();
         assert_eq!(state(&other), state(&journal));
         for n in 7..10 {
             admit(
                 &mut journal,
-                &input(&n.to_string(), 1000 * n, Answer::Ignored),
+                &input(&n.to_string(), 1000 * n, TurnInput::Ignored),
                 2,
             );
         }
@@ -331,11 +331,11 @@ fn a_stored_lead_reads_back() {
     assert!(Lead::from_bytes(&[9]).is_err() && Lead::from_bytes(&[]).is_err());
 }
 
-fn answers() -> impl Strategy<Value = Answer> {
+fn answers() -> impl Strategy<Value = TurnInput> {
     prop_oneof![
         4 => prop::sample::select(vec!["Hi", "John Doe", "$7,500 a month", "300", "RESTART", "?"]).prop_map(text),
-        1 => Just(Answer::Other),
-        1 => Just(Answer::Ignored),
+        1 => Just(TurnInput::Other),
+        1 => Just(TurnInput::Ignored),
     ]
 }
 
@@ -458,11 +458,15 @@ fn a_command_that_would_speak_where_nothing_is_sent_is_rejected() {
         ..input(id, at, answer)
     };
     admit(&mut journal, &at("a", 1000, text("hi")), 32);
-    let say = Answer::Say {
+    let say = TurnInput::Say {
         body: "Hello".to_owned(),
         has_window: false,
     };
-    for (id, command) in [("b", say), ("c", Answer::Release), ("d", Answer::Restart)] {
+    for (id, command) in [
+        ("b", say),
+        ("c", TurnInput::Release),
+        ("d", TurnInput::Restart),
+    ] {
         let Admission::Folded {
             rejection, prompt, ..
         } = admit(&mut journal, &at(id, 2000, command), 32)
@@ -475,7 +479,7 @@ fn a_command_that_would_speak_where_nothing_is_sent_is_rejected() {
             "{id}"
         );
     }
-    let assign = at("e", 3000, Answer::Assign(Some("Ada".to_owned())));
+    let assign = at("e", 3000, TurnInput::Assign(Some("Ada".to_owned())));
     admit(&mut journal, &assign, 32);
     let conversation = journal.conversation().unwrap();
     assert_eq!(conversation.state, "HUMAN_HANDOFF");

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use leadstream_schemas::FlowRef;
 
+use crate::flow::Conversation;
 use crate::flows::Flows;
 use crate::lead::{Lead, Replayed};
 use crate::service::Error;
@@ -68,49 +69,41 @@ pub(super) async fn count(store: &Store, flows: &Flows, name: &str) -> Result<Ve
 
 /// Counts each step of a lead's conversation at most once.
 fn add(counts: &mut Counts, flows: &Flows, name: &str, steps: &[Replayed<'_>]) {
-    let mut seen: BTreeMap<((String, u32), String), [bool; 4]> = BTreeMap::new();
-    let mut note = |it: &crate::flow::Conversation, what: usize| {
-        let state = it.aside.left_off.as_ref().unwrap_or(&it.state);
+    let mut seen: BTreeMap<((String, u32), String), StepCount> = BTreeMap::new();
+    let mut mark = |it: &Conversation, set: fn(&mut StepCount)| {
+        let state = it.open_step();
         let is_step = flows
             .get(&it.flow)
             .is_some_and(|flow| flow.states().skip(1).any(|known| known == state));
         if it.flow.name == name && is_step {
-            let key = ((it.flow.name.clone(), it.flow.version), state.clone());
-            if let Some(flag) = seen.entry(key).or_default().get_mut(what) {
-                *flag = true;
-            }
+            let key = ((it.flow.name.clone(), it.flow.version), state.to_owned());
+            set(seen.entry(key).or_default());
         }
     };
     for step in steps {
-        note(&step.after, 0);
+        mark(&step.after, |it| it.reached = 1);
         let Some(before) = &step.before else {
             continue;
         };
-        note(before, 0);
-        let at = |it: &crate::flow::Conversation| {
-            it.aside
-                .left_off
-                .clone()
-                .unwrap_or_else(|| it.state.clone())
-        };
+        mark(before, |it| it.reached = 1);
         let is_restart = step.after.data.len() < before.data.len();
-        if at(before) != at(&step.after) && !is_restart {
-            note(before, 1);
-        } else if step.after.aside.tries > before.aside.tries {
-            note(&step.after, 2);
+        if before.open_step() != step.after.open_step() && !is_restart {
+            mark(before, |it| it.answered = 1);
+        } else if step.after.internal.tries > before.internal.tries {
+            mark(&step.after, |it| it.retried = 1);
         }
     }
     if let Some(last) = steps.last().map(|step| &step.after)
         && !last.is_completed
     {
-        note(last, 3);
+        mark(last, |it| it.left = 1);
     }
-    for ((version, state), [reached, answered, retried, left]) in seen {
+    for ((version, state), lead) in seen {
         let count = counts.entry(version).or_default().entry(state).or_default();
-        count.reached += u64::from(reached);
-        count.answered += u64::from(answered);
-        count.retried += u64::from(retried);
-        count.left += u64::from(left);
+        count.reached += lead.reached;
+        count.answered += lead.answered;
+        count.retried += lead.retried;
+        count.left += lead.left;
     }
 }
 
@@ -120,7 +113,7 @@ mod tests {
 
     use super::*;
     use crate::flow::{DEFAULT_FLOW, Flow};
-    use crate::rehearsal::Rehearsal;
+    use crate::simulator::Simulator;
 
     #[test]
     fn each_lead_counts_once_at_each_step() {
@@ -134,13 +127,15 @@ mod tests {
             &["Hi", "Di", "STOP"],
             &["Hi"],
         ] {
-            let mut play = Rehearsal::new(&flows);
+            let mut simulator = Simulator::new(&flows);
             for line in lines {
-                play.advance(std::time::Duration::from_secs(10)).unwrap();
+                simulator
+                    .advance(std::time::Duration::from_secs(10))
+                    .unwrap();
                 let body = (*line).to_owned();
-                play.send(&Content::Text { body }).unwrap();
+                simulator.send(&Content::Text { body }).unwrap();
             }
-            let steps = play.journal().replay(&flows).unwrap();
+            let steps = simulator.journal().replay(&flows).unwrap();
             add(&mut counts, &flows, "qualification", &steps);
         }
         let steps = counts.remove(&("qualification".into(), 2)).unwrap();

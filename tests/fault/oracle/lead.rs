@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use anyhow::{Context, bail, ensure};
-use leadstream_processor::flow::{Answer, Conversation, RejectReason, fire_due_timers};
+use leadstream_processor::flow::{TurnInput, Conversation, RejectReason, fire_due_timers};
 use leadstream_processor::flows::Flows;
 use leadstream_processor::lead::{Admission, Input, Journal, OrderKey, fold};
 use leadstream_schemas::{ReplyContent, Timestamp};
@@ -13,7 +13,7 @@ use super::effects::fingerprint;
 use crate::members::JOURNAL;
 
 /// Inputs by id; of duplicates, the smallest in order.
-type Inputs = BTreeMap<String, (OrderKey, Answer)>;
+type Inputs = BTreeMap<String, (OrderKey, TurnInput)>;
 
 #[derive(Default)]
 pub(super) struct Lead {

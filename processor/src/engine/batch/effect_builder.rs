@@ -117,6 +117,6 @@ impl EffectBuilder<'_> {
 
 /// Returns when WhatsApp's window closes for `lead`, or none before its first message.
 pub(super) fn window_ends(lead: &Lead) -> Option<Timestamp> {
-    let wrote_at = lead.journal.conversation()?.aside.wrote_at?;
+    let wrote_at = lead.journal.conversation()?.internal.last_message_at?;
     Some(later(wrote_at, WINDOW))
 }

@@ -8,7 +8,7 @@ use leadstream_schemas::{Cause, Content, InputKind, LeadInput};
 
 use super::{BatchError, BatchResult, LeadUpdate, LoadedState, Outcome, Step};
 use crate::engine::effects::{self, Silence};
-use crate::flow::Answer;
+use crate::flow::TurnInput;
 use crate::lead::{Lead, Merge, OrderKey};
 
 impl Step<'_> {
@@ -115,7 +115,7 @@ impl Step<'_> {
         let at = merge.order.at;
         self.event(lead, Cause::Merge, previous.as_deref(), at, outgoing)?;
         let says = joined.prompt.is_some();
-        let withdrawal = silence.withdrawal(Silence::of(lead), &Answer::Ignored, says);
+        let withdrawal = silence.withdrawal(Silence::of(lead), &TurnInput::Ignored, says);
         self.effect_builder()
             .withdraw(lead, withdrawal, &merge.order.id, outgoing)?;
         self.reply(lead, joined.prompt, &merge.order.id, folded, outgoing)?;

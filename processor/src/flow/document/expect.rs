@@ -1,4 +1,4 @@
-//! What a step expects, as it is written.
+//! The answer that a step expects.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,7 +8,7 @@ use serde::de::{Error, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_saphyr::Spanned;
 
-use super::Words;
+use super::LocalizedText;
 
 /// `text`, or `text: {min: 2}`: a type by its name, or with its settings.
 #[derive(Debug)]
@@ -22,20 +22,20 @@ pub(in crate::flow) enum Expect {
     Location,
     Choice(ChoiceDocument),
     Form(FormDocument),
-    /// None of these, for this reason: told with its place by the loader.
+    /// None of these, for this reason. The loader reports it with its place.
     Wrong(String),
 }
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(in crate::flow) struct TextDocument {
-    /// Characters at least: 1 by default.
+    /// The minimum of characters: 1 by default.
     #[schemars(with = "Option<u32>")]
     pub(in crate::flow) min: Option<Spanned<String>>,
-    /// Characters at most: 1,000 by default, to which longer messages are cut.
+    /// The maximum of characters: 1,000 by default. Longer messages are cut to 1,000.
     #[schemars(with = "Option<u32>")]
     pub(in crate::flow) max: Option<Spanned<String>>,
-    /// A regular expression that is found in it.
+    /// A regular expression that matches a part of the text.
     #[schemars(with = "Option<String>")]
     pub(in crate::flow) pattern: Option<Spanned<String>>,
 }
@@ -43,19 +43,20 @@ pub(in crate::flow) struct TextDocument {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(in crate::flow) struct NumberDocument {
-    /// 0 by default.
+    /// The minimum: 0 by default.
     #[schemars(with = "Option<f64>")]
     pub(in crate::flow) min: Option<Spanned<String>>,
     #[schemars(with = "Option<f64>")]
     pub(in crate::flow) max: Option<Spanned<String>>,
-    /// Whether decimals are no answer.
+    /// True if a number with decimals is no answer.
     pub(in crate::flow) whole: bool,
 }
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(in crate::flow) struct PhoneDocument {
-    /// The country code, digits, that numbers without one get; without it they are no answer.
+    /// The digits of the default country code. Without it, numbers without a country code are no
+    /// answer.
     #[schemars(with = "Option<String>")]
     pub(in crate::flow) country: Option<Spanned<String>>,
 }
@@ -63,10 +64,10 @@ pub(in crate::flow) struct PhoneDocument {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(in crate::flow) struct DateDocument {
-    /// How `3/4/2026` is read: `dmy` (the default) or `mdy`.
+    /// The order of day and month in `3/4/2026`: `dmy` (the default) or `mdy`.
     #[schemars(with = "Option<String>", extend("enum" = ["dmy", "mdy"]))]
     pub(in crate::flow) order: Option<Spanned<String>>,
-    /// `2026-11-23`
+    /// The first valid date, such as `2026-11-23`.
     #[schemars(with = "Option<String>")]
     pub(in crate::flow) min: Option<Spanned<String>>,
     #[schemars(with = "Option<String>")]
@@ -76,27 +77,27 @@ pub(in crate::flow) struct DateDocument {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::flow) struct ChoiceDocument {
-    /// Up to 3 are buttons, up to 10 a list.
+    /// The options: up to 3 are buttons, up to 10 are a list.
     #[schemars(with = "Vec<OptionDocument>")]
     pub(in crate::flow) options: Spanned<Vec<OptionDocument>>,
     /// The label that opens a list of more than 3 options, up to 20 characters.
-    #[schemars(with = "Option<Words>")]
-    pub(in crate::flow) button: Option<Spanned<Words>>,
+    #[schemars(with = "Option<LocalizedText>")]
+    pub(in crate::flow) button: Option<Spanned<LocalizedText>>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::flow) struct OptionDocument {
-    /// What the field is given.
+    /// The value of the field.
     #[schemars(with = "String")]
     pub(in crate::flow) value: Spanned<String>,
-    /// Up to 20 characters on a button, up to 24 in a list.
-    #[schemars(with = "Words")]
-    pub(in crate::flow) title: Spanned<Words>,
-    /// Below the title in a list, up to 72 characters.
-    #[schemars(with = "Option<Words>")]
-    pub(in crate::flow) description: Option<Spanned<Words>>,
-    /// Other words that choose it.
+    /// The title, up to 20 characters on a button, up to 24 in a list.
+    #[schemars(with = "LocalizedText")]
+    pub(in crate::flow) title: Spanned<LocalizedText>,
+    /// The text below the title in a list, up to 72 characters.
+    #[schemars(with = "Option<LocalizedText>")]
+    pub(in crate::flow) description: Option<Spanned<LocalizedText>>,
+    /// Other words that choose the option.
     #[serde(default)]
     #[schemars(with = "Vec<String>")]
     pub(in crate::flow) also: Vec<Spanned<String>>,
@@ -108,24 +109,24 @@ pub(in crate::flow) struct FormDocument {
     /// The id that Meta gave the WhatsApp Flow.
     #[schemars(with = "String")]
     pub(in crate::flow) id: Spanned<String>,
-    /// The label that opens it, up to 20 characters.
-    #[schemars(with = "Words")]
-    pub(in crate::flow) button: Spanned<Words>,
+    /// The label that opens the form, up to 20 characters.
+    #[schemars(with = "LocalizedText")]
+    pub(in crate::flow) button: Spanned<LocalizedText>,
     pub(in crate::flow) fields: Vec<FormFieldDocument>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::flow) struct FormFieldDocument {
-    /// The name of its component in the form.
+    /// The name of the component in the form.
     #[schemars(with = "String")]
     pub(in crate::flow) member: Spanned<String>,
-    /// The field that it fills; of the same name by default.
+    /// The field that the component fills; of the same name by default.
     #[schemars(with = "Option<String>")]
     pub(in crate::flow) fill: Option<Spanned<String>>,
     #[serde(default)]
     pub(in crate::flow) expect: FormKind,
-    /// A form without it is no answer, and no later step may read it.
+    /// True if a form may leave the field out. Later steps may not read such a field.
     #[serde(default)]
     pub(in crate::flow) optional: bool,
 }

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::flow::{Aside, DEFAULT_FLOW, Place};
+use crate::flow::{DEFAULT_FLOW, InternalState, Place};
 
 const WELCOME: &str = "Welcome! What is your full name?";
 const ASK_BUDGET: &str = "Thanks John Doe. What is your monthly budget?";
@@ -15,8 +15,8 @@ fn default_flow() -> Flow {
     Flow::parse("qualification.yaml", DEFAULT_FLOW).unwrap()
 }
 
-fn text(body: &str) -> Answer {
-    Answer::Text(body.to_owned())
+fn text(body: &str) -> TurnInput {
+    TurnInput::Text(body.to_owned())
 }
 
 fn seconds(tens: i64) -> Timestamp {
@@ -33,13 +33,13 @@ fn said(step: &Step) -> Option<&str> {
 
 /// Plays answers from the start, and compares what is said and the state after each.
 #[track_caller]
-fn play(turns: &[(Answer, Option<&str>, &str)]) -> Conversation {
+fn play(turns: &[(TurnInput, Option<&str>, &str)]) -> Conversation {
     play_in(&default_flow(), turns)
 }
 
 /// Ten seconds apart.
 #[track_caller]
-fn play_in(flow: &Flow, turns: &[(Answer, Option<&str>, &str)]) -> Conversation {
+fn play_in(flow: &Flow, turns: &[(TurnInput, Option<&str>, &str)]) -> Conversation {
     let mut conversation = Conversation::start(flow);
     for ((answer, expected, state), at) in turns.iter().zip((1..).map(seconds)) {
         let turn = step(flow, &conversation, at, answer);
@@ -62,7 +62,7 @@ fn the_articles_conversation_goes_sentence_by_sentence() {
         (text(" John Doe "), Some(ASK_BUDGET), "AWAITING_BUDGET"),
         (text("$7,500 a month"), Some(DONE), "COMPLETED"),
         (text("And now?"), Some(REVIEWING), "COMPLETED"),
-        (Answer::Other, Some(REVIEWING), "COMPLETED"),
+        (TurnInput::Other, Some(REVIEWING), "COMPLETED"),
     ]);
     let expected = Conversation {
         flow: FlowRef {
@@ -76,11 +76,11 @@ fn the_articles_conversation_goes_sentence_by_sentence() {
             .as_object()
             .unwrap()
             .clone(),
-        aside: Aside::default(),
+        internal: InternalState::default(),
         assignee: None,
     };
     assert!(!end.differs(&expected), "{end:?}");
-    assert_eq!(end.aside.wrote_at, Some(seconds(5)));
+    assert_eq!(end.internal.last_message_at, Some(seconds(5)));
 }
 
 #[test]
@@ -107,8 +107,8 @@ fn the_score_is_100_above_5000_and_50_else() {
 #[test]
 fn garbage_is_asked_again_and_changes_nothing() {
     let end = play(&[
-        (Answer::Other, Some(WELCOME), "AWAITING_NAME"),
-        (Answer::Other, Some(WELCOME), "AWAITING_NAME"),
+        (TurnInput::Other, Some(WELCOME), "AWAITING_NAME"),
+        (TurnInput::Other, Some(WELCOME), "AWAITING_NAME"),
         (text(" \u{200b} "), Some(WELCOME), "AWAITING_NAME"),
         (text("John Doe"), Some(ASK_BUDGET), "AWAITING_BUDGET"),
         (
@@ -116,7 +116,7 @@ fn garbage_is_asked_again_and_changes_nothing() {
             Some(RETRY_BUDGET),
             "AWAITING_BUDGET",
         ),
-        (Answer::Other, Some(RETRY_BUDGET), "AWAITING_BUDGET"),
+        (TurnInput::Other, Some(RETRY_BUDGET), "AWAITING_BUDGET"),
     ]);
     assert_eq!((end.score, end.is_completed), (0, false));
     assert_eq!(json!(end.data), json!({"name": "John Doe"}));
@@ -125,13 +125,13 @@ fn garbage_is_asked_again_and_changes_nothing() {
 #[test]
 fn what_is_never_an_answer_changes_nothing_and_gets_none() {
     play(&[
-        (Answer::Ignored, None, "START"),
+        (TurnInput::Ignored, None, "START"),
         (text("Hi"), Some(WELCOME), "AWAITING_NAME"),
-        (Answer::Ignored, None, "AWAITING_NAME"),
+        (TurnInput::Ignored, None, "AWAITING_NAME"),
         (text("John Doe"), Some(ASK_BUDGET), "AWAITING_BUDGET"),
-        (Answer::Ignored, None, "AWAITING_BUDGET"),
+        (TurnInput::Ignored, None, "AWAITING_BUDGET"),
         (text("5k"), Some(DONE), "COMPLETED"),
-        (Answer::Ignored, None, "COMPLETED"),
+        (TurnInput::Ignored, None, "COMPLETED"),
     ]);
 }
 
@@ -150,7 +150,7 @@ fn restart_begins_anew_from_any_step_as_the_whole_message_only() {
         (text("John Doe"), Some(ASK_BUDGET), "AWAITING_BUDGET"),
         (text("9000"), Some(DONE), "COMPLETED"),
         (
-            Answer::Choice {
+            TurnInput::Choice {
                 id: None,
                 title: "Restart".into(),
             },
@@ -163,7 +163,7 @@ fn restart_begins_anew_from_any_step_as_the_whole_message_only() {
 
 #[test]
 fn a_choice_answers_by_its_title() {
-    let choice = |title: &str| Answer::Choice {
+    let choice = |title: &str| TurnInput::Choice {
         id: Some("x".into()),
         title: title.into(),
     };
@@ -215,8 +215,8 @@ fn a_step_without_a_retry_is_silent_once_nothing_is_expected() {
 const HANDOFF: &str = "A specialist will contact you shortly.";
 const STOPPED: &str = "You will get no more messages. Type 'START' to go on.";
 
-/// As far as the question of the budget.
-fn up_to_the_budget() -> Vec<(Answer, Option<&'static str>, &'static str)> {
+/// Returns a conversation at the question of the budget.
+fn up_to_the_budget() -> Vec<(TurnInput, Option<&'static str>, &'static str)> {
     vec![
         (text("Hi"), Some(WELCOME), "AWAITING_NAME"),
         (text("John Doe"), Some(ASK_BUDGET), "AWAITING_BUDGET"),
@@ -224,7 +224,7 @@ fn up_to_the_budget() -> Vec<(Answer, Option<&'static str>, &'static str)> {
 }
 
 #[track_caller]
-fn play_from_the_budget(turns: &[(Answer, Option<&'static str>, &'static str)]) -> Conversation {
+fn play_from_the_budget(turns: &[(TurnInput, Option<&'static str>, &'static str)]) -> Conversation {
     let mut all = up_to_the_budget();
     all.extend_from_slice(turns);
     play(&all)
@@ -232,10 +232,12 @@ fn play_from_the_budget(turns: &[(Answer, Option<&'static str>, &'static str)]) 
 
 #[test]
 fn the_third_message_that_is_no_answer_hands_over_and_the_bot_falls_silent() {
-    let place = Place::new(1.0, 2.0, None, None).map(Answer::Place).unwrap();
+    let place = Place::new(1.0, 2.0, None, None)
+        .map(TurnInput::Place)
+        .unwrap();
     let end = play_from_the_budget(&[
         (text("👍"), Some(RETRY_BUDGET), "AWAITING_BUDGET"),
-        (Answer::Other, Some(RETRY_BUDGET), "AWAITING_BUDGET"),
+        (TurnInput::Other, Some(RETRY_BUDGET), "AWAITING_BUDGET"),
         (place, Some(HANDOFF), "HUMAN_HANDOFF"),
         (text("Hello?"), None, "HUMAN_HANDOFF"),
         (text("5000"), None, "HUMAN_HANDOFF"),
@@ -247,12 +249,12 @@ fn the_third_message_that_is_no_answer_hands_over_and_the_bot_falls_silent() {
 fn an_answer_ends_the_count_of_tries() {
     play(&[
         (text("Hi"), Some(WELCOME), "AWAITING_NAME"),
-        (Answer::Other, Some(WELCOME), "AWAITING_NAME"),
-        (Answer::Other, Some(WELCOME), "AWAITING_NAME"),
+        (TurnInput::Other, Some(WELCOME), "AWAITING_NAME"),
+        (TurnInput::Other, Some(WELCOME), "AWAITING_NAME"),
         (text("John Doe"), Some(ASK_BUDGET), "AWAITING_BUDGET"),
-        (Answer::Other, Some(RETRY_BUDGET), "AWAITING_BUDGET"),
-        (Answer::Ignored, None, "AWAITING_BUDGET"),
-        (Answer::Other, Some(RETRY_BUDGET), "AWAITING_BUDGET"),
+        (TurnInput::Other, Some(RETRY_BUDGET), "AWAITING_BUDGET"),
+        (TurnInput::Ignored, None, "AWAITING_BUDGET"),
+        (TurnInput::Other, Some(RETRY_BUDGET), "AWAITING_BUDGET"),
         (text("5000"), Some(DONE), "COMPLETED"),
     ]);
 }
@@ -262,12 +264,12 @@ fn a_handed_over_lead_goes_on_when_it_is_released_or_restarts() {
     let handed_over = [
         (text("human"), Some(HANDOFF), "HUMAN_HANDOFF"),
         (text("HUMAN"), None, "HUMAN_HANDOFF"),
-        (Answer::Takeover, None, "HUMAN_HANDOFF"),
+        (TurnInput::Takeover, None, "HUMAN_HANDOFF"),
     ];
     let mut released = handed_over.to_vec();
     released.extend([
-        (Answer::Release, Some(ASK_BUDGET), "AWAITING_BUDGET"),
-        (Answer::Release, None, "AWAITING_BUDGET"),
+        (TurnInput::Release, Some(ASK_BUDGET), "AWAITING_BUDGET"),
+        (TurnInput::Release, None, "AWAITING_BUDGET"),
         (text("5000"), Some(DONE), "COMPLETED"),
     ]);
     play_from_the_budget(&released);
@@ -277,7 +279,7 @@ fn a_handed_over_lead_goes_on_when_it_is_released_or_restarts() {
         (text("John Doe"), Some(ASK_BUDGET), "AWAITING_BUDGET"),
     ]);
     let end = play_from_the_budget(&restarted);
-    assert_eq!(end.aside.person_at, None);
+    assert_eq!(end.internal.takeover_at, None);
 }
 
 #[test]
@@ -287,24 +289,24 @@ fn a_person_s_words_silence_the_bot_from_any_state() {
         &flow,
         &Conversation::start(&flow),
         seconds(0),
-        &Answer::Takeover,
+        &TurnInput::Takeover,
     );
     assert_eq!(first.conversation.state, "HUMAN_HANDOFF");
-    let released = step(&flow, &first.conversation, seconds(1), &Answer::Release);
+    let released = step(&flow, &first.conversation, seconds(1), &TurnInput::Release);
     assert_eq!(
         (released.conversation.state.as_str(), released.prompt),
         ("START", None)
     );
     play_from_the_budget(&[
-        (Answer::Takeover, None, "HUMAN_HANDOFF"),
+        (TurnInput::Takeover, None, "HUMAN_HANDOFF"),
         (text("5000"), None, "HUMAN_HANDOFF"),
     ]);
-    // What a lead is reported as is settled once it is complete.
+    // The reported state of a completed lead does not change.
     play_from_the_budget(&[
         (text("5000"), Some(DONE), "COMPLETED"),
-        (Answer::Takeover, None, "COMPLETED"),
+        (TurnInput::Takeover, None, "COMPLETED"),
         (text("Hi Ann"), None, "COMPLETED"),
-        (Answer::Release, None, "COMPLETED"),
+        (TurnInput::Release, None, "COMPLETED"),
         (text("Bye"), Some(REVIEWING), "COMPLETED"),
     ]);
 }
@@ -322,8 +324,8 @@ fn stop_is_the_whole_message_and_only_start_takes_it_back() {
         (text("STOP"), None, "OPTED_OUT"),
         (text("RESTART"), None, "OPTED_OUT"),
         (text("HUMAN"), None, "OPTED_OUT"),
-        (Answer::Takeover, None, "OPTED_OUT"),
-        (Answer::Release, None, "OPTED_OUT"),
+        (TurnInput::Takeover, None, "OPTED_OUT"),
+        (TurnInput::Release, None, "OPTED_OUT"),
         (
             text("start"),
             Some("Thanks stop, John isn't coming. What is your monthly budget?"),
@@ -331,21 +333,21 @@ fn stop_is_the_whole_message_and_only_start_takes_it_back() {
         ),
         (text("START"), Some(RETRY_BUDGET), "AWAITING_BUDGET"),
     ]);
-    assert_eq!(end.aside.left_off, None);
+    assert_eq!(end.internal.resume_step, None);
 }
 
 #[test]
 fn a_message_right_after_an_answer_is_no_try_and_completes_a_text() {
     let flow = default_flow();
     let mut conversation = Conversation::start(&flow);
-    let mut say = |millis: i64, answer: &Answer| {
+    let mut say = |millis: i64, answer: &TurnInput| {
         let at = Timestamp::from_millis(1_800_000_000_000 + millis);
         let turn = step(&flow, &conversation, at, answer);
         conversation = turn.conversation.clone();
         said(&turn).map(ToOwned::to_owned)
     };
     assert_eq!(say(0, &text("Hi")).as_deref(), Some(WELCOME));
-    assert_eq!(say(300, &Answer::Other).as_deref(), Some(WELCOME));
+    assert_eq!(say(300, &TurnInput::Other).as_deref(), Some(WELCOME));
     assert_eq!(
         say(20_000, &text("John")).as_deref(),
         Some("Thanks John. What is your monthly budget?")
@@ -363,15 +365,15 @@ fn a_message_right_after_an_answer_is_no_try_and_completes_a_text() {
     );
 }
 
-fn any_answer() -> impl Strategy<Value = Answer> {
+fn any_answer() -> impl Strategy<Value = TurnInput> {
     prop_oneof![
-        4 => "(?s).{0,30}".prop_map(Answer::Text),
+        4 => "(?s).{0,30}".prop_map(TurnInput::Text),
         4 => prop::sample::select(vec!["RESTART", "5k", "John", "7.500 €", "{name}", "", "3-5k"]).prop_map(text),
-        1 => (prop::option::of(".{0,5}"), ".{0,10}").prop_map(|(id, title)| Answer::Choice { id, title }),
-        1 => Just(Answer::Ignored),
-        1 => Just(Answer::Other),
-        1 => Just(Answer::Takeover),
-        1 => Just(Answer::Release),
+        1 => (prop::option::of(".{0,5}"), ".{0,10}").prop_map(|(id, title)| TurnInput::Choice { id, title }),
+        1 => Just(TurnInput::Ignored),
+        1 => Just(TurnInput::Other),
+        1 => Just(TurnInput::Takeover),
+        1 => Just(TurnInput::Release),
         1 => prop::sample::select(vec!["STOP", "START", "HUMAN"]).prop_map(text),
     ]
 }
@@ -395,11 +397,11 @@ proptest! {
             prop_assert!(!both || turn.prompt.is_none() || turn.conversation.is_opted_out());
             prop_assert!(silent(&turn.conversation) || !is_message || turn.prompt.is_some());
             conversation = turn.conversation;
-            let aside = ["HUMAN_HANDOFF", "OPTED_OUT"].contains(&conversation.state.as_str());
-            prop_assert!(aside || flow.states().any(|state| state == conversation.state));
-            let at_step = conversation.aside.left_off.as_deref().unwrap_or(&conversation.state);
+            let is_suspended = ["HUMAN_HANDOFF", "OPTED_OUT"].contains(&conversation.state.as_str());
+            prop_assert!(is_suspended || flow.states().any(|state| state == conversation.state));
+            let at_step = conversation.internal.resume_step.as_deref().unwrap_or(&conversation.state);
             prop_assert!(flow.states().any(|state| state == at_step), "{}", at_step);
-            prop_assert_eq!(conversation.aside.left_off.is_some(), aside);
+            prop_assert_eq!(conversation.internal.resume_step.is_some(), is_suspended);
             prop_assert_eq!(conversation.is_completed, at_step == "COMPLETED");
             let fields = conversation.data.keys().map(String::as_str).collect::<Vec<_>>();
             let expected: &[&str] = match at_step {
@@ -421,7 +423,7 @@ proptest! {
         // Five fields before the last one came.
         older[0] = 0x95;
         let read: Conversation = rmp_serde::from_slice(&older).unwrap();
-        prop_assert!(!read.differs(&end) && read.aside == Aside::default());
+        prop_assert!(!read.differs(&end) && read.internal == InternalState::default());
         let stored = rmp_serde::to_vec(&end).unwrap();
         prop_assert_eq!(rmp_serde::from_slice::<Conversation>(&stored).unwrap(), end);
     }

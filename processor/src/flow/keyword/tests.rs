@@ -14,20 +14,20 @@ fn consultation() -> Flow {
     Flow::parse("consultation.yaml", CONSULTATION).unwrap()
 }
 
-fn text(body: &str) -> Answer {
-    Answer::from(&Content::Text { body: body.into() })
+fn text(body: &str) -> TurnInput {
+    TurnInput::from(&Content::Text { body: body.into() })
 }
 
-fn button(id: Option<&str>, title: &str) -> Answer {
-    Answer::from(&Content::Choice {
+fn button(id: Option<&str>, title: &str) -> TurnInput {
+    TurnInput::from(&Content::Choice {
         id: id.map(ToOwned::to_owned),
         title: title.into(),
         description: None,
     })
 }
 
-fn captioned(caption: &str) -> Answer {
-    Answer::from(&Content::Media {
+fn captioned(caption: &str) -> TurnInput {
+    TurnInput::from(&Content::Media {
         media: MediaType::Image,
         id: None,
         url: None,
@@ -39,7 +39,7 @@ fn captioned(caption: &str) -> Answer {
 }
 
 /// The conversation after `said`, ten seconds apart.
-fn after(flow: &Flow, said: &[Answer]) -> Conversation {
+fn after(flow: &Flow, said: &[TurnInput]) -> Conversation {
     let mut conversation = Conversation::start(flow);
     for (answer, at) in said.iter().zip((1_800_000_000..).step_by(10)) {
         conversation = step(flow, &conversation, Timestamp::from_secs(at), answer).conversation;
@@ -48,7 +48,7 @@ fn after(flow: &Flow, said: &[Answer]) -> Conversation {
 }
 
 /// The state of a lead of the default flow that answers the question for its name.
-fn named(answer: Answer) -> String {
+fn named(answer: TurnInput) -> String {
     after(&default_flow(), &[text("Hi"), answer]).state
 }
 
@@ -333,7 +333,7 @@ fn the_opt_outs_of_every_language_of_the_flow_count_and_those_of_english() {
             assert_eq!(out.state, OPTED_OUT, "{said:?} in {language}");
         }
     }
-    // Of another language it is an answer.
+    // In another language it is an answer.
     assert_eq!(named(text("Baja")), "AWAITING_BUDGET");
 }
 
@@ -383,7 +383,7 @@ fn an_option_of_the_open_question_is_no_opt_out_unless_the_document_says_so() {
         )
     };
     let flow = Flow::parse("options.yaml", &document("NADA")).unwrap();
-    let state = |said: &[Answer]| after(&flow, said).state;
+    let state = |said: &[TurnInput]| after(&flow, said).state;
     for answer in [
         text("baja"),
         button(Some("low"), "Baja"),
@@ -398,7 +398,7 @@ fn an_option_of_the_open_question_is_no_opt_out_unless_the_document_says_so() {
         state(&[text("Hola"), text("Alta"), text("Baja")]),
         OPTED_OUT
     );
-    // What an earlier question's button carries is no keyword.
+    // The payload of an earlier question's button is no keyword.
     let late = [
         text("Hola"),
         text("Alta"),

@@ -2,8 +2,8 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn text(body: &str) -> Answer {
-    Answer::Text(body.to_owned())
+fn text(body: &str) -> TurnInput {
+    TurnInput::Text(body.to_owned())
 }
 
 fn scalar(scalar: &Scalar, body: &str) -> Option<Value> {
@@ -59,7 +59,7 @@ fn a_phone_number_gets_its_country() {
 }
 
 #[test]
-fn a_date_is_read_in_the_flow_s_order_and_within_its_bounds() {
+fn a_date_is_read_apply_to_step_s_order_and_within_its_bounds() {
     let european = Scalar::Date {
         is_month_first: false,
         least: NaiveDate::from_ymd_opt(2026, 1, 1),
@@ -119,7 +119,7 @@ fn sizes() -> Expected {
 
 #[test]
 fn a_choice_is_made_by_tap_title_word_or_number() {
-    let tap = |id: &str, title: &str| Answer::Choice {
+    let tap = |id: &str, title: &str| TurnInput::Choice {
         id: Some(id.into()),
         title: title.into(),
     };
@@ -134,7 +134,7 @@ fn a_choice_is_made_by_tap_title_word_or_number() {
         (text("3"), None),
         (text("0"), None),
         (text("neither"), None),
-        (Answer::Other, None),
+        (TurnInput::Other, None),
     ] {
         let expected = expected.map(|value| Reading::Value(value.into()));
         assert_eq!(sizes().read(&answer), expected, "{answer:?}");
@@ -145,7 +145,7 @@ fn a_choice_is_made_by_tap_title_word_or_number() {
 fn a_location_and_nothing_else_answers_where_one_is_due() {
     let place = Place::new(52.52, 13.405, Some("Berlin"), None).unwrap();
     assert_eq!(
-        Expected::Location.read(&Answer::Place(place)),
+        Expected::Location.read(&TurnInput::Place(place)),
         Some(Reading::Value(
             json!({"latitude": 52.52, "longitude": 13.405, "name": "Berlin"})
         ))
@@ -179,7 +179,7 @@ fn a_form_fills_its_fields_or_is_no_answer() {
         ),
         field("mail", Scalar::Email, false),
     ]);
-    let read = |response: &str| form.read(&Answer::Form(response.to_owned()));
+    let read = |response: &str| form.read(&TurnInput::Form(response.to_owned()));
     for response in [
         r#"{"company": " Acme\u0000 ", "people": 20, "flow_token": "x"}"#,
         r#"{"company": "Acme", "people": "20", "mail": ""}"#,
@@ -218,7 +218,7 @@ proptest! {
                 }
             }
         }
-        let _ = sizes().read(&Answer::Text(body.clone()));
-        let _ = Expected::Form(Vec::new()).read(&Answer::Form(body));
+        let _ = sizes().read(&TurnInput::Text(body.clone()));
+        let _ = Expected::Form(Vec::new()).read(&TurnInput::Form(body));
     }
 }

@@ -1,5 +1,5 @@
-//! Messages that were read wrongly once, with the right outcome, read where the folder of them lies
-//! beside the workspace.
+//! Tests messages that were once misread. The cases are in a folder beside the workspace, if it is
+//! there.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -7,9 +7,9 @@ use std::path::Path;
 use leadstream_schemas::{Content, Timestamp};
 use serde_json::Value;
 
-use crate::flow::{Answer, Conversation, DEFAULT_FLOW, Flow, OPTED_OUT, amount, step};
+use crate::flow::{Conversation, DEFAULT_FLOW, Flow, OPTED_OUT, TurnInput, amount, step};
 
-/// A file of cases, or a note that its test is passed over.
+/// Returns a file of cases; prints a note if the test is skipped.
 fn read(name: &str) -> Option<Value> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../../shared/cases/whatsapp")
@@ -25,16 +25,16 @@ fn read(name: &str) -> Option<Value> {
     }
 }
 
-/// What is said, without the remark that follows it in brackets.
+/// Returns the message without the remark in brackets after it.
 fn said(case: &Value) -> &str {
     let said = case.as_str().unwrap();
     said.split_once(" (").map_or(said, |(said, _)| said)
 }
 
-/// The state of a lead that answers `document`'s question for its name.
+/// Returns the state of a lead that answers the question of `document` for its name.
 fn named(document: &str, content: &Content) -> String {
     let flow = Flow::parse("flow.yaml", document).unwrap();
-    let hi = Answer::Text("Hi".into());
+    let hi = TurnInput::Text("Hi".into());
     let begun = step(
         &flow,
         &Conversation::start(&flow),
@@ -42,7 +42,7 @@ fn named(document: &str, content: &Content) -> String {
         &hi,
     );
     let at = Timestamp::from_secs(10);
-    let answered = step(&flow, &begun.conversation, at, &Answer::from(content));
+    let answered = step(&flow, &begun.conversation, at, &TurnInput::from(content));
     answered.conversation.state
 }
 

@@ -1,6 +1,6 @@
-//! Generated documents: whatever a check accepts, a lead can live in.
+//! Tests generated documents: a conversation can go on in every accepted document.
 //!
-//! `FLOW_CASES` says how many are drawn; 10,000 by default.
+//! `FLOW_CASES` sets the number of documents; 10,000 by default.
 
 use leadstream_schemas::{ReplyContent, Timestamp};
 use proptest::prelude::*;
@@ -9,11 +9,11 @@ use serde_json::{Map, Value, json};
 
 use crate::flow::expression::FAILURES;
 use crate::flow::{
-    Answer, COLD, Conversation, Flow, HUMAN_HANDOFF, OPTED_OUT, Place, Role, START,
+    COLD, Conversation, Flow, HUMAN_HANDOFF, OPTED_OUT, Place, Role, START, TurnInput,
     fire_due_timers, step,
 };
 
-/// What is drawn of a step: numbers that choose among what a document can have.
+/// The random numbers of one step. They choose its members.
 type Drawn = (u8, u8, u8, u8, u8, u8, Vec<u8>);
 
 fn name(number: usize) -> String {
@@ -47,7 +47,7 @@ fn expectation(kind: u8, detail: u8) -> Value {
     }
 }
 
-/// Fields are named by their kind, so that most documents agree with themselves.
+/// Returns a field's name. It depends on the kind, so that most documents are valid.
 fn field(kind: u8, detail: u8) -> &'static str {
     match (kind % 10, detail % 7) {
         (kind, 0) if kind.is_multiple_of(2) => "any",
@@ -98,7 +98,8 @@ fn pick<T: Copy>(list: &[T], number: u8) -> T {
     list[usize::from(number) % list.len()]
 }
 
-/// A condition on what the step itself fills, so that most documents load; some are of any kind.
+/// Returns a condition on the field of the step, so that most documents are valid; some conditions
+/// are of any kind.
 fn condition(kind: u8, field: &str, number: u8) -> String {
     if number % 16 == 15 {
         return pick(&CONDITIONS, number / 16).to_owned();
@@ -113,7 +114,7 @@ fn condition(kind: u8, field: &str, number: u8) -> String {
     }
 }
 
-/// As [`condition`], for a score.
+/// Returns a score, as [`condition`] returns a condition.
 fn points(kind: u8, field: &str, number: u8) -> String {
     if number % 16 == 15 {
         return pick(&SCORES, number / 16).to_owned();
@@ -128,7 +129,7 @@ fn points(kind: u8, field: &str, number: u8) -> String {
 }
 
 fn words(number: u8) -> Value {
-    // Most texts are plain, so that most documents load.
+    // Most texts are plain, so that most documents are valid.
     let word = if number.is_multiple_of(32) {
         pick(&WORDS, number / 32)
     } else {
@@ -151,13 +152,13 @@ fn document(drawn: &[Drawn], timers: u8) -> String {
     for (index, (kind, detail, role, text, score, tries, targets)) in drawn.iter().enumerate() {
         let mut step = Map::new();
         let to = |number: u8| name(usize::from(number) % count);
-        // The next one is reached in any case.
+        // The next step is always reached.
         let onward = name((index + 1) % count);
-        // An end in between cuts off what follows it, as does a loop of steps that ask nothing.
+        // An early end, or a loop without a question, makes later steps unreachable.
         let is_end = index + 1 == count || role % 64 == 63;
         let is_question = !is_end && role % 4 != 3;
         let filled = field(*kind, detail / 3);
-        // What asks nothing fills nothing.
+        // A step without a question fills nothing.
         let kind_read = if is_question { *kind } else { 7 };
         let when = |number: u8| condition(kind_read, filled, number);
         step.insert("prompt".into(), words(*text));
@@ -213,24 +214,24 @@ fn document(drawn: &[Drawn], timers: u8) -> String {
     .to_string()
 }
 
-fn answer(kind: u8, text: &str) -> Answer {
-    let said = |text: &str| Answer::Text(text.to_owned());
+fn answer(kind: u8, text: &str) -> TurnInput {
+    let said = |text: &str| TurnInput::Text(text.to_owned());
     match kind % 19 {
-        0 => Answer::Other,
-        1 => Answer::Ignored,
-        16 => Answer::Restart,
-        17 => Answer::Assign(kind.is_multiple_of(2).then(|| "ana".to_owned())),
-        18 => Answer::Say {
+        0 => TurnInput::Other,
+        1 => TurnInput::Ignored,
+        16 => TurnInput::Restart,
+        17 => TurnInput::Assign(kind.is_multiple_of(2).then(|| "ana".to_owned())),
+        18 => TurnInput::Say {
             body: "I am Ana.".to_owned(),
             has_window: kind.is_multiple_of(2),
         },
-        2 => Place::new(1.5, -2.5, None, Some("x")).map_or(Answer::Other, Answer::Place),
-        3 => Answer::Form(r#"{"a": "Acme", "n": 12}"#.into()),
-        4 => Answer::Form(text.to_owned()),
-        5 => Answer::Takeover,
-        6 => Answer::Release,
+        2 => Place::new(1.5, -2.5, None, Some("x")).map_or(TurnInput::Other, TurnInput::Place),
+        3 => TurnInput::Form(r#"{"a": "Acme", "n": 12}"#.into()),
+        4 => TurnInput::Form(text.to_owned()),
+        5 => TurnInput::Takeover,
+        6 => TurnInput::Release,
         7 => said(pick(&["RESTART", "STOP", "START", "HUMAN"], kind / 19)),
-        8 => Answer::Choice {
+        8 => TurnInput::Choice {
             id: Some(format!("v{}", kind / 19 % 5)),
             title: "One".into(),
         },
@@ -246,13 +247,13 @@ fn answer(kind: u8, text: &str) -> Answer {
     }
 }
 
-type Acts = Vec<(u8, String, u32)>;
+type Actions = Vec<(u8, String, u32)>;
 
-/// Lives through `acts`, and checks after each that there is a way on.
-fn live(flow: &Flow, acts: &Acts) -> Result<(), TestCaseError> {
+/// Runs `actions`, and checks after each that the conversation can go on.
+fn run(flow: &Flow, actions: &Actions) -> Result<(), TestCaseError> {
     let mut conversation = Conversation::start(flow);
     let mut millis = 1_800_000_000_000_i64;
-    for (kind, text, wait) in acts {
+    for (kind, text, wait) in actions {
         millis += i64::from(*wait);
         let at = Timestamp::from_millis(millis);
         let fired = fire_due_timers(flow, &mut conversation, at);
@@ -260,12 +261,12 @@ fn live(flow: &Flow, acts: &Acts) -> Result<(), TestCaseError> {
         for it in &fired {
             within_limits(it.prompt.as_ref())?;
         }
-        settled(flow, &conversation)?;
+        check_state(flow, &conversation)?;
         let answer = answer(*kind, text);
         let before = conversation;
         let turn = step(flow, &before, at, &answer);
         within_limits(turn.prompt.as_ref())?;
-        settled(flow, &turn.conversation)?;
+        check_state(flow, &turn.conversation)?;
         let speaks = answer.is_of_the_lead();
         let is_silent = turn.conversation.is_handed_over() || turn.conversation.is_opted_out();
         let has_nothing_to_say = flow
@@ -284,11 +285,11 @@ fn live(flow: &Flow, acts: &Acts) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// In a step that asks or ends, or beside the flow with such a step to go on from.
-fn settled(flow: &Flow, conversation: &Conversation) -> Result<(), TestCaseError> {
+/// Returns whether the conversation is at a question or an end, or is suspended at one.
+fn check_state(flow: &Flow, conversation: &Conversation) -> Result<(), TestCaseError> {
     let beside = [HUMAN_HANDOFF, COLD, OPTED_OUT].contains(&conversation.state.as_str());
-    let at = match (&conversation.aside.left_off, beside) {
-        (Some(left_off), true) => left_off,
+    let at = match (&conversation.internal.resume_step, beside) {
+        (Some(step), true) => step,
         (None, false) => &conversation.state,
         other => {
             return Err(TestCaseError::fail(format!(
@@ -305,7 +306,7 @@ fn settled(flow: &Flow, conversation: &Conversation) -> Result<(), TestCaseError
                 .all(|to| flow.step(to).is_some())
         }
         Some(Role::End { .. }) => conversation.is_completed,
-        Some(Role::Pass { .. }) => false,
+        Some(Role::Automatic { .. }) => false,
         None => at == START,
     };
     prop_assert!(rests, "rests in {}: {:?}", at, conversation);
@@ -324,7 +325,7 @@ fn within_limits(prompt: Option<&ReplyContent>) -> Result<(), TestCaseError> {
         Some(other) => return Err(TestCaseError::fail(format!("{other:?}"))),
     };
     let length = body.encode_utf16().count();
-    // What would have been cut ends in an ellipsis at the limit.
+    // A text that was cut ends in an ellipsis at the limit.
     prop_assert!((1..=most).contains(&length) && !(length == most && body.ends_with('…')));
     Ok(())
 }
@@ -348,7 +349,7 @@ fn no_accepted_document_leaves_a_lead_without_a_way_on_loops_or_fails() {
         any::<u8>(),
         prop::collection::vec(any::<u8>(), 0..3),
     );
-    let acts = prop::collection::vec(
+    let actions = prop::collection::vec(
         (
             any::<u8>(),
             "[ -~äñ👍]{0,12}",
@@ -356,9 +357,9 @@ fn no_accepted_document_leaves_a_lead_without_a_way_on_loops_or_fails() {
         ),
         1..25,
     );
-    let documents = (prop::collection::vec(drawn, 1..7), any::<u8>(), acts);
+    let documents = (prop::collection::vec(drawn, 1..7), any::<u8>(), actions);
     let counts = std::cell::RefCell::new((0, 0, 0));
-    let outcome = TestRunner::new(config).run(&documents, |(steps, timers, acts)| {
+    let outcome = TestRunner::new(config).run(&documents, |(steps, timers, actions)| {
         let text = document(&steps, timers);
         let checked = Flow::check("generated.yaml", &text);
         let Some(flow) = checked.flow else {
@@ -374,7 +375,7 @@ fn no_accepted_document_leaves_a_lead_without_a_way_on_loops_or_fails() {
             }
         }
         FAILURES.take();
-        live(&flow, &acts)
+        run(&flow, &actions)
     });
     if let Err(reason) = outcome {
         panic!("{reason}");

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::flow::{Answer, DEFAULT_FLOW, step};
+use crate::flow::{DEFAULT_FLOW, TurnInput, step};
 
 const HOUR: i64 = 3_600_000;
 const START_AT: i64 = 1_800_000_000_000;
@@ -14,8 +14,8 @@ fn at(millis: i64) -> Timestamp {
     Timestamp::from_millis(START_AT + millis)
 }
 
-fn text(body: &str) -> Answer {
-    Answer::Text(body.to_owned())
+fn text(body: &str) -> TurnInput {
+    TurnInput::Text(body.to_owned())
 }
 
 /// A lead that was asked for its budget at the start.
@@ -41,13 +41,13 @@ fn a_silent_lead_is_asked_once_more_before_the_window_closes_and_then_cold() {
         []
     );
     let fired = fire_due_timers(&flow, &mut conversation, at(1_000 * HOUR));
-    let told: Vec<_> = fired
+    let timers: Vec<_> = fired
         .iter()
         .map(|it| (it.due, it.previous.state.as_str(), body(it.prompt.as_ref())))
         .collect();
     let again = Some("Thanks John. What is your monthly budget?");
     assert_eq!(
-        told,
+        timers,
         [
             (at(23 * HOUR), "AWAITING_BUDGET", again),
             (at(24 * HOUR), "AWAITING_BUDGET", None)
@@ -85,7 +85,8 @@ fn a_take_over_ends_twelve_hours_after_the_person_s_last_message() {
     let flow = default_flow();
     let mut conversation = asked(&flow);
     for hour in [1, 5] {
-        conversation = step(&flow, &conversation, at(hour * HOUR), &Answer::Takeover).conversation;
+        conversation =
+            step(&flow, &conversation, at(hour * HOUR), &TurnInput::Takeover).conversation;
     }
     let meanwhile = step(&flow, &conversation, at(16 * HOUR), &text("Thanks, Ann"));
     conversation = meanwhile.conversation;
@@ -133,7 +134,7 @@ fn timers_are_the_flow_s_own() {
         body(fired[0].prompt.as_ref()),
         Some("Are you there?\n\nThanks John. What is your monthly budget?")
     );
-    let held = step(&flow, &asked(&flow), at(0), &Answer::Takeover).conversation;
+    let held = step(&flow, &asked(&flow), at(0), &TurnInput::Takeover).conversation;
     assert_eq!(next_due(&flow, &held), None);
     let none = DEFAULT_FLOW.replace(
         "messages:\n",
@@ -153,18 +154,18 @@ proptest! {
         let mut begun = asked(&flow);
         if let Some(hour) = person {
             fire_due_timers(&flow, &mut begun, at(hour * HOUR));
-            begun = step(&flow, &begun, at(hour * HOUR), &Answer::Takeover).conversation;
+            begun = step(&flow, &begun, at(hour * HOUR), &TurnInput::Takeover).conversation;
         }
         let (mut once, mut parts) = (begun.clone(), begun);
         let mut now = person.unwrap_or(0);
-        let mut told = Vec::new();
+        let mut in_parts = Vec::new();
         for hour in hours {
             now += hour;
-            told.extend(fire_due_timers(&flow, &mut parts, at(now * HOUR)));
+            in_parts.extend(fire_due_timers(&flow, &mut parts, at(now * HOUR)));
         }
         let together = fire_due_timers(&flow, &mut once, at(now * HOUR));
         prop_assert!(together.len() <= 4 && together.is_sorted_by_key(|it| it.due));
-        prop_assert_eq!(&told, &together);
+        prop_assert_eq!(&in_parts, &together);
         prop_assert_eq!(once, parts);
     }
 }

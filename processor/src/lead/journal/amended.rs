@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Entry;
-use crate::flow::Answer;
+use crate::flow::TurnInput;
 
 /// The effect of edits and revocations on messages.
 #[derive(Default)]
@@ -33,17 +33,19 @@ impl<'a> Amended<'a> {
 
     /// Returns the answer that counts. Only texts and captions are edited. Only another command can
     /// undo a command.
-    pub(super) fn answer<'b>(&self, entry: &'b Entry) -> Cow<'b, Answer> {
+    pub(super) fn answer<'b>(&self, entry: &'b Entry) -> Cow<'b, TurnInput> {
         if entry.answer.is_command() {
             return Cow::Borrowed(&entry.answer);
         }
         let id = entry.order.id.as_str();
         if self.revoked.contains(id) {
-            return Cow::Owned(Answer::Ignored);
+            return Cow::Owned(TurnInput::Ignored);
         }
         match (self.texts.get(id), &entry.answer) {
-            (Some(text), Answer::Text(_)) => Cow::Owned(Answer::Text((*text).to_owned())),
-            (Some(text), Answer::Captioned(_)) => Cow::Owned(Answer::Captioned((*text).to_owned())),
+            (Some(text), TurnInput::Text(_)) => Cow::Owned(TurnInput::Text((*text).to_owned())),
+            (Some(text), TurnInput::Captioned(_)) => {
+                Cow::Owned(TurnInput::Captioned((*text).to_owned()))
+            }
             (_, answer) => Cow::Borrowed(answer),
         }
     }

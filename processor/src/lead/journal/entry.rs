@@ -4,7 +4,7 @@ use leadstream_schemas::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{FoldError, fold_from};
-use crate::flow::{self, Answer, Conversation, Step};
+use crate::flow::{self, Conversation, Step, TurnInput};
 use crate::flows::{Flows, Origin};
 use crate::lead::amend::Amendment;
 use crate::lead::input::OrderKey;
@@ -14,7 +14,7 @@ use crate::lead::input::OrderKey;
 pub struct Entry {
     pub order: OrderKey,
     pub sent_at: Timestamp,
-    pub answer: Answer,
+    pub answer: TurnInput,
     /// The edit or revocation of an earlier message.
     #[serde(default)]
     pub amends: Option<Amendment>,
@@ -47,7 +47,7 @@ impl Entry {
         &self,
         flows: &Flows,
         conversation: Option<&Conversation>,
-        answer: &Answer,
+        answer: &TurnInput,
     ) -> Result<Option<Step>, FoldError> {
         if conversation.is_none() && self.answer.is_command() {
             return Ok(None);

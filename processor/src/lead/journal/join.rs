@@ -6,7 +6,7 @@ use leadstream_schemas::{ReplyContent, Timestamp};
 use serde_json::Map;
 
 use super::{Change, Entry, Evicted, FoldError, Journal, Refolded, hash};
-use crate::flow::{Aside, Conversation, ERASED};
+use crate::flow::{Conversation, ERASED, InternalState};
 use crate::flows::Flows;
 
 /// The outcome of a join.
@@ -86,7 +86,7 @@ impl Journal {
             score: 0,
             is_completed: false,
             data: Map::new(),
-            aside: Aside::default(),
+            internal: InternalState::default(),
             assignee: None,
         });
         *self = Self {

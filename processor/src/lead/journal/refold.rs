@@ -4,7 +4,7 @@ use leadstream_schemas::ReplyContent;
 
 use super::amended::Amended;
 use super::{Change, Entry, FoldError, Journal, followed, hash, rejection_of};
-use crate::flow::{self, Answer, Conversation, RejectReason};
+use crate::flow::{self, TurnInput, Conversation, RejectReason};
 use crate::flows::Flows;
 
 /// The outcome of a refold.
@@ -45,13 +45,15 @@ impl Journal {
             conversation = Some(step.conversation);
             match (step.prompt, &*answer) {
                 // The bot asks nothing while a person answers the lead.
-                (Some(said), Answer::Say { .. }) => {
+                (Some(said), TurnInput::Say { .. }) => {
                     prompt = None;
                     if has_come {
                         words = Some(said);
                     }
                 }
-                (None, Answer::Takeover) if !is_opted_out(conversation.as_ref()) => prompt = None,
+                (None, TurnInput::Takeover) if !is_opted_out(conversation.as_ref()) => {
+                    prompt = None;
+                }
                 // Input that is no answer leaves the earlier question open.
                 (said, _) => prompt = said.or(prompt),
             }

@@ -122,9 +122,7 @@ fn bind_changing<'q>(statement: Statement<'q>, rows: &Rows<'q>) -> Statement<'q>
         .bind(column(&conversations, |it| {
             it.is_some_and(|it| it.is_completed)
         }))
-        .bind(column(&conversations, |it| {
-            it.map(|it| it.aside.left_off.as_deref().unwrap_or(&it.state))
-        }))
+        .bind(column(&conversations, |it| it.map(Conversation::open_step)))
         .bind(column(rows, |(_, changed)| changed.partition))
         .bind(column(rows, |(_, changed)| {
             changed.lead.timer_due_at.and_then(Timestamp::datetime)

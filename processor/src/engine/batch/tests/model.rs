@@ -27,7 +27,7 @@ mod world;
 
 use super::Fixture;
 use crate::engine::batch::{BatchResult, CommandDecision, LoadedState};
-use crate::flow::{Answer, Conversation, ERASED, MERGED, fire_due_timers};
+use crate::flow::{TurnInput, Conversation, ERASED, MERGED, fire_due_timers};
 use crate::flows::Flows;
 use crate::lead::{Lead, OrderKey, fold};
 use crate::metrics::Counts;
@@ -190,12 +190,12 @@ fn oracle(flows: &Flows, inputs: &[&LeadInput]) -> Option<Conversation> {
         for later in ordered.iter().filter(|_| amendable) {
             match &later.content {
                 Content::Edit { message_id, body }
-                    if *message_id == input.id && matches!(answer, Answer::Text(_)) =>
+                    if *message_id == input.id && matches!(answer, TurnInput::Text(_)) =>
                 {
-                    answer = Answer::from(&Content::Text { body: body.clone() });
+                    answer = TurnInput::from(&Content::Text { body: body.clone() });
                 }
                 Content::Revoke { message_id } if *message_id == input.id => {
-                    answer = Answer::Ignored;
+                    answer = TurnInput::Ignored;
                 }
                 _ => {}
             }

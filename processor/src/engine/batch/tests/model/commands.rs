@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::{World, ids};
 use crate::engine::batch::CommandDecision;
-use crate::flow::{Answer, DEFAULT_FLOW, Flow};
+use crate::flow::{TurnInput, DEFAULT_FLOW, Flow};
 use crate::flows::Flows;
 
 /// Draws a command of a person of the business. None of these erases a lead ([`super::erase`]).
@@ -57,10 +57,10 @@ pub(super) fn published() -> Flows {
 
 /// Returns the answer of an input, or none for a command that is ordered before its lead's first
 /// input.
-pub(super) fn answer(input: &LeadInput, has_begun: bool) -> Option<Answer> {
-    match Answer::command(&input.content, input.platform) {
+pub(super) fn answer(input: &LeadInput, has_begun: bool) -> Option<TurnInput> {
+    match TurnInput::command(&input.content, input.platform) {
         Some(command) => has_begun.then_some(command),
-        None => Some(Answer::from(&input.content)),
+        None => Some(TurnInput::from(&input.content)),
     }
 }
 

@@ -1,4 +1,4 @@
-//! How steps lead to each other.
+//! Checks how steps lead to each other.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,14 +7,14 @@ use super::{Fault, Faults, fault};
 use crate::flow::field::{Fields, Kind};
 
 pub(super) struct Graph<'a> {
-    /// The fields that are filled for certain when a lead arrives, by state.
+    /// The fields that are filled for certain on arrival, by step.
     pub(super) arrivals: BTreeMap<&'a str, Fields>,
-    /// By state, those that pass on to it at once.
-    passing: BTreeMap<&'a str, Vec<&'a str>>,
+    /// The automatic steps that lead to each step.
+    automatic: BTreeMap<&'a str, Vec<&'a str>>,
 }
 
 impl<'a> Graph<'a> {
-    /// None when something is wrong with it.
+    /// Builds the graph; none if it has faults.
     pub(super) fn of(
         start: &'a str,
         outlines: &[Outline<'a>],
@@ -40,27 +40,30 @@ impl<'a> Graph<'a> {
             }
         }
         warn_of_no_end(outlines, &steps, faults);
-        let mut passing: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        let mut automatic: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for outline in outlines {
-            if matches!(outline.role, OutlineRole::Pass) {
+            if matches!(outline.role, OutlineRole::Automatic) {
                 for target in outline.targets() {
-                    passing
+                    automatic
                         .entry(target)
                         .or_default()
                         .push(&outline.state.value);
                 }
             }
         }
-        (faults.errors.len() == before).then_some(Self { arrivals, passing })
+        (faults.errors.len() == before).then_some(Self {
+            arrivals,
+            automatic,
+        })
     }
 
-    /// The longest text that can be said before the step's own in the same message.
-    pub(super) fn said_before(&self, state: &str, length: &impl Fn(&str) -> usize) -> usize {
+    /// Returns the length of the longest text before the step's own in the same message.
+    pub(super) fn longest_before(&self, state: &str, length: &impl Fn(&str) -> usize) -> usize {
         let mut memo = BTreeMap::new();
         self.before(state, length, &mut memo)
     }
 
-    /// Loops were refused, so it ends.
+    /// Recurses without end only on loops, which are faults.
     fn before<'b>(
         &'b self,
         state: &str,
@@ -68,7 +71,7 @@ impl<'a> Graph<'a> {
         memo: &mut BTreeMap<&'b str, usize>,
     ) -> usize {
         let mut longest = 0;
-        for from in self.passing.get(state).into_iter().flatten() {
+        for from in self.automatic.get(state).into_iter().flatten() {
             let with = match memo.get(from) {
                 Some(known) => *known,
                 None => {
@@ -84,7 +87,7 @@ impl<'a> Graph<'a> {
     }
 }
 
-/// A field is of one kind, wherever it is filled.
+/// Checks that a field is of the same kind wherever it is filled.
 fn check_kinds(outlines: &[Outline<'_>]) -> Result<(), Fault> {
     let mut kinds = Fields::new();
     for outline in outlines {
@@ -112,7 +115,7 @@ fn check_kinds(outlines: &[Outline<'_>]) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Steps that expect nothing lead to one that does, or to an end.
+/// Checks that automatic steps lead to a question or an end.
 fn check_loops(
     outlines: &[Outline<'_>],
     steps: &BTreeMap<&str, &Outline<'_>>,
@@ -140,7 +143,7 @@ fn check_loops(
     }
 }
 
-/// The state that comes again, when a way from here does without a question.
+/// Returns the step that a path without a question from here repeats.
 fn loop_from<'a>(
     outline: &Outline<'a>,
     steps: &BTreeMap<&str, &Outline<'a>>,
@@ -151,7 +154,7 @@ fn loop_from<'a>(
     if way.contains(&state) {
         return Some(state);
     }
-    if !matches!(outline.role, OutlineRole::Pass) || safe.contains(state) {
+    if !matches!(outline.role, OutlineRole::Automatic) || safe.contains(state) {
         return None;
     }
     way.push(state);
@@ -167,8 +170,8 @@ fn loop_from<'a>(
     None
 }
 
-/// What is certain on arrival is what is certain on every way. Kinds grow to hold what each way
-/// brings, so the search ends.
+/// Returns the fields that are filled on every path to each step. Kinds only grow to include each
+/// path, so the search ends.
 fn arrivals<'a>(start: &'a str, steps: &BTreeMap<&str, &Outline<'a>>) -> BTreeMap<&'a str, Fields> {
     let mut arrivals: BTreeMap<&str, Fields> = BTreeMap::from([(start, Fields::new())]);
     let mut open = vec![start];
@@ -194,12 +197,12 @@ fn arrivals<'a>(start: &'a str, steps: &BTreeMap<&str, &Outline<'a>>) -> BTreeMa
         let accepted = outline.targets().map(|target| (target, &after));
         let given_up = outline.at_limit.map(|target| (target, &known));
         for (target, brings) in accepted.chain(given_up) {
-            let met = match arrivals.get(target) {
+            let known = match arrivals.get(target) {
                 None => brings.clone(),
-                Some(earlier) => meet(earlier, brings),
+                Some(earlier) => on_both(earlier, brings),
             };
-            if arrivals.get(target) != Some(&met) {
-                arrivals.insert(target, met);
+            if arrivals.get(target) != Some(&known) {
+                arrivals.insert(target, known);
                 open.push(target);
             }
         }
@@ -207,7 +210,8 @@ fn arrivals<'a>(start: &'a str, steps: &BTreeMap<&str, &Outline<'a>>) -> BTreeMa
     arrivals
 }
 
-fn meet(one: &Fields, other: &Fields) -> Fields {
+/// Returns the fields that both paths fill.
+fn on_both(one: &Fields, other: &Fields) -> Fields {
     let both = |(field, kind): (&String, &Kind)| {
         let joined = kind.joined(other.get(field)?)?;
         Some((field.clone(), joined))
@@ -215,7 +219,7 @@ fn meet(one: &Fields, other: &Fields) -> Fields {
     one.iter().filter_map(both).collect()
 }
 
-/// A lead can get to an end from every step; else the flow asks for ever.
+/// Warns of a step from which no path leads to the end of the qualification.
 fn warn_of_no_end(
     outlines: &[Outline<'_>],
     steps: &BTreeMap<&str, &Outline<'_>>,

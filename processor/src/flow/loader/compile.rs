@@ -1,4 +1,4 @@
-//! From a document that is well formed to a flow, with its texts and expressions.
+//! Compiles a well-formed document to a flow, with its texts and expressions.
 
 mod choice;
 mod question;
@@ -60,7 +60,7 @@ fn compile_step(outline: &Outline<'_>, scope: &Scope<'_>) -> Result<FlowStep, Fa
     };
     let role = match &outline.role {
         OutlineRole::End => Role::End { retry: retry()? },
-        OutlineRole::Pass => Role::Pass {
+        OutlineRole::Automatic => Role::Automatic {
             score: score(outline, known)?,
             next: next(outline, known)?,
         },
@@ -98,7 +98,7 @@ fn next(outline: &Outline<'_>, known: &Fields) -> Result<Next, Fault> {
     })
 }
 
-/// Every text that can be said is within WhatsApp's limit, with what is said before it.
+/// Checks that every reply is within WhatsApp's limit, with the texts of the steps before it.
 fn check_lengths(flow: &Flow, outlines: &[Outline<'_>], graph: &Graph<'_>, faults: &mut Faults) {
     let longest = |phrase: Option<&Phrase>| phrase.map_or(0, Phrase::longest);
     let messages = [&flow.messages.nudge, &flow.messages.started];
@@ -116,7 +116,7 @@ fn check_lengths(flow: &Flow, outlines: &[Outline<'_>], graph: &Graph<'_>, fault
         } else {
             MAX_BODY
         };
-        let before = graph.said_before(&step.state, &length);
+        let before = graph.longest_before(&step.state, &length);
         let is_asked = matches!(step.role, Role::Ask(_));
         let before = before.max(if is_asked && opening > 0 {
             opening + 2
@@ -126,7 +126,7 @@ fn check_lengths(flow: &Flow, outlines: &[Outline<'_>], graph: &Graph<'_>, fault
         let retry = match &step.role {
             Role::Ask(question) => longest(question.retry.as_ref()),
             Role::End { retry } => longest(retry.as_ref()),
-            Role::Pass { .. } => 0,
+            Role::Automatic { .. } => 0,
         };
         let found = (before + longest(step.prompt.as_ref())).max(retry);
         if found > most {

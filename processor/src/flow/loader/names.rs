@@ -1,4 +1,4 @@
-//! Names that a document may use.
+//! Checks the names in a document.
 
 use serde_saphyr::Spanned;
 
@@ -6,7 +6,7 @@ use super::{Fault, ensure};
 use crate::flow::expression::{SCORE, VALUE};
 use crate::flow::prompt::is_field_name;
 
-/// Words that CEL keeps for itself, which so cannot name a field.
+/// The reserved words of CEL, which cannot name a field.
 const RESERVED: [&str; 21] = [
     "as",
     "break",

@@ -1,9 +1,9 @@
-//! Whom a step assigns a lead to, checked.
+//! Checks and compiles the rules by which a step assigns a lead.
 
 use serde_saphyr::Spanned;
 
-use super::{Fault, ensure, fault};
-use crate::flow::document::{Assign, Languages};
+use super::{Fault, ensure, ensure_count, fault};
+use crate::flow::document::{Assign, Assignee, OneOrMany};
 use crate::flow::expression::Expression;
 use crate::flow::field::Fields;
 use crate::flow::{Assignment, is_assignee};
@@ -11,7 +11,7 @@ use crate::flow::{Assignment, is_assignee};
 const MAX_RULES: usize = 20;
 const MAX_NAMES: usize = 100;
 
-/// `known` is what is filled for certain on arrival.
+/// Compiles the rules. `known` has the fields that are filled for certain on arrival.
 pub(super) fn compile(
     assign: Option<&Spanned<Assign>>,
     known: &Fields,
@@ -20,20 +20,16 @@ pub(super) fn compile(
         return Ok(Vec::new());
     };
     let rules = match &assign.value {
-        Assign::To(to) => {
+        OneOrMany::One(to) => {
             return Ok(vec![Assignment {
                 when: None,
                 to: vec![name(assign, to)?],
             }]);
         }
-        Assign::Rules(rules) => rules,
+        OneOrMany::Many(rules) => rules,
     };
-    ensure((1..=MAX_RULES).contains(&rules.len()), assign, || {
-        format!(
-            "a step has from 1 to {MAX_RULES} rules to assign by, not {}",
-            rules.len()
-        )
-    })?;
+    let parts = ("a step", "rules to assign by");
+    ensure_count(rules.len(), MAX_RULES, assign, parts)?;
     let last = rules.len() - 1;
     rules
         .iter()
@@ -54,14 +50,17 @@ pub(super) fn compile(
         .collect()
 }
 
-fn names(to: &Spanned<Languages>) -> Result<Vec<String>, Fault> {
+fn names(to: &Spanned<OneOrMany<Assignee>>) -> Result<Vec<String>, Fault> {
     match &to.value {
-        Languages::One(one) => Ok(vec![name(to, one)?]),
-        Languages::Several(several) => {
+        OneOrMany::One(one) => Ok(vec![name(to, one)?]),
+        OneOrMany::Many(several) => {
             ensure((1..=MAX_NAMES).contains(&several.len()), to, || {
                 format!("a rule names from 1 to {MAX_NAMES} sales representatives")
             })?;
-            several.iter().map(|it| name(it, &it.value)).collect()
+            several
+                .iter()
+                .map(|Assignee(it)| name(it, &it.value))
+                .collect()
         }
     }
 }

@@ -1,11 +1,11 @@
-//! The JSON Schema of flow documents: what editors complete them by.
+//! The JSON Schema of flow documents, for editors.
 
 use schemars::generate::SchemaSettings;
 use schemars::transform::RestrictFormats;
 
 use super::document::Document;
 
-/// Draft-07, pretty-printed with a final newline.
+/// Returns the schema of draft-07, pretty-printed with a final newline.
 #[must_use]
 pub fn document_schema() -> String {
     let schema = SchemaSettings::draft07()
@@ -42,7 +42,7 @@ mod tests {
         }
     }
 
-    /// `UPDATE_SCHEMAS=1` writes the file anew.
+    /// `UPDATE_SCHEMAS=1` writes the file.
     #[test]
     fn the_schema_file_is_what_the_types_say() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("flows/flow.schema.json");
@@ -50,6 +50,6 @@ mod tests {
             std::fs::write(&path, document_schema()).unwrap();
         }
         let file = std::fs::read_to_string(&path).unwrap_or_default();
-        assert_eq!(file, document_schema(), "UPDATE_SCHEMAS=1 writes it anew");
+        assert_eq!(file, document_schema(), "UPDATE_SCHEMAS=1 writes the file");
     }
 }

@@ -1,4 +1,4 @@
-//! Golden transcripts: conversations written down beside a flow, with what has to come of them.
+//! Plays transcripts: conversations in a file beside a flow, with the expected replies and state.
 
 mod document;
 
@@ -7,47 +7,47 @@ use std::time::Duration;
 use leadstream_schemas::Content;
 use serde_json::{Map, Value};
 
-use super::{Rehearsal, spoken};
+use super::{Simulator, plain_text};
 use crate::flows::Flows;
 use crate::lead::FoldError;
-use document::{Document, Sent, Transcript, Turn};
+use document::{Document, Transcript, Turn, UserInput};
 
-/// Between two turns that say nothing else.
-const PAUSE: Duration = Duration::from_secs(10);
+/// The time between two turns without `after`.
+const DEFAULT_PAUSE: Duration = Duration::from_secs(10);
 const MAX_BYTES: usize = 1024 * 1024;
 
 /// A file of transcripts.
 #[derive(Debug)]
-pub struct Script {
+pub struct TranscriptFile {
     file: String,
     transcripts: Vec<Transcript>,
 }
 
-/// A file that holds no transcripts; says where and why.
+/// The first error in a file of transcripts, with its place.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{file}:{line}:{column}: {reason}")]
-pub struct ScriptError {
+pub struct TranscriptError {
     pub file: String,
     pub line: u64,
     pub column: u64,
     pub reason: String,
 }
 
-/// What playing a transcript came to.
+/// The result of one played transcript.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outcome {
+pub struct TranscriptResult {
     pub name: String,
-    /// How it differs from what was written, turn by turn; empty: it does not.
+    /// The differences from what the file expects, turn by turn; empty if there is none.
     pub differences: Vec<String>,
 }
 
-impl Script {
+impl TranscriptFile {
     /// Reads transcripts (YAML). `file` is only named in errors.
     ///
     /// # Errors
-    /// [`ScriptError`], the first thing that is wrong.
-    pub fn parse(file: &str, text: &str) -> Result<Self, ScriptError> {
-        let error = |line, column, reason| ScriptError {
+    /// Returns [`TranscriptError`], the first error.
+    pub fn parse(file: &str, text: &str) -> Result<Self, TranscriptError> {
+        let error = |line, column, reason| TranscriptError {
             file: file.to_owned(),
             line,
             column,
@@ -65,7 +65,7 @@ impl Script {
                 error(line, column, source.without_snippet().to_string())
             })?;
         for turn in document.transcripts.iter().flat_map(|it| &it.turns) {
-            if let Some(reason) = turn.value.fault() {
+            if let Some(reason) = turn.value.error() {
                 let at = turn.referenced;
                 return Err(error(at.line(), at.column(), reason.to_owned()));
             }
@@ -79,10 +79,10 @@ impl Script {
     /// Plays every transcript.
     ///
     /// # Errors
-    /// [`FoldError`] when a conversation follows a flow that is not there.
-    pub fn play(&self, flows: &Flows) -> Result<Vec<Outcome>, FoldError> {
+    /// Returns [`FoldError`] if a conversation follows a flow that is not published.
+    pub fn play(&self, flows: &Flows) -> Result<Vec<TranscriptResult>, FoldError> {
         let play = |transcript: &Transcript| {
-            Ok(Outcome {
+            Ok(TranscriptResult {
                 name: transcript.name.clone(),
                 differences: transcript.play(&self.file, flows)?,
             })
@@ -93,39 +93,41 @@ impl Script {
 
 impl Transcript {
     fn play(&self, file: &str, flows: &Flows) -> Result<Vec<String>, FoldError> {
-        let mut rehearsal = Rehearsal::new(flows);
+        let mut simulator = Simulator::new(flows);
         let mut differences = Vec::new();
-        // Inputs by turn, for edits and deletions.
+        // The ids of inputs by turn, for edits and deletions.
         let mut ids: Vec<String> = Vec::new();
         for (index, turn) in self.turns.iter().enumerate() {
             let at = turn.referenced;
             let turn = &turn.value;
             let id = match (&turn.lead, &turn.person, &turn.agent) {
-                (Some(sent), ..) => rehearsal.send(&sent.content(&ids))?,
-                (None, Some(words), _) => rehearsal.send(&Content::Takeover {
+                (Some(input), ..) => simulator.send(&input.content(&ids))?,
+                (None, Some(words), _) => simulator.send(&Content::Takeover {
                     body: Some(words.clone()),
                 })?,
-                (None, None, Some(deed)) => {
-                    rehearsal.command(&deed.content())?;
+                (None, None, Some(action)) => {
+                    simulator.command(&action.content())?;
                     String::new()
                 }
                 (None, None, None) => {
-                    rehearsal.advance(turn.wait.map_or(Duration::ZERO, |wait| wait.0))?;
+                    simulator.advance(turn.wait.map_or(Duration::ZERO, |wait| wait.0))?;
                     String::new()
                 }
             };
             ids.push(id);
-            let differs = turn.expects_after(&rehearsal);
-            // Until the next turn begins.
+            let mut found = turn.state_differences(&simulator);
+            // The time until the next turn belongs to this one.
             match self.turns.get(index + 1).map(|next| &next.value) {
                 Some(next) if next.wait.is_none() => {
-                    rehearsal.advance(next.after.map_or(PAUSE, |after| after.0))?;
+                    simulator.advance(next.after.map_or(DEFAULT_PAUSE, |after| after.0))?;
                 }
-                _ => rehearsal.settle(),
+                _ => simulator.send_waiting_reply(),
             }
-            let heard: Vec<String> = rehearsal.heard().into_iter().map(spoken).collect();
-            let told = difference(&turn.bot.0, &heard, differs);
-            if !told.is_empty() {
+            let replies = simulator.take_sent_replies();
+            let replies: Vec<String> = replies.into_iter().map(plain_text).collect();
+            let replies: Vec<&str> = replies.iter().map(|it| it.trim()).collect();
+            found.extend(reply_difference(&turn.expected_replies(), &replies));
+            if !found.is_empty() {
                 differences.push(format!(
                     "{file}:{}:{}: {}, turn {} ({})\n{}",
                     at.line(),
@@ -133,7 +135,7 @@ impl Transcript {
                     self.name,
                     index + 1,
                     turn.title(),
-                    told.join("\n")
+                    found.join("\n")
                 ));
             }
         }
@@ -142,14 +144,14 @@ impl Transcript {
 }
 
 impl Turn {
-    fn fault(&self) -> Option<&'static str> {
-        let happens = [
+    fn error(&self) -> Option<&'static str> {
+        let actions = [
             self.lead.is_some(),
             self.person.is_some(),
             self.agent.is_some(),
             self.wait.is_some(),
         ];
-        match happens.into_iter().filter(|it| *it).count() {
+        match actions.into_iter().filter(|it| *it).count() {
             1 if self.wait.is_some() && self.after.is_some() => {
                 Some("`wait` says how long it is; remove `after`")
             }
@@ -162,23 +164,23 @@ impl Turn {
 
     fn title(&self) -> String {
         match (&self.lead, &self.person) {
-            (Some(Sent::Text(text)), _) => format!("lead: {text}"),
-            (Some(Sent::Other(other)), _) => format!("lead: {other:?}"),
+            (Some(UserInput::Text(text)), _) => format!("lead: {text}"),
+            (Some(UserInput::Other(other)), _) => format!("lead: {other:?}"),
             (None, Some(words)) => format!("person: {words}"),
             (None, None) if self.agent.is_some() => "agent".to_owned(),
             (None, None) => "wait".to_owned(),
         }
     }
 
-    /// How the conversation differs from what is written.
-    fn expects_after(&self, rehearsal: &Rehearsal<'_>) -> Vec<String> {
-        let mut told = Vec::new();
-        let Some(conversation) = rehearsal.conversation() else {
-            return told;
+    /// Returns how the conversation differs from the state that the turn expects.
+    fn state_differences(&self, simulator: &Simulator<'_>) -> Vec<String> {
+        let mut found = Vec::new();
+        let Some(conversation) = simulator.conversation() else {
+            return found;
         };
-        let mut compare = |what: &str, wanted: Option<String>, found: String| {
-            if let Some(wanted) = wanted.filter(|wanted| *wanted != found) {
-                told.push(format!("  {what}:\n  - {wanted}\n  + {found}"));
+        let mut compare = |member: &str, expected: Option<String>, actual: String| {
+            if let Some(expected) = expected.filter(|expected| *expected != actual) {
+                found.push(format!("  {member}:\n  - {expected}\n  + {actual}"));
             }
         };
         compare("state", self.state.clone(), conversation.state.clone());
@@ -203,27 +205,24 @@ impl Turn {
             self.data.as_ref().map(data),
             data(&conversation.data),
         );
-        told
+        found
     }
 }
 
-/// Written lines with `-`, those that were said with `+`.
-fn difference(wanted: &[String], heard: &[String], mut told: Vec<String>) -> Vec<String> {
-    let trimmed =
-        |texts: &[String]| -> Vec<String> { texts.iter().map(|it| it.trim().to_owned()).collect() };
-    let (wanted, heard) = (trimmed(wanted), trimmed(heard));
-    if wanted == heard {
-        return told;
+/// Returns expected lines with `-` and actual ones with `+`; nothing if they are equal.
+fn reply_difference(expected: &[&str], actual: &[&str]) -> Vec<String> {
+    if expected == actual {
+        return Vec::new();
     }
-    let mark = |sign: char, texts: &[String]| -> Vec<String> {
+    let mark = |sign: char, texts: &[&str]| -> Vec<String> {
         if texts.is_empty() {
             return vec![format!("  {sign} (nothing)")];
         }
         let lines = texts.iter().flat_map(|text| text.lines());
         lines.map(|line| format!("  {sign} {line}")).collect()
     };
-    told.push("  bot:".to_owned());
-    told.extend(mark('-', &wanted));
-    told.extend(mark('+', &heard));
-    told
+    let mut lines = vec!["  bot:".to_owned()];
+    lines.extend(mark('-', expected));
+    lines.extend(mark('+', actual));
+    lines
 }

@@ -1,4 +1,4 @@
-//! What stands outside of steps.
+//! Checks and compiles the document outside of its steps.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,8 +7,11 @@ use serde_saphyr::Spanned;
 
 use super::names::is_identifier;
 use super::phrase::{Scope, check_languages, phrase};
-use super::{Fault, Faults, ensure, fault};
-use crate::flow::document::{ChosenBy as ChosenByDocument, Document, Languages, Lists, Words};
+use super::{Fault, Faults, ensure, fault, parse_within};
+use crate::flow::document::{
+    ChosenBy as ChosenByDocument, Document, Language, Languages, LocalizedText, LocalizedWords,
+    OneOrMany,
+};
 use crate::flow::field::Fields;
 use crate::flow::keyword::{START, key, opt_outs};
 use crate::flow::prompt::MAX_BODY;
@@ -23,7 +26,7 @@ const MAX_BURST_WAIT: Duration = Duration::from_secs(30);
 const MAX_TIMER: Duration = Duration::from_secs(365 * 24 * 3600);
 const HOUR: u64 = 3600;
 
-/// The head, checked.
+/// The document outside of its steps.
 pub(super) struct Head {
     version: u32,
     pub(super) languages: Vec<String>,
@@ -33,7 +36,7 @@ pub(super) struct Head {
     burst_wait: Duration,
 }
 
-/// None when something is wrong with it.
+/// Compiles the head; none if it has faults.
 pub(super) fn head(document: &Document, faults: &mut Faults) -> Option<Head> {
     let name = faults.collect(ensure(
         is_identifier(&document.name.value, MAX_NAME_CHARS),
@@ -88,31 +91,24 @@ impl Head {
 }
 
 fn version(written: &Spanned<String>) -> Result<u32, Fault> {
-    match written.value.parse() {
-        Ok(version) if version > 0 && i32::try_from(version).is_ok() => Ok(version),
-        _ => Err(fault(
-            written,
-            format!(
-                "`{}` is no version; write a whole number from 1",
-                written.value
-            ),
-        )),
-    }
+    parse_within(written, 1..=i32::MAX.unsigned_abs(), || {
+        "version; write a whole number from 1".into()
+    })
 }
 
 fn languages(written: &Spanned<Languages>) -> Result<Vec<String>, Fault> {
     let refused = |tag: &str| format!("`{tag}` is no language; write a tag such as en or pt-BR");
     match &written.value {
-        Languages::One(tag) => {
+        OneOrMany::One(tag) => {
             ensure(is_language(tag), written, || refused(tag))?;
             Ok(vec![tag.clone()])
         }
-        Languages::Several(tags) => {
+        OneOrMany::Many(tags) => {
             ensure((1..=MAX_LANGUAGES).contains(&tags.len()), written, || {
                 format!("a flow has from 1 to {MAX_LANGUAGES} languages")
             })?;
             let mut languages: Vec<String> = Vec::new();
-            for tag in tags {
+            for Language(tag) in tags {
                 ensure(is_language(&tag.value), tag, || refused(&tag.value))?;
                 ensure(!languages.contains(&tag.value), tag, || {
                     format!("`{}` is there twice; remove one", tag.value)
@@ -142,7 +138,7 @@ fn chosen_by(written: &ChosenByDocument) -> Result<ChosenBy, Fault> {
     })
 }
 
-/// Keywords as messages are compared with them.
+/// Returns the keys of keywords.
 fn words(list: &[Spanned<String>]) -> Result<Vec<String>, Fault> {
     if let Some(beyond) = list.get(MAX_KEYWORDS) {
         return Err(fault(
@@ -162,11 +158,11 @@ fn words(list: &[Spanned<String>]) -> Result<Vec<String>, Fault> {
         .collect()
 }
 
-/// The keywords of all languages together: whichever a lead writes, it is understood.
+/// Compiles the keywords of all languages together, because a lead may write any of them.
 fn keywords(document: &Document, languages: &[String]) -> Result<Keywords, Fault> {
     let written = &document.keywords;
     let mut taken: BTreeMap<String, &str> = BTreeMap::new();
-    let mut all = |name: &'static str, lists: Option<&Spanned<Lists>>| {
+    let mut all = |name: &'static str, lists: Option<&Spanned<LocalizedWords>>| {
         let Some(lists) = lists else {
             return Ok(Vec::new());
         };
@@ -183,8 +179,8 @@ fn keywords(document: &Document, languages: &[String]) -> Result<Keywords, Fault
             Ok::<_, Fault>(())
         };
         match &lists.value {
-            Lists::One(list) => add(list)?,
-            Lists::Each(each) => {
+            LocalizedWords::One(list) => add(list)?,
+            LocalizedWords::Each(each) => {
                 check_languages(lists, &each.iter().map(|(language, _)| language), languages)?;
                 each.iter().try_for_each(|(_, list)| add(list))?;
             }
@@ -208,7 +204,7 @@ fn keywords(document: &Document, languages: &[String]) -> Result<Keywords, Fault
             "nothing would confirm it; add `stopped` to `messages`".into()
         })?;
     }
-    // What the document has a word for counts as that.
+    // The document's own keywords take precedence.
     let is_free = |word: &String| !taken.contains_key(word);
     keywords.opt_out = opt_outs(languages).into_iter().filter(is_free).collect();
     keywords.start.extend(Some(key(START)).filter(is_free));
@@ -216,13 +212,13 @@ fn keywords(document: &Document, languages: &[String]) -> Result<Keywords, Fault
 }
 
 fn messages(document: &Document, languages: &[String]) -> Result<Messages, Fault> {
-    // They can be said at any time, so no field is certain.
+    // These messages can come at any time, so no field is certain.
     let known = Fields::new();
     let scope = Scope {
         languages,
         known: &known,
     };
-    let message = |words: Option<&Spanned<Words>>| {
+    let message = |words: Option<&Spanned<LocalizedText>>| {
         words
             .map(|words| {
                 let phrase = phrase(words, &scope)?;
@@ -284,7 +280,7 @@ fn duration(written: &Spanned<String>, most: Duration) -> Result<Duration, Fault
     })
 }
 
-/// A BCP 47 tag, by its form: `en`, `pt-BR`, `zh-Hant-TW`.
+/// Returns whether `tag` has the form of a BCP 47 tag: `en`, `pt-BR`, `zh-Hant-TW`.
 fn is_language(tag: &str) -> bool {
     let mut parts = tag.split('-');
     let is_primary =

@@ -1,52 +1,35 @@
-//! What each step has to be by itself.
+//! Checks each step by itself.
 
 use serde_saphyr::Spanned;
 
 use super::names::{check_field, is_identifier};
-use super::{Fault, Faults, MAX_EXPRESSIONS, ensure, fault, question};
-use crate::flow::document::{Document, Expect, Next, StepDocument, TriesDocument};
+use super::{
+    Fault, Faults, MAX_EXPRESSIONS, ensure, ensure_count, expectation, fault, parse_within,
+};
+use crate::flow::document::{Document, Expect, OneOrMany, StepDocument, TriesDocument};
 use crate::flow::{COLD, ERASED, HUMAN_HANDOFF, MERGED, OPTED_OUT, START};
 
 const MAX_STEPS: usize = 200;
-/// `current_state` is a VARCHAR(50).
+/// The limit of the column `current_state`.
 const MAX_STATE_CHARS: usize = 50;
 const MAX_CASES: usize = 20;
 const DEFAULT_TRIES: u32 = 3;
 const MAX_TRIES: u32 = 20;
 
-/// Where steps can be looked up.
-pub(super) trait Place {
-    fn steps(&self) -> &[(Spanned<String>, StepDocument)];
-}
-
 pub(super) fn check_states(document: &Document, faults: &mut Faults) {
     let steps = document.steps();
-    faults.collect(ensure(
-        (1..=MAX_STEPS).contains(&steps.len()),
-        &document.steps,
-        || {
-            format!(
-                "a flow has from 1 to {MAX_STEPS} steps, not {}",
-                steps.len()
-            )
-        },
-    ));
+    let parts = ("a flow", "steps");
+    faults.collect(ensure_count(steps.len(), MAX_STEPS, &document.steps, parts));
     for (state, _) in steps {
         faults.collect(check_state(state));
     }
     faults.collect(ensure_step(document, &document.start));
-    let cases = |step: &StepDocument| match &step.next {
-        Some(next) => match &next.value {
-            Next::Cases(cases) => cases.len(),
-            Next::Always(_) => 0,
-        },
-        None => 0,
-    };
     let expressions: usize = steps
         .iter()
         .map(|(_, step)| {
             let own = usize::from(step.score.is_some()) + usize::from(step.valid.is_some());
-            own + cases(step) + step.assign.as_ref().map_or(0, |it| it.value.rules())
+            let cases = step.next.as_ref().map_or(0, |it| it.value.listed());
+            own + cases + step.assign.as_ref().map_or(0, |it| it.value.listed())
         })
         .sum();
     faults.collect(ensure(
@@ -82,28 +65,28 @@ fn check_state(state: &Spanned<String>) -> Result<(), Fault> {
     ))
 }
 
-/// A step as far as it shows by itself.
+/// A step that was checked by itself.
 pub(super) struct Outline<'a> {
     pub(super) state: &'a Spanned<String>,
     pub(super) step: &'a StepDocument,
     pub(super) role: OutlineRole<'a>,
-    /// Conditions with where they lead, in order.
+    /// The conditions with their next steps, in order.
     pub(super) cases: Vec<(&'a Spanned<String>, &'a str)>,
-    /// None for a step at which the flow ends.
+    /// The next step if no condition holds; none for a step at which the flow ends.
     pub(super) otherwise: Option<&'a str>,
-    /// Tries, and where the last of them leads; none: to a person.
+    /// The limit of tries, and the next step then; none hands off to a person.
     pub(super) limit: u32,
     pub(super) at_limit: Option<&'a str>,
 }
 
 pub(super) enum OutlineRole<'a> {
-    Ask(question::Asked<'a>),
-    Pass,
+    Ask(expectation::Asked<'a>),
+    Automatic,
     End,
 }
 
 impl<'a> Outline<'a> {
-    /// The states that an accepted answer can lead to.
+    /// Returns the steps to which an accepted answer can lead.
     pub(super) fn targets(&self) -> impl Iterator<Item = &'a str> {
         let cases = self.cases.iter().map(|(_, to)| *to);
         cases.chain(self.otherwise)
@@ -124,7 +107,7 @@ pub(super) fn outline<'a>(
     let role = if is_nothing(step.expect.as_ref()) {
         unused(state, step)?;
         if otherwise.is_some() {
-            OutlineRole::Pass
+            OutlineRole::Automatic
         } else {
             let score = step.score.as_ref();
             if let Some(score) = score {
@@ -154,9 +137,9 @@ pub(super) fn outline<'a>(
         if let Some(fill) = &step.fill {
             check_field(fill)?;
         }
-        OutlineRole::Ask(question::asked(state, step)?)
+        OutlineRole::Ask(expectation::asked(state, step)?)
     };
-    // Last, because the flow's own settings are everybody's.
+    // Last, because an error in the flow's own setting appears for every step.
     let (limit, at_limit) = tries_of(document, step.tries.as_ref(), document.tries.as_ref())?;
     Ok(Outline {
         state,
@@ -169,7 +152,7 @@ pub(super) fn outline<'a>(
     })
 }
 
-/// What has no effect in a step that expects nothing.
+/// Refuses members without an effect in a step that expects nothing.
 fn unused(state: &Spanned<String>, step: &StepDocument) -> Result<(), Fault> {
     if let Some(fill) = &step.fill {
         return Err(no_effect(state, fill, "fill"));
@@ -205,18 +188,13 @@ fn targets<'a>(document: &Document, step: &'a StepDocument) -> Result<Targets<'a
         return Ok((Vec::new(), None));
     };
     let cases = match &next.value {
-        Next::Always(state) => {
+        OneOrMany::One(state) => {
             ensure_named(document, next, state)?;
             return Ok((Vec::new(), Some(state)));
         }
-        Next::Cases(cases) => cases,
+        OneOrMany::Many(cases) => cases,
     };
-    ensure((1..=MAX_CASES).contains(&cases.len()), next, || {
-        format!(
-            "a step has from 1 to {MAX_CASES} cases, not {}",
-            cases.len()
-        )
-    })?;
+    ensure_count(cases.len(), MAX_CASES, next, ("a step", "cases"))?;
     let mut conditions = Vec::new();
     for (index, case) in cases.iter().enumerate() {
         ensure_step(document, &case.to)?;
@@ -242,7 +220,7 @@ fn targets<'a>(document: &Document, step: &'a StepDocument) -> Result<Targets<'a
     Ok((conditions, None))
 }
 
-/// The limit and its target; the step's own settings come first, then the flow's.
+/// Returns the limit and the next step then. The step's settings come first, then the flow's.
 fn tries_of<'a>(
     document: &Document,
     own: Option<&'a TriesDocument>,
@@ -251,20 +229,9 @@ fn tries_of<'a>(
     let both = || own.into_iter().chain(flow);
     let limit = match both().find_map(|tries| tries.limit.as_ref()) {
         None => DEFAULT_TRIES,
-        Some(limit) => limit
-            .value
-            .parse()
-            .ok()
-            .filter(|limit| (1..=MAX_TRIES).contains(limit))
-            .ok_or_else(|| {
-                fault(
-                    limit,
-                    format!(
-                        "`{}` is no number of tries; write one from 1 to {MAX_TRIES}",
-                        limit.value
-                    ),
-                )
-            })?,
+        Some(limit) => parse_within(limit, 1..=MAX_TRIES, || {
+            format!("number of tries; write one from 1 to {MAX_TRIES}")
+        })?,
     };
     let at_limit = match both().find_map(|tries| tries.then.as_ref()) {
         Some(then) if then.value != HUMAN_HANDOFF => {
@@ -296,7 +263,7 @@ fn ensure_named<T>(document: &Document, at: &Spanned<T>, name: &str) -> Result<(
     })
 }
 
-/// Whether a step that expects this asks nothing.
+/// Returns whether a step that expects this asks nothing.
 const fn is_nothing(expect: Option<&Spanned<Expect>>) -> bool {
     match expect {
         None => true,

@@ -256,6 +256,6 @@ fn what_is_wrong_with_a_richer_document_is_named_with_its_place() {
         ),
     ];
     for (from, to, place, reason) in cases {
-        assert_told(RICH, from, to, &format!("demo.yaml:{place}"), reason);
+        assert_reason(RICH, from, to, &format!("demo.yaml:{place}"), reason);
     }
 }

@@ -1,5 +1,7 @@
-//! Plays a conversation without a server and shows what a lead would see. Journal, timers and the
-//! wait for bursts work as in the engine. Pure: the caller advances the time.
+//! Simulates the conversation of one lead without a server.
+//!
+//! Journal, timers and the wait for bursts work as in the engine. Pure: the caller advances the
+//! time.
 
 #![cfg_attr(
     not(test),
@@ -11,37 +13,37 @@
     )
 )]
 
-mod script;
+mod transcript;
 
 use std::time::Duration;
 
 use leadstream_schemas::{Content, Platform, ReplyContent, Sender, Timestamp};
 
-pub use script::{Outcome, Script, ScriptError};
+pub use transcript::{TranscriptError, TranscriptFile, TranscriptResult};
 
-use crate::flow::{Answer, Conversation, Flow, later, numbered};
+use crate::flow::{Conversation, Flow, TurnInput, later, numbered};
 use crate::flows::Flows;
 use crate::lead::{Admission, Amendment, FoldError, Input, Journal, OrderKey};
 
-/// The begin of every rehearsal: 2026-01-05 09:00 UTC.
+/// The time at which every simulation begins: 2026-01-05 09:00 UTC.
 const BEGIN: Timestamp = Timestamp::from_secs(1_767_603_600);
-/// The inputs of a rehearsal that can still be edited.
-const JOURNAL: usize = 64;
+/// The number of inputs that can still be edited.
+const JOURNAL_LENGTH: usize = 64;
 
-/// A conversation that is played.
+/// A simulated conversation.
 #[derive(Debug)]
-pub struct Rehearsal<'a> {
+pub struct Simulator<'a> {
     flows: &'a Flows,
     journal: Journal,
     now: Timestamp,
     /// A reply that waits for a further message.
     waiting: Option<(Timestamp, ReplyContent)>,
-    /// The replies that reached the lead and were not read yet.
-    heard: Vec<ReplyContent>,
+    /// The replies that were sent and that nobody took yet.
+    sent: Vec<ReplyContent>,
     inputs: usize,
 }
 
-impl<'a> Rehearsal<'a> {
+impl<'a> Simulator<'a> {
     #[must_use]
     pub fn new(flows: &'a Flows) -> Self {
         Self {
@@ -49,7 +51,7 @@ impl<'a> Rehearsal<'a> {
             journal: Journal::default(),
             now: BEGIN,
             waiting: None,
-            heard: Vec::new(),
+            sent: Vec::new(),
             inputs: 0,
         }
     }
@@ -66,50 +68,50 @@ impl<'a> Rehearsal<'a> {
         &self.journal
     }
 
-    /// Returns the replies that reached the lead since the last call.
-    pub fn heard(&mut self) -> Vec<ReplyContent> {
-        std::mem::take(&mut self.heard)
+    /// Returns the replies that were sent since the last call.
+    pub fn take_sent_replies(&mut self) -> Vec<ReplyContent> {
+        std::mem::take(&mut self.sent)
     }
 
-    /// Sends a waiting reply.
-    pub fn settle(&mut self) {
+    /// Sends a waiting reply now.
+    pub fn send_waiting_reply(&mut self) {
         if let Some((due, reply)) = self.waiting.take() {
             self.now = self.now.max(due);
-            self.heard.push(reply);
+            self.sent.push(reply);
         }
     }
 
-    /// Lets `time` pass: a waiting reply is sent, and timers fire.
+    /// Advances the time: sends a waiting reply and fires timers.
     ///
     /// # Errors
     /// Returns [`FoldError`] if the conversation follows a flow that is not published.
     pub fn advance(&mut self, time: Duration) -> Result<(), FoldError> {
         let until = later(self.now, time);
         if self.waiting.as_ref().is_some_and(|(due, _)| *due <= until) {
-            self.settle();
+            self.send_waiting_reply();
         }
         let fired = self.journal.fire_due_timers(self.flows, until)?;
-        self.heard
+        self.sent
             .extend(fired.into_iter().filter_map(|it| it.prompt));
         self.now = self.now.max(until);
         Ok(())
     }
 
-    /// Sends `content` from the lead or a person of the business and returns its id.
+    /// Admits `content` from the lead or a person of the business, and returns its id.
     ///
     /// # Errors
     /// Returns [`FoldError`] if the conversation follows a flow that is not published.
     pub fn send(&mut self, content: &Content) -> Result<String, FoldError> {
-        self.take(Answer::from(content), Amendment::of(content))
+        self.admit(TurnInput::from(content), Amendment::of(content))
     }
 
-    /// Gives the lead a command of a person of the business; other content does nothing.
+    /// Applies a command of a person of the business; other content has no effect.
     ///
     /// # Errors
     /// Returns [`FoldError`] if the conversation follows a flow that is not published.
     pub fn command(&mut self, content: &Content) -> Result<(), FoldError> {
-        let command = Answer::command(content, Platform::WhatsappCloud);
-        command.map_or(Ok(()), |command| self.take(command, None).map(|_| ()))
+        let command = TurnInput::command(content, Platform::WhatsappCloud);
+        command.map_or(Ok(()), |command| self.admit(command, None).map(|_| ()))
     }
 
     /// Returns the id of the input `number`, from 1.
@@ -118,7 +120,7 @@ impl<'a> Rehearsal<'a> {
         format!("input-{number}")
     }
 
-    fn take(&mut self, answer: Answer, amends: Option<Amendment>) -> Result<String, FoldError> {
+    fn admit(&mut self, answer: TurnInput, amends: Option<Amendment>) -> Result<String, FoldError> {
         self.inputs += 1;
         let id = Self::id(self.inputs);
         let input = Input {
@@ -137,13 +139,15 @@ impl<'a> Rehearsal<'a> {
             becomes: None,
             referral: None,
         };
-        let admission = self.journal.admit(self.flows, &input, JOURNAL, || false)?;
+        let admission = self
+            .journal
+            .admit(self.flows, &input, JOURNAL_LENGTH, || false)?;
         if let Admission::Folded {
             prompt: Some(prompt),
             ..
         } = admission
         {
-            // A newer reply replaces one that still waits.
+            // A newer reply supersedes one that still waits.
             let flow = self.conversation().and_then(|it| self.flows.get(&it.flow));
             let wait = flow.map_or(Duration::ZERO, Flow::burst_wait);
             self.waiting = Some((later(self.now, wait), prompt));
@@ -154,13 +158,13 @@ impl<'a> Rehearsal<'a> {
 
 /// Returns a reply as text: options as numbered lines, a form's button in brackets.
 #[must_use]
-pub fn spoken(reply: ReplyContent) -> String {
+pub fn plain_text(reply: ReplyContent) -> String {
     match numbered(reply) {
         ReplyContent::Text { body } => body,
         ReplyContent::Form { body, button, .. } => format!("{body}\n\n[{button}]"),
         ReplyContent::Template { name, .. } => format!("[template {name}]"),
         ReplyContent::Withdraw { .. } => String::new(),
-        // Numbered lines by now.
+        // `numbered` left none of these.
         ReplyContent::Buttons { body, .. } | ReplyContent::List { body, .. } => body,
     }
 }

@@ -1,13 +1,13 @@
-//! A question, with its texts and expressions.
+//! Compiles a question with its texts and expressions.
 
 use super::choice::{MAX_BUTTON_TITLE, choices};
 use super::{next, score};
 use crate::flow::document::Expect;
 use crate::flow::expression::{Expression, VALUE};
-use crate::flow::load::check::Outline;
-use crate::flow::load::phrase::{Scope, ensure_length, phrase};
-use crate::flow::load::question::{Asked, expected};
-use crate::flow::load::{Fault, fault};
+use crate::flow::loader::check::Outline;
+use crate::flow::loader::expectation::{Asked, expected};
+use crate::flow::loader::phrase::{Scope, ensure_length, phrase};
+use crate::flow::loader::{Fault, fault};
 use crate::flow::prompt::Phrase;
 use crate::flow::read::Expected;
 use crate::flow::{Asks, Question};

@@ -1,4 +1,4 @@
-//! What is said: phrases become replies.
+//! Builds replies from phrases.
 
 use leadstream_schemas::ReplyContent;
 use leadstream_schemas::reply::ReplyOption;
@@ -6,13 +6,13 @@ use leadstream_schemas::reply::ReplyOption;
 use super::prompt::{BREAK, MAX_BODY, MAX_INTERACTIVE_BODY, Phrase};
 use super::{Asks, Conversation, Flow, FlowStep, Labelled, Role};
 
-/// Texts that are said together, in the conversation's language.
-pub(super) struct Words<'a> {
+/// Texts that make one reply, in the conversation's language.
+pub(super) struct ReplyBuilder<'a> {
     flow: &'a Flow,
     parts: Vec<String>,
 }
 
-impl<'a> Words<'a> {
+impl<'a> ReplyBuilder<'a> {
     pub(super) const fn new(flow: &'a Flow) -> Self {
         Self {
             flow,
@@ -27,34 +27,34 @@ impl<'a> Words<'a> {
         }
     }
 
-    /// The reply; none when there are no words.
-    pub(super) fn plain(self) -> Option<ReplyContent> {
+    /// Returns the reply as a text; none if there is no text.
+    pub(super) fn text(self) -> Option<ReplyContent> {
         (!self.parts.is_empty()).then(|| ReplyContent::Text {
             body: cut(self.parts.join(BREAK), MAX_BODY),
         })
     }
 
-    /// The reply, with what `step` lets the lead tap.
-    pub(super) fn asking(
+    /// Returns the reply with the buttons, list or form of `step`.
+    pub(super) fn with_options(
         self,
         step: &FlowStep,
         conversation: &Conversation,
     ) -> Option<ReplyContent> {
         let Role::Ask(question) = &step.role else {
-            return self.plain();
+            return self.text();
         };
         let language = self.flow.language(conversation);
-        let word = |phrase: &Phrase| phrase.render(language, &conversation.data);
+        let render = |phrase: &Phrase| phrase.render(language, &conversation.data);
         let options = |labelled: &[Labelled]| {
             let option = |label: &Labelled| ReplyOption {
                 id: label.id.clone(),
-                title: word(&label.title),
-                description: label.description.as_ref().map(word),
+                title: render(&label.title),
+                description: label.description.as_ref().map(render),
             };
             labelled.iter().map(option).collect::<Vec<_>>()
         };
         if matches!(question.asks, Asks::Plainly) || self.parts.is_empty() {
-            return self.plain();
+            return self.text();
         }
         let body = cut(self.parts.join(BREAK), MAX_INTERACTIVE_BODY);
         Some(match &question.asks {
@@ -65,12 +65,12 @@ impl<'a> Words<'a> {
             },
             Asks::List { button, rows } => ReplyContent::List {
                 body,
-                button: word(button),
+                button: render(button),
                 rows: options(rows),
             },
             Asks::Form { id, button } => ReplyContent::Form {
                 body,
-                button: word(button),
+                button: render(button),
                 flow_id: id.clone(),
                 flow_token: format!(
                     "{}:{}:{}",
@@ -81,7 +81,8 @@ impl<'a> Words<'a> {
     }
 }
 
-/// The loader checked that texts fit; merged leads may bring other values than a flow knows.
+/// Cuts a text to WhatsApp's limit. The loader checks that texts fit, but merged leads may bring
+/// other values than a flow knows.
 fn cut(body: String, most: usize) -> String {
     if body.encode_utf16().count() <= most {
         return body;
@@ -99,8 +100,8 @@ fn cut(body: String, most: usize) -> String {
     kept
 }
 
-/// `content` for a provider without buttons and lists: the options as numbered lines, to be
-/// answered by number or title. What else there is stays as it is.
+/// Returns `content` for a provider without buttons and lists: the options become numbered lines,
+/// to be answered by number or title. Other content stays as it is.
 #[must_use]
 pub fn numbered(content: ReplyContent) -> ReplyContent {
     let (body, options) = match content {
@@ -118,18 +119,18 @@ pub fn numbered(content: ReplyContent) -> ReplyContent {
     }
 }
 
-/// The open question once more, after `opening`.
+/// Asks the open question again, after the texts of `reply`.
 pub(super) fn ask(
     flow: &Flow,
-    mut words: Words<'_>,
+    mut reply: ReplyBuilder<'_>,
     conversation: &Conversation,
 ) -> Option<ReplyContent> {
     match flow.step(&conversation.state) {
         Some(here) if matches!(here.role, Role::Ask(_)) => {
-            words.add(here.prompt.as_ref(), conversation);
-            words.asking(here, conversation)
+            reply.add(here.prompt.as_ref(), conversation);
+            reply.with_options(here, conversation)
         }
-        _ => words.plain(),
+        _ => reply.text(),
     }
 }
 

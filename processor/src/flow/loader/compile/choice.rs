@@ -1,12 +1,12 @@
-//! A choice: buttons or a list, and the words that choose.
+//! Compiles a choice: buttons or a list, and the words for each option.
 
 use std::collections::BTreeSet;
 
-use crate::flow::answer::clean;
 use crate::flow::document::{ChoiceDocument, OptionDocument, StepDocument};
-use crate::flow::load::phrase::{Scope, ensure_length, phrase};
-use crate::flow::load::{Fault, ensure, fault};
+use crate::flow::loader::phrase::{Scope, ensure_length, phrase};
+use crate::flow::loader::{Fault, ensure, ensure_count, fault};
 use crate::flow::read::Choice;
+use crate::flow::turn_input::clean;
 use crate::flow::{Asks, LANGUAGE_FIELD, Labelled};
 
 pub(super) const MAX_BUTTON_TITLE: usize = 20;
@@ -22,16 +22,8 @@ pub(super) fn choices(
     scope: &Scope<'_>,
 ) -> Result<(Asks, Vec<Choice>), Fault> {
     let options = &document.options.value;
-    ensure(
-        (1..=MAX_OPTIONS).contains(&options.len()),
-        &document.options,
-        || {
-            format!(
-                "a choice has from 1 to {MAX_OPTIONS} options, not {}",
-                options.len()
-            )
-        },
-    )?;
+    let parts = ("a choice", "options");
+    ensure_count(options.len(), MAX_OPTIONS, &document.options, parts)?;
     let is_list = options.len() > MAX_BUTTONS;
     let mut taken = BTreeSet::new();
     let mut labelled = Vec::new();
@@ -113,7 +105,7 @@ fn label(option: &OptionDocument, is_list: bool, scope: &Scope<'_>) -> Result<La
     })
 }
 
-/// What chooses the option when it is written, none of which may mean another.
+/// Returns the words that choose the option. No word may choose two options.
 fn option_words(
     option: &OptionDocument,
     label: &Labelled,

@@ -1,7 +1,7 @@
 use leadstream_schemas::ReplyContent;
 
 use super::*;
-use crate::flow::{DEFAULT_FLOW, Flow, fire_due_timers, fold, step};
+use crate::flow::{DEFAULT_FLOW, Flow, assignment_hash, fire_due_timers, step};
 
 const HOUR: i64 = 3_600_000;
 
@@ -9,8 +9,8 @@ fn at(millis: i64) -> Timestamp {
     Timestamp::from_millis(1_800_000_000_000 + millis)
 }
 
-fn say(has_window: bool) -> Answer {
-    Answer::Say {
+fn say(has_window: bool) -> TurnInput {
+    TurnInput::Say {
         body: "I am Ana.".into(),
         has_window,
     }
@@ -20,7 +20,7 @@ fn say(has_window: bool) -> Answer {
 fn asked_for_the_budget(flow: &Flow) -> Conversation {
     let mut conversation = Conversation::start(flow);
     for (second, text) in [(0, "Hi"), (10, "John")] {
-        let answer = Answer::Text(text.into());
+        let answer = TurnInput::Text(text.into());
         conversation = step(flow, &conversation, at(second * 1000), &answer).conversation;
     }
     assert_eq!(conversation.state, "AWAITING_BUDGET");
@@ -35,10 +35,10 @@ fn a_person_s_words_go_out_and_silence_the_bot_until_it_is_released() {
     let body = String::from("I am Ana.");
     assert_eq!(said.prompt, Some(ReplyContent::Text { body }));
     assert_eq!(said.conversation.state, "HUMAN_HANDOFF");
-    let answer = Answer::Text("5000".into());
+    let answer = TurnInput::Text("5000".into());
     let silent = step(&flow, &said.conversation, at(30_000), &answer);
     assert_eq!((silent.prompt, silent.conversation.score), (None, 0));
-    let released = step(&flow, &silent.conversation, at(40_000), &Answer::Release);
+    let released = step(&flow, &silent.conversation, at(40_000), &TurnInput::Release);
     assert_eq!(released.conversation.state, "AWAITING_BUDGET");
     assert!(released.prompt.is_some());
 }
@@ -69,23 +69,26 @@ fn words_need_whatsapp_s_window_where_the_provider_has_one() {
 fn a_command_restarts_a_handed_over_lead_but_none_that_has_opted_out() {
     let flow = Flow::parse("default", DEFAULT_FLOW).unwrap();
     let begun = asked_for_the_budget(&flow);
-    let mut held = step(&flow, &begun, at(20_000), &Answer::Takeover).conversation;
+    let mut held = step(&flow, &begun, at(20_000), &TurnInput::Takeover).conversation;
     held.assignee = Some("ana".into());
-    let again = step(&flow, &held, at(30_000), &Answer::Restart);
+    let again = step(&flow, &held, at(30_000), &TurnInput::Restart);
     assert_eq!(again.conversation.state, "AWAITING_NAME");
     assert!(again.prompt.is_some() && again.conversation.data.is_empty());
-    // Who looks after it stays, and a command is no message of the lead.
+    // The assignee stays, and a command is no message of the lead.
     assert_eq!(again.conversation.assignee.as_deref(), Some("ana"));
-    assert_eq!(again.conversation.aside.wrote_at, Some(at(10_000)));
-    let stop = Answer::Text("STOP".into());
+    assert_eq!(
+        again.conversation.internal.last_message_at,
+        Some(at(10_000))
+    );
+    let stop = TurnInput::Text("STOP".into());
     let out = step(&flow, &again.conversation, at(40_000), &stop).conversation;
-    for command in [Answer::Restart, say(false), say(true)] {
+    for command in [TurnInput::Restart, say(false), say(true)] {
         let found = rejection(&out, at(50_000), &command);
         assert_eq!(found, Some(RejectReason::OptedOut));
         let turn = step(&flow, &out, at(50_000), &command);
         assert_eq!((turn.conversation, turn.prompt), (out.clone(), None));
     }
-    let assigned = step(&flow, &out, at(50_000), &Answer::Assign(None));
+    let assigned = step(&flow, &out, at(50_000), &TurnInput::Assign(None));
     assert_eq!(assigned.conversation.assignee, None);
 }
 
@@ -93,9 +96,9 @@ fn a_command_restarts_a_handed_over_lead_but_none_that_has_opted_out() {
 fn a_release_without_a_hand_over_says_so() {
     let flow = Flow::parse("default", DEFAULT_FLOW).unwrap();
     let begun = asked_for_the_budget(&flow);
-    let found = rejection(&begun, at(20_000), &Answer::Release);
+    let found = rejection(&begun, at(20_000), &TurnInput::Release);
     assert_eq!(found, Some(RejectReason::NotHandedOver));
-    let turn = step(&flow, &begun, at(20_000), &Answer::Release);
+    let turn = step(&flow, &begun, at(20_000), &TurnInput::Release);
     assert_eq!((turn.conversation, turn.prompt), (begun, None));
 }
 
@@ -118,12 +121,12 @@ steps:
       - { to: [ana, ben, cleo] }
 ";
 
-/// Who has a lead whose first input has this id, and which gives this budget.
+/// Returns the assignee of a lead whose first input has this id, and which gives this budget.
 fn assigned(flow: &Flow, id: &str, budget: &str) -> Option<String> {
     let mut conversation = Conversation::start(flow);
-    conversation.aside.assignment_hash = Some(fold::assignment_hash(id));
+    conversation.internal.assignment_hash = Some(assignment_hash(id));
     for (second, text) in [(0, "Hi"), (10, budget)] {
-        let answer = Answer::Text(text.into());
+        let answer = TurnInput::Text(text.into());
         conversation = step(flow, &conversation, at(second * 1000), &answer).conversation;
     }
     conversation.assignee
@@ -147,7 +150,7 @@ fn a_flow_assigns_by_rule_else_evenly_and_never_takes_a_lead_from_anybody() {
     let mut mine = Conversation::start(&flow);
     mine.assignee = Some("eve".into());
     for (second, text) in [(0, "Hi"), (10, "9500")] {
-        let answer = Answer::Text(text.into());
+        let answer = TurnInput::Text(text.into());
         mine = step(&flow, &mine, at(second * 1000), &answer).conversation;
     }
     assert_eq!(

@@ -1,45 +1,47 @@
-//! From a document to a flow: everything that could go wrong later is refused here, with its place.
+//! Checks and compiles a document to a flow. Reports every error with its place, so that a loaded flow
+//! cannot fail.
 
 mod assign;
 mod check;
 mod compile;
+mod expectation;
 mod graph;
 mod head;
 mod names;
 mod phrase;
-mod question;
 
 use std::fmt;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
 
 use serde_saphyr::{Location, MessageFormatter, Spanned, UserMessageFormatter};
 
 use super::Flow;
 use super::document::Document;
-use check::Place;
 use compile::compile;
 
 const MAX_DOCUMENT_BYTES: usize = 256 * 1024;
-/// Each expression is parsed and evaluated: so many keep a load within a second or two.
+/// The limit of expressions, which keeps a load within two seconds.
 const MAX_EXPRESSIONS: usize = 500;
 
-/// Why a flow document was refused: the first thing that is wrong with it.
+/// The first error of a flow document.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{file}:{line}:{column}: {reason}")]
 pub struct FlowError {
     pub file: String,
-    /// From 1.
+    /// The line, from 1.
     pub line: u64,
-    /// From 1, in characters.
+    /// The column in characters, from 1.
     pub column: u64,
-    /// What is wrong, and how to mend it.
+    /// The reason and the remedy.
     pub reason: String,
 }
 
-/// Something that a check found in a document.
+/// An error or a warning.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     pub at: FlowError,
-    /// Whether the document is refused for it; else it only looks wrong.
+    /// True for an error, false for a warning.
     pub is_error: bool,
 }
 
@@ -56,16 +58,16 @@ impl fmt::Display for Finding {
     }
 }
 
-/// What a check came to.
+/// The result of a check.
 #[derive(Debug)]
 pub struct Checked {
-    /// None when there are errors.
+    /// The flow; none if there are errors.
     pub flow: Option<Flow>,
-    /// In the document's order.
+    /// The errors and warnings in the document's order.
     pub findings: Vec<Finding>,
 }
 
-/// A reason at a place, before the file's name is known.
+/// A reason with its place.
 type Fault = (Location, String);
 
 pub(super) fn first_error(file: &str, text: &str) -> Result<Flow, FlowError> {
@@ -115,7 +117,7 @@ pub(super) fn check(file: &str, text: &str) -> Checked {
     Checked { flow, findings }
 }
 
-/// A reason may quote what is written, however long that is.
+/// Shortens a reason, which may quote long parts of the document.
 fn shortened(reason: String) -> String {
     const MOST: usize = 600;
     let length = reason.chars().count();
@@ -127,7 +129,7 @@ fn shortened(reason: String) -> String {
     format!("{begin} … {end}")
 }
 
-/// Line, column and reason of an error.
+/// Parses the document; an error has line, column and reason.
 fn read(text: &str) -> Result<Document, (u64, u64, String)> {
     if text.len() > MAX_DOCUMENT_BYTES {
         let reason = format!(
@@ -141,7 +143,7 @@ fn read(text: &str) -> Result<Document, (u64, u64, String)> {
         strict_booleans: true,
         budget: serde_saphyr::budget! {
             max_documents: 1,
-            // An anchor's copies would multiply a small document.
+            // References to anchors could multiply a small document.
             max_anchors: 0,
             max_depth: 16,
             max_nodes: 20_000,
@@ -155,8 +157,8 @@ fn read(text: &str) -> Result<Document, (u64, u64, String)> {
     })
 }
 
-/// The parser's reason, with a remedy where it has none: YAML takes a text that begins with a
-/// placeholder for a mapping.
+/// Returns the parser's reason, and adds a remedy where it has none. YAML parses a text that begins
+/// with a placeholder as a mapping.
 fn document_reason(source: &serde_saphyr::Error) -> String {
     let source = source.without_snippet();
     let mut reason = UserMessageFormatter.format_message(source).into_owned();
@@ -177,7 +179,7 @@ fn document_reason(source: &serde_saphyr::Error) -> String {
     reason
 }
 
-/// What was found so far.
+/// The faults so far.
 #[derive(Debug, Default)]
 struct Faults {
     errors: Vec<Fault>,
@@ -185,7 +187,7 @@ struct Faults {
 }
 
 impl Faults {
-    /// The value, or none with its fault collected.
+    /// Returns the value, or collects the fault.
     fn collect<T>(&mut self, outcome: Result<T, Fault>) -> Option<T> {
         outcome.map_err(|fault| self.errors.push(fault)).ok()
     }
@@ -199,14 +201,30 @@ fn ensure<T>(holds: bool, at: &Spanned<T>, reason: impl FnOnce() -> String) -> R
     }
 }
 
-fn fault<T>(at: &Spanned<T>, reason: String) -> Fault {
-    (at.referenced, reason)
+/// Checks that `whole` has from 1 to `most` of `parts`.
+fn ensure_count<T>(
+    count: usize,
+    most: usize,
+    at: &Spanned<T>,
+    (whole, parts): (&str, &str),
+) -> Result<(), Fault> {
+    ensure((1..=most).contains(&count), at, || {
+        format!("{whole} has from 1 to {most} {parts}, not {count}")
+    })
 }
 
-impl Place for Document {
-    fn steps(&self) -> &[(Spanned<String>, super::document::StepDocument)] {
-        &self.steps.value.0
-    }
+/// Parses a number within `range`; else the fault is `reason` after the written text.
+fn parse_within<T: FromStr + PartialOrd>(
+    written: &Spanned<String>,
+    range: RangeInclusive<T>,
+    reason: impl FnOnce() -> String,
+) -> Result<T, Fault> {
+    let number = written.value.parse().ok().filter(|it| range.contains(it));
+    number.ok_or_else(|| fault(written, format!("`{}` is no {}", written.value, reason())))
+}
+
+fn fault<T>(at: &Spanned<T>, reason: String) -> Fault {
+    (at.referenced, reason)
 }
 
 #[cfg(test)]

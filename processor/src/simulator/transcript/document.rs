@@ -1,4 +1,4 @@
-//! Transcripts as they are written (YAML).
+//! The file of transcripts (YAML).
 
 use std::fmt;
 use std::time::Duration;
@@ -6,12 +6,12 @@ use std::time::Duration;
 use leadstream_schemas::Content;
 use leadstream_schemas::input::MediaType;
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{MapAccess, SeqAccess, Visitor};
+use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 use serde_saphyr::Spanned;
 
-use crate::flow::parse_duration;
+use crate::flow::{Item, OneOrMany, parse_duration};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -26,42 +26,39 @@ pub(super) struct Transcript {
     pub(super) turns: Vec<Spanned<Turn>>,
 }
 
-/// One of `lead`, `person`, `agent` and `wait` happens; the rest says what has to come of it.
+/// One action, of `lead`, `person`, `agent` or `wait`, and its expected result.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Turn {
-    /// What the lead sends.
-    pub(super) lead: Option<Sent>,
-    /// What a person of the business sends.
+    /// An input of the lead.
+    pub(super) lead: Option<UserInput>,
+    /// A message of a person of the business.
     pub(super) person: Option<String>,
-    /// What an agent does with the bot.
-    pub(super) agent: Option<Deed>,
+    /// A command of a person of the business.
+    pub(super) agent: Option<AgentAction>,
     /// Time that passes.
-    pub(super) wait: Option<Span>,
-    /// Since the turn before: 10 s when absent.
-    pub(super) after: Option<Span>,
-    /// What reaches the lead before the next turn; absent: nothing.
-    #[serde(default)]
-    pub(super) bot: Said,
+    pub(super) wait: Option<HumanDuration>,
+    /// The time since the turn before; 10 s by default.
+    pub(super) after: Option<HumanDuration>,
+    /// The replies before the next turn; none by default.
+    bot: Option<OneOrMany<ExpectedReply>>,
     pub(super) state: Option<String>,
     pub(super) score: Option<i32>,
     pub(super) completed: Option<bool>,
     pub(super) data: Option<Map<String, Value>>,
-    /// Who looks after the lead.
     pub(super) assignee: Option<String>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Deed {
+pub(super) enum AgentAction {
     Release,
     Restart,
     Assign(String),
 }
 
-/// A text, or one of these.
 #[derive(Debug)]
-pub(super) enum Sent {
+pub(super) enum UserInput {
     Text(String),
     Other(Other),
 }
@@ -69,36 +66,48 @@ pub(super) enum Sent {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Other {
-    /// Taps the button or row of this value.
+    /// A tap on the button or row of this value.
     Choice(String),
     Media(MediaType),
     /// Latitude and longitude.
     Location([f64; 2]),
-    /// The answers of a form.
+    /// A submitted form.
     Form(Map<String, Value>),
     /// An emoji.
     Reaction(String),
     Edit(Edit),
-    /// Deletes the message of this turn, from 1.
+    /// A deletion of the message of this turn, from 1.
     Revoke(usize),
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Edit {
-    /// From 1.
+    /// The turn of the message, from 1.
     pub(super) turn: usize,
     pub(super) text: String,
 }
 
-/// A text or several.
-#[derive(Debug, Default)]
-pub(super) struct Said(pub(super) Vec<String>);
+/// The text of a reply, as a lead without buttons sees it.
+#[derive(Debug, Deserialize)]
+struct ExpectedReply(String);
 
+/// A duration such as `10s`.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Span(pub(super) Duration);
+pub(super) struct HumanDuration(pub(super) Duration);
 
-impl Deed {
+impl Turn {
+    /// Returns the expected replies, without blanks around them.
+    pub(super) fn expected_replies(&self) -> Vec<&str> {
+        match &self.bot {
+            None => Vec::new(),
+            Some(OneOrMany::One(text)) => vec![text.trim()],
+            Some(OneOrMany::Many(replies)) => replies.iter().map(|it| it.0.trim()).collect(),
+        }
+    }
+}
+
+impl AgentAction {
     pub(super) fn content(&self) -> Content {
         match self {
             Self::Release => Content::Release,
@@ -110,8 +119,8 @@ impl Deed {
     }
 }
 
-impl Sent {
-    /// `ids` by turn.
+impl UserInput {
+    /// Returns the content of the input. `ids` has the ids of earlier inputs by turn.
     pub(super) fn content(&self, ids: &[String]) -> Content {
         let id = |turn: usize| {
             let id = turn.checked_sub(1).and_then(|index| ids.get(index));
@@ -158,71 +167,44 @@ impl Sent {
     }
 }
 
-impl<'de> Deserialize<'de> for Sent {
+impl<'de> Deserialize<'de> for UserInput {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct SentVisitor;
+        struct UserInputVisitor;
 
-        impl<'de> Visitor<'de> for SentVisitor {
-            type Value = Sent;
+        impl<'de> Visitor<'de> for UserInputVisitor {
+            type Value = UserInput;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a text in quotes, or one of choice, media, location, form, reaction, edit, revoke")
             }
 
-            fn visit_str<E>(self, text: &str) -> Result<Sent, E> {
-                Ok(Sent::Text(text.to_owned()))
+            fn visit_str<E>(self, text: &str) -> Result<UserInput, E> {
+                Ok(UserInput::Text(text.to_owned()))
             }
 
-            fn visit_u64<E>(self, number: u64) -> Result<Sent, E> {
-                Ok(Sent::Text(number.to_string()))
+            fn visit_u64<E>(self, number: u64) -> Result<UserInput, E> {
+                Ok(UserInput::Text(number.to_string()))
             }
 
-            fn visit_i64<E>(self, number: i64) -> Result<Sent, E> {
-                Ok(Sent::Text(number.to_string()))
+            fn visit_i64<E>(self, number: i64) -> Result<UserInput, E> {
+                Ok(UserInput::Text(number.to_string()))
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Sent, A::Error> {
-                Other::deserialize(MapAccessDeserializer::new(map)).map(Sent::Other)
-            }
-        }
-
-        deserializer.deserialize_any(SentVisitor)
-    }
-}
-
-impl<'de> Deserialize<'de> for Said {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct SaidVisitor;
-
-        impl<'de> Visitor<'de> for SaidVisitor {
-            type Value = Said;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("what the bot says, or a list of it")
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Said, E> {
-                Ok(Said(vec![text.to_owned()]))
-            }
-
-            fn visit_unit<E>(self) -> Result<Said, E> {
-                Ok(Said::default())
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Said, A::Error> {
-                let mut said = Vec::new();
-                while let Some(text) = items.next_element()? {
-                    said.push(text);
-                }
-                Ok(Said(said))
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<UserInput, A::Error> {
+                Other::deserialize(MapAccessDeserializer::new(map)).map(UserInput::Other)
             }
         }
 
-        deserializer.deserialize_any(SaidVisitor)
+        deserializer.deserialize_any(UserInputVisitor)
     }
 }
 
-impl<'de> Deserialize<'de> for Span {
+impl Item for ExpectedReply {
+    const NAME: &'static str = "ExpectedReplies";
+    const EXPECTED: &'static str = "what the bot says, or a list of it";
+}
+
+impl<'de> Deserialize<'de> for HumanDuration {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         parse_duration(&text).map(Self).ok_or_else(|| {

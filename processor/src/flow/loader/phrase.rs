@@ -1,23 +1,23 @@
-//! A document's texts, in the flow's languages and with placeholders that are filled.
+//! Checks and compiles texts in the flow's languages, with placeholders.
 
 use serde_saphyr::Spanned;
 
 use super::{Fault, ensure, fault};
-use crate::flow::document::Words;
+use crate::flow::document::LocalizedText;
 use crate::flow::field::Fields;
 use crate::flow::prompt::{Phrase, Template};
 
-/// What the texts and expressions of a step may use.
+/// The languages and fields that the texts of a step may use.
 pub(super) struct Scope<'a> {
     pub(super) languages: &'a [String],
     /// The fields that are filled on arrival.
     pub(super) known: &'a Fields,
 }
 
-/// A text in all of the flow's languages, whose placeholders are filled.
-pub(super) fn phrase(words: &Spanned<Words>, scope: &Scope<'_>) -> Result<Phrase, Fault> {
+/// Compiles a text in all of the flow's languages.
+pub(super) fn phrase(words: &Spanned<LocalizedText>, scope: &Scope<'_>) -> Result<Phrase, Fault> {
     let templates = match &words.value {
-        Words::One(text) => {
+        LocalizedText::One(text) => {
             if scope.languages.len() > 1 {
                 return Err(fault(
                     words,
@@ -30,7 +30,7 @@ pub(super) fn phrase(words: &Spanned<Words>, scope: &Scope<'_>) -> Result<Phrase
             }
             vec![template(words, text, scope)?]
         }
-        Words::Each(each) => {
+        LocalizedText::Each(each) => {
             check_languages(
                 words,
                 &each.iter().map(|(language, _)| language),
@@ -47,7 +47,7 @@ pub(super) fn phrase(words: &Spanned<Words>, scope: &Scope<'_>) -> Result<Phrase
     Ok(Phrase(templates))
 }
 
-/// Each of the flow's languages is there, and no other.
+/// Checks that each of the flow's languages is there, and no other.
 pub(super) fn check_languages<'a, T>(
     at: &Spanned<T>,
     written: &(impl Iterator<Item = &'a Spanned<String>> + Clone),
@@ -87,7 +87,7 @@ fn template<T>(at: &Spanned<T>, text: &str, scope: &Scope<'_>) -> Result<Templat
     Ok(template)
 }
 
-/// The text of a single phrase, for limits that do not depend on fields.
+/// Checks the length of a text.
 pub(super) fn ensure_length<T>(
     phrase: &Phrase,
     most: usize,

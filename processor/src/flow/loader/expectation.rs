@@ -1,4 +1,4 @@
-//! What a step asks, as far as its texts do not matter: from its document to how answers are read.
+//! Compiles the expected answer of a step, without its texts.
 
 use std::collections::BTreeSet;
 
@@ -7,20 +7,20 @@ use regex::RegexBuilder;
 use serde_saphyr::Spanned;
 
 use super::names::check_field;
-use super::{Fault, ensure, fault};
-use crate::flow::answer::MAX_CHARS;
+use super::{Fault, ensure, ensure_count, fault, parse_within};
 use crate::flow::document::{
     DateDocument, Expect, FormDocument, FormKind, NumberDocument, StepDocument, TextDocument,
 };
 use crate::flow::field::Kind;
 use crate::flow::read::{Choice, Expected, FormField, Scalar};
+use crate::flow::turn_input::MAX_CHARS;
 
 const MAX_FORM_FIELDS: usize = 50;
 const MAX_PATTERN: usize = 500;
-/// Bytes of a compiled regular expression.
+/// The limit of a compiled regular expression, in bytes.
 const MAX_PATTERN_SIZE: usize = 256 * 1024;
 
-/// What a step asks, as far as its texts do not matter.
+/// The expected answer of a step.
 pub(super) struct Asked<'a> {
     pub(super) expect: &'a Expect,
     pub(super) fill: Option<&'a Spanned<String>>,
@@ -32,7 +32,7 @@ pub(super) struct Asked<'a> {
 pub(super) struct Filled<'a> {
     pub(super) name: &'a Spanned<String>,
     pub(super) kind: Kind,
-    /// Whether every accepted answer does.
+    /// True if every accepted answer fills the field.
     pub(super) is_certain: bool,
 }
 
@@ -70,9 +70,7 @@ pub(super) fn asked<'a>(
             ));
         }
         let count = document.fields.len();
-        ensure((1..=MAX_FORM_FIELDS).contains(&count), &document.id, || {
-            format!("a form has from 1 to {MAX_FORM_FIELDS} fields, not {count}")
-        })?;
+        ensure_count(count, MAX_FORM_FIELDS, &document.id, ("a form", "fields"))?;
         for field in &document.fields {
             let name = field.fill.as_ref().unwrap_or(&field.member);
             check_field(name)?;
@@ -87,10 +85,10 @@ pub(super) fn asked<'a>(
     })
 }
 
-/// How answers are read; a choice has its words only once its texts are read.
+/// Returns the type of answer. A choice gets its words later, from its texts.
 pub(super) fn expected(expect: &Expect) -> Result<Expected, Fault> {
     Ok(match expect {
-        // What expects nothing asks nothing; what is wrong was refused before.
+        // Steps without a question and wrong types never come here.
         Expect::Nothing | Expect::Wrong(_) | Expect::Location => Expected::Location,
         Expect::Text(text) => Expected::Scalar(text_scalar(text)?),
         Expect::Number(number) => Expected::Scalar(number_scalar(number)?),
@@ -127,22 +125,12 @@ pub(super) fn expected(expect: &Expect) -> Result<Expected, Fault> {
 }
 
 fn text_scalar(text: &TextDocument) -> Result<Scalar, Fault> {
-    let length = |written: Option<&Spanned<String>>, default: usize| match written {
-        None => Ok(default),
-        Some(written) => written
-            .value
-            .parse()
-            .ok()
-            .filter(|length| (1..=MAX_CHARS).contains(length))
-            .ok_or_else(|| {
-                fault(
-                    written,
-                    format!(
-                        "`{}` is no length; write a whole number from 1 to {MAX_CHARS}",
-                        written.value
-                    ),
-                )
-            }),
+    let length = |written: Option<&Spanned<String>>, default: usize| {
+        written.map_or(Ok(default), |written| {
+            parse_within(written, 1..=MAX_CHARS, || {
+                format!("length; write a whole number from 1 to {MAX_CHARS}")
+            })
+        })
     };
     let least = length(text.min.as_ref(), 1)?;
     let most = length(text.max.as_ref(), MAX_CHARS)?;
@@ -183,22 +171,12 @@ fn number_scalar(number: &NumberDocument) -> Result<Scalar, Fault> {
     let Kind::Number { least, most } = Kind::ANY_NUMBER else {
         return Ok(form_scalar(FormKind::Number));
     };
-    let bound = |written: Option<&Spanned<String>>, default: f64| match written {
-        None => Ok(default),
-        Some(written) => written
-            .value
-            .parse::<f64>()
-            .ok()
-            .filter(|bound| (least..=most).contains(bound))
-            .ok_or_else(|| {
-                fault(
-                    written,
-                    format!(
-                        "`{}` is no bound; write a number from 0 to {most}",
-                        written.value
-                    ),
-                )
-            }),
+    let bound = |written: Option<&Spanned<String>>, default: f64| {
+        written.map_or(Ok(default), |written| {
+            parse_within(written, least..=most, || {
+                format!("bound; write a number from 0 to {most}")
+            })
+        })
     };
     let (low, high) = (
         bound(number.min.as_ref(), least)?,

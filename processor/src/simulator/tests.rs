@@ -7,10 +7,10 @@ fn flows(text: &str) -> Flows {
 
 #[track_caller]
 fn play(flow: &str, transcripts: &str) -> Vec<String> {
-    let script = Script::parse("test.yaml", transcripts).unwrap();
-    let outcomes = script.play(&flows(flow)).unwrap();
-    assert!(!outcomes.is_empty());
-    outcomes.into_iter().flat_map(|it| it.differences).collect()
+    let file = TranscriptFile::parse("test.yaml", transcripts).unwrap();
+    let results = file.play(&flows(flow)).unwrap();
+    assert!(!results.is_empty());
+    results.into_iter().flat_map(|it| it.differences).collect()
 }
 
 #[test]
@@ -60,7 +60,7 @@ transcripts:
 }
 
 #[test]
-fn a_wrong_script_is_named_with_its_place() {
+fn a_wrong_transcript_is_named_with_its_place() {
     for (turn, reason) in [
         ("{lead: Hi, person: Hi}", "a turn has one of"),
         ("{bot: Hi}", "a turn has one of"),
@@ -70,7 +70,7 @@ fn a_wrong_script_is_named_with_its_place() {
         ("{led: Hi}", "led"),
     ] {
         let text = format!("transcripts:\n  - name: Wrong\n    turns:\n      - {turn}\n");
-        let error = Script::parse("test.yaml", &text).unwrap_err();
+        let error = TranscriptFile::parse("test.yaml", &text).unwrap_err();
         assert!(error.reason.contains(reason), "{error}");
         assert_eq!(error.line, 4, "{error}");
     }

@@ -39,11 +39,11 @@ fn errors(flow: &str, from: &str, to: &str) -> Vec<String> {
     errors.map(|finding| finding.at.to_string()).collect()
 }
 
-/// One of the errors of `flow` with `from` replaced by `to` is at `place`, for `reason`.
-fn assert_told(flow: &str, from: &str, to: &str, place: &str, reason: &str) {
+/// Asserts that `flow` with `from` replaced by `to` has an error at `place` with `reason`.
+fn assert_reason(flow: &str, from: &str, to: &str, place: &str, reason: &str) {
     let errors = errors(flow, from, to);
-    let is_told = |error: &String| error.starts_with(place) && error.contains(reason);
-    assert!(errors.iter().any(is_told), "{to:?} gives {errors:#?}");
+    let is_expected = |error: &String| error.starts_with(place) && error.contains(reason);
+    assert!(errors.iter().any(is_expected), "{to:?} gives {errors:#?}");
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn a_flow_is_shared_between_threads() {
 #[test]
 fn an_error_names_file_line_column_and_reason() {
     let cases = [
-        // What YAML and the types refuse.
+        // Errors of YAML and of types.
         ("name: demo", "name: [demo", "demo.yaml:", "expected"),
         (
             "name: demo\n",
@@ -257,12 +257,12 @@ fn an_error_names_file_line_column_and_reason() {
         ),
     ];
     for (from, to, place, reason) in cases {
-        assert_told(FLOW, from, to, place, reason);
+        assert_reason(FLOW, from, to, place, reason);
     }
 }
 
 #[test]
-fn every_error_is_told_at_once_and_what_only_looks_wrong_too() {
+fn every_error_is_expected_at_once_and_what_only_looks_wrong_too() {
     let spoiled = RICH
         .replace("limit: 2", "limit: 0")
         .replace("min: 1,", "min: x,");
@@ -282,33 +282,33 @@ fn every_error_is_told_at_once_and_what_only_looks_wrong_too() {
 #[test]
 fn what_is_said_together_is_within_whatsapp_s_limits() {
     let long = |from: &str, to: String| Flow::check("long.yaml", &RICH.replace(from, &to));
-    let told = |checked: &super::super::Checked| {
+    let reason = |checked: &super::super::Checked| {
         let first = checked.findings.first().map(|it| it.at.reason.clone());
         first.unwrap_or_default()
     };
     // A choice takes 1,024 characters.
     let fits = long("{en: Hi,", format!("{{en: {},", "a".repeat(1_024)));
-    assert!(fits.flow.is_some(), "{}", told(&fits));
+    assert!(fits.flow.is_some(), "{}", reason(&fits));
     let beyond = long("{en: Hi,", format!("{{en: {},", "a".repeat(1_025)));
     assert!(
-        told(&beyond).contains("can reach 1025 characters"),
+        reason(&beyond).contains("can reach 1025 characters"),
         "{}",
-        told(&beyond)
+        reason(&beyond)
     );
     // The step before it is said in the same message, with a blank line between.
     let chain = long(
         "{en: Small,",
         format!("{{en: {},", "a".repeat(4_096 - 5 - 2)),
     );
-    assert!(chain.flow.is_some(), "{}", told(&chain));
+    assert!(chain.flow.is_some(), "{}", reason(&chain));
     let chain = long(
         "{en: Small,",
         format!("{{en: {},", "a".repeat(4_096 - 5 - 1)),
     );
     assert!(
-        told(&chain).contains("can reach 4097 characters"),
+        reason(&chain).contains("can reach 4097 characters"),
         "{}",
-        told(&chain)
+        reason(&chain)
     );
 }
 

@@ -1,0 +1,71 @@
+//! Applies a command to a conversation.
+
+use leadstream_schemas::{ReplyContent, Timestamp};
+
+use super::Turn;
+use crate::flow::reply::{ReplyBuilder, ask};
+use crate::flow::time::{WINDOW, later};
+use crate::flow::{Conversation, RejectReason, TurnInput};
+
+/// Returns why `command` is rejected; none if it is applied, or if it is no command.
+fn rejection(
+    conversation: &Conversation,
+    at: Timestamp,
+    command: &TurnInput,
+) -> Option<RejectReason> {
+    let (opted_out, handed_over) = (conversation.is_opted_out(), conversation.is_handed_over());
+    match command {
+        TurnInput::Restart | TurnInput::Say { .. } if opted_out => Some(RejectReason::OptedOut),
+        TurnInput::Release if !handed_over => Some(RejectReason::NotHandedOver),
+        TurnInput::Say { has_window, .. } => {
+            let last_message_at = conversation.internal.last_message_at;
+            let is_open = last_message_at.is_some_and(|last| at < later(last, WINDOW));
+            (*has_window && !is_open).then_some(RejectReason::WindowClosed)
+        }
+        _ => None,
+    }
+}
+
+impl Turn<'_> {
+    /// Applies a command and returns its reply.
+    pub(super) fn apply_command(
+        self,
+        conversation: &mut Conversation,
+        command: &TurnInput,
+    ) -> Result<Option<ReplyContent>, RejectReason> {
+        if let Some(reason) = rejection(conversation, self.at, command) {
+            return Err(reason);
+        }
+        if !self.can_reply && !matches!(command, TurnInput::Assign(_)) {
+            return Err(RejectReason::NoSending);
+        }
+        Ok(match command {
+            TurnInput::Restart => self.restart(conversation),
+            TurnInput::Release => {
+                conversation.resume(self.at);
+                ask(self.flow, ReplyBuilder::new(self.flow), conversation)
+            }
+            TurnInput::Assign(assignee) => {
+                conversation.assignee.clone_from(assignee);
+                None
+            }
+            TurnInput::Say { body, .. } => {
+                self.take_over(conversation);
+                Some(ReplyContent::Text { body: body.clone() })
+            }
+            _ => None,
+        })
+    }
+
+    /// Restarts the flow from its first step. The assignee stays.
+    pub(super) fn restart(self, conversation: &mut Conversation) -> Option<ReplyContent> {
+        let before = std::mem::replace(conversation, Conversation::start(self.flow));
+        conversation.assignee = before.assignee;
+        conversation.internal.last_message_at = before.internal.last_message_at;
+        conversation.internal.assignment_hash = before.internal.assignment_hash;
+        self.enter(&self.flow.start, conversation, ReplyBuilder::new(self.flow))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,60 @@
+//! Reads answers, and computes score and next step after them.
+
+use serde_json::{Map, Value};
+
+use crate::flow::expression::{Expression, VALUE};
+use crate::flow::read::{Expected, Reading, Scalar};
+use crate::flow::turn_input::MAX_CHARS;
+use crate::flow::{Conversation, Next, Question, TurnInput};
+
+impl Question {
+    /// Reads a valid answer; none if the input is no valid answer.
+    pub(super) fn read(
+        &self,
+        input: &TurnInput,
+        data: &Map<String, Value>,
+        score: i32,
+    ) -> Option<Reading> {
+        let reading = self.expected.read(input)?;
+        let Some(valid) = &self.valid else {
+            return Some(reading);
+        };
+        let mut seen = data.clone();
+        match &reading {
+            Reading::Value(value) => {
+                seen.insert(VALUE.to_owned(), value.clone());
+            }
+            Reading::Fields(fields) => seen.extend(fields.clone()),
+        }
+        valid.holds(&seen, score).then_some(reading)
+    }
+
+    /// Returns whether any text is an answer, so that two texts joined are one, too.
+    pub(super) fn takes_any_text(&self) -> bool {
+        let is_open = matches!(
+            &self.expected,
+            Expected::Scalar(Scalar::Text { most, pattern: None, .. })
+                if *most == MAX_CHARS
+        );
+        is_open && self.valid.is_none()
+    }
+}
+
+impl Next {
+    pub(super) fn choose(&self, conversation: &Conversation) -> &str {
+        let case = self
+            .cases
+            .iter()
+            .find(|(condition, _)| condition.holds(&conversation.data, conversation.score));
+        case.map_or(&self.otherwise, |(_, state)| state)
+    }
+}
+
+/// Computes the score again. A score that cannot be computed stays as it was.
+pub(super) fn rescore(score: Option<&Expression>, conversation: &mut Conversation) {
+    if let Some(score) = score
+        && let Some(points) = score.points(&conversation.data, conversation.score)
+    {
+        conversation.score = points;
+    }
+}

@@ -1,0 +1,226 @@
+//! The content of an input, as the fold reads it.
+
+use leadstream_schemas::{Content, Platform};
+use serde::{Deserialize, Serialize};
+
+/// The limit of a text. Longer texts are cut, so that journals and rows stay small.
+pub(super) const MAX_CHARS: usize = 1_000;
+
+/// The limit of a form. Longer forms are no answer, because cut JSON cannot be parsed.
+const MAX_FORM_BYTES: usize = 8_000;
+
+/// The input of one turn. The journal stores it as MessagePack with the short names: only add
+/// variants and trailing fields.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TurnInput {
+    #[serde(rename = "t")]
+    Text(String),
+    /// A tapped button or list row.
+    #[serde(rename = "c")]
+    Choice { id: Option<String>, title: String },
+    /// Content that is never an answer: reactions, edits, revocations, notices.
+    #[serde(rename = "i")]
+    Ignored,
+    /// Media and other content that no question takes.
+    #[serde(rename = "o")]
+    Other,
+    /// A submitted form: the provider's JSON.
+    #[serde(rename = "f")]
+    Form(String),
+    #[serde(rename = "l")]
+    Place(Place),
+    /// A person of the business wrote to the lead.
+    #[serde(rename = "p")]
+    Takeover,
+    /// A person of the business gave the lead back to the bot.
+    #[serde(rename = "r")]
+    Release,
+    /// A person of the business restarts the flow.
+    #[serde(rename = "x")]
+    Restart,
+    /// A person of the business assigns the lead.
+    #[serde(rename = "a")]
+    Assign(Option<String>),
+    /// Media with a caption. The caption may be a keyword; it is no answer.
+    #[serde(rename = "m")]
+    Captioned(String),
+    /// A person of the business writes to the lead, through Leadstream.
+    #[serde(rename = "s")]
+    Say {
+        body: String,
+        /// True if the provider takes free texts only for 24 hours after the lead's last message.
+        has_window: bool,
+    },
+}
+
+/// A location in units of 1e-7 degrees: integers are stored and compared exactly.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    pub latitude: i32,
+    pub longitude: i32,
+    pub name: Option<String>,
+    pub address: Option<String>,
+}
+
+impl Place {
+    /// Returns the location of a latitude and longitude in degrees; none if they are out of range.
+    #[must_use]
+    pub fn new(
+        latitude: f64,
+        longitude: f64,
+        name: Option<&str>,
+        address: Option<&str>,
+    ) -> Option<Self> {
+        let is_real = latitude.abs() <= 90.0 && longitude.abs() <= 180.0;
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "180 degrees in these units fit"
+        )]
+        let units = |degrees: f64| (degrees * 1e7).round() as i32;
+        is_real.then(|| Self {
+            latitude: units(latitude),
+            longitude: units(longitude),
+            name: name.map(clean).filter(|name| !name.is_empty()),
+            address: address.map(clean).filter(|address| !address.is_empty()),
+        })
+    }
+}
+
+impl TurnInput {
+    /// Returns the cleaned text, or the title of a choice; none if it is empty.
+    pub(super) fn text(&self) -> Option<String> {
+        let text = match self {
+            Self::Text(text) | Self::Choice { title: text, .. } => clean(text),
+            Self::Ignored
+            | Self::Other
+            | Self::Captioned(_)
+            | Self::Form(_)
+            | Self::Place(_)
+            | Self::Takeover
+            | Self::Release
+            | Self::Restart
+            | Self::Assign(_)
+            | Self::Say { .. } => return None,
+        };
+        (!text.is_empty()).then_some(text)
+    }
+
+    /// Returns the text that may be a keyword as a whole.
+    pub(super) fn keyword(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) | Self::Choice { title: text, .. } | Self::Captioned(text) => {
+                Some(text)
+            }
+            _ => None,
+        }
+    }
+}
+
+impl TurnInput {
+    /// Returns the input of a command's content; none for other content and for an erasure.
+    #[must_use]
+    pub fn command(content: &Content, platform: Platform) -> Option<Self> {
+        Some(match content {
+            Content::Restart => Self::Restart,
+            Content::Release => Self::Release,
+            Content::Assign { assignee } => Self::Assign(assignee.clone()),
+            Content::Say { body } => Self::Say {
+                body: body.clone(),
+                has_window: platform == Platform::WhatsappCloud,
+            },
+            _ => return None,
+        })
+    }
+
+    /// Returns whether the input is a command.
+    #[must_use]
+    pub const fn is_command(&self) -> bool {
+        matches!(
+            self,
+            Self::Restart | Self::Release | Self::Assign(_) | Self::Say { .. }
+        )
+    }
+
+    /// Returns whether the lead itself wrote the input.
+    #[cfg(test)]
+    pub(super) const fn is_of_the_lead(&self) -> bool {
+        !self.is_command() && !matches!(self, Self::Ignored | Self::Takeover)
+    }
+}
+
+impl From<&Content> for TurnInput {
+    fn from(content: &Content) -> Self {
+        match content {
+            Content::Text { body } => Self::Text(clean(body)),
+            Content::Choice { id, title, .. } => Self::Choice {
+                id: id.as_deref().map(clean),
+                title: clean(title),
+            },
+            Content::Reaction { .. }
+            | Content::CallPermission { .. }
+            | Content::Edit { .. }
+            | Content::Revoke { .. }
+            | Content::System { .. }
+            | Content::Merge { .. }
+            | Content::Restart
+            | Content::Release
+            | Content::Assign { .. }
+            | Content::Say { .. }
+            | Content::Erase { .. } => Self::Ignored,
+            Content::Takeover { .. } => Self::Takeover,
+            Content::Form { response_json, .. } if response_json.len() <= MAX_FORM_BYTES => {
+                Self::Form(response_json.clone())
+            }
+            Content::Location {
+                latitude,
+                longitude,
+                name,
+                address,
+            } => Place::new(*latitude, *longitude, name.as_deref(), address.as_deref())
+                .map_or(Self::Other, Self::Place),
+            Content::Media {
+                caption: Some(caption),
+                ..
+            } => Self::Captioned(clean(caption)),
+            Content::Form { .. }
+            | Content::Media { .. }
+            | Content::Contacts { .. }
+            | Content::Order { .. }
+            | Content::Unsupported { .. }
+            | Content::Unknown => Self::Other,
+        }
+    }
+}
+
+/// Trims blanks, removes control characters (JSONB takes no NUL) and cuts to [`MAX_CHARS`]. A second
+/// call changes nothing.
+pub(super) fn clean(text: &str) -> String {
+    let text = text.trim_matches(is_blank);
+    // Nearly every text needs no copy without some characters.
+    if text.len() <= MAX_CHARS && !text.chars().any(is_removed) {
+        return text.to_owned();
+    }
+    let kept: String = text
+        .chars()
+        .filter(|&c| !is_removed(c))
+        .take(MAX_CHARS)
+        .collect();
+    kept.trim_end_matches(is_blank).to_owned()
+}
+
+fn is_removed(c: char) -> bool {
+    c.is_control() && !matches!(c, '\n' | '\t')
+}
+
+/// Returns whether `c` is whitespace or invisible.
+fn is_blank(c: char) -> bool {
+    c.is_whitespace()
+        || c.is_control()
+        || matches!(
+            c,
+            '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}'
+        )
+}
+
+#[cfg(test)]
+mod tests;
