@@ -294,7 +294,10 @@ async fn refuse_changed_engine_tables(site: &Site<'_>) -> anyhow::Result<()> {
     .await?;
     site.start(Service::Processor, "processor").await?;
     let log = site.log("processor")?;
-    ensure!(log.contains("a newer version migrated the database"), "{log}");
+    ensure!(
+        log.contains("a newer version migrated the database"),
+        "{log}"
+    );
     site.stop("processor").await?;
 
     restore(site, TABLE).await?;

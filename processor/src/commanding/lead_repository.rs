@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use super::CommandError;
 use crate::engine::command::CommandResult;
-use crate::flow::START;
+use crate::flow::{Conversation, START};
 use crate::lead::{Accounts, Address, Lead, scoped};
 use crate::store::Store;
 

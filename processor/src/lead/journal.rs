@@ -18,7 +18,7 @@ use leadstream_schemas::{FlowRef, ReplyContent, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::input::{Input, OrderKey};
-use crate::flow::{self, TurnInput, Conversation, Fired, Flow, RejectReason, START, Step};
+use crate::flow::{self, Conversation, Fired, Flow, RejectReason, START, Step, TurnInput};
 use crate::flows::{Flows, Origin};
 
 pub use entry::{Arrival, Entry, Source};

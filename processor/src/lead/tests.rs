@@ -6,7 +6,7 @@ use leadstream_schemas::{Platform, Sender, Timestamp};
 use proptest::prelude::*;
 
 use super::{Admission, Amendment, Input, Journal, Lead, OrderKey, fold};
-use crate::flow::{TurnInput, Conversation, DEFAULT_FLOW, Flow, MERGED, RejectReason};
+use crate::flow::{Conversation, DEFAULT_FLOW, Flow, MERGED, RejectReason, TurnInput};
 use crate::flows::Flows;
 
 fn flows() -> Flows {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use anyhow::{Context, bail, ensure};
-use leadstream_processor::flow::{TurnInput, Conversation, RejectReason, fire_due_timers};
+use leadstream_processor::flow::{Conversation, RejectReason, TurnInput, fire_due_timers};
 use leadstream_processor::flows::Flows;
 use leadstream_processor::lead::{Admission, Input, Journal, OrderKey, fold};
 use leadstream_schemas::{ReplyContent, Timestamp};

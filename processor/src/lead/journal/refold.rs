@@ -4,7 +4,7 @@ use leadstream_schemas::ReplyContent;
 
 use super::amended::Amended;
 use super::{Change, Entry, FoldError, Journal, followed, hash, rejection_of};
-use crate::flow::{self, TurnInput, Conversation, RejectReason};
+use crate::flow::{self, Conversation, RejectReason, TurnInput};
 use crate::flows::Flows;
 
 /// The outcome of a refold.

@@ -27,7 +27,7 @@ mod world;
 
 use super::Fixture;
 use crate::engine::batch::{BatchResult, CommandDecision, LoadedState};
-use crate::flow::{TurnInput, Conversation, ERASED, MERGED, fire_due_timers};
+use crate::flow::{Conversation, ERASED, MERGED, TurnInput, fire_due_timers};
 use crate::flows::Flows;
 use crate::lead::{Lead, OrderKey, fold};
 use crate::metrics::Counts;

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::{World, ids};
 use crate::engine::batch::CommandDecision;
-use crate::flow::{TurnInput, DEFAULT_FLOW, Flow};
+use crate::flow::{DEFAULT_FLOW, Flow, TurnInput};
 use crate::flows::Flows;
 
 /// Draws a command of a person of the business. None of these erases a lead ([`super::erase`]).
