@@ -213,7 +213,7 @@ impl CommandOptions {
             },
             None if self.wait.is_zero() => Ok(()),
             None => bail!(
-                "no processor handled the command within {:?}; it is in Kafka and stays pending. Run this again with --id {} to see the result",
+                "no processor handled the command within {:?}; it is in Kafka and stays pending; run this again with --id {} to see the result",
                 self.wait,
                 report.id
             ),
