@@ -94,6 +94,8 @@ async fn by_cli(desk: &Desk<'_>) -> anyhow::Result<()> {
         .await?;
     site.tool(&["lead", "assign", ada, "Ana María", "--wait", "30s"])
         .await?;
+    site.tool(&["lead", "restart", ada, "--wait", "30s"])
+        .await?;
     let (state, assignee, revision) = desk.row(ada).await?;
     ensure!(state == "AWAITING_NAME" && assignee.as_deref() == Some("Ana María"));
     let shown = site.tool(&["lead", "show", ada, "--json"]).await?;
