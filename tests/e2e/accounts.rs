@@ -8,7 +8,7 @@ use leadstream_schemas::Timestamp;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::desk::{ALL, DEFAULT_ONLY, Desk, EU_ONLY};
+use crate::api_site::{ALL, ApiSite, DEFAULT_ONLY, EU_ONLY};
 
 const EU: &str = "222222222222222";
 /// A lead who wrote to the default account's number only.
@@ -25,16 +25,15 @@ pub(crate) fn a_lead_is_reachable_only_in_its_account_and_by_tokens_with_access(
         let mut site = Site::with(world, "accounts", config).await?;
         let accounts = ("ACCOUNTS".to_owned(), format!("eu={EU}"));
         site.deployment.further.push(accounts);
-        let desk = Desk::at(site).await?;
+        let api = ApiSite::at(site).await?;
         for wa_id in [ADA, BEN] {
-            desk.writes(&Person::new(wa_id, "Somebody"), &["Hi"])
-                .await?;
+            api.writes(&Person::new(wa_id, "Somebody"), &["Hi"]).await?;
         }
         let now = Timestamp::now().millis() / 1000 - 60;
         let to_eu = MetaWebhook::new(&BusinessNumber::new(EU));
         let ben = Person::new(BEN, "Ben");
         let to_eu = to_eu.text(&ben, &wamid("ben to eu"), now, "Hallo");
-        desk.site.post(&to_eu.to_bytes()).await?;
+        api.site.post(&to_eu.to_bytes()).await?;
         for (path, lead_id) in [
             (format!("/v1/leads/{ADA}"), ADA.to_owned()),
             (format!("/v1/leads/{BEN}"), BEN.to_owned()),
@@ -46,7 +45,7 @@ pub(crate) fn a_lead_is_reachable_only_in_its_account_and_by_tokens_with_access(
             (format!("/v1/leads/eu%2F{BEN}"), format!("eu/{BEN}")),
         ] {
             eventually(std::time::Duration::from_secs(60), async || {
-                let (status, lead) = desk.ask(Method::GET, &path, ALL, None, None).await?;
+                let (status, lead) = api.ask(Method::GET, &path, ALL, None, None).await?;
                 ensure!(
                     status == 200 && lead["lead_id"] == *lead_id,
                     "{path}: {lead}"
@@ -55,11 +54,11 @@ pub(crate) fn a_lead_is_reachable_only_in_its_account_and_by_tokens_with_access(
             })
             .await?;
         }
-        nowhere_else(&desk).await?;
-        by_cli(&desk).await?;
-        by_token(&desk).await?;
-        erased_in_one(&desk).await?;
-        desk.site.finish().await
+        nowhere_else(&api).await?;
+        by_cli(&api).await?;
+        by_token(&api).await?;
+        erased_in_one(&api).await?;
+        api.site.finish().await
     })
 }
 
@@ -68,7 +67,7 @@ fn say(words: &str) -> Value {
 }
 
 async fn is_nobody(
-    desk: &Desk<'_>,
+    api: &ApiSite<'_>,
     token: &str,
     id: &str,
     account: Option<&str>,
@@ -82,7 +81,7 @@ async fn is_nobody(
         .into_iter()
         .chain(given);
     for (method, path, body) in all {
-        let (status, told) = desk.ask(method, &path, token, None, body).await?;
+        let (status, told) = api.ask(method, &path, token, None, body).await?;
         ensure!(
             status == 404 && told["type"] == "urn:leadstream:problem:lead-not-found",
             "{path}: {status} {told}"
@@ -91,9 +90,9 @@ async fn is_nobody(
     Ok(())
 }
 
-async fn nowhere_else(desk: &Desk<'_>) -> anyhow::Result<()> {
+async fn nowhere_else(api: &ApiSite<'_>) -> anyhow::Result<()> {
     for account in ["eu", "nowhere", "EU", "eu%2F", "%27%20OR%201%3D1"] {
-        is_nobody(desk, ALL, ADA, Some(account)).await?;
+        is_nobody(api, ALL, ADA, Some(account)).await?;
     }
     for (id, account) in [
         (format!("eu%2F{ADA}"), None),
@@ -102,12 +101,12 @@ async fn nowhere_else(desk: &Desk<'_>) -> anyhow::Result<()> {
         (format!("eu%2F{BEN}"), Some("nowhere")),
         (format!("%2F{BEN}"), Some("eu")),
     ] {
-        is_nobody(desk, ALL, &id, account).await?;
+        is_nobody(api, ALL, &id, account).await?;
     }
     Ok(())
 }
 
-async fn by_cli(desk: &Desk<'_>) -> anyhow::Result<()> {
+async fn by_cli(api: &ApiSite<'_>) -> anyhow::Result<()> {
     let in_account = |account: &'static str| {
         [
             vec!["lead", "show", ADA, "--account", account],
@@ -117,10 +116,10 @@ async fn by_cli(desk: &Desk<'_>) -> anyhow::Result<()> {
         ]
     };
     for args in in_account("eu") {
-        desk.refused(&args, "no lead has this id").await?;
+        api.refused(&args, "no lead has this id").await?;
     }
     for args in in_account("nowhere") {
-        desk.refused(&args, "ACCOUNTS has no account `nowhere`")
+        api.refused(&args, "ACCOUNTS has no account `nowhere`")
             .await?;
     }
     let full = format!("eu/{BEN}");
@@ -129,25 +128,25 @@ async fn by_cli(desk: &Desk<'_>) -> anyhow::Result<()> {
         vec!["lead", "show", &full, "--account", "eu", "--json"],
         vec!["lead", "explain", &full, "--all", "--json"],
     ] {
-        let shown: Value = serde_json::from_str(&desk.site.tool(&args).await?)?;
+        let shown: Value = serde_json::from_str(&api.site.tool(&args).await?)?;
         ensure!(shown["lead_id"] == *full, "{args:?}: {shown}");
     }
     let say = ["lead", "say", BEN, "Servus", "--account", "eu"];
-    desk.site.tool(&say).await?;
-    desk.is_sent_once("Servus").await?;
-    let shown = desk.site.tool(&["lead", "show", BEN, "--json"]).await?;
+    api.site.tool(&say).await?;
+    api.is_sent_once("Servus").await?;
+    let shown = api.site.tool(&["lead", "show", BEN, "--json"]).await?;
     let shown: Value = serde_json::from_str(&shown)?;
     ensure!(shown["state"] == "AWAITING_NAME", "{shown}");
-    ensure!(desk.sent("To the wrong one").await? == 0);
+    ensure!(api.sent("To the wrong one").await? == 0);
     Ok(())
 }
 
 /// Checks that a token limited to accounts finds neither leads nor command outcomes of others.
-async fn by_token(desk: &Desk<'_>) -> anyhow::Result<()> {
+async fn by_token(api: &ApiSite<'_>) -> anyhow::Result<()> {
     let give = |token: &'static str, path: String| async move {
         let assign = json!({"type": "assign", "assignee": "ana"});
         let path = format!("{path}wait=30");
-        let (status, told) = desk
+        let (status, told) = api
             .ask(Method::POST, &path, token, None, Some(assign))
             .await?;
         ensure!(status == 200, "{path}: {status} {told}");
@@ -165,7 +164,7 @@ async fn by_token(desk: &Desk<'_>) -> anyhow::Result<()> {
         (&in_default, DEFAULT_ONLY, 200),
         (&in_default, EU_ONLY, 404),
     ] {
-        let (status, told) = desk.ask(Method::GET, path, token, None, None).await?;
+        let (status, told) = api.ask(Method::GET, path, token, None, None).await?;
         ensure!(status.as_u16() == expected, "{path}: {status} {told}");
     }
     for (token, id, account) in [
@@ -177,31 +176,31 @@ async fn by_token(desk: &Desk<'_>) -> anyhow::Result<()> {
         (DEFAULT_ONLY, format!("eu%2F{BEN}"), None),
         (DEFAULT_ONLY, format!("eu%2F{BEN}"), Some("eu")),
     ] {
-        is_nobody(desk, token, &id, account).await?;
+        is_nobody(api, token, &id, account).await?;
     }
     Ok(())
 }
 
-async fn erased_in_one(desk: &Desk<'_>) -> anyhow::Result<()> {
+async fn erased_in_one(api: &ApiSite<'_>) -> anyhow::Result<()> {
     let erase = [
         "lead", "erase", BEN, "--yes", "--id", "gone", "--wait", "30s",
     ];
     let in_eu = [&erase[..], &["--account", "eu"]].concat();
     for _ in 0..2 {
-        let told = desk.site.tool(&in_eu).await?;
+        let told = api.site.tool(&in_eu).await?;
         ensure!(told.contains("applied at revision"), "{told}");
     }
-    desk.refused(&erase, "another command has the id").await?;
+    api.refused(&erase, "another command has the id").await?;
     let there = format!("/v1/leads/{BEN}");
     for (query, expected) in [("", 200), ("?account=eu", 404)] {
         let path = format!("{there}{query}");
-        let (status, told) = desk.ask(Method::GET, &path, ALL, None, None).await?;
+        let (status, told) = api.ask(Method::GET, &path, ALL, None, None).await?;
         ensure!(status.as_u16() == expected, "{path}: {told}");
     }
     // The outcome is visible in its account, even though the lead is erased.
     for (token, expected) in [(EU_ONLY, 200), (ALL, 200), (DEFAULT_ONLY, 404)] {
         let path = "/v1/commands/gone";
-        let (status, told) = desk.ask(Method::GET, path, token, None, None).await?;
+        let (status, told) = api.ask(Method::GET, path, token, None, None).await?;
         ensure!(status.as_u16() == expected, "{status} {told}");
     }
     Ok(())

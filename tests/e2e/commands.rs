@@ -12,20 +12,20 @@ use leadstream_schemas::{LeadEvent, Topic};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::desk::{ALL, Desk, READ};
+use crate::api_site::{ALL, ApiSite, READ};
 use crate::resting_state::read_all;
 
 /// Gives each command by the command line and by the API, also while the processor is killed.
 pub(crate) fn commands_by_cli_and_api_act_on_leads(world: &World) -> anyhow::Result<()> {
     world.runtime.block_on(async {
-        let desk = Desk::new(world, "commands").await?;
-        by_cli(&desk).await?;
-        by_api(&desk).await?;
-        limited(&desk).await?;
-        access(&desk).await?;
-        while_the_processor_is_away(&desk).await?;
-        metrics_are_described(&desk).await?;
-        desk.site.finish().await
+        let api = ApiSite::new(world, "commands").await?;
+        by_cli(&api).await?;
+        by_api(&api).await?;
+        limited(&api).await?;
+        access(&api).await?;
+        while_the_processor_is_away(&api).await?;
+        metrics_are_described(&api).await?;
+        api.site.finish().await
     })
 }
 
@@ -35,9 +35,9 @@ const REFERENCE: &str = include_str!("../../docs/reference/metrics.md");
 const NOTICES: &str = "leadstream_ingest_notices_total";
 
 /// Checks that each service serves the metrics of the reference, and only them, with a description.
-async fn metrics_are_described(desk: &Desk<'_>) -> anyhow::Result<()> {
+async fn metrics_are_described(api: &ApiSite<'_>) -> anyhow::Result<()> {
     for service in Service::ALL.map(Service::name).into_iter().chain(["api"]) {
-        let text = desk.site.metrics(service).await?;
+        let text = api.site.metrics(service).await?;
         let types = text.lines().filter_map(|it| it.strip_prefix("# TYPE "));
         let served: Vec<&str> = types.filter_map(|it| it.split(' ').next()).collect();
         for name in &served {
@@ -56,10 +56,10 @@ async fn metrics_are_described(desk: &Desk<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn by_cli(desk: &Desk<'_>) -> anyhow::Result<()> {
-    let (site, ada) = (&desk.site, "15558880101");
-    desk.writes(&Person::new(ada, "Ada"), &["Hi"]).await?;
-    desk.is_in(ada, "AWAITING_NAME").await?;
+async fn by_cli(api: &ApiSite<'_>) -> anyhow::Result<()> {
+    let (site, ada) = (&api.site, "15558880101");
+    api.writes(&Person::new(ada, "Ada"), &["Hi"]).await?;
+    api.is_in(ada, "AWAITING_NAME").await?;
     for _ in 0..2 {
         let told = site
             .tool(&[
@@ -75,8 +75,8 @@ async fn by_cli(desk: &Desk<'_>) -> anyhow::Result<()> {
             .await?;
         ensure!(told.contains("applied at revision 2"), "{told}");
     }
-    desk.is_sent_once("I am Ana.").await?;
-    desk.is_in(ada, "HUMAN_HANDOFF").await?;
+    api.is_sent_once("I am Ana.").await?;
+    api.is_in(ada, "HUMAN_HANDOFF").await?;
     eventually(Duration::from_secs(30), async || {
         let funnel: Vec<(String, i64, i64)> =
             sqlx::query_as("SELECT state, here, handed_over FROM report_funnel WHERE here > 0")
@@ -88,15 +88,15 @@ async fn by_cli(desk: &Desk<'_>) -> anyhow::Result<()> {
     .await?;
     site.tool(&["lead", "release", ada, "--wait", "30s"])
         .await?;
-    desk.is_in(ada, "AWAITING_NAME").await?;
+    api.is_in(ada, "AWAITING_NAME").await?;
     let release = ["lead", "release", ada, "--wait", "30s"];
-    desk.refused(&release, "the bot has the lead already")
+    api.refused(&release, "the bot has the lead already")
         .await?;
     site.tool(&["lead", "assign", ada, "Ana María", "--wait", "30s"])
         .await?;
     site.tool(&["lead", "restart", ada, "--wait", "30s"])
         .await?;
-    let (state, assignee, revision) = desk.row(ada).await?;
+    let (state, assignee, revision) = api.row(ada).await?;
     ensure!(state == "AWAITING_NAME" && assignee.as_deref() == Some("Ana María"));
     let shown = site.tool(&["lead", "show", ada, "--json"]).await?;
     let shown: Value = serde_json::from_str(&shown)?;
@@ -127,49 +127,48 @@ async fn by_cli(desk: &Desk<'_>) -> anyhow::Result<()> {
     ] {
         ensure!(explained.contains(text), "`{text}` is not in: {explained}");
     }
-    desk.refused(&["lead", "release", "15550000000"], "no lead has this id")
+    api.refused(&["lead", "release", "15550000000"], "no lead has this id")
         .await?;
-    desk.refused(
+    api.refused(
         &["lead", "say", ada, "Something else", "--id", "say-1"],
         "another command has the id",
     )
     .await
 }
 
-async fn by_api(desk: &Desk<'_>) -> anyhow::Result<()> {
+async fn by_api(api: &ApiSite<'_>) -> anyhow::Result<()> {
     let ben = "15558880102";
-    desk.writes(&Person::new(ben, "Ben"), &["Hi", "Ben"])
-        .await?;
-    desk.is_in(ben, "AWAITING_BUDGET").await?;
+    api.writes(&Person::new(ben, "Ben"), &["Hi", "Ben"]).await?;
+    api.is_in(ben, "AWAITING_BUDGET").await?;
     let say = json!({"type": "say", "body": "Ben, I am Carl."});
     for _ in 0..2 {
-        let (status, told) = desk.give(ben, Some("say-1"), say.clone()).await?;
+        let (status, told) = api.give(ben, Some("say-1"), say.clone()).await?;
         ensure!(
             status == 200 && told["result"]["revision"] == 3,
             "{status} {told}"
         );
         ensure!(told["id"] == "api:all:say-1", "{told}");
     }
-    desk.is_sent_once("Ben, I am Carl.").await?;
+    api.is_sent_once("Ben, I am Carl.").await?;
     let other = json!({"type": "say", "body": "Something else"});
-    let (status, told) = desk.give(ben, Some("say-1"), other).await?;
+    let (status, told) = api.give(ben, Some("say-1"), other).await?;
     ensure!(status == 422, "{status} {told}");
-    let (status, _) = desk.give(ben, None, json!({"type": "release"})).await?;
+    let (status, _) = api.give(ben, None, json!({"type": "release"})).await?;
     ensure!(status == 200);
-    let (status, told) = desk.give(ben, None, json!({"type": "release"})).await?;
+    let (status, told) = api.give(ben, None, json!({"type": "release"})).await?;
     ensure!(
         status == 409 && told["result"]["status"] == "rejected",
         "{status} {told}"
     );
     let assign = json!({"type": "assign", "assignee": "carl"});
-    let (status, _) = desk.give(ben, None, assign).await?;
+    let (status, _) = api.give(ben, None, assign).await?;
     ensure!(status == 200);
-    let (status, _) = desk.give(ben, None, json!({"type": "restart"})).await?;
+    let (status, _) = api.give(ben, None, json!({"type": "restart"})).await?;
     ensure!(status == 200);
     let path = format!("/v1/leads/{ben}");
-    let (status, lead) = desk.ask(Method::GET, &path, READ, None, None).await?;
+    let (status, lead) = api.ask(Method::GET, &path, READ, None, None).await?;
     ensure!(status == 200 && lead["assignee"] == "carl" && lead["state"] == "AWAITING_NAME");
-    let events = read_all(&desk.site, &desk.site.topic(Topic::LeadEvents))?;
+    let events = read_all(&api.site, &api.site.topic(Topic::LeadEvents))?;
     let mut assigned = 0;
     for record in events {
         let event: LeadEvent = decode(&record.value)?;
@@ -182,7 +181,7 @@ async fn by_api(desk: &Desk<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn access(desk: &Desk<'_>) -> anyhow::Result<()> {
+async fn access(api: &ApiSite<'_>) -> anyhow::Result<()> {
     let ben = "/v1/leads/15558880102/commands";
     let release = || Some(json!({"type": "release"}));
     for (method, path, token, body, expected) in [
@@ -201,39 +200,39 @@ async fn access(desk: &Desk<'_>) -> anyhow::Result<()> {
         (Method::GET, "/v1/commands/nothing", ALL, None, 404),
         (Method::GET, "/v2", ALL, None, 404),
     ] {
-        let (status, problem) = desk.ask(method, path, token, None, body).await?;
+        let (status, problem) = api.ask(method, path, token, None, body).await?;
         ensure!(status.as_u16() == expected, "{path}: {status} {problem}");
         ensure!(
             problem["status"] == expected && problem["detail"].is_string(),
             "{problem}"
         );
     }
-    let (status, document) = desk
+    let (status, document) = api
         .ask(Method::GET, "/openapi.json", "", None, None)
         .await?;
     ensure!(status == 200 && document["paths"]["/v1/leads/{id}/commands"].is_object());
     // A token removed from the file is no longer valid.
-    let text = std::fs::read_to_string(&desk.tokens)?;
+    let text = std::fs::read_to_string(&api.tokens)?;
     let kept = text.lines().next().context("a token")?;
-    std::fs::write(&desk.tokens, format!("{kept}\n"))?;
+    std::fs::write(&api.tokens, format!("{kept}\n"))?;
     eventually(Duration::from_secs(10), async || {
         let path = "/v1/leads/15558880102";
-        let (status, _) = desk.ask(Method::GET, path, READ, None, None).await?;
+        let (status, _) = api.ask(Method::GET, path, READ, None, None).await?;
         ensure!(status == 401, "{status}");
         Ok(())
     })
     .await?;
-    let log = desk.site.log("api")?;
+    let log = api.site.log("api")?;
     ensure!(!log.contains("1555888"), "a number is in the log: {log}");
     Ok(())
 }
 
 /// Checks that a token over its rate gets a retry time and delays no other token.
-async fn limited(desk: &Desk<'_>) -> anyhow::Result<()> {
-    let (site, address) = (&desk.site, free_address()?);
+async fn limited(api: &ApiSite<'_>) -> anyhow::Result<()> {
+    let (site, address) = (&api.site, free_address()?);
     let own = [
         ("API_ADDRESS", address.to_string()),
-        ("API_TOKEN_HASHES_FILE", desk.tokens.display().to_string()),
+        ("API_TOKEN_HASHES_FILE", api.tokens.display().to_string()),
         ("API_REQUESTS_PER_SECOND", "1".to_owned()),
     ]
     .map(|(name, value)| (name.to_owned(), value));
@@ -259,17 +258,15 @@ async fn limited(desk: &Desk<'_>) -> anyhow::Result<()> {
     site.stop("limited").await
 }
 
-async fn while_the_processor_is_away(desk: &Desk<'_>) -> anyhow::Result<()> {
-    let (site, ada) = (&desk.site, "15558880101");
+async fn while_the_processor_is_away(api: &ApiSite<'_>) -> anyhow::Result<()> {
+    let (site, ada) = (&api.site, "15558880101");
     site.stop("processor").await?;
     let path = format!("/v1/leads/{ada}/commands?wait=0");
     let assign = json!({"type": "assign", "assignee": "dana"});
     let key = Some("away-1");
-    let (status, told) = desk
-        .ask(Method::POST, &path, ALL, key, Some(assign))
-        .await?;
+    let (status, told) = api.ask(Method::POST, &path, ALL, key, Some(assign)).await?;
     ensure!(status == 202 && told["result"].is_null(), "{status} {told}");
-    desk.refused(
+    api.refused(
         &[
             "lead",
             "say",
@@ -303,13 +300,13 @@ async fn while_the_processor_is_away(desk: &Desk<'_>) -> anyhow::Result<()> {
     killed?;
     let told = told?;
     ensure!(told.contains("applied at revision"), "{told}");
-    desk.is_sent_once("Still there?").await?;
+    api.is_sent_once("Still there?").await?;
     let path = "/v1/commands/api:all:away-1";
-    let (status, result) = desk.ask(Method::GET, path, ALL, None, None).await?;
+    let (status, result) = api.ask(Method::GET, path, ALL, None, None).await?;
     ensure!(
         status == 200 && result["status"] == "applied",
         "{status} {result}"
     );
-    ensure!(desk.row(ada).await?.1.as_deref() == Some("dana"));
+    ensure!(api.row(ada).await?.1.as_deref() == Some("dana"));
     Ok(())
 }

@@ -5,13 +5,13 @@
 #![expect(clippy::print_stderr, reason = "what a test says of its run")]
 
 mod accounts;
+mod api_site;
 mod clients;
 mod command_ids;
 mod commands;
 mod crm;
 mod crm_features;
 mod database_refusals;
-mod desk;
 mod erasure;
 mod evicted_inputs;
 mod exactness;

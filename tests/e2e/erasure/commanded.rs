@@ -20,16 +20,16 @@ const BEN: &str = "15558880202";
 /// message makes a new lead.
 pub(crate) fn no_replay_restores_a_person_erased_by_command(world: &World) -> anyhow::Result<()> {
     world.runtime.block_on(async {
-        let desk = crate::desk::Desk::new(world, "erase").await?;
-        let site = &desk.site;
+        let api = crate::api_site::ApiSite::new(world, "erase").await?;
+        let site = &api.site;
         // Two complete conversations, also in the CRMs.
         let mut sent = Vec::new();
         for wa_id in [ADA, BEN] {
             let person = Person::new(wa_id, "Somebody");
-            sent = desk
+            sent = api
                 .writes(&person, &["Hi", "Ada Byron", "$7,500 a month"])
                 .await?;
-            desk.is_in(wa_id, "COMPLETED").await?;
+            api.is_in(wa_id, "COMPLETED").await?;
         }
         site.tool(&["lead", "assign", ADA, "ana", "--wait", "30s"])
             .await?;
@@ -42,7 +42,7 @@ pub(crate) fn no_replay_restores_a_person_erased_by_command(world: &World) -> an
             Ok(())
         })
         .await?;
-        erase_both(&desk).await?;
+        erase_both(&api).await?;
         replay(site, &sent).await?;
         write_again(site).await?;
         let leads: Vec<(String, Option<String>)> =
@@ -52,14 +52,14 @@ pub(crate) fn no_replay_restores_a_person_erased_by_command(world: &World) -> an
         ensure!(leads == [(BEN.to_owned(), None)], "{leads:?}");
         let log = site.log("processor")?;
         ensure!(!log.contains("1555888"), "a number is in the log: {log}");
-        desk.site.finish().await
+        api.site.finish().await
     })
 }
 
 /// Erases one lead by the command line and the other by the API.
-async fn erase_both(desk: &crate::desk::Desk<'_>) -> anyhow::Result<()> {
-    let site = &desk.site;
-    desk.refused(&["lead", "erase", ADA], "with --yes").await?;
+async fn erase_both(api: &crate::api_site::ApiSite<'_>) -> anyhow::Result<()> {
+    let site = &api.site;
+    api.refused(&["lead", "erase", ADA], "with --yes").await?;
 
     let told = site
         .tool(&[
@@ -81,7 +81,7 @@ async fn erase_both(desk: &crate::desk::Desk<'_>) -> anyhow::Result<()> {
         .and_then(|it| it["retention"].as_str())
         .context("lead.inputs")?;
     ensure!(kept.starts_with("forever"), "{kept}");
-    let (status, told) = desk.give(BEN, None, json!({"type": "erase"})).await?;
+    let (status, told) = api.give(BEN, None, json!({"type": "erase"})).await?;
     ensure!(
         status == 200 && told["crm_records"].as_array().map(Vec::len) == Some(2),
         "{told}"

@@ -20,13 +20,13 @@ pub(crate) const EU_ONLY: &str = "a token that reaches the account eu";
 pub(crate) const DEFAULT_ONLY: &str = "a token that reaches the default account";
 
 /// A site with the API, and where its tokens are.
-pub(crate) struct Desk<'w> {
+pub(crate) struct ApiSite<'w> {
     pub(crate) site: Site<'w>,
-    api: String,
+    url: String,
     pub(crate) tokens: PathBuf,
 }
 
-impl<'w> Desk<'w> {
+impl<'w> ApiSite<'w> {
     pub(crate) async fn new(world: &'w World, name: &str) -> anyhow::Result<Self> {
         Self::at(Site::new(world, name).await?).await
     }
@@ -66,7 +66,7 @@ impl<'w> Desk<'w> {
         site.ready("api").await?;
         Ok(Self {
             site,
-            api: format!("http://{address}"),
+            url: format!("http://{address}"),
             tokens,
         })
     }
@@ -116,7 +116,7 @@ impl<'w> Desk<'w> {
         key: Option<&str>,
         body: Option<Value>,
     ) -> anyhow::Result<(StatusCode, Value)> {
-        let url = format!("{}{path}", self.api);
+        let url = format!("{}{path}", self.url);
         let mut request = self.site.http.request(method, url).bearer_auth(token);
         if let Some(key) = key {
             request = request.header("Idempotency-Key", key);
