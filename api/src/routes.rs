@@ -333,13 +333,13 @@ async fn crm_records(
     if !matches!(content, Content::Erase { .. }) {
         return Ok(None);
     }
-    let entries = leadstream_sink_crm::standings(&api.pool, &lead.lead_ids()).await;
+    let entries = leadstream_sink_crm::ledger_entries(&api.pool, &lead.lead_ids()).await;
     let entries = entries
         .map_err(|error| CommandError::from(leadstream_processor::StoreError::from(error)))?;
     let records = entries.into_iter().filter_map(|it| {
         Some(CrmRecord {
             crm: it.crm,
-            record_id: it.record_id?,
+            record_id: it.crm_record_id?,
         })
     });
     Ok(Some(records.collect()))

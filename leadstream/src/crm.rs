@@ -6,11 +6,11 @@ mod provision;
 mod reconcile;
 
 use anyhow::bail;
-use chrono::SecondsFormat;
+use chrono::{SecondsFormat, Utc};
 use clap::{Subcommand, ValueEnum};
 use leadstream_service::config::DatabaseArgs;
-use leadstream_sink_crm::CrmArgs;
-use leadstream_sink_crm::tool::{self, Database};
+use leadstream_sink_crm::tool::{self, SyncStatus};
+use leadstream_sink_crm::{CrmArgs, Ledger, LedgerState};
 
 /// Settings of `leadstream crm`.
 #[derive(Clone, Debug, clap::Args)]
@@ -38,7 +38,7 @@ enum Action {
         #[command(flatten)]
         crm: Box<CrmArgs>,
     },
-    /// Print how many leads of each CRM are synced, waiting, failing, parked or dead, and why
+    /// Print how many leads of each CRM are synced, filtered, due, failing, parked or dead, and why
     Status {
         #[command(flatten)]
         ledger: DatabaseArgs,
@@ -81,6 +81,8 @@ enum State {
     Due,
 }
 
+/// Runs the command.
+///
 /// # Errors
 /// Returns an error if settings are wrong, if a CRM lacks something, or if PostgreSQL cannot be
 /// reached.
@@ -92,7 +94,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
             ledger,
             requests,
         } => {
-            for planned in tool::plan(&crm, &Database::connect(&ledger)?, requests).await? {
+            for planned in tool::plan(&crm, &Ledger::connect(&ledger)?, requests).await? {
                 println!("{}: {} leads", planned.crm, planned.leads);
                 println!("{:#}", planned.body);
             }
@@ -100,7 +102,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         }
         Action::Provision(args) => provision::run(&args).await,
         Action::Reconcile(args) => reconcile::run(args).await,
-        Action::Status { ledger } => status(&Database::connect(&ledger)?).await,
+        Action::Status { ledger } => status(&Ledger::connect(&ledger)?).await,
         Action::Retry {
             ledger,
             state,
@@ -109,13 +111,14 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
             lead,
         } => {
             let state = match state {
-                State::Parked => "parked",
-                State::Dead => "dead",
-                State::Due => "due",
+                State::Parked => LedgerState::Parked,
+                State::Dead => LedgerState::Dead,
+                State::Due => LedgerState::Due,
             };
-            let database = Database::connect(&ledger)?;
-            let due = database
-                .retry(crm.as_deref(), state, reason.as_deref(), lead.as_deref())
+            let (crm, reason) = (crm.as_deref(), reason.as_deref());
+            let ledger = Ledger::connect(&ledger)?;
+            let due = ledger
+                .retry(crm, state, reason, lead.as_deref(), Utc::now())
                 .await?;
             println!("{due} leads are due");
             Ok(())
@@ -127,7 +130,7 @@ async fn check(args: &CrmArgs) -> anyhow::Result<()> {
     let mut broken = 0;
     for found in tool::check(args).await? {
         match found.problem {
-            None => println!("{}: all is there", found.crm),
+            None => println!("{}: nothing is missing", found.crm),
             Some(problem) => {
                 broken += 1;
                 println!("{}: {problem}", found.crm);
@@ -135,26 +138,28 @@ async fn check(args: &CrmArgs) -> anyhow::Result<()> {
         }
     }
     if broken > 0 {
-        bail!("{broken} CRMs are not as they have to be");
+        bail!("{broken} CRMs are not set up for the mapping");
     }
     Ok(())
 }
 
-async fn status(database: &Database) -> anyhow::Result<()> {
-    let standings = database.status().await?;
-    if standings.is_empty() {
-        println!("the ledger holds no leads");
+async fn status(ledger: &Ledger) -> anyhow::Result<()> {
+    let summaries = ledger.summaries().await?;
+    if summaries.is_empty() {
+        println!("the ledger has no leads");
     }
-    for standing in standings {
-        let since = standing.oldest.to_rfc3339_opts(SecondsFormat::Secs, true);
-        let reason = standing.reason.as_deref().unwrap_or_default();
-        let age = match standing.standing.as_str() {
-            "in step" | "filtered" => String::new(),
+    for summary in summaries {
+        let since = summary.oldest.to_rfc3339_opts(SecondsFormat::Secs, true);
+        let reason = summary.reason.as_deref().unwrap_or_default();
+        let age = match summary.status {
+            SyncStatus::Synced | SyncStatus::Filtered => String::new(),
             _ => format!("  oldest {since}"),
         };
         println!(
             "{:<10}  {:<8}  {:>9}{age}  {reason}",
-            standing.crm, standing.standing, standing.leads
+            summary.crm,
+            summary.status.as_str(),
+            summary.leads
         );
     }
     Ok(())

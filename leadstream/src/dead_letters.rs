@@ -12,7 +12,7 @@ use clap::Subcommand;
 use leadstream_kafka::{KafkaArgs, Outgoing, Producer, TraceContext};
 use leadstream_schemas::Topic;
 use leadstream_service::config::DatabaseArgs;
-use leadstream_sink_crm::tool;
+use leadstream_sink_crm::Ledger;
 
 use dead_letter::{DeadLetter, Filter, Redrive};
 
@@ -135,24 +135,24 @@ async fn letters(selection: &Selection, all: bool) -> anyhow::Result<Vec<DeadLet
         .collect();
     let kafka = selection.kafka.clone();
     let records = tokio::task::spawn_blocking(move || topic::read(&kafka, &topics)).await??;
-    let settled = if all {
+    let resolved = if all {
         std::collections::BTreeSet::new()
     } else {
-        database(selection)?.settled_letters().await?
+        ledger(selection)?.resolved_dead_letters().await?
     };
     Ok(dead_letter::join(records)
         .into_iter()
         .filter(|letter| selection.filter.matches(letter, prefix))
         .filter(|letter| {
             !letter.positions.first().is_some_and(|position| {
-                settled.contains(&(position.topic.clone(), position.partition, position.offset))
+                resolved.contains(&(position.topic.clone(), position.partition, position.offset))
             })
         })
         .collect())
 }
 
-fn database(selection: &Selection) -> anyhow::Result<tool::Database> {
-    Ok(tool::Database::connect(&selection.database)?)
+fn ledger(selection: &Selection) -> anyhow::Result<Ledger> {
+    Ok(Ledger::connect(&selection.database)?)
 }
 
 fn line(letter: &DeadLetter) -> String {
@@ -194,7 +194,7 @@ async fn redrive(selection: &Selection, apply: bool) -> anyhow::Result<()> {
     let mut failed = 0;
     let mut redriven = 0;
     let producer = Producer::new(&selection.kafka, "leadstream-dead-letters", None)?;
-    let database = database(selection)?;
+    let ledger = ledger(selection)?;
     for letter in &letters {
         let redrive = match letter.redrive() {
             Ok(redrive) => redrive,
@@ -209,10 +209,10 @@ async fn redrive(selection: &Selection, apply: bool) -> anyhow::Result<()> {
             Redrive::Record { topic } => println!("{}: record to {topic}", letter.id()),
         }
         if apply {
-            redrive_one(&database, &producer, letter, &redrive)
+            redrive_one(&ledger, &producer, letter, &redrive)
                 .await
                 .with_context(|| letter.id())?;
-            resolve(&database, letter, "redriven").await?;
+            resolve(&ledger, letter, "redriven").await?;
         }
         redriven += 1;
     }
@@ -229,15 +229,15 @@ async fn redrive(selection: &Selection, apply: bool) -> anyhow::Result<()> {
 }
 
 async fn redrive_one(
-    database: &tool::Database,
+    ledger: &Ledger,
     producer: &Producer,
     letter: &DeadLetter,
     redrive: &Redrive,
 ) -> anyhow::Result<()> {
     match redrive {
         Redrive::Lead { crm, lead_id } => {
-            if !database.revive(crm, lead_id).await? {
-                bail!("the ledger of {crm} does not hold the lead");
+            if !ledger.requeue(crm, lead_id, chrono::Utc::now()).await? {
+                bail!("the ledger of {crm} does not have the lead");
             }
         }
         Redrive::Record { topic } => {
@@ -257,11 +257,11 @@ async fn redrive_one(
 
 async fn discard(selection: &Selection, apply: bool) -> anyhow::Result<()> {
     let letters = letters(selection, false).await?;
-    let database = database(selection)?;
+    let ledger = ledger(selection)?;
     for letter in &letters {
         println!("{}", line(letter));
         if apply {
-            resolve(&database, letter, "discarded").await?;
+            resolve(&ledger, letter, "discarded").await?;
         }
     }
     let verb = if apply {
@@ -273,14 +273,10 @@ async fn discard(selection: &Selection, apply: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn resolve(
-    database: &tool::Database,
-    letter: &DeadLetter,
-    action: &str,
-) -> anyhow::Result<()> {
+async fn resolve(ledger: &Ledger, letter: &DeadLetter, action: &str) -> anyhow::Result<()> {
     for position in &letter.positions {
-        database
-            .settle_letter(&position.topic, position.partition, position.offset, action)
+        ledger
+            .resolve_dead_letter(&position.topic, position.partition, position.offset, action)
             .await?;
     }
     Ok(())

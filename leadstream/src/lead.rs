@@ -12,7 +12,7 @@ use leadstream_processor::commanding::{CommandResult, LeadRepository};
 use leadstream_processor::explain::{Explanation, explain};
 use leadstream_processor::lead::Address;
 use leadstream_service::config::DatabaseArgs;
-use leadstream_sink_crm::Standing;
+use leadstream_sink_crm::LedgerEntry;
 use serde::Serialize;
 use sqlx::PgPool;
 
@@ -115,7 +115,7 @@ impl Named {
 struct LeadReport {
     #[serde(flatten)]
     lead: Explanation,
-    crms: Vec<Standing>,
+    crms: Vec<LedgerEntry>,
     /// The commands of the last days, the newest first.
     commands: Vec<CommandResult>,
     /// The other records in the topics; only with --all.
@@ -144,7 +144,7 @@ async fn explain_lead(args: Explain) -> anyhow::Result<()> {
     let (mut lead, flows) = found.context(UNKNOWN)?;
     let mut lead_ids = vec![lead.lead_id.clone()];
     lead_ids.extend(lead.merged.iter().cloned());
-    let crms = leadstream_sink_crm::standings(&pool, &lead_ids)
+    let crms = leadstream_sink_crm::ledger_entries(&pool, &lead_ids)
         .await
         .context("the CRM ledger cannot be read")?;
     let leads = LeadRepository::open(pool, None).await?;

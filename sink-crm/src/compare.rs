@@ -7,9 +7,9 @@ use serde_json::{Map, Value};
 
 use crate::mapping::{Kind, Rendered, Target};
 
-/// A record as the CRM holds it.
+/// A record as the CRM has it.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Held {
+pub(crate) struct RemoteRecord {
     pub(crate) id: String,
     pub(crate) values: Map<String, Value>,
     /// Whether the CRM accepts no more writes to the record.
@@ -34,8 +34,8 @@ pub(crate) enum Difference {
 }
 
 impl Difference {
-    /// Returns the field and the reason as reports name them.
-    pub(crate) fn told(&self) -> (Option<&str>, &'static str) {
+    /// Returns the field and the reason, as reports name them.
+    pub(crate) fn describe(&self) -> (Option<&str>, &'static str) {
         match self {
             Self::Missing => (None, "no record"),
             Self::Converted => (None, "converted"),
@@ -46,38 +46,38 @@ impl Difference {
         }
     }
 
-    /// Returns whether sending the lead's present state resolves the difference.
-    pub(crate) const fn can_be_mended(&self) -> bool {
+    /// Returns whether sending the lead's latest state resolves the difference.
+    pub(crate) const fn is_fixable(&self) -> bool {
         !matches!(self, Self::Converted | Self::Newer)
     }
 }
 
-/// Returns the differences between `held` and what `target` makes of the lead at `revision`. Fields
-/// that are not written are not compared.
+/// Returns the differences between `record` and the values that `target` has for the lead at
+/// `revision`. Fields that are not written are not compared.
 pub(crate) fn differences(
     target: &Target,
-    wanted: &Rendered,
+    desired: &Rendered,
     revision: u64,
-    held: Option<&Held>,
+    record: Option<&RemoteRecord>,
 ) -> Vec<Difference> {
-    let Some(held) = held else {
+    let Some(record) = record else {
         return vec![Difference::Missing];
     };
     let kinds: BTreeMap<&str, Kind> = target.written().into_iter().collect();
-    let value = |name: &str| held.values.get(name).filter(|value| !is_empty(value));
-    let mut differences: Vec<Difference> = wanted
+    let value = |name: &str| record.values.get(name).filter(|value| !is_empty(value));
+    let mut differences: Vec<Difference> = desired
         .values
         .iter()
-        .filter_map(|(name, wanted)| {
+        .filter_map(|(name, desired)| {
             let kind = kinds.get(name.as_str()).copied().unwrap_or_default();
-            match (wanted, value(name)) {
-                (Some(wanted), Some(held)) => {
-                    let same = same(kind, wanted, held)
-                        || (target.is_phone(name) && digits(wanted) == digits(held));
+            match (desired, value(name)) {
+                (Some(desired), Some(record)) => {
+                    let same = same(kind, desired, record)
+                        || (target.is_phone(name) && digits(desired) == digits(record));
                     (!same).then(|| Difference::Other(name.clone()))
                 }
-                (Some(wanted), None) => {
-                    (!is_empty(wanted)).then(|| Difference::Empty(name.clone()))
+                (Some(desired), None) => {
+                    (!is_empty(desired)).then(|| Difference::Empty(name.clone()))
                 }
                 (None, Some(_)) => Some(Difference::NotCleared(name.clone())),
                 (None, None) => None,
@@ -85,13 +85,13 @@ pub(crate) fn differences(
         })
         .collect();
     match value(&target.revision).map(number) {
-        // An older revision is right where the newer one changed nothing else.
-        Some(Some(held)) if held > revision as f64 => differences.insert(0, Difference::Newer),
+        // An older revision is correct where the newer one changed nothing else.
+        Some(Some(record)) if record > revision as f64 => differences.insert(0, Difference::Newer),
         Some(Some(_)) => {}
         Some(None) => differences.push(Difference::Other(target.revision.clone())),
         None => differences.push(Difference::Empty(target.revision.clone())),
     }
-    if held.converted && !differences.is_empty() {
+    if record.converted && !differences.is_empty() {
         differences.insert(0, Difference::Converted);
     }
     differences
@@ -102,16 +102,16 @@ fn is_empty(value: &Value) -> bool {
 }
 
 /// Returns whether two values are equal, although each CRM writes them in its own way.
-fn same(kind: Kind, wanted: &Value, held: &Value) -> bool {
-    if text(wanted).trim() == text(held).trim() {
+fn same(kind: Kind, desired: &Value, record: &Value) -> bool {
+    if text(desired).trim() == text(record).trim() {
         return true;
     }
     match kind {
         Kind::Text => false,
-        Kind::Number => matches!((number(wanted), number(held)), (Some(a), Some(b)) if a == b),
-        Kind::Boolean => text(wanted).eq_ignore_ascii_case(&text(held)),
-        Kind::Date => matches!((date(wanted), date(held)), (Some(a), Some(b)) if a == b),
-        Kind::Datetime => matches!((moment(wanted), moment(held)), (Some(a), Some(b)) if a == b),
+        Kind::Number => matches!((number(desired), number(record)), (Some(a), Some(b)) if a == b),
+        Kind::Boolean => text(desired).eq_ignore_ascii_case(&text(record)),
+        Kind::Date => matches!((date(desired), date(record)), (Some(a), Some(b)) if a == b),
+        Kind::Datetime => matches!((moment(desired), moment(record)), (Some(a), Some(b)) if a == b),
     }
 }
 
@@ -153,12 +153,12 @@ mod tests {
 
     use serde_json::{Value, json};
 
-    use super::{Difference, Held, Kind, differences, same};
+    use super::{Difference, Kind, RemoteRecord, differences, same};
     use crate::mapping::{DEFAULT, Mapping, Rendered, render};
     use crate::person::tests::{completed, of};
 
-    fn held(values: &Value) -> Held {
-        Held {
+    fn record(values: &Value) -> RemoteRecord {
+        RemoteRecord {
             id: "1".into(),
             values: values.as_object().unwrap().clone(),
             converted: false,
@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn values_are_the_same_in_each_crm_s_own_notation() {
-        for (kind, wanted, held, expected) in [
+        for (kind, desired, record, expected) in [
             (Kind::Number, json!(7500), json!("7500"), true),
             (Kind::Number, json!(7500), json!(7500.0), true),
             (Kind::Number, json!(7500), json!("7501"), false),
@@ -195,34 +195,34 @@ mod tests {
             (Kind::Text, json!("Ann"), json!("ann"), false),
         ] {
             assert_eq!(
-                same(kind, &wanted, &held),
+                same(kind, &desired, &record),
                 expected,
-                "{kind:?}: {wanted} and {held}"
+                "{kind:?}: {desired} and {record}"
             );
         }
     }
 
     #[test]
-    fn each_field_that_differs_is_told_and_no_other() {
+    fn each_field_that_differs_is_reported_and_no_other() {
         let target = DEFAULT.parse::<Mapping>().unwrap().hubspot;
         let mut lead = completed();
         lead.lead_data.remove("budget");
-        let wanted: Rendered = render(&target, &of(lead), &BTreeMap::new());
+        let desired: Rendered = render(&target, &of(lead), &BTreeMap::new());
         let right = json!({
             "phone": "+1 (234) 567-890", "firstname": "John", "lastname": "Doe",
             "hs_lead_status": "OPEN", "leadstream_state": "COMPLETED", "leadstream_score": "100",
             "leadstream_revision": "2", "leadstream_budget": "", "company": "of sales",
         });
-        let told = |values: &Value| differences(&target, &wanted, 3, Some(&held(values)));
-        assert_eq!(told(&right), [], "revision 3 changed nothing else");
+        let compare = |values: &Value| differences(&target, &desired, 3, Some(&record(values)));
+        assert_eq!(compare(&right), [], "revision 3 changed nothing else");
         assert_eq!(
-            differences(&target, &wanted, 3, None),
+            differences(&target, &desired, 3, None),
             [Difference::Missing]
         );
         let change = |name: &str, value: Value| {
             let mut values = right.clone();
             values[name] = value;
-            told(&values)
+            compare(&values)
         };
         let field =
             |difference: fn(String) -> Difference, name: &str| vec![difference(name.into())];
@@ -244,18 +244,18 @@ mod tests {
         );
         let newer = change("leadstream_revision", json!("4"));
         assert_eq!(newer, [Difference::Newer]);
-        assert!(!newer[0].can_be_mended());
+        assert!(!newer[0].is_fixable());
     }
 
     #[test]
-    fn a_converted_record_is_told_when_it_differs() {
+    fn a_converted_record_is_reported_when_it_differs() {
         let target = DEFAULT.parse::<Mapping>().unwrap().salesforce;
-        let wanted = render(&target, &of(completed()), &BTreeMap::new());
-        let converted = Held {
+        let desired = render(&target, &of(completed()), &BTreeMap::new());
+        let converted = RemoteRecord {
             converted: true,
-            ..held(&json!({"Leadstream_Revision__c": 3}))
+            ..record(&json!({"Leadstream_Revision__c": 3}))
         };
-        let told = differences(&target, &wanted, 3, Some(&converted));
-        assert_eq!(told[0], Difference::Converted);
+        let found = differences(&target, &desired, 3, Some(&converted));
+        assert_eq!(found[0], Difference::Converted);
     }
 }

@@ -1,26 +1,17 @@
-//! Settings of the service: flags, which are environment variables and documentation as well.
+//! Settings of the service. A flag is an environment variable and documentation as well.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use leadstream_kafka::KafkaArgs;
 use leadstream_service::config::{DatabaseArgs, duration};
-use leadstream_service::{ConfigError, RetryPolicy, Secret, ServiceArgs};
-use reqwest::Url;
+use leadstream_service::{ConfigError, RetryPolicy, ServiceArgs};
 use sqlx::postgres::PgConnectOptions;
 
-use crate::hubspot::HubspotSettings;
-use crate::mapping::{Filter, Mapping};
-use crate::salesforce::SalesforceSettings;
-use crate::webhook::WebhookSettings;
-
-mod address;
-mod hubspot;
-mod salesforce;
-
-pub(crate) use address::Hosts;
-pub use hubspot::HubspotArgs;
-pub use salesforce::SalesforceArgs;
+use crate::hubspot::{HubspotArgs, HubspotSettings};
+use crate::mapping::Mapping;
+use crate::salesforce::{SalesforceArgs, SalesforceSettings};
+use crate::webhook::{WebhookArgs, WebhookSettings};
 
 /// How PostgreSQL and Kafka are tried again while they are away.
 pub(crate) const AWAY: RetryPolicy =
@@ -39,7 +30,7 @@ pub struct Args {
     pub service: ServiceArgs,
 }
 
-/// The CRMs, and how they are kept in step.
+/// The CRMs, and how they are synced.
 #[derive(Clone, Debug, clap::Args)]
 pub struct CrmArgs {
     #[command(flatten)]
@@ -52,29 +43,7 @@ pub struct CrmArgs {
     pub sync: SyncArgs,
 }
 
-/// Settings of the signed webhook.
-#[derive(Clone, Debug, clap::Args)]
-#[command(next_help_heading = "Webhook")]
-pub struct WebhookArgs {
-    /// URL that receives every event, in order per lead, signed according to Standard Webhooks
-    #[arg(
-        long,
-        env = "SINK_CRM_WEBHOOK_URL",
-        hide_env_values = true,
-        value_name = "URL"
-    )]
-    pub sink_crm_webhook_url: Option<Secret>,
-    /// Secret in base64, several separated by commas during rotation; or SINK_CRM_WEBHOOK_SECRET_FILE
-    #[arg(
-        long,
-        env = "SINK_CRM_WEBHOOK_SECRET",
-        hide_env_values = true,
-        value_name = "SECRET"
-    )]
-    pub sink_crm_webhook_secret: Option<Secret>,
-}
-
-/// How CRMs are kept in step.
+/// How CRMs are synced.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Synchronisation")]
 pub struct SyncArgs {
@@ -157,7 +126,7 @@ pub struct SyncArgs {
     pub sink_crm_daily_share_percent: u8,
 }
 
-/// What the arguments come to.
+/// The checked settings.
 pub(crate) struct Settings {
     pub(crate) database: PgConnectOptions,
     pub(crate) crms: Crms,
@@ -188,11 +157,11 @@ pub(crate) struct Timing {
 
 impl Args {
     /// # Errors
-    /// A missing or wrong setting, named with an example.
+    /// Returns an error with an example if a setting is missing or wrong.
     pub(crate) fn settings(&self) -> Result<Settings, ConfigError> {
         self.kafka.validate()?;
         Ok(Settings {
-            database: database(&self.database)?,
+            database: self.database.connect(str::parse)?,
             crms: self.crm.crms()?,
             timing: self.crm.sync.timing(),
         })
@@ -201,7 +170,7 @@ impl Args {
 
 impl CrmArgs {
     /// # Errors
-    /// A missing or wrong setting, named with an example.
+    /// Returns an error with an example if a setting is missing or wrong.
     pub(crate) fn crms(&self) -> Result<Crms, ConfigError> {
         let mapping = Mapping::load(self.sync.sink_crm_mapping_file.as_deref())?;
         let allowed = &self.sync.sink_crm_allowed_hosts;
@@ -233,35 +202,6 @@ impl SyncArgs {
             daily_share: self.sink_crm_daily_share_percent,
             concurrency: self.sink_crm_concurrency,
         }
-    }
-}
-
-pub(crate) fn database(args: &DatabaseArgs) -> Result<PgConnectOptions, ConfigError> {
-    args.connect(str::parse)
-}
-
-impl WebhookArgs {
-    fn settings(&self, filter: Filter) -> Result<Option<WebhookSettings>, ConfigError> {
-        let url = self.sink_crm_webhook_url.clone();
-        let Some(url) = url.filter(|url| !url.is_blank()) else {
-            return Ok(None);
-        };
-        // Its query, its path or a user may be what lets us in, so it is never printed.
-        let valid = Url::parse(url.expose().trim())
-            .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-        if !valid {
-            return Err(ConfigError::new(
-                "SINK_CRM_WEBHOOK_URL",
-                "is no http or https URL; example: SINK_CRM_WEBHOOK_URL=https://example.com/leads",
-            ));
-        }
-        let settings = WebhookSettings {
-            url,
-            given_secret: self.sink_crm_webhook_secret.clone(),
-            filter,
-        };
-        settings.validate()?;
-        Ok(Some(settings))
     }
 }
 

@@ -1,5 +1,5 @@
-//! Writes `lead.events` to the ledger. One lane reduces the records that arrived to the newest
-//! revision per lead, and writes it for every CRM in one statement. Only then it moves the offset.
+//! Writes `lead.events` to the ledger. One worker reduces the records that arrived to the newest
+//! revision per lead, and writes it for every CRM in one statement. Only then it commits the offset.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,25 +14,32 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::AWAY;
-use crate::crm::{CrmName, Keeps};
+use crate::crm_name::CrmName;
 use crate::error::Error;
-use crate::ledger::{Ledger, LedgerError, Wanted};
+use crate::ledger::{DeliveryMode, DesiredEvent, Ledger, LedgerError};
 use crate::metrics::ConsumeMetrics;
 
 mod event;
 
 /// The most records that one statement writes.
 const BATCH: usize = 2000;
-/// The lane's name in the service's health.
+/// The worker's name in the service's health.
 const PART: &str = "events";
 
 const REMEDY: &str = "Set the group's offset by hand (kafka-consumer-groups --reset-offsets), and send the leads' present states by a replay";
 
-/// The parts that the lane works with.
-pub(crate) struct Intake {
+/// A CRM that has a worker.
+pub(crate) struct ActiveCrm {
+    pub(crate) name: CrmName,
+    pub(crate) mode: DeliveryMode,
+    /// Wakes the worker.
+    pub(crate) wake: Arc<Notify>,
+}
+
+/// What the worker works with.
+pub(crate) struct ConsumeParts {
     pub(crate) ledger: Ledger,
-    /// Each active CRM, and the notifier that wakes its dispatcher.
-    pub(crate) crms: Vec<(CrmName, Arc<Notify>)>,
+    pub(crate) crms: Vec<ActiveCrm>,
     pub(crate) handle: ConsumerHandle,
     pub(crate) producer: Producer,
     pub(crate) dead_letters: Arc<str>,
@@ -56,30 +63,30 @@ struct Position {
 /// # Errors
 /// Returns an error that waiting does not resolve.
 pub(crate) async fn run(
-    intake: Intake,
+    parts: ConsumeParts,
     mut events: UnboundedReceiver<LaneEvent>,
     ended: CancellationToken,
 ) -> Result<(), Error> {
-    let mut lane = Lane {
-        intake,
+    let mut worker = Worker {
+        parts,
         positions: BTreeMap::new(),
         stopped: false,
     };
-    let outcome = lane.run(&mut events, &ended).await;
+    let outcome = worker.run(&mut events, &ended).await;
     drop(events);
     // Closing a consumer blocks.
-    let dropped = tokio::task::spawn_blocking(move || drop(lane)).await;
+    let dropped = tokio::task::spawn_blocking(move || drop(worker)).await;
     outcome.and(dropped.map_err(Error::from))
 }
 
-struct Lane {
-    intake: Intake,
+struct Worker {
+    parts: ConsumeParts,
     positions: BTreeMap<i32, Position>,
-    /// Whether a shutdown left a batch unwritten: no later batch may be written.
+    /// Whether a shutdown left a batch unwritten: no later batch may be written then.
     stopped: bool,
 }
 
-impl Lane {
+impl Worker {
     async fn run(
         &mut self,
         events: &mut UnboundedReceiver<LaneEvent>,
@@ -89,7 +96,7 @@ impl Lane {
         loop {
             let event = match waiting.take() {
                 Some(event) => event,
-                // Events first: all of them were sent before the consumer ended.
+                // Events first: the consumer sent all of them before it ended.
                 None => tokio::select! {
                     biased;
                     event = events.recv() => match event {
@@ -104,13 +111,13 @@ impl Lane {
                 LaneEvent::Records(first) => {
                     let (batch, next) = collect(first, events);
                     waiting = next;
-                    self.take(batch).await?;
+                    self.write_batch(batch).await?;
                 }
                 LaneEvent::Revoked {
                     partitions,
                     lost,
                     done,
-                } => self.give_back(&partitions, lost, done).await,
+                } => self.on_revoked(&partitions, lost, done).await,
             }
         }
     }
@@ -122,16 +129,16 @@ impl Lane {
                 return Ok(());
             };
             let next =
-                log.start_offset(self.intake.handle.topic(), partition, log.committed, REMEDY)?;
+                log.start_offset(self.parts.handle.topic(), partition, log.committed, REMEDY)?;
             let position = Position {
                 next,
                 committed: next,
                 poison: PoisonCount::default(),
             };
             self.positions.insert(partition, position);
-            self.intake.handle.start(partition, next);
+            self.parts.handle.start(partition, next);
         }
-        self.intake.context.health.ready(PART);
+        self.parts.context.health.ready(PART);
         Ok(())
     }
 
@@ -139,15 +146,15 @@ impl Lane {
     async fn log_offsets(&self, partition: i32) -> Option<leadstream_kafka::consumer::LogOffsets> {
         let mut attempts = 0;
         loop {
-            match self.intake.handle.log_offsets(partition).await {
+            match self.parts.handle.log_offsets(partition).await {
                 Ok(log) => return Some(log),
                 Err(error) => self.away(&mut attempts, &error).await?,
             }
         }
     }
 
-    /// Writes a batch and moves its offsets.
-    async fn take(&mut self, batch: Vec<Fetched>) -> Result<(), Error> {
+    /// Writes a batch and commits its offsets.
+    async fn write_batch(&mut self, batch: Vec<Fetched>) -> Result<(), Error> {
         if self.stopped {
             return Ok(());
         }
@@ -155,29 +162,31 @@ impl Lane {
             .into_iter()
             .map(|fetched| (fetched.records, fetched.permit))
             .unzip();
-        let records = self.expected(records.into_iter().flatten());
-        let read = self.read(&records)?;
-        if !self.bury(&read.poison).await || !self.want(read.wanted).await? {
+        let records = self.new_records(records.into_iter().flatten());
+        let decoded = self.decode(&records)?;
+        if !self.publish_dead_letters(&decoded.poison).await
+            || !self.write_events(decoded.events).await?
+        {
             self.stopped = true;
             return Ok(());
         }
         self.advance(&records);
         drop(permits);
-        self.intake.metrics.events.increment(records.len() as u64);
-        self.intake
+        self.parts.metrics.events.increment(records.len() as u64);
+        self.parts
             .metrics
             .undecodable
-            .increment(read.poison.len() as u64);
+            .increment(decoded.poison.len() as u64);
         tracing::debug!(
             events = records.len(),
-            undecodable = read.poison.len(),
+            undecodable = decoded.poison.len(),
             "events written to the ledger"
         );
         Ok(())
     }
 
-    /// Returns the records from the next offset on; earlier records are known already.
-    fn expected(&self, records: impl Iterator<Item = Record>) -> Vec<Record> {
+    /// Returns the records from the next offset on; earlier ones are duplicates.
+    fn new_records(&self, records: impl Iterator<Item = Record>) -> Vec<Record> {
         records
             .filter(|record| {
                 self.positions
@@ -188,16 +197,16 @@ impl Lane {
     }
 
     /// Decodes records; those that cannot be read are counted against the limit.
-    fn read(&mut self, records: &[Record]) -> Result<Read, Error> {
+    fn decode(&mut self, records: &[Record]) -> Result<Decoded, Error> {
         let limit = PoisonLimit::default();
-        let mut read = Read::default();
+        let mut batch = Decoded::default();
         for record in records {
-            let decoded = event::decode(record, &self.intake.urgent_states);
+            let decoded = event::decode(record, &self.parts.urgent_states);
             if let Some(position) = self.positions.get_mut(&record.partition)
                 && !position.poison.observe(decoded.is_err(), limit)
             {
                 return Err(Error::Poison {
-                    topic: self.intake.handle.topic().to_string(),
+                    topic: self.parts.handle.topic().to_string(),
                     partition: record.partition,
                     offset: record.offset,
                     run: limit.run + 1,
@@ -205,17 +214,17 @@ impl Lane {
                 });
             }
             match decoded {
-                Ok(wanted) => read.wanted.push(wanted),
-                Err(reason) => read.poison.push((record.clone(), reason)),
+                Ok(event) => batch.events.push(event),
+                Err(reason) => batch.poison.push((record.clone(), reason)),
             }
         }
-        Ok(read)
+        Ok(batch)
     }
 
     /// Sends unreadable records to the dead-letter topic and waits for the acknowledgement. Returns
     /// false when the service shuts down before.
-    async fn bury(&self, poison: &[(Record, String)]) -> bool {
-        let letters: Vec<_> = poison
+    async fn publish_dead_letters(&self, poison: &[(Record, String)]) -> bool {
+        let dead_letters: Vec<_> = poison
             .iter()
             .map(|(record, message)| {
                 let reason = Reason {
@@ -224,13 +233,13 @@ impl Lane {
                     message,
                     attempts: 1,
                 };
-                let topic = self.intake.handle.topic();
-                dead_letter::of_record(&self.intake.dead_letters, topic, record, &reason)
+                let topic = self.parts.handle.topic();
+                dead_letter::of_record(&self.parts.dead_letters, topic, record, &reason)
             })
             .collect();
         let mut attempts = 0;
-        while !letters.is_empty() {
-            let sent = match self.intake.producer.send(&letters).await {
+        while !dead_letters.is_empty() {
+            let sent = match self.parts.producer.send(&dead_letters).await {
                 Ok(delivery) => delivery.await,
                 Err(error) => Err(error),
             };
@@ -239,33 +248,28 @@ impl Lane {
                 return false;
             }
         }
-        self.intake.context.health.ready(PART);
+        self.parts.context.health.ready(PART);
         true
     }
 
     /// Writes the ledger. Returns false when the service shuts down before PostgreSQL answers.
-    async fn want(&self, events: Vec<Wanted>) -> Result<bool, Error> {
+    async fn write_events(&self, events: Vec<DesiredEvent>) -> Result<bool, Error> {
         if events.is_empty() {
             return Ok(true);
         }
-        let (every, newest): (Vec<CrmName>, Vec<CrmName>) = self
-            .intake
-            .crms
-            .iter()
-            .map(|(crm, _)| *crm)
-            .partition(|crm| crm.keeps() == Keeps::Every);
-        let (erasures, events) = event::part_erasures(events);
-        let all = if every.is_empty() {
-            Vec::new()
-        } else {
+        let (erasures, events) = event::split_erasures(events);
+        let is_ordered = |crm: &ActiveCrm| crm.mode == DeliveryMode::OrderedEvents;
+        let all = if self.parts.crms.iter().any(is_ordered) {
             events.clone()
+        } else {
+            Vec::new()
         };
-        let wanted = event::coalesce(events);
+        let latest = event::coalesce(events);
         let mut attempts = 0;
         loop {
-            match self.write(&erasures, &newest, &wanted, &every, &all).await {
+            match self.write(&erasures, &latest, &all).await {
                 Ok(due) => {
-                    self.intake.metrics.desired_changes.increment(due);
+                    self.parts.metrics.desired_changes.increment(due);
                     break;
                 }
                 Err(error) if error.is_transient() => {
@@ -276,28 +280,32 @@ impl Lane {
                 Err(error) => return Err(error.into()),
             }
         }
-        self.intake.context.health.ready(PART);
-        for (_, wake) in &self.intake.crms {
-            wake.notify_one();
+        self.parts.context.health.ready(PART);
+        for crm in &self.parts.crms {
+            crm.wake.notify_one();
         }
         Ok(true)
     }
 
     async fn write(
         &self,
-        erasures: &[Wanted],
-        newest: &[CrmName],
-        wanted: &[Wanted],
-        every: &[CrmName],
-        all: &[Wanted],
+        erasures: &[DesiredEvent],
+        latest: &[DesiredEvent],
+        all: &[DesiredEvent],
     ) -> Result<u64, LedgerError> {
-        let ledger = &self.intake.ledger;
+        let crms = |mode| -> Vec<CrmName> {
+            let crms = self.parts.crms.iter().filter(|crm| crm.mode == mode);
+            crms.map(|crm| crm.name).collect()
+        };
+        let ordered = crms(DeliveryMode::OrderedEvents);
+        let ledger = &self.parts.ledger;
         if !erasures.is_empty() {
-            ledger.erase(every, erasures, Utc::now()).await?;
+            ledger.erase(&ordered, erasures, Utc::now()).await?;
         }
-        let mut due = ledger.want(newest, wanted, Utc::now()).await?;
-        for crm in every {
-            due += ledger.queue(*crm, all, Utc::now()).await?;
+        let with_latest = crms(DeliveryMode::LatestState);
+        let mut due = ledger.set_desired(&with_latest, latest, Utc::now()).await?;
+        for crm in ordered {
+            due += ledger.queue(crm, all, Utc::now()).await?;
         }
         Ok(due)
     }
@@ -317,17 +325,17 @@ impl Lane {
                 (*partition, position.next)
             })
             .collect();
-        self.intake.handle.commit(&moved);
+        self.parts.handle.commit(&moved);
     }
 
-    async fn give_back(&mut self, partitions: &[i32], lost: bool, done: oneshot::Sender<()>) {
+    async fn on_revoked(&mut self, partitions: &[i32], lost: bool, done: oneshot::Sender<()>) {
         let next: Vec<(i32, i64)> = partitions
             .iter()
             .filter_map(|partition| Some((*partition, self.positions.remove(partition)?.next)))
             .collect();
         // No other code waits for commits under way; a lost commit only causes records to be read
         // again.
-        if !lost && let Err(error) = self.intake.handle.commit_and_wait(&next).await {
+        if !lost && let Err(error) = self.parts.handle.commit_and_wait(&next).await {
             tracing::warn!(error = %error, "offsets of revoked partitions were not committed");
         }
         drop(done);
@@ -337,7 +345,7 @@ impl Lane {
     async fn away(&self, attempts: &mut u32, error: &(dyn std::error::Error + Sync)) -> Option<()> {
         *attempts += 1;
         let delay = AWAY.random_delay(*attempts);
-        self.intake.context.health.unready(PART, error.to_string());
+        self.parts.context.health.unready(PART, error.to_string());
         tracing::warn!(
             attempts = *attempts,
             wait.ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX),
@@ -345,16 +353,16 @@ impl Lane {
             "events wait"
         );
         tokio::select! {
-            () = self.intake.context.shutdown.cancelled() => None,
+            () = self.parts.context.shutdown.cancelled() => None,
             () = tokio::time::sleep(delay) => Some(()),
         }
     }
 }
 
-/// The contents of a batch.
+/// The decoded records of a batch.
 #[derive(Debug, Default)]
-struct Read {
-    wanted: Vec<Wanted>,
+struct Decoded {
+    events: Vec<DesiredEvent>,
     poison: Vec<(Record, String)>,
 }
 

@@ -1,8 +1,7 @@
-//! The interface of a CRM to the rest of the service: a check of its schema, and a batch upsert. An
-//! upsert returns one outcome per record, or one failure of the whole request.
+//! The interface between a CRM and the rest of the service: a check of its schema, and a batch
+//! upsert. An upsert returns one outcome per record, or one failure of the whole request.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::future::Future;
 use std::time::Duration;
 
@@ -10,56 +9,14 @@ use leadstream_schemas::LeadEvent;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use crate::compare::Held;
-use crate::mapping::{Rendered, Several, Target};
-use crate::matching::{Candidate, Newcomer};
+use crate::compare::RemoteRecord;
+use crate::crm_name::CrmName;
+use crate::ledger::Delivery;
+use crate::mapping::{OnMultipleMatches, Rendered, Target};
+use crate::matching::{Candidate, UnmatchedLead};
+use crate::outcome::RecordOutcome;
 
-/// A CRM. Its text is its name in the ledger, metrics and logs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum CrmName {
-    Hubspot,
-    Salesforce,
-    Webhook,
-}
-
-impl CrmName {
-    pub(crate) const ALL: [Self; 3] = [Self::Hubspot, Self::Salesforce, Self::Webhook];
-
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Hubspot => "hubspot",
-            Self::Salesforce => "salesforce",
-            Self::Webhook => "webhook",
-        }
-    }
-}
-
-impl CrmName {
-    pub(crate) const fn keeps(self) -> Keeps {
-        match self {
-            Self::Hubspot | Self::Salesforce => Keeps::Newest,
-            Self::Webhook => Keeps::Every,
-        }
-    }
-}
-
-impl Keeps {
-    /// Returns the statement for what is kept.
-    pub(crate) const fn pick(self, newest: &'static str, every: &'static str) -> &'static str {
-        match self {
-            Self::Newest => newest,
-            Self::Every => every,
-        }
-    }
-}
-
-impl fmt::Display for CrmName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// The data that is sent of a lead, in a CRM's own terms.
+/// The payload of a lead, in a CRM's own terms.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Prepared {
     pub(crate) lead_id: String,
@@ -68,33 +25,26 @@ pub(crate) struct Prepared {
     /// The hash of everything that is sent except the revision: equal payloads need not be sent
     /// twice.
     pub(crate) hash: Vec<u8>,
-    /// The number of texts that were cut because they were too long.
-    pub(crate) cut: u32,
+    /// The number of texts that were truncated because they were too long.
+    pub(crate) truncated: u32,
 }
 
 impl Prepared {
     /// Hashes `content`, which is `body` without the revision.
-    pub(crate) fn new(lead_id: &str, body: Value, content: &Value, cut: u32) -> Self {
+    pub(crate) fn new(lead_id: &str, body: Value, content: &Value, truncated: u32) -> Self {
         Self {
             lead_id: lead_id.to_owned(),
             body,
             hash: Sha256::digest(content.to_string()).to_vec(),
-            cut,
+            truncated,
         }
     }
 }
 
-/// The revisions of a lead that are kept until the CRM has them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Keeps {
-    /// The newest revision: the CRM shall have the lead's present state.
-    Newest,
-    /// Every event, in order: each transition counts.
-    Every,
-}
-
 /// A CRM that leads are sent to.
 pub(crate) trait Crm: Send + Sync + 'static {
+    /// What the CRM gets: the latest state of each lead, or every event.
+    type Delivery: Delivery;
     const NAME: CrmName;
     /// The most records that one request may hold.
     const BATCH: usize;
@@ -107,36 +57,41 @@ pub(crate) trait Crm: Send + Sync + 'static {
     /// Returns whether the CRM shall get a lead that it does not have yet; pure.
     fn wants(&self, event: &LeadEvent) -> bool;
 
-    /// Returns the data that is sent of a lead; pure.
+    /// Returns the payload of a lead; pure.
     fn prepare(&self, event: &LeadEvent) -> Prepared;
 
     /// Returns the body of the request that carries `leads`; pure.
-    fn body(&self, leads: &[&Prepared]) -> Value;
+    fn upsert_body(&self, leads: &[&Prepared]) -> Value;
 
     /// Creates or updates the records of `leads`, which are distinct and at most
     /// [`Self::BATCH`].
-    fn upsert(&self, leads: &[&Prepared]) -> impl Future<Output = Reply> + Send;
+    fn upsert(&self, leads: &[&Prepared]) -> impl Future<Output = BatchResponse> + Send;
 
-    /// Returns what is done when several sales records match a new lead; `None` where no search is
+    /// Returns what to do when several existing records match a new lead; `None` where no search is
     /// made.
-    fn matches(&self) -> Option<Several> {
+    fn on_multiple_matches(&self) -> Option<OnMultipleMatches> {
         None
     }
 
-    /// Returns sales records that may belong to `newcomers`, the oldest first. `newcomers` holds at
-    /// most [`Self::LOOKUP`] leads.
-    fn candidates(
+    /// Returns existing records that may belong to `leads`, the oldest first. There are at most
+    /// [`Self::LOOKUP`] leads.
+    fn find_candidates(
         &self,
-        _newcomers: &[Newcomer],
+        _leads: &[UnmatchedLead],
     ) -> impl Future<Output = Result<Vec<Candidate>, Failure>> + Send {
         std::future::ready(Ok(Vec::new()))
     }
 
     /// Writes the key of its lead into each record, so that later requests find the record by the
     /// key.
-    fn adopt(&self, adoptions: &[Adoption<'_>]) -> impl Future<Output = Reply> + Send {
-        std::future::ready(Reply {
-            verdict: Ok(vec![Outcome::Done { record_id: None }; adoptions.len()]),
+    fn adopt(&self, adoptions: &[Adoption<'_>]) -> impl Future<Output = BatchResponse> + Send {
+        std::future::ready(BatchResponse {
+            result: Ok(vec![
+                RecordOutcome::Synced {
+                    crm_record_id: None
+                };
+                adoptions.len()
+            ]),
             quota: Quota::default(),
         })
     }
@@ -161,10 +116,10 @@ pub(crate) trait Records: Crm {
     fn read(
         &self,
         lead_ids: &[&str],
-    ) -> impl Future<Output = Result<(BTreeMap<String, Held>, Quota), Failure>> + Send;
+    ) -> impl Future<Output = Result<(BTreeMap<String, RemoteRecord>, Quota), Failure>> + Send;
 }
 
-/// A record of the CRM that becomes a lead's.
+/// An existing record of the CRM that becomes a lead's.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Adoption<'a> {
     pub(crate) record_id: &'a str,
@@ -173,12 +128,22 @@ pub(crate) struct Adoption<'a> {
 
 /// The result of a request.
 #[derive(Debug)]
-pub(crate) struct Reply {
-    pub(crate) verdict: Verdict,
+pub(crate) struct BatchResponse {
+    pub(crate) result: BatchResult,
     pub(crate) quota: Quota,
 }
 
-/// The requests that the CRM still accepts, as an answer reports them.
+impl From<Failure> for BatchResponse {
+    /// Returns the response of a request that failed before it was classified.
+    fn from(failure: Failure) -> Self {
+        Self {
+            result: Err(failure),
+            quota: Quota::default(),
+        }
+    }
+}
+
+/// The requests that the CRM still accepts, as a response reports them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Quota {
     pub(crate) window: Option<Window>,
@@ -201,29 +166,7 @@ pub(crate) struct Daily {
 }
 
 /// One outcome per lead, in the order of the request, or a failure of the request as a whole.
-pub(crate) type Verdict = Result<Vec<Outcome>, Failure>;
-
-/// The outcome of one record. Reasons name codes and fields, never values.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    /// The CRM has the record; `record_id` is the CRM's own id where the answer holds it.
-    Done { record_id: Option<String> },
-    /// The CRM already has a newer revision.
-    Stale,
-    /// The same record is tried again later.
-    Retry(String),
-    /// The same record is tried again; it is given up when it was tried before.
-    RetryOnce(String),
-    /// The answer does not report the outcome, or the request as a whole is at fault. The record is
-    /// tried again in a smaller request. Alone it is tried a few times, then parked.
-    Split(String),
-    /// This record only is given up.
-    DeadLetter(String),
-    /// A business state in the CRM keeps the record from being written.
-    Park(String),
-    /// The fault is the organisation's, not the record's.
-    Halt(String),
-}
+pub(crate) type BatchResult = Result<Vec<RecordOutcome>, Failure>;
 
 /// The reason why a whole request failed, and the reaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -244,6 +187,17 @@ impl Failure {
         }
     }
 
+    /// Returns the failure of a request that concerns no record: a refusal halts.
+    pub(crate) fn without_records(self) -> Self {
+        match self.class {
+            Class::Split(_) => Self {
+                class: Class::Halt,
+                ..self
+            },
+            _ => self,
+        }
+    }
+
     pub(crate) fn after(self, after: Option<Duration>) -> Self {
         Self { after, ..self }
     }
@@ -252,25 +206,25 @@ impl Failure {
 /// The classes of failure of a request; each has one reaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Class {
-    /// The same records are tried again later; the outcome may be unknown.
+    /// The same records are retried later; the outcome may be unknown.
     Retry,
     /// The whole CRM waits; no attempt is counted.
     Throttle,
     /// The request is halved, down to single records.
-    Split(Alone),
-    /// The request is tried once more with fresh credentials; then the lane halts.
+    Split(SingleFailure),
+    /// The request is retried once with fresh credentials; then the worker halts.
     Auth,
-    /// The lane stops and is probed now and then.
+    /// The worker stops, and probes the CRM now and then.
     Halt,
 }
 
-/// What a failure that splits means for a single record.
+/// What a failure that splits means when the request held a single record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Alone {
+pub(crate) enum SingleFailure {
     /// The record is at fault.
-    DeadLetter,
-    /// The record is at fault when others pass, else the organisation.
-    Suspect,
+    RecordAtFault,
+    /// The record is at fault if the CRM accepts others, else the organisation.
+    Unknown,
 }
 
 /// Returns `text` when it is a code or the name of a field, else a placeholder. A CRM's text may

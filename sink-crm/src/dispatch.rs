@@ -1,9 +1,9 @@
-//! Sends leads from the ledger to the CRMs. One lane per CRM takes due rows under a lease and sends
-//! them in batches, a few at once. Then it writes the outcome of each row back. A slow CRM delays
-//! no other.
+//! Sends leads from the ledger to the CRMs. One worker per CRM claims due rows under a lease and
+//! sends them in batches, a few at once. Then it writes the outcome of each row to the ledger. A slow
+//! CRM delays no other.
 //!
 //! No older revision is knowingly sent over a newer one. A row has one request in flight, under a
-//! lease that outlasts the request. After an unknown outcome the newest revision is sent again.
+//! lease that covers the request. After an unknown outcome the newest revision is sent again.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,27 +18,26 @@ use uuid::Uuid;
 
 use crate::config::{AWAY, Timing};
 use crate::crm::{Class, Crm, Failure, Quota};
-use crate::ledger::{Lease, Ledger, LedgerError};
-use crate::metrics::LaneMetrics;
+use crate::ledger::{DeliveryLedger, Lease, LedgerError};
+use crate::metrics::DeliveryMetrics;
+use crate::rate_limiter::RateLimiter;
 
-mod aimd;
 mod batch;
-mod brake;
-mod held;
-mod outcome;
-mod pace;
-mod seek;
-mod size;
-mod worker;
+mod batch_lease;
+mod batch_size;
+mod circuit_breaker;
+mod concurrency;
+mod delivery;
+mod match_existing;
+mod write_back;
 
-use aimd::Aimd;
 use batch::{Stop, StopKind};
-use brake::{Brake, Poison};
-pub(crate) use pace::Pace;
-use size::Size;
-use worker::Report;
+use batch_size::BatchSize;
+use circuit_breaker::{CircuitBreaker, RefusalLimit};
+use concurrency::Aimd;
+use delivery::BatchReport;
 
-/// How often the ledger is polled when nothing wakes the lane: for retries that become due, and for
+/// How often the ledger is polled when nothing wakes the worker: for retries that become due, and for
 /// rows that another process wrote.
 const POLL: Duration = Duration::from_secs(1);
 /// How often waiting rows are counted.
@@ -49,10 +48,10 @@ fn grace(request: Duration) -> Duration {
     (request / 2).max(Duration::from_secs(1))
 }
 
-/// The parts that a lane works with.
-pub(crate) struct Lane<C> {
+/// What the worker of a CRM works with.
+pub(crate) struct WorkerParts<C: Crm> {
     pub(crate) crm: C,
-    pub(crate) ledger: Ledger,
+    pub(crate) ledger: DeliveryLedger<C::Delivery>,
     pub(crate) producer: Producer,
     /// The topic of events, which dead letters name as their origin.
     pub(crate) topic: Arc<str>,
@@ -61,10 +60,10 @@ pub(crate) struct Lane<C> {
     /// Notified when rows were written.
     pub(crate) wake: Arc<Notify>,
     pub(crate) context: Context,
-    pub(crate) metrics: LaneMetrics,
+    pub(crate) metrics: DeliveryMetrics,
 }
 
-/// The reason why a lane ended before shutdown.
+/// The reason why a worker ended before shutdown.
 #[derive(Debug, thiserror::Error)]
 pub enum DispatchError {
     #[error(transparent)]
@@ -73,34 +72,36 @@ pub enum DispatchError {
     Task(#[from] JoinError),
 }
 
-/// The state that the lane and the batches in flight share.
-struct Shared<C> {
-    lane: Lane<C>,
-    pace: Mutex<Pace>,
-    poison: Mutex<Poison>,
+/// The state that the worker and the batches in flight share.
+struct Shared<C: Crm> {
+    parts: WorkerParts<C>,
+    rate_limiter: Mutex<RateLimiter>,
+    refusals: Mutex<RefusalLimit>,
     /// No further request goes out until the batches in flight have ended.
     stopping: AtomicBool,
 }
 
 impl<C: Crm> Shared<C> {
-    fn pace(&self) -> MutexGuard<'_, Pace> {
-        self.pace.lock().unwrap_or_else(PoisonError::into_inner)
+    fn rate_limiter(&self) -> MutexGuard<'_, RateLimiter> {
+        self.rate_limiter
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn note(&self, quota: Quota) {
-        self.pace().note(quota, Instant::now());
+    fn update_quota(&self, quota: Quota) {
+        self.rate_limiter().update_quota(quota, Instant::now());
     }
 
     fn lease(&self, token: Uuid, now: DateTime<Utc>) -> Lease {
         Lease {
             token,
-            until: now + self.lane.timing.request + grace(self.lane.timing.request),
+            until: now + self.parts.timing.request + grace(self.parts.timing.request),
         }
     }
 
     /// Returns whether no further request may go out.
-    fn ends(&self) -> bool {
-        self.stopping.load(Ordering::Relaxed) || self.lane.context.shutdown.is_cancelled()
+    fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed) || self.parts.context.shutdown.is_cancelled()
     }
 
     async fn sleep(&self, wait: Duration) {
@@ -108,97 +109,98 @@ impl<C: Crm> Shared<C> {
             return;
         }
         tokio::select! {
-            () = self.lane.context.shutdown.cancelled() => {}
+            () = self.parts.context.shutdown.cancelled() => {}
             () = tokio::time::sleep(wait) => {}
         }
     }
 }
 
-/// Runs until the service shuts down; finishes the work under way and writes its outcomes.
+/// Runs until the service shuts down; then finishes the batches in flight and writes their outcomes.
 ///
 /// # Errors
 /// Returns an error if the ledger cannot be used and waiting does not help.
-pub(crate) async fn run<C: Crm>(lane: Lane<C>) -> Result<(), DispatchError> {
-    let timing = lane.timing;
-    let pace = Pace::new(timing.linger, timing.daily_share, Instant::now());
-    let mut driver = Driver {
+pub(crate) async fn run<C: Crm>(parts: WorkerParts<C>) -> Result<(), DispatchError> {
+    let timing = parts.timing;
+    let rate_limiter = RateLimiter::new(timing.linger, timing.daily_share, Instant::now());
+    let mut worker = Worker {
         shared: Arc::new(Shared {
-            lane,
-            pace: Mutex::new(pace),
-            poison: Mutex::default(),
+            parts,
+            rate_limiter: Mutex::new(rate_limiter),
+            refusals: Mutex::default(),
             stopping: AtomicBool::new(false),
         }),
-        brake: Brake::default(),
+        breaker: CircuitBreaker::default(),
         aimd: Aimd::new(timing.concurrency),
-        size: Size::new(C::BATCH),
+        size: BatchSize::new(C::BATCH),
         batches: JoinSet::new(),
         stop: None,
-        checked: false,
+        schema_checked: false,
         counted: None,
     };
     let mut away = 0;
-    while !driver.shared.lane.context.shutdown.is_cancelled() {
-        match driver.turn().await {
+    while !worker.shared.parts.context.shutdown.is_cancelled() {
+        match worker.step().await {
             Err(DispatchError::Ledger(error)) if error.is_transient() => {
                 away += 1;
-                driver.database_away(away, &error).await;
+                worker.database_away(away, &error).await;
             }
-            turn => {
-                turn?;
+            step => {
+                step?;
                 away = 0;
             }
         }
     }
-    driver.drain().await
+    worker.drain().await
 }
 
-struct Driver<C> {
+/// Sends the rows of one CRM.
+struct Worker<C: Crm> {
     shared: Arc<Shared<C>>,
-    brake: Brake,
+    breaker: CircuitBreaker,
     aimd: Aimd,
-    size: Size,
-    batches: JoinSet<Result<Report, LedgerError>>,
+    size: BatchSize,
+    batches: JoinSet<Result<BatchReport, LedgerError>>,
     /// The gravest reason to stop sending that the ended batches reported.
     stop: Option<Stop>,
-    /// Whether the CRM's own schema was found to fit since the lane last halted.
-    checked: bool,
+    /// Whether the CRM's schema was found to fit since the worker last halted.
+    schema_checked: bool,
     counted: Option<Instant>,
 }
 
-impl<C: Crm> Driver<C> {
-    /// Runs one step: takes ended batches, stops, checks, waits for a free request or for the rate
-    /// limiter, or sends a batch.
-    async fn turn(&mut self) -> Result<(), DispatchError> {
+impl<C: Crm> Worker<C> {
+    /// Runs one step: applies the reports of ended batches, pauses, checks the schema, waits for a
+    /// free request or for the rate limiter, or sends a batch.
+    async fn step(&mut self) -> Result<(), DispatchError> {
         self.count().await?;
         while let Some(ended) = self.batches.try_join_next() {
-            self.take(ended??);
+            self.on_report(ended??);
         }
         if self.stop.is_some() {
             self.drain().await?;
             if let Some(stop) = self.stop.take() {
-                self.halt(stop).await;
+                self.pause(stop).await;
             }
             return Ok(());
         }
-        if !self.checked {
-            self.check().await;
+        if !self.schema_checked {
+            self.check_schema().await;
             return Ok(());
         }
         // A probe is the only request in flight.
-        let limit = if self.brake.is_half_open() {
+        let limit = if self.breaker.is_half_open() {
             1
         } else {
             self.aimd.limit()
         };
         if self.batches.len() >= limit {
-            return self.ended().await;
+            return self.await_batch().await;
         }
-        if self.shared.pace().daily_is_spent() {
+        if self.shared.rate_limiter().daily_is_spent() {
             self.stop = Some(self.daily_stop().await);
             return Ok(());
         }
-        let taken = self.shared.pace().take(Instant::now());
-        match taken {
+        let acquired = self.shared.rate_limiter().try_acquire(Instant::now());
+        match acquired {
             Err(wait) => self.idle(wait, false).await,
             Ok(()) => self.send().await,
         }
@@ -206,14 +208,14 @@ impl<C: Crm> Driver<C> {
 
     async fn send(&mut self) -> Result<(), DispatchError> {
         let shared = &self.shared;
-        let size = if self.brake.is_half_open() {
+        let size = if self.breaker.is_half_open() {
             1
         } else {
             self.size.limit()
         };
         let now = Utc::now();
         let lease = shared.lease(Uuid::new_v4(), now);
-        let rows = shared.lane.ledger.claim(C::NAME, size, &lease, now).await?;
+        let rows = shared.parts.ledger.claim(size, &lease, now).await?;
         if rows.is_empty() {
             if self.batches.is_empty() {
                 self.ready();
@@ -221,26 +223,26 @@ impl<C: Crm> Driver<C> {
             return self.idle(POLL, true).await;
         }
         if rows.len() < size {
-            shared.pace().trickled(Instant::now());
+            shared.rate_limiter().on_partial_batch(Instant::now());
         }
         self.batches
-            .spawn(worker::run(Arc::clone(shared), rows, lease));
+            .spawn(delivery::run(Arc::clone(shared), rows, lease));
         Ok(())
     }
 
-    fn take(&mut self, report: Report) {
+    fn on_report(&mut self, report: BatchReport) {
         self.size.learn(report.sizes);
         match report.stop {
             None => {
                 if report.requests > 0 {
                     self.aimd.succeeded();
-                    self.brake.release();
+                    self.breaker.on_success();
                     self.ready();
                 }
             }
             Some(stop) => {
                 self.aimd.failed();
-                if self.brake.opens(&stop) {
+                if self.breaker.on_failure(&stop) {
                     self.shared.stopping.store(true, Ordering::Relaxed);
                     let graver = self
                         .stop
@@ -261,9 +263,9 @@ impl<C: Crm> Driver<C> {
     }
 
     /// Waits for one batch to end.
-    async fn ended(&mut self) -> Result<(), DispatchError> {
+    async fn await_batch(&mut self) -> Result<(), DispatchError> {
         if let Some(ended) = self.batches.join_next().await {
-            self.take(ended??);
+            self.on_report(ended??);
         }
         Ok(())
     }
@@ -271,83 +273,83 @@ impl<C: Crm> Driver<C> {
     /// Waits for all batches to end.
     async fn drain(&mut self) -> Result<(), DispatchError> {
         while !self.batches.is_empty() {
-            self.ended().await?;
+            self.await_batch().await?;
         }
         Ok(())
     }
 
-    /// Waits for `at_most`, or until a batch ends, or (`for_rows`) rows were written.
+    /// Waits for `at_most`, or until a batch ends, or (with `for_rows`) until rows are written.
     async fn idle(&mut self, at_most: Duration, for_rows: bool) -> Result<(), DispatchError> {
-        let lane = &self.shared.lane;
+        let parts = &self.shared.parts;
         tokio::select! {
-            () = lane.context.shutdown.cancelled() => {}
-            () = lane.wake.notified(), if for_rows => {}
-            Some(ended) = self.batches.join_next() => self.take(ended??),
+            () = parts.context.shutdown.cancelled() => {}
+            () = parts.wake.notified(), if for_rows => {}
+            Some(ended) = self.batches.join_next() => self.on_report(ended??),
             () = tokio::time::sleep(at_most) => {}
         }
         Ok(())
     }
 
-    /// Checks that what we write exists in the CRM, with fresh credentials if needed.
-    async fn check(&mut self) {
-        let crm = &self.shared.lane.crm;
+    /// Checks that every field that we write exists in the CRM, with fresh credentials if needed.
+    async fn check_schema(&mut self) {
+        let crm = &self.shared.parts.crm;
         let checked = match crm.check().await {
             Err(failure) if failure.class == Class::Auth => crm.check().await,
             outcome => outcome,
         };
         match checked {
             Ok(quota) => {
-                self.shared.note(quota);
-                self.checked = true;
+                self.shared.update_quota(quota);
+                self.schema_checked = true;
             }
             Err(failure) => self.stop = Some(failure.into()),
         }
     }
 
     async fn daily_stop(&self) -> Stop {
-        let reset = self.shared.lane.crm.daily_reset().await;
+        let reset = self.shared.parts.crm.daily_reset().await;
         Stop::from(
             Failure::new(
                 Class::Throttle,
                 "our share of the day's requests is used up (SINK_CRM_DAILY_SHARE_PERCENT)",
             )
-            // A CRM that does not report the reset is asked as rarely as a halted one, because each
-            // request uses the others' share.
-            .after(Some(reset.unwrap_or(self.shared.lane.timing.probe))),
+            // A CRM that does not report the reset is probed as rarely as a halted one, because each
+            // request uses the share of other apps.
+            .after(Some(reset.unwrap_or(self.shared.parts.timing.probe))),
         )
     }
 
     async fn count(&mut self) -> Result<(), LedgerError> {
         if self.counted.is_none_or(|at| at.elapsed() >= COUNT) {
-            let lane = &self.shared.lane;
-            let due = lane.ledger.due(C::NAME).await?;
-            lane.metrics.due.set(due as f64);
+            let parts = &self.shared.parts;
+            let due = parts.ledger.count_due().await?;
+            parts.metrics.due.set(due as f64);
             self.counted = Some(Instant::now());
         }
         Ok(())
     }
 
     fn ready(&self) {
-        self.shared.lane.metrics.waiting.select(None);
-        self.shared.lane.context.health.ready(C::NAME.as_str());
+        self.shared.parts.metrics.waiting.select(None);
+        self.shared.parts.context.health.ready(C::NAME.as_str());
     }
 
-    /// Waits as `stop` demands. The service becomes unready on a halt, and while the CRM was never
-    /// reached.
-    async fn halt(&mut self, stop: Stop) {
-        let lane = &self.shared.lane;
-        let wait = self.brake.wait(&stop, &lane.timing, rand::random());
+    /// Pauses as long as `stop` demands. The service becomes unready on a halt, and while the CRM was
+    /// never reached.
+    async fn pause(&mut self, stop: Stop) {
+        let parts = &self.shared.parts;
+        let wait = self.breaker.open_for(&stop, &parts.timing, rand::random());
         let crm = C::NAME.as_str();
         let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
-        lane.metrics.waiting.select(Some(stop.kind.as_str()));
+        parts.metrics.waiting.select(Some(stop.kind.as_str()));
         if stop.kind == StopKind::Halt {
-            self.checked = false;
+            self.schema_checked = false;
             tracing::error!(crm, wait.ms = wait_ms, reason = stop.reason, "halted");
         } else {
             tracing::warn!(crm, wait.ms = wait_ms, reason = stop.reason, "waiting");
         }
-        if !self.checked {
-            lane.context.health.unready(crm, stop.reason.as_str());
+        if !self.schema_checked {
+            parts.context.health.unready(crm, stop.reason.as_str());
         }
         self.shared.sleep(wait).await;
         self.shared.stopping.store(false, Ordering::Relaxed);
@@ -356,7 +358,7 @@ impl<C: Crm> Driver<C> {
     async fn database_away(&self, attempts: u32, error: &LedgerError) {
         let wait = AWAY.random_delay(attempts);
         let crm = C::NAME.as_str();
-        let health = &self.shared.lane.context.health;
+        let health = &self.shared.parts.context.health;
         health.unready(crm, error.to_string());
         tracing::warn!(crm, attempts, error = %error, "the ledger is away");
         self.shared.sleep(wait).await;

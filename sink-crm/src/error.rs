@@ -1,4 +1,4 @@
-//! The reason why the service stopped.
+//! The reasons why the service stops.
 
 use leadstream_kafka::consumer::{ConsumeError, OffsetOutsideLog};
 use leadstream_kafka::producer::ProduceError;
@@ -7,7 +7,7 @@ use leadstream_service::ConfigError;
 use crate::dispatch::DispatchError;
 use crate::ledger::{LedgerError, LedgerErrorClass};
 
-/// The reason why the service stopped. A fault that waiting resolves does not stop it.
+/// The reason why the service stopped. A failure that may pass does not stop it.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error(transparent)]
@@ -41,7 +41,7 @@ pub enum Error {
 pub enum ErrorClass {
     /// The operator, in the settings or by a command that the text names.
     Operator,
-    /// A restart may suffice.
+    /// A restart may help.
     Restart,
 }
 

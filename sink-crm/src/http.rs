@@ -1,4 +1,4 @@
-//! HTTP to a CRM: one client with time-outs, redirects refused, answers of bounded size.
+//! The HTTP client for CRMs: it has time-outs, refuses redirects, and bounds the size of responses.
 
 use std::time::Duration;
 
@@ -11,13 +11,14 @@ use reqwest::{Client, RequestBuilder};
 use crate::crm::{Class, Failure};
 
 const CONNECT: Duration = Duration::from_secs(5);
-/// Bytes of an answer; a batch's answer is a few hundred kilobytes at most.
+/// Bytes of a response; that of a batch is a few hundred kilobytes at most.
 const LARGEST: usize = 8 << 20;
 
-/// A half-open connection shows as a time-out: `timeout` bounds a request as a whole.
+/// Creates the client. `timeout` bounds a request as a whole, so a half-open connection ends as a
+/// time-out.
 ///
 /// # Errors
-/// TLS that cannot be set up.
+/// Returns an error if TLS cannot be set up.
 pub(crate) fn client(timeout: Duration) -> Result<Client, reqwest::Error> {
     Client::builder()
         .connect_timeout(CONNECT)
@@ -30,16 +31,16 @@ pub(crate) fn client(timeout: Duration) -> Result<Client, reqwest::Error> {
         .build()
 }
 
-/// An answer, read to its end.
+/// A response, read to its end.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct HttpResponse {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
 }
 
-impl Answer {
-    /// When the CRM wants to be asked again, given as seconds or as a date.
+impl HttpResponse {
+    /// Returns the pause that the CRM asks for, given as seconds or as a date.
     pub(crate) fn retry_after(&self, now: DateTime<Utc>) -> Option<Duration> {
         retry_after(self.headers.get(RETRY_AFTER)?.to_str().ok()?, now)
     }
@@ -53,48 +54,34 @@ fn retry_after(value: &str, now: DateTime<Utc>) -> Option<Duration> {
     Some((at - now).to_std().unwrap_or_default())
 }
 
-/// Sends a request.
+/// Sends a request, and reads its response.
 ///
 /// # Errors
-/// [`Class::Retry`] when no whole answer came: whether the request was carried out is unknown.
-pub(crate) async fn call(request: RequestBuilder) -> Result<Answer, Failure> {
-    exchange(request).await.map_err(|error| {
-        let reason = match error {
-            CallError::Transport(error) if error.is_timeout() => "no answer in time".to_owned(),
-            CallError::Transport(error) => {
-                format!("the request failed: {}", chain(&error.without_url()))
-            }
-            CallError::TooLarge => format!("the answer is longer than {LARGEST} bytes"),
-        };
-        Failure::new(Class::Retry, reason)
-    })
-}
-
-enum CallError {
-    Transport(reqwest::Error),
-    TooLarge,
-}
-
-impl From<reqwest::Error> for CallError {
-    fn from(error: reqwest::Error) -> Self {
-        Self::Transport(error)
-    }
-}
-
-async fn exchange(request: RequestBuilder) -> Result<Answer, CallError> {
-    let mut response = request.send().await?;
+/// Returns [`Class::Retry`] if no complete response came: the outcome of the request is unknown.
+pub(crate) async fn call(request: RequestBuilder) -> Result<HttpResponse, Failure> {
+    let mut response = request.send().await.map_err(no_response)?;
     let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await? {
+    while let Some(chunk) = response.chunk().await.map_err(no_response)? {
         if body.len() + chunk.len() > LARGEST {
-            return Err(CallError::TooLarge);
+            let reason = format!("the response is longer than {LARGEST} bytes");
+            return Err(Failure::new(Class::Retry, reason));
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(Answer {
+    Ok(HttpResponse {
         status: response.status().as_u16(),
         headers: std::mem::take(response.headers_mut()),
         body,
     })
+}
+
+fn no_response(error: reqwest::Error) -> Failure {
+    let reason = if error.is_timeout() {
+        "no response in time".to_owned()
+    } else {
+        format!("the request failed: {}", chain(&error.without_url()))
+    };
+    Failure::new(Class::Retry, reason)
 }
 
 #[cfg(test)]

@@ -1,15 +1,14 @@
 //! HubSpot: contacts by batch upsert over a unique property that holds the lead id.
 
+mod auth;
 mod client;
-mod credentials;
-mod portal;
+mod config;
+mod properties;
 mod provision;
-mod quota;
-mod read;
 mod request;
 mod response;
 mod schema;
-mod search;
 
-pub(crate) use client::{Hubspot, HubspotSettings};
-pub(crate) use credentials::Credentials;
+pub(crate) use client::Hubspot;
+pub use config::HubspotArgs;
+pub(crate) use config::HubspotSettings;

@@ -1,7 +1,8 @@
-//! Stores in PostgreSQL what each CRM should have of each lead, and what it was sent. Callers pass
-//! the current time.
+//! Stores in PostgreSQL what each CRM should have of each lead, and what it has. Callers pass the
+//! current time.
 
 use std::future::Future;
+use std::marker::PhantomData;
 
 use chrono::{DateTime, Utc};
 use leadstream_kafka::{Record, TraceContext};
@@ -12,21 +13,26 @@ use sqlx::postgres::{PgConnectOptions, PgPool};
 use sqlx::{FromRow, Row as _};
 use uuid::Uuid;
 
-use crate::crm::{CrmName, Keeps};
+use crate::crm_name::CrmName;
+use crate::outcome::RecordOutcome;
 
+mod entry;
 mod error;
-mod look;
+mod latest;
+mod ordered;
 mod sql;
-mod standing;
+mod tools;
 
+pub use entry::{LedgerEntry, LedgerState, ledger_entries};
 use error::STATEMENT;
 pub use error::{LedgerError, LedgerErrorClass};
-pub use look::Tally;
-pub use standing::{Standing, standings};
+pub(crate) use latest::LatestState;
+pub(crate) use ordered::OrderedEvents;
+pub use tools::{SyncStatus, SyncSummary};
 
 /// The data that a CRM should have of a lead, and the record that holds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Wanted {
+pub(crate) struct DesiredEvent {
     pub(crate) lead_id: String,
     pub(crate) revision: i64,
     /// 0 is the most urgent: see the migration.
@@ -36,7 +42,7 @@ pub(crate) struct Wanted {
     pub(crate) record: Record,
 }
 
-/// A due row, leased to one worker.
+/// A due row, leased to one batch.
 #[derive(Clone, Debug)]
 pub(crate) struct Claimed {
     pub(crate) lead_id: String,
@@ -46,22 +52,22 @@ pub(crate) struct Claimed {
     /// The reason why the last attempt failed, or why the row waits.
     pub(crate) last_error: Option<String>,
     pub(crate) record: Record,
-    /// The hash of what the CRM is known to hold; `None` while that is unknown.
-    pub(crate) sent_hash: Option<Vec<u8>>,
+    /// The hash of the payload that the CRM is known to have; `None` while that is unknown.
+    pub(crate) synced_hash: Option<Vec<u8>>,
     /// Whether a request about the lead ever went out.
     pub(crate) attempted: bool,
-    /// Whether the CRM is not known to have the lead, and no sales record was searched for.
+    /// Whether the CRM is not known to have the lead, and no existing record was searched for.
     pub(crate) unmatched: bool,
 }
 
-/// The result of the search for a sales record.
+/// The result of the search for an existing record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Matched {
+pub(crate) enum MatchResult {
     None,
     Adopted,
 }
 
-impl Matched {
+impl MatchResult {
     const fn as_str(self) -> &'static str {
         match self {
             Self::None => "none",
@@ -70,81 +76,58 @@ impl Matched {
     }
 }
 
-/// The token of the worker that may have requests in flight, and the end of its time.
+/// The token of the batch that may have requests in flight, and the end of its time.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Lease {
     pub(crate) token: Uuid,
     pub(crate) until: DateTime<Utc>,
 }
 
-/// The state of a row after an attempt.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Settled {
-    /// The CRM has this revision.
-    Done {
-        record_id: Option<String>,
-    },
-    /// The CRM has a newer revision.
-    Stale,
-    /// The attempt failed; the next one is at `at`.
-    Retry {
-        reason: String,
-        at: DateTime<Utc>,
-    },
-    Parked {
-        reason: String,
-    },
-    Dead {
-        reason: String,
-    },
-    /// Not attempted, or failed through no fault of the row. The row is due as before; `reason`
-    /// says what the lane waits for.
-    Released {
-        reason: Option<String>,
-    },
-    /// The CRM shall not have this lead.
-    Filtered,
-}
-
-/// An outcome of the row of `lead_id`, reached with `revision`.
+/// The outcome of the row of `lead_id`, reached with `revision`.
 #[derive(Clone, Debug)]
-pub(crate) struct Settlement<'a> {
+pub(crate) struct OutcomeRow<'a> {
     pub(crate) lead_id: &'a str,
     pub(crate) revision: i64,
-    pub(crate) settled: &'a Settled,
-    /// The hash of what the CRM is known to hold now.
-    pub(crate) hash: Option<&'a [u8]>,
+    pub(crate) outcome: &'a RecordOutcome,
+    /// Why the row is not synced.
+    pub(crate) reason: Option<&'a str>,
+    /// When the row is due again, if it is retried.
+    pub(crate) next_attempt_at: Option<DateTime<Utc>>,
+    /// The hash of the payload that the CRM is known to have now.
+    pub(crate) synced_hash: Option<&'a [u8]>,
     pub(crate) attempted: bool,
     /// The result of a search that was made with this attempt.
-    pub(crate) matched: Option<Matched>,
+    pub(crate) match_result: Option<MatchResult>,
+}
+
+/// What a CRM gets of each lead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DeliveryMode {
+    LatestState,
+    OrderedEvents,
+}
+
+/// The statements of a delivery mode. All take the same parameters, in the order in which
+/// [`DeliveryLedger`] binds them.
+pub(crate) trait Delivery: Send + Sync + 'static {
+    const MODE: DeliveryMode;
+    /// Leases due rows, and returns them as [`Claimed`].
+    const CLAIM: &'static str;
+    /// Extends leases that still belong to the token, and returns their leads.
+    const EXTEND_LEASES: &'static str;
+    /// Writes outcomes of leased rows, and returns the number of rows written.
+    const RECORD_OUTCOMES: &'static str;
+    const COUNT_DUE: &'static str;
+    /// Returns waiting rows, at most one per lead, in the order of their leads.
+    const PAGE_DUE: &'static str;
 }
 
 /// The table that records the ledger's migrations.
 pub const MIGRATIONS: &str = "crm_migrations";
 
-/// Binds the columns of `$wanted`, which has no type that both kinds of query share.
-macro_rules! bind_wanted {
-    ($query:expr, $wanted:expr) => {{
-        let wanted: &[Wanted] = $wanted;
-        let records = || wanted.iter().map(|wanted| &wanted.record);
-        let traces: Vec<Option<String>> = records()
-            .map(|record| record.trace.map(|trace| trace.to_string()))
-            .collect();
-        let leads: Vec<&str> = wanted.iter().map(|w| w.lead_id.as_str()).collect();
-        $query
-            .bind(leads)
-            .bind(wanted.iter().map(|w| w.revision).collect::<Vec<_>>())
-            .bind(wanted.iter().map(|w| w.priority).collect::<Vec<_>>())
-            .bind(records().map(|r| r.value.as_ref()).collect::<Vec<_>>())
-            .bind(records().map(|r| r.key.as_ref()).collect::<Vec<_>>())
-            .bind(records().map(|r| r.partition).collect::<Vec<_>>())
-            .bind(records().map(|r| r.offset).collect::<Vec<_>>())
-            .bind(traces)
-    }};
-}
-
+/// The ledger. Tools inspect and requeue its rows from outside the running service.
 #[derive(Clone, Debug)]
-pub(crate) struct Ledger {
+pub struct Ledger {
     pool: PgPool,
 }
 
@@ -165,39 +148,21 @@ impl Ledger {
         Ok(migrations::check(MIGRATIONS, &migrator(), &applied)?)
     }
 
-    /// Writes what `crms` should have, one row per lead, and skips what is older than the ledger's
-    /// revision. Returns the number of rows that became due.
-    pub(crate) async fn want(
-        &self,
-        crms: &[CrmName],
-        wanted: &[Wanted],
-        now: DateTime<Utc>,
-    ) -> Result<u64, LedgerError> {
-        let crms: Vec<&str> = crms.iter().map(|crm| crm.as_str()).collect();
-        let query = bind_wanted!(sqlx::query(sql::WANT).bind(crms), wanted).bind(now);
-        Ok(timed(query.execute(&self.pool)).await?.rows_affected())
+    /// Returns the rows of `crm`, whose delivery mode is `D`.
+    pub(crate) fn delivery<D: Delivery>(&self, crm: CrmName) -> DeliveryLedger<D> {
+        DeliveryLedger {
+            pool: self.pool.clone(),
+            crm,
+            mode: PhantomData,
+        }
     }
 
-    /// Queues each of `wanted` for `crm`, and skips what was queued before. Returns the number of
-    /// events that became due.
-    pub(crate) async fn queue(
-        &self,
-        crm: CrmName,
-        wanted: &[Wanted],
-        now: DateTime<Utc>,
-    ) -> Result<u64, LedgerError> {
-        let query = sqlx::query_scalar(sql::QUEUE).bind(crm.as_str());
-        let query = bind_wanted!(query, wanted).bind(now);
-        let queued: i64 = timed(query.fetch_one(&self.pool)).await?;
-        Ok(queued.unsigned_abs())
-    }
-
-    /// Deletes everything about the leads, for all CRMs. Queues the erasure for those CRMs in
-    /// `every`, which get each event.
+    /// Deletes everything about the leads, for all CRMs. Queues the erasure for the CRMs `ordered`,
+    /// which get each event.
     pub(crate) async fn erase(
         &self,
-        every: &[CrmName],
-        erasures: &[Wanted],
+        ordered: &[CrmName],
+        erasures: &[DesiredEvent],
         now: DateTime<Utc>,
     ) -> Result<(), LedgerError> {
         let lead_ids: Vec<&str> = erasures.iter().map(|it| it.lead_id.as_str()).collect();
@@ -207,24 +172,33 @@ impl Ledger {
             let query = sqlx::query(statement).bind(crms).bind(&lead_ids);
             timed(query.execute(&mut *transaction)).await?;
         }
-        for crm in every {
-            let query = sqlx::query(sql::QUEUE_ERASURE).bind(crm.as_str());
-            let query = bind_wanted!(query, erasures).bind(now);
+        for crm in ordered {
+            let query = sqlx::query(ordered::QUEUE_ERASURE).bind(crm.as_str());
+            let query = sql::bind_events(query, erasures).bind(now);
             timed(query.execute(&mut *transaction)).await?;
         }
         timed(transaction.commit()).await
     }
+}
 
-    /// Leases up to `limit` due rows of `crm`, the most urgent first.
+/// The rows of one CRM, as its worker uses them.
+#[derive(Debug)]
+pub(crate) struct DeliveryLedger<D> {
+    pool: PgPool,
+    crm: CrmName,
+    mode: PhantomData<D>,
+}
+
+impl<D: Delivery> DeliveryLedger<D> {
+    /// Leases up to `limit` due rows, the most urgent first.
     pub(crate) async fn claim(
         &self,
-        crm: CrmName,
         limit: usize,
         lease: &Lease,
         now: DateTime<Utc>,
     ) -> Result<Vec<Claimed>, LedgerError> {
-        let query = sqlx::query_as(crm.keeps().pick(sql::CLAIM, sql::CLAIM_EVENTS))
-            .bind(crm.as_str())
+        let query = sqlx::query_as(D::CLAIM)
+            .bind(self.crm.as_str())
             .bind(now)
             .bind(i64::try_from(limit).unwrap_or(i64::MAX))
             .bind(lease.token)
@@ -232,92 +206,74 @@ impl Ledger {
         timed(query.fetch_all(&self.pool)).await
     }
 
-    /// Extends the lease of rows that this worker still owns, and returns their leads.
-    pub(crate) async fn renew(
+    /// Extends the lease of rows that still belong to its token, and returns their leads.
+    pub(crate) async fn extend_leases(
         &self,
-        crm: CrmName,
         lease: &Lease,
         lead_ids: &[&str],
     ) -> Result<Vec<String>, LedgerError> {
-        let query = sqlx::query_scalar(crm.keeps().pick(sql::RENEW, sql::RENEW_EVENTS))
-            .bind(crm.as_str())
+        let query = sqlx::query_scalar(D::EXTEND_LEASES)
+            .bind(self.crm.as_str())
             .bind(lead_ids)
             .bind(lease.token)
             .bind(lease.until);
         timed(query.fetch_all(&self.pool)).await
     }
 
-    /// Writes outcomes and ends the lease of rows that this worker still owns. Returns the number
+    /// Writes outcomes and ends the lease of rows that still belong to `token`. Returns the number
     /// of those rows.
-    pub(crate) async fn settle(
+    pub(crate) async fn record_outcomes(
         &self,
-        crm: CrmName,
         token: Uuid,
-        settlements: &[Settlement<'_>],
+        rows: &[OutcomeRow<'_>],
         now: DateTime<Utc>,
     ) -> Result<u64, LedgerError> {
-        let rows = || settlements.iter();
-        if crm.keeps() == Keeps::Every {
-            return self.settle_events(crm, token, settlements, now).await;
-        }
-        let query = sqlx::query(sql::SETTLE)
-            .bind(crm.as_str())
+        let query = sqlx::query_scalar(D::RECORD_OUTCOMES)
+            .bind(self.crm.as_str())
             .bind(token)
-            .bind(rows().map(|row| row.lead_id).collect::<Vec<_>>())
-            .bind(rows().map(|row| row.revision).collect::<Vec<_>>())
-            .bind(rows().map(|row| verdict(row.settled)).collect::<Vec<_>>())
-            .bind(rows().map(|row| record_id(row.settled)).collect::<Vec<_>>())
-            .bind(rows().map(|row| reason(row.settled)).collect::<Vec<_>>())
-            .bind(
-                rows()
-                    .map(|row| next_attempt(row.settled))
-                    .collect::<Vec<_>>(),
-            )
-            .bind(now)
-            .bind(rows().map(|row| row.hash).collect::<Vec<_>>())
-            .bind(rows().map(|row| row.attempted).collect::<Vec<_>>())
-            .bind(
-                rows()
-                    .map(|row| row.matched.map(Matched::as_str))
-                    .collect::<Vec<_>>(),
-            );
-        Ok(timed(query.execute(&self.pool)).await?.rows_affected())
-    }
-
-    async fn settle_events(
-        &self,
-        crm: CrmName,
-        token: Uuid,
-        settlements: &[Settlement<'_>],
-        now: DateTime<Utc>,
-    ) -> Result<u64, LedgerError> {
-        let rows = || settlements.iter();
-        let query = sqlx::query_scalar(sql::SETTLE_EVENTS)
-            .bind(crm.as_str())
-            .bind(token)
-            .bind(rows().map(|row| row.lead_id).collect::<Vec<_>>())
-            .bind(rows().map(|row| row.revision).collect::<Vec<_>>())
-            .bind(rows().map(|row| verdict(row.settled)).collect::<Vec<_>>())
-            .bind(rows().map(|row| reason(row.settled)).collect::<Vec<_>>())
-            .bind(
-                rows()
-                    .map(|row| next_attempt(row.settled))
-                    .collect::<Vec<_>>(),
-            )
+            .bind(column(rows, |row| row.lead_id))
+            .bind(column(rows, |row| row.revision))
+            .bind(column(rows, |row| row.outcome.as_str()))
+            .bind(column(rows, |row| row.reason))
+            .bind(column(rows, |row| row.next_attempt_at))
+            .bind(column(rows, |row| row.outcome.crm_record_id()))
+            .bind(column(rows, |row| row.synced_hash))
+            .bind(column(rows, |row| row.attempted))
+            .bind(column(rows, |row| {
+                row.match_result.map(MatchResult::as_str)
+            }))
             .bind(now);
-        let settled: i64 = timed(query.fetch_one(&self.pool)).await?;
-        Ok(settled.unsigned_abs())
+        let written: i64 = timed(query.fetch_one(&self.pool)).await?;
+        Ok(written.unsigned_abs())
     }
 
-    /// Returns the number of leads, or events, that wait to be sent to `crm`.
-    pub(crate) async fn due(&self, crm: CrmName) -> Result<i64, LedgerError> {
+    /// Returns the number of leads, or events, that wait to be sent.
+    pub(crate) async fn count_due(&self) -> Result<i64, LedgerError> {
         timed(
-            sqlx::query_scalar(crm.keeps().pick(sql::DUE, sql::DUE_EVENTS))
-                .bind(crm.as_str())
+            sqlx::query_scalar(D::COUNT_DUE)
+                .bind(self.crm.as_str())
                 .fetch_one(&self.pool),
         )
         .await
     }
+
+    /// Returns waiting rows after `after`, in the order of their leads: of a lead with several
+    /// events, the first.
+    pub(crate) async fn page_due(
+        &self,
+        after: &str,
+        limit: usize,
+    ) -> Result<Vec<Claimed>, LedgerError> {
+        let query = sqlx::query_as(D::PAGE_DUE)
+            .bind(self.crm.as_str())
+            .bind(after)
+            .bind(i64::try_from(limit).unwrap_or(i64::MAX));
+        timed(query.fetch_all(&self.pool)).await
+    }
+}
+
+fn column<'r, T>(rows: &'r [OutcomeRow<'r>], value: impl Fn(&'r OutcomeRow<'r>) -> T) -> Vec<T> {
+    rows.iter().map(value).collect()
 }
 
 /// Applies the migrations of sink-crm. The table `crm_migrations` keeps them apart from those of
@@ -326,7 +282,10 @@ impl Ledger {
 /// # Errors
 /// Returns an error if a migration fails, or if it was changed after it was applied.
 pub async fn migrate(pool: &PgPool) -> Result<(), LedgerError> {
-    Ok(migrator().run(pool).await?)
+    let migrator = migrator();
+    let applied = migrations::applied(pool, MIGRATIONS).await?;
+    migrations::check_origin(MIGRATIONS, &migrator, &applied)?;
+    Ok(migrator.run(pool).await?)
 }
 
 fn migrator() -> Migrator {
@@ -335,7 +294,7 @@ fn migrator() -> Migrator {
     migrator
 }
 
-/// Bounds a statement's time: a database that stops answering would block a lane forever.
+/// Bounds a statement's time: a database that stops answering would block a worker forever.
 async fn timed<T>(
     statement: impl Future<Output = Result<T, sqlx::Error>>,
 ) -> Result<T, LedgerError> {
@@ -347,59 +306,24 @@ async fn timed<T>(
 
 impl<'r> FromRow<'r, sqlx::postgres::PgRow> for Claimed {
     fn from_row(row: &'r sqlx::postgres::PgRow) -> Result<Self, sqlx::Error> {
-        let trace: Option<String> = row.try_get("wanted_trace")?;
+        let trace: Option<String> = row.try_get("event_trace")?;
         Ok(Self {
             lead_id: row.try_get("lead_id")?,
-            revision: row.try_get("wanted_revision")?,
+            revision: row.try_get("revision")?,
             attempts: u32::try_from(row.try_get::<i32, _>("attempts")?).unwrap_or(0),
             last_error: row.try_get("last_error")?,
-            sent_hash: row.try_get("sent_hash")?,
+            synced_hash: row.try_get("synced_hash")?,
             attempted: row.try_get("attempted")?,
             unmatched: row.try_get("unmatched")?,
             record: Record {
-                partition: row.try_get("wanted_partition")?,
-                offset: row.try_get("wanted_offset")?,
-                key: row.try_get::<Vec<u8>, _>("wanted_key")?.into(),
-                value: row.try_get::<Vec<u8>, _>("wanted")?.into(),
+                partition: row.try_get("event_partition")?,
+                offset: row.try_get("event_offset")?,
+                key: row.try_get::<Vec<u8>, _>("event_key")?.into(),
+                value: row.try_get::<Vec<u8>, _>("event")?.into(),
                 written_at: None,
                 trace: trace.and_then(|trace| TraceContext::parse(&trace)),
             },
         })
-    }
-}
-
-const fn verdict(settled: &Settled) -> &'static str {
-    match settled {
-        Settled::Done { .. } | Settled::Stale => "done",
-        Settled::Retry { .. } => "retry",
-        Settled::Parked { .. } => "parked",
-        Settled::Dead { .. } => "dead",
-        Settled::Released { .. } => "released",
-        Settled::Filtered => "filtered",
-    }
-}
-
-fn record_id(settled: &Settled) -> Option<&str> {
-    match settled {
-        Settled::Done { record_id } => record_id.as_deref(),
-        _ => None,
-    }
-}
-
-fn reason(settled: &Settled) -> Option<&str> {
-    match settled {
-        Settled::Retry { reason, .. } | Settled::Parked { reason } | Settled::Dead { reason } => {
-            Some(reason)
-        }
-        Settled::Released { reason } => reason.as_deref(),
-        Settled::Done { .. } | Settled::Stale | Settled::Filtered => None,
-    }
-}
-
-const fn next_attempt(settled: &Settled) -> Option<DateTime<Utc>> {
-    match settled {
-        Settled::Retry { at, .. } => Some(*at),
-        _ => None,
     }
 }
 

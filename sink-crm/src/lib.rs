@@ -1,18 +1,17 @@
-//! Forwards lead events to HubSpot and Salesforce, each in a lane of its own.
+//! Forwards lead events to HubSpot, Salesforce and a signed webhook, each with its own worker.
 //!
-//! `lead.events` flows into a ledger in PostgreSQL, one row per CRM and lead that holds the newest
-//! revision; a dispatcher per CRM brings the CRM in step with it. So an outage of any length costs
-//! rows, not memory, one CRM never delays another, and no older revision is knowingly sent over a
-//! newer one.
+//! One worker writes `lead.events` to a ledger in PostgreSQL, which has one row per CRM and lead with
+//! the newest revision. A worker per CRM sends what is due. So an outage of any length costs rows, not
+//! memory; one CRM never delays another; and no older revision is knowingly sent over a newer one.
 
 mod compare;
 mod config;
 mod consume;
 mod crm;
+mod crm_name;
 mod dispatch;
 mod error;
-#[cfg(test)]
-mod fixtures;
+mod hosts;
 mod http;
 mod hubspot;
 mod ledger;
@@ -20,13 +19,15 @@ mod mapping;
 mod matching;
 mod metrics;
 mod number;
+mod outcome;
 mod person;
+mod rate_limiter;
 mod salesforce;
+#[cfg(test)]
+mod tests;
 mod tokens;
 pub mod tool;
 mod webhook;
-#[cfg(test)]
-mod wire;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,30 +40,36 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-pub use config::{Args, CrmArgs, HubspotArgs, SalesforceArgs, SyncArgs};
+pub use config::{Args, CrmArgs, SyncArgs};
 pub use error::{Error, ErrorClass};
-pub use ledger::{LedgerError, LedgerErrorClass, MIGRATIONS, Standing, migrate, standings};
+pub use hubspot::HubspotArgs;
+pub use ledger::{
+    Ledger, LedgerEntry, LedgerError, LedgerErrorClass, LedgerState, MIGRATIONS, ledger_entries,
+    migrate,
+};
 pub use mapping::json_schema as mapping_schema;
 pub use metrics::METRICS;
+pub use salesforce::SalesforceArgs;
+pub use webhook::WebhookArgs;
 
-use consume::Intake;
+use consume::{ActiveCrm, ConsumeParts};
 use crm::Crm;
-use dispatch::Lane;
+use dispatch::WorkerParts;
 use hubspot::Hubspot;
-use ledger::Ledger;
-use metrics::{ConsumeMetrics, LaneMetrics};
+use ledger::Delivery as _;
+use metrics::{ConsumeMetrics, DeliveryMetrics};
 use salesforce::Salesforce;
 use webhook::Webhook;
 
 const SERVICE: &str = "sink-crm";
-/// Bytes and records of events that may wait before their partitions pause.
+/// The most bytes and records of events that may wait in memory.
 const LANE_BYTES: usize = 16 << 20;
 const LANE_RECORDS: usize = 10_000;
 /// How long a revoked partition may drain.
 const DRAIN: Duration = Duration::from_secs(10);
-/// How long Kafka may take to acknowledge a dead letter before the lane counts it as failed.
+/// How long Kafka may take to acknowledge a dead letter before it counts as failed.
 const ACKNOWLEDGE: Duration = Duration::from_secs(10);
-/// Connections of the consumer and of each CRM's lane.
+/// Connections of the consumer and of each CRM's worker.
 const CONNECTIONS: u32 = 14;
 
 /// Runs the service until the context's shutdown.
@@ -83,7 +90,7 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
     let dead_letters: Arc<str> = Topic::LeadEvents
         .dead_letters(&args.kafka.topic_prefix)
         .into();
-    let mut lanes = Lanes {
+    let mut workers = Workers {
         ledger: ledger.clone(),
         producer: producer.clone(),
         topic: Arc::clone(&topic),
@@ -95,17 +102,17 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
     };
     let http = http::client(settings.timing.request)?;
     if let Some(hubspot) = settings.crms.hubspot {
-        lanes.spawn(Hubspot::new(http.clone(), hubspot));
+        workers.spawn(Hubspot::new(http.clone(), hubspot));
     }
     if let Some(salesforce) = settings.crms.salesforce {
-        lanes.spawn(Salesforce::new(http.clone(), salesforce));
+        workers.spawn(Salesforce::new(http.clone(), salesforce));
     }
     if let Some(webhook) = settings.crms.webhook {
-        lanes.spawn(Webhook::new(http, webhook));
+        workers.spawn(Webhook::new(http, webhook));
     }
-    let Lanes {
+    let Workers {
         crms, mut tasks, ..
-    } = lanes;
+    } = workers;
 
     let options = ConsumerOptions {
         topic: topic.to_string(),
@@ -117,7 +124,7 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
     };
     let (sender, events) = mpsc::unbounded_channel();
     let (consumer, handle) = ConsumerLoop::new(&args.kafka, &options, vec![sender])?;
-    let intake = Intake {
+    let parts = ConsumeParts {
         ledger,
         crms,
         handle,
@@ -128,7 +135,7 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
         metrics: ConsumeMetrics::new(&[]),
     };
     let ended = CancellationToken::new();
-    tasks.spawn(consume::run(intake, events, ended.clone()));
+    tasks.spawn(consume::run(parts, events, ended.clone()));
     let shutdown = context.shutdown.clone();
     tasks.spawn(async move {
         let _ended = ended.drop_guard();
@@ -138,37 +145,41 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
     lifecycle::join(tasks, &context.shutdown).await
 }
 
-/// The parts of which each CRM's lane is made.
-struct Lanes {
+/// Starts the worker of each CRM.
+struct Workers {
     ledger: Ledger,
     producer: Producer,
     topic: Arc<str>,
     dead_letters: Arc<str>,
     timing: config::Timing,
     context: Context,
-    crms: Vec<(crm::CrmName, Arc<Notify>)>,
+    crms: Vec<ActiveCrm>,
     tasks: JoinSet<Result<(), Error>>,
 }
 
-impl Lanes {
+impl Workers {
     fn spawn<C: Crm>(&mut self, crm: C) {
         let wake = Arc::new(Notify::new());
-        self.crms.push((C::NAME, Arc::clone(&wake)));
+        self.crms.push(ActiveCrm {
+            name: C::NAME,
+            mode: C::Delivery::MODE,
+            wake: Arc::clone(&wake),
+        });
         self.context
             .health
             .unready(C::NAME.as_str(), "the CRM has not answered yet");
-        let lane = Lane {
+        let parts = WorkerParts {
             crm,
-            ledger: self.ledger.clone(),
+            ledger: self.ledger.delivery(C::NAME),
             producer: self.producer.clone(),
             topic: Arc::clone(&self.topic),
             dead_letters: Arc::clone(&self.dead_letters),
             timing: self.timing,
             wake,
             context: self.context.clone(),
-            metrics: LaneMetrics::new(&[C::NAME.as_str()]),
+            metrics: DeliveryMetrics::new(&[C::NAME.as_str()]),
         };
         self.tasks
-            .spawn(async move { Ok(dispatch::run(lane).await?) });
+            .spawn(async move { Ok(dispatch::run(parts).await?) });
     }
 }

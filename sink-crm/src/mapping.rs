@@ -1,4 +1,4 @@
-//! The mapping file: what each CRM is sent of a lead. Reading it, and applying it, is pure.
+//! The mapping file: what each CRM gets of a lead. Parsing and applying it is pure.
 
 mod document;
 mod fit;
@@ -7,9 +7,9 @@ mod render;
 #[cfg(test)]
 pub(crate) use document::Field;
 pub use document::json_schema;
-pub(crate) use document::{Filter, Kind, Mapping, Several, Target};
+pub(crate) use document::{Filter, Kind, Mapping, OnMultipleMatches, Target};
 pub(crate) use fit::{Described, problems};
 pub(crate) use render::{Rendered, render, wants};
 
-/// The mapping of an installation that has none of its own.
+/// The default mapping.
 pub(crate) const DEFAULT: &str = include_str!("../crm.yaml");

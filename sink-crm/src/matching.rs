@@ -1,14 +1,14 @@
-//! Decides which existing sales records belong to new leads. Pure. A record is searched for once,
+//! Decides which existing records of a CRM belong to new leads. Pure. A record is searched for once,
 //! before the CRM gets the lead for the first time.
 
 use std::collections::BTreeSet;
 
-use crate::mapping::Several;
+use crate::mapping::OnMultipleMatches;
 use crate::number::Number;
 
-/// A lead that the CRM does not have yet, as far as we know.
+/// A lead that the CRM is not known to have.
 #[derive(Clone, Debug)]
-pub(crate) struct Newcomer {
+pub(crate) struct UnmatchedLead {
     pub(crate) lead_id: String,
     pub(crate) number: Number,
 }
@@ -22,44 +22,44 @@ pub(crate) struct Candidate {
     pub(crate) phones: Vec<String>,
 }
 
-/// The result of the search for a newcomer.
+/// The result of the search for a lead's record.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Found {
-    /// No record of anybody's, or its own: it is created or updated by its key.
-    Nothing,
-    /// This record becomes the newcomer's.
+pub(crate) enum Match {
+    /// No free record, or a record with the lead's key: it is created or updated by the key.
+    None,
+    /// This record becomes the lead's.
     Record(String),
     /// The number of records that match, when the mapping does not choose.
-    Several(usize),
+    Multiple(usize),
 }
 
-/// Assigns `candidates`, the oldest first, to newcomers. A record that belongs to another lead is
+/// Assigns `candidates`, the oldest first, to `leads`. A record that belongs to another lead is
 /// not assigned, and no record is assigned twice.
 pub(crate) fn assign(
-    newcomers: &[Newcomer],
+    leads: &[UnmatchedLead],
     candidates: &[Candidate],
-    several: Several,
-) -> Vec<Found> {
-    let mut given: BTreeSet<&str> = BTreeSet::new();
-    newcomers
+    on_multiple: OnMultipleMatches,
+) -> Vec<Match> {
+    let mut assigned: BTreeSet<&str> = BTreeSet::new();
+    leads
         .iter()
-        .map(|newcomer| {
-            let own = |record: &Candidate| record.key.as_deref() == Some(&newcomer.lead_id);
+        .map(|lead| {
+            let own = |record: &Candidate| record.key.as_deref() == Some(&lead.lead_id);
             if candidates.iter().any(own) {
-                return Found::Nothing;
+                return Match::None;
             }
             let free: Vec<&Candidate> = candidates
                 .iter()
-                .filter(|record| record.key.is_none() && !given.contains(record.id.as_str()))
-                .filter(|record| record.phones.iter().any(|phone| newcomer.number.is(phone)))
+                .filter(|record| record.key.is_none() && !assigned.contains(record.id.as_str()))
+                .filter(|record| record.phones.iter().any(|phone| lead.number.is(phone)))
                 .collect();
-            match (free.as_slice(), several) {
-                ([], _) => Found::Nothing,
-                ([record], _) | ([record, ..], Several::Oldest) => {
-                    given.insert(&record.id);
-                    Found::Record(record.id.clone())
+            match (free.as_slice(), on_multiple) {
+                ([], _) => Match::None,
+                ([record], _) | ([record, ..], OnMultipleMatches::Oldest) => {
+                    assigned.insert(&record.id);
+                    Match::Record(record.id.clone())
                 }
-                (many, Several::Park) => Found::Several(many.len()),
+                (many, OnMultipleMatches::Park) => Match::Multiple(many.len()),
             }
         })
         .collect()
@@ -67,10 +67,10 @@ pub(crate) fn assign(
 
 #[cfg(test)]
 mod tests {
-    use super::{Candidate, Found, Newcomer, Number, Several, assign};
+    use super::{Candidate, Match, Number, OnMultipleMatches, UnmatchedLead, assign};
 
-    fn newcomer(lead_id: &str, wa_id: &str) -> Newcomer {
-        Newcomer {
+    fn lead(lead_id: &str, wa_id: &str) -> UnmatchedLead {
+        UnmatchedLead {
             lead_id: lead_id.into(),
             number: Number::new(wa_id).unwrap(),
         }
@@ -87,32 +87,33 @@ mod tests {
     const ANN: &str = "14155552671";
 
     #[test]
-    fn a_record_of_sales_is_adopted_once_and_one_of_another_lead_never() {
-        let found = |records: &[Candidate]| assign(&[newcomer(ANN, ANN)], records, Several::Park);
-        assert_eq!(found(&[]), [Found::Nothing]);
+    fn an_existing_record_is_adopted_once_and_one_of_another_lead_never() {
+        let found =
+            |records: &[Candidate]| assign(&[lead(ANN, ANN)], records, OnMultipleMatches::Park);
+        assert_eq!(found(&[]), [Match::None]);
         assert_eq!(
             found(&[record("1", "(415) 555-2671", None)]),
-            [Found::Record("1".into())]
+            [Match::Record("1".into())]
         );
-        assert_eq!(
-            found(&[record("1", "(415) 555-2670", None)]),
-            [Found::Nothing]
-        );
+        assert_eq!(found(&[record("1", "(415) 555-2670", None)]), [Match::None]);
         let others = [record("1", ANN, Some("eu/14155552671"))];
-        assert_eq!(found(&others), [Found::Nothing], "another lead's");
+        assert_eq!(found(&others), [Match::None], "another lead's");
         let own = [record("1", ANN, None), record("2", ANN, Some(ANN))];
-        assert_eq!(found(&own), [Found::Nothing], "it has one already");
+        assert_eq!(found(&own), [Match::None], "it has one already");
 
-        let two = [newcomer("a", ANN), newcomer("b", ANN)];
-        let found = assign(&two, &[record("1", ANN, None)], Several::Park);
-        assert_eq!(found, [Found::Record("1".into()), Found::Nothing]);
+        let two = [lead("a", ANN), lead("b", ANN)];
+        let found = assign(&two, &[record("1", ANN, None)], OnMultipleMatches::Park);
+        assert_eq!(found, [Match::Record("1".into()), Match::None]);
     }
 
     #[test]
-    fn of_several_the_oldest_is_taken_or_a_person_decides() {
+    fn of_several_the_oldest_is_adopted_or_a_person_decides() {
         let several = [record("1", ANN, None), record("2", "+1 415 555 2671", None)];
-        let found = |rule| assign(&[newcomer(ANN, ANN)], &several, rule);
-        assert_eq!(found(Several::Oldest), [Found::Record("1".into())]);
-        assert_eq!(found(Several::Park), [Found::Several(2)]);
+        let found = |rule| assign(&[lead(ANN, ANN)], &several, rule);
+        assert_eq!(
+            found(OnMultipleMatches::Oldest),
+            [Match::Record("1".into())]
+        );
+        assert_eq!(found(OnMultipleMatches::Park), [Match::Multiple(2)]);
     }
 }

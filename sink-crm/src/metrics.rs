@@ -6,7 +6,7 @@ use leadstream_service::metrics::{ByLabel, Counter, Gauge, Histogram, Metric};
 use crate::crm::Class;
 
 /// The metrics of this service.
-pub const METRICS: &[&[Metric]] = &[ConsumeMetrics::TABLE, LaneMetrics::TABLE];
+pub const METRICS: &[&[Metric]] = &[ConsumeMetrics::TABLE, DeliveryMetrics::TABLE];
 
 metric_table! {
     pub(crate) struct ConsumeMetrics() {
@@ -21,7 +21,7 @@ metric_table! {
 }
 
 metric_table! {
-    pub(crate) struct LaneMetrics(crm: ["hubspot", "salesforce", "webhook"]) {
+    pub(crate) struct DeliveryMetrics(crm: ["hubspot", "salesforce", "webhook"]) {
         /// Leads that wait to be sent.
         due: Gauge = "leadstream_sink_crm_due_leads";
         /// Requests to a CRM: `ok`, or how the failure of the whole request is handled.
@@ -46,7 +46,7 @@ metric_table! {
     }
 }
 
-impl LaneMetrics {
+impl DeliveryMetrics {
     /// Counts a request that succeeded, or failed as a whole.
     pub(crate) fn request(&self, failure: Option<Class>) {
         let result = match failure {

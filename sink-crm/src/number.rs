@@ -6,11 +6,11 @@ use phonenumber::{Mode, PhoneNumber, country};
 /// Digits of a number at most, by E.164, and some that people add in front.
 const LONGEST: usize = 20;
 
-/// The number of a lead, with what it may be written like.
+/// The number of a lead, in the forms in which its country writes it.
 #[derive(Clone, Debug)]
 pub(crate) struct Number {
     country: Option<country::Id>,
-    /// Of each way in which the country writes it.
+    /// One for each form.
     parsed: Vec<PhoneNumber>,
 }
 
@@ -110,7 +110,7 @@ fn digits(text: &str) -> Option<String> {
     (5..=LONGEST).contains(&digits.len()).then_some(digits)
 }
 
-/// The same number as WhatsApp and as people write it: in these countries the two differ.
+/// Returns the number as WhatsApp and as people write it: in some countries the two differ.
 fn variants(digits: &str) -> Vec<String> {
     let mobile_of_brazil = |rest: &str| match rest.len() {
         // Area code, and eight digits that begin as those of a mobile do: the ninth came later.

@@ -1,6 +1,6 @@
-//! A lead's name in parts, and text that fits.
+//! Splits a lead's name, and truncates text.
 
-/// First and last name, split at the last space; one word is a first name.
+/// Splits a name at the last space into first and last name; one word is a first name.
 pub(crate) fn split(name: &str) -> (&str, Option<&str>) {
     let name = name.trim();
     match name.rsplit_once(char::is_whitespace) {
@@ -9,8 +9,8 @@ pub(crate) fn split(name: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// `text` to at most `max` characters.
-pub(crate) fn cut(text: &str, max: usize) -> &str {
+/// Returns at most `max` characters of `text`.
+pub(crate) fn truncate(text: &str, max: usize) -> &str {
     text.char_indices()
         .nth(max)
         .map_or(text, |(end, _)| text[..end].trim_end())
@@ -21,9 +21,9 @@ pub(crate) mod tests {
     use leadstream_schemas::{EventData, LeadEvent};
     use serde_json::json;
 
-    use super::{cut, split};
+    use super::{split, truncate};
 
-    /// The event that says `data`.
+    /// Returns an event with `data`.
     pub(crate) fn of(data: EventData) -> LeadEvent {
         LeadEvent {
             data,
@@ -92,9 +92,9 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn text_is_cut_between_characters() {
-        assert_eq!(cut("äöü", 2), "äö");
-        assert_eq!(cut("äöü", 3), "äöü");
-        assert_eq!(cut("a b", 2), "a");
+    fn text_is_truncated_between_characters() {
+        assert_eq!(truncate("äöü", 2), "äö");
+        assert_eq!(truncate("äöü", 3), "äöü");
+        assert_eq!(truncate("a b", 2), "a");
     }
 }

@@ -1,12 +1,14 @@
 //! Salesforce: leads by collections upsert over an external id that holds the lead id.
 
+mod auth;
 mod client;
+mod config;
 mod metadata;
-mod query;
 mod request;
 mod response;
 mod schema;
-mod session;
+mod soql;
 
-pub(crate) use client::{Salesforce, SalesforceSettings};
-pub(crate) use session::{Flow, Login, key};
+pub(crate) use client::Salesforce;
+pub use config::SalesforceArgs;
+pub(crate) use config::SalesforceSettings;

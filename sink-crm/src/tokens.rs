@@ -1,5 +1,5 @@
-//! Manages access tokens. A token is fetched when it is needed, before it ends, and again after a
-//! refusal. One request fetches it while the others wait.
+//! Caches access tokens. A token is fetched when it is needed, before it expires, and again after the
+//! CRM refused it. One request fetches it while the others wait.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use tokio::sync::Mutex;
 
 use crate::crm::{Class, Failure};
 
-/// Part of a token's lifetime that is left when it is replaced, and the most of it.
+/// The part of a token's lifetime that is left when it is replaced, and its maximum.
 const AHEAD: f64 = 0.1;
 const AHEAD_AT_MOST: Duration = Duration::from_secs(300);
 /// The pause after an early replacement failed while the token is still valid.
@@ -26,7 +26,7 @@ pub(crate) struct Grant {
 }
 
 #[derive(Debug)]
-struct Held {
+struct CachedToken {
     grant: Arc<Grant>,
     replace_at: Option<Instant>,
     ends_at: Option<Instant>,
@@ -34,10 +34,10 @@ struct Held {
 
 /// The one token of the process for a CRM.
 #[derive(Debug, Default)]
-pub(crate) struct Tokens(Mutex<Option<Held>>);
+pub(crate) struct Tokens(Mutex<Option<CachedToken>>);
 
 impl Tokens {
-    /// Returns the token, from `fetch` when there is none or its end is near.
+    /// Returns the token. Calls `fetch` when there is none, or when it expires soon.
     ///
     /// # Errors
     /// Returns the error of `fetch` when no token is valid.
@@ -46,27 +46,27 @@ impl Tokens {
         now: Instant,
         fetch: impl Future<Output = Result<Grant, Failure>>,
     ) -> Result<Arc<Grant>, Failure> {
-        let mut held = self.0.lock().await;
-        if let Some(held) = held.as_ref()
-            && held.replace_at.is_none_or(|at| now < at)
+        let mut cached = self.0.lock().await;
+        if let Some(cached) = cached.as_ref()
+            && cached.replace_at.is_none_or(|at| now < at)
         {
-            return Ok(Arc::clone(&held.grant));
+            return Ok(Arc::clone(&cached.grant));
         }
         match fetch.await {
             Ok(grant) => {
-                let fresh = Held::new(grant, now);
+                let fresh = CachedToken::new(grant, now);
                 let grant = Arc::clone(&fresh.grant);
-                *held = Some(fresh);
+                *cached = Some(fresh);
                 Ok(grant)
             }
-            Err(failure) => match held.as_mut() {
-                Some(held) if held.outlives(&failure, now) => {
+            Err(failure) => match cached.as_mut() {
+                Some(cached) if cached.is_usable_after(&failure, now) => {
                     tracing::warn!(
                         reason = failure.reason,
-                        "an access token was not replaced ahead of its end"
+                        "could not replace an access token before it expires"
                     );
-                    held.replace_at = Some(now + AGAIN);
-                    Ok(Arc::clone(&held.grant))
+                    cached.replace_at = Some(now + AGAIN);
+                    Ok(Arc::clone(&cached.grant))
                 }
                 _ => Err(failure),
             },
@@ -74,18 +74,18 @@ impl Tokens {
     }
 
     /// Drops `refused`, unless another request has done so already.
-    pub(crate) async fn forget(&self, refused: &Arc<Grant>) {
-        let mut held = self.0.lock().await;
-        if held
+    pub(crate) async fn invalidate(&self, refused: &Arc<Grant>) {
+        let mut cached = self.0.lock().await;
+        if cached
             .as_ref()
-            .is_some_and(|held| Arc::ptr_eq(&held.grant, refused))
+            .is_some_and(|cached| Arc::ptr_eq(&cached.grant, refused))
         {
-            *held = None;
+            *cached = None;
         }
     }
 }
 
-impl Held {
+impl CachedToken {
     fn new(grant: Grant, now: Instant) -> Self {
         let ends_at = grant.lifetime.map(|lifetime| now + lifetime);
         let replace_at = grant
@@ -99,8 +99,8 @@ impl Held {
     }
 
     /// Returns whether the token stays in use although it could not be replaced. The CRM may be
-    /// unavailable for a while, but refused credentials have to be fixed.
-    fn outlives(&self, failure: &Failure, now: Instant) -> bool {
+    /// unavailable for a while, but a person has to fix refused credentials.
+    fn is_usable_after(&self, failure: &Failure, now: Instant) -> bool {
         matches!(failure.class, Class::Retry | Class::Throttle)
             && self.ends_at.is_none_or(|end| now < end)
     }
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_token_is_replaced_ahead_of_its_end_and_after_a_refusal_only() {
+    async fn a_token_is_replaced_before_it_expires_and_after_a_refusal_only() {
         let tokens = Tokens::default();
         let fetched = AtomicU32::new(0);
         let fetch = async || {
@@ -137,19 +137,19 @@ mod tests {
         let start = Instant::now();
         for (second, number) in [(0, "1"), (1600, "1"), (1620, "2"), (1630, "2"), (3300, "3")] {
             let now = start + Duration::from_secs(second);
-            let held = tokens.get(now, fetch()).await.unwrap();
-            assert_eq!(held.token.expose(), number, "at second {second}");
+            let cached = tokens.get(now, fetch()).await.unwrap();
+            assert_eq!(cached.token.expose(), number, "at second {second}");
         }
         let refused = tokens.get(start, fetch()).await.unwrap();
-        tokens.forget(&refused).await;
+        tokens.invalidate(&refused).await;
         let next = tokens.get(start, fetch()).await.unwrap();
         assert_eq!(next.token.expose(), "4");
-        tokens.forget(&refused).await;
+        tokens.invalidate(&refused).await;
         let kept = tokens.get(start, fetch()).await.unwrap();
         assert_eq!(
             kept.token.expose(),
             "4",
-            "another request forgot it already"
+            "another request invalidated it already"
         );
     }
 
@@ -166,8 +166,8 @@ mod tests {
                         tokio::task::yield_now().await;
                         Ok(grant(number, None))
                     };
-                    let held = tokens.get(Instant::now(), fetch).await.unwrap();
-                    held.token.expose().to_owned()
+                    let cached = tokens.get(Instant::now(), fetch).await.unwrap();
+                    cached.token.expose().to_owned()
                 })
             })
             .collect();
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_token_that_holds_outlives_an_outage_but_not_refused_credentials() {
+    async fn a_valid_token_is_used_during_an_outage_but_not_after_refused_credentials() {
         let tokens = Tokens::default();
         let start = Instant::now();
         let at = |second| start + Duration::from_secs(second);
@@ -186,13 +186,13 @@ mod tests {
             .get(at(0), async { Ok(grant(1, Some(100))) })
             .await
             .unwrap();
-        let away = async || Err(Failure::new(Class::Retry, "away"));
-        let kept = tokens.get(at(95), away()).await.unwrap();
+        let unavailable = async || Err(Failure::new(Class::Retry, "unavailable"));
+        let kept = tokens.get(at(95), unavailable()).await.unwrap();
         assert_eq!(kept.token.expose(), "1");
         let unasked = tokens.get(at(96), async { panic!("asked within {AGAIN:?}") });
         unasked.await.unwrap();
         assert_eq!(
-            tokens.get(at(111), away()).await.unwrap_err().class,
+            tokens.get(at(111), unavailable()).await.unwrap_err().class,
             Class::Retry
         );
         let tokens = Tokens::default();

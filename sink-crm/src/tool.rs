@@ -1,16 +1,13 @@
-//! Carries out `leadstream crm` and `leadstream dead-letters`: inspects CRMs and the ledger from
+//! Implements `leadstream crm` and `leadstream dead-letters`: inspects CRMs and the ledger from
 //! outside the running service. The service acts on what these commands change.
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use chrono::Utc;
 use leadstream_schemas::{LeadEvent, codec};
 use leadstream_service::ConfigError;
-use leadstream_service::config::DatabaseArgs;
 use serde_json::Value;
 
-use crate::config::{self, CrmArgs, Crms};
+use crate::config::{CrmArgs, Crms};
 use crate::crm::{Class, Crm, Prepared};
 use crate::http;
 use crate::hubspot::Hubspot;
@@ -21,7 +18,7 @@ use crate::webhook::Webhook;
 mod provision;
 mod reconcile;
 
-pub use crate::ledger::Tally;
+pub use crate::ledger::{SyncStatus, SyncSummary};
 pub use provision::{Provisioned, provision};
 pub use reconcile::{Differing, Drift, ReconcileOptions, Reconciled, reconcile};
 
@@ -48,79 +45,11 @@ pub enum ToolError {
     Xml(#[from] quick_xml::se::SeError),
 }
 
-/// The ledger, as tools use it.
-#[derive(Clone, Debug)]
-pub struct Database(Ledger);
-
-impl Database {
-    /// Connects on first use.
-    ///
-    /// # Errors
-    /// Returns an error if the URL is missing or wrong.
-    pub fn connect(args: &DatabaseArgs) -> Result<Self, ConfigError> {
-        Ok(Self(Ledger::new(config::database(args)?, 2)))
-    }
-
-    /// Counts the leads of each CRM by state and reason, with the oldest.
-    ///
-    /// # Errors
-    /// As [`LedgerError`] says.
-    pub async fn status(&self) -> Result<Vec<Tally>, LedgerError> {
-        self.0.tallies().await
-    }
-
-    /// Makes the rows of parked, dead or waiting leads due at once, and returns their number. An
-    /// empty filter selects all.
-    ///
-    /// # Errors
-    /// As [`LedgerError`] says.
-    pub async fn retry(
-        &self,
-        crm: Option<&str>,
-        state: &str,
-        reason: Option<&str>,
-        lead_id: Option<&str>,
-    ) -> Result<u64, LedgerError> {
-        self.0.retry(crm, state, reason, lead_id, Utc::now()).await
-    }
-
-    /// Requeues the lead's present state for `crm`. Returns false when the CRM's ledger does not
-    /// hold the lead.
-    ///
-    /// # Errors
-    /// As [`LedgerError`] says.
-    pub async fn revive(&self, crm: &str, lead_id: &str) -> Result<bool, LedgerError> {
-        self.0.revive(crm, lead_id, Utc::now()).await
-    }
-
-    /// Returns topic, partition and offset of the dead letters that need no further action.
-    ///
-    /// # Errors
-    /// As [`LedgerError`] says.
-    pub async fn settled_letters(&self) -> Result<BTreeSet<(String, i32, i64)>, LedgerError> {
-        Ok(self.0.settled_letters().await?.into_iter().collect())
-    }
-
-    /// Records what was done about a dead letter: `redriven` or `discarded`.
-    ///
-    /// # Errors
-    /// As [`LedgerError`] says.
-    pub async fn settle_letter(
-        &self,
-        topic: &str,
-        partition: i32,
-        offset: i64,
-        action: &str,
-    ) -> Result<(), LedgerError> {
-        self.0.settle_letter(topic, partition, offset, action).await
-    }
-}
-
 /// The findings of a CRM's check.
 #[derive(Clone, Debug)]
 pub struct Checked {
     pub crm: &'static str,
-    /// The missing parts and how to fix them.
+    /// What is missing, and how to fix it.
     pub problem: Option<String>,
 }
 
@@ -173,7 +102,7 @@ pub struct Planned {
 /// Returns an error if settings are wrong or the ledger cannot be read.
 pub async fn plan(
     args: &CrmArgs,
-    database: &Database,
+    ledger: &Ledger,
     requests: usize,
 ) -> Result<Vec<Planned>, ToolError> {
     let Crms {
@@ -186,29 +115,30 @@ pub async fn plan(
     let mut planned = Vec::new();
     if let Some(settings) = hubspot {
         let crm = Hubspot::new(http.clone(), settings);
-        planned.extend(planned_for(&crm, database, requests).await?);
+        planned.extend(planned_for(&crm, ledger, requests).await?);
     }
     if let Some(settings) = salesforce {
         let crm = Salesforce::new(http.clone(), settings);
-        planned.extend(planned_for(&crm, database, requests).await?);
+        planned.extend(planned_for(&crm, ledger, requests).await?);
     }
     if let Some(settings) = webhook {
         let crm = Webhook::new(http, settings);
-        planned.extend(planned_for(&crm, database, requests).await?);
+        planned.extend(planned_for(&crm, ledger, requests).await?);
     }
     Ok(planned)
 }
 
 async fn planned_for<C: Crm>(
     crm: &C,
-    database: &Database,
+    ledger: &Ledger,
     requests: usize,
 ) -> Result<Vec<Planned>, LedgerError> {
+    let ledger = ledger.delivery::<C::Delivery>(C::NAME);
     let mut planned = Vec::new();
     let mut after = String::new();
     let mut batch = Vec::new();
     while planned.len() < requests {
-        let rows = database.0.page_due(C::NAME, &after, PAGE).await?;
+        let rows = ledger.page_due(&after, PAGE).await?;
         let last = rows.len() < PAGE;
         if let Some(row) = rows.last() {
             after.clone_from(&row.lead_id);
@@ -218,8 +148,8 @@ async fn planned_for<C: Crm>(
                 continue;
             };
             let prepared = crm.prepare(&event);
-            let equal = row.sent_hash.as_ref() == Some(&prepared.hash);
-            if !equal && (row.attempted || crm.wants(&event)) {
+            let unchanged = row.synced_hash.as_ref() == Some(&prepared.hash);
+            if !unchanged && (row.attempted || crm.wants(&event)) {
                 batch.push(prepared);
             }
             if batch.len() == C::BATCH {
@@ -241,6 +171,6 @@ fn request<C: Crm>(crm: &C, leads: &[Prepared]) -> Planned {
     Planned {
         crm: C::NAME.as_str(),
         leads: leads.len(),
-        body: crm.body(&leads.iter().collect::<Vec<_>>()),
+        body: crm.upsert_body(&leads.iter().collect::<Vec<_>>()),
     }
 }

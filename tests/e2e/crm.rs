@@ -104,7 +104,7 @@ pub(crate) struct Entry {
 
 pub(crate) async fn ledger(site: &Site<'_>, crm: &str) -> anyhow::Result<BTreeMap<String, Entry>> {
     let rows = sqlx::query(
-        "SELECT lead_id, state, sent_revision, attempts, last_error FROM crm_ledger
+        "SELECT lead_id, state, synced_revision, attempts, last_error FROM crm_ledger
          WHERE crm = $1",
     )
     .bind(crm)
@@ -114,7 +114,7 @@ pub(crate) async fn ledger(site: &Site<'_>, crm: &str) -> anyhow::Result<BTreeMa
         .map(|row| {
             let entry = Entry {
                 state: row.try_get("state")?,
-                sent: row.try_get("sent_revision")?,
+                sent: row.try_get("synced_revision")?,
                 attempts: row.try_get("attempts")?,
                 error: row.try_get("last_error")?,
             };
@@ -181,7 +181,7 @@ fn dead_letters(site: &Site<'_>) -> anyhow::Result<Vec<Read>> {
 }
 
 /// Checks that each lead has one record with the state of the newest revision.
-fn in_step(records: &[CrmRecord], crm: &str, newest: &[u64]) -> anyhow::Result<()> {
+fn ensure_synced(records: &[CrmRecord], crm: &str, newest: &[u64]) -> anyhow::Result<()> {
     let (key, state_field, revision_field) = match crm {
         HUBSPOT => ("wa_id", "leadstream_state", "leadstream_revision"),
         _ => ("WA_Id__c", "Leadstream_State__c", "Leadstream_Revision__c"),

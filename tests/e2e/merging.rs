@@ -147,7 +147,7 @@ async fn in_crms(site: &Site<'_>) -> anyhow::Result<()> {
         .await?;
     let told: Value = serde_json::from_str(&told)?;
     let crms = told["crms"].as_array().context("no CRMs")?;
-    let done = |crm: &&Value| crm["state"] == "done" && crm["lead_id"] == told["lead_id"];
+    let done = |crm: &&Value| crm["state"] == "synced" && crm["lead_id"] == told["lead_id"];
     ensure!(crms.iter().filter(done).count() == 2, "{crms:?}");
     Ok(())
 }

@@ -107,7 +107,7 @@ async fn test(site: &Site<'_>, seed: u64, time: Duration) -> anyhow::Result<()> 
     repair(site, &client, &mut leads, &found.behind).await
 }
 
-/// Repairs all drift and checks that all records are in step. `crm reconcile` finds and repairs
+/// Repairs all drift and checks that all records are synced. `crm reconcile` finds and repairs
 /// what a CRM applied late; the next change repairs what no waiting repairs.
 async fn repair(
     site: &Site<'_>,
@@ -148,7 +148,7 @@ async fn at_rest(site: &Site<'_>, leads: &Leads) -> anyhow::Result<()> {
     eventually(AT_REST, async || {
         for crm in CRMS {
             let rows = sqlx::query(
-                "SELECT lead_id, wanted_revision, state, last_error FROM crm_ledger WHERE crm = $1",
+                "SELECT lead_id, desired_revision, state, last_error FROM crm_ledger WHERE crm = $1",
             )
             .bind(crm.name)
             .fetch_all(&site.database)

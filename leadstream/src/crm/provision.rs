@@ -21,7 +21,7 @@ pub(super) struct Args {
 pub(super) async fn run(args: &Args) -> anyhow::Result<()> {
     for made in provision(&args.crm, &args.salesforce_folder, args.apply).await? {
         if made.steps.is_empty() {
-            println!("{}: all is there", made.crm);
+            println!("{}: nothing is missing", made.crm);
         }
         for step in &made.steps {
             println!("{}: {step}", made.crm);
@@ -31,7 +31,7 @@ pub(super) async fn run(args: &Args) -> anyhow::Result<()> {
         }
     }
     if !args.apply {
-        println!("nothing was made: add --apply");
+        println!("nothing was created: add --apply");
     }
     Ok(())
 }

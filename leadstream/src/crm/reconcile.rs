@@ -1,8 +1,8 @@
-//! Runs `leadstream crm reconcile`: compares the records in CRMs with those wanted by PostgreSQL.
+//! Runs `leadstream crm reconcile`: compares the records of CRMs with the ledger.
 
 use leadstream_service::config::DatabaseArgs;
-use leadstream_sink_crm::CrmArgs;
-use leadstream_sink_crm::tool::{Database, ReconcileOptions, Reconciled, reconcile};
+use leadstream_sink_crm::tool::{ReconcileOptions, Reconciled, reconcile};
+use leadstream_sink_crm::{CrmArgs, Ledger};
 
 /// Settings of `leadstream crm reconcile`.
 #[derive(Clone, Debug, clap::Args)]
@@ -26,13 +26,13 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
-    let database = Database::connect(&args.ledger)?;
+    let ledger = Ledger::connect(&args.ledger)?;
     let options = ReconcileOptions {
         crm: args.only,
         apply: args.apply,
         restart: args.restart,
     };
-    let reports = reconcile(&args.crm, &database, &options, |drift| {
+    let reports = reconcile(&args.crm, &ledger, &options, |drift| {
         if args.json
             && let Ok(line) = serde_json::to_string(drift)
         {
@@ -57,8 +57,8 @@ fn print_report(report: &Reconciled, applied: bool) {
         before => format!(" ({before} more by an earlier run)"),
     };
     println!(
-        "{crm}: {} leads compared{earlier}, {} in step",
-        report.compared, report.in_step
+        "{crm}: {} leads compared{earlier}, {} synced",
+        report.compared, report.synced
     );
     for differing in &report.differences {
         let field = differing.field.as_deref().unwrap_or("(record)");
@@ -68,9 +68,9 @@ fn print_report(report: &Reconciled, applied: bool) {
         );
     }
     if applied {
-        println!("{crm}: {} leads are sent again", report.mended);
+        println!("{crm}: {} leads requeued", report.requeued);
     } else if !report.differences.is_empty() {
-        println!("{crm}: nothing was mended: add --apply");
+        println!("{crm}: nothing was requeued: add --apply");
     }
     if let Some(reason) = &report.unfinished {
         println!("{crm}: not finished: {reason}");

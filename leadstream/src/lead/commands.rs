@@ -11,7 +11,7 @@ use leadstream_processor::commanding::{
 };
 use leadstream_schemas::{Content, Timestamp};
 use leadstream_service::config::{RegistryArgs, duration};
-use leadstream_sink_crm::Standing;
+use leadstream_sink_crm::LedgerEntry;
 use serde::Serialize;
 
 use super::{Named, UNKNOWN, render};
@@ -102,7 +102,7 @@ struct CommandReport {
     retained_data: Option<Vec<RetainedData>>,
     /// The CRM records of an erased lead.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    crms: Vec<Standing>,
+    crms: Vec<LedgerEntry>,
 }
 
 impl Show {
@@ -179,7 +179,7 @@ impl CommandOptions {
             Claimed::Finished(result) => (Some(result), Vec::new()),
             Claimed::Pending(command) => {
                 let crms = if is_erasure {
-                    leadstream_sink_crm::standings(&pool, &command.lead().lead_ids())
+                    leadstream_sink_crm::ledger_entries(&pool, &command.lead().lead_ids())
                         .await
                         .context("the CRM ledger cannot be read")?
                 } else {
@@ -243,11 +243,11 @@ fn text(report: &CommandReport, style: Style) -> String {
 }
 
 /// Returns the work that remains in the CRMs.
-fn crms(standings: &[Standing]) -> String {
+fn crms(entries: &[LedgerEntry]) -> String {
     let mut out = String::from("\nLeadstream deletes nothing in the CRMs:\n");
-    let records: Vec<_> = standings
+    let records: Vec<_> = entries
         .iter()
-        .filter_map(|it| Some((it.crm.as_str(), it.record_id.as_ref()?)))
+        .filter_map(|it| Some((it.crm.as_str(), it.crm_record_id.as_ref()?)))
         .collect();
     if records.is_empty() {
         out.push_str(
@@ -270,17 +270,19 @@ fn crms(standings: &[Standing]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use leadstream_sink_crm::LedgerState;
+
     use super::*;
 
     #[test]
     fn an_erasure_lists_retained_data_and_what_to_delete() {
-        let standing = |crm: &str, record_id: Option<&str>| Standing {
+        let entry = |crm: &str, crm_record_id: Option<&str>| LedgerEntry {
             crm: crm.into(),
             lead_id: "4917".into(),
-            state: "done".into(),
-            wanted_revision: 3,
-            sent_revision: 3,
-            record_id: record_id.map(Into::into),
+            state: LedgerState::Synced,
+            desired_revision: 3,
+            synced_revision: 3,
+            crm_record_id: crm_record_id.map(Into::into),
             attempts: 0,
             last_error: None,
             updated_at: chrono::DateTime::UNIX_EPOCH,
@@ -293,7 +295,7 @@ mod tests {
                 until: None,
                 retention: "forever".into(),
             }]),
-            crms: vec![standing("hubspot", Some("501")), standing("webhook", None)],
+            crms: vec![entry("hubspot", Some("501")), entry("webhook", None)],
         };
         let text = text(&report, Style::PLAIN);
         for expected in [

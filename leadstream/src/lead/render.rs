@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use leadstream_processor::commanding::{CommandResult, CommandStatus, LeadView};
 use leadstream_processor::explain::{Step, Timer};
-use leadstream_sink_crm::Standing;
+use leadstream_sink_crm::{LedgerEntry, LedgerState};
 
 use super::LeadReport;
 use super::topic_records::TopicRecord;
@@ -56,7 +56,7 @@ pub(super) fn report(report: &LeadReport, style: Style) -> String {
     }
     out.push('\n');
     for crm in &report.crms {
-        standing(&mut out, crm, style);
+        ledger_entry(&mut out, crm, style);
     }
     for result in &report.commands {
         command(&mut out, result, style);
@@ -107,28 +107,28 @@ fn fired(out: &mut String, timer: &Timer, style: Style) {
     }
 }
 
-fn standing(out: &mut String, crm: &Standing, style: Style) {
-    let ink = match crm.state.as_str() {
-        "done" => Ink::Good,
-        "due" => Ink::Faint,
-        _ => Ink::Bad,
+fn ledger_entry(out: &mut String, entry: &LedgerEntry, style: Style) {
+    let ink = match entry.state {
+        LedgerState::Synced => Ink::Good,
+        LedgerState::Due => Ink::Faint,
+        LedgerState::Parked | LedgerState::Dead => Ink::Bad,
     };
     let mut text = format!(
         "{}, has revision {} of {}",
-        style.paint(ink, &crm.state),
-        crm.sent_revision,
-        crm.wanted_revision
+        style.paint(ink, entry.state.as_str()),
+        entry.synced_revision,
+        entry.desired_revision
     );
-    if let Some(id) = &crm.record_id {
+    if let Some(id) = &entry.crm_record_id {
         let _ = write!(text, ", record {id}");
     }
-    if crm.attempts > 0 {
-        let _ = write!(text, ", {} failed attempts", crm.attempts);
+    if entry.attempts > 0 {
+        let _ = write!(text, ", {} failed attempts", entry.attempts);
     }
-    if let Some(error) = &crm.last_error {
+    if let Some(error) = &entry.last_error {
         let _ = write!(text, ", {error}");
     }
-    field(out, &crm.crm, &text);
+    field(out, &entry.crm, &text);
 }
 
 pub(super) fn command(out: &mut String, result: &CommandResult, style: Style) {

@@ -2,7 +2,7 @@ use clap::{Args as _, Command, FromArgMatches as _};
 
 use super::Args;
 
-/// The settings' error with the given flags, or what is configured.
+/// Returns which CRMs the flags configure, or the error.
 fn configured(flags: &[&str]) -> Result<(bool, bool), String> {
     let base = [
         "sink-crm",

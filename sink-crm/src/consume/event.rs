@@ -6,7 +6,7 @@ use leadstream_kafka::Record;
 use leadstream_schemas::event::ERASED;
 use leadstream_schemas::{LeadEvent, SyncPriority, codec};
 
-use crate::ledger::Wanted;
+use crate::ledger::DesiredEvent;
 
 /// Characters of a lead id: far below what an index entry holds, far above any provider's id.
 const LONGEST_ID: usize = 255;
@@ -16,7 +16,7 @@ const LONGEST_ID: usize = 255;
 ///
 /// # Errors
 /// Returns the reason why the record cannot be read, without its content.
-pub(super) fn decode(record: &Record, urgent: &[String]) -> Result<Wanted, String> {
+pub(super) fn decode(record: &Record, urgent: &[String]) -> Result<DesiredEvent, String> {
     let event: LeadEvent = codec::decode(&record.value).map_err(|error| error.to_string())?;
     let lead_id = event.data.lead_id;
     if lead_id.trim().is_empty() {
@@ -34,7 +34,7 @@ pub(super) fn decode(record: &Record, urgent: &[String]) -> Result<Wanted, Strin
         .ok()
         .filter(|revision| *revision > 0)
         .ok_or("data.revision is no count from 1")?;
-    Ok(Wanted {
+    Ok(DesiredEvent {
         lead_id,
         revision,
         priority: match event.data.sync_priority {
@@ -48,12 +48,12 @@ pub(super) fn decode(record: &Record, urgent: &[String]) -> Result<Wanted, Strin
     })
 }
 
-/// Erasures, and what is left of the rest: of an erased person, what came after.
-pub(super) fn part_erasures(events: Vec<Wanted>) -> (Vec<Wanted>, Vec<Wanted>) {
+/// Splits erasures from other events. Of an erased lead, only events after the erasure remain.
+pub(super) fn split_erasures(events: Vec<DesiredEvent>) -> (Vec<DesiredEvent>, Vec<DesiredEvent>) {
     let (mut erasures, mut rest) = (BTreeMap::new(), Vec::new());
     for event in events {
         if event.erases {
-            rest.retain(|earlier: &Wanted| earlier.lead_id != event.lead_id);
+            rest.retain(|earlier: &DesiredEvent| earlier.lead_id != event.lead_id);
             erasures.insert(event.lead_id.clone(), event);
         } else {
             rest.push(event);
@@ -63,17 +63,17 @@ pub(super) fn part_erasures(events: Vec<Wanted>) -> (Vec<Wanted>, Vec<Wanted>) {
 }
 
 /// Returns the newest revision per lead, with the most urgent priority among its revisions.
-pub(super) fn coalesce(wanted: Vec<Wanted>) -> Vec<Wanted> {
-    let mut newest: BTreeMap<String, Wanted> = BTreeMap::new();
-    for mut wanted in wanted {
-        if let Some(known) = newest.get_mut(&wanted.lead_id) {
-            let priority = known.priority.min(wanted.priority);
-            if wanted.revision > known.revision {
-                std::mem::swap(known, &mut wanted);
+pub(super) fn coalesce(event: Vec<DesiredEvent>) -> Vec<DesiredEvent> {
+    let mut newest: BTreeMap<String, DesiredEvent> = BTreeMap::new();
+    for mut event in event {
+        if let Some(known) = newest.get_mut(&event.lead_id) {
+            let priority = known.priority.min(event.priority);
+            if event.revision > known.revision {
+                std::mem::swap(known, &mut event);
             }
             known.priority = priority;
         } else {
-            newest.insert(wanted.lead_id.clone(), wanted);
+            newest.insert(event.lead_id.clone(), event);
         }
     }
     newest.into_values().collect()
@@ -86,8 +86,8 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::json;
 
-    use super::{coalesce, decode, part_erasures};
-    use crate::ledger::Wanted;
+    use super::{coalesce, decode, split_erasures};
+    use crate::ledger::DesiredEvent;
     use crate::person::tests::started;
 
     fn record(data: &EventData) -> Record {
@@ -108,17 +108,17 @@ mod tests {
     #[test]
     fn a_record_is_kept_to_the_byte() {
         let record = record(&started());
-        let wanted = decode(&record, &[]).unwrap();
+        let event = decode(&record, &[]).unwrap();
         assert_eq!(
-            (wanted.lead_id.as_str(), wanted.revision, wanted.priority),
+            (event.lead_id.as_str(), event.revision, event.priority),
             ("1234567890", 1, 1)
         );
-        assert_eq!(wanted.record, record);
+        assert_eq!(event.record, record);
     }
 
     #[test]
-    fn an_erasure_takes_what_came_before_and_leaves_what_comes_after() {
-        let event = |lead_id: &str, revision: i64, erases: bool| Wanted {
+    fn an_erasure_removes_earlier_events_and_leaves_later_ones() {
+        let event = |lead_id: &str, revision: i64, erases: bool| DesiredEvent {
             lead_id: lead_id.to_owned(),
             revision,
             erases,
@@ -127,24 +127,24 @@ mod tests {
         let mut data = started();
         data.current_state = "ERASED".into();
         assert!(decode(&record(&data), &[]).unwrap().erases);
-        let (erasures, rest) = part_erasures(vec![
+        let (erasures, rest) = split_erasures(vec![
             event("a", 1, false),
             event("b", 1, false),
             event("a", 2, true),
             event("a", 3, false),
         ]);
-        let told = |events: &[Wanted]| -> Vec<(String, i64)> {
+        let ids = |events: &[DesiredEvent]| -> Vec<(String, i64)> {
             events
                 .iter()
                 .map(|it| (it.lead_id.clone(), it.revision))
                 .collect()
         };
-        assert_eq!(told(&erasures), [("a".to_owned(), 2)]);
-        assert_eq!(told(&rest), [("b".to_owned(), 1), ("a".to_owned(), 3)]);
+        assert_eq!(ids(&erasures), [("a".to_owned(), 2)]);
+        assert_eq!(ids(&rest), [("b".to_owned(), 1), ("a".to_owned(), 3)]);
     }
 
     #[test]
-    fn what_a_person_waits_for_goes_first_and_a_replay_last() {
+    fn a_state_that_a_person_waits_for_goes_first_and_a_replay_last() {
         let priority = |data: &EventData| {
             decode(&record(data), &["HUMAN_HANDOFF".into()])
                 .unwrap()
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_ledger_could_not_hold_is_refused_without_its_content() {
+    fn a_value_that_the_ledger_cannot_store_is_refused_without_its_content() {
         let mut data = started();
         for lead_id in [String::new(), "4917\0".into(), "4917".repeat(100)] {
             data.lead_id = lead_id;
@@ -188,18 +188,18 @@ mod tests {
         fn coalescing_keeps_the_newest_of_each_lead(
             events in prop::collection::vec((0u8..4, 1i64..20, 0i16..3), 0..40)
         ) {
-            let wanted = |&(lead, revision, priority): &(u8, i64, i16)| Wanted {
+            let event = |&(lead, revision, priority): &(u8, i64, i16)| DesiredEvent {
                 lead_id: lead.to_string(),
                 revision,
                 priority,
                 erases: false,
                 record: Record { offset: revision, ..record(&started()) },
             };
-            let kept = coalesce(events.iter().map(wanted).collect());
+            let kept = coalesce(events.iter().map(event).collect());
             for lead in 0u8..4 {
                 let of_lead = || events.iter().filter(|event| event.0 == lead);
                 let found: Vec<_> =
-                    kept.iter().filter(|wanted| wanted.lead_id == lead.to_string()).collect();
+                    kept.iter().filter(|event| event.lead_id == lead.to_string()).collect();
                 prop_assert_eq!(found.len(), usize::from(of_lead().next().is_some()));
                 if let Some(found) = found.first() {
                     prop_assert_eq!(Some(found.revision), of_lead().map(|event| event.1).max());

@@ -1,39 +1,17 @@
-//! Brings a batch of leased rows to outcomes, request by request. Pure. Each row ends with exactly
-//! one outcome, whatever the CRM answers.
+//! Decides the outcome of each leased row of a batch, request by request. Pure. Each row ends with
+//! exactly one outcome, whatever the CRM responds.
 
 use std::time::Duration;
 
-use super::size::Sizes;
-use crate::crm::{Alone, Class, Failure, Outcome, Verdict};
+use super::batch_size::Sizes;
+use crate::crm::{BatchResult, Class, Failure, SingleFailure};
+use crate::outcome::RecordOutcome;
 
-/// The number of single records that fail in the same way, with none that passes, after which the
-/// organisation is at fault.
-const SUSPECTS: usize = 5;
+/// The number of records that fail alone, with none accepted, after which the organisation is at
+/// fault.
+const SINGLE_FAILURES: usize = 5;
 
-/// The outcome of a row of the batch.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Fate {
-    Done {
-        record_id: Option<String>,
-    },
-    Stale,
-    /// Try the same again, later.
-    Retry(String),
-    /// Try the same again unless it was tried before.
-    RetryOnce(String),
-    /// Try the same again a few times, then park it.
-    RetryFew(String),
-    Park(String),
-    DeadLetter(String),
-    /// Not attempted, or refused through no fault of the row: the CRM's record did not change.
-    Release,
-    /// The CRM holds an equal payload: no request is made.
-    Equal,
-    /// The CRM shall not have this lead.
-    Filtered,
-}
-
-/// The reason why the lane takes no more rows for now.
+/// The reason why the worker claims no more rows for now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Stop {
     pub(super) kind: StopKind,
@@ -93,35 +71,36 @@ impl From<Failure> for Stop {
 /// Rows by position, and the requests that are still to be made about them.
 #[derive(Debug)]
 pub(super) struct Batch {
-    fates: Vec<Option<Fate>>,
+    outcomes: Vec<Option<RecordOutcome>>,
     /// The remaining requests; the last is the next.
     parts: Vec<Vec<usize>>,
-    suspects: Vec<(usize, Failure)>,
-    /// Single records that failed in a way that may be the organisation's fault.
-    suspected: usize,
+    /// Rows that failed alone, where the record or the organisation may be at fault.
+    unknown: Vec<(usize, Failure)>,
+    single_failures: usize,
     sizes: Sizes,
-    passed: bool,
+    /// Whether the CRM accepted a record.
+    accepted: bool,
     refreshed: bool,
     stop: Option<Stop>,
 }
 
 impl Batch {
     /// Creates a batch; `known` returns the outcome of rows that need no request.
-    pub(super) fn new(rows: usize, known: impl Fn(usize) -> Option<Fate>) -> Self {
-        let fates: Vec<Option<Fate>> = (0..rows).map(known).collect();
-        let sendable = fates
+    pub(super) fn new(rows: usize, known: impl Fn(usize) -> Option<RecordOutcome>) -> Self {
+        let outcomes: Vec<Option<RecordOutcome>> = (0..rows).map(known).collect();
+        let sendable = outcomes
             .iter()
             .enumerate()
-            .filter(|(_, fate)| fate.is_none())
+            .filter(|(_, outcome)| outcome.is_none())
             .map(|(row, _)| row)
             .collect();
         let mut batch = Self {
-            fates,
+            outcomes,
             parts: Vec::new(),
-            suspects: Vec::new(),
-            suspected: 0,
+            unknown: Vec::new(),
+            single_failures: 0,
             sizes: Sizes::default(),
-            passed: false,
+            accepted: false,
             refreshed: false,
             stop: None,
         };
@@ -138,59 +117,51 @@ impl Batch {
     }
 
     /// Applies the result of the request about `part`.
-    pub(super) fn take(&mut self, part: Vec<usize>, verdict: Verdict) {
-        match verdict {
-            Ok(outcomes) if outcomes.len() == part.len() => self.take_outcomes(&part, outcomes),
+    pub(super) fn apply(&mut self, part: Vec<usize>, result: BatchResult) {
+        match result {
+            Ok(outcomes) if outcomes.len() == part.len() => self.apply_outcomes(&part, outcomes),
             Ok(_) => {
-                let reason = "the answer does not fit the request";
-                self.take_failure(part, Failure::new(Class::Retry, reason));
+                let reason = "the response does not fit the request";
+                self.apply_failure(part, Failure::new(Class::Retry, reason));
             }
-            Err(failure) => self.take_failure(part, failure),
+            Err(failure) => self.apply_failure(part, failure),
         }
     }
 
-    fn take_outcomes(&mut self, part: &[usize], outcomes: Vec<Outcome>) {
+    fn apply_outcomes(&mut self, part: &[usize], outcomes: Vec<RecordOutcome>) {
         let mut again = Vec::new();
-        if outcomes.iter().any(took) {
-            self.passed = true;
-            self.sizes.pass(part.len());
-        } else if outcomes.iter().any(|o| matches!(o, Outcome::Split(_))) {
+        if outcomes.iter().any(RecordOutcome::is_accepted) {
+            self.accepted = true;
+            self.sizes.accept(part.len());
+        } else if outcomes
+            .iter()
+            .any(|outcome| matches!(outcome, RecordOutcome::Split(_)))
+        {
             self.sizes.refuse(part.len());
         }
         for (&row, outcome) in part.iter().zip(outcomes) {
-            let fate = match outcome {
-                Outcome::Done { record_id } => Fate::Done { record_id },
-                Outcome::Stale => Fate::Stale,
-                Outcome::Retry(reason) => Fate::Retry(reason),
-                Outcome::RetryOnce(reason) => Fate::RetryOnce(reason),
-                Outcome::DeadLetter(reason) => Fate::DeadLetter(reason),
-                Outcome::Park(reason) => Fate::Park(reason),
-                Outcome::Split(reason) if part.len() == 1 => {
-                    self.suspected(Stop::halt(reason.as_str()));
-                    Fate::RetryFew(reason)
+            match outcome {
+                RecordOutcome::Split(_) if part.len() > 1 => again.push(row),
+                RecordOutcome::Halt(reason) => self.stop = Some(Stop::halt(reason)),
+                outcome => {
+                    if let RecordOutcome::Split(reason) = &outcome {
+                        self.count_single_failure(Stop::halt(reason.as_str()));
+                    }
+                    self.set_outcome(row, outcome);
                 }
-                Outcome::Split(_) => {
-                    again.push(row);
-                    continue;
-                }
-                Outcome::Halt(reason) => {
-                    self.stop = Some(Stop::halt(reason));
-                    continue;
-                }
-            };
-            self.settle(row, fate);
+            }
         }
         self.halve(again);
     }
 
-    fn take_failure(&mut self, part: Vec<usize>, failure: Failure) {
+    fn apply_failure(&mut self, part: Vec<usize>, failure: Failure) {
         if matches!(failure.class, Class::Split(_)) {
             self.sizes.refuse(part.len());
         }
         match failure.class {
             Class::Retry => {
                 for row in part {
-                    self.settle(row, Fate::Retry(failure.reason.clone()));
+                    self.set_outcome(row, RecordOutcome::Retry(failure.reason.clone()));
                 }
                 self.stop = Some(failure.into());
             }
@@ -199,13 +170,16 @@ impl Batch {
                 self.push(part);
             }
             Class::Split(_) if part.len() > 1 => self.halve(part),
-            Class::Split(alone) => {
+            Class::Split(single) => {
                 for row in part {
-                    match alone {
-                        Alone::DeadLetter => {
-                            self.settle(row, Fate::DeadLetter(failure.reason.clone()));
+                    match single {
+                        SingleFailure::RecordAtFault => {
+                            self.set_outcome(
+                                row,
+                                RecordOutcome::DeadLetter(failure.reason.clone()),
+                            );
                         }
-                        Alone::Suspect => self.suspect(row, failure.clone()),
+                        SingleFailure::Unknown => self.add_unknown(row, failure.clone()),
                     }
                 }
             }
@@ -213,21 +187,21 @@ impl Batch {
         }
     }
 
-    fn suspect(&mut self, row: usize, failure: Failure) {
-        self.suspects.push((row, failure.clone()));
-        self.suspected(failure.into());
+    fn add_unknown(&mut self, row: usize, failure: Failure) {
+        self.unknown.push((row, failure.clone()));
+        self.count_single_failure(failure.into());
     }
 
-    fn suspected(&mut self, stop: Stop) {
-        self.suspected += 1;
-        if self.suspected >= SUSPECTS && !self.passed {
+    fn count_single_failure(&mut self, stop: Stop) {
+        self.single_failures += 1;
+        if self.single_failures >= SINGLE_FAILURES && !self.accepted {
             self.stop = Some(stop);
         }
     }
 
-    fn settle(&mut self, row: usize, fate: Fate) {
-        if let Some(slot) = self.fates.get_mut(row) {
-            *slot = Some(fate);
+    fn set_outcome(&mut self, row: usize, outcome: RecordOutcome) {
+        if let Some(slot) = self.outcomes.get_mut(row) {
+            *slot = Some(outcome);
         }
     }
 
@@ -243,34 +217,29 @@ impl Batch {
         }
     }
 
-    /// Returns the sizes of requests that passed and that were refused.
+    /// Returns the sizes of requests that were accepted and that were refused.
     pub(super) const fn sizes(&self) -> Sizes {
         self.sizes
     }
 
-    /// Returns one outcome per row, in order, and whether the lane has to stop.
-    pub(super) fn finish(mut self) -> (Vec<Fate>, Option<Stop>) {
-        for (row, failure) in std::mem::take(&mut self.suspects) {
-            if self.passed {
-                self.settle(row, Fate::DeadLetter(failure.reason));
+    /// Returns one outcome per row, in order, and whether the worker has to stop.
+    pub(super) fn finish(mut self) -> (Vec<RecordOutcome>, Option<Stop>) {
+        for (row, failure) in std::mem::take(&mut self.unknown) {
+            if self.accepted {
+                self.set_outcome(row, RecordOutcome::DeadLetter(failure.reason));
                 continue;
             }
-            // The row lets others go first, so that they show what is at fault.
-            self.settle(row, Fate::Retry(failure.reason.clone()));
+            // The row lets others go first; they show what is at fault.
+            self.set_outcome(row, RecordOutcome::Retry(failure.reason.clone()));
             self.stop.get_or_insert_with(|| failure.into());
         }
-        let fates = self
-            .fates
+        let outcomes = self
+            .outcomes
             .into_iter()
-            .map(|fate| fate.unwrap_or(Fate::Release))
+            .map(|outcome| outcome.unwrap_or(RecordOutcome::Released))
             .collect();
-        (fates, self.stop)
+        (outcomes, self.stop)
     }
-}
-
-/// Returns whether the CRM took the record.
-const fn took(outcome: &Outcome) -> bool {
-    matches!(outcome, Outcome::Done { .. } | Outcome::Stale)
 }
 
 #[cfg(test)]

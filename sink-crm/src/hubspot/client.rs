@@ -1,4 +1,4 @@
-//! Requests to HubSpot.
+//! Sends requests to HubSpot.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -10,35 +10,28 @@ use leadstream_schemas::LeadEvent;
 use reqwest::{Client, RequestBuilder};
 use serde_json::Value;
 
-use super::credentials::Credentials;
-use super::quota::{quota, reset_in};
-use super::read::{read, records};
-use super::request::{prepare, upsert};
-use super::response::{classify, is_daily};
-use super::schema::missing;
-use super::search::{adopt, page, search};
-use crate::compare::Held;
-use crate::crm::{Adoption, Class, Crm, CrmName, Failure, Prepared, Quota, Records, Reply};
-use crate::http::{Answer, call};
-use crate::mapping::{Rendered, Several, Target, render, wants};
-use crate::matching::{Candidate, Newcomer};
+use super::config::HubspotSettings;
+use super::request::{
+    batch_read_body, batch_update_body, batch_upsert_body, lead_input, search_body,
+};
+use super::response::{
+    classify_batch, classify_failure, is_daily_limit, parse_batch_read, parse_daily_reset,
+    parse_quota, parse_search_page,
+};
+use super::schema::check_properties;
+use crate::compare::RemoteRecord;
+use crate::crm::{Adoption, BatchResponse, Class, Crm, Failure, Prepared, Quota, Records};
+use crate::crm_name::CrmName;
+use crate::http::{HttpResponse, call};
+use crate::ledger::LatestState;
+use crate::mapping::{OnMultipleMatches, Rendered, Target, render, wants};
+use crate::matching::{Candidate, UnmatchedLead};
 use crate::tokens::Tokens;
 
-/// HubSpot takes five searches a second from all apps of a portal, and tells of it in no header.
+/// HubSpot accepts five searches a second from all apps of a portal, and reports it in no header.
 const SEARCHES: governor::Quota = governor::Quota::per_second(NonZeroU32::MIN.saturating_add(3));
-/// Pages of a search that are read at most.
+/// The most pages of a search that are read.
 const SEARCH_PAGES: usize = 25;
-
-/// Settings of HubSpot.
-#[derive(Debug)]
-pub(crate) struct HubspotSettings {
-    pub(crate) credentials: Credentials,
-    /// Without a final slash.
-    pub(crate) api_url: String,
-    pub(crate) api_version: String,
-    pub(crate) id_property: String,
-    pub(crate) target: Target,
-}
 
 pub(crate) struct Hubspot {
     http: Client,
@@ -57,12 +50,12 @@ impl Hubspot {
         }
     }
 
-    /// Sends what `request` makes of the API's base URL. A refused token is forgotten: the next
-    /// request has another.
-    pub(super) async fn call(
+    /// Sends the request that `request` builds from the API's base URL. A refused token is dropped:
+    /// the next request fetches another.
+    async fn call(
         &self,
         request: impl FnOnce(&Client, &str) -> RequestBuilder,
-    ) -> Result<Answer, Failure> {
+    ) -> Result<HttpResponse, Failure> {
         let HubspotSettings {
             credentials,
             api_url,
@@ -71,68 +64,58 @@ impl Hubspot {
         let fetch = credentials.fetch(&self.http, api_url);
         let grant = self.tokens.get(Instant::now(), fetch).await?;
         let request = request(&self.http, &grant.base_url);
-        let answer = call(request.bearer_auth(grant.token.expose())).await?;
-        if answer.status == 401 {
-            self.tokens.forget(&grant).await;
+        let response = call(request.bearer_auth(grant.token.expose())).await?;
+        if response.status == 401 {
+            self.tokens.invalidate(&grant).await;
         }
-        Ok(answer)
+        Ok(response)
+    }
+
+    pub(super) async fn get(&self, path: &str) -> Result<HttpResponse, Failure> {
+        let request = |http: &Client, api: &str| http.get(format!("{api}/{path}"));
+        require_success(self.call(request).await?)
+    }
+
+    pub(super) async fn post(&self, path: &str, body: &Value) -> Result<HttpResponse, Failure> {
+        self.call(|http, api| http.post(format!("{api}/{path}")).json(body))
+            .await
+    }
+
+    async fn post_to_contacts(&self, action: &str, body: &Value) -> Result<HttpResponse, Failure> {
+        let version = &self.settings.api_version;
+        self.post(&format!("crm/objects/{version}/contacts/{action}"), body)
+            .await
     }
 
     /// Sends a batch about the contacts of `ids`, whose trace ids are their positions.
-    async fn write(
-        &self,
-        request: impl FnOnce(&Client, &str) -> RequestBuilder,
-        ids: &[&str],
-    ) -> Reply {
-        let answer = match self.call(request).await {
-            Ok(answer) => answer,
-            Err(failure) => {
-                return Reply {
-                    verdict: Err(failure),
-                    quota: Quota::default(),
-                };
-            }
+    async fn write(&self, action: &str, body: &Value, ids: &[&str]) -> BatchResponse {
+        let response = match self.post_to_contacts(action, body).await {
+            Ok(response) => response,
+            Err(failure) => return failure.into(),
         };
-        let after = answer.retry_after(Utc::now());
+        let after = response.retry_after(Utc::now());
         let id_property = &self.settings.id_property;
-        let mut verdict = classify(answer.status, &answer.body, after, ids, id_property);
-        if let Err(failure) = &mut verdict
+        let mut result = classify_batch(response.status, &response.body, after, ids, id_property);
+        if let Err(failure) = &mut result
             && failure.class == Class::Throttle
-            && is_daily(&answer.body)
+            && is_daily_limit(&response.body)
         {
             failure.after = self.daily_reset().await.or(failure.after);
         }
-        Reply {
-            verdict,
-            quota: quota(&answer.headers),
+        BatchResponse {
+            result,
+            quota: parse_quota(&response.headers),
         }
-    }
-
-    pub(super) async fn get(&self, path: &str) -> Result<Answer, Failure> {
-        let answer = self
-            .call(|http, api| http.get(format!("{api}/{path}")))
-            .await?;
-        answered(answer)
     }
 }
 
-/// An answer that concerns no single contact.
-pub(super) fn answered(answer: Answer) -> Result<Answer, Failure> {
-    if (200..300).contains(&answer.status) {
-        return Ok(answer);
+/// Returns a response that concerns no single contact, if it reports success.
+pub(super) fn require_success(response: HttpResponse) -> Result<HttpResponse, Failure> {
+    if (200..300).contains(&response.status) {
+        return Ok(response);
     }
-    let after = answer.retry_after(Utc::now());
-    let verdict = classify(answer.status, &answer.body, after, &[], "");
-    Err(verdict.err().map_or_else(
-        || Failure::new(Class::Halt, "HubSpot's answer is not understood"),
-        |failure| match failure.class {
-            Class::Split(_) => Failure {
-                class: Class::Halt,
-                ..failure
-            },
-            _ => failure,
-        },
-    ))
+    let after = response.retry_after(Utc::now());
+    Err(classify_failure(response.status, &response.body, after).without_records())
 }
 
 impl Records for Hubspot {
@@ -146,37 +129,26 @@ impl Records for Hubspot {
         render(&self.settings.target, event, &BTreeMap::new())
     }
 
-    async fn read(&self, lead_ids: &[&str]) -> Result<(BTreeMap<String, Held>, Quota), Failure> {
-        let HubspotSettings {
-            api_version,
-            id_property,
-            target,
-            ..
-        } = &self.settings;
-        let body = read(lead_ids, id_property, target);
-        let answer = self
-            .call(|http, api| {
-                http.post(format!(
-                    "{api}/crm/objects/{api_version}/contacts/batch/read"
-                ))
-                .json(&body)
-            })
-            .await?;
-        let answer = answered(answer)?;
-        let held = records(&answer.body, id_property).ok_or_else(|| {
-            Failure::new(
-                Class::Retry,
-                "HubSpot's answer to a batch read is no batch's",
-            )
+    async fn read(
+        &self,
+        lead_ids: &[&str],
+    ) -> Result<(BTreeMap<String, RemoteRecord>, Quota), Failure> {
+        let id_property = &self.settings.id_property;
+        let body = batch_read_body(lead_ids, id_property, &self.settings.target);
+        let response = require_success(self.post_to_contacts("batch/read", &body).await?)?;
+        let records = parse_batch_read(&response.body, id_property).ok_or_else(|| {
+            let reason = "HubSpot's response to a batch read cannot be parsed";
+            Failure::new(Class::Retry, reason)
         })?;
-        Ok((held, quota(&answer.headers)))
+        Ok((records, parse_quota(&response.headers)))
     }
 }
 
 impl Crm for Hubspot {
+    type Delivery = LatestState;
     const NAME: CrmName = CrmName::Hubspot;
     const BATCH: usize = 100;
-    /// Their numbers are at most a hundred, what one filter may hold.
+    /// They have at most a hundred numbers, the most of one filter.
     const LOOKUP: usize = 50;
 
     async fn check(&self) -> Result<Quota, Failure> {
@@ -186,7 +158,7 @@ impl Crm for Hubspot {
             target,
             ..
         } = &self.settings;
-        missing(properties, id_property, target)?;
+        check_properties(properties, id_property, target)?;
         Ok(quota)
     }
 
@@ -195,49 +167,33 @@ impl Crm for Hubspot {
     }
 
     fn prepare(&self, event: &LeadEvent) -> Prepared {
-        prepare(event, &self.settings.id_property, &self.settings.target)
+        lead_input(event, &self.settings.id_property, &self.settings.target)
     }
 
-    fn body(&self, leads: &[&Prepared]) -> Value {
-        upsert(leads)
+    fn upsert_body(&self, leads: &[&Prepared]) -> Value {
+        batch_upsert_body(leads)
     }
 
-    async fn upsert(&self, leads: &[&Prepared]) -> Reply {
-        let api_version = &self.settings.api_version;
-        let request = |http: &Client, api: &str| {
-            http.post(format!(
-                "{api}/crm/objects/{api_version}/contacts/batch/upsert"
-            ))
-            .json(&upsert(leads))
-        };
+    async fn upsert(&self, leads: &[&Prepared]) -> BatchResponse {
         let ids: Vec<&str> = leads.iter().map(|lead| lead.lead_id.as_str()).collect();
-        self.write(request, &ids).await
+        self.write("batch/upsert", &batch_upsert_body(leads), &ids)
+            .await
     }
 
-    fn matches(&self) -> Option<Several> {
-        self.settings.target.matching()
+    fn on_multiple_matches(&self) -> Option<OnMultipleMatches> {
+        self.settings.target.on_multiple_matches()
     }
 
-    async fn candidates(&self, newcomers: &[Newcomer]) -> Result<Vec<Candidate>, Failure> {
-        let HubspotSettings {
-            api_version,
-            id_property,
-            ..
-        } = &self.settings;
+    async fn find_candidates(&self, leads: &[UnmatchedLead]) -> Result<Vec<Candidate>, Failure> {
+        let id_property = &self.settings.id_property;
         let mut found = Vec::new();
         let mut after: Option<String> = None;
         for _ in 0..SEARCH_PAGES {
             self.searches.until_ready().await;
-            let body = search(newcomers, id_property, after.as_deref());
-            let answer = self
-                .call(|http, api| {
-                    http.post(format!("{api}/crm/objects/{api_version}/contacts/search"))
-                        .json(&body)
-                })
-                .await?;
-            let answer = answered(answer)?;
-            let Some((candidates, next)) = page(&answer.body, id_property) else {
-                let reason = "HubSpot's search answered with what is no page of contacts";
+            let body = search_body(leads, id_property, after.as_deref());
+            let response = require_success(self.post_to_contacts("search", &body).await?)?;
+            let Some((candidates, next)) = parse_search_page(&response.body, id_property) else {
+                let reason = "HubSpot's response to a search cannot be parsed";
                 return Err(Failure::new(Class::Retry, reason));
             };
             found.extend(candidates);
@@ -252,29 +208,15 @@ impl Crm for Hubspot {
         ))
     }
 
-    async fn adopt(&self, adoptions: &[Adoption<'_>]) -> Reply {
-        let HubspotSettings {
-            api_version,
-            id_property,
-            ..
-        } = &self.settings;
-        let body = adopt(adoptions, id_property);
-        let request = |http: &Client, api: &str| {
-            http.post(format!(
-                "{api}/crm/objects/{api_version}/contacts/batch/update"
-            ))
-            .json(&body)
-        };
+    async fn adopt(&self, adoptions: &[Adoption<'_>]) -> BatchResponse {
+        let body = batch_update_body(adoptions, &self.settings.id_property);
         let ids: Vec<&str> = adoptions.iter().map(|adoption| adoption.lead_id).collect();
-        self.write(request, &ids).await
+        self.write("batch/update", &body, &ids).await
     }
 
     async fn daily_reset(&self) -> Option<Duration> {
         let usage = "account-info/v3/api-usage/daily/private-apps";
-        let answer = self
-            .call(|http, api| http.get(format!("{api}/{usage}")))
-            .await
-            .ok()?;
-        reset_in(&answer.body, Utc::now())
+        let request = |http: &Client, api: &str| http.get(format!("{api}/{usage}"));
+        parse_daily_reset(&self.call(request).await.ok()?.body, Utc::now())
     }
 }

@@ -1,128 +1,93 @@
-//! The contact properties that a mapping needs and a portal lacks: pure.
+//! Creates what a portal lacks: the property group and contact properties.
 
 use std::collections::BTreeSet;
 
-use serde_json::{Value, json};
+use serde::Deserialize;
+use serde_json::Value;
 
-use crate::mapping::{Kind, Target};
+use super::client::{Hubspot, require_success};
+use super::config::HubspotSettings;
+use super::properties::{GROUP, group_definition, missing_definitions, name_of};
+use super::response::parse_quota;
+use super::schema::Properties;
+use crate::crm::{Class, Failure, Quota};
 
-/// The group that holds them.
-pub(super) const GROUP: &str = "leadstream";
+const PATH: &str = "crm/v3/properties/contacts";
 
-pub(super) fn group() -> Value {
-    json!({"name": GROUP, "label": "Leadstream", "displayOrder": -1})
-}
-
-/// The definitions of the properties that are not among `existing`.
-pub(super) fn missing(target: &Target, id_property: &str, existing: &BTreeSet<&str>) -> Vec<Value> {
-    let key = json!({
-        "name": id_property, "label": label(id_property), "groupName": GROUP,
-        "type": "string", "fieldType": "text", "hasUniqueValue": true,
-        "description": "Leadstream's id of the lead; never changes.",
-    });
-    let written = target
-        .written()
-        .into_iter()
-        .map(|(name, kind)| property(target, name, kind));
-    std::iter::once(key)
-        .chain(written)
-        .filter(|property| !existing.contains(name(property)))
-        .collect()
-}
-
-/// The name in a definition.
-pub(super) fn name(property: &Value) -> &str {
-    property["name"].as_str().unwrap_or_default()
-}
-
-fn property(target: &Target, name: &str, kind: Kind) -> Value {
-    let choices = target.choices_of(name);
-    let (kind, field_type) = match kind {
-        _ if choices.is_some() => ("enumeration", "select"),
-        Kind::Text => ("string", "text"),
-        Kind::Number => ("number", "number"),
-        Kind::Boolean => ("bool", "booleancheckbox"),
-        Kind::Date => ("date", "date"),
-        Kind::Datetime => ("datetime", "date"),
-    };
-    let mut property = json!({
-        "name": name, "label": label(name), "groupName": GROUP,
-        "type": kind, "fieldType": field_type, "description": "Written by Leadstream.",
-    });
-    let options: Vec<(&str, &str)> = match (kind, choices) {
-        ("bool", _) => vec![("true", "Yes"), ("false", "No")],
-        (_, Some(choices)) => choices.into_iter().map(|value| (value, value)).collect(),
-        _ => return property,
-    };
-    let option = |(position, (value, label)): (usize, &(&str, &str))| json!({"value": value, "label": label, "displayOrder": position, "hidden": false});
-    property["options"] = options.iter().enumerate().map(option).collect();
-    property
-}
-
-/// `leadstream_score` as people read it.
-fn label(name: &str) -> String {
-    let mut words = name.replace('_', " ");
-    if let Some(first) = words.get_mut(..1) {
-        first.make_ascii_uppercase();
-    }
-    words
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::{missing, name};
-    use crate::fixtures;
-    use crate::mapping::{DEFAULT, Mapping};
-
-    #[test]
-    fn what_the_portal_has_is_left_alone_and_the_rest_is_defined_by_its_type() {
-        let mut target = DEFAULT.parse::<Mapping>().unwrap().hubspot;
-        let vip = serde_json::json!({"from": "data.vip", "type": "boolean"});
-        target
-            .fields
-            .insert("vip".into(), serde_json::from_value(vip).unwrap());
-        let existing = BTreeSet::from(["phone", "firstname", "lastname", "leadstream_state"]);
-        let missing = missing(&target, "wa_id", &existing);
-        let names: BTreeSet<&str> = missing.iter().map(name).collect();
-        let expected = BTreeSet::from([
-            "wa_id",
-            "hs_lead_status",
-            "leadstream_revision",
-            "leadstream_merged_into",
-            "leadstream_score",
-            "leadstream_budget",
-            "vip",
-        ]);
-        assert_eq!(names, expected);
-        let of = |wanted: &str| {
-            missing
-                .iter()
-                .find(|property| name(property) == wanted)
-                .unwrap()
-        };
-        assert_eq!(of("wa_id")["hasUniqueValue"], true);
-        assert_eq!(of("wa_id")["label"], "Wa id");
-        assert_eq!(of("leadstream_score")["type"], "number");
-        assert_eq!(of("vip")["options"].as_array().unwrap().len(), 2);
-        assert_eq!(of("hs_lead_status")["fieldType"], "select");
-        assert!(of("hs_lead_status")["options"].as_array().unwrap().len() >= 4);
+impl Hubspot {
+    /// Returns the properties of contacts.
+    pub(super) async fn properties(&self) -> Result<(Properties, Quota), Failure> {
+        let response = self.get(PATH).await?;
+        let properties = serde_json::from_slice(&response.body).map_err(|_| {
+            let reason = "HubSpot's list of properties cannot be parsed; check HUBSPOT_API_URL";
+            Failure::new(Class::Retry, reason)
+        })?;
+        Ok((properties, parse_quota(&response.headers)))
     }
 
-    #[test]
-    fn the_vendors_users_and_we_define_a_key_in_the_same_shape() {
-        let Some(fixture) = fixtures::read("hubspot_sdk_property_create_unique.json") else {
-            return;
-        };
-        let target = DEFAULT.parse::<Mapping>().unwrap().hubspot;
-        let ours = &missing(&target, "wa_id", &BTreeSet::new())[0];
-        for (name, value) in fixture["requests"][0]["body"].as_object().unwrap() {
-            assert_eq!(
-                fixtures::shape(&ours[name]),
-                fixtures::shape(value),
-                "{name}"
-            );
+    /// Creates the group and the properties that the portal lacks, and returns the steps. Without
+    /// `apply` it only returns them.
+    ///
+    /// # Errors
+    /// Returns the failure of a request. Earlier steps stay; the next run does the rest.
+    pub(crate) async fn provision(&self, apply: bool) -> Result<Vec<String>, Failure> {
+        let (existing, _) = self.properties().await?;
+        let existing: BTreeSet<&str> = existing.names().collect();
+        let HubspotSettings {
+            id_property,
+            target,
+            ..
+        } = &self.settings;
+        let missing = missing_definitions(target, id_property, &existing);
+        if missing.is_empty() {
+            return Ok(Vec::new());
         }
+        let groups_path = format!("{PATH}/groups");
+        let groups = self.get(&groups_path).await?;
+        let groups: Groups = serde_json::from_slice(&groups.body).unwrap_or_default();
+        let mut definitions = Vec::new();
+        if !groups.results.iter().any(|group| group.name == GROUP) {
+            let step = format!("create the property group {GROUP}");
+            definitions.push((groups_path, group_definition(), step));
+        }
+        definitions.extend(missing.into_iter().map(|property| {
+            let step = format!("create the contact property {}", name_of(&property));
+            (PATH.to_owned(), property, step)
+        }));
+        let mut steps = Vec::new();
+        for (path, body, step) in definitions {
+            if apply {
+                self.create(&path, &body).await?;
+            }
+            steps.push(step);
+        }
+        Ok(steps)
     }
+
+    /// Creates what `body` defines, unless it exists already.
+    async fn create(&self, path: &str, body: &Value) -> Result<(), Failure> {
+        let response = self.post(path, body).await?;
+        if response.status == 409 {
+            return Ok(());
+        }
+        require_success(response)
+            .map(drop)
+            .map_err(|failure| Failure {
+                reason: format!(
+                    "{}; the token needs crm.schemas.contacts.write as well",
+                    failure.reason
+                ),
+                ..failure
+            })
+    }
+}
+
+#[derive(Default, Deserialize)]
+struct Groups {
+    results: Vec<Group>,
+}
+
+#[derive(Deserialize)]
+struct Group {
+    name: String,
 }

@@ -1,15 +1,26 @@
-//! What HubSpot is sent of a lead.
+//! Builds the bodies of requests to HubSpot. Pure.
 
 use std::collections::BTreeMap;
 
 use leadstream_schemas::LeadEvent;
 use serde_json::{Value, json};
 
-use crate::crm::Prepared;
+use crate::crm::{Adoption, Prepared};
 use crate::mapping::{Target, render};
+use crate::matching::UnmatchedLead;
 
-/// The input of a lead, but for its trace id. Every value is text; `""` clears.
-pub(super) fn prepare(event: &LeadEvent, id_property: &str, target: &Target) -> Prepared {
+/// Contacts in a page of results.
+const PAGE: u32 = 200;
+/// The properties that hold a contact's numbers.
+pub(super) const PHONES: [&str; 2] = ["phone", "mobilephone"];
+/// HubSpot's own copies of those numbers: the digits within the country, whatever the notation.
+const NATIONAL: [&str; 2] = [
+    "hs_searchable_calculated_phone_number",
+    "hs_searchable_calculated_mobile_number",
+];
+
+/// Returns the input of a lead without its trace id. Every value is text; `""` clears a property.
+pub(super) fn lead_input(event: &LeadEvent, id_property: &str, target: &Target) -> Prepared {
     let lead_id = &event.data.lead_id;
     let rendered = render(target, event, &BTreeMap::new());
     let mut properties: BTreeMap<&str, String> = rendered
@@ -21,7 +32,7 @@ pub(super) fn prepare(event: &LeadEvent, id_property: &str, target: &Target) -> 
     let input = |properties: &BTreeMap<&str, String>| json!({"id": lead_id, "idProperty": id_property, "properties": properties});
     let content = input(&properties);
     properties.insert(&target.revision, event.data.revision.to_string());
-    Prepared::new(lead_id, input(&properties), &content, rendered.cut)
+    Prepared::new(lead_id, input(&properties), &content, rendered.truncated)
 }
 
 fn text(value: Option<&Value>) -> String {
@@ -32,9 +43,9 @@ fn text(value: Option<&Value>) -> String {
     }
 }
 
-/// The body of a batch upsert. Each input carries its position as trace id, so that a bad record
-/// fails alone and can be told.
-pub(super) fn upsert(leads: &[&Prepared]) -> Value {
+/// Returns the body of a batch upsert. Each input has its position as trace id, so that a bad
+/// record fails alone and the response identifies it.
+pub(super) fn batch_upsert_body(leads: &[&Prepared]) -> Value {
     let inputs: Vec<Value> = leads
         .iter()
         .enumerate()
@@ -47,19 +58,79 @@ pub(super) fn upsert(leads: &[&Prepared]) -> Value {
     json!({ "inputs": inputs })
 }
 
+/// Returns the body of a batch read of the contacts of `lead_ids`.
+pub(super) fn batch_read_body(lead_ids: &[&str], id_property: &str, target: &Target) -> Value {
+    let mut properties: Vec<&str> = target.written().into_iter().map(|(name, _)| name).collect();
+    properties.push(id_property);
+    let inputs: Vec<Value> = lead_ids.iter().map(|id| json!({ "id": id })).collect();
+    json!({"idProperty": id_property, "inputs": inputs, "properties": properties})
+}
+
+/// Returns the body of a search for contacts with the numbers of `leads`; `after` is the cursor of
+/// the page.
+pub(super) fn search_body(
+    leads: &[UnmatchedLead],
+    id_property: &str,
+    after: Option<&str>,
+) -> Value {
+    let numbers = |of: fn(&UnmatchedLead) -> Vec<String>| {
+        let mut numbers: Vec<String> = leads.iter().flat_map(of).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        numbers
+    };
+    let national = numbers(|lead| lead.number.national());
+    let international = numbers(|lead| lead.number.international());
+    let group = |name: &str, values: &[String]| json!({"filters": [{"propertyName": name, "operator": "IN", "values": values}]});
+    let groups: Vec<Value> = NATIONAL
+        .iter()
+        .map(|name| group(name, &national))
+        .chain(PHONES.iter().map(|name| group(name, &international)))
+        .collect();
+    let mut body = json!({
+        "filterGroups": groups,
+        "properties": [PHONES[0], PHONES[1], id_property],
+        "sorts": [{"propertyName": "createdate", "direction": "ASCENDING"}],
+        "limit": PAGE,
+    });
+    if let Some(after) = after {
+        body["after"] = json!(after);
+    }
+    body
+}
+
+/// Returns the body of a batch update that writes the key of a lead into each contact.
+pub(super) fn batch_update_body(adoptions: &[Adoption<'_>], id_property: &str) -> Value {
+    let inputs: Vec<Value> = adoptions
+        .iter()
+        .enumerate()
+        .map(|(position, adoption)| {
+            json!({
+                "id": adoption.record_id,
+                "properties": {id_property: adoption.lead_id},
+                "objectWriteTraceId": position.to_string(),
+            })
+        })
+        .collect();
+    json!({ "inputs": inputs })
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
-    use super::{prepare, upsert};
+    use super::{batch_read_body, batch_update_body, batch_upsert_body, lead_input, search_body};
+    use crate::crm::Adoption;
     use crate::mapping::{DEFAULT, Mapping};
+    use crate::matching::UnmatchedLead;
+    use crate::number::Number;
     use crate::person::tests::{completed, of};
 
     #[test]
     fn a_lead_becomes_one_input_with_text_values_only() {
         let target = DEFAULT.parse::<Mapping>().unwrap().hubspot;
         let mut lead = completed();
-        let body = upsert(&[&prepare(&of(lead.clone()), "wa_id", &target)]);
+        let body = batch_upsert_body(&[&lead_input(&of(lead.clone()), "wa_id", &target)]);
         let expected = json!({"inputs": [{
             "id": "1234567890",
             "idProperty": "wa_id",
@@ -79,7 +150,7 @@ mod tests {
         assert_eq!(body, expected);
         lead.lead_data.clear();
         lead.wa_id = None;
-        let body = upsert(&[&prepare(&of(lead), "wa_id", &target)]);
+        let body = batch_upsert_body(&[&lead_input(&of(lead), "wa_id", &target)]);
         let properties = &body["inputs"][0]["properties"];
         assert_eq!(properties["leadstream_budget"], "", "our own is cleared");
         assert_eq!(
@@ -92,11 +163,63 @@ mod tests {
     #[test]
     fn revisions_that_change_nothing_else_have_equal_payloads() {
         let target = DEFAULT.parse::<Mapping>().unwrap().hubspot;
-        let hash = |lead| prepare(&of(lead), "wa_id", &target).hash;
+        let hash = |lead| lead_input(&of(lead), "wa_id", &target).hash;
         let mut later = completed();
         later.revision += 1;
         assert_eq!(hash(later.clone()), hash(completed()));
         later.qualification_score -= 1;
         assert_ne!(hash(later), hash(completed()));
+    }
+
+    #[test]
+    fn contacts_are_read_by_the_key_with_every_written_property() {
+        let target = DEFAULT.parse::<Mapping>().unwrap().hubspot;
+        let body = batch_read_body(&["a", "b"], "wa_id", &target);
+        assert_eq!(body["idProperty"], "wa_id");
+        assert_eq!(body["inputs"], json!([{"id": "a"}, {"id": "b"}]));
+        let names = body["properties"].as_array().unwrap();
+        for name in ["wa_id", "leadstream_revision", "hs_lead_status", "phone"] {
+            assert!(names.contains(&json!(name)), "{name}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_searched_in_every_notation_the_oldest_contact_first() {
+        let leads = ["14155552671", "551187654321"].map(|wa_id| UnmatchedLead {
+            lead_id: wa_id.into(),
+            number: Number::new(wa_id).unwrap(),
+        });
+        let body = search_body(&leads, "wa_id", Some("200"));
+        let groups = body["filterGroups"].as_array().unwrap();
+        assert_eq!(groups.len(), 4);
+        let filter = &groups[0]["filters"][0];
+        assert_eq!(
+            filter["propertyName"],
+            "hs_searchable_calculated_phone_number"
+        );
+        assert_eq!(
+            filter["values"],
+            json!(["1187654321", "11987654321", "4155552671"])
+        );
+        let filter = &groups[3]["filters"][0];
+        assert_eq!(filter["propertyName"], "mobilephone");
+        assert_eq!(
+            filter["values"],
+            json!(["+14155552671", "+551187654321", "+5511987654321"])
+        );
+        assert_eq!(body["sorts"][0]["propertyName"], "createdate");
+        assert_eq!(body["after"], "200");
+    }
+
+    #[test]
+    fn a_contact_is_adopted_by_its_key_alone() {
+        let adoption = Adoption {
+            record_id: "7",
+            lead_id: "14155552671",
+        };
+        let expected = json!({"inputs": [{
+            "id": "7", "properties": {"wa_id": "14155552671"}, "objectWriteTraceId": "0",
+        }]});
+        assert_eq!(batch_update_body(&[adoption], "wa_id"), expected);
     }
 }

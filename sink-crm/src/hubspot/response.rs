@@ -1,14 +1,21 @@
-//! HubSpot's answers, classified. An answer is judged by its body: errors come with 207 as well
-//! as with 200.
+//! Classifies HubSpot's responses. Pure. The body decides, because errors come with 207 as well as
+//! with 200.
 
 use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::crm::{Alone, Class, Failure, Outcome, Verdict, identifier};
+use crate::crm::{BatchResult, Class, Failure, SingleFailure, identifier};
+use crate::outcome::RecordOutcome;
 
-/// HubSpot names the daily quota's end elsewhere; until then it is asked now and then.
+mod quota;
+mod records;
+
+pub(super) use quota::{parse_daily_reset, parse_quota};
+pub(super) use records::{parse_batch_read, parse_search_page};
+
+/// The pause after the daily limit, where the end of the day is not known.
 const DAILY_WAIT: Duration = Duration::from_secs(300);
 const DAILY: &str = "DAILY";
 const LOCKED_WAIT: Duration = Duration::from_secs(2);
@@ -53,7 +60,7 @@ struct Detail {
 
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-struct Refusal {
+struct ErrorBody {
     category: String,
     message: String,
     correlation_id: String,
@@ -61,7 +68,7 @@ struct Refusal {
     errors: Vec<Detail>,
 }
 
-/// One problem of a value, as HubSpot writes it into its message.
+/// A problem with a value, as HubSpot writes it into its message.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Problem {
@@ -69,16 +76,16 @@ struct Problem {
     name: String,
 }
 
-/// The verdict on an upsert of `ids`, whose trace ids are their positions.
-pub(super) fn classify(
+/// Classifies the response to a batch about `ids`, whose trace ids are their positions.
+pub(super) fn classify_batch(
     status: u16,
     body: &[u8],
     retry_after: Option<Duration>,
     ids: &[&str],
     id_property: &str,
-) -> Verdict {
+) -> BatchResult {
     if !(200..300).contains(&status) {
-        return Err(refused(status, body, retry_after));
+        return Err(classify_failure(status, body, retry_after));
     }
     match serde_json::from_slice(body) {
         Ok(batch) => Ok(outcomes(&batch, ids, id_property)),
@@ -89,14 +96,14 @@ pub(super) fn classify(
     }
 }
 
-/// One outcome per id. Results and errors have to add up to the inputs; what is left over has
-/// happened in silence, or not at all.
-fn outcomes(batch: &Batch, ids: &[&str], id_property: &str) -> Vec<Outcome> {
-    let mut outcomes: Vec<Option<Outcome>> = vec![None; ids.len()];
-    let mut settle = |position: Option<usize>, outcome: Outcome| {
+/// Returns one outcome per id. Results and errors have to add up to the inputs; the outcome of an
+/// input that is in neither is unknown.
+fn outcomes(batch: &Batch, ids: &[&str], id_property: &str) -> Vec<RecordOutcome> {
+    let mut outcomes: Vec<Option<RecordOutcome>> = vec![None; ids.len()];
+    let mut set_outcome = |position: Option<usize>, outcome: RecordOutcome| {
         match position.and_then(|position| outcomes.get_mut(position)) {
             Some(slot @ None) => *slot = Some(outcome),
-            // An error beside a result counts: nothing is taken for done in doubt.
+            // An error beside a result counts: in doubt, a record is not synced.
             Some(Some(_)) => {}
             None => return false,
         }
@@ -104,41 +111,45 @@ fn outcomes(batch: &Batch, ids: &[&str], id_property: &str) -> Vec<Outcome> {
     };
     let mut untraced = None;
     for error in &batch.errors {
-        let outcome = judge(error);
+        let outcome = classify_record_error(error);
         if error.context.object_write_trace_id.is_empty() {
             untraced = Some(describe(error));
         }
         for trace in &error.context.object_write_trace_id {
-            settle(trace.parse().ok(), outcome.clone());
+            set_outcome(trace.parse().ok(), outcome.clone());
         }
     }
     let mut unmatched = 0;
     for contact in &batch.results {
-        let outcome = Outcome::Done {
-            record_id: contact.id.clone(),
+        let outcome = RecordOutcome::Synced {
+            crm_record_id: contact.id.clone(),
         };
-        if !settle(position(contact, ids, id_property), outcome) {
+        if !set_outcome(position(contact, ids, id_property), outcome) {
             unmatched += 1;
         }
     }
     let open = outcomes.iter().filter(|outcome| outcome.is_none()).count();
-    let rest = rest(untraced, unmatched == open, ids.len());
+    let rest = unnamed_outcome(untraced, unmatched == open, ids.len());
     outcomes
         .into_iter()
         .map(|outcome| outcome.unwrap_or_else(|| rest.clone()))
         .collect()
 }
 
-/// What is said of inputs that neither a result nor an error names.
-fn rest(untraced: Option<String>, results_add_up: bool, inputs: usize) -> Outcome {
+/// Returns the outcome of inputs that neither a result nor an error names.
+fn unnamed_outcome(untraced: Option<String>, results_add_up: bool, inputs: usize) -> RecordOutcome {
     match untraced {
-        None if results_add_up => Outcome::Done { record_id: None },
+        None if results_add_up => RecordOutcome::Synced {
+            crm_record_id: None,
+        },
         None if inputs == 1 => {
-            Outcome::Retry("HubSpot answered with neither a result nor an error".into())
+            RecordOutcome::Retry("HubSpot answered with neither a result nor an error".into())
         }
-        None => Outcome::Split("HubSpot's results and errors are fewer than the inputs".into()),
-        Some(reason) if inputs == 1 => Outcome::DeadLetter(reason),
-        Some(reason) => Outcome::Split(reason),
+        None => {
+            RecordOutcome::Split("HubSpot's results and errors are fewer than the inputs".into())
+        }
+        Some(reason) if inputs == 1 => RecordOutcome::DeadLetter(reason),
+        Some(reason) => RecordOutcome::Split(reason),
     }
 }
 
@@ -152,18 +163,18 @@ fn position(contact: &Contact, ids: &[&str], id_property: &str) -> Option<usize>
     }
 }
 
-/// The properties that are written do not depend on the record, so a missing one never is the
-/// record's fault.
-fn judge(error: &RecordError) -> Outcome {
+/// Classifies the error of one record. Every record writes the same properties, so a missing one is
+/// never the record's fault.
+fn classify_record_error(error: &RecordError) -> RecordOutcome {
     let codes: Vec<String> = error
         .errors
         .iter()
         .map(|detail| detail.code.clone())
         .collect();
     if lacks_property(&codes, &problems(&error.message)) {
-        Outcome::Halt(format!("{}; create the contact property", describe(error)))
+        RecordOutcome::Halt(format!("{}; create the contact property", describe(error)))
     } else {
-        Outcome::DeadLetter(describe(error))
+        RecordOutcome::DeadLetter(describe(error))
     }
 }
 
@@ -175,17 +186,18 @@ fn describe(error: &RecordError) -> String {
     )
 }
 
-fn refused(status: u16, body: &[u8], retry_after: Option<Duration>) -> Failure {
-    let refusal: Refusal = serde_json::from_slice(body).unwrap_or_default();
-    let problems = problems(&refusal.message);
-    let codes: Vec<String> = refusal
+/// Classifies a request that failed as a whole.
+pub(super) fn classify_failure(status: u16, body: &[u8], retry_after: Option<Duration>) -> Failure {
+    let error: ErrorBody = serde_json::from_slice(body).unwrap_or_default();
+    let problems = problems(&error.message);
+    let codes: Vec<String> = error
         .errors
         .iter()
         .map(|error| error.code.clone())
         .collect();
     let class = match status {
         400 | 409 if lacks_property(&codes, &problems) => Class::Halt,
-        400 | 409 | 413 => Class::Split(Alone::DeadLetter),
+        400 | 409 | 413 => Class::Split(SingleFailure::RecordAtFault),
         401 => Class::Auth,
         423 | 429 | 477 => Class::Throttle,
         408 | 500..=599 => Class::Retry,
@@ -193,11 +205,11 @@ fn refused(status: u16, body: &[u8], retry_after: Option<Duration>) -> Failure {
     };
     let after = match status {
         423 => Some(retry_after.unwrap_or_default().max(LOCKED_WAIT)),
-        429 if refusal.policy_name == DAILY => Some(retry_after.unwrap_or(DAILY_WAIT)),
+        429 if error.policy_name == DAILY => Some(retry_after.unwrap_or(DAILY_WAIT)),
         _ => retry_after,
     };
     let mut reason = format!("HubSpot answered {status}");
-    for part in [&refusal.category, &refusal.policy_name] {
+    for part in [&error.category, &error.policy_name] {
         if !part.is_empty() {
             reason.push(' ');
             reason.push_str(identifier(part));
@@ -205,15 +217,15 @@ fn refused(status: u16, body: &[u8], retry_after: Option<Duration>) -> Failure {
     }
     reason.push_str(&list(&problems));
     reason.push_str(advice(status));
-    if is_correlation_id(&refusal.correlation_id) {
+    if is_correlation_id(&error.correlation_id) {
         reason.push_str(" (correlation id ");
-        reason.push_str(&refusal.correlation_id);
+        reason.push_str(&error.correlation_id);
         reason.push(')');
     }
     Failure::new(class, reason).after(after)
 }
 
-/// The failure of a request for a token. Wrong credentials halt: no record is to blame.
+/// Classifies a failed request for a token. Wrong credentials halt: no record is at fault.
 pub(super) fn login_refused(status: u16, body: &[u8]) -> Failure {
     #[derive(Default, Deserialize)]
     #[serde(default)]
@@ -221,12 +233,12 @@ pub(super) fn login_refused(status: u16, body: &[u8]) -> Failure {
         status: String,
         error: String,
     }
-    let told: OAuthError = serde_json::from_slice(body).unwrap_or_default();
+    let error: OAuthError = serde_json::from_slice(body).unwrap_or_default();
     let class = match status {
         408 | 423 | 429 | 477 | 500..=599 => Class::Retry,
         _ => Class::Halt,
     };
-    let codes = [told.status, told.error];
+    let codes = [error.status, error.error];
     let codes: Vec<&str> = codes
         .iter()
         .filter(|code| !code.is_empty())
@@ -239,9 +251,9 @@ pub(super) fn login_refused(status: u16, body: &[u8]) -> Failure {
     Failure::new(class, reason)
 }
 
-/// Whether a 429 speaks of the daily pool.
-pub(super) fn is_daily(body: &[u8]) -> bool {
-    serde_json::from_slice::<Refusal>(body).is_ok_and(|refusal| refusal.policy_name == DAILY)
+/// Returns whether a 429 concerns the daily pool.
+pub(super) fn is_daily_limit(body: &[u8]) -> bool {
+    serde_json::from_slice::<ErrorBody>(body).is_ok_and(|error| error.policy_name == DAILY)
 }
 
 const fn advice(status: u16) -> &'static str {
@@ -256,7 +268,7 @@ const fn advice(status: u16) -> &'static str {
     }
 }
 
-/// `8a3f6c3a-8296-4002-b0a6-2a06fecf7c0c`: what HubSpot's support asks for.
+/// Returns whether `text` is a UUID; HubSpot's support asks for it.
 fn is_correlation_id(text: &str) -> bool {
     uuid::Uuid::try_parse(text).is_ok()
 }
@@ -266,7 +278,7 @@ fn lacks_property(codes: &[String], problems: &[Problem]) -> bool {
     codes.iter().any(|code| code == CODE) || problems.iter().any(|problem| problem.error == CODE)
 }
 
-/// The problems that a message of the form `Property values were not valid: [{…}]` holds.
+/// Parses the problems in a message of the form `Property values were not valid: [{…}]`.
 fn problems(message: &str) -> Vec<Problem> {
     message
         .find('[')

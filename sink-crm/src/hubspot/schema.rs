@@ -1,4 +1,4 @@
-//! The portal's contact properties, and what they lack of what a mapping writes.
+//! Checks the portal's contact properties against the mapping. Pure.
 
 use serde::Deserialize;
 
@@ -68,9 +68,11 @@ impl From<Property> for Described {
     }
 }
 
+/// Checks that the portal has every property that the mapping writes.
+///
 /// # Errors
-/// What the portal lacks of what is written, as one sentence.
-pub(super) fn missing(
+/// Returns what the portal lacks, as one sentence.
+pub(super) fn check_properties(
     properties: Properties,
     id_property: &str,
     target: &Target,
@@ -95,7 +97,7 @@ pub(super) fn missing(
 mod tests {
     use serde_json::json;
 
-    use super::missing;
+    use super::check_properties;
     use crate::mapping::{DEFAULT, Mapping};
 
     #[test]
@@ -109,7 +111,7 @@ mod tests {
             {"name": "leadstream_score", "type": "date"},
         ]});
         let target = DEFAULT.parse::<Mapping>().unwrap().hubspot;
-        let reason = missing(serde_json::from_value(bare).unwrap(), "wa_id", &target)
+        let reason = check_properties(serde_json::from_value(bare).unwrap(), "wa_id", &target)
             .unwrap_err()
             .reason;
         for part in [

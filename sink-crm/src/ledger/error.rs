@@ -1,14 +1,14 @@
-//! Errors of the ledger, and whether waiting mends them.
+//! Errors of the ledger, and whether they may pass.
 
 use std::time::Duration;
 
 use leadstream_service::migrations::SchemaError;
 use sqlx::migrate::MigrateError;
 
-/// How long a statement may take; past it the database counts as away.
+/// How long a statement may take. After that the database counts as unavailable.
 pub(super) const STATEMENT: Duration = Duration::from_secs(30);
 
-/// Why the ledger could not be used.
+/// The reason why the ledger could not be used.
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
     #[error("PostgreSQL: {0}")]
@@ -21,12 +21,12 @@ pub enum LedgerError {
     Migrate(#[from] MigrateError),
 }
 
-/// What is done about a [`LedgerError`].
+/// The reaction to a [`LedgerError`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LedgerErrorClass {
-    /// The database is away, restarting, full of connections: wait and try again.
+    /// The database is unavailable, restarting, or out of connections: retry.
     Transient,
-    /// The service stops: no waiting mends it.
+    /// Retrying does not help: the service stops.
     Permanent,
 }
 
@@ -60,7 +60,7 @@ impl LedgerError {
     }
 }
 
-/// By SQLSTATE: connection, transaction rollback, resources, operator intervention, lock, and a
+/// Classifies a SQLSTATE: connection, transaction rollback, resources, operator intervention, lock, and a
 /// server that is read-only for now (a failover).
 fn is_transient(code: &str) -> bool {
     ["08", "40", "53", "57"]
@@ -74,7 +74,7 @@ mod tests {
     use super::{LedgerError, SchemaError, is_transient};
 
     #[test]
-    fn a_database_that_is_away_is_waited_for_and_a_wrong_one_is_not() {
+    fn an_unavailable_database_is_retried_and_a_wrong_one_is_not() {
         for code in [
             "08006", "40001", "40P01", "53300", "57P01", "57P03", "25006", "55P03",
         ] {

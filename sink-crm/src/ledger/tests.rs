@@ -6,8 +6,14 @@ use sqlx::postgres::{PgConnectOptions, PgPool};
 use sqlx::{Executor as _, Row as _};
 use uuid::Uuid;
 
-use super::{Claimed, Lease, Ledger, LedgerError, Settled, Settlement, Wanted, migrate, migrator};
-use crate::crm::CrmName::{self, Hubspot, Salesforce};
+use super::{
+    Claimed, DeliveryLedger, DesiredEvent, LatestState, Lease, Ledger, LedgerError, OutcomeRow,
+    migrate, migrator,
+};
+use crate::crm_name::CrmName::{self, Hubspot, Salesforce};
+use crate::outcome::RecordOutcome;
+
+mod ordered;
 
 #[test]
 fn migrations_are_numbered_and_kept_in_a_table_of_their_own() {
@@ -28,7 +34,7 @@ impl Scratch {
     /// `None`, with a note, when no server is named.
     async fn new() -> Option<Self> {
         let Ok(url) = std::env::var("TEST_DATABASE_URL") else {
-            let note = "passed over: TEST_DATABASE_URL names no PostgreSQL server";
+            let note = "skipped: TEST_DATABASE_URL names no PostgreSQL server";
             writeln!(std::io::stderr(), "{note}").unwrap();
             return None;
         };
@@ -56,10 +62,10 @@ impl Scratch {
             .unwrap();
     }
 
-    /// State, revision sent, attempts and last error of a row.
+    /// Returns the state, synced revision, attempts and last error of a row.
     async fn row(&self, crm: CrmName, lead: &str) -> (String, i64, i32, Option<String>) {
         let row = sqlx::query(
-            "SELECT state, sent_revision, attempts, last_error FROM crm_ledger
+            "SELECT state, synced_revision, attempts, last_error FROM crm_ledger
              WHERE crm = $1 AND lead_id = $2",
         )
         .bind(crm.as_str())
@@ -70,30 +76,46 @@ impl Scratch {
         (row.get(0), row.get(1), row.get(2), row.get(3))
     }
 
-    async fn want(&self, wanted: &[Wanted], at: DateTime<Utc>) -> u64 {
+    fn hubspot(&self) -> DeliveryLedger<LatestState> {
+        self.ledger.delivery(Hubspot)
+    }
+
+    async fn set_desired(&self, events: &[DesiredEvent], at: DateTime<Utc>) -> u64 {
         let crms = [Hubspot, Salesforce];
-        self.ledger.want(&crms, wanted, at).await.unwrap()
+        self.ledger.set_desired(&crms, events, at).await.unwrap()
     }
 
     async fn claim(&self, limit: usize, at: DateTime<Utc>) -> (Vec<Claimed>, Lease) {
         let lease = lease(at);
-        let rows = self.ledger.claim(Hubspot, limit, &lease, at).await;
+        let rows = self.hubspot().claim(limit, &lease, at).await;
         (rows.unwrap(), lease)
     }
 
-    async fn settle(&self, lease: &Lease, row: &Claimed, settled: Settled) -> u64 {
-        let settlement = Settlement {
+    async fn record(&self, lease: &Lease, row: &Claimed, outcome: RecordOutcome) -> u64 {
+        self.record_retry(lease, row, outcome, None).await
+    }
+
+    async fn record_retry(
+        &self,
+        lease: &Lease,
+        row: &Claimed,
+        outcome: RecordOutcome,
+        next_attempt_at: Option<DateTime<Utc>>,
+    ) -> u64 {
+        let outcome_row = OutcomeRow {
             lead_id: &row.lead_id,
             revision: row.revision,
-            hash: matches!(settled, Settled::Done { .. }).then_some(&b"hash"[..]),
+            reason: outcome.reason(),
+            next_attempt_at,
+            synced_hash: (outcome == synced()).then_some(&b"hash"[..]),
             attempted: true,
-            matched: None,
-            settled: &settled,
+            match_result: None,
+            outcome: &outcome,
         };
-        self.ledger
-            .settle(Hubspot, lease.token, &[settlement], now())
-            .await
-            .unwrap()
+        let hubspot = self.hubspot();
+        let rows = [outcome_row];
+        let written = hubspot.record_outcomes(lease.token, &rows, now()).await;
+        written.unwrap()
     }
 }
 
@@ -112,8 +134,8 @@ fn lease(at: DateTime<Utc>) -> Lease {
     }
 }
 
-fn wanted(lead: &str, revision: i64, priority: i16) -> Wanted {
-    Wanted {
+fn event(lead: &str, revision: i64, priority: i16) -> DesiredEvent {
+    DesiredEvent {
         erases: false,
         lead_id: lead.into(),
         revision,
@@ -129,9 +151,9 @@ fn wanted(lead: &str, revision: i64, priority: i16) -> Wanted {
     }
 }
 
-fn done() -> Settled {
-    Settled::Done {
-        record_id: Some("512".into()),
+fn synced() -> RecordOutcome {
+    RecordOutcome::Synced {
+        crm_record_id: Some("512".into()),
     }
 }
 
@@ -158,37 +180,48 @@ async fn the_schema_has_to_be_there() {
 }
 
 #[tokio::test]
-async fn a_revision_is_wanted_once_and_never_over_a_newer_one() {
+async fn a_revision_becomes_due_once_and_never_over_a_newer_one() {
     let Some(scratch) = Scratch::new().await else {
         return;
     };
     migrate(&scratch.pool).await.unwrap();
-    let events = [wanted("a", 2, 0), wanted("b", 1, 1)];
-    assert_eq!(scratch.want(&events, now()).await, 4, "two leads, two CRMs");
+    let events = [event("a", 2, 0), event("b", 1, 1)];
     assert_eq!(
-        scratch.want(&events, now()).await,
-        0,
-        "repeats change nothing"
+        scratch.set_desired(&events, now()).await,
+        4,
+        "two leads, two CRMs"
     );
-    assert_eq!(scratch.want(&[wanted("a", 1, 0)], now()).await, 0, "older");
-    assert_eq!(scratch.ledger.due(Hubspot).await.unwrap(), 2);
+    assert_eq!(
+        scratch.set_desired(&events, now()).await,
+        0,
+        "duplicates change nothing"
+    );
+    assert_eq!(
+        scratch.set_desired(&[event("a", 1, 0)], now()).await,
+        0,
+        "older"
+    );
+    assert_eq!(scratch.hubspot().count_due().await.unwrap(), 2);
 
     let (rows, lease) = scratch.claim(1, now()).await;
-    assert_eq!(leads(&rows), ["a"], "what a person did comes first");
+    assert_eq!(leads(&rows), ["a"], "an input of a person comes first");
     assert_eq!((rows[0].revision, rows[0].attempts), (2, 0));
-    assert_eq!(rows[0].record, wanted("a", 2, 0).record, "to the byte");
+    assert_eq!(rows[0].record, event("a", 2, 0).record, "to the byte");
     let (others, _) = scratch.claim(10, now()).await;
-    assert_eq!(leads(&others), ["b"], "a leased row is not taken again");
+    assert_eq!(leads(&others), ["b"], "a leased row is not claimed again");
 
-    assert_eq!(scratch.settle(&lease, &rows[0], done()).await, 1);
-    assert_eq!(scratch.row(Hubspot, "a").await, ("done".into(), 2, 0, None));
+    assert_eq!(scratch.record(&lease, &rows[0], synced()).await, 1);
+    assert_eq!(
+        scratch.row(Hubspot, "a").await,
+        ("synced".into(), 2, 0, None)
+    );
     assert_eq!(
         scratch.row(Salesforce, "a").await.0,
         "due",
         "each CRM by itself"
     );
     assert_eq!(
-        scratch.settle(&lease, &rows[0], done()).await,
+        scratch.record(&lease, &rows[0], synced()).await,
         0,
         "the lease is over"
     );
@@ -201,12 +234,12 @@ async fn a_newer_revision_that_comes_in_flight_stays_due() {
         return;
     };
     migrate(&scratch.pool).await.unwrap();
-    scratch.want(&[wanted("a", 1, 2)], now()).await;
+    scratch.set_desired(&[event("a", 1, 2)], now()).await;
     let (rows, lease) = scratch.claim(10, now()).await;
-    scratch.want(&[wanted("a", 2, 0)], after(1)).await;
+    scratch.set_desired(&[event("a", 2, 0)], after(1)).await;
     let (none, _) = scratch.claim(10, after(1)).await;
     assert!(none.is_empty(), "one request in flight per lead");
-    scratch.settle(&lease, &rows[0], done()).await;
+    scratch.record(&lease, &rows[0], synced()).await;
     assert_eq!(scratch.row(Hubspot, "a").await, ("due".into(), 1, 0, None));
     let (rows, _) = scratch.claim(10, after(1)).await;
     assert_eq!(rows[0].revision, 2);
@@ -214,13 +247,13 @@ async fn a_newer_revision_that_comes_in_flight_stays_due() {
 }
 
 #[tokio::test]
-async fn a_lease_that_ran_out_fences_its_worker_off() {
+async fn an_expired_lease_fences_its_batch() {
     let Some(scratch) = Scratch::new().await else {
         return;
     };
     migrate(&scratch.pool).await.unwrap();
     scratch
-        .want(&[wanted("a", 1, 0), wanted("b", 1, 0)], now())
+        .set_desired(&[event("a", 1, 0), event("b", 1, 0)], now())
         .await;
     let (rows, stalled) = scratch.claim(10, now()).await;
     assert_eq!(leads(&rows), ["a", "b"]);
@@ -229,38 +262,37 @@ async fn a_lease_that_ran_out_fences_its_worker_off() {
         ..stalled
     };
     let kept = scratch
-        .ledger
-        .renew(Hubspot, &longer, &["b"])
+        .hubspot()
+        .extend_leases(&longer, &["b"])
         .await
         .unwrap();
     assert_eq!(kept, ["b"]);
     let (taken, fresh) = scratch.claim(10, after(31)).await;
     assert_eq!(leads(&taken), ["a"], "the lease of b was extended");
-    assert_eq!(scratch.settle(&stalled, &taken[0], done()).await, 0);
+    assert_eq!(scratch.record(&stalled, &taken[0], synced()).await, 0);
     let kept = scratch
-        .ledger
-        .renew(Hubspot, &longer, &["a"])
+        .hubspot()
+        .extend_leases(&longer, &["a"])
         .await
         .unwrap();
     assert!(kept.is_empty());
-    assert_eq!(scratch.settle(&fresh, &taken[0], done()).await, 1);
+    assert_eq!(scratch.record(&fresh, &taken[0], synced()).await, 1);
     scratch.drop().await;
 }
 
 #[tokio::test]
-async fn failures_wait_and_what_was_given_up_is_revived_by_a_newer_revision() {
+async fn failures_wait_and_a_newer_revision_requeues_what_was_given_up() {
     let Some(scratch) = Scratch::new().await else {
         return;
     };
     migrate(&scratch.pool).await.unwrap();
     let reason = || "CODE".to_owned();
-    scratch.want(&[wanted("a", 1, 0)], now()).await;
+    scratch.set_desired(&[event("a", 1, 0)], now()).await;
     let (rows, lease) = scratch.claim(10, now()).await;
-    let retry = Settled::Retry {
-        reason: reason(),
-        at: after(5),
-    };
-    scratch.settle(&lease, &rows[0], retry).await;
+    let retry = RecordOutcome::Retry(reason());
+    scratch
+        .record_retry(&lease, &rows[0], retry, Some(after(5)))
+        .await;
     assert_eq!(
         scratch.row(Hubspot, "a").await,
         ("due".into(), 0, 1, Some(reason()))
@@ -270,22 +302,24 @@ async fn failures_wait_and_what_was_given_up_is_revived_by_a_newer_revision() {
     let (rows, lease) = scratch.claim(10, after(5)).await;
     assert_eq!(rows[0].attempts, 1);
     scratch
-        .settle(&lease, &rows[0], Settled::Released { reason: None })
+        .record(&lease, &rows[0], RecordOutcome::Released)
         .await;
     assert_eq!(
         scratch.row(Hubspot, "a").await,
         ("due".into(), 0, 1, Some(reason()))
     );
 
-    for (revision, settled, state) in [
-        (2, Settled::Dead { reason: reason() }, "dead"),
-        (3, Settled::Parked { reason: reason() }, "parked"),
+    for (revision, outcome, state) in [
+        (2, RecordOutcome::DeadLetter(reason()), "dead"),
+        (3, RecordOutcome::Parked(reason()), "parked"),
     ] {
         let (rows, lease) = scratch.claim(10, after(5)).await;
-        scratch.settle(&lease, &rows[0], settled).await;
+        scratch.record(&lease, &rows[0], outcome).await;
         assert_eq!(scratch.row(Hubspot, "a").await.0, state);
         assert!(scratch.claim(10, after(5)).await.0.is_empty());
-        scratch.want(&[wanted("a", revision, 0)], after(5)).await;
+        scratch
+            .set_desired(&[event("a", revision, 0)], after(5))
+            .await;
         let row = scratch.row(Hubspot, "a").await;
         assert_eq!(row, ("due".into(), 0, 0, Some(reason())));
     }
@@ -293,52 +327,60 @@ async fn failures_wait_and_what_was_given_up_is_revived_by_a_newer_revision() {
 }
 
 #[tokio::test]
-async fn what_drifted_is_sent_again_unless_it_changed_since_it_was_read() {
+async fn a_drifted_lead_is_requeued_unless_it_changed_since_it_was_read() {
     let Some(scratch) = Scratch::new().await else {
         return;
     };
     migrate(&scratch.pool).await.unwrap();
-    let events = [wanted("a", 1, 0), wanted("b", 1, 0), wanted("c", 1, 0)];
-    scratch.want(&events, now()).await;
+    let events = [event("a", 1, 0), event("b", 1, 0), event("c", 1, 0)];
+    scratch.set_desired(&events, now()).await;
     let (rows, lease) = scratch.claim(2, now()).await;
     assert!(
         rows.iter().all(|row| row.unmatched),
-        "no record was looked for"
+        "no record was searched for"
     );
     for row in &rows {
-        scratch.settle(&lease, row, done()).await;
+        scratch.record(&lease, row, synced()).await;
     }
     let ledger = &scratch.ledger;
-    let page = ledger.page_in_step(Hubspot, "a", 10).await.unwrap();
+    let page = ledger.page_synced(Hubspot, "a", 10).await.unwrap();
     assert_eq!(leads(&page), ["b"], "c was never sent");
-    scratch.want(&[wanted("b", 2, 0)], now()).await;
+    scratch.set_desired(&[event("b", 2, 0)], now()).await;
     let read = [("a", 1), ("b", 1), ("x", 1)];
-    assert_eq!(ledger.unchanged(Hubspot, &read).await.unwrap(), ["a"]);
-    assert_eq!(ledger.mend(Hubspot, &read, after(1)).await.unwrap(), 1);
+    assert_eq!(ledger.still_synced(Hubspot, &read).await.unwrap(), ["a"]);
+    assert_eq!(
+        ledger
+            .requeue_drifted(Hubspot, &read, after(1))
+            .await
+            .unwrap(),
+        1
+    );
     assert_eq!(scratch.row(Hubspot, "a").await.0, "due");
     let (rows, _) = scratch.claim(10, after(1)).await;
-    let mended = rows.iter().find(|row| row.lead_id == "a").unwrap();
+    let requeued = rows.iter().find(|row| row.lead_id == "a").unwrap();
     assert_eq!(
-        mended.sent_hash, None,
+        requeued.synced_hash, None,
         "it is sent though its payload is equal"
     );
-    assert!(!mended.unmatched, "the CRM has it");
+    assert!(!requeued.unmatched, "the CRM has it");
 
     assert_eq!(
-        ledger.reconciliation(Hubspot).await.unwrap(),
+        ledger.reconciliation_progress(Hubspot).await.unwrap(),
         (String::new(), 0)
     );
     for lead in ["a", "b"] {
-        let noted = ledger.note_reconciliation(Hubspot, lead, 100, now()).await;
+        let noted = ledger
+            .save_reconciliation_progress(Hubspot, lead, 100, now())
+            .await;
         noted.unwrap();
     }
     assert_eq!(
-        ledger.reconciliation(Hubspot).await.unwrap(),
+        ledger.reconciliation_progress(Hubspot).await.unwrap(),
         ("b".into(), 200)
     );
-    ledger.reconciled(Hubspot).await.unwrap();
+    ledger.clear_reconciliation_progress(Hubspot).await.unwrap();
     assert_eq!(
-        ledger.reconciliation(Hubspot).await.unwrap(),
+        ledger.reconciliation_progress(Hubspot).await.unwrap(),
         (String::new(), 0)
     );
     scratch.drop().await;

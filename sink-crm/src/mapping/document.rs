@@ -1,4 +1,4 @@
-//! The mapping file's shape. Its JSON Schema, `crm.schema.json`, is made of these types.
+//! The types of the mapping file. They generate its JSON Schema, `crm.schema.json`.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,7 +11,7 @@ use serde_json::Value;
 
 const VARIABLE: &str = "SINK_CRM_MAPPING_FILE";
 
-/// What each CRM is sent of a lead.
+/// What each CRM gets of a lead.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(title = "Leadstream's CRM mapping")]
@@ -19,14 +19,14 @@ pub(crate) struct Mapping {
     /// Version of this format: 1.
     #[schemars(range(min = 1, max = 1))]
     pub(crate) version: u32,
-    /// States that go first, beside completed leads, when a CRM takes fewer requests than there are.
+    /// States that go first, beside completed leads, when a CRM accepts fewer requests than are due.
     #[serde(default)]
     pub(crate) urgent_states: Vec<String>,
     /// HubSpot's contacts.
     pub(crate) hubspot: Target,
     /// Salesforce's leads.
     pub(crate) salesforce: Target,
-    /// The signed webhook, which is sent whole events.
+    /// The signed webhook, which gets whole events.
     #[serde(default)]
     pub(crate) webhook: Receiver,
 }
@@ -35,44 +35,44 @@ pub(crate) struct Mapping {
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Target {
-    /// Leads that the CRM gets; one that it has got is kept in step whatever becomes of it.
+    /// Leads that the CRM gets. A lead that the CRM has is kept up to date whatever its state.
     #[serde(default)]
     pub(crate) filter: Filter,
-    /// Whether a record that sales already has is looked for before a lead's is created, and taken
-    /// over: by what.
+    /// How an existing record is found before a lead's record is created; a match is adopted. Without
+    /// it no search is made.
     #[serde(default)]
     pub(crate) match_existing: Option<MatchBy>,
-    /// What is done when several records match.
+    /// What to do when several records match.
     #[serde(default)]
-    pub(crate) several_matches: Several,
+    pub(crate) several_matches: OnMultipleMatches,
     /// Number field that holds the lead's revision.
     pub(crate) revision: String,
-    /// Text field that holds the survivor's id of a lead that turned out to be another.
+    /// Text field that holds, of a merged lead, the id of the lead that it joined.
     #[serde(default)]
     pub(crate) merged_into: Option<String>,
-    /// The pick list that tells sales where a lead stands.
+    /// The pick list that shows the status of a lead.
     #[serde(default)]
     pub(crate) status: Option<Status>,
     /// Further fields, by their names in the CRM.
     pub(crate) fields: BTreeMap<String, Field>,
 }
 
-/// How a record is known to be a lead's.
+/// How an existing record is matched with a lead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum MatchBy {
-    /// By the number, in its phone or its mobile phone field, however it is written there.
+    /// By the number, in its phone or its mobile phone field, in any notation.
     Phone,
 }
 
-/// What is done when several records match.
+/// What to do when several records match.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Several {
+pub(crate) enum OnMultipleMatches {
     /// The lead is parked until a person has merged the records, or given one the lead's id.
     #[default]
     Park,
-    /// The one that was created first is taken.
+    /// The oldest record is adopted.
     Oldest,
 }
 
@@ -80,7 +80,7 @@ pub(crate) enum Several {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Receiver {
-    /// Events that are sent, each judged by itself.
+    /// Events that are sent; each is filtered by itself.
     #[serde(default)]
     pub(crate) filter: Filter,
 }
@@ -121,27 +121,27 @@ pub(crate) struct Status {
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Field {
-    /// What of the lead it holds: `lead_id`, `wa_id`, `phone` (with a plus sign), `name`,
+    /// The value of the lead that it holds: `lead_id`, `wa_id`, `phone` (with a plus sign), `name`,
     /// `first_name` and `last_name` (one word is a first name), `only_or_last_name` and
     /// `names_before_last` (one word is a last name), `state`, `previous_state`, `score`,
-    /// `is_completed`, `platform`, `cause`, `flow`, `timestamp`, `assignee` (who of the business looks
-    /// after it), or `data.` and the name of an answer.
+    /// `is_completed`, `platform`, `cause`, `flow`, `timestamp`, `assignee` (to whom the lead is
+    /// assigned), or `data.` and the name of an answer.
     #[schemars(with = "String")]
     pub(crate) from: Source,
-    /// Its type in the CRM. What cannot be converted counts as absent.
+    /// Its type in the CRM. A value that cannot be converted counts as absent.
     #[serde(default, rename = "type")]
     pub(crate) kind: Kind,
-    /// Values by the lead's; one that is not listed counts as absent.
+    /// The field's value by the lead's value. A value that is not listed counts as absent.
     #[serde(default)]
     pub(crate) values: BTreeMap<String, String>,
     /// Its value when the lead has none.
     #[serde(default)]
     pub(crate) default: Option<Value>,
-    /// Characters at most; what is longer is cut, and counted. The CRM's own length counts as well.
+    /// The most characters. A longer text is truncated and counted. The CRM's own limit applies, too.
     #[serde(default)]
     #[schemars(range(min = 1))]
     pub(crate) max_length: Option<usize>,
-    /// Whether it is cleared when the lead has no value. Without it what stands there is kept.
+    /// Whether it is cleared when the lead has no value. Without it the field keeps its value.
     #[serde(default)]
     pub(crate) clear: bool,
 }
@@ -160,7 +160,7 @@ pub(crate) enum Kind {
     Datetime,
 }
 
-/// What of a lead a field holds.
+/// The value of a lead that a field holds.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub(crate) enum Source {
@@ -211,7 +211,7 @@ impl TryFrom<String> for Source {
             "assignee" => Self::Assignee,
             _ => {
                 return Err(format!(
-                    "`from: {text}` is nothing of a lead; use `data.{text}` for an answer, or one of lead_id, wa_id, phone, name, first_name, last_name, only_or_last_name, names_before_last, state, previous_state, score, is_completed, platform, cause, flow, timestamp, assignee"
+                    "`from: {text}` is no value of a lead; use `data.{text}` for an answer, or one of lead_id, wa_id, phone, name, first_name, last_name, only_or_last_name, names_before_last, state, previous_state, score, is_completed, platform, cause, flow, timestamp, assignee"
                 ));
             }
         })
@@ -219,10 +219,10 @@ impl TryFrom<String> for Source {
 }
 
 impl Mapping {
-    /// The mapping of `path`, else the default.
+    /// Returns the mapping of `path`, or the default.
     ///
     /// # Errors
-    /// A file that cannot be read or is no mapping: what, where and how to mend it.
+    /// Returns an error with the place and the remedy if the file cannot be read, or is no mapping.
     pub(crate) fn load(path: Option<&Path>) -> Result<Self, ConfigError> {
         let Some(path) = path else {
             return super::DEFAULT
@@ -280,12 +280,12 @@ impl Target {
         }
     }
 
-    /// What is done when several records match; `None` where none are looked for.
-    pub(crate) fn matching(&self) -> Option<Several> {
+    /// Returns what to do when several records match; `None` where no search is made.
+    pub(crate) fn on_multiple_matches(&self) -> Option<OnMultipleMatches> {
         self.match_existing.map(|_| self.several_matches)
     }
 
-    /// Names of all fields that are written, with the place that names each.
+    /// Returns the names of all fields that are written, with the member that names each.
     fn own_fields(&self) -> Vec<(&str, &'static str)> {
         let mut names: Vec<(&str, &'static str)> = self
             .fields
@@ -303,7 +303,7 @@ impl Target {
     }
 }
 
-/// The JSON Schema of mapping files, with a final newline.
+/// Returns the JSON Schema of mapping files, with a final newline.
 #[must_use]
 pub fn json_schema() -> String {
     let schema = schemars::generate::SchemaSettings::draft07()
@@ -329,7 +329,7 @@ mod tests {
         assert_eq!(
             published,
             json_schema(),
-            "UPDATE_SCHEMAS=1 writes the file anew"
+            "UPDATE_SCHEMAS=1 rewrites the file"
         );
         let schema: serde_json::Value = serde_json::from_str(&published).unwrap();
         let document: serde_json::Value = serde_saphyr::from_str(DEFAULT).unwrap();

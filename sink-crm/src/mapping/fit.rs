@@ -1,4 +1,4 @@
-//! Whether a CRM's own schema takes what a mapping writes: pure.
+//! Checks that a CRM's schema accepts what a mapping writes. Pure.
 
 use std::collections::BTreeMap;
 
@@ -8,17 +8,17 @@ use super::document::{Kind, Source, Target};
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Described {
     pub(crate) name: String,
-    /// The kinds of value that it takes; none where the CRM's type is not known here.
+    /// The kinds of value that it accepts; none where the CRM's type is not known here.
     pub(crate) kinds: Vec<Kind>,
     pub(crate) writable: bool,
     /// Whether it may be the key of an upsert.
     pub(crate) unique: bool,
     pub(crate) max_length: Option<usize>,
-    /// The values that it takes, where it takes no others.
+    /// The values that it accepts, where it accepts no others.
     pub(crate) options: Option<Vec<String>>,
 }
 
-/// What the CRM lacks of what is written, each with how to mend it; nothing when all fits.
+/// Returns what the CRM lacks for the mapping, each with its remedy; empty when all fits.
 pub(crate) fn problems(target: &Target, key: &str, described: &[Described]) -> Vec<String> {
     let known: BTreeMap<&str, &Described> = described
         .iter()
@@ -69,7 +69,7 @@ const fn word(kind: Kind) -> &'static str {
 }
 
 impl Target {
-    /// Every field that is written but the key, with its kind.
+    /// Returns every field that is written, without the key, with its kind.
     pub(crate) fn written(&self) -> Vec<(&str, Kind)> {
         let mut written: Vec<(&str, Kind)> = self
             .fields
@@ -82,7 +82,7 @@ impl Target {
         written
     }
 
-    /// The values that are written to a field that may be a pick list.
+    /// Returns the values that are written to a field that may be a pick list.
     pub(crate) fn choices_of(&self, name: &str) -> Option<Vec<&str>> {
         let mut choices = self.choices().into_iter();
         choices.find_map(|(field, values)| (field == name).then_some(values))
@@ -92,7 +92,7 @@ impl Target {
         self.fields.get(name)?.max_length
     }
 
-    /// Whether a number field holds whole numbers only.
+    /// Returns whether a number field holds whole numbers only.
     pub(crate) fn counts(&self, name: &str) -> bool {
         name == self.revision || self.holds(name, &Source::Score)
     }
@@ -107,7 +107,7 @@ impl Target {
             .is_some_and(|field| field.from == *source)
     }
 
-    /// The values that are written to fields that may be pick lists.
+    /// Returns the values that are written to fields that may be pick lists.
     fn choices(&self) -> Vec<(&str, Vec<&str>)> {
         let mut choices: Vec<(&str, Vec<&str>)> = self
             .fields

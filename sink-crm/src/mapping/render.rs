@@ -1,4 +1,4 @@
-//! A lead, as a mapping says it: pure.
+//! Renders a lead as the fields of a record. Pure.
 
 use std::collections::BTreeMap;
 
@@ -9,15 +9,15 @@ use serde_json::{Number, Value, json};
 use super::document::{Field, Filter, Kind, Source, Status, Target};
 use crate::person;
 
-/// The fields of a record. None clears.
+/// The fields of a record. `None` clears a field.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Rendered {
     pub(crate) values: BTreeMap<String, Option<Value>>,
-    /// Texts that were too long.
-    pub(crate) cut: u32,
+    /// The number of texts that were too long.
+    pub(crate) truncated: u32,
 }
 
-/// The fields of the lead's record but for its revision. `lengths` are the CRM's own.
+/// Returns the fields of the lead's record without its revision. `lengths` are the CRM's limits.
 pub(crate) fn render(
     target: &Target,
     event: &LeadEvent,
@@ -32,8 +32,9 @@ pub(crate) fn render(
             .min();
         match value(field, event) {
             Some(Value::String(text)) => {
-                let short = longest.map_or(text.as_str(), |longest| person::cut(&text, longest));
-                rendered.cut += u32::from(short.len() < text.len());
+                let short =
+                    longest.map_or(text.as_str(), |longest| person::truncate(&text, longest));
+                rendered.truncated += u32::from(short.len() < text.len());
                 rendered.values.insert(name.clone(), Some(json!(short)));
             }
             Some(value) => {
@@ -55,7 +56,7 @@ pub(crate) fn render(
     rendered
 }
 
-/// Whether a lead passes.
+/// Returns whether the filter includes a lead.
 pub(crate) fn wants(filter: &Filter, data: &EventData) -> bool {
     let listed = |list: &[String], name: &str| list.iter().any(|listed| listed == name);
     let state = data.current_state.as_str();
@@ -70,7 +71,7 @@ pub(crate) fn wants(filter: &Filter, data: &EventData) -> bool {
             .is_none_or(|completed| data.is_completed == completed)
 }
 
-/// The lead's number as CRMs hold it.
+/// Returns the lead's number with a plus sign.
 pub(crate) fn phone(data: &EventData) -> Option<String> {
     data.wa_id.as_deref().map(|wa_id| format!("+{wa_id}"))
 }
@@ -126,7 +127,7 @@ fn raw(source: &Source, event: &LeadEvent) -> Option<Value> {
 fn text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
-        // As HubSpot writes several choices of one field; Salesforce does as well.
+        // HubSpot and Salesforce separate several choices of one field in this way.
         Value::Array(several) => several.iter().map(text).collect::<Vec<_>>().join(";"),
         other => other.to_string(),
     }
@@ -290,7 +291,7 @@ mod tests {
             let rendered = field(json!({"from": "name", "max_length": longest}), data);
             if let Some(Some(Value::String(text))) = rendered.values.get("f") {
                 prop_assert!(text.chars().count() <= longest);
-                prop_assert_eq!(rendered.cut == 0, *text == name);
+                prop_assert_eq!(rendered.truncated == 0, *text == name);
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Requests to Salesforce.
+//! Sends requests to Salesforce.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,38 +7,31 @@ use std::time::Instant;
 use chrono::Utc;
 use leadstream_schemas::LeadEvent;
 use quick_xml::se::SeError;
-use reqwest::header::HeaderMap;
 use reqwest::{Client, RequestBuilder};
 use serde_json::{Map, Value};
 
+use super::config::SalesforceSettings;
 use super::metadata::package;
-use super::query::{Page, adopt, by_key, by_phone, candidate, parts, record_of};
-use super::request::{prepare, upsert};
-use super::response::{classify, refused};
-use super::schema::{Describe, missing};
-use super::session::Login;
-use crate::compare::Held;
-use crate::crm::{Adoption, Class, Crm, CrmName, Daily, Failure, Prepared, Quota, Records, Reply};
-use crate::http::{Answer, call};
-use crate::mapping::{Described, Rendered, Several, Target, render, wants};
-use crate::matching::{Candidate, Newcomer};
+use super::request::{collections_update_body, collections_upsert_body, lead_record};
+use super::response::{
+    QueryPage, classify_collection, classify_failure, parse_candidate, parse_quota, parse_record,
+};
+use super::schema::{Describe, check_fields};
+use super::soql::{chunk_keys, select_by_key, select_by_phone};
+use crate::compare::RemoteRecord;
+use crate::crm::{Adoption, BatchResponse, Class, Crm, Failure, Prepared, Quota, Records};
+use crate::crm_name::CrmName;
+use crate::http::{HttpResponse, call};
+use crate::ledger::LatestState;
+use crate::mapping::{Described, OnMultipleMatches, Rendered, Target, render, wants};
+use crate::matching::{Candidate, UnmatchedLead};
 use crate::tokens::Tokens;
-
-/// Settings of Salesforce.
-#[derive(Clone, Debug)]
-pub(crate) struct SalesforceSettings {
-    pub(crate) login: Login,
-    /// Such as `v66.0`.
-    pub(crate) api_version: String,
-    pub(crate) external_id_field: String,
-    pub(crate) target: Target,
-}
 
 pub(crate) struct Salesforce {
     http: Client,
     settings: SalesforceSettings,
     tokens: Tokens,
-    /// Longest texts by field, as the organisation describes them.
+    /// The longest texts by field, as the organisation describes them.
     lengths: Mutex<BTreeMap<String, usize>>,
 }
 
@@ -56,120 +49,94 @@ impl Salesforce {
         self.lengths.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sends what `request` makes of the base URL of the API's version. A refused token is
-    /// forgotten: the next request logs in.
+    /// Sends the request that `request` builds from the base URL of the API's version. A refused
+    /// token is dropped: the next request logs in.
     async fn call(
         &self,
         request: impl FnOnce(&Client, String) -> RequestBuilder,
-    ) -> Result<Answer, Failure> {
+    ) -> Result<HttpResponse, Failure> {
         let fetch = self.settings.login.fetch(&self.http);
         let grant = self.tokens.get(Instant::now(), fetch).await?;
         let instance = &grant.base_url;
         let base = format!("{instance}/services/data/{}", self.settings.api_version);
         let request = request(&self.http, base);
-        let answer = call(request.bearer_auth(grant.token.expose())).await?;
-        if answer.status == 401 {
-            self.tokens.forget(&grant).await;
+        let response = call(request.bearer_auth(grant.token.expose())).await?;
+        if response.status == 401 {
+            self.tokens.invalidate(&grant).await;
         }
-        Ok(answer)
+        Ok(response)
     }
 
-    /// Sends a collection of `records` records by what `request` makes of the API's base URL.
-    async fn write(
-        &self,
-        request: impl FnOnce(&Client, String) -> RequestBuilder,
-        records: usize,
-    ) -> Reply {
-        // Else every update runs assignment rules again and changes owners.
-        let request =
-            |http: &Client, base| request(http, base).header("Sforce-Auto-Assign", "FALSE");
-        match self.call(request).await {
-            Ok(answer) => {
-                let after = answer.retry_after(Utc::now());
-                let field = &self.settings.external_id_field;
-                Reply {
-                    verdict: classify(answer.status, &answer.body, after, records, field),
-                    quota: quota(&answer.headers),
-                }
-            }
-            Err(failure) => Reply {
-                verdict: Err(failure),
-                quota: Quota::default(),
-            },
+    /// Sends a collection of `records` records to `composite/sobjects` and `path`.
+    async fn write(&self, path: &str, body: &Value, records: usize) -> BatchResponse {
+        let request = |http: &Client, base| {
+            http.patch(format!("{base}/composite/sobjects{path}"))
+                // Without it every update runs assignment rules again and changes owners.
+                .header("Sforce-Auto-Assign", "FALSE")
+                .json(body)
+        };
+        let response = match self.call(request).await {
+            Ok(response) => response,
+            Err(failure) => return failure.into(),
+        };
+        let after = response.retry_after(Utc::now());
+        let key = &self.settings.external_id_field;
+        BatchResponse {
+            result: classify_collection(response.status, &response.body, after, records, key),
+            quota: parse_quota(&response.headers),
         }
     }
 
-    /// The answer to a question that concerns no single record.
-    async fn ask(
-        &self,
-        request: impl FnOnce(&Client, String) -> RequestBuilder,
-    ) -> Result<Answer, Failure> {
-        let answer = self.call(request).await?;
-        if answer.status == 200 {
-            return Ok(answer);
+    /// Reads what concerns no single record.
+    async fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<HttpResponse, Failure> {
+        let request = |http: &Client, base| http.get(format!("{base}/{path}")).query(query);
+        let response = self.call(request).await?;
+        if response.status == 200 {
+            return Ok(response);
         }
-        let failure = refused(answer.status, &answer.body).after(answer.retry_after(Utc::now()));
-        // There is no record here to blame.
-        Err(match failure.class {
-            Class::Split(_) => Failure {
-                class: Class::Halt,
-                ..failure
-            },
-            _ => failure,
-        })
+        let after = response.retry_after(Utc::now());
+        let failure = classify_failure(response.status, &response.body);
+        Err(failure.after(after).without_records())
     }
 
-    /// All records that answer a question, and the last answer's quota.
+    /// Returns all records of a query, and the quota of the last response.
     async fn query(&self, soql: &str) -> Result<(Vec<Map<String, Value>>, Quota), Failure> {
         let mut records = Vec::new();
-        let mut next: Option<String> = None;
+        let mut response = self.get("query", &[("q", soql)]).await?;
         loop {
-            let answer = self
-                .ask(|http, base| match &next {
-                    None => http.get(format!("{base}/query")).query(&[("q", soql)]),
-                    Some(locator) => http.get(format!("{base}/query/{locator}")),
-                })
-                .await?;
-            let page: Page = serde_json::from_slice(&answer.body).map_err(|_| {
-                Failure::new(
-                    Class::Retry,
-                    "Salesforce's answer to a query cannot be read",
-                )
+            let page: QueryPage = serde_json::from_slice(&response.body).map_err(|_| {
+                let reason = "Salesforce's response to a query cannot be parsed";
+                Failure::new(Class::Retry, reason)
             })?;
-            next = page.next().map(str::to_owned);
+            let next = page.next().map(|locator| format!("query/{locator}"));
             records.extend(page.records);
-            if next.is_none() {
-                return Ok((records, quota(&answer.headers)));
+            match next {
+                None => return Ok((records, parse_quota(&response.headers))),
+                Some(path) => response = self.get(&path, &[]).await?,
             }
         }
     }
-}
 
-impl Salesforce {
     async fn describe(&self) -> Result<(Vec<Described>, Quota), Failure> {
-        let answer = self
-            .ask(|http, base| http.get(format!("{base}/sobjects/Lead/describe")))
-            .await?;
-        let lead: Describe = serde_json::from_slice(&answer.body).map_err(|_| {
-            Failure::new(
-                Class::Retry,
-                "Salesforce's description of Lead cannot be read",
-            )
+        let response = self.get("sobjects/Lead/describe", &[]).await?;
+        let lead: Describe = serde_json::from_slice(&response.body).map_err(|_| {
+            let reason = "Salesforce's description of Lead cannot be parsed";
+            Failure::new(Class::Retry, reason)
         })?;
         let described = lead.fields.into_iter().map(Described::from).collect();
-        Ok((described, quota(&answer.headers)))
+        Ok((described, parse_quota(&response.headers)))
     }
 
-    /// The names of the fields that Lead has.
+    /// Returns the names of the fields of Lead.
     pub(crate) async fn field_names(&self) -> Result<BTreeSet<String>, Failure> {
         let (described, _) = self.describe().await?;
         Ok(described.into_iter().map(|field| field.name).collect())
     }
 
-    /// The files of the metadata package, by their paths, without fields that are among `existing`.
+    /// Returns the files of the metadata package by path, without the fields `existing`.
     ///
     /// # Errors
-    /// A value that XML cannot hold.
+    /// Returns an error if XML cannot hold a value.
     pub(crate) fn metadata(
         &self,
         existing: &BTreeSet<String>,
@@ -195,29 +162,33 @@ impl Records for Salesforce {
         render(&self.settings.target, event, &self.lengths())
     }
 
-    async fn read(&self, lead_ids: &[&str]) -> Result<(BTreeMap<String, Held>, Quota), Failure> {
+    async fn read(
+        &self,
+        lead_ids: &[&str],
+    ) -> Result<(BTreeMap<String, RemoteRecord>, Quota), Failure> {
         let key = &self.settings.external_id_field;
         let written = self.settings.target.written();
         let fields: Vec<&str> = written.iter().map(|(name, _)| *name).collect();
-        let mut held = BTreeMap::new();
+        let mut found = BTreeMap::new();
         let mut quota = Quota::default();
-        for part in parts(lead_ids) {
-            let (records, told) = self.query(&by_key(part, key, &fields)).await?;
-            held.extend(
+        for chunk in chunk_keys(lead_ids) {
+            let (records, last_quota) = self.query(&select_by_key(chunk, key, &fields)).await?;
+            found.extend(
                 records
                     .into_iter()
-                    .filter_map(|record| record_of(record, key)),
+                    .filter_map(|record| parse_record(record, key)),
             );
-            quota = told;
+            quota = last_quota;
         }
-        Ok((held, quota))
+        Ok((found, quota))
     }
 }
 
 impl Crm for Salesforce {
+    type Delivery = LatestState;
     const NAME: CrmName = CrmName::Salesforce;
     const BATCH: usize = 200;
-    /// Their numbers, each in some notations, have to fit into an address of 16 KB.
+    /// Their numbers, each in several notations, have to fit into a URL of 16 KB.
     const LOOKUP: usize = 20;
 
     async fn check(&self) -> Result<Quota, Failure> {
@@ -227,7 +198,7 @@ impl Crm for Salesforce {
             target,
             ..
         } = &self.settings;
-        missing(&described, external_id_field, target)?;
+        check_fields(&described, external_id_field, target)?;
         *self.lengths() = described
             .into_iter()
             .filter_map(|field| Some((field.name, field.max_length?)))
@@ -245,86 +216,34 @@ impl Crm for Salesforce {
             target,
             ..
         } = &self.settings;
-        prepare(event, external_id_field, target, &self.lengths())
+        lead_record(event, external_id_field, target, &self.lengths())
     }
 
-    fn body(&self, leads: &[&Prepared]) -> Value {
-        upsert(leads)
+    fn upsert_body(&self, leads: &[&Prepared]) -> Value {
+        collections_upsert_body(leads)
     }
 
-    async fn upsert(&self, leads: &[&Prepared]) -> Reply {
+    async fn upsert(&self, leads: &[&Prepared]) -> BatchResponse {
+        let path = format!("/Lead/{}", self.settings.external_id_field);
+        let body = collections_upsert_body(leads);
+        self.write(&path, &body, leads.len()).await
+    }
+
+    fn on_multiple_matches(&self) -> Option<OnMultipleMatches> {
+        self.settings.target.on_multiple_matches()
+    }
+
+    async fn find_candidates(&self, leads: &[UnmatchedLead]) -> Result<Vec<Candidate>, Failure> {
         let field = &self.settings.external_id_field;
-        let body = upsert(leads);
-        let request = |http: &Client, base| {
-            http.patch(format!("{base}/composite/sobjects/Lead/{field}"))
-                .json(&body)
-        };
-        self.write(request, leads.len()).await
-    }
-
-    fn matches(&self) -> Option<Several> {
-        self.settings.target.matching()
-    }
-
-    async fn candidates(&self, newcomers: &[Newcomer]) -> Result<Vec<Candidate>, Failure> {
-        let field = &self.settings.external_id_field;
-        let (records, _) = self.query(&by_phone(newcomers, field)).await?;
+        let (records, _) = self.query(&select_by_phone(leads, field)).await?;
         Ok(records
             .iter()
-            .map(|record| candidate(record, field))
+            .map(|record| parse_candidate(record, field))
             .collect())
     }
 
-    async fn adopt(&self, adoptions: &[Adoption<'_>]) -> Reply {
-        let body = adopt(adoptions, &self.settings.external_id_field);
-        let request =
-            |http: &Client, base| http.patch(format!("{base}/composite/sobjects")).json(&body);
-        self.write(request, adoptions.len()).await
-    }
-}
-
-/// `Sforce-Limit-Info: api-usage=25/5000`, used of the last 24 hours.
-fn quota(headers: &HeaderMap) -> Quota {
-    let daily = || {
-        let text = headers.get("Sforce-Limit-Info")?.to_str().ok()?;
-        let usage = text
-            .split(';')
-            .find_map(|part| part.trim().strip_prefix("api-usage="))?;
-        let (used, max) = usage.split_once('/')?;
-        let max: u64 = max.trim().parse().ok()?;
-        Some(Daily {
-            max,
-            remaining: max.saturating_sub(used.trim().parse().ok()?),
-        })
-    };
-    Quota {
-        window: None,
-        daily: daily(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use reqwest::header::{HeaderMap, HeaderValue};
-
-    use super::{Daily, quota};
-
-    #[test]
-    fn the_header_tells_of_the_day() {
-        let daily = |text: &'static str| {
-            let header = (
-                "sforce-limit-info".parse().unwrap(),
-                HeaderValue::from_static(text),
-            );
-            quota(&HeaderMap::from_iter([header])).daily
-        };
-        let expected = Some(Daily {
-            max: 5000,
-            remaining: 4975,
-        });
-        assert_eq!(daily("api-usage=25/5000"), expected);
-        let both = "api-usage=25/5000; per-app-api-usage=17/250(appName=sample-app)";
-        assert_eq!(daily(both), expected);
-        assert_eq!(daily("nonsense"), None);
+    async fn adopt(&self, adoptions: &[Adoption<'_>]) -> BatchResponse {
+        let body = collections_update_body(adoptions, &self.settings.external_id_field);
+        self.write("", &body, adoptions.len()).await
     }
 }

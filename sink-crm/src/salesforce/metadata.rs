@@ -1,4 +1,4 @@
-//! The Salesforce metadata that a mapping needs, as the Metadata API deploys it: pure.
+//! Builds the Salesforce metadata that a mapping needs, as the Metadata API deploys it. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ const NAMESPACE: &str = "http://soap.sforce.com/2006/04/metadata";
 const HEAD: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
 const RULE: &str = "Leadstream_Refuses_Older";
 const PERMISSIONS: &str = "Leadstream";
-/// The longest text of a text field; longer ones are long text areas.
+/// The longest text of a text field; a longer one needs a long text area.
 const TEXT: usize = 255;
 const LABEL: usize = 40;
 
@@ -129,11 +129,10 @@ struct ObjectPermission {
     view_all_records: bool,
 }
 
-/// The files of the package by their paths. Fields that the organisation has already, `existing`,
-/// stay as they are.
+/// Returns the files of the package by path. The organisation's `existing` fields stay as they are.
 ///
 /// # Errors
-/// A value that XML cannot hold.
+/// Returns an error if XML cannot hold a value.
 pub(crate) fn package(
     target: &Target,
     key: &str,
@@ -224,7 +223,7 @@ fn document(root: &str, content: &impl Serialize) -> Result<String, SeError> {
     Ok(text)
 }
 
-/// An upsert that comes late must not overwrite what a newer one wrote.
+/// Returns the rule that keeps a late upsert from overwriting a newer one.
 fn rule(revision: &str) -> ValidationRule {
     ValidationRule {
         full_name: RULE,
@@ -312,7 +311,7 @@ fn field(target: &Target, name: &str, kind: Kind) -> CustomField {
     }
 }
 
-/// `Leadstream_Score__c` as people read it.
+/// Returns `Leadstream_Score__c` as people read it.
 fn label(name: &str) -> String {
     let words = name.trim_end_matches("__c").replace('_', " ");
     words.chars().take(LABEL).collect()

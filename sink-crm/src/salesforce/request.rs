@@ -1,15 +1,16 @@
-//! What Salesforce is sent of a lead.
+//! Builds the bodies of requests to Salesforce. Pure.
 
 use std::collections::BTreeMap;
 
 use leadstream_schemas::LeadEvent;
 use serde_json::{Map, Value, json};
 
-use crate::crm::Prepared;
+use crate::crm::{Adoption, Prepared};
 use crate::mapping::{Target, render};
 
-/// The record of a lead; null clears. `lengths` are those of the organisation's own fields.
-pub(super) fn prepare(
+/// Returns the record of a lead; null clears a field. `lengths` are the longest texts of the
+/// organisation's fields.
+pub(super) fn lead_record(
     event: &LeadEvent,
     external_id_field: &str,
     target: &Target,
@@ -26,12 +27,23 @@ pub(super) fn prepare(
     record.insert(external_id_field.to_owned(), json!(lead_id));
     let content = Value::Object(record.clone());
     record.insert(target.revision.clone(), json!(event.data.revision));
-    Prepared::new(lead_id, Value::Object(record), &content, rendered.cut)
+    Prepared::new(lead_id, Value::Object(record), &content, rendered.truncated)
 }
 
-/// The body of a collections upsert: one bad record leaves the others alone.
-pub(super) fn upsert(leads: &[&Prepared]) -> Value {
+/// Returns the body of a collections upsert. A bad record does not affect the others.
+pub(super) fn collections_upsert_body(leads: &[&Prepared]) -> Value {
     let records: Vec<&Value> = leads.iter().map(|lead| &lead.body).collect();
+    json!({ "allOrNone": false, "records": records })
+}
+
+/// Returns the body of a collections update that writes the key of a lead into each record.
+pub(super) fn collections_update_body(adoptions: &[Adoption<'_>], key: &str) -> Value {
+    let records: Vec<Value> = adoptions
+        .iter()
+        .map(|adoption| {
+            json!({"attributes": {"type": "Lead"}, "id": adoption.record_id, key: adoption.lead_id})
+        })
+        .collect();
     json!({ "allOrNone": false, "records": records })
 }
 
@@ -42,13 +54,14 @@ mod tests {
     use leadstream_schemas::EventData;
     use serde_json::{Value, json};
 
-    use super::{prepare, upsert};
+    use super::{collections_update_body, collections_upsert_body, lead_record};
+    use crate::crm::Adoption;
     use crate::mapping::{DEFAULT, Mapping};
     use crate::person::tests::{completed, of, started};
 
     fn body(lead: EventData, lengths: &BTreeMap<String, usize>) -> Value {
         let target = DEFAULT.parse::<Mapping>().unwrap().salesforce;
-        upsert(&[&prepare(&of(lead), "WA_Id__c", &target, lengths)])
+        collections_upsert_body(&[&lead_record(&of(lead), "WA_Id__c", &target, lengths)])
     }
 
     #[test]
@@ -95,5 +108,17 @@ mod tests {
             (40, 30),
             "the organisation's own"
         );
+    }
+
+    #[test]
+    fn an_existing_record_is_adopted_by_its_key_alone() {
+        let adoption = Adoption {
+            record_id: "00Q1",
+            lead_id: "14155552671",
+        };
+        let expected = json!({"allOrNone": false, "records": [
+            {"attributes": {"type": "Lead"}, "id": "00Q1", "WA_Id__c": "14155552671"},
+        ]});
+        assert_eq!(collections_update_body(&[adoption], "WA_Id__c"), expected);
     }
 }

@@ -1,18 +1,24 @@
-//! Salesforce's answers, classified by code: a request's errors carry `errorCode`, a record's
-//! `statusCode`; messages are relied on only where a code holds another error.
+//! Classifies Salesforce's responses by code. Pure. A request's errors have `errorCode`, a record's
+//! `statusCode`. Messages decide only where a code hides another error.
 
 use std::time::Duration;
 
+use reqwest::header::HeaderMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::crm::{Alone, Class, Failure, Outcome, Verdict, identifier};
+use crate::crm::{BatchResult, Class, Daily, Failure, Quota, SingleFailure, identifier};
+use crate::outcome::RecordOutcome;
 
-/// What the validation rule says that refuses an older revision.
+mod records;
+
+pub(super) use records::{PHONES, QueryPage, parse_candidate, parse_record};
+
+/// The message of the validation rule that refuses an older revision.
 pub(super) const STALE: &str = "STALE_VERSION";
 const LOCK: &str = "UNABLE_TO_LOCK_ROW";
-/// What messages say of a governor limit of the whole transaction, under any code: Apex and flows
-/// name it with and without the name of the exception.
+/// The messages of governor limits of the whole transaction, under any code. Apex and flows write
+/// them with and without the name of the exception.
 const LIMITS: [&str; 12] = [
     "LimitException",
     "CPU time limit",
@@ -45,16 +51,16 @@ struct RecordError {
     fields: Vec<String>,
 }
 
-/// The verdict on a collections upsert of `records` records over `key`.
-pub(super) fn classify(
+/// Classifies the response to a collection of `records` records; `key` is the external id.
+pub(super) fn classify_collection(
     status: u16,
     body: &[u8],
     retry_after: Option<Duration>,
     records: usize,
     key: &str,
-) -> Verdict {
+) -> BatchResult {
     if status != 200 {
-        return Err(refused(status, body).after(retry_after));
+        return Err(classify_failure(status, body).after(retry_after));
     }
     match serde_json::from_slice::<Vec<SaveResult>>(body) {
         Ok(results) if results.len() == records => Ok(results
@@ -75,61 +81,67 @@ pub(super) fn classify(
     }
 }
 
-fn outcome(result: SaveResult, key: &str) -> Outcome {
+fn outcome(result: SaveResult, key: &str) -> RecordOutcome {
     if result.success {
-        return Outcome::Done {
-            record_id: result.id,
+        return RecordOutcome::Synced {
+            crm_record_id: result.id,
         };
     }
     result
         .errors
         .iter()
-        .map(|error| judge(error, key))
+        .map(|error| classify_record_error(error, key))
         .min_by_key(precedence)
-        .unwrap_or_else(|| Outcome::Retry("Salesforce refused the record without a code".into()))
+        .unwrap_or_else(|| {
+            RecordOutcome::Retry("Salesforce refused the record without a code".into())
+        })
 }
 
-/// Of several errors the one that says most about the others: a lock hides what comes after it.
-const fn precedence(outcome: &Outcome) -> u8 {
+/// Orders the errors of one record: a lock hides the errors behind it.
+const fn precedence(outcome: &RecordOutcome) -> u8 {
     match outcome {
-        Outcome::Halt(_) => 0,
-        Outcome::Stale => 1,
-        Outcome::Retry(_) | Outcome::Split(_) => 2,
-        Outcome::RetryOnce(_) => 3,
-        Outcome::Park(_) => 4,
-        Outcome::DeadLetter(_) | Outcome::Done { .. } => 5,
+        RecordOutcome::Halt(_) => 0,
+        RecordOutcome::Stale => 1,
+        RecordOutcome::Retry(_) | RecordOutcome::Split(_) => 2,
+        RecordOutcome::RetryOnce(_) => 3,
+        RecordOutcome::Parked(_) => 4,
+        RecordOutcome::DeadLetter(_)
+        | RecordOutcome::Synced { .. }
+        | RecordOutcome::Unchanged
+        | RecordOutcome::Filtered
+        | RecordOutcome::Released => 5,
     }
 }
 
-fn judge(error: &RecordError, key: &str) -> Outcome {
+fn classify_record_error(error: &RecordError, key: &str) -> RecordOutcome {
     let reason = describe(error);
     let says = |text: &str| error.message.contains(text);
     match error.status_code.as_str() {
-        _ if says(LOCK) => Outcome::Retry(reason),
-        "FIELD_CUSTOM_VALIDATION_EXCEPTION" if says(STALE) => Outcome::Stale,
-        _ if LIMITS.iter().any(|limit| says(limit)) => Outcome::Split(
+        _ if says(LOCK) => RecordOutcome::Retry(reason),
+        "FIELD_CUSTOM_VALIDATION_EXCEPTION" if says(STALE) => RecordOutcome::Stale,
+        _ if LIMITS.iter().any(|limit| says(limit)) => RecordOutcome::Split(
             reason + ": a trigger or flow exceeds a limit of the transaction; let it do less",
         ),
         // The exception of a trigger or flow fails every record of its transaction.
         "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY" | "CANNOT_EXECUTE_FLOW_TRIGGER" => {
-            Outcome::Split(reason + ": a trigger or flow fails")
+            RecordOutcome::Split(reason + ": a trigger or flow fails")
         }
         LOCK
         | "QUERY_TIMEOUT"
         | "REQUEST_RUNNING_TOO_LONG"
-        | "ALL_OR_NONE_OPERATION_ROLLED_BACK" => Outcome::Retry(reason),
-        "DUPLICATE_VALUE" if says(key) || names(error, key) => Outcome::RetryOnce(reason),
+        | "ALL_OR_NONE_OPERATION_ROLLED_BACK" => RecordOutcome::Retry(reason),
+        "DUPLICATE_VALUE" if says(key) || names(error, key) => RecordOutcome::RetryOnce(reason),
         "CANNOT_UPDATE_CONVERTED_LEAD"
         | "DUPLICATES_DETECTED"
         | "ENTITY_IS_LOCKED"
-        | "ENTITY_IS_DELETED" => Outcome::Park(reason),
+        | "ENTITY_IS_DELETED" => RecordOutcome::Parked(reason),
         "INVALID_FIELD_FOR_INSERT_UPDATE" => {
-            Outcome::Halt(reason + ": let the app's user edit these fields")
+            RecordOutcome::Halt(reason + ": let the app's user edit these fields")
         }
         "STORAGE_LIMIT_EXCEEDED" | "LICENSE_LIMIT_EXCEEDED" => {
-            Outcome::Halt(reason + ": free or buy room in the organisation")
+            RecordOutcome::Halt(reason + ": free or buy storage in the organisation")
         }
-        _ => Outcome::DeadLetter(reason),
+        _ => RecordOutcome::DeadLetter(reason),
     }
 }
 
@@ -154,8 +166,8 @@ fn describe(error: &RecordError) -> String {
     reason
 }
 
-/// The failure of a request that was not answered 200.
-pub(super) fn refused(status: u16, body: &[u8]) -> Failure {
+/// Classifies a request that was not answered 200.
+pub(super) fn classify_failure(status: u16, body: &[u8]) -> Failure {
     let codes = codes(body);
     let has = |code: &str| codes.iter().any(|found| found == code);
     let class = match status {
@@ -163,7 +175,7 @@ pub(super) fn refused(status: u16, body: &[u8]) -> Failure {
         _ if has("REQUEST_LIMIT_EXCEEDED") => Class::Throttle,
         _ if has(LOCK) || has("QUERY_TIMEOUT") || has("REQUEST_RUNNING_TOO_LONG") => Class::Retry,
         408 | 420 | 429 | 500..=599 => Class::Retry,
-        400..=499 => Class::Split(Alone::Suspect),
+        400..=499 => Class::Split(SingleFailure::Unknown),
         _ => Class::Halt,
     };
     let mut reason = format!("Salesforce answered {status}");
@@ -185,7 +197,7 @@ const fn advice(status: u16) -> &'static str {
     }
 }
 
-/// The failure of a request for a token. Wrong credentials halt: no record is to blame.
+/// Classifies a failed login. Wrong credentials halt: no record is at fault.
 pub(super) fn login_refused(status: u16, body: &[u8]) -> Failure {
     #[derive(Default, Deserialize)]
     #[serde(default)]
@@ -207,13 +219,34 @@ pub(super) fn login_refused(status: u16, body: &[u8]) -> Failure {
     Failure::new(class, reason)
 }
 
-/// Codes in a body, which may be an array, an object, or HTML.
+/// Returns the codes in a body, which may be an array, an object, or HTML.
 fn codes(body: &[u8]) -> Vec<String> {
     let code = |value: &Value| Some(value.get("errorCode")?.as_str()?.to_owned());
     match serde_json::from_slice(body) {
         Ok(Value::Array(errors)) => errors.iter().filter_map(code).collect(),
         Ok(error) => code(&error).into_iter().collect(),
         Err(_) => Vec::new(),
+    }
+}
+
+/// Returns the remaining requests of the day: `Sforce-Limit-Info: api-usage=25/5000` is what was
+/// used in the last 24 hours, and the limit.
+pub(super) fn parse_quota(headers: &HeaderMap) -> Quota {
+    let daily = || {
+        let text = headers.get("Sforce-Limit-Info")?.to_str().ok()?;
+        let usage = text
+            .split(';')
+            .find_map(|part| part.trim().strip_prefix("api-usage="))?;
+        let (used, max) = usage.split_once('/')?;
+        let max: u64 = max.trim().parse().ok()?;
+        Some(Daily {
+            max,
+            remaining: max.saturating_sub(used.trim().parse().ok()?),
+        })
+    };
+    Quota {
+        window: None,
+        daily: daily(),
     }
 }
 

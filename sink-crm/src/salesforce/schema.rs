@@ -1,4 +1,4 @@
-//! The organisation's Lead object, and what it lacks of what a mapping writes.
+//! Checks the organisation's Lead object against the mapping. Pure.
 
 use serde::Deserialize;
 
@@ -59,9 +59,11 @@ impl From<Field> for Described {
     }
 }
 
+/// Checks that the Lead object has every field that the mapping writes.
+///
 /// # Errors
-/// What the Lead object lacks of what is written, as one sentence.
-pub(super) fn missing(
+/// Returns what the object lacks, as one sentence.
+pub(super) fn check_fields(
     lead: &[Described],
     external_id_field: &str,
     target: &Target,
@@ -81,7 +83,7 @@ pub(super) fn missing(
 mod tests {
     use serde_json::{Value, json};
 
-    use super::{Described, missing};
+    use super::{Described, check_fields};
     use crate::mapping::{DEFAULT, Mapping};
 
     fn field(name: &str) -> Value {
@@ -102,7 +104,9 @@ mod tests {
         let lead: super::Describe = serde_json::from_value(lead).unwrap();
         let described: Vec<Described> = lead.fields.into_iter().map(Described::from).collect();
         let target = DEFAULT.parse::<Mapping>().unwrap().salesforce;
-        let reason = missing(&described, "WA_Id__c", &target).unwrap_err().reason;
+        let reason = check_fields(&described, "WA_Id__c", &target)
+            .unwrap_err()
+            .reason;
         for part in [
             "edit Leadstream_Score__c",
             "Leadstream_Budget__c (number)",

@@ -1,30 +1,31 @@
-//! `leadstream crm provision`: what a CRM lacks of what the mapping writes is made.
+//! Implements `leadstream crm provision`: creates what the mapping needs and a CRM lacks.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::ToolError;
 use crate::config::CrmArgs;
-use crate::crm::{Class, CrmName, Failure};
+use crate::crm::{Class, Failure};
+use crate::crm_name::CrmName;
 use crate::http;
 use crate::hubspot::Hubspot;
 use crate::salesforce::Salesforce;
 
-/// What was made for a CRM, or would be.
+/// What was created for a CRM, or would be.
 #[derive(Clone, Debug)]
 pub struct Provisioned {
     pub crm: &'static str,
-    /// One line each; nothing when all is there.
+    /// One line each; empty when nothing is missing.
     pub steps: Vec<String>,
-    /// What to know of it.
+    /// What the operator has to do or know.
     pub notes: Vec<String>,
 }
 
-/// Makes what each configured CRM lacks: HubSpot's property group and properties, and in `folder`
-/// the Salesforce metadata package. Without `apply` it only says so.
+/// Creates what each configured CRM lacks: HubSpot's property group and properties, and in `folder`
+/// the Salesforce metadata package. Without `apply` it only returns the steps.
 ///
 /// # Errors
-/// Wrong settings, a CRM that refuses, a folder that cannot be written.
+/// Returns an error if settings are wrong, if a CRM refuses, or if the folder cannot be written.
 pub async fn provision(
     args: &CrmArgs,
     folder: &Path,
@@ -61,7 +62,7 @@ async fn package(
         Ok(names) => names,
         Err(failure) => {
             notes.push(format!(
-                "the organisation was not asked what it has, so the package holds every field: {}",
+                "the fields of the organisation could not be read, so the package has every field: {}",
                 failure.reason
             ));
             BTreeSet::new()

@@ -1,6 +1,6 @@
-//! Carries out `leadstream crm reconcile`: reads each CRM's records in batches, compares them with
-//! the ledger, and requeues differing leads through the ledger. Memory holds one batch; an
-//! interrupted run continues where it stopped.
+//! Implements `leadstream crm reconcile`: reads each CRM's records in batches, compares them with the
+//! ledger, and requeues leads that differ. Memory holds one batch. An interrupted run continues where
+//! it stopped.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -9,15 +9,16 @@ use chrono::Utc;
 use leadstream_schemas::{LeadEvent, codec};
 use serde::Serialize;
 
+use super::ToolError;
 use super::provision::refused;
-use super::{Database, ToolError};
 use crate::compare::{Difference, differences};
 use crate::config::{CrmArgs, Timing};
-use crate::crm::{Class, CrmName, Failure, Records};
-use crate::dispatch::Pace;
+use crate::crm::{Class, Failure, Records};
+use crate::crm_name::CrmName;
 use crate::http;
 use crate::hubspot::Hubspot;
-use crate::ledger::Claimed;
+use crate::ledger::{Claimed, Ledger};
+use crate::rate_limiter::RateLimiter;
 use crate::salesforce::Salesforce;
 
 /// Failed attempts of a request before the run ends; the next run continues there.
@@ -41,12 +42,12 @@ pub struct ReconcileOptions {
 pub struct Drift {
     pub crm: &'static str,
     pub lead_id: String,
-    pub record_id: Option<String>,
+    pub crm_record_id: Option<String>,
     /// `None` for the record as a whole.
     pub field: Option<String>,
     pub reason: &'static str,
-    /// Whether the lead is, or would be, sent again.
-    pub mended: bool,
+    /// Whether the lead is requeued, or would be.
+    pub requeued: bool,
 }
 
 /// The result of a run.
@@ -56,11 +57,11 @@ pub struct Reconciled {
     /// Leads that the interrupted run compared before this one continued.
     pub compared_before: i64,
     pub compared: u64,
-    pub in_step: u64,
+    pub synced: u64,
     /// Differences by field and reason.
     pub differences: Vec<Differing>,
-    /// Leads that are sent again.
-    pub mended: u64,
+    /// Leads that are requeued.
+    pub requeued: u64,
     /// The reason why the CRM was not compared to its end; `None` if it was.
     pub unfinished: Option<String>,
 }
@@ -75,64 +76,63 @@ pub struct Differing {
 }
 
 /// Compares each configured CRM's records with the ledger, and passes each difference to `found`.
-/// Leads that wait, are parked or dead are not compared: the ledger reports those.
+/// Due, parked and dead leads are not compared: the ledger reports those.
 ///
 /// # Errors
 /// Returns an error if settings are wrong, or if the ledger or a CRM cannot be read.
 pub async fn reconcile(
     args: &CrmArgs,
-    database: &Database,
+    ledger: &Ledger,
     options: &ReconcileOptions,
     mut found: impl FnMut(&Drift),
 ) -> Result<Vec<Reconciled>, ToolError> {
     let crms = args.crms()?;
     let timing = args.sync.timing();
     let http = http::client(timing.request)?;
-    let asked = |crm: CrmName| options.crm.as_ref().is_none_or(|name| name == crm.as_str());
+    let is_selected = |crm: CrmName| options.crm.as_ref().is_none_or(|name| name == crm.as_str());
     let mut reconciled = Vec::new();
-    if let Some(settings) = crms.hubspot.filter(|_| asked(CrmName::Hubspot)) {
+    if let Some(settings) = crms.hubspot.filter(|_| is_selected(CrmName::Hubspot)) {
         let crm = Hubspot::new(http.clone(), settings);
-        reconciled.push(run(&crm, database, &timing, options, &mut found).await?);
+        reconciled.push(run(&crm, ledger, &timing, options, &mut found).await?);
     }
-    if let Some(settings) = crms.salesforce.filter(|_| asked(CrmName::Salesforce)) {
+    if let Some(settings) = crms.salesforce.filter(|_| is_selected(CrmName::Salesforce)) {
         let crm = Salesforce::new(http, settings);
-        reconciled.push(run(&crm, database, &timing, options, &mut found).await?);
+        reconciled.push(run(&crm, ledger, &timing, options, &mut found).await?);
     }
     Ok(reconciled)
 }
 
 async fn run<C: Records>(
     crm: &C,
-    database: &Database,
+    ledger: &Ledger,
     timing: &Timing,
     options: &ReconcileOptions,
     found: &mut impl FnMut(&Drift),
 ) -> Result<Reconciled, ToolError> {
-    let ledger = &database.0;
     if options.restart {
-        ledger.reconciled(C::NAME).await?;
+        ledger.clear_reconciliation_progress(C::NAME).await?;
     }
-    let (mut after, compared_before) = ledger.reconciliation(C::NAME).await?;
-    let mut pace = Pace::new(Duration::ZERO, timing.daily_share, Instant::now());
+    let (mut after, compared_before) = ledger.reconciliation_progress(C::NAME).await?;
+    let mut limiter = RateLimiter::new(Duration::ZERO, timing.daily_share, Instant::now());
     // The lengths of the CRM's fields affect the desired values.
-    let quota = patiently(timing, async || crm.check().await).await;
-    pace.note(
+    let quota = with_retries(timing, async || crm.check().await).await;
+    limiter.update_quota(
         quota.map_err(|failure| refused(C::NAME, failure))?,
         Instant::now(),
     );
     let mut report = Report::default();
     loop {
-        let rows = ledger.page_in_step(C::NAME, &after, C::READ).await?;
+        let rows = ledger.page_synced(C::NAME, &after, C::READ).await?;
         let Some(last) = rows.last() else {
-            ledger.reconciled(C::NAME).await?;
+            ledger.clear_reconciliation_progress(C::NAME).await?;
             return Ok(report.end(C::NAME, compared_before, None));
         };
         let next = last.lead_id.clone();
-        if pace.daily_is_spent() {
-            let reason = "our share of the day's requests is used up (SINK_CRM_DAILY_SHARE_PERCENT); run it again tomorrow, it goes on where it stands";
+        if limiter.daily_is_spent() {
+            let reason = "our share of the day's requests is used up (SINK_CRM_DAILY_SHARE_PERCENT); run it again tomorrow; it continues where it stopped";
             return Ok(report.end(C::NAME, compared_before, Some(reason.to_owned())));
         }
-        while let Err(wait) = pace.take(Instant::now()) {
+        while let Err(wait) = limiter.try_acquire(Instant::now()) {
             tokio::time::sleep(wait).await;
         }
         let events: Vec<(&Claimed, LeadEvent)> = rows
@@ -140,17 +140,17 @@ async fn run<C: Records>(
             .filter_map(|row| Some((row, codec::decode(&row.record.value).ok()?)))
             .collect();
         let keys: Vec<&str> = events.iter().map(|(row, _)| row.lead_id.as_str()).collect();
-        let read = patiently(timing, async || crm.read(&keys).await).await;
+        let read = with_retries(timing, async || crm.read(&keys).await).await;
         let (records, quota) = read.map_err(|failure| refused(C::NAME, failure))?;
-        pace.note(quota, Instant::now());
+        limiter.update_quota(quota, Instant::now());
 
         let differing: Vec<(&Claimed, Option<&str>, Vec<Difference>)> = events
             .iter()
             .filter_map(|(row, event)| {
-                let held = records.get(&row.lead_id);
-                let wanted = crm.render(event);
-                let all = differences(crm.target(), &wanted, event.data.revision, held);
-                let record_id = held.map(|held| held.id.as_str());
+                let record = records.get(&row.lead_id);
+                let desired = crm.render(event);
+                let all = differences(crm.target(), &desired, event.data.revision, record);
+                let record_id = record.map(|record| record.id.as_str());
                 (!all.is_empty()).then_some((*row, record_id, all))
             })
             .collect();
@@ -160,46 +160,48 @@ async fn run<C: Records>(
             .collect();
         // A lead that was sent meanwhile no longer matches what was read.
         let still: BTreeSet<String> = ledger
-            .unchanged(C::NAME, &drifted)
+            .still_synced(C::NAME, &drifted)
             .await?
             .into_iter()
             .collect();
-        let mut to_mend = Vec::new();
+        let mut to_requeue = Vec::new();
         for (row, record_id, all) in differing {
             if !still.contains(&row.lead_id) {
                 continue;
             }
-            let mends = all.iter().all(Difference::can_be_mended);
-            if mends {
-                to_mend.push((row.lead_id.as_str(), row.revision));
+            let fixable = all.iter().all(Difference::is_fixable);
+            if fixable {
+                to_requeue.push((row.lead_id.as_str(), row.revision));
             }
             report.differing += 1;
             for difference in all {
                 report.count(&difference);
-                let (field, reason) = difference.told();
+                let (field, reason) = difference.describe();
                 found(&Drift {
                     crm: C::NAME.as_str(),
                     lead_id: row.lead_id.clone(),
-                    record_id: record_id.map(str::to_owned),
+                    crm_record_id: record_id.map(str::to_owned),
                     field: field.map(str::to_owned),
                     reason,
-                    mended: mends,
+                    requeued: fixable,
                 });
             }
         }
         report.compared += events.len() as u64;
         if options.apply {
-            report.mended += ledger.mend(C::NAME, &to_mend, Utc::now()).await?;
+            report.requeued += ledger
+                .requeue_drifted(C::NAME, &to_requeue, Utc::now())
+                .await?;
         }
         after = next;
         ledger
-            .note_reconciliation(C::NAME, &after, events.len(), Utc::now())
+            .save_reconciliation_progress(C::NAME, &after, events.len(), Utc::now())
             .await?;
     }
 }
 
 /// Retries a failing request for a while; a refused token is replaced once.
-async fn patiently<T>(
+async fn with_retries<T>(
     timing: &Timing,
     mut request: impl AsyncFnMut() -> Result<T, Failure>,
 ) -> Result<T, Failure> {
@@ -224,7 +226,7 @@ async fn patiently<T>(
         };
         if attempts >= ATTEMPTS || wait > LONGEST {
             let reason = format!(
-                "{}; run it again, it goes on where it stands",
+                "{}; run it again; it continues where it stopped",
                 failure.reason
             );
             return Err(Failure { reason, ..failure });
@@ -237,13 +239,13 @@ async fn patiently<T>(
 struct Report {
     compared: u64,
     differing: u64,
-    mended: u64,
+    requeued: u64,
     by: BTreeMap<(Option<String>, &'static str), u64>,
 }
 
 impl Report {
     fn count(&mut self, difference: &Difference) {
-        let (field, reason) = difference.told();
+        let (field, reason) = difference.describe();
         *self
             .by
             .entry((field.map(str::to_owned), reason))
@@ -265,9 +267,9 @@ impl Report {
             crm: crm.as_str(),
             compared_before,
             compared: self.compared,
-            in_step: self.compared - self.differing,
+            synced: self.compared - self.differing,
             differences,
-            mended: self.mended,
+            requeued: self.requeued,
             unfinished,
         }
     }
@@ -279,7 +281,7 @@ mod tests {
 
     use leadstream_service::RetryPolicy;
 
-    use super::{ATTEMPTS, Class, CrmName, Difference, Failure, Report, Timing, patiently};
+    use super::{ATTEMPTS, Class, CrmName, Difference, Failure, Report, Timing, with_retries};
 
     const TIMING: Timing = Timing {
         request: Duration::from_secs(20),
@@ -291,10 +293,10 @@ mod tests {
     };
 
     async fn after(failures: &[(Class, Option<u64>)]) -> (usize, Result<(), Class>) {
-        let mut asked = 0;
-        let outcome = patiently(&TIMING, async || {
-            asked += 1;
-            match failures.get(asked - 1) {
+        let mut requests = 0;
+        let outcome = with_retries(&TIMING, async || {
+            requests += 1;
+            match failures.get(requests - 1) {
                 None => Ok(()),
                 Some((class, wait)) => {
                     Err(Failure::new(*class, "").after(wait.map(Duration::from_secs)))
@@ -302,11 +304,11 @@ mod tests {
             }
         });
         let outcome = outcome.await.map_err(|failure| failure.class);
-        (asked, outcome)
+        (requests, outcome)
     }
 
     #[tokio::test]
-    async fn an_outage_is_waited_for_a_while_and_a_refusal_is_not() {
+    async fn an_outage_is_retried_a_few_times_and_a_refusal_is_not() {
         assert_eq!(
             after(&[(Class::Auth, None), (Class::Retry, None)]).await,
             (3, Ok(()))
@@ -322,12 +324,12 @@ mod tests {
             (1, Err(Class::Throttle)),
             "until tomorrow"
         );
-        let (asked, outcome) = after(&[(Class::Retry, None); 20]).await;
-        assert_eq!((asked, outcome), (ATTEMPTS as usize, Err(Class::Retry)));
+        let (requests, outcome) = after(&[(Class::Retry, None); 20]).await;
+        assert_eq!((requests, outcome), (ATTEMPTS as usize, Err(Class::Retry)));
     }
 
     #[test]
-    fn a_report_counts_leads_in_step_and_differences_by_field() {
+    fn a_report_counts_synced_leads_and_differences_by_field() {
         let mut report = Report {
             compared: 5,
             differing: 2,
@@ -337,7 +339,7 @@ mod tests {
         report.count(&Difference::Other("phone".into()));
         report.count(&Difference::Other("phone".into()));
         let ended = report.end(CrmName::Hubspot, 7, None);
-        assert_eq!((ended.in_step, ended.compared_before), (3, 7));
+        assert_eq!((ended.synced, ended.compared_before), (3, 7));
         assert_eq!(ended.differences[0].field.as_deref(), Some("phone"));
         assert_eq!(ended.differences[0].leads, 2);
         assert_eq!(ended.differences[1].reason, "no record");

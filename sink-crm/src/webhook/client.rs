@@ -1,59 +1,23 @@
-//! Requests to a receiver.
+//! Sends events to a receiver.
 
 use chrono::Utc;
 use leadstream_schemas::LeadEvent;
-use leadstream_service::{ConfigError, Secret};
 use reqwest::Client;
 use serde_json::Value;
-use standardwebhooks::{
-    HEADER_WEBHOOK_ID, HEADER_WEBHOOK_SIGNATURE, HEADER_WEBHOOK_TIMESTAMP, Webhook as Signer,
-};
+use standardwebhooks::{HEADER_WEBHOOK_ID, HEADER_WEBHOOK_SIGNATURE, HEADER_WEBHOOK_TIMESTAMP};
 
-use super::request::{id, prepare};
-use super::response::classify;
-use crate::crm::{Class, Crm, CrmName, Failure, Prepared, Quota, Reply, Verdict};
+use super::config::WebhookSettings;
+use super::request::{event_body, event_id};
+use super::response::classify_status;
+use crate::crm::{BatchResponse, BatchResult, Class, Crm, Failure, Prepared, Quota};
+use crate::crm_name::CrmName;
 use crate::http::call;
-use crate::mapping::{Filter, wants};
-
-const SECRET: &str = "SINK_CRM_WEBHOOK_SECRET";
-const EXAMPLE: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
-
-/// Settings of the webhook.
-#[derive(Clone, Debug)]
-pub(crate) struct WebhookSettings {
-    pub(crate) url: Secret,
-    /// As given; the secrets may stand in a file instead, which is read for each request.
-    pub(crate) given_secret: Option<Secret>,
-    pub(crate) filter: Filter,
-}
+use crate::ledger::OrderedEvents;
+use crate::mapping::wants;
 
 pub(crate) struct Webhook {
     http: Client,
     settings: WebhookSettings,
-}
-
-impl WebhookSettings {
-    /// One signer for each secret: several while they are rotated.
-    ///
-    /// # Errors
-    /// No secret, or one that is no base64.
-    fn signers(&self) -> Result<Vec<Signer>, ConfigError> {
-        let secrets = Secret::require(self.given_secret.clone(), SECRET, EXAMPLE)?;
-        let signers: Result<Vec<Signer>, _> = secrets
-            .expose()
-            .split(',')
-            .map(|secret| Signer::new(secret.trim()))
-            .collect();
-        let problem =
-            format!("is no base64 with or without whsec_ before it; example: {SECRET}={EXAMPLE}");
-        signers.map_err(|_| ConfigError::new(SECRET, problem))
-    }
-
-    /// # Errors
-    /// As [`Self::signers`].
-    pub(crate) fn validate(&self) -> Result<(), ConfigError> {
-        self.signers().map(drop)
-    }
 }
 
 impl Webhook {
@@ -61,10 +25,10 @@ impl Webhook {
         Self { http, settings }
     }
 
-    async fn deliver(&self, lead: &Prepared) -> Verdict {
+    async fn deliver(&self, lead: &Prepared) -> BatchResult {
         let halt = |error: &dyn std::fmt::Display| Failure::new(Class::Halt, error.to_string());
         let payload = lead.body.to_string();
-        let id = id(&lead.body);
+        let id = event_id(&lead.body);
         let at = Utc::now().timestamp();
         let signers = self.settings.signers().map_err(|error| halt(&error))?;
         let signatures: Result<Vec<String>, _> = signers
@@ -80,16 +44,17 @@ impl Webhook {
             .header(HEADER_WEBHOOK_TIMESTAMP, at)
             .header(HEADER_WEBHOOK_SIGNATURE, signatures.join(" "))
             .body(payload);
-        let answer = call(request).await?;
-        classify(answer.status, answer.retry_after(Utc::now()))
+        let response = call(request).await?;
+        classify_status(response.status, response.retry_after(Utc::now()))
     }
 }
 
 impl Crm for Webhook {
+    type Delivery = OrderedEvents;
     const NAME: CrmName = CrmName::Webhook;
     const BATCH: usize = 1;
 
-    /// A receiver has no schema that could be asked for.
+    /// Checks the settings only: a receiver has no schema to read.
     async fn check(&self) -> Result<Quota, Failure> {
         self.settings
             .validate()
@@ -102,55 +67,21 @@ impl Crm for Webhook {
     }
 
     fn prepare(&self, event: &LeadEvent) -> Prepared {
-        prepare(event)
+        event_body(event)
     }
 
-    fn body(&self, leads: &[&Prepared]) -> Value {
+    fn upsert_body(&self, leads: &[&Prepared]) -> Value {
         leads.first().map_or(Value::Null, |lead| lead.body.clone())
     }
 
-    async fn upsert(&self, leads: &[&Prepared]) -> Reply {
-        let verdict = match leads {
+    async fn upsert(&self, leads: &[&Prepared]) -> BatchResponse {
+        let result = match leads {
             [lead] => self.deliver(lead).await,
             _ => Err(Failure::new(Class::Halt, "a webhook carries one event")),
         };
-        Reply {
-            verdict,
+        BatchResponse {
+            result,
             quota: Quota::default(),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use leadstream_service::Secret;
-
-    use super::WebhookSettings;
-    use crate::mapping::Filter;
-
-    #[test]
-    fn secrets_are_base64_and_several_may_hold_while_they_are_rotated() {
-        let signers = |secret: Option<&str>| {
-            let settings = WebhookSettings {
-                url: Secret::new("https://example.com"),
-                given_secret: secret.map(Secret::new),
-                filter: Filter::default(),
-            };
-            settings
-                .signers()
-                .map(|signers| signers.len())
-                .map_err(|error| error.to_string())
-        };
-        assert_eq!(
-            signers(Some("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw, bmV3")),
-            Ok(2)
-        );
-        let error = signers(Some("hunter2!")).unwrap_err();
-        assert!(
-            error.starts_with("SINK_CRM_WEBHOOK_SECRET is no base64"),
-            "{error}"
-        );
-        assert!(!error.contains("hunter2"), "{error}");
-        assert!(signers(None).unwrap_err().contains("is not set"));
     }
 }

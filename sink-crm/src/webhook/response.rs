@@ -1,20 +1,25 @@
-//! A receiver's answer, classified by its status. No event is given up: what a receiver refuses
-//! holds back its lead alone until it is taken.
+//! Classifies a receiver's responses by status. Pure. No event becomes a dead letter: an event that
+//! the receiver refuses blocks its own lead until the receiver accepts it.
 
 use std::time::Duration;
 
-use crate::crm::{Class, Failure, Outcome, Verdict};
+use crate::crm::{BatchResult, Class, Failure};
+use crate::outcome::RecordOutcome;
 
-/// The verdict on one event.
-pub(super) fn classify(status: u16, retry_after: Option<Duration>) -> Verdict {
+/// Returns the outcome of one event.
+pub(super) fn classify_status(status: u16, retry_after: Option<Duration>) -> BatchResult {
     let reason = format!("the receiver answered {status}{}", advice(status));
     let class = match status {
-        200..=299 => return Ok(vec![Outcome::Done { record_id: None }]),
+        200..=299 => {
+            return Ok(vec![RecordOutcome::Synced {
+                crm_record_id: None,
+            }]);
+        }
         429 => Class::Throttle,
         408 | 500..=599 => Class::Retry,
-        // Nothing that is sent there would be taken.
+        // The receiver would accept no event at all.
         300..=399 | 401 | 403 | 404 | 405 | 410 => Class::Halt,
-        _ => return Ok(vec![Outcome::Retry(reason)]),
+        _ => return Ok(vec![RecordOutcome::Retry(reason)]),
     };
     Err(Failure::new(class, reason).after(retry_after))
 }
@@ -24,28 +29,29 @@ const fn advice(status: u16) -> &'static str {
         300..=399 => ": redirects are refused; check SINK_CRM_WEBHOOK_URL",
         401 | 403 => ": check SINK_CRM_WEBHOOK_SECRET",
         404 | 405 => ": check SINK_CRM_WEBHOOK_URL",
-        410 => ": it wants no more events; unset SINK_CRM_WEBHOOK_URL, or mend the receiver",
+        410 => ": it wants no more events; unset SINK_CRM_WEBHOOK_URL, or fix the receiver",
         _ => "",
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::classify;
-    use crate::crm::{Class, Outcome};
+    use super::classify_status;
+    use crate::crm::Class;
+    use crate::outcome::RecordOutcome;
 
     #[test]
     fn every_status_has_its_class_and_none_gives_an_event_up() {
         for status in [200, 202, 204] {
             assert!(matches!(
-                classify(status, None).as_deref(),
-                Ok([Outcome::Done { .. }])
+                classify_status(status, None).as_deref(),
+                Ok([RecordOutcome::Synced { .. }])
             ));
         }
         for status in [400, 409, 413, 422] {
             assert!(matches!(
-                classify(status, None).as_deref(),
-                Ok([Outcome::Retry(_)])
+                classify_status(status, None).as_deref(),
+                Ok([RecordOutcome::Retry(_)])
             ));
         }
         for (status, class) in [
@@ -56,7 +62,11 @@ mod tests {
             (401, Class::Halt),
             (410, Class::Halt),
         ] {
-            assert_eq!(classify(status, None).unwrap_err().class, class, "{status}");
+            assert_eq!(
+                classify_status(status, None).unwrap_err().class,
+                class,
+                "{status}"
+            );
         }
     }
 }

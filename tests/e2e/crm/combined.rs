@@ -9,7 +9,7 @@ use leadstream_sandbox::{Effect, Endpoint, Fault, ReceivedUpsert, SandboxClient,
 use serde_json::{Value, json};
 
 use super::{
-    HUBSPOT, SALESFORCE, SINK, count, dead_letters, event, in_step, lead_id, ledger, metric,
+    HUBSPOT, SALESFORCE, SINK, count, dead_letters, ensure_synced, event, lead_id, ledger, metric,
     publish, received, site, site_with, wait_for_states,
 };
 
@@ -82,8 +82,8 @@ pub(crate) fn a_batch_with_bad_and_locked_records_costs_one_request_for_the_good
             }
             one_batch(&site, &client, &faults).await?;
             let good = BATCH + 1 - BAD.len();
-            wait_for_states(&site, HUBSPOT, &[("done", good), ("dead", BAD.len())]).await?;
-            wait_for_states(&site, SALESFORCE, &[("done", good), ("dead", BAD.len())]).await?;
+            wait_for_states(&site, HUBSPOT, &[("synced", good), ("dead", BAD.len())]).await?;
+            wait_for_states(&site, SALESFORCE, &[("synced", good), ("dead", BAD.len())]).await?;
             let of_hubspot = sizes(&received(&site, HUBSPOT_UPSERT).await?);
             ensure!(of_hubspot == [1, BATCH], "HubSpot got {of_hubspot:?}");
             let of_salesforce = received(&site, SALESFORCE_UPSERT).await?;
@@ -128,7 +128,7 @@ pub(crate) fn a_token_that_expires_while_a_batch_is_halved_is_renewed(
         ];
         one_batch(&site, &client, &faults).await?;
         for (crm, endpoint) in [(HUBSPOT, HUBSPOT_UPSERT), (SALESFORCE, SALESFORCE_UPSERT)] {
-            let rows = wait_for_states(&site, crm, &[("done", BATCH), ("dead", 1)]).await?;
+            let rows = wait_for_states(&site, crm, &[("synced", BATCH), ("dead", 1)]).await?;
             let bad = rows.get(&lead_id(BAD)).context("no row")?;
             ensure!(bad.state == "dead" && bad.attempts == 1, "{crm}: {bad:?}");
             let expired = count(&site, "requests", crm, "auth").await?;
@@ -184,7 +184,7 @@ pub(crate) fn an_update_applied_without_an_answer_is_sent_again_in_its_newest_st
             .map(|lead| if lead < 40 { 2 } else { 1 })
             .collect();
         for crm in [HUBSPOT, SALESFORCE] {
-            wait_for_states(&site, crm, &[("done", BATCH + 1)]).await?;
+            wait_for_states(&site, crm, &[("synced", BATCH + 1)]).await?;
             eventually(Duration::from_secs(10), async || {
                 let rows = ledger(&site, crm).await?;
                 let sent =
@@ -197,8 +197,8 @@ pub(crate) fn an_update_applied_without_an_answer_is_sent_again_in_its_newest_st
             })
             .await?;
         }
-        in_step(&client.contacts().await?, HUBSPOT, &newest)?;
-        in_step(&client.leads().await?, SALESFORCE, &newest)?;
+        ensure_synced(&client.contacts().await?, HUBSPOT, &newest)?;
+        ensure_synced(&client.leads().await?, SALESFORCE, &newest)?;
         for endpoint in [HUBSPOT_UPSERT, SALESFORCE_UPSERT] {
             let of_one = received(&site, endpoint).await?;
             let times = of_one.iter().flat_map(|upsert| &upsert.records);
@@ -348,7 +348,7 @@ pub(crate) fn a_record_refused_alone_delays_no_other(world: &World) -> anyhow::R
             Ok(())
         })
         .await?;
-        wait_for_states(&site, SALESFORCE, &[("done", leads - 1), ("dead", 1)]).await?;
+        wait_for_states(&site, SALESFORCE, &[("synced", leads - 1), ("dead", 1)]).await?;
         ensure!(dead_letters(&site)?.len() == 1, "not one dead letter");
         site.finish().await
     })

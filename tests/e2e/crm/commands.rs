@@ -21,7 +21,7 @@ pub(crate) fn operators_see_what_a_crm_lacks_and_redrive_the_current_state(
         let client = site.sandbox.client()?;
         let checked = site.tool(&["crm", "check"]).await?;
         ensure!(
-            checked.contains("hubspot: all is there") && checked.contains("salesforce: all is there"),
+            checked.contains("hubspot: nothing is missing") && checked.contains("salesforce: nothing is missing"),
             "{checked}"
         );
         let refused = Fault::record_error(Endpoint::HubspotUpsert, lead_id(0), "INVALID_EMAIL");
@@ -33,10 +33,10 @@ pub(crate) fn operators_see_what_a_crm_lacks_and_redrive_the_current_state(
 
         // Nothing runs yet: the plan is empty until the ledger is written.
         site.start(Service::SinkCrm, "sink").await?;
-        wait_for_states(&site, HUBSPOT, &[("done", 4), ("dead", 1)]).await?;
-        wait_for_states(&site, SALESFORCE, &[("done", 4), ("parked", 1)]).await?;
+        wait_for_states(&site, HUBSPOT, &[("synced", 4), ("dead", 1)]).await?;
+        wait_for_states(&site, SALESFORCE, &[("synced", 4), ("parked", 1)]).await?;
         let status = site.tool(&["crm", "status"]).await?;
-        for part in ["dead", "INVALID_EMAIL", "parked", "ENTITY_IS_LOCKED", "in step"] {
+        for part in ["dead", "INVALID_EMAIL", "parked", "ENTITY_IS_LOCKED", "synced"] {
             ensure!(status.contains(part), "{part}: {status}");
         }
         ensure!(!status.contains("1555"), "a number: {status}");
@@ -62,7 +62,7 @@ pub(crate) fn operators_see_what_a_crm_lacks_and_redrive_the_current_state(
         ensure!(said.contains("1 would be redriven"), "{said}");
         site.stop("sink").await?;
         client.clear_faults().await?;
-        sqlx::query("UPDATE crm_ledger SET wanted = $1, wanted_revision = 2 WHERE crm = 'hubspot' AND lead_id = $2")
+        sqlx::query("UPDATE crm_ledger SET desired_event = $1, desired_revision = 2 WHERE crm = 'hubspot' AND lead_id = $2")
             .bind(leadstream_schemas::codec::encode(1, &event(0, 2))?)
             .bind(lead_id(0))
             .execute(&site.database)
@@ -78,8 +78,8 @@ pub(crate) fn operators_see_what_a_crm_lacks_and_redrive_the_current_state(
         );
         ensure!(plan.contains(&state(2)), "the plan is not the present state: {plan}");
         site.start(Service::SinkCrm, "sink").await?;
-        wait_for_states(&site, HUBSPOT, &[("done", 5)]).await?;
-        wait_for_states(&site, SALESFORCE, &[("done", 5)]).await?;
+        wait_for_states(&site, HUBSPOT, &[("synced", 5)]).await?;
+        wait_for_states(&site, SALESFORCE, &[("synced", 5)]).await?;
         let contact = client.contact(&lead_id(0)).await?;
         ensure!(
             contact.is_some_and(|contact| contact.values.get("leadstream_state") == Some(&json!(state(2)))),

@@ -8,7 +8,8 @@ use leadstream_sandbox::{Effect, Endpoint, ErrorBody, Fault};
 use serde_json::json;
 
 use super::{
-    HUBSPOT, SALESFORCE, SINK, count, dead_letters, event, in_step, publish, site, wait_for_states,
+    HUBSPOT, SALESFORCE, SINK, count, dead_letters, ensure_synced, event, publish, site,
+    wait_for_states,
 };
 
 /// Fails whole requests: each failure is survived, counts as its class, and loses no lead.
@@ -61,8 +62,8 @@ async fn fail_hubspot_while_salesforce_is_down(
         .collect();
     publish(site, &events).await?;
     site.spawn(Service::SinkCrm, SINK)?;
-    wait_for_states(site, HUBSPOT, &[("done", 150)]).await?;
-    in_step(&client.contacts().await?, HUBSPOT, newest)?;
+    wait_for_states(site, HUBSPOT, &[("synced", 150)]).await?;
+    ensure_synced(&client.contacts().await?, HUBSPOT, newest)?;
     ensure!(client.leads().await?.is_empty(), "Salesforce is down");
     let behind = wait_for_states(site, SALESFORCE, &[("due", 150)]).await?;
     let failing = behind.values().filter(|row| row.error.is_some()).count();
@@ -90,8 +91,8 @@ async fn recover_salesforce(site: &Site<'_>, newest: &[u64]) -> anyhow::Result<(
     ] {
         client.order(&fault).await?;
     }
-    wait_for_states(site, SALESFORCE, &[("done", 150)]).await?;
-    in_step(&client.leads().await?, SALESFORCE, newest)?;
+    wait_for_states(site, SALESFORCE, &[("synced", 150)]).await?;
+    ensure_synced(&client.leads().await?, SALESFORCE, newest)?;
     ensure!(
         dead_letters(site)?.is_empty(),
         "a fault of the CRM made dead letters"

@@ -8,7 +8,9 @@ use leadstream_harness::{Site, World, eventually};
 use leadstream_local::deployment::Service;
 use leadstream_sandbox::{CrmRecord, Effect, Endpoint, Fault, SandboxClient};
 
-use super::{HUBSPOT, SALESFORCE, SINK, event, in_step, lead_id, ledger, publish, received, site};
+use super::{
+    HUBSPOT, SALESFORCE, SINK, ensure_synced, event, lead_id, ledger, publish, received, site,
+};
 
 /// Longer than a request may take, so that the newer revision arrives first.
 const LATE_MS: u64 = 4_000;
@@ -68,7 +70,7 @@ pub(crate) fn an_update_applied_late_by_a_crm_is_distinguished_from_one_sent_lat
             "not repaired"
         );
         // The common check of all tests reports this record as old.
-        let found = in_step(&contacts, HUBSPOT, &[4]).err();
+        let found = ensure_synced(&contacts, HUBSPOT, &[4]).err();
         let found = found.context("a late write was not noticed")?.to_string();
         ensure!(found.contains("revision 2 was written over 3"), "{found}");
         site.finish().await
@@ -81,7 +83,7 @@ async fn is_sent(site: &Site<'_>, revision: i64) -> anyhow::Result<()> {
         for (crm, _, _) in LANES {
             let ledger = ledger(site, crm).await?;
             let row = ledger.get(&lead_id(0)).context("no row")?;
-            let done = row.state == "done" && row.sent == revision;
+            let done = row.state == "synced" && row.sent == revision;
             ensure!(done, "{crm}: {row:?}");
         }
         Ok(())

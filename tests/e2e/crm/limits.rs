@@ -6,7 +6,7 @@ use leadstream_local::deployment::Service;
 use leadstream_sandbox::{Endpoint, Fault};
 
 use super::{
-    SALESFORCE, SINK, dead_letters, event, in_step, publish, received, site, wait_for_states,
+    SALESFORCE, SINK, dead_letters, ensure_synced, event, publish, received, site, wait_for_states,
 };
 
 const LEADS: usize = 250;
@@ -39,12 +39,12 @@ pub(crate) fn a_transaction_limit_of_the_crm_costs_no_lead_and_is_remembered(
         site.spawn(Service::SinkCrm, SINK)?;
         wait_for_states(&site, SALESFORCE, &[("due", LEADS)]).await?;
         client.cancel(away).await?;
-        wait_for_states(&site, SALESFORCE, &[("done", LEADS)]).await?;
+        wait_for_states(&site, SALESFORCE, &[("synced", LEADS)]).await?;
         let refused = too_large(&site).await?;
         ensure!(refused > 0, "no batch exceeded the limit");
 
         publish(&site, &events(2)).await?;
-        wait_for_states(&site, SALESFORCE, &[("done", LEADS)]).await?;
+        wait_for_states(&site, SALESFORCE, &[("synced", LEADS)]).await?;
         let again = too_large(&site).await? - refused;
         // The size may grow once.
         ensure!(again <= 1, "{again} more requests were too large");
@@ -55,8 +55,8 @@ pub(crate) fn a_transaction_limit_of_the_crm_costs_no_lead_and_is_remembered(
             .await?;
         site.tool(&["crm", "retry", "--state", "dead"]).await?;
         site.start(Service::SinkCrm, SINK).await?;
-        wait_for_states(&site, SALESFORCE, &[("done", LEADS)]).await?;
-        in_step(&client.leads().await?, SALESFORCE, &vec![2; LEADS])?;
+        wait_for_states(&site, SALESFORCE, &[("synced", LEADS)]).await?;
+        ensure_synced(&client.leads().await?, SALESFORCE, &vec![2; LEADS])?;
         ensure!(dead_letters(&site)?.is_empty(), "a healthy lead died");
         site.finish().await
     })

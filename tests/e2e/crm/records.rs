@@ -59,7 +59,7 @@ fn passes(effect: Effect, times: u32, counted: &'static str) -> Row {
     Row {
         effect,
         times: Some(times),
-        state: "done",
+        state: "synced",
         reason: "",
         counted,
     }
@@ -74,7 +74,7 @@ fn hubspot() -> Vec<Row> {
         ends(status(400), "dead", "VALIDATION_ERROR"),
         ends(Effect::Omitted, "due", "neither a result nor an error"),
         // Once in a batch, which is halved, and once alone.
-        passes(Effect::Omitted, 2, "done"),
+        passes(Effect::Omitted, 2, "synced"),
     ]
 }
 
@@ -118,7 +118,11 @@ fn salesforce() -> Vec<Row> {
         ),
         Row {
             counted: "stale",
-            ..ends(code("FIELD_CUSTOM_VALIDATION_EXCEPTION", stale), "done", "")
+            ..ends(
+                code("FIELD_CUSTOM_VALIDATION_EXCEPTION", stale),
+                "synced",
+                "",
+            )
         },
         // Other records succeed, so this record is at fault.
         ends(status(400), "dead", "INVALID_FIELD"),
@@ -143,7 +147,7 @@ async fn ended(site: &Site<'_>, crm: &str, rows: &[Row]) -> anyhow::Result<()> {
     let check = |lead: usize, entry: &Entry| {
         let (state, reason) = rows
             .get(lead)
-            .map_or(("done", ""), |row| (row.state, row.reason));
+            .map_or(("synced", ""), |row| (row.state, row.reason));
         let said = entry.error.as_deref().unwrap_or_default();
         let told = if reason.is_empty() {
             said.is_empty()
@@ -164,7 +168,7 @@ async fn ended(site: &Site<'_>, crm: &str, rows: &[Row]) -> anyhow::Result<()> {
         Ok(())
     })
     .await?;
-    let mut least: BTreeMap<&str, usize> = BTreeMap::from([("done", LEADS - rows.len())]);
+    let mut least: BTreeMap<&str, usize> = BTreeMap::from([("synced", LEADS - rows.len())]);
     for row in rows {
         *least.entry(row.counted).or_default() += 1;
     }
@@ -236,8 +240,8 @@ pub(crate) fn each_bad_record_ends_as_its_row_says_and_delays_no_other(
 
         client.clear_faults().await?;
         publish(&site, &events(2)).await?;
-        wait_for_states(&site, SALESFORCE, &[("done", LEADS)]).await?;
-        wait_for_states(&site, HUBSPOT, &[("done", LEADS)]).await?;
+        wait_for_states(&site, SALESFORCE, &[("synced", LEADS)]).await?;
+        wait_for_states(&site, HUBSPOT, &[("synced", LEADS)]).await?;
         let requests = client.upserts(0).await?.len();
         let repeated: Vec<_> = events(2)
             .into_iter()
@@ -251,7 +255,7 @@ pub(crate) fn each_bad_record_ends_as_its_row_says_and_delays_no_other(
         for crm in [HUBSPOT, SALESFORCE] {
             eventually(Duration::from_secs(20), async || {
                 let rows = ledger(&site, crm).await?;
-                let done = |row: &Entry| row.sent == 3 && row.state == "done";
+                let done = |row: &Entry| row.sent == 3 && row.state == "synced";
                 ensure!(rows.values().all(done), "{crm}: not yet");
                 Ok(())
             })

@@ -106,16 +106,16 @@ impl Lane {
                     applied: false,
                     for_ms: None,
                 },
-                "no answer in time",
+                "no response in time",
             ),
             (
                 Effect::Hold {
                     applied: true,
                     for_ms: None,
                 },
-                "no answer in time",
+                "no response in time",
             ),
-            (Effect::TornAnswer, "no answer in time"),
+            (Effect::TornAnswer, "no response in time"),
             (Effect::Close { applied: false }, "the request failed"),
             (Effect::Close { applied: true }, "the request failed"),
         ]
@@ -271,7 +271,7 @@ fn halts_of_salesforce() -> Vec<Row> {
             ..salesforce.of_each_record("INVALID_FIELD_FOR_INSERT_UPDATE")
         },
         Row {
-            reason: "free or buy room",
+            reason: "free or buy storage",
             ..salesforce.of_each_record("STORAGE_LIMIT_EXCEEDED")
         },
         Row {
@@ -345,7 +345,7 @@ async fn one(site: &Site<'_>, lane: Lane, row: &Row, revision: u64) -> anyhow::R
     }
     eventually(SOON, async || {
         let leads = leads(site, lane).await?;
-        let done = |entry: &Entry| entry.state == "done" && entry.sent.unsigned_abs() == revision;
+        let done = |entry: &Entry| entry.state == "synced" && entry.sent.unsigned_abs() == revision;
         ensure!(leads.iter().all(done), "not repaired: {leads:?}");
         Ok(())
     })

@@ -125,7 +125,7 @@ pub(crate) fn a_webhook_receiver_gets_every_event_signed_and_in_order_beside_crm
                 .fetch_one(&site.database)
                 .await?;
             let marked: i64 = sqlx::query_scalar(
-                "SELECT count(*) FROM crm_ledger WHERE crm = 'webhook' AND sent_revision = $1",
+                "SELECT count(*) FROM crm_ledger WHERE crm = 'webhook' AND synced_revision = $1",
             )
             .bind(i64::try_from(REVISIONS)?)
             .fetch_one(&site.database)

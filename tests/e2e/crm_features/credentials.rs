@@ -96,10 +96,10 @@ pub(crate) fn tokens_are_renewed_before_they_expire_and_secrets_without_a_restar
 async fn renew_expiring_tokens(site: &Site<'_>, client: &SandboxClient) -> anyhow::Result<()> {
     for revision in 1..=5 {
         publish(site, &[event(0, revision)]).await?;
-        wait_for_states(site, HUBSPOT, &[("done", 1)]).await?;
+        wait_for_states(site, HUBSPOT, &[("synced", 1)]).await?;
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
-    wait_for_states(site, SALESFORCE, &[("done", 1)]).await?;
+    wait_for_states(site, SALESFORCE, &[("synced", 1)]).await?;
     let stats = client.stats().await?;
     let refused = stats
         .endpoints
@@ -152,8 +152,8 @@ async fn replace_credentials(
     std::fs::write(&files[0], "another-secret\n")?;
     std::fs::write(&files[1], REFRESH[1])?;
     std::fs::write(&files[2], &private)?;
-    wait_for_states(site, HUBSPOT, &[("done", 2)]).await?;
-    wait_for_states(site, SALESFORCE, &[("done", 2)]).await?;
+    wait_for_states(site, HUBSPOT, &[("synced", 2)]).await?;
+    wait_for_states(site, SALESFORCE, &[("synced", 2)]).await?;
     for secret in [
         "app-secret",
         REFRESH[0],
@@ -179,7 +179,7 @@ async fn refuse_redirect(site: &Site<'_>, client: &SandboxClient) -> anyhow::Res
         .order(&Fault::once(Endpoint::HubspotUpsert, elsewhere))
         .await?;
     publish(site, &[event(2, 1)]).await?;
-    wait_for_states(site, HUBSPOT, &[("done", 3)]).await?;
+    wait_for_states(site, HUBSPOT, &[("synced", 3)]).await?;
     let log = site.log(SINK)?;
     let line = log
         .lines()

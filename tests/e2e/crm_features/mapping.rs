@@ -77,8 +77,8 @@ pub(crate) fn each_crm_receives_the_fields_of_its_mapping_file(
         publish(&site, &events).await?;
         // The younger of two leads that are one person closes and names the other.
         publish(&site, &[of(4, 2, "MERGED", &[("merged_into", json!(lead_id(1))), ("cause", json!("merge"))])]).await?;
-        wait_for_states(&site, HUBSPOT, &[("done", 5)]).await?;
-        wait_for_states(&site, SALESFORCE, &[("done", 5)]).await?;
+        wait_for_states(&site, HUBSPOT, &[("synced", 5)]).await?;
+        wait_for_states(&site, SALESFORCE, &[("synced", 5)]).await?;
 
         let contacts = client.contacts().await?;
         ensure!(contacts.len() == 4, "{} contacts: the filter holds back one", contacts.len());

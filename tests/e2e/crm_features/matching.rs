@@ -78,8 +78,8 @@ pub(crate) fn an_existing_record_is_adopted_and_a_person_chooses_among_several(
         site.start(Service::SinkCrm, SINK).await?;
         let events: Vec<Value> = (0..4).map(|lead| event(lead, 1)).collect();
         publish(&site, &events).await?;
-        wait_for_states(&site, HUBSPOT, &[("done", 4)]).await?;
-        let ledger = wait_for_states(&site, SALESFORCE, &[("done", 3), ("parked", 1)]).await?;
+        wait_for_states(&site, HUBSPOT, &[("synced", 4)]).await?;
+        let ledger = wait_for_states(&site, SALESFORCE, &[("synced", 3), ("parked", 1)]).await?;
         let reason = ledger[&lead_id(2)].error.clone().unwrap_or_default();
         ensure!(
             reason.starts_with("2 records have the lead's number"),
@@ -123,7 +123,7 @@ async fn check_adopted(
         );
     }
     let adopted: Vec<(String, Option<String>)> = sqlx::query_as(
-        "SELECT lead_id, matched FROM crm_ledger WHERE crm = 'hubspot' ORDER BY lead_id",
+        "SELECT lead_id, match_result FROM crm_ledger WHERE crm = 'hubspot' ORDER BY lead_id",
     )
     .fetch_all(&site.database)
     .await?;
@@ -154,8 +154,8 @@ async fn merge_by_person(
         .requests;
     site.tool(&["crm", "retry", "--crm", SALESFORCE]).await?;
     publish(site, &(0..4).map(|lead| event(lead, 2)).collect::<Vec<_>>()).await?;
-    wait_for_states(site, SALESFORCE, &[("done", 4)]).await?;
-    wait_for_states(site, HUBSPOT, &[("done", 4)]).await?;
+    wait_for_states(site, SALESFORCE, &[("synced", 4)]).await?;
+    wait_for_states(site, HUBSPOT, &[("synced", 4)]).await?;
     let held = client.leads().await?;
     ensure!(
         keyed(&held, "WA_Id__c", 2)?.id == leads[2],

@@ -72,7 +72,7 @@ async fn provision(site: &Site<'_>) -> anyhow::Result<()> {
     let provision = ["crm", "provision", "--salesforce-folder", &path];
     let said = site.tool(&provision).await?;
     ensure!(
-        said.contains("create the contact property wa_id") && said.contains("nothing was made"),
+        said.contains("create the contact property wa_id") && said.contains("nothing was created"),
         "{said}"
     );
     ensure!(!folder.exists(), "a dry run wrote files");
@@ -83,13 +83,14 @@ async fn provision(site: &Site<'_>) -> anyhow::Result<()> {
         "{said}"
     );
     let again = site.tool(&apply).await?;
-    ensure!(again.contains("hubspot: all is there"), "{again}");
+    ensure!(again.contains("hubspot: nothing is missing"), "{again}");
     site.sandbox
         .deploy(&files(&folder)?)
         .map_err(anyhow::Error::msg)?;
     let checked = site.tool(&["crm", "check"]).await?;
     ensure!(
-        checked.contains("hubspot: all is there") && checked.contains("salesforce: all is there"),
+        checked.contains("hubspot: nothing is missing")
+            && checked.contains("salesforce: nothing is missing"),
         "{checked}"
     );
     Ok(())
@@ -100,16 +101,16 @@ async fn refuse_older_revision(site: &Site<'_>) -> anyhow::Result<()> {
     let client = site.sandbox.client()?;
     site.start(Service::SinkCrm, SINK).await?;
     publish(site, &[event(0, 5), event(1, 1)]).await?;
-    wait_for_states(site, HUBSPOT, &[("done", 2)]).await?;
-    wait_for_states(site, SALESFORCE, &[("done", 2)]).await?;
+    wait_for_states(site, HUBSPOT, &[("synced", 2)]).await?;
+    wait_for_states(site, SALESFORCE, &[("synced", 2)]).await?;
     let lead = client.lead(&lead_id(0)).await?.context("no lead")?;
     let newer: Values =
         serde_json::from_value(json!({"Leadstream_Revision__c": 9, "Company": "Acme"}))?;
     site.sandbox
         .write_record(Vendor::Salesforce, Some(&lead.id), newer)?;
     publish(site, &[event(0, 6)]).await?;
-    wait_for_states(site, HUBSPOT, &[("done", 2)]).await?;
-    wait_for_states(site, SALESFORCE, &[("done", 2)]).await?;
+    wait_for_states(site, HUBSPOT, &[("synced", 2)]).await?;
+    wait_for_states(site, SALESFORCE, &[("synced", 2)]).await?;
     leadstream_harness::eventually(std::time::Duration::from_secs(10), async || {
         let refused = count(site, "outcomes", SALESFORCE, "stale").await?;
         ensure!(

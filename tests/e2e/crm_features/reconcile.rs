@@ -43,13 +43,13 @@ pub(crate) fn drift_is_reported_by_field_and_repaired_in_order(
         let site = site(world, "reconcile").await?.with_crms();
         let client = site.sandbox.client()?;
         site.start(Service::SinkCrm, "sink").await?;
-        publish_in_step(&site).await?;
+        publish_ensure_synced(&site).await?;
         cause_drift(&site, &client).await?;
         let expected = expected_drift();
         let (drifts, reports) = read(&site.tool(&["crm", "reconcile", "--json"]).await?)?;
         ensure!(drifts == expected, "{drifts:#?}");
         ensure!(
-            reports.iter().all(|report| report["mended"] == 0),
+            reports.iter().all(|report| report["requeued"] == 0),
             "{reports:?}"
         );
         interrupt_and_continue(&site, &client, expected.len()).await?;
@@ -59,7 +59,7 @@ pub(crate) fn drift_is_reported_by_field_and_repaired_in_order(
 }
 
 /// Publishes two revisions of each lead, and checks that all leads are in step.
-async fn publish_in_step(site: &Site<'_>) -> anyhow::Result<()> {
+async fn publish_ensure_synced(site: &Site<'_>) -> anyhow::Result<()> {
     for revision in 1..=2 {
         publish(
             site,
@@ -69,15 +69,15 @@ async fn publish_in_step(site: &Site<'_>) -> anyhow::Result<()> {
         )
         .await?;
     }
-    wait_for_states(site, HUBSPOT, &[("done", LEADS)]).await?;
-    wait_for_states(site, SALESFORCE, &[("done", LEADS)]).await?;
+    wait_for_states(site, HUBSPOT, &[("synced", LEADS)]).await?;
+    wait_for_states(site, SALESFORCE, &[("synced", LEADS)]).await?;
     let said = site.tool(&["crm", "reconcile"]).await?;
     ensure!(
-        said.contains("hubspot: 250 leads compared, 250 in step"),
+        said.contains("hubspot: 250 leads compared, 250 synced"),
         "{said}"
     );
     ensure!(
-        said.contains("salesforce: 250 leads compared, 250 in step"),
+        said.contains("salesforce: 250 leads compared, 250 synced"),
         "{said}"
     );
     ensure!(!said.contains("1555"), "a number: {said}");
@@ -189,7 +189,7 @@ async fn interrupt_and_continue(
         "{reports:?}"
     );
     ensure!(
-        reports[0]["mended"] == 2 && reports[1]["mended"] == 1,
+        reports[0]["requeued"] == 2 && reports[1]["requeued"] == 1,
         "{reports:?}"
     );
     Ok(())
@@ -197,8 +197,8 @@ async fn interrupt_and_continue(
 
 /// Checks that HubSpot is repaired, and that Salesforce keeps a newer revision.
 async fn check_repaired(site: &Site<'_>, client: &SandboxClient) -> anyhow::Result<()> {
-    wait_for_states(site, HUBSPOT, &[("done", LEADS)]).await?;
-    wait_for_states(site, SALESFORCE, &[("done", LEADS)]).await?;
+    wait_for_states(site, HUBSPOT, &[("synced", LEADS)]).await?;
+    wait_for_states(site, SALESFORCE, &[("synced", LEADS)]).await?;
     let contacts = client.contacts().await?;
     let right = contacts
         .iter()

@@ -26,7 +26,7 @@ pub(crate) fn commands_check_and_plan_for_a_webhook_receiver(world: &World) -> a
         );
         site.deployment.further.extend([secret, url]);
         let checked = site.tool(&["crm", "check"]).await?;
-        ensure!(checked.contains("webhook: all is there"), "{checked}");
+        ensure!(checked.contains("webhook: nothing is missing"), "{checked}");
 
         // No receiver listens: events wait, the first of each lead before its others.
         site.spawn(Service::SinkCrm, "sink")?;

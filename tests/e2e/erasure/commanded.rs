@@ -34,10 +34,11 @@ pub(crate) fn no_replay_restores_a_person_erased_by_command(world: &World) -> an
         site.tool(&["lead", "assign", ADA, "ana", "--wait", "30s"])
             .await?;
         eventually(Duration::from_secs(60), async || {
-            let done: i64 =
-                sqlx::query_scalar("SELECT count(*) FROM crm_ledger WHERE record_id IS NOT NULL")
-                    .fetch_one(&site.database)
-                    .await?;
+            let done: i64 = sqlx::query_scalar(
+                "SELECT count(*) FROM crm_ledger WHERE crm_record_id IS NOT NULL",
+            )
+            .fetch_one(&site.database)
+            .await?;
             ensure!(done == 4, "{done} records in CRMs");
             Ok(())
         })
@@ -70,7 +71,7 @@ async fn erase_both(api: &crate::api_site::ApiSite<'_>) -> anyhow::Result<()> {
     ensure!(told["result"]["status"] == "applied", "{told}");
     let crms = told["crms"].as_array().context("crms")?;
     ensure!(
-        crms.len() == 2 && crms.iter().all(|it| it["record_id"].is_string()),
+        crms.len() == 2 && crms.iter().all(|it| it["crm_record_id"].is_string()),
         "{told}"
     );
     let remains = told["retained_data"].as_array().context("retained data")?;

@@ -20,7 +20,7 @@ pub(super) struct Found {
     pub(super) behind: Vec<usize>,
     pub(super) requests: usize,
     records: usize,
-    in_step: usize,
+    synced: usize,
     /// The number of older writes that a CRM applied after the newest.
     pub(super) late: usize,
     dead: usize,
@@ -54,11 +54,11 @@ pub(super) async fn check(
             let context = || format!("{}: {id}, {state}, {reason:?}", crm.name);
             let differs = differs(record, newest, crm);
             match state.as_str() {
-                "done" if differs.is_none() => {
-                    found.in_step += 1;
+                "synced" if differs.is_none() => {
+                    found.synced += 1;
                     continue;
                 }
-                "done" => {
+                "synced" => {
                     let last = record.and_then(|record| record.history.back());
                     let late = last.is_some_and(|write| write.late);
                     let differs = differs.unwrap_or_default();
@@ -75,7 +75,7 @@ pub(super) async fn check(
             let has_reason = reason
                 .as_ref()
                 .is_some_and(|reason| !reason.contains("1555"));
-            ensure!(state == "done" || has_reason, "{}: no reason", context());
+            ensure!(state == "synced" || has_reason, "{}: no reason", context());
             behind.insert(id);
         }
     }
@@ -171,11 +171,11 @@ impl fmt::Display for Found {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} records in {} requests; of {LEADS} leads in {} CRMs {} in step, {} applied late, {} dead, {} parked",
+            "{} records in {} requests; of {LEADS} leads in {} CRMs {} synced, {} applied late, {} dead, {} parked",
             self.records,
             self.requests,
             CRMS.len(),
-            self.in_step,
+            self.synced,
             self.late,
             self.dead,
             self.parked

@@ -2,35 +2,37 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
-use super::{Batch, Fate, Stop, StopKind};
-use crate::crm::{Alone, Class, Failure, Outcome, Verdict};
-use crate::dispatch::size::Size;
+use super::{Batch, RecordOutcome, Stop, StopKind};
+use crate::crm::{BatchResult, Class, Failure, SingleFailure};
+use crate::dispatch::batch_size::BatchSize;
 
-const DONE: Outcome = Outcome::Done { record_id: None };
+const DONE: RecordOutcome = RecordOutcome::Synced {
+    crm_record_id: None,
+};
 
-fn failure(class: Class) -> Verdict {
+fn failure(class: Class) -> BatchResult {
     Err(Failure::new(class, "reason"))
 }
 
-/// Plays a batch of `rows` against a CRM, and gives its requests, fates and stop.
+/// Runs a batch of `rows` against a CRM. Returns its requests, outcomes and stop.
 fn play(
     rows: usize,
-    mut crm: impl FnMut(&[usize]) -> Verdict,
-) -> (Vec<Vec<usize>>, Vec<Fate>, Option<Stop>) {
+    mut crm: impl FnMut(&[usize]) -> BatchResult,
+) -> (Vec<Vec<usize>>, Vec<RecordOutcome>, Option<Stop>) {
     let mut batch = Batch::new(rows, |_| None);
     let mut requests = Vec::new();
     while let Some(part) = batch.next() {
-        let verdict = crm(&part);
+        let result = crm(&part);
         requests.push(part.clone());
-        batch.take(part, verdict);
+        batch.apply(part, result);
         assert!(requests.len() <= 4 * rows + 4, "a batch comes to an end");
     }
-    let (fates, stop) = batch.finish();
-    (requests, fates, stop)
+    let (outcomes, stop) = batch.finish();
+    (requests, outcomes, stop)
 }
 
 /// A CRM that refuses a request as a whole when it holds one of `poison`.
-fn refuses(poison: &[usize], class: Class) -> impl Fn(&[usize]) -> Verdict {
+fn refuses(poison: &[usize], class: Class) -> impl Fn(&[usize]) -> BatchResult {
     move |part| {
         if part.iter().any(|row| poison.contains(row)) {
             failure(class)
@@ -43,12 +45,12 @@ fn refuses(poison: &[usize], class: Class) -> impl Fn(&[usize]) -> Verdict {
 #[test]
 fn halving_finds_the_poison_and_spares_the_others() {
     let poison = [3, 77];
-    for alone in [Alone::DeadLetter, Alone::Suspect] {
-        let (requests, fates, stop) = play(100, refuses(&poison, Class::Split(alone)));
+    for single in [SingleFailure::RecordAtFault, SingleFailure::Unknown] {
+        let (requests, outcomes, stop) = play(100, refuses(&poison, Class::Split(single)));
         assert_eq!(stop, None);
-        for (row, fate) in fates.iter().enumerate() {
-            let dead = matches!(fate, Fate::DeadLetter(_));
-            assert_eq!(dead, poison.contains(&row), "{row}: {fate:?}");
+        for (row, outcome) in outcomes.iter().enumerate() {
+            let dead = matches!(outcome, RecordOutcome::DeadLetter(_));
+            assert_eq!(dead, poison.contains(&row), "{row}: {outcome:?}");
         }
         assert!(requests.len() < 30, "{} requests", requests.len());
     }
@@ -56,25 +58,34 @@ fn halving_finds_the_poison_and_spares_the_others() {
 
 #[test]
 fn what_fails_with_every_record_is_the_organisations_fault() {
-    let class = Class::Split(Alone::Suspect);
-    let (requests, fates, stop) = play(200, |_| failure(class));
+    let class = Class::Split(SingleFailure::Unknown);
+    let (requests, outcomes, stop) = play(200, |_| failure(class));
     assert_eq!(stop.unwrap().kind, StopKind::Halt);
-    let suspect = Fate::Retry("reason".into());
-    let suspects = fates.iter().filter(|fate| **fate == suspect).count();
-    let released = fates.iter().filter(|fate| **fate == Fate::Release).count();
-    assert_eq!((suspects, released), (5, 195));
+    let retried = RecordOutcome::Retry("reason".into());
+    let retries = outcomes
+        .iter()
+        .filter(|outcome| **outcome == retried)
+        .count();
+    let released = outcomes
+        .iter()
+        .filter(|outcome| **outcome == RecordOutcome::Released)
+        .count();
+    assert_eq!((retries, released), (5, 195));
     assert!(requests.len() < 20, "{} requests", requests.len());
     // One alone may be the organisation's fault; it waits, so that the next probe is of another.
-    let (_, fates, stop) = play(1, |_| failure(class));
-    assert_eq!((stop.unwrap().kind, fates), (StopKind::Halt, vec![suspect]));
+    let (_, outcomes, stop) = play(1, |_| failure(class));
+    assert_eq!(
+        (stop.unwrap().kind, outcomes),
+        (StopKind::Halt, vec![retried])
+    );
 }
 
 /// A trigger that fails all records of a request with more than `most`, and `bad` ones always.
-fn trigger(most: usize, bad: &[usize]) -> impl Fn(&[usize]) -> Verdict {
+fn trigger(most: usize, bad: &[usize]) -> impl Fn(&[usize]) -> BatchResult {
     move |part| {
         let fails = part.len() > most || part.iter().any(|row| bad.contains(row));
         let outcome = if fails {
-            Outcome::Split("limit".into())
+            RecordOutcome::Split("limit".into())
         } else {
             DONE
         };
@@ -85,11 +96,16 @@ fn trigger(most: usize, bad: &[usize]) -> impl Fn(&[usize]) -> Verdict {
 #[test]
 fn a_limit_of_the_transaction_costs_no_record() {
     for (rows, most) in [(200, 50), (199, 1), (2, 1), (200, 150)] {
-        let (_, fates, stop) = play(rows, trigger(most, &[]));
+        let (_, outcomes, stop) = play(rows, trigger(most, &[]));
         assert_eq!(stop, None);
         assert_eq!(
-            fates,
-            vec![Fate::Done { record_id: None }; rows],
+            outcomes,
+            vec![
+                RecordOutcome::Synced {
+                    crm_record_id: None
+                };
+                rows
+            ],
             "{rows} {most}"
         );
     }
@@ -97,12 +113,12 @@ fn a_limit_of_the_transaction_costs_no_record() {
 
 #[test]
 fn the_size_of_requests_follows_the_limit_of_the_transaction() {
-    let mut size = Size::new(200);
+    let mut size = BatchSize::new(200);
     for _ in 0..3 {
         let mut batch = Batch::new(size.limit(), |_| None);
         while let Some(part) = batch.next() {
-            let verdict = trigger(50, &[])(&part);
-            batch.take(part, verdict);
+            let result = trigger(50, &[])(&part);
+            batch.apply(part, result);
         }
         size.learn(batch.sizes());
         assert_eq!(size.limit(), 50);
@@ -111,77 +127,103 @@ fn the_size_of_requests_follows_the_limit_of_the_transaction() {
 
 #[test]
 fn a_record_that_fails_alone_is_tried_a_few_times_and_others_are_done() {
-    let (_, fates, stop) = play(200, trigger(50, &[7]));
+    let (_, outcomes, stop) = play(200, trigger(50, &[7]));
     assert_eq!(stop, None);
-    let few = Fate::RetryFew("limit".into());
-    for (row, fate) in fates.iter().enumerate() {
-        assert_eq!(*fate == few, row == 7, "{row}: {fate:?}");
+    let few = RecordOutcome::Split("limit".into());
+    for (row, outcome) in outcomes.iter().enumerate() {
+        assert_eq!(*outcome == few, row == 7, "{row}: {outcome:?}");
     }
-    let (requests, fates, stop) = play(1, trigger(0, &[]));
-    assert_eq!((requests.len(), fates, stop), (1, vec![few.clone()], None));
+    let (requests, outcomes, stop) = play(1, trigger(0, &[]));
+    assert_eq!(
+        (requests.len(), outcomes, stop),
+        (1, vec![few.clone()], None)
+    );
     // A trigger that fails with every record is no record's fault.
-    let (requests, fates, stop) = play(200, trigger(0, &[]));
+    let (requests, outcomes, stop) = play(200, trigger(0, &[]));
     assert_eq!(stop, Some(Stop::halt("limit")));
-    assert_eq!(fates.iter().filter(|fate| **fate == few).count(), 5);
+    assert_eq!(
+        outcomes.iter().filter(|outcome| **outcome == few).count(),
+        5
+    );
     assert!(requests.len() < 20, "{} requests", requests.len());
 }
 
 #[test]
 fn credentials_are_refreshed_once() {
     let mut answers = vec![Ok(vec![DONE; 2]), failure(Class::Auth)];
-    let (requests, fates, stop) = play(2, |_| answers.pop().unwrap());
+    let (requests, outcomes, stop) = play(2, |_| answers.pop().unwrap());
     assert_eq!((requests.len(), stop), (2, None));
-    assert_eq!(fates, vec![Fate::Done { record_id: None }; 2]);
-    let (requests, fates, stop) = play(2, |_| failure(Class::Auth));
+    assert_eq!(
+        outcomes,
+        vec![
+            RecordOutcome::Synced {
+                crm_record_id: None
+            };
+            2
+        ]
+    );
+    let (requests, outcomes, stop) = play(2, |_| failure(Class::Auth));
     assert_eq!((requests.len(), stop.unwrap().kind), (2, StopKind::Halt));
-    assert_eq!(fates, vec![Fate::Release; 2]);
+    assert_eq!(outcomes, vec![RecordOutcome::Released; 2]);
 }
 
 #[test]
 fn a_throttled_or_halted_batch_counts_no_attempt_and_a_failed_one_does() {
-    for (class, kind, fate) in [
-        (Class::Throttle, StopKind::Throttle, Fate::Release),
-        (Class::Halt, StopKind::Halt, Fate::Release),
-        (Class::Retry, StopKind::Fault, Fate::Retry("reason".into())),
+    for (class, kind, outcome) in [
+        (Class::Throttle, StopKind::Throttle, RecordOutcome::Released),
+        (Class::Halt, StopKind::Halt, RecordOutcome::Released),
+        (
+            Class::Retry,
+            StopKind::Fault,
+            RecordOutcome::Retry("reason".into()),
+        ),
     ] {
-        let (requests, fates, stop) = play(3, |_| failure(class));
+        let (requests, outcomes, stop) = play(3, |_| failure(class));
         assert_eq!((requests.len(), stop.unwrap().kind), (1, kind));
-        assert_eq!(fates, vec![fate; 3]);
+        assert_eq!(outcomes, vec![outcome; 3]);
     }
 }
 
 #[test]
 fn a_record_that_halts_leaves_the_others_their_outcome() {
-    let (_, fates, stop) = play(2, |_| Ok(vec![Outcome::Halt("full".into()), DONE]));
+    let (_, outcomes, stop) = play(2, |_| Ok(vec![RecordOutcome::Halt("full".into()), DONE]));
     assert_eq!(stop, Some(Stop::halt("full")));
-    assert_eq!(fates, [Fate::Release, Fate::Done { record_id: None }]);
+    assert_eq!(
+        outcomes,
+        [
+            RecordOutcome::Released,
+            RecordOutcome::Synced {
+                crm_record_id: None
+            }
+        ]
+    );
 }
 
 #[test]
 fn rows_that_cannot_be_sent_are_not_sent() {
     let mut batch = Batch::new(2, |row| {
-        (row == 0).then(|| Fate::DeadLetter("unreadable".into()))
+        (row == 0).then(|| RecordOutcome::DeadLetter("unreadable".into()))
     });
     let part = batch.next().unwrap();
     assert_eq!(part, [1]);
-    batch.take(part, Ok(vec![DONE]));
+    batch.apply(part, Ok(vec![DONE]));
     assert_eq!(batch.next(), None);
-    let (fates, stop) = batch.finish();
-    assert_eq!(fates[0], Fate::DeadLetter("unreadable".into()));
-    assert_eq!((fates.len(), stop), (2, None));
+    let (outcomes, stop) = batch.finish();
+    assert_eq!(outcomes[0], RecordOutcome::DeadLetter("unreadable".into()));
+    assert_eq!((outcomes.len(), stop), (2, None));
 }
 
-fn any_outcome() -> impl Strategy<Value = Outcome> {
+fn any_outcome() -> impl Strategy<Value = RecordOutcome> {
     let reason = || "reason".to_owned();
     prop_oneof![
         6 => Just(DONE),
-        1 => Just(Outcome::Stale),
-        1 => Just(Outcome::Retry(reason())),
-        1 => Just(Outcome::RetryOnce(reason())),
-        2 => Just(Outcome::Split(reason())),
-        1 => Just(Outcome::DeadLetter(reason())),
-        1 => Just(Outcome::Park(reason())),
-        1 => Just(Outcome::Halt(reason())),
+        1 => Just(RecordOutcome::Stale),
+        1 => Just(RecordOutcome::Retry(reason())),
+        1 => Just(RecordOutcome::RetryOnce(reason())),
+        2 => Just(RecordOutcome::Split(reason())),
+        1 => Just(RecordOutcome::DeadLetter(reason())),
+        1 => Just(RecordOutcome::Parked(reason())),
+        1 => Just(RecordOutcome::Halt(reason())),
     ]
 }
 
@@ -189,8 +231,8 @@ fn any_class() -> impl Strategy<Value = Class> {
     prop_oneof![
         1 => Just(Class::Retry),
         1 => Just(Class::Throttle),
-        4 => Just(Class::Split(Alone::DeadLetter)),
-        4 => Just(Class::Split(Alone::Suspect)),
+        4 => Just(Class::Split(SingleFailure::RecordAtFault)),
+        4 => Just(Class::Split(SingleFailure::Unknown)),
         1 => Just(Class::Auth),
         1 => Just(Class::Halt),
     ]
@@ -198,7 +240,7 @@ fn any_class() -> impl Strategy<Value = Class> {
 
 proptest! {
     #[test]
-    fn each_row_has_one_fate_and_is_sent_again_only_when_its_outcome_is_open(
+    fn each_row_has_one_outcome_and_is_sent_again_only_when_its_outcome_is_open(
         rows in 0usize..40,
         script in prop::collection::vec(
             prop_oneof![
@@ -209,18 +251,18 @@ proptest! {
         ),
     ) {
         let mut answers = script.into_iter().cycle();
-        let mut settled = BTreeSet::new();
+        let mut final_rows = BTreeSet::new();
         let mut done = BTreeSet::new();
-        let (_, fates, stop) = play(rows, |part| {
+        let (_, outcomes, stop) = play(rows, |part| {
             assert!(!part.is_empty());
-            assert!(part.iter().all(|row| !settled.contains(row)), "settled and sent again");
+            assert!(part.iter().all(|row| !final_rows.contains(row)), "sent again after a final outcome");
             match answers.next().unwrap() {
                 Err(class) => failure(class),
                 Ok(mut outcomes) => {
                     outcomes.resize(part.len(), DONE);
                     for (row, outcome) in part.iter().zip(&outcomes) {
-                        if !matches!(outcome, Outcome::Split(_)) {
-                            settled.insert(*row);
+                        if !matches!(outcome, RecordOutcome::Split(_)) {
+                            final_rows.insert(*row);
                         }
                         if *outcome == DONE {
                             done.insert(*row);
@@ -230,13 +272,13 @@ proptest! {
                 }
             }
         });
-        prop_assert_eq!(fates.len(), rows);
-        for (row, fate) in fates.iter().enumerate() {
-            let is_done = matches!(fate, Fate::Done { .. });
+        prop_assert_eq!(outcomes.len(), rows);
+        for (row, outcome) in outcomes.iter().enumerate() {
+            let is_done = matches!(outcome, RecordOutcome::Synced { .. });
             prop_assert_eq!(is_done, done.contains(&row));
         }
         if stop.is_none() {
-            prop_assert!(!fates.contains(&Fate::Release), "released only when the lane stops");
+            prop_assert!(!outcomes.contains(&RecordOutcome::Released), "released only when the worker stops");
         }
     }
 }

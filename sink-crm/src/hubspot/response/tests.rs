@@ -3,17 +3,18 @@ use std::time::Duration;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::classify;
-use crate::crm::{Alone, Class, Outcome};
-use crate::fixtures;
+use super::classify_batch;
+use crate::crm::{Class, SingleFailure};
+use crate::outcome::RecordOutcome;
+use crate::tests::recordings;
 
-fn verdict(status: u16, body: &Value, ids: &[&str]) -> super::Verdict {
-    classify(status, body.to_string().as_bytes(), None, ids, "wa_id")
+fn result(status: u16, body: &Value, ids: &[&str]) -> super::BatchResult {
+    classify_batch(status, body.to_string().as_bytes(), None, ids, "wa_id")
 }
 
-fn done(id: &str) -> Outcome {
-    Outcome::Done {
-        record_id: Some(id.into()),
+fn done(id: &str) -> RecordOutcome {
+    RecordOutcome::Synced {
+        crm_record_id: Some(id.into()),
     }
 }
 
@@ -23,11 +24,19 @@ fn results_are_matched_by_trace_id_by_key_or_by_count() {
         {"id": "12", "objectWriteTraceId": "1"},
         {"id": "11", "properties": {"wa_id": "a"}},
     ]});
-    let outcomes = verdict(200, &body, &["a", "b"]).unwrap();
+    let outcomes = result(200, &body, &["a", "b"]).unwrap();
     assert_eq!(outcomes, [done("11"), done("12")]);
     let unnamed = json!({"results": [{"id": "11"}, {"id": "12"}]});
-    let outcomes = verdict(200, &unnamed, &["a", "b"]).unwrap();
-    assert_eq!(outcomes, vec![Outcome::Done { record_id: None }; 2]);
+    let outcomes = result(200, &unnamed, &["a", "b"]).unwrap();
+    assert_eq!(
+        outcomes,
+        vec![
+            RecordOutcome::Synced {
+                crm_record_id: None
+            };
+            2
+        ]
+    );
 }
 
 #[test]
@@ -42,31 +51,38 @@ fn a_bad_record_with_a_trace_id_fails_alone() {
         }],
     });
     for status in [200, 207] {
-        let outcomes = verdict(status, &body, &["a", "b"]).unwrap();
+        let outcomes = result(status, &body, &["a", "b"]).unwrap();
         let reason = "HubSpot refused the record: VALIDATION_ERROR (INVALID_OPTION hs_lead_status)";
-        assert_eq!(outcomes, [done("11"), Outcome::DeadLetter(reason.into())]);
+        assert_eq!(
+            outcomes,
+            [done("11"), RecordOutcome::DeadLetter(reason.into())]
+        );
     }
 }
 
 #[test]
 fn what_neither_a_result_nor_an_error_names_is_asked_again_in_smaller_requests() {
     let silent = json!({"status": "COMPLETE", "results": []});
-    let outcomes = verdict(200, &silent, &["a", "b"]).unwrap();
-    assert!(outcomes.iter().all(|o| matches!(o, Outcome::Split(_))));
-    let outcomes = verdict(200, &silent, &["a"]).unwrap();
-    assert!(matches!(outcomes[..], [Outcome::Retry(_)]));
+    let outcomes = result(200, &silent, &["a", "b"]).unwrap();
+    assert!(
+        outcomes
+            .iter()
+            .all(|o| matches!(o, RecordOutcome::Split(_)))
+    );
+    let outcomes = result(200, &silent, &["a"]).unwrap();
+    assert!(matches!(outcomes[..], [RecordOutcome::Retry(_)]));
     let untraced = json!({
         "results": [{"id": "11", "objectWriteTraceId": "0"}],
         "errors": [{"category": "VALIDATION_ERROR"}],
     });
-    let outcomes = verdict(207, &untraced, &["a", "b"]).unwrap();
+    let outcomes = result(207, &untraced, &["a", "b"]).unwrap();
     assert!(matches!(
         outcomes[..],
-        [Outcome::Done { .. }, Outcome::Split(_)]
+        [RecordOutcome::Synced { .. }, RecordOutcome::Split(_)]
     ));
     let alone = json!({"errors": [{"category": "VALIDATION_ERROR"}]});
-    let outcomes = verdict(207, &alone, &["a"]).unwrap();
-    assert!(matches!(outcomes[..], [Outcome::DeadLetter(_)]));
+    let outcomes = result(207, &alone, &["a"]).unwrap();
+    assert!(matches!(outcomes[..], [RecordOutcome::DeadLetter(_)]));
 }
 
 #[test]
@@ -76,13 +92,13 @@ fn a_missing_property_is_the_portals_fault() {
         "category": "VALIDATION_ERROR", "message": message,
         "context": {"objectWriteTraceId": ["0"]},
     }]});
-    let outcomes = verdict(207, &record, &["a"]).unwrap();
+    let outcomes = result(207, &record, &["a"]).unwrap();
     assert!(
-        matches!(&outcomes[..], [Outcome::Halt(reason)] if reason.contains("leadstream_state"))
+        matches!(&outcomes[..], [RecordOutcome::Halt(reason)] if reason.contains("leadstream_state"))
     );
     let batch =
         json!({"category": "VALIDATION_ERROR", "errors": [{"code": "PROPERTY_DOESNT_EXIST"}]});
-    let failure = verdict(400, &batch, &["a"]).unwrap_err();
+    let failure = result(400, &batch, &["a"]).unwrap_err();
     assert_eq!(failure.class, Class::Halt);
 }
 
@@ -90,12 +106,12 @@ fn a_missing_property_is_the_portals_fault() {
 fn requests_are_classified_by_status() {
     let table = [
         (302, Class::Halt),
-        (400, Class::Split(Alone::DeadLetter)),
+        (400, Class::Split(SingleFailure::RecordAtFault)),
         (401, Class::Auth),
         (403, Class::Halt),
         (404, Class::Halt),
         (408, Class::Retry),
-        (409, Class::Split(Alone::DeadLetter)),
+        (409, Class::Split(SingleFailure::RecordAtFault)),
         (423, Class::Throttle),
         (429, Class::Throttle),
         (477, Class::Throttle),
@@ -103,7 +119,8 @@ fn requests_are_classified_by_status() {
         (502, Class::Retry),
     ];
     for (status, class) in table {
-        let failure = classify(status, b"<html>no JSON</html>", None, &["a"], "wa_id").unwrap_err();
+        let failure =
+            classify_batch(status, b"<html>no JSON</html>", None, &["a"], "wa_id").unwrap_err();
         assert_eq!(failure.class, class, "{status}");
     }
 }
@@ -111,7 +128,7 @@ fn requests_are_classified_by_status() {
 #[test]
 fn waits_follow_the_answer() {
     let after = |status, body: &Value, header| {
-        classify(status, body.to_string().as_bytes(), header, &["a"], "wa_id")
+        classify_batch(status, body.to_string().as_bytes(), header, &["a"], "wa_id")
             .unwrap_err()
             .after
     };
@@ -131,7 +148,7 @@ fn reasons_hold_codes_and_no_values() {
         "message": "Contact 5511999990000 already exists",
         "correlationId": "8a3f6c3a-8296-4002-b0a6-2a06fecf7c0c",
     });
-    let reason = verdict(409, &body, &["a"]).unwrap_err().reason;
+    let reason = result(409, &body, &["a"]).unwrap_err().reason;
     assert_eq!(
         reason,
         "HubSpot answered 409 CONFLICT (correlation id 8a3f6c3a-8296-4002-b0a6-2a06fecf7c0c)"
@@ -140,16 +157,16 @@ fn reasons_hold_codes_and_no_values() {
 
 #[test]
 fn recorded_answers_are_classified() {
-    let Some(fixtures) = fixtures::read("hubspot_error_fixtures.json") else {
+    let Some(fixtures) = recordings::read("hubspot_error_fixtures.json") else {
         return;
     };
     let table = [
         ("property_doesnt_exist_400", Class::Halt),
         (
             "non_unique_id_property_400",
-            Class::Split(Alone::DeadLetter),
+            Class::Split(SingleFailure::RecordAtFault),
         ),
-        ("conflict_409", Class::Split(Alone::DeadLetter)),
+        ("conflict_409", Class::Split(SingleFailure::RecordAtFault)),
         ("missing_scopes_403", Class::Halt),
         ("rate_10s_429", Class::Throttle),
         ("rate_daily_429", Class::Throttle),
@@ -160,14 +177,14 @@ fn recorded_answers_are_classified() {
     for (name, class) in table {
         let fixture = &fixtures[name];
         let status = u16::try_from(fixture["status"].as_u64().unwrap()).unwrap();
-        let failure = verdict(status, &fixture["body"], &["a", "b"]).unwrap_err();
+        let failure = result(status, &fixture["body"], &["a", "b"]).unwrap_err();
         assert_eq!(failure.class, class, "{name}");
     }
-    let silent = verdict(200, &fixtures["silent_noop_200"]["body"], &["a", "b"]).unwrap();
-    assert!(silent.iter().all(|o| matches!(o, Outcome::Split(_))));
+    let silent = result(200, &fixtures["silent_noop_200"]["body"], &["a", "b"]).unwrap();
+    assert!(silent.iter().all(|o| matches!(o, RecordOutcome::Split(_))));
     // Its one error carries a trace id that is not ours: it may be any of the inputs.
-    let partial = verdict(207, &fixtures["batch_207"]["body"], &["a", "b"]).unwrap();
-    assert!(partial.iter().all(|o| matches!(o, Outcome::Split(_))));
+    let partial = result(207, &fixtures["batch_207"]["body"], &["a", "b"]).unwrap();
+    assert!(partial.iter().all(|o| matches!(o, RecordOutcome::Split(_))));
 }
 
 proptest! {
@@ -176,7 +193,7 @@ proptest! {
         status in 0u16..1000, body in ".{0,200}", inputs in 1usize..5
     ) {
         let ids = vec!["x"; inputs];
-        match classify(status, body.as_bytes(), None, &ids, "wa_id") {
+        match classify_batch(status, body.as_bytes(), None, &ids, "wa_id") {
             Ok(outcomes) => prop_assert_eq!(outcomes.len(), inputs),
             Err(failure) => prop_assert!(!failure.reason.is_empty()),
         }
@@ -200,12 +217,12 @@ proptest! {
         });
         let ids: Vec<String> = (0..inputs).map(|id| format!("lead{id}")).collect();
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-        let outcomes = verdict(200, &body, &ids).unwrap();
+        let outcomes = result(200, &body, &ids).unwrap();
         prop_assert_eq!(outcomes.len(), inputs);
         let traced = |list: &[Option<usize>], position| list.contains(&Some(position));
         for (position, outcome) in outcomes.iter().enumerate() {
             if traced(&errors, position) {
-                prop_assert!(matches!(outcome, Outcome::DeadLetter(_)));
+                prop_assert!(matches!(outcome, RecordOutcome::DeadLetter(_)));
             } else if traced(&results, position) {
                 prop_assert_eq!(outcome, &done("1"));
             }

@@ -1,18 +1,20 @@
 use proptest::prelude::*;
+use reqwest::header::{HeaderMap, HeaderValue};
 use serde_json::{Value, json};
 
-use super::{classify, login_refused, refused};
-use crate::crm::{Alone, Class, Outcome};
-use crate::fixtures;
+use super::{Daily, classify_collection, classify_failure, login_refused, parse_quota};
+use crate::crm::{Class, SingleFailure};
+use crate::outcome::RecordOutcome;
+use crate::tests::recordings;
 
-fn record(result: &Value) -> Outcome {
+fn record(result: &Value) -> RecordOutcome {
     let body = json!([result]).to_string();
-    let mut outcomes = classify(200, body.as_bytes(), None, 1, "WA_Id__c").unwrap();
+    let mut outcomes = classify_collection(200, body.as_bytes(), None, 1, "WA_Id__c").unwrap();
     assert_eq!(outcomes.len(), 1);
     outcomes.remove(0)
 }
 
-fn code(status_code: &str) -> Outcome {
+fn code(status_code: &str) -> RecordOutcome {
     record(&json!({"success": false, "errors": [{"statusCode": status_code, "fields": []}]}))
 }
 
@@ -23,13 +25,13 @@ fn results_stand_in_the_order_of_the_records() {
         {"success": false, "errors": [{"statusCode": "UNABLE_TO_LOCK_ROW"}]},
     ])
     .to_string();
-    let outcomes = classify(200, body.as_bytes(), None, 2, "WA_Id__c").unwrap();
-    let done = Outcome::Done {
-        record_id: Some("00Q1".into()),
+    let outcomes = classify_collection(200, body.as_bytes(), None, 2, "WA_Id__c").unwrap();
+    let done = RecordOutcome::Synced {
+        crm_record_id: Some("00Q1".into()),
     };
     assert_eq!(outcomes[0], done);
-    assert!(matches!(outcomes[1], Outcome::Retry(_)));
-    let failure = classify(200, body.as_bytes(), None, 3, "WA_Id__c").unwrap_err();
+    assert!(matches!(outcomes[1], RecordOutcome::Retry(_)));
+    let failure = classify_collection(200, body.as_bytes(), None, 3, "WA_Id__c").unwrap_err();
     assert_eq!(failure.class, Class::Retry, "the counts differ");
 }
 
@@ -40,7 +42,7 @@ fn record_codes_have_their_class() {
         "QUERY_TIMEOUT",
         "REQUEST_RUNNING_TOO_LONG",
     ] {
-        assert!(matches!(code(retry), Outcome::Retry(_)), "{retry}");
+        assert!(matches!(code(retry), RecordOutcome::Retry(_)), "{retry}");
     }
     for dead in [
         "REQUIRED_FIELD_MISSING",
@@ -51,7 +53,7 @@ fn record_codes_have_their_class() {
         "NUMBER_OUTSIDE_VALID_RANGE",
         "FIELD_INTEGRITY_EXCEPTION",
     ] {
-        assert!(matches!(code(dead), Outcome::DeadLetter(_)), "{dead}");
+        assert!(matches!(code(dead), RecordOutcome::DeadLetter(_)), "{dead}");
     }
     for park in [
         "CANNOT_UPDATE_CONVERTED_LEAD",
@@ -59,14 +61,14 @@ fn record_codes_have_their_class() {
         "ENTITY_IS_LOCKED",
         "ENTITY_IS_DELETED",
     ] {
-        assert!(matches!(code(park), Outcome::Park(_)), "{park}");
+        assert!(matches!(code(park), RecordOutcome::Parked(_)), "{park}");
     }
     for halt in [
         "INVALID_FIELD_FOR_INSERT_UPDATE",
         "STORAGE_LIMIT_EXCEEDED",
         "LICENSE_LIMIT_EXCEEDED",
     ] {
-        assert!(matches!(code(halt), Outcome::Halt(_)), "{halt}");
+        assert!(matches!(code(halt), RecordOutcome::Halt(_)), "{halt}");
     }
 }
 
@@ -96,7 +98,7 @@ fn what_fails_in_triggers_and_flows_may_be_the_request_s_fault() {
         ] {
             let outcome = says(code, message);
             assert!(
-                matches!(&outcome, Outcome::Split(reason) if reason.contains("limit")),
+                matches!(&outcome, RecordOutcome::Split(reason) if reason.contains("limit")),
                 "{code}: {outcome:?}"
             );
         }
@@ -104,10 +106,10 @@ fn what_fails_in_triggers_and_flows_may_be_the_request_s_fault() {
     for code in automation {
         assert!(matches!(
             says(code, "LeadTrigger: System.NullPointerException"),
-            Outcome::Split(_)
+            RecordOutcome::Split(_)
         ));
         let lock = "process failed. This error occurred: UNABLE_TO_LOCK_ROW: unable to obtain";
-        assert!(matches!(says(code, lock), Outcome::Retry(_)));
+        assert!(matches!(says(code, lock), RecordOutcome::Retry(_)));
     }
 }
 
@@ -117,19 +119,19 @@ fn a_lock_hides_what_comes_after_it_and_reasons_hold_no_values() {
         {"statusCode": "STRING_TOO_LONG", "fields": ["LastName"], "message": "John Doe"},
         {"statusCode": "UNABLE_TO_LOCK_ROW", "fields": []},
     ]}));
-    assert!(matches!(outcome, Outcome::Retry(_)));
+    assert!(matches!(outcome, RecordOutcome::Retry(_)));
     let outcome = record(&json!({"success": false, "errors": [
         {"statusCode": "DUPLICATE_VALUE", "message": "Duplicate external id specified: 5511999990000",
          "fields": ["WA_Id__c"]},
     ]}));
     let reason = "Salesforce refused the record: DUPLICATE_VALUE (WA_Id__c)";
-    assert_eq!(outcome, Outcome::RetryOnce(reason.into()));
+    assert_eq!(outcome, RecordOutcome::RetryOnce(reason.into()));
 }
 
 #[test]
 fn requests_are_classified_by_status_and_code() {
     let one = |code: &str| json!([{"errorCode": code, "message": ""}]).to_string();
-    let suspect = Class::Split(Alone::Suspect);
+    let suspect = Class::Split(SingleFailure::Unknown);
     let table = [
         (401, one("INVALID_SESSION_ID"), Class::Auth),
         (403, one("REQUEST_LIMIT_EXCEEDED"), Class::Throttle),
@@ -149,7 +151,7 @@ fn requests_are_classified_by_status_and_code() {
     ];
     for (status, body, class) in table {
         assert_eq!(
-            refused(status, body.as_bytes()).class,
+            classify_failure(status, body.as_bytes()).class,
             class,
             "{status} {body}"
         );
@@ -175,7 +177,7 @@ fn wrong_credentials_halt_and_a_busy_login_is_tried_again() {
 
 #[test]
 fn recorded_answers_are_classified() {
-    let Some(fixtures) = fixtures::read("salesforce_error_fixtures.json") else {
+    let Some(fixtures) = recordings::read("salesforce_error_fixtures.json") else {
         return;
     };
     for request in fixtures["request_level"].as_array().unwrap() {
@@ -184,17 +186,17 @@ fn recorded_answers_are_classified() {
         let failure = if request["endpoint"].is_string() {
             login_refused(status, body.as_bytes())
         } else {
-            refused(status, body.as_bytes())
+            classify_failure(status, body.as_bytes())
         };
         let expected = match status {
             401 => Class::Auth,
             403 => Class::Throttle,
             300 => Class::Halt,
-            404 => Class::Split(Alone::Suspect),
+            404 => Class::Split(SingleFailure::Unknown),
             500..=599 => Class::Retry,
             _ if body.contains("LOCK_ROW") || body.contains("already being") => Class::Retry,
             _ if body.contains("invalid_grant") => Class::Halt,
-            _ => Class::Split(Alone::Suspect),
+            _ => Class::Split(SingleFailure::Unknown),
         };
         assert_eq!(failure.class, expected, "{status} {body}");
     }
@@ -202,18 +204,23 @@ fn recorded_answers_are_classified() {
         let text = result.to_string();
         let outcome = record(result);
         let fits = match outcome {
-            Outcome::Done { .. } => text.contains("\"success\":true"),
-            Outcome::Stale => text.contains("STALE_VERSION"),
-            Outcome::Retry(_) => text.contains("LOCK_ROW") || text.contains("ROLLED_BACK"),
-            Outcome::RetryOnce(_) => text.contains("DUPLICATE_VALUE"),
-            Outcome::Park(_) => ["CONVERTED", "DUPLICATES_DETECTED", "IS_DELETED"]
+            RecordOutcome::Synced { .. } => text.contains("\"success\":true"),
+            RecordOutcome::Stale => text.contains("STALE_VERSION"),
+            RecordOutcome::Retry(_) => text.contains("LOCK_ROW") || text.contains("ROLLED_BACK"),
+            RecordOutcome::RetryOnce(_) => text.contains("DUPLICATE_VALUE"),
+            RecordOutcome::Parked(_) => ["CONVERTED", "DUPLICATES_DETECTED", "IS_DELETED"]
                 .iter()
                 .any(|c| text.contains(c)),
-            Outcome::Halt(_) => text.contains("FOR_INSERT_UPDATE") || text.contains("STORAGE"),
-            Outcome::DeadLetter(_) => ["REQUIRED", "TOO_LONG", "PICKLIST"]
+            RecordOutcome::Halt(_) => {
+                text.contains("FOR_INSERT_UPDATE") || text.contains("STORAGE")
+            }
+            RecordOutcome::DeadLetter(_) => ["REQUIRED", "TOO_LONG", "PICKLIST"]
                 .iter()
                 .any(|code| text.contains(code)),
-            Outcome::Split(_) => false,
+            RecordOutcome::Split(_)
+            | RecordOutcome::Unchanged
+            | RecordOutcome::Filtered
+            | RecordOutcome::Released => false,
         };
         assert!(fits, "{text}");
     }
@@ -224,7 +231,7 @@ proptest! {
     fn any_answer_gives_each_record_one_outcome_or_the_request_a_failure(
         status in 0u16..1000, body in ".{0,200}", records in 1usize..5
     ) {
-        match classify(status, body.as_bytes(), None, records, "WA_Id__c") {
+        match classify_collection(status, body.as_bytes(), None, records, "WA_Id__c") {
             Ok(outcomes) => prop_assert_eq!(outcomes.len(), records),
             Err(failure) => prop_assert!(!failure.reason.is_empty()),
         }
@@ -236,7 +243,26 @@ proptest! {
         let outcome = record(&json!({
             "success": false, "errors": [{"statusCode": status_code, "message": message}],
         }));
-        let done = matches!(outcome, Outcome::Done { .. });
+        let done = matches!(outcome, RecordOutcome::Synced { .. });
         prop_assert!(!done, "a refusal is never taken for success");
     }
+}
+
+#[test]
+fn the_header_tells_of_the_day() {
+    let daily = |text: &'static str| {
+        let header = (
+            "sforce-limit-info".parse().unwrap(),
+            HeaderValue::from_static(text),
+        );
+        parse_quota(&HeaderMap::from_iter([header])).daily
+    };
+    let expected = Some(Daily {
+        max: 5000,
+        remaining: 4975,
+    });
+    assert_eq!(daily("api-usage=25/5000"), expected);
+    let both = "api-usage=25/5000; per-app-api-usage=17/250(appName=sample-app)";
+    assert_eq!(daily(both), expected);
+    assert_eq!(daily("nonsense"), None);
 }

@@ -9,8 +9,8 @@ use reqwest::Client;
 use serde::{Deserialize, Serialize};
 
 use super::response::login_refused;
-use crate::config::Hosts;
 use crate::crm::{Class, Failure};
+use crate::hosts::Hosts;
 use crate::http::call;
 use crate::tokens::Grant;
 
@@ -60,7 +60,7 @@ struct Token {
 ///
 /// # Errors
 /// Returns an error if no key is given, or if it is no RSA key in PEM.
-pub(crate) fn key(given: Option<Secret>) -> Result<EncodingKey, ConfigError> {
+pub(crate) fn signing_key(given: Option<Secret>) -> Result<EncodingKey, ConfigError> {
     let pem = Secret::require(given, JWT_KEY, "-----BEGIN PRIVATE KEY-----…")?;
     // The library's error may quote what it read.
     EncodingKey::from_rsa_pem(pem.expose().as_bytes()).map_err(|_| {
@@ -80,11 +80,11 @@ impl Login {
             .form(Utc::now())
             .map_err(|error| Failure::new(Class::Halt, error.to_string()))?;
         let url = format!("{}/services/oauth2/token", self.url);
-        let answer = call(http.post(url).form(&form)).await?;
-        let token: Token = Some(&answer)
-            .filter(|answer| answer.status == 200)
-            .and_then(|answer| serde_json::from_slice(&answer.body).ok())
-            .ok_or_else(|| login_refused(answer.status, &answer.body))?;
+        let response = call(http.post(url).form(&form)).await?;
+        let token: Token = Some(&response)
+            .filter(|response| response.status == 200)
+            .and_then(|response| serde_json::from_slice(&response.body).ok())
+            .ok_or_else(|| login_refused(response.status, &response.body))?;
         let base_url = self
             .hosts
             .base_url(&token.instance_url)
@@ -123,7 +123,7 @@ impl Login {
                     exp: (now + JWT_SECONDS).timestamp(),
                 };
                 let header = Header::new(Algorithm::RS256);
-                let signed = jsonwebtoken::encode(&header, &claims, &key(given.clone())?);
+                let signed = jsonwebtoken::encode(&header, &claims, &signing_key(given.clone())?);
                 let assertion = signed.map_err(|_| {
                     ConfigError::new(JWT_KEY, "cannot sign; check that it is an RSA private key")
                 })?;
@@ -149,9 +149,9 @@ mod tests {
     use leadstream_service::Secret;
     use serde_json::{Value, json};
 
-    use super::{Flow, Login, key};
-    use crate::config::Hosts;
-    use crate::fixtures;
+    use super::{Flow, Login, signing_key};
+    use crate::hosts::Hosts;
+    use crate::tests::recordings;
 
     fn pem(label: &str, der: &[u8]) -> String {
         let text = STANDARD.encode(der);
@@ -199,7 +199,10 @@ mod tests {
             "hunter2",
             "-----BEGIN PRIVATE KEY-----\naHVudGVyMg==\n-----END PRIVATE KEY-----\n",
         ] {
-            let error = key(Some(Secret::new(text))).err().unwrap().to_string();
+            let error = signing_key(Some(Secret::new(text)))
+                .err()
+                .unwrap()
+                .to_string();
             assert!(
                 error.starts_with("SALESFORCE_JWT_KEY is no RSA private key"),
                 "{error}"
@@ -213,7 +216,7 @@ mod tests {
 
     #[test]
     fn the_vendors_users_and_we_ask_for_a_token_alike() {
-        let Some(fixture) = fixtures::read("jsforce_oauth_client_credentials.json") else {
+        let Some(fixture) = recordings::read("jsforce_oauth_client_credentials.json") else {
             return;
         };
         let secret = Some(Secret::new("csecret"));

@@ -2,13 +2,23 @@
 
 use leadstream_service::{ConfigError, Secret};
 
-use super::address::{Hosts, name};
+use super::auth::{Flow, Login, signing_key};
+use crate::hosts::{Hosts, path_segment};
 use crate::mapping::Target;
-use crate::salesforce::{Flow, Login, SalesforceSettings, key};
 
 /// Salesforce's own domains: My Domain hosts lie below them.
 const DOMAINS: &[&str] = &["salesforce.com", "salesforce.mil", "sfcrmproducts.cn"];
 const URL_EXAMPLE: &str = "https://acme.my.salesforce.com";
+
+/// The settings of Salesforce, checked.
+#[derive(Clone, Debug)]
+pub(crate) struct SalesforceSettings {
+    pub(crate) login: Login,
+    /// Such as `v66.0`.
+    pub(crate) api_version: String,
+    pub(crate) external_id_field: String,
+    pub(crate) target: Target,
+}
 
 /// Settings of Salesforce.
 #[derive(Clone, Debug, clap::Args)]
@@ -73,7 +83,7 @@ pub struct SalesforceArgs {
 }
 
 impl SalesforceArgs {
-    pub(super) fn settings(
+    pub(crate) fn settings(
         &self,
         target: Target,
         allowed: &[String],
@@ -109,7 +119,7 @@ impl SalesforceArgs {
             }
             (true, false) => Flow::ClientCredentials { secret },
             (false, true) => {
-                key(jwt_key.clone())?;
+                signing_key(jwt_key.clone())?;
                 Flow::JwtBearer {
                     key: jwt_key,
                     username: given(&self.salesforce_username)
@@ -126,12 +136,12 @@ impl SalesforceArgs {
                 flow,
                 hosts,
             },
-            api_version: name(
+            api_version: path_segment(
                 &self.salesforce_api_version,
                 "SALESFORCE_API_VERSION",
                 "v66.0",
             )?,
-            external_id_field: name(
+            external_id_field: path_segment(
                 &self.salesforce_external_id_field,
                 "SALESFORCE_EXTERNAL_ID_FIELD",
                 "WA_Id__c",

@@ -1,5 +1,5 @@
-//! How many requests a CRM is sent at once: one more for every round that goes well, half as many
-//! after one that does not. Pure.
+//! Limits the requests in flight: one more for every round that succeeds, half as many after a
+//! failure. Pure.
 
 /// Additive increase, multiplicative decrease.
 #[derive(Clone, Copy, Debug)]
@@ -17,7 +17,7 @@ impl Aimd {
         }
     }
 
-    /// Requests that may be in flight.
+    /// Returns the number of requests that may be in flight.
     pub(super) fn limit(&self) -> usize {
         // Between 1 and a u32.
         self.limit as usize
@@ -56,8 +56,8 @@ mod tests {
             max in 1u32..64, rounds in prop::collection::vec(any::<bool>(), 0..200)
         ) {
             let mut aimd = Aimd::new(max);
-            for went_well in rounds {
-                if went_well { aimd.succeeded() } else { aimd.failed() }
+            for succeeded in rounds {
+                if succeeded { aimd.succeeded() } else { aimd.failed() }
                 prop_assert!(aimd.limit() >= 1 && aimd.limit() <= max as usize);
             }
         }

@@ -1,4 +1,5 @@
-//! HubSpot's credentials: a static token, or OAuth's refresh token for one of half an hour.
+//! Provides HubSpot's access token: a static one, or one of half an hour in exchange for OAuth's
+//! refresh token.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -12,7 +13,8 @@ use crate::crm::{Class, Failure};
 use crate::http::call;
 use crate::tokens::Grant;
 
-/// As given; each secret may stand in a file instead, which is read whenever a token is fetched.
+/// The configured credentials. Each secret may be in a file instead, which is read whenever a token is
+/// fetched.
 #[derive(Debug)]
 pub(crate) enum Credentials {
     Token(Option<Secret>),
@@ -20,7 +22,7 @@ pub(crate) enum Credentials {
         client_id: String,
         secret: Option<Secret>,
         refresh: Option<Secret>,
-        /// The refresh token that was configured, and the one that HubSpot gave in its place.
+        /// The configured refresh token, and the one that HubSpot issued in its place.
         newest: Mutex<Option<(Secret, Secret)>>,
     },
 }
@@ -46,10 +48,10 @@ impl Credentials {
         }
     }
 
-    /// A token for `api_url`.
+    /// Returns a token for `api_url`.
     ///
     /// # Errors
-    /// [`Class::Halt`] when a secret is missing or was refused, without it.
+    /// Returns [`Class::Halt`] if a secret is missing or was refused; the reason does not hold it.
     pub(super) async fn fetch(&self, http: &Client, api_url: &str) -> Result<Grant, Failure> {
         let halt = |error: ConfigError| Failure::new(Class::Halt, error.to_string());
         let secret = |given: &Option<Secret>, variable| {
@@ -88,16 +90,16 @@ impl Credentials {
             ("refresh_token", refresh.expose()),
         ];
         let url = format!("{api_url}/oauth/v1/token");
-        let answer = call(http.post(url).form(&form)).await?;
-        let token: Token = Some(&answer)
-            .filter(|answer| answer.status == 200)
-            .and_then(|answer| serde_json::from_slice(&answer.body).ok())
-            .ok_or_else(|| login_refused(answer.status, &answer.body))?;
+        let response = call(http.post(url).form(&form)).await?;
+        let token: Token = Some(&response)
+            .filter(|response| response.status == 200)
+            .and_then(|response| serde_json::from_slice(&response.body).ok())
+            .ok_or_else(|| login_refused(response.status, &response.body))?;
         if let Some(given) = token.refresh_token.map(Secret::new)
             && given != refresh
         {
             tracing::info!(
-                "HubSpot replaced the refresh token; it is kept until this process ends"
+                "HubSpot replaced the refresh token; this process keeps the new one in memory"
             );
             *newest.lock().unwrap_or_else(PoisonError::into_inner) = Some((configured, given));
         }

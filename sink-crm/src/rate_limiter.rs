@@ -1,11 +1,11 @@
-//! When the next request may go out: a token bucket as wide as the CRM's headers say, our share of
-//! its daily pool, and a pause after a batch that was not full, so that the day's requests last.
+//! Limits the requests to a CRM: a token bucket of the size that the CRM's headers report, our share
+//! of its daily pool, and a pause after a partial batch, so that the day's requests last.
 
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
+use governor::DefaultDirectRateLimiter;
 use governor::clock::{Clock as _, DefaultClock};
-use governor::{DefaultDirectRateLimiter, RateLimiter};
 
 use crate::crm::{Daily, Quota, Window};
 
@@ -15,21 +15,21 @@ const BURST: u32 = 4;
 /// Part of a window that is left unused: the CRM counts at arrival, we at departure.
 const HEADROOM: f64 = 0.01;
 const DAY: Duration = Duration::from_secs(86_400);
-/// A slower trickle than this would be felt as an outage.
+/// The longest pause after a partial batch; a longer one would look like an outage.
 const LONGEST_LINGER: Duration = Duration::from_secs(5);
 
-/// The pace of one CRM in this process.
-pub(crate) struct Pace {
-    /// How long a batch that is not full waits for more after the last one.
+/// The rate limiter of one CRM in this process.
+pub(crate) struct RateLimiter {
+    /// The pause after a batch that was not full.
     linger: Duration,
-    /// Percents of the daily pool past which the rest is left to the other apps.
+    /// Percents of the daily pool that are ours; the rest is for other apps.
     share: u8,
     bucket: Option<(u32, Duration, DefaultDirectRateLimiter)>,
     daily: Option<Daily>,
     not_before: Instant,
 }
 
-impl Pace {
+impl RateLimiter {
     pub(crate) fn new(linger: Duration, share: u8, now: Instant) -> Self {
         Self {
             linger,
@@ -40,8 +40,8 @@ impl Pace {
         }
     }
 
-    /// Takes note of what an answer says.
-    pub(crate) fn note(&mut self, quota: Quota, now: Instant) {
+    /// Applies the limits that a response reports.
+    pub(crate) fn update_quota(&mut self, quota: Quota, now: Instant) {
         if let Some(window) = quota.window {
             let known = self
                 .bucket
@@ -57,8 +57,8 @@ impl Pace {
         self.daily = quota.daily.or(self.daily);
     }
 
-    /// Takes the right to one request, or tells how long to wait for it.
-    pub(crate) fn take(&mut self, now: Instant) -> Result<(), Duration> {
+    /// Acquires the right to one request, or returns how long to wait for it.
+    pub(crate) fn try_acquire(&mut self, now: Instant) -> Result<(), Duration> {
         if let Some(wait) = self
             .not_before
             .checked_duration_since(now)
@@ -74,8 +74,8 @@ impl Pace {
         }
     }
 
-    /// A batch was not full: there is no hurry.
-    pub(crate) fn trickled(&mut self, now: Instant) {
+    /// Delays the next batch after one that was not full.
+    pub(crate) fn on_partial_batch(&mut self, now: Instant) {
         let even = self.daily.map_or(Duration::ZERO, |daily| {
             DAY.div_f64((daily.max as f64 * f64::from(self.share) / 100.0).max(1.0))
         });
@@ -83,7 +83,8 @@ impl Pace {
         self.not_before = self.not_before.max(now + linger);
     }
 
-    /// Whether our share of the daily pool is used up. Asked once: the next answer tells anew.
+    /// Returns whether our share of the daily pool is used up. Clears what is known of the pool: the
+    /// next response reports it again.
     pub(crate) fn daily_is_spent(&mut self) -> bool {
         let spent = self.daily.is_some_and(|daily| {
             daily.remaining.saturating_mul(100)
@@ -98,7 +99,7 @@ impl Pace {
     }
 }
 
-/// Requests that may go out at once, and the time after which each further one may.
+/// Returns the requests that may go out at once, and the time after which each further one may.
 fn spread(window: Window) -> (u32, Duration) {
     let burst = BURST.min(window.max).max(1);
     let usable = (f64::from(window.max) * (1.0 - HEADROOM)).floor() - f64::from(burst);
@@ -108,7 +109,7 @@ fn spread(window: Window) -> (u32, Duration) {
 fn bucket(window: Window) -> Option<DefaultDirectRateLimiter> {
     let (burst, period) = spread(window);
     let quota = governor::Quota::with_period(period)?.allow_burst(NonZeroU32::new(burst)?);
-    Some(RateLimiter::direct(quota))
+    Some(governor::RateLimiter::direct(quota))
 }
 
 #[cfg(test)]
@@ -117,7 +118,7 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::{Daily, Pace, Quota, Window, spread};
+    use super::{Daily, Quota, RateLimiter, Window, spread};
 
     fn window(max: u32, remaining: u32) -> Quota {
         Quota {
@@ -140,17 +141,22 @@ mod tests {
     #[test]
     fn the_headers_window_sets_the_rate() {
         let now = Instant::now();
-        let mut pace = Pace::new(Duration::ZERO, 100, now);
-        assert_eq!(pace.take(now), Ok(()), "nothing is known yet");
-        pace.note(window(190, 189), now);
-        let taken = (0..50).take_while(|_| pace.take(now).is_ok()).count();
+        let mut limiter = RateLimiter::new(Duration::ZERO, 100, now);
+        assert_eq!(limiter.try_acquire(now), Ok(()), "no limit is known yet");
+        limiter.update_quota(window(190, 189), now);
+        let taken = (0..50)
+            .take_while(|_| limiter.try_acquire(now).is_ok())
+            .count();
         assert!((4..=6).contains(&taken), "{taken} at once");
-        let wait = pace.take(now).unwrap_err();
+        let wait = limiter.try_acquire(now).unwrap_err();
         assert!(wait <= Duration::from_millis(56), "{wait:?}");
-        pace.note(window(190, 180), now);
-        assert!(pace.take(now).is_err(), "the same window keeps its bucket");
-        pace.note(window(190, 0), now);
-        assert!(pace.take(now).unwrap_err() >= Duration::from_millis(900));
+        limiter.update_quota(window(190, 180), now);
+        assert!(
+            limiter.try_acquire(now).is_err(),
+            "the same window keeps its bucket"
+        );
+        limiter.update_quota(window(190, 0), now);
+        assert!(limiter.try_acquire(now).unwrap_err() >= Duration::from_millis(900));
     }
 
     #[test]
@@ -175,23 +181,26 @@ mod tests {
     #[test]
     fn a_batch_that_is_not_full_waits_so_that_the_day_lasts() {
         let now = Instant::now();
-        let mut pace = Pace::new(Duration::from_millis(50), 100, now);
-        pace.trickled(now);
-        assert_eq!(pace.take(now), Err(Duration::from_millis(50)));
-        pace.note(daily(86_400, 80_000), now);
-        pace.trickled(now);
-        assert_eq!(pace.take(now), Err(Duration::from_secs(1)));
-        assert_eq!(pace.take(now + Duration::from_secs(1)), Ok(()));
+        let mut limiter = RateLimiter::new(Duration::from_millis(50), 100, now);
+        limiter.on_partial_batch(now);
+        assert_eq!(limiter.try_acquire(now), Err(Duration::from_millis(50)));
+        limiter.update_quota(daily(86_400, 80_000), now);
+        limiter.on_partial_batch(now);
+        assert_eq!(limiter.try_acquire(now), Err(Duration::from_secs(1)));
+        assert_eq!(limiter.try_acquire(now + Duration::from_secs(1)), Ok(()));
     }
 
     #[test]
-    fn what_is_beyond_our_share_of_the_day_is_left_to_others() {
+    fn requests_beyond_our_share_of_the_day_are_for_other_apps() {
         let now = Instant::now();
-        let mut pace = Pace::new(Duration::ZERO, 80, now);
-        pace.note(daily(1000, 201), now);
-        assert!(!pace.daily_is_spent());
-        pace.note(daily(1000, 200), now);
-        assert!(pace.daily_is_spent());
-        assert!(!pace.daily_is_spent(), "the next answer tells anew");
+        let mut limiter = RateLimiter::new(Duration::ZERO, 80, now);
+        limiter.update_quota(daily(1000, 201), now);
+        assert!(!limiter.daily_is_spent());
+        limiter.update_quota(daily(1000, 200), now);
+        assert!(limiter.daily_is_spent());
+        assert!(
+            !limiter.daily_is_spent(),
+            "the next response reports it again"
+        );
     }
 }

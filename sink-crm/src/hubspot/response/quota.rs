@@ -1,4 +1,4 @@
-//! What HubSpot's answers say of the requests that are left: pure.
+//! Parses how many requests HubSpot still accepts. Pure.
 
 use std::time::Duration;
 
@@ -8,8 +8,8 @@ use serde::Deserialize;
 
 use crate::crm::{Daily, Quota, Window};
 
-/// What the headers of an answer say of the requests that are left.
-pub(super) fn quota(headers: &HeaderMap) -> Quota {
+/// Returns the remaining requests of the window and of the day, from the headers of a response.
+pub(in crate::hubspot) fn parse_quota(headers: &HeaderMap) -> Quota {
     let number = |name: &str| -> Option<u64> {
         let name = format!("X-HubSpot-RateLimit-{name}");
         headers.get(name)?.to_str().ok()?.trim().parse().ok()
@@ -33,8 +33,8 @@ pub(super) fn quota(headers: &HeaderMap) -> Quota {
     }
 }
 
-/// The time until the daily pool is filled again, as the usage of private apps says.
-pub(super) fn reset_in(body: &[u8], now: DateTime<Utc>) -> Option<Duration> {
+/// Returns the time until the daily pool is filled again, from the API usage of private apps.
+pub(in crate::hubspot) fn parse_daily_reset(body: &[u8], now: DateTime<Utc>) -> Option<Duration> {
     #[derive(Deserialize)]
     struct Usage {
         results: Vec<Pool>,
@@ -56,17 +56,17 @@ mod tests {
     use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
     use serde_json::json;
 
-    use super::{Daily, Quota, Window, quota, reset_in};
+    use super::{Daily, Quota, Window, parse_daily_reset, parse_quota};
 
     #[test]
-    fn headers_tell_of_the_window_and_of_the_day() {
+    fn headers_report_the_window_and_the_day() {
         let headers = |pairs: &[(&'static str, u32)]| -> HeaderMap {
             pairs
                 .iter()
                 .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from(*value)))
                 .collect()
         };
-        let told = quota(&headers(&[
+        let quota = parse_quota(&headers(&[
             ("x-hubspot-ratelimit-max", 190),
             ("x-hubspot-ratelimit-remaining", 189),
             ("x-hubspot-ratelimit-interval-milliseconds", 10_000),
@@ -82,19 +82,19 @@ mod tests {
             max: 650_000,
             remaining: 649_999,
         };
-        assert_eq!((told.window, told.daily), (Some(window), Some(daily)));
-        let nothing = quota(&headers(&[("x-hubspot-ratelimit-max", 0)]));
+        assert_eq!((quota.window, quota.daily), (Some(window), Some(daily)));
+        let nothing = parse_quota(&headers(&[("x-hubspot-ratelimit-max", 0)]));
         assert_eq!(nothing, Quota::default());
     }
 
     #[test]
-    fn the_day_ends_when_the_usage_says() {
+    fn the_daily_pool_resets_when_the_usage_says() {
         let now = "2026-11-24T10:00:00Z".parse().unwrap();
         let usage = json!({"results": [{"resetsAt": "2026-11-24T10:00:02Z"}]}).to_string();
         assert_eq!(
-            reset_in(usage.as_bytes(), now),
+            parse_daily_reset(usage.as_bytes(), now),
             Some(Duration::from_secs(2))
         );
-        assert_eq!(reset_in(b"{}", now), None);
+        assert_eq!(parse_daily_reset(b"{}", now), None);
     }
 }

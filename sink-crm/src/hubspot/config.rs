@@ -2,12 +2,23 @@
 
 use leadstream_service::{ConfigError, Secret};
 
-use super::address::{Hosts, name};
-use crate::hubspot::{Credentials, HubspotSettings};
+use super::auth::Credentials;
+use crate::hosts::{Hosts, path_segment};
 use crate::mapping::Target;
 
 /// HubSpot's own domain.
 const DOMAINS: &[&str] = &["hubapi.com"];
+
+/// The settings of HubSpot, checked.
+#[derive(Debug)]
+pub(crate) struct HubspotSettings {
+    pub(crate) credentials: Credentials,
+    /// Without a final slash.
+    pub(crate) api_url: String,
+    pub(crate) api_version: String,
+    pub(crate) id_property: String,
+    pub(crate) target: Target,
+}
 
 /// Settings of HubSpot.
 #[derive(Clone, Debug, clap::Args)]
@@ -70,7 +81,7 @@ pub struct HubspotArgs {
 }
 
 impl HubspotArgs {
-    pub(super) fn settings(
+    pub(crate) fn settings(
         &self,
         target: Target,
         allowed: &[String],
@@ -83,8 +94,8 @@ impl HubspotArgs {
         Ok(Some(HubspotSettings {
             credentials,
             api_url: hosts.setting(&self.hubspot_api_url, "HUBSPOT_API_URL", example)?,
-            api_version: name(&self.hubspot_api_version, "HUBSPOT_API_VERSION", "2026-09")?,
-            id_property: name(&self.hubspot_id_property, "HUBSPOT_ID_PROPERTY", "wa_id")?,
+            api_version: path_segment(&self.hubspot_api_version, "HUBSPOT_API_VERSION", "2026-09")?,
+            id_property: path_segment(&self.hubspot_id_property, "HUBSPOT_ID_PROPERTY", "wa_id")?,
             target,
         }))
     }

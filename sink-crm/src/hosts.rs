@@ -1,4 +1,4 @@
-//! Addresses of CRMs: where credentials and leads may go, and names that become part of a path.
+//! Checks the hosts to which credentials and leads may go, and names that become part of a path.
 
 use leadstream_schemas::BaseUrl;
 use leadstream_service::{ConfigError, Secret};
@@ -24,10 +24,10 @@ impl Hosts {
         }
     }
 
-    /// A URL to put paths behind, without its final slash.
+    /// Returns the base URL `text` without its final slash.
     ///
     /// # Errors
-    /// What is wrong with it and how to mend that.
+    /// Returns the problem and its remedy.
     pub(crate) fn base_url(&self, text: &str) -> Result<String, String> {
         let base: BaseUrl = text.parse().map_err(|error| format!("{error}"))?;
         let host = base.url().host_str().unwrap_or_default();
@@ -40,12 +40,12 @@ impl Hosts {
         });
         if !of_vendor {
             return Err(format!(
-                "leads to the host {host}, which is none of {}; if it is meant, {ALLOWED}={host} allows it",
+                "leads to the host {host}, which is none of {}; {ALLOWED}={host} allows it",
                 self.domains.join(", ")
             ));
         }
         if base.url().scheme() != "https" {
-            return Err(format!("is not https, as {host} has to be spoken to"));
+            return Err(format!("is not https, which {host} requires"));
         }
         Ok(base.to_string())
     }
@@ -53,8 +53,8 @@ impl Hosts {
     /// As [`Self::base_url`], for the value of `variable`.
     ///
     /// # Errors
-    /// The same, with an example.
-    pub(super) fn setting(
+    /// Returns the problem with an example.
+    pub(crate) fn setting(
         &self,
         text: &Secret,
         variable: &str,
@@ -69,8 +69,15 @@ impl Hosts {
     }
 }
 
-/// A name that becomes part of a path.
-pub(super) fn name(text: &str, variable: &str, example: &str) -> Result<String, ConfigError> {
+/// Returns a name that becomes part of a path.
+///
+/// # Errors
+/// Returns an error if the name has other characters than those of an identifier.
+pub(crate) fn path_segment(
+    text: &str,
+    variable: &str,
+    example: &str,
+) -> Result<String, ConfigError> {
     let valid = !text.is_empty()
         && text
             .bytes()
@@ -90,20 +97,20 @@ mod tests {
     use super::Hosts;
 
     #[test]
-    fn only_the_vendor_s_hosts_over_https_and_those_that_are_named_are_spoken_to() {
+    fn only_the_vendor_s_hosts_over_https_and_configured_hosts_are_allowed() {
         let hosts = Hosts::new(
             &["salesforce.com"],
             &["127.0.0.1".into(), " Proxy.Local ".into()],
         );
-        for good in [
+        for allowed in [
             "https://acme.my.salesforce.com/",
             "https://login.salesforce.com",
             "http://127.0.0.1:4050/salesforce",
             "https://proxy.local",
         ] {
             assert_eq!(
-                hosts.base_url(good).as_deref(),
-                Ok(good.trim_end_matches('/'))
+                hosts.base_url(allowed).as_deref(),
+                Ok(allowed.trim_end_matches('/'))
             );
         }
         for (bad, problem) in [

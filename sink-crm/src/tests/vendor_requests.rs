@@ -1,6 +1,6 @@
-//! What our clients put on the wire, held against recordings of the vendors' own SDKs: method, path
-//! but for its version, headers that matter, nesting and types. And against HubSpot's OpenAPI
-//! document, where `HUBSPOT_OPENAPI` names one.
+//! Compares the requests of our clients with recordings of the vendors' own SDKs: method, path without
+//! its version, relevant headers, nesting and types. Compares them with HubSpot's OpenAPI document,
+//! too, where `HUBSPOT_OPENAPI` names one.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -16,11 +16,12 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use crate::config::{CrmArgs, Crms};
-use crate::crm::{Class, Crm, Outcome, Prepared, Reply};
-use crate::fixtures;
+use crate::crm::{BatchResponse, Class, Crm, Prepared};
 use crate::hubspot::Hubspot;
+use crate::outcome::RecordOutcome;
 use crate::person::tests::{completed, of, started};
 use crate::salesforce::Salesforce;
+use crate::tests::recordings;
 
 mod openapi;
 
@@ -33,7 +34,7 @@ struct Sent {
     body: Value,
 }
 
-/// A vendor that gives a recording's answers and keeps what it is sent.
+/// A fake vendor that returns a recording's responses and records its requests.
 struct Recorder {
     url: String,
     shared: Arc<Shared>,
@@ -177,7 +178,7 @@ fn assert_same(ours: &Sent, theirs: &Value) {
 /// Each member that they send is sent, and of the same type. Only what holds a lead's values may
 /// have more members: which are sent is the mapping's affair.
 fn assert_same_shape(ours: &Value, theirs: &Value, at: &str) {
-    let shape = fixtures::shape;
+    let shape = recordings::shape;
     assert_eq!(shape(ours), shape(theirs), "{at}");
     match (ours, theirs) {
         (Value::Object(ours), Value::Object(theirs)) => {
@@ -219,7 +220,7 @@ fn leads<C: Crm>(crm: &C, ids: &[&str]) -> Vec<Prepared> {
     ids.iter().map(lead).collect()
 }
 
-async fn upsert<C: Crm>(crm: &C, ids: &[&str]) -> Reply {
+async fn upsert<C: Crm>(crm: &C, ids: &[&str]) -> BatchResponse {
     let leads = leads(crm, ids);
     crm.upsert(&leads.iter().collect::<Vec<_>>()).await
 }
@@ -231,13 +232,13 @@ async fn hubspot_is_sent_what_its_own_client_sends() {
         ("hubspot_sdk_batch_upsert_207.json", None),
         ("hubspot_sdk_batch_upsert_429.json", Some(Class::Throttle)),
     ] {
-        let Some(fixture) = fixtures::read(name) else {
+        let Some(fixture) = recordings::read(name) else {
             return;
         };
         let recorder = Recorder::start(&fixture).await;
-        let reply = upsert(&recorder.hubspot(), &["5511999990000"]).await;
+        let response = upsert(&recorder.hubspot(), &["5511999990000"]).await;
         assert_eq!(
-            reply.verdict.err().map(|failure| failure.class),
+            response.result.err().map(|failure| failure.class),
             class,
             "{name}"
         );
@@ -259,16 +260,23 @@ async fn hubspot_is_sent_what_its_own_client_sends() {
 #[tokio::test]
 async fn salesforce_is_sent_what_jsforce_sends() {
     let two = ["5511999990000", "5511888880000"];
-    let locked = |outcome: &Outcome| matches!(outcome, Outcome::Retry(reason) if reason.contains("UNABLE_TO_LOCK_ROW"));
-    let done = |outcome: &Outcome| matches!(outcome, Outcome::Done { record_id: Some(_) });
-    let Some(fixture) = fixtures::read("jsforce_collection_upsert_mixed.json") else {
+    let locked = |outcome: &RecordOutcome| matches!(outcome, RecordOutcome::Retry(reason) if reason.contains("UNABLE_TO_LOCK_ROW"));
+    let done = |outcome: &RecordOutcome| {
+        matches!(
+            outcome,
+            RecordOutcome::Synced {
+                crm_record_id: Some(_)
+            }
+        )
+    };
+    let Some(fixture) = recordings::read("jsforce_collection_upsert_mixed.json") else {
         return;
     };
     let recorder = Recorder::start(&fixture).await;
-    let reply = upsert(&recorder.salesforce(), &two).await;
-    let outcomes = reply.verdict.unwrap();
+    let response = upsert(&recorder.salesforce(), &two).await;
+    let outcomes = response.result.unwrap();
     assert!(done(&outcomes[0]) && locked(&outcomes[1]), "{outcomes:?}");
-    let daily = reply.quota.daily;
+    let daily = response.quota.daily;
     assert!(daily.is_none(), "the recorder gives no headers: {daily:?}");
     let sent = recorder.sent();
     assert_same(&sent[1], &fixture["requests"][0]);
@@ -282,30 +290,30 @@ async fn salesforce_is_sent_what_jsforce_sends() {
     };
     assert_eq!(keys(&sent[1].body), keys(&fixture["requests"][0]["body"]));
 
-    let Some(fixture) = fixtures::read("jsforce_403_request_limit.json") else {
+    let Some(fixture) = recordings::read("jsforce_403_request_limit.json") else {
         return;
     };
     let recorder = Recorder::start(&fixture).await;
-    let reply = upsert(&recorder.salesforce(), &two).await;
-    assert_eq!(reply.verdict.unwrap_err().class, Class::Throttle);
+    let response = upsert(&recorder.salesforce(), &two).await;
+    assert_eq!(response.result.unwrap_err().class, Class::Throttle);
     assert_same(&recorder.sent()[1], &fixture["requests"][0]);
 }
 
 /// A refused session: ours and jsforce's next request is the same with another token.
 #[tokio::test]
 async fn a_session_is_renewed_as_jsforce_renews_it() {
-    let Some(fixture) = fixtures::read("jsforce_401_invalid_session_refresh.json") else {
+    let Some(fixture) = recordings::read("jsforce_401_invalid_session_refresh.json") else {
         return;
     };
-    let Some(login) = fixtures::read("jsforce_oauth_client_credentials.json") else {
+    let Some(login) = recordings::read("jsforce_oauth_client_credentials.json") else {
         return;
     };
     let recorder = Recorder::start(&fixture).await;
     let crm = recorder.salesforce();
     let refused = upsert(&crm, &["5511999990000"]).await;
-    assert_eq!(refused.verdict.unwrap_err().class, Class::Auth);
+    assert_eq!(refused.result.unwrap_err().class, Class::Auth);
     let renewed = upsert(&crm, &["5511999990000"]).await;
-    assert!(renewed.verdict.is_ok());
+    assert!(renewed.result.is_ok());
     let sent = recorder.sent();
     let (logins, upserts): (Vec<&Sent>, Vec<&Sent>) =
         sent.iter().partition(|sent| sent.path.ends_with("/token"));
@@ -327,7 +335,7 @@ fn form(body: &Value) -> BTreeMap<String, String> {
 
 #[tokio::test]
 async fn hubspot_s_access_token_is_asked_for_as_its_own_client_asks() {
-    let Some(fixture) = fixtures::read("hubspot_sdk_oauth_refresh.json") else {
+    let Some(fixture) = recordings::read("hubspot_sdk_oauth_refresh.json") else {
         return;
     };
     let recorder = Recorder::start(&fixture).await;
@@ -338,7 +346,7 @@ async fn hubspot_s_access_token_is_asked_for_as_its_own_client_asks() {
     ];
     let crm = Hubspot::new(http(), recorder.crms(&refresh).hubspot.unwrap());
     // The recording ends with the token.
-    upsert(&crm, &["5511999990000"]).await.verdict.unwrap_err();
+    upsert(&crm, &["5511999990000"]).await.result.unwrap_err();
     let sent = recorder.sent();
     let theirs = &fixture["requests"][0];
     assert_same(&sent[0], theirs);
@@ -348,7 +356,7 @@ async fn hubspot_s_access_token_is_asked_for_as_its_own_client_asks() {
 
 #[tokio::test]
 async fn salesforce_is_asked_for_its_fields_as_jsforce_asks() {
-    let Some(fixture) = fixtures::read("jsforce_describe_lead.json") else {
+    let Some(fixture) = recordings::read("jsforce_describe_lead.json") else {
         return;
     };
     let recorder = Recorder::start(&fixture).await;
@@ -390,7 +398,7 @@ fn hubspot_bodies() -> Vec<Value> {
     nameless.wa_id = None;
     let leads = [started(), completed(), cleared, nameless];
     let prepared: Vec<Prepared> = leads.map(|lead| hubspot.prepare(&of(lead))).into();
-    let alone = prepared.iter().map(|lead| hubspot.body(&[lead]));
-    let together = hubspot.body(&prepared.iter().collect::<Vec<_>>());
+    let alone = prepared.iter().map(|lead| hubspot.upsert_body(&[lead]));
+    let together = hubspot.upsert_body(&prepared.iter().collect::<Vec<_>>());
     alone.chain([together]).collect()
 }

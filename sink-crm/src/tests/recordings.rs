@@ -1,11 +1,10 @@
-//! Recorded traffic of the vendors' own SDKs, read where a checkout of it lies beside the
-//! workspace.
+//! Reads recorded traffic of the vendors' own SDKs, where a checkout of it lies beside the workspace.
 
 use std::path::Path;
 
 use serde_json::Value;
 
-/// A recording, or a note that its test is passed over.
+/// Returns a recording. Without it the test is skipped, with a note.
 pub(crate) fn read(name: &str) -> Option<Value> {
     use std::io::Write as _;
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -16,17 +15,13 @@ pub(crate) fn read(name: &str) -> Option<Value> {
         Err(_) => {
             let required = std::env::var("FIXTURES").is_ok_and(|value| value == "required");
             assert!(!required, "there is no recording {}", path.display());
-            writeln!(
-                std::io::stderr(),
-                "passed over: there is no recording {name}"
-            )
-            .unwrap();
+            writeln!(std::io::stderr(), "skipped: there is no recording {name}").unwrap();
             None
         }
     }
 }
 
-/// The kind of a JSON value.
+/// Returns the kind of a JSON value.
 pub(crate) fn shape(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",

@@ -1,0 +1,332 @@
+//! Writes the outcomes of leased rows: dead letters first, then the ledger.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::time::Instant;
+
+use chrono::{DateTime, Utc};
+use leadstream_kafka::dead_letter::{self, Reason};
+use leadstream_service::RetryPolicy;
+
+use super::batch::{Stop, StopKind};
+use super::{Shared, grace};
+use crate::config::AWAY;
+use crate::crm::{Crm, Prepared};
+use crate::ledger::{Claimed, Lease, LedgerError, MatchResult, OutcomeRow};
+use crate::outcome::RecordOutcome;
+
+/// Attempts before a record is parked that fails alone for the request's fault.
+const ATTEMPTS_BEFORE_PARKING: u32 = 5;
+
+impl<C: Crm> Shared<C> {
+    /// Publishes the records that are given up to the dead-letter topic. A record that Kafka does not
+    /// acknowledge is released instead.
+    pub(super) async fn publish_dead_letters(
+        &self,
+        rows: &[Claimed],
+        outcomes: &mut [RecordOutcome],
+    ) -> Option<Stop> {
+        let dead_letters: Vec<_> = rows
+            .iter()
+            .zip(outcomes.iter())
+            .filter_map(|(row, outcome)| {
+                let RecordOutcome::DeadLetter(message) = outcome else {
+                    return None;
+                };
+                let reason = Reason {
+                    service: "sink-crm",
+                    class: C::NAME.as_str(),
+                    message,
+                    attempts: row.attempts + 1,
+                };
+                let (dead_letters, topic) = (&self.parts.dead_letters, &self.parts.topic);
+                Some(dead_letter::of_record(
+                    dead_letters,
+                    topic,
+                    &row.record,
+                    &reason,
+                ))
+            })
+            .collect();
+        if dead_letters.is_empty() {
+            return None;
+        }
+        let sent = match self.parts.producer.send(&dead_letters).await {
+            Ok(delivery) => delivery.await,
+            Err(error) => Err(error),
+        };
+        let error = sent.err()?;
+        for outcome in outcomes {
+            if matches!(outcome, RecordOutcome::DeadLetter(_)) {
+                *outcome = RecordOutcome::Released;
+            }
+        }
+        Some(Stop {
+            kind: StopKind::Fault,
+            reason: format!("dead letters are not published yet: {error}"),
+            after: None,
+        })
+    }
+
+    /// Writes outcomes to the ledger. The outcomes are known now, so PostgreSQL is retried until the
+    /// lease ends. After that another batch sends the rows again.
+    pub(super) async fn record_outcomes(
+        &self,
+        rows: &[Claimed],
+        prepared: &[Result<Prepared, String>],
+        outcomes: &[RecordOutcome],
+        matches: &BTreeMap<usize, MatchResult>,
+        stop: Option<&Stop>,
+        lease: &Lease,
+    ) -> Result<(), LedgerError> {
+        let now = Utc::now();
+        let retry = &self.parts.timing.retry;
+        let written: Vec<OutcomeRow<'_>> = rows
+            .iter()
+            .zip(prepared)
+            .zip(outcomes)
+            .enumerate()
+            .map(|(position, ((row, prepared), outcome))| {
+                let (synced_hash, attempted) = known_state(row, prepared.as_ref().ok(), outcome);
+                OutcomeRow {
+                    lead_id: &row.lead_id,
+                    revision: row.revision,
+                    outcome,
+                    reason: match outcome {
+                        RecordOutcome::Released => stop.map(|stop| stop.reason.as_str()),
+                        _ => outcome.reason(),
+                    },
+                    next_attempt_at: next_attempt(row, outcome, retry, now, rand::random()),
+                    synced_hash,
+                    attempted,
+                    match_result: matches.get(&position).copied(),
+                }
+            })
+            .collect();
+        let deadline =
+            Instant::now() + self.parts.timing.request + grace(self.parts.timing.request);
+        let ledger = &self.parts.ledger;
+        let write = || ledger.record_outcomes(lease.token, &written, now);
+        let written = persist(write, deadline).await?;
+        self.report(outcomes, written);
+        Ok(())
+    }
+
+    fn report(&self, outcomes: &[RecordOutcome], written: u64) {
+        let metrics = &self.parts.metrics;
+        let count = |result: &'static str| {
+            let outcomes = outcomes.iter().filter(|outcome| outcome.as_str() == result);
+            let number = outcomes.count() as u64;
+            metrics.records.add(result, number);
+            number
+        };
+        let unchanged = outcomes
+            .iter()
+            .filter(|it| **it == RecordOutcome::Unchanged);
+        metrics.unchanged.increment(unchanged.count() as u64);
+        let synced = count("synced");
+        let stale = count("stale");
+        let retry = count("retry");
+        let parked = count("parked");
+        let dead = count("dead");
+        count("filtered");
+        let released = count("released");
+        let crm = C::NAME.as_str();
+        if outcomes.len() as u64 != written {
+            tracing::warn!(
+                crm,
+                written,
+                rows = outcomes.len(),
+                "a lease expired before its outcome was written"
+            );
+        }
+        if retry + parked + dead == 0 {
+            tracing::debug!(crm, synced, stale, released, "leads sent");
+        } else {
+            tracing::info!(
+                crm,
+                synced,
+                stale,
+                retry,
+                parked,
+                dead,
+                released,
+                "leads sent"
+            );
+        }
+    }
+}
+
+/// Repeats `write` while the database is unavailable and the deadline lies ahead.
+async fn persist<F>(write: impl Fn() -> F, deadline: Instant) -> Result<u64, LedgerError>
+where
+    F: Future<Output = Result<u64, LedgerError>>,
+{
+    let mut attempts = 0;
+    loop {
+        match write().await {
+            Err(error) if error.is_transient() && Instant::now() < deadline => {
+                attempts += 1;
+                tracing::warn!(attempts, error = %error, "outcomes wait for the ledger");
+                let wait = AWAY.random_delay(attempts);
+                tokio::time::sleep(wait).await;
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+/// Ends the retries of records that have failed often enough in the same way.
+pub(super) fn resolve_retries(rows: &[Claimed], outcomes: &mut [RecordOutcome]) {
+    for (row, outcome) in rows.iter().zip(outcomes) {
+        let again = |reason: &String| row.last_error.as_ref() == Some(reason);
+        *outcome = match std::mem::replace(outcome, RecordOutcome::Released) {
+            RecordOutcome::RetryOnce(reason) if again(&reason) => RecordOutcome::DeadLetter(reason),
+            RecordOutcome::Split(reason)
+                if again(&reason) && row.attempts + 1 >= ATTEMPTS_BEFORE_PARKING =>
+            {
+                RecordOutcome::Parked(reason)
+            }
+            RecordOutcome::RetryOnce(reason) | RecordOutcome::Split(reason) => {
+                RecordOutcome::Retry(reason)
+            }
+            other => other,
+        };
+    }
+}
+
+/// Returns the hash of the payload that the CRM is known to have after `outcome`, and whether a
+/// request about the row ever went out.
+fn known_state<'a>(
+    row: &'a Claimed,
+    prepared: Option<&'a Prepared>,
+    outcome: &RecordOutcome,
+) -> (Option<&'a [u8]>, bool) {
+    match outcome {
+        RecordOutcome::Synced { .. } => (prepared.map(|prepared| prepared.hash.as_slice()), true),
+        RecordOutcome::Unchanged => (row.synced_hash.as_deref(), true),
+        RecordOutcome::Released | RecordOutcome::Halt(_) | RecordOutcome::Filtered => {
+            (row.synced_hash.as_deref(), row.attempted)
+        }
+        RecordOutcome::Stale
+        | RecordOutcome::Retry(_)
+        | RecordOutcome::RetryOnce(_)
+        | RecordOutcome::Split(_)
+        | RecordOutcome::Parked(_)
+        | RecordOutcome::DeadLetter(_) => (None, true),
+    }
+}
+
+/// Returns when a row is due again that is retried, with `unit` drawn from 0..1.
+fn next_attempt(
+    row: &Claimed,
+    outcome: &RecordOutcome,
+    retry: &RetryPolicy,
+    now: DateTime<Utc>,
+    unit: f64,
+) -> Option<DateTime<Utc>> {
+    (outcome.as_str() == "retry").then(|| now + retry.delay(row.attempts + 1, unit))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use chrono::{DateTime, TimeDelta};
+    use leadstream_kafka::Record;
+    use leadstream_service::RetryPolicy;
+
+    use serde_json::json;
+
+    use super::{Claimed, Prepared, RecordOutcome, known_state, next_attempt, resolve_retries};
+
+    fn row(attempts: u32) -> Claimed {
+        Claimed {
+            lead_id: "a".into(),
+            revision: 1,
+            attempts,
+            last_error: None,
+            synced_hash: Some(b"old".to_vec()),
+            attempted: false,
+            unmatched: false,
+            record: Record {
+                partition: 0,
+                offset: 0,
+                key: Box::default(),
+                value: Box::default(),
+                written_at: None,
+                trace: None,
+            },
+        }
+    }
+
+    #[test]
+    fn a_record_that_is_retried_once_becomes_a_dead_letter_the_second_time() {
+        let failed_before = |error: &str| Claimed {
+            last_error: Some(error.into()),
+            ..row(1)
+        };
+        let rows = [row(0), failed_before("no response"), failed_before("CODE")];
+        let mut outcomes = vec![RecordOutcome::RetryOnce("CODE".into()); 3];
+        resolve_retries(&rows, &mut outcomes);
+        let retry = RecordOutcome::Retry("CODE".into());
+        assert_eq!(
+            outcomes,
+            [
+                retry.clone(),
+                retry,
+                RecordOutcome::DeadLetter("CODE".into())
+            ]
+        );
+    }
+
+    #[test]
+    fn a_record_that_the_crm_s_automation_refuses_is_retried_a_few_times_and_parked() {
+        let failed = |attempts, error: &str| Claimed {
+            last_error: Some(error.into()),
+            ..row(attempts)
+        };
+        let rows = [
+            row(0),
+            failed(3, "LIMIT"),
+            failed(9, "unavailable"),
+            failed(4, "LIMIT"),
+        ];
+        let mut outcomes = vec![RecordOutcome::Split("LIMIT".into()); 4];
+        resolve_retries(&rows, &mut outcomes);
+        let retry = RecordOutcome::Retry("LIMIT".into());
+        let parked = RecordOutcome::Parked("LIMIT".into());
+        assert_eq!(outcomes, [retry.clone(), retry.clone(), retry, parked]);
+    }
+
+    #[test]
+    fn the_payload_hash_is_cleared_only_where_the_outcome_is_unknown() {
+        let row = row(0);
+        let sent = Prepared::new("a", json!({}), &json!({}), 0);
+        let hash = |outcome: &RecordOutcome| known_state(&row, Some(&sent), outcome);
+        assert_eq!(
+            hash(&RecordOutcome::Synced {
+                crm_record_id: None
+            }),
+            (Some(&sent.hash[..]), true)
+        );
+        assert_eq!(
+            hash(&RecordOutcome::Retry("no response".into())),
+            (None, true)
+        );
+        assert_eq!(hash(&RecordOutcome::Released), (Some(&b"old"[..]), false));
+        assert_eq!(hash(&RecordOutcome::Unchanged), (Some(&b"old"[..]), true));
+    }
+
+    #[test]
+    fn retries_back_off_by_the_rows_own_attempts() {
+        let retry = RetryPolicy::new(Duration::from_secs(1), Duration::from_secs(60));
+        let now = DateTime::from_timestamp_millis(1_795_000_000_000).unwrap();
+        let outcome = RecordOutcome::Retry("CODE".into());
+        for (attempts, seconds) in [(0, 1), (3, 8), (100, 60)] {
+            let expected = now + TimeDelta::seconds(seconds);
+            let next = next_attempt(&row(attempts), &outcome, &retry, now, 1.0);
+            assert_eq!(next, Some(expected));
+        }
+    }
+}

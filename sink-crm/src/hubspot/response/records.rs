@@ -1,0 +1,117 @@
+//! Parses the contacts of HubSpot's read and search responses. Pure.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use crate::compare::RemoteRecord;
+use crate::hubspot::request::PHONES;
+use crate::matching::Candidate;
+
+#[derive(Deserialize)]
+struct Contact {
+    id: String,
+    properties: Map<String, Value>,
+}
+
+/// Returns the contacts of a batch read by lead id. HubSpot lists missing contacts as errors, so
+/// they are left out.
+pub(in crate::hubspot) fn parse_batch_read(
+    body: &[u8],
+    id_property: &str,
+) -> Option<BTreeMap<String, RemoteRecord>> {
+    #[derive(Deserialize)]
+    struct Batch {
+        results: Vec<Contact>,
+    }
+    let batch: Batch = serde_json::from_slice(body).ok()?;
+    let record = |contact: Contact| {
+        let lead_id = contact.properties.get(id_property)?.as_str()?.to_owned();
+        let record = RemoteRecord {
+            id: contact.id,
+            values: contact.properties,
+            converted: false,
+        };
+        Some((lead_id, record))
+    };
+    Some(batch.results.into_iter().filter_map(record).collect())
+}
+
+/// Returns the contacts of a page of search results, and the cursor of the next page.
+pub(in crate::hubspot) fn parse_search_page(
+    body: &[u8],
+    id_property: &str,
+) -> Option<(Vec<Candidate>, Option<String>)> {
+    #[derive(Deserialize)]
+    struct Page {
+        results: Vec<Contact>,
+        paging: Option<Paging>,
+    }
+    #[derive(Deserialize)]
+    struct Paging {
+        next: Option<Next>,
+    }
+    #[derive(Deserialize)]
+    struct Next {
+        after: String,
+    }
+    let page: Page = serde_json::from_slice(body).ok()?;
+    let candidate = |contact: Contact| {
+        let text = |name: &str| {
+            let text = contact.properties.get(name)?.as_str()?;
+            Some(text.to_owned()).filter(|text| !text.is_empty())
+        };
+        Candidate {
+            key: text(id_property),
+            phones: PHONES.iter().filter_map(|name| text(name)).collect(),
+            id: contact.id,
+        }
+    };
+    let candidates = page.results.into_iter().map(candidate).collect();
+    let next = page.paging.and_then(|paging| paging.next);
+    Some((candidates, next.map(|next| next.after)))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{parse_batch_read, parse_search_page};
+    use crate::matching::Candidate;
+
+    #[test]
+    fn contacts_of_a_batch_read_are_found_by_the_key() {
+        let answer = json!({
+            "status": "COMPLETE",
+            "results": [{"id": "7", "properties": {"wa_id": "a", "phone": "+1"}}],
+            "errors": [{"category": "OBJECT_NOT_FOUND", "context": {"ids": ["b"]}}],
+        });
+        let records = parse_batch_read(answer.to_string().as_bytes(), "wa_id").unwrap();
+        assert_eq!(records.len(), 1);
+        assert_eq!(records["a"].id, "7");
+        assert_eq!(records["a"].values["phone"], "+1");
+        assert_eq!(parse_batch_read(b"<html>", "wa_id"), None);
+    }
+
+    #[test]
+    fn a_page_has_contacts_and_the_cursor_of_the_next() {
+        let body = json!({
+            "total": 2,
+            "results": [{"id": "7", "properties": {"phone": "(415) 555-2671", "mobilephone": null, "wa_id": ""}}],
+            "paging": {"next": {"after": "200"}},
+        });
+        let expected = Candidate {
+            id: "7".into(),
+            key: None,
+            phones: vec!["(415) 555-2671".into()],
+        };
+        let read = parse_search_page(body.to_string().as_bytes(), "wa_id");
+        assert_eq!(read, Some((vec![expected], Some("200".into()))));
+        assert_eq!(
+            parse_search_page(b"{\"results\":[]}", "wa_id"),
+            Some((vec![], None))
+        );
+        assert_eq!(parse_search_page(b"<html>", "wa_id"), None);
+    }
+}

@@ -1,0 +1,210 @@
+//! Queries of the ledger for the tools.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+use leadstream_service::ConfigError;
+use leadstream_service::config::DatabaseArgs;
+
+use super::{Claimed, CrmName, Ledger, LedgerError, LedgerState, sql, timed};
+
+/// The status of leads in a CRM: the ledger's state, with two cases apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::Type)]
+#[sqlx(type_name = "text", rename_all = "lowercase")]
+pub enum SyncStatus {
+    Synced,
+    /// The mapping's filter excludes the lead, and the CRM never got it.
+    Filtered,
+    Due,
+    /// Due again after a failed attempt.
+    Failing,
+    Parked,
+    Dead,
+}
+
+impl SyncStatus {
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Synced => "synced",
+            Self::Filtered => "filtered",
+            Self::Due => "due",
+            Self::Failing => "failing",
+            Self::Parked => "parked",
+            Self::Dead => "dead",
+        }
+    }
+}
+
+/// The leads of a CRM that have the same status for the same reason.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct SyncSummary {
+    pub crm: String,
+    pub status: SyncStatus,
+    pub reason: Option<String>,
+    pub leads: i64,
+    /// When the oldest of the leads last became due.
+    pub oldest: DateTime<Utc>,
+}
+
+impl Ledger {
+    /// Connects on first use.
+    ///
+    /// # Errors
+    /// Returns an error if the URL is missing or wrong.
+    pub fn connect(args: &DatabaseArgs) -> Result<Self, ConfigError> {
+        Ok(Self::new(args.connect(str::parse)?, 2))
+    }
+
+    /// Counts the leads of each CRM by status and reason, with the oldest.
+    ///
+    /// # Errors
+    /// As [`LedgerError`] says.
+    pub async fn summaries(&self) -> Result<Vec<SyncSummary>, LedgerError> {
+        timed(sqlx::query_as(sql::SUMMARIES).fetch_all(&self.pool)).await
+    }
+
+    /// Makes the rows in `state` due now, and returns their number. An empty filter selects all.
+    ///
+    /// # Errors
+    /// As [`LedgerError`] says.
+    pub async fn retry(
+        &self,
+        crm: Option<&str>,
+        state: LedgerState,
+        reason: Option<&str>,
+        lead_id: Option<&str>,
+        now: DateTime<Utc>,
+    ) -> Result<u64, LedgerError> {
+        let query = sqlx::query(sql::RETRY)
+            .bind(crm)
+            .bind(state.as_str())
+            .bind(reason)
+            .bind(lead_id)
+            .bind(now);
+        Ok(timed(query.execute(&self.pool)).await?.rows_affected())
+    }
+
+    /// Makes a lead's latest state due again. Returns false when there is no such row.
+    ///
+    /// # Errors
+    /// As [`LedgerError`] says.
+    pub async fn requeue(
+        &self,
+        crm: &str,
+        lead_id: &str,
+        now: DateTime<Utc>,
+    ) -> Result<bool, LedgerError> {
+        let query = sqlx::query(sql::REQUEUE).bind(crm).bind(lead_id).bind(now);
+        Ok(timed(query.execute(&self.pool)).await?.rows_affected() > 0)
+    }
+
+    /// Returns the synced rows after `after`, in the order of their leads.
+    pub(crate) async fn page_synced(
+        &self,
+        crm: CrmName,
+        after: &str,
+        limit: usize,
+    ) -> Result<Vec<Claimed>, LedgerError> {
+        let query = sqlx::query_as(sql::PAGE_SYNCED)
+            .bind(crm.as_str())
+            .bind(after)
+            .bind(i64::try_from(limit).unwrap_or(i64::MAX));
+        timed(query.fetch_all(&self.pool)).await
+    }
+
+    /// Returns those of `leads`, each at its revision, that are still synced.
+    pub(crate) async fn still_synced(
+        &self,
+        crm: CrmName,
+        leads: &[(&str, i64)],
+    ) -> Result<Vec<String>, LedgerError> {
+        let (lead_ids, revisions): (Vec<&str>, Vec<i64>) = leads.iter().copied().unzip();
+        let query = sqlx::query_scalar(sql::STILL_SYNCED)
+            .bind(crm.as_str())
+            .bind(lead_ids)
+            .bind(revisions);
+        timed(query.fetch_all(&self.pool)).await
+    }
+
+    /// Requeues those of `leads` that are still synced at their revisions, behind all other rows.
+    /// Returns their number.
+    pub(crate) async fn requeue_drifted(
+        &self,
+        crm: CrmName,
+        leads: &[(&str, i64)],
+        now: DateTime<Utc>,
+    ) -> Result<u64, LedgerError> {
+        let (lead_ids, revisions): (Vec<&str>, Vec<i64>) = leads.iter().copied().unzip();
+        let query = sqlx::query(sql::REQUEUE_DRIFTED)
+            .bind(crm.as_str())
+            .bind(lead_ids)
+            .bind(revisions)
+            .bind(now);
+        Ok(timed(query.execute(&self.pool)).await?.rows_affected())
+    }
+
+    /// Returns the progress of an interrupted comparison: the last lead, and the number of compared
+    /// leads.
+    pub(crate) async fn reconciliation_progress(
+        &self,
+        crm: CrmName,
+    ) -> Result<(String, i64), LedgerError> {
+        let query = sqlx::query_as(sql::RECONCILIATION_PROGRESS).bind(crm.as_str());
+        Ok(timed(query.fetch_optional(&self.pool))
+            .await?
+            .unwrap_or_default())
+    }
+
+    pub(crate) async fn save_reconciliation_progress(
+        &self,
+        crm: CrmName,
+        after: &str,
+        compared: usize,
+        now: DateTime<Utc>,
+    ) -> Result<(), LedgerError> {
+        let query = sqlx::query(sql::SAVE_RECONCILIATION_PROGRESS)
+            .bind(crm.as_str())
+            .bind(after)
+            .bind(i64::try_from(compared).unwrap_or(i64::MAX))
+            .bind(now);
+        timed(query.execute(&self.pool)).await.map(drop)
+    }
+
+    /// Deletes the progress, when a comparison ends or starts again.
+    pub(crate) async fn clear_reconciliation_progress(
+        &self,
+        crm: CrmName,
+    ) -> Result<(), LedgerError> {
+        let query = sqlx::query(sql::CLEAR_RECONCILIATION_PROGRESS).bind(crm.as_str());
+        timed(query.execute(&self.pool)).await.map(drop)
+    }
+
+    /// Returns topic, partition and offset of the dead letters that need no further action.
+    ///
+    /// # Errors
+    /// As [`LedgerError`] says.
+    pub async fn resolved_dead_letters(&self) -> Result<BTreeSet<(String, i32, i64)>, LedgerError> {
+        let query = sqlx::query_as(sql::RESOLVED_DEAD_LETTERS).fetch_all(&self.pool);
+        Ok(timed(query).await?.into_iter().collect())
+    }
+
+    /// Records what was done about a dead letter: `redriven` or `discarded`.
+    ///
+    /// # Errors
+    /// As [`LedgerError`] says.
+    pub async fn resolve_dead_letter(
+        &self,
+        topic: &str,
+        partition: i32,
+        offset: i64,
+        action: &str,
+    ) -> Result<(), LedgerError> {
+        let query = sqlx::query(sql::RESOLVE_DEAD_LETTER)
+            .bind(topic)
+            .bind(partition)
+            .bind(offset)
+            .bind(action);
+        timed(query.execute(&self.pool)).await.map(drop)
+    }
+}

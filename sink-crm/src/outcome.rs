@@ -1,0 +1,72 @@
+//! The outcome of delivering one record: one type from the CRM's response to the ledger's row.
+
+/// What came of delivering one record. Reasons name codes and fields, never values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum RecordOutcome {
+    /// The CRM has this revision. `crm_record_id` is the CRM's own id where the response has it.
+    Synced { crm_record_id: Option<String> },
+    /// The CRM already has a newer revision.
+    Stale,
+    /// The CRM has an equal payload, so no request was made.
+    Unchanged,
+    /// The mapping's filter excludes the lead, and the CRM never got it.
+    Filtered,
+    /// The same record is retried later.
+    Retry(String),
+    /// The same record is retried once, then it becomes a dead letter.
+    RetryOnce(String),
+    /// The response does not report the outcome, or the request as a whole is at fault. The record is
+    /// retried in a smaller request. Alone it is retried a few times, then parked.
+    Split(String),
+    /// A business state in the CRM prevents the update.
+    Parked(String),
+    /// This record alone is given up.
+    DeadLetter(String),
+    /// The fault is the organisation's, not the record's: the worker halts.
+    Halt(String),
+    /// Not attempted, or refused through no fault of the record: it is due as before.
+    Released,
+}
+
+impl RecordOutcome {
+    /// Returns the name by which the ledger's statements decide a row's next state.
+    pub(crate) const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Synced { .. } | Self::Unchanged => "synced",
+            Self::Stale => "stale",
+            Self::Filtered => "filtered",
+            Self::Retry(_) | Self::RetryOnce(_) | Self::Split(_) => "retry",
+            Self::Parked(_) => "parked",
+            Self::DeadLetter(_) => "dead",
+            Self::Halt(_) | Self::Released => "released",
+        }
+    }
+
+    pub(crate) fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Retry(reason)
+            | Self::RetryOnce(reason)
+            | Self::Split(reason)
+            | Self::Parked(reason)
+            | Self::DeadLetter(reason)
+            | Self::Halt(reason) => Some(reason),
+            Self::Synced { .. }
+            | Self::Stale
+            | Self::Unchanged
+            | Self::Filtered
+            | Self::Released => None,
+        }
+    }
+
+    pub(crate) fn crm_record_id(&self) -> Option<&str> {
+        match self {
+            Self::Synced { crm_record_id } => crm_record_id.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// Returns whether the CRM accepted the record.
+    pub(crate) const fn is_accepted(&self) -> bool {
+        matches!(self, Self::Synced { .. } | Self::Stale)
+    }
+}

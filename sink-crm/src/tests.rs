@@ -1,0 +1,4 @@
+//! Tests across modules, and what tests of several modules share.
+
+pub(crate) mod recordings;
+mod vendor_requests;
