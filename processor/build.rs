@@ -1,4 +1,4 @@
-//! A new migration has the crate built anew.
+//! Rebuilds the crate when a migration is added.
 
 fn main() -> std::io::Result<()> {
     use std::io::Write as _;

@@ -13,7 +13,7 @@ use crate::mapping::Mapping;
 use crate::salesforce::{SalesforceArgs, SalesforceSettings};
 use crate::webhook::{WebhookArgs, WebhookSettings};
 
-/// How PostgreSQL and Kafka are tried again while they are away.
+/// The retry policy while PostgreSQL or Kafka is unavailable.
 pub(crate) const AWAY: RetryPolicy =
     RetryPolicy::new(Duration::from_millis(100), Duration::from_secs(5));
 

@@ -360,7 +360,7 @@ impl<C: Crm> Worker<C> {
         let crm = C::NAME.as_str();
         let health = &self.shared.parts.context.health;
         health.unready(crm, error.to_string());
-        tracing::warn!(crm, attempts, error = %error, "the ledger is away");
+        tracing::warn!(crm, attempts, error = %error, "the ledger is unavailable; trying again");
         self.shared.sleep(wait).await;
     }
 }

@@ -112,7 +112,7 @@ pub struct Merge {
 /// The reason why a record of `lead.inputs` cannot be folded. It contains no message content.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InputError {
-    #[error("{field} is {problem}; the producer of lead.inputs has to mend it")]
+    #[error("{field} is {problem}; fix the producer of lead.inputs")]
     Field {
         field: &'static str,
         problem: &'static str,

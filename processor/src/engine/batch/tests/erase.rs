@@ -122,17 +122,17 @@ fn neither_a_replay_nor_a_late_copy_brings_an_erased_person_back_and_a_new_messa
         said("c", 5, "Hello again").record(13),
         said("b", 2, "John Doe").record(14),
     ];
-    let anew = fixture.fold(&news, known);
-    let lead = &anew.leads["491700"].lead;
+    let again = fixture.fold(&news, known);
+    let lead = &again.leads["491700"].lead;
     // The revisions continue, so that consumers which keep the greatest see them.
     assert_eq!((lead.state(), lead.revision), (Some("AWAITING_NAME"), 4));
     assert_eq!(lead.erased_until, Some(erased.erased["491700"].until));
-    assert_eq!((anew.counts.folded, anew.counts.erased), (1, 1));
+    assert_eq!((again.counts.folded, again.counts.erased), (1, 1));
     // The same command, repeated by a replay, does not apply to the new lead.
-    let repeated = fixture.fold(&[at(15, erase("e", 4))], after(&anew));
+    let repeated = fixture.fold(&[at(15, erase("e", 4))], after(&again));
     assert!(repeated.erased.is_empty() && repeated.counts.duplicates == 1);
     // A late duplicate for a lead in memory, whose tombstone nobody looks up.
-    let late = fixture.fold(&[said("a", 1, "Hi").record(16)], after(&anew));
+    let late = fixture.fold(&[said("a", 1, "Hi").record(16)], after(&again));
     assert_eq!((late.counts.erased, late.leads.len()), (1, 0));
 }
 

@@ -4,7 +4,7 @@
 //! as one lead, whose conversation is the fold of all that they sent, in order. Where the journal is
 //! too short for that, it still is one lead, its events explain it, and no message has two effects.
 //! So it is when time is folded at any moments in between. Of people who are erased nothing is left,
-//! nor comes back, and what they write later begins anew.
+//! nor comes back, and what they write later begins again.
 //!
 //! `MODEL_CASES` says how many cases are drawn, `MODEL_SEED` repeats a run.
 

@@ -18,8 +18,8 @@ pub(super) fn keys() -> ErasureKeys {
 
 /// The state of erased people in PostgreSQL, and the model's own record of them.
 #[derive(Default)]
-pub(super) struct Graves {
-    tombstones: HashMap<Tombstone, ErasureRecord>,
+pub(super) struct Tombstones {
+    by_hash: HashMap<Tombstone, ErasureRecord>,
     /// The time until which each lead was erased, and its last revision then, by lead id.
     leads: BTreeMap<String, (Timestamp, u64)>,
 }
@@ -58,7 +58,7 @@ pub(super) fn afterwards(acts: &[Act]) -> Vec<LeadInput> {
 
 impl World<'_> {
     pub(super) fn is_anybody_erased(&self) -> bool {
-        !self.graves.leads.is_empty()
+        !self.tombstones.leads.is_empty()
     }
 
     /// Returns the inputs that are in journals, with the number of journals.
@@ -73,7 +73,7 @@ impl World<'_> {
     /// Returns the tombstones that a batch knows. If leads are in memory, ids of these leads are
     /// omitted.
     pub(super) fn erasures(&self, in_memory: bool) -> HashMap<String, ErasureRecord> {
-        if self.graves.tombstones.is_empty() {
+        if self.tombstones.by_hash.is_empty() {
             return HashMap::new();
         }
         let is_held = |id: &String| {
@@ -91,7 +91,7 @@ impl World<'_> {
 
     fn erasure_of(&self, id: &str) -> Option<ErasureRecord> {
         let hash = self.fixture.erasure.tombstone(id)?;
-        self.graves.tombstones.get(&hash).copied()
+        self.tombstones.by_hash.get(&hash).copied()
     }
 
     /// Deletes rows as the statements of the transaction do.
@@ -113,14 +113,14 @@ impl World<'_> {
                     until: erased.until,
                     last_revision: *revision,
                 };
-                self.graves
+                self.tombstones
                     .tombstones
                     .entry(tombstone.clone())
                     .or_default()
                     .join(erasure);
                 last = last.max(*revision);
             }
-            self.graves
+            self.tombstones
                 .leads
                 .insert(lead_id.clone(), (erased.until, last));
         }
@@ -128,7 +128,7 @@ impl World<'_> {
 
     /// Checks that no published event describes what an erasure reached, except that it happened.
     pub(super) fn is_of_the_living(&self, event: &LeadEvent) -> Result<(), TestCaseError> {
-        if let Some((until, revision)) = self.graves.leads.get(&event.data.lead_id) {
+        if let Some((until, revision)) = self.tombstones.leads.get(&event.data.lead_id) {
             let is_last = event.data.current_state == ERASED;
             prop_assert!(is_last || event.timestamp > *until, "{:?}", event);
             prop_assert!(event.data.revision >= *revision, "{:?}", event);
@@ -138,7 +138,7 @@ impl World<'_> {
 
     /// Checks the same for replies.
     pub(super) fn is_said_to_the_living(&self, reply: &Reply) -> Result<(), TestCaseError> {
-        if let Some((_, revision)) = self.graves.leads.get(&reply.lead_id) {
+        if let Some((_, revision)) = self.tombstones.leads.get(&reply.lead_id) {
             prop_assert!(reply.revision >= *revision, "{:?}", reply);
         }
         Ok(())
@@ -165,13 +165,13 @@ impl World<'_> {
         prop_assert!(owners.all(is_there), "an evicted id is left");
         let mut of = self.decided.values().filter_map(|it| it.lead_id.as_ref());
         prop_assert!(of.all(is_there), "an outcome is left");
-        for (lead_id, (_, revision)) in &self.graves.leads {
+        for (lead_id, (_, revision)) in &self.tombstones.leads {
             let told = self.events.iter().any(|it| {
                 let data = &it.data;
                 (&data.lead_id, data.revision) == (lead_id, *revision)
                     && data.current_state == ERASED
             });
-            prop_assert!(told, "nobody is told that {} is gone", lead_id);
+            prop_assert!(told, "no event says that {} was erased", lead_id);
         }
         Ok(())
     }

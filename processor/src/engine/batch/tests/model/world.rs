@@ -19,7 +19,7 @@ pub(super) struct World<'a> {
     pub(super) timers: BTreeMap<String, (i32, Timestamp)>,
     /// Committed and unpublished records, with the partition that they came from.
     pub(super) outbox: Vec<(i32, Outgoing)>,
-    pub(super) graves: erase::Graves,
+    pub(super) tombstones: erase::Tombstones,
 }
 
 impl<'a> World<'a> {
@@ -37,7 +37,7 @@ impl<'a> World<'a> {
             decided: BTreeMap::new(),
             timers: BTreeMap::new(),
             outbox: Vec::new(),
-            graves: erase::Graves::default(),
+            tombstones: erase::Tombstones::default(),
         }
     }
 
