@@ -16,7 +16,7 @@ use leadstream_processor::commanding::{
     MAX_COMMAND_ID, RetainedData,
 };
 use leadstream_processor::lead::Address;
-use leadstream_schemas::{Content, Timestamp};
+use leadstream_schemas::{Account, Content, InputId, Timestamp};
 use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
 use utoipa::{IntoParams, OpenApi, ToSchema};
@@ -174,7 +174,8 @@ impl From<CommandRequest> for Content {
 #[derive(Debug, Serialize, ToSchema)]
 struct CommandResponse {
     /// The command's id.
-    id: String,
+    #[schema(value_type = String)]
+    id: InputId,
     /// The result, or null while the command is pending.
     result: Option<CommandResult>,
     /// After an erasure: the topics that keep earlier data of the person, and how long.
@@ -268,7 +269,10 @@ async fn create_command(
     let wait = Duration::from_secs(wait.unwrap_or(DEFAULT_WAIT).min(MAX_WAIT));
     let now = Timestamp::now();
     let address = address(&api, &bearer, &account, &id)?;
-    let claimed = api.commands.claim(address, &command_id, &content).await?;
+    let claimed = api
+        .commands
+        .claim(address, command_id.clone(), &content)
+        .await?;
     let (result, crm_records) = match claimed.ok_or_else(Problem::lead_not_found)? {
         Claimed::Finished(result) => (Some(result), None),
         Claimed::Pending(command) => {
@@ -307,10 +311,10 @@ async fn create_command(
 async fn get_command_result(
     State(api): State<Api>,
     bearer: Bearer,
-    Path(id): Path<String>,
+    Path(id): Path<InputId>,
 ) -> Result<Json<CommandResult>, Problem> {
     bearer.check(Scope::Read)?;
-    let within = |account: Option<&str>| bearer.reaches(account);
+    let within = |account: Option<&Account>| bearer.reaches(account);
     let result = api.commands.leads().command_result(&id, within).await?;
     result.map(Json).ok_or_else(Problem::command_pending)
 }
@@ -346,18 +350,15 @@ async fn crm_records(
 }
 
 /// Returns the command's id: the client's key, among those of its token.
-fn command_id(bearer: &Bearer, headers: &HeaderMap) -> Result<String, Problem> {
+fn command_id(bearer: &Bearer, headers: &HeaderMap) -> Result<InputId, Problem> {
     let Some(key) = headers.get("idempotency-key") else {
-        return Ok(format!(
-            "api:{}:{:032x}",
-            bearer.name,
-            rand::random::<u128>()
-        ));
+        let random = rand::random::<u128>();
+        return Ok(format!("api:{}:{random:032x}", bearer.name).into());
     };
     let is_valid =
         |key: &&str| (1..=128).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic());
     match key.to_str().ok().filter(is_valid) {
-        Some(key) => Ok(format!("api:{}:{key}", bearer.name)),
+        Some(key) => Ok(format!("api:{}:{key}", bearer.name).into()),
         None => Err(Problem::invalid_request(
             "Idempotency-Key needs 1 to 128 visible ASCII characters and no blanks",
         )),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime};
 
+use leadstream_schemas::Account;
 use serde::{Deserialize, Deserializer};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -49,10 +50,10 @@ struct Written {
     scopes: Vec<Scope>,
     /// `None` if the member is absent. An empty list is an error, so that it does not open everything.
     #[serde(default, deserialize_with = "given")]
-    accounts: Option<Vec<String>>,
+    accounts: Option<Vec<Account>>,
 }
 
-fn given<'de, D: Deserializer<'de>>(written: D) -> Result<Option<Vec<String>>, D::Error> {
+fn given<'de, D: Deserializer<'de>>(written: D) -> Result<Option<Vec<Account>>, D::Error> {
     Vec::deserialize(written).map(Some)
 }
 
@@ -62,7 +63,7 @@ pub(crate) struct Bearer {
     pub(crate) name: String,
     scopes: Vec<Scope>,
     /// `None` for all accounts.
-    accounts: Option<Vec<String>>,
+    accounts: Option<Vec<Account>>,
 }
 
 impl Bearer {
@@ -71,11 +72,11 @@ impl Bearer {
     }
 
     /// Returns whether the token can reach leads of `account`, which may be unknown.
-    pub(crate) fn reaches(&self, account: Option<&str>) -> bool {
+    pub(crate) fn reaches(&self, account: Option<&Account>) -> bool {
         let Some(accounts) = &self.accounts else {
             return true;
         };
-        account.is_some_and(|account| accounts.iter().any(|it| it == account))
+        account.is_some_and(|account| accounts.contains(account))
     }
 }
 
@@ -236,16 +237,24 @@ mod tests {
             Tokens::parse(&text).map(|tokens| tokens.find("secret").unwrap())
         };
         let all = [Some(""), Some("eu"), Some("us"), Some("EU"), None];
+        let all = all.map(|it| it.map(Account::from));
         for (accounts, expected) in [
             ("[eu]", [false, true, false, false, false]),
             ("['', us]", [true, false, true, false, false]),
         ] {
             let desk = limited(accounts).unwrap();
-            assert_eq!(all.map(|it| desk.reaches(it)), expected, "{accounts}");
+            assert_eq!(
+                all.each_ref().map(|it| desk.reaches(it.as_ref())),
+                expected,
+                "{accounts}"
+            );
         }
         let tokens = Tokens::parse(&line("desk", "secret", "'leads:read'")).unwrap();
         let desk = tokens.find("secret").unwrap();
-        assert_eq!(all.map(|it| desk.reaches(it)), [true; 5]);
+        assert_eq!(
+            all.each_ref().map(|it| desk.reaches(it.as_ref())),
+            [true; 5]
+        );
         // A line that names nothing does not open everything.
         for accounts in ["[]", "", "~", "null", "eu"] {
             assert!(limited(accounts).is_err(), "{accounts}");

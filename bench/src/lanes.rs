@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use leadstream_kafka::Record;
 use leadstream_processor::Args;
 use leadstream_processor::embedded::Engine;
+use leadstream_schemas::Partition;
 use leadstream_schemas::registry::SchemaIds;
 use sqlx::PgPool;
 use tokio::task::JoinSet;
@@ -40,7 +41,7 @@ impl Lanes {
             .into_iter()
             .enumerate()
         {
-            let partitions: Vec<i32> = records.keys().copied().collect();
+            let partitions: Vec<Partition> = records.keys().copied().collect();
             let engine = Engine::take_over(args, pool(lane), ids, &partitions).await?;
             lanes.push((engine, batches(records, args.processor_batch_records.get())));
         }
@@ -77,13 +78,13 @@ async fn process(mut engine: Engine, batches: Vec<Vec<Record>>) -> anyhow::Resul
 }
 
 /// By partition, in the order of offsets.
-type ByPartition = BTreeMap<i32, VecDeque<Record>>;
+type ByPartition = BTreeMap<Partition, VecDeque<Record>>;
 
 /// Returns each lane's partitions, distributed as the consumer's loop does.
 fn shares(records: Vec<Record>, lanes: usize) -> Vec<ByPartition> {
     let mut shares = vec![ByPartition::new(); lanes];
     for record in records {
-        let lane = usize::try_from(record.partition).unwrap_or_default() % lanes;
+        let lane = usize::try_from(record.partition.0).unwrap_or_default() % lanes;
         if let Some(share) = shares.get_mut(lane) {
             share.entry(record.partition).or_default().push_back(record);
         }
@@ -107,13 +108,14 @@ fn batches(mut records: ByPartition, batch_records: usize) -> Vec<Vec<Record>> {
 #[cfg(test)]
 mod tests {
     use leadstream_kafka::Record;
+    use leadstream_schemas::{Offset, Partition};
 
     use super::{batches, shares};
 
     fn record(partition: i32, offset: i64) -> Record {
         Record {
-            partition,
-            offset,
+            partition: Partition(partition),
+            offset: Offset(offset),
             key: Box::default(),
             value: Box::default(),
             written_at: None,
@@ -133,7 +135,7 @@ mod tests {
         let lanes: Vec<Vec<Vec<(i32, i64)>>> = shares(records, 2)
             .into_iter()
             .map(|share| {
-                let place = |record: &Record| (record.partition, record.offset);
+                let place = |record: &Record| (record.partition.0, record.offset.0);
                 batches(share, 3)
                     .iter()
                     .map(|batch| batch.iter().map(place).collect())

@@ -10,7 +10,7 @@ use leadstream_ingest::cloud_api;
 use leadstream_ingest::records::Encoder;
 use leadstream_kafka::{Outgoing, Record, TraceContext};
 use leadstream_sandbox::webhook::{BusinessNumber, MetaWebhook, Person, sign, wamid};
-use leadstream_schemas::Timestamp;
+use leadstream_schemas::{Offset, Partition, Timestamp};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
@@ -155,15 +155,15 @@ pub(super) fn records(
 /// Returns the records as a consumer of a new topic with `partitions` receives them. A lead's
 /// partition is not Kafka's choice, but leads are spread as evenly.
 pub(super) fn consumed(records: Vec<Outgoing>, partitions: usize) -> Vec<Record> {
-    let mut next = vec![0; partitions];
+    let mut next = vec![Offset(0); partitions];
     records
         .into_iter()
         .map(|record| {
             let partition = partition_of(&record.key, partitions);
             let offset = next[partition];
-            next[partition] += 1;
+            next[partition] = offset.next();
             Record {
-                partition: i32::try_from(partition).unwrap_or_default(),
+                partition: Partition(i32::try_from(partition).unwrap_or_default()),
                 offset,
                 written_at: None,
                 trace: record.trace,
@@ -278,9 +278,9 @@ mod tests {
         let mut next = BTreeMap::new();
         let mut home = BTreeMap::new();
         for (record, sent) in consumed.iter().zip(&sent) {
-            let offset = next.entry(record.partition).or_insert(0);
+            let offset = next.entry(record.partition).or_insert(Offset(0));
             assert_eq!(record.offset, *offset);
-            *offset += 1;
+            *offset = offset.next();
             let partition = *home.entry(&sent.key).or_insert(record.partition);
             assert_eq!(partition, record.partition);
             assert_eq!((&*record.key, &*record.value), (&*sent.key, &*sent.value));

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use leadstream_schemas::Timestamp;
+use leadstream_schemas::{Offset, Partition, Timestamp};
 use rdkafka::consumer::BaseConsumer;
 use rdkafka::error::KafkaError;
 use tokio::sync::{mpsc as tokio_mpsc, oneshot};
@@ -36,8 +36,8 @@ use leadstream_service::ConfigError;
 /// A record read from Kafka.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
-    pub partition: i32,
-    pub offset: i64,
+    pub partition: Partition,
+    pub offset: Offset,
     pub key: Box<[u8]>,
     pub value: Box<[u8]>,
     /// The time of writing, by the clock of the producer or the broker, as the topic is configured.
@@ -57,13 +57,13 @@ pub struct Fetched {
 #[derive(Debug)]
 pub enum LaneEvent {
     /// The lane now owns these partitions and answers with [`ConsumerHandle::start`].
-    Assigned(Vec<i32>),
+    Assigned(Vec<Partition>),
     Records(Fetched),
     /// The lane finishes its records of these partitions, commits, drops their state, and drops
     /// `done`. With `lost`, the partitions already belong to another member, so nothing can be
     /// committed.
     Revoked {
-        partitions: Vec<i32>,
+        partitions: Vec<Partition>,
         lost: bool,
         done: oneshot::Sender<()>,
     },
@@ -99,7 +99,7 @@ pub enum ConsumeError {
     #[error("Kafka did not answer about the offsets of {topic} [{partition}]: {source}")]
     Offsets {
         topic: String,
-        partition: i32,
+        partition: Partition,
         #[source]
         source: KafkaError,
     },
@@ -110,7 +110,7 @@ pub enum ConsumeError {
         source: KafkaError,
     },
     #[error("librdkafka gave no queue for {topic} [{partition}]")]
-    Queue { topic: String, partition: i32 },
+    Queue { topic: String, partition: Partition },
     #[error("the thread that polls Kafka ended unexpectedly")]
     Thread,
 }

@@ -10,7 +10,7 @@ use std::io::Write as _;
 use anyhow::{Context, bail};
 use clap::Subcommand;
 use leadstream_kafka::{KafkaArgs, Outgoing, Producer, TraceContext};
-use leadstream_schemas::Topic;
+use leadstream_schemas::{Partition, Topic};
 use leadstream_service::config::DatabaseArgs;
 use leadstream_sink_crm::Ledger;
 
@@ -114,7 +114,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
             partition,
         } => {
             let pool = database.connect(|url| leadstream_processor::pool(url, 1))?;
-            let resumed = leadstream_processor::resume(pool, partition).await?;
+            let resumed = leadstream_processor::resume(pool, partition.map(Partition)).await?;
             if resumed.is_empty() {
                 println!("no partition is halted because of dead letters");
             }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use leadstream_kafka::KafkaArgs;
+use leadstream_schemas::Partition;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::BorrowedMessage;
@@ -52,12 +53,12 @@ impl TopicReader {
     pub(crate) fn read(
         &self,
         topic: &str,
-        partitions: &BTreeSet<i32>,
+        partitions: &BTreeSet<Partition>,
         mut take: impl FnMut(&BorrowedMessage<'_>) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
         let mut assignment = TopicPartitionList::new();
         for id in partitions {
-            assignment.add_partition_offset(topic, *id, Offset::Beginning)?;
+            assignment.add_partition_offset(topic, id.0, Offset::Beginning)?;
         }
         self.0.assign(&assignment)?;
         let mut ended = BTreeSet::new();

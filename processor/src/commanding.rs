@@ -11,14 +11,13 @@ use leadstream_kafka::topic::Retention;
 use leadstream_kafka::topic::retention;
 use leadstream_kafka::{KafkaArgs, Producer, TraceContext};
 use leadstream_schemas::registry::{Registry, RegistryError};
-use leadstream_schemas::{Content, Timestamp, Topic};
+use leadstream_schemas::{Content, InputId, Timestamp, Topic};
 use leadstream_service::ConfigError;
 use leadstream_service::config::RegistryArgs;
 use serde::Serialize;
 use sqlx::PgPool;
 use utoipa::ToSchema;
 
-use crate::engine::batch::home_key;
 use crate::engine::command::KnownCommand;
 use crate::engine::effects::{OutputTopics, outgoing};
 use crate::flow::{MAX_ASSIGNEE_CHARS, MAX_TEXT_CHARS, is_assignee, is_sayable};
@@ -54,7 +53,7 @@ pub enum CommandError {
     #[error(
         "another command has the id `{0}`: an id belongs to one lead and one content; use another id for this command"
     )]
-    IdTaken(String),
+    IdTaken(InputId),
     #[error(
         "the lead's business number belongs to another account now, so a command would reach another lead; check ACCOUNTS"
     )]
@@ -66,7 +65,7 @@ pub enum CommandError {
 pub struct PendingCommand {
     address: Address,
     lead: LeadRef,
-    id: String,
+    id: InputId,
     content: Content,
 }
 
@@ -147,17 +146,17 @@ impl CommandService {
     pub async fn claim(
         &self,
         address: Address,
-        id: &str,
+        id: InputId,
         content: &Content,
     ) -> Result<Option<Claimed>, CommandError> {
-        check(id, content)?;
+        check(id.as_str(), content)?;
         let lead = self.leads.find(&address).await?;
-        let request = ClaimRequest::new(id, &address, lead.as_ref(), content);
-        let mut known = self.leads.store.known(id).await?;
+        let request = ClaimRequest::new(&id, &address, lead.as_ref(), content);
+        let mut known = self.leads.store.known(&id).await?;
         if known.is_free() && lead.is_some() {
-            known.claim = Some(self.leads.store.claim(id, &request.claim).await?);
+            known.claim = Some(self.leads.store.claim(&id, &request.claim).await?);
         }
-        if let Some(result) = result_of(known, &request, id)? {
+        if let Some(result) = result_of(known, &request, &id)? {
             return Ok(Some(Claimed::Finished(result)));
         }
         let Some(lead) = lead else {
@@ -169,7 +168,7 @@ impl CommandService {
         Ok(Some(Claimed::Pending(Box::new(PendingCommand {
             address,
             lead,
-            id: id.to_owned(),
+            id,
             content: content.clone(),
         }))))
     }
@@ -184,8 +183,8 @@ impl CommandService {
         now: Timestamp,
     ) -> Result<(), CommandError> {
         let lead = &command.lead;
-        let key = home_key(&lead.lead_id, &lead.account);
-        let record = lead.record(&command.id, command.content.clone(), now);
+        let key = lead.lead_id.home_key(&lead.account);
+        let record = lead.record(command.id.clone(), command.content.clone(), now);
         let trace = Some(TraceContext::generate());
         let outgoing = outgoing(&self.output_topics.inputs, key, trace, &record)?;
         self.producer.send(&[outgoing]).await?.await?;
@@ -254,10 +253,10 @@ impl CommandService {
 fn result_of(
     known: KnownCommand,
     request: &ClaimRequest,
-    id: &str,
+    id: &InputId,
 ) -> Result<Option<CommandResult>, CommandError> {
     let result = request.result(known);
-    result.map_err(|claim::Taken| CommandError::IdTaken(id.to_owned()))
+    result.map_err(|claim::Taken| CommandError::IdTaken(id.clone()))
 }
 
 fn check(id: &str, content: &Content) -> Result<(), CommandError> {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use leadstream_kafka::Record;
 use leadstream_kafka::dead_letter::PoisonLimit;
 use leadstream_schemas::registry::SchemaIds;
+use leadstream_schemas::{Offset, Partition};
 use sqlx::PgPool;
 use uuid::Uuid;
 
@@ -59,7 +60,7 @@ impl Engine {
         args: &Args,
         pool: PgPool,
         ids: &SchemaIds,
-        partitions: &[i32],
+        partitions: &[Partition],
     ) -> Result<Self, EmbeddedError> {
         let mut engine = Self {
             store: Store::new(pool, TIMEOUT),
@@ -76,8 +77,8 @@ impl Engine {
             acknowledged: Vec::new(),
         };
         for (id, found) in engine.store.take_over(partitions, engine.owner).await? {
-            engine.store.begin_at(id, engine.owner, 0).await?;
-            engine.partitions.begin(id, found, 0);
+            engine.store.begin_at(id, engine.owner, Offset(0)).await?;
+            engine.partitions.begin(id, found, Offset(0));
         }
         Ok(engine)
     }

@@ -3,7 +3,7 @@
 //! person was.
 
 use hmac::{Hmac, Mac};
-use leadstream_schemas::Timestamp;
+use leadstream_schemas::{Identity, Revision, Timestamp};
 use leadstream_service::ConfigError;
 use leadstream_service::Secret;
 use sha2::Sha256;
@@ -26,7 +26,7 @@ pub struct ErasureRecord {
     /// The time up to which inputs sent by the person are dropped.
     pub until: Timestamp,
     /// The last revision of the lead that had the id as its own; otherwise 0.
-    pub last_revision: u64,
+    pub last_revision: Revision,
 }
 
 impl ErasureRecord {
@@ -89,13 +89,17 @@ impl ErasureKeys {
 
     /// Returns the tombstone to make for `identity`, an id within its account; none without keys.
     #[must_use]
-    pub fn tombstone(&self, identity: &str) -> Option<Tombstone> {
-        self.0.first().map(|key| hash(key, identity.as_bytes()))
+    pub fn tombstone(&self, identity: &Identity) -> Option<Tombstone> {
+        self.0
+            .first()
+            .map(|key| hash(key, identity.as_str().as_bytes()))
     }
 
     /// Returns every tombstone that `identity` may have.
-    pub fn tombstones(&self, identity: &str) -> impl Iterator<Item = Tombstone> {
-        self.0.iter().map(|key| hash(key, identity.as_bytes()))
+    pub fn tombstones(&self, identity: &Identity) -> impl Iterator<Item = Tombstone> {
+        self.0
+            .iter()
+            .map(|key| hash(key, identity.as_str().as_bytes()))
     }
 
     /// Returns a check value for each key, the newest first; it reveals nothing of the key.
@@ -123,15 +127,15 @@ mod tests {
     fn a_tombstone_is_known_under_every_key_and_made_with_the_first() {
         let old = ErasureKeys::parse(OLD).unwrap();
         let both = ErasureKeys::parse(&format!("{NEW}, {OLD}")).unwrap();
-        let made = old.tombstone("4917").unwrap();
+        let made = old.tombstone(&"4917".into()).unwrap();
         assert_eq!(made.len(), 32);
-        assert!(both.tombstones("4917").any(|it| it == made));
-        assert_ne!(both.tombstone("4917"), Some(made));
+        assert!(both.tombstones(&"4917".into()).any(|it| it == made));
+        assert_ne!(both.tombstone(&"4917".into()), Some(made));
         assert!(
             both.fingerprints()
                 .any(|it| Some(it) == old.fingerprints().next())
         );
-        assert_ne!(old.tombstone("4918"), old.tombstone("4917"));
+        assert_ne!(old.tombstone(&"4918".into()), old.tombstone(&"4917".into()));
     }
 
     #[test]

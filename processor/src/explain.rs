@@ -5,7 +5,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use leadstream_schemas::{FlowRef, LeadInput, ReplyContent, Timestamp};
+use leadstream_schemas::{
+    FlowRef, InputId, LeadId, LeadInput, Offset, Partition, ReplyContent, Revision, Timestamp,
+};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use sqlx::PgPool;
@@ -22,16 +24,16 @@ use crate::store::Store;
 /// A lead and the inputs that explain it, in order.
 #[derive(Clone, Debug, Serialize)]
 pub struct Explanation {
-    pub lead_id: String,
+    pub lead_id: LeadId,
     pub identities: Identities,
     pub state: String,
     pub score: i32,
     pub is_completed: bool,
     pub data: Map<String, Value>,
     pub flow: Option<FlowRef>,
-    pub revision: u64,
+    pub revision: Revision,
     /// The leads that merged into this one.
-    pub merged: Vec<String>,
+    pub merged: Vec<LeadId>,
     pub steps: Vec<Step>,
     /// The timers that fired after the last input.
     pub timers: Vec<Timer>,
@@ -52,7 +54,7 @@ pub struct Timer {
 /// One input and its effect.
 #[derive(Clone, Debug, Serialize)]
 pub struct Step {
-    pub id: String,
+    pub id: InputId,
     /// The time by which the input is ordered: sent, but at most the time of receipt.
     pub at: Timestamp,
     pub received_at: Timestamp,
@@ -91,7 +93,7 @@ pub async fn explain(
 }
 
 impl Explanation {
-    fn new(flows: &Flows, lead_id: String, lead: &Lead) -> Result<Self, FoldError> {
+    fn new(flows: &Flows, lead_id: LeadId, lead: &Lead) -> Result<Self, FoldError> {
         let conversation = lead.journal.conversation();
         Ok(Self {
             steps: steps(flows, &lead_id, &lead.journal)?,
@@ -123,12 +125,12 @@ fn timers(flows: &Flows, lead: &Lead) -> Result<Vec<Timer>, FoldError> {
     Ok(timers.collect())
 }
 
-fn steps(flows: &Flows, lead_id: &str, journal: &Journal) -> Result<Vec<Step>, FoldError> {
+fn steps(flows: &Flows, lead_id: &LeadId, journal: &Journal) -> Result<Vec<Step>, FoldError> {
     let steps = journal.replay(flows)?;
     Ok(steps.iter().map(|step| describe(lead_id, step)).collect())
 }
 
-fn describe(lead_id: &str, step: &Replayed<'_>) -> Step {
+fn describe(lead_id: &LeadId, step: &Replayed<'_>) -> Step {
     let entry = step.entry;
     let before = step.before.as_ref();
     let data = changed(before, &step.after);
@@ -248,7 +250,7 @@ pub enum RecordResult {
 pub struct History<'a> {
     flows: &'a Flows,
     journal: Journal,
-    revision: u64,
+    revision: Revision,
 }
 
 impl<'a> History<'a> {
@@ -257,7 +259,7 @@ impl<'a> History<'a> {
         Self {
             flows,
             journal: Journal::default(),
-            revision: 0,
+            revision: Revision::default(),
         }
     }
 
@@ -267,8 +269,8 @@ impl<'a> History<'a> {
     /// Returns an error if a flow is no longer published.
     pub fn fold(
         &mut self,
-        partition: i32,
-        offset: i64,
+        partition: Partition,
+        offset: Offset,
         record: LeadInput,
     ) -> Result<RecordResult, FoldError> {
         let arrival = |revision, replied| Arrival {
@@ -306,8 +308,8 @@ impl<'a> History<'a> {
         }
     }
 
-    const fn next_revision(&mut self) -> u64 {
-        self.revision += 1;
+    const fn next_revision(&mut self) -> Revision {
+        self.revision = self.revision.next();
         self.revision
     }
 
@@ -316,7 +318,7 @@ impl<'a> History<'a> {
     /// # Errors
     /// Returns the errors of [`Self::fold`].
     pub fn explain(self, explanation: &mut Explanation) -> Result<(), FoldError> {
-        let known: BTreeMap<String, Step> = std::mem::take(&mut explanation.steps)
+        let known: BTreeMap<InputId, Step> = std::mem::take(&mut explanation.steps)
             .into_iter()
             .map(|step| (step.id.clone(), step))
             .collect();

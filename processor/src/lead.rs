@@ -30,7 +30,7 @@ pub use journal::{
 pub(crate) use profile::Profile;
 pub use stored::StoredError;
 
-use leadstream_schemas::{Platform, Timestamp};
+use leadstream_schemas::{LeadId, Platform, Revision, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::flow::MERGED;
@@ -41,7 +41,7 @@ use crate::flows::Flows;
 pub struct Lead {
     pub journal: Journal,
     /// The count of the lead's events.
-    pub revision: u64,
+    pub revision: Revision,
     pub identities: Identities,
     /// The name in the lead's WhatsApp profile, as last seen.
     pub profile_name: Option<String>,
@@ -51,13 +51,13 @@ pub struct Lead {
     pub first_seen: Timestamp,
     /// The lead that is the same person; this lead is closed, and its inputs go there.
     #[serde(default)]
-    pub merged_into: Option<String>,
+    pub merged_into: Option<LeadId>,
     /// The leads that merged into this one.
     #[serde(default)]
-    pub merged: Vec<String>,
+    pub merged: Vec<LeadId>,
     /// The leads that got this lead's merge request and have not answered yet.
     #[serde(default)]
-    pub pending_merges: Vec<String>,
+    pub pending_merges: Vec<LeadId>,
     /// When the lead's home looks at its timers: never later than the next due time. Bookkeeping.
     #[serde(default)]
     pub timer_due_at: Option<Timestamp>,
@@ -72,7 +72,7 @@ impl Lead {
     pub fn new(input: &Input) -> Self {
         Self {
             journal: Journal::default(),
-            revision: 0,
+            revision: Revision::default(),
             identities: Identities::default(),
             profile_name: None,
             platform: input.platform,

@@ -9,8 +9,8 @@ mod published;
 mod recovery;
 
 use leadstream_kafka::producer::ProduceError;
-use leadstream_schemas::Topic;
 use leadstream_schemas::codec::CodecError;
+use leadstream_schemas::{Offset, Partition, Topic};
 use tokio::task::block_in_place;
 
 use crate::engine::batch::BatchError;
@@ -59,8 +59,8 @@ pub enum RecoverError {
         "partition {partition} halts at its offset {offset}: {reason}. Fix that and run the command again: it continues there"
     )]
     Halted {
-        partition: i32,
-        offset: i64,
+        partition: Partition,
+        offset: Offset,
         reason: String,
     },
     #[error(transparent)]
@@ -116,7 +116,7 @@ pub async fn recover(
     Ok(Some(recovery.report))
 }
 
-fn describe(partition: i32, plan: &Plan) -> String {
+fn describe(partition: Partition, plan: &Plan) -> String {
     let Plan {
         stored,
         start,

@@ -8,12 +8,11 @@ use std::time::Duration;
 
 use leadstream_kafka::KafkaArgs;
 use leadstream_kafka::partitioner::partition_of;
-use leadstream_schemas::Topic;
+use leadstream_schemas::{LeadId, Partition, Topic};
 use leadstream_service::ConfigError;
 use leadstream_service::config::DatabaseArgs;
 use tokio::task::block_in_place;
 
-use crate::engine::batch::home_key;
 use crate::recover::{Log, LogError};
 use crate::store::{Placed, Store, StoreError, pool};
 
@@ -80,7 +79,7 @@ impl Repartition {
     /// Returns an error if the database is unavailable.
     pub async fn run(self, count: usize) -> Result<u64, RepartitionError> {
         self.store.fence_all().await?;
-        let mut after = String::new();
+        let mut after = LeadId::default();
         let mut moved = 0;
         loop {
             let leads = self.store.leads_with_timer(&after, PAGE).await?;
@@ -96,11 +95,11 @@ impl Repartition {
 }
 
 /// Returns the leads whose partition changes with `count` partitions, with the new partition.
-fn moves(leads: Vec<Placed>, count: usize) -> Vec<(String, i32)> {
+fn moves(leads: Vec<Placed>, count: usize) -> Vec<(LeadId, Partition)> {
     leads
         .into_iter()
         .filter_map(|lead| {
-            let key = home_key(&lead.lead_id, &lead.account);
+            let key = lead.lead_id.home_key(&lead.account);
             let partition = partition_of(key.as_bytes(), count);
             (partition != lead.partition).then_some((lead.lead_id, partition))
         })
@@ -112,16 +111,14 @@ mod tests {
     use leadstream_kafka::partitioner::partition_of;
 
     use super::moves;
+    use crate::lead::scoped;
     use crate::store::Placed;
 
     #[test]
     fn only_leads_whose_key_belongs_elsewhere_move() {
         let lead = |key: &str, account: &str, partitions| Placed {
-            lead_id: match account {
-                "" => key.to_owned(),
-                account => format!("{account}/{key}"),
-            },
-            account: account.to_owned(),
+            lead_id: scoped(&account.into(), key).into(),
+            account: account.into(),
             partition: partition_of(key.as_bytes(), partitions),
         };
         let keys: Vec<String> = (0..100).map(|n| format!("4917{n}")).collect();
@@ -135,7 +132,7 @@ mod tests {
         let moved = moves(placed(12), 24);
         assert!((30..70).contains(&moved.len()), "{}", moved.len());
         for (lead_id, partition) in moved {
-            let key = lead_id.trim_start_matches("eu/");
+            let key = lead_id.as_str().trim_start_matches("eu/");
             assert_eq!(partition, partition_of(key.as_bytes(), 24));
             assert_ne!(partition, partition_of(key.as_bytes(), 12));
         }

@@ -17,7 +17,7 @@ mod transcript;
 
 use std::time::Duration;
 
-use leadstream_schemas::{Content, Platform, ReplyContent, Sender, Timestamp};
+use leadstream_schemas::{Content, InputId, Platform, ReplyContent, Sender, Timestamp};
 
 pub use transcript::{TranscriptError, TranscriptFile, TranscriptResult};
 
@@ -101,7 +101,7 @@ impl<'a> Simulator<'a> {
     ///
     /// # Errors
     /// Returns [`FoldError`] if the conversation follows a flow that is not published.
-    pub fn send(&mut self, content: &Content) -> Result<String, FoldError> {
+    pub fn send(&mut self, content: &Content) -> Result<InputId, FoldError> {
         self.admit(TurnInput::from(content), Amendment::of(content))
     }
 
@@ -116,11 +116,15 @@ impl<'a> Simulator<'a> {
 
     /// Returns the id of the input `number`, from 1.
     #[must_use]
-    pub fn id(number: usize) -> String {
-        format!("input-{number}")
+    pub fn id(number: usize) -> InputId {
+        format!("input-{number}").into()
     }
 
-    fn admit(&mut self, answer: TurnInput, amends: Option<Amendment>) -> Result<String, FoldError> {
+    fn admit(
+        &mut self,
+        answer: TurnInput,
+        amends: Option<Amendment>,
+    ) -> Result<InputId, FoldError> {
         self.inputs += 1;
         let id = Self::id(self.inputs);
         let input = Input {

@@ -17,6 +17,7 @@ mod write;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use leadstream_schemas::{Offset, Partition};
 use leadstream_service::database;
 use leadstream_service::migrations::SchemaError;
 use sqlx::migrate::MigrateError;
@@ -36,6 +37,8 @@ pub(crate) use partitions::Placed;
 pub(crate) use recovery::Span;
 use write::Write;
 
+pub(crate) use timers::Due;
+
 pub use flows::Conversations;
 pub use poison::resume;
 pub use pool::pool;
@@ -46,7 +49,7 @@ pub use schema::{MIGRATIONS, migrate};
 pub enum StoreError {
     /// Another owner has the partition. Nothing was written.
     #[error("partition {0} belongs to another processor by now")]
-    Fenced(i32),
+    Fenced(Partition),
     #[error("PostgreSQL: {0}")]
     Database(#[from] sqlx::Error),
     /// Another writer changed a lead after this process read it. Nothing was written.
@@ -76,10 +79,10 @@ pub(crate) struct OutboxRow {
 pub(crate) struct Commit<'a> {
     pub(crate) owner: Uuid,
     /// The position before the commit, by partition.
-    pub(crate) fences: &'a BTreeMap<i32, Fence>,
+    pub(crate) fences: &'a BTreeMap<Partition, Fence>,
     pub(crate) folded: &'a BatchResult,
     /// The dead letters, including those of this batch, by partition.
-    pub(crate) poison: &'a BTreeMap<i32, Poison>,
+    pub(crate) poison: &'a BTreeMap<Partition, Poison>,
     /// Acknowledged outbox rows.
     pub(crate) acknowledged: &'a [OutboxKey],
 }
@@ -155,9 +158,9 @@ impl Store {
     /// Makes `owner` the owner of `partitions`. Waits for a running commit of the previous owner.
     pub(crate) async fn take_over(
         &self,
-        partitions: &[i32],
+        partitions: &[Partition],
         owner: Uuid,
-    ) -> Result<BTreeMap<i32, Owned>, StoreError> {
+    ) -> Result<BTreeMap<Partition, Owned>, StoreError> {
         let query = sqlx::query(
             "INSERT INTO partition_offsets AS p (partition, epoch, owner)
              SELECT partition, 1, $2 FROM unnest($1::int[]) AS partition ORDER BY partition
@@ -173,9 +176,9 @@ impl Store {
     /// Returns those of `partitions` that `owner` still owns.
     pub(crate) async fn still_owned(
         &self,
-        partitions: &[i32],
+        partitions: &[Partition],
         owner: Uuid,
-    ) -> Result<BTreeMap<i32, Owned>, StoreError> {
+    ) -> Result<BTreeMap<Partition, Owned>, StoreError> {
         let query = sqlx::query(
             "SELECT partition, epoch, next_offset, timer_commits, poison_limit_state FROM partition_offsets
              WHERE partition = ANY($1) AND owner = $2",
@@ -188,9 +191,9 @@ impl Store {
     /// Records the offset at which a new partition starts.
     pub(crate) async fn begin_at(
         &self,
-        partition: i32,
+        partition: Partition,
         owner: Uuid,
-        offset: i64,
+        offset: Offset,
     ) -> Result<(), StoreError> {
         let query = sqlx::query(
             "UPDATE partition_offsets SET next_offset = $3
@@ -209,7 +212,10 @@ impl Store {
     }
 
     /// Returns committed records that may not be published yet, in the order of commits.
-    pub(crate) async fn outbox(&self, partitions: &[i32]) -> Result<Vec<OutboxRow>, StoreError> {
+    pub(crate) async fn outbox(
+        &self,
+        partitions: &[Partition],
+    ) -> Result<Vec<OutboxRow>, StoreError> {
         let query = sqlx::query(
             "SELECT partition, next_offset, timer_commit, records FROM outbox
              WHERE partition = ANY($1) ORDER BY partition, next_offset, timer_commit",
@@ -270,7 +276,7 @@ impl Store {
     }
 }
 
-fn owned(row: &PgRow) -> Result<(i32, Owned), StoreError> {
+fn owned(row: &PgRow) -> Result<(Partition, Owned), StoreError> {
     let poison: Option<Json<Poison>> = row.try_get("poison_limit_state")?;
     let owned = Owned {
         epoch: row.try_get("epoch")?,

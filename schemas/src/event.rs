@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::ids::{LeadId, Revision};
 use crate::time::Timestamp;
 
 /// The state in the last event of an erased person: a consumer then deletes the lead's data. If the
@@ -32,7 +33,7 @@ pub enum EventName {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct EventData {
     /// The first key the lead was seen under; outside the default account `<account>/<key>`.
-    pub lead_id: String,
+    pub lead_id: LeadId,
     /// Absent for a lead known by another id only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wa_id: Option<String>,
@@ -41,7 +42,7 @@ pub struct EventData {
     pub lead_metadata: LeadMetadata,
     pub sync_priority: SyncPriority,
     /// Counts a lead's events from 1.
-    pub revision: u64,
+    pub revision: Revision,
     pub qualification_score: i32,
     pub is_completed: bool,
     /// The answers by field.
@@ -51,7 +52,7 @@ pub struct EventData {
     /// The elder lead of the same person, into which this one was merged. Only the last event, of
     /// state `MERGED`, has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub merged_into: Option<String>,
+    pub merged_into: Option<LeadId>,
     /// The assignee in the business, named by a person or by the flow.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub assignee: Option<String>,

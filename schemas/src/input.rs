@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::id::is_user_id;
+use crate::ids::{InputId, LeadId};
 use crate::time::Timestamp;
 
 /// One record of `lead.inputs`, keyed by [`Sender::key`].
@@ -15,7 +16,7 @@ use crate::time::Timestamp;
 pub struct LeadInput {
     /// The provider's message id (for WASenderApi `<number>/<key.id>`), or a command's own id, which
     /// no other command has.
-    pub id: String,
+    pub id: InputId,
     pub kind: InputKind,
     pub platform: Platform,
     /// The business number that received it: Cloud API `phone_number_id`, or the configured name
@@ -216,18 +217,18 @@ pub enum Content {
     },
     /// Never an answer. Without `emoji` an earlier reaction was taken back.
     Reaction {
-        message_id: String,
+        message_id: InputId,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         emoji: Option<String>,
     },
     /// An earlier message has another text now; an empty one when a caption was removed.
     Edit {
-        message_id: String,
+        message_id: InputId,
         body: String,
     },
     /// An earlier message was deleted for everyone.
     Revoke {
-        message_id: String,
+        message_id: InputId,
     },
     /// The provider reports a changed number or id: the sender's ids are those before the change,
     /// the ids here those after it.
@@ -247,7 +248,7 @@ pub enum Content {
     /// other's home merges both, or hands its own conversation over and closes.
     Merge {
         /// The lead that sends the request.
-        lead_id: String,
+        lead_id: LeadId,
         /// The time of its first input: the elder lead stays.
         first_seen: Timestamp,
         /// The closed lead in its stored form, base64.
@@ -271,7 +272,7 @@ pub enum Content {
     Erase {
         /// The lead that took this one in and is erased; the processor alone sets it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        of: Option<String>,
+        of: Option<LeadId>,
     },
     /// Anything else; the provider's own type and JSON say what.
     Unsupported {

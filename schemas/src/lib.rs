@@ -5,6 +5,7 @@ pub mod base_url;
 pub mod codec;
 pub mod event;
 pub mod id;
+pub mod ids;
 pub mod input;
 pub mod jsonschema;
 pub mod notice;
@@ -16,6 +17,7 @@ pub mod topic;
 
 pub use base_url::BaseUrl;
 pub use event::{Cause, EventData, FlowRef, LeadEvent, LeadMetadata, SyncPriority};
+pub use ids::{Account, Epoch, Identity, InputId, LeadId, Offset, Partition, Revision};
 pub use input::{
     ContactCard, Content, InputKind, LeadInput, MediaType, OrderItem, Platform, Referral, Sender,
 };

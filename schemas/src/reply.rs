@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::ids::{LeadId, Revision};
 use crate::input::Platform;
 use crate::time::Timestamp;
 
@@ -13,14 +14,14 @@ pub struct Reply {
     /// `<lead_id>:<cause>`: the id of the input that caused it, or `timer:` and the timer's due time.
     /// At most one reply per cause. Of a withdrawal, `<lead_id>:withdraw:<cause>`.
     pub id: String,
-    pub lead_id: String,
+    pub lead_id: LeadId,
     pub platform: Platform,
     /// The business number that answers: the one that was written to.
     pub number: String,
     pub recipient: Recipient,
     pub content: ReplyContent,
     /// The lead's revision when the reply was decided.
-    pub revision: u64,
+    pub revision: Revision,
     /// The effect of a later record of the lead on this reply; absent: nothing replaces it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<ReplyKind>,

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use chrono::Utc;
 use leadstream_kafka::dead_letter::{self, PoisonCount, PoisonLimit, Reason};
 use leadstream_kafka::{ConsumerHandle, Fetched, LaneEvent, Producer, Record};
+use leadstream_schemas::{Offset, Partition};
 use leadstream_service::lifecycle::Context;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -52,9 +53,9 @@ pub(crate) struct ConsumeParts {
 #[derive(Debug)]
 struct Position {
     /// The next offset to process.
-    next: i64,
+    next: Offset,
     /// The offset that was last committed to Kafka.
-    committed: i64,
+    committed: Offset,
     poison: PoisonCount,
 }
 
@@ -81,7 +82,7 @@ pub(crate) async fn run(
 
 struct Worker {
     parts: ConsumeParts,
-    positions: BTreeMap<i32, Position>,
+    positions: BTreeMap<Partition, Position>,
     /// Whether a shutdown left a batch unwritten: no later batch may be written then.
     stopped: bool,
 }
@@ -123,7 +124,7 @@ impl Worker {
     }
 
     /// Starts partitions at the group's committed offset, else at the start of their log.
-    async fn start(&mut self, partitions: Vec<i32>) -> Result<(), Error> {
+    async fn start(&mut self, partitions: Vec<Partition>) -> Result<(), Error> {
         for partition in partitions {
             let Some(log) = self.log_offsets(partition).await else {
                 return Ok(());
@@ -143,7 +144,10 @@ impl Worker {
     }
 
     /// Returns `None` when the service shuts down before Kafka answers.
-    async fn log_offsets(&self, partition: i32) -> Option<leadstream_kafka::consumer::LogOffsets> {
+    async fn log_offsets(
+        &self,
+        partition: Partition,
+    ) -> Option<leadstream_kafka::consumer::LogOffsets> {
         let mut attempts = 0;
         loop {
             match self.parts.handle.log_offsets(partition).await {
@@ -313,10 +317,10 @@ impl Worker {
     fn advance(&mut self, records: &[Record]) {
         for record in records {
             if let Some(position) = self.positions.get_mut(&record.partition) {
-                position.next = position.next.max(record.offset + 1);
+                position.next = position.next.max(record.offset.next());
             }
         }
-        let moved: Vec<(i32, i64)> = self
+        let moved: Vec<(Partition, Offset)> = self
             .positions
             .iter_mut()
             .filter(|(_, position)| position.next > position.committed)
@@ -328,8 +332,13 @@ impl Worker {
         self.parts.handle.commit(&moved);
     }
 
-    async fn on_revoked(&mut self, partitions: &[i32], lost: bool, done: oneshot::Sender<()>) {
-        let next: Vec<(i32, i64)> = partitions
+    async fn on_revoked(
+        &mut self,
+        partitions: &[Partition],
+        lost: bool,
+        done: oneshot::Sender<()>,
+    ) {
+        let next: Vec<(Partition, Offset)> = partitions
             .iter()
             .filter_map(|partition| Some((*partition, self.positions.remove(partition)?.next)))
             .collect();

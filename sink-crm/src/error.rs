@@ -2,6 +2,7 @@
 
 use leadstream_kafka::consumer::{ConsumeError, OffsetOutsideLog};
 use leadstream_kafka::producer::ProduceError;
+use leadstream_schemas::{Offset, Partition};
 use leadstream_service::ConfigError;
 
 use crate::dispatch::DispatchError;
@@ -27,8 +28,8 @@ pub enum Error {
     )]
     Poison {
         topic: String,
-        partition: i32,
-        offset: i64,
+        partition: Partition,
+        offset: Offset,
         run: u32,
         reason: String,
     },

@@ -1,6 +1,7 @@
 //! Decides which existing records of a CRM belong to new leads. Pure. A record is searched for once,
 //! before the CRM gets the lead for the first time.
 
+use leadstream_schemas::LeadId;
 use std::collections::BTreeSet;
 
 use crate::mapping::OnMultipleMatches;
@@ -9,7 +10,7 @@ use crate::number::Number;
 /// A lead that the CRM is not known to have.
 #[derive(Clone, Debug)]
 pub(crate) struct UnmatchedLead {
-    pub(crate) lead_id: String,
+    pub(crate) lead_id: LeadId,
     pub(crate) number: Number,
 }
 
@@ -44,7 +45,7 @@ pub(crate) fn assign(
     leads
         .iter()
         .map(|lead| {
-            let own = |record: &Candidate| record.key.as_deref() == Some(&lead.lead_id);
+            let own = |record: &Candidate| record.key.as_deref() == Some(lead.lead_id.as_str());
             if candidates.iter().any(own) {
                 return Match::None;
             }

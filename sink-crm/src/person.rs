@@ -18,7 +18,7 @@ pub(crate) fn truncate(text: &str, max: usize) -> &str {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use leadstream_schemas::{EventData, LeadEvent};
+    use leadstream_schemas::{EventData, LeadEvent, Revision};
     use serde_json::json;
 
     use super::{split, truncate};
@@ -68,7 +68,7 @@ pub(crate) mod tests {
         EventData {
             previous_state: "AWAITING_BUDGET".into(),
             current_state: "COMPLETED".into(),
-            revision: 3,
+            revision: Revision(3),
             qualification_score: 100,
             is_completed: true,
             lead_metadata: leadstream_schemas::LeadMetadata {

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use leadstream_schemas::Timestamp;
+use leadstream_schemas::{Offset, Timestamp};
 
 use crate::gate::after;
 
@@ -16,15 +16,15 @@ const LONGEST: Duration = Duration::from_secs(5);
 pub struct CatchUp {
     /// The end of the log, and the time at which sending begins wherever reading is. `None` once
     /// sending has begun.
-    end: Option<(i64, Timestamp)>,
+    end: Option<(Offset, Timestamp)>,
     /// Offsets of replies that wait for the end of the log.
-    deferred: Vec<i64>,
+    deferred: Vec<Offset>,
 }
 
 impl CatchUp {
     /// Starts at `from`, in a log that ends at `end`.
     #[must_use]
-    pub fn new(from: i64, end: i64, now: Timestamp) -> Self {
+    pub fn new(from: Offset, end: Offset, now: Timestamp) -> Self {
         Self {
             end: (from < end).then(|| (end, after(now, LONGEST))),
             deferred: Vec::new(),
@@ -32,12 +32,12 @@ impl CatchUp {
     }
 
     /// Records that the record at `offset` was read.
-    pub fn read(&mut self, offset: i64) {
-        self.end = self.end.filter(|(end, _)| offset + 1 < *end);
+    pub fn read(&mut self, offset: Offset) {
+        self.end = self.end.filter(|(end, _)| offset.next() < *end);
     }
 
     /// Returns whether the reply at `offset` waits; [`Self::resume`] returns it later.
-    pub fn defer(&mut self, offset: i64, now: Timestamp) -> bool {
+    pub fn defer(&mut self, offset: Offset, now: Timestamp) -> bool {
         let deferred = self.is_under_way(now);
         if deferred {
             self.deferred.push(offset);
@@ -46,7 +46,7 @@ impl CatchUp {
     }
 
     /// Returns the replies that need not wait any longer.
-    pub fn resume(&mut self, now: Timestamp) -> Vec<i64> {
+    pub fn resume(&mut self, now: Timestamp) -> Vec<Offset> {
         if self.is_under_way(now) {
             return Vec::new();
         }

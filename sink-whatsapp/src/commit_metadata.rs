@@ -12,6 +12,8 @@
 
 use std::collections::BTreeSet;
 
+use leadstream_schemas::Offset;
+
 use crate::window::Done;
 
 /// The most offsets with an unknown outcome in one partition's metadata. With the handled offsets,
@@ -21,9 +23,9 @@ pub const MAX_UNKNOWN: usize = 80;
 /// Offsets of replies from the committed one on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CommitMetadata {
-    pub handled: BTreeSet<i64>,
+    pub handled: BTreeSet<Offset>,
     /// Offsets of replies that were tried once, with an unknown outcome.
-    pub unknown: BTreeSet<i64>,
+    pub unknown: BTreeSet<Offset>,
 }
 
 impl CommitMetadata {
@@ -32,8 +34,8 @@ impl CommitMetadata {
     pub fn read(metadata: &str) -> Self {
         let (handled, unknown) = metadata.split_once(';').unwrap_or((metadata, ""));
         let offsets = |list: &str| {
-            let offsets: Result<_, _> = list.split(',').map(str::parse).collect();
-            offsets.unwrap_or_default()
+            let offsets = list.split(',').map(|offset| offset.parse().map(Offset));
+            offsets.collect::<Result<_, _>>().unwrap_or_default()
         };
         Self {
             handled: offsets(handled),
@@ -43,7 +45,7 @@ impl CommitMetadata {
 
     /// Returns the part about offsets from `next` on.
     #[must_use]
-    pub fn from(mut self, next: i64) -> Self {
+    pub fn from(mut self, next: Offset) -> Self {
         self.handled = self.handled.split_off(&next);
         self.unknown = self.unknown.split_off(&next);
         self
@@ -53,7 +55,7 @@ impl CommitMetadata {
 /// Returns the metadata that is committed with the offset of `done`.
 #[must_use]
 pub fn write(done: &Done) -> String {
-    let list = |offsets: &[i64]| {
+    let list = |offsets: &[Offset]| {
         let offsets: Vec<String> = offsets.iter().map(ToString::to_string).collect();
         offsets.join(",")
     };
@@ -66,14 +68,16 @@ pub fn write(done: &Done) -> String {
 
 #[cfg(test)]
 mod tests {
+    use leadstream_schemas::Offset;
+
     use super::{CommitMetadata, MAX_UNKNOWN, write};
     use crate::window::{Done, MAX_AHEAD};
 
     fn done(ahead: &[i64], unknown: &[i64]) -> Done {
         Done {
-            next: 7,
-            ahead: ahead.into(),
-            unknown: unknown.into(),
+            next: Offset(7),
+            ahead: ahead.iter().copied().map(Offset).collect(),
+            unknown: unknown.iter().copied().map(Offset).collect(),
         }
     }
 
@@ -82,8 +86,10 @@ mod tests {
         let lists = [&[][..], &[7], &[7, 9_000_000_000_000_000]];
         for ahead in lists {
             for unknown in lists {
-                let metadata = CommitMetadata::read(&write(&done(ahead, unknown)));
-                assert!(metadata.handled.iter().eq(ahead) && metadata.unknown.iter().eq(unknown));
+                let done = done(ahead, unknown);
+                let metadata = CommitMetadata::read(&write(&done));
+                assert!(metadata.handled.iter().eq(&done.ahead));
+                assert!(metadata.unknown.iter().eq(&done.unknown));
             }
         }
         for other in ["x", "7,", "{}", "7:8", ";", ";;8"] {
@@ -94,8 +100,11 @@ mod tests {
             );
         }
         let metadata = CommitMetadata::read("7,8;9,10");
-        assert_eq!(metadata.clone().from(8), CommitMetadata::read("8;9,10"));
-        assert_eq!(metadata.from(10), CommitMetadata::read(";10"));
+        assert_eq!(
+            metadata.clone().from(Offset(8)),
+            CommitMetadata::read("8;9,10")
+        );
+        assert_eq!(metadata.from(Offset(10)), CommitMetadata::read(";10"));
     }
 
     #[test]

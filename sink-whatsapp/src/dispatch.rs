@@ -28,7 +28,7 @@ use std::time::Duration;
 use leadstream_kafka::consumer::{LogOffsets, OffsetOutsideLog};
 use leadstream_kafka::dead_letter::{self, PoisonLimit, Reason};
 use leadstream_kafka::{Outgoing, Record};
-use leadstream_schemas::{Reply, Timestamp, codec};
+use leadstream_schemas::{Offset, Partition, Reply, Timestamp, codec};
 use tokio::sync::oneshot;
 
 use ownership::Revocation;
@@ -36,7 +36,7 @@ use ownership::Revocation;
 use crate::commit_metadata::CommitMetadata;
 use crate::gate::Gates;
 
-use crate::partition::{Entry, Partition, SharedPermit, Ticket, Wait};
+use crate::partition::{AssignedPartition, Entry, SharedPermit, Ticket, Wait};
 use crate::request::{self, Request};
 use crate::send_result::{GiveUpReason, SendResult};
 use crate::window::Done;
@@ -58,10 +58,10 @@ pub struct Settings {
 /// An event that the dispatcher handles.
 #[derive(Debug)]
 pub enum Event {
-    Assigned(Vec<i32>),
+    Assigned(Vec<Partition>),
     /// Answers [`Effect::Locate`].
     Located {
-        partition: i32,
+        partition: Partition,
         generation: u64,
         offsets: LogOffsets,
         /// The metadata that was committed with the offset.
@@ -75,7 +75,7 @@ pub enum Event {
     /// Answers [`Effect::Commit`].
     Committed(bool),
     Revoked {
-        partitions: Vec<i32>,
+        partitions: Vec<Partition>,
         lost: bool,
         done: oneshot::Sender<()>,
     },
@@ -88,19 +88,19 @@ pub enum Event {
 pub enum Effect {
     /// Ask Kafka for the group's offset.
     Locate {
-        partition: i32,
+        partition: Partition,
         generation: u64,
     },
     /// Deliver records from `offset` on.
     Start {
-        partition: i32,
-        offset: i64,
+        partition: Partition,
+        offset: Offset,
     },
     Send(Ticket, Request),
     DeadLetter(Ticket, Outgoing),
     /// Commit by partition the next offset and the offsets done beyond it. At most one commit is
     /// under way.
-    Commit(Vec<(i32, Done)>),
+    Commit(Vec<(Partition, Done)>),
     Count(Count),
 }
 
@@ -131,8 +131,8 @@ pub enum Fault {
     )]
     Poison {
         topic: String,
-        partition: i32,
-        offset: i64,
+        partition: Partition,
+        offset: Offset,
     },
 }
 
@@ -140,7 +140,7 @@ pub enum Fault {
 #[derive(Debug)]
 pub struct Dispatcher {
     settings: Settings,
-    partitions: BTreeMap<i32, Partition>,
+    partitions: BTreeMap<Partition, AssignedPartition>,
     /// Replies that may go, each with the earliest time.
     schedule: BTreeSet<(Timestamp, Ticket)>,
     gates: Gates,
@@ -149,7 +149,7 @@ pub struct Dispatcher {
     accepted: u64,
     generation: u64,
     /// The commit under way: partition, generation, committed content.
-    committing: Option<Vec<(i32, u64, Done)>>,
+    committing: Option<Vec<(Partition, u64, Done)>>,
     failed_commits: u32,
     commit_not_before: Timestamp,
     revocations: Vec<Revocation>,
@@ -311,7 +311,7 @@ impl Dispatcher {
             replaced: false,
             permit: Arc::clone(permit),
         };
-        let free = state.window.push(offset, lead.as_deref(), entry);
+        let free = state.window.push(offset, lead, entry);
         if repeat {
             state.window.finish(offset);
             if is_committed {
@@ -453,7 +453,10 @@ impl Dispatcher {
 }
 
 /// Returns the ticket's partition if its assignment is still the same.
-fn live(partitions: &mut BTreeMap<i32, Partition>, ticket: Ticket) -> Option<&mut Partition> {
+fn live(
+    partitions: &mut BTreeMap<Partition, AssignedPartition>,
+    ticket: Ticket,
+) -> Option<&mut AssignedPartition> {
     partitions
         .get_mut(&ticket.partition)
         .filter(|state| state.generation == ticket.generation)

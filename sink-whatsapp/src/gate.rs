@@ -250,7 +250,7 @@ mod tests {
     use std::time::Duration;
 
     use leadstream_kafka::dead_letter::PoisonLimit;
-    use leadstream_schemas::Timestamp;
+    use leadstream_schemas::{Offset, Partition, Timestamp};
 
     use super::{Gates, PROBE, after};
     use crate::partition::Ticket;
@@ -259,9 +259,9 @@ mod tests {
 
     fn ticket(offset: i64) -> Ticket {
         Ticket {
-            partition: 0,
+            partition: Partition(0),
             generation: 1,
-            offset,
+            offset: Offset(offset),
         }
     }
 

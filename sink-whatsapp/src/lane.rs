@@ -9,7 +9,7 @@ use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use leadstream_kafka::consumer::ConsumeError;
 use leadstream_kafka::{ConsumerHandle, LaneEvent, Producer};
-use leadstream_schemas::Timestamp;
+use leadstream_schemas::{Offset, Partition, Timestamp};
 use leadstream_service::RetryPolicy;
 use leadstream_service::ops::Health;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -127,7 +127,7 @@ impl Lane {
             }
             Effect::Commit(done) => {
                 let consumer = self.consumer.clone();
-                let next: Vec<(i32, i64, String)> = done
+                let next: Vec<(Partition, Offset, String)> = done
                     .into_iter()
                     .map(|(partition, done)| (partition, done.next, commit_metadata::write(&done)))
                     .collect();
@@ -207,13 +207,17 @@ async fn until(wake: Option<Timestamp>) {
     }
 }
 
-async fn locate(consumer: ConsumerHandle, partition: i32, generation: u64) -> Result<Event, Error> {
+async fn locate(
+    consumer: ConsumerHandle,
+    partition: Partition,
+    generation: u64,
+) -> Result<Event, Error> {
     let read = || async {
         let offsets = consumer.log_offsets(partition).await?;
         Ok::<_, ConsumeError>((offsets, consumer.commit_metadata(partition).await?))
     };
     let warn = |error: &ConsumeError, attempts| {
-        tracing::warn!(partition, attempts, error = %error, "the group's offset is read again");
+        tracing::warn!(partition = partition.0, attempts, error = %error, "the group's offset is read again");
     };
     let (offsets, metadata) = LOCATE_RETRY.retry(read, |_| true, warn).await?;
     Ok(Event::Located {

@@ -20,7 +20,7 @@ use leadstream_kafka::Record;
 use leadstream_kafka::consumer::{LogOffsets, OffsetOutsideLog};
 use leadstream_kafka::dead_letter::PoisonCount;
 use leadstream_schemas::reply::WithdrawScope;
-use leadstream_schemas::{Reply, ReplyContent, ReplyKind, Timestamp};
+use leadstream_schemas::{Offset, Partition, Reply, ReplyContent, ReplyKind, Timestamp};
 use lru::LruCache;
 
 use crate::catch_up::CatchUp;
@@ -38,9 +38,9 @@ const REMEMBERED: NonZeroUsize = NonZeroUsize::MIN.saturating_add(8_191);
 /// the same partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Ticket {
-    pub partition: i32,
+    pub partition: Partition,
     pub generation: u64,
-    pub offset: i64,
+    pub offset: Offset,
 }
 
 /// The permit of a fetch's records in the lane's byte budget, released when the last one is dropped.
@@ -127,8 +127,8 @@ pub struct Replaced {
 /// The offset from which records are read, and the one from which replies are sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Start {
-    pub read: i64,
-    pub send: i64,
+    pub read: Offset,
+    pub send: Offset,
 }
 
 const REMEDY: &str = "Set the group's offset by hand (kafka-consumer-groups --reset-offsets)";
@@ -138,28 +138,32 @@ const REMEDY: &str = "Set the group's offset by hand (kafka-consumer-groups --re
 /// # Errors
 /// Returns an error if the log does not hold the committed offset: an operator has to find
 /// out what was lost.
-pub fn start(topic: &str, partition: i32, log: LogOffsets) -> Result<Start, OffsetOutsideLog> {
+pub fn start(
+    topic: &str,
+    partition: Partition,
+    log: LogOffsets,
+) -> Result<Start, OffsetOutsideLog> {
     let send = log.start_offset(topic, partition, log.committed, REMEDY)?;
     Ok(Start {
-        read: log.low.max(send - LOOKBACK),
+        read: log.low.max(Offset(send.0 - LOOKBACK)),
         send,
     })
 }
 
 /// An assigned partition.
 #[derive(Debug)]
-pub struct Partition {
+pub struct AssignedPartition {
     pub generation: u64,
     /// Replies before this offset were handled already. `None` until Kafka has returned the group's
     /// offset.
-    pub send_from: Option<i64>,
+    pub send_from: Option<Offset>,
     pub window: Window<Entry>,
     /// Replies from `send_from` on that another owner handled and that are not read yet.
-    pub handled_ahead: BTreeSet<i64>,
+    pub handled_ahead: BTreeSet<Offset>,
     /// Replies with an unknown outcome, handled or not.
-    unknown: BTreeSet<i64>,
+    unknown: BTreeSet<Offset>,
     /// The offsets of `unknown` in the committed metadata.
-    unknown_committed: BTreeSet<i64>,
+    unknown_committed: BTreeSet<Offset>,
     /// Ids of replies that are in the window or were handled.
     handled: LruCache<String, ()>,
     pub undecodable: PoisonCount,
@@ -170,7 +174,7 @@ pub struct Partition {
     pub catch_up: CatchUp,
 }
 
-impl Partition {
+impl AssignedPartition {
     #[must_use]
     pub fn new(generation: u64) -> Self {
         Self {
@@ -189,7 +193,13 @@ impl Partition {
     }
 
     /// Sets where reading starts in a log that ends at `end`; `metadata` is the committed one.
-    pub fn read_from(&mut self, start: Start, metadata: CommitMetadata, end: i64, now: Timestamp) {
+    pub fn read_from(
+        &mut self,
+        start: Start,
+        metadata: CommitMetadata,
+        end: Offset,
+        now: Timestamp,
+    ) {
         self.send_from = Some(start.send);
         let metadata = metadata.from(start.send);
         self.handled_ahead = metadata.handled;
@@ -240,7 +250,7 @@ impl Partition {
     }
 
     /// Records what is committed. Returns the replies that are now free to go.
-    pub fn release(&mut self, done: &Done) -> Vec<i64> {
+    pub fn release(&mut self, done: &Done) -> Vec<Offset> {
         self.unknown = self.unknown.split_off(&done.next);
         let unknown = done.unknown.iter().copied();
         self.unknown_committed = unknown.filter(|offset| *offset >= done.next).collect();
@@ -248,13 +258,13 @@ impl Partition {
     }
 
     /// Records that the outcome of the reply at `offset` is unknown.
-    pub fn record_unknown(&mut self, offset: i64) {
+    pub fn record_unknown(&mut self, offset: Offset) {
         self.unknown.insert(offset);
     }
 
     /// Returns the attempts for the reply at `offset` that were made before it was read.
     #[must_use]
-    pub fn tries(&self, offset: i64) -> Tries {
+    pub fn tries(&self, offset: Offset) -> Tries {
         let unknown = u32::from(self.unknown.contains(&offset));
         Tries {
             attempts: unknown,
@@ -269,7 +279,7 @@ impl Partition {
     }
 
     /// Returns the earliest time for the reply at `offset`, if it is still open.
-    pub fn due(&mut self, offset: i64, now: Timestamp) -> Option<Timestamp> {
+    pub fn due(&mut self, offset: Offset, now: Timestamp) -> Option<Timestamp> {
         let entry = self.window.open_mut(offset)?;
         Some(entry.wait.until.map_or(now, |until| until.max(now)))
     }
@@ -278,22 +288,25 @@ impl Partition {
 #[cfg(test)]
 mod tests {
     use leadstream_kafka::consumer::{LogOffsets, OffsetOutsideLog};
-    use leadstream_schemas::Timestamp;
+    use leadstream_schemas::{Offset, Partition, Timestamp};
 
-    use super::{Partition, Start, Wait, start};
+    use super::{AssignedPartition, Start, Wait, start};
 
     fn offsets(low: i64, high: i64, committed: Option<i64>) -> Result<Start, OffsetOutsideLog> {
         let log = LogOffsets {
-            low,
-            high,
-            committed,
+            low: Offset(low),
+            high: Offset(high),
+            committed: committed.map(Offset),
         };
-        start("lead.replies", 4, log)
+        start("lead.replies", Partition(4), log)
     }
 
     #[test]
     fn reading_starts_before_the_committed_offset_and_sending_at_it() {
-        let at = |read, send| Ok(Start { read, send });
+        let at = |read, send| {
+            let (read, send) = (Offset(read), Offset(send));
+            Ok(Start { read, send })
+        };
         assert_eq!(offsets(10, 90_000, Some(50_000)), at(48_000, 50_000));
         assert_eq!(offsets(10, 90_000, Some(500)), at(10, 500));
         assert_eq!(offsets(10, 90, Some(90)), at(10, 90));
@@ -304,8 +317,14 @@ mod tests {
     fn a_committed_offset_that_the_log_does_not_hold_is_an_error() {
         for committed in [9, 91] {
             let outside = offsets(10, 90, Some(committed)).unwrap_err();
-            assert_eq!((outside.next, outside.partition), (committed, 4));
-            assert_eq!((outside.log.low, outside.log.high), (10, 90));
+            assert_eq!(
+                (outside.next, outside.partition),
+                (Offset(committed), Partition(4))
+            );
+            assert_eq!(
+                (outside.log.low, outside.log.high),
+                (Offset(10), Offset(90))
+            );
         }
     }
 
@@ -322,7 +341,7 @@ mod tests {
 
     #[test]
     fn an_id_is_known_the_second_time() {
-        let mut partition = Partition::new(1);
+        let mut partition = AssignedPartition::new(1);
         assert!(!partition.remember("a"));
         assert!(!partition.remember("b"));
         assert!(partition.remember("a"));

@@ -15,13 +15,14 @@
     )
 )]
 
+use leadstream_schemas::{LeadId, Offset};
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 #[derive(Debug)]
 struct Slot<T> {
-    offset: i64,
-    lead: Option<Arc<str>>,
+    offset: Offset,
+    lead: Option<Arc<LeadId>>,
     value: T,
     finished: bool,
 }
@@ -31,23 +32,23 @@ struct Slot<T> {
 pub struct Window<T> {
     slots: VecDeque<Slot<T>>,
     /// Offsets of each lead's replies in the window, in order. Never an empty queue.
-    leads: HashMap<Arc<str>, VecDeque<i64>>,
+    leads: HashMap<Arc<LeadId>, VecDeque<Offset>>,
     /// The number of finished slots at the head.
     finished: usize,
     /// Finished replies beyond the head that keep back a later reply to their lead.
-    blocking: BTreeSet<i64>,
+    blocking: BTreeSet<Offset>,
     /// Replies beyond the head that the committed metadata lists as done.
-    committed_ahead: BTreeSet<i64>,
+    committed_ahead: BTreeSet<Offset>,
 }
 
 /// The offset and the lists to commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Done {
-    pub next: i64,
+    pub next: Offset,
     /// Offsets after `next` that are done, too.
-    pub ahead: Vec<i64>,
+    pub ahead: Vec<Offset>,
     /// Offsets whose outcome is unknown.
-    pub unknown: Vec<i64>,
+    pub unknown: Vec<Offset>,
 }
 
 /// The most handled offsets in one partition's metadata.
@@ -68,8 +69,8 @@ impl<T> Default for Window<T> {
 impl<T> Window<T> {
     /// Adds a reply whose offset is greater than all before. Returns true when the reply is free to
     /// go at once. A reply without a lead waits for no other reply.
-    pub fn push(&mut self, offset: i64, lead: Option<&str>, value: T) -> bool {
-        let lead: Option<Arc<str>> = lead.map(Into::into);
+    pub fn push(&mut self, offset: Offset, lead: Option<LeadId>, value: T) -> bool {
+        let lead = lead.map(Arc::new);
         let free = match &lead {
             Some(lead) => {
                 let queue = self.leads.entry(Arc::clone(lead)).or_default();
@@ -91,14 +92,14 @@ impl<T> Window<T> {
     }
 
     /// Returns the reply at `offset` while it is in the window and not finished.
-    pub fn open_mut(&mut self, offset: i64) -> Option<&mut T> {
+    pub fn open_mut(&mut self, offset: Offset) -> Option<&mut T> {
         let index = self.index(offset)?;
         let slot = self.slots.get_mut(index)?;
         (!slot.finished).then_some(&mut slot.value)
     }
 
     /// Marks the reply at `offset` as finished: nothing is left to do for it.
-    pub fn finish(&mut self, offset: i64) {
+    pub fn finish(&mut self, offset: Offset) {
         if let Some(slot) = self
             .index(offset)
             .and_then(|index| self.slots.get_mut(index))
@@ -116,7 +117,7 @@ impl<T> Window<T> {
     }
 
     /// Records a finished reply that keeps others back, if it does.
-    fn track_blocking(&mut self, offset: i64) {
+    fn track_blocking(&mut self, offset: Offset) {
         let slot = self.index(offset).and_then(|index| self.slots.get(index));
         let lead = slot
             .filter(|slot| slot.finished)
@@ -128,13 +129,13 @@ impl<T> Window<T> {
     }
 
     /// Records that the committed metadata lists the reply at `offset` as done.
-    pub fn mark_committed(&mut self, offset: i64) {
+    pub fn mark_committed(&mut self, offset: Offset) {
         self.committed_ahead.insert(offset);
     }
 
     /// Finishes the reply at `offset`, which was never sent and so keeps no other reply back,
     /// committed or not. Returns the lead's next reply if that is now free to go.
-    pub fn withdraw(&mut self, offset: i64) -> Option<i64> {
+    pub fn withdraw(&mut self, offset: Offset) -> Option<Offset> {
         let index = self.index(offset)?;
         let lead = self.slots.get_mut(index)?.lead.take();
         self.finish(offset);
@@ -143,7 +144,7 @@ impl<T> Window<T> {
 
     /// Returns the offsets of the lead's replies in the window, in order.
     #[must_use]
-    pub fn queued(&self, lead: &str) -> Vec<i64> {
+    pub fn queued(&self, lead: &LeadId) -> Vec<Offset> {
         let queue = self.leads.get(lead);
         queue.into_iter().flatten().copied().collect()
     }
@@ -155,10 +156,10 @@ impl<T> Window<T> {
         let last = self.finished.checked_sub(1);
         let head = last.and_then(|last| self.slots.get(last));
         let next = match head {
-            Some(head) => head.offset + 1,
+            Some(head) => head.offset.next(),
             None => self.slots.front()?.offset,
         };
-        let mut ahead: Vec<i64> = self.committed_ahead.range(next..).copied().collect();
+        let mut ahead: Vec<Offset> = self.committed_ahead.range(next..).copied().collect();
         let capacity = MAX_AHEAD.saturating_sub(ahead.len());
         let before = ahead.len();
         ahead.extend(self.blocking.range(next..).take(capacity));
@@ -187,7 +188,7 @@ impl<T> Window<T> {
 
     /// Drops the replies before `next`, which is committed, and records those that are done `ahead`
     /// of it. Returns the replies that are now free to go.
-    pub fn release(&mut self, next: i64, ahead: &[i64]) -> Vec<i64> {
+    pub fn release(&mut self, next: Offset, ahead: &[Offset]) -> Vec<Offset> {
         let mut free = Vec::new();
         while let Some(slot) = self.slots.front() {
             if slot.offset >= next || !slot.finished {
@@ -214,7 +215,7 @@ impl<T> Window<T> {
 
     /// Removes the reply at `offset` from its lead's order. Returns the next one if the removed
     /// reply was the first.
-    fn unlink(&mut self, lead: &Arc<str>, offset: i64) -> Option<i64> {
+    fn unlink(&mut self, lead: &Arc<LeadId>, offset: Offset) -> Option<Offset> {
         let queue = self.leads.get_mut(lead)?;
         let was_first = queue.front() == Some(&offset);
         queue.retain(|waiting| *waiting != offset);
@@ -225,7 +226,7 @@ impl<T> Window<T> {
         next.filter(|_| was_first)
     }
 
-    fn index(&self, offset: i64) -> Option<usize> {
+    fn index(&self, offset: Offset) -> Option<usize> {
         self.slots
             .binary_search_by_key(&offset, |slot| slot.offset)
             .ok()
@@ -236,93 +237,106 @@ impl<T> Window<T> {
 mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
+    use leadstream_schemas::{LeadId, Offset};
     use proptest::prelude::*;
 
     use super::{Done, Window};
 
-    fn done(next: i64, ahead: &[i64]) -> Option<Done> {
-        let (ahead, unknown) = (ahead.to_vec(), Vec::new());
+    fn offsets<const N: usize>(offsets: [i64; N]) -> [Offset; N] {
+        offsets.map(Offset)
+    }
+
+    fn done<const N: usize>(next: i64, ahead: [i64; N]) -> Option<Done> {
         Some(Done {
-            next,
-            ahead,
-            unknown,
+            next: Offset(next),
+            ahead: offsets(ahead).to_vec(),
+            unknown: Vec::new(),
         })
+    }
+
+    /// Adds a reply to the lead of this name.
+    fn push(window: &mut Window<()>, offset: i64, lead: &str) -> bool {
+        window.push(Offset(offset), Some(lead.into()), ())
+    }
+
+    fn release<const N: usize>(window: &mut Window<()>, next: i64, ahead: [i64; N]) -> Vec<Offset> {
+        window.release(Offset(next), &offsets(ahead))
     }
 
     #[test]
     fn a_reply_that_was_never_sent_keeps_no_other_back() {
         let mut window = Window::default();
-        assert!(window.push(1, Some("bea"), ()));
-        assert!(window.push(2, Some("ann"), ()));
-        assert!(!window.push(3, Some("ann"), ()));
-        assert!(!window.push(4, Some("ann"), ()));
-        assert_eq!(window.queued("ann"), [2, 3, 4]);
-        assert_eq!(window.withdraw(3), None);
-        assert_eq!(window.withdraw(2), Some(4));
-        assert_eq!(window.withdraw(4), None);
-        assert!(window.queued("ann").is_empty());
+        assert!(push(&mut window, 1, "bea"));
+        assert!(push(&mut window, 2, "ann"));
+        assert!(!push(&mut window, 3, "ann"));
+        assert!(!push(&mut window, 4, "ann"));
+        assert_eq!(window.queued(&"ann".into()), offsets([2, 3, 4]));
+        assert_eq!(window.withdraw(Offset(3)), None);
+        assert_eq!(window.withdraw(Offset(2)), Some(Offset(4)));
+        assert_eq!(window.withdraw(Offset(4)), None);
+        assert!(window.queued(&"ann".into()).is_empty());
         assert_eq!(window.committable(), None, "1 is open");
-        window.finish(1);
-        assert_eq!(window.committable(), done(5, &[]));
-        assert!(window.release(5, &[]).is_empty());
+        window.finish(Offset(1));
+        assert_eq!(window.committable(), done(5, []));
+        assert!(release(&mut window, 5, []).is_empty());
     }
 
     #[test]
     fn one_that_is_finished_in_the_middle_lets_nothing_go_before_its_time() {
         let mut window = Window::default();
         for offset in 1..=4 {
-            window.push(offset, Some("ann"), ());
+            push(&mut window, offset, "ann");
         }
-        window.finish(3);
-        assert_eq!(window.committable(), done(1, &[3]));
-        assert!(window.release(1, &[3]).is_empty());
-        window.finish(1);
-        assert_eq!(window.release(2, &[3]), [2]);
-        window.finish(2);
-        assert_eq!(window.committable(), done(4, &[]));
-        assert_eq!(window.release(4, &[]), [4]);
+        window.finish(Offset(3));
+        assert_eq!(window.committable(), done(1, [3]));
+        assert!(release(&mut window, 1, [3]).is_empty());
+        window.finish(Offset(1));
+        assert_eq!(release(&mut window, 2, [3]), offsets([2]));
+        window.finish(Offset(2));
+        assert_eq!(window.committable(), done(4, []));
+        assert_eq!(release(&mut window, 4, []), offsets([4]));
     }
 
     #[test]
     fn a_leads_next_reply_is_free_only_once_the_one_before_is_committed() {
         let mut window = Window::default();
-        assert!(window.push(7, Some("ann"), ()));
-        assert!(!window.push(8, Some("ann"), ()));
-        assert!(window.push(9, Some("bea"), ()));
-        window.finish(9);
+        assert!(push(&mut window, 7, "ann"));
+        assert!(!push(&mut window, 8, "ann"));
+        assert!(push(&mut window, 9, "bea"));
+        window.finish(Offset(9));
         assert_eq!(window.committable(), None);
-        window.finish(7);
-        assert_eq!(window.committable(), done(8, &[]));
-        assert!(window.open_mut(7).is_none());
-        assert_eq!(window.release(8, &[]), [8]);
+        window.finish(Offset(7));
+        assert_eq!(window.committable(), done(8, []));
+        assert!(window.open_mut(Offset(7)).is_none());
+        assert_eq!(release(&mut window, 8, []), offsets([8]));
         assert_eq!(window.committable(), None);
-        window.finish(8);
-        assert_eq!(window.committable(), done(10, &[]));
-        assert!(window.release(10, &[]).is_empty());
+        window.finish(Offset(8));
+        assert_eq!(window.committable(), done(10, []));
+        assert!(release(&mut window, 10, []).is_empty());
         assert!(window.leads.is_empty() && window.slots.is_empty());
     }
 
     #[test]
     fn finished_replies_beyond_a_waiting_one_are_committed_where_they_keep_others_back() {
         let mut window = Window::default();
-        assert!(window.push(1, Some("ann"), ()));
-        assert!(window.push(2, Some("bea"), ()));
-        assert!(window.push(3, Some("cat"), ()));
-        window.finish(2);
-        window.finish(3);
+        assert!(push(&mut window, 1, "ann"));
+        assert!(push(&mut window, 2, "bea"));
+        assert!(push(&mut window, 3, "cat"));
+        window.finish(Offset(2));
+        window.finish(Offset(3));
         assert_eq!(window.committable(), None, "nobody is kept back");
-        assert!(!window.push(4, Some("bea"), ()));
-        assert_eq!(window.committable(), done(1, &[2]));
-        assert_eq!(window.release(1, &[2]), [4]);
+        assert!(!push(&mut window, 4, "bea"));
+        assert_eq!(window.committable(), done(1, [2]));
+        assert_eq!(release(&mut window, 1, [2]), offsets([4]));
         assert_eq!(window.committable(), None, "it is noted");
-        window.finish(4);
-        assert!(!window.push(5, Some("bea"), ()));
-        assert_eq!(window.committable(), done(1, &[2, 4]));
-        window.finish(1);
-        assert_eq!(window.committable(), done(5, &[]));
-        assert_eq!(window.release(5, &[]), [5]);
-        window.finish(5);
-        assert!(window.release(6, &[]).is_empty());
+        window.finish(Offset(4));
+        assert!(!push(&mut window, 5, "bea"));
+        assert_eq!(window.committable(), done(1, [2, 4]));
+        window.finish(Offset(1));
+        assert_eq!(window.committable(), done(5, []));
+        assert_eq!(release(&mut window, 5, []), offsets([5]));
+        window.finish(Offset(5));
+        assert!(release(&mut window, 6, []).is_empty());
         assert!(
             window.committed_ahead.is_empty()
                 && window.blocking.is_empty()
@@ -360,14 +374,14 @@ mod tests {
             let mut lead_of = BTreeMap::new();
             let mut open = BTreeSet::new();
             let mut free = BTreeSet::new();
-            let mut went: BTreeMap<Option<u8>, i64> = BTreeMap::new();
-            let (mut offset, mut committed, mut noted) = (0, 0, BTreeSet::new());
+            let mut went: BTreeMap<Option<u8>, Offset> = BTreeMap::new();
+            let (mut offset, mut committed, mut noted) = (Offset(0), Offset(0), BTreeSet::new());
             for step in steps {
                 match step {
                     Step::Push(lead, gap) => {
-                        offset += gap;
-                        let name = lead.map(|lead| lead.to_string());
-                        if window.push(offset, name.as_deref(), ()) {
+                        offset = Offset(offset.0 + gap);
+                        let name = lead.map(|lead| LeadId::from(lead.to_string()));
+                        if window.push(offset, name, ()) {
                             free.insert(offset);
                         }
                         lead_of.insert(offset, lead);
@@ -384,7 +398,7 @@ mod tests {
                         if lead.is_some() {
                             let last = went.insert(lead, offset);
                             // In order, and the one before is committed.
-                            let known = |last: i64| last < committed || noted.contains(&last);
+                            let known = |last: Offset| last < committed || noted.contains(&last);
                             prop_assert!(last.is_none_or(|last| last < offset && known(last)));
                         }
                     }

@@ -107,7 +107,7 @@ fn told(site: &Site<'_>) -> anyhow::Result<BTreeMap<String, u64>> {
                 .entry(event.id)
                 .or_insert_with(|| record.value.clone());
             ensure!(*value == record.value, "a repeat differs");
-            told.insert(event.data.lead_id, event.data.revision);
+            told.insert(event.data.lead_id.into(), event.data.revision.0);
         }
     }
     Ok(told)

@@ -132,7 +132,7 @@ fn events(site: &Site<'_>, version: impl Fn(&str) -> u32) -> anyhow::Result<()> 
         let event: LeadEvent = decode(&record.value)?;
         let (lead, found) = (&event.data.lead_id, event.data.flow.version);
         ensure!(
-            found == version(lead),
+            found == version(lead.as_str()),
             "an event of {lead} is of version {found}"
         );
     }
@@ -151,7 +151,7 @@ fn replies(site: &Site<'_>, version: impl Fn(&str) -> u32) -> anyhow::Result<()>
             welcomes += 1;
             let is_next = body.starts_with("Welcome back!");
             ensure!(
-                is_next == (version(&reply.lead_id) == 3),
+                is_next == (version(reply.lead_id.as_str()) == 3),
                 "{} hears {body}",
                 reply.lead_id
             );

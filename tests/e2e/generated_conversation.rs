@@ -5,7 +5,7 @@ use leadstream_processor::flow::{Conversation, DEFAULT_FLOW, Flow, TurnInput};
 use leadstream_processor::flows::Flows;
 use leadstream_processor::lead::{OrderKey, fold};
 use leadstream_sandbox::webhook::{BusinessNumber, MetaWebhook, Person, wamid};
-use leadstream_schemas::{ReplyContent, Timestamp};
+use leadstream_schemas::{InputId, ReplyContent, Timestamp};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
@@ -121,7 +121,7 @@ impl Script {
                 at: said.sent_at,
                 received_at: said.sent_at,
                 item: 0,
-                id: String::new(),
+                id: InputId::default(),
             };
             let (next, prompt) = fold(&flows, conversation.as_ref(), &order, &answer)?;
             if conversation

@@ -93,7 +93,7 @@ fn copies(site: &Site<'_>, script: &Script) -> anyhow::Result<usize> {
     let mut copies = 0;
     for record in inputs {
         let input: LeadInput = decode(&record.value)?;
-        copies += usize::from(input.id == script.said[1].id);
+        copies += usize::from(input.id == script.said[1].id.as_str());
     }
     Ok(copies)
 }

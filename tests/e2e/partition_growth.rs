@@ -11,7 +11,7 @@ use leadstream_local::deployment::Service;
 use leadstream_local::free_address;
 use leadstream_sandbox::webhook::{Person, sign};
 use leadstream_schemas::codec::decode;
-use leadstream_schemas::{LeadEvent, Timestamp, Topic};
+use leadstream_schemas::{LeadEvent, Partition, Timestamp, Topic};
 use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions};
 use rdkafka::client::DefaultClientContext;
 use sqlx::Row;
@@ -204,9 +204,9 @@ fn revisions_have_one_event_each(site: &Site<'_>) -> anyhow::Result<()> {
     let mut events: HashMap<String, BTreeMap<u64, BTreeSet<Vec<u8>>>> = HashMap::new();
     for record in read_all(site, &site.topic(Topic::LeadEvents))? {
         let event = decode::<LeadEvent>(&record.value)?.data;
-        let of_lead = events.entry(event.lead_id).or_default();
+        let of_lead = events.entry(event.lead_id.to_string()).or_default();
         of_lead
-            .entry(event.revision)
+            .entry(event.revision.0)
             .or_default()
             .insert(record.value);
     }
@@ -232,7 +232,7 @@ async fn timers_are_at_home(site: &Site<'_>) -> anyhow::Result<()> {
         let lead_id: String = row.try_get("lead_id")?;
         let home: i32 = row.try_get("home_partition")?;
         ensure!(
-            home == partition_of(lead_id.as_bytes(), GROWN),
+            Partition(home) == partition_of(lead_id.as_bytes(), GROWN),
             "{lead_id} lives on partition {home}"
         );
     }

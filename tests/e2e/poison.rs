@@ -145,7 +145,9 @@ async fn halted(site: &Site<'_>) -> anyhow::Result<()> {
     eventually(Duration::from_secs(60), async || {
         let (status, text) = site.readiness("processor").await?;
         ensure!(
-            status == 503 && text.contains("a producer writes invalid records") && text.contains("dead-letters resume"),
+            status == 503
+                && text.contains("a producer writes invalid records")
+                && text.contains("dead-letters resume"),
             "{status} {text}"
         );
         Ok(())

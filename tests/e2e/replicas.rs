@@ -46,7 +46,7 @@ pub(crate) fn no_webhook_is_lost_while_ingest_replicas_are_restarted_and_killed(
         };
         let mut found = BTreeSet::new();
         for record in read_all(&site, &site.topic(Topic::LeadInputs))? {
-            found.insert(decode::<LeadInput>(&record.value)?.id);
+            found.insert(decode::<LeadInput>(&record.value)?.id.into());
         }
         let lost = taken.difference(&found).count();
         ensure!(lost == 0, "{lost} of {} webhooks are lost", taken.len());

@@ -198,15 +198,15 @@ pub(crate) fn events(site: &Site<'_>, expected: &[Expected]) -> anyhow::Result<u
     for record in read_all(site, &site.topic(Topic::LeadEvents))? {
         let event: LeadEvent = decode(&record.value)?;
         ensure!(
-            record.key == event.data.lead_id.as_bytes(),
+            record.key == event.data.lead_id.as_str().as_bytes(),
             "an event under another key"
         );
         ensure!(
             record.headers.contains_key("traceparent"),
             "an event without trace context"
         );
-        let copies = seen.entry(event.data.lead_id.clone()).or_default();
-        let index = usize::try_from(event.data.revision)? - 1;
+        let copies = seen.entry(event.data.lead_id.to_string()).or_default();
+        let index = usize::try_from(event.data.revision.0)? - 1;
         match copies.get(index) {
             Some(first) => {
                 ensure!(
@@ -245,7 +245,7 @@ fn event_is(event: &LeadEvent, lead: &Expected, wanted: &ExpectedEvent) -> anyho
         "id"
     );
     ensure!(event.timestamp == wanted.timestamp, "timestamp");
-    ensure!(data.revision == wanted.revision, "revision");
+    ensure!(data.revision.0 == wanted.revision, "revision");
     ensure!(
         data.previous_state == wanted.previous_state,
         "previous state"
@@ -287,7 +287,7 @@ pub(crate) fn replies(site: &Site<'_>, expected: &[Expected]) -> anyhow::Result<
             bail!("a reply that is no text");
         };
         by_lead
-            .entry(reply.lead_id)
+            .entry(reply.lead_id.to_string())
             .or_default()
             .push((reply.id.clone(), body));
         seen.insert(reply.id, record.value);
@@ -328,7 +328,7 @@ pub(crate) fn replaced(site: &Site<'_>) -> anyhow::Result<HashSet<String>> {
         if !seen.insert(reply.id.clone()) {
             continue;
         }
-        let prompts = prompts.entry(reply.lead_id).or_default();
+        let prompts = prompts.entry(reply.lead_id.to_string()).or_default();
         replaced.extend(prompts.drain(..));
         if reply.kind == Some(ReplyKind::Prompt) {
             prompts.push(reply.id);

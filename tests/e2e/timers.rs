@@ -116,7 +116,7 @@ fn told(site: &Site<'_>) -> anyhow::Result<()> {
             "priority of {:?}",
             data.cause
         );
-        events.push((data.revision, data.cause, data.current_state));
+        events.push((data.revision.0, data.cause, data.current_state));
     }
     let event = |revision, cause, state: &str| (revision, cause, state.to_owned());
     let wanted = [

@@ -100,7 +100,7 @@ impl Oracle {
     }
 
     fn admit(&mut self, key: &str, input: &Input, record: Read) -> anyhow::Result<()> {
-        self.seen.insert(input.order.id.clone());
+        self.seen.insert(input.order.id.to_string());
         if let Some(number) = two_ids(input) {
             self.people.entry(number).or_default().add_input(key, input);
             return Ok(());
@@ -150,7 +150,7 @@ impl Oracle {
 /// Returns the user id of a person who writes under two ids, derived from the ids of their inputs.
 fn two_ids(input: &Input) -> Option<String> {
     input.sender.user_id.clone().or_else(|| {
-        let number = input.order.id.split('-').nth(1)?;
+        let number = input.order.id.as_str().split('-').nth(1)?;
         input
             .sender
             .name

@@ -172,7 +172,7 @@ async fn await_oldest(
         for says in says {
             match says {
                 Says::Input(input) => {
-                    written.ids.insert(input.id);
+                    written.ids.insert(input.id.into());
                 }
                 Says::Poison { bytes, .. } => {
                     written.poison.insert(bytes);

@@ -281,7 +281,7 @@ fn reaction(message: &Message<'_>) -> Option<Content> {
     }
     let reaction: Reaction<'_> = object(message.reaction?)?;
     Some(Content::Reaction {
-        message_id: reaction.message_id.to_owned()?,
+        message_id: reaction.message_id.to_owned()?.into(),
         emoji: reaction.emoji.to_owned(),
     })
 }
@@ -346,7 +346,7 @@ fn edit(message: &Message<'_>) -> Option<Content> {
     let edit: Edit<'_> = object(message.edit?)?;
     let edited = edit.message.and_then(object::<Message<'_>>);
     Some(Content::Edit {
-        message_id: edit.original_message_id.to_owned()?,
+        message_id: edit.original_message_id.to_owned()?.into(),
         body: edited.and_then(|edited| words(&edited)).unwrap_or_default(),
     })
 }
@@ -359,6 +359,6 @@ fn revoke(message: &Message<'_>) -> Option<Content> {
     }
     let revoke: Revoke<'_> = object(message.revoke?)?;
     Some(Content::Revoke {
-        message_id: revoke.original_message_id.to_owned()?,
+        message_id: revoke.original_message_id.to_owned()?.into(),
     })
 }

@@ -73,7 +73,7 @@ fn record(
     }
     let sent_at = message.timestamp.integer().and_then(timestamp);
     Ok(Item::Input(Box::new(LeadInput {
-        id: id.to_owned(),
+        id: id.into(),
         kind: InputKind::Message,
         platform: Platform::WhatsappCloud,
         number: number.to_owned(),

@@ -1,7 +1,7 @@
 //! Reads a message's content by the member that it has. An unknown member is unsupported. So is a
 //! member that does not have the documented shape. The raw item is kept in both cases.
 
-use leadstream_schemas::{ContactCard, Content, MediaType};
+use leadstream_schemas::{ContactCard, Content, InputId, MediaType};
 
 use super::wire::Object;
 use crate::json::embedded;
@@ -50,12 +50,12 @@ pub(super) fn read(number: &str, message: &Object<'_>) -> Content {
 }
 
 /// Reads a change of the earlier message `id`: an edit, or a deletion for everyone.
-pub(super) fn change(number: &str, id: &str, update: &Object<'_>) -> Option<Content> {
+pub(super) fn change(number: &str, id: &InputId, update: &Object<'_>) -> Option<Content> {
     let message = update.object("message").unwrap_or_default();
     let edited = message.object("editedMessage").is_some();
     let inner = unwrapped(message);
     protocol(number, &inner).or_else(|| {
-        let message_id = id.to_owned();
+        let message_id = id.clone();
         let stub = update.text("messageStubType");
         if edited {
             let body = text_or_caption(&inner)?;
@@ -137,9 +137,9 @@ fn reaction(number: &str, inner: &Object<'_>) -> Option<Content> {
 }
 
 /// Returns the id of the message that a reaction or change concerns.
-fn other(number: &str, about: &Object<'_>) -> Option<String> {
+fn other(number: &str, about: &Object<'_>) -> Option<InputId> {
     let id = about.object("key")?.text("id").to_owned()?;
-    Some(format!("{number}/{id}"))
+    Some(format!("{number}/{id}").into())
 }
 
 fn media(message: &Object<'_>, inner: &Object<'_>) -> Option<Content> {

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use leadstream_schemas::{
-    Content, DeliveryStatus, InputKind, LeadInput, MessageStatus, Platform, Recipient, Sender,
-    Timestamp, Topic,
+    Content, DeliveryStatus, InputId, InputKind, LeadInput, MessageStatus, Platform, Recipient,
+    Sender, Timestamp, Topic,
 };
 use serde_json::value::RawValue;
 
@@ -34,7 +34,7 @@ impl ItemContext<'_> {
         &self,
         raw: &RawValue,
         item: u32,
-        id: String,
+        id: InputId,
         sender: Sender,
         sent_at: Timestamp,
         content: Content,
@@ -57,13 +57,13 @@ impl ItemContext<'_> {
     pub(super) fn status(
         &self,
         raw: &RawValue,
-        id: String,
+        id: InputId,
         status: DeliveryStatus,
         at: Timestamp,
         recipient: Recipient,
     ) -> MessageStatus {
         MessageStatus {
-            id,
+            id: id.into(),
             platform: Platform::Wasender,
             number: self.number.unwrap_or_default().to_owned(),
             status,

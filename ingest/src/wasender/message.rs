@@ -27,7 +27,7 @@ pub(super) fn read(context: &ItemContext<'_>, raw: &RawValue, item: u32) -> Resu
         return Err(fail(Class::NoSender));
     }
     let content = content::read(number, &message);
-    let id = format!("{number}/{id}");
+    let id = format!("{number}/{id}").into();
     let sent_at = context.moment(message.timestamp("messageTimestamp"));
     let sender = sender.into_sender(&message);
     Ok(context.input(raw, item, id, sender, sent_at, content))
@@ -79,7 +79,7 @@ fn from_us(
     } else {
         DeliveryStatus::Sent
     };
-    let mut status = context.status(raw, format!("{number}/{id}"), status, at, recipient);
+    let mut status = context.status(raw, format!("{number}/{id}").into(), status, at, recipient);
     status.body = content::words(content);
     status.send_id = sent.and_then(|data| send_id(message, data));
     Ok(Item::Status(Box::new(status)))

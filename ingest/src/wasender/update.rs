@@ -1,6 +1,6 @@
 //! Reads updates of messages: statuses, receipts, edits, deletions, reactions.
 
-use leadstream_schemas::{Content, DeliveryStatus, Timestamp, Topic};
+use leadstream_schemas::{Content, DeliveryStatus, InputId, Timestamp, Topic};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
@@ -24,7 +24,7 @@ pub(super) fn read(context: &ItemContext<'_>, raw: &RawValue, item: u32) -> Resu
         return Ok(Item::Ignored(ignored));
     }
     let number = context.number.ok_or(fail(Class::NoNumber))?;
-    let id = format!("{number}/{}", key.id().ok_or(fail(Class::NoId))?);
+    let id = InputId::from(format!("{number}/{}", key.id().ok_or(fail(Class::NoId))?));
     let update = element.object("update").unwrap_or_default();
     let sent_at = update.timestamp("messageTimestamp");
     let sent_at = sent_at.or_else(|| element.timestamp("messageTimestamp"));
@@ -63,7 +63,10 @@ pub(super) fn read_deleted(
     }
     let topic = topic(&key);
     let number = context.number.ok_or((topic, Class::NoNumber))?;
-    let id = format!("{number}/{}", key.id().ok_or((topic, Class::NoId))?);
+    let id = InputId::from(format!(
+        "{number}/{}",
+        key.id().ok_or((topic, Class::NoId))?
+    ));
     let change = Change {
         key: &key,
         about: &element,
@@ -107,6 +110,7 @@ pub(super) fn read_reaction(
             format!("{number}/{target}/reaction/{}", digest(&told.join("\n")))
         }
     };
+    let id = InputId::from(id);
     let sent_at = reacted_at.or_else(|| element.timestamp("messageTimestamp"));
     let sent_at = context.moment(sent_at);
     if own.is_ours() {
@@ -122,7 +126,7 @@ pub(super) fn read_reaction(
     if sender.is_empty() {
         return Err((topic, Class::NoSender));
     }
-    let message_id = format!("{number}/{target}");
+    let message_id = format!("{number}/{target}").into();
     let content = Content::Reaction { message_id, emoji };
     let sender = sender.into_sender(&element);
     Ok(context.input(raw, item, id, sender, sent_at, content))
@@ -152,7 +156,7 @@ impl Change<'_, '_> {
         &self,
         context: &ItemContext<'_>,
         raw: &RawValue,
-        id: String,
+        id: InputId,
         content: Content,
     ) -> Result<Item, Failure> {
         if self.key.is_ours() {
@@ -171,9 +175,9 @@ impl Change<'_, '_> {
         }
         let id = match &content {
             Content::Edit { message_id, body } if *message_id == id => {
-                format!("{id}/edit/{}", digest(body))
+                format!("{id}/edit/{}", digest(body)).into()
             }
-            Content::Revoke { message_id } if *message_id == id => format!("{id}/revoke"),
+            Content::Revoke { message_id } if *message_id == id => format!("{id}/revoke").into(),
             _ => id,
         };
         let sender = sender.into_sender(self.about);

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use leadstream_schemas::{Offset, Partition};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
-use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
+use rdkafka::{ClientConfig, Message, TopicPartitionList};
 
 use super::lane::Wake;
 use super::poll::Command;
@@ -42,12 +43,12 @@ impl ConsumerHandle {
     }
 
     /// Starts delivery of an assigned partition's records at `offset`.
-    pub fn start(&self, partition: i32, offset: i64) {
+    pub fn start(&self, partition: Partition, offset: Offset) {
         self.command(Command::Start { partition, offset });
     }
 
     /// Stops fetching an assigned partition until it is assigned again.
-    pub fn halt(&self, partition: i32) {
+    pub fn halt(&self, partition: Partition) {
         self.command(Command::Halt { partition });
     }
 
@@ -55,7 +56,7 @@ impl ConsumerHandle {
     /// happens to a process that was stopped and does not know yet that another process owns the
     /// partition. Unless Kafka revokes the partition within seconds, the lane receives it as newly
     /// assigned.
-    pub fn reassign(&self, partition: i32) {
+    pub fn reassign(&self, partition: Partition) {
         self.command(Command::Reassign { partition });
     }
 
@@ -69,29 +70,29 @@ impl ConsumerHandle {
     ///
     /// # Errors
     /// Returns [`ConsumeError::Offsets`] if Kafka does not answer within 10 s.
-    pub async fn log_offsets(&self, partition: i32) -> Result<LogOffsets, ConsumeError> {
+    pub async fn log_offsets(&self, partition: Partition) -> Result<LogOffsets, ConsumeError> {
         let this = self.clone();
         tokio::task::spawn_blocking(move || this.log_offsets_blocking(partition))
             .await
             .map_err(|_| ConsumeError::Thread)?
     }
 
-    fn log_offsets_blocking(&self, partition: i32) -> Result<LogOffsets, ConsumeError> {
+    fn log_offsets_blocking(&self, partition: Partition) -> Result<LogOffsets, ConsumeError> {
         let (low, high) = self
             .consumer
-            .fetch_watermarks(&self.topic, partition, ANSWER_TIMEOUT)
+            .fetch_watermarks(&self.topic, partition.0, ANSWER_TIMEOUT)
             .map_err(|source| self.no_offsets(partition, source))?;
         let committed = self
             .committed(partition)?
             .elements_for_topic(&self.topic)
             .first()
             .and_then(|element| match element.offset() {
-                Offset::Offset(offset) => Some(offset),
+                rdkafka::Offset::Offset(offset) => Some(Offset(offset)),
                 _ => None,
             });
         Ok(LogOffsets {
-            low,
-            high,
+            low: Offset(low),
+            high: Offset(high),
             committed,
         })
     }
@@ -103,8 +104,8 @@ impl ConsumerHandle {
     /// Returns [`ConsumeError::Offsets`] if Kafka does not answer within 10 s.
     pub async fn holds_records(
         &self,
-        partition: i32,
-        offsets: Range<i64>,
+        partition: Partition,
+        offsets: Range<Offset>,
     ) -> Result<bool, ConsumeError> {
         let this = self.clone();
         tokio::task::spawn_blocking(move || {
@@ -141,7 +142,7 @@ impl ConsumerHandle {
     }
 
     /// Commits next offsets to Kafka without waiting for the answer.
-    pub fn commit(&self, next: &[(i32, i64)]) {
+    pub fn commit(&self, next: &[(Partition, Offset)]) {
         if let Some(list) = self.offsets(next)
             && let Err(error) = self.consumer.commit(&list, CommitMode::Async)
         {
@@ -153,7 +154,7 @@ impl ConsumerHandle {
     ///
     /// # Errors
     /// Returns Kafka's error, for example for a partition that was lost meanwhile.
-    pub async fn commit_and_wait(&self, next: &[(i32, i64)]) -> Result<(), KafkaError> {
+    pub async fn commit_and_wait(&self, next: &[(Partition, Offset)]) -> Result<(), KafkaError> {
         let Some(list) = self.offsets(next) else {
             return Ok(());
         };
@@ -167,12 +168,12 @@ impl ConsumerHandle {
     /// Returns Kafka's error, for example for a partition that was lost meanwhile.
     pub async fn commit_with_metadata(
         &self,
-        next: &[(i32, i64, String)],
+        next: &[(Partition, Offset, String)],
     ) -> Result<(), KafkaError> {
         let mut list = TopicPartitionList::with_capacity(next.len());
         for (partition, offset, metadata) in next {
-            let mut element = list.add_partition(&self.topic, *partition);
-            element.set_offset(Offset::Offset(*offset))?;
+            let mut element = list.add_partition(&self.topic, partition.0);
+            element.set_offset(rdkafka::Offset::Offset(offset.0))?;
             element.set_metadata(metadata);
         }
         self.commit_list(list).await
@@ -189,7 +190,7 @@ impl ConsumerHandle {
     ///
     /// # Errors
     /// Returns [`ConsumeError::Offsets`] if Kafka does not answer within 10 s.
-    pub async fn commit_metadata(&self, partition: i32) -> Result<String, ConsumeError> {
+    pub async fn commit_metadata(&self, partition: Partition) -> Result<String, ConsumeError> {
         let this = self.clone();
         let list = tokio::task::spawn_blocking(move || this.committed(partition))
             .await
@@ -201,15 +202,15 @@ impl ConsumerHandle {
         Ok(metadata.unwrap_or_default())
     }
 
-    fn committed(&self, partition: i32) -> Result<TopicPartitionList, ConsumeError> {
+    fn committed(&self, partition: Partition) -> Result<TopicPartitionList, ConsumeError> {
         let mut list = TopicPartitionList::new();
-        list.add_partition(&self.topic, partition);
+        list.add_partition(&self.topic, partition.0);
         self.consumer
             .committed_offsets(list, ANSWER_TIMEOUT)
             .map_err(|source| self.no_offsets(partition, source))
     }
 
-    fn no_offsets(&self, partition: i32, source: KafkaError) -> ConsumeError {
+    fn no_offsets(&self, partition: Partition, source: KafkaError) -> ConsumeError {
         ConsumeError::Offsets {
             topic: self.topic.to_string(),
             partition,
@@ -217,10 +218,10 @@ impl ConsumerHandle {
         }
     }
 
-    fn offsets(&self, next: &[(i32, i64)]) -> Option<TopicPartitionList> {
+    fn offsets(&self, next: &[(Partition, Offset)]) -> Option<TopicPartitionList> {
         let mut list = TopicPartitionList::with_capacity(next.len());
         for (partition, offset) in next {
-            list.add_partition_offset(&self.topic, *partition, Offset::Offset(*offset))
+            list.add_partition_offset(&self.topic, partition.0, rdkafka::Offset::Offset(offset.0))
                 .ok()?;
         }
         (list.count() > 0).then_some(list)
@@ -231,20 +232,21 @@ impl ConsumerHandle {
 fn holds_records(
     settings: &ClientConfig,
     topic: &str,
-    partition: i32,
-    offsets: Range<i64>,
+    partition: Partition,
+    offsets: Range<Offset>,
 ) -> KafkaResult<bool> {
     let mut settings = settings.clone();
     settings.set("enable.partition.eof", "true");
     let consumer: BaseConsumer = settings.create()?;
     let mut list = TopicPartitionList::new();
-    list.add_partition_offset(topic, partition, Offset::Offset(offsets.start))?;
+    let start = rdkafka::Offset::Offset(offsets.start.0);
+    list.add_partition_offset(topic, partition.0, start)?;
     consumer.assign(&list)?;
     let deadline = Instant::now() + ANSWER_TIMEOUT;
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         match consumer.poll(left) {
-            Some(Ok(record)) => return Ok(record.offset() < offsets.end),
+            Some(Ok(record)) => return Ok(Offset(record.offset()) < offsets.end),
             Some(Err(KafkaError::PartitionEOF(_))) => return Ok(false),
             // Unavailable brokers are tried again until the time is over.
             Some(Err(KafkaError::MessageConsumption(

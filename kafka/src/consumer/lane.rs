@@ -3,6 +3,7 @@
 use std::sync::{Arc, OnceLock};
 use std::thread::{self, Thread};
 
+use leadstream_schemas::Partition;
 use leadstream_service::budget::{self, Budget};
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -34,7 +35,7 @@ pub(super) struct Lane {
     bytes: Budget,
     records: Budget,
     /// The partition whose records the lane received last.
-    pub(super) last: i32,
+    pub(super) last: Partition,
 }
 
 impl Lane {
@@ -53,7 +54,7 @@ impl Lane {
             sender,
             bytes: budget(bytes),
             records: budget(records),
-            last: -1,
+            last: Partition(-1),
         }
     }
 
@@ -84,7 +85,7 @@ impl Lane {
 
     /// Sends a partition to the lane as newly assigned. This event follows every record that the
     /// lane received before.
-    pub(super) fn reassign(&self, partition: i32) {
+    pub(super) fn reassign(&self, partition: Partition) {
         drop(self.sender.send(LaneEvent::Assigned(vec![partition])));
     }
 }

@@ -1,11 +1,13 @@
 //! The offsets of a partition's log, and the offset at which a consumer starts: pure.
 
+use leadstream_schemas::{Offset, Partition};
+
 /// The first and next offset of a partition's log, and the group's committed offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LogOffsets {
-    pub low: i64,
-    pub high: i64,
-    pub committed: Option<i64>,
+    pub low: Offset,
+    pub high: Offset,
+    pub committed: Option<Offset>,
 }
 
 /// The next offset of a partition lies outside its log. Records are missing, so no consumer resets
@@ -17,8 +19,8 @@ pub struct LogOffsets {
 )]
 pub struct OffsetOutsideLog {
     pub topic: String,
-    pub partition: i32,
-    pub next: i64,
+    pub partition: Partition,
+    pub next: Offset,
     pub log: LogOffsets,
     /// What an operator can do.
     pub remedy: &'static str,
@@ -33,10 +35,10 @@ impl LogOffsets {
     pub fn start_offset(
         self,
         topic: &str,
-        partition: i32,
-        next: Option<i64>,
+        partition: Partition,
+        next: Option<Offset>,
         remedy: &'static str,
-    ) -> Result<i64, OffsetOutsideLog> {
+    ) -> Result<Offset, OffsetOutsideLog> {
         let next = next.unwrap_or(self.low);
         if (self.low..=self.high).contains(&next) {
             return Ok(next);
@@ -50,7 +52,7 @@ impl LogOffsets {
         })
     }
 
-    fn contradiction(self, next: i64) -> String {
+    fn contradiction(self, next: Offset) -> String {
         let Self { low, high, .. } = self;
         if next < low {
             format!("begins at {low}: records were deleted before they were processed")
@@ -62,19 +64,23 @@ impl LogOffsets {
 
 #[cfg(test)]
 mod tests {
+    use leadstream_schemas::{Offset, Partition};
+
     use super::LogOffsets;
 
     #[test]
     fn a_partition_starts_at_its_next_offset_else_at_the_beginning_of_its_log() {
         let log = LogOffsets {
-            low: 10,
-            high: 20,
+            low: Offset(10),
+            high: Offset(20),
             committed: None,
         };
-        let start = |next| log.start_offset("lead.events", 3, next, "Reset it.");
-        assert_eq!(start(None), Ok(10));
+        let start = |next: Option<i64>| {
+            log.start_offset("lead.events", Partition(3), next.map(Offset), "Reset it.")
+        };
+        assert_eq!(start(None), Ok(Offset(10)));
         for next in [10, 15, 20] {
-            assert_eq!(start(Some(next)), Ok(next));
+            assert_eq!(start(Some(next)), Ok(Offset(next)));
         }
         let text = |next| start(Some(next)).unwrap_err().to_string();
         let told = "lead.events [3]: the next offset is 9, but the log begins at 10: ";

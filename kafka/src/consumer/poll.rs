@@ -14,10 +14,11 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use leadstream_schemas::{Offset, Partition};
+use rdkafka::TopicPartitionList;
 use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::{Offset, TopicPartitionList};
 use tokio_util::sync::CancellationToken;
 
 use super::ConsumeError;
@@ -35,9 +36,16 @@ const REASSIGN_AFTER: Duration = Duration::from_secs(5);
 const EVENTS: usize = 8;
 
 pub(super) enum Command {
-    Start { partition: i32, offset: i64 },
-    Halt { partition: i32 },
-    Reassign { partition: i32 },
+    Start {
+        partition: Partition,
+        offset: Offset,
+    },
+    Halt {
+        partition: Partition,
+    },
+    Reassign {
+        partition: Partition,
+    },
 }
 
 /// The state of a partition.
@@ -45,7 +53,7 @@ enum Position {
     /// Waits until its lane says where to start; earlier records are dropped.
     Waiting,
     /// The lane has said where to start, and the fetcher has not reached this offset yet.
-    Seeking(i64),
+    Seeking(Offset),
     Running,
     /// Paused until the partition is assigned again.
     Halted,
@@ -65,7 +73,7 @@ pub(super) struct Poller {
     commands: mpsc::Receiver<Command>,
     rebalances: mpsc::Receiver<Rebalanced>,
     lanes: Vec<Lane>,
-    partitions: BTreeMap<i32, Assigned>,
+    partitions: BTreeMap<Partition, Assigned>,
     wake: Arc<Wake>,
 }
 
@@ -201,10 +209,10 @@ impl Poller {
         Ok(())
     }
 
-    fn queue(&self, partition: i32) -> Result<PartitionQueue<Rebalance>, ConsumeError> {
+    fn queue(&self, partition: Partition) -> Result<PartitionQueue<Rebalance>, ConsumeError> {
         let mut queue = self
             .consumer
-            .split_partition_queue(&self.topic, partition)
+            .split_partition_queue(&self.topic, partition.0)
             .ok_or_else(|| ConsumeError::Queue {
                 topic: self.topic.to_string(),
                 partition,
@@ -250,15 +258,15 @@ impl Poller {
         }
     }
 
-    fn pause(&mut self, partition: i32, position: Position) {
+    fn pause(&mut self, partition: Partition, position: Position) {
         let Some(assigned) = self.partitions.get_mut(&partition) else {
             return;
         };
         assigned.position = position;
         let mut list = TopicPartitionList::new();
-        list.add_partition(&self.topic, partition);
+        list.add_partition(&self.topic, partition.0);
         if let Err(error) = self.consumer.pause(&list) {
-            tracing::error!(partition, error = %error, "the partition could not be paused");
+            tracing::error!(partition = partition.0, error = %error, "the partition could not be paused");
         }
     }
 
@@ -270,15 +278,17 @@ impl Poller {
                 continue;
             };
             let mut list = TopicPartitionList::new();
-            list.add_partition(&self.topic, partition);
-            let target = Offset::Offset(offset);
+            list.add_partition(&self.topic, partition.0);
+            let target = rdkafka::Offset::Offset(offset.0);
             let flows = self
                 .consumer
-                .seek(&self.topic, partition, target, Duration::from_secs(1))
+                .seek(&self.topic, partition.0, target, Duration::from_secs(1))
                 .and_then(|()| self.consumer.resume(&list));
             match flows {
                 Ok(()) => assigned.position = Position::Running,
-                Err(error) => tracing::debug!(partition, error = %error, "seek is tried again"),
+                Err(error) => {
+                    tracing::debug!(partition = partition.0, error = %error, "seek is tried again");
+                }
             }
         }
     }

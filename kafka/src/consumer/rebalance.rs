@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use leadstream_schemas::Partition;
 use rdkafka::client::ClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -18,8 +19,8 @@ use crate::error_log::ErrorLogLimiter;
 
 /// An event that the callback sends to the polling thread, on which it runs.
 pub(super) enum Rebalanced {
-    Assigned(Vec<i32>),
-    Revoked(Vec<i32>),
+    Assigned(Vec<Partition>),
+    Revoked(Vec<Partition>),
 }
 
 /// The consumer's context, which takes part in rebalances.
@@ -88,8 +89,11 @@ impl Rebalance {
         }
     }
 
-    fn shares(&self, partitions: &[i32]) -> Vec<(&UnboundedSender<LaneEvent>, Vec<i32>)> {
-        let mut shares: BTreeMap<usize, Vec<i32>> = BTreeMap::new();
+    fn shares(
+        &self,
+        partitions: &[Partition],
+    ) -> Vec<(&UnboundedSender<LaneEvent>, Vec<Partition>)> {
+        let mut shares: BTreeMap<usize, Vec<Partition>> = BTreeMap::new();
         for &partition in partitions {
             shares
                 .entry(lane_of(partition, self.lanes.len()))
@@ -105,7 +109,7 @@ impl Rebalance {
 
 /// Waits until a lane answers by dropping its end, or until `deadline`. The callback blocks this
 /// thread; librdkafka's own thread still sends heartbeats.
-fn wait_until(mut wait: oneshot::Receiver<()>, deadline: Instant, partitions: &[i32]) {
+fn wait_until(mut wait: oneshot::Receiver<()>, deadline: Instant, partitions: &[Partition]) {
     while matches!(wait.try_recv(), Err(oneshot::error::TryRecvError::Empty)) {
         if Instant::now() >= deadline {
             tracing::warn!(
@@ -149,16 +153,16 @@ impl ConsumerContext for Rebalance {
     }
 }
 
-fn partitions(list: &TopicPartitionList) -> Vec<i32> {
+fn partitions(list: &TopicPartitionList) -> Vec<Partition> {
     if list.count() == 0 {
         return Vec::new();
     }
     list.elements()
         .iter()
-        .map(rdkafka::topic_partition_list::TopicPartitionListElem::partition)
+        .map(|element| Partition(element.partition()))
         .collect()
 }
 
-pub(super) fn lane_of(partition: i32, lanes: usize) -> usize {
-    usize::try_from(partition).unwrap_or(0) % lanes.max(1)
+pub(super) fn lane_of(partition: Partition, lanes: usize) -> usize {
+    usize::try_from(partition.0).unwrap_or(0) % lanes.max(1)
 }

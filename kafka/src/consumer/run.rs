@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use leadstream_schemas::Timestamp;
+use leadstream_schemas::{Offset, Partition, Timestamp};
 use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Headers, Message};
@@ -51,8 +51,8 @@ impl Run {
 impl From<&BorrowedMessage<'_>> for Record {
     fn from(message: &BorrowedMessage<'_>) -> Self {
         Self {
-            partition: message.partition(),
-            offset: message.offset(),
+            partition: Partition(message.partition()),
+            offset: Offset(message.offset()),
             key: message.key().unwrap_or_default().into(),
             value: message.payload().unwrap_or_default().into(),
             written_at: message.timestamp().to_millis().map(Timestamp::from_millis),

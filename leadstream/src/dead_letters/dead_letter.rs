@@ -114,7 +114,7 @@ impl DeadLetter {
         {
             return Ok(Redrive::Lead {
                 crm: self.class().to_owned(),
-                lead_id: event.data.lead_id,
+                lead_id: event.data.lead_id.into(),
             });
         }
         Ok(Redrive::Record {

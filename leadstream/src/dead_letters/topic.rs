@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::DateTime;
 use leadstream_kafka::KafkaArgs;
+use leadstream_schemas::Partition;
 use rdkafka::Message;
 use rdkafka::message::{BorrowedMessage, Headers};
 
@@ -19,7 +20,7 @@ pub(super) fn read(kafka: &KafkaArgs, topics: &[String]) -> anyhow::Result<Vec<D
     let mut records = Vec::new();
     for topic in topics {
         let count = i32::try_from(reader.partitions(topic)?)?;
-        reader.read(topic, &(0..count).collect(), |record| {
+        reader.read(topic, &(0..count).map(Partition).collect(), |record| {
             records.push(raw(record));
             Ok(())
         })?;

@@ -9,7 +9,7 @@ use leadstream_kafka::KafkaArgs;
 use leadstream_processor::commanding::{
     Claimed, CommandResult, CommandService, LeadRepository, RetainedData,
 };
-use leadstream_schemas::{Content, Timestamp};
+use leadstream_schemas::{Content, InputId, Timestamp};
 use leadstream_service::config::{RegistryArgs, duration};
 use leadstream_sink_crm::LedgerEntry;
 use serde::Serialize;
@@ -77,7 +77,7 @@ pub(super) struct Erase {
 struct CommandOptions {
     /// The command's id; a command runs once per id, however often this is repeated
     #[arg(long = "id", value_name = "ID")]
-    command_id: Option<String>,
+    command_id: Option<InputId>,
     /// Time to wait for the result; 0s for none
     #[arg(
         long,
@@ -95,7 +95,7 @@ struct CommandOptions {
 /// The printed result of a command.
 #[derive(Debug, Serialize)]
 struct CommandReport {
-    id: String,
+    id: InputId,
     /// Null while the command is pending.
     result: Option<CommandResult>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -171,10 +171,10 @@ impl CommandOptions {
                 .await?;
         let id = self
             .command_id
-            .unwrap_or_else(|| format!("cli:{:032x}", rand::random::<u128>()));
+            .unwrap_or_else(|| format!("cli:{:032x}", rand::random::<u128>()).into());
         let is_erasure = matches!(content, Content::Erase { .. });
         let now = Timestamp::now();
-        let claimed = commands.claim(address, &id, &content).await?;
+        let claimed = commands.claim(address, id.clone(), &content).await?;
         let (result, crms) = match claimed.context(UNKNOWN)? {
             Claimed::Finished(result) => (Some(result), Vec::new()),
             Claimed::Pending(command) => {

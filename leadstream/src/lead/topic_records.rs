@@ -8,7 +8,10 @@ use leadstream_kafka::partitioner::partition_of;
 use leadstream_processor::explain::{Explanation, History, RecordResult, text};
 use leadstream_processor::flows::Flows;
 use leadstream_schemas::codec::decode;
-use leadstream_schemas::{LeadEvent, LeadInput, MessageStatus, Reply, Timestamp, Topic};
+use leadstream_schemas::{
+    Account, LeadEvent, LeadId, LeadInput, MessageStatus, Offset, Partition, Reply, Timestamp,
+    Topic,
+};
 use rdkafka::Message;
 use rdkafka::message::{BorrowedMessage, Headers};
 use serde::Serialize;
@@ -20,8 +23,8 @@ use crate::topic_reader::TopicReader;
 pub(super) struct TopicRecord {
     pub(super) at: Timestamp,
     pub(super) topic: String,
-    pub(super) partition: i32,
-    pub(super) offset: i64,
+    pub(super) partition: Partition,
+    pub(super) offset: Offset,
     /// The id in the record.
     pub(super) id: String,
     pub(super) what: String,
@@ -31,19 +34,20 @@ pub(super) struct TopicRecord {
 /// its inputs to `lead`.
 pub(super) fn read(
     kafka: &KafkaArgs,
-    account: &str,
+    account: &Account,
     flows: &Flows,
     lead: &mut Explanation,
 ) -> anyhow::Result<Vec<TopicRecord>> {
     let reader = Reader::new(kafka)?;
     let keys = keys(account, lead);
     let mut seen = inputs(&reader, &keys, account, flows, lead)?;
-    let lead_ids: BTreeSet<&str> = std::iter::once(lead.lead_id.as_str())
-        .chain(lead.merged.iter().map(String::as_str))
+    let lead_ids: BTreeSet<LeadId> = std::iter::once(&lead.lead_id)
+        .chain(&lead.merged)
+        .cloned()
         .collect();
     reader.records(Topic::LeadEvents, &keys, |record| {
         let event: LeadEvent = decode(record.payload().unwrap_or_default())?;
-        if lead_ids.contains(event.data.lead_id.as_str()) {
+        if lead_ids.contains(&event.data.lead_id) {
             let data = &event.data;
             let what = format!(
                 "revision {}: {} leads to {}, score {}, cause {}",
@@ -59,7 +63,7 @@ pub(super) fn read(
     })?;
     reader.records(Topic::LeadReplies, &keys, |record| {
         let reply: Reply = decode(record.payload().unwrap_or_default())?;
-        if lead_ids.contains(reply.lead_id.as_str()) {
+        if lead_ids.contains(&reply.lead_id) {
             let what = format!("{:?}", text(&reply.content));
             let at = produced(record);
             seen.push(TopicRecord::new(record, at, reply.id, what));
@@ -88,11 +92,11 @@ pub(super) fn read(
 fn inputs(
     reader: &Reader<'_>,
     keys: &BTreeSet<Vec<u8>>,
-    account: &str,
+    account: &Account,
     flows: &Flows,
     lead: &mut Explanation,
 ) -> anyhow::Result<Vec<TopicRecord>> {
-    let home = key_of(account, &lead.lead_id).to_vec();
+    let home = lead.lead_id.home_key(account).as_bytes().to_vec();
     let mut history = History::new(flows);
     let mut seen = Vec::new();
     reader.records(Topic::LeadInputs, keys, |record| {
@@ -103,7 +107,8 @@ fn inputs(
         };
         let (at, id) = (input.received_at, input.id.clone());
         let became = if record.key() == Some(home.as_slice()) {
-            history.fold(record.partition(), record.offset(), input)?
+            let (partition, offset) = place(record);
+            history.fold(partition, offset, input)?
         } else {
             RecordResult::Elsewhere
         };
@@ -114,7 +119,7 @@ fn inputs(
             RecordResult::Elsewhere => "under another of the lead's ids",
             RecordResult::Unreadable => "not understood: see the dead letters",
         };
-        seen.push(TopicRecord::new(record, at, id, what.into()));
+        seen.push(TopicRecord::new(record, at, id.into(), what.into()));
         Ok(())
     })?;
     history.explain(lead)?;
@@ -122,35 +127,31 @@ fn inputs(
 }
 
 /// Returns the keys under which the lead's records may be.
-fn keys(account: &str, lead: &Explanation) -> BTreeSet<Vec<u8>> {
+fn keys(account: &Account, lead: &Explanation) -> BTreeSet<Vec<u8>> {
     let ids = &lead.identities;
     let current = [&ids.wa_id, &ids.user_id, &ids.lid].into_iter().flatten();
     let all = current.chain(&ids.former).map(|id| id.as_bytes().to_vec());
     let homes = std::iter::once(&lead.lead_id).chain(&lead.merged);
-    all.chain(homes.map(|lead_id| key_of(account, lead_id).to_vec()))
+    all.chain(homes.map(|lead_id| lead_id.home_key(account).as_bytes().to_vec()))
         .collect()
-}
-
-fn key_of<'a>(account: &str, lead_id: &'a str) -> &'a [u8] {
-    let key = lead_id
-        .strip_prefix(account)
-        .and_then(|rest| rest.strip_prefix('/'));
-    key.filter(|_| !account.is_empty())
-        .unwrap_or(lead_id)
-        .as_bytes()
 }
 
 impl TopicRecord {
     fn new(record: &BorrowedMessage<'_>, at: Timestamp, id: String, what: String) -> Self {
+        let (partition, offset) = place(record);
         Self {
             at,
             topic: record.topic().to_owned(),
-            partition: record.partition(),
-            offset: record.offset(),
+            partition,
+            offset,
             id,
             what,
         }
     }
+}
+
+fn place(record: &BorrowedMessage<'_>) -> (Partition, Offset) {
+    (Partition(record.partition()), Offset(record.offset()))
 }
 
 fn produced(record: &BorrowedMessage<'_>) -> Timestamp {
@@ -210,16 +211,5 @@ impl<'a> Reader<'a> {
                 false => Ok(()),
             }
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_lead_s_home_key_is_its_id_within_the_account() {
-        assert_eq!(key_of("eu", "eu/4917"), b"4917");
-        assert_eq!(key_of("", "4917"), b"4917");
     }
 }

@@ -1,7 +1,7 @@
 //! Decides to which command an id belongs: the first one that claimed it, with one content for one
 //! lead. Pure.
 
-use leadstream_schemas::Content;
+use leadstream_schemas::{Content, Identity, InputId, LeadId};
 use sha2::{Digest, Sha256};
 
 use super::lead_repository::LeadRef;
@@ -13,7 +13,7 @@ use crate::lead::{Address, Command};
 pub(crate) struct ClaimRequest {
     pub(crate) claim: Claim,
     /// The ids of the lead and of those that merged into it. Empty if no lead was found.
-    lead_ids: Vec<String>,
+    lead_ids: Vec<LeadId>,
 }
 
 /// Another command has the id.
@@ -22,21 +22,23 @@ pub(crate) struct Taken;
 
 impl ClaimRequest {
     pub(crate) fn new(
-        id: &str,
+        id: &InputId,
         address: &Address,
         lead: Option<&LeadRef>,
         content: &Content,
     ) -> Self {
         let lead_ids = lead.map(LeadRef::lead_ids).unwrap_or_default();
         let held = lead.map(LeadRef::identities).unwrap_or_default();
-        let named = std::iter::once(address.identity());
-        let all = named.chain(held.iter().chain(&lead_ids).map(String::as_str));
+        let named = std::iter::once(address.identity()).chain(&held);
+        let all = named
+            .map(Identity::as_str)
+            .chain(lead_ids.iter().map(LeadId::as_str));
         let mut identity_hashes: Vec<Vec<u8>> = all.map(|identity| hash(id, identity)).collect();
         identity_hashes.sort();
         identity_hashes.dedup();
         Self {
             claim: Claim {
-                account: address.account().to_owned(),
+                account: address.account().clone(),
                 content_sha256: Command::content_sha256(content),
                 identity_hashes,
             },
@@ -68,7 +70,7 @@ impl ClaimRequest {
 
 /// Hashes an identity with the command's id. Neither contains a NUL, so no two pairs have the same
 /// text.
-fn hash(id: &str, identity: &str) -> Vec<u8> {
+fn hash(id: &InputId, identity: &str) -> Vec<u8> {
     Sha256::digest(format!("{id}\0{identity}")).to_vec()
 }
 

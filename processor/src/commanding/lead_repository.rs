@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use leadstream_schemas::{Content, FlowRef, InputKind, LeadInput, Timestamp};
+use leadstream_schemas::{
+    Account, Content, FlowRef, Identity, InputId, InputKind, LeadId, LeadInput, Revision, Timestamp,
+};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use sqlx::PgPool;
@@ -21,7 +23,8 @@ const STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct LeadView {
     /// The key of the lead's first message; outside the default account `<account>/<key>`.
-    pub lead_id: String,
+    #[schema(value_type = String)]
+    pub lead_id: LeadId,
     /// WhatsApp id: the digits of the phone number.
     pub wa_id: Option<String>,
     /// Business-scoped user id.
@@ -41,7 +44,8 @@ pub struct LeadView {
     pub flow_name: Option<String>,
     pub flow_version: Option<u32>,
     /// The number of the lead's events.
-    pub revision: u64,
+    #[schema(value_type = u64)]
+    pub revision: Revision,
     /// The business number to which the lead wrote last.
     pub number: String,
     #[schema(value_type = String, format = DateTime)]
@@ -49,7 +53,8 @@ pub struct LeadView {
     #[schema(value_type = String, format = DateTime)]
     pub last_interaction: Timestamp,
     /// Ids of leads that merged into this one.
-    pub merged: Vec<String>,
+    #[schema(value_type = Vec<String>)]
+    pub merged: Vec<LeadId>,
     /// Results of the lead's recent commands, newest first.
     pub commands: Vec<CommandResult>,
 }
@@ -57,32 +62,32 @@ pub struct LeadView {
 /// A lead that was found, with its account.
 #[derive(Clone, Debug)]
 pub struct LeadRef {
-    pub(super) lead_id: String,
-    pub(super) account: String,
+    pub(super) lead_id: LeadId,
+    pub(super) account: Account,
     lead: Lead,
     /// Leads that closed in favour of this one. Their merge may still be pending.
-    pub(super) closed: Vec<String>,
+    pub(super) closed: Vec<LeadId>,
 }
 
 impl LeadRef {
     #[cfg(test)]
-    pub(super) fn of(lead_id: String, account: &str, lead: Lead) -> Self {
+    pub(super) fn of(lead_id: LeadId, account: &Account, lead: Lead) -> Self {
         Self {
             lead_id,
-            account: account.to_owned(),
+            account: account.clone(),
             lead,
             closed: Vec::new(),
         }
     }
 
     #[must_use]
-    pub fn lead_id(&self) -> &str {
+    pub const fn lead_id(&self) -> &LeadId {
         &self.lead_id
     }
 
     /// Returns the lead's id, and the ids of leads that merged into it.
     #[must_use]
-    pub fn lead_ids(&self) -> Vec<String> {
+    pub fn lead_ids(&self) -> Vec<LeadId> {
         let merged = &self.lead.merged;
         let closed = self.closed.iter().filter(|id| !merged.contains(id));
         let own = std::iter::once(&self.lead_id);
@@ -90,14 +95,14 @@ impl LeadRef {
     }
 
     /// Returns the lead's present and former ids, within its account.
-    pub(super) fn identities(&self) -> Vec<String> {
+    pub(super) fn identities(&self) -> Vec<Identity> {
         let all = self.lead.identities.all();
         all.map(|id| scoped(&self.account, id)).collect()
     }
 
     /// Returns whether a command reaches the lead. The business number of a record decides its account.
     pub(super) fn is_within(&self, accounts: Option<&Accounts>) -> bool {
-        accounts.is_none_or(|it| it.of(&self.lead.number) == self.account)
+        accounts.is_none_or(|it| *it.of(&self.lead.number) == self.account)
     }
 
     #[must_use]
@@ -132,9 +137,9 @@ impl LeadRef {
     }
 
     /// Returns the record of a command to the lead.
-    pub(super) fn record(&self, id: &str, content: Content, now: Timestamp) -> LeadInput {
+    pub(super) fn record(&self, id: InputId, content: Content, now: Timestamp) -> LeadInput {
         LeadInput {
-            id: id.to_owned(),
+            id,
             kind: InputKind::Command,
             platform: self.lead.platform,
             number: self.lead.number.clone(),
@@ -181,7 +186,7 @@ impl LeadRepository {
     pub async fn find(&self, address: &Address) -> Result<Option<LeadRef>, CommandError> {
         let located = self.store.lead_of(address).await?;
         Ok(located.map(|it| LeadRef {
-            account: address.account().to_owned(),
+            account: address.account().clone(),
             lead_id: it.lead_id,
             lead: it.lead,
             closed: it.closed,
@@ -194,7 +199,7 @@ impl LeadRepository {
     /// Returns an error if PostgreSQL is unavailable.
     pub async fn command_results(
         &self,
-        lead_ids: &[String],
+        lead_ids: &[LeadId],
     ) -> Result<Vec<CommandResult>, CommandError> {
         Ok(self.store.command_results(lead_ids).await?)
     }
@@ -206,8 +211,8 @@ impl LeadRepository {
     /// Returns an error if PostgreSQL is unavailable.
     pub async fn command_result(
         &self,
-        id: &str,
-        within: impl FnOnce(Option<&str>) -> bool,
+        id: &InputId,
+        within: impl FnOnce(Option<&Account>) -> bool,
     ) -> Result<Option<CommandResult>, CommandError> {
         let known = self.store.known(id).await?;
         Ok(if within(known.account()) {

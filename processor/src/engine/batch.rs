@@ -15,11 +15,15 @@ use std::collections::{HashMap, HashSet};
 use leadstream_kafka::partitioner::partition_of;
 use leadstream_kafka::{Outgoing, Record};
 use leadstream_schemas::codec::CodecError;
-use leadstream_schemas::{Cause, ReplyContent, ReplyKind, Timestamp};
+use leadstream_schemas::{
+    Cause, Identity, InputId, LeadId, ReplyContent, ReplyKind, Revision, Timestamp,
+};
 
 pub(crate) use decoded::{Decoded, Keyed, Undecodable};
 use effect_builder::EffectBuilder;
-pub(crate) use result::{BatchResult, CommandDecision, Erased, LeadUpdate, PartitionAdvance};
+pub(crate) use result::{
+    BatchResult, CommandDecision, DedupId, Erased, Evicted, LeadUpdate, PartitionAdvance,
+};
 pub(crate) use timers::{Clock, DueLead, fire_timers};
 
 use super::effects::{self, OutputTopics};
@@ -32,13 +36,13 @@ use crate::lead::{CommandKind, FoldError, Inbound, InputError, Lead, StoredError
 #[derive(Clone, Debug, Default)]
 pub(crate) struct LoadedState {
     /// Leads of the batch's ids, by lead id. The fold moves changed leads out.
-    pub(crate) leads: HashMap<String, Lead>,
+    pub(crate) leads: HashMap<LeadId, Lead>,
     /// Lead ids by identity.
-    pub(crate) identities: HashMap<String, String>,
-    /// Evicted inputs: lead id and input id.
-    pub(crate) evicted: HashSet<(String, String)>,
+    pub(crate) identities: HashMap<Identity, LeadId>,
+    /// Evicted inputs.
+    pub(crate) evicted: HashSet<DedupId>,
     /// Erasures by identity of the erased person.
-    pub(crate) erased: HashMap<String, ErasureRecord>,
+    pub(crate) erased: HashMap<Identity, ErasureRecord>,
 }
 
 /// Settings of the fold.
@@ -66,7 +70,7 @@ pub enum BatchError {
 /// The place where a record belongs.
 enum Place {
     /// This partition, with the lead's id and whether the lead is new.
-    Here { lead_id: String, created: bool },
+    Here { lead_id: LeadId, created: bool },
     /// The partition of this key.
     Elsewhere(String),
 }
@@ -112,7 +116,7 @@ pub(crate) fn fold(
             }
         };
         let progress = folded.partitions.entry(partition).or_default();
-        progress.next_offset = decoded.record.offset + 1;
+        progress.next_offset = decoded.record.offset.next();
         progress.records += 1;
         progress.max_received_at = progress.max_received_at.max(decoded.received_at());
         progress.poison.push(poison);
@@ -128,7 +132,7 @@ pub(crate) fn fold(
 struct Step<'a> {
     record: &'a Record,
     keyed: &'a Keyed,
-    lead_id: String,
+    lead_id: LeadId,
     rules: &'a Rules<'a>,
 }
 
@@ -194,7 +198,10 @@ fn fold_one(
         return Ok(false);
     }
     // The survivor of this closed lead is erased, so this lead is erased now as well.
-    let until = known.erased.get(&step.lead_id).map(|erasure| erasure.until);
+    let until = known
+        .erased
+        .get(step.lead_id.as_str())
+        .map(|erasure| erasure.until);
     let is_erased = found
         .as_ref()
         .is_some_and(|it| it.lead.merged_into.is_some() && Some(it.lead.first_seen) <= until);
@@ -205,7 +212,7 @@ fn fold_one(
         step.remove(closed.lead, until, None, known, folded, outgoing)?;
     }
     let is_for_itself = is_erased || keyed.inbound.is_erased_with_another();
-    let survivor = found.as_ref().and_then(|it| it.lead.merged_into.as_deref());
+    let survivor = found.as_ref().and_then(|it| it.lead.merged_into.as_ref());
     let (changed, outcome) = match survivor.filter(|_| !is_for_itself) {
         Some(survivor) => {
             folded.counts.forwarded += 1;
@@ -237,10 +244,7 @@ impl Step<'_> {
             Inbound::Message(input) => {
                 let mut changed = found.unwrap_or_else(|| {
                     let mut lead = Lead::new(input);
-                    lead.revision = known
-                        .erased
-                        .get(&self.lead_id)
-                        .map_or(0, |it| it.last_revision);
+                    lead.revision = self.last_revision(known);
                     self.begin(lead)
                 });
                 changed.lead.erased_until = erased_until;
@@ -259,8 +263,8 @@ impl Step<'_> {
         LeadUpdate::new(lead, &self.keyed.account, self.record.partition, true)
     }
 
-    fn home_key<'a>(&'a self, lead_id: &'a str) -> &'a str {
-        home_key(lead_id, &self.keyed.account)
+    fn home_key<'a>(&'a self, lead_id: &'a LeadId) -> &'a str {
+        lead_id.home_key(&self.keyed.account)
     }
 
     fn effect_builder(&self) -> EffectBuilder<'_> {
@@ -270,6 +274,12 @@ impl Step<'_> {
             trace: self.record.trace,
             rules: self.rules,
         }
+    }
+
+    /// Returns the last revision of the lead's erased predecessor; 0 without one.
+    fn last_revision(&self, known: &LoadedState) -> Revision {
+        let erased = known.erased.get(self.lead_id.as_str());
+        erased.map_or_else(Revision::default, |it| it.last_revision)
     }
 
     /// Publishes the event that gives `lead` its next revision.
@@ -290,7 +300,7 @@ impl Step<'_> {
         &self,
         lead: &Lead,
         prompt: Option<ReplyContent>,
-        cause: &str,
+        cause: &InputId,
         folded: &mut BatchResult,
         outgoing: &mut Vec<Outgoing>,
     ) -> Result<(), BatchError> {
@@ -309,34 +319,28 @@ impl Step<'_> {
             }
         };
         let said = prompt.map(|content| (kind, content));
-        builder.reply(lead, said, cause, times, folded, outgoing)
+        builder.reply(lead, said, cause.as_str(), times, folded, outgoing)
     }
 
     /// Keeps the ids of evicted inputs.
-    fn keep_evicted(&self, evicted: Vec<(String, Timestamp)>, folded: &mut BatchResult) {
-        let ids = evicted.into_iter();
-        let rows = ids.map(|(id, sent_at)| (self.lead_id.clone(), id, sent_at));
+    fn keep_evicted(&self, evicted: Vec<(InputId, Timestamp)>, folded: &mut BatchResult) {
+        let rows = evicted.into_iter().map(|(input_id, sent_at)| Evicted {
+            id: DedupId {
+                lead_id: self.lead_id.clone(),
+                input_id,
+            },
+            sent_at,
+        });
         folded.evicted.extend(rows);
     }
 }
 
-/// Returns the home key: the lead id without its account.
-pub(crate) fn home_key<'a>(lead_id: &'a str, account: &str) -> &'a str {
-    if account.is_empty() {
-        return lead_id;
-    }
-    lead_id
-        .strip_prefix(account)
-        .and_then(|rest| rest.strip_prefix('/'))
-        .unwrap_or(lead_id)
-}
-
 /// Returns the lead that has an id at this point of the batch.
 fn owner<'a>(
-    identity: &str,
+    identity: &Identity,
     known: &'a LoadedState,
     folded: &'a BatchResult,
-) -> Option<&'a String> {
+) -> Option<&'a LeadId> {
     let new = folded.identities.get(identity);
     new.or_else(|| known.identities.get(identity))
 }
@@ -356,7 +360,7 @@ fn place(
     let mut ids = keyed.identities.iter();
     match ids.find_map(|id| owner(id, known, folded)) {
         Some(lead_id) => {
-            let home = home_key(lead_id, &keyed.account);
+            let home = lead_id.home_key(&keyed.account);
             if home == keyed.key && !is_misplaced {
                 Place::Here {
                     lead_id: lead_id.clone(),
@@ -368,7 +372,7 @@ fn place(
         }
         None if is_misplaced => Place::Elsewhere(keyed.key.clone()),
         None => Place::Here {
-            lead_id: scoped(&keyed.account, &keyed.key),
+            lead_id: scoped(&keyed.account, &keyed.key).into(),
             created: true,
         },
     }

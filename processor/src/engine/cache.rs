@@ -1,5 +1,6 @@
 //! Caches leads in memory in their stored form, at a quarter of their unfolded size.
 
+use leadstream_schemas::LeadId;
 use lru::LruCache;
 
 /// Bytes that an entry takes besides its two texts: the list's node, the index, the allocator.
@@ -8,7 +9,7 @@ const ENTRY: usize = 160;
 /// The most recently used leads of a partition, within a limit in bytes.
 #[derive(Debug)]
 pub(crate) struct LeadCache {
-    leads: LruCache<String, Box<[u8]>>,
+    leads: LruCache<LeadId, Box<[u8]>>,
     bytes: usize,
 }
 
@@ -24,12 +25,12 @@ impl LeadCache {
         self.leads.get(lead_id).map(|body| &**body)
     }
 
-    pub(crate) fn contains(&self, lead_id: &str) -> bool {
+    pub(crate) fn contains(&self, lead_id: &LeadId) -> bool {
         self.leads.contains(lead_id)
     }
 
     /// Adds a lead and evicts the least recently used ones beyond `room` bytes.
-    pub(crate) fn put(&mut self, lead_id: String, body: Box<[u8]>, room: usize) {
+    pub(crate) fn put(&mut self, lead_id: LeadId, body: Box<[u8]>, room: usize) {
         self.remove(&lead_id);
         self.bytes += size(&lead_id, &body);
         self.leads.put(lead_id, body);
@@ -45,7 +46,7 @@ impl LeadCache {
         }
     }
 
-    pub(crate) fn remove(&mut self, lead_id: &str) {
+    pub(crate) fn remove(&mut self, lead_id: &LeadId) {
         if let Some(body) = self.leads.pop(lead_id) {
             self.bytes -= size(lead_id, &body);
         }
@@ -57,8 +58,8 @@ impl LeadCache {
     }
 }
 
-const fn size(lead_id: &str, body: &[u8]) -> usize {
-    ENTRY + lead_id.len() + body.len()
+const fn size(lead_id: &LeadId, body: &[u8]) -> usize {
+    ENTRY + lead_id.as_str().len() + body.len()
 }
 
 #[cfg(test)]
@@ -70,10 +71,10 @@ mod tests {
         let room = 3 * (ENTRY + 1 + 10);
         let mut cache = LeadCache::new();
         for id in ["a", "b", "c"] {
-            cache.put(id.to_owned(), vec![0; 10].into(), room);
+            cache.put(id.into(), vec![0; 10].into(), room);
         }
         assert!(cache.get("a").is_some());
-        cache.put("d".to_owned(), vec![0; 10].into(), room);
+        cache.put("d".into(), vec![0; 10].into(), room);
         assert!(cache.get("b").is_none());
         assert!(cache.get("a").is_some() && cache.get("c").is_some() && cache.get("d").is_some());
     }
@@ -82,7 +83,7 @@ mod tests {
     fn a_lead_that_grows_counts_once() {
         let mut cache = LeadCache::new();
         for length in [10, 500, 20] {
-            cache.put("a".to_owned(), vec![0; length].into(), 1000);
+            cache.put("a".into(), vec![0; length].into(), 1000);
             assert_eq!(cache.bytes, ENTRY + 1 + length);
         }
         cache.shrink(100);

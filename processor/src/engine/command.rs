@@ -1,13 +1,14 @@
 //! Describes commands by their ids: the claim of an id and the result of its command.
 
-use leadstream_schemas::Timestamp;
+use leadstream_schemas::{Account, InputId, LeadId, Revision, Timestamp};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 /// The result of a command.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct CommandResult {
-    pub id: String,
+    #[schema(value_type = String)]
+    pub id: InputId,
     /// `restart`, `release`, `assign`, `say` or `erase`.
     pub command: String,
     #[serde(flatten)]
@@ -18,7 +19,7 @@ pub struct CommandResult {
     pub(crate) content_sha256: Vec<u8>,
     /// None once the lead is erased, or if there was none.
     #[serde(skip)]
-    pub(crate) lead_id: Option<String>,
+    pub(crate) lead_id: Option<LeadId>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -26,7 +27,8 @@ pub struct CommandResult {
 pub enum CommandStatus {
     Applied {
         /// The lead's revision after the command.
-        revision: u64,
+        #[schema(value_type = u64)]
+        revision: Revision,
     },
     Rejected {
         /// Why the command changed nothing.
@@ -37,7 +39,7 @@ pub enum CommandStatus {
 impl CommandStatus {
     /// Returns the lead's revision after an applied command.
     #[must_use]
-    pub const fn revision(&self) -> Option<u64> {
+    pub const fn revision(&self) -> Option<Revision> {
         match self {
             Self::Applied { revision } => Some(*revision),
             Self::Rejected { .. } => None,
@@ -57,7 +59,7 @@ impl CommandStatus {
 /// The first use of a command's id: a row of `command_claims`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Claim {
-    pub(crate) account: String,
+    pub(crate) account: Account,
     pub(crate) content_sha256: Vec<u8>,
     /// Hashes of the ids that the lead had, which identify a duplicate after the lead is erased.
     pub(crate) identity_hashes: Vec<Vec<u8>>,
@@ -78,7 +80,7 @@ pub(crate) struct KnownCommand {
     pub(crate) claim: Option<Claim>,
     pub(crate) result: Option<CommandResult>,
     /// The account of the result's lead, while the lead exists.
-    pub(crate) account: Option<String>,
+    pub(crate) account: Option<Account>,
 }
 
 impl KnownCommand {
@@ -88,8 +90,8 @@ impl KnownCommand {
     }
 
     /// Returns the account of the lead that the command was for, if known.
-    pub(crate) fn account(&self) -> Option<&str> {
-        let claimed = self.claim.as_ref().map(|claim| claim.account.as_str());
-        self.account.as_deref().or(claimed)
+    pub(crate) fn account(&self) -> Option<&Account> {
+        let claimed = self.claim.as_ref().map(|claim| &claim.account);
+        self.account.as_ref().or(claimed)
     }
 }

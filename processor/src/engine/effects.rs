@@ -9,8 +9,8 @@ use leadstream_schemas::event::EventName;
 use leadstream_schemas::registry::SchemaIds;
 use leadstream_schemas::reply::{WithdrawReason, WithdrawScope};
 use leadstream_schemas::{
-    Cause, EventData, LeadEvent, LeadMetadata, Platform, Recipient, Reply, ReplyContent, ReplyKind,
-    SyncPriority, Timestamp, Topic,
+    Cause, EventData, InputId, LeadEvent, LeadId, LeadMetadata, Platform, Recipient, Reply,
+    ReplyContent, ReplyKind, Revision, SyncPriority, Timestamp, Topic,
 };
 
 use crate::flow::{START, TurnInput, numbered};
@@ -57,9 +57,9 @@ impl OutputTopics {
 
 /// Returns the event that gives the lead `revision`, or none for a lead without a conversation.
 pub(crate) fn event(
-    lead_id: &str,
+    lead_id: &LeadId,
     lead: &Lead,
-    revision: u64,
+    revision: Revision,
     cause: Cause,
     previous: Option<&str>,
     at: Timestamp,
@@ -70,7 +70,7 @@ pub(crate) fn event(
         id: format!("{lead_id}:{revision}"),
         timestamp: at,
         data: EventData {
-            lead_id: lead_id.to_owned(),
+            lead_id: lead_id.clone(),
             wa_id: lead.identities.wa_id.clone(),
             previous_state: previous.unwrap_or(START).to_owned(),
             current_state: lead.state()?.to_owned(),
@@ -156,7 +156,12 @@ impl Silence {
 pub(crate) type Withdrawal = (WithdrawScope, WithdrawReason);
 
 /// Returns the record that withdraws a lead's earlier replies because of the input `cause`.
-pub(crate) fn withdraw(lead_id: &str, lead: &Lead, withdrawal: Withdrawal, cause: &str) -> Reply {
+pub(crate) fn withdraw(
+    lead_id: &LeadId,
+    lead: &Lead,
+    withdrawal: Withdrawal,
+    cause: &InputId,
+) -> Reply {
     let (scope, reason) = withdrawal;
     let content = ReplyContent::Withdraw { scope, reason };
     let cause = format!("withdraw:{cause}");
@@ -166,7 +171,7 @@ pub(crate) fn withdraw(lead_id: &str, lead: &Lead, withdrawal: Withdrawal, cause
 /// Returns the reply that `cause`, an input or a timer, produced, in a form that its provider can
 /// send.
 pub(crate) fn reply(
-    lead_id: &str,
+    lead_id: &LeadId,
     lead: &Lead,
     content: ReplyContent,
     kind: Option<ReplyKind>,
@@ -179,7 +184,7 @@ pub(crate) fn reply(
     };
     Reply {
         id: format!("{lead_id}:{cause}"),
-        lead_id: lead_id.to_owned(),
+        lead_id: lead_id.clone(),
         platform: lead.platform,
         number: lead.number.clone(),
         recipient: Recipient {

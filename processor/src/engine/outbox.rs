@@ -4,6 +4,7 @@
 
 use leadstream_kafka::trace::TRACEPARENT;
 use leadstream_kafka::{Outgoing, TraceContext};
+use leadstream_schemas::{Offset, Partition};
 use lz4_flex::block::{DecompressError, compress_prepend_size, decompress_size_prepended};
 use serde::ser::SerializeSeq;
 use serde::{Deserialize, Serialize, Serializer};
@@ -12,8 +13,8 @@ use serde_bytes::{ByteBuf, Bytes};
 /// The key of an outbox row, in the order of commits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct OutboxKey {
-    pub(crate) partition: i32,
-    pub(crate) next_offset: i64,
+    pub(crate) partition: Partition,
+    pub(crate) next_offset: Offset,
     /// As in [`PartitionAdvance`](super::batch::PartitionAdvance).
     pub(crate) timer_commit: i64,
 }

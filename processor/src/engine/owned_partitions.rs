@@ -5,16 +5,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use leadstream_kafka::dead_letter::PoisonLimit;
 use leadstream_kafka::{Outgoing, Record};
 
+use leadstream_schemas::{LeadId, Offset, Partition};
+
 use super::batch::{BatchResult, Erased, LeadUpdate};
 use super::outbox::OutboxKey;
-use super::partition::{Fence, Owned, Partition, Phase};
+use super::partition::{Fence, Owned, OwnedPartition, Phase};
 use super::poison::Poison;
 use crate::metrics::Counts;
 
 /// The partitions that one owner works on, by id.
 #[derive(Debug)]
 pub(crate) struct OwnedPartitions {
-    partitions: BTreeMap<i32, Partition>,
+    partitions: BTreeMap<Partition, OwnedPartition>,
     /// Bytes of leads that the partitions keep in memory, in equal shares.
     cache_bytes: usize,
     poison_limit: PoisonLimit,
@@ -24,14 +26,14 @@ pub(crate) struct OwnedPartitions {
 #[derive(Debug, Default)]
 pub(crate) struct Committed {
     /// The next offset by partition.
-    pub(crate) offsets: BTreeMap<i32, i64>,
+    pub(crate) offsets: BTreeMap<Partition, Offset>,
     /// The new rows of the outbox, and their records, in the order in which Kafka gets them.
     pub(crate) outbox: Vec<OutboxKey>,
     pub(crate) records: Vec<Outgoing>,
     /// Partitions that stop before a record, with the reason.
-    pub(crate) halted: BTreeMap<i32, String>,
+    pub(crate) halted: BTreeMap<Partition, String>,
     /// Partitions that have now exceeded the poison limit.
-    pub(crate) poisoned: Vec<i32>,
+    pub(crate) poisoned: Vec<Partition>,
     /// Business numbers whose leads were handed to a person, because nothing can be sent from them.
     pub(crate) silent_numbers: BTreeSet<String>,
     pub(crate) counts: Counts,
@@ -47,8 +49,8 @@ impl OwnedPartitions {
     }
 
     /// Adds partitions that have to be taken over.
-    pub(crate) fn assign(&mut self, ids: impl IntoIterator<Item = i32>) {
-        let assigned = ids.into_iter().map(|id| (id, Partition::new()));
+    pub(crate) fn assign(&mut self, ids: impl IntoIterator<Item = Partition>) {
+        let assigned = ids.into_iter().map(|id| (id, OwnedPartition::new()));
         self.partitions.extend(assigned);
         let share = self.cache_share();
         for partition in self.partitions.values_mut() {
@@ -57,26 +59,26 @@ impl OwnedPartitions {
     }
 
     /// Adds a partition that was taken over and continues at `next_offset`.
-    pub(crate) fn begin(&mut self, id: i32, owned: Owned, next_offset: i64) {
+    pub(crate) fn begin(&mut self, id: Partition, owned: Owned, next_offset: Offset) {
         self.assign([id]);
         if let Some(partition) = self.get_mut(id) {
             partition.begin(owned, next_offset);
         }
     }
 
-    pub(crate) fn remove(&mut self, id: i32) {
+    pub(crate) fn remove(&mut self, id: Partition) {
         self.partitions.remove(&id);
     }
 
-    pub(crate) fn get(&self, id: i32) -> Option<&Partition> {
+    pub(crate) fn get(&self, id: Partition) -> Option<&OwnedPartition> {
         self.partitions.get(&id)
     }
 
-    pub(crate) fn get_mut(&mut self, id: i32) -> Option<&mut Partition> {
+    pub(crate) fn get_mut(&mut self, id: Partition) -> Option<&mut OwnedPartition> {
         self.partitions.get_mut(&id)
     }
 
-    pub(crate) fn contains(&self, id: i32) -> bool {
+    pub(crate) fn contains(&self, id: Partition) -> bool {
         self.partitions.contains_key(&id)
     }
 
@@ -88,12 +90,12 @@ impl OwnedPartitions {
         self.partitions.is_empty()
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (i32, &Partition)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Partition, &OwnedPartition)> {
         self.partitions.iter().map(|(id, it)| (*id, it))
     }
 
     /// Returns the ids of partitions in `phase`.
-    pub(crate) fn in_phase(&self, phase: Phase) -> Vec<i32> {
+    pub(crate) fn in_phase(&self, phase: Phase) -> Vec<Partition> {
         let partitions = self.iter().filter(|(_, it)| it.phase == phase);
         partitions.map(|(id, _)| id).collect()
     }
@@ -111,7 +113,7 @@ impl OwnedPartitions {
     }
 
     /// Returns the stored form of a lead that is at home in a partition, if it is in memory.
-    pub(crate) fn cached(&mut self, id: i32, lead_id: &str) -> Option<&[u8]> {
+    pub(crate) fn cached(&mut self, id: Partition, lead_id: &str) -> Option<&[u8]> {
         self.get_mut(id)?.leads.get(lead_id)
     }
 
@@ -134,7 +136,7 @@ impl OwnedPartitions {
     }
 
     /// Returns the fences for the commit of `batch`, by partition (invariant 5).
-    pub(crate) fn fences(&self, batch: &BatchResult) -> BTreeMap<i32, Fence> {
+    pub(crate) fn fences(&self, batch: &BatchResult) -> BTreeMap<Partition, Fence> {
         let partitions = batch.partitions.keys();
         partitions
             .filter_map(|id| Some((*id, self.get(*id)?.fence())))
@@ -142,7 +144,7 @@ impl OwnedPartitions {
     }
 
     /// Returns the recent dead letters of each partition, including those of `batch`.
-    pub(crate) fn poison(&self, batch: &BatchResult) -> BTreeMap<i32, Poison> {
+    pub(crate) fn poison(&self, batch: &BatchResult) -> BTreeMap<Partition, Poison> {
         let partitions = batch.partitions.iter();
         partitions
             .filter_map(|(id, advance)| {
@@ -156,7 +158,7 @@ impl OwnedPartitions {
     pub(crate) fn advance(
         &mut self,
         batch: BatchResult,
-        poison: &BTreeMap<i32, Poison>,
+        poison: &BTreeMap<Partition, Poison>,
     ) -> Committed {
         let has_records = batch.has_records();
         let mut committed = Committed {
@@ -183,7 +185,7 @@ impl OwnedPartitions {
     }
 
     /// Removes erased leads from memory.
-    fn forget(&mut self, erased: &BTreeMap<String, Erased>) {
+    fn forget(&mut self, erased: &BTreeMap<LeadId, Erased>) {
         for (lead_id, erased) in erased {
             if let Some(partition) = self.get_mut(erased.partition) {
                 partition.leads.remove(lead_id);
@@ -193,7 +195,7 @@ impl OwnedPartitions {
 
     /// Keeps committed leads in memory. Leads that changed without a record do not evict leads that
     /// write.
-    fn keep(&mut self, leads: BTreeMap<String, Box<LeadUpdate>>, has_records: bool) {
+    fn keep(&mut self, leads: BTreeMap<LeadId, Box<LeadUpdate>>, has_records: bool) {
         let share = self.cache_share();
         for (lead_id, update) in leads {
             let home = self.partitions.get_mut(&update.partition);

@@ -1,5 +1,7 @@
 //! A partition as its owner sees it.
 
+use leadstream_schemas::{Epoch, Offset};
+
 use super::batch::PartitionAdvance;
 use super::cache::LeadCache;
 use super::poison::Poison;
@@ -19,10 +21,10 @@ pub(crate) enum Phase {
 }
 
 #[derive(Debug)]
-pub(crate) struct Partition {
+pub(crate) struct OwnedPartition {
     pub(crate) phase: Phase,
-    pub(crate) epoch: i64,
-    pub(crate) next_offset: i64,
+    pub(crate) epoch: Epoch,
+    pub(crate) next_offset: Offset,
     /// Whether the fetcher knows where to start.
     pub(crate) started: bool,
     /// The recent dead letters, under any owner.
@@ -37,9 +39,9 @@ pub(crate) struct Partition {
 /// The state of a partition in PostgreSQL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Owned {
-    pub(crate) epoch: i64,
+    pub(crate) epoch: Epoch,
     /// The next offset, or none if no record was ever processed.
-    pub(crate) next_offset: Option<i64>,
+    pub(crate) next_offset: Option<Offset>,
     pub(crate) timer_commits: i64,
     pub(crate) poison: Poison,
 }
@@ -47,17 +49,17 @@ pub(crate) struct Owned {
 /// The position and epoch that a commit must find.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Fence {
-    pub(crate) epoch: i64,
-    pub(crate) next_offset: i64,
+    pub(crate) epoch: Epoch,
+    pub(crate) next_offset: Offset,
     pub(crate) timer_commits: i64,
 }
 
-impl Partition {
+impl OwnedPartition {
     pub(crate) fn new() -> Self {
         Self {
             phase: Phase::TakeOver,
-            epoch: 0,
-            next_offset: 0,
+            epoch: Epoch::default(),
+            next_offset: Offset::default(),
             started: false,
             poison: Poison::default(),
             timers: TimerGate::default(),
@@ -67,7 +69,7 @@ impl Partition {
     }
 
     /// Begins at `next_offset`, as its owner.
-    pub(crate) const fn begin(&mut self, owned: Owned, next_offset: i64) {
+    pub(crate) const fn begin(&mut self, owned: Owned, next_offset: Offset) {
         self.epoch = owned.epoch;
         self.poison = owned.poison;
         self.timer_commits = owned.timer_commits;

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use leadstream_kafka::consumer::{LogOffsets, OffsetOutsideLog};
 
+use leadstream_schemas::{Offset, Partition};
+
 use super::partition::Owned;
 
 /// The topic has another partition count than the one by which leads are placed.
@@ -34,8 +36,8 @@ pub enum OffsetError {
         "partition {partition}: Kafka has offset {committed} committed, PostgreSQL {stored}: PostgreSQL lost commits that it had acknowledged (a restored backup, a failed-over replica). Stop all processors and run `leadstream recover`: it folds the log again from the offset in PostgreSQL, and publishes nothing that consumers have"
     )]
     StoreBehind {
-        partition: i32,
-        committed: i64,
+        partition: Partition,
+        committed: Offset,
         stored: String,
     },
     #[error(transparent)]
@@ -43,7 +45,7 @@ pub enum OffsetError {
     #[error(
         "partition {0}: a recovery has begun and is not through. Run `leadstream recover` again, to its end, while no processor runs"
     )]
-    Recovering(i32),
+    Recovering(Partition),
 }
 
 const REMEDY: &str = "Raise the topic's retention if it was too short. To continue with the records that the log holds, stop all processors and run `leadstream recover --accept-loss`";
@@ -51,10 +53,10 @@ const REMEDY: &str = "Raise the topic's retention if it was too short. To contin
 /// Returns the start offset of a partition of `topic` from the offsets of PostgreSQL and Kafka.
 pub(crate) fn start_offset(
     topic: &str,
-    partition: i32,
+    partition: Partition,
     owned: Owned,
     log: LogOffsets,
-) -> Result<i64, OffsetError> {
+) -> Result<Offset, OffsetError> {
     let committed = log.committed.unwrap_or_default();
     if committed > owned.next_offset.unwrap_or(log.low) {
         let stored = owned.next_offset;
@@ -68,7 +70,10 @@ pub(crate) fn start_offset(
 }
 
 /// Returns the partitions that this owner has lost.
-pub(crate) fn lost_partitions(asked: &[i32], owned: &BTreeMap<i32, Owned>) -> Vec<i32> {
+pub(crate) fn lost_partitions(
+    asked: &[Partition],
+    owned: &BTreeMap<Partition, Owned>,
+) -> Vec<Partition> {
     asked
         .iter()
         .copied()
@@ -79,6 +84,7 @@ pub(crate) fn lost_partitions(asked: &[i32], owned: &BTreeMap<i32, Owned>) -> Ve
 #[cfg(test)]
 mod tests {
     use leadstream_kafka::consumer::LogOffsets;
+    use leadstream_schemas::{Epoch, Offset, Partition};
 
     use super::{OffsetError, start_offset};
     use crate::engine::partition::Owned;
@@ -91,21 +97,17 @@ mod tests {
         committed: Option<i64>,
     ) -> Result<i64, OffsetError> {
         let owned = Owned {
-            epoch: 1,
-            next_offset: next,
+            epoch: Epoch(1),
+            next_offset: next.map(Offset),
             timer_commits: 0,
             poison: Poison::default(),
         };
-        start_offset(
-            "lead.inputs",
-            0,
-            owned,
-            LogOffsets {
-                low,
-                high,
-                committed,
-            },
-        )
+        let log = LogOffsets {
+            low: Offset(low),
+            high: Offset(high),
+            committed: committed.map(Offset),
+        };
+        start_offset("lead.inputs", Partition(0), owned, log).map(|start| start.0)
     }
 
     #[test]

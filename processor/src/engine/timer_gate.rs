@@ -7,7 +7,7 @@
 //! A log may end with entries that no consumer gets, such as the marker of a transaction. So a
 //! partition that stops progressing before the end of its log is probed for remaining records.
 
-use leadstream_schemas::Timestamp;
+use leadstream_schemas::{Offset, Timestamp};
 
 /// How long a partition makes no progress before the end of its log until the log is probed.
 const STALL_TIMEOUT_MS: i64 = 3_000;
@@ -16,7 +16,7 @@ const STALL_TIMEOUT_MS: i64 = 3_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct LogEnd {
     pub(crate) at: Timestamp,
-    pub(crate) end: i64,
+    pub(crate) end: Offset,
 }
 
 /// The next action for a partition's timers.
@@ -39,7 +39,7 @@ pub(crate) struct TimerGate {
     log_end: Option<LogEnd>,
     /// The next record and the time since when it is the next, while the end of the log is not
     /// reached.
-    no_progress: Option<(i64, Timestamp)>,
+    no_progress: Option<(Offset, Timestamp)>,
     asking: bool,
 }
 
@@ -57,7 +57,7 @@ impl TimerGate {
     pub(crate) fn step(
         &mut self,
         first: Option<Timestamp>,
-        next_offset: i64,
+        next_offset: Offset,
         now: Timestamp,
     ) -> Step {
         if let Some(log_end) = self.log_end
@@ -88,7 +88,7 @@ impl TimerGate {
 
     /// Returns whether the partition made no progress for the timeout, and then restarts the
     /// timeout.
-    fn is_stalled(&mut self, next_offset: i64, now: Timestamp) -> bool {
+    fn is_stalled(&mut self, next_offset: Offset, now: Timestamp) -> bool {
         match self.no_progress {
             Some((offset, since)) if offset == next_offset => {
                 let is_long = now.millis() - since.millis() >= STALL_TIMEOUT_MS;
@@ -116,40 +116,47 @@ mod tests {
     const fn log_end(second: i64, end: i64) -> Option<LogEnd> {
         Some(LogEnd {
             at: at(second),
-            end,
+            end: Offset(end),
         })
     }
 
     #[test]
     fn a_timer_fires_once_all_that_was_in_the_log_when_it_came_due_is_folded() {
         let mut gate = TimerGate::default();
-        assert_eq!(gate.step(None, 0, at(1)), Step::Wait);
-        assert_eq!(gate.step(Some(at(5)), 0, at(4)), Step::Wait);
-        assert_eq!(gate.step(Some(at(5)), 7, at(6)), Step::Ask);
+        assert_eq!(gate.step(None, Offset(0), at(1)), Step::Wait);
+        assert_eq!(gate.step(Some(at(5)), Offset(0), at(4)), Step::Wait);
+        assert_eq!(gate.step(Some(at(5)), Offset(7), at(6)), Step::Ask);
         assert_eq!(
-            gate.step(Some(at(5)), 7, at(7)),
+            gate.step(Some(at(5)), Offset(7), at(7)),
             Step::Wait,
             "asked already"
         );
         gate.answered(log_end(6, 9));
-        assert_eq!(gate.step(Some(at(5)), 8, at(7)), Step::Wait, "8 is to come");
-        assert_eq!(gate.step(Some(at(5)), 9, at(8)), Step::Fire(at(6)));
-        assert_eq!(gate.step(Some(at(6)), 9, at(9)), Step::Fire(at(6)));
-        assert_eq!(gate.step(Some(at(7)), 9, at(9)), Step::Ask);
+        assert_eq!(
+            gate.step(Some(at(5)), Offset(8), at(7)),
+            Step::Wait,
+            "8 is to come"
+        );
+        assert_eq!(gate.step(Some(at(5)), Offset(9), at(8)), Step::Fire(at(6)));
+        assert_eq!(gate.step(Some(at(6)), Offset(9), at(9)), Step::Fire(at(6)));
+        assert_eq!(gate.step(Some(at(7)), Offset(9), at(9)), Step::Ask);
     }
 
     #[test]
     fn it_asks_again_when_there_was_no_answer_and_waits_while_it_is_behind() {
         let mut gate = TimerGate::default();
-        assert_eq!(gate.step(Some(at(5)), 0, at(6)), Step::Ask);
+        assert_eq!(gate.step(Some(at(5)), Offset(0), at(6)), Step::Ask);
         gate.answered(None);
-        assert_eq!(gate.step(Some(at(5)), 0, at(7)), Step::Ask);
+        assert_eq!(gate.step(Some(at(5)), Offset(0), at(7)), Step::Ask);
         gate.answered(log_end(7, 1_000_000));
         for (offset, second) in [(0, 100), (10, 110), (999_999, 120)] {
-            assert_eq!(gate.step(Some(at(5)), offset, at(second)), Step::Wait);
+            assert_eq!(
+                gate.step(Some(at(5)), Offset(offset), at(second)),
+                Step::Wait
+            );
         }
         assert_eq!(
-            gate.step(Some(at(5)), 1_000_001, at(200)),
+            gate.step(Some(at(5)), Offset(1_000_001), at(200)),
             Step::Fire(at(7))
         );
     }
@@ -157,19 +164,23 @@ mod tests {
     #[test]
     fn a_partition_without_progress_is_probed_for_a_record_before_the_end_of_its_log() {
         let mut gate = TimerGate::default();
-        assert_eq!(gate.step(Some(at(5)), 7, at(6)), Step::Ask);
+        assert_eq!(gate.step(Some(at(5)), Offset(7), at(6)), Step::Ask);
         gate.answered(log_end(6, 8));
         let look = Step::ProbeLog(log_end(6, 8).unwrap());
         for second in [6, 7, 8] {
-            assert_eq!(gate.step(Some(at(5)), 7, at(second)), Step::Wait);
+            assert_eq!(gate.step(Some(at(5)), Offset(7), at(second)), Step::Wait);
         }
-        assert_eq!(gate.step(Some(at(5)), 7, at(9)), look);
-        assert_eq!(gate.step(Some(at(5)), 7, at(20)), Step::Wait, "asked");
+        assert_eq!(gate.step(Some(at(5)), Offset(7), at(9)), look);
+        assert_eq!(
+            gate.step(Some(at(5)), Offset(7), at(20)),
+            Step::Wait,
+            "asked"
+        );
         // There is a record, or nobody knows.
         gate.answered(None);
-        assert_eq!(gate.step(Some(at(5)), 7, at(21)), Step::Wait);
-        assert_eq!(gate.step(Some(at(5)), 7, at(24)), look);
+        assert_eq!(gate.step(Some(at(5)), Offset(7), at(21)), Step::Wait);
+        assert_eq!(gate.step(Some(at(5)), Offset(7), at(24)), look);
         gate.answered(log_end(6, 7));
-        assert_eq!(gate.step(Some(at(5)), 7, at(25)), Step::Fire(at(6)));
+        assert_eq!(gate.step(Some(at(5)), Offset(7), at(25)), Step::Fire(at(6)));
     }
 }

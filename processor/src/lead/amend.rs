@@ -1,6 +1,6 @@
 //! Describes edits and revocations of earlier messages.
 
-use leadstream_schemas::Content;
+use leadstream_schemas::{Content, InputId};
 use serde::{Deserialize, Serialize};
 
 use crate::flow::TurnInput;
@@ -8,7 +8,7 @@ use crate::flow::TurnInput;
 /// An edit or revocation of an earlier message. It is stored with the journal's entries.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Amendment {
-    pub message_id: String,
+    pub message_id: InputId,
     /// The new text; none for a revocation.
     pub text: Option<String>,
 }

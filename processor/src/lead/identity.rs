@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
-use leadstream_schemas::Sender;
+use leadstream_schemas::{Account, Identity, Sender};
 use serde::{Deserialize, Serialize};
 
 /// The ids under which a lead is known.
@@ -99,23 +99,25 @@ impl Identities {
 
 /// Returns a key within its account, the form of lead ids and of rows in `lead_identities`.
 #[must_use]
-pub fn scoped(account: &str, key: &str) -> String {
-    if account.is_empty() {
-        key.to_owned()
+pub fn scoped(account: &Account, key: &str) -> Identity {
+    if account.is_default() {
+        key.into()
     } else {
-        format!("{account}/{key}")
+        format!("{account}/{key}").into()
     }
 }
 
 /// The account of each business number. All other numbers belong to the default account, so a
 /// person has one conversation whichever of those numbers they write to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Accounts(BTreeMap<String, String>);
+pub struct Accounts(BTreeMap<String, Account>);
+
+static DEFAULT_ACCOUNT: Account = Account::DEFAULT;
 
 impl Accounts {
     #[must_use]
-    pub fn of(&self, number: &str) -> &str {
-        self.0.get(number).map_or("", String::as_str)
+    pub fn of(&self, number: &str) -> &Account {
+        self.0.get(number).unwrap_or(&DEFAULT_ACCOUNT)
     }
 
     /// Returns whether the account exists; the default account always does.
@@ -128,8 +130,8 @@ impl Accounts {
 /// An id within one account, by which a lead is looked up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address {
-    account: String,
-    identity: String,
+    account: Account,
+    identity: Identity,
 }
 
 impl Address {
@@ -144,23 +146,24 @@ impl Address {
             Some(named) if account.is_empty() => named,
             _ => account,
         };
-        is_there(account).then(|| Self {
-            account: account.to_owned(),
-            identity: match named {
-                Some(named) if named == account => id.to_owned(),
-                _ => scoped(account, id),
-            },
+        is_there(account).then(|| {
+            let account = Account::from(account);
+            let identity = match named {
+                Some(named) if account == named => id.into(),
+                _ => scoped(&account, id),
+            };
+            Self { account, identity }
         })
     }
 
     #[must_use]
-    pub fn account(&self) -> &str {
+    pub const fn account(&self) -> &Account {
         &self.account
     }
 
     /// Returns the id in the form of rows in `lead_identities`.
     #[must_use]
-    pub fn identity(&self) -> &str {
+    pub const fn identity(&self) -> &Identity {
         &self.identity
     }
 }
@@ -186,10 +189,7 @@ impl FromStr for Accounts {
                 ));
             }
             for number in numbers.split('+').map(str::trim) {
-                if accounts
-                    .insert(number.to_owned(), account.to_owned())
-                    .is_some()
-                {
+                if accounts.insert(number.to_owned(), account.into()).is_some() {
                     return Err(format!("number {number} is in two accounts; keep one"));
                 }
             }
@@ -206,11 +206,11 @@ mod tests {
     fn a_number_belongs_to_its_account_or_to_the_default_one() {
         let accounts: Accounts = "eu=1+2, us=3".parse().unwrap();
         assert_eq!(
-            (accounts.of("2"), accounts.of("3"), accounts.of("4")),
-            ("eu", "us", "")
+            ["2", "3", "4"].map(|number| accounts.of(number).as_str()),
+            ["eu", "us", ""]
         );
         assert_eq!(scoped(accounts.of("2"), "4917"), "eu/4917");
-        assert_eq!(scoped("", "4917"), "4917");
+        assert_eq!(scoped(accounts.of("4"), "4917"), "4917");
     }
 
     #[test]
@@ -235,12 +235,15 @@ mod tests {
             ("' OR 1=1", "4917", None),
         ] {
             let found = Address::of(account, id, Some(&accounts));
-            let found = found.as_ref().map(|it| (it.account(), it.identity()));
+            let found = found
+                .as_ref()
+                .map(|it| (it.account().as_str(), it.identity().as_str()));
             assert_eq!(found, expected, "{id} in `{account}`");
         }
         // Without ACCOUNTS the rows show which accounts exist.
         let found = Address::of("old", "old/4917", None).unwrap();
-        assert_eq!((found.account(), found.identity()), ("old", "old/4917"));
+        assert_eq!(*found.account(), "old");
+        assert_eq!(*found.identity(), "old/4917");
         assert_eq!(Address::of("", "old/4917", None).unwrap(), found);
         assert_eq!(Address::of("old", "4917", None).unwrap(), found);
         assert_eq!(Address::of("eu", "4917", Some(&Accounts::default())), None);

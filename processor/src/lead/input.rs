@@ -3,7 +3,9 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use leadstream_schemas::id::is_user_id;
-use leadstream_schemas::{Content, InputKind, LeadInput, Platform, Sender, Timestamp};
+use leadstream_schemas::{
+    Content, InputId, InputKind, LeadId, LeadInput, Platform, Sender, Timestamp,
+};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -18,7 +20,7 @@ pub struct OrderKey {
     pub at: Timestamp,
     pub received_at: Timestamp,
     pub item: u32,
-    pub id: String,
+    pub id: InputId,
 }
 
 /// A message of a lead.
@@ -55,7 +57,7 @@ pub struct Command {
     pub input: Input,
     pub kind: CommandKind,
     /// The lead whose erasure led to this one, if any.
-    pub erased_with: Option<String>,
+    pub erased_with: Option<LeadId>,
     /// The SHA-256 of the content: shows whether two commands with one id are equal.
     pub content_sha256: Vec<u8>,
 }
@@ -103,7 +105,7 @@ pub struct Merge {
     pub platform: Platform,
     pub number: String,
     /// The lead that sent the request.
-    pub lead_id: String,
+    pub lead_id: LeadId,
     pub first_seen: Timestamp,
     /// The whole sending lead if it has closed; otherwise the request only says that it exists.
     pub closed: Option<Lead>,
@@ -333,7 +335,7 @@ impl Merge {
         else {
             return Err(problem("content", "not that of a merge"));
         };
-        check("content.lead_id", Some(&lead_id), 2 * MAX_KEY)?;
+        check("content.lead_id", Some(lead_id.as_str()), 2 * MAX_KEY)?;
         let closed = lead
             .map(|lead| {
                 let bytes = BASE64.decode(lead).ok();
@@ -358,7 +360,7 @@ impl Merge {
 }
 
 fn check_origin(record: &LeadInput) -> Result<(), InputError> {
-    check("id", Some(&record.id), MAX_ID)?;
+    check("id", Some(record.id.as_str()), MAX_ID)?;
     check("number", Some(&record.number), MAX_KEY)?;
     for (field, at) in [
         ("sent_at", record.sent_at),

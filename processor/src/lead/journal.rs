@@ -14,7 +14,7 @@ mod replay;
 
 use std::borrow::Cow;
 
-use leadstream_schemas::{FlowRef, ReplyContent, Timestamp};
+use leadstream_schemas::{FlowRef, InputId, ReplyContent, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::input::{Input, OrderKey};
@@ -72,7 +72,7 @@ pub enum Admission {
         /// The reason why a command does nothing.
         rejection: Option<RejectReason>,
         /// The ids of evicted inputs, with their times of sending.
-        evicted: Vec<(String, Timestamp)>,
+        evicted: Vec<(InputId, Timestamp)>,
     },
     Duplicate,
     /// The input is older than the journal reaches, and no duplicate of a known input.
@@ -119,7 +119,9 @@ fn fold_from(
     let Some(conversation) = conversation else {
         let flow = flows.choose(at, origin, answer);
         let mut first = Conversation::start(flow);
-        first.internal.assignment_hash = flow.assigns().then(|| flow::assignment_hash(&order.id));
+        first.internal.assignment_hash = flow
+            .assigns()
+            .then(|| flow::assignment_hash(order.id.as_str()));
         return Ok(step(flow, &first, at, answer));
     };
     let flow = followed(flows, conversation)?;
@@ -133,7 +135,7 @@ fn fold_from(
         flow
     };
     if passed.internal.assignment_hash.is_none() && flow.assigns() {
-        passed.to_mut().internal.assignment_hash = Some(flow::assignment_hash(&order.id));
+        passed.to_mut().internal.assignment_hash = Some(flow::assignment_hash(order.id.as_str()));
     }
     Ok(step(flow, &passed, at, answer))
 }
@@ -225,8 +227,8 @@ impl Journal {
             && !self.holds(&input.order.id)
     }
 
-    fn holds(&self, id: &str) -> bool {
-        self.entries.iter().any(|entry| entry.order.id == id)
+    fn holds(&self, id: &InputId) -> bool {
+        self.entries.iter().any(|entry| entry.order.id == *id)
     }
 
     /// Admits one input. `known` returns whether the input was evicted earlier; it is called only
@@ -328,9 +330,9 @@ impl Journal {
     }
 
     /// Records how the input `id` arrived and what it did.
-    pub fn record_arrival(&mut self, id: &str, mut arrival: Arrival) {
+    pub fn record_arrival(&mut self, id: &InputId, mut arrival: Arrival) {
         // The input has just arrived, so it is nearly always the last.
-        if let Some(entry) = self.entries.iter_mut().rfind(|entry| entry.order.id == id) {
+        if let Some(entry) = self.entries.iter_mut().rfind(|entry| entry.order.id == *id) {
             arrival.replied |= entry.has_reply();
             entry.arrival = Some(arrival);
         }

@@ -2,7 +2,7 @@
 //! elder absorbs it. Each step is an input at the home of the lead that makes it, so no transaction
 //! spans two partitions.
 
-use leadstream_schemas::Timestamp;
+use leadstream_schemas::{LeadId, Timestamp};
 
 use super::journal::Joined;
 use super::{FoldError, Lead};
@@ -13,14 +13,19 @@ impl Lead {
     /// earlier. The time in its merge request is never earlier than the one by which it decides. So
     /// two leads cannot both close.
     #[must_use]
-    pub fn is_elder(&self, lead_id: &str, other_id: &str, other_first_seen: Timestamp) -> bool {
+    pub fn is_elder(
+        &self,
+        lead_id: &LeadId,
+        other_id: &LeadId,
+        other_first_seen: Timestamp,
+    ) -> bool {
         (self.first_seen, lead_id) < (other_first_seen, other_id)
     }
 
     /// Closes the lead and returns its former content, which is handed over to `survivor`.
-    pub fn close(&mut self, survivor: &str) -> Self {
+    pub fn close(&mut self, survivor: &LeadId) -> Self {
         let handed_over = self.clone();
-        self.merged_into = Some(survivor.to_owned());
+        self.merged_into = Some(survivor.clone());
         self.merged.clear();
         self.pending_merges.clear();
         // The `wa_id` now belongs to the survivor, which is reported under it.
@@ -36,7 +41,7 @@ impl Lead {
     pub fn absorb(
         &mut self,
         flows: &Flows,
-        other_id: &str,
+        other_id: &LeadId,
         other: Self,
         capacity: usize,
     ) -> Result<Joined, FoldError> {
@@ -52,7 +57,7 @@ impl Lead {
         self.first_seen = self.first_seen.min(other.first_seen);
         self.erased_until = self.erased_until.max(other.erased_until);
         self.pending_merges.retain(|pending| pending != other_id);
-        self.merged.push(other_id.to_owned());
+        self.merged.push(other_id.clone());
         for id in other.merged {
             if !self.merged.contains(&id) {
                 self.merged.push(id);

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use leadstream_schemas::{Platform, Sender, Timestamp};
+use leadstream_schemas::{InputId, Platform, Sender, Timestamp};
 use proptest::prelude::*;
 
 use super::{Admission, Amendment, Input, Journal, Lead, OrderKey, fold};
@@ -23,7 +23,7 @@ fn received(id: &str, sent_at: i64, received_at: i64, answer: TurnInput) -> Inpu
             at: Timestamp::from_millis(sent_at.min(received_at)),
             received_at: Timestamp::from_millis(received_at),
             item: 0,
-            id: id.to_owned(),
+            id: id.into(),
         },
         sent_at: Timestamp::from_millis(sent_at),
         platform: Platform::WhatsappCloud,
@@ -42,7 +42,7 @@ fn text(body: &str) -> TurnInput {
 
 /// Returns the fold of the inputs in order; of duplicates, the smallest in order counts.
 fn oracle(flows: &Flows, inputs: &[Input]) -> Option<Conversation> {
-    let mut smallest: BTreeMap<&str, &Input> = BTreeMap::new();
+    let mut smallest: BTreeMap<&InputId, &Input> = BTreeMap::new();
     for input in inputs {
         let kept = smallest.entry(&input.order.id).or_insert(input);
         if input.order < kept.order {
@@ -138,7 +138,7 @@ fn what_is_older_than_the_journal_is_known_by_its_id_or_too_late() {
 fn about(id: &str, at: i64, message_id: &str, text: Option<&str>) -> Input {
     Input {
         amends: Some(Amendment {
-            message_id: message_id.to_owned(),
+            message_id: message_id.into(),
             text: text.map(ToOwned::to_owned),
         }),
         ..input(id, at, TurnInput::Ignored)
@@ -258,9 +258,11 @@ fn of_two_leads_with_snapshots_the_elder_s_answers_stay_and_the_other_s_fill_wha
             1,
         );
     }
-    let handed_over = other.close("elder");
+    let handed_over = other.close(&"elder".into());
     assert_eq!(other.state(), Some(MERGED));
-    elder.absorb(&flows, "other", handed_over, 32).unwrap();
+    elder
+        .absorb(&flows, &"other".into(), handed_over, 32)
+        .unwrap();
     let data = &elder.journal.conversation().unwrap().data;
     // The elder's snapshot had no answer yet, so its own entry "John" is folded on top of both.
     assert_eq!(data["name"], "John");
@@ -375,8 +377,8 @@ proptest! {
     fn a_short_journal_hands_over_each_id_once_and_knows_every_copy(inputs in deliveries()) {
         let flows = flows();
         let mut journal = Journal::default();
-        let mut gone: HashSet<String> = HashSet::new();
-        let mut admitted: HashSet<String> = HashSet::new();
+        let mut gone: HashSet<InputId> = HashSet::new();
+        let mut admitted: HashSet<InputId> = HashSet::new();
         for input in &inputs {
             let known = gone.contains(&input.order.id);
             let asked = journal.needs_dedup_lookup(input);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use leadstream_schemas::FlowRef;
+use leadstream_schemas::{FlowRef, LeadId};
 
 use crate::flow::Conversation;
 use crate::flows::Flows;
@@ -39,7 +39,7 @@ type Counts = BTreeMap<(String, u32), BTreeMap<String, StepCount>>;
 
 pub(super) async fn count(store: &Store, flows: &Flows, name: &str) -> Result<Vec<Funnel>, Error> {
     let mut counts = Counts::new();
-    let mut after = String::new();
+    let mut after = LeadId::default();
     loop {
         let page = store.leads_after(&after, PAGE).await?;
         let Some((last, _)) = page.last() else {

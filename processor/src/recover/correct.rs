@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use leadstream_kafka::partitioner::partition_of;
 use leadstream_kafka::{Outgoing, TraceContext};
-use leadstream_schemas::Cause;
+use leadstream_schemas::{Account, Cause, LeadId};
 
 use super::RecoverError;
 use super::published::{Known, Published};
@@ -17,10 +17,10 @@ impl Recovery<'_> {
     /// Publishes one more event for each lead whose last published event differs from the log. The
     /// cause may be a loss of records or of a flow's version.
     pub(super) async fn correct(&mut self) -> Result<(), RecoverError> {
-        let ids: Vec<String> = self.published.leads().cloned().collect();
+        let ids: Vec<LeadId> = self.published.leads().cloned().collect();
         for ids in ids.chunks(self.settings.processor_batch_records.get()) {
             let leads = self.store.load(ids).await?;
-            let lost = |id: &&String| self.published.misses(id, leads.get(*id));
+            let lost = |id: &&LeadId| self.published.misses(id, leads.get(*id));
             self.report.unexplained += ids.iter().filter(lost).count() as u64;
             let mut changed = BTreeMap::new();
             let mut outgoing = Vec::new();
@@ -31,7 +31,7 @@ impl Recovery<'_> {
                     let home = partition_of(&event.key, self.partitions.len());
                     let serialized_state = lead.to_bytes().map_err(BatchError::from)?;
                     outgoing.push(event);
-                    let mut lead = LeadUpdate::new(lead, "", home, false);
+                    let mut lead = LeadUpdate::new(lead, &Account::DEFAULT, home, false);
                     lead.serialized_state = serialized_state;
                     lead.revision_before = revision_before;
                     changed.insert(lead_id, lead);
@@ -66,13 +66,13 @@ impl Recovery<'_> {
 pub(super) fn correction(
     published: &Published,
     output_topics: &OutputTopics,
-    lead_id: &str,
+    lead_id: &LeadId,
     mut lead: Lead,
 ) -> Result<Option<(Lead, Outgoing)>, BatchError> {
     let Some(Known { key, last }) = published.contradicts(lead_id, &lead) else {
         return Ok(None);
     };
-    lead.revision = last.revision + 1;
+    lead.revision = last.revision.next();
     let at = lead.journal.last_interaction().unwrap_or(lead.first_seen);
     let previous = Some(last.current_state.as_str());
     let event = effects::event(lead_id, &lead, lead.revision, Cause::Replay, previous, at);

@@ -2,16 +2,19 @@
 //! Every call blocks.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 use leadstream_kafka::consumer::LogOffsets;
 use leadstream_kafka::{KafkaArgs, Record};
+use leadstream_schemas::{Offset, Partition};
 use leadstream_service::ConfigError;
 use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, DefaultConsumerContext};
 use rdkafka::error::KafkaError;
-use rdkafka::{Message, Offset, TopicPartitionList};
+use rdkafka::topic_partition_list::TopicPartitionListElem;
+use rdkafka::{Message, TopicPartitionList};
 
 const TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -35,8 +38,8 @@ pub enum LogError {
     )]
     Silent {
         topic: String,
-        partition: i32,
-        end_offset: i64,
+        partition: Partition,
+        end_offset: Offset,
     },
 }
 
@@ -74,10 +77,10 @@ impl Log {
     }
 
     /// Returns the log's ends and the group's offset, by partition.
-    pub(super) fn offsets(&self, topic: &str) -> Result<BTreeMap<i32, LogOffsets>, LogError> {
+    pub(super) fn offsets(&self, topic: &str) -> Result<BTreeMap<Partition, LogOffsets>, LogError> {
         let mut list = TopicPartitionList::new();
         for partition in self.partitions(topic)? {
-            list.add_partition(topic, partition);
+            list.add_partition(topic, partition.0);
         }
         let committed = self
             .consumer
@@ -87,22 +90,20 @@ impl Log {
             .elements_for_topic(topic)
             .iter()
             .map(|element| {
-                let (low, high) = self.ends(topic, element.partition())?;
-                let committed = match element.offset() {
-                    Offset::Offset(offset) => Some(offset),
-                    _ => None,
-                };
+                let partition = Partition(element.partition());
+                let (low, high) = self.ends(topic, partition)?;
+                let committed = offset_of(element);
                 let offsets = LogOffsets {
                     low,
                     high,
                     committed,
                 };
-                Ok((element.partition(), offsets))
+                Ok((partition, offsets))
             })
             .collect()
     }
 
-    pub(crate) fn partitions(&self, topic: &str) -> Result<Vec<i32>, LogError> {
+    pub(crate) fn partitions(&self, topic: &str) -> Result<Vec<Partition>, LogError> {
         let metadata = self
             .consumer
             .fetch_metadata(Some(topic), TIMEOUT)
@@ -112,27 +113,27 @@ impl Log {
             described
                 .partitions()
                 .iter()
-                .map(rdkafka::metadata::MetadataPartition::id)
+                .map(|partition| Partition(partition.id()))
                 .collect()
         }))
     }
 
-    fn ends(&self, topic: &str, partition: i32) -> Result<(i64, i64), LogError> {
-        self.consumer
-            .fetch_watermarks(topic, partition, TIMEOUT)
-            .map_err(about(format!("{topic} [{partition}]")))
+    fn ends(&self, topic: &str, partition: Partition) -> Result<(Offset, Offset), LogError> {
+        let ends = self.consumer.fetch_watermarks(topic, partition.0, TIMEOUT);
+        let (low, high) = ends.map_err(about(format!("{topic} [{partition}]")))?;
+        Ok((Offset(low), Offset(high)))
     }
 
     /// Returns the earliest time of the records at these offsets, or none without such a record.
     pub(super) fn earliest(
         &self,
         topic: &str,
-        at: &BTreeMap<i32, i64>,
+        at: &BTreeMap<Partition, Offset>,
     ) -> Result<Option<i64>, LogError> {
         let mut earliest = None;
         for (&partition, &offset) in at {
             let (_, high) = self.ends(topic, partition)?;
-            let span = BTreeMap::from([(partition, (offset, high.min(offset + 1)))]);
+            let span = BTreeMap::from([(partition, offset..high.min(offset.next()))]);
             let mut inputs = self.inputs(topic, &span)?;
             if let Some((time, _)) = inputs.next()? {
                 earliest = Some(earliest.map_or(time, |known: i64| known.min(time)));
@@ -156,7 +157,7 @@ impl Log {
                 None => low,
                 Some(since) => self.offset_at(topic, partition, since)?.unwrap_or(high),
             };
-            spans.insert(partition, (start, high));
+            spans.insert(partition, start..high);
         }
         let mut records = self.inputs(topic, &spans)?;
         while let Some((_, record)) = records.next()? {
@@ -165,48 +166,45 @@ impl Log {
         Ok(())
     }
 
-    fn offset_at(&self, topic: &str, partition: i32, since: i64) -> Result<Option<i64>, LogError> {
+    fn offset_at(
+        &self,
+        topic: &str,
+        partition: Partition,
+        since: i64,
+    ) -> Result<Option<Offset>, LogError> {
         let mut list = TopicPartitionList::new();
-        list.add_partition_offset(topic, partition, Offset::Offset(since))
+        list.add_partition_offset(topic, partition.0, rdkafka::Offset::Offset(since))
             .map_err(about(topic))?;
         let found = self
             .consumer
             .offsets_for_times(list, TIMEOUT)
             .map_err(about(topic))?;
-        Ok(found
-            .elements_for_topic(topic)
-            .first()
-            .and_then(|element| match element.offset() {
-                Offset::Offset(offset) => Some(offset),
-                _ => None,
-            }))
+        Ok(found.elements_for_topic(topic).first().and_then(offset_of))
     }
 
-    /// Returns the records of `spans` (first offset and offset after the last, by partition). They
-    /// are as close to the order of their times as the order within each partition permits.
+    /// Returns the records of `spans`. They are as close to the order of their times as the order
+    /// within each partition permits.
     pub(super) fn inputs(
         &self,
         topic: &str,
-        spans: &BTreeMap<i32, (i64, i64)>,
+        spans: &BTreeMap<Partition, Range<Offset>>,
     ) -> Result<Inputs, LogError> {
         let consumer = Arc::new(consumer(&self.kafka, &self.group)?);
         let mut list = TopicPartitionList::new();
-        for (&partition, &(start, end)) in spans {
-            if start < end {
-                list.add_partition_offset(topic, partition, Offset::Offset(start))
-                    .map_err(about(topic))?;
-            }
+        let spans = spans.iter().filter(|(_, span)| !span.is_empty());
+        for (partition, span) in spans.clone() {
+            let start = rdkafka::Offset::Offset(span.start.0);
+            list.add_partition_offset(topic, partition.0, start)
+                .map_err(about(topic))?;
         }
         consumer.assign(&list).map_err(about(topic))?;
         let mut queues = Vec::new();
-        for (&partition, &(start, end)) in spans {
-            if start < end
-                && let Some(queue) = consumer.split_partition_queue(topic, partition)
-            {
+        for (partition, span) in spans {
+            if let Some(queue) = consumer.split_partition_queue(topic, partition.0) {
                 queues.push(Queue {
-                    partition,
+                    partition: *partition,
                     queue,
-                    end_offset: end,
+                    end_offset: span.end,
                     head: None,
                     done: false,
                 });
@@ -220,10 +218,14 @@ impl Log {
     }
 
     /// Commits the group's offsets, which Kafka permits only for an empty group.
-    pub(super) fn commit(&self, topic: &str, next: &BTreeMap<i32, i64>) -> Result<(), LogError> {
+    pub(super) fn commit(
+        &self,
+        topic: &str,
+        next: &BTreeMap<Partition, Offset>,
+    ) -> Result<(), LogError> {
         let mut list = TopicPartitionList::new();
-        for (&partition, &offset) in next {
-            list.add_partition_offset(topic, partition, Offset::Offset(offset))
+        for (partition, offset) in next {
+            list.add_partition_offset(topic, partition.0, rdkafka::Offset::Offset(offset.0))
                 .map_err(about(topic))?;
         }
         self.consumer
@@ -238,10 +240,17 @@ fn consumer(kafka: &KafkaArgs, group: &str) -> Result<BaseConsumer, LogError> {
     config.create().map_err(about("a consumer"))
 }
 
+fn offset_of(element: &TopicPartitionListElem<'_>) -> Option<Offset> {
+    match element.offset() {
+        rdkafka::Offset::Offset(offset) => Some(Offset(offset)),
+        _ => None,
+    }
+}
+
 struct Queue {
-    partition: i32,
+    partition: Partition,
     queue: PartitionQueue<DefaultConsumerContext>,
-    end_offset: i64,
+    end_offset: Offset,
     /// The time of the next record, and the record.
     head: Option<(i64, Record)>,
     done: bool,
@@ -289,11 +298,12 @@ impl Queue {
             }
             polled => polled.map_err(about(topic))?,
         };
-        if message.offset() < self.end_offset {
+        let offset = Offset(message.offset());
+        if offset < self.end_offset {
             let time = message.timestamp().to_millis().unwrap_or_default();
             self.head = Some((time, Record::from(&message)));
         }
-        self.done = message.offset() + 1 >= self.end_offset;
+        self.done = offset.next() >= self.end_offset;
         Ok(())
     }
 }

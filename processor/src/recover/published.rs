@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use leadstream_kafka::Outgoing;
 use leadstream_schemas::codec::{self, CodecError};
-use leadstream_schemas::{EventData, LeadEvent, Reply};
+use leadstream_schemas::{EventData, LeadEvent, LeadId, Reply, Revision};
 
 use crate::engine::effects::OutputTopics;
 use crate::flow::{ERASED, START};
@@ -23,7 +23,7 @@ pub(super) struct Known {
 #[derive(Debug, Default)]
 pub(super) struct Published {
     /// The known state by lead.
-    events: HashMap<String, Known>,
+    events: HashMap<LeadId, Known>,
     /// Ids of published replies.
     replies: HashSet<String>,
 }
@@ -60,7 +60,7 @@ impl Published {
         }
     }
 
-    pub(super) fn leads(&self) -> impl Iterator<Item = &String> {
+    pub(super) fn leads(&self) -> impl Iterator<Item = &LeadId> {
         self.events.keys()
     }
 
@@ -99,7 +99,7 @@ impl Published {
         Ok(held)
     }
 
-    fn has(&self, lead_id: &str, revision: u64) -> bool {
+    fn has(&self, lead_id: &LeadId, revision: Revision) -> bool {
         self.events
             .get(lead_id)
             .is_some_and(|known| revision <= known.last.revision)
@@ -107,7 +107,7 @@ impl Published {
 
     /// Returns whether consumers know the lead but the log no longer explains it. Such a lead is
     /// not stored, or is stored again although its person was erased.
-    pub(super) fn misses(&self, lead_id: &str, stored: Option<&Lead>) -> bool {
+    pub(super) fn misses(&self, lead_id: &LeadId, stored: Option<&Lead>) -> bool {
         self.events.get(lead_id).is_some_and(|known| {
             let erased = known.last.current_state == ERASED;
             match stored {
@@ -120,7 +120,7 @@ impl Published {
     /// Returns the state that consumers know if the last published event differs from the log.
     /// Returns none if consumers know the lead's current state. An erased person gets no event that
     /// the log does not produce itself.
-    pub(super) fn contradicts(&self, lead_id: &str, lead: &Lead) -> Option<&Known> {
+    pub(super) fn contradicts(&self, lead_id: &LeadId, lead: &Lead) -> Option<&Known> {
         let known = self.events.get(lead_id)?;
         let last = &known.last;
         if lead.revision > last.revision || last.current_state == ERASED {

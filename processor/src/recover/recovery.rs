@@ -7,6 +7,7 @@ use std::sync::Arc;
 use leadstream_kafka::consumer::LogOffsets;
 use leadstream_kafka::{Outgoing, Producer, Record};
 use leadstream_schemas::codec::CodecError;
+use leadstream_schemas::{Offset, Partition};
 use tokio::task::block_in_place;
 use uuid::Uuid;
 
@@ -33,7 +34,7 @@ pub(super) struct Recovery<'a> {
     pub(super) output_topics: OutputTopics,
     producer: Producer,
     owner: Uuid,
-    plans: BTreeMap<i32, Plan>,
+    plans: BTreeMap<Partition, Plan>,
     pub(super) partitions: OwnedPartitions,
     /// Rows of the outbox that Kafka acknowledged.
     acknowledged: Vec<OutboxKey>,
@@ -49,12 +50,12 @@ impl<'a> Recovery<'a> {
         store: Store,
         flows: Arc<Flows>,
         output_topics: OutputTopics,
-        plans: BTreeMap<i32, Plan>,
+        plans: BTreeMap<Partition, Plan>,
     ) -> Result<Self, RecoverError> {
         let spans = plans.iter().map(|(id, plan)| (*id, plan.span)).collect();
         store.begin_recovery(&spans).await?;
         let owner = Uuid::new_v4();
-        let ids: Vec<i32> = plans.keys().copied().collect();
+        let ids: Vec<Partition> = plans.keys().copied().collect();
         let owned = store.take_over(&ids, owner).await?;
         let starts = plans.iter().map(|(id, plan)| (*id, plan.start)).collect();
         store.go_on_at(&starts, owner).await?;
@@ -83,15 +84,16 @@ impl<'a> Recovery<'a> {
         &mut self,
         log: &Log,
         topic: &str,
-        offsets: &BTreeMap<i32, LogOffsets>,
+        offsets: &BTreeMap<Partition, LogOffsets>,
         say: &(dyn Fn(String) + Sync),
     ) -> Result<(), RecoverError> {
-        let in_question = |(_, plan): &(&i32, &Plan)| plan.span.start_offset < plan.span.end_offset;
+        let in_question =
+            |(_, plan): &(&Partition, &Plan)| plan.span.start_offset < plan.span.end_offset;
         let mut in_question = self.plans.iter().filter(in_question).peekable();
         if in_question.peek().is_none() {
             return Ok(());
         }
-        let references: Option<BTreeMap<i32, i64>> = in_question
+        let references: Option<BTreeMap<Partition, Offset>> = in_question
             .map(|(id, plan)| Some((*id, reference(plan.span, *offsets.get(id)?)?)))
             .collect();
         let since = match references {
@@ -118,7 +120,7 @@ impl<'a> Recovery<'a> {
     /// Publishes the restored outbox. Its records were published long ago, except for those of the
     /// last moments.
     pub(super) async fn publish_outbox(&mut self) -> Result<(), RecoverError> {
-        let ids: Vec<i32> = self.plans.keys().copied().collect();
+        let ids: Vec<Partition> = self.plans.keys().copied().collect();
         for mut row in self.store.outbox(&ids).await? {
             self.hold_back(row.key.partition, row.key.next_offset, &mut row.records)?;
             self.producer.send(&row.records).await?.await?;
@@ -135,7 +137,7 @@ impl<'a> Recovery<'a> {
 
     /// Returns whether the records of `partition` before `next_offset` were processed before the
     /// loss.
-    fn was_processed(&self, partition: i32, next_offset: i64) -> bool {
+    fn was_processed(&self, partition: Partition, next_offset: Offset) -> bool {
         self.plans
             .get(&partition)
             .is_some_and(|plan| next_offset <= plan.span.suppress_replies_before)
@@ -143,8 +145,8 @@ impl<'a> Recovery<'a> {
 
     fn hold_back(
         &mut self,
-        partition: i32,
-        next_offset: i64,
+        partition: Partition,
+        next_offset: Offset,
         outgoing: &mut Vec<Outgoing>,
     ) -> Result<(), CodecError> {
         let processed = self.was_processed(partition, next_offset);
@@ -165,7 +167,7 @@ impl<'a> Recovery<'a> {
         let spans = self
             .plans
             .iter()
-            .map(|(id, plan)| (*id, (plan.start, plan.span.end_offset)))
+            .map(|(id, plan)| (*id, plan.start..plan.span.end_offset))
             .collect();
         let mut inputs = block_in_place(|| log.inputs(topic, &spans))?;
         let mut ahead = None;
@@ -191,7 +193,7 @@ impl<'a> Recovery<'a> {
         inputs: &mut Inputs,
         ahead: &mut Option<Record>,
     ) -> Result<Vec<Record>, LogError> {
-        let mut sides: BTreeMap<i32, bool> = BTreeMap::new();
+        let mut sides: BTreeMap<Partition, bool> = BTreeMap::new();
         let mut records = Vec::new();
         while records.len() < self.settings.processor_batch_records.get() {
             let next = match ahead.take() {
@@ -199,7 +201,7 @@ impl<'a> Recovery<'a> {
                 None => inputs.next()?.map(|(_, record)| record),
             };
             let Some(record) = next else { break };
-            let processed = self.was_processed(record.partition, record.offset + 1);
+            let processed = self.was_processed(record.partition, record.offset.next());
             if *sides.entry(record.partition).or_insert(processed) != processed {
                 *ahead = Some(record);
                 break;
@@ -245,7 +247,7 @@ impl<'a> Recovery<'a> {
                 offset: self
                     .partitions
                     .get(partition)
-                    .map_or(0, |it| it.next_offset),
+                    .map_or_else(Offset::default, |it| it.next_offset),
                 reason,
             }),
         }

@@ -4,7 +4,7 @@ mod document;
 
 use std::time::Duration;
 
-use leadstream_schemas::Content;
+use leadstream_schemas::{Content, InputId};
 use serde_json::{Map, Value};
 
 use super::{Simulator, plain_text};
@@ -96,7 +96,7 @@ impl Transcript {
         let mut simulator = Simulator::new(flows);
         let mut differences = Vec::new();
         // The ids of inputs by turn, for edits and deletions.
-        let mut ids: Vec<String> = Vec::new();
+        let mut ids: Vec<InputId> = Vec::new();
         for (index, turn) in self.turns.iter().enumerate() {
             let at = turn.referenced;
             let turn = &turn.value;
@@ -107,11 +107,11 @@ impl Transcript {
                 })?,
                 (None, None, Some(action)) => {
                     simulator.command(&action.content())?;
-                    String::new()
+                    InputId::default()
                 }
                 (None, None, None) => {
                     simulator.advance(turn.wait.map_or(Duration::ZERO, |wait| wait.0))?;
-                    String::new()
+                    InputId::default()
                 }
             };
             ids.push(id);

@@ -1,8 +1,8 @@
 //! Stores the results and claims of commands.
 
 use chrono::{DateTime, Utc};
-use leadstream_schemas::Timestamp;
 use leadstream_schemas::topic::DUPLICATE_HORIZON;
+use leadstream_schemas::{InputId, LeadId, Revision, Timestamp};
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 
@@ -27,7 +27,7 @@ RETURNING account, content_sha256 AS claimed, identity_hashes";
 
 impl Store {
     /// Returns what is known of a command's id.
-    pub(crate) async fn known(&self, id: &str) -> Result<KnownCommand, StoreError> {
+    pub(crate) async fn known(&self, id: &InputId) -> Result<KnownCommand, StoreError> {
         let query = sqlx::query(KNOWN).bind(id);
         self.bounded(async {
             let row = query.fetch_one(&self.pool).await?;
@@ -43,7 +43,7 @@ impl Store {
     }
 
     /// Claims a command's id. Returns the valid claim, which is an earlier one if it exists.
-    pub(crate) async fn claim(&self, id: &str, asked: &Claim) -> Result<Claim, StoreError> {
+    pub(crate) async fn claim(&self, id: &InputId, asked: &Claim) -> Result<Claim, StoreError> {
         let query = sqlx::query(CLAIM)
             .bind(id)
             .bind(&asked.account)
@@ -56,7 +56,7 @@ impl Store {
     /// Returns the newest 100 command results of the leads, newest first.
     pub(crate) async fn command_results(
         &self,
-        lead_ids: &[String],
+        lead_ids: &[LeadId],
     ) -> Result<Vec<CommandResult>, StoreError> {
         let query = sqlx::query(
             "SELECT command_id, command, content_sha256, revision, rejection, decided_at, lead_id
@@ -102,7 +102,7 @@ fn result(row: &PgRow) -> Result<CommandResult, StoreError> {
         status: match rejection {
             Some(reason) => CommandStatus::Rejected { reason },
             None => CommandStatus::Applied {
-                revision: revision.unwrap_or_default().unsigned_abs(),
+                revision: Revision::from_bigint(revision.unwrap_or_default()),
             },
         },
         decided_at: Timestamp::from_millis(decided_at.timestamp_millis()),

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use leadstream_schemas::{Identity, LeadId, Offset, Partition};
 use sqlx::{PgConnection, Row};
 
 use super::{Store, StoreError, column};
@@ -51,13 +52,13 @@ SELECT DISTINCT * FROM unnest($1::bytea[]) ON CONFLICT DO NOTHING";
 /// Deletes the leads' rows and their unpublished outbox records. Inserts their tombstones.
 pub(super) async fn erase(
     connection: &mut PgConnection,
-    erased: &BTreeMap<String, Erased>,
+    erased: &BTreeMap<LeadId, Erased>,
 ) -> Result<(), StoreError> {
     if erased.is_empty() {
         return Ok(());
     }
-    let lead_ids: Vec<&String> = erased.keys().collect();
-    let all: Vec<(&String, &Erased)> = erased.iter().collect();
+    let lead_ids: Vec<&LeadId> = erased.keys().collect();
+    let all: Vec<(&LeadId, &Erased)> = erased.iter().collect();
     sqlx::query(DEQUEUE_REPORTS)
         .bind(&lead_ids)
         .execute(&mut *connection)
@@ -68,7 +69,7 @@ pub(super) async fn erase(
             .execute(&mut *connection)
             .await?;
     }
-    let identities: BTreeSet<&String> = all.iter().flat_map(|(_, it)| &it.identities).collect();
+    let identities: BTreeSet<&Identity> = all.iter().flat_map(|(_, it)| &it.identities).collect();
     sqlx::query(DELETE_IDENTITIES)
         .bind(Vec::from_iter(identities))
         .execute(&mut *connection)
@@ -83,9 +84,8 @@ pub(super) async fn erase(
         .iter()
         .flat_map(|(_, it)| {
             let until = it.until.datetime();
-            it.tombstones.iter().map(move |(hash, revision)| {
-                (hash, until, i64::try_from(*revision).unwrap_or(i64::MAX))
-            })
+            let tombstones = it.tombstones.iter();
+            tombstones.map(move |(hash, revision)| (hash, until, revision.to_bigint()))
         })
         .collect();
     sqlx::query(INSERT_TOMBSTONES)
@@ -104,7 +104,7 @@ pub(super) async fn erase(
 /// Removes records about the leads from the outbox.
 async fn unpublish(
     connection: &mut PgConnection,
-    erased: &[(&String, &Erased)],
+    erased: &[(&LeadId, &Erased)],
 ) -> Result<(), StoreError> {
     let partitions = column(erased, |(_, it)| it.partition);
     let rows = sqlx::query(
@@ -115,8 +115,8 @@ async fn unpublish(
     .fetch_all(&mut *connection)
     .await?;
     for row in &rows {
-        let partition: i32 = row.try_get("partition")?;
-        let next_offset: i64 = row.try_get("next_offset")?;
+        let partition: Partition = row.try_get("partition")?;
+        let next_offset: Offset = row.try_get("next_offset")?;
         let timer_commit: i64 = row.try_get("timer_commit")?;
         let mut records = outbox::decode(row.try_get("records")?)?;
         let all = records.len();

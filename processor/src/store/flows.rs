@@ -1,7 +1,7 @@
 //! Stores published flows.
 
 use chrono::{DateTime, Utc};
-use leadstream_schemas::{FlowRef, Timestamp};
+use leadstream_schemas::{FlowRef, LeadId, Timestamp};
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 
@@ -123,9 +123,9 @@ impl Store {
     /// Returns stored leads whose ids are greater than `after`, in the order of their ids.
     pub(crate) async fn leads_after(
         &self,
-        after: &str,
+        after: &LeadId,
         most: i64,
-    ) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+    ) -> Result<Vec<(LeadId, Vec<u8>)>, StoreError> {
         let query = sqlx::query(
             "SELECT lead_id, serialized_state FROM leads
              WHERE lead_id > $1 ORDER BY lead_id LIMIT $2",

@@ -3,10 +3,11 @@
 use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
-use leadstream_schemas::Timestamp;
+use leadstream_schemas::{Identity, LeadId, Revision, Timestamp};
 use sqlx::Row;
 
 use super::{Store, StoreError, column};
+use crate::engine::batch::{DedupId, Evicted};
 use crate::erasure::{ErasureRecord, Tombstone};
 use crate::lead::{Address, Lead};
 
@@ -29,29 +30,29 @@ WHERE i.identity = $1 AND l.account = $2";
 /// A lead that was looked up.
 #[derive(Debug)]
 pub(crate) struct Located {
-    pub(crate) lead_id: String,
+    pub(crate) lead_id: LeadId,
     pub(crate) lead: Lead,
     /// The closed leads that became it and had the id.
-    pub(crate) closed: Vec<String>,
+    pub(crate) closed: Vec<LeadId>,
 }
 
 /// The stored state of identities.
 #[derive(Debug, Default)]
 pub(crate) struct Identified {
     /// Leads by lead id.
-    pub(crate) leads: HashMap<String, Lead>,
+    pub(crate) leads: HashMap<LeadId, Lead>,
     /// Lead id by identity.
-    pub(crate) owners: HashMap<String, String>,
+    pub(crate) owners: HashMap<Identity, LeadId>,
     /// Erasures by identity.
-    pub(crate) erased: HashMap<String, ErasureRecord>,
+    pub(crate) erased: HashMap<Identity, ErasureRecord>,
 }
 
 impl Store {
     /// Returns those of `lead_ids` that exist, by id.
     pub(crate) async fn load(
         &self,
-        lead_ids: &[String],
-    ) -> Result<HashMap<String, Lead>, StoreError> {
+        lead_ids: &[LeadId],
+    ) -> Result<HashMap<LeadId, Lead>, StoreError> {
         self.rows(sqlx::query(LOAD).bind(lead_ids), |row| {
             Ok((
                 row.try_get("lead_id")?,
@@ -62,8 +63,8 @@ impl Store {
     }
 
     /// Returns the leads, owners and tombstones of `identities`.
-    pub(crate) async fn identify(&self, identities: &[String]) -> Result<Identified, StoreError> {
-        let tombstones: HashMap<Tombstone, &String> = identities
+    pub(crate) async fn identify(&self, identities: &[Identity]) -> Result<Identified, StoreError> {
+        let tombstones: HashMap<Tombstone, &Identity> = identities
             .iter()
             .flat_map(|id| self.erasure.tombstones(id).map(move |it| (it, id)))
             .collect();
@@ -72,14 +73,14 @@ impl Store {
         self.bounded(async {
             let mut found = Identified::default();
             for row in query.fetch_all(&self.pool).await? {
-                let Some(lead_id) = row.try_get::<Option<String>, _>("lead_id")? else {
+                let Some(lead_id) = row.try_get::<Option<LeadId>, _>("lead_id")? else {
                     let hash: Tombstone = row.try_get("tombstone")?;
                     if let Some(identity) = tombstones.get(&hash) {
                         let at: DateTime<Utc> = row.try_get("erased_at")?;
                         let last_revision: i64 = row.try_get("last_revision")?;
                         let erasure = ErasureRecord {
                             until: Timestamp::from_millis(at.timestamp_millis()),
-                            last_revision: last_revision.unsigned_abs(),
+                            last_revision: Revision::from_bigint(last_revision),
                         };
                         found
                             .erased
@@ -102,11 +103,11 @@ impl Store {
 
     /// Returns the lead at `address`, following every merge.
     pub(crate) async fn lead_of(&self, address: &Address) -> Result<Option<Located>, StoreError> {
-        let mut wanted = address.identity().to_owned();
+        let mut wanted = address.identity().clone();
         let mut closed = Vec::new();
         loop {
             let query = sqlx::query(LOCATE).bind(&wanted).bind(address.account());
-            let found: Vec<(String, Lead)> = self
+            let found: Vec<(LeadId, Lead)> = self
                 .rows(query, |row| {
                     let lead = Lead::from_bytes(row.try_get("serialized_state")?)?;
                     Ok((row.try_get("lead_id")?, lead))
@@ -116,7 +117,7 @@ impl Store {
                 return Ok(None);
             };
             match lead.merged_into {
-                Some(survivor) => wanted = survivor,
+                Some(survivor) => wanted = Identity::from(&survivor),
                 None => {
                     return Ok(Some(Located {
                         lead_id,
@@ -129,23 +130,22 @@ impl Store {
         }
     }
 
-    /// Returns those of the inputs (lead id, input id, time of sending) that were evicted from
-    /// their lead's journal.
-    pub(crate) async fn evicted(
-        &self,
-        inputs: &[(String, String, Timestamp)],
-    ) -> Result<HashSet<(String, String)>, StoreError> {
+    /// Returns those of `inputs` that were evicted from their lead's journal.
+    pub(crate) async fn evicted(&self, inputs: &[Evicted]) -> Result<HashSet<DedupId>, StoreError> {
         let query = sqlx::query(
             "SELECT d.lead_id, d.input_id FROM dedup_ids d
              JOIN unnest($1::text[], $2::text[], $3::timestamptz[]) AS u (lead_id, input_id, sent_at)
                ON d.day = (u.sent_at AT TIME ZONE 'UTC')::date AND d.lead_id = u.lead_id
                  AND d.input_id = u.input_id",
         )
-        .bind(column(inputs, |(lead_id, _, _)| lead_id.clone()))
-        .bind(column(inputs, |(_, id, _)| id.clone()))
-        .bind(column(inputs, |(_, _, at)| at.datetime()));
+        .bind(column(inputs, |it| &it.id.lead_id))
+        .bind(column(inputs, |it| &it.id.input_id))
+        .bind(column(inputs, |it| it.sent_at.datetime()));
         self.rows(query, |row| {
-            Ok((row.try_get("lead_id")?, row.try_get("input_id")?))
+            Ok(DedupId {
+                lead_id: row.try_get("lead_id")?,
+                input_id: row.try_get("input_id")?,
+            })
         })
         .await
     }

@@ -1,5 +1,6 @@
 //! Stores the partition count by which leads are placed, and moves leads to another count.
 
+use leadstream_schemas::{Account, LeadId, Partition};
 use sqlx::Row;
 use uuid::Uuid;
 
@@ -8,9 +9,9 @@ use super::{Store, StoreError, column};
 /// A lead that waits for its timer on a partition.
 #[derive(Debug)]
 pub(crate) struct Placed {
-    pub(crate) lead_id: String,
-    pub(crate) account: String,
-    pub(crate) partition: i32,
+    pub(crate) lead_id: LeadId,
+    pub(crate) account: Account,
+    pub(crate) partition: Partition,
 }
 
 impl Store {
@@ -56,7 +57,7 @@ impl Store {
     /// Returns the next `limit` leads with a timer after `after`, in the order of their ids.
     pub(crate) async fn leads_with_timer(
         &self,
-        after: &str,
+        after: &LeadId,
         limit: i64,
     ) -> Result<Vec<Placed>, StoreError> {
         let query = sqlx::query(
@@ -76,13 +77,16 @@ impl Store {
     }
 
     /// Moves the timers of leads to other partitions (lead id, partition).
-    pub(crate) async fn move_timers(&self, moves: &[(String, i32)]) -> Result<(), StoreError> {
+    pub(crate) async fn move_timers(
+        &self,
+        moves: &[(LeadId, Partition)],
+    ) -> Result<(), StoreError> {
         let query = sqlx::query(
             "UPDATE leads l SET home_partition = u.home_partition
              FROM unnest($1::text[], $2::int[]) AS u (lead_id, home_partition)
              WHERE l.lead_id = u.lead_id",
         )
-        .bind(column(moves, |(lead_id, _)| lead_id.as_str()))
+        .bind(column(moves, |(lead_id, _)| lead_id))
         .bind(column(moves, |(_, partition)| *partition));
         self.bounded(async {
             query.execute(&self.pool).await?;

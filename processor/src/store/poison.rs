@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use leadstream_schemas::Partition;
 use sqlx::PgPool;
 use sqlx::Row;
 
@@ -14,7 +15,10 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 /// An unavailable database, or one with the schema of another version.
-pub async fn resume(pool: PgPool, partition: Option<i32>) -> Result<Vec<i32>, StoreError> {
+pub async fn resume(
+    pool: PgPool,
+    partition: Option<Partition>,
+) -> Result<Vec<Partition>, StoreError> {
     let store = Store::new(pool, TIMEOUT);
     store.check_schema().await?;
     store.resume(partition).await
@@ -23,14 +27,14 @@ pub async fn resume(pool: PgPool, partition: Option<i32>) -> Result<Vec<i32>, St
 impl Store {
     // The owner of a halted partition commits nothing, so nobody overwrites this with the old
     // count.
-    async fn resume(&self, partition: Option<i32>) -> Result<Vec<i32>, StoreError> {
+    async fn resume(&self, partition: Option<Partition>) -> Result<Vec<Partition>, StoreError> {
         let query = sqlx::query(
             "UPDATE partition_offsets SET poison_limit_state = NULL
              WHERE (poison_limit_state->>'halted')::bool AND partition = coalesce($1, partition)
              RETURNING partition",
         )
         .bind(partition);
-        let mut partitions: Vec<i32> = self
+        let mut partitions: Vec<Partition> = self
             .rows(query, |row| Ok(row.try_get("partition")?))
             .await?;
         partitions.sort_unstable();

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use leadstream_schemas::{Offset, Partition};
 use sqlx::Row;
 use uuid::Uuid;
 
@@ -11,16 +12,16 @@ use super::{Store, StoreError, column};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Span {
     /// The committed offset in PostgreSQL when the recovery began.
-    pub(crate) start_offset: i64,
+    pub(crate) start_offset: Offset,
     /// The first offset whose replies are published. Replies to earlier inputs are held back.
-    pub(crate) suppress_replies_before: i64,
+    pub(crate) suppress_replies_before: Offset,
     /// The end of the log when the recovery began.
-    pub(crate) end_offset: i64,
+    pub(crate) end_offset: Offset,
 }
 
 impl Store {
     /// Returns recoveries that have begun and are not complete, by partition.
-    pub(crate) async fn recoveries(&self) -> Result<BTreeMap<i32, Span>, StoreError> {
+    pub(crate) async fn recoveries(&self) -> Result<BTreeMap<Partition, Span>, StoreError> {
         let query = sqlx::query(
             "SELECT partition, start_offset, suppress_replies_before, end_offset FROM recoveries",
         );
@@ -38,9 +39,9 @@ impl Store {
     /// Records that a recovery begins. A recovery that has already begun stays unchanged.
     pub(crate) async fn begin_recovery(
         &self,
-        spans: &BTreeMap<i32, Span>,
+        spans: &BTreeMap<Partition, Span>,
     ) -> Result<(), StoreError> {
-        let spans: Vec<(&i32, &Span)> = spans.iter().collect();
+        let spans: Vec<(&Partition, &Span)> = spans.iter().collect();
         let query = sqlx::query(
             "INSERT INTO recoveries (partition, start_offset, suppress_replies_before, end_offset)
              SELECT * FROM unnest($1::int[], $2::bigint[], $3::bigint[], $4::bigint[])
@@ -68,7 +69,9 @@ impl Store {
     }
 
     /// Returns the next offset of each partition, or none if no record of it was processed.
-    pub(crate) async fn positions(&self) -> Result<BTreeMap<i32, Option<i64>>, StoreError> {
+    pub(crate) async fn positions(
+        &self,
+    ) -> Result<BTreeMap<Partition, Option<Offset>>, StoreError> {
         let query = sqlx::query("SELECT partition, next_offset FROM partition_offsets");
         self.rows(query, |row| {
             Ok((row.try_get("partition")?, row.try_get("next_offset")?))
@@ -79,10 +82,10 @@ impl Store {
     /// Sets the offsets at which partitions of `owner` continue.
     pub(crate) async fn go_on_at(
         &self,
-        starts: &BTreeMap<i32, i64>,
+        starts: &BTreeMap<Partition, Offset>,
         owner: Uuid,
     ) -> Result<(), StoreError> {
-        let starts: Vec<(i32, i64)> = starts.iter().map(|(id, at)| (*id, *at)).collect();
+        let starts: Vec<(Partition, Offset)> = starts.iter().map(|(id, at)| (*id, *at)).collect();
         let query = sqlx::query(
             "UPDATE partition_offsets p SET next_offset = u.next_offset
              FROM unnest($1::int[], $2::bigint[]) AS u (partition, next_offset)

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use leadstream_schemas::Timestamp;
+use leadstream_schemas::{LeadId, Partition, Timestamp};
 use sqlx::Row;
 
 use super::{Store, StoreError, column};
@@ -25,12 +25,20 @@ CROSS JOIN LATERAL (SELECT l.lead_id, l.timer_due_at, l.serialized_state FROM le
     ORDER BY l.timer_due_at LIMIT $3) t
 ORDER BY t.timer_due_at LIMIT $3";
 
+/// A lead whose timer is due.
+#[derive(Debug)]
+pub(crate) struct Due {
+    pub(crate) lead_id: LeadId,
+    pub(crate) home: Partition,
+    pub(crate) lead: Lead,
+}
+
 impl Store {
     /// Returns when the first timer of each of `partitions` is due.
     pub(crate) async fn first_due(
         &self,
-        partitions: &[i32],
-    ) -> Result<BTreeMap<i32, Timestamp>, StoreError> {
+        partitions: &[Partition],
+    ) -> Result<BTreeMap<Partition, Timestamp>, StoreError> {
         let query = sqlx::query(FIRST_DUE).bind(partitions);
         self.rows(query, |row| {
             let due: DateTime<Utc> = row.try_get("timer_due_at")?;
@@ -40,21 +48,23 @@ impl Store {
         .await
     }
 
-    /// Returns up to `limit` due leads (home, id, lead). `until` is the latest due time by
-    /// partition.
+    /// Returns up to `limit` due leads. `until` is the latest due time by partition.
     pub(crate) async fn due(
         &self,
-        until: &BTreeMap<i32, Timestamp>,
+        until: &BTreeMap<Partition, Timestamp>,
         limit: i64,
-    ) -> Result<Vec<(i32, String, Lead)>, StoreError> {
+    ) -> Result<Vec<Due>, StoreError> {
         let until: Vec<_> = until.iter().collect();
         let query = sqlx::query(DUE)
             .bind(column(&until, |(partition, _)| **partition))
             .bind(column(&until, |(_, until)| until.datetime()))
             .bind(limit);
         self.rows(query, |row| {
-            let lead = Lead::from_bytes(row.try_get("serialized_state")?)?;
-            Ok((row.try_get("partition")?, row.try_get("lead_id")?, lead))
+            Ok(Due {
+                lead_id: row.try_get("lead_id")?,
+                home: row.try_get("partition")?,
+                lead: Lead::from_bytes(row.try_get("serialized_state")?)?,
+            })
         })
         .await
     }

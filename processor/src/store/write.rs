@@ -4,7 +4,7 @@ mod leads;
 
 use std::collections::HashSet;
 
-use leadstream_schemas::Timestamp;
+use leadstream_schemas::{Identity, InputId, LeadId, Partition, Revision, Timestamp};
 use sqlx::{PgConnection, Row};
 
 use super::{Commit, StoreError, column};
@@ -77,7 +77,7 @@ pub(super) async fn fence(
     let moved = fence_statement(commit).fetch_all(connection).await?;
     let mut ours = HashSet::new();
     for row in &moved {
-        ours.insert(row.try_get::<i32, _>("partition")?);
+        ours.insert(row.try_get::<Partition, _>("partition")?);
     }
     let mut partitions = commit.folded.partitions.keys();
     match partitions.find(|partition| !ours.contains(partition)) {
@@ -87,7 +87,7 @@ pub(super) async fn fence(
 }
 
 fn fence_statement<'q>(commit: &Commit<'q>) -> Statement<'q> {
-    let moves: Vec<(i32, Fence, &PartitionAdvance)> = commit
+    let moves: Vec<(Partition, Fence, &PartitionAdvance)> = commit
         .folded
         .partitions
         .iter()
@@ -119,11 +119,7 @@ fn identities(folded: &BatchResult) -> Option<Statement<'_>> {
     if folded.identities.is_empty() {
         return None;
     }
-    let (identities, lead_ids): (Vec<&str>, Vec<&str>) = folded
-        .identities
-        .iter()
-        .map(|(identity, lead_id)| (identity.as_str(), lead_id.as_str()))
-        .unzip();
+    let (identities, lead_ids): (Vec<&Identity>, Vec<&LeadId>) = folded.identities.iter().unzip();
     let statement = sqlx::query(INSERT_IDENTITIES);
     Some(statement.bind(identities).bind(lead_ids))
 }
@@ -138,9 +134,9 @@ fn evicted(folded: &BatchResult) -> Option<Statement<'_>> {
     let rows = &folded.evicted;
     (!rows.is_empty()).then(|| {
         sqlx::query(INSERT_EVICTED)
-            .bind(column(rows, |(lead_id, _, _)| lead_id.as_str()))
-            .bind(column(rows, |(_, id, _)| id.as_str()))
-            .bind(column(rows, |(_, _, at)| at.datetime()))
+            .bind(column(rows, |it| &it.id.lead_id))
+            .bind(column(rows, |it| &it.id.input_id))
+            .bind(column(rows, |it| it.sent_at.datetime()))
     })
 }
 
@@ -155,15 +151,16 @@ WHERE r.rejection IS NOT NULL
   AND (excluded.rejection IS NULL OR r.lead_id IS NULL AND excluded.lead_id IS NOT NULL)";
 
 fn command_results(folded: &BatchResult) -> Option<Statement<'_>> {
-    let rows: Vec<(&String, &CommandDecision)> = folded.commands.iter().collect();
-    let signed = |revision: u64| i64::try_from(revision).unwrap_or(i64::MAX);
+    let rows: Vec<(&InputId, &CommandDecision)> = folded.commands.iter().collect();
     (!rows.is_empty()).then(|| {
         sqlx::query(INSERT_COMMAND_RESULTS)
-            .bind(column(&rows, |(id, _)| id.as_str()))
+            .bind(column(&rows, |(id, _)| *id))
             .bind(column(&rows, |(_, it)| it.command))
             .bind(column(&rows, |(_, it)| it.content_sha256.as_slice()))
-            .bind(column(&rows, |(_, it)| it.lead_id.as_deref()))
-            .bind(column(&rows, |(_, it)| it.status.revision().map(signed)))
+            .bind(column(&rows, |(_, it)| it.lead_id.as_ref()))
+            .bind(column(&rows, |(_, it)| {
+                it.status.revision().map(Revision::to_bigint)
+            }))
             .bind(column(&rows, |(_, it)| it.status.rejection()))
     })
 }

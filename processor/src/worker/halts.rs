@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
+use leadstream_schemas::Partition;
 use leadstream_service::ops::Health;
 
 const PART: &str = "partition";
@@ -11,7 +12,7 @@ const PART: &str = "partition";
 #[derive(Debug)]
 pub(crate) struct Halts {
     health: Health,
-    reasons: Mutex<BTreeMap<i32, String>>,
+    reasons: Mutex<BTreeMap<Partition, String>>,
 }
 
 impl Halts {
@@ -23,7 +24,7 @@ impl Halts {
     }
 
     /// Records that a partition is halted. Returns false if that is already known.
-    pub(crate) fn begin(&self, partition: i32, reason: &str) -> bool {
+    pub(crate) fn begin(&self, partition: Partition, reason: &str) -> bool {
         self.change(|reasons| {
             reasons
                 .insert(partition, reason.to_owned())
@@ -32,11 +33,11 @@ impl Halts {
     }
 
     /// Records that a partition continues or belongs to another owner.
-    pub(crate) fn end(&self, partition: i32) -> bool {
+    pub(crate) fn end(&self, partition: Partition) -> bool {
         self.change(|reasons| reasons.remove(&partition).is_some())
     }
 
-    fn change(&self, change: impl FnOnce(&mut BTreeMap<i32, String>) -> bool) -> bool {
+    fn change(&self, change: impl FnOnce(&mut BTreeMap<Partition, String>) -> bool) -> bool {
         let mut reasons = self.reasons.lock().unwrap_or_else(PoisonError::into_inner);
         if !change(&mut reasons) {
             return false;
@@ -58,24 +59,26 @@ impl Halts {
 mod tests {
     use leadstream_service::ops::Health;
 
+    use leadstream_schemas::Partition;
+
     use super::Halts;
 
     #[test]
     fn a_process_is_ready_again_when_the_last_partition_goes_on() {
         let health = Health::default();
         let halts = Halts::new(health.clone());
-        assert!(!halts.end(1));
-        assert!(halts.begin(1, "poison"));
-        assert!(!halts.begin(1, "poison"));
-        assert!(halts.begin(4, "a later version"));
+        assert!(!halts.end(Partition(1)));
+        assert!(halts.begin(Partition(1), "poison"));
+        assert!(!halts.begin(Partition(1), "poison"));
+        assert!(halts.begin(Partition(4), "a later version"));
         let told = health.problems().remove("partition").unwrap();
         assert_eq!(
             told,
             "partition 1 is halted: poison; partition 4 is halted: a later version"
         );
-        assert!(halts.end(1));
+        assert!(halts.end(Partition(1)));
         assert!(health.problems().contains_key("partition"));
-        assert!(halts.end(4));
+        assert!(halts.end(Partition(4)));
         assert!(health.problems().is_empty());
     }
 }

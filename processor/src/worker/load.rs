@@ -3,7 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::engine::batch::{Decoded, Keyed, LoadedState};
+use leadstream_schemas::{Identity, LeadId, Partition};
+
+use crate::engine::batch::{Decoded, DedupId, Evicted, Keyed, LoadedState};
 use crate::engine::owned_partitions::OwnedPartitions;
 use crate::lead::{Inbound, Lead, scoped};
 use crate::store::{Store, StoreError};
@@ -16,11 +18,11 @@ pub(super) async fn load_batch_state(
 ) -> Result<LoadedState, StoreError> {
     let mut known = LoadedState::default();
     load_own(store, partitions, &mut known, batch).await?;
-    let mut unknown: BTreeSet<String> = BTreeSet::new();
+    let mut unknown: BTreeSet<Identity> = BTreeSet::new();
     // The closed leads, whose survivors may be erased.
-    let mut closed: Vec<String> = Vec::new();
+    let mut closed: Vec<Identity> = Vec::new();
     for (_, own, keyed) in inputs(batch) {
-        match known.leads.get(own) {
+        match known.leads.get(own.as_str()) {
             Some(lead) => {
                 if lead.merged_into.is_some() {
                     closed.push(own.clone());
@@ -36,7 +38,7 @@ pub(super) async fn load_batch_state(
     unknown.retain(|identity| !known.identities.contains_key(identity));
     unknown.extend(closed);
     if !unknown.is_empty() {
-        let identities: Vec<String> = unknown.into_iter().collect();
+        let identities: Vec<Identity> = unknown.into_iter().collect();
         let found = store.identify(&identities).await?;
         for (lead_id, lead) in found.leads {
             known.leads.entry(lead_id).or_insert(lead);
@@ -56,14 +58,14 @@ async fn load_own(
     known: &mut LoadedState,
     batch: &[Decoded],
 ) -> Result<(), StoreError> {
-    let mut missing: BTreeSet<&String> = BTreeSet::new();
+    let mut missing: BTreeSet<&Identity> = BTreeSet::new();
     for (partition, own, _) in inputs(batch) {
-        if known.leads.contains_key(own) || missing.contains(own) {
+        if known.leads.contains_key(own.as_str()) || missing.contains(own) {
             continue;
         }
-        match partitions.cached(partition, own) {
+        match partitions.cached(partition, own.as_str()) {
             Some(stored) => {
-                known.leads.insert(own.clone(), Lead::from_bytes(stored)?);
+                known.leads.insert(own.into(), Lead::from_bytes(stored)?);
             }
             None => {
                 missing.insert(own);
@@ -71,10 +73,13 @@ async fn load_own(
         }
     }
     if !missing.is_empty() {
-        let lead_ids: Vec<String> = missing.into_iter().cloned().collect();
+        let lead_ids: Vec<LeadId> = missing.into_iter().map(LeadId::from).collect();
         known.leads.extend(store.load(&lead_ids).await?);
     }
-    let own = known.leads.keys().map(|id| (id.clone(), id.clone()));
+    let own = known
+        .leads
+        .keys()
+        .map(|id| (Identity::from(id), id.clone()));
     known.identities.extend(own);
     Ok(())
 }
@@ -86,12 +91,12 @@ async fn load_evicted(
     batch: &[Decoded],
 ) -> Result<(), StoreError> {
     // A lead that absorbs another within this batch may also need the other's evicted ids.
-    let mut joining: BTreeMap<&str, Vec<&String>> = BTreeMap::new();
+    let mut joining: BTreeMap<&str, Vec<&LeadId>> = BTreeMap::new();
     for (_, own, keyed) in inputs(batch) {
         if let Inbound::Merge(merge) = &keyed.inbound
             && let Some(other) = &merge.closed
         {
-            let others = joining.entry(own).or_default();
+            let others = joining.entry(own.as_str()).or_default();
             others.push(&merge.lead_id);
             others.extend(&other.merged);
         }
@@ -112,8 +117,13 @@ async fn load_evicted(
             let owners = std::iter::once(lead_id)
                 .chain(&lead.merged)
                 .chain(joining.into_iter().flatten().copied());
-            asked
-                .extend(owners.map(|owner| (owner.clone(), input.order.id.clone(), input.sent_at)));
+            asked.extend(owners.map(|owner| Evicted {
+                id: DedupId {
+                    lead_id: owner.clone(),
+                    input_id: input.order.id.clone(),
+                },
+                sent_at: input.sent_at,
+            }));
         }
     }
     if !asked.is_empty() {
@@ -123,7 +133,7 @@ async fn load_evicted(
 }
 
 /// Returns each input with its partition and the lead id that its key gives.
-fn inputs(batch: &[Decoded]) -> impl Iterator<Item = (i32, &String, &Keyed)> {
+fn inputs(batch: &[Decoded]) -> impl Iterator<Item = (Partition, &Identity, &Keyed)> {
     batch.iter().filter_map(|decoded| {
         let keyed = &**decoded.content.as_ref().ok()?;
         Some((decoded.record.partition, keyed.identities.first()?, keyed))

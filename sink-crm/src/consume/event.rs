@@ -18,7 +18,7 @@ const LONGEST_ID: usize = 255;
 /// Returns the reason why the record cannot be read, without its content.
 pub(super) fn decode(record: &Record, urgent: &[String]) -> Result<DesiredEvent, String> {
     let event: LeadEvent = codec::decode(&record.value).map_err(|error| error.to_string())?;
-    let lead_id = event.data.lead_id;
+    let lead_id = String::from(event.data.lead_id);
     if lead_id.trim().is_empty() {
         return Err("data.lead_id is empty".into());
     }
@@ -30,7 +30,7 @@ pub(super) fn decode(record: &Record, urgent: &[String]) -> Result<DesiredEvent,
     if lead_id.contains(char::is_control) {
         return Err("data.lead_id holds a control character".into());
     }
-    let revision = i64::try_from(event.data.revision)
+    let revision = i64::try_from(event.data.revision.0)
         .ok()
         .filter(|revision| *revision > 0)
         .ok_or("data.revision is no count from 1")?;
@@ -82,7 +82,7 @@ pub(super) fn coalesce(event: Vec<DesiredEvent>) -> Vec<DesiredEvent> {
 #[cfg(test)]
 mod tests {
     use leadstream_kafka::Record;
-    use leadstream_schemas::{EventData, codec};
+    use leadstream_schemas::{EventData, Offset, Partition, Revision, codec};
     use proptest::prelude::*;
     use serde_json::json;
 
@@ -96,9 +96,9 @@ mod tests {
             "data": data,
         });
         Record {
-            partition: 0,
-            offset: 7,
-            key: Box::from(data.lead_id.as_bytes()),
+            partition: Partition(0),
+            offset: Offset(7),
+            key: Box::from(data.lead_id.as_str().as_bytes()),
             value: codec::encode(1, &event).unwrap().into(),
             written_at: None,
             trace: None,
@@ -162,7 +162,7 @@ mod tests {
     fn a_value_that_the_ledger_cannot_store_is_refused_without_its_content() {
         let mut data = started();
         for lead_id in [String::new(), "4917\0".into(), "4917".repeat(100)] {
-            data.lead_id = lead_id;
+            data.lead_id = lead_id.into();
             let reason = decode(&record(&data), &[]).unwrap_err();
             assert!(
                 reason.starts_with("data.lead_id") && !reason.contains("4917"),
@@ -171,7 +171,7 @@ mod tests {
         }
         let mut data = started();
         for revision in [0, u64::MAX] {
-            data.revision = revision;
+            data.revision = Revision(revision);
             assert!(
                 decode(&record(&data), &[])
                     .unwrap_err()
@@ -193,7 +193,7 @@ mod tests {
                 revision,
                 priority,
                 erases: false,
-                record: Record { offset: revision, ..record(&started()) },
+                record: Record { offset: Offset(revision), ..record(&started()) },
             };
             let kept = coalesce(events.iter().map(event).collect());
             for lead in 0u8..4 {
@@ -204,7 +204,7 @@ mod tests {
                 if let Some(found) = found.first() {
                     prop_assert_eq!(Some(found.revision), of_lead().map(|event| event.1).max());
                     prop_assert_eq!(Some(found.priority), of_lead().map(|event| event.2).min());
-                    prop_assert_eq!(found.record.offset, found.revision);
+                    prop_assert_eq!(found.record.offset.0, found.revision);
                 }
             }
         }

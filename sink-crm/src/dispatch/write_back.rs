@@ -250,8 +250,8 @@ mod tests {
             attempted: false,
             unmatched: false,
             record: Record {
-                partition: 0,
-                offset: 0,
+                partition: leadstream_schemas::Partition(0),
+                offset: leadstream_schemas::Offset(0),
                 key: Box::default(),
                 value: Box::default(),
                 written_at: None,

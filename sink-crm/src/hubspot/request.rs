@@ -21,14 +21,14 @@ const NATIONAL: [&str; 2] = [
 
 /// Returns the input of a lead without its trace id. Every value is text; `""` clears a property.
 pub(super) fn lead_input(event: &LeadEvent, id_property: &str, target: &Target) -> Prepared {
-    let lead_id = &event.data.lead_id;
+    let lead_id = event.data.lead_id.as_str();
     let rendered = render(target, event, &BTreeMap::new());
     let mut properties: BTreeMap<&str, String> = rendered
         .values
         .iter()
         .map(|(name, value)| (name.as_str(), text(value.as_ref())))
         .collect();
-    properties.insert(id_property, lead_id.clone());
+    properties.insert(id_property, lead_id.to_owned());
     let input = |properties: &BTreeMap<&str, String>| json!({"id": lead_id, "idProperty": id_property, "properties": properties});
     let content = input(&properties);
     properties.insert(&target.revision, event.data.revision.to_string());
@@ -165,7 +165,7 @@ mod tests {
         let target = DEFAULT.parse::<Mapping>().unwrap().hubspot;
         let hash = |lead| lead_input(&of(lead), "wa_id", &target).hash;
         let mut later = completed();
-        later.revision += 1;
+        later.revision = later.revision.next();
         assert_eq!(hash(later.clone()), hash(completed()));
         later.qualification_score -= 1;
         assert_ne!(hash(later), hash(completed()));

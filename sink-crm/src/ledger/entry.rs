@@ -1,6 +1,7 @@
 //! The state of a lead in each CRM, for people.
 
 use chrono::{DateTime, Utc};
+use leadstream_schemas::LeadId;
 use serde::Serialize;
 use sqlx::{FromRow, PgPool};
 
@@ -53,7 +54,7 @@ pub struct LedgerEntry {
 /// Returns an error if the database is unavailable, or has no ledger.
 pub async fn ledger_entries(
     pool: &PgPool,
-    lead_ids: &[String],
+    lead_ids: &[LeadId],
 ) -> Result<Vec<LedgerEntry>, sqlx::Error> {
     // The key begins with the CRM, of which there are few: an index scan for each of them.
     sqlx::query_as(

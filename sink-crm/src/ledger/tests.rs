@@ -2,6 +2,7 @@ use std::io::Write as _;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use leadstream_kafka::{Record, TraceContext};
+use leadstream_schemas::{Offset, Partition};
 use sqlx::postgres::{PgConnectOptions, PgPool};
 use sqlx::{Executor as _, Row as _};
 use uuid::Uuid;
@@ -141,8 +142,8 @@ fn event(lead: &str, revision: i64, priority: i16) -> DesiredEvent {
         revision,
         priority,
         record: Record {
-            partition: 3,
-            offset: revision,
+            partition: Partition(3),
+            offset: Offset(revision),
             key: Box::from(lead.as_bytes()),
             value: Box::from(&[0, 1, 2, 0xff][..]),
             written_at: None,

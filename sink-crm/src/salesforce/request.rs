@@ -16,7 +16,7 @@ pub(super) fn lead_record(
     target: &Target,
     lengths: &BTreeMap<String, usize>,
 ) -> Prepared {
-    let lead_id = &event.data.lead_id;
+    let lead_id = event.data.lead_id.as_str();
     let rendered = render(target, event, lengths);
     let mut record: Map<String, Value> = rendered
         .values

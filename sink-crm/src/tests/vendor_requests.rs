@@ -212,7 +212,7 @@ fn assert_same_shape(ours: &Value, theirs: &Value, at: &str) {
 fn leads<C: Crm>(crm: &C, ids: &[&str]) -> Vec<Prepared> {
     let lead = |id: &&str| {
         let mut lead = completed();
-        lead.lead_id = (*id).to_owned();
+        lead.lead_id = (*id).into();
         lead.wa_id = Some((*id).to_owned());
         lead.lead_metadata.name = Some("Silva".to_owned());
         crm.prepare(&of(lead))

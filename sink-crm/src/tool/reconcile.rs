@@ -149,7 +149,7 @@ async fn run<C: Records>(
             .filter_map(|(row, event)| {
                 let record = records.get(&row.lead_id);
                 let desired = crm.render(event);
-                let all = differences(crm.target(), &desired, event.data.revision, record);
+                let all = differences(crm.target(), &desired, event.data.revision.0, record);
                 let record_id = record.map(|record| record.id.as_str());
                 (!all.is_empty()).then_some((*row, record_id, all))
             })

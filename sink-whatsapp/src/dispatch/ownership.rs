@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use leadstream_kafka::consumer::LogOffsets;
-use leadstream_schemas::Timestamp;
+use leadstream_schemas::{Partition, Timestamp};
 use leadstream_service::RetryPolicy;
 use tokio::sync::oneshot;
 
 use super::{Dispatcher, Effect, Fault, live};
 use crate::commit_metadata::CommitMetadata;
 use crate::gate::after;
-use crate::partition::{self, Partition, Ticket};
+use crate::partition::{self, AssignedPartition, Ticket};
 use crate::window::Done;
 
 const COMMIT_RETRY: RetryPolicy =
@@ -18,19 +18,19 @@ const COMMIT_RETRY: RetryPolicy =
 
 #[derive(Debug)]
 pub(super) struct Revocation {
-    partitions: Vec<(i32, u64)>,
+    partitions: Vec<(Partition, u64)>,
     pub(super) deadline: Timestamp,
     /// Dropping this sender signals the consumer that the partitions may be returned.
     _done: oneshot::Sender<()>,
 }
 
 impl Dispatcher {
-    pub(super) fn assign(&mut self, partitions: &[i32]) {
+    pub(super) fn assign(&mut self, partitions: &[Partition]) {
         for &partition in partitions {
             self.generation += 1;
             let generation = self.generation;
             self.partitions
-                .insert(partition, Partition::new(generation));
+                .insert(partition, AssignedPartition::new(generation));
             self.effects.push(Effect::Locate {
                 partition,
                 generation,
@@ -40,7 +40,7 @@ impl Dispatcher {
 
     pub(super) fn locate(
         &mut self,
-        partition: i32,
+        partition: Partition,
         generation: u64,
         offsets: LogOffsets,
         metadata: CommitMetadata,
@@ -65,7 +65,7 @@ impl Dispatcher {
         if self.committing.is_some() || now < self.commit_not_before {
             return;
         }
-        let all: Vec<(i32, u64, Done)> = self
+        let all: Vec<(Partition, u64, Done)> = self
             .partitions
             .iter()
             .filter_map(|(partition, state)| {
@@ -106,7 +106,7 @@ impl Dispatcher {
 
     pub(super) fn revoke(
         &mut self,
-        partitions: &[i32],
+        partitions: &[Partition],
         lost: bool,
         done: oneshot::Sender<()>,
         now: Timestamp,
@@ -140,7 +140,7 @@ impl Dispatcher {
             ..
         } = self;
         revocations.retain(|revocation| {
-            let of = |(partition, generation): &(i32, u64)| {
+            let of = |(partition, generation): &(Partition, u64)| {
                 partitions
                     .get(partition)
                     .filter(|state| state.generation == *generation)

@@ -6,7 +6,10 @@ use std::time::Duration;
 use leadstream_kafka::Record;
 use leadstream_kafka::consumer::LogOffsets;
 use leadstream_kafka::dead_letter::PoisonLimit;
-use leadstream_schemas::{Platform, Recipient, Reply, ReplyContent, ReplyKind, Timestamp, codec};
+use leadstream_schemas::{
+    Offset, Partition, Platform, Recipient, Reply, ReplyContent, ReplyKind, Revision, Timestamp,
+    codec,
+};
 
 use super::{Count, Dispatcher, Effect, Event, Fault, Settings};
 use crate::commit_metadata::CommitMetadata;
@@ -48,7 +51,7 @@ fn reply(id: &str, lead: &str) -> Reply {
             ..Recipient::default()
         },
         content: ReplyContent::Text { body: id.into() },
-        revision: 1,
+        revision: Revision(1),
         kind: Some(ReplyKind::Prompt),
         not_before: None,
         expires_at: None,
@@ -57,8 +60,8 @@ fn reply(id: &str, lead: &str) -> Reply {
 
 fn record(offset: i64, value: Vec<u8>) -> Record {
     Record {
-        partition: 0,
-        offset,
+        partition: Partition(0),
+        offset: Offset(offset),
         key: Box::default(),
         value: value.into(),
         written_at: None,
@@ -94,10 +97,10 @@ impl Fixture {
             dispatcher: Dispatcher::new(settings()),
             now: NOW,
         };
-        let effects = fixture.handle(Event::Assigned(vec![0]));
+        let effects = fixture.handle(Event::Assigned(vec![Partition(0)]));
         let [
             Effect::Locate {
-                partition: 0,
+                partition: Partition(0),
                 generation,
             },
         ] = effects[..]
@@ -105,12 +108,12 @@ impl Fixture {
             panic!("{effects:?}")
         };
         let offsets = LogOffsets {
-            low: 0,
-            high: committed.unwrap_or(0),
-            committed,
+            low: Offset(0),
+            high: Offset(committed.unwrap_or(0)),
+            committed: committed.map(Offset),
         };
         fixture.handle(Event::Located {
-            partition: 0,
+            partition: Partition(0),
             generation,
             offsets,
             metadata: CommitMetadata::default(),
@@ -161,7 +164,9 @@ fn commits(effects: &[Effect]) -> Vec<Vec<(i32, i64)>> {
     effects
         .iter()
         .filter_map(|effect| match effect {
-            Effect::Commit(done) => Some(done.iter().map(|(id, done)| (*id, done.next)).collect()),
+            Effect::Commit(done) => {
+                Some(done.iter().map(|(id, done)| (id.0, done.next.0)).collect())
+            }
             _ => None,
         })
         .collect()
@@ -319,27 +324,28 @@ fn a_reply_that_waits_long_delays_no_other_lead() {
     let [Effect::Commit(done)] = &effects[..] else {
         panic!("{effects:?}")
     };
-    let ahead = vec![1];
+    let ahead = vec![Offset(1)];
     let unknown = Vec::new();
     let expected = Done {
-        next: 0,
+        next: Offset(0),
         ahead,
         unknown,
     };
-    assert_eq!(done[..], [(0, expected)]);
+    assert_eq!(done[..], [(Partition(0), expected)]);
     let effects = fixture.handle(Event::Committed(true));
     assert_eq!(sends(&effects), ["b2"]);
 
     // The partition's next owner sends the replies that the metadata does not list.
     let mut next = Dispatcher::new(settings());
-    next.handle(Event::Assigned(vec![0]), NOW).unwrap();
+    next.handle(Event::Assigned(vec![Partition(0)]), NOW)
+        .unwrap();
     let offsets = LogOffsets {
-        low: 0,
-        high: 3,
-        committed: Some(0),
+        low: Offset(0),
+        high: Offset(3),
+        committed: Some(Offset(0)),
     };
     let located = Event::Located {
-        partition: 0,
+        partition: Partition(0),
         generation: 1,
         offsets,
         metadata: CommitMetadata::read("1"),
@@ -387,25 +393,27 @@ fn a_reply_that_expired_lets_the_next_go() {
 #[test]
 fn a_committed_offset_outside_the_log_is_a_fault() {
     let mut dispatcher = Dispatcher::new(settings());
-    let effects = dispatcher.handle(Event::Assigned(vec![4]), NOW).unwrap();
+    let effects = dispatcher
+        .handle(Event::Assigned(vec![Partition(4)]), NOW)
+        .unwrap();
     let [Effect::Locate { generation, .. }] = effects[..] else {
         panic!("{effects:?}")
     };
-    let (low, high) = (10, 20);
+    let (low, high) = (Offset(10), Offset(20));
     let located = Event::Located {
-        partition: 4,
+        partition: Partition(4),
         generation,
         offsets: LogOffsets {
             low,
             high,
-            committed: Some(5),
+            committed: Some(Offset(5)),
         },
         metadata: CommitMetadata::default(),
     };
     let Err(Fault::OutsideLog(outside)) = dispatcher.handle(located, NOW) else {
         panic!("the dispatcher starts outside the log")
     };
-    assert_eq!((outside.partition, outside.next), (4, 5));
+    assert_eq!((outside.partition, outside.next), (Partition(4), Offset(5)));
     assert_eq!((outside.log.low, outside.log.high), (low, high));
 }
 

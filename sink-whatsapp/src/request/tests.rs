@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use leadstream_schemas::reply::ReplyOption;
-use leadstream_schemas::{Platform, Recipient, Reply, ReplyContent};
+use leadstream_schemas::{Platform, Recipient, Reply, ReplyContent, Revision};
 use serde_json::{Value, json};
 
 use super::{Request, RequestError, build};
@@ -19,7 +19,7 @@ fn reply(content: ReplyContent) -> Reply {
             ..Recipient::default()
         },
         content,
-        revision: 1,
+        revision: Revision(1),
         kind: None,
         not_before: None,
         expires_at: None,

@@ -128,11 +128,11 @@ fn events(site: &Site<'_>, wanted: &[Wanted]) -> anyhow::Result<()> {
     let mut told: BTreeMap<String, Vec<LeadEvent>> = BTreeMap::new();
     for record in resting_state::read_all(site, &site.topic(Topic::LeadEvents))? {
         let event: LeadEvent = decode(&record.value)?;
-        ensure!(record.key == event.data.lead_id.as_bytes(), "key");
+        ensure!(record.key == event.data.lead_id.as_str().as_bytes(), "key");
         ensure!(record.headers.contains_key("traceparent"), "trace context");
-        let events = told.entry(event.data.lead_id.clone()).or_default();
+        let events = told.entry(event.data.lead_id.to_string()).or_default();
         ensure!(
-            event.data.revision == events.len() as u64 + 1,
+            event.data.revision.0 == events.len() as u64 + 1,
             "revision {} after {}",
             event.data.revision,
             events.len()

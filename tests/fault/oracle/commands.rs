@@ -7,6 +7,7 @@ use anyhow::{Context, bail, ensure};
 use leadstream_harness::Site;
 use leadstream_harness::topic::Read;
 use leadstream_processor::lead::{Command, CommandKind};
+use leadstream_schemas::InputId;
 use sqlx::Row as _;
 
 use super::Oracle;
@@ -29,7 +30,7 @@ impl Oracle {
     ) -> anyhow::Result<()> {
         let input = &command.input;
         let id = input.order.id.clone();
-        self.seen.insert(id.clone());
+        self.seen.insert(id.clone().into());
         let Some(lead) = self.leads.get_mut(key) else {
             self.expect_result(id, None, None);
             return Ok(());
@@ -62,9 +63,9 @@ impl Oracle {
     }
 
     /// Records a result. A command rejected because its lead did not exist may come again.
-    fn expect_result(&mut self, id: String, lead_id: Option<String>, revision: Option<i64>) {
+    fn expect_result(&mut self, id: InputId, lead_id: Option<String>, revision: Option<i64>) {
         let expected = ExpectedResult { lead_id, revision };
-        match self.command_results.entry(id) {
+        match self.command_results.entry(id.into()) {
             Entry::Vacant(free) => {
                 free.insert(expected);
             }

@@ -44,9 +44,12 @@ impl Oracle {
         for_each(site, &site.topic(Topic::LeadEvents), |record| {
             let event: LeadEvent = decode(&record.value)?;
             let data = &event.data;
-            ensure!(record.key == data.lead_id.as_bytes(), "another key");
-            let lead = deliveries.entry(data.lead_id.clone()).or_default();
-            let revision = usize::try_from(data.revision)?;
+            ensure!(
+                record.key == data.lead_id.as_str().as_bytes(),
+                "another key"
+            );
+            let lead = deliveries.entry(data.lead_id.clone().into()).or_default();
+            let revision = usize::try_from(data.revision.0)?;
             let bytes = hash(&record.value);
             if let Some((first, _)) = lead.by_revision.get(&revision) {
                 counts.repeated_events += 1;
@@ -120,8 +123,11 @@ impl Oracle {
         let mut found: HashMap<String, (u64, u64)> = HashMap::new();
         let counts = &mut self.counts;
         let people = &self.people;
-        let keys: std::collections::HashSet<&String> =
-            people.values().flat_map(|person| &person.keys).collect();
+        let keys: std::collections::HashSet<&str> = people
+            .values()
+            .flat_map(|person| &person.keys)
+            .map(String::as_str)
+            .collect();
         for_each(site, &site.topic(Topic::LeadReplies), |record| {
             let reply: Reply = decode(&record.value)?;
             if reply.is_withdrawal() {
@@ -139,7 +145,7 @@ impl Oracle {
                 }
                 Entry::Vacant(first) => {
                     counts.replies += 1;
-                    if keys.contains(&reply.lead_id) {
+                    if keys.contains(reply.lead_id.as_str()) {
                         first.insert((bytes, 0));
                     } else {
                         first.insert((bytes, fingerprint(&reply.content)));

@@ -6,7 +6,7 @@ use anyhow::{Context, bail, ensure};
 use leadstream_processor::flow::{Conversation, RejectReason, TurnInput, fire_due_timers};
 use leadstream_processor::flows::Flows;
 use leadstream_processor::lead::{Admission, Input, Journal, OrderKey, fold};
-use leadstream_schemas::{ReplyContent, Timestamp};
+use leadstream_schemas::{InputId, ReplyContent, Timestamp};
 use serde_json::json;
 
 use super::effects::fingerprint;
@@ -18,7 +18,7 @@ type Inputs = BTreeMap<String, (OrderKey, TurnInput)>;
 #[derive(Default)]
 pub(super) struct Lead {
     journal: Journal,
-    evicted: HashSet<String>,
+    evicted: HashSet<InputId>,
     inputs: Inputs,
     /// Fingerprints by revision, from 1.
     pub(super) events: Vec<u64>,
@@ -169,10 +169,10 @@ impl Person {
 
 fn insert(inputs: &mut Inputs, input: &Input) {
     let entry = (input.order.clone(), input.answer.clone());
-    match inputs.get(&input.order.id) {
+    match inputs.get(input.order.id.as_str()) {
         Some((held, _)) if *held <= entry.0 => {}
         _ => {
-            inputs.insert(input.order.id.clone(), entry);
+            inputs.insert(input.order.id.to_string(), entry);
         }
     }
 }

@@ -7,6 +7,7 @@ use leadstream_harness::Site;
 use leadstream_processor::flow::Conversation;
 use leadstream_processor::flow::MERGED;
 use leadstream_processor::lead::Lead as Stored;
+use leadstream_schemas::Revision;
 use sqlx::Row as _;
 
 use super::Oracle;
@@ -99,7 +100,7 @@ async fn read(site: &Site<'_>) -> anyhow::Result<HashMap<String, Row>> {
             let revision = row.try_get("revision")?;
             let stored = Stored::from_bytes(row.try_get("engine")?)?;
             ensure!(
-                stored.revision == u64::try_from(revision)?,
+                stored.revision == Revision::from_bigint(revision),
                 "revisions of one lead differ"
             );
             let found = Row {

@@ -40,7 +40,7 @@ pub(crate) fn line(random: &mut StdRng) -> Option<&'static str> {
 /// Returns a message that is received when it is sent, in milliseconds.
 pub(super) fn message(id: String, sender: Sender, sent_at: i64, content: Content) -> LeadInput {
     LeadInput {
-        id,
+        id: id.into(),
         kind: InputKind::Message,
         platform: Platform::WhatsappCloud,
         number: NUMBER.into(),

@@ -165,7 +165,7 @@ fn a_reaction_names_the_message_as_records_do() {
 
 #[test]
 fn a_message_may_take_back_or_edit_another() {
-    let message_id = || "sales/3A00".to_owned();
+    let message_id = || "sales/3A00".into();
     for kind in [json!(0), json!("REVOKE")] {
         let revoke = json!({ "protocolMessage": { "type": kind, "key": { "id": "3A00" } } });
         assert_eq!(

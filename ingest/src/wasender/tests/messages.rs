@@ -121,7 +121,7 @@ fn a_wasender_item_that_cannot_be_understood_is_a_dead_letter_and_affects_no_oth
 fn an_id_of_more_than_400_bytes_is_none() {
     let mut message = hello();
     message["key"]["id"] = json!("A".repeat(400));
-    assert_eq!(input("messages.upsert", &message).id.len(), 406);
+    assert_eq!(input("messages.upsert", &message).id.as_str().len(), 406);
     message["key"]["id"] = json!("A".repeat(401));
     assert_eq!(
         dead("messages.upsert", &message),

@@ -112,7 +112,7 @@ fn edited(key: &Value, text: &str) -> Value {
 #[test]
 fn an_update_with_new_text_is_an_edit_and_its_duplicates_are_one() {
     let first = input("messages.update", &edited(&key(false), "Hey"));
-    let message_id = "sales/3A01".to_owned();
+    let message_id = "sales/3A01".into();
     assert_eq!(
         first.content,
         Content::Edit {
@@ -169,7 +169,7 @@ fn an_update_may_take_a_message_back() {
     ] {
         let input = input("messages.update", &update);
         assert_eq!(input.id, id);
-        let message_id = message_id.to_owned();
+        let message_id = message_id.into();
         assert_eq!(input.content, Content::Revoke { message_id });
     }
 }
@@ -245,7 +245,11 @@ fn a_reaction_without_an_id_of_its_own_gets_the_same_one_again() {
             emoji: Some("👍".into())
         }
     );
-    assert!(first.id.starts_with("sales/3A01/reaction/"), "{}", first.id);
+    assert!(
+        first.id.as_str().starts_with("sales/3A01/reaction/"),
+        "{}",
+        first.id
+    );
     assert_eq!(first.id, reaction("👍", key(false)).id);
     assert_eq!(first.id, reaction("👍", json!(null)).id);
     let removed = reaction("", key(false));

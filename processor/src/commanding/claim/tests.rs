@@ -1,4 +1,6 @@
-use leadstream_schemas::{Content, InputKind, LeadInput, Platform, Sender, Timestamp};
+use leadstream_schemas::{
+    Account, Content, InputKind, LeadInput, Platform, Revision, Sender, Timestamp,
+};
 
 use super::*;
 use crate::engine::command::CommandStatus;
@@ -20,7 +22,7 @@ fn lead(account: &str, wa_id: &str, user_id: Option<&str>, merged: &[&str]) -> L
         ..Sender::default()
     };
     let input = LeadInput {
-        id: "wamid.1".to_owned(),
+        id: "wamid.1".into(),
         kind: InputKind::Message,
         platform: Platform::WhatsappCloud,
         number: "100".to_owned(),
@@ -37,12 +39,13 @@ fn lead(account: &str, wa_id: &str, user_id: Option<&str>, merged: &[&str]) -> L
     };
     let mut lead = Lead::new(&input);
     lead.identities.adopt(&sender, |_| true, |_| false);
-    lead.merged = merged.iter().map(ToString::to_string).collect();
-    LeadRef::of(scoped(account, wa_id), account, lead)
+    lead.merged = merged.iter().map(|id| LeadId::from(*id)).collect();
+    let account = Account::from(account);
+    LeadRef::of(scoped(&account, wa_id).into(), &account, lead)
 }
 
 fn request(at: &Address, found: Option<&LeadRef>, content: &Content) -> ClaimRequest {
-    ClaimRequest::new(KEY, at, found, content)
+    ClaimRequest::new(&KEY.into(), at, found, content)
 }
 
 /// Returns the claim of an erasure of 1555, which was named by its number.
@@ -51,11 +54,13 @@ fn claimed() -> Claim {
     request(&address("", "1555"), Some(&found), &ERASE).claim
 }
 
-fn result(content: &Content, lead_id: Option<&str>) -> CommandResult {
+fn result(content: &Content, lead_id: Option<&LeadId>) -> CommandResult {
     CommandResult {
-        id: KEY.to_owned(),
+        id: KEY.into(),
         command: "erase".to_owned(),
-        status: CommandStatus::Applied { revision: 2 },
+        status: CommandStatus::Applied {
+            revision: Revision(2),
+        },
         decided_at: Timestamp::default(),
         content_sha256: Command::content_sha256(content),
         lead_id: lead_id.map(ToOwned::to_owned),
@@ -122,8 +127,8 @@ fn a_repeat_for_an_erased_lead_has_the_same_result() {
 fn a_merged_lead_s_id_is_its_survivor_s() {
     let survivor = lead("", "1550", None, &["1555"]);
     let mut to_be = lead("", "1550", None, &[]);
-    to_be.closed = vec!["1555".to_owned()];
-    let expected = result(&ERASE, Some("1555"));
+    to_be.closed = vec!["1555".into()];
+    let expected = result(&ERASE, Some(&"1555".into()));
     for (found, id) in [(&survivor, "1555"), (&survivor, "1550"), (&to_be, "1555")] {
         let request = request(&address("", id), Some(found), &ERASE);
         let known = known(Some(claimed()), Some(expected.clone()));
@@ -135,9 +140,9 @@ fn a_merged_lead_s_id_is_its_survivor_s() {
 fn a_result_without_a_claim_belongs_to_its_own_lead_only() {
     let (own, other) = (lead("", "1555", None, &[]), lead("", "1556", None, &[]));
     let assign = Content::Assign { assignee: None };
-    let expected = result(&assign, Some("1555"));
+    let expected = result(&assign, Some(&"1555".into()));
     let ask = |found: &LeadRef, content: &Content, expected: &CommandResult| {
-        let request = request(&address("", &found.lead_id), Some(found), content);
+        let request = request(&address("", found.lead_id.as_str()), Some(found), content);
         request.result(known(None, Some(expected.clone())))
     };
     assert_eq!(ask(&own, &assign, &expected), Ok(Some(expected.clone())));
@@ -154,7 +159,7 @@ fn a_result_without_a_claim_belongs_to_its_own_lead_only() {
 fn a_result_of_another_lead_is_not_returned_for_the_one_that_claimed_the_id() {
     let found = lead("", "1555", Some("US.1"), &[]);
     let request = request(&address("", "1555"), Some(&found), &ERASE);
-    let known = known(Some(claimed()), Some(result(&ERASE, Some("1556"))));
+    let known = known(Some(claimed()), Some(result(&ERASE, Some(&"1556".into()))));
     assert_eq!(request.result(known), Err(Taken));
 }
 
@@ -164,7 +169,8 @@ fn a_claim_holds_no_id_of_the_person() {
     assert_eq!(claim.identity_hashes.len(), 2);
     let others = request(&address("", "1555"), None, &ERASE).claim;
     assert_eq!(others.identity_hashes.len(), 1);
-    let elsewhere = ClaimRequest::new("request-8", &address("", "1555"), None, &ERASE).claim;
+    let elsewhere =
+        ClaimRequest::new(&"request-8".into(), &address("", "1555"), None, &ERASE).claim;
     assert_ne!(others.identity_hashes, elsewhere.identity_hashes);
 }
 

@@ -5,6 +5,7 @@ use leadstream_kafka::Outgoing;
 use super::{BatchError, BatchResult, CommandDecision, LeadUpdate, LoadedState, Outcome, Step};
 use crate::engine::command::CommandStatus;
 use crate::lead::Command;
+use leadstream_schemas::LeadId;
 
 const NO_LEAD: &str =
     "no lead has this id; a command is for a lead that wrote before, and begins none";
@@ -50,7 +51,7 @@ pub(super) fn reject(reason: impl Into<String>) -> CommandStatus {
 /// Records the result of `command`, unless a duplicate of it was already applied.
 pub(super) fn decide(
     command: &Command,
-    lead_id: Option<&str>,
+    lead_id: Option<&LeadId>,
     status: CommandStatus,
     folded: &mut BatchResult,
 ) {
@@ -67,7 +68,7 @@ pub(super) fn decide(
     let decision = CommandDecision {
         command: command.kind.as_str(),
         content_sha256: command.content_sha256.clone(),
-        lead_id: lead_id.map(ToOwned::to_owned),
+        lead_id: lead_id.cloned(),
         status,
     };
     folded.commands.insert(id, decision);

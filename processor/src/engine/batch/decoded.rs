@@ -2,7 +2,7 @@
 
 use leadstream_kafka::Record;
 use leadstream_schemas::codec::{self, CodecError};
-use leadstream_schemas::{LeadInput, Timestamp};
+use leadstream_schemas::{Account, Identity, LeadInput, Timestamp};
 
 use crate::lead::{Accounts, Command, Inbound, InputError, scoped};
 
@@ -17,9 +17,9 @@ pub(crate) struct Decoded {
 #[derive(Debug)]
 pub(crate) struct Keyed {
     pub(crate) inbound: Inbound,
-    pub(crate) account: String,
+    pub(crate) account: Account,
     pub(crate) key: String,
-    pub(crate) identities: Vec<String>,
+    pub(crate) identities: Vec<Identity>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -63,7 +63,7 @@ fn decode(record: &Record, accounts: &Accounts) -> Result<Box<Keyed>, Undecodabl
         ));
     }
     let inbound = Inbound::try_from(codec::decode::<LeadInput>(&record.value)?)?;
-    let account = accounts.of(inbound.number()).to_owned();
+    let account = accounts.of(inbound.number()).clone();
     let mut identities = vec![scoped(&account, key)];
     if let Some(input) = inbound.input() {
         for id in input.identities() {

@@ -1,16 +1,18 @@
 //! Publishes the events and replies of one lead's step.
 
 use leadstream_kafka::{Outgoing, TraceContext};
-use leadstream_schemas::{Cause, Platform, Reply, ReplyContent, ReplyKind, Timestamp};
+use leadstream_schemas::{
+    Account, Cause, InputId, LeadId, Platform, Reply, ReplyContent, ReplyKind, Timestamp,
+};
 
-use super::{BatchError, BatchResult, Rules, home_key};
+use super::{BatchError, BatchResult, Rules};
 use crate::engine::effects::{self, Times, Withdrawal};
 use crate::flow::{WINDOW, later};
 use crate::lead::Lead;
 
 pub(super) struct EffectBuilder<'a> {
-    pub(super) lead_id: &'a str,
-    pub(super) account: &'a str,
+    pub(super) lead_id: &'a LeadId,
+    pub(super) account: &'a Account,
     pub(super) trace: Option<TraceContext>,
     pub(super) rules: &'a Rules<'a>,
 }
@@ -25,7 +27,7 @@ impl EffectBuilder<'_> {
         at: Timestamp,
         outgoing: &mut Vec<Outgoing>,
     ) -> Result<(), BatchError> {
-        let revision = lead.revision + 1;
+        let revision = lead.revision.next();
         let Some(event) = effects::event(self.lead_id, lead, revision, cause, previous, at) else {
             return Ok(());
         };
@@ -33,7 +35,7 @@ impl EffectBuilder<'_> {
         let trace = self.trace.map(|trace| trace.child(1));
         outgoing.push(effects::outgoing(
             &self.rules.output_topics.events,
-            home_key(self.lead_id, self.account),
+            self.lead_id.home_key(self.account),
             trace,
             &event,
         )?);
@@ -63,7 +65,7 @@ impl EffectBuilder<'_> {
         &self,
         lead: &Lead,
         withdrawal: Option<Withdrawal>,
-        cause: &str,
+        cause: &InputId,
         outgoing: &mut Vec<Outgoing>,
     ) -> Result<(), BatchError> {
         let Some(withdrawal) = withdrawal else {
@@ -83,7 +85,7 @@ impl EffectBuilder<'_> {
     ) -> Result<(), BatchError> {
         outgoing.push(effects::outgoing(
             &self.rules.output_topics.replies,
-            home_key(self.lead_id, self.account),
+            self.lead_id.home_key(self.account),
             self.trace.map(|trace| trace.child(child)),
             record,
         )?);

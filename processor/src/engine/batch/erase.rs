@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use leadstream_kafka::Outgoing;
-use leadstream_schemas::{Cause, Content, InputKind, LeadInput, Platform, Timestamp};
+use leadstream_schemas::{
+    Cause, Content, Identity, InputKind, LeadId, LeadInput, Platform, Revision, Timestamp,
+};
 
 use super::command::{decide, reject};
 use super::{
@@ -61,7 +63,7 @@ impl Step<'_> {
             decide(Some(&self.lead_id), reject(NO_KEY), folded);
             return Ok((Some(found), Outcome::Unchanged));
         }
-        let with = command.erased_with.as_deref();
+        let with = command.erased_with.as_ref();
         let revision = self.remove(found.lead, order.at, with, known, folded, outgoing)?;
         decide(None, CommandStatus::Applied { revision }, folded);
         Ok((None, Outcome::Unchanged))
@@ -75,11 +77,11 @@ impl Step<'_> {
         &self,
         mut lead: Lead,
         at: Timestamp,
-        with: Option<&str>,
+        with: Option<&LeadId>,
         known: &mut LoadedState,
         folded: &mut BatchResult,
         outgoing: &mut Vec<Outgoing>,
-    ) -> Result<u64, BatchError> {
+    ) -> Result<Revision, BatchError> {
         let until = lead.journal.latest().unwrap_or(at).max(at);
         let others = lead
             .merged
@@ -90,9 +92,9 @@ impl Step<'_> {
             .named()
             .filter_map(|id| owner(id, known, folded))
             .filter(|owner| **owner != self.lead_id);
-        let others: BTreeSet<String> = others
+        let others: BTreeSet<LeadId> = others
             .chain(named)
-            .filter(|other| with != Some(other.as_str()))
+            .filter(|other| with != Some(other))
             .cloned()
             .collect();
         self.forget(&lead, known, folded, until);
@@ -130,7 +132,7 @@ impl Step<'_> {
     }
 
     /// Returns the ids that the record names, if it is an erasure.
-    fn named(&self) -> impl Iterator<Item = &String> {
+    fn named(&self) -> impl Iterator<Item = &Identity> {
         let ids = self
             .keyed
             .inbound
@@ -141,14 +143,17 @@ impl Step<'_> {
 
     /// Returns every id of the person within the account. An id that the command names is omitted
     /// if another lead has it now.
-    fn ids_of(&self, lead: &Lead, known: &LoadedState, folded: &BatchResult) -> BTreeSet<String> {
+    fn ids_of(&self, lead: &Lead, known: &LoadedState, folded: &BatchResult) -> BTreeSet<Identity> {
         let account = &self.keyed.account;
         let own = std::iter::once(&self.lead_id).chain(&lead.merged);
         let named = self
             .named()
             .filter(|id| owner(id, known, folded).is_none_or(|owner| *owner == self.lead_id));
         let held = lead.identities.all().map(|id| scoped(account, id));
-        own.chain(named).cloned().chain(held).collect()
+        own.map(Identity::from)
+            .chain(named.cloned())
+            .chain(held)
+            .collect()
     }
 
     /// Removes the lead from the known state and from what this batch publishes.
@@ -161,13 +166,19 @@ impl Step<'_> {
     ) {
         let lead_id = &self.lead_id;
         let ids = self.ids_of(lead, known, folded);
-        let is_ours = |id: &String| !lead.merged.contains(id);
+        let is_ours = |id: &Identity| lead.merged.iter().all(|other| *other != id.as_str());
         known
             .identities
             .retain(|id, owner| owner != lead_id && !(ids.contains(id) && is_ours(id)));
-        known.evicted.retain(|(owner, _)| owner != lead_id);
+        known.evicted.retain(|it| it.lead_id != *lead_id);
         // The ERASED event takes one more revision.
-        let revision = |id: &String| if id == lead_id { lead.revision + 1 } else { 0 };
+        let revision = |id: &Identity| {
+            if *lead_id == id.as_str() {
+                lead.revision.next()
+            } else {
+                Revision::default()
+            }
+        };
         for id in &ids {
             let erasure = ErasureRecord {
                 until,
@@ -176,7 +187,7 @@ impl Step<'_> {
             known.erased.entry(id.clone()).or_default().join(erasure);
         }
         folded.identities.retain(|_, owner| owner != lead_id);
-        folded.evicted.retain(|(owner, ..)| owner != lead_id);
+        folded.evicted.retain(|it| it.id.lead_id != *lead_id);
         folded
             .commands
             .retain(|_, it| it.lead_id.as_ref() != Some(lead_id));
@@ -207,14 +218,14 @@ impl Step<'_> {
     /// Sends an erasure to the home of a lead of the same person.
     fn erase_also(
         &self,
-        other: &str,
+        other: &LeadId,
         (platform, number): (Platform, &str),
         at: Timestamp,
         outgoing: &mut Vec<Outgoing>,
     ) -> Result<(), BatchError> {
         let key = self.home_key(other);
         let record = LeadInput {
-            id: format!("erase:{}:{other}", self.lead_id),
+            id: format!("erase:{}:{other}", self.lead_id).into(),
             kind: InputKind::Command,
             platform,
             number: number.to_owned(),

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use leadstream_kafka::Outgoing;
 use leadstream_schemas::reply::{WithdrawReason, WithdrawScope};
-use leadstream_schemas::{Cause, Content, InputKind, LeadInput};
+use leadstream_schemas::{Cause, Content, Identity, InputKind, LeadId, LeadInput};
 
 use super::{BatchError, BatchResult, LeadUpdate, LoadedState, Outcome, Step};
 use crate::engine::effects::{self, Silence};
@@ -43,13 +43,12 @@ impl Step<'_> {
             // handed over.
             (Some(other), None) => {
                 let mut lead = other.clone();
-                let erasure = known.erased.get(&self.lead_id);
-                lead.revision = erasure.map_or(0, |it| it.last_revision);
+                lead.revision = self.last_revision(known);
                 lead.timer_due_at = None;
                 lead.merged.push(merge.lead_id.clone());
                 folded
                     .identities
-                    .insert(self.lead_id.clone(), self.lead_id.clone());
+                    .insert(Identity::from(&self.lead_id), self.lead_id.clone());
                 let at = merge.order.at;
                 self.event(&mut lead, Cause::Merge, None, at, outgoing)?;
                 folded.counts.merges += 1;
@@ -127,7 +126,7 @@ impl Step<'_> {
     pub(super) fn send_merge_request(
         &self,
         lead: &Lead,
-        other: &str,
+        other: &LeadId,
         order: &OrderKey,
         closed: Option<&Lead>,
         outgoing: &mut Vec<Outgoing>,
@@ -139,7 +138,7 @@ impl Step<'_> {
         };
         let snapshot = closed.map(Lead::to_bytes).transpose()?;
         let record = LeadInput {
-            id: format!("{kind}:{}:{other}", self.lead_id),
+            id: format!("{kind}:{}:{other}", self.lead_id).into(),
             kind: InputKind::Merge,
             platform: lead.platform,
             number: lead.number.clone(),

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use leadstream_kafka::Outgoing;
-use leadstream_schemas::Cause;
+use leadstream_schemas::{Cause, LeadId};
 
-use super::{BatchError, BatchResult, LoadedState, Outcome, Step, owner};
+use super::{BatchError, BatchResult, DedupId, LoadedState, Outcome, Step, owner};
 use crate::engine::effects::{self, Silence};
 use crate::lead::{Admission, Arrival, Input, Lead, scoped};
 
@@ -139,17 +139,17 @@ impl Step<'_> {
 /// Returns whether the input was evicted earlier, from the journal of its lead or of a lead that
 /// merged into it.
 fn was_evicted(
-    lead_id: &String,
+    lead_id: &LeadId,
     lead: &Lead,
     input: &Input,
     known: &LoadedState,
     folded: &BatchResult,
 ) -> bool {
     std::iter::once(lead_id).chain(&lead.merged).any(|owner| {
-        let here = |(id, left, _): &(String, String, _)| id == owner && *left == input.order.id;
-        known
-            .evicted
-            .contains(&(owner.clone(), input.order.id.clone()))
-            || folded.evicted.iter().any(here)
+        let id = DedupId {
+            lead_id: owner.clone(),
+            input_id: input.order.id.clone(),
+        };
+        known.evicted.contains(&id) || folded.evicted.iter().any(|it| it.id == id)
     })
 }

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use leadstream_kafka::Outgoing;
-use leadstream_schemas::Timestamp;
+use leadstream_schemas::{
+    Account, Identity, InputId, LeadId, Offset, Partition, Revision, Timestamp,
+};
 
 use super::LoadedState;
 use crate::engine::command::CommandStatus;
@@ -17,22 +19,37 @@ use crate::metrics::Counts;
 #[derive(Debug, Default)]
 pub(crate) struct BatchResult {
     /// Changed leads by lead id, which is the order in which rows are written.
-    pub(crate) leads: BTreeMap<String, Box<LeadUpdate>>,
+    pub(crate) leads: BTreeMap<LeadId, Box<LeadUpdate>>,
     /// New rows of `lead_identities`.
-    pub(crate) identities: BTreeMap<String, String>,
-    /// New rows of `dedup_ids`: lead id, input id, time of sending.
-    pub(crate) evicted: Vec<(String, String, Timestamp)>,
+    pub(crate) identities: BTreeMap<Identity, LeadId>,
+    /// New rows of `dedup_ids`.
+    pub(crate) evicted: Vec<Evicted>,
     /// The next offset and the records to publish, by partition.
-    pub(crate) partitions: BTreeMap<i32, PartitionAdvance>,
+    pub(crate) partitions: BTreeMap<Partition, PartitionAdvance>,
     /// Partitions that stop before a record, with the reason.
-    pub(crate) halted: BTreeMap<i32, String>,
+    pub(crate) halted: BTreeMap<Partition, String>,
     /// Results of commands, by command id.
-    pub(crate) commands: BTreeMap<String, CommandDecision>,
+    pub(crate) commands: BTreeMap<InputId, CommandDecision>,
     /// Erased leads, by lead id.
-    pub(crate) erased: BTreeMap<String, Erased>,
+    pub(crate) erased: BTreeMap<LeadId, Erased>,
     /// Business numbers whose leads were handed to a person, because nothing can be sent from them.
     pub(crate) silent_numbers: BTreeSet<String>,
     pub(crate) counts: Counts,
+}
+
+/// What deduplicates an input.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct DedupId {
+    pub(crate) lead_id: LeadId,
+    pub(crate) input_id: InputId,
+}
+
+/// An input that left its lead's journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Evicted {
+    pub(crate) id: DedupId,
+    /// The time of sending, which is equal in all duplicates.
+    pub(crate) sent_at: Timestamp,
 }
 
 #[derive(Debug)]
@@ -40,11 +57,11 @@ pub(crate) struct LeadUpdate {
     pub(crate) lead: Lead,
     /// The stored form of the lead, set once the batch is folded.
     pub(crate) serialized_state: Vec<u8>,
-    pub(crate) account: String,
-    pub(crate) partition: i32,
+    pub(crate) account: Account,
+    pub(crate) partition: Partition,
     pub(crate) created: bool,
     /// The revision in PostgreSQL. The commit fails for any other.
-    pub(crate) revision_before: u64,
+    pub(crate) revision_before: Revision,
     /// The digest of the lead's profile before the batch.
     profile: u64,
     /// Whether the profile has changed.
@@ -52,13 +69,18 @@ pub(crate) struct LeadUpdate {
 }
 
 impl LeadUpdate {
-    pub(crate) fn new(lead: Lead, account: &str, partition: i32, created: bool) -> Box<Self> {
+    pub(crate) fn new(
+        lead: Lead,
+        account: &Account,
+        partition: Partition,
+        created: bool,
+    ) -> Box<Self> {
         Box::new(Self {
             profile: lead.profile().digest(),
             revision_before: lead.revision,
             lead,
             serialized_state: Vec::new(),
-            account: account.to_owned(),
+            account: account.clone(),
             partition,
             created,
             has_another_profile: false,
@@ -79,19 +101,19 @@ pub(crate) struct CommandDecision {
     pub(crate) command: &'static str,
     pub(crate) content_sha256: Vec<u8>,
     /// None if there is no such lead (any more).
-    pub(crate) lead_id: Option<String>,
+    pub(crate) lead_id: Option<LeadId>,
     pub(crate) status: CommandStatus,
 }
 
 /// An erased lead: its rows are deleted, its tombstones stay.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Erased {
-    pub(crate) partition: i32,
+    pub(crate) partition: Partition,
     /// The person's ids whose rows are deleted. The own ids of leads that merged into this one are
     /// deleted with those leads, because a lead is found by its own id.
-    pub(crate) identities: Vec<String>,
+    pub(crate) identities: Vec<Identity>,
     /// The tombstones. The one of the lead's own id has the last revision.
-    pub(crate) tombstones: Vec<(Tombstone, u64)>,
+    pub(crate) tombstones: Vec<(Tombstone, Revision)>,
     /// The fingerprint of the key that made the tombstones.
     pub(crate) key_fingerprint: Vec<u8>,
     /// When the person was first seen.
@@ -121,7 +143,7 @@ impl Erased {
 
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct PartitionAdvance {
-    pub(crate) next_offset: i64,
+    pub(crate) next_offset: Offset,
     /// The count of timer commits after this one, which distinguishes outbox rows at one offset; 0
     /// for inputs.
     pub(crate) timer_commit: i64,
@@ -135,7 +157,7 @@ pub(crate) struct PartitionAdvance {
 
 impl PartitionAdvance {
     /// Returns the key of `partition`'s outbox row, or none if the partition publishes nothing.
-    pub(crate) fn outbox_key(&self, partition: i32) -> Option<OutboxKey> {
+    pub(crate) fn outbox_key(&self, partition: Partition) -> Option<OutboxKey> {
         (!self.outgoing.is_empty()).then_some(OutboxKey {
             partition,
             next_offset: self.next_offset,
@@ -152,7 +174,7 @@ impl BatchResult {
 
     pub(super) fn put_back(
         &mut self,
-        lead_id: String,
+        lead_id: LeadId,
         lead: Box<LeadUpdate>,
         is_changed: bool,
         known: &mut LoadedState,

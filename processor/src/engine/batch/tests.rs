@@ -2,7 +2,7 @@
 
 use leadstream_kafka::{Record, TraceContext};
 use leadstream_schemas::codec::{decode, encode};
-use leadstream_schemas::{LeadEvent, Reply};
+use leadstream_schemas::{LeadEvent, LeadId, Offset, Partition, Reply, Revision};
 use serde_json::json;
 
 mod command;
@@ -14,6 +14,9 @@ mod timers;
 use super::*;
 use crate::flow::{DEFAULT_FLOW, Flow};
 use crate::lead::Accounts;
+
+/// The partition of all records, unless a test says otherwise.
+pub(crate) const HOME: Partition = Partition(3);
 
 pub(crate) struct Fixture {
     flows: Flows,
@@ -73,8 +76,8 @@ impl Said<'_> {
             "content": {"type": "text", "body": self.body},
         });
         Record {
-            partition: 3,
-            offset,
+            partition: HOME,
+            offset: Offset(offset),
             key: self.key.as_bytes().into(),
             value: encode(9, &value).unwrap().into(),
             written_at: None,
@@ -120,16 +123,16 @@ fn a_conversation_in_one_batch_gives_its_events_and_replies_in_order() {
     assert_eq!((folded.counts.folded, folded.counts.duplicates), (3, 1));
     let changed = &folded.leads["491700"];
     assert!(changed.created);
-    assert_eq!(changed.lead.revision, 3);
-    let progress = &folded.partitions[&3];
-    assert_eq!((progress.next_offset, progress.records), (16, 4));
+    assert_eq!(changed.lead.revision, Revision(3));
+    let progress = &folded.partitions[&HOME];
+    assert_eq!((progress.next_offset, progress.records), (Offset(16), 4));
     let events: Vec<LeadEvent> = progress
         .outgoing
         .iter()
         .filter(|record| &*record.topic == "lead.events")
         .map(|record| decode(&record.value).unwrap())
         .collect();
-    let revisions: Vec<u64> = events.iter().map(|event| event.data.revision).collect();
+    let revisions: Vec<u64> = events.iter().map(|event| event.data.revision.0).collect();
     assert_eq!(revisions, [1, 2, 3]);
     assert_eq!(events[2].data.qualification_score, 100);
     let replies: Vec<Reply> = progress
@@ -163,8 +166,8 @@ fn a_copy_in_a_later_batch_changes_nothing() {
     let first = fixture.fold(&[said("a", 1, "Hi").record(1)], LoadedState::default());
     let second = fixture.fold(&[said("a", 1, "Hi").record(2)], after(&first));
     assert!(second.leads.is_empty() && second.identities.is_empty());
-    assert!(second.partitions[&3].outgoing.is_empty());
-    assert_eq!(second.partitions[&3].next_offset, 3);
+    assert!(second.partitions[&HOME].outgoing.is_empty());
+    assert_eq!(second.partitions[&HOME].next_offset, Offset(3));
 }
 
 #[test]
@@ -213,7 +216,7 @@ fn a_record_under_another_id_of_a_lead_is_forwarded_to_its_home_as_it_is() {
     let record = other.record(2);
     let second = fixture.fold(std::slice::from_ref(&record), after(&first));
     assert!(second.leads.is_empty());
-    let [forwarded] = second.partitions[&3].outgoing.as_slice() else {
+    let [forwarded] = second.partitions[&HOME].outgoing.as_slice() else {
         panic!("{second:?}");
     };
     assert_eq!(&*forwarded.topic, "lead.inputs");
@@ -224,11 +227,11 @@ fn a_record_under_another_id_of_a_lead_is_forwarded_to_its_home_as_it_is() {
     // At its home the record folds into the same lead.
     let home = Record {
         key: forwarded.key.as_slice().into(),
-        offset: 3,
+        offset: Offset(3),
         ..record
     };
     let third = fixture.fold(&[home], after(&first));
-    assert_eq!(third.leads["491700"].lead.revision, 2);
+    assert_eq!(third.leads["491700"].lead.revision, Revision(2));
 }
 
 #[test]
@@ -243,14 +246,14 @@ fn a_user_id_that_is_none_joins_nobody() {
         &[of("a", "491700").record(1), of("b", "491701").record(2)],
         LoadedState::default(),
     );
-    let leads: Vec<&str> = folded.leads.keys().map(String::as_str).collect();
+    let leads: Vec<&str> = folded.leads.keys().map(LeadId::as_str).collect();
     assert_eq!(leads, ["491700", "491701"]);
     assert!(!folded.identities.contains_key("null"));
 }
 
 /// Returns the values of `topic` that `folded` publishes.
 fn published<T: serde::de::DeserializeOwned>(folded: &BatchResult, topic: &str) -> Vec<T> {
-    folded.partitions[&3]
+    folded.partitions[&HOME]
         .outgoing
         .iter()
         .filter(|record| &*record.topic == topic)
@@ -281,12 +284,12 @@ fn two_leads_that_are_one_person_become_the_elder_with_an_event_for_each() {
         let folded = fixture.fold(&[record.clone()], world.clone());
         events.extend(published::<LeadEvent>(&folded, "lead.events"));
         replies.extend(published::<Reply>(&folded, "lead.replies"));
-        if let Some(told) = folded.partitions[&3]
+        if let Some(told) = folded.partitions[&HOME]
             .outgoing
             .iter()
             .find(|it| &*it.topic == "lead.inputs")
         {
-            record.offset += 1;
+            record.offset = record.offset.next();
             record.key = told.key.as_slice().into();
             record.value = told.value.clone().into();
         }
@@ -310,7 +313,7 @@ fn two_leads_that_are_one_person_become_the_elder_with_an_event_for_each() {
             ("491700", "COMPLETED", Cause::Merge)
         ]
     );
-    assert_eq!(events[1].data.merged_into.as_deref(), Some("491700"));
+    assert_eq!(events[1].data.merged_into, Some("491700".into()));
     // The younger's open prompt is withdrawn.
     let withdrawn: Vec<_> = replies.iter().filter(|it| it.is_withdrawal()).collect();
     let [withdrawal] = &withdrawn[..] else {
@@ -318,7 +321,7 @@ fn two_leads_that_are_one_person_become_the_elder_with_an_event_for_each() {
     };
     assert_eq!(
         (withdrawal.lead_id.as_str(), withdrawal.revision),
-        ("DE.1", 2)
+        ("DE.1", Revision(2))
     );
     let survivor = &world.leads["491700"];
     assert_eq!(survivor.identities.user_id.as_deref(), Some("DE.1"));
@@ -330,7 +333,7 @@ fn two_leads_that_are_one_person_become_the_elder_with_an_event_for_each() {
     };
     let folded = fixture.fold(&[later.record(9)], world);
     assert_eq!(folded.counts.forwarded, 1);
-    assert_eq!(folded.partitions[&3].outgoing[0].key, b"491700");
+    assert_eq!(folded.partitions[&HOME].outgoing[0].key, b"491700");
 }
 
 /// Returns a record of `content` about an earlier message.
@@ -400,10 +403,10 @@ fn accounts_have_conversations_of_their_own() {
         &[said("a", 1, "Hi").record(1), eu.record(2)],
         LoadedState::default(),
     );
-    let ids: Vec<&String> = folded.leads.keys().collect();
+    let ids: Vec<&str> = folded.leads.keys().map(LeadId::as_str).collect();
     assert_eq!(ids, ["491700", "eu/491700"]);
     assert!(
-        folded.partitions[&3]
+        folded.partitions[&HOME]
             .outgoing
             .iter()
             .all(|record| record.key == b"491700")
@@ -424,7 +427,7 @@ fn poison_goes_to_dead_letters_and_its_neighbours_go_on() {
         &[poison, no_key, said("a", 1, "Hi").record(3)],
         LoadedState::default(),
     );
-    let progress = &folded.partitions[&3];
+    let progress = &folded.partitions[&HOME];
     assert_eq!(progress.poison, [true, true, false]);
     assert_eq!(&*progress.outgoing[0].topic, "lead.inputs.dead-letters");
     assert_eq!(progress.outgoing[0].value, b"junk");
@@ -444,7 +447,7 @@ fn an_unknown_kind_halts_its_partition_before_itself_and_no_other() {
         ..said("k", 1, "").record(2)
     };
     let elsewhere = Record {
-        partition: 4,
+        partition: Partition(4),
         ..said("z", 9, "Hi").record(7)
     };
     let records = [
@@ -454,11 +457,11 @@ fn an_unknown_kind_halts_its_partition_before_itself_and_no_other() {
         elsewhere,
     ];
     let folded = Fixture::new().fold(&records, LoadedState::default());
-    assert_eq!(folded.partitions[&3].next_offset, 2);
+    assert_eq!(folded.partitions[&HOME].next_offset, Offset(2));
     assert!(
-        folded.halted[&3].contains("offset 2"),
+        folded.halted[&HOME].contains("offset 2"),
         "{:?}",
         folded.halted
     );
-    assert_eq!(folded.partitions[&4].next_offset, 8);
+    assert_eq!(folded.partitions[&Partition(4)].next_offset, Offset(8));
 }

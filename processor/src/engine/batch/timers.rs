@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use leadstream_kafka::Outgoing;
-use leadstream_schemas::{Cause, Timestamp};
+use leadstream_schemas::{Account, Cause, LeadId, Partition, Timestamp};
 
 use super::effect_builder::{EffectBuilder, window_ends};
 use super::{BatchError, BatchResult, LeadUpdate, Rules};
@@ -13,17 +13,17 @@ use crate::lead::Lead;
 /// A lead whose timer is due.
 #[derive(Debug)]
 pub(crate) struct DueLead {
-    pub(crate) lead_id: String,
-    pub(crate) partition: i32,
+    pub(crate) lead_id: LeadId,
+    pub(crate) partition: Partition,
     pub(crate) lead: Lead,
-    pub(crate) account: String,
+    pub(crate) account: Account,
 }
 
 /// The time of a timer commit.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock<'a> {
     /// The time until which timers fire, by partition.
-    pub(crate) until: &'a BTreeMap<i32, Timestamp>,
+    pub(crate) until: &'a BTreeMap<Partition, Timestamp>,
     /// The time by which expired replies are dropped.
     pub(crate) now: Timestamp,
 }

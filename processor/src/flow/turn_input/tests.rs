@@ -30,7 +30,7 @@ fn what_is_no_message_is_ignored_and_what_is_no_text_is_other() {
     let message_id = String::from("wamid.1");
     let ignored = [
         Content::Reaction {
-            message_id: message_id.clone(),
+            message_id: message_id.clone().into(),
             emoji: None,
         },
         Content::CallPermission {
@@ -38,10 +38,12 @@ fn what_is_no_message_is_ignored_and_what_is_no_text_is_other() {
             expires_at: None,
         },
         Content::Edit {
-            message_id: message_id.clone(),
+            message_id: message_id.clone().into(),
             body: "John".into(),
         },
-        Content::Revoke { message_id },
+        Content::Revoke {
+            message_id: message_id.into(),
+        },
         Content::System {
             event: "user_changed_number".into(),
             wa_id: None,

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
+use leadstream_schemas::InputId;
+
 use super::Entry;
 use crate::flow::TurnInput;
 
@@ -10,8 +12,8 @@ use crate::flow::TurnInput;
 #[derive(Default)]
 pub(super) struct Amended<'a> {
     /// The newest text by message, in the order of the edits.
-    texts: BTreeMap<&'a str, &'a str>,
-    revoked: BTreeSet<&'a str>,
+    texts: BTreeMap<&'a InputId, &'a str>,
+    revoked: BTreeSet<&'a InputId>,
 }
 
 impl<'a> Amended<'a> {
@@ -37,7 +39,7 @@ impl<'a> Amended<'a> {
         if entry.answer.is_command() {
             return Cow::Borrowed(&entry.answer);
         }
-        let id = entry.order.id.as_str();
+        let id = &entry.order.id;
         if self.revoked.contains(id) {
             return Cow::Owned(TurnInput::Ignored);
         }

@@ -1,6 +1,6 @@
 //! Holds what the journal keeps of an input.
 
-use leadstream_schemas::Timestamp;
+use leadstream_schemas::{InputId, Offset, Partition, Revision, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{FoldError, fold_from};
@@ -78,8 +78,8 @@ impl Entry {
     }
 
     /// Returns whether the entry edits or revokes the message `id`.
-    pub(super) fn is_amendment_of(&self, id: &str) -> bool {
-        self.amends.as_ref().is_some_and(|it| it.message_id == id)
+    pub(super) fn is_amendment_of(&self, id: &InputId) -> bool {
+        self.amends.as_ref().is_some_and(|it| it.message_id == *id)
     }
 
     pub(super) fn has_reply(&self) -> bool {
@@ -90,10 +90,10 @@ impl Entry {
 /// The position from which an input was read and what the engine emitted for it, to explain a lead.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Arrival {
-    pub partition: i32,
-    pub offset: i64,
+    pub partition: Partition,
+    pub offset: Offset,
     /// The revision that the input's event gave the lead; none if nothing changed.
-    pub revision: Option<u64>,
+    pub revision: Option<Revision>,
     /// Whether a reply was emitted.
     pub replied: bool,
 }

@@ -1,6 +1,6 @@
 //! Evicts inputs from the journal and keeps those of their effects that still count.
 
-use leadstream_schemas::Timestamp;
+use leadstream_schemas::{InputId, Timestamp};
 
 use super::amended::Amended;
 use super::{Entry, Evicted, FoldError, Journal};
@@ -12,7 +12,7 @@ impl Journal {
         &mut self,
         flows: &Flows,
         capacity: usize,
-    ) -> Result<Vec<(String, Timestamp)>, FoldError> {
+    ) -> Result<Vec<(InputId, Timestamp)>, FoldError> {
         let mut evicted = Vec::new();
         while self.entries.len() > capacity.max(1) {
             let answer = match self.entries.first() {

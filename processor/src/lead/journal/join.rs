@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use leadstream_schemas::{ReplyContent, Timestamp};
+use leadstream_schemas::{InputId, ReplyContent, Timestamp};
 use serde_json::Map;
 
 use super::{Change, Entry, Evicted, FoldError, Journal, Refolded, hash};
@@ -16,7 +16,7 @@ pub struct Joined {
     pub change: Option<Change>,
     pub prompt: Option<ReplyContent>,
     /// The ids of evicted inputs, with their times of sending.
-    pub evicted: Vec<(String, Timestamp)>,
+    pub evicted: Vec<(InputId, Timestamp)>,
 }
 
 impl Journal {
@@ -52,7 +52,7 @@ impl Journal {
         self.passed = self.passed.max(other.passed);
         self.amendments.extend(other.amendments);
         self.amendments.sort_by(|a, b| a.order.cmp(&b.order));
-        let mut smallest: BTreeMap<String, Entry> = BTreeMap::new();
+        let mut smallest: BTreeMap<InputId, Entry> = BTreeMap::new();
         for entry in std::mem::take(&mut self.entries)
             .into_iter()
             .chain(other.entries)

@@ -1,6 +1,6 @@
 //! Folds a journal again.
 
-use leadstream_schemas::ReplyContent;
+use leadstream_schemas::{InputId, ReplyContent};
 
 use super::amended::Amended;
 use super::{Change, Entry, FoldError, Journal, followed, hash, rejection_of};
@@ -27,7 +27,7 @@ impl Journal {
         &mut self,
         flows: &Flows,
         entries: Vec<Entry>,
-        arrived: Option<&str>,
+        arrived: Option<&InputId>,
     ) -> Result<Refolded, FoldError> {
         let amended = Amended::of(self.amending(&entries));
         let mut conversation = self.base.clone();

@@ -2,11 +2,11 @@
 
 use leadstream_kafka::Outgoing;
 use leadstream_schemas::codec::{decode, encode};
-use leadstream_schemas::{Cause, LeadEvent, SyncPriority};
+use leadstream_schemas::{Cause, LeadEvent, Revision, SyncPriority};
 
 use super::{Published, Suppressed};
 use crate::engine::batch::LoadedState;
-use crate::engine::batch::tests::{Fixture, said};
+use crate::engine::batch::tests::{Fixture, HOME, said};
 use crate::flow::ERASED;
 use crate::lead::Lead;
 use crate::recover::correct::correction;
@@ -30,7 +30,7 @@ fn folded(fixture: &Fixture, which: &[usize]) -> (Lead, Vec<Outgoing>) {
         .collect();
     let mut folded = fixture.fold(&records, LoadedState::default());
     let lead = folded.leads.remove(LEAD).unwrap().lead;
-    (lead, folded.partitions.remove(&3).unwrap().outgoing)
+    (lead, folded.partitions.remove(&HOME).unwrap().outgoing)
 }
 
 /// Returns the state in which consumers have all of `outgoing`.
@@ -47,7 +47,7 @@ fn published(fixture: &Fixture, outgoing: &[Outgoing]) -> Published {
 }
 
 fn correct(fixture: &Fixture, published: &Published, lead: Lead) -> Option<(Lead, LeadEvent)> {
-    let corrected = correction(published, &fixture.output_topics, LEAD, lead).unwrap();
+    let corrected = correction(published, &fixture.output_topics, &LEAD.into(), lead).unwrap();
     corrected.map(|(lead, event)| {
         assert_eq!(event.key, LEAD.as_bytes());
         (lead, decode(&event.value).unwrap())
@@ -84,7 +84,10 @@ fn a_lead_that_lost_an_input_is_told_anew_past_every_revision_that_was_published
     let (lead, _) = folded(&fixture, &[0, 2]);
     assert_eq!(lead.revision, known.revision);
     let (lead, event) = correct(&fixture, &published, lead).unwrap();
-    assert_eq!((lead.revision, event.data.revision), (3, 3));
+    assert_eq!(
+        (lead.revision, event.data.revision),
+        (Revision(3), Revision(3))
+    );
     assert_eq!(event.id, format!("{LEAD}:3"));
     assert_eq!(event.data.cause, Cause::Replay);
     assert_eq!(event.data.sync_priority, SyncPriority::Low);
@@ -98,7 +101,7 @@ fn a_lead_that_lost_an_input_is_told_anew_past_every_revision_that_was_published
     // Fewer events.
     let (lead, _) = folded(&fixture, &[0]);
     let (_, event) = correct(&fixture, &published, lead).unwrap();
-    assert_eq!(event.data.revision, 3);
+    assert_eq!(event.data.revision, Revision(3));
 }
 
 #[test]
@@ -142,12 +145,12 @@ fn of_an_erased_person_nothing_is_told_that_the_log_does_not_tell() {
     let fixture = Fixture::new();
     let (lead, outgoing) = folded(&fixture, &[0]);
     let mut event: LeadEvent = decode(&outgoing[0].value).unwrap();
-    event.data.revision += 1;
+    event.data.revision = event.data.revision.next();
     event.data.current_state = ERASED.to_owned();
     let mut consumers = published(&fixture, &outgoing);
-    assert!(consumers.misses(LEAD, None));
+    assert!(consumers.misses(&LEAD.into(), None));
     consumers.event(LEAD.as_bytes(), &encode(1, &event).unwrap());
-    assert!(!consumers.misses(LEAD, None));
-    assert!(consumers.misses(LEAD, Some(&lead)));
+    assert!(!consumers.misses(&LEAD.into(), None));
+    assert!(consumers.misses(&LEAD.into(), Some(&lead)));
     assert!(correct(&fixture, &consumers, lead).is_none());
 }

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use leadstream_schemas::Content;
 use leadstream_schemas::input::MediaType;
+use leadstream_schemas::{Content, InputId};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -121,7 +121,7 @@ impl AgentAction {
 
 impl UserInput {
     /// Returns the content of the input. `ids` has the ids of earlier inputs by turn.
-    pub(super) fn content(&self, ids: &[String]) -> Content {
+    pub(super) fn content(&self, ids: &[InputId]) -> Content {
         let id = |turn: usize| {
             let id = turn.checked_sub(1).and_then(|index| ids.get(index));
             id.cloned().unwrap_or_default()
@@ -153,7 +153,7 @@ impl UserInput {
                 response_json: Value::Object(answers.clone()).to_string(),
             },
             Self::Other(Other::Reaction(emoji)) => Content::Reaction {
-                message_id: String::new(),
+                message_id: InputId::default(),
                 emoji: Some(emoji.clone()),
             },
             Self::Other(Other::Edit(edit)) => Content::Edit {

@@ -1,6 +1,6 @@
 //! Writes the rows of leads: new leads, changed leads, and columns that seldom change.
 
-use leadstream_schemas::{Platform, Timestamp};
+use leadstream_schemas::{LeadId, Platform, Timestamp};
 
 use super::{Statement, Write};
 use crate::engine::batch::{BatchResult, LeadUpdate};
@@ -8,9 +8,9 @@ use crate::flow::{Conversation, START};
 use crate::lead::Profile;
 use crate::store::column;
 
-type Rows<'q> = [(&'q String, &'q LeadUpdate)];
+type Rows<'q> = [(&'q LeadId, &'q LeadUpdate)];
 
-fn those(folded: &BatchResult, of: fn(&LeadUpdate) -> bool) -> Vec<(&String, &LeadUpdate)> {
+fn those(folded: &BatchResult, of: fn(&LeadUpdate) -> bool) -> Vec<(&LeadId, &LeadUpdate)> {
     let rows = folded.leads.iter().map(|(lead_id, it)| (lead_id, &**it));
     rows.filter(|(_, it)| of(it)).collect()
 }
@@ -39,7 +39,7 @@ pub(super) fn created(folded: &BatchResult) -> Option<Statement<'_>> {
     (!rows.is_empty()).then(|| {
         let statement = sqlx::query(INSERT).bind(ids(&rows));
         let statement = bind_profiles(bind_changing(statement, &rows), &rows);
-        statement.bind(column(&rows, |(_, it)| it.account.as_str()))
+        statement.bind(column(&rows, |(_, it)| &it.account))
     })
 }
 
@@ -67,14 +67,10 @@ pub(super) fn updated(folded: &BatchResult) -> Option<Write<'_>> {
     (!rows.is_empty()).then(|| {
         let statement = bind_changing(sqlx::query(UPDATE).bind(ids(&rows)), &rows);
         Write {
-            statement: statement.bind(column(&rows, |(_, it)| signed(it.revision_before))),
+            statement: statement.bind(column(&rows, |(_, it)| it.revision_before.to_bigint())),
             rows: Some(rows.len() as u64),
         }
     })
-}
-
-fn signed(revision: u64) -> i64 {
-    i64::try_from(revision).unwrap_or(i64::MAX)
 }
 
 const UPDATE_PROFILES: &str = "
@@ -96,14 +92,16 @@ pub(super) fn profiles(folded: &BatchResult) -> Option<Statement<'_>> {
     (!rows.is_empty()).then(|| bind_profiles(sqlx::query(UPDATE_PROFILES).bind(ids(&rows)), &rows))
 }
 
-fn ids<'q>(rows: &Rows<'q>) -> Vec<&'q str> {
-    column(rows, |(lead_id, _)| lead_id.as_str())
+fn ids<'q>(rows: &Rows<'q>) -> Vec<&'q LeadId> {
+    column(rows, |(lead_id, _)| *lead_id)
 }
 
 fn bind_changing<'q>(statement: Statement<'q>, rows: &Rows<'q>) -> Statement<'q> {
     let conversations = conversations(rows);
     statement
-        .bind(column(rows, |(_, changed)| signed(changed.lead.revision)))
+        .bind(column(rows, |(_, changed)| {
+            changed.lead.revision.to_bigint()
+        }))
         .bind(column(rows, |(_, changed)| {
             changed.serialized_state.as_slice()
         }))

@@ -7,6 +7,8 @@ use leadstream_kafka::Outgoing;
 use leadstream_kafka::consumer::{ConsumeError, LaneEvent};
 use leadstream_kafka::producer::ProduceError;
 
+use leadstream_schemas::Partition;
+
 use super::{CHECK_INTERVAL, Lane};
 use crate::engine::partition::{Owned, Phase};
 use crate::engine::takeover::{OffsetError, PartitionsChanged, lost_partitions, start_offset};
@@ -62,7 +64,7 @@ impl Lane {
         failpoint::hit(Point::TakeOver)
             .await
             .map_err(StoreError::from)?;
-        let ids: Vec<i32> = owned.keys().copied().collect();
+        let ids: Vec<Partition> = owned.keys().copied().collect();
         self.publish_outbox(&ids).await?;
         for (id, found) in owned {
             self.start(id, found).await?;
@@ -75,7 +77,7 @@ impl Lane {
 
     /// Checks that leads are placed by the topic's partition count, and that no recovery is
     /// running. A topic that has grown assigns its new partitions, so every lane passes this check.
-    async fn check_topic(&self, assigned: &[i32]) -> Result<(), TakeOverError> {
+    async fn check_topic(&self, assigned: &[Partition]) -> Result<(), TakeOverError> {
         let store = &self.shared.store;
         let found = self.shared.consumer.partitions().await?;
         let recorded = store.input_partitions(found).await?;
@@ -88,10 +90,10 @@ impl Lane {
         }
     }
 
-    fn on_fenced(&mut self, id: i32) {
+    fn on_fenced(&mut self, id: Partition) {
         metrics::failure("fenced");
         tracing::warn!(
-            partition = id,
+            partition = id.0,
             "another processor has the partition; this one lets it go"
         );
         self.partitions.remove(id);
@@ -102,7 +104,7 @@ impl Lane {
 
     /// Waits for published batches, removes acknowledged outbox rows, commits offsets, and drops
     /// partitions that were revoked.
-    pub(super) async fn on_revoked(&mut self, revoked: &[i32], lost: bool) {
+    pub(super) async fn on_revoked(&mut self, revoked: &[Partition], lost: bool) {
         if !lost {
             drop(tokio::time::timeout(DRAIN_TIMEOUT, self.drain()).await);
             self.offsets.commit(&self.shared.consumer);
@@ -128,7 +130,7 @@ impl Lane {
         self.on_idle().await;
     }
 
-    async fn start(&mut self, id: i32, found: Owned) -> Result<(), TakeOverError> {
+    async fn start(&mut self, id: Partition, found: Owned) -> Result<(), TakeOverError> {
         let Some(partition) = self.partitions.get_mut(id) else {
             return Ok(());
         };
@@ -163,7 +165,7 @@ impl Lane {
 
     /// Publishes committed records that may not be published yet, and waits for the
     /// acknowledgements.
-    async fn publish_outbox(&mut self, partitions: &[i32]) -> Result<(), TakeOverError> {
+    async fn publish_outbox(&mut self, partitions: &[Partition]) -> Result<(), TakeOverError> {
         let rows = self.shared.store.outbox(partitions).await?;
         let unacknowledged: Vec<_> = rows
             .into_iter()

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use leadstream_schemas::Partition;
 use leadstream_service::lifecycle::chain;
 
 use super::{BatchFailure, Lane, LaneError};
@@ -105,13 +106,13 @@ impl Lane {
     }
 
     /// Halts a partition until an operator resumes it. Each renewal checks for that.
-    pub(super) fn halt_for_poison(&mut self, id: i32) {
+    pub(super) fn halt_for_poison(&mut self, id: Partition) {
         self.halt(id, &poison::reason(self.shared.poison_limit));
         self.shared.consumer.reassign(id);
     }
 
     /// Halts a partition before a record and logs an error.
-    fn halt(&mut self, id: i32, reason: &str) {
+    fn halt(&mut self, id: Partition, reason: &str) {
         let Some(partition) = self.partitions.get_mut(id) else {
             return;
         };
@@ -121,7 +122,7 @@ impl Lane {
             .retain(|decoded| decoded.record.partition != id);
         if self.shared.halts.begin(id, reason) {
             metrics::failure("halted");
-            tracing::error!(partition = id, reason, "the partition is halted");
+            tracing::error!(partition = id.0, reason, "the partition is halted");
         }
     }
 }

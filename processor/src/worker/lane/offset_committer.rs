@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use leadstream_kafka::consumer::ConsumerHandle;
+use leadstream_schemas::{Offset, Partition};
 
 const OFFSET_COMMIT_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -12,7 +13,7 @@ const OFFSET_COMMIT_INTERVAL: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct OffsetCommitter {
     /// The uncommitted next offset by partition.
-    pending: BTreeMap<i32, i64>,
+    pending: BTreeMap<Partition, Offset>,
     last: Instant,
 }
 
@@ -25,12 +26,12 @@ impl OffsetCommitter {
     }
 
     /// Adds next offsets, by partition.
-    pub(super) fn record(&mut self, offsets: BTreeMap<i32, i64>) {
+    pub(super) fn record(&mut self, offsets: BTreeMap<Partition, Offset>) {
         self.pending.extend(offsets);
     }
 
     /// Drops the offset of a partition that was revoked.
-    pub(super) fn forget(&mut self, partition: i32) {
+    pub(super) fn forget(&mut self, partition: Partition) {
         self.pending.remove(&partition);
     }
 
@@ -46,7 +47,8 @@ impl OffsetCommitter {
         if self.pending.is_empty() {
             return;
         }
-        let offsets: Vec<(i32, i64)> = std::mem::take(&mut self.pending).into_iter().collect();
+        let offsets: Vec<(Partition, Offset)> =
+            std::mem::take(&mut self.pending).into_iter().collect();
         consumer.commit(&offsets);
         self.last = Instant::now();
     }

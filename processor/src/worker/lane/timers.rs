@@ -4,15 +4,14 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use leadstream_kafka::consumer::ConsumerHandle;
-use leadstream_schemas::Timestamp;
+use leadstream_schemas::{Offset, Partition, Timestamp};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::{BatchFailure, Lane};
 use crate::engine::batch::{self, Clock, DueLead};
 use crate::engine::partition::Phase;
 use crate::engine::timer_gate::{LogEnd, Step};
-use crate::lead::Lead;
-use crate::store::StoreError;
+use crate::store::{Due, StoreError};
 
 /// How often a lane looks for due leads.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -26,8 +25,8 @@ const SHARE: u32 = 4;
 #[derive(Debug)]
 pub(super) struct TimerChecks {
     next: Instant,
-    answers: UnboundedReceiver<(i32, Option<LogEnd>)>,
-    sender: UnboundedSender<(i32, Option<LogEnd>)>,
+    answers: UnboundedReceiver<(Partition, Option<LogEnd>)>,
+    sender: UnboundedSender<(Partition, Option<LogEnd>)>,
 }
 
 impl Default for TimerChecks {
@@ -43,7 +42,7 @@ impl Default for TimerChecks {
 
 impl TimerChecks {
     /// Asks Kafka for the end of the log of `partition`.
-    fn ask(&self, consumer: ConsumerHandle, partition: i32) {
+    fn ask(&self, consumer: ConsumerHandle, partition: Partition) {
         let at = Timestamp::now();
         self.answer(partition, async move {
             let end = consumer.log_offsets(partition).await.ok()?.high;
@@ -52,7 +51,7 @@ impl TimerChecks {
     }
 
     /// Checks whether the log of `partition` has a record at or after `from`.
-    fn probe(&self, consumer: ConsumerHandle, partition: i32, from: i64, log_end: LogEnd) {
+    fn probe(&self, consumer: ConsumerHandle, partition: Partition, from: Offset, log_end: LogEnd) {
         self.answer(partition, async move {
             let offsets = from..log_end.end;
             let found = consumer.holds_records(partition, offsets).await.ok()?;
@@ -66,7 +65,7 @@ impl TimerChecks {
     /// Passes `log_end` to a later check.
     fn answer(
         &self,
-        partition: i32,
+        partition: Partition,
         log_end: impl Future<Output = Option<LogEnd>> + Send + 'static,
     ) {
         let sender = self.sender.clone();
@@ -106,7 +105,10 @@ impl Lane {
     }
 
     /// Returns the time until which timers may fire, for each partition with timers.
-    async fn reach(&mut self, now: Timestamp) -> Result<BTreeMap<i32, Timestamp>, StoreError> {
+    async fn reach(
+        &mut self,
+        now: Timestamp,
+    ) -> Result<BTreeMap<Partition, Timestamp>, StoreError> {
         while let Ok((id, log_end)) = self.timer_checks.answers.try_recv() {
             if let Some(partition) = self.partitions.get_mut(id) {
                 partition.timers.answered(log_end);
@@ -135,17 +137,17 @@ impl Lane {
 
     async fn fire(
         &mut self,
-        due: Vec<(i32, String, Lead)>,
-        until: &BTreeMap<i32, Timestamp>,
+        due: Vec<Due>,
+        until: &BTreeMap<Partition, Timestamp>,
     ) -> Result<(), BatchFailure> {
         let accounts = &self.shared.accounts;
         let leads: Vec<DueLead> = due
             .into_iter()
-            .map(|(partition, lead_id, lead)| DueLead {
-                account: accounts.of(&lead.number).to_owned(),
-                lead_id,
-                partition,
-                lead,
+            .map(|due| DueLead {
+                account: accounts.of(&due.lead.number).clone(),
+                lead_id: due.lead_id,
+                partition: due.home,
+                lead: due.lead,
             })
             .collect();
         let clock = Clock {

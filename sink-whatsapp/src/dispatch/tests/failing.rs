@@ -174,8 +174,8 @@ fn undecodable_and_unsendable_records_are_dead_letters_and_a_run_of_them_stops()
         fixture.dispatcher.handle(event, NOW).unwrap_err(),
         Fault::Poison {
             topic: "lead.replies".into(),
-            partition: 0,
-            offset: 4
+            partition: Partition(0),
+            offset: Offset(4)
         }
     );
 }

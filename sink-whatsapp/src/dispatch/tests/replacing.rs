@@ -168,7 +168,7 @@ fn a_later_record_replaces_only_its_own_lead_s_replies_and_a_duplicate_replaces_
 fn an_old_prompt_that_is_written_once_more_replaces_no_newer_one() {
     let mut fixture = Fixture::new();
     let mut newer = reply("a", "ann");
-    newer.revision = 2;
+    newer.revision = Revision(2);
     newer.not_before = Some(after(NOW, Duration::from_secs(20)));
     let effects = fixture.read(vec![encoded(0, &newer), encoded(1, &reply("z", "ann"))]);
     assert_eq!(counts(&effects, Count::Replaced), 0);
@@ -182,13 +182,13 @@ fn a_partition_that_is_taken_over_sends_nothing_that_its_log_replaces() {
             dispatcher: Dispatcher::new(settings()),
             now: NOW,
         };
-        fixture.handle(Event::Assigned(vec![0]));
+        fixture.handle(Event::Assigned(vec![Partition(0)]));
         let committed = None;
         fixture.handle(Event::Located {
-            partition: 0,
+            partition: Partition(0),
             generation: 1,
             offsets: LogOffsets {
-                low: 0,
+                low: Offset(0),
                 high,
                 committed,
             },
@@ -196,14 +196,14 @@ fn a_partition_that_is_taken_over_sends_nothing_that_its_log_replaces() {
         });
         fixture
     };
-    let mut fixture = located(2);
+    let mut fixture = located(Offset(2));
     let effects = fixture.read(vec![encoded(0, &reply("a", "ann"))]);
     assert!(sends(&effects).is_empty(), "the log goes on");
     let effects = fixture.read(vec![encoded(1, &notice("z", "ann"))]);
     assert_eq!(sent(&mut fixture, effects), ["z"]);
 
     // A log may end with what no consumer is given.
-    let mut fixture = located(3);
+    let mut fixture = located(Offset(3));
     let effects = fixture.read(vec![encoded(0, &reply("a", "ann"))]);
     assert!(sends(&effects).is_empty());
     let (waited, effects) = fixture.wait();

@@ -7,7 +7,7 @@ use super::*;
 fn revoke(lost: bool) -> (Event, oneshot::Receiver<()>) {
     let (done, waiting) = oneshot::channel();
     let event = Event::Revoked {
-        partitions: vec![0],
+        partitions: vec![Partition(0)],
         lost,
         done,
     };
@@ -58,17 +58,17 @@ fn a_lost_partition_is_forgotten_at_once_and_answers_of_before_do_not_count_late
     let (event, mut waiting) = revoke(true);
     fixture.handle(event);
     assert!(is_given_back(&mut waiting));
-    let effects = fixture.handle(Event::Assigned(vec![0]));
+    let effects = fixture.handle(Event::Assigned(vec![Partition(0)]));
     let [Effect::Locate { generation, .. }] = effects[..] else {
         panic!("{effects:?}")
     };
     let offsets = LogOffsets {
-        low: 0,
-        high: 1,
+        low: Offset(0),
+        high: Offset(1),
         committed: None,
     };
     fixture.handle(Event::Located {
-        partition: 0,
+        partition: Partition(0),
         generation,
         offsets,
         metadata: CommitMetadata::default(),

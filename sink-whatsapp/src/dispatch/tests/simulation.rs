@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use leadstream_kafka::consumer::LogOffsets;
 use leadstream_schemas::reply::{WithdrawReason, WithdrawScope};
-use leadstream_schemas::{Reply, ReplyContent, ReplyKind, Timestamp, codec};
+use leadstream_schemas::{Offset, Partition, Reply, ReplyContent, ReplyKind, Timestamp, codec};
 use proptest::prelude::*;
 
 use super::{NOW, encoded, record, refused, reply, settings};
@@ -78,20 +78,20 @@ struct World {
     now: Timestamp,
     dispatcher: Dispatcher,
     read: usize,
-    committed: Option<i64>,
+    committed: Option<Offset>,
     metadata: CommitMetadata,
     committing: Option<Done>,
     sending: Vec<Ticket>,
     dead: Vec<Ticket>,
     /// Offsets in the order in which the provider accepted them.
-    accepted: Vec<i64>,
+    accepted: Vec<Offset>,
     /// Offsets with nothing left to do, but for repeats.
-    done: BTreeSet<i64>,
+    done: BTreeSet<Offset>,
     crashes: usize,
     /// Unknown outcomes by offset, and those that are known after a crash. Each attempt was carried
     /// out.
-    unknown: BTreeMap<i64, usize>,
-    unknown_since: BTreeMap<i64, usize>,
+    unknown: BTreeMap<Offset, usize>,
+    unknown_since: BTreeMap<Offset, usize>,
 }
 
 impl World {
@@ -114,13 +114,13 @@ impl World {
             unknown_since: BTreeMap::new(),
         };
         for (line, offset) in lines.iter().zip(0..) {
-            world.append(line, offset);
+            world.append(line, Offset(offset));
         }
         world.start();
         world
     }
 
-    fn append(&mut self, line: &Line, offset: i64) {
+    fn append(&mut self, line: &Line, offset: Offset) {
         let (known, record) = match line {
             Line::Repeat(which) if !self.log.is_empty() => {
                 let index = which.index(self.log.len());
@@ -130,13 +130,13 @@ impl World {
             }
             Line::Reply(lead, waits, prompt) => {
                 let id = format!("reply{offset}");
-                let written_at = after(NOW, EACH * u32::try_from(offset).unwrap());
+                let written_at = after(NOW, EACH * u32::try_from(offset.0).unwrap());
                 let mut reply = reply(&id, &format!("lead{lead}"));
                 reply.not_before = waits.then(|| after(written_at, WAIT));
                 if !prompt {
                     reply.kind = Some(ReplyKind::Notice);
                 }
-                let mut record = encoded(offset, &reply);
+                let mut record = encoded(offset.0, &reply);
                 record.written_at = Some(written_at);
                 (Some((id, *lead)), record)
             }
@@ -145,9 +145,9 @@ impl World {
                 let mut reply = reply(&id, &format!("lead{lead}"));
                 let (scope, reason) = (WithdrawScope::Prompts, WithdrawReason::Takeover);
                 reply.content = ReplyContent::Withdraw { scope, reason };
-                (Some((id, *lead)), encoded(offset, &reply))
+                (Some((id, *lead)), encoded(offset.0, &reply))
             }
-            Line::Repeat(_) | Line::Nonsense => (None, record(offset, b"nonsense".to_vec())),
+            Line::Repeat(_) | Line::Nonsense => (None, record(offset.0, b"nonsense".to_vec())),
         };
         self.log.push(record);
         self.replies.push(known);
@@ -157,7 +157,7 @@ impl World {
         let mut settings = settings();
         settings.poison.run = 1_000;
         self.dispatcher = Dispatcher::new(settings);
-        self.handle(Event::Assigned(vec![0]));
+        self.handle(Event::Assigned(vec![Partition(0)]));
     }
 
     fn handle(&mut self, event: Event) {
@@ -169,8 +169,8 @@ impl World {
                 } => {
                     let high = i64::try_from(self.log.len()).unwrap();
                     let offsets = LogOffsets {
-                        low: 0,
-                        high,
+                        low: Offset(0),
+                        high: Offset(high),
                         committed: self.committed,
                     };
                     self.handle(Event::Located {
@@ -180,12 +180,12 @@ impl World {
                         metadata: self.metadata.clone(),
                     });
                 }
-                Effect::Start { offset, .. } => self.read = usize::try_from(offset).unwrap(),
+                Effect::Start { offset, .. } => self.read = usize::try_from(offset.0).unwrap(),
                 Effect::Send(ticket, _) => self.sending.push(ticket),
                 Effect::DeadLetter(ticket, _) => self.dead.push(ticket),
                 Effect::Commit(done) => {
                     assert_eq!(self.committing, None, "one commit at a time");
-                    let [(0, done)] = &done[..] else {
+                    let [(Partition(0), done)] = &done[..] else {
                         panic!("{done:?}")
                     };
                     self.check_commit(done);
@@ -199,9 +199,9 @@ impl World {
 
     /// Checks that a commit passes no unfinished reply.
     fn check_commit(&self, done: &Done) {
-        let from = self.committed.unwrap_or(0);
-        let ahead: BTreeSet<i64> = done.ahead.iter().copied().collect();
-        let unknown: BTreeSet<i64> = done.unknown.iter().copied().collect();
+        let from = self.committed.unwrap_or(Offset(0));
+        let ahead: BTreeSet<Offset> = done.ahead.iter().copied().collect();
+        let unknown: BTreeSet<Offset> = done.unknown.iter().copied().collect();
         let is_news = !ahead.is_subset(&self.metadata.handled) || unknown != self.metadata.unknown;
         assert!(done.next > from || is_news);
         assert!(
@@ -210,17 +210,18 @@ impl World {
                 .range(done.next..)
                 .all(|known| ahead.contains(known))
         );
-        for offset in (from..done.next).chain(ahead) {
+        for offset in (from.0..done.next.0).map(Offset).chain(ahead) {
             let id = self.id(offset);
-            let before = (0..offset).any(|earlier| id.is_some() && self.id(earlier) == id);
+            let before =
+                (0..offset.0).any(|earlier| id.is_some() && self.id(Offset(earlier)) == id);
             let done = self.done.contains(&offset) || self.may_be_replaced(offset);
             assert!(done || before, "{offset} is open");
         }
     }
 
     /// Returns whether it is no reply, or a prompt that a later record of its lead replaces.
-    fn may_be_replaced(&self, offset: i64) -> bool {
-        let index = usize::try_from(offset).unwrap();
+    fn may_be_replaced(&self, offset: Offset) -> bool {
+        let index = usize::try_from(offset.0).unwrap();
         let Some((_, lead)) = &self.replies[index] else {
             return false;
         };
@@ -249,13 +250,13 @@ impl World {
         assert_eq!(leads.len(), all, "two replies of one lead are under way");
     }
 
-    fn id(&self, offset: i64) -> Option<&str> {
-        let reply = self.replies[usize::try_from(offset).unwrap()].as_ref();
+    fn id(&self, offset: Offset) -> Option<&str> {
+        let reply = self.replies[usize::try_from(offset.0).unwrap()].as_ref();
         reply.map(|(id, _)| id.as_str())
     }
 
-    fn lead(&self, offset: i64) -> u8 {
-        let reply = self.replies[usize::try_from(offset).unwrap()].as_ref();
+    fn lead(&self, offset: Offset) -> u8 {
+        let reply = self.replies[usize::try_from(offset.0).unwrap()].as_ref();
         reply.expect("only replies are sent").1
     }
 
@@ -318,9 +319,9 @@ impl World {
 
     /// Everything works from here on: until all is committed.
     fn finish(&mut self) {
-        let end = i64::try_from(self.log.len()).unwrap();
+        let end = Offset(i64::try_from(self.log.len()).unwrap());
         for _ in 0..10_000 {
-            if self.committed == Some(end) || end == 0 {
+            if self.committed == Some(end) || end == Offset(0) {
                 return;
             }
             self.step(Step::Read(255));
@@ -352,7 +353,7 @@ proptest! {
             world.step(step);
         }
         world.finish();
-        let mut firsts: BTreeMap<u8, Vec<i64>> = BTreeMap::new();
+        let mut firsts: BTreeMap<u8, Vec<Offset>> = BTreeMap::new();
         let mut repeats: BTreeMap<u8, usize> = BTreeMap::new();
         let mut ids = BTreeSet::new();
         for &offset in &world.accepted {
@@ -372,11 +373,10 @@ proptest! {
             prop_assert!(repeats <= world.crashes + unknown, "lead {lead}: {repeats} repeats");
         }
         // A reply that was not accepted is a dead letter, was replaced, or duplicates one of these.
-        let offsets = 0..i64::try_from(world.log.len()).unwrap();
-        let handled = offsets.filter(|offset| world.done.contains(offset) || world.may_be_replaced(*offset));
+        let offsets = || (0..i64::try_from(world.log.len()).unwrap()).map(Offset);
+        let handled = offsets().filter(|offset| world.done.contains(offset) || world.may_be_replaced(*offset));
         let handled: BTreeSet<&str> = handled.filter_map(|offset| world.id(offset)).collect();
-        for offset in 0..world.log.len() {
-            let offset = i64::try_from(offset).unwrap();
+        for offset in offsets() {
             let is_accounted_for = world.done.contains(&offset) || world.id(offset).is_some_and(|id| handled.contains(id));
             prop_assert!(is_accounted_for, "{offset} vanished");
         }

@@ -68,7 +68,7 @@ fn the_next_owner_of_the_partition_tries_it_once_more() {
         panic!("{effects:?}")
     };
     let metadata = crate::commit_metadata::write(&done[0].1);
-    assert_eq!((done[0].1.next, &*metadata), (0, ";0"));
+    assert_eq!((done[0].1.next, &*metadata), (Offset(0), ";0"));
     let effects = fixture.handle(Event::Committed(true));
     assert!(effects.is_empty(), "{effects:?}");
 
@@ -76,14 +76,14 @@ fn the_next_owner_of_the_partition_tries_it_once_more() {
         dispatcher: Dispatcher::new(settings()),
         now: NOW,
     };
-    next.handle(Event::Assigned(vec![0]));
+    next.handle(Event::Assigned(vec![Partition(0)]));
     next.handle(Event::Located {
-        partition: 0,
+        partition: Partition(0),
         generation: 1,
         offsets: LogOffsets {
-            low: 0,
-            high: 1,
-            committed: Some(0),
+            low: Offset(0),
+            high: Offset(1),
+            committed: Some(Offset(0)),
         },
         metadata: CommitMetadata::read(&metadata),
     });
@@ -151,9 +151,9 @@ fn finish_all(
     fixture: &mut Fixture,
     mut sent: Vec<Ticket>,
     answer: &SendResult,
-) -> BTreeMap<i64, usize> {
+) -> BTreeMap<Offset, usize> {
     let end = after(fixture.now, DAY);
-    let mut requests: BTreeMap<i64, usize> = BTreeMap::new();
+    let mut requests: BTreeMap<Offset, usize> = BTreeMap::new();
     loop {
         while let Some(ticket) = sent.pop() {
             *requests.entry(ticket.offset).or_default() += 1;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Context;
 use leadstream_kafka::KafkaArgs;
 use leadstream_schemas::codec::decode;
-use leadstream_schemas::{LeadEvent, Topic};
+use leadstream_schemas::{LeadEvent, Revision, Topic};
 use rdkafka::consumer::{Consumer, StreamConsumer};
 use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
 use serde_json::Value;
@@ -45,7 +45,7 @@ pub(super) async fn row(
 pub(super) struct Events {
     /// `None` only during the drop.
     consumer: Option<StreamConsumer>,
-    last_revision: u64,
+    last_revision: Revision,
 }
 
 impl Events {
@@ -60,7 +60,7 @@ impl Events {
         let consumer = spawn_blocking(move || consumer_at_end(&config, &topic)).await??;
         Ok(Self {
             consumer: Some(consumer),
-            last_revision: 0,
+            last_revision: Revision::default(),
         })
     }
 

@@ -1,5 +1,7 @@
 //! Tests commands in a batch.
 
+use leadstream_schemas::Offset;
+
 use super::*;
 
 /// Returns a command of the agent of `said`'s lead.
@@ -15,12 +17,12 @@ pub(super) fn ordered(id: &str, second: u32, content: &serde_json::Value) -> Rec
 }
 
 fn at(offset: i64, mut record: Record) -> Record {
-    record.offset = offset;
+    record.offset = Offset(offset);
     record
 }
 
 fn events(folded: &BatchResult) -> Vec<LeadEvent> {
-    let all = folded.partitions[&3].outgoing.iter();
+    let all = folded.partitions[&HOME].outgoing.iter();
     let events = all.filter(|record| &*record.topic == "lead.events");
     events.map(|it| decode(&it.value).unwrap()).collect()
 }
@@ -41,7 +43,7 @@ fn a_command_for_nobody_begins_no_lead_and_says_so() {
     let release = ordered("c", 1, &json!({"type": "release"}));
     let folded = Fixture::new().fold(&[at(10, release)], LoadedState::default());
     assert!(folded.leads.is_empty() && folded.identities.is_empty());
-    assert_eq!(folded.partitions[&3].next_offset, 11);
+    assert_eq!(folded.partitions[&HOME].next_offset, Offset(11));
     let decided = &folded.commands["c"];
     assert_eq!((decided.command, &decided.lead_id), ("release", &None));
     assert!(
@@ -67,7 +69,13 @@ fn an_assignment_is_an_event_of_its_own_cause_and_a_copy_is_none() {
     let events = events(&folded);
     let told: Vec<_> = events
         .iter()
-        .map(|it| (it.data.revision, it.data.cause, it.data.assignee.as_deref()))
+        .map(|it| {
+            (
+                it.data.revision.0,
+                it.data.cause,
+                it.data.assignee.as_deref(),
+            )
+        })
         .collect();
     assert_eq!(
         told,
@@ -77,8 +85,8 @@ fn an_assignment_is_an_event_of_its_own_cause_and_a_copy_is_none() {
             (3, Cause::Message, Some("ana")),
         ]
     );
-    assert_eq!(folded.commands["c"].status.revision(), Some(2));
-    assert_eq!(folded.commands["c"].lead_id.as_deref(), Some("491700"));
+    assert_eq!(folded.commands["c"].status.revision(), Some(Revision(2)));
+    assert_eq!(folded.commands["c"].lead_id, Some("491700".into()));
     assert_eq!(folded.counts.duplicates, 1);
     // The sender of a command says nothing about the lead.
     let lead = &folded.leads["491700"].lead;
@@ -97,7 +105,7 @@ fn words_are_said_once_and_a_refold_does_not_say_them_again() {
         said("b", 2, "John").record(13),
     ];
     let folded = Fixture::new().fold(&records, LoadedState::default());
-    let replies: Vec<Reply> = folded.partitions[&3]
+    let replies: Vec<Reply> = folded.partitions[&HOME]
         .outgoing
         .iter()
         .filter(|record| &*record.topic == "lead.replies")
@@ -116,7 +124,7 @@ fn words_are_said_once_and_a_refold_does_not_say_them_again() {
     assert_eq!(words, ["491700:c"]);
     let lead = &folded.leads["491700"].lead;
     assert_eq!(lead.state(), Some("AWAITING_BUDGET"));
-    assert_eq!(folded.commands["c"].status.revision(), Some(2));
+    assert_eq!(folded.commands["c"].status.revision(), Some(Revision(2)));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Tests the erasure of people in a batch.
 
-use leadstream_schemas::Timestamp;
+use leadstream_schemas::{Offset, Timestamp};
 use leadstream_service::Secret;
 
 use super::command::ordered;
@@ -15,7 +15,7 @@ fn fixture() -> Fixture {
 }
 
 fn at(offset: i64, mut record: Record) -> Record {
-    record.offset = offset;
+    record.offset = Offset(offset);
     record
 }
 
@@ -84,7 +84,10 @@ fn an_erased_lead_leaves_tombstones_and_a_last_event_without_anything_of_the_per
     };
     assert_eq!(outgoing(&folded, "lead.replies").count(), 0);
     let data = &last.data;
-    assert_eq!((data.current_state.as_str(), data.revision), ("ERASED", 4));
+    assert_eq!(
+        (data.current_state.as_str(), data.revision),
+        ("ERASED", Revision(4))
+    );
     assert_eq!(
         (&data.wa_id, &data.lead_metadata.name, &data.assignee),
         (&None, &None, &None)
@@ -95,7 +98,7 @@ fn an_erased_lead_leaves_tombstones_and_a_last_event_without_anything_of_the_per
     let decided = &folded.commands["e"];
     assert_eq!(
         (&decided.lead_id, decided.status.revision()),
-        (&None, Some(4))
+        (&None, Some(Revision(4)))
     );
 }
 
@@ -116,7 +119,7 @@ fn neither_a_replay_nor_a_late_copy_brings_an_erased_person_back_and_a_new_messa
     assert!(again.leads.is_empty() && again.erased.is_empty() && again.identities.is_empty());
     assert_eq!(again.counts.erased, 2);
     assert_eq!(outgoing(&again, "lead.events").count(), 0);
-    assert_eq!(again.partitions[&3].next_offset, 13);
+    assert_eq!(again.partitions[&HOME].next_offset, Offset(13));
 
     let news = [
         said("c", 5, "Hello again").record(13),
@@ -125,7 +128,10 @@ fn neither_a_replay_nor_a_late_copy_brings_an_erased_person_back_and_a_new_messa
     let again = fixture.fold(&news, known);
     let lead = &again.leads["491700"].lead;
     // The revisions continue, so that consumers which keep the greatest see them.
-    assert_eq!((lead.state(), lead.revision), (Some("AWAITING_NAME"), 4));
+    assert_eq!(
+        (lead.state(), lead.revision),
+        (Some("AWAITING_NAME"), Revision(4))
+    );
     assert_eq!(lead.erased_until, Some(erased.erased["491700"].until));
     assert_eq!((again.counts.folded, again.counts.erased), (1, 1));
     // The same command, repeated by a replay, does not apply to the new lead.
@@ -154,7 +160,7 @@ fn a_copy_of_the_command_in_the_same_batch_does_not_change_its_outcome() {
         at(12, erase("e", 4)),
     ];
     let folded = fixture().fold(&records, LoadedState::default());
-    assert_eq!(folded.commands["e"].status.revision(), Some(2));
+    assert_eq!(folded.commands["e"].status.revision(), Some(Revision(2)));
     assert_eq!(outgoing(&folded, "lead.events").count(), 1);
 }
 
@@ -178,21 +184,21 @@ fn a_lead_that_became_the_erased_one_goes_at_its_own_home() {
     // The lead's own id stays known until its own erasure, because the lead is found by that id.
     let erased = &folded.erased["491700"];
     assert_eq!(erased.identities, ["491700"]);
-    let tombstone = fixture.erasure.tombstone("DE.7").unwrap();
+    let tombstone = fixture.erasure.tombstone(&"DE.7".into()).unwrap();
     assert!(erased.tombstones.iter().any(|it| it.0 == tombstone));
     let told: Vec<&Outgoing> = outgoing(&folded, "lead.inputs").collect();
     assert_eq!((told.len(), told[0].key.as_slice()), (1, &b"DE.7"[..]));
 
     let mut closed = first.leads["491700"].lead.clone();
-    closed.close("491700");
+    closed.close(&"491700".into());
     let known = LoadedState {
-        leads: HashMap::from([("DE.7".to_owned(), closed)]),
-        identities: HashMap::from([("DE.7".to_owned(), "DE.7".to_owned())]),
+        leads: HashMap::from([("DE.7".into(), closed)]),
+        identities: HashMap::from([("DE.7".into(), "DE.7".into())]),
         ..LoadedState::default()
     };
     let record = Record {
-        partition: 5,
-        offset: 1,
+        partition: Partition(5),
+        offset: Offset(1),
         key: told[0].key.as_slice().into(),
         value: told[0].value.clone().into(),
         trace: None,
@@ -205,9 +211,9 @@ fn a_lead_that_became_the_erased_one_goes_at_its_own_home() {
 }
 
 /// Returns `told` as a record that its home reads.
-fn read(told: &Outgoing, offset: i64) -> Record {
+fn read(told: &Outgoing, offset: Offset) -> Record {
     Record {
-        partition: 3,
+        partition: Partition(3),
         offset,
         key: told.key.as_slice().into(),
         value: told.value.clone().into(),
@@ -245,17 +251,17 @@ fn a_lead_that_is_about_to_join_goes_with_the_erased_one_whichever_of_them_that_
     let erased = fixture.fold(&[at(12, erase("e", 4))], known.clone());
     let told: Vec<&Outgoing> = outgoing(&erased, "lead.inputs").collect();
     assert_eq!((told.len(), told[0].key.as_slice()), (1, &b"DE.1"[..]));
-    let there = fixture.fold(&[read(told[0], 13)], known.clone());
+    let there = fixture.fold(&[read(told[0], Offset(13))], known.clone());
     assert_eq!(there.erased["DE.1"].identities, ["DE.1"]);
 
     let mut other = erase_by_user_id(12);
     other.key = b"DE.1"[..].into();
-    let records = [other, read(&meet, 13)];
+    let records = [other, read(&meet, Offset(13))];
     let erased = fixture.fold(&records, known.clone());
     assert!(erased.erased.contains_key("DE.1") && erased.counts.erased == 1);
     let told: Vec<&Outgoing> = outgoing(&erased, "lead.inputs").collect();
     assert_eq!((told.len(), told[0].key.as_slice()), (1, &b"491700"[..]));
-    let there = fixture.fold(&[read(told[0], 14)], known);
+    let there = fixture.fold(&[read(told[0], Offset(14))], known);
     assert!(there.erased.contains_key("491700"));
 }
 
@@ -263,10 +269,10 @@ fn a_lead_that_is_about_to_join_goes_with_the_erased_one_whichever_of_them_that_
 fn closed_and_erased(fixture: &Fixture, erased: &str) -> LoadedState {
     let (mut known, _) = met(fixture);
     let closed = known.leads.get_mut("DE.1").unwrap();
-    closed.close("491700");
+    closed.close(&"491700".into());
     let erasure = ErasureRecord {
         until: serde_json::from_str("\"2026-11-23T10:15:04.000Z\"").unwrap(),
-        last_revision: 0,
+        last_revision: Revision(0),
     };
     known.erased.insert(erased.into(), erasure);
     known
@@ -285,7 +291,10 @@ fn what_comes_to_a_lead_whose_survivor_is_gone_begins_anew() {
     assert_eq!(folded.counts.forwarded, 0);
     assert!(folded.erased.contains_key("DE.1"));
     let lead = &folded.leads["DE.1"].lead;
-    assert_eq!((lead.state(), lead.revision), (Some("AWAITING_NAME"), 3));
+    assert_eq!(
+        (lead.state(), lead.revision),
+        (Some("AWAITING_NAME"), Revision(3))
+    );
     assert_eq!(lead.journal.entries().len(), 1);
     let events = published::<LeadEvent>(&folded, "lead.events");
     let states: Vec<&str> = events
@@ -333,10 +342,10 @@ fn who_writes_and_is_erased_again_in_one_batch_leaves_every_tombstone() {
     ];
     let folded = fixture.fold(&records, LoadedState::default());
     let erased = &folded.erased["491700"];
-    let lid = fixture.erasure.tombstone("777").unwrap();
+    let lid = fixture.erasure.tombstone(&"777".into()).unwrap();
     assert!(erased.tombstones.iter().any(|it| it.0 == lid));
     assert!(erased.identities.iter().any(|id| id == "777"));
-    assert_eq!(folded.commands["f"].status.revision(), Some(4));
+    assert_eq!(folded.commands["f"].status.revision(), Some(Revision(4)));
     assert!(folded.commands["g"].status.rejection().is_some());
     assert_eq!(folded.leads["491700"].lead.journal.entries().len(), 1);
 }
@@ -366,9 +375,9 @@ fn a_lead_does_not_close_for_an_erased_one_whose_id_it_has_by_now() {
     lead.identities.wa_id = Some("491700".into());
     let mut younger = known.clone();
     younger.leads.get_mut("DE.1").unwrap().identities.wa_id = None;
-    let closes = fixture.fold(&[read(&meet, 12)], younger);
+    let closes = fixture.fold(&[read(&meet, Offset(12))], younger);
     assert_eq!(closes.leads["DE.1"].lead.state(), Some("MERGED"));
-    let folded = fixture.fold(&[read(&meet, 12)], known);
+    let folded = fixture.fold(&[read(&meet, Offset(12))], known);
     assert_eq!((folded.counts.duplicates, folded.leads.len()), (1, 0));
 }
 
@@ -392,7 +401,7 @@ fn an_erasure_reaches_the_lead_that_has_the_named_id_by_now() {
         assert_eq!(folded.erased["491700"].identities, ["491700"]);
         let told: Vec<&Outgoing> = outgoing(&folded, "lead.inputs").collect();
         assert_eq!((told.len(), told[0].key.as_slice()), (1, &b"DE.1"[..]));
-        let there = fixture.fold(&[read(told[0], 13)], known.clone());
+        let there = fixture.fold(&[read(told[0], Offset(13))], known.clone());
         assert_eq!(there.erased["DE.1"].identities, ["DE.1"]);
         assert_eq!(outgoing(&there, "lead.inputs").count(), 0);
     }

@@ -15,7 +15,8 @@ use leadstream_kafka::partitioner::partition_of;
 use leadstream_kafka::{Outgoing, Record};
 use leadstream_schemas::codec::{decode, encode};
 use leadstream_schemas::{
-    Content, InputKind, LeadEvent, LeadInput, Platform, Reply, Sender, Timestamp,
+    Content, Identity, InputId, InputKind, LeadEvent, LeadId, LeadInput, Offset, Partition,
+    Platform, Reply, Revision, Sender, Timestamp,
 };
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
@@ -26,7 +27,7 @@ mod time;
 mod world;
 
 use super::Fixture;
-use crate::engine::batch::{BatchResult, CommandDecision, LoadedState};
+use crate::engine::batch::{BatchResult, CommandDecision, DedupId, LoadedState};
 use crate::flow::{Conversation, ERASED, MERGED, TurnInput, fire_due_timers};
 use crate::flows::Flows;
 use crate::lead::{Lead, OrderKey, fold};
@@ -123,11 +124,11 @@ fn inputs(acts: &[Act]) -> Vec<LeadInput> {
                 emoji: None,
             },
             What::Edit(of, body) => Content::Edit {
-                message_id: format!("id{of}"),
+                message_id: format!("id{of}").into(),
                 body: (*body).into(),
             },
             What::Revoke(of) => Content::Revoke {
-                message_id: format!("id{of}"),
+                message_id: format!("id{of}").into(),
             },
             What::Command(content) => content.clone(),
             What::ChangedNumber => {
@@ -147,7 +148,7 @@ fn inputs(acts: &[Act]) -> Vec<LeadInput> {
         };
         for copy in 0..=i64::from(act.copies) {
             inputs.push(LeadInput {
-                id: format!("id{index}"),
+                id: format!("id{index}").into(),
                 kind: kind.clone(),
                 platform: Platform::WhatsappCloud,
                 number: "100".into(),
@@ -174,7 +175,7 @@ fn oracle(flows: &Flows, inputs: &[&LeadInput]) -> Option<Conversation> {
     };
     let mut smallest: BTreeMap<&str, &LeadInput> = BTreeMap::new();
     for input in inputs {
-        let kept = smallest.entry(&input.id).or_insert(input);
+        let kept = smallest.entry(input.id.as_str()).or_insert(input);
         if order(input) < order(kept) {
             *kept = input;
         }
@@ -266,7 +267,7 @@ fn case(
         if world.is_touched(&person) {
             continue;
         }
-        let survivors: BTreeSet<Option<&String>> = person
+        let survivors: BTreeSet<Option<&LeadId>> = person
             .iter()
             .map(|id| world.lead_of(id).map(|(lead_id, _)| lead_id))
             .collect();
@@ -300,10 +301,12 @@ fn explained(world: &World<'_>) -> Result<(), TestCaseError> {
     let mut last: HashMap<&str, &LeadEvent> = HashMap::new();
     for event in &world.events {
         let data = &event.data;
-        let before = last.insert(&data.lead_id, event).map(|event| &event.data);
-        let next = before.map_or(0, |it| it.revision) + 1;
+        let before = last
+            .insert(data.lead_id.as_str(), event)
+            .map(|event| &event.data);
+        let next = before.map_or(Revision(0), |it| it.revision).next();
         // Events about the person before may be unpublished.
-        if data.current_state == ERASED && data.revision > next {
+        if data.current_state == ERASED && data.revision > Revision(next.0) {
             continue;
         }
         prop_assert_eq!(data.revision, next);
@@ -314,7 +317,8 @@ fn explained(world: &World<'_>) -> Result<(), TestCaseError> {
     for (lead_id, lead) in &world.leads {
         prop_assert_eq!(
             lead.revision,
-            last.get(lead_id.as_str()).map_or(0, |it| it.data.revision)
+            last.get(lead_id.as_str())
+                .map_or(Revision(0), |it| it.data.revision)
         );
         let told = last.get(lead_id.as_str());
         let Some(event) = told.filter(|it| it.data.current_state != ERASED) else {

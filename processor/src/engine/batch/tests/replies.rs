@@ -30,7 +30,7 @@ fn command(id: &str, second: u32, verb: &str) -> Record {
 
 fn told_by(fixture: &Fixture, records: Vec<Record>) -> Vec<Told> {
     let numbered = (0..).zip(records).map(|(offset, mut record)| {
-        record.offset = offset;
+        record.offset = Offset(offset);
         record
     });
     let folded = fixture.fold(&numbered.collect::<Vec<_>>(), LoadedState::default());

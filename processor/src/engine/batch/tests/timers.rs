@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use leadstream_schemas::SyncPriority;
+use leadstream_schemas::{Account, SyncPriority};
 
 use super::*;
 
@@ -16,7 +16,7 @@ fn at(hours: f64) -> Timestamp {
 }
 
 /// Returns the lead's home and its next due time.
-fn timer_due_at(folded: &BatchResult) -> Option<(i32, Timestamp)> {
+fn timer_due_at(folded: &BatchResult) -> Option<(Partition, Timestamp)> {
     let changed = &folded.leads["491700"];
     Some((changed.partition, changed.lead.timer_due_at?))
 }
@@ -26,12 +26,12 @@ fn timer_due_at(folded: &BatchResult) -> Option<(i32, Timestamp)> {
 fn swept(known: &mut LoadedState, hours: f64, late: f64) -> BatchResult {
     let due = DueLead {
         lead_id: "491700".into(),
-        partition: 3,
+        partition: HOME,
         lead: known.leads.remove("491700").unwrap(),
-        account: String::new(),
+        account: Account::default(),
     };
     let clock = Clock {
-        until: &BTreeMap::from([(3, at(hours))]),
+        until: &BTreeMap::from([(HOME, at(hours))]),
         now: at(hours + late),
     };
     let fixture = Fixture::new();
@@ -77,14 +77,14 @@ fn a_reply_waits_for_a_further_message_and_expires_with_whatsapp_s_window() {
 #[test]
 fn a_lead_is_entered_once_and_a_later_time_leaves_its_entry_as_it_is() {
     let (known, folded) = asked();
-    assert_eq!(timer_due_at(&folded), Some((3, at(23.0))));
+    assert_eq!(timer_due_at(&folded), Some((HOME, at(23.0))));
     let folded = Fixture::new().fold(&[said("b", 30, "John Doe").record(2)], known);
-    assert_eq!(timer_due_at(&folded), Some((3, at(23.0))));
+    assert_eq!(timer_due_at(&folded), Some((HOME, at(23.0))));
     // The entry was found too early, so it is entered again.
     let folded = swept(&mut after(&folded), 23.0, 0.0);
     let due = Timestamp::from_millis(at(23.0).millis() + 29_000);
-    assert_eq!(timer_due_at(&folded), Some((3, due)));
-    assert!(folded.partitions[&3].outgoing.is_empty());
+    assert_eq!(timer_due_at(&folded), Some((HOME, due)));
+    assert!(folded.partitions[&HOME].outgoing.is_empty());
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn a_silent_lead_is_nudged_and_then_cold_and_each_has_one_effect() {
     };
     assert_eq!(nudge.id, format!("491700:timer:{}", at(23.0)));
     assert_eq!((nudge.not_before, nudge.expires_at), (None, Some(at(24.0))));
-    assert_eq!(timer_due_at(&folded), Some((3, at(24.0))));
+    assert_eq!(timer_due_at(&folded), Some((HOME, at(24.0))));
 
     let folded = swept(&mut known, 24.0, 0.0);
     let [event] = &published::<LeadEvent>(&folded, "lead.events")[..] else {
@@ -107,7 +107,10 @@ fn a_silent_lead_is_nudged_and_then_cold_and_each_has_one_effect() {
         (event.data.cause, event.data.sync_priority),
         (Cause::Timer, SyncPriority::Normal)
     );
-    assert_eq!((event.timestamp, event.data.revision), (at(24.0), 2));
+    assert_eq!(
+        (event.timestamp, event.data.revision),
+        (at(24.0), Revision(2))
+    );
     let states = (&*event.data.previous_state, &*event.data.current_state);
     assert_eq!(states, ("AWAITING_NAME", "COLD"));
     assert!(published::<Reply>(&folded, "lead.replies").is_empty());

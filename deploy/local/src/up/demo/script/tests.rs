@@ -2,7 +2,7 @@
 
 use chrono::DateTime;
 use leadstream_schemas::event::EventName;
-use leadstream_schemas::{EventData, FlowRef, LeadMetadata, Timestamp};
+use leadstream_schemas::{EventData, FlowRef, LeadMetadata, Revision, Timestamp};
 use serde_json::Map;
 
 use super::*;
@@ -49,7 +49,7 @@ pub(crate) fn event_of(revision: u64, from: &str, to: &str, score: i32) -> LeadE
                 platform: "WhatsApp".into(),
             },
             sync_priority: SyncPriority::High,
-            revision,
+            revision: Revision(revision),
             qualification_score: score,
             is_completed: to == "COMPLETED",
             lead_data: Map::new(),
@@ -115,7 +115,7 @@ fn each_deviation_is_reported_with_its_position() {
                 ..row()
             });
         }),
-        ("events", |it| it.events[2].data.revision = 4),
+        ("events", |it| it.events[2].data.revision = Revision(4)),
         ("events", |it| drop(it.events.pop())),
         ("events", |it| it.events[0].data.cause = Cause::LateMessage),
         ("HubSpot contact", |it| {

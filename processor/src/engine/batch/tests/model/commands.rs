@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use leadstream_schemas::{Content, InputKind, LeadInput, Reply, ReplyContent, Timestamp};
+use leadstream_schemas::{Content, InputId, InputKind, LeadInput, Reply, ReplyContent, Timestamp};
 use proptest::prelude::*;
 
 use super::{World, ids};
@@ -66,8 +66,8 @@ pub(super) fn answer(input: &LeadInput, has_begun: bool) -> Option<TurnInput> {
 
 /// Stores outcomes as PostgreSQL does.
 pub(super) fn note(
-    all: &mut BTreeMap<String, CommandDecision>,
-    new: BTreeMap<String, CommandDecision>,
+    all: &mut BTreeMap<InputId, CommandDecision>,
+    new: BTreeMap<InputId, CommandDecision>,
 ) {
     for (id, decided) in new {
         let known = all.get(&id);
@@ -82,7 +82,7 @@ pub(super) fn note(
 }
 
 /// Returns whether the input is in its lead's journal. A command from before its lead is not.
-pub(super) fn counts(decided: &BTreeMap<String, CommandDecision>, input: &LeadInput) -> bool {
+pub(super) fn counts(decided: &BTreeMap<InputId, CommandDecision>, input: &LeadInput) -> bool {
     input.kind != InputKind::Command
         || decided
             .get(&input.id)

@@ -3,7 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use leadstream_schemas::{Content, InputKind, LeadEvent, LeadInput, Reply, Timestamp};
+use leadstream_schemas::{
+    Content, Identity, InputId, InputKind, LeadEvent, LeadId, LeadInput, Reply, Revision, Timestamp,
+};
 use leadstream_service::Secret;
 use proptest::prelude::*;
 
@@ -21,7 +23,7 @@ pub(super) fn keys() -> ErasureKeys {
 pub(super) struct Tombstones {
     by_hash: HashMap<Tombstone, ErasureRecord>,
     /// The time until which each lead was erased, and its last revision then, by lead id.
-    leads: BTreeMap<String, (Timestamp, u64)>,
+    leads: BTreeMap<LeadId, (Timestamp, Revision)>,
 }
 
 /// Returns every id that a case may have.
@@ -50,7 +52,7 @@ pub(super) fn afterwards(acts: &[Act]) -> Vec<LeadInput> {
             ..first.clone()
         };
         let mut input = inputs(&[last]).pop()?;
-        input.id = format!("last{person}");
+        input.id = format!("last{person}").into();
         Some(input)
     };
     (0..2).filter_map(of).collect()
@@ -62,7 +64,7 @@ impl World<'_> {
     }
 
     /// Returns the inputs that are in journals, with the number of journals.
-    pub(super) fn held(&self) -> BTreeMap<String, usize> {
+    pub(super) fn held(&self) -> BTreeMap<InputId, usize> {
         let mut held = BTreeMap::new();
         for entry in self.leads.values().flat_map(|lead| lead.journal.entries()) {
             *held.entry(entry.order.id.clone()).or_default() += 1;
@@ -72,25 +74,25 @@ impl World<'_> {
 
     /// Returns the tombstones that a batch knows. If leads are in memory, ids of these leads are
     /// omitted.
-    pub(super) fn erasures(&self, in_memory: bool) -> HashMap<String, ErasureRecord> {
+    pub(super) fn erasures(&self, in_memory: bool) -> HashMap<Identity, ErasureRecord> {
         if self.tombstones.by_hash.is_empty() {
             return HashMap::new();
         }
         let is_held = |id: &String| {
             let mut open = self.leads.iter().filter(|(_, it)| it.merged_into.is_none());
-            open.any(|(lead_id, lead)| lead_id == id || lead.identities.hold(id))
+            open.any(|(lead_id, lead)| *lead_id == id.as_str() || lead.identities.hold(id))
         };
         let asked = all_ids()
             .into_iter()
             .filter(|id| !(in_memory && is_held(id)));
         asked
             .filter_map(|id| Some((self.erasure_of(&id)?, id)))
-            .map(|(erasure, id)| (id, erasure))
+            .map(|(erasure, id)| (id.into(), erasure))
             .collect()
     }
 
     fn erasure_of(&self, id: &str) -> Option<ErasureRecord> {
-        let hash = self.fixture.erasure.tombstone(id)?;
+        let hash = self.fixture.erasure.tombstone(&id.into())?;
         self.tombstones.by_hash.get(&hash).copied()
     }
 
@@ -101,20 +103,20 @@ impl World<'_> {
             self.timers.remove(lead_id);
             self.decided
                 .retain(|_, it| it.lead_id.as_ref() != Some(lead_id));
-            self.evicted.retain(|(owner, _)| owner != lead_id);
+            self.evicted.retain(|it| it.lead_id != *lead_id);
             for identity in &erased.identities {
                 self.identities.remove(identity);
             }
             self.outbox
                 .retain(|(partition, it)| *partition != erased.partition || !erased.concerns(it));
-            let mut last = 0;
+            let mut last = Revision(0);
             for (tombstone, revision) in &erased.tombstones {
                 let erasure = ErasureRecord {
                     until: erased.until,
                     last_revision: *revision,
                 };
                 self.tombstones
-                    .tombstones
+                    .by_hash
                     .entry(tombstone.clone())
                     .or_default()
                     .join(erasure);
@@ -151,7 +153,7 @@ impl World<'_> {
 
     /// Checks that every row belongs to an existing lead.
     pub(super) fn rows_are_of_leads(&self) -> Result<(), TestCaseError> {
-        let is_there = |lead_id: &String| self.leads.contains_key(lead_id);
+        let is_there = |lead_id: &LeadId| self.leads.contains_key(lead_id);
         for (identity, owner) in &self.identities {
             prop_assert!(
                 is_there(owner),
@@ -161,7 +163,7 @@ impl World<'_> {
             );
         }
         prop_assert!(self.timers.keys().all(is_there), "a timer is left");
-        let mut owners = self.evicted.iter().map(|(owner, _)| owner);
+        let mut owners = self.evicted.iter().map(|it| &it.lead_id);
         prop_assert!(owners.all(is_there), "an evicted id is left");
         let mut of = self.decided.values().filter_map(|it| it.lead_id.as_ref());
         prop_assert!(of.all(is_there), "an outcome is left");

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use leadstream_schemas::Timestamp;
+use leadstream_schemas::{Partition, Timestamp};
 use proptest::prelude::*;
 
 use super::{Fixture, PARTITIONS, World, erase};
@@ -61,7 +61,7 @@ impl World<'_> {
 
     /// Fires timers as the partition's owner does.
     fn fire(&mut self, partition: usize, until: Timestamp) -> Result<(), TestCaseError> {
-        let partition = i32::try_from(partition).unwrap();
+        let partition = Partition(i32::try_from(partition).unwrap());
         let due = self
             .timers
             .iter()

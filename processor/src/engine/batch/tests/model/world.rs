@@ -7,18 +7,18 @@ pub(super) struct World<'a> {
     pub(super) fixture: &'a Fixture,
     pub(super) counts: Counts,
     pub(super) queues: Vec<VecDeque<Record>>,
-    pub(super) offsets: Vec<i64>,
-    pub(super) leads: HashMap<String, Lead>,
-    pub(super) identities: HashMap<String, String>,
-    pub(super) evicted: HashSet<(String, String)>,
+    pub(super) offsets: Vec<Offset>,
+    pub(super) leads: HashMap<LeadId, Lead>,
+    pub(super) identities: HashMap<Identity, LeadId>,
+    pub(super) evicted: HashSet<DedupId>,
     pub(super) events: Vec<LeadEvent>,
     pub(super) replies: Vec<Reply>,
     /// Outcomes of commands, by command id.
-    pub(super) decided: BTreeMap<String, CommandDecision>,
+    pub(super) decided: BTreeMap<InputId, CommandDecision>,
     /// The home and the due time, by lead id.
-    pub(super) timers: BTreeMap<String, (i32, Timestamp)>,
+    pub(super) timers: BTreeMap<LeadId, (Partition, Timestamp)>,
     /// Committed and unpublished records, with the partition that they came from.
-    pub(super) outbox: Vec<(i32, Outgoing)>,
+    pub(super) outbox: Vec<(Partition, Outgoing)>,
     pub(super) tombstones: erase::Tombstones,
 }
 
@@ -28,7 +28,7 @@ impl<'a> World<'a> {
             fixture,
             counts: Counts::default(),
             queues: vec![VecDeque::new(); PARTITIONS],
-            offsets: vec![0; PARTITIONS],
+            offsets: vec![Offset(0); PARTITIONS],
             leads: HashMap::new(),
             identities: HashMap::new(),
             evicted: HashSet::new(),
@@ -43,16 +43,17 @@ impl<'a> World<'a> {
 
     /// Writes a record as a producer that knows `partitions` partitions.
     fn produce(&mut self, key: &[u8], value: &[u8], partitions: usize) {
-        let partition = usize::try_from(partition_of(key, partitions)).unwrap();
+        let home = partition_of(key, partitions);
+        let partition = usize::try_from(home.0).unwrap();
         let record = Record {
-            partition: i32::try_from(partition).unwrap(),
+            partition: home,
             offset: self.offsets[partition],
             key: key.into(),
             value: value.to_vec().into(),
             written_at: None,
             trace: None,
         };
-        self.offsets[partition] += 1;
+        self.offsets[partition] = self.offsets[partition].next();
         self.queues[partition].push_back(record);
     }
 
@@ -142,7 +143,7 @@ impl<'a> World<'a> {
             prop_assert_eq!(before, None, "an id is written once");
         }
         self.evicted
-            .extend(folded.evicted.into_iter().map(|(lead, id, _)| (lead, id)));
+            .extend(folded.evicted.into_iter().map(|it| it.id));
         for (partition, progress) in folded.partitions {
             let records = progress.outgoing.into_iter();
             self.outbox
@@ -196,7 +197,7 @@ impl<'a> World<'a> {
     }
 
     /// Returns the lead that has `id`, following every merge.
-    pub(super) fn lead_of(&self, id: &str) -> Option<(&String, &Lead)> {
+    pub(super) fn lead_of(&self, id: &str) -> Option<(&LeadId, &Lead)> {
         let mut at = self.identities.get(id)?;
         loop {
             let (lead_id, lead) = self.leads.get_key_value(at)?;
