@@ -115,6 +115,14 @@ pub enum ConsumeError {
     Thread,
 }
 
+/// A next offset to commit, with metadata of at most 4 KiB.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OffsetCommit {
+    pub partition: Partition,
+    pub next: Offset,
+    pub metadata: String,
+}
+
 /// Options with which a service consumes one topic.
 #[derive(Clone, Debug)]
 pub struct ConsumerOptions {

@@ -37,8 +37,6 @@ pub(crate) use partitions::Placed;
 pub(crate) use recovery::Span;
 use write::Write;
 
-pub(crate) use timers::Due;
-
 pub use flows::Conversations;
 pub use poison::resume;
 pub use pool::pool;

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
-use leadstream_kafka::consumer::ConsumeError;
+use leadstream_kafka::consumer::{ConsumeError, OffsetCommit};
 use leadstream_kafka::{ConsumerHandle, LaneEvent, Producer};
-use leadstream_schemas::{Offset, Partition, Timestamp};
+use leadstream_schemas::{Partition, Timestamp};
 use leadstream_service::RetryPolicy;
 use leadstream_service::ops::Health;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -127,10 +127,12 @@ impl Lane {
             }
             Effect::Commit(done) => {
                 let consumer = self.consumer.clone();
-                let next: Vec<(Partition, Offset, String)> = done
-                    .into_iter()
-                    .map(|(partition, done)| (partition, done.next, commit_metadata::write(&done)))
-                    .collect();
+                let next = done.into_iter().map(|(partition, done)| OffsetCommit {
+                    partition,
+                    next: done.next,
+                    metadata: commit_metadata::write(&done),
+                });
+                let next: Vec<OffsetCommit> = next.collect();
                 self.jobs.push(Box::pin(async move {
                     let outcome = consumer.commit_with_metadata(&next).await;
                     if let Err(error) = &outcome {

@@ -13,7 +13,7 @@ use rdkafka::{ClientConfig, Message, TopicPartitionList};
 use super::lane::Wake;
 use super::poll::Command;
 use super::rebalance::Rebalance;
-use super::{ConsumeError, LogOffsets};
+use super::{ConsumeError, LogOffsets, OffsetCommit};
 
 /// The longest wait for Kafka's answer about partitions.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -161,20 +161,16 @@ impl ConsumerHandle {
         self.commit_list(list).await
     }
 
-    /// Commits like [`Self::commit_and_wait`], with metadata of at most 4 KiB for each partition.
-    /// [`Self::commit_metadata`] reads it.
+    /// Commits like [`Self::commit_and_wait`], with metadata that [`Self::commit_metadata`] reads.
     ///
     /// # Errors
     /// Returns Kafka's error, for example for a partition that was lost meanwhile.
-    pub async fn commit_with_metadata(
-        &self,
-        next: &[(Partition, Offset, String)],
-    ) -> Result<(), KafkaError> {
+    pub async fn commit_with_metadata(&self, next: &[OffsetCommit]) -> Result<(), KafkaError> {
         let mut list = TopicPartitionList::with_capacity(next.len());
-        for (partition, offset, metadata) in next {
-            let mut element = list.add_partition(&self.topic, partition.0);
-            element.set_offset(rdkafka::Offset::Offset(offset.0))?;
-            element.set_metadata(metadata);
+        for commit in next {
+            let mut element = list.add_partition(&self.topic, commit.partition.0);
+            element.set_offset(rdkafka::Offset::Offset(commit.next.0))?;
+            element.set_metadata(&commit.metadata);
         }
         self.commit_list(list).await
     }

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use leadstream_schemas::{LeadId, Partition, Timestamp};
+use leadstream_schemas::{Partition, Timestamp};
 use sqlx::Row;
 
 use super::{Store, StoreError, column};
-use crate::lead::Lead;
+use crate::engine::batch::DueLead;
+use crate::lead::{Accounts, Lead};
 
 /// Reads the first due time of each partition, with one index lookup each.
 const FIRST_DUE: &str = "
@@ -24,14 +25,6 @@ CROSS JOIN LATERAL (SELECT l.lead_id, l.timer_due_at, l.serialized_state FROM le
     WHERE l.home_partition = p.partition AND l.timer_due_at <= p.until
     ORDER BY l.timer_due_at LIMIT $3) t
 ORDER BY t.timer_due_at LIMIT $3";
-
-/// A lead whose timer is due.
-#[derive(Debug)]
-pub(crate) struct Due {
-    pub(crate) lead_id: LeadId,
-    pub(crate) home: Partition,
-    pub(crate) lead: Lead,
-}
 
 impl Store {
     /// Returns when the first timer of each of `partitions` is due.
@@ -53,17 +46,20 @@ impl Store {
         &self,
         until: &BTreeMap<Partition, Timestamp>,
         limit: i64,
-    ) -> Result<Vec<Due>, StoreError> {
+        accounts: &Accounts,
+    ) -> Result<Vec<DueLead>, StoreError> {
         let until: Vec<_> = until.iter().collect();
         let query = sqlx::query(DUE)
             .bind(column(&until, |(partition, _)| **partition))
             .bind(column(&until, |(_, until)| until.datetime()))
             .bind(limit);
         self.rows(query, |row| {
-            Ok(Due {
+            let lead = Lead::from_bytes(row.try_get("serialized_state")?)?;
+            Ok(DueLead {
                 lead_id: row.try_get("lead_id")?,
-                home: row.try_get("partition")?,
-                lead: Lead::from_bytes(row.try_get("serialized_state")?)?,
+                partition: row.try_get("partition")?,
+                account: accounts.of(&lead.number).clone(),
+                lead,
             })
         })
         .await

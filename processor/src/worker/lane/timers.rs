@@ -11,7 +11,7 @@ use super::{BatchFailure, Lane};
 use crate::engine::batch::{self, Clock, DueLead};
 use crate::engine::partition::Phase;
 use crate::engine::timer_gate::{LogEnd, Step};
-use crate::store::{Due, StoreError};
+use crate::store::StoreError;
 
 /// How often a lane looks for due leads.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -93,7 +93,8 @@ impl Lane {
             return Ok(());
         }
         let limit = i64::try_from(PORTION).unwrap_or(i64::MAX);
-        let due = self.shared.store.due(&until, limit).await?;
+        let store = &self.shared.store;
+        let due = store.due(&until, limit, &self.shared.accounts).await?;
         let is_full = due.len() >= PORTION;
         if !due.is_empty() {
             self.fire(due, &until).await?;
@@ -137,25 +138,15 @@ impl Lane {
 
     async fn fire(
         &mut self,
-        due: Vec<Due>,
+        due: Vec<DueLead>,
         until: &BTreeMap<Partition, Timestamp>,
     ) -> Result<(), BatchFailure> {
-        let accounts = &self.shared.accounts;
-        let leads: Vec<DueLead> = due
-            .into_iter()
-            .map(|due| DueLead {
-                account: accounts.of(&due.lead.number).clone(),
-                lead_id: due.lead_id,
-                partition: due.home,
-                lead: due.lead,
-            })
-            .collect();
         let clock = Clock {
             until,
             now: Timestamp::now(),
         };
         let flows = self.shared.flows.current();
-        let result = batch::fire_timers(leads, clock, &self.shared.rules(&flows));
+        let result = batch::fire_timers(due, clock, &self.shared.rules(&flows));
         let mut result = self.check_flows(&flows, result.map_err(Into::into)).await?;
         self.partitions.place_timer_commit(&mut result);
         let committed = self.commit(result).await?;
