@@ -75,38 +75,58 @@ enum Place {
     Elsewhere(String),
 }
 
-/// Folds `batch` in its order.
+/// A batch on its way through the fold.
+#[derive(Default)]
+struct BatchFold {
+    loaded: LoadedState,
+    result: BatchResult,
+    /// The records that the current step publishes.
+    outgoing: Vec<Outgoing>,
+}
+
+impl BatchFold {
+    /// Returns the lead that has an id at this point of the batch.
+    fn owner(&self, identity: &Identity) -> Option<&LeadId> {
+        let new = self.result.identities.get(identity);
+        new.or_else(|| self.loaded.identities.get(identity))
+    }
+
+    fn put_back(&mut self, lead_id: LeadId, lead: Box<LeadUpdate>, is_changed: bool) {
+        if is_changed {
+            self.result.leads.insert(lead_id, lead);
+        } else if !lead.created {
+            self.loaded.leads.insert(lead_id, lead.lead);
+        }
+    }
+}
+
+/// Folds `records` in their order.
 pub(crate) fn fold(
-    batch: &[Decoded],
-    mut known: LoadedState,
+    records: &[Decoded],
+    loaded: LoadedState,
     rules: &Rules<'_>,
 ) -> Result<BatchResult, BatchError> {
-    let mut folded = BatchResult::default();
-    for decoded in batch {
+    let mut batch = BatchFold {
+        loaded,
+        ..BatchFold::default()
+    };
+    for decoded in records {
         let partition = decoded.record.partition;
-        if folded.halted.contains_key(&partition) {
+        if batch.result.halted.contains_key(&partition) {
             continue;
         }
         if let Err(Undecodable::Input(error @ InputError::UnknownKind(_))) = &decoded.content {
-            folded.halted.insert(
+            batch.result.halted.insert(
                 partition,
                 format!("at offset {}: {error}", decoded.record.offset),
             );
             continue;
         }
-        let mut outgoing = Vec::new();
         let poison = match &decoded.content {
-            Ok(keyed) => fold_one(
-                &decoded.record,
-                keyed,
-                &mut known,
-                rules,
-                &mut folded,
-                &mut outgoing,
-            )?,
+            Ok(keyed) => fold_one(&decoded.record, keyed, rules, &mut batch)?,
             Err(error) => {
-                folded.counts.undecodable += 1;
-                outgoing.push(effects::dead_letter(
+                batch.result.counts.undecodable += 1;
+                batch.outgoing.push(effects::dead_letter(
                     rules.output_topics,
                     &decoded.record,
                     "undecodable",
@@ -115,17 +135,17 @@ pub(crate) fn fold(
                 true
             }
         };
-        let progress = folded.partitions.entry(partition).or_default();
+        let progress = batch.result.partitions.entry(partition).or_default();
         progress.next_offset = decoded.record.offset.next();
         progress.records += 1;
         progress.max_received_at = progress.max_received_at.max(decoded.received_at());
         progress.poison.push(poison);
-        progress.outgoing.append(&mut outgoing);
+        progress.outgoing.append(&mut batch.outgoing);
     }
-    for changed in folded.leads.values_mut() {
+    for changed in batch.result.leads.values_mut() {
         timers::finish(changed, rules)?;
     }
-    Ok(folded)
+    Ok(batch.result)
 }
 
 /// One record on its way through the fold.
@@ -153,23 +173,23 @@ enum Outcome {
 fn fold_one(
     record: &Record,
     keyed: &Keyed,
-    known: &mut LoadedState,
     rules: &Rules<'_>,
-    folded: &mut BatchResult,
-    outgoing: &mut Vec<Outgoing>,
+    batch: &mut BatchFold,
 ) -> Result<bool, BatchError> {
-    let (lead_id, created) = match place(record, keyed, known, folded, rules) {
+    let (lead_id, created) = match place(record, keyed, batch, rules) {
         Place::Here { lead_id, created } => (lead_id, created),
         Place::Elsewhere(home_key) => {
-            folded.counts.forwarded += 1;
-            outgoing.push(effects::forward(rules.output_topics, &home_key, record));
+            batch.result.counts.forwarded += 1;
+            batch
+                .outgoing
+                .push(effects::forward(rules.output_topics, &home_key, record));
             return Ok(false);
         }
     };
-    let before = folded.leads.remove(&lead_id);
+    let before = batch.result.leads.remove(&lead_id);
     let changed_before = before.is_some();
     let mut found = before.or_else(|| {
-        let lead = known.leads.remove(&lead_id)?;
+        let lead = batch.loaded.leads.remove(&lead_id)?;
         Some(LeadUpdate::new(
             lead,
             &keyed.account,
@@ -184,21 +204,22 @@ fn fold_one(
         rules,
     };
     let erased_until = found.as_ref().and_then(|it| it.lead.erased_until);
-    let erased_until = erased_until.max(erase::until(keyed, known));
+    let erased_until = erased_until.max(erase::until(keyed, batch));
     let erases = keyed.inbound.erases();
     let was_before = |until: Timestamp| {
         let is_anew = found.as_ref().is_none_or(|it| it.lead.first_seen > until);
         keyed.inbound.order().at <= until || is_anew && keyed.inbound.since() <= until
     };
     if !erases && erased_until.is_some_and(was_before) {
-        step.drop_erased(folded, outgoing)?;
+        step.drop_erased(batch)?;
         if let Some(found) = found {
-            folded.put_back(step.lead_id, found, changed_before, known);
+            batch.put_back(step.lead_id, found, changed_before);
         }
         return Ok(false);
     }
     // The survivor of this closed lead is erased, so this lead is erased now as well.
-    let until = known
+    let until = batch
+        .loaded
         .erased
         .get(step.lead_id.as_str())
         .map(|erasure| erasure.until);
@@ -209,22 +230,24 @@ fn fold_one(
         && !erases
         && let (Some(closed), Some(until)) = (found.take(), until)
     {
-        step.remove(closed.lead, until, None, known, folded, outgoing)?;
+        step.remove(closed.lead, until, None, batch)?;
     }
     let is_for_itself = is_erased || keyed.inbound.is_erased_with_another();
     let survivor = found.as_ref().and_then(|it| it.lead.merged_into.as_ref());
     let (changed, outcome) = match survivor.filter(|_| !is_for_itself) {
         Some(survivor) => {
-            folded.counts.forwarded += 1;
+            batch.result.counts.forwarded += 1;
             let home_key = step.home_key(survivor);
-            outgoing.push(effects::forward(rules.output_topics, home_key, record));
+            batch
+                .outgoing
+                .push(effects::forward(rules.output_topics, home_key, record));
             (found, Outcome::Unchanged)
         }
-        None => step.fold(found, erased_until, known, folded, outgoing)?,
+        None => step.fold(found, erased_until, batch)?,
     };
     if let Some(changed) = changed {
         let is_changed = changed_before || outcome != Outcome::Unchanged;
-        folded.put_back(step.lead_id, changed, is_changed, known);
+        batch.put_back(step.lead_id, changed, is_changed);
     }
     Ok(outcome == Outcome::DeadLetter)
 }
@@ -236,26 +259,24 @@ impl Step<'_> {
         &self,
         found: Option<Box<LeadUpdate>>,
         erased_until: Option<Timestamp>,
-        known: &mut LoadedState,
-        folded: &mut BatchResult,
-        outgoing: &mut Vec<Outgoing>,
+        batch: &mut BatchFold,
     ) -> Result<(Option<Box<LeadUpdate>>, Outcome), BatchError> {
         match &self.keyed.inbound {
             Inbound::Message(input) => {
                 let mut changed = found.unwrap_or_else(|| {
                     let mut lead = Lead::new(input);
-                    lead.revision = self.last_revision(known);
+                    lead.revision = self.last_revision(batch);
                     self.begin(lead)
                 });
                 changed.lead.erased_until = erased_until;
-                let outcome = self.message(input, &mut changed.lead, known, folded, outgoing)?;
+                let outcome = self.message(input, &mut changed.lead, batch)?;
                 Ok((Some(changed), outcome))
             }
             Inbound::Command(command) if self.keyed.inbound.erases() => {
-                self.erase(command, found, known, folded, outgoing)
+                self.erase(command, found, batch)
             }
-            Inbound::Command(command) => self.command(command, found, known, folded, outgoing),
-            Inbound::Merge(merge) => self.merge(merge, found, known, folded, outgoing),
+            Inbound::Command(command) => self.command(command, found, batch),
+            Inbound::Merge(merge) => self.merge(merge, found, batch),
         }
     }
 
@@ -277,8 +298,8 @@ impl Step<'_> {
     }
 
     /// Returns the last revision of the lead's erased predecessor; 0 without one.
-    fn last_revision(&self, known: &LoadedState) -> Revision {
-        let erased = known.erased.get(self.lead_id.as_str());
+    fn last_revision(&self, batch: &BatchFold) -> Revision {
+        let erased = batch.loaded.erased.get(self.lead_id.as_str());
         erased.map_or_else(Revision::default, |it| it.last_revision)
     }
 
@@ -289,10 +310,10 @@ impl Step<'_> {
         cause: Cause,
         previous: Option<&str>,
         at: Timestamp,
-        outgoing: &mut Vec<Outgoing>,
+        batch: &mut BatchFold,
     ) -> Result<(), BatchError> {
         self.effect_builder()
-            .event(lead, cause, previous, at, outgoing)
+            .event(lead, cause, previous, at, batch)
     }
 
     /// Publishes the reply to the input `cause`, if there is one.
@@ -301,8 +322,7 @@ impl Step<'_> {
         lead: &Lead,
         prompt: Option<ReplyContent>,
         cause: &InputId,
-        folded: &mut BatchResult,
-        outgoing: &mut Vec<Outgoing>,
+        batch: &mut BatchFold,
     ) -> Result<(), BatchError> {
         let builder = self.effect_builder();
         let (kind, times) = match &self.keyed.inbound {
@@ -319,11 +339,11 @@ impl Step<'_> {
             }
         };
         let said = prompt.map(|content| (kind, content));
-        builder.reply(lead, said, cause.as_str(), times, folded, outgoing)
+        builder.reply(lead, said, cause.as_str(), times, batch)
     }
 
     /// Keeps the ids of evicted inputs.
-    fn keep_evicted(&self, evicted: Vec<(InputId, Timestamp)>, folded: &mut BatchResult) {
+    fn keep_evicted(&self, evicted: Vec<(InputId, Timestamp)>, batch: &mut BatchFold) {
         let rows = evicted.into_iter().map(|(input_id, sent_at)| Evicted {
             id: DedupId {
                 lead_id: self.lead_id.clone(),
@@ -331,34 +351,18 @@ impl Step<'_> {
             },
             sent_at,
         });
-        folded.evicted.extend(rows);
+        batch.result.evicted.extend(rows);
     }
 }
 
-/// Returns the lead that has an id at this point of the batch.
-fn owner<'a>(
-    identity: &Identity,
-    known: &'a LoadedState,
-    folded: &'a BatchResult,
-) -> Option<&'a LeadId> {
-    let new = folded.identities.get(identity);
-    new.or_else(|| known.identities.get(identity))
-}
-
-fn place(
-    record: &Record,
-    keyed: &Keyed,
-    known: &LoadedState,
-    folded: &BatchResult,
-    rules: &Rules<'_>,
-) -> Place {
+fn place(record: &Record, keyed: &Keyed, batch: &BatchFold, rules: &Rules<'_>) -> Place {
     // The producer knew another partition count or chooses partitions in its own way. All records
     // of a lead must be on one partition.
     let is_misplaced = rules
         .partitions
         .is_some_and(|count| partition_of(keyed.key.as_bytes(), count) != record.partition);
     let mut ids = keyed.identities.iter();
-    match ids.find_map(|id| owner(id, known, folded)) {
+    match ids.find_map(|id| batch.owner(id)) {
         Some(lead_id) => {
             let home = lead_id.home_key(&keyed.account);
             if home == keyed.key && !is_misplaced {

@@ -1,8 +1,6 @@
 //! Folds commands of people of the business, at the lead's home.
 
-use leadstream_kafka::Outgoing;
-
-use super::{BatchError, BatchResult, CommandDecision, LeadUpdate, LoadedState, Outcome, Step};
+use super::{BatchError, BatchFold, CommandDecision, LeadUpdate, Outcome, Step};
 use crate::engine::command::CommandStatus;
 use crate::lead::Command;
 use leadstream_schemas::LeadId;
@@ -17,16 +15,14 @@ impl Step<'_> {
         &self,
         command: &Command,
         found: Option<Box<LeadUpdate>>,
-        known: &LoadedState,
-        folded: &mut BatchResult,
-        outgoing: &mut Vec<Outgoing>,
+        batch: &mut BatchFold,
     ) -> Result<(Option<Box<LeadUpdate>>, Outcome), BatchError> {
         let Some(mut found) = found else {
-            decide(command, None, reject(NO_LEAD), folded);
+            decide(command, None, reject(NO_LEAD), batch);
             return Ok((None, Outcome::Unchanged));
         };
         let lead = &mut found.lead;
-        let outcome = self.message(&command.input, lead, known, folded, outgoing)?;
+        let outcome = self.message(&command.input, lead, batch)?;
         let status = match outcome {
             // A duplicate: the command already has a result.
             Outcome::Unchanged => return Ok((Some(found), outcome)),
@@ -36,7 +32,7 @@ impl Step<'_> {
                 revision: lead.revision,
             },
         };
-        decide(command, Some(&self.lead_id), status, folded);
+        decide(command, Some(&self.lead_id), status, batch);
         Ok((Some(found), outcome))
     }
 }
@@ -53,16 +49,16 @@ pub(super) fn decide(
     command: &Command,
     lead_id: Option<&LeadId>,
     status: CommandStatus,
-    folded: &mut BatchResult,
+    batch: &mut BatchFold,
 ) {
     let id = command.input.order.id.clone();
-    let known = folded.commands.get(&id);
-    if known.is_some_and(|known| known.status.revision().is_some()) {
+    let before = batch.result.commands.get(&id);
+    if before.is_some_and(|it| it.status.revision().is_some()) {
         return;
     }
     let count = match status {
-        CommandStatus::Applied { .. } => &mut folded.counts.commands_applied,
-        CommandStatus::Rejected { .. } => &mut folded.counts.commands_rejected,
+        CommandStatus::Applied { .. } => &mut batch.result.counts.commands_applied,
+        CommandStatus::Rejected { .. } => &mut batch.result.counts.commands_rejected,
     };
     *count += 1;
     let decision = CommandDecision {
@@ -71,5 +67,5 @@ pub(super) fn decide(
         lead_id: lead_id.cloned(),
         status,
     };
-    folded.commands.insert(id, decision);
+    batch.result.commands.insert(id, decision);
 }

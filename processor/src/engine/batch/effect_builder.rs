@@ -1,11 +1,11 @@
 //! Publishes the events and replies of one lead's step.
 
-use leadstream_kafka::{Outgoing, TraceContext};
+use leadstream_kafka::TraceContext;
 use leadstream_schemas::{
     Account, Cause, InputId, LeadId, Platform, Reply, ReplyContent, ReplyKind, Timestamp,
 };
 
-use super::{BatchError, BatchResult, Rules};
+use super::{BatchError, BatchFold, Rules};
 use crate::engine::effects::{self, Times, Withdrawal};
 use crate::flow::{WINDOW, later};
 use crate::lead::Lead;
@@ -25,7 +25,7 @@ impl EffectBuilder<'_> {
         cause: Cause,
         previous: Option<&str>,
         at: Timestamp,
-        outgoing: &mut Vec<Outgoing>,
+        batch: &mut BatchFold,
     ) -> Result<(), BatchError> {
         let revision = lead.revision.next();
         let Some(event) = effects::event(self.lead_id, lead, revision, cause, previous, at) else {
@@ -33,7 +33,7 @@ impl EffectBuilder<'_> {
         };
         lead.revision = revision;
         let trace = self.trace.map(|trace| trace.child(1));
-        outgoing.push(effects::outgoing(
+        batch.outgoing.push(effects::outgoing(
             &self.rules.output_topics.events,
             self.lead_id.home_key(self.account),
             trace,
@@ -49,15 +49,14 @@ impl EffectBuilder<'_> {
         said: Option<(ReplyKind, ReplyContent)>,
         cause: &str,
         times: Times,
-        folded: &mut BatchResult,
-        outgoing: &mut Vec<Outgoing>,
+        batch: &mut BatchFold,
     ) -> Result<(), BatchError> {
         let Some((kind, content)) = said else {
             return Ok(());
         };
-        folded.counts.replies += 1;
+        batch.result.counts.replies += 1;
         let reply = effects::reply(self.lead_id, lead, content, Some(kind), cause, times);
-        self.publish(&reply, 2, outgoing)
+        self.publish(&reply, 2, batch)
     }
 
     /// Withdraws the lead's earlier replies, if `withdrawal` is set.
@@ -66,24 +65,19 @@ impl EffectBuilder<'_> {
         lead: &Lead,
         withdrawal: Option<Withdrawal>,
         cause: &InputId,
-        outgoing: &mut Vec<Outgoing>,
+        batch: &mut BatchFold,
     ) -> Result<(), BatchError> {
         let Some(withdrawal) = withdrawal else {
             return Ok(());
         };
         let record = effects::withdraw(self.lead_id, lead, withdrawal, cause);
-        self.publish(&record, 4, outgoing)
+        self.publish(&record, 4, batch)
     }
 
     /// Publishes a reply. `child` distinguishes the record from others of the same cause in its
     /// trace.
-    fn publish(
-        &self,
-        record: &Reply,
-        child: u64,
-        outgoing: &mut Vec<Outgoing>,
-    ) -> Result<(), BatchError> {
-        outgoing.push(effects::outgoing(
+    fn publish(&self, record: &Reply, child: u64, batch: &mut BatchFold) -> Result<(), BatchError> {
+        batch.outgoing.push(effects::outgoing(
             &self.rules.output_topics.replies,
             self.lead_id.home_key(self.account),
             self.trace.map(|trace| trace.child(child)),

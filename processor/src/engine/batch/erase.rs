@@ -3,15 +3,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use leadstream_kafka::Outgoing;
 use leadstream_schemas::{
     Cause, Content, Identity, InputKind, LeadId, LeadInput, Platform, Revision, Timestamp,
 };
 
 use super::command::{decide, reject};
-use super::{
-    BatchError, BatchResult, Erased, Keyed, LeadUpdate, LoadedState, Outcome, Step, owner,
-};
+use super::{BatchError, BatchFold, Erased, Keyed, LeadUpdate, Outcome, Step};
 use crate::engine::command::CommandStatus;
 use crate::engine::effects;
 use crate::erasure::ErasureRecord;
@@ -21,9 +18,9 @@ const NO_KEY: &str = "the processor has no ERASURE_KEY, so nothing would keep a 
 const NO_LEAD: &str = "no lead has this id (any more)";
 
 /// Returns the time until which inputs under the record's ids are erased.
-pub(super) fn until(keyed: &Keyed, known: &LoadedState) -> Option<Timestamp> {
+pub(super) fn until(keyed: &Keyed, batch: &BatchFold) -> Option<Timestamp> {
     let ids = keyed.identities.iter();
-    ids.filter_map(|identity| known.erased.get(identity))
+    ids.filter_map(|identity| batch.loaded.erased.get(identity))
         .map(|erasure| erasure.until)
         .max()
 }
@@ -34,18 +31,16 @@ impl Step<'_> {
         &self,
         command: &Command,
         found: Option<Box<LeadUpdate>>,
-        known: &mut LoadedState,
-        folded: &mut BatchResult,
-        outgoing: &mut Vec<Outgoing>,
+        batch: &mut BatchFold,
     ) -> Result<(Option<Box<LeadUpdate>>, Outcome), BatchError> {
-        let decide = |lead_id, status, folded: &mut BatchResult| {
+        let decide = |lead_id, status, batch: &mut BatchFold| {
             // Only the lead that the command was for records its result.
             if command.erased_with.is_none() {
-                decide(command, lead_id, status, folded);
+                decide(command, lead_id, status, batch);
             }
         };
         let Some(found) = found else {
-            decide(None, reject(NO_LEAD), folded);
+            decide(None, reject(NO_LEAD), batch);
             return Ok((None, Outcome::Unchanged));
         };
         let order = &command.input.order;
@@ -55,17 +50,17 @@ impl Step<'_> {
         let is_old = command.erased_with.is_some() && found.lead.first_seen <= order.at;
         let erased_until = found.lead.erased_until.filter(|_| !is_old);
         if erased_until.is_some_and(|until| order.at <= until) {
-            folded.counts.duplicates += 1;
-            decide(None, reject(NO_LEAD), folded);
+            batch.result.counts.duplicates += 1;
+            decide(None, reject(NO_LEAD), batch);
             return Ok((Some(found), Outcome::Unchanged));
         }
         if self.rules.erasure.is_empty() {
-            decide(Some(&self.lead_id), reject(NO_KEY), folded);
+            decide(Some(&self.lead_id), reject(NO_KEY), batch);
             return Ok((Some(found), Outcome::Unchanged));
         }
         let with = command.erased_with.as_ref();
-        let revision = self.remove(found.lead, order.at, with, known, folded, outgoing)?;
-        decide(None, CommandStatus::Applied { revision }, folded);
+        let revision = self.remove(found.lead, order.at, with, batch)?;
+        decide(None, CommandStatus::Applied { revision }, batch);
         Ok((None, Outcome::Unchanged))
     }
 
@@ -78,9 +73,7 @@ impl Step<'_> {
         mut lead: Lead,
         at: Timestamp,
         with: Option<&LeadId>,
-        known: &mut LoadedState,
-        folded: &mut BatchResult,
-        outgoing: &mut Vec<Outgoing>,
+        batch: &mut BatchFold,
     ) -> Result<Revision, BatchError> {
         let until = lead.journal.latest().unwrap_or(at).max(at);
         let others = lead
@@ -90,41 +83,37 @@ impl Step<'_> {
             .chain(&lead.merged_into);
         let named = self
             .named()
-            .filter_map(|id| owner(id, known, folded))
+            .filter_map(|id| batch.owner(id))
             .filter(|owner| **owner != self.lead_id);
         let others: BTreeSet<LeadId> = others
             .chain(named)
             .filter(|other| with != Some(other))
             .cloned()
             .collect();
-        self.forget(&lead, known, folded, until);
+        self.forget(&lead, batch, until);
         let previous = lead.state().map(ToOwned::to_owned);
         lead.erase();
-        self.event(&mut lead, Cause::Command, previous.as_deref(), at, outgoing)?;
-        folded.counts.events += 1;
+        self.event(&mut lead, Cause::Command, previous.as_deref(), at, batch)?;
+        batch.result.counts.events += 1;
         for other in others {
-            self.erase_also(&other, (lead.platform, &lead.number), at, outgoing)?;
+            self.erase_also(&other, (lead.platform, &lead.number), at, batch)?;
         }
-        folded.counts.erasures += 1;
+        batch.result.counts.erasures += 1;
         Ok(lead.revision)
     }
 
     /// Drops an input that was sent before its person was erased. A lead that meanwhile sent a
     /// merge request to the erased lead is erased, too.
-    pub(super) fn drop_erased(
-        &self,
-        folded: &mut BatchResult,
-        outgoing: &mut Vec<Outgoing>,
-    ) -> Result<(), BatchError> {
-        folded.counts.erased += 1;
+    pub(super) fn drop_erased(&self, batch: &mut BatchFold) -> Result<(), BatchError> {
+        batch.result.counts.erased += 1;
         match &self.keyed.inbound {
-            Inbound::Command(command) => decide(command, None, reject(NO_LEAD), folded),
+            Inbound::Command(command) => decide(command, None, reject(NO_LEAD), batch),
             Inbound::Merge(merge) => {
                 let by = (merge.platform, merge.number.as_str());
                 let closed = merge.closed.as_ref();
                 let latest = closed.and_then(|it| it.journal.latest());
                 let at = latest.unwrap_or_default().max(merge.order.at);
-                self.erase_also(&merge.lead_id, by, at, outgoing)?;
+                self.erase_also(&merge.lead_id, by, at, batch)?;
             }
             Inbound::Message(_) => {}
         }
@@ -143,12 +132,12 @@ impl Step<'_> {
 
     /// Returns every id of the person within the account. An id that the command names is omitted
     /// if another lead has it now.
-    fn ids_of(&self, lead: &Lead, known: &LoadedState, folded: &BatchResult) -> BTreeSet<Identity> {
+    fn ids_of(&self, lead: &Lead, batch: &BatchFold) -> BTreeSet<Identity> {
         let account = &self.keyed.account;
         let own = std::iter::once(&self.lead_id).chain(&lead.merged);
         let named = self
             .named()
-            .filter(|id| owner(id, known, folded).is_none_or(|owner| *owner == self.lead_id));
+            .filter(|id| batch.owner(id).is_none_or(|owner| *owner == self.lead_id));
         let held = lead.identities.all().map(|id| scoped(account, id));
         own.map(Identity::from)
             .chain(named.cloned())
@@ -157,20 +146,15 @@ impl Step<'_> {
     }
 
     /// Removes the lead from the known state and from what this batch publishes.
-    fn forget(
-        &self,
-        lead: &Lead,
-        known: &mut LoadedState,
-        folded: &mut BatchResult,
-        until: Timestamp,
-    ) {
+    fn forget(&self, lead: &Lead, batch: &mut BatchFold, until: Timestamp) {
         let lead_id = &self.lead_id;
-        let ids = self.ids_of(lead, known, folded);
+        let ids = self.ids_of(lead, batch);
         let is_ours = |id: &Identity| lead.merged.iter().all(|other| *other != id.as_str());
-        known
+        batch
+            .loaded
             .identities
             .retain(|id, owner| owner != lead_id && !(ids.contains(id) && is_ours(id)));
-        known.evicted.retain(|it| it.lead_id != *lead_id);
+        batch.loaded.evicted.retain(|it| it.lead_id != *lead_id);
         // The ERASED event takes one more revision.
         let revision = |id: &Identity| {
             if *lead_id == id.as_str() {
@@ -184,11 +168,17 @@ impl Step<'_> {
                 until,
                 last_revision: revision(id),
             };
-            known.erased.entry(id.clone()).or_default().join(erasure);
+            batch
+                .loaded
+                .erased
+                .entry(id.clone())
+                .or_default()
+                .join(erasure);
         }
-        folded.identities.retain(|_, owner| owner != lead_id);
-        folded.evicted.retain(|it| it.id.lead_id != *lead_id);
-        folded
+        batch.result.identities.retain(|_, owner| owner != lead_id);
+        batch.result.evicted.retain(|it| it.id.lead_id != *lead_id);
+        batch
+            .result
             .commands
             .retain(|_, it| it.lead_id.as_ref() != Some(lead_id));
         let keys = self.rules.erasure;
@@ -205,14 +195,14 @@ impl Step<'_> {
             identities: ids.into_iter().filter(is_ours).collect(),
             inputs: Arc::clone(self.rules.output_topics.inputs.topic()),
         };
-        if let Some(progress) = folded.partitions.get_mut(&self.record.partition) {
+        if let Some(progress) = batch.result.partitions.get_mut(&self.record.partition) {
             progress.outgoing.retain(|it| !erased.concerns(it));
         }
         // The lead was erased before in this batch.
-        if let Some(before) = folded.erased.remove(lead_id) {
+        if let Some(before) = batch.result.erased.remove(lead_id) {
             erased.join(before);
         }
-        folded.erased.insert(lead_id.clone(), erased);
+        batch.result.erased.insert(lead_id.clone(), erased);
     }
 
     /// Sends an erasure to the home of a lead of the same person.
@@ -221,7 +211,7 @@ impl Step<'_> {
         other: &LeadId,
         (platform, number): (Platform, &str),
         at: Timestamp,
-        outgoing: &mut Vec<Outgoing>,
+        batch: &mut BatchFold,
     ) -> Result<(), BatchError> {
         let key = self.home_key(other);
         let record = LeadInput {
@@ -241,7 +231,9 @@ impl Step<'_> {
         };
         let trace = self.record.trace.map(|trace| trace.child(4));
         let output_topic = &self.rules.output_topics.inputs;
-        outgoing.push(effects::outgoing(output_topic, key, trace, &record)?);
+        batch
+            .outgoing
+            .push(effects::outgoing(output_topic, key, trace, &record)?);
         Ok(())
     }
 }

@@ -2,11 +2,10 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use leadstream_kafka::Outgoing;
 use leadstream_schemas::reply::{WithdrawReason, WithdrawScope};
 use leadstream_schemas::{Cause, Content, Identity, InputKind, LeadId, LeadInput};
 
-use super::{BatchError, BatchResult, LeadUpdate, LoadedState, Outcome, Step};
+use super::{BatchError, BatchFold, LeadUpdate, Outcome, Step};
 use crate::engine::effects::{self, Silence};
 use crate::flow::TurnInput;
 use crate::lead::{Lead, Merge, OrderKey};
@@ -17,9 +16,7 @@ impl Step<'_> {
         &self,
         merge: &Merge,
         found: Option<Box<LeadUpdate>>,
-        known: &LoadedState,
-        folded: &mut BatchResult,
-        outgoing: &mut Vec<Outgoing>,
+        batch: &mut BatchFold,
     ) -> Result<(Option<Box<LeadUpdate>>, Outcome), BatchError> {
         let done = |it: &LeadUpdate| {
             merge.lead_id == self.lead_id || it.lead.merged.contains(&merge.lead_id)
@@ -32,34 +29,35 @@ impl Step<'_> {
         };
         match (&merge.closed, found) {
             (_, Some(found)) if done(&found) || has_its_id(&found) => {
-                folded.counts.duplicates += 1;
+                batch.result.counts.duplicates += 1;
                 Ok((Some(found), Outcome::Unchanged))
             }
             (Some(other), Some(mut found)) => {
-                self.take_in(merge, other, &mut found.lead, folded, outgoing)?;
+                self.take_in(merge, other, &mut found.lead, batch)?;
                 Ok((Some(found), Outcome::Folded))
             }
             // The topic no longer has the inputs of this lead, so it begins with the lead that is
             // handed over.
             (Some(other), None) => {
                 let mut lead = other.clone();
-                lead.revision = self.last_revision(known);
+                lead.revision = self.last_revision(batch);
                 lead.timer_due_at = None;
                 lead.merged.push(merge.lead_id.clone());
-                folded
+                batch
+                    .result
                     .identities
                     .insert(Identity::from(&self.lead_id), self.lead_id.clone());
                 let at = merge.order.at;
-                self.event(&mut lead, Cause::Merge, None, at, outgoing)?;
-                folded.counts.merges += 1;
+                self.event(&mut lead, Cause::Merge, None, at, batch)?;
+                batch.result.counts.merges += 1;
                 Ok((Some(self.begin(lead)), Outcome::Folded))
             }
             (None, Some(mut found)) => {
-                let outcome = self.on_merge_request(merge, &mut found.lead, folded, outgoing)?;
+                let outcome = self.on_merge_request(merge, &mut found.lead, batch)?;
                 Ok((Some(found), outcome))
             }
             (None, None) => {
-                folded.counts.merge_requests_missed += 1;
+                batch.result.counts.merge_requests_missed += 1;
                 Ok((None, Outcome::Unchanged))
             }
         }
@@ -70,30 +68,23 @@ impl Step<'_> {
         &self,
         merge: &Merge,
         lead: &mut Lead,
-        folded: &mut BatchResult,
-        outgoing: &mut Vec<Outgoing>,
+        batch: &mut BatchFold,
     ) -> Result<Outcome, BatchError> {
         let other = &merge.lead_id;
-        folded.counts.merge_requests += 1;
+        batch.result.counts.merge_requests += 1;
         if lead.is_elder(&self.lead_id, other, merge.first_seen) {
-            self.send_merge_request(lead, other, &merge.order, None, outgoing)?;
+            self.send_merge_request(lead, other, &merge.order, None, batch)?;
             return Ok(Outcome::Unchanged);
         }
         let previous = lead.state().map(ToOwned::to_owned);
         let handed_over = lead.close(other);
         let at = merge.order.at;
-        self.event(lead, Cause::Merge, previous.as_deref(), at, outgoing)?;
-        folded.counts.events += 1;
+        self.event(lead, Cause::Merge, previous.as_deref(), at, batch)?;
+        batch.result.counts.events += 1;
         let withdrawal = Some((WithdrawScope::Prompts, WithdrawReason::Merge));
         self.effect_builder()
-            .withdraw(lead, withdrawal, &merge.order.id, outgoing)?;
-        self.send_merge_request(
-            &handed_over,
-            other,
-            &merge.order,
-            Some(&handed_over),
-            outgoing,
-        )?;
+            .withdraw(lead, withdrawal, &merge.order.id, batch)?;
+        self.send_merge_request(&handed_over, other, &merge.order, Some(&handed_over), batch)?;
         Ok(Outcome::Folded)
     }
 
@@ -102,23 +93,22 @@ impl Step<'_> {
         merge: &Merge,
         other: &Lead,
         lead: &mut Lead,
-        folded: &mut BatchResult,
-        outgoing: &mut Vec<Outgoing>,
+        batch: &mut BatchFold,
     ) -> Result<(), BatchError> {
         let rules = self.rules;
         let previous = lead.state().map(ToOwned::to_owned);
         let silence = Silence::of(lead);
         let joined = lead.absorb(rules.flows, &merge.lead_id, other.clone(), rules.journal)?;
-        folded.counts.merges += 1;
-        folded.counts.events += 1;
+        batch.result.counts.merges += 1;
+        batch.result.counts.events += 1;
         let at = merge.order.at;
-        self.event(lead, Cause::Merge, previous.as_deref(), at, outgoing)?;
+        self.event(lead, Cause::Merge, previous.as_deref(), at, batch)?;
         let says = joined.prompt.is_some();
         let withdrawal = silence.withdrawal(Silence::of(lead), &TurnInput::Ignored, says);
         self.effect_builder()
-            .withdraw(lead, withdrawal, &merge.order.id, outgoing)?;
-        self.reply(lead, joined.prompt, &merge.order.id, folded, outgoing)?;
-        self.keep_evicted(joined.evicted, folded);
+            .withdraw(lead, withdrawal, &merge.order.id, batch)?;
+        self.reply(lead, joined.prompt, &merge.order.id, batch)?;
+        self.keep_evicted(joined.evicted, batch);
         Ok(())
     }
 
@@ -129,7 +119,7 @@ impl Step<'_> {
         other: &LeadId,
         order: &OrderKey,
         closed: Option<&Lead>,
-        outgoing: &mut Vec<Outgoing>,
+        batch: &mut BatchFold,
     ) -> Result<(), BatchError> {
         let kind = if closed.is_some() {
             "merge"
@@ -155,7 +145,7 @@ impl Step<'_> {
             raw: None,
         };
         let trace = self.record.trace.map(|trace| trace.child(3));
-        outgoing.push(effects::outgoing(
+        batch.outgoing.push(effects::outgoing(
             &self.rules.output_topics.inputs,
             self.home_key(other),
             trace,

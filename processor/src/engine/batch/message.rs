@@ -2,10 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use leadstream_kafka::Outgoing;
 use leadstream_schemas::{Cause, LeadId};
 
-use super::{BatchError, BatchResult, DedupId, LoadedState, Outcome, Step, owner};
+use super::{BatchError, BatchFold, DedupId, Outcome, Step};
 use crate::engine::effects::{self, Silence};
 use crate::lead::{Admission, Arrival, Input, Lead, scoped};
 
@@ -14,16 +13,14 @@ impl Step<'_> {
         &self,
         input: &Input,
         lead: &mut Lead,
-        known: &LoadedState,
-        folded: &mut BatchResult,
-        outgoing: &mut Vec<Outgoing>,
+        batch: &mut BatchFold,
     ) -> Result<Outcome, BatchError> {
         let (rules, record) = (self.rules, self.record);
         // The sender of a command is not the lead, so the command says nothing about the lead's ids
         // and number.
         let is_command = input.answer.is_command();
         let out_of_reach = lead.journal.out_of_reach(input);
-        let was_evicted = || was_evicted(&self.lead_id, lead, input, known, folded);
+        let was_evicted = || was_evicted(&self.lead_id, lead, input, batch);
         let silence = Silence::of(lead);
         let known_before = lead.journal.needs_dedup_lookup(input) && was_evicted();
         let admission = lead
@@ -31,12 +28,12 @@ impl Step<'_> {
             .admit(rules.flows, input, rules.journal, || known_before)?;
         let (change, prompt, rejection, evicted) = match admission {
             Admission::Duplicate => {
-                folded.counts.duplicates += 1;
+                batch.result.counts.duplicates += 1;
                 return Ok(Outcome::Unchanged);
             }
             Admission::TooLate => {
-                folded.counts.too_late += 1;
-                outgoing.push(effects::dead_letter(
+                batch.result.counts.too_late += 1;
+                batch.outgoing.push(effects::dead_letter(
                     rules.output_topics,
                     record,
                     "too_late",
@@ -44,7 +41,7 @@ impl Step<'_> {
                 ));
                 // The sender's ids are valid even if the message is too late.
                 if !is_command {
-                    self.learn(input, lead, known, folded, outgoing)?;
+                    self.learn(input, lead, batch)?;
                 }
                 return Ok(Outcome::DeadLetter);
             }
@@ -55,13 +52,13 @@ impl Step<'_> {
                 evicted,
             } => (change, prompt, rejection, evicted),
         };
-        folded.counts.folded += 1;
-        if !input.can_reply() && !folded.silent_numbers.contains(&input.number) {
-            folded.silent_numbers.insert(input.number.clone());
+        batch.result.counts.folded += 1;
+        if !input.can_reply() && !batch.result.silent_numbers.contains(&input.number) {
+            batch.result.silent_numbers.insert(input.number.clone());
         }
-        folded.counts.amendments_out_of_reach += u64::from(out_of_reach);
+        batch.result.counts.amendments_out_of_reach += u64::from(out_of_reach);
         if !is_command {
-            self.learn(input, lead, known, folded, outgoing)?;
+            self.learn(input, lead, batch)?;
         }
         let mut arrival = Arrival {
             partition: record.partition,
@@ -70,23 +67,23 @@ impl Step<'_> {
             replied: prompt.is_some(),
         };
         if let Some(change) = change {
-            folded.counts.events += 1;
-            folded.counts.late += u64::from(change.late);
+            batch.result.counts.events += 1;
+            batch.result.counts.late += u64::from(change.late);
             let cause = match (is_command, change.late) {
                 (true, _) => Cause::Command,
                 (false, true) => Cause::LateMessage,
                 (false, false) => Cause::Message,
             };
             let previous = change.previous.as_ref().map(|it| it.state.as_str());
-            self.event(lead, cause, previous, input.order.at, outgoing)?;
+            self.event(lead, cause, previous, input.order.at, batch)?;
             arrival.revision = Some(lead.revision);
         }
         lead.journal.record_arrival(&input.order.id, arrival);
         let withdrawal = silence.withdrawal(Silence::of(lead), &input.answer, prompt.is_some());
         self.effect_builder()
-            .withdraw(lead, withdrawal, &input.order.id, outgoing)?;
-        self.reply(lead, prompt, &input.order.id, folded, outgoing)?;
-        self.keep_evicted(evicted, folded);
+            .withdraw(lead, withdrawal, &input.order.id, batch)?;
+        self.reply(lead, prompt, &input.order.id, batch)?;
+        self.keep_evicted(evicted, batch);
         Ok(rejection.map_or(Outcome::Folded, Outcome::Rejected))
     }
 
@@ -96,15 +93,14 @@ impl Step<'_> {
         &self,
         input: &Input,
         lead: &mut Lead,
-        known: &LoadedState,
-        folded: &mut BatchResult,
-        outgoing: &mut Vec<Outgoing>,
+        batch: &mut BatchFold,
     ) -> Result<(), BatchError> {
         let account = &self.keyed.account;
         if let Some(own) = self.keyed.identities.first()
-            && !known.identities.contains_key(own)
+            && !batch.loaded.identities.contains_key(own)
         {
-            folded
+            batch
+                .result
                 .identities
                 .entry(own.clone())
                 .or_insert_with(|| self.lead_id.clone());
@@ -113,23 +109,26 @@ impl Step<'_> {
         let mut others = BTreeSet::new();
         for id in input.identities().filter(|id| !lead.identities.hold(id)) {
             let identity = scoped(account, id);
-            match owner(&identity, known, folded) {
+            match batch.owner(&identity) {
                 Some(owner) if *owner != self.lead_id && !lead.merged.contains(owner) => {
                     foreign.insert(id);
                     others.insert(owner.clone());
                 }
                 Some(_) => {}
                 None => {
-                    folded.identities.insert(identity, self.lead_id.clone());
+                    batch
+                        .result
+                        .identities
+                        .insert(identity, self.lead_id.clone());
                 }
             }
         }
         lead.observe(input, |id| !foreign.contains(id));
         for other in others {
             if !lead.pending_merges.contains(&other) {
-                self.send_merge_request(lead, &other, &input.order, None, outgoing)?;
+                self.send_merge_request(lead, &other, &input.order, None, batch)?;
                 lead.pending_merges.push(other);
-                folded.counts.merge_requests += 1;
+                batch.result.counts.merge_requests += 1;
             }
         }
         Ok(())
@@ -138,18 +137,12 @@ impl Step<'_> {
 
 /// Returns whether the input was evicted earlier, from the journal of its lead or of a lead that
 /// merged into it.
-fn was_evicted(
-    lead_id: &LeadId,
-    lead: &Lead,
-    input: &Input,
-    known: &LoadedState,
-    folded: &BatchResult,
-) -> bool {
+fn was_evicted(lead_id: &LeadId, lead: &Lead, input: &Input, batch: &BatchFold) -> bool {
     std::iter::once(lead_id).chain(&lead.merged).any(|owner| {
         let id = DedupId {
             lead_id: owner.clone(),
             input_id: input.order.id.clone(),
         };
-        known.evicted.contains(&id) || folded.evicted.iter().any(|it| it.id == id)
+        batch.loaded.evicted.contains(&id) || batch.result.evicted.iter().any(|it| it.id == id)
     })
 }

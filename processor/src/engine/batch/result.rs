@@ -8,7 +8,6 @@ use leadstream_schemas::{
     Account, Identity, InputId, LeadId, Offset, Partition, Revision, Timestamp,
 };
 
-use super::LoadedState;
 use crate::engine::command::CommandStatus;
 use crate::engine::outbox::OutboxKey;
 use crate::erasure::Tombstone;
@@ -170,19 +169,5 @@ impl BatchResult {
     /// Returns whether the batch has records. A timer commit has none.
     pub(crate) fn has_records(&self) -> bool {
         self.partitions.values().any(|it| it.records > 0)
-    }
-
-    pub(super) fn put_back(
-        &mut self,
-        lead_id: LeadId,
-        lead: Box<LeadUpdate>,
-        is_changed: bool,
-        known: &mut LoadedState,
-    ) {
-        if is_changed {
-            self.leads.insert(lead_id, lead);
-        } else if !lead.created {
-            known.leads.insert(lead_id, lead.lead);
-        }
     }
 }

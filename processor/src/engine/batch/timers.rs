@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use leadstream_kafka::Outgoing;
 use leadstream_schemas::{Account, Cause, LeadId, Partition, Timestamp};
 
 use super::effect_builder::{EffectBuilder, window_ends};
-use super::{BatchError, BatchResult, LeadUpdate, Rules};
+use super::{BatchError, BatchFold, BatchResult, LeadUpdate, Rules};
 use crate::engine::effects::{self, Times};
 use crate::lead::Lead;
 
@@ -35,7 +34,7 @@ pub(crate) fn fire_timers(
     clock: Clock<'_>,
     rules: &Rules<'_>,
 ) -> Result<BatchResult, BatchError> {
-    let mut folded = BatchResult::default();
+    let mut batch = BatchFold::default();
     for due in leads {
         let mut changed = LeadUpdate::new(due.lead, &due.account, due.partition, false);
         let lead = &mut changed.lead;
@@ -46,15 +45,14 @@ pub(crate) fn fire_timers(
             rules,
         };
         let until = clock.until.get(&due.partition).copied().unwrap_or_default();
-        let mut outgoing = Vec::new();
-        fire_due_timers(&builder, lead, clock, until, &mut folded, &mut outgoing)?;
+        fire_due_timers(&builder, lead, clock, until, &mut batch)?;
         lead.timer_due_at = None;
         finish(&mut changed, rules)?;
-        folded.leads.insert(due.lead_id, changed);
-        let progress = folded.partitions.entry(due.partition).or_default();
-        progress.outgoing.append(&mut outgoing);
+        batch.result.leads.insert(due.lead_id, changed);
+        let progress = batch.result.partitions.entry(due.partition).or_default();
+        progress.outgoing.append(&mut batch.outgoing);
     }
-    Ok(folded)
+    Ok(batch.result)
 }
 
 /// Publishes one reply, and one event if the events show the change, for each time at which timers
@@ -64,27 +62,26 @@ fn fire_due_timers(
     lead: &mut Lead,
     clock: Clock<'_>,
     until: Timestamp,
-    folded: &mut BatchResult,
-    outgoing: &mut Vec<Outgoing>,
+    batch: &mut BatchFold,
 ) -> Result<(), BatchError> {
     let flows = builder.rules.flows;
     while let Some(due) = lead.next_due(flows)?.filter(|due| *due <= until) {
         let fired = lead.journal.fire_due_timers(flows, due)?;
-        folded.counts.timers += fired.len() as u64;
+        batch.result.counts.timers += fired.len() as u64;
         let after = lead.journal.conversation();
         let changed = fired
             .first()
             .filter(|first| after.is_some_and(|after| first.previous.differs(after)));
         if let Some(first) = changed {
             let previous = Some(first.previous.state.as_str());
-            folded.counts.events += 1;
-            builder.event(lead, Cause::Timer, previous, due, outgoing)?;
+            batch.result.counts.events += 1;
+            builder.event(lead, Cause::Timer, previous, due, batch)?;
         }
         let prompt = fired.into_iter().filter_map(|it| it.prompt).next_back();
         let ends = [window_ends(lead), lead.next_due(flows)?];
         let expires_at = ends.into_iter().flatten().min();
         if expires_at.is_some_and(|expires_at| expires_at <= clock.now) {
-            folded.counts.stale += u64::from(prompt.is_some());
+            batch.result.counts.stale += u64::from(prompt.is_some());
             continue;
         }
         let times = Times {
@@ -96,8 +93,7 @@ fn fire_due_timers(
             prompt.map(|prompt| (effects::kind(lead), prompt)),
             &format!("timer:{due}"),
             times,
-            folded,
-            outgoing,
+            batch,
         )?;
     }
     Ok(())
