@@ -1,7 +1,7 @@
 //! Measures throughput and latency on this machine, and prints each figure with its bound.
 //!
 //! The services run as child processes of the `leadstream` beside this program. Two scenarios need
-//! less than a service. [`lanes`] runs the engine's batches in this process, without Kafka, by
+//! less than a service. [`workers`] runs the engine's batches in this process, without Kafka, by
 //! `leadstream_processor::embedded`. `pgbench` runs the statements of those batches, which
 //! [`recorder`] reads from the connection to PostgreSQL. So the engine has no code for the
 //! benchmark but that entry point, which no service uses.
@@ -10,7 +10,6 @@ mod bare;
 mod benchmark;
 mod generator;
 mod http;
-mod lanes;
 mod machine;
 mod measurement;
 mod recorder;
@@ -18,6 +17,7 @@ mod report;
 mod scenario;
 mod site;
 mod traffic;
+mod workers;
 
 use std::process::ExitCode;
 use std::time::Duration;

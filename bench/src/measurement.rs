@@ -150,7 +150,7 @@ figures! {
         SteadyMemory => figure("… ingest's memory, peak", "MiB"),
         Overload(overload: Overload, part: OverloadPart) => part.spec(overload),
         Sql => figure("same SQL batches, no Kafka", "inputs/s")
-            .bounded_by("PostgreSQL's processor time and its log: the engine's own decoding, fold and statements, as many lanes and as large batches"),
+            .bounded_by("PostgreSQL's processor time and its log: the engine's own decoding, fold and statements, as many workers and as large batches"),
         Drain(traffic: Traffic, contender: Contender, part: Part) => drain(traffic, contender, part),
         PacedP50 => figure("steady, Kafka to committed row, p50", "ms")
             .compared_with(&[Figure::CommitAlone])
@@ -173,7 +173,7 @@ figures! {
         DueP99 => figure("… while 10,000 timers are due, p99", "ms")
             .compared_with(&[Figure::LatencyP99]),
         DueTook => figure("… until they had fired", "s")
-            .bounded_by("a quarter of the lanes' time"),
+            .bounded_by("a quarter of the workers' time"),
         SoakP99 => figure("soak, webhook to its 200, p99", "ms")
             .bounded_by("as the steady load, for minutes"),
         SoakRefused => figure("… not answered 200", "%"),
@@ -300,7 +300,7 @@ const RATES: [[&str; 3]; 7] = [
     [
         "SQL batches from pgbench",
         "half of one lead: SQL batches from pgbench",
-        "PostgreSQL: the statements of the processor's batches with their own arguments, read from a table beside them, in as many connections as the processor has lanes; nothing is fetched, folded or published",
+        "PostgreSQL: the statements of the processor's batches with their own arguments, read from a table beside them, in as many connections as the processor has workers; nothing is fetched, folded or published",
     ],
     ["processor", "half of one lead: processor", SHARED_CORES],
     [

@@ -28,7 +28,7 @@ use wire::Message;
 /// Room for each read: a message holds a whole batch's arguments.
 const READ: usize = 1 << 20;
 
-/// Records one lane's batches: each is what runs up to a COMMIT.
+/// Records one worker's batches: each is what runs up to a COMMIT.
 #[derive(Debug)]
 pub(super) struct StatementRecorder {
     pool: PgPool,
@@ -40,7 +40,7 @@ impl StatementRecorder {
     /// Starts a proxy between [`pool`](Self::pool) and the database `url`.
     pub(super) async fn new(
         url: &str,
-        lane: usize,
+        worker: usize,
         recording: Arc<Recording>,
     ) -> anyhow::Result<Self> {
         let server: PgConnectOptions = url.parse()?;
@@ -51,11 +51,11 @@ impl StatementRecorder {
             .host(&address.ip().to_string())
             .port(address.port())
             .ssl_mode(PgSslMode::Disable);
-        let connection = Connection::new(i32::try_from(lane)?, recording);
+        let connection = Connection::new(i32::try_from(worker)?, recording);
         let recording = Arc::clone(&connection.recording);
         let task = tokio::spawn(async move {
             let (client, _) = listener.accept().await?;
-            // A lane has one connection: a second one would not be recorded.
+            // A worker has one connection: a second one would not be recorded.
             drop(listener);
             let server = TcpStream::connect((server.get_host(), server.get_port())).await?;
             connection.relay(client, server).await
@@ -87,7 +87,7 @@ impl StatementRecorder {
 /// The connection that is read.
 #[derive(Debug)]
 struct Connection {
-    lane: i32,
+    worker: i32,
     target: Arc<Recording>,
     recording: Arc<AtomicBool>,
     /// By the name that the client gave them.
@@ -99,9 +99,9 @@ struct Connection {
 }
 
 impl Connection {
-    fn new(lane: i32, target: Arc<Recording>) -> Self {
+    fn new(worker: i32, target: Arc<Recording>) -> Self {
         Self {
-            lane,
+            worker,
             target,
             recording: Arc::default(),
             prepared: HashMap::new(),
@@ -174,7 +174,7 @@ impl Connection {
                     self.batches += 1;
                     let executions = std::mem::take(&mut self.executions);
                     self.target
-                        .batch(self.lane, self.batches, executions)
+                        .batch(self.worker, self.batches, executions)
                         .await?;
                 }
             }

@@ -1,17 +1,17 @@
 //! The consumer loop of all services.
 //!
 //! One thread polls and never stops polling. Under backpressure, records wait in the queues of
-//! their partitions. Each lane owns a share of the partitions (`partition % lanes`) and receives
-//! their records. A rebalance drains first: it revokes a partition only after the lane has finished
-//! its records. The lane chooses the offset at which a partition starts, because the authoritative
+//! their partitions. Each worker owns a share of the partitions (`partition % workers`) and receives
+//! their records. A rebalance drains first: it revokes a partition only after the worker has finished
+//! its records. The worker chooses the offset at which a partition starts, because the authoritative
 //! offset may be stored outside Kafka.
 
 mod handle;
-mod lane;
 mod log_offsets;
 mod poll;
 mod rebalance;
 mod run;
+mod worker_queue;
 
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -23,11 +23,11 @@ use rdkafka::error::KafkaError;
 use tokio::sync::{mpsc as tokio_mpsc, oneshot};
 
 pub use handle::ConsumerHandle;
-pub use lane::Permit;
-use lane::{Lane, Wake};
 pub use log_offsets::{LogOffsets, OffsetOutsideLog};
 use poll::{Member, Poller};
 use rebalance::Rebalance;
+pub use worker_queue::Permit;
+use worker_queue::{Wake, WorkerQueue};
 
 use crate::settings::KafkaArgs;
 use crate::trace::TraceContext;
@@ -45,21 +45,21 @@ pub struct Record {
     pub trace: Option<TraceContext>,
 }
 
-/// Records of one lane, in offset order within each partition. The permit holds their share of the
-/// lane's byte budget until it is dropped.
+/// Records of one worker, in offset order within each partition. The permit holds their share of the
+/// worker's byte budget until it is dropped.
 #[derive(Debug)]
 pub struct Fetched {
     pub records: Vec<Record>,
     pub permit: Permit,
 }
 
-/// An event for a lane. Each partition has them in this order: assigned, records, revoked.
+/// An event for a worker. Each partition has them in this order: assigned, records, revoked.
 #[derive(Debug)]
-pub enum LaneEvent {
-    /// The lane now owns these partitions and answers with [`ConsumerHandle::start`].
+pub enum WorkerEvent {
+    /// The worker now owns these partitions and answers with [`ConsumerHandle::start`].
     Assigned(Vec<Partition>),
     Records(Fetched),
-    /// The lane finishes its records of these partitions, commits, drops their state, and drops
+    /// The worker finishes its records of these partitions, commits, drops their state, and drops
     /// `done`. With `lost`, the partitions already belong to another member, so nothing can be
     /// committed.
     Revoked {
@@ -129,10 +129,10 @@ pub struct ConsumerOptions {
     pub topic: String,
     pub group: String,
     pub client_id: String,
-    /// Bytes that may wait in one lane before it receives no more.
-    pub lane_bytes: usize,
-    /// Records that may wait in one lane before it receives no more.
-    pub lane_records: usize,
+    /// Bytes that may wait in one worker before it receives no more.
+    pub worker_bytes: usize,
+    /// Records that may wait in one worker before it receives no more.
+    pub worker_records: usize,
     /// The longest time for which a revoked partition may drain before it is released anyway.
     pub drain: Duration,
 }
@@ -144,24 +144,24 @@ pub struct ConsumerLoop {
 }
 
 impl ConsumerLoop {
-    /// Creates a loop with one lane for each sender in `lanes`; a lane's task holds the receiver.
+    /// Creates a loop with one worker for each sender in `workers`; a worker's task holds the receiver.
     ///
     /// # Errors
     /// Returns an error if the settings are wrong.
     pub fn new(
         kafka: &KafkaArgs,
         options: &ConsumerOptions,
-        lanes: Vec<tokio_mpsc::UnboundedSender<LaneEvent>>,
+        workers: Vec<tokio_mpsc::UnboundedSender<WorkerEvent>>,
     ) -> Result<(Self, ConsumerHandle), ConsumeError> {
         let config = kafka.consumer(&options.group, &options.client_id)?;
         let (events, rebalances) = mpsc::channel();
         let wake = Arc::new(Wake::default());
-        let (bytes, records) = (options.lane_bytes, options.lane_records);
-        let lanes: Vec<Lane> = lanes
+        let (bytes, records) = (options.worker_bytes, options.worker_records);
+        let workers: Vec<WorkerQueue> = workers
             .into_iter()
-            .map(|sender| Lane::new(sender, bytes, records, &wake))
+            .map(|sender| WorkerQueue::new(sender, bytes, records, &wake))
             .collect();
-        let senders = lanes.iter().map(Lane::sender).collect();
+        let senders = workers.iter().map(WorkerQueue::sender).collect();
         let consumer: BaseConsumer<Rebalance> = config
             .create_with_context(Rebalance::new(senders, events, options.drain))
             .map_err(ConsumeError::Create)?;
@@ -179,7 +179,7 @@ impl ConsumerLoop {
             group: options.group.clone(),
             client_id: options.client_id.clone(),
         };
-        let poller = Poller::new(consumer, member, topic, inbox, rebalances, lanes, wake);
+        let poller = Poller::new(consumer, member, topic, inbox, rebalances, workers, wake);
         Ok((Self { poller }, handle))
     }
 

@@ -10,7 +10,7 @@ mod settings;
 pub mod topic;
 pub mod trace;
 
-pub use consumer::{ConsumerHandle, ConsumerLoop, Fetched, LaneEvent, Record};
+pub use consumer::{ConsumerHandle, ConsumerLoop, Fetched, Record, WorkerEvent};
 pub use producer::{Delivery, Outgoing, Producer};
 pub use settings::{KafkaArgs, MAX_RECORD_BYTES};
 pub use trace::TraceContext;

@@ -36,7 +36,7 @@ pub enum EmbeddedError {
     Cycle(#[from] CycleError),
 }
 
-/// One lane of a processor over its own partitions. The default flow applies.
+/// One worker of a processor over its own partitions. The default flow applies.
 #[derive(Debug)]
 pub struct Engine {
     store: Store,
@@ -51,7 +51,7 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Takes over `partitions` from offset 0, as one of the lanes of a processor with the settings
+    /// Takes over `partitions` from offset 0, as one of the workers of a processor with the settings
     /// `args`. The database must be migrated, and empty for these partitions.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! Runs the processor as a service: the start, then the lanes next to the consumer's loop.
+//! Runs the processor as a service: the start, then the workers next to the consumer's loop.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -28,9 +28,9 @@ use crate::metrics;
 use crate::settings::Args;
 use crate::store::{Store, StoreError, pool};
 use crate::worker::halts::Halts;
-use crate::worker::lane::{Lane, LaneError};
 use crate::worker::live_flows::{FlowsError, LiveFlows};
 use crate::worker::shared::Shared;
+use crate::worker::{Worker, WorkerError};
 
 /// The reason why the processor ended.
 #[derive(Debug, thiserror::Error)]
@@ -60,8 +60,8 @@ pub enum Error {
     #[error(transparent)]
     Consume(#[from] ConsumeError),
     #[error(transparent)]
-    Lane(#[from] LaneError),
-    #[error("a lane ended unexpectedly: {0}")]
+    Worker(#[from] WorkerError),
+    #[error("a worker ended unexpectedly: {0}")]
     Panicked(#[from] tokio::task::JoinError),
 }
 
@@ -88,7 +88,7 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
     let document = flow_document(&args)?;
     args.kafka.validate()?;
     let store = store(&args)?;
-    let lanes = args.processor_workers.get();
+    let workers = args.processor_workers.get();
     let Some((flows, output_topics)) = prepare(&args, &context, &store, &document).await? else {
         return Ok(());
     };
@@ -97,13 +97,13 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
     let client_id = format!("leadstream-processor-{owner}");
     let producer = Producer::new(&args.kafka, &client_id, None)?;
     let (senders, receivers): (Vec<_>, Vec<_>) =
-        (0..lanes).map(|_| mpsc::unbounded_channel()).unzip();
+        (0..workers).map(|_| mpsc::unbounded_channel()).unzip();
     let options = ConsumerOptions {
         topic: args.kafka.topic(Topic::LeadInputs),
         group: args.kafka.group("processor"),
         client_id,
-        lane_bytes: 4 << 20,
-        lane_records: args.processor_batch_records.get() * 2,
+        worker_bytes: 4 << 20,
+        worker_records: args.processor_batch_records.get() * 2,
         drain: Duration::from_secs(20),
     };
     let (consumer_loop, consumer) = ConsumerLoop::new(&args.kafka, &options, senders)?;
@@ -131,9 +131,9 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
     let ended = CancellationToken::new();
     let mut tasks: JoinSet<Result<(), Error>> = JoinSet::new();
     for (index, events) in receivers.into_iter().enumerate() {
-        let lane = Lane::new(index, Arc::clone(&shared), events);
+        let worker = Worker::new(index, Arc::clone(&shared), events);
         let ended = ended.clone();
-        tasks.spawn(async move { Ok(lane.run(ended).await?) });
+        tasks.spawn(async move { Ok(worker.run(ended).await?) });
     }
     let interval = args.processor_reports_refresh;
     let reports = maintenance::refresh_reports(behind.clone(), interval, RETRY, stop.clone());

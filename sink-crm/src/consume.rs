@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use chrono::Utc;
 use leadstream_kafka::dead_letter::{self, PoisonCount, PoisonLimit, Reason};
-use leadstream_kafka::{ConsumerHandle, Fetched, LaneEvent, Producer, Record};
+use leadstream_kafka::{ConsumerHandle, Fetched, Producer, Record, WorkerEvent};
 use leadstream_schemas::{Offset, Partition};
 use leadstream_service::lifecycle::Context;
 use tokio::sync::Notify;
@@ -65,7 +65,7 @@ struct Position {
 /// Returns an error that waiting does not resolve.
 pub(crate) async fn run(
     parts: ConsumeParts,
-    mut events: UnboundedReceiver<LaneEvent>,
+    mut events: UnboundedReceiver<WorkerEvent>,
     ended: CancellationToken,
 ) -> Result<(), Error> {
     let mut worker = Worker {
@@ -90,7 +90,7 @@ struct Worker {
 impl Worker {
     async fn run(
         &mut self,
-        events: &mut UnboundedReceiver<LaneEvent>,
+        events: &mut UnboundedReceiver<WorkerEvent>,
         ended: &CancellationToken,
     ) -> Result<(), Error> {
         let mut waiting = None;
@@ -108,13 +108,13 @@ impl Worker {
                 },
             };
             match event {
-                LaneEvent::Assigned(partitions) => self.start(partitions).await?,
-                LaneEvent::Records(first) => {
+                WorkerEvent::Assigned(partitions) => self.start(partitions).await?,
+                WorkerEvent::Records(first) => {
                     let (batch, next) = collect(first, events);
                     waiting = next;
                     self.write_batch(batch).await?;
                 }
-                LaneEvent::Revoked {
+                WorkerEvent::Revoked {
                     partitions,
                     lost,
                     done,
@@ -379,13 +379,13 @@ struct Decoded {
 /// them.
 fn collect(
     first: Fetched,
-    events: &mut UnboundedReceiver<LaneEvent>,
-) -> (Vec<Fetched>, Option<LaneEvent>) {
+    events: &mut UnboundedReceiver<WorkerEvent>,
+) -> (Vec<Fetched>, Option<WorkerEvent>) {
     let mut records = first.records.len();
     let mut batch = vec![first];
     while records < BATCH {
         match events.try_recv() {
-            Ok(LaneEvent::Records(fetched)) => {
+            Ok(WorkerEvent::Records(fetched)) => {
                 records += fetched.records.len();
                 batch.push(fetched);
             }

@@ -118,8 +118,8 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
         topic: topic.to_string(),
         group: args.kafka.group(SERVICE),
         client_id,
-        lane_bytes: LANE_BYTES,
-        lane_records: LANE_RECORDS,
+        worker_bytes: LANE_BYTES,
+        worker_records: LANE_RECORDS,
         drain: DRAIN,
     };
     let (sender, events) = mpsc::unbounded_channel();

@@ -8,7 +8,7 @@ use leadstream_schemas::{Offset, Timestamp};
 use crate::gate::after;
 
 /// The longest that replies wait for reading. A log may end with offsets that no consumer gets, and
-/// hold more than the lane's byte budget.
+/// hold more than the worker's byte budget.
 const LONGEST: Duration = Duration::from_secs(5);
 
 /// The progress of reading before a partition's replies are sent.

@@ -1,5 +1,5 @@
 //! Decides which replies are sent, and when. Pure: events and the time come in, effects go out, and
-//! the lane carries them out.
+//! the worker carries them out.
 //!
 //! Each lead has one reply under way at a time. The lead's next reply goes only once the offset
 //! after it is committed ([`crate::window`]). Any later record of a lead replaces a prompt that
@@ -83,7 +83,7 @@ pub enum Event {
     Tick,
 }
 
-/// An action that the lane carries out.
+/// An action that the worker carries out.
 #[derive(Debug)]
 pub enum Effect {
     /// Ask Kafka for the group's offset.
@@ -136,7 +136,7 @@ pub enum Fault {
     },
 }
 
-/// The state of one lane.
+/// The state of one worker.
 #[derive(Debug)]
 pub struct Dispatcher {
     settings: Settings,

@@ -8,12 +8,12 @@ pub mod commit_metadata;
 pub mod dispatch;
 pub mod gate;
 pub mod graph;
-mod lane;
 pub mod metrics;
 pub mod partition;
 pub mod request;
 pub mod send_result;
 pub mod window;
+mod worker;
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ use tokio::sync::mpsc;
 
 use dispatch::{Dispatcher, Fault, Settings};
 use graph::Graph;
-use lane::Lane;
+use worker::Worker;
 
 const SERVICE: &str = "sink-whatsapp";
 /// Replies that may wait in memory before Kafka is read no further.
@@ -125,8 +125,8 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
         topic: args.kafka.topic(Topic::LeadReplies),
         group: args.kafka.group(SERVICE),
         client_id: format!("leadstream-{SERVICE}-{:016x}", rand::random::<u64>()),
-        lane_bytes: WAITING_BYTES,
-        lane_records: WAITING_REPLIES,
+        worker_bytes: WAITING_BYTES,
+        worker_records: WAITING_REPLIES,
         drain: timeout + Duration::from_secs(10),
     };
     let settings = Settings {
@@ -143,7 +143,7 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
     let (sender, events) = mpsc::unbounded_channel();
     let producer = Producer::new(&args.kafka, &options.client_id, None)?;
     let (consumer, handle) = ConsumerLoop::new(&args.kafka, &options, vec![sender])?;
-    let mut lane = Lane::new(
+    let mut worker = Worker::new(
         Dispatcher::new(settings),
         events,
         handle,
@@ -156,15 +156,15 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
     context.health.ready("start");
     tracing::info!(topic = options.topic, "replies are sent");
     let outcome = tokio::select! {
-        // When polling ends, the lane has drained and returned all partitions.
+        // When polling ends, the worker has drained and returned all partitions.
         outcome = &mut polling => outcome?.map_err(Error::from),
-        outcome = lane.run() => {
+        outcome = worker.run() => {
             stop.cancel();
             outcome
         }
     };
     // The last handle closes the consumer, which blocks.
-    tokio::task::spawn_blocking(move || drop(lane)).await?;
+    tokio::task::spawn_blocking(move || drop(worker)).await?;
     if !polling.is_finished() {
         polling.await??;
     }

@@ -43,7 +43,7 @@ pub struct Ticket {
     pub offset: Offset,
 }
 
-/// The permit of a fetch's records in the lane's byte budget, released when the last one is dropped.
+/// The permit of a fetch's records in the worker's byte budget, released when the last one is dropped.
 pub type SharedPermit = Arc<dyn Any + Send + Sync>;
 
 /// A reply that is not finished.

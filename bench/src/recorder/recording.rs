@@ -39,13 +39,19 @@ impl Execution {
     }
 
     /// Writes the arguments of a batch into the table of the statement `index`.
-    async fn insert(self, pool: &PgPool, index: usize, lane: i32, batch: i32) -> sqlx::Result<()> {
+    async fn insert(
+        self,
+        pool: &PgPool,
+        index: usize,
+        worker: i32,
+        batch: i32,
+    ) -> sqlx::Result<()> {
         let mut places = String::new();
         for argument in 0..self.arguments.len() {
             write!(places, ", ${}", argument + 3).unwrap_or_default();
         }
         let insert = format!("INSERT INTO recording.s{index} VALUES ($1, $2{places})");
-        let mut query = sqlx::query(AssertSqlSafe(insert)).bind(lane).bind(batch);
+        let mut query = sqlx::query(AssertSqlSafe(insert)).bind(worker).bind(batch);
         for (value, kind) in self.arguments.into_iter().zip(self.statement.types) {
             query = query.bind(Raw { value, kind });
         }
@@ -110,7 +116,7 @@ impl Recording {
     /// Writes down what one batch executed.
     pub(super) async fn batch(
         &self,
-        lane: i32,
+        worker: i32,
         batch: i32,
         executions: Vec<Execution>,
     ) -> anyhow::Result<()> {
@@ -123,12 +129,12 @@ impl Recording {
         statements.successions.extend(successions);
         drop(statements);
         for (index, execution) in indexes.iter().zip(executions) {
-            execution.insert(&self.pool, *index, lane, batch).await?;
+            execution.insert(&self.pool, *index, worker, batch).await?;
         }
         Ok(())
     }
 
-    /// Returns a `pgbench` script that runs the next batch of lane `:lane`; the last one was `:n`.
+    /// Returns a `pgbench` script that runs the next batch of worker `:worker`; the last one was `:n`.
     pub(crate) async fn script(&self) -> anyhow::Result<String> {
         let statements = self.statements.lock().await;
         let order = statements
@@ -182,7 +188,7 @@ fn tables(index: usize, types: &[String]) -> Vec<String> {
         write!(columns, ", p{argument} {kind}").unwrap_or_default();
     }
     let mut ddl = vec![format!(
-        "CREATE UNLOGGED TABLE recording.s{index} (lane int, n int{columns}, PRIMARY KEY (lane, n))"
+        "CREATE UNLOGGED TABLE recording.s{index} (worker int, n int{columns}, PRIMARY KEY (worker, n))"
     )];
     // Not compressed: reading it must cost the other client next to nothing.
     let arrays = (1..).zip(types).filter(|(_, kind)| kind.ends_with("[]"));
@@ -195,7 +201,9 @@ fn tables(index: usize, types: &[String]) -> Vec<String> {
 fn script(statements: &[(Statement, Vec<String>)], order: &[usize]) -> String {
     // A batch has only the statements that have something to do.
     let there = order.iter().map(|index| {
-        format!("EXISTS (SELECT FROM recording.s{index} WHERE lane = :lane AND n = :n) AS s{index}")
+        format!(
+            "EXISTS (SELECT FROM recording.s{index} WHERE worker = :worker AND n = :n) AS s{index}"
+        )
     });
     let there = there.collect::<Vec<_>>().join(", ");
     let mut script = format!("\\set n :n + 1\nSELECT {there} \\gset\n");
@@ -211,7 +219,7 @@ fn script(statements: &[(Statement, Vec<String>)], order: &[usize]) -> String {
         for (position, kind) in types.iter().enumerate().rev() {
             let argument = position + 1;
             let recorded = format!(
-                "(SELECT p{argument} FROM recording.s{index} WHERE lane = :lane AND n = :n)::{kind}"
+                "(SELECT p{argument} FROM recording.s{index} WHERE worker = :worker AND n = :n)::{kind}"
             );
             text = text.replace(&format!("${argument}"), &recorded);
         }
@@ -271,7 +279,7 @@ mod tests {
         let script = script(&statements, &[1, 0]);
         assert!(!script.contains('$'), "{script}");
         assert!(script.contains(
-            "(SELECT p10 FROM recording.s1 WHERE lane = :lane AND n = :n)::text[];\n\\endif\nBEGIN;"
+            "(SELECT p10 FROM recording.s1 WHERE worker = :worker AND n = :n)::text[];\n\\endif\nBEGIN;"
         ));
         assert!(script.contains("\\if :s0\nUPDATE a SET b = ANY((SELECT p1 FROM recording.s0"));
         assert_eq!(script.matches("BEGIN;").count(), 1);
@@ -283,7 +291,7 @@ mod tests {
         assert_eq!(
             tables(3, &["text[]".to_owned(), "uuid".to_owned()]),
             [
-                "CREATE UNLOGGED TABLE recording.s3 (lane int, n int, p1 text[], p2 uuid, PRIMARY KEY (lane, n))",
+                "CREATE UNLOGGED TABLE recording.s3 (worker int, n int, p1 text[], p2 uuid, PRIMARY KEY (worker, n))",
                 "ALTER TABLE recording.s3 ALTER COLUMN p1 SET STORAGE EXTERNAL",
             ]
         );

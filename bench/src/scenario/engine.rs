@@ -7,12 +7,12 @@ use leadstream_kafka::Outgoing;
 use leadstream_schemas::Timestamp;
 
 use super::{Load, per_second, records};
-use crate::lanes::{Drained, Lanes};
 use crate::machine::Meter;
 use crate::measurement::{Figure, Sample, Traffic};
 use crate::report::median;
 use crate::site::{Database, PARTITIONS, Servers};
 use crate::traffic;
+use crate::workers::{Drained, Workers};
 
 /// Inputs that are committed one by one.
 const ALONE: usize = 1000;
@@ -70,9 +70,9 @@ async fn drained(
     let database = Database::new(servers, name, true, connections).await?;
     let records = traffic::consumed(inputs, PARTITIONS);
     let pool = database.pool.clone();
-    let lanes = Lanes::take_over(settings, &servers.ids, records, |_| pool.clone()).await?;
+    let workers = Workers::take_over(settings, &servers.ids, records, |_| pool.clone()).await?;
     let meter = Meter::start();
-    let drained = lanes.drain().await?;
+    let drained = workers.drain().await?;
     let (_, cores) = meter.stop();
     database.remove().await?;
     Ok((drained, cores))

@@ -15,12 +15,12 @@ use tokio::time::timeout;
 use super::engine::settings;
 use super::spending::Spending;
 use super::{Load, on_path};
-use crate::lanes::Lanes;
 use crate::machine::cpu_seconds;
 use crate::measurement::{Contender, Sample, Traffic};
 use crate::recorder::{Recording, StatementRecorder};
 use crate::site::{Database, PARTITIONS, Servers};
 use crate::traffic;
+use crate::workers::Workers;
 
 const POLL: Duration = Duration::from_millis(50);
 /// As the engine's connections.
@@ -47,13 +47,13 @@ pub(super) async fn run(
     // The pages of the recording must not be flushed during the measurement.
     sqlx::query("CHECKPOINT").execute(&database.pool).await?;
     let spending = Spending::start(servers, &database.pool, Vec::new()).await?;
-    let lanes = batches.iter().enumerate().map(|(lane, batches)| {
-        let spec = ProcessSpec::new(format!("{name}-{lane}"), &pgbench)
+    let workers = batches.iter().enumerate().map(|(worker, batches)| {
+        let spec = ProcessSpec::new(format!("{name}-{worker}"), &pgbench)
             // What each statement takes is in its log.
             .args(["-n", "-r", "-M", "prepared", "-c", "1"])
             .args([
                 "-D".to_owned(),
-                format!("lane={lane}"),
+                format!("worker={worker}"),
                 "-D".into(),
                 "n=0".into(),
             ])
@@ -63,8 +63,8 @@ pub(super) async fn run(
             .env("PGOPTIONS", OPTIONS);
         servers.stack.spawn(&spec)
     });
-    let lanes: Vec<Process> = lanes.collect::<Result<_, _>>()?;
-    let own = try_join_all(lanes.iter().map(finished)).await?;
+    let workers: Vec<Process> = workers.collect::<Result<_, _>>()?;
+    let own = try_join_all(workers.iter().map(finished)).await?;
     let spent = spending.stop().await?;
     let done: i64 =
         sqlx::query_scalar("SELECT coalesce(sum(next_offset), 0)::bigint FROM partition_offsets")
@@ -81,7 +81,7 @@ pub(super) async fn run(
 }
 
 /// Folds everything once, in a separate database, and records the statements in `database`. Returns
-/// the script that runs the next batch of a lane, and the number of batches of each lane.
+/// the script that runs the next batch of a worker, and the number of batches of each worker.
 async fn recorded(
     servers: &Servers<'_>,
     name: &str,
@@ -94,13 +94,13 @@ async fn recorded(
     let records = traffic::consumed(records.to_vec(), PARTITIONS);
     let recording = Arc::new(Recording::new(database.pool.clone()).await?);
     let recorders = (0..settings.processor_workers.get())
-        .map(|lane| StatementRecorder::new(&folded.url, lane, Arc::clone(&recording)));
+        .map(|worker| StatementRecorder::new(&folded.url, worker, Arc::clone(&recording)));
     let recorders = try_join_all(recorders).await?;
-    let pool = |lane: usize| recorders[lane].pool();
-    let lanes = Lanes::take_over(&settings, &servers.ids, records, pool).await?;
+    let pool = |worker: usize| recorders[worker].pool();
+    let workers = Workers::take_over(&settings, &servers.ids, records, pool).await?;
     copy_partitions(&folded.pool, &database.pool).await?;
     recorders.iter().for_each(StatementRecorder::start);
-    let drained = lanes.drain().await;
+    let drained = workers.drain().await;
     // Where the recorder failed, the engine only knows that its connection ended.
     let batches = try_join_all(recorders.into_iter().map(StatementRecorder::stop)).await?;
     drained?;

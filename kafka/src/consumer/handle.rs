@@ -1,4 +1,4 @@
-//! The handle through which lanes use the consumer.
+//! The handle through which workers use the consumer.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -10,15 +10,15 @@ use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::{ClientConfig, Message, TopicPartitionList};
 
-use super::lane::Wake;
 use super::poll::Command;
 use super::rebalance::Rebalance;
+use super::worker_queue::Wake;
 use super::{ConsumeError, LogOffsets, OffsetCommit};
 
 /// The longest wait for Kafka's answer about partitions.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The consumer as lanes use it. Cheap to clone.
+/// The consumer as workers use it. Cheap to clone.
 #[derive(Clone)]
 pub struct ConsumerHandle {
     pub(super) consumer: Arc<BaseConsumer<Rebalance>>,
@@ -52,9 +52,9 @@ impl ConsumerHandle {
         self.command(Command::Halt { partition });
     }
 
-    /// Reports that the lane lost an assigned partition, although Kafka has not revoked it. This
+    /// Reports that the worker lost an assigned partition, although Kafka has not revoked it. This
     /// happens to a process that was stopped and does not know yet that another process owns the
-    /// partition. Unless Kafka revokes the partition within seconds, the lane receives it as newly
+    /// partition. Unless Kafka revokes the partition within seconds, the worker receives it as newly
     /// assigned.
     pub fn reassign(&self, partition: Partition) {
         self.command(Command::Reassign { partition });

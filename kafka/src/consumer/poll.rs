@@ -1,7 +1,7 @@
 //! The polling thread.
 //!
 //! Each partition has its own queue in librdkafka. The thread takes from the queue only what the
-//! lane's budget allows. Further fetched records wait in the queue, within librdkafka's limits.
+//! worker's budget allows. Further fetched records wait in the queue, within librdkafka's limits.
 //! Pausing the partition instead would discard the fetched records and fetch them again after the
 //! resume.
 
@@ -22,14 +22,14 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use tokio_util::sync::CancellationToken;
 
 use super::ConsumeError;
-use super::lane::{Lane, Wake};
-use super::rebalance::{Rebalance, Rebalanced, lane_of};
+use super::rebalance::{Rebalance, Rebalanced, worker_of};
 use super::run::Run;
+use super::worker_queue::{Wake, WorkerQueue};
 pub(super) use leave::Member;
 
 /// The longest sleep of the thread. Rebalances, errors and shutdown do not wake it.
 const SLEEP: Duration = Duration::from_millis(20);
-/// The pause of a partition that its lane lost although Kafka still assigns it to this process. If
+/// The pause of a partition that its worker lost although Kafka still assigns it to this process. If
 /// Kafka's assignment is outdated, the process learns so during the pause.
 const REASSIGN_AFTER: Duration = Duration::from_secs(5);
 /// Events served in one turn; librdkafka does not report whether there are more.
@@ -50,14 +50,14 @@ pub(super) enum Command {
 
 /// The state of a partition.
 enum Position {
-    /// Waits until its lane says where to start; earlier records are dropped.
+    /// Waits until its worker says where to start; earlier records are dropped.
     Waiting,
-    /// The lane has said where to start, and the fetcher has not reached this offset yet.
+    /// The worker has said where to start, and the fetcher has not reached this offset yet.
     Seeking(Offset),
     Running,
     /// Paused until the partition is assigned again.
     Halted,
-    /// Paused until this time; then its lane receives it as newly assigned.
+    /// Paused until this time; then its worker receives it as newly assigned.
     Reassigning(Instant),
 }
 
@@ -72,7 +72,7 @@ pub(super) struct Poller {
     topic: Arc<str>,
     commands: mpsc::Receiver<Command>,
     rebalances: mpsc::Receiver<Rebalanced>,
-    lanes: Vec<Lane>,
+    workers: Vec<WorkerQueue>,
     partitions: BTreeMap<Partition, Assigned>,
     wake: Arc<Wake>,
 }
@@ -92,7 +92,7 @@ impl Poller {
         topic: Arc<str>,
         commands: mpsc::Receiver<Command>,
         rebalances: mpsc::Receiver<Rebalanced>,
-        lanes: Vec<Lane>,
+        workers: Vec<WorkerQueue>,
         wake: Arc<Wake>,
     ) -> Self {
         Self {
@@ -101,7 +101,7 @@ impl Poller {
             topic,
             commands,
             rebalances,
-            lanes,
+            workers,
             partitions: BTreeMap::new(),
             wake,
         }
@@ -137,8 +137,8 @@ impl Poller {
         self.reassign();
         self.seek();
         let mut found = false;
-        for lane in 0..self.lanes.len() {
-            found |= self.fill(lane)?;
+        for worker in 0..self.workers.len() {
+            found |= self.fill(worker)?;
         }
         Ok(found)
     }
@@ -147,7 +147,7 @@ impl Poller {
     fn serve(&mut self) -> Result<(), ConsumeError> {
         for _ in 0..EVENTS {
             // A record that arrives here was fetched before its partition had a queue, and so
-            // before its lane said where to start.
+            // before its worker said where to start.
             if let Some(Err(error)) = self.consumer.poll(Duration::ZERO) {
                 classify_consumer_error(&self.consumer, &self.topic, &error)?;
             }
@@ -155,35 +155,35 @@ impl Poller {
         self.rebalanced()
     }
 
-    /// Delivers one run from each of a lane's partitions while its budget allows. Begins after the
+    /// Delivers one run from each of a worker's partitions while its budget allows. Begins after the
     /// partition that was served last.
     fn fill(&mut self, index: usize) -> Result<bool, ConsumeError> {
-        let lanes = self.lanes.len();
-        let Some(lane) = self.lanes.get_mut(index) else {
+        let workers = self.workers.len();
+        let Some(worker) = self.workers.get_mut(index) else {
             return Ok(false);
         };
         let mut found = false;
-        let after = (Bound::Excluded(lane.last), Bound::Unbounded);
+        let after = (Bound::Excluded(worker.last), Bound::Unbounded);
         let in_turn = self
             .partitions
             .range(after)
-            .chain(self.partitions.range(..=lane.last))
+            .chain(self.partitions.range(..=worker.last))
             .filter(|(id, assigned)| {
-                lane_of(**id, lanes) == index && matches!(assigned.position, Position::Running)
+                worker_of(**id, workers) == index && matches!(assigned.position, Position::Running)
             });
         for (&partition, assigned) in in_turn {
-            if lane.is_full() {
+            if worker.is_full() {
                 break;
             }
             let run = Run::poll(&assigned.queue);
             if !run.records.is_empty() {
                 found = true;
-                lane.last = partition;
+                worker.last = partition;
             }
             if let Some(error) = &run.error {
                 classify_consumer_error(&self.consumer, &self.topic, error)?;
             }
-            lane.deliver(run);
+            worker.deliver(run);
         }
         Ok(found)
     }
@@ -246,14 +246,14 @@ impl Poller {
     }
 
     fn reassign(&mut self) {
-        let lanes = self.lanes.len();
+        let workers = self.workers.len();
         for (&partition, assigned) in &mut self.partitions {
             if let Position::Reassigning(at) = assigned.position
                 && at <= Instant::now()
-                && let Some(lane) = self.lanes.get(lane_of(partition, lanes))
+                && let Some(worker) = self.workers.get(worker_of(partition, workers))
             {
                 assigned.position = Position::Waiting;
-                lane.reassign(partition);
+                worker.reassign(partition);
             }
         }
     }

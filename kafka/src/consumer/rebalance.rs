@@ -1,4 +1,4 @@
-//! The rebalance callback, which runs inside poll. It releases a partition only when its lane has
+//! The rebalance callback, which runs inside poll. It releases a partition only when its worker has
 //! drained.
 
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 
-use super::LaneEvent;
+use super::WorkerEvent;
 use crate::error_log::ErrorLogLimiter;
 
 /// An event that the callback sends to the polling thread, on which it runs.
@@ -25,7 +25,7 @@ pub(super) enum Rebalanced {
 
 /// The consumer's context, which takes part in rebalances.
 pub(super) struct Rebalance {
-    lanes: Vec<UnboundedSender<LaneEvent>>,
+    workers: Vec<UnboundedSender<WorkerEvent>>,
     events: mpsc::Sender<Rebalanced>,
     drain: Duration,
     errors: ErrorLogLimiter,
@@ -33,12 +33,12 @@ pub(super) struct Rebalance {
 
 impl Rebalance {
     pub(super) fn new(
-        lanes: Vec<UnboundedSender<LaneEvent>>,
+        workers: Vec<UnboundedSender<WorkerEvent>>,
         events: mpsc::Sender<Rebalanced>,
         drain: Duration,
     ) -> Self {
         Self {
-            lanes,
+            workers,
             events,
             drain,
             errors: ErrorLogLimiter::default(),
@@ -46,7 +46,7 @@ impl Rebalance {
     }
 
     fn assign(&self, consumer: &BaseConsumer<Self>, list: &mut TopicPartitionList) {
-        // Any valid offset serves: the thread delivers nothing before the lane chose its start.
+        // Any valid offset serves: the thread delivers nothing before the worker chose its start.
         if let Err(error) = list.set_all_offsets(Offset::Beginning) {
             tracing::error!(error = %error, "assigned partitions have no offsets");
         }
@@ -59,7 +59,7 @@ impl Rebalance {
         let partitions = partitions(list);
         drop(self.events.send(Rebalanced::Assigned(partitions.clone())));
         for (sender, share) in self.shares(&partitions) {
-            drop(sender.send(LaneEvent::Assigned(share)));
+            drop(sender.send(WorkerEvent::Assigned(share)));
         }
     }
 
@@ -72,7 +72,7 @@ impl Rebalance {
             .into_iter()
             .map(|(sender, share)| {
                 let (done, wait) = oneshot::channel();
-                drop(sender.send(LaneEvent::Revoked {
+                drop(sender.send(WorkerEvent::Revoked {
                     partitions: share,
                     lost,
                     done,
@@ -92,29 +92,29 @@ impl Rebalance {
     fn shares(
         &self,
         partitions: &[Partition],
-    ) -> Vec<(&UnboundedSender<LaneEvent>, Vec<Partition>)> {
+    ) -> Vec<(&UnboundedSender<WorkerEvent>, Vec<Partition>)> {
         let mut shares: BTreeMap<usize, Vec<Partition>> = BTreeMap::new();
         for &partition in partitions {
             shares
-                .entry(lane_of(partition, self.lanes.len()))
+                .entry(worker_of(partition, self.workers.len()))
                 .or_default()
                 .push(partition);
         }
         shares
             .into_iter()
-            .filter_map(|(lane, share)| Some((self.lanes.get(lane)?, share)))
+            .filter_map(|(worker, share)| Some((self.workers.get(worker)?, share)))
             .collect()
     }
 }
 
-/// Waits until a lane answers by dropping its end, or until `deadline`. The callback blocks this
+/// Waits until a worker answers by dropping its end, or until `deadline`. The callback blocks this
 /// thread; librdkafka's own thread still sends heartbeats.
 fn wait_until(mut wait: oneshot::Receiver<()>, deadline: Instant, partitions: &[Partition]) {
     while matches!(wait.try_recv(), Err(oneshot::error::TryRecvError::Empty)) {
         if Instant::now() >= deadline {
             tracing::warn!(
                 ?partitions,
-                "partitions are released before their lane has drained"
+                "partitions are released before their worker has drained"
             );
             return;
         }
@@ -163,6 +163,6 @@ fn partitions(list: &TopicPartitionList) -> Vec<Partition> {
         .collect()
 }
 
-pub(super) fn lane_of(partition: Partition, lanes: usize) -> usize {
-    usize::try_from(partition.0).unwrap_or(0) % lanes.max(1)
+pub(super) fn worker_of(partition: Partition, workers: usize) -> usize {
+    usize::try_from(partition.0).unwrap_or(0) % workers.max(1)
 }

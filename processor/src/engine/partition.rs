@@ -7,7 +7,7 @@ use super::cache::LeadCache;
 use super::poison::Poison;
 use super::timer_gate::TimerGate;
 
-/// The progress of a lane with a partition.
+/// The progress of a worker with a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
     /// Assigned: the epoch must be raised and the outbox published.

@@ -8,7 +8,7 @@ use leadstream_service::ops::Health;
 
 const PART: &str = "partition";
 
-/// The halt reasons by partition, for all lanes of this process.
+/// The halt reasons by partition, for all workers of this process.
 #[derive(Debug)]
 pub(crate) struct Halts {
     health: Health,

@@ -20,7 +20,7 @@ use crate::flows::Flows;
 use crate::lead::Accounts;
 use crate::store::Store;
 
-/// The state that all lanes share.
+/// The state that all workers share.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) store: Store,
@@ -40,7 +40,7 @@ pub(crate) struct Shared {
     pub(crate) journal: usize,
     /// The partition count of the topic, once the first take-over has checked it.
     pub(crate) input_partitions: OnceLock<usize>,
-    /// Bytes of leads that a lane keeps in memory.
+    /// Bytes of leads that a worker keeps in memory.
     pub(crate) lead_cache_bytes: usize,
     pub(crate) retry: RetryPolicy,
     pub(crate) poison_limit: PoisonLimit,

@@ -316,7 +316,7 @@ const fn endpoint_of(vendor: Vendor) -> Endpoint {
     }
 }
 
-/// Has Salesforce refuse the only due record. The organisation may be at fault, so the lane halts;
+/// Has Salesforce refuse the only due record. The organisation may be at fault, so the worker halts;
 /// other records show that the record is at fault.
 pub(crate) fn a_record_refused_alone_delays_no_other(world: &World) -> anyhow::Result<()> {
     world.runtime.block_on(async {

@@ -15,7 +15,7 @@ use super::{
 /// Longer than a request may take, so that the newer revision arrives first.
 const LATE_MS: u64 = 4_000;
 
-const LANES: [(&str, Endpoint, &str); 2] = [
+const CRMS: [(&str, Endpoint, &str); 2] = [
     (HUBSPOT, Endpoint::HubspotUpsert, "leadstream_revision"),
     (
         SALESFORCE,
@@ -33,13 +33,13 @@ pub(crate) fn an_update_applied_late_by_a_crm_is_distinguished_from_one_sent_lat
         site.start(Service::SinkCrm, SINK).await?;
         publish(&site, &[event(0, 1)]).await?;
         is_sent(&site, 1).await?;
-        for (_, endpoint, _) in LANES {
+        for (_, endpoint, _) in CRMS {
             let late = Effect::AppliedLate { ms: LATE_MS };
             client.order(&Fault::once(endpoint, late)).await?;
         }
         publish(&site, &[event(0, 2)]).await?;
         eventually(Duration::from_secs(10), async || {
-            for (crm, endpoint, _) in LANES {
+            for (crm, endpoint, _) in CRMS {
                 let upserts = received(&site, endpoint).await?;
                 ensure!(upserts.len() == 2, "{crm}: {} upserts", upserts.len());
             }
@@ -51,11 +51,11 @@ pub(crate) fn an_update_applied_late_by_a_crm_is_distinguished_from_one_sent_lat
         is_sent(&site, 3).await?;
         eventually(Duration::from_secs(10), async || {
             ensure!(
-                revision_of(&client.contacts().await?, LANES[0].2)? == 2,
+                revision_of(&client.contacts().await?, CRMS[0].2)? == 2,
                 "HubSpot is not late yet"
             );
             ensure!(
-                revision_of(&client.leads().await?, LANES[1].2)? == 2,
+                revision_of(&client.leads().await?, CRMS[1].2)? == 2,
                 "Salesforce is not late yet"
             );
             Ok(())
@@ -66,7 +66,7 @@ pub(crate) fn an_update_applied_late_by_a_crm_is_distinguished_from_one_sent_lat
         is_sent(&site, 4).await?;
         let (contacts, leads) = (client.contacts().await?, client.leads().await?);
         ensure!(
-            revision_of(&contacts, LANES[0].2)? == 4 && revision_of(&leads, LANES[1].2)? == 4,
+            revision_of(&contacts, CRMS[0].2)? == 4 && revision_of(&leads, CRMS[1].2)? == 4,
             "not repaired"
         );
         // The common check of all tests reports this record as old.
@@ -80,7 +80,7 @@ pub(crate) fn an_update_applied_late_by_a_crm_is_distinguished_from_one_sent_lat
 /// Waits until both CRMs are known to have `revision`.
 async fn is_sent(site: &Site<'_>, revision: i64) -> anyhow::Result<()> {
     eventually(Duration::from_secs(10), async || {
-        for (crm, _, _) in LANES {
+        for (crm, _, _) in CRMS {
             let ledger = ledger(site, crm).await?;
             let row = ledger.get(&lead_id(0)).context("no row")?;
             let done = row.state == "synced" && row.sent == revision;
@@ -95,7 +95,7 @@ async fn is_newer_sent_last_and_older_applied_last(
     site: &Site<'_>,
     client: &SandboxClient,
 ) -> anyhow::Result<()> {
-    for (crm, endpoint, _) in LANES {
+    for (crm, endpoint, _) in CRMS {
         let upserts = received(site, endpoint).await?;
         let sent: Vec<u64> = upserts
             .iter()

@@ -1,5 +1,5 @@
 //! Tests each answer of a CRM about whole requests, as tables. Each fault lasts until ledger and
-//! metrics report it; then it is cleared and the lane continues.
+//! metrics report it; then it is cleared and the worker continues.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -47,26 +47,26 @@ fn row(class: Class, counted: &'static str, fault: Fault, reason: &'static str) 
 
 /// A CRM with its upserts and its rows' leads.
 #[derive(Clone, Copy)]
-struct Lane {
+struct Worker {
     crm: &'static str,
     endpoint: Endpoint,
     first: usize,
 }
 
-const LANES: [Lane; 2] = [
-    Lane {
+const WORKERS: [Worker; 2] = [
+    Worker {
         crm: HUBSPOT,
         endpoint: Endpoint::HubspotUpsert,
         first: 0,
     },
-    Lane {
+    Worker {
         crm: SALESFORCE,
         endpoint: Endpoint::SalesforceUpsert,
         first: LEADS,
     },
 ];
 
-impl Lane {
+impl Worker {
     fn leads(self) -> std::ops::Range<usize> {
         self.first..self.first + LEADS
     }
@@ -123,7 +123,7 @@ impl Lane {
         .into()
     }
 
-    /// Returns a row with one error for each of the lane's records.
+    /// Returns a row with one error for each of the worker's records.
     fn of_each_record(self, code: &str) -> Row {
         let error = |lead| Fault::record_error(self.endpoint, lead_id(lead), code);
         Row {
@@ -141,7 +141,7 @@ const VENDOR: ErrorBody = ErrorBody::Vendor;
 pub(crate) fn a_temporary_failure_is_retried_and_its_reason_is_shown(
     world: &World,
 ) -> anyhow::Result<()> {
-    let [hubspot, salesforce] = LANES;
+    let [hubspot, salesforce] = WORKERS;
     let object = ErrorBody::Json(json!({ "message": "x", "errorCode": "SERVER_UNAVAILABLE" }));
     let mut of_hubspot = vec![
         hubspot.retry(hubspot.answer(408, None, VENDOR), "408"),
@@ -166,7 +166,7 @@ pub(crate) fn a_temporary_failure_is_retried_and_its_reason_is_shown(
 
 /// Tests throttling: the CRM gets no requests for as long as it asks, and no attempt is counted.
 pub(crate) fn a_throttled_request_waits_and_counts_no_attempt(world: &World) -> anyhow::Result<()> {
-    let [hubspot, salesforce] = LANES;
+    let [hubspot, salesforce] = WORKERS;
     let throttle =
         |seconds, fault, reason| row(Class::Throttle(seconds), "throttle", fault, reason);
     let of_hubspot = vec![
@@ -181,7 +181,7 @@ pub(crate) fn a_throttled_request_waits_and_counts_no_attempt(world: &World) -> 
     play(world, "throttled", &of_hubspot, &of_salesforce)
 }
 
-/// Tests wrong credentials, a missing property and exhausted storage: the lane halts and reports
+/// Tests wrong credentials, a missing property and exhausted storage: the worker halts and reports
 /// why.
 pub(crate) fn a_fault_of_the_whole_organisation_halts_its_crm_without_dead_letters(
     world: &World,
@@ -194,7 +194,7 @@ fn halt(counted: &'static str, fault: Fault, reason: &'static str) -> Row {
 }
 
 fn halts_of_hubspot() -> Vec<Row> {
-    let [hubspot, _] = LANES;
+    let [hubspot, _] = WORKERS;
     let missing = "Property values were not valid: [{\"isValid\":false,\"error\":\"PROPERTY_DOESNT_EXIST\",\"name\":\"leadstream_score\"}]";
     let missing = json!({ "status": "error", "message": missing, "category": "VALIDATION_ERROR" });
     let missing = ErrorBody::Json(missing);
@@ -227,7 +227,7 @@ fn halts_of_hubspot() -> Vec<Row> {
 }
 
 fn halts_of_salesforce() -> Vec<Row> {
-    let [_, salesforce] = LANES;
+    let [_, salesforce] = WORKERS;
     let refused = Effect::Status {
         status: 400,
         code: Some("invalid_client".to_owned()),
@@ -294,7 +294,7 @@ fn play(
         config.hubspot.day = Duration::from_secs(2);
         let site = site_with(world, name, config).await?;
         site.start(Service::SinkCrm, SINK).await?;
-        let [hubspot, salesforce] = LANES;
+        let [hubspot, salesforce] = WORKERS;
         tokio::try_join!(
             each(&site, hubspot, of_hubspot),
             each(&site, salesforce, of_salesforce)
@@ -309,49 +309,49 @@ fn play(
     })
 }
 
-async fn each(site: &Site<'_>, lane: Lane, rows: &[Row]) -> anyhow::Result<()> {
+async fn each(site: &Site<'_>, worker: Worker, rows: &[Row]) -> anyhow::Result<()> {
     for (revision, row) in (1..).zip(rows) {
-        let name = || format!("{}: {} (row {revision})", lane.crm, row.reason);
-        one(site, lane, row, revision).await.with_context(name)?;
+        let name = || format!("{}: {} (row {revision})", worker.crm, row.reason);
+        one(site, worker, row, revision).await.with_context(name)?;
     }
     Ok(())
 }
 
-async fn one(site: &Site<'_>, lane: Lane, row: &Row, revision: u64) -> anyhow::Result<()> {
+async fn one(site: &Site<'_>, worker: Worker, row: &Row, revision: u64) -> anyhow::Result<()> {
     let client = site.sandbox.client()?;
     let counted = async || match row.counted {
-        Some(outcome) => count(site, "requests", lane.crm, outcome).await,
+        Some(outcome) => count(site, "requests", worker.crm, outcome).await,
         None => Ok(0.0),
     };
     let before = counted().await?;
-    let sent_before = received(site, lane.endpoint).await?.len();
+    let sent_before = received(site, worker.endpoint).await?.len();
     let mut ordered = Vec::new();
     for fault in &row.faults {
         ordered.push(client.order(fault).await?);
     }
-    let events: Vec<Value> = lane.leads().map(|lead| event(lead, revision)).collect();
+    let events: Vec<Value> = worker.leads().map(|lead| event(lead, revision)).collect();
     publish(site, &events).await?;
     eventually(SOON, async || {
-        told(row, &ledger(site, lane.crm).await?)?;
+        told(row, &ledger(site, worker.crm).await?)?;
         ensure!(
             row.counted.is_none() || counted().await? > before,
             "not counted"
         );
-        waits(site, lane, row).await
+        waits(site, worker, row).await
     })
     .await?;
     for id in ordered {
         client.cancel(id).await?;
     }
     eventually(SOON, async || {
-        let leads = leads(site, lane).await?;
+        let leads = leads(site, worker).await?;
         let done = |entry: &Entry| entry.state == "synced" && entry.sent.unsigned_abs() == revision;
         ensure!(leads.iter().all(done), "not repaired: {leads:?}");
         Ok(())
     })
     .await?;
     if let Class::Throttle(seconds) = row.class {
-        let sent = received(site, lane.endpoint).await?;
+        let sent = received(site, worker.endpoint).await?;
         let times: Vec<_> = sent[sent_before..].iter().map(|upsert| upsert.at).collect();
         let longest = times.windows(2).map(|pair| pair[1] - pair[0]).max();
         let longest = longest.context("it was not sent again")?.to_std()?;
@@ -364,14 +364,15 @@ async fn one(site: &Site<'_>, lane: Lane, row: &Row, revision: u64) -> anyhow::R
     Ok(())
 }
 
-async fn leads(site: &Site<'_>, lane: Lane) -> anyhow::Result<Vec<Entry>> {
-    let ledger = ledger(site, lane.crm).await?;
-    lane.leads()
+async fn leads(site: &Site<'_>, worker: Worker) -> anyhow::Result<Vec<Entry>> {
+    let ledger = ledger(site, worker.crm).await?;
+    worker
+        .leads()
         .map(|lead| ledger.get(&lead_id(lead)).cloned().context("no row"))
         .collect()
 }
 
-/// Checks that the ledger has the reason of at least one waiting lead: a halted lane is probed with
+/// Checks that the ledger has the reason of at least one waiting lead: a halted worker is probed with
 /// one. Attempts count only where a record may be at fault.
 fn told(row: &Row, ledger: &BTreeMap<String, Entry>) -> anyhow::Result<()> {
     let says = |entry: &&Entry| {
@@ -391,16 +392,16 @@ fn told(row: &Row, ledger: &BTreeMap<String, Entry>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Checks that a waiting lane is visible in metrics and, if a person must act, in its health.
-async fn waits(site: &Site<'_>, lane: Lane, row: &Row) -> anyhow::Result<()> {
+/// Checks that a waiting worker is visible in metrics and, if a person must act, in its health.
+async fn waits(site: &Site<'_>, worker: Worker, row: &Row) -> anyhow::Result<()> {
     let reason = match row.class {
         Class::Retry => return Ok(()),
         Class::Throttle(_) => "throttle",
         Class::Halt => "halt",
     };
-    let labels = format!("crm=\"{}\",reason=\"{reason}\"", lane.crm);
+    let labels = format!("crm=\"{}\",reason=\"{reason}\"", worker.crm);
     let waiting = metric(site, "waiting_workers", &labels).await?;
-    ensure!(waiting > 0.0, "no lane waits for {reason}");
+    ensure!(waiting > 0.0, "no worker waits for {reason}");
     if row.class == Class::Halt {
         let (status, text) = site.readiness(SINK).await?;
         ensure!(

@@ -33,7 +33,7 @@ impl Member {
 }
 
 impl Poller {
-    /// Leaves the group; meanwhile the callback drains every lane.
+    /// Leaves the group; meanwhile the callback drains every worker.
     ///
     /// librdkafka leaves only after a rebalance in progress, commits, and the stop of the fetchers.
     /// If it is closed earlier, it does not leave at all, and nobody owns the partitions until the
@@ -55,7 +55,7 @@ impl Poller {
             }
             drop(self.consumer.poll(SLEEP));
             if let Err(error) = self.rebalanced() {
-                tracing::error!(error = %error, "the group is left before every lane has drained");
+                tracing::error!(error = %error, "the group is left before every worker has drained");
                 return;
             }
         }

@@ -1,4 +1,4 @@
-//! A lane as the polling thread sees it: its channel and its budget.
+//! A worker as the polling thread sees it: its channel and its budget.
 
 use std::sync::{Arc, OnceLock};
 use std::thread::{self, Thread};
@@ -8,7 +8,7 @@ use leadstream_service::budget::{self, Budget};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::run::Run;
-use super::{Fetched, LaneEvent};
+use super::{Fetched, WorkerEvent};
 
 /// Wakes the polling thread when there is work for it.
 #[derive(Debug, Default)]
@@ -30,18 +30,18 @@ impl Wake {
 }
 
 #[derive(Debug)]
-pub(super) struct Lane {
-    sender: UnboundedSender<LaneEvent>,
+pub(super) struct WorkerQueue {
+    sender: UnboundedSender<WorkerEvent>,
     bytes: Budget,
     records: Budget,
-    /// The partition whose records the lane received last.
+    /// The partition whose records the worker received last.
     pub(super) last: Partition,
 }
 
-impl Lane {
-    /// Creates a lane that receives no more while `bytes` or `records` wait in it.
+impl WorkerQueue {
+    /// Creates a worker that receives no more while `bytes` or `records` wait in it.
     pub(super) fn new(
-        sender: UnboundedSender<LaneEvent>,
+        sender: UnboundedSender<WorkerEvent>,
         bytes: usize,
         records: usize,
         wake: &Arc<Wake>,
@@ -58,7 +58,7 @@ impl Lane {
         }
     }
 
-    pub(super) fn sender(&self) -> UnboundedSender<LaneEvent> {
+    pub(super) fn sender(&self) -> UnboundedSender<WorkerEvent> {
         self.sender.clone()
     }
 
@@ -76,21 +76,21 @@ impl Lane {
             records: run.records,
             permit,
         };
-        drop(self.sender.send(LaneEvent::Records(fetched)));
+        drop(self.sender.send(WorkerEvent::Records(fetched)));
     }
 
     fn permit(&self, bytes: usize, records: usize) -> Permit {
         Permit([self.bytes.acquire(bytes), self.records.acquire(records)])
     }
 
-    /// Sends a partition to the lane as newly assigned. This event follows every record that the
-    /// lane received before.
+    /// Sends a partition to the worker as newly assigned. This event follows every record that the
+    /// worker received before.
     pub(super) fn reassign(&self, partition: Partition) {
-        drop(self.sender.send(LaneEvent::Assigned(vec![partition])));
+        drop(self.sender.send(WorkerEvent::Assigned(vec![partition])));
     }
 }
 
-/// A part of a lane's byte and record budgets, released on drop.
+/// A part of a worker's byte and record budgets, released on drop.
 #[derive(Debug)]
 pub struct Permit(#[expect(dead_code, reason = "held until it is dropped")] [budget::Permit; 2]);
 
@@ -98,21 +98,21 @@ pub struct Permit(#[expect(dead_code, reason = "held until it is dropped")] [bud
 mod tests {
     use std::sync::Arc;
 
-    use super::{Lane, Wake};
+    use super::{Wake, WorkerQueue};
 
     #[test]
-    fn a_lane_gets_nothing_past_either_limit_until_a_permit_is_released() {
+    fn a_worker_gets_nothing_past_either_limit_until_a_permit_is_released() {
         let (sender, _events) = tokio::sync::mpsc::unbounded_channel();
-        let lane = Lane::new(sender, 100, 10, &Arc::new(Wake::default()));
-        let first = lane.permit(60, 2);
-        assert!(!lane.is_full());
-        let second = lane.permit(60, 2);
-        assert!(lane.is_full());
+        let worker = WorkerQueue::new(sender, 100, 10, &Arc::new(Wake::default()));
+        let first = worker.permit(60, 2);
+        assert!(!worker.is_full());
+        let second = worker.permit(60, 2);
+        assert!(worker.is_full());
         drop(first);
-        assert!(!lane.is_full());
-        let third = lane.permit(1, 8);
-        assert!(lane.is_full(), "records count, too");
+        assert!(!worker.is_full());
+        let third = worker.permit(1, 8);
+        assert!(worker.is_full(), "records count, too");
         drop((second, third));
-        assert!(!lane.is_full());
+        assert!(!worker.is_full());
     }
 }

@@ -7,21 +7,21 @@ use leadstream_kafka::consumer::ConsumerHandle;
 use leadstream_schemas::{Offset, Partition, Timestamp};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::{BatchFailure, Lane};
+use super::{BatchFailure, Worker};
 use crate::engine::batch::{self, Clock, DueLead};
 use crate::engine::partition::Phase;
 use crate::engine::timer_gate::{LogEnd, Step};
 use crate::store::StoreError;
 
-/// How often a lane looks for due leads.
+/// How often a worker looks for due leads.
 const INTERVAL: Duration = Duration::from_secs(1);
 /// Leads in one transaction. Inputs that arrive meanwhile wait for it.
 const PORTION: usize = 100;
-/// The divisor of the lane's time for timers: while many are due, they get one part in this many.
+/// The divisor of the worker's time for timers: while many are due, they get one part in this many.
 const SHARE: u32 = 4;
 
-/// The timer checks of a lane: the time of the next one, and where the logs of partitions end. The
-/// lane asks Kafka for log ends in the background and does not wait for the answer.
+/// The timer checks of a worker: the time of the next one, and where the logs of partitions end. The
+/// worker asks Kafka for log ends in the background and does not wait for the answer.
 #[derive(Debug)]
 pub(super) struct TimerChecks {
     next: Instant,
@@ -70,13 +70,13 @@ impl TimerChecks {
     ) {
         let sender = self.sender.clone();
         tokio::spawn(async move {
-            // A lane that has ended needs no answer.
+            // A worker that has ended needs no answer.
             sender.send((partition, log_end.await)).ok();
         });
     }
 }
 
-impl Lane {
+impl Worker {
     /// Returns when timers are checked next, or none while other work comes first.
     pub(super) fn next_timer_check(&self) -> Option<Instant> {
         let may_fire =

@@ -1,4 +1,4 @@
-//! Runs the engine's lanes without Kafka, an upper bound of the processor.
+//! Runs the engine's workers without Kafka, an upper bound of the processor.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -11,22 +11,22 @@ use leadstream_schemas::registry::SchemaIds;
 use sqlx::PgPool;
 use tokio::task::JoinSet;
 
-/// The result of [`Lanes::drain`].
+/// The result of [`Workers::drain`].
 #[derive(Debug)]
 pub(super) struct Drained {
     /// From the first batch to the last commit.
     pub(super) elapsed: Duration,
-    /// Each batch from its decoding to its commit, by lane.
+    /// Each batch from its decoding to its commit, by worker.
     pub(super) batches: Vec<Duration>,
 }
 
 /// Engines with the batches that each one has to process.
 #[derive(Debug)]
-pub(super) struct Lanes(Vec<(Engine, Vec<Vec<Record>>)>);
+pub(super) struct Workers(Vec<(Engine, Vec<Vec<Record>>)>);
 
-impl Lanes {
-    /// Distributes `records` over as many lanes as the processor with the settings `args` has. Each
-    /// lane takes its partitions over in the database that `pool` returns for it.
+impl Workers {
+    /// Distributes `records` over as many workers as the processor with the settings `args` has. Each
+    /// worker takes its partitions over in the database that `pool` returns for it.
     ///
     /// `records` hold each partition's offsets from 0 on, in order. The database is migrated and
     /// empty.
@@ -36,19 +36,19 @@ impl Lanes {
         records: Vec<Record>,
         pool: impl Fn(usize) -> PgPool,
     ) -> anyhow::Result<Self> {
-        let mut lanes = Vec::new();
-        for (lane, records) in shares(records, args.processor_workers.get())
+        let mut workers = Vec::new();
+        for (worker, records) in shares(records, args.processor_workers.get())
             .into_iter()
             .enumerate()
         {
             let partitions: Vec<Partition> = records.keys().copied().collect();
-            let engine = Engine::take_over(args, pool(lane), ids, &partitions).await?;
-            lanes.push((engine, batches(records, args.processor_batch_records.get())));
+            let engine = Engine::take_over(args, pool(worker), ids, &partitions).await?;
+            workers.push((engine, batches(records, args.processor_batch_records.get())));
         }
-        Ok(Self(lanes))
+        Ok(Self(workers))
     }
 
-    /// Processes all batches, the lanes side by side.
+    /// Processes all batches, the workers side by side.
     pub(super) async fn drain(self) -> anyhow::Result<Drained> {
         let started = Instant::now();
         let mut tasks = JoinSet::new();
@@ -56,8 +56,8 @@ impl Lanes {
             tasks.spawn(process(engine, batches));
         }
         let mut batches = Vec::new();
-        while let Some(lane) = tasks.join_next().await {
-            batches.extend(lane??);
+        while let Some(worker) = tasks.join_next().await {
+            batches.extend(worker??);
         }
         Ok(Drained {
             elapsed: started.elapsed(),
@@ -80,12 +80,12 @@ async fn process(mut engine: Engine, batches: Vec<Vec<Record>>) -> anyhow::Resul
 /// By partition, in the order of offsets.
 type ByPartition = BTreeMap<Partition, VecDeque<Record>>;
 
-/// Returns each lane's partitions, distributed as the consumer's loop does.
-fn shares(records: Vec<Record>, lanes: usize) -> Vec<ByPartition> {
-    let mut shares = vec![ByPartition::new(); lanes];
+/// Returns each worker's partitions, distributed as the consumer's loop does.
+fn shares(records: Vec<Record>, workers: usize) -> Vec<ByPartition> {
+    let mut shares = vec![ByPartition::new(); workers];
     for record in records {
-        let lane = usize::try_from(record.partition.0).unwrap_or_default() % lanes;
-        if let Some(share) = shares.get_mut(lane) {
+        let worker = usize::try_from(record.partition.0).unwrap_or_default() % workers;
+        if let Some(share) = shares.get_mut(worker) {
             share.entry(record.partition).or_default().push_back(record);
         }
     }
@@ -132,7 +132,7 @@ mod tests {
                 open.map(move |(partition, _)| record(*partition, offset))
             })
             .collect();
-        let lanes: Vec<Vec<Vec<(i32, i64)>>> = shares(records, 2)
+        let workers: Vec<Vec<Vec<(i32, i64)>>> = shares(records, 2)
             .into_iter()
             .map(|share| {
                 let place = |record: &Record| (record.partition.0, record.offset.0);
@@ -143,7 +143,7 @@ mod tests {
             })
             .collect();
         assert_eq!(
-            lanes,
+            workers,
             [
                 vec![
                     vec![(0, 0), (0, 1), (0, 2)],

@@ -8,7 +8,7 @@ use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use leadstream_kafka::consumer::{ConsumeError, OffsetCommit};
-use leadstream_kafka::{ConsumerHandle, LaneEvent, Producer};
+use leadstream_kafka::{ConsumerHandle, Producer, WorkerEvent};
 use leadstream_schemas::{Partition, Timestamp};
 use leadstream_service::RetryPolicy;
 use leadstream_service::ops::Health;
@@ -27,10 +27,10 @@ const HEALTH: &str = "whatsapp";
 
 type Job = BoxFuture<'static, Result<Event, Error>>;
 
-/// One lane of the consumer, the only owner of its state.
-pub(crate) struct Lane {
+/// One worker of the consumer, the only owner of its state.
+pub(crate) struct Worker {
     dispatcher: Dispatcher,
-    events: UnboundedReceiver<LaneEvent>,
+    events: UnboundedReceiver<WorkerEvent>,
     jobs: FuturesUnordered<Job>,
     consumer: ConsumerHandle,
     producer: Producer,
@@ -43,16 +43,16 @@ pub(crate) struct Lane {
     problem: Option<String>,
 }
 
-impl std::fmt::Debug for Lane {
+impl std::fmt::Debug for Worker {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Lane").finish_non_exhaustive()
+        f.debug_struct("Worker").finish_non_exhaustive()
     }
 }
 
-impl Lane {
+impl Worker {
     pub(crate) fn new(
         dispatcher: Dispatcher,
-        events: UnboundedReceiver<LaneEvent>,
+        events: UnboundedReceiver<WorkerEvent>,
         consumer: ConsumerHandle,
         producer: Producer,
         graph: Graph,
@@ -182,11 +182,11 @@ impl Lane {
     }
 }
 
-fn translate(event: LaneEvent) -> Event {
+fn translate(event: WorkerEvent) -> Event {
     match event {
-        LaneEvent::Assigned(partitions) => Event::Assigned(partitions),
-        LaneEvent::Records(fetched) => Event::Records(fetched.records, Arc::new(fetched.permit)),
-        LaneEvent::Revoked {
+        WorkerEvent::Assigned(partitions) => Event::Assigned(partitions),
+        WorkerEvent::Records(fetched) => Event::Records(fetched.records, Arc::new(fetched.permit)),
+        WorkerEvent::Revoked {
             partitions,
             lost,
             done,

@@ -1,4 +1,4 @@
-//! Commits a lane's offsets to Kafka. Only tools that show consumer lag read these offsets: the
+//! Commits a worker's offsets to Kafka. Only tools that show consumer lag read these offsets: the
 //! start of a partition comes from PostgreSQL.
 
 use std::collections::BTreeMap;

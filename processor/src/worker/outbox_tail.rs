@@ -10,10 +10,10 @@ use crate::engine::outbox::OutboxKey;
 use crate::failpoint::{self, Point};
 use crate::store::{Store, StoreError};
 
-/// The number of unacknowledged batches at which the lane waits for Kafka.
+/// The number of unacknowledged batches at which the worker waits for Kafka.
 const MAX_PUBLISHED: usize = 2;
 
-/// A lane's batches after their commit.
+/// A worker's batches after their commit.
 #[derive(Debug, Default)]
 pub(super) struct OutboxTail {
     /// Batches in the order of commits.

@@ -5,7 +5,7 @@ use std::time::Instant;
 use leadstream_schemas::Partition;
 use leadstream_service::lifecycle::chain;
 
-use super::{BatchFailure, Lane, LaneError};
+use super::{BatchFailure, Worker, WorkerError};
 use crate::engine::batch::{BatchError, BatchResult, Decoded};
 use crate::engine::owned_partitions::Committed;
 use crate::engine::partition::Phase;
@@ -15,7 +15,7 @@ use crate::lead::FoldError;
 use crate::metrics;
 use crate::worker::commit_cycle::CycleError;
 
-impl Lane {
+impl Worker {
     /// Folds, commits and publishes waiting records.
     pub(super) async fn batch(&mut self) -> Result<(), BatchFailure> {
         let started = Instant::now();
@@ -55,7 +55,7 @@ impl Lane {
                 return Err(BatchFailure::NewFlow);
             }
         }
-        Err(LaneError::from(error).into())
+        Err(WorkerError::from(error).into())
     }
 
     pub(super) async fn commit(&mut self, result: BatchResult) -> Result<Committed, BatchFailure> {
@@ -95,7 +95,7 @@ impl Lane {
             metrics::failure("delivery");
             let error = chain(&*error);
             tracing::error!(
-                lane = self.index,
+                worker = self.index,
                 error,
                 "a committed batch was not published"
             );

@@ -1,10 +1,10 @@
-//! Computes the pause of a lane whose batches fail.
+//! Computes the pause of a worker whose batches fail.
 
 use std::time::{Duration, Instant};
 
 use leadstream_service::RetryPolicy;
 
-/// The failures of a lane and the time of its next attempt.
+/// The failures of a worker and the time of its next attempt.
 #[derive(Debug, Default)]
 pub(super) struct Backoff {
     /// Consecutive failures.

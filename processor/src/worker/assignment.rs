@@ -1,15 +1,15 @@
-//! Assigns partitions to a lane and revokes them. A take-over, or a resumption after a failure,
+//! Assigns partitions to a worker and revokes them. A take-over, or a resumption after a failure,
 //! publishes the outbox and waits for the acknowledgements before it folds (invariants 4 and 5).
 
 use std::time::Duration;
 
 use leadstream_kafka::Outgoing;
-use leadstream_kafka::consumer::{ConsumeError, LaneEvent};
+use leadstream_kafka::consumer::{ConsumeError, WorkerEvent};
 use leadstream_kafka::producer::ProduceError;
 
 use leadstream_schemas::Partition;
 
-use super::{CHECK_INTERVAL, Lane};
+use super::{CHECK_INTERVAL, Worker};
 use crate::engine::partition::{Owned, Phase};
 use crate::engine::takeover::{OffsetError, PartitionsChanged, lost_partitions, start_offset};
 use crate::failpoint::{self, Point};
@@ -37,7 +37,7 @@ pub(super) enum TakeOverError {
     Partitions(#[from] PartitionsChanged),
 }
 
-impl Lane {
+impl Worker {
     /// Prepares partitions for folding: those that were assigned, and those whose batch or delivery
     /// failed.
     pub(super) async fn resume_partitions(&mut self) -> Result<(), TakeOverError> {
@@ -76,7 +76,7 @@ impl Lane {
     }
 
     /// Checks that leads are placed by the topic's partition count, and that no recovery is
-    /// running. A topic that has grown assigns its new partitions, so every lane passes this check.
+    /// running. A topic that has grown assigns its new partitions, so every worker passes this check.
     async fn check_topic(&self, assigned: &[Partition]) -> Result<(), TakeOverError> {
         let store = &self.shared.store;
         let found = self.shared.consumer.partitions().await?;
@@ -179,7 +179,7 @@ impl Lane {
             .flat_map(|row| row.records.iter().cloned())
             .collect();
         tracing::info!(
-            lane = self.index,
+            worker = self.index,
             outbox.rows = unacknowledged.len(),
             records = records.len(),
             "publishing what the outbox holds"
@@ -197,7 +197,7 @@ impl Lane {
                 // Nothing else would notice a producer that never answers.
                 () = tokio::time::sleep(CHECK_INTERVAL) => self.shared.producer.check(),
                 event = self.events.recv() => {
-                    let records = matches!(event, Some(LaneEvent::Records(_)));
+                    let records = matches!(event, Some(WorkerEvent::Records(_)));
                     if let Some(event) = event {
                         self.on_event(event).await;
                     }
