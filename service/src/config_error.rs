@@ -1,4 +1,4 @@
-//! The error of a setting.
+//! Defines the error for a missing or invalid setting.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! Finds the session that received a webhook.
+//! Finds the WASenderApi session, that is a linked phone number, to which a webhook belongs.
 
 use std::fmt;
 use std::str::FromStr;

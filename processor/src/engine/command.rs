@@ -1,4 +1,4 @@
-//! Describes commands by their ids: the claim of an id and the result of its command.
+//! Types that make commands idempotent: the claim of a command id, and the result of its command.
 
 use leadstream_schemas::{Account, InputId, LeadId, Revision, Timestamp};
 use serde::Serialize;
