@@ -28,7 +28,7 @@ use std::str::FromStr;
 use leadstream_schemas::{Platform, ProviderNotice, Timestamp, Topic};
 use serde_json::value::RawValue;
 
-use crate::config::entries;
+use crate::comma_list::entries;
 use crate::item::{Class, DeadLetter, EnvelopeError, Ignored, Item, Items, MAX_ID};
 use crate::json::{self, is_object, object};
 use wire::{Change, Concerned, Contact, Entry, Envelope, Value};

@@ -16,13 +16,6 @@ const WASENDER_SECRET: &str = "WASENDER_WEBHOOK_SECRET";
 const EXAMPLE: &str = "0123456789abcdef0123456789abcdef";
 const MIB: usize = 1 << 20;
 
-/// What a list separated by commas holds, without blanks around it and without empty entries.
-pub(crate) fn entries(list: &str) -> impl Iterator<Item = &str> {
-    list.split(',')
-        .map(str::trim)
-        .filter(|entry| !entry.is_empty())
-}
-
 /// Who may post. At least one provider has to be set.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Providers")]

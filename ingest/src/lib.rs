@@ -2,6 +2,7 @@
 //! providers and nothing of leads.
 
 pub mod cloud_api;
+mod comma_list;
 pub mod config;
 pub mod http;
 pub mod item;

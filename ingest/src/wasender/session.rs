@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use subtle::ConstantTimeEq;
 
-use crate::config::entries;
+use crate::comma_list::entries;
 
 /// The name of a session without a name.
 pub(super) const DEFAULT: &str = "default";
