@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use leadstream_schemas::{Offset, Timestamp};
 
-use crate::gate::after;
+use crate::time::after;
 
 /// The longest that replies wait for reading. A log may end with offsets that no consumer gets, and
 /// hold more than the worker's byte budget.

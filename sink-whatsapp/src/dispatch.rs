@@ -36,9 +36,10 @@ use ownership::Revocation;
 use crate::commit_metadata::CommitMetadata;
 use crate::gate::Gates;
 
-use crate::partition::{AssignedPartition, Entry, SharedPermit, Ticket, Wait};
+use crate::partition::{AssignedPartition, Entry, SharedPermit, Wait};
 use crate::request::{self, Request};
 use crate::send_result::{GiveUpReason, SendResult};
+use crate::ticket::Ticket;
 use crate::window::Done;
 
 /// Settings that do not change while the service runs.

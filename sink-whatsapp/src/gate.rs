@@ -22,7 +22,8 @@ use leadstream_kafka::dead_letter::{PoisonCount, PoisonLimit};
 use leadstream_schemas::Timestamp;
 use leadstream_service::RetryPolicy;
 
-use crate::partition::Ticket;
+use crate::ticket::Ticket;
+use crate::time::after;
 
 /// The pause between the replies that probe a stopped number.
 pub const PROBE: Duration = Duration::from_secs(30);
@@ -238,13 +239,6 @@ impl Gate {
     }
 }
 
-/// Returns the time `pause` after `from`.
-#[must_use]
-pub fn after(from: Timestamp, pause: Duration) -> Timestamp {
-    let millis = i64::try_from(pause.as_millis()).unwrap_or(i64::MAX);
-    Timestamp::from_millis(from.millis().saturating_add(millis))
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -252,8 +246,9 @@ mod tests {
     use leadstream_kafka::dead_letter::PoisonLimit;
     use leadstream_schemas::{Offset, Partition, Timestamp};
 
-    use super::{Gates, PROBE, after};
-    use crate::partition::Ticket;
+    use super::{Gates, PROBE};
+    use crate::ticket::Ticket;
+    use crate::time::after;
 
     const NOW: Timestamp = Timestamp::from_secs(1_000);
 

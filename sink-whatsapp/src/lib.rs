@@ -12,6 +12,8 @@ pub mod metrics;
 pub mod partition;
 pub mod request;
 pub mod send_result;
+pub mod ticket;
+pub mod time;
 pub mod window;
 mod worker;
 

@@ -25,7 +25,7 @@ use lru::LruCache;
 
 use crate::catch_up::CatchUp;
 use crate::commit_metadata::{CommitMetadata, MAX_UNKNOWN};
-use crate::gate::after;
+use crate::time::after;
 use crate::window::{Done, Window};
 
 /// Records before the committed offset that are read again at each assignment, for the ids of
@@ -33,15 +33,6 @@ use crate::window::{Done, Window};
 pub const LOOKBACK: i64 = 2_000;
 /// The number of ids that are remembered.
 const REMEMBERED: NonZeroUsize = NonZeroUsize::MIN.saturating_add(8_191);
-
-/// One reply in one assignment of its partition. The generation distinguishes two assignments of
-/// the same partition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Ticket {
-    pub partition: Partition,
-    pub generation: u64,
-    pub offset: Offset,
-}
 
 /// The permit of a fetch's records in the worker's byte budget, released when the last one is dropped.
 pub type SharedPermit = Arc<dyn Any + Send + Sync>;

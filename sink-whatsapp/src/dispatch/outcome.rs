@@ -6,9 +6,10 @@ use leadstream_schemas::Timestamp;
 use leadstream_service::RetryPolicy;
 
 use super::{Count, Dispatcher, Effect, live};
-use crate::gate::after;
-use crate::partition::{Ticket, Tries};
+use crate::partition::Tries;
 use crate::send_result::{GiveUpReason, GraphError, Reaction, SendResult};
+use crate::ticket::Ticket;
+use crate::time::after;
 
 const RETRY: RetryPolicy = RetryPolicy::new(Duration::from_secs(1), Duration::from_secs(60));
 /// Failures after which a reply is given up, provided that other replies were accepted meanwhile.

@@ -9,8 +9,9 @@ use tokio::sync::oneshot;
 
 use super::{Dispatcher, Effect, Fault, live};
 use crate::commit_metadata::CommitMetadata;
-use crate::gate::after;
-use crate::partition::{self, AssignedPartition, Ticket};
+use crate::partition::{self, AssignedPartition};
+use crate::ticket::Ticket;
+use crate::time::after;
 use crate::window::Done;
 
 const COMMIT_RETRY: RetryPolicy =

@@ -13,9 +13,9 @@ use leadstream_schemas::{
 
 use super::{Count, Dispatcher, Effect, Event, Fault, Settings};
 use crate::commit_metadata::CommitMetadata;
-use crate::gate::after;
-use crate::partition::Ticket;
 use crate::send_result::{GiveUpReason, GraphError, SendResult};
+use crate::ticket::Ticket;
+use crate::time::after;
 use crate::window::Done;
 
 mod failing;

@@ -13,9 +13,9 @@ use proptest::prelude::*;
 use super::{NOW, encoded, record, refused, reply, settings};
 use crate::commit_metadata::{self, CommitMetadata};
 use crate::dispatch::{Dispatcher, Effect, Event};
-use crate::gate::after;
-use crate::partition::Ticket;
 use crate::send_result::SendResult;
+use crate::ticket::Ticket;
+use crate::time::after;
 use crate::window::Done;
 
 /// A record of the log: a reply (its lead), a duplicate of an earlier record, or no reply at all.
