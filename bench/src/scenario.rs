@@ -22,8 +22,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::ValueEnum;
-use leadstream_ingest::records::Encoder;
-use leadstream_kafka::Outgoing;
 use leadstream_schemas::Timestamp;
 
 use super::generator::Spent;
@@ -244,17 +242,6 @@ fn on_path(program: &str) -> Option<PathBuf> {
     std::env::split_paths(&std::env::var_os("PATH")?)
         .map(|folder| folder.join(program))
         .find(|path| path.is_file())
-}
-
-/// Returns the records that ingest would write to the topics of `prefix` for `webhooks`.
-pub(super) fn records(
-    servers: &Servers<'_>,
-    prefix: &str,
-    webhooks: &[Vec<u8>],
-) -> anyhow::Result<Vec<Outgoing>> {
-    let encoder = Encoder::new(prefix, &servers.ids)
-        .ok_or_else(|| anyhow::anyhow!("the registry gave no id for a topic"))?;
-    traffic::records(&encoder, webhooks, Timestamp::now())
 }
 
 /// Returns signed requests of `count` webhooks, each of its own lead.

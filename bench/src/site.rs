@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use futures::future::select_all;
+use leadstream_ingest::records::Encoder;
 use leadstream_kafka::{KafkaArgs, Outgoing};
 use leadstream_local::{Process, Stack, free_address};
 use leadstream_schemas::registry::SchemaIds;
@@ -18,8 +19,7 @@ use sqlx::{AssertSqlSafe, PgPool};
 use tokio::sync::Mutex;
 
 use super::http::{self, Connection};
-use super::scenario::records;
-use super::traffic::Conversations;
+use super::traffic::{self, Conversations};
 use leadstream_local::deployment::{Deployment, Service};
 
 /// Partitions of each topic, as `leadstream topics apply` makes them.
@@ -60,9 +60,20 @@ impl<'s> Servers<'s> {
             return Ok(Arc::clone(inputs));
         }
         let webhooks = conversations.webhooks(Timestamp::now());
-        let inputs: Arc<[Outgoing]> = records(self, "", &webhooks)?.into();
+        let inputs: Arc<[Outgoing]> = self.records("", &webhooks)?.into();
         made.push((conversations, Arc::clone(&inputs)));
         Ok(inputs)
+    }
+
+    /// Returns the records that ingest would write to the topics of `prefix` for `webhooks`.
+    pub(super) fn records(
+        &self,
+        prefix: &str,
+        webhooks: &[Vec<u8>],
+    ) -> anyhow::Result<Vec<Outgoing>> {
+        let encoder =
+            Encoder::new(prefix, &self.ids).context("the registry gave no id for a topic")?;
+        traffic::records(&encoder, webhooks, Timestamp::now())
     }
 
     /// Adds a note on something left out, which is printed at the end.

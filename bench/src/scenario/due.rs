@@ -8,8 +8,8 @@ use leadstream_schemas::Timestamp;
 use sqlx::PgPool;
 use tokio::time::{Instant, sleep};
 
+use super::Load;
 use super::latency::measure;
-use super::{Load, records};
 use crate::measurement::{Figure, Sample};
 use crate::site::{Servers, Setup, Site};
 use crate::traffic;
@@ -60,7 +60,9 @@ async fn prepare(site: &Site<'_>) -> anyhow::Result<()> {
     let ahead = i64::try_from(AHEAD.as_millis())?;
     let sent_at = Timestamp::from_millis(Timestamp::now().millis() - DAY_MS + ahead);
     let webhooks = traffic::greetings_of(FIRST..FIRST + DUE, sent_at);
-    let records = records(site.servers, &site.deployment.topic_prefix, &webhooks)?;
+    let records = site
+        .servers
+        .records(&site.deployment.topic_prefix, &webhooks)?;
     let producer = Producer::new(&site.kafka(), "leadstream-bench", None)?;
     for batch in records.chunks(500) {
         producer.send(batch).await?.await?;

@@ -6,7 +6,7 @@ use clap::{Args as _, FromArgMatches};
 use leadstream_kafka::Outgoing;
 use leadstream_schemas::Timestamp;
 
-use super::{Load, per_second, records};
+use super::{Load, per_second};
 use crate::machine::Meter;
 use crate::measurement::{Figure, Sample, Traffic};
 use crate::report::median;
@@ -34,7 +34,7 @@ pub(super) async fn run(
 
 /// Measures inputs of new leads, each in its own transaction, one after another.
 pub(super) async fn run_alone(servers: &Servers<'_>, name: &str) -> anyhow::Result<Vec<Sample>> {
-    let inputs = records(servers, "", &traffic::greetings(ALONE, Timestamp::now()))?;
+    let inputs = servers.records("", &traffic::greetings(ALONE, Timestamp::now()))?;
     let settings = leadstream_processor::Args {
         processor_workers: NonZeroUsize::MIN,
         processor_batch_records: NonZeroUsize::MIN,

@@ -3,7 +3,7 @@
 use leadstream_kafka::Producer;
 use leadstream_schemas::Timestamp;
 
-use super::{Load, per_second, records};
+use super::{Load, per_second};
 use crate::machine::Meter;
 use crate::measurement::{Figure, Sample};
 use crate::site::{Servers, Setup, Site};
@@ -21,7 +21,7 @@ pub(super) async fn run(
 ) -> anyhow::Result<Vec<Sample>> {
     let site = Site::new(servers, name, Setup::default()).await?;
     let webhooks = traffic::greetings(load.messages, Timestamp::now());
-    let records = records(servers, &site.deployment.topic_prefix, &webhooks)?;
+    let records = servers.records(&site.deployment.topic_prefix, &webhooks)?;
     let producer = Producer::new(&site.kafka(), "leadstream-bench", None)?;
     // The connection and the first metadata are not measured.
     producer.send(&records[..1]).await?.await?;
