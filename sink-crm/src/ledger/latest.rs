@@ -2,23 +2,13 @@
 
 use chrono::{DateTime, Utc};
 
-use super::sql::{bind_events, event_rows, outcome_rows};
+use super::sql::{bind_events, event_rows, latest_row, outcome_rows};
 use super::{Delivery, DeliveryMode, DesiredEvent, Ledger, LedgerError, timed};
 use crate::crm_name::CrmName;
 
 /// The CRM gets the newest revision of each lead; older ones are replaced.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LatestState;
-
-/// The columns of a row `l` of the ledger that [`super::Claimed`] reads, but for those of the hash.
-macro_rules! latest_row {
-    () => {
-        "l.lead_id, l.desired_revision AS revision, l.attempts, l.last_error, l.desired_event AS event,
-    l.desired_key AS event_key, l.desired_partition AS event_partition,
-    l.desired_offset AS event_offset, l.desired_trace AS event_trace"
-    };
-}
-pub(super) use latest_row;
 
 impl Delivery for LatestState {
     const MODE: DeliveryMode = DeliveryMode::LatestState;

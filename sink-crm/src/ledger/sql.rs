@@ -7,7 +7,6 @@ use sqlx::postgres::PgArguments;
 use sqlx::query::Query;
 
 use super::DesiredEvent;
-use super::latest::latest_row;
 
 /// The rows `w` of the events that [`bind_events`] binds, as $2 to $9.
 macro_rules! event_rows {
@@ -29,6 +28,16 @@ macro_rules! outcome_rows {
     };
 }
 pub(super) use outcome_rows;
+
+/// The columns of a row `l` of the ledger that [`super::Claimed`] reads, but for those of the hash.
+macro_rules! latest_row {
+    () => {
+        "l.lead_id, l.desired_revision AS revision, l.attempts, l.last_error, l.desired_event AS event,
+    l.desired_key AS event_key, l.desired_partition AS event_partition,
+    l.desired_offset AS event_offset, l.desired_trace AS event_trace"
+    };
+}
+pub(super) use latest_row;
 
 /// Binds the columns of `events`, as [`event_rows`] has them.
 pub(super) fn bind_events<'q>(
