@@ -8,7 +8,8 @@ use serde::de::DeserializeOwned;
 
 use crate::config::Webhook;
 use crate::control::{Ordered, Spent};
-use crate::fault::{Fault, Vendor};
+use crate::endpoint::Vendor;
+use crate::fault::Fault;
 use crate::received::ReceivedUpsert;
 use crate::state::SentMessage;
 use crate::stats::Stats;

@@ -5,8 +5,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::hubspot::Property;
-use crate::salesforce::Field;
+use crate::hubspot::property::Property;
+use crate::salesforce::field::Field;
 use crate::webhook::BusinessNumber;
 
 const DAY: Duration = Duration::from_secs(86_400);

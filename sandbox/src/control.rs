@@ -12,10 +12,12 @@ use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use crate::app::{App, lock};
+use crate::app::App;
 use crate::config::Webhook;
-use crate::fault::{Effect, Fault, Vendor};
+use crate::endpoint::Vendor;
+use crate::fault::{Effect, Fault};
 use crate::graph::digits;
+use crate::lock::lock;
 use crate::received::ReceivedUpsert;
 use crate::state::SentMessage;
 use crate::stats::{HeldStats, Stats};

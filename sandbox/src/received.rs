@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::fault::Endpoint;
+use crate::endpoint::Endpoint;
 
 /// The number of requests kept; older ones are dropped.
 const LIMIT: usize = 50_000;

@@ -15,12 +15,16 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::app::{App, lock};
+use crate::app::App;
 use crate::client::{ClientError, SandboxClient};
 use crate::config::{SandboxConfig, Webhook};
 use crate::connection::{Connection, Listener};
 use crate::credentials::Credentials;
-use crate::fault::{Faults, Vendor};
+use crate::endpoint::Vendor;
+use crate::hubspot::group::groups;
+use crate::lock::lock;
+use crate::ordered_faults::Faults;
+use crate::salesforce::organisation::Organisation;
 use crate::state::{Change, Crm, StateError, Store};
 use crate::stats::Stats;
 use crate::table::{Values, Write};
@@ -90,8 +94,8 @@ impl Sandbox {
             received: Mutex::default(),
             searches: Mutex::new(VecDeque::new()),
             credentials: Mutex::new(Credentials::from(&config)),
-            property_groups: Mutex::new(hubspot::groups(&config.hubspot.properties)),
-            organisation: Mutex::new(salesforce::Organisation {
+            property_groups: Mutex::new(groups(&config.hubspot.properties)),
+            organisation: Mutex::new(Organisation {
                 fields: config.salesforce.fields.clone(),
                 rules: Vec::new(),
             }),

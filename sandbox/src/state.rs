@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::config::SandboxConfig;
-use crate::hubspot::Property;
+use crate::hubspot::property::Property;
 use crate::table::{CrmRecord, Table, Write};
 
 /// The number of messages kept; older ones are dropped.

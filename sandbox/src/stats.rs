@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::fault::Endpoint;
+use crate::endpoint::Endpoint;
 
 /// Counts since the sandbox started.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

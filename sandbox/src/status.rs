@@ -7,8 +7,10 @@ use chrono::Utc;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use crate::app::{App, lock};
-use crate::webhook::{self, BusinessNumber, MetaWebhook};
+use crate::app::App;
+use crate::lock::lock;
+use crate::receipt::Receipt;
+use crate::webhook::{self, MetaWebhook};
 
 /// The number of accepted messages whose statuses may wait; more are given up, and counted.
 pub(crate) const QUEUE_LIMIT: usize = 10_000;
@@ -18,36 +20,6 @@ const BATCH_LIMIT: usize = 100;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
-
-/// An accepted message whose statuses are due.
-#[derive(Debug)]
-pub(crate) struct Receipt {
-    pub(crate) number: BusinessNumber,
-    pub(crate) wamid: String,
-    pub(crate) recipient: String,
-    pub(crate) callback_data: Option<String>,
-    /// Code and title when the message is to fail.
-    pub(crate) failed: Option<(i64, String)>,
-}
-
-impl Receipt {
-    /// Returns the status of this message at a stage, if it gets that far.
-    fn at_stage(&self, stage: &'static str, timestamp: i64) -> Option<webhook::Status> {
-        let (status, error) = match (&self.failed, stage) {
-            (None, stage) => (stage, None),
-            (Some(error), "sent") => ("failed", Some(error.clone())),
-            (Some(_), _) => return None,
-        };
-        Some(webhook::Status {
-            wamid: self.wamid.clone(),
-            status,
-            timestamp,
-            recipient: self.recipient.clone(),
-            callback_data: self.callback_data.clone(),
-            error,
-        })
-    }
-}
 
 /// Posts the statuses of accepted messages until the sandbox stops. Drops them if no webhook is
 /// set.
@@ -134,7 +106,8 @@ async fn post_until_accepted(app: &App, client: &reqwest::Client, body: &[u8]) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Receipt, statuses};
+    use super::statuses;
+    use crate::receipt::Receipt;
     use crate::webhook::BusinessNumber;
     use serde_json::Value;
 

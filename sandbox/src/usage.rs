@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use crate::app::lock;
+use crate::lock::lock;
 
 /// The used part of a day's pool; each day begins with a full pool.
 #[derive(Debug)]

@@ -1,15 +1,12 @@
 //! Defines the response of a vendor before it is sent.
 
 use std::io;
-use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures::stream::{self, StreamExt as _};
 use serde_json::Value;
-
-use crate::app::App;
 
 /// A response, or the end of the connection instead of one.
 #[derive(Debug)]
@@ -99,13 +96,16 @@ impl IntoResponse for HttpResponse {
 }
 
 impl HttpResponse {
-    /// Sends the length of the response and its first half.
-    pub(crate) fn into_torn_response(self, app: Arc<App>) -> Response {
+    /// Sends the length of the response and its first half. The connection closes after `pause`.
+    pub(crate) fn into_torn_response(
+        self,
+        pause: impl Future<Output = ()> + Send + 'static,
+    ) -> Response {
         let text = self.content.text();
         let length = text.len();
         let half = Bytes::copy_from_slice(&text.as_bytes()[..length / 2]);
         let rest = async move {
-            app.pause(None).await;
+            pause.await;
             Err(io::Error::from(io::ErrorKind::ConnectionAborted))
         };
         let body = stream::once(async { Ok(half) }).chain(stream::once(rest));

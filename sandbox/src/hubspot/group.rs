@@ -7,9 +7,11 @@ use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Property, refusal};
-use crate::app::{Exchange, lock};
-use crate::fault::Endpoint;
+use super::error::refusal;
+use super::property::Property;
+use crate::endpoint::Endpoint;
+use crate::exchange::Exchange;
+use crate::lock::lock;
 use crate::vendor_response::VendorResponse;
 
 #[derive(Debug, Deserialize)]

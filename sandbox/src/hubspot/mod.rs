@@ -1,37 +1,36 @@
 //! Simulates HubSpot: contacts, their properties, limits.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Path, Query};
-use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::{get, post};
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
-use tokio::time::Instant;
 
-use crate::app::{App, Exchange, lock};
-use crate::fault::{Effect, Endpoint};
+use crate::app::App;
+use crate::endpoint::Endpoint;
+use crate::exchange::Exchange;
+use crate::fault::Effect;
+use crate::lock::lock;
 use crate::state::Change;
 use crate::table::{CrmRecord, Table};
 use crate::vendor_response::VendorResponse;
 
-mod group;
+pub(crate) mod admission;
+pub(crate) mod error;
+pub(crate) mod group;
 mod oauth;
-mod property;
+pub(crate) mod property;
 mod read;
 mod search;
 mod upsert;
 
+use error::refusal;
+use property::Property;
 use upsert::Mode;
-
-pub(crate) use group::groups;
-pub use property::{Property, PropertyOption};
-
-const WINDOW: Duration = Duration::from_secs(10);
 
 pub(crate) fn routes() -> Router<Arc<App>> {
     Router::new()
@@ -78,126 +77,9 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         )
 }
 
-/// Refuses a request without a valid token, or one over the limits; counts it otherwise.
-pub(crate) fn refuse(app: &App, endpoint: Endpoint, headers: &HeaderMap) -> Option<VendorResponse> {
-    if endpoint == Endpoint::HubspotToken {
-        return None;
-    }
-    if let Some(refusal) = oauth::refuse(app, headers) {
-        return Some(refusal);
-    }
-    // The reset time of the pool can be queried while the pool is empty.
-    if endpoint == Endpoint::HubspotUsage {
-        return None;
-    }
-    if app.hubspot_usage.used() >= app.config.hubspot.daily_requests {
-        return Some(error(429, Some("DAILY")));
-    }
-    if endpoint == Endpoint::HubspotSearch {
-        if let Some(refusal) = search::over_limit(app) {
-            return Some(refusal);
-        }
-    } else if let Some(limit) = app.config.hubspot.requests_per_10_seconds {
-        let now = Instant::now();
-        let mut window = lock(&app.window);
-        while window
-            .front()
-            .is_some_and(|at| now.duration_since(*at) >= WINDOW)
-        {
-            window.pop_front();
-        }
-        if window.len() >= limit as usize {
-            return Some(error(429, None));
-        }
-        window.push_back(now);
-    }
-    app.hubspot_usage.spend(1);
-    None
-}
-
-/// Adds the headers that report the limits; a search has none.
-pub(crate) fn with_limits(
-    app: &App,
-    endpoint: Endpoint,
-    response: VendorResponse,
-) -> VendorResponse {
-    if endpoint == Endpoint::HubspotSearch {
-        return response;
-    }
-    let config = &app.config.hubspot;
-    let used = app.hubspot_usage.used();
-    let left = config.daily_requests.saturating_sub(used);
-    let response = response
-        .with_header(
-            "x-hubspot-ratelimit-daily",
-            config.daily_requests.to_string(),
-        )
-        .with_header("x-hubspot-ratelimit-daily-remaining", left.to_string());
-    let Some(limit) = config.requests_per_10_seconds else {
-        return response;
-    };
-    let left = (limit as usize).saturating_sub(lock(&app.window).len());
-    response
-        .with_header("x-hubspot-ratelimit-max", limit.to_string())
-        .with_header("x-hubspot-ratelimit-remaining", left.to_string())
-        .with_header(
-            "x-hubspot-ratelimit-interval-milliseconds",
-            WINDOW.as_millis().to_string(),
-        )
-}
-
 /// Returns the id of the next contact.
 pub(crate) fn id_after(contacts: &Table) -> String {
     (upsert::FIRST_ID + contacts.made() + 1).to_string()
-}
-
-/// Returns an error in HubSpot's words; `code` is the `policyName` of a 429.
-pub(crate) fn error(status: u16, code: Option<&str>) -> VendorResponse {
-    let (category, message) = match status {
-        400 => ("VALIDATION_ERROR", "Invalid input"),
-        401 => (
-            "INVALID_AUTHENTICATION",
-            "Authentication credentials not found",
-        ),
-        403 => {
-            let message = "This app hasn't been granted all required scopes to make this call.";
-            ("MISSING_SCOPES", message)
-        }
-        404 => ("OBJECT_NOT_FOUND", "resource not found"),
-        409 => ("CONFLICT", "Contact already exists. Existing ID: 1"),
-        423 => ("LOCKED", "locked"),
-        429 => return limit_error(code.unwrap_or("TEN_SECONDLY_ROLLING")),
-        477 => return VendorResponse::json(477, json!({})).with_header("retry-after", "3600"),
-        _ => ("INTERNAL_ERROR", "internal error"),
-    };
-    refusal(status, category, message)
-}
-
-fn limit_error(policy: &str) -> VendorResponse {
-    let message = format!("You have reached your {} limit.", policy.to_lowercase());
-    let body = json!({
-        "status": "error",
-        "message": message,
-        "errorType": "RATE_LIMIT",
-        "correlationId": correlation_id(),
-        "policyName": policy,
-    });
-    VendorResponse::json(429, body)
-}
-
-/// Returns an error about the whole request.
-fn refusal(status: u16, category: &str, message: &str) -> VendorResponse {
-    let body = json!({
-        "status": "error",
-        "message": message,
-        "correlationId": correlation_id(),
-        "category": category,
-    });
-    VendorResponse::json(status, body)
-}
-
-fn correlation_id() -> String {
-    uuid::Uuid::new_v4().to_string()
 }
 
 fn iso(at: DateTime<Utc>) -> String {
@@ -300,12 +182,12 @@ async fn read_contact(
         let contact = match of("idProperty").first().copied() {
             None => contacts.by_id(&id),
             Some(name) if contacts.is_unique(name) => contacts.by_unique(name, &id),
-            Some(name) => return property::not_unique(&exchange.app.config.hubspot, name),
+            Some(name) => return error::not_unique(exchange.app.config.hubspot.portal_id, name),
         };
         let names = of("properties").join(",");
         let names = Some(names.as_str()).filter(|names| !names.is_empty());
         contact.map_or_else(
-            || error(404, None),
+            || error::of_status(404, None),
             |contact| VendorResponse::json(200, contact_body(contact, names)),
         )
     };
@@ -358,7 +240,7 @@ async fn list_properties(exchange: Exchange) -> Response {
 async fn read_property(exchange: Exchange, Path(name): Path<String>) -> Response {
     let handle = || match lock(&exchange.app.store).state.properties.get(&name) {
         Some(property) => VendorResponse::json(200, json!(property)),
-        None => error(404, None),
+        None => error::of_status(404, None),
     };
     exchange
         .run(Endpoint::HubspotProperties, &[&name], handle)

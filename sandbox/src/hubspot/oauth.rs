@@ -1,15 +1,17 @@
 //! Simulates HubSpot's OAuth: exchanges a refresh token for an access token that expires.
 
 use axum::body::Bytes;
-use axum::http::HeaderMap;
 use axum::response::Response;
 use serde::Deserialize;
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::{correlation_id, refusal};
-use crate::app::{App, Exchange, bearer, form, lock};
-use crate::fault::Endpoint;
+use super::error::correlation_id;
+use crate::app::App;
+use crate::endpoint::Endpoint;
+use crate::exchange::Exchange;
+use crate::lock::lock;
+use crate::request::form;
 use crate::vendor_response::VendorResponse;
 
 /// The number of access tokens that are kept; the oldest expire first.
@@ -70,23 +72,4 @@ fn issue(app: &App, form: Option<&TokenForm>) -> VendorResponse {
         "expires_in": installed.lifetime.as_secs(),
     });
     VendorResponse::json(200, body)
-}
-
-/// Returns an error if the request has no valid credentials.
-pub(super) fn refuse(app: &App, headers: &HeaderMap) -> Option<VendorResponse> {
-    let given = bearer(headers).unwrap_or_default();
-    if given == lock(&app.credentials).hubspot_token.expose() {
-        return None;
-    }
-    let tokens = lock(&app.hubspot_tokens);
-    match tokens.iter().find(|(token, _)| token == given) {
-        None => Some(super::error(401, None)),
-        Some((_, end)) if *end > Instant::now() => None,
-        Some((_, end)) => {
-            let ago = end.elapsed().as_secs();
-            let message =
-                format!("The OAuth token used to make this call expired {ago} second(s) ago.");
-            Some(refusal(401, "EXPIRED_AUTHENTICATION", &message))
-        }
-    }
 }

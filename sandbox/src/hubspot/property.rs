@@ -3,10 +3,6 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::refusal;
-use crate::config::HubspotConfig;
-use crate::vendor_response::VendorResponse;
-
 /// A contact property, in the shape of HubSpot's properties API.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -208,15 +204,6 @@ pub(super) fn lifecycle_goes_back(old: Option<&str>, new: &str) -> bool {
         (Some(old), Some(new)) => new < old,
         _ => false,
     }
-}
-
-/// Returns the error for an `idProperty` whose values are not unique.
-pub(super) fn not_unique(config: &HubspotConfig, name: &str) -> VendorResponse {
-    let message = format!(
-        "Unable to perform update/upsert by non-unique 0-1 property {name} in portal ID {}",
-        config.portal_id
-    );
-    refusal(400, "VALIDATION_ERROR", &message)
 }
 
 /// A problem with a value, in the form of HubSpot's error bodies.

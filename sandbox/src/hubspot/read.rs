@@ -6,9 +6,11 @@ use chrono::Utc;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{contact_body, property, refusal, upsert};
-use crate::app::{Exchange, lock};
-use crate::fault::Endpoint;
+use super::error::{not_unique, refusal};
+use super::{contact_body, upsert};
+use crate::endpoint::Endpoint;
+use crate::exchange::Exchange;
+use crate::lock::lock;
 use crate::vendor_response::VendorResponse;
 
 const LIMIT: usize = 100;
@@ -57,7 +59,7 @@ pub(super) async fn batch(exchange: Exchange, body: Bytes) -> Response {
             .as_deref()
             .filter(|name| !contacts.is_unique(name))
         {
-            return property::not_unique(&app.config.hubspot, name);
+            return not_unique(app.config.hubspot.portal_id, name);
         }
         let names = batch.properties.join(",");
         let (mut results, mut missing) = (Vec::new(), Vec::new());

@@ -1,21 +1,20 @@
-//! Serves the search of contacts: filters, pages, its own limit, and a delayed index.
-
-use std::time::Duration;
+//! Serves the search of contacts: filters, pages, and a delayed index.
 
 use axum::body::Bytes;
 use axum::response::Response;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::time::Instant;
 
-use super::{contact_body, limit_error, refusal};
-use crate::app::{App, Exchange, lock};
-use crate::fault::Endpoint;
+use super::contact_body;
+use super::error::refusal;
+use crate::app::App;
+use crate::endpoint::Endpoint;
+use crate::exchange::Exchange;
+use crate::lock::lock;
 use crate::table::CrmRecord;
 use crate::vendor_response::VendorResponse;
 
-const PER_SECOND: usize = 5;
 const GROUPS: usize = 5;
 const FILTERS: usize = 6;
 const VALUES: usize = 100;
@@ -52,18 +51,6 @@ struct Filter {
     value: Option<String>,
     #[serde(default)]
     values: Vec<String>,
-}
-
-/// Returns an error if this is one search too many within a second.
-pub(super) fn over_limit(app: &App) -> Option<VendorResponse> {
-    let mut searches = lock(&app.searches);
-    let now = Instant::now();
-    searches.retain(|at| now.duration_since(*at) < Duration::from_secs(1));
-    if searches.len() >= PER_SECOND {
-        return Some(limit_error("SECONDLY"));
-    }
-    searches.push_back(now);
-    None
 }
 
 pub(super) async fn contacts(exchange: Exchange, body: Bytes) -> Response {

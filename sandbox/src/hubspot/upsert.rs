@@ -7,10 +7,12 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::property::{Problem, lifecycle_goes_back, not_unique, problems_message};
-use super::{correlation_id, iso, refusal};
+use super::error::{correlation_id, not_unique, refusal};
+use super::iso;
+use super::property::{Problem, lifecycle_goes_back, problems_message};
 use crate::config::HubspotConfig;
-use crate::fault::{Endpoint, RecordFault};
+use crate::endpoint::Endpoint;
+use crate::ordered_faults::RecordFault;
 use crate::received::ReceivedRecord;
 use crate::state::{Change, Crm, State};
 use crate::table::{CrmRecord, Values, Write};
@@ -187,7 +189,9 @@ fn check_batch(
     for input in inputs.iter().filter(|_| mode == Mode::Upsert) {
         match input.id_property.as_deref() {
             None => return invalid("idProperty is required for upsert"),
-            Some(name) if !state.contacts.is_unique(name) => return Err(not_unique(config, name)),
+            Some(name) if !state.contacts.is_unique(name) => {
+                return Err(not_unique(config.portal_id, name));
+            }
             Some(_) => {}
         }
     }

@@ -7,9 +7,12 @@ use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::app::{App, Exchange, form, lock};
+use crate::app::App;
 use crate::credentials::JwtBearer;
-use crate::fault::Endpoint;
+use crate::endpoint::Endpoint;
+use crate::exchange::Exchange;
+use crate::lock::lock;
+use crate::request::form;
 use crate::vendor_response::VendorResponse;
 
 /// The number of valid tokens; one more ends all of them, as if they had expired.

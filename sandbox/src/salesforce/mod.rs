@@ -11,24 +11,26 @@ use axum::routing::{get, patch, post};
 use chrono::Utc;
 use serde_json::{Value, json};
 
-use crate::app::{App, Exchange, bearer, lock};
-use crate::fault::Endpoint;
+use crate::app::App;
+use crate::endpoint::Endpoint;
+use crate::exchange::Exchange;
+use crate::lock::lock;
 use crate::received::ReceivedRecord;
 use crate::table::{CrmRecord, Table};
 use crate::vendor_response::VendorResponse;
 
-mod field;
+pub(crate) mod admission;
+pub(crate) mod error;
+pub(crate) mod field;
 mod login;
-mod organisation;
+pub(crate) mod organisation;
 mod query;
 mod single;
 mod update;
 mod upsert;
 
-pub use field::Field;
-pub(crate) use organisation::Organisation;
-
-const NOT_FOUND: &str = "The requested resource does not exist";
+use error::{NOT_FOUND, request_error};
+use field::Field;
 
 pub(crate) fn routes() -> Router<Arc<App>> {
     const DATA: &str = "/services/data/{version}";
@@ -46,78 +48,6 @@ pub(crate) fn routes() -> Router<Arc<App>> {
             &format!("{DATA}/sobjects/Lead/{{field}}/{{value}}"),
             get(read_lead).patch(single::upsert_lead),
         )
-}
-
-/// Refuses a request without a valid token, or one over the daily limit; counts it otherwise.
-pub(crate) fn refuse(app: &App, endpoint: Endpoint, headers: &HeaderMap) -> Option<VendorResponse> {
-    if endpoint == Endpoint::SalesforceToken {
-        return None;
-    }
-    match bearer(headers) {
-        None => {
-            return Some(request_error(
-                401,
-                "INVALID_AUTH_HEADER",
-                "INVALID_HEADER_TYPE",
-            ));
-        }
-        Some(token) if !lock(&app.sessions).contains(token) => {
-            return Some(error(app, endpoint, 401, None));
-        }
-        Some(_) => {}
-    }
-    if app.salesforce_usage.used() >= app.config.salesforce.daily_requests {
-        return Some(error(app, endpoint, 403, None));
-    }
-    app.salesforce_usage.spend(1);
-    None
-}
-
-/// Adds the header that reports the daily limit.
-pub(crate) fn with_limits(app: &App, response: VendorResponse) -> VendorResponse {
-    let used = app.salesforce_usage.used();
-    let limit = app.config.salesforce.daily_requests;
-    response.with_header("sforce-limit-info", format!("api-usage={used}/{limit}"))
-}
-
-/// Returns an error in Salesforce's words, with the given `errorCode` or the usual one of the
-/// status.
-pub(crate) fn error(
-    app: &App,
-    endpoint: Endpoint,
-    status: u16,
-    code: Option<&str>,
-) -> VendorResponse {
-    if endpoint == Endpoint::SalesforceToken && (400..500).contains(&status) {
-        let (error, description) = match code {
-            Some(code) => (code, "authentication failure"),
-            None => ("invalid_grant", "authentication failure"),
-        };
-        return VendorResponse::json(
-            status,
-            json!({ "error": error, "error_description": description }),
-        );
-    }
-    let (usual, message) = match status {
-        400 => ("INVALID_FIELD", "No such column on sobject of type Lead"),
-        401 => ("INVALID_SESSION_ID", "Session expired or invalid"),
-        403 => ("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded."),
-        404 => ("NOT_FOUND", NOT_FOUND),
-        503 => ("SERVER_UNAVAILABLE", "Server Unavailable"),
-        _ => ("UNKNOWN_EXCEPTION", "An unexpected error occurred."),
-    };
-    if status == 403 && code.is_none_or(|code| code == usual) {
-        // The header agrees with the body: no request is left.
-        let limit = app.config.salesforce.daily_requests;
-        return request_error(403, usual, message)
-            .with_header("sforce-limit-info", format!("api-usage={limit}/{limit}"));
-    }
-    request_error(status, code.unwrap_or(usual), message)
-}
-
-/// Returns an error about a whole request; errors about a record have `statusCode` instead.
-fn request_error(status: u16, code: &str, message: &str) -> VendorResponse {
-    VendorResponse::json(status, json!([{ "message": message, "errorCode": code }]))
 }
 
 /// Returns the id of the lead with this number.

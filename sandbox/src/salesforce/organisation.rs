@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::Field;
+use super::field::Field;
 
 /// The description of the Lead object.
 #[derive(Debug, Clone)]

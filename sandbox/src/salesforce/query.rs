@@ -5,9 +5,12 @@ use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{check_version, lead_body, request_error};
-use crate::app::{App, Exchange, lock};
-use crate::fault::Endpoint;
+use super::error::request_error;
+use super::{check_version, lead_body};
+use crate::app::App;
+use crate::endpoint::Endpoint;
+use crate::exchange::Exchange;
+use crate::lock::lock;
 use crate::table::CrmRecord;
 use crate::vendor_response::VendorResponse;
 

@@ -6,8 +6,9 @@ use axum::response::Response;
 use serde_json::{Map, Value, json};
 
 use super::{Call, assigns, upsert};
-use crate::app::{App, Exchange};
-use crate::fault::Endpoint;
+use crate::app::App;
+use crate::endpoint::Endpoint;
+use crate::exchange::Exchange;
 use crate::vendor_response::VendorResponse;
 
 pub(super) async fn upsert_lead(

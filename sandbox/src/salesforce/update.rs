@@ -7,10 +7,15 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use super::check_version;
+use super::error::request_error;
+use super::organisation::Organisation;
 use super::upsert::{RecordError, failure, is_converted, written};
-use super::{Organisation, check_version, request_error};
-use crate::app::{App, Exchange, lock};
-use crate::fault::{Endpoint, RecordFault};
+use crate::app::App;
+use crate::endpoint::Endpoint;
+use crate::exchange::Exchange;
+use crate::lock::lock;
+use crate::ordered_faults::RecordFault;
 use crate::state::{Change, Crm};
 use crate::table::{Table, Write};
 use crate::vendor_response::VendorResponse;

@@ -7,10 +7,10 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use super::error::request_error;
 use super::field::Field;
 use super::organisation::{Organisation, Rule};
-use super::request_error;
-use crate::fault::RecordFault;
+use crate::ordered_faults::RecordFault;
 use crate::received::{ReceivedRecord, number};
 use crate::state::{Change, Crm};
 use crate::table::{CrmRecord, Table, Values, Write};

@@ -17,7 +17,7 @@ pub(crate) fn usual_status(code: i64) -> u16 {
 }
 
 /// Returns the code of an error that was ordered by its HTTP status alone.
-pub(crate) fn usual_code(status: u16) -> i64 {
+fn usual_code(status: u16) -> i64 {
     match status {
         401 => 190,
         403 => 200,
@@ -29,7 +29,7 @@ pub(crate) fn usual_code(status: u16) -> i64 {
 }
 
 /// Returns the title of a code in Meta's documentation.
-pub(crate) fn title(code: i64) -> &'static str {
+pub(super) fn title(code: i64) -> &'static str {
     match code {
         1 => "An unexpected error occurred",
         2 => "Service temporarily unavailable",
@@ -71,7 +71,7 @@ pub(crate) fn title(code: i64) -> &'static str {
 }
 
 /// Returns `{error: {message, type, code, error_data, fbtrace_id}}`, with details if given.
-pub(crate) fn body(code: i64, details: Option<&str>) -> Value {
+pub(super) fn body(code: i64, details: Option<&str>) -> Value {
     let title = title(code);
     // Errors of WhatsApp itself have a numbered form; those of the platform are plain.
     let message = if code >= 1_000 {
@@ -92,13 +92,20 @@ pub(crate) fn body(code: i64, details: Option<&str>) -> Value {
 }
 
 /// Returns the error with its usual status.
-pub(crate) fn response(code: i64, details: Option<&str>) -> VendorResponse {
+pub(super) fn response(code: i64, details: Option<&str>) -> VendorResponse {
     VendorResponse::json(usual_status(code), body(code, details))
 }
 
 /// Returns an error of the platform with its own text, code 100.
-pub(crate) fn invalid(message: &str) -> VendorResponse {
+pub(super) fn invalid(message: &str) -> VendorResponse {
     let mut body = body(100, None);
     body["error"]["message"] = json!(message);
     VendorResponse::json(400, body)
+}
+
+/// Returns an ordered error: the given code, or the usual one of the status.
+pub(crate) fn of_status(status: u16, code: Option<&str>) -> VendorResponse {
+    let code = code.and_then(|code| code.parse().ok());
+    let code = code.unwrap_or_else(|| usual_code(status));
+    VendorResponse::json(status, body(code, Some(title(code))))
 }

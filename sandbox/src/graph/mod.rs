@@ -5,43 +5,28 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::Path;
-use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::post;
 use chrono::Utc;
 use serde_json::{Value, json};
 
-use crate::app::{App, Exchange, bearer, lock};
-use crate::fault::{Effect, Endpoint};
-use crate::graph_error;
-use crate::graph_error::{invalid, response};
+use crate::app::App;
+use crate::endpoint::Endpoint;
+use crate::exchange::Exchange;
+use crate::fault::Effect;
+use crate::lock::lock;
+use crate::receipt::Receipt;
 use crate::state::{Change, SentMessage};
-use crate::status::Receipt;
 use crate::vendor_response::VendorResponse;
 use crate::webhook::{BusinessNumber, random_wamid};
 
+pub(crate) mod admission;
+pub(crate) mod error;
+
+use error::{invalid, response};
+
 pub(crate) fn routes() -> Router<Arc<App>> {
     Router::new().route("/{version}/{phone_number_id}/messages", post(messages))
-}
-
-pub(crate) fn refuse(app: &App, headers: &HeaderMap) -> Option<VendorResponse> {
-    match bearer(headers) {
-        None => Some(response(104, None)),
-        Some(token) if token != app.config.whatsapp.access_token.expose() => {
-            Some(response(190, None))
-        }
-        Some(_) => None,
-    }
-}
-
-/// Returns an ordered error: the given code, or the usual one of the status.
-pub(crate) fn error(status: u16, code: Option<&str>) -> VendorResponse {
-    let code = code.and_then(|code| code.parse().ok());
-    let code = code.unwrap_or_else(|| graph_error::usual_code(status));
-    VendorResponse::json(
-        status,
-        graph_error::body(code, Some(graph_error::title(code))),
-    )
 }
 
 async fn messages(
@@ -95,7 +80,7 @@ fn number(
     let mut numbers = app.config.whatsapp.numbers.iter();
     let number = numbers.find(|number| number.phone_number_id == phone_number_id);
     number.cloned().ok_or_else(|| {
-        let mut body = graph_error::body(100, None);
+        let mut body = error::body(100, None);
         body["error"]["message"] = json!("Phone number not found");
         body["error"]["error_subcode"] = json!(33);
         VendorResponse::json(404, body)
@@ -306,7 +291,7 @@ fn accept(app: &App, number: &BusinessNumber, to: &str, body: Value) -> VendorRe
         wamid,
         recipient: to.to_owned(),
         callback_data,
-        failed: failed.map(|code| (code, graph_error::title(code).to_owned())),
+        failed: failed.map(|code| (code, error::title(code).to_owned())),
     };
     if app.receipts.try_send(receipt).is_err() {
         lock(&app.stats).webhooks.given_up += 1;

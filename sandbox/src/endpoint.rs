@@ -1,0 +1,76 @@
+//! Names the vendors, and the operations of their APIs.
+
+use serde::{Deserialize, Serialize};
+
+/// A vendor that the sandbox simulates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Vendor {
+    /// Meta's Graph API.
+    Graph,
+    /// HubSpot.
+    Hubspot,
+    /// Salesforce.
+    Salesforce,
+}
+
+/// The operation of a request. Faults and counts are by endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Endpoint {
+    /// A send. Key: the recipient's digits or BSUID.
+    GraphMessages,
+    /// Mark as read, typing indicator. Key: the message's id.
+    GraphRead,
+    /// Batch upsert of contacts. Keys: the inputs' ids.
+    HubspotUpsert,
+    /// Batch update of contacts. Keys: the inputs' ids.
+    HubspotUpdate,
+    /// Search of contacts.
+    HubspotSearch,
+    /// Batch read of contacts. Keys: the inputs' ids.
+    HubspotRead,
+    /// Read of one contact. Key: the id of the path.
+    HubspotContact,
+    /// List, read or creation of properties. Key: the property's name.
+    HubspotProperties,
+    /// Use of the daily pool of requests.
+    HubspotUsage,
+    /// OAuth token of HubSpot.
+    HubspotToken,
+    /// OAuth token.
+    SalesforceToken,
+    /// Upsert of leads. Keys: the values of the external id.
+    SalesforceUpsert,
+    /// Update of leads. Keys: their ids.
+    SalesforceUpdate,
+    /// Query in SOQL.
+    SalesforceQuery,
+    /// Read of one lead. Key: the value of the external id.
+    SalesforceLead,
+    /// Description of the Lead object.
+    SalesforceDescribe,
+}
+
+impl Endpoint {
+    /// Returns the vendor of the endpoint.
+    pub fn vendor(self) -> Vendor {
+        match self {
+            Self::GraphMessages | Self::GraphRead => Vendor::Graph,
+            Self::HubspotUpsert
+            | Self::HubspotUpdate
+            | Self::HubspotSearch
+            | Self::HubspotRead
+            | Self::HubspotContact
+            | Self::HubspotProperties
+            | Self::HubspotToken
+            | Self::HubspotUsage => Vendor::Hubspot,
+            Self::SalesforceToken
+            | Self::SalesforceUpsert
+            | Self::SalesforceUpdate
+            | Self::SalesforceQuery
+            | Self::SalesforceLead
+            | Self::SalesforceDescribe => Vendor::Salesforce,
+        }
+    }
+}

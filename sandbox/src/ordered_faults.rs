@@ -1,0 +1,202 @@
+//! Keeps the ordered faults, and uses them up.
+
+use std::collections::BTreeMap;
+
+use crate::endpoint::Endpoint;
+use crate::fault::{Effect, Fault};
+
+/// The ordered faults that are not used up, by id.
+#[derive(Debug, Default)]
+pub(crate) struct Faults {
+    ordered: BTreeMap<u64, Fault>,
+    last_id: u64,
+}
+
+impl Faults {
+    pub(crate) fn order(&mut self, fault: Fault) -> u64 {
+        self.last_id += 1;
+        if fault.times != Some(0) {
+            self.ordered.insert(self.last_id, fault);
+        }
+        self.last_id
+    }
+
+    pub(crate) fn ordered(&self) -> &BTreeMap<u64, Fault> {
+        &self.ordered
+    }
+
+    pub(crate) fn cancel(&mut self, id: u64) {
+        self.ordered.remove(&id);
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.ordered.clear();
+    }
+
+    /// Uses the oldest fault of the endpoint that matches one of the keys and whose effect `select`
+    /// accepts.
+    pub(crate) fn consume<T>(
+        &mut self,
+        endpoint: Endpoint,
+        keys: &[&str],
+        select: impl Fn(&Effect) -> Option<T>,
+    ) -> Option<T> {
+        let (id, found) = self.ordered.iter().find_map(|(id, fault)| {
+            let meets = fault.key.as_deref().is_none_or(|key| keys.contains(&key));
+            let found = (fault.endpoint == endpoint && meets).then(|| select(&fault.effect))?;
+            found.map(|found| (*id, found))
+        })?;
+        let fault = self.ordered.get_mut(&id)?;
+        fault.times = fault.times.map(|times| times - 1);
+        if fault.times == Some(0) {
+            self.ordered.remove(&id);
+        }
+        Some(found)
+    }
+
+    /// Uses the faults for each record of a batch.
+    pub(crate) fn consume_batch_faults(
+        &mut self,
+        endpoint: Endpoint,
+        keys: &[&str],
+    ) -> Vec<Option<RecordFault>> {
+        let too_many = self.consume(endpoint, keys, |effect| match effect {
+            Effect::TooMany {
+                most,
+                code,
+                message,
+            } if keys.len() > *most => Some(RecordFault::Error {
+                code: code.clone(),
+                message: message.clone(),
+            }),
+            _ => None,
+        });
+        if too_many.is_some() {
+            return vec![too_many; keys.len()];
+        }
+        keys.iter()
+            .map(|key| self.consume_record_fault(endpoint, key))
+            .collect()
+    }
+
+    /// Uses the fault for one record of a batch.
+    pub(crate) fn consume_record_fault(
+        &mut self,
+        endpoint: Endpoint,
+        key: &str,
+    ) -> Option<RecordFault> {
+        self.consume(endpoint, &[key], |effect| match effect {
+            Effect::RecordError { code, message } => Some(RecordFault::Error {
+                code: code.clone(),
+                message: message.clone(),
+            }),
+            Effect::UntracedError => Some(RecordFault::Untraced),
+            Effect::Omitted => Some(RecordFault::Omitted),
+            _ => None,
+        })
+    }
+
+    /// Uses a fault of a late application; returns the delay in milliseconds.
+    pub(crate) fn consume_delay(&mut self, endpoint: Endpoint, keys: &[&str]) -> Option<u64> {
+        self.consume(endpoint, keys, |effect| match effect {
+            Effect::AppliedLate { ms } => Some(*ms),
+            _ => None,
+        })
+    }
+}
+
+/// The fault of one record of a batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum RecordFault {
+    Error {
+        code: String,
+        message: Option<String>,
+    },
+    Untraced,
+    Omitted,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Faults, RecordFault};
+    use crate::endpoint::Endpoint;
+    use crate::fault::{Effect, Fault};
+
+    fn any(effect: &Effect) -> Option<Effect> {
+        Some(effect.clone())
+    }
+
+    #[test]
+    fn a_fault_is_used_up_after_its_times() {
+        let mut faults = Faults::default();
+        faults.order(Fault::status(Endpoint::HubspotUpsert, 500).times(2));
+        assert!(
+            faults
+                .consume(Endpoint::HubspotContact, &["1"], any)
+                .is_none()
+        );
+        assert!(
+            faults
+                .consume(Endpoint::HubspotUpsert, &["1"], any)
+                .is_some()
+        );
+        assert!(faults.consume(Endpoint::HubspotUpsert, &[], any).is_some());
+        assert!(
+            faults
+                .consume(Endpoint::HubspotUpsert, &["1"], any)
+                .is_none()
+        );
+    }
+
+    #[test]
+    fn a_fault_with_a_key_meets_requests_that_hold_it() {
+        let mut faults = Faults::default();
+        faults.order(Fault::timeout(Endpoint::SalesforceUpsert).for_key("b"));
+        assert!(
+            faults
+                .consume(Endpoint::SalesforceUpsert, &["a", "c"], any)
+                .is_none()
+        );
+        assert!(
+            faults
+                .consume(Endpoint::SalesforceUpsert, &["a", "b"], any)
+                .is_some()
+        );
+    }
+
+    #[test]
+    fn a_request_with_too_many_records_fails_with_each_of_them() {
+        let mut faults = Faults::default();
+        let endpoint = Endpoint::SalesforceUpsert;
+        faults.order(Fault::too_many(endpoint, 1, "CODE").saying("limit"));
+        let failed = RecordFault::Error {
+            code: "CODE".to_owned(),
+            message: Some("limit".to_owned()),
+        };
+        for _ in 0..2 {
+            let found = faults.consume_batch_faults(endpoint, &["a", "b"]);
+            assert_eq!(found, vec![Some(failed.clone()); 2]);
+            assert_eq!(faults.consume_batch_faults(endpoint, &["a"]), [None]);
+        }
+    }
+
+    #[test]
+    fn record_errors_stay_until_cleared_and_leave_other_faults_alone() {
+        let mut faults = Faults::default();
+        let endpoint = Endpoint::SalesforceUpsert;
+        faults.order(Fault::status(endpoint, 503));
+        faults.order(Fault::record_error(endpoint, "b", "ENTITY_IS_LOCKED"));
+        let locked = RecordFault::Error {
+            code: "ENTITY_IS_LOCKED".to_owned(),
+            message: None,
+        };
+        for _ in 0..3 {
+            let found = faults.consume_record_fault(endpoint, "b");
+            assert_eq!(found.as_ref(), Some(&locked));
+        }
+        assert_eq!(faults.consume_record_fault(endpoint, "a"), None);
+        assert_eq!(faults.ordered().len(), 2);
+        faults.clear();
+        assert_eq!(faults.consume_record_fault(endpoint, "b"), None);
+    }
+}
