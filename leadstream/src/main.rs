@@ -6,13 +6,11 @@ mod crm;
 mod dead_letters;
 mod flow;
 mod lead;
-#[cfg(test)]
-mod metrics_reference;
 mod migrate;
 mod recover;
-#[cfg(test)]
-mod reference;
 mod terminal;
+#[cfg(test)]
+mod tests;
 mod topic_reader;
 mod topics;
 mod up;

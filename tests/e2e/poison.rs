@@ -91,15 +91,8 @@ pub(crate) fn a_topic_full_of_poison_halts_only_its_partition_until_an_operator_
         .map(|(name, value)| (name.to_owned(), value.to_owned()));
         site.spawn_with(Service::Processor, "processor", own.to_vec())?;
         site.start(Service::Ingest, "ingest").await?;
-        let producer = producer(&site)?;
         let inputs = site.topic(Topic::LeadInputs);
-        let poison: Vec<Outgoing> = (0..POISON)
-            .map(|count| {
-                let value = format!("not framed {count}");
-                Outgoing::new(inputs.as_str(), "15550000000", value)
-            })
-            .collect();
-        producer.send(&poison).await?.await?;
+        let poison = publish_poison(&site, &inputs, POISON).await?;
         halted(&site).await?;
         let scripts = scripts(24, 4);
         for script in &scripts {
@@ -108,7 +101,7 @@ pub(crate) fn a_topic_full_of_poison_halts_only_its_partition_until_an_operator_
         let records = read_all(&site, &inputs)?;
         let stopped = records
             .iter()
-            .find(|record| record.value == poison[0].value)
+            .find(|record| record.value == poison)
             .context("no poison")?
             .partition;
         let others = records.iter().filter(|it| it.partition != stopped).count();
@@ -139,6 +132,15 @@ pub(crate) fn a_topic_full_of_poison_halts_only_its_partition_until_an_operator_
         ensure!(again.contains("no partition is halted"), "{again}");
         site.finish().await
     })
+}
+
+/// Publishes `count` records that cannot be decoded to one partition. Returns the first value.
+async fn publish_poison(site: &Site<'_>, inputs: &str, count: usize) -> anyhow::Result<Vec<u8>> {
+    let poison: Vec<Outgoing> = (0..count)
+        .map(|count| Outgoing::new(inputs, "15550000000", format!("not framed {count}")))
+        .collect();
+    producer(site)?.send(&poison).await?.await?;
+    Ok(b"not framed 0".to_vec())
 }
 
 async fn halted(site: &Site<'_>) -> anyhow::Result<()> {

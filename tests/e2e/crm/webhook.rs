@@ -11,7 +11,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
-use leadstream_harness::{World, eventually};
+use leadstream_harness::{Site, World, eventually};
 use leadstream_local::deployment::Service;
 use serde_json::Value;
 
@@ -120,39 +120,49 @@ pub(crate) fn a_webhook_receiver_gets_every_event_signed_and_in_order_beside_crm
                 site.kill_and_restart("one").await?;
             }
         }
-        eventually(Duration::from_secs(60), async || {
-            let left: i64 = sqlx::query_scalar("SELECT count(*) FROM crm_events")
-                .fetch_one(&site.database)
-                .await?;
-            let marked: i64 = sqlx::query_scalar(
-                "SELECT count(*) FROM crm_ledger WHERE crm = 'webhook' AND synced_revision = $1",
-            )
-            .bind(i64::try_from(REVISIONS)?)
-            .fetch_one(&site.database)
-            .await?;
-            ensure!(
-                left == 0 && marked == i64::try_from(LEADS)?,
-                "{left} left, {marked} done"
-            );
-            Ok(())
-        })
-        .await?;
-        {
-            let received = shared.lock().unwrap_or_else(PoisonError::into_inner);
-            ensure!(received.faults.is_empty(), "{:?}", received.faults);
-            for lead in 0..LEADS {
-                let revisions = received.accepted.get(&lead_id(lead)).context("no event")?;
-                let mut distinct = revisions.clone();
-                distinct.dedup();
-                ensure!(
-                    distinct == (1..=REVISIONS).collect::<Vec<_>>(),
-                    "lead {lead} was sent {revisions:?}"
-                );
-            }
-        }
+        wait_until_delivered(&site).await?;
+        ensure_order(&shared)?;
         ensure!(dead_letters(&site)?.is_empty(), "an event was given up");
         site.finish().await?;
         server.abort();
         Ok(())
     })
+}
+
+/// Waits until no event is left and each lead's last revision is marked.
+async fn wait_until_delivered(site: &Site<'_>) -> anyhow::Result<()> {
+    eventually(Duration::from_secs(60), async || {
+        let left: i64 = sqlx::query_scalar("SELECT count(*) FROM crm_events")
+            .fetch_one(&site.database)
+            .await?;
+        let marked: i64 = sqlx::query_scalar(
+            "SELECT count(*) FROM crm_ledger WHERE crm = 'webhook' AND synced_revision = $1",
+        )
+        .bind(i64::try_from(REVISIONS)?)
+        .fetch_one(&site.database)
+        .await?;
+        ensure!(
+            left == 0 && marked == i64::try_from(LEADS)?,
+            "{left} left, {marked} done"
+        );
+        Ok(())
+    })
+    .await
+}
+
+/// Checks that the receiver accepted each revision of each lead in order.
+fn ensure_order(shared: &Shared) -> anyhow::Result<()> {
+    let received = shared.lock().unwrap_or_else(PoisonError::into_inner);
+    ensure!(received.faults.is_empty(), "{:?}", received.faults);
+    for lead in 0..LEADS {
+        let revisions = received.accepted.get(&lead_id(lead)).context("no event")?;
+        let mut distinct = revisions.clone();
+        distinct.dedup();
+        ensure!(
+            distinct == (1..=REVISIONS).collect::<Vec<_>>(),
+            "lead {lead} was sent {revisions:?}"
+        );
+    }
+
+    Ok(())
 }

@@ -80,31 +80,89 @@ pub(crate) fn each_crm_receives_the_fields_of_its_mapping_file(
         wait_for_states(&site, HUBSPOT, &[("synced", 5)]).await?;
         wait_for_states(&site, SALESFORCE, &[("synced", 5)]).await?;
 
-        let contacts = client.contacts().await?;
-        ensure!(contacts.len() == 4, "{} contacts: the filter holds back one", contacts.len());
-        held(&contacts, "wa_id", 1, &[
-            ("hs_lead_status", "IN_PROGRESS"), ("company", "Acme"), ("hubspot_owner_id", "41629779"),
-            ("leadstream_budget", "7500"),
-        ])?;
-        held(&contacts, "wa_id", 2, &[("hs_lead_status", "OPEN"), ("company", "A company")])?;
-        held(&contacts, "wa_id", 3, &[("hs_lead_status", "OPEN"), ("company", "Unknown")])?;
-        held(&contacts, "wa_id", 4, &[
-            ("hs_lead_status", "UNQUALIFIED"), ("leadstream_merged_into", &lead_id(1)),
-            ("leadstream_state", "MERGED"),
-        ])?;
-        let third = contacts.iter().find(|record| record.text("wa_id") == Some(&lead_id(3)));
-        ensure!(third.is_some_and(|record| record.text("hubspot_owner_id").is_none()), "nobody is no owner");
-        let leads = client.leads().await?;
-        ensure!(leads.len() == 5, "{} Salesforce leads", leads.len());
-        held(&leads, "WA_Id__c", 0, &[("Status", "Open - Not Contacted"), ("Company", "Unknown")])?;
-        held(&leads, "WA_Id__c", 1, &[
-            ("Status", "Working - Contacted"), ("OwnerId", "005000000000002AAA"), ("Company", "Acme"),
-        ])?;
-        held(&leads, "WA_Id__c", 4, &[
-            ("Status", "Closed - Not Converted"), ("Leadstream_Merged_Into__c", &lead_id(1)),
-        ])?;
+        check_contacts(&client.contacts().await?)?;
+        check_leads(&client.leads().await?)?;
         let cut = metric(&site, "truncated_values_total", "crm=\"hubspot\"").await?;
         ensure!((cut - 1.0).abs() < f64::EPSILON, "{cut} texts were cut");
         site.finish().await
     })
+}
+
+fn check_contacts(contacts: &[CrmRecord]) -> anyhow::Result<()> {
+    ensure!(
+        contacts.len() == 4,
+        "{} contacts: the filter holds back one",
+        contacts.len()
+    );
+    held(
+        contacts,
+        "wa_id",
+        1,
+        &[
+            ("hs_lead_status", "IN_PROGRESS"),
+            ("company", "Acme"),
+            ("hubspot_owner_id", "41629779"),
+            ("leadstream_budget", "7500"),
+        ],
+    )?;
+    held(
+        contacts,
+        "wa_id",
+        2,
+        &[("hs_lead_status", "OPEN"), ("company", "A company")],
+    )?;
+    held(
+        contacts,
+        "wa_id",
+        3,
+        &[("hs_lead_status", "OPEN"), ("company", "Unknown")],
+    )?;
+    held(
+        contacts,
+        "wa_id",
+        4,
+        &[
+            ("hs_lead_status", "UNQUALIFIED"),
+            ("leadstream_merged_into", &lead_id(1)),
+            ("leadstream_state", "MERGED"),
+        ],
+    )?;
+    let third = contacts
+        .iter()
+        .find(|record| record.text("wa_id") == Some(&lead_id(3)));
+    ensure!(
+        third.is_some_and(|record| record.text("hubspot_owner_id").is_none()),
+        "nobody is no owner"
+    );
+    Ok(())
+}
+
+fn check_leads(leads: &[CrmRecord]) -> anyhow::Result<()> {
+    ensure!(leads.len() == 5, "{} Salesforce leads", leads.len());
+    held(
+        leads,
+        "WA_Id__c",
+        0,
+        &[("Status", "Open - Not Contacted"), ("Company", "Unknown")],
+    )?;
+    held(
+        leads,
+        "WA_Id__c",
+        1,
+        &[
+            ("Status", "Working - Contacted"),
+            ("OwnerId", "005000000000002AAA"),
+            ("Company", "Acme"),
+        ],
+    )?;
+    held(
+        leads,
+        "WA_Id__c",
+        4,
+        &[
+            ("Status", "Closed - Not Converted"),
+            ("Leadstream_Merged_Into__c", &lead_id(1)),
+        ],
+    )?;
+    Ok(())
 }

@@ -112,7 +112,7 @@ async fn refuse_older_revision(site: &Site<'_>) -> anyhow::Result<()> {
     wait_for_states(site, HUBSPOT, &[("synced", 2)]).await?;
     wait_for_states(site, SALESFORCE, &[("synced", 2)]).await?;
     leadstream_harness::eventually(std::time::Duration::from_secs(10), async || {
-        let refused = count(site, "outcomes", SALESFORCE, "stale").await?;
+        let refused = count(site, "records", SALESFORCE, "stale").await?;
         ensure!(
             (refused - 1.0).abs() < f64::EPSILON,
             "{refused} were refused"

@@ -14,7 +14,7 @@ const SERVICES: [(&str, &[&[Metric]]); 5] = [
     ("api", leadstream_api::METRICS),
 ];
 
-const HEAD: &str = "<!-- Generated; see leadstream/src/metrics_reference.rs. -->
+const HEAD: &str = "<!-- Generated; see leadstream/src/tests/metrics_reference.rs. -->
 
 # Metrics
 
