@@ -114,7 +114,7 @@ fn inputs(
         };
         let what = match became {
             RecordResult::Folded => return Ok(()),
-            RecordResult::Duplicate => "a copy: no effect",
+            RecordResult::Duplicate => "a duplicate: no effect",
             RecordResult::Merge => "from a lead that is the same person",
             RecordResult::Elsewhere => "under another of the lead's ids",
             RecordResult::Unreadable => "not understood: see the dead letters",
