@@ -110,7 +110,8 @@ struct LeadQuery {
     /// account of a lead id, or else the default account. The response is 404 if ACCOUNTS has no such
     /// account, or if the token cannot reach it.
     #[serde(default)]
-    account: String,
+    #[param(value_type = String)]
+    account: Account,
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -121,7 +122,8 @@ struct CommandQuery {
     /// account of a lead id, or else the default account. The response is 404 if ACCOUNTS has no such
     /// account, or if the token cannot reach it.
     #[serde(default)]
-    account: String,
+    #[param(value_type = String)]
+    account: Account,
     /// Seconds to wait for the command's result. Without it 10; at most 30; 0 does not wait.
     #[param(minimum = 0, maximum = 30)]
     wait: Option<u64>,
@@ -320,8 +322,8 @@ async fn get_command_result(
 }
 
 /// Returns where to look for a lead, within the accounts of the token.
-fn address(api: &Api, bearer: &Bearer, account: &str, id: &str) -> Result<Address, Problem> {
-    if id.len() > MAX_COMMAND_ID || id.contains('\0') || account.contains('\0') {
+fn address(api: &Api, bearer: &Bearer, account: &Account, id: &str) -> Result<Address, Problem> {
+    if id.len() > MAX_COMMAND_ID || id.contains('\0') || account.as_str().contains('\0') {
         return Err(Problem::lead_not_found());
     }
     let address = api.commands.leads().address(account, id);

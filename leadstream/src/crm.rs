@@ -8,6 +8,7 @@ mod reconcile;
 use anyhow::bail;
 use chrono::{SecondsFormat, Utc};
 use clap::{Subcommand, ValueEnum};
+use leadstream_schemas::LeadId;
 use leadstream_service::config::DatabaseArgs;
 use leadstream_sink_crm::tool::{self, SyncStatus};
 use leadstream_sink_crm::{CrmArgs, Ledger, LedgerState};
@@ -67,7 +68,7 @@ enum Action {
         reason: Option<String>,
         /// Only this lead
         #[arg(long, value_name = "ID")]
-        lead: Option<String>,
+        lead: Option<LeadId>,
     },
 }
 
@@ -118,7 +119,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
             let (crm, reason) = (crm.as_deref(), reason.as_deref());
             let ledger = Ledger::connect(&ledger)?;
             let due = ledger
-                .retry(crm, state, reason, lead.as_deref(), Utc::now())
+                .retry(crm, state, reason, lead.as_ref(), Utc::now())
                 .await?;
             println!("{due} leads are due");
             Ok(())

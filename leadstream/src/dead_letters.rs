@@ -144,9 +144,8 @@ async fn letters(selection: &Selection, all: bool) -> anyhow::Result<Vec<DeadLet
         .into_iter()
         .filter(|letter| selection.filter.matches(letter, prefix))
         .filter(|letter| {
-            !letter.positions.first().is_some_and(|position| {
-                resolved.contains(&(position.topic.clone(), position.partition, position.offset))
-            })
+            let first = letter.positions.first();
+            first.is_none_or(|position| !resolved.contains(position))
         })
         .collect())
 }
@@ -275,9 +274,7 @@ async fn discard(selection: &Selection, apply: bool) -> anyhow::Result<()> {
 
 async fn resolve(ledger: &Ledger, letter: &DeadLetter, action: &str) -> anyhow::Result<()> {
     for position in &letter.positions {
-        ledger
-            .resolve_dead_letter(&position.topic, position.partition, position.offset, action)
-            .await?;
+        ledger.resolve_dead_letter(position, action).await?;
     }
     Ok(())
 }

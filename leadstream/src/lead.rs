@@ -11,6 +11,7 @@ use leadstream_processor::AccountsArgs;
 use leadstream_processor::commanding::{CommandResult, LeadRepository};
 use leadstream_processor::explain::{Explanation, explain};
 use leadstream_processor::lead::Address;
+use leadstream_schemas::Account;
 use leadstream_service::config::DatabaseArgs;
 use leadstream_sink_crm::LedgerEntry;
 use serde::Serialize;
@@ -78,7 +79,7 @@ struct Named {
     /// The account of the number that the lead wrote to, where ACCOUNTS groups numbers. Default: the
     /// one that a lead id names, else the default account
     #[arg(long, default_value = "", value_name = "ACCOUNT")]
-    account: String,
+    account: Account,
     /// Print JSON
     #[arg(long)]
     json: bool,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDate, Utc};
+use leadstream_schemas::Revision;
 use serde_json::{Map, Value};
 
 use crate::mapping::{Kind, Rendered, Target};
@@ -57,7 +58,7 @@ impl Difference {
 pub(crate) fn differences(
     target: &Target,
     desired: &Rendered,
-    revision: u64,
+    Revision(revision): Revision,
     record: Option<&RemoteRecord>,
 ) -> Vec<Difference> {
     let Some(record) = record else {
@@ -153,7 +154,7 @@ mod tests {
 
     use serde_json::{Value, json};
 
-    use super::{Difference, Kind, RemoteRecord, differences, same};
+    use super::{Difference, Kind, RemoteRecord, Revision, differences, same};
     use crate::mapping::{DEFAULT, Mapping, Rendered, render};
     use crate::person::tests::{completed, of};
 
@@ -213,10 +214,11 @@ mod tests {
             "hs_lead_status": "OPEN", "leadstream_state": "COMPLETED", "leadstream_score": "100",
             "leadstream_revision": "2", "leadstream_budget": "", "company": "of sales",
         });
-        let compare = |values: &Value| differences(&target, &desired, 3, Some(&record(values)));
+        let compare =
+            |values: &Value| differences(&target, &desired, Revision(3), Some(&record(values)));
         assert_eq!(compare(&right), [], "revision 3 changed nothing else");
         assert_eq!(
-            differences(&target, &desired, 3, None),
+            differences(&target, &desired, Revision(3), None),
             [Difference::Missing]
         );
         let change = |name: &str, value: Value| {
@@ -255,7 +257,7 @@ mod tests {
             converted: true,
             ..record(&json!({"Leadstream_Revision__c": 3}))
         };
-        let found = differences(&target, &desired, 3, Some(&converted));
+        let found = differences(&target, &desired, Revision(3), Some(&converted));
         assert_eq!(found[0], Difference::Converted);
     }
 }

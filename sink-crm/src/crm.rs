@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::Duration;
 
-use leadstream_schemas::LeadEvent;
+use leadstream_schemas::{LeadEvent, LeadId};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
@@ -19,7 +19,7 @@ use crate::outcome::RecordOutcome;
 /// The payload of a lead, in a CRM's own terms.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Prepared {
-    pub(crate) lead_id: String,
+    pub(crate) lead_id: LeadId,
     /// The lead's part of a request.
     pub(crate) body: Value,
     /// The hash of everything that is sent except the revision: equal payloads need not be sent
@@ -31,9 +31,9 @@ pub(crate) struct Prepared {
 
 impl Prepared {
     /// Hashes `content`, which is `body` without the revision.
-    pub(crate) fn new(lead_id: &str, body: Value, content: &Value, truncated: u32) -> Self {
+    pub(crate) fn new(lead_id: &LeadId, body: Value, content: &Value, truncated: u32) -> Self {
         Self {
-            lead_id: lead_id.to_owned(),
+            lead_id: lead_id.clone(),
             body,
             hash: Sha256::digest(content.to_string()).to_vec(),
             truncated,
@@ -115,15 +115,15 @@ pub(crate) trait Records: Crm {
     /// Returns the records of leads, by lead id; a lead without a record is left out.
     fn read(
         &self,
-        lead_ids: &[&str],
-    ) -> impl Future<Output = Result<(BTreeMap<String, RemoteRecord>, Quota), Failure>> + Send;
+        lead_ids: &[&LeadId],
+    ) -> impl Future<Output = Result<(BTreeMap<LeadId, RemoteRecord>, Quota), Failure>> + Send;
 }
 
 /// An existing record of the CRM that becomes a lead's.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Adoption<'a> {
     pub(crate) record_id: &'a str,
-    pub(crate) lead_id: &'a str,
+    pub(crate) lead_id: &'a LeadId,
 }
 
 /// The result of a request.

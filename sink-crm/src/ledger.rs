@@ -6,6 +6,7 @@ use std::marker::PhantomData;
 
 use chrono::{DateTime, Utc};
 use leadstream_kafka::{Record, TraceContext};
+use leadstream_schemas::{LeadId, Revision};
 use leadstream_service::database;
 use leadstream_service::migrations;
 use sqlx::migrate::Migrator;
@@ -28,13 +29,13 @@ use error::STATEMENT;
 pub use error::{LedgerError, LedgerErrorClass};
 pub(crate) use latest::LatestState;
 pub(crate) use ordered::OrderedEvents;
-pub use tools::{SyncStatus, SyncSummary};
+pub use tools::{DeadLetterPosition, SyncStatus, SyncSummary};
 
 /// The data that a CRM should have of a lead, and the record that holds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct DesiredEvent {
-    pub(crate) lead_id: String,
-    pub(crate) revision: i64,
+    pub(crate) lead_id: LeadId,
+    pub(crate) revision: Revision,
     /// 0 is the most urgent: see the migration.
     pub(crate) priority: i16,
     /// Whether nothing of the lead may be kept.
@@ -45,8 +46,8 @@ pub(crate) struct DesiredEvent {
 /// A due row, leased to one batch.
 #[derive(Clone, Debug)]
 pub(crate) struct Claimed {
-    pub(crate) lead_id: String,
-    pub(crate) revision: i64,
+    pub(crate) lead_id: LeadId,
+    pub(crate) revision: Revision,
     /// Failed attempts since the last success.
     pub(crate) attempts: u32,
     /// The reason why the last attempt failed, or why the row waits.
@@ -86,8 +87,8 @@ pub(crate) struct Lease {
 /// The outcome of the row of `lead_id`, reached with `revision`.
 #[derive(Clone, Debug)]
 pub(crate) struct OutcomeRow<'a> {
-    pub(crate) lead_id: &'a str,
-    pub(crate) revision: i64,
+    pub(crate) lead_id: &'a LeadId,
+    pub(crate) revision: Revision,
     pub(crate) outcome: &'a RecordOutcome,
     /// Why the row is not synced.
     pub(crate) reason: Option<&'a str>,
@@ -165,7 +166,7 @@ impl Ledger {
         erasures: &[DesiredEvent],
         now: DateTime<Utc>,
     ) -> Result<(), LedgerError> {
-        let lead_ids: Vec<&str> = erasures.iter().map(|it| it.lead_id.as_str()).collect();
+        let lead_ids: Vec<&LeadId> = erasures.iter().map(|it| &it.lead_id).collect();
         let mut transaction = timed(self.pool.begin()).await?;
         let crms = CrmName::ALL.map(CrmName::as_str);
         for statement in [sql::ERASE, sql::ERASE_EVENTS] {
@@ -210,8 +211,8 @@ impl<D: Delivery> DeliveryLedger<D> {
     pub(crate) async fn extend_leases(
         &self,
         lease: &Lease,
-        lead_ids: &[&str],
-    ) -> Result<Vec<String>, LedgerError> {
+        lead_ids: &[&LeadId],
+    ) -> Result<Vec<LeadId>, LedgerError> {
         let query = sqlx::query_scalar(D::EXTEND_LEASES)
             .bind(self.crm.as_str())
             .bind(lead_ids)
@@ -232,7 +233,7 @@ impl<D: Delivery> DeliveryLedger<D> {
             .bind(self.crm.as_str())
             .bind(token)
             .bind(column(rows, |row| row.lead_id))
-            .bind(column(rows, |row| row.revision))
+            .bind(column(rows, |row| row.revision.to_bigint()))
             .bind(column(rows, |row| row.outcome.as_str()))
             .bind(column(rows, |row| row.reason))
             .bind(column(rows, |row| row.next_attempt_at))
@@ -261,7 +262,7 @@ impl<D: Delivery> DeliveryLedger<D> {
     /// events, the first.
     pub(crate) async fn page_due(
         &self,
-        after: &str,
+        after: &LeadId,
         limit: usize,
     ) -> Result<Vec<Claimed>, LedgerError> {
         let query = sqlx::query_as(D::PAGE_DUE)
@@ -309,7 +310,7 @@ impl<'r> FromRow<'r, sqlx::postgres::PgRow> for Claimed {
         let trace: Option<String> = row.try_get("event_trace")?;
         Ok(Self {
             lead_id: row.try_get("lead_id")?,
-            revision: row.try_get("revision")?,
+            revision: Revision::from_bigint(row.try_get("revision")?),
             attempts: u32::try_from(row.try_get::<i32, _>("attempts")?).unwrap_or(0),
             last_error: row.try_get("last_error")?,
             synced_hash: row.try_get("synced_hash")?,

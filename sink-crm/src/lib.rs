@@ -44,8 +44,8 @@ pub use config::{Args, CrmArgs, SyncArgs};
 pub use error::{Error, ErrorClass};
 pub use hubspot::HubspotArgs;
 pub use ledger::{
-    Ledger, LedgerEntry, LedgerError, LedgerErrorClass, LedgerState, MIGRATIONS, ledger_entries,
-    migrate,
+    DeadLetterPosition, Ledger, LedgerEntry, LedgerError, LedgerErrorClass, LedgerState,
+    MIGRATIONS, ledger_entries, migrate,
 };
 pub use mapping::json_schema as mapping_schema;
 pub use metrics::METRICS;

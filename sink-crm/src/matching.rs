@@ -1,8 +1,9 @@
 //! Decides which existing records of a CRM belong to new leads. Pure. A record is searched for once,
 //! before the CRM gets the lead for the first time.
 
-use leadstream_schemas::LeadId;
 use std::collections::BTreeSet;
+
+use leadstream_schemas::LeadId;
 
 use crate::mapping::OnMultipleMatches;
 use crate::number::Number;
@@ -19,7 +20,7 @@ pub(crate) struct UnmatchedLead {
 pub(crate) struct Candidate {
     pub(crate) id: String,
     /// The record's key: the id of the lead that the record belongs to already.
-    pub(crate) key: Option<String>,
+    pub(crate) key: Option<LeadId>,
     pub(crate) phones: Vec<String>,
 }
 
@@ -45,7 +46,7 @@ pub(crate) fn assign(
     leads
         .iter()
         .map(|lead| {
-            let own = |record: &Candidate| record.key.as_deref() == Some(lead.lead_id.as_str());
+            let own = |record: &Candidate| record.key.as_ref() == Some(&lead.lead_id);
             if candidates.iter().any(own) {
                 return Match::None;
             }
@@ -80,7 +81,7 @@ mod tests {
     fn record(id: &str, phone: &str, key: Option<&str>) -> Candidate {
         Candidate {
             id: id.into(),
-            key: key.map(str::to_owned),
+            key: key.map(Into::into),
             phones: vec![phone.into()],
         }
     }

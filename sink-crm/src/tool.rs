@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use leadstream_schemas::{LeadEvent, codec};
+use leadstream_schemas::{LeadEvent, LeadId, codec};
 use leadstream_service::ConfigError;
 use serde_json::Value;
 
@@ -135,7 +135,7 @@ async fn planned_for<C: Crm>(
 ) -> Result<Vec<Planned>, LedgerError> {
     let ledger = ledger.delivery::<C::Delivery>(C::NAME);
     let mut planned = Vec::new();
-    let mut after = String::new();
+    let mut after = LeadId::default();
     let mut batch = Vec::new();
     while planned.len() < requests {
         let rows = ledger.page_due(&after, PAGE).await?;

@@ -3,20 +3,13 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use leadstream_schemas::{LeadEvent, codec};
-
-/// The position of a record.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Position {
-    pub(crate) topic: String,
-    pub(crate) partition: i32,
-    pub(crate) offset: i64,
-}
+use leadstream_schemas::{LeadEvent, LeadId, codec};
+use leadstream_sink_crm::DeadLetterPosition;
 
 /// A record of a dead-letter topic.
 #[derive(Clone, Debug)]
 pub(crate) struct DeadLetterRecord {
-    pub(crate) position: Position,
+    pub(crate) position: DeadLetterPosition,
     pub(crate) at: DateTime<Utc>,
     pub(crate) key: Vec<u8>,
     pub(crate) value: Vec<u8>,
@@ -27,7 +20,7 @@ pub(crate) struct DeadLetterRecord {
 #[derive(Clone, Debug)]
 pub(crate) struct DeadLetter {
     /// The positions of its records, the first part first.
-    pub(crate) positions: Vec<Position>,
+    pub(crate) positions: Vec<DeadLetterPosition>,
     pub(crate) at: DateTime<Utc>,
     pub(crate) key: Vec<u8>,
     pub(crate) value: Vec<u8>,
@@ -40,7 +33,7 @@ pub(crate) struct DeadLetter {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Redrive {
     /// The CRM is sent the lead's current state.
-    Lead { crm: String, lead_id: String },
+    Lead { crm: String, lead_id: LeadId },
     /// The bytes are written to the topic that they came from.
     Record { topic: String },
 }
@@ -114,7 +107,7 @@ impl DeadLetter {
         {
             return Ok(Redrive::Lead {
                 crm: self.class().to_owned(),
-                lead_id: event.data.lead_id.into(),
+                lead_id: event.data.lead_id,
             });
         }
         Ok(Redrive::Record {
@@ -200,17 +193,17 @@ mod tests {
     use std::collections::BTreeMap;
 
     use chrono::{DateTime, TimeDelta};
-    use leadstream_schemas::codec;
+    use leadstream_schemas::{Offset, Partition, codec};
     use serde_json::json;
 
-    use super::{DeadLetterRecord, Filter, Position, Redrive, join};
+    use super::{DeadLetterPosition, DeadLetterRecord, Filter, Redrive, join};
 
     fn raw(offset: i64, value: &[u8], headers: &[(&str, &str)]) -> DeadLetterRecord {
         DeadLetterRecord {
-            position: Position {
+            position: DeadLetterPosition {
                 topic: "p.lead.events.dead-letters".into(),
-                partition: 0,
-                offset,
+                partition: Partition(0),
+                offset: Offset(offset),
             },
             at: DateTime::UNIX_EPOCH + TimeDelta::seconds(offset),
             key: b"k".to_vec(),

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use chrono::DateTime;
 use leadstream_kafka::KafkaArgs;
-use leadstream_schemas::Partition;
+use leadstream_schemas::{Offset, Partition};
+use leadstream_sink_crm::DeadLetterPosition;
 use rdkafka::Message;
 use rdkafka::message::{BorrowedMessage, Headers};
 
-use super::dead_letter::{DeadLetterRecord, Position};
+use super::dead_letter::DeadLetterRecord;
 use crate::topic_reader::TopicReader;
 
 /// Returns all records that `topics` hold now; a missing topic holds none.
@@ -42,10 +43,10 @@ fn raw(message: &BorrowedMessage<'_>) -> DeadLetterRecord {
     });
     let at = message.timestamp().to_millis().unwrap_or_default();
     DeadLetterRecord {
-        position: Position {
+        position: DeadLetterPosition {
             topic: message.topic().to_owned(),
-            partition: message.partition(),
-            offset: message.offset(),
+            partition: Partition(message.partition()),
+            offset: Offset(message.offset()),
         },
         at: DateTime::from_timestamp_millis(at).unwrap_or_default(),
         key: message.key().unwrap_or_default().to_vec(),

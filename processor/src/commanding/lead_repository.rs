@@ -175,7 +175,7 @@ impl LeadRepository {
     /// Returns where to find the lead that has `id`: a number, user id, LID or lead id. Returns `None`
     /// if there is no such account.
     #[must_use]
-    pub fn address(&self, account: &str, id: &str) -> Option<Address> {
+    pub fn address(&self, account: &Account, id: &str) -> Option<Address> {
         Address::of(account, id, self.accounts.as_ref())
     }
 

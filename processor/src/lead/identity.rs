@@ -122,8 +122,8 @@ impl Accounts {
 
     /// Returns whether the account exists; the default account always does.
     #[must_use]
-    pub fn has(&self, account: &str) -> bool {
-        account.is_empty() || self.0.values().any(|known| known == account)
+    pub fn has(&self, account: &Account) -> bool {
+        account.is_default() || self.0.values().any(|known| known == account)
     }
 }
 
@@ -139,19 +139,17 @@ impl Address {
     /// the result is the same with that account and with none. Returns none if `accounts` lacks the
     /// account; without `accounts` every account is allowed.
     #[must_use]
-    pub fn of(account: &str, id: &str, accounts: Option<&Accounts>) -> Option<Self> {
-        let is_there = |account: &str| accounts.is_none_or(|accounts| accounts.has(account));
-        let named = id.split_once('/').map(|(named, _)| named);
-        let account = match named.filter(|named| !named.is_empty() && is_there(named)) {
-            Some(named) if account.is_empty() => named,
-            _ => account,
-        };
+    pub fn of(account: &Account, id: &str, accounts: Option<&Accounts>) -> Option<Self> {
+        let is_there = |account: &Account| accounts.is_none_or(|accounts| accounts.has(account));
+        let named = id.split_once('/').map(|(named, _)| Account::from(named));
+        let is_implied = |named: &&Account| account.is_default() && is_there(named);
+        let account = named.as_ref().filter(is_implied).unwrap_or(account);
         is_there(account).then(|| {
-            let account = Account::from(account);
-            let identity = match named {
+            let identity = match &named {
                 Some(named) if account == named => id.into(),
-                _ => scoped(&account, id),
+                _ => scoped(account, id),
             };
+            let account = account.clone();
             Self { account, identity }
         })
     }
@@ -234,19 +232,22 @@ mod tests {
             ("eu/", "4917", None),
             ("' OR 1=1", "4917", None),
         ] {
-            let found = Address::of(account, id, Some(&accounts));
+            let found = Address::of(&account.into(), id, Some(&accounts));
             let found = found
                 .as_ref()
                 .map(|it| (it.account().as_str(), it.identity().as_str()));
             assert_eq!(found, expected, "{id} in `{account}`");
         }
         // Without ACCOUNTS the rows show which accounts exist.
-        let found = Address::of("old", "old/4917", None).unwrap();
+        let found = Address::of(&"old".into(), "old/4917", None).unwrap();
         assert_eq!(*found.account(), "old");
         assert_eq!(*found.identity(), "old/4917");
-        assert_eq!(Address::of("", "old/4917", None).unwrap(), found);
-        assert_eq!(Address::of("old", "4917", None).unwrap(), found);
-        assert_eq!(Address::of("eu", "4917", Some(&Accounts::default())), None);
+        assert_eq!(Address::of(&"".into(), "old/4917", None).unwrap(), found);
+        assert_eq!(Address::of(&"old".into(), "4917", None).unwrap(), found);
+        assert_eq!(
+            Address::of(&"eu".into(), "4917", Some(&Accounts::default())),
+            None
+        );
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use leadstream_kafka::Record;
 use leadstream_schemas::event::ERASED;
-use leadstream_schemas::{LeadEvent, SyncPriority, codec};
+use leadstream_schemas::{LeadEvent, LeadId, SyncPriority, codec};
 
 use crate::ledger::DesiredEvent;
 
@@ -18,7 +18,7 @@ const LONGEST_ID: usize = 255;
 /// Returns the reason why the record cannot be read, without its content.
 pub(super) fn decode(record: &Record, urgent: &[String]) -> Result<DesiredEvent, String> {
     let event: LeadEvent = codec::decode(&record.value).map_err(|error| error.to_string())?;
-    let lead_id = String::from(event.data.lead_id);
+    let (lead_id, revision) = (event.data.lead_id.as_str(), event.data.revision);
     if lead_id.trim().is_empty() {
         return Err("data.lead_id is empty".into());
     }
@@ -30,12 +30,10 @@ pub(super) fn decode(record: &Record, urgent: &[String]) -> Result<DesiredEvent,
     if lead_id.contains(char::is_control) {
         return Err("data.lead_id holds a control character".into());
     }
-    let revision = i64::try_from(event.data.revision.0)
-        .ok()
-        .filter(|revision| *revision > 0)
-        .ok_or("data.revision is no count from 1")?;
+    if !i64::try_from(revision.0).is_ok_and(|count| count > 0) {
+        return Err("data.revision is no count from 1".into());
+    }
     Ok(DesiredEvent {
-        lead_id,
         revision,
         priority: match event.data.sync_priority {
             SyncPriority::Low => 3,
@@ -44,6 +42,7 @@ pub(super) fn decode(record: &Record, urgent: &[String]) -> Result<DesiredEvent,
             SyncPriority::Normal => 2,
         },
         erases: event.data.current_state == ERASED,
+        lead_id: event.data.lead_id,
         record: record.clone(),
     })
 }
@@ -64,7 +63,7 @@ pub(super) fn split_erasures(events: Vec<DesiredEvent>) -> (Vec<DesiredEvent>, V
 
 /// Returns the newest revision per lead, with the most urgent priority among its revisions.
 pub(super) fn coalesce(event: Vec<DesiredEvent>) -> Vec<DesiredEvent> {
-    let mut newest: BTreeMap<String, DesiredEvent> = BTreeMap::new();
+    let mut newest: BTreeMap<LeadId, DesiredEvent> = BTreeMap::new();
     for mut event in event {
         if let Some(known) = newest.get_mut(&event.lead_id) {
             let priority = known.priority.min(event.priority);
@@ -111,16 +110,16 @@ mod tests {
         let event = decode(&record, &[]).unwrap();
         assert_eq!(
             (event.lead_id.as_str(), event.revision, event.priority),
-            ("1234567890", 1, 1)
+            ("1234567890", Revision(1), 1)
         );
         assert_eq!(event.record, record);
     }
 
     #[test]
     fn an_erasure_removes_earlier_events_and_leaves_later_ones() {
-        let event = |lead_id: &str, revision: i64, erases: bool| DesiredEvent {
-            lead_id: lead_id.to_owned(),
-            revision,
+        let event = |lead_id: &str, revision: u64, erases: bool| DesiredEvent {
+            lead_id: lead_id.into(),
+            revision: Revision(revision),
             erases,
             ..decode(&record(&started()), &[]).unwrap()
         };
@@ -133,12 +132,8 @@ mod tests {
             event("a", 2, true),
             event("a", 3, false),
         ]);
-        let ids = |events: &[DesiredEvent]| -> Vec<(String, i64)> {
-            events
-                .iter()
-                .map(|it| (it.lead_id.clone(), it.revision))
-                .collect()
-        };
+        let ids = |event: &DesiredEvent| (event.lead_id.to_string(), event.revision.0);
+        let ids = |events: &[DesiredEvent]| -> Vec<_> { events.iter().map(ids).collect() };
         assert_eq!(ids(&erasures), [("a".to_owned(), 2)]);
         assert_eq!(ids(&rest), [("b".to_owned(), 1), ("a".to_owned(), 3)]);
     }
@@ -186,25 +181,25 @@ mod tests {
     proptest! {
         #[test]
         fn coalescing_keeps_the_newest_of_each_lead(
-            events in prop::collection::vec((0u8..4, 1i64..20, 0i16..3), 0..40)
+            events in prop::collection::vec((0u8..4, 1u64..20, 0i16..3), 0..40)
         ) {
-            let event = |&(lead, revision, priority): &(u8, i64, i16)| DesiredEvent {
-                lead_id: lead.to_string(),
-                revision,
+            let event = |&(lead, revision, priority): &(u8, u64, i16)| DesiredEvent {
+                lead_id: lead.to_string().into(),
+                revision: Revision(revision),
                 priority,
                 erases: false,
-                record: Record { offset: Offset(revision), ..record(&started()) },
+                record: Record { offset: Offset(Revision(revision).to_bigint()), ..record(&started()) },
             };
             let kept = coalesce(events.iter().map(event).collect());
             for lead in 0u8..4 {
                 let of_lead = || events.iter().filter(|event| event.0 == lead);
                 let found: Vec<_> =
-                    kept.iter().filter(|event| event.lead_id == lead.to_string()).collect();
+                    kept.iter().filter(|event| event.lead_id == lead.to_string().as_str()).collect();
                 prop_assert_eq!(found.len(), usize::from(of_lead().next().is_some()));
                 if let Some(found) = found.first() {
-                    prop_assert_eq!(Some(found.revision), of_lead().map(|event| event.1).max());
+                    prop_assert_eq!(Some(found.revision.0), of_lead().map(|event| event.1).max());
                     prop_assert_eq!(Some(found.priority), of_lead().map(|event| event.2).min());
-                    prop_assert_eq!(found.record.offset.0, found.revision);
+                    prop_assert_eq!(found.record.offset.0, found.revision.to_bigint());
                 }
             }
         }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use leadstream_kafka::dead_letter::PoisonLimit;
-use leadstream_schemas::{LeadEvent, codec};
+use leadstream_schemas::{LeadEvent, LeadId, codec};
 
 use super::Shared;
 use super::batch::{Batch, Stop};
@@ -199,13 +199,13 @@ impl<C: Crm> Shared<C> {
             return Some(part);
         }
         let lease = self.lease(batch_lease.token, now);
-        let lead_ids: Vec<&str> = batch_lease
+        let lead_ids: Vec<&LeadId> = batch_lease
             .owned_rows()
             .iter()
-            .map(|row| rows[*row].lead_id.as_str())
+            .map(|row| &rows[*row].lead_id)
             .collect();
         let extended = self.parts.ledger.extend_leases(&lease, &lead_ids).await;
-        let owned: BTreeSet<String> = extended
+        let owned: BTreeSet<LeadId> = extended
             .inspect_err(|error| {
                 tracing::warn!(crm = C::NAME.as_str(), error = %error, "a lease was not extended");
             })

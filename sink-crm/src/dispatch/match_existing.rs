@@ -127,7 +127,7 @@ impl<C: Crm> Shared<C> {
                     );
                     matches.outcomes.insert(*row, RecordOutcome::Parked(reason));
                 }
-                Match::Record(id) => records.push((*row, lead.lead_id.as_str(), id)),
+                Match::Record(id) => records.push((*row, &lead.lead_id, id)),
             }
         }
         if records.is_empty() {

@@ -234,8 +234,8 @@ mod tests {
 
     use chrono::{DateTime, TimeDelta};
     use leadstream_kafka::Record;
+    use leadstream_schemas::{Offset, Partition, Revision};
     use leadstream_service::RetryPolicy;
-
     use serde_json::json;
 
     use super::{Claimed, Prepared, RecordOutcome, known_state, next_attempt, resolve_retries};
@@ -243,15 +243,15 @@ mod tests {
     fn row(attempts: u32) -> Claimed {
         Claimed {
             lead_id: "a".into(),
-            revision: 1,
+            revision: Revision(1),
             attempts,
             last_error: None,
             synced_hash: Some(b"old".to_vec()),
             attempted: false,
             unmatched: false,
             record: Record {
-                partition: leadstream_schemas::Partition(0),
-                offset: leadstream_schemas::Offset(0),
+                partition: Partition(0),
+                offset: Offset(0),
                 key: Box::default(),
                 value: Box::default(),
                 written_at: None,
@@ -302,7 +302,7 @@ mod tests {
     #[test]
     fn the_payload_hash_is_cleared_only_where_the_outcome_is_unknown() {
         let row = row(0);
-        let sent = Prepared::new("a", json!({}), &json!({}), 0);
+        let sent = Prepared::new(&"a".into(), json!({}), &json!({}), 0);
         let hash = |outcome: &RecordOutcome| known_state(&row, Some(&sent), outcome);
         assert_eq!(
             hash(&RecordOutcome::Synced {

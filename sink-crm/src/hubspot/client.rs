@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use governor::{DefaultDirectRateLimiter, RateLimiter};
-use leadstream_schemas::LeadEvent;
+use leadstream_schemas::{LeadEvent, LeadId};
 use reqwest::{Client, RequestBuilder};
 use serde_json::Value;
 
@@ -87,15 +87,21 @@ impl Hubspot {
             .await
     }
 
-    /// Sends a batch about the contacts of `ids`, whose trace ids are their positions.
-    async fn write(&self, action: &str, body: &Value, ids: &[&str]) -> BatchResponse {
+    /// Sends a batch about the contacts of `lead_ids`, whose trace ids are their positions.
+    async fn write(&self, action: &str, body: &Value, lead_ids: &[&LeadId]) -> BatchResponse {
         let response = match self.post_to_contacts(action, body).await {
             Ok(response) => response,
             Err(failure) => return failure.into(),
         };
         let after = response.retry_after(Utc::now());
         let id_property = &self.settings.id_property;
-        let mut result = classify_batch(response.status, &response.body, after, ids, id_property);
+        let mut result = classify_batch(
+            response.status,
+            &response.body,
+            after,
+            lead_ids,
+            id_property,
+        );
         if let Err(failure) = &mut result
             && failure.class == Class::Throttle
             && is_daily_limit(&response.body)
@@ -131,8 +137,8 @@ impl Records for Hubspot {
 
     async fn read(
         &self,
-        lead_ids: &[&str],
-    ) -> Result<(BTreeMap<String, RemoteRecord>, Quota), Failure> {
+        lead_ids: &[&LeadId],
+    ) -> Result<(BTreeMap<LeadId, RemoteRecord>, Quota), Failure> {
         let id_property = &self.settings.id_property;
         let body = batch_read_body(lead_ids, id_property, &self.settings.target);
         let response = require_success(self.post_to_contacts("batch/read", &body).await?)?;
@@ -175,8 +181,8 @@ impl Crm for Hubspot {
     }
 
     async fn upsert(&self, leads: &[&Prepared]) -> BatchResponse {
-        let ids: Vec<&str> = leads.iter().map(|lead| lead.lead_id.as_str()).collect();
-        self.write("batch/upsert", &batch_upsert_body(leads), &ids)
+        let lead_ids: Vec<&LeadId> = leads.iter().map(|lead| &lead.lead_id).collect();
+        self.write("batch/upsert", &batch_upsert_body(leads), &lead_ids)
             .await
     }
 
@@ -210,8 +216,8 @@ impl Crm for Hubspot {
 
     async fn adopt(&self, adoptions: &[Adoption<'_>]) -> BatchResponse {
         let body = batch_update_body(adoptions, &self.settings.id_property);
-        let ids: Vec<&str> = adoptions.iter().map(|adoption| adoption.lead_id).collect();
-        self.write("batch/update", &body, &ids).await
+        let lead_ids: Vec<&LeadId> = adoptions.iter().map(|it| it.lead_id).collect();
+        self.write("batch/update", &body, &lead_ids).await
     }
 
     async fn daily_reset(&self) -> Option<Duration> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use leadstream_schemas::LeadEvent;
+use leadstream_schemas::{LeadEvent, LeadId};
 use serde_json::{Value, json};
 
 use crate::crm::{Adoption, Prepared};
@@ -21,14 +21,14 @@ const NATIONAL: [&str; 2] = [
 
 /// Returns the input of a lead without its trace id. Every value is text; `""` clears a property.
 pub(super) fn lead_input(event: &LeadEvent, id_property: &str, target: &Target) -> Prepared {
-    let lead_id = event.data.lead_id.as_str();
+    let lead_id = &event.data.lead_id;
     let rendered = render(target, event, &BTreeMap::new());
     let mut properties: BTreeMap<&str, String> = rendered
         .values
         .iter()
         .map(|(name, value)| (name.as_str(), text(value.as_ref())))
         .collect();
-    properties.insert(id_property, lead_id.to_owned());
+    properties.insert(id_property, lead_id.to_string());
     let input = |properties: &BTreeMap<&str, String>| json!({"id": lead_id, "idProperty": id_property, "properties": properties});
     let content = input(&properties);
     properties.insert(&target.revision, event.data.revision.to_string());
@@ -59,7 +59,7 @@ pub(super) fn batch_upsert_body(leads: &[&Prepared]) -> Value {
 }
 
 /// Returns the body of a batch read of the contacts of `lead_ids`.
-pub(super) fn batch_read_body(lead_ids: &[&str], id_property: &str, target: &Target) -> Value {
+pub(super) fn batch_read_body(lead_ids: &[&LeadId], id_property: &str, target: &Target) -> Value {
     let mut properties: Vec<&str> = target.written().into_iter().map(|(name, _)| name).collect();
     properties.push(id_property);
     let inputs: Vec<Value> = lead_ids.iter().map(|id| json!({ "id": id })).collect();
@@ -174,7 +174,7 @@ mod tests {
     #[test]
     fn contacts_are_read_by_the_key_with_every_written_property() {
         let target = DEFAULT.parse::<Mapping>().unwrap().hubspot;
-        let body = batch_read_body(&["a", "b"], "wa_id", &target);
+        let body = batch_read_body(&[&"a".into(), &"b".into()], "wa_id", &target);
         assert_eq!(body["idProperty"], "wa_id");
         assert_eq!(body["inputs"], json!([{"id": "a"}, {"id": "b"}]));
         let names = body["properties"].as_array().unwrap();
@@ -215,7 +215,7 @@ mod tests {
     fn a_contact_is_adopted_by_its_key_alone() {
         let adoption = Adoption {
             record_id: "7",
-            lead_id: "14155552671",
+            lead_id: &"14155552671".into(),
         };
         let expected = json!({"inputs": [{
             "id": "7", "properties": {"wa_id": "14155552671"}, "objectWriteTraceId": "0",

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use leadstream_schemas::LeadId;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -76,19 +77,19 @@ struct Problem {
     name: String,
 }
 
-/// Classifies the response to a batch about `ids`, whose trace ids are their positions.
+/// Classifies the response to a batch about `lead_ids`, whose trace ids are their positions.
 pub(super) fn classify_batch(
     status: u16,
     body: &[u8],
     retry_after: Option<Duration>,
-    ids: &[&str],
+    lead_ids: &[&LeadId],
     id_property: &str,
 ) -> BatchResult {
     if !(200..300).contains(&status) {
         return Err(classify_failure(status, body, retry_after));
     }
     match serde_json::from_slice(body) {
-        Ok(batch) => Ok(outcomes(&batch, ids, id_property)),
+        Ok(batch) => Ok(outcomes(&batch, lead_ids, id_property)),
         Err(_) => Err(Failure::new(
             Class::Retry,
             format!("HubSpot answered {status} with a body that is not a batch's"),
@@ -98,8 +99,8 @@ pub(super) fn classify_batch(
 
 /// Returns one outcome per id. Results and errors have to add up to the inputs; the outcome of an
 /// input that is in neither is unknown.
-fn outcomes(batch: &Batch, ids: &[&str], id_property: &str) -> Vec<RecordOutcome> {
-    let mut outcomes: Vec<Option<RecordOutcome>> = vec![None; ids.len()];
+fn outcomes(batch: &Batch, lead_ids: &[&LeadId], id_property: &str) -> Vec<RecordOutcome> {
+    let mut outcomes: Vec<Option<RecordOutcome>> = vec![None; lead_ids.len()];
     let mut set_outcome = |position: Option<usize>, outcome: RecordOutcome| {
         match position.and_then(|position| outcomes.get_mut(position)) {
             Some(slot @ None) => *slot = Some(outcome),
@@ -124,12 +125,12 @@ fn outcomes(batch: &Batch, ids: &[&str], id_property: &str) -> Vec<RecordOutcome
         let outcome = RecordOutcome::Synced {
             crm_record_id: contact.id.clone(),
         };
-        if !set_outcome(position(contact, ids, id_property), outcome) {
+        if !set_outcome(position(contact, lead_ids, id_property), outcome) {
             unmatched += 1;
         }
     }
     let open = outcomes.iter().filter(|outcome| outcome.is_none()).count();
-    let rest = unnamed_outcome(untraced, unmatched == open, ids.len());
+    let rest = unnamed_outcome(untraced, unmatched == open, lead_ids.len());
     outcomes
         .into_iter()
         .map(|outcome| outcome.unwrap_or_else(|| rest.clone()))
@@ -153,12 +154,12 @@ fn unnamed_outcome(untraced: Option<String>, results_add_up: bool, inputs: usize
     }
 }
 
-fn position(contact: &Contact, ids: &[&str], id_property: &str) -> Option<usize> {
+fn position(contact: &Contact, lead_ids: &[&LeadId], id_property: &str) -> Option<usize> {
     match &contact.object_write_trace_id {
         Some(trace) => trace.parse().ok(),
         None => {
             let id = contact.properties.get(id_property)?.as_str()?;
-            ids.iter().position(|candidate| *candidate == id)
+            lead_ids.iter().position(|candidate| *candidate == id)
         }
     }
 }

@@ -36,7 +36,7 @@ impl LedgerState {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, FromRow)]
 pub struct LedgerEntry {
     pub crm: String,
-    pub lead_id: String,
+    pub lead_id: LeadId,
     pub state: LedgerState,
     pub desired_revision: i64,
     /// The newest revision that the CRM is known to have; 0 for none.

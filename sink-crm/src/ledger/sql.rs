@@ -49,13 +49,13 @@ pub(super) fn bind_events<'q>(
         .map(|record| record.trace.map(|trace| trace.to_string()))
         .collect();
     query
+        .bind(events.iter().map(|e| &e.lead_id).collect::<Vec<_>>())
         .bind(
             events
                 .iter()
-                .map(|e| e.lead_id.as_str())
+                .map(|e| e.revision.to_bigint())
                 .collect::<Vec<_>>(),
         )
-        .bind(events.iter().map(|e| e.revision).collect::<Vec<_>>())
         .bind(events.iter().map(|e| e.priority).collect::<Vec<_>>())
         .bind(records().map(|r| r.value.as_ref()).collect::<Vec<_>>())
         .bind(records().map(|r| r.key.as_ref()).collect::<Vec<_>>())

@@ -2,14 +2,14 @@ use std::io::Write as _;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use leadstream_kafka::{Record, TraceContext};
-use leadstream_schemas::{Offset, Partition};
+use leadstream_schemas::{Offset, Partition, Revision};
 use sqlx::postgres::{PgConnectOptions, PgPool};
 use sqlx::{Executor as _, Row as _};
 use uuid::Uuid;
 
 use super::{
-    Claimed, DeliveryLedger, DesiredEvent, LatestState, Lease, Ledger, LedgerError, OutcomeRow,
-    migrate, migrator,
+    Claimed, DeliveryLedger, DesiredEvent, LatestState, LeadId, Lease, Ledger, LedgerError,
+    OutcomeRow, migrate, migrator,
 };
 use crate::crm_name::CrmName::{self, Hubspot, Salesforce};
 use crate::outcome::RecordOutcome;
@@ -139,7 +139,7 @@ fn event(lead: &str, revision: i64, priority: i16) -> DesiredEvent {
     DesiredEvent {
         erases: false,
         lead_id: lead.into(),
-        revision,
+        revision: Revision::from_bigint(revision),
         priority,
         record: Record {
             partition: Partition(3),
@@ -206,7 +206,7 @@ async fn a_revision_becomes_due_once_and_never_over_a_newer_one() {
 
     let (rows, lease) = scratch.claim(1, now()).await;
     assert_eq!(leads(&rows), ["a"], "an input of a person comes first");
-    assert_eq!((rows[0].revision, rows[0].attempts), (2, 0));
+    assert_eq!((rows[0].revision, rows[0].attempts), (Revision(2), 0));
     assert_eq!(rows[0].record, event("a", 2, 0).record, "to the byte");
     let (others, _) = scratch.claim(10, now()).await;
     assert_eq!(leads(&others), ["b"], "a leased row is not claimed again");
@@ -243,7 +243,7 @@ async fn a_newer_revision_that_comes_in_flight_stays_due() {
     scratch.record(&lease, &rows[0], synced()).await;
     assert_eq!(scratch.row(Hubspot, "a").await, ("due".into(), 1, 0, None));
     let (rows, _) = scratch.claim(10, after(1)).await;
-    assert_eq!(rows[0].revision, 2);
+    assert_eq!(rows[0].revision, Revision(2));
     scratch.drop().await;
 }
 
@@ -264,7 +264,7 @@ async fn an_expired_lease_fences_its_batch() {
     };
     let kept = scratch
         .hubspot()
-        .extend_leases(&longer, &["b"])
+        .extend_leases(&longer, &[&"b".into()])
         .await
         .unwrap();
     assert_eq!(kept, ["b"]);
@@ -273,7 +273,7 @@ async fn an_expired_lease_fences_its_batch() {
     assert_eq!(scratch.record(&stalled, &taken[0], synced()).await, 0);
     let kept = scratch
         .hubspot()
-        .extend_leases(&longer, &["a"])
+        .extend_leases(&longer, &[&"a".into()])
         .await
         .unwrap();
     assert!(kept.is_empty());
@@ -344,10 +344,11 @@ async fn a_drifted_lead_is_requeued_unless_it_changed_since_it_was_read() {
         scratch.record(&lease, row, synced()).await;
     }
     let ledger = &scratch.ledger;
-    let page = ledger.page_synced(Hubspot, "a", 10).await.unwrap();
+    let page = ledger.page_synced(Hubspot, &"a".into(), 10).await.unwrap();
     assert_eq!(leads(&page), ["b"], "c was never sent");
     scratch.set_desired(&[event("b", 2, 0)], now()).await;
-    let read = [("a", 1), ("b", 1), ("x", 1)];
+    let read = ["a", "b", "x"].map(LeadId::from);
+    let read = read.each_ref().map(|lead_id| (lead_id, Revision(1)));
     assert_eq!(ledger.still_synced(Hubspot, &read).await.unwrap(), ["a"]);
     assert_eq!(
         ledger
@@ -367,11 +368,11 @@ async fn a_drifted_lead_is_requeued_unless_it_changed_since_it_was_read() {
 
     assert_eq!(
         ledger.reconciliation_progress(Hubspot).await.unwrap(),
-        (String::new(), 0)
+        (LeadId::default(), 0)
     );
     for lead in ["a", "b"] {
         let noted = ledger
-            .save_reconciliation_progress(Hubspot, lead, 100, now())
+            .save_reconciliation_progress(Hubspot, &lead.into(), 100, now())
             .await;
         noted.unwrap();
     }
@@ -382,7 +383,7 @@ async fn a_drifted_lead_is_requeued_unless_it_changed_since_it_was_read() {
     ledger.clear_reconciliation_progress(Hubspot).await.unwrap();
     assert_eq!(
         ledger.reconciliation_progress(Hubspot).await.unwrap(),
-        (String::new(), 0)
+        (LeadId::default(), 0)
     );
     scratch.drop().await;
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
+use leadstream_schemas::{LeadId, Offset, Partition, Revision};
 use leadstream_service::ConfigError;
 use leadstream_service::config::DatabaseArgs;
 
@@ -34,6 +35,14 @@ impl SyncStatus {
             Self::Dead => "dead",
         }
     }
+}
+
+/// The position of a record in a dead-letter topic.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, sqlx::FromRow)]
+pub struct DeadLetterPosition {
+    pub topic: String,
+    pub partition: Partition,
+    pub offset: Offset,
 }
 
 /// The leads of a CRM that have the same status for the same reason.
@@ -73,7 +82,7 @@ impl Ledger {
         crm: Option<&str>,
         state: LedgerState,
         reason: Option<&str>,
-        lead_id: Option<&str>,
+        lead_id: Option<&LeadId>,
         now: DateTime<Utc>,
     ) -> Result<u64, LedgerError> {
         let query = sqlx::query(sql::RETRY)
@@ -92,7 +101,7 @@ impl Ledger {
     pub async fn requeue(
         &self,
         crm: &str,
-        lead_id: &str,
+        lead_id: &LeadId,
         now: DateTime<Utc>,
     ) -> Result<bool, LedgerError> {
         let query = sqlx::query(sql::REQUEUE).bind(crm).bind(lead_id).bind(now);
@@ -103,7 +112,7 @@ impl Ledger {
     pub(crate) async fn page_synced(
         &self,
         crm: CrmName,
-        after: &str,
+        after: &LeadId,
         limit: usize,
     ) -> Result<Vec<Claimed>, LedgerError> {
         let query = sqlx::query_as(sql::PAGE_SYNCED)
@@ -117,9 +126,9 @@ impl Ledger {
     pub(crate) async fn still_synced(
         &self,
         crm: CrmName,
-        leads: &[(&str, i64)],
-    ) -> Result<Vec<String>, LedgerError> {
-        let (lead_ids, revisions): (Vec<&str>, Vec<i64>) = leads.iter().copied().unzip();
+        leads: &[(&LeadId, Revision)],
+    ) -> Result<Vec<LeadId>, LedgerError> {
+        let (lead_ids, revisions) = columns(leads);
         let query = sqlx::query_scalar(sql::STILL_SYNCED)
             .bind(crm.as_str())
             .bind(lead_ids)
@@ -132,10 +141,10 @@ impl Ledger {
     pub(crate) async fn requeue_drifted(
         &self,
         crm: CrmName,
-        leads: &[(&str, i64)],
+        leads: &[(&LeadId, Revision)],
         now: DateTime<Utc>,
     ) -> Result<u64, LedgerError> {
-        let (lead_ids, revisions): (Vec<&str>, Vec<i64>) = leads.iter().copied().unzip();
+        let (lead_ids, revisions) = columns(leads);
         let query = sqlx::query(sql::REQUEUE_DRIFTED)
             .bind(crm.as_str())
             .bind(lead_ids)
@@ -149,7 +158,7 @@ impl Ledger {
     pub(crate) async fn reconciliation_progress(
         &self,
         crm: CrmName,
-    ) -> Result<(String, i64), LedgerError> {
+    ) -> Result<(LeadId, i64), LedgerError> {
         let query = sqlx::query_as(sql::RECONCILIATION_PROGRESS).bind(crm.as_str());
         Ok(timed(query.fetch_optional(&self.pool))
             .await?
@@ -159,7 +168,7 @@ impl Ledger {
     pub(crate) async fn save_reconciliation_progress(
         &self,
         crm: CrmName,
-        after: &str,
+        after: &LeadId,
         compared: usize,
         now: DateTime<Utc>,
     ) -> Result<(), LedgerError> {
@@ -180,11 +189,11 @@ impl Ledger {
         timed(query.execute(&self.pool)).await.map(drop)
     }
 
-    /// Returns topic, partition and offset of the dead letters that need no further action.
+    /// Returns the positions of the dead letters that need no further action.
     ///
     /// # Errors
     /// As [`LedgerError`] says.
-    pub async fn resolved_dead_letters(&self) -> Result<BTreeSet<(String, i32, i64)>, LedgerError> {
+    pub async fn resolved_dead_letters(&self) -> Result<BTreeSet<DeadLetterPosition>, LedgerError> {
         let query = sqlx::query_as(sql::RESOLVED_DEAD_LETTERS).fetch_all(&self.pool);
         Ok(timed(query).await?.into_iter().collect())
     }
@@ -195,16 +204,20 @@ impl Ledger {
     /// As [`LedgerError`] says.
     pub async fn resolve_dead_letter(
         &self,
-        topic: &str,
-        partition: i32,
-        offset: i64,
+        position: &DeadLetterPosition,
         action: &str,
     ) -> Result<(), LedgerError> {
         let query = sqlx::query(sql::RESOLVE_DEAD_LETTER)
-            .bind(topic)
-            .bind(partition)
-            .bind(offset)
+            .bind(&position.topic)
+            .bind(position.partition)
+            .bind(position.offset)
             .bind(action);
         timed(query.execute(&self.pool)).await.map(drop)
     }
+}
+
+/// Returns the columns that a statement about `leads` takes.
+fn columns<'l>(leads: &[(&'l LeadId, Revision)]) -> (Vec<&'l LeadId>, Vec<i64>) {
+    let columns = |(lead_id, revision): &(&'l LeadId, Revision)| (*lead_id, revision.to_bigint());
+    leads.iter().map(columns).unzip()
 }

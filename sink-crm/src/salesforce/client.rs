@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use chrono::Utc;
-use leadstream_schemas::LeadEvent;
+use leadstream_schemas::{LeadEvent, LeadId};
 use quick_xml::se::SeError;
 use reqwest::{Client, RequestBuilder};
 use serde_json::{Map, Value};
@@ -164,8 +164,8 @@ impl Records for Salesforce {
 
     async fn read(
         &self,
-        lead_ids: &[&str],
-    ) -> Result<(BTreeMap<String, RemoteRecord>, Quota), Failure> {
+        lead_ids: &[&LeadId],
+    ) -> Result<(BTreeMap<LeadId, RemoteRecord>, Quota), Failure> {
         let key = &self.settings.external_id_field;
         let written = self.settings.target.written();
         let fields: Vec<&str> = written.iter().map(|(name, _)| *name).collect();

@@ -16,7 +16,7 @@ pub(super) fn lead_record(
     target: &Target,
     lengths: &BTreeMap<String, usize>,
 ) -> Prepared {
-    let lead_id = event.data.lead_id.as_str();
+    let lead_id = &event.data.lead_id;
     let rendered = render(target, event, lengths);
     let mut record: Map<String, Value> = rendered
         .values
@@ -114,7 +114,7 @@ mod tests {
     fn an_existing_record_is_adopted_by_its_key_alone() {
         let adoption = Adoption {
             record_id: "00Q1",
-            lead_id: "14155552671",
+            lead_id: &"14155552671".into(),
         };
         let expected = json!({"allOrNone": false, "records": [
             {"attributes": {"type": "Lead"}, "id": "00Q1", "WA_Id__c": "14155552671"},

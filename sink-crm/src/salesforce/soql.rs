@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use leadstream_schemas::LeadId;
+
 use super::response::PHONES;
 use crate::matching::UnmatchedLead;
 
@@ -33,7 +35,7 @@ pub(super) fn select_by_phone(leads: &[UnmatchedLead], key: &str) -> String {
 }
 
 /// Selects the records of `keys`, with these fields.
-pub(super) fn select_by_key(keys: &[&str], key: &str, fields: &[&str]) -> String {
+pub(super) fn select_by_key(keys: &[&LeadId], key: &str, fields: &[&str]) -> String {
     let mut columns: Vec<&str> = vec!["Id", "IsConverted", key];
     columns.extend(
         fields
@@ -43,17 +45,17 @@ pub(super) fn select_by_key(keys: &[&str], key: &str, fields: &[&str]) -> String
     format!(
         "SELECT {} FROM Lead WHERE {key} IN ({})",
         columns.join(", "),
-        list(keys.iter().copied())
+        list(keys.iter().map(|key| key.as_str()))
     )
 }
 
 /// Splits keys into chunks, of which each fits into a URL of 16 KB with any escaping.
-pub(super) fn chunk_keys<'k>(keys: &'k [&'k str]) -> impl Iterator<Item = &'k [&'k str]> {
+pub(super) fn chunk_keys<'k>(keys: &'k [&'k LeadId]) -> impl Iterator<Item = &'k [&'k LeadId]> {
     let mut rest = keys;
     std::iter::from_fn(move || {
         let mut length = 0;
         let fit = rest.iter().take_while(|key| {
-            length += 3 * key.len() + 9;
+            length += 3 * key.as_str().len() + 9;
             length <= LONGEST
         });
         let (part, others) = rest.split_at(fit.count().max(1).min(rest.len()));
@@ -64,26 +66,28 @@ pub(super) fn chunk_keys<'k>(keys: &'k [&'k str]) -> impl Iterator<Item = &'k [&
 
 #[cfg(test)]
 mod tests {
-    use super::{chunk_keys, select_by_key, select_by_phone};
+    use super::{LeadId, chunk_keys, select_by_key, select_by_phone};
     use crate::matching::UnmatchedLead;
     use crate::number::Number;
 
     #[test]
     fn any_key_is_a_string_literal_of_the_query() {
-        let query = select_by_key(&["eu/1", r"o'\brien"], "WA_Id__c", &["Phone", "Id"]);
+        let keys = ["eu/1", r"o'\brien"].map(LeadId::from);
+        let query = select_by_key(&[&keys[0], &keys[1]], "WA_Id__c", &["Phone", "Id"]);
         let expected = r"SELECT Id, IsConverted, WA_Id__c, Phone FROM Lead WHERE WA_Id__c IN ('eu/1','o\'\\brien')";
         assert_eq!(query, expected);
     }
 
     #[test]
     fn keys_are_queried_in_chunks_that_fit_and_none_is_left_out() {
-        let keys: Vec<String> = (0..100).map(|n| format!("{n}{}", "x".repeat(n))).collect();
-        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-        let found: Vec<&[&str]> = chunk_keys(&keys).collect();
+        let key = |n: usize| LeadId::from(format!("{n}{}", "x".repeat(n)));
+        let keys: Vec<LeadId> = (0..100).map(key).collect();
+        let keys: Vec<&LeadId> = keys.iter().collect();
+        let found: Vec<&[&LeadId]> = chunk_keys(&keys).collect();
         assert!(found.len() > 1);
         assert_eq!(found.concat(), keys);
-        let long = "y".repeat(5_000);
-        assert_eq!(chunk_keys(&[&long, "z"]).count(), 2);
+        let long = LeadId::from("y".repeat(5_000));
+        assert_eq!(chunk_keys(&[&long, &"z".into()]).count(), 2);
         assert_eq!(chunk_keys(&[]).count(), 0);
     }
 

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
-use leadstream_schemas::{LeadEvent, codec};
+use leadstream_schemas::{LeadEvent, LeadId, Revision, codec};
 use serde::Serialize;
 
 use super::ToolError;
@@ -41,7 +41,7 @@ pub struct ReconcileOptions {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Drift {
     pub crm: &'static str,
-    pub lead_id: String,
+    pub lead_id: LeadId,
     pub crm_record_id: Option<String>,
     /// `None` for the record as a whole.
     pub field: Option<String>,
@@ -139,8 +139,8 @@ async fn run<C: Records>(
             .iter()
             .filter_map(|row| Some((row, codec::decode(&row.record.value).ok()?)))
             .collect();
-        let keys: Vec<&str> = events.iter().map(|(row, _)| row.lead_id.as_str()).collect();
-        let read = with_retries(timing, async || crm.read(&keys).await).await;
+        let lead_ids: Vec<&LeadId> = events.iter().map(|(row, _)| &row.lead_id).collect();
+        let read = with_retries(timing, async || crm.read(&lead_ids).await).await;
         let (records, quota) = read.map_err(|failure| refused(C::NAME, failure))?;
         limiter.update_quota(quota, Instant::now());
 
@@ -149,17 +149,17 @@ async fn run<C: Records>(
             .filter_map(|(row, event)| {
                 let record = records.get(&row.lead_id);
                 let desired = crm.render(event);
-                let all = differences(crm.target(), &desired, event.data.revision.0, record);
+                let all = differences(crm.target(), &desired, event.data.revision, record);
                 let record_id = record.map(|record| record.id.as_str());
                 (!all.is_empty()).then_some((*row, record_id, all))
             })
             .collect();
-        let drifted: Vec<(&str, i64)> = differing
+        let drifted: Vec<(&LeadId, Revision)> = differing
             .iter()
-            .map(|(row, _, _)| (row.lead_id.as_str(), row.revision))
+            .map(|(row, _, _)| (&row.lead_id, row.revision))
             .collect();
         // A lead that was sent meanwhile no longer matches what was read.
-        let still: BTreeSet<String> = ledger
+        let still: BTreeSet<LeadId> = ledger
             .still_synced(C::NAME, &drifted)
             .await?
             .into_iter()
@@ -171,7 +171,7 @@ async fn run<C: Records>(
             }
             let fixable = all.iter().all(Difference::is_fixable);
             if fixable {
-                to_requeue.push((row.lead_id.as_str(), row.revision));
+                to_requeue.push((&row.lead_id, row.revision));
             }
             report.differing += 1;
             for difference in all {

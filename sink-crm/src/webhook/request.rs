@@ -9,7 +9,7 @@ use crate::crm::Prepared;
 pub(super) fn event_body(event: &LeadEvent) -> Prepared {
     let mut body = json!(event);
     body["type"] = json!(event.event);
-    Prepared::new(event.data.lead_id.as_str(), body.clone(), &body, 0)
+    Prepared::new(&event.data.lead_id, body.clone(), &body, 0)
 }
 
 /// Returns the id by which a receiver detects duplicates.

@@ -11,7 +11,7 @@ const ERASE: Content = Content::Erase { of: None };
 
 fn address(account: &str, id: &str) -> Address {
     let accounts: Accounts = "eu=200".parse().unwrap();
-    Address::of(account, id, Some(&accounts)).unwrap()
+    Address::of(&account.into(), id, Some(&accounts)).unwrap()
 }
 
 /// A lead whose first key is its `wa_id`.

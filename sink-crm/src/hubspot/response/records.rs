@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use leadstream_schemas::LeadId;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -20,14 +21,14 @@ struct Contact {
 pub(in crate::hubspot) fn parse_batch_read(
     body: &[u8],
     id_property: &str,
-) -> Option<BTreeMap<String, RemoteRecord>> {
+) -> Option<BTreeMap<LeadId, RemoteRecord>> {
     #[derive(Deserialize)]
     struct Batch {
         results: Vec<Contact>,
     }
     let batch: Batch = serde_json::from_slice(body).ok()?;
     let record = |contact: Contact| {
-        let lead_id = contact.properties.get(id_property)?.as_str()?.to_owned();
+        let lead_id = contact.properties.get(id_property)?.as_str()?.into();
         let record = RemoteRecord {
             id: contact.id,
             values: contact.properties,
@@ -63,7 +64,7 @@ pub(in crate::hubspot) fn parse_search_page(
             Some(text.to_owned()).filter(|text| !text.is_empty())
         };
         Candidate {
-            key: text(id_property),
+            key: text(id_property).map(LeadId::from),
             phones: PHONES.iter().filter_map(|name| text(name)).collect(),
             id: contact.id,
         }

@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use leadstream_schemas::LeadId;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -9,7 +10,15 @@ use crate::outcome::RecordOutcome;
 use crate::tests::recordings;
 
 fn result(status: u16, body: &Value, ids: &[&str]) -> super::BatchResult {
-    classify_batch(status, body.to_string().as_bytes(), None, ids, "wa_id")
+    let lead_ids: Vec<LeadId> = ids.iter().map(|id| LeadId::from(*id)).collect();
+    let lead_ids: Vec<&LeadId> = lead_ids.iter().collect();
+    classify_batch(
+        status,
+        body.to_string().as_bytes(),
+        None,
+        &lead_ids,
+        "wa_id",
+    )
 }
 
 fn done(id: &str) -> RecordOutcome {
@@ -119,8 +128,14 @@ fn requests_are_classified_by_status() {
         (502, Class::Retry),
     ];
     for (status, class) in table {
-        let failure =
-            classify_batch(status, b"<html>no JSON</html>", None, &["a"], "wa_id").unwrap_err();
+        let failure = classify_batch(
+            status,
+            b"<html>no JSON</html>",
+            None,
+            &[&"a".into()],
+            "wa_id",
+        )
+        .unwrap_err();
         assert_eq!(failure.class, class, "{status}");
     }
 }
@@ -128,9 +143,15 @@ fn requests_are_classified_by_status() {
 #[test]
 fn waits_follow_the_answer() {
     let after = |status, body: &Value, header| {
-        classify_batch(status, body.to_string().as_bytes(), header, &["a"], "wa_id")
-            .unwrap_err()
-            .after
+        classify_batch(
+            status,
+            body.to_string().as_bytes(),
+            header,
+            &[&"a".into()],
+            "wa_id",
+        )
+        .unwrap_err()
+        .after
     };
     let second = Duration::from_secs(1);
     assert_eq!(after(423, &json!({}), Some(second)), Some(2 * second));
@@ -192,8 +213,9 @@ proptest! {
     fn any_answer_gives_each_input_one_outcome_or_the_request_a_failure(
         status in 0u16..1000, body in ".{0,200}", inputs in 1usize..5
     ) {
-        let ids = vec!["x"; inputs];
-        match classify_batch(status, body.as_bytes(), None, &ids, "wa_id") {
+        let lead_id = LeadId::from("x");
+        let lead_ids = vec![&lead_id; inputs];
+        match classify_batch(status, body.as_bytes(), None, &lead_ids, "wa_id") {
             Ok(outcomes) => prop_assert_eq!(outcomes.len(), inputs),
             Err(failure) => prop_assert!(!failure.reason.is_empty()),
         }

@@ -1,4 +1,4 @@
-use super::{Scratch, after, event, lease, migrate, now, synced};
+use super::{Revision, Scratch, after, event, lease, migrate, now, synced};
 use crate::crm_name::CrmName::{Hubspot, Webhook};
 use crate::ledger::{
     DeliveryLedger, LedgerState, OrderedEvents, OutcomeRow, SyncStatus, ledger_entries,
@@ -9,9 +9,10 @@ async fn deliver(webhook: &DeliveryLedger<OrderedEvents>, outcome: RecordOutcome
     let lease = lease(now());
     let rows = webhook.claim(10, &lease, now()).await.unwrap();
     assert_eq!(rows.len(), 1, "one event per lead");
-    assert_eq!(rows[0].record, event("a", rows[0].revision, 0).record);
+    let revision = rows[0].revision.to_bigint();
+    assert_eq!(rows[0].record, event("a", revision, 0).record);
     let row = OutcomeRow {
-        lead_id: "a",
+        lead_id: &rows[0].lead_id,
         revision: rows[0].revision,
         reason: outcome.reason(),
         next_attempt_at: None,
@@ -20,10 +21,12 @@ async fn deliver(webhook: &DeliveryLedger<OrderedEvents>, outcome: RecordOutcome
         match_result: None,
         outcome: &outcome,
     };
-    let extended = webhook.extend_leases(&lease, &["a", "b"]).await;
+    let extended = webhook
+        .extend_leases(&lease, &[&"a".into(), &"b".into()])
+        .await;
     assert_eq!(extended.unwrap(), ["a"]);
     let written = webhook.record_outcomes(lease.token, &[row], now()).await;
-    (rows[0].revision, written.unwrap())
+    (revision, written.unwrap())
 }
 
 #[tokio::test]
@@ -38,7 +41,8 @@ async fn events_are_delivered_in_order_and_queued_once() {
     assert_eq!(queue(&events[..2]).await, 2);
     assert_eq!(queue(&events).await, 1, "two are duplicates");
     assert_eq!(webhook.count_due().await.unwrap(), 3);
-    assert_eq!(webhook.page_due("", 10).await.unwrap()[0].revision, 1);
+    let due = webhook.page_due(&"".into(), 10).await.unwrap();
+    assert_eq!(due[0].revision, Revision(1));
 
     let failed = RecordOutcome::Retry("503".into());
     assert_eq!(deliver(&webhook, failed).await, (1, 1));
@@ -100,7 +104,13 @@ async fn leads_are_counted_by_status_and_retried_by_state() {
         assert_eq!(retried.await.unwrap(), count);
     }
     assert_eq!(scratch.hubspot().count_due().await.unwrap(), 3);
-    assert!(scratch.ledger.requeue("hubspot", "a", now()).await.unwrap());
+    assert!(
+        scratch
+            .ledger
+            .requeue("hubspot", &"a".into(), now())
+            .await
+            .unwrap()
+    );
     assert_eq!(scratch.row(Hubspot, "a").await.0, "due");
     scratch.drop().await;
 }

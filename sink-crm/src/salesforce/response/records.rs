@@ -1,5 +1,6 @@
 //! Parses the records of Salesforce's query responses. Pure.
 
+use leadstream_schemas::LeadId;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -30,8 +31,8 @@ impl QueryPage {
 pub(in crate::salesforce) fn parse_record(
     record: Map<String, Value>,
     key: &str,
-) -> Option<(String, RemoteRecord)> {
-    let lead_id = record.get(key)?.as_str()?.to_owned();
+) -> Option<(LeadId, RemoteRecord)> {
+    let lead_id = record.get(key)?.as_str()?.into();
     let remote = RemoteRecord {
         id: record.get("Id")?.as_str()?.to_owned(),
         converted: record.get("IsConverted") == Some(&Value::Bool(true)),
@@ -47,7 +48,7 @@ pub(in crate::salesforce) fn parse_candidate(record: &Map<String, Value>, key: &
     };
     Candidate {
         id: text("Id").unwrap_or_default(),
-        key: text(key),
+        key: text(key).map(LeadId::from),
         phones: PHONES.iter().filter_map(|name| text(name)).collect(),
     }
 }
