@@ -5,7 +5,7 @@ CREATE TABLE crm_ledger (
     crm               text        NOT NULL,
     lead_id           text        NOT NULL,
     desired_revision  bigint      NOT NULL,
-    desired_event     bytea       NOT NULL,
+    desired_value     bytea       NOT NULL,
     desired_key       bytea       NOT NULL,
     desired_partition integer     NOT NULL,
     desired_offset    bigint      NOT NULL,
@@ -37,7 +37,7 @@ COMMENT ON TABLE crm_ledger IS
 COMMENT ON COLUMN crm_ledger.crm IS 'hubspot, salesforce or webhook';
 COMMENT ON COLUMN crm_ledger.lead_id IS 'The lead';
 COMMENT ON COLUMN crm_ledger.desired_revision IS 'The newest revision that the CRM should have';
-COMMENT ON COLUMN crm_ledger.desired_event IS
+COMMENT ON COLUMN crm_ledger.desired_value IS
     'The event of that revision: the value of its record in lead.events, unchanged';
 COMMENT ON COLUMN crm_ledger.desired_key IS 'The key of that record';
 COMMENT ON COLUMN crm_ledger.desired_partition IS 'The partition of that record';
@@ -72,7 +72,7 @@ CREATE TABLE crm_events (
     crm             text        NOT NULL,
     lead_id         text        NOT NULL,
     revision        bigint      NOT NULL,
-    event           bytea       NOT NULL,
+    event_value     bytea       NOT NULL,
     event_key       bytea       NOT NULL,
     event_partition integer     NOT NULL,
     event_offset    bigint      NOT NULL,
@@ -95,7 +95,7 @@ COMMENT ON TABLE crm_events IS
 COMMENT ON COLUMN crm_events.crm IS 'The receiver: webhook';
 COMMENT ON COLUMN crm_events.lead_id IS 'The lead';
 COMMENT ON COLUMN crm_events.revision IS 'The event''s revision';
-COMMENT ON COLUMN crm_events.event IS 'The value of the event''s record in lead.events, unchanged';
+COMMENT ON COLUMN crm_events.event_value IS 'The value of the event''s record in lead.events, unchanged';
 COMMENT ON COLUMN crm_events.event_key IS 'The key of that record';
 COMMENT ON COLUMN crm_events.event_partition IS 'The partition of that record';
 COMMENT ON COLUMN crm_events.event_offset IS 'The offset of that record';

@@ -320,7 +320,7 @@ impl<'r> FromRow<'r, sqlx::postgres::PgRow> for Claimed {
                 partition: row.try_get("event_partition")?,
                 offset: row.try_get("event_offset")?,
                 key: row.try_get::<Vec<u8>, _>("event_key")?.into(),
-                value: row.try_get::<Vec<u8>, _>("event")?.into(),
+                value: row.try_get::<Vec<u8>, _>("event_value")?.into(),
                 written_at: None,
                 trace: trace.and_then(|trace| TraceContext::parse(&trace)),
             },

@@ -96,7 +96,7 @@ WHERE l.crm = $1 AND l.state = 'due' AND l.lead_id > $2 ORDER BY l.lead_id LIMIT
 const SET_DESIRED: &str = concat!(
     "
 INSERT INTO crm_ledger AS l (
-    crm, lead_id, desired_revision, priority, desired_event, desired_key, desired_partition,
+    crm, lead_id, desired_revision, priority, desired_value, desired_key, desired_partition,
     desired_offset, desired_trace, state, next_attempt_at, due_since, updated_at)
 SELECT c.crm, w.*, 'due', $10, $10, $10
 FROM UNNEST($1::text[]) AS c (crm)
@@ -106,7 +106,7 @@ CROSS JOIN ",
 ORDER BY c.crm, w.lead_id
 ON CONFLICT (crm, lead_id) DO UPDATE SET
     desired_revision = excluded.desired_revision,
-    desired_event = excluded.desired_event,
+    desired_value = excluded.desired_value,
     desired_key = excluded.desired_key,
     desired_partition = excluded.desired_partition,
     desired_offset = excluded.desired_offset,

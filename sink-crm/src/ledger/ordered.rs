@@ -13,7 +13,7 @@ pub(crate) struct OrderedEvents;
 /// The columns of an event `e` that [`super::Claimed`] reads.
 macro_rules! event_row {
     () => {
-        "e.lead_id, e.revision, e.attempts, e.last_error, e.event, e.event_key, e.event_partition,
+        "e.lead_id, e.revision, e.attempts, e.last_error, e.event_value, e.event_key, e.event_partition,
     e.event_offset, e.event_trace, NULL::bytea AS synced_hash, e.attempts > 0 AS attempted,
     false AS unmatched"
     };
@@ -98,14 +98,14 @@ WITH fresh AS (
     LEFT JOIN crm_ledger l ON l.crm = $1 AND l.lead_id = w.lead_id
     WHERE w.revision > COALESCE(l.desired_revision, 0)),
 highest AS (
-    INSERT INTO crm_ledger AS l (crm, lead_id, desired_revision, priority, desired_event,
+    INSERT INTO crm_ledger AS l (crm, lead_id, desired_revision, priority, desired_value,
         desired_key, desired_partition, desired_offset, state, next_attempt_at, updated_at)
     SELECT $1, lead_id, max(revision), 0, '', '', 0, 0, 'synced', $10, $10
     FROM fresh GROUP BY lead_id ORDER BY lead_id
     ON CONFLICT (crm, lead_id) DO UPDATE SET
         desired_revision = GREATEST(l.desired_revision, excluded.desired_revision),
         updated_at = excluded.updated_at)
-INSERT INTO crm_events (crm, lead_id, revision, priority, event, event_key, event_partition,
+INSERT INTO crm_events (crm, lead_id, revision, priority, event_value, event_key, event_partition,
     event_offset, event_trace, next_attempt_at, due_since)
 SELECT $1, fresh.*, $10, $10
 FROM fresh ORDER BY lead_id, revision
@@ -115,7 +115,7 @@ ON CONFLICT DO NOTHING"
 /// Leaves no row in the ledger, so that nothing of the lead is left after the delivery.
 pub(super) const QUEUE_ERASURE: &str = concat!(
     "
-INSERT INTO crm_events (crm, lead_id, revision, priority, event, event_key, event_partition,
+INSERT INTO crm_events (crm, lead_id, revision, priority, event_value, event_key, event_partition,
     event_offset, event_trace, next_attempt_at, due_since)
 SELECT $1, w.*, $10, $10
 FROM ",

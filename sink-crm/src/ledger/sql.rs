@@ -13,7 +13,7 @@ macro_rules! event_rows {
     () => {
         "UNNEST($2::text[], $3::bigint[], $4::smallint[], $5::bytea[], $6::bytea[], $7::int[],
     $8::bigint[], $9::text[])
-    AS w (lead_id, revision, priority, event, event_key, event_partition, event_offset, event_trace)"
+    AS w (lead_id, revision, priority, event_value, event_key, event_partition, event_offset, event_trace)"
     };
 }
 pub(super) use event_rows;
@@ -32,7 +32,7 @@ pub(super) use outcome_rows;
 /// The columns of a row `l` of the ledger that [`super::Claimed`] reads, but for those of the hash.
 macro_rules! latest_row {
     () => {
-        "l.lead_id, l.desired_revision AS revision, l.attempts, l.last_error, l.desired_event AS event,
+        "l.lead_id, l.desired_revision AS revision, l.attempts, l.last_error, l.desired_value AS event_value,
     l.desired_key AS event_key, l.desired_partition AS event_partition,
     l.desired_offset AS event_offset, l.desired_trace AS event_trace"
     };

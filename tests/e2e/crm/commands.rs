@@ -95,7 +95,7 @@ async fn redrive_the_current_state(site: &Site<'_>, client: &SandboxClient) -> a
     ensure!(said.contains("1 would be redriven"), "{said}");
     site.stop("sink").await?;
     client.clear_faults().await?;
-    sqlx::query("UPDATE crm_ledger SET desired_event = $1, desired_revision = 2 WHERE crm = 'hubspot' AND lead_id = $2")
+    sqlx::query("UPDATE crm_ledger SET desired_value = $1, desired_revision = 2 WHERE crm = 'hubspot' AND lead_id = $2")
             .bind(leadstream_schemas::codec::encode(1, &event(0, 2))?)
             .bind(lead_id(0))
             .execute(&site.database)
