@@ -90,7 +90,8 @@ async fn nobody_else(site: &Site<'_>, table: &str) -> anyhow::Result<()> {
 
 async fn read(site: &Site<'_>) -> anyhow::Result<HashMap<String, Row>> {
     let rows = sqlx::query(
-        "SELECT lead_id, current_state, qualification_score, lead_data, is_completed, revision, engine
+        "SELECT lead_id, current_state, qualification_score, lead_data, is_completed, revision,
+            serialized_state
          FROM leads",
     )
     .fetch_all(&site.database)
@@ -98,7 +99,7 @@ async fn read(site: &Site<'_>) -> anyhow::Result<HashMap<String, Row>> {
     rows.into_iter()
         .map(|row| {
             let revision = row.try_get("revision")?;
-            let stored = Stored::from_bytes(row.try_get("engine")?)?;
+            let stored = Stored::from_bytes(row.try_get("serialized_state")?)?;
             ensure!(
                 stored.revision == Revision::from_bigint(revision),
                 "revisions of one lead differ"
