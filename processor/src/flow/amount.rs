@@ -14,7 +14,14 @@
 //!   unclear;
 //! * so are dates, times, phone numbers, other periods than a month and counts ("3 months").
 
+mod compact;
+mod composed;
+mod context;
+mod currency;
+mod letters;
 mod numeral;
+mod phrase;
+mod spelled;
 mod token;
 mod words;
 
@@ -23,8 +30,11 @@ mod tests;
 
 use serde_json::Number;
 
+use composed::composed;
+use context::{Context, Side};
+use letters::stands_alone;
 use numeral::Numeral;
-use token::{Token, stands_alone, tokenize};
+use token::{Token, tokenize};
 use words::{Meaning, meaning, multiplier};
 
 /// The limit of a text; longer ones have no clear amount.
@@ -44,6 +54,12 @@ const THOUSAND_IS_MIL: [&str; 6] = ["eur", "brl", "mxn", "ars", "clp", "cop"];
 
 /// Smaller numbers may be followed by a multiplier in words: "5 USD (five thousand)".
 const SMALL: u64 = 1_000;
+
+/// Up to here a number among words may be a choice, a day or an hour.
+const CHAT: u64 = 31;
+
+/// Words before a year.
+const YEAR_PREPOSITIONS: [&str; 8] = ["in", "en", "em", "im", "w", "v", "в", "dans"];
 
 /// An exact decimal, not negative: `digits / 10^scale`, without trailing zeros after the point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,7 +111,7 @@ pub fn parse(text: &str) -> Option<Amount> {
     if text.chars().count() > MAX_CHARS {
         return None;
     }
-    let tokens = tokenize(text)?;
+    let tokens = composed(tokenize(text)?);
     let mut numbers = tokens
         .iter()
         .enumerate()
@@ -141,24 +157,42 @@ pub fn parse(text: &str) -> Option<Amount> {
                 Some(Token::Word(word)) if meaning(word) == Some(Meaning::Month)
             );
         let is_phone = !numeral.is_grouped && numeral.length >= PHONE_DIGITS;
-        if context.has_unknown || is_count || is_phone {
+        let is_chat = exponent == 0 && is_chat(numeral, before, after);
+        if context.has_unknown || is_count || is_phone || is_chat {
             return None;
         }
     }
     value(numeral, exponent)
 }
 
+/// Returns whether a number in a sentence rather is a choice, a day, an hour or a year: "ok 2", "in 2026".
+fn is_chat(numeral: &Numeral, before: &[Token], after: &[Token]) -> bool {
+    let word = |token: &Token| match token {
+        Token::Word(word) => Some(meaning(word)),
+        _ => None,
+    };
+    let words = || before.iter().chain(after).filter_map(word);
+    let has_period = words().any(|it| matches!(it, Some(Meaning::Month | Meaning::Monthly)));
+    let follows_in = matches!(
+        before.last(),
+        Some(Token::Word(word)) if YEAR_PREPOSITIONS.contains(&word.as_str())
+    );
+    let whole = numeral.whole();
+    (whole <= CHAT && !has_period && words().next().is_some())
+        || ((1_990..=2_100).contains(&whole) && numeral.length == 4 && follows_in)
+}
+
 /// Returns the exponent of the multipliers after the number, and the remaining tokens. Two
-/// multipliers join if the second is greater: "mil millones", "百万".
+/// multipliers join if the second is greater and the first no letter: "mil millones", "百万".
 fn multipliers(after: &[Token]) -> Option<(u32, &[Token])> {
-    let mut exponents = after.iter().map_while(|token| match token {
-        Token::Word(word) => multiplier(word),
+    let mut known = after.iter().map_while(|token| match token {
+        Token::Word(word) => Some((multiplier(word)?, is_letter_alone(word))),
         _ => None,
     });
-    let (exponent, count) = match (exponents.next(), exponents.next(), exponents.next()) {
+    let (exponent, count) = match (known.next(), known.next(), known.next()) {
         (None, ..) => (0, 0),
-        (Some(only), None, _) => (only, 1),
-        (Some(first), Some(second), None) if second > first => (first + second, 2),
+        (Some((only, _)), None, _) => (only, 1),
+        (Some((first, false)), Some((second, _)), None) if second > first => (first + second, 2),
         _ => return None,
     };
     Some((exponent, after.get(count..)?))
@@ -167,8 +201,9 @@ fn multipliers(after: &[Token]) -> Option<(u32, &[Token])> {
 /// Returns whether a word on one side of the number may be a multiplier, unit or period that the
 /// lexicon does not have. `outward` has the tokens of that side, the nearest first.
 fn may_change<'a>(outward: impl Iterator<Item = &'a Token>, side: Side, is_small: bool) -> bool {
-    // The state: the number is next; only currencies are between; a sign parts them.
-    let (mut is_next, mut is_near, mut is_parted) = (true, true, false);
+    // The state: the number is next; only currencies are between; a sign parts them; an unknown word is
+    // between, and the number is great.
+    let (mut is_next, mut is_near, mut is_parted, mut is_far) = (true, true, false, false);
     for token in outward {
         let word = match token {
             // A month has to follow.
@@ -196,13 +231,11 @@ fn may_change<'a>(outward: impl Iterator<Item = &'a Token>, side: Side, is_small
             Some(_) => is_near = false,
             None => {
                 let is_beside = is_near && !is_parted && (is_next || side == Side::After);
-                if is_beside || is_letter_alone(word) {
+                let is_multiplier = words::letter_multiplier(word).is_some();
+                if is_beside || (is_letter_alone(word) && (!is_far || is_multiplier)) {
                     return true;
                 }
-                if !is_small {
-                    return false;
-                }
-                is_near = false;
+                (is_near, is_far) = (false, !is_small);
             }
         }
         is_next = false;
@@ -225,92 +258,4 @@ fn value(numeral: &Numeral, exponent: u32) -> Option<Amount> {
     is_clear
         .then(|| Amount::scaled(numeral.digits, numeral.scale, exponent))
         .flatten()
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Side {
-    Before,
-    After,
-}
-
-/// The meaning of the words around the number.
-#[derive(Default)]
-struct Context {
-    /// The currencies that fit every mention so far; none without a mention.
-    currencies: Option<Vec<&'static str>>,
-    has_unknown: bool,
-}
-
-impl Context {
-    fn has_currency(&self) -> bool {
-        self.currencies.is_some()
-    }
-
-    fn may_be(&self, code: &str) -> bool {
-        self.currencies
-            .as_ref()
-            .is_some_and(|codes| codes.contains(&code))
-    }
-
-    /// Returns whether no currency was mentioned, or one that may be among `codes`.
-    fn may_be_one_of(&self, codes: &[&str]) -> bool {
-        !self.has_currency() || codes.iter().any(|code| self.may_be(code))
-    }
-
-    /// Reads the tokens of one side; none if they make the number unclear.
-    fn read(&mut self, tokens: &[Token], side: Side) -> Option<()> {
-        let mut is_per = false;
-        let mut tokens = tokens.iter().peekable();
-        while let Some(token) = tokens.next() {
-            let word = match token {
-                Token::Number(_) => return None,
-                Token::Break => continue,
-                Token::Slash => {
-                    is_per = true;
-                    continue;
-                }
-                Token::Currency(codes) => {
-                    self.mention(codes)?;
-                    continue;
-                }
-                Token::Word(word) => word.as_str(),
-            };
-            let mut is_followed_by = |second: &str| {
-                let next = |token: &&Token| matches!(token, Token::Word(word) if word == second);
-                tokens.next_if(next).is_some()
-            };
-            // "please", and the short form of "per month".
-            if (word == "por" && is_followed_by("favor")) || (word == "p" && is_followed_by("m")) {
-                continue;
-            }
-            match meaning(word) {
-                Some(Meaning::Unclear) => return None,
-                Some(_) if side == Side::After && words::is_bound_after(word) => return None,
-                Some(Meaning::Per) => is_per = true,
-                // "7500 a month", but "a budget of 7500".
-                Some(Meaning::Article) => is_per |= side == Side::After,
-                Some(Meaning::Month | Meaning::Monthly) => is_per = false,
-                Some(Meaning::Filler) => {}
-                Some(Meaning::Currency(_)) | None if is_per => return None,
-                Some(Meaning::Currency(codes)) => self.mention(codes)?,
-                None => self.has_unknown = true,
-            }
-        }
-        (!is_per).then_some(())
-    }
-
-    /// Narrows the currencies to `codes`; none if no currency fits every mention.
-    fn mention(&mut self, codes: &[&'static str]) -> Option<()> {
-        let common: Vec<_> = match &self.currencies {
-            None => codes.to_vec(),
-            Some(known) => known
-                .iter()
-                .copied()
-                .filter(|code| codes.contains(code))
-                .collect(),
-        };
-        let is_one = !common.is_empty();
-        self.currencies = Some(common);
-        is_one.then_some(())
-    }
 }

@@ -13,6 +13,16 @@ pub(super) struct Numeral {
 }
 
 impl Numeral {
+    /// A number without a decimal point.
+    pub(super) fn whole_of(digits: u64) -> Self {
+        Self {
+            digits,
+            scale: 0,
+            is_grouped: false,
+            length: digits.to_string().len(),
+        }
+    }
+
     /// Returns the part before the decimal point.
     pub(super) fn whole(self) -> u64 {
         10_u64

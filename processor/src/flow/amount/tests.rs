@@ -1,4 +1,5 @@
 mod beside;
+mod languages;
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -88,6 +89,7 @@ fn verdicts() -> Vec<(&'static str, Value)> {
         ("мой бюджет около 10 000 рублей в месяц", json!(10_000)),
         ("we set aside $5000 for ads", json!(5000)),
         ("5000 👍", json!(5000)),
+        ("five thousand", json!(5000)),
     ];
     let unclear = [
         "",
@@ -95,7 +97,6 @@ fn verdicts() -> Vec<(&'static str, Value)> {
         "no idea",
         "a lot",
         "👍",
-        "five thousand",
         // Several numbers.
         "between 3 and 5k",
         "3-5k",

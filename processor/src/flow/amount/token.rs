@@ -1,7 +1,10 @@
 //! Splits a message into numbers, currencies and words.
 
 use super::SMALL;
+use super::currency;
+use super::letters::{decimal_digit, is_letter, stands_alone};
 use super::numeral::{self, ARABIC_DECIMAL, Numeral};
+use super::phrase::without_phrases;
 use super::words::{self, Meaning};
 
 #[derive(Clone, Debug, PartialEq)]
@@ -18,11 +21,12 @@ pub(super) enum Token {
 
 /// Returns the tokens of `text`; none if a sign makes any number in it unclear.
 pub(super) fn tokenize(text: &str) -> Option<Vec<Token>> {
-    let chars: Vec<char> = text
+    let text: String = text
         .chars()
         .filter_map(normalize)
         .flat_map(char::to_lowercase)
         .collect();
+    let chars: Vec<char> = without_phrases(&text).chars().collect();
     let mut scanner = Scanner {
         chars: &chars,
         at: 0,
@@ -70,7 +74,7 @@ impl Scanner<'_> {
                 // "5000 €. Thank you"
                 if self
                     .previous(1)
-                    .is_some_and(|c| words::currency_sign(c).is_some())
+                    .is_some_and(|c| currency::by_sign(c).is_some())
                 {
                     self.tokens.push(Token::Break);
                 }
@@ -85,7 +89,7 @@ impl Scanner<'_> {
             c if is_unclear(c) => return None,
             c => self
                 .tokens
-                .extend(words::currency_sign(c).map(Token::Currency)),
+                .extend(currency::by_sign(c).map(Token::Currency)),
         }
         self.at += 1;
         Some(())
@@ -155,7 +159,7 @@ impl Scanner<'_> {
             word.push(c);
             self.at += 1;
         }
-        match words::dollar_prefix(&word) {
+        match currency::by_dollar_prefix(&word) {
             Some(code) if self.peek(0) == Some('$') => {
                 self.at += 1;
                 self.tokens.push(Token::Currency(code));
@@ -169,8 +173,11 @@ impl Scanner<'_> {
     /// Returns whether `word`, which ends here after `before`, may be a unit of the adjacent
     /// token. An unknown word is one at a sign ("MUS$ 5", "5$L"), a short filler at a number ("5d").
     fn is_glued(&self, word: &str, before: Option<char>) -> bool {
-        let is_sign = |c: Option<char>| c.is_some_and(|c| words::currency_sign(c).is_some());
+        let is_sign = |c: Option<char>| c.is_some_and(|c| currency::by_sign(c).is_some());
         if words::multiplier(word).is_some() {
+            return false;
+        }
+        if words::letter_multiplier(word).is_some_and(|_| self.is_after_number(word)) {
             return false;
         }
         match words::meaning(word) {
@@ -184,6 +191,14 @@ impl Scanner<'_> {
         }
     }
 
+    /// Returns whether only spaces are between a number and `word`, which ends here.
+    fn is_after_number(&self, word: &str) -> bool {
+        let start = self.at - word.chars().count();
+        let before = self.chars.get(..start).unwrap_or_default();
+        let last = before.iter().rev().find(|c| **c != ' ');
+        last.is_some_and(char::is_ascii_digit)
+    }
+
     /// Reads a hyphen between letters, or a dash with spaces after a word ("budget - 5000"). Any other
     /// dash may be a sign or a range.
     fn dash(&self) -> Option<()> {
@@ -191,8 +206,11 @@ impl Scanner<'_> {
         let after = self.peek(1)?;
         let is_hyphen = is_letter(before) && is_letter(after);
         let last = self.tokens.iter().rfind(|token| **token != Token::Break);
-        let is_apart =
-            matches!(before, ' ' | '\n') && after == ' ' && matches!(last, Some(Token::Word(_)));
+        // "budget - 5000", "5000 - is that ok"
+        let is_before_word = self.peek(2).is_some_and(is_letter);
+        let is_apart = matches!(before, ' ' | '\n')
+            && after == ' '
+            && (is_before_word || matches!(last, Some(Token::Word(_))));
         (is_hyphen || is_apart).then_some(())
     }
 
@@ -225,31 +243,6 @@ fn normalize(c: char) -> Option<char> {
         _ if c.is_whitespace() => Some(' '),
         _ => Some(decimal_digit(c).unwrap_or(c)),
     }
-}
-
-/// Returns the ASCII form of a digit of another script. Each range begins with the script's zero.
-fn decimal_digit(c: char) -> Option<char> {
-    const ZEROS: [char; 15] = [
-        '٠', '۰', '߀', '०', '০', '੦', '૦', '୦', '௦', '౦', '೦', '൦', '๐', '໐', '༠',
-    ];
-    ZEROS.iter().find_map(|&zero| {
-        let digit = u32::from(c).checked_sub(u32::from(zero))?;
-        char::from_digit(digit, 10)
-    })
-}
-
-/// Returns whether `c` is a letter, or a mark between letters of Indic scripts and decomposed
-/// accents.
-fn is_letter(c: char) -> bool {
-    c.is_alphabetic()
-        || matches!(
-            c,
-            '\u{300}'..='\u{36f}' | '\u{93c}' | '\u{94d}' | '\u{9bc}' | '\u{9cd}'
-        )
-}
-
-pub(super) fn stands_alone(c: char) -> bool {
-    matches!(c, '\u{3400}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}')
 }
 
 /// Returns whether `c` marks a percentage, bound, phone number, address, sum or question. Numerals

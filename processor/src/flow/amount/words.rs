@@ -4,6 +4,8 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
+use super::compact;
+use super::currency::CURRENCIES;
 use crate::flow::keyword::letters;
 
 /// The effect of a word on the number beside it.
@@ -36,9 +38,37 @@ pub(super) fn meaning(word: &str) -> Option<Meaning> {
 
 /// Returns the power of ten by which a word directly after a number multiplies it.
 pub(super) fn multiplier(word: &str) -> Option<u32> {
-    static LEXICON: LazyLock<HashMap<String, u32>> =
-        LazyLock::new(|| lexicon(MULTIPLIERS.into_iter()));
+    static LEXICON: LazyLock<HashMap<String, u32>> = LazyLock::new(|| {
+        let mut known = lexicon(MULTIPLIERS.into_iter());
+        let listed = compact::multipliers();
+        let plain = listed.iter().filter_map(|(word, exponent)| {
+            let plain: String = letters(word).collect();
+            (plain.is_ascii() && !listed.contains_key(&plain)).then_some((plain, *exponent))
+        });
+        for (word, exponent) in listed.clone().into_iter().chain(plain) {
+            if meaning(&word).is_none() {
+                known.entry(word).or_insert(exponent);
+            }
+        }
+        known
+    });
     LEXICON.get(word).copied()
+}
+
+/// Returns the currency beside which a letter multiplies ("₹2.5L", "50 т.р."), and the multiplier's
+/// name.
+pub(super) fn letter_multiplier(letter: &str) -> Option<(&'static str, &'static str)> {
+    Some(match letter {
+        "l" => ("inr", "lakh"),
+        "t" => ("eur", "thousand"),
+        "т" => ("rub", "thousand"),
+        "b" => ("try", "thousand"),
+        "g" => ("usd", "thousand"),
+        "w" => ("cny", "万"),
+        "mi" => ("brl", "million"),
+        "mm" => ("usd", "million"),
+        _ => return None,
+    })
 }
 
 /// Returns the words of `lists`, with and without accents.
@@ -63,24 +93,27 @@ const MULTIPLIERS: [(u32, &str); 8] = [
     (2, "hundred 百"),
     (
         3,
-        "k к thousand thousands thou grand mil tausend tsd mille mila hazar hazaar тыс тысяч \
+        "k к thousand thousands thou grand ribuan milzinho lucas luca mil tausend tsd mille mila hazar hazaar тыс тысяч \
         тысячи тысяча тыщ тыщи тис тисяч tys tyś tysięcy tysiące tis tisíc bin rb ribu duizend \
         千 천 हजार हज़ार ألف الف آلاف الاف",
     ),
     (4, "万 萬 만"),
-    (5, "lakh lakhs lac lacs लाख"),
+    (5, "lakh lakhs lac lacs lk lks लाख"),
     (
         6,
-        "m mn mio mln million millions millionen millón millon millones milhão milhões milhao \
+        "m mn mio mln mill jutaan tr лям ляма лямов million millions millionen millón millon millones milhão milhões milhao \
         milhoes milione milioni miljoen milyon juta jt млн миллион миллиона миллионов milion \
         miliony milionów مليون",
     ),
     (7, "crore crores cr करोड़ करोड"),
     (8, "億 亿 억"),
-    (9, "bn mrd milliard milliards milliarde milliarden млрд"),
+    (
+        9,
+        "bn md mds tỷ tỉ mrd milliard milliards milliarde milliarden млрд",
+    ),
 ];
 
-const MEANINGS: [(Meaning, &str); 11] = [
+const MEANINGS: [(Meaning, &str); 12] = [
     (Meaning::Article, "a"),
     (
         Meaning::Per,
@@ -146,6 +179,10 @@ const MEANINGS: [(Meaning, &str); 11] = [
         australian sounds works good fine great enough available right limit ceiling sharp flat \
         best",
     ),
+    (
+        Meaning::Filler,
+        "let lets start starts put planning plan plans set",
+    ),
     // German, Dutch.
     (
         Meaning::Filler,
@@ -188,109 +225,6 @@ pub(super) fn is_bound_after(word: &str) -> bool {
 /// Returns whether the filler `word` may be a unit after a number: "R$ 5 mi", "5 d", "5 mon".
 pub(super) fn is_no_filler_after(word: &str) -> bool {
     matches!(word, "mi" | "mon" | "d" | "s" | "j" | "te")
-}
-
-const DOLLARS: &[&str] = &[
-    "usd", "cad", "aud", "nzd", "sgd", "hkd", "twd", "mxn", "ars", "clp", "cop",
-];
-const PESOS: &[&str] = &["mxn", "ars", "clp", "cop", "php"];
-const POUNDS: &[&str] = &["gbp", "egp"];
-const RUPEES: &[&str] = &["inr", "pkr", "lkr", "npr"];
-const KRONER: &[&str] = &["sek", "nok", "dkk", "czk"];
-const YEN: &[&str] = &["jpy", "cny"];
-
-const CURRENCIES: [(&[&str], &str); 45] = [
-    (&["usd"], "usd bucks"),
-    (
-        DOLLARS,
-        "dollar dollars dólar dólares dolares dollari доллар долларов",
-    ),
-    (&["eur"], "eur euro euros евро يورو"),
-    (&["gbp"], "gbp quid sterling"),
-    (POUNDS, "pound pounds"),
-    (&["chf"], "chf fr sfr franken francs"),
-    (&["inr"], "inr"),
-    (RUPEES, "rs rupees rupee रुपये रुपए रु"),
-    (&["brl"], "brl reais real"),
-    (PESOS, "peso pesos"),
-    (&["mxn"], "mxn"),
-    (&["ars"], "ars"),
-    (&["clp"], "clp"),
-    (&["cop"], "cop"),
-    (&["cad"], "cad"),
-    (&["aud"], "aud"),
-    (&["nzd"], "nzd"),
-    (&["sgd"], "sgd"),
-    (&["hkd"], "hkd"),
-    (&["php"], "php"),
-    (&["rub"], "rub руб рубль рубля рублей р"),
-    (&["uah"], "uah грн гривень"),
-    (&["pln"], "pln zł zl złotych"),
-    (&["czk"], "czk kč korun"),
-    (KRONER, "kr"),
-    (&["sek"], "sek"),
-    (&["nok"], "nok"),
-    (&["dkk"], "dkk"),
-    (&["try"], "try tl lira"),
-    (&["idr"], "idr rp rupiah"),
-    (&["aed"], "aed dhs dirham dirhams درهم"),
-    (&["sar"], "sar riyal riyals ريال"),
-    (&["egp"], "egp جنيه"),
-    (&["zar"], "zar rand"),
-    (&["ngn"], "ngn naira"),
-    (&["kes"], "kes ksh"),
-    (&["jpy"], "jpy yen 円"),
-    (&["cny"], "cny rmb yuan 元"),
-    (&["krw"], "krw 원"),
-    (&["ron"], "ron lei leu"),
-    (&["huf"], "huf ft forint"),
-    (&["thb"], "thb baht บาท"),
-    (&["ils"], "ils nis שקל שקלים"),
-    (&["vnd"], "vnd đ đồng"),
-    (&["pen"], "pen soles"),
-];
-
-/// Returns the currencies that a sign may mean.
-pub(super) fn currency_sign(sign: char) -> Option<&'static [&'static str]> {
-    Some(match sign {
-        '$' => DOLLARS,
-        '€' => &["eur"],
-        '£' | '￡' => POUNDS,
-        '¥' | '￥' => YEN,
-        '₹' => &["inr"],
-        '₨' => RUPEES,
-        '₽' => &["rub"],
-        '₺' => &["try"],
-        '₴' => &["uah"],
-        '₦' => &["ngn"],
-        '₩' => &["krw"],
-        '₫' => &["vnd"],
-        '₱' => &["php"],
-        '฿' => &["thb"],
-        '₪' => &["ils"],
-        '₵' => &["ghs"],
-        '₸' => &["kzt"],
-        _ => return None,
-    })
-}
-
-/// Returns the currency of letters before `$`, as in `R$`.
-pub(super) fn dollar_prefix(word: &str) -> Option<&'static [&'static str]> {
-    Some(match word {
-        "r" => &["brl"],
-        "us" | "u" => &["usd"],
-        "c" | "ca" => &["cad"],
-        "a" | "au" => &["aud"],
-        "nz" => &["nzd"],
-        "s" | "sg" => &["sgd"],
-        "hk" => &["hkd"],
-        "nt" => &["twd"],
-        "mx" | "mex" => &["mxn"],
-        "ar" => &["ars"],
-        "cl" => &["clp"],
-        "col" => &["cop"],
-        _ => return None,
-    })
 }
 
 #[cfg(test)]
