@@ -191,7 +191,7 @@ impl<'a> Turn<'a> {
                 return self.enter(&here.state, conversation, ReplyBuilder::new(self.flow));
             }
         };
-        match question.read(input, &conversation.data, conversation.score) {
+        match question.read(input, conversation, self.reading_context(conversation)) {
             Some(reading) => self.accept(question, conversation, reading),
             None => self.ask_again(here, question, conversation, input),
         }

@@ -68,7 +68,7 @@ pub(super) fn letters(text: &str) -> impl Iterator<Item = char> {
 }
 
 /// Returns the [`letters`] of `text`, with one space where signs, spaces or emoji part them.
-fn words(text: &str) -> impl Iterator<Item = char> {
+pub(super) fn words(text: &str) -> impl Iterator<Item = char> {
     let plain = text
         .char_indices()
         .map(|(at, c)| {
@@ -163,9 +163,6 @@ impl Flow {
         let (Expected::Choice(choices), Some(text)) = (&question.expected, input.keyword()) else {
             return false;
         };
-        choices.iter().any(|choice| {
-            let mut names = choice.words.iter().chain([&choice.value]);
-            names.any(|name| letters(text).eq(letters(name)))
-        })
+        choices.iter().any(|choice| choice.is_named(text))
     }
 }

@@ -1,12 +1,21 @@
 //! Reads answers as the types that questions expect.
 
-use chrono::{Datelike, NaiveDate};
+mod calendar;
+mod choice;
+mod date;
+mod email;
+mod phone;
+mod plain;
+
+use chrono::{DateTime, Datelike, NaiveDate};
+use leadstream_schemas::Timestamp;
 use regex::Regex;
 use serde_json::{Map, Number, Value, json};
 
 use super::field::Kind;
 use super::turn_input::{Place, clean};
 use super::{TurnInput, amount};
+pub(super) use choice::{Choice, key, written};
 
 /// The type of a question's answer.
 #[derive(Debug)]
@@ -42,15 +51,6 @@ pub(super) enum Scalar {
     },
 }
 
-/// One of the answers to choose from.
-#[derive(Debug)]
-pub(super) struct Choice {
-    /// The field's value, and the id of the button.
-    pub(super) value: String,
-    /// The titles in each language and other words for the option, in lower case.
-    pub(super) words: Vec<String>,
-}
-
 #[derive(Debug)]
 pub(super) struct FormField {
     /// The member in the form's answer.
@@ -58,6 +58,16 @@ pub(super) struct FormField {
     pub(super) fill: String,
     pub(super) scalar: Scalar,
     pub(super) is_required: bool,
+}
+
+/// The circumstances of an answer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Context<'a> {
+    /// The flow's languages, and the index of the conversation's one.
+    pub(super) languages: &'a [String],
+    pub(super) language: usize,
+    /// The time of the message.
+    pub(super) at: Timestamp,
 }
 
 /// An answer that was read.
@@ -70,16 +80,20 @@ pub(super) enum Reading {
 
 impl Expected {
     /// Reads an answer; none if the input is no answer of this type.
-    pub(super) fn read(&self, answer: &TurnInput) -> Option<Reading> {
+    pub(super) fn read(&self, answer: &TurnInput, context: Context<'_>) -> Option<Reading> {
         match (self, answer) {
-            (Self::Scalar(scalar), answer) => scalar.read(&answer.text()?).map(Reading::Value),
+            // A tap on a button of an earlier message is no free text.
+            (Self::Scalar(Scalar::Text { .. }), TurnInput::Choice { .. }) => None,
+            (Self::Scalar(scalar), answer) => {
+                scalar.read(&answer.text()?, context).map(Reading::Value)
+            }
             (Self::Choice(choices), answer) => {
                 let chosen = choose(choices, answer)?;
                 Some(Reading::Value(Value::String(chosen.value.clone())))
             }
             (Self::Location, TurnInput::Place(place)) => Some(Reading::Value(located(place))),
             (Self::Form(fields), TurnInput::Form(response)) => {
-                filled(fields, response).map(Reading::Fields)
+                filled(fields, response, context).map(Reading::Fields)
             }
             (Self::Location | Self::Form(_), _) => None,
         }
@@ -102,7 +116,13 @@ impl Expected {
 }
 
 impl Scalar {
-    pub(super) fn read(&self, text: &str) -> Option<Value> {
+    /// Returns the type of phone numbers, and decodes the numbering plans before the first answer.
+    pub(super) fn phone(country: Option<String>) -> Self {
+        phone::prepare();
+        Self::Phone { country }
+    }
+
+    pub(super) fn read(&self, text: &str, context: Context<'_>) -> Option<Value> {
         match self {
             Self::Text {
                 least,
@@ -116,14 +136,14 @@ impl Scalar {
                 fits.then(|| Value::String(text.to_owned()))
             }
             Self::Number { .. } => self.number(&amount::parse(text)?.to_number()),
-            Self::Email => email(text).map(Value::String),
-            Self::Phone { country } => phone(text, country.as_deref()).map(Value::String),
+            Self::Email => email::read(text).map(Value::String),
+            Self::Phone { country } => phone::read(text, country.as_deref()).map(Value::String),
             Self::Date {
                 is_month_first,
                 least,
                 most,
             } => {
-                let date = date(text, *is_month_first)?;
+                let date = date::read(text, context.of_date(*is_month_first)?)?;
                 let fits =
                     least.is_none_or(|least| least <= date) && most.is_none_or(|most| date <= most);
                 fits.then(|| Value::String(date.format("%Y-%m-%d").to_string()))
@@ -153,28 +173,36 @@ impl Scalar {
                 least: *least,
                 most: *most,
             },
-            Self::Email => Kind::Text { most: MAX_EMAIL },
+            Self::Email => Kind::Text {
+                most: email::MAX_BYTES,
+            },
             Self::Phone { .. } => Kind::Text { most: 16 },
             Self::Date { .. } => Kind::Text { most: 10 },
         }
     }
 }
 
-/// Finds the chosen option by the button's id, by a word for it, or by its number in the list.
+impl<'a> Context<'a> {
+    fn of_date(self, is_month_first: bool) -> Option<date::Context<'a>> {
+        Some(date::Context {
+            is_month_first,
+            languages: self.languages,
+            language: self.language,
+            year: DateTime::from_timestamp_millis(self.at.millis())?.year(),
+            // The lead's time zone is not known.
+            today: None,
+        })
+    }
+}
+
+/// Finds the chosen option by the button's id, by a name of it, or by its number in the list.
 fn choose<'a>(choices: &'a [Choice], answer: &TurnInput) -> Option<&'a Choice> {
     if let TurnInput::Choice { id: Some(id), .. } = answer
         && let Some(chosen) = choices.iter().find(|choice| choice.value == *id)
     {
         return Some(chosen);
     }
-    let text = answer.text()?.to_lowercase();
-    let named = choices
-        .iter()
-        .find(|choice| choice.words.contains(&text) || choice.value.to_lowercase() == text);
-    named.or_else(|| {
-        let number: usize = text.trim_end_matches(['.', ')']).parse().ok()?;
-        choices.get(number.checked_sub(1)?)
-    })
+    choice::by_text(choices, &answer.text()?)
 }
 
 fn located(place: &Place) -> Value {
@@ -191,121 +219,69 @@ fn located(place: &Place) -> Value {
     Value::Object(value)
 }
 
-/// Returns the fields of a form; none if a required field is missing or any field is invalid.
-fn filled(fields: &[FormField], response: &str) -> Option<Map<String, Value>> {
+/// Returns the fields of a form; none if a required field is missing or invalid. An optional field
+/// that is invalid is left out.
+fn filled(
+    fields: &[FormField],
+    response: &str,
+    context: Context<'_>,
+) -> Option<Map<String, Value>> {
     let response: Map<String, Value> = serde_json::from_str(response).ok()?;
     let mut values = Map::new();
     for field in fields {
-        let given = match response.get(&field.member) {
-            Some(Value::Number(number)) if matches!(field.scalar, Scalar::Number { .. }) => {
-                values.insert(field.fill.clone(), field.scalar.number(number)?);
-                continue;
+        let given = response.get(&field.member).unwrap_or(&Value::Null);
+        match field.scalar.read_member(given, context) {
+            Some(value) => {
+                values.insert(field.fill.clone(), value);
             }
-            Some(Value::String(given)) => clean(given),
-            Some(Value::Number(number)) => number.to_string(),
-            Some(Value::Bool(given)) => given.to_string(),
-            _ => String::new(),
-        };
-        if given.is_empty() {
-            if field.is_required {
-                return None;
-            }
-            continue;
+            None if field.is_required => return None,
+            None => {}
         }
-        values.insert(field.fill.clone(), field.scalar.read(&given)?);
     }
     Some(values)
 }
 
-/// The limit of RFC 5321.
-const MAX_EMAIL: usize = 254;
-
-/// Returns the address in a text that has exactly one.
-fn email(text: &str) -> Option<String> {
-    let mut words = text.split_whitespace().filter(|word| word.contains('@'));
-    let word = words.next()?;
-    if words.next().is_some() {
-        return None;
+impl Scalar {
+    /// Reads a member of a form's answer.
+    fn read_member(&self, given: &Value, context: Context<'_>) -> Option<Value> {
+        match (self, given) {
+            (Self::Number { .. }, Value::Number(number)) => self.number(number),
+            // A date picker of older forms sends the milliseconds of a day's beginning in UTC.
+            (Self::Date { .. }, given) if let Some(date) = day_of_millis(given) => {
+                self.read(&date.to_string(), context)
+            }
+            _ => {
+                let text = clean(&texts(given).join(", "));
+                (!text.is_empty()).then(|| self.read(&text, context))?
+            }
+        }
     }
-    let address = word.trim_matches(|c: char| {
-        matches!(
-            c,
-            '<' | '>' | '(' | ')' | '"' | '\'' | ',' | ';' | '.' | '!' | '?'
-        )
-    });
-    let address = address.strip_prefix("mailto:").unwrap_or(address);
-    let (local, domain) = address.split_once('@')?;
-    let is_local = (1..=64).contains(&local.len())
-        && !local.contains("..")
-        && local
-            .chars()
-            .all(|c| c.is_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(c));
-    let is_label = |label: &str| {
-        (1..=63).contains(&label.len())
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-            && label.chars().all(|c| c.is_alphanumeric() || c == '-')
-    };
-    let labels: Vec<&str> = domain.split('.').collect();
-    let has_end = labels
-        .last()
-        .is_some_and(|last| last.len() >= 2 && !last.chars().all(|c| c.is_ascii_digit()));
-    let is_domain = labels.len() >= 2 && has_end && labels.into_iter().all(is_label);
-    let address = format!("{local}@{}", domain.to_lowercase());
-    (is_local && is_domain && address.len() <= MAX_EMAIL).then_some(address)
 }
 
-/// Returns the number in E.164 form (`+` and 7 to 15 digits). A number without a country code needs
-/// the default `country`.
-fn phone(text: &str, country: Option<&str>) -> Option<String> {
-    // Many people write the trunk zero: "+49 (0) 170 …".
-    let text = text.trim().replacen("(0)", "", 1);
-    let is_separator = |c: char| matches!(c, ' ' | '-' | '(' | ')' | '.' | '/' | '\u{a0}');
-    let written: String = text.chars().filter(|c| !is_separator(*c)).collect();
-    let (international, digits) = match written.strip_prefix('+') {
-        Some(rest) => (true, rest),
-        None => match written.strip_prefix("00") {
-            Some(rest) => (true, rest),
-            None => (false, written.as_str()),
-        },
+fn day_of_millis(given: &Value) -> Option<NaiveDate> {
+    let millis = match given {
+        Value::Number(number) => number.as_i64()?,
+        Value::String(text) if (11..=14).contains(&text.len()) => text.parse().ok()?,
+        _ => return None,
     };
-    if digits.is_empty() || !digits.chars().all(|c| c.is_ascii_digit()) {
-        return None;
-    }
-    let number = if international {
-        digits.to_owned()
-    } else {
-        format!("{}{}", country?, digits.trim_start_matches('0'))
-    };
-    (7..=15)
-        .contains(&number.len())
-        .then(|| format!("+{number}"))
+    Some(DateTime::from_timestamp_millis(millis)?.date_naive())
 }
 
-/// Parses `2026-11-23`, or day, month and year in the flow's order with a year of four digits.
-fn date(text: &str, is_month_first: bool) -> Option<NaiveDate> {
-    let parts: Vec<&str> = text
-        .split(['-', '/', '.', ' '])
-        .filter(|part| !part.is_empty())
-        .collect();
-    let [a, b, c] = parts.as_slice() else {
-        return None;
-    };
-    let is_number = |part: &&&str| part.len() <= 4 && part.chars().all(|c| c.is_ascii_digit());
-    if ![a, b, c].iter().all(is_number) {
-        return None;
+/// Returns the texts in a member: of check boxes one each, of a range of dates both.
+fn texts(given: &Value) -> Vec<String> {
+    match given {
+        Value::Null => Vec::new(),
+        Value::Bool(given) => vec![given.to_string()],
+        Value::Number(number) => vec![number.to_string()],
+        Value::String(text) => vec![text.clone()],
+        Value::Array(all) => all.iter().flat_map(texts).collect(),
+        Value::Object(all) => {
+            let mut texts: Vec<String> = all.values().flat_map(texts).collect();
+            // A range's beginning comes first: days sort as texts.
+            texts.sort();
+            texts
+        }
     }
-    let (year, month, day) = if a.len() == 4 {
-        (a, b, c)
-    } else if c.len() == 4 && is_month_first {
-        (c, a, b)
-    } else if c.len() == 4 {
-        (c, b, a)
-    } else {
-        return None;
-    };
-    let date = NaiveDate::from_ymd_opt(year.parse().ok()?, month.parse().ok()?, day.parse().ok()?)?;
-    (1900..=2200).contains(&date.year()).then_some(date)
 }
 
 #[cfg(test)]

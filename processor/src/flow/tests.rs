@@ -1,4 +1,5 @@
 //! Tests of whole flows: generated documents, and messages that were once misread.
 
+mod answers;
 mod cases;
 mod generated;

@@ -1,32 +1,42 @@
 //! Reads answers, and computes score and next step after them.
 
-use serde_json::{Map, Value};
-
+use super::Turn;
 use crate::flow::expression::{Expression, VALUE};
-use crate::flow::read::{Expected, Reading, Scalar};
+use crate::flow::read::{Context, Expected, Reading, Scalar};
 use crate::flow::turn_input::MAX_CHARS;
 use crate::flow::{Conversation, Next, Question, TurnInput};
+
+impl<'a> Turn<'a> {
+    /// Returns the circumstances in which an answer is read.
+    pub(super) fn reading_context(self, conversation: &Conversation) -> Context<'a> {
+        Context {
+            languages: &self.flow.languages,
+            language: self.flow.language(conversation),
+            at: self.at,
+        }
+    }
+}
 
 impl Question {
     /// Reads a valid answer; none if the input is no valid answer.
     pub(super) fn read(
         &self,
         input: &TurnInput,
-        data: &Map<String, Value>,
-        score: i32,
+        conversation: &Conversation,
+        context: Context<'_>,
     ) -> Option<Reading> {
-        let reading = self.expected.read(input)?;
+        let reading = self.expected.read(input, context)?;
         let Some(valid) = &self.valid else {
             return Some(reading);
         };
-        let mut seen = data.clone();
+        let mut seen = conversation.data.clone();
         match &reading {
             Reading::Value(value) => {
                 seen.insert(VALUE.to_owned(), value.clone());
             }
             Reading::Fields(fields) => seen.extend(fields.clone()),
         }
-        valid.holds(&seen, score).then_some(reading)
+        valid.holds(&seen, conversation.score).then_some(reading)
     }
 
     /// Returns whether any text is an answer, so that two texts joined are one, too.

@@ -169,7 +169,9 @@ fn a_choice_answers_by_its_title() {
     };
     let end = play(&[
         (choice("Hi"), Some(WELCOME), "AWAITING_NAME"),
-        (choice("John Doe"), Some(ASK_BUDGET), "AWAITING_BUDGET"),
+        // A tap on a button of another message is no free text.
+        (choice("Yes, confirm"), Some(WELCOME), "AWAITING_NAME"),
+        (text("John Doe"), Some(ASK_BUDGET), "AWAITING_BUDGET"),
         (choice("10k"), Some(DONE), "COMPLETED"),
     ]);
     assert_eq!(

@@ -243,11 +243,15 @@ fn what_has_more_letters_than_a_keyword_is_an_answer() {
         "стоп-кран",
         "s",
     ] {
-        for answer in [text(said), button(None, said), button(Some(said), said)] {
-            let state = named(answer.clone());
-            assert_eq!(state, "AWAITING_BUDGET", "{answer:?}");
+        assert_eq!(named(text(said)), "AWAITING_BUDGET", "{said:?}");
+        // No free text, and no keyword either.
+        for other in [
+            button(None, said),
+            button(Some(said), said),
+            captioned(said),
+        ] {
+            assert_eq!(named(other.clone()), "AWAITING_NAME", "{other:?}");
         }
-        assert_eq!(named(captioned(said)), "AWAITING_NAME", "{said:?}");
     }
     let long = format!("stop {}", "x".repeat(2_000));
     assert_eq!(named(text(&long)), "AWAITING_BUDGET");
@@ -364,7 +368,7 @@ fn a_button_of_a_template_is_an_opt_out_by_its_text_or_its_payload() {
     ] {
         assert_eq!(named(button(id, title)), OPTED_OUT, "{id:?} {title}");
     }
-    assert_eq!(named(button(Some("yes"), "Yes, go on")), "AWAITING_BUDGET");
+    assert_eq!(named(button(Some("yes"), "Yes, go on")), "AWAITING_NAME");
 }
 
 #[test]
@@ -391,20 +395,21 @@ fn an_option_of_the_open_question_is_no_opt_out_unless_the_document_says_so() {
     ] {
         assert_eq!(state(&[text("Hola"), answer.clone()]), "NAME", "{answer:?}");
     }
-    // Decorated it may be no answer, but the lead does not want to leave.
-    assert_eq!(state(&[text("Hola"), text("Baja.")]), "ASK");
+    for said in ["Baja.", "2. Baja", "Baja 👍", "baja, por favor"] {
+        assert_eq!(state(&[text("Hola"), text(said)]), "NAME", "{said}");
+    }
     // Another question has no such option.
     assert_eq!(
         state(&[text("Hola"), text("Alta"), text("Baja")]),
         OPTED_OUT
     );
-    // The payload of an earlier question's button is no keyword.
+    // The payload of an earlier question's button is no keyword, and its title no free text.
     let late = [
         text("Hola"),
         text("Alta"),
         button(Some("humano"), "Otra cosa"),
     ];
-    assert_eq!(state(&late), "DONE");
+    assert_eq!(state(&late), "NAME");
     let flow = Flow::parse("options.yaml", &document("BAJA")).unwrap();
     assert_eq!(after(&flow, &[text("Hola"), text("baja")]).state, OPTED_OUT);
 }

@@ -104,9 +104,8 @@ pub(super) fn expected(expect: &Expect) -> Result<Expected, Fault> {
                     )
                 })?;
             }
-            Expected::Scalar(Scalar::Phone {
-                country: phone.country.as_ref().map(|it| it.value.clone()),
-            })
+            let country = phone.country.as_ref().map(|it| it.value.clone());
+            Expected::Scalar(Scalar::phone(country))
         }
         Expect::Date(date) => Expected::Scalar(date_scalar(date)?),
         Expect::Choice(choice) => Expected::Choice(
@@ -116,7 +115,7 @@ pub(super) fn expected(expect: &Expect) -> Result<Expected, Fault> {
                 .iter()
                 .map(|option| Choice {
                     value: option.value.value.clone(),
-                    words: Vec::new(),
+                    names: Vec::new(),
                 })
                 .collect(),
         ),
@@ -224,7 +223,7 @@ fn date_scalar(date: &DateDocument) -> Result<Scalar, Fault> {
     })
 }
 
-const fn form_scalar(kind: FormKind) -> Scalar {
+fn form_scalar(kind: FormKind) -> Scalar {
     match kind {
         FormKind::Text => Scalar::Text {
             least: 1,
@@ -237,7 +236,7 @@ const fn form_scalar(kind: FormKind) -> Scalar {
             is_whole: false,
         },
         FormKind::Email => Scalar::Email,
-        FormKind::Phone => Scalar::Phone { country: None },
+        FormKind::Phone => Scalar::phone(None),
         FormKind::Date => Scalar::Date {
             is_month_first: false,
             least: None,

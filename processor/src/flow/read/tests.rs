@@ -1,3 +1,8 @@
+mod choice;
+mod date;
+mod email;
+mod phone;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -6,8 +11,16 @@ fn text(body: &str) -> TurnInput {
     TurnInput::Text(body.to_owned())
 }
 
+fn context() -> Context<'static> {
+    Context {
+        languages: &[],
+        language: 0,
+        at: Timestamp::from_secs(1_795_000_000),
+    }
+}
+
 fn scalar(scalar: &Scalar, body: &str) -> Option<Value> {
-    scalar.read(body)
+    scalar.read(body, context())
 }
 
 #[test]
@@ -59,7 +72,7 @@ fn a_phone_number_gets_its_country() {
 }
 
 #[test]
-fn a_date_is_read_apply_to_step_s_order_and_within_its_bounds() {
+fn a_date_is_read_in_the_step_s_order_and_within_its_bounds() {
     let european = Scalar::Date {
         is_month_first: false,
         least: NaiveDate::from_ymd_opt(2026, 1, 1),
@@ -75,11 +88,14 @@ fn a_date_is_read_apply_to_step_s_order_and_within_its_bounds() {
         (&european, "2026-11-23", Some("2026-11-23")),
         (&european, "3/4/2026", Some("2026-04-03")),
         (&american, "3/4/2026", Some("2026-03-04")),
-        (&european, "11/23/2026", None),
+        // It cannot be another day.
+        (&european, "11/23/2026", Some("2026-11-23")),
         (&european, "30.2.2026", None),
         (&european, "31.12.2025", None),
         (&european, "1.1.2027", None),
-        (&american, "3/4/26", None),
+        (&american, "3/4/26", Some("2026-03-04")),
+        (&american, "3/4/45", None),
+        // The lead's day is not known.
         (&american, "tomorrow", None),
     ] {
         assert_eq!(scalar(of, body), expected.map(Value::from), "{body}");
@@ -109,7 +125,11 @@ fn texts_and_numbers_keep_their_bounds() {
 fn sizes() -> Expected {
     let choice = |value: &str, words: &[&str]| Choice {
         value: value.to_owned(),
-        words: words.iter().map(|word| (*word).to_owned()).collect(),
+        names: [&value]
+            .into_iter()
+            .chain(words)
+            .map(|word| key(word))
+            .collect(),
     };
     Expected::Choice(vec![
         choice("small", &["up to 10", "hasta 10"]),
@@ -137,7 +157,7 @@ fn a_choice_is_made_by_tap_title_word_or_number() {
         (TurnInput::Other, None),
     ] {
         let expected = expected.map(|value| Reading::Value(value.into()));
-        assert_eq!(sizes().read(&answer), expected, "{answer:?}");
+        assert_eq!(sizes().read(&answer, context()), expected, "{answer:?}");
     }
 }
 
@@ -145,12 +165,12 @@ fn a_choice_is_made_by_tap_title_word_or_number() {
 fn a_location_and_nothing_else_answers_where_one_is_due() {
     let place = Place::new(52.52, 13.405, Some("Berlin"), None).unwrap();
     assert_eq!(
-        Expected::Location.read(&TurnInput::Place(place)),
+        Expected::Location.read(&TurnInput::Place(place), context()),
         Some(Reading::Value(
             json!({"latitude": 52.52, "longitude": 13.405, "name": "Berlin"})
         ))
     );
-    assert_eq!(Expected::Location.read(&text("Berlin")), None);
+    assert_eq!(Expected::Location.read(&text("Berlin"), context()), None);
 }
 
 #[test]
@@ -179,10 +199,13 @@ fn a_form_fills_its_fields_or_is_no_answer() {
         ),
         field("mail", Scalar::Email, false),
     ]);
-    let read = |response: &str| form.read(&TurnInput::Form(response.to_owned()));
+    let read = |response: &str| form.read(&TurnInput::Form(response.to_owned()), context());
     for response in [
         r#"{"company": " Acme\u0000 ", "people": 20, "flow_token": "x"}"#,
         r#"{"company": "Acme", "people": "20", "mail": ""}"#,
+        // An optional field that is invalid is left out.
+        r#"{"company": "Acme", "people": 20, "mail": "x"}"#,
+        r#"{"company": ["Acme"], "people": 20}"#,
     ] {
         let expected = json!({"my_company": "Acme", "my_people": 20});
         let Some(Reading::Fields(fields)) = read(response) else {
@@ -193,14 +216,61 @@ fn a_form_fills_its_fields_or_is_no_answer() {
     for none in [
         r#"{"company": "Acme"}"#,
         r#"{"company": "Acme", "people": 0}"#,
-        r#"{"company": "Acme", "people": 20, "mail": "x"}"#,
-        r#"{"company": ["Acme"], "people": 20}"#,
+        r#"{"company": [], "people": 20}"#,
         r#"["Acme"]"#,
         "",
     ] {
         assert_eq!(read(none), None, "{none}");
     }
-    assert_eq!(form.read(&text("Acme")), None);
+    assert_eq!(form.read(&text("Acme"), context()), None);
+}
+
+#[test]
+fn a_form_s_check_boxes_dates_and_digits_are_read() {
+    let field = |member: &str, scalar: Scalar| FormField {
+        member: member.to_owned(),
+        fill: member.to_owned(),
+        scalar,
+        is_required: true,
+    };
+    let any_text = || Scalar::Text {
+        least: 1,
+        most: 100,
+        pattern: None,
+    };
+    let date = || Scalar::Date {
+        is_month_first: true,
+        least: None,
+        most: None,
+    };
+    let form = Expected::Form(vec![
+        field("services", any_text()),
+        field("agrees", any_text()),
+        field("range", any_text()),
+        field("when", date()),
+        field("iso", date()),
+        field("number", date()),
+        field("phone", Scalar::Phone { country: None }),
+    ]);
+    let response = json!({
+        "services": ["web", "ads"], "agrees": true,
+        "range": {"start-date": "2026-11-23", "end-date": "2026-11-24"},
+        "when": "1703257240046", "iso": "2023-12-22", "number": 1_703_257_240_046_i64,
+        "phone": "5511987654321",
+    });
+    let Some(Reading::Fields(fields)) =
+        form.read(&TurnInput::Form(response.to_string()), context())
+    else {
+        panic!("{response}");
+    };
+    assert_eq!(
+        Value::Object(fields),
+        json!({
+            "services": "web, ads", "agrees": "true", "range": "2026-11-23, 2026-11-24",
+            "when": "2023-12-22", "iso": "2023-12-22", "number": "2023-12-22",
+            "phone": "+5511987654321",
+        })
+    );
 }
 
 proptest! {
@@ -212,13 +282,13 @@ proptest! {
             Scalar::Date { is_month_first: false, least: None, most: None },
         ] {
             for text in [&body, &digits] {
-                if let Some(Value::String(read)) = scalar.read(text) {
+                if let Some(Value::String(read)) = scalar.read(text, context()) {
                     let Kind::Text { most } = scalar.kind() else { panic!("a text") };
                     prop_assert!(read.chars().count() <= most, "{}", read);
                 }
             }
         }
-        let _ = sizes().read(&TurnInput::Text(body.clone()));
-        let _ = Expected::Form(Vec::new()).read(&TurnInput::Form(body));
+        let _ = sizes().read(&TurnInput::Text(body.clone()), context());
+        let _ = Expected::Form(Vec::new()).read(&TurnInput::Form(body), context());
     }
 }

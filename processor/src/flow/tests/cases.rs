@@ -9,13 +9,19 @@ use serde_json::Value;
 
 use crate::flow::{Conversation, DEFAULT_FLOW, Flow, OPTED_OUT, TurnInput, amount, step};
 
-/// Returns a file of cases; prints a note if the test is skipped.
-fn read(name: &str) -> Option<Value> {
+/// Returns a file of cases of WhatsApp.
+pub(super) fn read(name: &str) -> Option<Value> {
+    let text = text(&format!("whatsapp/{name}"))?;
+    Some(serde_json::from_str(&text).unwrap())
+}
+
+/// Returns the text of a file of cases; prints a note if the test is skipped.
+pub(super) fn text(name: &str) -> Option<String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../shared/cases/whatsapp")
+        .join("../../shared/cases")
         .join(name);
     match std::fs::read_to_string(&path) {
-        Ok(text) => Some(serde_json::from_str(&text).unwrap()),
+        Ok(text) => Some(text),
         Err(_) => {
             let required = std::env::var("FIXTURES").is_ok_and(|value| value == "required");
             assert!(!required, "there is no case {}", path.display());
@@ -26,13 +32,13 @@ fn read(name: &str) -> Option<Value> {
 }
 
 /// Returns the message without the remark in brackets after it.
-fn said(case: &Value) -> &str {
+pub(super) fn said(case: &Value) -> &str {
     let said = case.as_str().unwrap();
     said.split_once(" (").map_or(said, |(said, _)| said)
 }
 
 /// Returns the state of a lead that answers the question of `document` for its name.
-fn named(document: &str, content: &Content) -> String {
+pub(super) fn named(document: &str, content: &Content) -> String {
     let flow = Flow::parse("flow.yaml", document).unwrap();
     let hi = TurnInput::Text("Hi".into());
     let begun = step(

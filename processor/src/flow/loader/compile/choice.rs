@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::flow::document::{ChoiceDocument, OptionDocument, StepDocument};
 use crate::flow::loader::phrase::{Scope, ensure_length, phrase};
 use crate::flow::loader::{Fault, ensure, ensure_count, fault};
-use crate::flow::read::Choice;
+use crate::flow::read::{Choice, key, written};
 use crate::flow::turn_input::clean;
 use crate::flow::{Asks, LANGUAGE_FIELD, Labelled};
 
@@ -30,7 +30,7 @@ pub(super) fn choices(
     let mut choices = Vec::new();
     for option in options {
         let label = label(option, is_list, scope)?;
-        let words = option_words(option, &label, &mut taken)?;
+        let names = option_names(option, &label, &mut taken)?;
         let chooses_language = step
             .fill
             .as_ref()
@@ -47,10 +47,11 @@ pub(super) fn choices(
         )?;
         choices.push(Choice {
             value: option.value.value.clone(),
-            words,
+            names,
         });
         labelled.push(label);
     }
+    add_keys(&mut choices);
     if !is_list {
         return Ok((Asks::Buttons(labelled), choices));
     }
@@ -105,21 +106,31 @@ fn label(option: &OptionDocument, is_list: bool, scope: &Scope<'_>) -> Result<La
     })
 }
 
-/// Returns the words that choose the option. No word may choose two options.
-fn option_words(
+/// Returns the names that choose the option, as written. No name may choose two options.
+fn option_names(
     option: &OptionDocument,
     label: &Labelled,
     taken: &mut BTreeSet<String>,
 ) -> Result<Vec<String>, Fault> {
     let none = serde_json::Map::new();
     let titles = label.title.0.iter().map(|title| title.render(&none));
-    let also = option.also.iter().map(|word| word.value.trim().to_owned());
-    let mut words: BTreeSet<String> = titles.chain(also).map(|word| word.to_lowercase()).collect();
-    words.insert(option.value.value.to_lowercase());
-    for word in &words {
-        ensure(taken.insert(word.clone()), &option.title, || {
-            format!("`{word}` means two options; let each have words of its own")
+    let also = option.also.iter().map(|word| word.value.clone());
+    let all = titles.chain(also).chain([option.value.value.clone()]);
+    let names: BTreeSet<String> = all.map(|name| written(&name)).collect();
+    for name in &names {
+        ensure(taken.insert(name.clone()), &option.title, || {
+            format!("`{name}` means two options; let each have words of its own")
         })?;
     }
-    Ok(words.into_iter().collect())
+    Ok(names.into_iter().collect())
+}
+
+/// Adds the names without signs. Leaves out those of two options, such as "< 10" and "> 10".
+fn add_keys(choices: &mut [Choice]) {
+    let keys = |choice: &Choice| choice.names.iter().map(|name| key(name)).collect();
+    let all: Vec<BTreeSet<String>> = choices.iter().map(keys).collect();
+    for (choice, own) in choices.iter_mut().zip(&all) {
+        let is_own = |key: &&String| all.iter().filter(|keys| keys.contains(*key)).count() == 1;
+        choice.names.extend(own.iter().filter(is_own).cloned());
+    }
 }

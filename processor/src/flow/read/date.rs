@@ -1,0 +1,158 @@
+//! Reads a date in a text, as people of many languages write it.
+
+mod assemble;
+mod words;
+
+use std::ops::RangeInclusive;
+
+use chrono::{Datelike, Days, NaiveDate, Weekday};
+
+use super::calendar::{self, Name};
+use super::plain::{folded, pieces, plain, words as words_of};
+use assemble::{Years, assemble};
+use words::{FILLERS, ORDINALS, RELATIVE};
+
+/// The years of dates that are read.
+const YEARS: RangeInclusive<i32> = 1900..=2200;
+
+/// The limit of a text that can be a date.
+const MAX_CHARS: usize = 80;
+
+/// The circumstances in which a date is read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Context<'a> {
+    pub(super) is_month_first: bool,
+    /// The flow's languages, and the index of the conversation's one.
+    pub(super) languages: &'a [String],
+    pub(super) language: usize,
+    /// The year of the message.
+    pub(super) year: i32,
+    /// The day of the message where the lead is; none where that is unknown.
+    pub(super) today: Option<NaiveDate>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Token {
+    /// A number, and how many digits it is written with.
+    Number(u32, usize),
+    /// The sign after a year: 年.
+    Year,
+    /// The sign after a month: 月.
+    Month,
+    /// The sign after a day: 日.
+    Day,
+    Name(Name),
+}
+
+/// Returns the one date in `text`. Returns none where it could be another, for a part of a date, and
+/// where unknown words stand beside it.
+pub(super) fn read(text: &str, context: Context<'_>) -> Option<NaiveDate> {
+    let text = plain(text);
+    if text.chars().count() > MAX_CHARS
+        || text.contains(['?', '%', '+', '~', '<', '>', '=', '@', ':'])
+    {
+        return None;
+    }
+    if let Some(days) = relative(&text) {
+        return context.today?.checked_add_days(Days::new(days));
+    }
+    let own = context.languages.get(context.language);
+    let languages: Vec<&str> = own
+        .into_iter()
+        .chain(context.languages)
+        .map(String::as_str)
+        .collect();
+    let tokens = tokens(&text, &languages)?;
+    let weekday = tokens.iter().find_map(|token| match token {
+        Token::Name(Name::Weekday(day)) => Weekday::try_from(*day).ok(),
+        _ => None,
+    });
+    let is_thai = text.chars().any(|c| ('\u{e00}'..='\u{e7f}').contains(&c))
+        || context.languages.iter().any(|tag| tag.starts_with("th"));
+    let years = Years {
+        now: context.year,
+        is_thai,
+    };
+    let date = assemble(&tokens, years, context.is_month_first)?;
+    (YEARS.contains(&date.year()) && weekday.is_none_or(|day| day == date.weekday()))
+        .then_some(date)
+}
+
+/// Returns the days from the message on that words alone say.
+fn relative(text: &str) -> Option<u64> {
+    let words: Vec<String> = words_of(text).map(|word| folded(&word)).collect();
+    let said = words.join(" ");
+    let said = said.strip_prefix("the ").unwrap_or(&said);
+    let (days, _) = RELATIVE.iter().find(|(_, words)| words.contains(&said))?;
+    Some(*days)
+}
+
+/// Returns the numbers and names of a text; none where a word is unknown.
+fn tokens(text: &str, languages: &[&str]) -> Option<Vec<Token>> {
+    let pieces: Vec<String> = pieces(text).iter().map(|piece| folded(piece)).collect();
+    let mut tokens = Vec::new();
+    let mut at = 0;
+    while let Some(piece) = pieces.get(at) {
+        let previous = at.checked_sub(1).and_then(|before| pieces.get(before));
+        at += 1;
+        if piece.starts_with(|c: char| c.is_ascii_digit()) {
+            tokens.push(Token::Number(
+                piece.parse().ok().filter(|_| piece.len() <= 8)?,
+                piece.len(),
+            ));
+            continue;
+        }
+        if !piece.chars().any(char::is_alphabetic) {
+            continue;
+        }
+        // Names of two words: "segunda-feira", "تشرين الثاني".
+        let two = pieces.get(at + 1).map(|next| format!("{piece} {next}"));
+        let name = two.and_then(|two| calendar::meaning(&two, languages));
+        if let Some(name @ (Name::Month(_) | Name::Weekday(_))) = name {
+            tokens.push(Token::Name(name));
+            at += 2;
+            continue;
+        }
+        let follows_number =
+            previous.is_some_and(|it| it.ends_with(|c: char| c.is_ascii_digit() || c == '-'));
+        let may_be_ordinal =
+            follows_number && matches!(tokens.last(), Some(Token::Number(1..=31, _)));
+        tokens.extend(word(piece, may_be_ordinal, languages)?);
+    }
+    Some(tokens)
+}
+
+/// Returns the token of a word, if it has one; none where the word is unknown.
+fn word(word: &str, may_be_ordinal: bool, languages: &[&str]) -> Option<Option<Token>> {
+    let sign = match word {
+        "年" | "년" => Some(Token::Year),
+        "月" | "월" => Some(Token::Month),
+        "日" | "号" | "號" | "일" => Some(Token::Day),
+        _ => None,
+    };
+    if sign.is_some() {
+        return Some(sign);
+    }
+    let is_filler = FILLERS.contains(&word) || (may_be_ordinal && ORDINALS.contains(&word));
+    let name = calendar::meaning_in(word, languages)
+        .or_else(|| calendar::meaning(word, languages).filter(|_| !is_filler));
+    match name {
+        Some(Name::Particle) => Some(None),
+        Some(name) => Some(Some(Token::Name(name))),
+        None => is_filler.then_some(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_word_is_listed_as_it_is_compared() {
+        let relative = RELATIVE.iter().flat_map(|(_, words)| *words);
+        for word in FILLERS.iter().chain(&ORDINALS).chain(relative) {
+            let words: Vec<String> = words_of(&plain(word)).map(|word| folded(&word)).collect();
+            assert_eq!(words.join(" "), *word);
+        }
+    }
+}

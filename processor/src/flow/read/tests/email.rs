@@ -1,0 +1,76 @@
+//! Tests how e-mail addresses are read out of what people write around them.
+
+use super::super::email::read;
+
+#[test]
+fn an_address_is_read_without_what_is_around_it() {
+    for (text, expected) in [
+        ("メールはann@gmail.comです", Some("ann@gmail.com")),
+        ("邮箱是ann@gmail.com", Some("ann@gmail.com")),
+        ("*ann@gmail.com*", Some("ann@gmail.com")),
+        ("_ann@gmail.com_", Some("ann@gmail.com")),
+        ("~ann@gmail.com~", Some("ann@gmail.com")),
+        ("`ann@gmail.com`", Some("ann@gmail.com")),
+        ("```ann@gmail.com```", Some("ann@gmail.com")),
+        ("ann@gmail.com👍", Some("ann@gmail.com")),
+        ("👍ann@gmail.com", Some("ann@gmail.com")),
+        ("ann@gmail.com ann@gmail.com", Some("ann@gmail.com")),
+        (
+            "It is <Ann.Lee+x@Mail.Example.COM>.",
+            Some("Ann.Lee+x@mail.example.com"),
+        ),
+        ("mailto:ann@example.com", Some("ann@example.com")),
+        ("josé@bücher.de", Some("josé@bücher.de")),
+        ("ann@example", None),
+        ("ann@example.1", None),
+        ("ann@@example.com", None),
+        ("a..b@example.com", None),
+        ("ann@exa mple.com", None),
+        ("ann@-x.com", None),
+        ("a@example.com or b@example.com", None),
+        ("no mail", None),
+        ("ann at gmail dot com", Some("ann@gmail.com")),
+        ("ann (at) gmail (dot) com", Some("ann@gmail.com")),
+        ("ann[at]gmail.com", Some("ann@gmail.com")),
+        ("I am at home", None),
+        ("I am at home.", None),
+        ("meet me at gmail.com", None),
+        ("мой адрес ann@gmail.com, спасибо", Some("ann@gmail.com")),
+        ("ann@gmail.com.", Some("ann@gmail.com")),
+        ("My email is ann@gmail.com. Thanks", Some("ann@gmail.com")),
+        ("ann@gmail.com。谢谢", Some("ann@gmail.com")),
+        ("이메일은 ann@gmail.com입니다", Some("ann@gmail.com")),
+        ("البريد ann@gmail.com", Some("ann@gmail.com")),
+        ("ann@gamil.com", None),
+        ("ann@gmail.con", None),
+        ("ann@gmail.co", None),
+        ("ann@hotmial.com", None),
+        ("ann@hotmail.co.uk", Some("ann@hotmail.co.uk")),
+        ("ann@yahoo.com.br", Some("ann@yahoo.com.br")),
+        ("ann@mail.com", Some("ann@mail.com")),
+        ("ann@outlook.es", Some("ann@outlook.es")),
+        ("ann＠gmail．com", Some("ann@gmail.com")),
+        (
+            "Ann_Lee-1@sub.firma-gmbh.de",
+            Some("Ann_Lee-1@sub.firma-gmbh.de"),
+        ),
+        ("e-mail: ann.o'neil@x.org!", Some("ann.o'neil@x.org")),
+        ("'ann@gmail.com'", Some("ann@gmail.com")),
+        ("(ann@gmail.com)", Some("ann@gmail.com")),
+        ("ann@gmail.com?subject=hi", Some("ann@gmail.com")),
+        ("https://x.com/@ann", None),
+        ("instagram @ann.lee", None),
+        ("иван@почта.рф", Some("иван@почта.рф")),
+        ("ann@xn--p1ai.xn--p1ai", Some("ann@xn--p1ai.xn--p1ai")),
+        (
+            "my mail ann@gmail.com and phone 612345678",
+            Some("ann@gmail.com"),
+        ),
+        ("ann@gmail.com / ann@work.com", None),
+        ("ann @ gmail . com", Some("ann@gmail.com")),
+        ("ANN@GMAIL.COM", Some("ANN@gmail.com")),
+        ("ann arroba gmail punto com", Some("ann@gmail.com")),
+    ] {
+        assert_eq!(read(text).as_deref(), expected, "{text}");
+    }
+}
