@@ -12,7 +12,7 @@ use crate::lifecycle::Context;
 use crate::telemetry::LogLimiter;
 
 /// A policy for retries. The delay before attempt `n + 1` is uniform between zero and `min(cap,
-/// base · 2ⁿ)` (full jitter), so that many clients do not return at the same time.
+/// base · 2ⁿ)`. This full jitter keeps many clients from returning at the same time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetryPolicy {
     pub base: Duration,

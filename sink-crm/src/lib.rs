@@ -2,7 +2,7 @@
 //!
 //! One worker writes `lead.events` to a ledger in PostgreSQL, which has one row per CRM and lead with
 //! the newest revision. A worker per CRM sends what is due. So an outage of any length costs rows, not
-//! memory; one CRM never delays another; and no older revision is knowingly sent over a newer one.
+//! memory, and one CRM never delays another. No older revision is knowingly sent over a newer one.
 
 mod compare;
 mod config;

@@ -1,5 +1,5 @@
-//! Limits the requests to a CRM: a token bucket of the size that the CRM's headers report, our share
-//! of its daily pool, and a pause after a partial batch, so that the day's requests last.
+//! Limits the requests to a CRM, so that the day's requests last. It combines a token bucket as the
+//! CRM's headers report it, our share of the daily pool, and a pause after a partial batch.
 
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
@@ -9,8 +9,8 @@ use governor::clock::{Clock as _, DefaultClock};
 
 use crate::crm::{Daily, Quota, Window};
 
-/// Requests that may go out at once; the rest of a window's are spread over it, so that a lead
-/// never waits for a whole window.
+/// Requests that may go out at once. The rest of a window's are spread over it, so that no lead
+/// waits for a whole window.
 const BURST: u32 = 4;
 /// Part of a window that is left unused: the CRM counts at arrival, we at departure.
 const HEADROOM: f64 = 0.01;

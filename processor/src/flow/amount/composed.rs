@@ -12,8 +12,8 @@ const AND: [&str; 6] = ["e", "y", "und", "et", "and", "и"];
 /// The word that "pm" stands for after thousands.
 const MONTHLY: &str = "monthly";
 
-/// Returns the tokens with one number for what people write as several ("2 mil 500", "ten thousand"),
-/// and with a word for a letter that multiplies beside its currency.
+/// Returns the tokens with one number for what people write as several: "2 mil 500", "ten thousand".
+/// A letter that multiplies beside its currency becomes a word.
 pub(super) fn composed(mut tokens: Vec<Token>) -> Vec<Token> {
     if !tokens.iter().any(|token| matches!(token, Token::Number(_))) {
         with_spelled(&mut tokens);

@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 
 use super::letters::stands_alone;
 
-/// Returns the text without phrases that bound or round an amount and leave it as it is, and with codes
-/// for currencies that are written with full stops. `text` is in lower case.
+/// Returns the text without phrases that bound or round an amount and leave it as it is. Currencies
+/// with full stops become their codes. `text` is in lower case.
 pub(super) fn without_phrases(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
