@@ -185,7 +185,7 @@ fn topics(told: &Value) -> anyhow::Result<()> {
     };
     for (topic, text) in [
         ("lead.inputs", "another of"),
-        ("lead.inputs", "a copy"),
+        ("lead.inputs", "a duplicate"),
         ("lead.inputs", "the same person"),
         ("lead.events", "leads to MERGED"),
         ("lead.events", "leads to COMPLETED"),
