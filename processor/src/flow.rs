@@ -135,10 +135,13 @@ struct Assignment {
 #[expect(clippy::large_enum_variant, reason = "there are a few steps in all")]
 enum Role {
     Ask(Question),
-    /// Goes on at once. Every loop has a question in it, so a conversation never stays here.
+    /// Goes on at once. Every loop has a question in it, so a conversation stays here only after the
+    /// step handed over.
     Automatic {
         score: Option<Expression>,
         next: Next,
+        /// The reply to every message after the hand-off.
+        retry: Option<Phrase>,
     },
     /// Ends the flow: every further message gets this reply.
     End {
@@ -179,7 +182,7 @@ struct Labelled {
     description: Option<Phrase>,
 }
 
-/// The states that follow, each a step of the same flow.
+/// The states that follow, each a step of the same flow or [`HUMAN_HANDOFF`].
 #[derive(Debug)]
 struct Next {
     /// Tried in order.

@@ -117,8 +117,8 @@ pub(super) struct Messages {
     /// Confirms START; the open question follows.
     #[schemars(with = "LocalizedText")]
     pub(super) started: Option<Spanned<LocalizedText>>,
-    /// Sent at a hand-off to a person: after too many tries, or on HUMAN. Without it the bot is
-    /// silent at once.
+    /// Sent at a hand-off to a person: after too many tries, on HUMAN, or by a step without words of
+    /// its own. Without it the bot is silent at once.
     #[schemars(with = "LocalizedText")]
     pub(super) handoff: Option<Spanned<LocalizedText>>,
     /// Sent before the open question to a silent lead.
@@ -170,7 +170,8 @@ pub(super) struct StepDocument {
     /// `choice`, `form`) with its settings. `nothing`, the default, goes on at once.
     #[schemars(with = "Option<Expect>")]
     pub(super) expect: Option<Spanned<Expect>>,
-    /// Sent instead of the prompt after a message that is no answer.
+    /// Sent instead of the prompt after a message that is no answer. Where the flow has ended, sent
+    /// after every message.
     #[schemars(with = "Option<LocalizedText>")]
     pub(super) retry: Option<Spanned<LocalizedText>>,
     /// The name of the field that an answer fills: `a-z`, `0-9` and `_`.
@@ -182,7 +183,7 @@ pub(super) struct StepDocument {
     /// A CEL expression for the new score after an accepted answer. `score` is the score so far.
     #[schemars(with = "Option<String>")]
     pub(super) score: Option<Spanned<String>>,
-    /// The next step, or a list of conditions that are tried in order.
+    /// The next step or `HUMAN_HANDOFF`, or a list of conditions that are tried in order.
     #[schemars(with = "Option<Next>")]
     pub(super) next: Option<Spanned<Next>>,
     /// The sales representative of an arriving lead that has none: a name, or a list of rules that
@@ -205,7 +206,7 @@ pub(super) struct Case {
     /// A CEL expression, true if this case holds; the last case has none.
     #[schemars(with = "Option<String>")]
     pub(super) when: Option<Spanned<String>>,
-    /// The next step.
+    /// The next step, or `HUMAN_HANDOFF`.
     #[schemars(with = "String")]
     pub(super) to: Spanned<String>,
 }

@@ -128,11 +128,11 @@ impl<'a> Turn<'a> {
             reply.add(flow.messages.started.as_ref(), conversation);
             return match flow.step(&conversation.state).map(|here| &here.role) {
                 None => self.enter(&flow.start, conversation, reply),
-                Some(Role::End { retry }) => {
+                Some(Role::End { retry } | Role::Automatic { retry, .. }) => {
                     reply.add(retry.as_ref(), conversation);
                     reply.text()
                 }
-                Some(_) => ask(flow, reply, conversation),
+                Some(Role::Ask(_)) => ask(flow, reply, conversation),
             };
         }
         if flow.is_opt_out(conversation, input) {
@@ -154,7 +154,7 @@ impl<'a> Turn<'a> {
             return None;
         }
         if flow.is_keyword(&keywords.human, input) {
-            return self.hand_off(conversation);
+            return self.hand_off(conversation, ReplyBuilder::new(flow), false);
         }
         if conversation.state == COLD {
             conversation.resume(self.at);
@@ -164,10 +164,17 @@ impl<'a> Turn<'a> {
         self.apply_to_step(conversation, input)
     }
 
-    fn hand_off(self, conversation: &mut Conversation) -> Option<ReplyContent> {
+    /// Hands the conversation to a person. A step with words of its own needs no general ones.
+    fn hand_off(
+        self,
+        conversation: &mut Conversation,
+        mut reply: ReplyBuilder<'_>,
+        has_own_words: bool,
+    ) -> Option<ReplyContent> {
         conversation.suspend(HUMAN_HANDOFF);
-        let mut reply = ReplyBuilder::new(self.flow);
-        reply.add(self.flow.messages.handoff.as_ref(), conversation);
+        if !has_own_words {
+            reply.add(self.flow.messages.handoff.as_ref(), conversation);
+        }
         reply.text()
     }
 
@@ -181,14 +188,10 @@ impl<'a> Turn<'a> {
         };
         let question = match &here.role {
             Role::Ask(question) => question,
-            Role::End { retry } => {
+            Role::End { retry } | Role::Automatic { retry, .. } => {
                 let mut reply = ReplyBuilder::new(self.flow);
                 reply.add(retry.as_ref(), conversation);
                 return reply.text();
-            }
-            // No conversation stays at such a step. If one did, it would go on.
-            Role::Automatic { .. } => {
-                return self.enter(&here.state, conversation, ReplyBuilder::new(self.flow));
             }
         };
         match question.read(input, conversation, self.reading_context(conversation)) {
@@ -236,8 +239,12 @@ impl<'a> Turn<'a> {
             at: self.at,
             field: None,
         });
+        let mut has_words = false;
         // The loader refuses loops without a question and unknown steps, so the bound is never met.
         for _ in 0..=self.flow.steps.len() {
+            if state == HUMAN_HANDOFF {
+                return self.hand_off(conversation, reply, has_words);
+            }
             let Some(step) = self.flow.step(&state) else {
                 break;
             };
@@ -247,7 +254,8 @@ impl<'a> Turn<'a> {
                 conversation.assignee = step.assignee(conversation).map(ToOwned::to_owned);
             }
             reply.add(step.prompt.as_ref(), conversation);
-            let Role::Automatic { score, next } = &step.role else {
+            has_words = step.prompt.is_some();
+            let Role::Automatic { score, next, .. } = &step.role else {
                 return reply.with_options(step, conversation);
             };
             rescore(score.as_ref(), conversation);
@@ -271,7 +279,7 @@ impl<'a> Turn<'a> {
         if conversation.internal.tries >= question.limit {
             return match &question.at_limit {
                 Some(state) => self.enter(state, conversation, ReplyBuilder::new(self.flow)),
-                None => self.hand_off(conversation),
+                None => self.hand_off(conversation, ReplyBuilder::new(self.flow), false),
             };
         }
         let mut reply = ReplyBuilder::new(self.flow);

@@ -1,3 +1,5 @@
+mod hand_off;
+
 use super::*;
 use crate::flow::{DEFAULT_FLOW, Flow};
 

@@ -86,6 +86,11 @@ pub(super) enum OutlineRole<'a> {
 }
 
 impl<'a> Outline<'a> {
+    /// Returns whether the step can hand the lead to a person.
+    pub(super) fn hands_over(&self) -> bool {
+        self.targets().any(|target| target == HUMAN_HANDOFF)
+    }
+
     /// Returns the steps to which an accepted answer can lead.
     pub(super) fn targets(&self) -> impl Iterator<Item = &'a str> {
         let cases = self.cases.iter().map(|(_, to)| *to);
@@ -105,7 +110,8 @@ pub(super) fn outline<'a>(
     }
     let (cases, otherwise) = targets(document, step)?;
     let role = if is_nothing(step.expect.as_ref()) {
-        unused(state, step)?;
+        let mut onward = cases.iter().map(|(_, to)| *to).chain(otherwise);
+        unused(state, step, onward.any(|to| to == HUMAN_HANDOFF))?;
         if otherwise.is_some() {
             OutlineRole::Automatic
         } else {
@@ -115,7 +121,7 @@ pub(super) fn outline<'a>(
             }
             ensure(step.completes, state, || {
                 format!(
-                    "`{}` expects nothing and does not complete, so a lead would be stuck in it; add `completes: true`, or `expect` and `next`",
+                    "`{}` expects nothing and does not complete, so a lead would be stuck in it; add `completes: true`, `next: {HUMAN_HANDOFF}`, or `expect` and `next`",
                     state.value
                 )
             })?;
@@ -153,14 +159,14 @@ pub(super) fn outline<'a>(
 }
 
 /// Refuses members without an effect in a step that expects nothing.
-fn unused(state: &Spanned<String>, step: &StepDocument) -> Result<(), Fault> {
+fn unused(state: &Spanned<String>, step: &StepDocument, hands_over: bool) -> Result<(), Fault> {
     if let Some(fill) = &step.fill {
         return Err(no_effect(state, fill, "fill"));
     }
     if let Some(valid) = &step.valid {
         return Err(no_effect(state, valid, "valid"));
     }
-    if let (Some(retry), Some(_)) = (&step.retry, &step.next) {
+    if let (Some(retry), Some(_), false) = (&step.retry, &step.next, hands_over) {
         return Err(no_effect(state, retry, "retry"));
     }
     ensure(step.tries.is_none(), state, || {
@@ -189,7 +195,7 @@ fn targets<'a>(document: &Document, step: &'a StepDocument) -> Result<Targets<'a
     };
     let cases = match &next.value {
         OneOrMany::One(state) => {
-            ensure_named(document, next, state)?;
+            ensure_target(document, next, state)?;
             return Ok((Vec::new(), Some(state)));
         }
         OneOrMany::Many(cases) => cases,
@@ -197,7 +203,7 @@ fn targets<'a>(document: &Document, step: &'a StepDocument) -> Result<Targets<'a
     ensure_count(cases.len(), MAX_CASES, next, ("a step", "cases"))?;
     let mut conditions = Vec::new();
     for (index, case) in cases.iter().enumerate() {
-        ensure_step(document, &case.to)?;
+        ensure_target(document, &case.to, &case.to.value)?;
         match (&case.when, index + 1 == cases.len()) {
             (Some(when), false) => conditions.push((when, case.to.value.as_str())),
             (None, true) => return Ok((conditions, Some(case.to.value.as_str()))),
@@ -245,6 +251,14 @@ fn tries_of<'a>(
 
 fn ensure_step(document: &Document, name: &Spanned<String>) -> Result<(), Fault> {
     ensure_named(document, name, &name.value)
+}
+
+/// Checks that `name` is a step, or the hand-off to a person.
+fn ensure_target<T>(document: &Document, at: &Spanned<T>, name: &str) -> Result<(), Fault> {
+    if name == HUMAN_HANDOFF {
+        return Ok(());
+    }
+    ensure_named(document, at, name)
 }
 
 fn ensure_named<T>(document: &Document, at: &Spanned<T>, name: &str) -> Result<(), Fault> {

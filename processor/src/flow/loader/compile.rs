@@ -63,6 +63,7 @@ fn compile_step(outline: &Outline<'_>, scope: &Scope<'_>) -> Result<FlowStep, Fa
         OutlineRole::Automatic => Role::Automatic {
             score: score(outline, known)?,
             next: next(outline, known)?,
+            retry: retry()?,
         },
         OutlineRole::Ask(asked) => Role::Ask(question::compile(outline, asked, retry()?, scope)?),
     };
@@ -108,6 +109,7 @@ fn check_lengths(flow: &Flow, outlines: &[Outline<'_>], graph: &Graph<'_>, fault
         flow.step(state)
             .map_or(0, |step| longest(step.prompt.as_ref()))
     };
+    let handoff = longest(flow.messages.handoff.as_ref());
     for (outline, step) in outlines.iter().zip(&flow.steps) {
         let is_tapped =
             matches!(&step.role, Role::Ask(question) if !matches!(question.asks, Asks::Plainly));
@@ -125,10 +127,13 @@ fn check_lengths(flow: &Flow, outlines: &[Outline<'_>], graph: &Graph<'_>, fault
         });
         let retry = match &step.role {
             Role::Ask(question) => longest(question.retry.as_ref()),
-            Role::End { retry } => longest(retry.as_ref()),
-            Role::Automatic { .. } => 0,
+            Role::End { retry } | Role::Automatic { retry, .. } => longest(retry.as_ref()),
         };
-        let found = (before + longest(step.prompt.as_ref())).max(retry);
+        let own = match &step.prompt {
+            None if !is_asked && outline.hands_over() => handoff,
+            prompt => longest(prompt.as_ref()),
+        };
+        let found = (before + own).max(retry);
         if found > most {
             let place = outline
                 .step

@@ -227,7 +227,7 @@ fn warn_of_no_end(
 ) {
     let mut ends: BTreeSet<&str> = outlines
         .iter()
-        .filter(|outline| outline.step.completes)
+        .filter(|outline| outline.step.completes || outline.hands_over())
         .map(|outline| outline.state.value.as_str())
         .collect();
     loop {
@@ -250,7 +250,7 @@ fn warn_of_no_end(
         faults.warnings.push(fault(
             lost.state,
             format!(
-                "no step that completes can be reached from `{}`; add `completes: true` where the qualification is done",
+                "no step that completes or hands over can be reached from `{}`; add `completes: true` where the qualification is done",
                 lost.state.value
             ),
         ));

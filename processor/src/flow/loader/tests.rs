@@ -275,7 +275,50 @@ fn every_error_is_expected_at_once_and_what_only_looks_wrong_too() {
     assert!(checked.flow.is_some());
     assert_eq!(
         checked.findings[0].to_string(),
-        "endless.yaml:8:3: warning: no step that completes can be reached from `ASK`; add `completes: true` where the qualification is done"
+        "endless.yaml:8:3: warning: no step that completes or hands over can be reached from `ASK`; add `completes: true` where the qualification is done"
+    );
+}
+
+#[test]
+fn a_step_after_which_only_a_person_comes_is_no_dead_end() {
+    let handing = FLOW.replace("    completes: true\n", "    next: HUMAN_HANDOFF\n");
+    let checked = Flow::check("demo.yaml", &handing);
+    assert_eq!(
+        (checked.flow.is_some(), checked.findings),
+        (true, Vec::new())
+    );
+    let answered = format!("{handing}    retry: We are on it.\n");
+    assert!(Flow::parse("demo.yaml", &answered).is_ok());
+    let from_a_question = FLOW.replace("next: DONE", "next: HUMAN_HANDOFF");
+    let (from_a_question, _) = from_a_question.split_once("  DONE:").unwrap();
+    assert!(Flow::parse("demo.yaml", from_a_question).is_ok());
+    // Only what follows an answer or a step without a question can be a person.
+    assert_reason(
+        FLOW,
+        "start: ASK",
+        "start: HUMAN_HANDOFF",
+        "demo.yaml:4:8: ",
+        "there is no step `HUMAN_HANDOFF`",
+    );
+    assert_reason(
+        FLOW,
+        "    completes: true\n",
+        "    retry: Again.\n    next: ASK\n",
+        "demo.yaml:22:12: ",
+        "`DONE` expects nothing, so its `retry` has no effect",
+    );
+    // The general words follow those of the step before.
+    let long = "a".repeat(4_096 - 2 - 3);
+    let chain = format!(
+        "name: demo\nversion: 1\nlanguage: en\nstart: A\nmessages: {{handoff: Bye}}\nsteps:\n  A:\n    prompt: {long}\n    next: B\n  B:\n    next: HUMAN_HANDOFF\n"
+    );
+    assert!(Flow::parse("demo.yaml", &chain).is_ok());
+    assert_reason(
+        &chain,
+        "Bye",
+        "Bye!",
+        "demo.yaml:10:3: ",
+        "can reach 4097 characters",
     );
 }
 

@@ -151,7 +151,10 @@ fn document(drawn: &[Drawn], timers: u8) -> String {
     let count = drawn.len();
     for (index, (kind, detail, role, text, score, tries, targets)) in drawn.iter().enumerate() {
         let mut step = Map::new();
-        let to = |number: u8| name(usize::from(number) % count);
+        let to = |number: u8| match number {
+            250.. => HUMAN_HANDOFF.to_owned(),
+            _ => name(usize::from(number) % count),
+        };
         // The next step is always reached.
         let onward = name((index + 1) % count);
         // An early end, or a loop without a question, makes later steps unreachable.
@@ -181,7 +184,12 @@ fn document(drawn: &[Drawn], timers: u8) -> String {
                 step.insert("retry".into(), words(text.wrapping_mul(3)));
             }
         }
-        if is_end {
+        if is_end && role.is_multiple_of(4) {
+            // Hands over, and answers every message after the release.
+            step.insert("next".into(), json!(HUMAN_HANDOFF));
+            step.insert("completes".into(), json!(role.is_multiple_of(8)));
+            step.insert("retry".into(), words(*score));
+        } else if is_end {
             step.insert("completes".into(), json!(true));
         } else {
             let mut cases: Vec<Value> = targets
@@ -269,9 +277,12 @@ fn run(flow: &Flow, actions: &Actions) -> Result<(), TestCaseError> {
         check_state(flow, &turn.conversation)?;
         let speaks = answer.is_of_the_lead();
         let is_silent = turn.conversation.is_handed_over() || turn.conversation.is_opted_out();
-        let has_nothing_to_say = flow
-            .step(&turn.conversation.state)
-            .is_some_and(|it| matches!(it.role, Role::End { retry: None }));
+        let has_nothing_to_say = flow.step(&turn.conversation.state).is_some_and(|it| {
+            matches!(
+                it.role,
+                Role::End { retry: None } | Role::Automatic { retry: None, .. }
+            )
+        });
         prop_assert!(
             !speaks || is_silent || has_nothing_to_say || turn.prompt.is_some(),
             "no word to {:?} in {:?}",
@@ -297,16 +308,20 @@ fn check_state(flow: &Flow, conversation: &Conversation) -> Result<(), TestCaseE
             )));
         }
     };
+    let is_target = |to: &String| to == HUMAN_HANDOFF || flow.step(to).is_some();
     let rests = match flow.step(at).map(|it| &it.role) {
         Some(Role::Ask(question)) => {
             let onward = question.next.cases.iter().map(|(_, to)| to);
             onward
                 .chain([&question.next.otherwise])
                 .chain(&question.at_limit)
-                .all(|to| flow.step(to).is_some())
+                .all(is_target)
         }
         Some(Role::End { .. }) => conversation.is_completed,
-        Some(Role::Automatic { .. }) => false,
+        Some(Role::Automatic { next, .. }) => {
+            let mut onward = next.cases.iter().map(|(_, to)| to).chain([&next.otherwise]);
+            onward.any(|to| to == HUMAN_HANDOFF)
+        }
         None => at == START,
     };
     prop_assert!(rests, "rests in {}: {:?}", at, conversation);
