@@ -27,6 +27,7 @@ mod loader;
 mod prompt;
 mod read;
 mod reply;
+mod schedule;
 mod states;
 #[cfg(test)]
 mod tests;
@@ -54,6 +55,7 @@ pub use turn_input::{Place, TurnInput};
 use expression::Expression;
 use prompt::Phrase;
 use read::Expected;
+use schedule::Schedule;
 
 /// The document of the default flow.
 pub const DEFAULT_FLOW: &str = include_str!("../flows/qualification.yaml");
@@ -71,6 +73,7 @@ pub struct Flow {
     messages: Messages,
     timers: Timers,
     burst_wait: Duration,
+    schedule: Schedule,
     /// The steps in the document's order, each reachable from `start`.
     steps: Vec<FlowStep>,
 }

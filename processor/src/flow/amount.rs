@@ -30,6 +30,8 @@ mod tests;
 
 use serde_json::Number;
 
+pub(super) use spelled::read as number_in_words;
+
 use composed::composed;
 use context::{Context, Side};
 use letters::stands_alone;

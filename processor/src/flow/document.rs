@@ -61,6 +61,9 @@ pub(super) struct Document {
     /// reply: `1s` by default, at most `30s`.
     #[schemars(with = "Option<String>")]
     pub(super) burst_wait: Option<Spanned<String>>,
+    /// The time zone of `today` and `tomorrow`, such as `America/Sao_Paulo`: `UTC` by default.
+    #[schemars(with = "Option<String>")]
+    pub(super) time_zone: Option<Spanned<String>>,
     /// The steps by name. A lead's state is the name of its step.
     #[schemars(with = "Steps")]
     pub(super) steps: Spanned<Steps>,

@@ -9,6 +9,7 @@ mod graph;
 mod head;
 mod names;
 mod phrase;
+mod schedule;
 
 use std::fmt;
 use std::ops::RangeInclusive;

@@ -3,19 +3,22 @@
 mod calendar;
 mod choice;
 mod date;
+mod day_bound;
 mod email;
 mod phone;
 mod plain;
 
-use chrono::{DateTime, Datelike, NaiveDate};
+use chrono::{DateTime, NaiveDate};
 use leadstream_schemas::Timestamp;
 use regex::Regex;
 use serde_json::{Map, Number, Value, json};
 
 use super::field::Kind;
+use super::schedule::Schedule;
 use super::turn_input::{Place, clean};
 use super::{TurnInput, amount};
 pub(super) use choice::{Choice, key, written};
+pub(super) use day_bound::DayBound;
 
 /// The type of a question's answer.
 #[derive(Debug)]
@@ -46,8 +49,8 @@ pub(super) enum Scalar {
     },
     Date {
         is_month_first: bool,
-        least: Option<NaiveDate>,
-        most: Option<NaiveDate>,
+        least: Option<DayBound>,
+        most: Option<DayBound>,
     },
 }
 
@@ -68,6 +71,7 @@ pub(super) struct Context<'a> {
     pub(super) language: usize,
     /// The time of the message.
     pub(super) at: Timestamp,
+    pub(super) schedule: &'a Schedule,
 }
 
 /// An answer that was read.
@@ -143,10 +147,9 @@ impl Scalar {
                 least,
                 most,
             } => {
-                let date = date::read(text, context.of_date(*is_month_first)?)?;
-                let fits =
-                    least.is_none_or(|least| least <= date) && most.is_none_or(|most| date <= most);
-                fits.then(|| Value::String(date.format("%Y-%m-%d").to_string()))
+                let context = context.of_date(*is_month_first, *least, *most)?;
+                let date = date::read(text, &context)?;
+                Some(Value::String(date.format("%Y-%m-%d").to_string()))
             }
         }
     }
@@ -183,14 +186,22 @@ impl Scalar {
 }
 
 impl<'a> Context<'a> {
-    fn of_date(self, is_month_first: bool) -> Option<date::Context<'a>> {
+    fn of_date(
+        self,
+        is_month_first: bool,
+        least: Option<DayBound>,
+        most: Option<DayBound>,
+    ) -> Option<date::Context<'a>> {
+        let today = self.schedule.today(self.at)?;
+        // A bound beyond the calendar is no bound.
+        let day = |bound: Option<DayBound>| bound.and_then(|bound| bound.day(today));
         Some(date::Context {
             is_month_first,
             languages: self.languages,
             language: self.language,
-            year: DateTime::from_timestamp_millis(self.at.millis())?.year(),
-            // The lead's time zone is not known.
-            today: None,
+            today,
+            least: day(least),
+            most: day(most),
         })
     }
 }

@@ -69,7 +69,7 @@ const IDEOGRAPHS: [&str; 10] = [
 
 /// Returns the number that `words` say as a whole; none where one is no part of it, and where two
 /// languages read different numbers.
-pub(super) fn read(words: &[&str]) -> Option<u64> {
+pub(in crate::flow) fn read(words: &[&str]) -> Option<u64> {
     static LANGUAGES: LazyLock<Vec<Language>> = LazyLock::new(|| {
         let tags = ["en", "es", "pt", "fr", "de", "it", "nl", "da"];
         tags.into_iter().filter_map(get_interpreter_for).collect()

@@ -67,9 +67,11 @@ pub(in crate::flow) struct DateDocument {
     /// The order of day and month in `3/4/2026`: `dmy` (the default) or `mdy`.
     #[schemars(with = "Option<String>", extend("enum" = ["dmy", "mdy"]))]
     pub(in crate::flow) order: Option<Spanned<String>>,
-    /// The first valid date, such as `2026-11-23`.
+    /// The first valid date: `2026-11-23`, `today`, or as far from it as `today+2d`, `today-1w` or
+    /// `today-18y`.
     #[schemars(with = "Option<String>")]
     pub(in crate::flow) min: Option<Spanned<String>>,
+    /// The last valid date.
     #[schemars(with = "Option<String>")]
     pub(in crate::flow) max: Option<Spanned<String>>,
 }

@@ -13,6 +13,7 @@ impl<'a> Turn<'a> {
             languages: &self.flow.languages,
             language: self.flow.language(conversation),
             at: self.at,
+            schedule: &self.flow.schedule,
         }
     }
 }

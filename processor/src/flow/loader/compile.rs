@@ -8,6 +8,7 @@ use serde_saphyr::Spanned;
 use super::check::{Outline, OutlineRole, check_states, outline};
 use super::graph::Graph;
 use super::phrase::{Scope, phrase};
+use super::schedule::warn_of_no_zone;
 use super::{Fault, Faults, assign, fault, head};
 use crate::flow::document::{Document, Steps};
 use crate::flow::expression::Expression;
@@ -17,6 +18,7 @@ use crate::flow::{Asks, Flow, FlowStep, Next, Role};
 
 pub(super) fn compile(document: &Document, faults: &mut Faults) -> Option<Flow> {
     let head = head::head(document, faults);
+    warn_of_no_zone(document, faults);
     let Steps(steps) = &document.steps.value;
     check_states(document, faults);
     let outlines: Vec<Option<Outline<'_>>> = steps

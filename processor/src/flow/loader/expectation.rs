@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use chrono::NaiveDate;
 use regex::RegexBuilder;
 use serde_saphyr::Spanned;
 
@@ -12,7 +11,7 @@ use crate::flow::document::{
     DateDocument, Expect, FormDocument, FormKind, NumberDocument, StepDocument, TextDocument,
 };
 use crate::flow::field::Kind;
-use crate::flow::read::{Choice, Expected, FormField, Scalar};
+use crate::flow::read::{Choice, DayBound, Expected, FormField, Scalar};
 use crate::flow::turn_input::MAX_CHARS;
 
 const MAX_FORM_FIELDS: usize = 50;
@@ -202,11 +201,11 @@ fn date_scalar(date: &DateDocument) -> Result<Scalar, Fault> {
         }
     };
     let bound = |written: &Spanned<String>| {
-        NaiveDate::parse_from_str(&written.value, "%Y-%m-%d").map_err(|_| {
+        DayBound::parse(&written.value).ok_or_else(|| {
             fault(
                 written,
                 format!(
-                    "`{}` is no date; write one such as 2026-11-23",
+                    "`{}` is no date; write one such as 2026-11-23, today, today+60d, today+2w or today-18y",
                     written.value
                 ),
             )
@@ -214,7 +213,9 @@ fn date_scalar(date: &DateDocument) -> Result<Scalar, Fault> {
     };
     let least = date.min.as_ref().map(bound).transpose()?;
     let most = date.max.as_ref().map(bound).transpose()?;
-    let is_ordered = least.zip(most).is_none_or(|(least, most)| least <= most);
+    let is_ordered = least
+        .zip(most)
+        .is_none_or(|(least, most)| least.may_precede(most));
     ensure_order(date.min.as_ref().or(date.max.as_ref()), is_ordered)?;
     Ok(Scalar::Date {
         is_month_first,

@@ -7,6 +7,7 @@ use serde_saphyr::Spanned;
 
 use super::names::is_identifier;
 use super::phrase::{Scope, check_languages, phrase};
+use super::schedule::schedule;
 use super::{Fault, Faults, ensure, fault, parse_within};
 use crate::flow::document::{
     ChosenBy as ChosenByDocument, Document, Language, Languages, LocalizedText, LocalizedWords,
@@ -15,6 +16,7 @@ use crate::flow::document::{
 use crate::flow::field::Fields;
 use crate::flow::keyword::{START, key, opt_outs};
 use crate::flow::prompt::MAX_BODY;
+use crate::flow::schedule::Schedule;
 use crate::flow::time::{WINDOW, parse_duration};
 use crate::flow::{ChosenBy, Flow, FlowStep, Keywords, Messages, Timers};
 
@@ -34,6 +36,7 @@ pub(super) struct Head {
     keywords: Keywords,
     timers: Timers,
     burst_wait: Duration,
+    schedule: Schedule,
 }
 
 /// Compiles the head; none if it has faults.
@@ -53,6 +56,7 @@ pub(super) fn head(document: &Document, faults: &mut Faults) -> Option<Head> {
     let chosen_by = faults.collect(chosen_by(&document.chosen_by));
     let timers = faults.collect(timers(document));
     let burst_wait = faults.collect(burst_wait(document.burst_wait.as_ref()));
+    let schedule = faults.collect(schedule(document));
     let (Some(()), Some(languages)) = (name, languages) else {
         return None;
     };
@@ -64,6 +68,7 @@ pub(super) fn head(document: &Document, faults: &mut Faults) -> Option<Head> {
         keywords: keywords?,
         timers: timers?,
         burst_wait: burst_wait?,
+        schedule: schedule?,
     })
 }
 
@@ -85,6 +90,7 @@ impl Head {
             messages,
             timers: self.timers,
             burst_wait: self.burst_wait,
+            schedule: self.schedule,
             steps,
         })
     }

@@ -10,15 +10,28 @@ use icu_datetime::input::Date;
 use icu_datetime::{DateTimeFormatterPreferences, FixedCalendarDateTimeFormatter};
 use icu_locale_core::Locale;
 
-use super::plain::{folded, words};
+use super::plain::{folded, plain, words};
 
 /// Languages whose names are read in every flow. Those of the flow come first.
-const LANGUAGES: [&str; 71] = [
+pub(super) const LANGUAGES: [&str; 75] = [
     "en", "es", "pt", "fr", "de", "it", "nl", "ru", "uk", "pl", "tr", "ar", "ar-LB", "ar-MA",
     "ar-DZ", "he", "fa", "hi", "bn", "ur", "ta", "te", "mr", "gu", "kn", "ml", "pa", "id", "ms",
     "vi", "th", "fil", "sw", "am", "af", "da", "sv", "nb", "fi", "is", "cs", "sk", "hu", "ro",
     "bg", "sr", "sr-Latn", "hr", "sl", "mk", "sq", "el", "lt", "lv", "et", "ca", "gl", "eu", "az",
-    "kk", "uz", "ka", "hy", "ne", "si", "be", "no", "bs", "ga", "cy", "mn",
+    "kk", "uz", "ka", "hy", "ne", "si", "be", "no", "bs", "ga", "cy", "mn", "zh", "zh-Hant", "ja",
+    "ko",
+];
+
+/// Forms of the weekdays that CLDR lacks: short ones, and those of Slavic languages after a
+/// preposition.
+const MORE_WEEKDAYS: [&str; 7] = [
+    "segunda 月曜",
+    "terça 火曜 tues",
+    "quarta 水曜 weds среду середу środę středu stredu srijedu sredu",
+    "quinta 木曜 thur thurs",
+    "sexta 金曜 пятницу п'ятницю",
+    "土曜 субботу суботу sobotę sobotu subotu",
+    "日曜 неделю неділю niedzielę neděli nedeľu nedjelju nedelju",
 ];
 
 /// A name of a calendar.
@@ -45,6 +58,15 @@ static CALENDAR: LazyLock<Calendar> = LazyLock::new(|| {
     let mut everywhere = Names::new();
     for (name, meanings) in by_language.values().flatten() {
         everywhere.entry(name.clone()).or_default().extend(meanings);
+    }
+    for (day, listed) in (0..).zip(MORE_WEEKDAYS) {
+        for name in listed.split_ascii_whitespace() {
+            let name = words_of(&plain(name)).join(" ");
+            everywhere
+                .entry(name)
+                .or_default()
+                .insert(Name::Weekday(day));
+        }
     }
     Calendar {
         by_language,

@@ -1,16 +1,20 @@
 //! Reads a date in a text, as people of many languages write it.
 
 mod assemble;
+mod partial;
+mod relative;
+mod weekday;
 mod words;
 
 use std::ops::RangeInclusive;
 
-use chrono::{Datelike, Days, NaiveDate, Weekday};
+use chrono::{Datelike, NaiveDate, Weekday};
 
 use super::calendar::{self, Name};
 use super::plain::{folded, pieces, plain, words as words_of};
 use assemble::{Years, assemble};
-use words::{FILLERS, ORDINALS, RELATIVE};
+use partial::Partial;
+use words::{FILLERS, ORDINALS};
 
 /// The years of dates that are read.
 const YEARS: RangeInclusive<i32> = 1900..=2200;
@@ -25,10 +29,26 @@ pub(super) struct Context<'a> {
     /// The flow's languages, and the index of the conversation's one.
     pub(super) languages: &'a [String],
     pub(super) language: usize,
-    /// The year of the message.
-    pub(super) year: i32,
-    /// The day of the message where the lead is; none where that is unknown.
-    pub(super) today: Option<NaiveDate>,
+    /// The day of the message where the flow is.
+    pub(super) today: NaiveDate,
+    /// The first and the last day that are answers.
+    pub(super) least: Option<NaiveDate>,
+    pub(super) most: Option<NaiveDate>,
+}
+
+impl Context<'_> {
+    /// Returns the languages, the conversation's first.
+    fn tags(&self) -> Vec<&str> {
+        let own = self.languages.get(self.language);
+        own.into_iter()
+            .chain(self.languages)
+            .map(String::as_str)
+            .collect()
+    }
+
+    fn is_within(&self, day: NaiveDate) -> bool {
+        self.least.is_none_or(|least| least <= day) && self.most.is_none_or(|most| day <= most)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -44,25 +64,31 @@ enum Token {
     Name(Name),
 }
 
-/// Returns the one date in `text`. Returns none where it could be another, for a part of a date, and
-/// where unknown words stand beside it.
-pub(super) fn read(text: &str, context: Context<'_>) -> Option<NaiveDate> {
+/// Returns the one date in `text` within the bounds. Returns none where it could be another, and where
+/// unknown words stand beside it.
+pub(super) fn read(text: &str, context: &Context<'_>) -> Option<NaiveDate> {
     let text = plain(text);
     if text.chars().count() > MAX_CHARS
         || text.contains(['?', '%', '+', '~', '<', '>', '=', '@', ':'])
     {
         return None;
     }
-    if let Some(days) = relative(&text) {
-        return context.today?.checked_add_days(Days::new(days));
+    let languages = context.tags();
+    let said: Vec<String> = words_of(&text.to_lowercase()).collect();
+    if let Some(days) = relative::days(&said, &languages, context.today) {
+        let mut days = days.into_iter().filter(|day| context.is_within(*day));
+        return days.next().filter(|_| days.next().is_none());
     }
-    let own = context.languages.get(context.language);
-    let languages: Vec<&str> = own
-        .into_iter()
-        .chain(context.languages)
-        .map(String::as_str)
-        .collect();
-    let tokens = tokens(&text, &languages)?;
+    let words: Vec<String> = said.iter().map(|word| folded(word)).collect();
+    if let Some(day) = weekday::read(&words, &languages, context.today) {
+        return day.filter(|day| context.is_within(*day));
+    }
+    written(&text, &languages, context).filter(|day| context.is_within(*day))
+}
+
+/// Reads a date with its number of the day.
+fn written(text: &str, languages: &[&str], context: &Context<'_>) -> Option<NaiveDate> {
+    let tokens = tokens(text, languages)?;
     let weekday = tokens.iter().find_map(|token| match token {
         Token::Name(Name::Weekday(day)) => Weekday::try_from(*day).ok(),
         _ => None,
@@ -70,21 +96,34 @@ pub(super) fn read(text: &str, context: Context<'_>) -> Option<NaiveDate> {
     let is_thai = text.chars().any(|c| ('\u{e00}'..='\u{e7f}').contains(&c))
         || context.languages.iter().any(|tag| tag.starts_with("th"));
     let years = Years {
-        now: context.year,
+        now: context.today.year(),
         is_thai,
     };
-    let date = assemble(&tokens, years, context.is_month_first)?;
+    let date = assemble(&tokens, years, context.is_month_first)
+        .or_else(|| Partial::of(&tokens, text, context.is_month_first)?.day(context))?;
     (YEARS.contains(&date.year()) && weekday.is_none_or(|day| day == date.weekday()))
         .then_some(date)
 }
 
-/// Returns the days from the message on that words alone say.
-fn relative(text: &str) -> Option<u64> {
-    let words: Vec<String> = words_of(text).map(|word| folded(&word)).collect();
-    let said = words.join(" ");
-    let said = said.strip_prefix("the ").unwrap_or(&said);
-    let (days, _) = RELATIVE.iter().find(|(_, words)| words.contains(&said))?;
-    Some(*days)
+/// Returns the ranges of `words` without some of those that change nothing at either end, the longest
+/// first.
+fn trims(words: &[String]) -> impl Iterator<Item = (usize, usize)> {
+    let is_kept = |word: &String| !FILLERS.contains(&word.as_str());
+    let length = words.len();
+    let before = words.iter().position(is_kept).unwrap_or(length);
+    let after = words
+        .iter()
+        .rposition(is_kept)
+        .map_or(length, |last| last + 1);
+    (0..=before).flat_map(move |from| (after..=length).rev().map(move |to| (from, to)))
+}
+
+/// Returns `words` without those that change nothing at either end.
+fn bare(words: &[String]) -> &[String] {
+    let shortest = trims(words).last();
+    shortest
+        .and_then(|(from, to)| words.get(from..to))
+        .unwrap_or_default()
 }
 
 /// Returns the numbers and names of a text; none where a word is unknown.
@@ -149,8 +188,7 @@ mod tests {
 
     #[test]
     fn each_word_is_listed_as_it_is_compared() {
-        let relative = RELATIVE.iter().flat_map(|(_, words)| *words);
-        for word in FILLERS.iter().chain(&ORDINALS).chain(relative) {
+        for word in FILLERS.iter().chain(&ORDINALS) {
             let words: Vec<String> = words_of(&plain(word)).map(|word| folded(&word)).collect();
             assert_eq!(words.join(" "), *word);
         }

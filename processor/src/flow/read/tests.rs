@@ -2,6 +2,7 @@ mod choice;
 mod date;
 mod email;
 mod phone;
+mod relative;
 
 use proptest::prelude::*;
 
@@ -14,6 +15,7 @@ fn text(body: &str) -> TurnInput {
 fn context() -> Context<'static> {
     Context {
         languages: &[],
+        schedule: &crate::flow::schedule::UTC,
         language: 0,
         at: Timestamp::from_secs(1_795_000_000),
     }
@@ -75,13 +77,18 @@ fn a_phone_number_gets_its_country() {
 fn a_date_is_read_in_the_step_s_order_and_within_its_bounds() {
     let european = Scalar::Date {
         is_month_first: false,
-        least: NaiveDate::from_ymd_opt(2026, 1, 1),
-        most: NaiveDate::from_ymd_opt(2026, 12, 31),
+        least: DayBound::parse("2026-01-01"),
+        most: DayBound::parse("2026-12-31"),
     };
     let american = Scalar::Date {
         is_month_first: true,
         least: None,
         most: None,
+    };
+    let upcoming = Scalar::Date {
+        is_month_first: false,
+        least: DayBound::parse("today"),
+        most: DayBound::parse("today+60d"),
     };
     for (of, body, expected) in [
         (&european, "23.11.2026", Some("2026-11-23")),
@@ -95,8 +102,11 @@ fn a_date_is_read_in_the_step_s_order_and_within_its_bounds() {
         (&european, "1.1.2027", None),
         (&american, "3/4/26", Some("2026-03-04")),
         (&american, "3/4/45", None),
-        // The lead's day is not known.
-        (&american, "tomorrow", None),
+        (&american, "tomorrow", Some("2026-11-19")),
+        (&upcoming, "tomorrow", Some("2026-11-19")),
+        (&upcoming, "yesterday", None),
+        (&upcoming, "3/4/1990", None),
+        (&upcoming, "3/12", Some("2026-12-03")),
     ] {
         assert_eq!(scalar(of, body), expected.map(Value::from), "{body}");
     }

@@ -166,9 +166,21 @@ fn what_is_wrong_with_a_richer_document_is_named_with_its_place() {
         ),
         (
             "expect: location",
-            "expect: {date: {min: today}}",
+            "expect: {date: {min: tomorrow}}",
             "",
-            "`today` is no date",
+            "`tomorrow` is no date",
+        ),
+        (
+            "expect: location",
+            "expect: {date: {min: today+2w, max: today+13d}}",
+            "",
+            "`min` is greater",
+        ),
+        (
+            "burst_wait: 2s",
+            "time_zone: America/Sao Paulo",
+            "12:12",
+            "did you mean America/Sao_Paulo?",
         ),
         ("min: 1, max", "min: -1, max", "25:", "`-1` is no bound"),
         (
