@@ -24,6 +24,7 @@ mod fold;
 mod json_schema;
 mod keyword;
 mod loader;
+mod progress;
 mod prompt;
 mod read;
 mod reply;
@@ -46,6 +47,7 @@ pub(crate) use document::{Item, OneOrMany};
 pub use fold::{Step, step, step_without_reply};
 pub use json_schema::document_schema;
 pub use loader::{Checked, Finding, FlowError};
+pub use progress::{FormerProgress, Progress};
 pub use reply::numbered;
 pub use states::{COLD, ERASED, HUMAN_HANDOFF, MERGED, OPTED_OUT, START};
 pub use time::{Fired, fire, fire_due_timers, next_due, parse_duration};
@@ -235,6 +237,16 @@ impl Flow {
         std::iter::once(START).chain(self.steps.iter().map(|step| step.state.as_str()))
     }
 
+    /// Returns the kind of each of [`Self::states`], as reports name it.
+    pub(crate) fn kinds(&self) -> impl Iterator<Item = &'static str> {
+        let kinds = self.steps.iter().map(|step| match step.role {
+            Role::Ask(_) => "question",
+            Role::Automatic { .. } => "automatic",
+            Role::End { .. } => "end",
+        });
+        std::iter::once("start").chain(kinds)
+    }
+
     /// Returns how well the flow fits a first message: a greater value fits better. Returns none if
     /// something else chooses the flow, and 0 for the fallback.
     #[must_use]
@@ -260,7 +272,13 @@ impl Flow {
     }
 
     fn step(&self, state: &str) -> Option<&FlowStep> {
-        self.steps.iter().find(|step| step.state == state)
+        self.find(state).map(|(_, step)| step)
+    }
+
+    /// Returns the step `state` and its index in the document.
+    fn find(&self, state: &str) -> Option<(usize, &FlowStep)> {
+        let mut steps = self.steps.iter().enumerate();
+        steps.find(|(_, step)| step.state == state)
     }
 
     /// Returns the index of the conversation's language.

@@ -1,18 +1,16 @@
 //! Publishes flows and reports on them, for the commands of `leadstream flow`.
 
-mod funnel;
-
 use std::time::Duration;
 
 use leadstream_schemas::{FlowRef, Timestamp};
 use sqlx::PgPool;
 
-pub use funnel::{Funnel, StepCount};
-
 use crate::flow::Flow;
 use crate::flows::{ACTIVATION_DELAY, Flows, Published};
 use crate::service::Error;
 use crate::store::{Conversations, Store};
+
+pub use crate::store::FunnelStep;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -217,17 +215,15 @@ impl Publisher {
         })
     }
 
-    /// Counts how far leads got, by version and step. Reads every lead.
+    /// Returns the funnel of the flow `name`, as the view `report_funnel` has it.
     ///
     /// # Errors
-    /// Returns an error if the database is unavailable, or for a document or lead that this version
-    /// cannot read.
-    pub async fn funnel(&self, name: &str) -> Result<Vec<Funnel>, PublishError> {
+    /// Returns an error if the flow is not published, or if the database is unavailable.
+    pub async fn funnel(&self, name: &str) -> Result<Vec<FunnelStep>, PublishError> {
         let (published, _) = self.0.flows().await.map_err(Error::from)?;
         if !published.iter().any(|it| it.name == name) {
             return Err(PublishError::Unknown(name.to_owned()));
         }
-        let flows = Flows::read(&published).map_err(Error::from)?;
-        Ok(funnel::count(&self.0, &flows, name).await?)
+        Ok(self.0.funnel(name).await.map_err(Error::from)?)
     }
 }

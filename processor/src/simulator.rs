@@ -62,12 +62,6 @@ impl<'a> Simulator<'a> {
         self.journal.conversation()
     }
 
-    /// Returns the journal of the inputs so far.
-    #[must_use]
-    pub const fn journal(&self) -> &Journal {
-        &self.journal
-    }
-
     /// Returns the replies that were sent since the last call.
     pub fn take_sent_replies(&mut self) -> Vec<ReplyContent> {
         std::mem::take(&mut self.sent)

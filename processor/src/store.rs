@@ -40,6 +40,7 @@ use write::Write;
 pub use flows::Conversations;
 pub use poison::resume;
 pub use pool::pool;
+pub use reports::FunnelStep;
 pub use schema::{MIGRATIONS, migrate};
 
 /// A database error, classified by the action that it requires.
@@ -137,6 +138,24 @@ impl Store {
     ) -> Result<C, StoreError> {
         self.bounded(async {
             let rows = query.fetch_all(&self.pool).await?;
+            rows.iter().map(of).collect()
+        })
+        .await
+    }
+
+    /// Runs `query`, which reads a whole table, as [`Self::rows`] does. The pool's planner settings
+    /// suit only lookups by key.
+    async fn scanned_rows<T>(
+        &self,
+        query: write::Statement<'_>,
+        of: impl Fn(&PgRow) -> Result<T, StoreError>,
+    ) -> Result<Vec<T>, StoreError> {
+        self.bounded(async {
+            let mut transaction = self.pool.begin().await?;
+            sqlx::raw_sql("SET LOCAL enable_seqscan = on; SET LOCAL enable_hashjoin = on")
+                .execute(&mut *transaction)
+                .await?;
+            let rows = query.fetch_all(&mut *transaction).await?;
             rows.iter().map(of).collect()
         })
         .await
@@ -283,6 +302,10 @@ fn owned(row: &PgRow) -> Result<(Partition, Owned), StoreError> {
         poison: poison.map(|Json(poison)| poison).unwrap_or_default(),
     };
     Ok((row.try_get("partition")?, owned))
+}
+
+fn unsigned<T: TryFrom<i64> + Default>(number: i64) -> T {
+    T::try_from(number).unwrap_or_default()
 }
 
 fn column<'a, T, U>(rows: &'a [T], of: impl FnMut(&'a T) -> U) -> Vec<U> {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 use leadstream_processor::pool;
-use leadstream_processor::publishing::{Funnel, Publisher, Version};
+use leadstream_processor::publishing::{FunnelStep, Publisher, Version};
 use leadstream_schemas::Timestamp;
 use leadstream_service::config::DatabaseArgs;
 
@@ -58,9 +58,9 @@ pub(super) enum Action {
         #[command(flatten)]
         database: DatabaseArgs,
     },
-    /// Count the leads that reached, answered, repeated and left each step, by version
+    /// Count what leads did at each step and where they are now, by version
     ///
-    /// Reads the journal of every lead, which has its last inputs (32 by default).
+    /// Reads the view `report_funnel`, which follows the commits within seconds.
     Funnel {
         /// The flow's name
         #[arg(value_name = "FLOW")]
@@ -111,9 +111,7 @@ pub(super) async fn run(action: Action) -> anyhow::Result<()> {
             ));
         }
         Action::Funnel { name, database } => {
-            for funnel in open(database).await?.funnel(&name).await? {
-                show(&steps(&funnel));
-            }
+            show(&funnel(&open(database).await?.funnel(&name).await?));
         }
     }
     Ok(())
@@ -155,19 +153,78 @@ fn table(versions: &[Version]) -> String {
     text
 }
 
-fn steps(funnel: &Funnel) -> String {
-    let widest = funnel.steps.iter().map(|(state, _)| state.len()).max();
-    let width = widest.unwrap_or_default();
-    let mut text = format!("{} version {}\n", funnel.flow.name, funnel.flow.version);
-    text.push_str(&format!(
-        "{:<width$}  {:>8}  {:>8}  {:>8}  {:>8}\n",
-        "", "reached", "answered", "retried", "left"
-    ));
-    for (state, count) in &funnel.steps {
+fn funnel(steps: &[FunnelStep]) -> String {
+    if steps.is_empty() {
+        return "no lead follows the flow yet\n".to_owned();
+    }
+    let width = steps
+        .iter()
+        .map(|it| it.state.len())
+        .max()
+        .unwrap_or_default();
+    let mut text = String::new();
+    for version in steps.chunk_by(|one, next| one.flow == next.flow) {
+        if let Some(first) = version.first() {
+            text.push_str(&format!(
+                "{} version {}\n",
+                first.flow.name, first.flow.version
+            ));
+        }
         text.push_str(&format!(
-            "{state:<width$}  {:>8}  {:>8}  {:>8}  {:>8}\n",
-            count.reached, count.answered, count.retried, count.left
+            "{:<width$}  {:>8}  {:>8}  {:>8}  {:>8}  {:>8}  {:>11}  {:>9}\n",
+            "", "reached", "answered", "retried", "open", "cold", "handed over", "opted out"
         ));
+        for it in version {
+            text.push_str(&format!(
+                "{:<width$}  {:>8}  {:>8}  {:>8}  {:>8}  {:>8}  {:>11}  {:>9}\n",
+                it.state,
+                it.reached,
+                it.answered,
+                it.retried,
+                it.open,
+                it.cold,
+                it.handed_over,
+                it.opted_out
+            ));
+        }
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use leadstream_schemas::FlowRef;
+
+    use super::*;
+
+    #[test]
+    fn the_funnel_has_a_table_for_each_version() {
+        let step = |version, state: &str, reached| FunnelStep {
+            flow: FlowRef {
+                name: "sales".to_owned(),
+                version,
+            },
+            state: state.to_owned(),
+            reached,
+            answered: 1,
+            retried: 2,
+            open: 3,
+            cold: 4,
+            handed_over: 5,
+            opted_out: 6,
+        };
+        let text = funnel(&[step(1, "NAME", 70), step(1, "DONE", 8), step(2, "NAME", 9)]);
+        assert_eq!(
+            text,
+            "sales version 1
+       reached  answered   retried      open      cold  handed over  opted out
+NAME        70         1         2         3         4            5          6
+DONE         8         1         2         3         4            5          6
+sales version 2
+       reached  answered   retried      open      cold  handed over  opted out
+NAME         9         1         2         3         4            5          6
+"
+        );
+        assert_eq!(funnel(&[]), "no lead follows the flow yet\n");
+    }
 }

@@ -4,7 +4,7 @@ use leadstream_schemas::{FlowRef, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{COLD, Flow, HUMAN_HANDOFF, OPTED_OUT, START};
+use super::{COLD, Flow, HUMAN_HANDOFF, OPTED_OUT, Progress, START};
 
 /// The result of folding a lead's inputs. Stored as a MessagePack array: add fields only at the
 /// end, with a default.
@@ -46,6 +46,8 @@ pub struct InternalState {
     /// The hash of the lead's first input. It chooses among sales representatives, so that leads are
     /// spread evenly. Set only if the flow assigns leads.
     pub assignment_hash: Option<u32>,
+    /// What the lead did at each step.
+    pub progress: Progress,
 }
 
 /// An accepted text that the next message may continue.

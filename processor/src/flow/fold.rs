@@ -7,6 +7,7 @@ use leadstream_schemas::{ReplyContent, Timestamp};
 use serde_json::Value;
 
 use super::conversation::LastText;
+use super::progress::{ANSWERED, REACHED, RETRIED};
 use super::read::Reading;
 use super::reply::{ReplyBuilder, ask};
 use super::{
@@ -206,6 +207,7 @@ impl<'a> Turn<'a> {
         conversation: &mut Conversation,
         reading: Reading,
     ) -> Option<ReplyContent> {
+        self.mark(conversation, ANSWERED);
         let mut open_field = None;
         match (reading, &question.fill) {
             (Reading::Value(value), Some(field)) => {
@@ -245,9 +247,10 @@ impl<'a> Turn<'a> {
             if state == HUMAN_HANDOFF {
                 return self.hand_off(conversation, reply, has_words);
             }
-            let Some(step) = self.flow.step(&state) else {
+            let Some((index, step)) = self.flow.find(&state) else {
                 break;
             };
+            conversation.internal.progress.mark(index, REACHED);
             conversation.state.clone_from(&step.state);
             conversation.is_completed |= step.completes;
             if conversation.assignee.is_none() {
@@ -274,6 +277,7 @@ impl<'a> Turn<'a> {
         if self.continues_last_text(conversation, input) {
             return ask(self.flow, ReplyBuilder::new(self.flow), conversation);
         }
+        self.mark(conversation, RETRIED);
         conversation.internal.last_text = None;
         conversation.internal.tries += 1;
         if conversation.internal.tries >= question.limit {
@@ -288,6 +292,13 @@ impl<'a> Turn<'a> {
             conversation,
         );
         reply.with_options(here, conversation)
+    }
+
+    /// Marks the step at which the conversation is.
+    fn mark(self, conversation: &mut Conversation, bits: u8) {
+        if let Some((index, _)) = self.flow.find(&conversation.state) {
+            conversation.internal.progress.mark(index, bits);
+        }
     }
 
     /// Returns whether the input continues the last accepted text, and appends it if so.

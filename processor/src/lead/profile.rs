@@ -6,6 +6,7 @@ use foldhash::fast::FixedState;
 use leadstream_schemas::{Platform, Timestamp};
 
 use super::Lead;
+use crate::flow::FormerProgress;
 
 /// The part of a lead's row that people read and that seldom changes, such as its answers. It is
 /// written only after a change.
@@ -21,6 +22,7 @@ pub(crate) struct Profile<'a> {
     pub(crate) flow_version: u32,
     pub(crate) first_seen: Timestamp,
     pub(crate) assignee: Option<&'a str>,
+    pub(crate) former_progress: &'a [FormerProgress],
 }
 
 impl Lead {
@@ -37,6 +39,7 @@ impl Lead {
             flow_version: conversation.map_or(0, |it| it.flow.version),
             first_seen: self.first_seen,
             assignee: conversation.and_then(|it| it.assignee.as_deref()),
+            former_progress: conversation.map_or(&[], |it| it.internal.progress.former()),
         }
     }
 }

@@ -1,11 +1,11 @@
 //! Stores published flows.
 
 use chrono::{DateTime, Utc};
-use leadstream_schemas::{FlowRef, LeadId, Timestamp};
+use leadstream_schemas::{FlowRef, Timestamp};
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, unsigned};
 use crate::flows::Published;
 
 /// The number of leads of a version.
@@ -93,47 +93,16 @@ impl Store {
                     count(*) FILTER (WHERE is_completed) AS completed
              FROM leads GROUP BY flow_name, flow_version",
         );
-        self.bounded(async {
-            let mut connection = self.pool.acquire().await?;
-            // The pool's planner settings suit only lookups by key.
-            sqlx::query("SET enable_seqscan = on")
-                .execute(&mut *connection)
-                .await?;
-            let rows = query.fetch_all(&mut *connection).await?;
-            sqlx::query("SET enable_seqscan = off")
-                .execute(&mut *connection)
-                .await?;
-            rows.iter()
-                .map(|row| {
-                    let flow = FlowRef {
-                        name: row.try_get("flow_name")?,
-                        version: unsigned(row.try_get::<i32, _>("flow_version")?.into()),
-                    };
-                    let count = Conversations {
-                        all: unsigned(row.try_get("conversations")?),
-                        completed: unsigned(row.try_get("completed")?),
-                    };
-                    Ok((flow, count))
-                })
-                .collect()
-        })
-        .await
-    }
-
-    /// Returns stored leads whose ids are greater than `after`, in the order of their ids.
-    pub(crate) async fn leads_after(
-        &self,
-        after: &LeadId,
-        most: i64,
-    ) -> Result<Vec<(LeadId, Vec<u8>)>, StoreError> {
-        let query = sqlx::query(
-            "SELECT lead_id, serialized_state FROM leads
-             WHERE lead_id > $1 ORDER BY lead_id LIMIT $2",
-        )
-        .bind(after)
-        .bind(most);
-        self.rows(query, |row| {
-            Ok((row.try_get("lead_id")?, row.try_get("serialized_state")?))
+        self.scanned_rows(query, |row| {
+            let flow = FlowRef {
+                name: row.try_get("flow_name")?,
+                version: unsigned(row.try_get::<i32, _>("flow_version")?.into()),
+            };
+            let count = Conversations {
+                all: unsigned(row.try_get("conversations")?),
+                completed: unsigned(row.try_get("completed")?),
+            };
+            Ok((flow, count))
         })
         .await
     }
@@ -156,8 +125,4 @@ fn published(row: &PgRow) -> Result<Option<Published>, sqlx::Error> {
 
 fn timestamp(at: DateTime<Utc>) -> Timestamp {
     Timestamp::from_millis(at.timestamp_millis())
-}
-
-fn unsigned<T: TryFrom<i64> + Default>(number: i64) -> T {
-    T::try_from(number).unwrap_or_default()
 }

@@ -61,6 +61,10 @@ impl Turn<'_> {
     pub(super) fn restart(self, conversation: &mut Conversation) -> Option<ReplyContent> {
         let before = std::mem::replace(conversation, Conversation::start(self.flow));
         conversation.assignee = before.assignee;
+        conversation.internal.progress = before
+            .internal
+            .progress
+            .restarted(before.flow, &conversation.flow);
         conversation.internal.last_message_at = before.internal.last_message_at;
         conversation.internal.assignment_hash = before.internal.assignment_hash;
         self.enter(&self.flow.start, conversation, ReplyBuilder::new(self.flow))

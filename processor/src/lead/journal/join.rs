@@ -38,6 +38,9 @@ impl Journal {
                     base.data.entry(field).or_insert(value);
                 }
                 base.assignee = base.assignee.or(other.assignee);
+                base.internal
+                    .progress
+                    .join(&base.flow, other.internal.progress, other.flow);
                 Some(base)
             }
             (base, other) => base.or(other),

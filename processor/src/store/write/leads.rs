@@ -1,10 +1,11 @@
 //! Writes the rows of leads: new leads, changed leads, and columns that seldom change.
 
 use leadstream_schemas::{LeadId, Platform, Timestamp};
+use serde_json::{Value, json};
 
 use super::{Statement, Write};
 use crate::engine::batch::{BatchResult, LeadUpdate};
-use crate::flow::{Conversation, START};
+use crate::flow::{Conversation, FormerProgress, START};
 use crate::lead::Profile;
 use crate::store::column;
 
@@ -24,15 +25,17 @@ WITH queued AS (
 )
 INSERT INTO leads (
     lead_id, revision, serialized_state, current_state, qualification_score, lead_data,
-    last_interaction, is_completed, step, home_partition, timer_due_at, wa_id, user_id, lid,
-    profile_name, platform, number, flow_name, flow_version, first_interaction, assignee, account)
+    last_interaction, is_completed, step, home_partition, timer_due_at, progress, wa_id, user_id,
+    lid, profile_name, platform, number, flow_name, flow_version, first_interaction, assignee,
+    former_progress, account)
 SELECT
     unnest($1::text[]), unnest($2::bigint[]), unnest($3::bytea[]), unnest($4::text[]),
     unnest($5::int[]), unnest($6::text[])::jsonb, unnest($7::timestamptz[]), unnest($8::bool[]),
-    unnest($9::text[]), unnest($10::int[]), unnest($11::timestamptz[]), unnest($12::text[]),
+    unnest($9::text[]), unnest($10::int[]), unnest($11::timestamptz[]), unnest($12::bytea[]),
     unnest($13::text[]), unnest($14::text[]), unnest($15::text[]), unnest($16::text[]),
-    unnest($17::text[]), unnest($18::text[]), unnest($19::int[]), unnest($20::timestamptz[]),
-    unnest($21::text[]), unnest($22::text[])";
+    unnest($17::text[]), unnest($18::text[]), unnest($19::text[]), unnest($20::int[]),
+    unnest($21::timestamptz[]), unnest($22::text[]), unnest($23::text[])::jsonb,
+    unnest($24::text[])";
 
 pub(super) fn created(folded: &BatchResult) -> Option<Statement<'_>> {
     let rows = those(folded, |it| it.created);
@@ -51,13 +54,14 @@ UPDATE leads l SET
     revision = u.revision, serialized_state = u.serialized_state, current_state = u.current_state,
     qualification_score = u.qualification_score, lead_data = u.lead_data,
     last_interaction = u.last_interaction, is_completed = u.is_completed, step = u.step,
-    home_partition = u.home_partition, timer_due_at = u.timer_due_at
+    home_partition = u.home_partition, timer_due_at = u.timer_due_at, progress = u.progress
 FROM (SELECT
     unnest($1::text[]) AS lead_id, unnest($2::bigint[]) AS revision,
     unnest($3::bytea[]) AS serialized_state, unnest($4::text[]) AS current_state, unnest($5::int[]) AS qualification_score,
     unnest($6::text[])::jsonb AS lead_data, unnest($7::timestamptz[]) AS last_interaction,
     unnest($8::bool[]) AS is_completed, unnest($9::text[]) AS step, unnest($10::int[]) AS home_partition,
-    unnest($11::timestamptz[]) AS timer_due_at, unnest($12::bigint[]) AS revision_before) u
+    unnest($11::timestamptz[]) AS timer_due_at, unnest($12::bytea[]) AS progress,
+    unnest($13::bigint[]) AS revision_before) u
 WHERE l.lead_id = u.lead_id AND l.revision = u.revision_before";
 
 /// Updates each lead only if it still has the revision that was read. So a second writer, for
@@ -77,13 +81,14 @@ const UPDATE_PROFILES: &str = "
 UPDATE leads l SET
     wa_id = u.wa_id, user_id = u.user_id, lid = u.lid, profile_name = u.profile_name,
     platform = u.platform, number = u.number, flow_name = u.flow_name,
-    flow_version = u.flow_version, first_interaction = u.first_interaction, assignee = u.assignee
+    flow_version = u.flow_version, first_interaction = u.first_interaction, assignee = u.assignee,
+    former_progress = u.former_progress
 FROM (SELECT
     unnest($1::text[]) AS lead_id, unnest($2::text[]) AS wa_id, unnest($3::text[]) AS user_id,
     unnest($4::text[]) AS lid, unnest($5::text[]) AS profile_name, unnest($6::text[]) AS platform,
     unnest($7::text[]) AS number, unnest($8::text[]) AS flow_name,
     unnest($9::int[]) AS flow_version, unnest($10::timestamptz[]) AS first_interaction,
-    unnest($11::text[]) AS assignee) u
+    unnest($11::text[]) AS assignee, unnest($12::text[])::jsonb AS former_progress) u
 WHERE l.lead_id = u.lead_id";
 
 /// Updates the columns that seldom change.
@@ -125,6 +130,9 @@ fn bind_changing<'q>(statement: Statement<'q>, rows: &Rows<'q>) -> Statement<'q>
         .bind(column(rows, |(_, changed)| {
             changed.lead.timer_due_at.and_then(Timestamp::datetime)
         }))
+        .bind(column(&conversations, |it| {
+            it.map_or(&[][..], |it| it.internal.progress.steps())
+        }))
 }
 
 fn bind_profiles<'q>(statement: Statement<'q>, rows: &Rows<'q>) -> Statement<'q> {
@@ -142,10 +150,24 @@ fn bind_profiles<'q>(statement: Statement<'q>, rows: &Rows<'q>) -> Statement<'q>
         }))
         .bind(column(&profiles, |it| it.first_seen.datetime()))
         .bind(column(&profiles, |it| it.assignee))
+        .bind(column(&profiles, |it| former_progress(it.former_progress)))
 }
 
 fn conversations<'q>(rows: &Rows<'q>) -> Vec<Option<&'q Conversation>> {
     column(rows, |(_, it)| it.lead.journal.conversation())
+}
+
+/// Returns the former progress as JSON, or none without any.
+fn former_progress(former: &[FormerProgress]) -> Option<String> {
+    let versions = former.iter().map(|it| {
+        let progress: String = it.steps.iter().map(|byte| format!("{byte:02x}")).collect();
+        json!({
+            "flow_name": it.flow.name,
+            "flow_version": it.flow.version,
+            "progress": progress,
+        })
+    });
+    (!former.is_empty()).then(|| Value::from_iter(versions).to_string())
 }
 
 const fn platform(platform: Platform) -> &'static str {

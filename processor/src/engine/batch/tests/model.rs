@@ -1,7 +1,8 @@
 //! The whole pure engine against a model (invariants 2, 3, 4 and 7): people write under several
 //! ids, with copies, disorder, edits, revocations, changed numbers and equal seconds; partitions
 //! are read in any interleaving, in batches of any size. Whatever the delivery, each person ends
-//! as one lead, whose conversation is the fold of all that they sent, in order. Where the journal is
+//! as one lead, whose conversation is the fold of all that they sent, in order, and the funnel counts
+//! what they did at each step. Where the journal is
 //! too short for that, it still is one lead, its events explain it, and no message has two effects.
 //! So it is when time is folded at any moments in between. Of people who are erased nothing is left,
 //! nor comes back, and what they write later begins again.
@@ -23,6 +24,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 mod commands;
 mod erase;
+mod progress;
 mod time;
 mod world;
 
@@ -32,6 +34,7 @@ use crate::flow::{Conversation, ERASED, MERGED, TurnInput, fire_due_timers};
 use crate::flows::Flows;
 use crate::lead::{Lead, OrderKey, fold};
 use crate::metrics::Counts;
+use progress::Observed;
 use world::World;
 
 const PARTITIONS: usize = 3;
@@ -166,7 +169,8 @@ fn inputs(acts: &[Act]) -> Vec<LeadInput> {
 }
 
 /// Folds naively: the first delivery of each input, in order, and each message as last edited.
-fn oracle(flows: &Flows, inputs: &[&LeadInput]) -> Option<Conversation> {
+/// Returns what it observes at the steps as well.
+fn oracle(flows: &Flows, inputs: &[&LeadInput]) -> (Option<Conversation>, Observed) {
     let order = |it: &LeadInput| OrderKey {
         at: it.sent_at.min(it.received_at),
         received_at: it.received_at,
@@ -183,6 +187,7 @@ fn oracle(flows: &Flows, inputs: &[&LeadInput]) -> Option<Conversation> {
     let mut ordered: Vec<&LeadInput> = smallest.into_values().collect();
     ordered.sort_by_key(|input| order(input));
     let mut conversation = None;
+    let mut observed = Observed::default();
     for input in &ordered {
         let Some(mut answer) = commands::answer(input, conversation.is_some()) else {
             continue;
@@ -202,9 +207,11 @@ fn oracle(flows: &Flows, inputs: &[&LeadInput]) -> Option<Conversation> {
             }
         }
         let (next, _) = fold(flows, conversation.as_ref(), &order(input), &answer).unwrap();
+        let at = order(input).at;
+        observed.observe(flows, conversation.as_ref(), &next, at, &answer);
         conversation = Some(next);
     }
-    conversation
+    (conversation, observed)
 }
 
 /// Returns the ids that `input` assigns to one person.
@@ -281,11 +288,15 @@ fn case(
             .filter(|input| ids(input).iter().any(|id| person.contains(id)))
             .filter(|input| commands::counts(&world.decided, input))
             .collect();
-        let mut expected = oracle(&world.fixture.flows, &theirs);
+        let flows = &world.fixture.flows;
+        let (mut expected, observed) = oracle(flows, &theirs);
         if timed {
-            time::pass_to_the_end(&world.fixture.flows, &mut expected);
+            time::pass_to_the_end(flows, &mut expected);
         }
-        prop_assert_eq!(lead.journal.conversation(), expected.as_ref());
+        let conversation = lead.journal.conversation();
+        prop_assert_eq!(conversation, expected.as_ref());
+        let marked = conversation.map(|it| Observed::marked(flows, it));
+        prop_assert_eq!(marked.unwrap_or_default(), observed);
     }
     world.journals_agree()?;
     explained(&world)?;
