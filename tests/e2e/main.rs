@@ -26,6 +26,7 @@ mod poison;
 mod privacy;
 mod recover;
 mod replicas;
+mod reports;
 mod resting_state;
 mod schemas;
 mod settings;
@@ -99,6 +100,9 @@ const TESTS: &[(&str, Test)] = tests![
     crm_features::reconcile::drift_is_reported_by_field_and_repaired_in_order,
     crm_features::webhook::commands_check_and_plan_for_a_webhook_receiver,
     crm_features::credentials::tokens_are_renewed_before_they_expire_and_secrets_without_a_restart,
+    reports::the_funnel_counts_each_lead_once_and_the_command_agrees,
+    reports::alike::the_funnel_of_any_rows_is_their_plain_count,
+    reports::analyst::an_analyst_runs_the_guides_queries_and_reads_only_reports,
     settings::ingest_answers_503_while_kafka_is_unavailable,
     settings::an_error_names_a_missing_or_wrong_setting_with_an_example,
     settings::a_database_with_other_migrations_is_refused_with_a_remedy,
