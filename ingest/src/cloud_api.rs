@@ -33,6 +33,9 @@ use crate::item::{Class, DeadLetter, EnvelopeError, Ignored, Item, Items, MAX_ID
 use crate::json::{self, is_object, object};
 use wire::{Change, Concerned, Contact, Entry, Envelope, Value};
 
+/// The `object` of every webhook of WhatsApp.
+const OBJECT: &str = "whatsapp_business_account";
+
 /// The business numbers that are ours, by `phone_number_id`. By default, every number with a valid
 /// signature is ours.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -77,14 +80,14 @@ pub fn parse(
         "`object` \"whatsapp_business_account\" and an array `entry` are expected",
     );
     let body = json::text(body)?;
-    let envelope: Envelope<'_> = serde_json::from_str(body).map_err(|error| {
+    let envelope: Envelope<'_> = serde_json::from_str(&body).map_err(|error| {
         if error.is_data() {
             EXPECTED
         } else {
             EnvelopeError::NotJson
         }
     })?;
-    if envelope.object.get() != Some("whatsapp_business_account") {
+    if !is_of_whatsapp(&envelope) {
         return Err(EXPECTED);
     }
     let mut webhook = BodyParser {
@@ -97,6 +100,17 @@ pub fn parse(
         webhook.entry(raw)?;
     }
     Ok(webhook.items.into_vec())
+}
+
+/// Returns whether the envelope, or every entry of an envelope without `object`, is WhatsApp's.
+fn is_of_whatsapp(envelope: &Envelope<'_>) -> bool {
+    let is_ours = |raw: &RawValue| {
+        object::<Entry<'_>>(raw).is_some_and(|entry| entry.object.get() == Some(OBJECT))
+    };
+    match envelope.object.get() {
+        Some(object) => object == OBJECT,
+        None => !envelope.entry.is_empty() && envelope.entry.iter().all(|raw| is_ours(raw)),
+    }
 }
 
 /// An error means that the body holds too many items.
@@ -117,20 +131,21 @@ impl BodyParser<'_> {
         };
         let account = entry.id.within(MAX_ID).unwrap_or_default();
         for raw in entry.changes {
-            self.change(account, raw)?;
+            self.change(account, entry.field.get(), raw)?;
         }
         Ok(())
     }
 
-    fn change(&mut self, account: &str, raw: &RawValue) -> Done {
-        let change =
-            object::<Change<'_>>(raw).and_then(|change| Some((change.field.to_owned()?, change)));
+    fn change(&mut self, account: &str, field: Option<&str>, raw: &RawValue) -> Done {
+        let change = object::<Change<'_>>(raw).and_then(|change| {
+            let field = change.field.get().or(field)?.to_owned();
+            Some((field, change))
+        });
         let Some((field, change)) = change else {
             return self.dead(Topic::LeadInputs, account, raw, Class::Malformed);
         };
         match field.as_str() {
-            // A person of the business wrote it in the business's own app.
-            "messages" | "smb_message_echoes" => match object::<Value<'_>>(change.value) {
+            "messages" | "smb_message_echoes" => match Value::read(change.value) {
                 Some(value) => self.value(account, field, &value, change.value),
                 None => self.dead(Topic::LeadInputs, account, raw, Class::Malformed),
             },
@@ -143,50 +158,54 @@ impl BodyParser<'_> {
         }
     }
 
+    /// Reads every member of a value: its items have records of their own, and a notice has the
+    /// rest.
     fn value(&mut self, account: &str, field: String, value: &Value<'_>, raw: &RawValue) -> Done {
-        let number = value.metadata.as_ref().and_then(wire::Metadata::number);
-        let (messages, echoes, statuses) = if field == "messages" {
-            (&value.messages, &None, &value.statuses)
-        } else {
-            (&None, &value.message_echoes, &None)
-        };
+        let metadata = value.metadata();
+        let number = metadata.number();
+        let [messages, echoes, statuses] =
+            ["messages", "message_echoes", "statuses"].map(|name| value.list(name));
+        let items = messages.len() + echoes.len() + statuses.len();
         if number.is_some_and(|number| !self.numbers.ours(number)) {
-            let lists = [messages, echoes, statuses];
-            let items: usize = lists.into_iter().flatten().map(Vec::len).sum();
-            for _ in 0..items.max(1) {
+            let rest = usize::from(value.rest().next().is_some());
+            for _ in 0..(items + rest).max(1) {
                 self.items.push(Item::Ignored(Ignored::ForeignNumber))?;
             }
             return Ok(());
         }
+        if items == 0 {
+            return self.notice(account, number, field, raw);
+        }
         let context = ValueContext {
             account,
             number,
-            contacts: contacts(value),
+            phone: metadata.phone(),
+            contacts: value.contacts(),
         };
-        for raw in messages.iter().flatten() {
-            self.message(&context, raw, message::read)?;
+        // A person of the business wrote the echoes in the business's own app.
+        let read: message::Read = match field.as_str() {
+            "messages" => message::read,
+            _ => message::read_echo,
+        };
+        for raw in messages {
+            self.message(&context, raw, read)?;
         }
-        for raw in echoes.iter().flatten() {
+        for raw in echoes {
             self.message(&context, raw, message::read_echo)?;
         }
-        for raw in statuses.iter().flatten() {
+        for raw in statuses {
             self.status(&context, raw)?;
         }
-        if messages.is_none() && echoes.is_none() && statuses.is_none() {
-            return self.notice(account, number, field, raw);
+        let mut rest: Vec<String> = Vec::new();
+        for (name, raw) in value.rest() {
+            rest.push(format!("{}:{raw}", serde_json::Value::from(name)));
         }
-        let Some(errors) = value.errors else {
+        if rest.is_empty() {
             return Ok(());
-        };
-        // Only the errors: the items beside them have records of their own.
-        match RawValue::from_string(format!("{{\"errors\":{errors}}}")) {
-            Ok(errors) => self.notice(account, number, field, &errors),
-            Err(_) => self.dead(
-                Topic::ProviderNotices,
-                context.key(),
-                errors,
-                Class::Malformed,
-            ),
+        }
+        match RawValue::from_string(format!("{{{}}}", rest.join(","))) {
+            Ok(rest) => self.notice(account, number, field, &rest),
+            Err(_) => self.dead(Topic::ProviderNotices, context.key(), raw, Class::Malformed),
         }
     }
 
@@ -243,6 +262,8 @@ impl BodyParser<'_> {
 struct ValueContext<'a> {
     account: &'a str,
     number: Option<&'a str>,
+    /// The digits of the business's own phone number; empty if they are unknown.
+    phone: String,
     contacts: Vec<Contact<'a>>,
 }
 
@@ -250,11 +271,4 @@ impl ValueContext<'_> {
     fn key(&self) -> &str {
         self.number.unwrap_or(self.account)
     }
-}
-
-/// Returns the contacts. An unreadable contact counts as missing, because its message names the
-/// sender, too.
-fn contacts<'a>(value: &Value<'a>) -> Vec<Contact<'a>> {
-    let raws = value.contacts.iter().flatten();
-    raws.filter_map(|raw| object::<Contact<'_>>(raw)).collect()
 }

@@ -34,14 +34,21 @@ pub enum Ignored {
     Newsletter,
     /// A status update or a broadcast list.
     Broadcast,
+    /// A person of the business reacted to a message, or took the reaction back.
+    OwnReaction,
+    /// A delivery without the message itself: one that could not be decrypted yet, or only its
+    /// key. The message comes under the same id.
+    NoContent,
 }
 
 impl Ignored {
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 6] = [
         Self::ForeignNumber,
         Self::Group,
         Self::Newsletter,
         Self::Broadcast,
+        Self::OwnReaction,
+        Self::NoContent,
     ];
 
     /// Returns a short, machine-readable name.
@@ -52,6 +59,8 @@ impl Ignored {
             Self::Group => "group",
             Self::Newsletter => "newsletter",
             Self::Broadcast => "broadcast",
+            Self::OwnReaction => "own_reaction",
+            Self::NoContent => "no_content",
         }
     }
 }

@@ -1,6 +1,9 @@
 //! Reads JSON of providers whose documentation is not exact. All values borrow from the body. Parts
 //! that must not affect other parts stay raw until they are read.
 
+mod object;
+mod surrogates;
+
 use std::borrow::Cow;
 use std::fmt;
 
@@ -10,16 +13,20 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::item::{EnvelopeError, MAX_DEPTH};
+use surrogates::without_half_surrogates;
+
+pub(crate) use object::{Object, array};
 
 pub(crate) type List<'a> = Option<Vec<&'a RawValue>>;
 
-/// Returns the body as text, if it is nested no deeper than [`MAX_DEPTH`].
-pub(crate) fn text(body: &[u8]) -> Result<&str, EnvelopeError> {
+/// Returns the body as text, if it is nested no deeper than [`MAX_DEPTH`]. Texts that were cut
+/// within a character end with U+FFFD.
+pub(crate) fn text(body: &[u8]) -> Result<Cow<'_, str>, EnvelopeError> {
     let body = std::str::from_utf8(body).map_err(|_| EnvelopeError::NotJson)?;
     if depth(body.as_bytes()) > MAX_DEPTH {
         return Err(EnvelopeError::TooDeep);
     }
-    Ok(body)
+    Ok(without_half_surrogates(body))
 }
 
 /// Returns a lower bound of the nesting of arrays and objects. Invalid JSON is found later.
@@ -63,7 +70,11 @@ pub(crate) fn is_object(raw: &RawValue) -> bool {
 
 /// Returns the JSON that a provider put within a text; other JSON is returned unchanged.
 pub(crate) fn embedded(raw: &RawValue) -> String {
-    serde_json::from_str(raw.get()).unwrap_or_else(|_| raw.get().to_owned())
+    let inner = serde_json::from_str(raw.get()).unwrap_or_else(|_| raw.get().to_owned());
+    match without_half_surrogates(&inner) {
+        Cow::Owned(whole) => whole,
+        Cow::Borrowed(_) => inner,
+    }
 }
 
 /// Reads seconds, or milliseconds if the number is too great for seconds (1e11 s is in the year

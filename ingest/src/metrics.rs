@@ -25,7 +25,7 @@ metric_table! {
             (kind: ["input", "status", "notice", "dead_letter", "ignored"]);
         /// Items that ingest skipped on purpose.
         ignored_items: ByLabel<Counter> = "leadstream_ingest_ignored_items_total"
-            (reason: ["foreign_number", "group", "newsletter", "broadcast"]);
+            (reason: ["foreign_number", "group", "newsletter", "broadcast", "own_reaction", "no_content"]);
         /// Items that ingest could not understand and wrote to a dead-letter topic.
         dead_letters: ByLabel<Counter> = "leadstream_ingest_dead_letters_total"
             (class: ["malformed", "no_id", "no_number", "no_sender", "bad_timestamp", "too_long"]);

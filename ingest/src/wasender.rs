@@ -19,6 +19,7 @@ mod identity;
 mod item_context;
 mod message;
 mod redact;
+mod referral;
 mod session;
 mod update;
 mod wire;
@@ -53,7 +54,7 @@ pub fn parse(
     const EXPECTED: EnvelopeError =
         EnvelopeError::NotEnvelope("an object with a text `event` is expected");
     let body = json::text(body)?;
-    let raw: &RawValue = serde_json::from_str(body).map_err(|_| EnvelopeError::NotJson)?;
+    let raw: &RawValue = serde_json::from_str(&body).map_err(|_| EnvelopeError::NotJson)?;
     let envelope = Object::read(raw).ok_or(EXPECTED)?;
     let event = envelope
         .get("event")
@@ -198,21 +199,25 @@ impl BodyParser<'_> {
     }
 
     fn kind(&self) -> Kind {
-        match self.event {
-            "messages.upsert" | "messages.received" | "messages-personal.received" => {
-                Kind::Messages
-            }
-            "messages-group.received" => Kind::IgnoredMessages(Ignored::Group),
-            "messages-newsletter.received" => Kind::IgnoredMessages(Ignored::Newsletter),
-            "message.sent" => Kind::Sent,
-            "messages.update" | "message-receipt.update" => Kind::Updates,
-            "messages.delete" => Kind::Deletions,
-            "messages.reaction" => Kind::Reactions,
-            event if event.starts_with("groups.") || event.starts_with("group-participants.") => {
+        let event = self.event;
+        // Some senders use the singular in each name.
+        let of_messages = event
+            .strip_prefix("messages")
+            .or_else(|| event.strip_prefix("message"));
+        match of_messages.unwrap_or_default() {
+            ".upsert" | ".received" | "-personal.received" => Kind::Messages,
+            "-group.received" => Kind::IgnoredMessages(Ignored::Group),
+            "-newsletter.received" => Kind::IgnoredMessages(Ignored::Newsletter),
+            ".sent" => Kind::Sent,
+            ".update" | "-receipt.update" => Kind::Updates,
+            ".delete" => Kind::Deletions,
+            ".reaction" => Kind::Reactions,
+            kind if kind.starts_with('-') && kind.ends_with(".received") => self.unknown_messages(),
+            _ if ["group.", "groups.", "group-participant"]
+                .iter()
+                .any(|it| event.starts_with(it)) =>
+            {
                 Kind::Ignored(Ignored::Group)
-            }
-            event if event.starts_with("messages-") && event.ends_with(".received") => {
-                self.unknown_messages()
             }
             _ => Kind::Notice,
         }

@@ -71,9 +71,12 @@ fn records(folder: &Path, parse: Parse) -> String {
     paths.sort();
     let mut text = String::new();
     for path in paths {
-        let body = std::fs::read(&path).unwrap();
+        let body = std::fs::read_to_string(&path).unwrap();
+        let items = parse(body.as_bytes());
+        // Half of a surrogate pair is repaired in the item's JSON, too.
+        let body = body.replace(r#"\ud83d""#, r#"\ufffd""#).into_bytes();
         let name = path.file_stem().unwrap().to_string_lossy().into_owned();
-        let items = parse(&body).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let items = items.unwrap_or_else(|error| panic!("{name}: {error}"));
         writeln!(text, "{name}").unwrap();
         for item in &items {
             writeln!(text, "  {}", line(&name, &body, item)).unwrap();
@@ -141,7 +144,7 @@ fn check(name: &str, topic: Topic, value: &Value) {
     }
 }
 
-/// Returns whether `body` holds `part`, except redacted values and the frame of errors without
+/// Returns whether `body` holds `part`, except redacted values and the frame of what stands beside
 /// items.
 fn holds(body: &[u8], part: &Value) -> bool {
     fn within(whole: &Value, part: &Value) -> bool {
@@ -168,11 +171,10 @@ fn holds(body: &[u8], part: &Value) -> bool {
         }
     }
     let body: Value = serde_json::from_slice(body).unwrap();
-    let framed = |name: &str| part.as_object().filter(|it| it.len() == 1)?.get(name);
-    within(&body, part)
-        || framed("errors").is_some_and(|errors| within(&body, errors))
-        || framed("data").is_some_and(|data| within(&body, data))
-        || part.as_object().is_some_and(serde_json::Map::is_empty)
+    let framed = |members: &serde_json::Map<String, Value>| {
+        members.values().all(|value| within(&body, value))
+    };
+    within(&body, part) || part.as_object().is_some_and(framed)
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Reads one element of `messages[]` or `message_echoes[]`.
 
+use leadstream_schemas::id::phone;
 use leadstream_schemas::{Content, InputKind, LeadInput, Platform, Timestamp};
 use serde_json::value::RawValue;
 
@@ -26,6 +27,9 @@ pub(super) fn read(
     if message.group_id.get().is_some() {
         return Ok(Item::Ignored(Ignored::Group));
     }
+    if is_echo(context, &message) {
+        return read_echo(context, raw, item, received_at);
+    }
     let system = message.system.and_then(object::<System<'_>>);
     let own = match &system {
         Some(system) => Ids::before(&message, system),
@@ -46,6 +50,10 @@ pub(super) fn read_echo(
     if message.group_id.get().is_some() {
         return Ok(Item::Ignored(Ignored::Group));
     }
+    // A reaction says nothing, and the lead still waits for the next question.
+    if message.kind.get() == Some("reaction") {
+        return Ok(Item::Ignored(Ignored::OwnReaction));
+    }
     let to = Ids::of([message.to.get(), message.to_user_id.get()]);
     let body = match content::read(&message) {
         Content::Edit { body, .. } => Some(body).filter(|body| !body.is_empty()),
@@ -53,6 +61,13 @@ pub(super) fn read_echo(
     };
     let content = Content::Takeover { body };
     record(context, raw, &message, item, received_at, to, content)
+}
+
+/// Returns whether the business's own number wrote the message to a person.
+fn is_echo(context: &ValueContext<'_>, message: &Message<'_>) -> bool {
+    let from = message.from.get().and_then(phone);
+    let has_recipient = message.to.get().is_some() || message.to_user_id.get().is_some();
+    has_recipient && from.is_some_and(|from| from == context.phone)
 }
 
 fn record(

@@ -8,6 +8,8 @@ use crate::item::{Class, EnvelopeError, Ignored, Item, MAX_ITEMS};
 
 mod conservation;
 mod content;
+mod half_texts;
+mod own;
 
 const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
 
@@ -299,10 +301,15 @@ fn an_item_that_cannot_be_understood_is_a_dead_letter_and_affects_no_other() {
 
 #[test]
 fn a_change_or_entry_of_another_shape_is_a_dead_letter_with_its_bytes() {
-    let change = json!({ "field": "messages", "value": { "messages": "none" } });
+    let change = json!({ "field": "messages", "value": "none" });
     assert_eq!(
         dead_letter(&webhook(&json!([change]))),
         (Topic::LeadInputs, Class::Malformed, change)
+    );
+    let list = json!({ "field": "messages", "value": { "messages": "none" } });
+    assert_eq!(
+        dead_letter(&webhook(&json!([list]))),
+        (Topic::LeadInputs, Class::Malformed, json!("none"))
     );
     let notice = json!({ "field": "account_update", "value": "gone" });
     assert_eq!(
@@ -362,7 +369,11 @@ fn other_fields_and_errors_of_a_value_are_notices() {
                 "messages",
                 json!({ "metadata": metadata, "errors": errors })
             ),
-            notice("501", "messages", json!({ "errors": errors })),
+            notice(
+                "501",
+                "messages",
+                json!({ "metadata": metadata, "errors": errors, "messages": [] })
+            ),
         ]
     );
 }

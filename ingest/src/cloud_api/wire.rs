@@ -5,11 +5,11 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::item::MAX_ID;
-use crate::json::{List, Text};
+use crate::json::{List, Object, Text, array, object};
 
 #[derive(Deserialize)]
 pub(super) struct Envelope<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, default)]
     pub(super) object: Text<'a>,
     #[serde(borrow)]
     pub(super) entry: Vec<&'a RawValue>,
@@ -19,44 +19,83 @@ pub(super) struct Envelope<'a> {
 pub(super) struct Entry<'a> {
     #[serde(borrow, default)]
     pub(super) id: Text<'a>,
+    /// The object and field where the envelope and the changes have none: Meta's examples of
+    /// `account_update` put both here.
+    #[serde(borrow, default)]
+    pub(super) object: Text<'a>,
+    #[serde(borrow, default)]
+    pub(super) field: Text<'a>,
     #[serde(borrow)]
     pub(super) changes: Vec<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
 pub(super) struct Change<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, default)]
     pub(super) field: Text<'a>,
     #[serde(borrow)]
     pub(super) value: &'a RawValue,
 }
 
-/// The value of a change whose field is `messages` or `smb_message_echoes`.
-#[derive(Deserialize)]
-pub(super) struct Value<'a> {
-    #[serde(borrow)]
-    pub(super) metadata: Option<Metadata<'a>>,
-    #[serde(borrow)]
-    pub(super) contacts: List<'a>,
-    #[serde(borrow)]
-    pub(super) messages: List<'a>,
-    #[serde(borrow)]
-    pub(super) message_echoes: List<'a>,
-    #[serde(borrow)]
-    pub(super) statuses: List<'a>,
-    #[serde(borrow)]
-    pub(super) errors: Option<&'a RawValue>,
+/// The value of a change whose field is `messages` or `smb_message_echoes`. It may have further
+/// members.
+pub(super) struct Value<'a>(Object<'a>);
+
+impl<'a> Value<'a> {
+    /// The members that hold no items.
+    const ABOUT_ITEMS: [&'static str; 3] = ["messaging_product", "metadata", "contacts"];
+    const LISTS: [&'static str; 3] = ["messages", "message_echoes", "statuses"];
+
+    pub(super) fn read(raw: &'a RawValue) -> Option<Self> {
+        Object::read(raw).map(Self)
+    }
+
+    pub(super) fn metadata(&self) -> Metadata<'a> {
+        self.0.get("metadata").and_then(object).unwrap_or_default()
+    }
+
+    /// Returns the contacts. An unreadable contact counts as missing, because its message names
+    /// the sender, too.
+    pub(super) fn contacts(&self) -> Vec<Contact<'a>> {
+        let raws = self.0.array("contacts").into_iter();
+        raws.filter_map(object::<Contact<'_>>).collect()
+    }
+
+    /// Returns the items of the lists with this name. What is no list is one item.
+    pub(super) fn list(&self, name: &str) -> Vec<&'a RawValue> {
+        let lists = self.0.members().filter(|(member, _)| *member == name);
+        let present = lists.map(|(_, raw)| raw).filter(|raw| raw.get() != "null");
+        present
+            .flat_map(|raw| array(raw).unwrap_or_else(|| vec![raw]))
+            .collect()
+    }
+
+    /// Returns the members that hold neither items nor anything about them.
+    pub(super) fn rest(&self) -> impl Iterator<Item = (&str, &'a RawValue)> {
+        self.0.members().filter(|(name, raw)| {
+            let is_empty = matches!(raw.get(), "null" | "[]" | "{}" | "\"\"");
+            !is_empty && !Self::LISTS.contains(name) && !Self::ABOUT_ITEMS.contains(name)
+        })
+    }
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 pub(super) struct Metadata<'a> {
     #[serde(borrow, default)]
     phone_number_id: Text<'a>,
+    #[serde(borrow, default)]
+    display_phone_number: Text<'a>,
 }
 
 impl Metadata<'_> {
     pub(super) fn number(&self) -> Option<&str> {
         self.phone_number_id.within(MAX_ID)
+    }
+
+    /// Returns the digits of the business's own phone number; empty if they are unknown.
+    pub(super) fn phone(&self) -> String {
+        let shown = self.display_phone_number.get().unwrap_or_default();
+        shown.chars().filter(char::is_ascii_digit).collect()
     }
 }
 

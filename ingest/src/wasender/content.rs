@@ -1,10 +1,12 @@
 //! Reads a message's content by the member that it has. An unknown member is unsupported. So is a
 //! member that does not have the documented shape. The raw item is kept in both cases.
 
-use leadstream_schemas::{ContactCard, Content, InputId, MediaType};
+use leadstream_schemas::{ContactCard, Content, InputId, MediaType, Referral};
+use serde_json::value::RawValue;
 
+use super::referral;
 use super::wire::Object;
-use crate::json::embedded;
+use crate::json::{embedded, is_object};
 
 /// The longest name of a member.
 const MAX_TYPE: usize = 160;
@@ -32,21 +34,62 @@ const MEDIA: [(&str, MediaType); 6] = [
     ("stickerMessage", MediaType::Sticker),
 ];
 
+/// The members that say nothing of their own: keys, settings, and a placeholder for a message that
+/// is on another device.
+const BESIDE: [&str; 5] = [
+    "messageContextInfo",
+    "senderKeyDistributionMessage",
+    "fastRatchetKeySenderKeyDistributionMessage",
+    "protocolMessage",
+    "placeholderMessage",
+];
+
 /// Reads the content of a message, which holds `message` and perhaps `messageBody`. The session's
-/// name is put before the ids of other messages, as in records.
-pub(super) fn read(number: &str, message: &Object<'_>) -> Content {
-    let inner = unwrapped(message.object("message").unwrap_or_default());
+/// name is put before the ids of other messages, as in records. Returns `None` if there is nothing
+/// to read: the delivery is only a stub or a part of the message.
+pub(super) fn read(number: &str, message: &Object<'_>) -> Option<Content> {
+    let inner = inner(message);
+    let has_content = || {
+        let is_odd = message.get("message").is_some_and(|it| !is_object(it));
+        let mut members = inner.members();
+        is_odd || members.any(|(name, raw)| raw.get() != "null" && !BESIDE.contains(&name))
+    };
     protocol(number, &inner)
         .or_else(|| reaction(number, &inner))
         .or_else(|| media(message, &inner))
         .or_else(|| location(&inner))
         .or_else(|| contacts(&inner))
-        .or_else(|| choice(&inner))
-        .or_else(|| form(&inner))
-        .or_else(|| text(message, &inner).map(|body| Content::Text { body }))
-        .unwrap_or_else(|| Content::Unsupported {
-            provider_type: provider_type(&inner),
+        .or_else(|| choice(message, &inner))
+        .or_else(|| native_flow(&inner))
+        .or_else(|| {
+            let body = text(message, &inner).filter(|_| has_content() || !is_stub(message))?;
+            Some(Content::Text { body })
         })
+        .or_else(|| {
+            let provider_type = provider_type(&inner);
+            has_content().then_some(Content::Unsupported { provider_type })
+        })
+}
+
+/// Returns the ad or post that led to a message.
+pub(super) fn referral(message: &Object<'_>) -> Option<Referral> {
+    referral::read(message, &inner(message))
+}
+
+fn inner<'a>(message: &Object<'a>) -> Object<'a> {
+    unwrapped(message.object("message").unwrap_or_default())
+}
+
+/// Returns whether the delivery says that it stands for something else than a message, such as a
+/// message that could not be decrypted yet.
+fn is_stub(message: &Object<'_>) -> bool {
+    let stub = message.text("messageStubType");
+    !matches!(stub.get(), None | Some("0" | "UNKNOWN"))
+}
+
+/// Returns whether the delivery stands for a message that was deleted for everyone.
+pub(super) fn is_revoked(message: &Object<'_>) -> bool {
+    matches!(message.text("messageStubType").get(), Some("1" | "REVOKE"))
 }
 
 /// Reads a change of the earlier message `id`: an edit, or a deletion for everyone.
@@ -56,11 +99,10 @@ pub(super) fn change(number: &str, id: &InputId, update: &Object<'_>) -> Option<
     let inner = unwrapped(message);
     protocol(number, &inner).or_else(|| {
         let message_id = id.clone();
-        let stub = update.text("messageStubType");
         if edited {
             let body = text_or_caption(&inner)?;
             Some(Content::Edit { message_id, body })
-        } else if matches!(stub.get(), Some("1" | "REVOKE")) {
+        } else if is_revoked(update) {
             Some(Content::Revoke { message_id })
         } else {
             None
@@ -74,13 +116,12 @@ pub(super) fn words(content: Content) -> Option<String> {
         Content::Text { body } | Content::Edit { body, .. } => Some(body),
         Content::Media { caption, .. } => caption,
         Content::Choice { title, .. } => Some(title),
-        Content::Reaction { emoji, .. } => emoji,
         _ => None,
     };
     words.filter(|words| !words.is_empty())
 }
 
-fn unwrapped(mut message: Object<'_>) -> Object<'_> {
+fn unwrapped<'a>(mut message: Object<'a>) -> Object<'a> {
     for _ in 0..MAX_WRAPPERS {
         let wrapped = WRAPPERS
             .iter()
@@ -215,7 +256,7 @@ fn phone(line: &str) -> Option<String> {
         .map(str::to_owned)
 }
 
-fn choice(inner: &Object<'_>) -> Option<Content> {
+fn choice(message: &Object<'_>, inner: &Object<'_>) -> Option<Content> {
     let (id, title, description) = if let Some(button) = inner.object("buttonsResponseMessage") {
         let title = button.text("selectedDisplayText");
         (button.text("selectedButtonId"), title, None)
@@ -228,20 +269,48 @@ fn choice(inner: &Object<'_>) -> Option<Content> {
         let description = row.text("description").to_owned();
         (reply.text("selectedRowId"), row.text("title"), description)
     };
+    let body = || message.text("messageBody").to_owned();
     Some(Content::Choice {
         id: id.to_owned(),
-        title: title.to_owned().or_else(|| id.to_owned())?,
+        title: title.to_owned().or_else(body).or_else(|| id.to_owned())?,
         description,
     })
 }
 
-/// Reads a form's answers: JSON within a text, and not always an object.
-fn form(inner: &Object<'_>) -> Option<Content> {
+/// Reads the answer to a native flow: a tapped button or list row, or a form's answers. The answer
+/// is JSON within a text, and not always an object.
+fn native_flow(inner: &Object<'_>) -> Option<Content> {
     let response = inner.object("interactiveResponseMessage")?;
     let flow = response.object("nativeFlowResponseMessage")?;
-    Some(Content::Form {
-        name: flow.text("name").to_owned(),
-        response_json: embedded(flow.get("paramsJson")?),
+    let name = flow.text("name");
+    let response_json = embedded(flow.get("paramsJson")?);
+    let choice = || {
+        let answer: &RawValue = serde_json::from_str(&response_json).ok()?;
+        let answer = Object::read(answer)?;
+        let is_form = matches!(
+            name.get(),
+            Some("flow" | "galaxy_message" | "address_message")
+        );
+        if is_form || answer.get("flow_token").is_some() {
+            return None;
+        }
+        let id = answer.text("id").to_owned()?;
+        let mut titles = ["display_text", "title"].into_iter();
+        let body = response.object("body");
+        let title = body.and_then(|body| body.text("text").to_owned());
+        Some(Content::Choice {
+            title: title
+                .or_else(|| titles.find_map(|title| answer.text(title).to_owned()))
+                .unwrap_or_else(|| id.clone()),
+            description: answer.text("description").to_owned(),
+            id: Some(id),
+        })
+    };
+    choice().or_else(|| {
+        Some(Content::Form {
+            name: name.to_owned(),
+            response_json: response_json.clone(),
+        })
     })
 }
 

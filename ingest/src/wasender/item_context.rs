@@ -38,8 +38,8 @@ impl ItemContext<'_> {
         sender: Sender,
         sent_at: Timestamp,
         content: Content,
-    ) -> Item {
-        Item::Input(Box::new(LeadInput {
+    ) -> LeadInput {
+        LeadInput {
             id,
             kind: InputKind::Message,
             platform: Platform::Wasender,
@@ -51,7 +51,7 @@ impl ItemContext<'_> {
             content,
             referral: None,
             raw: self.stored(raw),
-        }))
+        }
     }
 
     pub(super) fn status(

@@ -1,17 +1,17 @@
 //! Reads one message of a `messages.…` event, or of `message.sent`.
 
-use leadstream_schemas::{Content, DeliveryStatus, Topic};
+use leadstream_schemas::{Content, DeliveryStatus, LeadInput, Topic};
 use serde_json::value::RawValue;
 
-use super::content;
 use super::identity::Key;
 use super::item_context::{Failure, ItemContext};
-use super::wire::Object;
-use crate::item::{Class, Item, MAX_ID};
+use super::wire::{Object, element};
+use super::{content, update};
+use crate::item::{Class, Ignored, Item, MAX_ID};
 
 /// Reads a message of a person to the business, or of the business to a person.
 pub(super) fn read(context: &ItemContext<'_>, raw: &RawValue, item: u32) -> Result<Item, Failure> {
-    let message = Object::read(raw).ok_or((Topic::LeadInputs, Class::Malformed))?;
+    let message = element(raw).ok_or((Topic::LeadInputs, Class::Malformed))?;
     let key = key(&message);
     if key.is_ours() {
         return from_us(context, raw, &message, &key, None);
@@ -26,11 +26,19 @@ pub(super) fn read(context: &ItemContext<'_>, raw: &RawValue, item: u32) -> Resu
     if sender.is_empty() {
         return Err(fail(Class::NoSender));
     }
-    let content = content::read(number, &message);
+    let Some(content) = content::read(number, &message) else {
+        return if content::is_revoked(&message) {
+            update::read_deleted(context, raw, item)
+        } else {
+            Ok(Item::Ignored(Ignored::NoContent))
+        };
+    };
+    let referral = content::referral(&message);
     let id = format!("{number}/{id}").into();
     let sent_at = context.moment(message.timestamp("messageTimestamp"));
     let sender = sender.into_sender(&message);
-    Ok(context.input(raw, item, id, sender, sent_at, content))
+    let input = context.input(raw, item, id, sender, sent_at, content);
+    Ok(Item::Input(Box::new(LeadInput { referral, ..input })))
 }
 
 /// Reads the status of a message that was sent through the provider; `data` holds the provider's
@@ -40,7 +48,7 @@ pub(super) fn read_sent(
     raw: &RawValue,
     data: &Object<'_>,
 ) -> Result<Item, Failure> {
-    let message = Object::read(raw).ok_or((Topic::MessageStatuses, Class::Malformed))?;
+    let message = element(raw).ok_or((Topic::MessageStatuses, Class::Malformed))?;
     let key = key(&message);
     from_us(context, raw, &message, &key, Some(data))
 }
@@ -67,9 +75,13 @@ fn from_us(
     let recipient = key.recipient().into_recipient();
     let at = context.moment(message.timestamp("messageTimestamp"));
     let content = content::read(number, message);
-    if let Content::Revoke { message_id } = content {
-        let status = context.status(raw, message_id, DeliveryStatus::Deleted, at, recipient);
-        return Ok(Item::Status(Box::new(status)));
+    match content {
+        Some(Content::Revoke { message_id }) => {
+            let status = context.status(raw, message_id, DeliveryStatus::Deleted, at, recipient);
+            return Ok(Item::Status(Box::new(status)));
+        }
+        Some(Content::Reaction { .. }) => return Ok(Item::Ignored(Ignored::OwnReaction)),
+        _ => {}
     }
     let of_data = |name| sent.and_then(|data| data.flag(name));
     let failed =
@@ -80,7 +92,7 @@ fn from_us(
         DeliveryStatus::Sent
     };
     let mut status = context.status(raw, format!("{number}/{id}").into(), status, at, recipient);
-    status.body = content::words(content);
+    status.body = content.and_then(content::words);
     status.send_id = sent.and_then(|data| send_id(message, data));
     Ok(Item::Status(Box::new(status)))
 }

@@ -61,7 +61,6 @@ fn unescaped(literal: &str) -> Cow<'_, str> {
     if !plain.contains('\\') {
         return Cow::Borrowed(plain);
     }
-    // Half of a surrogate pair has no text form. Then the escapes themselves are compared.
     serde_json::from_str(literal).map_or(Cow::Borrowed(plain), Cow::Owned)
 }
 

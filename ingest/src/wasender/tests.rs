@@ -12,7 +12,9 @@ mod fixtures;
 mod identity;
 mod messages;
 mod redaction;
+mod referral;
 mod sessions;
+mod stubs;
 mod updates;
 
 const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);

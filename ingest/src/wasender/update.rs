@@ -7,18 +7,13 @@ use sha2::{Digest, Sha256};
 use super::content;
 use super::identity::Key;
 use super::item_context::{Failure, ItemContext};
-use super::wire::Object;
-use crate::item::{Class, Item};
+use super::wire::{Object, element};
+use crate::item::{Class, Ignored, Item};
 
 /// Reads one element of `messages.update` or `message-receipt.update`.
 pub(super) fn read(context: &ItemContext<'_>, raw: &RawValue, item: u32) -> Result<Item, Failure> {
     let fail = |class| (Topic::MessageStatuses, class);
-    let element = Object::read(raw).ok_or(fail(Class::Malformed))?;
-    // Receipts are one level deeper.
-    let element = match element.object("message") {
-        Some(inner) if element.get("key").is_none() && inner.get("key").is_some() => inner,
-        _ => element,
-    };
+    let element = element(raw).ok_or(fail(Class::Malformed))?;
     let key = Key::new(element.object("key").unwrap_or_default(), element.clone());
     if let Some(ignored) = key.ignored() {
         return Ok(Item::Ignored(ignored));
@@ -92,7 +87,10 @@ pub(super) fn read_reaction(
     if let Some(ignored) = own.ignored().or_else(|| about.ignored()) {
         return Ok(Item::Ignored(ignored));
     }
-    let topic = topic(&own);
+    if own.is_ours() {
+        return Ok(Item::Ignored(Ignored::OwnReaction));
+    }
+    let topic = Topic::LeadInputs;
     let number = context.number.ok_or((topic, Class::NoNumber))?;
     let target = about.id().ok_or((topic, Class::NoId))?;
     let emoji = reaction.text("text").to_owned();
@@ -113,23 +111,15 @@ pub(super) fn read_reaction(
     let id = InputId::from(id);
     let sent_at = reacted_at.or_else(|| element.timestamp("messageTimestamp"));
     let sent_at = context.moment(sent_at);
-    if own.is_ours() {
-        let recipient = match own.recipient() {
-            ids if ids.is_empty() => about.recipient(),
-            ids => ids,
-        };
-        let recipient = recipient.into_recipient();
-        let mut status = context.status(raw, id, DeliveryStatus::Sent, sent_at, recipient);
-        status.body = emoji;
-        return Ok(Item::Status(Box::new(status)));
-    }
     if sender.is_empty() {
         return Err((topic, Class::NoSender));
     }
     let message_id = format!("{number}/{target}").into();
     let content = Content::Reaction { message_id, emoji };
     let sender = sender.into_sender(&element);
-    Ok(context.input(raw, item, id, sender, sent_at, content))
+    Ok(Item::Input(Box::new(
+        context.input(raw, item, id, sender, sent_at, content),
+    )))
 }
 
 /// Returns the topic of a dead letter: an update of our own message would have been a status.
@@ -181,7 +171,14 @@ impl Change<'_, '_> {
             _ => id,
         };
         let sender = sender.into_sender(self.about);
-        Ok(context.input(raw, self.item, id, sender, self.sent_at, content))
+        Ok(Item::Input(Box::new(context.input(
+            raw,
+            self.item,
+            id,
+            sender,
+            self.sent_at,
+            content,
+        ))))
     }
 }
 

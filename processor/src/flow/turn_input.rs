@@ -6,6 +6,20 @@ use serde::{Deserialize, Serialize};
 /// The limit of a text. Longer texts are cut, so that journals and rows stay small.
 pub(super) const MAX_CHARS: usize = 1_000;
 
+/// The providers' names of content that they do not pass on and that concerns an earlier message:
+/// edits, reactions, pins.
+const NEVER_ANSWERS: [&str; 9] = [
+    "edit",
+    "revoke",
+    "reaction",
+    "pin",
+    "keep_in_chat",
+    "secretEncryptedMessage",
+    "encReactionMessage",
+    "pinInChatMessage",
+    "keepInChatMessage",
+];
+
 /// The limit of a form. Longer forms are no answer, because cut JSON cannot be parsed.
 const MAX_FORM_BYTES: usize = 8_000;
 
@@ -167,6 +181,9 @@ impl From<&Content> for TurnInput {
             | Content::Assign { .. }
             | Content::Say { .. }
             | Content::Erase { .. } => Self::Ignored,
+            Content::Unsupported {
+                provider_type: Some(kind),
+            } if NEVER_ANSWERS.contains(&kind.as_str()) => Self::Ignored,
             Content::Takeover { .. } => Self::Takeover,
             Content::Form { response_json, .. } if response_json.len() <= MAX_FORM_BYTES => {
                 Self::Form(response_json.clone())

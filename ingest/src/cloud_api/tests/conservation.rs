@@ -74,12 +74,22 @@ proptest! {
         messages in prop::collection::vec(any_json(), 0..6),
         statuses in prop::collection::vec(any_json(), 0..6),
         contacts in prop::collection::vec(any_json(), 0..3),
-        echoes in any::<bool>(),
+        echoes in prop::collection::vec(any_json(), 0..3),
+        (name, other) in ("[a-z_]{1,9}|calls|errors", any_json()),
+        own in any::<bool>(),
     ) {
-        let expected = messages.len() + if echoes { 0 } else { statuses.len() };
-        let list = if echoes { "message_echoes" } else { "messages" };
-        let body = value(json!({ list: messages, "statuses": statuses, "contacts": contacts }));
-        let field = if echoes { "smb_message_echoes" } else { "messages" };
+        let known = ["messages", "message_echoes", "statuses", "contacts", "metadata"];
+        prop_assume!(!known.contains(&name.as_str()));
+        let items = messages.len() + echoes.len() + statuses.len();
+        let empty = [json!(null), json!([]), json!({}), json!("")];
+        // Everything else is in one notice.
+        let expected = (items + usize::from(!empty.contains(&other))).max(1);
+        let expected = if items == 0 { 1 } else { expected };
+        let body = value(json!({
+            name: other, "messages": messages, "message_echoes": echoes, "statuses": statuses,
+            "contacts": contacts,
+        }));
+        let field = if own { "smb_message_echoes" } else { "messages" };
         let body = String::from_utf8(body).unwrap();
         let body = body.replace(r#""field":"messages""#, &format!(r#""field":"{field}""#));
         let items = parse(body.as_bytes(), NOW).unwrap();

@@ -5,10 +5,15 @@ use proptest::test_runner::TestCaseError;
 use serde_json::{Map, Value, json};
 
 use super::{NOW, SALES, SUPPORT, two_sessions};
-use crate::item::Item;
+use crate::item::{Ignored, Item};
 use crate::wasender::{Sessions, parse};
 
-const NAMES: [&str; 29] = [
+const NAMES: [&str; 34] = [
+    "contextInfo",
+    "externalAdReply",
+    "messageStubType",
+    "interactiveResponseMessage",
+    "nativeFlowResponseMessage",
     "key",
     "id",
     "fromMe",
@@ -40,7 +45,11 @@ const NAMES: [&str; 29] = [
     "sessionId",
 ];
 
-const EVENTS: [&str; 14] = [
+const EVENTS: [&str; 18] = [
+    "message.upsert",
+    "message.received",
+    "message.update",
+    "message.reaction",
     "messages.upsert",
     "messages.received",
     "messages-personal.received",
@@ -97,7 +106,7 @@ fn anything() -> impl Strategy<Value = Value> {
 /// Counts the items with an independent walk through the values.
 fn expected(event: &str, data: &Value) -> usize {
     let lists: &[&str] = match event {
-        "messages.update" | "message-receipt.update" => &["messages", "updates"],
+        "messages.update" | "message.update" | "message-receipt.update" => &["messages", "updates"],
         "messages.delete" => &["keys", "messages"],
         "groups.update" | "session.status" | "x" => return 1,
         _ => &["messages"],
@@ -179,10 +188,11 @@ proptest! {
     }
 
     #[test]
-    fn any_content_is_an_input(message in anything()) {
+    fn any_content_is_an_input_or_none(message in anything()) {
         let data = super::from_person(&message);
         check("messages.upsert", &json!(SALES), &data, &two_sessions())?;
-        super::content(&message);
+        let item = super::only(super::items("messages.upsert", &data));
+        proptest::prop_assert!(matches!(item, Item::Input(_) | Item::Ignored(Ignored::NoContent)));
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use leadstream_schemas::{ContactCard, Content, MediaType};
 use serde_json::{Value, json};
 
-use super::{content, from_person, input};
+use super::{content, from_person, ignored, input};
+use crate::item::Ignored;
 
 fn text(body: &str) -> Content {
     Content::Text {
@@ -193,7 +194,8 @@ fn a_message_may_take_back_or_edit_another() {
     );
     assert_eq!(own.id, "sales/3A01");
     let other = json!({ "protocolMessage": { "type": 3, "key": { "id": "3A00" } } });
-    assert_eq!(content(&other), unsupported("protocolMessage"));
+    let event = from_person(&other);
+    assert_eq!(ignored("messages.upsert", &event), Ignored::NoContent);
 }
 
 #[test]
@@ -250,14 +252,9 @@ fn anything_else_is_unsupported_and_named() {
         unsupported("imageMessage")
     );
     assert_eq!(content(&json!({ "call": {} })), unsupported("call"));
-    for nothing in [
-        json!({}),
-        json!(null),
-        json!("Hi"),
-        json!({ "messageContextInfo": {} }),
-    ] {
+    for odd in [json!("Hi"), json!(["Hi"]), json!(7)] {
         assert_eq!(
-            content(&nothing),
+            content(&odd),
             Content::Unsupported {
                 provider_type: None
             }

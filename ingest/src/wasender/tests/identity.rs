@@ -9,7 +9,11 @@ use crate::item::Class;
 /// Returns phone and LID of a message with this key.
 fn ids(mut key: Value) -> (Option<String>, Option<String>) {
     key["id"] = json!("3A01");
-    let sender = input("messages.received", &json!({ "messages": { "key": key } })).sender;
+    let sender = input(
+        "messages.received",
+        &json!({ "messages": { "key": key, "messageBody": "Hi" } }),
+    )
+    .sender;
     (sender.wa_id, sender.lid)
 }
 
@@ -57,7 +61,8 @@ fn ids_of_a_wasender_sender_are_found_in_any_member() {
         ids(json!({ "cleanedSenderPn": 15_550_100_001_u64 })),
         some(phone, "")
     );
-    let beside = json!({ "key": { "id": "3A01" }, "remoteJid": jid, "senderLid": lid_jid });
+    let beside = json!({ "key": { "id": "3A01" }, "remoteJid": jid, "senderLid": lid_jid,
+        "messageBody": "Hi" });
     let sender = input("messages.received", &beside).sender;
     assert_eq!((sender.wa_id, sender.lid), both);
 }
@@ -109,6 +114,7 @@ fn a_name_is_the_senders_own_else_the_verified_one_and_cut() {
     let name = |message: Value| {
         let mut message = message;
         message["key"] = from_person(&json!({}))["key"].clone();
+        message["messageBody"] = json!("Hi");
         input("messages.received", &message).sender.name
     };
     assert_eq!(

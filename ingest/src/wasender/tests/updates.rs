@@ -3,8 +3,8 @@
 use leadstream_schemas::{Content, DeliveryStatus, Timestamp, Topic};
 use serde_json::{Value, json};
 
-use super::{dead, input, items, status};
-use crate::item::Class;
+use super::{dead, ignored, input, items, status};
+use crate::item::{Class, Ignored};
 
 const JID: &str = "15550100001@s.whatsapp.net";
 
@@ -261,14 +261,17 @@ fn a_reaction_without_an_id_of_its_own_gets_the_same_one_again() {
 }
 
 #[test]
-fn a_reaction_of_the_business_is_a_status_with_the_emoji() {
+fn a_reaction_of_the_business_is_ignored_whatever_event_reports_it() {
     let own = json!({ "id": "3A09", "fromMe": true, "remoteJid": JID });
-    let event = json!({ "key": key(false), "reaction": { "text": "👍", "key": own } });
-    let status = status("messages.reaction", &event);
-    assert_eq!(
-        (status.id.as_str(), status.status),
-        ("sales/3A09", DeliveryStatus::Sent)
-    );
-    assert_eq!(status.body.as_deref(), Some("👍"));
-    assert_eq!(status.recipient.wa_id.as_deref(), Some("15550100001"));
+    for emoji in [json!("👍"), json!(""), json!(null)] {
+        let event = json!({ "key": key(false), "reaction": { "text": emoji, "key": own } });
+        for name in ["messages.reaction", "message.reaction"] {
+            assert_eq!(ignored(name, &event), Ignored::OwnReaction, "{emoji}");
+        }
+        let reaction = json!({ "reactionMessage": { "key": key(false), "text": emoji } });
+        let event = json!({ "messages": { "key": own, "message": reaction } });
+        for name in ["messages.upsert", "message.sent"] {
+            assert_eq!(ignored(name, &event), Ignored::OwnReaction, "{emoji}");
+        }
+    }
 }

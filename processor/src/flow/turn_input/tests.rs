@@ -176,3 +176,27 @@ proptest! {
         prop_assert_eq!(clean(&once), once);
     }
 }
+
+#[test]
+fn a_change_that_the_provider_does_not_pass_on_is_no_answer() {
+    let read = |kind: Option<&str>| {
+        TurnInput::from(&Content::Unsupported {
+            provider_type: kind.map(ToOwned::to_owned),
+        })
+    };
+    for kind in NEVER_ANSWERS {
+        assert_eq!(read(Some(kind)), TurnInput::Ignored, "{kind}");
+    }
+    for kind in [
+        None,
+        Some(""),
+        Some("Edit"),
+        Some("poll_creation"),
+        Some("poll_update"),
+        Some("sticker_pack"),
+        Some("pollUpdateMessage"),
+        Some("eventMessage"),
+    ] {
+        assert_eq!(read(kind), TurnInput::Other, "{kind:?}");
+    }
+}
