@@ -29,6 +29,7 @@ mod prompt;
 mod read;
 mod reply;
 mod schedule;
+mod shown;
 mod states;
 #[cfg(test)]
 mod tests;

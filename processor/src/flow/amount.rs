@@ -12,7 +12,9 @@
 //!   ("5 € mil");
 //! * ranges, open bounds ("5000+", "at least"), negations, signs, percentages and questions are
 //!   unclear;
-//! * so are dates, times, phone numbers, other periods than a month and counts ("3 months").
+//! * so are dates, times, phone numbers and counts ("3 months").
+//!
+//! [`Terms`] say what else a question takes: units, another period, or its conversion.
 
 mod compact;
 mod composed;
@@ -20,8 +22,10 @@ mod context;
 mod currency;
 mod letters;
 mod numeral;
+mod period;
 mod phrase;
 mod spelled;
+mod terms;
 mod token;
 mod words;
 
@@ -36,6 +40,8 @@ use composed::composed;
 use context::{Context, Side};
 use letters::stands_alone;
 use numeral::Numeral;
+pub use period::Period;
+pub use terms::{Currencies, Terms};
 use token::{Token, tokenize};
 use words::{Meaning, meaning, multiplier};
 
@@ -105,15 +111,56 @@ impl Amount {
             scale: scale.saturating_sub(exponent),
         })
     }
+
+    /// Returns the amount times `factor / divisor`, rounded to cents where it is not exact.
+    fn times(self, (factor, divisor): (u64, u64)) -> Option<Self> {
+        if factor == divisor {
+            return Some(self);
+        }
+        let scale = self.scale.max(2);
+        let unit = 10_u128.checked_pow(scale - self.scale)?;
+        let digits = u128::from(self.digits) * unit * u128::from(factor);
+        let (digits, divisor) = match digits % u128::from(divisor) {
+            0 => (digits, u128::from(divisor)),
+            _ => {
+                let beyond = 10_u128.checked_pow(scale - 2)?;
+                (digits, u128::from(divisor) * beyond)
+            }
+        };
+        let is_exact = digits % divisor == 0;
+        let scale = if is_exact { scale } else { 2 };
+        let digits = u64::try_from((digits + divisor / 2) / divisor).ok()?;
+        Self::scaled(digits, scale, 0)
+    }
 }
 
-/// Parses the amount in `text`, if it has exactly one clear amount.
+/// An amount with the currencies that its text may mean; none without a mention.
+#[derive(Debug)]
+pub struct Quantity {
+    pub amount: Amount,
+    pub(in crate::flow) currencies: Option<Vec<&'static str>>,
+}
+
+/// Returns whether amounts in the currency of `code` (ISO 4217) are read.
+pub(super) fn is_currency(code: &str) -> bool {
+    let mut known = currency::CURRENCIES.iter().flat_map(|(codes, _)| *codes);
+    code.chars().all(|c| c.is_ascii_uppercase()) && known.any(|it| it.eq_ignore_ascii_case(code))
+}
+
+/// Parses the amount in `text` as the answer to a plain question for a number.
 #[must_use]
 pub fn parse(text: &str) -> Option<Amount> {
+    Some(read(text, &Terms::default(), "")?.amount)
+}
+
+/// Parses the amount in `text`, if it has exactly one clear amount that fits `terms`. `language` is
+/// the lead's, or empty.
+#[must_use]
+pub fn read(text: &str, terms: &Terms, language: &str) -> Option<Quantity> {
     if text.chars().count() > MAX_CHARS {
         return None;
     }
-    let tokens = composed(tokenize(text)?);
+    let tokens = composed(tokenize(text, &terms.units)?);
     let mut numbers = tokens
         .iter()
         .enumerate()
@@ -144,7 +191,17 @@ pub fn parse(text: &str) -> Option<Amount> {
     };
     let is_clear = match multiplier {
         // "$5 mil" is five thousand in Mexico, and five million in English.
-        "mil" => !context.may_be("usd") && context.may_be_one_of(&THOUSAND_IS_MIL),
+        "mil" if !context.has_currency() => {
+            !language.starts_with("en") || !before.iter().chain(after).all(is_english)
+        }
+        "mil" => {
+            let is_iberian = ["es", "pt", "ca", "gl"]
+                .iter()
+                .any(|it| language.starts_with(it));
+            is_iberian || !context.may_be("usd") && context.may_be_one_of(&THOUSAND_IS_MIL)
+        }
+        // "5000 bin ich bereit zu zahlen"
+        "bin" => !language.starts_with("de"),
         // In Indonesia it is a thousand million.
         "m" => !context.may_be("idr"),
         _ => true,
@@ -152,11 +209,14 @@ pub fn parse(text: &str) -> Option<Amount> {
     if !is_clear {
         return None;
     }
-    if !context.has_currency() {
+    if context.is_approximate && !terms.takes_approximations {
+        return None;
+    }
+    if !context.has_currency() && !context.has_unit {
         let is_count = exponent == 0
             && matches!(
                 after.iter().find(|token| **token != Token::Break),
-                Some(Token::Word(word)) if meaning(word) == Some(Meaning::Month)
+                Some(Token::Word(word)) if matches!(meaning(word), Some(Meaning::Period(_)))
             );
         let is_phone = !numeral.is_grouped && numeral.length >= PHONE_DIGITS;
         let is_chat = exponent == 0 && is_chat(numeral, before, after);
@@ -164,7 +224,15 @@ pub fn parse(text: &str) -> Option<Amount> {
             return None;
         }
     }
-    value(numeral, exponent)
+    let factor = match (context.period, terms.period) {
+        (None, _) => (1, 1),
+        (Some(period), Some(asked)) if period == asked || terms.converts => period.to(asked)?,
+        (Some(_), _) => return None,
+    };
+    Some(Quantity {
+        amount: value(numeral, exponent)?.times(factor)?,
+        currencies: context.currencies,
+    })
 }
 
 /// Returns whether a number in a sentence rather is a choice, a day, an hour or a year: "ok 2", "in 2026".
@@ -174,7 +242,8 @@ fn is_chat(numeral: &Numeral, before: &[Token], after: &[Token]) -> bool {
         _ => None,
     };
     let words = || before.iter().chain(after).filter_map(word);
-    let has_period = words().any(|it| matches!(it, Some(Meaning::Month | Meaning::Monthly)));
+    let has_period =
+        words().any(|it| matches!(it, Some(Meaning::Period(_) | Meaning::Periodic(_))));
     let follows_in = matches!(
         before.last(),
         Some(Token::Word(word)) if YEAR_PREPOSITIONS.contains(&word.as_str())
@@ -182,6 +251,15 @@ fn is_chat(numeral: &Numeral, before: &[Token], after: &[Token]) -> bool {
     let whole = numeral.whole();
     (whole <= CHAT && !has_period && words().next().is_some())
         || ((1_990..=2_100).contains(&whole) && numeral.length == 4 && follows_in)
+}
+
+/// Returns whether a token may stand in an English sentence around an amount.
+fn is_english(token: &Token) -> bool {
+    const WORDS: [&str; 20] = [
+        "a", "about", "approx", "around", "budget", "is", "it", "maybe", "max", "month", "monthly",
+        "my", "our", "per", "please", "roughly", "s", "the", "to", "up",
+    ];
+    !matches!(token, Token::Word(word) if !WORDS.contains(&word.as_str()))
 }
 
 /// Returns the exponent of the multipliers after the number, and the remaining tokens. Two
@@ -208,9 +286,10 @@ fn may_change<'a>(outward: impl Iterator<Item = &'a Token>, side: Side, is_small
     let (mut is_next, mut is_near, mut is_parted, mut is_far) = (true, true, false, false);
     for token in outward {
         let word = match token {
-            // A month has to follow.
+            // A period has to follow.
             Token::Slash | Token::Number(_) => return false,
-            Token::Currency(_) => {
+            Token::About => continue,
+            Token::Currency(_) | Token::Unit => {
                 is_next = false;
                 continue;
             }

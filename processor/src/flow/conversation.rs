@@ -1,5 +1,6 @@
 //! The state of a conversation.
 
+use chrono::{DateTime, Datelike};
 use leadstream_schemas::{FlowRef, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -88,6 +89,12 @@ impl Conversation {
     #[must_use]
     pub fn is_handed_over(&self) -> bool {
         self.state == HUMAN_HANDOFF || self.internal.takeover_at.is_some()
+    }
+
+    /// Returns the year of the lead's last message, in UTC.
+    pub(super) fn year(&self) -> Option<i32> {
+        let millis = self.internal.last_message_at?.millis();
+        Some(DateTime::from_timestamp_millis(millis)?.year())
     }
 
     /// Returns whether the lead wants no messages.

@@ -16,8 +16,8 @@ use serde_saphyr::Spanned;
 
 pub(super) use assign::{Assign, Assignee};
 pub(super) use expect::{
-    ChoiceDocument, DateDocument, Expect, FormDocument, FormKind, NumberDocument, OptionDocument,
-    TextDocument,
+    ChoiceDocument, CurrencyCode, DateDocument, Expect, FormDocument, FormKind, NumberDocument,
+    OptionDocument, PERIODS, TextDocument,
 };
 pub(super) use languages::{Language, Languages, LocalizedText, LocalizedWords};
 pub(crate) use one_or_many::{Item, OneOrMany};

@@ -1,8 +1,7 @@
 //! The types of fields.
 
 use std::collections::BTreeMap;
-
-use super::amount::MAX_AMOUNT;
+use std::sync::Arc;
 
 /// The type of a field, with bounds that every accepted answer keeps.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,24 +14,74 @@ pub(super) enum Kind {
     Text {
         most: usize,
     },
+    /// A date as text, such as `2026-12-05`.
+    Date,
+    /// The value of an option, of at most so many characters.
+    Choice {
+        most: usize,
+        titles: Arc<Titles>,
+    },
     /// A location: an object.
     Place,
+}
+
+/// The titles of options by value, in each language. Titles of a flow with one language have none.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Titles(BTreeMap<String, Arc<BTreeMap<String, String>>>);
+
+impl Titles {
+    /// Returns the titles in a language by value.
+    pub(super) fn of(&self, language: &str) -> Arc<BTreeMap<String, String>> {
+        let titles = self.0.get(language).or_else(|| self.0.get(""));
+        titles.cloned().unwrap_or_default()
+    }
+
+    /// Adds the title of a value.
+    pub(super) fn add(&mut self, language: &str, value: &str, title: String) {
+        let titles = self.0.entry(language.to_owned()).or_default();
+        Arc::make_mut(titles).insert(value.to_owned(), title);
+    }
+
+    /// Returns the titles of both. Where both have one of a value, the first counts.
+    fn joined(&self, other: &Self) -> Self {
+        let mut all = self.clone();
+        for (language, titles) in &other.0 {
+            let known = all.0.entry(language.clone()).or_default();
+            let mut both = BTreeMap::clone(titles);
+            both.extend(
+                known
+                    .iter()
+                    .map(|(value, title)| (value.clone(), title.clone())),
+            );
+            *known = Arc::new(both);
+        }
+        all
+    }
 }
 
 /// Fields by name.
 pub(super) type Fields = BTreeMap<String, Kind>;
 
-impl Kind {
-    pub(super) const ANY_NUMBER: Self = Self::Number {
-        least: 0.0,
-        most: MAX_AMOUNT,
-    };
+/// Returns the field beside `amount` that has the code of its currency.
+pub(super) fn currency_field(amount: &str) -> String {
+    format!("{amount}_currency")
+}
 
+impl Kind {
     pub(super) const fn name(&self) -> &'static str {
         match self {
             Self::Number { .. } => "a number",
-            Self::Text { .. } => "a text",
+            Self::Text { .. } | Self::Date | Self::Choice { .. } => "a text",
             Self::Place => "a location",
+        }
+    }
+
+    /// Returns the most characters of a value; none if it is no text.
+    pub(super) const fn chars(&self) -> Option<usize> {
+        match self {
+            Self::Text { most } | Self::Choice { most, .. } => Some(*most),
+            Self::Date => Some(10),
+            Self::Number { .. } | Self::Place => None,
         }
     }
 
@@ -45,11 +94,25 @@ impl Kind {
                     most: b.max(*d),
                 }
             }
-            (Self::Text { most }, Self::Text { most: other }) => Self::Text {
+            (Self::Date, Self::Date) => Self::Date,
+            (
+                Self::Choice { most, titles },
+                Self::Choice {
+                    most: other,
+                    titles: others,
+                },
+            ) => Self::Choice {
                 most: *most.max(other),
+                titles: if titles == others {
+                    titles.clone()
+                } else {
+                    Arc::new(titles.joined(others))
+                },
             },
             (Self::Place, Self::Place) => Self::Place,
-            _ => return None,
+            _ => Self::Text {
+                most: self.chars()?.max(other.chars()?),
+            },
         })
     }
 }

@@ -7,6 +7,7 @@ use leadstream_schemas::{ReplyContent, Timestamp};
 use serde_json::Value;
 
 use super::conversation::LastText;
+use super::field::currency_field;
 use super::progress::{ANSWERED, REACHED, RETRIED};
 use super::read::Reading;
 use super::reply::{ReplyBuilder, ask};
@@ -214,7 +215,15 @@ impl<'a> Turn<'a> {
                 open_field = question.takes_any_text().then(|| field.clone());
                 conversation.data.insert(field.clone(), value);
             }
-            (Reading::Value(_), None) => {}
+            (Reading::Amount(value, code), Some(field)) => {
+                let currency = currency_field(field);
+                match code {
+                    Some(code) => conversation.data.insert(currency, code.into()),
+                    None => conversation.data.remove(&currency),
+                };
+                conversation.data.insert(field.clone(), value);
+            }
+            (Reading::Value(_) | Reading::Amount(..), None) => {}
             (Reading::Fields(fields), _) => conversation.data.extend(fields),
         }
         rescore(question.score.as_ref(), conversation);

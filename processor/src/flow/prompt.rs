@@ -1,6 +1,9 @@
 //! Renders texts with placeholders: `Thanks {name}.`; `{{` and `}}` are braces.
 
+use icu_locale_core::Locale;
 use serde_json::{Map, Value};
+
+use super::shown::Form;
 
 /// WhatsApp's limit for a text, in UTF-16 units. It counts characters, of which there are never more.
 pub(super) const MAX_BODY: usize = 4_096;
@@ -16,9 +19,15 @@ pub(super) const BREAK: &str = "\n\n";
 pub(super) struct Phrase(pub(super) Vec<Template>);
 
 impl Phrase {
-    pub(super) fn render(&self, language: usize, data: &Map<String, Value>) -> String {
+    /// Renders the text in a language. Dates of `year` are written without it.
+    pub(super) fn render(
+        &self,
+        language: usize,
+        data: &Map<String, Value>,
+        year: Option<i32>,
+    ) -> String {
         let template = self.0.get(language).or_else(|| self.0.first());
-        template.map_or_else(String::new, |template| template.render(data))
+        template.map_or_else(String::new, |template| template.render(data, year))
     }
 
     /// Returns the UTF-16 units of the longest rendered text, in any language.
@@ -34,12 +43,14 @@ const MAX_VALUE: usize = 200;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Template {
     pieces: Vec<Piece>,
+    /// The language of the text.
+    locale: Locale,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Piece {
     Literal(String),
-    Field(String),
+    Field(String, Form),
 }
 
 impl Template {
@@ -69,7 +80,7 @@ impl Template {
                         ));
                     }
                     pieces.push(Piece::Literal(std::mem::take(&mut literal)));
-                    pieces.push(Piece::Field(field.to_owned()));
+                    pieces.push(Piece::Field(field.to_owned(), Form::Plain));
                     after
                 }
                 _ => return Err("a `}` closes no placeholder; write `}}` for a brace".into()),
@@ -77,29 +88,44 @@ impl Template {
         }
         literal.push_str(rest);
         pieces.push(Piece::Literal(literal));
-        Ok(Self { pieces })
+        Ok(Self {
+            pieces,
+            locale: Locale::UNKNOWN,
+        })
+    }
+
+    /// Returns the text with values written as `language` writes them, each in the form that `form`
+    /// returns for its field.
+    pub(super) fn localized(mut self, language: &str, form: impl Fn(&str) -> Form) -> Self {
+        self.locale = language.parse().unwrap_or(Locale::UNKNOWN);
+        for piece in &mut self.pieces {
+            if let Piece::Field(field, shown) = piece {
+                *shown = form(field);
+            }
+        }
+        self
     }
 
     /// Returns the fields of its placeholders.
     pub(super) fn fields(&self) -> impl Iterator<Item = &str> {
         self.pieces.iter().filter_map(|piece| match piece {
-            Piece::Field(field) => Some(field.as_str()),
+            Piece::Field(field, _) => Some(field.as_str()),
             Piece::Literal(_) => None,
         })
     }
 
     /// Replaces the placeholders by the values of `data`. Values have no placeholders; a field without
-    /// a value renders as nothing.
-    pub(super) fn render(&self, data: &Map<String, Value>) -> String {
+    /// a value renders as nothing. Dates of `year` are written without it.
+    pub(super) fn render(&self, data: &Map<String, Value>, year: Option<i32>) -> String {
         let mut body = String::new();
         for piece in &self.pieces {
             match piece {
                 Piece::Literal(text) => body.push_str(text),
-                Piece::Field(field) => match data.get(field) {
-                    Some(Value::String(text)) => push_cut(&mut body, text),
-                    Some(Value::Number(number)) => body.push_str(&number.to_string()),
-                    _ => {}
-                },
+                Piece::Field(field, form) => {
+                    if let Some(text) = form.text(field, data, &self.locale, year) {
+                        push_cut(&mut body, &text);
+                    }
+                }
             }
         }
         body
@@ -109,7 +135,7 @@ impl Template {
     pub(super) fn longest(&self) -> usize {
         let lengths = self.pieces.iter().map(|piece| match piece {
             Piece::Literal(text) => text.encode_utf16().count(),
-            Piece::Field(_) => MAX_VALUE,
+            Piece::Field(..) => MAX_VALUE,
         });
         lengths.sum()
     }
@@ -154,7 +180,7 @@ mod tests {
     fn render(template: &str, data: &Value) -> String {
         Template::parse(template)
             .unwrap()
-            .render(data.as_object().unwrap())
+            .render(data.as_object().unwrap(), None)
     }
 
     #[test]
@@ -193,7 +219,7 @@ mod tests {
             name in "(?s).{0,300}",
         ) {
             if let Ok(template) = Template::parse(&template) {
-                let body = template.render(json!({"name": name}).as_object().unwrap());
+                let body = template.render(json!({"name": name}).as_object().unwrap(), None);
                 prop_assert!(body.encode_utf16().count() <= template.longest());
             }
         }

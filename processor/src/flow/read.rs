@@ -8,15 +8,18 @@ mod email;
 mod phone;
 mod plain;
 
+use std::sync::Arc;
+
 use chrono::{DateTime, NaiveDate};
 use leadstream_schemas::Timestamp;
 use regex::Regex;
 use serde_json::{Map, Number, Value, json};
 
+use super::TurnInput;
+use super::amount::{self, Terms};
 use super::field::Kind;
 use super::schedule::Schedule;
 use super::turn_input::{Place, clean};
-use super::{TurnInput, amount};
 pub(super) use choice::{Choice, key, written};
 pub(super) use day_bound::DayBound;
 
@@ -41,6 +44,7 @@ pub(super) enum Scalar {
         least: f64,
         most: f64,
         is_whole: bool,
+        terms: Terms,
     },
     Email,
     /// The default country code.
@@ -78,6 +82,8 @@ pub(super) struct Context<'a> {
 #[derive(Debug, PartialEq)]
 pub(super) enum Reading {
     Value(Value),
+    /// A number, and the code of its currency.
+    Amount(Value, Option<String>),
     /// Several fields at once.
     Fields(Map<String, Value>),
 }
@@ -88,9 +94,7 @@ impl Expected {
         match (self, answer) {
             // A tap on a button of an earlier message is no free text.
             (Self::Scalar(Scalar::Text { .. }), TurnInput::Choice { .. }) => None,
-            (Self::Scalar(scalar), answer) => {
-                scalar.read(&answer.text()?, context).map(Reading::Value)
-            }
+            (Self::Scalar(scalar), answer) => scalar.reading(&answer.text()?, context),
             (Self::Choice(choices), answer) => {
                 let chosen = choose(choices, answer)?;
                 Some(Reading::Value(Value::String(chosen.value.clone())))
@@ -109,8 +113,9 @@ impl Expected {
             Self::Scalar(scalar) => Some(scalar.kind()),
             Self::Choice(choices) => {
                 let longest = choices.iter().map(|choice| choice.value.chars().count());
-                Some(Kind::Text {
+                Some(Kind::Choice {
                     most: longest.max().unwrap_or_default(),
+                    titles: Arc::default(),
                 })
             }
             Self::Location => Some(Kind::Place),
@@ -139,7 +144,9 @@ impl Scalar {
                         .is_none_or(|pattern| pattern.is_match(text));
                 fits.then(|| Value::String(text.to_owned()))
             }
-            Self::Number { .. } => self.number(&amount::parse(text)?.to_number()),
+            Self::Number { terms, .. } => {
+                self.number(&amount::read(text, terms, context.tag())?.amount.to_number())
+            }
             Self::Email => email::read(text).map(Value::String),
             Self::Phone { country } => phone::read(text, country.as_deref()).map(Value::String),
             Self::Date {
@@ -154,12 +161,26 @@ impl Scalar {
         }
     }
 
+    /// Reads an answer, with its currency where that matters.
+    fn reading(&self, text: &str, context: Context<'_>) -> Option<Reading> {
+        match self {
+            Self::Number { terms, .. } if let Some(currency) = &terms.currency => {
+                let quantity = amount::read(text, terms, context.tag())?;
+                let value = self.number(&quantity.amount.to_number())?;
+                let code = currency.code(quantity.currencies.as_deref());
+                (code.is_some() || !currency.is_certain()).then_some(Reading::Amount(value, code))
+            }
+            _ => self.read(text, context).map(Reading::Value),
+        }
+    }
+
     /// Returns `number` if it is within the bounds.
     fn number(&self, number: &Number) -> Option<Value> {
         let Self::Number {
             least,
             most,
             is_whole,
+            ..
         } = self
         else {
             return None;
@@ -180,12 +201,17 @@ impl Scalar {
                 most: email::MAX_BYTES,
             },
             Self::Phone { .. } => Kind::Text { most: 16 },
-            Self::Date { .. } => Kind::Text { most: 10 },
+            Self::Date { .. } => Kind::Date,
         }
     }
 }
 
 impl<'a> Context<'a> {
+    /// Returns the tag of the conversation's language.
+    fn tag(self) -> &'a str {
+        self.languages.get(self.language).map_or("", String::as_str)
+    }
+
     fn of_date(
         self,
         is_month_first: bool,
@@ -269,12 +295,17 @@ impl Scalar {
     }
 }
 
+/// Returns the day of milliseconds since 1970. Smaller numbers may be seconds, or digits of a date.
 fn day_of_millis(given: &Value) -> Option<NaiveDate> {
+    const LEAST: u64 = 10_000_000_000;
     let millis = match given {
         Value::Number(number) => number.as_i64()?,
-        Value::String(text) if (11..=14).contains(&text.len()) => text.parse().ok()?,
+        Value::String(text) => text.parse::<i64>().ok()?,
         _ => return None,
     };
+    if millis.unsigned_abs() < LEAST {
+        return None;
+    }
     Some(DateTime::from_timestamp_millis(millis)?.date_naive())
 }
 

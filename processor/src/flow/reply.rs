@@ -23,7 +23,9 @@ impl<'a> ReplyBuilder<'a> {
     pub(super) fn add(&mut self, phrase: Option<&Phrase>, conversation: &Conversation) {
         if let Some(phrase) = phrase {
             let language = self.flow.language(conversation);
-            self.parts.push(phrase.render(language, &conversation.data));
+            let year = conversation.year();
+            self.parts
+                .push(phrase.render(language, &conversation.data, year));
         }
     }
 
@@ -44,7 +46,8 @@ impl<'a> ReplyBuilder<'a> {
             return self.text();
         };
         let language = self.flow.language(conversation);
-        let render = |phrase: &Phrase| phrase.render(language, &conversation.data);
+        let render =
+            |phrase: &Phrase| phrase.render(language, &conversation.data, conversation.year());
         let options = |labelled: &[Labelled]| {
             let option = |label: &Labelled| ReplyOption {
                 id: label.id.clone(),

@@ -3,3 +3,5 @@
 mod answers;
 mod cases;
 mod generated;
+mod many_answers;
+mod values;

@@ -61,7 +61,7 @@ fn currencies(token: &Token) -> &'static [&'static str] {
     }
 }
 
-/// Adds three digits behind thousands in words: "2 mil 500", "2 mil e 500".
+/// Adds hundreds behind thousands in words: "2 mil 500", "2 mil e 500", "2 mil e quinhentos".
 fn with_hundreds(tokens: &mut Vec<Token>) {
     let joined = |at: usize| {
         let Token::Number(thousands) = tokens.get(at)? else {
@@ -72,9 +72,18 @@ fn with_hundreds(tokens: &mut Vec<Token>) {
         };
         let is_and =
             matches!(tokens.get(at + 2), Some(Token::Word(word)) if AND.contains(&word.as_str()));
-        let end = at + 2 + usize::from(is_and);
-        let Token::Number(hundreds) = tokens.get(end)? else {
-            return None;
+        let first = at + 2 + usize::from(is_and);
+        let (hundreds, end) = match tokens.get(first)? {
+            Token::Number(hundreds) => (*hundreds, first),
+            _ => {
+                let words = tokens
+                    .get(first..)?
+                    .iter()
+                    .take_while(|token| is_part(token));
+                let end = first + words.count();
+                let number = spelled::read(&words_of(tokens.get(first..end)?)?)?;
+                (Numeral::whole_of(number), end.checked_sub(1)?)
+            }
         };
         let is_whole = thousands.scale == 0 && !thousands.is_grouped && hundreds.scale == 0;
         let is_thousand = multiplier(word) == Some(3) && word.chars().nth(1).is_some();
@@ -128,12 +137,21 @@ fn words_of(tokens: &[Token]) -> Option<Vec<&str>> {
 
 /// Puts a number for the words of one.
 fn with_spelled(tokens: &mut Vec<Token>) {
-    let (Some(first), Some(last)) = (
+    let (Some(mut first), Some(last)) = (
         tokens.iter().position(is_part),
         tokens.iter().rposition(is_part),
     ) else {
         return;
     };
+    // "on bin" is ten thousand in Turkish, "hai triệu" two million in Vietnamese.
+    if let Some([Token::Word(unit), Token::Word(word)]) = first
+        .checked_sub(1)
+        .and_then(|before| tokens.get(before..=first))
+        && multiplier(word).is_some()
+        && spelled::is_unit(unit)
+    {
+        first -= 1;
+    }
     let words = words_of(tokens.get(first..=last).unwrap_or_default());
     if let Some(number) = words.and_then(|words| spelled::read(&words)) {
         tokens.splice(first..=last, [Token::Number(Numeral::whole_of(number))]);

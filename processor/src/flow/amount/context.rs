@@ -1,5 +1,6 @@
 //! Reads the words around the number.
 
+use super::period::Period;
 use super::token::Token;
 use super::words::{self, Meaning, meaning};
 
@@ -13,7 +14,10 @@ pub(super) enum Side {
 #[derive(Default)]
 pub(super) struct Context {
     /// The currencies that fit every mention so far; none without a mention.
-    currencies: Option<Vec<&'static str>>,
+    pub(super) currencies: Option<Vec<&'static str>>,
+    pub(super) period: Option<Period>,
+    pub(super) has_unit: bool,
+    pub(super) is_approximate: bool,
     pub(super) has_unknown: bool,
 }
 
@@ -45,6 +49,16 @@ impl Context {
                     is_per = true;
                     continue;
                 }
+                Token::About => {
+                    self.is_approximate = true;
+                    continue;
+                }
+                // "R$ 0.80 per kWh", "20 people users"
+                Token::Unit if is_per || self.has_unit => return None,
+                Token::Unit => {
+                    self.has_unit = true;
+                    continue;
+                }
                 Token::Currency(codes) => {
                     self.mention(codes)?;
                     continue;
@@ -55,8 +69,20 @@ impl Context {
                 let next = |token: &&Token| matches!(token, Token::Word(word) if word == second);
                 tokens.next_if(next).is_some()
             };
-            // "please", and the short form of "per month".
-            if (word == "por" && is_followed_by("favor")) || (word == "p" && is_followed_by("m")) {
+            // "please", and the short forms of "per month" and "per annum".
+            if word == "por" && is_followed_by("favor") {
+                continue;
+            }
+            let period = match word {
+                "p" if is_followed_by("m") => Some(Period::Month),
+                "p" if is_followed_by("a") => Some(Period::Year),
+                // "par an", but "an hour".
+                "an" if is_per => Some(Period::Year),
+                _ => None,
+            };
+            if let Some(period) = period {
+                self.pay(period)?;
+                is_per = false;
                 continue;
             }
             match meaning(word) {
@@ -65,7 +91,11 @@ impl Context {
                 Some(Meaning::Per) => is_per = true,
                 // "7500 a month", but "a budget of 7500".
                 Some(Meaning::Article) => is_per |= side == Side::After,
-                Some(Meaning::Month | Meaning::Monthly) => is_per = false,
+                Some(Meaning::Period(period) | Meaning::Periodic(period)) => {
+                    self.pay(period)?;
+                    is_per = false;
+                }
+                Some(Meaning::About) => self.is_approximate = true,
                 Some(Meaning::Filler) => {}
                 Some(Meaning::Currency(_)) | None if is_per => return None,
                 Some(Meaning::Currency(codes)) => self.mention(codes)?,
@@ -73,6 +103,12 @@ impl Context {
             }
         }
         (!is_per).then_some(())
+    }
+
+    /// Notes the period; none if another was noted.
+    fn pay(&mut self, period: Period) -> Option<()> {
+        let known = *self.period.get_or_insert(period);
+        (known == period).then_some(())
     }
 
     /// Narrows the currencies to `codes`; none if no currency fits every mention.

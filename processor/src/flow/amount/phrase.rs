@@ -11,7 +11,8 @@ pub(super) fn without_phrases(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
-        let found = (!is_within_word(out.chars().next_back()))
+        let is_part = first.is_alphabetic() && is_within_word(out.chars().next_back());
+        let found = (!is_part)
             .then(|| BY_FIRST.get(&first)?.iter().find_map(|it| it.replace(rest)))
             .flatten();
         if let Some((instead, after)) = found {
@@ -62,28 +63,66 @@ static BY_FIRST: LazyLock<HashMap<char, Vec<Phrase>>> = LazyLock::new(|| {
     by_first
 });
 
-const PHRASES: [(&str, &str); 10] = [
+const PHRASES: [(&str, &str); 22] = [
     (
         "max",
-        "no more than, not more than, no mas de, no más de, não mais que, não mais de, nao mais que, \
+        "no máximo, no maximo, 最多, 最高, 至多, tối đa, không quá, nem több mint, ne više od, ne vec od, nu mai mult de, \
+        ikke over, inte över, ei yli, enintään, en çok, paling banyak, не повече от, όχι πάνω από, \
+        no more than, not more than, no mas de, no más de, não mais que, não mais de, nao mais que, \
         nao mais de, nicht mehr als, niet meer dan, pas plus de, non più di, non piu di, не более, \
-        не больше, nie więcej niż, inte mer än, ikke mere end, en fazla, tidak lebih dari, không quá",
+        не больше, nie więcej niż, inte mer än, ikke mere end, en fazla, tidak lebih dari",
+    ),
+    (
+        "~",
+        "+-, +/-, ±, más o menos, mas o menos, mais ou menos, più o meno, piu o meno, plus ou moins, more or less, \
+        mehr oder weniger, плюс минус, плюс-минус, or so, por volta de, 差不多, lebih kurang, em torno de, ao redor de, \
+        perto de, en torno a, alrededor de, a eso de, aux alentours de, autour de, à peu près, \
+        intorno a, in torno a, give or take, in the region of, in the ballpark of, in der größenordnung von, plus minus, \
+        plus/minus, in de buurt van, in de orde van, в районе, где-то, mniej więcej, kurang lebih, \
+        khoảng chừng, aşağı yukarı, sådär, suurin piirtein",
     ),
     (
         "",
-        "más o menos, mas o menos, mais ou menos, più o meno, piu o meno, plus ou moins, more or less, \
-        or less, o menos, ou menos, oder weniger, ou moins, o meno, mehr oder weniger, плюс минус, \
-        плюс-минус, или меньше, or so",
+        "or less, o menos, ou menos, oder weniger, ou moins, o meno, или меньше",
     ),
+    (" lakh yearly ", "lpa, l.p.a"),
+    (
+        "",
+        "dá, je paie, je paye, je dépense, je peux, je veux, je voudrais, je pense, je dispose de, je mets",
+    ),
+    ("1000 ", "o mie"),
     (
         "not",
-        "anything but, alles außer, todo menos, tout sauf, tudo menos, tutto tranne",
+        "至少, 最少, 最低, 起码, en az, ít nhất, tối thiểu, cel puțin, mai mult de, mai puțin de, anything but, alles außer, todo menos, tout sauf, tudo menos, tutto tranne",
     ),
     ("元", "人民币, 人民幣, 块钱, 塊錢, 块, 塊"),
-    (" sar", "ر.س"),
-    (" aed", "د.إ"),
-    (" egp", "ج.م"),
-    (" kwd", "د.ك"),
-    (" mad", "د.م"),
+    (" sar ", "ر.س"),
+    (" ils ", "ש\"ח, ש״ח"),
+    (" pen ", "s/"),
+    (" euros ", "d'euros, d'euro"),
+    (" thousand kr ", "tkr"),
+    (" thousand eur ", "teur"),
+    (
+        " monthly ",
+        "p/m, p/mnd, por mes, por mês, par mois, im monat, pro monat, al mes, al mese, ao mês, kwa mwezi, \
+        每个月, 每個月, 一个月, 一個月, 毎月, 月に, ひと月, 한달에, 한 달에, mỗi tháng, một tháng, /tháng, per bulan, \
+        প্রতি মাসে",
+    ),
+    (
+        " yearly ",
+        "/năm, mỗi năm, một năm, p/y, p/a, 每年, 一年, 毎年, 年間, kwa mwaka, በዓመት",
+    ),
+    (
+        "hello",
+        "bom dia, buen día, buen dia, buenos días, buenos dias, bonne journée, guten tag, good day, \
+        buongiorno, buon giorno, dzień dobry, dobrý den, dobar dan, добрый день, добрий день, goedendag, god dag, \
+        goddag, selamat pagi, selamat siang, selamat malam, xin chào, iyi günler, good morning, good evening, \
+        good afternoon, buenas tardes, buenas noches, boa tarde, boa noite, guten morgen, guten abend, \
+        добрый вечер, السلام عليكم, صباح الخير, مساء الخير",
+    ),
+    (" aed ", "د.إ"),
+    (" egp ", "ج.م"),
+    (" kwd ", "د.ك"),
+    (" mad ", "د.م"),
     ("max", "at most, als maximum"),
 ];

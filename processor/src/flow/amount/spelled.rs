@@ -12,10 +12,13 @@ const MAX_WORDS: usize = 16;
 /// Units in languages that `text2num` does not read, in lower case. A multiplier may follow.
 const UNITS: [(u64, &str); 37] = [
     (1, "один одна одну واحد bir satu một एक jeden jedna une"),
-    (2, "два две اثنان iki dua hai दो dwa dwie två kaksi"),
-    (3, "три ثلاثة ثلاث üç tiga ba तीन trzy tre kolme"),
+    (2, "dva dvě два две اثنان iki dua hai दो dwa dwie två kaksi"),
+    (3, "tři tri три ثلاثة ثلاث üç tiga ba तीन trzy tre kolme"),
     (4, "четыре أربعة اربعة dört empat bốn चार cztery fyra neljä"),
-    (5, "пять خمسة خمس beş lima năm पांच पाँच pięć fem viisi"),
+    (
+        5,
+        "pět päť pet пять خمسة خمس beş lima năm पांच पाँच pięć fem viisi",
+    ),
     (6, "шесть ستة altı enam sáu छह sześć sex kuusi"),
     (7, "семь سبعة yedi tujuh bảy सात siedem sju seitsemän"),
     (8, "восемь ثمانية sekiz delapan tám आठ osiem åtta kahdeksan"),
@@ -23,7 +26,10 @@ const UNITS: [(u64, &str); 37] = [
         9,
         "девять تسعة dokuz sembilan chín नौ dziewięć nio yhdeksän",
     ),
-    (10, "десять عشرة on sepuluh mười दस dziesięć tio kymmenen"),
+    (
+        10,
+        "deset desať десять عشرة on sepuluh mười दस dziesięć tio kymmenen",
+    ),
     (11, "одиннадцать sebelas"),
     (12, "двенадцать"),
     (13, "тринадцать"),
@@ -41,7 +47,7 @@ const UNITS: [(u64, &str); 37] = [
     (70, "семьдесят yetmiş siedemdziesiąt sjuttio"),
     (80, "восемьдесят seksen osiemdziesiąt åttio"),
     (90, "девяносто doksan dziewięćdziesiąt nittio"),
-    (100, "сто مئة مائة yüz seratus sto hundra"),
+    (100, "trăm ratus száz сто مئة مائة yüz seratus sto hundra"),
     (200, "двести مئتان dwieście"),
     (300, "триста trzysta"),
     (400, "четыреста czterysta"),
@@ -51,6 +57,40 @@ const UNITS: [(u64, &str); 37] = [
     (800, "восемьсот osiemset"),
     (900, "девятьсот dziewięćset"),
     (1500, "полторы"),
+];
+
+/// Words for some hundreds, thousands or millions, which begin no number.
+const PLURALS: [&str; 30] = [
+    "hundreds",
+    "thousands",
+    "millions",
+    "cientos",
+    "centenares",
+    "miles",
+    "millares",
+    "millones",
+    "centenas",
+    "milhares",
+    "milhões",
+    "milhoes",
+    "centaines",
+    "milliers",
+    "centinaia",
+    "migliaia",
+    "milioni",
+    "mila",
+    "hunderte",
+    "tausende",
+    "millionen",
+    "honderden",
+    "duizenden",
+    "miljoenen",
+    "hundreder",
+    "tusinder",
+    "millioner",
+    "mii",
+    "tysiące",
+    "тысячи",
 ];
 
 /// Digits of numbers in ideographs and Hangul.
@@ -67,6 +107,12 @@ const IDEOGRAPHS: [&str; 10] = [
     "九구",
 ];
 
+/// Returns whether `word` is a unit that this module knows.
+pub(super) fn is_unit(word: &str) -> bool {
+    let mut all = UNITS.iter().flat_map(|(_, names)| names.split(' '));
+    all.any(|name| name == word)
+}
+
 /// Returns the number that `words` say as a whole; none where one is no part of it, and where two
 /// languages read different numbers.
 pub(in crate::flow) fn read(words: &[&str]) -> Option<u64> {
@@ -75,7 +121,7 @@ pub(in crate::flow) fn read(words: &[&str]) -> Option<u64> {
         tags.into_iter().filter_map(get_interpreter_for).collect()
     });
     // The library fails on a text without words.
-    if !(1..=MAX_WORDS).contains(&words.len()) {
+    if !(1..=MAX_WORDS).contains(&words.len()) || PLURALS.contains(words.first()?) {
         return None;
     }
     let text = words.join(" ");
@@ -99,22 +145,52 @@ fn by_units(words: &[&str]) -> Option<u64> {
             .iter()
             .find(|(_, names)| names.split(' ').any(|name| name == *word));
         if let Some((unit, _)) = unit {
-            if *unit >= last {
-                return None;
-            }
-            (part, last, has_unit) = (part.checked_add(*unit)?, *unit, true);
+            // "beş yüz" is five hundred, "yüz beş" a hundred and five.
+            part = match (unit, part) {
+                (100, 2..=9) => part * 100,
+                _ if *unit >= last => return None,
+                _ => part.checked_add(*unit)?,
+            };
+            (last, has_unit) = (*unit, true);
         } else {
             let unit = 10_u64.checked_pow(multiplier(word)?)?;
             total = total.checked_add(part.max(1).checked_mul(unit)?)?;
             (part, last) = (0, u64::MAX);
         }
     }
-    has_unit.then(|| total.checked_add(part)).flatten()
+    let is_one = matches!(words, [word] if ONE.contains(word));
+    (has_unit || is_one)
+        .then(|| total.checked_add(part))
+        .flatten()
 }
+
+/// Multipliers that mean one of them where they stand alone: "مليون دولار".
+const ONE: [&str; 13] = [
+    "مليون",
+    "ألف",
+    "الف",
+    "אלף",
+    "миллион",
+    "тысяча",
+    "тысячу",
+    "мільйон",
+    "тисяча",
+    "milyon",
+    "milion",
+    "tysiąc",
+    "tisíc",
+];
 
 /// Reads digits with the signs of tens, hundreds, thousands, and of ten thousands and its powers.
 fn by_ideographs(words: &[&str]) -> Option<u64> {
     let (mut total, mut part, mut digit) = (0_u64, 0_u64, None);
+    // "一万五" is 15,000 in Chinese, and 10,005 in Japanese.
+    if let [.., unit, last] = words
+        && ["百", "백", "千", "천", "万", "萬", "만", "億", "亿", "억"].contains(unit)
+        && IDEOGRAPHS.iter().any(|signs| signs.contains(last))
+    {
+        return None;
+    }
     for word in words {
         let unit = match *word {
             "十" | "십" => 10,

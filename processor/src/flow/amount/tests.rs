@@ -1,4 +1,5 @@
 mod beside;
+mod groups;
 mod languages;
 
 use proptest::prelude::*;

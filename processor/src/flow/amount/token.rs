@@ -14,23 +14,23 @@ pub(super) enum Token {
     Currency(&'static [&'static str]),
     /// A word in lower case.
     Word(String),
+    /// A unit that the question takes.
+    Unit,
+    /// A sign for "about".
+    About,
     Slash,
     /// A sign that separates its two sides: a comma, a colon, the end of a line.
     Break,
 }
 
 /// Returns the tokens of `text`; none if a sign makes any number in it unclear.
-pub(super) fn tokenize(text: &str) -> Option<Vec<Token>> {
-    let text: String = text
-        .chars()
-        .filter_map(normalize)
-        .flat_map(char::to_lowercase)
-        .collect();
-    let chars: Vec<char> = without_phrases(&text).chars().collect();
+pub(super) fn tokenize(text: &str, units: &[String]) -> Option<Vec<Token>> {
+    let chars: Vec<char> = without_phrases(&normalized(text)).chars().collect();
     let mut scanner = Scanner {
         chars: &chars,
         at: 0,
         tokens: Vec::new(),
+        units,
     };
     while scanner.at < chars.len() {
         scanner.advance()?;
@@ -38,10 +38,19 @@ pub(super) fn tokenize(text: &str) -> Option<Vec<Token>> {
     Some(scanner.tokens)
 }
 
+/// Returns `text` in lower case, with the digits and signs of ASCII.
+pub(super) fn normalized(text: &str) -> String {
+    text.chars()
+        .filter_map(normalize)
+        .flat_map(char::to_lowercase)
+        .collect()
+}
+
 struct Scanner<'a> {
     chars: &'a [char],
     at: usize,
     tokens: Vec<Token>,
+    units: &'a [String],
 }
 
 impl Scanner<'_> {
@@ -63,6 +72,11 @@ impl Scanner<'_> {
             return self.number();
         }
         if is_letter(c) {
+            if let Some(length) = self.unit() {
+                self.at += length;
+                self.tokens.push(Token::Unit);
+                return Some(());
+            }
             return self.word(c);
         }
         match c {
@@ -86,6 +100,7 @@ impl Scanner<'_> {
             // A word in brackets after a great number cannot be its multiplier.
             '(' if self.is_after_great_number() => self.tokens.push(Token::Break),
             ';' | ':' | '!' | '、' | '\n' => self.tokens.push(Token::Break),
+            '~' | '≈' | '∼' => self.tokens.push(Token::About),
             c if is_unclear(c) => return None,
             c => self
                 .tokens
@@ -93,6 +108,29 @@ impl Scanner<'_> {
         }
         self.at += 1;
         Some(())
+    }
+
+    /// Returns the length of the longest unit that begins here as a word.
+    fn unit(&self) -> Option<usize> {
+        let is_within_word = |c: Option<char>| {
+            c.is_some_and(|c| (is_letter(c) && !stands_alone(c)) || c.is_ascii_digit())
+        };
+        let rest = self.chars.get(self.at..)?;
+        let plain = |c: char| match c {
+            '²' => '2',
+            '³' => '3',
+            c => c,
+        };
+        let fits = |unit: &&String| {
+            let length = unit.chars().count();
+            let is_same = unit.chars().zip(rest).all(|(a, b)| plain(a) == plain(*b));
+            is_same && length <= rest.len() && !is_within_word(rest.get(length).copied())
+        };
+        let is_beginning = !self
+            .previous(1)
+            .is_some_and(|c| is_letter(c) && !stands_alone(c));
+        let found = self.units.iter().filter(|_| is_beginning).filter(fits);
+        found.map(|unit| unit.chars().count()).max()
     }
 
     fn is_after_great_number(&self) -> bool {
@@ -165,7 +203,10 @@ impl Scanner<'_> {
                 self.tokens.push(Token::Currency(code));
             }
             _ if self.is_glued(&word, before) => return None,
-            _ => self.tokens.push(Token::Word(word)),
+            _ => match parts(&word) {
+                Some(parts) => self.tokens.extend(parts.into_iter().map(Token::Word)),
+                None => self.tokens.push(Token::Word(word)),
+            },
         }
         Some(())
     }
@@ -182,7 +223,7 @@ impl Scanner<'_> {
         }
         match words::meaning(word) {
             None => is_sign(before) || is_sign(self.peek(0)),
-            Some(Meaning::Filler) => {
+            Some(Meaning::Filler | Meaning::About) => {
                 before.is_some_and(|c| c.is_ascii_digit())
                     && word.chars().count() <= 2
                     && !word.starts_with(stands_alone)
@@ -220,6 +261,33 @@ impl Scanner<'_> {
         let ends_word = self.previous(1).is_some_and(is_letter);
         (ends_word || !self.is_digit(1)).then_some(())
     }
+}
+
+/// Returns the known words that make up a word of a script without spaces: "พันบาท", "くらいです".
+fn parts(word: &str) -> Option<Vec<String>> {
+    let is_known = |part: &str| words::meaning(part).is_some() || words::multiplier(part).is_some();
+    if !word.starts_with(is_without_spaces) || is_known(word) {
+        return None;
+    }
+    let mut parts = Vec::new();
+    let mut rest = word;
+    while !rest.is_empty() {
+        let ends = rest.char_indices().map(|(at, c)| at + c.len_utf8()).rev();
+        let mut heads = ends.filter_map(|end| rest.split_at_checked(end));
+        let (part, after) = heads.find(|(part, _)| is_known(part))?;
+        parts.push(part.to_owned());
+        rest = after;
+    }
+    Some(parts)
+}
+
+/// Returns whether words of the letter's script follow each other without spaces: Thai, Lao, Burmese,
+/// Khmer and kana.
+fn is_without_spaces(c: char) -> bool {
+    matches!(
+        c,
+        '\u{e00}'..='\u{eff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{17ff}' | '\u{3040}'..='\u{30ff}'
+    )
 }
 
 /// Unifies digits of all scripts, spaces, dashes, quotes and fullwidth signs. Removes marks without a

@@ -8,14 +8,14 @@ use serde::de::{Error, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_saphyr::Spanned;
 
-use super::LocalizedText;
+use super::{Item, LocalizedText, LocalizedWords, OneOrMany};
 
 /// `text`, or `text: {min: 2}`: a type by its name, or with its settings.
 #[derive(Debug)]
 pub(in crate::flow) enum Expect {
     Nothing,
     Text(TextDocument),
-    Number(NumberDocument),
+    Number(Box<NumberDocument>),
     Email,
     Phone(PhoneDocument),
     Date(DateDocument),
@@ -50,6 +50,42 @@ pub(in crate::flow) struct NumberDocument {
     pub(in crate::flow) max: Option<Spanned<String>>,
     /// True if a number with decimals is no answer.
     pub(in crate::flow) whole: bool,
+    /// The period of an amount that names none: `month` by default. `none` for a number without a
+    /// period.
+    #[schemars(with = "Option<String>", extend("enum" = PERIODS))]
+    pub(in crate::flow) period: Option<Spanned<String>>,
+    /// What an amount of another period leads to: the question again (`ask`, the default), or its
+    /// conversion (`convert`).
+    #[schemars(with = "Option<String>", extend("enum" = ["ask", "convert"]))]
+    pub(in crate::flow) other_periods: Option<Spanned<String>>,
+    /// The ISO 4217 codes of currencies that are answers; `any` for all others. The first is the one
+    /// of an amount without a currency. The field `<fill>_currency` has the code.
+    #[schemars(with = "Option<OneOrMany<CurrencyCode>>")]
+    pub(in crate::flow) currency: Option<Spanned<OneOrMany<CurrencyCode>>>,
+    /// Words that may stand beside the number as its unit, as in `20 people`: a list, or one list for
+    /// each language.
+    #[schemars(with = "Option<LocalizedWords>")]
+    pub(in crate::flow) units: Option<Spanned<LocalizedWords>>,
+    /// False if `about 5000` is no answer.
+    pub(in crate::flow) approximate: Option<bool>,
+}
+
+/// The names of periods in a document.
+pub(in crate::flow) const PERIODS: [&str; 7] =
+    ["none", "hour", "day", "week", "month", "quarter", "year"];
+
+/// A code of a currency, or `any`.
+#[derive(Debug, Deserialize)]
+#[serde(transparent)]
+pub(in crate::flow) struct CurrencyCode(pub(in crate::flow) Spanned<String>);
+
+impl Item for CurrencyCode {
+    const NAME: &'static str = "Currencies";
+    const EXPECTED: &'static str = "the code of a currency, such as BRL, or a list of codes";
+
+    fn item(generator: &mut SchemaGenerator) -> Schema {
+        generator.subschema_for::<String>()
+    }
 }
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -170,7 +206,7 @@ impl<'de> Deserialize<'de> for Expect {
                 Ok(match name {
                     "nothing" => Expect::Nothing,
                     "text" => Expect::Text(TextDocument::default()),
-                    "number" => Expect::Number(NumberDocument::default()),
+                    "number" => Expect::Number(Box::default()),
                     "email" => Expect::Email,
                     "phone" => Expect::Phone(PhoneDocument::default()),
                     "date" => Expect::Date(DateDocument::default()),

@@ -2,11 +2,18 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+use crate::flow::amount::MAX_AMOUNT;
 use crate::flow::field::Kind;
 
 fn fields() -> Fields {
     Fields::from([
-        ("budget".into(), Kind::ANY_NUMBER),
+        (
+            "budget".into(),
+            Kind::Number {
+                least: 0.0,
+                most: MAX_AMOUNT,
+            },
+        ),
         (
             "people".into(),
             Kind::Number {

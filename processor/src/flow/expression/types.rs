@@ -49,8 +49,7 @@ impl Type {
     fn of(kind: &Kind) -> Option<Self> {
         match *kind {
             Kind::Number { least, most } => Some(Self::Double { least, most }),
-            Kind::Text { most } => Some(Self::Text { most }),
-            Kind::Place => None,
+            ref text => text.chars().map(|most| Self::Text { most }),
         }
     }
 

@@ -32,7 +32,7 @@ impl Question {
         };
         let mut seen = conversation.data.clone();
         match &reading {
-            Reading::Value(value) => {
+            Reading::Value(value) | Reading::Amount(value, _) => {
                 seen.insert(VALUE.to_owned(), value.clone());
             }
             Reading::Fields(fields) => seen.extend(fields.clone()),

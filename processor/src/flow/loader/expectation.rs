@@ -1,16 +1,25 @@
 //! Compiles the expected answer of a step, without its texts.
 
+mod number;
+
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use regex::RegexBuilder;
+use serde_json::Map;
 use serde_saphyr::Spanned;
+
+pub(super) use number::check_units;
 
 use super::names::check_field;
 use super::{Fault, ensure, ensure_count, fault, parse_within};
+use crate::flow::amount::{MAX_AMOUNT, Terms};
 use crate::flow::document::{
-    DateDocument, Expect, FormDocument, FormKind, NumberDocument, StepDocument, TextDocument,
+    ChoiceDocument, DateDocument, Expect, FormDocument, FormKind, LocalizedText, StepDocument,
+    TextDocument,
 };
-use crate::flow::field::Kind;
+use crate::flow::field::{Kind, Titles};
+use crate::flow::prompt::Template;
 use crate::flow::read::{Choice, DayBound, Expected, FormField, Scalar};
 use crate::flow::turn_input::MAX_CHARS;
 
@@ -25,6 +34,8 @@ pub(super) struct Asked<'a> {
     pub(super) fill: Option<&'a Spanned<String>>,
     pub(super) kind: Option<Kind>,
     form: Vec<(&'a Spanned<String>, Kind, bool)>,
+    /// The field that has the currency of the answer, and whether every answer fills it.
+    currency: Option<(Spanned<String>, bool)>,
 }
 
 /// A field that an accepted answer fills.
@@ -36,7 +47,7 @@ pub(super) struct Filled<'a> {
 }
 
 impl<'a> Asked<'a> {
-    pub(super) fn fills(&self) -> impl Iterator<Item = Filled<'a>> {
+    pub(super) fn fills(&self) -> impl Iterator<Item = Filled<'_>> {
         let one = self.fill.zip(self.kind.clone()).map(|(name, kind)| Filled {
             name,
             kind,
@@ -47,7 +58,12 @@ impl<'a> Asked<'a> {
             kind: kind.clone(),
             is_certain: *is_certain,
         });
-        one.into_iter().chain(form)
+        let currency = self.currency.iter().map(|(name, is_certain)| Filled {
+            name,
+            kind: Kind::Text { most: 3 },
+            is_certain: *is_certain,
+        });
+        one.into_iter().chain(form).chain(currency)
     }
 }
 
@@ -76,12 +92,45 @@ pub(super) fn asked<'a>(
             form.push((name, form_scalar(field.expect).kind(), !field.optional));
         }
     }
+    let currency = match expect {
+        Expect::Number(number) => number::currency(number, step)?,
+        _ => None,
+    };
+    let kind = match (expect, expected(expect)?.kind()) {
+        (Expect::Choice(choice), Some(Kind::Choice { most, .. })) => Some(Kind::Choice {
+            most,
+            titles: Arc::new(titles(choice)),
+        }),
+        (_, kind) => kind,
+    };
     Ok(Asked {
+        currency,
         expect,
         fill: step.fill.as_ref(),
-        kind: expected(expect)?.kind(),
+        kind,
         form,
     })
+}
+
+/// Returns the titles that texts show for the options. A title that is no text is reported later.
+fn titles(choice: &ChoiceDocument) -> Titles {
+    let mut titles = Titles::default();
+    for option in &choice.options.value {
+        let mut add = |language: &str, title: &str| {
+            if let Ok(template) = Template::parse(title) {
+                let title = template.render(&Map::new(), None);
+                titles.add(language, &option.value.value, title);
+            }
+        };
+        match &option.title.value {
+            LocalizedText::One(title) => add("", title),
+            LocalizedText::Each(each) => {
+                each.iter()
+                    .for_each(|(language, title)| add(&language.value, &title.value));
+            }
+        }
+    }
+    titles
 }
 
 /// Returns the type of answer. A choice gets its words later, from its texts.
@@ -90,7 +139,7 @@ pub(super) fn expected(expect: &Expect) -> Result<Expected, Fault> {
         // Steps without a question and wrong types never come here.
         Expect::Nothing | Expect::Wrong(_) | Expect::Location => Expected::Location,
         Expect::Text(text) => Expected::Scalar(text_scalar(text)?),
-        Expect::Number(number) => Expected::Scalar(number_scalar(number)?),
+        Expect::Number(number) => Expected::Scalar(number::scalar(number)?),
         Expect::Email => Expected::Scalar(Scalar::Email),
         Expect::Phone(phone) => {
             if let Some(country) = &phone.country {
@@ -165,29 +214,6 @@ fn ensure_order(at: Option<&Spanned<String>>, holds: bool) -> Result<(), Fault> 
     })
 }
 
-fn number_scalar(number: &NumberDocument) -> Result<Scalar, Fault> {
-    let Kind::Number { least, most } = Kind::ANY_NUMBER else {
-        return Ok(form_scalar(FormKind::Number));
-    };
-    let bound = |written: Option<&Spanned<String>>, default: f64| {
-        written.map_or(Ok(default), |written| {
-            parse_within(written, least..=most, || {
-                format!("bound; write a number from 0 to {most}")
-            })
-        })
-    };
-    let (low, high) = (
-        bound(number.min.as_ref(), least)?,
-        bound(number.max.as_ref(), most)?,
-    );
-    ensure_order(number.min.as_ref().or(number.max.as_ref()), low <= high)?;
-    Ok(Scalar::Number {
-        least: low,
-        most: high,
-        is_whole: number.whole,
-    })
-}
-
 fn date_scalar(date: &DateDocument) -> Result<Scalar, Fault> {
     let is_month_first = match date.order.as_ref().map(|order| order.value.as_str()) {
         None | Some("dmy") => false,
@@ -233,8 +259,9 @@ fn form_scalar(kind: FormKind) -> Scalar {
         },
         FormKind::Number => Scalar::Number {
             least: 0.0,
-            most: crate::flow::amount::MAX_AMOUNT,
+            most: MAX_AMOUNT,
             is_whole: false,
+            terms: Terms::default(),
         },
         FormKind::Email => Scalar::Email,
         FormKind::Phone => Scalar::phone(None),

@@ -6,6 +6,7 @@ use super::{Fault, ensure, fault};
 use crate::flow::document::LocalizedText;
 use crate::flow::field::Fields;
 use crate::flow::prompt::{Phrase, Template};
+use crate::flow::shown::Form;
 
 /// The languages and fields that the texts of a step may use.
 pub(super) struct Scope<'a> {
@@ -28,7 +29,7 @@ pub(super) fn phrase(words: &Spanned<LocalizedText>, scope: &Scope<'_>) -> Resul
                     ),
                 ));
             }
-            vec![template(words, text, scope)?]
+            vec![template(words, text, scope.languages.first(), scope)?]
         }
         LocalizedText::Each(each) => {
             check_languages(
@@ -40,7 +41,7 @@ pub(super) fn phrase(words: &Spanned<LocalizedText>, scope: &Scope<'_>) -> Resul
                 .languages
                 .iter()
                 .filter_map(|language| each.iter().find(|(tag, _)| tag.value == *language))
-                .map(|(_, text)| template(text, &text.value, scope))
+                .map(|(tag, text)| template(text, &text.value, Some(&tag.value), scope))
                 .collect::<Result<Vec<_>, Fault>>()?
         }
     };
@@ -71,7 +72,13 @@ pub(super) fn check_languages<'a, T>(
     }
 }
 
-fn template<T>(at: &Spanned<T>, text: &str, scope: &Scope<'_>) -> Result<Template, Fault> {
+fn template<T>(
+    at: &Spanned<T>,
+    text: &str,
+    language: Option<&String>,
+    scope: &Scope<'_>,
+) -> Result<Template, Fault> {
+    let language = language.map_or("", String::as_str);
     let template = Template::parse(text).map_err(|reason| fault(at, reason))?;
     if let Some(unknown) = template
         .fields()
@@ -84,7 +91,11 @@ fn template<T>(at: &Spanned<T>, text: &str, scope: &Scope<'_>) -> Result<Templat
             ),
         ));
     }
-    Ok(template)
+    let form = |field: &str| {
+        let kind = scope.known.get(field);
+        kind.map_or(Form::Plain, |kind| Form::of(kind, language))
+    };
+    Ok(template.localized(language, form))
 }
 
 /// Checks the length of a text.

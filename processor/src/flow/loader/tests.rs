@@ -1,3 +1,4 @@
+mod number;
 mod rich;
 
 use proptest::prelude::*;

@@ -36,7 +36,7 @@ const FILLER_WORDS: &str = "please pls plz por favor bitte gern gerne s il vous 
     prefiero elijo quero queria prefiro escolho ich mochte nehme hatte je veux voudrais \
     prefere choisis vorrei preferisco scelgo voglio выбираю хочу это it is my es mi e meu \
     minha ist mein c est mon thanks thank you gracias obrigado obrigada danke merci grazie \
-    спасибо";
+    спасибо i am m a we are sou soy suis sono bin jestem somos sind wir eu yo io я";
 
 /// Words that join two parts of a name; some write them as "&".
 const AND: [&str; 13] = [

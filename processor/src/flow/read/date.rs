@@ -9,6 +9,7 @@ mod words;
 use std::ops::RangeInclusive;
 
 use chrono::{Datelike, NaiveDate, Weekday};
+use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
 use super::calendar::{self, Name};
 use super::plain::{folded, pieces, plain, words as words_of};
@@ -67,10 +68,13 @@ enum Token {
 /// Returns the one date in `text` within the bounds. Returns none where it could be another, and where
 /// unknown words stand beside it.
 pub(super) fn read(text: &str, context: &Context<'_>) -> Option<NaiveDate> {
-    let text = plain(text);
-    if text.chars().count() > MAX_CHARS
-        || text.contains(['?', '%', '+', '~', '<', '>', '=', '@', ':'])
-    {
+    // Swedish and Finnish write "den 5:e december".
+    let text = plain(text).replace(":e ", " ").replace(":a ", " ");
+    let is_sign = |c: char| {
+        matches!(c, '?' | '%' | '+' | '~' | '<' | '>' | '=' | '@' | ':')
+            || c.general_category() == GeneralCategory::CurrencySymbol
+    };
+    if text.chars().count() > MAX_CHARS || text.contains(is_sign) {
         return None;
     }
     let languages = context.tags();

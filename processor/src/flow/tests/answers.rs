@@ -4,6 +4,7 @@ use leadstream_schemas::{Content, Timestamp};
 use serde_json::{Value, json};
 
 use super::cases::{named, read, said, text};
+use crate::flow::amount::Terms;
 use crate::flow::read::{Choice, Context, DayBound, Expected, FormField, Reading, Scalar, key};
 use crate::flow::schedule::UTC;
 use crate::flow::{DEFAULT_FLOW, TurnInput};
@@ -37,6 +38,7 @@ fn reading(kind: &str, answer: &str) -> String {
             least: 0.0,
             most: 1e15,
             is_whole: false,
+            terms: Terms::default(),
         },
         _ => Scalar::Phone {
             country: country.filter(|code| !code.is_empty()),
@@ -174,6 +176,7 @@ fn a_form_is_read_with_its_check_boxes_and_without_what_is_invalid() {
         least: 1.0,
         most: 1e6,
         is_whole: true,
+        terms: Terms::default(),
     };
     let form = Expected::Form(vec![
         field("company", any_text()),

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::super::words::{meaning, multiplier};
-use super::super::{Amount, parse};
+use super::super::{Amount, Terms, parse, read};
 
 #[test]
 fn amounts_of_many_languages_are_read_or_asked_about() {
@@ -223,3 +223,39 @@ const NUMBER_WORDS: [&str; 72] = [
     "second",
     "th",
 ];
+
+#[test]
+fn a_word_of_two_languages_is_asked_about_in_one_of_them() {
+    for (text, language, expected) in [
+        ("5 mil", "en", None),
+        ("about 5 mil a month", "en-GB", None),
+        ("uns 5 mil por mês", "en", Some(5000.0)),
+        ("5 mil", "pt-BR", Some(5000.0)),
+        ("5 mil", "es", Some(5000.0)),
+        ("50 bin", "tr", Some(50_000.0)),
+        ("50 bin ich bereit", "de", None),
+        ("50 bin TL", "en", Some(50_000.0)),
+        ("一万五", "zh", None),
+        ("一万五千", "zh", Some(15_000.0)),
+        ("千五", "ja", None),
+        ("2 mil e quinhentos", "pt", Some(2500.0)),
+        ("2 mil quinhentos reais", "pt", Some(2500.0)),
+        ("2 mil e cinquenta", "pt", None),
+        ("مليون ريال", "ar", Some(1_000_000.0)),
+        ("millions", "en", None),
+        ("thousands of euros", "en", None),
+        ("miles de euros", "es", None),
+        ("tausende Euro", "de", None),
+        ("a million dollars", "en", Some(1_000_000.0)),
+        ("5 พันบาทต่อเดือน", "th", Some(5000.0)),
+        ("5 พันคน", "th", None),
+        ("50 kWh", "en", None),
+    ] {
+        let read = read(text, &Terms::default(), language);
+        assert_eq!(
+            read.map(|it| it.amount.to_f64()),
+            expected,
+            "{text} {language}"
+        );
+    }
+}

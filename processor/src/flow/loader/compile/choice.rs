@@ -113,7 +113,7 @@ fn option_names(
     taken: &mut BTreeSet<String>,
 ) -> Result<Vec<String>, Fault> {
     let none = serde_json::Map::new();
-    let titles = label.title.0.iter().map(|title| title.render(&none));
+    let titles = label.title.0.iter().map(|title| title.render(&none, None));
     let also = option.also.iter().map(|word| word.value.clone());
     let all = titles.chain(also).chain([option.value.value.clone()]);
     let names: BTreeSet<String> = all.map(|name| written(&name)).collect();

@@ -5,7 +5,7 @@ use super::{next, score};
 use crate::flow::document::Expect;
 use crate::flow::expression::{Expression, VALUE};
 use crate::flow::loader::check::Outline;
-use crate::flow::loader::expectation::{Asked, expected};
+use crate::flow::loader::expectation::{Asked, check_units, expected};
 use crate::flow::loader::phrase::{Scope, ensure_length, phrase};
 use crate::flow::loader::{Fault, fault};
 use crate::flow::prompt::Phrase;
@@ -33,6 +33,10 @@ pub(super) fn compile(
                 id: form.id.value.clone(),
                 button,
             }
+        }
+        Expect::Number(number) => {
+            check_units(number, scope.languages)?;
+            Asks::Plainly
         }
         _ => Asks::Plainly,
     };

@@ -3,7 +3,7 @@
 //! [`folded`]: super::super::plain::folded
 
 /// Words that may stand beside a date and change nothing, folded.
-pub(super) const FILLERS: [&str; 115] = [
+pub(super) const FILLERS: [&str; 119] = [
     "on",
     "at",
     "the",
@@ -47,6 +47,10 @@ pub(super) const FILLERS: [&str; 115] = [
     "года",
     "г",
     "р",
+    "року",
+    "r",
+    "roku",
+    "anul",
     "στισ",
     "στη",
     "tarihinde",
