@@ -204,7 +204,9 @@ fn why(step: &Replayed<'_>, data: &Map<String, Value>) -> String {
             value => format!("read as `{field}` = {value}"),
         });
     }
-    if was != is {
+    if step.after.is_silent_to_machine(step.entry.order.at) && step.prompt.is_none() {
+        reasons.push("no reply, because a machine seems to answer by itself".to_owned());
+    } else if was != is {
         reasons.push(format!("{was} leads to {is}"));
         if !step.entry.can_reply && is == HUMAN_HANDOFF {
             reasons.push("nothing is sent through WASenderApi yet".to_owned());

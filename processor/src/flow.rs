@@ -15,6 +15,7 @@
 
 pub mod amount;
 mod assignment;
+mod button;
 mod command;
 mod conversation;
 mod document;
@@ -27,6 +28,7 @@ mod loader;
 mod progress;
 mod prompt;
 mod read;
+mod referral;
 mod reply;
 mod schedule;
 mod shown;
@@ -45,10 +47,11 @@ pub(crate) use assignment::{assignment_hash, fnv};
 pub use command::{MAX_TEXT_CHARS, RejectReason, is_sayable};
 pub use conversation::{Conversation, InternalState};
 pub(crate) use document::{Item, OneOrMany};
-pub use fold::{Step, step, step_without_reply};
+pub use fold::{Receipt, Step, step};
 pub use json_schema::document_schema;
 pub use loader::{Checked, Finding, FlowError};
 pub use progress::{FormerProgress, Progress};
+pub use referral::Referral;
 pub use reply::numbered;
 pub use states::{COLD, ERASED, HUMAN_HANDOFF, MERGED, OPTED_OUT, START};
 pub use time::{Fired, fire, fire_due_timers, next_due, parse_duration};
@@ -99,6 +102,8 @@ struct Keywords {
     opt_out: Vec<String>,
     start: Vec<String>,
     human: Vec<String>,
+    /// The requests for a person that the document need not list.
+    person: keyword::PersonWords,
 }
 
 #[derive(Debug, Default)]

@@ -190,7 +190,7 @@ mod tests {
     fn document(name: &str, version: u32, chosen_by: &str) -> String {
         DEFAULT_FLOW
             .replace("name: qualification", &format!("name: {name}"))
-            .replace("version: 2", &format!("version: {version}\n{chosen_by}"))
+            .replace("version: 3", &format!("version: {version}\n{chosen_by}"))
     }
 
     fn published(name: &str, version: u32, from: i64, until: Option<i64>) -> Published {

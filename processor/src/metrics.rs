@@ -10,9 +10,10 @@ pub const METRICS: &[&[Metric]] = &[Metrics::TABLE];
 
 metric_table! {
     pub(crate) struct Metrics() {
-        /// Inputs by result. `late` counts the folded inputs that changed their lead by a refold.
+        /// Inputs by result. `late` counts the folded inputs that changed their lead by a refold,
+        /// `unanswered` those that got no reply because a machine seems to write.
         inputs: ByLabel<Counter> = "leadstream_processor_inputs_total" (result: [
-            "folded", "late", "duplicate", "too_late", "undecodable", "forwarded", "erased"
+            "folded", "late", "unanswered", "duplicate", "too_late", "undecodable", "forwarded", "erased"
         ]);
         /// Events that were committed.
         events: Counter = "leadstream_processor_events_total";
@@ -65,6 +66,8 @@ pub(crate) struct Counts {
     pub(crate) folded: u64,
     /// Folded inputs that changed their lead by a refold.
     pub(crate) late: u64,
+    /// Folded inputs that got no reply because a machine seems to write.
+    pub(crate) unanswered: u64,
     pub(crate) duplicates: u64,
     pub(crate) too_late: u64,
     pub(crate) undecodable: u64,
@@ -97,6 +100,7 @@ impl Counts {
         let metrics = &*HANDLES;
         metrics.inputs.add("folded", self.folded);
         metrics.inputs.add("late", self.late);
+        metrics.inputs.add("unanswered", self.unanswered);
         metrics.inputs.add("duplicate", self.duplicates);
         metrics.inputs.add("too_late", self.too_late);
         metrics.inputs.add("undecodable", self.undecodable);

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::ids::{LeadId, Revision};
+use crate::input::Referral;
 use crate::time::Timestamp;
 
 /// The state in the last event of an erased person: a consumer then deletes the lead's data. If the
@@ -56,6 +57,12 @@ pub struct EventData {
     /// The assignee in the business, named by a person or by the flow.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub assignee: Option<String>,
+    /// The first ad or post that led to a message of the lead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub referral: Option<Referral>,
+    /// The time of that message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub referred_at: Option<Timestamp>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -36,7 +36,7 @@ pub(crate) fn processors_switch_to_a_flow_version_at_one_time_under_load(
         let folder = tempfile::tempdir()?;
         let file = folder.path().join("next.yaml");
         let next = DEFAULT_FLOW
-            .replace("version: 2", "version: 3")
+            .replace("version: 3", "version: 4")
             .replace("Welcome!", "Welcome back!");
         std::fs::write(&file, next)?;
         let file = file.to_str().context("a path")?;
@@ -49,7 +49,7 @@ pub(crate) fn processors_switch_to_a_flow_version_at_one_time_under_load(
         .await?;
         let version = |lead: &str| {
             let began = first.get(lead).copied().unwrap_or_default();
-            if began < starts_at { 2 } else { 3 }
+            if began < starts_at { 3 } else { 4 }
         };
         rows(&site, version).await?;
         events(&site, version)?;
@@ -66,7 +66,7 @@ pub(crate) fn processors_switch_to_a_flow_version_at_one_time_under_load(
 
 async fn starts_at(site: &Site<'_>) -> anyhow::Result<Timestamp> {
     let at: chrono::DateTime<chrono::Utc> =
-        sqlx::query_scalar("SELECT new_conversations_from FROM flows WHERE version = 3")
+        sqlx::query_scalar("SELECT new_conversations_from FROM flows WHERE version = 4")
             .fetch_one(&site.database)
             .await?;
     Ok(Timestamp::from_millis(at.timestamp_millis()))
@@ -164,7 +164,7 @@ fn replies(site: &Site<'_>, version: impl Fn(&str) -> u32) -> anyhow::Result<()>
 async fn commands(site: &Site<'_>) -> anyhow::Result<()> {
     let list = site.tool(&["flow", "list"]).await?;
     ensure!(
-        list.contains("qualification 3") && list.contains("holds"),
+        list.contains("qualification 4") && list.contains("holds"),
         "{list}"
     );
     let shown = site.tool(&["flow", "show", "qualification"]).await?;
@@ -175,13 +175,13 @@ async fn commands(site: &Site<'_>) -> anyhow::Result<()> {
         .map(|error| format!("{error:#}"))
         .unwrap_or_default();
     ensure!(
-        reason.contains("conversations follow version 3") && reason.contains("--in-use"),
+        reason.contains("conversations follow version 4") && reason.contains("--in-use"),
         "{reason}"
     );
     let back = site
         .tool(&["flow", "rollback", "qualification", "--in-use"])
         .await?;
-    ensure!(back.contains("then follow version 2"), "{back}");
+    ensure!(back.contains("then follow version 3"), "{back}");
     let funnel = site.tool(&["flow", "funnel", "qualification"]).await?;
     let counts: Vec<&str> = funnel
         .lines()

@@ -48,7 +48,7 @@ pub(crate) fn the_funnel_counts_each_lead_once_and_the_command_agrees(
         site.start(Service::Processor, "processor").await?;
         let folder = tempfile::tempdir()?;
         let file = folder.path().join("next.yaml");
-        std::fs::write(&file, DEFAULT_FLOW.replace("version: 2", "version: 3"))?;
+        std::fs::write(&file, DEFAULT_FLOW.replace("version: 3", "version: 4"))?;
         let file = file.to_str().context("a path")?;
         site.tool(&["flow", "publish", file]).await?;
 
@@ -74,7 +74,7 @@ pub(crate) fn the_funnel_counts_each_lead_once_and_the_command_agrees(
         .await?;
         site.tool(&["lead", "erase", IVY, "--yes", "--wait", "30s"])
             .await?;
-        restart_in_version_3(&site).await?;
+        restart_in_version_4(&site).await?;
         eventually(WITHIN, async || is_counted(&site).await).await?;
         // A replayed topic changes nothing.
         for webhook in &webhooks {
@@ -125,15 +125,15 @@ fn webhooks() -> Vec<Vec<u8>> {
     webhooks
 }
 
-/// Restarts a completed lead once version 3 is active.
-async fn restart_in_version_3(site: &Site<'_>) -> anyhow::Result<()> {
+/// Restarts a completed lead once version 4 is active.
+async fn restart_in_version_4(site: &Site<'_>) -> anyhow::Result<()> {
     eventually(WITHIN, async || {
         let is_active: bool = sqlx::query_scalar(
-            "SELECT new_conversations_from <= now() - interval '1 s' FROM flows WHERE version = 3",
+            "SELECT new_conversations_from <= now() - interval '1 s' FROM flows WHERE version = 4",
         )
         .fetch_one(&site.database)
         .await?;
-        ensure!(is_active, "version 3 is not active yet");
+        ensure!(is_active, "version 4 is not active yet");
         Ok(())
     })
     .await?;
@@ -145,14 +145,14 @@ async fn restart_in_version_3(site: &Site<'_>) -> anyhow::Result<()> {
 /// Checks the view and the command.
 async fn is_counted(site: &Site<'_>) -> anyhow::Result<()> {
     let expected: BTreeMap<(i32, String), Counts> = [
-        (2, "START", [9, 0, 0, 0, 0, 0, 0]),
-        (2, "AWAITING_NAME", [9, 7, 0, 1, 0, 0, 1]),
-        (2, "AWAITING_BUDGET", [7, 4, 2, 0, 1, 2, 0]),
-        (2, "COMPLETED", [4, 0, 0, 0, 0, 0, 0]),
-        (3, "START", [1, 0, 0, 0, 0, 0, 0]),
-        (3, "AWAITING_NAME", [1, 0, 0, 1, 0, 0, 0]),
-        (3, "AWAITING_BUDGET", [0; 7]),
-        (3, "COMPLETED", [0; 7]),
+        (3, "START", [9, 0, 0, 0, 0, 0, 0]),
+        (3, "AWAITING_NAME", [9, 7, 0, 1, 0, 0, 1]),
+        (3, "AWAITING_BUDGET", [7, 4, 2, 1, 0, 2, 0]),
+        (3, "COMPLETED", [4, 0, 0, 0, 0, 0, 0]),
+        (4, "START", [1, 0, 0, 0, 0, 0, 0]),
+        (4, "AWAITING_NAME", [1, 0, 0, 1, 0, 0, 0]),
+        (4, "AWAITING_BUDGET", [0; 7]),
+        (4, "COMPLETED", [0; 7]),
     ]
     .map(|(version, state, counts)| ((version, state.to_owned()), counts))
     .into();

@@ -13,7 +13,7 @@ use leadstream_schemas::{
     ReplyContent, ReplyKind, Revision, SyncPriority, Timestamp, Topic,
 };
 
-use crate::flow::{START, TurnInput, numbered};
+use crate::flow::{Referral, START, TurnInput, numbered};
 use crate::lead::Lead;
 
 /// Names of topics and ids of schemas for the published records.
@@ -91,6 +91,8 @@ pub(crate) fn event(
             cause,
             merged_into: lead.merged_into.clone(),
             assignee: conversation.assignee.clone(),
+            referral: conversation.referral.as_ref().map(Referral::to_given),
+            referred_at: conversation.referral.as_ref().map(|it| it.at),
         },
     })
 }

@@ -5,7 +5,7 @@ use leadstream_schemas::{FlowRef, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{COLD, Flow, HUMAN_HANDOFF, OPTED_OUT, Progress, START};
+use super::{COLD, Flow, HUMAN_HANDOFF, OPTED_OUT, Progress, Referral, START};
 
 /// The result of folding a lead's inputs. Stored as a MessagePack array: add fields only at the
 /// end, with a default.
@@ -23,6 +23,9 @@ pub struct Conversation {
     /// The sales representative to whom the lead is assigned.
     #[serde(default)]
     pub assignee: Option<String>,
+    /// The first ad or post that led to a message of the lead. It stays at a restart.
+    #[serde(default)]
+    pub referral: Option<Referral>,
 }
 
 /// The part of a conversation that events and reports do not show. Stored as a MessagePack array:
@@ -49,6 +52,24 @@ pub struct InternalState {
     pub assignment_hash: Option<u32>,
     /// What the lead did at each step.
     pub progress: Progress,
+    /// The messages in a row that are alike, so that no machine is answered for ever.
+    pub repeated: Option<Repeated>,
+}
+
+/// The last message to a question or after the flow's end, and how many like it came in a row.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Repeated {
+    /// The hash of its words and of the step.
+    pub words: u64,
+    pub at: Timestamp,
+    /// How often the same words came.
+    pub same: u32,
+    /// How many messages came after the flow's end.
+    pub ended: u32,
+    /// How many messages came at machine speed.
+    pub quick: u32,
+    /// True if the message got no reply for that.
+    pub is_silent: bool,
 }
 
 /// An accepted text that the next message may continue.
@@ -71,6 +92,7 @@ impl Conversation {
             data: Map::new(),
             internal: InternalState::default(),
             assignee: None,
+            referral: None,
         }
     }
 
@@ -83,6 +105,7 @@ impl Conversation {
             || self.data != other.data
             || self.flow != other.flow
             || self.assignee != other.assignee
+            || self.referral != other.referral
     }
 
     /// Returns whether a person of the business has the lead, so that the bot is silent.

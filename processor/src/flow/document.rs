@@ -169,7 +169,7 @@ pub(super) struct StepDocument {
     /// Sent on arrival. `{name}` is replaced by the field `name`; `{{` and `}}` are braces.
     #[schemars(with = "Option<LocalizedText>")]
     pub(super) prompt: Option<Spanned<LocalizedText>>,
-    /// The type of answer: `text`, `number`, `email`, `phone`, `date`, `location`, or one of them (or
+    /// The type of answer: `text`, `name`, `number`, `email`, `phone`, `date`, `location`, or one of them (or
     /// `choice`, `form`) with its settings. `nothing`, the default, goes on at once.
     #[schemars(with = "Option<Expect>")]
     pub(super) expect: Option<Spanned<Expect>>,

@@ -2,6 +2,7 @@
 
 mod apply_command;
 mod question;
+mod repeated;
 
 use leadstream_schemas::{ReplyContent, Timestamp};
 use serde_json::Value;
@@ -9,11 +10,11 @@ use serde_json::Value;
 use super::conversation::LastText;
 use super::field::currency_field;
 use super::progress::{ANSWERED, REACHED, RETRIED};
-use super::read::Reading;
+use super::read::{Reading, read_name};
 use super::reply::{ReplyBuilder, ask};
 use super::{
-    COLD, Conversation, Flow, FlowStep, HUMAN_HANDOFF, OPTED_OUT, Question, RejectReason, Role,
-    TurnInput,
+    COLD, Conversation, Flow, FlowStep, HUMAN_HANDOFF, OPTED_OUT, Question, Referral, RejectReason,
+    Role, TurnInput,
 };
 use question::rescore;
 
@@ -26,23 +27,42 @@ pub struct Step {
     pub rejection: Option<RejectReason>,
 }
 
-/// Folds one input of the time `at`. A conversation in a state that the flow does not have begins
-/// again and keeps its data.
-#[must_use]
-pub fn step(flow: &Flow, conversation: &Conversation, at: Timestamp, input: &TurnInput) -> Step {
-    Turn::new(flow, at, true).step(conversation, input)
+/// The circumstances of an input's receipt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Receipt<'a> {
+    /// The time by which the input is ordered.
+    pub at: Timestamp,
+    /// The time of receipt, before which no reply can be sent.
+    pub received_at: Timestamp,
+    /// True if replies can be sent. Otherwise the flow asks nothing, so a person gets the
+    /// conversation.
+    pub can_reply: bool,
+    /// The ad or post that led to the message.
+    pub referral: Option<&'a Referral>,
 }
 
-/// Folds an input as [`step`] does, where no reply can be sent: the flow asks nothing, so a person
-/// gets the conversation.
+impl From<Timestamp> for Receipt<'_> {
+    /// Returns the receipt of an input that is delivered at once.
+    fn from(at: Timestamp) -> Self {
+        Self {
+            at,
+            received_at: at,
+            can_reply: true,
+            referral: None,
+        }
+    }
+}
+
+/// Folds one input. A conversation in a state that the flow does not have begins again and keeps its
+/// data.
 #[must_use]
-pub fn step_without_reply(
-    flow: &Flow,
+pub fn step<'a>(
+    flow: &'a Flow,
     conversation: &Conversation,
-    at: Timestamp,
+    receipt: impl Into<Receipt<'a>>,
     input: &TurnInput,
 ) -> Step {
-    Turn::new(flow, at, false).step(conversation, input)
+    Turn::new(flow, receipt.into()).step(conversation, input)
 }
 
 impl Flow {
@@ -58,21 +78,29 @@ impl Flow {
 pub(super) struct Turn<'a> {
     pub(super) flow: &'a Flow,
     pub(super) at: Timestamp,
+    /// When the bot can first ask: timers count from then, because an input may come hours late.
+    pub(super) asked_at: Timestamp,
     /// True if replies can be sent.
     pub(super) can_reply: bool,
+    referral: Option<&'a Referral>,
 }
 
 impl<'a> Turn<'a> {
-    const fn new(flow: &'a Flow, at: Timestamp, can_reply: bool) -> Self {
+    fn new(flow: &'a Flow, receipt: Receipt<'a>) -> Self {
         Self {
             flow,
-            at,
-            can_reply,
+            at: receipt.at,
+            asked_at: receipt.at.max(receipt.received_at),
+            can_reply: receipt.can_reply,
+            referral: receipt.referral,
         }
     }
 
     fn step(self, conversation: &Conversation, input: &TurnInput) -> Step {
         let mut conversation = conversation.clone();
+        if conversation.referral.is_none() {
+            conversation.referral = self.referral.cloned();
+        }
         let (prompt, rejection) = match self.apply(&mut conversation, input) {
             Ok(prompt) => (prompt.filter(|_| self.can_reply), None),
             Err(reason) => (None, Some(reason)),
@@ -126,7 +154,7 @@ impl<'a> Turn<'a> {
             if !flow.is_keyword(&keywords.start, input) {
                 return None;
             }
-            conversation.resume(self.at);
+            conversation.resume(self.asked_at);
             reply.add(flow.messages.started.as_ref(), conversation);
             return match flow.step(&conversation.state).map(|here| &here.role) {
                 None => self.enter(&flow.start, conversation, reply),
@@ -155,13 +183,13 @@ impl<'a> Turn<'a> {
         if conversation.is_handed_over() {
             return None;
         }
-        if flow.is_keyword(&keywords.human, input) {
+        if flow.asks_for_person(conversation, input) {
             return self.hand_off(conversation, ReplyBuilder::new(flow), false);
         }
         if conversation.state == COLD {
-            conversation.resume(self.at);
+            conversation.resume(self.asked_at);
         }
-        conversation.internal.waiting_since = Some(self.at);
+        conversation.internal.waiting_since = Some(self.asked_at);
         conversation.internal.nudged = false;
         self.apply_to_step(conversation, input)
     }
@@ -188,6 +216,18 @@ impl<'a> Turn<'a> {
         let Some(here) = self.flow.step(&conversation.state) else {
             return self.enter(&self.flow.start, conversation, ReplyBuilder::new(self.flow));
         };
+        self.count_repetitions(here, conversation, input);
+        let reply = self.read(here, conversation, input);
+        self.unless_repeated(here, conversation, reply)
+    }
+
+    /// Reads the input as the step `here` does.
+    fn read(
+        self,
+        here: &FlowStep,
+        conversation: &mut Conversation,
+        input: &TurnInput,
+    ) -> Option<ReplyContent> {
         let question = match &here.role {
             Role::Ask(question) => question,
             Role::End { retry } | Role::Automatic { retry, .. } => {
@@ -196,6 +236,10 @@ impl<'a> Turn<'a> {
                 return reply.text();
             }
         };
+        let input = &*here.own_tap(input);
+        if self.flow.is_other_tap(question, input) {
+            return ask(self.flow, ReplyBuilder::new(self.flow), conversation);
+        }
         match question.read(input, conversation, self.reading_context(conversation)) {
             Some(reading) => self.accept(question, conversation, reading),
             None => self.ask_again(here, question, conversation, input),
@@ -212,7 +256,7 @@ impl<'a> Turn<'a> {
         let mut open_field = None;
         match (reading, &question.fill) {
             (Reading::Value(value), Some(field)) => {
-                open_field = question.takes_any_text().then(|| field.clone());
+                open_field = question.takes_joined_texts().then(|| field.clone());
                 conversation.data.insert(field.clone(), value);
             }
             (Reading::Amount(value, code), Some(field)) => {
@@ -244,7 +288,7 @@ impl<'a> Turn<'a> {
     ) -> Option<ReplyContent> {
         let mut state = state.to_owned();
         conversation.internal.tries = 0;
-        conversation.internal.waiting_since = Some(self.at);
+        conversation.internal.waiting_since = Some(self.asked_at);
         conversation.internal.nudged = false;
         conversation.internal.last_text = Some(LastText {
             at: self.at,
@@ -324,6 +368,7 @@ impl<'a> Turn<'a> {
         }
         last.at = self.at;
         if let (Some(field), Some(more)) = (&last.field, input.text())
+            && (!self.flow.is_name(field) || read_name(&more).is_some())
             && let Some(Value::String(text)) = conversation.data.get_mut(field)
             && text.chars().count() + 1 + more.chars().count() <= super::turn_input::MAX_CHARS
         {

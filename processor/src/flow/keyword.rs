@@ -1,6 +1,7 @@
 //! Keywords: words that mean something when they are the whole message.
 
 mod opt_out;
+mod person;
 #[cfg(test)]
 mod tests;
 
@@ -8,10 +9,12 @@ use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::{canonical_combining_class, is_combining_mark};
 use unicode_properties::UnicodeEmoji;
 
-use super::read::Expected;
-use super::{COLD, Conversation, Flow, Role, TurnInput};
+use super::read::{Expected, Scalar};
+use super::{COLD, Conversation, Flow, Question, Role, START as NOT_BEGUN, TurnInput};
 
 pub(super) use opt_out::opt_outs;
+pub(super) use person::PersonWords;
+use person::Request;
 
 /// The keyword that revokes an opt-out in every flow, beside the words of its document.
 pub(super) const START: &str = "START";
@@ -125,10 +128,7 @@ impl Flow {
     /// Returns whether the whole input is one of `keys`: its text, its caption, or the payload of a
     /// button that the flow does not have.
     pub(super) fn is_keyword(&self, keys: &[String], input: &TurnInput) -> bool {
-        let payload = match input {
-            TurnInput::Choice { id: Some(id), .. } if !self.has_option(id) => Some(id.as_str()),
-            _ => None,
-        };
+        let payload = self.foreign_payload(input);
         let texts = input.keyword().into_iter().chain(payload);
         !keys.is_empty() && texts.into_iter().any(|text| is_one_of(keys, text))
     }
@@ -138,29 +138,62 @@ impl Flow {
     pub(super) fn is_opt_out(&self, conversation: &Conversation, input: &TurnInput) -> bool {
         self.is_keyword(&self.keywords.stop, input)
             || (self.is_keyword(&self.keywords.opt_out, input)
-                && !self.is_open_option(conversation, input))
+                && !self.is_option(conversation, input))
     }
 
-    /// Returns whether a choice of the flow has the option `value`.
-    fn has_option(&self, value: &str) -> bool {
-        self.steps.iter().any(|step| match &step.role {
-            Role::Ask(question) => match &question.expected {
-                Expected::Choice(choices) => choices.iter().any(|it| it.value == value),
-                _ => false,
-            },
-            _ => false,
-        })
+    /// Returns whether the lead asks for a person. What the document does not list as a keyword may be
+    /// an option of the open question, the name of a job that answers it, or the word that chose the
+    /// flow.
+    pub(super) fn asks_for_person(&self, conversation: &Conversation, input: &TurnInput) -> bool {
+        if self.is_keyword(&self.keywords.human, input) {
+            return true;
+        }
+        let payload = self.foreign_payload(input);
+        let texts = input.keyword().into_iter().chain(payload);
+        let person = &self.keywords.person;
+        let Some(request) = texts.filter_map(|text| person.request(text)).next() else {
+            return false;
+        };
+        let is_first = conversation.state == NOT_BEGUN;
+        let chose_flow = is_first && self.is_keyword(&self.chosen_by.keywords, input);
+        let takes_text = self.open_question(conversation).is_some_and(|question| {
+            matches!(question.expected, Expected::Scalar(Scalar::Text { .. }))
+        });
+        !chose_flow
+            && !self.is_option(conversation, input)
+            && (request == Request::Sure || !takes_text)
     }
 
-    fn is_open_option(&self, conversation: &Conversation, input: &TurnInput) -> bool {
+    /// Returns the payload of a button that the flow does not have.
+    fn foreign_payload<'a>(&self, input: &'a TurnInput) -> Option<&'a str> {
+        match input {
+            TurnInput::Choice { id: Some(id), .. } if !self.has_button(id) => Some(id),
+            _ => None,
+        }
+    }
+
+    fn open_question(&self, conversation: &Conversation) -> Option<&Question> {
         let state = match &conversation.internal.resume_step {
             Some(step) if conversation.state == COLD => step,
             _ => &conversation.state,
         };
-        let Some(Role::Ask(question)) = self.step(state).map(|step| &step.role) else {
-            return false;
-        };
-        let (Expected::Choice(choices), Some(text)) = (&question.expected, input.keyword()) else {
+        match &self.step(state)?.role {
+            Role::Ask(question) => Some(question),
+            _ => None,
+        }
+    }
+
+    /// Returns whether the input is an option: of the open question, or tapped in any question.
+    fn is_option(&self, conversation: &Conversation, input: &TurnInput) -> bool {
+        if let TurnInput::Choice { id: Some(id), .. } = input
+            && self.has_button(id)
+        {
+            return true;
+        }
+        let question = self.open_question(conversation);
+        let Some((Expected::Choice(choices), text)) =
+            question.map(|it| &it.expected).zip(input.keyword())
+        else {
             return false;
         };
         choices.iter().any(|choice| choice.is_named(text))

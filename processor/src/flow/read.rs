@@ -5,6 +5,7 @@ mod choice;
 mod date;
 mod day_bound;
 mod email;
+mod name;
 mod phone;
 mod plain;
 
@@ -19,9 +20,10 @@ use super::TurnInput;
 use super::amount::{self, Terms};
 use super::field::Kind;
 use super::schedule::Schedule;
-use super::turn_input::{Place, clean};
+use super::turn_input::{MAX_CHARS, Place, clean};
 pub(super) use choice::{Choice, key, written};
 pub(super) use day_bound::DayBound;
+pub(super) use name::read as read_name;
 
 /// The type of a question's answer.
 #[derive(Debug)]
@@ -47,6 +49,8 @@ pub(super) enum Scalar {
         terms: Terms,
     },
     Email,
+    /// A person's name.
+    Name,
     /// The default country code.
     Phone {
         country: Option<String>,
@@ -93,7 +97,7 @@ impl Expected {
     pub(super) fn read(&self, answer: &TurnInput, context: Context<'_>) -> Option<Reading> {
         match (self, answer) {
             // A tap on a button of an earlier message is no free text.
-            (Self::Scalar(Scalar::Text { .. }), TurnInput::Choice { .. }) => None,
+            (Self::Scalar(Scalar::Text { .. } | Scalar::Name), TurnInput::Choice { .. }) => None,
             (Self::Scalar(scalar), answer) => scalar.reading(&answer.text()?, context),
             (Self::Choice(choices), answer) => {
                 let chosen = choose(choices, answer)?;
@@ -148,6 +152,7 @@ impl Scalar {
                 self.number(&amount::read(text, terms, context.tag())?.amount.to_number())
             }
             Self::Email => email::read(text).map(Value::String),
+            Self::Name => name::read(text).map(Value::String),
             Self::Phone { country } => phone::read(text, country.as_deref()).map(Value::String),
             Self::Date {
                 is_month_first,
@@ -193,6 +198,8 @@ impl Scalar {
     pub(super) fn kind(&self) -> Kind {
         match self {
             Self::Text { most, .. } => Kind::Text { most: *most },
+            // A second message may add to a name.
+            Self::Name => Kind::Text { most: MAX_CHARS },
             Self::Number { least, most, .. } => Kind::Number {
                 least: *least,
                 most: *most,

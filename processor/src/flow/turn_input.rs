@@ -119,6 +119,14 @@ impl TurnInput {
         (!text.is_empty()).then_some(text)
     }
 
+    /// Returns what the lead wrote, as a text that shows whether two messages are alike.
+    pub(super) fn words(&self) -> &str {
+        match self {
+            Self::Form(text) => text,
+            other => other.keyword().unwrap_or_default(),
+        }
+    }
+
     /// Returns the text that may be a keyword as a whole.
     pub(super) fn keyword(&self) -> Option<&str> {
         match self {

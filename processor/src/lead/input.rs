@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::Lead;
 use super::amend::Amendment;
-use crate::flow::{TurnInput, is_assignee, is_sayable};
+use crate::flow::{Referral, TurnInput, is_assignee, is_sayable};
 
 /// The place of an input among its lead's inputs. Inputs are sorted by time (sent, but at most the
 /// time of receipt), then receipt, position in their webhook, and id. The record has all of them.
@@ -38,7 +38,7 @@ pub struct Input {
     /// The sender's ids after a change that this input reports.
     pub becomes: Option<Sender>,
     /// The ad or post that led to the message.
-    pub referral: Option<String>,
+    pub referral: Option<Referral>,
 }
 
 /// A record of `lead.inputs`, by its kind.
@@ -241,11 +241,12 @@ impl Input {
         }
         let answer = TurnInput::from(&record.content);
         let amends = Amendment::of(&record.content);
+        let sent_at = record.sent_at.min(record.received_at);
         let mut sender = record.sender;
         sender.name = sender.name.map(|name| name.replace('\0', ""));
         Ok(Self {
             order: OrderKey {
-                at: record.sent_at.min(record.received_at),
+                at: sent_at,
                 received_at: record.received_at,
                 item: record.item,
                 id: record.id,
@@ -259,8 +260,7 @@ impl Input {
             becomes,
             referral: record
                 .referral
-                .and_then(|referral| referral.source_id)
-                .filter(|source| source.len() <= MAX_KEY),
+                .and_then(|given| Referral::new(given, sent_at)),
         })
     }
 

@@ -18,7 +18,7 @@ use leadstream_schemas::{FlowRef, InputId, ReplyContent, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::input::{Input, OrderKey};
-use crate::flow::{self, Conversation, Fired, Flow, RejectReason, START, Step, TurnInput};
+use crate::flow::{self, Conversation, Fired, Flow, Receipt, RejectReason, START, Step, TurnInput};
 use crate::flows::{Flows, Origin};
 
 pub use entry::{Arrival, Entry, Source};
@@ -95,14 +95,14 @@ pub fn fold(
     order: &OrderKey,
     answer: &TurnInput,
 ) -> Result<(Conversation, Option<ReplyContent>), FoldError> {
-    let step = fold_from(
-        flows,
-        conversation,
-        Origin::default(),
-        order,
-        answer,
-        flow::step,
-    )?;
+    let receipt = Receipt {
+        at: order.at,
+        received_at: order.received_at,
+        can_reply: true,
+        referral: None,
+    };
+    let origin = Origin::default();
+    let step = fold_from(flows, conversation, origin, &order.id, receipt, answer)?;
     Ok((step.conversation, step.prompt))
 }
 
@@ -111,18 +111,16 @@ fn fold_from(
     flows: &Flows,
     conversation: Option<&Conversation>,
     origin: Origin<'_>,
-    order: &OrderKey,
+    id: &InputId,
+    receipt: Receipt<'_>,
     answer: &TurnInput,
-    step: fn(&Flow, &Conversation, Timestamp, &TurnInput) -> Step,
 ) -> Result<Step, FoldError> {
-    let at = order.at;
+    let at = receipt.at;
     let Some(conversation) = conversation else {
         let flow = flows.choose(at, origin, answer);
         let mut first = Conversation::start(flow);
-        first.internal.assignment_hash = flow
-            .assigns()
-            .then(|| flow::assignment_hash(order.id.as_str()));
-        return Ok(step(flow, &first, at, answer));
+        first.internal.assignment_hash = flow.assigns().then(|| flow::assignment_hash(id.as_str()));
+        return Ok(flow::step(flow, &first, receipt, answer));
     };
     let flow = followed(flows, conversation)?;
     let mut passed = Cow::Borrowed(conversation);
@@ -135,9 +133,9 @@ fn fold_from(
         flow
     };
     if passed.internal.assignment_hash.is_none() && flow.assigns() {
-        passed.to_mut().internal.assignment_hash = Some(flow::assignment_hash(order.id.as_str()));
+        passed.to_mut().internal.assignment_hash = Some(flow::assignment_hash(id.as_str()));
     }
-    Ok(step(flow, &passed, at, answer))
+    Ok(flow::step(flow, &passed, receipt, answer))
 }
 
 /// Returns why the command that made `step` does nothing.
@@ -252,8 +250,9 @@ impl Journal {
             can_reply: input.can_reply(),
             source: flows.are_chosen_by_origin().then(|| Source {
                 number: input.number.clone(),
-                referral: input.referral.clone(),
+                referral: input.referral.as_ref().and_then(|it| it.source_id.clone()),
             }),
+            referral: input.referral.clone(),
         };
         let held = self
             .entries

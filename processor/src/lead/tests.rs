@@ -6,7 +6,7 @@ use leadstream_schemas::{InputId, Platform, Sender, Timestamp};
 use proptest::prelude::*;
 
 use super::{Admission, Amendment, Input, Journal, Lead, OrderKey, fold};
-use crate::flow::{Conversation, DEFAULT_FLOW, Flow, MERGED, RejectReason, TurnInput};
+use crate::flow::{Conversation, DEFAULT_FLOW, Flow, MERGED, Referral, RejectReason, TurnInput};
 use crate::flows::Flows;
 
 fn flows() -> Flows {
@@ -101,7 +101,7 @@ fn a_late_input_goes_where_it_belongs_and_the_prompt_that_is_now_right_goes_out_
     let mut journal = Journal::default();
     admit(&mut journal, &input("a", 1000, text("Hi")), 32);
     admit(&mut journal, &input("c", 3000, text("$9,000")), 32);
-    assert_eq!(journal.conversation().unwrap().state, "AWAITING_BUDGET");
+    assert_eq!(journal.conversation().unwrap().state, "AWAITING_NAME");
     let late = admit(&mut journal, &input("b", 2000, text("John")), 32);
     let Admission::Folded {
         change: Some(change),
@@ -282,7 +282,10 @@ fn the_first_message_s_ad_chooses_the_flow_also_when_it_comes_late() {
     );
     let second = input("b", 2000, text("John"));
     let mut first = input("a", 1000, text("Hi"));
-    first.referral = Some("77".to_owned());
+    first.referral = Some(Referral {
+        source_id: Some("77".to_owned()),
+        ..Referral::default()
+    });
     let mut journal = Journal::default();
     let flow_of = |journal: &Journal| journal.conversation().unwrap().flow.name.clone();
     journal.admit(&flows, &second, 32, || false).unwrap();
@@ -293,6 +296,40 @@ fn the_first_message_s_ad_chooses_the_flow_also_when_it_comes_late() {
 }
 
 #[test]
+fn the_first_referral_in_order_counts_and_a_restart_keeps_it() {
+    let referred = |id: &str, at: i64, said: &str, ad: Option<&str>| {
+        let mut input = input(id, at, text(said));
+        input.referral = ad.map(|ad| Referral {
+            at: Timestamp::from_millis(at),
+            source_id: Some(ad.to_owned()),
+            ..Referral::default()
+        });
+        input
+    };
+    let all = [
+        referred("a", 1_000, "Hi", None),
+        referred("b", 2_000, "John", Some("77")),
+        referred("c", 3_000, "RESTART", Some("78")),
+        referred("d", 4_000, "Ana", None),
+    ];
+    for order in [[0, 1, 2, 3], [3, 2, 1, 0], [2, 0, 3, 1]] {
+        for capacity in [1, 2, 32] {
+            let mut journal = Journal::default();
+            for at in order {
+                // A short journal has no place for a late input.
+                let capacity = if order == [0, 1, 2, 3] { capacity } else { 32 };
+                admit(&mut journal, &all[at], capacity);
+            }
+            let conversation = journal.conversation().unwrap();
+            let referral = conversation.referral.as_ref().unwrap();
+            assert_eq!(referral.source_id.as_deref(), Some("77"));
+            assert_eq!(referral.at, Timestamp::from_millis(2_000));
+            assert_eq!(conversation.data["name"], "Ana");
+        }
+    }
+}
+
+#[test]
 fn time_without_an_input_is_folded_and_a_late_input_corrects_it() {
     let day = 24 * 3_600_000;
     let flows = flows();
@@ -300,7 +337,7 @@ fn time_without_an_input_is_folded_and_a_late_input_corrects_it() {
     admit(&mut journal, &input("a", 0, text("Hi")), 32);
     assert_eq!(
         journal.next_due(&flows).unwrap(),
-        Some(Timestamp::from_millis(day - 3_600_000))
+        Some(Timestamp::from_millis(day - 3_600_000 + 500))
     );
     let fired = journal
         .fire_due_timers(&flows, Timestamp::from_millis(2 * day))

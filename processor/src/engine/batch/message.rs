@@ -79,6 +79,10 @@ impl Step<'_> {
             arrival.revision = Some(lead.revision);
         }
         lead.journal.record_arrival(&input.order.id, arrival);
+        let conversation = lead.journal.conversation();
+        let is_machine =
+            !is_command && conversation.is_some_and(|it| it.is_silent_to_machine(input.order.at));
+        batch.result.counts.unanswered += u64::from(is_machine);
         let withdrawal = silence.withdrawal(Silence::of(lead), &input.answer, prompt.is_some());
         self.effect_builder()
             .withdraw(lead, withdrawal, &input.order.id, batch)?;

@@ -308,12 +308,11 @@ fn two_leads_that_are_one_person_become_the_elder_with_an_event_for_each() {
     assert_eq!(
         seen,
         [
-            ("491700", "AWAITING_BUDGET", Cause::Message),
             ("DE.1", "MERGED", Cause::Merge),
             ("491700", "COMPLETED", Cause::Merge)
         ]
     );
-    assert_eq!(events[1].data.merged_into, Some("491700".into()));
+    assert_eq!(events[0].data.merged_into, Some("491700".into()));
     // The younger's open prompt is withdrawn.
     let withdrawn: Vec<_> = replies.iter().filter(|it| it.is_withdrawal()).collect();
     let [withdrawal] = &withdrawn[..] else {

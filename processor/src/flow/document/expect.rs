@@ -17,6 +17,7 @@ pub(in crate::flow) enum Expect {
     Text(TextDocument),
     Number(Box<NumberDocument>),
     Email,
+    Name,
     Phone(PhoneDocument),
     Date(DateDocument),
     Location,
@@ -181,7 +182,7 @@ pub(in crate::flow) enum FormKind {
 }
 
 const TYPES: &[&str] = &[
-    "nothing", "text", "number", "email", "phone", "date", "location", "choice", "form",
+    "nothing", "text", "name", "number", "email", "phone", "date", "location", "choice", "form",
 ];
 
 fn unknown(name: &str) -> String {
@@ -208,6 +209,7 @@ impl<'de> Deserialize<'de> for Expect {
                     "text" => Expect::Text(TextDocument::default()),
                     "number" => Expect::Number(Box::default()),
                     "email" => Expect::Email,
+                    "name" => Expect::Name,
                     "phone" => Expect::Phone(PhoneDocument::default()),
                     "date" => Expect::Date(DateDocument::default()),
                     "location" => Expect::Location,
@@ -232,7 +234,7 @@ impl<'de> Deserialize<'de> for Expect {
                     "date" => Expect::Date(map.next_value()?),
                     "choice" => Expect::Choice(map.next_value()?),
                     "form" => Expect::Form(map.next_value()?),
-                    "nothing" | "email" | "location" => {
+                    "nothing" | "email" | "name" | "location" => {
                         map.next_value::<IgnoredAny>()?;
                         Expect::Wrong(format!("`{name}` has no settings; write `expect: {name}`"))
                     }

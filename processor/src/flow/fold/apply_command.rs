@@ -42,7 +42,7 @@ impl Turn<'_> {
         Ok(match command {
             TurnInput::Restart => self.restart(conversation),
             TurnInput::Release => {
-                conversation.resume(self.at);
+                conversation.resume(self.asked_at);
                 ask(self.flow, ReplyBuilder::new(self.flow), conversation)
             }
             TurnInput::Assign(assignee) => {
@@ -57,7 +57,7 @@ impl Turn<'_> {
         })
     }
 
-    /// Restarts the flow from its first step. The assignee stays.
+    /// Restarts the flow from its first step. The assignee and the referral stay.
     pub(super) fn restart(self, conversation: &mut Conversation) -> Option<ReplyContent> {
         let before = std::mem::replace(conversation, Conversation::start(self.flow));
         conversation.assignee = before.assignee;
@@ -65,6 +65,7 @@ impl Turn<'_> {
             .internal
             .progress
             .restarted(before.flow, &conversation.flow);
+        conversation.referral = before.referral;
         conversation.internal.last_message_at = before.internal.last_message_at;
         conversation.internal.assignment_hash = before.internal.assignment_hash;
         self.enter(&self.flow.start, conversation, ReplyBuilder::new(self.flow))

@@ -4,7 +4,7 @@ use super::Turn;
 use crate::flow::expression::{Expression, VALUE};
 use crate::flow::read::{Context, Expected, Reading, Scalar};
 use crate::flow::turn_input::MAX_CHARS;
-use crate::flow::{Conversation, Next, Question, TurnInput};
+use crate::flow::{Conversation, Flow, Next, Question, Role, TurnInput};
 
 impl<'a> Turn<'a> {
     /// Returns the circumstances in which an answer is read.
@@ -40,14 +40,29 @@ impl Question {
         valid.holds(&seen, conversation.score).then_some(reading)
     }
 
-    /// Returns whether any text is an answer, so that two texts joined are one, too.
-    pub(super) fn takes_any_text(&self) -> bool {
-        let is_open = matches!(
-            &self.expected,
-            Expected::Scalar(Scalar::Text { most, pattern: None, .. })
-                if *most == MAX_CHARS
-        );
+    /// Returns whether two answers joined are one, too: of any texts, and of names.
+    pub(super) fn takes_joined_texts(&self) -> bool {
+        let is_open = match &self.expected {
+            Expected::Scalar(Scalar::Text { most, pattern, .. }) => {
+                *most == MAX_CHARS && pattern.is_none()
+            }
+            Expected::Scalar(Scalar::Name) => true,
+            _ => false,
+        };
         is_open && self.valid.is_none()
+    }
+}
+
+impl Flow {
+    /// Returns whether a question for a name fills `field`.
+    pub(super) fn is_name(&self, field: &str) -> bool {
+        self.steps.iter().any(|step| {
+            matches!(
+                &step.role,
+                Role::Ask(Question { expected: Expected::Scalar(Scalar::Name), fill: Some(fill), .. })
+                    if fill == field
+            )
+        })
     }
 }
 

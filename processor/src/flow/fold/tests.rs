@@ -67,7 +67,7 @@ fn the_articles_conversation_goes_sentence_by_sentence() {
     let expected = Conversation {
         flow: FlowRef {
             name: "qualification".into(),
-            version: 2,
+            version: 3,
         },
         state: "COMPLETED".into(),
         score: 100,
@@ -78,6 +78,7 @@ fn the_articles_conversation_goes_sentence_by_sentence() {
             .clone(),
         internal: InternalState::default(),
         assignee: None,
+        referral: None,
     };
     assert!(!end.differs(&expected), "{end:?}");
     assert_eq!(end.internal.last_message_at, Some(seconds(5)));
@@ -162,7 +163,7 @@ fn restart_begins_anew_from_any_step_as_the_whole_message_only() {
 }
 
 #[test]
-fn a_choice_answers_by_its_title() {
+fn a_tap_without_an_id_answers_by_its_title() {
     let choice = |title: &str| TurnInput::Choice {
         id: Some("x".into()),
         title: title.into(),
@@ -172,7 +173,15 @@ fn a_choice_answers_by_its_title() {
         // A tap on a button of another message is no free text.
         (choice("Yes, confirm"), Some(WELCOME), "AWAITING_NAME"),
         (text("John Doe"), Some(ASK_BUDGET), "AWAITING_BUDGET"),
-        (choice("10k"), Some(DONE), "COMPLETED"),
+        (choice("10k"), Some(ASK_BUDGET), "AWAITING_BUDGET"),
+        (
+            TurnInput::Choice {
+                id: None,
+                title: "10k".into(),
+            },
+            Some(DONE),
+            "COMPLETED",
+        ),
     ]);
     assert_eq!(
         json!(end.data),
@@ -397,7 +406,8 @@ proptest! {
             let both = silent(&conversation) && silent(&turn.conversation);
             let is_message = answer.is_of_the_lead();
             prop_assert!(!both || turn.prompt.is_none() || turn.conversation.is_opted_out());
-            prop_assert!(silent(&turn.conversation) || !is_message || turn.prompt.is_some());
+            let is_silent = silent(&turn.conversation) || turn.conversation.is_silent_to_machine(at);
+            prop_assert!(is_silent || !is_message || turn.prompt.is_some());
             conversation = turn.conversation;
             let is_suspended = ["HUMAN_HANDOFF", "OPTED_OUT"].contains(&conversation.state.as_str());
             prop_assert!(is_suspended || flow.states().any(|state| state == conversation.state));

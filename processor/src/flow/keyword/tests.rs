@@ -6,8 +6,10 @@ use crate::flow::{DEFAULT_FLOW, HUMAN_HANDOFF, OPTED_OUT, step};
 
 const CONSULTATION: &str = include_str!("../../../flows/consultation.yaml");
 
+/// The default flow, with any text as the name.
 fn default_flow() -> Flow {
-    Flow::parse("qualification.yaml", DEFAULT_FLOW).unwrap()
+    let document = DEFAULT_FLOW.replace("expect: name", "expect: text");
+    Flow::parse("qualification.yaml", &document).unwrap()
 }
 
 fn consultation() -> Flow {
@@ -283,7 +285,9 @@ fn signs_alone_are_no_keyword_but_the_one_that_is_written_so() {
             assert!(!is_one, "{said:?}");
         }
     }
-    let document = DEFAULT_FLOW.replace("stop: [STOP]", "stop: [STOP, 🛑]");
+    let document = DEFAULT_FLOW
+        .replace("stop: [STOP]", "stop: [STOP, 🛑]")
+        .replace("expect: name", "expect: text");
     let flow = Flow::parse("signs.yaml", &document).unwrap();
     let state = |said: &str| after(&flow, &[text("Hi"), text(said)]).state;
     assert_eq!(state(" 🛑 "), OPTED_OUT);

@@ -141,6 +141,7 @@ pub(super) fn expected(expect: &Expect) -> Result<Expected, Fault> {
         Expect::Text(text) => Expected::Scalar(text_scalar(text)?),
         Expect::Number(number) => Expected::Scalar(number::scalar(number)?),
         Expect::Email => Expected::Scalar(Scalar::Email),
+        Expect::Name => Expected::Scalar(Scalar::Name),
         Expect::Phone(phone) => {
             if let Some(country) = &phone.country {
                 let is_code = (1..=3).contains(&country.value.len())

@@ -14,7 +14,7 @@ use crate::flow::document::{
     OneOrMany,
 };
 use crate::flow::field::Fields;
-use crate::flow::keyword::{START, key, opt_outs};
+use crate::flow::keyword::{PersonWords, START, key, opt_outs};
 use crate::flow::prompt::MAX_BODY;
 use crate::flow::schedule::Schedule;
 use crate::flow::time::{WINDOW, parse_duration};
@@ -199,6 +199,7 @@ fn keywords(document: &Document, languages: &[String]) -> Result<Keywords, Fault
         opt_out: Vec::new(),
         start: all("start", written.start.as_ref())?,
         human: all("human", written.human.as_ref())?,
+        person: PersonWords::default(),
     };
     if let Some(stop) = &written.stop
         && !keywords.stop.is_empty()
@@ -213,6 +214,8 @@ fn keywords(document: &Document, languages: &[String]) -> Result<Keywords, Fault
     // The document's own keywords take precedence.
     let is_free = |word: &String| !taken.contains_key(word);
     keywords.opt_out = opt_outs(languages).into_iter().filter(is_free).collect();
+    let may_ask = |word: &String| taken.get(word).is_none_or(|name| *name == "human");
+    keywords.person = PersonWords::new(languages, may_ask);
     keywords.start.extend(Some(key(START)).filter(is_free));
     Ok(keywords)
 }

@@ -21,7 +21,7 @@ fn name(number: usize) -> String {
 }
 
 fn expectation(kind: u8, detail: u8) -> Value {
-    match kind % 10 {
+    match kind % 11 {
         0 => json!("text"),
         1 => json!({"text": {"min": 1 + detail % 3, "max": 20, "pattern": "^[^x]"}}),
         2 => json!("number"),
@@ -30,6 +30,7 @@ fn expectation(kind: u8, detail: u8) -> Value {
         5 => json!({"phone": {"country": "34"}}),
         6 => json!({"date": {"order": if detail.is_multiple_of(2) { "dmy" } else { "mdy" }}}),
         7 => json!("location"),
+        10 => json!("name"),
         8 => {
             let options: Vec<Value> = (0..=detail % 5)
                 .map(|n| json!({"value": format!("v{n}"), "title": {"en": format!("One {n}"), "es": format!("Uno {n}")}}))
@@ -49,7 +50,7 @@ fn expectation(kind: u8, detail: u8) -> Value {
 
 /// Returns a field's name. It depends on the kind, so that most documents are valid.
 fn field(kind: u8, detail: u8) -> &'static str {
-    match (kind % 10, detail % 7) {
+    match (kind % 11, detail % 7) {
         (kind, 0) if kind.is_multiple_of(2) => "any",
         (2 | 3, detail) => ["n1", "n2"][usize::from(detail % 2)],
         (7, _) => "place",
@@ -104,7 +105,7 @@ fn condition(kind: u8, field: &str, number: u8) -> String {
     if number % 16 == 15 {
         return pick(&CONDITIONS, number / 16).to_owned();
     }
-    match (kind % 10, number % 3) {
+    match (kind % 11, number % 3) {
         (_, 0) => "score > 10".to_owned(),
         (2 | 3, _) => format!("{field} >= {number}.0 / 4.0 || score * 2 < 7"),
         (7, _) => "true".to_owned(),
@@ -119,7 +120,7 @@ fn points(kind: u8, field: &str, number: u8) -> String {
     if number % 16 == 15 {
         return pick(&SCORES, number / 16).to_owned();
     }
-    match (kind % 10, number % 3) {
+    match (kind % 11, number % 3) {
         (_, 0) => "score + 1".to_owned(),
         (2 | 3, _) => format!("int({field} * 1000.0) - score"),
         (7, _) => "score / 2".to_owned(),
@@ -167,7 +168,7 @@ fn document(drawn: &[Drawn], timers: u8) -> String {
         step.insert("prompt".into(), words(*text));
         if is_question {
             step.insert("expect".into(), expectation(*kind, *detail));
-            if kind % 10 != 9 {
+            if kind % 11 != 9 {
                 step.insert("fill".into(), json!(filled));
             }
             if tries.is_multiple_of(5) {
@@ -284,7 +285,11 @@ fn run(flow: &Flow, actions: &Actions) -> Result<(), TestCaseError> {
             )
         });
         prop_assert!(
-            !speaks || is_silent || has_nothing_to_say || turn.prompt.is_some(),
+            !speaks
+                || is_silent
+                || has_nothing_to_say
+                || turn.prompt.is_some()
+                || turn.conversation.is_silent_to_machine(at),
             "no word to {:?} in {:?}",
             answer,
             before

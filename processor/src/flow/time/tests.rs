@@ -169,3 +169,47 @@ proptest! {
         prop_assert_eq!(once, parts);
     }
 }
+
+#[test]
+fn timers_count_from_when_a_late_message_was_received() {
+    let flow = Flow::parse("qualification.yaml", crate::flow::DEFAULT_FLOW).unwrap();
+    let sent = Timestamp::from_secs(1_800_000_000);
+    let late = |seconds: i64, conversation: &Conversation, said: &str| {
+        let receipt = crate::flow::Receipt {
+            at: sent,
+            received_at: Timestamp::from_secs(1_800_000_000 + seconds),
+            can_reply: true,
+            referral: None,
+        };
+        let input = crate::flow::TurnInput::Text(said.into());
+        crate::flow::step(&flow, conversation, receipt, &input).conversation
+    };
+    let start = Conversation::start(&flow);
+    let hour = 3_600;
+    // At once: a nudge after 23 hours, cold after 24.
+    let begun = late(0, &start, "Hi");
+    assert_eq!(
+        next_due(&flow, &begun),
+        Some(later(sent, Duration::from_secs(23 * 3_600)))
+    );
+    // 22 h 59 min 35 s late: WhatsApp's window closes before a nudge, and it is cold a day later.
+    for seconds in [23 * hour - 25, 23 * hour, 2 * hour, 30 * hour] {
+        let begun = late(seconds, &start, "Hi");
+        let received = later(sent, Duration::from_secs(u64::try_from(seconds).unwrap()));
+        let cold = later(received, Duration::from_secs(24 * 3_600));
+        assert_eq!(next_due(&flow, &begun), Some(cold), "{seconds}");
+        let mut passed = begun.clone();
+        let fired = fire_due_timers(&flow, &mut passed, cold);
+        assert!(fired.len() == 1 && fired.iter().all(|it| it.prompt.is_none()));
+        assert_eq!(passed.state, COLD);
+        // The next message comes late as well: the question after it is new.
+        let named = late(seconds, &begun, "Ana");
+        assert_eq!(named.internal.waiting_since, Some(received));
+        let resumed = late(seconds, &passed, "Ana");
+        assert_eq!(resumed.internal.waiting_since, Some(received));
+    }
+    // Half an hour late, the nudge comes half an hour later.
+    let begun = late(1_800, &start, "Hi");
+    let due = later(sent, Duration::from_secs(1_800 + 23 * 3_600));
+    assert_eq!(next_due(&flow, &begun), Some(due));
+}

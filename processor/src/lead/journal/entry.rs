@@ -4,7 +4,7 @@ use leadstream_schemas::{InputId, Offset, Partition, Revision, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{FoldError, fold_from};
-use crate::flow::{self, Conversation, Step, TurnInput};
+use crate::flow::{Conversation, Receipt, Referral, Step, TurnInput};
 use crate::flows::{Flows, Origin};
 use crate::lead::amend::Amendment;
 use crate::lead::input::OrderKey;
@@ -27,6 +27,9 @@ pub struct Entry {
     /// Whether a reply to the input can be sent.
     #[serde(default = "yes")]
     pub can_reply: bool,
+    /// The ad or post that led to the message.
+    #[serde(default)]
+    pub referral: Option<Referral>,
 }
 
 const fn yes() -> bool {
@@ -52,20 +55,14 @@ impl Entry {
         if conversation.is_none() && self.answer.is_command() {
             return Ok(None);
         }
-        let step = if self.can_reply {
-            flow::step
-        } else {
-            flow::step_without_reply
+        let receipt = Receipt {
+            at: self.order.at,
+            received_at: self.order.received_at,
+            can_reply: self.can_reply,
+            referral: self.referral.as_ref(),
         };
-        fold_from(
-            flows,
-            conversation,
-            self.origin(),
-            &self.order,
-            answer,
-            step,
-        )
-        .map(Some)
+        let id = &self.order.id;
+        fold_from(flows, conversation, self.origin(), id, receipt, answer).map(Some)
     }
 
     fn origin(&self) -> Origin<'_> {

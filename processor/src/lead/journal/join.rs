@@ -41,6 +41,7 @@ impl Journal {
                 base.internal
                     .progress
                     .join(&base.flow, other.internal.progress, other.flow);
+                base.referral = base.referral.or(other.referral);
                 Some(base)
             }
             (base, other) => base.or(other),
@@ -91,6 +92,7 @@ impl Journal {
             data: Map::new(),
             internal: InternalState::default(),
             assignee: None,
+            referral: None,
         });
         *self = Self {
             current: blank,

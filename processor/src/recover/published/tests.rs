@@ -12,10 +12,11 @@ use crate::lead::Lead;
 use crate::recover::correct::correction;
 
 const LEAD: &str = "491700";
-const SAID: [(&str, u32, &str); 3] = [
+const SAID: [(&str, u32, &str); 4] = [
     ("a", 1, "Hi"),
     ("b", 2, "John Doe"),
     ("c", 3, "$7,500 a month"),
+    ("d", 4, "Jane Roe"),
 ];
 
 /// Returns the lead, and all published records, after it said these of [`SAID`].
@@ -81,7 +82,7 @@ fn a_lead_that_lost_an_input_is_told_anew_past_every_revision_that_was_published
     let (known, outgoing) = folded(&fixture, &[0, 1]);
     let published = published(&fixture, &outgoing);
     // The same number of events, another answer.
-    let (lead, _) = folded(&fixture, &[0, 2]);
+    let (lead, _) = folded(&fixture, &[0, 3]);
     assert_eq!(lead.revision, known.revision);
     let (lead, event) = correct(&fixture, &published, lead).unwrap();
     assert_eq!(

@@ -15,24 +15,29 @@ fn at(hours: f64) -> Timestamp {
     Timestamp::from_millis(FIRST + (hours * HOUR as f64) as i64)
 }
 
+/// Returns the time `hours` after the receipt of the first message, from which timers count.
+fn due(hours: f64) -> Timestamp {
+    Timestamp::from_millis(at(hours).millis() + 59_000)
+}
+
 /// Returns the lead's home and its next due time.
 fn timer_due_at(folded: &BatchResult) -> Option<(Partition, Timestamp)> {
     let changed = &folded.leads["491700"];
     Some((changed.partition, changed.lead.timer_due_at?))
 }
 
-/// Folds the time until `hours` after the first message for the lead in `known`. The timer
+/// Folds the time until `hours` after the first receipt for the lead in `known`. The timer
 /// commit runs `late` hours later.
 fn swept(known: &mut LoadedState, hours: f64, late: f64) -> BatchResult {
-    let due = DueLead {
+    let lead = DueLead {
         lead_id: "491700".into(),
         partition: HOME,
         lead: known.leads.remove("491700").unwrap(),
         account: Account::default(),
     };
     let clock = Clock {
-        until: &BTreeMap::from([(HOME, at(hours))]),
-        now: at(hours + late),
+        until: &BTreeMap::from([(HOME, due(hours))]),
+        now: due(hours + late),
     };
     let fixture = Fixture::new();
     let rules = Rules {
@@ -42,7 +47,7 @@ fn swept(known: &mut LoadedState, hours: f64, late: f64) -> BatchResult {
         journal: 32,
         partitions: None,
     };
-    let folded = fire_timers(vec![due], clock, &rules).unwrap();
+    let folded = fire_timers(vec![lead], clock, &rules).unwrap();
     for (id, changed) in &folded.leads {
         known.leads.insert(id.clone(), changed.lead.clone());
     }
@@ -77,13 +82,20 @@ fn a_reply_waits_for_a_further_message_and_expires_with_whatsapp_s_window() {
 #[test]
 fn a_lead_is_entered_once_and_a_later_time_leaves_its_entry_as_it_is() {
     let (known, folded) = asked();
-    assert_eq!(timer_due_at(&folded), Some((HOME, at(23.0))));
-    let folded = Fixture::new().fold(&[said("b", 30, "John Doe").record(2)], known);
-    assert_eq!(timer_due_at(&folded), Some((HOME, at(23.0))));
+    assert_eq!(timer_due_at(&folded), Some((HOME, due(23.0))));
+    let record = said("b", 30, "John Doe").record(2);
+    let mut later: serde_json::Value = decode(&record.value).unwrap();
+    later["received_at"] = json!("2026-11-23T10:16:29.000Z");
+    let record = Record {
+        value: encode(9, &later).unwrap().into(),
+        ..record
+    };
+    let folded = Fixture::new().fold(&[record], known);
+    assert_eq!(timer_due_at(&folded), Some((HOME, due(23.0))));
     // The entry was found too early, so it is entered again.
     let folded = swept(&mut after(&folded), 23.0, 0.0);
-    let due = Timestamp::from_millis(at(23.0).millis() + 29_000);
-    assert_eq!(timer_due_at(&folded), Some((HOME, due)));
+    let again = Timestamp::from_millis(due(23.0).millis() + 29_000);
+    assert_eq!(timer_due_at(&folded), Some((HOME, again)));
     assert!(folded.partitions[&HOME].outgoing.is_empty());
 }
 
@@ -95,9 +107,9 @@ fn a_silent_lead_is_nudged_and_then_cold_and_each_has_one_effect() {
     let [nudge] = &published::<Reply>(&folded, "lead.replies")[..] else {
         panic!("one nudge")
     };
-    assert_eq!(nudge.id, format!("491700:timer:{}", at(23.0)));
+    assert_eq!(nudge.id, format!("491700:timer:{}", due(23.0)));
     assert_eq!((nudge.not_before, nudge.expires_at), (None, Some(at(24.0))));
-    assert_eq!(timer_due_at(&folded), Some((HOME, at(24.0))));
+    assert_eq!(timer_due_at(&folded), Some((HOME, due(24.0))));
 
     let folded = swept(&mut known, 24.0, 0.0);
     let [event] = &published::<LeadEvent>(&folded, "lead.events")[..] else {
@@ -109,7 +121,7 @@ fn a_silent_lead_is_nudged_and_then_cold_and_each_has_one_effect() {
     );
     assert_eq!(
         (event.timestamp, event.data.revision),
-        (at(24.0), Revision(2))
+        (due(24.0), Revision(2))
     );
     let states = (&*event.data.previous_state, &*event.data.current_state);
     assert_eq!(states, ("AWAITING_NAME", "COLD"));

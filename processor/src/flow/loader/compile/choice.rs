@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::flow::button::button_id;
 use crate::flow::document::{ChoiceDocument, OptionDocument, StepDocument};
 use crate::flow::loader::phrase::{Scope, ensure_length, phrase};
 use crate::flow::loader::{Fault, ensure, ensure_count, fault};
@@ -18,7 +19,7 @@ const MAX_VALUE: usize = 200;
 
 pub(super) fn choices(
     document: &ChoiceDocument,
-    step: &StepDocument,
+    (state, step): (&str, &StepDocument),
     scope: &Scope<'_>,
 ) -> Result<(Asks, Vec<Choice>), Fault> {
     let options = &document.options.value;
@@ -29,7 +30,7 @@ pub(super) fn choices(
     let mut labelled = Vec::new();
     let mut choices = Vec::new();
     for option in options {
-        let label = label(option, is_list, scope)?;
+        let label = label(state, option, is_list, scope)?;
         let names = option_names(option, &label, &mut taken)?;
         let chooses_language = step
             .fill
@@ -72,7 +73,12 @@ pub(super) fn choices(
     Ok((asks, choices))
 }
 
-fn label(option: &OptionDocument, is_list: bool, scope: &Scope<'_>) -> Result<Labelled, Fault> {
+fn label(
+    state: &str,
+    option: &OptionDocument,
+    is_list: bool,
+    scope: &Scope<'_>,
+) -> Result<Labelled, Fault> {
     let value = &option.value;
     let is_fit = (1..=MAX_VALUE).contains(&value.value.len()) && clean(&value.value) == value.value;
     ensure(is_fit, value, || {
@@ -100,7 +106,7 @@ fn label(option: &OptionDocument, is_list: bool, scope: &Scope<'_>) -> Result<La
         })
         .transpose()?;
     Ok(Labelled {
-        id: value.value.clone(),
+        id: button_id(state, &value.value),
         title,
         description,
     })

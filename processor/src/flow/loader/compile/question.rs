@@ -22,7 +22,7 @@ pub(super) fn compile(
     let mut expected = expected(asked.expect)?;
     let asks = match asked.expect {
         Expect::Choice(choice) => {
-            let (asks, choices) = choices(choice, step, scope)?;
+            let (asks, choices) = choices(choice, (&outline.state.value, step), scope)?;
             expected = Expected::Choice(choices);
             asks
         }

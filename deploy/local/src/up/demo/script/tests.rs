@@ -60,6 +60,8 @@ pub(crate) fn event_of(revision: u64, from: &str, to: &str, score: i32) -> LeadE
             cause: Cause::Message,
             merged_into: None,
             assignee: None,
+            referral: None,
+            referred_at: None,
         },
     }
 }

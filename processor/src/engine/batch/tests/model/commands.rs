@@ -35,17 +35,17 @@ pub(super) fn shown(bits: u8) -> u8 {
 pub(super) fn published() -> Flows {
     let version = |number: u32, from: &str, to: &str| {
         let text = DEFAULT_FLOW
-            .replace("version: 2", &format!("version: {number}"))
+            .replace("version: 3", &format!("version: {number}"))
             .replace(from, to);
         Flow::parse("published", &text).unwrap()
     };
     let assigning = version(
-        3,
+        4,
         "completes: true",
         "completes: true\n    assign:\n      - { when: 'budget > 5000.0', to: dana }\n      - { to: [ana, ben, cleo] }",
     );
     assert!(assigning.assigns());
-    let other = version(4, "What is your full name?", "Who are you?");
+    let other = version(5, "What is your full name?", "Who are you?");
     Flows::new(
         Flow::parse("default", DEFAULT_FLOW).unwrap(),
         vec![

@@ -1,0 +1,149 @@
+//! The requests for a person that a flow document need not list: "human please", "quiero hablar con
+//! alguien".
+
+mod words;
+
+use std::collections::HashSet;
+
+use super::{is_one_of, key, words as letters_of};
+use words::{PHRASES, VOCABULARIES};
+
+/// No longer message is read as a request, in bytes.
+const MAX_REQUEST: usize = 120;
+
+/// Short messages that answer a question such as "Who reads it?", in spite of their words.
+const ANSWERS: [&str; 2] = [" a human ", " a person "];
+
+/// The words with which leads ask for a person, in the flow's languages and in English, as
+/// [`key`] returns them.
+#[derive(Debug, Default)]
+pub(in crate::flow) struct PersonWords {
+    /// Every word that a request may have. A message with another word is none.
+    known: HashSet<String>,
+    /// Words for a human being, which ask for one by themselves.
+    humans: Vec<String>,
+    /// Words for a person, which may also count people: "una persona".
+    persons: Vec<String>,
+    /// Names of jobs, which may also be answers: "agent".
+    jobs: Vec<String>,
+    /// Words such as "somebody", which ask only with a verb of talking.
+    others: Vec<String>,
+    talk: Vec<String>,
+    want: Vec<String>,
+    /// The words for one, before a person.
+    ones: Vec<String>,
+    /// Whole messages, of languages that put no spaces between words.
+    phrases: Vec<String>,
+}
+
+/// How surely a message asks for a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Request {
+    Sure,
+    /// The name of a job, which is an answer to a question for a text.
+    Job,
+}
+
+/// The words of one language.
+struct Vocabulary {
+    languages: &'static [&'static str],
+    /// Separated by commas, because one may have several words.
+    humans: &'static str,
+    persons: &'static str,
+    jobs: &'static str,
+    others: &'static str,
+    /// Separated by spaces.
+    talk: &'static str,
+    want: &'static str,
+    ones: &'static str,
+    fillers: &'static str,
+}
+
+impl PersonWords {
+    /// Returns the words for a flow's languages, without what `is_free` refuses.
+    pub(in crate::flow) fn new(languages: &[String], is_free: impl Fn(&String) -> bool) -> Self {
+        let is_spoken = |tags: &[&str]| {
+            let primary = |tag: &String| tag.split('-').next().unwrap_or_default().to_owned();
+            tags.contains(&"en") || languages.iter().any(|it| tags.contains(&&*primary(it)))
+        };
+        let listed = |text: &str| -> Vec<String> { text.split(',').map(key).collect() };
+        let spaced = |text: &str| -> Vec<String> { text.split_whitespace().map(key).collect() };
+        let mut all = Self::default();
+        for spoken in VOCABULARIES.iter().filter(|it| is_spoken(it.languages)) {
+            for (list, words) in [
+                (&mut all.humans, listed(spoken.humans)),
+                (&mut all.persons, listed(spoken.persons)),
+                (&mut all.jobs, listed(spoken.jobs)),
+                (&mut all.others, listed(spoken.others)),
+                (&mut all.talk, spaced(spoken.talk)),
+                (&mut all.want, spaced(spoken.want)),
+                (&mut all.ones, spaced(spoken.ones)),
+            ] {
+                let words = words.into_iter().filter(|it| !it.is_empty() && is_free(it));
+                list.extend(words);
+            }
+            all.known.extend(spaced(spoken.fillers));
+        }
+        let nouns = [&all.humans, &all.persons, &all.jobs, &all.others];
+        let verbs = [&all.talk, &all.want, &all.ones];
+        let single = nouns.into_iter().chain(verbs).flatten();
+        let single = single.flat_map(|words| words.split(' ').map(ToOwned::to_owned));
+        all.known.extend(single);
+        let phrases = PHRASES.iter().filter(|(tags, _)| is_spoken(tags));
+        let phrases = phrases.flat_map(|(_, phrases)| phrases.split(',').map(key));
+        all.phrases = phrases.filter(&is_free).collect();
+        all
+    }
+
+    /// Returns whether `text` as a whole asks for a person. Most texts are excluded by their first
+    /// word.
+    pub(super) fn request(&self, text: &str) -> Option<Request> {
+        if text.len() > MAX_REQUEST {
+            return None;
+        }
+        let Some(said) = self.spaced(text) else {
+            return is_one_of(&self.phrases, text).then_some(Request::Sure);
+        };
+        if ANSWERS.contains(&said.as_str()) {
+            return None;
+        }
+        let has = |list: &[String]| list.iter().any(|it| contains(&said, it));
+        let talks = has(&self.talk);
+        if has(&self.humans) || (talks && (has(&self.jobs) || has(&self.others))) {
+            return Some(Request::Sure);
+        }
+        if has(&self.persons) {
+            let counts_one = !talks && !has(&self.want) && has(&self.ones);
+            return (!counts_one).then_some(Request::Sure);
+        }
+        has(&self.jobs).then_some(Request::Job)
+    }
+
+    /// Returns the words of `text` with a space around each, if a request may have all of them.
+    fn spaced(&self, text: &str) -> Option<String> {
+        let mut said = String::with_capacity(text.len() + 2);
+        said.push(' ');
+        let mut start = said.len();
+        for c in letters_of(text).chain([' ']) {
+            if c == ' ' {
+                said.get(start..)
+                    .filter(|word| self.known.contains(*word))?;
+                start = said.len() + 1;
+            }
+            said.push(c);
+        }
+        Some(said)
+    }
+}
+
+/// Returns whether `said`, with a space around each word, has the words of `phrase`.
+fn contains(said: &str, phrase: &str) -> bool {
+    said.match_indices(phrase).any(|(at, _)| {
+        let before = said.get(..at).is_some_and(|it| it.ends_with(' '));
+        let after = said.get(at + phrase.len()..);
+        before && after.is_some_and(|it| it.starts_with(' '))
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,220 @@
+//! Reads a person's name. Names are of all kinds, so every text is one but what is known to be none:
+//! greetings, questions, refusals, numbers, addresses, sentences.
+
+mod introduction;
+mod words;
+
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
+use unicode_properties::UnicodeEmoji;
+
+use super::plain::{folded, plain};
+use crate::flow::amount;
+
+/// The longest name, in characters and in words.
+const MAX_NAME: usize = 100;
+const MAX_WORDS: usize = 12;
+
+/// A number with so many digits is no part of a name.
+const MAX_DIGITS: usize = 4;
+
+/// The words of a sentence with which it is no name, if nearly all words are such.
+const LEAST_COMMON: usize = 3;
+
+/// Lists of folded words and phrases.
+struct Lists {
+    /// Whole messages.
+    whole: HashSet<String>,
+    /// Words that no name has.
+    never: HashSet<String>,
+    /// Common words of sentences, in lower case.
+    common: HashSet<String>,
+    /// The first words of questions and sentences.
+    openings: Vec<String>,
+    /// The words that end in a dot without ending a sentence.
+    short: HashSet<String>,
+    /// Phrases within a message.
+    phrases: Vec<String>,
+}
+
+static LISTS: LazyLock<Lists> = LazyLock::new(|| {
+    let list = |text: &str, by: char| -> Vec<String> {
+        text.split(by).map(|it| folded(it.trim())).collect()
+    };
+    let set = |text: &str, by: char| -> HashSet<String> { list(text, by).into_iter().collect() };
+    Lists {
+        whole: set(words::WHOLE, ','),
+        never: set(words::NEVER, ' '),
+        common: set(words::COMMON, ' '),
+        openings: list(words::OPENINGS, ','),
+        short: set(words::SHORT, ' '),
+        phrases: words::PHRASES.iter().map(|it| folded(it)).collect(),
+    }
+});
+
+/// Returns the name in `text`: the text itself, or what follows "my name is". Returns none for what is
+/// no name.
+pub(in crate::flow) fn read(text: &str) -> Option<String> {
+    let plain = plain(text).replace(['’', '‘', 'ʼ'], "'");
+    if !plain.chars().any(char::is_alphabetic) || plain.chars().count() > 2 * MAX_NAME {
+        return None;
+    }
+    let (name, is_introduced) = match introduction::after(&plain) {
+        Some(name) => (tidy(name)?, true),
+        None => (tidy(text)?, false),
+    };
+    is_name(name, is_introduced).then(|| name.to_owned())
+}
+
+fn is_name(name: &str, is_introduced: bool) -> bool {
+    let folded = folded(&plain(name)).replace(['’', '‘', 'ʼ'], "'");
+    let said: Vec<&str> = folded
+        .split_whitespace()
+        .map(|word| word.trim_matches(|c: char| !c.is_alphanumeric()))
+        .filter(|word| !word.is_empty())
+        .collect();
+    let lists = &*LISTS;
+    let whole = said.join(" ");
+    let fits = (1..=MAX_WORDS).contains(&said.len())
+        && name.chars().count() <= MAX_NAME
+        && name.chars().any(char::is_alphabetic);
+    let opens = |opening: &String| {
+        let rest = whole.strip_prefix(opening.as_str());
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+    };
+    fits && !has_number(name)
+        && !is_address(&folded)
+        && !has_inner_sign(name)
+        && !lists.whole.contains(&whole)
+        && !said.iter().any(|word| lists.never.contains(*word))
+        && !lists.openings.iter().any(opens)
+        && !(is_introduced && introduction::is_state(name, &said))
+        && !is_sentence(name, &said)
+        && !has_phrase(&folded, said.len())
+}
+
+/// Returns whether a phrase that is no part of a name is in the text. One plain word has none.
+fn has_phrase(folded: &str, words: usize) -> bool {
+    let is_ascii = folded.is_ascii();
+    let may_have = |phrase: &&String| phrase.is_ascii() || !is_ascii;
+    (words > 1 || !is_ascii)
+        && LISTS
+            .phrases
+            .iter()
+            .filter(may_have)
+            .any(|phrase| folded.contains(phrase.as_str()))
+}
+
+/// Returns `text` without quotes, emoji and marks around it; none if a question mark is in it.
+fn tidy(text: &str) -> Option<&str> {
+    if text.contains(['?', '？', '؟', '¿', '¡', '\u{37e}']) {
+        return None;
+    }
+    let is_mark = |c: char| {
+        c.is_whitespace()
+            || matches!(
+                c,
+                '*' | '_'
+                    | '~'
+                    | '"'
+                    | '“'
+                    | '”'
+                    | '„'
+                    | '«'
+                    | '»'
+                    | ','
+                    | ';'
+                    | ':'
+                    | '!'
+                    | '！'
+                    | '。'
+                    | '，'
+                    | '।'
+                    | '؛'
+                    | '،'
+                    | '\u{200d}'
+                    | '\u{fe0f}'
+                    | '-'
+                    | '–'
+                    | '—'
+            )
+            || (!c.is_ascii() && c.is_emoji_char())
+            || matches!(c, '\u{1f3fb}'..='\u{1f3ff}')
+    };
+    let text = text.trim_matches(is_mark);
+    let Some(ended) = text.strip_suffix('.') else {
+        return Some(text);
+    };
+    let last = ended.rsplit(char::is_whitespace).next().unwrap_or_default();
+    Some(if is_short(last) {
+        text
+    } else {
+        ended.trim_end_matches(['.', ' '])
+    })
+}
+
+/// Returns whether a dot after `word` ends no sentence: an initial, or a word such as "jr".
+fn is_short(word: &str) -> bool {
+    word.chars().count() == 1 || word.contains('.') || LISTS.short.contains(&folded(word))
+}
+
+fn has_number(name: &str) -> bool {
+    let digits = name.chars().filter(|c| c.is_numeric()).count();
+    digits > MAX_DIGITS || (digits > 0 && amount::parse(name).is_some())
+}
+
+/// Returns whether an address of the web or of mail is in the text.
+fn is_address(folded: &str) -> bool {
+    let is_domain = |word: &str| {
+        let word = word.split('/').next().unwrap_or_default();
+        let end = word.rsplit_once('.').map(|(_, end)| end);
+        end.is_some_and(|end| {
+            words::DOMAINS.contains(&end.trim_matches(|c: char| !c.is_alphanumeric()))
+        })
+    };
+    folded.contains("://")
+        || folded.contains("www.")
+        || folded.contains('@')
+        || folded.split_whitespace().any(is_domain)
+}
+
+/// Returns whether a sentence ends within the text, as in "Thanks. We are closed".
+fn has_inner_sign(name: &str) -> bool {
+    let mut words = name.split_whitespace().peekable();
+    while let Some(word) = words.next() {
+        if words.peek().is_none() {
+            return false;
+        }
+        let ended = word.strip_suffix('.');
+        let is_end = ended.is_some_and(|word| word.chars().count() > 5 && !is_short(word));
+        if is_end || word.ends_with(['!', '…', '！', '。']) {
+            return true;
+        }
+    }
+    false
+}
+
+/// Returns whether nearly all words are common words of sentences, in lower case as in a sentence.
+fn is_sentence(name: &str, said: &[&str]) -> bool {
+    let is_small = |word: &str| {
+        word.chars()
+            .find(|c| c.is_alphabetic())
+            .is_some_and(|c| !c.is_uppercase())
+    };
+    let written = name
+        .split_whitespace()
+        .filter(|word| word.contains(char::is_alphanumeric));
+    let common = said
+        .iter()
+        .zip(written)
+        .enumerate()
+        .filter(|(at, (word, written))| {
+            LISTS.common.contains(**word) && (*at == 0 || is_small(written))
+        })
+        .count();
+    common >= LEAST_COMMON && common * 5 >= said.len() * 3
+}
+
+#[cfg(test)]
+mod tests;
