@@ -8,6 +8,7 @@
 
 mod bare;
 mod benchmark;
+mod fold;
 mod generator;
 mod http;
 mod machine;
@@ -48,6 +49,8 @@ struct Cli {
 enum Command {
     /// Verify webhooks and do nothing else: what ingest is compared with
     Bare(bare::Args),
+    /// Fold conversations in this process and measure the processor's time for an input
+    Fold(fold::Args),
 }
 
 fn main() -> ExitCode {
@@ -59,6 +62,7 @@ fn main() -> ExitCode {
     let outcome = runtime.block_on(async {
         match cli.command {
             Some(Command::Bare(args)) => bare::run(args).await,
+            Some(Command::Fold(args)) => fold::run(&args),
             None => benchmark::run(cli.benchmark).await,
         }
     });
