@@ -83,6 +83,13 @@ fn the_last_of_too_many_tries_is_no_answer() {
 }
 
 #[test]
+fn the_answer_that_hands_over_counts_and_the_lead_stays_at_its_step() {
+    let document = BRANCHES.replace("{ to: SMALL }", "{ to: HUMAN_HANDOFF }");
+    let document = document.replace("  SMALL: { prompt: Small., next: MORE }\n", "");
+    assert_eq!(play(&document, &["Hi", "5", "0"]), [REACHED, ALL]);
+}
+
+#[test]
 fn keywords_are_neither_answers_nor_tries() {
     for keyword in ["STOP", "HUMAN"] {
         let texts = ["Hi", "Ann", keyword, "5000"];
