@@ -175,6 +175,15 @@ fn says(entry: &Entry) -> String {
         },
         (None, TurnInput::Text(text)) => format!("{text:?}"),
         (None, TurnInput::Captioned(caption)) => format!("media with the caption {caption:?}"),
+        (None, TurnInput::Media(media)) => {
+            let kind = serde_json::to_value(media.kind).unwrap_or_default();
+            let kind = kind.as_str().unwrap_or("media").to_owned();
+            let caption = media.caption.as_ref();
+            caption.map_or_else(
+                || kind.clone(),
+                |it| format!("{kind} with the caption {it:?}"),
+            )
+        }
         (None, TurnInput::Choice { title, .. }) => format!("chooses {title:?}"),
         (None, TurnInput::Takeover) => "a person of the business writes".to_owned(),
         (None, TurnInput::Say { body, .. }) => format!("a person of the business says {body:?}"),
@@ -183,7 +192,7 @@ fn says(entry: &Entry) -> String {
         (None, TurnInput::Assign(Some(name))) => format!("is assigned to {name:?}"),
         (None, TurnInput::Assign(None)) => "is assigned to nobody".to_owned(),
         (None, TurnInput::Ignored) => "a reaction, a notice or the like".to_owned(),
-        (None, _) => "no text (media, a location or the like)".to_owned(),
+        (None, _) => "no text (a location, a contact or the like)".to_owned(),
     }
 }
 

@@ -56,7 +56,7 @@ pub use reply::numbered;
 pub use states::{COLD, ERASED, HUMAN_HANDOFF, MERGED, OPTED_OUT, START};
 pub use time::{Fired, fire, fire_due_timers, next_due, parse_duration};
 pub(crate) use time::{WINDOW, later};
-pub use turn_input::{Place, TurnInput};
+pub use turn_input::{Media, Place, TurnInput};
 
 use expression::Expression;
 use prompt::Phrase;

@@ -174,20 +174,26 @@ pub enum Content {
         /// The answers, JSON as text, as the provider gave it.
         response_json: String,
     },
+    /// A file that WhatsApp keeps.
     Media {
         media: MediaType,
+        /// The Cloud API's media id.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         id: Option<String>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         url: Option<String>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         mime_type: Option<String>,
+        /// The hash of the file, as the provider writes it: base64 or hex.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         sha256: Option<String>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         caption: Option<String>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         filename: Option<String>,
+        /// The size in bytes (WASenderApi).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        size: Option<u64>,
     },
     Location {
         latitude: f64,

@@ -107,6 +107,8 @@ fn media(raw: Option<&RawValue>, kind: MediaType) -> Option<Content> {
         sha256: media.sha256.to_owned(),
         caption: media.caption.verbatim().map(str::to_owned),
         filename: media.filename.to_owned(),
+        // Webhooks have no size.
+        size: None,
     })
 }
 

@@ -193,9 +193,10 @@ fn media(message: &Object<'_>, inner: &Object<'_>) -> Option<Content> {
         id: None,
         url: media.text("url").to_owned(),
         mime_type: media.text("mimetype").to_owned(),
-        sha256: media.text("fileSha256").to_owned(),
+        sha256: media.sha256("fileSha256"),
         caption: media.verbatim("caption").or_else(body),
         filename: media.text("fileName").to_owned(),
+        size: media.size("fileLength"),
     })
 }
 

@@ -1,9 +1,12 @@
 //! Reads the parts of a webhook.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use leadstream_schemas::Timestamp;
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::json::{self, Text, array, is_object};
+use crate::json::{self, Text, array, is_object, object};
 
 pub(super) use crate::json::Object;
 
@@ -30,21 +33,38 @@ pub(super) fn element(raw: &RawValue) -> Option<Object<'_>> {
 
 impl Object<'_> {
     pub(super) fn timestamp(&self, name: &str) -> Option<Timestamp> {
-        timestamp(self.get(name)?)
+        json::timestamp(integer(self.get(name)?)?)
+    }
+
+    /// Returns a size in bytes.
+    pub(super) fn size(&self, name: &str) -> Option<u64> {
+        integer(self.get(name)?)?.try_into().ok()
+    }
+
+    /// Returns a SHA-256 in base64. Some senders write its bytes as a list.
+    pub(super) fn sha256(&self, name: &str) -> Option<String> {
+        #[derive(Deserialize)]
+        struct Buffer {
+            data: [u8; 32],
+        }
+        self.text(name).to_owned().or_else(|| {
+            let buffer: Buffer = object(self.get(name)?)?;
+            Some(BASE64.encode(buffer.data))
+        })
     }
 }
 
-/// Reads a moment as a number, as text, or as the parts of a 64-bit integer, which JavaScript
+/// Reads an integer as a number, as text, or as the parts of a 64-bit integer, which JavaScript
 /// lacks.
-fn timestamp(raw: &RawValue) -> Option<Timestamp> {
+fn integer(raw: &RawValue) -> Option<i64> {
     if is_object(raw) {
         let long = Object::read(raw)?;
         let high = i32::try_from(long.text("high").integer()?).ok()?;
         let low = long.text("low").integer()?;
         // The lower half is written as a signed integer, too.
         let low = u32::try_from(low).or_else(|_| i32::try_from(low).map(i32::cast_unsigned));
-        return json::timestamp(i64::from(high) << 32 | i64::from(low.ok()?));
+        return Some(i64::from(high) << 32 | i64::from(low.ok()?));
     }
     let text: Text<'_> = serde_json::from_str(raw.get()).ok()?;
-    json::timestamp(text.integer()?)
+    text.integer()
 }

@@ -19,7 +19,7 @@ const HELP: &str = "\
 /tap VALUE         taps the button or row of this value
 /form JSON         submits a form
 /location LAT LON  sends a location
-/voice, /image, /sticker
+/image, /document, /voice, /audio, /video, /sticker
 /person TEXT       a person of the business answers
 /release           an agent gives the lead back to the bot
 /state             shows state, score and data
@@ -153,6 +153,7 @@ fn parse_line(line: &str) -> Line {
             sha256: None,
             caption: None,
             filename: None,
+            size: None,
         })
     };
     match name {
@@ -161,6 +162,9 @@ fn parse_line(line: &str) -> Line {
         "release" => Line::Release,
         "voice" => media(MediaType::Voice),
         "image" => media(MediaType::Image),
+        "document" => media(MediaType::Document),
+        "audio" => media(MediaType::Audio),
+        "video" => media(MediaType::Video),
         "sticker" => media(MediaType::Sticker),
         "burst" => Line::Burst(rest.split('|').map(|body| text(body.trim())).collect()),
         "person" => Line::Send(Content::Takeover {

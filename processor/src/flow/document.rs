@@ -16,8 +16,8 @@ use serde_saphyr::Spanned;
 
 pub(super) use assign::{Assign, Assignee};
 pub(super) use expect::{
-    ChoiceDocument, CurrencyCode, DateDocument, Expect, FormDocument, FormKind, NumberDocument,
-    OptionDocument, PERIODS, TextDocument,
+    ChoiceDocument, CurrencyCode, DateDocument, Expect, FormDocument, FormKind, MediaDocument,
+    NumberDocument, OptionDocument, PERIODS, TextDocument,
 };
 pub(super) use languages::{Language, Languages, LocalizedText, LocalizedWords};
 pub(crate) use one_or_many::{Item, OneOrMany};
@@ -169,8 +169,9 @@ pub(super) struct StepDocument {
     /// Sent on arrival. `{name}` is replaced by the field `name`; `{{` and `}}` are braces.
     #[schemars(with = "Option<LocalizedText>")]
     pub(super) prompt: Option<Spanned<LocalizedText>>,
-    /// The type of answer: `text`, `name`, `number`, `email`, `phone`, `date`, `location`, or one of them (or
-    /// `choice`, `form`) with its settings. `nothing`, the default, goes on at once.
+    /// The type of answer: `text`, `name`, `number`, `email`, `phone`, `date`, `location`, `media`, a
+    /// kind of media such as `image`, or a type with its settings, such as `choice` and `form`.
+    /// `nothing`, the default, goes on at once.
     #[schemars(with = "Option<Expect>")]
     pub(super) expect: Option<Spanned<Expect>>,
     /// Sent instead of the prompt after a message that is no answer. Where the flow has ended, sent

@@ -23,6 +23,8 @@ pub(super) enum Kind {
     },
     /// A location: an object.
     Place,
+    /// A reference to a file: an object.
+    Media,
 }
 
 /// The titles of options by value, in each language. Titles of a flow with one language have none.
@@ -73,6 +75,7 @@ impl Kind {
             Self::Number { .. } => "a number",
             Self::Text { .. } | Self::Date | Self::Choice { .. } => "a text",
             Self::Place => "a location",
+            Self::Media => "a file",
         }
     }
 
@@ -81,7 +84,7 @@ impl Kind {
         match self {
             Self::Text { most } | Self::Choice { most, .. } => Some(*most),
             Self::Date => Some(10),
-            Self::Number { .. } | Self::Place => None,
+            Self::Number { .. } | Self::Place | Self::Media => None,
         }
     }
 
@@ -110,6 +113,7 @@ impl Kind {
                 },
             },
             (Self::Place, Self::Place) => Self::Place,
+            (Self::Media, Self::Media) => Self::Media,
             _ => Self::Text {
                 most: self.chars()?.max(other.chars()?),
             },

@@ -5,6 +5,7 @@ mod choice;
 mod date;
 mod day_bound;
 mod email;
+mod media;
 mod name;
 mod phone;
 mod plain;
@@ -23,6 +24,7 @@ use super::schedule::Schedule;
 use super::turn_input::{MAX_CHARS, Place, clean};
 pub(super) use choice::{Choice, key, written};
 pub(super) use day_bound::DayBound;
+pub(super) use media::MediaKind;
 pub(super) use name::read as read_name;
 
 /// The type of a question's answer.
@@ -31,6 +33,8 @@ pub(super) enum Expected {
     Scalar(Scalar),
     Choice(Vec<Choice>),
     Location,
+    /// A file of one of these kinds.
+    Media(Vec<MediaKind>),
     Form(Vec<FormField>),
 }
 
@@ -104,10 +108,13 @@ impl Expected {
                 Some(Reading::Value(Value::String(chosen.value.clone())))
             }
             (Self::Location, TurnInput::Place(place)) => Some(Reading::Value(located(place))),
+            (Self::Media(kinds), TurnInput::Media(media)) => {
+                media::read(kinds, media).map(Reading::Value)
+            }
             (Self::Form(fields), TurnInput::Form(response)) => {
                 filled(fields, response, context).map(Reading::Fields)
             }
-            (Self::Location | Self::Form(_), _) => None,
+            (Self::Location | Self::Media(_) | Self::Form(_), _) => None,
         }
     }
 
@@ -123,6 +130,7 @@ impl Expected {
                 })
             }
             Self::Location => Some(Kind::Place),
+            Self::Media(_) => Some(Kind::Media),
             Self::Form(_) => None,
         }
     }

@@ -1,5 +1,6 @@
 //! The content of an input, as the fold reads it.
 
+use leadstream_schemas::input::MediaType;
 use leadstream_schemas::{Content, Platform};
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +20,8 @@ const NEVER_ANSWERS: [&str; 9] = [
     "pinInChatMessage",
     "keepInChatMessage",
 ];
+/// The limit of a provider's id, media type or hash of a file. Longer ones are none.
+const MAX_REFERENCE_BYTES: usize = 200;
 
 /// The limit of a form. Longer forms are no answer, because cut JSON cannot be parsed.
 const MAX_FORM_BYTES: usize = 8_000;
@@ -35,7 +38,7 @@ pub enum TurnInput {
     /// Content that is never an answer: reactions, edits, revocations, notices.
     #[serde(rename = "i")]
     Ignored,
-    /// Media and other content that no question takes.
+    /// Content that no question takes.
     #[serde(rename = "o")]
     Other,
     /// A submitted form: the provider's JSON.
@@ -55,7 +58,8 @@ pub enum TurnInput {
     /// A person of the business assigns the lead.
     #[serde(rename = "a")]
     Assign(Option<String>),
-    /// Media with a caption. The caption may be a keyword; it is no answer.
+    /// Media with a caption, as earlier versions stored it. The caption may be a keyword; it is no
+    /// answer.
     #[serde(rename = "m")]
     Captioned(String),
     /// A person of the business writes to the lead, through Leadstream.
@@ -65,6 +69,24 @@ pub enum TurnInput {
         /// True if the provider takes free texts only for 24 hours after the lead's last message.
         has_window: bool,
     },
+    #[serde(rename = "d")]
+    Media(Box<Media>),
+}
+
+/// A reference to a file that WhatsApp keeps, with what the provider says of it. Stored as a
+/// MessagePack array: add fields only at the end, with a default.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Media {
+    pub kind: MediaType,
+    /// The Cloud API's media id.
+    pub id: Option<String>,
+    pub mime_type: Option<String>,
+    pub sha256: Option<String>,
+    /// The size in bytes.
+    pub size: Option<u64>,
+    pub file_name: Option<String>,
+    /// The caption. It may be a keyword.
+    pub caption: Option<String>,
 }
 
 /// A location in units of 1e-7 degrees: integers are stored and compared exactly.
@@ -108,6 +130,7 @@ impl TurnInput {
             Self::Ignored
             | Self::Other
             | Self::Captioned(_)
+            | Self::Media(_)
             | Self::Form(_)
             | Self::Place(_)
             | Self::Takeover
@@ -133,6 +156,7 @@ impl TurnInput {
             Self::Text(text) | Self::Choice { title: text, .. } | Self::Captioned(text) => {
                 Some(text)
             }
+            Self::Media(media) => media.caption.as_deref(),
             _ => None,
         }
     }
@@ -204,11 +228,34 @@ impl From<&Content> for TurnInput {
             } => Place::new(*latitude, *longitude, name.as_deref(), address.as_deref())
                 .map_or(Self::Other, Self::Place),
             Content::Media {
-                caption: Some(caption),
+                media,
+                id,
+                mime_type,
+                sha256,
+                caption,
+                filename,
+                size,
                 ..
-            } => Self::Captioned(clean(caption)),
+            } => {
+                let reference = |text: &Option<String>| {
+                    let text = text.as_deref().filter(|it| it.len() <= MAX_REFERENCE_BYTES);
+                    text.map(clean).filter(|text| !text.is_empty())
+                };
+                let words = |text: &Option<String>| {
+                    let text = text.as_deref().map(clean);
+                    text.filter(|text| !text.is_empty())
+                };
+                Self::Media(Box::new(Media {
+                    kind: *media,
+                    id: reference(id),
+                    mime_type: reference(mime_type),
+                    sha256: reference(sha256),
+                    size: *size,
+                    file_name: words(filename),
+                    caption: words(caption),
+                }))
+            }
             Content::Form { .. }
-            | Content::Media { .. }
             | Content::Contacts { .. }
             | Content::Order { .. }
             | Content::Unsupported { .. }

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use leadstream_schemas::{InputId, Platform, Sender, Timestamp};
+use leadstream_schemas::input::MediaType;
+use leadstream_schemas::{Content, InputId, Platform, Sender, Timestamp};
 use proptest::prelude::*;
 
 use super::{Admission, Amendment, Input, Journal, Lead, OrderKey, fold};
@@ -186,7 +187,24 @@ fn a_late_or_edited_opt_out_counts_as_one_that_came_in_order() {
         input("b", 2000, text("Stop!")),
     ];
     assert_eq!(state(&late), "OPTED_OUT");
-    for said in [text("Stp"), TurnInput::Captioned("Stp".into())] {
+    let image = |caption: Option<&str>| {
+        TurnInput::from(&Content::Media {
+            media: MediaType::Image,
+            id: Some("1013".into()),
+            url: None,
+            mime_type: None,
+            sha256: None,
+            caption: caption.map(ToOwned::to_owned),
+            filename: None,
+            size: None,
+        })
+    };
+    for said in [
+        text("Stp"),
+        TurnInput::Captioned("Stp".into()),
+        image(Some("Stp")),
+        image(None),
+    ] {
         let edited = about("e", 3000, "b", Some("*STOP*"));
         assert_eq!(state(&[hi(), input("b", 2000, said), edited]), "OPTED_OUT");
     }

@@ -201,6 +201,14 @@ mod tests {
             (json!("a lot"), "number", None),
             (json!(7500), "text", Some(json!("7500"))),
             (json!(["a", "b"]), "text", Some(json!("a;b"))),
+            // A location or a file.
+            (
+                json!({"kind": "image"}),
+                "text",
+                Some(json!(r#"{"kind":"image"}"#)),
+            ),
+            (json!({"kind": "image"}), "number", None),
+            (json!({"kind": "image"}), "date", None),
             (json!("true"), "boolean", Some(json!(true))),
             (
                 json!("2026-11-23T23:30:00-03:00"),

@@ -61,7 +61,7 @@ fn media_are_known_by_their_member() {
         ("stickerMessage", MediaType::Sticker),
     ] {
         let message = json!({ "messageContextInfo": {}, member: {
-            "url": "https://mmg.example/1.enc", "mimetype": "a/b", "caption": "Look", "fileName": "a.b", "fileSha256": "q80=", "ptt": false,
+            "url": "https://mmg.example/1.enc", "mimetype": "a/b", "caption": "Look", "fileName": "a.b", "fileSha256": "q80=", "fileLength": "2048", "ptt": false,
         } });
         let expected = Content::Media {
             media: kind,
@@ -71,6 +71,7 @@ fn media_are_known_by_their_member() {
             sha256: Some("q80=".into()),
             caption: Some("Look".into()),
             filename: Some("a.b".into()),
+            size: Some(2_048),
         };
         assert_eq!(content(&message), expected);
     }
@@ -90,6 +91,26 @@ fn a_wasender_voice_note_is_spoken_audio() {
         panic!("media");
     };
     assert_eq!((media, sha256, caption), (MediaType::Voice, None, None));
+}
+
+#[test]
+fn a_file_has_its_hash_and_size_in_any_form() {
+    let long = json!({ "low": 5, "high": 1, "unsigned": true });
+    let buffer = json!({ "type": "Buffer", "data": vec![7; 32] });
+    let hash = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";
+    for (given, length, expected) in [
+        (json!("q80="), json!(12), (Some("q80="), Some(12))),
+        (buffer, json!("12"), (Some(hash), Some(12))),
+        (json!({ "data": [300] }), long, (None, Some(4_294_967_301))),
+        (json!(null), json!(-1), (None, None)),
+        (json!([1]), json!("many"), (None, None)),
+    ] {
+        let image = json!({ "fileSha256": given, "fileLength": length });
+        let Content::Media { sha256, size, .. } = content(&json!({ "imageMessage": image })) else {
+            panic!("media");
+        };
+        assert_eq!((sha256.as_deref(), size), expected, "{image}");
+    }
 }
 
 #[test]

@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer};
 use serde_saphyr::Spanned;
 
 use super::{Item, LocalizedText, LocalizedWords, OneOrMany};
+use crate::flow::read::MediaKind;
 
 /// `text`, or `text: {min: 2}`: a type by its name, or with its settings.
 #[derive(Debug)]
@@ -21,6 +22,9 @@ pub(in crate::flow) enum Expect {
     Phone(PhoneDocument),
     Date(DateDocument),
     Location,
+    Media(MediaDocument),
+    /// Media of one kind.
+    MediaOf(MediaKind),
     Choice(ChoiceDocument),
     Form(FormDocument),
     /// None of these, for this reason. The loader reports it with its place.
@@ -113,6 +117,15 @@ pub(in crate::flow) struct DateDocument {
     pub(in crate::flow) max: Option<Spanned<String>>,
 }
 
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(in crate::flow) struct MediaDocument {
+    /// The kinds of media that are an answer: all by default. An image, audio or video that is sent
+    /// as a document counts as both; a voice note counts as audio, too.
+    #[schemars(with = "Option<Vec<MediaKind>>", extend("minItems" = 1))]
+    pub(in crate::flow) kinds: Option<Spanned<Vec<Spanned<String>>>>,
+}
+
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::flow) struct ChoiceDocument {
@@ -182,10 +195,14 @@ pub(in crate::flow) enum FormKind {
 }
 
 const TYPES: &[&str] = &[
-    "nothing", "text", "name", "number", "email", "phone", "date", "location", "choice", "form",
+    "nothing", "text", "name", "number", "email", "phone", "date", "location", "media", "image",
+    "document", "voice", "audio", "video", "choice", "form",
 ];
 
 fn unknown(name: &str) -> String {
+    if name == "photo" {
+        return "`photo` is no type of answer; write `image`".into();
+    }
     format!(
         "`{name}` is no type of answer; the types are {}",
         TYPES.join(", ")
@@ -213,13 +230,15 @@ impl<'de> Deserialize<'de> for Expect {
                     "phone" => Expect::Phone(PhoneDocument::default()),
                     "date" => Expect::Date(DateDocument::default()),
                     "location" => Expect::Location,
+                    "media" => Expect::Media(MediaDocument::default()),
                     "choice" => Expect::Wrong(
                         "a choice needs its `options`; write `choice: {options: […]}`".into(),
                     ),
                     "form" => Expect::Wrong(
                         "a form needs its `id`, `button` and `fields`; write `form: {…}`".into(),
                     ),
-                    other => Expect::Wrong(unknown(other)),
+                    other => MediaKind::named(other)
+                        .map_or_else(|| Expect::Wrong(unknown(other)), Expect::MediaOf),
                 })
             }
 
@@ -232,9 +251,13 @@ impl<'de> Deserialize<'de> for Expect {
                     "number" => Expect::Number(map.next_value()?),
                     "phone" => Expect::Phone(map.next_value()?),
                     "date" => Expect::Date(map.next_value()?),
+                    "media" => Expect::Media(map.next_value()?),
                     "choice" => Expect::Choice(map.next_value()?),
                     "form" => Expect::Form(map.next_value()?),
-                    "nothing" | "email" | "name" | "location" => {
+                    plain
+                        if matches!(plain, "nothing" | "email" | "name" | "location")
+                            || MediaKind::named(plain).is_some() =>
+                    {
                         map.next_value::<IgnoredAny>()?;
                         Expect::Wrong(format!("`{name}` has no settings; write `expect: {name}`"))
                     }
@@ -270,6 +293,7 @@ impl JsonSchema for Expect {
             ("number", generator.subschema_for::<NumberDocument>()),
             ("phone", generator.subschema_for::<PhoneDocument>()),
             ("date", generator.subschema_for::<DateDocument>()),
+            ("media", generator.subschema_for::<MediaDocument>()),
             ("choice", generator.subschema_for::<ChoiceDocument>()),
             ("form", generator.subschema_for::<FormDocument>()),
         ]

@@ -22,6 +22,7 @@ fn fields() -> Fields {
             },
         ),
         ("name".into(), Kind::Text { most: 1_000 }),
+        ("bill".into(), Kind::Media),
         ("where_to".into(), Kind::Place),
     ])
 }
@@ -94,12 +95,13 @@ fn a_wrong_expression_is_named_with_its_remedy() {
         ("budget >", "no CEL expression"),
         (
             "age > 3 ? 1 : 0",
-            "`age`, which not every way to this step fills; known here: `budget`, `name`, `people`, `where_to`, `score`",
+            "`age`, which not every way to this step fills; known here: `bill`, `budget`, `name`, `people`, `where_to`, `score`",
         ),
         (
             "where_to == 'x' ? 1 : 0",
             "a location, which expressions cannot",
         ),
+        ("bill == 'x' ? 1 : 0", "a file, which expressions cannot"),
         ("budget", "put int(…) around it"),
         ("budget > 5000", "gives true or false and no integer"),
         (
@@ -220,6 +222,7 @@ fn any_expression() -> impl Strategy<Value = String> {
         "9000000000000000000",
         "1e299",
         "where_to",
+        "bill",
         "age",
     ])
     .prop_map(ToOwned::to_owned);

@@ -156,7 +156,10 @@ fn variable(name: &str, fields: &Fields, read: &mut Vec<String>) -> Result<Type,
         )
     })?;
     Type::of(kind).ok_or_else(|| {
-        format!("reads `{name}`, a location, which expressions cannot; use another field")
+        format!(
+            "reads `{name}`, {}, which expressions cannot; use another field",
+            kind.name()
+        )
     })
 }
 

@@ -37,6 +37,7 @@ fn captioned(caption: &str) -> TurnInput {
         sha256: None,
         caption: Some(caption.into()),
         filename: None,
+        size: None,
     })
 }
 

@@ -15,12 +15,12 @@ use super::names::check_field;
 use super::{Fault, ensure, ensure_count, fault, parse_within};
 use crate::flow::amount::{MAX_AMOUNT, Terms};
 use crate::flow::document::{
-    ChoiceDocument, DateDocument, Expect, FormDocument, FormKind, LocalizedText, StepDocument,
-    TextDocument,
+    ChoiceDocument, DateDocument, Expect, FormDocument, FormKind, LocalizedText, MediaDocument,
+    StepDocument, TextDocument,
 };
 use crate::flow::field::{Kind, Titles};
 use crate::flow::prompt::Template;
-use crate::flow::read::{Choice, DayBound, Expected, FormField, Scalar};
+use crate::flow::read::{Choice, DayBound, Expected, FormField, MediaKind, Scalar};
 use crate::flow::turn_input::MAX_CHARS;
 
 const MAX_FORM_FIELDS: usize = 50;
@@ -157,6 +157,8 @@ pub(super) fn expected(expect: &Expect) -> Result<Expected, Fault> {
             Expected::Scalar(Scalar::phone(country))
         }
         Expect::Date(date) => Expected::Scalar(date_scalar(date)?),
+        Expect::Media(media) => Expected::Media(media_kinds(media)?),
+        Expect::MediaOf(kind) => Expected::Media(vec![*kind]),
         Expect::Choice(choice) => Expected::Choice(
             choice
                 .options
@@ -249,6 +251,28 @@ fn date_scalar(date: &DateDocument) -> Result<Scalar, Fault> {
         least,
         most,
     })
+}
+
+fn media_kinds(media: &MediaDocument) -> Result<Vec<MediaKind>, Fault> {
+    let Some(kinds) = &media.kinds else {
+        return Ok(MediaKind::ALL.to_vec());
+    };
+    let names = MediaKind::ALL.map(MediaKind::name).join(", ");
+    ensure(!kinds.value.is_empty(), kinds, || {
+        format!("`kinds` is empty, so nothing would be an answer; list some of {names}")
+    })?;
+    let kind = |name: &Spanned<String>| {
+        MediaKind::named(&name.value).ok_or_else(|| {
+            fault(
+                name,
+                format!(
+                    "`{}` is no kind of media; the kinds are {names}",
+                    name.value
+                ),
+            )
+        })
+    };
+    kinds.value.iter().map(kind).collect()
 }
 
 fn form_scalar(kind: FormKind) -> Scalar {

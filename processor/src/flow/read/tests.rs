@@ -4,9 +4,12 @@ mod email;
 mod phone;
 mod relative;
 
+use leadstream_schemas::Content;
+use leadstream_schemas::input::MediaType;
 use proptest::prelude::*;
 
 use super::*;
+use crate::flow::Media;
 
 fn text(body: &str) -> TurnInput {
     TurnInput::Text(body.to_owned())
@@ -182,6 +185,76 @@ fn a_location_and_nothing_else_answers_where_one_is_due() {
         ))
     );
     assert_eq!(Expected::Location.read(&text("Berlin"), context()), None);
+}
+
+fn media(kind: MediaType, mime_type: &str) -> TurnInput {
+    TurnInput::from(&Content::Media {
+        media: kind,
+        id: Some("1013".into()),
+        url: Some("https://media.example/1.enc".into()),
+        mime_type: Some(mime_type.into()),
+        sha256: Some("q80=".into()),
+        caption: None,
+        filename: None,
+        size: None,
+    })
+}
+
+#[test]
+fn media_of_the_expected_kinds_is_an_answer() {
+    use MediaKind::{Audio, Document, Image, Video, Voice};
+    let takers = |answer: &TurnInput| {
+        MediaKind::ALL
+            .into_iter()
+            .filter(|kind| {
+                Expected::Media(vec![*kind])
+                    .read(answer, context())
+                    .is_some()
+            })
+            .collect::<Vec<_>>()
+    };
+    for (kind, mime_type, expected) in [
+        (MediaType::Image, "image/jpeg", vec![Image]),
+        (
+            MediaType::Voice,
+            "audio/ogg; codecs=opus",
+            vec![Voice, Audio],
+        ),
+        (MediaType::Audio, "audio/mpeg", vec![Audio]),
+        (MediaType::Video, "video/mp4", vec![Video]),
+        (MediaType::Document, "application/pdf", vec![Document]),
+        (MediaType::Document, "Image/PNG", vec![Image, Document]),
+        (MediaType::Document, "audio/mp4", vec![Document, Audio]),
+        (MediaType::Document, "video/mp4", vec![Document, Video]),
+        (MediaType::Document, "é", vec![Document]),
+        (MediaType::Sticker, "image/webp", vec![]),
+    ] {
+        assert_eq!(takers(&media(kind, mime_type)), expected, "{mime_type}");
+    }
+    assert!(takers(&text("here it is")).is_empty());
+    assert!(takers(&TurnInput::Other).is_empty());
+}
+
+#[test]
+fn media_is_kept_as_a_reference() {
+    let any = Expected::Media(MediaKind::ALL.to_vec());
+    let known = any.read(&media(MediaType::Image, "image/jpeg"), context());
+    let expected = json!({
+        "kind": "image", "id": "1013", "mime_type": "image/jpeg", "sha256": "q80=",
+    });
+    assert_eq!(known, Some(Reading::Value(expected)));
+    let whole = TurnInput::Media(Box::new(Media {
+        kind: MediaType::Document,
+        id: None,
+        mime_type: None,
+        sha256: None,
+        size: Some(9),
+        file_name: Some("a.pdf".into()),
+        caption: Some("The bill".into()),
+    }));
+    let expected =
+        json!({"kind": "document", "size": 9, "file_name": "a.pdf", "caption": "The bill"});
+    assert_eq!(any.read(&whole, context()), Some(Reading::Value(expected)));
 }
 
 #[test]

@@ -2,7 +2,8 @@
 //!
 //! `FLOW_CASES` sets the number of documents; 10,000 by default.
 
-use leadstream_schemas::{ReplyContent, Timestamp};
+use leadstream_schemas::input::MediaType;
+use leadstream_schemas::{Content, ReplyContent, Timestamp};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Map, Value, json};
@@ -29,7 +30,8 @@ fn expectation(kind: u8, detail: u8) -> Value {
         4 => json!("email"),
         5 => json!({"phone": {"country": "34"}}),
         6 => json!({"date": {"order": if detail.is_multiple_of(2) { "dmy" } else { "mdy" }}}),
-        7 => json!("location"),
+        7 if (detail / 3).is_multiple_of(2) => json!("location"),
+        7 => json!({"media": {"kinds": ["image", "voice"]}}),
         10 => json!("name"),
         8 => {
             let options: Vec<Value> = (0..=detail % 5)
@@ -53,7 +55,7 @@ fn field(kind: u8, detail: u8) -> &'static str {
     match (kind % 11, detail % 7) {
         (kind, 0) if kind.is_multiple_of(2) => "any",
         (2 | 3, detail) => ["n1", "n2"][usize::from(detail % 2)],
-        (7, _) => "place",
+        (7, detail) => ["place", "file"][usize::from(detail % 2)],
         (_, detail) => ["t1", "t2"][usize::from(detail % 2)],
     }
 }
@@ -89,7 +91,7 @@ const WORDS: [&str; 7] = [
     "Hello",
     "About {t1}.",
     "{n1} or {n2}?",
-    "From {place}",
+    "From {place}{file}",
     "{form_a}, {form_n}",
     "{any}",
     "{{braces}}",
@@ -226,7 +228,17 @@ fn document(drawn: &[Drawn], timers: u8) -> String {
 fn answer(kind: u8, text: &str) -> TurnInput {
     let said = |text: &str| TurnInput::Text(text.to_owned());
     match kind % 19 {
-        0 => TurnInput::Other,
+        0 if kind.is_multiple_of(2) => TurnInput::Other,
+        0 => TurnInput::from(&Content::Media {
+            media: MediaType::Image,
+            id: Some("1013".into()),
+            url: None,
+            mime_type: None,
+            sha256: None,
+            caption: Some(text.to_owned()),
+            filename: None,
+            size: None,
+        }),
         1 => TurnInput::Ignored,
         16 => TurnInput::Restart,
         17 => TurnInput::Assign(kind.is_multiple_of(2).then(|| "ana".to_owned())),

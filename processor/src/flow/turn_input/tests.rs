@@ -54,15 +54,6 @@ fn what_is_no_message_is_ignored_and_what_is_no_text_is_other() {
         assert_eq!(TurnInput::from(content), TurnInput::Ignored, "{content:?}");
     }
     let other = [
-        Content::Media {
-            media: MediaType::Voice,
-            id: None,
-            url: None,
-            mime_type: None,
-            sha256: None,
-            caption: None,
-            filename: None,
-        },
         Content::Location {
             latitude: f64::NAN,
             longitude: 2.0,
@@ -120,6 +111,34 @@ fn a_location_a_form_and_a_take_over_are_told_apart() {
 }
 
 #[test]
+fn media_is_a_reference_without_what_opens_the_file() {
+    let long = "a".repeat(201);
+    let content = Content::Media {
+        media: MediaType::Document,
+        id: Some("1013".into()),
+        url: Some("https://media.example/1.enc".into()),
+        mime_type: Some("application/pdf".into()),
+        sha256: Some(long),
+        caption: Some(" STOP ".into()),
+        filename: Some(" bill\0.pdf ".into()),
+        size: Some(7),
+    };
+    let media = Media {
+        kind: MediaType::Document,
+        id: Some("1013".into()),
+        mime_type: Some("application/pdf".into()),
+        sha256: None,
+        size: Some(7),
+        file_name: Some("bill.pdf".into()),
+        caption: Some("STOP".into()),
+    };
+    let answer = TurnInput::from(&content);
+    assert_eq!(answer.keyword(), Some("STOP"));
+    assert_eq!(answer.text(), None);
+    assert_eq!(answer, TurnInput::Media(Box::new(media)));
+}
+
+#[test]
 fn the_stored_form_is_small_and_fixed() {
     let stored = |answer: &TurnInput| rmp_serde::to_vec(answer).unwrap();
     assert_eq!(stored(&TurnInput::Ignored), b"\xa1i");
@@ -137,6 +156,19 @@ fn the_stored_form_is_small_and_fixed() {
     assert_eq!(stored(&TurnInput::Form("{}".into())), b"\x81\xa1f\xa2{}");
     let captioned = TurnInput::Captioned("Hi".into());
     assert_eq!(stored(&captioned), b"\x81\xa1m\xa2Hi");
+    let media = TurnInput::Media(Box::new(Media {
+        kind: MediaType::Image,
+        id: Some("7".into()),
+        mime_type: None,
+        sha256: None,
+        size: Some(5),
+        file_name: None,
+        caption: None,
+    }));
+    assert_eq!(
+        stored(&media),
+        b"\x81\xa1d\x97\xa5image\xa17\xc0\xc0\x05\xc0\xc0"
+    );
     let place = TurnInput::Place(Place {
         latitude: 1,
         longitude: 2,
@@ -160,6 +192,7 @@ fn the_stored_form_is_small_and_fixed() {
         TurnInput::Assign(None),
         assigned,
         captioned,
+        media,
         said,
         place,
         choice,

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use leadstream_schemas::InputId;
 
 use super::Entry;
-use crate::flow::TurnInput;
+use crate::flow::{Media, TurnInput};
 
 /// The effect of edits and revocations on messages.
 #[derive(Default)]
@@ -47,6 +47,11 @@ impl<'a> Amended<'a> {
             (Some(text), TurnInput::Text(_)) => Cow::Owned(TurnInput::Text((*text).to_owned())),
             (Some(text), TurnInput::Captioned(_)) => {
                 Cow::Owned(TurnInput::Captioned((*text).to_owned()))
+            }
+            (Some(text), TurnInput::Media(media)) => {
+                let caption = Some((*text).to_owned()).filter(|text| !text.is_empty());
+                let media = Media::clone(media);
+                Cow::Owned(TurnInput::Media(Box::new(Media { caption, ..media })))
             }
             (_, answer) => Cow::Borrowed(answer),
         }

@@ -141,6 +141,7 @@ impl UserInput {
                 sha256: None,
                 caption: None,
                 filename: None,
+                size: None,
             },
             Self::Other(Other::Location([latitude, longitude])) => Content::Location {
                 latitude: *latitude,

@@ -130,6 +130,30 @@ fn what_is_wrong_with_a_richer_document_is_named_with_its_place() {
         ),
         (
             "expect: location",
+            "expect: photo",
+            "",
+            "`photo` is no type of answer; write `image`",
+        ),
+        (
+            "expect: location",
+            "expect: {image: {}}",
+            "",
+            "`image` has no settings; write `expect: image`",
+        ),
+        (
+            "expect: location",
+            "expect: {media: {kinds: [image, sticker]}}",
+            "",
+            "`sticker` is no kind of media; the kinds are image, document, voice, audio, video",
+        ),
+        (
+            "expect: location",
+            "expect: {media: {kinds: []}}",
+            "",
+            "`kinds` is empty",
+        ),
+        (
+            "expect: location",
             "expect: choice",
             "",
             "a choice needs its `options`",
