@@ -232,7 +232,7 @@ fn why(step: &Replayed<'_>, data: &Map<String, Value>) -> String {
 #[must_use]
 pub fn text(content: &ReplyContent) -> String {
     match content {
-        ReplyContent::Text { body }
+        ReplyContent::Text { body, .. }
         | ReplyContent::Buttons { body, .. }
         | ReplyContent::List { body, .. }
         | ReplyContent::Form { body, .. } => body.clone(),

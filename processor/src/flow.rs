@@ -127,11 +127,34 @@ struct FlowStep {
     state: String,
     /// The prompt on arrival.
     prompt: Option<Phrase>,
+    beside: Beside,
     /// True if arriving completes the qualification.
     completes: bool,
     /// The rules that assign an arriving lead, unless it is assigned already; tried in order.
     assign: Vec<Assignment>,
     role: Role,
+}
+
+impl FlowStep {
+    /// Returns whether the prompt shows more than a text.
+    const fn shows_more(&self) -> bool {
+        self.beside.image.is_some() || self.beside.link.is_some()
+    }
+}
+
+/// What a prompt shows beside its text.
+#[derive(Debug, Default)]
+struct Beside {
+    /// The address of an image.
+    image: Option<Phrase>,
+    link: Option<Link>,
+}
+
+/// A button that opens an address.
+#[derive(Debug)]
+struct Link {
+    title: Phrase,
+    url: Phrase,
 }
 
 #[derive(Debug)]

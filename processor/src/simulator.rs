@@ -17,6 +17,7 @@ mod transcript;
 
 use std::time::Duration;
 
+use leadstream_schemas::reply::ReplyLink;
 use leadstream_schemas::{Content, InputId, Platform, ReplyContent, Sender, Timestamp};
 
 pub use transcript::{TranscriptError, TranscriptFile, TranscriptResult};
@@ -154,12 +155,27 @@ impl<'a> Simulator<'a> {
     }
 }
 
-/// Returns a reply as text: options as numbered lines, a form's button in brackets.
+/// Returns a reply as text: options as numbered lines, the button of a form or link in brackets.
 #[must_use]
 pub fn plain_text(reply: ReplyContent) -> String {
+    let shown = |image: Option<String>, body: String| match image {
+        Some(image) => format!("[image] {image}\n\n{body}"),
+        None => body,
+    };
     match numbered(reply) {
-        ReplyContent::Text { body } => body,
-        ReplyContent::Form { body, button, .. } => format!("{body}\n\n[{button}]"),
+        ReplyContent::Text { body, image, link } => {
+            let body = shown(image, body);
+            match link {
+                Some(ReplyLink { title, url }) => format!("{body}\n\n[{title}] {url}"),
+                None => body,
+            }
+        }
+        ReplyContent::Form {
+            body,
+            button,
+            image,
+            ..
+        } => format!("{}\n\n[{button}]", shown(image, body)),
         ReplyContent::Template { name, .. } => format!("[template {name}]"),
         ReplyContent::Withdraw { .. } => String::new(),
         // `numbered` left none of these.

@@ -28,7 +28,7 @@ pub struct SentMessage {
     /// `text`, `interactive`, `template`, …
     #[serde(rename = "type")]
     pub kind: String,
-    /// Body of a text or an interactive message.
+    /// Body of a text or an interactive message, or an image's caption.
     pub text: Option<String>,
     /// The sender's own id for it.
     pub biz_opaque_callback_data: Option<String>,

@@ -23,6 +23,7 @@ pub use input::{
 };
 pub use notice::ProviderNotice;
 pub use reply::{Recipient, Reply, ReplyContent, ReplyKind};
+pub use reqwest::Url;
 pub use status::{DeliveryStatus, MessageStatus, StatusError};
 pub use time::Timestamp;
 pub use topic::Topic;

@@ -80,10 +80,19 @@ impl Recipient {
 pub enum ReplyContent {
     Text {
         body: String,
+        /// The address of an image above the text.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        image: Option<String>,
+        /// A button below the text that opens an address.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        link: Option<ReplyLink>,
     },
     Buttons {
         body: String,
         buttons: Vec<ReplyOption>,
+        /// The address of an image above the text.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        image: Option<String>,
     },
     List {
         body: String,
@@ -104,12 +113,34 @@ pub enum ReplyContent {
         button: String,
         flow_id: String,
         flow_token: String,
+        /// The address of an image above the text.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        image: Option<String>,
     },
     /// Says nothing: what is before it and was not sent yet is not sent any more.
     Withdraw {
         scope: WithdrawScope,
         reason: WithdrawReason,
     },
+}
+
+impl ReplyContent {
+    /// Returns a text without anything beside it.
+    #[must_use]
+    pub const fn text(body: String) -> Self {
+        Self::Text {
+            body,
+            image: None,
+            link: None,
+        }
+    }
+}
+
+/// A button that opens an address.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ReplyLink {
+    pub title: String,
+    pub url: String,
 }
 
 /// The earlier replies of a lead that are withdrawn.

@@ -19,6 +19,8 @@ use serde_json::{Map, Value, json};
 
 const TEXT_BODY: usize = 4096;
 const INTERACTIVE_BODY: usize = 1024;
+/// Of an image's caption.
+const CAPTION: usize = 1024;
 const BUTTONS: usize = 3;
 const BUTTON_TITLE: usize = 20;
 const ROWS: usize = 10;
@@ -104,30 +106,54 @@ fn recipient(recipient: &Recipient) -> Result<(&'static str, String), RequestErr
 
 fn content(content: &ReplyContent) -> Result<(&'static str, Value), RequestError> {
     match content {
-        ReplyContent::Text { body } => {
+        ReplyContent::Text {
+            body,
+            image,
+            link: Some(link),
+        } => {
+            length("the link's title", &link.title, BUTTON_TITLE)?;
+            let parameters = json!({ "display_text": link.title, "url": link.url });
+            let action = json!({ "name": "cta_url", "parameters": parameters });
+            interactive("cta_url", image.as_deref(), body, &action)
+        }
+        ReplyContent::Text {
+            body,
+            image: Some(image),
+            ..
+        } => {
+            length("the image's caption", body, CAPTION)?;
+            Ok(("image", json!({ "link": image, "caption": body })))
+        }
+        ReplyContent::Text { body, .. } => {
             length("the text", body, TEXT_BODY)?;
             Ok(("text", json!({ "body": body, "preview_url": false })))
         }
-        ReplyContent::Buttons { body, buttons } => {
+        ReplyContent::Buttons {
+            body,
+            buttons,
+            image,
+        } => {
             count("buttons", buttons.len(), BUTTONS)?;
             let buttons = each(buttons, |button| {
                 length("a button's title", &button.title, BUTTON_TITLE)?;
                 Ok(json!({ "type": "reply", "reply": { "id": button.id, "title": button.title } }))
             })?;
-            interactive("button", body, &json!({ "buttons": buttons }))
+            let action = json!({ "buttons": buttons });
+            interactive("button", image.as_deref(), body, &action)
         }
         ReplyContent::List { body, button, rows } => {
             count("rows", rows.len(), ROWS)?;
             length("the list's button", button, BUTTON_TITLE)?;
             let rows = each(rows, row)?;
             let action = json!({ "button": button, "sections": [{ "rows": rows }] });
-            interactive("list", body, &action)
+            interactive("list", None, body, &action)
         }
         ReplyContent::Form {
             body,
             button,
             flow_id,
             flow_token,
+            image,
         } => {
             length("the form's button", button, BUTTON_TITLE)?;
             let parameters = json!({
@@ -137,7 +163,7 @@ fn content(content: &ReplyContent) -> Result<(&'static str, Value), RequestError
                 "flow_cta": button,
             });
             let action = json!({ "name": "flow", "parameters": parameters });
-            interactive("flow", body, &action)
+            interactive("flow", image.as_deref(), body, &action)
         }
         ReplyContent::Template {
             name,
@@ -159,11 +185,16 @@ fn row(row: &ReplyOption) -> Result<Value, RequestError> {
 
 fn interactive(
     kind: &str,
+    image: Option<&str>,
     body: &str,
     action: &Value,
 ) -> Result<(&'static str, Value), RequestError> {
     length("the body", body, INTERACTIVE_BODY)?;
-    let interactive = json!({ "type": kind, "body": { "text": body }, "action": action });
+    let mut interactive = json!({ "type": kind, "body": { "text": body }, "action": action });
+    if let (Some(image), Some(members)) = (image, interactive.as_object_mut()) {
+        let header = json!({ "type": "image", "image": { "link": image } });
+        members.insert("header".into(), header);
+    }
     Ok(("interactive", interactive))
 }
 

@@ -144,7 +144,7 @@ fn replies(site: &Site<'_>, version: impl Fn(&str) -> u32) -> anyhow::Result<()>
     let mut welcomes = 0;
     for record in resting_state::read_all(site, &site.topic(Topic::LeadReplies))? {
         let reply: Reply = decode(&record.value)?;
-        let ReplyContent::Text { body } = &reply.content else {
+        let ReplyContent::Text { body, .. } = &reply.content else {
             continue;
         };
         if body.starts_with("Welcome") {

@@ -135,7 +135,7 @@ impl Script {
                     timestamp: said.sent_at,
                 });
             }
-            if let Some(ReplyContent::Text { body }) = prompt {
+            if let Some(ReplyContent::Text { body, .. }) = prompt {
                 replies.push((format!("{lead_id}:{}", said.id), body));
             }
             conversation = Some(next);

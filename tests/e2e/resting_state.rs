@@ -283,7 +283,7 @@ pub(crate) fn replies(site: &Site<'_>, expected: &[Expected]) -> anyhow::Result<
         if reply.is_withdrawal() {
             continue;
         }
-        let ReplyContent::Text { body } = reply.content else {
+        let ReplyContent::Text { body, .. } = reply.content else {
             bail!("a reply that is no text");
         };
         by_lead

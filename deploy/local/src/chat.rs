@@ -171,12 +171,51 @@ fn resent(show: &Show) -> impl Fn(&str) {
 
 fn text_of(message: &SentMessage) -> String {
     let without = || format!("(a message of type {})", message.kind);
-    message.text.clone().unwrap_or_else(without)
+    let text = message.text.clone().unwrap_or_else(without);
+    let payload = &message.payload;
+    let header = &payload["interactive"]["header"]["image"]["link"];
+    let image = payload["image"]["link"].as_str().or(header.as_str());
+    let image = image.map(|image| format!("[image] {image}"));
+    let parameters = &payload["interactive"]["action"]["parameters"];
+    let link = parameters["url"].as_str().map(|url| {
+        let title = parameters["display_text"].as_str().unwrap_or_default();
+        format!("[{title}] {url}")
+    });
+    let parts: Vec<String> = image.into_iter().chain([text]).chain(link).collect();
+    parts.join("\n\n")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_message_shows_its_image_and_link() {
+        let message = |payload: serde_json::Value| SentMessage {
+            seq: 1,
+            phone_number_id: "1".into(),
+            to: "2".into(),
+            kind: "interactive".into(),
+            text: Some("Choose".into()),
+            biz_opaque_callback_data: None,
+            wamid: "wamid.1".into(),
+            received_at: chrono::DateTime::UNIX_EPOCH,
+            payload,
+        };
+        let image = serde_json::json!({ "link": "https://a.example/a.png" });
+        let parameters =
+            serde_json::json!({ "display_text": "Open", "url": "https://a.example/b" });
+        let headed = serde_json::json!({
+            "interactive": { "header": { "image": image }, "action": { "parameters": parameters } },
+        });
+        assert_eq!(
+            text_of(&message(headed)),
+            "[image] https://a.example/a.png\n\nChoose\n\n[Open] https://a.example/b"
+        );
+        let alone = text_of(&message(serde_json::json!({ "image": image })));
+        assert_eq!(alone, "[image] https://a.example/a.png\n\nChoose");
+        assert_eq!(text_of(&message(serde_json::Value::Null)), "Choose");
+    }
 
     #[test]
     fn a_number_is_taken_in_any_notation() {

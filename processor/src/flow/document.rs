@@ -169,6 +169,11 @@ pub(super) struct StepDocument {
     /// Sent on arrival. `{name}` is replaced by the field `name`; `{{` and `}}` are braces.
     #[schemars(with = "Option<LocalizedText>")]
     pub(super) prompt: Option<Spanned<LocalizedText>>,
+    /// The address of an image that is shown above the prompt: `https`, JPEG or PNG, up to 5 MB.
+    #[schemars(with = "Option<LocalizedText>")]
+    pub(super) image: Option<Spanned<LocalizedText>>,
+    /// A button below the prompt that opens an address.
+    pub(super) link: Option<LinkDocument>,
     /// The type of answer: `text`, `name`, `number`, `email`, `phone`, `date`, `location`, `media`, a
     /// kind of media such as `image`, or a type with its settings, such as `choice` and `form`.
     /// `nothing`, the default, goes on at once.
@@ -199,6 +204,17 @@ pub(super) struct StepDocument {
     /// True if arriving completes the qualification.
     #[serde(default)]
     pub(super) completes: bool,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LinkDocument {
+    /// The title of the button, up to 20 characters.
+    #[schemars(with = "LocalizedText")]
+    pub(super) title: Spanned<LocalizedText>,
+    /// The address: `https`. It may hold placeholders after a `?`, which are percent-encoded.
+    #[schemars(with = "LocalizedText")]
+    pub(super) url: Spanned<LocalizedText>,
 }
 
 /// The next step, or cases that are tried in order.

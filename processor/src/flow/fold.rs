@@ -309,7 +309,7 @@ impl<'a> Turn<'a> {
             if conversation.assignee.is_none() {
                 conversation.assignee = step.assignee(conversation).map(ToOwned::to_owned);
             }
-            reply.add(step.prompt.as_ref(), conversation);
+            reply.add_prompt(step, conversation);
             has_words = step.prompt.is_some();
             let Role::Automatic { score, next, .. } = &step.role else {
                 return reply.with_options(step, conversation);
@@ -340,10 +340,10 @@ impl<'a> Turn<'a> {
             };
         }
         let mut reply = ReplyBuilder::new(self.flow);
-        reply.add(
-            question.retry.as_ref().or(here.prompt.as_ref()),
-            conversation,
-        );
+        match &question.retry {
+            Some(retry) => reply.add(Some(retry), conversation),
+            None => reply.add_prompt(here, conversation),
+        }
         reply.with_options(here, conversation)
     }
 

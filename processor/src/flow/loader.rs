@@ -2,6 +2,7 @@
 //! cannot fail.
 
 mod assign;
+mod beside;
 mod check;
 mod compile;
 mod expectation;

@@ -1,6 +1,7 @@
 //! Renders texts with placeholders: `Thanks {name}.`; `{{` and `}}` are braces.
 
 use icu_locale_core::Locale;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value};
 
 use super::shown::Form;
@@ -10,6 +11,9 @@ pub(super) const MAX_BODY: usize = 4_096;
 
 /// WhatsApp's limit for the text above buttons, a list or a form.
 pub(super) const MAX_INTERACTIVE_BODY: usize = 1_024;
+
+/// The limit of an address.
+pub(super) const MAX_URL: usize = 2_000;
 
 /// The separator of texts in one reply.
 pub(super) const BREAK: &str = "\n\n";
@@ -28,6 +32,12 @@ impl Phrase {
     ) -> String {
         let template = self.0.get(language).or_else(|| self.0.first());
         template.map_or_else(String::new, |template| template.render(data, year))
+    }
+
+    /// Renders an address, with percent-encoded values.
+    pub(super) fn render_url(&self, language: usize, data: &Map<String, Value>) -> String {
+        let template = self.0.get(language).or_else(|| self.0.first());
+        template.map_or_else(String::new, |template| template.render_url(data))
     }
 
     /// Returns the UTF-16 units of the longest rendered text, in any language.
@@ -131,6 +141,30 @@ impl Template {
         body
     }
 
+    /// Renders an address with the values as stored. No value leaves the place where it stands.
+    pub(super) fn render_url(&self, data: &Map<String, Value>) -> String {
+        let mut url = String::new();
+        for piece in &self.pieces {
+            match piece {
+                Piece::Literal(text) => url.push_str(text),
+                Piece::Field(field, _) => match data.get(field) {
+                    Some(Value::String(text)) => push_encoded(&mut url, text),
+                    Some(Value::Number(number)) => push_encoded(&mut url, &number.to_string()),
+                    _ => {}
+                },
+            }
+        }
+        url
+    }
+
+    /// Returns the text before the first placeholder.
+    pub(super) fn beginning(&self) -> &str {
+        match self.pieces.first() {
+            Some(Piece::Literal(text)) => text,
+            _ => "",
+        }
+    }
+
     /// Returns the UTF-16 units of the longest rendered text.
     pub(super) fn longest(&self) -> usize {
         let lengths = self.pieces.iter().map(|piece| match piece {
@@ -154,6 +188,21 @@ pub(super) fn is_field_name(name: &str) -> bool {
         && name
             .chars()
             .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+}
+
+/// Appends a percent-encoded value, without the characters that exceed [`MAX_VALUE`].
+fn push_encoded(url: &mut String, text: &str) {
+    let mut left = MAX_VALUE;
+    for c in text.chars() {
+        let mut buffer = [0; 4];
+        let encoded = utf8_percent_encode(c.encode_utf8(&mut buffer), NON_ALPHANUMERIC);
+        let length: usize = encoded.clone().map(str::len).sum();
+        if length > left {
+            break;
+        }
+        left -= length;
+        url.extend(encoded);
+    }
 }
 
 fn push_cut(body: &mut String, text: &str) {
@@ -212,7 +261,40 @@ mod tests {
         assert_eq!(body, format!("{}…", "a".repeat(199)));
     }
 
+    #[test]
+    fn a_value_in_an_address_is_percent_encoded_and_cut() {
+        let url = |value: Value| {
+            let template = Template::parse("https://a.example/?n={n}&m=1").unwrap();
+            template.render_url(json!({ "n": value }).as_object().unwrap())
+        };
+        for (value, encoded) in [
+            (json!("Ann"), "Ann"),
+            (json!("a&b=c#d/../?"), "a%26b%3Dc%23d%2F%2E%2E%2F%3F"),
+            (json!("São\n"), "S%C3%A3o%0A"),
+            (json!("李"), "%E6%9D%8E"),
+            (json!("{m}"), "%7Bm%7D"),
+            (json!(7.5), "7%2E5"),
+            (json!({"id": "x"}), ""),
+            (json!("é".repeat(50)), &"%C3%A9".repeat(33)),
+        ] {
+            assert_eq!(url(value), format!("https://a.example/?n={encoded}&m=1"));
+        }
+    }
+
     proptest! {
+        #[test]
+        fn an_address_keeps_its_host_and_limit_whatever_a_value_is(value in "(?s).{0,300}") {
+            let template = Template::parse("https://a.example/b?n={n}").unwrap();
+            let url = template.render_url(json!({ "n": value }).as_object().unwrap());
+            let parsed = leadstream_schemas::Url::parse(&url).unwrap();
+            prop_assert_eq!(parsed.host_str(), Some("a.example"));
+            prop_assert_eq!(parsed.path(), "/b");
+            let query: Vec<_> = parsed.query_pairs().collect();
+            prop_assert_eq!(query.len(), 1);
+            prop_assert!(value.starts_with(&*query[0].1));
+            prop_assert!(url.len() <= template.longest());
+        }
+
         #[test]
         fn no_prompt_is_longer_than_it_says(
             template in "([a-z😀]{0,300}|\\{name\\}|\\{\\{){0,30}",

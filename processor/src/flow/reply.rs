@@ -1,7 +1,7 @@
 //! Builds replies from phrases.
 
 use leadstream_schemas::ReplyContent;
-use leadstream_schemas::reply::ReplyOption;
+use leadstream_schemas::reply::{ReplyLink, ReplyOption};
 
 use super::prompt::{BREAK, MAX_BODY, MAX_INTERACTIVE_BODY, Phrase};
 use super::{Asks, Conversation, Flow, FlowStep, Labelled, Role};
@@ -10,6 +10,9 @@ use super::{Asks, Conversation, Flow, FlowStep, Labelled, Role};
 pub(super) struct ReplyBuilder<'a> {
     flow: &'a Flow,
     parts: Vec<String>,
+    /// The address of an image.
+    image: Option<String>,
+    link: Option<ReplyLink>,
 }
 
 impl<'a> ReplyBuilder<'a> {
@@ -17,6 +20,8 @@ impl<'a> ReplyBuilder<'a> {
         Self {
             flow,
             parts: Vec::new(),
+            image: None,
+            link: None,
         }
     }
 
@@ -29,10 +34,39 @@ impl<'a> ReplyBuilder<'a> {
         }
     }
 
+    /// Adds what `step` says and shows on arrival.
+    pub(super) fn add_prompt(&mut self, step: &FlowStep, conversation: &Conversation) {
+        self.add(step.prompt.as_ref(), conversation);
+        if !step.shows_more() {
+            return;
+        }
+        let language = self.flow.language(conversation);
+        let url = |phrase: &Phrase| phrase.render_url(language, &conversation.data);
+        if let Some(image) = &step.beside.image {
+            self.image = Some(url(image));
+        }
+        if let Some(link) = &step.beside.link {
+            self.link = Some(ReplyLink {
+                title: link
+                    .title
+                    .render(language, &conversation.data, conversation.year()),
+                url: url(&link.url),
+            });
+        }
+    }
+
     /// Returns the reply as a text; none if there is no text.
     pub(super) fn text(self) -> Option<ReplyContent> {
+        let is_alone = self.image.is_none() && self.link.is_none();
+        let most = if is_alone {
+            MAX_BODY
+        } else {
+            MAX_INTERACTIVE_BODY
+        };
         (!self.parts.is_empty()).then(|| ReplyContent::Text {
-            body: cut(self.parts.join(BREAK), MAX_BODY),
+            body: cut(self.parts.join(BREAK), most),
+            image: self.image,
+            link: self.link,
         })
     }
 
@@ -61,10 +95,11 @@ impl<'a> ReplyBuilder<'a> {
         }
         let body = cut(self.parts.join(BREAK), MAX_INTERACTIVE_BODY);
         Some(match &question.asks {
-            Asks::Plainly => ReplyContent::Text { body },
+            Asks::Plainly => ReplyContent::text(body),
             Asks::Buttons(buttons) => ReplyContent::Buttons {
                 body,
                 buttons: options(buttons),
+                image: self.image,
             },
             Asks::List { button, rows } => ReplyContent::List {
                 body,
@@ -79,6 +114,7 @@ impl<'a> ReplyBuilder<'a> {
                     "{}:{}:{}",
                     conversation.flow.name, conversation.flow.version, step.state
                 ),
+                image: self.image,
             },
         })
     }
@@ -107,9 +143,13 @@ fn cut(body: String, most: usize) -> String {
 /// to be answered by number or title. Other content stays as it is.
 #[must_use]
 pub fn numbered(content: ReplyContent) -> ReplyContent {
-    let (body, options) = match content {
-        ReplyContent::Buttons { body, buttons } => (body, buttons),
-        ReplyContent::List { body, rows, .. } => (body, rows),
+    let (body, options, image) = match content {
+        ReplyContent::Buttons {
+            body,
+            buttons,
+            image,
+        } => (body, buttons, image),
+        ReplyContent::List { body, rows, .. } => (body, rows, None),
         other => return other,
     };
     let lines = options.iter().enumerate().map(|(index, option)| {
@@ -119,6 +159,8 @@ pub fn numbered(content: ReplyContent) -> ReplyContent {
     });
     ReplyContent::Text {
         body: format!("{body}{BREAK}{}", lines.collect::<Vec<_>>().join("\n")),
+        image,
+        link: None,
     }
 }
 
@@ -130,7 +172,7 @@ pub(super) fn ask(
 ) -> Option<ReplyContent> {
     match flow.step(&conversation.state) {
         Some(here) if matches!(here.role, Role::Ask(_)) => {
-            reply.add(here.prompt.as_ref(), conversation);
+            reply.add_prompt(here, conversation);
             reply.with_options(here, conversation)
         }
         _ => reply.text(),
@@ -158,11 +200,9 @@ mod tests {
         };
         assert_eq!(
             numbered(list),
-            ReplyContent::Text {
-                body: "How many people?\n\n1. Up to 10\n2. More – 11 and up".into()
-            }
+            ReplyContent::text("How many people?\n\n1. Up to 10\n2. More – 11 and up".into())
         );
-        let text = ReplyContent::Text { body: "Hi".into() };
+        let text = ReplyContent::text("Hi".into());
         assert_eq!(numbered(text.clone()), text);
     }
 

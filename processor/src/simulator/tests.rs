@@ -1,4 +1,5 @@
 mod hand_off;
+mod media;
 
 use super::*;
 use crate::flow::{DEFAULT_FLOW, Flow};

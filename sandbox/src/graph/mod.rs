@@ -135,11 +135,17 @@ fn validate(body: &Value) -> Result<(), VendorResponse> {
             )?;
             Ok(())
         }
-        "audio" | "contacts" | "document" | "image" | "location" | "reaction" | "sticker"
-        | "video" => match &body[kind] {
-            Value::Null => Err(missing(kind)),
-            _ => Ok(()),
-        },
+        "image" => {
+            validate_media(&body["image"], "image")?;
+            let caption = body["image"]["caption"].as_str().unwrap_or_default();
+            at_most(caption, 1_024, "image.caption")
+        }
+        "audio" | "contacts" | "document" | "location" | "reaction" | "sticker" | "video" => {
+            match &body[kind] {
+                Value::Null => Err(missing(kind)),
+                _ => Ok(()),
+            }
+        }
         _ => Err(not_valid(&format!("'{kind}' is not a message type"))),
     }
 }
@@ -162,10 +168,46 @@ fn validate_text(body: &Value) -> Result<(), VendorResponse> {
     Ok(())
 }
 
+/// Checks a file: either the id of an uploaded one, or a link that Meta fetches.
+fn validate_media(media: &Value, name: &str) -> Result<(), VendorResponse> {
+    match (media["id"].as_str(), media["link"].as_str()) {
+        (Some(id), None) => required(Some(id), name).map(drop),
+        (None, Some(link)) => validate_url(link, &format!("{name}.link")),
+        (None, None) => Err(missing(name)),
+        (Some(_), Some(_)) => Err(not_valid(&format!("{name} must have either id or link"))),
+    }
+}
+
+fn validate_url(url: &str, name: &str) -> Result<(), VendorResponse> {
+    let is_web = reqwest::Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
+    if is_web {
+        Ok(())
+    } else {
+        Err(not_valid(&format!("{name} must be a valid URL")))
+    }
+}
+
+fn validate_header(kind: &str, header: &Value) -> Result<(), VendorResponse> {
+    let name = "interactive.header";
+    match header["type"].as_str() {
+        _ if header.is_null() => Ok(()),
+        Some("text") => {
+            let text = required(header["text"].as_str(), "interactive.header.text")?;
+            at_most(text, 60, "interactive.header.text")
+        }
+        // Only a text stands above a list.
+        Some(media @ ("image" | "video" | "document")) if kind != "list" => {
+            validate_media(&header[media], &format!("{name}.{media}"))
+        }
+        _ => Err(not_valid(&format!("{name}.type is not supported"))),
+    }
+}
+
 fn validate_interactive(interactive: &Value) -> Result<(), VendorResponse> {
     let kind = required(interactive["type"].as_str(), "interactive.type")?;
     let action = &interactive["action"];
-    if matches!(kind, "button" | "list") {
+    validate_header(kind, &interactive["header"])?;
+    if matches!(kind, "button" | "list" | "cta_url" | "flow") {
         let body = required(
             interactive["body"]["text"].as_str(),
             "interactive.body.text",
@@ -210,6 +252,18 @@ fn validate_interactive(interactive: &Value) -> Result<(), VendorResponse> {
                 let title = "interactive.action.sections.rows.title";
                 at_most(required(row["title"].as_str(), title)?, 24, title)?;
             }
+        }
+        "cta_url" => {
+            if action["name"] != "cta_url" {
+                return Err(not_valid("interactive.action.name must be cta_url"));
+            }
+            let parameters = &action["parameters"];
+            let title = "interactive.action.parameters.display_text";
+            let text = required(parameters["display_text"].as_str(), title)?;
+            at_most(text, 20, title)?;
+            let name = "interactive.action.parameters.url";
+            let url = required(parameters["url"].as_str(), name)?;
+            validate_url(url, name)?;
         }
         _ => {}
     }
@@ -257,7 +311,8 @@ fn accept(app: &App, number: &BusinessNumber, to: &str, body: Value) -> VendorRe
     let callback_data = body["biz_opaque_callback_data"].as_str().map(str::to_owned);
     let text = body["text"]["body"]
         .as_str()
-        .or(body["interactive"]["body"]["text"].as_str());
+        .or(body["interactive"]["body"]["text"].as_str())
+        .or(body["image"]["caption"].as_str());
     let contact = match body["to"].as_str() {
         Some(input) => json!({ "input": input, "wa_id": to }),
         None => json!({ "input": to, "user_id": to }),

@@ -159,12 +159,49 @@ async fn wrong_sends_are_refused_with_the_codes_of_the_cloud_api() {
 
     let button = |title: &str| json!({ "type": "reply", "reply": { "id": "a", "title": title } });
     let buttons = |buttons: &[Value]| json!({ "type": "button", "body": { "text": "?" }, "action": { "buttons": buttons } });
-    let cases: [(&str, Value, i64); 10] = [
+    let linked = |title: &str, url: &str| {
+        json!({
+            "type": "cta_url",
+            "body": { "text": "?" },
+            "action": { "name": "cta_url", "parameters": { "display_text": title, "url": url } },
+        })
+    };
+    let mut headed = json!({
+        "type": "list",
+        "header": { "type": "image", "image": { "link": "https://example.com/a.png" } },
+        "body": { "text": "?" },
+        "action": { "button": "b", "sections": [{ "rows": [{ "id": "a", "title": "a" }] }] },
+    });
+    let above_a_list = headed.clone();
+    headed["type"] = json!("button");
+    headed["action"] = json!({ "buttons": [button("y")] });
+    headed["header"]["image"]["link"] = json!("a.png");
+    let cases: [(&str, Value, i64); 18] = [
         ("messaging_product", Value::Null, 100),
         ("to", Value::Null, 100),
         ("to", json!("nobody"), 100),
         ("type", json!("hologram"), 131_009),
         ("type", json!("image"), 131_008),
+        ("image", json!({ "link": "a.png" }), 131_009),
+        (
+            "image",
+            json!({ "link": "https://example.com/a.png", "id": "1" }),
+            131_009,
+        ),
+        (
+            "image",
+            json!({ "link": "https://example.com/a.png", "caption": "x".repeat(1_025) }),
+            131_009,
+        ),
+        ("interactive", linked("Open", "offer"), 131_009),
+        ("interactive", linked("", "https://example.com"), 131_008),
+        (
+            "interactive",
+            linked("longer than twenty characters", "https://example.com"),
+            131_009,
+        ),
+        ("interactive", above_a_list, 131_009),
+        ("interactive", headed, 131_009),
         ("text", json!({}), 131_008),
         ("text", json!({ "body": "x".repeat(4_097) }), 100),
         ("biz_opaque_callback_data", json!("x".repeat(513)), 131_009),
@@ -181,8 +218,8 @@ async fn wrong_sends_are_refused_with_the_codes_of_the_cloud_api() {
     ];
     for (member, value, code) in cases {
         let mut body = text_to("1", "x");
-        if member == "interactive" {
-            body["type"] = json!("interactive");
+        if matches!(member, "interactive" | "image") {
+            body["type"] = json!(member);
         }
         body[member] = value;
         let refused = send(world.send(&body)).await;
@@ -199,6 +236,32 @@ async fn wrong_sends_are_refused_with_the_codes_of_the_cloud_api() {
             .len(),
         1
     );
+}
+
+#[tokio::test]
+async fn images_and_links_are_accepted_with_their_text() {
+    let world = World::new().await;
+    let link = "https://example.com/a.png";
+    let interactive = json!({
+        "type": "cta_url",
+        "header": { "type": "image", "image": { "link": link } },
+        "body": { "text": "Choose" },
+        "action": { "name": "cta_url", "parameters": { "display_text": "Open", "url": link } },
+    });
+    for (kind, content, text) in [
+        ("image", json!({ "link": link, "caption": "Look" }), "Look"),
+        ("interactive", interactive, "Choose"),
+    ] {
+        let mut body = text_to("1", "x");
+        body.as_object_mut().unwrap().remove("text");
+        body["type"] = json!(kind);
+        body[kind] = content;
+        let sent = send(world.send(&body)).await;
+        assert_eq!(sent.status, 200, "{}", sent.body);
+        let query = MessageQuery::default();
+        let messages = world.client.messages(&query).await.unwrap();
+        assert_eq!(messages.last().unwrap().text.as_deref(), Some(text));
+    }
 }
 
 #[tokio::test]

@@ -50,7 +50,7 @@ fn reply(id: &str, lead: &str) -> Reply {
             wa_id: Some(lead.into()),
             ..Recipient::default()
         },
-        content: ReplyContent::Text { body: id.into() },
+        content: ReplyContent::text(id.into()),
         revision: Revision(1),
         kind: Some(ReplyKind::Prompt),
         not_before: None,

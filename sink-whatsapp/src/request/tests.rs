@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use leadstream_schemas::reply::ReplyOption;
+use leadstream_schemas::reply::{ReplyLink, ReplyOption};
 use leadstream_schemas::{Platform, Recipient, Reply, ReplyContent, Revision};
 use serde_json::{Value, json};
 
@@ -27,7 +27,7 @@ fn reply(content: ReplyContent) -> Reply {
 }
 
 fn text(body: &str) -> ReplyContent {
-    ReplyContent::Text { body: body.into() }
+    ReplyContent::text(body.into())
 }
 
 fn option(id: &str, title: &str, description: Option<&str>) -> ReplyOption {
@@ -42,6 +42,7 @@ fn buttons(count: usize, title: &str) -> ReplyContent {
     ReplyContent::Buttons {
         body: "Which fits?".into(),
         buttons: vec![option("b", title, None); count],
+        image: None,
     }
 }
 
@@ -59,6 +60,20 @@ fn form() -> ReplyContent {
         button: "Open".into(),
         flow_id: "77".into(),
         flow_token: "t".into(),
+        image: None,
+    }
+}
+
+const IMAGE: &str = "https://example.com/roof.jpg";
+
+fn shown(body: &str, image: Option<&str>, title: Option<&str>) -> ReplyContent {
+    ReplyContent::Text {
+        body: body.into(),
+        image: image.map(str::to_owned),
+        link: title.map(|title| ReplyLink {
+            title: title.into(),
+            url: "https://example.com/?n=1".into(),
+        }),
     }
 }
 
@@ -89,6 +104,40 @@ fn a_text_names_its_recipient_with_a_plus_and_brings_its_own_id() {
             "biz_opaque_callback_data": "4917012345:wamid.A",
         })
     );
+}
+
+#[test]
+fn an_image_is_a_message_of_its_own_or_a_header_and_a_link_is_a_button() {
+    let image = body(shown("Your roof", Some(IMAGE), None));
+    assert_eq!(image["type"], "image");
+    assert_eq!(
+        image["image"],
+        json!({ "link": IMAGE, "caption": "Your roof" })
+    );
+    let header = json!({ "type": "image", "image": { "link": IMAGE } });
+    let mut expected = json!({
+        "type": "cta_url",
+        "body": { "text": "Choose a time" },
+        "action": {
+            "name": "cta_url",
+            "parameters": { "display_text": "Calendar", "url": "https://example.com/?n=1" },
+        },
+    });
+    let linked = body(shown("Choose a time", None, Some("Calendar")));
+    assert_eq!(linked["type"], "interactive");
+    assert_eq!(linked["interactive"], expected);
+    expected["header"] = header.clone();
+    let both = body(shown("Choose a time", Some(IMAGE), Some("Calendar")));
+    assert_eq!(both["interactive"], expected);
+    let (mut tapped, mut filled) = (buttons(2, "Yes"), form());
+    for content in [&mut tapped, &mut filled] {
+        if let ReplyContent::Buttons { image, .. } | ReplyContent::Form { image, .. } = content {
+            *image = Some(IMAGE.to_owned());
+        }
+    }
+    for content in [tapped, filled] {
+        assert_eq!(body(content)["interactive"]["header"], header);
+    }
 }
 
 #[test]
@@ -143,6 +192,12 @@ fn what_is_longer_than_the_api_takes_is_refused_with_its_length() {
         (true, list(10, &"t".repeat(25))),
         (true, list(11, "t")),
         (true, list(0, "t")),
+        (false, shown(&"t".repeat(1_024), Some(IMAGE), None)),
+        (true, shown(&"t".repeat(1_025), Some(IMAGE), None)),
+        (false, shown(&"t".repeat(1_024), None, Some("Open"))),
+        (true, shown(&"t".repeat(1_025), None, Some("Open"))),
+        (true, shown("t", None, Some(&"t".repeat(21)))),
+        (true, shown("t", None, Some(""))),
     ] {
         assert_eq!(
             build(&reply(content.clone())).is_err(),
@@ -192,6 +247,11 @@ fn requests_have_the_shape_of_the_providers_examples() {
     // The last says whether the example holds no more than ours.
     for (file, content, whole) in [
         ("send_text_message", text("Hello"), true),
+        (
+            "send_image_message_by_url",
+            shown("Look", Some(IMAGE), None),
+            true,
+        ),
         ("send_reply_button", buttons(2, "Yes"), true),
         ("send_list_message", list(2, "Retail"), false),
         ("send_published_flow_by_id", form(), false),
@@ -206,6 +266,10 @@ fn requests_have_the_shape_of_the_providers_examples() {
                 .remove("biz_opaque_callback_data")
                 .is_some()
         );
+        if let Some(image) = ours.get_mut("image").and_then(Value::as_object_mut) {
+            // Meta's example has none.
+            assert!(image.remove("caption").is_some());
+        }
         assert!(fits(&ours, &example), "{file}: {ours}");
         assert_eq!(ours["type"], example["type"], "{file}");
         assert_eq!(

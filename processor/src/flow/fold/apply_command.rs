@@ -51,7 +51,7 @@ impl Turn<'_> {
             }
             TurnInput::Say { body, .. } => {
                 self.take_over(conversation);
-                Some(ReplyContent::Text { body: body.clone() })
+                Some(ReplyContent::text(body.clone()))
             }
             _ => None,
         })

@@ -25,7 +25,7 @@ fn seconds(tens: i64) -> Timestamp {
 
 fn said(step: &Step) -> Option<&str> {
     match &step.prompt {
-        Some(ReplyContent::Text { body }) => Some(body),
+        Some(ReplyContent::Text { body, .. }) => Some(body),
         None => None,
         Some(other) => panic!("no text: {other:?}"),
     }

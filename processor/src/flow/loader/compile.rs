@@ -9,11 +9,11 @@ use super::check::{Outline, OutlineRole, check_states, outline};
 use super::graph::Graph;
 use super::phrase::{Scope, phrase};
 use super::schedule::warn_of_no_zone;
-use super::{Fault, Faults, assign, fault, head};
+use super::{Fault, Faults, assign, beside, fault, head};
 use crate::flow::document::{Document, Steps};
 use crate::flow::expression::Expression;
 use crate::flow::field::Fields;
-use crate::flow::prompt::{MAX_BODY, MAX_INTERACTIVE_BODY, Phrase};
+use crate::flow::prompt::{BREAK, MAX_BODY, MAX_INTERACTIVE_BODY, Phrase};
 use crate::flow::{Asks, Flow, FlowStep, Next, Role};
 
 pub(super) fn compile(document: &Document, faults: &mut Faults) -> Option<Flow> {
@@ -43,6 +43,7 @@ pub(super) fn compile(document: &Document, faults: &mut Faults) -> Option<Flow> 
         .collect();
     let flow = head.into_flow(document, compiled.into_iter().flatten().collect(), faults)?;
     check_lengths(&flow, &outlines, &graph, faults);
+    beside::check(&flow.steps, &outlines, &graph, faults);
     Some(flow)
 }
 
@@ -72,6 +73,7 @@ fn compile_step(outline: &Outline<'_>, scope: &Scope<'_>) -> Result<FlowStep, Fa
     Ok(FlowStep {
         state: outline.state.value.clone(),
         prompt,
+        beside: beside::compile(step, scope)?,
         completes: step.completes,
         assign: assign::compile(step.assign.as_ref(), known)?,
         role,
@@ -108,19 +110,21 @@ fn check_lengths(flow: &Flow, outlines: &[Outline<'_>], graph: &Graph<'_>, fault
     let opening = messages.map(|phrase| longest(phrase.as_ref()));
     let opening = opening.into_iter().max().unwrap_or_default();
     let length = |state: &str| {
-        flow.step(state)
-            .map_or(0, |step| longest(step.prompt.as_ref()))
+        let prompt = flow.step(state).and_then(|step| step.prompt.as_ref());
+        prompt.map_or(0, |prompt| prompt.longest() + BREAK.len())
     };
+    let shows = |state: &str| usize::from(flow.step(state).is_some_and(FlowStep::shows_more));
     let handoff = longest(flow.messages.handoff.as_ref());
     for (outline, step) in outlines.iter().zip(&flow.steps) {
         let is_tapped =
             matches!(&step.role, Role::Ask(question) if !matches!(question.asks, Asks::Plainly));
-        let most = if is_tapped {
+        let is_short = is_tapped || step.shows_more() || graph.most_before(&step.state, &shows) > 0;
+        let most = if is_short {
             MAX_INTERACTIVE_BODY
         } else {
             MAX_BODY
         };
-        let before = graph.longest_before(&step.state, &length);
+        let before = graph.most_before(&step.state, &length);
         let is_asked = matches!(step.role, Role::Ask(_));
         let before = before.max(if is_asked && opening > 0 {
             opening + 2
@@ -146,7 +150,7 @@ fn check_lengths(flow: &Flow, outlines: &[Outline<'_>], graph: &Graph<'_>, fault
                 place,
                 format!(
                     "what is said here can reach {found} characters, with what comes before it (each placeholder counts 200), and WhatsApp takes {most}{}; shorten it",
-                    if is_tapped { " with buttons, lists and forms" } else { "" }
+                    if is_short { " with buttons, lists, forms, images and links" } else { "" }
                 ),
             ));
         }

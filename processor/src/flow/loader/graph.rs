@@ -57,33 +57,32 @@ impl<'a> Graph<'a> {
         })
     }
 
-    /// Returns the length of the longest text before the step's own in the same message.
-    pub(super) fn longest_before(&self, state: &str, length: &impl Fn(&str) -> usize) -> usize {
+    /// Returns the greatest sum of `count` over the steps before this one in the same message.
+    pub(super) fn most_before(&self, state: &str, count: &impl Fn(&str) -> usize) -> usize {
         let mut memo = BTreeMap::new();
-        self.before(state, length, &mut memo)
+        self.before(state, count, &mut memo)
     }
 
     /// Recurses without end only on loops, which are faults.
     fn before<'b>(
         &'b self,
         state: &str,
-        length: &impl Fn(&str) -> usize,
+        count: &impl Fn(&str) -> usize,
         memo: &mut BTreeMap<&'b str, usize>,
     ) -> usize {
-        let mut longest = 0;
+        let mut most = 0;
         for from in self.automatic.get(state).into_iter().flatten() {
             let with = match memo.get(from) {
                 Some(known) => *known,
                 None => {
-                    let own = length(from);
-                    let with = self.before(from, length, memo) + if own > 0 { own + 2 } else { 0 };
+                    let with = self.before(from, count, memo) + count(from);
                     memo.insert(from, with);
                     with
                 }
             };
-            longest = longest.max(with);
+            most = most.max(with);
         }
-        longest
+        most
     }
 }
 

@@ -72,7 +72,7 @@ pub(super) fn check_languages<'a, T>(
     }
 }
 
-fn template<T>(
+pub(super) fn template<T>(
     at: &Spanned<T>,
     text: &str,
     language: Option<&String>,

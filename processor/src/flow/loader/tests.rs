@@ -1,3 +1,4 @@
+mod beside;
 mod number;
 mod rich;
 

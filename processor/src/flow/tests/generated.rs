@@ -348,7 +348,12 @@ fn check_state(flow: &Flow, conversation: &Conversation) -> Result<(), TestCaseE
 fn within_limits(prompt: Option<&ReplyContent>) -> Result<(), TestCaseError> {
     let (body, most) = match prompt {
         None => return Ok(()),
-        Some(ReplyContent::Text { body }) => (body, 4_096),
+        Some(ReplyContent::Text {
+            body,
+            image: None,
+            link: None,
+        }) => (body, 4_096),
+        Some(ReplyContent::Text { body, .. }) => (body, 1_024),
         Some(
             ReplyContent::Buttons { body, .. }
             | ReplyContent::List { body, .. }

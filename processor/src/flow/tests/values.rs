@@ -59,7 +59,7 @@ fn play(document: &str, messages: &[&str]) -> (String, Conversation) {
         let done = step(&flow, &conversation, Timestamp::from_secs(at), &input);
         conversation = done.conversation;
         last = match done.prompt {
-            Some(ReplyContent::Text { body } | ReplyContent::Buttons { body, .. }) => body,
+            Some(ReplyContent::Text { body, .. } | ReplyContent::Buttons { body, .. }) => body,
             other => panic!("{message}: {other:?}"),
         };
     }

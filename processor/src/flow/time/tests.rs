@@ -26,7 +26,7 @@ fn asked(flow: &Flow) -> Conversation {
 
 fn body(prompt: Option<&ReplyContent>) -> Option<&str> {
     match prompt {
-        Some(ReplyContent::Text { body }) => Some(body),
+        Some(ReplyContent::Text { body, .. }) => Some(body),
         _ => None,
     }
 }

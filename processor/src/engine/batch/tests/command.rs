@@ -113,12 +113,7 @@ fn words_are_said_once_and_a_refold_does_not_say_them_again() {
         .collect();
     let words: Vec<_> = replies
         .iter()
-        .filter(|reply| {
-            reply.content
-                == ReplyContent::Text {
-                    body: "I am Ana.".into(),
-                }
-        })
+        .filter(|reply| reply.content == ReplyContent::text("I am Ana.".into()))
         .map(|reply| reply.id.as_str())
         .collect();
     assert_eq!(words, ["491700:c"]);

@@ -33,7 +33,7 @@ fn a_person_s_words_go_out_and_silence_the_bot_until_it_is_released() {
     let before = asked_for_the_budget(&flow);
     let said = step(&flow, &before, at(20_000), &say(true));
     let body = String::from("I am Ana.");
-    assert_eq!(said.prompt, Some(ReplyContent::Text { body }));
+    assert_eq!(said.prompt, Some(ReplyContent::text(body)));
     assert_eq!(said.conversation.state, "HUMAN_HANDOFF");
     let answer = TurnInput::Text("5000".into());
     let silent = step(&flow, &said.conversation, at(30_000), &answer);

@@ -114,7 +114,7 @@ pub(super) fn explained(world: &World<'_>, inputs: &[LeadInput]) -> Result<(), T
             .filter(is_theirs)
             .map(|reply| &reply.content)
             .collect();
-        let words = ReplyContent::Text { body: body.clone() };
+        let words = ReplyContent::text(body.clone());
         let expected = decided.status.revision().is_some().then_some(&words);
         prop_assert_eq!(said, Vec::from_iter(expected), "{:?}", decided);
     }
