@@ -1,5 +1,6 @@
 //! Serves leads and commands over HTTP, for a company's own tools.
 
+mod files;
 mod limits;
 mod metrics;
 mod problem;
@@ -20,12 +21,13 @@ use leadstream_kafka::KafkaArgs;
 use leadstream_processor::AccountsArgs;
 use leadstream_processor::commanding::{CommandError, CommandService};
 use leadstream_schemas::registry::RegistryError;
-use leadstream_service::config::{DatabaseArgs, RegistryArgs};
+use leadstream_service::config::{DatabaseArgs, GraphArgs, RegistryArgs};
 use leadstream_service::{ConfigError, Context, ServiceArgs, server, wait_until_available};
 use tokio::net::TcpListener;
 
 pub use metrics::METRICS;
 
+use files::Files;
 use limits::{LimitArgs, Rates, Requests};
 use metrics::Metrics;
 use routes::Api;
@@ -67,6 +69,8 @@ pub struct Args {
     #[command(flatten)]
     pub limits: LimitArgs,
     #[command(flatten)]
+    pub graph: GraphArgs,
+    #[command(flatten)]
     pub database: DatabaseArgs,
     #[command(flatten)]
     pub kafka: KafkaArgs,
@@ -83,6 +87,8 @@ pub enum Error {
     Config(#[from] ConfigError),
     #[error(transparent)]
     Tokens(#[from] TokensError),
+    #[error("no HTTP client can be made: {0}")]
+    Http(#[from] reqwest::Error),
     #[error(transparent)]
     Command(#[from] CommandError),
     #[error("API_ADDRESS {address} cannot be listened on: {source}; choose another")]
@@ -105,6 +111,7 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
         ConfigError::missing("API_TOKEN_HASHES_FILE", "/etc/leadstream/api-tokens.yaml")
     })?;
     let tokens = TokenFile::open(path)?;
+    let files = Files::new(&args.graph)?;
     let pool = args
         .database
         .connect(|url| leadstream_processor::pool(url, POOL))?;
@@ -128,6 +135,7 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
         commands,
         pool,
         tokens: Arc::new(tokens),
+        files,
         rates: Arc::new(Rates::new(
             args.api_requests_per_second,
             DefaultClock::default(),

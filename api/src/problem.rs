@@ -11,6 +11,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa::openapi::{self, Content, Ref, RefOr, ResponseBuilder};
 
+use crate::files::Unavailable;
 use crate::tokens::Scope;
 
 const CONTENT_TYPE: &str = "application/problem+json";
@@ -79,6 +80,24 @@ impl Problem {
             "urn:leadstream:problem:lead-not-found",
             "No lead has this id",
             "use the digits of the number without +, the user id, the LID or the lead id, and `account` if ACCOUNTS groups numbers; leads in accounts that the token cannot reach have the same response",
+        )
+    }
+
+    pub(crate) fn no_file() -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "urn:leadstream:problem:file-not-found",
+            "The field has no file",
+            "name a field of `lead_data` that is an object with `kind`, such as `image`",
+        )
+    }
+
+    pub(crate) fn file_unreachable() -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "urn:leadstream:problem:file-unreachable",
+            "The file cannot be fetched",
+            "the reference has no `id`: the file came through WASenderApi; open it in WhatsApp",
         )
     }
 
@@ -165,9 +184,58 @@ impl Problem {
             StatusCode::SERVICE_UNAVAILABLE,
             "urn:leadstream:problem:overloaded",
             "Too many requests are in flight",
-            "repeat the request in a second; API_MAX_REQUESTS is the limit",
+            "repeat the request in a second; API_MAX_REQUESTS is the limit, and 32 files at a time",
         );
         problem.header = Some(("retry-after", "1".to_owned()));
+        problem
+    }
+}
+
+impl From<Unavailable> for Problem {
+    fn from(reason: Unavailable) -> Self {
+        let (status, kind, title, detail) = match reason {
+            Unavailable::NotConfigured => (
+                StatusCode::NOT_IMPLEMENTED,
+                "urn:leadstream:problem:files-not-configured",
+                "The API cannot fetch files",
+                "set META_ACCESS_TOKEN for the API",
+            ),
+            Unavailable::Gone => (
+                StatusCode::GONE,
+                "urn:leadstream:problem:file-gone",
+                "WhatsApp does not have the file any more",
+                "WhatsApp keeps a file for 30 days, and shows it only to tokens of the business that received it",
+            ),
+            Unavailable::TooLarge => (
+                StatusCode::BAD_GATEWAY,
+                "urn:leadstream:problem:file-too-large",
+                "The file is too large",
+                "the file is over 100 MiB, the limit of WhatsApp",
+            ),
+            Unavailable::Refused => (
+                StatusCode::BAD_GATEWAY,
+                "urn:leadstream:problem:file-refused",
+                "The Graph API refused the access token",
+                "check META_ACCESS_TOKEN of the API and its permission whatsapp_business_messaging",
+            ),
+            Unavailable::Unexpected => (
+                StatusCode::BAD_GATEWAY,
+                "urn:leadstream:problem:file-answer",
+                "The Graph API answered in an unknown way",
+                "check META_GRAPH_URL and META_API_VERSION of the API",
+            ),
+            Unavailable::Later => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "urn:leadstream:problem:file-later",
+                "The Graph API is unavailable",
+                "repeat the request after `Retry-After` seconds",
+            ),
+            Unavailable::Overloaded => return Self::overloaded(),
+        };
+        let mut problem = Self::new(status, kind, title, detail);
+        if reason == Unavailable::Later {
+            problem.header = Some(("retry-after", "5".to_owned()));
+        }
         problem
     }
 }

@@ -7,7 +7,7 @@ use axum::body::Bytes;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{FromRequestParts, Path, Query, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
 use utoipa::{IntoParams, OpenApi, ToSchema};
 
+use crate::files::{self, Files, Reference};
 use crate::limits::{Rates, Requests};
 use crate::problem::Problem;
 use crate::tokens::{Bearer, Scope, TokenFile};
@@ -34,6 +35,7 @@ pub(crate) struct Api {
     pub(crate) pool: PgPool,
     pub(crate) tokens: Arc<TokenFile>,
     pub(crate) rates: Arc<Rates>,
+    pub(crate) files: Files,
 }
 
 #[derive(OpenApi)]
@@ -41,10 +43,10 @@ pub(crate) struct Api {
     info(
         title = "Leadstream",
         version = "1",
-        description = "Shows leads and submits commands to them. Every request needs `Authorization: Bearer TOKEN`, except for this document. Errors are `application/problem+json` (RFC 9457). A token can be limited to some accounts. For a lead in another account, the response is 404, whether or not the lead exists. A token that exceeds its rate limit gets 429 with `Retry-After`.",
+        description = "Shows leads and their files, and submits commands to them. Every request needs `Authorization: Bearer TOKEN`, except for this document. Errors are `application/problem+json` (RFC 9457). A token can be limited to some accounts. For a lead in another account, the response is 404, whether or not the lead exists. A token that exceeds its rate limit gets 429 with `Retry-After`.",
         license(name = "Apache-2.0", identifier = "Apache-2.0")
     ),
-    paths(get_lead, create_command, get_command_result),
+    paths(get_lead, get_file, create_command, get_command_result),
     components(schemas(Problem)),
     modifiers(&Tokens),
     security(("token" = []))
@@ -66,6 +68,7 @@ impl utoipa::Modify for Tokens {
 pub(crate) fn router(api: Api, requests: Requests) -> Router {
     let router = Router::new()
         .route("/v1/leads/{id}", get(get_lead))
+        .route("/v1/leads/{id}/files/{field}", get(get_file))
         .route("/v1/leads/{id}/commands", post(create_command))
         .route("/v1/commands/{id}", get(get_command_result))
         .route("/openapi.json", get(async || Json(Document::openapi())))
@@ -229,6 +232,65 @@ async fn get_lead(
         .command_results(&lead.lead_ids())
         .await?;
     Ok(Json(lead.view(results)))
+}
+
+/// Returns the file of a field whose answer is media. Scope `leads:read`.
+///
+/// The bytes come from WhatsApp, which keeps a file for 30 days. They are complete and have the hash
+/// of the lead's file, if the response ends without an error of the connection.
+#[utoipa::path(
+    get, path = "/v1/leads/{id}/files/{field}", operation_id = "getFile",
+    params(
+        ("id" = String, Path, description = "WhatsApp id (digits), user id, LID or lead id (its `/` as `%2F`)"),
+        ("field" = String, Path, description = "Name of the field in `lead_data`"),
+        LeadQuery,
+    ),
+    responses(
+        (status = 200, content_type = "application/octet-stream", description = "The file, with its own type, as an attachment"),
+        (status = 410, body = Problem, content_type = "application/problem+json", description = "WhatsApp does not have the file any more"),
+        (status = 501, body = Problem, content_type = "application/problem+json", description = "The API has no META_ACCESS_TOKEN"),
+        (status = 502, body = Problem, content_type = "application/problem+json", description = "The Graph API refused the request"),
+        Problem,
+    )
+)]
+async fn get_file(
+    State(api): State<Api>,
+    bearer: Bearer,
+    Path((id, field)): Path<(String, String)>,
+    in_account: Result<Query<LeadQuery>, QueryRejection>,
+) -> Result<Response, Problem> {
+    bearer.check(Scope::Read)?;
+    let LeadQuery { account } = query(in_account)?;
+    let address = address(&api, &bearer, &account, &id)?;
+    let lead = api.commands.leads().find(&address).await?;
+    let lead = lead.ok_or_else(Problem::lead_not_found)?.view(Vec::new());
+    let reference = lead.lead_data.get(&field).and_then(Reference::of);
+    let reference = reference.ok_or_else(Problem::no_file)?;
+    let media_id = reference
+        .id
+        .as_ref()
+        .ok_or_else(Problem::file_unreachable)?;
+    let file = api.files.open(media_id).await?;
+    let mime_type = file.mime_type.as_ref().and_then(|it| it.parse().ok());
+    let mime_type = mime_type.unwrap_or(HeaderValue::from_static("application/octet-stream"));
+    let disposition = HeaderValue::try_from(reference.disposition(&field))
+        .unwrap_or(HeaderValue::from_static("attachment"));
+    let headers = [
+        (header::CONTENT_TYPE, mime_type),
+        (header::CONTENT_LENGTH, HeaderValue::from(file.size)),
+        (header::CONTENT_DISPOSITION, disposition),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        (
+            header::X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        ),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            HeaderValue::from_static("sandbox; default-src 'none'"),
+        ),
+    ];
+    let hashes = reference.hash().into_iter().chain(file.hash).collect();
+    Ok((headers, files::body(file, hashes)).into_response())
 }
 
 /// Submits a command to a lead, as a record in `lead.inputs`. Scope `leads:write`, or `leads:erase`.

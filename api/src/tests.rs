@@ -18,6 +18,7 @@ fn the_checked_in_openapi_document_is_the_served_one() {
     );
     for path in [
         "/v1/leads/{id}",
+        "/v1/leads/{id}/files/{field}",
         "/v1/leads/{id}/commands",
         "/v1/commands/{id}",
     ] {

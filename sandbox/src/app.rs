@@ -12,6 +12,7 @@ use crate::config::{SandboxConfig, Webhook};
 use crate::credentials::Credentials;
 use crate::endpoint::Endpoint;
 use crate::lock::lock;
+use crate::media::Media;
 use crate::ordered_faults::Faults;
 use crate::receipt::Receipt;
 use crate::received::{Received, ReceivedRecord};
@@ -37,6 +38,7 @@ pub(crate) struct App {
     pub(crate) hubspot_usage: Usage,
     pub(crate) salesforce_usage: Usage,
     pub(crate) received: Mutex<Received>,
+    pub(crate) media: Mutex<Media>,
     /// Times of HubSpot's searches within the last second.
     pub(crate) searches: Mutex<VecDeque<Instant>>,
     /// The credentials that the CRMs accept now.

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use reqwest::header::CONTENT_TYPE;
 use reqwest::{Method, RequestBuilder, Url};
 use serde::de::DeserializeOwned;
 
 use crate::config::Webhook;
-use crate::control::{Ordered, Spent};
+use crate::control::{AddedMedia, Ordered, Spent};
 use crate::endpoint::Vendor;
 use crate::fault::Fault;
 use crate::received::ReceivedUpsert;
@@ -198,6 +199,17 @@ impl SandboxClient {
         send(self.request(Method::PUT, "webhook", &[]).json(&webhook))
             .await
             .map(drop)
+    }
+
+    /// Keeps a file that a lead is to send, and returns its media id.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn add_media(&self, mime_type: &str, bytes: Vec<u8>) -> Result<String, ClientError> {
+        let request = self.request(Method::POST, "media", &[]);
+        let request = request.header(CONTENT_TYPE, mime_type).body(bytes);
+        let added: AddedMedia = send(request).await?.json().await?;
+        Ok(added.id)
     }
 
     async fn get<T: DeserializeOwned>(

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, Path, Query, State};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post, put};
 use axum::{Json, Router};
@@ -25,6 +26,8 @@ use crate::table::{CrmRecord, Table};
 
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 const PAGE_LIMIT: usize = 10_000;
+/// More than the largest file of WhatsApp.
+const MEDIA_LIMIT: usize = 128 << 20;
 
 pub(crate) fn routes() -> Router<Arc<App>> {
     Router::new()
@@ -40,6 +43,10 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         )
         .route("/faults/{id}", delete(cancel_fault))
         .route("/webhook", put(set_webhook))
+        .route(
+            "/media",
+            post(add_media).layer(DefaultBodyLimit::max(MEDIA_LIMIT)),
+        )
 }
 
 /// Selects messages, and sets the wait for the first.
@@ -203,6 +210,24 @@ async fn clear_faults(State(app): State<Arc<App>>) -> StatusCode {
     lock(&app.faults).clear();
     app.released.notify_waiters();
     StatusCode::NO_CONTENT
+}
+
+/// The response to a file that a lead is to send.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct AddedMedia {
+    pub(crate) id: String,
+}
+
+async fn add_media(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> Json<AddedMedia> {
+    let mime_type = headers.get(header::CONTENT_TYPE);
+    let mime_type = mime_type.and_then(|value| value.to_str().ok());
+    let mime_type = mime_type.unwrap_or("application/octet-stream").to_owned();
+    let id = lock(&app.media).add(mime_type, bytes);
+    Json(AddedMedia { id })
 }
 
 async fn set_webhook(

@@ -22,6 +22,10 @@ pub enum Endpoint {
     GraphMessages,
     /// Mark as read, typing indicator. Key: the message's id.
     GraphRead,
+    /// Address of a file. Key: the media id.
+    GraphMedia,
+    /// Bytes of a file. Key: the media id.
+    GraphFile,
     /// Batch upsert of contacts. Keys: the inputs' ids.
     HubspotUpsert,
     /// Batch update of contacts. Keys: the inputs' ids.
@@ -56,7 +60,9 @@ impl Endpoint {
     /// Returns the vendor of the endpoint.
     pub fn vendor(self) -> Vendor {
         match self {
-            Self::GraphMessages | Self::GraphRead => Vendor::Graph,
+            Self::GraphMessages | Self::GraphRead | Self::GraphMedia | Self::GraphFile => {
+                Vendor::Graph
+            }
             Self::HubspotUpsert
             | Self::HubspotUpdate
             | Self::HubspotSearch

@@ -30,6 +30,7 @@ mod fault;
 mod graph;
 mod hubspot;
 mod lock;
+mod media;
 mod ordered_faults;
 mod receipt;
 mod received;

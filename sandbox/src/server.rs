@@ -92,6 +92,7 @@ impl Sandbox {
             hubspot_usage: Usage::new(config.hubspot.day),
             salesforce_usage: Usage::new(config.salesforce.day),
             received: Mutex::default(),
+            media: Mutex::default(),
             searches: Mutex::new(VecDeque::new()),
             credentials: Mutex::new(Credentials::from(&config)),
             property_groups: Mutex::new(groups(&config.hubspot.properties)),

@@ -31,13 +31,15 @@ pub(crate) struct HttpResponse {
 enum Content {
     Json(Value),
     Html(&'static str),
+    File { mime_type: String, bytes: Bytes },
 }
 
 impl Content {
-    fn text(&self) -> String {
+    fn bytes(&self) -> Bytes {
         match self {
-            Self::Json(value) => value.to_string(),
-            Self::Html(page) => (*page).to_owned(),
+            Self::Json(value) => value.to_string().into(),
+            Self::Html(page) => Bytes::from_static(page.as_bytes()),
+            Self::File { bytes, .. } => bytes.clone(),
         }
     }
 }
@@ -58,6 +60,14 @@ impl VendorResponse {
             status,
             headers: Vec::new(),
             content: Content::Html(PAGE),
+        })
+    }
+
+    pub(crate) fn file(mime_type: String, bytes: Bytes) -> Self {
+        Self::Complete(HttpResponse {
+            status: 200,
+            headers: Vec::new(),
+            content: Content::File { mime_type, bytes },
         })
     }
 
@@ -90,7 +100,7 @@ impl VendorResponse {
 
 impl IntoResponse for HttpResponse {
     fn into_response(self) -> Response {
-        let body = Body::from(self.content.text());
+        let body = Body::from(self.content.bytes());
         self.respond(body)
     }
 }
@@ -101,9 +111,9 @@ impl HttpResponse {
         self,
         pause: impl Future<Output = ()> + Send + 'static,
     ) -> Response {
-        let text = self.content.text();
-        let length = text.len();
-        let half = Bytes::copy_from_slice(&text.as_bytes()[..length / 2]);
+        let bytes = self.content.bytes();
+        let length = bytes.len();
+        let half = bytes.slice(..length / 2);
         let rest = async move {
             pause.await;
             Err(io::Error::from(io::ErrorKind::ConnectionAborted))
@@ -117,16 +127,18 @@ impl HttpResponse {
     }
 
     fn respond(self, body: Body) -> Response {
-        let kind = match self.content {
-            Content::Json(_) => "application/json;charset=utf-8",
-            Content::Html(_) => "text/html",
+        let kind = match &self.content {
+            Content::Json(_) => Ok(HeaderValue::from_static("application/json;charset=utf-8")),
+            Content::Html(_) => Ok(HeaderValue::from_static("text/html")),
+            Content::File { mime_type, .. } => HeaderValue::from_str(mime_type),
         };
+        let kind = kind.unwrap_or(HeaderValue::from_static("application/octet-stream"));
         let mut response = Response::new(body);
         // Statuses outside HTTP's range are refused when the fault is ordered.
         *response.status_mut() =
             StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+        headers.insert(header::CONTENT_TYPE, kind);
         for (name, value) in self.headers {
             if let Ok(value) = HeaderValue::from_str(&value) {
                 // The first header of a name counts: limits are added to every response afterwards.

@@ -9,9 +9,11 @@ use leadstream_schemas::registry::{RegistryAuth, RegistryConfig};
 use crate::config_error::ConfigError;
 use crate::secret::Secret;
 
+mod graph;
 mod http_limits;
 mod units;
 
+pub use graph::GraphArgs;
 pub use units::{duration, size};
 
 /// The database.

@@ -23,9 +23,9 @@ use leadstream_kafka::consumer::{ConsumeError, ConsumerOptions};
 use leadstream_kafka::dead_letter::PoisonLimit;
 use leadstream_kafka::producer::ProduceError;
 use leadstream_kafka::{ConsumerLoop, KafkaArgs, Producer};
-use leadstream_schemas::{BaseUrl, Topic};
-use leadstream_service::config::duration;
-use leadstream_service::{ConfigError, Context, Secret, ServiceArgs};
+use leadstream_schemas::Topic;
+use leadstream_service::config::{GraphArgs, duration};
+use leadstream_service::{ConfigError, Context, ServiceArgs};
 use tokio::sync::mpsc;
 
 use dispatch::{Dispatcher, Fault, Settings};
@@ -52,32 +52,8 @@ pub struct Args {
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "WhatsApp Cloud API")]
 pub struct SendArgs {
-    /// System user's token with the permission whatsapp_business_messaging; or
-    /// META_ACCESS_TOKEN_FILE
-    #[arg(
-        long,
-        env = "META_ACCESS_TOKEN",
-        hide_env_values = true,
-        value_name = "SECRET"
-    )]
-    pub meta_access_token: Option<Secret>,
-    /// Base URL of the Graph API
-    #[arg(
-        long,
-        env = "META_GRAPH_URL",
-        hide_env_values = true,
-        default_value = "https://graph.facebook.com",
-        value_name = "URL"
-    )]
-    pub meta_graph_url: Secret,
-    /// Version of the Graph API, as in its path
-    #[arg(
-        long,
-        env = "META_API_VERSION",
-        default_value = "v23.0",
-        value_name = "VERSION"
-    )]
-    pub meta_api_version: String,
+    #[command(flatten)]
+    pub graph: GraphArgs,
     /// Time for a request. What takes longer may have been sent, and is tried once more at most
     #[arg(
         long,
@@ -175,18 +151,13 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
 
 impl SendArgs {
     fn graph(&self, timeout: Duration) -> Result<Graph, Error> {
-        let token = Secret::require(
-            self.meta_access_token.clone(),
-            "META_ACCESS_TOKEN",
-            "EAAG0123456789",
-        )?;
-        let base: BaseUrl = self.meta_graph_url.expose().parse().map_err(|problem| {
-            let example = "META_GRAPH_URL=https://graph.facebook.com";
-            ConfigError::new("META_GRAPH_URL", format!("{problem}; example: {example}"))
-        })?;
+        let token = self.graph.access_token()?;
+        let token =
+            token.ok_or_else(|| ConfigError::missing("META_ACCESS_TOKEN", "EAAG0123456789"))?;
+        let base = self.graph.base()?;
         Ok(Graph::new(
-            base.url().clone(),
-            &self.meta_api_version,
+            base,
+            &self.graph.meta_api_version,
             token,
             timeout,
         )?)

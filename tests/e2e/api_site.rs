@@ -130,6 +130,12 @@ impl<'w> ApiSite<'w> {
         Ok((status, json))
     }
 
+    /// Requests a path, and does not read the body.
+    pub(crate) async fn get(&self, path: &str, token: &str) -> anyhow::Result<reqwest::Response> {
+        let request = self.site.http.get(format!("{}{path}", self.url));
+        Ok(request.bearer_auth(token).send().await?)
+    }
+
     pub(crate) async fn give(
         &self,
         wa_id: &str,

@@ -15,6 +15,7 @@ mod database_refusals;
 mod erasure;
 mod evicted_inputs;
 mod exactness;
+mod files;
 mod flow_versions;
 mod generated_conversation;
 mod group_members;
@@ -50,6 +51,7 @@ macro_rules! tests {
 
 const TESTS: &[(&str, Test)] = tests![
     commands::commands_by_cli_and_api_act_on_leads,
+    files::the_api_sends_the_photo_that_a_lead_sent,
     command_ids::a_command_id_returns_a_result_for_its_own_lead_only,
     accounts::a_lead_is_reachable_only_in_its_account_and_by_tokens_with_access,
     erasure::commanded::no_replay_restores_a_person_erased_by_command,

@@ -110,7 +110,7 @@ impl Deployment {
                 ("META_APP_SECRET", &self.meta_app_secret),
                 ("META_VERIFY_TOKEN", &self.meta_verify_token),
             ],
-            Service::Processor | Service::Api => &[],
+            Service::Processor => &[],
             Service::SinkCrm => &[
                 ("HUBSPOT_ACCESS_TOKEN", &self.hubspot_access_token),
                 ("HUBSPOT_API_URL", &self.hubspot_api_url),
@@ -118,7 +118,7 @@ impl Deployment {
                 ("SALESFORCE_CLIENT_ID", &self.salesforce_client_id),
                 ("SALESFORCE_CLIENT_SECRET", &self.salesforce_client_secret),
             ],
-            Service::SinkWhatsapp => &[
+            Service::SinkWhatsapp | Service::Api => &[
                 ("META_ACCESS_TOKEN", &self.meta_access_token),
                 ("META_GRAPH_URL", &self.meta_graph_url),
             ],

@@ -263,6 +263,7 @@ mod tests {
 
     #[test]
     fn a_value_in_an_address_is_percent_encoded_and_cut() {
+        let long = "%C3%A9".repeat(33);
         let url = |value: Value| {
             let template = Template::parse("https://a.example/?n={n}&m=1").unwrap();
             template.render_url(json!({ "n": value }).as_object().unwrap())
@@ -275,7 +276,7 @@ mod tests {
             (json!("{m}"), "%7Bm%7D"),
             (json!(7.5), "7%2E5"),
             (json!({"id": "x"}), ""),
-            (json!("é".repeat(50)), &"%C3%A9".repeat(33)),
+            (json!("é".repeat(50)), long.as_str()),
         ] {
             assert_eq!(url(value), format!("https://a.example/?n={encoded}&m=1"));
         }

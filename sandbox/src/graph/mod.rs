@@ -1,4 +1,4 @@
-//! Simulates the part of Meta's Graph API that sends WhatsApp messages.
+//! Simulates the part of Meta's Graph API that sends WhatsApp messages and serves their files.
 
 use std::sync::Arc;
 
@@ -22,11 +22,14 @@ use crate::webhook::{BusinessNumber, random_wamid};
 
 pub(crate) mod admission;
 pub(crate) mod error;
+pub(crate) mod media;
 
 use error::{invalid, response};
 
 pub(crate) fn routes() -> Router<Arc<App>> {
-    Router::new().route("/{version}/{phone_number_id}/messages", post(messages))
+    Router::new()
+        .route("/{version}/{phone_number_id}/messages", post(messages))
+        .merge(media::routes())
 }
 
 async fn messages(
@@ -65,16 +68,13 @@ async fn messages(
     exchange.run(Endpoint::GraphMessages, keys, handle).await
 }
 
-/// Returns the business number in the path; a version is `v<major>.<minor>`.
+/// Returns the business number in the path.
 fn number(
     app: &App,
     version: &str,
     phone_number_id: &str,
 ) -> Result<BusinessNumber, VendorResponse> {
-    let parts = version
-        .strip_prefix('v')
-        .and_then(|version| version.split_once('.'));
-    if !parts.is_some_and(|(major, minor)| is_digits(major) && is_digits(minor)) {
+    if !is_version(version) {
         return Err(invalid("Unknown path components"));
     }
     let mut numbers = app.config.whatsapp.numbers.iter();
@@ -85,6 +85,14 @@ fn number(
         body["error"]["error_subcode"] = json!(33);
         VendorResponse::json(404, body)
     })
+}
+
+/// Returns whether a part of a path is `v<major>.<minor>`.
+fn is_version(version: &str) -> bool {
+    let parts = version
+        .strip_prefix('v')
+        .and_then(|version| version.split_once('.'));
+    parts.is_some_and(|(major, minor)| is_digits(major) && is_digits(minor))
 }
 
 fn is_digits(text: &str) -> bool {

@@ -6,6 +6,7 @@ mod faults;
 mod fixtures;
 mod graph;
 mod hubspot;
+mod media;
 mod salesforce;
 mod sdk;
 mod state;

@@ -71,7 +71,7 @@ fn last(flow: &Flow, said: &[TurnInput]) -> Step {
 
 fn body(step: &Step) -> &str {
     match &step.prompt {
-        Some(ReplyContent::Text { body } | ReplyContent::Buttons { body, .. }) => body,
+        Some(ReplyContent::Text { body, .. } | ReplyContent::Buttons { body, .. }) => body,
         _ => "",
     }
 }

@@ -15,7 +15,7 @@ use crate::flow::{Asks, Beside, FlowStep, Link, Role};
 const MAX_LINK_TITLE: usize = 20;
 
 pub(super) fn compile(step: &StepDocument, scope: &Scope<'_>) -> Result<Beside, Fault> {
-    let image = step.image.as_ref().map(|image| {
+    let image = step.image.as_ref().map(|image| -> Result<Phrase, Fault> {
         let url = url(image, scope)?;
         let is_fixed = url.0.iter().all(|it| it.fields().next().is_none());
         ensure(is_fixed, image, || {
@@ -23,7 +23,7 @@ pub(super) fn compile(step: &StepDocument, scope: &Scope<'_>) -> Result<Beside, 
         })?;
         Ok(url)
     });
-    let link = step.link.as_ref().map(|link| {
+    let link = step.link.as_ref().map(|link| -> Result<Link, Fault> {
         let title = phrase(&link.title, scope)?;
         ensure_length(&title, MAX_LINK_TITLE, &link.title, "a title on a button")?;
         let url = url(&link.url, scope)?;

@@ -66,7 +66,7 @@ fn what_cannot_be_shown_beside_a_prompt_is_named_with_its_remedy() {
             "8:12",
             "percent-encoded",
         ),
-        (roof, &long, "8:12", "up to 2000 characters"),
+        (roof, long.as_str(), "8:12", "up to 2000 characters"),
         (
             "\"https://example.com/en.png\"",
             "\"https://example.com/?n={name}\"",
@@ -162,11 +162,11 @@ fn a_text_beside_an_image_or_link_is_shorter() {
     // The next step's text is in the same message.
     let onward = format!("{image}    next: B\n  B:\n    prompt: bb\n{end}");
     for (most, more) in [
-        (4_096, end),
-        (1_024, &format!("{image}{end}")),
-        (1_024, &format!("{link}{end}")),
-        (1_020, &onward),
+        (4_096, end.to_owned()),
+        (1_024, format!("{image}{end}")),
+        (1_024, format!("{link}{end}")),
+        (1_020, onward),
     ] {
-        assert!(fits(most, more) && !fits(most + 1, more), "{more}");
+        assert!(fits(most, &more) && !fits(most + 1, &more), "{more}");
     }
 }
