@@ -33,7 +33,7 @@ pub use stored::StoredError;
 use leadstream_schemas::{LeadId, Platform, Revision, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::flow::MERGED;
+use crate::flow::{MERGED, TurnInput};
 use crate::flows::Flows;
 
 /// Everything that the engine keeps of one lead.
@@ -132,11 +132,20 @@ impl Lead {
         {
             self.profile_name = Some(name.clone());
         }
-        self.identities.adopt(&input.sender, &ours, |_| newest);
+        // A person of the business may write to another notation of the number. Replies keep the one
+        // with which the lead writes.
+        let is_ours = input.answer == TurnInput::Takeover;
+        let is_other_notation = |known: &str| input.other_notations.iter().any(|id| id == known);
+        self.identities.adopt(&input.sender, &ours, |known| {
+            newest && !(is_ours && is_other_notation(known))
+        });
         if let Some(becomes) = &input.becomes {
             let before = |known: &str| input.sender.identities().any(|id| id == known);
             self.identities
-                .adopt(becomes, ours, |known| newest || before(known));
+                .adopt(becomes, &ours, |known| newest || before(known));
+        }
+        for id in input.other_notations.iter().filter(|id| ours(id)) {
+            self.identities.add(id);
         }
     }
 

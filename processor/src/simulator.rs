@@ -136,6 +136,7 @@ impl<'a> Simulator<'a> {
             answer,
             amends,
             becomes: None,
+            other_notations: Vec::new(),
             referral: None,
         };
         let admission = self

@@ -6,7 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::id::is_user_id;
+use crate::id::{is_number, is_user_id};
 use crate::ids::{InputId, LeadId};
 use crate::time::Timestamp;
 
@@ -106,12 +106,18 @@ pub struct Sender {
 }
 
 impl Sender {
-    /// Without a user id that is none, where another id names the person: two people may have
-    /// the same, such as `null`.
+    /// Without ids that are none, where another id names the person: two people may have the
+    /// same, such as `null`.
     #[must_use]
     pub fn without_junk(mut self) -> Self {
-        if self.wa_id.is_some() || self.lid.is_some() {
-            self.user_id = self.user_id.filter(|user_id| is_user_id(user_id));
+        let proper = |id: &Option<String>, is: fn(&str) -> bool| id.as_deref().is_some_and(is);
+        let wa_id = proper(&self.wa_id, is_number);
+        let user_id = proper(&self.user_id, is_user_id);
+        let lid = proper(&self.lid, is_number);
+        if wa_id || user_id || lid {
+            self.wa_id = self.wa_id.filter(|_| wa_id);
+            self.user_id = self.user_id.filter(|_| user_id);
+            self.lid = self.lid.filter(|_| lid);
         }
         self
     }

@@ -8,6 +8,7 @@ pub mod id;
 pub mod ids;
 pub mod input;
 pub mod jsonschema;
+pub mod notation;
 pub mod notice;
 pub mod registry;
 pub mod reply;

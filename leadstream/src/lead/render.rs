@@ -36,7 +36,7 @@ pub(super) fn report(report: &LeadReport, style: Style) -> String {
         }
     }
     if !ids.former.is_empty() {
-        field(&mut out, "formerly", &ids.former.join(", "));
+        field(&mut out, "other ids", &ids.former.join(", "));
     }
     if !lead.merged.is_empty() {
         field(&mut out, "took in", &lead.merged.join(", "));

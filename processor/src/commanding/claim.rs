@@ -29,7 +29,7 @@ impl ClaimRequest {
     ) -> Self {
         let lead_ids = lead.map(LeadRef::lead_ids).unwrap_or_default();
         let held = lead.map(LeadRef::identities).unwrap_or_default();
-        let named = std::iter::once(address.identity()).chain(&held);
+        let named = address.identities().chain(&held);
         let all = named
             .map(Identity::as_str)
             .chain(lead_ids.iter().map(LeadId::as_str));

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
+use leadstream_schemas::notation::other_notation;
 use leadstream_schemas::{Account, Identity, Sender};
 use serde::{Deserialize, Serialize};
 
@@ -12,20 +13,21 @@ pub struct Identities {
     pub wa_id: Option<String>,
     pub user_id: Option<String>,
     pub lid: Option<String>,
-    /// The ids that the lead had before: a changed number, and the user id that changed with it.
+    /// The ids that the lead had before, such as a changed number and the user id that changed with
+    /// it. The other notations of the lead's numbers are here, too.
     #[serde(default)]
     pub former: Vec<String>,
 }
 
 impl Identities {
-    /// Returns all current and former ids.
+    /// Returns all ids.
     pub fn all(&self) -> impl Iterator<Item = &str> {
         let present = [&self.wa_id, &self.user_id, &self.lid];
         let all = present.into_iter().flatten().chain(&self.former);
         all.map(String::as_str)
     }
 
-    /// Returns whether `id` is a current or former id.
+    /// Returns whether the lead has `id`.
     #[must_use]
     pub fn hold(&self, id: &str) -> bool {
         self.all().any(|known| known == id)
@@ -69,6 +71,13 @@ impl Identities {
         }
     }
 
+    /// Adds an id by which the lead is found and to which nothing is sent.
+    pub fn add(&mut self, id: &str) {
+        if !self.hold(id) {
+            self.former.push(id.to_owned());
+        }
+    }
+
     /// Adds all ids of `other`, which replace this lead's ids if `is_newer`.
     pub fn join(&mut self, other: Self, is_newer: bool) {
         let ids = Sender {
@@ -78,10 +87,8 @@ impl Identities {
             name: None,
         };
         self.adopt(&ids, |_| true, |_| is_newer);
-        for id in other.former {
-            if !self.hold(&id) {
-                self.former.push(id);
-            }
+        for id in &other.former {
+            self.add(id);
         }
     }
 
@@ -132,6 +139,8 @@ impl Accounts {
 pub struct Address {
     account: Account,
     identity: Identity,
+    /// The identity of the number's other notation.
+    other_notation: Option<Identity>,
 }
 
 impl Address {
@@ -145,12 +154,15 @@ impl Address {
         let is_implied = |named: &&Account| account.is_default() && is_there(named);
         let account = named.as_ref().filter(is_implied).unwrap_or(account);
         is_there(account).then(|| {
-            let identity = match &named {
-                Some(named) if account == named => id.into(),
-                _ => scoped(account, id),
+            let key = match id.split_once('/') {
+                Some((named, key)) if !account.is_default() && account.as_str() == named => key,
+                _ => id,
             };
-            let account = account.clone();
-            Self { account, identity }
+            Self {
+                account: account.clone(),
+                identity: scoped(account, key),
+                other_notation: other_notation(key).map(|key| scoped(account, &key)),
+            }
         })
     }
 
@@ -163,6 +175,11 @@ impl Address {
     #[must_use]
     pub const fn identity(&self) -> &Identity {
         &self.identity
+    }
+
+    /// Returns the id like [`Self::identity`], and the other notation of a number.
+    pub fn identities(&self) -> impl Iterator<Item = &Identity> {
+        std::iter::once(&self.identity).chain(&self.other_notation)
     }
 }
 
@@ -198,7 +215,7 @@ impl FromStr for Accounts {
 
 #[cfg(test)]
 mod tests {
-    use super::{Accounts, Address, scoped};
+    use super::{Accounts, Address, Identity, scoped};
 
     #[test]
     fn a_number_belongs_to_its_account_or_to_the_default_one() {
@@ -248,6 +265,30 @@ mod tests {
             Address::of(&"eu".into(), "4917", Some(&Accounts::default())),
             None
         );
+    }
+
+    #[test]
+    fn a_number_is_looked_for_in_both_notations() {
+        for (account, id, expected) in [
+            ("", "5511987650001", &["5511987650001", "551187650001"][..]),
+            ("", "5215512345678", &["5215512345678", "525512345678"]),
+            (
+                "eu",
+                "541123456789",
+                &["eu/541123456789", "eu/5491123456789"],
+            ),
+            (
+                "",
+                "eu/541123456789",
+                &["eu/541123456789", "eu/5491123456789"],
+            ),
+            ("", "4917", &["4917"]),
+            ("eu", "US.1", &["eu/US.1"]),
+        ] {
+            let found = Address::of(&account.into(), id, None).unwrap();
+            let found: Vec<&str> = found.identities().map(Identity::as_str).collect();
+            assert_eq!(found, expected, "{id} in `{account}`");
+        }
     }
 
     #[test]

@@ -2,7 +2,8 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use leadstream_schemas::id::is_user_id;
+use leadstream_schemas::id::{is_number, is_user_id};
+use leadstream_schemas::notation::other_notation;
 use leadstream_schemas::{
     Content, InputId, InputKind, LeadId, LeadInput, Platform, Sender, Timestamp,
 };
@@ -37,6 +38,8 @@ pub struct Input {
     pub amends: Option<Amendment>,
     /// The sender's ids after a change that this input reports.
     pub becomes: Option<Sender>,
+    /// The other notations of the numbers above.
+    pub other_notations: Vec<String>,
     /// The ad or post that led to the message.
     pub referral: Option<Referral>,
 }
@@ -227,7 +230,7 @@ impl Input {
         record.sender = record.sender.without_junk();
         let becomes = match &record.content {
             Content::System { wa_id, user_id, .. } => Some(Sender {
-                wa_id: wa_id.clone(),
+                wa_id: wa_id.clone().filter(|wa_id| is_number(wa_id)),
                 user_id: user_id.clone().filter(|user_id| is_user_id(user_id)),
                 ..Sender::default()
             }),
@@ -239,6 +242,10 @@ impl Input {
             check("sender.user_id", ids.user_id.as_deref(), MAX_KEY)?;
             check("sender.lid", ids.lid.as_deref(), MAX_KEY)?;
         }
+        let numbers = std::iter::once(&record.sender).chain(&becomes);
+        let other_notations = numbers
+            .filter_map(|ids| other_notation(ids.wa_id.as_deref()?))
+            .collect();
         let answer = TurnInput::from(&record.content);
         let amends = Amendment::of(&record.content);
         let sent_at = record.sent_at.min(record.received_at);
@@ -258,6 +265,7 @@ impl Input {
             answer,
             amends,
             becomes,
+            other_notations,
             referral: record
                 .referral
                 .and_then(|given| Referral::new(given, sent_at)),
@@ -271,10 +279,11 @@ impl Input {
         !matches!(self.platform, Platform::Wasender)
     }
 
-    /// Returns every id that the input gives its sender.
+    /// Returns every id that the input gives its sender, and the other notations of numbers.
     pub fn identities(&self) -> impl Iterator<Item = &str> {
         let after = self.becomes.iter().flat_map(Sender::identities);
-        self.sender.identities().chain(after)
+        let others = self.other_notations.iter().map(String::as_str);
+        self.sender.identities().chain(after).chain(others)
     }
 }
 

@@ -33,6 +33,7 @@ fn received(id: &str, sent_at: i64, received_at: i64, answer: TurnInput) -> Inpu
         answer,
         amends: None,
         becomes: None,
+        other_notations: Vec::new(),
         referral: None,
     }
 }

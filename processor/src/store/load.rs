@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
-use leadstream_schemas::{Identity, LeadId, Revision, Timestamp};
+use leadstream_schemas::{Account, Identity, LeadId, Revision, Timestamp};
 use sqlx::Row;
 
 use super::{Store, StoreError, column};
@@ -101,12 +101,26 @@ impl Store {
         .await
     }
 
-    /// Returns the lead at `address`, following every merge.
+    /// Returns the lead at `address`, following every merge. A lead that is known by a number is
+    /// found by either notation of it.
     pub(crate) async fn lead_of(&self, address: &Address) -> Result<Option<Located>, StoreError> {
-        let mut wanted = address.identity().clone();
+        for identity in address.identities() {
+            if let Some(found) = self.lead_with(identity, address.account()).await? {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn lead_with(
+        &self,
+        identity: &Identity,
+        account: &Account,
+    ) -> Result<Option<Located>, StoreError> {
+        let mut wanted = identity.clone();
         let mut closed = Vec::new();
         loop {
-            let query = sqlx::query(LOCATE).bind(&wanted).bind(address.account());
+            let query = sqlx::query(LOCATE).bind(&wanted).bind(account);
             let found: Vec<(LeadId, Lead)> = self
                 .rows(query, |row| {
                     let lead = Lead::from_bytes(row.try_get("serialized_state")?)?;

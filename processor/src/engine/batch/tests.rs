@@ -8,6 +8,7 @@ use serde_json::json;
 mod command;
 mod erase;
 mod model;
+mod notations;
 mod replies;
 mod timers;
 

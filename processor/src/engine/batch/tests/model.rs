@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use leadstream_kafka::partitioner::partition_of;
 use leadstream_kafka::{Outgoing, Record};
 use leadstream_schemas::codec::{decode, encode};
+use leadstream_schemas::notation::other_notation;
 use leadstream_schemas::{
     Content, Identity, InputId, InputKind, LeadEvent, LeadId, LeadInput, Offset, Partition,
     Platform, Reply, Revision, Sender, Timestamp,
@@ -49,7 +50,8 @@ struct Act {
     second: i64,
     /// Milliseconds from sending to receipt; negative where the sender's clock is ahead.
     delay: i64,
-    /// Which of the person's ids its record shows: bits for number, user id, LID.
+    /// Which of the person's ids its record shows: bits for number, user id, LID, and the number in
+    /// its other notation.
     shows: u8,
     what: What,
     copies: u8,
@@ -82,7 +84,7 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
         2 => commands::drawn().prop_map(What::Command),
         1 => Just(What::Command(Content::Erase { of: None })),
     ];
-    let act = (0..2u8, 0..6i64, -700..1500i64, 1..8u8, what, 0..2u8).prop_map(
+    let act = (0..2u8, 0..6i64, -700..1500i64, 1..16u8, what, 0..2u8).prop_map(
         |(person, second, delay, shows, what, copies)| Act {
             person,
             second,
@@ -95,9 +97,16 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
     prop::collection::vec(act, 1..10)
 }
 
-/// Returns a person's number. The second number is the one after a change.
+/// Returns a person's number. The second number is the one after a change. The numbers of the
+/// second person have two notations.
 fn number(person: u8, changed: bool) -> String {
-    format!("49170{person}{}", u8::from(changed))
+    let country = if person == 0 { "49170" } else { "5511876500" };
+    format!("{country}{person}{}", u8::from(changed))
+}
+
+/// Returns the number with its other notation, if it has two.
+fn notations(number: &str) -> impl Iterator<Item = String> {
+    std::iter::once(number.to_owned()).chain(other_notation(number))
 }
 
 fn inputs(acts: &[Act]) -> Vec<LeadInput> {
@@ -110,7 +119,11 @@ fn inputs(acts: &[Act]) -> Vec<LeadInput> {
         };
         let has = |bit: u8| shows & bit != 0;
         let sender = Sender {
-            wa_id: has(1).then(|| number(act.person, changed.contains(&act.person))),
+            wa_id: (has(1) || has(8)).then(|| {
+                let number = number(act.person, changed.contains(&act.person));
+                let other = other_notation(&number).filter(|_| has(8));
+                other.unwrap_or(number)
+            }),
             user_id: has(2).then(|| format!("DE.{}", act.person)),
             lid: has(4).then(|| format!("999{}", act.person)),
             name: None,
@@ -220,6 +233,8 @@ fn ids(input: &LeadInput) -> Vec<String> {
     if let Content::System { wa_id, .. } = &input.content {
         ids.extend(wa_id.clone());
     }
+    let others: Vec<String> = ids.iter().filter_map(|id| other_notation(id)).collect();
+    ids.extend(others);
     ids
 }
 

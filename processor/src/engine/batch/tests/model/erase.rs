@@ -9,7 +9,7 @@ use leadstream_schemas::{
 use leadstream_service::Secret;
 use proptest::prelude::*;
 
-use super::{Act, LONG, What, World, ids, inputs, number, people};
+use super::{Act, LONG, What, World, ids, inputs, notations, number, people};
 use crate::engine::batch::BatchResult;
 use crate::erasure::{ErasureKeys, ErasureRecord, Tombstone};
 use crate::flow::ERASED;
@@ -29,12 +29,10 @@ pub(super) struct Tombstones {
 /// Returns every id that a case may have.
 fn all_ids() -> Vec<String> {
     let of = |person: u8| {
-        [
-            number(person, false),
-            number(person, true),
-            format!("DE.{person}"),
-            format!("999{person}"),
-        ]
+        let numbers = [false, true].map(|changed| number(person, changed));
+        let numbers = numbers.iter().flat_map(|number| notations(number));
+        let others = [format!("DE.{person}"), format!("999{person}")];
+        numbers.chain(others).collect::<Vec<_>>()
     };
     (0..2).flat_map(of).collect()
 }
