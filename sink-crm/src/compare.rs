@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use leadstream_schemas::Revision;
+use leadstream_schemas::notation::present_notation;
 use serde_json::{Map, Value};
 
 use crate::mapping::{Kind, Rendered, Target};
@@ -122,8 +123,10 @@ fn text(value: &Value) -> String {
         .map_or_else(|| value.to_string(), str::to_owned)
 }
 
+/// Returns the digits of a phone number, in the notation that its country uses today.
 fn digits(value: &Value) -> String {
-    text(value).chars().filter(char::is_ascii_digit).collect()
+    let digits: String = text(value).chars().filter(char::is_ascii_digit).collect();
+    present_notation(&digits).into_owned()
 }
 
 fn number(value: &Value) -> Option<f64> {
@@ -244,9 +247,38 @@ mod tests {
             change("leadstream_revision", json!("")),
             field(Difference::Empty, "leadstream_revision")
         );
+        for phone in ["1234567890", "+1234567890"] {
+            assert_eq!(change("phone", json!(phone)), []);
+        }
+        assert_eq!(
+            change("phone", json!("+1234567891")),
+            field(Difference::Other, "phone")
+        );
         let newer = change("leadstream_revision", json!("4"));
         assert_eq!(newer, [Difference::Newer]);
         assert!(!newer[0].is_fixable());
+    }
+
+    #[test]
+    fn the_other_notation_of_a_number_is_no_difference() {
+        let target = DEFAULT.parse::<Mapping>().unwrap().hubspot;
+        for (wa_id, same, other) in [
+            ("5511987650001", "+55 11 8765-0001", "+55 21 8765-0001"),
+            ("551187650001", "+55 11 98765-0001", "+55 11 98765-0002"),
+            ("5215512345678", "+52 55 1234 5678", "+52 55 1234 5679"),
+            ("541123456789", "+54 9 11 2345-6789", "+54 9 11 2345-6780"),
+        ] {
+            let mut lead = completed();
+            lead.wa_id = Some(wa_id.to_owned());
+            let desired = render(&target, &of(lead), &BTreeMap::new());
+            let is_other = |phone: &str| {
+                let record = record(&json!({ "phone": phone }));
+                let found = differences(&target, &desired, Revision(3), Some(&record));
+                found.contains(&Difference::Other("phone".into()))
+            };
+            assert!(!is_other(same), "{same}");
+            assert!(is_other(other), "{other}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Compares phone numbers as people write them with those of WhatsApp. Pure.
 
+use leadstream_schemas::notation::other_notation;
 use phonenumber::metadata::DATABASE;
 use phonenumber::{Mode, PhoneNumber, country};
 
@@ -17,8 +18,10 @@ pub(crate) struct Number {
 impl Number {
     /// Parses a `wa_id`: digits, with the country's code first.
     pub(crate) fn new(wa_id: &str) -> Option<Self> {
-        let parsed: Vec<PhoneNumber> = variants(&digits(wa_id)?)
-            .iter()
+        let digits = digits(wa_id)?;
+        let other = other_notation(&digits);
+        let parsed: Vec<PhoneNumber> = std::iter::once(digits)
+            .chain(other)
             .filter_map(|digits| phonenumber::parse(None, format!("+{digits}")).ok())
             .collect();
         let first = parsed.first()?;
@@ -108,29 +111,6 @@ fn digits(text: &str) -> Option<String> {
         .filter(char::is_ascii_digit)
         .collect();
     (5..=LONGEST).contains(&digits.len()).then_some(digits)
-}
-
-/// Returns the number as WhatsApp and as people write it: in some countries the two differ.
-fn variants(digits: &str) -> Vec<String> {
-    let mobile_of_brazil = |rest: &str| match rest.len() {
-        // Area code, and eight digits that begin as those of a mobile do: the ninth came later.
-        10 if matches!(rest.as_bytes()[2], b'6'..=b'9') => {
-            Some(format!("55{}9{}", &rest[..2], &rest[2..]))
-        }
-        11 if rest.as_bytes()[2] == b'9' => Some(format!("55{}{}", &rest[..2], &rest[3..])),
-        _ => None,
-    };
-    let inserted = |code: &str, inner: char, rest: &str| match rest.strip_prefix(inner) {
-        Some(bare) if bare.len() == 10 => Some(format!("{code}{bare}")),
-        None if rest.len() == 10 => Some(format!("{code}{inner}{rest}")),
-        _ => None,
-    };
-    let other = digits
-        .strip_prefix("55")
-        .and_then(mobile_of_brazil)
-        .or_else(|| inserted("52", '1', digits.strip_prefix("52")?))
-        .or_else(|| inserted("54", '9', digits.strip_prefix("54")?));
-    std::iter::once(digits.to_owned()).chain(other).collect()
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
+use leadstream_schemas::notation::present_notation;
 use leadstream_schemas::{EventData, LeadEvent};
 use serde_json::{Number, Value, json};
 
@@ -71,9 +72,11 @@ pub(crate) fn wants(filter: &Filter, data: &EventData) -> bool {
             .is_none_or(|completed| data.is_completed == completed)
 }
 
-/// Returns the lead's number with a plus sign.
+/// Returns the lead's number with a plus sign, in the notation that its country uses today. So the
+/// field has one value, whichever notation the lead's messages have.
 pub(crate) fn phone(data: &EventData) -> Option<String> {
-    data.wa_id.as_deref().map(|wa_id| format!("+{wa_id}"))
+    let wa_id = data.wa_id.as_deref()?;
+    Some(format!("+{}", present_notation(wa_id)))
 }
 
 fn status_of<'s>(status: &'s Status, data: &EventData) -> &'s str {
@@ -228,6 +231,29 @@ mod tests {
             let rendered = field(json!({"from": "data.answer", "type": kind}), data.clone());
             let value = rendered.values.get("f").cloned().flatten();
             assert_eq!(value, expected, "{answer} as {kind}");
+        }
+    }
+
+    #[test]
+    fn a_phone_field_has_one_value_for_both_notations_of_a_number() {
+        for (wa_id, phone) in [
+            ("551187650001", "+5511987650001"),
+            ("5511987650001", "+5511987650001"),
+            ("551134567890", "+551134567890"),
+            ("5215512345678", "+525512345678"),
+            ("525512345678", "+525512345678"),
+            ("541123456789", "+5491123456789"),
+            ("5491123456789", "+5491123456789"),
+            ("4915780000003", "+4915780000003"),
+        ] {
+            let mut data = completed();
+            data.wa_id = Some(wa_id.to_owned());
+            let of = |source: &str| {
+                let rendered = field(json!({"from": source}), data.clone());
+                rendered.values["f"].clone().unwrap()
+            };
+            assert_eq!(of("phone"), phone);
+            assert_eq!(of("wa_id"), wa_id, "the id stays as received");
         }
     }
 
