@@ -37,10 +37,10 @@ impl Flow {
 impl FlowStep {
     /// Returns the assignee of a lead that arrives here. The first rule that holds lists the
     /// candidates; the lead's hash chooses one.
-    pub(super) fn assignee(&self, conversation: &Conversation) -> Option<&str> {
+    pub(super) fn assignee(&self, conversation: &Conversation, is_open: bool) -> Option<&str> {
         let holds = |rule: &&Assignment| {
             let when = rule.when.as_ref();
-            when.is_none_or(|it| it.holds(&conversation.data, conversation.score))
+            when.is_none_or(|it| it.holds(&conversation.data, conversation.score, is_open))
         };
         let rule = self.assign.iter().find(holds)?;
         let count = u64::try_from(rule.to.len()).ok()?;

@@ -3,6 +3,7 @@
 
 mod assign;
 mod expect;
+mod hours;
 mod languages;
 mod one_or_many;
 
@@ -17,8 +18,9 @@ use serde_saphyr::Spanned;
 pub(super) use assign::{Assign, Assignee};
 pub(super) use expect::{
     ChoiceDocument, CurrencyCode, DateDocument, Expect, FormDocument, FormKind, MediaDocument,
-    NumberDocument, OptionDocument, PERIODS, TextDocument,
+    NumberDocument, OptionDocument, PERIODS, TextDocument, TimeDocument,
 };
+pub(super) use hours::{HoursDocument, Time, Times};
 pub(super) use languages::{Language, Languages, LocalizedText, LocalizedWords};
 pub(crate) use one_or_many::{Item, OneOrMany};
 
@@ -61,6 +63,9 @@ pub(super) struct Document {
     /// reply: `1s` by default, at most `30s`.
     #[schemars(with = "Option<String>")]
     pub(super) burst_wait: Option<Spanned<String>>,
+    /// The working hours. Expressions read them as `is_open`, and nudges wait for them.
+    #[schemars(with = "Option<HoursDocument>")]
+    pub(super) hours: Option<Spanned<HoursDocument>>,
     /// The time zone of `today` and `tomorrow`, such as `America/Sao_Paulo`: `UTC` by default.
     #[schemars(with = "Option<String>")]
     pub(super) time_zone: Option<Spanned<String>>,
@@ -145,7 +150,7 @@ pub(super) struct TriesDocument {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct TimersDocument {
     /// The silence after which the open question is sent again, before WhatsApp's window of 24 hours
-    /// closes: `23h` by default.
+    /// closes: `23h` by default. It waits for the working hours of a flow that has some.
     #[schemars(with = "Option<String>")]
     pub(super) nudge: Option<Spanned<String>>,
     /// The silence after which the lead is `COLD`: `24h` by default.
@@ -174,7 +179,7 @@ pub(super) struct StepDocument {
     pub(super) image: Option<Spanned<LocalizedText>>,
     /// A button below the prompt that opens an address.
     pub(super) link: Option<LinkDocument>,
-    /// The type of answer: `text`, `name`, `number`, `email`, `phone`, `date`, `location`, `media`, a
+    /// The type of answer: `text`, `name`, `number`, `email`, `phone`, `date`, `time`, `location`, `media`, a
     /// kind of media such as `image`, or a type with its settings, such as `choice` and `form`.
     /// `nothing`, the default, goes on at once.
     #[schemars(with = "Option<Expect>")]

@@ -12,6 +12,7 @@ use cel::{Context, Env, Program};
 use serde_json::{Map, Value};
 
 use super::field::Fields;
+use super::schedule::IS_OPEN;
 use types::{Type, infer};
 
 /// The limit of characters in an expression.
@@ -37,6 +38,8 @@ pub(super) struct Expression {
     program: Program,
     /// The fields that it reads.
     fields: Vec<String>,
+    /// True if it reads whether people are there.
+    reads_hours: bool,
 }
 
 impl std::fmt::Debug for Expression {
@@ -81,14 +84,25 @@ impl Expression {
             ));
         }
         let (program, read, kind) = parse(what, source, fields)?;
-        let fields = read.into_iter().filter(|name| name != SCORE).collect();
-        Ok((Self { program, fields }, kind))
+        let reads_hours = read.iter().any(|name| name == IS_OPEN);
+        let is_field = |name: &String| name != SCORE && name != IS_OPEN;
+        let expression = Self {
+            program,
+            fields: read.into_iter().filter(is_field).collect(),
+            reads_hours,
+        };
+        Ok((expression, kind))
     }
 
     /// Returns the score for `data`, within INT's limits; none if a field is missing or of another
     /// type.
-    pub(super) fn points(&self, data: &Map<String, Value>, score: i32) -> Option<i32> {
-        match self.evaluate(data, score)? {
+    pub(super) fn points(
+        &self,
+        data: &Map<String, Value>,
+        score: i32,
+        is_open: bool,
+    ) -> Option<i32> {
+        match self.evaluate(data, score, is_open)? {
             cel::Value::Int(points) => {
                 let points = points.clamp(i32::MIN.into(), i32::MAX.into());
                 i32::try_from(points).ok()
@@ -98,13 +112,19 @@ impl Expression {
     }
 
     /// Returns whether `data` meets the condition. A condition that cannot be evaluated is not met.
-    pub(super) fn holds(&self, data: &Map<String, Value>, score: i32) -> bool {
-        matches!(self.evaluate(data, score), Some(cel::Value::Bool(true)))
+    pub(super) fn holds(&self, data: &Map<String, Value>, score: i32, is_open: bool) -> bool {
+        matches!(
+            self.evaluate(data, score, is_open),
+            Some(cel::Value::Bool(true))
+        )
     }
 
-    fn evaluate(&self, data: &Map<String, Value>, score: i32) -> Option<cel::Value> {
+    fn evaluate(&self, data: &Map<String, Value>, score: i32, is_open: bool) -> Option<cel::Value> {
         let mut context = Context::with_env(Arc::clone(&ENV));
         context.add_variable_from_value(SCORE, i64::from(score));
+        if self.reads_hours {
+            context.add_variable_from_value(IS_OPEN, is_open);
+        }
         for field in &self.fields {
             match data.get(field)? {
                 Value::String(text) => {

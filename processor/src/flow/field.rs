@@ -25,6 +25,8 @@ pub(super) enum Kind {
     Place,
     /// A reference to a file: an object.
     Media,
+    /// True or false: whether people are there.
+    Flag,
 }
 
 /// The titles of options by value, in each language. Titles of a flow with one language have none.
@@ -76,6 +78,7 @@ impl Kind {
             Self::Text { .. } | Self::Date | Self::Choice { .. } => "a text",
             Self::Place => "a location",
             Self::Media => "a file",
+            Self::Flag => "true or false",
         }
     }
 
@@ -84,7 +87,7 @@ impl Kind {
         match self {
             Self::Text { most } | Self::Choice { most, .. } => Some(*most),
             Self::Date => Some(10),
-            Self::Number { .. } | Self::Place | Self::Media => None,
+            Self::Number { .. } | Self::Place | Self::Media | Self::Flag => None,
         }
     }
 
@@ -114,6 +117,7 @@ impl Kind {
             },
             (Self::Place, Self::Place) => Self::Place,
             (Self::Media, Self::Media) => Self::Media,
+            (Self::Flag, Self::Flag) => Self::Flag,
             _ => Self::Text {
                 most: self.chars()?.max(other.chars()?),
             },

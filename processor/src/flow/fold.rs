@@ -83,6 +83,8 @@ pub(super) struct Turn<'a> {
     /// True if replies can be sent.
     pub(super) can_reply: bool,
     referral: Option<&'a Referral>,
+    /// True within the working hours.
+    is_open: bool,
 }
 
 impl<'a> Turn<'a> {
@@ -93,6 +95,7 @@ impl<'a> Turn<'a> {
             asked_at: receipt.at.max(receipt.received_at),
             can_reply: receipt.can_reply,
             referral: receipt.referral,
+            is_open: flow.schedule.is_open(receipt.at),
         }
     }
 
@@ -240,7 +243,12 @@ impl<'a> Turn<'a> {
         if self.flow.is_other_tap(question, input) {
             return ask(self.flow, ReplyBuilder::new(self.flow), conversation);
         }
-        match question.read(input, conversation, self.reading_context(conversation)) {
+        match question.read(
+            input,
+            conversation,
+            self.reading_context(conversation),
+            self.is_open,
+        ) {
             Some(reading) => self.accept(question, conversation, reading),
             None => self.ask_again(here, question, conversation, input),
         }
@@ -270,8 +278,8 @@ impl<'a> Turn<'a> {
             (Reading::Value(_) | Reading::Amount(..), None) => {}
             (Reading::Fields(fields), _) => conversation.data.extend(fields),
         }
-        rescore(question.score.as_ref(), conversation);
-        let next = question.next.choose(conversation).to_owned();
+        rescore(question.score.as_ref(), conversation, self.is_open);
+        let next = question.next.choose(conversation, self.is_open).to_owned();
         let prompt = self.enter(&next, conversation, ReplyBuilder::new(self.flow));
         if let Some(last) = &mut conversation.internal.last_text {
             last.field = open_field;
@@ -307,15 +315,18 @@ impl<'a> Turn<'a> {
             conversation.state.clone_from(&step.state);
             conversation.is_completed |= step.completes;
             if conversation.assignee.is_none() {
-                conversation.assignee = step.assignee(conversation).map(ToOwned::to_owned);
+                conversation.assignee = step
+                    .assignee(conversation, self.is_open)
+                    .map(ToOwned::to_owned);
             }
             reply.add_prompt(step, conversation);
             has_words = step.prompt.is_some();
             let Role::Automatic { score, next, .. } = &step.role else {
                 return reply.with_options(step, conversation);
             };
-            rescore(score.as_ref(), conversation);
-            next.choose(conversation).clone_into(&mut state);
+            rescore(score.as_ref(), conversation, self.is_open);
+            next.choose(conversation, self.is_open)
+                .clone_into(&mut state);
         }
         reply.text()
     }

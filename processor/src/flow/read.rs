@@ -9,6 +9,7 @@ mod media;
 mod name;
 mod phone;
 mod plain;
+mod time_of_day;
 
 use std::sync::Arc;
 
@@ -63,6 +64,13 @@ pub(super) enum Scalar {
         is_month_first: bool,
         least: Option<DayBound>,
         most: Option<DayBound>,
+        /// True if only days with working hours are answers.
+        is_open: bool,
+    },
+    /// A time of day.
+    Time {
+        /// The field of the day in whose working hours the time is; none for any time.
+        of: Option<String>,
     },
 }
 
@@ -84,6 +92,8 @@ pub(super) struct Context<'a> {
     /// The time of the message.
     pub(super) at: Timestamp,
     pub(super) schedule: &'a Schedule,
+    /// The answers so far.
+    pub(super) data: &'a Map<String, Value>,
 }
 
 /// An answer that was read.
@@ -166,11 +176,16 @@ impl Scalar {
                 is_month_first,
                 least,
                 most,
+                is_open,
             } => {
-                let context = context.of_date(*is_month_first, *least, *most)?;
-                let date = date::read(text, &context)?;
+                let of_date = context.of_date(*is_month_first, *least, *most)?;
+                let date = date::read(text, &of_date)?;
+                if *is_open && !context.schedule.is_open_on(date, context.at) {
+                    return None;
+                }
                 Some(Value::String(date.format("%Y-%m-%d").to_string()))
             }
+            Self::Time { of } => context.time(text, of.as_deref()),
         }
     }
 
@@ -217,6 +232,7 @@ impl Scalar {
             },
             Self::Phone { .. } => Kind::Text { most: 16 },
             Self::Date { .. } => Kind::Date,
+            Self::Time { .. } => Kind::Text { most: 5 },
         }
     }
 }
@@ -225,6 +241,24 @@ impl<'a> Context<'a> {
     /// Returns the tag of the conversation's language.
     fn tag(self) -> &'a str {
         self.languages.get(self.language).map_or("", String::as_str)
+    }
+
+    /// Reads a time of day, within the working hours of the day in the field `of`.
+    fn time(self, text: &str, of: Option<&str>) -> Option<Value> {
+        let own = self.languages.get(self.language);
+        let languages: Vec<&str> = own
+            .into_iter()
+            .chain(self.languages)
+            .map(String::as_str)
+            .collect();
+        let said = time_of_day::read(text, &languages)?;
+        let day = match of {
+            Some(field) => Some(self.data.get(field)?.as_str()?.parse::<NaiveDate>().ok()?),
+            None => None,
+        };
+        let time =
+            said.time(|time| day.is_none_or(|day| self.schedule.is_open_then(day, time, self.at)))?;
+        Some(Value::String(time_of_day::shown(time)))
     }
 
     fn of_date(

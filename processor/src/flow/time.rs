@@ -5,10 +5,14 @@ use std::time::Duration;
 use leadstream_schemas::{ReplyContent, Timestamp};
 
 use super::reply::{ReplyBuilder, ask};
+use super::schedule::Schedule;
 use super::{COLD, Conversation, Flow, Role, Step};
 
 /// The time after a lead's last message in which WhatsApp takes free texts.
 pub(crate) const WINDOW: Duration = Duration::from_secs(24 * 3600);
+
+/// The milliseconds that a nudge keeps from the end of the working hours and of the window.
+const MARGIN: i64 = 5 * 60_000;
 
 /// A timer that fired.
 #[derive(Clone, Debug, PartialEq)]
@@ -95,21 +99,44 @@ fn next_timer(flow: &Flow, conversation: &Conversation) -> Option<(Timestamp, Ti
         return None;
     }
     let since = internal.waiting_since?;
-    let nudge = timers
-        .nudge
-        .filter(|_| !internal.nudged)
-        .map(|wait| later(since, wait))
-        .filter(|due| {
-            internal
-                .last_message_at
-                .is_some_and(|last| *due < later(last, WINDOW))
-        });
     let cold = timers.cold.map(|wait| later(since, wait));
+    let nudge = timers.nudge.filter(|_| !internal.nudged).and_then(|wait| {
+        let closes = later(internal.last_message_at?, WINDOW);
+        let due = later(since, wait);
+        let closes = cold
+            .filter(|cold| *cold > due)
+            .map_or(closes, |cold| cold.min(closes));
+        nudge_due(&flow.schedule, since, due, closes)
+    });
     let nudge = nudge.map(|due| (due, Timer::Nudge));
     match (nudge, cold.map(|due| (due, Timer::Cold))) {
         (Some(nudge), Some(cold)) if cold.0 < nudge.0 => Some(cold),
         (nudge, cold) => nudge.or(cold),
     }
+}
+
+/// Returns when a nudge that is due at `due` is sent before `closes`; none if it is not. It waits for
+/// the working hours. If they begin too late, it is sent at the end of those before, unless less than
+/// half of the wait has passed by then.
+fn nudge_due(
+    schedule: &Schedule,
+    since: Timestamp,
+    due: Timestamp,
+    closes: Timestamp,
+) -> Option<Timestamp> {
+    if due >= closes || schedule.hours.is_none() {
+        return Some(due).filter(|due| *due < closes);
+    }
+    let latest = Timestamp::from_millis(closes.millis().saturating_sub(MARGIN));
+    if let Some(opens) = schedule
+        .opens_at(due)
+        .filter(|opens| *opens == due || *opens <= latest)
+    {
+        return Some(opens);
+    }
+    let closed = schedule.closed_at(due)?.millis().saturating_sub(MARGIN);
+    let least = since.millis().midpoint(due.millis());
+    (closed >= least).then(|| Timestamp::from_millis(closed))
 }
 
 /// Returns the time `wait` after `at`.

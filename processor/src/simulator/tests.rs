@@ -1,3 +1,4 @@
+mod appointment;
 mod hand_off;
 mod media;
 

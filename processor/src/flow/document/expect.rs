@@ -21,6 +21,7 @@ pub(in crate::flow) enum Expect {
     Name,
     Phone(PhoneDocument),
     Date(DateDocument),
+    Time(TimeDocument),
     Location,
     Media(MediaDocument),
     /// Media of one kind.
@@ -115,6 +116,20 @@ pub(in crate::flow) struct DateDocument {
     /// The last valid date.
     #[schemars(with = "Option<String>")]
     pub(in crate::flow) max: Option<Spanned<String>>,
+    /// True if only days with working hours left are answers.
+    #[schemars(with = "Option<bool>")]
+    pub(in crate::flow) open: Option<Spanned<bool>>,
+}
+
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(in crate::flow) struct TimeDocument {
+    /// `hours`: only times within the working hours are answers.
+    #[schemars(with = "Option<String>", extend("enum" = ["hours"]))]
+    pub(in crate::flow) within: Option<Spanned<String>>,
+    /// The field of a date: the day of the appointment.
+    #[schemars(with = "Option<String>")]
+    pub(in crate::flow) of: Option<Spanned<String>>,
 }
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -195,8 +210,8 @@ pub(in crate::flow) enum FormKind {
 }
 
 const TYPES: &[&str] = &[
-    "nothing", "text", "name", "number", "email", "phone", "date", "location", "media", "image",
-    "document", "voice", "audio", "video", "choice", "form",
+    "nothing", "text", "name", "number", "email", "phone", "date", "time", "location", "media",
+    "image", "document", "voice", "audio", "video", "choice", "form",
 ];
 
 fn unknown(name: &str) -> String {
@@ -229,6 +244,7 @@ impl<'de> Deserialize<'de> for Expect {
                     "name" => Expect::Name,
                     "phone" => Expect::Phone(PhoneDocument::default()),
                     "date" => Expect::Date(DateDocument::default()),
+                    "time" => Expect::Time(TimeDocument::default()),
                     "location" => Expect::Location,
                     "media" => Expect::Media(MediaDocument::default()),
                     "choice" => Expect::Wrong(
@@ -251,6 +267,7 @@ impl<'de> Deserialize<'de> for Expect {
                     "number" => Expect::Number(map.next_value()?),
                     "phone" => Expect::Phone(map.next_value()?),
                     "date" => Expect::Date(map.next_value()?),
+                    "time" => Expect::Time(map.next_value()?),
                     "media" => Expect::Media(map.next_value()?),
                     "choice" => Expect::Choice(map.next_value()?),
                     "form" => Expect::Form(map.next_value()?),
@@ -293,6 +310,7 @@ impl JsonSchema for Expect {
             ("number", generator.subschema_for::<NumberDocument>()),
             ("phone", generator.subschema_for::<PhoneDocument>()),
             ("date", generator.subschema_for::<DateDocument>()),
+            ("time", generator.subschema_for::<TimeDocument>()),
             ("media", generator.subschema_for::<MediaDocument>()),
             ("choice", generator.subschema_for::<ChoiceDocument>()),
             ("form", generator.subschema_for::<FormDocument>()),

@@ -29,7 +29,7 @@ fn fields() -> Fields {
 
 fn score(source: &str, data: &Value) -> Option<i32> {
     let score = Expression::score(source, &fields()).unwrap();
-    score.points(data.as_object().unwrap(), 7)
+    score.points(data.as_object().unwrap(), 7, false)
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn texts_lists_and_the_score_so_far_can_be_read() {
 fn a_condition_holds_or_not_and_what_cannot_be_told_does_not() {
     let large =
         Expression::condition("people >= 50.0 && !name.startsWith('x')", &fields()).unwrap();
-    let holds = |data: &Value| large.holds(data.as_object().unwrap(), 0);
+    let holds = |data: &Value| large.holds(data.as_object().unwrap(), 0, false);
     assert!(holds(&json!({"people": 50, "name": "Ann"})));
     assert!(!holds(&json!({"people": 49.5, "name": "Ann"})));
     assert!(!holds(&json!({"people": 50})));
@@ -257,10 +257,10 @@ proptest! {
         let data = json!({"budget": budget, "people": people, "name": name});
         let data = data.as_object().unwrap();
         if let Ok(score) = Expression::score(&source, &fields()) {
-            prop_assert!(score.points(data, points).is_some(), "{} of {:?}", source, data);
+            prop_assert!(score.points(data, points, false).is_some(), "{} of {:?}", source, data);
         }
         if let Ok(condition) = Expression::condition(&source, &fields()) {
-            let value = condition.evaluate(data, points);
+            let value = condition.evaluate(data, points, false);
             prop_assert!(matches!(value, Some(cel::Value::Bool(_))), "{}: {:?}", source, value);
         }
     }

@@ -49,6 +49,7 @@ impl Type {
     fn of(kind: &Kind) -> Option<Self> {
         match *kind {
             Kind::Number { least, most } => Some(Self::Double { least, most }),
+            Kind::Flag => Some(Self::Bool),
             ref text => text.chars().map(|most| Self::Text { most }),
         }
     }

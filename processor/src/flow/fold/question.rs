@@ -8,12 +8,16 @@ use crate::flow::{Conversation, Flow, Next, Question, Role, TurnInput};
 
 impl<'a> Turn<'a> {
     /// Returns the circumstances in which an answer is read.
-    pub(super) fn reading_context(self, conversation: &Conversation) -> Context<'a> {
+    pub(super) fn reading_context<'b>(self, conversation: &'b Conversation) -> Context<'b>
+    where
+        'a: 'b,
+    {
         Context {
             languages: &self.flow.languages,
             language: self.flow.language(conversation),
             at: self.at,
             schedule: &self.flow.schedule,
+            data: &conversation.data,
         }
     }
 }
@@ -25,6 +29,7 @@ impl Question {
         input: &TurnInput,
         conversation: &Conversation,
         context: Context<'_>,
+        is_open: bool,
     ) -> Option<Reading> {
         let reading = self.expected.read(input, context)?;
         let Some(valid) = &self.valid else {
@@ -37,7 +42,9 @@ impl Question {
             }
             Reading::Fields(fields) => seen.extend(fields.clone()),
         }
-        valid.holds(&seen, conversation.score).then_some(reading)
+        valid
+            .holds(&seen, conversation.score, is_open)
+            .then_some(reading)
     }
 
     /// Returns whether two answers joined are one, too: of any texts, and of names.
@@ -67,19 +74,18 @@ impl Flow {
 }
 
 impl Next {
-    pub(super) fn choose(&self, conversation: &Conversation) -> &str {
-        let case = self
-            .cases
-            .iter()
-            .find(|(condition, _)| condition.holds(&conversation.data, conversation.score));
+    pub(super) fn choose(&self, conversation: &Conversation, is_open: bool) -> &str {
+        let case = self.cases.iter().find(|(condition, _)| {
+            condition.holds(&conversation.data, conversation.score, is_open)
+        });
         case.map_or(&self.otherwise, |(_, state)| state)
     }
 }
 
 /// Computes the score again. A score that cannot be computed stays as it was.
-pub(super) fn rescore(score: Option<&Expression>, conversation: &mut Conversation) {
+pub(super) fn rescore(score: Option<&Expression>, conversation: &mut Conversation, is_open: bool) {
     if let Some(score) = score
-        && let Some(points) = score.points(&conversation.data, conversation.score)
+        && let Some(points) = score.points(&conversation.data, conversation.score, is_open)
     {
         conversation.score = points;
     }

@@ -29,7 +29,12 @@ pub(super) fn compile(document: &Document, faults: &mut Faults) -> Option<Flow> 
         return None;
     };
     let outlines: Vec<Outline<'_>> = outlines.into_iter().flatten().collect();
-    let graph = Graph::of(&document.start.value, &outlines, faults)?;
+    let graph = Graph::of(
+        &document.start.value,
+        &outlines,
+        document.hours.is_some(),
+        faults,
+    )?;
     let compiled: Vec<Option<FlowStep>> = outlines
         .iter()
         .map(|outline| {

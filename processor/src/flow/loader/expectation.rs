@@ -16,7 +16,7 @@ use super::{Fault, ensure, ensure_count, fault, parse_within};
 use crate::flow::amount::{MAX_AMOUNT, Terms};
 use crate::flow::document::{
     ChoiceDocument, DateDocument, Expect, FormDocument, FormKind, LocalizedText, MediaDocument,
-    StepDocument, TextDocument,
+    StepDocument, TextDocument, TimeDocument,
 };
 use crate::flow::field::{Kind, Titles};
 use crate::flow::prompt::Template;
@@ -159,6 +159,7 @@ pub(super) fn expected(expect: &Expect) -> Result<Expected, Fault> {
         Expect::Date(date) => Expected::Scalar(date_scalar(date)?),
         Expect::Media(media) => Expected::Media(media_kinds(media)?),
         Expect::MediaOf(kind) => Expected::Media(vec![*kind]),
+        Expect::Time(time) => Expected::Scalar(time_scalar(time)?),
         Expect::Choice(choice) => Expected::Choice(
             choice
                 .options
@@ -250,6 +251,7 @@ fn date_scalar(date: &DateDocument) -> Result<Scalar, Fault> {
         is_month_first,
         least,
         most,
+        is_open: date.open.as_ref().is_some_and(|open| open.value),
     })
 }
 
@@ -275,6 +277,28 @@ fn media_kinds(media: &MediaDocument) -> Result<Vec<MediaKind>, Fault> {
     kinds.value.iter().map(kind).collect()
 }
 
+fn time_scalar(time: &TimeDocument) -> Result<Scalar, Fault> {
+    let within = time.within.as_ref();
+    if let Some(other) = within.filter(|within| within.value != "hours") {
+        let reason = format!("`{}` bounds no time; write `within: hours`", other.value);
+        return Err(fault(other, reason));
+    }
+    match (within, &time.of) {
+        (Some(within), None) => Err(fault(
+            within,
+            "each day has its own hours; add `of` with the field of the date, such as `of: day`"
+                .into(),
+        )),
+        (None, Some(of)) => Err(fault(
+            of,
+            "`of` has an effect only with `within: hours`; add it, or remove `of`".into(),
+        )),
+        (_, of) => Ok(Scalar::Time {
+            of: of.as_ref().map(|of| of.value.clone()),
+        }),
+    }
+}
+
 fn form_scalar(kind: FormKind) -> Scalar {
     match kind {
         FormKind::Text => Scalar::Text {
@@ -294,6 +318,7 @@ fn form_scalar(kind: FormKind) -> Scalar {
             is_month_first: false,
             least: None,
             most: None,
+            is_open: false,
         },
     }
 }

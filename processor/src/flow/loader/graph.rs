@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::check::{Outline, OutlineRole};
 use super::{Fault, Faults, fault};
 use crate::flow::field::{Fields, Kind};
+use crate::flow::schedule::IS_OPEN;
 
 pub(super) struct Graph<'a> {
     /// The fields that are filled for certain on arrival, by step.
@@ -18,6 +19,7 @@ impl<'a> Graph<'a> {
     pub(super) fn of(
         start: &'a str,
         outlines: &[Outline<'a>],
+        has_hours: bool,
         faults: &mut Faults,
     ) -> Option<Self> {
         let steps: BTreeMap<&str, &Outline<'a>> = outlines
@@ -26,8 +28,13 @@ impl<'a> Graph<'a> {
             .collect();
         let before = faults.errors.len();
         faults.collect(check_kinds(outlines));
+        let mut known = Fields::new();
+        if has_hours {
+            faults.collect(check_reserved(outlines));
+            known.insert(IS_OPEN.to_owned(), Kind::Flag);
+        }
         check_loops(outlines, &steps, faults);
-        let arrivals = arrivals(start, &steps);
+        let arrivals = arrivals(start, known, &steps);
         for outline in outlines {
             if !arrivals.contains_key(outline.state.value.as_str()) {
                 faults.errors.push(fault(
@@ -114,6 +121,21 @@ fn check_kinds(outlines: &[Outline<'_>]) -> Result<(), Fault> {
     Ok(())
 }
 
+/// Checks that no answer fills the name of the working hours.
+fn check_reserved(outlines: &[Outline<'_>]) -> Result<(), Fault> {
+    for outline in outlines {
+        if let OutlineRole::Ask(asked) = &outline.role
+            && let Some(filled) = asked.fills().find(|filled| filled.name.value == IS_OPEN)
+        {
+            return Err(fault(
+                filled.name,
+                format!("`{IS_OPEN}` says whether people are there; give the answer another field"),
+            ));
+        }
+    }
+    Ok(())
+}
+
 /// Checks that automatic steps lead to a question or an end.
 fn check_loops(
     outlines: &[Outline<'_>],
@@ -171,8 +193,12 @@ fn loop_from<'a>(
 
 /// Returns the fields that are filled on every path to each step. Kinds only grow to include each
 /// path, so the search ends.
-fn arrivals<'a>(start: &'a str, steps: &BTreeMap<&str, &Outline<'a>>) -> BTreeMap<&'a str, Fields> {
-    let mut arrivals: BTreeMap<&str, Fields> = BTreeMap::from([(start, Fields::new())]);
+fn arrivals<'a>(
+    start: &'a str,
+    known: Fields,
+    steps: &BTreeMap<&str, &Outline<'a>>,
+) -> BTreeMap<&'a str, Fields> {
+    let mut arrivals: BTreeMap<&str, Fields> = BTreeMap::from([(start, known)]);
     let mut open = vec![start];
     while let Some(state) = open.pop() {
         let (Some(outline), Some(known)) = (steps.get(state), arrivals.get(state).cloned()) else {

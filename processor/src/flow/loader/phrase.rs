@@ -4,7 +4,7 @@ use serde_saphyr::Spanned;
 
 use super::{Fault, ensure, fault};
 use crate::flow::document::LocalizedText;
-use crate::flow::field::Fields;
+use crate::flow::field::{Fields, Kind};
 use crate::flow::prompt::{Phrase, Template};
 use crate::flow::shown::Form;
 
@@ -80,10 +80,12 @@ pub(super) fn template<T>(
 ) -> Result<Template, Fault> {
     let language = language.map_or("", String::as_str);
     let template = Template::parse(text).map_err(|reason| fault(at, reason))?;
-    if let Some(unknown) = template
-        .fields()
-        .find(|field| !scope.known.contains_key(*field))
-    {
+    if let Some(unknown) = template.fields().find(|field| {
+        scope
+            .known
+            .get(*field)
+            .is_none_or(|kind| *kind == Kind::Flag)
+    }) {
         return Err(fault(
             at,
             format!(

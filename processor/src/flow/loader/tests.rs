@@ -1,4 +1,5 @@
 mod beside;
+mod hours;
 mod number;
 mod rich;
 

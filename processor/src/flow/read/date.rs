@@ -15,7 +15,8 @@ use super::calendar::{self, Name};
 use super::plain::{folded, pieces, plain, words as words_of};
 use assemble::{Years, assemble};
 use partial::Partial;
-use words::{FILLERS, ORDINALS};
+pub(super) use words::FILLERS;
+use words::{ORDINALS, PORTUGUESE_FILLERS};
 
 /// The years of dates that are read.
 const YEARS: RangeInclusive<i32> = 1900..=2200;
@@ -109,6 +110,10 @@ fn written(text: &str, languages: &[&str], context: &Context<'_>) -> Option<Naiv
         .then_some(date)
 }
 
+fn has_portuguese(languages: &[&str]) -> bool {
+    languages.iter().any(|tag| tag.starts_with("pt"))
+}
+
 /// Returns the ranges of `words` without some of those that change nothing at either end, the longest
 /// first.
 fn trims(words: &[String]) -> impl Iterator<Item = (usize, usize)> {
@@ -176,7 +181,9 @@ fn word(word: &str, may_be_ordinal: bool, languages: &[&str]) -> Option<Option<T
     if sign.is_some() {
         return Some(sign);
     }
-    let is_filler = FILLERS.contains(&word) || (may_be_ordinal && ORDINALS.contains(&word));
+    let is_filler = FILLERS.contains(&word)
+        || (may_be_ordinal && ORDINALS.contains(&word))
+        || (PORTUGUESE_FILLERS.contains(&word) && has_portuguese(languages));
     let name = calendar::meaning_in(word, languages)
         .or_else(|| calendar::meaning(word, languages).filter(|_| !is_filler));
     match name {

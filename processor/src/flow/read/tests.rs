@@ -3,6 +3,9 @@ mod date;
 mod email;
 mod phone;
 mod relative;
+mod time_of_day;
+
+use std::sync::LazyLock;
 
 use leadstream_schemas::Content;
 use leadstream_schemas::input::MediaType;
@@ -15,10 +18,13 @@ fn text(body: &str) -> TurnInput {
     TurnInput::Text(body.to_owned())
 }
 
+static NO_DATA: LazyLock<Map<String, Value>> = LazyLock::new(Map::new);
+
 fn context() -> Context<'static> {
     Context {
         languages: &[],
         schedule: &crate::flow::schedule::UTC,
+        data: &NO_DATA,
         language: 0,
         at: Timestamp::from_secs(1_795_000_000),
     }
@@ -82,16 +88,19 @@ fn a_date_is_read_in_the_step_s_order_and_within_its_bounds() {
         is_month_first: false,
         least: DayBound::parse("2026-01-01"),
         most: DayBound::parse("2026-12-31"),
+        is_open: false,
     };
     let american = Scalar::Date {
         is_month_first: true,
         least: None,
         most: None,
+        is_open: false,
     };
     let upcoming = Scalar::Date {
         is_month_first: false,
         least: DayBound::parse("today"),
         most: DayBound::parse("today+60d"),
+        is_open: false,
     };
     for (of, body, expected) in [
         (&european, "23.11.2026", Some("2026-11-23")),
@@ -327,6 +336,7 @@ fn a_form_s_check_boxes_dates_and_digits_are_read() {
         is_month_first: true,
         least: None,
         most: None,
+        is_open: false,
     };
     let form = Expected::Form(vec![
         field("services", any_text()),
@@ -364,6 +374,7 @@ fn an_optional_member_that_cannot_be_read_leaves_the_rest_of_a_form_as_it_is() {
         is_month_first: false,
         least: None,
         most: None,
+        is_open: false,
     };
     let number = Scalar::Number {
         least: 0.0,
@@ -429,6 +440,7 @@ fn a_form_s_date_is_milliseconds_only_if_no_other_notation_fits() {
         is_month_first: false,
         least: None,
         most: None,
+        is_open: false,
     };
     for (given, expected) in [
         (json!("1703257240046"), Some("2023-12-22")),
@@ -458,7 +470,7 @@ proptest! {
         for scalar in [
             Scalar::Email,
             Scalar::Phone { country: Some("49".into()) },
-            Scalar::Date { is_month_first: false, least: None, most: None },
+            Scalar::Date { is_month_first: false, least: None, most: None, is_open: false },
         ] {
             for text in [&body, &digits] {
                 if let Some(Value::String(read)) = scalar.read(text, context()) {

@@ -1,7 +1,9 @@
 //! Tests answers that people really wrote. Each is read as a person reads it, or asked about again.
 
+use std::sync::LazyLock;
+
 use leadstream_schemas::{Content, Timestamp};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::cases::{named, read, said, text};
 use crate::flow::amount::Terms;
@@ -12,11 +14,14 @@ use crate::flow::{DEFAULT_FLOW, TurnInput};
 /// The verdict on an answer that is asked about again.
 const ASK: &str = "ask";
 
+static NO_DATA: LazyLock<Map<String, Value>> = LazyLock::new(Map::new);
+
 fn context(languages: &[String]) -> Context<'_> {
     Context {
         languages,
         language: 0,
         schedule: &UTC,
+        data: &NO_DATA,
         // 2026-11-22.
         at: Timestamp::from_secs(1_795_305_600),
     }
@@ -32,6 +37,7 @@ fn reading(kind: &str, answer: &str) -> String {
                 .then(|| DayBound::parse("today"))
                 .flatten(),
             most: None,
+            is_open: false,
         },
         "email" => Scalar::Email,
         "number" => Scalar::Number {
@@ -171,6 +177,7 @@ fn a_form_is_read_with_its_check_boxes_and_without_what_is_invalid() {
         is_month_first: false,
         least: None,
         most: None,
+        is_open: false,
     };
     let people = Scalar::Number {
         least: 1.0,

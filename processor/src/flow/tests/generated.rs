@@ -29,7 +29,11 @@ fn expectation(kind: u8, detail: u8) -> Value {
         3 => json!({"number": {"min": detail % 4, "max": 100, "whole": detail.is_multiple_of(2)}}),
         4 => json!("email"),
         5 => json!({"phone": {"country": "34"}}),
-        6 => json!({"date": {"order": if detail.is_multiple_of(2) { "dmy" } else { "mdy" }}}),
+        6 => json!({"date": {
+            "order": if detail.is_multiple_of(2) { "dmy" } else { "mdy" },
+            "min": if detail.is_multiple_of(3) { "today" } else { "1900-01-01" },
+            "open": detail.is_multiple_of(5),
+        }}),
         7 if (detail / 3).is_multiple_of(2) => json!("location"),
         7 => json!({"media": {"kinds": ["image", "voice"]}}),
         10 => json!("name"),
@@ -108,7 +112,7 @@ fn condition(kind: u8, field: &str, number: u8) -> String {
         return pick(&CONDITIONS, number / 16).to_owned();
     }
     match (kind % 11, number % 3) {
-        (_, 0) => "score > 10".to_owned(),
+        (_, 0) => "score > 10 || is_open".to_owned(),
         (2 | 3, _) => format!("{field} >= {number}.0 / 4.0 || score * 2 < 7"),
         (7, _) => "true".to_owned(),
         (9, _) => "form_a.contains('c') && size(form_a) < 5".to_owned(),
@@ -213,6 +217,8 @@ fn document(drawn: &[Drawn], timers: u8) -> String {
         "version": 1,
         "language": ["en", "es"],
         "start": "S0",
+        "time_zone": "Europe/London",
+        "hours": {"mon-fri": ["09:00-12:00", "13:00-18:00"], "sat": "00:00-02:00", "holidays": ["12-25"]},
         "keywords": {"restart": ["RESTART"], "stop": ["STOP"], "start": ["START"], "human": ["HUMAN"]},
         "messages": {"stopped": {"en": "Bye", "es": "Adiós"}},
         "timers": {

@@ -52,6 +52,7 @@ fn expected(question: &str) -> Expected {
             is_month_first,
             least: None,
             most: None,
+            is_open: false,
         })
     };
     let choice = |titles: &str| {
@@ -111,11 +112,13 @@ fn reading(question: &str, language: &str, answer: &str) -> String {
     // 2026-11-22.
     let at = Timestamp::from_secs(1_795_305_600);
     let languages = [if language == "in" { "en" } else { language }.to_owned()];
+    let data = serde_json::Map::new();
     let context = Context {
         languages: &languages,
         language: 0,
         at,
         schedule: &UTC,
+        data: &data,
     };
     let input = TurnInput::Text(turn_input::clean(answer));
     match expected(question).read(&input, context) {

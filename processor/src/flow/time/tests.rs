@@ -1,3 +1,5 @@
+mod hours;
+
 use proptest::prelude::*;
 
 use super::*;

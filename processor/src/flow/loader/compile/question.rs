@@ -7,6 +7,7 @@ use crate::flow::expression::{Expression, VALUE};
 use crate::flow::loader::check::Outline;
 use crate::flow::loader::expectation::{Asked, check_units, expected};
 use crate::flow::loader::phrase::{Scope, ensure_length, phrase};
+use crate::flow::loader::schedule::check_schedule;
 use crate::flow::loader::{Fault, fault};
 use crate::flow::prompt::Phrase;
 use crate::flow::read::Expected;
@@ -40,6 +41,7 @@ pub(super) fn compile(
         }
         _ => Asks::Plainly,
     };
+    check_schedule(asked.expect, scope.known)?;
     let mut known = scope.known.clone();
     let mut seen = scope.known.clone();
     seen.extend(asked.kind.clone().map(|kind| (VALUE.to_owned(), kind)));

@@ -7,7 +7,8 @@ use chrono::{Datelike, Days, NaiveDate, Weekday};
 
 use super::super::calendar::{self, Name};
 use super::super::plain::{folded, plain, words};
-use super::bare;
+use super::words::PORTUGUESE_FILLERS;
+use super::{bare, has_portuguese};
 
 /// The limit of words around a weekday.
 const MAX_WORDS: usize = 8;
@@ -112,7 +113,7 @@ fn named(words: &[String], languages: &[&str]) -> Option<(Weekday, Which, bool)>
             .cloned()
             .collect();
         if let Some(weekday) = weekday(&name, languages) {
-            let which = which(bare(&around).join(" ").as_str())?;
+            let which = which(bare(&around).join(" ").as_str(), languages)?;
             return Some((weekday, which, name == "minggu"));
         }
         if around.is_empty()
@@ -154,8 +155,9 @@ fn weekday(name: &str, languages: &[&str]) -> Option<Weekday> {
 }
 
 /// Returns which day the words around a weekday mean; none where they are unknown.
-fn which(around: &str) -> Option<Which> {
-    if around.is_empty() {
+fn which(around: &str, languages: &[&str]) -> Option<Which> {
+    let is_on = PORTUGUESE_FILLERS.contains(&around) && has_portuguese(languages);
+    if around.is_empty() || is_on {
         return Some(Which::Coming);
     }
     WHICHES.get(around).copied()
@@ -192,15 +194,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_word_is_listed_once() {
-        let listed = WHICH.map(|(_, words)| words).join(",");
-        let mut seen = std::collections::HashSet::new();
-        for phrase in listed.split(',') {
-            let key = words(&plain(phrase))
-                .map(|word| folded(&word))
-                .collect::<Vec<_>>()
-                .join(" ");
-            assert!(!key.is_empty() && seen.insert(key), "{phrase}");
+    fn no_word_has_two_meanings() {
+        let mut seen = HashMap::new();
+        for (which, listed) in WHICH {
+            for phrase in listed.split(',') {
+                let key = words(&plain(phrase))
+                    .map(|word| folded(&word))
+                    .collect::<Vec<_>>();
+                assert!(!key.is_empty(), "{phrase}");
+                let before = seen.insert(key, which);
+                assert!(before.is_none_or(|before| before == which), "{phrase}");
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 //! [`folded`]: super::super::plain::folded
 
 /// Words that may stand beside a date and change nothing, folded.
-pub(super) const FILLERS: [&str; 119] = [
+pub(in crate::flow::read) const FILLERS: [&str; 117] = [
     "on",
     "at",
     "the",
@@ -20,7 +20,6 @@ pub(super) const FILLERS: [&str; 119] = [
     "los",
     "del",
     "de",
-    "do",
     "da",
     "dia",
     "no",
@@ -119,11 +118,13 @@ pub(super) const FILLERS: [&str; 119] = [
     "спасибо",
     "у",
     "las",
-    "na",
     "pa",
     "יום",
     "ביום",
 ];
+
+/// Such words of Portuguese only. In Polish, "do" is "until"; in Dutch, "na" is "after".
+pub(super) const PORTUGUESE_FILLERS: [&str; 2] = ["do", "na"];
 
 /// Endings of ordinal numbers, folded.
 pub(super) const ORDINALS: [&str; 25] = [

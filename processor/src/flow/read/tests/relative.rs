@@ -1,6 +1,7 @@
 //! Tests dates that are said relative to the message, and dates without a year.
 
 use chrono::NaiveDate;
+use proptest::prelude::*;
 
 use super::super::date::{Context, read};
 
@@ -234,6 +235,7 @@ fn a_weekday_is_the_next_one_unless_people_would_differ() {
         ("en", "Monday or Tuesday", None),
         ("en", "not Monday", None),
         ("pt", "menos segunda", None),
+        ("nl", "na maandag", None),
         ("en", "do", None),
     ]);
 }
@@ -292,6 +294,10 @@ fn a_day_without_a_year_is_the_next_one_within_the_bounds() {
         ("en", "3 apples", None),
         ("en", "9 am", None),
         ("en", "5/12 or 6/12", None),
+        ("nl", "na 5/12", None),
+        ("pl", "do 5 grudnia", None),
+        ("en", "do 5 grudnia", None),
+        ("pt", "na segunda, dia 30", Some("2026-11-30")),
         ("en", "1/2 hour", None),
     ]);
     let around = (Some("2026-11-18"), Some("2026-12-05"));
@@ -318,5 +324,20 @@ fn a_day_without_a_year_is_the_next_one_within_the_bounds() {
     ] {
         let read = read_within(text, if text == "कल" { "hi" } else { "en" }, bounds);
         assert_eq!(read.as_deref(), expected, "{text} {bounds:?}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_text_has_a_day_within_the_bounds_or_none(
+        text in prop_oneof![
+            "(?s).{0,80}",
+            "(in|em|за|dia|the|next|próxima)? ?[0-9]{1,3} ?(days|dias|/12|th|Monday|de maio|天后|.){0,2}",
+        ],
+        tag in prop_oneof![Just("en"), Just("pt-BR"), Just("zh"), Just("xx")],
+    ) {
+        if let Some(day) = read_within(&text, tag, (Some("2026-11-25"), Some("2027-01-25"))) {
+            prop_assert!((on("2026-11-25")..=on("2027-01-25")).contains(&on(&day)), "{}", day);
+        }
     }
 }
