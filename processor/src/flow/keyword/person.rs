@@ -32,7 +32,7 @@ pub(in crate::flow) struct PersonWords {
     want: Vec<String>,
     /// The words for one, before a person.
     ones: Vec<String>,
-    /// Whole messages, of languages that put no spaces between words.
+    /// Whole messages with other words, or of languages that put no spaces between words.
     phrases: Vec<String>,
 }
 

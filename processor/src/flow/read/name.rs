@@ -19,6 +19,13 @@ const MAX_WORDS: usize = 12;
 /// A number with so many digits is no part of a name.
 const MAX_DIGITS: usize = 4;
 
+/// More words in lower case after the first are a sentence. A keyboard writes only the first word of
+/// a name in upper case.
+const MAX_SMALL: usize = 4;
+
+/// A name of a script without upper case has no more words.
+const MAX_CASELESS: usize = 6;
+
 /// The words of a sentence with which it is no name, if nearly all words are such.
 const LEAST_COMMON: usize = 3;
 
@@ -34,6 +41,7 @@ struct Lists {
     openings: Vec<String>,
     /// The words that end in a dot without ending a sentence.
     short: HashSet<String>,
+    particles: HashSet<String>,
     /// Phrases within a message.
     phrases: Vec<String>,
 }
@@ -49,6 +57,7 @@ static LISTS: LazyLock<Lists> = LazyLock::new(|| {
         common: set(words::COMMON, ' '),
         openings: list(words::OPENINGS, ','),
         short: set(words::SHORT, ' '),
+        particles: set(words::PARTICLES, ' '),
         phrases: words::PHRASES.iter().map(|it| folded(it)).collect(),
     }
 });
@@ -75,18 +84,20 @@ fn is_name(name: &str, is_introduced: bool) -> bool {
         .filter(|word| !word.is_empty())
         .collect();
     let lists = &*LISTS;
-    let whole = said.join(" ");
+    let rest = introduction::without_greeting(&said);
+    let (whole, rest) = (said.join(" "), rest.join(" "));
     let fits = (1..=MAX_WORDS).contains(&said.len())
         && name.chars().count() <= MAX_NAME
         && name.chars().any(char::is_alphabetic);
     let opens = |opening: &String| {
-        let rest = whole.strip_prefix(opening.as_str());
-        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+        let after = rest.strip_prefix(opening.as_str());
+        after.is_some_and(|after| after.is_empty() || after.starts_with(' '))
     };
     fits && !has_number(name)
         && !is_address(&folded)
         && !has_inner_sign(name)
         && !lists.whole.contains(&whole)
+        && !lists.whole.contains(&rest)
         && !said.iter().any(|word| lists.never.contains(*word))
         && !lists.openings.iter().any(opens)
         && !(is_introduced && introduction::is_state(name, &said))
@@ -195,7 +206,7 @@ fn has_inner_sign(name: &str) -> bool {
     false
 }
 
-/// Returns whether nearly all words are common words of sentences, in lower case as in a sentence.
+/// Returns whether the words are those of a sentence: too many in lower case, or nearly all common.
 fn is_sentence(name: &str, said: &[&str]) -> bool {
     let is_small = |word: &str| {
         word.chars()
@@ -205,6 +216,18 @@ fn is_sentence(name: &str, said: &[&str]) -> bool {
     let written = name
         .split_whitespace()
         .filter(|word| word.contains(char::is_alphanumeric));
+    let small = said
+        .iter()
+        .zip(written.clone())
+        .skip(1)
+        .filter(|(word, written)| {
+            written.starts_with(char::is_lowercase) && !LISTS.particles.contains(**word)
+        })
+        .count();
+    let is_caseless = !name.contains(|c: char| c.is_uppercase() || c.is_lowercase());
+    if small > MAX_SMALL || (is_caseless && said.len() > MAX_CASELESS) {
+        return true;
+    }
     let common = said
         .iter()
         .zip(written)

@@ -27,13 +27,13 @@ const REQUESTS: &[(&str, &str)] = &[
         "human please|HUMAN!|I want to talk to a person|can I speak to a human?|real person|\
          Please connect me with an agent.|I'd like to speak with someone|talk to a human|\
          speak to a representative|Could I talk to somebody please|person|Live person please!|\
-         transfer me to an operator|i need a human being|Can you let me talk to a real person 🙏",
+         transfer me to an operator|I don’t want to talk to a bot!|I need help from a person|human help|i need a human being|Can you let me talk to a real person 🙏",
     ),
     (
         "es",
         "humano|¡HUMANO!|quiero hablar con una persona|Quiero hablar con alguien|una persona real|\
          persona|hablar con un agente|¿Puedo hablar con un asesor, por favor?|comuníqueme con un humano|\
-         Necesito hablar con un ejecutivo|pásame con un operador|un humano por favor|human please",
+         Necesito hablar con un ejecutivo|pásame con un operador|no quiero hablar con un robot|un humano por favor|human please",
     ),
     (
         "pt-BR",

@@ -16,7 +16,7 @@ pub(super) const VOCABULARIES: &[Vocabulary] = &[
         ones: "",
         fillers: "i we me us my a an the to with from your you can could may might would d pls plz \
                   please kindly just now hi hello hey ok directly there is in of for through thanks \
-                  thank let s have instead only and it possible here wish put",
+                  thank let s have instead only and it possible here wish put help assistance",
     },
     Vocabulary {
         languages: &["es"],
@@ -29,12 +29,12 @@ pub(super) const VOCABULARIES: &[Vocabulary] = &[
         talk: "hablar hablarle hablo comunicarme comunicar comuníqueme comunícame comuníquenme \
                contactar contactarme pasarme pásame páseme pásenme pasar conéctame conécteme \
                conectar transferir transfiérame transfiéreme atiéndame atienda atiende charlar \
-               conversar llamar",
+               conversar llamar llame llamen",
         want: "quiero quisiera querría quería necesito deseo prefiero dame deme",
         ones: "un una",
         fillers: "con a al el la los de del por favor porfa porfavor me le que podría puedo puede \
                   pueden podrían podemos podés puedes gustaría yo hola buenas ya mejor directamente \
-                  gracias aquí usted ustedes tu su ser se",
+                  gracias aquí usted ustedes tu su ser se ayuda",
     },
     Vocabulary {
         languages: &["pt"],
@@ -349,6 +349,19 @@ pub(super) const VOCABULARIES: &[Vocabulary] = &[
 
 /// Whole messages, separated by commas.
 pub(super) const PHRASES: &[(&[&str], &str)] = &[
+    (
+        &["en"],
+        "no bot,no bots,no robots,not a bot,i don't want a bot,i don't want to talk to a bot,\
+         i don't want to talk to a robot,i don't want to talk to a machine,i don't want to chat with a bot",
+    ),
+    (
+        &["es"],
+        "no quiero hablar con un bot,no quiero hablar con un robot,no quiero hablar con una máquina",
+    ),
+    (
+        &["pt"],
+        "não quero falar com robô,não quero falar com um robô,não quero falar com um bot",
+    ),
     (
         &["zh"],
         "人工,轉人工,转人工,人工客服,转人工客服,轉人工客服,真人,真人客服,我要人工,我要人工客服,客服,\

@@ -188,6 +188,13 @@ fn without_spaces(text: &str) -> Option<&str> {
     (after.is_some() || before.is_some()).then(|| before.unwrap_or(name).trim())
 }
 
+/// Returns the words after a greeting; all words if there is nothing after it. "Ola" is a name.
+pub(super) fn without_greeting<'a, 'b>(said: &'b [&'a str]) -> &'b [&'a str] {
+    let is_other = |word: &&str| !LEADING_WORDS.contains(*word);
+    let after = said.iter().position(|word| is_other(word)).unwrap_or(0);
+    said.get(after..).unwrap_or(said)
+}
+
 /// Returns whether what follows "I am" is a state of the person and no name: "busy", "a plumber".
 /// "An Nguyen" is a name.
 pub(super) fn is_state(name: &str, said: &[&str]) -> bool {

@@ -94,6 +94,12 @@ fn a_name_of_any_kind_stays_as_it_is() {
         "Kim Jong Un",
         "Dag Hammarskjöld",
         "Ana\nLee",
+        "Maria da silva santos",
+        "José luis garcía pérez",
+        "maria josé de la cruz fernández lópez",
+        "Good Charlotte",
+        "Juan Dias",
+        "محمد بن عبد الله بن سعود",
     ];
     check(names.into_iter().map(|name| (name, Some(name))));
 }
@@ -216,6 +222,11 @@ fn greetings_questions_refusals_and_sentences_are_no_names() {
         "こんにちは|誰ですか|いくらですか|興味ないです|ありがとうございます|間違いです|はい",
         "안녕하세요|누구세요|얼마예요|관심 없어요|감사합니다|네|아니요",
         "สวัสดี|สวัสดีครับ|ใครครับ|ราคาเท่าไหร่|ไม่สนใจ|ขอบคุณค่ะ",
+        "hola como estas|Hola, ¿cómo estás?|hello how are you|Hi how are you|claro que sí|of course|prefer not to say|\
+         it's private|En este momento no podemos atenderte|Unser Büro ist geschlossen|\
+         Estamos fuera de horario y volvemos el lunes|Nous ne pouvons pas vous répondre maintenant|\
+         please leave a message after the tone|oi, tudo bom|bom dia tudo bem|\
+         نحن غير متواجدين حاليا وسنرد عليك قريبا جدا|hoi wie is dit|привет кто это|merhaba kimsiniz",
         "my name is|Me llamo|My name is?|I'm|soy|我叫",
     ];
     let each = none.into_iter().flat_map(|texts| texts.split('|'));

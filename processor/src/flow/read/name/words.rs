@@ -19,15 +19,16 @@ pub(super) const WHOLE: &str = "hello,hi,hey,heya,hiya,yo,hi there,hello there,h
     testing,test test,lol,haha,hahaha,bye,goodbye,bye bye,nothing,none,anonymous,n/a,null,undefined,\
     unknown,idk,later,info,more info,help,price,quote,budget,menu,back,skip,cancel,quit,exit,busy,not me,\
     who,what,why,where,wrong,spam,scam,me,myself,same,nobody,no one,maybe,yes please,come on,asdf,qwerty,\
-    xxx,abc,name,my name,full name,what name,a name,first name,good,cool,nice,great,go on,continue,next,\
+    xxx,abc,name,my name,full name,what name,a name,first name,good,cool,nice,great,go on,continue,next,of course,certainly,absolutely,hmm,huh,um,ah,wtf,omg,dunno,\
+    private,secret,it depends,\
     hola,buenas,buenos dias,buen dia,buenas tardes,buenas noches,hola buenas,hola buenas tardes,\
     hola buenos dias,hola buenas noches,hola que tal,que tal,si,vale,claro,nada,ninguno,nadie,adios,\
-    informacion,precio,precios,quien,que,ola,mi nombre,nombre,si claro,esta bien,\
+    informacion,precio,precios,quien,que,ola,mi nombre,nombre,si claro,claro que si,por supuesto,esta bien,de acuerdo,\
     oi,oie,oii,bom dia,boa tarde,boa noite,oi bom dia,oi boa tarde,oi boa noite,ola bom dia,\
-    ola boa tarde,ola boa noite,oi tudo bem,ola tudo bem,tudo bem,sim,nao,tchau,opa,alo,e ai,preco,valor,\
+    ola boa tarde,ola boa noite,oi tudo bem,oi tudo bom,tudo bom,com certeza,ola tudo bem,tudo bem,sim,nao,tchau,opa,alo,e ai,preco,valor,\
     orcamento,quem,meu nome,nome,\
     hallo,guten tag,guten morgen,guten abend,moin,moin moin,servus,gruss gott,grusse,gruezi,\
-    hallo zusammen,ja,nein,tschuss,nichts,niemand,keine,keiner,mein name,\
+    hallo zusammen,naturlich,klar,ja,nein,tschuss,nichts,niemand,keine,keiner,mein name,\
     bonjour,bonsoir,salut,coucou,allo,oui,non,d'accord,rien,personne,au revoir,bonjour a tous,mon nom,\
     ciao,salve,buongiorno,buonasera,buon giorno,buona sera,pronto,va bene,niente,nessuno,arrivederci,\
     hoi,goedemorgen,goedemiddag,goedenavond,goedendag,nee,niets,\
@@ -52,7 +53,9 @@ pub(super) const WHOLE: &str = "hello,hi,hey,heya,hiya,yo,hi there,hello there,h
     kamusta,magandang umaga,habari,hujambo,jambo,sawubona,molo";
 
 /// Words that no name has.
-pub(super) const NEVER: &str = "thanks thank thx please contacting interested prices pricing costs \
+pub(super) const NEVER: &str = "thanks thank thx please contacting closed reply respond message mensaje mensagem nachricht messaggio \
+    geschlossen cerrado cerrados fechado fechados chiuso chiusi gesloten закрыто закрыты responderemos \
+    antworten repondrons risponderemo ответим сообщение interested prices pricing costs \
     currently shortly automatic automated autoreply unavailable whatsapp sorry don't dont didn't doesn't \
     won't can't cannot couldn't wouldn't what what's whats who's where why which because should would \
     could your you're need needs wanna gracias quiero quisiera necesito precios informacion interesa \
@@ -83,17 +86,21 @@ pub(super) const COMMON: &str = "i we you he she they it me us them my your our 
     ve icin ile cok simdi yarin var yok degil انا انت نحن هو هي في من الى على هذا هذه لا ان مع saya aku \
     kamu anda kami ini itu tidak ada yang untuk dengan dan ke dari mau bisa";
 
+/// Small words of names, which are in lower case in a name, too.
+pub(super) const PARTICLES: &str = "de da do dos das del la las los el le van von der den di du e y i bin \
+    ibn al ter ten zu und";
+
 /// The first words of questions, refusals and wishes.
 pub(super) const OPENINGS: &str = "how much,how many,how are,how do,how can,how does,how long,how old,\
     how is,how about,how to,who is,who are,who am,who the,what is,when do,when can,when will,can you,can i,\
     can we,do you,do i,are you,are we,is this,is it,is there,i want,i need,i do,i have,i would,i'd,i was,\
     i will,i'll,i just,i saw,i got,i can,i know,i think,i already,i said,i live,i like,i love,i work,\
     i prefer,i am not,i'm not,tell me,give me,send me,leave me,let me,no thanks,no thank,not now,not yet,\
-    not sure,not today,go away,fuck,same as,see above,already told,none of,it is not,that is,that's,we are,\
+    not sure,not today,prefer not,rather not,go away,fuck,same as,see above,already told,none of,it is not,that is,that's,we are,\
     we're,we have,we will,we want,you are,you have,there is,\
     quien es,quienes son,que es,que quieres,que quiere,como estas,como esta,como funciona,como puedo,\
     como se,donde,cuando,por que,no quiero,no se,no me,no tengo,no soy,no gracias,ya lo,ya te,ya le,\
-    me interesa,estoy,tengo,queria,busco,cual es,de que,para que,\
+    me interesa,estoy,estamos,no estamos,nao estamos,tengo,queria,busco,cual es,de que,para que,\
     quanto custa,quanto e,quanto fica,quem e,quem esta,quem fala,qual e,qual o,onde,quando,nao quero,\
     nao sei,nao tenho,nao sou,nao e,eu quero,estou,tenho,gostei,como posso,de onde,ja falei,ja disse,\
     wie viel,wie geht,was kostet,was ist,was wollen,wer ist,wer sind,wer bist,wann,woher,ich will,\
@@ -327,7 +334,7 @@ pub(super) const STATES: &str = "not no a an the in at from for there here inter
     good great well happy sorry just very really so still looking calling writing trying having going \
     only also already sure unable away out driving sick tired new me your you my his her their our it \
     this that all what who how why about spam scam later back soon tomorrow today now when asap maybe \
-    urgent ready available unavailable called yours fed glad afraid done over also too being getting \
+    urgent private secret confidential ready available unavailable called yours fed glad afraid done over also too being getting \
     un una no muy desde bien mal interesado interesada ocupado ocupada cliente nuevo nueva aqui de que yo \
     um uma nao muito bem ocupado dono inquilino proprietario eu so novo \
     ein eine nicht kein keine nur gerade schon noch krank beschaftigt interessiert unterwegs hier kunde \
