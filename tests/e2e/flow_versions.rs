@@ -59,7 +59,7 @@ pub(crate) fn processors_switch_to_a_flow_version_at_one_time_under_load(
             both.len() == 2,
             "all conversations began on one side of the switch"
         );
-        commands(&site).await?;
+        commands(&site, first.len()).await?;
         site.finish().await
     })
 }
@@ -161,7 +161,7 @@ fn replies(site: &Site<'_>, version: impl Fn(&str) -> u32) -> anyhow::Result<()>
     Ok(())
 }
 
-async fn commands(site: &Site<'_>) -> anyhow::Result<()> {
+async fn commands(site: &Site<'_>, leads: usize) -> anyhow::Result<()> {
     let list = site.tool(&["flow", "list"]).await?;
     ensure!(
         list.contains("qualification 4") && list.contains("holds"),
@@ -182,11 +182,19 @@ async fn commands(site: &Site<'_>) -> anyhow::Result<()> {
         .tool(&["flow", "rollback", "qualification", "--in-use"])
         .await?;
     ensure!(back.contains("then follow version 3"), "{back}");
-    let funnel = site.tool(&["flow", "funnel", "qualification"]).await?;
-    let counts: Vec<&str> = funnel
-        .lines()
-        .filter(|line| line.starts_with("COMPLETED"))
-        .collect();
-    ensure!(counts.len() == 2, "{funnel}");
-    Ok(())
+    // The funnel follows the commits.
+    eventually(Duration::from_secs(30), async || {
+        let funnel = site.tool(&["flow", "funnel", "qualification"]).await?;
+        let completed = |line: &&str| line.starts_with("COMPLETED");
+        let reached = |line: &str| {
+            line.split_whitespace()
+                .nth(1)
+                .and_then(|it| it.parse().ok())
+        };
+        let counts: Vec<Option<usize>> = funnel.lines().filter(completed).map(reached).collect();
+        let all: Option<usize> = counts.iter().copied().sum();
+        ensure!(counts.len() == 2 && all == Some(leads), "{funnel}");
+        Ok(())
+    })
+    .await
 }
