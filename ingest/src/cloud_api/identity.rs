@@ -1,6 +1,7 @@
 //! Finds the person that an item concerns. Ids may be missing, empty, or hold another id's value.
 
 use leadstream_schemas::id::{is_user_id, phone};
+use leadstream_schemas::notation::other_notation;
 use leadstream_schemas::{Recipient, Sender};
 
 use super::wire::{Contact, Message, System};
@@ -84,6 +85,7 @@ impl<'a> Ids<'a> {
         contacts.iter().find(|contact| {
             let theirs = Ids::of_contact(contact);
             same(self.wa_id, theirs.wa_id)
+                || is_other_notation(self.wa_id, theirs.wa_id)
                 || same(self.user_id, theirs.user_id)
                 || (alone && same(self.opaque, theirs.opaque))
         })
@@ -136,6 +138,14 @@ impl<'a> Ids<'a> {
 
 fn same(one: Option<&str>, other: Option<&str>) -> bool {
     one.is_some() && one == other
+}
+
+/// Returns whether two numbers are two notations of one.
+fn is_other_notation(one: Option<&str>, other: Option<&str>) -> bool {
+    let (Some(one), Some(other)) = (one, other) else {
+        return false;
+    };
+    other_notation(one).is_some_and(|notation| notation == other)
 }
 
 /// Returns whether the text may be an id. Placeholder words have letters only, placeholder numbers

@@ -477,6 +477,30 @@ fn ids(sender: &leadstream_schemas::Sender) -> [&str; 2] {
 }
 
 #[test]
+fn a_contact_in_the_other_notation_of_the_number_is_the_sender() {
+    for (from, wa_id, is_same) in [
+        ("5511987650001", "551187650001", true),
+        ("551187650001", "5511987650001", true),
+        ("5215512345678", "525512345678", true),
+        ("525512345678", "5215512345678", true),
+        ("541123456789", "5491123456789", true),
+        ("5491123456789", "541123456789", true),
+        ("5511934567890", "551134567890", false),
+        ("5511987650001", "552187650001", false),
+        ("4915780000003", "49915780000003", false),
+    ] {
+        let contact = json!({ "wa_id": wa_id, "user_id": "BR.1", "profile": { "name": "Ana" } });
+        let other = json!({ "wa_id": "491", "user_id": "DE.1", "profile": { "name": "Bea" } });
+        let message = text("a", from);
+        let body = value(json!({ "messages": [message], "contacts": [other, contact] }));
+        let sender = &inputs(&body)[0].sender;
+        let user_id = if is_same { "BR.1" } else { "" };
+        assert_eq!(ids(sender), [from, user_id], "the id stays as received");
+        assert_eq!(sender.name.as_deref(), is_same.then_some("Ana"));
+    }
+}
+
+#[test]
 fn junk_is_no_id() {
     let too_long = format!("US.{}", "1".repeat(129));
     for junk in [
