@@ -22,6 +22,7 @@ mod group_members;
 mod lost_ack;
 mod lost_responses;
 mod merging;
+mod notations;
 mod partition_growth;
 mod poison;
 mod privacy;
@@ -73,6 +74,7 @@ const TESTS: &[(&str, Test)] = tests![
     poison::poison_becomes_dead_letters_and_an_unknown_kind_halts_the_partition,
     poison::a_topic_full_of_poison_halts_only_its_partition_until_an_operator_resumes_it,
     merging::two_ids_of_one_person_become_one_lead_and_are_explained,
+    notations::both_notations_of_a_number_are_one_lead,
     evicted_inputs::a_duplicate_of_an_evicted_input_has_no_effect_and_old_ids_are_dropped,
     recover::recovery_folds_the_log_again_and_repeats_no_message,
     recover::interrupted::a_recovery_killed_after_every_commit_publishes_each_correction_once,
