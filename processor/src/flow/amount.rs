@@ -175,6 +175,12 @@ pub fn read(text: &str, terms: &Terms, language: &str) -> Option<Quantity> {
     let (before, rest) = tokens.split_at_checked(at)?;
     let (_, after) = rest.split_first()?;
     let (exponent, after) = multipliers(after)?;
+    // "de la 500 lei" is "from 500" in Romanian.
+    if let [.., Token::Word(de), Token::Word(la)] = before
+        && (de.as_str(), la.as_str()) == ("de", "la")
+    {
+        return None;
+    }
     let is_small = exponent == 0 && numeral.whole() < SMALL;
     if may_change(before.iter().rev(), Side::Before, is_small)
         || may_change(after.iter(), Side::After, is_small)
@@ -284,6 +290,8 @@ fn may_change<'a>(outward: impl Iterator<Item = &'a Token>, side: Side, is_small
     // The state: the number is next; only currencies are between; a sign parts them; an unknown word is
     // between, and the number is great.
     let (mut is_next, mut is_near, mut is_parted, mut is_far) = (true, true, false, false);
+    // An unknown word before "than" compares. After the number a purpose may follow, and nothing else.
+    let (mut is_than, mut is_purpose) = (false, false);
     for token in outward {
         let word = match token {
             // A period has to follow.
@@ -309,9 +317,14 @@ fn may_change<'a>(outward: impl Iterator<Item = &'a Token>, side: Side, is_small
             Some(_) if is_next && side == Side::After && words::is_no_filler_after(word) => {
                 return true;
             }
-            Some(_) => is_near = false,
+            Some(_) => {
+                is_than = side == Side::Before && is_near && words::is_than(word);
+                is_purpose |= words::is_for(word);
+                is_near = false;
+            }
+            None if is_than || (side == Side::After && !is_parted && !is_purpose) => return true,
             None => {
-                let is_beside = is_near && !is_parted && (is_next || side == Side::After);
+                let is_beside = is_near && !is_parted;
                 let is_multiplier = words::letter_multiplier(word).is_some();
                 if is_beside || (is_letter_alone(word) && (!is_far || is_multiplier)) {
                     return true;

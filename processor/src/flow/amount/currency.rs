@@ -12,7 +12,7 @@ const KRONER: &[&str] = &["sek", "nok", "dkk", "czk"];
 const YEN: &[&str] = &["jpy", "cny"];
 
 /// The words for currencies, with the codes that each may mean.
-pub(super) const CURRENCIES: [(&[&str], &str); 86] = [
+pub(super) const CURRENCIES: [(&[&str], &str); 87] = [
     (&["usd"], "usd bucks баксов баксы бакса"),
     (
         NAMED_DOLLARS,
@@ -22,11 +22,12 @@ pub(super) const CURRENCIES: [(&[&str], &str); 86] = [
     ),
     (
         &["eur"],
-        "eur euro euros euritos eurito euroa euron евро يورو ευρώ eura eurů eiro eurot eurillos евра eurų evrov evrů evra یورو 유로 欧元 歐元 ユーロ",
+        "eur euro euros euritos eurito euroa euron евро يورو ευρώ eura eurů eiro eurot eurillos евра eurų evrov evrů evra یورو 유로 ユーロ",
     ),
     (&["gbp"], "gbp quid sterling"),
     (POUNDS, "pound pounds"),
-    (&["chf"], "chf fr sfr franken francs"),
+    (&["chf"], "chf fr sfr franken"),
+    (&["chf", "xof", "xaf"], "francs"),
     (&["inr"], "inr"),
     (
         RUPEES,

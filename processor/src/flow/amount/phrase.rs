@@ -63,7 +63,7 @@ static BY_FIRST: LazyLock<HashMap<char, Vec<Phrase>>> = LazyLock::new(|| {
     by_first
 });
 
-const PHRASES: [(&str, &str); 22] = [
+const PHRASES: [(&str, &str); 28] = [
     (
         "max",
         "no máximo, no maximo, 最多, 最高, 至多, tối đa, không quá, nem több mint, ne više od, ne vec od, nu mai mult de, \
@@ -79,7 +79,7 @@ const PHRASES: [(&str, &str); 22] = [
         perto de, en torno a, alrededor de, a eso de, aux alentours de, autour de, à peu près, \
         intorno a, in torno a, give or take, in the region of, in the ballpark of, in der größenordnung von, plus minus, \
         plus/minus, in de buurt van, in de orde van, в районе, где-то, mniej więcej, kurang lebih, \
-        khoảng chừng, aşağı yukarı, sådär, suurin piirtein",
+        khoảng chừng, în jur de, in jur de, aşağı yukarı, sådär, suurin piirtein",
     ),
     (
         "",
@@ -91,6 +91,12 @@ const PHRASES: [(&str, &str); 22] = [
         "dá, je paie, je paye, je dépense, je peux, je veux, je voudrais, je pense, je dispose de, je mets",
     ),
     ("1000 ", "o mie"),
+    ("~", "כ-"),
+    (" usd ", "美元, 美金, 美刀, 米ドル"),
+    (" eur ", "欧元, 歐元"),
+    (" jpy ", "日元, 日圓"),
+    (" hkd ", "港元, 港币, 港幣"),
+    (" twd ", "台币, 新台币, 台幣, 新臺幣"),
     (
         "not",
         "至少, 最少, 最低, 起码, en az, ít nhất, tối thiểu, cel puțin, mai mult de, mai puțin de, anything but, alles außer, todo menos, tout sauf, tudo menos, tutto tranne",
@@ -114,7 +120,7 @@ const PHRASES: [(&str, &str); 22] = [
     ),
     (
         "hello",
-        "bom dia, buen día, buen dia, buenos días, buenos dias, bonne journée, guten tag, good day, \
+        "thanks a lot, bom dia, buen día, buen dia, buenos días, buenos dias, bonne journée, guten tag, good day, \
         buongiorno, buon giorno, dzień dobry, dobrý den, dobar dan, добрый день, добрий день, goedendag, god dag, \
         goddag, selamat pagi, selamat siang, selamat malam, xin chào, iyi günler, good morning, good evening, \
         good afternoon, buenas tardes, buenas noches, boa tarde, boa noite, guten morgen, guten abend, \

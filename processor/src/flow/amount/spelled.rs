@@ -59,8 +59,9 @@ const UNITS: [(u64, &str); 37] = [
     (1500, "полторы"),
 ];
 
-/// Words for some hundreds, thousands or millions, which begin no number.
-const PLURALS: [&str; 30] = [
+/// Words for some hundreds, thousands or millions, and an ordinal. They begin no amount.
+const PLURALS: [&str; 31] = [
+    "second",
     "hundreds",
     "thousands",
     "millions",
@@ -200,6 +201,10 @@ fn by_ideographs(words: &[&str]) -> Option<u64> {
             "億" | "亿" | "억" => 100_000_000,
             sign => {
                 let value = IDEOGRAPHS.iter().position(|signs| signs.contains(sign))?;
+                // "一百零五"
+                if value == 0 && total + part > 0 {
+                    continue;
+                }
                 if digit.replace(u64::try_from(value).ok()?).is_some() {
                     return None;
                 }

@@ -81,6 +81,8 @@ impl Scanner<'_> {
         }
         match c {
             '/' if self.is_digit(1) => return None,
+            // "₹ 25,000 /-"
+            '/' if self.peek(1) == Some('-') && !self.is_digit(2) => self.at += 1,
             '/' => self.tokens.push(Token::Slash),
             '-' => self.dash()?,
             '.' => {
@@ -314,13 +316,13 @@ fn normalize(c: char) -> Option<char> {
 }
 
 /// Returns whether `c` marks a percentage, bound, phone number, address, sum or question. Numerals
-/// that are no digits, such as ½, count, too.
+/// that are no digits, such as ½, count, too, and units in one sign, such as ㎡ and ℃.
 fn is_unclear(c: char) -> bool {
     matches!(
         c,
         '%' | '+' | '<' | '>' | '#' | '@' | '&' | '^' | '|' | '\\' | '{' | '}' | '?'
     ) || matches!(
         c,
-        '؟' | '¿' | '٪' | '‰' | '±' | '≤' | '≥' | '×' | '÷' | '°' | '¢'
+        '\u{2100}'..='\u{214f}' | '\u{3300}'..='\u{33ff}' | '؟' | '¿' | '٪' | '‰' | '±' | '≤' | '≥' | '×' | '÷' | '°' | '¢'
     ) || c.is_numeric()
 }

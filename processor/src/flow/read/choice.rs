@@ -121,7 +121,9 @@ fn slip(choices: &[Choice], said: &str) -> Option<usize> {
     let is_near = |choice: &Choice, most: usize| {
         choice.names.iter().any(|name| {
             let of_name = name.chars().count();
+            // Another first letter often makes another word: "amanhã" is not "manhã".
             of_name >= LEAST_FOR_SLIP
+                && name.chars().next() == said.chars().next()
                 && of_name.abs_diff(length) <= most
                 && !has_digit(name)
                 && osa_distance(said, name) <= most

@@ -21,6 +21,10 @@ static DATE: LazyLock<Option<Regex>> = LazyLock::new(|| {
 static AMOUNT: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r"^\d{1,3}(?:[. ]\d{3})+$").ok());
 
+/// A number of an identity card or a tax payer, as in Brazil and Chile: thousands, and check digits.
+static IDENTITY: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r"^\d{1,3}(?:\.\d{3})+-\d{1,2}$").ok());
+
 /// A word before the digits of an extension, which E.164 does not have.
 const EXTENSIONS: [&str; 12] = [
     "ext",
@@ -189,11 +193,12 @@ impl Run<'_> {
         .filter(|number| number.len() <= MAX_DIGITS + 1)
     }
 
-    /// Returns whether the digits rather are a date or an amount.
+    /// Returns whether the digits rather are a date, an amount or the number of an identity card.
     fn looks_otherwise(&self, digits: &str, is_international: bool) -> bool {
         let is_date = DATE.as_ref().is_some_and(|date| date.is_match(self.text));
+        let is_identity = IDENTITY.as_ref().is_some_and(|it| it.is_match(self.text));
         let is_round = digits.trim_end_matches('0').len() <= 2;
-        !is_international && (is_date || is_round)
+        !is_international && (is_date || is_identity || is_round)
     }
 }
 

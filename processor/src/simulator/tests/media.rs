@@ -57,7 +57,7 @@ transcripts:
       - { lead: "2", bot: "[image] https://example.com/bill.jpg\n\nA photo of your bill?", state: BILL }
       # Without words for it, the prompt is repeated with what it shows.
       - { lead: it is high, bot: "[image] https://example.com/bill.jpg\n\nA photo of your bill?", state: BILL }
-      - { lead: { media: document }, bot: "Tell us more, steep & high.", state: NOTE }
+      - { lead: { media: document }, bot: "Tell us more, Steep.", state: NOTE }
       - { lead: { media: audio }, bot: By voice, state: NOTE }
       - lead: { media: voice }
         bot: "Choose a time.\n\n[Calendar] https://cal.example/new?roof=steep%20%26%20high"
