@@ -3,7 +3,7 @@
 use anyhow::{Context, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use leadstream_harness::{NUMBER, Site, World};
+use leadstream_harness::{NUMBER, Site, World, text_webhook};
 use leadstream_sandbox::webhook::{BusinessNumber, MetaWebhook, Person, wamid};
 use leadstream_sandbox::{Effect, Endpoint, Fault};
 use leadstream_schemas::Timestamp;
@@ -113,8 +113,10 @@ async fn whole(api: &ApiSite<'_>, photo: &[u8]) -> anyhow::Result<()> {
     ensure!(bill["kind"] == "image" && bill["caption"] == "Here it is");
     ensure!(bill.get("url").is_none(), "{bill}");
     // What the flow shows reaches WhatsApp as Meta takes it.
-    api.writes(&Person::new("15558880201", "Ada"), &["Ada & Co"])
-        .await?;
+    let person = Person::new("15558880201", "Ada");
+    let now = Timestamp::now().millis() / 1000;
+    let named = text_webhook(&person, "15558880201-name", now, "Ada & Co");
+    api.site.post(&named).await?;
     api.is_sent_once("https://cal.example/new?name=Ada%20%26%20Co")
         .await
 }

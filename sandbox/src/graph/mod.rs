@@ -214,8 +214,8 @@ fn validate_header(kind: &str, header: &Value) -> Result<(), VendorResponse> {
 fn validate_interactive(interactive: &Value) -> Result<(), VendorResponse> {
     let kind = required(interactive["type"].as_str(), "interactive.type")?;
     let action = &interactive["action"];
-    validate_header(kind, &interactive["header"])?;
     if matches!(kind, "button" | "list" | "cta_url" | "flow") {
+        validate_header(kind, &interactive["header"])?;
         let body = required(
             interactive["body"]["text"].as_str(),
             "interactive.body.text",

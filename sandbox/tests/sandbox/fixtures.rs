@@ -65,6 +65,9 @@ async fn every_recorded_send_is_accepted() {
             // The recordings hold placeholders.
             body["to"] = json!("+16505551234");
         }
+        if let Some(link) = body.pointer_mut("/image/link") {
+            *link = json!("https://example.com/image.jpg");
+        }
         if body.get("interactive").is_some() {
             // One of the recordings leaves it out, and would then be a text.
             body["type"] = json!("interactive");
