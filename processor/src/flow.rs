@@ -80,6 +80,8 @@ pub struct Flow {
     timers: Timers,
     burst_wait: Duration,
     schedule: Schedule,
+    /// The fields of the referral that no step fills.
+    referral_fields: Vec<&'static str>,
     /// The steps in the document's order, each reachable from `start`.
     steps: Vec<FlowStep>,
 }

@@ -104,10 +104,12 @@ impl<'a> Turn<'a> {
         if conversation.referral.is_none() {
             conversation.referral = self.referral.cloned();
         }
+        self.flow.lend_referral(&mut conversation, self.at);
         let (prompt, rejection) = match self.apply(&mut conversation, input) {
             Ok(prompt) => (prompt.filter(|_| self.can_reply), None),
             Err(reason) => (None, Some(reason)),
         };
+        self.flow.take_referral_back(&mut conversation);
         Step {
             conversation,
             prompt,

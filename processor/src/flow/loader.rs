@@ -10,6 +10,7 @@ mod graph;
 mod head;
 mod names;
 mod phrase;
+mod referral;
 mod schedule;
 
 use std::fmt;

@@ -46,11 +46,14 @@ pub fn fire(flow: &Flow, conversation: &Conversation) -> Step {
             after.resume(due);
             None
         }
-        Some((_, Timer::Nudge)) => {
+        Some((due, Timer::Nudge)) => {
             after.internal.nudged = true;
+            flow.lend_referral(&mut after, due);
             let mut reply = ReplyBuilder::new(flow);
             reply.add(flow.messages.nudge.as_ref(), &after);
-            ask(flow, reply, &after)
+            let prompt = ask(flow, reply, &after);
+            flow.take_referral_back(&mut after);
+            prompt
         }
         Some((_, Timer::Cold)) => {
             after.suspend(COLD);

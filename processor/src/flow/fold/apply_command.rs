@@ -66,6 +66,7 @@ impl Turn<'_> {
             .progress
             .restarted(before.flow, &conversation.flow);
         conversation.referral = before.referral;
+        self.flow.lend_referral(conversation, self.at);
         conversation.internal.last_message_at = before.internal.last_message_at;
         conversation.internal.assignment_hash = before.internal.assignment_hash;
         self.enter(&self.flow.start, conversation, ReplyBuilder::new(self.flow))

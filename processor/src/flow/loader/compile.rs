@@ -9,7 +9,7 @@ use super::check::{Outline, OutlineRole, check_states, outline};
 use super::graph::Graph;
 use super::phrase::{Scope, phrase};
 use super::schedule::warn_of_no_zone;
-use super::{Fault, Faults, assign, beside, fault, head};
+use super::{Fault, Faults, assign, beside, fault, head, referral};
 use crate::flow::document::{Document, Steps};
 use crate::flow::expression::Expression;
 use crate::flow::field::Fields;
@@ -46,7 +46,8 @@ pub(super) fn compile(document: &Document, faults: &mut Faults) -> Option<Flow> 
             faults.collect(compile_step(outline, &scope))
         })
         .collect();
-    let flow = head.into_flow(document, compiled.into_iter().flatten().collect(), faults)?;
+    let mut flow = head.into_flow(document, compiled.into_iter().flatten().collect(), faults)?;
+    flow.referral_fields = referral::fields(&outlines);
     check_lengths(&flow, &outlines, &graph, faults);
     beside::check(&flow.steps, &outlines, &graph, faults);
     Some(flow)

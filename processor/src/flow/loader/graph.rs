@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::check::{Outline, OutlineRole};
-use super::{Fault, Faults, fault};
+use super::{Fault, Faults, fault, referral};
 use crate::flow::field::{Fields, Kind};
 use crate::flow::schedule::IS_OPEN;
 
@@ -33,6 +33,7 @@ impl<'a> Graph<'a> {
             faults.collect(check_reserved(outlines));
             known.insert(IS_OPEN.to_owned(), Kind::Flag);
         }
+        referral::add_fields(outlines, &mut known);
         check_loops(outlines, &steps, faults);
         let arrivals = arrivals(start, known, &steps);
         for outline in outlines {

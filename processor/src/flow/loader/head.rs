@@ -91,6 +91,7 @@ impl Head {
             timers: self.timers,
             burst_wait: self.burst_wait,
             schedule: self.schedule,
+            referral_fields: Vec::new(),
             steps,
         })
     }

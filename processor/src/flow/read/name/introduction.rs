@@ -191,7 +191,7 @@ fn without_spaces(text: &str) -> Option<&str> {
 /// Returns the words after a greeting; all words if there is nothing after it. "Ola" is a name.
 pub(super) fn without_greeting<'a, 'b>(said: &'b [&'a str]) -> &'b [&'a str] {
     let is_other = |word: &&str| !LEADING_WORDS.contains(*word);
-    let after = said.iter().position(|word| is_other(word)).unwrap_or(0);
+    let after = said.iter().position(is_other).unwrap_or(0);
     said.get(after..).unwrap_or(said)
 }
 
