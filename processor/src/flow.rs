@@ -106,6 +106,13 @@ struct Keywords {
     human: Vec<String>,
     /// The requests for a person that the document need not list.
     person: keyword::PersonWords,
+    back: Vec<String>,
+    /// The words that ask a question again, with its step.
+    change: Vec<(Vec<String>, String)>,
+    /// The words that skip an optional question.
+    skip: Vec<String>,
+    /// The words that skip an optional question unless they are an answer, such as "no".
+    decline: Vec<String>,
 }
 
 #[derive(Debug, Default)]
@@ -132,6 +139,8 @@ struct FlowStep {
     beside: Beside,
     /// True if arriving completes the qualification.
     completes: bool,
+    /// The fields that are computed after an answer, or on arrival where nothing is expected.
+    compute: Vec<(String, Expression)>,
     /// The rules that assign an arriving lead, unless it is assigned already; tried in order.
     assign: Vec<Assignment>,
     role: Role,
@@ -192,7 +201,13 @@ struct Question {
     asks: Asks,
     /// The reply to input that is no answer; none repeats the prompt.
     retry: Option<Phrase>,
+    /// True if the question is not asked where its fields are known.
+    asks_if_unknown: bool,
+    /// True if the lead may skip the question.
+    is_optional: bool,
     fill: Option<String>,
+    /// All fields that an answer fills.
+    fills: Vec<FilledField>,
     valid: Option<Expression>,
     score: Option<Expression>,
     next: Next,
@@ -200,6 +215,13 @@ struct Question {
     /// a person.
     limit: u32,
     at_limit: Option<String>,
+}
+
+#[derive(Debug)]
+struct FilledField {
+    name: String,
+    /// True if every answer fills the field.
+    is_certain: bool,
 }
 
 #[derive(Debug)]

@@ -54,6 +54,13 @@ pub struct InternalState {
     pub progress: Progress,
     /// The messages in a row that are alike, so that no machine is answered for ever.
     pub repeated: Option<Repeated>,
+    /// The step that was open when the lead began to answer a question again, until the conversation is
+    /// there again.
+    pub return_to: Option<String>,
+    /// The questions that were skipped.
+    pub skipped: Vec<String>,
+    /// The questions that were left after too many tries.
+    pub given_up: Vec<String>,
 }
 
 /// The last message to a question or after the flow's end, and how many like it came in a row.

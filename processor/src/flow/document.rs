@@ -2,6 +2,7 @@
 //! from these types.
 
 mod assign;
+mod compute;
 mod expect;
 mod hours;
 mod languages;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Deserializer};
 use serde_saphyr::Spanned;
 
 pub(super) use assign::{Assign, Assignee};
+pub(super) use compute::Compute;
 pub(super) use expect::{
     ChoiceDocument, CurrencyCode, DateDocument, Expect, FormDocument, FormKind, MediaDocument,
     NumberDocument, OptionDocument, PERIODS, TextDocument, TimeDocument,
@@ -114,6 +116,13 @@ pub(super) struct Keywords {
     /// Asks for a person.
     #[schemars(with = "LocalizedWords")]
     pub(super) human: Option<Spanned<LocalizedWords>>,
+    /// Goes back to the question before, which is then answered again.
+    #[schemars(with = "LocalizedWords")]
+    pub(super) back: Option<Spanned<LocalizedWords>>,
+    /// Skips an optional question, as the usual words of the flow's languages and of English do, such as
+    /// `skip`, `pular` and `-`.
+    #[schemars(with = "LocalizedWords")]
+    pub(super) skip: Option<Spanned<LocalizedWords>>,
 }
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -171,7 +180,8 @@ pub(super) struct Steps(
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct StepDocument {
-    /// Sent on arrival. `{name}` is replaced by the field `name`; `{{` and `}}` are braces.
+    /// Sent on arrival. `{name}` is replaced by the field `name`, `{name|friend}` by `friend` where the
+    /// field has no value; `{{` and `}}` are braces.
     #[schemars(with = "Option<LocalizedText>")]
     pub(super) prompt: Option<Spanned<LocalizedText>>,
     /// The address of an image that is shown above the prompt: `https`, JPEG or PNG, up to 5 MB.
@@ -188,12 +198,27 @@ pub(super) struct StepDocument {
     /// after every message.
     #[schemars(with = "Option<LocalizedText>")]
     pub(super) retry: Option<Spanned<LocalizedText>>,
+    /// Whether to ask where the field has a valid value already, as from a form: `always`, the default,
+    /// or `if_unknown`.
+    #[schemars(with = "Option<AskDocument>")]
+    pub(super) ask: Option<Spanned<AskDocument>>,
     /// The name of the field that an answer fills: `a-z`, `0-9` and `_`.
     #[schemars(with = "Option<String>")]
     pub(super) fill: Option<Spanned<String>>,
+    /// True if a lead may skip the question, with a word such as `skip`. Its field then has no value.
+    #[serde(default)]
+    pub(super) optional: bool,
+    /// Words with which the lead corrects its answer later: whole messages, as `keywords` are. The
+    /// question is asked again, and then what the new answer makes necessary.
+    #[schemars(with = "Option<LocalizedWords>")]
+    pub(super) change: Option<Spanned<LocalizedWords>>,
     /// A CEL expression, true for a valid answer. `value` is the answer.
     #[schemars(with = "Option<String>")]
     pub(super) valid: Option<Spanned<String>>,
+    /// CEL expressions for further fields: after an accepted answer, or on arrival at a step that
+    /// expects nothing.
+    #[schemars(with = "Option<Compute>")]
+    pub(super) compute: Option<Spanned<Compute>>,
     /// A CEL expression for the new score after an accepted answer. `score` is the score so far.
     #[schemars(with = "Option<String>")]
     pub(super) score: Option<Spanned<String>>,
@@ -220,6 +245,30 @@ pub(super) struct LinkDocument {
     /// The address: `https`. It may hold placeholders after a `?`, which are percent-encoded.
     #[schemars(with = "LocalizedText")]
     pub(super) url: Spanned<LocalizedText>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "Ask")]
+pub(super) enum AskDocument {
+    Always,
+    IfUnknown,
+}
+
+impl StepDocument {
+    /// Returns the computed fields with their expressions, in order.
+    pub(super) fn computed(&self) -> &[(Spanned<String>, Spanned<String>)] {
+        self.compute
+            .as_ref()
+            .map_or(&[], |compute| &compute.value.0)
+    }
+
+    /// Returns whether the step asks only where its field is unknown.
+    pub(super) fn asks_if_unknown(&self) -> bool {
+        self.ask
+            .as_ref()
+            .is_some_and(|ask| ask.value == AskDocument::IfUnknown)
+    }
 }
 
 /// The next step, or cases that are tried in order.

@@ -3,6 +3,7 @@
 //! The compiler checks types and the bounds of every number ([`types`]). So an accepted expression has
 //! a value for all answers.
 
+mod presence;
 mod types;
 
 use std::sync::{Arc, LazyLock};
@@ -11,9 +12,11 @@ use cel::common::ast::{Expr, IdedExpr};
 use cel::{Context, Env, Program};
 use serde_json::{Map, Value};
 
-use super::field::Fields;
+use super::field::{Fields, Kind};
 use super::schedule::IS_OPEN;
-use types::{Type, infer};
+use super::turn_input::MAX_CHARS;
+pub(super) use presence::Presence;
+use types::{Reads, Type, infer};
 
 /// The limit of characters in an expression.
 const MAX_SOURCE: usize = 500;
@@ -30,16 +33,18 @@ pub(super) const SCORE: &str = "score";
 /// The answer that is validated, as a variable.
 pub(super) const VALUE: &str = "value";
 
-static ENV: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(Env::stdlib()));
+static ENV: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(presence::environment()));
 
 /// A compiled expression. Number fields are doubles, whole or not, so that each has one type; other
 /// fields are strings; `score` is the score so far, an int.
 pub(super) struct Expression {
     program: Program,
-    /// The fields that it reads.
+    /// The fields that it reads on every way to it.
     fields: Vec<String>,
     /// True if it reads whether people are there.
     reads_hours: bool,
+    /// The fields that may have no value, each with the variable that says whether it has one.
+    unsure: Vec<(String, String)>,
 }
 
 impl std::fmt::Debug for Expression {
@@ -76,6 +81,32 @@ impl Expression {
         }
     }
 
+    /// Compiles a computed field and returns its kind. Errors give the reason and the remedy.
+    pub(super) fn computed(source: &str, fields: &Fields) -> Result<(Self, Kind), String> {
+        let (computed, kind) = Self::compile("computation", source, fields)?;
+        let name = kind.name();
+        let kind = kind.into_kind().ok_or_else(|| {
+            format!(
+                "the computation gives {name} and no number or text; write one such as `bill * 12.0` or `bill > 500 ? 'large' : 'small'`"
+            )
+        })?;
+        Ok((computed, kind))
+    }
+
+    /// Returns the variables that `source` reads; none if it cannot be parsed.
+    pub(super) fn names(source: &str) -> Vec<String> {
+        if source.chars().count() > MAX_SOURCE {
+            return Vec::new();
+        }
+        let names = parsed(source, |node| {
+            depth(node, MAX_DEPTH)?;
+            let mut names = Vec::new();
+            collect_names(node, &mut names);
+            Ok(names)
+        });
+        names.map_or_else(|_| Vec::new(), |(_, names)| names)
+    }
+
     fn compile(what: &str, source: &str, fields: &Fields) -> Result<(Self, Type), String> {
         let length = source.chars().count();
         if length > MAX_SOURCE {
@@ -83,13 +114,24 @@ impl Expression {
                 "the {what} has {length} characters, at most {MAX_SOURCE} are allowed; shorten it"
             ));
         }
-        let (program, read, kind) = parse(what, source, fields)?;
-        let reads_hours = read.iter().any(|name| name == IS_OPEN);
-        let is_field = |name: &String| name != SCORE && name != IS_OPEN;
+        let (program, (mut reads, kind)) = parsed(source, |node| {
+            let mut reads = Reads::default();
+            let kind =
+                depth(node, MAX_DEPTH).and_then(|()| infer(node, fields, &[], &mut reads))?;
+            Ok((reads, kind))
+        })
+        .map_err(|reason| format!("the {what} {reason}"))?;
+        let reads_hours = reads.certain.iter().any(|name| name == IS_OPEN);
+        reads.certain.retain(|name| name != IS_OPEN);
+        let unsure = |field: String| {
+            let variable = presence::variable(&field);
+            (field, variable)
+        };
         let expression = Self {
             program,
-            fields: read.into_iter().filter(is_field).collect(),
+            fields: reads.certain,
             reads_hours,
+            unsure: reads.unsure.into_iter().map(unsure).collect(),
         };
         Ok((expression, kind))
     }
@@ -119,6 +161,25 @@ impl Expression {
         )
     }
 
+    /// Returns the value of a computed field; none if a field that it reads is missing or of another
+    /// type.
+    pub(super) fn value(
+        &self,
+        data: &Map<String, Value>,
+        score: i32,
+        is_open: bool,
+    ) -> Option<Value> {
+        match self.evaluate(data, score, is_open)? {
+            cel::Value::Int(number) => Some(number.into()),
+            cel::Value::Float(number) => number_value(rounded(number)),
+            cel::Value::String(text) => {
+                let cut: String = text.chars().take(MAX_CHARS).collect();
+                Some(cut.into())
+            }
+            _ => None,
+        }
+    }
+
     fn evaluate(&self, data: &Map<String, Value>, score: i32, is_open: bool) -> Option<cel::Value> {
         let mut context = Context::with_env(Arc::clone(&ENV));
         context.add_variable_from_value(SCORE, i64::from(score));
@@ -126,14 +187,13 @@ impl Expression {
             context.add_variable_from_value(IS_OPEN, is_open);
         }
         for field in &self.fields {
-            match data.get(field)? {
-                Value::String(text) => {
-                    context.add_variable_from_value(field.as_str(), text.as_str());
-                }
-                Value::Number(number) => {
-                    context.add_variable_from_value(field.as_str(), number.as_f64()?);
-                }
-                _ => return None,
+            context.add_variable_from_value(field.as_str(), readable(data.get(field)?)?);
+        }
+        for (field, variable) in &self.unsure {
+            let value = data.get(field);
+            context.add_variable_from_value(variable.as_str(), value.is_some());
+            if let Some(value) = value.and_then(readable) {
+                context.add_variable_from_value(field.as_str(), value);
             }
         }
         let value = self.program.execute(&context);
@@ -145,6 +205,47 @@ impl Expression {
     }
 }
 
+/// Returns `number` with at most six decimals, without the noise of binary fractions.
+fn rounded(number: f64) -> f64 {
+    const DECIMALS: f64 = 1e6;
+    // Greater numbers have no exact sixth decimal.
+    if number.abs() < 1e9 {
+        (number * DECIMALS).round() / DECIMALS
+    } else {
+        number
+    }
+}
+
+/// Returns `number` as JSON, without a decimal point if it is whole.
+fn number_value(number: f64) -> Option<Value> {
+    #[expect(clippy::cast_possible_truncation, reason = "whole and below the limit")]
+    if number.fract() == 0.0 && number.abs() < 1e15 {
+        return Some((number as i64).into());
+    }
+    serde_json::Number::from_f64(number).map(Value::Number)
+}
+
+fn collect_names(node: &IdedExpr, names: &mut Vec<String>) {
+    match &node.expr {
+        Expr::Ident(name) => names.push(presence::asked(name).unwrap_or(name).to_owned()),
+        Expr::List(list) => list.elements.iter().for_each(|it| collect_names(it, names)),
+        Expr::Call(call) => {
+            let operands = call.target.as_deref().into_iter().chain(&call.args);
+            operands.for_each(|operand| collect_names(operand, names));
+        }
+        _ => {}
+    }
+}
+
+/// Returns a field's value as expressions read it; none if they cannot.
+fn readable(value: &Value) -> Option<cel::Value> {
+    match value {
+        Value::String(text) => Some(text.as_str().into()),
+        Value::Number(number) => number.as_f64().map(Into::into),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 thread_local! {
     /// The expressions that failed on this thread.
@@ -152,25 +253,19 @@ thread_local! {
         const { std::cell::RefCell::new(Vec::new()) };
 }
 
-/// Parses and infers the type in a thread with a large stack. The parser's recursion would overflow a
-/// usual stack on input far below [`MAX_SOURCE`].
-fn parse(
-    what: &str,
+/// Parses `source`, and applies `read` to it, in a thread with a large stack. The parser's recursion
+/// would overflow a usual stack on input far below [`MAX_SOURCE`]. Errors continue "the score …".
+fn parsed<T: Send>(
     source: &str,
-    fields: &Fields,
-) -> Result<(Program, Vec<String>, Type), String> {
+    read: impl FnOnce(&IdedExpr) -> Result<T, String> + Send,
+) -> Result<(Program, T), String> {
     let parse = || {
         let program = ENV.compile(source).map_err(|errors| {
             let reason = errors.errors.first().map_or("", |error| error.msg.as_str());
-            format!(
-                "the {what} is no CEL expression: {reason}; write one such as `budget > 5000 ? 100 : 50`"
-            )
+            format!("is no CEL expression: {reason}; write one such as `budget > 5000 ? 100 : 50`")
         })?;
-        let mut read = Vec::new();
-        let kind = depth(program.expression(), MAX_DEPTH)
-            .and_then(|()| infer(program.expression(), fields, &mut read))
-            .map_err(|reason| format!("the {what} {reason}"))?;
-        Ok((program, read, kind))
+        let read = read(program.expression())?;
+        Ok((program, read))
     };
     std::thread::scope(|scope| {
         std::thread::Builder::new()
@@ -178,14 +273,10 @@ fn parse(
             .stack_size(PARSER_STACK)
             .spawn_scoped(scope, parse)
             .map_err(|source| {
-                format!("the {what} was not parsed, for want of a thread ({source}); try again")
+                format!("was not parsed, for want of a thread ({source}); try again")
             })?
             .join()
-            .unwrap_or_else(|_| {
-                Err(format!(
-                    "the {what} is no CEL expression that can be parsed; simplify it"
-                ))
-            })
+            .unwrap_or_else(|_| Err("is no CEL expression that can be parsed; simplify it".into()))
     })
 }
 

@@ -63,8 +63,69 @@ impl Titles {
     }
 }
 
-/// Fields by name.
-pub(super) type Fields = BTreeMap<String, Kind>;
+/// The fields that can be read at a place of the flow.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Fields {
+    /// The fields that every way to here fills.
+    filled: BTreeMap<String, Kind>,
+    /// All fields that the flow can fill, wherever it does.
+    possible: Arc<BTreeMap<String, Kind>>,
+}
+
+impl Fields {
+    /// Returns fields of which only some ways fill each.
+    pub(super) fn possible_only(possible: &Arc<BTreeMap<String, Kind>>) -> Self {
+        Self {
+            filled: BTreeMap::new(),
+            possible: Arc::clone(possible),
+        }
+    }
+
+    /// Returns the fields with those that some way fills, as in `other`.
+    pub(super) fn with_possible(mut self, other: &Self) -> Self {
+        self.possible = Arc::clone(&other.possible);
+        self
+    }
+
+    /// Returns the kind of a field that every way to here fills.
+    pub(super) fn get(&self, name: &str) -> Option<&Kind> {
+        self.filled.get(name)
+    }
+
+    /// Returns the kind of a field that some way fills.
+    pub(super) fn possible(&self, name: &str) -> Option<&Kind> {
+        self.possible.get(name)
+    }
+
+    pub(super) fn contains_key(&self, name: &str) -> bool {
+        self.filled.contains_key(name)
+    }
+
+    /// Returns the names of the fields that every way to here fills.
+    pub(super) fn keys(&self) -> impl Iterator<Item = &String> {
+        self.filled.keys()
+    }
+
+    pub(super) fn insert(&mut self, name: String, kind: Kind) {
+        self.filled.insert(name, kind);
+    }
+
+    pub(super) fn remove(&mut self, name: &str) {
+        self.filled.remove(name);
+    }
+
+    /// Returns the fields that both ways fill.
+    pub(super) fn on_both(&self, other: &Self) -> Self {
+        let both = |(field, kind): (&String, &Kind)| {
+            let joined = kind.joined(other.get(field)?)?;
+            Some((field.clone(), joined))
+        };
+        Self {
+            filled: self.filled.iter().filter_map(both).collect(),
+            possible: Arc::clone(&self.possible),
+        }
+    }
+}
 
 /// Returns the field beside `amount` that has the code of its currency.
 pub(super) fn currency_field(amount: &str) -> String {

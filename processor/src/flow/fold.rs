@@ -1,22 +1,24 @@
 //! The fold: applies one input to a conversation.
 
 mod apply_command;
+mod correct;
 mod question;
 mod repeated;
+mod walk;
 
 use leadstream_schemas::{ReplyContent, Timestamp};
 use serde_json::Value;
 
-use super::conversation::LastText;
 use super::field::currency_field;
-use super::progress::{ANSWERED, REACHED, RETRIED};
+use super::progress::{ANSWERED, RETRIED};
 use super::read::{Reading, read_name};
 use super::reply::{ReplyBuilder, ask};
 use super::{
     COLD, Conversation, Flow, FlowStep, HUMAN_HANDOFF, OPTED_OUT, Question, Referral, RejectReason,
     Role, TurnInput,
 };
-use question::rescore;
+use correct::Note;
+use question::{compute, rescore};
 
 /// The result of one input.
 #[derive(Clone, Debug, PartialEq)]
@@ -161,14 +163,7 @@ impl<'a> Turn<'a> {
             }
             conversation.resume(self.asked_at);
             reply.add(flow.messages.started.as_ref(), conversation);
-            return match flow.step(&conversation.state).map(|here| &here.role) {
-                None => self.enter(&flow.start, conversation, reply),
-                Some(Role::End { retry } | Role::Automatic { retry, .. }) => {
-                    reply.add(retry.as_ref(), conversation);
-                    reply.text()
-                }
-                Some(Role::Ask(_)) => ask(flow, reply, conversation),
-            };
+            return self.repeat(conversation, reply);
         }
         if flow.is_opt_out(conversation, input) {
             conversation.suspend(OPTED_OUT);
@@ -196,14 +191,34 @@ impl<'a> Turn<'a> {
         }
         conversation.internal.waiting_since = Some(self.asked_at);
         conversation.internal.nudged = false;
-        self.apply_to_step(conversation, input)
+        match flow.correction(conversation, input) {
+            Some(correction) => self.correct(correction, conversation),
+            None => self.apply_to_step(conversation, input),
+        }
+    }
+
+    /// Says again what the open step says: a question, or the reply to every message.
+    fn repeat(
+        self,
+        conversation: &mut Conversation,
+        mut reply: ReplyBuilder<'a>,
+    ) -> Option<ReplyContent> {
+        let flow = self.flow;
+        match flow.step(&conversation.state).map(|here| &here.role) {
+            None => self.enter(&flow.start, conversation, reply),
+            Some(Role::End { retry } | Role::Automatic { retry, .. }) => {
+                reply.add(retry.as_ref(), conversation);
+                reply.text()
+            }
+            Some(Role::Ask(_)) => ask(flow, reply, conversation),
+        }
     }
 
     /// Hands the conversation to a person. A step with words of its own needs no general ones.
     fn hand_off(
         self,
         conversation: &mut Conversation,
-        mut reply: ReplyBuilder<'_>,
+        mut reply: ReplyBuilder<'a>,
         has_own_words: bool,
     ) -> Option<ReplyContent> {
         conversation.suspend(HUMAN_HANDOFF);
@@ -235,35 +250,30 @@ impl<'a> Turn<'a> {
     ) -> Option<ReplyContent> {
         let question = match &here.role {
             Role::Ask(question) => question,
-            Role::End { retry } | Role::Automatic { retry, .. } => {
-                let mut reply = ReplyBuilder::new(self.flow);
-                reply.add(retry.as_ref(), conversation);
-                return reply.text();
+            Role::End { .. } | Role::Automatic { .. } => {
+                return self.repeat(conversation, ReplyBuilder::new(self.flow));
             }
         };
         let input = &*here.own_tap(input);
         if self.flow.is_other_tap(question, input) {
             return ask(self.flow, ReplyBuilder::new(self.flow), conversation);
         }
-        match question.read(
-            input,
-            conversation,
-            self.reading_context(conversation),
-            self.is_open,
-        ) {
-            Some(reading) => self.accept(question, conversation, reading),
+        match self.reading(question, conversation, input) {
+            Some(reading) => self.accept(here, question, conversation, reading),
             None => self.ask_again(here, question, conversation, input),
         }
     }
 
     fn accept(
         self,
+        here: &FlowStep,
         question: &Question,
         conversation: &mut Conversation,
         reading: Reading,
     ) -> Option<ReplyContent> {
         self.mark(conversation, ANSWERED);
         let mut open_field = None;
+        Self::note(here, Note::answer(&reading), conversation);
         match (reading, &question.fill) {
             (Reading::Value(value), Some(field)) => {
                 open_field = question.takes_joined_texts().then(|| field.clone());
@@ -279,58 +289,25 @@ impl<'a> Turn<'a> {
             }
             (Reading::Value(_) | Reading::Amount(..), None) => {}
             (Reading::Fields(fields), _) => conversation.data.extend(fields),
+            (Reading::Skipped, _) => {
+                for field in &question.fills {
+                    conversation.data.remove(&field.name);
+                }
+            }
         }
-        rescore(question.score.as_ref(), conversation, self.is_open);
-        let next = question.next.choose(conversation, self.is_open).to_owned();
-        let prompt = self.enter(&next, conversation, ReplyBuilder::new(self.flow));
+        let prompt = if let Some((again, prompt)) = self.walked_again(here, conversation) {
+            *conversation = again;
+            prompt
+        } else {
+            compute(here, conversation, self.is_open);
+            rescore(question.score.as_ref(), conversation, self.is_open);
+            let next = question.next.choose(conversation, self.is_open).to_owned();
+            self.enter(&next, conversation, ReplyBuilder::new(self.flow))
+        };
         if let Some(last) = &mut conversation.internal.last_text {
             last.field = open_field;
         }
         prompt
-    }
-
-    /// Enters the step `state`, and goes on while steps are automatic.
-    pub(super) fn enter(
-        self,
-        state: &str,
-        conversation: &mut Conversation,
-        mut reply: ReplyBuilder<'_>,
-    ) -> Option<ReplyContent> {
-        let mut state = state.to_owned();
-        conversation.internal.tries = 0;
-        conversation.internal.waiting_since = Some(self.asked_at);
-        conversation.internal.nudged = false;
-        conversation.internal.last_text = Some(LastText {
-            at: self.at,
-            field: None,
-        });
-        let mut has_words = false;
-        // The loader refuses loops without a question and unknown steps, so the bound is never met.
-        for _ in 0..=self.flow.steps.len() {
-            if state == HUMAN_HANDOFF {
-                return self.hand_off(conversation, reply, has_words);
-            }
-            let Some((index, step)) = self.flow.find(&state) else {
-                break;
-            };
-            conversation.internal.progress.mark(index, REACHED);
-            conversation.state.clone_from(&step.state);
-            conversation.is_completed |= step.completes;
-            if conversation.assignee.is_none() {
-                conversation.assignee = step
-                    .assignee(conversation, self.is_open)
-                    .map(ToOwned::to_owned);
-            }
-            reply.add_prompt(step, conversation);
-            has_words = step.prompt.is_some();
-            let Role::Automatic { score, next, .. } = &step.role else {
-                return reply.with_options(step, conversation);
-            };
-            rescore(score.as_ref(), conversation, self.is_open);
-            next.choose(conversation, self.is_open)
-                .clone_into(&mut state);
-        }
-        reply.text()
     }
 
     fn ask_again(
@@ -348,7 +325,7 @@ impl<'a> Turn<'a> {
         conversation.internal.tries += 1;
         if conversation.internal.tries >= question.limit {
             return match &question.at_limit {
-                Some(state) => self.enter(state, conversation, ReplyBuilder::new(self.flow)),
+                Some(state) => self.give_up(here, state, conversation),
                 None => self.hand_off(conversation, ReplyBuilder::new(self.flow), false),
             };
         }
@@ -367,6 +344,21 @@ impl<'a> Turn<'a> {
         }
     }
 
+    /// Leaves a question without an answer.
+    fn give_up(
+        self,
+        here: &FlowStep,
+        state: &str,
+        conversation: &mut Conversation,
+    ) -> Option<ReplyContent> {
+        Self::note(here, Note::GivenUp, conversation);
+        if let Some((again, prompt)) = self.walked_again(here, conversation) {
+            *conversation = again;
+            return prompt;
+        }
+        self.enter(state, conversation, ReplyBuilder::new(self.flow))
+    }
+
     /// Returns whether the input continues the last accepted text, and appends it if so.
     ///
     /// A message right after an accepted one cannot answer the next question, which its writer has
@@ -380,13 +372,16 @@ impl<'a> Turn<'a> {
             return false;
         }
         last.at = self.at;
-        if let (Some(field), Some(more)) = (&last.field, input.text())
-            && (!self.flow.is_name(field) || read_name(&more).is_some())
-            && let Some(Value::String(text)) = conversation.data.get_mut(field)
+        if let (Some(field), Some(more)) = (last.field.clone(), input.text())
+            && (!self.flow.is_name(&field) || read_name(&more).is_some())
+            && let Some(Value::String(text)) = conversation.data.get_mut(&field)
             && text.chars().count() + 1 + more.chars().count() <= super::turn_input::MAX_CHARS
         {
             text.push(' ');
             text.push_str(&more);
+            let fills = |step: &&FlowStep| matches!(&step.role, Role::Ask(it) if it.fill.as_ref() == Some(&field));
+            let steps = self.flow.steps.iter().filter(fills);
+            steps.for_each(|step| compute(step, conversation, self.is_open));
         }
         true
     }

@@ -2,6 +2,7 @@
 
 mod opt_out;
 mod person;
+mod skip;
 #[cfg(test)]
 mod tests;
 
@@ -15,6 +16,7 @@ use super::{COLD, Conversation, Flow, Question, Role, START as NOT_BEGUN, TurnIn
 pub(super) use opt_out::opt_outs;
 pub(super) use person::PersonWords;
 use person::Request;
+pub(super) use skip::{declines, skips};
 
 /// The keyword that revokes an opt-out in every flow, beside the words of its document.
 pub(super) const START: &str = "START";
@@ -28,6 +30,21 @@ pub(super) fn key(word: &str) -> String {
     } else {
         words
     }
+}
+
+/// Returns the keys of the words in the flow's languages and in English.
+fn in_languages(table: &[(&[&str], &[&str])], languages: &[String]) -> Vec<String> {
+    let primary = |tag: &String| tag.split('-').next().unwrap_or_default().to_owned();
+    let spoken: Vec<String> = languages.iter().map(primary).collect();
+    let is_spoken = |language: &str| language == "en" || spoken.iter().any(|it| it == language);
+    let mut keys: Vec<String> = table
+        .iter()
+        .filter(|(languages, _)| languages.iter().copied().any(is_spoken))
+        .flat_map(|(_, words)| words.iter().map(|word| key(word)))
+        .collect();
+    keys.sort_unstable();
+    keys.dedup();
+    keys
 }
 
 fn as_written(text: &str) -> String {
@@ -124,6 +141,15 @@ fn is_break(c: char) -> bool {
         )
 }
 
+/// The answer that a lead wants to correct.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Correction<'a> {
+    /// The answer to the question before the open one.
+    Before,
+    /// The answer to this step.
+    Of(&'a str),
+}
+
 impl Flow {
     /// Returns whether the whole input is one of `keys`: its text, its caption, or the payload of a
     /// button that the flow does not have.
@@ -162,6 +188,41 @@ impl Flow {
         !chose_flow
             && !self.is_option(conversation, input)
             && (request == Request::Sure || !takes_text)
+    }
+
+    /// Returns whether a lead can correct its answers.
+    pub(super) fn takes_corrections(&self) -> bool {
+        !self.keywords.back.is_empty() || !self.keywords.change.is_empty()
+    }
+
+    /// Returns which answer the lead wants to correct; none if the input says nothing of the kind.
+    pub(super) fn correction(
+        &self,
+        conversation: &Conversation,
+        input: &TurnInput,
+    ) -> Option<Correction<'_>> {
+        if !self.takes_corrections() {
+            return None;
+        }
+        let keywords = &self.keywords;
+        let mut changes = keywords.change.iter();
+        let correction = if self.is_keyword(&keywords.back, input) {
+            Correction::Before
+        } else {
+            let (_, state) = changes.find(|(words, _)| self.is_keyword(words, input))?;
+            Correction::Of(state)
+        };
+        (!self.is_option(conversation, input)).then_some(correction)
+    }
+
+    /// Returns whether the input skips the open question, whatever the question takes.
+    pub(super) fn is_skip(&self, conversation: &Conversation, input: &TurnInput) -> bool {
+        self.is_keyword(&self.keywords.skip, input) && !self.is_option(conversation, input)
+    }
+
+    /// Returns whether the input skips the open question, provided that it is no answer.
+    pub(super) fn is_decline(&self, input: &TurnInput) -> bool {
+        self.is_keyword(&self.keywords.decline, input)
     }
 
     /// Returns the payload of a button that the flow does not have.

@@ -5,6 +5,7 @@ mod assign;
 mod beside;
 mod check;
 mod compile;
+mod compute;
 mod expectation;
 mod graph;
 mod head;
@@ -171,6 +172,12 @@ fn document_reason(source: &serde_saphyr::Error) -> String {
             ..
         } => {
             reason.push_str("; put a text that begins with `{`, `[` or another sign in quotes");
+        }
+        serde_saphyr::Error::Unexpected {
+            expected: "mapping start",
+            ..
+        } => {
+            reason.push_str("; write `name: value` pairs here");
         }
         serde_saphyr::Error::Budget { .. } => {
             reason.push_str(

@@ -60,7 +60,12 @@ pub(super) struct Template {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Piece {
     Literal(String),
-    Field(String, Form),
+    Field {
+        name: String,
+        form: Form,
+        /// The text for a field without a value.
+        fallback: Option<String>,
+    },
 }
 
 impl Template {
@@ -81,16 +86,24 @@ impl Template {
                     after
                 }
                 ('{', None) => {
-                    let (field, after) = after.split_once('}').ok_or(
+                    let (inside, after) = after.split_once('}').ok_or(
                         "a `{` is not closed; close the placeholder with `}`, or write `{{` for a brace",
                     )?;
+                    let (field, fallback) = match inside.split_once('|') {
+                        Some((field, fallback)) => (field, Some(fallback.to_owned())),
+                        None => (inside, None),
+                    };
                     if !is_field_name(field) {
                         return Err(format!(
                             "`{{{field}}}` is no placeholder; write a field's name, such as {{name}}, or `{{{{` for a brace"
                         ));
                     }
                     pieces.push(Piece::Literal(std::mem::take(&mut literal)));
-                    pieces.push(Piece::Field(field.to_owned(), Form::Plain));
+                    pieces.push(Piece::Field {
+                        name: field.to_owned(),
+                        form: Form::Plain,
+                        fallback,
+                    });
                     after
                 }
                 _ => return Err("a `}` closes no placeholder; write `}}` for a brace".into()),
@@ -109,33 +122,39 @@ impl Template {
     pub(super) fn localized(mut self, language: &str, form: impl Fn(&str) -> Form) -> Self {
         self.locale = language.parse().unwrap_or(Locale::UNKNOWN);
         for piece in &mut self.pieces {
-            if let Piece::Field(field, shown) = piece {
-                *shown = form(field);
+            if let Piece::Field {
+                name, form: shown, ..
+            } = piece
+            {
+                *shown = form(name);
             }
         }
         self
     }
 
-    /// Returns the fields of its placeholders.
-    pub(super) fn fields(&self) -> impl Iterator<Item = &str> {
+    /// Returns the fields of its placeholders, and whether each has a text for want of a value.
+    pub(super) fn fields(&self) -> impl Iterator<Item = (&str, bool)> {
         self.pieces.iter().filter_map(|piece| match piece {
-            Piece::Field(field, _) => Some(field.as_str()),
+            Piece::Field { name, fallback, .. } => Some((name.as_str(), fallback.is_some())),
             Piece::Literal(_) => None,
         })
     }
 
     /// Replaces the placeholders by the values of `data`. Values have no placeholders; a field without
-    /// a value renders as nothing. Dates of `year` are written without it.
+    /// a value renders as its fallback, or as nothing. Dates of `year` are written without it.
     pub(super) fn render(&self, data: &Map<String, Value>, year: Option<i32>) -> String {
         let mut body = String::new();
         for piece in &self.pieces {
             match piece {
                 Piece::Literal(text) => body.push_str(text),
-                Piece::Field(field, form) => {
-                    if let Some(text) = form.text(field, data, &self.locale, year) {
-                        push_cut(&mut body, &text);
-                    }
-                }
+                Piece::Field {
+                    name,
+                    form,
+                    fallback,
+                } => match form.text(name, data, &self.locale, year) {
+                    Some(text) => push_cut(&mut body, &text),
+                    None => body.push_str(fallback.as_deref().unwrap_or_default()),
+                },
             }
         }
         body
@@ -147,10 +166,11 @@ impl Template {
         for piece in &self.pieces {
             match piece {
                 Piece::Literal(text) => url.push_str(text),
-                Piece::Field(field, _) => match data.get(field) {
+                Piece::Field { name, fallback, .. } => match data.get(name) {
                     Some(Value::String(text)) => push_encoded(&mut url, text),
                     Some(Value::Number(number)) => push_encoded(&mut url, &number.to_string()),
-                    _ => {}
+                    Some(_) => {}
+                    None => push_encoded(&mut url, fallback.as_deref().unwrap_or_default()),
                 },
             }
         }
@@ -169,7 +189,10 @@ impl Template {
     pub(super) fn longest(&self) -> usize {
         let lengths = self.pieces.iter().map(|piece| match piece {
             Piece::Literal(text) => text.encode_utf16().count(),
-            Piece::Field(..) => MAX_VALUE,
+            Piece::Field { fallback, .. } => {
+                let fallback = fallback.as_deref().unwrap_or_default();
+                fallback.encode_utf16().count().max(MAX_VALUE)
+            }
         });
         lengths.sum()
     }
@@ -242,6 +265,16 @@ mod tests {
     }
 
     #[test]
+    fn a_fallback_stands_for_a_field_without_a_value() {
+        let data = json!({"name": "Ann"});
+        let text = "{name|friend}, {city|your city} {day|}.";
+        assert_eq!(render(text, &data), "Ann, your city .");
+        assert_eq!(render(text, &json!({})), "friend, your city .");
+        let long = format!("{{city|{}}}", "a".repeat(300));
+        assert_eq!(Template::parse(&long).unwrap().longest(), 300);
+    }
+
+    #[test]
     fn a_wrong_placeholder_is_named_with_its_remedy() {
         for (text, expected) in [
             ("Hi {name", "`{` is not closed"),
@@ -298,7 +331,7 @@ mod tests {
 
         #[test]
         fn no_prompt_is_longer_than_it_says(
-            template in "([a-z😀]{0,300}|\\{name\\}|\\{\\{){0,30}",
+            template in "([a-z😀]{0,300}|\\{name\\}|\\{city\\|[a-z😀]{0,300}\\}|\\{\\{){0,30}",
             name in "(?s).{0,300}",
         ) {
             if let Ok(template) = Template::parse(&template) {

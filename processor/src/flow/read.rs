@@ -5,6 +5,7 @@ mod choice;
 mod date;
 mod day_bound;
 mod email;
+mod known;
 mod media;
 mod name;
 mod phone;
@@ -104,6 +105,8 @@ pub(super) enum Reading {
     Amount(Value, Option<String>),
     /// Several fields at once.
     Fields(Map<String, Value>),
+    /// The question was skipped, so its fields have no value.
+    Skipped,
 }
 
 impl Expected {

@@ -1,6 +1,10 @@
 mod appointment;
+mod compute;
+mod correct;
 mod hand_off;
+mod known;
 mod media;
+mod optional;
 
 use super::*;
 use crate::flow::{DEFAULT_FLOW, Flow};

@@ -193,7 +193,7 @@ pub(in crate::flow) struct FormFieldDocument {
     pub(in crate::flow) fill: Option<Spanned<String>>,
     #[serde(default)]
     pub(in crate::flow) expect: FormKind,
-    /// True if a form may leave the field out. Later steps may not read such a field.
+    /// True if a form may leave the field out. Later steps read such a field behind `has`.
     #[serde(default)]
     pub(in crate::flow) optional: bool,
 }

@@ -6,25 +6,40 @@ use crate::flow::amount::MAX_AMOUNT;
 use crate::flow::field::Kind;
 
 fn fields() -> Fields {
-    Fields::from([
+    let certain = [
         (
-            "budget".into(),
+            "budget",
             Kind::Number {
                 least: 0.0,
                 most: MAX_AMOUNT,
             },
         ),
         (
-            "people".into(),
+            "people",
             Kind::Number {
                 least: 1.0,
                 most: 500.0,
             },
         ),
-        ("name".into(), Kind::Text { most: 1_000 }),
-        ("bill".into(), Kind::Media),
-        ("where_to".into(), Kind::Place),
-    ])
+        ("name", Kind::Text { most: 1_000 }),
+        ("bill", Kind::Media),
+        ("where_to", Kind::Place),
+    ];
+    let unsure = [
+        (
+            "visits".to_owned(),
+            Kind::Number {
+                least: 0.0,
+                most: MAX_AMOUNT,
+            },
+        ),
+        ("email".to_owned(), Kind::Text { most: 254 }),
+    ];
+    let mut fields = Fields::possible_only(&Arc::new(unsure.into()));
+    for (name, kind) in certain {
+        fields.insert(name.to_owned(), kind);
+    }
+    fields
 }
 
 fn score(source: &str, data: &Value) -> Option<i32> {
@@ -153,6 +168,103 @@ fn a_wrong_expression_is_named_with_its_remedy() {
 }
 
 #[test]
+fn a_field_that_may_have_no_value_is_read_where_has_proves_one() {
+    for (source, without, with) in [
+        ("has(email) ? 1 : 0", 0, 1),
+        ("has(email) ? size(email) : 100", 100, 3),
+        ("!has(email) ? 100 : size(email)", 100, 3),
+        ("has(email) && email == 'a@b' ? 1 : 0", 0, 1),
+        ("!has(email) || email == 'x' ? 1 : 0", 1, 0),
+        (
+            "has(email) && has(visits) ? size(email) + int(visits) : 0",
+            0,
+            10,
+        ),
+        ("!(has(email) && has(visits)) ? 0 : int(visits)", 0, 7),
+        ("!has(email) || !has(visits) ? 0 : size(email)", 0, 3),
+        (
+            "(has(email) ? size(email) : 0) + (has(visits) ? int(visits) : 0)",
+            0,
+            10,
+        ),
+        ("has(name) ? size(name) : 9", 3, 3),
+    ] {
+        let data = json!({"name": "Ann"});
+        assert_eq!(score(source, &data), Some(without), "{source}");
+        let data = json!({"name": "Ann", "email": "a@b", "visits": 7});
+        assert_eq!(score(source, &data), Some(with), "{source}");
+    }
+    // A field that every way fills may have no value all the same, as one of a referral.
+    let guarded = "has(name) && name == 'Ann' ? 1 : 0";
+    assert_eq!(score(guarded, &json!({"name": "Ann"})), Some(1));
+    assert_eq!(score(guarded, &json!({})), Some(0));
+    for (source, expected) in [
+        ("size(email)", "ask for it first, as in `has(email) && …`"),
+        (
+            "has(email) ? 1 : size(email)",
+            "`email`, which not every way",
+        ),
+        (
+            "!has(email) ? size(email) : 0",
+            "`email`, which not every way",
+        ),
+        (
+            "email == '' && has(email) ? 1 : 0",
+            "`email`, which not every way",
+        ),
+        (
+            "has(email) || email == '' ? 1 : 0",
+            "`email`, which not every way",
+        ),
+        (
+            "has(visits) ? size(email) : 0",
+            "`email`, which not every way",
+        ),
+        (
+            "has(email) || has(visits) ? size(email) : 0",
+            "`email`, which not every way",
+        ),
+        (
+            "has(email) == true ? size(email) : 0",
+            "`email`, which not every way",
+        ),
+        ("has(age) ? 1 : 0", "asks for `age`, which no step fills"),
+        ("has('email') ? 1 : 0", "has() takes the name of a field"),
+        ("has(email, visits) ? 1 : 0", "`email`, which not every way"),
+        ("has(email)", "gives true or false and no integer"),
+    ] {
+        let error = Expression::score(source, &fields()).unwrap_err();
+        assert!(error.contains(expected), "{source}: {error}");
+    }
+}
+
+#[test]
+fn a_condition_proves_which_fields_have_a_value() {
+    for (source, if_true, if_false) in [
+        ("has(a)", vec!["a"], vec![]),
+        ("!has(a)", vec![], vec!["a"]),
+        ("has(a) && b > 1", vec!["a"], vec![]),
+        ("has(a) && has(b)", vec!["a", "b"], vec![]),
+        ("!has(a) || !has(b)", vec![], vec!["a", "b"]),
+        ("has(a) || has(b)", vec![], vec![]),
+        ("has(a) && has(b) || has(b)", vec!["b"], vec![]),
+        ("has(a) ? true : false", vec![], vec![]),
+        ("a > 1", vec![], vec![]),
+        ("has(a) &&", vec![], vec![]),
+    ] {
+        let presence = Presence::by(source);
+        assert_eq!(
+            (presence.if_true, presence.if_false),
+            (
+                if_true.into_iter().map(String::from).collect(),
+                if_false.into_iter().map(String::from).collect(),
+            ),
+            "{source}"
+        );
+    }
+}
+
+#[test]
 fn hostile_nesting_is_refused_and_overflows_no_stack() {
     for (open, close) in [
         ("(", ")"),
@@ -224,6 +336,13 @@ fn any_expression() -> impl Strategy<Value = String> {
         "where_to",
         "bill",
         "age",
+        "visits",
+        "email",
+        "has(visits)",
+        "has(visits)",
+        "has(email)",
+        "!has(email)",
+        "has(name)",
     ])
     .prop_map(ToOwned::to_owned);
     leaf.prop_recursive(5, 40, 3, |inner| {
@@ -253,9 +372,14 @@ proptest! {
         people in 1.0..=500.0_f64,
         name in "(?s).{0,20}",
         points in prop_oneof![any::<i32>(), Just(i32::MIN), Just(i32::MAX)],
+        visits in prop::option::of(0.0..1e15),
+        email in prop::option::of("[a-z]{0,5}"),
     ) {
-        let data = json!({"budget": budget, "people": people, "name": name});
-        let data = data.as_object().unwrap();
+        let mut data = json!({"budget": budget, "people": people, "name": name});
+        let data = data.as_object_mut().unwrap();
+        data.extend(visits.map(|visits| ("visits".into(), json!(visits))));
+        data.extend(email.map(|email| ("email".into(), json!(email))));
+        let data = &*data;
         if let Ok(score) = Expression::score(&source, &fields()) {
             prop_assert!(score.points(data, points, false).is_some(), "{} of {:?}", source, data);
         }

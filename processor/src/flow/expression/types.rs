@@ -1,13 +1,16 @@
 //! Infers the type of an expression, with bounds for its numbers. An expression with a type evaluates
 //! without an error for every answer.
 
+mod arithmetic;
+
 use cel::common::ast::{CallExpr, Expr, IdedExpr, LiteralValue, operators};
 
-use super::SCORE;
+use super::presence::{Presence, asked, either};
+use super::{SCORE, rounded};
 use crate::flow::field::{Fields, Kind};
+use crate::flow::turn_input::MAX_CHARS;
+use arithmetic::{arithmetic, double, whole};
 
-/// The greatest double, so that none becomes infinite.
-const MAX_DOUBLE: f64 = 1e300;
 /// The limit of joined texts.
 const MAX_TEXT: usize = 20_000;
 /// The limit of a double as text: 300 digits before the point, and some after it.
@@ -54,6 +57,28 @@ impl Type {
         }
     }
 
+    /// Returns the kind of a field with such a value; none if no field can have it.
+    pub(super) fn into_kind(self) -> Option<Kind> {
+        match self {
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "a bound near the number is enough"
+            )]
+            Self::Int { least, most } => Some(Kind::Number {
+                least: least as f64,
+                most: most as f64,
+            }),
+            Self::Double { least, most } => Some(Kind::Number {
+                least: rounded(least),
+                most: rounded(most),
+            }),
+            Self::Text { most } => Some(Kind::Text {
+                most: most.min(MAX_CHARS),
+            }),
+            Self::Bool | Self::List { .. } => None,
+        }
+    }
+
     const fn is_number(&self) -> bool {
         matches!(self, Self::Int { .. } | Self::Double { .. })
     }
@@ -87,22 +112,38 @@ impl Type {
     }
 }
 
-/// Infers the type of `node` and collects its variables in `read`. Errors continue "the score …".
+/// The fields that an expression reads.
+#[derive(Debug, Default)]
+pub(super) struct Reads {
+    /// The fields that every way to the expression fills.
+    pub(super) certain: Vec<String>,
+    /// The fields that it reads or asks for only where they have a value.
+    pub(super) unsure: Vec<String>,
+}
+
+/// CEL's macros that loop. Flows have none of them.
+const LOOPS: [&str; 6] = ["all", "exists", "exists_one", "existsOne", "map", "filter"];
+
+/// Infers the type of `node`, where `has` proved that the fields `filled` have a value. Collects its
+/// variables in `reads`. Errors continue "the score …".
 pub(super) fn infer(
     node: &IdedExpr,
     fields: &Fields,
-    read: &mut Vec<String>,
+    filled: &[String],
+    reads: &mut Reads,
 ) -> Result<Type, String> {
     match &node.expr {
-        Expr::Ident(name) => variable(name, fields, read),
+        Expr::Ident(name) => variable(name, fields, filled, reads),
         Expr::Literal(literal) => constant(literal),
         Expr::List(list) => {
             let mut of: Option<Type> = None;
             for element in &list.elements {
-                let next = infer(element, fields, read)?;
+                let next = infer(element, fields, filled, reads)?;
                 of = Some(match of {
                     None => next,
-                    Some(of) if of.is_number() && next.is_number() => of.clone().joined(next).unwrap_or(of),
+                    Some(of) if of.is_number() && next.is_number() => {
+                        of.clone().joined(next).unwrap_or(of)
+                    }
                     Some(of) => of
                         .joined(next)
                         .ok_or("has a list of unlike elements; use one type in it")?,
@@ -115,53 +156,112 @@ pub(super) fn infer(
         }
         Expr::Call(call) => {
             let name = call.func_name.as_str();
-            let operands = call
-                .target
-                .as_deref()
-                .into_iter()
-                .chain(&call.args)
-                .map(|operand| infer(operand, fields, read))
-                .collect::<Result<Vec<_>, String>>()?;
+            if call.target.is_some() && LOOPS.contains(&name) {
+                return Err(unknown_part());
+            }
+            let all = call.target.as_deref().into_iter().chain(&call.args);
+            let mut operands = Vec::new();
+            for (index, operand) in all.enumerate() {
+                let proved = either(filled.to_vec(), proved(call, index));
+                operands.push(infer(operand, fields, &proved, reads)?);
+            }
             call_type(call, name, &operands)
         }
         Expr::Comprehension(_)
         | Expr::Map(_)
         | Expr::Select(_)
         | Expr::Struct(_)
-        | Expr::Unspecified => Err(
-            "has a loop, a map, a member or a message in it; use fields, constants, lists, operators and `? :` only".into(),
-        ),
+        | Expr::Unspecified => Err(unknown_part()),
     }
 }
 
-fn variable(name: &str, fields: &Fields, read: &mut Vec<String>) -> Result<Type, String> {
-    if !read.iter().any(|known| known == name) {
-        read.push(name.to_owned());
+fn unknown_part() -> String {
+    "has a loop, a map, a member or a message in it; use fields, constants, lists, operators and `? :` only".into()
+}
+
+/// Returns the fields that have a value wherever the operand `index` is evaluated, because of the first
+/// operand.
+fn proved(call: &CallExpr, index: usize) -> Vec<String> {
+    let Some(first) = call.args.first().filter(|_| index > 0) else {
+        return Vec::new();
+    };
+    match (call.func_name.as_str(), index) {
+        (operators::LOGICAL_AND, _) | (operators::CONDITIONAL, 1) => Presence::of(first).if_true,
+        (operators::LOGICAL_OR | operators::CONDITIONAL, _) => Presence::of(first).if_false,
+        _ => Vec::new(),
     }
+}
+
+fn variable(
+    name: &str,
+    fields: &Fields,
+    filled: &[String],
+    reads: &mut Reads,
+) -> Result<Type, String> {
+    let add = |list: &mut Vec<String>, name: &str| {
+        if !list.iter().any(|known| known == name) {
+            list.push(name.to_owned());
+        }
+    };
     if name == SCORE {
         return Ok(Type::Int {
             least: i32::MIN.into(),
             most: i32::MAX.into(),
         });
     }
-    let kind = fields.get(name).ok_or_else(|| {
-        let known: Vec<String> = fields
-            .keys()
-            .map(String::as_str)
-            .chain([SCORE])
-            .map(|field| format!("`{field}`"))
-            .collect();
-        format!(
-            "reads `{name}`, which not every way to this step fills; known here: {}",
-            known.join(", ")
-        )
-    })?;
+    if let Some(field) = asked(name) {
+        if fields
+            .get(field)
+            .or_else(|| fields.possible(field))
+            .is_none()
+        {
+            return Err(format!(
+                "asks for `{field}`, which no step fills; correct the name, or `fill` it"
+            ));
+        }
+        add(&mut reads.unsure, field);
+        return Ok(Type::Bool);
+    }
+    let is_proved = filled.iter().any(|field| field == name);
+    let possible = fields.possible(name);
+    let kind = match fields.get(name) {
+        // A referral's field counts as filled, and may have no value.
+        kind if is_proved => {
+            add(&mut reads.unsure, name);
+            kind.or(possible)
+        }
+        Some(kind) => {
+            add(&mut reads.certain, name);
+            Some(kind)
+        }
+        None => None,
+    };
+    let kind = kind.ok_or_else(|| unfilled(name, possible.is_some(), fields))?;
     Type::of(kind).ok_or_else(|| {
         format!(
             "reads `{name}`, {}, which expressions cannot; use another field",
             kind.name()
         )
     })
+}
+
+/// Returns why `name` cannot be read.
+fn unfilled(name: &str, is_possible: bool, fields: &Fields) -> String {
+    let known: Vec<String> = fields
+        .keys()
+        .map(String::as_str)
+        .chain([SCORE])
+        .map(|field| format!("`{field}`"))
+        .collect();
+    let remedy = if is_possible {
+        format!("ask for it first, as in `has({name}) && …`; ")
+    } else {
+        String::new()
+    };
+    format!(
+        "reads `{name}`, which not every way to this step fills; {remedy}known here: {}",
+        known.join(", ")
+    )
 }
 
 fn constant(literal: &LiteralValue) -> Result<Type, String> {
@@ -254,7 +354,7 @@ fn call_type(call: &CallExpr, name: &str, operands: &[Type]) -> Result<Type, Str
 /// Returns why there is no such call.
 fn unfit(name: &str, operands: &[Type]) -> String {
     const FUNCTIONS: &str =
-        "`size`, `contains`, `startsWith`, `endsWith`, `int`, `double`, `string`";
+        "`has`, `size`, `contains`, `startsWith`, `endsWith`, `int`, `double`, `string`";
     let sign: String = name.chars().filter(|c| !matches!(c, '_' | '@')).collect();
     let is_known = FUNCTIONS.contains(&format!("`{name}`"));
     if name.starts_with(|c: char| c.is_alphabetic()) && !is_known || sign == "[]" || sign == "%" {
@@ -265,85 +365,4 @@ fn unfit(name: &str, operands: &[Type]) -> String {
         "applies `{sign}` to {}, which it does not take; number fields have decimals: write constants beside them as 2.0, and int(…) around the result",
         operands.join(" and ")
     )
-}
-
-fn arithmetic(name: &str, operands: &[Type]) -> Result<Type, String> {
-    match operands {
-        [Type::Int { least, most }] if name == operators::NEGATE => int(&[-least, -most]),
-        [Type::Double { least, most }] if name == operators::NEGATE => double(-most, -least),
-        [
-            Type::Int { least: a, most: b },
-            Type::Int { least: c, most: d },
-        ] => {
-            if name == operators::DIVIDE {
-                if *c <= 0 && *d >= 0 {
-                    return Err(by_zero());
-                }
-                let most = a.abs().max(b.abs());
-                return int(&[-most, most]);
-            }
-            int(&corners(*a, *b, *c, *d, |x, y| match name {
-                operators::ADD => x + y,
-                operators::SUBSTRACT => x - y,
-                _ => x * y,
-            }))
-        }
-        [
-            Type::Double { least: a, most: b },
-            Type::Double { least: c, most: d },
-        ] => {
-            if name == operators::DIVIDE && *c <= 0.0 && *d >= 0.0 {
-                return Err(by_zero());
-            }
-            let ends = corners(*a, *b, *c, *d, |x, y| match name {
-                operators::ADD => x + y,
-                operators::SUBSTRACT => x - y,
-                operators::DIVIDE => x / y,
-                _ => x * y,
-            });
-            let least = ends.iter().copied().fold(f64::INFINITY, f64::min);
-            let most = ends.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-            double(least, most)
-        }
-        _ => Err(unfit(name, operands)),
-    }
-}
-
-/// Returns the four corners of an operation that is monotone in each operand.
-fn corners<T: Copy>(a: T, b: T, c: T, d: T, of: impl Fn(T, T) -> T) -> [T; 4] {
-    [of(a, c), of(a, d), of(b, c), of(b, d)]
-}
-
-fn by_zero() -> String {
-    "could divide by zero; divide by a constant, or by a number whose `min` is above 0".into()
-}
-
-fn int(ends: &[i128]) -> Result<Type, String> {
-    let least = ends.iter().copied().min().unwrap_or_default();
-    let most = ends.iter().copied().max().unwrap_or_default();
-    if least < i64::MIN.into() || most > i64::MAX.into() {
-        return Err("could pass the limits of whole numbers; use smaller factors, or set `max` for the answer".into());
-    }
-    Ok(Type::Int { least, most })
-}
-
-fn double(least: f64, most: f64) -> Result<Type, String> {
-    // False for NaN, too.
-    if least >= -MAX_DOUBLE && most <= MAX_DOUBLE {
-        Ok(Type::Double { least, most })
-    } else {
-        Err("could pass the limits of numbers; use smaller factors or greater divisors".into())
-    }
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "checked against the limit before"
-)]
-fn whole(least: f64, most: f64) -> Result<Type, String> {
-    const LIMIT: f64 = 9.0e18;
-    if least < -LIMIT || most > LIMIT {
-        return Err("makes a whole number of what could be beyond their limits; divide it, or set `max` for the answer".into());
-    }
-    int(&[least.floor() as i128, most.ceil() as i128])
 }

@@ -1,21 +1,11 @@
 //! The opt-outs that a flow document need not list.
 
-use super::key;
+use super::in_languages;
 
 /// Returns the opt-outs in the flow's languages and in English: WhatsApp's own buttons, and words that
 /// people write to any business.
 pub(in crate::flow) fn opt_outs(languages: &[String]) -> Vec<String> {
-    let primary = |tag: &String| tag.split('-').next().unwrap_or_default().to_owned();
-    let spoken: Vec<String> = languages.iter().map(primary).collect();
-    let is_spoken = |language: &str| language == "en" || spoken.iter().any(|it| it == language);
-    let mut keys: Vec<String> = OPT_OUTS
-        .iter()
-        .filter(|(languages, _)| languages.iter().copied().any(is_spoken))
-        .flat_map(|(_, words)| words.iter().map(|word| key(word)))
-        .collect();
-    keys.sort_unstable();
-    keys.dedup();
-    keys
+    in_languages(OPT_OUTS, languages)
 }
 
 /// The words and phrases by language. As a whole message, none is an ordinary answer. "cancel", "end"

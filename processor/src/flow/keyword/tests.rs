@@ -450,3 +450,58 @@ fn every_opt_out_has_letters_to_compare() {
         }
     }
 }
+
+#[test]
+fn an_optional_question_is_skipped_in_the_words_of_each_language() {
+    for (language, skip, decline) in [
+        ("en", "Skip!", "I don't have one"),
+        ("es", "omitir", "no tengo"),
+        ("pt-BR", "pular 🙂", "nao tenho"),
+        ("de", "überspringen", "Nein, danke"),
+        ("fr", "je passe", "aucun"),
+        ("it", "salta", "non lo so"),
+        ("nl", "overslaan", "geen"),
+        ("pl", "pomiń", "nie mam"),
+        ("ru", "пропустить", "нет"),
+        ("tr", "atla", "yok"),
+        ("ar", "تخطي", "لا يوجد"),
+        ("he", "דלג", "אין"),
+        ("hi", "छोड़ें", "नहीं"),
+        ("zh", "跳过", "没有"),
+        ("ja", "スキップ", "なし"),
+        ("ko", "건너뛰기", "없음"),
+        ("vi", "bỏ qua", "không có"),
+        ("id", "lewati", "tidak ada"),
+    ] {
+        let ask = |expect: &str| {
+            let document = format!(
+                "name: skips\nversion: 1\nlanguage: {language}\nstart: A\nsteps:\n  A: {{prompt: a, expect: {expect}, optional: true, fill: a, next: B}}\n  B: {{prompt: b, completes: true}}\n"
+            );
+            Flow::parse("skips.yaml", &document).unwrap()
+        };
+        let after = |expect: &str, text: &str| {
+            let flow = ask(expect);
+            let at = Timestamp::from_secs(1_800_000_000);
+            let open = Conversation {
+                state: "A".into(),
+                ..Conversation::start(&flow)
+            };
+            let turn = step(&flow, &open, at, &TurnInput::Text(text.into()));
+            (turn.conversation.state, turn.conversation.data.len())
+        };
+        for text in [skip, "skip", "-", decline, "no"] {
+            assert_eq!(after("email", text), ("B".into(), 0), "{language}: {text}");
+        }
+        for text in [skip, "–"] {
+            assert_eq!(after("text", text), ("B".into(), 0), "{language}: {text}");
+        }
+        // To a question for any text, "no" is an answer.
+        assert_eq!(
+            after("text", decline),
+            ("B".into(), 1),
+            "{language}: {decline}"
+        );
+        let longer = format!("{skip} maria");
+        assert_eq!(after("text", &longer), ("B".into(), 1), "{longer}");
+    }
+}

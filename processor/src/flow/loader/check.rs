@@ -29,6 +29,7 @@ pub(super) fn check_states(document: &Document, faults: &mut Faults) {
         .map(|(_, step)| {
             let own = usize::from(step.score.is_some()) + usize::from(step.valid.is_some());
             let cases = step.next.as_ref().map_or(0, |it| it.value.listed());
+            let own = own + step.computed().len();
             own + cases + step.assign.as_ref().map_or(0, |it| it.value.listed())
         })
         .sum();
@@ -86,6 +87,15 @@ pub(super) enum OutlineRole<'a> {
 }
 
 impl<'a> Outline<'a> {
+    /// Returns whether a lead can pass the step without a message of its own.
+    pub(super) fn can_be_passed(&self) -> bool {
+        match self.role {
+            OutlineRole::Ask(_) => self.step.asks_if_unknown(),
+            OutlineRole::Automatic => true,
+            OutlineRole::End => false,
+        }
+    }
+
     /// Returns whether the step can hand the lead to a person.
     pub(super) fn hands_over(&self) -> bool {
         self.targets().any(|target| target == HUMAN_HANDOFF)
@@ -108,6 +118,9 @@ pub(super) fn outline<'a>(
     {
         return Err(fault(expect, reason.clone()));
     }
+    step.computed()
+        .iter()
+        .try_for_each(|(field, _)| check_field(field))?;
     let (cases, otherwise) = targets(document, step)?;
     let role = if is_nothing(step.expect.as_ref()) {
         let mut onward = cases.iter().map(|(_, to)| *to).chain(otherwise);
@@ -143,7 +156,24 @@ pub(super) fn outline<'a>(
         if let Some(fill) = &step.fill {
             check_field(fill)?;
         }
-        OutlineRole::Ask(expectation::asked(state, step)?)
+        let asked = expectation::asked(state, step)?;
+        if let Some(ask) = step.ask.as_ref().filter(|_| step.asks_if_unknown()) {
+            ensure(asked.fills().any(|filled| filled.is_certain), ask, || {
+                format!(
+                    "`{}` asks only if its field is unknown, and fills none for certain; add `fill`, or remove `ask`",
+                    state.value
+                )
+            })?;
+        }
+        if let Some(change) = &step.change {
+            ensure(asked.fills().next().is_some(), change, || {
+                format!(
+                    "`{}` fills no field, so there is nothing to change; add `fill`, or remove `change`",
+                    state.value
+                )
+            })?;
+        }
+        OutlineRole::Ask(asked)
     };
     // Last, because an error in the flow's own setting appears for every step.
     let (limit, at_limit) = tries_of(document, step.tries.as_ref(), document.tries.as_ref())?;
@@ -166,9 +196,21 @@ fn unused(state: &Spanned<String>, step: &StepDocument, hands_over: bool) -> Res
     if let Some(valid) = &step.valid {
         return Err(no_effect(state, valid, "valid"));
     }
+    if let Some(ask) = &step.ask {
+        return Err(no_effect(state, ask, "ask"));
+    }
+    if let Some(change) = &step.change {
+        return Err(no_effect(state, change, "change"));
+    }
     if let (Some(retry), Some(_), false) = (&step.retry, &step.next, hands_over) {
         return Err(no_effect(state, retry, "retry"));
     }
+    ensure(!step.optional, state, || {
+        format!(
+            "`{}` expects nothing, so its `optional` has no effect; remove it",
+            state.value
+        )
+    })?;
     ensure(step.tries.is_none(), state, || {
         format!(
             "`{}` expects nothing, so its `tries` has no effect; remove it",

@@ -9,8 +9,8 @@ use super::check::{Outline, OutlineRole, check_states, outline};
 use super::graph::Graph;
 use super::phrase::{Scope, phrase};
 use super::schedule::warn_of_no_zone;
-use super::{Fault, Faults, assign, beside, fault, head, referral};
-use crate::flow::document::{Document, Steps};
+use super::{Fault, Faults, assign, beside, compute, fault, head, referral};
+use crate::flow::document::{Document, LocalizedText, Steps};
 use crate::flow::expression::Expression;
 use crate::flow::field::Fields;
 use crate::flow::prompt::{BREAK, MAX_BODY, MAX_INTERACTIVE_BODY, Phrase};
@@ -46,7 +46,12 @@ pub(super) fn compile(document: &Document, faults: &mut Faults) -> Option<Flow> 
             faults.collect(compile_step(outline, &scope))
         })
         .collect();
-    let mut flow = head.into_flow(document, compiled.into_iter().flatten().collect(), faults)?;
+    let mut flow = head.into_flow(
+        document,
+        compiled.into_iter().flatten().collect(),
+        &graph.anywhere,
+        faults,
+    )?;
     flow.referral_fields = referral::fields(&outlines);
     check_lengths(&flow, &outlines, &graph, faults);
     beside::check(&flow.steps, &outlines, &graph, faults);
@@ -55,33 +60,42 @@ pub(super) fn compile(document: &Document, faults: &mut Faults) -> Option<Flow> 
 
 fn compile_step(outline: &Outline<'_>, scope: &Scope<'_>) -> Result<FlowStep, Fault> {
     let step = outline.step;
-    let known = scope.known;
-    let prompt = step
-        .prompt
-        .as_ref()
-        .map(|prompt| phrase(prompt, scope))
-        .transpose()?;
-    let retry = || {
-        step.retry
-            .as_ref()
-            .map(|retry| phrase(retry, scope))
-            .transpose()
-    };
-    let role = match &outline.role {
-        OutlineRole::End => Role::End { retry: retry()? },
-        OutlineRole::Automatic => Role::Automatic {
-            score: score(outline, known)?,
-            next: next(outline, known)?,
-            retry: retry()?,
+    // A question computes after the answer, any other step on arrival.
+    let mut after = scope.known.clone();
+    if let OutlineRole::Ask(asked) = &outline.role {
+        asked.pass(&mut after);
+    }
+    let compute = compute::compile(step, &mut after)?;
+    let scope = &Scope {
+        known: match outline.role {
+            OutlineRole::Ask(_) => scope.known,
+            _ => &after,
         },
-        OutlineRole::Ask(asked) => Role::Ask(question::compile(outline, asked, retry()?, scope)?),
+        ..*scope
+    };
+    let text = |words: Option<&Spanned<LocalizedText>>| {
+        words.map(|words| phrase(words, scope)).transpose()
+    };
+    let prompt = text(step.prompt.as_ref())?;
+    let retry = text(step.retry.as_ref())?;
+    let role = match &outline.role {
+        OutlineRole::End => Role::End { retry },
+        OutlineRole::Automatic => Role::Automatic {
+            score: score(outline, &after)?,
+            next: next(outline, &after)?,
+            retry,
+        },
+        OutlineRole::Ask(asked) => {
+            Role::Ask(question::compile(outline, asked, retry, scope, &after)?)
+        }
     };
     Ok(FlowStep {
         state: outline.state.value.clone(),
         prompt,
         beside: beside::compile(step, scope)?,
         completes: step.completes,
-        assign: assign::compile(step.assign.as_ref(), known)?,
+        compute,
+        assign: assign::compile(step.assign.as_ref(), scope.known)?,
         role,
     })
 }
@@ -142,7 +156,10 @@ fn check_lengths(flow: &Flow, outlines: &[Outline<'_>], graph: &Graph<'_>, fault
             Role::End { retry } | Role::Automatic { retry, .. } => longest(retry.as_ref()),
         };
         let own = match &step.prompt {
-            None if !is_asked && outline.hands_over() => handoff,
+            Some(prompt) if is_asked && outline.can_be_passed() && outline.hands_over() => {
+                prompt.longest().max(handoff)
+            }
+            None if outline.hands_over() => handoff,
             prompt => longest(prompt.as_ref()),
         };
         let found = (before + own).max(retry);

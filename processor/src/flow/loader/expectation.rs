@@ -18,7 +18,7 @@ use crate::flow::document::{
     ChoiceDocument, DateDocument, Expect, FormDocument, FormKind, LocalizedText, MediaDocument,
     StepDocument, TextDocument, TimeDocument,
 };
-use crate::flow::field::{Kind, Titles};
+use crate::flow::field::{Fields, Kind, Titles};
 use crate::flow::prompt::Template;
 use crate::flow::read::{Choice, DayBound, Expected, FormField, MediaKind, Scalar};
 use crate::flow::turn_input::MAX_CHARS;
@@ -33,6 +33,8 @@ pub(super) struct Asked<'a> {
     pub(super) expect: &'a Expect,
     pub(super) fill: Option<&'a Spanned<String>>,
     pub(super) kind: Option<Kind>,
+    /// True if a lead may skip the question, so that its fields have no value.
+    is_optional: bool,
     form: Vec<(&'a Spanned<String>, Kind, bool)>,
     /// The field that has the currency of the answer, and whether every answer fills it.
     currency: Option<(Spanned<String>, bool)>,
@@ -64,6 +66,34 @@ impl<'a> Asked<'a> {
             is_certain: *is_certain,
         });
         one.into_iter().chain(form).chain(currency)
+    }
+
+    /// Updates `known` to the fields after an answer that was read.
+    pub(super) fn fill(&self, known: &mut Fields) {
+        for filled in self.fills() {
+            let name = &filled.name.value;
+            // An optional field of a form may change what an earlier step filled.
+            let kind = match known.get(name) {
+                _ if filled.is_certain => Some(filled.kind),
+                Some(earlier) => earlier.joined(&filled.kind),
+                None => None,
+            };
+            if let Some(kind) = kind {
+                known.insert(name.clone(), kind);
+            }
+        }
+        // An amount without a currency takes the one away that an earlier amount had.
+        if let Some((name, false)) = &self.currency {
+            known.remove(&name.value);
+        }
+    }
+
+    /// Updates `known` to the fields on every way from the question.
+    pub(super) fn pass(&self, known: &mut Fields) {
+        self.fill(known);
+        if self.is_optional {
+            self.fills().for_each(|it| known.remove(&it.name.value));
+        }
     }
 }
 
@@ -108,6 +138,7 @@ pub(super) fn asked<'a>(
         expect,
         fill: step.fill.as_ref(),
         kind,
+        is_optional: step.optional,
         form,
     })
 }

@@ -1,17 +1,23 @@
 //! Checks how steps lead to each other.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::check::{Outline, OutlineRole};
-use super::{Fault, Faults, fault, referral};
+use super::{Fault, Faults, compute, fault, referral};
+use crate::flow::expression::Presence;
 use crate::flow::field::{Fields, Kind};
 use crate::flow::schedule::IS_OPEN;
 
 pub(super) struct Graph<'a> {
-    /// The fields that are filled for certain on arrival, by step.
+    /// The fields that can be read on arrival, by step.
     pub(super) arrivals: BTreeMap<&'a str, Fields>,
-    /// The automatic steps that lead to each step.
-    automatic: BTreeMap<&'a str, Vec<&'a str>>,
+    /// The fields that can be read at any time.
+    pub(super) anywhere: Fields,
+    /// The steps that lead to each step without a message of the lead.
+    passed: BTreeMap<&'a str, Vec<&'a str>>,
+    /// The questions, which say nothing where they are passed.
+    questions: BTreeSet<&'a str>,
 }
 
 impl<'a> Graph<'a> {
@@ -27,15 +33,19 @@ impl<'a> Graph<'a> {
             .map(|outline| (outline.state.value.as_str(), outline))
             .collect();
         let before = faults.errors.len();
-        faults.collect(check_kinds(outlines));
-        let mut known = Fields::new();
+        let mut kinds = faults.collect(kinds(outlines)).unwrap_or_default();
+        let mut first = Fields::default();
         if has_hours {
             faults.collect(check_reserved(outlines));
-            known.insert(IS_OPEN.to_owned(), Kind::Flag);
+            first.insert(IS_OPEN.to_owned(), Kind::Flag);
         }
-        referral::add_fields(outlines, &mut known);
+        referral::add_fields(outlines, &mut first);
+        if faults.errors.len() == before {
+            faults.collect(compute::add_kinds(outlines, &first, &mut kinds));
+        }
         check_loops(outlines, &steps, faults);
-        let arrivals = arrivals(start, known, &steps);
+        let anywhere = Fields::possible_only(&Arc::new(kinds));
+        let arrivals = arrivals(start, first.with_possible(&anywhere), &steps, &anywhere);
         for outline in outlines {
             if !arrivals.contains_key(outline.state.value.as_str()) {
                 faults.errors.push(fault(
@@ -48,20 +58,24 @@ impl<'a> Graph<'a> {
             }
         }
         warn_of_no_end(outlines, &steps, faults);
-        let mut automatic: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        let mut passed: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for outline in outlines {
-            if matches!(outline.role, OutlineRole::Automatic) {
+            if outline.can_be_passed() {
                 for target in outline.targets() {
-                    automatic
-                        .entry(target)
-                        .or_default()
-                        .push(&outline.state.value);
+                    passed.entry(target).or_default().push(&outline.state.value);
                 }
             }
         }
+        let questions = outlines
+            .iter()
+            .filter(|outline| matches!(outline.role, OutlineRole::Ask(_)))
+            .map(|outline| outline.state.value.as_str())
+            .collect();
         (faults.errors.len() == before).then_some(Self {
             arrivals,
-            automatic,
+            anywhere,
+            passed,
+            questions,
         })
     }
 
@@ -79,11 +93,13 @@ impl<'a> Graph<'a> {
         memo: &mut BTreeMap<&'b str, usize>,
     ) -> usize {
         let mut most = 0;
-        for from in self.automatic.get(state).into_iter().flatten() {
+        for from in self.passed.get(state).into_iter().flatten() {
             let with = match memo.get(from) {
                 Some(known) => *known,
                 None => {
-                    let with = self.before(from, count, memo) + count(from);
+                    let is_silent = self.questions.contains(from);
+                    let own = if is_silent { 0 } else { count(from) };
+                    let with = self.before(from, count, memo) + own;
                     memo.insert(from, with);
                     with
                 }
@@ -94,9 +110,9 @@ impl<'a> Graph<'a> {
     }
 }
 
-/// Checks that a field is of the same kind wherever it is filled.
-fn check_kinds(outlines: &[Outline<'_>]) -> Result<(), Fault> {
-    let mut kinds = Fields::new();
+/// Returns the kind of each field, which is the same wherever the field is filled.
+fn kinds(outlines: &[Outline<'_>]) -> Result<BTreeMap<String, Kind>, Fault> {
+    let mut kinds: BTreeMap<String, Kind> = BTreeMap::new();
     for outline in outlines {
         let OutlineRole::Ask(asked) = &outline.role else {
             continue;
@@ -119,25 +135,31 @@ fn check_kinds(outlines: &[Outline<'_>]) -> Result<(), Fault> {
             kinds.insert(filled.name.value.clone(), joined);
         }
     }
-    Ok(())
+    Ok(kinds)
 }
 
 /// Checks that no answer fills the name of the working hours.
 fn check_reserved(outlines: &[Outline<'_>]) -> Result<(), Fault> {
+    let refuse = |name| {
+        let reason =
+            format!("`{IS_OPEN}` says whether people are there; give the answer another field");
+        fault(name, reason)
+    };
     for outline in outlines {
         if let OutlineRole::Ask(asked) = &outline.role
             && let Some(filled) = asked.fills().find(|filled| filled.name.value == IS_OPEN)
         {
-            return Err(fault(
-                filled.name,
-                format!("`{IS_OPEN}` says whether people are there; give the answer another field"),
-            ));
+            return Err(refuse(filled.name));
+        }
+        let mut computed = outline.step.computed().iter();
+        if let Some((name, _)) = computed.find(|(name, _)| name.value == IS_OPEN) {
+            return Err(refuse(name));
         }
     }
     Ok(())
 }
 
-/// Checks that automatic steps lead to a question or an end.
+/// Checks that steps without a question lead to one that is always asked, or to an end.
 fn check_loops(
     outlines: &[Outline<'_>],
     steps: &BTreeMap<&str, &Outline<'_>>,
@@ -155,7 +177,7 @@ fn check_loops(
             faults.errors.push(fault(
                 outline.state,
                 format!(
-                    "`{}` leads to a loop without a question ({} → {back}); let a step in it expect an answer",
+                    "`{}` leads to a loop without a question ({} → {back}); let a step in it expect an answer, and always ask for it",
                     outline.state.value,
                     names.join(" → ")
                 ),
@@ -176,7 +198,7 @@ fn loop_from<'a>(
     if way.contains(&state) {
         return Some(state);
     }
-    if !matches!(outline.role, OutlineRole::Automatic) || safe.contains(state) {
+    if !outline.can_be_passed() || safe.contains(state) {
         return None;
     }
     way.push(state);
@@ -196,10 +218,15 @@ fn loop_from<'a>(
 /// path, so the search ends.
 fn arrivals<'a>(
     start: &'a str,
-    known: Fields,
+    first: Fields,
     steps: &BTreeMap<&str, &Outline<'a>>,
+    anywhere: &Fields,
 ) -> BTreeMap<&'a str, Fields> {
-    let mut arrivals: BTreeMap<&str, Fields> = BTreeMap::from([(start, known)]);
+    let ways: BTreeMap<&str, Vec<Way<'a>>> = steps
+        .iter()
+        .map(|(state, outline)| (*state, ways(outline)))
+        .collect();
+    let mut arrivals: BTreeMap<&str, Fields> = BTreeMap::from([(start, first)]);
     let mut open = vec![start];
     while let Some(state) = open.pop() {
         let (Some(outline), Some(known)) = (steps.get(state), arrivals.get(state).cloned()) else {
@@ -207,25 +234,25 @@ fn arrivals<'a>(
         };
         let mut after = known.clone();
         if let OutlineRole::Ask(asked) = &outline.role {
-            let certain = asked.fills().filter(|filled| filled.is_certain);
-            for filled in certain {
-                after.insert(filled.name.value.clone(), filled.kind.clone());
-            }
-            // An optional field of a form may change what an earlier step filled.
-            for filled in asked.fills().filter(|filled| !filled.is_certain) {
-                if let Some(kind) = after.get_mut(&filled.name.value)
-                    && let Some(joined) = kind.joined(&filled.kind)
+            asked.pass(&mut after);
+        }
+        compute::fill(outline.step, anywhere, &mut after);
+        let accepted = ways.get(state).into_iter().flatten().map(|way| {
+            let mut brings = after.clone();
+            for field in &way.filled {
+                if let Some(kind) = anywhere.possible(field)
+                    && !brings.contains_key(field)
                 {
-                    *kind = joined;
+                    brings.insert(field.clone(), kind.clone());
                 }
             }
-        }
-        let accepted = outline.targets().map(|target| (target, &after));
-        let given_up = outline.at_limit.map(|target| (target, &known));
+            (way.target, brings)
+        });
+        let given_up = outline.at_limit.map(|target| (target, known.clone()));
         for (target, brings) in accepted.chain(given_up) {
             let known = match arrivals.get(target) {
-                None => brings.clone(),
-                Some(earlier) => on_both(earlier, brings),
+                None => brings,
+                Some(earlier) => earlier.on_both(&brings),
             };
             if arrivals.get(target) != Some(&known) {
                 arrivals.insert(target, known);
@@ -236,13 +263,28 @@ fn arrivals<'a>(
     arrivals
 }
 
-/// Returns the fields that both paths fill.
-fn on_both(one: &Fields, other: &Fields) -> Fields {
-    let both = |(field, kind): (&String, &Kind)| {
-        let joined = kind.joined(other.get(field)?)?;
-        Some((field.clone(), joined))
-    };
-    one.iter().filter_map(both).collect()
+/// A way on from a step.
+struct Way<'a> {
+    target: &'a str,
+    /// The fields that the conditions of this way prove to have a value.
+    filled: Vec<String>,
+}
+
+fn ways<'a>(outline: &Outline<'a>) -> Vec<Way<'a>> {
+    let mut filled = Vec::new();
+    let mut ways = Vec::new();
+    for (condition, target) in &outline.cases {
+        let proved = Presence::by(&condition.value);
+        let mut way = Way {
+            target,
+            filled: proved.if_true,
+        };
+        way.filled.extend(filled.iter().cloned());
+        ways.push(way);
+        filled.extend(proved.if_false);
+    }
+    ways.extend(outline.otherwise.map(|target| Way { target, filled }));
+    ways
 }
 
 /// Warns of a step from which no path leads to the end of the qualification.

@@ -14,7 +14,7 @@ use crate::flow::document::{
     OneOrMany,
 };
 use crate::flow::field::Fields;
-use crate::flow::keyword::{PersonWords, START, key, opt_outs};
+use crate::flow::keyword::{PersonWords, START, declines, key, opt_outs, skips};
 use crate::flow::prompt::MAX_BODY;
 use crate::flow::schedule::Schedule;
 use crate::flow::time::{WINDOW, parse_duration};
@@ -77,9 +77,10 @@ impl Head {
         self,
         document: &Document,
         steps: Vec<FlowStep>,
+        anywhere: &Fields,
         faults: &mut Faults,
     ) -> Option<Flow> {
-        let messages = faults.collect(messages(document, &self.languages))?;
+        let messages = faults.collect(messages(document, &self.languages, anywhere))?;
         Some(Flow {
             name: document.name.value.clone(),
             version: self.version,
@@ -168,15 +169,15 @@ fn words(list: &[Spanned<String>]) -> Result<Vec<String>, Fault> {
 /// Compiles the keywords of all languages together, because a lead may write any of them.
 fn keywords(document: &Document, languages: &[String]) -> Result<Keywords, Fault> {
     let written = &document.keywords;
-    let mut taken: BTreeMap<String, &str> = BTreeMap::new();
-    let mut all = |name: &'static str, lists: Option<&Spanned<LocalizedWords>>| {
+    let mut taken: BTreeMap<String, String> = BTreeMap::new();
+    let mut all = |name: &str, lists: Option<&Spanned<LocalizedWords>>| {
         let Some(lists) = lists else {
             return Ok(Vec::new());
         };
         let mut kept: Vec<String> = Vec::new();
         let mut add = |list: &[Spanned<String>]| {
             for (word, at) in words(list)?.into_iter().zip(list) {
-                if let Some(other) = taken.insert(word.clone(), name) {
+                if let Some(other) = taken.insert(word.clone(), name.to_owned()) {
                     ensure(other == name, at, || {
                         format!("`{}` is a keyword for `{other}`, too; remove one", at.value)
                     })?;
@@ -201,7 +202,24 @@ fn keywords(document: &Document, languages: &[String]) -> Result<Keywords, Fault
         start: all("start", written.start.as_ref())?,
         human: all("human", written.human.as_ref())?,
         person: PersonWords::default(),
+        back: all("back", written.back.as_ref())?,
+        change: Vec::new(),
+        skip: all("skip", written.skip.as_ref())?,
+        decline: Vec::new(),
     };
+    for (state, step) in document.steps() {
+        if let Some(change) = &step.change {
+            let name = format!("change of {}", state.value);
+            let words = all(&name, Some(change))?;
+            keywords.change.push((words, state.value.clone()));
+        }
+    }
+    let is_optional = document.steps().iter().any(|(_, step)| step.optional);
+    if let Some(skip) = &written.skip {
+        ensure(is_optional, skip, || {
+            "no question can be skipped; add `optional: true` to a step, or remove `skip`".into()
+        })?;
+    }
     if let Some(stop) = &written.stop
         && !keywords.stop.is_empty()
     {
@@ -217,16 +235,25 @@ fn keywords(document: &Document, languages: &[String]) -> Result<Keywords, Fault
     keywords.opt_out = opt_outs(languages).into_iter().filter(is_free).collect();
     let may_ask = |word: &String| taken.get(word).is_none_or(|name| *name == "human");
     keywords.person = PersonWords::new(languages, may_ask);
+    if is_optional {
+        keywords
+            .skip
+            .extend(skips(languages).into_iter().filter(is_free));
+        keywords.decline = declines(languages).into_iter().filter(is_free).collect();
+    }
     keywords.start.extend(Some(key(START)).filter(is_free));
     Ok(keywords)
 }
 
-fn messages(document: &Document, languages: &[String]) -> Result<Messages, Fault> {
+fn messages(
+    document: &Document,
+    languages: &[String],
+    anywhere: &Fields,
+) -> Result<Messages, Fault> {
     // These messages can come at any time, so no field is certain.
-    let known = Fields::new();
     let scope = Scope {
         languages,
-        known: &known,
+        known: anywhere,
     };
     let message = |words: Option<&Spanned<LocalizedText>>| {
         words

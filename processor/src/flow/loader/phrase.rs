@@ -11,7 +11,7 @@ use crate::flow::shown::Form;
 /// The languages and fields that the texts of a step may use.
 pub(super) struct Scope<'a> {
     pub(super) languages: &'a [String],
-    /// The fields that are filled on arrival.
+    /// The fields that can be read on arrival.
     pub(super) known: &'a Fields,
 }
 
@@ -80,21 +80,27 @@ pub(super) fn template<T>(
 ) -> Result<Template, Fault> {
     let language = language.map_or("", String::as_str);
     let template = Template::parse(text).map_err(|reason| fault(at, reason))?;
-    if let Some(unknown) = template.fields().find(|field| {
-        scope
+    for (field, has_fallback) in template.fields() {
+        let is_possible = scope.known.possible(field).is_some();
+        let is_filled = scope
             .known
-            .get(*field)
-            .is_none_or(|kind| *kind == Kind::Flag)
-    }) {
-        return Err(fault(
-            at,
+            .get(field)
+            .is_some_and(|kind| *kind != Kind::Flag);
+        ensure(is_filled || (has_fallback && is_possible), at, || {
+            let remedy = match (has_fallback, is_possible) {
+                (false, true) => format!(
+                    "`fill` it earlier, or write what to say without it, as in `{{{field}|—}}`"
+                ),
+                _ => "correct the placeholder, or `fill` it earlier".to_owned(),
+            };
             format!(
-                "not every way to here fills `{unknown}`: no step before this one fills `{unknown}` for certain; correct the placeholder, or `fill` it earlier"
-            ),
-        ));
+                "not every way to here fills `{field}`: no step before this one fills `{field}` for certain; {remedy}"
+            )
+        })?;
     }
     let form = |field: &str| {
-        let kind = scope.known.get(field);
+        let known = scope.known;
+        let kind = known.get(field).or_else(|| known.possible(field));
         kind.map_or(Form::Plain, |kind| Form::of(kind, language))
     };
     Ok(template.localized(language, form))

@@ -1,6 +1,9 @@
 mod beside;
+mod compute;
+mod correct;
 mod hours;
 mod number;
+mod optional;
 mod rich;
 
 use proptest::prelude::*;

@@ -91,7 +91,8 @@ const CONDITIONS: [&str; 9] = [
     "any",
 ];
 
-const WORDS: [&str; 7] = [
+const WORDS: [&str; 8] = [
+    "Dear {any|you} of {form_a|}",
     "Hello",
     "About {t1}.",
     "{n1} or {n2}?",
@@ -135,10 +136,19 @@ fn points(kind: u8, field: &str, number: u8) -> String {
     }
 }
 
+/// Returns `expression` behind `has`, if the answer may be skipped.
+fn guarded(is_optional: bool, kind: u8, field: &str, expression: String, without: &str) -> String {
+    match (is_optional, kind % 10) {
+        (false, _) => expression,
+        (true, 9) => format!("has(form_a) ? {expression} : {without}"),
+        (true, _) => format!("!has({field}) ? {without} : {expression}"),
+    }
+}
+
 fn words(number: u8) -> Value {
     // Most texts are plain, so that most documents are valid.
-    let word = if number.is_multiple_of(32) {
-        pick(&WORDS, number / 32)
+    let word = if number.is_multiple_of(29) {
+        pick(&WORDS, number / 29)
     } else {
         "Hello {{you}}"
     };
@@ -170,7 +180,16 @@ fn document(drawn: &[Drawn], timers: u8) -> String {
         let filled = field(*kind, detail / 3);
         // A step without a question fills nothing.
         let kind_read = if is_question { *kind } else { 7 };
-        let when = |number: u8| condition(kind_read, filled, number);
+        let is_optional = is_question && text.is_multiple_of(5);
+        let when = |number: u8| {
+            guarded(
+                is_optional,
+                kind_read,
+                filled,
+                condition(kind_read, filled, number),
+                "false",
+            )
+        };
         step.insert("prompt".into(), words(*text));
         if is_question {
             step.insert("expect".into(), expectation(*kind, *detail));
@@ -186,6 +205,15 @@ fn document(drawn: &[Drawn], timers: u8) -> String {
             if tries.is_multiple_of(7) {
                 let valid = ["true", "score < 1000", "value == value", "value > 3.0"];
                 step.insert("valid".into(), json!(pick(&valid, tries / 7)));
+            }
+            if targets.len() == 1 && kind % 10 != 9 {
+                step.insert("ask".into(), json!("if_unknown"));
+            }
+            if score.is_multiple_of(2) {
+                step.insert("change".into(), json!([format!("change {index}")]));
+            }
+            if is_optional {
+                step.insert("optional".into(), json!(true));
             }
             if detail.is_multiple_of(3) {
                 step.insert("retry".into(), words(text.wrapping_mul(3)));
@@ -205,8 +233,21 @@ fn document(drawn: &[Drawn], timers: u8) -> String {
                 .collect();
             cases.push(json!({"to": onward}));
             step.insert("next".into(), json!(cases));
+            if score.is_multiple_of(5) {
+                let computed = [
+                    "double(score) * 12.0",
+                    "n1 * 2.0",
+                    "has(t1) ? 'x' + t1 : ''",
+                    "has(n2) ? int(n2) : 1",
+                ];
+                step.insert(
+                    "compute".into(),
+                    json!({format!("c{}", score % 4): pick(&computed, score % 4)}),
+                );
+            }
             if score.is_multiple_of(3) {
                 let points = points(kind_read, filled, score / 3);
+                let points = guarded(is_optional, kind_read, filled, points, "score");
                 step.insert("score".into(), json!(points));
             }
         }
@@ -219,7 +260,7 @@ fn document(drawn: &[Drawn], timers: u8) -> String {
         "start": "S0",
         "time_zone": "Europe/London",
         "hours": {"mon-fri": ["09:00-12:00", "13:00-18:00"], "sat": "00:00-02:00", "holidays": ["12-25"]},
-        "keywords": {"restart": ["RESTART"], "stop": ["STOP"], "start": ["START"], "human": ["HUMAN"]},
+        "keywords": {"restart": ["RESTART"], "stop": ["STOP"], "start": ["START"], "human": ["HUMAN"], "back": ["BACK"]},
         "messages": {"stopped": {"en": "Bye", "es": "Adiós"}},
         "timers": {
             "nudge": pick(&["off", "1h", "23h"], timers),
@@ -257,7 +298,13 @@ fn answer(kind: u8, text: &str) -> TurnInput {
         4 => TurnInput::Form(text.to_owned()),
         5 => TurnInput::Takeover,
         6 => TurnInput::Release,
-        7 => said(pick(&["RESTART", "STOP", "START", "HUMAN"], kind / 19)),
+        7 if kind < 95 => said(pick(&["RESTART", "STOP", "START", "HUMAN"], kind / 19)),
+        7 => said(pick(
+            &[
+                "BACK", "change 0", "change 1", "change 2", "change 3", "Back",
+            ],
+            kind / 19,
+        )),
         8 => TurnInput::Choice {
             id: Some(format!("v{}", kind / 19 % 5)),
             title: "One".into(),
@@ -270,6 +317,7 @@ fn answer(kind: u8, text: &str) -> TurnInput {
         12 => said("612 345 678"),
         13 => said("3/4/2026"),
         14 => said("2"),
+        15 if kind.is_multiple_of(2) => said(pick(&["skip", "-", "omitir", "no"], kind / 38)),
         _ => said(text),
     }
 }

@@ -126,7 +126,7 @@ fn reading(question: &str, language: &str, answer: &str) -> String {
         Some(Reading::Amount(value, code)) => {
             format!("{value} {}", code.unwrap_or_default())
         }
-        Some(Reading::Fields(_)) => panic!("{question} is no form"),
+        Some(Reading::Fields(_) | Reading::Skipped) => panic!("{question} is no form"),
         None => ASK.to_owned(),
     }
 }

@@ -4,6 +4,7 @@ use super::choice::{MAX_BUTTON_TITLE, choices};
 use super::{next, score};
 use crate::flow::document::Expect;
 use crate::flow::expression::{Expression, VALUE};
+use crate::flow::field::Fields;
 use crate::flow::loader::check::Outline;
 use crate::flow::loader::expectation::{Asked, check_units, expected};
 use crate::flow::loader::phrase::{Scope, ensure_length, phrase};
@@ -11,13 +12,15 @@ use crate::flow::loader::schedule::check_schedule;
 use crate::flow::loader::{Fault, fault};
 use crate::flow::prompt::Phrase;
 use crate::flow::read::Expected;
-use crate::flow::{Asks, Question};
+use crate::flow::{Asks, FilledField, Question};
 
+/// Compiles the question of `outline`, where `after` has the fields that can be read after the answer.
 pub(super) fn compile(
     outline: &Outline<'_>,
     asked: &Asked<'_>,
     retry: Option<Phrase>,
     scope: &Scope<'_>,
+    after: &Fields,
 ) -> Result<Question, Fault> {
     let step = outline.step;
     let mut expected = expected(asked.expect)?;
@@ -42,23 +45,10 @@ pub(super) fn compile(
         _ => Asks::Plainly,
     };
     check_schedule(asked.expect, scope.known)?;
-    let mut known = scope.known.clone();
     let mut seen = scope.known.clone();
-    seen.extend(asked.kind.clone().map(|kind| (VALUE.to_owned(), kind)));
-    for filled in asked.fills() {
-        let name = filled.name.value.clone();
-        let kind = match (filled.is_certain, known.get(&name)) {
-            (true, _) => filled.kind,
-            (false, Some(earlier)) => match earlier.joined(&filled.kind) {
-                Some(joined) => joined,
-                None => continue,
-            },
-            (false, None) => continue,
-        };
-        if asked.kind.is_none() {
-            seen.insert(name.clone(), kind.clone());
-        }
-        known.insert(name, kind);
+    match &asked.kind {
+        Some(kind) => seen.insert(VALUE.to_owned(), kind.clone()),
+        None => asked.fill(&mut seen),
     }
     let valid = step.valid.as_ref().map(|valid| {
         Expression::condition(&valid.value, &seen).map_err(|reason| fault(valid, reason))
@@ -67,10 +57,19 @@ pub(super) fn compile(
         expected,
         asks,
         retry,
+        is_optional: step.optional,
+        asks_if_unknown: step.asks_if_unknown(),
+        fills: asked
+            .fills()
+            .map(|filled| FilledField {
+                name: filled.name.value.clone(),
+                is_certain: filled.is_certain,
+            })
+            .collect(),
         fill: asked.fill.map(|fill| fill.value.clone()),
         valid: valid.transpose()?,
-        score: score(outline, &known)?,
-        next: next(outline, &known)?,
+        score: score(outline, after)?,
+        next: next(outline, after)?,
         limit: outline.limit,
         at_limit: outline.at_limit.map(ToOwned::to_owned),
     })

@@ -1,0 +1,272 @@
+//! The words that skip an optional question, which a flow document need not list.
+
+use super::in_languages;
+
+/// Returns the words that skip a question in the flow's languages and in English.
+pub(in crate::flow) fn skips(languages: &[String]) -> Vec<String> {
+    in_languages(SKIPS, languages)
+}
+
+/// Returns the words that say that there is no answer. Where they are an answer, they skip nothing.
+pub(in crate::flow) fn declines(languages: &[String]) -> Vec<String> {
+    in_languages(DECLINES, languages)
+}
+
+/// The words by language. As a whole message, none is an ordinary answer.
+const SKIPS: &[(&[&str], &[&str])] = &[
+    (
+        &["en"],
+        &[
+            "-",
+            "--",
+            "—",
+            "–",
+            "/",
+            "skip",
+            "skip it",
+            "skip this",
+            "skip please",
+            "please skip",
+            "skip question",
+            "pass",
+            "next question",
+            "not applicable",
+            "n/a",
+            "prefer not to say",
+            "I prefer not to say",
+            "rather not say",
+            "I'd rather not say",
+        ],
+    ),
+    (
+        &["es"],
+        &[
+            "saltar",
+            "saltarlo",
+            "saltar pregunta",
+            "omitir",
+            "paso",
+            "prefiero no decirlo",
+            "no aplica",
+        ],
+    ),
+    (
+        &["pt"],
+        &[
+            "pular",
+            "pula",
+            "pular pergunta",
+            "saltar",
+            "passar",
+            "passo",
+            "prefiro não dizer",
+            "não se aplica",
+        ],
+    ),
+    (
+        &["de"],
+        &[
+            "überspringen",
+            "ueberspringen",
+            "bitte überspringen",
+            "weiter",
+            "keine Angabe",
+            "k. A.",
+            "entfällt",
+        ],
+    ),
+    (
+        &["fr"],
+        &[
+            "passer",
+            "je passe",
+            "sauter",
+            "ignorer",
+            "question suivante",
+            "je préfère ne pas dire",
+            "sans objet",
+        ],
+    ),
+    (
+        &["it"],
+        &[
+            "salta",
+            "saltare",
+            "passo",
+            "preferisco non dirlo",
+            "non applicabile",
+        ],
+    ),
+    (
+        &["nl"],
+        &[
+            "overslaan",
+            "sla over",
+            "volgende vraag",
+            "niet van toepassing",
+            "nvt",
+            "n.v.t.",
+        ],
+    ),
+    (&["pl"], &["pomiń", "pomijam", "nie dotyczy"]),
+    (&["cs"], &["přeskočit", "vynechat"]),
+    (&["sk"], &["preskočiť", "vynechať"]),
+    (&["ro"], &["sari", "sari peste", "omite"]),
+    (&["hu"], &["kihagyom", "kihagyás", "átugrom"]),
+    (&["sv"], &["hoppa över"]),
+    (&["da"], &["spring over"]),
+    (&["no", "nb", "nn"], &["hopp over"]),
+    (&["fi"], &["ohita", "ohitan"]),
+    (&["el"], &["παράλειψη", "παράλειψε"]),
+    (&["ru"], &["пропустить", "пропускаю", "дальше"]),
+    (&["uk"], &["пропустити", "пропускаю", "далі"]),
+    (&["bg"], &["пропусни"]),
+    (&["sr", "hr", "bs"], &["preskoči", "прескочи"]),
+    (&["tr"], &["atla", "geç", "boş geç"]),
+    (&["ar"], &["تخطي", "تخطى", "تجاوز"]),
+    (&["fa"], &["رد کردن", "رد شو"]),
+    (&["he"], &["דלג", "דלגי", "לדלג"]),
+    (&["hi"], &["छोड़ें", "छोड़ दें", "स्किप"]),
+    (&["bn"], &["এড়িয়ে যান"]),
+    (&["id", "ms"], &["lewati", "langkau", "lewat"]),
+    (&["vi"], &["bỏ qua"]),
+    (&["th"], &["ข้าม"]),
+    (&["zh"], &["跳过", "跳過", "略过", "略過"]),
+    (&["ja"], &["スキップ", "飛ばす"]),
+    (&["ko"], &["건너뛰기", "건너뛸게요", "스킵", "패스"]),
+];
+
+/// The words by language. To a question for any text they are an answer.
+const DECLINES: &[(&[&str], &[&str])] = &[
+    (
+        &["en"],
+        &[
+            "no",
+            "nope",
+            "none",
+            "nothing",
+            "no thanks",
+            "no thank you",
+            "not sure",
+            "I don't know",
+            "don't know",
+            "I don't have one",
+            "I don't have any",
+            "don't have one",
+            "I have none",
+        ],
+    ),
+    (
+        &["es"],
+        &[
+            "no",
+            "ninguno",
+            "ninguna",
+            "nada",
+            "no gracias",
+            "no tengo",
+            "no sé",
+            "no lo sé",
+        ],
+    ),
+    (
+        &["pt"],
+        &[
+            "não",
+            "nenhum",
+            "nenhuma",
+            "nada",
+            "não obrigado",
+            "não obrigada",
+            "não tenho",
+            "não sei",
+        ],
+    ),
+    (
+        &["de"],
+        &[
+            "nein",
+            "keine",
+            "keiner",
+            "keins",
+            "nichts",
+            "nein danke",
+            "habe ich nicht",
+            "weiß ich nicht",
+            "weiß nicht",
+        ],
+    ),
+    (
+        &["fr"],
+        &[
+            "non",
+            "aucun",
+            "aucune",
+            "rien",
+            "non merci",
+            "je n'en ai pas",
+            "je ne sais pas",
+        ],
+    ),
+    (
+        &["it"],
+        &[
+            "no",
+            "nessuno",
+            "nessuna",
+            "niente",
+            "no grazie",
+            "non ce l'ho",
+            "non lo so",
+        ],
+    ),
+    (
+        &["nl"],
+        &[
+            "nee",
+            "geen",
+            "niets",
+            "nee bedankt",
+            "heb ik niet",
+            "weet ik niet",
+        ],
+    ),
+    (
+        &["pl"],
+        &["nie", "brak", "nie mam", "nie wiem", "nie dziękuję"],
+    ),
+    (&["cs"], &["ne", "žádný", "nemám", "nevím"]),
+    (&["sk"], &["nie", "žiadny", "nemám", "neviem"]),
+    (&["ro"], &["nu", "niciunul", "nu am", "nu știu"]),
+    (&["hu"], &["nem", "nincs", "nem tudom"]),
+    (&["sv"], &["nej", "ingen", "nej tack", "vet inte"]),
+    (&["da"], &["nej", "ingen", "nej tak", "ved ikke"]),
+    (
+        &["no", "nb", "nn"],
+        &["nei", "ingen", "nei takk", "vet ikke"],
+    ),
+    (&["fi"], &["ei", "ei ole", "en tiedä"]),
+    (&["el"], &["όχι", "κανένα", "δεν έχω", "δεν ξέρω"]),
+    (&["ru"], &["нет", "нету", "не знаю"]),
+    (&["uk"], &["ні", "немає", "не знаю"]),
+    (&["bg"], &["не", "няма", "не знам"]),
+    (&["sr", "hr", "bs"], &["ne", "nemam", "не", "немам"]),
+    (&["tr"], &["hayır", "yok", "bilmiyorum"]),
+    (&["ar"], &["لا", "لا يوجد", "ليس لدي", "لا أعرف"]),
+    (&["fa"], &["نه", "ندارم", "نمی‌دانم"]),
+    (&["he"], &["לא", "אין", "אין לי", "לא יודע"]),
+    (&["hi"], &["नहीं", "नहीं है", "पता नहीं"]),
+    (&["bn"], &["না", "নেই"]),
+    (
+        &["id", "ms"],
+        &["tidak", "tidak ada", "tidak tahu", "tiada"],
+    ),
+    (&["vi"], &["không", "không có", "không biết"]),
+    (&["th"], &["ไม่", "ไม่มี", "ไม่ทราบ"]),
+    (&["zh"], &["没有", "沒有", "无", "不知道"]),
+    (&["ja"], &["なし", "ありません", "いいえ", "わかりません"]),
+    (
+        &["ko"],
+        &["없음", "없어요", "없습니다", "아니요", "모르겠어요"],
+    ),
+];
