@@ -25,7 +25,15 @@ fn expectation(kind: u8, detail: u8) -> Value {
     match kind % 11 {
         0 => json!("text"),
         1 => json!({"text": {"min": 1 + detail % 3, "max": 20, "pattern": "^[^x]"}}),
-        2 => json!("number"),
+        2 => match detail % 4 {
+            0 => json!("number"),
+            1 => json!({"number": {"period": "year", "other_periods": "convert"}}),
+            2 => json!({"number": {"currency": ["EUR", "any"], "approximate": false}}),
+            _ => json!({"number": {
+                "currency": "any",
+                "units": {"en": ["people"], "es": ["personas"]},
+            }}),
+        },
         3 => json!({"number": {"min": detail % 4, "max": 100, "whole": detail.is_multiple_of(2)}}),
         4 => json!("email"),
         5 => json!({"phone": {"country": "34"}}),
@@ -310,7 +318,17 @@ fn answer(kind: u8, text: &str) -> TurnInput {
             title: "One".into(),
         },
         9 | 10 => said(pick(
-            &["0", "1", "7", "99.5", "1000000", "999999999999999"],
+            &[
+                "0",
+                "1",
+                "7",
+                "99.5",
+                "1000000",
+                "999999999999999",
+                "60k € a year",
+                "$500",
+                "20 people",
+            ],
             kind / 19,
         )),
         11 => said("ann@mail.example"),
