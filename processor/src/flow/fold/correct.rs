@@ -4,6 +4,7 @@ use leadstream_schemas::ReplyContent;
 
 use super::Turn;
 use crate::flow::keyword::Correction;
+use crate::flow::progress::REACHED;
 use crate::flow::read::Reading;
 use crate::flow::reply::ReplyBuilder;
 use crate::flow::{Conversation, FlowStep, Role};
@@ -43,6 +44,7 @@ impl<'a> Turn<'a> {
             let open = std::mem::replace(&mut conversation.state, state.to_owned());
             conversation.internal.return_to.get_or_insert(open);
             self.await_answer(conversation);
+            self.mark(conversation, REACHED);
         }
         self.repeat(conversation, ReplyBuilder::new(self.flow))
     }

@@ -89,6 +89,44 @@ fn the_answer_that_hands_over_counts_and_the_lead_stays_at_its_step() {
     assert_eq!(play(&document, &["Hi", "5", "0"]), [REACHED, ALL]);
 }
 
+const WAYS: &str = "
+name: sales
+version: 1
+language: en
+keywords: { back: [BACK], skip: [SKIP] }
+start: NAME
+steps:
+  NAME: { prompt: Name?, expect: text, fill: name, next: SIZE }
+  SIZE: { prompt: Size?, expect: number, fill: size, change: [size], next: AGAIN }
+  AGAIN: { prompt: Size?, expect: number, fill: size, ask: if_unknown, next: MAIL }
+  MAIL: { prompt: Mail?, expect: email, fill: mail, optional: true, next: BYE }
+  BYE: { prompt: Bye., completes: true, retry: Bye. }
+";
+
+#[test]
+fn a_question_that_is_passed_is_not_reached_and_a_skip_is_an_answer() {
+    assert_eq!(
+        play(WAYS, &["Hi", "Ann", "5", "SKIP"]),
+        [ALL, ALL, 0, ALL, REACHED]
+    );
+}
+
+#[test]
+fn a_correction_is_no_try_and_counts_no_step_twice() {
+    let played = |texts: &[&str]| play(WAYS, &[&["Hi", "Ann", "5"], texts].concat());
+    assert_eq!(played(&["size"]), [ALL, ALL, 0, REACHED]);
+    assert_eq!(
+        played(&["size", "7", "ann@example.com"]),
+        [ALL, ALL, 0, ALL, REACHED]
+    );
+    // The question before was passed, and is now asked.
+    assert_eq!(played(&["BACK"]), [ALL, ALL, REACHED, REACHED]);
+    assert_eq!(
+        played(&["BACK", "7", "ann@example.com"]),
+        [ALL, ALL, ALL, ALL, REACHED]
+    );
+}
+
 #[test]
 fn keywords_are_neither_answers_nor_tries() {
     for keyword in ["STOP", "HUMAN"] {
