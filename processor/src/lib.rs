@@ -23,6 +23,7 @@ mod settings;
 pub mod simulator;
 mod store;
 mod worker;
+mod yaml;
 
 pub use metrics::METRICS;
 pub use service::{Error, run};

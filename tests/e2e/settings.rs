@@ -117,7 +117,7 @@ pub(crate) fn an_error_names_a_missing_or_wrong_setting_with_an_example(
                 database,
                 ("PROCESSOR_PUBLISH_FLOW_FILE", &flow),
             ],
-            &["wrong-flow.yaml:2:"],
+            &["wrong-flow.yaml:1:"],
         ),
         (
             "processor",

@@ -262,6 +262,7 @@ fn parsed<T: Send>(
     let parse = || {
         let program = ENV.compile(source).map_err(|errors| {
             let reason = errors.errors.first().map_or("", |error| error.msg.as_str());
+            let reason = plain(reason);
             format!("is no CEL expression: {reason}; write one such as `budget > 5000 ? 100 : 50`")
         })?;
         let read = read(program.expression())?;
@@ -278,6 +279,16 @@ fn parsed<T: Send>(
             .join()
             .unwrap_or_else(|_| Err("is no CEL expression that can be parsed; simplify it".into()))
     })
+}
+
+/// Words an error of the parser, which lists tokens of its grammar.
+fn plain(reason: &str) -> String {
+    let part = reason.split('\'').nth(1).unwrap_or_default();
+    match part {
+        "" => "it cannot be read".into(),
+        "<EOF>" => "something is missing at its end".into(),
+        part => format!("`{}` does not fit where it is", part.trim()),
+    }
 }
 
 fn depth(node: &IdedExpr, levels: usize) -> Result<(), String> {

@@ -1,20 +1,18 @@
 //! The JSON Schema of flow documents, for editors.
 
-use schemars::generate::SchemaSettings;
-use schemars::transform::RestrictFormats;
+use std::sync::LazyLock;
+
+use schemars::Schema;
 
 use super::document::Document;
+use crate::yaml::{pretty, schema_of};
+
+pub(super) static SCHEMA: LazyLock<Schema> = LazyLock::new(schema_of::<Document>);
 
 /// Returns the schema of draft-07, pretty-printed with a final newline.
 #[must_use]
 pub fn document_schema() -> String {
-    let schema = SchemaSettings::draft07()
-        .with_transform(RestrictFormats::default())
-        .into_generator()
-        .into_root_schema_for::<Document>();
-    let mut text = serde_json::to_string_pretty(&schema).unwrap_or_default();
-    text.push('\n');
-    text
+    pretty(&SCHEMA)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod check;
 mod compile;
 mod compute;
 mod expectation;
+mod find;
 mod graph;
 mod head;
 mod names;
@@ -18,13 +19,11 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-use serde_saphyr::{Location, MessageFormatter, Spanned, UserMessageFormatter};
+use serde_saphyr::{Location, Spanned};
 
 use super::Flow;
-use super::document::Document;
-use compile::compile;
+use crate::yaml;
 
-const MAX_DOCUMENT_BYTES: usize = 256 * 1024;
 /// The limit of expressions, which keeps a load within two seconds.
 const MAX_EXPRESSIONS: usize = 500;
 
@@ -75,7 +74,7 @@ pub struct Checked {
 type Fault = (Location, String);
 
 pub(super) fn first_error(file: &str, text: &str) -> Result<Flow, FlowError> {
-    let Checked { flow, findings } = check(file, text);
+    let Checked { flow, findings } = checked(file, text, false);
     if let Some(flow) = flow {
         return Ok(flow);
     }
@@ -92,29 +91,22 @@ pub(super) fn first_error(file: &str, text: &str) -> Result<Flow, FlowError> {
 }
 
 pub(super) fn check(file: &str, text: &str) -> Checked {
-    let finding = |is_error, (line, column, reason): (u64, u64, String)| Finding {
+    checked(file, text, true)
+}
+
+fn checked(file: &str, text: &str, is_thorough: bool) -> Checked {
+    let (flow, faults) = find::find(text, is_thorough);
+    let finding = |is_error, fault: yaml::Fault| Finding {
         at: FlowError {
             file: file.to_owned(),
-            line: line.max(1),
-            column: column.max(1),
-            reason: shortened(reason),
+            line: fault.place.line.max(1),
+            column: fault.place.column.max(1),
+            reason: shortened(fault.reason),
         },
         is_error,
     };
-    let document = match read(text) {
-        Ok(document) => document,
-        Err(place) => {
-            return Checked {
-                flow: None,
-                findings: vec![finding(true, place)],
-            };
-        }
-    };
-    let mut faults = Faults::default();
-    let flow = compile(&document, &mut faults).filter(|_| faults.errors.is_empty());
-    let at = |(place, reason): Fault| (place.line(), place.column(), reason);
-    let errors = faults.errors.into_iter().map(|it| finding(true, at(it)));
-    let warnings = faults.warnings.into_iter().map(|it| finding(false, at(it)));
+    let errors = faults.errors.into_iter().map(|it| finding(true, it));
+    let warnings = faults.warnings.into_iter().map(|it| finding(false, it));
     let mut findings: Vec<Finding> = errors.chain(warnings).collect();
     findings.sort_by_key(|finding| (finding.at.line, finding.at.column));
     findings.dedup();
@@ -131,62 +123,6 @@ fn shortened(reason: String) -> String {
     let begin: String = reason.chars().take(MOST / 2).collect();
     let end: String = reason.chars().skip(length - MOST / 2).collect();
     format!("{begin} … {end}")
-}
-
-/// Parses the document; an error has line, column and reason.
-fn read(text: &str) -> Result<Document, (u64, u64, String)> {
-    if text.len() > MAX_DOCUMENT_BYTES {
-        let reason = format!(
-            "the document has {} bytes, at most {MAX_DOCUMENT_BYTES} are allowed; shorten it",
-            text.len()
-        );
-        return Err((1, 1, reason));
-    }
-    let options = serde_saphyr::options! {
-        with_snippet: false,
-        strict_booleans: true,
-        budget: serde_saphyr::budget! {
-            max_documents: 1,
-            // References to anchors could multiply a small document.
-            max_anchors: 0,
-            max_depth: 16,
-            max_nodes: 20_000,
-        },
-    };
-    serde_saphyr::from_str_with_options(text, options).map_err(|source| {
-        let (line, column) = source
-            .location()
-            .map_or((1, 1), |at| (at.line(), at.column()));
-        (line, column, document_reason(&source))
-    })
-}
-
-/// Returns the parser's reason, and adds a remedy where it has none. YAML parses a text that begins
-/// with a placeholder as a mapping.
-fn document_reason(source: &serde_saphyr::Error) -> String {
-    let source = source.without_snippet();
-    let mut reason = UserMessageFormatter.format_message(source).into_owned();
-    match source {
-        serde_saphyr::Error::Unexpected {
-            expected: "string scalar",
-            ..
-        } => {
-            reason.push_str("; put a text that begins with `{`, `[` or another sign in quotes");
-        }
-        serde_saphyr::Error::Unexpected {
-            expected: "mapping start",
-            ..
-        } => {
-            reason.push_str("; write `name: value` pairs here");
-        }
-        serde_saphyr::Error::Budget { .. } => {
-            reason.push_str(
-                "; flows are small, flat documents without anchors: write it out plainly",
-            );
-        }
-        _ => {}
-    }
-    reason
 }
 
 /// The faults so far.

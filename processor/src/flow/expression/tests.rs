@@ -389,3 +389,77 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_guide_has_every_operator_and_function() {
+    let guide = include_str!("../../../../docs/reference/flow-language.md");
+    let (_, table) = guide.split_once("## CEL: operators and functions").unwrap();
+    let (table, _) = table.split_once("\n\nAn expression has").unwrap();
+    let rows = table.lines().filter(|line| line.starts_with('|')).skip(2);
+    let first = rows.filter_map(|row| {
+        row.replace("&#124;", "!")
+            .split('|')
+            .nth(1)
+            .map(str::to_owned)
+    });
+    let first: String = first.collect();
+    let called = |text: &str| -> std::collections::BTreeSet<String> {
+        let before = text.match_indices('(').map(|(at, _)| &text[..at]);
+        let name = |before: &str| {
+            let name = before.rsplit(|c: char| !c.is_alphanumeric()).next();
+            name.unwrap_or_default().to_owned()
+        };
+        before.map(name).filter(|name| !name.is_empty()).collect()
+    };
+    let known = types::FUNCTIONS.map(str::to_owned);
+    assert_eq!(
+        called(&first),
+        std::collections::BTreeSet::from(known),
+        "{first}"
+    );
+    // Each operator of the guide works, and what the guide says to be missing is refused.
+    for (sign, source) in [
+        ("?", "budget > 1 ? true : false"),
+        ("&&", "true && false"),
+        ("!!", "true || false"),
+        ("!a", "!true"),
+        ("==", "name == 'a'"),
+        ("!=", "name != 'a'"),
+        ("< b", "budget < 1"),
+        ("<=", "budget <= 1"),
+        ("> b", "budget > 1"),
+        (">=", "budget >= 1"),
+        ("in list", "name in ['a']"),
+        ("a + b", "budget + 1.0 > 2.0"),
+        ("a - b", "budget - 1.0 > 2.0"),
+        ("a * b", "budget * 1.0 > 2.0"),
+        ("a / b", "budget / 2.0 > 2.0"),
+        ("-a", "-budget < 0.0"),
+    ] {
+        assert!(first.contains(sign), "the guide has no `{sign}`: {first}");
+        Expression::condition(source, &fields()).unwrap();
+    }
+    for source in [
+        "5 % 2 == 1",
+        "[1, 2][0] == 1",
+        "name.matches('a')",
+        "[1].all(x, x > 0)",
+        "name.size == 1",
+        "{'a': 1} == {'a': 1}",
+        "name == null",
+        "b'a' == b'a'",
+        "1u == 1u",
+        "type(name) == string",
+        "timestamp(name) == timestamp(name)",
+        "duration('1s') == duration('1s')",
+        "bool('true')",
+        "uint(1) == 1u",
+        "dyn(name) == 'a'",
+        "max(1, 2) == 2",
+    ] {
+        assert!(
+            Expression::condition(source, &fields()).is_err(),
+            "{source} is in no guide"
+        );
+    }
+}

@@ -11,6 +11,17 @@ use crate::flow::field::{Fields, Kind};
 use crate::flow::turn_input::MAX_CHARS;
 use arithmetic::{arithmetic, double, whole};
 
+/// The functions of flows.
+pub(super) const FUNCTIONS: [&str; 8] = [
+    "has",
+    "size",
+    "contains",
+    "startsWith",
+    "endsWith",
+    "int",
+    "double",
+    "string",
+];
 /// The limit of joined texts.
 const MAX_TEXT: usize = 20_000;
 /// The limit of a double as text: 300 digits before the point, and some after it.
@@ -353,12 +364,14 @@ fn call_type(call: &CallExpr, name: &str, operands: &[Type]) -> Result<Type, Str
 
 /// Returns why there is no such call.
 fn unfit(name: &str, operands: &[Type]) -> String {
-    const FUNCTIONS: &str =
-        "`has`, `size`, `contains`, `startsWith`, `endsWith`, `int`, `double`, `string`";
     let sign: String = name.chars().filter(|c| !matches!(c, '_' | '@')).collect();
-    let is_known = FUNCTIONS.contains(&format!("`{name}`"));
+    let is_known = FUNCTIONS.contains(&name);
     if name.starts_with(|c: char| c.is_alphabetic()) && !is_known || sign == "[]" || sign == "%" {
-        return format!("calls `{name}`, which flows do not have; use operators and {FUNCTIONS}");
+        let functions: Vec<String> = FUNCTIONS.iter().map(|it| format!("`{it}`")).collect();
+        return format!(
+            "calls `{name}`, which flows do not have; use operators and {}",
+            functions.join(", ")
+        );
     }
     let operands: Vec<&str> = operands.iter().map(Type::name).collect();
     format!(

@@ -3,17 +3,22 @@
 mod choice;
 mod question;
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use serde_saphyr::Spanned;
 
 use super::check::{Outline, OutlineRole, check_states, outline};
+use super::expectation::{Asked, asked};
 use super::graph::Graph;
 use super::phrase::{Scope, phrase};
 use super::schedule::warn_of_no_zone;
 use super::{Fault, Faults, assign, beside, compute, fault, head, referral};
 use crate::flow::document::{Document, LocalizedText, Steps};
 use crate::flow::expression::Expression;
-use crate::flow::field::Fields;
+use crate::flow::field::{Fields, Kind};
 use crate::flow::prompt::{BREAK, MAX_BODY, MAX_INTERACTIVE_BODY, Phrase};
+use crate::flow::schedule::IS_OPEN;
 use crate::flow::{Asks, Flow, FlowStep, Next, Role};
 
 pub(super) fn compile(document: &Document, faults: &mut Faults) -> Option<Flow> {
@@ -25,16 +30,19 @@ pub(super) fn compile(document: &Document, faults: &mut Faults) -> Option<Flow> 
         .iter()
         .map(|(state, step)| faults.collect(outline(document, state, step)))
         .collect();
-    let (Some(head), true) = (head, faults.errors.is_empty()) else {
+    let head = head?;
+    let is_sound = faults.errors.is_empty();
+    let outlines: Vec<Outline<'_>> = outlines.into_iter().flatten().collect();
+    let graph = is_sound
+        .then(|| {
+            let has_hours = document.hours.is_some();
+            Graph::of(&document.start.value, &outlines, has_hours, faults)
+        })
+        .flatten();
+    let Some(graph) = graph else {
+        check_parts(document, head, &outlines, faults);
         return None;
     };
-    let outlines: Vec<Outline<'_>> = outlines.into_iter().flatten().collect();
-    let graph = Graph::of(
-        &document.start.value,
-        &outlines,
-        document.hours.is_some(),
-        faults,
-    )?;
     let compiled: Vec<Option<FlowStep>> = outlines
         .iter()
         .map(|outline| {
@@ -56,6 +64,44 @@ pub(super) fn compile(document: &Document, faults: &mut Faults) -> Option<Flow> 
     check_lengths(&flow, &outlines, &graph, faults);
     beside::check(&flow.steps, &outlines, &graph, faults);
     Some(flow)
+}
+
+/// Checks texts and expressions of a document in which something else is wrong. A field counts as
+/// filled if any step fills it.
+fn check_parts(
+    document: &Document,
+    head: head::Head,
+    outlines: &[Outline<'_>],
+    faults: &mut Faults,
+) {
+    let mut known = Fields::default();
+    if document.hours.is_some() {
+        known.insert(IS_OPEN.to_owned(), Kind::Flag);
+    }
+    referral::add_fields(outlines, &mut known);
+    let mut kinds: BTreeMap<String, Kind> = BTreeMap::new();
+    for (state, step) in document.steps() {
+        for filled in asked(state, step).iter().flat_map(Asked::fills) {
+            let name = filled.name.value.clone();
+            let joined = kinds.get(&name).and_then(|it| it.joined(&filled.kind));
+            kinds.insert(name, joined.unwrap_or(filled.kind));
+        }
+    }
+    if compute::add_kinds(outlines, &known, &mut kinds).is_err() {
+        return;
+    }
+    for (name, kind) in &kinds {
+        known.insert(name.clone(), kind.clone());
+    }
+    let known = known.with_possible(&Fields::possible_only(&Arc::new(kinds)));
+    let scope = Scope {
+        languages: &head.languages,
+        known: &known,
+    };
+    for outline in outlines {
+        faults.collect(compile_step(outline, &scope));
+    }
+    head.into_flow(document, Vec::new(), &known, faults);
 }
 
 fn compile_step(outline: &Outline<'_>, scope: &Scope<'_>) -> Result<FlowStep, Fault> {

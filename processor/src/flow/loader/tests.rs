@@ -5,6 +5,7 @@ mod hours;
 mod number;
 mod optional;
 mod rich;
+mod slips;
 
 use proptest::prelude::*;
 
@@ -74,12 +75,12 @@ fn a_flow_is_shared_between_threads() {
 fn an_error_names_file_line_column_and_reason() {
     let cases = [
         // Errors of YAML and of types.
-        ("name: demo", "name: [demo", "demo.yaml:", "expected"),
+        ("name: demo", "name: [demo", "demo.yaml:1:7: ", "in quotes"),
         (
             "name: demo\n",
             "",
-            "demo.yaml:6:1: ",
-            "missing field `name`",
+            "demo.yaml:1:1: ",
+            "the document has no `name`; add it",
         ),
         (
             "    prompt: How",
@@ -97,13 +98,13 @@ fn an_error_names_file_line_column_and_reason() {
             "version: 3",
             "version: three",
             "demo.yaml:2:10: ",
-            "`three` is no version",
+            "`version` takes a whole number, and this is the text `three`",
         ),
         (
             "completes: true",
             "completes: maybe",
             "demo.yaml:22:16: ",
-            "boolean",
+            "`true` or `false`",
         ),
         ("  WHY:", "  ASK:", "demo.yaml:14:3: ", "ASK"),
         ("steps:", "steps: {}\nother:", "demo.yaml:8:1: ", "other"),

@@ -470,9 +470,7 @@ fn no_accepted_document_leaves_a_lead_without_a_way_on_loops_or_fails() {
     let counts = std::cell::RefCell::new((0, 0, 0));
     let outcome = TestRunner::new(config).run(&documents, |(steps, timers, actions)| {
         let text = document(&steps, timers);
-        let checked = Flow::check("generated.yaml", &text);
-        let Some(flow) = checked.flow else {
-            prop_assert!(checked.findings.iter().any(|it| it.is_error));
+        let Ok(flow) = Flow::parse("generated.yaml", &text) else {
             return Ok(());
         };
         let (accepted, asked, branched) = &mut *counts.borrow_mut();

@@ -114,7 +114,7 @@ fn what_cannot_be_shown_beside_a_prompt_is_named_with_its_remedy() {
             "      title: {en: Calendar, pt: Agenda}\n",
             "",
             "",
-            "missing field `title`",
+            "has no `title`; add it",
         ),
         // What shares a message.
         (

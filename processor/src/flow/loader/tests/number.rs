@@ -16,9 +16,9 @@ fn what_is_wrong_with_the_settings_of_a_number_is_named_with_its_place() {
         (
             "period: fortnight",
             "10:31",
-            "`fortnight` is no period; write one of none, hour",
+            "`period` takes one of `none`, `hour`",
         ),
-        ("other_periods: often", "10:38", "write ask or convert"),
+        ("other_periods: often", "10:38", "one of `ask`, `convert`"),
         (
             "period: none, other_periods: convert",
             "10:52",
@@ -41,7 +41,7 @@ fn what_is_wrong_with_the_settings_of_a_number_is_named_with_its_place() {
         (
             "currency: {BRL: 1}",
             "10:33",
-            "the code of a currency, such as BRL",
+            "`currency` takes a text, or a list, and this is a mapping",
         ),
         ("units: []", "10:30", "from 1 to 50 words"),
         ("units: ['20']", "10:31", "`20` is no unit"),
@@ -53,8 +53,8 @@ fn what_is_wrong_with_the_settings_of_a_number_is_named_with_its_place() {
             "10:31",
             "`en` is none of the flow's languages",
         ),
-        ("units: people", "10:23", "a list of words"),
-        ("approximate: maybe", "10:36", "boolean"),
+        ("units: people", "10:30", "write a list, as in `[people]`"),
+        ("approximate: maybe", "10:36", "`true` or `false`"),
         ("periods: month", "10:23", "periods"),
     ] {
         assert_reason(

@@ -144,7 +144,7 @@ fn what_is_wrong_with_a_richer_document_is_named_with_its_place() {
             "expect: location",
             "expect: {media: {kinds: [image, sticker]}}",
             "",
-            "`sticker` is no kind of media; the kinds are image, document, voice, audio, video",
+            "`video`, and this is the text `sticker`",
         ),
         (
             "expect: location",
@@ -186,7 +186,7 @@ fn what_is_wrong_with_a_richer_document_is_named_with_its_place() {
             "expect: location",
             "expect: {date: {order: ymd}}",
             "",
-            "no order of a date",
+            "one of `dmy`, `mdy`",
         ),
         (
             "expect: location",

@@ -1,0 +1,202 @@
+//! Finds all faults of a document: replaces a faulty part by one that fits, and checks again.
+
+mod repair;
+
+use std::collections::BTreeSet;
+
+use super::compile::compile;
+use super::{Faults, Location};
+use crate::flow::Flow;
+use crate::flow::document::Document;
+use crate::flow::json_schema::SCHEMA;
+use repair::{Doubt, part};
+
+use crate::yaml::{self, Fault, Node, NodeId, Place, read, typed};
+
+const MAX_DOCUMENT_BYTES: usize = 256 * 1024;
+/// The limit of checks of one document, which keeps a check within seconds.
+const MAX_CHECKS: usize = 300;
+
+/// The result of one check.
+struct Found {
+    flow: Option<Flow>,
+    /// The faults with their nodes.
+    errors: Vec<(NodeId, Fault)>,
+    warnings: Vec<Fault>,
+}
+
+/// Returns the flow, if the document has no error, and the faults: all that can be found, or those of
+/// one check.
+pub(super) fn find(text: &str, is_thorough: bool) -> (Option<Flow>, yaml::Faults) {
+    let mut faults = yaml::Faults::default();
+    if text.len() > MAX_DOCUMENT_BYTES {
+        let reason = format!(
+            "the document has {} bytes, at most {MAX_DOCUMENT_BYTES} are allowed; shorten it",
+            text.len()
+        );
+        let place = Place::BEGIN;
+        faults.errors.push(Fault { place, reason });
+        return (None, faults);
+    }
+    let Some(tree) = read(text, &SCHEMA, &mut faults) else {
+        return (None, faults);
+    };
+    let is_sound = faults.errors.is_empty();
+    match check(&tree) {
+        Ok(found) if is_sound && found.flow.is_some() => {
+            faults.warnings.extend(found.warnings);
+            return (found.flow, faults);
+        }
+        Ok(found) if is_sound || is_thorough => {
+            if is_sound {
+                faults.warnings.extend(found.warnings.iter().cloned());
+            }
+            Search::new(tree, &mut faults).collect(found, is_thorough);
+        }
+        // A stand-in may be the reason.
+        Err(fault) if is_sound => faults.errors.push(fault),
+        _ => {}
+    }
+    (None, faults)
+}
+
+fn check(tree: &Node) -> Result<Found, Fault> {
+    let document = typed::<Document>(tree)?;
+    let mut faults = Faults::default();
+    let flow = compile(&document.value, &mut faults).filter(|_| faults.errors.is_empty());
+    let fault = |(location, reason): (Location, String)| {
+        let (id, place) = document.node(location).unwrap_or((tree.id, Place::BEGIN));
+        (id, Fault { place, reason })
+    };
+    let warnings = faults.warnings.into_iter().map(|it| fault(it).1);
+    Ok(Found {
+        flow,
+        errors: faults.errors.into_iter().map(fault).collect(),
+        warnings: warnings.collect(),
+    })
+}
+
+/// A search for faults behind those that are known.
+struct Search<'a> {
+    tree: Node,
+    faults: &'a mut yaml::Faults,
+    checks: usize,
+    /// True if a step leads to another one than the document says.
+    are_ways_doubtful: bool,
+    /// The number of stand-ins that took the place of something unreadable.
+    unreadable: usize,
+    /// Texts that something else took the place of.
+    lost: Vec<String>,
+}
+
+impl<'a> Search<'a> {
+    const fn new(tree: Node, faults: &'a mut yaml::Faults) -> Self {
+        Self {
+            unreadable: faults.doubtful.len(),
+            lost: Vec::new(),
+            tree,
+            faults,
+            checks: 0,
+            are_ways_doubtful: false,
+        }
+    }
+
+    /// Adds the faults that a check found, and those behind them.
+    fn collect(&mut self, mut found: Found, is_thorough: bool) {
+        let mut tried = BTreeSet::new();
+        loop {
+            let mut is_better = false;
+            for (id, fault) in found.errors {
+                if self.faults.has(fault.place) || self.is_consequence(id, &fault) {
+                    continue;
+                }
+                self.faults.errors.push(fault.clone());
+                if is_thorough && tried.insert(id) {
+                    is_better |= self.repair(id, fault.place);
+                }
+            }
+            if !is_better || self.checks > MAX_CHECKS {
+                return;
+            }
+            match check(&self.tree) {
+                Ok(next) => found = next,
+                Err(_) => return,
+            }
+        }
+    }
+
+    /// Puts something that fits in the place of the node `id`. Returns false if nothing does.
+    fn repair(&mut self, id: NodeId, place: Place) -> bool {
+        let before = self.tree.clone();
+        for (candidate, doubt) in repair::candidates(&before, id) {
+            self.checks += 1;
+            if self.checks > MAX_CHECKS {
+                return false;
+            }
+            let fits = |found: Found| found.errors.iter().all(|(other, _)| *other != id);
+            if check(&candidate).is_ok_and(fits) {
+                self.tree = candidate;
+                match doubt {
+                    Doubt::Nothing => {}
+                    Doubt::Ways => self.are_ways_doubtful = true,
+                    Doubt::Fields => {
+                        let text = part(&before, id).and_then(Node::scalar);
+                        self.lost.extend(text.map(str::to_owned));
+                        self.faults.doubtful.push(place);
+                    }
+                }
+                return true;
+            }
+        }
+        self.faults.doubtful.push(place);
+        false
+    }
+
+    /// Returns whether the fault may only follow from an earlier one.
+    fn is_consequence(&self, id: NodeId, fault: &Fault) -> bool {
+        let doubtful = &self.faults.doubtful;
+        if doubtful.is_empty() && !self.are_ways_doubtful {
+            return false;
+        }
+        let steps = self
+            .tree
+            .get("steps")
+            .map(Node::entries)
+            .unwrap_or_default();
+        // How the steps lead to each other is in doubt.
+        if steps.iter().any(|(state, _)| state.id == id) {
+            return true;
+        }
+        let is_doubtful = |node: &Node| doubtful.iter().any(|place| has(node, *place));
+        let mut fields = Vec::new();
+        for (_, step) in steps.iter().filter(|(_, step)| is_doubtful(step)) {
+            fills(step, &mut fields);
+        }
+        let unreadable = doubtful.get(..self.unreadable).unwrap_or_default();
+        let is_nameless = fields.iter().any(|it| unreadable.contains(&it.place));
+        let names = fields.iter().filter_map(|field| field.scalar());
+        let mut names = names.chain(self.lost.iter().map(String::as_str));
+        is_nameless && fault.reason.contains("not every way")
+            || names.any(|field| mentions(&self.tree, id, field))
+    }
+}
+
+fn has(node: &Node, place: Place) -> bool {
+    node.place == place || node.parts().any(|part| has(part, place))
+}
+
+/// Collects the names of fields that a step fills.
+fn fills<'a>(node: &'a Node, fields: &mut Vec<&'a Node>) {
+    let names = ["fill", "member"].map(|name| node.get(name));
+    fields.extend(names.into_iter().flatten());
+    for part in node.parts() {
+        fills(part, fields);
+    }
+}
+
+/// Returns whether the text of the node `id` has the word `field` among others.
+fn mentions(tree: &Node, id: NodeId, field: &str) -> bool {
+    let text = part(tree, id).and_then(Node::scalar).unwrap_or_default();
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    text != field && text.split(|c| !is_part(c)).any(|word| word == field)
+}

@@ -1,0 +1,505 @@
+//! Likely slips, each with its place and remedy, and all of a document in one run.
+
+use super::*;
+
+/// Words of parsers and programmers, which nobody who writes flows knows.
+const FOREIGN: &[&str] = &[
+    "invalid type",
+    "invalid value",
+    "invalid length",
+    "expected a",
+    "expected struct",
+    "struct ",
+    "variant",
+    "enum ",
+    "untagged",
+    "sequence",
+    "scalar",
+    "deserial",
+    "serde",
+    "Option<",
+    "Spanned",
+    "Document",
+    "u32",
+    "i32",
+    "f64",
+    "usize",
+    "block mapping",
+    "simple key",
+    "flow mapping",
+    "EOF",
+    "unit ",
+    "StepD",
+    "LocalizedText",
+    "OneOrMany",
+];
+
+fn assert_plain(findings: &[super::super::Finding]) {
+    for finding in findings {
+        let text = finding.to_string();
+        let foreign = FOREIGN.iter().find(|word| text.contains(**word));
+        assert_eq!(foreign, None, "{text}");
+    }
+}
+
+/// Asserts that FLOW with `from` replaced by `to` has exactly one error, at `place` with `reason`.
+#[track_caller]
+fn assert_only(flow: &str, from: &str, to: &str, place: &str, reason: &str) {
+    assert!(flow.contains(from), "the flow has no {from:?}");
+    let text = flow.replacen(from, to, 1);
+    let checked = Flow::check("", &text);
+    assert!(checked.flow.is_none(), "{to:?} loads");
+    assert_plain(&checked.findings);
+    let errors: Vec<String> = checked
+        .findings
+        .iter()
+        .filter(|it| it.is_error)
+        .map(|it| it.at.to_string())
+        .collect();
+    let is_it =
+        matches!(errors.as_slice(), [only] if only.starts_with(place) && only.contains(reason));
+    assert!(is_it, "{to:?} at {place} {reason:?} gives {errors:#?}");
+}
+
+#[test]
+fn a_likely_slip_has_a_message_of_its_own() {
+    let cases = [
+        // An unquoted colon.
+        (
+            "\"amount > 10 ? 1 : 0\"",
+            "amount > 10 ? 1 : 0",
+            ":12:12:",
+            "put a text or an expression with it in quotes",
+        ),
+        ("How much?", "Note: how much?", ":9:13:", "in quotes"),
+        (
+            "How much?",
+            "Note: how much?\n      Please answer.",
+            ":9:13:",
+            "in quotes",
+        ),
+        (
+            "    next: WHY\n",
+            "    next:\n      - { when: amount > 3 ? true : false, to: WHY }\n      - { to: WHY }\n",
+            ":14:17:",
+            "in quotes",
+        ),
+        // A sign at the beginning of a text.
+        (
+            "prompt: Why {amount}?",
+            "prompt: {amount}, why?",
+            ":15:13:",
+            "`{` has a meaning",
+        ),
+        (
+            "prompt: Why {amount}?",
+            "prompt: {amount}",
+            ":15:13:",
+            "begins with `{` in quotes",
+        ),
+        ("How much?", "[1] How much?", ":9:13:", "`[` has a meaning"),
+        (
+            "How much?",
+            "[how much]",
+            ":9:13:",
+            "begins with `[` in quotes",
+        ),
+        ("How much?", "*How much?*", ":9:13:", "`*`"),
+        ("How much?", "*How* much?", ":9:13:", "`*`"),
+        ("How much?", "&How much?", ":9:", "`&`"),
+        ("How much?", "@How much?", ":9:13:", "`@`"),
+        ("How much?", "%How much?", ":9:13:", "`%`"),
+        ("How much?", "`How` much?", ":9:13:", "``"),
+        ("How much?", "!How much?", ":9:", "`!`"),
+        ("How much?", "> 5 How much?", ":9:13:", "`>`"),
+        ("How much?", "| How much?", ":9:13:", "`|`"),
+        (
+            "How much?",
+            "\"How\" much?",
+            ":9:13:",
+            "behind a closing quote",
+        ),
+        (
+            "How much?",
+            "'How' much?",
+            ":9:13:",
+            "behind a closing quote",
+        ),
+        ("How much?", "\"a \\d b\"", ":9:13:", "single quotes"),
+        // Anchors, references, merges and tags.
+        (
+            "prompt: How much?",
+            "prompt: &a How much?",
+            ":9:16:",
+            "without anchors",
+        ),
+        (
+            "  DONE:\n",
+            "  DONE:\n    <<: { retry: a }\n",
+            ":21:5:",
+            "`<<` copies",
+        ),
+        ("How much?", "!!binary aGk=", ":9:", "`!` begins a tag"),
+        // A list where a mapping is due, and the reverse.
+        (
+            "  WHY:\n    prompt: Why {amount}?",
+            "  WHY:\n    tries: [3]\n    prompt: Why {amount}?",
+            ":15:12:",
+            "remove the brackets",
+        ),
+        (
+            "    next: WHY\n",
+            "    next:\n      to: WHY\n",
+            ":14:7:",
+            "put `- ` before its first member",
+        ),
+        (
+            "    next: WHY\n",
+            "    next: [WHY]\n",
+            ":13:12:",
+            "write `{ to: WHY }`",
+        ),
+        (
+            "restart: [RESTART, \"De novo\"]",
+            "restart: RESTART",
+            ":6:12:",
+            "write a list, as in `[RESTART]`",
+        ),
+        (
+            "expect: number",
+            "expect: [number]",
+            ":10:13:",
+            "remove the brackets",
+        ),
+        (
+            "    completes: true",
+            "    completes: [true]",
+            ":22:16:",
+            "`completes` takes `true` or `false`",
+        ),
+        // Truth values, numbers and quotes.
+        (
+            "completes: true",
+            "completes: yes",
+            ":22:16:",
+            "write `true` or `false`",
+        ),
+        ("version: 3", "version: three", ":2:10:", "a whole number"),
+        ("version: 3", "version: 1.5", ":2:10:", "a whole number"),
+        // Misspelt and unknown members, and wrong indentation.
+        (
+            "    prompt: How",
+            "    promt: How",
+            ":9:5:",
+            "did you mean `prompt`?",
+        ),
+        (
+            "    prompt: How",
+            "    Prompt: How",
+            ":9:5:",
+            "did you mean `prompt`?",
+        ),
+        (
+            "expect: number",
+            "expect: numbr",
+            ":10:13:",
+            "did you mean `number`?",
+        ),
+        (
+            "expect: number",
+            "expect: { numbr: { min: 1 } }",
+            ":10:13:",
+            "did you mean `number`?",
+        ),
+        (
+            "expect: number",
+            "expect: { number: { mim: 1 } }",
+            ":10:25:",
+            "did you mean `min`?",
+        ),
+        (
+            "    fill: reason\n",
+            "    fill: reason\n    colour: red\n",
+            ":19:5:",
+            "its members are `",
+        ),
+        (
+            "    fill: reason\n",
+            "    fill: reason\n    then: WHY\n",
+            ":19:5:",
+            "`then` is a member of `tries`, and not of `WHY`",
+        ),
+        (
+            "    fill: reason\n",
+            "    fill: reason\n    burst_wait: 1s\n",
+            ":19:5:",
+            "is a member of the document",
+        ),
+        (
+            "steps:",
+            "retry: What?\nsteps:",
+            ":7:1:",
+            "`retry` is a member of a step, and not of the document",
+        ),
+        (
+            "    expect: number",
+            "   expect: number",
+            ":10:4:",
+            "indented by 3 spaces",
+        ),
+        (
+            "    expect: number",
+            "     expect: number",
+            ":10:6:",
+            "indented by 5 spaces",
+        ),
+        (
+            "    expect: number",
+            "\texpect: number",
+            ":10:1:",
+            "a tab indents this line",
+        ),
+        (
+            "    expect: number",
+            "    expect:number",
+            ":10:12:",
+            "a space is missing",
+        ),
+        (
+            "  ASK:\n    prompt: How much?",
+            "  ASK:\n  prompt: How much?",
+            ":9:3:",
+            "indented by 2 spaces, and the one below it by 4",
+        ),
+        // Duplicates and what is missing.
+        (
+            "    fill: reason\n",
+            "    fill: reason\n    fill: other\n",
+            ":19:5:",
+            "`fill` is here twice, the first time in line 18",
+        ),
+        (
+            "name: demo\n",
+            "",
+            ":1:1:",
+            "the document has no `name`; add it",
+        ),
+        (
+            "    next: WHY\n",
+            "    next: [{ when: \"amount > 3.0\" }, { to: WHY }]\n",
+            ":13:12:",
+            "has no `to`; add it",
+        ),
+        (
+            "How much?",
+            "{pt-BR: How much?, en: Hi}",
+            ":9:32:",
+            "none of the flow's languages",
+        ),
+    ];
+    for (from, to, place, reason) in cases {
+        assert_only(FLOW, from, to, place, reason);
+    }
+}
+
+#[test]
+fn a_value_that_needs_quotes_or_none_loads_with_a_warning() {
+    for (from, to, reason) in [
+        ("version: 3", "version: '3'", "remove the quotes"),
+        ("How much?", "2026", "the number `2026`; put it in quotes"),
+        ("How much?", "true", "this is `true`; put it in quotes"),
+        (
+            "expect: number",
+            "expect: { phone: { country: 34 } }",
+            "`country` takes a text, and this is the number `34`",
+        ),
+        (
+            "expect: number",
+            "expect: { number: { min: '5' } }",
+            "remove the quotes",
+        ),
+        (
+            "    fill: reason\n",
+            "    fill: reason\n    valid:\n",
+            "`valid` has no value",
+        ),
+    ] {
+        let text = FLOW
+            .replacen("    score: \"amount > 10 ? 1 : 0\"\n", "", 1)
+            .replacen(from, to, 1);
+        let checked = Flow::check("", &text);
+        assert!(checked.flow.is_some(), "{to}: {:#?}", checked.findings);
+        assert_plain(&checked.findings);
+        let reasons: Vec<&str> = checked
+            .findings
+            .iter()
+            .map(|it| it.at.reason.as_str())
+            .collect();
+        assert!(
+            matches!(reasons.as_slice(), [only] if only.contains(reason)),
+            "{to}: {reasons:#?}"
+        );
+    }
+    // A word of an option needs no quotes.
+    let choice = FLOW
+        .replacen("    score: \"amount > 10 ? 1 : 0\"\n", "", 1)
+        .replacen("expect: number", "expect: { choice: { options: [{ value: yes, title: Yes }, { value: no, title: No }] } }", 1);
+    let checked = Flow::check("", &choice);
+    assert_eq!(
+        (checked.flow.is_some(), checked.findings),
+        (true, Vec::new())
+    );
+}
+
+#[test]
+fn all_errors_are_found_in_one_run() {
+    let text = "name: a demo
+version: three
+language: [en, es]
+start: ASK
+keyword:
+  restart: [RESTART]
+timers: { nudge: 25h }
+steps:
+  ASK:
+    prompt: { en: How much? }
+    expect: number
+    fill: amount
+    score: amount > 10 ? 1 : 0
+    valid: \"value >\"
+    colour: red
+    next:
+      - { when: \"amout > 3.0\", to: WHY }
+      - { when: \"amount > 2.0\", to: NOWHERE }
+      - { when: \"amount + 'a' == 3\", to: WHI }
+      - { to: WHY }
+  WHY:
+    prompt: Why {amount}?
+    retry: { en: Why?, es: \"¿{reason}?\" }
+    expect: { text: { min: x, max: -1 } }
+    fill: in
+    score: \"size(value)\"
+    next: DOEN
+  DONE:
+    prompt: { en: Thanks, es: Gracias }
+    completes: yes
+";
+    let checked = Flow::check("", text);
+    assert_plain(&checked.findings);
+    let found: Vec<(u64, u64)> = checked
+        .findings
+        .iter()
+        .filter(|it| it.is_error)
+        .map(|it| (it.at.line, it.at.column))
+        .collect();
+    let expected = [
+        (1, 7),
+        (2, 10),
+        (5, 1),
+        (7, 18),
+        (10, 13),
+        (13, 12),
+        (14, 12),
+        (15, 5),
+        (17, 17),
+        (18, 37),
+        (19, 17),
+        (19, 42),
+        (22, 13),
+        (23, 28),
+        (24, 28),
+        (24, 36),
+        (25, 11),
+        (26, 12),
+        (27, 11),
+        (30, 16),
+    ];
+    assert_eq!(found, expected, "{:#?}", checked.findings);
+}
+
+#[test]
+fn a_single_fault_brings_no_consequence() {
+    for (from, to) in [
+        ("next: WHY", "next: NOWHERE"),
+        ("next: WHY", "next: WHI"),
+        ("next: DONE", "next: [DONE]"),
+        ("expect: number", "expect: money"),
+        ("expect: number", "expect: [number]"),
+        ("fill: amount", "fill: [amount]"),
+        ("fill: amount", "fil: amount"),
+        ("  WHY:", "  WHY ME:"),
+        ("start: ASK", "start: BEGIN"),
+        ("language: pt-BR", "language: Portuguese"),
+    ] {
+        let errors = errors(FLOW, from, to);
+        let is_step_name = to == "  WHY ME:";
+        // The step that is renamed is not found either.
+        assert_eq!(
+            errors.len(),
+            if is_step_name { 2 } else { 1 },
+            "{to:?} gives {errors:#?}"
+        );
+    }
+}
+
+#[test]
+fn a_document_that_is_no_yaml_has_plain_words() {
+    for text in [
+        "",
+        "#",
+        "- a",
+        "42",
+        "name: [demo",
+        "name: {demo",
+        "name: \"demo",
+        "name: 'demo",
+        "]",
+        "}",
+        ":",
+        "? a\n: b",
+        "name: a\n---\nname: b",
+        "%YAML 3.0\n---\na: b",
+        "\t",
+        "a: b\n c: d\n  e",
+        "name: |x\n  a",
+        "a: - b",
+        "name: demo\nversion: 1\n  language: en\n",
+        "{}",
+        "[]",
+        "null",
+        "a:\n\t- b",
+        "&a [*a]",
+        "\u{feff}name: a",
+        "name: \"\\q\"\n",
+        "steps:\n- ASK\n",
+        "steps: ASK",
+        "steps:\n  ASK: [1]\n  WHY: text\n  3: {}\n",
+    ] {
+        let checked = Flow::check("", text);
+        assert!(
+            checked.flow.is_none() && !checked.findings.is_empty(),
+            "{text:?}"
+        );
+        assert_plain(&checked.findings);
+    }
+    let deep = Flow::check("", &format!("name: {}", "[".repeat(10_000)));
+    assert_plain(&deep.findings);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn no_spoiled_document_is_answered_with_foreign_words(
+        from in any::<prop::sample::Index>(),
+        length in 0..12_usize,
+        insert in "[a-z{}\\[\\]&*!|>:'\"\\n\\t@%-]{0,6}",
+    ) {
+        let at = from.index(RICH.chars().count());
+        let begin: String = RICH.chars().take(at).collect();
+        let end: String = RICH.chars().skip(at + length).collect();
+        let checked = Flow::check("", &format!("{begin}{insert}{end}"));
+        prop_assert!(checked.flow.is_some() || checked.findings.iter().any(|it| it.is_error));
+        assert_plain(&checked.findings);
+    }
+}

@@ -1,0 +1,208 @@
+//! Compares a tree with the JSON Schema of its type, and puts stand-ins where it is wrong, so that the
+//! rest can still be checked.
+
+mod fit;
+mod members;
+mod schema;
+
+use serde_json::Value as Json;
+
+use super::tree::{Kind, Node, Value};
+use super::words::{expected, found, properties, remedy, takes, values};
+use super::{Faults, Place};
+use fit::{fitting, is_any_text, is_text_in_braces, no_alternative};
+use schema::{leaves, required};
+
+pub(crate) use schema::meant;
+
+/// The first id of a stand-in, above those of a document's nodes.
+const FIRST_STAND_IN: usize = 1_000_000;
+
+/// Compares `tree` with `schema`.
+pub(super) fn check(tree: &mut Node, schema: &Json, faults: &mut Faults) {
+    let mut shape = Shape {
+        root: schema,
+        faults,
+        next_id: FIRST_STAND_IN,
+    };
+    shape.visit(tree, schema, "the document");
+}
+
+struct Shape<'a> {
+    root: &'a Json,
+    faults: &'a mut Faults,
+    next_id: usize,
+}
+
+impl<'a> Shape<'a> {
+    /// Compares a node, which `label` names in messages.
+    fn visit(&mut self, node: &mut Node, schema: &'a Json, label: &str) {
+        let leaves = leaves(self.root, schema);
+        if is_text_in_braces(node) && leaves.iter().any(|leaf| is_any_text(leaf)) {
+            let reason = format!(
+                "{label} has a member without a value here; put a text that begins with `{{` in quotes"
+            );
+            self.replace(node, &leaves, reason);
+            return;
+        }
+        let Some(leaf) = fitting(&leaves, node) else {
+            self.wrong(node, &leaves, label);
+            return;
+        };
+        if let Some(reason) = no_alternative(&leaves, leaf, node, label) {
+            self.replace(node, &leaves, reason);
+            return;
+        }
+        self.correct_scalar(node, leaf, label);
+        match &mut node.value {
+            Value::List { items, .. } => {
+                let label = format!("an item of {label}");
+                for item in items {
+                    if let Some(schema) = leaf.get("items") {
+                        self.visit(item, schema, &label);
+                    }
+                }
+            }
+            Value::Map { .. } => self.members(node, leaf, &leaves, label),
+            Value::Scalar { .. } => {}
+        }
+    }
+
+    /// Warns of quotes that are missing or too much, and reads the value as it is meant.
+    fn correct_scalar(&mut self, node: &mut Node, leaf: &Json, label: &str) {
+        let (kind, place, words) = (node.kind(), node.place, found(node));
+        let Value::Scalar { is_plain, .. } = &mut node.value else {
+            return;
+        };
+        let is_text = takes(leaf, "string");
+        let is_number = takes(leaf, "integer") || takes(leaf, "number");
+        let is_odd = match kind {
+            Kind::Number => is_text && !is_number,
+            Kind::Truth => is_text && !takes(leaf, "boolean"),
+            Kind::Text => is_number && !is_text,
+            _ => false,
+        };
+        if is_text && matches!(kind, Kind::Number | Kind::Truth) {
+            // The text as it is written.
+            *is_plain = false;
+        }
+        if !is_odd {
+            return;
+        }
+        *is_plain = is_number;
+        let (takes, remedy) = if is_text {
+            ("a text", "put it in quotes")
+        } else {
+            ("a number", "remove the quotes")
+        };
+        let reason = format!("{label} takes {takes}, and this is {words}; {remedy}");
+        self.faults.warn(place, reason);
+    }
+
+    fn wrong(&mut self, node: &mut Node, leaves: &[&'a Json], label: &str) {
+        let names: Vec<&str> = leaves.iter().flat_map(|leaf| values(leaf)).collect();
+        let names_of_objects = leaves.iter().flat_map(|leaf| properties(leaf));
+        let text = node.scalar().unwrap_or_default();
+        let mut known: Vec<&str> = names.clone();
+        known.extend(names_of_objects.map(|(name, _)| name));
+        let reason = match meant(text, &known) {
+            Some(meant) if meant == text => {
+                format!("{label} needs the value of `{text}`; write `{{ {text}: … }}`")
+            }
+            Some(meant) if !names.is_empty() => {
+                format!("{label} cannot be `{text}`; did you mean `{meant}`?")
+            }
+            _ => format!(
+                "{label} takes {}, and this is {}; {}",
+                expected(leaves),
+                found(node),
+                remedy(node, leaves)
+            ),
+        };
+        let array = leaves.iter().copied().find(|leaf| takes(leaf, "array"));
+        let item = array.and_then(|leaf| leaf.get("items"));
+        let Some(item) = item.filter(|_| !matches!(node.kind(), Kind::List | Kind::Nothing)) else {
+            self.replace(node, leaves, reason);
+            return;
+        };
+        // The one item of a list without its `-`.
+        self.faults.error(node.place, reason);
+        let list = Value::List {
+            items: Vec::new(),
+            is_flow: false,
+        };
+        let only = Node {
+            id: self.id(),
+            place: node.place,
+            range: node.range.clone(),
+            value: std::mem::replace(&mut node.value, list),
+        };
+        if let Value::List { items, .. } = &mut node.value {
+            items.push(only);
+            for it in items {
+                self.visit(it, item, &format!("an item of {label}"));
+            }
+        }
+    }
+
+    /// Reports `node`, and puts a stand-in in its place.
+    fn replace(&mut self, node: &mut Node, leaves: &[&'a Json], reason: String) {
+        self.faults.error(node.place, reason);
+        self.faults.doubtful.push(node.place);
+        let id = node.id;
+        *node = self.stand_in(node.place, leaves, 0);
+        node.id = id;
+    }
+
+    /// Returns a value that one of `leaves` takes.
+    fn stand_in(&mut self, place: Place, leaves: &[&'a Json], depth: usize) -> Node {
+        let plain = |text: &str| Value::Scalar {
+            text: text.to_owned(),
+            is_plain: true,
+        };
+        let has = |kind: &str| leaves.iter().any(|leaf| takes(leaf, kind));
+        let mut names = leaves.iter().flat_map(|leaf| values(leaf));
+        let first = names.next();
+        let object = leaves.iter().copied().find(|leaf| takes(leaf, "object"));
+        let value = match (first, object) {
+            (Some(first), _) => {
+                let text = names.find(|name| *name == "text").unwrap_or(first);
+                Value::text(text)
+            }
+            _ if has("string") => Value::text("1 == 1"),
+            _ if has("integer") || has("number") => plain("1"),
+            _ if has("boolean") => plain("false"),
+            (None, Some(object)) if depth < 8 => {
+                let needed = required(object);
+                let members: Vec<(&str, &Json)> = properties(object)
+                    .filter(|(name, _)| needed.clone().any(|it| it == *name))
+                    .collect();
+                let mut entries = Vec::new();
+                for (name, schema) in members {
+                    let leaves = schema::leaves(self.root, schema);
+                    let key = Node::text(self.id(), place, name);
+                    entries.push((key, self.stand_in(place, &leaves, depth + 1)));
+                }
+                Value::Map {
+                    entries,
+                    is_flow: true,
+                }
+            }
+            _ => Value::List {
+                items: Vec::new(),
+                is_flow: true,
+            },
+        };
+        Node {
+            id: self.id(),
+            place,
+            range: 0..0,
+            value,
+        }
+    }
+
+    const fn id(&mut self) -> usize {
+        self.next_id += 1;
+        self.next_id
+    }
+}
