@@ -16,6 +16,7 @@
 pub mod amount;
 mod assignment;
 mod button;
+mod chosen_by;
 mod command;
 mod conversation;
 mod document;
@@ -44,6 +45,7 @@ use leadstream_schemas::FlowRef;
 
 pub use assignment::{MAX_ASSIGNEE_CHARS, is_assignee};
 pub(crate) use assignment::{assignment_hash, fnv};
+pub use chosen_by::StartedBy;
 pub use command::{MAX_TEXT_CHARS, RejectReason, is_sayable};
 pub use conversation::{Conversation, InternalState};
 pub(crate) use document::{Item, OneOrMany};
@@ -92,6 +94,8 @@ struct ChosenBy {
     referrals: Vec<String>,
     /// The keywords as [`keyword::key`] returns them.
     keywords: Vec<String>,
+    /// The keywords as the document has them.
+    written_keywords: Vec<String>,
     numbers: Vec<String>,
 }
 
@@ -315,8 +319,7 @@ impl Flow {
         if has(&by.numbers, number) {
             return Some(1);
         }
-        let takes_all = by.referrals.is_empty() && by.keywords.is_empty() && by.numbers.is_empty();
-        takes_all.then_some(0)
+        self.takes_all().then_some(0)
     }
 
     /// Returns whether a business number or an ad chooses the flow.

@@ -1,9 +1,13 @@
 //! Holds the published versions of flows and chooses the one that a conversation follows.
 
+pub(crate) mod change;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use leadstream_schemas::{FlowRef, Timestamp};
+
+pub use change::{ChangeError, Publication};
 
 use crate::flow::{DEFAULT_FLOW, Flow, FlowError, TurnInput};
 
@@ -42,6 +46,8 @@ pub struct Flows {
     versions: BTreeMap<(String, u32), Flow>,
     /// The version for every time before the other versions.
     first: (String, u32),
+    /// The time from which `first` is withdrawn.
+    first_until: Option<Timestamp>,
     /// The versions by time, ascending.
     timeline: Vec<ActiveVersion>,
     by_origin: bool,
@@ -83,20 +89,9 @@ impl Flows {
             let flow = Flow::parse("the default flow", DEFAULT_FLOW)?;
             return Ok(Self::of(flow, Vec::new()));
         }
-        let (from, until, first) = flows.remove(0);
-        let withdrawn = until.map(|until| (from, until));
+        let (_, until, first) = flows.remove(0);
         let mut all = Self::of(first, flows);
-        if let Some((from, until)) = withdrawn {
-            let key = all.first.clone();
-            all.timeline.insert(
-                0,
-                ActiveVersion {
-                    from,
-                    until: Some(until),
-                    key,
-                },
-            );
-        }
+        all.first_until = until;
         Ok(all)
     }
 
@@ -124,6 +119,7 @@ impl Flows {
             by_origin: versions.values().any(Flow::is_chosen_by_origin),
             versions,
             first: first_key,
+            first_until: None,
             timeline,
         }
     }
@@ -150,8 +146,41 @@ impl Flows {
     pub fn newest(&self, name: &str, at: Timestamp) -> Option<&Flow> {
         let of_it = |version: &&ActiveVersion| version.key.0 == name && version.holds(at);
         let later = self.timeline.iter().rfind(of_it).map(|held| &held.key);
-        let first = (self.first.0 == name).then_some(&self.first);
+        let first = self.first_at(at).filter(|first| first.0 == name);
         self.versions.get(later.or(first)?)
+    }
+
+    fn first_at(&self, at: Timestamp) -> Option<&(String, u32)> {
+        let is_held = self.first_until.is_none_or(|until| at < until);
+        is_held.then_some(&self.first)
+    }
+
+    /// Returns the version of each flow that is in force at `at`; first that of the flow that was
+    /// published last.
+    fn newest_first(&self, at: Timestamp) -> impl Iterator<Item = &Flow> {
+        let mut seen = BTreeSet::new();
+        let held = self.timeline.iter().rev().filter(move |it| it.holds(at));
+        held.map(|held| &held.key)
+            .chain(self.first_at(at))
+            .filter(move |key| seen.insert(key.0.as_str()))
+            .filter_map(|key| self.versions.get(key))
+    }
+
+    /// Returns the version of each flow that is in force at `at`.
+    pub(crate) fn in_force(&self, at: Timestamp) -> Vec<&Flow> {
+        self.newest_first(at).collect()
+    }
+
+    /// Returns the flow that takes every conversation for which no other flow is chosen.
+    pub(crate) fn default_at(&self, at: Timestamp) -> Option<&Flow> {
+        self.newest_first(at).find(|flow| flow.takes_all())
+    }
+
+    /// Returns the times at which versions begin or end.
+    pub(crate) fn changes(&self) -> impl Iterator<Item = Timestamp> {
+        let ends = self.timeline.iter().filter_map(|it| it.until);
+        let begins = self.timeline.iter().map(|it| it.from);
+        begins.chain(ends).chain(self.first_until)
     }
 
     /// Returns the version for a conversation whose first message comes at `at`. Of the newest
@@ -163,13 +192,8 @@ impl Flows {
     #[must_use]
     #[expect(clippy::expect_used, reason = "both are built together in `of`")]
     pub fn choose(&self, at: Timestamp, origin: Origin<'_>, answer: &TurnInput) -> &Flow {
-        let mut seen = BTreeSet::new();
         let mut best: Option<(u8, &Flow)> = None;
-        let newest_first = self.timeline.iter().rev().filter(|held| held.holds(at));
-        for key in newest_first.map(|held| &held.key).chain([&self.first]) {
-            let Some(flow) = self.versions.get(key).filter(|_| seen.insert(&key.0)) else {
-                continue;
-            };
+        for flow in self.newest_first(at) {
             if let Some(fits) = flow.fits(origin.referral, origin.number, answer)
                 && best.is_none_or(|(most, _)| fits > most)
             {
@@ -184,88 +208,4 @@ impl Flows {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn document(name: &str, version: u32, chosen_by: &str) -> String {
-        DEFAULT_FLOW
-            .replace("name: qualification", &format!("name: {name}"))
-            .replace("version: 3", &format!("version: {version}\n{chosen_by}"))
-    }
-
-    fn published(name: &str, version: u32, from: i64, until: Option<i64>) -> Published {
-        let chosen_by = match name {
-            "ad" => "chosen_by: {referrals: ['77']}",
-            "word" => "chosen_by: {keywords: [DEMO]}",
-            "number" => "chosen_by: {numbers: ['100']}",
-            _ => "",
-        };
-        Published {
-            name: name.to_owned(),
-            version,
-            text: document(name, version, chosen_by),
-            new_conversations_from: Timestamp::from_secs(from),
-            new_conversations_until: until.map(Timestamp::from_secs),
-        }
-    }
-
-    fn chosen(flows: &Flows, at: i64, origin: Origin<'_>, text: &str) -> (String, u32) {
-        let answer = TurnInput::Text(text.to_owned());
-        let flow = flows.choose(Timestamp::from_secs(at), origin, &answer);
-        (flow.reference().name, flow.reference().version)
-    }
-
-    #[test]
-    fn the_time_of_the_first_message_chooses_the_version() {
-        let flows = Flows::read(&[
-            published("main", 1, 0, None),
-            published("main", 2, 100, Some(300)),
-            published("main", 3, 200, Some(250)),
-        ])
-        .unwrap();
-        let at = |at| chosen(&flows, at, Origin::default(), "Hi").1;
-        let versions = [-5, 0, 99, 100, 199, 200, 249, 250, 299, 300].map(at);
-        assert_eq!(versions, [1, 1, 1, 2, 2, 3, 3, 2, 2, 1]);
-        let newest = |at| flows.newest("main", Timestamp::from_secs(at)).unwrap();
-        assert_eq!(newest(249).reference().version, 3);
-        assert_eq!(newest(300).reference().version, 1);
-        assert!(flows.newest("other", Timestamp::from_secs(249)).is_none());
-    }
-
-    #[test]
-    fn an_ad_a_word_or_a_number_chooses_among_flows() {
-        let flows = Flows::read(&[
-            published("main", 1, 0, None),
-            published("ad", 1, 10, None),
-            published("word", 1, 10, None),
-            published("number", 1, 10, None),
-        ])
-        .unwrap();
-        let from = |number, referral| Origin { number, referral };
-        for (origin, text, at, expected) in [
-            (from("9", None), "Hi", 20, "main"),
-            (from("9", None), " demo ", 20, "word"),
-            (from("9", None), "a demo", 20, "main"),
-            (from("100", None), "Hi", 20, "number"),
-            (from("100", None), "DEMO", 20, "word"),
-            (from("100", Some("77")), "DEMO", 20, "ad"),
-            (from("9", Some("78")), "Hi", 20, "main"),
-            (from("100", Some("77")), "DEMO", 5, "main"),
-        ] {
-            assert_eq!(
-                chosen(&flows, at, origin, text).0,
-                expected,
-                "{origin:?} {text}"
-            );
-        }
-    }
-
-    #[test]
-    fn without_a_published_flow_there_is_the_default_one() {
-        let flows = Flows::read(&[]).unwrap();
-        assert_eq!(
-            chosen(&flows, 0, Origin::default(), "Hi").0,
-            "qualification"
-        );
-    }
-}
+mod tests;

@@ -5,8 +5,9 @@ use std::time::Duration;
 use leadstream_schemas::{FlowRef, Timestamp};
 use sqlx::PgPool;
 
-use crate::flow::Flow;
-use crate::flows::{ACTIVATION_DELAY, Flows, Published};
+use crate::flow::{Flow, StartedBy};
+use crate::flows::change::{self, ChangeError};
+use crate::flows::{Flows, Publication, Published};
 use crate::service::Error;
 use crate::store::{Conversations, Store};
 
@@ -18,40 +19,40 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Version {
     pub published: Published,
-    /// True if a conversation that begins now can follow the version.
-    pub holds: bool,
+    pub state: VersionState,
+    /// What starts a conversation with the version.
+    pub started_by: StartedBy,
+    /// True if it takes every conversation that no other flow is chosen for.
+    pub is_default: bool,
     pub conversations: Conversations,
 }
 
-/// The reason why nothing was published or withdrawn.
+/// Whether new conversations follow a version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VersionState {
+    /// They will, from a later time.
+    Planned,
+    InForce,
+    /// They follow a newer version.
+    Superseded,
+    Withdrawn,
+}
+
+/// The reason why published flows cannot be read or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum PublishError {
-    #[error(
-        "version {} of flow `{}` is published with another text; give the changed document a higher version",
-        .0.version, .0.name
-    )]
-    Changed(FlowRef),
-    #[error(
-        "version {newest} of flow `{name}` is published already; give the document a higher version than that"
-    )]
-    NotNewer { name: String, newest: u32 },
-    #[error(
-        "a version can take effect at {0} at the earliest, so that every processor knows it before"
-    )]
-    TooEarly(String),
-    #[error("flow `{0}` is not published; `leadstream flow list` names those that are")]
-    Unknown(String),
-    #[error(
-        "flow `{0}` has no earlier version to go back to; publish a corrected one with a higher version"
-    )]
-    NothingBefore(String),
-    #[error(
-        "{conversations} conversations follow version {} of flow `{}` and would keep it to their end; add --in-use to withdraw it for new ones",
-        .flow.version, .flow.name
-    )]
-    InUse { flow: FlowRef, conversations: u64 },
+    #[error(transparent)]
+    Change(#[from] ChangeError),
     #[error(transparent)]
     Database(#[from] Error),
+}
+
+/// The result of a withdrawal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Withdrawn {
+    pub from: Timestamp,
+    /// The count of conversations that keep the withdrawn versions.
+    pub conversations: u64,
 }
 
 /// The result of a rollback.
@@ -80,54 +81,30 @@ impl Publisher {
         Ok(Self(store))
     }
 
-    /// Publishes `flow`, whose document is `text`, and returns the time from which it is in effect.
-    /// `from` asks for a later time; without it the version takes effect as soon as every processor
-    /// can know it.
+    /// Publishes a document and returns the time from which it is in force.
     ///
     /// # Errors
-    /// Returns an error if the version is not newer than the published ones.
-    pub async fn publish(
+    /// Returns an error if the version is not newer than the published ones, if it would replace the
+    /// default by mistake, or if another flow has one of its keywords, referrals or numbers.
+    pub async fn publish(&self, it: &Publication<'_>) -> Result<Timestamp, PublishError> {
+        let reference = it.flow.reference();
+        let plan = |published: &[Published], now| {
+            let edit = change::publish(published, now, it)?;
+            let is_it =
+                |it: &&Published| it.name == reference.name && it.version == reference.version;
+            let known = published.iter().find(is_it).or(edit.insert.as_ref());
+            let from = known.map(|it| it.new_conversations_from);
+            Ok((edit, from.unwrap_or_default()))
+        };
+        self.change(plan).await
+    }
+
+    async fn change<T>(
         &self,
-        flow: &Flow,
-        text: &str,
-        from: Option<Timestamp>,
-    ) -> Result<Timestamp, PublishError> {
-        let reference = flow.reference();
-        let (published, now) = self.0.flows().await.map_err(Error::from)?;
-        let of_it = || published.iter().filter(|it| it.name == reference.name);
-        if let Some(same) = of_it().find(|it| it.version == reference.version) {
-            if same.text != text {
-                return Err(PublishError::Changed(reference));
-            }
-            return Ok(same.new_conversations_from);
-        }
-        if let Some(newest) = of_it().map(|it| it.version).max()
-            && newest > reference.version
-        {
-            return Err(PublishError::NotNewer {
-                name: reference.name,
-                newest,
-            });
-        }
-        let earliest = crate::flow::later(now, ACTIVATION_DELAY);
-        if from.is_some_and(|from| from < earliest) {
-            let earliest = earliest.datetime().map(|it| it.to_rfc3339());
-            return Err(PublishError::TooEarly(earliest.unwrap_or_default()));
-        }
-        let delay = ACTIVATION_DELAY.as_secs_f64();
-        self.0
-            .publish_flow(&reference, text, delay, from)
-            .await
-            .map_err(Error::from)?;
-        let (published, _) = self.0.flows().await.map_err(Error::from)?;
-        let inserted = published
-            .iter()
-            .find(|it| it.name == reference.name && it.version == reference.version);
-        match inserted {
-            Some(inserted) if inserted.text == text => Ok(inserted.new_conversations_from),
-            // Another publication came first.
-            _ => Err(PublishError::Changed(reference)),
-        }
+        plan: impl FnOnce(&[Published], Timestamp) -> Result<(change::Edit, T), ChangeError>,
+    ) -> Result<T, PublishError> {
+        let changed = self.0.change_flows(plan).await.map_err(Error::from)?;
+        Ok(changed?)
     }
 
     /// Returns every published version, the newest first.
@@ -140,32 +117,59 @@ impl Publisher {
         let flows = Flows::read(&published).map_err(Error::from)?;
         let counts = self.0.conversations().await.map_err(Error::from)?;
         let versions = published.into_iter().rev().map(|published| {
-            let newest = flows.newest(&published.name, now);
             let count = counts
                 .iter()
                 .find(|(flow, _)| flow.name == published.name && flow.version == published.version);
-            Version {
-                holds: newest.is_some_and(|it| it.reference().version == published.version),
-                conversations: count.map(|(_, count)| *count).unwrap_or_default(),
-                published,
-            }
+            let conversations = count.map(|(_, count)| *count).unwrap_or_default();
+            version(published, &flows, now, conversations)
         });
         Ok(versions.collect())
     }
 
-    /// Returns the document of a version, by default of the one in effect now.
+    /// Returns the document of a version, by default of the one in force now, or else of the newest.
     ///
     /// # Errors
     /// Returns an error if the flow or version is not published.
     pub async fn document(&self, name: &str, version: Option<u32>) -> Result<String, PublishError> {
-        let versions = self.list().await?;
-        let found = versions.into_iter().find(|it| {
-            it.published.name == name
-                && version.map_or(it.holds, |version| it.published.version == version)
-        });
-        found.map(|it| it.published.text).ok_or_else(|| {
+        let (published, now) = self.0.flows().await.map_err(Error::from)?;
+        let version = match version {
+            Some(version) => Some(version),
+            None => {
+                let flows = Flows::read(&published).map_err(Error::from)?;
+                let in_force = flows.newest(name, now).map(|flow| flow.reference().version);
+                let of_it = published.iter().filter(|it| it.name == name);
+                in_force.or_else(|| of_it.map(|it| it.version).max())
+            }
+        };
+        let is_it = |it: &Published| it.name == name && Some(it.version) == version;
+        let found = published.into_iter().find(is_it);
+        found.map(|it| it.text).ok_or_else(|| {
             let version = version.map_or_else(String::new, |it| format!(" version {it}"));
-            PublishError::Unknown(format!("{name}{version}"))
+            ChangeError::Unknown(format!("{name}{version}")).into()
+        })
+    }
+
+    /// Withdraws a flow: new conversations do not follow it from a time on. Conversations that have
+    /// begun keep their version.
+    ///
+    /// # Errors
+    /// Returns an error if the flow is not published, or if it is the default without another one.
+    pub async fn withdraw(
+        &self,
+        name: &str,
+        from: Option<Timestamp>,
+    ) -> Result<Withdrawn, PublishError> {
+        let counts = self.0.conversations().await.map_err(Error::from)?;
+        let of_it = counts.iter().filter(|(flow, _)| flow.name == name);
+        let conversations = of_it.map(|(_, count)| count.all).sum();
+        let plan = |published: &[Published], now| {
+            let edit = change::withdraw(published, now, name, from)?;
+            let from = edit.withdraw.first().map(|(_, from)| *from);
+            Ok((edit, from.unwrap_or_default()))
+        };
+        Ok(Withdrawn {
+            from: self.change(plan).await?,
+            conversations,
         })
     }
 
@@ -175,43 +179,23 @@ impl Publisher {
     /// # Errors
     /// Returns an error if no version precedes it, or if conversations follow it, unless `in_use`.
     pub async fn roll_back(&self, name: &str, in_use: bool) -> Result<RolledBack, PublishError> {
-        let versions = self.list().await?;
-        let mut of_it = versions.iter().filter(|it| {
-            it.published.name == name && it.published.new_conversations_until.is_none()
-        });
-        let Some(newest) = of_it.next() else {
-            return Err(PublishError::Unknown(name.to_owned()));
+        let counts = self.0.conversations().await.map_err(Error::from)?;
+        let count = |flow: &FlowRef| {
+            let found = counts.iter().find(|(it, _)| it == flow);
+            found.map_or(0, |(_, count)| count.all)
         };
-        let Some(before) = of_it.next() else {
-            return Err(PublishError::NothingBefore(name.to_owned()));
+        let plan = |published: &[Published], now| {
+            let (edit, before) = change::roll_back(published, now, name, count, in_use)?;
+            let withdrawn = edit.withdraw.first().cloned();
+            Ok((edit, (withdrawn, before)))
         };
-        let reference = |it: &Version| FlowRef {
-            name: it.published.name.clone(),
-            version: it.published.version,
-        };
-        let withdrawn = reference(newest);
-        let conversations = newest.conversations.all;
-        if conversations > 0 && !in_use {
-            return Err(PublishError::InUse {
-                flow: withdrawn,
-                conversations,
-            });
-        }
-        self.0
-            .withdraw_flow(&withdrawn, ACTIVATION_DELAY.as_secs_f64())
-            .await
-            .map_err(Error::from)?;
-        let versions = self.list().await?;
-        let is_it = |it: &&Version| reference(it) == withdrawn;
-        let from = versions
-            .iter()
-            .find(is_it)
-            .and_then(|it| it.published.new_conversations_until);
+        let (withdrawn, now) = self.change(plan).await?;
+        let (withdrawn, from) = withdrawn.ok_or_else(|| ChangeError::Unknown(name.to_owned()))?;
         Ok(RolledBack {
+            conversations: count(&withdrawn),
             withdrawn,
-            from: from.unwrap_or_default(),
-            now: reference(before),
-            conversations,
+            from,
+            now,
         })
     }
 
@@ -222,8 +206,43 @@ impl Publisher {
     pub async fn funnel(&self, name: &str) -> Result<Vec<FunnelStep>, PublishError> {
         let (published, _) = self.0.flows().await.map_err(Error::from)?;
         if !published.iter().any(|it| it.name == name) {
-            return Err(PublishError::Unknown(name.to_owned()));
+            return Err(ChangeError::Unknown(name.to_owned()).into());
         }
         Ok(self.0.funnel(name).await.map_err(Error::from)?)
+    }
+}
+
+fn version(
+    published: Published,
+    flows: &Flows,
+    now: Timestamp,
+    conversations: Conversations,
+) -> Version {
+    let reference = FlowRef {
+        name: published.name.clone(),
+        version: published.version,
+    };
+    let is_it = |flow: &Flow| flow.reference() == reference;
+    let is_past = published
+        .new_conversations_until
+        .is_some_and(|until| until <= now);
+    let is_future = published.new_conversations_from > now;
+    let is_newest = flows.newest(&published.name, now).is_some_and(is_it);
+    let state = match (is_past, is_future, is_newest) {
+        (true, ..) => VersionState::Withdrawn,
+        (_, true, _) => VersionState::Planned,
+        (_, _, true) => VersionState::InForce,
+        _ => VersionState::Superseded,
+    };
+    let at = now.max(published.new_conversations_from);
+    Version {
+        started_by: flows
+            .get(&reference)
+            .map(Flow::started_by)
+            .unwrap_or_default(),
+        is_default: flows.default_at(at).is_some_and(is_it),
+        published,
+        state,
+        conversations,
     }
 }

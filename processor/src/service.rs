@@ -8,9 +8,9 @@ use leadstream_kafka::consumer::{ConsumeError, ConsumerLoop, ConsumerOptions};
 use leadstream_kafka::producer::ProduceError;
 use leadstream_kafka::topic::limited_retention;
 use leadstream_kafka::{KafkaArgs, Producer};
+use leadstream_schemas::Topic;
 use leadstream_schemas::registry::{Registry, RegistryError, SchemaIds};
 use leadstream_schemas::topic::DUPLICATE_HORIZON;
-use leadstream_schemas::{FlowRef, Topic};
 use leadstream_service::lifecycle;
 use leadstream_service::{ConfigError, Context, RetryPolicy, wait_until_available};
 use tokio::sync::mpsc;
@@ -21,7 +21,8 @@ use uuid::Uuid;
 use crate::engine::effects::OutputTopics;
 use crate::erasure::{ErasureKeys, VARIABLE};
 use crate::flow::{DEFAULT_FLOW, Flow, FlowError};
-use crate::flows::{ACTIVATION_DELAY, Flows};
+use crate::flows::change::{self, Edit};
+use crate::flows::{ChangeError, Flows, Publication, Published};
 use crate::lead::FoldError;
 use crate::maintenance;
 use crate::metrics;
@@ -45,10 +46,8 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
-    #[error(
-        "version {version} of flow `{name}` is published with another text; give the changed document a higher version"
-    )]
-    FlowChanged { name: String, version: u32 },
+    #[error(transparent)]
+    Change(#[from] ChangeError),
     #[error(transparent)]
     Registry(#[from] RegistryError),
     #[error(transparent)]
@@ -246,7 +245,7 @@ const fn is_unavailable(error: &Error) -> bool {
 
 /// A flow document that was read and parsed.
 struct Document {
-    reference: FlowRef,
+    flow: Flow,
     text: String,
 }
 
@@ -261,8 +260,8 @@ fn flow_document(args: &Args) -> Result<Document, Error> {
         }
         None => ("the default flow".to_owned(), DEFAULT_FLOW.to_owned()),
     };
-    let reference = Flow::parse(&file, &text)?.reference();
-    Ok(Document { reference, text })
+    let flow = Flow::parse(&file, &text)?;
+    Ok(Document { flow, text })
 }
 
 /// Publishes the document and loads the flows. An operator's document is published at each start
@@ -272,25 +271,20 @@ async fn publish_and_load(
     document: &Document,
     is_own: bool,
 ) -> Result<LiveFlows, Error> {
-    let (published, _) = store.flows().await?;
-    if is_own || published.is_empty() {
-        let delay = ACTIVATION_DELAY.as_secs_f64();
-        store
-            .publish_flow(&document.reference, &document.text, delay, None)
-            .await?;
-    }
+    let publication = Publication {
+        flow: &document.flow,
+        text: &document.text,
+        from: None,
+        is_default: false,
+    };
+    let plan = |published: &[Published], now| {
+        if is_own || published.is_empty() {
+            return Ok((change::publish(published, now, &publication)?, ()));
+        }
+        Ok::<_, ChangeError>((Edit::default(), ()))
+    };
+    store.change_flows(plan).await??;
     let (published, now) = store.flows().await?;
-    let changed = published.iter().any(|it| {
-        it.name == document.reference.name
-            && it.version == document.reference.version
-            && it.text != document.text
-    });
-    if is_own && changed {
-        return Err(Error::FlowChanged {
-            name: document.reference.name.clone(),
-            version: document.reference.version,
-        });
-    }
     let flows = LiveFlows::new(published, now)?;
     store.describe_flows(flows.current().all()).await?;
     Ok(flows)

@@ -164,7 +164,9 @@ fn replies(site: &Site<'_>, version: impl Fn(&str) -> u32) -> anyhow::Result<()>
 async fn commands(site: &Site<'_>, leads: usize) -> anyhow::Result<()> {
     let list = site.tool(&["flow", "list"]).await?;
     ensure!(
-        list.contains("qualification 4") && list.contains("holds"),
+        list.contains("qualification 4")
+            && list.contains("in force")
+            && list.contains("default: every other conversation"),
         "{list}"
     );
     let shown = site.tool(&["flow", "show", "qualification"]).await?;

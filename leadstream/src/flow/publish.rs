@@ -1,10 +1,11 @@
-//! Runs `leadstream flow publish|list|show|rollback|funnel`: flows in PostgreSQL.
+//! Runs `leadstream flow publish|list|show|withdraw|rollback|funnel`: flows in PostgreSQL.
 
 use std::path::PathBuf;
 
 use clap::Subcommand;
+use leadstream_processor::flows::Publication;
 use leadstream_processor::pool;
-use leadstream_processor::publishing::{FunnelStep, Publisher, Version};
+use leadstream_processor::publishing::{FunnelStep, Publisher, Version, VersionState};
 use leadstream_schemas::Timestamp;
 use leadstream_service::config::DatabaseArgs;
 
@@ -18,6 +19,9 @@ pub(super) enum Action {
     /// It takes effect after 45 seconds at the earliest, so that every running processor has read it
     /// before. The time of a conversation's first message chooses its version, so all processors
     /// choose the same.
+    ///
+    /// A flow without `chosen_by` is the default. If another flow is, --default replaces it. A keyword,
+    /// referral or number that starts another flow is refused.
     Publish {
         /// A flow document (YAML)
         #[arg(value_name = "FILE")]
@@ -25,22 +29,43 @@ pub(super) enum Action {
         /// The time from which it is in effect, such as 2026-11-23T08:00:00Z
         #[arg(long, value_name = "TIME", value_parser = time)]
         from: Option<Timestamp>,
+        /// Replace the default, the flow of every conversation that no other flow is chosen for
+        #[arg(long)]
+        default: bool,
         #[command(flatten)]
         database: DatabaseArgs,
     },
-    /// List published versions with the number of conversations that follow each
+    /// List published versions: what starts each, from when, and how many conversations follow it
     List {
         #[command(flatten)]
         database: DatabaseArgs,
     },
-    /// Print a published document
+    /// Print a document as it was published
+    #[command(disable_version_flag = true)]
     Show {
         /// The flow's name
         #[arg(value_name = "FLOW")]
         name: String,
-        /// The version; the one in effect now if omitted
+        /// The version; if omitted, the one in force, or the newest one before its time
         #[arg(value_name = "VERSION")]
         wanted: Option<u32>,
+        /// The version, as VERSION
+        #[arg(long = "version", value_name = "VERSION", conflicts_with = "wanted")]
+        version: Option<u32>,
+        #[command(flatten)]
+        database: DatabaseArgs,
+    },
+    /// Withdraw a flow: new conversations do not follow it from a time on
+    ///
+    /// Conversations that follow it keep their version to the end. The default can be withdrawn only
+    /// if another flow without `chosen_by` is published.
+    Withdraw {
+        /// The flow's name
+        #[arg(value_name = "FLOW")]
+        name: String,
+        /// The time from which it is withdrawn, such as 2026-11-23T08:00:00Z; 45 s from now if omitted
+        #[arg(long, value_name = "TIME", value_parser = time)]
+        from: Option<Timestamp>,
         #[command(flatten)]
         database: DatabaseArgs,
     },
@@ -76,14 +101,21 @@ pub(super) async fn run(action: Action) -> anyhow::Result<()> {
         Action::Publish {
             file,
             from,
+            default,
             database,
         } => {
             let (flow, text) = parse(&file)?;
             let publisher = open(database).await?;
-            let from = publisher.publish(&flow, &text, from).await?;
+            let publication = Publication {
+                flow: &flow,
+                text: &text,
+                from,
+                is_default: default,
+            };
+            let from = publisher.publish(&publication).await?;
             let reference = flow.reference();
             let line = format!(
-                "{} version {} is in effect from {}",
+                "{} version {} is in force from {}",
                 reference.name,
                 reference.version,
                 shown(from)
@@ -94,8 +126,24 @@ pub(super) async fn run(action: Action) -> anyhow::Result<()> {
         Action::Show {
             name,
             wanted,
+            version,
             database,
-        } => show(&open(database).await?.document(&name, wanted).await?),
+        } => {
+            let publisher = open(database).await?;
+            show(&publisher.document(&name, wanted.or(version)).await?);
+        }
+        Action::Withdraw {
+            name,
+            from,
+            database,
+        } => {
+            let it = open(database).await?.withdraw(&name, from).await?;
+            show(&format!(
+                "{name} is withdrawn from {}: new conversations then follow other flows; {} keep their version\n",
+                shown(it.from),
+                it.conversations
+            ));
+        }
         Action::Rollback {
             name,
             in_use,
@@ -136,21 +184,45 @@ fn table(versions: &[Version]) -> String {
     let mut text = String::new();
     for version in versions {
         let published = &version.published;
-        let state = match published.new_conversations_until {
-            Some(at) => format!("withdrawn from {}", shown(at)),
-            None if version.holds => "holds".to_owned(),
-            None => String::new(),
+        let state = match (version.state, published.new_conversations_until) {
+            (VersionState::Withdrawn, Some(at)) => format!("withdrawn since {}", shown(at)),
+            (_, Some(at)) => format!("withdrawn from {}", shown(at)),
+            (VersionState::Planned, _) => "planned".to_owned(),
+            (VersionState::InForce, _) => "in force".to_owned(),
+            _ => "superseded".to_owned(),
         };
         text.push_str(&format!(
-            "{} {}  from {}  {} conversations, {} completed  {state}\n",
+            "{} {}  from {}  {state}  {} conversations, {} completed\n",
             published.name,
             published.version,
             shown(published.new_conversations_from),
             version.conversations.all,
             version.conversations.completed,
         ));
+        if matches!(version.state, VersionState::InForce | VersionState::Planned) {
+            text.push_str(&format!("    started by {}\n", starts(version)));
+        }
     }
     text
+}
+
+/// Words what starts a conversation with a version.
+fn starts(version: &Version) -> String {
+    let by = &version.started_by;
+    let listed = |what: &str, list: &[String]| {
+        (!list.is_empty()).then(|| format!("{what} {}", list.join(", ")))
+    };
+    let lists = [
+        listed("keywords", &by.keywords),
+        listed("referrals", &by.referrals),
+        listed("numbers", &by.numbers),
+    ];
+    let lists: Vec<String> = lists.into_iter().flatten().collect();
+    match (lists.is_empty(), version.is_default) {
+        (false, _) => lists.join("; "),
+        (true, true) => "default: every other conversation".to_owned(),
+        (true, false) => "nothing, because another flow is the default".to_owned(),
+    }
 }
 
 fn funnel(steps: &[FunnelStep]) -> String {
@@ -193,6 +265,8 @@ fn funnel(steps: &[FunnelStep]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use leadstream_processor::flow::StartedBy;
+    use leadstream_processor::flows::Published;
     use leadstream_schemas::FlowRef;
 
     use super::*;
@@ -226,5 +300,51 @@ NAME         9         1         2         3         4            5          6
 "
         );
         assert_eq!(funnel(&[]), "no lead follows the flow yet\n");
+    }
+
+    #[test]
+    fn the_list_says_what_starts_each_flow_and_since_when() {
+        let version = |name: &str, state, keywords: &[&str], is_default, until| Version {
+            published: Published {
+                name: name.to_owned(),
+                version: 2,
+                text: String::new(),
+                new_conversations_from: Timestamp::from_secs(0),
+                new_conversations_until: until,
+            },
+            state,
+            started_by: StartedBy {
+                keywords: keywords.iter().map(|&it| it.to_owned()).collect(),
+                ..StartedBy::default()
+            },
+            is_default,
+            conversations: leadstream_processor::Conversations::default(),
+        };
+        let until = Some(Timestamp::from_secs(60));
+        let text = table(&[
+            version(
+                "word",
+                VersionState::InForce,
+                &["Demo", "Trial"],
+                false,
+                until,
+            ),
+            version("main", VersionState::InForce, &[], true, None),
+            version("next", VersionState::Planned, &[], false, None),
+            version("old", VersionState::Superseded, &[], false, None),
+            version("gone", VersionState::Withdrawn, &[], false, until),
+        ]);
+        assert_eq!(
+            text,
+            "word 2  from 1970-01-01T00:00:00.000Z  withdrawn from 1970-01-01T00:01:00.000Z  0 conversations, 0 completed
+    started by keywords Demo, Trial
+main 2  from 1970-01-01T00:00:00.000Z  in force  0 conversations, 0 completed
+    started by default: every other conversation
+next 2  from 1970-01-01T00:00:00.000Z  planned  0 conversations, 0 completed
+    started by nothing, because another flow is the default
+old 2  from 1970-01-01T00:00:00.000Z  superseded  0 conversations, 0 completed
+gone 2  from 1970-01-01T00:00:00.000Z  withdrawn since 1970-01-01T00:01:00.000Z  0 conversations, 0 completed
+"
+        );
     }
 }

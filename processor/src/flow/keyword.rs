@@ -64,7 +64,7 @@ fn is_one_of(keys: &[String], text: &str) -> bool {
 
 /// Returns whether `text` has the letters of `key`. It may be parted only between the words of `key`
 /// ("opt-out") or after each letter ("S T O P"): "Hu Man" is a name.
-fn is_same(key: &str, text: &str) -> bool {
+pub(super) fn is_same(key: &str, text: &str) -> bool {
     let mut key = key.chars().peekable();
     let (mut is_parted, mut length, mut longest) = (false, 0, 0);
     for c in words(text) {

@@ -7,6 +7,10 @@ use sqlx::postgres::PgRow;
 
 use super::{Store, StoreError, unsigned};
 use crate::flows::Published;
+use crate::flows::change::Edit;
+
+/// The key of the advisory lock of changes to published flows.
+const CHANGE_LOCK: i64 = 0x6c65_6164_666c_6f77;
 
 /// The number of leads of a version.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -18,70 +22,50 @@ pub struct Conversations {
 impl Store {
     /// Returns published documents in the order of their times, and the database's time.
     pub(crate) async fn flows(&self) -> Result<(Vec<Published>, Timestamp), StoreError> {
-        let query = sqlx::query(
-            "SELECT clock_timestamp() AS now, name, version, document, new_conversations_from,
-                 new_conversations_until
-             FROM (SELECT) AS one
-             LEFT JOIN flows ON true
-             ORDER BY new_conversations_from, name, version",
-        );
-        self.bounded(async {
-            let rows = query.fetch_all(&self.pool).await?;
-            let now: Option<DateTime<Utc>> =
-                rows.first().map(|row| row.try_get("now")).transpose()?;
-            let published = rows.iter().filter_map(|row| published(row).transpose());
-            let published = published.collect::<Result<Vec<_>, sqlx::Error>>()?;
-            Ok((published, now.map(timestamp).unwrap_or_default()))
-        })
-        .await
+        self.bounded(async { Ok(read(&self.pool).await?) }).await
     }
 
-    /// Publishes a document `delay_seconds` from now, or at `from` if that is later. Does nothing
-    /// if its version exists. The first document of all applies from the beginning of time.
-    pub(crate) async fn publish_flow(
+    /// Reads the published documents and writes what `plan` decides. One change at a time: another
+    /// one waits for it. `plan` gets the database's time.
+    pub(crate) async fn change_flows<T, E>(
         &self,
-        flow: &FlowRef,
-        document: &str,
-        delay_seconds: f64,
-        from: Option<Timestamp>,
-    ) -> Result<(), StoreError> {
-        let query = sqlx::query(
-            "INSERT INTO flows (name, version, document, new_conversations_from)
-             SELECT $1, $2, $3, CASE
-                 WHEN EXISTS (SELECT FROM flows)
-                 THEN GREATEST($5, clock_timestamp() + make_interval(secs => $4))
-                 ELSE to_timestamp(0)
-             END
-             ON CONFLICT DO NOTHING",
-        )
-        .bind(&flow.name)
-        .bind(i32::try_from(flow.version).unwrap_or(i32::MAX))
-        .bind(document)
-        .bind(delay_seconds)
-        .bind(from.and_then(Timestamp::datetime));
+        plan: impl FnOnce(&[Published], Timestamp) -> Result<(Edit, T), E>,
+    ) -> Result<Result<T, E>, StoreError> {
         self.bounded(async {
-            query.execute(&self.pool).await?;
-            Ok(())
-        })
-        .await
-    }
-
-    /// Withdraws a version: `delay_seconds` from now, no new conversation begins with it.
-    pub(crate) async fn withdraw_flow(
-        &self,
-        flow: &FlowRef,
-        delay_seconds: f64,
-    ) -> Result<(), StoreError> {
-        let query = sqlx::query(
-            "UPDATE flows SET new_conversations_until = clock_timestamp() + make_interval(secs => $3)
-             WHERE name = $1 AND version = $2 AND new_conversations_until IS NULL",
-        )
-        .bind(&flow.name)
-        .bind(i32::try_from(flow.version).unwrap_or(i32::MAX))
-        .bind(delay_seconds);
-        self.bounded(async {
-            query.execute(&self.pool).await?;
-            Ok(())
+            let mut transaction = self.pool.begin().await?;
+            sqlx::query("SELECT pg_advisory_xact_lock($1)")
+                .bind(CHANGE_LOCK)
+                .execute(&mut *transaction)
+                .await?;
+            let (published, now) = read(&mut *transaction).await?;
+            let (edit, planned) = match plan(&published, now) {
+                Ok(planned) => planned,
+                Err(refused) => return Ok(Err(refused)),
+            };
+            if let Some(it) = &edit.insert {
+                sqlx::query(
+                    "INSERT INTO flows (name, version, document, new_conversations_from)
+                     VALUES ($1, $2, $3, $4)",
+                )
+                .bind(&it.name)
+                .bind(version(it.version))
+                .bind(&it.text)
+                .bind(it.new_conversations_from.datetime())
+                .execute(&mut *transaction)
+                .await?;
+            }
+            for (flow, until) in &edit.withdraw {
+                sqlx::query(
+                    "UPDATE flows SET new_conversations_until = $3 WHERE name = $1 AND version = $2",
+                )
+                .bind(&flow.name)
+                .bind(version(flow.version))
+                .bind(until.datetime())
+                .execute(&mut *transaction)
+                .await?;
+            }
+            transaction.commit().await?;
+            Ok(Ok(planned))
         })
         .await
     }
@@ -106,6 +90,27 @@ impl Store {
         })
         .await
     }
+}
+
+async fn read<'e>(
+    executor: impl sqlx::PgExecutor<'e>,
+) -> Result<(Vec<Published>, Timestamp), sqlx::Error> {
+    let query = sqlx::query(
+        "SELECT clock_timestamp() AS now, name, version, document, new_conversations_from,
+             new_conversations_until
+         FROM (SELECT) AS one
+         LEFT JOIN flows ON true
+         ORDER BY new_conversations_from, name, version",
+    );
+    let rows = query.fetch_all(executor).await?;
+    let now: Option<DateTime<Utc>> = rows.first().map(|row| row.try_get("now")).transpose()?;
+    let published = rows.iter().filter_map(|row| published(row).transpose());
+    let published = published.collect::<Result<Vec<_>, sqlx::Error>>()?;
+    Ok((published, now.map(timestamp).unwrap_or_default()))
+}
+
+fn version(version: u32) -> i32 {
+    i32::try_from(version).unwrap_or(i32::MAX)
 }
 
 /// Returns the published document of a row, or none for the row that only has the time.

@@ -142,6 +142,7 @@ fn chosen_by(written: &ChosenByDocument) -> Result<ChosenBy, Fault> {
     Ok(ChosenBy {
         referrals: plain(&written.referrals)?,
         keywords: words(&written.keywords)?,
+        written_keywords: plain(&written.keywords)?,
         numbers: plain(&written.numbers)?,
     })
 }
