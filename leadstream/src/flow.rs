@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 use clap::Subcommand;
 use leadstream_processor::flow::{Flow, document_schema};
 use leadstream_processor::flows::Flows;
-use leadstream_processor::simulator::TranscriptFile;
+use leadstream_processor::simulator::{TranscriptFile, transcripts_schema};
 
 use crate::terminal::{Ink, Style, show};
 
@@ -39,6 +39,9 @@ enum Action {
         /// A flow document (YAML); the default flow if omitted
         #[arg(value_name = "FILE")]
         file: Option<PathBuf>,
+        /// Write the conversation as a transcript to a new file
+        #[arg(long, value_name = "FILE")]
+        record: Option<PathBuf>,
     },
     /// Run the transcripts of flow documents and show where they differ
     ///
@@ -50,9 +53,19 @@ enum Action {
         /// File of transcripts at another place
         #[arg(long, value_name = "FILE")]
         transcripts: Option<PathBuf>,
+        /// Write the results of the flow into the transcripts where they differ
+        ///
+        /// Rewrites `bot`, `state`, `score`, `completed`, `assignee` and `data` of these turns.
+        /// Everything else stays as it is, comments included.
+        #[arg(long)]
+        update: bool,
     },
     /// Print the JSON Schema of flow documents, with which editors complete them
-    Schema,
+    Schema {
+        /// The schema of files of transcripts
+        #[arg(long)]
+        transcripts: bool,
+    },
     #[command(flatten)]
     Published(publish::Action),
 }
@@ -65,10 +78,18 @@ enum Action {
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     match args.action {
         Action::Check { files } => check(&files),
-        Action::Simulate { file } => simulate::run(file.as_deref()),
-        Action::Test { files, transcripts } => test(&files, transcripts.as_deref()),
-        Action::Schema => {
-            show(&document_schema());
+        Action::Simulate { file, record } => simulate::run(file.as_deref(), record.as_deref()),
+        Action::Test {
+            files,
+            transcripts,
+            update,
+        } => test(&files, transcripts.as_deref(), update),
+        Action::Schema { transcripts } => {
+            show(&if transcripts {
+                transcripts_schema()
+            } else {
+                document_schema()
+            });
             Ok(())
         }
         Action::Published(action) => publish::run(action).await,
@@ -121,7 +142,7 @@ fn check(files: &[PathBuf]) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn test(files: &[PathBuf], transcripts: Option<&Path>) -> anyhow::Result<()> {
+fn test(files: &[PathBuf], transcripts: Option<&Path>, update: bool) -> anyhow::Result<()> {
     let style = Style::stdout();
     let (mut played, mut differing) = (0, 0);
     for path in files {
@@ -129,7 +150,17 @@ fn test(files: &[PathBuf], transcripts: Option<&Path>) -> anyhow::Result<()> {
         let beside = path.with_extension("test.yaml");
         let path = transcripts.unwrap_or(&beside);
         let file = TranscriptFile::parse(&path.display().to_string(), &read(path)?)?;
-        for result in file.play(&Flows::new(flow, Vec::new()))? {
+        let flows = Flows::new(flow, Vec::new());
+        if update {
+            let (text, turns) = file.updated(&flows)?;
+            if turns > 0 {
+                std::fs::write(path, text)
+                    .with_context(|| format!("{} cannot be written", path.display()))?;
+            }
+            show(&format!("{}: {turns} turns rewritten\n", path.display()));
+            continue;
+        }
+        for result in file.play(&flows)? {
             played += 1;
             if result.differences.is_empty() {
                 let line = style.paint(Ink::Good, "ok");
@@ -140,7 +171,7 @@ fn test(files: &[PathBuf], transcripts: Option<&Path>) -> anyhow::Result<()> {
             let line = style.paint(Ink::Bad, "differs");
             show(&format!("{line} {}\n", result.name));
             for difference in &result.differences {
-                show(&format!("{}\n", coloured(difference, style)));
+                show(&format!("{difference}\n"));
             }
         }
     }
@@ -148,15 +179,4 @@ fn test(files: &[PathBuf], transcripts: Option<&Path>) -> anyhow::Result<()> {
         bail!("{differing} of {played} transcripts differ");
     }
     Ok(())
-}
-
-/// Colours missing lines red and new lines green.
-fn coloured(difference: &str, style: Style) -> String {
-    let line = |line: &str| match line.trim_start().chars().next() {
-        Some('-') => style.paint(Ink::Bad, line),
-        Some('+') => style.paint(Ink::Good, line),
-        _ => line.to_owned(),
-    };
-    let lines: Vec<String> = difference.lines().map(line).collect();
-    lines.join("\n")
 }

@@ -20,7 +20,10 @@ use std::time::Duration;
 use leadstream_schemas::reply::ReplyLink;
 use leadstream_schemas::{Content, InputId, Platform, ReplyContent, Sender, Timestamp};
 
-pub use transcript::{TranscriptError, TranscriptFile, TranscriptResult};
+pub use transcript::{
+    Difference, RecordError, Recorder, TranscriptError, TranscriptFile, TranscriptResult,
+    TurnDifference, transcripts_schema,
+};
 
 use crate::flow::{Conversation, Flow, TurnInput, later, numbered};
 use crate::flows::Flows;

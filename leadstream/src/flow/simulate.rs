@@ -1,17 +1,24 @@
 //! `leadstream flow simulate`: the terminal is a lead's phone, and commands advance the time.
 
-use std::io::{self, BufRead, IsTerminal};
+use std::fs::File;
+use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::Path;
 use std::time::Duration;
 
+use anyhow::Context;
 use leadstream_processor::flow::{DEFAULT_FLOW, Flow, parse_duration};
 use leadstream_processor::flows::Flows;
-use leadstream_processor::simulator::{Simulator, plain_text};
+use leadstream_processor::simulator::{Recorder, Simulator, plain_text};
 use leadstream_schemas::Content;
 use leadstream_schemas::input::MediaType;
 
 use super::parse;
 use crate::terminal::{Ink, Style, show, wrap};
+
+/// The time between two lines.
+const PAUSE: Duration = Duration::from_secs(10);
+/// The time between two messages of a burst.
+const BURST: Duration = Duration::from_millis(100);
 
 const HELP: &str = "\
 /wait 23h          time passes
@@ -38,7 +45,13 @@ enum Line {
     Wrong(String),
 }
 
-pub(super) fn run(file: Option<&Path>) -> anyhow::Result<()> {
+pub(super) fn run(file: Option<&Path>, record: Option<&Path>) -> anyhow::Result<()> {
+    // First, so that no conversation is played in vain.
+    let create = |path: &Path| {
+        File::create_new(path).with_context(|| format!("{} cannot be created", path.display()))
+    };
+    let record = record.map(create).transpose()?;
+    let mut recorder = Recorder::default();
     let flow = match file {
         Some(path) => parse(path)?.0,
         None => Flow::parse("the default flow", DEFAULT_FLOW)?,
@@ -68,28 +81,49 @@ pub(super) fn run(file: Option<&Path>) -> anyhow::Result<()> {
         if !is_terminal {
             show(&format!("{}{line}\n", style.paint(Ink::Lead, "lead  ")));
         }
-        run_line(&mut simulator, parse_line(&line), style)?;
+        let line = parse_line(&line);
+        add(&mut recorder, &line);
+        run_line(&mut simulator, line, style)?;
         prompt();
     }
     simulator.send_waiting_reply();
     show_replies(&mut simulator, style);
+    if let Some(mut file) = record {
+        let text = recorder.file("A recorded conversation", &flows)?;
+        file.write_all(text.as_bytes())?;
+    }
     Ok(())
+}
+
+/// Records a line as turns of a transcript.
+fn add(recorder: &mut Recorder, line: &Line) {
+    match line {
+        Line::Send(content) => recorder.add(content, PAUSE),
+        Line::Burst(contents) => {
+            for (index, content) in contents.iter().enumerate() {
+                recorder.add(content, if index == 0 { PAUSE } else { BURST });
+            }
+        }
+        Line::Release => recorder.add(&Content::Release, PAUSE),
+        Line::Wait(time) => recorder.wait(*time),
+        Line::State | Line::Help | Line::Wrong(_) => {}
+    }
 }
 
 fn run_line(simulator: &mut Simulator<'_>, line: Line, style: Style) -> anyhow::Result<()> {
     let before = simulator.conversation().map(|it| it.state.clone());
     match line {
         Line::Send(content) => {
-            simulator.advance(Duration::from_secs(10))?;
+            simulator.advance(PAUSE)?;
             show_replies(simulator, style);
             simulator.send(&content)?;
             simulator.send_waiting_reply();
         }
         Line::Burst(contents) => {
-            simulator.advance(Duration::from_secs(10))?;
+            simulator.advance(PAUSE)?;
             show_replies(simulator, style);
             for content in contents {
-                simulator.advance(Duration::from_millis(100))?;
+                simulator.advance(BURST)?;
                 simulator.send(&content)?;
             }
             simulator.send_waiting_reply();

@@ -1,78 +1,147 @@
 //! Plays transcripts: conversations in a file beside a flow, with the expected replies and state.
 
+mod difference;
 mod document;
+mod record;
+mod rewrite;
 
+use std::fmt;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use leadstream_schemas::{Content, InputId};
+use schemars::Schema;
 use serde_json::{Map, Value};
 
 use super::{Simulator, plain_text};
 use crate::flows::Flows;
 use crate::lead::FoldError;
-use document::{Document, Transcript, Turn, UserInput};
+use crate::yaml::{self, Node, Place, pretty, schema_of};
+pub use difference::{Difference, TurnDifference};
+use document::{Document, Expected, Transcript, Turn};
+pub use record::{RecordError, Recorder};
 
 /// The time between two turns without `after`.
 const DEFAULT_PAUSE: Duration = Duration::from_secs(10);
 const MAX_BYTES: usize = 1024 * 1024;
 
+static SCHEMA: LazyLock<Schema> = LazyLock::new(schema_of::<Document>);
+
+/// Returns the JSON Schema of files of transcripts, for editors.
+#[must_use]
+pub fn transcripts_schema() -> String {
+    pretty(&SCHEMA)
+}
+
 /// A file of transcripts.
 #[derive(Debug)]
 pub struct TranscriptFile {
     file: String,
-    transcripts: Vec<Transcript>,
+    text: String,
+    tree: Node,
+    /// The transcripts with the places of their turns.
+    transcripts: Vec<(Transcript, Vec<Place>)>,
 }
 
-/// The first error in a file of transcripts, with its place.
+/// What is wrong with a file of transcripts, each with its place.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{file}:{line}:{column}: {reason}")]
 pub struct TranscriptError {
     pub file: String,
-    pub line: u64,
-    pub column: u64,
-    pub reason: String,
+    /// Line, column and reason.
+    pub faults: Vec<(u64, u64, String)>,
+}
+
+impl fmt::Display for TranscriptError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, (line, column, reason)) in self.faults.iter().enumerate() {
+            let separator = if index == 0 { "" } else { "\n" };
+            write!(f, "{separator}{}:{line}:{column}: {reason}", self.file)?;
+        }
+        Ok(())
+    }
 }
 
 /// The result of one played transcript.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TranscriptResult {
     pub name: String,
-    /// The differences from what the file expects, turn by turn; empty if there is none.
-    pub differences: Vec<String>,
+    /// The turns that differ from what the file expects; empty if there is none.
+    pub differences: Vec<TurnDifference>,
+}
+
+/// What a turn led to.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Played {
+    replies: Vec<String>,
+    /// None before the first input.
+    conversation: Option<State>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct State {
+    state: String,
+    score: i32,
+    completed: bool,
+    assignee: String,
+    data: Map<String, Value>,
 }
 
 impl TranscriptFile {
     /// Reads transcripts (YAML). `file` is only named in errors.
     ///
     /// # Errors
-    /// Returns [`TranscriptError`], the first error.
+    /// Returns [`TranscriptError`] with everything that is wrong.
     pub fn parse(file: &str, text: &str) -> Result<Self, TranscriptError> {
-        let error = |line, column, reason| TranscriptError {
-            file: file.to_owned(),
-            line,
-            column,
-            reason,
+        let refused = |faults: Vec<yaml::Fault>| {
+            let mut faults: Vec<_> = faults
+                .into_iter()
+                .map(|it| (it.place.line, it.place.column, it.reason))
+                .collect();
+            faults.sort();
+            faults.dedup();
+            let file = file.to_owned();
+            TranscriptError { file, faults }
         };
+        let fault = |place, reason: String| yaml::Fault { place, reason };
         if text.len() > MAX_BYTES {
             let reason = format!("the file has over {MAX_BYTES} bytes; split it");
-            return Err(error(1, 1, reason));
+            return Err(refused(vec![fault(Place::BEGIN, reason)]));
         }
-        let options = serde_saphyr::options! { with_snippet: false, strict_booleans: true };
-        let document: Document =
-            serde_saphyr::from_str_with_options(text, options).map_err(|source| {
-                let at = source.location();
-                let (line, column) = at.map_or((1, 1), |at| (at.line(), at.column()));
-                error(line, column, source.without_snippet().to_string())
-            })?;
-        for turn in document.transcripts.iter().flat_map(|it| &it.turns) {
+        let mut faults = yaml::Faults::default();
+        let Some(tree) = yaml::read(text, &SCHEMA, &mut faults) else {
+            return Err(refused(faults.errors));
+        };
+        let document = match yaml::typed::<Document>(&tree) {
+            Ok(document) => document,
+            // A stand-in may be the reason.
+            Err(_) if !faults.errors.is_empty() => return Err(refused(faults.errors)),
+            Err(error) => return Err(refused(vec![error])),
+        };
+        let place = |location| {
+            let node = document.node(location);
+            node.map_or(Place::BEGIN, |(_, place)| place)
+        };
+        for turn in document.value.transcripts.iter().flat_map(|it| &it.turns) {
             if let Some(reason) = turn.value.error() {
-                let at = turn.referenced;
-                return Err(error(at.line(), at.column(), reason.to_owned()));
+                let place = place(turn.referenced);
+                if !faults.has(place) {
+                    faults.errors.push(fault(place, reason.to_owned()));
+                }
             }
         }
+        if !faults.errors.is_empty() {
+            return Err(refused(faults.errors));
+        }
+        let places = |transcript: &Transcript| {
+            let turns = transcript.turns.iter();
+            turns.map(|turn| place(turn.referenced)).collect::<Vec<_>>()
+        };
+        let places: Vec<Vec<Place>> = document.value.transcripts.iter().map(places).collect();
         Ok(Self {
             file: file.to_owned(),
-            transcripts: document.transcripts,
+            text: text.to_owned(),
+            tree,
+            transcripts: document.value.transcripts.into_iter().zip(places).collect(),
         })
     }
 
@@ -81,24 +150,66 @@ impl TranscriptFile {
     /// # Errors
     /// Returns [`FoldError`] if a conversation follows a flow that is not published.
     pub fn play(&self, flows: &Flows) -> Result<Vec<TranscriptResult>, FoldError> {
-        let play = |transcript: &Transcript| {
+        let play = |(transcript, places): &(Transcript, Vec<Place>)| {
+            let played = transcript.play(flows)?;
+            let turns = transcript.turns.iter().zip(places).zip(&played);
+            let differences = turns
+                .enumerate()
+                .filter_map(|(index, ((turn, place), played))| {
+                    let members = difference::members(&turn.value, played);
+                    (!members.is_empty()).then(|| TurnDifference {
+                        place: format!("{}:{}:{}", self.file, place.line, place.column),
+                        turn: format!(
+                            "{}, turn {} ({})",
+                            transcript.name,
+                            index + 1,
+                            turn.value.title()
+                        ),
+                        members,
+                    })
+                });
             Ok(TranscriptResult {
                 name: transcript.name.clone(),
-                differences: transcript.play(&self.file, flows)?,
+                differences: differences.collect(),
             })
         };
         self.transcripts.iter().map(play).collect()
     }
+
+    /// Returns the text of the file with the results that `flows` give, and the number of turns that
+    /// change. Comments, order and everything else stay as they are.
+    ///
+    /// # Errors
+    /// Returns [`FoldError`] if a conversation follows a flow that is not published.
+    pub fn updated(&self, flows: &Flows) -> Result<(String, usize), FoldError> {
+        let mut edits = Vec::new();
+        let mut changed = 0;
+        let nodes = self
+            .tree
+            .get("transcripts")
+            .into_iter()
+            .flat_map(Node::parts);
+        for ((transcript, _), node) in self.transcripts.iter().zip(nodes) {
+            let nodes = node.get("turns").into_iter().flat_map(Node::parts);
+            let played = transcript.play(flows)?;
+            for ((turn, played), node) in transcript.turns.iter().zip(&played).zip(nodes) {
+                let of_turn = rewrite::edits(&self.text, node, &turn.value, played);
+                changed += usize::from(!of_turn.is_empty());
+                edits.extend(of_turn);
+            }
+        }
+        Ok((rewrite::apply(&self.text, edits), changed))
+    }
 }
 
 impl Transcript {
-    fn play(&self, file: &str, flows: &Flows) -> Result<Vec<String>, FoldError> {
+    /// Plays the turns.
+    fn play(&self, flows: &Flows) -> Result<Vec<Played>, FoldError> {
         let mut simulator = Simulator::new(flows);
-        let mut differences = Vec::new();
+        let mut results = Vec::new();
         // The ids of inputs by turn, for edits and deletions.
         let mut ids: Vec<InputId> = Vec::new();
         for (index, turn) in self.turns.iter().enumerate() {
-            let at = turn.referenced;
             let turn = &turn.value;
             let id = match (&turn.lead, &turn.person, &turn.agent) {
                 (Some(input), ..) => simulator.send(&input.content(&ids))?,
@@ -115,7 +226,13 @@ impl Transcript {
                 }
             };
             ids.push(id);
-            let mut found = turn.state_differences(&simulator);
+            let conversation = simulator.conversation().map(|it| State {
+                state: it.state.clone(),
+                score: it.score,
+                completed: it.is_completed,
+                assignee: it.assignee.clone().unwrap_or_default(),
+                data: it.data.clone(),
+            });
             // The time until the next turn belongs to this one.
             match self.turns.get(index + 1).map(|next| &next.value) {
                 Some(next) if next.wait.is_none() => {
@@ -123,23 +240,13 @@ impl Transcript {
                 }
                 _ => simulator.send_waiting_reply(),
             }
-            let replies = simulator.take_sent_replies();
-            let replies: Vec<String> = replies.into_iter().map(plain_text).collect();
-            let replies: Vec<&str> = replies.iter().map(|it| it.trim()).collect();
-            found.extend(reply_difference(&turn.expected_replies(), &replies));
-            if !found.is_empty() {
-                differences.push(format!(
-                    "{file}:{}:{}: {}, turn {} ({})\n{}",
-                    at.line(),
-                    at.column(),
-                    self.name,
-                    index + 1,
-                    turn.title(),
-                    found.join("\n")
-                ));
-            }
+            let replies = simulator.take_sent_replies().into_iter().map(plain_text);
+            results.push(Played {
+                replies: replies.map(|it| it.trim().to_owned()).collect(),
+                conversation,
+            });
         }
-        Ok(differences)
+        Ok(results)
     }
 }
 
@@ -164,65 +271,24 @@ impl Turn {
 
     fn title(&self) -> String {
         match (&self.lead, &self.person) {
-            (Some(UserInput::Text(text)), _) => format!("lead: {text}"),
-            (Some(UserInput::Other(other)), _) => format!("lead: {other:?}"),
+            (Some(input), _) => format!("lead: {}", input.title()),
             (None, Some(words)) => format!("person: {words}"),
             (None, None) if self.agent.is_some() => "agent".to_owned(),
             (None, None) => "wait".to_owned(),
         }
     }
 
-    /// Returns how the conversation differs from the state that the turn expects.
-    fn state_differences(&self, simulator: &Simulator<'_>) -> Vec<String> {
-        let mut found = Vec::new();
-        let Some(conversation) = simulator.conversation() else {
-            return found;
-        };
-        let mut compare = |member: &str, expected: Option<String>, actual: String| {
-            if let Some(expected) = expected.filter(|expected| *expected != actual) {
-                found.push(format!("  {member}:\n  - {expected}\n  + {actual}"));
+    /// Returns whether the replies are those that the turn expects.
+    fn expects(&self, replies: &[String]) -> bool {
+        match self.expected_replies() {
+            Expected::Any => !replies.is_empty(),
+            Expected::Each(expected) => {
+                expected.len() == replies.len()
+                    && expected
+                        .iter()
+                        .zip(replies)
+                        .all(|(expected, reply)| *expected == document::ANY || expected == reply)
             }
-        };
-        compare("state", self.state.clone(), conversation.state.clone());
-        compare(
-            "score",
-            self.score.map(|it| it.to_string()),
-            conversation.score.to_string(),
-        );
-        compare(
-            "completed",
-            self.completed.map(|it| it.to_string()),
-            conversation.is_completed.to_string(),
-        );
-        compare(
-            "assignee",
-            self.assignee.clone(),
-            conversation.assignee.clone().unwrap_or_default(),
-        );
-        let data = |data: &Map<String, Value>| Value::Object(data.clone()).to_string();
-        compare(
-            "data",
-            self.data.as_ref().map(data),
-            data(&conversation.data),
-        );
-        found
-    }
-}
-
-/// Returns expected lines with `-` and actual ones with `+`; nothing if they are equal.
-fn reply_difference(expected: &[&str], actual: &[&str]) -> Vec<String> {
-    if expected == actual {
-        return Vec::new();
-    }
-    let mark = |sign: char, texts: &[&str]| -> Vec<String> {
-        if texts.is_empty() {
-            return vec![format!("  {sign} (nothing)")];
         }
-        let lines = texts.iter().flat_map(|text| text.lines());
-        lines.map(|line| format!("  {sign} {line}")).collect()
-    };
-    let mut lines = vec!["  bot:".to_owned()];
-    lines.extend(mark('-', expected));
-    lines.extend(mark('+', actual));
-    lines
+    }
 }

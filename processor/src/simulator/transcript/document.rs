@@ -1,10 +1,13 @@
 //! The file of transcripts (YAML).
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
 use leadstream_schemas::input::MediaType;
 use leadstream_schemas::{Content, InputId};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -13,21 +16,30 @@ use serde_saphyr::Spanned;
 
 use crate::flow::{Item, OneOrMany, parse_duration};
 
-#[derive(Debug, Deserialize)]
+/// The reply that accepts any text.
+pub(super) const ANY: &str = "any";
+
+/// Conversations with a flow, and what each has to lead to.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(title = "Leadstream transcripts")]
 pub(super) struct Document {
+    /// The conversations; `leadstream flow test` plays each.
     pub(super) transcripts: Vec<Transcript>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Transcript {
+    /// What the conversation shows.
     pub(super) name: String,
+    /// The turns in their order, 10 s apart.
+    #[schemars(with = "Vec<Turn>")]
     pub(super) turns: Vec<Spanned<Turn>>,
 }
 
 /// One action, of `lead`, `person`, `agent` or `wait`, and its expected result.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Turn {
     /// An input of the lead.
@@ -36,20 +48,28 @@ pub(super) struct Turn {
     pub(super) person: Option<String>,
     /// A command of a person of the business.
     pub(super) agent: Option<AgentAction>,
-    /// Time that passes.
+    /// Time that passes, such as `23h`.
+    #[schemars(with = "Option<String>")]
     pub(super) wait: Option<HumanDuration>,
     /// The time since the turn before; 10 s by default.
+    #[schemars(with = "Option<String>")]
     pub(super) after: Option<HumanDuration>,
-    /// The replies before the next turn; none by default.
+    /// The replies before the next turn; none by default. `any` accepts any text.
     bot: Option<OneOrMany<ExpectedReply>>,
+    /// The state after the turn.
     pub(super) state: Option<String>,
+    /// The score after the turn.
     pub(super) score: Option<i32>,
+    /// Whether the qualification is completed after the turn.
     pub(super) completed: Option<bool>,
+    /// All answers after the turn.
+    #[schemars(with = "Option<BTreeMap<String, Value>>")]
     pub(super) data: Option<Map<String, Value>>,
+    /// The assignee after the turn; empty for none.
     pub(super) assignee: Option<String>,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum AgentAction {
     Release,
@@ -63,7 +83,7 @@ pub(super) enum UserInput {
     Other(Other),
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Other {
     /// A tap on the button or row of this value.
@@ -72,7 +92,7 @@ pub(super) enum Other {
     /// Latitude and longitude.
     Location([f64; 2]),
     /// A submitted form.
-    Form(Map<String, Value>),
+    Form(#[schemars(with = "BTreeMap<String, Value>")] Map<String, Value>),
     /// An emoji.
     Reaction(String),
     Edit(Edit),
@@ -80,11 +100,12 @@ pub(super) enum Other {
     Revoke(usize),
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Edit {
     /// The turn of the message, from 1.
     pub(super) turn: usize,
+    /// Its text after the edit.
     pub(super) text: String,
 }
 
@@ -96,14 +117,34 @@ struct ExpectedReply(String);
 #[derive(Clone, Copy, Debug)]
 pub(super) struct HumanDuration(pub(super) Duration);
 
+/// The replies that a turn expects.
+pub(super) enum Expected<'a> {
+    /// At least one, with any text.
+    Any,
+    /// These texts, without blanks around them; [`ANY`] is any text.
+    Each(Vec<&'a str>),
+}
+
 impl Turn {
-    /// Returns the expected replies, without blanks around them.
-    pub(super) fn expected_replies(&self) -> Vec<&str> {
-        match &self.bot {
+    pub(super) fn expected_replies(&self) -> Expected<'_> {
+        Expected::Each(match &self.bot {
             None => Vec::new(),
+            Some(OneOrMany::One(text)) if text.trim() == ANY => return Expected::Any,
             Some(OneOrMany::One(text)) => vec![text.trim()],
             Some(OneOrMany::Many(replies)) => replies.iter().map(|it| it.0.trim()).collect(),
-        }
+        })
+    }
+}
+
+/// Returns the name of a kind of media in a file.
+pub(super) const fn name(media: MediaType) -> &'static str {
+    match media {
+        MediaType::Image => "image",
+        MediaType::Video => "video",
+        MediaType::Audio => "audio",
+        MediaType::Voice => "voice",
+        MediaType::Document => "document",
+        MediaType::Sticker => "sticker",
     }
 }
 
@@ -120,6 +161,20 @@ impl AgentAction {
 }
 
 impl UserInput {
+    /// Words the input for messages.
+    pub(super) fn title(&self) -> String {
+        match self {
+            Self::Text(text) => text.clone(),
+            Self::Other(Other::Choice(value)) => format!("taps {value}"),
+            Self::Other(Other::Media(media)) => format!("sends {}", name(*media)),
+            Self::Other(Other::Location(_)) => "sends a location".to_owned(),
+            Self::Other(Other::Form(_)) => "submits a form".to_owned(),
+            Self::Other(Other::Reaction(emoji)) => format!("reacts with {emoji}"),
+            Self::Other(Other::Edit(edit)) => format!("edits turn {}", edit.turn),
+            Self::Other(Other::Revoke(turn)) => format!("deletes turn {turn}"),
+        }
+    }
+
     /// Returns the content of the input. `ids` has the ids of earlier inputs by turn.
     pub(super) fn content(&self, ids: &[InputId]) -> Content {
         let id = |turn: usize| {
@@ -183,20 +238,25 @@ impl<'de> Deserialize<'de> for UserInput {
                 Ok(UserInput::Text(text.to_owned()))
             }
 
-            fn visit_u64<E>(self, number: u64) -> Result<UserInput, E> {
-                Ok(UserInput::Text(number.to_string()))
-            }
-
-            fn visit_i64<E>(self, number: i64) -> Result<UserInput, E> {
-                Ok(UserInput::Text(number.to_string()))
-            }
-
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<UserInput, A::Error> {
                 Other::deserialize(MapAccessDeserializer::new(map)).map(UserInput::Other)
             }
         }
 
         deserializer.deserialize_any(UserInputVisitor)
+    }
+}
+
+impl JsonSchema for UserInput {
+    fn schema_name() -> Cow<'static, str> {
+        "UserInput".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "oneOf": [
+            { "type": ["string", "number"] },
+            generator.subschema_for::<Other>(),
+        ] })
     }
 }
 

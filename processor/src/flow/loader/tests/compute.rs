@@ -97,7 +97,7 @@ fn a_computed_field_is_checked_as_every_expression() {
             "    compute:\n      yearly",
             "    compute: 12\n    x:\n      yearly",
             "demo.yaml:12:14",
-            "write `name: value` pairs here",
+            "each as `member: value`, and indent them",
         ),
     ] {
         assert_reason(&computing, from, to, place, reason);

@@ -1,0 +1,113 @@
+//! Records a simulated conversation as a transcript.
+
+use std::time::Duration;
+
+use leadstream_schemas::Content;
+
+use super::document::name;
+use super::rewrite::{json, scalar};
+use super::{DEFAULT_PAUSE, TranscriptError, TranscriptFile};
+use crate::flows::Flows;
+use crate::lead::FoldError;
+
+/// The actions of a conversation so far.
+#[derive(Debug, Default)]
+pub struct Recorder {
+    turns: Vec<String>,
+}
+
+/// The reason why nothing is recorded.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    #[error(transparent)]
+    Transcript(#[from] TranscriptError),
+    #[error(transparent)]
+    Fold(#[from] FoldError),
+}
+
+impl Recorder {
+    /// Adds a message or a command, `after` the turn before. Other content cannot be in a transcript,
+    /// and is left out.
+    pub fn add(&mut self, content: &Content, after: Duration) {
+        let Some(action) = action(content) else {
+            return;
+        };
+        let after = if after == DEFAULT_PAUSE {
+            String::new()
+        } else {
+            format!("\n        after: {}", written(after))
+        };
+        self.turns.push(format!("{action}{after}"));
+    }
+
+    /// Adds time that passes.
+    pub fn wait(&mut self, time: Duration) {
+        self.turns.push(format!("wait: {}", written(time)));
+    }
+
+    /// Returns the file of the transcript, with the results that `flows` give.
+    ///
+    /// # Errors
+    /// Returns an error if a conversation follows a flow that is not published.
+    pub fn file(&self, name: &str, flows: &Flows) -> Result<String, RecordError> {
+        let mut text = format!(
+            "# yaml-language-server: $schema=transcripts.schema.json\ntranscripts:\n  - name: {}\n    turns:",
+            scalar(name)
+        );
+        if self.turns.is_empty() {
+            text.push_str(" []");
+        }
+        let last = self.turns.len().saturating_sub(1);
+        for (index, turn) in self.turns.iter().enumerate() {
+            text.push_str(&format!("\n      - {turn}\n        state: \"\""));
+            if index == last {
+                text.push_str("\n        score: 0\n        completed: false\n        data: {}");
+            }
+        }
+        text.push('\n');
+        // The results are written where the empty ones differ.
+        let file = TranscriptFile::parse("the recorded conversation", &text)?;
+        Ok(file.updated(flows)?.0)
+    }
+}
+
+fn action(content: &Content) -> Option<String> {
+    Some(match content {
+        Content::Text { body } => format!("lead: {}", scalar(body)),
+        Content::Choice { id: Some(id), .. } => format!("lead: {{ choice: {} }}", scalar(id)),
+        Content::Media { media, .. } => format!("lead: {{ media: {} }}", name(*media)),
+        Content::Location {
+            latitude,
+            longitude,
+            ..
+        } => format!("lead: {{ location: [{latitude:?}, {longitude:?}] }}"),
+        Content::Form { response_json, .. } => {
+            let form = serde_json::from_str(response_json).ok()?;
+            format!("lead: {{ form: {} }}", json(&form))
+        }
+        Content::Takeover { body } => {
+            format!("person: {}", scalar(body.as_deref().unwrap_or_default()))
+        }
+        Content::Release => "agent: release".to_owned(),
+        Content::Restart => "agent: restart".to_owned(),
+        _ => return None,
+    })
+}
+
+/// Writes a time in its greatest whole unit.
+fn written(time: Duration) -> String {
+    let millis = time.as_millis();
+    let units = [
+        (86_400_000, "d"),
+        (3_600_000, "h"),
+        (60_000, "m"),
+        (1_000, "s"),
+    ];
+    let whole = units
+        .into_iter()
+        .find(|(unit, _)| millis > 0 && millis.is_multiple_of(*unit));
+    whole.map_or_else(
+        || format!("{millis}ms"),
+        |(unit, name)| format!("{}{name}", millis / unit),
+    )
+}
