@@ -171,6 +171,18 @@ fn a_field_that_the_flow_fills_itself_is_its_answer() {
 }
 
 #[test]
+fn has_says_whether_there_is_a_referral() {
+    let document = FLOW.replace("referral_age_days >= 0", "has(referral_age_days)");
+    let flow = Flow::parse("ads.yaml", &document).unwrap();
+    let start = Conversation::start(&flow);
+    let other = ad("78", "Solar", 0);
+    let (_, body) = says(&flow, &start, 10, "Hi", Some(&other));
+    assert_eq!(body, "Hello!\n\nAbout Solar.\n\nYour name?");
+    let (_, body) = says(&flow, &start, 10, "Hi", None);
+    assert_eq!(body, "Hello!\n\nYour name?");
+}
+
+#[test]
 fn a_field_that_no_referral_has_is_refused_and_messages_hold_none() {
     let misspelt = FLOW.replace("referral_id ==", "referral_source ==");
     let error = Flow::parse("ads.yaml", &misspelt).unwrap_err().to_string();
