@@ -129,6 +129,17 @@ fn a_currency_that_an_answer_leaves_open_is_no_field() {
     for answer in ["450", "$450", "450 dollars", "£450"] {
         assert_eq!(currency(answer), None, "{answer}");
     }
+    let tests = FLOW
+        .replace("currency: [BRL, USD]", "currency: any")
+        .replace(
+            "bill_currency == ''USD'' ? 1 : 2",
+            "has(bill_currency) ? 1 : 2",
+        )
+        .replace("{bill_currency}, ", "");
+    for (answer, score) in [("450 €", 1), ("450", 2)] {
+        let (_, conversation) = play(&tests, &["Oi", "1", "Telha", answer]);
+        assert_eq!(conversation.score, score, "{answer}");
+    }
     // A later answer without a currency removes the one of an earlier answer.
     let twice = any
         .replace("fill: use", "fill: bill")
