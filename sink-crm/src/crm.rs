@@ -92,6 +92,7 @@ pub(crate) trait Crm: Send + Sync + 'static {
                 };
                 adoptions.len()
             ]),
+            after: None,
             quota: Quota::default(),
         })
     }
@@ -130,6 +131,8 @@ pub(crate) struct Adoption<'a> {
 #[derive(Debug)]
 pub(crate) struct BatchResponse {
     pub(crate) result: BatchResult,
+    /// The pause that the CRM asks for before it gets again what it did not take.
+    pub(crate) after: Option<Duration>,
     pub(crate) quota: Quota,
 }
 
@@ -137,6 +140,7 @@ impl From<Failure> for BatchResponse {
     /// Returns the response of a request that failed before it was classified.
     fn from(failure: Failure) -> Self {
         Self {
+            after: failure.after,
             result: Err(failure),
             quota: Quota::default(),
         }

@@ -14,6 +14,12 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// Bytes of a response; that of a batch is a few hundred kilobytes at most.
 const LARGEST: usize = 8 << 20;
 
+/// The bytes of a body that are read only to use its connection again, and the time for it.
+const DISCARDED: usize = 64 << 10;
+const DISCARD: Duration = Duration::from_millis(500);
+/// Seconds of the longest pause that a header can demand; the worker accepts less.
+const LONGEST_PAUSE: f64 = 1e9;
+
 /// Creates the client. `timeout` bounds a request as a whole, so a half-open connection ends as a
 /// time-out.
 ///
@@ -47,8 +53,10 @@ impl HttpResponse {
 }
 
 fn retry_after(value: &str, now: DateTime<Utc>) -> Option<Duration> {
-    if let Ok(seconds) = value.trim().parse() {
-        return Some(Duration::from_secs(seconds));
+    if let Ok(seconds) = value.trim().parse::<f64>()
+        && seconds >= 0.0
+    {
+        return Some(Duration::from_secs_f64(seconds.min(LONGEST_PAUSE)));
     }
     let at = DateTime::<Utc>::from(httpdate::parse_http_date(value.trim()).ok()?);
     Some((at - now).to_std().unwrap_or_default())
@@ -75,6 +83,32 @@ pub(crate) async fn call(request: RequestBuilder) -> Result<HttpResponse, Failur
     })
 }
 
+/// Sends a request whose response is its status. The body is read only to use the connection again:
+/// what it holds, and whether it comes whole, changes nothing.
+///
+/// # Errors
+/// Returns [`Class::Retry`] if no status came: the outcome of the request is unknown.
+pub(crate) async fn call_for_status(request: RequestBuilder) -> Result<HttpResponse, Failure> {
+    let mut response = request.send().await.map_err(no_response)?;
+    let headers = std::mem::take(response.headers_mut());
+    let status = response.status().as_u16();
+    let discard = async {
+        let mut length = 0;
+        while let Ok(Some(chunk)) = response.chunk().await
+            && length < DISCARDED
+        {
+            length += chunk.len();
+        }
+    };
+    // A body that is not at its end by then costs its connection only.
+    let _ = tokio::time::timeout(DISCARD, discard).await;
+    Ok(HttpResponse {
+        status,
+        headers,
+        body: Vec::new(),
+    })
+}
+
 fn no_response(error: reqwest::Error) -> Failure {
     let reason = if error.is_timeout() {
         "no response in time".to_owned()
@@ -90,7 +124,10 @@ mod tests {
 
     use chrono::DateTime;
 
-    use super::retry_after;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    use super::{call, call_for_status, client, retry_after};
 
     #[test]
     fn retry_after_is_seconds_or_a_date() {
@@ -98,7 +135,15 @@ mod tests {
             .unwrap()
             .to_utc();
         let read = |value| retry_after(value, now);
-        assert_eq!(read("120"), Some(Duration::from_secs(120)));
+        for (text, seconds) in [
+            ("120", 120),
+            (" 5 ", 5),
+            ("0", 0),
+            ("2.0", 2),
+            ("1e300", 1_000_000_000),
+        ] {
+            assert_eq!(read(text), Some(Duration::from_secs(seconds)), "{text}");
+        }
         assert_eq!(
             read("Tue, 24 Nov 2026 10:00:07 GMT"),
             Some(Duration::from_secs(7))
@@ -108,6 +153,37 @@ mod tests {
             Some(Duration::ZERO),
             "a date that has passed"
         );
-        assert_eq!(read("soon"), None);
+        for text in ["soon", "-1", "NaN", ""] {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_status_counts_whatever_its_body_is() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let responses = [
+            "200 OK\r\ncontent-length: 0\r\n\r\n",
+            "201 Created\r\ncontent-length: 6\r\n\r\n<html>",
+            "202 Accepted\r\ncontent-length: 1000\r\n\r\ncut off",
+            "204 No Content\r\n\r\n",
+            "200 OK\r\ntransfer-encoding: chunked\r\n\r\nno chunk",
+            "503 Away\r\nretry-after: 5\r\ncontent-length: 1000\r\n\r\n",
+        ];
+        tokio::spawn(async move {
+            for response in responses.iter().chain([&responses[2]]) {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let mut request = [0; 1024];
+                assert!(stream.read(&mut request).await.unwrap() > 0);
+                let text = format!("HTTP/1.1 {response}");
+                stream.write_all(text.as_bytes()).await.unwrap();
+            }
+        });
+        let get = || client(Duration::from_secs(5)).unwrap().get(&url);
+        for response in responses {
+            let status = call_for_status(get()).await.unwrap().status;
+            assert_eq!(status.to_string(), response[..3]);
+        }
+        assert!(call(get()).await.is_err(), "a body that is needed is read");
     }
 }

@@ -9,11 +9,15 @@ pub(crate) fn split(name: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// Returns at most `max` characters of `text`.
+/// Returns as much of `text` as fits into `max` UTF-16 code units, in which CRMs count: an emoji has
+/// two or more. A character stays whole.
 pub(crate) fn truncate(text: &str, max: usize) -> &str {
-    text.char_indices()
-        .nth(max)
-        .map_or(text, |(end, _)| text[..end].trim_end())
+    let mut units = 0;
+    let end = text.char_indices().find_map(|(start, character)| {
+        units += character.len_utf16();
+        (units > max).then_some(start)
+    });
+    end.map_or(text, |end| text[..end].trim_end())
 }
 
 #[cfg(test)]
@@ -96,5 +100,21 @@ pub(crate) mod tests {
         assert_eq!(truncate("äöü", 2), "äö");
         assert_eq!(truncate("äöü", 3), "äöü");
         assert_eq!(truncate("a b", 2), "a");
+        for (text, max, short) in [
+            ("ab\u{1f600}", 4, "ab\u{1f600}"),
+            ("ab\u{1f600}", 3, "ab"),
+            ("\u{1f600}", 1, ""),
+            ("\u{1f1e7}\u{1f1f7}x", 5, "\u{1f1e7}\u{1f1f7}x"),
+            ("\u{20bb7}\u{91ce}\u{5bb6}", 3, "\u{20bb7}\u{91ce}"),
+            (
+                "\u{41f}\u{440}\u{438}\u{432}\u{435}\u{442}",
+                5,
+                "\u{41f}\u{440}\u{438}\u{432}\u{435}",
+            ),
+            ("\u{628}\u{64a}\u{62a}", 3, "\u{628}\u{64a}\u{62a}"),
+            ("", 0, ""),
+        ] {
+            assert_eq!(truncate(text, max), short, "{text} within {max}");
+        }
     }
 }

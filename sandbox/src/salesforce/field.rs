@@ -154,7 +154,7 @@ impl Field {
     fn check_text(&self, text: &str) -> Result<(), (&'static str, String)> {
         let name = &self.name;
         let kind = self.kind.as_str();
-        if self.length > 0 && text.chars().count() > self.length {
+        if self.length > 0 && text.encode_utf16().count() > self.length {
             let message = format!(
                 "{name}: data value too large: {text} (max length={})",
                 self.length

@@ -81,6 +81,8 @@ pub(super) struct Batch {
     /// Whether the CRM accepted a record.
     accepted: bool,
     refreshed: bool,
+    /// The longest pause that the CRM asked for.
+    after: Option<Duration>,
     stop: Option<Stop>,
 }
 
@@ -102,6 +104,7 @@ impl Batch {
             sizes: Sizes::default(),
             accepted: false,
             refreshed: false,
+            after: None,
             stop: None,
         };
         batch.push(sendable);
@@ -114,6 +117,11 @@ impl Batch {
             return None;
         }
         self.parts.pop()
+    }
+
+    /// Notes the pause that the CRM asked for before it gets rows again.
+    pub(super) fn wait(&mut self, after: Option<Duration>) {
+        self.after = self.after.max(after);
     }
 
     /// Applies the result of the request about `part`.
@@ -155,6 +163,7 @@ impl Batch {
     }
 
     fn apply_failure(&mut self, part: Vec<usize>, failure: Failure) {
+        self.wait(failure.after);
         if matches!(failure.class, Class::Split(_)) {
             self.sizes.refuse(part.len());
         }
@@ -220,6 +229,11 @@ impl Batch {
     /// Returns the sizes of requests that were accepted and that were refused.
     pub(super) const fn sizes(&self) -> Sizes {
         self.sizes
+    }
+
+    /// Returns the longest pause that the CRM asked for before it gets rows again.
+    pub(super) const fn after(&self) -> Option<Duration> {
+        self.after
     }
 
     /// Returns one outcome per row, in order, and whether the worker has to stop.

@@ -10,7 +10,7 @@ use crate::config::Timing;
 use crate::outcome::RecordOutcome;
 
 /// The longest pause that the worker accepts from a CRM.
-const LONGEST: Duration = Duration::from_secs(3600);
+pub(super) const LONGEST: Duration = Duration::from_secs(3600);
 
 /// Failed requests in a row before the breaker opens: one may be chance.
 const FAULTS: u32 = 3;
@@ -47,7 +47,9 @@ impl CircuitBreaker {
         let ceiling = timing.retry.ceiling(self.stops);
         let jitter = ceiling.mul_f64(unit.clamp(0.0, 1.0));
         match stop.kind {
-            StopKind::Halt => timing.probe,
+            StopKind::Halt => timing
+                .probe
+                .max(stop.after.unwrap_or_default().min(LONGEST)),
             // At least what the CRM asked for, with jitter so that processes do not return at once.
             StopKind::Throttle | StopKind::Fault => match stop.after {
                 Some(after) => after.min(LONGEST) + jitter,
@@ -177,6 +179,11 @@ mod tests {
             CircuitBreaker::default().open_for(&halt, &TIMING, 0.7),
             TIMING.probe
         );
+        for (asked, seconds) in [(1, 60), (61, 61), (1_000_000, 3600)] {
+            let halt = stop(StopKind::Halt, Some(asked));
+            let wait = CircuitBreaker::default().open_for(&halt, &TIMING, 0.7);
+            assert_eq!(wait, Duration::from_secs(seconds), "asked for {asked} s");
+        }
     }
 
     #[test]

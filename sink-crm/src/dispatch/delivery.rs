@@ -12,7 +12,7 @@ use super::Shared;
 use super::batch::{Batch, Stop};
 use super::batch_lease::BatchLease;
 use super::batch_size::Sizes;
-use super::write_back::resolve_retries;
+use super::write_back::{Wait, resolve_retries};
 use crate::crm::{BatchResponse, Class, Crm, Failure, Prepared};
 use crate::ledger::{Claimed, Lease, LedgerError};
 use crate::outcome::RecordOutcome;
@@ -67,6 +67,7 @@ pub(super) async fn run<C: Crm>(
         .send(&mut batch, &rows, &prepared, batch_lease, matched.requests)
         .await;
     let sizes = batch.sizes();
+    let after = batch.after();
     let (mut outcomes, stop) = batch.finish();
     resolve_retries(&rows, &mut outcomes);
     let refused = {
@@ -84,7 +85,10 @@ pub(super) async fn run<C: Crm>(
             &prepared,
             &outcomes,
             &matched.results,
-            stop.as_ref(),
+            &Wait {
+                stop: stop.as_ref(),
+                after,
+            },
             &lease,
         )
         .await?;
@@ -160,6 +164,7 @@ impl<C: Crm> Shared<C> {
                 response.result.as_ref().err(),
             );
             self.update_quota(response.quota);
+            batch.wait(response.after);
             batch.apply(part, response.result);
         }
         requests

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use leadstream_kafka::dead_letter::{self, Reason};
 use leadstream_service::RetryPolicy;
 
 use super::batch::{Stop, StopKind};
+use super::circuit_breaker::LONGEST;
 use super::{Shared, grace};
 use crate::config::AWAY;
 use crate::crm::{Crm, Prepared};
@@ -17,6 +18,14 @@ use crate::outcome::RecordOutcome;
 
 /// Attempts before a record is parked that fails alone for the request's fault.
 const ATTEMPTS_BEFORE_PARKING: u32 = 5;
+
+/// Why rows that are not synced wait, and how long at least.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wait<'a> {
+    pub(super) stop: Option<&'a Stop>,
+    /// The pause that the CRM asked for.
+    pub(super) after: Option<Duration>,
+}
 
 impl<C: Crm> Shared<C> {
     /// Publishes the records that are given up to the dead-letter topic. A record that Kafka does not
@@ -76,7 +85,7 @@ impl<C: Crm> Shared<C> {
         prepared: &[Result<Prepared, String>],
         outcomes: &[RecordOutcome],
         matches: &BTreeMap<usize, MatchResult>,
-        stop: Option<&Stop>,
+        wait: &Wait<'_>,
         lease: &Lease,
     ) -> Result<(), LedgerError> {
         let now = Utc::now();
@@ -93,10 +102,14 @@ impl<C: Crm> Shared<C> {
                     revision: row.revision,
                     outcome,
                     reason: match outcome {
-                        RecordOutcome::Released => stop.map(|stop| stop.reason.as_str()),
+                        RecordOutcome::Released => wait.stop.map(|stop| stop.reason.as_str()),
                         _ => outcome.reason(),
                     },
-                    next_attempt_at: next_attempt(row, outcome, retry, now, rand::random()),
+                    next_attempt_at: next_attempt(
+                        outcome,
+                        now,
+                        retry_wait(row, retry, wait.after, rand::random()),
+                    ),
                     synced_hash,
                     attempted,
                     match_result: matches.get(&position).copied(),
@@ -217,15 +230,20 @@ fn known_state<'a>(
     }
 }
 
-/// Returns when a row is due again that is retried, with `unit` drawn from 0..1.
+/// Returns when a row is due again, if it is retried: after `wait`.
 fn next_attempt(
-    row: &Claimed,
     outcome: &RecordOutcome,
-    retry: &RetryPolicy,
     now: DateTime<Utc>,
-    unit: f64,
+    wait: Duration,
 ) -> Option<DateTime<Utc>> {
-    (outcome.as_str() == "retry").then(|| now + retry.delay(row.attempts + 1, unit))
+    (outcome.as_str() == "retry").then(|| now + wait)
+}
+
+/// Returns the pause before a row is retried, with `unit` drawn from 0..1: at least the one that the
+/// CRM asked for, within bounds.
+fn retry_wait(row: &Claimed, retry: &RetryPolicy, after: Option<Duration>, unit: f64) -> Duration {
+    let asked = after.unwrap_or_default().min(LONGEST);
+    retry.delay(row.attempts + 1, unit).max(asked)
 }
 
 #[cfg(test)]
@@ -238,7 +256,9 @@ mod tests {
     use leadstream_service::RetryPolicy;
     use serde_json::json;
 
-    use super::{Claimed, Prepared, RecordOutcome, known_state, next_attempt, resolve_retries};
+    use super::{
+        Claimed, Prepared, RecordOutcome, known_state, next_attempt, resolve_retries, retry_wait,
+    };
 
     fn row(attempts: u32) -> Claimed {
         Claimed {
@@ -323,10 +343,21 @@ mod tests {
         let retry = RetryPolicy::new(Duration::from_secs(1), Duration::from_secs(60));
         let now = DateTime::from_timestamp_millis(1_795_000_000_000).unwrap();
         let outcome = RecordOutcome::Retry("CODE".into());
-        for (attempts, seconds) in [(0, 1), (3, 8), (100, 60)] {
+        for (attempts, asked, seconds) in [
+            (0, None, 1),
+            (3, None, 8),
+            (100, None, 60),
+            (0, Some(5), 5),
+            (3, Some(5), 8),
+            (100, Some(300), 300),
+            (0, Some(1_000_000), 3600),
+        ] {
             let expected = now + TimeDelta::seconds(seconds);
-            let next = next_attempt(&row(attempts), &outcome, &retry, now, 1.0);
-            assert_eq!(next, Some(expected));
+            let after = asked.map(Duration::from_secs);
+            let wait = retry_wait(&row(attempts), &retry, after, 1.0);
+            assert_eq!(next_attempt(&outcome, now, wait), Some(expected));
         }
+        let parked = RecordOutcome::Parked("CODE".into());
+        assert_eq!(next_attempt(&parked, now, Duration::ZERO), None);
     }
 }

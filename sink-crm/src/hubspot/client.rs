@@ -110,6 +110,7 @@ impl Hubspot {
         }
         BatchResponse {
             result,
+            after,
             quota: parse_quota(&response.headers),
         }
     }

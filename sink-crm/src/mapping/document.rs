@@ -137,7 +137,7 @@ pub(crate) struct Field {
     /// Its value when the lead has none.
     #[serde(default)]
     pub(crate) default: Option<Value>,
-    /// The most characters. A longer text is truncated and counted. The CRM's own limit applies, too.
+    /// The most characters, counted as UTF-16 code units. A longer text is truncated and counted. The CRM's own limit applies, too.
     #[serde(default)]
     #[schemars(range(min = 1))]
     pub(crate) max_length: Option<usize>,

@@ -82,7 +82,7 @@ impl Login {
         let url = format!("{}/services/oauth2/token", self.url);
         let response = call(http.post(url).form(&form)).await?;
         let token: Token = Some(&response)
-            .filter(|response| response.status == 200)
+            .filter(|response| (200..300).contains(&response.status))
             .and_then(|response| serde_json::from_slice(&response.body).ok())
             .ok_or_else(|| login_refused(response.status, &response.body))?;
         let base_url = self

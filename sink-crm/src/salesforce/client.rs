@@ -83,6 +83,7 @@ impl Salesforce {
         let key = &self.settings.external_id_field;
         BatchResponse {
             result: classify_collection(response.status, &response.body, after, records, key),
+            after,
             quota: parse_quota(&response.headers),
         }
     }
@@ -91,7 +92,7 @@ impl Salesforce {
     async fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<HttpResponse, Failure> {
         let request = |http: &Client, base| http.get(format!("{base}/{path}")).query(query);
         let response = self.call(request).await?;
-        if response.status == 200 {
+        if (200..300).contains(&response.status) {
             return Ok(response);
         }
         let after = response.retry_after(Utc::now());

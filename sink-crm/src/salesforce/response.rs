@@ -59,7 +59,7 @@ pub(super) fn classify_collection(
     records: usize,
     key: &str,
 ) -> BatchResult {
-    if status != 200 {
+    if !(200..300).contains(&status) {
         return Err(classify_failure(status, body).after(retry_after));
     }
     match serde_json::from_slice::<Vec<SaveResult>>(body) {
@@ -76,7 +76,7 @@ pub(super) fn classify_collection(
         )),
         Err(_) => Err(Failure::new(
             Class::Retry,
-            "Salesforce answered 200 with a body that is not a list of results",
+            format!("Salesforce answered {status} with a body that is not a list of results"),
         )),
     }
 }
@@ -174,7 +174,8 @@ pub(super) fn classify_failure(status: u16, body: &[u8]) -> Failure {
         401 => Class::Auth,
         _ if has("REQUEST_LIMIT_EXCEEDED") => Class::Throttle,
         _ if has(LOCK) || has("QUERY_TIMEOUT") || has("REQUEST_RUNNING_TOO_LONG") => Class::Retry,
-        408 | 420 | 429 | 500..=599 => Class::Retry,
+        429 => Class::Throttle,
+        408 | 420 | 500..=599 => Class::Retry,
         400..=499 => Class::Split(SingleFailure::Unknown),
         _ => Class::Halt,
     };
@@ -189,7 +190,7 @@ pub(super) fn classify_failure(status: u16, body: &[u8]) -> Failure {
 
 const fn advice(status: u16) -> &'static str {
     match status {
-        200..=399 => ": redirects are refused; check SALESFORCE_LOGIN_URL",
+        300..=399 => ": redirects are refused; check SALESFORCE_LOGIN_URL",
         400 => ": check that the fields that are written exist and the user may edit them",
         401 | 403 => ": check the permissions of the connected app's user",
         404 => ": check SALESFORCE_API_VERSION and SALESFORCE_EXTERNAL_ID_FIELD",

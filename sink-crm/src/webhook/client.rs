@@ -7,11 +7,11 @@ use serde_json::Value;
 use standardwebhooks::{HEADER_WEBHOOK_ID, HEADER_WEBHOOK_SIGNATURE, HEADER_WEBHOOK_TIMESTAMP};
 
 use super::config::WebhookSettings;
-use super::request::{event_body, event_id};
+use super::request::{event_body, message_id};
 use super::response::classify_status;
-use crate::crm::{BatchResponse, BatchResult, Class, Crm, Failure, Prepared, Quota};
+use crate::crm::{BatchResponse, Class, Crm, Failure, Prepared, Quota};
 use crate::crm_name::CrmName;
-use crate::http::call;
+use crate::http::{HttpResponse, call_for_status};
 use crate::ledger::OrderedEvents;
 use crate::mapping::wants;
 
@@ -25,15 +25,16 @@ impl Webhook {
         Self { http, settings }
     }
 
-    async fn deliver(&self, lead: &Prepared) -> BatchResult {
+    /// Sends an event, signed.
+    async fn deliver(&self, lead: &Prepared) -> Result<HttpResponse, Failure> {
         let halt = |error: &dyn std::fmt::Display| Failure::new(Class::Halt, error.to_string());
         let payload = lead.body.to_string();
-        let id = event_id(&lead.body);
+        let id = message_id(&lead.body);
         let at = Utc::now().timestamp();
         let signers = self.settings.signers().map_err(|error| halt(&error))?;
         let signatures: Result<Vec<String>, _> = signers
             .iter()
-            .map(|signer| signer.sign(id, at, payload.as_bytes()))
+            .map(|signer| signer.sign(&id, at, payload.as_bytes()))
             .collect();
         let signatures = signatures.map_err(|error| halt(&error))?;
         let request = self
@@ -44,8 +45,7 @@ impl Webhook {
             .header(HEADER_WEBHOOK_TIMESTAMP, at)
             .header(HEADER_WEBHOOK_SIGNATURE, signatures.join(" "))
             .body(payload);
-        let response = call(request).await?;
-        classify_status(response.status, response.retry_after(Utc::now()))
+        call_for_status(request).await
     }
 }
 
@@ -75,13 +75,19 @@ impl Crm for Webhook {
     }
 
     async fn upsert(&self, leads: &[&Prepared]) -> BatchResponse {
-        let result = match leads {
-            [lead] => self.deliver(lead).await,
-            _ => Err(Failure::new(Class::Halt, "a webhook carries one event")),
+        let [lead] = leads else {
+            return Failure::new(Class::Halt, "a webhook carries one event").into();
         };
-        BatchResponse {
-            result,
-            quota: Quota::default(),
+        match self.deliver(lead).await {
+            Ok(response) => {
+                let after = response.retry_after(Utc::now());
+                BatchResponse {
+                    result: classify_status(response.status, after),
+                    after,
+                    quota: Quota::default(),
+                }
+            }
+            Err(failure) => failure.into(),
         }
     }
 }

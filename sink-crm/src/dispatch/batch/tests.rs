@@ -1,4 +1,5 @@
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use proptest::prelude::*;
 
@@ -53,6 +54,35 @@ fn halving_finds_the_poison_and_spares_the_others() {
             assert_eq!(dead, poison.contains(&row), "{row}: {outcome:?}");
         }
         assert!(requests.len() < 30, "{} requests", requests.len());
+    }
+}
+
+#[test]
+fn the_longest_pause_that_was_asked_for_counts_for_single_records_and_requests() {
+    let seconds = Duration::from_secs;
+    let asks = |class, after| Err(Failure::new(class, "reason").after(after));
+    let retry = || Ok(vec![RecordOutcome::Retry("422".into())]);
+    let table: [(Option<Duration>, BatchResult, Option<Duration>); 5] = [
+        (None, retry(), None),
+        (Some(seconds(5)), retry(), Some(seconds(5))),
+        (None, asks(Class::Retry, Some(seconds(3))), Some(seconds(3))),
+        (
+            Some(seconds(9)),
+            asks(Class::Throttle, Some(seconds(3))),
+            Some(seconds(9)),
+        ),
+        (
+            Some(seconds(1)),
+            asks(Class::Halt, Some(seconds(3))),
+            Some(seconds(3)),
+        ),
+    ];
+    for (asked, result, expected) in table {
+        let mut batch = Batch::new(1, |_| None);
+        let part = batch.next().unwrap();
+        batch.wait(asked);
+        batch.apply(part, result.clone());
+        assert_eq!(batch.after(), expected, "{asked:?} {result:?}");
     }
 }
 

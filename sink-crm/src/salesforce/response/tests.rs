@@ -140,7 +140,7 @@ fn requests_are_classified_by_status_and_code() {
         (400, one("INVALID_FIELD"), suspect),
         (400, one("UNABLE_TO_LOCK_ROW"), Class::Retry),
         (420, String::new(), Class::Retry),
-        (429, String::new(), Class::Retry),
+        (429, String::new(), Class::Throttle),
         (
             503,
             json!({"errorCode": "SERVER_UNAVAILABLE"}).to_string(),
