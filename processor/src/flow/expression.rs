@@ -283,6 +283,9 @@ fn parsed<T: Send>(
 
 /// Words an error of the parser, which lists tokens of its grammar.
 fn plain(reason: &str) -> String {
+    if !reason.contains("Syntax error") {
+        return reason.to_owned();
+    }
     let part = reason.split('\'').nth(1).unwrap_or_default();
     match part {
         "" => "it cannot be read".into(),
