@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use leadstream_service::lifecycle::chain;
-use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::header::{HeaderMap, LOCATION, RETRY_AFTER};
 use reqwest::redirect::Policy;
-use reqwest::{Client, RequestBuilder};
+use reqwest::{Client, RequestBuilder, Url};
 
 use crate::crm::{Class, Failure};
 
@@ -49,6 +49,12 @@ impl HttpResponse {
     /// Returns the pause that the CRM asks for, given as seconds or as a date.
     pub(crate) fn retry_after(&self, now: DateTime<Utc>) -> Option<Duration> {
         retry_after(self.headers.get(RETRY_AFTER)?.to_str().ok()?, now)
+    }
+
+    /// Returns the scheme and the host to which the CRM redirects.
+    pub(crate) fn redirects_to(&self) -> Option<String> {
+        let url: Url = self.headers.get(LOCATION)?.to_str().ok()?.parse().ok()?;
+        url.has_host().then(|| url.origin().ascii_serialization())
     }
 }
 
@@ -127,7 +133,8 @@ mod tests {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::TcpListener;
 
-    use super::{call, call_for_status, client, retry_after};
+    use super::{HttpResponse, call, call_for_status, client, retry_after};
+    use reqwest::header::{HeaderMap, HeaderValue, LOCATION};
 
     #[test]
     fn retry_after_is_seconds_or_a_date() {
@@ -155,6 +162,29 @@ mod tests {
         );
         for text in ["soon", "-1", "NaN", ""] {
             assert_eq!(read(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_redirect_is_told_by_scheme_and_host() {
+        for (location, expected) in [
+            (
+                "https://new.my.salesforce.com/services/oauth2/token?x=1",
+                Some("https://new.my.salesforce.com"),
+            ),
+            (
+                "https://user:secret@new.my.salesforce.com/",
+                Some("https://new.my.salesforce.com"),
+            ),
+            ("/services/oauth2/token", None),
+            ("data:text/plain,x", None),
+        ] {
+            let response = HttpResponse {
+                status: 301,
+                headers: HeaderMap::from_iter([(LOCATION, HeaderValue::from_static(location))]),
+                body: Vec::new(),
+            };
+            assert_eq!(response.redirects_to().as_deref(), expected, "{location}");
         }
     }
 

@@ -65,7 +65,11 @@ impl Tokens {
                         reason = failure.reason,
                         "could not replace an access token before it expires"
                     );
-                    cached.replace_at = Some(now + AGAIN);
+                    let again = failure
+                        .after
+                        .unwrap_or_default()
+                        .clamp(AGAIN, AHEAD_AT_MOST);
+                    cached.replace_at = Some(now + again);
                     Ok(Arc::clone(&cached.grant))
                 }
                 _ => Err(failure),

@@ -4,6 +4,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use chrono::Utc;
 use leadstream_service::{ConfigError, Secret};
 use reqwest::Client;
 use serde::Deserialize;
@@ -92,9 +93,12 @@ impl Credentials {
         let url = format!("{api_url}/oauth/v1/token");
         let response = call(http.post(url).form(&form)).await?;
         let token: Token = Some(&response)
-            .filter(|response| response.status == 200)
+            .filter(|response| (200..300).contains(&response.status))
             .and_then(|response| serde_json::from_slice(&response.body).ok())
-            .ok_or_else(|| login_refused(response.status, &response.body))?;
+            .ok_or_else(|| {
+                let after = response.retry_after(Utc::now());
+                login_refused(response.status, &response.body).after(after)
+            })?;
         if let Some(given) = token.refresh_token.map(Secret::new)
             && given != refresh
         {

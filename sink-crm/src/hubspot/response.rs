@@ -10,9 +10,13 @@ use serde_json::{Map, Value};
 use crate::crm::{BatchResult, Class, Failure, SingleFailure, identifier};
 use crate::outcome::RecordOutcome;
 
+mod login;
+mod problems;
 mod quota;
 mod records;
 
+pub(super) use login::login_refused;
+use problems::{ErrorBody, lacks_property, list, problems};
 pub(super) use quota::{parse_daily_reset, parse_quota};
 pub(super) use records::{parse_batch_read, parse_search_page};
 
@@ -26,7 +30,7 @@ struct Batch {
     #[serde(default)]
     results: Vec<Contact>,
     #[serde(default)]
-    errors: Vec<RecordError>,
+    errors: Vec<ErrorBody>,
 }
 
 #[derive(Deserialize)]
@@ -36,45 +40,6 @@ struct Contact {
     #[serde(default)]
     properties: Map<String, Value>,
     object_write_trace_id: Option<String>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct RecordError {
-    category: String,
-    message: String,
-    context: Context,
-    errors: Vec<Detail>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct Context {
-    object_write_trace_id: Vec<String>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Detail {
-    code: String,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct ErrorBody {
-    category: String,
-    message: String,
-    correlation_id: String,
-    policy_name: String,
-    errors: Vec<Detail>,
-}
-
-/// A problem with a value, as HubSpot writes it into its message.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Problem {
-    error: String,
-    name: String,
 }
 
 /// Classifies the response to a batch about `lead_ids`, whose trace ids are their positions.
@@ -113,10 +78,11 @@ fn outcomes(batch: &Batch, lead_ids: &[&LeadId], id_property: &str) -> Vec<Recor
     let mut untraced = None;
     for error in &batch.errors {
         let outcome = classify_record_error(error);
-        if error.context.object_write_trace_id.is_empty() {
+        let traces = error.traces();
+        if traces.is_empty() {
             untraced = Some(describe(error));
         }
-        for trace in &error.context.object_write_trace_id {
+        for trace in traces {
             set_outcome(trace.parse().ok(), outcome.clone());
         }
     }
@@ -166,38 +132,28 @@ fn position(contact: &Contact, lead_ids: &[&LeadId], id_property: &str) -> Optio
 
 /// Classifies the error of one record. Every record writes the same properties, so a missing one is
 /// never the record's fault.
-fn classify_record_error(error: &RecordError) -> RecordOutcome {
-    let codes: Vec<String> = error
-        .errors
-        .iter()
-        .map(|detail| detail.code.clone())
-        .collect();
-    if lacks_property(&codes, &problems(&error.message)) {
+fn classify_record_error(error: &ErrorBody) -> RecordOutcome {
+    if lacks_property(&problems(error)) {
         RecordOutcome::Halt(format!("{}; create the contact property", describe(error)))
     } else {
         RecordOutcome::DeadLetter(describe(error))
     }
 }
 
-fn describe(error: &RecordError) -> String {
+fn describe(error: &ErrorBody) -> String {
     format!(
         "HubSpot refused the record: {}{}",
         identifier(&error.category),
-        list(&problems(&error.message))
+        list(&problems(error))
     )
 }
 
 /// Classifies a request that failed as a whole.
 pub(super) fn classify_failure(status: u16, body: &[u8], retry_after: Option<Duration>) -> Failure {
     let error: ErrorBody = serde_json::from_slice(body).unwrap_or_default();
-    let problems = problems(&error.message);
-    let codes: Vec<String> = error
-        .errors
-        .iter()
-        .map(|error| error.code.clone())
-        .collect();
+    let problems = problems(&error);
     let class = match status {
-        400 | 409 if lacks_property(&codes, &problems) => Class::Halt,
+        400 | 409 if lacks_property(&problems) => Class::Halt,
         400 | 409 | 413 => Class::Split(SingleFailure::RecordAtFault),
         401 => Class::Auth,
         423 | 429 | 477 => Class::Throttle,
@@ -226,32 +182,6 @@ pub(super) fn classify_failure(status: u16, body: &[u8], retry_after: Option<Dur
     Failure::new(class, reason).after(after)
 }
 
-/// Classifies a failed request for a token. Wrong credentials halt: no record is at fault.
-pub(super) fn login_refused(status: u16, body: &[u8]) -> Failure {
-    #[derive(Default, Deserialize)]
-    #[serde(default)]
-    struct OAuthError {
-        status: String,
-        error: String,
-    }
-    let error: OAuthError = serde_json::from_slice(body).unwrap_or_default();
-    let class = match status {
-        408 | 423 | 429 | 477 | 500..=599 => Class::Retry,
-        _ => Class::Halt,
-    };
-    let codes = [error.status, error.error];
-    let codes: Vec<&str> = codes
-        .iter()
-        .filter(|code| !code.is_empty())
-        .map(|code| identifier(code))
-        .collect();
-    let reason = format!(
-        "HubSpot answered {status} {} to the request for a token: check HUBSPOT_CLIENT_ID, HUBSPOT_CLIENT_SECRET and HUBSPOT_REFRESH_TOKEN, and that the app is installed in the portal",
-        codes.join(" ")
-    );
-    Failure::new(class, reason)
-}
-
 /// Returns whether a 429 concerns the daily pool.
 pub(super) fn is_daily_limit(body: &[u8]) -> bool {
     serde_json::from_slice::<ErrorBody>(body).is_ok_and(|error| error.policy_name == DAILY)
@@ -272,37 +202,6 @@ const fn advice(status: u16) -> &'static str {
 /// Returns whether `text` is a UUID; HubSpot's support asks for it.
 fn is_correlation_id(text: &str) -> bool {
     uuid::Uuid::try_parse(text).is_ok()
-}
-
-fn lacks_property(codes: &[String], problems: &[Problem]) -> bool {
-    const CODE: &str = "PROPERTY_DOESNT_EXIST";
-    codes.iter().any(|code| code == CODE) || problems.iter().any(|problem| problem.error == CODE)
-}
-
-/// Parses the problems in a message of the form `Property values were not valid: [{…}]`.
-fn problems(message: &str) -> Vec<Problem> {
-    message
-        .find('[')
-        .and_then(|start| serde_json::from_str(&message[start..]).ok())
-        .unwrap_or_default()
-}
-
-fn list(problems: &[Problem]) -> String {
-    if problems.is_empty() {
-        return String::new();
-    }
-    let problems: Vec<String> = problems
-        .iter()
-        .take(5)
-        .map(|problem| {
-            format!(
-                "{} {}",
-                identifier(&problem.error),
-                identifier(&problem.name)
-            )
-        })
-        .collect();
-    format!(" ({})", problems.join(", "))
 }
 
 #[cfg(test)]

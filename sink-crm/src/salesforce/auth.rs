@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::response::login_refused;
 use crate::crm::{Class, Failure};
 use crate::hosts::Hosts;
-use crate::http::call;
+use crate::http::{HttpResponse, call};
 use crate::tokens::Grant;
 
 const JWT_KEY: &str = "SALESFORCE_JWT_KEY";
@@ -84,7 +84,7 @@ impl Login {
         let token: Token = Some(&response)
             .filter(|response| (200..300).contains(&response.status))
             .and_then(|response| serde_json::from_slice(&response.body).ok())
-            .ok_or_else(|| login_refused(response.status, &response.body))?;
+            .ok_or_else(|| self.refused(&response))?;
         let base_url = self
             .hosts
             .base_url(&token.instance_url)
@@ -97,6 +97,14 @@ impl Login {
             base_url,
             lifetime: None,
         })
+    }
+
+    fn refused(&self, response: &HttpResponse) -> Failure {
+        let moved_to = response.redirects_to();
+        // The reason names a new host only if it is of Salesforce.
+        let moved_to = moved_to.and_then(|url| self.hosts.base_url(&url).ok());
+        login_refused(response.status, &response.body, moved_to.as_deref())
+            .after(response.retry_after(Utc::now()))
     }
 
     /// Returns the fields of the token request.

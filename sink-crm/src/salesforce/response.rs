@@ -10,8 +10,11 @@ use serde_json::Value;
 use crate::crm::{BatchResult, Class, Daily, Failure, Quota, SingleFailure, identifier};
 use crate::outcome::RecordOutcome;
 
+mod fields;
+mod login;
 mod records;
 
+pub(super) use login::login_refused;
 pub(super) use records::{PHONES, QueryPage, parse_candidate, parse_record};
 
 /// The message of the validation rule that refuses an older revision.
@@ -150,20 +153,11 @@ fn names(error: &RecordError, key: &str) -> bool {
 }
 
 fn describe(error: &RecordError) -> String {
-    let mut reason = format!(
-        "Salesforce refused the record: {}",
-        identifier(&error.status_code)
-    );
-    if !error.fields.is_empty() {
-        let fields: Vec<&str> = error
-            .fields
-            .iter()
-            .take(10)
-            .map(|f| identifier(f))
-            .collect();
-        reason.push_str(&format!(" ({})", fields.join(", ")));
-    }
-    reason
+    format!(
+        "Salesforce refused the record: {}{}",
+        identifier(&error.status_code),
+        fields::list(error.fields.iter().map(String::as_str), &error.message)
+    )
 }
 
 /// Classifies a request that was not answered 200.
@@ -180,10 +174,7 @@ pub(super) fn classify_failure(status: u16, body: &[u8]) -> Failure {
         _ => Class::Halt,
     };
     let mut reason = format!("Salesforce answered {status}");
-    for code in codes.iter().take(5) {
-        reason.push(' ');
-        reason.push_str(identifier(code));
-    }
+    reason.push_str(&fields::describe_request(body));
     reason.push_str(advice(status));
     Failure::new(class, reason)
 }
@@ -196,28 +187,6 @@ const fn advice(status: u16) -> &'static str {
         404 => ": check SALESFORCE_API_VERSION and SALESFORCE_EXTERNAL_ID_FIELD",
         _ => "",
     }
-}
-
-/// Classifies a failed login. Wrong credentials halt: no record is at fault.
-pub(super) fn login_refused(status: u16, body: &[u8]) -> Failure {
-    #[derive(Default, Deserialize)]
-    #[serde(default)]
-    struct OAuthError {
-        error: String,
-        error_description: String,
-    }
-    let error: OAuthError = serde_json::from_slice(body).unwrap_or_default();
-    let busy = error.error_description == "token request is already being processed";
-    let class = match status {
-        _ if busy => Class::Retry,
-        408 | 420 | 429 | 500..=599 => Class::Retry,
-        _ => Class::Halt,
-    };
-    let code = identifier(&error.error);
-    let reason = format!(
-        "Salesforce answered {status} {code} to the login: check SALESFORCE_LOGIN_URL (the My Domain URL), SALESFORCE_CLIENT_ID, SALESFORCE_CLIENT_SECRET (or SALESFORCE_JWT_KEY, SALESFORCE_USERNAME and SALESFORCE_JWT_AUDIENCE), and that the app allows the flow and its user"
-    );
-    Failure::new(class, reason)
 }
 
 /// Returns the codes in a body, which may be an array, an object, or HTML.

@@ -152,7 +152,6 @@ pub(crate) fn a_temporary_failure_is_retried_and_its_reason_is_shown(
     of_hubspot.extend(hubspot.silences());
     let mut of_salesforce = vec![
         salesforce.retry(salesforce.answer(420, None, ErrorBody::Html), "420"),
-        salesforce.retry(salesforce.answer(429, None, VENDOR), "429"),
         salesforce.retry(salesforce.answer(500, None, VENDOR), "UNKNOWN_EXCEPTION"),
         salesforce.retry(salesforce.answer(503, None, object), "SERVER_UNAVAILABLE"),
         salesforce.retry(
@@ -177,7 +176,11 @@ pub(crate) fn a_throttled_request_waits_and_counts_no_attempt(world: &World) -> 
         throttle(2, hubspot.after(477, None, 2), "477"),
     ];
     let limit = "REQUEST_LIMIT_EXCEEDED";
-    let of_salesforce = vec![throttle(0, salesforce.answer(403, None, VENDOR), limit)];
+    let of_salesforce = vec![
+        throttle(0, salesforce.answer(403, None, VENDOR), limit),
+        throttle(0, salesforce.answer(429, None, VENDOR), "429"),
+        throttle(2, salesforce.after(429, None, 2), "429"),
+    ];
     play(world, "throttled", &of_hubspot, &of_salesforce)
 }
 
