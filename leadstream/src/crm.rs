@@ -60,7 +60,7 @@ enum Action {
         /// State of the leads
         #[arg(long, value_enum, default_value_t = State::Parked)]
         state: State,
-        /// Only leads of this CRM: hubspot, salesforce
+        /// Only leads of this CRM: hubspot, salesforce; webhook resumes a receiver that answered 410
         #[arg(long, value_name = "NAME")]
         crm: Option<String>,
         /// Only leads whose reason contains this text, such as ENTITY_IS_LOCKED

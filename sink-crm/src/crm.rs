@@ -220,6 +220,8 @@ pub(crate) enum Class {
     Auth,
     /// The worker stops, and probes the CRM now and then.
     Halt,
+    /// The receiver wants no more events. The worker stops until an operator resumes it.
+    Gone,
 }
 
 /// What a failure that splits means when the request held a single record.

@@ -42,6 +42,9 @@ use delivery::BatchReport;
 const POLL: Duration = Duration::from_secs(1);
 /// How often waiting rows are counted.
 const COUNT: Duration = Duration::from_secs(15);
+/// How often a worker whose receiver is gone asks whether an operator resumed it.
+const RESUME: Duration = Duration::from_secs(5);
+
 /// Returns the time that a lease lasts beyond a request, to write its outcome. The clocks of the
 /// processes that share a ledger have to agree within that time.
 fn grace(request: Duration) -> Duration {
@@ -135,6 +138,7 @@ pub(crate) async fn run<C: Crm>(parts: WorkerParts<C>) -> Result<(), DispatchErr
         batches: JoinSet::new(),
         stop: None,
         schema_checked: false,
+        gone: None,
         counted: None,
     };
     let mut away = 0;
@@ -164,6 +168,8 @@ struct Worker<C: Crm> {
     stop: Option<Stop>,
     /// Whether the CRM's schema was found to fit since the worker last halted.
     schema_checked: bool,
+    /// The reason why the receiver wants no more events, until an operator resumes it.
+    gone: Option<String>,
     counted: Option<Instant>,
 }
 
@@ -181,6 +187,15 @@ impl<C: Crm> Worker<C> {
                 self.pause(stop).await;
             }
             return Ok(());
+        }
+        if let Some(reason) = &self.gone {
+            if self.shared.parts.ledger.has_reason(reason).await? {
+                // The receiver chose it, so this service is in order.
+                self.shared.parts.context.health.ready(C::NAME.as_str());
+                return self.idle(RESUME, false).await;
+            }
+            tracing::info!(crm = C::NAME.as_str(), "resumed");
+            self.gone = None;
         }
         if !self.schema_checked {
             self.check_schema().await;
@@ -335,13 +350,19 @@ impl<C: Crm> Worker<C> {
     }
 
     /// Pauses as long as `stop` demands. The service becomes unready on a halt, and while the CRM was
-    /// never reached.
+    /// never reached. It stays ready without a receiver that is gone.
     async fn pause(&mut self, stop: Stop) {
         let parts = &self.shared.parts;
         let wait = self.breaker.open_for(&stop, &parts.timing, rand::random());
         let crm = C::NAME.as_str();
         let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
         parts.metrics.waiting.select(Some(stop.kind.as_str()));
+        if stop.kind == StopKind::Gone {
+            tracing::error!(crm, reason = stop.reason, "ended");
+            self.gone = Some(stop.reason);
+            self.shared.stopping.store(false, Ordering::Relaxed);
+            return;
+        }
         if stop.kind == StopKind::Halt {
             self.schema_checked = false;
             tracing::error!(crm, wait.ms = wait_ms, reason = stop.reason, "halted");

@@ -119,6 +119,8 @@ pub(crate) trait Delivery: Send + Sync + 'static {
     /// Writes outcomes of leased rows, and returns the number of rows written.
     const RECORD_OUTCOMES: &'static str;
     const COUNT_DUE: &'static str;
+    /// Returns whether a row waits for a reason.
+    const HAS_REASON: &'static str;
     /// Returns waiting rows, at most one per lead, in the order of their leads.
     const PAGE_DUE: &'static str;
 }
@@ -256,6 +258,14 @@ impl<D: Delivery> DeliveryLedger<D> {
                 .fetch_one(&self.pool),
         )
         .await
+    }
+
+    /// Returns whether a row waits because of `reason`.
+    pub(crate) async fn has_reason(&self, reason: &str) -> Result<bool, LedgerError> {
+        let query = sqlx::query_scalar(D::HAS_REASON)
+            .bind(self.crm.as_str())
+            .bind(reason);
+        timed(query.fetch_one(&self.pool)).await
     }
 
     /// Returns waiting rows after `after`, in the order of their leads: of a lead with several

@@ -26,7 +26,7 @@ metric_table! {
         due: Gauge = "leadstream_sink_crm_due_leads";
         /// Requests to a CRM: `ok`, or how the failure of the whole request is handled.
         requests: ByLabel<Counter> = "leadstream_sink_crm_requests_total"
-            (result: ["ok", "retry", "throttle", "split", "auth", "halt"]);
+            (result: ["ok", "retry", "throttle", "split", "auth", "halt", "gone"]);
         /// Time from a request to a CRM to its response.
         request_duration: Histogram = "leadstream_sink_crm_request_duration_seconds";
         /// Records in a request to a CRM.
@@ -36,7 +36,7 @@ metric_table! {
             (result: ["synced", "stale", "retry", "parked", "dead", "released", "filtered"]);
         /// 1 while the worker of a CRM waits for this reason, else 0.
         waiting: ByLabel<Gauge> = "leadstream_sink_crm_waiting_workers"
-            (reason: ["fault", "throttle", "halt"]);
+            (reason: ["fault", "throttle", "halt", "gone"]);
         /// Leads that needed no request, because the CRM has an equal payload.
         unchanged: Counter = "leadstream_sink_crm_unchanged_skipped_total";
         /// Existing CRM records that were matched with a lead and are updated from then on.
@@ -56,6 +56,7 @@ impl DeliveryMetrics {
             Some(Class::Split(_)) => "split",
             Some(Class::Auth) => "auth",
             Some(Class::Halt) => "halt",
+            Some(Class::Gone) => "gone",
         };
         self.requests.add(result, 1);
     }

@@ -29,6 +29,8 @@ pub(super) enum StopKind {
     Throttle,
     /// The CRM's set-up or our credentials are at fault.
     Halt,
+    /// The receiver wants no more events.
+    Gone,
 }
 
 impl StopKind {
@@ -38,6 +40,7 @@ impl StopKind {
             Self::Fault => "fault",
             Self::Throttle => "throttle",
             Self::Halt => "halt",
+            Self::Gone => "gone",
         }
     }
 }
@@ -59,6 +62,7 @@ impl From<Failure> for Stop {
             Class::Retry => StopKind::Fault,
             Class::Throttle => StopKind::Throttle,
             Class::Halt | Class::Auth | Class::Split(_) => StopKind::Halt,
+            Class::Gone => StopKind::Gone,
         };
         Self {
             kind,
@@ -192,7 +196,9 @@ impl Batch {
                     }
                 }
             }
-            Class::Throttle | Class::Auth | Class::Halt => self.stop = Some(failure.into()),
+            Class::Throttle | Class::Auth | Class::Halt | Class::Gone => {
+                self.stop = Some(failure.into());
+            }
         }
     }
 

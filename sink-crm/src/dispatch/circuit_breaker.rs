@@ -47,7 +47,7 @@ impl CircuitBreaker {
         let ceiling = timing.retry.ceiling(self.stops);
         let jitter = ceiling.mul_f64(unit.clamp(0.0, 1.0));
         match stop.kind {
-            StopKind::Halt => timing
+            StopKind::Halt | StopKind::Gone => timing
                 .probe
                 .max(stop.after.unwrap_or_default().min(LONGEST)),
             // At least what the CRM asked for, with jitter so that processes do not return at once.

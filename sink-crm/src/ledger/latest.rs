@@ -82,6 +82,9 @@ SELECT count(*) FROM updated"
     const COUNT_DUE: &'static str = "
 SELECT count(*) FROM crm_ledger WHERE crm = $1 AND state = 'due'";
 
+    const HAS_REASON: &'static str = "
+SELECT EXISTS (SELECT FROM crm_ledger WHERE crm = $1 AND state = 'due' AND last_error = $2)";
+
     const PAGE_DUE: &'static str = concat!(
         "SELECT ",
         latest_row!(),

@@ -79,6 +79,9 @@ SELECT (SELECT count(*) FROM removed) + (SELECT count(*) FROM kept)"
     const COUNT_DUE: &'static str = "
 SELECT count(*) FROM crm_events WHERE crm = $1";
 
+    const HAS_REASON: &'static str = "
+SELECT EXISTS (SELECT FROM crm_events WHERE crm = $1 AND last_error = $2)";
+
     const PAGE_DUE: &'static str = concat!(
         "SELECT DISTINCT ON (e.lead_id) ",
         event_row!(),

@@ -89,6 +89,15 @@ WHERE ($1::text IS NULL OR crm = $1) AND state = $2
     AND ($4::text IS NULL OR lead_id = $4)
     AND (leased_until IS NULL OR leased_until <= $5)";
 
+/// Makes events due that wait, and forgets why: a worker whose receiver is gone resumes then. Their
+/// attempts stay above 0, because that tells that a request went out.
+pub(super) const RETRY_EVENTS: &str = "
+UPDATE crm_events SET attempts = LEAST(attempts, 1), next_attempt_at = $5, last_error = NULL
+WHERE (crm = $1 OR ($1::text IS NULL AND $2 = 'due')) AND last_error IS NOT NULL
+    AND ($3::text IS NULL OR position($3 IN last_error) > 0)
+    AND ($4::text IS NULL OR lead_id = $4)
+    AND (leased_until IS NULL OR leased_until <= $5)";
+
 /// Clears the hash, so that the lead is sent even if the CRM is thought to have an equal payload.
 pub(super) const REQUEUE: &str = "
 UPDATE crm_ledger SET state = 'due', attempts = 0, next_attempt_at = $3, synced_hash = NULL,

@@ -73,7 +73,8 @@ impl Ledger {
         timed(sqlx::query_as(sql::SUMMARIES).fetch_all(&self.pool)).await
     }
 
-    /// Makes the rows in `state` due now, and returns their number. An empty filter selects all.
+    /// Makes the rows in `state` due now, and returns their number. An empty filter selects all. The
+    /// events of a CRM that gets each event wait in order, so naming it selects them in any state.
     ///
     /// # Errors
     /// As [`LedgerError`] says.
@@ -85,13 +86,17 @@ impl Ledger {
         lead_id: Option<&LeadId>,
         now: DateTime<Utc>,
     ) -> Result<u64, LedgerError> {
-        let query = sqlx::query(sql::RETRY)
-            .bind(crm)
-            .bind(state.as_str())
-            .bind(reason)
-            .bind(lead_id)
-            .bind(now);
-        Ok(timed(query.execute(&self.pool)).await?.rows_affected())
+        let mut due = 0;
+        for statement in [sql::RETRY, sql::RETRY_EVENTS] {
+            let query = sqlx::query(statement)
+                .bind(crm)
+                .bind(state.as_str())
+                .bind(reason)
+                .bind(lead_id)
+                .bind(now);
+            due += timed(query.execute(&self.pool)).await?.rows_affected();
+        }
+        Ok(due)
     }
 
     /// Makes a lead's latest state due again. Returns false when there is no such row.

@@ -18,7 +18,8 @@ pub(super) fn classify_status(status: u16, retry_after: Option<Duration>) -> Bat
         429 => Class::Throttle,
         408 | 500..=599 => Class::Retry,
         // The receiver would accept no event at all.
-        300..=399 | 401 | 403 | 404 | 405 | 410 => Class::Halt,
+        300..=399 | 401 | 403 | 404 | 405 => Class::Halt,
+        410 => Class::Gone,
         _ => return Ok(vec![RecordOutcome::Retry(reason)]),
     };
     Err(Failure::new(class, reason).after(retry_after))
@@ -29,7 +30,9 @@ const fn advice(status: u16) -> &'static str {
         300..=399 => ": redirects are refused; check SINK_CRM_WEBHOOK_URL",
         401 | 403 => ": check SINK_CRM_WEBHOOK_SECRET",
         404 | 405 => ": check SINK_CRM_WEBHOOK_URL",
-        410 => ": it wants no more events; unset SINK_CRM_WEBHOOK_URL, or fix the receiver",
+        410 => {
+            ": it wants no more events, so they are kept; run `leadstream crm retry --crm webhook` to resume it, or unset SINK_CRM_WEBHOOK_URL"
+        }
         _ => "",
     }
 }
@@ -60,7 +63,7 @@ mod tests {
             (503, Class::Retry),
             (302, Class::Halt),
             (401, Class::Halt),
-            (410, Class::Halt),
+            (410, Class::Gone),
         ] {
             assert_eq!(
                 classify_status(status, None).unwrap_err().class,

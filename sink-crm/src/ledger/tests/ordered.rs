@@ -114,3 +114,32 @@ async fn leads_are_counted_by_status_and_retried_by_state() {
     assert_eq!(scratch.row(Hubspot, "a").await.0, "due");
     scratch.drop().await;
 }
+
+#[tokio::test]
+async fn a_receiver_that_is_gone_waits_until_its_events_are_retried() {
+    let Some(scratch) = Scratch::new().await else {
+        return;
+    };
+    migrate(&scratch.pool).await.unwrap();
+    let webhook = scratch.ledger.delivery::<OrderedEvents>(Webhook);
+    let events = [event("a", 1, 0), event("a", 2, 0)];
+    scratch.ledger.queue(Webhook, &events, now()).await.unwrap();
+    let gone = "the receiver answered 410";
+    assert!(!webhook.has_reason(gone).await.unwrap());
+    deliver(&webhook, RecordOutcome::Halt(gone.into())).await;
+    assert!(webhook.has_reason(gone).await.unwrap());
+    assert!(!webhook.has_reason("another").await.unwrap());
+    let retry = async |crm, state| {
+        let ledger = &scratch.ledger;
+        ledger.retry(crm, state, None, None, now()).await.unwrap()
+    };
+    assert_eq!(retry(Some("hubspot"), LedgerState::Due).await, 0);
+    assert_eq!(retry(None, LedgerState::Parked).await, 0);
+    assert!(webhook.has_reason(gone).await.unwrap());
+    assert_eq!(retry(Some("webhook"), LedgerState::Parked).await, 1);
+    assert!(!webhook.has_reason(gone).await.unwrap());
+    let done = RecordOutcome::Synced {
+        crm_record_id: None,
+    };
+    assert_eq!(deliver(&webhook, done).await, (1, 1), "the event was kept");
+}
