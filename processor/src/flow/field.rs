@@ -16,6 +16,8 @@ pub(super) enum Kind {
     },
     /// A date as text, such as `2026-12-05`.
     Date,
+    /// A time of day as text, such as `14:30`.
+    Time,
     /// The value of an option, of at most so many characters.
     Choice {
         most: usize,
@@ -136,7 +138,7 @@ impl Kind {
     pub(super) const fn name(&self) -> &'static str {
         match self {
             Self::Number { .. } => "a number",
-            Self::Text { .. } | Self::Date | Self::Choice { .. } => "a text",
+            Self::Text { .. } | Self::Date | Self::Time | Self::Choice { .. } => "a text",
             Self::Place => "a location",
             Self::Media => "a file",
             Self::Flag => "true or false",
@@ -148,6 +150,7 @@ impl Kind {
         match self {
             Self::Text { most } | Self::Choice { most, .. } => Some(*most),
             Self::Date => Some(10),
+            Self::Time => Some(5),
             Self::Number { .. } | Self::Place | Self::Media | Self::Flag => None,
         }
     }
@@ -162,6 +165,7 @@ impl Kind {
                 }
             }
             (Self::Date, Self::Date) => Self::Date,
+            (Self::Time, Self::Time) => Self::Time,
             (
                 Self::Choice { most, titles },
                 Self::Choice {

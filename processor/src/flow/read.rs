@@ -235,7 +235,7 @@ impl Scalar {
             },
             Self::Phone { .. } => Kind::Text { most: 16 },
             Self::Date { .. } => Kind::Date,
-            Self::Time { .. } => Kind::Text { most: 5 },
+            Self::Time { .. } => Kind::Time,
         }
     }
 }

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chrono::{Datelike, NaiveDate};
+use chrono::{Datelike, NaiveDate, NaiveTime, Timelike};
 use icu_calendar::Gregorian;
-use icu_datetime::fieldsets::{MD, YMD};
-use icu_datetime::input::Date;
-use icu_datetime::{DateTimeFormatterPreferences, FixedCalendarDateTimeFormatter};
+use icu_datetime::fieldsets::{MD, T, YMD};
+use icu_datetime::input::{Date, Time};
+use icu_datetime::{
+    DateTimeFormatterPreferences, FixedCalendarDateTimeFormatter, NoCalendarFormatter,
+};
 use icu_decimal::DecimalFormatter;
 use icu_decimal::input::Decimal;
 use icu_decimal::options::{DecimalFormatterOptions, GroupingStrategy};
@@ -26,6 +28,8 @@ pub(super) enum Form {
     /// A number, with its currency if it has one.
     Number,
     Date,
+    /// A time of day.
+    Time,
     /// The title of the chosen option, by its value.
     Title(Arc<BTreeMap<String, String>>),
 }
@@ -36,6 +40,7 @@ impl Form {
         match kind {
             Kind::Number { .. } => Self::Number,
             Kind::Date => Self::Date,
+            Kind::Time => Self::Time,
             Kind::Choice { titles, .. } => Self::Title(titles.of(language)),
             _ => Self::Plain,
         }
@@ -57,6 +62,7 @@ impl Form {
                 number(value, currency, locale)
             }
             (Self::Date, Value::String(value)) => date(value, locale, year),
+            (Self::Time, Value::String(value)) => time(value, locale),
             (Self::Title(titles), Value::String(value)) => titles.get(value).cloned(),
             _ => None,
         };
@@ -109,6 +115,18 @@ fn date(date: &str, locale: &Locale, year: Option<i32>) -> Option<String> {
             .to_string()
     };
     Some(with_plain_spaces(&text))
+}
+
+/// Writes a time of day such as `14:30`.
+fn time(time: &str, locale: &Locale) -> Option<String> {
+    let time = NaiveTime::parse_from_str(time, "%H:%M").ok()?;
+    let (hour, minute) = (
+        u8::try_from(time.hour()).ok()?,
+        u8::try_from(time.minute()).ok()?,
+    );
+    let form = NoCalendarFormatter::try_new(locale.into(), T::hm()).ok()?;
+    let text = form.format(&Time::try_new(hour, minute, 0, 0).ok()?);
+    Some(with_plain_spaces(&text.to_string()))
 }
 
 /// Replaces spaces that do not break, so that transcripts can be typed.
@@ -197,11 +215,35 @@ mod tests {
     }
 
     #[test]
+    fn a_time_of_day_has_the_clock_of_its_language() {
+        for (language, morning, afternoon) in [
+            ("en", "9:05 AM", "2:30 PM"),
+            ("en-GB", "09:05", "14:30"),
+            ("pt", "09:05", "14:30"),
+            ("es", "09:05", "14:30"),
+            ("de", "09:05", "14:30"),
+            ("fr", "09:05", "14:30"),
+            ("ru", "09:05", "14:30"),
+            ("hi", "9:05 am", "2:30 pm"),
+            ("ja", "9:05", "14:30"),
+            ("ko", "오전 9:05", "오후 2:30"),
+        ] {
+            let at = |time: &str| shown(&Form::Time, language, &json!({ "it": time }));
+            assert_eq!(
+                [at("09:05"), at("14:30")],
+                [morning, afternoon],
+                "{language}"
+            );
+        }
+    }
+
+    #[test]
     fn a_value_of_another_type_is_shown_as_it_is() {
         for form in [
             Form::Plain,
             Form::Number,
             Form::Date,
+            Form::Time,
             Form::Title(Arc::default()),
         ] {
             assert_eq!(shown(&form, "pt", &json!({"it": "five"})), "five");
