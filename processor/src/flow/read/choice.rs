@@ -57,7 +57,9 @@ pub(super) fn by_text<'a>(choices: &'a [Choice], text: &str) -> Option<&'a Choic
     let named = |said: &str| exact(choices, said).or_else(|| numbered(choices, said));
     let at = named(&said).or_else(|| {
         let bare = without_fillers(&said, choices);
-        named(&bare).or_else(|| slip(choices, &bare))
+        named(&bare)
+            .or_else(|| repeated(choices, &bare))
+            .or_else(|| slip(choices, &bare))
     })?;
     choices.get(at)
 }
@@ -109,6 +111,13 @@ fn numbered(choices: &[Choice], said: &str) -> Option<usize> {
     let (number, name) = said.split_once(' ').unwrap_or((said, ""));
     let at = number.parse::<usize>().ok()?.checked_sub(1)?;
     (at < choices.len() && (name.is_empty() || exact(choices, name) == Some(at))).then_some(at)
+}
+
+/// Returns the option that each word of `said` names, as in "yes sure".
+fn repeated(choices: &[Choice], said: &str) -> Option<usize> {
+    let mut named = said.split(' ').map(|word| exact(choices, word));
+    let first = named.next()??;
+    named.all(|at| at == Some(first)).then_some(first)
 }
 
 /// Returns the option whose name is one slip of a finger away, if no other is near.
