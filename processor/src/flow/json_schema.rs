@@ -27,7 +27,8 @@ mod tests {
         let schema = serde_json::from_str(&document_schema()).unwrap();
         let schema = jsonschema::validator_for(&schema).unwrap();
         let consultation = include_str!("../../flows/consultation.yaml");
-        for text in [DEFAULT_FLOW, consultation] {
+        let solar = include_str!("../../flows/solar.yaml");
+        for text in [DEFAULT_FLOW, consultation, solar] {
             let document: serde_json::Value = serde_saphyr::from_str(text).unwrap();
             let errors: Vec<_> = schema
                 .iter_errors(&document)

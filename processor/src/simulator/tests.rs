@@ -30,11 +30,20 @@ fn the_default_flow_does_what_its_transcripts_say() {
 }
 
 #[test]
-fn the_example_does_what_its_transcripts_say() {
-    let flow = include_str!("../../flows/consultation.yaml");
-    let transcripts = include_str!("../../flows/consultation.test.yaml");
-    let differences = play(flow, transcripts);
-    assert!(differences.is_empty(), "{}", differences.join("\n"));
+fn the_examples_do_what_their_transcripts_say() {
+    for (flow, transcripts) in [
+        (
+            include_str!("../../flows/consultation.yaml"),
+            include_str!("../../flows/consultation.test.yaml"),
+        ),
+        (
+            include_str!("../../flows/solar.yaml"),
+            include_str!("../../flows/solar.test.yaml"),
+        ),
+    ] {
+        let differences = play(flow, transcripts);
+        assert!(differences.is_empty(), "{}", differences.join("\n"));
+    }
 }
 
 mod transcripts;

@@ -365,7 +365,8 @@ fn what_is_said_together_is_within_whatsapp_s_limits() {
 #[test]
 fn the_flows_that_ship_load_without_a_finding() {
     let consultation = include_str!("../../../flows/consultation.yaml");
-    for text in [DEFAULT_FLOW, consultation] {
+    let solar = include_str!("../../../flows/solar.yaml");
+    for text in [DEFAULT_FLOW, consultation, solar] {
         let checked = Flow::check("shipped.yaml", text);
         assert_eq!(
             (checked.flow.is_some(), checked.findings),

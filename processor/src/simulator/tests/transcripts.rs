@@ -9,7 +9,7 @@ use leadstream_schemas::input::MediaType;
 use super::*;
 use crate::simulator::{Recorder, transcripts_schema};
 
-const SHIPPED: [(&str, &str); 2] = [
+const SHIPPED: [(&str, &str); 3] = [
     (
         DEFAULT_FLOW,
         include_str!("../../../flows/qualification.test.yaml"),
@@ -17,6 +17,10 @@ const SHIPPED: [(&str, &str); 2] = [
     (
         include_str!("../../../flows/consultation.yaml"),
         include_str!("../../../flows/consultation.test.yaml"),
+    ),
+    (
+        include_str!("../../../flows/solar.yaml"),
+        include_str!("../../../flows/solar.test.yaml"),
     ),
 ];
 
