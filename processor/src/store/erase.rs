@@ -27,7 +27,9 @@ const DELETES: [&str; 3] = [
     "DELETE FROM command_results WHERE lead_id = ANY($1::text[])",
 ];
 
-const DELETE_IDENTITIES: &str = "DELETE FROM lead_identities WHERE identity = ANY($1::text[])";
+const DELETE_IDENTITIES: &str = "
+DELETE FROM lead_identities i USING unnest($1::text[], $2::text[]) AS u (identity, lead_id)
+WHERE i.identity = u.identity AND i.lead_id = u.lead_id";
 
 /// Includes the day after, because a sender's clock may run ahead.
 const DELETE_DEDUP_IDS: &str = "
@@ -69,9 +71,12 @@ pub(super) async fn erase(
             .execute(&mut *connection)
             .await?;
     }
-    let identities: BTreeSet<&Identity> = all.iter().flat_map(|(_, it)| &it.identities).collect();
+    let identities: BTreeSet<(&Identity, &LeadId)> =
+        all.iter().flat_map(|(_, it)| it.rows()).collect();
+    let (identities, owners): (Vec<&Identity>, Vec<&LeadId>) = identities.into_iter().unzip();
     sqlx::query(DELETE_IDENTITIES)
-        .bind(Vec::from_iter(identities))
+        .bind(identities)
+        .bind(owners)
         .execute(&mut *connection)
         .await?;
     sqlx::query(DELETE_DEDUP_IDS)

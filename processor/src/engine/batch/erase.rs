@@ -150,10 +150,11 @@ impl Step<'_> {
         let lead_id = &self.lead_id;
         let ids = self.ids_of(lead, batch);
         let is_ours = |id: &Identity| lead.merged.iter().all(|other| *other != id.as_str());
-        batch
-            .loaded
-            .identities
-            .retain(|id, owner| owner != lead_id && !(ids.contains(id) && is_ours(id)));
+        let is_deleted = |id: &Identity, owner: &LeadId| {
+            owner == lead_id || lead.merged.contains(owner) && ids.contains(id) && is_ours(id)
+        };
+        let rows = &mut batch.loaded.identities;
+        rows.retain(|id, owner| !is_deleted(id, owner));
         batch.loaded.evicted.retain(|it| it.lead_id != *lead_id);
         // The ERASED event takes one more revision.
         let revision = |id: &Identity| {
@@ -193,6 +194,10 @@ impl Step<'_> {
             until,
             key: self.home_key(lead_id).as_bytes().to_vec(),
             identities: ids.into_iter().filter(is_ours).collect(),
+            owners: std::iter::once(lead_id)
+                .chain(&lead.merged)
+                .cloned()
+                .collect(),
             inputs: Arc::clone(self.rules.output_topics.inputs.topic()),
         };
         if let Some(progress) = batch.result.partitions.get_mut(&self.record.partition) {

@@ -111,6 +111,9 @@ pub(crate) struct Erased {
     /// The person's ids whose rows are deleted. The own ids of leads that merged into this one are
     /// deleted with those leads, because a lead is found by its own id.
     pub(crate) identities: Vec<Identity>,
+    /// The lead and those that merged into it: only their rows are deleted. A lead that began since
+    /// can have one of the ids.
+    pub(crate) owners: Vec<LeadId>,
     /// The tombstones. The one of the lead's own id has the last revision.
     pub(crate) tombstones: Vec<(Tombstone, Revision)>,
     /// The fingerprint of the key that made the tombstones.
@@ -131,9 +134,16 @@ impl Erased {
         record.topic != self.inputs && record.key == self.key
     }
 
+    /// Returns the rows of `lead_identities` to delete, as far as they exist.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = (&Identity, &LeadId)> {
+        let owners = |id| self.owners.iter().map(move |owner| (id, owner));
+        self.identities.iter().flat_map(owners)
+    }
+
     /// Adds the rows and tombstones of `before`, an earlier erasure of the same lead.
     pub(super) fn join(&mut self, before: Self) {
         self.identities.extend(before.identities);
+        self.owners.extend(before.owners);
         self.tombstones.extend(before.tombstones);
         self.since = self.since.min(before.since);
         self.until = self.until.max(before.until);

@@ -406,3 +406,50 @@ fn an_erasure_reaches_the_lead_that_has_the_named_id_by_now() {
         assert_eq!(outgoing(&there, "lead.inputs").count(), 0);
     }
 }
+
+/// The closed lead of the number still names the user id of its person, who began again under it.
+#[test]
+fn an_erasure_keeps_the_row_of_an_id_that_a_lead_which_began_since_has() {
+    let fixture = fixture();
+    let by_both = Said {
+        sender: json!({"wa_id": "491700", "user_id": "DE.1"}),
+        ..said("a", 1, "Hi")
+    };
+    let mut known = after(&fixture.fold(&[by_both.record(10)], LoadedState::default()));
+    let closed = known.leads.get_mut("491700").unwrap();
+    closed.close(&"490000".into());
+    // The survivor was erased.
+    let erasure = ErasureRecord {
+        until: serde_json::from_str("\"2026-11-23T10:15:04.000Z\"").unwrap(),
+        last_revision: Revision(0),
+    };
+    known.erased.insert("491700".into(), erasure);
+    known.erased.insert("DE.1".into(), erasure);
+    known.identities.remove("DE.1");
+    let later = |key| Said {
+        key,
+        sender: json!({"user_id": "DE.1"}),
+        ..said("b", 9, "Hello again")
+    };
+    let begun = after(&fixture.fold(&[later("DE.1").record(11)], known.clone()));
+    assert!(begun.leads.contains_key("DE.1"));
+    known.leads.extend(begun.leads.clone());
+    known.identities.extend(begun.identities.clone());
+
+    // A second delivery of the command was forwarded to the closed lead meanwhile, and so was a
+    // copy of the message.
+    let forwarded = [erase_by_user_id(12), later("491700").record(13)];
+    let folded = fixture.fold(&forwarded, known);
+    let erased = &folded.erased["491700"];
+    assert!(erased.rows().all(|(_, owner)| *owner == "491700"));
+    assert!(erased.identities.contains(&"DE.1".into()));
+    assert_eq!((folded.counts.forwarded, folded.leads.len()), (1, 0));
+    let told = outgoing(&folded, "lead.inputs").zip(14..);
+    let there: Vec<Record> = told
+        .filter(|(it, _)| it.key == b"DE.1")
+        .map(|(it, offset)| read(it, Offset(offset)))
+        .collect();
+    assert_eq!(there.len(), 2);
+    let there = fixture.fold(&there, begun);
+    assert_eq!((there.counts.duplicates, there.erased.len()), (2, 0));
+}

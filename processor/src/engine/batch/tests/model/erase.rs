@@ -1,7 +1,7 @@
 //! Adds erasures to the model. An erasure reaches what was folded before it, so its extent depends
 //! on the delivery. The final state depends only on the inputs and the tombstones.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use leadstream_schemas::{
     Content, Identity, InputId, InputKind, LeadEvent, LeadId, LeadInput, Reply, Revision, Timestamp,
@@ -102,9 +102,9 @@ impl World<'_> {
             self.decided
                 .retain(|_, it| it.lead_id.as_ref() != Some(lead_id));
             self.evicted.retain(|it| it.lead_id != *lead_id);
-            for identity in &erased.identities {
-                self.identities.remove(identity);
-            }
+            let rows: HashSet<_> = erased.rows().collect();
+            self.identities
+                .retain(|id, owner| !rows.contains(&(id, &*owner)));
             self.outbox
                 .retain(|(partition, it)| *partition != erased.partition || !erased.concerns(it));
             let mut last = Revision(0);
