@@ -230,6 +230,11 @@ pub fn read(text: &str, terms: &Terms, language: &str) -> Option<Quantity> {
             return None;
         }
     }
+    // "R$ 350" says no kilowatt-hours.
+    let is_money = context.has_currency() && !context.has_unit;
+    if is_money && !terms.units.is_empty() && terms.currency.is_none() {
+        return None;
+    }
     let factor = match (context.period, terms.period) {
         (None, _) => (1, 1),
         (Some(period), Some(asked)) if period == asked || terms.converts => period.to(asked)?,

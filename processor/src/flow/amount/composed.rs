@@ -22,6 +22,7 @@ pub(super) fn composed(mut tokens: Vec<Token>) -> Vec<Token> {
     without_repetition(&mut tokens);
     with_names(&mut tokens);
     with_hundreds(&mut tokens);
+    with_ten_thousands(&mut tokens);
     tokens
 }
 
@@ -91,6 +92,34 @@ fn with_hundreds(tokens: &mut Vec<Token>) {
             !matches!(tokens.get(end + 1), Some(Token::Word(word)) if multiplier(word).is_some());
         (is_whole && is_thousand && is_last && hundreds.length == 3 && thousands.whole() < SMALL)
             .then(|| (at..=end, thousands.digits * SMALL + hundreds.digits))
+    };
+    if let Some((range, digits)) = (0..tokens.len()).find_map(joined) {
+        tokens.splice(range, [Token::Number(Numeral::whole_of(digits))]);
+    }
+}
+
+/// Joins ten thousands and the thousands behind them: "1万2千", "3만 5000".
+fn with_ten_thousands(tokens: &mut Vec<Token>) {
+    let joined = |at: usize| {
+        let [
+            Token::Number(tens),
+            Token::Word(word),
+            Token::Number(rest),
+            after @ ..,
+        ] = tokens.get(at..)?
+        else {
+            return None;
+        };
+        let has_thousand =
+            matches!(after, [Token::Word(word), ..] if matches!(word.as_str(), "千" | "천"));
+        let is_whole = tens.scale == 0 && rest.scale == 0;
+        let is_below = rest.length == if has_thousand { 1 } else { 4 };
+        let unit = if has_thousand { SMALL } else { 1 };
+        let end = at + 2 + usize::from(has_thousand);
+        let is_last =
+            !matches!(tokens.get(end + 1), Some(Token::Word(word)) if multiplier(word).is_some());
+        (multiplier(word) == Some(4) && is_whole && is_below && is_last && tens.whole() < SMALL)
+            .then(|| (at..=end, tens.digits * SMALL * 10 + rest.digits * unit))
     };
     if let Some((range, digits)) = (0..tokens.len()).find_map(joined) {
         tokens.splice(range, [Token::Number(Numeral::whole_of(digits))]);

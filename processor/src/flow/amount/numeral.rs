@@ -64,6 +64,8 @@ pub(super) fn read(written: &str) -> Option<Numeral> {
 fn has_decimals(separators: &[char], parts: &[&str]) -> bool {
     match (separators, parts) {
         ([.., ARABIC_DECIMAL], _) => true,
+        // "2'500,000"
+        (['\'', '.' | ','], [_, _, last]) => last.len() != 3,
         (['.' | ','], [first, second]) => second.len() != 3 || !is_first_group(first, 3),
         ([others @ .., last @ ('.' | ',')], _) => !others.is_empty() && !others.contains(last),
         _ => false,
@@ -80,6 +82,8 @@ fn are_groups(separators: &[char], groups: &[&str]) -> bool {
         .windows(2)
         .all(|pair| pair.first() == pair.last())
         && !separators.contains(&ARABIC_DECIMAL);
+    // In Latin America, an apostrophe follows the millions.
+    let is_one_kind = is_one_kind || matches!(separators, ['\'', '.' | ',']);
     let is_western = is_first_group(first, 3) && middle.iter().all(|group| group.len() == 3);
     let is_indian = separators.first() == Some(&',')
         && is_first_group(first, 2)

@@ -63,7 +63,7 @@ static BY_FIRST: LazyLock<HashMap<char, Vec<Phrase>>> = LazyLock::new(|| {
     by_first
 });
 
-const PHRASES: [(&str, &str); 28] = [
+const PHRASES: [(&str, &str); 30] = [
     (
         "max",
         "no máximo, no maximo, 最多, 最高, 至多, tối đa, không quá, nem több mint, ne više od, ne vec od, nu mai mult de, \
@@ -74,7 +74,7 @@ const PHRASES: [(&str, &str); 28] = [
     ),
     (
         "~",
-        "+-, +/-, ±, más o menos, mas o menos, mais ou menos, più o meno, piu o meno, plus ou moins, more or less, \
+        "+-, +/-, ±, -ish, zo'n, más o menos, mas o menos, mais ou menos, più o meno, piu o meno, plus ou moins, more or less, \
         mehr oder weniger, плюс минус, плюс-минус, or so, por volta de, 差不多, lebih kurang, em torno de, ao redor de, \
         perto de, en torno a, alrededor de, a eso de, aux alentours de, autour de, à peu près, \
         intorno a, in torno a, give or take, in the region of, in the ballpark of, in der größenordnung von, plus minus, \
@@ -107,10 +107,12 @@ const PHRASES: [(&str, &str); 28] = [
     (" pen ", "s/"),
     (" euros ", "d'euros, d'euro"),
     (" thousand kr ", "tkr"),
+    (" thousand rub ", "тр"),
+    (" eur monthly ", "e/kk"),
     (" thousand eur ", "teur"),
     (
         " monthly ",
-        "p/m, p/mnd, por mes, por mês, par mois, im monat, pro monat, al mes, al mese, ao mês, kwa mwezi, \
+        "p/m, p/mnd, por mes, por mês, par mois, im monat, pro monat, al mes, al mese, ao mês, kwa mwezi, kada buwan, \
         每个月, 每個月, 一个月, 一個月, 毎月, 月に, ひと月, 한달에, 한 달에, mỗi tháng, một tháng, /tháng, per bulan, \
         প্রতি মাসে",
     ),

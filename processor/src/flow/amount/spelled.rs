@@ -10,7 +10,7 @@ use super::words::multiplier;
 const MAX_WORDS: usize = 16;
 
 /// Units in languages that `text2num` does not read, in lower case. A multiplier may follow.
-const UNITS: [(u64, &str); 37] = [
+const UNITS: [(u64, &str); 36] = [
     (1, "один одна одну واحد bir satu một एक jeden jedna une"),
     (2, "dva dvě два две اثنان iki dua hai दो dwa dwie två kaksi"),
     (3, "tři tri три ثلاثة ثلاث üç tiga ba तीन trzy tre kolme"),
@@ -56,7 +56,16 @@ const UNITS: [(u64, &str); 37] = [
     (700, "семьсот siedemset"),
     (800, "восемьсот osiemset"),
     (900, "девятьсот dziewięćset"),
-    (1500, "полторы"),
+];
+
+/// Tenths of a multiplier by the word before it: "полторы тысячи" is one and a half thousand.
+const TENTHS: [(u64, &str); 3] = [
+    (5, "setengah"),
+    (
+        15,
+        "полтора полторы півтора півтори półtora półtorej anderthalb anderhalf डेढ़ डेढ dedh",
+    ),
+    (25, "ढाई dhai"),
 ];
 
 /// Words for some hundreds, thousands or millions, and an ordinal. They begin no amount.
@@ -141,7 +150,24 @@ pub(in crate::flow) fn read(words: &[&str]) -> Option<u64> {
 fn by_units(words: &[&str]) -> Option<u64> {
     let (mut total, mut part, mut last) = (0_u64, 0_u64, u64::MAX);
     let mut has_unit = false;
+    let mut tenths = None;
     for word in words {
+        if let Some(count) = tenths.take() {
+            let unit = 10_u64.checked_pow(multiplier(word)?.checked_sub(1)?)?;
+            total = unit.checked_mul(count)?;
+            (last, has_unit) = (0, true);
+            continue;
+        }
+        tenths = TENTHS
+            .iter()
+            .find(|(_, names)| names.split(' ').any(|name| name == *word))
+            .map(|(tenths, _)| *tenths);
+        if tenths.is_some() {
+            if has_unit || total > 0 {
+                return None;
+            }
+            continue;
+        }
         let unit = UNITS
             .iter()
             .find(|(_, names)| names.split(' ').any(|name| name == *word));
@@ -160,7 +186,7 @@ fn by_units(words: &[&str]) -> Option<u64> {
         }
     }
     let is_one = matches!(words, [word] if ONE.contains(word));
-    (has_unit || is_one)
+    (tenths.is_none() && (has_unit || is_one))
         .then(|| total.checked_add(part))
         .flatten()
 }

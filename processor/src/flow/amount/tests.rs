@@ -110,7 +110,10 @@ fn verdicts() -> Vec<(&'static str, Value)> {
         "2 x 5000",
         "5_000",
         "1e5",
-        "3万5千",
+        "3万5",
+        "3万50",
+        "1万〜2千円",
+        "полторы",
         // No one way of writing a number.
         "7,5,00",
         "1.234.56",

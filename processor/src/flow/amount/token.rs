@@ -176,9 +176,9 @@ impl Scanner<'_> {
         }
     }
 
-    /// Skips a dash that stands for zero cents: `5.000,-`, `5000.–`, `5000/-`.
+    /// Skips a dash that stands for zero cents: `5.000,-`, `5000.–`, `5000/-`, `5000:-`.
     fn skip_no_cents(&mut self) {
-        if matches!(self.peek(0), Some('.' | ',' | '/'))
+        if matches!(self.peek(0), Some('.' | ',' | '/' | ':'))
             && self.peek(1) == Some('-')
             && !self.is_digit(2)
         {
@@ -309,6 +309,7 @@ fn normalize(c: char) -> Option<char> {
         '\u{2018}' | '\u{2019}' | '\u{02bc}' | '٬' | '`' | '´' => Some('\''),
         '،' => Some(','),
         '。' => Some('.'),
+        '〜' => Some('~'),
         '\n' | '\r' | '\u{2028}' | '\u{2029}' => Some('\n'),
         _ if c.is_whitespace() => Some(' '),
         _ => Some(decimal_digit(c).unwrap_or(c)),
@@ -323,6 +324,6 @@ fn is_unclear(c: char) -> bool {
         '%' | '+' | '<' | '>' | '#' | '@' | '&' | '^' | '|' | '\\' | '{' | '}' | '?'
     ) || matches!(
         c,
-        '\u{2100}'..='\u{214f}' | '\u{3300}'..='\u{33ff}' | '؟' | '¿' | '٪' | '‰' | '±' | '≤' | '≥' | '×' | '÷' | '°' | '¢'
+        '\u{2100}'..='\u{214f}' | '\u{3300}'..='\u{33ff}' | '؟' | '¿' | '٪' | '‰' | '±' | '≤' | '≥' | '→' | '➡' | '×' | '÷' | '°' | '¢'
     ) || c.is_numeric()
 }

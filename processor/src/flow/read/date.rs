@@ -16,6 +16,7 @@ use super::plain::{folded, pieces, plain, words as words_of};
 use assemble::{Years, assemble};
 use partial::Partial;
 pub(super) use words::FILLERS;
+pub(super) use words::has_refusal;
 use words::{ORDINALS, PORTUGUESE_FILLERS};
 
 /// The years of dates that are read.
@@ -80,6 +81,9 @@ pub(super) fn read(text: &str, context: &Context<'_>) -> Option<NaiveDate> {
     }
     let languages = context.tags();
     let said: Vec<String> = words_of(&text.to_lowercase()).collect();
+    if has_refusal(&said, &languages) {
+        return None;
+    }
     if let Some(days) = relative::days(&said, &languages, context.today) {
         let mut days = days.into_iter().filter(|day| context.is_within(*day));
         return days.next().filter(|_| days.next().is_none());

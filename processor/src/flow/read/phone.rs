@@ -41,6 +41,55 @@ const EXTENSIONS: [&str; 12] = [
     "dahili",
 ];
 
+/// Words before the digits of something else.
+const OTHERWISE: [&str; 45] = [
+    "order",
+    "pedido",
+    "encomenda",
+    "commande",
+    "bestellung",
+    "bestellnummer",
+    "bestelling",
+    "ordine",
+    "заказ",
+    "заказа",
+    "zamówienie",
+    "zamówienia",
+    "sipariş",
+    "invoice",
+    "rechnung",
+    "rechnungsnummer",
+    "fattura",
+    "factura",
+    "fatura",
+    "protocolo",
+    "ticket",
+    "kundennummer",
+    "kundennr",
+    "vertragsnummer",
+    "cpf",
+    "cnpj",
+    "rg",
+    "dni",
+    "nif",
+    "curp",
+    "rfc",
+    "cédula",
+    "cedula",
+    "rut",
+    "ssn",
+    "passport",
+    "pasaporte",
+    "passaporte",
+    "паспорт",
+    "инн",
+    "снилс",
+    "aadhaar",
+    "aadhar",
+    "pesel",
+    "siret",
+];
+
 /// E.164: digits at most, with the country code.
 const MAX_DIGITS: usize = 15;
 
@@ -98,7 +147,7 @@ struct Run<'a> {
     text: &'a str,
     /// The word before it, in lower case.
     word: String,
-    /// True if a letter, a comma or the like joins it to something else.
+    /// True if a letter, a comma or the like joins it to something else, or a word names it as that.
     is_part: bool,
 }
 
@@ -138,18 +187,24 @@ impl<'a> Run<'a> {
         let follows = |c: char| is_joined(c) || c == ',';
         let is_part = (written.starts_with(is_digit) && before.ends_with(follows))
             || (written.ends_with(is_digit) && continues(after));
-        let word = before
+        let before = before.to_lowercase();
+        let mut words = before
             .trim_end_matches([' ', ':', '.', '('])
-            .rsplit(|c: char| !c.is_alphabetic())
-            .next();
+            .rsplit(|c: char| !c.is_alphabetic());
+        let word = words.next().unwrap_or_default();
+        // "order", "order number", "order number is".
+        let is_otherwise = [word]
+            .into_iter()
+            .chain(words.take(2))
+            .any(|word| OTHERWISE.contains(&word));
         let text = written
             .trim_matches([' ', '.', '/', '-'])
             .trim_end_matches('(')
             .trim();
         Some(Self {
             text,
-            word: word.unwrap_or_default().to_lowercase(),
-            is_part,
+            word: word.to_owned(),
+            is_part: is_part || is_otherwise,
         })
     }
 }
@@ -186,6 +241,9 @@ impl Run<'_> {
                 .or_else(|| national(&digits, home?))
                 .or_else(|| unmarked(&digits, home))
         }?;
+        if !is_international && !is_listed(&parsed) && is_tax_payer(&digits, &parsed) {
+            return None;
+        }
         let is_long = is_international || digits.len() >= MIN_DIGITS;
         ((is_long || is_short(&parsed))
             && (is_listed(&parsed) || (!needs_plan && is_possible(&parsed))))
@@ -200,6 +258,23 @@ impl Run<'_> {
         let is_round = digits.trim_end_matches('0').len() <= 2;
         !is_international && (is_date || is_identity || is_round)
     }
+}
+
+/// Returns whether a number of Brazil is a CPF by its check digits.
+fn is_tax_payer(digits: &str, number: &PhoneNumber) -> bool {
+    let digits: Vec<u32> = digits.chars().filter_map(|c| c.to_digit(10)).collect();
+    let is_checked = |count: usize| {
+        let weights = (2..).take(count);
+        let sum: u32 = digits
+            .iter()
+            .take(count)
+            .rev()
+            .zip(weights)
+            .map(|(digit, weight)| digit * weight)
+            .sum();
+        digits.get(count) == Some(&(sum * 10 % 11 % 10))
+    };
+    number.code().value() == 55 && digits.len() == 11 && is_checked(9) && is_checked(10)
 }
 
 /// Parses digits that begin with a country code. Many write the zero behind it that only calls

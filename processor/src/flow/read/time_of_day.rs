@@ -4,7 +4,8 @@ mod words;
 
 use chrono::{NaiveTime, Timelike};
 
-use super::plain::{folded, pieces, plain};
+use super::date::has_refusal;
+use super::plain::{folded, pieces, plain, words as words_of};
 use crate::flow::amount::number_in_words;
 use words::{PartOfDay, Word, is_24_hours, word};
 
@@ -55,6 +56,10 @@ pub(super) fn read(text: &str, languages: &[&str]) -> Option<Said> {
     if text.chars().count() > MAX_CHARS
         || text.contains(['?', '%', '+', '~', '<', '>', '=', '@', '$', '/', '€', '£'])
     {
+        return None;
+    }
+    let all: Vec<String> = words_of(&text).collect();
+    if has_refusal(&all, languages) {
         return None;
     }
     let tokens = tokens(&words::separated(&text), languages)?;
@@ -151,6 +156,11 @@ fn clock(tokens: &[Token]) -> Option<Clock> {
         [W(Word::Noon)] | [Number { value: 12, .. }, W(Word::Noon)] => Clock {
             is_certain: true,
             ..exact(12, 0)
+        },
+        // "meio-dia e meia"
+        [W(Word::Noon), W(Word::Half)] if has_and => Clock {
+            is_certain: true,
+            ..exact(12, 30)
         },
         [
             Number {

@@ -183,7 +183,7 @@ pub(super) const MEANINGS: [(Meaning, &str); 28] = [
         suunnilleen omkring nästan nesten næsten omtrent cca přibližně asi zhruba približne \
         körülbelül kb nagyjából περίπου σχεδόν aproximativ vreo presque bijna fast knapp ประมาณ \
         ราว quasi mga rundt cam حدودا تقریبا בסביבות だいたい およそ runt okolo към oko γύρω apie umbes \
-        okoli rreth დაახლოებით մոտ aproape حدود tầm chừng 約 约 くらい ぐらい ほど",
+        okoli rreth დაახლოებით մոտ aproape حدود tầm chừng abt bout kolem jakieś десь falan filan প্রায় சுமார் تقریباً шамамен 한 約 约 くらい ぐらい ほど",
     ),
     // English.
     (
@@ -197,7 +197,7 @@ pub(super) const MEANINGS: [(Meaning, &str); 28] = [
         american canadian australian sounds works good fine great enough available right limit \
         ceiling sharp flat ive re ve ll afford usually normally generally average avg bill comes \
         pays paying range aiming looking thinking bro mate sir madam dear hey hii there \
-        budgeting allocate allocated need electricity energy rent cost costs here best",
+        budgeting allocate allocated need last was said electric probs tbh lmao electricity energy rent cost costs here best",
     ),
     (
         Meaning::Filler,
@@ -228,8 +228,8 @@ pub(super) const MEANINGS: [(Meaning, &str); 28] = [
         américains peut être disponible disponibles quizás quizas acho disponibili forse bastano \
         início publicidad pub minha minhas conta luz que energia fatura vem vêm gasto gastamos \
         pago pagamos valor media média normalmente geralmente hoje costuma vir fica ficar \
-        mensalidade tá ta está esta meus oi olá ola boa tarde noite somos são factura recibo \
-        llega viene sale cuesta promedio hola buenas nosotros mis hoy paie paye payons dépense \
+        mensalidade passado esse kkk kkkk kkkkk rsrs rsrsrs jaja jajaja tá ta está esta meus oi olá ola boa tarde noite somos são factura recibo \
+        gano ganamos netos llega viene sale cuesta promedio hola buenas nosotros mis hoy paie paye payons dépense \
         dépensons facture coûte bonjour bonsoir salut ma spendo spendiamo paghiamo bolletta \
         costa ciao salve",
     ),
@@ -243,7 +243,7 @@ pub(super) const MEANINGS: [(Meaning, &str); 28] = [
         счет счёт трачу тратим выходит сумма привет здравствуйте рахунок сплачую płacę płacimy \
         rachunek wydaję kwota cześć merhaba selam ödüyorum öderim bütçe مرحبا أدفع ادفع فاتورتي \
         فاتورة الفاتورة الميزانية ميزانية תקציב שלי אני משלם मैं बिल नमस्ते mera mere tak \
-        tagihan bayar kira aside \
+        tagihan bayar kira kak dalam aata aside \
         inversión investimento inversion investissement investition investering importe monto cantidad amount sum summe betrag montant somme bedrag valore importo somma suma сума tutar مبلغ סכום jumlah số tiền untuk cho для dla ให้ 金 额 額 금 액 than als wie che чем which aktuell derzeit momentan zurzeit actualmente atualmente actuellement \
         attualmente momenteel сейчас obecnie haha lol deu veio saiu ficou foi salió vino em \
         varies vary halo kami ngân sách của tôi là งบ ครับ ค่ะ platím platíme účet fizetek \

@@ -3,7 +3,7 @@
 //! [`folded`]: super::super::plain::folded
 
 /// Words that may stand beside a date and change nothing, folded.
-pub(in crate::flow::read) const FILLERS: [&str; 117] = [
+pub(in crate::flow::read) const FILLERS: [&str; 119] = [
     "on",
     "at",
     "the",
@@ -121,7 +121,21 @@ pub(in crate::flow::read) const FILLERS: [&str; 117] = [
     "pa",
     "יום",
     "ביום",
+    "works",
+    "fine",
 ];
+
+/// Returns whether `words` have a "no" that is not the Portuguese "on the". It ends an answer only as a
+/// refusal: "el viernes no".
+pub(in crate::flow::read) fn has_refusal(words: &[String], languages: &[&str]) -> bool {
+    let is_portuguese = || languages.iter().any(|tag| tag.starts_with("pt"));
+    let is_refusal = |at: usize| match words.get(at + 1) {
+        None => true,
+        Some(next) => next != "dia" && !is_portuguese(),
+    };
+    let mut found = words.iter().enumerate().filter(|(_, word)| *word == "no");
+    found.any(|(at, _)| is_refusal(at))
+}
 
 /// Such words of Portuguese only. In Polish, "do" is "until"; in Dutch, "na" is "after".
 pub(super) const PORTUGUESE_FILLERS: [&str; 2] = ["do", "na"];

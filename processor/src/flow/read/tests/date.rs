@@ -85,6 +85,11 @@ fn a_date_is_read_as_people_of_many_languages_write_it() {
         ("", "my birthday is 23/11/2026", None),
         ("", "1405/9/2", None),
         ("", "1/1/1", None),
+        ("es", "el viernes no", None),
+        ("en", "no friday", None),
+        ("pt", "no sábado", Some("2026-11-28")),
+        ("en", "no dia 23/11/2026", Some("2026-11-23")),
+        ("en", "friday works", Some("2026-11-27")),
     ] {
         let languages = [if language.is_empty() { "en" } else { language }.to_owned()];
         let context = Context {
