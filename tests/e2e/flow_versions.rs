@@ -151,7 +151,7 @@ fn replies(site: &Site<'_>, version: impl Fn(&str) -> u32) -> anyhow::Result<()>
             welcomes += 1;
             let is_next = body.starts_with("Welcome back!");
             ensure!(
-                is_next == (version(reply.lead_id.as_str()) == 3),
+                is_next == (version(reply.lead_id.as_str()) == 4),
                 "{} hears {body}",
                 reply.lead_id
             );

@@ -189,7 +189,7 @@ fn topics(told: &Value) -> anyhow::Result<()> {
         ("lead.inputs", "the same person"),
         ("lead.events", "leads to MERGED"),
         ("lead.events", "leads to COMPLETED"),
-        ("lead.replies", "budget"),
+        ("lead.replies", "full name"),
         ("message.statuses", "delivered"),
     ] {
         ensure!(has(topic, text), "no `{text}` of {topic} in {records:?}");
