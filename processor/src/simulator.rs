@@ -66,6 +66,12 @@ impl<'a> Simulator<'a> {
         self.journal.conversation()
     }
 
+    /// Returns the simulated time.
+    #[must_use]
+    pub const fn now(&self) -> Timestamp {
+        self.now
+    }
+
     /// Returns the replies that were sent since the last call.
     pub fn take_sent_replies(&mut self) -> Vec<ReplyContent> {
         std::mem::take(&mut self.sent)

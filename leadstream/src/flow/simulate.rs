@@ -29,7 +29,7 @@ const HELP: &str = "\
 /image, /document, /voice, /audio, /video, /sticker
 /person TEXT       a person of the business answers
 /release           an agent gives the lead back to the bot
-/state             shows state, score and data
+/state             shows time, state, score, assignee and data; it begins on Monday, 2026-01-05 at 09:00 UTC
 ";
 
 /// A parsed line.
@@ -139,7 +139,15 @@ fn run_line(simulator: &mut Simulator<'_>, line: Line, style: Style) -> anyhow::
         Line::State => {
             if let Some(it) = simulator.conversation() {
                 let data = serde_json::Value::Object(it.data.clone());
-                show_note(&format!("{}, score {}, {data}", it.state, it.score), style);
+                let assignee = it.assignee.as_deref().unwrap_or("nobody");
+                let completed = if it.is_completed { ", completed" } else { "" };
+                let note = format!(
+                    "{}: {}{completed}, score {}, assigned to {assignee}, {data}",
+                    simulator.now(),
+                    it.state,
+                    it.score
+                );
+                show_note(&note, style);
             }
         }
         Line::Help => show(HELP),
