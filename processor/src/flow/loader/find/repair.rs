@@ -15,8 +15,7 @@ pub(super) enum Doubt {
 /// Returns documents without the node `id` as it is, the best first, and the doubt about the rest that
 /// each leaves.
 pub(super) fn candidates(tree: &Node, id: NodeId) -> impl Iterator<Item = (Node, Doubt)> {
-    let text = part(tree, id).and_then(Node::scalar).unwrap_or_default();
-    let values = values(tree, text);
+    let values = part(tree, id).map_or_else(Vec::new, |node| values(tree, node));
     let replaced = values.into_iter().filter_map(move |(value, doubt)| {
         let mut tree = tree.clone();
         tree.find_mut(id)?.value = value;
@@ -29,7 +28,8 @@ pub(super) fn candidates(tree: &Node, id: NodeId) -> impl Iterator<Item = (Node,
     replaced.chain(removed.flatten())
 }
 
-fn values(tree: &Node, text: &str) -> Vec<(Value, Doubt)> {
+fn values(tree: &Node, replaced: &Node) -> Vec<(Value, Doubt)> {
+    let text = replaced.scalar().unwrap_or_default();
     let names = |node: &Node| -> Vec<String> {
         let keys = node.entries().iter().filter_map(|(key, _)| key.scalar());
         keys.map(str::to_owned).collect()
@@ -40,20 +40,21 @@ fn values(tree: &Node, text: &str) -> Vec<(Value, Doubt)> {
     let first = steps
         .first()
         .map(|name| (Value::text(name.as_str()), Doubt::Ways));
-    // A condition or a text, a number or a score.
-    let sure = ["1 == 1", "1"].map(|text| (Value::text(text), Doubt::Nothing));
+    // A condition or a text, a number or a score, an address.
+    let sure =
+        ["1 == 1", "1", "https://example.com/"].map(|text| (Value::text(text), Doubt::Nothing));
     let other = ["x", "text", "1h", "2026-01-01"].map(|text| (Value::text(text), Doubt::Fields));
     let sure = nearest.into_iter().chain(sure);
-    let languages = in_all_languages(tree).map(|value| (value, Doubt::Nothing));
+    let languages = in_all_languages(tree, replaced).map(|value| (value, Doubt::Nothing));
     sure.chain(languages).chain(first).chain(other).collect()
 }
 
-/// Returns a text in all languages of the document.
-fn in_all_languages(tree: &Node) -> Option<Value> {
+/// Returns a text in all languages of the document, each part in the place of `replaced`.
+fn in_all_languages(tree: &Node, replaced: &Node) -> Option<Value> {
     let language = tree.get("language")?;
     let tags = language.parts().filter_map(Node::scalar);
     let entry = |tag: &str| {
-        let node = |text: &str| Node::text(language.id, language.place, text);
+        let node = |text: &str| Node::text(replaced.id, replaced.place, text);
         (node(tag), node("x"))
     };
     let entries: Vec<(Node, Node)> = tags.map(entry).collect();

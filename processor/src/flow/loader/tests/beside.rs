@@ -148,6 +148,15 @@ fn what_cannot_be_shown_beside_a_prompt_is_named_with_its_remedy() {
 }
 
 #[test]
+fn a_wrong_address_brings_no_other_error() {
+    for wrong in ["http://example.com/roof.jpg", "roof.jpg"] {
+        let text = SHOWN.replacen("https://example.com/roof.jpg", wrong, 1);
+        let findings = Flow::check("roofs.yaml", &text).findings;
+        assert_eq!(findings.len(), 1, "{findings:#?}");
+    }
+}
+
+#[test]
 fn a_text_beside_an_image_or_link_is_shorter() {
     let fits = |length: usize, more: &str| {
         let words = "a".repeat(length);
