@@ -151,12 +151,17 @@ pub(super) enum Correction<'a> {
 }
 
 impl Flow {
-    /// Returns whether the whole input is one of `keys`: its text, its caption, or the payload of a
-    /// button that the flow does not have.
+    /// Returns whether the whole input is one of `keys`: its text, its caption, or the title or payload
+    /// of a button that the flow does not have. A button of the flow says what its option says.
     pub(super) fn is_keyword(&self, keys: &[String], input: &TurnInput) -> bool {
-        let payload = self.foreign_payload(input);
-        let texts = input.keyword().into_iter().chain(payload);
-        !keys.is_empty() && texts.into_iter().any(|text| is_one_of(keys, text))
+        let is = |text: &str| is_one_of(keys, text);
+        if keys.is_empty() {
+            return false;
+        }
+        match self.foreign_payload(input) {
+            Some(payload) => input.keyword().is_some_and(is) || is(payload),
+            None => input.keyword().is_some_and(is) && !self.is_own_tap(input),
+        }
     }
 
     /// Returns whether the lead wants no more messages. A word that the document does not list as a
@@ -233,6 +238,11 @@ impl Flow {
         }
     }
 
+    /// Returns whether the input is a tap on a button of the flow.
+    fn is_own_tap(&self, input: &TurnInput) -> bool {
+        matches!(input, TurnInput::Choice { id: Some(id), .. } if self.has_button(id))
+    }
+
     fn open_question(&self, conversation: &Conversation) -> Option<&Question> {
         let state = match &conversation.internal.resume_step {
             Some(step) if conversation.state == COLD => step,
@@ -246,9 +256,7 @@ impl Flow {
 
     /// Returns whether the input is an option: of the open question, or tapped in any question.
     fn is_option(&self, conversation: &Conversation, input: &TurnInput) -> bool {
-        if let TurnInput::Choice { id: Some(id), .. } = input
-            && self.has_button(id)
-        {
+        if self.is_own_tap(input) {
             return true;
         }
         let question = self.open_question(conversation);

@@ -417,6 +417,15 @@ fn an_option_of_the_open_question_is_no_opt_out_unless_the_document_says_so() {
     assert_eq!(state(&late), "NAME");
     let flow = Flow::parse("options.yaml", &document("BAJA")).unwrap();
     assert_eq!(after(&flow, &[text("Hola"), text("baja")]).state, OPTED_OUT);
+    // A tap says which option it is, also where its title is a keyword.
+    for id in ["low", "ASK/low"] {
+        let tap = button(Some(id), "Baja");
+        assert_eq!(after(&flow, &[text("Hola"), tap]).state, "NAME", "{id}");
+    }
+    let tap = button(Some("humano"), "HUMANO");
+    assert_eq!(after(&flow, &[text("Hola"), tap]).state, "NAME");
+    let foreign = button(Some("template"), "Baja");
+    assert_eq!(after(&flow, &[text("Hola"), foreign]).state, OPTED_OUT);
 }
 
 #[test]
