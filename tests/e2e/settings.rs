@@ -259,7 +259,7 @@ async fn refuse_changed_engine_tables(site: &Site<'_>) -> anyhow::Result<()> {
         site,
         format!(
             "UPDATE {TABLE} SET checksum = '\\x00';
-             INSERT INTO {TABLE} SELECT 2, 'reports', now(), true, '\\x00', 0"
+             INSERT INTO {TABLE} SELECT max(version) + 1, 'reports', now(), true, '\\x00', 0 FROM {TABLE}"
         ),
     )
     .await?;
