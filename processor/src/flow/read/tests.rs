@@ -34,6 +34,19 @@ fn scalar(scalar: &Scalar, body: &str) -> Option<Value> {
     scalar.read(body, context())
 }
 
+/// Asserts what `read` makes of each text: a language, the text, and the expected value.
+fn assert_read(read: impl Fn(&str, &str) -> Option<String>, cases: &[(&str, &str, Option<&str>)]) {
+    let wrong: Vec<String> = cases
+        .iter()
+        .map(|(language, text, expected)| (language, text, expected, read(text, language)))
+        .filter(|(_, _, expected, read)| **expected != read.as_deref())
+        .map(|(language, text, expected, read)| {
+            format!("{text} ({language}): {read:?}, not {expected:?}")
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 #[test]
 fn an_address_is_taken_out_of_its_sentence() {
     for (body, expected) in [

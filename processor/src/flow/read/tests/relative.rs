@@ -4,6 +4,7 @@ use chrono::NaiveDate;
 use proptest::prelude::*;
 
 use super::super::date::{Context, read};
+use super::assert_read;
 
 fn on(text: &str) -> NaiveDate {
     text.parse().unwrap()
@@ -26,22 +27,10 @@ fn read_within(text: &str, language: &str, bounds: (Option<&str>, Option<&str>))
 const UPCOMING: (Option<&str>, Option<&str>) = (Some("2026-11-25"), None);
 
 fn assert_upcoming(cases: &[(&str, &str, Option<&str>)]) {
-    let wrong: Vec<String> = cases
-        .iter()
-        .map(|(language, text, expected)| {
-            (
-                language,
-                text,
-                expected,
-                read_within(text, language, UPCOMING),
-            )
-        })
-        .filter(|(_, _, expected, read)| **expected != read.as_deref())
-        .map(|(language, text, expected, read)| {
-            format!("{text} ({language}): {read:?}, not {expected:?}")
-        })
-        .collect();
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert_read(
+        |text, language| read_within(text, language, UPCOMING),
+        cases,
+    );
 }
 
 #[test]

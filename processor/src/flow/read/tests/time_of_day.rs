@@ -4,6 +4,7 @@ use chrono::{NaiveTime, Timelike};
 use proptest::prelude::*;
 
 use super::super::time_of_day::{read, shown};
+use super::assert_read;
 
 /// Reads `text` where people are there from 9 to 18.
 fn within(text: &str, language: &str) -> Option<String> {
@@ -11,22 +12,10 @@ fn within(text: &str, language: &str) -> Option<String> {
     read(text, &[language])?.time(fits).map(shown)
 }
 
-fn assert_times(read: impl Fn(&str, &str) -> Option<String>, cases: &[(&str, &str, Option<&str>)]) {
-    let wrong: Vec<String> = cases
-        .iter()
-        .map(|(language, text, expected)| (language, text, expected, read(text, language)))
-        .filter(|(_, _, expected, read)| **expected != read.as_deref())
-        .map(|(language, text, expected, read)| {
-            format!("{text} ({language}): {read:?}, not {expected:?}")
-        })
-        .collect();
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-}
-
 #[test]
 fn a_time_within_the_hours_is_read_in_many_languages() {
     let (two, half) = (Some("14:00"), Some("14:30"));
-    assert_times(
+    assert_read(
         within,
         &[
             ("en", "14:30", half),
@@ -198,7 +187,7 @@ fn what_is_no_time_within_the_hours_is_asked_about() {
         ("ja", "14時以降"),
         ("ko", "14시 이후"),
     ];
-    assert_times(within, &none.map(|(language, text)| (language, text, None)));
+    assert_read(within, &none.map(|(language, text)| (language, text, None)));
 }
 
 #[test]
@@ -208,7 +197,7 @@ fn of_two_times_the_hours_or_the_clock_of_the_language_decide() {
         let fits = |time: NaiveTime| (8..22).contains(&time.hour());
         read(text, &[language])?.time(fits).map(shown)
     };
-    assert_times(
+    assert_read(
         long,
         &[
             ("en", "8:30", None),
@@ -225,7 +214,7 @@ fn of_two_times_the_hours_or_the_clock_of_the_language_decide() {
         ],
     );
     let any = |text: &str, language: &str| read(text, &[language])?.time(|_| true).map(shown);
-    assert_times(
+    assert_read(
         any,
         &[
             ("en", "2", None),
