@@ -18,14 +18,16 @@ mod transcript;
 use std::time::Duration;
 
 use leadstream_schemas::reply::ReplyLink;
-use leadstream_schemas::{Content, InputId, Platform, ReplyContent, Sender, Timestamp};
+use leadstream_schemas::{
+    Content, InputId, Platform, Referral as Given, ReplyContent, Sender, Timestamp,
+};
 
 pub use transcript::{
     Difference, RecordError, Recorder, TranscriptError, TranscriptFile, TranscriptResult,
-    TurnDifference, transcripts_schema,
+    TurnDifference, parse_referral, transcripts_schema,
 };
 
-use crate::flow::{Conversation, Flow, TurnInput, later, numbered};
+use crate::flow::{Conversation, Flow, Referral, TurnInput, later, numbered};
 use crate::flows::Flows;
 use crate::lead::{Admission, Amendment, FoldError, Input, Journal, OrderKey};
 
@@ -45,6 +47,8 @@ pub struct Simulator<'a> {
     /// The replies that were sent and that nobody took yet.
     sent: Vec<ReplyContent>,
     inputs: usize,
+    /// The ad or post that leads to the next message.
+    referral: Option<Given>,
 }
 
 impl<'a> Simulator<'a> {
@@ -57,6 +61,7 @@ impl<'a> Simulator<'a> {
             waiting: None,
             sent: Vec::new(),
             inputs: 0,
+            referral: None,
         }
     }
 
@@ -101,12 +106,19 @@ impl<'a> Simulator<'a> {
         Ok(())
     }
 
+    /// Sets the ad or post that leads to the next message of the lead.
+    pub fn refer(&mut self, referral: Given) {
+        self.referral = Some(referral);
+    }
+
     /// Admits `content` from the lead or a person of the business, and returns its id.
     ///
     /// # Errors
     /// Returns [`FoldError`] if the conversation follows a flow that is not published.
     pub fn send(&mut self, content: &Content) -> Result<InputId, FoldError> {
-        self.admit(TurnInput::from(content), Amendment::of(content))
+        let referral = self.referral.take_if(|_| can_have_referral(content));
+        let referral = referral.and_then(|given| Referral::new(given, self.now));
+        self.admit(TurnInput::from(content), Amendment::of(content), referral)
     }
 
     /// Applies a command of a person of the business; other content has no effect.
@@ -115,7 +127,9 @@ impl<'a> Simulator<'a> {
     /// Returns [`FoldError`] if the conversation follows a flow that is not published.
     pub fn command(&mut self, content: &Content) -> Result<(), FoldError> {
         let command = TurnInput::command(content, Platform::WhatsappCloud);
-        command.map_or(Ok(()), |command| self.admit(command, None).map(|_| ()))
+        command.map_or(Ok(()), |command| {
+            self.admit(command, None, None).map(|_| ())
+        })
     }
 
     /// Returns the id of the input `number`, from 1.
@@ -128,6 +142,7 @@ impl<'a> Simulator<'a> {
         &mut self,
         answer: TurnInput,
         amends: Option<Amendment>,
+        referral: Option<Referral>,
     ) -> Result<InputId, FoldError> {
         self.inputs += 1;
         let id = Self::id(self.inputs);
@@ -146,7 +161,7 @@ impl<'a> Simulator<'a> {
             amends,
             becomes: None,
             other_notations: Vec::new(),
-            referral: None,
+            referral,
         };
         let admission = self
             .journal
@@ -163,6 +178,19 @@ impl<'a> Simulator<'a> {
         }
         Ok(id)
     }
+}
+
+/// Returns whether an ad or post can lead to `content`: only to a new message of the lead.
+const fn can_have_referral(content: &Content) -> bool {
+    !matches!(
+        content,
+        Content::Takeover { .. }
+            | Content::Reaction { .. }
+            | Content::Edit { .. }
+            | Content::Revoke { .. }
+            | Content::Release
+            | Content::Restart
+    )
 }
 
 /// Returns a reply as text: options as numbered lines, the button of a form or link in brackets.

@@ -30,7 +30,7 @@ pub struct LeadInput {
     /// Position in its webhook, from 0: keeps the order of items that share a second.
     pub item: u32,
     pub content: Content,
-    /// The ad or post that led here, on a person's first message after it (Cloud API).
+    /// The ad or post that led here, on a person's first message after it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub referral: Option<Referral>,
     /// The provider's own JSON of this one item, secrets redacted.
@@ -136,8 +136,8 @@ impl Sender {
     }
 }
 
-/// The ad or post that brought a person here. Cloud API `referral`; members as the provider sent
-/// them.
+/// The ad or post that brought a person here: the Cloud API's `referral`, or WASenderApi's
+/// `externalAdReply` under the same names. Values are as the provider sent them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Referral {
     /// `ad` or `post`.

@@ -1,5 +1,7 @@
 //! Publishes a flow version that three processors adopt while leads write.
 
+pub(crate) mod replaced;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 

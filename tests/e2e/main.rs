@@ -67,6 +67,7 @@ const TESTS: &[(&str, Test)] = tests![
     schemas::the_registry_accepts_a_compatible_schema_and_refuses_an_incompatible_one,
     schemas::services_start_with_known_schema_ids_while_the_registry_is_unavailable,
     flow_versions::processors_switch_to_a_flow_version_at_one_time_under_load,
+    flow_versions::replaced::new_conversations_follow_another_default_and_no_withdrawn_flow,
     clients::pythons_deserializer_reads_every_topic,
     clients::partitions_equal_those_of_the_java_client,
     timers::timers_change_silent_leads_without_a_scan_of_a_million_waiting_ones,

@@ -8,9 +8,9 @@ use std::time::Duration;
 use anyhow::Context;
 use leadstream_processor::flow::{DEFAULT_FLOW, Flow, parse_duration};
 use leadstream_processor::flows::Flows;
-use leadstream_processor::simulator::{Recorder, Simulator, plain_text};
-use leadstream_schemas::Content;
+use leadstream_processor::simulator::{Recorder, Simulator, parse_referral, plain_text};
 use leadstream_schemas::input::MediaType;
+use leadstream_schemas::{Content, Referral};
 
 use super::parse;
 use crate::terminal::{Ink, Style, show, wrap};
@@ -27,6 +27,7 @@ const HELP: &str = "\
 /form JSON         submits a form
 /location LAT LON  sends a location
 /image, /document, /voice, /audio, /video, /sticker
+/referral MEMBERS  the next message comes from an ad: /referral {id: 77, headline: Solar}
 /person TEXT       a person of the business answers
 /release           an agent gives the lead back to the bot
 /state             shows time, state, score, assignee and data; it begins on Monday, 2026-01-05 at 09:00 UTC
@@ -38,6 +39,8 @@ enum Line {
     Send(Content),
     /// Messages within a second.
     Burst(Vec<Content>),
+    /// The ad or post that leads to the next message.
+    Referral(Referral),
     Release,
     Wait(Duration),
     State,
@@ -104,6 +107,7 @@ fn add(recorder: &mut Recorder, line: &Line) {
                 recorder.add(content, if index == 0 { PAUSE } else { BURST });
             }
         }
+        Line::Referral(referral) => recorder.refer(referral.clone()),
         Line::Release => recorder.add(&Content::Release, PAUSE),
         Line::Wait(time) => recorder.wait(*time),
         Line::State | Line::Help | Line::Wrong(_) => {}
@@ -127,6 +131,13 @@ fn run_line(simulator: &mut Simulator<'_>, line: Line, style: Style) -> anyhow::
                 simulator.send(&content)?;
             }
             simulator.send_waiting_reply();
+        }
+        Line::Referral(referral) => {
+            let conversation = simulator.conversation();
+            if conversation.is_some_and(|it| it.referral.is_some()) {
+                show_note("the conversation keeps its first referral", style);
+            }
+            simulator.refer(referral);
         }
         Line::Release => {
             simulator.command(&Content::Release)?;
@@ -221,6 +232,10 @@ fn parse_line(line: &str) -> Line {
             name: None,
             response_json: rest.to_owned(),
         }),
+        "referral" if rest.is_empty() => {
+            Line::Wrong("write what is known of the ad: /referral {id: 77, headline: Solar}".into())
+        }
+        "referral" => parse_referral(rest).map_or_else(Line::Wrong, Line::Referral),
         "wait" => parse_duration(rest).map_or_else(
             || Line::Wrong(format!("`{rest}` is no time; write one such as /wait 23h")),
             Line::Wait,
@@ -262,7 +277,24 @@ mod tests {
             parse_line("/location 1.5, 2"),
             Line::Send(Content::Location { .. })
         ));
-        for wrong in ["/wait", "/wait long", "/location here", "/what"] {
+        assert_eq!(
+            parse_line("/referral {type: ad, id: 77}"),
+            Line::Referral(Referral {
+                source_type: Some("ad".into()),
+                source_id: Some("77".into()),
+                ..Referral::default()
+            })
+        );
+        for wrong in [
+            "/wait",
+            "/wait long",
+            "/location here",
+            "/what",
+            "/referral",
+            "/referral 77",
+            "/referral {}",
+            "/referral {ids: 77}",
+        ] {
             assert!(matches!(parse_line(wrong), Line::Wrong(_)), "{wrong}");
         }
     }

@@ -5,6 +5,7 @@ mod hand_off;
 mod known;
 mod media;
 mod optional;
+mod referral;
 
 use super::*;
 use crate::flow::{DEFAULT_FLOW, Flow};

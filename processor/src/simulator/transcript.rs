@@ -3,6 +3,7 @@
 mod difference;
 mod document;
 mod record;
+mod referral;
 mod rewrite;
 
 use std::fmt;
@@ -13,13 +14,14 @@ use leadstream_schemas::{Content, InputId};
 use schemars::Schema;
 use serde_json::{Map, Value};
 
-use super::{Simulator, plain_text};
+use super::{Simulator, can_have_referral, plain_text};
 use crate::flows::Flows;
 use crate::lead::FoldError;
 use crate::yaml::{self, Node, Place, pretty, schema_of};
 pub use difference::{Difference, TurnDifference};
 use document::{Document, Expected, Transcript, Turn};
 pub use record::{RecordError, Recorder};
+pub use referral::parse_referral;
 
 /// The time between two turns without `after`.
 const DEFAULT_PAUSE: Duration = Duration::from_secs(10);
@@ -125,7 +127,7 @@ impl TranscriptFile {
             if let Some(reason) = turn.value.error() {
                 let place = place(turn.referenced);
                 if !faults.has(place) {
-                    faults.errors.push(fault(place, reason.to_owned()));
+                    faults.errors.push(fault(place, reason));
                 }
             }
         }
@@ -211,6 +213,9 @@ impl Transcript {
         let mut ids: Vec<InputId> = Vec::new();
         for (index, turn) in self.turns.iter().enumerate() {
             let turn = &turn.value;
+            if let Some(referral) = &turn.referral {
+                simulator.refer(referral.given());
+            }
             let id = match (&turn.lead, &turn.person, &turn.agent) {
                 (Some(input), ..) => simulator.send(&input.content(&ids))?,
                 (None, Some(words), _) => simulator.send(&Content::Takeover {
@@ -251,7 +256,27 @@ impl Transcript {
 }
 
 impl Turn {
-    fn error(&self) -> Option<&'static str> {
+    fn error(&self) -> Option<String> {
+        self.error_of_action()
+            .map(str::to_owned)
+            .or_else(|| self.error_of_referral())
+    }
+
+    fn error_of_referral(&self) -> Option<String> {
+        let referral = self.referral.as_ref()?;
+        let is_message = self
+            .lead
+            .as_ref()
+            .is_some_and(|lead| can_have_referral(&lead.content(&[])));
+        if !is_message {
+            let reason =
+                "`referral` belongs to a new message of the lead; write it beside such a `lead`";
+            return Some(reason.to_owned());
+        }
+        referral.error()
+    }
+
+    fn error_of_action(&self) -> Option<&'static str> {
         let actions = [
             self.lead.is_some(),
             self.person.is_some(),

@@ -207,6 +207,7 @@ pub(in crate::flow) enum FormKind {
     Email,
     Phone,
     Date,
+    Time,
 }
 
 const TYPES: &[&str] = &[

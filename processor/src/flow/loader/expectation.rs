@@ -351,6 +351,7 @@ fn form_scalar(kind: FormKind) -> Scalar {
             most: None,
             is_open: false,
         },
+        FormKind::Time => Scalar::Time { of: None },
     }
 }
 

@@ -448,6 +448,36 @@ fn an_optional_member_that_cannot_be_read_leaves_the_rest_of_a_form_as_it_is() {
 }
 
 #[test]
+fn a_form_s_time_is_a_time_of_day_or_no_answer() {
+    let time = Scalar::Time { of: None };
+    for (given, expected) in [
+        (json!("14:30"), Some("14:30")),
+        (json!("09:00"), Some("09:00")),
+        (json!(["10:15"]), Some("10:15")),
+        (json!("2:30 pm"), Some("14:30")),
+        (json!("14h30"), Some("14:30")),
+        (json!("noon"), Some("12:00")),
+        (json!(14), Some("14:00")),
+        // In the morning or in the evening.
+        (json!("9:00"), None),
+        (json!(9), None),
+        (json!("24:30"), None),
+        (json!("10:00 - 11:00"), None),
+        (json!(["10:00", "11:00"]), None),
+        (json!({"from": "10:00", "to": "11:00"}), None),
+        (json!(1_703_257_240_046_i64), None),
+        (json!("1703257240046"), None),
+        (json!(""), None),
+        (json!(null), None),
+        (json!(true), None),
+        (json!(9.5), None),
+    ] {
+        let read = time.read_member(&given, context());
+        assert_eq!(read, expected.map(Value::from), "{given}");
+    }
+}
+
+#[test]
 fn a_form_s_date_is_milliseconds_only_if_no_other_notation_fits() {
     let date = Scalar::Date {
         is_month_first: false,

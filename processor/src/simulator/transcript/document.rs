@@ -14,6 +14,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 use serde_saphyr::Spanned;
 
+use super::referral::ReferralDocument;
 use crate::flow::{Item, OneOrMany, parse_duration};
 
 /// The reply that accepts any text.
@@ -44,6 +45,8 @@ pub(super) struct Transcript {
 pub(super) struct Turn {
     /// An input of the lead.
     pub(super) lead: Option<UserInput>,
+    /// The ad or post that leads to the message in `lead`.
+    pub(super) referral: Option<ReferralDocument>,
     /// A message of a person of the business.
     pub(super) person: Option<String>,
     /// A command of a person of the business.

@@ -2,18 +2,22 @@
 
 use std::time::Duration;
 
-use leadstream_schemas::Content;
+use leadstream_schemas::{Content, Referral};
 
 use super::document::name;
+use super::referral::members;
 use super::rewrite::{json, scalar};
 use super::{DEFAULT_PAUSE, TranscriptError, TranscriptFile};
 use crate::flows::Flows;
 use crate::lead::FoldError;
+use crate::simulator::can_have_referral;
 
 /// The actions of a conversation so far.
 #[derive(Debug, Default)]
 pub struct Recorder {
     turns: Vec<String>,
+    /// The ad or post that leads to the next message.
+    referral: Option<Referral>,
 }
 
 /// The reason why nothing is recorded.
@@ -37,7 +41,20 @@ impl Recorder {
         } else {
             format!("\n        after: {}", written(after))
         };
-        self.turns.push(format!("{action}{after}"));
+        let referral = self.referral.take_if(|_| can_have_referral(content));
+        let referral = referral.map_or_else(String::new, |given| {
+            let members: Vec<String> = members(&given)
+                .into_iter()
+                .filter_map(|(name, value)| Some(format!("{name}: {}", scalar(value?))))
+                .collect();
+            format!("\n        referral: {{ {} }}", members.join(", "))
+        });
+        self.turns.push(format!("{action}{referral}{after}"));
+    }
+
+    /// Adds the ad or post that leads to the next message of the lead.
+    pub fn refer(&mut self, referral: Referral) {
+        self.referral = Some(referral);
     }
 
     /// Adds time that passes.

@@ -164,6 +164,33 @@ fn what_is_wrong_with_hours_is_named_with_its_place() {
 }
 
 #[test]
+fn a_form_gives_a_time_and_the_day_of_a_later_time() {
+    let asked = "expect: {date: {min: today, open: true}}\n    fill: day";
+    let form = "expect: {form: {id: '1', button: Choose, fields: [{member: day, expect: date}, {member: at, expect: time}]}}";
+    let document = VISITS.replace(asked, form);
+    let loaded = Flow::check("visits.yaml", &document);
+    assert_eq!((loaded.flow.is_some(), loaded.findings), (true, Vec::new()));
+    // A form's field has no settings: the form itself bounds what can be chosen.
+    for (wrong, reason) in [
+        (
+            "{time: {within: hours, of: day}}",
+            "`expect` takes one of `text`, `number`, `email`, `phone`, `date`, `time`",
+        ),
+        ("hour", "`expect` takes one of"),
+        ("times", "did you mean `time`?"),
+    ] {
+        let document = document.replace("at, expect: time", &format!("at, expect: {wrong}"));
+        let loaded = Flow::check("visits.yaml", &document);
+        let findings: Vec<String> = loaded.findings.iter().map(ToString::to_string).collect();
+        assert!(loaded.flow.is_none(), "{wrong}");
+        assert!(
+            findings.iter().any(|it| it.contains(reason)),
+            "{wrong}: {findings:?}"
+        );
+    }
+}
+
+#[test]
 fn a_date_without_a_time_zone_is_warned_of() {
     let document = VISITS
         .replace(", open: true", "")
