@@ -106,6 +106,8 @@ struct Keywords {
     stop: Vec<String>,
     /// The opt-outs that the document need not list.
     opt_out: Vec<String>,
+    /// The words that make other opt-outs.
+    opt_out_words: keyword::OptOutWords,
     start: Vec<String>,
     human: Vec<String>,
     /// The requests for a person that the document need not list.

@@ -1,10 +1,13 @@
 //! Keywords: words that mean something when they are the whole message.
 
+mod lookalike;
 mod opt_out;
 mod person;
 mod skip;
 #[cfg(test)]
 mod tests;
+
+use std::collections::HashSet;
 
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::{canonical_combining_class, is_combining_mark};
@@ -13,7 +16,7 @@ use unicode_properties::UnicodeEmoji;
 use super::read::{Expected, Scalar};
 use super::{COLD, Conversation, Flow, Question, Role, START as NOT_BEGUN, TurnInput};
 
-pub(super) use opt_out::opt_outs;
+pub(super) use opt_out::{OptOutWords, opt_outs};
 pub(super) use person::PersonWords;
 use person::Request;
 pub(super) use skip::{declines, skips};
@@ -32,14 +35,55 @@ pub(super) fn key(word: &str) -> String {
     }
 }
 
+/// The languages of a flow, and English.
+struct Spoken<'a>(Vec<&'a str>);
+
+impl<'a> Spoken<'a> {
+    fn new(languages: &'a [String]) -> Self {
+        let primary = |tag: &'a String| tag.split('-').next().unwrap_or_default();
+        Self(languages.iter().map(primary).chain(["en"]).collect())
+    }
+
+    fn any(&self, languages: &[&str]) -> bool {
+        languages.iter().any(|it| self.0.contains(it))
+    }
+}
+
+/// Returns the words of `text` with a space around each, if all of them are `known`, perhaps by their
+/// usual spelling.
+fn spaced(known: &HashSet<String>, text: &str) -> Option<String> {
+    let mut said = String::with_capacity(text.len() + 2);
+    said.push(' ');
+    let mut start = said.len();
+    for c in words(text).chain([' ']) {
+        if c == ' ' {
+            let word = said.get(start..)?;
+            if !word.is_empty() && !known.contains(word) {
+                let usual = lookalike::usual(word, known)?;
+                said.replace_range(start.., &usual);
+            }
+            start = said.len() + 1;
+        }
+        said.push(c);
+    }
+    Some(said)
+}
+
+/// Returns whether `said`, with a space around each word, has the words of `phrase`.
+fn contains(said: &str, phrase: &str) -> bool {
+    said.match_indices(phrase).any(|(at, _)| {
+        let before = said.get(..at).is_some_and(|it| it.ends_with(' '));
+        let after = said.get(at + phrase.len()..);
+        before && after.is_some_and(|it| it.starts_with(' '))
+    })
+}
+
 /// Returns the keys of the words in the flow's languages and in English.
 fn in_languages(table: &[(&[&str], &[&str])], languages: &[String]) -> Vec<String> {
-    let primary = |tag: &String| tag.split('-').next().unwrap_or_default().to_owned();
-    let spoken: Vec<String> = languages.iter().map(primary).collect();
-    let is_spoken = |language: &str| language == "en" || spoken.iter().any(|it| it == language);
+    let spoken = Spoken::new(languages);
     let mut keys: Vec<String> = table
         .iter()
-        .filter(|(languages, _)| languages.iter().copied().any(is_spoken))
+        .filter(|(languages, _)| spoken.any(languages))
         .flat_map(|(_, words)| words.iter().map(|word| key(word)))
         .collect();
     keys.sort_unstable();
@@ -167,9 +211,29 @@ impl Flow {
     /// Returns whether the lead wants no more messages. A word that the document does not list as a
     /// keyword may be an option of the open question.
     pub(super) fn is_opt_out(&self, conversation: &Conversation, input: &TurnInput) -> bool {
-        self.is_keyword(&self.keywords.stop, input)
-            || (self.is_keyword(&self.keywords.opt_out, input)
+        let keywords = &self.keywords;
+        let payload = self.foreign_payload(input);
+        let mut texts = input.keyword().into_iter().chain(payload);
+        self.is_keyword(&keywords.stop, input)
+            || ((self.is_keyword(&keywords.opt_out, input)
+                || (texts.any(|text| keywords.opt_out_words.is_opt_out(text))
+                    && !self.is_listed(input)))
                 && !self.is_option(conversation, input))
+    }
+
+    /// Returns whether the document lists the input as a keyword with another meaning.
+    fn is_listed(&self, input: &TurnInput) -> bool {
+        let keywords = &self.keywords;
+        let lists = [
+            &keywords.restart,
+            &keywords.start,
+            &keywords.human,
+            &keywords.back,
+            &keywords.skip,
+        ];
+        let changes = keywords.change.iter().map(|(words, _)| words);
+        let mut lists = lists.into_iter().chain(changes);
+        lists.any(|keys| self.is_keyword(keys, input))
     }
 
     /// Returns whether the lead asks for a person. What the document does not list as a keyword may be
@@ -222,12 +286,22 @@ impl Flow {
 
     /// Returns whether the input skips the open question, whatever the question takes.
     pub(super) fn is_skip(&self, conversation: &Conversation, input: &TurnInput) -> bool {
-        self.is_keyword(&self.keywords.skip, input) && !self.is_option(conversation, input)
+        self.says(&self.keywords.skip, input) && !self.is_option(conversation, input)
     }
 
     /// Returns whether the input skips the open question, provided that it is no answer.
     pub(super) fn is_decline(&self, input: &TurnInput) -> bool {
-        self.is_keyword(&self.keywords.decline, input)
+        self.says(&self.keywords.decline, input)
+    }
+
+    /// Returns whether the whole input is one of `keys`, with or without polite words around it.
+    fn says(&self, keys: &[String], input: &TurnInput) -> bool {
+        if keys.is_empty() {
+            return false;
+        }
+        let polite = &self.keywords.opt_out_words;
+        let bare = || polite.without_polite(input.keyword()?);
+        self.is_keyword(keys, input) || bare().is_some_and(|bare| keys.contains(&bare))
     }
 
     /// Returns the payload of a button that the flow does not have.
@@ -265,6 +339,8 @@ impl Flow {
         else {
             return false;
         };
-        choices.iter().any(|choice| choice.is_named(text))
+        let is_named = |text: &str| choices.iter().any(|choice| choice.is_named(text));
+        let bare = || self.keywords.opt_out_words.without_polite(text);
+        is_named(text) || bare().is_some_and(|bare| is_named(&bare))
     }
 }

@@ -5,7 +5,7 @@ mod words;
 
 use std::collections::HashSet;
 
-use super::{is_one_of, key, words as letters_of};
+use super::{Spoken, contains, is_one_of, key, spaced};
 use words::{PHRASES, VOCABULARIES};
 
 /// No longer message is read as a request, in bytes.
@@ -62,10 +62,8 @@ struct Vocabulary {
 impl PersonWords {
     /// Returns the words for a flow's languages, without what `is_free` refuses.
     pub(in crate::flow) fn new(languages: &[String], is_free: impl Fn(&String) -> bool) -> Self {
-        let is_spoken = |tags: &[&str]| {
-            let primary = |tag: &String| tag.split('-').next().unwrap_or_default().to_owned();
-            tags.contains(&"en") || languages.iter().any(|it| tags.contains(&&*primary(it)))
-        };
+        let spoken = Spoken::new(languages);
+        let is_spoken = |tags: &[&str]| spoken.any(tags);
         let listed = |text: &str| -> Vec<String> { text.split(',').map(key).collect() };
         let spaced = |text: &str| -> Vec<String> { text.split_whitespace().map(key).collect() };
         let mut all = Self::default();
@@ -101,7 +99,7 @@ impl PersonWords {
         if text.len() > MAX_REQUEST {
             return None;
         }
-        let Some(said) = self.spaced(text) else {
+        let Some(said) = spaced(&self.known, text).filter(|it| it.len() > 2) else {
             return is_one_of(&self.phrases, text).then_some(Request::Sure);
         };
         if ANSWERS.contains(&said.as_str()) {
@@ -118,31 +116,6 @@ impl PersonWords {
         }
         has(&self.jobs).then_some(Request::Job)
     }
-
-    /// Returns the words of `text` with a space around each, if a request may have all of them.
-    fn spaced(&self, text: &str) -> Option<String> {
-        let mut said = String::with_capacity(text.len() + 2);
-        said.push(' ');
-        let mut start = said.len();
-        for c in letters_of(text).chain([' ']) {
-            if c == ' ' {
-                said.get(start..)
-                    .filter(|word| self.known.contains(*word))?;
-                start = said.len() + 1;
-            }
-            said.push(c);
-        }
-        Some(said)
-    }
-}
-
-/// Returns whether `said`, with a space around each word, has the words of `phrase`.
-fn contains(said: &str, phrase: &str) -> bool {
-    said.match_indices(phrase).any(|(at, _)| {
-        let before = said.get(..at).is_some_and(|it| it.ends_with(' '));
-        let after = said.get(at + phrase.len()..);
-        before && after.is_some_and(|it| it.starts_with(' '))
-    })
 }
 
 #[cfg(test)]

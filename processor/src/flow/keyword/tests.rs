@@ -1,3 +1,5 @@
+mod opt_out;
+
 use leadstream_schemas::input::MediaType;
 use leadstream_schemas::{Content, Timestamp};
 

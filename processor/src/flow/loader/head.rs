@@ -14,7 +14,7 @@ use crate::flow::document::{
     OneOrMany,
 };
 use crate::flow::field::Fields;
-use crate::flow::keyword::{PersonWords, START, declines, key, opt_outs, skips};
+use crate::flow::keyword::{OptOutWords, PersonWords, START, declines, key, opt_outs, skips};
 use crate::flow::prompt::MAX_BODY;
 use crate::flow::schedule::Schedule;
 use crate::flow::time::{WINDOW, parse_duration};
@@ -200,6 +200,7 @@ fn keywords(document: &Document, languages: &[String]) -> Result<Keywords, Fault
         restart: all("restart", written.restart.as_ref())?,
         stop: all("stop", written.stop.as_ref())?,
         opt_out: Vec::new(),
+        opt_out_words: OptOutWords::default(),
         start: all("start", written.start.as_ref())?,
         human: all("human", written.human.as_ref())?,
         person: PersonWords::default(),
@@ -234,6 +235,8 @@ fn keywords(document: &Document, languages: &[String]) -> Result<Keywords, Fault
     // The document's own keywords take precedence.
     let is_free = |word: &String| !taken.contains_key(word);
     keywords.opt_out = opt_outs(languages).into_iter().filter(is_free).collect();
+    let phrases = keywords.opt_out.iter().chain(&keywords.stop);
+    keywords.opt_out_words = OptOutWords::new(languages, phrases);
     let may_ask = |word: &String| taken.get(word).is_none_or(|name| *name == "human");
     keywords.person = PersonWords::new(languages, may_ask);
     if is_optional {

@@ -36,7 +36,8 @@ const FILLER_WORDS: &str = "please pls plz por favor bitte gern gerne s il vous 
     prefiero elijo quero queria prefiro escolho ich mochte nehme hatte je veux voudrais \
     prefere choisis vorrei preferisco scelgo voglio выбираю хочу это it is my es mi e meu \
     minha ist mein c est mon thanks thank you gracias obrigado obrigada danke merci grazie \
-    спасибо i am m a we are sou soy suis sono bin jestem somos sind wir eu yo io я";
+    спасибо i am m a we are sou soy suis sono bin jestem somos sind wir eu yo io я \
+    sure claro klar naturlich certo конечно em na moro vivo wohne habite abito live in";
 
 /// Words that join two parts of a name; some write them as "&".
 const AND: [&str; 13] = [
@@ -59,6 +60,7 @@ pub(super) fn by_text<'a>(choices: &'a [Choice], text: &str) -> Option<&'a Choic
         let bare = without_fillers(&said, choices);
         named(&bare)
             .or_else(|| repeated(choices, &bare))
+            .or_else(|| stretched(choices, &bare))
             .or_else(|| slip(choices, &bare))
     })?;
     choices.get(at)
@@ -118,6 +120,14 @@ fn repeated(choices: &[Choice], said: &str) -> Option<usize> {
     let mut named = said.split(' ').map(|word| exact(choices, word));
     let first = named.next()??;
     named.all(|at| at == Some(first)).then_some(first)
+}
+
+/// Returns the option whose last letter `said` repeats, as in "yesss".
+fn stretched(choices: &[Choice], said: &str) -> Option<usize> {
+    let last = said.chars().next_back().filter(|it| it.is_alphabetic())?;
+    let stem = said.trim_end_matches(last);
+    let is_stretched = !stem.is_empty() && stem.len() + last.len_utf8() < said.len();
+    is_stretched.then(|| exact(choices, &format!("{stem}{last}")))?
 }
 
 /// Returns the option whose name is one slip of a finger away, if no other is near.

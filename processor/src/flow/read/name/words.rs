@@ -13,7 +13,7 @@ pub(super) const SHORT: &str = "jr sr jun sen dr dra prof mr mrs ms st ph phd md
     inc ltd co corp sa srl gmbh bros av hon rev capt gen col fr sra srta sto sta bin";
 
 /// Whole messages: greetings, yes and no, thanks, and what people write instead of a name.
-pub(super) const WHOLE: &str = "hello,hi,hey,heya,hiya,yo,hi there,hello there,hey there,hi all,\
+pub(super) const WHOLE: &str = "asap,bonjour a vous,bonjour a tous,hello,hi,hey,heya,hiya,yo,hi there,hello there,hey there,hi all,\
     hello everyone,good morning,good afternoon,good evening,good day,good night,greetings,howdy,sup,\
     what's up,whats up,hello hello,hi hi,yes,yeah,yep,yup,no,nope,nah,not,ok,okay,k,kk,sure,fine,test,\
     testing,test test,lol,haha,hahaha,bye,goodbye,bye bye,nothing,none,anonymous,n/a,null,undefined,\
@@ -91,7 +91,7 @@ pub(super) const PARTICLES: &str = "de da do dos das del la las los el le van vo
     ibn al ter ten zu und";
 
 /// The first words of questions, refusals and wishes.
-pub(super) const OPENINGS: &str = "how much,how many,how are,how do,how can,how does,how long,how old,\
+pub(super) const OPENINGS: &str = "not telling,not saying,not giving,how much,how many,how are,how do,how can,how does,how long,how old,\
     how is,how about,how to,who is,who are,who am,who the,what is,when do,when can,when will,can you,can i,\
     can we,do you,do i,are you,are we,is this,is it,is there,i want,i need,i do,i have,i would,i'd,i was,\
     i will,i'll,i just,i saw,i got,i can,i know,i think,i already,i said,i live,i like,i love,i work,\
