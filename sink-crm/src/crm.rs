@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use leadstream_schemas::{LeadEvent, LeadId};
@@ -12,9 +13,9 @@ use sha2::{Digest as _, Sha256};
 use crate::compare::RemoteRecord;
 use crate::crm_name::CrmName;
 use crate::ledger::Delivery;
-use crate::mapping::{OnMultipleMatches, Rendered, Target};
+use crate::mapping::{FieldRole, OnMultipleMatches, Rendered, Target};
 use crate::matching::{Candidate, UnmatchedLead};
-use crate::outcome::RecordOutcome;
+use crate::outcome::{RecordOutcome, Refusal};
 
 /// The payload of a lead, in a CRM's own terms.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,6 +42,33 @@ impl Prepared {
     }
 }
 
+/// The fingerprints of a CRM's fields, by name: each changes when the CRM describes the field in
+/// another way. That of the empty name changes with any field.
+pub(crate) type Fingerprints = Arc<BTreeMap<String, String>>;
+
+/// Returns the fingerprints of fields, from their descriptions by name.
+pub(crate) fn fingerprints<'f>(
+    fields: impl Iterator<Item = (&'f str, &'f Value)>,
+) -> BTreeMap<String, String> {
+    let fingerprint = |text: &str| {
+        let digest = Sha256::digest(text);
+        digest
+            .iter()
+            .take(8)
+            .map(|byte| format!("{byte:02x}"))
+            .collect::<String>()
+    };
+    let mut found: BTreeMap<String, String> = fields
+        .map(|(name, field)| (name.to_owned(), fingerprint(&field.to_string())))
+        .collect();
+    let all: String = found
+        .iter()
+        .map(|(name, print)| format!("{name} {print} "))
+        .collect();
+    found.insert(String::new(), fingerprint(&all));
+    found
+}
+
 /// A CRM that leads are sent to.
 pub(crate) trait Crm: Send + Sync + 'static {
     /// What the CRM gets: the latest state of each lead, or every event.
@@ -59,6 +87,21 @@ pub(crate) trait Crm: Send + Sync + 'static {
 
     /// Returns the payload of a lead; pure.
     fn prepare(&self, event: &LeadEvent) -> Prepared;
+
+    /// Returns what a field is to a lead's record; pure.
+    fn role(&self, _field: &str) -> FieldRole {
+        FieldRole::Unwritten
+    }
+
+    /// Returns a lead's part of a request without `fields`; pure.
+    fn leave_out(&self, lead: &Prepared, _fields: &[&str]) -> Prepared {
+        lead.clone()
+    }
+
+    /// Returns the fingerprints of the CRM's fields, as the last [`Self::check`] found them.
+    fn fingerprints(&self) -> Fingerprints {
+        Fingerprints::default()
+    }
 
     /// Returns the body of the request that carries `leads`; pure.
     fn upsert_body(&self, leads: &[&Prepared]) -> Value;
@@ -180,6 +223,8 @@ pub(crate) struct Failure {
     pub(crate) reason: String,
     /// The pause that the CRM asks for before the next request.
     pub(crate) after: Option<Duration>,
+    /// The fields that it refused, if the request held a single record.
+    pub(crate) refusals: Vec<Refusal>,
 }
 
 impl Failure {
@@ -188,6 +233,7 @@ impl Failure {
             class,
             reason: reason.into(),
             after: None,
+            refusals: Vec::new(),
         }
     }
 
@@ -246,7 +292,24 @@ pub(crate) fn identifier(text: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::identifier;
+    use serde_json::{Value, json};
+
+    use super::{fingerprints, identifier};
+
+    #[test]
+    fn a_fingerprint_changes_with_its_field_and_that_of_all_with_any() {
+        let prints = |options: &[&str]| {
+            let (status, email) = (json!({"options": options}), json!({"type": "string"}));
+            let fields: [(&str, &Value); 2] = [("status", &status), ("email", &email)];
+            fingerprints(fields.into_iter())
+        };
+        let (before, after) = (prints(&["A"]), prints(&["A", "B"]));
+        assert_eq!(before, prints(&["A"]));
+        assert_eq!(before["email"], after["email"]);
+        assert_ne!(before["status"], after["status"]);
+        assert_ne!(before[""], after[""]);
+        assert_eq!(before.len(), 3);
+    }
 
     #[test]
     fn only_codes_and_names_of_fields_are_repeated() {

@@ -29,6 +29,8 @@ mod circuit_breaker;
 mod concurrency;
 mod delivery;
 mod match_existing;
+mod recheck;
+mod refusals;
 mod write_back;
 
 use batch::{Stop, StopKind};
@@ -36,6 +38,7 @@ use batch_size::BatchSize;
 use circuit_breaker::{CircuitBreaker, RefusalLimit};
 use concurrency::Aimd;
 use delivery::BatchReport;
+use recheck::Recheck;
 
 /// How often the ledger is polled when nothing wakes the worker: for retries that become due, and for
 /// rows that another process wrote.
@@ -138,6 +141,7 @@ pub(crate) async fn run<C: Crm>(parts: WorkerParts<C>) -> Result<(), DispatchErr
         batches: JoinSet::new(),
         stop: None,
         schema_checked: false,
+        recheck: Recheck::default(),
         gone: None,
         counted: None,
     };
@@ -168,6 +172,7 @@ struct Worker<C: Crm> {
     stop: Option<Stop>,
     /// Whether the CRM's schema was found to fit since the worker last halted.
     schema_checked: bool,
+    recheck: Recheck,
     /// The reason why the receiver wants no more events, until an operator resumes it.
     gone: Option<String>,
     counted: Option<Instant>,
@@ -199,8 +204,9 @@ impl<C: Crm> Worker<C> {
         }
         if !self.schema_checked {
             self.check_schema().await;
-            return Ok(());
+            return self.release_changed().await;
         }
+        self.recheck_schema().await?;
         // A probe is the only request in flight.
         let limit = if self.breaker.is_half_open() {
             1
@@ -223,11 +229,8 @@ impl<C: Crm> Worker<C> {
 
     async fn send(&mut self) -> Result<(), DispatchError> {
         let shared = &self.shared;
-        let size = if self.breaker.is_half_open() {
-            1
-        } else {
-            self.size.limit()
-        };
+        let is_probe = self.breaker.is_half_open();
+        let size = if is_probe { 1 } else { self.size.limit() };
         let now = Utc::now();
         let lease = shared.lease(Uuid::new_v4(), now);
         let rows = shared.parts.ledger.claim(size, &lease, now).await?;
@@ -241,7 +244,7 @@ impl<C: Crm> Worker<C> {
             shared.rate_limiter().on_partial_batch(Instant::now());
         }
         self.batches
-            .spawn(delivery::run(Arc::clone(shared), rows, lease));
+            .spawn(delivery::run(Arc::clone(shared), rows, lease, is_probe));
         Ok(())
     }
 
@@ -249,7 +252,8 @@ impl<C: Crm> Worker<C> {
         self.size.learn(report.sizes);
         match report.stop {
             None => {
-                if report.requests > 0 {
+                // A probe that judged no record shows nothing; the next is of another record.
+                if report.requests > 0 && (report.judged || !self.breaker.is_half_open()) {
                     self.aimd.succeeded();
                     self.breaker.on_success();
                     self.ready();
@@ -319,6 +323,47 @@ impl<C: Crm> Worker<C> {
             }
             Err(failure) => self.stop = Some(failure.into()),
         }
+    }
+
+    /// Checks the schema again while rows wait for it. What the CRM lacks then concerns those rows
+    /// only, so it does not halt the others.
+    async fn recheck_schema(&mut self) -> Result<(), DispatchError> {
+        let shared = Arc::clone(&self.shared);
+        let parts = &shared.parts;
+        if !self.recheck.asks(parts.timing.probe, Instant::now()) {
+            return Ok(());
+        }
+        let waiting = parts.ledger.waiting_for().await?;
+        if !self.recheck.checks(waiting) {
+            return Ok(());
+        }
+        let crm = C::NAME.as_str();
+        match parts.crm.check().await {
+            Ok(quota) => self.shared.update_quota(quota),
+            Err(failure) => {
+                tracing::warn!(crm, reason = failure.reason, "leads wait for the schema");
+            }
+        }
+        self.release_changed().await
+    }
+
+    /// Makes rows due whose fields the CRM describes in another way now.
+    async fn release_changed(&self) -> Result<(), DispatchError> {
+        let parts = &self.shared.parts;
+        let fingerprints = parts.crm.fingerprints();
+        let rows = parts
+            .ledger
+            .release_changed(&fingerprints, Utc::now())
+            .await?;
+        if rows > 0 {
+            let crm = C::NAME.as_str();
+            tracing::info!(
+                crm,
+                rows,
+                "the schema changed; leads that waited for it are due"
+            );
+        }
+        Ok(())
     }
 
     async fn daily_stop(&self) -> Stop {

@@ -11,6 +11,7 @@ use leadstream_service::database;
 use leadstream_service::migrations;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPool};
+use sqlx::types::Json;
 use sqlx::{FromRow, Row as _};
 use uuid::Uuid;
 
@@ -21,6 +22,7 @@ mod entry;
 mod error;
 mod latest;
 mod ordered;
+mod refused;
 mod sql;
 mod tools;
 
@@ -29,6 +31,7 @@ use error::STATEMENT;
 pub use error::{LedgerError, LedgerErrorClass};
 pub(crate) use latest::LatestState;
 pub(crate) use ordered::OrderedEvents;
+pub(crate) use refused::{RefusedField, WaitingFor};
 pub use tools::{DeadLetterPosition, SyncStatus, SyncSummary};
 
 /// The data that a CRM should have of a lead, and the record that holds it.
@@ -59,6 +62,8 @@ pub(crate) struct Claimed {
     pub(crate) attempted: bool,
     /// Whether the CRM is not known to have the lead, and no existing record was searched for.
     pub(crate) unmatched: bool,
+    /// The fields that were left out of what the CRM has, or that a parked row waited for.
+    pub(crate) refused_fields: Vec<RefusedField>,
 }
 
 /// The result of the search for an existing record.
@@ -99,6 +104,8 @@ pub(crate) struct OutcomeRow<'a> {
     pub(crate) attempted: bool,
     /// The result of a search that was made with this attempt.
     pub(crate) match_result: Option<MatchResult>,
+    /// The fields that were left out, or that the row waits for, as JSON.
+    pub(crate) refused_fields: Option<String>,
 }
 
 /// What a CRM gets of each lead.
@@ -245,7 +252,8 @@ impl<D: Delivery> DeliveryLedger<D> {
             .bind(column(rows, |row| {
                 row.match_result.map(MatchResult::as_str)
             }))
-            .bind(now);
+            .bind(now)
+            .bind(column(rows, |row| row.refused_fields.as_deref()));
         let written: i64 = timed(query.fetch_one(&self.pool)).await?;
         Ok(written.unsigned_abs())
     }
@@ -326,6 +334,10 @@ impl<'r> FromRow<'r, sqlx::postgres::PgRow> for Claimed {
             synced_hash: row.try_get("synced_hash")?,
             attempted: row.try_get("attempted")?,
             unmatched: row.try_get("unmatched")?,
+            refused_fields: row
+                .try_get::<Option<Json<_>>, _>("refused_fields")?
+                .map(|fields| fields.0)
+                .unwrap_or_default(),
             record: Record {
                 partition: row.try_get("event_partition")?,
                 offset: row.try_get("event_offset")?,

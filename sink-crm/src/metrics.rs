@@ -33,12 +33,14 @@ metric_table! {
         batch_records: Histogram = "leadstream_sink_crm_batch_records";
         /// Attempts to bring a record in step with its lead, by outcome.
         records: ByLabel<Counter> = "leadstream_sink_crm_records_total"
-            (result: ["synced", "stale", "retry", "parked", "dead", "released", "filtered"]);
+            (result: ["synced", "stale", "retry", "deferred", "parked", "dead", "released", "filtered"]);
         /// 1 while the worker of a CRM waits for this reason, else 0.
         waiting: ByLabel<Gauge> = "leadstream_sink_crm_waiting_workers"
             (reason: ["fault", "throttle", "halt", "gone"]);
         /// Leads that needed no request, because the CRM has an equal payload.
         unchanged: Counter = "leadstream_sink_crm_unchanged_skipped_total";
+        /// Records that were written without a field, because the CRM refused the field's value.
+        incomplete: Counter = "leadstream_sink_crm_incomplete_records_total";
         /// Existing CRM records that were matched with a lead and are updated from then on.
         adopted: Counter = "leadstream_sink_crm_adopted_records_total";
         /// Text values that were shortened to the limit of the mapping or of the CRM.

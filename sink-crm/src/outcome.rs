@@ -1,5 +1,25 @@
 //! The outcome of delivering one record: one type from the CRM's response to the ledger's row.
 
+/// Why the CRM refuses a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// The value does not fit the field.
+    Value,
+    /// The value is none of the field's options.
+    Option,
+    /// The CRM's set-up: an administrator has to act, whatever the value is.
+    Setup,
+}
+
+/// A field that the CRM refuses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    /// The field's name; empty where the CRM does not tell it.
+    pub(crate) field: String,
+    pub(crate) code: String,
+    pub(crate) cause: Cause,
+}
+
 /// What came of delivering one record. Reasons name codes and fields, never values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum RecordOutcome {
@@ -13,6 +33,16 @@ pub(crate) enum RecordOutcome {
     Filtered,
     /// The same record is retried later.
     Retry(String),
+    /// As [`Self::Retry`], but the attempt is not counted: the organisation may be at fault.
+    Deferred(String),
+    /// The code is not known here. The record is retried a few times, then parked.
+    Uncertain(String),
+    /// The CRM refuses fields. The record is sent again without them, or it waits until the CRM's
+    /// set-up changes, or it is given up: see `dispatch::refusals`.
+    Refused {
+        reason: String,
+        refusals: Vec<Refusal>,
+    },
     /// The same record is retried once, then it becomes a dead letter.
     RetryOnce(String),
     /// The response does not report the outcome, or the request as a whole is at fault. The record is
@@ -22,6 +52,8 @@ pub(crate) enum RecordOutcome {
     Parked(String),
     /// This record alone is given up.
     DeadLetter(String),
+    /// The organisation's limit is reached: the whole CRM waits.
+    Throttle(String),
     /// The fault is the organisation's, not the record's: the worker halts.
     Halt(String),
     /// Not attempted, or refused through no fault of the record: it is due as before.
@@ -35,16 +67,21 @@ impl RecordOutcome {
             Self::Synced { .. } | Self::Unchanged => "synced",
             Self::Stale => "stale",
             Self::Filtered => "filtered",
-            Self::Retry(_) | Self::RetryOnce(_) | Self::Split(_) => "retry",
-            Self::Parked(_) => "parked",
+            Self::Retry(_) | Self::RetryOnce(_) | Self::Split(_) | Self::Uncertain(_) => "retry",
+            Self::Deferred(_) => "deferred",
+            Self::Parked(_) | Self::Refused { .. } => "parked",
             Self::DeadLetter(_) => "dead",
-            Self::Halt(_) | Self::Released => "released",
+            Self::Throttle(_) | Self::Halt(_) | Self::Released => "released",
         }
     }
 
     pub(crate) fn reason(&self) -> Option<&str> {
         match self {
             Self::Retry(reason)
+            | Self::Deferred(reason)
+            | Self::Uncertain(reason)
+            | Self::Refused { reason, .. }
+            | Self::Throttle(reason)
             | Self::RetryOnce(reason)
             | Self::Split(reason)
             | Self::Parked(reason)

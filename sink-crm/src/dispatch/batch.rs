@@ -1,11 +1,14 @@
 //! Decides the outcome of each leased row of a batch, request by request. Pure. Each row ends with
 //! exactly one outcome, whatever the CRM responds.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::batch_size::Sizes;
+use super::refusals::{Reaction, react};
 use crate::crm::{BatchResult, Class, Failure, SingleFailure};
-use crate::outcome::RecordOutcome;
+use crate::mapping::FieldRole;
+use crate::outcome::{Cause, RecordOutcome, Refusal};
 
 /// The number of records that fail alone, with none accepted, after which the organisation is at
 /// fault.
@@ -47,11 +50,11 @@ impl StopKind {
 
 impl Stop {
     pub(super) fn halt(reason: impl Into<String>) -> Self {
-        Self {
-            kind: StopKind::Halt,
-            reason: reason.into(),
-            after: None,
-        }
+        Failure::new(Class::Halt, reason).into()
+    }
+
+    fn throttle(reason: impl Into<String>) -> Self {
+        Failure::new(Class::Throttle, reason).into()
     }
 }
 
@@ -72,10 +75,17 @@ impl From<Failure> for Stop {
     }
 }
 
+/// Returns what a field is to a record.
+pub(super) type Roles<'r> = &'r (dyn Fn(&str) -> FieldRole + Send + Sync);
+
 /// Rows by position, and the requests that are still to be made about them.
-#[derive(Debug)]
-pub(super) struct Batch {
+pub(super) struct Batch<'r> {
     outcomes: Vec<Option<RecordOutcome>>,
+    roles: Roles<'r>,
+    /// By row, the fields that were left out, or of a parked row those that it waits for.
+    refusals: Vec<Vec<Refusal>>,
+    /// Rows of a request whose records all failed in the same way.
+    suspects: BTreeSet<usize>,
     /// The remaining requests; the last is the next.
     parts: Vec<Vec<usize>>,
     /// Rows that failed alone, where the record or the organisation may be at fault.
@@ -90,9 +100,13 @@ pub(super) struct Batch {
     stop: Option<Stop>,
 }
 
-impl Batch {
+impl<'r> Batch<'r> {
     /// Creates a batch; `known` returns the outcome of rows that need no request.
-    pub(super) fn new(rows: usize, known: impl Fn(usize) -> Option<RecordOutcome>) -> Self {
+    pub(super) fn new(
+        rows: usize,
+        roles: Roles<'r>,
+        known: impl Fn(usize) -> Option<RecordOutcome>,
+    ) -> Self {
         let outcomes: Vec<Option<RecordOutcome>> = (0..rows).map(known).collect();
         let sendable = outcomes
             .iter()
@@ -102,6 +116,9 @@ impl Batch {
             .collect();
         let mut batch = Self {
             outcomes,
+            roles,
+            refusals: vec![Vec::new(); rows],
+            suspects: BTreeSet::new(),
             parts: Vec::new(),
             unknown: Vec::new(),
             single_failures: 0,
@@ -131,7 +148,7 @@ impl Batch {
     /// Applies the result of the request about `part`.
     pub(super) fn apply(&mut self, part: Vec<usize>, result: BatchResult) {
         match result {
-            Ok(outcomes) if outcomes.len() == part.len() => self.apply_outcomes(&part, outcomes),
+            Ok(outcomes) if outcomes.len() == part.len() => self.apply_outcomes(part, outcomes),
             Ok(_) => {
                 let reason = "the response does not fit the request";
                 self.apply_failure(part, Failure::new(Class::Retry, reason));
@@ -140,30 +157,92 @@ impl Batch {
         }
     }
 
-    fn apply_outcomes(&mut self, part: &[usize], outcomes: Vec<RecordOutcome>) {
-        let mut again = Vec::new();
+    fn apply_outcomes(&mut self, part: Vec<usize>, outcomes: Vec<RecordOutcome>) {
+        let is_uniform = is_uniform(&outcomes);
         if outcomes.iter().any(RecordOutcome::is_accepted) {
             self.accepted = true;
             self.sizes.accept(part.len());
-        } else if outcomes
-            .iter()
-            .any(|outcome| matches!(outcome, RecordOutcome::Split(_)))
+        } else if is_uniform
+            || outcomes
+                .iter()
+                .any(|outcome| matches!(outcome, RecordOutcome::Split(_)))
         {
             self.sizes.refuse(part.len());
         }
+        if is_uniform {
+            self.suspects.extend(&part);
+            self.halve(part);
+            return;
+        }
+        let (mut smaller, mut without_fields) = (Vec::new(), Vec::new());
         for (&row, outcome) in part.iter().zip(outcomes) {
             match outcome {
-                RecordOutcome::Split(_) if part.len() > 1 => again.push(row),
+                RecordOutcome::Split(_) if part.len() > 1 => smaller.push(row),
                 RecordOutcome::Halt(reason) => self.stop = Some(Stop::halt(reason)),
-                outcome => {
-                    if let RecordOutcome::Split(reason) = &outcome {
-                        self.count_single_failure(Stop::halt(reason.as_str()));
+                RecordOutcome::Throttle(reason) => self.stop = Some(Stop::throttle(reason)),
+                RecordOutcome::Refused { reason, refusals } => {
+                    if self.refuse(row, reason, refusals) == Reaction::LeaveOut {
+                        without_fields.push(row);
                     }
-                    self.set_outcome(row, outcome);
                 }
+                outcome => self.end(row, outcome),
             }
         }
-        self.halve(again);
+        self.halve(smaller);
+        self.push(without_fields);
+    }
+
+    /// Ends a row with its outcome, unless the organisation may be at fault.
+    fn end(&mut self, row: usize, outcome: RecordOutcome) {
+        let is_suspect = self.suspects.contains(&row);
+        match &outcome {
+            RecordOutcome::DeadLetter(reason) if is_suspect => {
+                let class = Class::Split(SingleFailure::Unknown);
+                self.add_unknown(row, Failure::new(class, reason.as_str()));
+                return;
+            }
+            RecordOutcome::Uncertain(reason) => {
+                if is_suspect {
+                    self.count_single_failure(Stop::halt(reason.as_str()));
+                }
+                self.wait_for(row, vec![any_change()]);
+            }
+            RecordOutcome::Split(reason) => {
+                self.count_single_failure(Stop::halt(reason.as_str()));
+                self.wait_for(row, vec![any_change()]);
+            }
+            _ => {}
+        }
+        self.set_outcome(row, outcome);
+    }
+
+    /// Applies the refusal of fields of a row.
+    fn refuse(&mut self, row: usize, reason: String, refusals: Vec<Refusal>) -> Reaction {
+        let reaction = react(&refusals, self.left_out(row), self.roles);
+        match reaction {
+            Reaction::LeaveOut => {
+                if let Some(left_out) = self.refusals.get_mut(row) {
+                    left_out.extend(refusals);
+                }
+            }
+            Reaction::Park => {
+                self.wait_for(row, refusals);
+                self.set_outcome(row, RecordOutcome::Parked(reason));
+            }
+            Reaction::GiveUp => self.end(row, RecordOutcome::DeadLetter(reason)),
+        }
+        reaction
+    }
+
+    fn wait_for(&mut self, row: usize, refusals: Vec<Refusal>) {
+        if let Some(slot) = self.refusals.get_mut(row) {
+            *slot = refusals;
+        }
+    }
+
+    /// Returns the fields that are left out of a row.
+    pub(super) fn left_out(&self, row: usize) -> &[Refusal] {
+        self.refusals.get(row).map_or(&[], Vec::as_slice)
     }
 
     fn apply_failure(&mut self, part: Vec<usize>, failure: Failure) {
@@ -183,6 +262,14 @@ impl Batch {
                 self.push(part);
             }
             Class::Split(_) if part.len() > 1 => self.halve(part),
+            Class::Split(_) if !failure.refusals.is_empty() => {
+                for row in part {
+                    let (reason, refusals) = (failure.reason.clone(), failure.refusals.clone());
+                    if self.refuse(row, reason, refusals) == Reaction::LeaveOut {
+                        self.push(vec![row]);
+                    }
+                }
+            }
             Class::Split(single) => {
                 for row in part {
                     match single {
@@ -242,6 +329,20 @@ impl Batch {
         self.after
     }
 
+    /// Returns whether the CRM judged a record: it accepted it, or refused it for its own sake.
+    pub(super) fn is_judged(&self) -> bool {
+        let is_refused = |outcome: &Option<RecordOutcome>| {
+            use RecordOutcome::{DeadLetter, Parked, Refused};
+            matches!(outcome, Some(Parked(_) | DeadLetter(_) | Refused { .. }))
+        };
+        self.accepted || self.outcomes.iter().any(is_refused)
+    }
+
+    /// Takes, by row, the fields that were left out, or of a parked row those that it waits for.
+    pub(super) fn take_refusals(&mut self) -> Vec<Vec<Refusal>> {
+        std::mem::take(&mut self.refusals)
+    }
+
     /// Returns one outcome per row, in order, and whether the worker has to stop.
     pub(super) fn finish(mut self) -> (Vec<RecordOutcome>, Option<Stop>) {
         for (row, failure) in std::mem::take(&mut self.unknown) {
@@ -250,7 +351,7 @@ impl Batch {
                 continue;
             }
             // The row lets others go first; they show what is at fault.
-            self.set_outcome(row, RecordOutcome::Retry(failure.reason.clone()));
+            self.set_outcome(row, RecordOutcome::Deferred(failure.reason.clone()));
             self.stop.get_or_insert_with(|| failure.into());
         }
         let outcomes = self
@@ -260,6 +361,27 @@ impl Batch {
             .collect();
         (outcomes, self.stop)
     }
+}
+
+/// Returns what a row waits for whose failure names no field.
+const fn any_change() -> Refusal {
+    Refusal {
+        field: String::new(),
+        code: String::new(),
+        cause: Cause::Setup,
+    }
+}
+
+/// Returns whether all of several records failed in the same way, so that the request may be at fault.
+fn is_uniform(outcomes: &[RecordOutcome]) -> bool {
+    let [first, second, ..] = outcomes else {
+        return false;
+    };
+    matches!(
+        first,
+        RecordOutcome::DeadLetter(_) | RecordOutcome::Uncertain(_)
+    ) && first == second
+        && outcomes.iter().all(|outcome| outcome == first)
 }
 
 #[cfg(test)]

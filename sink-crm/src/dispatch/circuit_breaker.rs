@@ -84,10 +84,13 @@ impl RefusalLimit {
                     self.accepted = self.accepted.map(|accepted| accepted.saturating_add(1));
                     false
                 }
-                RecordOutcome::Parked(_) => false,
+                RecordOutcome::Parked(_) | RecordOutcome::Refused { .. } => false,
                 RecordOutcome::Retry(_)
                 | RecordOutcome::RetryOnce(_)
+                | RecordOutcome::Deferred(_)
+                | RecordOutcome::Uncertain(_)
                 | RecordOutcome::Split(_)
+                | RecordOutcome::Throttle(_)
                 | RecordOutcome::Halt(_)
                 | RecordOutcome::Released
                 | RecordOutcome::Unchanged

@@ -1,5 +1,6 @@
 //! Delivers one leased batch, from its first request to its last outcome in the ledger.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
@@ -12,21 +13,23 @@ use super::Shared;
 use super::batch::{Batch, Stop};
 use super::batch_lease::BatchLease;
 use super::batch_size::Sizes;
-use super::write_back::{Wait, resolve_retries};
+use super::write_back::{Learned, Wait, resolve_retries};
 use crate::crm::{BatchResponse, Class, Crm, Failure, Prepared};
 use crate::ledger::{Claimed, Lease, LedgerError};
-use crate::outcome::RecordOutcome;
+use crate::outcome::{RecordOutcome, Refusal};
 
 /// The result of a batch.
 #[derive(Debug)]
 pub(super) struct BatchReport {
     pub(super) requests: u32,
+    /// Whether the CRM judged a record, so that it works again.
+    pub(super) judged: bool,
     pub(super) sizes: Sizes,
     /// The reason to send nothing more for now.
     pub(super) stop: Option<Stop>,
 }
 
-/// Sends `rows` and writes their outcomes.
+/// Sends `rows`, or the one row of a probe, and writes their outcomes.
 ///
 /// # Errors
 /// Returns an error if the ledger cannot be written. The rows are sent again when their lease ends.
@@ -34,6 +37,7 @@ pub(super) async fn run<C: Crm>(
     shared: Arc<Shared<C>>,
     rows: Vec<Claimed>,
     lease: Lease,
+    is_probe: bool,
 ) -> Result<BatchReport, LedgerError> {
     let crm = &shared.parts.crm;
     let events: Vec<Result<LeadEvent, String>> = rows.iter().map(read).collect();
@@ -59,7 +63,9 @@ pub(super) async fn run<C: Crm>(
     for (row, outcome) in matched.outcomes {
         open[row] = Some(outcome);
     }
-    let mut batch = Batch::new(rows.len(), |row| open[row].clone());
+    let roles = |field: &str| crm.role(field);
+    let mut batch = Batch::new(rows.len(), &roles, |row| open[row].clone());
+    batch.wait(matched.after);
     if let Some((part, failure)) = matched.failure {
         batch.apply(part, Err(failure));
     }
@@ -68,8 +74,10 @@ pub(super) async fn run<C: Crm>(
         .await;
     let sizes = batch.sizes();
     let after = batch.after();
+    let judged = batch.is_judged();
+    let refusals = batch.take_refusals();
     let (mut outcomes, stop) = batch.finish();
-    resolve_retries(&rows, &mut outcomes);
+    resolve_retries(&rows, &mut outcomes, is_probe);
     let refused = {
         let mut refusals = shared
             .refusals
@@ -84,7 +92,10 @@ pub(super) async fn run<C: Crm>(
             &rows,
             &prepared,
             &outcomes,
-            &matched.results,
+            Learned {
+                matches: &matched.results,
+                refusals: &refusals,
+            },
             &Wait {
                 stop: stop.as_ref(),
                 after,
@@ -94,6 +105,7 @@ pub(super) async fn run<C: Crm>(
         .await?;
     Ok(BatchReport {
         requests: sent,
+        judged,
         sizes,
         stop,
     })
@@ -128,7 +140,7 @@ impl<C: Crm> Shared<C> {
     /// `requests` made before.
     async fn send(
         &self,
-        batch: &mut Batch,
+        batch: &mut Batch<'_>,
         rows: &[Claimed],
         prepared: &[Result<Prepared, String>],
         mut lease: BatchLease,
@@ -146,10 +158,14 @@ impl<C: Crm> Shared<C> {
                 Some(owned) => part = owned,
                 None => break,
             }
-            let leads: Vec<&Prepared> = part
+            let leads: Vec<Cow<'_, Prepared>> = part
                 .iter()
-                .filter_map(|row| prepared[*row].as_ref().ok())
+                .filter_map(|row| {
+                    let lead = prepared[*row].as_ref().ok()?;
+                    Some(self.without(lead, batch.left_out(*row)))
+                })
                 .collect();
+            let leads: Vec<&Prepared> = leads.iter().map(AsRef::as_ref).collect();
             if leads.is_empty() {
                 continue;
             }
@@ -168,6 +184,15 @@ impl<C: Crm> Shared<C> {
             batch.apply(part, response.result);
         }
         requests
+    }
+
+    /// Returns a lead's part of a request without the fields that the CRM refused.
+    fn without<'p>(&self, lead: &'p Prepared, refusals: &[Refusal]) -> Cow<'p, Prepared> {
+        if refusals.is_empty() {
+            return Cow::Borrowed(lead);
+        }
+        let fields: Vec<&str> = refusals.iter().map(|it| it.field.as_str()).collect();
+        Cow::Owned(self.parts.crm.leave_out(lead, &fields))
     }
 
     /// Sends `leads` within the request's time-out, which the lease covers. The time of a login before

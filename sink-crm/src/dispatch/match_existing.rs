@@ -2,6 +2,7 @@
 //! matches is adopted, so that each lead has one record.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use chrono::Utc;
 use leadstream_schemas::LeadEvent;
@@ -25,6 +26,8 @@ pub(super) struct BatchMatches {
     pub(super) outcomes: BTreeMap<usize, RecordOutcome>,
     /// Rows for which the search failed, and the failure.
     pub(super) failure: Option<(Vec<usize>, Failure)>,
+    /// The longest pause that the CRM asked for.
+    pub(super) after: Option<Duration>,
 }
 
 type Part = Vec<(usize, UnmatchedLead)>;
@@ -138,7 +141,7 @@ impl<C: Crm> Shared<C> {
             .iter()
             .map(|(_, lead_id, record_id)| Adoption { record_id, lead_id })
             .collect();
-        let mut result = self.adopt(&adoptions).await;
+        let mut result = self.adopt(&adoptions, matches).await;
         if adoptions.len() > 1 && is_split(&result) {
             // Writing a key twice changes nothing.
             result = self.adopt_singly(&adoptions, matches).await;
@@ -160,12 +163,14 @@ impl<C: Crm> Shared<C> {
         Ok(())
     }
 
-    async fn adopt(&self, adoptions: &[Adoption<'_>]) -> BatchResult {
+    async fn adopt(&self, adoptions: &[Adoption<'_>], matches: &mut BatchMatches) -> BatchResult {
         let mut response = self.parts.crm.adopt(adoptions).await;
         self.update_quota(response.quota);
+        matches.after = matches.after.max(response.after);
         if matches!(&response.result, Err(failure) if failure.class == Class::Auth) {
             response = self.parts.crm.adopt(adoptions).await;
             self.update_quota(response.quota);
+            matches.after = matches.after.max(response.after);
         }
         match response.result {
             // Another record already has the key: the lead has a record.
@@ -185,7 +190,7 @@ impl<C: Crm> Shared<C> {
         for adoption in adoptions {
             self.acquire_slot().await;
             matches.requests += 1;
-            outcomes.extend(self.adopt(&[*adoption]).await?);
+            outcomes.extend(self.adopt(&[*adoption], matches).await?);
         }
         Ok(outcomes)
     }
@@ -234,8 +239,12 @@ fn adoption_result(outcome: RecordOutcome) -> Result<MatchResult, RecordOutcome>
         RecordOutcome::Synced { .. } | RecordOutcome::Stale => Ok(MatchResult::Adopted),
         // Another record already has the key: the lead has a record.
         RecordOutcome::RetryOnce(_) => Ok(MatchResult::None),
-        RecordOutcome::Halt(reason) => Err(RecordOutcome::Retry(reason)),
-        RecordOutcome::DeadLetter(reason) | RecordOutcome::Parked(reason) => {
+        RecordOutcome::Halt(reason) | RecordOutcome::Throttle(reason) => {
+            Err(RecordOutcome::Retry(reason))
+        }
+        RecordOutcome::DeadLetter(reason)
+        | RecordOutcome::Parked(reason)
+        | RecordOutcome::Refused { reason, .. } => {
             let reason = format!("the existing record was not adopted: {reason}");
             Err(RecordOutcome::Parked(reason))
         }
@@ -260,6 +269,19 @@ mod tests {
         assert!(matches!(
             adoption_result(locked),
             Err(RecordOutcome::Retry(_))
+        ));
+        let throttled = RecordOutcome::Throttle("REQUEST_LIMIT_EXCEEDED".into());
+        assert!(matches!(
+            adoption_result(throttled),
+            Err(RecordOutcome::Retry(_))
+        ));
+        let refused = RecordOutcome::Refused {
+            reason: "REQUIRED_FIELD_MISSING".into(),
+            refusals: Vec::new(),
+        };
+        assert!(matches!(
+            adoption_result(refused),
+            Err(RecordOutcome::Parked(_))
         ));
         let converted = RecordOutcome::Parked("CANNOT_UPDATE_CONVERTED_LEAD".into());
         assert!(matches!(

@@ -10,14 +10,23 @@ use leadstream_service::RetryPolicy;
 
 use super::batch::{Stop, StopKind};
 use super::circuit_breaker::LONGEST;
+use super::refusals::describe_left_out;
 use super::{Shared, grace};
 use crate::config::AWAY;
-use crate::crm::{Crm, Prepared};
-use crate::ledger::{Claimed, Lease, LedgerError, MatchResult, OutcomeRow};
-use crate::outcome::RecordOutcome;
+use crate::crm::{Crm, Fingerprints, Prepared};
+use crate::ledger::{Claimed, Lease, LedgerError, MatchResult, OutcomeRow, RefusedField};
+use crate::outcome::{RecordOutcome, Refusal};
 
 /// Attempts before a record is parked that fails alone for the request's fault.
 const ATTEMPTS_BEFORE_PARKING: u32 = 5;
+
+/// What a batch learned of its rows besides their outcomes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Learned<'a> {
+    pub(super) matches: &'a BTreeMap<usize, MatchResult>,
+    /// By row, the fields that were left out, or that it waits for.
+    pub(super) refusals: &'a [Vec<Refusal>],
+}
 
 /// Why rows that are not synced wait, and how long at least.
 #[derive(Clone, Copy, Debug)]
@@ -84,12 +93,24 @@ impl<C: Crm> Shared<C> {
         rows: &[Claimed],
         prepared: &[Result<Prepared, String>],
         outcomes: &[RecordOutcome],
-        matches: &BTreeMap<usize, MatchResult>,
+        learned: Learned<'_>,
         wait: &Wait<'_>,
         lease: &Lease,
     ) -> Result<(), LedgerError> {
         let now = Utc::now();
         let retry = &self.parts.timing.retry;
+        let fingerprints = self.parts.crm.fingerprints();
+        let refused: Vec<Vec<RefusedField>> = rows
+            .iter()
+            .zip(outcomes)
+            .zip(learned.refusals)
+            .map(|((row, outcome), refusals)| refused_fields(row, outcome, refusals, &fingerprints))
+            .collect();
+        let left_out: Vec<Option<String>> = outcomes
+            .iter()
+            .zip(&refused)
+            .map(|(outcome, fields)| reason_of_success(outcome, fields))
+            .collect();
         let written: Vec<OutcomeRow<'_>> = rows
             .iter()
             .zip(prepared)
@@ -103,7 +124,7 @@ impl<C: Crm> Shared<C> {
                     outcome,
                     reason: match outcome {
                         RecordOutcome::Released => wait.stop.map(|stop| stop.reason.as_str()),
-                        _ => outcome.reason(),
+                        _ => outcome.reason().or(left_out[position].as_deref()),
                     },
                     next_attempt_at: next_attempt(
                         outcome,
@@ -112,7 +133,8 @@ impl<C: Crm> Shared<C> {
                     ),
                     synced_hash,
                     attempted,
-                    match_result: matches.get(&position).copied(),
+                    match_result: learned.matches.get(&position).copied(),
+                    refused_fields: to_json(&refused[position]),
                 }
             })
             .collect();
@@ -121,6 +143,8 @@ impl<C: Crm> Shared<C> {
         let ledger = &self.parts.ledger;
         let write = || ledger.record_outcomes(lease.token, &written, now);
         let written = persist(write, deadline).await?;
+        let left_out = left_out.iter().flatten().count() as u64;
+        self.parts.metrics.incomplete.increment(left_out);
         self.report(outcomes, written);
         Ok(())
     }
@@ -139,7 +163,7 @@ impl<C: Crm> Shared<C> {
         metrics.unchanged.increment(unchanged.count() as u64);
         let synced = count("synced");
         let stale = count("stale");
-        let retry = count("retry");
+        let retry = count("retry") + count("deferred");
         let parked = count("parked");
         let dead = count("dead");
         count("filtered");
@@ -190,19 +214,23 @@ where
 }
 
 /// Ends the retries of records that have failed often enough in the same way.
-pub(super) fn resolve_retries(rows: &[Claimed], outcomes: &mut [RecordOutcome]) {
+pub(super) fn resolve_retries(rows: &[Claimed], outcomes: &mut [RecordOutcome], is_probe: bool) {
     for (row, outcome) in rows.iter().zip(outcomes) {
         let again = |reason: &String| row.last_error.as_ref() == Some(reason);
         *outcome = match std::mem::replace(outcome, RecordOutcome::Released) {
             RecordOutcome::RetryOnce(reason) if again(&reason) => RecordOutcome::DeadLetter(reason),
-            RecordOutcome::Split(reason)
+            // A probe after a pause shows the state of the organisation, not of its record.
+            RecordOutcome::Split(reason) | RecordOutcome::Uncertain(reason) if is_probe => {
+                RecordOutcome::Deferred(reason)
+            }
+            RecordOutcome::Split(reason) | RecordOutcome::Uncertain(reason)
                 if again(&reason) && row.attempts + 1 >= ATTEMPTS_BEFORE_PARKING =>
             {
                 RecordOutcome::Parked(reason)
             }
-            RecordOutcome::RetryOnce(reason) | RecordOutcome::Split(reason) => {
-                RecordOutcome::Retry(reason)
-            }
+            RecordOutcome::RetryOnce(reason)
+            | RecordOutcome::Split(reason)
+            | RecordOutcome::Uncertain(reason) => RecordOutcome::Retry(reason),
             other => other,
         };
     }
@@ -218,16 +246,58 @@ fn known_state<'a>(
     match outcome {
         RecordOutcome::Synced { .. } => (prepared.map(|prepared| prepared.hash.as_slice()), true),
         RecordOutcome::Unchanged => (row.synced_hash.as_deref(), true),
-        RecordOutcome::Released | RecordOutcome::Halt(_) | RecordOutcome::Filtered => {
-            (row.synced_hash.as_deref(), row.attempted)
-        }
+        RecordOutcome::Released
+        | RecordOutcome::Throttle(_)
+        | RecordOutcome::Halt(_)
+        | RecordOutcome::Filtered => (row.synced_hash.as_deref(), row.attempted),
         RecordOutcome::Stale
         | RecordOutcome::Retry(_)
+        | RecordOutcome::Deferred(_)
+        | RecordOutcome::Uncertain(_)
+        | RecordOutcome::Refused { .. }
         | RecordOutcome::RetryOnce(_)
         | RecordOutcome::Split(_)
         | RecordOutcome::Parked(_)
         | RecordOutcome::DeadLetter(_) => (None, true),
     }
+}
+
+/// Returns the fields that the CRM lacks of a row after `outcome`, or that the row waits for.
+fn refused_fields(
+    row: &Claimed,
+    outcome: &RecordOutcome,
+    refusals: &[Refusal],
+    fingerprints: &Fingerprints,
+) -> Vec<RefusedField> {
+    match outcome {
+        RecordOutcome::Synced { .. } | RecordOutcome::Parked(_) => {
+            let field = |refusal: &Refusal| RefusedField {
+                field: refusal.field.clone(),
+                code: refusal.code.clone(),
+                fingerprint: fingerprints.get(&refusal.field).cloned(),
+            };
+            refusals.iter().map(field).collect()
+        }
+        RecordOutcome::Stale | RecordOutcome::DeadLetter(_) => Vec::new(),
+        _ => row.refused_fields.clone(),
+    }
+}
+
+/// Returns why a row that the CRM has is not complete there.
+fn reason_of_success(outcome: &RecordOutcome, fields: &[RefusedField]) -> Option<String> {
+    let is_success = matches!(
+        outcome,
+        RecordOutcome::Synced { .. } | RecordOutcome::Unchanged
+    );
+    let fields = fields
+        .iter()
+        .map(|it| (it.field.as_str(), it.code.as_str()));
+    describe_left_out(fields).filter(|_| is_success)
+}
+
+fn to_json(fields: &[RefusedField]) -> Option<String> {
+    // Texts are always valid JSON.
+    (!fields.is_empty()).then(|| serde_json::json!(fields).to_string())
 }
 
 /// Returns when a row is due again, if it is retried: after `wait`.
@@ -236,7 +306,7 @@ fn next_attempt(
     now: DateTime<Utc>,
     wait: Duration,
 ) -> Option<DateTime<Utc>> {
-    (outcome.as_str() == "retry").then(|| now + wait)
+    matches!(outcome.as_str(), "retry" | "deferred").then(|| now + wait)
 }
 
 /// Returns the pause before a row is retried, with `unit` drawn from 0..1: at least the one that the
@@ -257,8 +327,10 @@ mod tests {
     use serde_json::json;
 
     use super::{
-        Claimed, Prepared, RecordOutcome, known_state, next_attempt, resolve_retries, retry_wait,
+        Claimed, Fingerprints, Prepared, RecordOutcome, Refusal, RefusedField, known_state,
+        next_attempt, reason_of_success, refused_fields, resolve_retries, retry_wait, to_json,
     };
+    use crate::outcome::Cause;
 
     fn row(attempts: u32) -> Claimed {
         Claimed {
@@ -269,6 +341,7 @@ mod tests {
             synced_hash: Some(b"old".to_vec()),
             attempted: false,
             unmatched: false,
+            refused_fields: Vec::new(),
             record: Record {
                 partition: Partition(0),
                 offset: Offset(0),
@@ -288,7 +361,7 @@ mod tests {
         };
         let rows = [row(0), failed_before("no response"), failed_before("CODE")];
         let mut outcomes = vec![RecordOutcome::RetryOnce("CODE".into()); 3];
-        resolve_retries(&rows, &mut outcomes);
+        resolve_retries(&rows, &mut outcomes, false);
         let retry = RecordOutcome::Retry("CODE".into());
         assert_eq!(
             outcomes,
@@ -313,10 +386,80 @@ mod tests {
             failed(4, "LIMIT"),
         ];
         let mut outcomes = vec![RecordOutcome::Split("LIMIT".into()); 4];
-        resolve_retries(&rows, &mut outcomes);
+        resolve_retries(&rows, &mut outcomes, false);
         let retry = RecordOutcome::Retry("LIMIT".into());
         let parked = RecordOutcome::Parked("LIMIT".into());
         assert_eq!(outcomes, [retry.clone(), retry.clone(), retry, parked]);
+    }
+
+    #[test]
+    fn an_unknown_code_is_retried_a_few_times_and_parked_and_a_probe_counts_nothing() {
+        let failed = |attempts| Claimed {
+            last_error: Some("CODE".into()),
+            ..row(attempts)
+        };
+        let rows = [row(0), failed(3), failed(4)];
+        for outcome in [RecordOutcome::Uncertain, RecordOutcome::Split] {
+            let outcomes = |is_probe| {
+                let mut outcomes = vec![outcome("CODE".into()); 3];
+                resolve_retries(&rows, &mut outcomes, is_probe);
+                outcomes
+            };
+            let retry = RecordOutcome::Retry("CODE".into());
+            let parked = RecordOutcome::Parked("CODE".into());
+            assert_eq!(outcomes(false), [retry.clone(), retry, parked]);
+            assert_eq!(
+                outcomes(true),
+                vec![RecordOutcome::Deferred("CODE".into()); 3]
+            );
+        }
+    }
+
+    #[test]
+    fn a_row_keeps_what_was_left_out_until_the_crm_has_all() {
+        let field = |name: &str, fingerprint: Option<&str>| RefusedField {
+            field: name.into(),
+            code: "CODE".into(),
+            fingerprint: fingerprint.map(str::to_owned),
+        };
+        let before = Claimed {
+            refused_fields: vec![field("email", Some("old"))],
+            ..row(0)
+        };
+        let refusal = Refusal {
+            field: "budget".into(),
+            code: "CODE".into(),
+            cause: Cause::Value,
+        };
+        let prints = [("budget".to_owned(), "new".to_owned())];
+        let prints = Fingerprints::new(prints.into());
+        let after = |outcome: RecordOutcome, refusals: &[Refusal]| {
+            let fields = refused_fields(&before, &outcome, refusals, &prints);
+            let reason = reason_of_success(&outcome, &fields);
+            (fields, reason)
+        };
+        let done = || RecordOutcome::Synced {
+            crm_record_id: None,
+        };
+        let budget = vec![field("budget", Some("new"))];
+        let reason = |name: &str| Some(format!("1 field left out: {name} CODE"));
+        let left_out = [refusal];
+        assert_eq!(after(done(), &left_out), (budget.clone(), reason("budget")));
+        assert_eq!(after(done(), &[]), (Vec::new(), None));
+        let parked = RecordOutcome::Parked("CODE".into());
+        assert_eq!(after(parked, &left_out), (budget, None));
+        let kept = before.refused_fields.clone();
+        let unchanged = after(RecordOutcome::Unchanged, &[]);
+        assert_eq!(unchanged, (kept.clone(), reason("email")));
+        let retried = after(RecordOutcome::Retry("CODE".into()), &left_out);
+        assert_eq!(retried, (kept, None));
+        let dead = after(RecordOutcome::DeadLetter("CODE".into()), &left_out);
+        assert_eq!(dead, (Vec::new(), None));
+        assert_eq!(to_json(&[]), None);
+        let json = r#"[{"field":"email","code":"CODE","fingerprint":"old"}]"#;
+        let written: serde_json::Value = json.parse().unwrap();
+        let read = to_json(&before.refused_fields).unwrap();
+        assert_eq!(read.parse::<serde_json::Value>().unwrap(), written);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
@@ -13,6 +14,7 @@ use serde_json::Value;
 use super::config::HubspotSettings;
 use super::request::{
     batch_read_body, batch_update_body, batch_upsert_body, lead_input, search_body,
+    without_properties,
 };
 use super::response::{
     classify_batch, classify_failure, is_daily_limit, parse_batch_read, parse_daily_reset,
@@ -20,11 +22,14 @@ use super::response::{
 };
 use super::schema::check_properties;
 use crate::compare::RemoteRecord;
-use crate::crm::{Adoption, BatchResponse, Class, Crm, Failure, Prepared, Quota, Records};
+use crate::crm::{
+    Adoption, BatchResponse, Class, Crm, Failure, Fingerprints, Prepared, Quota, Records,
+    fingerprints,
+};
 use crate::crm_name::CrmName;
 use crate::http::{HttpResponse, call};
 use crate::ledger::LatestState;
-use crate::mapping::{OnMultipleMatches, Rendered, Target, render, wants};
+use crate::mapping::{FieldRole, OnMultipleMatches, Rendered, Target, render, wants};
 use crate::matching::{Candidate, UnmatchedLead};
 use crate::tokens::Tokens;
 
@@ -38,6 +43,8 @@ pub(crate) struct Hubspot {
     pub(super) settings: HubspotSettings,
     tokens: Tokens,
     searches: DefaultDirectRateLimiter,
+    /// The properties as they were last described.
+    fingerprints: Mutex<Fingerprints>,
 }
 
 impl Hubspot {
@@ -47,7 +54,21 @@ impl Hubspot {
             settings,
             tokens: Tokens::default(),
             searches: RateLimiter::direct(SEARCHES.allow_burst(NonZeroU32::MIN)),
+            fingerprints: Mutex::default(),
         }
+    }
+
+    /// Notes how the portal describes its properties.
+    pub(super) fn note_properties(&self, body: &[u8]) {
+        let described: Value = serde_json::from_slice(body).unwrap_or_default();
+        let properties = described["results"].as_array().into_iter().flatten();
+        let named = properties.filter_map(|it| Some((it["name"].as_str()?, it)));
+        *self.noted() = Arc::new(fingerprints(named));
+    }
+
+    fn noted(&self) -> MutexGuard<'_, Fingerprints> {
+        let noted = self.fingerprints.lock();
+        noted.unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Sends the request that `request` builds from the API's base URL. A refused token is dropped:
@@ -175,6 +196,23 @@ impl Crm for Hubspot {
 
     fn prepare(&self, event: &LeadEvent) -> Prepared {
         lead_input(event, &self.settings.id_property, &self.settings.target)
+    }
+
+    fn role(&self, field: &str) -> FieldRole {
+        let HubspotSettings {
+            id_property,
+            target,
+            ..
+        } = &self.settings;
+        target.role(field, id_property, &[])
+    }
+
+    fn leave_out(&self, lead: &Prepared, fields: &[&str]) -> Prepared {
+        without_properties(lead, fields)
+    }
+
+    fn fingerprints(&self) -> Fingerprints {
+        self.noted().clone()
     }
 
     fn upsert_body(&self, leads: &[&Prepared]) -> Value {

@@ -22,6 +22,7 @@ impl Hubspot {
             let reason = "HubSpot's list of properties cannot be parsed; check HUBSPOT_API_URL";
             Failure::new(Class::Retry, reason)
         })?;
+        self.note_properties(&response.body);
         Ok((properties, parse_quota(&response.headers)))
     }
 

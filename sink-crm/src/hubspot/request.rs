@@ -35,6 +35,17 @@ pub(super) fn lead_input(event: &LeadEvent, id_property: &str, target: &Target) 
     Prepared::new(lead_id, input(&properties), &content, rendered.truncated)
 }
 
+/// Returns the input of a lead without `properties`.
+pub(super) fn without_properties(lead: &Prepared, properties: &[&str]) -> Prepared {
+    let mut lead = lead.clone();
+    if let Some(written) = lead.body["properties"].as_object_mut() {
+        for name in properties {
+            written.remove(*name);
+        }
+    }
+    lead
+}
+
 fn text(value: Option<&Value>) -> String {
     match value {
         None => String::new(),
@@ -119,7 +130,10 @@ pub(super) fn batch_update_body(adoptions: &[Adoption<'_>], id_property: &str) -
 mod tests {
     use serde_json::json;
 
-    use super::{batch_read_body, batch_update_body, batch_upsert_body, lead_input, search_body};
+    use super::{
+        batch_read_body, batch_update_body, batch_upsert_body, lead_input, search_body,
+        without_properties,
+    };
     use crate::crm::Adoption;
     use crate::mapping::{DEFAULT, Mapping};
     use crate::matching::UnmatchedLead;
@@ -157,6 +171,20 @@ mod tests {
             properties.get("phone"),
             None,
             "what sales may have written is kept"
+        );
+    }
+
+    #[test]
+    fn a_property_that_is_left_out_keeps_its_value_in_hubspot() {
+        let target = DEFAULT.parse::<Mapping>().unwrap().hubspot;
+        let whole = lead_input(&of(completed()), "wa_id", &target);
+        let less = without_properties(&whole, &["leadstream_budget", "no_such"]);
+        let properties = &less.body["properties"];
+        assert_eq!(properties.get("leadstream_budget"), None);
+        assert_eq!(properties["leadstream_state"], "COMPLETED");
+        assert_eq!(
+            (less.hash, &less.body["id"]),
+            (whole.hash, &whole.body["id"])
         );
     }
 

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::crm::{BatchResult, Class, Failure, SingleFailure, identifier};
-use crate::outcome::RecordOutcome;
+use crate::outcome::{Cause, RecordOutcome, Refusal};
 
 mod login;
 mod problems;
@@ -16,7 +16,7 @@ mod quota;
 mod records;
 
 pub(super) use login::login_refused;
-use problems::{ErrorBody, lacks_property, list, problems};
+use problems::{ErrorBody, Problem, lacks_property, list, problems, refusals};
 pub(super) use quota::{parse_daily_reset, parse_quota};
 pub(super) use records::{parse_batch_read, parse_search_page};
 
@@ -80,7 +80,7 @@ fn outcomes(batch: &Batch, lead_ids: &[&LeadId], id_property: &str) -> Vec<Recor
         let outcome = classify_record_error(error);
         let traces = error.traces();
         if traces.is_empty() {
-            untraced = Some(describe(error));
+            untraced = Some(outcome.clone());
         }
         for trace in traces {
             set_outcome(trace.parse().ok(), outcome.clone());
@@ -104,7 +104,11 @@ fn outcomes(batch: &Batch, lead_ids: &[&LeadId], id_property: &str) -> Vec<Recor
 }
 
 /// Returns the outcome of inputs that neither a result nor an error names.
-fn unnamed_outcome(untraced: Option<String>, results_add_up: bool, inputs: usize) -> RecordOutcome {
+fn unnamed_outcome(
+    untraced: Option<RecordOutcome>,
+    results_add_up: bool,
+    inputs: usize,
+) -> RecordOutcome {
     match untraced {
         None if results_add_up => RecordOutcome::Synced {
             crm_record_id: None,
@@ -115,8 +119,8 @@ fn unnamed_outcome(untraced: Option<String>, results_add_up: bool, inputs: usize
         None => {
             RecordOutcome::Split("HubSpot's results and errors are fewer than the inputs".into())
         }
-        Some(reason) if inputs == 1 => RecordOutcome::DeadLetter(reason),
-        Some(reason) => RecordOutcome::Split(reason),
+        Some(outcome) if inputs == 1 => outcome,
+        Some(outcome) => RecordOutcome::Split(outcome.reason().unwrap_or_default().to_owned()),
     }
 }
 
@@ -133,18 +137,50 @@ fn position(contact: &Contact, lead_ids: &[&LeadId], id_property: &str) -> Optio
 /// Classifies the error of one record. Every record writes the same properties, so a missing one is
 /// never the record's fault.
 fn classify_record_error(error: &ErrorBody) -> RecordOutcome {
-    if lacks_property(&problems(error)) {
-        RecordOutcome::Halt(format!("{}; create the contact property", describe(error)))
-    } else {
-        RecordOutcome::DeadLetter(describe(error))
+    let problems = problems(error);
+    let reason = describe(error, &problems);
+    if lacks_property(&problems) {
+        return RecordOutcome::Halt(format!("{reason}; create the contact property"));
+    }
+    match error.category.as_str() {
+        "RATE_LIMITS" => RecordOutcome::Throttle(reason),
+        "INTERNAL_ERROR" | "SERVER_ERROR" | "SERVICE_UNAVAILABLE" | "TIMEOUT" => {
+            RecordOutcome::Retry(reason)
+        }
+        _ if !problems.is_empty() => refused(reason, refusals(error, &problems)),
+        "VALIDATION_ERROR" | "CONFLICT" | "OBJECT_NOT_FOUND" | "OBJECT_ALREADY_EXISTS" => {
+            RecordOutcome::DeadLetter(reason)
+        }
+        _ => RecordOutcome::Uncertain(reason),
     }
 }
 
-fn describe(error: &ErrorBody) -> String {
+/// Returns the outcome of a record whose properties were refused, with a remedy.
+fn refused(reason: String, refusals: Vec<Refusal>) -> RecordOutcome {
+    let reason = reason + remedy(&refusals);
+    RecordOutcome::Refused { reason, refusals }
+}
+
+fn remedy(refusals: &[Refusal]) -> &'static str {
+    let is = |cause: Cause| refusals.iter().find(|refusal| refusal.cause == cause);
+    match (is(Cause::Setup), is(Cause::Option)) {
+        (Some(setup), _) if setup.field.ends_with("owner_id") || setup.code.contains("OWNER") => {
+            "; activate the owner, or map another one"
+        }
+        (Some(setup), _) if setup.code == "READ_ONLY_VALUE" => {
+            "; let apps edit the property, or take it out of the mapping"
+        }
+        (Some(_), _) => "; have the mapping write the property, or let HubSpot not require it",
+        (None, Some(_)) => "; add the option to the property, or map another value",
+        (None, None) => "",
+    }
+}
+
+fn describe(error: &ErrorBody, problems: &[Problem]) -> String {
     format!(
         "HubSpot refused the record: {}{}",
         identifier(&error.category),
-        list(&problems(error))
+        list(problems)
     )
 }
 
@@ -179,7 +215,15 @@ pub(super) fn classify_failure(status: u16, body: &[u8], retry_after: Option<Dur
         reason.push_str(&error.correlation_id);
         reason.push(')');
     }
-    Failure::new(class, reason).after(after)
+    let refusals = match status {
+        400 => refusals(&error, &problems),
+        _ => Vec::new(),
+    };
+    reason.push_str(remedy(&refusals));
+    Failure {
+        refusals,
+        ..Failure::new(class, reason).after(after)
+    }
 }
 
 /// Returns whether a 429 concerns the daily pool.

@@ -57,16 +57,18 @@ updated AS (
             THEN GREATEST(l.synced_revision, s.revision) ELSE l.synced_revision END,
         crm_record_id = COALESCE(s.crm_record_id, l.crm_record_id),
         state = CASE
-            WHEN s.outcome IN ('retry', 'released') OR l.desired_revision > s.revision THEN 'due'
+            WHEN s.outcome IN ('retry', 'deferred', 'released') OR l.desired_revision > s.revision THEN 'due'
             WHEN s.outcome IN ('parked', 'dead') THEN s.outcome ELSE 'synced' END,
         attempts = CASE WHEN s.outcome IN ('synced', 'stale', 'filtered') THEN 0
-            WHEN s.outcome = 'released' THEN l.attempts ELSE l.attempts + 1 END,
+            WHEN s.outcome IN ('deferred', 'released') THEN l.attempts ELSE l.attempts + 1 END,
         next_attempt_at = COALESCE(s.next_attempt_at, l.next_attempt_at),
-        last_error = CASE WHEN s.outcome IN ('synced', 'stale', 'filtered') THEN NULL
+        last_error = CASE WHEN s.outcome IN ('synced', 'stale', 'filtered')
+            THEN CASE WHEN l.desired_revision > s.revision THEN NULL ELSE s.reason END
             WHEN s.outcome = 'released' THEN COALESCE(s.reason, l.last_error) ELSE s.reason END,
         synced_hash = s.synced_hash,
         attempted = s.attempted,
         match_result = COALESCE(s.match_result, l.match_result),
+        refused_fields = s.refused_fields::jsonb,
         lease_token = NULL,
         leased_until = NULL,
         updated_at = $12
@@ -121,6 +123,7 @@ ON CONFLICT (crm, lead_id) DO UPDATE SET
         THEN LEAST(l.next_attempt_at, excluded.next_attempt_at)
         ELSE excluded.next_attempt_at END,
     due_since = CASE WHEN l.state = 'due' THEN l.due_since ELSE excluded.due_since END,
+    last_error = CASE WHEN l.state = 'synced' THEN NULL ELSE l.last_error END,
     state = 'due',
     updated_at = excluded.updated_at
 WHERE l.desired_revision < excluded.desired_revision"

@@ -15,7 +15,7 @@ macro_rules! event_row {
     () => {
         "e.lead_id, e.revision, e.attempts, e.last_error, e.event_value, e.event_key, e.event_partition,
     e.event_offset, e.event_trace, NULL::bytea AS synced_hash, e.attempts > 0 AS attempted,
-    false AS unmatched"
+    false AS unmatched, NULL::jsonb AS refused_fields"
     };
 }
 

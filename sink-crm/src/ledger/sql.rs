@@ -18,13 +18,13 @@ macro_rules! event_rows {
 }
 pub(super) use event_rows;
 
-/// The rows `s` of the outcomes that `DeliveryLedger::record_outcomes` binds, as $3 to $11.
+/// The rows `s` of the outcomes that `DeliveryLedger::record_outcomes` binds, as $3 to $11 and $13.
 macro_rules! outcome_rows {
     () => {
         "UNNEST($3::text[], $4::bigint[], $5::text[], $6::text[], $7::timestamptz[], $8::text[],
-    $9::bytea[], $10::bool[], $11::text[])
+    $9::bytea[], $10::bool[], $11::text[], $13::text[])
     AS s (lead_id, revision, outcome, reason, next_attempt_at, crm_record_id, synced_hash, attempted,
-        match_result)"
+        match_result, refused_fields)"
     };
 }
 pub(super) use outcome_rows;
@@ -34,7 +34,7 @@ macro_rules! latest_row {
     () => {
         "l.lead_id, l.desired_revision AS revision, l.attempts, l.last_error, l.desired_value AS event_value,
     l.desired_key AS event_key, l.desired_partition AS event_partition,
-    l.desired_offset AS event_offset, l.desired_trace AS event_trace"
+    l.desired_offset AS event_offset, l.desired_trace AS event_trace, l.refused_fields"
     };
 }
 pub(super) use latest_row;
@@ -64,12 +64,12 @@ pub(super) fn bind_events<'q>(
         .bind(traces)
 }
 
-/// Counts leads by status and reason; synced leads have no reason.
+/// Counts leads by status and reason. A synced lead has a reason if fields were left out.
 pub(super) const SUMMARIES: &str = "
 SELECT crm,
     CASE WHEN state = 'synced' AND synced_revision = 0 THEN 'filtered'
         WHEN state = 'due' AND last_error IS NOT NULL THEN 'failing' ELSE state END AS status,
-    CASE WHEN state = 'synced' THEN NULL ELSE last_error END AS reason,
+    last_error AS reason,
     count(*) AS leads, min(due_since) AS oldest
 FROM crm_ledger AS l
 WHERE NOT EXISTS (SELECT FROM crm_events AS e WHERE e.crm = l.crm AND e.lead_id = l.lead_id)
@@ -101,6 +101,7 @@ WHERE (crm = $1 OR ($1::text IS NULL AND $2 = 'due')) AND last_error IS NOT NULL
 /// Clears the hash, so that the lead is sent even if the CRM is thought to have an equal payload.
 pub(super) const REQUEUE: &str = "
 UPDATE crm_ledger SET state = 'due', attempts = 0, next_attempt_at = $3, synced_hash = NULL,
+    last_error = CASE WHEN state = 'synced' THEN NULL ELSE last_error END,
     due_since = CASE WHEN state = 'due' THEN due_since ELSE $3 END, updated_at = $3
 WHERE crm = $1 AND lead_id = $2";
 
@@ -127,7 +128,7 @@ WITH drifted AS (
     ORDER BY l.lead_id
     FOR UPDATE OF l)
 UPDATE crm_ledger AS l SET state = 'due', attempts = 0, priority = 3, next_attempt_at = $4,
-    synced_hash = NULL, due_since = $4, updated_at = $4
+    synced_hash = NULL, last_error = NULL, due_since = $4, updated_at = $4
 FROM drifted
 WHERE l.crm = drifted.crm AND l.lead_id = drifted.lead_id";
 

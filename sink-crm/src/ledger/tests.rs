@@ -15,6 +15,7 @@ use crate::crm_name::CrmName::{self, Hubspot, Salesforce};
 use crate::outcome::RecordOutcome;
 
 mod ordered;
+mod refused;
 
 #[test]
 fn migrations_are_numbered_and_kept_in_a_table_of_their_own() {
@@ -93,15 +94,16 @@ impl Scratch {
     }
 
     async fn record(&self, lease: &Lease, row: &Claimed, outcome: RecordOutcome) -> u64 {
-        self.record_retry(lease, row, outcome, None).await
+        self.record_with(lease, row, outcome, None, None).await
     }
 
-    async fn record_retry(
+    async fn record_with(
         &self,
         lease: &Lease,
         row: &Claimed,
         outcome: RecordOutcome,
         next_attempt_at: Option<DateTime<Utc>>,
+        refused_fields: Option<&str>,
     ) -> u64 {
         let outcome_row = OutcomeRow {
             lead_id: &row.lead_id,
@@ -111,6 +113,7 @@ impl Scratch {
             synced_hash: (outcome == synced()).then_some(&b"hash"[..]),
             attempted: true,
             match_result: None,
+            refused_fields: refused_fields.map(str::to_owned),
             outcome: &outcome,
         };
         let hubspot = self.hubspot();
@@ -292,7 +295,7 @@ async fn failures_wait_and_a_newer_revision_requeues_what_was_given_up() {
     let (rows, lease) = scratch.claim(10, now()).await;
     let retry = RecordOutcome::Retry(reason());
     scratch
-        .record_retry(&lease, &rows[0], retry, Some(after(5)))
+        .record_with(&lease, &rows[0], retry, Some(after(5)), None)
         .await;
     assert_eq!(
         scratch.row(Hubspot, "a").await,

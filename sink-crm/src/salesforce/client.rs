@@ -1,7 +1,7 @@
 //! Sends requests to Salesforce.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use chrono::Utc;
@@ -12,20 +12,28 @@ use serde_json::{Map, Value};
 
 use super::config::SalesforceSettings;
 use super::metadata::package;
-use super::request::{collections_update_body, collections_upsert_body, lead_record};
+use super::request::{
+    collections_update_body, collections_upsert_body, lead_record, without_fields,
+};
 use super::response::{
     QueryPage, classify_collection, classify_failure, parse_candidate, parse_quota, parse_record,
 };
 use super::schema::{Describe, check_fields};
 use super::soql::{chunk_keys, select_by_key, select_by_phone};
 use crate::compare::RemoteRecord;
-use crate::crm::{Adoption, BatchResponse, Class, Crm, Failure, Prepared, Quota, Records};
+use crate::crm::{
+    Adoption, BatchResponse, Class, Crm, Failure, Fingerprints, Prepared, Quota, Records,
+    fingerprints,
+};
 use crate::crm_name::CrmName;
 use crate::http::{HttpResponse, call};
 use crate::ledger::LatestState;
-use crate::mapping::{Described, OnMultipleMatches, Rendered, Target, render, wants};
+use crate::mapping::{Described, FieldRole, OnMultipleMatches, Rendered, Target, render, wants};
 use crate::matching::{Candidate, UnmatchedLead};
 use crate::tokens::Tokens;
+
+/// The fields without which no Lead can be created.
+const REQUIRED: [&str; 2] = ["LastName", "Company"];
 
 pub(crate) struct Salesforce {
     http: Client,
@@ -33,6 +41,8 @@ pub(crate) struct Salesforce {
     tokens: Tokens,
     /// The longest texts by field, as the organisation describes them.
     lengths: Mutex<BTreeMap<String, usize>>,
+    /// The fields as they were last described.
+    fingerprints: Mutex<Fingerprints>,
 }
 
 impl Salesforce {
@@ -42,7 +52,21 @@ impl Salesforce {
             settings,
             tokens: Tokens::default(),
             lengths: Mutex::default(),
+            fingerprints: Mutex::default(),
         }
+    }
+
+    /// Notes how the organisation describes the fields.
+    fn note_fields(&self, body: &[u8]) {
+        let described: Value = serde_json::from_slice(body).unwrap_or_default();
+        let fields = described["fields"].as_array().into_iter().flatten();
+        let named = fields.filter_map(|it| Some((it["name"].as_str()?, it)));
+        *self.noted() = Arc::new(fingerprints(named));
+    }
+
+    fn noted(&self) -> MutexGuard<'_, Fingerprints> {
+        let noted = self.fingerprints.lock();
+        noted.unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lengths(&self) -> MutexGuard<'_, BTreeMap<String, usize>> {
@@ -124,6 +148,7 @@ impl Salesforce {
             let reason = "Salesforce's description of Lead cannot be parsed";
             Failure::new(Class::Retry, reason)
         })?;
+        self.note_fields(&response.body);
         let described = lead.fields.into_iter().map(Described::from).collect();
         Ok((described, parse_quota(&response.headers)))
     }
@@ -218,6 +243,23 @@ impl Crm for Salesforce {
             ..
         } = &self.settings;
         lead_record(event, external_id_field, target, &self.lengths())
+    }
+
+    fn role(&self, field: &str) -> FieldRole {
+        let SalesforceSettings {
+            external_id_field,
+            target,
+            ..
+        } = &self.settings;
+        target.role(field, external_id_field, &REQUIRED)
+    }
+
+    fn leave_out(&self, lead: &Prepared, fields: &[&str]) -> Prepared {
+        without_fields(lead, fields)
+    }
+
+    fn fingerprints(&self) -> Fingerprints {
+        self.noted().clone()
     }
 
     fn upsert_body(&self, leads: &[&Prepared]) -> Value {

@@ -30,6 +30,17 @@ pub(super) fn lead_record(
     Prepared::new(lead_id, Value::Object(record), &content, rendered.truncated)
 }
 
+/// Returns the record of a lead without `fields`.
+pub(super) fn without_fields(lead: &Prepared, fields: &[&str]) -> Prepared {
+    let mut lead = lead.clone();
+    if let Some(record) = lead.body.as_object_mut() {
+        for name in fields {
+            record.remove(*name);
+        }
+    }
+    lead
+}
+
 /// Returns the body of a collections upsert. A bad record does not affect the others.
 pub(super) fn collections_upsert_body(leads: &[&Prepared]) -> Value {
     let records: Vec<&Value> = leads.iter().map(|lead| &lead.body).collect();
@@ -54,7 +65,7 @@ mod tests {
     use leadstream_schemas::EventData;
     use serde_json::{Value, json};
 
-    use super::{collections_update_body, collections_upsert_body, lead_record};
+    use super::{collections_update_body, collections_upsert_body, lead_record, without_fields};
     use crate::crm::Adoption;
     use crate::mapping::{DEFAULT, Mapping};
     use crate::person::tests::{completed, of, started};
@@ -80,6 +91,19 @@ mod tests {
             "Leadstream_Budget__c": 7500,
         }]});
         assert_eq!(body(completed(), &BTreeMap::new()), expected);
+    }
+
+    #[test]
+    fn a_field_that_is_left_out_keeps_its_value_in_salesforce() {
+        let target = DEFAULT.parse::<Mapping>().unwrap().salesforce;
+        let whole = lead_record(&of(completed()), "WA_Id__c", &target, &BTreeMap::new());
+        let less = without_fields(&whole, &["Leadstream_Budget__c", "NoSuch"]);
+        assert_eq!(less.body.get("Leadstream_Budget__c"), None);
+        assert_eq!(less.body["Leadstream_State__c"], "COMPLETED");
+        assert_eq!(
+            (less.hash, &less.body["WA_Id__c"]),
+            (whole.hash, &whole.body["WA_Id__c"])
+        );
     }
 
     #[test]

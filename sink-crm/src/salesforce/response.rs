@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::crm::{BatchResult, Class, Daily, Failure, Quota, SingleFailure, identifier};
-use crate::outcome::RecordOutcome;
+use crate::outcome::{Cause, RecordOutcome, Refusal};
 
 mod fields;
 mod login;
@@ -35,6 +35,45 @@ const LIMITS: [&str; 12] = [
     "Too many callouts",
     "Too many Email Invocations",
     "Too many batch retries",
+];
+
+/// The codes of faults that pass.
+const TRANSIENT: [&str; 12] = [
+    LOCK,
+    "QUERY_TIMEOUT",
+    "REQUEST_RUNNING_TOO_LONG",
+    "ALL_OR_NONE_OPERATION_ROLLED_BACK",
+    "SERVICE_UNAVAILABLE",
+    "SERVER_UNAVAILABLE",
+    "API_CURRENTLY_DISABLED",
+    "API_TEMPORARILY_UNAVAILABLE",
+    "PROCESSING_HALTED",
+    "TXN_SECURITY_METERING_ERROR",
+    "LIMIT_EXCEEDED",
+    "UNKNOWN_EXCEPTION",
+];
+/// The codes of an owner who may not have the record.
+const OWNER: [&str; 4] = [
+    "INACTIVE_OWNER_OR_USER",
+    "INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY",
+    "TRANSFER_REQUIRES_READ",
+    "OP_WITH_INVALID_USER_TYPE_EXCEPTION",
+];
+/// The codes of a value that a field or a validation rule refuses.
+const VALUES: [&str; 13] = [
+    "STRING_TOO_LONG",
+    "INVALID_EMAIL_ADDRESS",
+    "FIELD_CUSTOM_VALIDATION_EXCEPTION",
+    "NUMBER_OUTSIDE_VALID_RANGE",
+    "FIELD_INTEGRITY_EXCEPTION",
+    "FIELD_FILTER_VALIDATION_EXCEPTION",
+    "DUPLICATE_VALUE",
+    "INVALID_CROSS_REFERENCE_KEY",
+    "INVALID_TYPE_ON_FIELD_IN_RECORD",
+    "INVALID_CURRENCY_ISO",
+    "INVALID_MARKUP",
+    "MALFORMED_ID",
+    "JSON_PARSER_ERROR",
 ];
 
 #[derive(Deserialize)]
@@ -90,29 +129,50 @@ fn outcome(result: SaveResult, key: &str) -> RecordOutcome {
             crm_record_id: result.id,
         };
     }
-    result
+    let outcomes: Vec<RecordOutcome> = result
         .errors
         .iter()
         .map(|error| classify_record_error(error, key))
-        .min_by_key(precedence)
-        .unwrap_or_else(|| {
-            RecordOutcome::Retry("Salesforce refused the record without a code".into())
-        })
+        .collect();
+    let gravest = outcomes.iter().min_by_key(|outcome| precedence(outcome));
+    match gravest {
+        None => RecordOutcome::Retry("Salesforce refused the record without a code".into()),
+        Some(RecordOutcome::Refused { .. }) => merge_refused(outcomes),
+        Some(outcome) => outcome.clone(),
+    }
 }
 
 /// Orders the errors of one record: a lock hides the errors behind it.
 const fn precedence(outcome: &RecordOutcome) -> u8 {
     match outcome {
-        RecordOutcome::Halt(_) => 0,
+        RecordOutcome::Halt(_) | RecordOutcome::Throttle(_) => 0,
         RecordOutcome::Stale => 1,
         RecordOutcome::Retry(_) | RecordOutcome::Split(_) => 2,
         RecordOutcome::RetryOnce(_) => 3,
         RecordOutcome::Parked(_) => 4,
-        RecordOutcome::DeadLetter(_)
+        RecordOutcome::Uncertain(_) => 5,
+        RecordOutcome::DeadLetter(_) => 6,
+        RecordOutcome::Refused { .. }
+        | RecordOutcome::Deferred(_)
         | RecordOutcome::Synced { .. }
         | RecordOutcome::Unchanged
         | RecordOutcome::Filtered
-        | RecordOutcome::Released => 5,
+        | RecordOutcome::Released => 7,
+    }
+}
+
+/// Returns the outcome of a record of which all errors refuse fields.
+fn merge_refused(outcomes: Vec<RecordOutcome>) -> RecordOutcome {
+    let (mut reasons, mut all) = (Vec::new(), Vec::new());
+    for outcome in outcomes {
+        if let RecordOutcome::Refused { reason, refusals } = outcome {
+            reasons.push(reason);
+            all.extend(refusals);
+        }
+    }
+    RecordOutcome::Refused {
+        reason: reasons.join("; "),
+        refusals: all,
     }
 }
 
@@ -129,10 +189,8 @@ fn classify_record_error(error: &RecordError, key: &str) -> RecordOutcome {
         "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY" | "CANNOT_EXECUTE_FLOW_TRIGGER" => {
             RecordOutcome::Split(reason + ": a trigger or flow fails")
         }
-        LOCK
-        | "QUERY_TIMEOUT"
-        | "REQUEST_RUNNING_TOO_LONG"
-        | "ALL_OR_NONE_OPERATION_ROLLED_BACK" => RecordOutcome::Retry(reason),
+        code if TRANSIENT.contains(&code) => RecordOutcome::Retry(reason),
+        "REQUEST_LIMIT_EXCEEDED" => RecordOutcome::Throttle(reason),
         "DUPLICATE_VALUE" if says(key) || names(error, key) => RecordOutcome::RetryOnce(reason),
         "CANNOT_UPDATE_CONVERTED_LEAD"
         | "DUPLICATES_DETECTED"
@@ -144,7 +202,47 @@ fn classify_record_error(error: &RecordError, key: &str) -> RecordOutcome {
         "STORAGE_LIMIT_EXCEEDED" | "LICENSE_LIMIT_EXCEEDED" => {
             RecordOutcome::Halt(reason + ": free or buy storage in the organisation")
         }
-        _ => RecordOutcome::DeadLetter(reason),
+        "MISSING_ARGUMENT" => RecordOutcome::DeadLetter(reason),
+        _ => refused(error, reason),
+    }
+}
+
+/// Returns the outcome of a record whose fields were refused. It is given up where neither a field nor
+/// the set-up is named.
+fn refused(error: &RecordError, reason: String) -> RecordOutcome {
+    let code = error.status_code.as_str();
+    let fields = error.fields.iter().map(String::as_str);
+    let mut fields = fields::names(fields, &error.message);
+    let (cause, remedy) = match code {
+        _ if OWNER.contains(&code) || fields.contains(&"OwnerId") => (
+            Cause::Setup,
+            ": activate the owner or give them access, or map another owner",
+        ),
+        "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST" => (
+            Cause::Option,
+            ": add the value to the pick list and its record type, or map another value",
+        ),
+        "REQUIRED_FIELD_MISSING" => (
+            Cause::Setup,
+            ": have the mapping write the field, or let Salesforce not require it",
+        ),
+        _ if VALUES.contains(&code) => (Cause::Value, ""),
+        _ => return RecordOutcome::Uncertain(reason),
+    };
+    if fields.is_empty() {
+        if cause == Cause::Value {
+            return RecordOutcome::DeadLetter(reason);
+        }
+        fields.push("");
+    }
+    let refusal = |field: &&str| Refusal {
+        field: (*field).to_owned(),
+        code: identifier(code).to_owned(),
+        cause,
+    };
+    RecordOutcome::Refused {
+        reason: reason + remedy,
+        refusals: fields.iter().map(refusal).collect(),
     }
 }
 

@@ -3,13 +3,23 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::{Batch, RecordOutcome, Stop, StopKind};
+use super::{Batch, RecordOutcome, Stop, StopKind, is_uniform};
 use crate::crm::{BatchResult, Class, Failure, SingleFailure};
 use crate::dispatch::batch_size::BatchSize;
+use crate::mapping::FieldRole;
+use crate::outcome::{Cause, Refusal};
 
 const DONE: RecordOutcome = RecordOutcome::Synced {
     crm_record_id: None,
 };
+
+fn role(field: &str) -> FieldRole {
+    match field {
+        "key" => FieldRole::Key,
+        "status" => FieldRole::Mapped,
+        _ => FieldRole::Optional,
+    }
+}
 
 fn failure(class: Class) -> BatchResult {
     Err(Failure::new(class, "reason"))
@@ -20,13 +30,13 @@ fn play(
     rows: usize,
     mut crm: impl FnMut(&[usize]) -> BatchResult,
 ) -> (Vec<Vec<usize>>, Vec<RecordOutcome>, Option<Stop>) {
-    let mut batch = Batch::new(rows, |_| None);
+    let mut batch = Batch::new(rows, &role, |_| None);
     let mut requests = Vec::new();
     while let Some(part) = batch.next() {
         let result = crm(&part);
         requests.push(part.clone());
         batch.apply(part, result);
-        assert!(requests.len() <= 4 * rows + 4, "a batch comes to an end");
+        assert!(requests.len() <= 8 * rows + 8, "a batch comes to an end");
     }
     let (outcomes, stop) = batch.finish();
     (requests, outcomes, stop)
@@ -78,7 +88,7 @@ fn the_longest_pause_that_was_asked_for_counts_for_single_records_and_requests()
         ),
     ];
     for (asked, result, expected) in table {
-        let mut batch = Batch::new(1, |_| None);
+        let mut batch = Batch::new(1, &role, |_| None);
         let part = batch.next().unwrap();
         batch.wait(asked);
         batch.apply(part, result.clone());
@@ -91,7 +101,7 @@ fn what_fails_with_every_record_is_the_organisations_fault() {
     let class = Class::Split(SingleFailure::Unknown);
     let (requests, outcomes, stop) = play(200, |_| failure(class));
     assert_eq!(stop.unwrap().kind, StopKind::Halt);
-    let retried = RecordOutcome::Retry("reason".into());
+    let retried = RecordOutcome::Deferred("reason".into());
     let retries = outcomes
         .iter()
         .filter(|outcome| **outcome == retried)
@@ -145,7 +155,7 @@ fn a_limit_of_the_transaction_costs_no_record() {
 fn the_size_of_requests_follows_the_limit_of_the_transaction() {
     let mut size = BatchSize::new(200);
     for _ in 0..3 {
-        let mut batch = Batch::new(size.limit(), |_| None);
+        let mut batch = Batch::new(size.limit(), &role, |_| None);
         while let Some(part) = batch.next() {
             let result = trigger(50, &[])(&part);
             batch.apply(part, result);
@@ -231,7 +241,7 @@ fn a_record_that_halts_leaves_the_others_their_outcome() {
 
 #[test]
 fn rows_that_cannot_be_sent_are_not_sent() {
-    let mut batch = Batch::new(2, |row| {
+    let mut batch = Batch::new(2, &role, |row| {
         (row == 0).then(|| RecordOutcome::DeadLetter("unreadable".into()))
     });
     let part = batch.next().unwrap();
@@ -241,6 +251,148 @@ fn rows_that_cannot_be_sent_are_not_sent() {
     let (outcomes, stop) = batch.finish();
     assert_eq!(outcomes[0], RecordOutcome::DeadLetter("unreadable".into()));
     assert_eq!((outcomes.len(), stop), (2, None));
+}
+
+fn refusal(field: &str, cause: Cause) -> Refusal {
+    Refusal {
+        field: field.into(),
+        code: "CODE".into(),
+        cause,
+    }
+}
+
+fn refused(field: &str, cause: Cause) -> RecordOutcome {
+    RecordOutcome::Refused {
+        reason: format!("CODE {field}"),
+        refusals: vec![refusal(field, cause)],
+    }
+}
+
+#[test]
+fn a_record_goes_again_without_the_field_that_was_refused() {
+    let mut batch = Batch::new(4, &role, |_| None);
+    let part = batch.next().unwrap();
+    let answers = vec![
+        DONE,
+        refused("email", Cause::Value),
+        refused("status", Cause::Option),
+        refused("key", Cause::Value),
+    ];
+    batch.apply(part, Ok(answers));
+    let again = batch.next().unwrap();
+    assert_eq!(again, [1]);
+    assert_eq!(batch.left_out(1), [refusal("email", Cause::Value)]);
+    batch.apply(again, Ok(vec![refused("budget", Cause::Value)]));
+    let again = batch.next().unwrap();
+    let left_out = [
+        refusal("email", Cause::Value),
+        refusal("budget", Cause::Value),
+    ];
+    assert_eq!(batch.left_out(1), left_out);
+    batch.apply(again, Ok(vec![DONE]));
+    assert_eq!(batch.next(), None);
+    assert!(batch.is_judged());
+    let refusals = batch.take_refusals();
+    assert_eq!(refusals[1], left_out);
+    assert_eq!(refusals[2], [refusal("status", Cause::Option)]);
+    assert_eq!((&refusals[0], &refusals[3]), (&vec![], &vec![]));
+    let (outcomes, stop) = batch.finish();
+    let parked = RecordOutcome::Parked("CODE status".into());
+    let dead = RecordOutcome::DeadLetter("CODE key".into());
+    assert_eq!((outcomes, stop), (vec![DONE, DONE, parked, dead], None));
+}
+
+#[test]
+fn a_field_that_is_wanted_whatever_its_value_ends_the_record() {
+    let (requests, outcomes, _) = play(1, |_| Ok(vec![refused("email", Cause::Value)]));
+    let dead = RecordOutcome::DeadLetter("CODE email".into());
+    assert_eq!((requests.len(), outcomes), (2, vec![dead]));
+}
+
+#[test]
+fn a_request_of_one_record_that_is_refused_names_the_field_too() {
+    let table = [
+        ("email", Cause::Value, 3, DONE),
+        (
+            "status",
+            Cause::Option,
+            2,
+            RecordOutcome::Parked("reason".into()),
+        ),
+        (
+            "key",
+            Cause::Value,
+            2,
+            RecordOutcome::DeadLetter("reason".into()),
+        ),
+    ];
+    for (field, cause, requests, expected) in table {
+        let mut answers = 0;
+        let (sent, outcomes, stop) = play(2, |part| {
+            answers += 1;
+            let is_bad = part.contains(&0) && answers <= 2;
+            if !is_bad {
+                return Ok(vec![DONE; part.len()]);
+            }
+            Err(Failure {
+                refusals: vec![refusal(field, cause)],
+                ..Failure::new(Class::Split(SingleFailure::RecordAtFault), "reason")
+            })
+        });
+        assert_eq!((&outcomes[0], &outcomes[1]), (&expected, &DONE), "{field}");
+        // Both, then each alone, and perhaps again without the field.
+        assert_eq!((sent.len(), stop), (requests + 1, None), "{field}");
+    }
+}
+
+#[test]
+fn what_all_records_of_a_request_meet_alike_may_be_the_request_s_fault() {
+    for outcome in [RecordOutcome::DeadLetter, RecordOutcome::Uncertain] {
+        let fails = outcome("CODE".into());
+        let (_, outcomes, stop) = play(200, |part| {
+            let result = if part.len() > 50 { &fails } else { &DONE };
+            Ok(vec![result.clone(); part.len()])
+        });
+        assert_eq!((outcomes, stop), (vec![DONE; 200], None), "{fails:?}");
+        // What fails with every record, one by one, is the organisation's fault.
+        let (requests, outcomes, stop) = play(200, |part| Ok(vec![fails.clone(); part.len()]));
+        assert_eq!(stop.unwrap().kind, StopKind::Halt);
+        assert!(requests.len() < 20, "{} requests", requests.len());
+        let dead = |it: &&RecordOutcome| matches!(it, RecordOutcome::DeadLetter(_));
+        assert_eq!(outcomes.iter().filter(dead).count(), 0, "{fails:?}");
+    }
+    // A record that fails in its own way leaves the others their outcome.
+    let bad = RecordOutcome::DeadLetter("CODE".into());
+    let (requests, outcomes, _) = play(2, |_| Ok(vec![bad.clone(), DONE]));
+    assert_eq!((requests.len(), outcomes), (1, vec![bad, DONE]));
+}
+
+#[test]
+fn a_limit_of_the_organisation_that_a_record_tells_is_waited_for() {
+    let (_, outcomes, stop) = play(2, |_| {
+        Ok(vec![RecordOutcome::Throttle("limit".into()), DONE])
+    });
+    assert_eq!(stop.unwrap().kind, StopKind::Throttle);
+    assert_eq!(outcomes, [RecordOutcome::Released, DONE]);
+}
+
+#[test]
+fn a_record_that_passes_no_judgement_shows_nothing_of_the_crm() {
+    use RecordOutcome::{DeadLetter, Parked, Retry, Split, Uncertain};
+    let reason = || "reason".to_owned();
+    for (outcome, judged) in [
+        (DONE, true),
+        (Parked(reason()), true),
+        (DeadLetter(reason()), true),
+        (Retry(reason()), false),
+        (Split(reason()), false),
+        (Uncertain(reason()), false),
+    ] {
+        let mut batch = Batch::new(1, &role, |_| None);
+        let part = batch.next().unwrap();
+        batch.apply(part, Ok(vec![outcome.clone()]));
+        assert_eq!(batch.is_judged(), judged, "{outcome:?}");
+    }
 }
 
 fn any_outcome() -> impl Strategy<Value = RecordOutcome> {
@@ -253,6 +405,10 @@ fn any_outcome() -> impl Strategy<Value = RecordOutcome> {
         2 => Just(RecordOutcome::Split(reason())),
         1 => Just(RecordOutcome::DeadLetter(reason())),
         1 => Just(RecordOutcome::Parked(reason())),
+        1 => Just(RecordOutcome::Uncertain(reason())),
+        1 => Just(RecordOutcome::Throttle(reason())),
+        2 => prop::sample::select(vec!["email", "budget", "status", "key"])
+            .prop_map(|field| refused(field, Cause::Value)),
         1 => Just(RecordOutcome::Halt(reason())),
     ]
 }
@@ -290,8 +446,13 @@ proptest! {
                 Err(class) => failure(class),
                 Ok(mut outcomes) => {
                     outcomes.resize(part.len(), DONE);
+                    let is_uniform = is_uniform(&outcomes);
                     for (row, outcome) in part.iter().zip(&outcomes) {
-                        if !matches!(outcome, RecordOutcome::Split(_)) {
+                        let is_open = matches!(
+                            outcome,
+                            RecordOutcome::Split(_) | RecordOutcome::Refused { .. }
+                        );
+                        if !is_open && !is_uniform {
                             final_rows.insert(*row);
                         }
                         if *outcome == DONE {

@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde_json::{Deserializer, Map, Value};
 
 use crate::crm::identifier;
+use crate::outcome::{Cause, Refusal};
 
 const NO_PROPERTY: &str = "PROPERTY_DOESNT_EXIST";
 /// The members of a context that name properties.
@@ -140,6 +141,30 @@ pub(super) fn lacks_property(problems: &[Problem]) -> bool {
     problems.iter().any(|problem| problem.error == NO_PROPERTY)
 }
 
+/// Returns the properties that the problems refuse. A problem without a property has an empty name.
+pub(super) fn refusals(error: &ErrorBody, problems: &[Problem]) -> Vec<Refusal> {
+    let is_required = error.message.contains("required propert");
+    let refusal = |problem: &Problem| {
+        let field = Some(&problem.name).filter(|name| identifier(name) == *name);
+        Refusal {
+            field: field.cloned().unwrap_or_default(),
+            code: identifier(&problem.error).to_owned(),
+            cause: cause(problem, is_required),
+        }
+    };
+    problems.iter().map(refusal).collect()
+}
+
+fn cause(problem: &Problem, is_required: bool) -> Cause {
+    match problem.error.as_str() {
+        "READ_ONLY_VALUE" => Cause::Setup,
+        code if code.contains("REQUIRED") || code.is_empty() && is_required => Cause::Setup,
+        code if code.contains("OWNER") || problem.name.ends_with("owner_id") => Cause::Setup,
+        "INVALID_OPTION" => Cause::Option,
+        _ => Cause::Value,
+    }
+}
+
 /// Returns the problems as the end of a reason.
 pub(super) fn list(problems: &[Problem]) -> String {
     let describe = |problem: &Problem| {
@@ -161,7 +186,45 @@ pub(super) fn list(problems: &[Problem]) -> String {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::{ErrorBody, lacks_property, list, problems};
+    use super::{ErrorBody, lacks_property, list, problems, refusals};
+    use crate::outcome::Cause;
+
+    #[test]
+    fn what_an_administrator_mends_is_told_from_what_the_lead_wrote() {
+        let cause = |error: Value| {
+            let error: ErrorBody = serde_json::from_value(error).unwrap();
+            let refusals = refusals(&error, &problems(&error));
+            let [refusal] = &refusals[..] else {
+                panic!("one refusal: {refusals:?}");
+            };
+            (refusal.field.clone(), refusal.cause)
+        };
+        for (code, name, expected) in [
+            ("INVALID_EMAIL", "email", Cause::Value),
+            ("INVALID_DATE", "leadstream_first_seen", Cause::Value),
+            ("INVALID_LONG", "budget", Cause::Value),
+            ("PROPERTY_VALUE_TOO_LONG", "company", Cause::Value),
+            ("A_CODE_OF_NEXT_YEAR", "budget", Cause::Value),
+            ("INVALID_OPTION", "hs_lead_status", Cause::Option),
+            ("INVALID_OPTION", "hubspot_owner_id", Cause::Setup),
+            ("INVALID_OWNER", "seller", Cause::Setup),
+            ("READ_ONLY_VALUE", "hs_lead_status", Cause::Setup),
+            ("REQUIRED_FIELD", "company", Cause::Setup),
+            ("MISSING_REQUIRED_PROPERTY", "company", Cause::Setup),
+        ] {
+            let detail = json!({"errors": [{"code": code, "context": {"propertyName": [name]}}]});
+            let listed = json!([{"error": code, "name": name, "isValid": false}]);
+            let message = json!({"message": format!("Property values were not valid: {listed}")});
+            for error in [detail, message] {
+                assert_eq!(cause(error), (name.to_owned(), expected), "{code}");
+            }
+        }
+        let required = "Error creating CONTACT. Some required properties were not set.";
+        let error = json!({"message": required, "context": {"properties": ["city"]}});
+        assert_eq!(cause(error), ("city".to_owned(), Cause::Setup));
+        let nameless = json!({"errors": [{"code": "INVALID_EMAIL"}]});
+        assert_eq!(cause(nameless), (String::new(), Cause::Value));
+    }
 
     fn told(error: &Value) -> String {
         let error: ErrorBody = serde_json::from_value(error.clone()).unwrap();

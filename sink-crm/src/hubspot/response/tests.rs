@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::classify_batch;
 use crate::crm::{Class, SingleFailure};
-use crate::outcome::RecordOutcome;
+use crate::outcome::{Cause, RecordOutcome, Refusal};
 use crate::tests::recordings;
 
 fn result(status: u16, body: &Value, ids: &[&str]) -> super::BatchResult {
@@ -61,11 +61,17 @@ fn a_bad_record_with_a_trace_id_fails_alone() {
     });
     for status in [200, 207] {
         let outcomes = result(status, &body, &["a", "b"]).unwrap();
-        let reason = "HubSpot refused the record: VALIDATION_ERROR (INVALID_OPTION hs_lead_status)";
-        assert_eq!(
-            outcomes,
-            [done("11"), RecordOutcome::DeadLetter(reason.into())]
-        );
+        let reason = "HubSpot refused the record: VALIDATION_ERROR (INVALID_OPTION hs_lead_status); add the option to the property, or map another value";
+        let refusals = vec![Refusal {
+            field: "hs_lead_status".into(),
+            code: "INVALID_OPTION".into(),
+            cause: Cause::Option,
+        }];
+        let refused = RecordOutcome::Refused {
+            reason: reason.into(),
+            refusals,
+        };
+        assert_eq!(outcomes, [done("11"), refused]);
     }
 }
 
@@ -92,6 +98,63 @@ fn what_neither_a_result_nor_an_error_names_is_asked_again_in_smaller_requests()
     let alone = json!({"errors": [{"category": "VALIDATION_ERROR"}]});
     let outcomes = result(207, &alone, &["a"]).unwrap();
     assert!(matches!(outcomes[..], [RecordOutcome::DeadLetter(_)]));
+}
+
+#[test]
+fn each_category_of_a_record_s_error_has_its_class() {
+    let outcome = |category: &str, message: &str| {
+        let body = json!({"errors": [{
+            "category": category, "message": message, "context": {"objectWriteTraceId": ["0"]},
+        }]});
+        result(207, &body, &["a"]).unwrap().remove(0)
+    };
+    let bad_email =
+        "Property values were not valid: [{\"error\":\"INVALID_EMAIL\",\"name\":\"email\"}]";
+    for (category, message, expected) in [
+        ("VALIDATION_ERROR", bad_email, "refused"),
+        ("A_CATEGORY_OF_NEXT_YEAR", bad_email, "refused"),
+        ("VALIDATION_ERROR", "no property is named", "dead"),
+        ("CONFLICT", "", "dead"),
+        ("OBJECT_NOT_FOUND", "", "dead"),
+        ("OBJECT_ALREADY_EXISTS", "", "dead"),
+        ("RATE_LIMITS", "", "throttle"),
+        ("INTERNAL_ERROR", "", "retry"),
+        ("SERVICE_UNAVAILABLE", "", "retry"),
+        ("TIMEOUT", "", "retry"),
+        ("A_CATEGORY_OF_NEXT_YEAR", "", "uncertain"),
+        ("", "", "uncertain"),
+    ] {
+        let found = match outcome(category, message) {
+            RecordOutcome::Refused { .. } => "refused",
+            RecordOutcome::DeadLetter(_) => "dead",
+            RecordOutcome::Throttle(_) => "throttle",
+            RecordOutcome::Retry(_) => "retry",
+            RecordOutcome::Uncertain(_) => "uncertain",
+            outcome => panic!("{category}: {outcome:?}"),
+        };
+        assert_eq!(found, expected, "{category} {message}");
+    }
+}
+
+#[test]
+fn a_refused_request_tells_the_properties_too() {
+    let refusals = |status, body: &Value| {
+        let failure = result(status, body, &["a"]).unwrap_err();
+        let fields = failure.refusals.iter();
+        fields
+            .map(|it| (it.field.clone(), it.cause))
+            .collect::<Vec<_>>()
+    };
+    let told = |errors: Value| json!({"category": "VALIDATION_ERROR", "errors": errors});
+    let email = told(json!([{"code": "INVALID_EMAIL", "context": {"propertyName": ["email"]}}]));
+    assert_eq!(refusals(400, &email), [("email".into(), Cause::Value)]);
+    let option = told(json!([{"code": "INVALID_OPTION", "in": "hs_lead_status"}]));
+    assert_eq!(
+        refusals(400, &option),
+        [("hs_lead_status".into(), Cause::Option)]
+    );
+    assert_eq!(refusals(400, &json!({})), []);
+    assert_eq!(refusals(409, &email), [], "another contact has the value");
 }
 
 #[test]
@@ -244,7 +307,7 @@ proptest! {
         let traced = |list: &[Option<usize>], position| list.contains(&Some(position));
         for (position, outcome) in outcomes.iter().enumerate() {
             if traced(&errors, position) {
-                prop_assert!(matches!(outcome, RecordOutcome::DeadLetter(_)));
+                prop_assert!(matches!(outcome, RecordOutcome::Uncertain(_)));
             } else if traced(&results, position) {
                 prop_assert_eq!(outcome, &done("1"));
             }

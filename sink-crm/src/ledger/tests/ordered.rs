@@ -19,6 +19,7 @@ async fn deliver(webhook: &DeliveryLedger<OrderedEvents>, outcome: RecordOutcome
         synced_hash: None,
         attempted: true,
         match_result: None,
+        refused_fields: None,
         outcome: &outcome,
     };
     let extended = webhook
@@ -83,7 +84,9 @@ async fn leads_are_counted_by_status_and_retried_by_state() {
         let (rows, lease) = scratch.claim(10, now()).await;
         let row = rows.iter().find(|row| row.lead_id == lead).unwrap();
         let retry_at = Some(after(60));
-        scratch.record_retry(&lease, row, outcome, retry_at).await;
+        scratch
+            .record_with(&lease, row, outcome, retry_at, None)
+            .await;
     }
     let summaries = scratch.ledger.summaries().await.unwrap();
     let hubspot = summaries.iter().filter(|summary| summary.crm == "hubspot");

@@ -31,6 +31,16 @@ pub(super) fn list<'a>(fields: impl Iterator<Item = &'a str>, message: &'a str) 
     format!(" ({})", names.join(", "))
 }
 
+/// Returns the fields that an error names.
+pub(super) fn names<'a>(fields: impl Iterator<Item = &'a str>, message: &'a str) -> Vec<&'a str> {
+    let told: Vec<&str> = fields.filter(|name| identifier(name) == *name).collect();
+    if told.is_empty() {
+        in_message(message)
+    } else {
+        told
+    }
+}
+
 fn in_message(message: &str) -> Vec<&str> {
     let between = |(before, after): &(&str, &str)| {
         let start = message.find(before)? + before.len();

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Daily, classify_collection, classify_failure, login_refused, parse_quota};
 use crate::crm::{Class, SingleFailure};
-use crate::outcome::RecordOutcome;
+use crate::outcome::{Cause, RecordOutcome};
 use crate::tests::recordings;
 
 fn record(result: &Value) -> RecordOutcome {
@@ -41,17 +41,26 @@ fn record_codes_have_their_class() {
         "UNABLE_TO_LOCK_ROW",
         "QUERY_TIMEOUT",
         "REQUEST_RUNNING_TOO_LONG",
+        "ALL_OR_NONE_OPERATION_ROLLED_BACK",
+        "SERVICE_UNAVAILABLE",
+        "SERVER_UNAVAILABLE",
+        "API_CURRENTLY_DISABLED",
+        "API_TEMPORARILY_UNAVAILABLE",
+        "PROCESSING_HALTED",
+        "TXN_SECURITY_METERING_ERROR",
+        "LIMIT_EXCEEDED",
+        "UNKNOWN_EXCEPTION",
     ] {
         assert!(matches!(code(retry), RecordOutcome::Retry(_)), "{retry}");
     }
     for dead in [
-        "REQUIRED_FIELD_MISSING",
         "STRING_TOO_LONG",
         "INVALID_EMAIL_ADDRESS",
-        "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST",
         "FIELD_CUSTOM_VALIDATION_EXCEPTION",
         "NUMBER_OUTSIDE_VALID_RANGE",
         "FIELD_INTEGRITY_EXCEPTION",
+        "DUPLICATE_VALUE",
+        "MISSING_ARGUMENT",
     ] {
         assert!(matches!(code(dead), RecordOutcome::DeadLetter(_)), "{dead}");
     }
@@ -70,6 +79,186 @@ fn record_codes_have_their_class() {
     ] {
         assert!(matches!(code(halt), RecordOutcome::Halt(_)), "{halt}");
     }
+    let throttled = code("REQUEST_LIMIT_EXCEEDED");
+    assert!(matches!(throttled, RecordOutcome::Throttle(_)));
+    for unknown in ["A_CODE_OF_NEXT_YEAR", "CANNOT_DO_THIS", ""] {
+        assert!(
+            matches!(code(unknown), RecordOutcome::Uncertain(_)),
+            "{unknown}"
+        );
+    }
+}
+
+#[test]
+fn a_refusal_names_its_fields_and_whether_the_set_up_is_at_fault() {
+    let refusals = |code: &str, message: &str, fields: &[&str]| {
+        let error = json!({"statusCode": code, "message": message, "fields": fields});
+        match record(&json!({"success": false, "errors": [error]})) {
+            RecordOutcome::Refused { reason, refusals } => {
+                assert!(refusals.iter().all(|refusal| refusal.code == code));
+                let fields = refusals.iter().map(|it| (it.field.clone(), it.cause));
+                (reason, fields.collect::<Vec<_>>())
+            }
+            outcome => panic!("{code}: {outcome:?}"),
+        }
+    };
+    use Cause::{Option, Setup, Value};
+    for (code, message, fields, expected, remedy) in [
+        (
+            "INVALID_EMAIL_ADDRESS",
+            "",
+            &["Email"][..],
+            &[("Email", Value)][..],
+            "",
+        ),
+        (
+            "STRING_TOO_LONG",
+            "",
+            &["City", "Street"],
+            &[("City", Value), ("Street", Value)],
+            "",
+        ),
+        (
+            "NUMBER_OUTSIDE_VALID_RANGE",
+            "",
+            &["Budget__c"],
+            &[("Budget__c", Value)],
+            "",
+        ),
+        (
+            "FIELD_CUSTOM_VALIDATION_EXCEPTION",
+            "",
+            &["Budget__c"],
+            &[("Budget__c", Value)],
+            "",
+        ),
+        (
+            "FIELD_INTEGRITY_EXCEPTION",
+            "field integrity exception: Country (a problem)",
+            &[],
+            &[("Country", Value)],
+            "",
+        ),
+        (
+            "DUPLICATE_VALUE",
+            "",
+            &["Tax_Id__c"],
+            &[("Tax_Id__c", Value)],
+            "",
+        ),
+        (
+            "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST",
+            "",
+            &["Status"],
+            &[("Status", Option)],
+            "pick list",
+        ),
+        (
+            "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST",
+            "",
+            &[],
+            &[("", Option)],
+            "pick list",
+        ),
+        (
+            "REQUIRED_FIELD_MISSING",
+            "Required fields are missing: [City, Fax]",
+            &[],
+            &[("City", Setup), ("Fax", Setup)],
+            "have the mapping write",
+        ),
+        (
+            "REQUIRED_FIELD_MISSING",
+            "",
+            &[],
+            &[("", Setup)],
+            "have the mapping write",
+        ),
+        (
+            "INACTIVE_OWNER_OR_USER",
+            "operation performed with inactive user",
+            &["OwnerId"],
+            &[("OwnerId", Setup)],
+            "activate the owner",
+        ),
+        (
+            "INACTIVE_OWNER_OR_USER",
+            "",
+            &[],
+            &[("", Setup)],
+            "activate the owner",
+        ),
+        (
+            "INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY",
+            "",
+            &[],
+            &[("", Setup)],
+            "activate the owner",
+        ),
+        (
+            "TRANSFER_REQUIRES_READ",
+            "",
+            &[],
+            &[("", Setup)],
+            "activate the owner",
+        ),
+        (
+            "OP_WITH_INVALID_USER_TYPE_EXCEPTION",
+            "",
+            &[],
+            &[("", Setup)],
+            "activate the owner",
+        ),
+        (
+            "INVALID_CROSS_REFERENCE_KEY",
+            "",
+            &["OwnerId"],
+            &[("OwnerId", Setup)],
+            "activate the owner",
+        ),
+    ] {
+        let (reason, found) = refusals(code, message, fields);
+        let expected: Vec<_> = expected
+            .iter()
+            .map(|(name, cause)| ((*name).to_owned(), *cause))
+            .collect();
+        assert_eq!(found, expected, "{code}");
+        assert!(reason.contains(code) && reason.contains(remedy), "{reason}");
+    }
+}
+
+#[test]
+fn all_errors_of_a_record_count_and_the_gravest_decides() {
+    let errors = |codes: &[(&str, &[&str])]| {
+        let errors: Vec<Value> = codes
+            .iter()
+            .map(|(code, fields)| json!({"statusCode": code, "fields": fields}))
+            .collect();
+        record(&json!({"success": false, "errors": errors}))
+    };
+    let both = errors(&[
+        ("INVALID_EMAIL_ADDRESS", &["Email"]),
+        ("STRING_TOO_LONG", &["City"]),
+    ]);
+    let RecordOutcome::Refused { reason, refusals } = both else {
+        panic!("{both:?}");
+    };
+    let fields: Vec<&str> = refusals.iter().map(|it| it.field.as_str()).collect();
+    assert_eq!(fields, ["Email", "City"]);
+    assert!(
+        reason.contains("(Email)") && reason.contains("(City)"),
+        "{reason}"
+    );
+    let one_unknown = errors(&[
+        ("INVALID_EMAIL_ADDRESS", &["Email"]),
+        ("STRING_TOO_LONG", &[]),
+    ]);
+    assert!(matches!(one_unknown, RecordOutcome::DeadLetter(_)));
+    let parked = errors(&[
+        ("INVALID_EMAIL_ADDRESS", &["Email"]),
+        ("DUPLICATES_DETECTED", &[]),
+    ]);
+    assert!(matches!(parked, RecordOutcome::Parked(_)));
 }
 
 #[test]
@@ -197,10 +386,15 @@ fn recorded_answers_are_classified() {
             RecordOutcome::Halt(_) => {
                 text.contains("FOR_INSERT_UPDATE") || text.contains("STORAGE")
             }
-            RecordOutcome::DeadLetter(_) => ["REQUIRED", "TOO_LONG", "PICKLIST"]
-                .iter()
-                .any(|code| text.contains(code)),
+            RecordOutcome::DeadLetter(_) | RecordOutcome::Refused { .. } => {
+                ["REQUIRED", "TOO_LONG", "PICKLIST"]
+                    .iter()
+                    .any(|code| text.contains(code))
+            }
             RecordOutcome::Split(_)
+            | RecordOutcome::Deferred(_)
+            | RecordOutcome::Uncertain(_)
+            | RecordOutcome::Throttle(_)
             | RecordOutcome::Unchanged
             | RecordOutcome::Filtered
             | RecordOutcome::Released => false,
