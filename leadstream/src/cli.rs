@@ -1,16 +1,17 @@
 //! The subcommands. Their help is also the reference in docs/reference.
 
 use std::future::Future;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use leadstream_processor::StoreError;
-use leadstream_service::lifecycle;
 use leadstream_service::migrations::{BEFORE_FIRST_RELEASE, SchemaError};
+use leadstream_service::{ConfigError, lifecycle};
 use tokio::runtime::Runtime;
 
-use crate::{chat, crm, dead_letters, flow, lead, migrate, recover, topics, up};
+use crate::{chat, crm, dead_letters, flow, lead, local_stack, migrate, recover, topics, up};
 
 /// Turns WhatsApp conversations into qualified leads in a CRM, on Kafka, committed to PostgreSQL.
 ///
@@ -19,6 +20,16 @@ use crate::{chat, crm, dead_letters, flow, lead, migrate, recover, topics, up};
 #[derive(Debug, Parser)]
 #[command(name = "leadstream", version, propagate_version = true)]
 pub(crate) struct Cli {
+    /// Folder of a running `leadstream up`, whose addresses and secrets the command uses; tools look
+    /// into .leadstream without it
+    #[arg(
+        long,
+        global = true,
+        env = "LEADSTREAM_DATA_DIR",
+        value_name = "FOLDER",
+        help_heading = "Local stack"
+    )]
+    data_dir: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
 }
@@ -93,6 +104,15 @@ fn runtime(shared: bool) -> std::io::Result<Runtime> {
 }
 
 impl Cli {
+    /// Parses the arguments, with the settings of a stack that runs here.
+    ///
+    /// # Errors
+    /// Returns an error if a named data folder has no running stack, or if settings contradict it.
+    pub(crate) fn of_arguments() -> anyhow::Result<Self> {
+        let matches = local_stack::parse(&Self::command())?;
+        Ok(Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()))
+    }
+
     /// Runs the command to its end.
     #[must_use]
     pub(crate) fn run(self) -> ExitCode {
@@ -160,6 +180,15 @@ async fn tool(command: impl Future<Output = anyhow::Result<()>>) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let failure = failed(&*error);
+            let missing = |it: &ConfigError| local_stack::is_connection(it.variable());
+            if error
+                .chain()
+                .any(|it| it.downcast_ref().is_some_and(missing))
+            {
+                note(
+                    "or start `leadstream up` in this folder, or name its data folder with --data-dir",
+                );
+            }
             match error.downcast_ref() {
                 Some(StoreError::Schema(SchemaError::BeforeFirstRelease { .. })) => {
                     ExitCode::from(BEFORE_FIRST_RELEASE)
@@ -170,8 +199,13 @@ async fn tool(command: impl Future<Output = anyhow::Result<()>>) -> ExitCode {
     }
 }
 
+#[expect(clippy::print_stderr, reason = "a note beside the error of a command")]
+fn note(text: &str) {
+    eprintln!("leadstream: {text}");
+}
+
 #[expect(clippy::print_stderr, reason = "the error of a command")]
-fn failed(error: &(dyn std::error::Error + 'static)) -> ExitCode {
+pub(crate) fn failed(error: &(dyn std::error::Error + 'static)) -> ExitCode {
     eprintln!("leadstream: {}", lifecycle::chain(error));
     ExitCode::FAILURE
 }

@@ -6,6 +6,7 @@ mod crm;
 mod dead_letters;
 mod flow;
 mod lead;
+mod local_stack;
 mod migrate;
 mod recover;
 mod terminal;
@@ -17,12 +18,13 @@ mod up;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 /// Services allocate for every record, on several threads.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    cli::Cli::parse().run()
+    match cli::Cli::of_arguments() {
+        Ok(cli) => cli.run(),
+        Err(error) => cli::failed(&*error),
+    }
 }

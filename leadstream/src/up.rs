@@ -31,6 +31,24 @@ fn text(event: Event<'_>, style: Style) -> String {
         Event::Began { wa_id, number } => conversation::opening(wa_id, number, style),
         Event::Observed(seen) => conversation::line(&seen, style),
         Event::Checked => conversation::checked(style),
+        Event::ServiceEnded {
+            name,
+            status,
+            log,
+            pause,
+        } => {
+            let log = log.display();
+            let seconds = pause.as_secs();
+            let said =
+                format!("{name} ended ({status}) and starts again in {seconds} s; its log: {log}");
+            format!("\n{}\n", style.paint(Ink::Bad, &said))
+        }
+        Event::ServiceRestarted { name } => {
+            format!(
+                "{}\n",
+                style.paint(Ink::Good, &format!("{name} is ready again"))
+            )
+        }
         Event::Failed(error) => {
             let reason = format!("{error:#}");
             format!("\n{}\n", style.paint(Ink::Bad, &reason))

@@ -17,6 +17,12 @@ impl ConfigError {
         }
     }
 
+    /// Returns the variable's name.
+    #[must_use]
+    pub fn variable(&self) -> &str {
+        &self.variable
+    }
+
     #[must_use]
     pub fn missing(variable: &str, example: &str) -> Self {
         Self::new(

@@ -1,8 +1,9 @@
 //! Defines a deployment of the services on this machine, with the environment of each. Used by
 //! `leadstream up` and by the end-to-end tests.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::ProcessSpec;
 use leadstream_sandbox::{Field, Property, SandboxConfig};
@@ -105,7 +106,14 @@ impl Deployment {
         let spec = self
             .tool(name, &[service.name()])
             .env("OPS_ADDRESS", ops.to_string());
-        let own: &[(&str, &str)] = match service {
+        self.own(service)
+            .into_iter()
+            .fold(spec, |spec, (name, value)| spec.env(name, value))
+    }
+
+    /// Returns the settings that only `service` gets.
+    fn own(&self, service: Service) -> Vec<(&'static str, &str)> {
+        let own: &[(&'static str, &str)] = match service {
             Service::Ingest => &[
                 ("META_APP_SECRET", &self.meta_app_secret),
                 ("META_VERIFY_TOKEN", &self.meta_verify_token),
@@ -123,8 +131,31 @@ impl Deployment {
                 ("META_GRAPH_URL", &self.meta_graph_url),
             ],
         };
-        own.iter()
-            .fold(spec, |spec, (name, value)| set(spec, name, value))
+        filled(own)
+    }
+
+    /// Returns the settings that every service and tool gets.
+    fn shared(&self) -> Vec<(&'static str, &str)> {
+        let mut shared = filled(&[
+            ("KAFKA_BOOTSTRAP_SERVERS", &self.kafka),
+            ("SCHEMA_REGISTRY_URL", &self.schema_registry),
+            ("DATABASE_URL", &self.database_url),
+            ("KAFKA_CONFIG", self.kafka_config.as_deref().unwrap_or("")),
+        ]);
+        shared.push(("TOPIC_PREFIX", &self.topic_prefix));
+        shared
+    }
+
+    /// Returns the settings of all services and tools, by variable. Settings of one run, such as
+    /// ports, are left out.
+    #[must_use]
+    pub fn settings(&self) -> BTreeMap<String, String> {
+        let own = Service::ALL.into_iter().flat_map(|it| self.own(it));
+        let named = self.shared().into_iter().chain(own);
+        named
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .chain(self.further.iter().cloned())
+            .collect()
     }
 
     /// Runs another subcommand with the deployment's addresses.
@@ -132,29 +163,18 @@ impl Deployment {
     pub fn tool(&self, name: &str, args: &[&str]) -> ProcessSpec {
         let spec = ProcessSpec::new(name, &self.binary)
             .args(args.iter().copied())
-            .env("KAFKA_BOOTSTRAP_SERVERS", &self.kafka)
-            .env("TOPIC_PREFIX", &self.topic_prefix)
-            .env("SCHEMA_REGISTRY_URL", &self.schema_registry)
-            .env("SCHEMA_IDS_FILE", path(&self.schema_ids_file));
-        let spec = set(spec, "DATABASE_URL", &self.database_url);
-        let spec = match &self.kafka_config {
-            Some(config) => spec.env("KAFKA_CONFIG", config),
-            None => spec,
-        };
+            .env("SCHEMA_IDS_FILE", self.schema_ids_file.as_os_str());
+        let spec = self
+            .shared()
+            .into_iter()
+            .fold(spec, |spec, (name, value)| spec.env(name, value));
         self.further
             .iter()
             .fold(spec, |spec, (name, value)| spec.env(name, value))
     }
 }
 
-fn set(spec: ProcessSpec, name: &str, value: &str) -> ProcessSpec {
-    if value.is_empty() {
-        spec
-    } else {
-        spec.env(name, value)
-    }
-}
-
-fn path(path: &Path) -> std::ffi::OsString {
-    path.as_os_str().to_owned()
+fn filled<'a>(settings: &[(&'static str, &'a str)]) -> Vec<(&'static str, &'a str)> {
+    let filled = settings.iter().filter(|(_, value)| !value.is_empty());
+    filled.copied().collect()
 }

@@ -105,7 +105,7 @@ pub enum LocalError {
 
     #[error("{name} ended with {status} while it was in use; the end of {}:\n{tail}", .log.display())]
     Died {
-        name: &'static str,
+        name: String,
         status: ExitStatus,
         log: PathBuf,
         tail: String,

@@ -6,6 +6,7 @@
 
 pub mod chat;
 pub mod deployment;
+mod env_file;
 mod error;
 mod phone;
 mod private_file;

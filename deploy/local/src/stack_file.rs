@@ -1,5 +1,5 @@
-//! Reads and writes `stack.json`: the addresses and local secrets of a running `leadstream up`, in
-//! its data folder. Scripts and the other commands find the stack by it.
+//! Reads and writes `stack.json`: the addresses and secrets of a running `leadstream up`, in its data
+//! folder. Scripts and the other commands find the stack by it.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -34,8 +34,11 @@ pub struct StackFile {
     pub api_token: String,
     /// Base URL; `None` when WhatsApp and both CRMs are the real ones.
     pub sandbox: Option<String>,
-    /// URL of each service's metrics, by its subcommand.
+    /// URL of each service's metrics, by its subcommand; further processors have a number.
     pub metrics: BTreeMap<String, String>,
+    /// The settings with which services and tools reach the stack, by variable.
+    #[serde(default)]
+    pub settings: BTreeMap<String, String>,
     /// The process of `leadstream up`.
     pub pid: u32,
 }
@@ -90,7 +93,7 @@ impl StackFile {
     ///
     /// # Errors
     /// See [`StackFileError`].
-    pub(crate) fn find(data_dir: &Path) -> Result<Self, StackFileError> {
+    pub fn find(data_dir: &Path) -> Result<Self, StackFileError> {
         let not_running = || StackFileError::NotRunning {
             data_dir: data_dir.to_owned(),
         };
@@ -128,7 +131,10 @@ impl StackFile {
     }
 }
 
-fn failed(doing: &'static str, path: PathBuf) -> impl FnOnce(io::Error) -> StackFileError {
+pub(crate) fn failed(
+    doing: &'static str,
+    path: PathBuf,
+) -> impl FnOnce(io::Error) -> StackFileError {
     move |source| StackFileError::Io {
         doing,
         path,
@@ -145,14 +151,14 @@ fn is_alive(pid: u32) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use serde_json::Value;
 
     use super::*;
 
-    fn sample() -> StackFile {
+    pub(crate) fn sample() -> StackFile {
         StackFile {
             kafka: "127.0.0.1:20001".into(),
             topic_prefix: String::new(),
@@ -170,6 +176,7 @@ mod tests {
             api_token: "token".into(),
             sandbox: Some("http://127.0.0.1:20004".into()),
             metrics: [("ingest".into(), "http://127.0.0.1:20005/metrics".into())].into(),
+            settings: [("TOPIC_PREFIX".into(), String::new())].into(),
             pid: std::process::id(),
         }
     }
@@ -180,12 +187,12 @@ mod tests {
         sample().write(dir.path()).unwrap();
         assert!(StackFile::find(dir.path()).unwrap() == sample());
 
-        let mode = fs::metadata(StackFile::path(dir.path()))
-            .unwrap()
-            .permissions()
-            .mode();
-        assert_eq!(mode & 0o777, 0o600);
-        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+        let files: Vec<_> = fs::read_dir(dir.path()).unwrap().flatten().collect();
+        assert_eq!(files.len(), 1);
+        for file in files {
+            let mode = file.metadata().unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{file:?}");
+        }
     }
 
     #[test]
@@ -208,7 +215,7 @@ mod tests {
 
         StackFile::remove(dir.path()).unwrap();
         StackFile::remove(dir.path()).unwrap();
-        assert!(!StackFile::path(dir.path()).exists());
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
     }
 
     #[test]
@@ -228,6 +235,7 @@ mod tests {
             "/api_token",
             "/sandbox",
             "/metrics/ingest",
+            "/settings/TOPIC_PREFIX",
         ] {
             assert!(
                 json.pointer(pointer).is_some_and(Value::is_string),

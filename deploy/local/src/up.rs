@@ -5,12 +5,13 @@ mod args;
 mod demo;
 mod environment;
 mod event;
+mod restart;
 mod secrets;
 mod settings;
 mod site;
+mod tool_settings;
 
 use std::future::pending;
-use std::path::Path;
 
 use anyhow::{Context, bail};
 use tokio::signal::unix::{SignalKind, signal};
@@ -22,13 +23,19 @@ use settings::Settings;
 use site::Site;
 
 use crate::stack_file::StackFile;
-use crate::{Progress, Stack};
+use crate::{Progress, Stack, env_file};
 
 /// Runs until a signal, or with `--once` until the conversation is checked.
 ///
 /// # Errors
 /// Returns the reason why a part cannot run, with the remedy; with `--once` also a wrong result.
 pub async fn run(args: Args, show: &Show) -> anyhow::Result<()> {
+    if let Some(file) = std::env::var_os(env_file::READ_FROM) {
+        bail!(
+            "this shell has the settings of {}, so its servers would count as your own: run `leadstream up` in another shell",
+            file.display()
+        );
+    }
     let interrupted = interrupted()?;
     let mut settings = Settings::resolve(args)?;
     if settings.args.ingest_address.port() == 0 {
@@ -91,10 +98,10 @@ async fn live(
     show: &Show,
 ) -> anyhow::Result<()> {
     let file = Box::pin(site.start()).await?;
-    show(Event::Up(overview(stack, settings, &file)));
+    show(Event::Up(overview(settings, &file)));
     tokio::select! {
         biased;
-        error = site.died() => Err(error.into()),
+        error = site.supervise(show) => Err(error),
         outcome = conversation(stack, settings, &file, show) => outcome,
     }
 }
@@ -134,12 +141,10 @@ async fn conversation(
     pending().await
 }
 
-fn overview<'a>(stack: &Stack, settings: &'a Settings, file: &'a StackFile) -> Overview<'a> {
-    let java = stack.java().map(Path::to_owned);
+fn overview<'a>(settings: &'a Settings, file: &'a StackFile) -> Overview<'a> {
     Overview {
         file,
         data_dir: &settings.args.data_dir,
         stand_ins: settings.real.stand_ins(),
-        kafka_tools: java.zip(stack.kafka_classpath()),
     }
 }

@@ -114,7 +114,11 @@ fn code(text: &str) -> String {
 fn rows(command: &Command) -> Vec<Row> {
     let shown = command
         .get_arguments()
-        .filter(|arg| !arg.is_hide_set() && !matches!(arg.get_id().as_str(), "help" | "version"));
+        // The page describes arguments of every command once.
+        .filter(|arg| {
+            let id = arg.get_id().as_str();
+            !arg.is_hide_set() && !arg.is_global_set() && !matches!(id, "help" | "version")
+        });
     shown.map(Row::new).collect()
 }
 
@@ -244,6 +248,11 @@ fn command_line(cli: &Command, settings: &[Setting]) -> String {
 
 Every command prints its arguments with `--help`. The [configuration](configuration.md) describes the
 settings, which are variables and flags.
+
+Every command finds a running `leadstream up`. It looks into the folder `.leadstream` here, or into the
+one that `--data-dir` or `LEADSTREAM_DATA_DIR` names. It uses the addresses and secrets there. If a flag
+or variable names another Kafka, registry or database, it uses none of them. Services use a stack only
+with `--data-dir`.
 "
     );
     walk(cli, "leadstream", &mut |path, command| {

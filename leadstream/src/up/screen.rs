@@ -5,7 +5,7 @@ use std::path::Path;
 
 use leadstream_local::stack_file::StackFile;
 use leadstream_local::up::Overview;
-use leadstream_schemas::{BaseUrl, Topic};
+use leadstream_schemas::BaseUrl;
 
 use crate::terminal::{Ink, Style};
 
@@ -34,6 +34,7 @@ impl Screen<'_> {
         let file = self.0.file;
         let mut places = vec![
             ("webhook".to_owned(), file.webhooks.whatsapp.clone()),
+            ("API".to_owned(), file.api.clone()),
             ("Kafka".to_owned(), file.kafka.clone()),
             (
                 "schema registry".to_owned(),
@@ -55,24 +56,35 @@ impl Screen<'_> {
             ));
         }
         places.push(("logs".to_owned(), self.in_data_dir("logs")));
+        let (json, shell) = (self.in_data_dir("stack.json"), self.in_data_dir("env"));
         places.push((
             "addresses".to_owned(),
-            format!("{}, with the secrets", self.in_data_dir("stack.json")),
+            format!("{json} and, for your shell, {shell}\nboth with the secrets"),
         ));
         places
     }
 
     /// Returns commands that the user may copy.
     fn commands(&self) -> Vec<(&'static str, String)> {
-        let stack_json = self.in_data_dir("stack.json");
+        let env = self.in_data_dir("env");
+        // A path without a slash would be looked up in PATH.
+        let env = if env.starts_with(['/', '.']) {
+            env
+        } else {
+            format!("./{env}")
+        };
         let mut commands = vec![
+            ("events", command(self.0.data_dir, "events --follow")),
             (
                 "leads",
+                format!("(. {env}; psql -c 'TABLE lead_qualifications')"),
+            ),
+            (
+                "API",
                 format!(
-                    "psql \"$(jq -r .database_url {stack_json})\" \\\n  -c 'TABLE lead_qualifications'"
+                    "(. {env}; curl -s \\\n  -H \"authorization: Bearer $API_TOKEN\" \"$API_URL/openapi.json\")"
                 ),
             ),
-            ("events", self.console_consumer(Topic::LeadEvents)),
         ];
         if let Some(sandbox) = &self.0.file.sandbox {
             let of = |path: &str| format!("curl -s {sandbox}/sandbox/{path}");
@@ -91,21 +103,6 @@ impl Screen<'_> {
         commands
     }
 
-    fn console_consumer(&self, topic: Topic) -> String {
-        let tool = match &self.0.kafka_tools {
-            Some((java, class_path)) => format!(
-                "{} \\\n  -cp '{class_path}' \\\n  org.apache.kafka.tools.consumer.ConsoleConsumer",
-                java.display()
-            ),
-            None => "kafka-console-consumer.sh".to_owned(),
-        };
-        format!(
-            "{tool} \\\n  --bootstrap-server {} --from-beginning \\\n  --topic {}",
-            self.0.file.kafka,
-            topic.name(&self.0.file.topic_prefix)
-        )
-    }
-
     fn in_data_dir(&self, name: &str) -> String {
         self.0.data_dir.join(name).display().to_string()
     }
@@ -115,7 +112,7 @@ impl Screen<'_> {
 pub(super) fn closing(data_dir: &Path, file: &StackFile, style: Style) -> String {
     let mut text = String::from("\n");
     if file.phone_number_id.is_some() {
-        let chat = format!("{} chat{}", program(), data_dir_flag(data_dir));
+        let chat = command(data_dir, "chat");
         row(&mut text, COMMAND_LABEL, "be a lead", &chat, style);
     }
     let end = "ends everything; the data stays";
@@ -123,7 +120,12 @@ pub(super) fn closing(data_dir: &Path, file: &StackFile, style: Style) -> String
     text
 }
 
-/// Returns the program as the user called it, so that printed commands can be copied.
+/// Returns a command for the stack, which the user can copy.
+fn command(data_dir: &Path, command: &str) -> String {
+    format!("{} {command}{}", program(), data_dir_flag(data_dir))
+}
+
+/// Returns the program as the user called it.
 fn program() -> String {
     std::env::args()
         .next()
@@ -187,6 +189,7 @@ mod tests {
             api_token: "token".into(),
             sandbox: Some("http://127.0.0.1:20004".into()),
             metrics: [("ingest".into(), "http://127.0.0.1:20005/metrics".into())].into(),
+            settings: [].into(),
             pid: 1,
         }
     }
@@ -196,7 +199,6 @@ mod tests {
             file,
             data_dir: Path::new(".leadstream"),
             stand_ins: vec!["WhatsApp", "HubSpot", "Salesforce"],
-            kafka_tools: Some(("java".into(), "/cache/kafka/*".into())),
         })
     }
 
@@ -213,7 +215,10 @@ mod tests {
             "http://127.0.0.1:20005/metrics",
             "simulates WhatsApp, HubSpot, Salesforce",
             ".leadstream/logs",
-            "--topic lead.events",
+            "http://127.0.0.1:20006",
+            " events --follow",
+            "(. .leadstream/env; psql",
+            "$API_TOKEN",
         ] {
             assert!(text.contains(told), "{told} is missing in {text}");
         }
@@ -233,15 +238,10 @@ mod tests {
         };
         let screen = Screen(Overview {
             stand_ins: Vec::new(),
-            kafka_tools: None,
             ..screen(&file).0
         });
         let text = screen.render(Style::PLAIN);
-        assert!(
-            !text.contains("sandbox") && !text.contains("curl"),
-            "{text}"
-        );
-        assert!(text.contains("kafka-console-consumer.sh"), "{text}");
+        assert!(!text.contains("sandbox"), "{text}");
         assert!(!closing(Path::new("x"), &file, Style::PLAIN).contains("chat"));
     }
 

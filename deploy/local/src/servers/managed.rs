@@ -138,7 +138,7 @@ impl Managed {
         let status = ended.await;
         let process = self.process.lock().await;
         LocalError::Died {
-            name: self.server().name(),
+            name: self.server().name().to_owned(),
             status,
             log: process.log().to_owned(),
             tail: process.log_tail(),

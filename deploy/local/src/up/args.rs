@@ -13,6 +13,7 @@ Examples:
   leadstream up --ingest-address 127.0.0.1:9000    when port 8080 is taken
   leadstream up --once                             for scripts: play, check, end
   leadstream up --no-demo --fresh                  empty, and no conversation
+  leadstream up --processors 2                     two processors share the work
   DATABASE_URL=postgres://me:secret@db/leads leadstream up
   KAFKA_BOOTSTRAP_SERVERS=kafka:9092 SCHEMA_REGISTRY_URL=http://registry:8081 \\
     leadstream up
@@ -32,8 +33,14 @@ Real WhatsApp and CRMs, by variables; each takes the place of its stand-in:
 Each secret, DATABASE_URL included, may come from a file: META_APP_SECRET_FILE=…
 No conversation is played then: it would reach real people or systems.
 
-The data folder keeps data, logs, ports and local secrets. stack.json in it has
-every address and secret while the stack runs.";
+The data folder keeps data, logs, ports and local secrets. While the stack runs,
+stack.json in it has every address and secret, and so has env, for the shell:
+  . .leadstream/env; psql -c 'TABLE lead_qualifications'
+Other commands find the stack by the same --data-dir, or in .leadstream here.
+
+A service that ends starts again, after 1 to 16 seconds. When it has ended six
+times without a minute between, everything ends with exit status 1. With --once
+the first end of a service is enough.";
 
 /// Settings of `leadstream up`.
 #[derive(Clone, Debug, clap::Args)]
@@ -61,6 +68,14 @@ pub struct Args {
     /// Play the conversation, check its results and end everything; exits with 0 on success
     #[arg(long)]
     pub(crate) once: bool,
+    /// Processors that share the work
+    #[arg(
+        long,
+        default_value_t = 1,
+        value_name = "COUNT",
+        value_parser = clap::value_parser!(u8).range(1..=16)
+    )]
+    pub(crate) processors: u8,
     /// Begin with empty servers; the content of the data folder is removed
     #[arg(long)]
     pub(crate) fresh: bool,

@@ -1,6 +1,7 @@
 //! Defines the events of a run of `leadstream up`, for its caller to show.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::process::ExitStatus;
 use std::time::Duration;
 
 use crate::stack_file::StackFile;
@@ -20,6 +21,15 @@ pub enum Event<'a> {
     Checked,
     /// The conversation differed from the script.
     Failed(&'a anyhow::Error),
+    /// A service ended, and starts again after the pause.
+    ServiceEnded {
+        name: &'a str,
+        status: ExitStatus,
+        log: &'a Path,
+        pause: Duration,
+    },
+    /// The service runs again.
+    ServiceRestarted { name: &'a str },
     /// Everything runs until a signal.
     Waiting {
         data_dir: &'a Path,
@@ -35,8 +45,6 @@ pub struct Overview<'a> {
     pub data_dir: &'a Path,
     /// The names of the simulated vendors.
     pub stand_ins: Vec<&'static str>,
-    /// Java and the class path of Kafka's tools, if this run started Kafka.
-    pub kafka_tools: Option<(PathBuf, String)>,
 }
 
 /// A step of the conversation, and the time since the lead's last message.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::ExitStatus;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::{LocalError, Process, ProcessSpec, Progress, Stack};
 use anyhow::{Context, bail};
@@ -16,19 +16,26 @@ use sha2::{Digest, Sha256};
 
 use super::args::reachable;
 use super::environment;
+use super::event::{Event, Show};
+use super::restart::Restarts;
 use super::secrets::Secrets;
 use super::settings::Settings;
+use super::tool_settings::tool_settings;
 use crate::deployment::{Deployment, Service, sandbox_config};
-use crate::private_file;
 use crate::stack_file::{StackFile, Webhooks};
+use crate::{env_file, private_file};
 
 const TOOL_WITHIN: Duration = Duration::from_secs(120);
 const READY_WITHIN: Duration = Duration::from_secs(90);
 
+/// A running service.
 struct Running {
-    service: Service,
+    name: String,
     ops: SocketAddr,
+    spec: ProcessSpec,
     process: Process,
+    since: Instant,
+    restarts: Restarts,
 }
 
 /// Everything that was started in addition to the servers.
@@ -40,6 +47,8 @@ pub(super) struct Site<'a> {
     running: Vec<Running>,
     /// The address of the API.
     api: Option<SocketAddr>,
+    /// The settings of tools.
+    tool_settings: BTreeMap<String, String>,
 }
 
 impl<'a> Site<'a> {
@@ -51,6 +60,7 @@ impl<'a> Site<'a> {
             sandbox: None,
             running: Vec::new(),
             api: None,
+            tool_settings: BTreeMap::new(),
         }
     }
 
@@ -58,6 +68,7 @@ impl<'a> Site<'a> {
     pub(super) async fn start(&mut self) -> anyhow::Result<StackFile> {
         let data_dir = self.stack.data_dir();
         StackFile::remove(data_dir)?;
+        env_file::remove(data_dir)?;
         free(self.settings.args.ingest_address)?;
         if self.settings.args.fresh {
             for file in [self.sandbox_state(), self.schema_ids()] {
@@ -83,9 +94,17 @@ impl<'a> Site<'a> {
                 &["topics", "apply"]
             ),
         )?;
+        let mut in_force = deployment.settings();
+        let database_url = self.stack.database_url().to_owned();
+        in_force.insert("DATABASE_URL".to_owned(), database_url);
+        let environment = std::env::vars_os().filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        });
+        self.tool_settings = tool_settings(environment, in_force);
         let api = self.api_spec(&deployment, &secrets)?;
         self.start_services(&deployment, api).await?;
         let file = self.stack_file(secrets);
+        env_file::write(&file, data_dir)?;
         file.write(data_dir)?;
         Ok(file)
     }
@@ -182,33 +201,28 @@ impl<'a> Site<'a> {
     ) -> anyhow::Result<()> {
         let step = self.progress.step("services");
         step.doing("starting");
-        let mut specs = vec![(Service::Api, api.0, api.1)];
-        for service in Service::ALL {
-            let port = self.stack.port(service.name(), None)?;
+        let mut specs = vec![(Service::Api.name().to_owned(), api.0, api.1)];
+        for (service, name) in members(self.settings.args.processors) {
+            let port = self.stack.port(&name, None)?;
             let ops = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-            specs.push((
-                service,
-                ops,
-                deployment.service(service, service.name(), ops),
-            ));
+            let spec = deployment.service(service, &name, ops);
+            specs.push((name, ops, spec));
         }
-        for (service, ops, spec) in specs {
+        for (name, ops, spec) in specs {
             let process = self.stack.spawn(&spec)?;
             self.running.push(Running {
-                service,
+                name,
                 ops,
+                spec,
                 process,
+                since: Instant::now(),
+                restarts: Restarts::default(),
             });
         }
-        let http = reqwest::Client::builder().no_proxy().build()?;
-        let ready = self.running.iter().map(|running| {
-            let url = format!("http://{}/health/ready", running.ops);
-            let http = http.clone();
-            let probe = move || probe(http.clone(), url.clone());
-            running.process.ready(READY_WITHIN, probe)
-        });
+        let http = http()?;
+        let ready = self.running.iter().map(|running| running.ready(&http));
         futures::future::try_join_all(ready).await?;
-        step.done("all five are ready");
+        step.done(&format!("all {} are ready", self.running.len()));
         Ok(())
     }
 
@@ -222,7 +236,7 @@ impl<'a> Site<'a> {
             .iter()
             .map(|running| {
                 let url = format!("http://{}/metrics", running.ops);
-                (running.service.name().to_owned(), url)
+                (running.name.clone(), url)
             })
             .collect();
         StackFile {
@@ -245,34 +259,94 @@ impl<'a> Site<'a> {
             api_token: secrets.api_token,
             sandbox: sandbox.map(|sandbox| sandbox.url().to_owned()),
             metrics,
+            settings: self.tool_settings.clone(),
             pid: std::process::id(),
         }
     }
 
-    /// Waits until a service ends; the error has its name and the end of its log.
-    pub(super) async fn died(&self) -> LocalError {
-        let ends = self.running.iter().map(|running| {
+    /// Runs each service that ends again, unless the run is `--once`. Returns when one does not stay
+    /// up; the error has its name, its exit status and the end of its log.
+    pub(super) async fn supervise(&mut self, show: &Show) -> anyhow::Error {
+        let (stack, once) = (self.stack, self.settings.args.once);
+        let kept = self.running.iter_mut().map(|running| {
             Box::pin(async move {
-                LocalError::Died {
-                    name: running.service.name(),
-                    status: running.process.wait().await,
-                    log: running.process.log().to_owned(),
-                    tail: running.process.log_tail(),
-                }
+                let kept = running.keep_up(stack, once, show).await;
+                kept.err()
+                    .unwrap_or_else(|| anyhow::anyhow!("the service is not watched any more"))
             })
         });
-        select_all(ends).await.0
+        select_all(kept).await.0
     }
 
     /// Stops all services at the same time, each gracefully, and then the sandbox.
     pub(super) async fn stop(self) -> anyhow::Result<()> {
-        let file = StackFile::remove(self.stack.data_dir());
+        let data_dir = self.stack.data_dir();
+        let files = StackFile::remove(data_dir).and(env_file::remove(data_dir));
         join_all(self.running.iter().map(|running| running.process.stop())).await;
         if let Some(sandbox) = self.sandbox {
             sandbox.stop().await;
         }
-        Ok(file?)
+        Ok(files?)
     }
+}
+
+impl Running {
+    async fn ready(&self, http: &reqwest::Client) -> Result<(), LocalError> {
+        let url = format!("http://{}/health/ready", self.ops);
+        let probe = || probe(http.clone(), url.clone());
+        self.process.ready(READY_WITHIN, probe).await
+    }
+
+    /// Runs the service again whenever it ends.
+    ///
+    /// # Errors
+    /// Returns an error when it does not stay up.
+    async fn keep_up(&mut self, stack: &Stack, once: bool, show: &Show) -> anyhow::Result<()> {
+        let http = http()?;
+        loop {
+            let status = self.process.wait().await;
+            let pause = self.restarts.ended(self.since.elapsed());
+            let Some(pause) = pause.filter(|_| !once) else {
+                let died = LocalError::Died {
+                    name: self.name.clone(),
+                    status,
+                    log: self.process.log().to_owned(),
+                    tail: self.process.log_tail(),
+                };
+                return Err(died.into());
+            };
+            show(Event::ServiceEnded {
+                name: &self.name,
+                status,
+                log: self.process.log(),
+                pause,
+            });
+            tokio::time::sleep(pause).await;
+            self.since = Instant::now();
+            self.process = stack.spawn(&self.spec)?;
+            match self.ready(&http).await {
+                Ok(()) => show(Event::ServiceRestarted { name: &self.name }),
+                // The next turn counts it.
+                Err(LocalError::Exited { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+}
+
+/// Returns the client for addresses of this machine, without the environment's proxy.
+fn http() -> reqwest::Result<reqwest::Client> {
+    reqwest::Client::builder().no_proxy().build()
+}
+
+/// Returns each service that a conversation needs, with the name of its process.
+fn members(processors: u8) -> Vec<(Service, String)> {
+    let further = (2..=processors).map(|number| {
+        let name = format!("{}-{number}", Service::Processor.name());
+        (Service::Processor, name)
+    });
+    let first = Service::ALL.map(|service| (service, service.name().to_owned()));
+    first.into_iter().chain(further).collect()
 }
 
 fn tokens_file(token: &str) -> String {
@@ -323,8 +397,20 @@ mod tests {
     use std::path::PathBuf;
     use std::process::ExitStatus;
 
-    use super::is_of_an_earlier_version;
+    use super::{is_of_an_earlier_version, members};
     use crate::LocalError;
+
+    #[test]
+    fn further_processors_have_names_of_their_own() {
+        let names = |processors| -> Vec<String> {
+            let members = members(processors).into_iter();
+            members.map(|(_, name)| name).collect()
+        };
+        let one = ["ingest", "processor", "sink-crm", "sink-whatsapp"];
+        assert_eq!(names(1), one);
+        let three = [&one[..], &["processor-2", "processor-3"]].concat();
+        assert_eq!(names(3), three);
+    }
 
     #[test]
     fn a_data_folder_of_an_earlier_version_is_named_with_the_remedy() {
