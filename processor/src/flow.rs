@@ -255,7 +255,8 @@ struct Next {
 }
 
 impl Flow {
-    /// Reads and checks a flow document (YAML). `file` is only named in errors.
+    /// Reads and checks a flow document (YAML), which an earlier version may have published. `file` is
+    /// only named in errors.
     ///
     /// # Errors
     /// Returns [`FlowError`], the first error, with its place and how to fix it.
@@ -263,7 +264,8 @@ impl Flow {
         loader::first_error(file, text)
     }
 
-    /// Reads a flow document and returns all its errors and warnings.
+    /// Reads a flow document and returns all its errors and warnings. It refuses slips that
+    /// [`Self::parse`] takes, such as a comparison with a value that a field never has.
     #[must_use]
     pub fn check(file: &str, text: &str) -> Checked {
         loader::check(file, text)

@@ -45,6 +45,8 @@ pub use terms::{Currencies, Terms};
 use token::{Token, tokenize};
 use words::{Meaning, meaning, multiplier};
 
+use crate::yaml::meant;
+
 /// The limit of a text; longer ones have no clear amount.
 const MAX_CHARS: usize = 300;
 
@@ -145,6 +147,17 @@ pub struct Quantity {
 pub(super) fn is_currency(code: &str) -> bool {
     let mut known = currency::CURRENCIES.iter().flat_map(|(codes, _)| *codes);
     code.chars().all(|c| c.is_ascii_uppercase()) && known.any(|it| it.eq_ignore_ascii_case(code))
+}
+
+/// Returns the code of the currency that `written` means: a sign, a word, or a code with a slip.
+pub(super) fn currency_meant(written: &str) -> Option<String> {
+    let said = read(&format!("1 {written}"), &Terms::default(), "")
+        .and_then(|it| it.currencies)
+        .and_then(|codes| codes.first().map(|code| (*code).to_owned()));
+    let known = currency::CURRENCIES.iter().flat_map(|(codes, _)| *codes);
+    let known: Vec<&str> = known.copied().collect();
+    let code = said.or_else(|| meant(written, &known).map(str::to_owned))?;
+    Some(code.to_ascii_uppercase())
 }
 
 /// Parses the amount in `text` as the answer to a plain question for a number.

@@ -281,17 +281,39 @@ fn parsed<T: Send>(
     })
 }
 
-/// Words an error of the parser, which lists tokens of its grammar.
+/// Words an error of the parser, which lists tokens and types of its grammar.
 fn plain(reason: &str) -> String {
-    if !reason.contains("Syntax error") {
+    if reason == presence::WRONG_HAS {
         return reason.to_owned();
     }
-    let part = reason.split('\'').nth(1).unwrap_or_default();
-    match part {
-        "" => "it cannot be read".into(),
-        "<EOF>" => "something is missing at its end".into(),
-        part => format!("`{}` does not fit where it is", part.trim()),
+    if let Some(word) = reason.strip_prefix("reserved identifier: ") {
+        return format!("`{word}` is a word of CEL; give the field another name");
     }
+    if reason.starts_with("invalid") && reason.contains("literal") {
+        return "a number or a text in it cannot be read".into();
+    }
+    if reason.starts_with("Recursion limit") {
+        return "it is nested too deep".into();
+    }
+    if !reason.contains("Syntax error") {
+        return "a part of it is missing".into();
+    }
+    let part = reason.split('\'').nth(1).unwrap_or_default().trim();
+    let due = match part.to_lowercase().as_str() {
+        "" if reason.contains("''") => return "a quote in it is not closed".into(),
+        "" => return "it cannot be read".into(),
+        "<eof>" => return "something is missing at its end".into(),
+        sign if sign.starts_with('=') => "`==`",
+        sign if sign.starts_with('&') => "`&&`",
+        sign if sign.starts_with('|') => "`||`",
+        sign if sign.starts_with(['“', '”', '„', '«', '‘', '’', '`']) => "`'…'`",
+        "and" => "`&&`",
+        "or" => "`||`",
+        "not" => "`!`",
+        "then" | "if" | "else" => "`condition ? one : other`",
+        _ => return format!("`{part}` does not fit where it is"),
+    };
+    format!("`{part}` does not fit where it is; did you mean {due}?")
 }
 
 fn depth(node: &IdedExpr, levels: usize) -> Result<(), String> {

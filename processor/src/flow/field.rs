@@ -1,7 +1,9 @@
 //! The types of fields.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+use crate::yaml::meant;
 
 /// The type of a field, with bounds that every accepted answer keeps.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,10 +20,10 @@ pub(super) enum Kind {
     Date,
     /// A time of day as text, such as `14:30`.
     Time,
-    /// The value of an option, of at most so many characters.
+    /// One of a few texts of at most so many characters, such as the value of an option.
     Choice {
         most: usize,
-        titles: Arc<Titles>,
+        values: Arc<Values>,
     },
     /// A location: an object.
     Place,
@@ -31,28 +33,71 @@ pub(super) enum Kind {
     Flag,
 }
 
-/// The titles of options by value, in each language. Titles of a flow with one language have none.
+/// The values of a text that has only a few, and their titles.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Titles(BTreeMap<String, Arc<BTreeMap<String, String>>>);
+pub(super) struct Values {
+    values: BTreeSet<String>,
+    /// The titles of options by value, in each language. Titles of a flow with one language have none.
+    titles: BTreeMap<String, Arc<BTreeMap<String, String>>>,
+}
 
-impl Titles {
+impl Values {
+    /// Returns the one value of a constant.
+    pub(super) fn only(value: &str) -> Self {
+        Self {
+            values: BTreeSet::from([value.to_owned()]),
+            titles: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn untitled(&self) -> Self {
+        Self {
+            values: self.values.clone(),
+            titles: BTreeMap::new(),
+        }
+    }
+
     /// Returns the titles in a language by value.
-    pub(super) fn of(&self, language: &str) -> Arc<BTreeMap<String, String>> {
-        let titles = self.0.get(language).or_else(|| self.0.get(""));
+    pub(super) fn titles(&self, language: &str) -> Arc<BTreeMap<String, String>> {
+        let titles = self.titles.get(language).or_else(|| self.titles.get(""));
         titles.cloned().unwrap_or_default()
     }
 
+    pub(super) fn iter(&self) -> impl Iterator<Item = &str> {
+        self.values.iter().map(String::as_str)
+    }
+
+    /// Returns whether both have a value in common.
+    pub(super) fn meets(&self, other: &Self) -> bool {
+        !self.values.is_disjoint(&other.values)
+    }
+
+    /// Returns the value that `written` probably means: one that is spelt alike, or whose title it is.
+    pub(super) fn meant(&self, written: &str) -> Option<&str> {
+        let titles = self.titles.values().flat_map(|titles| titles.iter());
+        let lower = written.to_lowercase();
+        let mut titled = titles.filter(|(_, title)| title.to_lowercase() == lower);
+        let values: Vec<&str> = self.iter().collect();
+        meant(written, &values).or_else(|| titled.next().map(|(value, _)| value.as_str()))
+    }
+
+    /// Adds a value.
+    pub(super) fn add(&mut self, value: &str) {
+        self.values.insert(value.to_owned());
+    }
+
     /// Adds the title of a value.
-    pub(super) fn add(&mut self, language: &str, value: &str, title: String) {
-        let titles = self.0.entry(language.to_owned()).or_default();
+    pub(super) fn add_title(&mut self, language: &str, value: &str, title: String) {
+        let titles = self.titles.entry(language.to_owned()).or_default();
         Arc::make_mut(titles).insert(value.to_owned(), title);
     }
 
-    /// Returns the titles of both. Where both have one of a value, the first counts.
-    fn joined(&self, other: &Self) -> Self {
+    /// Returns the values of both. Where both have a title of a value, the first counts.
+    pub(super) fn joined(&self, other: &Self) -> Self {
         let mut all = self.clone();
-        for (language, titles) in &other.0 {
-            let known = all.0.entry(language.clone()).or_default();
+        all.values.extend(other.values.iter().cloned());
+        for (language, titles) in &other.titles {
+            let known = all.titles.entry(language.clone()).or_default();
             let mut both = BTreeMap::clone(titles);
             both.extend(
                 known
@@ -72,15 +117,31 @@ pub(super) struct Fields {
     filled: BTreeMap<String, Kind>,
     /// All fields that the flow can fill, wherever it does.
     possible: Arc<BTreeMap<String, Kind>>,
+    /// True if expressions may compare a text with a value that it never has, as in documents of
+    /// earlier versions.
+    is_lenient: bool,
 }
 
 impl Fields {
     /// Returns fields of which only some ways fill each.
     pub(super) fn possible_only(possible: &Arc<BTreeMap<String, Kind>>) -> Self {
         Self {
-            filled: BTreeMap::new(),
             possible: Arc::clone(possible),
+            ..Self::default()
         }
+    }
+
+    /// Returns no fields; `is_lenient` says whether expressions may compare a text with a value that it
+    /// never has.
+    pub(super) fn none(is_lenient: bool) -> Self {
+        Self {
+            is_lenient,
+            ..Self::default()
+        }
+    }
+
+    pub(super) const fn is_lenient(&self) -> bool {
+        self.is_lenient
     }
 
     /// Returns the fields with those that some way fills, as in `other`.
@@ -108,6 +169,21 @@ impl Fields {
         self.filled.keys()
     }
 
+    /// Returns the field that is spelt most like `name`.
+    pub(super) fn meant(&self, name: &str) -> Option<&str> {
+        let names = self.filled.keys().chain(self.possible.keys());
+        meant(name, &names.map(String::as_str).collect::<Vec<_>>())
+    }
+
+    /// Returns whether `text` is the value of an option, and not a field.
+    pub(super) fn is_value(&self, text: &str) -> bool {
+        let kinds = self.filled.values().chain(self.possible.values());
+        kinds.into_iter().any(|kind| match kind {
+            Kind::Choice { values, .. } => values.iter().any(|value| value == text),
+            _ => false,
+        })
+    }
+
     pub(super) fn insert(&mut self, name: String, kind: Kind) {
         self.filled.insert(name, kind);
     }
@@ -125,6 +201,7 @@ impl Fields {
         Self {
             filled: self.filled.iter().filter_map(both).collect(),
             possible: Arc::clone(&self.possible),
+            is_lenient: self.is_lenient,
         }
     }
 }
@@ -167,17 +244,17 @@ impl Kind {
             (Self::Date, Self::Date) => Self::Date,
             (Self::Time, Self::Time) => Self::Time,
             (
-                Self::Choice { most, titles },
+                Self::Choice { most, values },
                 Self::Choice {
                     most: other,
-                    titles: others,
+                    values: others,
                 },
             ) => Self::Choice {
                 most: *most.max(other),
-                titles: if titles == others {
-                    titles.clone()
+                values: if values == others {
+                    values.clone()
                 } else {
-                    Arc::new(titles.joined(others))
+                    Arc::new(values.joined(others))
                 },
             },
             (Self::Place, Self::Place) => Self::Place,

@@ -10,6 +10,7 @@ mod expectation;
 mod find;
 mod graph;
 mod head;
+mod languages;
 mod names;
 mod phrase;
 mod referral;
@@ -128,6 +129,8 @@ fn shortened(reason: String) -> String {
 /// The faults so far.
 #[derive(Debug, Default)]
 struct Faults {
+    /// True for a document that may have been published by an earlier version, which refused less.
+    is_lenient: bool,
     errors: Vec<Fault>,
     warnings: Vec<Fault>,
 }

@@ -139,7 +139,7 @@ impl Expected {
                 let longest = choices.iter().map(|choice| choice.value.chars().count());
                 Some(Kind::Choice {
                     most: longest.max().unwrap_or_default(),
-                    titles: Arc::default(),
+                    values: Arc::default(),
                 })
             }
             Self::Location => Some(Kind::Place),

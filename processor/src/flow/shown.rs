@@ -41,7 +41,7 @@ impl Form {
             Kind::Number { .. } => Self::Number,
             Kind::Date => Self::Date,
             Kind::Time => Self::Time,
-            Kind::Choice { titles, .. } => Self::Title(titles.of(language)),
+            Kind::Choice { values, .. } => Self::Title(values.titles(language)),
             _ => Self::Plain,
         }
     }

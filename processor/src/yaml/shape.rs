@@ -119,6 +119,11 @@ impl<'a> Shape<'a> {
                 remedy(node, leaves)
             ),
         };
+        if let Some(meant) = meant(text, &names) {
+            self.faults.error(node.place, reason);
+            node.value = Value::text(meant);
+            return;
+        }
         let array = leaves.iter().copied().find(|leaf| takes(leaf, "array"));
         let item = array.and_then(|leaf| leaf.get("items"));
         let Some(item) = item.filter(|_| !matches!(node.kind(), Kind::List | Kind::Nothing)) else {

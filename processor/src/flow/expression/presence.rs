@@ -12,6 +12,9 @@ const PREFIX: &str = "has:";
 /// The name of the macro.
 const HAS: &str = "has";
 
+/// The reason why `has` takes nothing but a name.
+pub(super) const WRONG_HAS: &str = "`has` takes the name of a field, without quotes";
+
 /// Returns CEL's standard functions with `has(field)` as the only macro. CEL's own `has` takes a member
 /// of a message, and its other macros are loops.
 pub(super) fn environment() -> Env {
@@ -22,7 +25,7 @@ pub(super) fn environment() -> Env {
         };
         match field.expr {
             Expr::Ident(name) => Ok(Some(helper.next_expr(Expr::Ident(variable(&name))))),
-            _ => Err(helper.new_error(field.id, "has() takes the name of a field")),
+            _ => Err(helper.new_error(field.id, WRONG_HAS)),
         }
     });
     // The environment has no macro yet, so this is never a second one.

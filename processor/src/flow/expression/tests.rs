@@ -229,7 +229,7 @@ fn a_field_that_may_have_no_value_is_read_where_has_proves_one() {
             "`email`, which not every way",
         ),
         ("has(age) ? 1 : 0", "asks for `age`, which no step fills"),
-        ("has('email') ? 1 : 0", "has() takes the name of a field"),
+        ("has('email') ? 1 : 0", "`has` takes the name of a field"),
         ("has(email, visits) ? 1 : 0", "`email`, which not every way"),
         ("has(email)", "gives true or false and no integer"),
     ] {

@@ -3,11 +3,13 @@
 
 mod arithmetic;
 
+use std::sync::Arc;
+
 use cel::common::ast::{CallExpr, Expr, IdedExpr, LiteralValue, operators};
 
 use super::presence::{Presence, asked, either};
 use super::{SCORE, rounded};
-use crate::flow::field::{Fields, Kind};
+use crate::flow::field::{Fields, Kind, Values};
 use crate::flow::turn_input::MAX_CHARS;
 use arithmetic::{arithmetic, double, whole};
 
@@ -40,12 +42,14 @@ pub(super) enum Type {
     /// A text of at most so many characters.
     Text {
         most: usize,
+        /// The values that it can have; none if it can have any.
+        values: Option<Arc<Values>>,
     },
     Bool,
-    /// A list with the type of its elements; none if it is empty.
+    /// A list with the type of all its elements, none if it is empty, and the type of each.
     List {
-        length: usize,
         of: Option<Box<Self>>,
+        each: Vec<Self>,
     },
 }
 
@@ -60,11 +64,15 @@ impl Type {
         }
     }
 
-    fn of(kind: &Kind) -> Option<Self> {
+    fn of(kind: &Kind, is_lenient: bool) -> Option<Self> {
+        let values = match kind {
+            Kind::Choice { values, .. } if !is_lenient => Some(Arc::clone(values)),
+            _ => None,
+        };
         match *kind {
             Kind::Number { least, most } => Some(Self::Double { least, most }),
             Kind::Flag => Some(Self::Bool),
-            ref text => text.chars().map(|most| Self::Text { most }),
+            ref text => text.chars().map(|most| Self::Text { most, values }),
         }
     }
 
@@ -83,9 +91,17 @@ impl Type {
                 least: rounded(least),
                 most: rounded(most),
             }),
-            Self::Text { most } => Some(Kind::Text {
-                most: most.min(MAX_CHARS),
-            }),
+            Self::Text { most, values } => {
+                let most = most.min(MAX_CHARS);
+                Some(match values {
+                    // A computed text is shown as it is, and not by the title of an option.
+                    Some(values) => Kind::Choice {
+                        most,
+                        values: Arc::new(values.untitled()),
+                    },
+                    None => Kind::Text { most },
+                })
+            }
             Self::Bool | Self::List { .. } => None,
         }
     }
@@ -114,8 +130,17 @@ impl Type {
                     most: b.max(d),
                 }
             }
-            (Self::Text { most }, Self::Text { most: other }) => Self::Text {
+            (
+                Self::Text { most, values },
+                Self::Text {
+                    most: other,
+                    values: others,
+                },
+            ) => Self::Text {
                 most: most.max(other),
+                values: values
+                    .zip(others)
+                    .map(|(one, other)| Arc::new(one.joined(&other))),
             },
             (Self::Bool, Self::Bool) => Self::Bool,
             _ => return None,
@@ -145,11 +170,13 @@ pub(super) fn infer(
 ) -> Result<Type, String> {
     match &node.expr {
         Expr::Ident(name) => variable(name, fields, filled, reads),
-        Expr::Literal(literal) => constant(literal),
+        Expr::Literal(literal) => constant(literal, fields.is_lenient()),
         Expr::List(list) => {
             let mut of: Option<Type> = None;
+            let mut each = Vec::new();
             for element in &list.elements {
                 let next = infer(element, fields, filled, reads)?;
+                each.push(next.clone());
                 of = Some(match of {
                     None => next,
                     Some(of) if of.is_number() && next.is_number() => {
@@ -161,8 +188,8 @@ pub(super) fn infer(
                 });
             }
             Ok(Type::List {
-                length: list.elements.len(),
                 of: of.map(Box::new),
+                each,
             })
         }
         Expr::Call(call) => {
@@ -226,9 +253,11 @@ fn variable(
             .or_else(|| fields.possible(field))
             .is_none()
         {
-            return Err(format!(
-                "asks for `{field}`, which no step fills; correct the name, or `fill` it"
-            ));
+            let remedy = fields.meant(field).map_or_else(
+                || "correct the name, or `fill` it".to_owned(),
+                |meant| format!("did you mean `{meant}`?"),
+            );
+            return Err(format!("asks for `{field}`, which no step fills; {remedy}"));
         }
         add(&mut reads.unsure, field);
         return Ok(Type::Bool);
@@ -248,7 +277,7 @@ fn variable(
         None => None,
     };
     let kind = kind.ok_or_else(|| unfilled(name, possible.is_some(), fields))?;
-    Type::of(kind).ok_or_else(|| {
+    Type::of(kind, fields.is_lenient()).ok_or_else(|| {
         format!(
             "reads `{name}`, {}, which expressions cannot; use another field",
             kind.name()
@@ -258,24 +287,22 @@ fn variable(
 
 /// Returns why `name` cannot be read.
 fn unfilled(name: &str, is_possible: bool, fields: &Fields) -> String {
-    let known: Vec<String> = fields
-        .keys()
-        .map(String::as_str)
-        .chain([SCORE])
-        .map(|field| format!("`{field}`"))
-        .collect();
+    if !is_possible && fields.is_value(name) {
+        return format!("reads `{name}` as a field; put a text in quotes, as in `'{name}'`");
+    }
     let remedy = if is_possible {
-        format!("ask for it first, as in `has({name}) && …`; ")
+        format!("ask for it first, as in `has({name}) && …`")
+    } else if let Some(meant) = fields.meant(name) {
+        format!("did you mean `{meant}`?")
     } else {
-        String::new()
+        let known = fields.keys().map(String::as_str).chain([SCORE]);
+        let known: Vec<String> = known.map(|field| format!("`{field}`")).collect();
+        format!("known here: {}", known.join(", "))
     };
-    format!(
-        "reads `{name}`, which not every way to this step fills; {remedy}known here: {}",
-        known.join(", ")
-    )
+    format!("reads `{name}`, which not every way to this step fills; {remedy}")
 }
 
-fn constant(literal: &LiteralValue) -> Result<Type, String> {
+fn constant(literal: &LiteralValue, is_lenient: bool) -> Result<Type, String> {
     match literal {
         LiteralValue::Int(number) => {
             let number = i128::from(*number.inner());
@@ -287,6 +314,7 @@ fn constant(literal: &LiteralValue) -> Result<Type, String> {
         LiteralValue::Double(number) => double(*number.inner(), *number.inner()),
         LiteralValue::String(text) => Ok(Type::Text {
             most: text.inner().chars().count(),
+            values: (!is_lenient).then(|| Arc::new(Values::only(text.inner()))),
         }),
         LiteralValue::Boolean(_) => Ok(Type::Bool),
         LiteralValue::Bytes(_) | LiteralValue::Null | LiteralValue::UInt(_) => Err(
@@ -311,34 +339,37 @@ fn call_type(call: &CallExpr, name: &str, operands: &[Type]) -> Result<Type, Str
         }
         (op::LOGICAL_AND | op::LOGICAL_OR, [Type::Bool, Type::Bool])
         | (op::LOGICAL_NOT, [Type::Bool]) => Ok(Type::Bool),
-        (op::EQUALS | op::NOT_EQUALS, [one, other]) if one.compares_with(other) => Ok(Type::Bool),
+        (op::EQUALS | op::NOT_EQUALS, [one, other]) if one.compares_with(other) => {
+            ensure_possible(call, one, other)
+        }
         (op::GREATER | op::GREATER_EQUALS | op::LESS | op::LESS_EQUALS, [one, other])
             if one.is_number() && other.is_number() =>
         {
             Ok(Type::Bool)
         }
-        (op::IN, [one, Type::List { of, .. }])
+        (op::IN, [one, Type::List { of, each }])
             if of.as_deref().is_none_or(|of| of.compares_with(one)) =>
         {
+            for other in each {
+                ensure_possible(call, one, other)?;
+            }
             Ok(Type::Bool)
         }
         (
             op::ADD | op::SUBSTRACT | op::MULTIPLY | op::DIVIDE | op::NEGATE,
             [Type::Int { .. } | Type::Double { .. }, ..],
         ) => arithmetic(name, operands),
-        (op::ADD, [Type::Text { most }, Type::Text { most: other }]) => {
+        (op::ADD, [Type::Text { most, .. }, Type::Text { most: other, .. }]) => {
             let most = most + other;
             if most > MAX_TEXT {
                 return Err(format!(
                     "puts texts together to more than {MAX_TEXT} characters; join fewer"
                 ));
             }
-            Ok(Type::Text { most })
+            Ok(Type::Text { most, values: None })
         }
-        ("size", [Type::Text { most } | Type::List { length: most, .. }]) => Ok(Type::Int {
-            least: 0,
-            most: i128::try_from(*most).unwrap_or(i128::MAX),
-        }),
+        ("size", [Type::Text { most, .. }]) => Ok(size(*most)),
+        ("size", [Type::List { each, .. }]) => Ok(size(each.len())),
         ("contains" | "startsWith" | "endsWith", [Type::Text { .. }, Type::Text { .. }])
             if is_method =>
         {
@@ -355,11 +386,58 @@ fn call_type(call: &CallExpr, name: &str, operands: &[Type]) -> Result<Type, Str
         }
         ("double", [number @ Type::Double { .. }]) if !is_method => Ok(number.clone()),
         ("string", [text @ Type::Text { .. }]) if !is_method => Ok(text.clone()),
-        ("string", [Type::Int { .. } | Type::Double { .. }]) if !is_method => {
-            Ok(Type::Text { most: NUMBER_CHARS })
-        }
+        ("string", [Type::Int { .. } | Type::Double { .. }]) if !is_method => Ok(Type::Text {
+            most: NUMBER_CHARS,
+            values: None,
+        }),
         _ => Err(unfit(name, operands)),
     }
+}
+
+fn size(most: usize) -> Type {
+    Type::Int {
+        least: 0,
+        most: i128::try_from(most).unwrap_or(i128::MAX),
+    }
+}
+
+/// Checks that two texts can be equal, so that no comparison with a misspelt value goes unnoticed.
+fn ensure_possible(call: &CallExpr, one: &Type, other: &Type) -> Result<Type, String> {
+    const MAX_LISTED: usize = 10;
+    let (
+        Type::Text {
+            values: Some(one), ..
+        },
+        Type::Text {
+            values: Some(other),
+            ..
+        },
+    ) = (one, other)
+    else {
+        return Ok(Type::Bool);
+    };
+    if one.meets(other) {
+        return Ok(Type::Bool);
+    }
+    // A constant has one value.
+    let is_first = one.iter().count() == 1;
+    let (constant, known) = if is_first { (one, other) } else { (other, one) };
+    let written = constant.iter().next().unwrap_or_default();
+    let name = call.args.iter().find_map(|operand| match &operand.expr {
+        Expr::Ident(name) => Some(format!("`{name}` ")),
+        _ => None,
+    });
+    let remedy = known.meant(written).map_or_else(
+        || "compare it with one of them".to_owned(),
+        |meant| format!("did you mean `{meant}`?"),
+    );
+    let values = known.iter().take(MAX_LISTED);
+    let values: Vec<String> = values.map(|value| format!("`{value}`")).collect();
+    Err(format!(
+        "compares {}with `{written}`, and its values are only {}; {remedy}",
+        name.unwrap_or_default(),
+        values.join(", ")
+    ))
 }
 
 /// Returns why there is no such call.

@@ -8,6 +8,7 @@ use super::{
 };
 use crate::flow::document::{Document, Expect, OneOrMany, StepDocument, TriesDocument};
 use crate::flow::{COLD, ERASED, HUMAN_HANDOFF, MERGED, OPTED_OUT, START};
+use crate::yaml::meant;
 
 const MAX_STEPS: usize = 200;
 /// The limit of the column `current_state`.
@@ -292,7 +293,7 @@ fn tries_of<'a>(
 }
 
 fn ensure_step(document: &Document, name: &Spanned<String>) -> Result<(), Fault> {
-    ensure_named(document, name, &name.value)
+    ensure_named(document, name, &name.value, None)
 }
 
 /// Checks that `name` is a step, or the hand-off to a person.
@@ -300,22 +301,31 @@ fn ensure_target<T>(document: &Document, at: &Spanned<T>, name: &str) -> Result<
     if name == HUMAN_HANDOFF {
         return Ok(());
     }
-    ensure_named(document, at, name)
+    ensure_named(document, at, name, Some(HUMAN_HANDOFF))
 }
 
-fn ensure_named<T>(document: &Document, at: &Spanned<T>, name: &str) -> Result<(), Fault> {
+/// Checks that `name` is a step. `other` may stand there, too.
+fn ensure_named<T>(
+    document: &Document,
+    at: &Spanned<T>,
+    name: &str,
+    other: Option<&str>,
+) -> Result<(), Fault> {
     let steps = document.steps();
     let is_known = steps.iter().any(|(state, _)| state.value == name);
     ensure(is_known, at, || {
-        let states: Vec<&str> = steps
-            .iter()
-            .map(|(state, _)| state.value.as_str())
-            .take(10)
-            .collect();
-        format!(
-            "there is no step `{name}`; the steps are {}",
-            states.join(", ")
-        )
+        let states = steps.iter().map(|(state, _)| state.value.as_str());
+        let known: Vec<&str> = states.clone().chain(other).collect();
+        let remedy = meant(name, &known).map_or_else(
+            || {
+                format!(
+                    "the steps are {}",
+                    states.take(10).collect::<Vec<_>>().join(", ")
+                )
+            },
+            |meant| format!("did you mean `{meant}`?"),
+        );
+        format!("there is no step `{name}`; {remedy}")
     })
 }
 

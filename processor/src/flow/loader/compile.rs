@@ -74,7 +74,7 @@ fn check_parts(
     outlines: &[Outline<'_>],
     faults: &mut Faults,
 ) {
-    let mut known = Fields::default();
+    let mut known = Fields::none(faults.is_lenient);
     if document.hours.is_some() {
         known.insert(IS_OPEN.to_owned(), Kind::Flag);
     }

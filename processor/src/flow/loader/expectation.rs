@@ -5,6 +5,7 @@ mod number;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use phonenumber::metadata::DATABASE;
 use regex::RegexBuilder;
 use serde_json::Map;
 use serde_saphyr::Spanned;
@@ -18,7 +19,7 @@ use crate::flow::document::{
     ChoiceDocument, DateDocument, Expect, FormDocument, FormKind, LocalizedText, MediaDocument,
     StepDocument, TextDocument, TimeDocument,
 };
-use crate::flow::field::{Fields, Kind, Titles};
+use crate::flow::field::{Fields, Kind, Values};
 use crate::flow::prompt::Template;
 use crate::flow::read::{Choice, DayBound, Expected, FormField, MediaKind, Scalar};
 use crate::flow::turn_input::MAX_CHARS;
@@ -129,7 +130,7 @@ pub(super) fn asked<'a>(
     let kind = match (expect, expected(expect)?.kind()) {
         (Expect::Choice(choice), Some(Kind::Choice { most, .. })) => Some(Kind::Choice {
             most,
-            titles: Arc::new(titles(choice)),
+            values: Arc::new(values(choice)),
         }),
         (_, kind) => kind,
     };
@@ -143,14 +144,27 @@ pub(super) fn asked<'a>(
     })
 }
 
-/// Returns the titles that texts show for the options. A title that is no text is reported later.
-fn titles(choice: &ChoiceDocument) -> Titles {
-    let mut titles = Titles::default();
+/// Returns the calling code that `written` means: digits behind a `+` or `00`, or a country's letters.
+fn calling_code(written: &str) -> Option<String> {
+    let digits = written.trim().trim_start_matches(['+', '0', ' ']);
+    if (1..=3).contains(&digits.len()) && digits.chars().all(|c| c.is_ascii_digit()) {
+        return Some(digits.to_owned());
+    }
+    let letters = written.trim().to_ascii_uppercase();
+    let country = DATABASE.by_id(&letters)?;
+    Some(country.country_code().to_string())
+}
+
+/// Returns the options' values, and the titles that texts show for them. A title that is no text is
+/// reported later.
+fn values(choice: &ChoiceDocument) -> Values {
+    let mut values = Values::default();
     for option in &choice.options.value {
+        values.add(&option.value.value);
         let mut add = |language: &str, title: &str| {
             if let Ok(template) = Template::parse(title) {
                 let title = template.render(&Map::new(), None);
-                titles.add(language, &option.value.value, title);
+                values.add_title(language, &option.value.value, title);
             }
         };
         match &option.title.value {
@@ -161,7 +175,7 @@ fn titles(choice: &ChoiceDocument) -> Titles {
             }
         }
     }
-    titles
+    values
 }
 
 /// Returns the type of answer. A choice gets its words later, from its texts.
@@ -178,10 +192,11 @@ pub(super) fn expected(expect: &Expect) -> Result<Expected, Fault> {
                 let is_code = (1..=3).contains(&country.value.len())
                     && country.value.chars().all(|c| c.is_ascii_digit());
                 ensure(is_code, country, || {
-                    format!(
-                        "`{}` is no country code; write its digits in quotes, such as \"34\"",
-                        country.value
-                    )
+                    let remedy = calling_code(&country.value).map_or_else(
+                        || "write its digits in quotes, such as \"34\"".to_owned(),
+                        |digits| format!("did you mean \"{digits}\"?"),
+                    );
+                    format!("`{}` is no country code; {remedy}", country.value)
                 })?;
             }
             let country = phone.country.as_ref().map(|it| it.value.clone());

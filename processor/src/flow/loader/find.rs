@@ -9,7 +9,7 @@ use super::{Faults, Location};
 use crate::flow::Flow;
 use crate::flow::document::Document;
 use crate::flow::json_schema::SCHEMA;
-use repair::{Doubt, part};
+use repair::{Doubt, computed_by, is_field, member_of, part, steps, words};
 
 use crate::yaml::{self, Fault, Node, NodeId, Place, read, typed};
 
@@ -42,7 +42,7 @@ pub(super) fn find(text: &str, is_thorough: bool) -> (Option<Flow>, yaml::Faults
         return (None, faults);
     };
     let is_sound = faults.errors.is_empty();
-    match check(&tree) {
+    match check(&tree, !is_thorough) {
         Ok(found) if is_sound && found.flow.is_some() => {
             faults.warnings.extend(found.warnings);
             return (found.flow, faults);
@@ -60,9 +60,12 @@ pub(super) fn find(text: &str, is_thorough: bool) -> (Option<Flow>, yaml::Faults
     (None, faults)
 }
 
-fn check(tree: &Node) -> Result<Found, Fault> {
+fn check(tree: &Node, is_lenient: bool) -> Result<Found, Fault> {
     let document = typed::<Document>(tree)?;
-    let mut faults = Faults::default();
+    let mut faults = Faults {
+        is_lenient,
+        ..Faults::default()
+    };
     let flow = compile(&document.value, &mut faults).filter(|_| faults.errors.is_empty());
     let fault = |(location, reason): (Location, String)| {
         let (id, place) = document.node(location).unwrap_or((tree.id, Place::BEGIN));
@@ -83,6 +86,8 @@ struct Search<'a> {
     checks: usize,
     /// True if a step leads to another one than the document says.
     are_ways_doubtful: bool,
+    /// True if the flow may be in other languages than the document says.
+    are_languages_doubtful: bool,
     /// The number of stand-ins that took the place of something unreadable.
     unreadable: usize,
     /// Texts that something else took the place of.
@@ -98,6 +103,7 @@ impl<'a> Search<'a> {
             faults,
             checks: 0,
             are_ways_doubtful: false,
+            are_languages_doubtful: false,
         }
     }
 
@@ -106,10 +112,17 @@ impl<'a> Search<'a> {
         let mut tried = BTreeSet::new();
         loop {
             let mut is_better = false;
+            // The fields of steps with an error. What is said of them may follow from it.
+            let mut waiting: Vec<String> = Vec::new();
+            let mut is_renamed = false;
             for (id, fault) in found.errors {
-                if self.faults.has(fault.place) || self.is_consequence(id, &fault) {
+                let waits = is_renamed && is_of_names(&fault.reason)
+                    || waiting.iter().any(|field| mentions(&self.tree, id, field));
+                if waits || self.faults.has(fault.place) || self.is_consequence(id, &fault) {
                     continue;
                 }
+                waiting.extend(fields_at(&self.tree, id));
+                is_renamed |= is_field(&self.tree, id) || is_state(&self.tree, id);
                 self.faults.errors.push(fault.clone());
                 if is_thorough && tried.insert(id) {
                     is_better |= self.repair(id, fault.place);
@@ -118,7 +131,7 @@ impl<'a> Search<'a> {
             if !is_better || self.checks > MAX_CHECKS {
                 return;
             }
-            match check(&self.tree) {
+            match check(&self.tree, !is_thorough) {
                 Ok(next) => found = next,
                 Err(_) => return,
             }
@@ -134,11 +147,14 @@ impl<'a> Search<'a> {
                 return false;
             }
             let fits = |found: Found| found.errors.iter().all(|(other, _)| *other != id);
-            if check(&candidate).is_ok_and(fits) {
+            if check(&candidate, false).is_ok_and(fits) {
                 self.tree = candidate;
+                let computed = computed_by(&before, id);
+                self.lost.extend(computed.map(str::to_owned));
                 match doubt {
                     Doubt::Nothing => {}
                     Doubt::Ways => self.are_ways_doubtful = true,
+                    Doubt::Languages => self.are_languages_doubtful = true,
                     Doubt::Fields => {
                         let text = part(&before, id).and_then(Node::scalar);
                         self.lost.extend(text.map(str::to_owned));
@@ -155,21 +171,32 @@ impl<'a> Search<'a> {
     /// Returns whether the fault may only follow from an earlier one.
     fn is_consequence(&self, id: NodeId, fault: &Fault) -> bool {
         let doubtful = &self.faults.doubtful;
-        if doubtful.is_empty() && !self.are_ways_doubtful {
+        if self.are_languages_doubtful && is_of_languages(&fault.reason) {
+            return true;
+        }
+        if doubtful.is_empty() && !self.are_ways_doubtful && self.lost.is_empty() {
             return false;
         }
-        let steps = self
-            .tree
-            .get("steps")
-            .map(Node::entries)
-            .unwrap_or_default();
+        let steps = steps(&self.tree);
         // How the steps lead to each other is in doubt.
-        if steps.iter().any(|(state, _)| state.id == id) {
+        let are_ways_known = doubtful.is_empty() && !self.are_ways_doubtful;
+        if !are_ways_known && steps.iter().any(|(state, _)| state.id == id) {
             return true;
         }
         let is_doubtful = |node: &Node| doubtful.iter().any(|place| has(node, *place));
         let mut fields = Vec::new();
-        for (_, step) in steps.iter().filter(|(_, step)| is_doubtful(step)) {
+        // A step's own texts come before its answer.
+        let is_said = |step: &Node| {
+            let texts = ["prompt", "retry"].map(|name| step.get(name));
+            texts
+                .into_iter()
+                .flatten()
+                .any(|text| part(text, id).is_some())
+        };
+        let before = steps
+            .iter()
+            .filter(|(_, step)| is_doubtful(step) && !is_said(step));
+        for (_, step) in before {
             fills(step, &mut fields);
         }
         let unreadable = doubtful.get(..self.unreadable).unwrap_or_default();
@@ -185,10 +212,46 @@ fn has(node: &Node, place: Place) -> bool {
     node.place == place || node.parts().any(|part| has(part, place))
 }
 
+/// Returns whether a reason is about the languages of a text.
+fn is_of_languages(reason: &str) -> bool {
+    let reasons = [
+        "the flow's languages",
+        "is missing here",
+        "in one language",
+        "is there twice",
+    ];
+    reasons.iter().any(|it| reason.contains(it))
+}
+
+fn is_state(tree: &Node, id: NodeId) -> bool {
+    steps(tree).iter().any(|(state, _)| state.id == id)
+}
+
+/// Returns whether a reason is about a field that no step fills, or a step that is not there.
+fn is_of_names(reason: &str) -> bool {
+    ["every way", "no step"]
+        .iter()
+        .any(|it| reason.contains(it))
+}
+
+/// Returns the names of the fields that the step with the node `id` fills.
+fn fields_at(tree: &Node, id: NodeId) -> Vec<String> {
+    let steps = steps(tree).iter();
+    let mut own = steps.filter(|(state, step)| state.id == id || part(step, id).is_some());
+    let mut fields = Vec::new();
+    if let Some((_, step)) = own.next() {
+        fills(step, &mut fields);
+    }
+    let names = fields.into_iter().filter_map(Node::scalar);
+    names.map(str::to_owned).collect()
+}
+
 /// Collects the names of fields that a step fills.
 fn fills<'a>(node: &'a Node, fields: &mut Vec<&'a Node>) {
     let names = ["fill", "member"].map(|name| node.get(name));
     fields.extend(names.into_iter().flatten());
+    let computed = node.get("compute").map(Node::entries).unwrap_or_default();
+    fields.extend(computed.iter().map(|(name, _)| name));
     for part in node.parts() {
         fills(part, fields);
     }
@@ -197,6 +260,6 @@ fn fills<'a>(node: &'a Node, fields: &mut Vec<&'a Node>) {
 /// Returns whether the text of the node `id` has the word `field` among others.
 fn mentions(tree: &Node, id: NodeId, field: &str) -> bool {
     let text = part(tree, id).and_then(Node::scalar).unwrap_or_default();
-    let is_part = |c: char| c.is_alphanumeric() || c == '_';
-    text != field && text.split(|c| !is_part(c)).any(|word| word == field)
+    let is_read = text != field || member_of(tree, id) == Some("of");
+    is_read && words(text).any(|word| word == field)
 }

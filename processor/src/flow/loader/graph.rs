@@ -34,7 +34,7 @@ impl<'a> Graph<'a> {
             .collect();
         let before = faults.errors.len();
         let mut kinds = faults.collect(kinds(outlines)).unwrap_or_default();
-        let mut first = Fields::default();
+        let mut first = Fields::none(faults.is_lenient);
         if has_hours {
             faults.collect(check_reserved(outlines));
             first.insert(IS_OPEN.to_owned(), Kind::Flag);

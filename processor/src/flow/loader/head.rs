@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use serde_saphyr::Spanned;
 
+use super::languages::languages;
 use super::names::is_identifier;
 use super::phrase::{Scope, check_languages, phrase};
 use super::schedule::schedule;
 use super::{Fault, Faults, ensure, fault, parse_within};
 use crate::flow::document::{
-    ChosenBy as ChosenByDocument, Document, Language, Languages, LocalizedText, LocalizedWords,
-    OneOrMany,
+    ChosenBy as ChosenByDocument, Document, LocalizedText, LocalizedWords,
 };
 use crate::flow::field::Fields;
 use crate::flow::keyword::{OptOutWords, PersonWords, START, declines, key, opt_outs, skips};
@@ -23,7 +23,6 @@ use crate::flow::{ChosenBy, Flow, FlowStep, Keywords, Messages, Timers};
 const MAX_NAME_CHARS: usize = 50;
 const MAX_KEYWORD_CHARS: usize = 50;
 const MAX_KEYWORDS: usize = 50;
-const MAX_LANGUAGES: usize = 20;
 const MAX_BURST_WAIT: Duration = Duration::from_secs(30);
 const MAX_TIMER: Duration = Duration::from_secs(365 * 24 * 3600);
 const HOUR: u64 = 3600;
@@ -102,30 +101,6 @@ fn version(written: &Spanned<String>) -> Result<u32, Fault> {
     parse_within(written, 1..=i32::MAX.unsigned_abs(), || {
         "version; write a whole number from 1".into()
     })
-}
-
-fn languages(written: &Spanned<Languages>) -> Result<Vec<String>, Fault> {
-    let refused = |tag: &str| format!("`{tag}` is no language; write a tag such as en or pt-BR");
-    match &written.value {
-        OneOrMany::One(tag) => {
-            ensure(is_language(tag), written, || refused(tag))?;
-            Ok(vec![tag.clone()])
-        }
-        OneOrMany::Many(tags) => {
-            ensure((1..=MAX_LANGUAGES).contains(&tags.len()), written, || {
-                format!("a flow has from 1 to {MAX_LANGUAGES} languages")
-            })?;
-            let mut languages: Vec<String> = Vec::new();
-            for Language(tag) in tags {
-                ensure(is_language(&tag.value), tag, || refused(&tag.value))?;
-                ensure(!languages.contains(&tag.value), tag, || {
-                    format!("`{}` is there twice; remove one", tag.value)
-                })?;
-                languages.push(tag.value.clone());
-            }
-            Ok(languages)
-        }
-    }
 }
 
 fn chosen_by(written: &ChosenByDocument) -> Result<ChosenBy, Fault> {
@@ -319,15 +294,4 @@ fn duration(written: &Spanned<String>, most: Duration) -> Result<Duration, Fault
             ),
         )
     })
-}
-
-/// Returns whether `tag` has the form of a BCP 47 tag: `en`, `pt-BR`, `zh-Hant-TW`.
-fn is_language(tag: &str) -> bool {
-    let mut parts = tag.split('-');
-    let is_primary =
-        |part: &str| (2..=3).contains(&part.len()) && part.chars().all(|c| c.is_ascii_lowercase());
-    let is_subtag = |part: &str| {
-        (2..=8).contains(&part.len()) && part.chars().all(|c| c.is_ascii_alphanumeric())
-    };
-    parts.next().is_some_and(is_primary) && parts.clone().count() <= 3 && parts.all(is_subtag)
 }

@@ -7,6 +7,7 @@ use crate::flow::document::LocalizedText;
 use crate::flow::field::{Fields, Kind};
 use crate::flow::prompt::{Phrase, Template};
 use crate::flow::shown::Form;
+use crate::yaml::meant;
 
 /// The languages and fields that the texts of a step may use.
 pub(super) struct Scope<'a> {
@@ -57,9 +58,10 @@ pub(super) fn check_languages<'a, T>(
     for tag in written.clone() {
         ensure(languages.contains(&tag.value), tag, || {
             format!(
-                "`{}` is none of the flow's languages ({}); add it to `language`, or put the text in quotes if it is none",
+                "`{}` is none of the flow's languages ({}); {}",
                 tag.value,
-                languages.join(", ")
+                languages.join(", "),
+                near(&tag.value, languages)
             )
         })?;
     }
@@ -70,6 +72,19 @@ pub(super) fn check_languages<'a, T>(
         Some(missing) => Err(fault(at, format!("`{missing}` is missing here; add it"))),
         None => Ok(()),
     }
+}
+
+/// Returns what to do about a language that is none of the flow's.
+fn near(tag: &str, languages: &[String]) -> String {
+    let known: Vec<&str> = languages.iter().map(String::as_str).collect();
+    // A short tag has no slips, but often another case, or none of its region.
+    let lower = tag.to_lowercase();
+    let own = |known: &&&str| known.to_lowercase().split('-').next() == lower.split('-').next();
+    let near = known.iter().find(own).copied();
+    near.or_else(|| meant(tag, &known)).map_or_else(
+        || "add it to `language`, or put the text in quotes if it is none".to_owned(),
+        |meant| format!("did you mean `{meant}`?"),
+    )
 }
 
 pub(super) fn template<T>(
@@ -91,7 +106,10 @@ pub(super) fn template<T>(
                 (false, true) => format!(
                     "`fill` it earlier, or write what to say without it, as in `{{{field}|—}}`"
                 ),
-                _ => "correct the placeholder, or `fill` it earlier".to_owned(),
+                _ => scope.known.meant(field).map_or_else(
+                    || "correct the placeholder, or `fill` it earlier".to_owned(),
+                    |meant| format!("did you mean `{{{meant}}}`?"),
+                ),
             };
             format!(
                 "not every way to here fills `{field}`: no step before this one fills `{field}` for certain; {remedy}"

@@ -11,7 +11,7 @@ use crate::flow::document::{DateDocument, Document, Expect};
 use crate::flow::field::{Fields, Kind};
 use crate::flow::schedule::{IS_OPEN, Schedule};
 
-/// The typing mistakes of a name that is taken for another.
+/// The most typing mistakes of a name that is taken for another.
 const MAX_SLIPS: usize = 3;
 
 pub(super) fn schedule(document: &Document) -> Result<Schedule, Fault> {
@@ -61,6 +61,8 @@ fn zone(written: &Spanned<String>) -> Result<Tz, Fault> {
 /// Returns the name that is nearest to `name`, or that of its city.
 fn nearest(name: &str) -> Option<&'static str> {
     let said = name.trim().replace(' ', "_").to_lowercase();
+    // A short name, such as an abbreviation, is like many others.
+    let slips = (said.chars().count() / 5).min(MAX_SLIPS);
     let distance = |known: &str| {
         let known = known.to_lowercase();
         let city = known.rsplit('/').next().unwrap_or_default();
@@ -68,7 +70,7 @@ fn nearest(name: &str) -> Option<&'static str> {
     };
     let names = TZ_VARIANTS.iter().map(|zone| zone.name());
     let near = names.map(|known| (distance(known), known)).min()?;
-    (near.0 <= MAX_SLIPS).then_some(near.1)
+    (near.0 <= slips).then_some(near.1)
 }
 
 /// Checks that an answer within the working hours has hours, and the day of its time. `known` are the

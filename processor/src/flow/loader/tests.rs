@@ -2,6 +2,7 @@ mod beside;
 mod compute;
 mod correct;
 mod hours;
+mod meant;
 mod number;
 mod optional;
 mod rich;

@@ -44,7 +44,19 @@ pub(crate) fn meant<'a>(written: &str, names: &[&'a str]) -> Option<&'a str> {
     };
     let distance = |name: &&str| strsim::damerau_levenshtein(&lower, &name.to_lowercase());
     let near = names.iter().copied().filter(|name| distance(name) <= slips);
-    near.min_by_key(distance)
+    near.min_by_key(distance).or_else(|| begun(&lower, names))
+}
+
+/// Returns the one name that begins with a written word, or is its beginning.
+fn begun<'a>(lower: &str, names: &[&'a str]) -> Option<&'a str> {
+    const LEAST: usize = 4;
+    let is_begun = |name: &&&str| {
+        let name = name.to_lowercase();
+        lower.len().min(name.len()) >= LEAST
+            && (name.starts_with(lower) || lower.starts_with(&name))
+    };
+    let mut found = names.iter().filter(is_begun).copied();
+    found.next().filter(|_| found.next().is_none())
 }
 
 /// Returns what has a member `name`, worded for messages.

@@ -3,7 +3,7 @@
 use serde_saphyr::Spanned;
 
 use super::ensure_order;
-use crate::flow::amount::{Currencies, MAX_AMOUNT, Period, Terms, is_currency};
+use crate::flow::amount::{Currencies, MAX_AMOUNT, Period, Terms, currency_meant, is_currency};
 use crate::flow::document::{
     CurrencyCode, LocalizedWords, NumberDocument, OneOrMany, PERIODS, StepDocument,
 };
@@ -124,7 +124,11 @@ fn currencies(written: &Spanned<OneOrMany<CurrencyCode>>) -> Result<Currencies, 
             currencies.takes_others = true;
             return Ok(());
         } else if !is_currency(code) {
-            format!("`{code}` is no currency that is read here; write a code such as BRL, or any")
+            let remedy = currency_meant(code).map_or_else(
+                || "write a code such as BRL, or any".to_owned(),
+                |meant| format!("did you mean {meant}?"),
+            );
+            format!("`{code}` is no currency that is read here; {remedy}")
         } else if currencies.codes.iter().any(|known| known == code) {
             format!("`{code}` is there twice; remove one")
         } else {

@@ -1,5 +1,9 @@
 //! Proposes what may stand in the place of a faulty part.
 
+use std::collections::BTreeSet;
+
+use crate::flow::HUMAN_HANDOFF;
+use crate::flow::prompt::is_field_name;
 use crate::yaml::{Node, NodeId, Value, meant};
 
 /// What nothing can be concluded about with something else in the place of a part.
@@ -8,45 +12,266 @@ pub(super) enum Doubt {
     Nothing,
     /// How the steps lead to each other.
     Ways,
+    /// The languages of the texts.
+    Languages,
     /// The fields of the step, too.
     Fields,
 }
 
+/// Values that need no other part: a condition, a number or a score, an address, and settings.
+const SURE: [&str; 9] = [
+    "1 == 1",
+    "1",
+    "https://example.com/",
+    "1h",
+    "UTC",
+    "EUR",
+    "today",
+    "09:00-18:00",
+    "12-25",
+];
+
 /// Returns documents without the node `id` as it is, the best first, and the doubt about the rest that
 /// each leaves.
-pub(super) fn candidates(tree: &Node, id: NodeId) -> impl Iterator<Item = (Node, Doubt)> {
+pub(super) fn candidates(tree: &Node, id: NodeId) -> Box<dyn Iterator<Item = (Node, Doubt)> + '_> {
+    let removed = std::iter::once_with(move || {
+        let mut tree = tree.clone();
+        remove(&mut tree, id).then_some((tree, Doubt::Fields))
+    });
+    if let Some((state, _)) = steps(tree).iter().find(|(state, _)| state.id == id) {
+        let renamed = renamed(tree, state);
+        return Box::new(
+            renamed
+                .chain(other_steps(tree, id))
+                .chain(removed.flatten()),
+        );
+    }
     let values = part(tree, id).map_or_else(Vec::new, |node| values(tree, node));
     let replaced = values.into_iter().filter_map(move |(value, doubt)| {
         let mut tree = tree.clone();
         tree.find_mut(id)?.value = value;
         Some((tree, doubt))
     });
-    let removed = std::iter::once_with(move || {
-        let mut tree = tree.clone();
-        remove(&mut tree, id).then_some((tree, Doubt::Fields))
-    });
-    replaced.chain(removed.flatten())
+    Box::new(replaced.chain(removed.flatten()))
 }
 
 fn values(tree: &Node, replaced: &Node) -> Vec<(Value, Doubt)> {
     let text = replaced.scalar().unwrap_or_default();
-    let names = |node: &Node| -> Vec<String> {
-        let keys = node.entries().iter().filter_map(|(key, _)| key.scalar());
-        keys.map(str::to_owned).collect()
+    let as_text = |texts: &[&str], doubt| -> Vec<(Value, Doubt)> {
+        let text = |text: &&str| (Value::text(*text), doubt);
+        texts.iter().map(text).collect()
     };
-    let steps = tree.get("steps").map(names).unwrap_or_default();
-    let known: Vec<&str> = steps.iter().map(String::as_str).collect();
-    let nearest = meant(text, &known).map(|name| (Value::text(name), Doubt::Nothing));
-    let first = steps
-        .first()
-        .map(|name| (Value::text(name.as_str()), Doubt::Ways));
-    // A condition or a text, a number or a score, an address.
-    let sure =
-        ["1 == 1", "1", "https://example.com/"].map(|text| (Value::text(text), Doubt::Nothing));
-    let other = ["x", "text", "1h", "2026-01-01"].map(|text| (Value::text(text), Doubt::Fields));
-    let sure = nearest.into_iter().chain(sure);
-    let languages = in_all_languages(tree, replaced).map(|value| (value, Doubt::Nothing));
-    sure.chain(languages).chain(first).chain(other).collect()
+    let mut all = Vec::new();
+    let is_within = |name: &str| {
+        tree.get(name)
+            .is_some_and(|it| part(it, replaced.id).is_some())
+    };
+    if is_within("language") {
+        return as_text(&["en", "es", "fr", "de", "pt"], Doubt::Languages);
+    }
+    if is_field(tree, replaced.id) {
+        let unfilled = unfilled(tree, replaced.id);
+        let names: Vec<&str> = unfilled.iter().map(String::as_str).collect();
+        all.extend(as_text(&names, Doubt::Nothing));
+        all.extend(as_text(&["x"], Doubt::Fields));
+        return all;
+    }
+    if is_key(tree, replaced.id) {
+        let tags = tree.get("language").into_iter().flat_map(Node::parts);
+        let tags: Vec<&str> = tags.filter_map(Node::scalar).collect();
+        all.extend(as_text(&tags, Doubt::Nothing));
+    }
+    let states: Vec<&str> = steps(tree)
+        .iter()
+        .filter_map(|(it, _)| it.scalar())
+        .collect();
+    let mut known = states.clone();
+    known.push(HUMAN_HANDOFF);
+    all.extend(as_text(meant(text, &known).as_slice(), Doubt::Nothing));
+    if member_of(tree, replaced.id) == Some("of") {
+        all.extend(as_text(&dates(tree), Doubt::Nothing));
+    }
+    all.extend(as_text(&SURE, Doubt::Nothing));
+    all.extend(in_all_languages(tree, replaced).map(|value| (value, Doubt::Nothing)));
+    all.extend(as_text(&[HUMAN_HANDOFF], Doubt::Ways));
+    all.extend(as_text(states.first().copied().as_slice(), Doubt::Ways));
+    all.extend(as_text(&["x", "text", "2026-01-01"], Doubt::Fields));
+    all
+}
+
+pub(super) fn steps(tree: &Node) -> &[(Node, Node)] {
+    tree.get("steps").map(Node::entries).unwrap_or_default()
+}
+
+/// Returns documents in which the step has another name, also where others lead to it.
+fn renamed<'a>(tree: &'a Node, state: &'a Node) -> impl Iterator<Item = (Node, Doubt)> + 'a {
+    let old = state.scalar().unwrap_or_default();
+    let states: Vec<&str> = steps(tree)
+        .iter()
+        .filter_map(|(it, _)| it.scalar())
+        .collect();
+    let mut targets = Vec::new();
+    collect(tree, &["start", "next", "to", "then"], &mut targets);
+    let lost = targets.into_iter().filter(move |it| !states.contains(it));
+    let plain: String = old.chars().filter(char::is_ascii_alphanumeric).collect();
+    let names = lost.map(str::to_owned).chain([format!("{plain}_1")]);
+    names.map(move |new| {
+        let mut tree = tree.clone();
+        rename(&mut tree, old, &new);
+        (tree, Doubt::Nothing)
+    })
+}
+
+fn rename(node: &mut Node, old: &str, new: &str) {
+    match &mut node.value {
+        Value::Scalar { text, .. } if text == old => new.clone_into(text),
+        Value::Scalar { .. } => {}
+        Value::List { items, .. } => items.iter_mut().for_each(|it| rename(it, old, new)),
+        Value::Map { entries, .. } => entries.iter_mut().for_each(|(key, value)| {
+            rename(key, old, new);
+            rename(value, old, new);
+        }),
+    }
+}
+
+/// Returns documents in which the step leads on to the next one, or is without one of its members.
+fn other_steps(tree: &Node, id: NodeId) -> impl Iterator<Item = (Node, Doubt)> + '_ {
+    let steps = steps(tree);
+    let at = steps.iter().position(|(state, _)| state.id == id);
+    let step = at.and_then(|at| steps.get(at));
+    let following = at.and_then(|at| steps.get(at + 1));
+    let following = following.and_then(|(state, _)| state.scalar());
+    let onward = step.map(move |(state, _)| {
+        let name = Node::text(id, state.place, "next");
+        let value = Node::text(id, state.place, following.unwrap_or(HUMAN_HANDOFF));
+        let mut tree = tree.clone();
+        if let Some(Value::Map { entries, .. }) = step_mut(&mut tree, id) {
+            entries.retain(|(key, _)| key.scalar() != Some("next"));
+            entries.push((name, value));
+        }
+        (tree, Doubt::Ways)
+    });
+    let members = step.map(|(_, step)| step.entries()).unwrap_or_default();
+    let without = members.iter().filter_map(move |(member, _)| {
+        let mut tree = tree.clone();
+        let is_needed = matches!(member.scalar(), Some("prompt" | "expect" | "fill"));
+        (!is_needed && remove(&mut tree, member.id)).then_some((tree, Doubt::Ways))
+    });
+    onward.into_iter().chain(without)
+}
+
+fn step_mut(tree: &mut Node, id: NodeId) -> Option<&mut Value> {
+    let Value::Map { entries, .. } = &mut tree.value else {
+        return None;
+    };
+    let (_, steps) = entries
+        .iter_mut()
+        .find(|(key, _)| key.scalar() == Some("steps"))?;
+    let Value::Map { entries, .. } = &mut steps.value else {
+        return None;
+    };
+    let (_, step) = entries.iter_mut().find(|(state, _)| state.id == id)?;
+    Some(&mut step.value)
+}
+
+/// Returns the name of the member whose value is the node `id`.
+pub(super) fn member_of(tree: &Node, id: NodeId) -> Option<&str> {
+    let mut own = tree.entries().iter().filter(|(_, value)| value.id == id);
+    if let Some((key, _)) = own.next() {
+        return key.scalar();
+    }
+    tree.parts().find_map(|it| member_of(it, id))
+}
+
+/// Returns the name of the field that the expression `id` computes.
+pub(super) fn computed_by(tree: &Node, id: NodeId) -> Option<&str> {
+    let computed = steps(tree)
+        .iter()
+        .filter_map(|(_, step)| step.get("compute"));
+    computed.into_iter().find_map(|compute| {
+        let mut entries = compute.entries().iter();
+        let (name, _) = entries.find(|(_, source)| source.id == id)?;
+        name.scalar()
+    })
+}
+
+/// Returns whether the node names a field that a step fills or computes.
+pub(super) fn is_field(tree: &Node, id: NodeId) -> bool {
+    let mut computed = steps(tree)
+        .iter()
+        .filter_map(|(_, step)| step.get("compute"));
+    matches!(member_of(tree, id), Some("fill" | "member"))
+        || computed.any(|it| it.entries().iter().any(|(name, _)| name.id == id))
+}
+
+fn is_key(tree: &Node, id: NodeId) -> bool {
+    tree.entries().iter().any(|(key, _)| key.id == id) || tree.parts().any(|it| is_key(it, id))
+}
+
+/// Returns the names that texts and expressions read, and that no step fills, without the node `id`.
+fn unfilled(tree: &Node, id: NodeId) -> BTreeSet<String> {
+    let mut filled = Vec::new();
+    for (_, step) in steps(tree) {
+        super::fills(step, &mut filled);
+    }
+    let others = filled.iter().filter(|it| it.id != id);
+    let filled: BTreeSet<&str> = others.filter_map(|it| it.scalar()).collect();
+    let mut read = BTreeSet::new();
+    reads(tree, &mut read);
+    let mut expressions = Vec::new();
+    collect(tree, &["of", "when", "score", "valid"], &mut expressions);
+    for expression in expressions {
+        // Every other part is a text in quotes.
+        for outside in expression.split(['\'', '"']).step_by(2) {
+            read.extend(words(outside).map(str::to_owned));
+        }
+    }
+    let known = [
+        "has", "size", "int", "double", "string", "in", "true", "false", "value", "score",
+    ];
+    read.retain(|name| {
+        let is_misspelt = || meant(name, &filled.iter().copied().collect::<Vec<_>>()).is_some();
+        is_field_name(name)
+            && !known.contains(&name.as_str())
+            && !filled.contains(name.as_str())
+            && !is_misspelt()
+    });
+    read
+}
+
+/// Collects the names of placeholders.
+fn reads(node: &Node, names: &mut BTreeSet<String>) {
+    for part in node.scalar().unwrap_or_default().split('{').skip(1) {
+        names.extend(words(part).next().map(str::to_owned));
+    }
+    node.parts().for_each(|part| reads(part, names));
+}
+
+pub(super) fn words(text: &str) -> impl Iterator<Item = &str> {
+    let words = text.split(|c: char| !c.is_alphanumeric() && c != '_');
+    words.filter(|word| !word.is_empty())
+}
+
+/// Collects the texts of members with one of these names.
+fn collect<'a>(node: &'a Node, names: &[&str], texts: &mut Vec<&'a str>) {
+    for (key, value) in node.entries() {
+        if key.scalar().is_some_and(|key| names.contains(&key)) {
+            texts.extend(value.scalar());
+        }
+    }
+    node.parts().for_each(|part| collect(part, names, texts));
+}
+
+/// Returns the fields that questions for a date fill.
+fn dates(tree: &Node) -> Vec<&str> {
+    let is_date = |step: &&(Node, Node)| {
+        let expect = step.1.get("expect");
+        expect.is_some_and(|it| it.scalar() == Some("date") || it.get("date").is_some())
+    };
+    let dates = steps(tree).iter().filter(is_date);
+    dates
+        .filter_map(|(_, step)| step.get("fill")?.scalar())
+        .collect()
 }
 
 /// Returns a text in all languages of the document, each part in the place of `replaced`.

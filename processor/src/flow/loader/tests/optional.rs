@@ -70,14 +70,14 @@ fn a_field_that_may_have_no_value_needs_a_guard_or_a_fallback() {
             "{email|No mail}",
             "{mail|No mail}",
             "18:13",
-            "fills `mail` for certain; correct the placeholder",
+            "fills `mail` for certain; did you mean `{email}`?",
         ),
         ("{email|you}", "{email}", "6:19", "as in `{email|—}`"),
         (
             "{email|you}",
             "{mail|you}",
             "6:19",
-            "correct the placeholder",
+            "did you mean `{email}`?",
         ),
         (
             "!has(people) || people < 500.0",
