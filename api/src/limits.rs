@@ -17,7 +17,7 @@ use governor::{Quota, RateLimiter};
 use http_body_util::LengthLimitError;
 use tokio::sync::Semaphore;
 
-use crate::problem::Problem;
+use crate::problem::{Place, Problem};
 
 /// A command is a few KiB at most.
 const MAX_BODY: usize = 64 * 1024;
@@ -60,7 +60,9 @@ async fn within(State(limits): State<Requests>, request: Request, next: Next) ->
         Ok(Err(error)) if is_too_long(&error) => {
             return Problem::body_too_large(MAX_BODY).into_response();
         }
-        Ok(Err(_)) => return Problem::invalid_request("the body ended early").into_response(),
+        Ok(Err(_)) => {
+            return Problem::invalid_request(Place::None, "the body ended early").into_response();
+        }
         Err(_) => return Problem::body_timeout(limits.body_timeout).into_response(),
     };
     let Ok(_permit) = limits.in_flight.try_acquire() else {

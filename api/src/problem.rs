@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use leadstream_processor::commanding::{CommandError, CommandResult};
+use leadstream_processor::commanding::{CommandError, CommandMember, CommandResult};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa::openapi::{self, Content, Ref, RefOr, ResponseBuilder};
@@ -29,8 +29,51 @@ pub(crate) struct Problem {
     /// The result of a rejected command.
     #[serde(skip_serializing_if = "Option::is_none")]
     result: Option<Box<CommandResult>>,
+    /// The parts of the request that are at fault.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<ProblemError>>)]
+    errors: Option<Box<[ProblemError; 1]>>,
     #[serde(skip)]
     header: Option<(&'static str, String)>,
+}
+
+/// A part of a request that is at fault: a member of the body, a parameter or a header.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(crate) struct ProblemError {
+    /// What is wrong with it, and what to do.
+    detail: String,
+    /// The member of the body, as a JSON Pointer in a URI fragment: `#/body`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pointer: Option<String>,
+    /// The parameter of the query.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parameter: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    header: Option<String>,
+}
+
+/// The part of a request that is at fault.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    None,
+    /// A member of the body by its JSON Pointer; the whole body if that is empty.
+    Pointer(String),
+    Parameter(String),
+    Header(String),
+}
+
+impl Place {
+    pub(crate) fn pointer(pointer: &str) -> Self {
+        Self::Pointer(pointer.to_owned())
+    }
+
+    pub(crate) fn parameter(name: &str) -> Self {
+        Self::Parameter(name.to_owned())
+    }
+
+    pub(crate) fn header(name: &str) -> Self {
+        Self::Header(name.to_owned())
+    }
 }
 
 impl Problem {
@@ -46,6 +89,7 @@ impl Problem {
             status: status.as_u16(),
             detail: detail.into(),
             result: None,
+            errors: None,
             header: None,
         }
     }
@@ -79,7 +123,7 @@ impl Problem {
             StatusCode::NOT_FOUND,
             "urn:leadstream:problem:lead-not-found",
             "No lead has this id",
-            "use the digits of the number without +, the user id, the LID or the lead id, and `account` if ACCOUNTS groups numbers; leads in accounts that the token cannot reach have the same response",
+            "use the number with its country code, the user id, the LID or the lead id, and `account` if ACCOUNTS groups numbers; leads in accounts that the token cannot reach have the same response",
         )
     }
 
@@ -128,13 +172,42 @@ impl Problem {
         )
     }
 
-    pub(crate) fn invalid_request(detail: impl Into<String>) -> Self {
-        Self::new(
+    pub(crate) fn invalid_request(place: Place, detail: impl Into<String>) -> Self {
+        let problem = Self::new(
             StatusCode::BAD_REQUEST,
             "urn:leadstream:problem:invalid-request",
             "Invalid request",
             detail,
-        )
+        );
+        problem.at(place)
+    }
+
+    pub(crate) fn page_not_found() -> Self {
+        let problem = Self::new(
+            StatusCode::NOT_FOUND,
+            "urn:leadstream:problem:page-not-found",
+            "No such page",
+            "give `next` of the page before, as it is",
+        );
+        problem.at(Place::parameter("after"))
+    }
+
+    /// Names the part of the request that is at fault.
+    fn at(mut self, place: Place) -> Self {
+        let mut error = ProblemError {
+            detail: self.detail.clone(),
+            pointer: None,
+            parameter: None,
+            header: None,
+        };
+        match place {
+            Place::None => return self,
+            Place::Pointer(pointer) => error.pointer = Some(format!("#{pointer}")),
+            Place::Parameter(name) => error.parameter = Some(name),
+            Place::Header(name) => error.header = Some(name),
+        }
+        self.errors = Some(Box::new([error]));
+        self
     }
 
     pub(crate) fn rejected(result: CommandResult) -> Self {
@@ -243,18 +316,27 @@ impl From<Unavailable> for Problem {
 impl From<CommandError> for Problem {
     fn from(error: CommandError) -> Self {
         match &error {
-            CommandError::Content(reason) => Self::new(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "urn:leadstream:problem:invalid-command",
-                "Invalid command",
-                reason,
-            ),
+            CommandError::Content { member, reason } => {
+                let problem = Self::new(
+                    StatusCode::UNPROCESSABLE_ENTITY,
+                    "urn:leadstream:problem:invalid-command",
+                    "Invalid command",
+                    reason,
+                );
+                problem.at(match *member {
+                    CommandMember::Id => Place::header("Idempotency-Key"),
+                    CommandMember::Assignee => Place::pointer("/assignee"),
+                    CommandMember::Body => Place::pointer("/body"),
+                    CommandMember::Type => Place::pointer("/type"),
+                })
+            }
             CommandError::IdTaken(_) => Self::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "urn:leadstream:problem:idempotency-key-in-use",
                 "Another command has this Idempotency-Key",
                 "a key belongs to one lead and one content; use another key for another command, and repeat a command with the same lead and content",
-            ),
+            )
+            .at(Place::header("Idempotency-Key")),
             CommandError::NumberMoved => Self::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "urn:leadstream:problem:number-moved",

@@ -17,7 +17,9 @@ fn the_checked_in_openapi_document_is_the_served_one() {
         "openapi.json differs: run UPDATE_SCHEMAS=1 cargo test -p leadstream-api openapi"
     );
     for path in [
+        "/v1/leads",
         "/v1/leads/{id}",
+        "/v1/leads/{id}/messages",
         "/v1/leads/{id}/files/{field}",
         "/v1/leads/{id}/commands",
         "/v1/commands/{id}",

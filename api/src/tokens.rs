@@ -71,6 +71,11 @@ impl Bearer {
         self.scopes.contains(&scope)
     }
 
+    /// Returns the only accounts that the token reaches; none for all.
+    pub(crate) fn accounts(&self) -> Option<&[Account]> {
+        self.accounts.as_deref()
+    }
+
     /// Returns whether the token can reach leads of `account`, which may be unknown.
     pub(crate) fn reaches(&self, account: Option<&Account>) -> bool {
         let Some(accounts) = &self.accounts else {

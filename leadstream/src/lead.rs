@@ -1,6 +1,8 @@
-//! Runs `leadstream lead …`: shows and explains one lead, and sends it commands.
+//! Runs `leadstream lead …`: lists leads, shows and explains one, and sends it commands.
 
 mod commands;
+mod list;
+mod messages;
 mod render;
 mod topic_records;
 
@@ -39,6 +41,15 @@ enum Action {
     ///
     /// The output contains the lead's messages and ids.
     Explain(Explain),
+    /// List leads, the one that wrote last first
+    ///
+    /// The list is some seconds old. It leaves out leads that merged into others.
+    List(list::List),
+    /// Show the conversation of a lead, both sides
+    ///
+    /// It reads PostgreSQL: the lead's journal has its last inputs, 32 by default. A reply has the words
+    /// that the flow gives, and was handed to delivery. The output contains the lead's messages.
+    Messages(messages::List),
     /// Show a lead: its state, answers, assignee and latest commands
     Show(commands::Show),
     /// Start the flow again, unless the lead has opted out
@@ -73,7 +84,7 @@ struct Explain {
 /// The lead, and the form of the output.
 #[derive(Clone, Debug, clap::Args)]
 struct Named {
-    /// The lead's WhatsApp id (digits), user id, LID, or lead id
+    /// The lead's phone number in any international notation, user id, LID, or lead id
     #[arg(value_name = "WA_ID")]
     id: String,
     /// The account of the number that the lead wrote to, where ACCOUNTS groups numbers. Default: the
@@ -89,7 +100,7 @@ struct Named {
     database: DatabaseArgs,
 }
 
-const UNKNOWN: &str = "no lead has this id; use the digits of its number without +, its user id or LID, and --account where ACCOUNTS groups numbers";
+const UNKNOWN: &str = "no lead has this id; use its number with the country code, its user id or LID, and --account where ACCOUNTS groups numbers";
 
 impl Named {
     /// Returns the address of the lead.
@@ -129,6 +140,8 @@ struct LeadReport {
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     match args.action {
         Action::Explain(args) => explain_lead(args).await,
+        Action::List(args) => args.run().await,
+        Action::Messages(args) => args.run().await,
         Action::Show(args) => args.run().await,
         Action::Restart(args) => args.run().await,
         Action::Release(args) => args.run().await,

@@ -20,11 +20,12 @@ use utoipa::ToSchema;
 
 use crate::engine::command::KnownCommand;
 use crate::engine::effects::{OutputTopics, outgoing};
-use crate::flow::{MAX_ASSIGNEE_CHARS, MAX_TEXT_CHARS, is_assignee, is_sayable};
-use crate::lead::{Accounts, Address, CommandKind};
+use crate::flow::{FlowError, MAX_ASSIGNEE_CHARS, MAX_TEXT_CHARS, is_assignee, is_sayable};
+use crate::lead::{Accounts, Address, CommandKind, FoldError};
 use crate::store::StoreError;
 
 pub use crate::engine::command::{CommandResult, CommandStatus};
+pub use crate::store::{LeadCursor, LeadFilter, LeadPage, LeadSummary, MAX_LEADS};
 use claim::ClaimRequest;
 pub use lead_repository::{LeadRef, LeadRepository, LeadView};
 
@@ -48,8 +49,15 @@ pub enum CommandError {
     Produce(#[from] ProduceError),
     #[error("the command cannot be encoded: {0}")]
     Encode(#[from] leadstream_schemas::codec::CodecError),
-    #[error("{0}")]
-    Content(String),
+    #[error(transparent)]
+    Flow(#[from] FlowError),
+    #[error(transparent)]
+    Fold(#[from] FoldError),
+    #[error("{reason}")]
+    Content {
+        member: CommandMember,
+        reason: String,
+    },
     #[error(
         "another command has the id `{0}`: an id belongs to one lead and one content; use another id for this command"
     )]
@@ -58,6 +66,15 @@ pub enum CommandError {
         "the lead's business number belongs to another account now, so a command would reach another lead; check ACCOUNTS"
     )]
     NumberMoved,
+}
+
+/// The part of a command that is invalid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CommandMember {
+    Id,
+    Type,
+    Assignee,
+    Body,
 }
 
 /// A command that owns its id, for a lead that exists.
@@ -260,24 +277,32 @@ fn result_of(
 }
 
 fn check(id: &str, content: &Content) -> Result<(), CommandError> {
-    let invalid = |reason: String| Err(CommandError::Content(reason));
+    let invalid = |member, reason: String| Err(CommandError::Content { member, reason });
     if id.is_empty() || id.len() > MAX_COMMAND_ID || id.contains(char::is_control) {
-        return invalid(format!(
-            "a command's id needs 1 to {MAX_COMMAND_ID} bytes and no control characters"
-        ));
+        return invalid(
+            CommandMember::Id,
+            format!("a command's id needs 1 to {MAX_COMMAND_ID} bytes and no control characters"),
+        );
     }
     match content {
         Content::Assign {
             assignee: Some(name),
-        } if !is_assignee(name) => invalid(format!(
-            "an assignee needs 1 to {MAX_ASSIGNEE_CHARS} characters, without surrounding blanks and control characters"
-        )),
-        Content::Say { body } if !is_sayable(body) => invalid(format!(
-            "WhatsApp accepts texts of 1 to {MAX_TEXT_CHARS} characters without control characters"
-        )),
-        content if CommandKind::of(content).is_none() => {
-            invalid("the content is not a command".to_owned())
-        }
+        } if !is_assignee(name) => invalid(
+            CommandMember::Assignee,
+            format!(
+                "an assignee needs 1 to {MAX_ASSIGNEE_CHARS} characters, without surrounding blanks and control characters"
+            ),
+        ),
+        Content::Say { body } if !is_sayable(body) => invalid(
+            CommandMember::Body,
+            format!(
+                "WhatsApp accepts texts of 1 to {MAX_TEXT_CHARS} characters without control characters"
+            ),
+        ),
+        content if CommandKind::of(content).is_none() => invalid(
+            CommandMember::Type,
+            "the content is not a command".to_owned(),
+        ),
         _ => Ok(()),
     }
 }

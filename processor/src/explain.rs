@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use leadstream_schemas::{
-    FlowRef, InputId, LeadId, LeadInput, Offset, Partition, ReplyContent, Revision, Timestamp,
+    FlowRef, InputId, LeadId, LeadInput, Offset, Partition, Revision, Timestamp,
 };
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -18,6 +18,7 @@ use crate::lead::{
     Address, Admission, Arrival, Command, Entry, FoldError, Identities, Inbound, Journal, Lead,
     Replayed,
 };
+use crate::messages::{Messages, text};
 use crate::service::Error;
 use crate::store::Store;
 
@@ -213,6 +214,9 @@ fn why(step: &Replayed<'_>, data: &Map<String, Value>) -> String {
             value => format!("read as `{field}` = {value}"),
         });
     }
+    if let Some(count) = step.non_answers {
+        reasons.push(format!("{} non-answer to what {was} asks", ordinal(count)));
+    }
     if step.after.is_silent_to_machine(step.entry.order.at) && step.prompt.is_none() {
         reasons.push("no reply, because a machine seems to answer by itself".to_owned());
     } else if was != is {
@@ -220,24 +224,26 @@ fn why(step: &Replayed<'_>, data: &Map<String, Value>) -> String {
         if !step.entry.can_reply && is == HUMAN_HANDOFF {
             reasons.push("nothing is sent through WASenderApi yet".to_owned());
         }
-    } else if step.prompt.is_some() && data.is_empty() {
+    } else if step.prompt.is_some() && data.is_empty() && step.non_answers.is_none() {
         reasons.push(format!("no answer to what {was} asks"));
-    } else if data.is_empty() && step.amended_by.is_none() {
+    } else if data.is_empty() && step.amended_by.is_none() && step.non_answers.is_none() {
         reasons.push("the flow has nothing to say to it".to_owned());
     }
     reasons.join("; ")
 }
 
-/// Returns the text of a reply.
-#[must_use]
-pub fn text(content: &ReplyContent) -> String {
-    match content {
-        ReplyContent::Text { body, .. }
-        | ReplyContent::Buttons { body, .. }
-        | ReplyContent::List { body, .. }
-        | ReplyContent::Form { body, .. } => body.clone(),
-        ReplyContent::Template { name, .. } => format!("template {name}"),
-        ReplyContent::Withdraw { .. } => "replies that wait are withdrawn".to_owned(),
+/// Returns the ordinal of a small number as a word.
+fn ordinal(number: u32) -> String {
+    const WORDS: [&str; 10] = [
+        "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth",
+        "tenth",
+    ];
+    let index = usize::try_from(number)
+        .ok()
+        .and_then(|it| it.checked_sub(1));
+    match index.and_then(|index| WORDS.get(index)) {
+        Some(word) => (*word).to_owned(),
+        None => format!("{number}th"),
     }
 }
 
@@ -324,6 +330,14 @@ impl<'a> History<'a> {
         self.revision
     }
 
+    /// Returns the conversation of the folded records.
+    ///
+    /// # Errors
+    /// Returns the errors of [`Self::fold`].
+    pub fn messages(&self, lead_id: &LeadId) -> Result<Messages, FoldError> {
+        Messages::of_log(lead_id, self.flows, &self.journal)
+    }
+
     /// Replaces the steps of PostgreSQL's journal by the steps of this history.
     ///
     /// # Errors
@@ -342,5 +356,82 @@ impl<'a> History<'a> {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use leadstream_schemas::{InputKind, Platform, Sender};
+
+    use super::*;
+    use crate::flow::{DEFAULT_FLOW, Flow};
+    use leadstream_schemas::Content;
+
+    /// Returns why each text did what it did, in the default flow.
+    fn reasons(texts: &[&str]) -> Vec<String> {
+        let flows = Flows::new(Flow::parse("default", DEFAULT_FLOW).unwrap(), Vec::new());
+        let mut history = History::new(&flows);
+        for (index, text) in (0_i64..).zip(texts) {
+            let at = Timestamp::from_secs(1_790_000_000 + 60 * index);
+            let record = LeadInput {
+                id: format!("wamid.{index}").into(),
+                kind: InputKind::Message,
+                platform: Platform::WhatsappCloud,
+                number: "1".to_owned(),
+                sender: Sender {
+                    wa_id: Some("4915112345678".to_owned()),
+                    ..Sender::default()
+                },
+                sent_at: at,
+                received_at: at,
+                item: 0,
+                content: Content::Text {
+                    body: (*text).to_owned(),
+                },
+                referral: None,
+                raw: None,
+            };
+            let result = history.fold(Partition(0), Offset(index), record).unwrap();
+            assert_eq!(result, RecordResult::Folded);
+        }
+        let steps = steps(&flows, &"4915112345678".into(), &history.journal).unwrap();
+        steps.into_iter().map(|step| step.why).collect()
+    }
+
+    #[test]
+    fn non_answers_are_counted_in_words() {
+        let why = reasons(&[
+            "Hi",
+            "John Doe",
+            "what?",
+            "no idea",
+            "pizza",
+            "human please",
+        ]);
+        assert!(
+            why[2].starts_with("first non-answer to what AWAITING_BUDGET asks"),
+            "{why:?}"
+        );
+        assert!(
+            why[3].starts_with("second non-answer to what AWAITING_BUDGET asks"),
+            "{why:?}"
+        );
+        let third =
+            "third non-answer to what AWAITING_BUDGET asks; AWAITING_BUDGET leads to HUMAN_HANDOFF";
+        assert_eq!(why[4], third);
+        let why = reasons(&["Hi", "John Doe", "what?", "$7,500 a month"]);
+        assert!(!why[3].contains("non-answer"), "{why:?}");
+        let why = reasons(&["Hi", "John Doe", "what?", "human please"]);
+        assert!(
+            !why[3].contains("non-answer"),
+            "a request for a person: {why:?}"
+        );
+    }
+
+    #[test]
+    fn ordinals_are_words_and_then_numbers() {
+        for (number, expected) in [(1, "first"), (3, "third"), (10, "tenth"), (11, "11th")] {
+            assert_eq!(ordinal(number), expected);
+        }
     }
 }

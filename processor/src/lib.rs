@@ -14,6 +14,7 @@ pub mod flow;
 pub mod flows;
 pub mod lead;
 mod maintenance;
+pub mod messages;
 mod metrics;
 pub mod publishing;
 pub mod recover;

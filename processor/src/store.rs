@@ -4,6 +4,7 @@ mod commands;
 mod dedup_partitions;
 mod erase;
 mod flows;
+mod lead_list;
 mod load;
 mod partitions;
 mod poison;
@@ -38,6 +39,7 @@ pub(crate) use recovery::Span;
 use write::Write;
 
 pub use flows::Conversations;
+pub use lead_list::{LeadCursor, LeadFilter, LeadPage, LeadSummary, MAX_LEADS};
 pub use poison::resume;
 pub use pool::pool;
 pub use reports::FunnelStep;

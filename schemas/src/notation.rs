@@ -1,5 +1,6 @@
-//! Knows the two notations of mobile numbers in countries that changed theirs. WhatsApp keeps the
-//! notation with which an account began, so one person has either, and programs write both.
+//! Reads phone numbers as people write them, and knows the two notations of mobile numbers in countries
+//! that changed theirs. WhatsApp keeps the notation with which an account began, so one person has
+//! either, and programs write both.
 //!
 //! | country | today | also |
 //! | --- | --- | --- |
@@ -37,6 +38,64 @@ pub fn present_notation(wa_id: &str) -> Cow<'_, str> {
         }
         _ => Cow::Borrowed(wa_id),
     }
+}
+
+/// Zeros of the scripts whose digits people type in numbers.
+const ZEROS: [char; 8] = ['0', '٠', '۰', '०', '০', '๐', '၀', '０'];
+
+/// Returns the digits of a phone number in international notation, however people and programs write
+/// it: with `+` or `00`, with blanks and punctuation, in digits of other scripts, with `tel:`, and as a
+/// link or an id of WhatsApp. Returns none for anything else.
+#[must_use]
+pub fn international_digits(text: &str) -> Option<String> {
+    let text = text.trim();
+    let prefixes = ["https://wa.me/", "wa.me/", "whatsapp:", "tel:"];
+    let text = prefixes
+        .iter()
+        .find_map(|prefix| text.strip_prefix(prefix))
+        .unwrap_or(text);
+    let suffixes = ["@s.whatsapp.net", "@c.us"];
+    let text = suffixes
+        .iter()
+        .find_map(|suffix| text.strip_suffix(suffix))
+        .unwrap_or(text);
+    // A trunk zero that is dialled only within the country.
+    let text = text.replace("(0)", "");
+    let mut digits = String::with_capacity(text.len());
+    let mut is_marked = false;
+    for char in text.chars() {
+        if let Some(digit) = digit(char) {
+            digits.push(digit);
+        } else if matches!(char, '+' | '＋') && digits.is_empty() && !is_marked {
+            is_marked = true;
+        } else if !is_separator(char) {
+            return None;
+        }
+    }
+    let digits = match digits.strip_prefix("00") {
+        Some(rest) if !is_marked => rest.to_owned(),
+        _ => digits,
+    };
+    (7..=15).contains(&digits.len()).then_some(digits)
+}
+
+fn digit(char: char) -> Option<char> {
+    let value = ZEROS.iter().find_map(|zero| {
+        let value = u32::from(char).checked_sub(u32::from(*zero))?;
+        (value < 10).then_some(value)
+    })?;
+    char::from_digit(value, 10)
+}
+
+/// Returns whether a character stands between the digits of a number. Directions of writing are copied
+/// along from other programs.
+fn is_separator(char: char) -> bool {
+    char.is_whitespace()
+        || matches!(
+            char,
+            '-' | '.' | '(' | ')' | '/' | '\u{2010}'..='\u{2015}' | '\u{200b}'..='\u{200f}'
+                | '\u{202a}'..='\u{202e}' | '\u{2060}' | '\u{2066}'..='\u{2069}' | '\u{feff}'
+        )
 }
 
 impl<'a> TwoNotations<'a> {
@@ -89,7 +148,59 @@ impl<'a> TwoNotations<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::{other_notation, present_notation};
+    use super::{international_digits, other_notation, present_notation};
+
+    #[test]
+    fn a_number_is_read_in_any_notation() {
+        for (written, expected) in [
+            ("4915112345678", "4915112345678"),
+            ("+4915112345678", "4915112345678"),
+            ("+49 151 12345678", "4915112345678"),
+            ("+49 (0) 151 / 1234-5678", "4915112345678"),
+            ("0049 151 12345678", "4915112345678"),
+            ("+1 (415) 555-2671", "14155552671"),
+            ("1.415.555.2671", "14155552671"),
+            ("+55 (11) 98765-0001", "5511987650001"),
+            ("+55\u{a0}11\u{a0}8765\u{2011}0001", "551187650001"),
+            ("+33 6 12 34 56 78", "33612345678"),
+            ("+971 50 123 4567", "971501234567"),
+            ("\u{202a}+972 50-123-4567\u{202c}", "972501234567"),
+            ("+٩٦٦ ٥٠ ١٢٣ ٤٥٦٧", "966501234567"),
+            ("+۹۸ ۹۱۲ ۳۴۵ ۶۷۸۹", "989123456789"),
+            ("+९१ ९८७६५ ४३२१०", "919876543210"),
+            ("＋８１ ９０－１２３４", ""),
+            ("＋８１ ９０-１２３４-５６７８", "819012345678"),
+            ("+7 (912) 345-67-89", "79123456789"),
+            ("tel:+49-151-12345678", "4915112345678"),
+            ("whatsapp:+14155552671", "14155552671"),
+            ("https://wa.me/14155552671", "14155552671"),
+            ("14155552671@s.whatsapp.net", "14155552671"),
+            (" +683 4123 \n", "6834123"),
+        ] {
+            let expected = (!expected.is_empty()).then_some(expected);
+            assert_eq!(
+                international_digits(written).as_deref(),
+                expected,
+                "{written}"
+            );
+        }
+        for other in [
+            "",
+            "+",
+            "12345",
+            "+49",
+            "US.13491208655302741918",
+            "888777666555444333",
+            "49151 12345678 ext 5",
+            "49+15112345678",
+            "++4915112345678",
+            "eu/4915112345678",
+            "group@g.us",
+            "0x4915112345",
+        ] {
+            assert_eq!(international_digits(other), None, "{other}");
+        }
+    }
 
     #[test]
     fn a_mobile_number_of_three_countries_has_two_notations() {

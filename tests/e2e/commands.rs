@@ -1,5 +1,7 @@
 //! Tests commands to leads by the command line and by the API.
 
+mod listed;
+
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
@@ -21,6 +23,7 @@ pub(crate) fn commands_by_cli_and_api_act_on_leads(world: &World) -> anyhow::Res
         let api = ApiSite::new(world, "commands").await?;
         by_cli(&api).await?;
         by_api(&api).await?;
+        listed::leads_and_messages(&api).await?;
         limited(&api).await?;
         access(&api).await?;
         while_the_processor_is_away(&api).await?;

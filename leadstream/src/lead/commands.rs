@@ -43,9 +43,16 @@ pub(super) struct Release {
 pub(super) struct Assign {
     #[command(flatten)]
     lead: Named,
-    /// The sales representative; empty for nobody
-    #[arg(value_name = "NAME")]
+    /// The sales representative
+    #[arg(
+        value_name = "NAME",
+        required_unless_present = "nobody",
+        conflicts_with = "nobody"
+    )]
     assignee: Option<String>,
+    /// Assign the lead to nobody
+    #[arg(long)]
+    nobody: bool,
     #[command(flatten)]
     options: CommandOptions,
 }
@@ -134,7 +141,7 @@ impl Release {
 
 impl Assign {
     pub(super) async fn run(self) -> anyhow::Result<()> {
-        let assignee = self.assignee;
+        let assignee = self.assignee.filter(|_| !self.nobody);
         self.options
             .run(self.lead, Content::Assign { assignee })
             .await
@@ -282,6 +289,7 @@ mod tests {
             state: LedgerState::Synced,
             desired_revision: 3,
             synced_revision: 3,
+            is_filtered: false,
             crm_record_id: crm_record_id.map(Into::into),
             attempts: 0,
             last_error: None,

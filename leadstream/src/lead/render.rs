@@ -113,12 +113,16 @@ fn ledger_entry(out: &mut String, entry: &LedgerEntry, style: Style) {
         LedgerState::Due => Ink::Faint,
         LedgerState::Parked | LedgerState::Dead => Ink::Bad,
     };
-    let mut text = format!(
-        "{}, has revision {} of {}",
-        style.paint(ink, entry.state.as_str()),
-        entry.synced_revision,
-        entry.desired_revision
-    );
+    let mut text = if entry.is_filtered {
+        style.paint(Ink::Faint, "not sent: filter")
+    } else {
+        format!(
+            "{}, has revision {} of {}",
+            style.paint(ink, entry.state.as_str()),
+            entry.synced_revision,
+            entry.desired_revision
+        )
+    };
     if let Some(id) = &entry.crm_record_id {
         let _ = write!(text, ", record {id}");
     }
@@ -190,11 +194,53 @@ fn line(out: &mut String, text: &str) {
     out.push('\n');
 }
 
+/// Writes a name and its value. A long name pushes the value to the right, so that the two stay apart.
 fn field(out: &mut String, name: &str, value: &str) {
-    let text = format!(
-        "  {name:<width$}{}",
-        wrap(value, INDENT),
-        width = INDENT - 2
-    );
+    let width = (INDENT - 2).max(name.chars().count() + 2);
+    let text = format!("  {name:<width$}{}", wrap(value, INDENT.max(width + 2)));
     line(out, &text);
+}
+
+#[cfg(test)]
+mod tests {
+    use leadstream_sink_crm::LedgerEntry;
+
+    use super::*;
+
+    #[test]
+    fn a_long_name_and_its_value_stay_apart() {
+        for (name, expected) in [
+            ("lead", "  lead      \"Hi\"\n"),
+            ("is called", "  is called  \"Hi\"\n"),
+            ("budget_currency", "  budget_currency  \"Hi\"\n"),
+            ("największy_budżet", "  największy_budżet  \"Hi\"\n"),
+        ] {
+            let mut out = String::new();
+            field(&mut out, name, "\"Hi\"");
+            assert_eq!(out, expected);
+        }
+    }
+
+    #[test]
+    fn a_lead_that_the_filter_excludes_is_not_sent() {
+        let mut entry = LedgerEntry {
+            crm: "hubspot".into(),
+            lead_id: "4915".into(),
+            state: LedgerState::Synced,
+            desired_revision: 3,
+            synced_revision: 0,
+            crm_record_id: None,
+            is_filtered: true,
+            attempts: 0,
+            last_error: None,
+            updated_at: chrono::Utc::now(),
+        };
+        let mut out = String::new();
+        ledger_entry(&mut out, &entry, Style::PLAIN);
+        assert_eq!(out, "  hubspot   not sent: filter\n");
+        (entry.is_filtered, entry.synced_revision) = (false, 3);
+        out.clear();
+        ledger_entry(&mut out, &entry, Style::PLAIN);
+        assert_eq!(out, "  hubspot   synced, has revision 3 of 3\n");
+    }
 }

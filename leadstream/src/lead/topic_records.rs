@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use anyhow::ensure;
 use leadstream_kafka::KafkaArgs;
 use leadstream_kafka::partitioner::partition_of;
-use leadstream_processor::explain::{Explanation, History, RecordResult, text};
+use leadstream_processor::explain::{Explanation, History, RecordResult};
 use leadstream_processor::flows::Flows;
+use leadstream_processor::messages::{Messages, text};
 use leadstream_schemas::codec::decode;
 use leadstream_schemas::{
     Account, LeadEvent, LeadId, LeadInput, MessageStatus, Offset, Partition, Reply, Timestamp,
@@ -86,6 +87,26 @@ pub(super) fn read(
     }
     seen.sort_by_key(|seen| (seen.at, seen.offset));
     Ok(seen)
+}
+
+/// Returns the conversation as the records under the lead's home key give it.
+pub(super) fn messages(
+    kafka: &KafkaArgs,
+    account: &Account,
+    flows: &Flows,
+    lead: &Explanation,
+) -> anyhow::Result<Messages> {
+    let home = lead.lead_id.home_key(account).as_bytes().to_vec();
+    let keys = BTreeSet::from([home]);
+    let mut history = History::new(flows);
+    Reader::new(kafka)?.records(Topic::LeadInputs, &keys, |record| {
+        if let Ok(input) = decode::<LeadInput>(record.payload().unwrap_or_default()) {
+            let (partition, offset) = place(record);
+            history.fold(partition, offset, input)?;
+        }
+        Ok(())
+    })?;
+    Ok(history.messages(&lead.lead_id)?)
 }
 
 /// Adds every input; returns records of those that made no step.

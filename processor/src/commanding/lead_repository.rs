@@ -1,5 +1,6 @@
 //! Finds leads and the results of their commands in PostgreSQL.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use leadstream_schemas::{
@@ -8,13 +9,16 @@ use leadstream_schemas::{
 use serde::Serialize;
 use serde_json::{Map, Value};
 use sqlx::PgPool;
+use tokio::sync::Mutex;
 use utoipa::ToSchema;
 
 use super::CommandError;
 use crate::engine::command::CommandResult;
 use crate::flow::{Conversation, START};
+use crate::flows::{Flows, Published};
 use crate::lead::{Accounts, Address, Lead, scoped};
-use crate::store::Store;
+use crate::messages::Messages;
+use crate::store::{LeadCursor, LeadFilter, LeadPage, Store};
 
 /// The time-out of a statement.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -154,11 +158,15 @@ impl LeadRef {
     }
 }
 
+/// Published flows, as they are stored and as they were read.
+type ReadFlows = (Vec<Published>, Arc<Flows>);
+
 /// Reads leads and results of commands from PostgreSQL.
 #[derive(Clone, Debug)]
 pub struct LeadRepository {
     pub(super) store: Store,
     pub(super) accounts: Option<Accounts>,
+    flows: Arc<Mutex<Option<ReadFlows>>>,
 }
 
 impl LeadRepository {
@@ -169,7 +177,11 @@ impl LeadRepository {
     pub async fn open(pool: PgPool, accounts: Option<Accounts>) -> Result<Self, CommandError> {
         let store = Store::new(pool, STATEMENT_TIMEOUT);
         store.check_schema().await?;
-        Ok(Self { store, accounts })
+        Ok(Self {
+            store,
+            accounts,
+            flows: Arc::default(),
+        })
     }
 
     /// Returns where to find the lead that has `id`: a number, user id, LID or lead id. Returns `None`
@@ -191,6 +203,43 @@ impl LeadRepository {
             lead: it.lead,
             closed: it.closed,
         }))
+    }
+
+    /// Returns a page of the leads that `filter` selects.
+    ///
+    /// # Errors
+    /// Returns an error if PostgreSQL is unavailable.
+    pub async fn list(
+        &self,
+        filter: &LeadFilter,
+        after: Option<&LeadCursor>,
+        limit: u32,
+    ) -> Result<LeadPage, CommandError> {
+        Ok(self.store.leads(filter, after, limit).await?)
+    }
+
+    /// Returns the conversation of a lead, as its journal holds it.
+    ///
+    /// # Errors
+    /// Returns an error if PostgreSQL is unavailable, or if the conversation follows a flow that is not
+    /// published.
+    pub async fn messages(&self, lead: &LeadRef) -> Result<Messages, CommandError> {
+        let flows = self.flows().await?;
+        Ok(Messages::of(&lead.lead_id, &flows, &lead.lead.journal)?)
+    }
+
+    /// Returns the published flows, which are read again only after a change of them.
+    async fn flows(&self) -> Result<Arc<Flows>, CommandError> {
+        let (published, _) = self.store.flows().await?;
+        let mut known = self.flows.lock().await;
+        match &*known {
+            Some((of, flows)) if *of == published => Ok(Arc::clone(flows)),
+            _ => {
+                let flows = Arc::new(Flows::read(&published)?);
+                *known = Some((published, Arc::clone(&flows)));
+                Ok(flows)
+            }
+        }
     }
 
     /// Returns the results of the commands to these leads, newest first.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
-use leadstream_schemas::notation::other_notation;
+use leadstream_schemas::notation::{international_digits, other_notation};
 use leadstream_schemas::{Account, Identity, Sender};
 use serde::{Deserialize, Serialize};
 
@@ -144,11 +144,15 @@ pub struct Address {
 }
 
 impl Address {
-    /// Reads `id` within `account`. Outside the default account a lead id contains its account, so
+    /// Reads `id` within `account`. A phone number may have any international notation. Outside the default account a lead id contains its account, so
     /// the result is the same with that account and with none. Returns none if `accounts` lacks the
     /// account; without `accounts` every account is allowed.
     #[must_use]
     pub fn of(account: &Account, id: &str, accounts: Option<&Accounts>) -> Option<Self> {
+        // Only here a slash does not end the name of an account.
+        let is_marked = id.trim_start().starts_with('+') || id.contains("wa.me/");
+        let number = is_marked.then(|| international_digits(id)).flatten();
+        let id = number.as_deref().unwrap_or(id);
         let is_there = |account: &Account| accounts.is_none_or(|accounts| accounts.has(account));
         let named = id.split_once('/').map(|(named, _)| Account::from(named));
         let is_implied = |named: &&Account| account.is_default() && is_there(named);
@@ -158,6 +162,8 @@ impl Address {
                 Some((named, key)) if !account.is_default() && account.as_str() == named => key,
                 _ => id,
             };
+            let digits = international_digits(key);
+            let key = digits.as_deref().unwrap_or(key);
             Self {
                 account: account.clone(),
                 identity: scoped(account, key),
@@ -284,6 +290,16 @@ mod tests {
             ),
             ("", "4917", &["4917"]),
             ("eu", "US.1", &["eu/US.1"]),
+            ("", "+49 151 / 12345678", &["4915112345678"]),
+            ("", "https://wa.me/4915112345678", &["4915112345678"]),
+            ("eu", "+49 (151) 12345678", &["eu/4915112345678"]),
+            ("", "eu/0049 151 12345678", &["eu/4915112345678"]),
+            ("", "12/4915112345678", &["12/4915112345678"]),
+            (
+                "",
+                "+55 (11) 98765-0001",
+                &["5511987650001", "551187650001"],
+            ),
         ] {
             let found = Address::of(&account.into(), id, None).unwrap();
             let found: Vec<&str> = found.identities().map(Identity::as_str).collect();

@@ -42,6 +42,8 @@ pub struct LedgerEntry {
     /// The newest revision that the CRM is known to have; 0 for none.
     pub synced_revision: i64,
     pub crm_record_id: Option<String>,
+    /// Whether the mapping's filter excludes the lead, and the CRM never got it.
+    pub is_filtered: bool,
     /// Failed attempts since the last success.
     pub attempts: i32,
     pub last_error: Option<String>,
@@ -64,6 +66,9 @@ pub async fn ledger_entries(
              SELECT (SELECT l.crm FROM crm_ledger l WHERE l.crm > c.crm ORDER BY l.crm LIMIT 1)
              FROM crms c WHERE c.crm IS NOT NULL)
          SELECT l.crm, l.lead_id, l.state, l.desired_revision, l.synced_revision, l.crm_record_id,
+             l.state = 'synced' AND l.synced_revision = 0 AND NOT EXISTS (
+                 SELECT FROM crm_events e WHERE e.crm = l.crm AND e.lead_id = l.lead_id
+             ) AS is_filtered,
              l.attempts, l.last_error, l.updated_at
          FROM crms c JOIN crm_ledger l ON l.crm = c.crm AND l.lead_id = ANY($1)
          ORDER BY l.crm, l.lead_id",

@@ -1,0 +1,390 @@
+//! Lists the messages of a lead's conversation, both sides, from its journal. Pure.
+
+use leadstream_schemas::reply::ReplyOption;
+use leadstream_schemas::{LeadId, MediaType, ReplyContent, Timestamp};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::flow::{Fired, TurnInput};
+use crate::flows::Flows;
+use crate::lead::{Entry, FoldError, Journal, Replayed};
+
+/// The conversation of a lead as its journal holds it, the first message first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Messages {
+    #[schema(value_type = String)]
+    pub lead_id: LeadId,
+    /// Whether there are earlier messages, which only the topics hold.
+    pub has_earlier: bool,
+    pub messages: Vec<Message>,
+}
+
+/// A message to or from a lead.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Message {
+    /// The provider's id of a received message, or the id of the reply.
+    pub id: String,
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+    pub from: Author,
+    pub kind: MessageKind,
+    /// The words: a text, a caption or the title of what was tapped. Null if the message has none, or if
+    /// Leadstream does not know them.
+    pub text: Option<String>,
+    /// The titles of a reply's buttons or list.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub options: Vec<String>,
+    /// Whether the lead edited the message; `text` is the new one.
+    pub is_edited: bool,
+    /// Whether the lead revoked the message.
+    pub is_revoked: bool,
+}
+
+/// Who wrote a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Author {
+    Lead,
+    Bot,
+    /// A person of the business.
+    Person,
+}
+
+/// The kind of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MessageKind {
+    Text,
+    /// A tapped button or list row.
+    Choice,
+    Image,
+    Audio,
+    Voice,
+    Video,
+    Document,
+    Sticker,
+    /// Media that an earlier version stored by its caption only.
+    Media,
+    Location,
+    /// A form that the lead submitted, or that the bot sent.
+    Form,
+    Buttons,
+    List,
+    Template,
+    /// What the journal keeps no content of, such as a contact card.
+    Other,
+}
+
+impl Messages {
+    /// Lists the messages of `journal`. Reactions, notices and commands without words are none. A reply
+    /// is one that was emitted; its words are those that the flow gives in the order of the journal.
+    ///
+    /// # Errors
+    /// Returns [`FoldError`] if the conversation follows a flow that is not published.
+    pub fn of(lead_id: &LeadId, flows: &Flows, journal: &Journal) -> Result<Self, FoldError> {
+        Self::with_timers(lead_id, flows, journal, |due| journal.has_passed(due))
+    }
+
+    /// Lists like [`Self::of`] the messages of a journal that is built from the log, which does not tell
+    /// when timers fired: it counts each as on time.
+    ///
+    /// # Errors
+    /// Returns the errors of [`Self::of`].
+    pub fn of_log(lead_id: &LeadId, flows: &Flows, journal: &Journal) -> Result<Self, FoldError> {
+        Self::with_timers(lead_id, flows, journal, |_| true)
+    }
+
+    fn with_timers(
+        lead_id: &LeadId,
+        flows: &Flows,
+        journal: &Journal,
+        has_fired: impl Fn(Timestamp) -> bool,
+    ) -> Result<Self, FoldError> {
+        let mut messages = Vec::new();
+        for step in journal.replay(flows)? {
+            let fired = step.fired.iter().filter(|it| has_fired(it.due));
+            messages.extend(fired.filter_map(|it| timed(lead_id, it)));
+            messages.extend(received(&step));
+            messages.extend(replied(lead_id, &step));
+        }
+        let fired = journal.fired(flows)?;
+        messages.extend(fired.iter().filter_map(|it| timed(lead_id, it)));
+        Ok(Self {
+            lead_id: lead_id.clone(),
+            has_earlier: journal.has_evicted(),
+            messages,
+        })
+    }
+}
+
+/// Returns what a timer said.
+fn timed(lead_id: &LeadId, fired: &Fired) -> Option<Message> {
+    let id = format!("{lead_id}:timer:{}", fired.due);
+    Some(reply(id, fired.due, fired.prompt.as_ref()?, Author::Bot))
+}
+
+/// Returns the message that an input is, with the words after edits.
+fn received(step: &Replayed<'_>) -> Option<Message> {
+    let entry: &Entry = step.entry;
+    if entry.amends.is_some() {
+        return None;
+    }
+    let (from, kind, text) = content(&entry.answer)?;
+    let amendment = step.amended_by.and_then(|it| it.amends.as_ref());
+    let edit = amendment.and_then(|it| it.text.clone());
+    Some(Message {
+        id: entry.order.id.to_string(),
+        at: entry.order.at,
+        from,
+        kind,
+        is_edited: edit.is_some(),
+        is_revoked: amendment.is_some_and(|it| it.text.is_none()),
+        text: edit.or(text),
+        options: Vec::new(),
+    })
+}
+
+fn content(answer: &TurnInput) -> Option<(Author, MessageKind, Option<String>)> {
+    let (kind, text) = match answer {
+        TurnInput::Text(text) => (MessageKind::Text, Some(text.clone())),
+        TurnInput::Choice { title, .. } => (MessageKind::Choice, Some(title.clone())),
+        TurnInput::Captioned(caption) => (MessageKind::Media, Some(caption.clone())),
+        TurnInput::Media(media) => {
+            let kind = match media.kind {
+                MediaType::Image => MessageKind::Image,
+                MediaType::Audio => MessageKind::Audio,
+                MediaType::Voice => MessageKind::Voice,
+                MediaType::Video => MessageKind::Video,
+                MediaType::Document => MessageKind::Document,
+                MediaType::Sticker => MessageKind::Sticker,
+            };
+            (kind, media.caption.clone())
+        }
+        TurnInput::Place(place) => {
+            let named = place.name.clone().or_else(|| place.address.clone());
+            (MessageKind::Location, named)
+        }
+        TurnInput::Form(_) => (MessageKind::Form, None),
+        TurnInput::Other => (MessageKind::Other, None),
+        TurnInput::Takeover => return Some((Author::Person, MessageKind::Other, None)),
+        // Its words are the reply to it.
+        TurnInput::Say { .. } => return None,
+        TurnInput::Ignored | TurnInput::Release | TurnInput::Restart | TurnInput::Assign(_) => {
+            return None;
+        }
+    };
+    Some((Author::Lead, kind, text))
+}
+
+/// Returns the emitted reply to an input.
+fn replied(lead_id: &LeadId, step: &Replayed<'_>) -> Option<Message> {
+    let entry = step.entry;
+    let prompt = step.prompt.as_ref()?;
+    let is_emitted = entry.arrival.as_ref().is_some_and(|it| it.replied);
+    let author = match entry.answer {
+        TurnInput::Say { .. } => Author::Person,
+        _ => Author::Bot,
+    };
+    let at = entry.order.at.max(entry.order.received_at);
+    let id = format!("{lead_id}:{}", entry.order.id);
+    is_emitted.then(|| reply(id, at, prompt, author))
+}
+
+fn reply(id: String, at: Timestamp, content: &ReplyContent, from: Author) -> Message {
+    let titles = |options: &[ReplyOption]| -> Vec<String> {
+        options.iter().map(|it| it.title.clone()).collect()
+    };
+    let (kind, options) = match content {
+        ReplyContent::Text { .. } => (MessageKind::Text, Vec::new()),
+        ReplyContent::Buttons { buttons, .. } => (MessageKind::Buttons, titles(buttons)),
+        ReplyContent::List { rows, .. } => (MessageKind::List, titles(rows)),
+        ReplyContent::Form { .. } => (MessageKind::Form, Vec::new()),
+        ReplyContent::Template { .. } => (MessageKind::Template, Vec::new()),
+        ReplyContent::Withdraw { .. } => (MessageKind::Other, Vec::new()),
+    };
+    Message {
+        id,
+        at,
+        from,
+        kind,
+        text: Some(text(content)),
+        options,
+        is_edited: false,
+        is_revoked: false,
+    }
+}
+
+/// Returns the text of a reply.
+#[must_use]
+pub fn text(content: &ReplyContent) -> String {
+    match content {
+        ReplyContent::Text { body, .. }
+        | ReplyContent::Buttons { body, .. }
+        | ReplyContent::List { body, .. }
+        | ReplyContent::Form { body, .. } => body.clone(),
+        ReplyContent::Template { name, .. } => format!("template {name}"),
+        ReplyContent::Withdraw { .. } => "replies that wait are withdrawn".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use leadstream_schemas::{Offset, Partition, Platform, Sender};
+
+    use super::*;
+    use crate::flow::{DEFAULT_FLOW, Flow, Media};
+    use crate::lead::{Amendment, Arrival, Input, OrderKey};
+
+    const HOUR: i64 = 3_600_000;
+
+    fn flows() -> Flows {
+        Flows::new(Flow::parse("default", DEFAULT_FLOW).unwrap(), Vec::new())
+    }
+
+    fn input(id: &str, at: i64, answer: TurnInput) -> Input {
+        Input {
+            order: OrderKey {
+                at: Timestamp::from_millis(at),
+                received_at: Timestamp::from_millis(at + 500),
+                item: 0,
+                id: id.into(),
+            },
+            sent_at: Timestamp::from_millis(at),
+            platform: Platform::WhatsappCloud,
+            number: "1".to_owned(),
+            sender: Sender::default(),
+            answer,
+            amends: None,
+            becomes: None,
+            other_notations: Vec::new(),
+            referral: None,
+        }
+    }
+
+    fn text_of(body: &str) -> TurnInput {
+        TurnInput::Text(body.to_owned())
+    }
+
+    fn admit(journal: &mut Journal, input: &Input, capacity: usize) {
+        let admission = journal.admit(&flows(), input, capacity, || false).unwrap();
+        let crate::lead::Admission::Folded { prompt, .. } = admission else {
+            panic!("{admission:?}");
+        };
+        let arrival = Arrival {
+            partition: Partition(0),
+            offset: Offset(input.order.at.millis()),
+            revision: None,
+            replied: prompt.is_some(),
+        };
+        journal.record_arrival(&input.order.id, arrival);
+    }
+
+    fn shown(journal: &Journal) -> Vec<(Author, MessageKind, String)> {
+        let messages = Messages::of(&"491700".into(), &flows(), journal).unwrap();
+        let of = |it: Message| (it.from, it.kind, it.text.unwrap_or_default());
+        messages.messages.into_iter().map(of).collect()
+    }
+
+    #[test]
+    fn both_sides_are_listed_in_order() {
+        let mut journal = Journal::default();
+        admit(&mut journal, &input("a", 1_000, text_of("Hi")), 32);
+        let picture = TurnInput::Media(Box::new(Media {
+            kind: MediaType::Image,
+            id: None,
+            mime_type: None,
+            sha256: None,
+            size: None,
+            file_name: None,
+            caption: Some("my house".into()),
+        }));
+        admit(&mut journal, &input("b", 20_000, TurnInput::Ignored), 32);
+        admit(&mut journal, &input("c", 30_000, picture), 32);
+        admit(&mut journal, &input("d", 60_000, text_of("John Doe")), 32);
+        let say = TurnInput::Say {
+            body: "I am Ana.".into(),
+            has_window: true,
+        };
+        admit(&mut journal, &input("e", 90_000, say), 32);
+        admit(&mut journal, &input("f", 95_000, TurnInput::Takeover), 32);
+        let found = shown(&journal);
+        let sides: Vec<(Author, MessageKind)> = found.iter().map(|it| (it.0, it.1)).collect();
+        use Author::{Bot, Lead, Person};
+        use MessageKind::{Image, Other, Text};
+        assert_eq!(
+            sides,
+            [
+                (Lead, Text),
+                (Bot, Text),
+                (Lead, Image),
+                (Bot, Text),
+                (Lead, Text),
+                (Bot, Text),
+                (Person, Text),
+                (Person, Other),
+            ],
+            "{found:?}"
+        );
+        assert_eq!(found[0].2, "Hi");
+        assert_eq!(found[2].2, "my house");
+        assert_eq!(found[6].2, "I am Ana.");
+    }
+
+    #[test]
+    fn an_edit_shows_the_new_words_and_a_revocation_is_marked() {
+        let mut journal = Journal::default();
+        admit(&mut journal, &input("a", 1_000, text_of("Hi")), 32);
+        admit(&mut journal, &input("b", 60_000, text_of("Jon Doe")), 32);
+        for (id, text) in [("c", Some("John Doe")), ("d", None)] {
+            let mut edit = input(id, 120_000, TurnInput::Ignored);
+            edit.amends = Some(Amendment {
+                message_id: "b".into(),
+                text: text.map(str::to_owned),
+            });
+            admit(&mut journal, &edit, 32);
+            let messages = Messages::of(&"491700".into(), &flows(), &journal).unwrap();
+            let found = messages.messages.iter().find(|it| it.id == "b").unwrap();
+            assert_eq!(
+                (found.is_edited, found.is_revoked),
+                (text.is_some(), text.is_none()),
+                "{found:?}"
+            );
+            assert!(messages.messages.iter().all(|it| it.id != id));
+        }
+    }
+
+    #[test]
+    fn a_timer_s_words_stand_where_it_fired_and_only_if_it_did() {
+        let mut journal = Journal::default();
+        admit(&mut journal, &input("a", 1_000, text_of("Hi")), 32);
+        let before = shown(&journal).len();
+        let until = Timestamp::from_millis(23 * HOUR + HOUR / 2);
+        let fired = journal.fire_due_timers(&flows(), until).unwrap();
+        let nudge = fired.iter().find_map(|it| it.prompt.as_ref()).map(text);
+        let found = shown(&journal);
+        assert_eq!(found.len(), before + 1, "{found:?}");
+        assert_eq!(found.last().map(|it| it.2.clone()), nudge);
+        admit(
+            &mut journal,
+            &input("b", 30 * HOUR, text_of("John Doe")),
+            32,
+        );
+        assert_eq!(shown(&journal)[before].2, nudge.unwrap());
+
+        let mut late = Journal::default();
+        admit(&mut late, &input("a", 1_000, text_of("Hi")), 32);
+        admit(&mut late, &input("b", 30 * HOUR, text_of("John Doe")), 32);
+        assert_eq!(shown(&late).len(), before + 2, "no timer was folded");
+    }
+
+    #[test]
+    fn a_journal_that_lost_inputs_says_so() {
+        let mut journal = Journal::default();
+        for (id, at) in [("a", 1_000), ("b", 60_000), ("c", 120_000), ("d", 180_000)] {
+            admit(&mut journal, &input(id, at, text_of("?")), 2);
+        }
+        let messages = Messages::of(&"491700".into(), &flows(), &journal).unwrap();
+        assert!(messages.has_earlier);
+        assert!(messages.messages.iter().all(|it| it.id != "a"));
+    }
+}
