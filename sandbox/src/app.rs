@@ -1,6 +1,6 @@
 //! Holds the state that all handlers share.
 
-use std::collections::{BTreeSet, HashSet, VecDeque};
+use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -45,8 +45,6 @@ pub(crate) struct App {
     pub(crate) credentials: Mutex<Credentials>,
     /// Access tokens of HubSpot's OAuth app, and the time at which each expires.
     pub(crate) hubspot_tokens: Mutex<VecDeque<(String, Instant)>>,
-    /// Groups of HubSpot's contact properties.
-    pub(crate) property_groups: Mutex<BTreeSet<String>>,
     /// Salesforce's Lead object. Locked before the store.
     pub(crate) organisation: Mutex<Organisation>,
     /// Valid access tokens of Salesforce.

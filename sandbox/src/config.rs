@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::hubspot::owner::Owner;
 use crate::hubspot::property::Property;
 use crate::salesforce::field::Field;
 use crate::webhook::BusinessNumber;
@@ -116,8 +117,11 @@ pub struct HubspotConfig {
     pub daily_requests: u64,
     /// The length of a day.
     pub day: Duration,
-    /// Status of a batch in which some records failed: 207, or 200 as newer versions answer.
-    pub partial_failure_status: u16,
+    /// Status of a batch in which some records failed; `None`: that of the path's version, which is
+    /// 207 of v3, and 200 of the versions with dates.
+    pub partial_failure_status: Option<u16>,
+    /// Users who may own contacts.
+    pub owners: Vec<Owner>,
     /// Property that holds the revision of what is written, for the log of upserts.
     pub revision: Option<String>,
     /// The time for which a search does not find a new contact.
@@ -133,7 +137,8 @@ impl Default for HubspotConfig {
             requests_per_10_seconds: Some(190),
             daily_requests: 650_000,
             day: DAY,
-            partial_failure_status: 207,
+            partial_failure_status: None,
+            owners: vec![Owner::new("41629779", "ana@example.com")],
             revision: None,
             search_delay: Duration::ZERO,
         }
@@ -149,6 +154,10 @@ pub struct SalesforceConfig {
     pub client_secret: Secret,
     /// Fields of the Lead object; see [`Field::defaults`].
     pub fields: Vec<Field>,
+    /// Fields of the Contact object; see [`Field::of_contacts`].
+    pub contact_fields: Vec<Field>,
+    /// Fields of the Account object; see [`Field::of_accounts`].
+    pub account_fields: Vec<Field>,
     /// Requests allowed a day, counted from the start of the sandbox.
     pub daily_requests: u64,
     /// The length of a day.
@@ -163,6 +172,8 @@ impl Default for SalesforceConfig {
             client_id: "sandbox-salesforce-client".into(),
             client_secret: "sandbox-salesforce-secret".into(),
             fields: Field::defaults(),
+            contact_fields: Field::of_contacts(),
+            account_fields: Field::of_accounts(),
             daily_requests: 100_000,
             day: DAY,
             revision: None,

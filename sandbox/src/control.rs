@@ -34,6 +34,10 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/messages", get(messages))
         .route("/hubspot/contacts", get(contacts))
         .route("/salesforce/leads", get(leads))
+        .route("/salesforce/contacts", get(people))
+        .route("/salesforce/accounts", get(accounts))
+        .route("/merge", post(merge))
+        .route("/convert", post(convert))
         .route("/upserts", get(upserts))
         .route("/usage", post(spend))
         .route("/stats", get(stats))
@@ -129,6 +133,54 @@ async fn leads(
     Query(filter): Query<RecordFilter>,
 ) -> Json<Vec<CrmRecord>> {
     Json(select(&lock(&app.store).state.leads, filter.id.as_deref()))
+}
+
+async fn people(
+    State(app): State<Arc<App>>,
+    Query(filter): Query<RecordFilter>,
+) -> Json<Vec<CrmRecord>> {
+    Json(select(&lock(&app.store).state.people, filter.id.as_deref()))
+}
+
+async fn accounts(
+    State(app): State<Arc<App>>,
+    Query(filter): Query<RecordFilter>,
+) -> Json<Vec<CrmRecord>> {
+    Json(select(
+        &lock(&app.store).state.accounts,
+        filter.id.as_deref(),
+    ))
+}
+
+/// Two records of a CRM; the second is merged into the first.
+#[derive(Debug, Deserialize)]
+struct Merge {
+    vendor: Vendor,
+    first: String,
+    second: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Conversion {
+    lead: String,
+    #[serde(default)]
+    person_account: bool,
+}
+
+/// Returns the id of what a person did, or that a record is not there.
+fn done(id: std::io::Result<String>) -> Response {
+    match id {
+        Ok(id) => Json(serde_json::json!({ "id": id })).into_response(),
+        Err(error) => (StatusCode::NOT_FOUND, error.to_string()).into_response(),
+    }
+}
+
+async fn merge(State(app): State<Arc<App>>, Json(asked): Json<Merge>) -> Response {
+    done(app.merge(asked.vendor, &asked.first, &asked.second))
+}
+
+async fn convert(State(app): State<Arc<App>>, Json(asked): Json<Conversion>) -> Response {
+    done(app.convert(&asked.lead, asked.person_account))
 }
 
 fn select(table: &Table, id: Option<&str>) -> Vec<CrmRecord> {

@@ -36,6 +36,12 @@ pub enum Endpoint {
     HubspotRead,
     /// Read of one contact. Key: the id of the path.
     HubspotContact,
+    /// Merge of two contacts.
+    HubspotMerge,
+    /// Deletion of a contact for privacy. Key: its id.
+    HubspotErase,
+    /// List or read of owners. Key: the owner's id.
+    HubspotOwners,
     /// List, read or creation of properties. Key: the property's name.
     HubspotProperties,
     /// Use of the daily pool of requests.
@@ -46,14 +52,18 @@ pub enum Endpoint {
     SalesforceToken,
     /// Upsert of leads. Keys: the values of the external id.
     SalesforceUpsert,
-    /// Update of leads. Keys: their ids.
+    /// Update of records. Keys: their ids.
     SalesforceUpdate,
     /// Query in SOQL.
     SalesforceQuery,
-    /// Read of one lead. Key: the value of the external id.
+    /// Creation, read or update of one record. Key: its id, or the value of the external id.
     SalesforceLead,
-    /// Description of the Lead object.
+    /// Deletion of records. Keys: their ids.
+    SalesforceDelete,
+    /// Description of an object.
     SalesforceDescribe,
+    /// Limits of the organisation.
+    SalesforceLimits,
 }
 
 impl Endpoint {
@@ -68,6 +78,9 @@ impl Endpoint {
             | Self::HubspotSearch
             | Self::HubspotRead
             | Self::HubspotContact
+            | Self::HubspotMerge
+            | Self::HubspotErase
+            | Self::HubspotOwners
             | Self::HubspotProperties
             | Self::HubspotToken
             | Self::HubspotUsage => Vendor::Hubspot,
@@ -76,6 +89,8 @@ impl Endpoint {
             | Self::SalesforceUpdate
             | Self::SalesforceQuery
             | Self::SalesforceLead
+            | Self::SalesforceDelete
+            | Self::SalesforceLimits
             | Self::SalesforceDescribe => Vendor::Salesforce,
         }
     }

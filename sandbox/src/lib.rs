@@ -9,6 +9,10 @@
 //! | `GET /sandbox/messages?to=&after=&wait_ms=` | accepted messages; waits for a first one |
 //! | `GET /sandbox/hubspot/contacts?id=` | contacts with the history of their writes |
 //! | `GET /sandbox/salesforce/leads?id=` | leads with the history of their writes |
+//! | `GET /sandbox/salesforce/contacts?id=` | Contacts of Salesforce, likewise |
+//! | `GET /sandbox/salesforce/accounts?id=` | its Accounts |
+//! | `POST /sandbox/merge` | merges two records, as a person does in the CRM |
+//! | `POST /sandbox/convert` | converts a Lead of Salesforce |
 //! | `GET /sandbox/upserts?after=` | upserts in the order of their arrival: keys and revisions |
 //! | `POST /sandbox/usage` | requests of the customer's other apps, of the day's pool |
 //! | `GET /sandbox/stats` | requests and results by endpoint |
@@ -32,6 +36,7 @@ mod hubspot;
 mod lock;
 mod media;
 mod ordered_faults;
+mod people;
 mod receipt;
 mod received;
 mod request;
@@ -51,6 +56,7 @@ pub use config::{HubspotConfig, SalesforceConfig, SandboxConfig, Secret, Webhook
 pub use credentials::{Credentials, JwtBearer, OAuthApp};
 pub use endpoint::{Endpoint, Vendor};
 pub use fault::{Effect, ErrorBody, Fault};
+pub use hubspot::owner::Owner;
 pub use hubspot::property::{Property, PropertyOption};
 pub use received::{ReceivedRecord, ReceivedUpsert};
 pub use salesforce::field::Field;

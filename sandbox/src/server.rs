@@ -21,9 +21,9 @@ use crate::config::{SandboxConfig, Webhook};
 use crate::connection::{Connection, Listener};
 use crate::credentials::Credentials;
 use crate::endpoint::Vendor;
-use crate::hubspot::group::groups;
 use crate::lock::lock;
 use crate::ordered_faults::Faults;
+use crate::salesforce::object::SObject;
 use crate::salesforce::organisation::Organisation;
 use crate::state::{Change, Crm, StateError, Store};
 use crate::stats::Stats;
@@ -95,9 +95,10 @@ impl Sandbox {
             media: Mutex::default(),
             searches: Mutex::new(VecDeque::new()),
             credentials: Mutex::new(Credentials::from(&config)),
-            property_groups: Mutex::new(groups(&config.hubspot.properties)),
             organisation: Mutex::new(Organisation {
                 fields: config.salesforce.fields.clone(),
+                contact_fields: config.salesforce.contact_fields.clone(),
+                account_fields: config.salesforce.account_fields.clone(),
                 rules: Vec::new(),
             }),
             hubspot_tokens: Mutex::new(VecDeque::new()),
@@ -189,7 +190,10 @@ impl Sandbox {
     ) -> io::Result<String> {
         let mut store = lock(&self.app.store);
         let (crm, new_id) = match vendor {
-            Vendor::Salesforce => (Crm::Salesforce, salesforce::id_after(&store.state.leads)),
+            Vendor::Salesforce => {
+                let id = SObject::Lead.id_after(&store.state.leads);
+                (Crm::Salesforce, id)
+            }
             _ => (Crm::Hubspot, hubspot::id_after(&store.state.contacts)),
         };
         let id = id.map_or(new_id, ToOwned::to_owned);
@@ -203,6 +207,33 @@ impl Sandbox {
         };
         store.commit(vec![Change::Write(crm, write)])?;
         Ok(id)
+    }
+
+    /// Writes a Contact of Salesforce, or a person account, as a person does. Returns the id of the
+    /// Contact.
+    ///
+    /// # Errors
+    /// Returns an error if the state file cannot be written.
+    pub fn write_contact(&self, values: Values, person_account: bool) -> io::Result<String> {
+        self.app.write_contact(values, person_account)
+    }
+
+    /// Converts a Lead of Salesforce to a Contact, or to a person account, as a person does. Returns the
+    /// id of the Contact.
+    ///
+    /// # Errors
+    /// Returns an error if the Lead is absent or converted, or the state file cannot be written.
+    pub fn convert(&self, lead_id: &str, person_account: bool) -> io::Result<String> {
+        self.app.convert(lead_id, person_account)
+    }
+
+    /// Merges the second record into the first, as a person does in the CRM. Returns the id of the
+    /// result, which is new in HubSpot.
+    ///
+    /// # Errors
+    /// Returns an error if a record is absent, or the state file cannot be written.
+    pub fn merge(&self, vendor: Vendor, first: &str, second: &str) -> io::Result<String> {
+        self.app.merge(vendor, first, second)
     }
 
     /// Deletes a record as a person does in the CRM.

@@ -11,7 +11,8 @@ use serde_json::Value;
 
 use crate::config::SandboxConfig;
 use crate::hubspot::property::Property;
-use crate::table::{CrmRecord, Table, Write};
+use crate::hubspot::property_group::Group;
+use crate::table::{CrmRecord, Gone, Table, Write};
 
 /// The number of messages kept; older ones are dropped.
 const MESSAGE_LIMIT: usize = 500_000;
@@ -40,12 +41,15 @@ pub struct SentMessage {
     pub payload: Value,
 }
 
-/// The CRMs of the sandbox.
+/// The kinds of record of the CRMs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Crm {
     Hubspot,
+    /// Leads.
     Salesforce,
+    SalesforceContact,
+    SalesforceAccount,
 }
 
 /// One change of the state; a line of the file holds the changes of one request.
@@ -54,8 +58,11 @@ pub(crate) enum Crm {
 pub(crate) enum Change {
     Message(Box<SentMessage>),
     Property(Property),
+    PropertyGroup(Group),
     Write(Crm, Write),
     Remove(Crm, String),
+    /// The first record was merged into the second.
+    Merged(Crm, String, String),
     /// A whole record, of a compacted file.
     Record(Crm, Box<CrmRecord>),
 }
@@ -77,8 +84,13 @@ pub(crate) struct State {
     /// Contact properties: those of the configuration and those created since.
     pub(crate) properties: BTreeMap<String, Property>,
     created_properties: BTreeSet<String>,
+    /// Groups of contact properties, by name.
+    pub(crate) property_groups: BTreeMap<String, Group>,
     pub(crate) contacts: Table,
     pub(crate) leads: Table,
+    /// Contacts of Salesforce.
+    pub(crate) people: Table,
+    pub(crate) accounts: Table,
 }
 
 impl State {
@@ -100,8 +112,16 @@ impl State {
                 .map(|p| (p.name.clone(), p.clone()))
                 .collect(),
             created_properties: BTreeSet::new(),
+            property_groups: properties
+                .iter()
+                .map(|property| property.group_name.as_str())
+                .chain(["contactinformation"])
+                .map(|name| (name.to_owned(), Group::named(name)))
+                .collect(),
             contacts: Table::new(unique),
             leads: Table::new(external),
+            people: Table::default(),
+            accounts: Table::default(),
         }
     }
 
@@ -128,7 +148,13 @@ impl State {
                 }
             }
             Change::Write(crm, write) => self.table(crm).apply(write),
-            Change::Remove(crm, id) => self.table(crm).remove(&id),
+            Change::PropertyGroup(group) => {
+                self.property_groups
+                    .entry(group.name.clone())
+                    .or_insert(group);
+            }
+            Change::Remove(crm, id) => self.table(crm).remove(&id, None),
+            Change::Merged(crm, id, master) => self.table(crm).remove(&id, Some(master)),
             Change::Record(crm, record) => self.table(crm).restore(*record),
         }
     }
@@ -137,12 +163,24 @@ impl State {
         match crm {
             Crm::Hubspot => &mut self.contacts,
             Crm::Salesforce => &mut self.leads,
+            Crm::SalesforceContact => &mut self.people,
+            Crm::SalesforceAccount => &mut self.accounts,
         }
     }
 
     /// Returns the changes that lead from nothing to this state.
     fn snapshot(&self) -> impl Iterator<Item = Change> {
         let record = |crm| move |record: &CrmRecord| Change::Record(crm, Box::new(record.clone()));
+        let gone = |crm| {
+            move |gone: &Gone| {
+                let id = gone.record.id.clone();
+                let end = match gone.master.clone() {
+                    Some(master) => Change::Merged(crm, id, master),
+                    None => Change::Remove(crm, id),
+                };
+                [Change::Record(crm, Box::new(gone.record.clone())), end]
+            }
+        };
         let created = self
             .created_properties
             .iter()
@@ -153,8 +191,19 @@ impl State {
             .iter()
             .cloned()
             .map(|message| Change::Message(Box::new(message)));
-        properties
+        let groups = self
+            .property_groups
+            .values()
+            .cloned()
+            .map(Change::PropertyGroup);
+        groups
+            .chain(properties)
             .chain(messages)
+            .chain(self.contacts.gone().flat_map(gone(Crm::Hubspot)))
+            .chain(self.leads.gone().flat_map(gone(Crm::Salesforce)))
+            .chain(self.people.gone().flat_map(gone(Crm::SalesforceContact)))
+            .chain(self.people.records().map(record(Crm::SalesforceContact)))
+            .chain(self.accounts.records().map(record(Crm::SalesforceAccount)))
             .chain(self.contacts.records().map(record(Crm::Hubspot)))
             .chain(self.leads.records().map(record(Crm::Salesforce)))
     }

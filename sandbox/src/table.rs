@@ -70,10 +70,33 @@ pub(crate) struct Write {
     pub(crate) late: bool,
 }
 
+impl Write {
+    /// Returns the write of these values to the record of `id`.
+    pub(crate) const fn of(id: String, values: Values, at: DateTime<Utc>) -> Self {
+        Self {
+            id,
+            at,
+            values,
+            ignored: Vec::new(),
+            assigned: false,
+            late: false,
+        }
+    }
+}
+
+/// A record that was deleted, or that was merged into another.
+#[derive(Debug, Clone)]
+pub(crate) struct Gone {
+    pub(crate) record: CrmRecord,
+    /// The id of the record that it was merged into.
+    pub(crate) master: Option<String>,
+}
+
 /// All records of a CRM, found by id or by a unique value.
 #[derive(Debug, Default)]
 pub(crate) struct Table {
     records: BTreeMap<String, CrmRecord>,
+    gone: BTreeMap<String, Gone>,
     unique: BTreeSet<String>,
     index: HashMap<(String, String), String>,
     arrivals: u64,
@@ -111,10 +134,28 @@ impl Table {
         self.made
     }
 
-    /// Removes a record and its index entries.
-    pub(crate) fn remove(&mut self, id: &str) {
-        self.records.remove(id);
+    /// Removes a record and its index entries; `master` is the record that it was merged into.
+    pub(crate) fn remove(&mut self, id: &str, master: Option<String>) {
+        if let Some(record) = self.records.remove(id) {
+            self.gone.insert(id.to_owned(), Gone { record, master });
+        }
         self.index.retain(|_, owner| owner != id);
+    }
+
+    pub(crate) fn gone(&self) -> impl Iterator<Item = &Gone> {
+        self.gone.values()
+    }
+
+    /// Returns the record with this id, or the one that it was merged into.
+    pub(crate) fn surviving(&self, id: &str) -> Option<&CrmRecord> {
+        let mut id = id;
+        for _ in 0..=self.gone.len() {
+            if let Some(record) = self.records.get(id) {
+                return Some(record);
+            }
+            id = self.gone.get(id)?.master.as_deref()?;
+        }
+        None
     }
 
     pub(crate) fn records(&self) -> impl Iterator<Item = &CrmRecord> {

@@ -32,6 +32,7 @@ enum Content {
     Json(Value),
     Html(&'static str),
     File { mime_type: String, bytes: Bytes },
+    Empty,
 }
 
 impl Content {
@@ -40,6 +41,7 @@ impl Content {
             Self::Json(value) => value.to_string().into(),
             Self::Html(page) => Bytes::from_static(page.as_bytes()),
             Self::File { bytes, .. } => bytes.clone(),
+            Self::Empty => Bytes::new(),
         }
     }
 }
@@ -50,6 +52,14 @@ impl VendorResponse {
             status,
             headers: Vec::new(),
             content: Content::Json(body),
+        })
+    }
+
+    pub(crate) fn empty(status: u16) -> Self {
+        Self::Complete(HttpResponse {
+            status,
+            headers: Vec::new(),
+            content: Content::Empty,
         })
     }
 
@@ -129,7 +139,7 @@ impl HttpResponse {
     fn respond(self, body: Body) -> Response {
         let kind = match &self.content {
             Content::Json(_) => Ok(HeaderValue::from_static("application/json;charset=utf-8")),
-            Content::Html(_) => Ok(HeaderValue::from_static("text/html")),
+            Content::Html(_) | Content::Empty => Ok(HeaderValue::from_static("text/html")),
             Content::File { mime_type, .. } => HeaderValue::from_str(mime_type),
         };
         let kind = kind.unwrap_or(HeaderValue::from_static("application/octet-stream"));

@@ -5,7 +5,7 @@ mod client;
 mod config;
 mod properties;
 mod provision;
-mod request;
+pub(crate) mod request;
 mod response;
 mod schema;
 

@@ -2,3 +2,4 @@
 
 pub(crate) mod recordings;
 mod vendor_requests;
+mod webhook_signature;

@@ -33,6 +33,7 @@ pub(super) fn limit_error(policy: &str) -> VendorResponse {
         "status": "error",
         "message": message,
         "errorType": "RATE_LIMIT",
+        "category": "RATE_LIMITS",
         "correlationId": correlation_id(),
         "policyName": policy,
     });

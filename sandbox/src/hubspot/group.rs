@@ -1,39 +1,25 @@
-//! Serves groups of contact properties, which are kept until the sandbox ends.
-
-use std::collections::BTreeSet;
+//! Serves groups of contact properties.
 
 use axum::body::Bytes;
 use axum::response::Response;
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::error::refusal;
-use super::property::Property;
+use super::property_group::Group;
 use crate::endpoint::Endpoint;
 use crate::exchange::Exchange;
 use crate::lock::lock;
+use crate::state::Change;
 use crate::vendor_response::VendorResponse;
-
-#[derive(Debug, Deserialize)]
-struct Group {
-    name: String,
-    label: String,
-}
-
-/// Returns the groups of a portal with these properties, and the group that every portal has.
-pub(crate) fn groups(properties: &[Property]) -> BTreeSet<String> {
-    let named = properties
-        .iter()
-        .map(|property| property.group_name.clone());
-    named.chain(["contactinformation".to_owned()]).collect()
-}
 
 pub(super) async fn list(exchange: Exchange) -> Response {
     let handle = || {
-        let groups = lock(&exchange.app.property_groups);
-        let groups: Vec<Value> = groups
-            .iter()
-            .map(|name| json!({ "name": name, "label": name }))
+        let store = lock(&exchange.app.store);
+        let groups: Vec<Value> = store
+            .state
+            .property_groups
+            .values()
+            .map(Group::body)
             .collect();
         VendorResponse::json(200, json!({ "results": groups }))
     };
@@ -41,6 +27,7 @@ pub(super) async fn list(exchange: Exchange) -> Response {
 }
 
 pub(super) async fn create(exchange: Exchange, body: Bytes) -> Response {
+    let app = &exchange.app;
     let handle = || {
         let group: Group = match serde_json::from_slice(&body) {
             Ok(group) => group,
@@ -49,14 +36,17 @@ pub(super) async fn create(exchange: Exchange, body: Bytes) -> Response {
                 return refusal(400, "VALIDATION_ERROR", &message);
             }
         };
-        if !lock(&exchange.app.property_groups).insert(group.name.clone()) {
+        let mut store = lock(&app.store);
+        if store.state.property_groups.contains_key(&group.name) {
             let message = format!("A property group named '{}' already exists.", group.name);
             return refusal(409, "OBJECT_ALREADY_EXISTS", &message);
         }
-        VendorResponse::json(
-            201,
-            json!({ "name": group.name, "label": group.label, "archived": false }),
-        )
+        let body = group.body();
+        let changes = vec![Change::PropertyGroup(group)];
+        match app.commit(&mut store, Endpoint::HubspotProperties, changes) {
+            Ok(()) => VendorResponse::json(201, body),
+            Err(response) => response,
+        }
     };
     exchange.run(Endpoint::HubspotProperties, &[], handle).await
 }

@@ -11,6 +11,9 @@ pub struct Property {
     pub name: String,
     /// Label.
     pub label: String,
+    /// Help text.
+    #[serde(default)]
+    pub description: String,
     /// `string`, `number`, `enumeration`, `datetime`, `date` or `bool`.
     #[serde(rename = "type")]
     pub kind: String,
@@ -77,6 +80,7 @@ impl Property {
         Self {
             name: name.to_owned(),
             label: name.to_owned(),
+            description: String::new(),
             kind: kind.to_owned(),
             field_type: field_type.to_owned(),
             group_name: "contactinformation".to_owned(),
@@ -135,6 +139,70 @@ impl Property {
             Self::enumeration("hs_lead_status", &LEAD_STATUSES),
         ])
         .collect()
+    }
+
+    /// Returns the property as the properties API describes it.
+    pub(super) fn body(&self) -> Value {
+        let mut body = json!(self);
+        body["displayOrder"] = json!(-1);
+        for absent in [
+            "archived",
+            "calculated",
+            "externalOptions",
+            "hidden",
+            "hubspotDefined",
+        ] {
+            body[absent] = json!(false);
+        }
+        body["formField"] = json!(true);
+        body["modificationMetadata"] = json!({
+            "archivable": true,
+            "readOnlyDefinition": false,
+            "readOnlyValue": false,
+        });
+        body
+    }
+
+    /// Returns HubSpot's code and wording when the portal cannot hold such a property.
+    pub(super) fn check_definition(&self) -> Result<(), (&'static str, String)> {
+        const FIELD_TYPES: [(&str, &[&str]); 6] = [
+            (
+                "string",
+                &["text", "textarea", "html", "file", "phonenumber"],
+            ),
+            ("number", &["number"]),
+            ("enumeration", &["select", "radio", "checkbox"]),
+            ("bool", &["booleancheckbox"]),
+            ("date", &["date"]),
+            ("datetime", &["date"]),
+        ];
+        let invalid = |message: String| Err(("VALIDATION_ERROR", message));
+        let named = self.name.starts_with(|c: char| c.is_ascii_lowercase())
+            && self
+                .name
+                .bytes()
+                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'_');
+        if !named {
+            return invalid(format!("Property name '{}' is not valid", self.name));
+        }
+        let types = FIELD_TYPES.iter().find(|(kind, _)| *kind == self.kind);
+        let Some((_, field_types)) = types else {
+            return invalid(format!("{} is no type of property", self.kind));
+        };
+        if !field_types.contains(&self.field_type.as_str()) {
+            let message = format!(
+                "fieldType {} does not fit the type {}",
+                self.field_type, self.kind
+            );
+            return invalid(message);
+        }
+        if self.kind == "enumeration" && self.options.is_empty() {
+            return invalid(format!("Property {} has no options", self.name));
+        }
+        if self.has_unique_value && self.kind != "string" && self.kind != "number" {
+            return invalid(format!("Property {} cannot be unique", self.name));
+        }
+        Ok(())
     }
 
     /// Returns whether it may be the `idProperty`. `email` may, although it is not marked unique.

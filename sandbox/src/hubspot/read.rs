@@ -1,13 +1,15 @@
 //! Serves the batch read of contacts, by id or by a unique property.
 
+use axum::Extension;
 use axum::body::Bytes;
 use axum::response::Response;
 use chrono::Utc;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::contact::contact_body;
 use super::error::{not_unique, refusal};
-use super::{contact_body, upsert};
+use super::{MultiStatus, upsert};
 use crate::endpoint::Endpoint;
 use crate::exchange::Exchange;
 use crate::lock::lock;
@@ -30,7 +32,11 @@ struct Input {
     id: String,
 }
 
-pub(super) async fn batch(exchange: Exchange, body: Bytes) -> Response {
+pub(super) async fn batch(
+    exchange: Exchange,
+    Extension(multi_status): Extension<MultiStatus>,
+    body: Bytes,
+) -> Response {
     let app = &exchange.app;
     let batch = serde_json::from_slice::<Batch>(&body);
     let keys: Vec<&str> = batch
@@ -65,7 +71,7 @@ pub(super) async fn batch(exchange: Exchange, body: Bytes) -> Response {
         let (mut results, mut missing) = (Vec::new(), Vec::new());
         for input in &batch.inputs {
             let contact = match &batch.id_property {
-                None => contacts.by_id(&input.id),
+                None => contacts.surviving(&input.id),
                 Some(name) => contacts.by_unique(name, &input.id),
             };
             match contact {
@@ -80,11 +86,17 @@ pub(super) async fn batch(exchange: Exchange, body: Bytes) -> Response {
                     "category": "OBJECT_NOT_FOUND",
                     "message": "Could not get some CONTACT objects, they may be deleted or not exist. Check that ids are valid.",
                     "context": { "ids": missing },
+                    "errors": [],
+                    "links": {},
                 })
             })
             .into_iter()
             .collect();
-        let status = if errors.is_empty() { 200 } else { 207 };
+        let status = if errors.is_empty() {
+            200
+        } else {
+            multi_status.partial()
+        };
         VendorResponse::json(status, upsert::complete(&results, &errors, Utc::now()))
     };
     exchange.run(Endpoint::HubspotRead, &keys, handle).await

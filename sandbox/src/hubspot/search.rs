@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::contact_body;
+use super::contact::contact_body;
 use super::error::refusal;
 use crate::app::App;
 use crate::endpoint::Endpoint;

@@ -34,6 +34,16 @@ pub(super) struct Input {
 }
 
 impl Input {
+    /// Returns the input of a request about one contact.
+    pub(super) fn of_one(id: String, properties: BTreeMap<String, Option<String>>) -> Self {
+        Self {
+            id,
+            id_property: None,
+            properties,
+            object_write_trace_id: None,
+        }
+    }
+
     /// Returns the record for the log of upserts.
     pub(super) fn received(&self, revision: Option<&str>) -> ReceivedRecord {
         let text = revision.and_then(|name| self.properties.get(name)?.as_deref());
@@ -64,6 +74,8 @@ pub(super) enum Mode {
     Upsert,
     /// Identifies contacts by HubSpot's own id.
     Update,
+    /// Creates contacts.
+    Create,
 }
 
 impl Mode {
@@ -71,6 +83,7 @@ impl Mode {
         match self {
             Self::Upsert => Endpoint::HubspotUpsert,
             Self::Update => Endpoint::HubspotUpdate,
+            Self::Create => Endpoint::HubspotContact,
         }
     }
 }
@@ -78,7 +91,8 @@ impl Mode {
 /// The result of a batch.
 #[derive(Debug)]
 pub(super) struct Decision {
-    pub(super) status: u16,
+    /// Some inputs failed.
+    pub(super) partial: bool,
     pub(super) body: Value,
     pub(super) changes: Vec<Change>,
 }
@@ -104,7 +118,7 @@ pub(super) fn decide(
             continue;
         }
         let mut found = find_problems(state, input, ordered.as_ref());
-        if mode == Mode::Update && state.contacts.by_id(&input.id).is_none() {
+        if mode == Mode::Update && state.contacts.surviving(&input.id).is_none() {
             found.push(Problem {
                 code: "OBJECT_NOT_FOUND".to_owned(),
                 message: "Could not get some CONTACT objects".to_owned(),
@@ -149,13 +163,8 @@ pub(super) fn decide(
         .iter()
         .map(|(input, problems)| record_error(config, input, problems, !untraced(input)))
         .collect();
-    let status = if errors.is_empty() {
-        200
-    } else {
-        config.partial_failure_status
-    };
     Ok(Decision {
-        status,
+        partial: !errors.is_empty(),
         body: complete(&results, &errors, now),
         changes,
     })
@@ -233,8 +242,10 @@ fn find_problems(state: &State, input: &Input, ordered: Option<&RecordFault>) ->
 }
 
 fn existing_contact<'a>(state: &'a State, mode: Mode, input: &Input) -> Option<&'a CrmRecord> {
-    if mode == Mode::Update {
-        return state.contacts.by_id(&input.id);
+    match mode {
+        Mode::Update => return state.contacts.surviving(&input.id),
+        Mode::Create => return None,
+        Mode::Upsert => {}
     }
     state
         .contacts
@@ -313,7 +324,10 @@ fn result(input: &Input, existing: Option<&CrmRecord>, write: &Write) -> Value {
         let kept = existing
             .and_then(|contact| contact.values.get(name))
             .cloned();
-        properties.insert(name.clone(), kept.unwrap_or(Value::Null));
+        match kept {
+            Some(kept) => drop(properties.insert(name.clone(), kept)),
+            None => drop(properties.remove(name)),
+        }
     }
     let mut result = json!({
         "id": write.id,

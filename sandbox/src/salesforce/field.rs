@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-/// A field of the Lead object.
+/// A field of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Field {
     /// API name.
@@ -72,6 +72,10 @@ impl Field {
         vec![
             read_only(Self::new("Id", "id", 18)),
             read_only(Self::new("IsConverted", "boolean", 0)),
+            read_only(Self::new("IsDeleted", "boolean", 0)),
+            read_only(Self::new("MasterRecordId", "reference", 18)),
+            read_only(Self::new("ConvertedContactId", "reference", 18)),
+            read_only(Self::new("ConvertedAccountId", "reference", 18)),
             read_only(Self::new("CreatedDate", "datetime", 0)),
             read_only(Self::new("LastModifiedDate", "datetime", 0)),
             required(Self::text("LastName", 80)),
@@ -100,6 +104,62 @@ impl Field {
             ),
             Self::picklist("Rating", &["Hot", "Warm", "Cold"]),
             Self::external_id("WA_Id__c"),
+        ]
+    }
+
+    /// Returns the fields of the Contact object of a new organisation that has person accounts.
+    pub fn of_contacts() -> Vec<Self> {
+        let mut fields = Self::of_people();
+        fields.extend([
+            Self::new("MobilePhone", "phone", 40),
+            Self::new("HomePhone", "phone", 40),
+            Self::new("OtherPhone", "phone", 40),
+            Self::new("Email", "email", 80),
+            Self::text("Title", 128),
+            Self::new("AccountId", "reference", 18),
+            Self {
+                required: true,
+                ..Self::text("LastName", 80)
+            },
+        ]);
+        fields
+    }
+
+    /// Returns the fields of the Account object of a new organisation that has person accounts.
+    pub fn of_accounts() -> Vec<Self> {
+        let mut fields = Self::of_people();
+        fields.extend([
+            Self::text("Name", 255),
+            Self::text("LastName", 80),
+            Self::new("PersonMobilePhone", "phone", 40),
+            Self::new("PersonHomePhone", "phone", 40),
+            Self::new("PersonOtherPhone", "phone", 40),
+            Self::new("PersonEmail", "email", 80),
+            Self::text("PersonTitle", 128),
+            Self {
+                writable: false,
+                ..Self::new("PersonContactId", "reference", 18)
+            },
+        ]);
+        fields
+    }
+
+    /// Returns the fields that Contact and Account share.
+    fn of_people() -> Vec<Self> {
+        let read_only = |name: &str, kind: &str, length| Self {
+            writable: false,
+            ..Self::new(name, kind, length)
+        };
+        vec![
+            read_only("Id", "id", 18),
+            read_only("IsDeleted", "boolean", 0),
+            read_only("IsPersonAccount", "boolean", 0),
+            read_only("MasterRecordId", "reference", 18),
+            read_only("CreatedDate", "datetime", 0),
+            read_only("LastModifiedDate", "datetime", 0),
+            Self::text("FirstName", 40),
+            Self::new("Phone", "phone", 40),
+            Self::new("Description", "textarea", 32_000),
         ]
     }
 

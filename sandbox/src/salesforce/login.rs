@@ -1,10 +1,15 @@
 //! Issues Salesforce's tokens: by client credentials, or by a signed JWT.
 
 use axum::body::Bytes;
+use axum::http::HeaderMap;
+use axum::http::header::AUTHORIZATION;
 use axum::response::Response;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD as STANDARD;
 use chrono::Utc;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use serde_json::json;
 
 use crate::app::App;
@@ -17,8 +22,8 @@ use crate::vendor_response::VendorResponse;
 
 /// The number of valid tokens; one more ends all of them, as if they had expired.
 const SESSION_LIMIT: usize = 1_000;
-/// The longest lifetime of a JWT in seconds.
-const JWT_SECONDS: i64 = 180;
+/// The longest lifetime of a JWT in seconds: three minutes, and a second of rounding.
+const JWT_SECONDS: i64 = 181;
 
 #[derive(Debug, Deserialize)]
 struct TokenForm {
@@ -36,13 +41,44 @@ struct Claims {
     iss: String,
     sub: String,
     aud: String,
+    #[serde(deserialize_with = "seconds")]
     exp: i64,
+}
+
+/// Reads a time in seconds, which may be text.
+fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+    let value = serde_json::Value::deserialize(deserializer)?;
+    let text = value.as_str().and_then(|text| text.parse().ok());
+    let seconds = value.as_i64().or(text);
+    seconds.ok_or_else(|| D::Error::custom("exp is no time"))
+}
+
+impl TokenForm {
+    /// Takes the app's credentials from the header, where they are there instead of in the form.
+    fn with_basic(self, headers: &HeaderMap) -> Self {
+        let basic = || {
+            let header = headers.get(AUTHORIZATION)?.to_str().ok()?;
+            let bytes = STANDARD.decode(header.strip_prefix("Basic ")?).ok()?;
+            let text = String::from_utf8(bytes).ok()?;
+            let (id, secret) = text.split_once(':')?;
+            Some((id.to_owned(), secret.to_owned()))
+        };
+        match basic() {
+            Some((client_id, client_secret)) if self.client_id.is_empty() => Self {
+                client_id,
+                client_secret,
+                ..self
+            },
+            _ => self,
+        }
+    }
 }
 
 type OauthError = (&'static str, &'static str);
 
 pub(super) async fn token(exchange: Exchange, body: Bytes) -> Response {
-    let handle = || issue(&exchange.app, form(&body).as_ref());
+    let form = form::<TokenForm>(&body).map(|form| form.with_basic(&exchange.headers));
+    let handle = || issue(&exchange.app, form.as_ref());
     exchange.run(Endpoint::SalesforceToken, &[], handle).await
 }
 
@@ -96,11 +132,13 @@ fn verify(assertion: &str, wanted: &JwtBearer, client_id: &str) -> Result<(), Oa
     let key = DecodingKey::from_rsa_pem(wanted.public_key.as_bytes()).map_err(|_| INVALID)?;
     let mut validation = Validation::new(Algorithm::RS256);
     validation.validate_aud = false;
-    validation.leeway = 0;
+    validation.validate_exp = false;
+    validation.required_spec_claims.clear();
     let claims: Claims = jsonwebtoken::decode(assertion, &key, &validation)
         .map_err(|_| INVALID)?
         .claims;
-    if claims.exp > Utc::now().timestamp() + JWT_SECONDS {
+    let left = claims.exp - Utc::now().timestamp();
+    if !(1..=JWT_SECONDS).contains(&left) {
         return Err(INVALID);
     }
     if claims.aud != wanted.audience {

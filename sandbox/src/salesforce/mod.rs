@@ -9,55 +9,69 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::{get, patch, post};
 use chrono::Utc;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::app::App;
 use crate::endpoint::Endpoint;
 use crate::exchange::Exchange;
 use crate::lock::lock;
 use crate::received::ReceivedRecord;
-use crate::table::{CrmRecord, Table};
 use crate::vendor_response::VendorResponse;
 
 pub(crate) mod admission;
 pub(crate) mod error;
 pub(crate) mod field;
+mod limits;
 mod login;
+pub(crate) mod object;
 pub(crate) mod organisation;
+pub(crate) mod person;
 mod query;
 mod single;
+mod soql;
 mod update;
 mod upsert;
 
 use error::{NOT_FOUND, request_error};
-use field::Field;
 
 pub(crate) fn routes() -> Router<Arc<App>> {
     const DATA: &str = "/services/data/{version}";
-    Router::new()
+    let mut router = Router::new()
         .route("/services/oauth2/token", post(login::token))
         .route(
             &format!("{DATA}/composite/sobjects/Lead/{{field}}"),
             patch(upsert_leads),
         )
-        .route(&format!("{DATA}/composite/sobjects"), patch(update::leads))
-        .route(&format!("{DATA}/query"), get(query::first))
+        .route(
+            &format!("{DATA}/composite/sobjects"),
+            patch(update::records).delete(single::delete_several),
+        )
         .route(&format!("{DATA}/query/{{locator}}"), get(query::next))
-        .route(&format!("{DATA}/sobjects/Lead/describe"), get(describe))
+        .route(&format!("{DATA}/sobjects"), get(object::list))
+        .route(
+            &format!("{DATA}/sobjects/{{object}}/describe"),
+            get(object::describe),
+        )
+        .route(
+            &format!("{DATA}/sobjects/{{object}}/{{id}}"),
+            single::routes(),
+        )
         .route(
             &format!("{DATA}/sobjects/Lead/{{field}}/{{value}}"),
-            get(read_lead).patch(single::upsert_lead),
-        )
-}
-
-/// Returns the id of the lead with this number.
-fn id(number: usize) -> String {
-    format!("00Q{number:012}AAA")
-}
-
-/// Returns the id of the next lead.
-pub(crate) fn id_after(leads: &Table) -> String {
-    id(leads.made() + 1)
+            get(single::read_by_key).patch(single::upsert_lead),
+        );
+    // With and without a slash at the end, as the vendor's own paths are used.
+    for slash in ["", "/"] {
+        router = router
+            .route(&format!("{DATA}/query{slash}"), get(query::first))
+            .route(&format!("{DATA}/queryAll{slash}"), get(query::first_of_all))
+            .route(&format!("{DATA}/limits{slash}"), get(limits::read))
+            .route(
+                &format!("{DATA}/sobjects/{{object}}{slash}"),
+                post(single::create),
+            );
+    }
+    router
 }
 
 /// Returns an error unless a path's version is `v<number>.0`.
@@ -159,69 +173,4 @@ impl Call {
         app.commit(&mut store, endpoint, changes)?;
         Ok(decision.results)
     }
-}
-
-async fn describe(exchange: Exchange, Path(version): Path<String>) -> Response {
-    let handle = || {
-        if let Err(response) = check_version(&version) {
-            return response;
-        }
-        let organisation = lock(&exchange.app.organisation);
-        let fields: Vec<Value> = organisation.fields.iter().map(Field::describe).collect();
-        VendorResponse::json(
-            200,
-            json!({
-                "name": "Lead",
-                "label": "Lead",
-                "keyPrefix": "00Q",
-                "createable": true,
-                "updateable": true,
-                "queryable": true,
-                "fields": fields,
-            }),
-        )
-    };
-    exchange
-        .run(Endpoint::SalesforceDescribe, &[], handle)
-        .await
-}
-
-async fn read_lead(
-    exchange: Exchange,
-    Path((version, field, value)): Path<(String, String, String)>,
-) -> Response {
-    let handle = || {
-        if let Err(response) = check_version(&version) {
-            return response;
-        }
-        let leads = &lock(&exchange.app.store).state.leads;
-        if !leads.is_unique(&field) {
-            return upsert::no_external_id(&field);
-        }
-        leads.by_unique(&field, &value).map_or_else(
-            || request_error(404, "NOT_FOUND", NOT_FOUND),
-            |lead| VendorResponse::json(200, lead_body(lead, &version)),
-        )
-    };
-    exchange
-        .run(Endpoint::SalesforceLead, &[&value], handle)
-        .await
-}
-
-fn lead_body(lead: &CrmRecord, version: &str) -> Value {
-    let url = format!("/services/data/{version}/sobjects/Lead/{}", lead.id);
-    let mut body = json!(lead.values);
-    body["attributes"] = json!({ "type": "Lead", "url": url });
-    body["Id"] = json!(lead.id);
-    body["CreatedDate"] = json!(
-        lead.created_at
-            .format("%Y-%m-%dT%H:%M:%S%.3f+0000")
-            .to_string()
-    );
-    body["LastModifiedDate"] = json!(
-        lead.updated_at
-            .format("%Y-%m-%dT%H:%M:%S%.3f+0000")
-            .to_string()
-    );
-    body
 }

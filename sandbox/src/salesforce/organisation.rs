@@ -1,4 +1,4 @@
-//! Holds the organisation's Lead object: fields and validation rules. Deploys metadata to it.
+//! Holds the organisation's objects: fields and validation rules. Deploys metadata to Lead.
 
 use std::collections::BTreeMap;
 
@@ -6,10 +6,14 @@ use serde::Deserialize;
 
 use super::field::Field;
 
-/// The description of the Lead object.
+/// The description of the organisation's objects. `fields` and `rules` are those of Lead.
 #[derive(Debug, Clone)]
 pub(crate) struct Organisation {
     pub(crate) fields: Vec<Field>,
+    /// Fields of the Contact object.
+    pub(crate) contact_fields: Vec<Field>,
+    /// Fields of the Account object.
+    pub(crate) account_fields: Vec<Field>,
     pub(crate) rules: Vec<Rule>,
 }
 

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::error::request_error;
 use super::field::Field;
+use super::object::SObject;
 use super::organisation::{Organisation, Rule};
 use crate::ordered_faults::RecordFault;
 use crate::received::{ReceivedRecord, number};
@@ -135,7 +136,7 @@ pub(super) fn decide(
         let id = existing.map_or_else(
             || {
                 next += 1;
-                super::id(next)
+                SObject::Lead.id(next)
             },
             |lead| lead.id.clone(),
         );
@@ -289,7 +290,7 @@ pub(super) fn is_converted(lead: Option<&CrmRecord>) -> bool {
 }
 
 /// Returns the required fields that a new lead lacks, or that an update would clear.
-fn missing_fields(
+pub(super) fn missing_fields(
     fields: &[Field],
     record: &Map<String, Value>,
     existing: Option<&CrmRecord>,

@@ -75,7 +75,7 @@ async fn a_bad_record_with_a_trace_id_fails_alone() {
         ),
     ]);
     let partial = send(world.upsert_contacts(&inputs)).await;
-    assert_eq!(partial.status, 207);
+    assert_eq!(partial.status, 200);
     assert_eq!(partial.body["status"], "COMPLETE");
     assert_eq!(ids(&partial.body).len(), 1);
     assert_eq!(partial.body["numErrors"], 2);

@@ -7,6 +7,7 @@ mod fixtures;
 mod graph;
 mod hubspot;
 mod media;
+mod openapi;
 mod salesforce;
 mod sdk;
 mod state;

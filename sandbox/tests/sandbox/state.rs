@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 
-use leadstream_sandbox::{MessageQuery, Sandbox, SandboxConfig, SandboxError};
+use leadstream_sandbox::{MessageQuery, Sandbox, SandboxConfig, SandboxError, Vendor};
 use reqwest::Method;
 use serde_json::json;
 
@@ -100,6 +100,60 @@ async fn what_was_acknowledged_survives_without_a_stop_and_twice() {
             .collect::<Vec<_>>(),
         [1, 2, 3]
     );
+}
+
+/// Returns the ids of a merged contact, of its survivor, and of a converted lead's Contact.
+async fn sales_did_their_work(world: &World) -> [String; 3] {
+    let group = json!({ "name": "own", "label": "Our own", "displayOrder": 3 });
+    let groups = "/crm/v3/properties/contacts/groups";
+    let made = send(world.hubspot(Method::POST, groups).json(&group)).await;
+    assert_eq!(made.status, 201, "{}", made.body);
+    let values = |values| serde_json::from_value(values).unwrap();
+    let contact = |name: &str| {
+        let values = values(json!({ "firstname": name }));
+        world
+            .sandbox
+            .write_record(Vendor::Hubspot, None, values)
+            .unwrap()
+    };
+    let [ann, anna] = ["Ann", "Anna"].map(contact);
+    let survivor = world.sandbox.merge(Vendor::Hubspot, &ann, &anna).unwrap();
+    let values = values(json!({ "LastName": "Lee", "Company": "Acme" }));
+    let lead = world.sandbox.write_record(Vendor::Salesforce, None, values);
+    let person = world.sandbox.convert(&lead.unwrap(), false).unwrap();
+    [ann, survivor, person]
+}
+
+#[tokio::test]
+async fn groups_merges_and_conversions_survive_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("sandbox.jsonl");
+    let world = World::with(config(&file)).await;
+    let [ann, survivor, person] = sales_did_their_work(&world).await;
+    drop(world);
+    // The second start reads what the first one wrote again.
+    for _ in 0..2 {
+        let world = World::with(config(&file)).await;
+        let groups = world.hubspot(Method::GET, "/crm/v3/properties/contacts/groups");
+        let groups = send(groups).await.body;
+        let own =
+            json!({ "name": "own", "label": "Our own", "displayOrder": 3, "archived": false });
+        assert!(
+            groups["results"].as_array().unwrap().contains(&own),
+            "{groups}"
+        );
+        let path = format!("/crm/v3/objects/contacts/{ann}");
+        let found = send(world.hubspot(Method::GET, &path)).await;
+        assert_eq!(
+            found.body["id"], survivor,
+            "the old id leads to the survivor"
+        );
+        let token = world.token().await;
+        let path = format!("/services/data/v66.0/sobjects/Contact/{person}");
+        let found = send(world.salesforce(&token, Method::GET, &path)).await;
+        assert_eq!(found.body["LastName"], "Lee");
+        drop(world);
+    }
 }
 
 #[tokio::test]

@@ -70,16 +70,21 @@ pub(super) fn batch_upsert_body(leads: &[&Prepared]) -> Value {
 }
 
 /// Returns the body of a batch read of the contacts of `lead_ids`.
-pub(super) fn batch_read_body(lead_ids: &[&LeadId], id_property: &str, target: &Target) -> Value {
+pub(crate) fn batch_read_body(lead_ids: &[&LeadId], id_property: &str, target: &Target) -> Value {
     let mut properties: Vec<&str> = target.written().into_iter().map(|(name, _)| name).collect();
     properties.push(id_property);
     let inputs: Vec<Value> = lead_ids.iter().map(|id| json!({ "id": id })).collect();
-    json!({"idProperty": id_property, "inputs": inputs, "properties": properties})
+    json!({
+        "idProperty": id_property,
+        "inputs": inputs,
+        "properties": properties,
+        "propertiesWithHistory": [],
+    })
 }
 
 /// Returns the body of a search for contacts with the numbers of `leads`; `after` is the cursor of
 /// the page.
-pub(super) fn search_body(
+pub(crate) fn search_body(
     leads: &[UnmatchedLead],
     id_property: &str,
     after: Option<&str>,
@@ -98,20 +103,17 @@ pub(super) fn search_body(
         .map(|name| group(name, &national))
         .chain(PHONES.iter().map(|name| group(name, &international)))
         .collect();
-    let mut body = json!({
+    json!({
         "filterGroups": groups,
         "properties": [PHONES[0], PHONES[1], id_property],
         "sorts": [{"propertyName": "createdate", "direction": "ASCENDING"}],
         "limit": PAGE,
-    });
-    if let Some(after) = after {
-        body["after"] = json!(after);
-    }
-    body
+        "after": after.unwrap_or("0"),
+    })
 }
 
 /// Returns the body of a batch update that writes the key of a lead into each contact.
-pub(super) fn batch_update_body(adoptions: &[Adoption<'_>], id_property: &str) -> Value {
+pub(crate) fn batch_update_body(adoptions: &[Adoption<'_>], id_property: &str) -> Value {
     let inputs: Vec<Value> = adoptions
         .iter()
         .enumerate()
@@ -205,6 +207,7 @@ mod tests {
         let body = batch_read_body(&[&"a".into(), &"b".into()], "wa_id", &target);
         assert_eq!(body["idProperty"], "wa_id");
         assert_eq!(body["inputs"], json!([{"id": "a"}, {"id": "b"}]));
+        assert_eq!(body["propertiesWithHistory"], json!([]));
         let names = body["properties"].as_array().unwrap();
         for name in ["wa_id", "leadstream_revision", "hs_lead_status", "phone"] {
             assert!(names.contains(&json!(name)), "{name}");
@@ -237,6 +240,7 @@ mod tests {
         );
         assert_eq!(body["sorts"][0]["propertyName"], "createdate");
         assert_eq!(body["after"], "200");
+        assert_eq!(search_body(&leads, "wa_id", None)["after"], "0");
     }
 
     #[test]

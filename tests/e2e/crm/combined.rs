@@ -62,7 +62,7 @@ pub(crate) fn a_batch_with_bad_and_locked_records_costs_one_request_for_the_good
     world.runtime.block_on(async {
         for partial_failure_status in [207, 200] {
             let mut config = sandbox_config();
-            config.hubspot.partial_failure_status = partial_failure_status;
+            config.hubspot.partial_failure_status = Some(partial_failure_status);
             let site = site_with(world, "mixed", config).await?;
             let client = site.sandbox.client()?;
             let mut faults = Vec::new();
