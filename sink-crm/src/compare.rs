@@ -7,7 +7,7 @@ use leadstream_schemas::Revision;
 use leadstream_schemas::notation::present_notation;
 use serde_json::{Map, Value};
 
-use crate::mapping::{Kind, Rendered, Target};
+use crate::mapping::{Kind, Remote, Rendered, Target, WrittenFields, decide};
 
 /// A record as the CRM has it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -54,30 +54,41 @@ impl Difference {
     }
 }
 
-/// Returns the differences between `record` and the values that `target` has for the lead at
-/// `revision`. Fields that are not written are not compared.
+/// What a comparison knows of a lead.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wanted<'w> {
+    pub(crate) rendered: &'w Rendered,
+    pub(crate) revision: Revision,
+    pub(crate) known: &'w WrittenFields,
+    pub(crate) adopted: bool,
+}
+
+/// Returns the differences between `record` and the values that `target` has for the lead. Fields that
+/// are not written are not compared, nor are those that belong to sales by their rule.
 pub(crate) fn differences(
     target: &Target,
-    desired: &Rendered,
-    Revision(revision): Revision,
+    wanted: Wanted<'_>,
     record: Option<&RemoteRecord>,
 ) -> Vec<Difference> {
     let Some(record) = record else {
         return vec![Difference::Missing];
     };
+    let guarded = target.guarded(wanted.rendered);
+    let remote = Remote::Record(record);
+    let kept = decide(target, &guarded, remote, wanted.known, wanted.adopted).omitted;
     let kinds: BTreeMap<&str, Kind> = target.written().into_iter().collect();
     let value = |name: &str| record.values.get(name).filter(|value| !is_empty(value));
-    let mut differences: Vec<Difference> = desired
+    let mut differences: Vec<Difference> = wanted
+        .rendered
         .values
         .iter()
+        .filter(|(name, _)| !kept.contains(name))
         .filter_map(|(name, desired)| {
             let kind = kinds.get(name.as_str()).copied().unwrap_or_default();
+            let canonical = |value| canonical(kind, target.is_phone(name), value);
             match (desired, value(name)) {
-                (Some(desired), Some(record)) => {
-                    let same = same(kind, desired, record)
-                        || (target.is_phone(name) && digits(desired) == digits(record));
-                    (!same).then(|| Difference::Other(name.clone()))
-                }
+                (Some(desired), Some(record)) => (canonical(desired) != canonical(record))
+                    .then(|| Difference::Other(name.clone())),
                 (Some(desired), None) => {
                     (!is_empty(desired)).then(|| Difference::Empty(name.clone()))
                 }
@@ -86,6 +97,7 @@ pub(crate) fn differences(
             }
         })
         .collect();
+    let Revision(revision) = wanted.revision;
     match value(&target.revision).map(number) {
         // An older revision is correct where the newer one changed nothing else.
         Some(Some(record)) if record > revision as f64 => differences.insert(0, Difference::Newer),
@@ -99,22 +111,30 @@ pub(crate) fn differences(
     differences
 }
 
-fn is_empty(value: &Value) -> bool {
+impl RemoteRecord {
+    /// Returns the number in a field.
+    pub(crate) fn number(&self, name: &str) -> Option<f64> {
+        number(self.values.get(name)?)
+    }
+}
+
+pub(crate) fn is_empty(value: &Value) -> bool {
     value.is_null() || value.as_str().is_some_and(|text| text.trim().is_empty())
 }
 
-/// Returns whether two values are equal, although each CRM writes them in its own way.
-fn same(kind: Kind, desired: &Value, record: &Value) -> bool {
-    if text(desired).trim() == text(record).trim() {
-        return true;
-    }
-    match kind {
-        Kind::Text => false,
-        Kind::Number => matches!((number(desired), number(record)), (Some(a), Some(b)) if a == b),
-        Kind::Boolean => text(desired).eq_ignore_ascii_case(&text(record)),
-        Kind::Date => matches!((date(desired), date(record)), (Some(a), Some(b)) if a == b),
-        Kind::Datetime => matches!((moment(desired), moment(record)), (Some(a), Some(b)) if a == b),
-    }
+/// Returns the text that equal values share, although each CRM writes them in its own way.
+pub(crate) fn canonical(kind: Kind, is_phone: bool, value: &Value) -> String {
+    let text = text(value);
+    let text = text.trim();
+    let canonical = match kind {
+        Kind::Text if is_phone => Some(digits(text)).filter(|digits| !digits.is_empty()),
+        Kind::Text => None,
+        Kind::Number => number(value).map(|number| number.to_string()),
+        Kind::Boolean => Some(text.to_ascii_lowercase()),
+        Kind::Date => date(value).map(|date| date.to_string()),
+        Kind::Datetime => moment(value).map(|moment| moment.to_rfc3339()),
+    };
+    canonical.unwrap_or_else(|| text.to_owned())
 }
 
 fn text(value: &Value) -> String {
@@ -124,8 +144,8 @@ fn text(value: &Value) -> String {
 }
 
 /// Returns the digits of a phone number, in the notation that its country uses today.
-fn digits(value: &Value) -> String {
-    let digits: String = text(value).chars().filter(char::is_ascii_digit).collect();
+fn digits(text: &str) -> String {
+    let digits: String = text.chars().filter(char::is_ascii_digit).collect();
     present_notation(&digits).into_owned()
 }
 
@@ -157,8 +177,9 @@ mod tests {
 
     use serde_json::{Value, json};
 
-    use super::{Difference, Kind, RemoteRecord, Revision, differences, same};
-    use crate::mapping::{DEFAULT, Mapping, Rendered, render};
+    use super::{Difference, Kind, RemoteRecord, Revision, Wanted, canonical};
+    use crate::mapping::Target;
+    use crate::mapping::{DEFAULT, Mapping, Rendered, WriteRule, WrittenFields, render};
     use crate::person::tests::{completed, of};
 
     fn record(values: &Value) -> RemoteRecord {
@@ -167,6 +188,36 @@ mod tests {
             values: values.as_object().unwrap().clone(),
             converted: false,
         }
+    }
+
+    /// Returns the differences of a record whose fields are written whatever the CRM has.
+    fn differences(
+        target: &Target,
+        rendered: &Rendered,
+        revision: Revision,
+        record: Option<&RemoteRecord>,
+    ) -> Vec<Difference> {
+        let mut target = target.clone();
+        for field in target.fields.values_mut() {
+            field.write = Some(WriteRule::Always);
+        }
+        compare(&target, rendered, revision, record)
+    }
+
+    fn compare(
+        target: &Target,
+        rendered: &Rendered,
+        revision: Revision,
+        record: Option<&RemoteRecord>,
+    ) -> Vec<Difference> {
+        let known = WrittenFields::default();
+        let wanted = Wanted {
+            rendered,
+            revision,
+            known: &known,
+            adopted: false,
+        };
+        super::differences(target, wanted, record)
     }
 
     #[test]
@@ -199,7 +250,7 @@ mod tests {
             (Kind::Text, json!("Ann"), json!("ann"), false),
         ] {
             assert_eq!(
-                same(kind, &desired, &record),
+                canonical(kind, false, &desired) == canonical(kind, false, &record),
                 expected,
                 "{kind:?}: {desired} and {record}"
             );
@@ -257,6 +308,30 @@ mod tests {
         let newer = change("leadstream_revision", json!("4"));
         assert_eq!(newer, [Difference::Newer]);
         assert!(!newer[0].is_fixable());
+    }
+
+    #[test]
+    fn what_sales_wrote_is_no_difference_and_what_is_empty_is() {
+        let target = DEFAULT.parse::<Mapping>().unwrap().hubspot;
+        let desired = render(&target, &of(completed()), &BTreeMap::new());
+        let of_sales = json!({
+            "phone": "+1 555 000 0000", "firstname": "Jonathan", "lastname": "Smith",
+            "hs_lead_status": "CONNECTED", "leadstream_state": "COMPLETED",
+            "leadstream_score": "100", "leadstream_revision": "3", "leadstream_budget": "7500",
+        });
+        let found = |record: &Value| {
+            let record = self::record(record);
+            compare(&target, &desired, Revision(3), Some(&record))
+        };
+        assert_eq!(found(&of_sales), []);
+        let mut empty = of_sales;
+        empty["hs_lead_status"] = json!("");
+        empty["leadstream_score"] = json!("99");
+        let expected = [
+            Difference::Empty("hs_lead_status".into()),
+            Difference::Other("leadstream_score".into()),
+        ];
+        assert_eq!(found(&empty), expected);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 use crate::compare::RemoteRecord;
 use crate::crm_name::CrmName;
 use crate::ledger::Delivery;
-use crate::mapping::{FieldRole, OnMultipleMatches, Rendered, Target};
+use crate::mapping::{FieldRole, Guarded, OnMultipleMatches, Rendered, Target};
 use crate::matching::{Candidate, UnmatchedLead};
 use crate::outcome::{RecordOutcome, Refusal};
 
@@ -28,6 +28,8 @@ pub(crate) struct Prepared {
     pub(crate) hash: Vec<u8>,
     /// The number of texts that were truncated because they were too long.
     pub(crate) truncated: u32,
+    /// The fields that are not written whatever the CRM has.
+    pub(crate) guarded: Vec<Guarded>,
 }
 
 impl Prepared {
@@ -38,7 +40,12 @@ impl Prepared {
             body,
             hash: Sha256::digest(content.to_string()).to_vec(),
             truncated,
+            guarded: Vec::new(),
         }
+    }
+
+    pub(crate) fn guarding(self, guarded: Vec<Guarded>) -> Self {
+        Self { guarded, ..self }
     }
 }
 
@@ -78,6 +85,8 @@ pub(crate) trait Crm: Send + Sync + 'static {
     const BATCH: usize;
     /// The most leads whose records one request searches for.
     const LOOKUP: usize = 1;
+    /// The most records that are read at once.
+    const READ: usize = 1;
 
     /// Checks that the credentials work and that every field that we write exists.
     fn check(&self) -> impl Future<Output = Result<Quota, Failure>> + Send;
@@ -109,6 +118,19 @@ pub(crate) trait Crm: Send + Sync + 'static {
     /// Creates or updates the records of `leads`, which are distinct and at most
     /// [`Self::BATCH`].
     fn upsert(&self, leads: &[&Prepared]) -> impl Future<Output = BatchResponse> + Send;
+
+    /// Returns the fields of the CRM's records; `None` where whole events are sent.
+    fn target(&self) -> Option<&Target> {
+        None
+    }
+
+    /// Returns the records of leads, by lead id; a lead without a record is left out.
+    fn read(
+        &self,
+        _lead_ids: &[&LeadId],
+    ) -> impl Future<Output = Result<(BTreeMap<LeadId, RemoteRecord>, Quota), Failure>> + Send {
+        std::future::ready(Ok(Default::default()))
+    }
 
     /// Returns what to do when several existing records match a new lead; `None` where no search is
     /// made.
@@ -146,21 +168,10 @@ pub(crate) trait Crm: Send + Sync + 'static {
     }
 }
 
-/// A CRM whose records can be read back.
+/// A CRM whose records can be compared with the ledger.
 pub(crate) trait Records: Crm {
-    /// The most records that are read at once.
-    const READ: usize;
-
-    fn target(&self) -> &Target;
-
     /// Returns the fields that a lead's record should have; pure.
     fn render(&self, event: &LeadEvent) -> Rendered;
-
-    /// Returns the records of leads, by lead id; a lead without a record is left out.
-    fn read(
-        &self,
-        lead_ids: &[&LeadId],
-    ) -> impl Future<Output = Result<(BTreeMap<LeadId, RemoteRecord>, Quota), Failure>> + Send;
 }
 
 /// An existing record of the CRM that becomes a lead's.

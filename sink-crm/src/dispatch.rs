@@ -32,6 +32,7 @@ mod match_existing;
 mod recheck;
 mod refusals;
 mod write_back;
+mod write_rules;
 
 use batch::{Stop, StopKind};
 use batch_size::BatchSize;

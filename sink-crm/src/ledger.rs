@@ -16,6 +16,7 @@ use sqlx::{FromRow, Row as _};
 use uuid::Uuid;
 
 use crate::crm_name::CrmName;
+use crate::mapping::WrittenFields;
 use crate::outcome::RecordOutcome;
 
 mod entry;
@@ -64,6 +65,11 @@ pub(crate) struct Claimed {
     pub(crate) unmatched: bool,
     /// The fields that were left out of what the CRM has, or that a parked row waited for.
     pub(crate) refused_fields: Vec<RefusedField>,
+    /// Whether sales made the record.
+    pub(crate) adopted: bool,
+    pub(crate) crm_record_id: Option<String>,
+    /// What is remembered of the fields that have a write rule.
+    pub(crate) written_fields: WrittenFields,
 }
 
 /// The result of the search for an existing record.
@@ -106,6 +112,8 @@ pub(crate) struct OutcomeRow<'a> {
     pub(crate) match_result: Option<MatchResult>,
     /// The fields that were left out, or that the row waits for, as JSON.
     pub(crate) refused_fields: Option<String>,
+    /// What is remembered from now on of the fields that have a write rule; `None` for no change.
+    pub(crate) written_fields: Option<Vec<u8>>,
 }
 
 /// What a CRM gets of each lead.
@@ -253,7 +261,8 @@ impl<D: Delivery> DeliveryLedger<D> {
                 row.match_result.map(MatchResult::as_str)
             }))
             .bind(now)
-            .bind(column(rows, |row| row.refused_fields.as_deref()));
+            .bind(column(rows, |row| row.refused_fields.as_deref()))
+            .bind(column(rows, |row| row.written_fields.as_deref()));
         let written: i64 = timed(query.fetch_one(&self.pool)).await?;
         Ok(written.unsigned_abs())
     }
@@ -337,6 +346,12 @@ impl<'r> FromRow<'r, sqlx::postgres::PgRow> for Claimed {
             refused_fields: row
                 .try_get::<Option<Json<_>>, _>("refused_fields")?
                 .map(|fields| fields.0)
+                .unwrap_or_default(),
+            adopted: row.try_get("adopted")?,
+            crm_record_id: row.try_get("crm_record_id")?,
+            written_fields: row
+                .try_get::<Option<&[u8]>, _>("written_fields")?
+                .map(WrittenFields::from_bytes)
                 .unwrap_or_default(),
             record: Record {
                 partition: row.try_get("event_partition")?,

@@ -4,14 +4,17 @@ mod document;
 mod fit;
 mod render;
 mod role;
+mod source;
+mod write_rules;
 
-#[cfg(test)]
-pub(crate) use document::Field;
 pub use document::json_schema;
+#[cfg(test)]
+pub(crate) use document::{Field, WriteRule};
 pub(crate) use document::{Filter, Kind, Mapping, OnMultipleMatches, Target};
 pub(crate) use fit::{Described, problems};
 pub(crate) use render::{Rendered, render, wants};
 pub(crate) use role::FieldRole;
+pub(crate) use write_rules::{Guarded, Remote, WrittenFields, decide, needs_read};
 
 /// The default mapping.
 pub(crate) const DEFAULT: &str = include_str!("../crm.yaml");

@@ -12,6 +12,7 @@ use crate::crm::{Class, Crm, Prepared};
 use crate::http;
 use crate::hubspot::Hubspot;
 use crate::ledger::{Ledger, LedgerError};
+use crate::mapping::{Remote, decide};
 use crate::salesforce::Salesforce;
 use crate::webhook::Webhook;
 
@@ -147,8 +148,15 @@ async fn planned_for<C: Crm>(
             let Ok(event) = codec::decode::<LeadEvent>(&row.record.value) else {
                 continue;
             };
-            let prepared = crm.prepare(&event);
+            let mut prepared = crm.prepare(&event);
             let unchanged = row.synced_hash.as_ref() == Some(&prepared.hash);
+            if let Some(target) = crm.target() {
+                // What a look at the record would leave out as well is not known here.
+                let (known, unread) = (&row.written_fields, Remote::Unread);
+                let decided = decide(target, &prepared.guarded, unread, known, row.adopted);
+                let omitted: Vec<&str> = decided.omitted.iter().map(String::as_str).collect();
+                prepared = crm.leave_out(&prepared, &omitted);
+            }
             if !unchanged && (row.attempted || crm.wants(&event)) {
                 batch.push(prepared);
             }

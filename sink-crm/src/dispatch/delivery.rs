@@ -41,7 +41,7 @@ pub(super) async fn run<C: Crm>(
 ) -> Result<BatchReport, LedgerError> {
     let crm = &shared.parts.crm;
     let events: Vec<Result<LeadEvent, String>> = rows.iter().map(read).collect();
-    let prepared: Vec<Result<Prepared, String>> = events
+    let mut prepared: Vec<Result<Prepared, String>> = events
         .iter()
         .map(|event| {
             event
@@ -60,23 +60,36 @@ pub(super) async fn run<C: Crm>(
     let matched = shared
         .match_existing(&rows, &events, &open, &mut batch_lease)
         .await;
-    for (row, outcome) in matched.outcomes {
-        open[row] = Some(outcome);
+    for (row, outcome) in &matched.outcomes {
+        open[*row] = Some(outcome.clone());
+    }
+    let mut selection = shared
+        .apply_write_rules(&rows, &mut prepared, &open, &matched, &mut batch_lease)
+        .await;
+    for (row, outcome) in &selection.outcomes {
+        open[*row] = Some(outcome.clone());
     }
     let roles = |field: &str| crm.role(field);
     let mut batch = Batch::new(rows.len(), &roles, |row| open[row].clone());
     batch.wait(matched.after);
-    if let Some((part, failure)) = matched.failure {
-        batch.apply(part, Err(failure));
+    for (part, failure) in [&matched.failure, &selection.failure].into_iter().flatten() {
+        batch.apply(part.clone(), Err(failure.clone()));
     }
     let sent = shared
-        .send(&mut batch, &rows, &prepared, batch_lease, matched.requests)
+        .send(
+            &mut batch,
+            &rows,
+            &prepared,
+            batch_lease,
+            selection.requests,
+        )
         .await;
     let sizes = batch.sizes();
     let after = batch.after();
     let judged = batch.is_judged();
     let refusals = batch.take_refusals();
     let (mut outcomes, stop) = batch.finish();
+    selection.retry_recreated(&rows, &mut outcomes);
     resolve_retries(&rows, &mut outcomes, is_probe);
     let refused = {
         let mut refusals = shared
@@ -95,6 +108,7 @@ pub(super) async fn run<C: Crm>(
             Learned {
                 matches: &matched.results,
                 refusals: &refusals,
+                selection: &selection,
             },
             &Wait {
                 stop: stop.as_ref(),

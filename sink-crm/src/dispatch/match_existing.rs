@@ -34,7 +34,7 @@ type Part = Vec<(usize, UnmatchedLead)>;
 
 /// The reason why the search did not complete.
 #[derive(Debug)]
-enum Ended {
+pub(super) enum Ended {
     /// A request failed.
     Failed(Failure),
     /// No further request may go out, or the rows are no longer leased.
@@ -110,7 +110,9 @@ impl<C: Crm> Shared<C> {
         lease: &mut BatchLease,
         matches: &mut BatchMatches,
     ) -> Result<(), Ended> {
-        self.begin_request(part, rows, lease, matches).await?;
+        let positions = || part.iter().map(|(row, _)| *row).collect();
+        self.begin_request(positions(), rows, lease, &mut matches.requests)
+            .await?;
         let leads: Vec<UnmatchedLead> = part.iter().map(|(_, lead)| lead.clone()).collect();
         let candidates = match self.parts.crm.find_candidates(&leads).await {
             Err(failure) if failure.class == Class::Auth => {
@@ -136,7 +138,8 @@ impl<C: Crm> Shared<C> {
         if records.is_empty() {
             return Ok(());
         }
-        self.begin_request(part, rows, lease, matches).await?;
+        self.begin_request(positions(), rows, lease, &mut matches.requests)
+            .await?;
         let adoptions: Vec<Adoption<'_>> = records
             .iter()
             .map(|(_, lead_id, record_id)| Adoption { record_id, lead_id })
@@ -196,22 +199,21 @@ impl<C: Crm> Shared<C> {
     }
 
     /// Waits for the rate limiter, and ensures that the lease covers the request.
-    async fn begin_request(
+    pub(super) async fn begin_request(
         &self,
-        part: &Part,
+        part: Vec<usize>,
         rows: &[Claimed],
         lease: &mut BatchLease,
-        matches: &mut BatchMatches,
+        requests: &mut u32,
     ) -> Result<(), Ended> {
         // The rate limiter admitted the first request with the rows.
-        if matches.requests > 0 {
+        if *requests > 0 {
             self.acquire_slot().await;
         }
-        matches.requests += 1;
+        *requests += 1;
         if self.is_stopping() {
             return Err(Ended::Interrupted);
         }
-        let part: Vec<usize> = part.iter().map(|(row, _)| *row).collect();
         let owned = self
             .extend_lease(part.clone(), rows, lease, Utc::now())
             .await;

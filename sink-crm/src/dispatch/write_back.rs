@@ -11,6 +11,7 @@ use leadstream_service::RetryPolicy;
 use super::batch::{Stop, StopKind};
 use super::circuit_breaker::LONGEST;
 use super::refusals::describe_left_out;
+use super::write_rules::Selection;
 use super::{Shared, grace};
 use crate::config::AWAY;
 use crate::crm::{Crm, Fingerprints, Prepared};
@@ -26,6 +27,8 @@ pub(super) struct Learned<'a> {
     pub(super) matches: &'a BTreeMap<usize, MatchResult>,
     /// By row, the fields that were left out, or that it waits for.
     pub(super) refusals: &'a [Vec<Refusal>],
+    /// What the write rules decided.
+    pub(super) selection: &'a Selection,
 }
 
 /// Why rows that are not synced wait, and how long at least.
@@ -135,6 +138,11 @@ impl<C: Crm> Shared<C> {
                     attempted,
                     match_result: learned.matches.get(&position).copied(),
                     refused_fields: to_json(&refused[position]),
+                    written_fields: learned.selection.written_fields(
+                        position,
+                        outcome,
+                        learned.refusals.get(position).map_or(&[], Vec::as_slice),
+                    ),
                 }
             })
             .collect();
@@ -317,7 +325,7 @@ fn retry_wait(row: &Claimed, retry: &RetryPolicy, after: Option<Duration>, unit:
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::time::Duration;
 
     use chrono::{DateTime, TimeDelta};
@@ -332,7 +340,7 @@ mod tests {
     };
     use crate::outcome::Cause;
 
-    fn row(attempts: u32) -> Claimed {
+    pub(in crate::dispatch) fn row(attempts: u32) -> Claimed {
         Claimed {
             lead_id: "a".into(),
             revision: Revision(1),
@@ -342,6 +350,9 @@ mod tests {
             attempted: false,
             unmatched: false,
             refused_fields: Vec::new(),
+            adopted: false,
+            crm_record_id: None,
+            written_fields: crate::mapping::WrittenFields::default(),
             record: Record {
                 partition: Partition(0),
                 offset: Offset(0),

@@ -147,28 +147,8 @@ pub(super) fn require_success(response: HttpResponse) -> Result<HttpResponse, Fa
 }
 
 impl Records for Hubspot {
-    const READ: usize = 100;
-
-    fn target(&self) -> &Target {
-        &self.settings.target
-    }
-
     fn render(&self, event: &LeadEvent) -> Rendered {
         render(&self.settings.target, event, &BTreeMap::new())
-    }
-
-    async fn read(
-        &self,
-        lead_ids: &[&LeadId],
-    ) -> Result<(BTreeMap<LeadId, RemoteRecord>, Quota), Failure> {
-        let id_property = &self.settings.id_property;
-        let body = batch_read_body(lead_ids, id_property, &self.settings.target);
-        let response = require_success(self.post_to_contacts("batch/read", &body).await?)?;
-        let records = parse_batch_read(&response.body, id_property).ok_or_else(|| {
-            let reason = "HubSpot's response to a batch read cannot be parsed";
-            Failure::new(Class::Retry, reason)
-        })?;
-        Ok((records, parse_quota(&response.headers)))
     }
 }
 
@@ -178,6 +158,8 @@ impl Crm for Hubspot {
     const BATCH: usize = 100;
     /// They have at most a hundred numbers, the most of one filter.
     const LOOKUP: usize = 50;
+
+    const READ: usize = 100;
 
     async fn check(&self) -> Result<Quota, Failure> {
         let (properties, quota) = self.properties().await?;
@@ -223,6 +205,24 @@ impl Crm for Hubspot {
         let lead_ids: Vec<&LeadId> = leads.iter().map(|lead| &lead.lead_id).collect();
         self.write("batch/upsert", &batch_upsert_body(leads), &lead_ids)
             .await
+    }
+
+    fn target(&self) -> Option<&Target> {
+        Some(&self.settings.target)
+    }
+
+    async fn read(
+        &self,
+        lead_ids: &[&LeadId],
+    ) -> Result<(BTreeMap<LeadId, RemoteRecord>, Quota), Failure> {
+        let id_property = &self.settings.id_property;
+        let body = batch_read_body(lead_ids, id_property, &self.settings.target);
+        let response = require_success(self.post_to_contacts("batch/read", &body).await?)?;
+        let records = parse_batch_read(&response.body, id_property).ok_or_else(|| {
+            let reason = "HubSpot's response to a batch read cannot be parsed";
+            Failure::new(Class::Retry, reason)
+        })?;
+        Ok((records, parse_quota(&response.headers)))
     }
 
     fn on_multiple_matches(&self) -> Option<OnMultipleMatches> {

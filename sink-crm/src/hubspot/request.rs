@@ -33,6 +33,7 @@ pub(super) fn lead_input(event: &LeadEvent, id_property: &str, target: &Target) 
     let content = input(&properties);
     properties.insert(&target.revision, event.data.revision.to_string());
     Prepared::new(lead_id, input(&properties), &content, rendered.truncated)
+        .guarding(target.guarded(&rendered))
 }
 
 /// Returns the input of a lead without `properties`.

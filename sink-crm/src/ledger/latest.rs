@@ -69,6 +69,7 @@ updated AS (
         attempted = s.attempted,
         match_result = COALESCE(s.match_result, l.match_result),
         refused_fields = s.refused_fields::jsonb,
+        written_fields = COALESCE(s.written_fields, l.written_fields),
         lease_token = NULL,
         leased_until = NULL,
         updated_at = $12

@@ -15,7 +15,8 @@ macro_rules! event_row {
     () => {
         "e.lead_id, e.revision, e.attempts, e.last_error, e.event_value, e.event_key, e.event_partition,
     e.event_offset, e.event_trace, NULL::bytea AS synced_hash, e.attempts > 0 AS attempted,
-    false AS unmatched, NULL::jsonb AS refused_fields"
+    false AS unmatched, NULL::jsonb AS refused_fields, false AS adopted,
+    NULL::text AS crm_record_id, NULL::bytea AS written_fields"
     };
 }
 

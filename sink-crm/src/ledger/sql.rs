@@ -18,13 +18,13 @@ macro_rules! event_rows {
 }
 pub(super) use event_rows;
 
-/// The rows `s` of the outcomes that `DeliveryLedger::record_outcomes` binds, as $3 to $11 and $13.
+/// The rows `s` of the outcomes that `DeliveryLedger::record_outcomes` binds, as $3 to $11, $13 and $14.
 macro_rules! outcome_rows {
     () => {
         "UNNEST($3::text[], $4::bigint[], $5::text[], $6::text[], $7::timestamptz[], $8::text[],
-    $9::bytea[], $10::bool[], $11::text[], $13::text[])
+    $9::bytea[], $10::bool[], $11::text[], $13::text[], $14::bytea[])
     AS s (lead_id, revision, outcome, reason, next_attempt_at, crm_record_id, synced_hash, attempted,
-        match_result, refused_fields)"
+        match_result, refused_fields, written_fields)"
     };
 }
 pub(super) use outcome_rows;
@@ -34,7 +34,8 @@ macro_rules! latest_row {
     () => {
         "l.lead_id, l.desired_revision AS revision, l.attempts, l.last_error, l.desired_value AS event_value,
     l.desired_key AS event_key, l.desired_partition AS event_partition,
-    l.desired_offset AS event_offset, l.desired_trace AS event_trace, l.refused_fields"
+    l.desired_offset AS event_offset, l.desired_trace AS event_trace, l.refused_fields,
+    l.crm_record_id, l.written_fields, l.match_result IS NOT DISTINCT FROM 'adopted' AS adopted"
     };
 }
 pub(super) use latest_row;

@@ -12,6 +12,7 @@ use super::{
     OutcomeRow, migrate, migrator,
 };
 use crate::crm_name::CrmName::{self, Hubspot, Salesforce};
+use crate::mapping::WrittenFields;
 use crate::outcome::RecordOutcome;
 
 mod ordered;
@@ -97,6 +98,26 @@ impl Scratch {
         self.record_with(lease, row, outcome, None, None).await
     }
 
+    async fn remember(&self, lease: &Lease, row: &Claimed, written: Option<&[u8]>) {
+        let outcome = synced();
+        let outcome_row = OutcomeRow {
+            lead_id: &row.lead_id,
+            revision: row.revision,
+            reason: None,
+            next_attempt_at: None,
+            synced_hash: None,
+            attempted: true,
+            match_result: None,
+            refused_fields: None,
+            written_fields: written.map(<[u8]>::to_vec),
+            outcome: &outcome,
+        };
+        let rows = [outcome_row];
+        let hubspot = self.hubspot();
+        let written = hubspot.record_outcomes(lease.token, &rows, now()).await;
+        assert_eq!(written.unwrap(), 1);
+    }
+
     async fn record_with(
         &self,
         lease: &Lease,
@@ -114,6 +135,7 @@ impl Scratch {
             attempted: true,
             match_result: None,
             refused_fields: refused_fields.map(str::to_owned),
+            written_fields: None,
             outcome: &outcome,
         };
         let hubspot = self.hubspot();
@@ -388,5 +410,32 @@ async fn a_drifted_lead_is_requeued_unless_it_changed_since_it_was_read() {
         ledger.reconciliation_progress(Hubspot).await.unwrap(),
         (LeadId::default(), 0)
     );
+    scratch.drop().await;
+}
+
+#[tokio::test]
+async fn what_was_written_is_remembered_until_something_else_is() {
+    let Some(scratch) = Scratch::new().await else {
+        return;
+    };
+    migrate(&scratch.pool).await.unwrap();
+    let mut bytes = 7u64.to_be_bytes().to_vec();
+    bytes.extend([0; 13]);
+    for (revision, written, remembered) in [
+        (1, Some(&bytes[..]), None),
+        (2, None, Some(&bytes[..])),
+        (3, Some(&b""[..]), Some(&bytes[..])),
+        (4, None, Some(&b""[..])),
+    ] {
+        let events = [event("a", revision, 0)];
+        assert_eq!(scratch.set_desired(&events, now()).await, 2);
+        let (rows, lease) = scratch.claim(1, now()).await;
+        let expected = remembered.map(WrittenFields::from_bytes);
+        assert_eq!(rows[0].written_fields, expected.unwrap_or_default());
+        scratch.remember(&lease, &rows[0], written).await;
+    }
+    let after = LeadId::default();
+    let page = scratch.ledger.page_synced(Hubspot, &after, 9).await;
+    assert!(!page.unwrap()[0].adopted);
     scratch.drop().await;
 }

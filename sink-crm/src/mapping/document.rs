@@ -9,6 +9,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::source::Source;
+
 const VARIABLE: &str = "SINK_CRM_MAPPING_FILE";
 
 /// What each CRM gets of a lead.
@@ -115,6 +117,13 @@ pub(crate) struct Status {
     pub(crate) states: BTreeMap<String, String>,
     /// Its value for every other state.
     pub(crate) otherwise: String,
+    /// When it is written over what the CRM has; `while_ours` by default.
+    #[serde(default = "while_ours")]
+    pub(crate) write: WriteRule,
+}
+
+const fn while_ours() -> WriteRule {
+    WriteRule::WhileOurs
 }
 
 /// One field.
@@ -144,6 +153,45 @@ pub(crate) struct Field {
     /// Whether it is cleared when the lead has no value. Without it the field keeps its value.
     #[serde(default)]
     pub(crate) clear: bool,
+    /// When it is written over what the CRM has. By default names, the phone number and the assignee
+    /// are written `once`, fields with a `default` `while_ours`, and others `always`.
+    #[serde(default)]
+    pub(crate) write: Option<WriteRule>,
+}
+
+/// When a field is written over what the CRM has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum WriteRule {
+    /// Whatever the CRM has.
+    Always,
+    /// Until it got a value of the lead once, and only if it is empty then.
+    Once,
+    /// Only while it is empty.
+    IfEmpty,
+    /// Only while it is empty, or holds the value that was written last.
+    WhileOurs,
+}
+
+impl Field {
+    /// Returns the rule of the field.
+    pub(crate) fn rule(&self) -> WriteRule {
+        if let Some(rule) = self.write {
+            return rule;
+        }
+        if self.from.is_personal() {
+            // A field that is cleared is written more than once.
+            return if self.clear {
+                WriteRule::WhileOurs
+            } else {
+                WriteRule::Once
+            };
+        }
+        if self.default.is_some() {
+            return WriteRule::WhileOurs;
+        }
+        WriteRule::Always
+    }
 }
 
 /// A type of field.
@@ -158,64 +206,6 @@ pub(crate) enum Kind {
     Date,
     /// A moment, in UTC.
     Datetime,
-}
-
-/// The value of a lead that a field holds.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub(crate) enum Source {
-    LeadId,
-    WaId,
-    Phone,
-    Name,
-    FirstName,
-    LastName,
-    OnlyOrLastName,
-    NamesBeforeLast,
-    State,
-    PreviousState,
-    Score,
-    IsCompleted,
-    Platform,
-    Cause,
-    Flow,
-    Timestamp,
-    Assignee,
-    Data(String),
-}
-
-impl TryFrom<String> for Source {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        if let Some(name) = text.strip_prefix("data.").filter(|name| !name.is_empty()) {
-            return Ok(Self::Data(name.to_owned()));
-        }
-        Ok(match text.as_str() {
-            "lead_id" => Self::LeadId,
-            "wa_id" => Self::WaId,
-            "phone" => Self::Phone,
-            "name" => Self::Name,
-            "first_name" => Self::FirstName,
-            "last_name" => Self::LastName,
-            "only_or_last_name" => Self::OnlyOrLastName,
-            "names_before_last" => Self::NamesBeforeLast,
-            "state" => Self::State,
-            "previous_state" => Self::PreviousState,
-            "score" => Self::Score,
-            "is_completed" => Self::IsCompleted,
-            "platform" => Self::Platform,
-            "cause" => Self::Cause,
-            "flow" => Self::Flow,
-            "timestamp" => Self::Timestamp,
-            "assignee" => Self::Assignee,
-            _ => {
-                return Err(format!(
-                    "`from: {text}` is no value of a lead; use `data.{text}` for an answer, or one of lead_id, wa_id, phone, name, first_name, last_name, only_or_last_name, names_before_last, state, previous_state, score, is_completed, platform, cause, flow, timestamp, assignee"
-                ));
-            }
-        })
-    }
 }
 
 impl Mapping {
@@ -271,6 +261,12 @@ impl Target {
             if !valid {
                 return Err(format!("`{name}` ({place}) is no field's name"));
             }
+        }
+        let kept = |field: &Field| matches!(field.rule(), WriteRule::Once | WriteRule::IfEmpty);
+        if let Some((name, _)) = self.fields.iter().find(|(_, it)| it.clear && kept(it)) {
+            return Err(format!(
+                "`{name}` has `clear`, which needs `write: always` or `write: while_ours`"
+            ));
         }
         let mut names: Vec<&str> = own.iter().map(|(name, _)| *name).collect();
         names.sort_unstable();
@@ -355,6 +351,16 @@ mod tests {
                 "firstname:",
                 "hs_lead_status:",
                 "hubspot: `hs_lead_status` is written twice",
+            ),
+            (
+                "{ from: first_name }",
+                "{ from: first_name, write: never }",
+                "while_ours",
+            ),
+            (
+                "{ from: first_name }",
+                "{ from: first_name, write: once, clear: true }",
+                "`firstname` has `clear`, which needs `write: always` or `write: while_ours`",
             ),
         ] {
             let problem = broken(old, new);

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::document::{Kind, Source, Target};
+use super::document::{Field, Kind, Target, WriteRule};
+use super::source::Source;
 
 /// A field as the CRM describes it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -68,6 +69,16 @@ const fn word(kind: Kind) -> &'static str {
     }
 }
 
+/// Returns the kind of a field that is written.
+pub(super) fn kind_of(target: &Target, name: &str) -> Kind {
+    let numbers = name == target.revision;
+    match target.fields.get(name) {
+        Some(field) => field.kind,
+        None if numbers => Kind::Number,
+        None => Kind::Text,
+    }
+}
+
 impl Target {
     /// Returns every field that is written, without the key, with its kind.
     pub(crate) fn written(&self) -> Vec<(&str, Kind)> {
@@ -86,6 +97,29 @@ impl Target {
     pub(crate) fn choices_of(&self, name: &str) -> Option<Vec<&str>> {
         let mut choices = self.choices().into_iter();
         choices.find_map(|(field, values)| (field == name).then_some(values))
+    }
+
+    /// Returns the values that the mapping can write to a field; none where they are the lead's own.
+    pub(super) fn possible_values(&self, name: &str) -> Vec<&str> {
+        let default = self
+            .fields
+            .get(name)
+            .and_then(|field| field.default.as_ref()?.as_str());
+        self.choices_of(name)
+            .unwrap_or_else(|| default.into_iter().collect())
+    }
+
+    /// Returns when a field is written over what the CRM has.
+    pub(super) fn rule(&self, name: &str) -> WriteRule {
+        match &self.status {
+            Some(status) if status.field == name => status.write,
+            _ => self.fields.get(name).map_or(WriteRule::Always, Field::rule),
+        }
+    }
+
+    /// Returns whether the CRM gives the field a value of its own when it creates a record.
+    pub(super) fn is_owner(&self, name: &str) -> bool {
+        self.holds(name, &Source::Assignee)
     }
 
     pub(crate) fn max_length(&self, name: &str) -> Option<usize> {

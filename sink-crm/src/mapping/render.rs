@@ -1,19 +1,22 @@
 //! Renders a lead as the fields of a record. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 use leadstream_schemas::notation::present_notation;
 use leadstream_schemas::{EventData, LeadEvent};
 use serde_json::{Number, Value, json};
 
-use super::document::{Field, Filter, Kind, Source, Status, Target};
+use super::document::{Field, Filter, Kind, Status, Target};
+use super::source::Source;
 use crate::person;
 
 /// The fields of a record. `None` clears a field.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Rendered {
     pub(crate) values: BTreeMap<String, Option<Value>>,
+    /// Fields whose value is the mapping's default, because the lead has none.
+    pub(crate) defaults: BTreeSet<String>,
     /// The number of texts that were too long.
     pub(crate) truncated: u32,
 }
@@ -31,7 +34,11 @@ pub(crate) fn render(
             .into_iter()
             .flatten()
             .min();
-        match value(field, event) {
+        let own = value(field, event);
+        if own.is_none() && field.default.is_some() {
+            rendered.defaults.insert(name.clone());
+        }
+        match own.or_else(|| field.default.clone()) {
             Some(Value::String(text)) => {
                 let short =
                     longest.map_or(text.as_str(), |longest| person::truncate(&text, longest));
@@ -85,6 +92,7 @@ fn status_of<'s>(status: &'s Status, data: &EventData) -> &'s str {
     listed.or(completed).unwrap_or(&status.otherwise)
 }
 
+/// Returns the lead's own value.
 fn value(field: &Field, event: &LeadEvent) -> Option<Value> {
     let raw = raw(&field.from, event).filter(|raw| !is_blank(raw));
     let mapped = if field.values.is_empty() {
@@ -92,9 +100,7 @@ fn value(field: &Field, event: &LeadEvent) -> Option<Value> {
     } else {
         raw.and_then(|raw| field.values.get(&text(&raw)).map(|value| json!(value)))
     };
-    mapped
-        .and_then(|value| convert(&value, field.kind))
-        .or_else(|| field.default.clone())
+    mapped.and_then(|value| convert(&value, field.kind))
 }
 
 fn is_blank(value: &Value) -> bool {

@@ -178,35 +178,8 @@ impl Salesforce {
 }
 
 impl Records for Salesforce {
-    const READ: usize = 100;
-
-    fn target(&self) -> &Target {
-        &self.settings.target
-    }
-
     fn render(&self, event: &LeadEvent) -> Rendered {
         render(&self.settings.target, event, &self.lengths())
-    }
-
-    async fn read(
-        &self,
-        lead_ids: &[&LeadId],
-    ) -> Result<(BTreeMap<LeadId, RemoteRecord>, Quota), Failure> {
-        let key = &self.settings.external_id_field;
-        let written = self.settings.target.written();
-        let fields: Vec<&str> = written.iter().map(|(name, _)| *name).collect();
-        let mut found = BTreeMap::new();
-        let mut quota = Quota::default();
-        for chunk in chunk_keys(lead_ids) {
-            let (records, last_quota) = self.query(&select_by_key(chunk, key, &fields)).await?;
-            found.extend(
-                records
-                    .into_iter()
-                    .filter_map(|record| parse_record(record, key)),
-            );
-            quota = last_quota;
-        }
-        Ok((found, quota))
     }
 }
 
@@ -216,6 +189,8 @@ impl Crm for Salesforce {
     const BATCH: usize = 200;
     /// Their numbers, each in several notations, have to fit into a URL of 16 KB.
     const LOOKUP: usize = 20;
+
+    const READ: usize = 100;
 
     async fn check(&self) -> Result<Quota, Failure> {
         let (described, quota) = self.describe().await?;
@@ -270,6 +245,31 @@ impl Crm for Salesforce {
         let path = format!("/Lead/{}", self.settings.external_id_field);
         let body = collections_upsert_body(leads);
         self.write(&path, &body, leads.len()).await
+    }
+
+    fn target(&self) -> Option<&Target> {
+        Some(&self.settings.target)
+    }
+
+    async fn read(
+        &self,
+        lead_ids: &[&LeadId],
+    ) -> Result<(BTreeMap<LeadId, RemoteRecord>, Quota), Failure> {
+        let key = &self.settings.external_id_field;
+        let written = self.settings.target.written();
+        let fields: Vec<&str> = written.iter().map(|(name, _)| *name).collect();
+        let mut found = BTreeMap::new();
+        let mut quota = Quota::default();
+        for chunk in chunk_keys(lead_ids) {
+            let (records, last_quota) = self.query(&select_by_key(chunk, key, &fields)).await?;
+            found.extend(
+                records
+                    .into_iter()
+                    .filter_map(|record| parse_record(record, key)),
+            );
+            quota = last_quota;
+        }
+        Ok((found, quota))
     }
 
     fn on_multiple_matches(&self) -> Option<OnMultipleMatches> {

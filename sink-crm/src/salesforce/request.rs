@@ -18,6 +18,7 @@ pub(super) fn lead_record(
 ) -> Prepared {
     let lead_id = &event.data.lead_id;
     let rendered = render(target, event, lengths);
+    let guarded = target.guarded(&rendered);
     let mut record: Map<String, Value> = rendered
         .values
         .into_iter()
@@ -27,7 +28,7 @@ pub(super) fn lead_record(
     record.insert(external_id_field.to_owned(), json!(lead_id));
     let content = Value::Object(record.clone());
     record.insert(target.revision.clone(), json!(event.data.revision));
-    Prepared::new(lead_id, Value::Object(record), &content, rendered.truncated)
+    Prepared::new(lead_id, Value::Object(record), &content, rendered.truncated).guarding(guarded)
 }
 
 /// Returns the record of a lead without `fields`.

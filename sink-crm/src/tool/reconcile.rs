@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::ToolError;
 use super::provision::refused;
-use crate::compare::{Difference, differences};
+use crate::compare::{Difference, Wanted, differences};
 use crate::config::{CrmArgs, Timing};
 use crate::crm::{Class, Failure, Records};
 use crate::crm_name::CrmName;
@@ -149,7 +149,13 @@ async fn run<C: Records>(
             .filter_map(|(row, event)| {
                 let record = records.get(&row.lead_id);
                 let desired = crm.render(event);
-                let all = differences(crm.target(), &desired, event.data.revision, record);
+                let wanted = Wanted {
+                    rendered: &desired,
+                    revision: event.data.revision,
+                    known: &row.written_fields,
+                    adopted: row.adopted,
+                };
+                let all = differences(crm.target()?, wanted, record);
                 let record_id = record.map(|record| record.id.as_str());
                 (!all.is_empty()).then_some((*row, record_id, all))
             })

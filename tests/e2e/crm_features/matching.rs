@@ -28,6 +28,11 @@ fn keyed<'r>(records: &'r [CrmRecord], key: &str, lead: usize) -> anyhow::Result
     found.with_context(|| format!("lead {lead} has no record"))
 }
 
+/// Returns the last name that sales gave the record of a lead.
+const fn of_sales(lead: usize) -> &'static str {
+    if lead == 2 { "First" } else { "Of Sales" }
+}
+
 /// Creates a record for leads 0 and 1, several with one number for lead 2, and none for lead 3.
 fn create_records(site: &Site<'_>, vendor: Vendor) -> anyhow::Result<Vec<String>> {
     let (name, phone, mobile) = match vendor {
@@ -105,10 +110,13 @@ async fn check_adopted(
             record.id == *id,
             "lead {lead} has another contact than that of sales"
         );
-        ensure!(
-            record.text("company") == Some("Acme"),
-            "what sales wrote is gone"
-        );
+        let kept = [("company", "Acme"), ("lastname", of_sales(lead))];
+        for (name, value) in kept {
+            ensure!(
+                record.text(name) == Some(value),
+                "lead {lead}: {name} of sales is gone"
+            );
+        }
     }
     let held = client.leads().await?;
     ensure!(
@@ -117,10 +125,14 @@ async fn check_adopted(
         held.len()
     );
     for (lead, id) in [(0, &leads[0]), (1, &leads[1])] {
-        ensure!(
-            keyed(&held, "WA_Id__c", lead)?.id == *id,
-            "lead {lead} has another record"
-        );
+        let record = keyed(&held, "WA_Id__c", lead)?;
+        ensure!(record.id == *id, "lead {lead} has another record");
+        for (name, value) in [("Company", "Acme"), ("LastName", of_sales(lead))] {
+            ensure!(
+                record.text(name) == Some(value),
+                "lead {lead}: {name} of sales is gone"
+            );
+        }
     }
     let adopted: Vec<(String, Option<String>)> = sqlx::query_as(
         "SELECT lead_id, match_result FROM crm_ledger WHERE crm = 'hubspot' ORDER BY lead_id",

@@ -110,7 +110,7 @@ async fn cause_drift(site: &Site<'_>, client: &SandboxClient) -> anyhow::Result<
     enter(
         Vendor::Hubspot,
         &contact(120).await?,
-        json!({"firstname": ""}),
+        json!({"leadstream_score": "", "firstname": "Jonathan", "hs_lead_status": "CONNECTED"}),
     )?;
     site.sandbox.delete(Vendor::Hubspot, &contact(249).await?)?;
     enter(
@@ -121,7 +121,7 @@ async fn cause_drift(site: &Site<'_>, client: &SandboxClient) -> anyhow::Result<
     enter(
         Vendor::Salesforce,
         &lead(2).await?,
-        json!({"IsConverted": true, "LastName": "Dow"}),
+        json!({"IsConverted": true, "Leadstream_Score__c": 1, "LastName": "Dow"}),
     )?;
     enter(
         Vendor::Salesforce,
@@ -140,13 +140,16 @@ async fn cause_drift(site: &Site<'_>, client: &SandboxClient) -> anyhow::Result<
 fn expected_drift() -> Vec<String> {
     let mut expected = vec![
         format!("hubspot {} leadstream_state another value", lead_id(0)),
-        format!("hubspot {} firstname empty", lead_id(120)),
+        format!("hubspot {} leadstream_score empty", lead_id(120)),
         format!("hubspot {} - no record", lead_id(249)),
         format!(
             "salesforce {} Leadstream_State__c another value",
             lead_id(1)
         ),
-        format!("salesforce {} LastName another value", lead_id(2)),
+        format!(
+            "salesforce {} Leadstream_Score__c another value",
+            lead_id(2)
+        ),
         format!("salesforce {} - converted", lead_id(2)),
         format!("salesforce {} - newer revision", lead_id(3)),
     ];
@@ -207,6 +210,14 @@ async fn check_repaired(site: &Site<'_>, client: &SandboxClient) -> anyhow::Resu
         right.count() == LEADS && contacts.len() == LEADS,
         "{} contacts",
         contacts.len()
+    );
+    let corrected = contacts
+        .iter()
+        .find(|contact| contact.text("wa_id") == Some(&lead_id(120)));
+    ensure!(
+        corrected.is_some_and(|contact| contact.text("firstname") == Some("Jonathan")
+            && contact.text("hs_lead_status") == Some("CONNECTED")),
+        "what sales wrote is gone"
     );
     let (drifts, _) = read(&site.tool(&["crm", "reconcile", "--json"]).await?)?;
     let left = drifts.iter().filter(|drift| drift.starts_with("hubspot"));

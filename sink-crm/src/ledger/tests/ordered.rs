@@ -20,6 +20,7 @@ async fn deliver(webhook: &DeliveryLedger<OrderedEvents>, outcome: RecordOutcome
         attempted: true,
         match_result: None,
         refused_fields: None,
+        written_fields: None,
         outcome: &outcome,
     };
     let extended = webhook
