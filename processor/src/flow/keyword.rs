@@ -133,6 +133,27 @@ pub(super) fn letters(text: &str) -> impl Iterator<Item = char> {
 
 /// Returns the [`letters`] of `text`, with one space where signs, spaces or emoji part them.
 pub(super) fn words(text: &str) -> impl Iterator<Item = char> {
+    // Most messages are ASCII, which needs no tables.
+    let (ascii, other) = if text.is_ascii() {
+        (text, "")
+    } else {
+        ("", text)
+    };
+    ascii_words(ascii).chain(unicode_words(other))
+}
+
+fn ascii_words(text: &str) -> impl Iterator<Item = char> {
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric());
+    let words = words.filter(|word| !word.is_empty());
+    words.enumerate().flat_map(|(at, word)| {
+        let space = (at > 0).then_some(' ');
+        space
+            .into_iter()
+            .chain(word.chars().map(|c| c.to_ascii_lowercase()))
+    })
+}
+
+fn unicode_words(text: &str) -> impl Iterator<Item = char> {
     let plain = text
         .char_indices()
         .map(|(at, c)| {

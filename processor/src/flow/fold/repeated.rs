@@ -33,7 +33,12 @@ impl Turn<'_> {
         let apart = self.at.millis().saturating_sub(before.at.millis());
         let is_within = |limit: Duration| u128::try_from(apart).unwrap_or(0) <= limit.as_millis();
         let count = |holds: bool, count: u32| if holds { count.saturating_add(1) } else { 1 };
-        let words = fnv(format!("{}\n{}", here.state, input.words()).as_bytes());
+        let words = fnv(here
+            .state
+            .as_bytes()
+            .iter()
+            .chain(b"\n")
+            .chain(input.words().as_bytes()));
         let has_ended = !matches!(here.role, Role::Ask(_));
         let same = count(words == before.words && is_within(SAME_APART), before.same);
         let ended = count(is_within(ENDED_APART), before.ended);

@@ -4,7 +4,7 @@
 mod phrases;
 mod words;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::{Spoken, in_languages, key, spaced};
 use phrases::OPT_OUTS;
@@ -61,8 +61,8 @@ pub(in crate::flow) struct OptOutWords {
     polite: HashSet<String>,
     /// Words that say nothing else beside an opt-out: "thanks", "no", "messages".
     idle: HashSet<String>,
-    /// Opt-outs by themselves, the longest first, with a space after each.
-    phrases: Vec<String>,
+    /// Opt-outs by themselves, by their first word, the longest first, with a space after each.
+    phrases: HashMap<String, Vec<String>>,
     cease: Vec<String>,
     refuse: Vec<String>,
     messages: HashSet<String>,
@@ -126,11 +126,15 @@ impl OptOutWords {
         for words in [&all.idle, &all.contact] {
             all.loose.extend(words.iter().cloned());
         }
-        all.phrases = phrases.map(|it| format!("{it} ")).collect();
-        all.phrases
-            .sort_unstable_by_key(|it| std::cmp::Reverse(it.len()));
-        let of_phrases = all.phrases.iter().flat_map(|it| it.split_whitespace());
-        all.known.extend(of_phrases.map(ToOwned::to_owned));
+        for phrase in phrases {
+            let words = phrase.split(' ').map(ToOwned::to_owned);
+            all.known.extend(words.clone());
+            let same = all.phrases.entry(words.take(1).collect()).or_default();
+            same.push(format!("{phrase} "));
+        }
+        for same in all.phrases.values_mut() {
+            same.sort_unstable_by_key(|it| std::cmp::Reverse(it.len()));
+        }
         all.known.extend(all.loose.iter().cloned());
         all
     }
@@ -172,13 +176,14 @@ impl OptOutWords {
         let mut rest = said.trim_start();
         let mut has_phrase = false;
         while !rest.is_empty() {
-            let phrase = self.phrases.iter().find_map(|it| rest.strip_prefix(it));
-            has_phrase |= phrase.is_some();
-            let polite = || {
-                rest.split_once(' ')
-                    .filter(|(it, _)| self.polite.contains(*it))
+            let Some((first, after)) = rest.split_once(' ') else {
+                return false;
             };
-            let Some(after) = phrase.or_else(|| polite().map(|(_, after)| after)) else {
+            let mut phrases = self.phrases.get(first).into_iter().flatten();
+            let phrase = phrases.find_map(|it| rest.strip_prefix(it.as_str()));
+            has_phrase |= phrase.is_some();
+            let is_polite = self.polite.contains(first);
+            let Some(after) = phrase.or(is_polite.then_some(after)) else {
                 return false;
             };
             rest = after;

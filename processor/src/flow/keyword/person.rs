@@ -20,6 +20,8 @@ const ANSWERS: [&str; 2] = [" a human ", " a person "];
 pub(in crate::flow) struct PersonWords {
     /// Every word that a request may have. A message with another word is none.
     known: HashSet<String>,
+    /// The words of which a request has one.
+    named: HashSet<String>,
     /// Words for a human being, which ask for one by themselves.
     humans: Vec<String>,
     /// Words for a person, which may also count people: "una persona".
@@ -82,11 +84,15 @@ impl PersonWords {
             }
             all.known.extend(spaced(spoken.fillers));
         }
-        let nouns = [&all.humans, &all.persons, &all.jobs, &all.others];
-        let verbs = [&all.talk, &all.want, &all.ones];
-        let single = nouns.into_iter().chain(verbs).flatten();
-        let single = single.flat_map(|words| words.split(' ').map(ToOwned::to_owned));
-        all.known.extend(single);
+        let single = |lists: &[&Vec<String>]| -> HashSet<String> {
+            let words = lists.iter().copied().flatten();
+            words
+                .flat_map(|words| words.split(' ').map(ToOwned::to_owned))
+                .collect()
+        };
+        all.named = single(&[&all.humans, &all.persons, &all.jobs, &all.others]);
+        all.known.extend(all.named.iter().cloned());
+        all.known.extend(single(&[&all.talk, &all.want, &all.ones]));
         let phrases = PHRASES.iter().filter(|(tags, _)| is_spoken(tags));
         let phrases = phrases.flat_map(|(_, phrases)| phrases.split(',').map(key));
         all.phrases = phrases.filter(&is_free).collect();
@@ -102,7 +108,9 @@ impl PersonWords {
         let Some(said) = spaced(&self.known, text).filter(|it| it.len() > 2) else {
             return is_one_of(&self.phrases, text).then_some(Request::Sure);
         };
-        if ANSWERS.contains(&said.as_str()) {
+        if !said.split(' ').any(|word| self.named.contains(word))
+            || ANSWERS.contains(&said.as_str())
+        {
             return None;
         }
         let has = |list: &[String]| list.iter().any(|it| contains(&said, it));

@@ -4,9 +4,10 @@
 mod introduction;
 mod words;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
+use regex::Regex;
 use unicode_properties::UnicodeEmoji;
 
 use super::plain::{folded, plain};
@@ -37,13 +38,13 @@ struct Lists {
     never: HashSet<String>,
     /// Common words of sentences, in lower case.
     common: HashSet<String>,
-    /// The first words of questions and sentences.
-    openings: Vec<String>,
+    /// The beginnings of questions and sentences, by their first word.
+    openings: HashMap<String, Vec<String>>,
     /// The words that end in a dot without ending a sentence.
     short: HashSet<String>,
     particles: HashSet<String>,
     /// Phrases within a message.
-    phrases: Vec<String>,
+    phrases: Option<Regex>,
 }
 
 static LISTS: LazyLock<Lists> = LazyLock::new(|| {
@@ -51,14 +52,20 @@ static LISTS: LazyLock<Lists> = LazyLock::new(|| {
         text.split(by).map(|it| folded(it.trim())).collect()
     };
     let set = |text: &str, by: char| -> HashSet<String> { list(text, by).into_iter().collect() };
+    let mut openings: HashMap<String, Vec<String>> = HashMap::new();
+    for opening in list(words::OPENINGS, ',') {
+        let first = opening.split(' ').next().unwrap_or_default().to_owned();
+        openings.entry(first).or_default().push(opening);
+    }
+    let phrases = words::PHRASES.iter().map(|it| regex::escape(&folded(it)));
     Lists {
         whole: set(words::WHOLE, ','),
         never: set(words::NEVER, ' '),
         common: set(words::COMMON, ' '),
-        openings: list(words::OPENINGS, ','),
+        openings,
         short: set(words::SHORT, ' '),
         particles: set(words::PARTICLES, ' '),
-        phrases: words::PHRASES.iter().map(|it| folded(it)).collect(),
+        phrases: Regex::new(&phrases.collect::<Vec<_>>().join("|")).ok(),
     }
 });
 
@@ -89,6 +96,7 @@ fn is_name(name: &str, is_introduced: bool) -> bool {
     let fits = (1..=MAX_WORDS).contains(&said.len())
         && name.chars().count() <= MAX_NAME
         && name.chars().any(char::is_alphabetic);
+    let openings = rest.split(' ').next().and_then(|it| lists.openings.get(it));
     let opens = |opening: &String| {
         let after = rest.strip_prefix(opening.as_str());
         after.is_some_and(|after| after.is_empty() || after.starts_with(' '))
@@ -99,7 +107,7 @@ fn is_name(name: &str, is_introduced: bool) -> bool {
         && !lists.whole.contains(&whole)
         && !lists.whole.contains(&rest)
         && !said.iter().any(|word| lists.never.contains(*word))
-        && !lists.openings.iter().any(opens)
+        && !openings.is_some_and(|it| it.iter().any(opens))
         && !(is_introduced && introduction::is_state(name, &said))
         && !is_sentence(name, &said)
         && !has_phrase(&folded, said.len())
@@ -107,14 +115,8 @@ fn is_name(name: &str, is_introduced: bool) -> bool {
 
 /// Returns whether a phrase that is no part of a name is in the text. One plain word has none.
 fn has_phrase(folded: &str, words: usize) -> bool {
-    let is_ascii = folded.is_ascii();
-    let may_have = |phrase: &&String| phrase.is_ascii() || !is_ascii;
-    (words > 1 || !is_ascii)
-        && LISTS
-            .phrases
-            .iter()
-            .filter(may_have)
-            .any(|phrase| folded.contains(phrase.as_str()))
+    let phrases = LISTS.phrases.as_ref();
+    (words > 1 || !folded.is_ascii()) && phrases.is_some_and(|it| it.is_match(folded))
 }
 
 /// Returns `text` without quotes, emoji and marks around it; none if a question mark is in it.

@@ -44,6 +44,9 @@ fn is_invisible(c: char) -> bool {
 
 /// Returns `text` without accents and vowel points, in one case, for comparisons.
 pub(super) fn folded(text: &str) -> String {
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
     text.nfkd()
         .filter(|c| c.general_category() != GeneralCategory::NonspacingMark)
         .flat_map(char::to_uppercase)

@@ -5,7 +5,8 @@ use std::sync::LazyLock;
 
 use super::super::plain::folded;
 use super::words::{
-    AFTER_NAME, ATTACHED, INTRODUCTIONS, LABELS, LEADING, NO_SPACES, NO_SPACES_AFTER, STATES,
+    AFTER_NAME, ATTACHED, ENDINGS, INTRODUCTIONS, LABELS, LEADING, NO_SPACES, NO_SPACES_AFTER,
+    STATES,
 };
 
 /// The introductions as folded words, by their first word; the longest come first.
@@ -21,6 +22,12 @@ static BY_FIRST: LazyLock<HashMap<String, Vec<Vec<String>>>> = LazyLock::new(|| 
         list.sort_by_key(|words| std::cmp::Reverse(words.len()));
     }
     all
+});
+
+/// What ends a sentence that introduces a person, as folded words.
+static END_WORDS: LazyLock<Vec<Vec<String>>> = LazyLock::new(|| {
+    let words = |end: &str| end.split_whitespace().map(folded).collect();
+    ENDINGS.split(',').map(words).collect()
 });
 
 static LABEL_WORDS: LazyLock<HashSet<String>> = LazyLock::new(|| set(LABELS));
@@ -95,15 +102,14 @@ fn in_words(text: &str) -> Option<&str> {
 /// Returns the name of "Ana is my name" and "Ana here"; after a greeting with a comma, the rest.
 fn by_end<'a>(text: &'a str, all: &[Word<'a>]) -> Option<&'a str> {
     let (first, last) = (all.first()?, all.last()?);
-    for end in super::words::ENDINGS.split(',') {
-        let end: Vec<String> = end.split_whitespace().map(folded).collect();
+    for end in END_WORDS.iter() {
         let Some(at) = all.len().checked_sub(end.len()).filter(|at| *at > 0) else {
             continue;
         };
         let is_there = all
             .get(at..)?
             .iter()
-            .zip(&end)
+            .zip(end)
             .all(|(word, end)| word.folded == *end);
         if is_there {
             return within(text, first.from, all.get(at - 1)?.to);
