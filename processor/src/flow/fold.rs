@@ -364,6 +364,7 @@ impl<'a> Turn<'a> {
     /// A message right after an accepted one cannot answer the next question, which its writer has
     /// not seen yet. So it is no try.
     fn continues_last_text(self, conversation: &mut Conversation, input: &TurnInput) -> bool {
+        let language = self.flow.language(conversation);
         let Some(last) = &mut conversation.internal.last_text else {
             return false;
         };
@@ -372,8 +373,9 @@ impl<'a> Turn<'a> {
             return false;
         }
         last.at = self.at;
+        let language = self.flow.languages.get(language).map_or("", String::as_str);
         if let (Some(field), Some(more)) = (last.field.clone(), input.text())
-            && (!self.flow.is_name(&field) || read_name(&more).is_some())
+            && (!self.flow.is_name(&field) || read_name(&more, language).is_some())
             && let Some(Value::String(text)) = conversation.data.get_mut(&field)
             && text.chars().count() + 1 + more.chars().count() <= super::turn_input::MAX_CHARS
         {

@@ -117,7 +117,7 @@ impl Expected {
             (Self::Scalar(Scalar::Text { .. } | Scalar::Name), TurnInput::Choice { .. }) => None,
             (Self::Scalar(scalar), answer) => scalar.reading(&answer.text()?, context),
             (Self::Choice(choices), answer) => {
-                let chosen = choose(choices, answer)?;
+                let chosen = choose(choices, answer, context)?;
                 Some(Reading::Value(Value::String(chosen.value.clone())))
             }
             (Self::Location, TurnInput::Place(place)) => Some(Reading::Value(located(place))),
@@ -173,7 +173,7 @@ impl Scalar {
                 self.number(&amount::read(text, terms, context.tag())?.amount.to_number())
             }
             Self::Email => email::read(text).map(Value::String),
-            Self::Name => name::read(text).map(Value::String),
+            Self::Name => name::read(text, context.tag()).map(Value::String),
             Self::Phone { country } => phone::read(text, country.as_deref()).map(Value::String),
             Self::Date {
                 is_month_first,
@@ -284,14 +284,18 @@ impl<'a> Context<'a> {
     }
 }
 
-/// Finds the chosen option by the button's id, by a name of it, or by its number in the list.
-fn choose<'a>(choices: &'a [Choice], answer: &TurnInput) -> Option<&'a Choice> {
+/// Finds the chosen option by the button's id, by a name of it, or by its place in the list.
+fn choose<'a>(
+    choices: &'a [Choice],
+    answer: &TurnInput,
+    context: Context<'_>,
+) -> Option<&'a Choice> {
     if let TurnInput::Choice { id: Some(id), .. } = answer
         && let Some(chosen) = choices.iter().find(|choice| choice.value == *id)
     {
         return Some(chosen);
     }
-    choice::by_text(choices, &answer.text()?)
+    choice::by_text(choices, &answer.text()?, context.languages)
 }
 
 fn located(place: &Place) -> Value {

@@ -6,7 +6,7 @@ mod words;
 use std::collections::HashSet;
 
 use super::{Spoken, contains, is_one_of, key, spaced};
-use words::{PHRASES, VOCABULARIES};
+use words::{CALLS, PHRASES, VOCABULARIES};
 
 /// No longer message is read as a request, in bytes.
 const MAX_REQUEST: usize = 120;
@@ -34,6 +34,8 @@ pub(in crate::flow) struct PersonWords {
     want: Vec<String>,
     /// The words for one, before a person.
     ones: Vec<String>,
+    /// Wishes for a call: "call me".
+    calls: Vec<String>,
     /// Whole messages with other words, or of languages that put no spaces between words.
     phrases: Vec<String>,
 }
@@ -42,8 +44,8 @@ pub(in crate::flow) struct PersonWords {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Request {
     Sure,
-    /// The name of a job, which is an answer to a question for a text.
-    Job,
+    /// The name of a job, or a wish for a call: an answer to a question for a text.
+    Unsure,
 }
 
 /// The words of one language.
@@ -90,12 +92,24 @@ impl PersonWords {
                 .flat_map(|words| words.split(' ').map(ToOwned::to_owned))
                 .collect()
         };
-        all.named = single(&[&all.humans, &all.persons, &all.jobs, &all.others]);
+        let of_language = |table: &[(&[&str], &str)]| -> Vec<String> {
+            let spoken = table.iter().filter(|(tags, _)| is_spoken(tags));
+            spoken
+                .flat_map(|(_, words)| listed(words))
+                .filter(&is_free)
+                .collect()
+        };
+        all.calls = of_language(CALLS);
+        all.phrases = of_language(PHRASES);
+        all.named = single(&[
+            &all.humans,
+            &all.persons,
+            &all.jobs,
+            &all.others,
+            &all.calls,
+        ]);
         all.known.extend(all.named.iter().cloned());
         all.known.extend(single(&[&all.talk, &all.want, &all.ones]));
-        let phrases = PHRASES.iter().filter(|(tags, _)| is_spoken(tags));
-        let phrases = phrases.flat_map(|(_, phrases)| phrases.split(',').map(key));
-        all.phrases = phrases.filter(&is_free).collect();
         all
     }
 
@@ -106,7 +120,8 @@ impl PersonWords {
             return None;
         }
         let Some(said) = spaced(&self.known, text).filter(|it| it.len() > 2) else {
-            return is_one_of(&self.phrases, text).then_some(Request::Sure);
+            let asks = is_one_of(&self.phrases, text).then_some(Request::Sure);
+            return asks.or_else(|| is_one_of(&self.calls, text).then_some(Request::Unsure));
         };
         if !said.split(' ').any(|word| self.named.contains(word))
             || ANSWERS.contains(&said.as_str())
@@ -122,7 +137,7 @@ impl PersonWords {
             let counts_one = !talks && !has(&self.want) && has(&self.ones);
             return (!counts_one).then_some(Request::Sure);
         }
-        has(&self.jobs).then_some(Request::Job)
+        (has(&self.jobs) || has(&self.calls)).then_some(Request::Unsure)
     }
 }
 

@@ -1,5 +1,7 @@
 //! Finds the option that a message chooses.
 
+mod place;
+
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
@@ -37,7 +39,9 @@ const FILLER_WORDS: &str = "please pls plz por favor bitte gern gerne s il vous 
     prefere choisis vorrei preferisco scelgo voglio выбираю хочу это it is my es mi e meu \
     minha ist mein c est mon thanks thank you gracias obrigado obrigada danke merci grazie \
     спасибо i am m a we are sou soy suis sono bin jestem somos sind wir eu yo io я \
-    sure claro klar naturlich certo конечно em na moro vivo wohne habite abito live in";
+    sure claro klar naturlich certo конечно em na moro vivo wohne habite abito live in \
+    номер вариант nomor nomer yang numara numer cislo szam variant opzione optie opcja optia secenek \
+    pilihan het det az το τον την η ο वाला वाली wala wali";
 
 /// Words that join two parts of a name; some write them as "&".
 const AND: [&str; 13] = [
@@ -47,23 +51,36 @@ const AND: [&str; 13] = [
 /// Shorter names have neighbours that are one letter away.
 const LEAST_FOR_SLIP: usize = 5;
 
-/// Returns the option that `text` names: by a name of it, by its number in the list, or by both.
-/// Accents, case, signs and emoji do not matter. Returns none where more than one is named, and for
-/// words that may say more than a choice.
-pub(super) fn by_text<'a>(choices: &'a [Choice], text: &str) -> Option<&'a Choice> {
+/// Returns the option that `text` names: by a name of it, by its place in the list, or by both. Accents,
+/// case, signs and emoji do not matter, except for a sign that changes a number. Returns none where more
+/// than one is named, and for words that may say more than a choice.
+pub(super) fn by_text<'a>(
+    choices: &'a [Choice],
+    text: &str,
+    languages: &[String],
+) -> Option<&'a Choice> {
     if let Some(at) = exact(choices, &written(text)) {
         return choices.get(at);
     }
     let said = key(text);
-    let named = |said: &str| exact(choices, said).or_else(|| numbered(choices, said));
+    let is_changed_number = is_changed(text);
+    let is_place = !is_changed_number && !is_measured(text);
+    let placed = |said: &str| is_place.then(|| placed(choices, said, languages))?;
+    let named = |said: &str| exact(choices, said).or_else(|| placed(said));
     let at = named(&said).or_else(|| {
-        let bare = without_fillers(&said, choices);
-        named(&bare)
+        let bare = without_fillers(&said, choices, |_| false);
+        // "Una de las dos" names no place.
+        let places = without_fillers(&said, choices, |word| place::is_word(word, languages));
+        exact(choices, &bare)
+            .or_else(|| placed(&places))
+            .or_else(|| spelled(choices, text))
             .or_else(|| repeated(choices, &bare))
             .or_else(|| stretched(choices, &bare))
             .or_else(|| slip(choices, &bare))
     })?;
-    choices.get(at)
+    let chosen = choices.get(at)?;
+    let has_sign = || chosen.names.iter().any(|name| is_changed(name));
+    (!is_changed_number || has_sign()).then_some(chosen)
 }
 
 /// Returns the text in lower case, with its signs.
@@ -96,23 +113,71 @@ fn exact(choices: &[Choice], said: &str) -> Option<usize> {
         .position(|choice| !said.is_empty() && choice.names.iter().any(|name| name == said))
 }
 
-/// Returns `said` without fillers that are no part of an option's name.
-fn without_fillers(said: &str, choices: &[Choice]) -> String {
+/// Returns `said` without fillers that are no part of an option's name and not `kept`.
+fn without_fillers(said: &str, choices: &[Choice], kept: impl Fn(&str) -> bool) -> String {
     let is_in_name = |word: &str| {
         let mut names = choices.iter().flat_map(|choice| &choice.names);
         names.any(|name| name.split(' ').any(|part| part == word))
     };
-    let kept = said
+    let words = said
         .split(' ')
-        .filter(|word| !FILLERS.contains(word) || is_in_name(word));
-    kept.collect::<Vec<_>>().join(" ")
+        .filter(|word| !FILLERS.contains(word) || is_in_name(word) || kept(word));
+    words.collect::<Vec<_>>().join(" ")
 }
 
-/// Returns the option of a number, which a name of the same option may follow.
-fn numbered(choices: &[Choice], said: &str) -> Option<usize> {
-    let (number, name) = said.split_once(' ').unwrap_or((said, ""));
-    let at = number.parse::<usize>().ok()?.checked_sub(1)?;
-    (at < choices.len() && (name.is_empty() || exact(choices, name) == Some(at))).then_some(at)
+/// Returns the option of a place in the list, which a name of the same option may follow. A word or
+/// number in the name of another option may mean that one.
+fn placed(choices: &[Choice], said: &str, languages: &[String]) -> Option<usize> {
+    let at = |place: usize| place.checked_sub(1).filter(|at| *at < choices.len());
+    if let Some((number, name)) = said.split_once(' ')
+        && let Some(at) = number.parse().ok().and_then(at)
+        && exact(choices, name) == Some(at)
+    {
+        return Some(at);
+    }
+    let at = at(place::place(said, choices.len(), languages)?)?;
+    let others = || choices.iter().enumerate().filter(|(of, _)| *of != at);
+    let is_in_name = |word: &str| {
+        let mut names = others().flat_map(|(_, choice)| &choice.names);
+        names.any(|name| name.split(' ').any(|part| part == word))
+    };
+    (!said.split(' ').any(is_in_name)).then_some(at)
+}
+
+/// Returns whether a sign at a number makes it another: "-1", "1%", "<2".
+fn is_changed(text: &str) -> bool {
+    has_sign(text, &['-', '+', '<', '>', '±'], &['%', '+', '½'])
+}
+
+/// Returns whether a sign at a number makes it no place in a list. A list shows "1." and "1)".
+fn is_measured(text: &str) -> bool {
+    has_sign(
+        text,
+        &['$', '€', '£', '¥', '₹', '~', '='],
+        &['$', '€', '£', '₽', '°'],
+    )
+}
+
+/// Returns whether one of these signs is directly before or after a number. A dash after a letter or a
+/// digit only parts them.
+fn has_sign(text: &str, before: &[char], after: &[char]) -> bool {
+    let chars: Vec<char> = plain(text).chars().collect();
+    let at = |at: Option<usize>| at.and_then(|at| chars.get(at)).copied();
+    let is_any = |c: Option<char>, signs: &[char]| c.is_some_and(|c| signs.contains(&c));
+    chars.iter().enumerate().any(|(here, c)| {
+        let is_parting = || at(here.checked_sub(2)).is_some_and(char::is_alphanumeric);
+        c.is_ascii_digit()
+            && (is_any(at(here.checked_sub(1)), before) && !is_parting()
+                || is_any(at(here.checked_add(1)), after))
+    })
+}
+
+/// Returns the option that is spelled in single letters, as in "y e s".
+fn spelled(choices: &[Choice], text: &str) -> Option<usize> {
+    let said: String = words(&plain(text)).collect();
+    let mut letters = said.split(' ');
+    let is_spelled = said.contains(' ') && letters.all(|it| it.chars().nth(1).is_none());
+    is_spelled.then(|| exact(choices, &said.replace(' ', "")))?
 }
 
 /// Returns the option that each word of `said` names, as in "yes sure".

@@ -70,13 +70,13 @@ static LISTS: LazyLock<Lists> = LazyLock::new(|| {
 });
 
 /// Returns the name in `text`: the text itself, or what follows "my name is". Returns none for what is
-/// no name.
-pub(in crate::flow) fn read(text: &str) -> Option<String> {
+/// no name. `language` is the lead's: "ben" introduces a name in Turkish, and is one elsewhere.
+pub(in crate::flow) fn read(text: &str, language: &str) -> Option<String> {
     let plain = plain(text).replace(['’', '‘', 'ʼ'], "'");
     if !plain.chars().any(char::is_alphabetic) || plain.chars().count() > 2 * MAX_NAME {
         return None;
     }
-    let (name, is_introduced) = match introduction::after(&plain) {
+    let (name, is_introduced) = match introduction::after(&plain, language) {
         Some(name) => (tidy(name)?, true),
         None => (tidy(text)?, false),
     };

@@ -41,9 +41,22 @@ const EXTENSIONS: [&str; 12] = [
     "dahili",
 ];
 
-/// Words before the digits of something else.
-const OTHERWISE: [&str; 45] = [
+/// Words before the digits of something else, or before another's phone number: "to order call" is what
+/// a shop writes.
+const OTHERWISE: [&str; 57] = [
     "order",
+    "orders",
+    "pedidos",
+    "encomendas",
+    "commandes",
+    "bestellungen",
+    "bestellingen",
+    "ordini",
+    "ordinare",
+    "заказы",
+    "заказов",
+    "zamówień",
+    "siparişler",
     "pedido",
     "encomenda",
     "commande",

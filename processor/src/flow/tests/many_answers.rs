@@ -90,6 +90,7 @@ fn expected(question: &str) -> Expected {
         "date" => date(false),
         "mdy" => date(true),
         "email" => Expected::Scalar(Scalar::Email),
+        "name" => Expected::Scalar(Scalar::Name),
         _ => match question.strip_prefix("choice:") {
             Some(titles) => choice(titles),
             None => {

@@ -295,3 +295,129 @@ fn an_option_a_keyword_and_the_word_that_chose_the_flow_ask_for_nobody() {
     assert_eq!(after(&flow, &["Hola", "Empresa", "persona"]), HUMAN_HANDOFF);
     assert_eq!(after(&flow, &["Hola", "agente"]), HUMAN_HANDOFF);
 }
+
+/// Checks the state after each message of a language behind `before`; messages are parted by `|`.
+fn check(before: &[&str], state: &str, cases: &[(&str, &str)]) {
+    let mut wrong = Vec::new();
+    for (language, messages) in cases {
+        let flow = flow(language);
+        let state_after = |said: &str| after(&flow, &[before, &[said]].concat());
+        let is_wrong = |said: &&str| state_after(said) != state;
+        let messages = messages.split('|').filter(is_wrong);
+        wrong.extend(messages.map(|said| format!("{language}: {said}")));
+    }
+    assert!(wrong.is_empty(), "not {state}: {wrong:#?}");
+}
+
+#[test]
+fn a_human_is_asked_to_answer_in_each_language() {
+    check(
+        &["Hi"],
+        HUMAN_HANDOFF,
+        &[
+            (
+                "en",
+                "can a human answer?|Can a real person reply please|could someone real answer me? a human|\
+             please let a human respond|human answer please",
+            ),
+            (
+                "es",
+                "¿puede contestarme un humano?|que me responda una persona real|¿me atiende un humano?",
+            ),
+            ("pt", "um humano pode responder?|pode um humano me atender"),
+            (
+                "de",
+                "kann ein echter Mensch antworten?|kann mir eine echte Person helfen",
+            ),
+            (
+                "fr",
+                "un humain peut répondre ?|est-ce qu'un humain peut m'aider",
+            ),
+            (
+                "it",
+                "può rispondere un umano?|mi può aiutare una persona reale",
+            ),
+            ("nl", "kan een echt persoon antwoorden?"),
+            (
+                "ru",
+                "может ответить живой человек?|пожалуйста ответьте, живой человек",
+            ),
+            ("tr", "gerçek kişi cevap verebilir mi"),
+            ("ar", "هل يمكنني الرد شخص حقيقي|ممكن شخص حقيقي يرد"),
+            ("id", "bisa manusia yang menjawab?"),
+            ("zh", "能让真人回复吗"),
+            ("ja", "人間に答えてほしい"),
+            ("ko", "사람이 답해 주세요"),
+        ],
+    );
+}
+
+#[test]
+fn a_call_is_asked_for_in_each_language_unless_the_question_takes_a_text() {
+    let requests = [
+        (
+            "en",
+            "call me|please call me|Call me please!|can you call me?|Could you give me a call|\
+             call me back please|I'd like a call|I want a call",
+        ),
+        (
+            "es",
+            "llámame|por favor llámeme|¿me pueden llamar?|pueden llamarme por favor",
+        ),
+        (
+            "pt",
+            "me liga|me liga por favor|pode me ligar?|me ligue|liga pra mim",
+        ),
+        (
+            "de",
+            "ruf mich an|Bitte rufen Sie mich an|können Sie mich anrufen?|Rückruf bitte",
+        ),
+        (
+            "fr",
+            "appelez-moi|Appelez-moi s'il vous plaît|pouvez-vous m'appeler ?|rappelez-moi svp",
+        ),
+        ("it", "chiamami|chiamatemi per favore|mi può chiamare?"),
+        ("nl", "bel me|bel mij aub|kunt u mij bellen?"),
+        ("pl", "proszę zadzwonić|zadzwoń do mnie|proszę o telefon"),
+        (
+            "ru",
+            "позвоните мне|Перезвоните, пожалуйста|можете мне позвонить?",
+        ),
+        ("uk", "зателефонуйте мені|передзвоніть будь ласка"),
+        ("tr", "beni arayın|lütfen beni arayın|beni arar mısınız"),
+        ("ar", "اتصل بي|من فضلك اتصلوا بي"),
+        ("he", "תתקשרו אליי|תתקשר אליי בבקשה"),
+        ("hi", "मुझे कॉल करें|mujhe call karo|please call karo"),
+        ("id", "telepon saya|tolong telepon saya|hubungi saya"),
+        ("vi", "gọi cho tôi|vui lòng gọi lại cho tôi"),
+        ("sv", "ring mig|kan ni ringa mig?"),
+        ("zh", "请打电话给我"),
+        ("ja", "電話してください"),
+        ("ko", "전화해 주세요|전화 주세요"),
+        ("th", "ช่วยโทรกลับ"),
+    ];
+    // The question for the budget takes a number, and the first one any text.
+    check(&["Hi", "Ann"], HUMAN_HANDOFF, &requests);
+    check(&["Hi"], "AWAITING_BUDGET", &requests);
+}
+
+#[test]
+fn words_of_a_call_within_another_message_are_no_request() {
+    check(
+        &["Hi", "Ann"],
+        "AWAITING_BUDGET",
+        &[
+            (
+                "en",
+                "call me Bob|don't call me|I will call you|call me at five|no calls|My call center",
+            ),
+            ("es", "no me llamen|me llaman Ana|llamada perdida"),
+            ("pt", "não me ligue|me ligaram ontem"),
+            ("de", "bitte nicht anrufen|Anruf verpasst"),
+            ("fr", "appelez-moi Marie|ne m'appelez pas"),
+            ("it", "non chiamatemi|chiamami Marco"),
+            ("ru", "не звоните мне|позвоните Анне"),
+            ("tr", "beni aramayın|bana Ali de"),
+        ],
+    );
+}

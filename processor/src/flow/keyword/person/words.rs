@@ -16,7 +16,8 @@ pub(super) const VOCABULARIES: &[Vocabulary] = &[
         ones: "",
         fillers: "i we me us my a an the to with from your you can could may might would d pls plz \
                   please kindly just now hi hello hey ok directly there is in of for through thanks \
-                  thank let s have instead only and it possible here wish put help assistance",
+                  thank let s have instead only and it possible here wish put help assistance \
+                  answer reply respond assist me back will someone's live real give",
     },
     Vocabulary {
         languages: &["es"],
@@ -34,7 +35,8 @@ pub(super) const VOCABULARIES: &[Vocabulary] = &[
         ones: "un una",
         fillers: "con a al el la los de del por favor porfa porfavor me le que podría puedo puede \
                   pueden podrían podemos podés puedes gustaría yo hola buenas ya mejor directamente \
-                  gracias aquí usted ustedes tu su ser se ayuda",
+                  gracias aquí usted ustedes tu su ser se ayuda \
+                  contestar contestarme conteste responder responderme responda ayudar ayudarme ayude atender atenderme humano una un",
     },
     Vocabulary {
         languages: &["pt"],
@@ -51,7 +53,8 @@ pub(super) const VOCABULARIES: &[Vocabulary] = &[
         ones: "um uma",
         fillers: "com o a os as do da de por favor pfv pf me eu posso pode podem poderia podia que \
                   pra para no na oi olá bom boa dia tarde noite já aqui obrigado obrigada você \
-                  vocês se seu sua só diretamente faz favor",
+                  vocês se seu sua só diretamente faz favor \
+                  responder responde responda ajudar ajuda atender atende um uma humano",
     },
     Vocabulary {
         languages: &["de"],
@@ -67,7 +70,8 @@ pub(super) const VOCABULARIES: &[Vocabulary] = &[
         ones: "ein eine einen einem einer",
         fillers: "ich wir mich mir uns mit der die das den dem zu an bitte lieber gern gerne kann \
                   könnte können könnten sie ihr euch du ihrem ihren einmal mal hallo doch nur \
-                  direkt jetzt hier danke es",
+                  direkt jetzt hier danke es \
+                  antworten antwortet antworte helfen hilft beantworten",
     },
     Vocabulary {
         languages: &["fr"],
@@ -83,7 +87,8 @@ pub(super) const VOCABULARIES: &[Vocabulary] = &[
         ones: "un une",
         fillers: "je j nous moi me à a au avec le la les de du d l en s il vous te plaît plait svp \
                   stp ai puis peux peut pourrais est ce que possible relation bonjour merci \
-                  directement ici bien votre on",
+                  directement ici bien votre on \
+                  répondre répond aider aide un une t qu pouvez pourriez",
     },
     Vocabulary {
         languages: &["it"],
@@ -97,7 +102,8 @@ pub(super) const VOCABULARIES: &[Vocabulary] = &[
         want: "voglio vorrei desidero preferisco bisogno dammi datemi preferirei",
         ones: "un una uno",
         fillers: "con il la lo un di del a al per favore piacere posso potrei può potete potrebbe \
-                  mi io ho si in contatto ciao salve buongiorno grazie subito qui vostro d",
+                  mi io ho si in contatto ciao salve buongiorno grazie subito qui vostro d \
+                  rispondere risponde rispondermi aiutare aiutarmi aiuta",
     },
     Vocabulary {
         languages: &["nl"],
@@ -110,7 +116,8 @@ pub(super) const VOCABULARIES: &[Vocabulary] = &[
         want: "wil willen graag nodig heb liever geef zou",
         ones: "een",
         fillers: "ik wij me mij met de het te aan alsjeblieft alstublieft aub kan kunt mag u je \
-                  jullie van uw even hallo nu bedankt direct gewoon door worden",
+                  jullie van uw even hallo nu bedankt direct gewoon door worden \
+                  antwoorden antwoordt antwoord helpen een mij",
     },
     Vocabulary {
         languages: &["pl"],
@@ -125,7 +132,8 @@ pub(super) const VOCABULARIES: &[Vocabulary] = &[
         want: "chcę chciałbym chciałabym potrzebuję wolę poproszę",
         ones: "jeden jedna jedną",
         fillers: "z ze proszę o do mnie się czy mogę można ja dzień dobry cześć żywą prawdziwą \
-                  prawdziwym żywym mi prosze",
+                  prawdziwym żywym mi prosze \
+                  odpowiedzieć odpowie odpowiada pomóc pomoże proszę",
     },
     Vocabulary {
         languages: &["cs", "sk"],
@@ -236,7 +244,8 @@ pub(super) const VOCABULARIES: &[Vocabulary] = &[
         ones: "один одного одна един една",
         fillers: "с со к на на пожалуйста можно я мне меня бы мы живым живой настоящим реальным вас \
                   с будь ласка з із зі до можна мені мене би я да моля ви мога ли жив жива живою истински \
-                  ме ми здравствуйте привет спасибо добрый день добрий дякую здравейте по",
+                  ме ми здравствуйте привет спасибо добрый день добрий дякую здравейте по \
+                  можете можешь вы ты ответить ответит ответьте отвечает ответил помочь поможет может може відповісти відповість допомогти отговори",
     },
     Vocabulary {
         languages: &["sr", "hr", "bs", "sl", "mk"],
@@ -268,7 +277,8 @@ pub(super) const VOCABULARIES: &[Vocabulary] = &[
         want: "istiyorum isterim istiyoruz lazım gerek",
         ones: "bir",
         fillers: "ile lütfen miyim mısınız misiniz beni bana ben bir gerçek canlı merhaba direkt mi \
-                  olarak rica ederim",
+                  olarak rica ederim \
+                  cevap verebilir verir yanıtlayabilir yardım edebilir ararsanız",
     },
     Vocabulary {
         languages: &["ar", "fa"],
@@ -283,7 +293,8 @@ pub(super) const VOCABULARIES: &[Vocabulary] = &[
                میخوام لطفا",
         ones: "واحد یک",
         fillers: "مع إلى الى من فضلك لو سمحت أن ان حقيقي واقعی هل يمكنني انا أنا رجاء رجاءً مرحبا السلام \
-                  عليكم شكرا ب با را",
+                  عليكم شكرا ب با را \
+                  يرد يجيب الرد يساعدني مساعدتي على علي",
     },
     Vocabulary {
         languages: &["he"],
@@ -294,7 +305,8 @@ pub(super) const VOCABULARIES: &[Vocabulary] = &[
         talk: "לדבר להתחבר תעבירו תעביר להעביר לשוחח",
         want: "רוצה צריך צריכה מבקש מבקשת אפשר",
         ones: "",
-        fillers: "אני עם אל בבקשה אותי לי היי שלום של תודה את ל",
+        fillers: "אני עם אל בבקשה אותי לי היי שלום של תודה את ל \
+                  לענות יענה לעזור יכול יכולה",
     },
     Vocabulary {
         languages: &["hi", "bn"],
@@ -320,7 +332,8 @@ pub(super) const VOCABULARIES: &[Vocabulary] = &[
         want: "mau ingin butuh perlu nak minta ingin mahu",
         ones: "seorang satu",
         fillers: "dengan sama ke saya aku tolong mohon bisa boleh dong ya yang dapat sila halo hai \
-                  langsung terima kasih",
+                  langsung terima kasih \
+                  menjawab jawab membalas balas membantu bantu apakah",
     },
     Vocabulary {
         languages: &["vi"],
@@ -347,6 +360,139 @@ pub(super) const VOCABULARIES: &[Vocabulary] = &[
     },
 ];
 
+/// Wishes for a call, separated by commas.
+pub(super) const CALLS: &[(&[&str], &str)] = &[
+    (
+        &["en"],
+        "call me,call me back,call us,phone me,ring me,give me a call,give me a ring,callback,call back,\
+         need a call,want a call,like a call,request a call",
+    ),
+    (
+        &["es"],
+        "llámame,llámeme,llámenme,me llaman,me llamas,me llamen,me llame,me pueden llamar,me puede llamar,\
+         me puedes llamar,pueden llamarme,puede llamarme,puedes llamarme,podrían llamarme,llamarme",
+    ),
+    (
+        &["pt"],
+        "me liga,me liguem,me ligue,me ligar,liga para mim,liga pra mim,ligue para mim,ligue pra mim,\
+         liguem para mim,ligar para mim,ligar pra mim,me telefona,me telefone,ligue-me,liga-me,liguem-me",
+    ),
+    (
+        &["de"],
+        "ruf mich an,ruft mich an,rufen sie mich an,ruf mich bitte an,ruft mich bitte an,\
+         rufen sie mich bitte an,mich anrufen,mich bitte anrufen,rückruf,mich zurückrufen,\
+         rufen sie mich zurück,ruf mich zurück,rufen sie mich bitte zurück,ruf mich bitte zurück",
+    ),
+    (
+        &["fr"],
+        "appelez-moi,appelle-moi,rappelez-moi,rappelle-moi,m'appeler,me rappeler,m'appelez,me rappelez,\
+         me téléphoner",
+    ),
+    (
+        &["it"],
+        "chiamami,chiamatemi,mi chiami,mi chiamate,mi chiama,mi può chiamare,mi potete chiamare,chiamarmi,\
+         richiamami,richiamatemi,richiamarmi,telefonami,telefonatemi,telefonarmi",
+    ),
+    (
+        &["nl"],
+        "bel me,bel mij,bel me terug,bel mij terug,mij bellen,me bellen,mij terugbellen,me terugbellen,\
+         bellen jullie mij",
+    ),
+    (
+        &["pl"],
+        "zadzwoń do mnie,zadzwońcie do mnie,zadzwonić do mnie,do mnie zadzwonić,proszę zadzwonić,\
+         oddzwoń,oddzwońcie,oddzwonić,proszę o telefon",
+    ),
+    (
+        &["cs", "sk"],
+        "zavolejte mi,zavolej mi,zavolajte mi,zavolaj mi,mi zavolat,mi zavolať",
+    ),
+    (
+        &["ro"],
+        "sunați-mă,sună-mă,mă sunați,mă puteți suna,mă suni",
+    ),
+    (
+        &["hu"],
+        "hívjon fel,hívjanak fel,hívj fel,hívjon vissza,hívjanak vissza,hívj vissza,visszahívást",
+    ),
+    (
+        &["sv"],
+        "ring mig,ringa mig,ring upp mig,ringa upp mig,ring mig gärna",
+    ),
+    (
+        &["da", "no", "nb", "nn"],
+        "ring til mig,ringe til mig,ring mig op,ringe mig op,ring meg,ringe meg,ring til meg,ringe til meg",
+    ),
+    (
+        &["fi"],
+        "soittakaa minulle,soita minulle,soittaa minulle,soittakaa,voitteko soittaa",
+    ),
+    (
+        &["el"],
+        "πάρτε με τηλέφωνο,πάρε με τηλέφωνο,καλέστε με,κάλεσέ με,τηλεφωνήστε μου,με πάρετε τηλέφωνο",
+    ),
+    (
+        &["ru", "uk", "bg"],
+        "позвоните,позвоните мне,позвони мне,мне позвонить,мне позвоните,перезвоните,перезвони,\
+         перезвоните мне,мне перезвонить,зателефонуйте,зателефонуйте мені,подзвоніть мені,передзвоніть,\
+         мені зателефонувати,обадете ми се,обади ми се,позвънете ми",
+    ),
+    (
+        &["sr", "hr", "bs", "sl", "mk"],
+        "nazovite me,nazovi me,pozovite me,pozovi me,me nazvati,me pozvati,pokličite me,позовите ме",
+    ),
+    (
+        &["tr"],
+        "beni arayın,beni ara,beni arar mısınız,beni arayabilir misiniz,arayın beni,arar mısınız,\
+         beni arasın",
+    ),
+    (
+        &["ar", "fa"],
+        "اتصل بي,اتصلوا بي,اتصلو بي,الاتصال بي,تتصل بي,كلمني,كلموني,رن علي,به من زنگ بزنید,زنگ بزنید",
+    ),
+    (
+        &["he"],
+        "תתקשרו אליי,תתקשרו אלי,תתקשר אליי,תתקשר אלי,התקשרו אליי,התקשרו אלי,להתקשר אליי,להתקשר אלי,\
+         תחזרו אליי",
+    ),
+    (
+        &["hi", "bn"],
+        "मुझे कॉल करें,मुझे कॉल करो,मुझे कॉल कीजिए,मुझे फोन करें,मुझे फोन करो,कॉल करें,फोन करें,\
+         mujhe call karo,mujhe call karein,mujhe call kijiye,call karo,call kijiye,call karein,\
+         phone karo,mujhe phone karo,আমাকে কল করুন,আমাকে ফোন করুন",
+    ),
+    (
+        &["id", "ms"],
+        "telepon saya,telpon saya,menelepon saya,menghubungi saya,hubungi saya,telefon saya,call saya,\
+         telepon aku",
+    ),
+    (
+        &["vi"],
+        "gọi cho tôi,gọi lại cho tôi,gọi điện cho tôi,gọi cho mình,gọi lại cho mình,gọi cho em,\
+         gọi lại cho em",
+    ),
+    (
+        &["zh"],
+        "请打电话给我,打电话给我,给我打电话,请给我打电话,請打電話給我,打電話給我,給我打電話,打给我,打給我,请回电,請回電,\
+         请致电给我,能给我打电话吗,可以打电话给我吗",
+    ),
+    (
+        &["ja"],
+        "電話してください,電話ください,お電話ください,電話をください,お電話をください,折り返し電話ください,電話お願いします,\
+         お電話お願いします,電話してほしい,電話してほしいです,折り返しください",
+    ),
+    (
+        &["ko"],
+        "전화해 주세요,전화 주세요,전화 부탁드립니다,전화 부탁드려요,전화 부탁해요,전화 좀 주세요,저한테 전화해 주세요",
+    ),
+    (
+        &["th"],
+        "โทรหาฉัน,โทรหาฉันหน่อย,ช่วยโทรหาฉัน,โทรหาผม,โทรหาผมหน่อย,ช่วยโทรหาผม,โทรกลับด้วย,กรุณาโทรกลับ,ช่วยโทรกลับ,\
+         โทรมาหน่อย,ช่วยโทรมาหน่อย",
+    ),
+    (&["ca"], "truca'm,truqueu-me,em podeu trucar"),
+];
+
 /// Whole messages, separated by commas.
 pub(super) const PHRASES: &[(&[&str], &str)] = &[
     (
@@ -364,7 +510,7 @@ pub(super) const PHRASES: &[(&[&str], &str)] = &[
     ),
     (
         &["zh"],
-        "人工,我要找人工,轉人工,转人工,人工客服,转人工客服,轉人工客服,真人,真人客服,我要人工,我要人工客服,客服,\
+        "人工,我要找人工,轉人工,转人工,人工客服,转人工客服,轉人工客服,真人,真人客服,有真人吗,能让真人回复吗,可以让真人回答吗,我要人工,我要人工客服,客服,\
          联系客服,聯絡客服,找客服,我要找客服,人工服务,人工服務,转接人工,转人工服务,我想和人说话,\
          我想跟真人說話,我想跟真人说话,请转人工,請轉人工,我要真人,找真人,和真人说话,我想找人工客服",
     ),
@@ -374,18 +520,18 @@ pub(super) const PHRASES: &[(&[&str], &str)] = &[
          オペレーターと話したい,人と話したい,人と話したいです,人間,人間と話したい,人間と話したいです,\
          人間につないで,担当者,担当者と話したい,担当者と話したいです,担当者につないでください,\
          担当者をお願いします,有人対応,有人チャット,スタッフと話したい,スタッフと話したいです,\
-         カスタマーサポート",
+         カスタマーサポート,人間に答えてほしい,人間が答えてください,人に答えてほしいです",
     ),
     (
         &["ko"],
         "사람이랑 통화하고 싶어요,사람과 통화하고 싶어요,상담원,상담원 연결,상담원 연결해 주세요,상담원과 통화,상담사,상담사 연결,상담사 연결해 주세요,사람,\
          사람과 이야기하고 싶어요,사람과 대화하고 싶어요,사람이랑 얘기하고 싶어요,상담원이랑 얘기하고 싶어요,\
-         상담원과 이야기하고 싶어요,직원 연결,직원과 이야기하고 싶어요,상담원 바꿔 주세요,고객센터",
+         상담원과 이야기하고 싶어요,직원 연결,직원과 이야기하고 싶어요,상담원 바꿔 주세요,고객센터,사람이 답해 주세요,사람이 답변해 주세요",
     ),
     (
         &["th"],
         "ขอคุยกับคนจริงๆ,เจ้าหน้าที่,พนักงาน,แอดมิน,คน,คุยกับเจ้าหน้าที่,ขอคุยกับเจ้าหน้าที่,ขอคุยกับคน,คุยกับคน,\
          คุยกับพนักงาน,ขอคุยกับพนักงาน,ติดต่อเจ้าหน้าที่,ต้องการคุยกับเจ้าหน้าที่,อยากคุยกับคน,\
-         อยากคุยกับเจ้าหน้าที่,ขอสายเจ้าหน้าที่,ขอคุยกับแอดมิน,ขอคุยกับคนจริง",
+         อยากคุยกับเจ้าหน้าที่,ขอสายเจ้าหน้าที่,ขอคุยกับแอดมิน,ขอคุยกับคนจริง,ให้คนจริงตอบได้ไหม,ขอให้คนตอบ",
     ),
 ];

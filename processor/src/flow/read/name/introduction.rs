@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use super::super::plain::folded;
 use super::words::{
     AFTER_NAME, ATTACHED, ENDINGS, INTRODUCTIONS, LABELS, LEADING, NO_SPACES, NO_SPACES_AFTER,
-    STATES,
+    OF_LANGUAGE, STATES,
 };
 
 /// The introductions as folded words, by their first word; the longest come first.
@@ -48,8 +48,8 @@ struct Word<'a> {
 }
 
 /// Returns what follows an introduction in a plain text; none without one.
-pub(super) fn after(text: &str) -> Option<&str> {
-    without_spaces(text).or_else(|| in_words(text))
+pub(super) fn after<'a>(text: &'a str, language: &str) -> Option<&'a str> {
+    without_spaces(text).or_else(|| in_words(text, language))
 }
 
 fn words(text: &str) -> Vec<Word<'_>> {
@@ -76,10 +76,10 @@ fn words(text: &str) -> Vec<Word<'_>> {
     all
 }
 
-fn in_words(text: &str) -> Option<&str> {
+fn in_words<'a>(text: &'a str, language: &str) -> Option<&'a str> {
     let all = words(text);
     for (at, word) in all.iter().enumerate() {
-        if let Some(taken) = introduction(all.get(at..)?) {
+        if let Some(taken) = introduction(all.get(at..)?, language) {
             let mut rest = all.get(at + taken..)?;
             while let [before @ .., last] = rest
                 && TRAILING_WORDS.contains(&last.folded)
@@ -102,6 +102,10 @@ fn in_words(text: &str) -> Option<&str> {
 /// Returns the name of "Ana is my name" and "Ana here"; after a greeting with a comma, the rest.
 fn by_end<'a>(text: &'a str, all: &[Word<'a>]) -> Option<&'a str> {
     let (first, last) = (all.first()?, all.last()?);
+    // "Is anyone here?"
+    if last.text.ends_with(['?', '？', '؟']) {
+        return None;
+    }
     for end in END_WORDS.iter() {
         let Some(at) = all.len().checked_sub(end.len()).filter(|at| *at > 0) else {
             continue;
@@ -122,8 +126,13 @@ fn by_end<'a>(text: &'a str, all: &[Word<'a>]) -> Option<&'a str> {
 }
 
 /// Returns how many words introduce what follows; none if nothing does.
-fn introduction(all: &[Word<'_>]) -> Option<usize> {
+fn introduction(all: &[Word<'_>], language: &str) -> Option<usize> {
     let first = all.first()?;
+    let language = language.split('-').next().unwrap_or_default();
+    let of_language = OF_LANGUAGE.iter().find(|(tag, _)| *tag == language);
+    if of_language.is_some_and(|(_, words)| all.len() > 1 && words.contains(&&*first.folded)) {
+        return Some(1);
+    }
     if first.text.ends_with(':') && LABEL_WORDS.contains(&first.folded) {
         return Some(1);
     }

@@ -221,32 +221,43 @@ pub(super) const PHRASES: &[&str] = &[
 /// What comes before a name.
 pub(super) const INTRODUCTIONS: &str = "my name is,my names,my name's,my full name is,the name is,\
     the name's,name is,full name,i am,i'm,i am called,i'm called,this is,it is,it's,call me,\
-    you can call me,myself,they call me,my name,i go by,\
-    me llamo,mi nombre es,mi nombre completo es,soy,yo soy,yo me llamo,me dicen,mi nombre,\
+    its,the name s,you can call me,myself,they call me,my name,i go by,\
+    me llamo,mi nombre es,mi nombre completo es,soy,yo soy,yo me llamo,me dicen,me llaman,mi nombre,le habla,les habla,te habla,aqui,\
     meu nome e,o meu nome e,meu nome completo e,me chamo,eu me chamo,chamo-me,eu sou,eu sou o,eu sou a,\
-    sou,sou o,sou a,aqui e,aqui e o,aqui e a,pode me chamar de,\
-    ich heisse,ich bin,ich bin der,ich bin die,mein name ist,mein name lautet,hier ist,hier spricht,\
+    sou,sou o,sou a,aqui e,aqui e o,aqui e a,quem fala e,quem fala e o,quem fala e a,aqui quem fala e,aqui quem fala e o,\
+    aqui quem fala e a,fala o,fala a,pode me chamar de,\
+    ich heisse,ich bin,ich bin der,ich bin die,mein name ist,mein name lautet,hier ist,hier spricht,ich heiss,ich bin's,man nennt mich,\
     mein name,\
-    je m'appelle,je m appelle,mon nom est,mon prenom est,je suis,moi c'est,c'est,je me nomme,ici c'est,\
-    mi chiamo,io mi chiamo,il mio nome e,io sono,sono,\
+    je m'appelle,je m appelle,mon nom est,mon prenom est,je suis,moi c'est,c'est,je me nomme,ici c'est,ici,mon nom c'est,mon prenom c'est,moi je m'appelle,on m'appelle,\
+    mi chiamo,io mi chiamo,il mio nome e,io sono,sono,sono io,qui e,qui parla,mi chiamano,\
     ik heet,mijn naam is,ik ben,my naam is,\
-    nazywam sie,mam na imie,jestem,moje imie to,\
-    jmenuji se,jmenuju se,moje jmeno je,jsem,ja jsem,volam sa,moje meno je,ja som,\
+    nazywam sie,mam na imie,jestem,moje imie to,z tej strony,tu mowi,\
+    jmenuji se,jmenuju se,moje jmeno je,jsem,ja jsem,volam sa,moje meno je,ja som,tady,u telefonu,tu je,\
     ma numesc,numele meu este,numele meu e,ma cheama,sunt,eu sunt,\
     a nevem,az en nevem,nevem,\
-    jag heter,mitt namn ar,jag ar,jeg hedder,mit navn er,jeg er,jeg heter,mitt navn er,eg heiter,eg er,\
+    jag heter,mitt namn ar,jag ar,jeg hedder,mit navn er,jeg er,jeg heter,mitt navn er,eg heiter,eg er,det ar,det er,har ar,her er,\
     nimeni on,minun nimeni on,olen,mina olen,\
-    με λενε,ονομαζομαι,το ονομα μου ειναι,ειμαι,ειμαι ο,ειμαι η,λεγομαι,\
-    меня зовут,мое имя,я,мене звати,моє ім'я,казвам се,името ми е,аз съм,меня звать,\
+    με λενε,ονομαζομαι,το ονομα μου ειναι,ειμαι,ειμαι ο,ειμαι η,λεγομαι,με φωναζουν,εδω,\
+    меня зовут,мое имя,я,мене звати,моє ім'я,казвам се,името ми е,аз съм,меня звать,это,вас беспокоит,це,мое имя -,\
     zovem se,ja sam,moje ime je,ime mi je,jaz sem,зовем се,се викам,\
-    benim adim,ismim,benim ismim,\
-    اسمي,انا اسمي,انا,اسمي هو,اسم من,نام من,\
-    שמי,קוראים לי,השם שלי,השם שלי הוא,אני,\
+    benim adim,ismim,benim ismim,adim,adim soyadim,isim,\
+    اسمي,انا اسمي,انا,اسمي هو,اسم من,نام من,معك,معاك,معكم,\
+    שמי,קוראים לי,השם שלי,השם שלי הוא,אני,זה,זאת,כאן,מדבר,מדברת,\
     मेरा नाम,मैं,mera naam,mera nam,আমার নাম,আমি,\
-    nama saya,nama saya adalah,nama aku,perkenalkan nama saya,saya bernama,\
+    nama saya,nama saya adalah,nama aku,perkenalkan saya,perkenalkan nama saya,saya bernama,\
     toi la,ten toi la,toi ten la,toi ten,minh la,minh ten la,em la,em ten la,ten minh la,\
     제 이름은,저는,내 이름은,이름은,\
     ako si,ang pangalan ko ay,jina langu ni,naitwa,em dic,el meu nom es,ek is";
+
+/// Introductions that are names or other words elsewhere, by the language in which they introduce.
+pub(super) const OF_LANGUAGE: [(&str, &[&str]); 6] = [
+    ("tr", &["ben"]),
+    ("az", &["men"]),
+    ("id", &["saya", "aku", "ini"]),
+    ("ms", &["saya", "ini"]),
+    ("nl", &["met"]),
+    ("hi", &["main", "mai"]),
+];
 
 /// Words that introduce a name with a colon: "Name: Ana".
 pub(super) const LABELS: &str = "name names nombre nome nom naam namn navn imie jmeno meno nume nev nimi \
@@ -261,7 +272,8 @@ pub(super) const LEADING: &str = "hello hi hey hiya good morning afternoon eveni
     اهلا سلام שלום היי नमस्ते namaste halo selamat pagi siang xin chao 안녕하세요";
 
 /// Words after an introduced name.
-pub(super) const AFTER_NAME: &str = "है hai हूँ हूं hun hoon हैं";
+pub(super) const AFTER_NAME: &str =
+    "है hai हूँ हूं hun hoon हैं here speaking again hier aqui ici qui falando";
 
 /// What comes after a name.
 pub(super) const ENDINGS: &str = "is my name,es mi nombre,e o meu nome,e meu nome,ist mein name,\

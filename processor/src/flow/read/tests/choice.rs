@@ -75,7 +75,7 @@ fn a_message_chooses_by_name_by_number_or_by_both() {
         ("industries", "👍", Some("yes")),
     ] {
         let choices = choices(of);
-        let chosen = by_text(&choices, text).map(|choice| choice.value.as_str());
+        let chosen = by_text(&choices, text, &[]).map(|choice| choice.value.as_str());
         assert_eq!(chosen, expected, "{text}");
     }
 }
