@@ -1,6 +1,7 @@
 //! Runs `leadstream lead …`: lists leads, shows and explains one, and sends it commands.
 
 mod commands;
+mod erase;
 mod list;
 mod messages;
 mod render;
@@ -64,10 +65,15 @@ enum Action {
     Say(commands::Say),
     /// Erase the person from rows, ledgers and outbox; keyed hashes of their ids stay as tombstones
     ///
-    /// Lists what remains in Kafka, until when, and what the CRMs hold. Every consumer of lead.events
-    /// gets a last event of state ERASED. It holds nothing of the person but the lead's id. What the
-    /// person sends afterwards begins a new lead. The processors need ERASURE_KEY.
-    Erase(commands::Erase),
+    /// Without --apply, it prints what it would erase and changes nothing.
+    ///
+    /// Lists until which day each topic holds earlier data, and the records in CRMs; --in-crms deletes
+    /// those as well. Every consumer of lead.events gets a last event of state ERASED. It holds nothing
+    /// of the person but the lead's id. What the person sends afterwards begins a new lead. The
+    /// processors need ERASURE_KEY.
+    ///
+    /// Run an interrupted erasure again: what is gone stays gone, and the rest is erased.
+    Erase(Box<erase::Erase>),
 }
 
 #[derive(Clone, Debug, clap::Args)]

@@ -12,6 +12,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use clap::Subcommand;
 use leadstream_kafka::KafkaArgs;
+use leadstream_kafka::topic::Retention;
 use leadstream_schemas::Topic;
 use leadstream_schemas::registry::{Registry, SubjectState};
 use leadstream_service::config::{RegistryArgs, duration};
@@ -69,15 +70,16 @@ pub(crate) struct Settings {
     /// Replicas of each partition; the broker's default without it
     #[arg(long, env = "TOPIC_REPLICATION_FACTOR", value_name = "COUNT")]
     pub topic_replication_factor: Option<i32>,
-    /// Time that lead.inputs keeps records, such as 365d; without it for ever, so that every lead can
-    /// be rebuilt
+    /// Time that lead.inputs keeps records, or `forever`. Longer than the age of the oldest backup: a
+    /// recovery needs the log since then
     #[arg(
         long,
         env = "TOPIC_INPUTS_RETENTION",
+        default_value = "365d",
         value_name = "DURATION",
-        value_parser = duration(..)
+        value_parser = retention
     )]
-    pub topic_inputs_retention: Option<Duration>,
+    pub topic_inputs_retention: Retention,
     /// Principal of the printed ACLs
     #[arg(long, default_value = "User:leadstream", value_name = "PRINCIPAL")]
     pub principal: String,
@@ -85,6 +87,14 @@ pub(crate) struct Settings {
     pub kafka: KafkaArgs,
     #[command(flatten)]
     pub registry: RegistryArgs,
+}
+
+/// Reads a duration, or `forever`.
+fn retention(text: &str) -> Result<Retention, String> {
+    match text {
+        "forever" => Ok(Retention::Unlimited),
+        text => duration(..)(text).map(Retention::Duration),
+    }
 }
 
 /// # Errors

@@ -3,20 +3,17 @@
 
 mod claim;
 mod lead_repository;
+mod retained_data;
 
 use std::time::Duration;
 
 use leadstream_kafka::producer::ProduceError;
-use leadstream_kafka::topic::Retention;
-use leadstream_kafka::topic::retention;
 use leadstream_kafka::{KafkaArgs, Producer, TraceContext};
 use leadstream_schemas::registry::{Registry, RegistryError};
 use leadstream_schemas::{Content, InputId, Timestamp, Topic};
 use leadstream_service::ConfigError;
 use leadstream_service::config::RegistryArgs;
-use serde::Serialize;
 use sqlx::PgPool;
-use utoipa::ToSchema;
 
 use crate::engine::command::KnownCommand;
 use crate::engine::effects::{OutputTopics, outgoing};
@@ -28,6 +25,7 @@ pub use crate::engine::command::{CommandResult, CommandStatus};
 pub use crate::store::{LeadCursor, LeadFilter, LeadPage, LeadSummary, MAX_LEADS};
 use claim::ClaimRequest;
 pub use lead_repository::{LeadRef, LeadRepository, LeadView};
+pub use retained_data::{RetainedData, retained_data};
 
 /// The time in which Kafka has to acknowledge a command.
 const ACK_TIMEOUT: Duration = Duration::from_secs(15);
@@ -100,18 +98,6 @@ pub enum Claimed {
     Finished(CommandResult),
     /// The command has no result yet, so it has to be submitted.
     Pending(Box<PendingCommand>),
-}
-
-/// Data from before an erasure that a topic keeps.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub struct RetainedData {
-    pub topic: String,
-    /// The time when the topic deletes the last of these records. Null if it keeps them forever, or
-    /// if the broker did not return its retention.
-    #[schema(value_type = Option<String>, format = DateTime)]
-    pub until: Option<Timestamp>,
-    /// The topic's retention in words.
-    pub retention: String,
 }
 
 /// Submits commands to leads.
@@ -239,31 +225,10 @@ impl CommandService {
         }
     }
 
-    /// Returns which topics keep data that was written until `now`, and how long. Kafka cannot delete
+    /// Returns until which day each topic holds data that was written until `now`. Kafka cannot delete
     /// single records.
     pub async fn retained_data(&self, now: Timestamp) -> Vec<RetainedData> {
-        let prefix = &self.kafka.topic_prefix;
-        let topics = Topic::ALL
-            .into_iter()
-            .filter(|topic| *topic != Topic::ProviderNotices)
-            .flat_map(|topic| [topic.name(prefix), topic.dead_letters(prefix)]);
-        let mut all = Vec::new();
-        for topic in topics {
-            let (until, text) = match retention(&self.kafka, &topic).await {
-                Some(Retention::Duration(time)) => {
-                    let until = crate::flow::later(now, time);
-                    (Some(until), format!("until {until} (retention.ms of the topic), or later if the log segment is closed later"))
-                }
-                Some(Retention::Unlimited) => (None, "forever; delete the topic's records up to now (kafka-delete-records), or set its retention.ms".to_owned()),
-                None => (None, "unknown, because the broker did not return it; check the topic's retention.ms".to_owned()),
-            };
-            all.push(RetainedData {
-                topic,
-                until,
-                retention: text,
-            });
-        }
-        all
+        retained_data(&self.kafka, now).await
     }
 }
 

@@ -174,6 +174,16 @@ pub(crate) trait Records: Crm {
     fn render(&self, event: &LeadEvent) -> Rendered;
 }
 
+/// A CRM whose records can be deleted for privacy.
+pub(crate) trait EraseRecords: Crm {
+    /// Returns the name in a record; `None` if there is no such record.
+    fn name(&self, record_id: &str)
+    -> impl Future<Output = Result<Option<String>, Failure>> + Send;
+
+    /// Deletes a record. Returns whether it was there.
+    fn erase(&self, record_id: &str) -> impl Future<Output = Result<bool, Failure>> + Send;
+}
+
 /// An existing record of the CRM that becomes a lead's.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Adoption<'a> {

@@ -3,6 +3,7 @@
 mod auth;
 mod client;
 mod config;
+mod erase;
 mod metadata;
 mod request;
 mod response;

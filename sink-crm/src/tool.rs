@@ -16,10 +16,12 @@ use crate::mapping::{Remote, decide};
 use crate::salesforce::Salesforce;
 use crate::webhook::Webhook;
 
+mod erase;
 mod provision;
 mod reconcile;
 
 pub use crate::ledger::{SyncStatus, SyncSummary};
+pub use erase::{CrmRecords, PersonRecord, RecordState};
 pub use provision::{Provisioned, provision};
 pub use reconcile::{Differing, Drift, ReconcileOptions, Reconciled, reconcile};
 

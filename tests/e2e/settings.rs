@@ -182,7 +182,9 @@ pub(crate) fn applying_topics_changes_no_existing_topic(world: &World) -> anyhow
             .await?;
         ensure!(told.contains("there, 6 partitions"), "{told}");
         ensure!(
-            told.contains("retention.ms is -1, suggested is 172800000"),
+            told.contains(
+                "retention.ms is 31536000000 (365 days), suggested is 172800000 (2 days)"
+            ),
             "{told}"
         );
         ensure!(

@@ -121,7 +121,10 @@ pub(super) async fn create_command(
         Some(result) if matches!(result.status, CommandStatus::Rejected { .. }) => {
             return Err(Problem::rejected(result.clone()));
         }
-        Some(_) if is_erasure => (StatusCode::OK, Some(api.commands.retained_data(now).await)),
+        Some(_) if is_erasure => (
+            StatusCode::OK,
+            Some(api.commands.retained_data(Timestamp::now()).await),
+        ),
         Some(_) => (StatusCode::OK, None),
         None => (StatusCode::ACCEPTED, None),
     };

@@ -3,11 +3,13 @@
 use std::fmt::Write;
 
 use leadstream_kafka::MAX_RECORD_BYTES;
+use leadstream_kafka::topic::Retention;
 use leadstream_schemas::Topic;
 use leadstream_schemas::topic::DUPLICATE_HORIZON;
 
 use super::Settings;
 
+const RETENTION: &str = "retention.ms";
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// A topic as it should be created.
@@ -30,16 +32,17 @@ pub(super) struct Existing {
 pub(super) fn wanted(settings: &Settings) -> Vec<Wanted> {
     let prefix = settings.kafka.topic_prefix.as_str();
     let retention = |topic: Topic| match topic {
-        Topic::LeadInputs => settings
-            .topic_inputs_retention
-            .map_or(-1, |it| i64::try_from(it.as_millis()).unwrap_or(i64::MAX)),
+        Topic::LeadInputs => match settings.topic_inputs_retention {
+            Retention::Duration(time) => i64::try_from(time.as_millis()).unwrap_or(i64::MAX),
+            Retention::Unlimited => -1,
+        },
         Topic::LeadEvents => 30 * DAY_MS,
         Topic::LeadReplies | Topic::MessageStatuses | Topic::ProviderNotices => 14 * DAY_MS,
     };
     let topic = |name: String, partitions: i32, retention_ms: i64| {
         let mut config = vec![
             ("cleanup.policy", "delete".to_owned()),
-            ("retention.ms", retention_ms.to_string()),
+            (RETENTION, retention_ms.to_string()),
             ("max.message.bytes", MAX_RECORD_BYTES.to_string()),
         ];
         let replication = settings.topic_replication_factor;
@@ -84,7 +87,17 @@ pub(super) fn describe(wanted: &Wanted, existing: Option<&Existing>) -> String {
         if let Some((_, found)) = found
             && found != value
         {
+            let setting = value;
+            let (found, value) = (readable(key, found), readable(key, value));
             write!(line, "\n  {key} is {found}, suggested is {value}").unwrap_or_default();
+            if *key == RETENTION {
+                write!(
+                    line,
+                    "\n  a topic keeps its settings; to change this one: kafka-configs.sh --alter --topic {} --add-config {key}={}",
+                    wanted.name, setting
+                )
+                .unwrap_or_default();
+            }
         }
     }
     if let Some(days) = short_retention(wanted, existing) {
@@ -98,15 +111,23 @@ pub(super) fn describe(wanted: &Wanted, existing: Option<&Existing>) -> String {
     line
 }
 
+/// Returns a setting's value, and in words if it is a time.
+fn readable(key: &str, value: &str) -> String {
+    match value.parse::<i64>() {
+        Ok(-1) if key == RETENTION => format!("{value} (for ever)"),
+        Ok(millis) if key == RETENTION && millis >= DAY_MS => {
+            format!("{value} ({} days)", millis / DAY_MS)
+        }
+        _ => value.to_owned(),
+    }
+}
+
 /// Returns the retention of the inputs in days if it is shorter than the horizon of duplicates.
 fn short_retention(wanted: &Wanted, existing: &Existing) -> Option<i64> {
     if !wanted.name.ends_with(Topic::LeadInputs.as_str()) {
         return None;
     }
-    let (_, value) = existing
-        .config
-        .iter()
-        .find(|(name, _)| name == "retention.ms")?;
+    let (_, value) = existing.config.iter().find(|(name, _)| name == RETENTION)?;
     let retention: i64 = value.parse().ok()?;
     let horizon = i64::try_from(DUPLICATE_HORIZON.as_millis()).unwrap_or(i64::MAX);
     (0..horizon)
@@ -151,8 +172,21 @@ mod tests {
         );
         let told = describe(&inputs(), Some(&existing("604800000")));
         assert!(
-            told.contains("suggested is -1") && told.contains("keeps 7 days"),
+            told.contains("suggested is -1 (for ever)") && told.contains("keeps 7 days"),
             "{told}"
         );
+    }
+
+    #[test]
+    fn a_log_that_is_kept_for_ever_gets_the_command_that_ends_it() {
+        let mut wanted = inputs();
+        wanted.config = vec![("retention.ms", "31536000000".into())];
+        let told = describe(&wanted, Some(&existing("-1")));
+        for expected in [
+            "retention.ms is -1 (for ever), suggested is 31536000000 (365 days)",
+            "kafka-configs.sh --alter --topic lead.inputs --add-config retention.ms=31536000000",
+        ] {
+            assert!(told.contains(expected), "{expected}: {told}");
+        }
     }
 }

@@ -93,8 +93,13 @@ impl Hubspot {
     }
 
     pub(super) async fn get(&self, path: &str) -> Result<HttpResponse, Failure> {
-        let request = |http: &Client, api: &str| http.get(format!("{api}/{path}"));
-        require_success(self.call(request).await?)
+        require_success(self.fetch(path).await?)
+    }
+
+    /// Reads a path, and returns the response whatever its status.
+    pub(super) async fn fetch(&self, path: &str) -> Result<HttpResponse, Failure> {
+        self.call(|http, api| http.get(format!("{api}/{path}")))
+            .await
     }
 
     pub(super) async fn post(&self, path: &str, body: &Value) -> Result<HttpResponse, Failure> {
@@ -102,7 +107,11 @@ impl Hubspot {
             .await
     }
 
-    async fn post_to_contacts(&self, action: &str, body: &Value) -> Result<HttpResponse, Failure> {
+    pub(super) async fn post_to_contacts(
+        &self,
+        action: &str,
+        body: &Value,
+    ) -> Result<HttpResponse, Failure> {
         let version = &self.settings.api_version;
         self.post(&format!("crm/objects/{version}/contacts/{action}"), body)
             .await

@@ -112,6 +112,23 @@ impl Salesforce {
         }
     }
 
+    /// Sends a request about one record; `None` if there is no such record.
+    pub(super) async fn send(
+        &self,
+        request: impl FnOnce(&Client, String) -> RequestBuilder,
+    ) -> Result<Option<HttpResponse>, Failure> {
+        let response = self.call(request).await?;
+        match response.status {
+            200..300 => Ok(Some(response)),
+            404 => Ok(None),
+            status => {
+                let after = response.retry_after(Utc::now());
+                let failure = classify_failure(status, &response.body);
+                Err(failure.after(after).without_records())
+            }
+        }
+    }
+
     /// Reads what concerns no single record.
     async fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<HttpResponse, Failure> {
         let request = |http: &Client, base| http.get(format!("{base}/{path}")).query(query);

@@ -60,11 +60,16 @@ pub(crate) fn no_replay_restores_a_person_erased_by_command(world: &World) -> an
 /// Erases one lead by the command line and the other by the API.
 async fn erase_both(api: &crate::api_site::ApiSite<'_>) -> anyhow::Result<()> {
     let site = &api.site;
-    api.refused(&["lead", "erase", ADA], "with --yes").await?;
+    let planned = site.tool(&["lead", "erase", ADA]).await?;
+    ensure!(
+        planned.contains("nothing was erased: add --apply"),
+        "{planned}"
+    );
+    api.is_in(ADA, "COMPLETED").await?;
 
     let told = site
         .tool(&[
-            "lead", "erase", ADA, "--yes", "--id", "gone", "--wait", "30s", "--json",
+            "lead", "erase", ADA, "--apply", "--id", "gone", "--wait", "30s", "--json",
         ])
         .await?;
     let told: Value = serde_json::from_str(&told)?;
@@ -81,7 +86,7 @@ async fn erase_both(api: &crate::api_site::ApiSite<'_>) -> anyhow::Result<()> {
     let kept = inputs
         .and_then(|it| it["retention"].as_str())
         .context("lead.inputs")?;
-    ensure!(kept.starts_with("forever"), "{kept}");
+    ensure!(kept.contains("365 days"), "{kept}");
     let (status, told) = api.give(BEN, None, json!({"type": "erase"})).await?;
     ensure!(
         status == 200 && told["crm_records"].as_array().map(Vec::len) == Some(2),
