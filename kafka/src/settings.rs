@@ -42,7 +42,7 @@ pub struct KafkaArgs {
     #[arg(long, env = "KAFKA_BOOTSTRAP_SERVERS", value_name = "HOST:PORT,…")]
     pub kafka_bootstrap_servers: Option<String>,
     /// Further librdkafka settings, key=value separated by commas or newlines, such as
-    /// security.protocol=SASL_SSL,sasl.mechanism=PLAIN,sasl.username=…
+    /// security.protocol=SASL_SSL,sasl.mechanism=PLAIN,sasl.username=…; or KAFKA_CONFIG_FILE
     #[arg(
         long,
         env = "KAFKA_CONFIG",
@@ -171,8 +171,8 @@ impl KafkaArgs {
                 KAFKA_CONFIG=sasl.username=…,sasl.password=…";
             return Err(ConfigError::new("KAFKA_BOOTSTRAP_SERVERS", problem));
         }
-        let further = self.kafka_config.as_ref().map_or("", Secret::expose);
-        let mut config = pass_through(further)?;
+        let further = Secret::resolve(self.kafka_config.clone(), "KAFKA_CONFIG")?;
+        let mut config = pass_through(further.as_ref().map_or("", Secret::expose))?;
         config.insert("bootstrap.servers".into(), servers.to_owned());
         config.insert("client.id".into(), client_id.to_owned());
         Ok(config)

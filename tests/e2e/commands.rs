@@ -201,6 +201,20 @@ async fn access(api: &ApiSite<'_>) -> anyhow::Result<()> {
         (Method::GET, ben, ALL, None, 405),
         (Method::GET, "/v1/leads/15550000000", ALL, None, 404),
         (Method::GET, "/v1/commands/nothing", ALL, None, 404),
+        // What no text, or no text in PostgreSQL, can be.
+        (Method::GET, "/v1/commands/%00", ALL, None, 404),
+        (Method::GET, "/v1/commands/a%00b", ALL, None, 404),
+        (Method::GET, "/v1/commands/%ff", ALL, None, 404),
+        (Method::GET, "/v1/leads/%00", ALL, None, 404),
+        (Method::GET, "/v1/leads/%ff", ALL, None, 404),
+        (Method::GET, "/v1/leads/%ff/files/photo", ALL, None, 404),
+        (
+            Method::POST,
+            "/v1/leads/%ff/commands",
+            ALL,
+            Some(json!({"type": "release"})),
+            404,
+        ),
         (Method::GET, "/v2", ALL, None, 404),
     ] {
         let (status, problem) = api.ask(method, path, token, None, body).await?;
