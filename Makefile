@@ -5,6 +5,8 @@ VENV := $(TARGET)/venv
 # The vendors' SDKs, where Node is new enough for them; their tests are passed over elsewhere.
 NODE := $(shell node -p 'process.versions.node.split(".")[0] >= 18' 2>/dev/null)
 SDK := $(if $(filter true,$(NODE)),$(TARGET)/sdk/complete,no-sdk)
+# The linter of metrics that promtool has, where Go builds it.
+PROMLINT := $(if $(shell command -v go),$(TARGET)/promlint)
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 
 .DEFAULT_GOAL := help
@@ -21,7 +23,7 @@ run: setup ## build, start everything on this machine, play a conversation (ARGS
 	cargo build --workspace
 	$(TARGET)/debug/leadstream up $(ARGS)
 
-test: setup $(VENV)/complete $(SDK) ## run every test, on real servers
+test: setup $(VENV)/complete $(SDK) $(PROMLINT) ## run every test, on real servers
 	cargo test --workspace
 
 fuzz: setup ## look for webhooks that are read wrongly (ARGS=seconds, 60 by default)
@@ -50,6 +52,10 @@ $(VENV)/complete: tests/requirements.txt
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
 		--require-hashes --only-binary=:all: --requirement tests/requirements.txt
 	touch $@
+
+# go.sum has the hash of each module. Go keeps what it fetched.
+$(TARGET)/promlint: tests/promlint/main.go tests/promlint/go.mod tests/promlint/go.sum
+	go build -C tests/promlint -trimpath -buildvcs=false -mod=readonly -o $(abspath $@) .
 
 $(TARGET)/sdk/complete: tests/sdk/package.json tests/sdk/package-lock.json
 	rm -rf $(TARGET)/sdk

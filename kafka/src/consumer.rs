@@ -7,8 +7,11 @@
 //! offset may be stored outside Kafka.
 
 mod handle;
+mod lag;
 mod log_offsets;
+mod other_topic;
 mod poll;
+mod progress;
 mod rebalance;
 mod run;
 mod worker_queue;
@@ -23,8 +26,10 @@ use rdkafka::error::KafkaError;
 use tokio::sync::{mpsc as tokio_mpsc, oneshot};
 
 pub use handle::ConsumerHandle;
+pub use lag::METRICS;
 pub use log_offsets::{LogOffsets, OffsetOutsideLog};
 use poll::{Member, Poller};
+use progress::Progress;
 use rebalance::Rebalance;
 pub use worker_queue::Permit;
 use worker_queue::{Wake, WorkerQueue};
@@ -138,9 +143,15 @@ pub struct ConsumerOptions {
 }
 
 /// The polling thread before it starts.
-#[derive(Debug)]
 pub struct ConsumerLoop {
     poller: Poller,
+    watch: lag::Watch,
+}
+
+impl std::fmt::Debug for ConsumerLoop {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("ConsumerLoop").field(&self.poller).finish()
+    }
 }
 
 impl ConsumerLoop {
@@ -156,6 +167,7 @@ impl ConsumerLoop {
         let config = kafka.consumer(&options.group, &options.client_id)?;
         let (events, rebalances) = mpsc::channel();
         let wake = Arc::new(Wake::default());
+        let progress = Arc::new(Progress::default());
         let (bytes, records) = (options.worker_bytes, options.worker_records);
         let workers: Vec<WorkerQueue> = workers
             .into_iter()
@@ -163,7 +175,12 @@ impl ConsumerLoop {
             .collect();
         let senders = workers.iter().map(WorkerQueue::sender).collect();
         let consumer: BaseConsumer<Rebalance> = config
-            .create_with_context(Rebalance::new(senders, events, options.drain))
+            .create_with_context(Rebalance::new(
+                senders,
+                events,
+                Arc::clone(&progress),
+                options.drain,
+            ))
             .map_err(ConsumeError::Create)?;
         let consumer = Arc::new(consumer);
         let (commands, inbox) = mpsc::channel();
@@ -174,13 +191,15 @@ impl ConsumerLoop {
             wake: Arc::clone(&wake),
             topic: Arc::clone(&topic),
             settings: Arc::new(config),
+            progress,
         };
         let member = Member {
             group: options.group.clone(),
             client_id: options.client_id.clone(),
         };
         let poller = Poller::new(consumer, member, topic, inbox, rebalances, workers, wake);
-        Ok((Self { poller }, handle))
+        let watch = lag::Watch::new(handle.clone());
+        Ok((Self { poller, watch }, handle))
     }
 
     /// Polls until `shutdown`, then drains and releases every partition and leaves the group.
@@ -191,8 +210,14 @@ impl ConsumerLoop {
         self,
         shutdown: tokio_util::sync::CancellationToken,
     ) -> Result<(), ConsumeError> {
-        tokio::task::spawn_blocking(move || self.poller.run(&shutdown))
+        let Self { poller, watch } = self;
+        let ended = shutdown.child_token();
+        let watch = tokio::spawn(watch.run(ended.clone()));
+        let outcome = tokio::task::spawn_blocking(move || poller.run(&shutdown))
             .await
-            .unwrap_or(Err(ConsumeError::Thread))
+            .unwrap_or(Err(ConsumeError::Thread));
+        ended.cancel();
+        drop(watch.await);
+        outcome
     }
 }

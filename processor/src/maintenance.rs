@@ -1,10 +1,12 @@
 //! Runs background jobs that must not delay the engine.
 
+mod backlog;
 mod dedup_partitions;
 mod reports;
 
 use std::time::Duration;
 
+pub(crate) use backlog::measure_backlog;
 pub(crate) use dedup_partitions::maintain_dedup_partitions;
 pub(crate) use reports::refresh_reports;
 

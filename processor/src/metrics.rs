@@ -5,6 +5,8 @@ use std::sync::LazyLock;
 use leadstream_service::metric_table;
 use leadstream_service::metrics::{ByLabel, Counter, Gauge, Histogram, Metric, Open};
 
+use crate::store::Backlog;
+
 /// The metrics of this service.
 pub const METRICS: &[&[Metric]] = &[Metrics::TABLE];
 
@@ -50,6 +52,19 @@ metric_table! {
         /// Partitions that a worker owns.
         owned_partitions: Open<Gauge> = "leadstream_processor_owned_partitions"
             (worker: "the number of the worker in its process");
+        /// Partitions that this process owns and that an operator has to resume.
+        halted_partitions: Gauge = "leadstream_processor_halted_partitions";
+        /// Rows of the outbox: commits with records that Kafka has not acknowledged. Every processor
+        /// counts all rows, every 30 s.
+        outbox_rows: Gauge = "leadstream_processor_outbox_rows";
+        /// Age of the oldest row of the outbox, else 0. Every processor measures it, every 30 s.
+        outbox_age: Gauge = "leadstream_processor_oldest_outbox_row_age_seconds";
+        /// Timers that were due more than a minute ago, up to 1,000 of each partition. Every processor
+        /// counts all, every 30 s.
+        overdue_timers: Gauge = "leadstream_processor_overdue_timers";
+        /// Delay of the timer that is overdue for the longest time, else 0. Every processor measures
+        /// it, every 30 s.
+        timer_delay: Gauge = "leadstream_processor_oldest_overdue_timer_age_seconds";
     }
 }
 
@@ -141,6 +156,23 @@ pub(crate) fn reports(leads: u64) {
 /// Counts a failure of a kind that the table lists.
 pub(crate) fn failure(kind: &'static str) {
     HANDLES.failures.add(kind, 1);
+}
+
+/// Sets the number of halted partitions.
+pub(crate) fn halted_partitions(count: usize) {
+    HANDLES
+        .halted_partitions
+        .set(u32::try_from(count).map_or(f64::from(u32::MAX), f64::from));
+}
+
+/// Sets what waits in the database.
+#[expect(clippy::cast_precision_loss, reason = "no table has 2^52 rows")]
+pub(crate) fn backlog(backlog: Backlog) {
+    let metrics = &*HANDLES;
+    metrics.outbox_rows.set(backlog.outbox_rows as f64);
+    metrics.outbox_age.set(backlog.outbox_age);
+    metrics.overdue_timers.set(backlog.overdue_timers as f64);
+    metrics.timer_delay.set(backlog.timer_delay);
 }
 
 /// Returns the gauge of the partitions that a worker owns.

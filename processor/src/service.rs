@@ -140,6 +140,11 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
         reports.await;
         Ok(())
     });
+    let backlog = maintenance::measure_backlog(behind.clone(), MAINTENANCE_RETRY, stop.clone());
+    tasks.spawn(async move {
+        backlog.await;
+        Ok(())
+    });
     let evicted = maintenance::maintain_dedup_partitions(behind, MAINTENANCE_RETRY, stop.clone());
     tasks.spawn(async move {
         evicted.await;

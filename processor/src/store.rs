@@ -1,5 +1,6 @@
 //! Holds all SQL of the engine.
 
+mod backlog;
 mod commands;
 mod dedup_partitions;
 mod erase;
@@ -34,6 +35,7 @@ use crate::engine::poison::Poison;
 use crate::erasure::ErasureKeys;
 use crate::failpoint::{self, Point};
 use crate::lead::StoredError;
+pub(crate) use backlog::Backlog;
 pub(crate) use partitions::Placed;
 pub(crate) use recovery::Span;
 use write::Write;

@@ -10,6 +10,7 @@ pub mod lifecycle;
 pub mod metrics;
 pub mod migrations;
 pub mod ops;
+pub mod process;
 mod retry;
 mod secret;
 pub mod server;

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::duration;
 use crate::ops::{self, Health};
+use crate::process;
 use crate::telemetry::{LogFormat, init_logs, init_metrics};
 
 /// Settings that every service has.
@@ -105,7 +106,7 @@ where
                 args.ops_address
             )
         })?;
-    let router = ops::router(context.health.clone(), metrics.clone());
+    let router = ops::router(context.health.clone(), metrics.clone(), process::register());
     let server = tokio::spawn(async move { axum::serve(listener, router).await });
     let maintenance = tokio::spawn(async move {
         loop {

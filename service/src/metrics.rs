@@ -51,6 +51,16 @@ impl Metric {
         with_recorder(|recorder| register(recorder, name, self.help_line(), &key))
     }
 
+    /// Describes a metric that others update.
+    pub(crate) fn describe(&self) {
+        let (name, help) = (KeyName::from_const_str(self.name), self.help_line().into());
+        with_recorder(|recorder| match self.kind {
+            Kind::Counter => recorder.describe_counter(name, None, help),
+            Kind::Gauge => recorder.describe_gauge(name, None, help),
+            Kind::Histogram => recorder.describe_histogram(name, None, help),
+        });
+    }
+
     /// Returns the description with the values of each label, for `# HELP`.
     fn help_line(&self) -> String {
         let labels = self.labels.iter().map(|(label, values)| match values {
@@ -132,6 +142,15 @@ impl ByLabel<Counter> {
 }
 
 impl ByLabel<Gauge> {
+    /// Sets the gauge of `value`, which the table has to list.
+    pub fn set(&self, value: &str, to: f64) {
+        let gauge = self.0.iter().find(|(known, _)| *known == value);
+        debug_assert!(gauge.is_some(), "no table of metrics lists {value}");
+        if let Some((_, gauge)) = gauge {
+            gauge.set(to);
+        }
+    }
+
     /// Sets the gauge of `value` to 1 and the others to 0.
     pub fn select(&self, value: Option<&str>) {
         for (known, gauge) in &self.0 {
@@ -145,15 +164,15 @@ impl ByLabel<Gauge> {
 const MAX_VALUES: usize = 100;
 
 /// Handles of a metric whose last label has open values, made when a value first occurs. Values
-/// after the first hundred share the handle of `other`.
+/// after the first `MOST` share the handle of `other`.
 #[derive(Clone, Debug)]
-pub struct Open<H> {
+pub struct Open<H, const MOST: usize = MAX_VALUES> {
     metric: Metric,
     values: Vec<String>,
     handles: Arc<Mutex<BTreeMap<String, H>>>,
 }
 
-impl<H: Handle> Handle for Open<H> {
+impl<H: Handle, const MOST: usize> Handle for Open<H, MOST> {
     const KIND: Kind = H::KIND;
 
     fn register(metric: &Metric, values: &[&str]) -> Self {
@@ -165,12 +184,12 @@ impl<H: Handle> Handle for Open<H> {
     }
 }
 
-impl<H: Handle + Clone> Open<H> {
+impl<H: Handle + Clone, const MOST: usize> Open<H, MOST> {
     /// Returns the handle of `value`.
     #[must_use]
     pub fn with(&self, value: &str) -> H {
         let mut handles = self.handles.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = handles.contains_key(value) || handles.len() < MAX_VALUES;
+        let known = handles.contains_key(value) || handles.len() < MOST;
         let value = if known { value } else { "other" };
         let handle = handles.entry(value.to_owned()).or_insert_with(|| {
             let before = self.values.iter().map(String::as_str);

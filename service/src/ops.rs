@@ -6,9 +6,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use axum::routing::get;
 use metrics_exporter_prometheus::PrometheusHandle;
+use metrics_process::Collector;
+
+/// Prometheus's text format.
+const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// The readiness of each part of a service. The service is ready when every named part is ready and
 /// no shutdown has begun.
@@ -39,14 +44,19 @@ impl Health {
     }
 }
 
-pub(crate) fn router(health: Health, metrics: PrometheusHandle) -> Router {
+pub(crate) fn router(health: Health, metrics: PrometheusHandle, process: Collector) -> Router {
     Router::new()
         .route("/health/live", get(|| async { "live\n" }))
         .route("/health/ready", get(ready).with_state(health))
         .route(
             "/metrics",
-            get(|State(metrics): State<PrometheusHandle>| async move { metrics.render() })
-                .with_state(metrics),
+            get(
+                |State((metrics, process)): State<(PrometheusHandle, Collector)>| async move {
+                    process.collect();
+                    ([(CONTENT_TYPE, TEXT_FORMAT)], metrics.render())
+                },
+            )
+            .with_state((metrics, process)),
         )
 }
 

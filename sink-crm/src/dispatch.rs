@@ -45,7 +45,7 @@ use recheck::Recheck;
 /// rows that another process wrote.
 const POLL: Duration = Duration::from_secs(1);
 /// How often waiting rows are counted.
-const COUNT: Duration = Duration::from_secs(15);
+const COUNT: Duration = Duration::from_secs(30);
 /// How often a worker whose receiver is gone asks whether an operator resumed it.
 const RESUME: Duration = Duration::from_secs(5);
 
@@ -383,8 +383,7 @@ impl<C: Crm> Worker<C> {
     async fn count(&mut self) -> Result<(), LedgerError> {
         if self.counted.is_none_or(|at| at.elapsed() >= COUNT) {
             let parts = &self.shared.parts;
-            let due = parts.ledger.count_due().await?;
-            parts.metrics.due.set(due as f64);
+            parts.metrics.backlog(&parts.ledger.backlog().await?);
             self.counted = Some(Instant::now());
         }
         Ok(())

@@ -116,6 +116,15 @@ pub(crate) struct OutcomeRow<'a> {
     pub(crate) written_fields: Option<Vec<u8>>,
 }
 
+/// The rows of one state.
+#[derive(Clone, Debug, PartialEq, FromRow)]
+pub(crate) struct Backlog {
+    pub(crate) state: String,
+    pub(crate) rows: i64,
+    /// The seconds since the oldest became due.
+    pub(crate) age: f64,
+}
+
 /// What a CRM gets of each lead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum DeliveryMode {
@@ -133,7 +142,8 @@ pub(crate) trait Delivery: Send + Sync + 'static {
     const EXTEND_LEASES: &'static str;
     /// Writes outcomes of leased rows, and returns the number of rows written.
     const RECORD_OUTCOMES: &'static str;
-    const COUNT_DUE: &'static str;
+    /// Counts the rows of each state that is not in step, as [`Backlog`].
+    const BACKLOG: &'static str;
     /// Returns whether a row waits for a reason.
     const HAS_REASON: &'static str;
     /// Returns waiting rows, at most one per lead, in the order of their leads.
@@ -267,14 +277,10 @@ impl<D: Delivery> DeliveryLedger<D> {
         Ok(written.unsigned_abs())
     }
 
-    /// Returns the number of leads, or events, that wait to be sent.
-    pub(crate) async fn count_due(&self) -> Result<i64, LedgerError> {
-        timed(
-            sqlx::query_scalar(D::COUNT_DUE)
-                .bind(self.crm.as_str())
-                .fetch_one(&self.pool),
-        )
-        .await
+    /// Returns the rows, or events, that are not in step with their lead.
+    pub(crate) async fn backlog(&self) -> Result<Vec<Backlog>, LedgerError> {
+        let query = sqlx::query_as(D::BACKLOG).bind(self.crm.as_str());
+        timed(query.fetch_all(&self.pool)).await
     }
 
     /// Returns whether a row waits because of `reason`.

@@ -19,6 +19,7 @@ mod mapping;
 mod matching;
 mod metrics;
 mod number;
+mod open_dead_letters;
 mod outcome;
 mod person;
 mod rate_limiter;
@@ -87,9 +88,8 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
     let client_id = format!("leadstream-{SERVICE}-{}", uuid::Uuid::new_v4());
     let producer = Producer::new(&args.kafka, &client_id, Some(ACKNOWLEDGE))?;
     let topic: Arc<str> = args.kafka.topic(Topic::LeadEvents).into();
-    let dead_letters: Arc<str> = Topic::LeadEvents
-        .dead_letters(&args.kafka.topic_prefix)
-        .into();
+    let prefix = args.kafka.topic_prefix.as_str();
+    let dead_letters: Arc<str> = Topic::LeadEvents.dead_letters(prefix).into();
     let mut workers = Workers {
         ledger: ledger.clone(),
         producer: producer.clone(),
@@ -125,9 +125,9 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
     let (sender, events) = mpsc::unbounded_channel();
     let (consumer, handle) = ConsumerLoop::new(&args.kafka, &options, vec![sender])?;
     let parts = ConsumeParts {
-        ledger,
+        ledger: ledger.clone(),
         crms,
-        handle,
+        handle: handle.clone(),
         producer,
         dead_letters,
         urgent_states: settings.crms.urgent_states,
@@ -136,6 +136,12 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
     };
     let ended = CancellationToken::new();
     tasks.spawn(consume::run(parts, events, ended.clone()));
+    let dead = Topic::ALL.iter().map(|it| it.dead_letters(prefix));
+    let dead = open_dead_letters::watch(handle, ledger, dead.collect(), context.shutdown.clone());
+    tasks.spawn(async move {
+        dead.await;
+        Ok(())
+    });
     let shutdown = context.shutdown.clone();
     tasks.spawn(async move {
         let _ended = ended.drop_guard();

@@ -4,9 +4,15 @@ use leadstream_service::metric_table;
 use leadstream_service::metrics::{ByLabel, Counter, Gauge, Histogram, Metric};
 
 use crate::crm::Class;
+use crate::ledger::Backlog;
+use crate::open_dead_letters::OpenDeadLetters;
 
 /// The metrics of this service.
-pub const METRICS: &[&[Metric]] = &[ConsumeMetrics::TABLE, DeliveryMetrics::TABLE];
+pub const METRICS: &[&[Metric]] = &[
+    ConsumeMetrics::TABLE,
+    DeliveryMetrics::TABLE,
+    OpenDeadLetters::TABLE,
+];
 
 metric_table! {
     pub(crate) struct ConsumeMetrics() {
@@ -24,6 +30,14 @@ metric_table! {
     pub(crate) struct DeliveryMetrics(crm: ["hubspot", "salesforce", "webhook"]) {
         /// Leads that wait to be sent.
         due: Gauge = "leadstream_sink_crm_due_leads";
+        /// Rows of the ledger that are not in step: `due` to be sent, `parked` for a person, or `dead`.
+        /// Of the webhook, its events. Every sink-crm counts all, every 30 s.
+        ledger_rows: ByLabel<Gauge> = "leadstream_sink_crm_ledger_rows"
+            (state: ["due", "parked", "dead"]);
+        /// Time since the oldest of these rows became due, else 0. Every sink-crm measures it, every
+        /// 30 s.
+        ledger_age: ByLabel<Gauge> = "leadstream_sink_crm_oldest_ledger_row_age_seconds"
+            (state: ["due", "parked", "dead"]);
         /// Requests to a CRM: `ok`, or how the failure of the whole request is handled.
         requests: ByLabel<Counter> = "leadstream_sink_crm_requests_total"
             (result: ["ok", "retry", "throttle", "split", "auth", "halt", "gone"]);
@@ -49,6 +63,20 @@ metric_table! {
 }
 
 impl DeliveryMetrics {
+    /// Sets what waits in the ledger.
+    #[expect(clippy::cast_precision_loss, reason = "no ledger has 2^52 rows")]
+    pub(crate) fn backlog(&self, backlog: &[Backlog]) {
+        for state in ["due", "parked", "dead"] {
+            let found = backlog.iter().find(|it| it.state == state);
+            let rows = found.map_or(0, |it| it.rows) as f64;
+            self.ledger_rows.set(state, rows);
+            self.ledger_age.set(state, found.map_or(0.0, |it| it.age));
+            if state == "due" {
+                self.due.set(rows);
+            }
+        }
+    }
+
     /// Counts a request that succeeded, or failed as a whole.
     pub(crate) fn request(&self, failure: Option<Class>) {
         let result = match failure {

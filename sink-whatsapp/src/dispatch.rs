@@ -243,6 +243,13 @@ impl Dispatcher {
         self.gates.are_stopped()
     }
 
+    /// Returns the number of replies that are not finished.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        let windows = self.partitions.values().map(|it| it.window.open());
+        windows.sum()
+    }
+
     /// Returns the number of requests in flight.
     #[must_use]
     pub const fn sending(&self) -> usize {

@@ -28,6 +28,9 @@ metric_table! {
         send_duration: Histogram = "leadstream_sink_whatsapp_send_duration_seconds";
         /// Requests in flight.
         in_flight: Gauge = "leadstream_sink_whatsapp_requests_in_flight";
+        /// Replies that wait to be sent or are being sent, of the partitions that this process owns.
+        /// Further ones that Kafka holds are in `leadstream_consumer_lag_records`.
+        waiting: Gauge = "leadstream_sink_whatsapp_waiting_replies";
         /// Business numbers that send nothing until they work again.
         stopped_numbers: Gauge = "leadstream_sink_whatsapp_stopped_numbers";
     }
@@ -51,7 +54,8 @@ impl Metrics {
         self.send_duration.record(took);
     }
 
-    pub fn level(&self, sending: usize, stopped: usize) {
+    pub fn level(&self, waiting: usize, sending: usize, stopped: usize) {
+        self.waiting.set(as_f64(waiting));
         self.in_flight.set(as_f64(sending));
         self.stopped_numbers.set(as_f64(stopped));
     }

@@ -35,6 +35,8 @@ pub struct Window<T> {
     leads: HashMap<Arc<LeadId>, VecDeque<Offset>>,
     /// The number of finished slots at the head.
     finished: usize,
+    /// The number of replies that are not finished.
+    open: usize,
     /// Finished replies beyond the head that keep back a later reply to their lead.
     blocking: BTreeSet<Offset>,
     /// Replies beyond the head that the committed metadata lists as done.
@@ -60,6 +62,7 @@ impl<T> Default for Window<T> {
             slots: VecDeque::new(),
             leads: HashMap::new(),
             finished: 0,
+            open: 0,
             blocking: BTreeSet::new(),
             committed_ahead: BTreeSet::new(),
         }
@@ -88,7 +91,14 @@ impl<T> Window<T> {
             value,
             finished: false,
         });
+        self.open += 1;
         free
+    }
+
+    /// Returns the number of replies that are not finished.
+    #[must_use]
+    pub const fn open(&self) -> usize {
+        self.open
     }
 
     /// Returns the reply at `offset` while it is in the window and not finished.
@@ -103,8 +113,10 @@ impl<T> Window<T> {
         if let Some(slot) = self
             .index(offset)
             .and_then(|index| self.slots.get_mut(index))
+            && !slot.finished
         {
             slot.finished = true;
+            self.open -= 1;
         }
         while self
             .slots

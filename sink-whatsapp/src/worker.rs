@@ -150,7 +150,9 @@ impl Worker {
         let stopped: BTreeMap<String, String> = stopped
             .map(|(number, reason)| (number.to_owned(), reason.to_owned()))
             .collect();
-        self.metrics.level(self.dispatcher.sending(), stopped.len());
+        let dispatcher = &self.dispatcher;
+        self.metrics
+            .level(dispatcher.waiting(), dispatcher.sending(), stopped.len());
         for (number, reason) in &stopped {
             if self.stopped.get(number) != Some(reason) {
                 tracing::error!(number, reason, "a whatsapp number is stopped");

@@ -22,6 +22,7 @@ mod group_members;
 mod lost_ack;
 mod lost_responses;
 mod merging;
+mod metrics;
 mod notations;
 mod partition_growth;
 mod poison;
@@ -108,6 +109,8 @@ const TESTS: &[(&str, Test)] = tests![
     reports::the_funnel_counts_each_lead_once_and_the_command_agrees,
     reports::alike::the_funnel_of_any_rows_is_their_plain_count,
     reports::analyst::an_analyst_runs_the_guides_queries_and_reads_only_reports,
+    metrics::every_metric_is_listed_linted_and_right_at_rest,
+    metrics::lost_commit::a_lost_commit_is_repeated_while_nothing_arrives,
     settings::ingest_answers_503_while_kafka_is_unavailable,
     settings::an_error_names_a_missing_or_wrong_setting_with_an_example,
     settings::a_database_with_other_migrations_is_refused_with_a_remedy,

@@ -11,12 +11,13 @@ use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::{ClientConfig, Message, TopicPartitionList};
 
 use super::poll::Command;
+use super::progress::Progress;
 use super::rebalance::Rebalance;
 use super::worker_queue::Wake;
 use super::{ConsumeError, LogOffsets, OffsetCommit};
 
 /// The longest wait for Kafka's answer about partitions.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The consumer as workers use it. Cheap to clone.
 #[derive(Clone)]
@@ -26,6 +27,7 @@ pub struct ConsumerHandle {
     pub(super) wake: Arc<Wake>,
     pub(super) topic: Arc<str>,
     pub(super) settings: Arc<ClientConfig>,
+    pub(super) progress: Arc<Progress>,
 }
 
 impl std::fmt::Debug for ConsumerHandle {
@@ -44,6 +46,7 @@ impl ConsumerHandle {
 
     /// Starts delivery of an assigned partition's records at `offset`.
     pub fn start(&self, partition: Partition, offset: Offset) {
+        self.progress.start(partition, offset);
         self.command(Command::Start { partition, offset });
     }
 
@@ -143,6 +146,7 @@ impl ConsumerHandle {
 
     /// Commits next offsets to Kafka without waiting for the answer.
     pub fn commit(&self, next: &[(Partition, Offset)]) {
+        self.progress.finish(commits(next));
         if let Some(list) = self.offsets(next)
             && let Err(error) = self.consumer.commit(&list, CommitMode::Async)
         {
@@ -155,6 +159,7 @@ impl ConsumerHandle {
     /// # Errors
     /// Returns Kafka's error, for example for a partition that was lost meanwhile.
     pub async fn commit_and_wait(&self, next: &[(Partition, Offset)]) -> Result<(), KafkaError> {
+        self.progress.finish(commits(next));
         let Some(list) = self.offsets(next) else {
             return Ok(());
         };
@@ -166,13 +171,31 @@ impl ConsumerHandle {
     /// # Errors
     /// Returns Kafka's error, for example for a partition that was lost meanwhile.
     pub async fn commit_with_metadata(&self, next: &[OffsetCommit]) -> Result<(), KafkaError> {
+        self.progress.finish(next.iter().cloned());
+        let list = self.offsets_with_metadata(next)?;
+        self.commit_list(list).await
+    }
+
+    /// Commits again what Kafka did not keep, without waiting for the answer.
+    pub(super) fn repeat(&self, lost: Vec<OffsetCommit>) {
+        self.progress.repeat(lost, |commits| {
+            let committed = self
+                .offsets_with_metadata(commits)
+                .and_then(|list| self.consumer.commit(&list, CommitMode::Async));
+            if let Err(error) = committed {
+                tracing::warn!(topic = %self.topic, error = %error, "offsets were not committed to Kafka");
+            }
+        });
+    }
+
+    fn offsets_with_metadata(&self, next: &[OffsetCommit]) -> KafkaResult<TopicPartitionList> {
         let mut list = TopicPartitionList::with_capacity(next.len());
         for commit in next {
             let mut element = list.add_partition(&self.topic, commit.partition.0);
             element.set_offset(rdkafka::Offset::Offset(commit.next.0))?;
             element.set_metadata(&commit.metadata);
         }
-        self.commit_list(list).await
+        Ok(list)
     }
 
     async fn commit_list(&self, list: TopicPartitionList) -> Result<(), KafkaError> {
@@ -222,6 +245,14 @@ impl ConsumerHandle {
         }
         (list.count() > 0).then_some(list)
     }
+}
+
+fn commits(next: &[(Partition, Offset)]) -> impl Iterator<Item = OffsetCommit> {
+    next.iter().map(|(partition, next)| OffsetCommit {
+        partition: *partition,
+        next: *next,
+        metadata: String::new(),
+    })
 }
 
 /// Reads with a consumer of its own until it finds a record or the log ends. Blocks.

@@ -2,7 +2,7 @@
 //! drained.
 
 use std::collections::BTreeMap;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use leadstream_schemas::Partition;
@@ -15,6 +15,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 
 use super::WorkerEvent;
+use super::progress::Progress;
 use crate::error_log::ErrorLogLimiter;
 
 /// An event that the callback sends to the polling thread, on which it runs.
@@ -27,6 +28,7 @@ pub(super) enum Rebalanced {
 pub(super) struct Rebalance {
     workers: Vec<UnboundedSender<WorkerEvent>>,
     events: mpsc::Sender<Rebalanced>,
+    progress: Arc<Progress>,
     drain: Duration,
     errors: ErrorLogLimiter,
 }
@@ -35,11 +37,13 @@ impl Rebalance {
     pub(super) fn new(
         workers: Vec<UnboundedSender<WorkerEvent>>,
         events: mpsc::Sender<Rebalanced>,
+        progress: Arc<Progress>,
         drain: Duration,
     ) -> Self {
         Self {
             workers,
             events,
+            progress,
             drain,
             errors: ErrorLogLimiter::default(),
         }
@@ -57,6 +61,7 @@ impl Rebalance {
             tracing::error!(error = %error, "partitions could not be assigned");
         }
         let partitions = partitions(list);
+        self.progress.assign(&partitions);
         drop(self.events.send(Rebalanced::Assigned(partitions.clone())));
         for (sender, share) in self.shares(&partitions) {
             drop(sender.send(WorkerEvent::Assigned(share)));
@@ -83,6 +88,7 @@ impl Rebalance {
         for wait in waits {
             wait_until(wait, deadline, &partitions);
         }
+        self.progress.revoke(&partitions);
         drop(self.events.send(Rebalanced::Revoked(partitions)));
         if let Err(error) = consumer.incremental_unassign(list) {
             tracing::error!(error = %error, "partitions could not be released");

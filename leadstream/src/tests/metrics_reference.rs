@@ -6,13 +6,19 @@ use std::path::Path;
 
 use leadstream_service::metrics::{Kind, Metric, Values};
 
-const SERVICES: [(&str, &[&[Metric]]); 5] = [
+const SERVICES: [(&str, &[&[Metric]]); 7] = [
+    (EVERY, leadstream_service::process::METRICS),
+    (CONSUMERS, &[leadstream_kafka::consumer::METRICS]),
     ("ingest", leadstream_ingest::metrics::METRICS),
     ("processor", leadstream_processor::METRICS),
     ("sink-crm", leadstream_sink_crm::METRICS),
     ("sink-whatsapp", leadstream_sink_whatsapp::metrics::METRICS),
     ("api", leadstream_api::METRICS),
 ];
+
+/// The headings of the metrics that several services have.
+const EVERY: &str = "Every service";
+const CONSUMERS: &str = "processor, sink-crm and sink-whatsapp";
 
 const HEAD: &str = "<!-- Generated; see leadstream/src/tests/metrics_reference.rs. -->
 
@@ -80,7 +86,11 @@ fn the_reference_of_metrics_is_the_services_tables() {
 #[test]
 fn names_of_metrics_have_their_service_and_their_unit() {
     for (service, tables) in SERVICES {
-        let prefix = format!("leadstream_{}_", service.replace('-', "_"));
+        let prefixes = match service {
+            EVERY => vec!["leadstream_build_".to_owned(), "process_".to_owned()],
+            CONSUMERS => vec!["leadstream_consumer_".to_owned()],
+            _ => vec![format!("leadstream_{}_", service.replace('-', "_"))],
+        };
         for metric in tables.iter().copied().flatten() {
             let name = metric.name;
             let has_unit = match metric.kind {
@@ -88,7 +98,8 @@ fn names_of_metrics_have_their_service_and_their_unit() {
                 Kind::Gauge => !name.ends_with("_total"),
                 Kind::Histogram => name.ends_with("_seconds") || name.ends_with("_records"),
             };
-            assert!(name.starts_with(&prefix) && has_unit, "{name}");
+            let has_prefix = prefixes.iter().any(|prefix| name.starts_with(prefix));
+            assert!(has_prefix && has_unit, "{name}");
             assert!(metric.help.ends_with('.'), "{name}: {}", metric.help);
         }
     }

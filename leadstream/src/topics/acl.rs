@@ -10,6 +10,8 @@ struct Needs {
     reads: &'static [Topic],
     writes: &'static [Topic],
     dead_letters: &'static [Topic],
+    /// Topics whose dead letters it counts.
+    counts: &'static [Topic],
 }
 
 const NEEDS: &[Needs] = &[
@@ -26,6 +28,7 @@ const NEEDS: &[Needs] = &[
             Topic::MessageStatuses,
             Topic::ProviderNotices,
         ],
+        counts: &[],
     },
     Needs {
         service: "processor",
@@ -33,18 +36,21 @@ const NEEDS: &[Needs] = &[
         // Inputs, too: a record under another of a lead's ids is forwarded to its home.
         writes: &[Topic::LeadInputs, Topic::LeadEvents, Topic::LeadReplies],
         dead_letters: &[Topic::LeadInputs],
+        counts: &[],
     },
     Needs {
         service: "sink-crm",
         reads: &[Topic::LeadEvents],
         writes: &[],
         dead_letters: &[Topic::LeadEvents],
+        counts: &Topic::ALL,
     },
     Needs {
         service: "sink-whatsapp",
         reads: &[Topic::LeadReplies],
         writes: &[],
         dead_letters: &[Topic::LeadReplies],
+        counts: &[],
     },
     // And the user of `leadstream lead`.
     Needs {
@@ -52,6 +58,7 @@ const NEEDS: &[Needs] = &[
         reads: &[],
         writes: &[Topic::LeadInputs],
         dead_letters: &[],
+        counts: &[],
     },
 ];
 
@@ -88,6 +95,10 @@ pub(super) fn commands(settings: &Settings) -> Vec<String> {
             commands.push(format!(
                 "{base} --operation Write --operation Describe --topic '{name}'"
             ));
+        }
+        for topic in needs.counts {
+            let name = topic.dead_letters(prefix);
+            commands.push(format!("{base} --operation Describe --topic '{name}'"));
         }
     }
     commands.push("# every producer, on clusters before Kafka 3.0".to_owned());
@@ -127,6 +138,11 @@ mod tests {
         assert!(!find(
             "--operation Read --operation Describe --topic 't.message.statuses'"
         ));
+        let counted = "--operation Describe --topic 't.provider.notices.dead-letters'";
+        let counters = commands
+            .iter()
+            .filter(|command| command.ends_with(counted) && !command.contains("--operation Write"));
+        assert_eq!(counters.count(), 1);
         assert!(!find("All"));
     }
 }

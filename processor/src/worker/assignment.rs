@@ -1,6 +1,7 @@
 //! Assigns partitions to a worker and revokes them. A take-over, or a resumption after a failure,
 //! publishes the outbox and waits for the acknowledgements before it folds (invariants 4 and 5).
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use leadstream_kafka::Outgoing;
@@ -140,6 +141,10 @@ impl Worker {
                 let consumer = &self.shared.consumer;
                 let log = consumer.log_offsets(id).await?;
                 let next = start_offset(consumer.topic(), id, found, log)?;
+                if log.committed != Some(next) {
+                    // An owner that ended may not have committed its last offset.
+                    self.offsets.record(BTreeMap::from([(id, next)]));
+                }
                 if found.next_offset.is_none() {
                     self.shared
                         .store

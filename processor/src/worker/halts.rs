@@ -6,6 +6,8 @@ use std::sync::{Mutex, PoisonError};
 use leadstream_schemas::Partition;
 use leadstream_service::ops::Health;
 
+use crate::metrics;
+
 const PART: &str = "partition";
 
 /// The halt reasons by partition, for all workers of this process.
@@ -42,6 +44,7 @@ impl Halts {
         if !change(&mut reasons) {
             return false;
         }
+        metrics::halted_partitions(reasons.len());
         let told: Vec<String> = reasons
             .iter()
             .map(|(id, reason)| format!("partition {id} is halted: {reason}"))

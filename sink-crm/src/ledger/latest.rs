@@ -82,8 +82,13 @@ updated AS (
 SELECT count(*) FROM updated"
     );
 
-    const COUNT_DUE: &'static str = "
-SELECT count(*) FROM crm_ledger WHERE crm = $1 AND state = 'due'";
+    const BACKLOG: &'static str = "
+SELECT state, count(*) AS rows, GREATEST(EXTRACT(EPOCH FROM now() - min(due_since)), 0)::float8 AS age
+FROM crm_ledger WHERE crm = $1 AND state = 'due' GROUP BY state
+UNION ALL
+SELECT state, count(*), GREATEST(EXTRACT(EPOCH FROM now() - min(due_since)), 0)::float8
+FROM crm_ledger WHERE crm = $1 AND state IN ('parked', 'dead') AND last_error IS NOT NULL
+GROUP BY state";
 
     const HAS_REASON: &'static str = "
 SELECT EXISTS (SELECT FROM crm_ledger WHERE crm = $1 AND state = 'due' AND last_error = $2)";

@@ -77,8 +77,10 @@ synced AS (
 SELECT (SELECT count(*) FROM removed) + (SELECT count(*) FROM kept)"
     );
 
-    const COUNT_DUE: &'static str = "
-SELECT count(*) FROM crm_events WHERE crm = $1";
+    const BACKLOG: &'static str = "
+SELECT 'due' AS state, count(*) AS rows,
+    GREATEST(EXTRACT(EPOCH FROM now() - min(due_since)), 0)::float8 AS age
+FROM crm_events WHERE crm = $1 HAVING count(*) > 0";
 
     const HAS_REASON: &'static str = "
 SELECT EXISTS (SELECT FROM crm_events WHERE crm = $1 AND last_error = $2)";

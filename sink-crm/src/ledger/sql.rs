@@ -148,6 +148,10 @@ DELETE FROM crm_reconciliations WHERE crm = $1";
 pub(super) const RESOLVED_DEAD_LETTERS: &str = "
 SELECT topic, partition, \"offset\" FROM resolved_dead_letters";
 
+pub(super) const COUNT_RESOLVED: &str = "
+SELECT count(*) FROM resolved_dead_letters
+WHERE topic = $1 AND partition = $2 AND \"offset\" >= $3 AND \"offset\" < $4";
+
 pub(super) const RESOLVE_DEAD_LETTER: &str = "
 INSERT INTO resolved_dead_letters (topic, partition, \"offset\", action) VALUES ($1, $2, $3, $4)
 ON CONFLICT DO NOTHING";

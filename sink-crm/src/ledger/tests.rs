@@ -227,7 +227,7 @@ async fn a_revision_becomes_due_once_and_never_over_a_newer_one() {
         0,
         "older"
     );
-    assert_eq!(scratch.hubspot().count_due().await.unwrap(), 2);
+    assert_eq!(scratch.hubspot().backlog().await.unwrap()[0].rows, 2);
 
     let (rows, lease) = scratch.claim(1, now()).await;
     assert_eq!(leads(&rows), ["a"], "an input of a person comes first");
@@ -342,6 +342,12 @@ async fn failures_wait_and_a_newer_revision_requeues_what_was_given_up() {
         let (rows, lease) = scratch.claim(10, after(5)).await;
         scratch.record(&lease, &rows[0], outcome).await;
         assert_eq!(scratch.row(Hubspot, "a").await.0, state);
+        let backlog = scratch.hubspot().backlog().await.unwrap();
+        let [of_state] = &backlog[..] else {
+            panic!("{backlog:?}");
+        };
+        assert_eq!((of_state.state.as_str(), of_state.rows), (state, 1));
+        assert!(of_state.age >= 0.0, "{backlog:?}");
         assert!(scratch.claim(10, after(5)).await.0.is_empty());
         scratch
             .set_desired(&[event("a", revision, 0)], after(5))

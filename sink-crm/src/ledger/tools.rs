@@ -1,6 +1,7 @@
 //! Queries of the ledger for the tools.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use chrono::{DateTime, Utc};
 use leadstream_schemas::{LeadId, Offset, Partition, Revision};
@@ -201,6 +202,21 @@ impl Ledger {
     pub async fn resolved_dead_letters(&self) -> Result<BTreeSet<DeadLetterPosition>, LedgerError> {
         let query = sqlx::query_as(sql::RESOLVED_DEAD_LETTERS).fetch_all(&self.pool);
         Ok(timed(query).await?.into_iter().collect())
+    }
+
+    /// Counts the dead letters of a part of a topic that need no further action.
+    pub(crate) async fn count_resolved(
+        &self,
+        topic: &str,
+        partition: Partition,
+        part: Range<Offset>,
+    ) -> Result<i64, LedgerError> {
+        let query = sqlx::query_scalar(sql::COUNT_RESOLVED)
+            .bind(topic)
+            .bind(partition)
+            .bind(part.start)
+            .bind(part.end);
+        timed(query.fetch_one(&self.pool)).await
     }
 
     /// Records what was done about a dead letter: `redriven` or `discarded`.

@@ -42,7 +42,7 @@ async fn events_are_delivered_in_order_and_queued_once() {
     let queue = async |events| scratch.ledger.queue(Webhook, events, now()).await.unwrap();
     assert_eq!(queue(&events[..2]).await, 2);
     assert_eq!(queue(&events).await, 1, "two are duplicates");
-    assert_eq!(webhook.count_due().await.unwrap(), 3);
+    assert_eq!(webhook.backlog().await.unwrap()[0].rows, 3);
     let due = webhook.page_due(&"".into(), 10).await.unwrap();
     assert_eq!(due[0].revision, Revision(1));
 
@@ -51,7 +51,7 @@ async fn events_are_delivered_in_order_and_queued_once() {
     for revision in 1..=3 {
         assert_eq!(deliver(&webhook, synced()).await, (revision, 1));
     }
-    assert_eq!(webhook.count_due().await.unwrap(), 0);
+    assert_eq!(webhook.backlog().await.unwrap(), []);
     let entries = ledger_entries(&scratch.pool, &["a".into()]).await.unwrap();
     let entry = &entries[0];
     assert_eq!(entry.state, LedgerState::Synced);
@@ -107,7 +107,7 @@ async fn leads_are_counted_by_status_and_retried_by_state() {
         let retried = ledger.retry(Some("hubspot"), state, None, None, now());
         assert_eq!(retried.await.unwrap(), count);
     }
-    assert_eq!(scratch.hubspot().count_due().await.unwrap(), 3);
+    assert_eq!(scratch.hubspot().backlog().await.unwrap()[0].rows, 3);
     assert!(
         scratch
             .ledger
