@@ -136,6 +136,80 @@ pub(crate) fn an_error_names_a_missing_or_wrong_setting_with_an_example(
     for case in cases {
         check_error(world, case)?;
     }
+    let folder = tempfile::tempdir()?;
+    let secret = folder.path().join("kafka-config");
+    std::fs::write(&secret, "sasl.pasword=hunter2\n")?;
+    let (secret, none) = (secret.display().to_string(), "/none/kafka-config");
+    for command in [
+        "processor",
+        "ingest",
+        "sink-crm",
+        "sink-whatsapp",
+        "topics plan",
+    ] {
+        for (variables, part) in [
+            (
+                vec![("KAFKA_CONFIG", "sasl.pasword=hunter2")],
+                "sasl.pasword",
+            ),
+            (vec![("KAFKA_CONFIG", "hunter2")], "key=value"),
+            (vec![("KAFKA_CONFIG", "linger.ms=hunter2")], "linger.ms"),
+            (vec![("KAFKA_CONFIG_FILE", secret.as_str())], "sasl.pasword"),
+            (vec![("KAFKA_CONFIG_FILE", none)], "KAFKA_CONFIG_FILE"),
+            (
+                vec![("KAFKA_CONFIG", "hunter2"), ("KAFKA_CONFIG_FILE", &secret)],
+                "KAFKA_CONFIG_FILE is set beside KAFKA_CONFIG",
+            ),
+        ] {
+            let given = [KAFKA, REGISTRY, database, ("META_ACCESS_TOKEN", "token")];
+            let given = given.into_iter().chain([
+                ("META_APP_SECRET", "hunter2"),
+                ("META_VERIFY_TOKEN", "hunter2"),
+                ("HUBSPOT_ACCESS_TOKEN", "hunter2"),
+            ]);
+            let all: Vec<_> = given.chain(variables).collect();
+            check_error(world, &(command, &all, &[part]))?;
+        }
+    }
+    for (command, variable, value) in [
+        ("processor", "ERASURE_KEY", "hunter2"),
+        ("processor", "DATABASE_URL", "postgres://a:hunter2@[::/x"),
+        ("ingest", "WASENDER_API_KEY", "a=hunter2,a=hunter2"),
+        ("ingest", "SCHEMA_REGISTRY_URL", "hunter2"),
+        ("sink-crm", "SALESFORCE_JWT_KEY", "hunter2"),
+        ("sink-crm", "SALESFORCE_LOGIN_URL", "http://a:hunter2@h"),
+        ("sink-crm", "HUBSPOT_API_URL", "http://a:hunter2@h"),
+        ("sink-crm", "SINK_CRM_WEBHOOK_SECRET", "hunter2!"),
+        ("sink-crm", "SINK_CRM_WEBHOOK_URL", "ftp://a:hunter2@h"),
+        ("sink-whatsapp", "META_GRAPH_URL", "ftp://a:hunter2@h"),
+    ] {
+        let mut all = vec![
+            KAFKA,
+            REGISTRY,
+            database,
+            ("META_APP_SECRET", "hunter2"),
+            ("META_VERIFY_TOKEN", "hunter2"),
+            ("META_ACCESS_TOKEN", "token"),
+            ("WASENDER_WEBHOOK_SECRET", "hunter2"),
+            ("HUBSPOT_ACCESS_TOKEN", "hunter2"),
+            ("SALESFORCE_LOGIN_URL", "https://login.salesforce.com"),
+            ("SALESFORCE_CLIENT_ID", "id"),
+            ("SALESFORCE_CLIENT_SECRET", "hunter2"),
+            ("SINK_CRM_WEBHOOK_URL", "https://example.com/x"),
+            (
+                "SINK_CRM_WEBHOOK_SECRET",
+                "aHVudGVyMmh1bnRlcjJodW50ZXIyaHVudGVyMg==",
+            ),
+        ];
+        all.retain(|(name, _)| *name != variable);
+        if variable == "SALESFORCE_JWT_KEY" {
+            // A key takes the place of the secret.
+            all.retain(|(name, _)| *name != "SALESFORCE_CLIENT_SECRET");
+            all.push(("SALESFORCE_USERNAME", "me"));
+        }
+        all.push((variable, value));
+        check_error(world, &(command, &all, &[variable]))?;
+    }
     Ok(())
 }
 
@@ -143,7 +217,7 @@ pub(crate) fn an_error_names_a_missing_or_wrong_setting_with_an_example(
 fn check_error(world: &World, case: &Case<'_>) -> anyhow::Result<()> {
     let (command, variables, parts) = case;
     let mut run = Command::new(env!("CARGO_BIN_EXE_leadstream"));
-    run.arg(command)
+    run.args(command.split(' '))
         .env_clear()
         .env("OPS_ADDRESS", free_address()?.to_string())
         .env("INGEST_ADDRESS", free_address()?.to_string())

@@ -370,6 +370,48 @@ fn settings_are_named_alike() {
     }
 }
 
+/// A secret is one whose value the help hides. A value that the parser of arguments refuses is printed,
+/// so a secret's parser takes every value, and its own check names no value.
+#[test]
+fn a_secret_comes_from_a_file_too_and_its_parser_prints_none() {
+    const SECRET: &str = "hunter2\n,=:/?# hunter2";
+    let cli = Cli::command();
+    let mut secrets = std::collections::BTreeSet::new();
+    for service in SERVICES.into_iter().chain(["topics"]) {
+        let command = cli.find_subcommand(service).unwrap();
+        for arg in command
+            .get_arguments()
+            .filter(|it| it.is_hide_env_values_set())
+        {
+            let row = Row::new(arg);
+            let variable = row.variable.clone().unwrap();
+            assert!(row.in_file || variable.ends_with("_URL"), "{variable}");
+            assert!(
+                row.default.is_empty() || variable.ends_with("_URL"),
+                "{variable}"
+            );
+            let parsed = Cli::command().try_get_matches_from([
+                "leadstream",
+                service,
+                &format!("{}={SECRET}", row.flag),
+                "--no-such-flag",
+            ]);
+            let error = parsed.unwrap_err().to_string();
+            assert!(error.contains("--no-such-flag"), "{error}");
+            assert!(!error.contains("hunter2"), "{error}");
+            secrets.insert(variable);
+        }
+    }
+    for known in [
+        "KAFKA_CONFIG",
+        "DATABASE_URL",
+        "ERASURE_KEY",
+        "META_APP_SECRET",
+    ] {
+        assert!(secrets.contains(known), "{secrets:?}");
+    }
+}
+
 #[test]
 fn services_agree_on_settings_that_they_share() {
     let cli = Cli::command();
