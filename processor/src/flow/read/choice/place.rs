@@ -89,6 +89,8 @@ fn places(said: &str, languages: &[String]) -> impl Iterator<Item = Place> {
     spoken.map(|(_, place)| *place)
 }
 
+/// A word that also names a day, a room or something else is left out: "segunda" is Monday in Portuguese,
+/// and "drugo" is something else in Serbian.
 const WORDS: &[Words] = &[
     Words {
         languages: &["en"],
@@ -99,13 +101,14 @@ const WORDS: &[Words] = &[
     Words {
         languages: &["es"],
         counts: "uno una un,dos,tres,cuatro,cinco,seis,siete,ocho,nueve,diez",
-        orders: "primero primera primer,segundo segunda,tercero tercera tercer,cuarto cuarta,quinto quinta",
+        orders: "primero primera primer,segundo segunda,tercero tercera tercer,cuarta,quinto quinta",
         last: "último,última",
     },
     Words {
         languages: &["pt"],
         counts: "um uma,dois duas,três,quatro,cinco,seis,sete,oito,nove,dez",
-        orders: "primeiro primeira,segundo segunda,terceiro terceira,quarto quarta,quinto quinta",
+        orders: "primeiro primeira,segundo segunda_opção a_segunda_opção,terceiro terceira,\
+                 quarta_opção a_quarta_opção,quinta_opção a_quinta_opção",
         last: "último,última",
     },
     Words {
@@ -117,14 +120,14 @@ const WORDS: &[Words] = &[
     },
     Words {
         languages: &["fr"],
-        counts: "un une,deux,trois,quatre,cinq,six,sept,huit,neuf,dix",
+        counts: "un une,deux,trois,quatre,cinq,six,sept,huit",
         orders: "premier première,deuxième second seconde,troisième,quatrième,cinquième",
         last: "dernier,dernière",
     },
     Words {
         languages: &["it"],
         counts: "uno una un,due,tre,quattro,cinque,sei,sette,otto,nove,dieci",
-        orders: "primo prima,secondo seconda,terzo terza,quarto quarta,quinto quinta",
+        orders: "primo la_prima,secondo seconda,terzo terza,quarto quarta,quinto quinta",
         last: "ultimo,ultima",
     },
     Words {
@@ -154,7 +157,7 @@ const WORDS: &[Words] = &[
     },
     Words {
         languages: &["ro"],
-        counts: "unu una,doi două,trei,patru,cinci,șase,șapte,opt,nouă,zece",
+        counts: "unu una,doi două,trei,patru,cinci,șase,șapte,opt",
         orders: "primul prima,al_doilea a_doua doua,al_treilea a_treia treia,al_patrulea a_patra,al_cincilea a_cincea",
         last: "ultimul,ultima",
     },
@@ -167,30 +170,30 @@ const WORDS: &[Words] = &[
     Words {
         languages: &["sv"],
         counts: "ett en,två,tre,fyra,fem,sex,sju,åtta,nio,tio",
-        orders: "första,andra,tredje,fjärde,femte",
+        orders: "första,den_andra det_andra nummer_två,tredje,fjärde,femte",
         last: "sista",
     },
     Words {
         languages: &["da", "no", "nb", "nn"],
         counts: "en et én ett ein,to,tre,fire,fem,seks,syv sju,otte åtte,ni,ti",
-        orders: "første,anden andet andre,tredje,fjerde,femte",
+        orders: "første,den_anden den_andre nummer_to,tredje,fjerde,femte",
         last: "sidste,siste",
     },
     Words {
         languages: &["fi"],
         counts: "yksi,kaksi,kolme,neljä,viisi,kuusi,seitsemän,kahdeksan,yhdeksän,kymmenen",
-        orders: "ensimmäinen,toinen,kolmas,neljäs,viides",
+        orders: "ensimmäinen,numero_kaksi,kolmas,neljäs,viides",
         last: "viimeinen",
     },
     Words {
         languages: &["el"],
         counts: "ένα,δύο δυο,τρία,τέσσερα,πέντε,έξι,εφτά επτά,οχτώ οκτώ,εννιά εννέα,δέκα",
-        orders: "πρώτο πρώτη πρώτος,δεύτερο δεύτερη δεύτερος,τρίτο τρίτη τρίτος,τέταρτο τέταρτη,πέμπτο πέμπτη",
+        orders: "πρώτο πρώτη πρώτος,δεύτερο δεύτερη δεύτερος,τρίτο τρίτος,τέταρτο,πέμπτο",
         last: "τελευταίο,τελευταία,τελευταίος",
     },
     Words {
         languages: &["ru"],
-        counts: "один одна раз,два две,три,четыре,пять,шесть,семь,восемь,девять,десять",
+        counts: "один одна,два две,три,четыре,пять,шесть,семь,восемь,девять,десять",
         orders: "первый первая первое первую,второй вторая второе вторую,третий третья третье третью,\
                  четвертый четвертая четвертое четвертую,пятый пятая пятое пятую",
         last: "последний,последняя,последнее,последнюю",
@@ -212,7 +215,7 @@ const WORDS: &[Words] = &[
     Words {
         languages: &["sr", "hr", "bs", "sl"],
         counts: "jedan ena,dva dve dvije,tri,četiri štiri,pet,šest,sedam sedem,osam osem,devet,deset",
-        orders: "prvi prva prvo,drugi druga drugo,treći treća treće tretji tretja,četvrti četvrta,peti peta",
+        orders: "prvi prva prvo,drugi druga,treći treća treće tretji tretja,četvrti četvrta,peti peta",
         last: "zadnji,zadnja,zadnje,poslednji,poslednja,posljednji,posljednja",
     },
     Words {
@@ -223,7 +226,7 @@ const WORDS: &[Words] = &[
     },
     Words {
         languages: &["ar"],
-        counts: "واحد واحدة,اثنان اثنين,ثلاثة ثلاث,أربعة أربع,خمسة خمس,ستة ست,سبعة سبع,ثمانية,تسعة تسع,عشرة",
+        counts: "واحد واحدة,اثنان,ثلاثة ثلاث,أربعة أربع,خمسة خمس,ستة ست,سبعة سبع,ثمانية,تسعة تسع,عشرة",
         orders: "الأول الأولى اول,الثاني الثانية ثاني,الثالث الثالثة ثالث,الرابع الرابعة,الخامس الخامسة",
         last: "الأخير,الأخيرة",
     },
@@ -236,13 +239,13 @@ const WORDS: &[Words] = &[
     Words {
         languages: &["he"],
         counts: "אחד אחת,שתיים שניים שתים,שלוש שלושה,ארבע ארבעה,חמש חמישה,שש שישה,שבע שבעה,שמונה,תשע תשעה,עשר עשרה",
-        orders: "הראשון הראשונה ראשון,השני השנייה השניה שני,השלישי השלישית שלישי,הרביעי הרביעית,החמישי החמישית",
+        orders: "הראשון הראשונה,השני השנייה השניה,השלישי השלישית,הרביעי הרביעית,החמישי החמישית",
         last: "האחרון,האחרונה,אחרון",
     },
     Words {
         languages: &["hi"],
         counts: "एक ek,दो do,तीन teen,चार char,पांच पाँच paanch,छह,सात,आठ,नौ,दस",
-        orders: "पहला पहली पहले pehla pehli,दूसरा दूसरी दूसरे doosra doosri dusra dusri,तीसरा तीसरी teesra teesri,\
+        orders: "पहला पहली pehla pehli,दूसरा दूसरी दूसरे doosra doosri dusra dusri,तीसरा तीसरी teesra teesri,\
                  चौथा चौथी,पांचवां पांचवीं",
         last: "आखिरी,अंतिम,aakhri,aakhiri",
     },
@@ -250,7 +253,7 @@ const WORDS: &[Words] = &[
         languages: &["bn"],
         counts: "এক,দুই,তিন,চার,পাঁচ",
         orders: "প্রথম প্রথমটা প্রথমটি,দ্বিতীয় দ্বিতীয়টা দ্বিতীয়টি,তৃতীয় তৃতীয়টা তৃতীয়টি,চতুর্থ,পঞ্চম",
-        last: "শেষ,শেষেরটা",
+        last: "শেষেরটা",
     },
     Words {
         languages: &["id", "ms"],
@@ -260,9 +263,8 @@ const WORDS: &[Words] = &[
     },
     Words {
         languages: &["vi"],
-        counts: "một,hai,ba,bốn,năm,sáu,bảy,tám,chín,mười",
-        orders: "thứ_nhất đầu_tiên cái_đầu_tiên số_một,thứ_hai cái_thứ_hai số_hai,thứ_ba cái_thứ_ba số_ba,\
-                 thứ_tư số_bốn,thứ_năm số_năm",
+        counts: "một,hai,ba,bốn",
+        orders: "đầu_tiên cái_đầu_tiên số_một,cái_thứ_hai số_hai,cái_thứ_ba số_ba,số_bốn,số_năm",
         last: "cuối_cùng cái_cuối_cùng cái_cuối",
     },
     Words {
@@ -286,7 +288,7 @@ const WORDS: &[Words] = &[
     },
     Words {
         languages: &["ko"],
-        counts: "하나 일번,둘 이번,셋 삼번,넷 사번,다섯 오번,여섯,일곱,여덟,아홉,열",
+        counts: "하나,둘,셋,넷,다섯,여섯,일곱,여덟,아홉,열",
         orders: "첫번째 첫_번째 첫째,두번째 두_번째 둘째,세번째 세_번째 셋째,네번째 네_번째 넷째,다섯번째 다섯_번째 다섯째",
         last: "마지막,마지막거,마지막_거,마지막이요",
     },
