@@ -39,7 +39,7 @@ enum Action {
         /// A flow document (YAML); the default flow if omitted
         #[arg(value_name = "FILE")]
         file: Option<PathBuf>,
-        /// Write the conversation as a transcript to a new file
+        /// Write the conversation as a transcript to a file, behind those that it has
         #[arg(long, value_name = "FILE")]
         record: Option<PathBuf>,
     },
@@ -103,8 +103,13 @@ fn read(path: &Path) -> anyhow::Result<String> {
 /// Returns the flow of a file that has no errors.
 fn parse(path: &Path) -> anyhow::Result<(Flow, String)> {
     let text = read(path)?;
-    let flow = Flow::parse(&path.display().to_string(), &text)?;
-    Ok((flow, text))
+    let checked = Flow::check(&path.display().to_string(), &text);
+    let error = checked.findings.into_iter().find(|it| it.is_error);
+    match (checked.flow, error) {
+        (Some(flow), None) => Ok((flow, text)),
+        (_, Some(error)) => bail!(error.at),
+        (None, None) => bail!("{} is no flow", path.display()),
+    }
 }
 
 fn check(files: &[PathBuf]) -> anyhow::Result<()> {

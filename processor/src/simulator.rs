@@ -23,7 +23,7 @@ use leadstream_schemas::{
 };
 
 pub use transcript::{
-    Difference, RecordError, Recorder, TranscriptError, TranscriptFile, TranscriptResult,
+    Difference, PlayError, Recorder, TranscriptError, TranscriptFile, TranscriptResult,
     TurnDifference, parse_referral, transcripts_schema,
 };
 
@@ -49,6 +49,8 @@ pub struct Simulator<'a> {
     inputs: usize,
     /// The ad or post that leads to the next message.
     referral: Option<Given>,
+    /// The states to which the lead came, the last one last.
+    states: Vec<String>,
 }
 
 impl<'a> Simulator<'a> {
@@ -62,6 +64,7 @@ impl<'a> Simulator<'a> {
             sent: Vec::new(),
             inputs: 0,
             referral: None,
+            states: Vec::new(),
         }
     }
 
@@ -80,6 +83,17 @@ impl<'a> Simulator<'a> {
     /// Returns the replies that were sent since the last call.
     pub fn take_sent_replies(&mut self) -> Vec<ReplyContent> {
         std::mem::take(&mut self.sent)
+    }
+
+    /// Returns why `content` cannot be sent: it taps an option that no message so far has. The first
+    /// message may tap a button of a template.
+    #[must_use]
+    pub fn refused(&self, content: &Content) -> Option<String> {
+        let Content::Choice { id: Some(id), .. } = content else {
+            return None;
+        };
+        let flow = self.flows.get(&self.conversation()?.flow)?;
+        flow.refused_tap(&self.states, id)
     }
 
     /// Sends a waiting reply now.
@@ -166,6 +180,9 @@ impl<'a> Simulator<'a> {
         let admission = self
             .journal
             .admit(self.flows, &input, JOURNAL_LENGTH, || false)?;
+        if let Some(conversation) = self.journal.conversation() {
+            self.states.push(conversation.state.clone());
+        }
         if let Admission::Folded {
             prompt: Some(prompt),
             ..

@@ -1,17 +1,18 @@
 //! `leadstream flow simulate`: the terminal is a lead's phone, and commands advance the time.
 
-use std::fs::File;
-use std::io::{self, BufRead, IsTerminal, Write};
+mod record;
+
+use std::io::{self, BufRead, IsTerminal};
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::Context;
 use leadstream_processor::flow::{DEFAULT_FLOW, Flow, parse_duration};
 use leadstream_processor::flows::Flows;
 use leadstream_processor::simulator::{Recorder, Simulator, parse_referral, plain_text};
 use leadstream_schemas::input::MediaType;
 use leadstream_schemas::{Content, Referral};
 
+use self::record::Record;
 use super::parse;
 use crate::terminal::{Ink, Style, show, wrap};
 
@@ -49,17 +50,13 @@ enum Line {
 }
 
 pub(super) fn run(file: Option<&Path>, record: Option<&Path>) -> anyhow::Result<()> {
-    // First, so that no conversation is played in vain.
-    let create = |path: &Path| {
-        File::create_new(path).with_context(|| format!("{} cannot be created", path.display()))
-    };
-    let record = record.map(create).transpose()?;
     let mut recorder = Recorder::default();
     let flow = match file {
         Some(path) => parse(path)?.0,
         None => Flow::parse("the default flow", DEFAULT_FLOW)?,
     };
     let flows = Flows::new(flow, Vec::new());
+    let record = record.map(|path| Record::open(path, &flows)).transpose()?;
     let style = Style::stdout();
     let is_terminal = io::stdin().is_terminal();
     let mut simulator = Simulator::new(&flows);
@@ -85,16 +82,24 @@ pub(super) fn run(file: Option<&Path>, record: Option<&Path>) -> anyhow::Result<
             show(&format!("{}{line}\n", style.paint(Ink::Lead, "lead  ")));
         }
         let line = parse_line(&line);
+        let refused = match &line {
+            Line::Send(content) => simulator.refused(content),
+            _ => None,
+        };
+        if let Some(reason) = refused {
+            show_note(&reason, style);
+            prompt();
+            continue;
+        }
         add(&mut recorder, &line);
         run_line(&mut simulator, line, style)?;
+        if let Some(record) = &record {
+            record.write(&recorder, &flows)?;
+        }
         prompt();
     }
     simulator.send_waiting_reply();
     show_replies(&mut simulator, style);
-    if let Some(mut file) = record {
-        let text = recorder.file("A recorded conversation", &flows)?;
-        file.write_all(text.as_bytes())?;
-    }
     Ok(())
 }
 

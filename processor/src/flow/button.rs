@@ -3,8 +3,9 @@
 
 use std::borrow::Cow;
 
-use super::read::{Choice, Expected};
+use super::read::{Choice, Expected, by_text};
 use super::{Flow, FlowStep, Question, Role, TurnInput};
+use crate::yaml::meant;
 
 /// WhatsApp's limit for the id of a list row. A button's may be longer.
 const MAX_ID: usize = 200;
@@ -51,6 +52,48 @@ impl Flow {
                 .iter()
                 .any(|choice| choice.value == id || parts == Some((&*step.state, &*choice.value)))
         })
+    }
+
+    /// Returns the options of the question `state`; none if it is no choice.
+    fn options(&self, state: &str) -> &[Choice] {
+        self.step(state).map_or(&[], |step| choices(&step.role))
+    }
+
+    /// Returns why a tap on `id` means nothing where the lead has come to the states `asked`, and which
+    /// options there are; none if it is one of them, or a keyword.
+    pub(crate) fn refused_tap(&self, asked: &[String], id: &str) -> Option<String> {
+        let value = |state: &String| match id.split_once(SEPARATOR) {
+            Some((of, value)) if of == state => value.to_owned(),
+            _ => id.to_owned(),
+        };
+        let is_there = asked.iter().any(|state| {
+            let (options, value) = (self.options(state), value(state));
+            options.iter().any(|it| it.value == value)
+                || by_text(options, &value, &self.languages).is_some()
+        });
+        if is_there || self.keywords.has(id) {
+            return None;
+        }
+        let last = asked
+            .iter()
+            .rev()
+            .find(|state| !self.options(state).is_empty());
+        let Some(last) = last else {
+            return Some(format!(
+                "no question so far has buttons or a list, so `{id}` cannot be tapped; write a text"
+            ));
+        };
+        let known: Vec<&str> = self
+            .options(last)
+            .iter()
+            .map(|it| it.value.as_str())
+            .collect();
+        let remedy = meant(id, &known)
+            .map_or_else(String::new, |meant| format!("; did you mean `{meant}`?"));
+        Some(format!(
+            "no question so far has the option `{id}`; the options of `{last}` are `{}`{remedy}",
+            known.join("`, `")
+        ))
     }
 
     /// Returns whether the input is a tap on a button that `question` does not have: of an earlier

@@ -14,7 +14,7 @@ use unicode_normalization::char::{canonical_combining_class, is_combining_mark};
 use unicode_properties::UnicodeEmoji;
 
 use super::read::{Expected, Scalar};
-use super::{COLD, Conversation, Flow, Question, Role, START as NOT_BEGUN, TurnInput};
+use super::{COLD, Conversation, Flow, Keywords, Question, Role, START as NOT_BEGUN, TurnInput};
 
 pub(super) use opt_out::{OptOutWords, opt_outs};
 pub(super) use person::PersonWords;
@@ -23,6 +23,27 @@ pub(super) use skip::{declines, skips};
 
 /// The keyword that revokes an opt-out in every flow, beside the words of its document.
 pub(super) const START: &str = "START";
+
+impl Keywords {
+    /// Returns whether `text` is a keyword, as on a button of a template.
+    pub(super) fn has(&self, text: &str) -> bool {
+        let word = key(text);
+        let lists = [
+            &self.restart,
+            &self.stop,
+            &self.opt_out,
+            &self.start,
+            &self.human,
+            &self.back,
+            &self.skip,
+        ];
+        let change = self.change.iter().map(|(words, _)| words);
+        lists
+            .into_iter()
+            .chain(change)
+            .any(|words| words.contains(&word))
+    }
+}
 
 /// Returns the key that messages are compared with: the letters of `word`, one space between words.
 pub(super) fn key(word: &str) -> String {

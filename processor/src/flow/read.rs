@@ -24,7 +24,7 @@ use super::amount::{self, Terms};
 use super::field::Kind;
 use super::schedule::Schedule;
 use super::turn_input::{MAX_CHARS, Place, clean};
-pub(super) use choice::{Choice, key, written};
+pub(super) use choice::{Choice, by_text, key, written};
 pub(super) use day_bound::DayBound;
 pub(super) use media::MediaKind;
 pub(super) use name::read as read_name;

@@ -20,7 +20,7 @@ use crate::lead::FoldError;
 use crate::yaml::{self, Node, Place, pretty, schema_of};
 pub use difference::{Difference, TurnDifference};
 use document::{Document, Expected, Transcript, Turn};
-pub use record::{RecordError, Recorder};
+pub use record::Recorder;
 pub use referral::parse_referral;
 
 /// The time between two turns without `after`.
@@ -60,6 +60,28 @@ impl fmt::Display for TranscriptError {
             write!(f, "{separator}{}:{line}:{column}: {reason}", self.file)?;
         }
         Ok(())
+    }
+}
+
+/// The reason why transcripts cannot be played.
+#[derive(Debug, thiserror::Error)]
+pub enum PlayError {
+    #[error(transparent)]
+    Transcript(#[from] TranscriptError),
+    #[error(transparent)]
+    Fold(#[from] FoldError),
+}
+
+/// The reason why a turn cannot be played.
+enum Halt {
+    Fold(FoldError),
+    /// The index of the turn, and the reason.
+    Turn(usize, String),
+}
+
+impl From<FoldError> for Halt {
+    fn from(error: FoldError) -> Self {
+        Self::Fold(error)
     }
 }
 
@@ -147,13 +169,46 @@ impl TranscriptFile {
         })
     }
 
+    /// Returns the blanks before each `- ` of the transcripts; none if they stand in brackets.
+    fn indent(&self) -> Option<usize> {
+        let first = self.tree.get("transcripts")?.parts().next()?;
+        let at = usize::try_from(first.place.line).ok()?.checked_sub(1)?;
+        let line = self.text.lines().nth(at)?;
+        let blanks = line.len() - line.trim_start().len();
+        line.trim_start().starts_with("- ").then_some(blanks)
+    }
+
+    fn refused(&self, line: u64, column: u64, reason: String) -> TranscriptError {
+        TranscriptError {
+            file: self.file.clone(),
+            faults: vec![(line, column, reason)],
+        }
+    }
+
+    /// Plays a transcript whose turns are at `places`.
+    fn played(
+        &self,
+        transcript: &Transcript,
+        places: &[Place],
+        flows: &Flows,
+    ) -> Result<Vec<Played>, PlayError> {
+        transcript.play(flows).map_err(|halt| match halt {
+            Halt::Fold(error) => error.into(),
+            Halt::Turn(index, reason) => {
+                let place = places.get(index).copied().unwrap_or(Place::BEGIN);
+                self.refused(place.line, place.column, reason).into()
+            }
+        })
+    }
+
     /// Plays every transcript.
     ///
     /// # Errors
-    /// Returns [`FoldError`] if a conversation follows a flow that is not published.
-    pub fn play(&self, flows: &Flows) -> Result<Vec<TranscriptResult>, FoldError> {
+    /// Returns [`PlayError`] if a turn taps an option that is not there, or if a conversation follows a
+    /// flow that is not published.
+    pub fn play(&self, flows: &Flows) -> Result<Vec<TranscriptResult>, PlayError> {
         let play = |(transcript, places): &(Transcript, Vec<Place>)| {
-            let played = transcript.play(flows)?;
+            let played = self.played(transcript, places, flows)?;
             let turns = transcript.turns.iter().zip(places).zip(&played);
             let differences = turns
                 .enumerate()
@@ -182,8 +237,8 @@ impl TranscriptFile {
     /// change. Comments, order and everything else stay as they are.
     ///
     /// # Errors
-    /// Returns [`FoldError`] if a conversation follows a flow that is not published.
-    pub fn updated(&self, flows: &Flows) -> Result<(String, usize), FoldError> {
+    /// Returns [`PlayError`] as [`Self::play`] does.
+    pub fn updated(&self, flows: &Flows) -> Result<(String, usize), PlayError> {
         let mut edits = Vec::new();
         let mut changed = 0;
         let nodes = self
@@ -191,9 +246,9 @@ impl TranscriptFile {
             .get("transcripts")
             .into_iter()
             .flat_map(Node::parts);
-        for ((transcript, _), node) in self.transcripts.iter().zip(nodes) {
+        for ((transcript, places), node) in self.transcripts.iter().zip(nodes) {
             let nodes = node.get("turns").into_iter().flat_map(Node::parts);
-            let played = transcript.play(flows)?;
+            let played = self.played(transcript, places, flows)?;
             for ((turn, played), node) in transcript.turns.iter().zip(&played).zip(nodes) {
                 let of_turn = rewrite::edits(&self.text, node, &turn.value, played);
                 changed += usize::from(!of_turn.is_empty());
@@ -206,7 +261,7 @@ impl TranscriptFile {
 
 impl Transcript {
     /// Plays the turns.
-    fn play(&self, flows: &Flows) -> Result<Vec<Played>, FoldError> {
+    fn play(&self, flows: &Flows) -> Result<Vec<Played>, Halt> {
         let mut simulator = Simulator::new(flows);
         let mut results = Vec::new();
         // The ids of inputs by turn, for edits and deletions.
@@ -217,7 +272,13 @@ impl Transcript {
                 simulator.refer(referral.given());
             }
             let id = match (&turn.lead, &turn.person, &turn.agent) {
-                (Some(input), ..) => simulator.send(&input.content(&ids))?,
+                (Some(input), ..) => {
+                    let content = input.content(&ids);
+                    if let Some(reason) = simulator.refused(&content) {
+                        return Err(Halt::Turn(index, reason));
+                    }
+                    simulator.send(&content)?
+                }
                 (None, Some(words), _) => simulator.send(&Content::Takeover {
                     body: Some(words.clone()),
                 })?,

@@ -54,7 +54,7 @@ const LEAST_FOR_SLIP: usize = 5;
 /// Returns the option that `text` names: by a name of it, by its place in the list, or by both. Accents,
 /// case, signs and emoji do not matter, except for a sign that changes a number. Returns none where more
 /// than one is named, and for words that may say more than a choice.
-pub(super) fn by_text<'a>(
+pub(in crate::flow) fn by_text<'a>(
     choices: &'a [Choice],
     text: &str,
     languages: &[String],

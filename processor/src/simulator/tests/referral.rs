@@ -160,7 +160,7 @@ fn a_line_in_the_terminal_names_a_referral_as_a_transcript_does() {
         ("77", "takes a mapping"),
         ("{}", "says nothing"),
         ("{ids: 77}", "did you mean `id`?"),
-        ("{id: 77", "the document takes a mapping"),
+        ("{id: 77", "`{` is not closed"),
         ("{id: \"\"}", "`id` is empty"),
     ] {
         let error = parse_referral(wrong).unwrap_err();

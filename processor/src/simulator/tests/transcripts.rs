@@ -32,7 +32,7 @@ transcripts:
     turns:
       - {lead: Hi, bot: Hello!, state: AWAITING_BUDGET, score: 1}
       - {lead: John}
-      - {lead: {choice: x}, bot: [any, Bye]}
+      - {lead: x, bot: [any, Bye]}
 ";
     let differences = play(DEFAULT_FLOW, transcripts);
     assert_eq!(
@@ -52,13 +52,48 @@ transcripts:
   bot:
     expected    got
     (nothing)   Thanks John. What is your monthly budget?",
-            "test.yaml:7:9: Wrong, turn 3 (lead: taps x)
+            "test.yaml:7:9: Wrong, turn 3 (lead: x)
   bot:
     expected     got
-    (any text)   Thanks John. What is your monthly budget?
+    (any text)   Please provide a numeric value for your budget.
     Bye",
         ]
     );
+}
+
+#[test]
+fn a_tap_on_an_option_that_is_not_there_is_refused_with_its_place() {
+    let flow = include_str!("../../../flows/consultation.yaml");
+    let text = |choice: &str| {
+        format!(
+            "transcripts:\n  - name: Taps\n    turns:\n      - {{lead: Hi, bot: any}}\n      - {{lead: {{choice: {choice}}}, bot: any}}\n"
+        )
+    };
+    let played = |choice: &str| {
+        let file = TranscriptFile::parse("test.yaml", &text(choice)).unwrap();
+        let updated = file.updated(&flows(flow)).map(|_| ());
+        let played = file.play(&flows(flow)).map(|_| ());
+        assert_eq!(updated.is_ok(), played.is_ok(), "{choice}");
+        played.map_err(|error| error.to_string())
+    };
+    // By value, by the id of the button, by the title, and a keyword on a button of a template.
+    for there in ["es", "AWAITING_LANGUAGE/es", "Español", "STOP"] {
+        assert_eq!(played(there), Ok(()), "{there}");
+    }
+    for away in [
+        "fr",
+        "hospitality",
+        "AWAITING_NAME/es",
+        "AWAITING_LANGUAGE/fr",
+    ] {
+        let refused = played(away).unwrap_err();
+        let expected = "test.yaml:5:9: no question so far has the option";
+        assert!(refused.starts_with(expected), "{refused}");
+        assert!(
+            refused.contains("the options of `AWAITING_LANGUAGE` are `en`, `es`"),
+            "{refused}"
+        );
+    }
 }
 
 #[test]

@@ -7,9 +7,8 @@ use leadstream_schemas::{Content, Referral};
 use super::document::name;
 use super::referral::members;
 use super::rewrite::{json, scalar};
-use super::{DEFAULT_PAUSE, TranscriptError, TranscriptFile};
+use super::{DEFAULT_PAUSE, PlayError, TranscriptFile};
 use crate::flows::Flows;
-use crate::lead::FoldError;
 use crate::simulator::can_have_referral;
 
 /// The actions of a conversation so far.
@@ -18,15 +17,6 @@ pub struct Recorder {
     turns: Vec<String>,
     /// The ad or post that leads to the next message.
     referral: Option<Referral>,
-}
-
-/// The reason why nothing is recorded.
-#[derive(Debug, thiserror::Error)]
-pub enum RecordError {
-    #[error(transparent)]
-    Transcript(#[from] TranscriptError),
-    #[error(transparent)]
-    Fold(#[from] FoldError),
 }
 
 impl Recorder {
@@ -62,11 +52,45 @@ impl Recorder {
         self.turns.push(format!("wait: {}", written(time)));
     }
 
+    /// Returns whether nothing is recorded yet.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.turns.is_empty()
+    }
+
+    /// Returns the file `before` with the transcript behind those that it has. `file` is only named in
+    /// errors.
+    ///
+    /// # Errors
+    /// Returns an error if `before` is no file of transcripts, or if a conversation follows a flow that
+    /// is not published.
+    pub fn appended(&self, file: &str, before: &str, flows: &Flows) -> Result<String, PlayError> {
+        if before.trim().is_empty() {
+            return self.file("A recorded conversation", flows);
+        }
+        let known = TranscriptFile::parse(file, before)?;
+        let count = known.transcripts.len() + 1;
+        let text = self.file(&format!("Recorded conversation {count}"), flows)?;
+        let Some(indent) = known.indent() else {
+            let reason =
+                "the transcripts stand in brackets; write them below each other, each behind `- `";
+            return Err(known.refused(1, 1, reason.to_owned()).into());
+        };
+        let mut all = before.trim_end().to_owned();
+        for line in text.lines().skip_while(|line| !line.starts_with("  - ")) {
+            all.push('\n');
+            all.push_str(&" ".repeat(indent));
+            all.push_str(line.strip_prefix("  ").unwrap_or(line));
+        }
+        all.push('\n');
+        Ok(all)
+    }
+
     /// Returns the file of the transcript, with the results that `flows` give.
     ///
     /// # Errors
     /// Returns an error if a conversation follows a flow that is not published.
-    pub fn file(&self, name: &str, flows: &Flows) -> Result<String, RecordError> {
+    pub fn file(&self, name: &str, flows: &Flows) -> Result<String, PlayError> {
         let mut text = format!(
             "# yaml-language-server: $schema=transcripts.schema.json\ntranscripts:\n  - name: {}\n    turns:",
             scalar(name)
