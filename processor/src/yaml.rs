@@ -94,8 +94,8 @@ pub(crate) fn pretty(schema: &Schema) -> String {
 /// Parses `text`, and compares it with `schema`. The tree has stand-ins where the document is wrong;
 /// none is returned if the text is no YAML.
 pub(crate) fn read(text: &str, schema: &Schema, faults: &mut Faults) -> Option<Node> {
-    let mut tree = repair::parse(text, faults)?;
-    shape::check(&mut tree, schema.as_value(), faults);
+    let (mut tree, text) = repair::parse(text, schema.as_value(), faults)?;
+    shape::check(&mut tree, schema.as_value(), &text, faults);
     Some(tree)
 }
 

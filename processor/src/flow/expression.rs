@@ -4,6 +4,7 @@
 //! a value for all answers.
 
 mod presence;
+mod product;
 mod types;
 
 use std::sync::{Arc, LazyLock};
@@ -16,6 +17,7 @@ use super::field::{Fields, Kind};
 use super::schedule::IS_OPEN;
 use super::turn_input::MAX_CHARS;
 pub(super) use presence::Presence;
+pub(super) use product::amount;
 use types::{Reads, Type, infer};
 
 /// The limit of characters in an expression.

@@ -6,6 +6,7 @@ mod beside;
 mod check;
 mod compile;
 mod compute;
+mod currency;
 mod expectation;
 mod find;
 mod graph;
@@ -107,8 +108,17 @@ fn checked(file: &str, text: &str, is_thorough: bool) -> Checked {
         is_error,
     };
     let errors = faults.errors.into_iter().map(|it| finding(true, it));
+    let mut findings: Vec<Finding> = errors.collect();
     let warnings = faults.warnings.into_iter().map(|it| finding(false, it));
-    let mut findings: Vec<Finding> = errors.chain(warnings).collect();
+    for warning in warnings {
+        let place = |it: &Finding| (it.at.line, it.at.column);
+        if !findings
+            .iter()
+            .any(|it| it.is_error && place(it) == place(&warning))
+        {
+            findings.push(warning);
+        }
+    }
     findings.sort_by_key(|finding| (finding.at.line, finding.at.column));
     findings.dedup();
     Checked { flow, findings }

@@ -4,7 +4,7 @@ use icu_locale_core::Locale;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value};
 
-use super::shown::Form;
+use super::shown::{Form, MAX_VALUE};
 
 /// WhatsApp's limit for a text, in UTF-16 units. It counts characters, of which there are never more.
 pub(super) const MAX_BODY: usize = 4_096;
@@ -47,9 +47,6 @@ impl Phrase {
     }
 }
 
-/// The limit of one substituted value. A longer one is cut and ends in an ellipsis.
-const MAX_VALUE: usize = 200;
-
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Template {
     pieces: Vec<Piece>,
@@ -63,6 +60,8 @@ enum Piece {
     Field {
         name: String,
         form: Form,
+        /// The most UTF-16 units of a value. A longer one is cut.
+        most: usize,
         /// The text for a field without a value.
         fallback: Option<String>,
     },
@@ -102,6 +101,7 @@ impl Template {
                     pieces.push(Piece::Field {
                         name: field.to_owned(),
                         form: Form::Plain,
+                        most: MAX_VALUE,
                         fallback,
                     });
                     after
@@ -118,15 +118,22 @@ impl Template {
     }
 
     /// Returns the text with values written as `language` writes them, each in the form that `form`
-    /// returns for its field.
-    pub(super) fn localized(mut self, language: &str, form: impl Fn(&str) -> Form) -> Self {
+    /// returns for its field, and up to the length that it returns.
+    pub(super) fn localized(
+        mut self,
+        language: &str,
+        form: impl Fn(&str) -> (Form, usize),
+    ) -> Self {
         self.locale = language.parse().unwrap_or(Locale::UNKNOWN);
         for piece in &mut self.pieces {
             if let Piece::Field {
-                name, form: shown, ..
+                name,
+                form: shown,
+                most,
+                ..
             } = piece
             {
-                *shown = form(name);
+                (*shown, *most) = form(name);
             }
         }
         self
@@ -150,9 +157,10 @@ impl Template {
                 Piece::Field {
                     name,
                     form,
+                    most,
                     fallback,
                 } => match form.text(name, data, &self.locale, year) {
-                    Some(text) => push_cut(&mut body, &text),
+                    Some(text) => push_cut(&mut body, &text, *most),
                     None => body.push_str(fallback.as_deref().unwrap_or_default()),
                 },
             }
@@ -187,11 +195,20 @@ impl Template {
 
     /// Returns the UTF-16 units of the longest rendered text.
     pub(super) fn longest(&self) -> usize {
+        self.longest_with(|most| most)
+    }
+
+    /// Returns the UTF-16 units of the longest rendered address.
+    pub(super) fn longest_url(&self) -> usize {
+        self.longest_with(|_| MAX_VALUE)
+    }
+
+    fn longest_with(&self, of_value: impl Fn(usize) -> usize) -> usize {
         let lengths = self.pieces.iter().map(|piece| match piece {
             Piece::Literal(text) => text.encode_utf16().count(),
-            Piece::Field { fallback, .. } => {
+            Piece::Field { fallback, most, .. } => {
                 let fallback = fallback.as_deref().unwrap_or_default();
-                fallback.encode_utf16().count().max(MAX_VALUE)
+                fallback.encode_utf16().count().max(of_value(*most))
             }
         });
         lengths.sum()
@@ -228,12 +245,12 @@ fn push_encoded(url: &mut String, text: &str) {
     }
 }
 
-fn push_cut(body: &mut String, text: &str) {
-    if text.encode_utf16().count() <= MAX_VALUE {
+fn push_cut(body: &mut String, text: &str, most: usize) {
+    if text.encode_utf16().count() <= most {
         body.push_str(text);
         return;
     }
-    let mut left = MAX_VALUE - 1;
+    let mut left = most.saturating_sub(1);
     body.extend(text.chars().take_while(|c| {
         let fits = c.len_utf16() <= left;
         left = left.saturating_sub(c.len_utf16());
@@ -326,7 +343,7 @@ mod tests {
             let query: Vec<_> = parsed.query_pairs().collect();
             prop_assert_eq!(query.len(), 1);
             prop_assert!(value.starts_with(&*query[0].1));
-            prop_assert!(url.len() <= template.longest());
+            prop_assert!(url.len() <= template.longest_url());
         }
 
         #[test]

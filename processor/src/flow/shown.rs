@@ -20,6 +20,9 @@ use serde_json::{Map, Number, Value};
 
 use super::field::{Kind, currency_field};
 
+/// The limit of one value in a text. A longer one is cut and ends in an ellipsis.
+pub(super) const MAX_VALUE: usize = 200;
+
 /// The form in which a placeholder shows its value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Form {
@@ -44,6 +47,31 @@ impl Form {
             Kind::Choice { values, .. } => Self::Title(values.titles(language)),
             _ => Self::Plain,
         }
+    }
+
+    /// Returns the most UTF-16 units of a value of `kind` in this form.
+    pub(super) fn longest(&self, kind: &Kind) -> usize {
+        // Digits, separators and decimals, with the currency.
+        const NUMBER: usize = 60;
+        const BOUND: f64 = 1e15;
+        const DATE: usize = 60;
+        const TIME: usize = 30;
+        // A character beyond the basic plane has two units.
+        let of_text = 2 * kind.chars().unwrap_or(MAX_VALUE);
+        let most = match (self, kind) {
+            (Self::Number, Kind::Number { least, most }) if *least > -BOUND && *most < BOUND => {
+                NUMBER
+            }
+            (Self::Date, _) => DATE,
+            (Self::Time, _) => TIME,
+            (Self::Title(titles), _) => {
+                let titles = titles.values().map(|title| title.encode_utf16().count());
+                titles.max().unwrap_or_default().max(of_text)
+            }
+            (Self::Plain, Kind::Text { .. }) => of_text,
+            _ => MAX_VALUE,
+        };
+        most.min(MAX_VALUE)
     }
 
     /// Returns the text of a field's value; none if the field has none that can be shown. A date of

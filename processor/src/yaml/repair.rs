@@ -1,11 +1,18 @@
 //! Parses a text although it is no YAML: corrects a slip in a copy, reports it, and goes on.
 
+mod braces;
 mod fix;
+mod slip;
+
+use std::cmp::Reverse;
 
 use granit_parser::{ErrorKind, ScanError};
+use serde_json::Value as Json;
 
 use super::tree::{self, Node, Unreadable};
-use super::{Faults, Place};
+use super::{Faults, Place, shape};
+use fix::is_content;
+use slip::Fix;
 
 /// The most slips that are corrected in one text.
 const MAX_SLIPS: usize = 50;
@@ -13,20 +20,34 @@ const MAX_SLIPS: usize = 50;
 /// A line and a column.
 type Position = (usize, usize);
 
-/// The place and reason of a slip, and the text without it.
-type Correction = (Place, String, String);
+/// How far a text can be read, and then the number of its faults.
+type Merit = (Position, Reverse<usize>);
+
+/// The most lines above an error in which its cause is looked for.
+const MAX_ABOVE: usize = 100;
+
+/// A text without slips, and the places and reasons of these.
+struct Correction {
+    slips: Vec<(Place, String)>,
+    text: String,
+}
 
 const TABS: &str = "a tab indents this line; YAML takes spaces only";
 
-/// Parses `text`. Returns none if it is no YAML behind a fault that cannot be corrected.
-pub(super) fn parse(text: &str, faults: &mut Faults) -> Option<Node> {
+/// Parses `text`, which should fit `schema`. Returns the tree and its text without slips, or none if it
+/// is no YAML behind a fault that cannot be corrected.
+pub(super) fn parse(text: &str, schema: &Json, faults: &mut Faults) -> Option<(Node, String)> {
     let mut text = text.to_owned();
     for _ in 0..=MAX_SLIPS {
         let mut found = Faults::default();
         let error = match tree::parse(&text, &mut found) {
             Ok(node) => {
+                if let Some(correction) = plainer(&text, schema) {
+                    text = add(correction, faults);
+                    continue;
+                }
                 faults.errors.append(&mut found.errors);
-                return Some(node);
+                return Some((node, text));
             }
             Err(Unreadable::Empty) => {
                 faults.error(Place::BEGIN, "the document is empty");
@@ -41,19 +62,26 @@ pub(super) fn parse(text: &str, faults: &mut Faults) -> Option<Node> {
             }
             Err(Unreadable::Syntax(error)) => error,
         };
-        let Some((place, reason, corrected)) = corrected(&text, &error) else {
+        let Some(correction) = corrected(&text, schema, &error) else {
             let mark = error.marker();
             faults.error(tree::at(mark.line(), mark.col()), words(error.kind()));
             return None;
         };
-        faults.error(place, reason);
-        text = corrected;
+        text = add(correction, faults);
     }
     None
 }
 
-/// Returns the place and reason of a slip at an error, and the text without it.
-fn corrected(text: &str, error: &ScanError) -> Option<Correction> {
+/// Adds the slips to the faults, and returns the text without them.
+fn add(correction: Correction, faults: &mut Faults) -> String {
+    for (place, reason) in correction.slips {
+        faults.error(place, reason);
+    }
+    correction.text
+}
+
+/// Returns a text that can be read further than up to `error`.
+fn corrected(text: &str, schema: &Json, error: &ScanError) -> Option<Correction> {
     let lines: Vec<&str> = text.split('\n').collect();
     let last = error.marker().line().min(lines.len());
     // A parser often notices a slip in a line behind it.
@@ -63,28 +91,91 @@ fn corrected(text: &str, error: &ScanError) -> Option<Correction> {
         .collect();
     let has_tab = |index: &usize| lines.get(*index).is_some_and(|line| is_tabbed(line));
     if let Some(index) = (last.saturating_sub(3)..=last).find(has_tab) {
-        let place = tree::at(index + 1, 0);
-        return Some((place, TABS.to_owned(), without_tabs(&lines)));
+        return Some(Correction {
+            slips: vec![(tree::at(index + 1, 0), TABS.to_owned())],
+            text: without_tabs(&lines),
+        });
     }
     let before = position(error);
-    let mut best: Option<(Position, Correction)> = None;
-    for index in near {
-        for fix in fix::fixes(&lines, index) {
-            let Some(text) = replaced(&lines, index, &fix) else {
-                continue;
-            };
-            let reach = reach(&text);
-            let is_further = reach > before && reach.0 > fix.end;
-            if is_further && best.as_ref().is_none_or(|(known, _)| reach > *known) {
-                let place = tree::at(index + 1, fix.column);
-                best = Some((reach, (place, fix.reason, text)));
-            }
-        }
+    let mut fixes: Vec<(usize, Fix)> = Vec::new();
+    for &index in &near {
+        fixes.extend(fix::prose(&lines, index).map(|fix| (index, fix)));
     }
-    best.map(|(_, corrected)| corrected)
+    for &index in &near {
+        fixes.extend(
+            fix::fixes(&lines, index)
+                .into_iter()
+                .map(|fix| (index, fix)),
+        );
+        fixes.extend(fix::indented_above(&lines, index).map(|fix| (fix.end - 1, fix)));
+    }
+    for index in last.saturating_sub(MAX_ABOVE)..last {
+        let Some(closed) = fix::closed(&lines, index) else {
+            continue;
+        };
+        fixes.extend(fix::in_braces_of(&lines, index).map(|fix| (index, fix)));
+        fixes.push((index, closed));
+    }
+    let is_further = |(reach, _): &Merit, end: usize| *reach > before && reach.0 > end;
+    best(&lines, schema, fixes, is_further)
 }
 
-fn replaced(lines: &[&str], index: usize, fix: &fix::Fix) -> Option<String> {
+/// Returns a text with fewer faults than one that is YAML already.
+fn plainer(text: &str, schema: &Json) -> Option<Correction> {
+    let before = merit(text, schema);
+    if before.1 == Reverse(0) {
+        return None;
+    }
+    let lines: Vec<&str> = text.split('\n').collect();
+    let mut fixes: Vec<(usize, Fix)> = Vec::new();
+    for index in 0..lines.len() {
+        fixes.extend(fix::in_braces_of(&lines, index).map(|fix| (index, fix)));
+        fixes.extend(
+            fix::moved(&lines, index)
+                .into_iter()
+                .map(|fix| (index, fix)),
+        );
+    }
+    best(&lines, schema, fixes, |merit, _| *merit > before)
+}
+
+/// Returns the correction after which most can be read, the first of equals.
+fn best(
+    lines: &[&str],
+    schema: &Json,
+    fixes: Vec<(usize, Fix)>,
+    is_better: impl Fn(&Merit, usize) -> bool,
+) -> Option<Correction> {
+    let mut best: Option<(Merit, Correction)> = None;
+    for (index, fix) in fixes {
+        let Some(text) = replaced(lines, index, &fix) else {
+            continue;
+        };
+        let merit = merit(&text, schema);
+        if is_better(&merit, fix.end) && best.as_ref().is_none_or(|(known, _)| merit > *known) {
+            let slips = fix.slips.into_iter();
+            let slips = slips.map(|(column, reason)| (tree::at(index + 1, column), reason));
+            let slips = slips.collect();
+            best = Some((merit, Correction { slips, text }));
+        }
+    }
+    best.map(|(_, correction)| correction)
+}
+
+/// Returns how far `text` can be read, and the number of its faults.
+fn merit(text: &str, schema: &Json) -> Merit {
+    let mut faults = Faults::default();
+    match tree::parse(text, &mut faults) {
+        Err(Unreadable::Syntax(error)) => (position(&error), Reverse(0)),
+        Err(_) => ((usize::MAX, 0), Reverse(usize::MAX)),
+        Ok(mut node) => {
+            shape::check(&mut node, schema, text, &mut faults);
+            ((usize::MAX, 0), Reverse(faults.errors.len()))
+        }
+    }
+}
+
+fn replaced(lines: &[&str], index: usize, fix: &Fix) -> Option<String> {
     let mut lines = lines.to_vec();
     let replaced = lines.get_mut(index..fix.end)?;
     replaced.fill("");
@@ -102,11 +193,6 @@ fn reach(text: &str) -> Position {
 
 fn position(error: &ScanError) -> Position {
     (error.marker().line(), error.marker().col())
-}
-
-fn is_content(line: &str) -> bool {
-    let text = line.trim();
-    !text.is_empty() && !text.starts_with('#')
 }
 
 fn is_tabbed(line: &str) -> bool {

@@ -18,10 +18,11 @@ pub(crate) use schema::meant;
 /// The first id of a stand-in, above those of a document's nodes.
 const FIRST_STAND_IN: usize = 1_000_000;
 
-/// Compares `tree` with `schema`.
-pub(super) fn check(tree: &mut Node, schema: &Json, faults: &mut Faults) {
+/// Compares `tree`, which was read from `text`, with `schema`.
+pub(super) fn check(tree: &mut Node, schema: &Json, text: &str, faults: &mut Faults) {
     let mut shape = Shape {
         root: schema,
+        text,
         faults,
         next_id: FIRST_STAND_IN,
     };
@@ -30,6 +31,7 @@ pub(super) fn check(tree: &mut Node, schema: &Json, faults: &mut Faults) {
 
 struct Shape<'a> {
     root: &'a Json,
+    text: &'a str,
     faults: &'a mut Faults,
     next_id: usize,
 }
@@ -54,6 +56,10 @@ impl<'a> Shape<'a> {
             return;
         }
         self.correct_scalar(node, leaf, label);
+        if is_prose(leaf) {
+            self.warn_of_comment(node);
+        }
+        self.put_together(node, leaf, label);
         match &mut node.value {
             Value::List { items, .. } => {
                 let label = format!("an item of {label}");
@@ -99,6 +105,88 @@ impl<'a> Shape<'a> {
         self.faults.warn(place, reason);
     }
 
+    /// Warns of a comment that cuts a text without quotes.
+    fn warn_of_comment(&mut self, node: &Node) {
+        let Value::Scalar {
+            text,
+            is_plain: true,
+        } = &node.value
+        else {
+            return;
+        };
+        let behind = self.text.get(node.range.end..).unwrap_or_default();
+        let line = behind.lines().next().unwrap_or_default();
+        let blanks = line.len() - line.trim_start().len();
+        // An address has no blanks, so that a comment behind it is one.
+        let is_cut =
+            line.trim_start().starts_with('#') && !text.is_empty() && !text.contains("://");
+        let at = node.range.end + blanks;
+        let before = self.text.get(..at).unwrap_or_default();
+        if is_cut && before.ends_with([' ', '\t']) {
+            let place = place_in(self.text, at);
+            self.faults.warn(
+                place,
+                "`#` begins a comment, which cuts the text; put the whole text in quotes, or only what stands before the comment",
+            );
+        }
+    }
+
+    /// Reads `[ana, ben]` as one item with both, where an item takes a list of texts.
+    fn put_together(&mut self, node: &mut Node, leaf: &'a Json, label: &str) {
+        let (id, place) = (self.id(), node.place);
+        let Value::List { items, .. } = &mut node.value else {
+            return;
+        };
+        let schemas = leaf.get("items").map(|item| leaves(self.root, item));
+        let schemas = schemas.unwrap_or_default();
+        let are_texts = items.len() > 1 && items.iter().all(|item| item.kind() == Kind::Text);
+        let Some(member) = several_of(self.root, &schemas).filter(|_| are_texts) else {
+            return;
+        };
+        let texts: Vec<&str> = items.iter().filter_map(Node::scalar).collect();
+        let reason = format!(
+            "{label} takes a list of mappings, and these are texts; write `[{{ {member}: [{}] }}]`, so that they take turns",
+            texts.join(", ")
+        );
+        self.faults.error(place, reason);
+        let list = Value::List {
+            items: std::mem::take(items),
+            is_flow: true,
+        };
+        let node = |id, value| Node {
+            id,
+            place,
+            range: 0..0,
+            value,
+        };
+        let entries = vec![(Node::text(id, place, member), node(id + 1, list))];
+        let is_flow = true;
+        items.push(node(id + 2, Value::Map { entries, is_flow }));
+        self.next_id = id + 3;
+    }
+
+    /// Puts the members of a list of mappings together, where one mapping is due. Returns whether it is
+    /// such a list.
+    fn merged(node: &mut Node) -> bool {
+        let Value::List { items, .. } = &mut node.value else {
+            return false;
+        };
+        if items.is_empty() || !items.iter().all(|item| item.kind() == Kind::Map) {
+            return false;
+        }
+        let mut all: Vec<(Node, Node)> = Vec::new();
+        for item in items {
+            if let Value::Map { entries, .. } = &mut item.value {
+                all.append(entries);
+            }
+        }
+        node.value = Value::Map {
+            entries: all,
+            is_flow: false,
+        };
+        true
+    }
+
     fn wrong(&mut self, node: &mut Node, leaves: &[&'a Json], label: &str) {
         let names: Vec<&str> = leaves.iter().flat_map(|leaf| values(leaf)).collect();
         let names_of_objects = leaves.iter().flat_map(|leaf| properties(leaf));
@@ -124,12 +212,33 @@ impl<'a> Shape<'a> {
             node.value = Value::text(meant);
             return;
         }
+        let is_object = leaves.iter().any(|leaf| takes(leaf, "object"));
+        if is_object && Self::merged(node) {
+            self.faults.error(node.place, reason);
+            self.visit_again(node, leaves, label);
+            return;
+        }
         let array = leaves.iter().copied().find(|leaf| takes(leaf, "array"));
         let item = array.and_then(|leaf| leaf.get("items"));
         let Some(item) = item.filter(|_| !matches!(node.kind(), Kind::List | Kind::Nothing)) else {
             self.replace(node, leaves, reason);
             return;
         };
+        let is_item = {
+            let schemas = self::leaves(self.root, item);
+            let known = |name: &str| {
+                schemas
+                    .iter()
+                    .flat_map(|it| properties(it))
+                    .any(|(it, _)| it == name)
+            };
+            let mut names = node.entries().iter().filter_map(|(key, _)| key.scalar());
+            node.kind() != Kind::Map || names.any(known)
+        };
+        if !is_item {
+            self.replace(node, leaves, reason);
+            return;
+        }
         // The one item of a list without its `-`.
         self.faults.error(node.place, reason);
         let list = Value::List {
@@ -147,6 +256,12 @@ impl<'a> Shape<'a> {
             for it in items {
                 self.visit(it, item, &format!("an item of {label}"));
             }
+        }
+    }
+
+    fn visit_again(&mut self, node: &mut Node, leaves: &[&'a Json], label: &str) {
+        if let Some(leaf) = fitting(leaves, node) {
+            self.members(node, leaf, leaves, label);
         }
     }
 
@@ -210,4 +325,34 @@ impl<'a> Shape<'a> {
         self.next_id += 1;
         self.next_id
     }
+}
+
+/// Returns whether a schema takes texts that people read.
+fn is_prose(leaf: &Json) -> bool {
+    leaf.get("contentMediaType").is_some()
+}
+
+/// Returns the one member that every item needs, if it takes several texts.
+fn several_of<'a>(root: &'a Json, items: &[&'a Json]) -> Option<&'a str> {
+    let [item] = items else {
+        return None;
+    };
+    let mut needed = required(item);
+    let (Some(member), None) = (needed.next(), needed.next()) else {
+        return None;
+    };
+    let (_, schema) = properties(item).find(|(name, _)| *name == member)?;
+    let leaves = leaves(root, schema);
+    leaves
+        .iter()
+        .any(|leaf| takes(leaf, "array"))
+        .then_some(member)
+}
+
+/// Returns the place of a byte of a text.
+fn place_in(text: &str, at: usize) -> Place {
+    let before = text.get(..at).unwrap_or_default();
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default();
+    super::tree::at(line, column.chars().count())
 }

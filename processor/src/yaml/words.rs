@@ -92,7 +92,22 @@ pub(super) fn expected(leaves: &[&Json]) -> String {
             alternatives.push(words);
         }
     }
+    let with_settings: Vec<&str> = leaves
+        .iter()
+        .filter_map(|leaf| only_property(leaf))
+        .collect();
+    if with_settings.len() > 1 {
+        alternatives.retain(|words| !words.starts_with("a mapping with"));
+        alternatives.push(format!("a mapping with one of {}", listed(with_settings)));
+    }
     alternatives.join(", or ")
+}
+
+/// Returns the one member of an object that has no other.
+fn only_property(leaf: &Json) -> Option<&str> {
+    let mut members = properties(leaf);
+    let (name, _) = members.next().filter(|_| takes(leaf, "object"))?;
+    members.next().is_none().then_some(name)
 }
 
 fn members(leaf: &Json) -> String {
@@ -112,6 +127,9 @@ pub(super) fn remedy(node: &Node, leaves: &[&Json]) -> String {
         .any(|leaf| self::takes(leaf, "string") && leaf.get("enum").is_none());
     let text = node.scalar().unwrap_or_default();
     match (&node.value, node.kind()) {
+        (Value::Map { is_flow: true, .. }, _) if takes("array") => {
+            "put brackets around it, as in `[{ … }]`, so that it is an item of a list".into()
+        }
         (Value::Map { .. }, _) if takes("array") => {
             "put `- ` before its first member, so that it is an item of a list".into()
         }
@@ -124,26 +142,78 @@ pub(super) fn remedy(node: &Node, leaves: &[&Json]) -> String {
         (Value::List { is_flow: true, .. }, _) if takes_any_text => {
             "put a text that begins with `[` in quotes".into()
         }
-        (Value::List { is_flow: true, .. }, _) => "remove the brackets".into(),
+        (
+            Value::List {
+                is_flow: true,
+                items,
+            },
+            _,
+        ) => {
+            let texts: Vec<&str> = items.iter().filter_map(Node::scalar).collect();
+            let member = member_for(leaves, Kind::List).filter(|_| texts.len() == items.len());
+            member.map_or_else(
+                || "remove the brackets, and write one of them".into(),
+                |member| {
+                    format!(
+                        "write {}",
+                        quote(&format!("{{ {member}: [{}] }}", texts.join(", ")))
+                    )
+                },
+            )
+        }
         (Value::List { .. }, _) => "remove `- ` before its parts".into(),
         (_, Kind::Nothing) => "write it, or check the indentation of the lines below it".into(),
         _ if takes("boolean") => "write `true` or `false`".into(),
         _ if takes("array") => format!("write a list, as in `[{text}]`"),
-        _ if takes("object") => required_member(leaves).map_or_else(
+        (_, kind) if takes("object") => member_for(leaves, kind).map_or_else(
             || "write its members below it, each as `member: value`, and indent them".into(),
-            |member| format!("write {}", quote(&format!("{{ {member}: {text} }}"))),
+            |member| {
+                let others = needed(leaves).into_iter().filter(|other| *other != member);
+                let others: String = others.map(|other| format!(", {other}: …")).collect();
+                format!(
+                    "write {}",
+                    quote(&format!("{{ {member}: {text}{others} }}"))
+                )
+            },
         ),
         _ => "correct it".into(),
     }
 }
 
-/// Returns the member that a text may stand for, if an object needs just one.
-fn required_member<'a>(leaves: &[&'a Json]) -> Option<&'a str> {
-    let object = leaves.iter().find(|leaf| takes(leaf, "object"))?;
-    match object.get("required")?.as_array()?.as_slice() {
-        [one] => one.as_str(),
-        _ => None,
+/// Returns the members that an object needs, if there is no other alternative.
+fn needed<'a>(leaves: &[&'a Json]) -> Vec<&'a str> {
+    let mut objects = leaves.iter().filter(|leaf| takes(leaf, "object"));
+    let (Some(object), None) = (objects.next(), objects.next()) else {
+        return Vec::new();
+    };
+    let names = object.get("required").and_then(Json::as_array);
+    names
+        .into_iter()
+        .flatten()
+        .filter_map(Json::as_str)
+        .collect()
+}
+
+/// Returns the member for which a value of `kind` may stand alone.
+fn member_for<'a>(leaves: &[&'a Json], kind: Kind) -> Option<&'a str> {
+    let mut objects = leaves.iter().filter(|leaf| takes(leaf, "object"));
+    let (Some(object), None) = (objects.next(), objects.next()) else {
+        return None;
+    };
+    let due = match kind {
+        Kind::Number => "integer",
+        Kind::List => "array",
+        _ => "string",
+    };
+    let fitting = properties(object).filter(|(_, schema)| takes(schema, due));
+    let mut fitting = fitting.map(|(member, _)| member);
+    let needed = needed(leaves);
+    if kind == Kind::Text {
+        return fitting
+            .find(|it| needed.contains(it))
+            .or_else(|| needed.first().copied());
     }
+    fitting.next().filter(|_| fitting.next().is_none())
 }
 
 /// Returns whether a schema without alternatives takes a type of JSON.

@@ -164,10 +164,11 @@ pub(in crate::flow) struct OptionDocument {
     /// The text below the title in a list, up to 72 characters.
     #[schemars(with = "Option<LocalizedText>")]
     pub(in crate::flow) description: Option<Spanned<LocalizedText>>,
-    /// Other words that choose the option.
+    /// Other words that choose the option: a list, or one list for each language. A lead may write any
+    /// of them.
     #[serde(default)]
-    #[schemars(with = "Vec<String>")]
-    pub(in crate::flow) also: Vec<Spanned<String>>,
+    #[schemars(with = "Option<LocalizedWords>")]
+    pub(in crate::flow) also: Option<Spanned<LocalizedWords>>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]

@@ -15,10 +15,14 @@ use super::{Item, OneOrMany, entries};
 #[derive(Debug, JsonSchema)]
 #[schemars(untagged)]
 pub(in crate::flow) enum LocalizedText {
-    One(#[schemars(extend("minLength" = 1))] String),
+    One(#[schemars(extend("minLength" = 1, "contentMediaType" = "text/plain"))] String),
     Each(
         #[schemars(with = "BTreeMap<String, String>")]
-        #[schemars(extend("additionalProperties" = {"type": "string", "minLength": 1}))]
+        #[schemars(extend("additionalProperties" = {
+            "type": "string",
+            "minLength": 1,
+            "contentMediaType": "text/plain",
+        }))]
         Vec<(Spanned<String>, Spanned<String>)>,
     ),
 }
@@ -40,6 +44,16 @@ pub(in crate::flow) enum LocalizedWords {
         }))]
         Vec<(Spanned<String>, Vec<Spanned<String>>)>,
     ),
+}
+
+impl LocalizedWords {
+    /// Returns the words of all languages.
+    pub(in crate::flow) fn all(&self) -> Vec<&Spanned<String>> {
+        match self {
+            Self::One(words) => words.iter().collect(),
+            Self::Each(each) => each.iter().flat_map(|(_, words)| words).collect(),
+        }
+    }
 }
 
 /// One language, or several.

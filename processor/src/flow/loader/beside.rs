@@ -86,7 +86,7 @@ fn url_template<T>(at: &Spanned<T>, text: &str, scope: &Scope<'_>) -> Result<Tem
     ensure(is_safe && is_plain, at, || {
         "this is no address that WhatsApp opens; write one such as `https://example.com/offer`, with other letters percent-encoded".into()
     })?;
-    ensure(template.longest() <= MAX_URL, at, || {
+    ensure(template.longest_url() <= MAX_URL, at, || {
         format!(
             "an address has up to {MAX_URL} characters, and each placeholder counts 200; shorten it"
         )

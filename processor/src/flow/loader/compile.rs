@@ -14,9 +14,10 @@ use super::graph::Graph;
 use super::phrase::{Scope, phrase};
 use super::schedule::warn_of_no_zone;
 use super::{Fault, Faults, assign, beside, compute, fault, head, referral};
-use crate::flow::document::{Document, LocalizedText, Steps};
+use crate::flow::document::{Document, Expect, LocalizedText, Steps};
 use crate::flow::expression::Expression;
 use crate::flow::field::{Fields, Kind};
+use crate::flow::keyword::key;
 use crate::flow::prompt::{BREAK, MAX_BODY, MAX_INTERACTIVE_BODY, Phrase};
 use crate::flow::schedule::IS_OPEN;
 use crate::flow::{Asks, Flow, FlowStep, Next, Role};
@@ -62,6 +63,7 @@ pub(super) fn compile(document: &Document, faults: &mut Faults) -> Option<Flow> 
     )?;
     flow.referral_fields = referral::fields(&outlines);
     check_lengths(&flow, &outlines, &graph, faults);
+    warn_of_keywords(&flow, &outlines, faults);
     beside::check(&flow.steps, &outlines, &graph, faults);
     Some(flow)
 }
@@ -169,6 +171,40 @@ fn next(outline: &Outline<'_>, known: &Fields) -> Result<Next, Fault> {
     })
 }
 
+/// Warns of a name of an option that is a keyword, which comes before answers.
+fn warn_of_keywords(flow: &Flow, outlines: &[Outline<'_>], faults: &mut Faults) {
+    let lists = [
+        ("stop", &flow.keywords.stop),
+        ("restart", &flow.keywords.restart),
+        ("human", &flow.keywords.human),
+    ];
+    for outline in outlines {
+        let Some(Expect::Choice(choice)) = outline.step.expect.as_ref().map(|it| &it.value) else {
+            continue;
+        };
+        for option in &choice.options.value {
+            let titles: Vec<&str> = match &option.title.value {
+                LocalizedText::One(title) => vec![title.as_str()],
+                LocalizedText::Each(each) => each.iter().map(|(_, it)| it.value.as_str()).collect(),
+            };
+            let also = option.also.iter().flat_map(|it| it.value.all());
+            let also = also.map(|word| word.value.as_str());
+            for name in titles.into_iter().chain(also) {
+                let word = key(name);
+                let list = lists.iter().find(|(_, words)| words.contains(&word));
+                if let Some((list, _)) = list {
+                    faults.warnings.push(fault(
+                        &option.value,
+                        format!(
+                            "`{name}` is a `{list}` keyword, too, and a lead that types it means that; only a tap chooses the option; change one of them"
+                        ),
+                    ));
+                }
+            }
+        }
+    }
+}
+
 /// Checks that every reply is within WhatsApp's limit, with the texts of the steps before it.
 fn check_lengths(flow: &Flow, outlines: &[Outline<'_>], graph: &Graph<'_>, faults: &mut Faults) {
     let longest = |phrase: Option<&Phrase>| phrase.map_or(0, Phrase::longest);
@@ -218,7 +254,7 @@ fn check_lengths(flow: &Flow, outlines: &[Outline<'_>], graph: &Graph<'_>, fault
             faults.errors.push((
                 place,
                 format!(
-                    "what is said here can reach {found} characters, with what comes before it (each placeholder counts 200), and WhatsApp takes {most}{}; shorten it",
+                    "what is said here can reach {found} characters, with what comes before it (a placeholder counts as the longest value of its field, at most 200), and WhatsApp takes {most}{}; shorten it",
                     if is_short { " with buttons, lists, forms, images and links" } else { "" }
                 ),
             ));

@@ -69,6 +69,11 @@ impl<'a> Asked<'a> {
         one.into_iter().chain(form).chain(currency)
     }
 
+    /// Returns whether every answer has a currency; none for an answer without a field for it.
+    pub(super) fn currency(&self) -> Option<bool> {
+        self.currency.as_ref().map(|(_, is_certain)| *is_certain)
+    }
+
     /// Updates `known` to the fields after an answer that was read.
     pub(super) fn fill(&self, known: &mut Fields) {
         for filled in self.fills() {

@@ -5,6 +5,7 @@ mod repair;
 use std::collections::BTreeSet;
 
 use super::compile::compile;
+use super::currency;
 use super::{Faults, Location};
 use crate::flow::Flow;
 use crate::flow::document::Document;
@@ -61,7 +62,8 @@ pub(super) fn find(text: &str, is_thorough: bool) -> (Option<Flow>, yaml::Faults
 }
 
 fn check(tree: &Node, is_lenient: bool) -> Result<Found, Fault> {
-    let document = typed::<Document>(tree)?;
+    let mut document = typed::<Document>(tree)?;
+    currency::add(&mut document.value);
     let mut faults = Faults {
         is_lenient,
         ..Faults::default()

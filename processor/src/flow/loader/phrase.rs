@@ -6,7 +6,7 @@ use super::{Fault, ensure, fault};
 use crate::flow::document::LocalizedText;
 use crate::flow::field::{Fields, Kind};
 use crate::flow::prompt::{Phrase, Template};
-use crate::flow::shown::Form;
+use crate::flow::shown::{Form, MAX_VALUE};
 use crate::yaml::meant;
 
 /// The languages and fields that the texts of a step may use.
@@ -119,7 +119,11 @@ pub(super) fn template<T>(
     let form = |field: &str| {
         let known = scope.known;
         let kind = known.get(field).or_else(|| known.possible(field));
-        kind.map_or(Form::Plain, |kind| Form::of(kind, language))
+        kind.map_or((Form::Plain, MAX_VALUE), |kind| {
+            let form = Form::of(kind, language);
+            let most = form.longest(kind);
+            (form, most)
+        })
     };
     Ok(template.localized(language, form))
 }

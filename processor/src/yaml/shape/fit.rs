@@ -70,11 +70,21 @@ pub(super) fn no_alternative(
     if !has_alternatives || node.kind() != Kind::Map || names.clone().any(is_known) {
         return None;
     }
-    let all: Vec<&str> = leaves
+    let mut all: Vec<&str> = leaves
         .iter()
         .flat_map(|leaf| properties(leaf).map(|(name, _)| name).chain(values(leaf)))
         .collect();
+    let mut seen = std::collections::BTreeSet::new();
+    all.retain(|name| seen.insert(*name));
     let name = names.next().unwrap_or_default();
+    let value = node.get(name).and_then(Node::scalar);
+    if let Some(value) = value.filter(|value| all.contains(value)) {
+        let member = label.trim_matches('`');
+        return Some(format!(
+            "{label} has no member {}; write `{member}: {value}`",
+            quote(name)
+        ));
+    }
     Some(match meant(name, &all) {
         Some(meant) => format!("{label} cannot be `{name}`; did you mean `{meant}`?"),
         None => format!(

@@ -40,7 +40,9 @@ impl<'a> Shape<'a> {
             return;
         };
         let mut kept: Vec<(Node, Node)> = Vec::new();
-        for (mut key, mut value) in std::mem::take(entries) {
+        let entries_before = std::mem::take(entries);
+        let entries_before = self.indent_below(entries_before, leaf);
+        for (mut key, mut value) in entries_before {
             let name = key.scalar().unwrap_or_default().to_owned();
             let member = if is_alternative(alternatives, &name) && !has(leaf, &name) {
                 Member::Any
@@ -64,6 +66,48 @@ impl<'a> Shape<'a> {
         if is_meant {
             self.add_missing(node, leaf, label);
         }
+    }
+
+    /// Moves members that stand beside an empty one, and belong below it.
+    fn indent_below(&mut self, entries: Vec<(Node, Node)>, leaf: &'a Json) -> Vec<(Node, Node)> {
+        let mut all: Vec<(Node, Node)> = Vec::new();
+        for (key, value) in entries {
+            let name = key.scalar().unwrap_or_default();
+            let is_unknown = !has(leaf, name) && by_pattern(leaf, name).is_none();
+            let above = all.last_mut().filter(|_| is_unknown);
+            let takes_it = |above: &(Node, Node)| {
+                let name = above.0.scalar().unwrap_or_default();
+                let schema = properties(leaf).find(|(known, _)| *known == name);
+                let leaves = schema.map(|(_, schema)| leaves(self.root, schema));
+                let is_map = above.1.kind() == Kind::Map && above.1.range.is_empty();
+                let is_free = |leaf: &&Json| {
+                    let others = leaf.get("additionalProperties");
+                    takes(leaf, "object") && others.is_some_and(Json::is_object)
+                };
+                (above.1.kind() == Kind::Nothing || is_map)
+                    && leaves.is_some_and(|it| it.iter().any(is_free))
+            };
+            let Some(above) = above.filter(|above| takes_it(above)) else {
+                all.push((key, value));
+                continue;
+            };
+            if let Value::Map { entries, .. } = &mut above.1.value {
+                entries.push((key, value));
+                continue;
+            }
+            let reason = format!(
+                "`{name}` stands beside `{}`, which has no value; indent the lines below it further",
+                above.0.scalar().unwrap_or_default()
+            );
+            self.faults.error(key.place, reason);
+            above.1.place = key.place;
+            above.1.range = 0..0;
+            above.1.value = Value::Map {
+                entries: vec![(key, value)],
+                is_flow: false,
+            };
+        }
+        all
     }
 
     /// Returns what to do with a member. A misspelt one gets the name that is meant.

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::flow::button::button_id;
-use crate::flow::document::{ChoiceDocument, OptionDocument, StepDocument};
-use crate::flow::loader::phrase::{Scope, ensure_length, phrase};
+use crate::flow::document::{ChoiceDocument, LocalizedWords, OptionDocument, StepDocument};
+use crate::flow::loader::phrase::{Scope, check_languages, ensure_length, phrase};
 use crate::flow::loader::{Fault, ensure, ensure_count, fault};
 use crate::flow::read::{Choice, key, written};
 use crate::flow::turn_input::clean;
@@ -87,6 +87,12 @@ fn label(
         )
     })?;
     let title = phrase(&option.title, scope)?;
+    if let Some(also) = &option.also
+        && let LocalizedWords::Each(each) = &also.value
+    {
+        let tags = each.iter().map(|(language, _)| language);
+        check_languages(also, &tags, scope.languages)?;
+    }
     let (most, what) = if is_list {
         (MAX_ROW_TITLE, "a title in a list")
     } else {
@@ -120,7 +126,8 @@ fn option_names(
 ) -> Result<Vec<String>, Fault> {
     let none = serde_json::Map::new();
     let titles = label.title.0.iter().map(|title| title.render(&none, None));
-    let also = option.also.iter().map(|word| word.value.clone());
+    let also = option.also.iter().flat_map(|it| it.value.all());
+    let also = also.map(|word| word.value.clone());
     let all = titles.chain(also).chain([option.value.value.clone()]);
     let names: BTreeSet<String> = all.map(|name| written(&name)).collect();
     for name in &names {

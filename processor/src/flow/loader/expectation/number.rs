@@ -155,10 +155,7 @@ fn units(written: Option<&Spanned<LocalizedWords>>) -> Result<Vec<String>, Fault
     let Some(written) = written else {
         return Ok(Vec::new());
     };
-    let words: Vec<&Spanned<String>> = match &written.value {
-        LocalizedWords::One(words) => words.iter().collect(),
-        LocalizedWords::Each(each) => each.iter().flat_map(|(_, words)| words).collect(),
-    };
+    let words = written.value.all();
     ensure_count(words.len(), MAX_UNITS, written, ("`units`", "words"))?;
     words
         .into_iter()

@@ -73,8 +73,18 @@ fn spans(times: &Spanned<Times>) -> Result<Vec<Span>, Fault> {
         OneOrMany::One(text) => vec![span(times, text)?],
         OneOrMany::Many(all) => {
             ensure((1..=MAX_TIMES).contains(&all.len()), times, || {
-                format!("a day has from 1 to {MAX_TIMES} times")
+                format!("a day has from 1 to {MAX_TIMES} times; leave out a day that is closed")
             })?;
+            let are_ends = all.iter().all(|Time(it)| minutes(&it.value).is_some());
+            if let ([Time(from), Time(to)], true) = (all.as_slice(), are_ends) {
+                return Err(fault(
+                    times,
+                    format!(
+                        "these are no times of a day; write `{}-{}`",
+                        from.value, to.value
+                    ),
+                ));
+            }
             all.iter()
                 .map(|Time(it)| span(it, &it.value))
                 .collect::<Result<Vec<_>, _>>()?
@@ -87,18 +97,20 @@ fn spans(times: &Spanned<Times>) -> Result<Vec<Span>, Fault> {
     Ok(spans)
 }
 
-fn span<T>(at: &Spanned<T>, text: &str) -> Result<Span, Fault> {
-    let minutes = |time: &str| {
-        let (hour, minute) = time.split_once(':')?;
-        let is_plain = |part: &str| part.len() == 2 && part.chars().all(|c| c.is_ascii_digit());
-        let (hour, minute): (u16, u16) = if is_plain(hour) && is_plain(minute) {
-            (hour.parse().ok()?, minute.parse().ok()?)
-        } else {
-            return None;
-        };
-        let total = hour * 60 + minute;
-        (minute < 60 && total <= MINUTES_OF_DAY).then_some(total)
+/// Returns the minutes of a day up to `09:30`.
+fn minutes(time: &str) -> Option<u16> {
+    let (hour, minute) = time.split_once(':')?;
+    let is_plain = |part: &str| part.len() == 2 && part.chars().all(|c| c.is_ascii_digit());
+    let (hour, minute): (u16, u16) = if is_plain(hour) && is_plain(minute) {
+        (hour.parse().ok()?, minute.parse().ok()?)
+    } else {
+        return None;
     };
+    let total = hour * 60 + minute;
+    (minute < 60 && total <= MINUTES_OF_DAY).then_some(total)
+}
+
+fn span<T>(at: &Spanned<T>, text: &str) -> Result<Span, Fault> {
     let span = text.split_once('-').and_then(|(from, to)| {
         let (from, to) = (minutes(from)?, minutes(to)?);
         (from < to).then_some(Span { from, to })
@@ -107,7 +119,7 @@ fn span<T>(at: &Spanned<T>, text: &str) -> Result<Span, Fault> {
         fault(
             at,
             format!(
-                "`{text}` is no time of a day; write one such as 09:00-18:00, up to 24:00, and a night as the end of one day and the beginning of the next"
+                "`{text}` is no time of a day; write one such as 09:00-18:00, up to 24:00, a night as the end of one day and the beginning of the next; leave out a day that is closed"
             ),
         )
     })

@@ -446,6 +446,129 @@ fn one_cause_has_one_error() {
 }
 
 #[test]
+fn words_of_an_option_may_be_listed_for_each_language() {
+    let also = |also: &str| {
+        CLINIC.replacen(
+            "en: Check-up } }",
+            &format!("en: Check-up }}, also: {also} }}"),
+            1,
+        )
+    };
+    for listed in ["[control, exam]", "{ es: [control], en: [exam, look] }"] {
+        let checked = Flow::check("", &also(listed));
+        assert_eq!(
+            (checked.flow.is_some(), checked.findings),
+            (true, Vec::new()),
+            "{listed}"
+        );
+    }
+    for (wrong, reason) in [
+        ("{ es: [control] }", "`en` is missing here"),
+        (
+            "{ es: [control], fr: [a] }",
+            "`fr` is none of the flow's languages",
+        ),
+        ("{ es: [control], en: [Implantes] }", "means two options"),
+        ("exam", "write a list, as in `[exam]`"),
+    ] {
+        let checked = Flow::check("", &also(wrong));
+        let errors: Vec<_> = checked.findings.iter().filter(|it| it.is_error).collect();
+        assert!(
+            matches!(errors.as_slice(), [only] if only.at.reason.contains(reason)),
+            "{wrong}: {errors:#?}"
+        );
+    }
+}
+
+#[test]
+fn a_title_that_is_a_keyword_is_warned_of() {
+    for (keywords, title, warned) in [
+        ("human: { es: [dentista], en: [dentist] }", "Dentist!", true),
+        ("restart: [otra vez]", "Otra vez", true),
+        ("human: [dentista]", "Dentist", false),
+        ("back: [dentist]", "Dentist", false),
+    ] {
+        let text = CLINIC
+            .replacen("steps:\n", &format!("keywords:\n  {keywords}\nsteps:\n"), 1)
+            .replacen("en: Check-up", &format!("en: {title}"), 1);
+        let checked = Flow::check("", &text);
+        assert!(checked.flow.is_some(), "{title}: {:#?}", checked.findings);
+        let is_warned = checked
+            .findings
+            .iter()
+            .any(|it| it.at.reason.contains("keyword, too"));
+        assert_eq!(is_warned, warned, "{title}: {:#?}", checked.findings);
+    }
+}
+
+#[test]
+fn a_computed_amount_has_the_currency_of_its_amount() {
+    let currency = |from: &str, to: &str| {
+        let text = CLINIC.replacen(from, to, 1);
+        assert!(text == CLINIC || from != to);
+        let flow = Flow::check("", &text).flow.unwrap();
+        let step = flow
+            .steps
+            .iter()
+            .find(|step| step.state == "BUDGET")
+            .unwrap();
+        step.compute
+            .iter()
+            .any(|(name, _)| name == "monthly_currency")
+    };
+    let is_carried = |from: &str, to: &str| currency(from, to);
+    assert!(is_carried("", ""));
+    for carried in ["int(budget) * 2", "2.0 * budget", "budget / 12.0 * 0.5"] {
+        assert!(is_carried("budget / 12.0", carried), "{carried}");
+    }
+    for other in ["budget + 5.0", "12.0 / budget", "size(name)"] {
+        assert!(!is_carried("budget / 12.0", other), "{other}");
+    }
+    // An amount of any currency may be without one.
+    assert!(!is_carried("currency: EUR", "currency: any"));
+    // What the document computes itself stays.
+    let own = "monthly: \"budget / 12.0\"\n      monthly_currency: \"'USD'\"";
+    let text = CLINIC.replacen("monthly: \"budget / 12.0\"", own, 1);
+    let flow = Flow::check("", &text).flow.unwrap();
+    let step = flow
+        .steps
+        .iter()
+        .find(|step| step.state == "BUDGET")
+        .unwrap();
+    assert_eq!(step.compute.len(), 2);
+    // Through another field, in a later step.
+    let text = CLINIC.replacen(
+        "    next: DAY\n  DAY:",
+        "    compute: { daily: \"monthly / 30.0\" }\n    next: DAY\n  DAY:",
+        1,
+    );
+    let flow = Flow::check("", &text).flow.unwrap();
+    let step = flow.steps.iter().find(|step| step.state == "SUM").unwrap();
+    let names: Vec<&str> = step.compute.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["daily", "daily_currency"]);
+}
+
+#[test]
+fn a_placeholder_counts_as_the_longest_value_of_its_field() {
+    // The text is as long as WhatsApp allows beside an image, with the value.
+    for (field, most) in [
+        ("day", 60),
+        ("time", 30),
+        ("name", 200),
+        ("treatment", 16),
+        ("class", 10),
+    ] {
+        let of = |length: usize| {
+            let text = format!("{}{{{field}}}", "a".repeat(length));
+            CLINIC.replacen("Thanks, {name}: {day}.", &text, 1)
+        };
+        let fits = |length: usize| Flow::check("", &of(length)).flow.is_some();
+        assert!(fits(1024 - most), "{field}");
+        assert!(!fits(1025 - most), "{field}");
+    }
+}
+
+#[test]
 fn no_stand_in_and_no_word_of_a_parser_is_in_a_message() {
     // The check puts these in the place of faulty parts, and the parser of expressions has these types.
     let foreign = [

@@ -302,6 +302,283 @@ fn a_likely_slip_has_a_message_of_its_own() {
     }
 }
 
+/// A prompt in two languages, as most flows have them.
+const TWO: &str = r#"name: two
+version: 1
+language: [es, en]
+start: NAME
+steps:
+  NAME:
+    prompt: { es: ¿Nombre?, en: What? }
+    expect: name
+    fill: name
+    next: DONE
+  DONE:
+    prompt: { es: "Gracias, {name}.", en: "Thanks, {name}." }
+    completes: true
+    assign: ana
+"#;
+
+#[test]
+fn a_slip_in_braces_has_its_own_remedy() {
+    let prompt = "{ es: ¿Nombre?, en: What? }";
+    for (to, place, reason) in [
+        (
+            "{ es: Hola, ¿nombre?, en: What? }",
+            ":7:19:",
+            "`,` ends a text in brackets or braces",
+        ),
+        (
+            "{ es: Hola: ¿nombre?, en: What? }",
+            ":7:19:",
+            "`:` with a space behind it begins a member",
+        ),
+        (
+            "{ es: \"¿Nombre?\" en: What? }",
+            ":7:29:",
+            "a comma is missing between the members",
+        ),
+        (
+            "{ es:¿Nombre?, en: What? }",
+            ":7:18:",
+            "a space is missing behind the colon",
+        ),
+        (
+            "{ es: \"¿Su \"nombre\"?\", en: What? }",
+            ":7:19:",
+            "behind a closing quote",
+        ),
+        (
+            "{ es: ¿Nombre?, en: 'What's it?' }",
+            ":7:33:",
+            "an apostrophe ends a text in single quotes",
+        ),
+        (
+            "{ es: Su [nombre], en: What? }",
+            ":7:19:",
+            "`[` ends a text in brackets or braces",
+        ),
+        (
+            "{ es: Su {nombre}, en: What? }",
+            ":7:19:",
+            "`{` ends a text in brackets or braces",
+        ),
+        (
+            "{ es: ? Nombre, en: What? }",
+            ":7:19:",
+            "`?` has a meaning of its own",
+        ),
+        (
+            "{ es: %nombre, en: What? }",
+            ":7:19:",
+            "`%` has a meaning of its own",
+        ),
+        (
+            "{ es: @nombre, en: What? }",
+            ":7:19:",
+            "`@` has a meaning of its own",
+        ),
+        (
+            "{ es: ¿Nombre?, en: What? } }",
+            ":7:41:",
+            "`}` closes nothing",
+        ),
+        ("{ es: ¿Nombre?, en: What?", ":7:13:", "`{` is not closed"),
+        ("{ es: El #1, en: What? }", ":7:19:", "`#` begins a comment"),
+        (
+            "{ es: ¿Nombre?, en: \"a \\d\" }",
+            ":7:33:",
+            "use single quotes",
+        ),
+        (
+            "[¿Nombre?, What?]",
+            ":7:13:",
+            "`prompt` takes a text, or a mapping, and this is a list",
+        ),
+    ] {
+        assert_only(TWO, prompt, to, place, reason);
+    }
+    // Each slip of a line is named.
+    let text = TWO.replacen(prompt, "{ es: Hola, ¿nombre?, en: Hi, what? }", 1);
+    let checked = Flow::check("", &text);
+    let columns: Vec<u64> = checked.findings.iter().map(|it| it.at.column).collect();
+    assert_eq!(columns, [19, 40 - 1], "{:#?}", checked.findings);
+}
+
+#[test]
+fn a_wrong_indent_has_one_error() {
+    for (from, to, place, reason) in [
+        (
+            "  DONE:\n",
+            "DONE:\n",
+            ":11:1:",
+            "`DONE` is indented by 0 spaces, and what stands beside it by 2",
+        ),
+        ("  DONE:\n", "   DONE:\n", ":11:4:", "indented by 3 spaces"),
+        ("  DONE:\n", " DONE:\n", ":11:2:", "indented by 1 spaces"),
+        (
+            "  DONE:\n",
+            "    DONE:\n",
+            ":11:5:",
+            "`DONE` is indented by 4 spaces, and what stands beside it by 2",
+        ),
+        (
+            "  NAME:\n",
+            "NAME:\n",
+            ":6:1:",
+            "`NAME` is indented by 0 spaces",
+        ),
+        (
+            "    expect: name\n",
+            "    - expect: name\n",
+            ":8:5:",
+            "`- ` begins an item of a list",
+        ),
+        (
+            "  DONE:\n",
+            "  - DONE:\n",
+            ":11:3:",
+            "`- ` begins an item of a list",
+        ),
+        (
+            "{ es: ¿Nombre?, en: What? }",
+            "\n    es: ¿Nombre?\n    en: What?",
+            ":8:5:",
+            "`es` stands beside `prompt`, which has no value",
+        ),
+        (
+            "{ es: ¿Nombre?, en: What? }",
+            "\n      - es: ¿Nombre?\n      - en: What?",
+            ":8:7:",
+            "remove `- ` before its parts",
+        ),
+        (
+            "{ es: ¿Nombre?, en: What? }",
+            "\n      es: |\n      ¿Nombre?\n      en: What?",
+            ":9:7:",
+            "the text below `|` or `>` is indented further",
+        ),
+        (
+            "{ es: ¿Nombre?, en: What? }",
+            "\n      es: ¿Nombre?\n      en: Hi\n        Note: what?",
+            ":9:11:",
+            "`:` with a space behind it",
+        ),
+        (
+            "\"Gracias, {name}.\"",
+            "\"Gracias, {name}.",
+            ":12:19:",
+            "a quote here is not closed",
+        ),
+        ("es: ¿Nombre?", "es: \"¿Nombre?", ":7:19:", "quote"),
+    ] {
+        assert_only(TWO, from, to, place, reason);
+    }
+}
+
+#[test]
+fn a_value_of_another_shape_has_the_shape_that_is_due() {
+    for (from, to, place, reason) in [
+        (
+            "assign: ana",
+            "assign: [ana, ben]",
+            ":14:13:",
+            "write `[{ to: [ana, ben] }]`, so that they take turns",
+        ),
+        (
+            "next: DONE",
+            "next: { to: DONE }",
+            ":10:11:",
+            "put brackets around it",
+        ),
+        (
+            "expect: name\n",
+            "expect: name\n    tries: 2\n",
+            ":9:12:",
+            "write `{ limit: 2 }`",
+        ),
+        (
+            "expect: name\n",
+            "expect: { media: [image, document] }\n",
+            ":8:22:",
+            "write `{ kinds: [image, document] }`",
+        ),
+        (
+            "expect: name\n",
+            "expect: { choice: [es, en] }\n",
+            ":8:23:",
+            "write `{ options: [es, en] }`",
+        ),
+        (
+            "expect: name\n",
+            "expect: { choice: { options: [{ value: a, title: { es: a, en: a } }, b] } }\n",
+            ":8:74:",
+            "write `{ value: b, title: … }`",
+        ),
+        (
+            "expect: name\n",
+            "expect: [image, document]\n",
+            ":8:13:",
+            "remove the brackets, and write one of them",
+        ),
+        (
+            "expect: name\n",
+            "expect: { type: name }\n",
+            ":8:13:",
+            "`expect` has no member `type`; write `expect: name`",
+        ),
+    ] {
+        assert_only(TWO, from, to, place, reason);
+    }
+}
+
+#[test]
+fn a_comment_that_cuts_a_text_is_warned_of_and_no_other() {
+    let warned = |from: &str, to: &str| {
+        assert!(TWO.contains(from), "{from}");
+        let checked = Flow::check("", &TWO.replacen(from, to, 1));
+        let found = checked.findings.iter();
+        let mut found = found.filter(|it| it.at.reason.contains("begins a comment"));
+        found
+            .next()
+            .map(|it| (it.is_error, it.at.line, it.at.column))
+    };
+    let prompt = "{ es: ¿Nombre?, en: What? }";
+    for (to, place) in [
+        ("\n      es: Somos #1. ¿Nombre?\n      en: What?", (8, 17)),
+        (
+            "\n      es: ¿Nombre?\n      en: We are the  #1 here",
+            (9, 23),
+        ),
+        ("\n      es: ¿Nombre? # a comment\n      en: What?", (8, 20)),
+        ("\n      es: 我们是 #1 号\n      en: What?", (8, 15)),
+    ] {
+        assert_eq!(warned(prompt, to), Some((false, place.0, place.1)), "{to}");
+    }
+    for (from, to) in [
+        (prompt, "{ es: ¿Nombre?, en: What? } # a comment"),
+        (
+            prompt,
+            "\n      es: \"Somos #1\" # a comment\n      en: What?",
+        ),
+        (prompt, "\n      es: Somos#1\n      en: What?"),
+        (prompt, "\n      es: |\n        Somos #1\n      en: What?"),
+        ("  DONE:\n", "  DONE: # a comment\n"),
+        ("next: DONE", "next: DONE # a comment"),
+        ("fill: name", "fill: name # a comment"),
+        ("version: 1", "version: 1 # a comment"),
+        ("language: [es, en]", "language: [es, en] # a comment"),
+        ("completes: true", "completes: true # a comment"),
+        (
+            "completes: true",
+            "completes: true\n    image: https://a.example/a.png # a comment",
+        ),
+        ("assign: ana", "assign: ana # a comment"),
+    ] {
+        assert_eq!(warned(from, to), None, "{to}");
+    }
+}
+
 #[test]
 fn a_value_that_needs_quotes_or_none_loads_with_a_warning() {
     for (from, to, reason) in [
