@@ -22,7 +22,7 @@ fn text(event: &Event<'_>, interactive: bool, style: Style) -> String {
     match event {
         Event::Began { wa_id, number } => {
             let text = format!(
-                "you are {wa_id}, writing to {number}; Ctrl-D ends, --phone {wa_id} goes on"
+                "you are {wa_id}, writing to {number}; /help lists what there is beside text; Ctrl-D ends, --phone {wa_id} goes on"
             );
             note(&text, style)
         }
@@ -34,6 +34,7 @@ fn text(event: &Event<'_>, interactive: bool, style: Style) -> String {
             format!("{over}{}", speech(Ink::Bot, "bot", reply, style))
         }
         Event::Note(text) => note(text, style),
+        Event::Help(text) => (*text).to_owned(),
         Event::Ended => "\n".to_owned(),
     }
 }
@@ -55,7 +56,9 @@ fn lines() -> mpsc::Receiver<String> {
 
 fn speech(ink: Ink, who: &str, text: &str, style: Style) -> String {
     let who = style.paint(ink, &format!("{who:<6}"));
-    format!("{who}{}\n", wrap(text, 6))
+    let lines: Vec<String> = text.lines().map(|line| wrap(line, 6)).collect();
+    let text = lines.join("\n      ").replace("\n      \n", "\n\n");
+    format!("{who}{text}\n")
 }
 
 fn note(text: &str, style: Style) -> String {
@@ -74,5 +77,7 @@ mod tests {
         assert!(lines[0].starts_with("bot   word"));
         assert!(lines[1].starts_with("      word"));
         assert!(lines.iter().all(|line| line.chars().count() <= 80));
+        let options = speech(Ink::Bot, "bot", "Which?\n\n[1] A\n[2] B", Style::PLAIN);
+        assert_eq!(options, "bot   Which?\n\n      [1] A\n      [2] B\n");
     }
 }

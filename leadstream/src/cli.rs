@@ -11,7 +11,9 @@ use leadstream_service::migrations::{BEFORE_FIRST_RELEASE, SchemaError};
 use leadstream_service::{ConfigError, lifecycle};
 use tokio::runtime::Runtime;
 
-use crate::{chat, crm, dead_letters, flow, lead, local_stack, migrate, recover, topics, up};
+use crate::{
+    chat, crm, dead_letters, events, flow, lead, local_stack, migrate, recover, topics, up,
+};
 
 /// Turns WhatsApp conversations into qualified leads in a CRM, on Kafka, committed to PostgreSQL.
 ///
@@ -87,6 +89,12 @@ enum Command {
     Flow(flow::Args),
     /// Check, provision, compare and requeue what the CRMs get
     Crm(crm::Args),
+    /// Print the events of leads, and follow them
+    ///
+    /// Prints the events that the topic holds, in the order of time, and with --follow each further one.
+    /// The output contains answers of leads.
+    #[command(verbatim_doc_comment)]
+    Events(events::Args),
     /// List, show, redrive or discard dead letters of any topic; resume halted partitions
     DeadLetters(Box<dead_letters::Args>),
 }
@@ -165,6 +173,7 @@ impl Cli {
                 Command::Lead(args) => tool(Box::pin(lead::run(args))).await,
                 Command::Flow(args) => tool(Box::pin(flow::run(args))).await,
                 Command::Crm(args) => tool(crm::run(args)).await,
+                Command::Events(args) => tool(events::run(args)).await,
                 Command::DeadLetters(args) => tool(dead_letters::run(*args)).await,
             }
         });

@@ -10,8 +10,10 @@ use chrono::{SecondsFormat, Utc};
 use clap::{Subcommand, ValueEnum};
 use leadstream_schemas::LeadId;
 use leadstream_service::config::DatabaseArgs;
-use leadstream_sink_crm::tool::{self, SyncStatus};
+use leadstream_service::counted;
+use leadstream_sink_crm::tool::{self, SyncStatus, SyncSummary};
 use leadstream_sink_crm::{CrmArgs, Ledger, LedgerState};
+use serde_json::{Value, json};
 
 /// Settings of `leadstream crm`.
 #[derive(Clone, Debug, clap::Args)]
@@ -26,6 +28,9 @@ enum Action {
     ///
     /// For the signed webhook, it checks the settings only.
     Check {
+        /// Print each CRM as a line of JSON
+        #[arg(long)]
+        json: bool,
         #[command(flatten)]
         crm: Box<CrmArgs>,
     },
@@ -34,6 +39,9 @@ enum Action {
         /// Requests to each CRM at most
         #[arg(long, default_value_t = 1, value_name = "COUNT")]
         requests: usize,
+        /// Print each request as a line of JSON
+        #[arg(long)]
+        json: bool,
         #[command(flatten)]
         ledger: DatabaseArgs,
         #[command(flatten)]
@@ -41,6 +49,9 @@ enum Action {
     },
     /// Print how many leads of each CRM are synced, filtered, due, failing, parked or dead, and why
     Status {
+        /// Print each number as a line of JSON
+        #[arg(long)]
+        json: bool,
         #[command(flatten)]
         ledger: DatabaseArgs,
     },
@@ -89,21 +100,27 @@ enum State {
 /// reached.
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     match args.action {
-        Action::Check { crm } => check(&crm).await,
+        Action::Check { crm, json } => check(&crm, json).await,
         Action::Plan {
             crm,
             ledger,
             requests,
+            json,
         } => {
             for planned in tool::plan(&crm, &Ledger::connect(&ledger)?, requests).await? {
-                println!("{}: {} leads", planned.crm, planned.leads);
-                println!("{:#}", planned.body);
+                let (crm, leads, body) = (planned.crm, planned.leads, planned.body);
+                if json {
+                    println!("{}", json!({ "crm": crm, "leads": leads, "body": body }));
+                } else {
+                    println!("{crm}: {}", counted(leads, "lead"));
+                    println!("{body:#}");
+                }
             }
             Ok(())
         }
         Action::Provision(args) => provision::run(&args).await,
         Action::Reconcile(args) => reconcile::run(args).await,
-        Action::Status { ledger } => status(&Ledger::connect(&ledger)?).await,
+        Action::Status { ledger, json } => status(&Ledger::connect(&ledger)?, json).await,
         Action::Retry {
             ledger,
             state,
@@ -121,15 +138,20 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
             let due = ledger
                 .retry(crm, state, reason, lead.as_ref(), Utc::now())
                 .await?;
-            println!("{due} leads are due");
+            println!("due now: {}", counted(due, "lead"));
             Ok(())
         }
     }
 }
 
-async fn check(args: &CrmArgs) -> anyhow::Result<()> {
-    let mut broken = 0;
+async fn check(args: &CrmArgs, json: bool) -> anyhow::Result<()> {
+    let mut broken = 0_usize;
     for found in tool::check(args).await? {
+        if json {
+            println!("{}", json!({ "crm": found.crm, "problem": found.problem }));
+            broken += usize::from(found.problem.is_some());
+            continue;
+        }
         match found.problem {
             None => println!("{}: nothing is missing", found.crm),
             Some(problem) => {
@@ -139,13 +161,19 @@ async fn check(args: &CrmArgs) -> anyhow::Result<()> {
         }
     }
     if broken > 0 {
-        bail!("{broken} CRMs are not set up for the mapping");
+        bail!("not set up for the mapping: {}", counted(broken, "CRM"));
     }
     Ok(())
 }
 
-async fn status(ledger: &Ledger) -> anyhow::Result<()> {
+async fn status(ledger: &Ledger, json: bool) -> anyhow::Result<()> {
     let summaries = ledger.summaries().await?;
+    if json {
+        for summary in &summaries {
+            println!("{}", object(summary));
+        }
+        return Ok(());
+    }
     if summaries.is_empty() {
         println!("the ledger has no leads");
     }
@@ -164,4 +192,35 @@ async fn status(ledger: &Ledger) -> anyhow::Result<()> {
         );
     }
     Ok(())
+}
+
+fn object(summary: &SyncSummary) -> Value {
+    json!({
+        "crm": summary.crm,
+        "status": summary.status.as_str(),
+        "leads": summary.leads,
+        "oldest": summary.oldest.to_rfc3339_opts(SecondsFormat::Millis, true),
+        "reason": summary.reason,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_as_json_has_the_reason_and_the_oldest() {
+        let summary = SyncSummary {
+            crm: "hubspot".to_owned(),
+            status: SyncStatus::Parked,
+            reason: Some("activate the owner".to_owned()),
+            leads: 2,
+            oldest: chrono::DateTime::UNIX_EPOCH,
+        };
+        let expected = json!({
+            "crm": "hubspot", "status": "parked", "leads": 2, "reason": "activate the owner",
+            "oldest": "1970-01-01T00:00:00.000Z",
+        });
+        assert_eq!(object(&summary), expected);
+    }
 }

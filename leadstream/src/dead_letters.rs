@@ -12,7 +12,9 @@ use clap::Subcommand;
 use leadstream_kafka::{KafkaArgs, Outgoing, Producer, TraceContext};
 use leadstream_schemas::{Partition, Topic};
 use leadstream_service::config::DatabaseArgs;
+use leadstream_service::counted;
 use leadstream_sink_crm::Ledger;
+use serde_json::{Value, json};
 
 use dead_letter::{DeadLetter, Filter, Redrive};
 
@@ -33,11 +35,17 @@ enum Action {
         /// Dead letters at most
         #[arg(long, default_value_t = 100, value_name = "COUNT")]
         limit: usize,
+        /// Print each as a line of JSON
+        #[arg(long)]
+        json: bool,
         #[command(flatten)]
         selection: Selection,
     },
     /// Print dead letters with headers and content; the output contains personal data
     Show {
+        /// Print each as a line of JSON
+        #[arg(long)]
+        json: bool,
         #[command(flatten)]
         selection: Selection,
     },
@@ -95,18 +103,39 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
             selection,
             all,
             limit,
+            json,
         } => {
             let letters = letters(&selection, all).await?;
             for letter in letters.iter().take(limit) {
-                println!("{}", line(letter));
+                if json {
+                    println!("{}", object(letter));
+                } else {
+                    println!("{}", line(letter));
+                }
             }
-            if letters.len() > limit {
-                println!("… and {} more (--limit)", letters.len() - limit);
+            if !json {
+                if letters.len() > limit {
+                    println!("… and {} more (--limit)", letters.len() - limit);
+                }
+                let noun = if all {
+                    "dead letter"
+                } else {
+                    "open dead letter"
+                };
+                println!("{}", counted(letters.len(), noun));
             }
-            println!("{} open dead letters", letters.len());
             Ok(())
         }
-        Action::Show { selection } => letters(&selection, true).await?.iter().try_for_each(show),
+        Action::Show { selection, json } => {
+            let letters = letters(&selection, true).await?;
+            letters.iter().try_for_each(|letter| {
+                if json {
+                    println!("{}", whole_object(letter));
+                    return Ok(());
+                }
+                show(letter)
+            })
+        }
         Action::Redrive { selection, apply } => redrive(&selection, apply).await,
         Action::Discard { selection, apply } => discard(&selection, apply).await,
         Action::Resume {
@@ -157,7 +186,7 @@ fn ledger(selection: &Selection) -> anyhow::Result<Ledger> {
 fn line(letter: &DeadLetter) -> String {
     let missing = match letter.missing {
         0 => String::new(),
-        missing => format!(" ({missing} parts missing)"),
+        missing => format!(" (missing: {})", counted(missing, "part")),
     };
     format!(
         "{}  {}  {}  {}{missing}",
@@ -168,6 +197,41 @@ fn line(letter: &DeadLetter) -> String {
     )
 }
 
+/// Returns a dead letter as JSON, without its content.
+fn object(letter: &DeadLetter) -> Value {
+    json!({
+        "id": letter.id(),
+        "at": letter.at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true),
+        "class": letter.class(),
+        "message": letter.header("exception.message"),
+        "topic": letter.header("topic"),
+        "missing_parts": letter.missing,
+    })
+}
+
+/// Returns a dead letter as JSON, with headers and content.
+fn whole_object(letter: &DeadLetter) -> Value {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let headers = letter.headers.iter();
+    let headers: serde_json::Map<String, Value> = headers
+        .map(|(name, value)| (name.clone(), text(value).into()))
+        .collect();
+    let mut object = object(letter);
+    object["key"] = text(&letter.key).into();
+    object["headers"] = headers.into();
+    object["value"] = text(content(letter)).into();
+    object
+}
+
+/// Returns the value without a record's frame: five bytes that are no text.
+fn content(letter: &DeadLetter) -> &[u8] {
+    let framed = letter.value.first() == Some(&0) && letter.value.len() > 5;
+    letter
+        .value
+        .get(if framed { 5 } else { 0 }..)
+        .unwrap_or_default()
+}
+
 fn show(letter: &DeadLetter) -> anyhow::Result<()> {
     println!("{}", line(letter));
     for (name, value) in &letter.headers {
@@ -176,21 +240,14 @@ fn show(letter: &DeadLetter) -> anyhow::Result<()> {
     println!("  key: {}", String::from_utf8_lossy(&letter.key));
     let mut out = std::io::stdout().lock();
     out.write_all(b"  value: ")?;
-    // A record's frame is five bytes that are no text.
-    let framed = letter.value.first() == Some(&0) && letter.value.len() > 5;
-    out.write_all(
-        letter
-            .value
-            .get(if framed { 5 } else { 0 }..)
-            .unwrap_or_default(),
-    )?;
+    out.write_all(content(letter))?;
     out.write_all(b"\n")?;
     Ok(())
 }
 
 async fn redrive(selection: &Selection, apply: bool) -> anyhow::Result<()> {
     let letters = letters(selection, false).await?;
-    let mut failed = 0;
+    let mut failed = 0_usize;
     let mut redriven = 0;
     let producer = Producer::new(&selection.kafka, "leadstream-dead-letters", None)?;
     let ledger = ledger(selection)?;
@@ -222,7 +279,10 @@ async fn redrive(selection: &Selection, apply: bool) -> anyhow::Result<()> {
     };
     println!("{redriven} {verb}");
     if failed > 0 {
-        bail!("{failed} dead letters cannot be redriven; discard those that nobody needs");
+        bail!(
+            "not redriven: {}; discard those that nobody needs",
+            counted(failed, "dead letter")
+        );
     }
     Ok(())
 }
@@ -277,4 +337,53 @@ async fn resolve(ledger: &Ledger, letter: &DeadLetter, action: &str) -> anyhow::
         ledger.resolve_dead_letter(position, action).await?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use leadstream_schemas::{Offset, Partition};
+    use leadstream_sink_crm::DeadLetterPosition;
+
+    use super::*;
+
+    fn letter() -> DeadLetter {
+        let header = |name: &str, value: &str| (format!("__connect.errors.{name}"), value.into());
+        DeadLetter {
+            positions: vec![DeadLetterPosition {
+                topic: "lead.inputs.dead-letters".into(),
+                partition: Partition(0),
+                offset: Offset(7),
+            }],
+            at: chrono::DateTime::UNIX_EPOCH,
+            key: b"4915".to_vec(),
+            value: b"\0\0\0\0\x01{\"a\":1}".to_vec(),
+            headers: [
+                header("topic", "lead.inputs"),
+                header("exception.class.name", "undecodable"),
+                header("exception.message", "it is not JSON"),
+            ]
+            .into(),
+            missing: 1,
+        }
+    }
+
+    #[test]
+    fn the_list_as_json_has_no_content() {
+        let expected = json!({
+            "id": "lead.inputs.dead-letters/0/7", "at": "1970-01-01T00:00:00.000Z",
+            "class": "undecodable", "message": "it is not JSON", "topic": "lead.inputs",
+            "missing_parts": 1,
+        });
+        assert_eq!(object(&letter()), expected);
+        assert!(line(&letter()).ends_with("it is not JSON (missing: 1 part)"));
+    }
+
+    #[test]
+    fn show_as_json_has_key_headers_and_the_value_without_its_frame() {
+        let whole = whole_object(&letter());
+        assert_eq!(whole["key"], "4915");
+        assert_eq!(whole["value"], "{\"a\":1}");
+        assert_eq!(whole["headers"]["__connect.errors.topic"], "lead.inputs");
+        assert_eq!(whole["id"], object(&letter())["id"]);
+    }
 }

@@ -10,6 +10,7 @@ use clap::Subcommand;
 use leadstream_processor::flow::{Flow, document_schema};
 use leadstream_processor::flows::Flows;
 use leadstream_processor::simulator::{TranscriptFile, transcripts_schema};
+use leadstream_service::counted;
 
 use crate::terminal::{Ink, Style, show};
 
@@ -131,9 +132,10 @@ fn check(files: &[PathBuf]) -> anyhow::Result<()> {
                 let reference = flow.reference();
                 let steps = flow.states().count() - 1;
                 let line = format!(
-                    "{name}: {} version {}, {steps} steps, in {}",
+                    "{name}: {} version {}, {}, in {}",
                     reference.name,
                     reference.version,
+                    counted(steps, "step"),
                     flow.languages().join(", ")
                 );
                 show(&format!("{}\n", style.paint(Ink::Good, &line)));
@@ -142,14 +144,14 @@ fn check(files: &[PathBuf]) -> anyhow::Result<()> {
         }
     }
     if refused > 0 {
-        bail!("{refused} of {} documents are refused", files.len());
+        bail!("refused: {refused} of {}", counted(files.len(), "document"));
     }
     Ok(())
 }
 
 fn test(files: &[PathBuf], transcripts: Option<&Path>, update: bool) -> anyhow::Result<()> {
     let style = Style::stdout();
-    let (mut played, mut differing) = (0, 0);
+    let (mut played, mut differing) = (0_usize, 0_usize);
     for path in files {
         let (flow, _) = parse(path)?;
         let beside = path.with_extension("test.yaml");
@@ -162,7 +164,8 @@ fn test(files: &[PathBuf], transcripts: Option<&Path>, update: bool) -> anyhow::
                 std::fs::write(path, text)
                     .with_context(|| format!("{} cannot be written", path.display()))?;
             }
-            show(&format!("{}: {turns} turns rewritten\n", path.display()));
+            let turns = counted(turns, "turn");
+            show(&format!("{}: {turns} rewritten\n", path.display()));
             continue;
         }
         for result in file.play(&flows)? {
@@ -181,7 +184,10 @@ fn test(files: &[PathBuf], transcripts: Option<&Path>, update: bool) -> anyhow::
         }
     }
     if differing > 0 {
-        bail!("{differing} of {played} transcripts differ");
+        bail!(
+            "different: {differing} of {}",
+            counted(played, "transcript")
+        );
     }
     Ok(())
 }

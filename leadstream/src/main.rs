@@ -4,6 +4,7 @@ mod chat;
 mod cli;
 mod crm;
 mod dead_letters;
+mod events;
 mod flow;
 mod lead;
 mod local_stack;

@@ -1,6 +1,7 @@
 //! Runs `leadstream recover`: folds the log again after a loss of data.
 
 use leadstream_processor::recover::Report;
+use leadstream_service::counted;
 
 pub(crate) use leadstream_processor::recover::Args;
 
@@ -21,16 +22,21 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         unexplained,
     } = report;
     println!(
-        "recovered: {records} records folded; {held_events} events and {held_replies} replies held back"
+        "recovered: {} folded; {} and {} held back",
+        counted(records, "record"),
+        counted(held_events, "event"),
+        counted(held_replies, "reply")
     );
     if corrected > 0 {
         println!(
-            "{corrected} leads stood elsewhere in the eyes of consumers, and have a new event"
+            "new events, because consumers had another state: {}",
+            counted(corrected, "lead")
         );
     }
     if unexplained > 0 {
         println!(
-            "{unexplained} leads have events, and the log no longer holds what explains them: they are not in PostgreSQL"
+            "not in PostgreSQL, because the log no longer explains their events: {}",
+            counted(unexplained, "lead")
         );
     }
     println!("start the processors");

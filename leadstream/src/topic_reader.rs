@@ -1,11 +1,12 @@
-//! Reads topics from their beginning to their current end. Every call blocks.
+//! Reads topics to their current end, or on and on. Every call blocks.
 
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use anyhow::Context;
 use leadstream_kafka::KafkaArgs;
-use leadstream_schemas::Partition;
+use leadstream_schemas::{Partition, Timestamp};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::BorrowedMessage;
@@ -54,15 +55,71 @@ impl TopicReader {
         &self,
         topic: &str,
         partitions: &BTreeSet<Partition>,
-        mut take: impl FnMut(&BorrowedMessage<'_>) -> anyhow::Result<()>,
+        take: impl FnMut(&BorrowedMessage<'_>) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
         let mut assignment = TopicPartitionList::new();
         for id in partitions {
             assignment.add_partition_offset(topic, id.0, Offset::Beginning)?;
         }
-        self.0.assign(&assignment)?;
+        self.to_the_end(topic, &assignment, take)?;
+        self.0.unassign()?;
+        Ok(())
+    }
+
+    /// Calls `take` with the records of all partitions since `since`, to their present end. Returns
+    /// what [`Self::follow`] continues.
+    ///
+    /// # Errors
+    /// See [`Self::read`].
+    pub(crate) fn read_since(
+        &self,
+        topic: &str,
+        since: Option<Timestamp>,
+        take: impl FnMut(&BorrowedMessage<'_>) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let mut wanted = TopicPartitionList::new();
+        let from = since.map_or(Offset::Beginning, |at| Offset::Offset(at.millis()));
+        for id in 0..i32::try_from(self.partitions(topic)?)? {
+            wanted.add_partition_offset(topic, id, from)?;
+        }
+        if since.is_some() {
+            let found = self.0.offsets_for_times(wanted, ANSWER);
+            wanted = found.context("Kafka does not say which records are of that time")?;
+        }
+        self.to_the_end(topic, &wanted, take)
+    }
+
+    /// Calls `take` with every further record, until it breaks.
+    ///
+    /// # Errors
+    /// See [`Self::read`].
+    pub(crate) fn follow(
+        &self,
+        topic: &str,
+        mut take: impl FnMut(&BorrowedMessage<'_>) -> anyhow::Result<ControlFlow<()>>,
+    ) -> anyhow::Result<()> {
+        loop {
+            match self.0.poll(ANSWER) {
+                None | Some(Err(KafkaError::PartitionEOF(_))) => {}
+                Some(record) => {
+                    let record = record.with_context(|| format!("{topic} cannot be read"))?;
+                    if take(&record)?.is_break() {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+    }
+
+    fn to_the_end(
+        &self,
+        topic: &str,
+        assignment: &TopicPartitionList,
+        mut take: impl FnMut(&BorrowedMessage<'_>) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        self.0.assign(assignment)?;
         let mut ended = BTreeSet::new();
-        while ended.len() < partitions.len() {
+        while ended.len() < assignment.count() {
             let polled = self
                 .0
                 .poll(ANSWER)
@@ -79,7 +136,6 @@ impl TopicReader {
                 format!("{topic}, partition {partition}, offset {offset}")
             })?;
         }
-        self.0.unassign()?;
         Ok(())
     }
 }

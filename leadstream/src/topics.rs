@@ -18,6 +18,7 @@ use leadstream_schemas::registry::{Registry, SubjectState};
 use leadstream_service::config::{RegistryArgs, duration};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::DefaultClientContext;
+use serde_json::json;
 
 use plan::{Existing, Wanted};
 
@@ -37,7 +38,13 @@ enum Mode {
 #[derive(Clone, Debug, Subcommand)]
 enum Action {
     /// Print missing and differing topics, and change nothing
-    Plan(Settings),
+    Plan {
+        /// Print each topic, schema and ACL as a line of JSON
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        settings: Settings,
+    },
     /// Create missing topics and register schemas, without a change to existing topics
     Apply(Settings),
     /// Add partitions to lead.inputs, and move its leads to them
@@ -101,7 +108,11 @@ fn retention(text: &str) -> Result<Retention, String> {
 /// Returns the errors of Kafka or the registry, by topic and subject.
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let (mode, settings) = match args.action {
-        Action::Plan(settings) => (Mode::Plan, settings),
+        Action::Plan {
+            json: true,
+            settings,
+        } => return plan_as_json(&settings).await,
+        Action::Plan { settings, .. } => (Mode::Plan, settings),
         Action::Apply(settings) => (Mode::Apply, settings),
         Action::Grow(args) => return grow::run(args).await,
     };
@@ -120,6 +131,32 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         println!("\nACLs, where the cluster has an authorizer:");
         for command in acl::commands(&settings) {
             println!("  {command}");
+        }
+    }
+    Ok(())
+}
+
+async fn plan_as_json(settings: &Settings) -> anyhow::Result<()> {
+    let wanted = plan::wanted(settings);
+    let existing = describe(&admin(&settings.kafka)?, &wanted).await?;
+    for topic in &wanted {
+        let found = existing.iter().find(|found| found.name == topic.name);
+        println!("{}", plan::object(topic, found));
+    }
+    let registry = Registry::new(&settings.registry.config()?)?;
+    for topic in Topic::ALL {
+        let subject = topic.subject(&settings.kafka.topic_prefix);
+        let (state, id) = match registry.state(&subject, topic.json_schema()).await? {
+            SubjectState::Registered(id) => ("registered", Some(id)),
+            SubjectState::Missing => ("missing", None),
+            SubjectState::Compatible => ("compatible", None),
+            SubjectState::Incompatible => ("incompatible", None),
+        };
+        println!("{}", json!({ "schema": subject, "state": state, "id": id }));
+    }
+    for command in acl::commands(settings) {
+        if !command.starts_with('#') {
+            println!("{}", json!({ "acl": command }));
         }
     }
     Ok(())

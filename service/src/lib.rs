@@ -5,6 +5,7 @@
 pub mod budget;
 pub mod config;
 mod config_error;
+mod count;
 pub mod database;
 pub mod lifecycle;
 pub mod metrics;
@@ -17,6 +18,7 @@ pub mod server;
 mod telemetry;
 
 pub use config_error::ConfigError;
+pub use count::counted;
 pub use lifecycle::{Context, ServiceArgs};
 pub use retry::{RetryPolicy, wait_until_available};
 pub use secret::Secret;

@@ -1,7 +1,7 @@
 //! Start, health and graceful shutdown of a service.
 
 use std::future::Future;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -19,14 +19,10 @@ use crate::telemetry::{LogFormat, init_logs, init_metrics};
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Operation")]
 pub struct ServiceArgs {
-    /// Address of /health/live, /health/ready and /metrics
-    #[arg(
-        long,
-        env = "OPS_ADDRESS",
-        default_value = "0.0.0.0:9400",
-        value_name = "IP:PORT"
-    )]
-    pub ops_address: SocketAddr,
+    /// Address of /health and /metrics; without it 127.0.0.1 and port 9400 for ingest, 9401
+    /// processor, 9402 sink-crm, 9403 sink-whatsapp, 9404 api
+    #[arg(long, env = "OPS_ADDRESS", value_name = "IP:PORT")]
+    pub ops_address: Option<SocketAddr>,
     /// Form of log lines
     #[arg(
         long,
@@ -52,6 +48,22 @@ pub struct ServiceArgs {
         value_parser = duration(..)
     )]
     pub shutdown_timeout: Duration,
+}
+
+/// The default ports of the services. All of them run on one host.
+const OPS_PORTS: [(&str, u16); 5] = [
+    ("ingest", 9400),
+    ("processor", 9401),
+    ("sink-crm", 9402),
+    ("sink-whatsapp", 9403),
+    ("api", 9404),
+];
+
+/// Returns the default address for operators, which only this host reaches.
+fn default_ops_address(service: &str) -> SocketAddr {
+    let port = OPS_PORTS.iter().find(|(name, _)| *name == service);
+    let port = port.map_or(0, |(_, port)| *port);
+    SocketAddr::from((Ipv4Addr::LOCALHOST, port))
 }
 
 /// Everything that a running service receives.
@@ -98,14 +110,12 @@ where
         health: Health::default(),
     };
     context.health.unready("start", "the service is starting");
-    let listener = TcpListener::bind(args.ops_address)
-        .await
-        .map_err(|source| {
-            format!(
-                "OPS_ADDRESS {} cannot be listened on: {source}; choose another",
-                args.ops_address
-            )
-        })?;
+    let ops_address = args
+        .ops_address
+        .unwrap_or_else(|| default_ops_address(name));
+    let listener = TcpListener::bind(ops_address).await.map_err(|source| {
+        format!("OPS_ADDRESS {ops_address} cannot be listened on: {source}; choose another")
+    })?;
     let router = ops::router(context.health.clone(), metrics.clone(), process::register());
     let server = tokio::spawn(async move { axum::serve(listener, router).await });
     let maintenance = tokio::spawn(async move {
@@ -115,7 +125,7 @@ where
         }
     });
     watch_signals(name, &context)?;
-    tracing::info!(service = name, ops.address = %args.ops_address, "service starting");
+    tracing::info!(service = name, ops.address = %ops_address, "service starting");
     let outcome = with_deadline(service(context.clone()), &context, args.shutdown_timeout).await;
     maintenance.abort();
     server.abort();
@@ -189,4 +199,31 @@ fn watch_signals(name: &'static str, context: &Context) -> Result<(), String> {
         context.shutdown.cancel();
     });
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn all_services_run_on_one_host_and_only_it_reaches_their_operations() {
+        let addresses: BTreeSet<SocketAddr> = OPS_PORTS
+            .iter()
+            .map(|(name, _)| default_ops_address(name))
+            .collect();
+        assert_eq!(addresses.len(), OPS_PORTS.len());
+        assert!(
+            addresses
+                .iter()
+                .all(|it| it.ip().is_loopback() && it.port() != 0)
+        );
+        // The ports of webhooks and API are others.
+        assert!(
+            addresses
+                .iter()
+                .all(|it| ![8080, 8081].contains(&it.port()))
+        );
+    }
 }

@@ -1,6 +1,8 @@
 //! Logs (JSON or text) and the metrics recorder.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::io::{self, IsTerminal};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -40,12 +42,21 @@ pub(crate) fn init_logs(format: LogFormat, filter: &str) -> Result<(), String> {
     let filter = filter.add_directive(SILENT.parse().map_err(|error| format!("{error}"))?);
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+        .with_ansi(is_coloured(
+            io::stderr().is_terminal(),
+            std::env::var_os("NO_COLOR").as_deref(),
+        ))
+        .with_writer(io::stderr);
     let result = match format {
         LogFormat::Text => builder.try_init(),
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
     };
     result.map_err(|source| source.to_string())
+}
+
+/// Returns whether log lines have colours: never in a file or a pipe.
+fn is_coloured(is_terminal: bool, no_color: Option<&OsStr>) -> bool {
+    is_terminal && no_color.is_none_or(OsStr::is_empty)
 }
 
 /// Installs the metrics recorder of this process.
@@ -86,7 +97,15 @@ impl LogLimiter {
 mod tests {
     use std::time::Instant;
 
-    use super::LogLimiter;
+    use super::{LogLimiter, is_coloured};
+
+    #[test]
+    fn redirected_lines_have_no_colours() {
+        assert!(is_coloured(true, None));
+        assert!(is_coloured(true, Some("".as_ref())));
+        assert!(!is_coloured(true, Some("1".as_ref())));
+        assert!(!is_coloured(false, None));
+    }
 
     #[test]
     fn the_same_line_is_logged_every_few_seconds_only() {

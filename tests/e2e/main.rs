@@ -27,6 +27,7 @@ mod notations;
 mod partition_growth;
 mod poison;
 mod privacy;
+mod readme;
 mod recover;
 mod replicas;
 mod reports;
@@ -111,6 +112,7 @@ const TESTS: &[(&str, Test)] = tests![
     reports::analyst::an_analyst_runs_the_guides_queries_and_reads_only_reports,
     metrics::every_metric_is_listed_linted_and_right_at_rest,
     metrics::lost_commit::a_lost_commit_is_repeated_while_nothing_arrives,
+    readme::the_commands_of_the_readme_run_as_they_stand,
     settings::ingest_answers_503_while_kafka_is_unavailable,
     settings::an_error_names_a_missing_or_wrong_setting_with_an_example,
     settings::a_database_with_other_migrations_is_refused_with_a_remedy,

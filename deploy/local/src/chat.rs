@@ -1,14 +1,21 @@
 //! Runs `leadstream chat`: a lead's phone beside a running `leadstream up`.
 
-use std::path::PathBuf;
+mod content;
+mod line;
+mod seen;
+
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use leadstream_sandbox::{SandboxClient, SentMessage};
+use leadstream_sandbox::SandboxClient;
 use tokio::sync::mpsc;
 
-use crate::phone::{Phone, SendError, random_wa_id};
+use crate::phone::{Content, Phone, SendError, random_wa_id};
 use crate::stack_file::StackFile;
+use content::{File, Uploaded};
+use line::{Action, Line};
+use seen::Seen;
 
 /// The longest time for which a message is offered to the webhook.
 const SEND_WITHIN: Duration = Duration::from_secs(60);
@@ -49,6 +56,8 @@ pub enum Event<'a> {
     Bot(&'a str),
     /// A note that is no message.
     Note(&'a str),
+    /// The list of commands.
+    Help(&'static str),
     /// The person stopped writing.
     Ended,
 }
@@ -92,7 +101,10 @@ pub async fn run(
 }
 
 /// Returns the digits of a phone number in any notation.
-fn wa_id(text: &str) -> Result<String, String> {
+///
+/// # Errors
+/// Returns what is no phone number with country code, and an example.
+pub fn wa_id(text: &str) -> Result<String, String> {
     let digits: String = text
         .chars()
         .filter(|character| !matches!(character, '+' | ' ' | '-' | '(' | ')' | '.' | '/'))
@@ -109,16 +121,21 @@ async fn script(
     mut lines: mpsc::Receiver<String>,
     show: &Show,
 ) -> anyhow::Result<()> {
+    let mut seen = Seen::default();
     while let Some(line) = lines.recv().await {
         show(Event::Lead(&line));
-        phone.send(&line, SEND_WITHIN, resent(show)).await?;
+        let Some(content) = read(&line, &phone, &seen, show).await? else {
+            continue;
+        };
+        let wamid = phone.send(&content, SEND_WITHIN, resent(show)).await?;
+        seen.sent(&content, wamid);
         let replies = phone.delivered(REPLY_WITHIN).await?;
         if replies.is_empty() {
             let seconds = REPLY_WITHIN.as_secs();
             show(Event::Note(&format!("no reply within {seconds} s")));
         }
         for reply in &replies {
-            show(Event::Bot(&text_of(reply)));
+            show(Event::Bot(&seen.receive(reply)));
         }
     }
     Ok(())
@@ -136,15 +153,18 @@ async fn conversation(
         number,
     });
     show(Event::Prompt);
+    let mut seen = Seen::default();
     loop {
         tokio::select! {
             line = lines.recv() => {
                 let Some(line) = line else { break };
-                match phone.send(&line, SEND_WITHIN, resent(show)).await {
-                    Err(error @ SendError::NotAccepted { .. }) => {
-                        show(Event::Note(&error.to_string()));
+                if let Some(content) = read(&line, &phone, &seen, show).await? {
+                    match phone.send(&content, SEND_WITHIN, resent(show)).await {
+                        Err(error @ SendError::NotAccepted { .. }) => {
+                            show(Event::Note(&error.to_string()));
+                        }
+                        sent => seen.sent(&content, sent?),
                     }
-                    sent => sent?,
                 }
             }
             replies = phone.delivered(LISTEN) => {
@@ -152,7 +172,7 @@ async fn conversation(
                     .context("the stack does not answer any more; has `leadstream up` ended?")
                     .inspect_err(|_| show(Event::Ended))?;
                 for reply in &replies {
-                    show(Event::Bot(&text_of(reply)));
+                    show(Event::Bot(&seen.receive(reply)));
                 }
                 if replies.is_empty() {
                     continue;
@@ -165,57 +185,69 @@ async fn conversation(
     Ok(())
 }
 
-fn resent(show: &Show) -> impl Fn(&str) {
-    move |why| show(Event::Note(&format!("{why}; sending it again")))
+/// Returns the message that a line sends, if it sends one; else shows why not, or the help.
+async fn read(
+    line: &str,
+    phone: &Phone,
+    seen: &Seen,
+    show: &Show,
+) -> anyhow::Result<Option<Content>> {
+    let action = match line::parse(line) {
+        Line::Send(action) => action,
+        Line::Help => {
+            show(Event::Help(line::HELP));
+            return Ok(None);
+        }
+        Line::Wrong(reason) => {
+            show(Event::Note(&reason));
+            return Ok(None);
+        }
+    };
+    let uploaded = match file(&action).await {
+        Ok(Some(file)) => {
+            let id = phone.upload(file.mime_type, file.bytes.clone()).await?;
+            Some(Uploaded { id, file })
+        }
+        Ok(None) => None,
+        Err(reason) => {
+            show(Event::Note(&reason));
+            return Ok(None);
+        }
+    };
+    match content::content(action, seen, uploaded.as_ref()) {
+        Ok(content) => Ok(Some(content)),
+        Err(reason) => {
+            show(Event::Note(&reason));
+            Ok(None)
+        }
+    }
 }
 
-fn text_of(message: &SentMessage) -> String {
-    let without = || format!("(a message of type {})", message.kind);
-    let text = message.text.clone().unwrap_or_else(without);
-    let payload = &message.payload;
-    let header = &payload["interactive"]["header"]["image"]["link"];
-    let image = payload["image"]["link"].as_str().or(header.as_str());
-    let image = image.map(|image| format!("[image] {image}"));
-    let parameters = &payload["interactive"]["action"]["parameters"];
-    let link = parameters["url"].as_str().map(|url| {
-        let title = parameters["display_text"].as_str().unwrap_or_default();
-        format!("[{title}] {url}")
-    });
-    let parts: Vec<String> = image.into_iter().chain([text]).chain(link).collect();
-    parts.join("\n\n")
+/// Returns the file that an action sends: the named one, or a sample.
+async fn file(action: &Action) -> Result<Option<File>, String> {
+    match action {
+        Action::File {
+            path: Some(path), ..
+        } => {
+            let bytes = tokio::fs::read(path).await;
+            let bytes = bytes.map_err(|error| format!("{path} cannot be read: {error}"))?;
+            let name = Path::new(path).file_name().unwrap_or_default();
+            Ok(Some(File::new(&name.to_string_lossy(), bytes)))
+        }
+        Action::File {
+            kind, path: None, ..
+        } => Ok(Some(File::sample(*kind))),
+        _ => Ok(None),
+    }
+}
+
+fn resent(show: &Show) -> impl Fn(&str) {
+    move |why| show(Event::Note(&format!("{why}; sending it again")))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_message_shows_its_image_and_link() {
-        let message = |payload: serde_json::Value| SentMessage {
-            seq: 1,
-            phone_number_id: "1".into(),
-            to: "2".into(),
-            kind: "interactive".into(),
-            text: Some("Choose".into()),
-            biz_opaque_callback_data: None,
-            wamid: "wamid.1".into(),
-            received_at: chrono::DateTime::UNIX_EPOCH,
-            payload,
-        };
-        let image = serde_json::json!({ "link": "https://a.example/a.png" });
-        let parameters =
-            serde_json::json!({ "display_text": "Open", "url": "https://a.example/b" });
-        let headed = serde_json::json!({
-            "interactive": { "header": { "image": image }, "action": { "parameters": parameters } },
-        });
-        assert_eq!(
-            text_of(&message(headed)),
-            "[image] https://a.example/a.png\n\nChoose\n\n[Open] https://a.example/b"
-        );
-        let alone = text_of(&message(serde_json::json!({ "image": image })));
-        assert_eq!(alone, "[image] https://a.example/a.png\n\nChoose");
-        assert_eq!(text_of(&message(serde_json::Value::Null)), "Choose");
-    }
 
     #[test]
     fn a_number_is_taken_in_any_notation() {

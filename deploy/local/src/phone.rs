@@ -1,5 +1,5 @@
-//! Simulates a lead's phone: posts text messages to the webhook, signed as Meta signs them, and
-//! receives the replies from the sandbox's WhatsApp.
+//! Simulates a lead's phone: posts messages to the webhook, signed as Meta signs them, and receives
+//! the replies from the sandbox's WhatsApp.
 
 use std::time::Duration;
 
@@ -8,6 +8,7 @@ use leadstream_sandbox::{ClientError, MessageQuery, SandboxClient, SentMessage};
 use leadstream_schemas::Timestamp;
 use leadstream_service::RetryPolicy;
 use reqwest::StatusCode;
+use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 /// The retry policy of a POST that is not answered 200: as Meta's, but faster.
@@ -29,6 +30,54 @@ enum Verdict {
     Refused(&'static str),
     /// Meta would send the message again.
     Again(String),
+}
+
+/// The content of a message, in the form of the Cloud API.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Content {
+    kind: &'static str,
+    value: Value,
+    /// The id of the message that it answers, such as the one with the tapped button.
+    answers: Option<String>,
+}
+
+impl Content {
+    pub(crate) fn new(kind: &'static str, value: Value) -> Self {
+        Self {
+            kind,
+            value,
+            answers: None,
+        }
+    }
+
+    pub(crate) fn text(body: &str) -> Self {
+        Self::new("text", json!({ "body": body }))
+    }
+
+    /// Makes it an answer to the message `target` of the business.
+    pub(crate) fn answering(self, target: &str) -> Self {
+        let answers = Some(target.to_owned());
+        Self { answers, ..self }
+    }
+
+    pub(crate) fn is_text(&self) -> bool {
+        self.kind == "text"
+    }
+
+    /// Adds it to a webhook as a message of `from`, sent at `sent_at` in Unix seconds.
+    pub(crate) fn add_to(
+        &self,
+        webhook: MetaWebhook,
+        from: &Person,
+        wamid: &str,
+        sent_at: i64,
+    ) -> MetaWebhook {
+        let webhook = webhook.message(from, wamid, sent_at, self.kind, self.value.clone());
+        match &self.answers {
+            Some(target) => webhook.answering(target),
+            None => webhook,
+        }
+    }
 }
 
 /// One lead's phone.
@@ -81,26 +130,33 @@ impl Phone {
         &self.wa_id
     }
 
-    /// Sends a text and returns once the webhook answered 200, within `within`. Calls `on_retry` with
-    /// the reason of the first repetition.
+    /// Keeps a file in the sandbox, and returns its media id.
+    ///
+    /// # Errors
+    /// Returns an error if the sandbox does not answer.
+    pub(crate) async fn upload(
+        &self,
+        mime_type: &str,
+        bytes: Vec<u8>,
+    ) -> Result<String, ClientError> {
+        self.sandbox.add_media(mime_type, bytes).await
+    }
+
+    /// Sends a message and returns its id once the webhook answered 200, within `within`. Calls
+    /// `on_retry` with the reason of the first repetition.
     ///
     /// # Errors
     /// See [`SendError`].
     pub(crate) async fn send(
         &self,
-        text: &str,
+        content: &Content,
         within: Duration,
         on_retry: impl Fn(&str),
-    ) -> Result<(), SendError> {
+    ) -> Result<String, SendError> {
         let deadline = Instant::now() + within;
-        let body = MetaWebhook::new(&self.number)
-            .text(
-                &self.person,
-                &webhook::random_wamid(),
-                Timestamp::now().millis() / 1000,
-                text,
-            )
-            .to_bytes();
+        let (wamid, now) = (webhook::random_wamid(), Timestamp::now().millis() / 1000);
+        let body = MetaWebhook::new(&self.number);
+        let body = content.add_to(body, &self.person, &wamid, now).to_bytes();
         let mut attempts = 0;
         loop {
             let posting = webhook::post(
@@ -110,7 +166,7 @@ impl Phone {
                 body.clone(),
             );
             let last = match verdict(posting.await) {
-                Verdict::Accepted => return Ok(()),
+                Verdict::Accepted => return Ok(wamid),
                 Verdict::Refused(why) => return Err(SendError::Refused(why)),
                 Verdict::Again(why) => why,
             };

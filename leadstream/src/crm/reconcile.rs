@@ -1,6 +1,7 @@
 //! Runs `leadstream crm reconcile`: compares the records of CRMs with the ledger.
 
 use leadstream_service::config::DatabaseArgs;
+use leadstream_service::counted;
 use leadstream_sink_crm::tool::{ReconcileOptions, Reconciled, reconcile};
 use leadstream_sink_crm::{CrmArgs, Ledger};
 
@@ -57,8 +58,9 @@ fn print_report(report: &Reconciled, applied: bool) {
         before => format!(" ({before} more by an earlier run)"),
     };
     println!(
-        "{crm}: {} leads compared{earlier}, {} synced",
-        report.compared, report.synced
+        "{crm}: {} compared{earlier}, {} synced",
+        counted(report.compared, "lead"),
+        report.synced
     );
     for differing in &report.differences {
         let field = differing.field.as_deref().unwrap_or("(record)");
@@ -68,7 +70,7 @@ fn print_report(report: &Reconciled, applied: bool) {
         );
     }
     if applied {
-        println!("{crm}: {} leads requeued", report.requeued);
+        println!("{crm}: {} requeued", counted(report.requeued, "lead"));
     } else if !report.differences.is_empty() {
         println!("{crm}: nothing was requeued: add --apply");
     }

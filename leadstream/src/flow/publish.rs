@@ -8,6 +8,8 @@ use leadstream_processor::pool;
 use leadstream_processor::publishing::{FunnelStep, Publisher, Version, VersionState};
 use leadstream_schemas::Timestamp;
 use leadstream_service::config::DatabaseArgs;
+use leadstream_service::counted;
+use serde_json::{Value, json};
 
 use super::parse;
 use crate::terminal::{Ink, Style, show};
@@ -37,6 +39,9 @@ pub(super) enum Action {
     },
     /// List published versions: what starts each, from when, and how many conversations follow it
     List {
+        /// Print each version as a line of JSON
+        #[arg(long)]
+        json: bool,
         #[command(flatten)]
         database: DatabaseArgs,
     },
@@ -90,6 +95,9 @@ pub(super) enum Action {
         /// The flow's name
         #[arg(value_name = "FLOW")]
         name: String,
+        /// Print each step as a line of JSON
+        #[arg(long)]
+        json: bool,
         #[command(flatten)]
         database: DatabaseArgs,
     },
@@ -122,7 +130,14 @@ pub(super) async fn run(action: Action) -> anyhow::Result<()> {
             );
             show(&format!("{}\n", style.paint(Ink::Good, &line)));
         }
-        Action::List { database } => show(&table(&open(database).await?.list().await?)),
+        Action::List { json, database } => {
+            let versions = open(database).await?.list().await?;
+            if json {
+                show(&lines(versions.iter().map(version_object)));
+            } else {
+                show(&table(&versions));
+            }
+        }
         Action::Show {
             name,
             wanted,
@@ -158,8 +173,17 @@ pub(super) async fn run(action: Action) -> anyhow::Result<()> {
                 back.conversations
             ));
         }
-        Action::Funnel { name, database } => {
-            show(&funnel(&open(database).await?.funnel(&name).await?));
+        Action::Funnel {
+            name,
+            json,
+            database,
+        } => {
+            let steps = open(database).await?.funnel(&name).await?;
+            if json {
+                show(&lines(steps.iter().map(step_object)));
+            } else {
+                show(&funnel(&steps));
+            }
         }
     }
     Ok(())
@@ -180,6 +204,51 @@ fn shown(at: Timestamp) -> String {
     text.as_str().unwrap_or_default().to_owned()
 }
 
+fn lines(objects: impl Iterator<Item = Value>) -> String {
+    objects.map(|object| format!("{object}\n")).collect()
+}
+
+fn state(version: &Version) -> &'static str {
+    match version.state {
+        VersionState::Withdrawn => "withdrawn",
+        VersionState::Planned => "planned",
+        VersionState::InForce => "in_force",
+        VersionState::Superseded => "superseded",
+    }
+}
+
+fn version_object(version: &Version) -> Value {
+    let published = &version.published;
+    json!({
+        "flow": published.name,
+        "version": published.version,
+        "state": state(version),
+        "from": published.new_conversations_from,
+        "until": published.new_conversations_until,
+        "is_default": version.is_default,
+        "keywords": version.started_by.keywords,
+        "referrals": version.started_by.referrals,
+        "numbers": version.started_by.numbers,
+        "conversations": version.conversations.all,
+        "completed": version.conversations.completed,
+    })
+}
+
+fn step_object(step: &FunnelStep) -> Value {
+    json!({
+        "flow": step.flow.name,
+        "version": step.flow.version,
+        "state": step.state,
+        "reached": step.reached,
+        "answered": step.answered,
+        "retried": step.retried,
+        "open": step.open,
+        "cold": step.cold,
+        "handed_over": step.handed_over,
+        "opted_out": step.opted_out,
+    })
+}
+
 fn table(versions: &[Version]) -> String {
     let mut text = String::new();
     for version in versions {
@@ -192,11 +261,11 @@ fn table(versions: &[Version]) -> String {
             _ => "superseded".to_owned(),
         };
         text.push_str(&format!(
-            "{} {}  from {}  {state}  {} conversations, {} completed\n",
+            "{} {}  from {}  {state}  {}, {} completed\n",
             published.name,
             published.version,
             shown(published.new_conversations_from),
-            version.conversations.all,
+            counted(version.conversations.all, "conversation"),
             version.conversations.completed,
         ));
         if matches!(version.state, VersionState::InForce | VersionState::Planned) {
@@ -287,6 +356,12 @@ mod tests {
             handed_over: 5,
             opted_out: 6,
         };
+        let object = step_object(&step(1, "NAME", 70));
+        let expected = json!({
+            "flow": "sales", "version": 1, "state": "NAME", "reached": 70, "answered": 1,
+            "retried": 2, "open": 3, "cold": 4, "handed_over": 5, "opted_out": 6,
+        });
+        assert_eq!(object, expected);
         let text = funnel(&[step(1, "NAME", 70), step(1, "DONE", 8), step(2, "NAME", 9)]);
         assert_eq!(
             text,
@@ -321,6 +396,14 @@ NAME         9         1         2         3         4            5          6
             conversations: leadstream_processor::Conversations::default(),
         };
         let until = Some(Timestamp::from_secs(60));
+        let expected = json!({
+            "flow": "word", "version": 2, "state": "in_force",
+            "from": "1970-01-01T00:00:00.000Z", "until": "1970-01-01T00:01:00.000Z",
+            "is_default": false, "keywords": ["Demo"], "referrals": [], "numbers": [],
+            "conversations": 0, "completed": 0,
+        });
+        let word = version("word", VersionState::InForce, &["Demo"], false, until);
+        assert_eq!(version_object(&word), expected);
         let text = table(&[
             version(
                 "word",

@@ -7,6 +7,7 @@ use leadstream_kafka::KafkaArgs;
 use leadstream_processor::repartition::Repartition;
 use leadstream_schemas::Topic;
 use leadstream_service::config::DatabaseArgs;
+use leadstream_service::counted;
 use rdkafka::admin::{AdminOptions, NewPartitions};
 
 /// Settings of `leadstream topics grow`.
@@ -31,20 +32,29 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let found = move_leads.found;
     let count = args.partitions.unwrap_or(found);
     if count < found {
-        bail!("{topic} has {found} partitions, and Kafka cannot take partitions away");
+        bail!(
+            "{topic} has {}, and Kafka cannot take partitions away",
+            counted(found, "partition")
+        );
     }
     if count > found {
         create(&args.kafka, &topic, count).await?;
-        println!("{topic} has {count} partitions now, {found} before");
+        println!(
+            "{topic} has {} now, {found} before",
+            counted(count, "partition")
+        );
     }
     let recorded = move_leads.recorded;
     if recorded == count {
-        println!("nothing to move: the leads are placed by {count} partitions");
+        let partitions = counted(count, "partition");
+        println!("nothing to move: the leads are placed by {partitions}");
         return Ok(());
     }
     let moved = move_leads.run(count).await?;
     println!(
-        "the leads are placed by {count} partitions now, by {recorded} before; {moved} timers moved"
+        "the leads are placed by {} now, by {recorded} before; {} moved",
+        counted(count, "partition"),
+        counted(moved, "timer")
     );
     println!("start the processors: each record that is on a former partition is forwarded");
     Ok(())

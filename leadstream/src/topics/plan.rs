@@ -1,11 +1,14 @@
 //! Compares the wanted topics with the existing ones. Pure.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use leadstream_kafka::MAX_RECORD_BYTES;
 use leadstream_kafka::topic::Retention;
 use leadstream_schemas::Topic;
 use leadstream_schemas::topic::DUPLICATE_HORIZON;
+use leadstream_service::counted;
+use serde_json::{Value, json};
 
 use super::Settings;
 
@@ -70,8 +73,9 @@ pub(super) fn wanted(settings: &Settings) -> Vec<Wanted> {
 pub(super) fn describe(wanted: &Wanted, existing: Option<&Existing>) -> String {
     let Some(existing) = existing else {
         let mut line = format!(
-            "topic {}: missing; {} partitions",
-            wanted.name, wanted.partitions
+            "topic {}: missing; {}",
+            wanted.name,
+            counted(wanted.partitions, "partition")
         );
         for (key, value) in &wanted.config {
             write!(line, ", {key}={value}").unwrap_or_default();
@@ -79,8 +83,9 @@ pub(super) fn describe(wanted: &Wanted, existing: Option<&Existing>) -> String {
         return line;
     };
     let mut line = format!(
-        "topic {}: there, {} partitions",
-        wanted.name, existing.partitions
+        "topic {}: there, {}",
+        wanted.name,
+        counted(existing.partitions, "partition")
     );
     for (key, value) in &wanted.config {
         let found = existing.config.iter().find(|(name, _)| name == key);
@@ -103,8 +108,9 @@ pub(super) fn describe(wanted: &Wanted, existing: Option<&Existing>) -> String {
     if let Some(days) = short_retention(wanted, existing) {
         write!(
             line,
-            "\n  WARNING: it keeps {days} days, less than the {} in which duplicates can come; leads cannot be rebuilt from it",
-            DUPLICATE_HORIZON.as_secs() / 86_400
+            "\n  WARNING: it keeps {}, less than the {} in which duplicates can come; leads cannot be rebuilt from it",
+            counted(days, "day"),
+            counted(DUPLICATE_HORIZON.as_secs() / 86_400, "day"),
         )
         .unwrap_or_default();
     }
@@ -116,10 +122,35 @@ fn readable(key: &str, value: &str) -> String {
     match value.parse::<i64>() {
         Ok(-1) if key == RETENTION => format!("{value} (for ever)"),
         Ok(millis) if key == RETENTION && millis >= DAY_MS => {
-            format!("{value} ({} days)", millis / DAY_MS)
+            format!("{value} ({})", counted(millis / DAY_MS, "day"))
         }
         _ => value.to_owned(),
     }
+}
+
+/// Returns one topic of the plan as JSON.
+pub(super) fn object(wanted: &Wanted, existing: Option<&Existing>) -> Value {
+    let suggested: BTreeMap<&str, &str> = wanted
+        .config
+        .iter()
+        .map(|(key, value)| (*key, value.as_str()))
+        .collect();
+    let found = existing.map(|existing| {
+        let found = existing.config.iter();
+        found
+            .map(|(key, value)| (key.as_str(), value.as_str()))
+            .filter(|(key, _)| suggested.contains_key(key))
+            .collect::<BTreeMap<_, _>>()
+    });
+    json!({
+        "topic": wanted.name,
+        "exists": existing.is_some(),
+        "partitions": existing.map_or(i64::from(wanted.partitions), |it| {
+            i64::try_from(it.partitions).unwrap_or(i64::MAX)
+        }),
+        "suggested": suggested,
+        "found": found,
+    })
 }
 
 /// Returns the retention of the inputs in days if it is shorter than the horizon of duplicates.
@@ -137,7 +168,9 @@ fn short_retention(wanted: &Wanted, existing: &Existing) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Existing, Wanted, describe};
+    use serde_json::json;
+
+    use super::{Existing, Wanted, describe, object};
 
     fn inputs() -> Wanted {
         Wanted {
@@ -162,6 +195,20 @@ mod tests {
             describe(&inputs(), None),
             "topic lead.inputs: missing; 12 partitions, retention.ms=-1"
         );
+    }
+
+    #[test]
+    fn a_plan_as_json_has_what_is_found_beside_what_is_suggested() {
+        let expected = json!({
+            "topic": "lead.inputs", "exists": false, "partitions": 12,
+            "suggested": { "retention.ms": "-1" }, "found": null,
+        });
+        assert_eq!(object(&inputs(), None), expected);
+        let expected = json!({
+            "topic": "lead.inputs", "exists": true, "partitions": 6,
+            "suggested": { "retention.ms": "-1" }, "found": { "retention.ms": "604800000" },
+        });
+        assert_eq!(object(&inputs(), Some(&existing("604800000"))), expected);
     }
 
     #[test]

@@ -82,7 +82,7 @@ impl Screen<'_> {
             (
                 "API",
                 format!(
-                    "(. {env}; curl -s \\\n  -H \"authorization: Bearer $API_TOKEN\" \"$API_URL/openapi.json\")"
+                    "(. {env}; curl -s \\\n  -H \"authorization: Bearer $API_TOKEN\" \"$API_URL/v1/leads\")"
                 ),
             ),
         ];

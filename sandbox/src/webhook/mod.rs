@@ -254,6 +254,18 @@ impl MetaWebhook {
         self
     }
 
+    /// Makes the last message an answer to message `target` of the business, as a tap is.
+    #[must_use]
+    pub fn answering(mut self, target: &str) -> Self {
+        if let Some(value) = self.current() {
+            let context = json!({ "from": value.metadata.display_phone_number, "id": target });
+            if let Some(message) = value.messages.last_mut() {
+                message["context"] = context;
+            }
+        }
+        self
+    }
+
     /// Adds a status of a message that the business sent.
     #[must_use]
     pub fn status(mut self, status: &Status) -> Self {

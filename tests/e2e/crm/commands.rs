@@ -105,7 +105,7 @@ async fn redrive_the_current_state(site: &Site<'_>, client: &SandboxClient) -> a
     let retried = site
         .tool(&["crm", "retry", "--reason", "ENTITY_IS_LOCKED"])
         .await?;
-    ensure!(retried.contains("1 leads are due"), "{retried}");
+    ensure!(retried.contains("due now: 1 lead"), "{retried}");
     let plan = site.tool(&["crm", "plan"]).await?;
     ensure!(
         plan.contains("hubspot: 1 leads") && plan.contains("salesforce: 1 leads"),

@@ -22,7 +22,7 @@ use script::{Outcome, SCRIPT, Turn};
 
 use super::event::{Event, Label, Observation, Show};
 use crate::deployment::Service;
-use crate::phone::{Phone, random_wa_id};
+use crate::phone::{Content, Phone, random_wa_id};
 use crate::stack_file::StackFile;
 
 /// The longest time of each step.
@@ -125,7 +125,7 @@ impl Stage<'_> {
         self.sent = Instant::now();
         self.show(Label::Lead, turn.says);
         self.phone
-            .send(turn.says, WITHIN, |_| {})
+            .send(&Content::text(turn.says), WITHIN, |_| {})
             .await
             .with_context(|| self.logs.of(Service::Ingest))?;
         self.show(Label::Webhook, "answered 200");
