@@ -117,14 +117,17 @@ fn as_written(text: &str) -> String {
 }
 
 /// Returns whether `text` as a whole is one of `keys`. Does not allocate; most texts are excluded by
-/// their first letters.
+/// their first two letters.
 fn is_one_of(keys: &[String], text: &str) -> bool {
-    match words(text).next() {
-        Some(first) => keys
-            .iter()
-            .any(|key| key.starts_with(first) && is_same(key, text)),
-        None => !text.is_empty() && keys.contains(&as_written(text)),
-    }
+    let mut said = words(text);
+    let Some(first) = said.next() else {
+        return !text.is_empty() && keys.contains(&as_written(text));
+    };
+    let second = said.find(|c| *c != ' ');
+    keys.iter().any(|key| {
+        let mut letters = key.chars();
+        letters.next() == Some(first) && letters.find(|c| *c != ' ') == second && is_same(key, text)
+    })
 }
 
 /// Returns whether `text` has the letters of `key`. It may be parted only between the words of `key`
