@@ -265,6 +265,9 @@ fn parsed<T: Send>(
         let program = ENV.compile(source).map_err(|errors| {
             let reason = errors.errors.first().map_or("", |error| error.msg.as_str());
             let reason = plain(reason);
+            if reason.ends_with('?') {
+                return format!("is no CEL expression: {reason}");
+            }
             format!("is no CEL expression: {reason}; write one such as `budget > 5000 ? 100 : 50`")
         })?;
         let read = read(program.expression())?;

@@ -172,7 +172,7 @@ fn what_is_wrong_with_an_assignment_is_named_with_its_place() {
         ),
         (" [{when: budget, to: ana}]", "the condition gives a number"),
         (" [{when: 'city == \"x\"', to: ana}]", "city"),
-        (" {to: ana}", "put `- ` before its first member"),
+        (" {to: ana}", "put brackets around it"),
     ] {
         let document = ASSIGNING.replace(rules, written);
         let error = Flow::parse("flow", &document).unwrap_err().to_string();
