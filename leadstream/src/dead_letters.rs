@@ -10,7 +10,7 @@ use std::io::Write as _;
 use anyhow::{Context, bail};
 use clap::Subcommand;
 use leadstream_kafka::{KafkaArgs, Outgoing, Producer, TraceContext};
-use leadstream_schemas::{Partition, Topic};
+use leadstream_schemas::{LeadId, Partition, Topic};
 use leadstream_service::config::DatabaseArgs;
 use leadstream_service::counted;
 use leadstream_sink_crm::Ledger;
@@ -29,7 +29,7 @@ pub(crate) struct Args {
 enum Action {
     /// Print one line for each open dead letter, the oldest first
     List {
-        /// Also those that were redriven or discarded
+        /// Also those that were redriven or discarded, or whose CRM has the lead's current state
         #[arg(long)]
         all: bool,
         /// Dead letters at most
@@ -155,7 +155,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     }
 }
 
-/// Returns the selected dead letters, without resolved ones (unless `all`).
+/// Returns the selected dead letters, without resolved and closed ones (unless `all`).
 async fn letters(selection: &Selection, all: bool) -> anyhow::Result<Vec<DeadLetter>> {
     let prefix = &selection.kafka.topic_prefix;
     let topics: Vec<String> = Topic::ALL
@@ -164,19 +164,36 @@ async fn letters(selection: &Selection, all: bool) -> anyhow::Result<Vec<DeadLet
         .collect();
     let kafka = selection.kafka.clone();
     let records = tokio::task::spawn_blocking(move || topic::read(&kafka, &topics)).await??;
-    let resolved = if all {
-        std::collections::BTreeSet::new()
-    } else {
-        ledger(selection)?.resolved_dead_letters().await?
-    };
-    Ok(dead_letter::join(records)
-        .into_iter()
-        .filter(|letter| selection.filter.matches(letter, prefix))
-        .filter(|letter| {
+    let mut letters = dead_letter::join(records);
+    letters.retain(|letter| selection.filter.matches(letter, prefix));
+    let ledger = ledger(selection)?;
+    if !all {
+        let resolved = ledger.resolved_dead_letters().await?;
+        letters.retain(|letter| {
             let first = letter.positions.first();
             first.is_none_or(|position| !resolved.contains(position))
-        })
-        .collect())
+        });
+    }
+    close(&ledger, &mut letters).await?;
+    letters.retain(|letter| all || letter.closed.is_none());
+    Ok(letters)
+}
+
+/// Closes the dead letters of CRMs that have their lead's current state.
+async fn close(ledger: &Ledger, letters: &mut [DeadLetter]) -> anyhow::Result<()> {
+    let leads: Vec<(String, LeadId)> = letters
+        .iter()
+        .filter_map(DeadLetter::refused_event)
+        .map(|(crm, event)| (crm, event.data.lead_id))
+        .collect();
+    if leads.is_empty() {
+        return Ok(());
+    }
+    let in_step = ledger.revisions_in_step(&leads).await?;
+    for letter in letters {
+        letter.close(&in_step);
+    }
+    Ok(())
 }
 
 fn ledger(selection: &Selection) -> anyhow::Result<Ledger> {
@@ -188,8 +205,10 @@ fn line(letter: &DeadLetter) -> String {
         0 => String::new(),
         missing => format!(" (missing: {})", counted(missing, "part")),
     };
+    let closed = letter.closed.as_deref();
+    let closed = closed.map_or_else(String::new, |reason| format!(" (closed: {reason})"));
     format!(
-        "{}  {}  {}  {}{missing}",
+        "{}  {}  {}  {}{missing}{closed}",
         letter.at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
         letter.id(),
         letter.class(),

@@ -104,6 +104,7 @@ impl Exchange {
         let effect = lock(&app.faults).consume(endpoint, keys, |effect| match effect {
             Effect::AppliedLate { .. }
             | Effect::RecordError { .. }
+            | Effect::OptionGone { .. }
             | Effect::UntracedError
             | Effect::Omitted
             | Effect::SilentNoOp

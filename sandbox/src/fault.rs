@@ -76,6 +76,17 @@ pub enum Effect {
         /// The vendor's sentence; `None`: the usual one of the code.
         #[serde(default)]
         message: Option<String>,
+        /// The field that the error names. Only a record that writes the field fails.
+        #[serde(default)]
+        field: Option<String>,
+    },
+    /// The pick list has lost an option: records that write it fail, and the description of the field
+    /// lacks it (HubSpot, Salesforce).
+    OptionGone {
+        /// The pick list.
+        field: String,
+        /// The option.
+        value: String,
     },
     /// Each record of a request with more than `most` fails with this code, as when a trigger
     /// exceeds a limit of its transaction (HubSpot, Salesforce).
@@ -188,10 +199,17 @@ impl Fault {
             Effect::RecordError {
                 code: code.to_owned(),
                 message: None,
+                field: None,
             },
         )
         .for_key(key)
         .always()
+    }
+
+    /// Returns the loss of an option of a pick list, until faults are cleared.
+    pub fn option_gone(endpoint: Endpoint, field: &str, value: &str) -> Self {
+        let (field, value) = (field.to_owned(), value.to_owned());
+        Self::once(endpoint, Effect::OptionGone { field, value }).always()
     }
 
     /// Returns a failure of each record of a request with more than `most`, with the vendor's
@@ -216,6 +234,15 @@ impl Fault {
             &mut self.effect
         {
             *message = Some(sentence.to_owned());
+        }
+        self
+    }
+
+    /// Sets the field that a record's error names.
+    #[must_use]
+    pub fn of_field(mut self, name: &str) -> Self {
+        if let Effect::RecordError { field, .. } = &mut self.effect {
+            *field = Some(name.to_owned());
         }
         self
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Endpoint, Vendor};
 use crate::fault::{Effect, Fault};
 
 /// The ordered faults that are not used up, by id.
@@ -54,11 +54,23 @@ impl Faults {
         Some(found)
     }
 
-    /// Uses the faults for each record of a batch.
+    /// Returns the options that pick lists have lost, each with its field.
+    pub(crate) fn lost_options(&self, endpoint: Endpoint) -> Vec<(String, String)> {
+        let lost = |fault: &Fault| match &fault.effect {
+            Effect::OptionGone { field, value } if fault.endpoint == endpoint => {
+                Some((field.clone(), value.clone()))
+            }
+            _ => None,
+        };
+        self.ordered.values().filter_map(lost).collect()
+    }
+
+    /// Uses the faults for each record of a batch; `written` returns what a record writes to a field.
     pub(crate) fn consume_batch_faults(
         &mut self,
         endpoint: Endpoint,
         keys: &[&str],
+        written: impl Fn(usize, &str) -> Option<String>,
     ) -> Vec<Option<RecordFault>> {
         let too_many = self.consume(endpoint, keys, |effect| match effect {
             Effect::TooMany {
@@ -68,15 +80,17 @@ impl Faults {
             } if keys.len() > *most => Some(RecordFault::Error {
                 code: code.clone(),
                 message: message.clone(),
+                field: None,
             }),
             _ => None,
         });
         if too_many.is_some() {
             return vec![too_many; keys.len()];
         }
-        keys.iter()
-            .map(|key| self.consume_record_fault(endpoint, key))
-            .collect()
+        let record = |(position, key): (usize, &&str)| {
+            self.consume_record_fault(endpoint, key, |field| written(position, field))
+        };
+        keys.iter().enumerate().map(record).collect()
     }
 
     /// Uses the fault for one record of a batch.
@@ -84,12 +98,35 @@ impl Faults {
         &mut self,
         endpoint: Endpoint,
         key: &str,
+        written: impl Fn(&str) -> Option<String>,
     ) -> Option<RecordFault> {
         self.consume(endpoint, &[key], |effect| match effect {
-            Effect::RecordError { code, message } => Some(RecordFault::Error {
-                code: code.clone(),
-                message: message.clone(),
-            }),
+            Effect::RecordError {
+                code,
+                message,
+                field,
+            } => {
+                let hits = field
+                    .as_deref()
+                    .is_none_or(|field| written(field).is_some());
+                hits.then(|| RecordFault::Error {
+                    code: code.clone(),
+                    message: message.clone(),
+                    field: field.clone(),
+                })
+            }
+            Effect::OptionGone { field, value } => {
+                let code = match endpoint.vendor() {
+                    Vendor::Salesforce => "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST",
+                    _ => "INVALID_OPTION",
+                };
+                let hits = written(field).as_ref() == Some(value);
+                hits.then(|| RecordFault::Error {
+                    code: code.to_owned(),
+                    message: Some(format!("{value} is no option of {field}")),
+                    field: Some(field.clone()),
+                })
+            }
             Effect::UntracedError => Some(RecordFault::Untraced),
             Effect::Omitted => Some(RecordFault::Omitted),
             _ => None,
@@ -111,6 +148,8 @@ pub(crate) enum RecordFault {
     Error {
         code: String,
         message: Option<String>,
+        /// The field that the error names.
+        field: Option<String>,
     },
     Untraced,
     Omitted,
@@ -172,11 +211,13 @@ mod tests {
         let failed = RecordFault::Error {
             code: "CODE".to_owned(),
             message: Some("limit".to_owned()),
+            field: None,
         };
         for _ in 0..2 {
-            let found = faults.consume_batch_faults(endpoint, &["a", "b"]);
+            let found = faults.consume_batch_faults(endpoint, &["a", "b"], |_, _| None);
             assert_eq!(found, vec![Some(failed.clone()); 2]);
-            assert_eq!(faults.consume_batch_faults(endpoint, &["a"]), [None]);
+            let found = faults.consume_batch_faults(endpoint, &["a"], |_, _| None);
+            assert_eq!(found, [None]);
         }
     }
 
@@ -189,14 +230,43 @@ mod tests {
         let locked = RecordFault::Error {
             code: "ENTITY_IS_LOCKED".to_owned(),
             message: None,
+            field: None,
         };
         for _ in 0..3 {
-            let found = faults.consume_record_fault(endpoint, "b");
+            let found = faults.consume_record_fault(endpoint, "b", |_| None);
             assert_eq!(found.as_ref(), Some(&locked));
         }
-        assert_eq!(faults.consume_record_fault(endpoint, "a"), None);
+        assert_eq!(faults.consume_record_fault(endpoint, "a", |_| None), None);
         assert_eq!(faults.ordered().len(), 2);
         faults.clear();
-        assert_eq!(faults.consume_record_fault(endpoint, "b"), None);
+        assert_eq!(faults.consume_record_fault(endpoint, "b", |_| None), None);
+    }
+
+    #[test]
+    fn a_fault_of_a_field_meets_records_that_write_it() {
+        let mut faults = Faults::default();
+        let endpoint = Endpoint::SalesforceUpsert;
+        let email = Fault::record_error(endpoint, "a", "INVALID_EMAIL_ADDRESS").of_field("Email");
+        faults.order(email);
+        faults.order(Fault::option_gone(endpoint, "Status", "Open"));
+        let mut code = |fields: &[(&str, &str)]| {
+            let written = |name: &str| {
+                let found = fields.iter().find(|(field, _)| *field == name)?;
+                Some(found.1.to_owned())
+            };
+            match faults.consume_record_fault(endpoint, "a", written)? {
+                RecordFault::Error { code, field, .. } => Some((code, field.unwrap())),
+                fault => panic!("{fault:?}"),
+            }
+        };
+        let found = |code: &str, field: &str| Some((code.to_owned(), field.to_owned()));
+        let email = found("INVALID_EMAIL_ADDRESS", "Email");
+        assert_eq!(code(&[("Email", "x"), ("Status", "Open")]), email);
+        let option = found("INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", "Status");
+        assert_eq!(code(&[("Status", "Open")]), option);
+        assert_eq!(code(&[("Status", "Closed")]), None);
+        let lost = [("Status".to_owned(), "Open".to_owned())];
+        assert_eq!(faults.lost_options(endpoint), lost);
+        assert_eq!(faults.lost_options(Endpoint::HubspotUpsert), []);
     }
 }

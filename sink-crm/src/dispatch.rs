@@ -39,11 +39,12 @@ use batch_size::BatchSize;
 use circuit_breaker::{CircuitBreaker, RefusalLimit};
 use concurrency::Aimd;
 use delivery::BatchReport;
-use recheck::Recheck;
+use recheck::{Check, Recheck};
 
 /// How often the ledger is polled when nothing wakes the worker: for retries that become due, and for
 /// rows that another process wrote.
 const POLL: Duration = Duration::from_secs(1);
+const PROBE_FAILED: &str = "the probe of one record failed, which may be the CRM's fault";
 /// How often waiting rows are counted.
 const COUNT: Duration = Duration::from_secs(30);
 /// How often a worker whose receiver is gone asks whether an operator resumed it.
@@ -252,13 +253,14 @@ impl<C: Crm> Worker<C> {
     fn on_report(&mut self, report: BatchReport) {
         self.size.learn(report.sizes);
         match report.stop {
+            None if report.requests == 0 => {}
+            None if self.breaker.remains_open(report.judged) => {
+                self.stop.get_or_insert_with(|| Stop::fault(PROBE_FAILED));
+            }
             None => {
-                // A probe that judged no record shows nothing; the next is of another record.
-                if report.requests > 0 && (report.judged || !self.breaker.is_half_open()) {
-                    self.aimd.succeeded();
-                    self.breaker.on_success();
-                    self.ready();
-                }
+                self.aimd.succeeded();
+                self.breaker.on_success();
+                self.ready();
             }
             Some(stop) => {
                 self.aimd.failed();
@@ -335,15 +337,18 @@ impl<C: Crm> Worker<C> {
             return Ok(());
         }
         let waiting = parts.ledger.waiting_for().await?;
-        if !self.recheck.checks(waiting) {
+        let Some(check) = self.recheck.checks(waiting) else {
             return Ok(());
-        }
+        };
         let crm = C::NAME.as_str();
         match parts.crm.check().await {
             Ok(quota) => self.shared.update_quota(quota),
             Err(failure) => {
                 tracing::warn!(crm, reason = failure.reason, "leads wait for the schema");
             }
+        }
+        if check == Check::SchemaAndRows {
+            parts.ledger.release_oldest(Utc::now()).await?;
         }
         self.release_changed().await
     }

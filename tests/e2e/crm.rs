@@ -7,8 +7,10 @@ pub(crate) mod failures;
 pub(crate) mod late;
 pub(crate) mod limits;
 pub(crate) mod records;
+pub(crate) mod refused;
 pub(crate) mod requests;
 pub(crate) mod webhook;
+pub(crate) mod webhook_answers;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

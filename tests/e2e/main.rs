@@ -100,6 +100,8 @@ const TESTS: &[(&str, Test)] = tests![
     crm::late::an_update_applied_late_by_a_crm_is_distinguished_from_one_sent_late,
     crm::limits::a_transaction_limit_of_the_crm_costs_no_lead_and_is_remembered,
     crm::commands::operators_see_what_a_crm_lacks_and_redrive_the_current_state,
+    crm::refused::a_refused_field_costs_the_field_and_a_lost_option_waits,
+    crm::webhook_answers::a_receiver_is_heeded_when_it_asks_for_time_and_when_it_is_gone,
     crm::webhook::a_webhook_receiver_gets_every_event_signed_and_in_order_beside_crms,
     crm_features::matching::an_existing_record_is_adopted_and_a_person_chooses_among_several,
     crm_features::mapping::each_crm_receives_the_fields_of_its_mapping_file,

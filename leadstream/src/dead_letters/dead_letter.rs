@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use leadstream_schemas::{LeadEvent, LeadId, codec};
+use leadstream_schemas::{LeadEvent, LeadId, Revision, codec};
 use leadstream_sink_crm::DeadLetterPosition;
 
 /// A record of a dead-letter topic.
@@ -27,7 +27,12 @@ pub(crate) struct DeadLetter {
     pub(crate) headers: BTreeMap<String, Vec<u8>>,
     /// The number of parts that the topic does not hold.
     pub(crate) missing: usize,
+    /// Why nobody needs it any more.
+    pub(crate) closed: Option<String>,
 }
+
+/// The leads whose CRM has their current state: the revision that it has, by CRM and lead.
+pub(crate) type InStep = BTreeMap<(String, LeadId), Revision>;
 
 /// The way in which a dead letter is tried again.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,6 +90,31 @@ impl DeadLetter {
         self.header("exception.class.name").unwrap_or("unknown")
     }
 
+    /// Returns the CRM and the event of a lead that the CRM refused.
+    pub(crate) fn refused_event(&self) -> Option<(String, LeadEvent)> {
+        if self.missing > 0 || self.header("connector.name") != Some("leadstream-sink-crm") {
+            return None;
+        }
+        let event = codec::decode::<LeadEvent>(&self.value).ok()?;
+        Some((self.class().to_owned(), event))
+    }
+
+    /// Closes it if its CRM has the lead's state of then or later.
+    pub(crate) fn close(&mut self, in_step: &InStep) {
+        let Some((crm, event)) = self.refused_event() else {
+            return;
+        };
+        let had = event.data.revision;
+        let has = in_step.get(&(crm, event.data.lead_id));
+        if let Some(has) = has.filter(|has| **has >= had) {
+            let revision = has.to_bigint();
+            self.closed = Some(format!(
+                "{} has revision {revision} of the lead",
+                self.class()
+            ));
+        }
+    }
+
     /// Returns the way in which it is tried again.
     ///
     /// # Errors
@@ -102,13 +132,9 @@ impl DeadLetter {
                     .into(),
             );
         }
-        if self.header("connector.name") == Some("leadstream-sink-crm")
-            && let Ok(event) = codec::decode::<LeadEvent>(&self.value)
-        {
-            return Ok(Redrive::Lead {
-                crm: self.class().to_owned(),
-                lead_id: event.data.lead_id,
-            });
+        if let Some((crm, event)) = self.refused_event() {
+            let lead_id = event.data.lead_id;
+            return Ok(Redrive::Lead { crm, lead_id });
         }
         Ok(Redrive::Record {
             topic: topic.to_owned(),
@@ -185,6 +211,7 @@ fn whole(parts: Vec<DeadLetterRecord>, missing: usize) -> DeadLetter {
             .collect(),
         positions: parts.into_iter().map(|part| part.position).collect(),
         missing,
+        closed: None,
     }
 }
 
@@ -193,7 +220,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use chrono::{DateTime, TimeDelta};
-    use leadstream_schemas::{Offset, Partition, codec};
+    use leadstream_schemas::{Offset, Partition, Revision, codec};
     use serde_json::json;
 
     use super::{DeadLetterPosition, DeadLetterRecord, Filter, Redrive, join};
@@ -287,6 +314,40 @@ mod tests {
                 .unwrap_err()
                 .contains("never was a record")
         );
+    }
+
+    #[test]
+    fn a_crm_s_dead_letter_closes_when_the_crm_has_the_lead_s_state_of_then_or_later() {
+        let event = json!({
+            "event": "lead_state_updated", "id": "a:3", "timestamp": "2026-11-23T10:15:00Z",
+            "data": {
+                "lead_id": "a", "previous_state": "S", "current_state": "T", "lead_data": {},
+                "lead_metadata": {"platform": "WhatsApp"}, "sync_priority": "high", "revision": 3,
+                "qualification_score": 0, "is_completed": false, "cause": "message",
+                "flow": {"name": "f", "version": 1},
+            },
+        });
+        let event = codec::encode(1, &event).unwrap();
+        let closed = |connector: &str, crm: &str, lead: &str, revision: u64| {
+            let headers = [
+                ("connector.name", connector),
+                ("exception.class.name", "hubspot"),
+                ("topic", "lead.events"),
+                ("offset", "7"),
+            ];
+            let mut letter = join(vec![raw(0, &event, &headers)]).remove(0);
+            let in_step = [((crm.to_owned(), lead.into()), Revision(revision))];
+            letter.close(&in_step.into());
+            letter.closed
+        };
+        let sink = "leadstream-sink-crm";
+        let has = |revision| Some(format!("hubspot has revision {revision} of the lead"));
+        assert_eq!(closed(sink, "hubspot", "a", 3), has(3));
+        assert_eq!(closed(sink, "hubspot", "a", 9), has(9));
+        assert_eq!(closed(sink, "hubspot", "a", 2), None, "an older state");
+        assert_eq!(closed(sink, "salesforce", "a", 9), None, "another CRM");
+        assert_eq!(closed(sink, "hubspot", "b", 9), None, "another lead");
+        assert_eq!(closed("leadstream-processor", "hubspot", "a", 9), None);
     }
 
     #[test]

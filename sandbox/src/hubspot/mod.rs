@@ -188,7 +188,8 @@ fn apply(
     if silent.is_some() {
         return VendorResponse::json(200, upsert::complete(&[], &[], started));
     }
-    let ordered = faults.consume_batch_faults(endpoint, &keys);
+    let written = |position: usize, field: &str| inputs.get(position)?.written(field);
+    let ordered = faults.consume_batch_faults(endpoint, &keys, written);
     drop(faults);
     let mut store = lock(&app.store);
     let config = &app.config.hubspot;

@@ -15,13 +15,16 @@ use crate::vendor_response::VendorResponse;
 
 pub(super) async fn list(exchange: Exchange) -> Response {
     let handle = || {
+        let lost = lock(&exchange.app.faults).lost_options(Endpoint::HubspotUpsert);
+        let body = |property: &Property| {
+            let mut property = property.clone();
+            let is_lost =
+                |value: &str| lost.iter().any(|it| it.0 == property.name && it.1 == value);
+            property.options.retain(|option| !is_lost(&option.value));
+            property.body()
+        };
         let store = lock(&exchange.app.store);
-        let properties: Vec<Value> = store
-            .state
-            .properties
-            .values()
-            .map(Property::body)
-            .collect();
+        let properties: Vec<Value> = store.state.properties.values().map(body).collect();
         VendorResponse::json(200, json!({ "results": properties }))
     };
     exchange.run(Endpoint::HubspotProperties, &[], handle).await

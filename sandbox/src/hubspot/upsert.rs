@@ -44,6 +44,11 @@ impl Input {
         }
     }
 
+    /// Returns what the input writes to a property.
+    pub(super) fn written(&self, name: &str) -> Option<String> {
+        self.properties.get(name)?.clone()
+    }
+
     /// Returns the record for the log of upserts.
     pub(super) fn received(&self, revision: Option<&str>) -> ReceivedRecord {
         let text = revision.and_then(|name| self.properties.get(name)?.as_deref());
@@ -209,16 +214,25 @@ fn check_batch(
 
 fn find_problems(state: &State, input: &Input, ordered: Option<&RecordFault>) -> Vec<Problem> {
     const ORDERED: &str = "ordered of the sandbox";
-    let problem = |(code, message): (&str, &str)| Problem {
+    let problem = |(code, message, field): (&str, &str, Option<&String>)| Problem {
         code: code.to_owned(),
         message: message.to_owned(),
-        name: input.id_property.clone().unwrap_or_default(),
+        name: field
+            .or(input.id_property.as_ref())
+            .cloned()
+            .unwrap_or_default(),
     };
     let ordered = match ordered {
-        Some(RecordFault::Error { code, message }) => {
-            Some((code.as_str(), message.as_deref().unwrap_or(ORDERED)))
-        }
-        Some(RecordFault::Untraced) => Some(("INVALID_VALUE", ORDERED)),
+        Some(RecordFault::Error {
+            code,
+            message,
+            field,
+        }) => Some((
+            code.as_str(),
+            message.as_deref().unwrap_or(ORDERED),
+            field.as_ref(),
+        )),
+        Some(RecordFault::Untraced) => Some(("INVALID_VALUE", ORDERED, None)),
         Some(RecordFault::Omitted) | None => None,
     };
     let mut problems: Vec<Problem> = ordered.map(problem).into_iter().collect();

@@ -159,7 +159,10 @@ impl Call {
         check_version(&self.version)?;
         let batch = self.batch.as_ref();
         let batch = batch.map_err(|message| request_error(400, "JSON_PARSER_ERROR", message))?;
-        let ordered = lock(&app.faults).consume_batch_faults(endpoint, &self.keys());
+        let ordered =
+            lock(&app.faults).consume_batch_faults(endpoint, &self.keys(), |position, field| {
+                batch.written(position, field)
+            });
         let organisation = lock(&app.organisation);
         let mut store = lock(&app.store);
         let target = upsert::UpsertTarget {

@@ -137,10 +137,17 @@ pub(super) async fn describe(
             Ok(object) => object,
             Err(response) => return response,
         };
+        let lost = lock(&exchange.app.faults).lost_options(Endpoint::SalesforceUpsert);
+        let describe = |field: &Field| {
+            let mut field = field.clone();
+            let is_lost = |value: &str| lost.iter().any(|it| it.0 == field.name && it.1 == value);
+            field.picklist.retain(|value| !is_lost(value));
+            field.describe()
+        };
         let organisation = lock(&exchange.app.organisation);
         let fields = object.fields(&organisation).iter();
         let mut body = summary(object);
-        body["fields"] = fields.map(Field::describe).collect();
+        body["fields"] = fields.map(describe).collect();
         VendorResponse::json(200, body)
     };
     exchange

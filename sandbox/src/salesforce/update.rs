@@ -12,7 +12,7 @@ use super::error::request_error;
 use super::object::SObject;
 use super::organisation::Organisation;
 use super::person::{is_person_account, mirrored};
-use super::upsert::{RecordError, failure, is_converted, missing_fields, written};
+use super::upsert::{RecordError, failure, is_converted, missing_fields, text, written};
 use crate::app::App;
 use crate::endpoint::Endpoint;
 use crate::exchange::Exchange;
@@ -70,7 +70,9 @@ fn update(app: &App, batch: &Batch) -> VendorResponse {
     let (mut results, mut changes) = (Vec::new(), Vec::new());
     for record in &batch.records {
         let id = id(record);
-        let ordered = faults.consume_record_fault(Endpoint::SalesforceUpdate, id);
+        let ordered = faults.consume_record_fault(Endpoint::SalesforceUpdate, id, |field| {
+            text(record.get(field)?)
+        });
         let object = record
             .get("attributes")
             .and_then(|attributes| SObject::named(attributes["type"].as_str()?));

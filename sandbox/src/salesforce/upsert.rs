@@ -44,6 +44,11 @@ impl Batch {
             .collect()
     }
 
+    /// Returns what a record writes to a field, as text.
+    pub(super) fn written(&self, position: usize, field: &str) -> Option<String> {
+        text(self.records.get(position)?.get(field)?)
+    }
+
     /// Returns the record for the log of upserts.
     pub(super) fn received(&self, field: &str, revision: Option<&str>) -> Vec<ReceivedRecord> {
         self.records
@@ -53,6 +58,15 @@ impl Batch {
                 revision: revision.and_then(|name| number(record.get(name)?)),
             })
             .collect()
+    }
+}
+
+/// Returns a value as text; null is none.
+pub(super) fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::Null => None,
+        Value::String(text) => Some(text.clone()),
+        value => Some(value.to_string()),
     }
 }
 
@@ -232,9 +246,14 @@ fn record_error(
         let message = format!("Duplicate external id specified: {key}");
         return error("DUPLICATE_VALUE", message, own());
     }
-    if let Some(RecordFault::Error { code, message }) = ordered {
+    if let Some(RecordFault::Error {
+        code,
+        message,
+        field,
+    }) = ordered
+    {
         let message = message.as_deref().unwrap_or(ordered_message(code));
-        return error(code, message.to_owned(), Vec::new());
+        return error(code, message.to_owned(), field.iter().cloned().collect());
     }
     if is_converted(existing) {
         let code = "CANNOT_UPDATE_CONVERTED_LEAD";
@@ -314,6 +333,8 @@ fn ordered_message(code: &str) -> &'static str {
         "ENTITY_IS_DELETED" => "entity is deleted",
         "ENTITY_IS_LOCKED" => "the entity is locked for editing",
         "STORAGE_LIMIT_EXCEEDED" => "storage limit exceeded",
+        "INACTIVE_OWNER_OR_USER" => "operation performed with inactive user",
+        "UNKNOWN_EXCEPTION" => "An unexpected error occurred. Please include this ErrorId",
         "FIELD_CUSTOM_VALIDATION_EXCEPTION" => "refused by a validation rule",
         "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY" => {
             "LeadTrigger: execution of AfterUpdate caused by: System.DmlException: Update failed; \

@@ -53,6 +53,10 @@ impl Stop {
         Failure::new(Class::Halt, reason).into()
     }
 
+    pub(super) fn fault(reason: impl Into<String>) -> Self {
+        Failure::new(Class::Retry, reason).into()
+    }
+
     fn throttle(reason: impl Into<String>) -> Self {
         Failure::new(Class::Throttle, reason).into()
     }

@@ -35,6 +35,12 @@ impl CircuitBreaker {
         self.stops > 0
     }
 
+    /// Returns whether a batch whose requests succeeded leaves the breaker open: a probe of which the
+    /// CRM `judged` no record shows nothing. The next probe is of another record.
+    pub(super) const fn remains_open(&self, judged: bool) -> bool {
+        self.is_half_open() && !judged
+    }
+
     /// Counts a failed request. Returns whether the breaker opens.
     pub(super) fn on_failure(&mut self, stop: &Stop) -> bool {
         self.faults = self.faults.saturating_add(1);
@@ -168,8 +174,10 @@ mod tests {
             [(); 3].map(|()| breaker.on_failure(&fault)),
             [false, false, true]
         );
+        assert!(!breaker.remains_open(false), "it is closed");
         breaker.open_for(&fault, &TIMING, 0.5);
         assert!(breaker.is_half_open() && breaker.on_failure(&fault));
+        assert!(breaker.remains_open(false) && !breaker.remains_open(true));
         breaker.on_success();
         assert!(!breaker.is_half_open() && !breaker.on_failure(&fault));
         assert!(breaker.on_failure(&stop(StopKind::Throttle, None)));

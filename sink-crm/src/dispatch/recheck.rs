@@ -4,8 +4,18 @@ use std::time::{Duration, Instant};
 
 use crate::ledger::WaitingFor;
 
-/// Intervals between checks while records only lack fields; parked rows are worth one each.
-const FIELD_INTERVALS: u32 = 15;
+/// Intervals between the less urgent checks.
+const LONG: u32 = 15;
+
+/// What is done about rows that wait for a change of the CRM.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Check {
+    /// The schema is read again.
+    Schema,
+    /// Also a row of each reason is sent again, because a schema does not show all causes: an owner is
+    /// activated, or a record type gets a value.
+    SchemaAndRows,
+}
 
 /// Counts the intervals since the last check.
 #[derive(Clone, Copy, Debug, Default)]
@@ -26,18 +36,22 @@ impl Recheck {
         is_due
     }
 
-    /// Returns whether the schema is checked at the end of an interval.
-    pub(super) const fn checks(&mut self, waiting: Option<WaitingFor>) -> bool {
-        self.intervals = self.intervals.saturating_add(1);
-        let checks = match waiting {
-            None => false,
-            Some(WaitingFor::Record) => true,
-            Some(WaitingFor::Field) => self.intervals >= FIELD_INTERVALS,
-        };
-        if checks {
+    /// Returns what is done at the end of an interval.
+    pub(super) fn checks(&mut self, waiting: Option<WaitingFor>) -> Option<Check> {
+        let waiting = waiting.or_else(|| {
+            self.intervals = 0;
+            None
+        })?;
+        self.intervals += 1;
+        let is_long = self.intervals >= LONG;
+        if is_long {
             self.intervals = 0;
         }
-        checks
+        match waiting {
+            WaitingFor::Record if is_long => Some(Check::SchemaAndRows),
+            WaitingFor::Record => Some(Check::Schema),
+            WaitingFor::Field => is_long.then_some(Check::Schema),
+        }
     }
 }
 
@@ -45,7 +59,7 @@ impl Recheck {
 mod tests {
     use std::time::{Duration, Instant};
 
-    use super::{Recheck, WaitingFor};
+    use super::{Check, Recheck, WaitingFor};
 
     #[test]
     fn the_ledger_is_asked_once_an_interval() {
@@ -60,10 +74,12 @@ mod tests {
     fn a_parked_row_is_worth_a_check_each_interval_and_a_missing_field_fewer() {
         let count = |waiting| {
             let mut recheck = Recheck::default();
-            (0..30).filter(|_| recheck.checks(waiting)).count()
+            let checks: Vec<Check> = (0..30).filter_map(|_| recheck.checks(waiting)).collect();
+            let rows = checks.iter().filter(|it| **it == Check::SchemaAndRows);
+            (checks.len(), rows.count())
         };
-        assert_eq!(count(Some(WaitingFor::Record)), 30);
-        assert_eq!(count(Some(WaitingFor::Field)), 2);
-        assert_eq!(count(None), 0);
+        assert_eq!(count(Some(WaitingFor::Record)), (30, 2));
+        assert_eq!(count(Some(WaitingFor::Field)), (2, 0));
+        assert_eq!(count(None), (0, 0));
     }
 }

@@ -151,6 +151,10 @@ impl<C: Crm> Shared<C> {
         let ledger = &self.parts.ledger;
         let write = || ledger.record_outcomes(lease.token, &written, now);
         let written = persist(write, deadline).await?;
+        let accepted = accepted_again(rows, outcomes, &refused);
+        if !accepted.is_empty() {
+            ledger.release_fields(&accepted, now).await?;
+        }
         let left_out = left_out.iter().flatten().count() as u64;
         self.parts.metrics.incomplete.increment(left_out);
         self.report(outcomes, written);
@@ -227,8 +231,11 @@ pub(super) fn resolve_retries(rows: &[Claimed], outcomes: &mut [RecordOutcome], 
         let again = |reason: &String| row.last_error.as_ref() == Some(reason);
         *outcome = match std::mem::replace(outcome, RecordOutcome::Released) {
             RecordOutcome::RetryOnce(reason) if again(&reason) => RecordOutcome::DeadLetter(reason),
-            // A probe after a pause shows the state of the organisation, not of its record.
-            RecordOutcome::Split(reason) | RecordOutcome::Uncertain(reason) if is_probe => {
+            // A probe after a pause shows the state of the organisation, not of its record. If the next
+            // probe is of the same record, there is no other.
+            RecordOutcome::Split(reason) | RecordOutcome::Uncertain(reason)
+                if is_probe && !again(&reason) =>
+            {
                 RecordOutcome::Deferred(reason)
             }
             RecordOutcome::Split(reason) | RecordOutcome::Uncertain(reason)
@@ -291,6 +298,29 @@ fn refused_fields(
     }
 }
 
+/// Returns the fields that the CRM refused before and accepts now.
+fn accepted_again<'r>(
+    rows: &'r [Claimed],
+    outcomes: &[RecordOutcome],
+    refused: &[Vec<RefusedField>],
+) -> Vec<&'r str> {
+    let mut accepted: Vec<&str> = rows
+        .iter()
+        .zip(outcomes)
+        .zip(refused)
+        .filter(|((_, outcome), _)| matches!(outcome, RecordOutcome::Synced { .. }))
+        .flat_map(|((row, _), refused)| {
+            let is_accepted_now =
+                |before: &&RefusedField| refused.iter().all(|field| field.field != before.field);
+            row.refused_fields.iter().filter(is_accepted_now)
+        })
+        .map(|field| field.field.as_str())
+        .collect();
+    accepted.sort_unstable();
+    accepted.dedup();
+    accepted
+}
+
 /// Returns why a row that the CRM has is not complete there.
 fn reason_of_success(outcome: &RecordOutcome, fields: &[RefusedField]) -> Option<String> {
     let is_success = matches!(
@@ -335,8 +365,9 @@ pub(super) mod tests {
     use serde_json::json;
 
     use super::{
-        Claimed, Fingerprints, Prepared, RecordOutcome, Refusal, RefusedField, known_state,
-        next_attempt, reason_of_success, refused_fields, resolve_retries, retry_wait, to_json,
+        Claimed, Fingerprints, Prepared, RecordOutcome, Refusal, RefusedField, accepted_again,
+        known_state, next_attempt, reason_of_success, refused_fields, resolve_retries, retry_wait,
+        to_json,
     };
     use crate::outcome::Cause;
 
@@ -418,11 +449,10 @@ pub(super) mod tests {
             };
             let retry = RecordOutcome::Retry("CODE".into());
             let parked = RecordOutcome::Parked("CODE".into());
-            assert_eq!(outcomes(false), [retry.clone(), retry, parked]);
-            assert_eq!(
-                outcomes(true),
-                vec![RecordOutcome::Deferred("CODE".into()); 3]
-            );
+            let deferred = RecordOutcome::Deferred("CODE".into());
+            let counted = [retry.clone(), retry.clone(), parked.clone()];
+            assert_eq!(outcomes(false), counted);
+            assert_eq!(outcomes(true), [deferred, retry, parked]);
         }
     }
 
@@ -463,9 +493,19 @@ pub(super) mod tests {
         let unchanged = after(RecordOutcome::Unchanged, &[]);
         assert_eq!(unchanged, (kept.clone(), reason("email")));
         let retried = after(RecordOutcome::Retry("CODE".into()), &left_out);
-        assert_eq!(retried, (kept, None));
+        assert_eq!(retried, (kept.clone(), None));
         let dead = after(RecordOutcome::DeadLetter("CODE".into()), &left_out);
         assert_eq!(dead, (Vec::new(), None));
+        let accepted = |outcome: RecordOutcome, refused: Vec<RefusedField>| {
+            let rows = [before.clone(), before.clone()];
+            let refused = [refused, kept.clone()];
+            let outcomes = [outcome, done()];
+            let fields = accepted_again(&rows, &outcomes, &refused);
+            fields.into_iter().map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(accepted(done(), vec![]), ["email"]);
+        assert_eq!(accepted(done(), kept.clone()), [""; 0]);
+        assert_eq!(accepted(RecordOutcome::Stale, vec![]), [""; 0]);
         assert_eq!(to_json(&[]), None);
         let json = r#"[{"field":"email","code":"CODE","fingerprint":"old"}]"#;
         let written: serde_json::Value = json.parse().unwrap();

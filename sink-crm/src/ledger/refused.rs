@@ -50,7 +50,57 @@ UPDATE crm_ledger AS l SET state = 'due', attempts = 0, next_attempt_at = $4, sy
 FROM changed
 WHERE l.crm = changed.crm AND l.lead_id = changed.lead_id";
 
+/// Makes the oldest parked row of each reason due.
+const RELEASE_OLDEST: &str = "
+WITH oldest AS (
+    SELECT DISTINCT ON (refused_fields -> 0 ->> 'field', refused_fields -> 0 ->> 'code') crm, lead_id
+    FROM crm_ledger
+    WHERE crm = $1 AND refused_fields IS NOT NULL AND state = 'parked'
+    ORDER BY refused_fields -> 0 ->> 'field', refused_fields -> 0 ->> 'code', updated_at)
+UPDATE crm_ledger AS l SET state = 'due', attempts = 0, next_attempt_at = $2, due_since = $2,
+    updated_at = $2
+FROM oldest
+WHERE l.crm = oldest.crm AND l.lead_id = oldest.lead_id AND l.state = 'parked'
+    AND (l.leased_until IS NULL OR l.leased_until <= $2)";
+
+/// Makes parked rows due that wait for one of the fields.
+const RELEASE_FIELDS: &str = "
+WITH waiting AS (
+    SELECT l.crm, l.lead_id FROM crm_ledger AS l
+    WHERE l.crm = $1 AND l.refused_fields IS NOT NULL AND l.state = 'parked'
+        AND (l.leased_until IS NULL OR l.leased_until <= $3)
+        AND EXISTS (SELECT FROM jsonb_to_recordset(l.refused_fields) AS r (field text)
+            WHERE r.field = ANY($2))
+    ORDER BY l.lead_id
+    FOR UPDATE OF l)
+UPDATE crm_ledger AS l SET state = 'due', attempts = 0, next_attempt_at = $3, due_since = $3,
+    updated_at = $3
+FROM waiting
+WHERE l.crm = waiting.crm AND l.lead_id = waiting.lead_id";
+
 impl<D: Delivery> DeliveryLedger<D> {
+    /// Makes the oldest parked row of each reason due. Its success releases the others.
+    pub(crate) async fn release_oldest(&self, now: DateTime<Utc>) -> Result<u64, LedgerError> {
+        let query = sqlx::query(RELEASE_OLDEST)
+            .bind(self.crm.as_str())
+            .bind(now);
+        Ok(timed(query.execute(&self.pool)).await?.rows_affected())
+    }
+
+    /// Makes parked rows due that wait for one of `fields`, which the CRM accepts again. Returns their
+    /// number.
+    pub(crate) async fn release_fields(
+        &self,
+        fields: &[&str],
+        now: DateTime<Utc>,
+    ) -> Result<u64, LedgerError> {
+        let query = sqlx::query(RELEASE_FIELDS)
+            .bind(self.crm.as_str())
+            .bind(fields)
+            .bind(now);
+        Ok(timed(query.execute(&self.pool)).await?.rows_affected())
+    }
+
     /// Returns what rows wait for, if any wait for a change of the CRM.
     pub(crate) async fn waiting_for(&self) -> Result<Option<WaitingFor>, LedgerError> {
         if D::MODE != DeliveryMode::LatestState {

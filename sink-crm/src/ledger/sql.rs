@@ -145,6 +145,12 @@ ON CONFLICT (crm) DO UPDATE SET last_lead_id = excluded.last_lead_id,
 pub(super) const CLEAR_RECONCILIATION_PROGRESS: &str = "
 DELETE FROM crm_reconciliations WHERE crm = $1";
 
+pub(super) const REVISIONS_IN_STEP: &str = "
+SELECT DISTINCT l.crm, l.lead_id, l.synced_revision
+FROM UNNEST($1::text[], $2::text[]) AS d (crm, lead_id)
+JOIN crm_ledger AS l ON l.crm = d.crm AND l.lead_id = d.lead_id
+WHERE l.state = 'synced'";
+
 pub(super) const RESOLVED_DEAD_LETTERS: &str = "
 SELECT topic, partition, \"offset\" FROM resolved_dead_letters";
 

@@ -1,6 +1,6 @@
 //! Queries of the ledger for the tools.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use chrono::{DateTime, Utc};
@@ -217,6 +217,26 @@ impl Ledger {
             .bind(part.start)
             .bind(part.end);
         timed(query.fetch_one(&self.pool)).await
+    }
+
+    /// Returns the revisions that CRMs have of those of `leads` that are in step, by CRM and lead.
+    ///
+    /// # Errors
+    /// As [`LedgerError`] says.
+    pub async fn revisions_in_step(
+        &self,
+        leads: &[(String, LeadId)],
+    ) -> Result<BTreeMap<(String, LeadId), Revision>, LedgerError> {
+        let (crms, lead_ids): (Vec<&str>, Vec<&LeadId>) = leads
+            .iter()
+            .map(|(crm, lead_id)| (crm.as_str(), lead_id))
+            .unzip();
+        let query = sqlx::query_as(sql::REVISIONS_IN_STEP)
+            .bind(crms)
+            .bind(lead_ids);
+        let rows: Vec<(String, LeadId, i64)> = timed(query.fetch_all(&self.pool)).await?;
+        let entry = |(crm, lead_id, revision)| ((crm, lead_id), Revision::from_bigint(revision));
+        Ok(rows.into_iter().map(entry).collect())
     }
 
     /// Records what was done about a dead letter: `redriven` or `discarded`.

@@ -125,5 +125,26 @@ async fn redrive_the_current_state(site: &Site<'_>, client: &SandboxClient) -> a
         );
     let listed = site.tool(&["dead-letters", "list"]).await?;
     ensure!(listed.contains("0 open dead letters"), "{listed}");
+    close_by_a_later_state(site, client).await
+}
+
+/// A dead letter closes when its CRM has a later state of the lead.
+async fn close_by_a_later_state(site: &Site<'_>, client: &SandboxClient) -> anyhow::Result<()> {
+    let refused = Fault::record_error(Endpoint::HubspotUpsert, lead_id(0), "INVALID_EMAIL");
+    client.order(&refused).await?;
+    publish(site, &[event(0, 3)]).await?;
+    wait_for_states(site, HUBSPOT, &[("dead", 1), ("synced", 4)]).await?;
+    let listed = site.tool(&["dead-letters", "list"]).await?;
+    ensure!(listed.contains("1 open dead letters"), "{listed}");
+    client.clear_faults().await?;
+    publish(site, &[event(0, 4)]).await?;
+    wait_for_states(site, HUBSPOT, &[("synced", 5)]).await?;
+    let listed = site.tool(&["dead-letters", "list"]).await?;
+    ensure!(listed.contains("0 open dead letters"), "{listed}");
+    let all = site.tool(&["dead-letters", "list", "--all"]).await?;
+    ensure!(
+        all.contains("closed: hubspot has revision 4 of the lead"),
+        "{all}"
+    );
     Ok(())
 }

@@ -33,6 +33,7 @@ fn code(code: &str, message: Option<&str>) -> Effect {
     Effect::RecordError {
         code: code.to_owned(),
         message: message.map(str::to_owned),
+        field: None,
     }
 }
 

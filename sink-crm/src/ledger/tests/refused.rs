@@ -78,6 +78,47 @@ async fn rows_are_sent_again_when_the_crm_describes_their_field_in_another_way()
 }
 
 #[tokio::test]
+async fn one_row_of_each_reason_tries_and_its_success_releases_the_others() {
+    let Some(scratch) = Scratch::new().await else {
+        return;
+    };
+    migrate(&scratch.pool).await.unwrap();
+    let hubspot = scratch.hubspot();
+    let events = ["a", "b", "c", "d"].map(|lead| event(lead, 1, 0));
+    scratch.set_desired(&events, now()).await;
+    let (rows, held) = scratch.claim(10, now()).await;
+    for row in &rows {
+        let field = if row.lead_id == "d" {
+            "status"
+        } else {
+            "owner"
+        };
+        let parked = RecordOutcome::Parked("INACTIVE".into());
+        let fields = refused(field, "f1");
+        let written = scratch
+            .record_with(&held, row, parked, None, Some(&fields))
+            .await;
+        assert_eq!(written, 1);
+    }
+    assert_eq!(hubspot.release_oldest(after(60)).await.unwrap(), 2);
+    let (rows, held) = scratch.claim(10, after(60)).await;
+    let mut fields: Vec<&str> = rows
+        .iter()
+        .map(|row| row.refused_fields[0].field.as_str())
+        .collect();
+    fields.sort_unstable();
+    assert_eq!(fields, ["owner", "status"]);
+    for row in &rows {
+        scratch.record(&held, row, synced()).await;
+    }
+    let release = async |fields: &[&str]| hubspot.release_fields(fields, after(61)).await.unwrap();
+    assert_eq!(release(&["status"]).await, 0);
+    assert_eq!(release(&["owner", "email"]).await, 2);
+    assert_eq!(scratch.claim(10, after(61)).await.0.len(), 2);
+    scratch.drop().await;
+}
+
+#[tokio::test]
 async fn what_was_left_out_is_told_while_the_crm_lacks_it() {
     let Some(scratch) = Scratch::new().await else {
         return;
