@@ -148,9 +148,16 @@ async fn check(args: &CrmArgs, json: bool) -> anyhow::Result<()> {
     let mut broken = 0_usize;
     for found in tool::check(args).await? {
         if json {
-            println!("{}", json!({ "crm": found.crm, "problem": found.problem }));
+            let (problem, notes) = (&found.problem, &found.notes);
+            println!(
+                "{}",
+                json!({ "crm": found.crm, "problem": problem, "notes": notes })
+            );
             broken += usize::from(found.problem.is_some());
             continue;
+        }
+        for note in &found.notes {
+            println!("{}: {note}", found.crm);
         }
         match found.problem {
             None => println!("{}: nothing is missing", found.crm),

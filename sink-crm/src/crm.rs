@@ -119,6 +119,11 @@ pub(crate) trait Crm: Send + Sync + 'static {
     /// [`Self::BATCH`].
     fn upsert(&self, leads: &[&Prepared]) -> impl Future<Output = BatchResponse> + Send;
 
+    /// Returns what an operator should know of the settings.
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Returns the fields of the CRM's records; `None` where whole events are sent.
     fn target(&self) -> Option<&Target> {
         None

@@ -9,6 +9,7 @@ mod provision;
 pub(crate) mod request;
 mod response;
 mod schema;
+mod version;
 
 pub(crate) use client::Hubspot;
 pub use config::HubspotArgs;

@@ -2,6 +2,7 @@
 
 mod document;
 mod fit;
+mod load;
 mod render;
 mod role;
 mod source;
@@ -11,7 +12,9 @@ pub use document::json_schema;
 #[cfg(test)]
 pub(crate) use document::{Field, WriteRule};
 pub(crate) use document::{Filter, Kind, Mapping, OnMultipleMatches, Target};
-pub(crate) use fit::{Described, problems};
+#[cfg(test)]
+pub(crate) use fit::Problem;
+pub(crate) use fit::{Described, Provisioning, describe, problems};
 pub(crate) use render::{Rendered, render, wants};
 pub(crate) use role::FieldRole;
 pub(crate) use write_rules::{Guarded, Remote, WrittenFields, decide, needs_read};

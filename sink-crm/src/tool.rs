@@ -54,6 +54,8 @@ pub struct Checked {
     pub crm: &'static str,
     /// What is missing, and how to fix it.
     pub problem: Option<String>,
+    /// What the operator should know.
+    pub notes: Vec<String>,
 }
 
 /// Checks the schema of each configured CRM with the service's own credentials. A webhook receiver
@@ -85,6 +87,7 @@ async fn checked<C: Crm>(crm: &C) -> Checked {
     Checked {
         crm: C::NAME.as_str(),
         problem: outcome.err().map(|failure| failure.reason),
+        notes: crm.notes(),
     }
 }
 

@@ -10,6 +10,7 @@ use reqwest::Client;
 use serde::Deserialize;
 
 use super::response::login_refused;
+use super::version::ApiVersion;
 use crate::crm::{Class, Failure};
 use crate::http::call;
 use crate::tokens::Grant;
@@ -53,7 +54,12 @@ impl Credentials {
     ///
     /// # Errors
     /// Returns [`Class::Halt`] if a secret is missing or was refused; the reason does not hold it.
-    pub(super) async fn fetch(&self, http: &Client, api_url: &str) -> Result<Grant, Failure> {
+    pub(super) async fn fetch(
+        &self,
+        http: &Client,
+        api_url: &str,
+        version: &ApiVersion,
+    ) -> Result<Grant, Failure> {
         let halt = |error: ConfigError| Failure::new(Class::Halt, error.to_string());
         let secret = |given: &Option<Secret>, variable| {
             Secret::require(given.clone(), variable, "na1-1a2b…").map_err(halt)
@@ -90,7 +96,7 @@ impl Credentials {
             ("client_secret", client_secret.expose()),
             ("refresh_token", refresh.expose()),
         ];
-        let url = format!("{api_url}/oauth/v1/token");
+        let url = format!("{api_url}/{}", version.token());
         let response = call(http.post(url).form(&form)).await?;
         let token: Token = Some(&response)
             .filter(|response| (200..300).contains(&response.status))

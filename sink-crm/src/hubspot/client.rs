@@ -80,9 +80,10 @@ impl Hubspot {
         let HubspotSettings {
             credentials,
             api_url,
+            api_version,
             ..
         } = &self.settings;
-        let fetch = credentials.fetch(&self.http, api_url);
+        let fetch = credentials.fetch(&self.http, api_url, api_version);
         let grant = self.tokens.get(Instant::now(), fetch).await?;
         let request = request(&self.http, &grant.base_url);
         let response = call(request.bearer_auth(grant.token.expose())).await?;
@@ -112,9 +113,8 @@ impl Hubspot {
         action: &str,
         body: &Value,
     ) -> Result<HttpResponse, Failure> {
-        let version = &self.settings.api_version;
-        self.post(&format!("crm/objects/{version}/contacts/{action}"), body)
-            .await
+        let contacts = self.settings.api_version.contacts("objects");
+        self.post(&format!("{contacts}/{action}"), body).await
     }
 
     /// Sends a batch about the contacts of `lead_ids`, whose trace ids are their positions.
@@ -216,6 +216,10 @@ impl Crm for Hubspot {
             .await
     }
 
+    fn notes(&self) -> Vec<String> {
+        vec![self.settings.api_version.support()]
+    }
+
     fn target(&self) -> Option<&Target> {
         Some(&self.settings.target)
     }
@@ -269,7 +273,7 @@ impl Crm for Hubspot {
     }
 
     async fn daily_reset(&self) -> Option<Duration> {
-        let usage = "account-info/v3/api-usage/daily/private-apps";
+        let usage = self.settings.api_version.daily_usage();
         let request = |http: &Client, api: &str| http.get(format!("{api}/{usage}"));
         parse_daily_reset(&self.call(request).await.ok()?.body, Utc::now())
     }

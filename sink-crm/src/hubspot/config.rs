@@ -3,6 +3,7 @@
 use leadstream_service::{ConfigError, Secret};
 
 use super::auth::Credentials;
+use super::version::ApiVersion;
 use crate::hosts::{Hosts, path_segment};
 use crate::mapping::Target;
 
@@ -15,7 +16,7 @@ pub(crate) struct HubspotSettings {
     pub(crate) credentials: Credentials,
     /// Without a final slash.
     pub(crate) api_url: String,
-    pub(crate) api_version: String,
+    pub(crate) api_version: ApiVersion,
     pub(crate) id_property: String,
     pub(crate) target: Target,
 }
@@ -62,7 +63,7 @@ pub struct HubspotArgs {
         value_name = "URL"
     )]
     pub hubspot_api_url: Secret,
-    /// Version of the objects API, as in its path
+    /// Version of HubSpot's API: a date, or v3, which ends in September 2027
     #[arg(
         long,
         env = "HUBSPOT_API_VERSION",
@@ -94,7 +95,7 @@ impl HubspotArgs {
         Ok(Some(HubspotSettings {
             credentials,
             api_url: hosts.setting(&self.hubspot_api_url, "HUBSPOT_API_URL", example)?,
-            api_version: path_segment(&self.hubspot_api_version, "HUBSPOT_API_VERSION", "2026-09")?,
+            api_version: ApiVersion::new(&self.hubspot_api_version)?,
             id_property: path_segment(&self.hubspot_id_property, "HUBSPOT_ID_PROPERTY", "wa_id")?,
             target,
         }))

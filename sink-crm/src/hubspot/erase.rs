@@ -7,10 +7,8 @@ use crate::crm::{EraseRecords, Failure};
 
 impl EraseRecords for Hubspot {
     async fn name(&self, record_id: &str) -> Result<Option<String>, Failure> {
-        let version = &self.settings.api_version;
-        let path = format!(
-            "crm/objects/{version}/contacts/{record_id}?properties=firstname&properties=lastname"
-        );
+        let contacts = self.settings.api_version.contacts("objects");
+        let path = format!("{contacts}/{record_id}?properties=firstname&properties=lastname");
         let response = self.fetch(&path).await?;
         if response.status == 404 {
             return Ok(None);

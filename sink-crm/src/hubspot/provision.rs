@@ -12,12 +12,14 @@ use super::response::parse_quota;
 use super::schema::Properties;
 use crate::crm::{Class, Failure, Quota};
 
-const PATH: &str = "crm/v3/properties/contacts";
-
 impl Hubspot {
+    fn properties_path(&self) -> String {
+        self.settings.api_version.contacts("properties")
+    }
+
     /// Returns the properties of contacts.
     pub(super) async fn properties(&self) -> Result<(Properties, Quota), Failure> {
-        let response = self.get(PATH).await?;
+        let response = self.get(&self.properties_path()).await?;
         let properties = serde_json::from_slice(&response.body).map_err(|_| {
             let reason = "HubSpot's list of properties cannot be parsed; check HUBSPOT_API_URL";
             Failure::new(Class::Retry, reason)
@@ -43,7 +45,8 @@ impl Hubspot {
         if missing.is_empty() {
             return Ok(Vec::new());
         }
-        let groups_path = format!("{PATH}/groups");
+        let path = self.properties_path();
+        let groups_path = format!("{path}/groups");
         let groups = self.get(&groups_path).await?;
         let groups: Groups = serde_json::from_slice(&groups.body).unwrap_or_default();
         let mut definitions = Vec::new();
@@ -53,7 +56,7 @@ impl Hubspot {
         }
         definitions.extend(missing.into_iter().map(|property| {
             let step = format!("create the contact property {}", name_of(&property));
-            (PATH.to_owned(), property, step)
+            (path.clone(), property, step)
         }));
         let mut steps = Vec::new();
         for (path, body, step) in definitions {

@@ -3,7 +3,14 @@
 use serde::Deserialize;
 
 use crate::crm::{Class, Failure};
-use crate::mapping::{Described, Kind, Target, problems};
+use crate::mapping::{Described, Kind, Provisioning, Target, describe, problems};
+
+/// Provisioning creates properties. It changes none, because other apps use them.
+const PROVISIONING: Provisioning = Provisioning {
+    creates: |_| true,
+    grants: |_| false,
+    key: "HubSpot cannot change that, so delete it, or name another in HUBSPOT_ID_PROPERTY",
+};
 
 #[derive(Deserialize)]
 pub(super) struct Properties {
@@ -82,23 +89,26 @@ pub(super) fn check_properties(
         .into_iter()
         .map(Described::from)
         .collect();
-    let problems = problems(target, id_property, &described);
+    let problems = problems(target, id_property, &described, &PROVISIONING);
     if problems.is_empty() {
         return Ok(());
     }
     let reason = format!(
-        "the HubSpot portal is not prepared for contacts as SINK_CRM_MAPPING_FILE writes them: {} (`leadstream crm provision --apply` creates what is missing)",
-        problems.join("; ")
+        "the HubSpot portal is not prepared for contacts as SINK_CRM_MAPPING_FILE writes them: {}",
+        describe(&problems)
     );
     Err(Failure::new(Class::Halt, reason))
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use std::collections::BTreeSet;
 
-    use super::check_properties;
-    use crate::mapping::{DEFAULT, Mapping};
+    use serde_json::{Value, json};
+
+    use super::{Described, PROVISIONING, Properties, check_properties, problems};
+    use crate::hubspot::properties::{missing_definitions, name_of};
+    use crate::mapping::{DEFAULT, Mapping, Problem};
 
     #[test]
     fn what_the_portal_lacks_is_named() {
@@ -116,12 +126,87 @@ mod tests {
             .reason;
         for part in [
             "leadstream_state (text)",
-            "wa_id with unique values",
+            "by hand: wa_id is there without unique values: HubSpot cannot change that",
             "edit lastname",
             "leadstream_score is no number",
             "IN_PROGRESS, OPEN, UNQUALIFIED to hs_lead_status",
         ] {
             assert!(reason.contains(part), "{part}: {reason}");
+        }
+    }
+
+    #[test]
+    fn provisioning_does_what_the_check_says_and_nothing_else() {
+        let target = DEFAULT.parse::<Mapping>().unwrap().hubspot;
+        let portal = missing_definitions(&target, "wa_id", &BTreeSet::new());
+        let found = |portal: &[Value]| {
+            let properties = json!({ "results": portal });
+            let properties: Properties = serde_json::from_value(properties).unwrap();
+            let created: Vec<String> =
+                missing_definitions(&target, "wa_id", &properties.names().collect())
+                    .iter()
+                    .map(|property| name_of(property).to_owned())
+                    .collect();
+            let described: Vec<Described> = properties
+                .results
+                .into_iter()
+                .map(Described::from)
+                .collect();
+            (
+                problems(&target, "wa_id", &described, &PROVISIONING),
+                created,
+            )
+        };
+        assert_eq!(found(&portal), (Vec::new(), Vec::new()));
+        let change = |name: &str, member: &str, value: Value| {
+            let mut portal = portal.clone();
+            let property = portal.iter_mut().find(|it| name_of(it) == name).unwrap();
+            property[member] = value;
+            portal
+        };
+        let without = |name: &str| {
+            let kept = portal.iter().filter(|it| name_of(it) != name);
+            kept.cloned().collect::<Vec<_>>()
+        };
+        let read_only = json!({"readOnlyValue": true});
+        for (name, portal, is_provisioned) in [
+            ("wa_id", without("wa_id"), true),
+            ("leadstream_score", without("leadstream_score"), true),
+            ("hs_lead_status", without("hs_lead_status"), true),
+            (
+                "wa_id",
+                change("wa_id", "hasUniqueValue", json!(false)),
+                false,
+            ),
+            (
+                "phone",
+                change("phone", "modificationMetadata", read_only),
+                false,
+            ),
+            (
+                "leadstream_score",
+                change("leadstream_score", "type", json!("date")),
+                false,
+            ),
+            (
+                "hs_lead_status",
+                change("hs_lead_status", "options", json!([])),
+                false,
+            ),
+        ] {
+            let (problems, created) = found(&portal);
+            assert_eq!(problems.len(), 1, "{problems:?}");
+            let Problem {
+                text,
+                is_provisioned: says,
+            } = &problems[0];
+            assert!(text.contains(name), "{text}");
+            assert_eq!(*says, is_provisioned, "{text}");
+            assert_eq!(
+                created.iter().any(|it| it == name),
+                is_provisioned,
+                "{text}"
+            );
         }
     }
 }

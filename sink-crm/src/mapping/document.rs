@@ -1,17 +1,13 @@
 //! The types of the mapping file. They generate its JSON Schema, `crm.schema.json`.
 
 use std::collections::BTreeMap;
-use std::path::Path;
-use std::str::FromStr;
 
-use leadstream_service::ConfigError;
+use chrono_tz::Tz;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use super::source::Source;
-
-const VARIABLE: &str = "SINK_CRM_MAPPING_FILE";
 
 /// What each CRM gets of a lead.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
@@ -19,22 +15,58 @@ const VARIABLE: &str = "SINK_CRM_MAPPING_FILE";
 #[schemars(title = "Leadstream's CRM mapping")]
 pub(crate) struct Mapping {
     /// Version of this format: 1.
+    #[serde(default = "version")]
     #[schemars(range(min = 1, max = 1))]
     pub(crate) version: u32,
     /// States that go first, beside completed leads, when a CRM accepts fewer requests than are due.
     #[serde(default)]
     pub(crate) urgent_states: Vec<String>,
-    /// HubSpot's contacts.
+    /// The time zone of dates in the CRM, such as `America/Sao_Paulo`: a moment's day is its day there.
+    /// UTC by default.
+    #[serde(default, alias = "timezone")]
+    #[schemars(with = "Option<String>")]
+    pub(crate) time_zone: TimeZone,
+    /// HubSpot's contacts; those of the built-in mapping without it.
+    #[serde(default, deserialize_with = "or_default")]
+    #[schemars(with = "Option<Target>")]
     pub(crate) hubspot: Target,
-    /// Salesforce's leads.
+    /// Salesforce's leads; those of the built-in mapping without it.
+    #[serde(default, deserialize_with = "or_default")]
+    #[schemars(with = "Option<Target>")]
     pub(crate) salesforce: Target,
     /// The signed webhook, which gets whole events.
     #[serde(default)]
     pub(crate) webhook: Receiver,
 }
 
+const fn version() -> u32 {
+    1
+}
+
+/// Reads a member that may be there without a value.
+fn or_default<'de, D: Deserializer<'de>>(from: D) -> Result<Target, D::Error> {
+    Ok(Option::deserialize(from)?.unwrap_or_default())
+}
+
+/// A time zone of the IANA database.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct TimeZone(pub(crate) Tz);
+
+impl TryFrom<String> for TimeZone {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse().map(Self).map_err(|_| {
+            format!(
+                "`time_zone: {text}` is no time zone; use a name of the IANA database, such as America/Sao_Paulo"
+            )
+        })
+    }
+}
+
 /// The records of one CRM.
-#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Target {
     /// Leads that the CRM gets. A lead that the CRM has is kept up to date whatever its state.
@@ -47,7 +79,9 @@ pub(crate) struct Target {
     /// What to do when several records match.
     #[serde(default)]
     pub(crate) several_matches: OnMultipleMatches,
-    /// Number field that holds the lead's revision.
+    /// Number field that holds the lead's revision; that of the built-in mapping without it.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
     pub(crate) revision: String,
     /// Text field that holds, of a merged lead, the id of the lead that it joined.
     #[serde(default)]
@@ -55,8 +89,13 @@ pub(crate) struct Target {
     /// The pick list that shows the status of a lead.
     #[serde(default)]
     pub(crate) status: Option<Status>,
-    /// Further fields, by their names in the CRM.
+    /// Further fields, by their names in the CRM. Without any, the fields, the status and `merged_into`
+    /// of the built-in mapping are written.
+    #[serde(default)]
     pub(crate) fields: BTreeMap<String, Field>,
+    /// The mapping's time zone.
+    #[serde(skip)]
+    pub(crate) time_zone: Tz,
 }
 
 /// How an existing record is matched with a lead.
@@ -134,7 +173,8 @@ pub(crate) struct Field {
     /// `first_name` and `last_name` (one word is a first name), `only_or_last_name` and
     /// `names_before_last` (one word is a last name), `state`, `previous_state`, `score`,
     /// `is_completed`, `platform`, `cause`, `flow`, `timestamp`, `assignee` (to whom the lead is
-    /// assigned), or `data.` and the name of an answer.
+    /// assigned), `referral.source_type`, `.source_id`, `.source_url`, `.headline`, `.body` and
+    /// `.ctwa_clid` (the first ad or post that led to a message), `referred_at`, or `data.` and the name of an answer.
     #[schemars(with = "String")]
     pub(crate) from: Source,
     /// Its type in the CRM. A value that cannot be converted counts as absent.
@@ -208,94 +248,10 @@ pub(crate) enum Kind {
     Datetime,
 }
 
-impl Mapping {
-    /// Returns the mapping of `path`, or the default.
-    ///
-    /// # Errors
-    /// Returns an error with the place and the remedy if the file cannot be read, or is no mapping.
-    pub(crate) fn load(path: Option<&Path>) -> Result<Self, ConfigError> {
-        let Some(path) = path else {
-            return super::DEFAULT
-                .parse()
-                .map_err(|problem: String| ConfigError::new(VARIABLE, problem));
-        };
-        let at = |problem: String| {
-            let problem = format!("names {}, which {problem}", path.display());
-            ConfigError::new(VARIABLE, problem)
-        };
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| at(format!("cannot be read: {error}")))?;
-        text.parse()
-            .map_err(|problem| at(format!("is no mapping: {problem}")))
-    }
-}
-
-impl FromStr for Mapping {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let mapping: Self = serde_saphyr::from_str(text).map_err(|error| error.to_string())?;
-        if mapping.version != 1 {
-            return Err(format!("`version` is {}; it has to be 1", mapping.version));
-        }
-        for (crm, target) in [
-            ("hubspot", &mapping.hubspot),
-            ("salesforce", &mapping.salesforce),
-        ] {
-            target
-                .check()
-                .map_err(|problem| format!("{crm}: {problem}"))?;
-        }
-        Ok(mapping)
-    }
-}
-
 impl Target {
-    fn check(&self) -> Result<(), String> {
-        let own = self.own_fields();
-        for (name, place) in &own {
-            let valid = name.starts_with(|first: char| first.is_ascii_alphabetic())
-                && name
-                    .bytes()
-                    .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-            if !valid {
-                return Err(format!("`{name}` ({place}) is no field's name"));
-            }
-        }
-        let kept = |field: &Field| matches!(field.rule(), WriteRule::Once | WriteRule::IfEmpty);
-        if let Some((name, _)) = self.fields.iter().find(|(_, it)| it.clear && kept(it)) {
-            return Err(format!(
-                "`{name}` has `clear`, which needs `write: always` or `write: while_ours`"
-            ));
-        }
-        let mut names: Vec<&str> = own.iter().map(|(name, _)| *name).collect();
-        names.sort_unstable();
-        match names.windows(2).find(|pair| pair[0] == pair[1]) {
-            Some(pair) => Err(format!("`{}` is written twice", pair[0])),
-            None => Ok(()),
-        }
-    }
-
     /// Returns what to do when several records match; `None` where no search is made.
     pub(crate) fn on_multiple_matches(&self) -> Option<OnMultipleMatches> {
         self.match_existing.map(|_| self.several_matches)
-    }
-
-    /// Returns the names of all fields that are written, with the member that names each.
-    fn own_fields(&self) -> Vec<(&str, &'static str)> {
-        let mut names: Vec<(&str, &'static str)> = self
-            .fields
-            .keys()
-            .map(|name| (name.as_str(), "fields"))
-            .collect();
-        names.push((&self.revision, "revision"));
-        names.extend(
-            self.merged_into
-                .as_deref()
-                .map(|name| (name, "merged_into")),
-        );
-        names.extend(self.status.as_ref().map(|s| (s.field.as_str(), "status")));
-        names
     }
 }
 
@@ -331,40 +287,5 @@ mod tests {
         let document: serde_json::Value = serde_saphyr::from_str(DEFAULT).unwrap();
         jsonschema::validate(&schema, &document).unwrap();
         Mapping::load(None).unwrap();
-    }
-
-    #[test]
-    fn what_is_wrong_is_named_with_its_place() {
-        let broken = |old: &str, new: &str| {
-            assert!(DEFAULT.contains(old), "{old}");
-            DEFAULT
-                .replacen(old, new, 1)
-                .parse::<Mapping>()
-                .unwrap_err()
-        };
-        for (old, new, named) in [
-            ("version: 1", "version: 2", "version"),
-            ("from: first_name", "from: nickname", "data.nickname"),
-            ("from: first_name", "form: first_name", "form"),
-            ("firstname:", "first name:", "first name"),
-            (
-                "firstname:",
-                "hs_lead_status:",
-                "hubspot: `hs_lead_status` is written twice",
-            ),
-            (
-                "{ from: first_name }",
-                "{ from: first_name, write: never }",
-                "while_ours",
-            ),
-            (
-                "{ from: first_name }",
-                "{ from: first_name, write: once, clear: true }",
-                "`firstname` has `clear`, which needs `write: always` or `write: while_ours`",
-            ),
-        ] {
-            let problem = broken(old, new);
-            assert!(problem.contains(named), "{named}: {problem}");
-        }
     }
 }

@@ -19,28 +19,73 @@ pub(crate) struct Described {
     pub(crate) options: Option<Vec<String>>,
 }
 
-/// Returns what the CRM lacks for the mapping, each with its remedy; empty when all fits.
-pub(crate) fn problems(target: &Target, key: &str, described: &[Described]) -> Vec<String> {
+/// What `leadstream crm provision` does for a CRM.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Provisioning {
+    /// Whether it creates a field of that name.
+    pub(crate) creates: fn(&str) -> bool,
+    /// Whether it lets the user of the credentials edit a field of that name.
+    pub(crate) grants: fn(&str) -> bool,
+    /// What to do about a key without unique values.
+    pub(crate) key: &'static str,
+}
+
+/// Something that the CRM lacks, with its remedy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Problem {
+    pub(crate) text: String,
+    /// Whether `leadstream crm provision` is the remedy.
+    pub(crate) is_provisioned: bool,
+}
+
+/// Returns what the CRM lacks for the mapping; empty when all fits.
+pub(crate) fn problems(
+    target: &Target,
+    key: &str,
+    described: &[Described],
+    provisioning: &Provisioning,
+) -> Vec<Problem> {
     let known: BTreeMap<&str, &Described> = described
         .iter()
         .map(|field| (field.name.as_str(), field))
         .collect();
     let mut problems = Vec::new();
-    if !known.get(key).is_some_and(|field| field.unique) {
-        problems.push(format!("create the text field {key} with unique values"));
+    let mut add = |is_provisioned: bool, text: String| {
+        problems.push(Problem {
+            text,
+            is_provisioned,
+        });
+    };
+    let creates = |name: &str| (provisioning.creates)(name);
+    match known.get(key) {
+        None => add(
+            creates(key),
+            format!("create the text field {key} with unique values"),
+        ),
+        Some(field) if !field.unique => add(
+            false,
+            format!("{key} is there without unique values: {}", provisioning.key),
+        ),
+        Some(_) => {}
     }
     for (name, kind) in target.written() {
+        let word = word(kind);
         match known.get(name) {
-            None => problems.push(format!("create the field {name} ({})", word(kind))),
-            Some(field) if !field.writable => {
-                problems.push(format!("let the user of the credentials edit {name}"));
-            }
-            Some(field) if !field.kinds.is_empty() && !field.kinds.contains(&kind) => {
-                problems.push(format!(
-                    "{name} is no {} in the CRM: change its `type` in the mapping, or the field",
-                    word(kind)
-                ));
-            }
+            None if creates(name) => add(true, format!("create the field {name} ({word})")),
+            None => add(
+                false,
+                format!("{name} is not there, or hidden from the user of the credentials"),
+            ),
+            Some(field) if !field.writable => add(
+                (provisioning.grants)(name),
+                format!("let the user of the credentials edit {name}"),
+            ),
+            Some(field) if !field.kinds.is_empty() && !field.kinds.contains(&kind) => add(
+                false,
+                format!(
+                    "{name} is no {word} in the CRM: change its `type` in the mapping, or the field"
+                ),
+            ),
             Some(_) => {}
         }
     }
@@ -53,10 +98,33 @@ pub(crate) fn problems(target: &Target, key: &str, described: &[Described]) -> V
             .filter(|value| !options.iter().any(|option| option == value))
             .collect();
         if !absent.is_empty() {
-            problems.push(format!("add the values {} to {name}", absent.join(", ")));
+            add(
+                false,
+                format!("add the values {} to {name}", absent.join(", ")),
+            );
         }
     }
     problems
+}
+
+/// Returns the problems as one sentence, which tells what `leadstream crm provision` does.
+pub(crate) fn describe(problems: &[Problem]) -> String {
+    let list = |is_provisioned: bool| {
+        let texts = problems
+            .iter()
+            .filter(|it| it.is_provisioned == is_provisioned)
+            .map(|it| it.text.as_str());
+        texts.collect::<Vec<_>>().join("; ")
+    };
+    match (list(true), list(false)) {
+        (ours, theirs) if theirs.is_empty() => {
+            format!("{ours} (`leadstream crm provision --apply` does that)")
+        }
+        (ours, theirs) if ours.is_empty() => format!("by hand: {theirs}"),
+        (ours, theirs) => {
+            format!("{ours} (`leadstream crm provision --apply` does that); by hand: {theirs}")
+        }
+    }
 }
 
 const fn word(kind: Kind) -> &'static str {
@@ -175,8 +243,14 @@ fn distinct<'v>(values: impl Iterator<Item = &'v str>) -> Vec<&'v str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Described, Kind, problems};
+    use super::{Described, Kind, Provisioning, describe, problems};
     use crate::mapping::{DEFAULT, Mapping};
+
+    const ALL: Provisioning = Provisioning {
+        creates: |_| true,
+        grants: |_| false,
+        key: "change it",
+    };
 
     #[test]
     fn each_thing_that_does_not_fit_is_named_with_its_remedy() {
@@ -196,8 +270,10 @@ mod tests {
             unique: true,
             ..good("wa_id", Kind::Text)
         });
-        assert_eq!(problems(&target, "wa_id", &fields), Vec::<String>::new());
-        assert!(problems(&target, "other", &fields)[0].contains("other with unique values"));
+        let found =
+            |key: &str, fields: &[Described]| describe(&problems(&target, key, fields, &ALL));
+        assert_eq!(problems(&target, "wa_id", &fields, &ALL), []);
+        assert!(found("other", &fields).contains("other with unique values"));
         let mut broken = fields.clone();
         for field in &mut broken {
             match field.name.as_str() {
@@ -208,7 +284,7 @@ mod tests {
                 _ => {}
             }
         }
-        let text = problems(&target, "wa_id", &broken).join("; ");
+        let text = found("wa_id", &broken);
         for part in [
             "create the field firstname (text)",
             "edit phone",

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
+use chrono_tz::Tz;
 use leadstream_schemas::notation::present_notation;
 use leadstream_schemas::{EventData, LeadEvent};
 use serde_json::{Number, Value, json};
@@ -34,7 +35,7 @@ pub(crate) fn render(
             .into_iter()
             .flatten()
             .min();
-        let own = value(field, event);
+        let own = value(field, event, target.time_zone);
         if own.is_none() && field.default.is_some() {
             rendered.defaults.insert(name.clone());
         }
@@ -93,14 +94,14 @@ fn status_of<'s>(status: &'s Status, data: &EventData) -> &'s str {
 }
 
 /// Returns the lead's own value.
-fn value(field: &Field, event: &LeadEvent) -> Option<Value> {
+fn value(field: &Field, event: &LeadEvent, zone: Tz) -> Option<Value> {
     let raw = raw(&field.from, event).filter(|raw| !is_blank(raw));
     let mapped = if field.values.is_empty() {
         raw
     } else {
         raw.and_then(|raw| field.values.get(&text(&raw)).map(|value| json!(value)))
     };
-    mapped.and_then(|value| convert(&value, field.kind))
+    mapped.and_then(|value| convert(&value, field.kind, zone))
 }
 
 fn is_blank(value: &Value) -> bool {
@@ -128,6 +129,10 @@ fn raw(source: &Source, event: &LeadEvent) -> Option<Value> {
         Source::Flow => json!(data.flow.name),
         Source::Timestamp => json!(event.timestamp),
         Source::Assignee => json!(data.assignee),
+        Source::Referral(part) => {
+            json!(data.referral.as_ref().and_then(|it| part.of(it)))
+        }
+        Source::ReferredAt => json!(data.referred_at),
         Source::Data(name) => data.lead_data.get(name)?.clone(),
     };
     Some(value)
@@ -142,7 +147,7 @@ fn text(value: &Value) -> String {
     }
 }
 
-fn convert(value: &Value, kind: Kind) -> Option<Value> {
+fn convert(value: &Value, kind: Kind, zone: Tz) -> Option<Value> {
     match kind {
         Kind::Text => Some(json!(text(value))),
         Kind::Number => match value {
@@ -157,25 +162,34 @@ fn convert(value: &Value, kind: Kind) -> Option<Value> {
         },
         Kind::Date => {
             let text = value.as_str()?.trim();
-            let date = moment(text)
-                .map(|moment| moment.date_naive())
-                .or_else(|| text.parse::<NaiveDate>().ok())?;
+            let date = day(text, zone).or_else(|| text.parse().ok())?;
             Some(json!(date.to_string()))
         }
         Kind::Datetime => {
             let text = value.as_str()?.trim();
-            let start_of_day = || {
-                Some(
-                    text.parse::<NaiveDate>()
-                        .ok()?
-                        .and_hms_opt(0, 0, 0)?
-                        .and_utc(),
-                )
-            };
-            let moment = moment(text).or_else(start_of_day)?;
+            let moment = moment(text).or_else(|| start_of_day(text.parse().ok()?, zone))?;
             Some(json!(moment.to_rfc3339_opts(SecondsFormat::Millis, true)))
         }
     }
+}
+
+/// Returns the day of a moment: by its own offset, or in `zone` if it is in UTC.
+fn day(text: &str, zone: Tz) -> Option<NaiveDate> {
+    let moment = DateTime::parse_from_rfc3339(text).ok()?;
+    let is_utc = text.ends_with(['Z', 'z']);
+    Some(if is_utc {
+        moment.with_timezone(&zone).date_naive()
+    } else {
+        moment.date_naive()
+    })
+}
+
+/// Returns the first moment of a day in `zone`: where clocks skip midnight, one hour later.
+fn start_of_day(day: NaiveDate, zone: Tz) -> Option<DateTime<Utc>> {
+    (0..=1).find_map(|hour| {
+        let start = day.and_hms_opt(hour, 0, 0)?.and_local_timezone(zone);
+        Some(start.earliest()?.to_utc())
+    })
 }
 
 fn moment(text: &str) -> Option<DateTime<Utc>> {
@@ -222,7 +236,7 @@ mod tests {
             (
                 json!("2026-11-23T23:30:00-03:00"),
                 "date",
-                Some(json!("2026-11-24")),
+                Some(json!("2026-11-23")),
             ),
             (
                 json!("2026-11-23"),
@@ -238,6 +252,91 @@ mod tests {
             let value = rendered.values.get("f").cloned().flatten();
             assert_eq!(value, expected, "{answer} as {kind}");
         }
+    }
+
+    #[test]
+    fn a_date_is_the_day_in_the_crm_s_time_zone_or_by_its_own_offset() {
+        for (zone, text, kind, expected) in [
+            ("UTC", "2026-11-24T02:30:00Z", "date", "2026-11-24"),
+            (
+                "America/Sao_Paulo",
+                "2026-11-24T02:30:00Z",
+                "date",
+                "2026-11-23",
+            ),
+            (
+                "Asia/Tokyo",
+                "2026-11-23T20:30:00.000Z",
+                "date",
+                "2026-11-24",
+            ),
+            (
+                "Asia/Tokyo",
+                "2026-11-23T23:30:00-03:00",
+                "date",
+                "2026-11-23",
+            ),
+            ("Asia/Tokyo", "2026-11-23", "date", "2026-11-23"),
+            (
+                "America/Sao_Paulo",
+                "2026-11-23",
+                "datetime",
+                "2026-11-23T03:00:00.000Z",
+            ),
+            // Clocks skip midnight there on that day.
+            (
+                "America/Santiago",
+                "2026-09-06",
+                "datetime",
+                "2026-09-06T04:00:00.000Z",
+            ),
+            (
+                "Asia/Tokyo",
+                "2026-11-23T23:30:00-03:00",
+                "datetime",
+                "2026-11-24T02:30:00.000Z",
+            ),
+        ] {
+            let mut target = DEFAULT.parse::<Mapping>().unwrap().hubspot;
+            target.time_zone = zone.parse().unwrap();
+            let field = json!({"from": "data.day", "type": kind});
+            target.fields =
+                BTreeMap::from([("f".to_owned(), serde_json::from_value(field).unwrap())]);
+            let mut data = completed();
+            data.lead_data.insert("day".into(), json!(text));
+            let rendered = render(&target, &of(data), &BTreeMap::new());
+            assert_eq!(
+                rendered.values["f"],
+                Some(json!(expected)),
+                "{text} in {zone}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_ad_that_led_to_a_lead_is_a_source() {
+        let mut data = completed();
+        let referral = json!({
+            "source_type": "ad", "source_id": "120", "source_url": "https://fb.me/x",
+            "headline": "Solar", "body": "Save", "ctwa_clid": "ARA",
+        });
+        data.referral = Some(serde_json::from_value(referral.clone()).unwrap());
+        data.referred_at = Some(serde_json::from_value(json!("2026-11-23T10:15:00.000Z")).unwrap());
+        for (part, value) in referral.as_object().unwrap() {
+            let rendered = field(json!({"from": format!("referral.{part}")}), data.clone());
+            assert_eq!(rendered.values["f"].as_ref(), Some(value), "{part}");
+        }
+        let rendered = field(
+            json!({"from": "referred_at", "type": "datetime"}),
+            data.clone(),
+        );
+        assert_eq!(
+            rendered.values["f"],
+            Some(json!("2026-11-23T10:15:00.000Z"))
+        );
+        data.referral = None;
+        let rendered = field(json!({"from": "referral.headline"}), data);
+        assert_eq!(rendered.values.get("f"), None);
     }
 
     #[test]

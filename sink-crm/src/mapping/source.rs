@@ -1,5 +1,6 @@
 //! The values of a lead that a field may hold.
 
+use leadstream_schemas::Referral;
 use serde::Deserialize;
 
 /// The value of a lead that a field holds.
@@ -23,7 +24,33 @@ pub(crate) enum Source {
     Flow,
     Timestamp,
     Assignee,
+    Referral(ReferralPart),
+    ReferredAt,
     Data(String),
+}
+
+/// A part of the ad or post that led to a message of the lead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ReferralPart {
+    SourceType,
+    SourceId,
+    SourceUrl,
+    Headline,
+    Body,
+    CtwaClid,
+}
+
+impl ReferralPart {
+    pub(super) fn of(self, referral: &Referral) -> Option<&str> {
+        match self {
+            Self::SourceType => referral.source_type.as_deref(),
+            Self::SourceId => referral.source_id.as_deref(),
+            Self::SourceUrl => referral.source_url.as_deref(),
+            Self::Headline => referral.headline.as_deref(),
+            Self::Body => referral.body.as_deref(),
+            Self::CtwaClid => referral.ctwa_clid.as_deref(),
+        }
+    }
 }
 
 impl TryFrom<String> for Source {
@@ -51,9 +78,16 @@ impl TryFrom<String> for Source {
             "flow" => Self::Flow,
             "timestamp" => Self::Timestamp,
             "assignee" => Self::Assignee,
+            "referral.source_type" => Self::Referral(ReferralPart::SourceType),
+            "referral.source_id" => Self::Referral(ReferralPart::SourceId),
+            "referral.source_url" => Self::Referral(ReferralPart::SourceUrl),
+            "referral.headline" => Self::Referral(ReferralPart::Headline),
+            "referral.body" => Self::Referral(ReferralPart::Body),
+            "referral.ctwa_clid" => Self::Referral(ReferralPart::CtwaClid),
+            "referred_at" => Self::ReferredAt,
             _ => {
                 return Err(format!(
-                    "`from: {text}` is no value of a lead; use `data.{text}` for an answer, or one of lead_id, wa_id, phone, name, first_name, last_name, only_or_last_name, names_before_last, state, previous_state, score, is_completed, platform, cause, flow, timestamp, assignee"
+                    "`from: {text}` is no value of a lead; use `data.{text}` for an answer, or one of lead_id, wa_id, phone, name, first_name, last_name, only_or_last_name, names_before_last, state, previous_state, score, is_completed, platform, cause, flow, timestamp, assignee, referred_at, referral.source_type, referral.source_id, referral.source_url, referral.headline, referral.body, referral.ctwa_clid"
                 ));
             }
         })

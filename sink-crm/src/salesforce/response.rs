@@ -282,6 +282,7 @@ const fn advice(status: u16) -> &'static str {
         300..=399 => ": redirects are refused; check SALESFORCE_LOGIN_URL",
         400 => ": check that the fields that are written exist and the user may edit them",
         401 | 403 => ": check the permissions of the connected app's user",
+        410 => ": Salesforce has ended this version of its API; raise SALESFORCE_API_VERSION",
         404 => ": check SALESFORCE_API_VERSION and SALESFORCE_EXTERNAL_ID_FIELD",
         _ => "",
     }

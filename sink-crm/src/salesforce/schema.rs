@@ -3,7 +3,15 @@
 use serde::Deserialize;
 
 use crate::crm::{Class, Failure};
-use crate::mapping::{Described, Kind, Target, problems};
+use crate::mapping::{Described, Kind, Provisioning, Target, describe, problems};
+
+/// Provisioning writes the metadata of custom fields, and a permission set that lets a user edit them.
+/// Its package is deployed by hand.
+const PROVISIONING: Provisioning = Provisioning {
+    creates: |name| name.ends_with("__c"),
+    grants: |name| name.ends_with("__c"),
+    key: "make it Unique and an External ID in Salesforce's Object Manager",
+};
 
 #[derive(Deserialize)]
 pub(super) struct Describe {
@@ -68,23 +76,26 @@ pub(super) fn check_fields(
     external_id_field: &str,
     target: &Target,
 ) -> Result<(), Failure> {
-    let problems = problems(target, external_id_field, lead);
+    let problems = problems(target, external_id_field, lead, &PROVISIONING);
     if problems.is_empty() {
         return Ok(());
     }
     let reason = format!(
-        "the Salesforce organisation is not prepared for leads as SINK_CRM_MAPPING_FILE writes them ({external_id_field} has to be an External ID as well): {} (`leadstream crm provision --apply` writes the metadata of fields that are missing)",
-        problems.join("; ")
+        "the Salesforce organisation is not prepared for leads as SINK_CRM_MAPPING_FILE writes them: {}",
+        describe(&problems)
     );
     Err(Failure::new(Class::Halt, reason))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use serde_json::{Value, json};
 
-    use super::{Described, check_fields};
+    use super::{Described, Kind, PROVISIONING, check_fields, problems};
     use crate::mapping::{DEFAULT, Mapping};
+    use crate::salesforce::metadata::package;
 
     fn field(name: &str) -> Value {
         json!({"name": name, "type": "string", "createable": true, "updateable": true})
@@ -111,10 +122,62 @@ mod tests {
             "edit Leadstream_Score__c",
             "Leadstream_Budget__c (number)",
             "Leadstream_Revision__c is no number",
-            "WA_Id__c with unique values",
+            "by hand: WA_Id__c is there without unique values: make it Unique and an External ID",
             "values Closed - Not Converted, Working - Contacted to Status",
         ] {
             assert!(reason.contains(part), "{part}: {reason}");
+        }
+    }
+
+    #[test]
+    fn provisioning_does_what_the_check_says_and_nothing_else() {
+        let mut target = DEFAULT.parse::<Mapping>().unwrap().salesforce;
+        let currency = json!({"from": "data.budget_currency"});
+        let currency = serde_json::from_value(currency).unwrap();
+        target.fields.insert("CurrencyIsoCode".into(), currency);
+        let described = |name: &str, kind: Kind| Described {
+            name: name.into(),
+            kinds: vec![kind],
+            writable: true,
+            unique: name == "WA_Id__c",
+            ..Described::default()
+        };
+        let written = target
+            .written()
+            .into_iter()
+            .chain([("WA_Id__c", Kind::Text)]);
+        let lead: Vec<Described> = written.map(|(name, kind)| described(name, kind)).collect();
+        type Change = fn(&mut Described);
+        let absent: Change = |field| field.name.clear();
+        let not_unique: Change = |field| field.unique = false;
+        let read_only: Change = |field| field.writable = false;
+        let a_date: Change = |field| field.kinds = vec![Kind::Date];
+        let restricted: Change = |field| field.options = Some(Vec::new());
+        assert_eq!(problems(&target, "WA_Id__c", &lead, &PROVISIONING), []);
+        for (name, change, is_provisioned) in [
+            ("WA_Id__c", absent, true),
+            ("Leadstream_Score__c", absent, true),
+            ("Leadstream_Score__c", read_only, true),
+            ("WA_Id__c", not_unique, false),
+            ("CurrencyIsoCode", absent, false),
+            ("Phone", read_only, false),
+            ("Leadstream_Score__c", a_date, false),
+            ("Status", restricted, false),
+        ] {
+            let mut lead = lead.clone();
+            change(lead.iter_mut().find(|field| field.name == name).unwrap());
+            let found = problems(&target, "WA_Id__c", &lead, &PROVISIONING);
+            assert_eq!(found.len(), 1, "{found:?}");
+            assert!(found[0].text.contains(name), "{found:?}");
+            assert_eq!(found[0].is_provisioned, is_provisioned, "{found:?}");
+            let existing: BTreeSet<String> = lead.into_iter().map(|field| field.name).collect();
+            let files = package(&target, "WA_Id__c", "v66.0", &existing).unwrap();
+            let creates = files["objects/Lead.object"].contains(&format!("<fullName>{name}<"));
+            let grants = files["permissionsets/Leadstream.permissionset"]
+                .contains(&format!("<field>Lead.{name}<"));
+            let is_absent = !existing.contains(name);
+            assert_eq!(creates, is_absent && is_provisioned, "{name}");
+            assert!(!is_provisioned || grants, "{name}");
         }
     }
 }
