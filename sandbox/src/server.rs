@@ -249,6 +249,15 @@ impl Sandbox {
         store.commit(vec![Change::Remove(crm, id.to_owned())])
     }
 
+    /// Deletes a Contact of Salesforce as a person does.
+    ///
+    /// # Errors
+    /// Returns an error if the state file cannot be written.
+    pub fn delete_contact(&self, id: &str) -> io::Result<()> {
+        let change = Change::Remove(SObject::Contact.crm(), id.to_owned());
+        lock(&self.app.store).commit(vec![change])
+    }
+
     /// Stops listening, ends open requests and waits until that is done.
     pub async fn stop(mut self) {
         self.app.stop.cancel();

@@ -30,6 +30,10 @@ pub(crate) struct Prepared {
     pub(crate) truncated: u32,
     /// The fields that are not written whatever the CRM has.
     pub(crate) guarded: Vec<Guarded>,
+    /// The record that the lead is written to by the CRM's own id, instead of by the key.
+    pub(crate) record_id: Option<String>,
+    /// Whether the CRM is not known to have a record of the lead.
+    pub(crate) is_new: bool,
 }
 
 impl Prepared {
@@ -41,6 +45,8 @@ impl Prepared {
             hash: Sha256::digest(content.to_string()).to_vec(),
             truncated,
             guarded: Vec::new(),
+            record_id: None,
+            is_new: false,
         }
     }
 
@@ -152,6 +158,25 @@ pub(crate) trait Crm: Send + Sync + 'static {
         std::future::ready(Ok(Vec::new()))
     }
 
+    /// Returns the e-mail address of a lead, if existing records are matched by it; pure.
+    fn email<'p>(&self, _lead: &'p Prepared) -> Option<&'p str> {
+        None
+    }
+
+    /// Returns whether a record has no key, and is written by the CRM's own id; pure.
+    fn writes_by_id(&self, _record_id: &str) -> bool {
+        false
+    }
+
+    /// Returns the leads of `known` whose records do not have their key any more: sales merged or
+    /// deleted them. There are at most [`Self::READ`] leads.
+    fn find_lost(
+        &self,
+        _known: &[Known<'_>],
+    ) -> impl Future<Output = Result<Vec<Lost>, Failure>> + Send {
+        std::future::ready(Ok(Vec::new()))
+    }
+
     /// Writes the key of its lead into each record, so that later requests find the record by the
     /// key.
     fn adopt(&self, adoptions: &[Adoption<'_>]) -> impl Future<Output = BatchResponse> + Send {
@@ -187,6 +212,21 @@ pub(crate) trait EraseRecords: Crm {
 
     /// Deletes a record. Returns whether it was there.
     fn erase(&self, record_id: &str) -> impl Future<Output = Result<bool, Failure>> + Send;
+}
+
+/// A lead, and the record that the CRM was known to have of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Known<'a> {
+    pub(crate) lead_id: &'a LeadId,
+    pub(crate) record_id: &'a str,
+}
+
+/// A lead whose record does not have its key any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Lost {
+    pub(crate) lead_id: LeadId,
+    /// The record itself, without the key, or the one that it was merged into.
+    pub(crate) survivor: Option<Candidate>,
 }
 
 /// An existing record of the CRM that becomes a lead's.

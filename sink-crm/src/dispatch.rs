@@ -30,6 +30,7 @@ mod concurrency;
 mod delivery;
 mod match_existing;
 mod recheck;
+mod recreated;
 mod refusals;
 mod write_back;
 mod write_rules;

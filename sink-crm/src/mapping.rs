@@ -8,10 +8,12 @@ mod role;
 mod source;
 mod write_rules;
 
+#[cfg(test)]
+pub(crate) use document::MatchBy;
 pub use document::json_schema;
 #[cfg(test)]
 pub(crate) use document::{Field, WriteRule};
-pub(crate) use document::{Filter, Kind, Mapping, OnMultipleMatches, Target};
+pub(crate) use document::{Filter, Kind, Mapping, OnMultipleMatches, OnRecreated, Target};
 #[cfg(test)]
 pub(crate) use fit::Problem;
 pub(crate) use fit::{Described, Provisioning, describe, problems};

@@ -57,6 +57,8 @@ metric_table! {
         incomplete: Counter = "leadstream_sink_crm_incomplete_records_total";
         /// Existing CRM records that were matched with a lead and are updated from then on.
         adopted: Counter = "leadstream_sink_crm_adopted_records_total";
+        /// Leads of which the CRM made another record, because sales merged or deleted the first.
+        recreated: Counter = "leadstream_sink_crm_recreated_records_total";
         /// Text values that were shortened to the limit of the mapping or of the CRM.
         truncated: Counter = "leadstream_sink_crm_truncated_values_total";
     }

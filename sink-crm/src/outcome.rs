@@ -50,6 +50,13 @@ pub(crate) enum RecordOutcome {
     Split(String),
     /// A business state in the CRM prevents the update.
     Parked(String),
+    /// The CRM has this revision in another record than before: sales merged or deleted the first. The
+    /// row is parked, or it is synced and tells the reason.
+    Recreated {
+        reason: String,
+        crm_record_id: String,
+        parked: bool,
+    },
     /// This record alone is given up.
     DeadLetter(String),
     /// The organisation's limit is reached: the whole CRM waits.
@@ -64,12 +71,14 @@ impl RecordOutcome {
     /// Returns the name by which the ledger's statements decide a row's next state.
     pub(crate) const fn as_str(&self) -> &'static str {
         match self {
-            Self::Synced { .. } | Self::Unchanged => "synced",
+            Self::Synced { .. } | Self::Unchanged | Self::Recreated { parked: false, .. } => {
+                "synced"
+            }
             Self::Stale => "stale",
             Self::Filtered => "filtered",
             Self::Retry(_) | Self::RetryOnce(_) | Self::Split(_) | Self::Uncertain(_) => "retry",
             Self::Deferred(_) => "deferred",
-            Self::Parked(_) | Self::Refused { .. } => "parked",
+            Self::Parked(_) | Self::Refused { .. } | Self::Recreated { .. } => "parked",
             Self::DeadLetter(_) => "dead",
             Self::Throttle(_) | Self::Halt(_) | Self::Released => "released",
         }
@@ -81,6 +90,7 @@ impl RecordOutcome {
             | Self::Deferred(reason)
             | Self::Uncertain(reason)
             | Self::Refused { reason, .. }
+            | Self::Recreated { reason, .. }
             | Self::Throttle(reason)
             | Self::RetryOnce(reason)
             | Self::Split(reason)
@@ -98,12 +108,16 @@ impl RecordOutcome {
     pub(crate) fn crm_record_id(&self) -> Option<&str> {
         match self {
             Self::Synced { crm_record_id } => crm_record_id.as_deref(),
+            Self::Recreated { crm_record_id, .. } => Some(crm_record_id),
             _ => None,
         }
     }
 
     /// Returns whether the CRM accepted the record.
     pub(crate) const fn is_accepted(&self) -> bool {
-        matches!(self, Self::Synced { .. } | Self::Stale)
+        matches!(
+            self,
+            Self::Synced { .. } | Self::Stale | Self::Recreated { .. }
+        )
     }
 }

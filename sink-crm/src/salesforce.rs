@@ -3,8 +3,10 @@
 mod auth;
 mod client;
 mod config;
+mod customers;
 mod erase;
 mod metadata;
+mod people;
 mod request;
 mod response;
 mod schema;

@@ -86,7 +86,9 @@ impl RefusalLimit {
         for outcome in outcomes {
             let is_refused = match outcome {
                 RecordOutcome::DeadLetter(_) => true,
-                RecordOutcome::Synced { .. } | RecordOutcome::Stale => {
+                RecordOutcome::Synced { .. }
+                | RecordOutcome::Recreated { .. }
+                | RecordOutcome::Stale => {
                     self.accepted = self.accepted.map(|accepted| accepted.saturating_add(1));
                     false
                 }

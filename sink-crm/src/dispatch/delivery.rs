@@ -15,7 +15,7 @@ use super::batch_lease::BatchLease;
 use super::batch_size::Sizes;
 use super::write_back::{Learned, Wait, resolve_retries};
 use crate::crm::{BatchResponse, Class, Crm, Failure, Prepared};
-use crate::ledger::{Claimed, Lease, LedgerError};
+use crate::ledger::{Claimed, Lease, LedgerError, MatchResult};
 use crate::outcome::{RecordOutcome, Refusal};
 
 /// The result of a batch.
@@ -58,8 +58,16 @@ pub(super) async fn run<C: Crm>(
         .collect();
     let mut batch_lease = BatchLease::new(&lease, rows.len());
     let matched = shared
-        .match_existing(&rows, &events, &open, &mut batch_lease)
+        .match_existing(&rows, &events, &prepared, &open, &mut batch_lease)
         .await;
+    for (position, lead) in prepared.iter_mut().enumerate() {
+        if let Ok(lead) = lead {
+            let found = matched.records.get(&position);
+            lead.record_id = record_id(crm, &rows[position], found);
+            lead.is_new = rows[position].crm_record_id.is_none()
+                && matched.results.get(&position) != Some(&MatchResult::Adopted);
+        }
+    }
     for (row, outcome) in &matched.outcomes {
         open[*row] = Some(outcome.clone());
     }
@@ -90,6 +98,7 @@ pub(super) async fn run<C: Crm>(
     let refusals = batch.take_refusals();
     let (mut outcomes, stop) = batch.finish();
     selection.retry_recreated(&rows, &mut outcomes);
+    shared.report_recreated(&rows, &matched, &mut outcomes);
     resolve_retries(&rows, &mut outcomes, is_probe);
     let refused = {
         let mut refusals = shared
@@ -123,6 +132,15 @@ pub(super) async fn run<C: Crm>(
         sizes,
         stop,
     })
+}
+
+/// Returns the record that a lead is written to by the CRM's own id.
+fn record_id<C: Crm>(crm: &C, row: &Claimed, found: Option<&String>) -> Option<String> {
+    let known = || {
+        let known = row.crm_record_id.clone();
+        known.filter(|id| crm.writes_by_id(id))
+    };
+    found.cloned().or_else(known)
 }
 
 /// Returns the outcome of a row that needs no request.

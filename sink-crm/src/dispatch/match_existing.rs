@@ -1,15 +1,15 @@
-//! Matches leads with existing records before a CRM gets them for the first time. A record that
-//! matches is adopted, so that each lead has one record.
+//! Matches leads with existing records before a CRM gets them for the first time, and when their record
+//! is gone. A record that matches is adopted, so that each lead has one record.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use chrono::Utc;
-use leadstream_schemas::LeadEvent;
+use leadstream_schemas::{LeadEvent, LeadId};
 
 use super::Shared;
 use super::batch_lease::BatchLease;
-use crate::crm::{Adoption, BatchResult, Class, Crm, Failure};
+use crate::crm::{Adoption, BatchResult, Class, Crm, Failure, Known, Prepared};
 use crate::ledger::{Claimed, MatchResult};
 use crate::mapping::OnMultipleMatches;
 use crate::matching::{Match, UnmatchedLead, assign};
@@ -22,6 +22,8 @@ pub(super) struct BatchMatches {
     pub(super) requests: u32,
     /// The result of the search by row.
     pub(super) results: BTreeMap<usize, MatchResult>,
+    /// The records that rows are written to by the CRM's own id.
+    pub(super) records: BTreeMap<usize, String>,
     /// Outcomes of the rows that end with the search.
     pub(super) outcomes: BTreeMap<usize, RecordOutcome>,
     /// Rows for which the search failed, and the failure.
@@ -55,11 +57,13 @@ impl From<Failure> for Ended {
 }
 
 impl<C: Crm> Shared<C> {
-    /// Searches for records of the rows that have no outcome yet, and that the CRM does not have yet.
+    /// Searches for records of the rows that have no outcome yet, and that the CRM does not have: yet, or
+    /// any more.
     pub(super) async fn match_existing(
         &self,
         rows: &[Claimed],
         events: &[Result<LeadEvent, String>],
+        prepared: &[Result<Prepared, String>],
         outcomes: &[Option<RecordOutcome>],
         lease: &mut BatchLease,
     ) -> BatchMatches {
@@ -67,15 +71,25 @@ impl<C: Crm> Shared<C> {
         let Some(on_multiple) = self.parts.crm.on_multiple_matches() else {
             return matches;
         };
+        let lost = self.follow_known(rows, outcomes, lease, &mut matches).await;
         let mut unmatched: Part = (0..rows.len())
-            .filter(|row| outcomes[*row].is_none() && rows[*row].unmatched)
+            .filter(|row| outcomes[*row].is_none())
+            .filter(|row| rows[*row].unmatched || lost.contains(row))
             .filter_map(|row| {
                 let data = &events[row].as_ref().ok()?.data;
-                let number = Number::new(data.wa_id.as_deref()?)?;
-                let lead_id = data.lead_id.clone();
-                Some((row, UnmatchedLead { lead_id, number }))
+                let number = data.wa_id.as_deref().and_then(Number::new);
+                let email = self.parts.crm.email(prepared[row].as_ref().ok()?);
+                let lead = UnmatchedLead {
+                    lead_id: data.lead_id.clone(),
+                    number,
+                    email: email.map(str::to_owned),
+                };
+                (lead.number.is_some() || lead.email.is_some()).then_some((row, lead))
             })
             .collect();
+        if matches.failure.is_some() {
+            unmatched.clear();
+        }
         while !unmatched.is_empty() {
             let rest = unmatched.split_off(unmatched.len().min(C::LOOKUP));
             let part = std::mem::replace(&mut unmatched, rest);
@@ -126,19 +140,44 @@ impl<C: Crm> Shared<C> {
                 Match::None => {
                     matches.results.insert(*row, MatchResult::None);
                 }
-                Match::Multiple(number) => {
+                Match::Multiple { records, by } => {
                     let reason = format!(
-                        "{number} records have the lead's number: merge them, or write the lead id into one, then `leadstream crm retry` (several_matches: park)"
+                        "{records} records have the lead's {by}: merge them, or write the lead id into one, then `leadstream crm retry` (several_matches: park)"
+                    );
+                    tracing::info!(
+                        crm = C::NAME.as_str(),
+                        records,
+                        by,
+                        "a lead is parked: several records match"
                     );
                     matches.outcomes.insert(*row, RecordOutcome::Parked(reason));
+                }
+                Match::Record(id) if self.parts.crm.writes_by_id(&id) => {
+                    matches.results.insert(*row, MatchResult::Adopted);
+                    matches.records.insert(*row, id);
+                    self.parts.metrics.adopted.increment(1);
                 }
                 Match::Record(id) => records.push((*row, &lead.lead_id, id)),
             }
         }
+        let positions: Vec<usize> = part.iter().map(|(row, _)| *row).collect();
+        self.adopt_all(&positions, &records, rows, lease, matches)
+            .await
+    }
+
+    /// Writes the keys of leads into records, which are theirs then.
+    async fn adopt_all(
+        &self,
+        part: &[usize],
+        records: &[(usize, &LeadId, String)],
+        rows: &[Claimed],
+        lease: &mut BatchLease,
+        matches: &mut BatchMatches,
+    ) -> Result<(), Ended> {
         if records.is_empty() {
             return Ok(());
         }
-        self.begin_request(positions(), rows, lease, &mut matches.requests)
+        self.begin_request(part.to_vec(), rows, lease, &mut matches.requests)
             .await?;
         let adoptions: Vec<Adoption<'_>> = records
             .iter()
@@ -164,6 +203,94 @@ impl<C: Crm> Shared<C> {
             }
         }
         Ok(())
+    }
+
+    /// Looks whether the records of known leads still have their keys. A survivor without a key becomes
+    /// the lead's. Returns the rows whose records are gone.
+    async fn follow_known(
+        &self,
+        rows: &[Claimed],
+        outcomes: &[Option<RecordOutcome>],
+        lease: &mut BatchLease,
+        matches: &mut BatchMatches,
+    ) -> BTreeSet<usize> {
+        let mut gone = BTreeSet::new();
+        let mut known: Vec<usize> = (0..rows.len())
+            .filter(|row| outcomes[*row].is_none())
+            .filter(|row| {
+                let record = rows[*row].crm_record_id.as_deref();
+                record.is_some_and(|id| !self.parts.crm.writes_by_id(id))
+            })
+            .collect();
+        while !known.is_empty() {
+            let rest = known.split_off(known.len().min(C::READ));
+            let part = std::mem::replace(&mut known, rest);
+            let followed = self
+                .follow_part(&part, rows, lease, matches, &mut gone)
+                .await;
+            let Err(ended) = followed else {
+                continue;
+            };
+            let open = part.into_iter().chain(known);
+            let open: Vec<usize> = open
+                .filter(|row| !matches.outcomes.contains_key(row))
+                .collect();
+            match ended {
+                Ended::Failed(failure) => matches.failure = Some((open, failure)),
+                Ended::Interrupted => {
+                    let released = open.into_iter().map(|row| (row, RecordOutcome::Released));
+                    matches.outcomes.extend(released);
+                }
+            }
+            break;
+        }
+        gone
+    }
+
+    async fn follow_part(
+        &self,
+        part: &[usize],
+        rows: &[Claimed],
+        lease: &mut BatchLease,
+        matches: &mut BatchMatches,
+        gone: &mut BTreeSet<usize>,
+    ) -> Result<(), Ended> {
+        self.begin_request(part.to_vec(), rows, lease, &mut matches.requests)
+            .await?;
+        let known: Vec<Known<'_>> = part
+            .iter()
+            .filter_map(|row| {
+                Some(Known {
+                    lead_id: &rows[*row].lead_id,
+                    record_id: rows[*row].crm_record_id.as_deref()?,
+                })
+            })
+            .collect();
+        let lost = match self.parts.crm.find_lost(&known).await {
+            Err(failure) if failure.class == Class::Auth => self.parts.crm.find_lost(&known).await,
+            outcome => outcome,
+        }?;
+        let mut records = Vec::new();
+        for lost in &lost {
+            let Some(row) = part.iter().find(|row| rows[**row].lead_id == lost.lead_id) else {
+                continue;
+            };
+            match &lost.survivor {
+                None => {
+                    gone.insert(*row);
+                }
+                Some(survivor) if survivor.key.is_none() => {
+                    records.push((*row, &lost.lead_id, survivor.id.clone()));
+                }
+                Some(_) => {
+                    let reason = "sales merged the lead's record into that of another lead: `leadstream lead merge` joins the leads, or write the lead id into another record, then `leadstream crm retry`";
+                    let parked = RecordOutcome::Parked(reason.to_owned());
+                    matches.outcomes.insert(*row, parked);
+                }
+            }
+        }
+        let leads: Vec<usize> = records.iter().map(|(row, _, _)| *row).collect();
+        self.adopt_all(&leads, &records, rows, lease, matches).await
     }
 
     async fn adopt(&self, adoptions: &[Adoption<'_>], matches: &mut BatchMatches) -> BatchResult {

@@ -259,7 +259,9 @@ fn known_state<'a>(
     outcome: &RecordOutcome,
 ) -> (Option<&'a [u8]>, bool) {
     match outcome {
-        RecordOutcome::Synced { .. } => (prepared.map(|prepared| prepared.hash.as_slice()), true),
+        RecordOutcome::Synced { .. } | RecordOutcome::Recreated { .. } => {
+            (prepared.map(|prepared| prepared.hash.as_slice()), true)
+        }
         RecordOutcome::Unchanged => (row.synced_hash.as_deref(), true),
         RecordOutcome::Released
         | RecordOutcome::Throttle(_)
@@ -285,7 +287,9 @@ fn refused_fields(
     fingerprints: &Fingerprints,
 ) -> Vec<RefusedField> {
     match outcome {
-        RecordOutcome::Synced { .. } | RecordOutcome::Parked(_) => {
+        RecordOutcome::Synced { .. }
+        | RecordOutcome::Recreated { .. }
+        | RecordOutcome::Parked(_) => {
             let field = |refusal: &Refusal| RefusedField {
                 field: refusal.field.clone(),
                 code: refusal.code.clone(),

@@ -186,7 +186,10 @@ impl Selection {
     ) -> Option<Vec<u8>> {
         let selected = self.rows.get(&row)?;
         let is_forgotten = selected.omitted_unread && selected.written == WrittenFields::default();
-        let is_taken = matches!(outcome, RecordOutcome::Synced { .. });
+        let is_taken = matches!(
+            outcome,
+            RecordOutcome::Synced { .. } | RecordOutcome::Recreated { .. }
+        );
         (is_taken || is_forgotten).then(|| {
             let refused = refusals.iter().map(|it| it.field.as_str());
             selected.written.without(refused).to_bytes()

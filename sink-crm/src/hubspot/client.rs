@@ -13,18 +13,18 @@ use serde_json::Value;
 
 use super::config::HubspotSettings;
 use super::request::{
-    batch_read_body, batch_update_body, batch_upsert_body, lead_input, search_body,
-    without_properties,
+    EMAIL, SearchBy, batch_read_body, batch_update_body, batch_upsert_body, lead_input,
+    read_by_id_body, search_body, without_properties,
 };
 use super::response::{
     classify_batch, classify_failure, is_daily_limit, parse_batch_read, parse_daily_reset,
-    parse_quota, parse_search_page,
+    parse_quota, parse_search_page, parse_survivors,
 };
 use super::schema::check_properties;
 use crate::compare::RemoteRecord;
 use crate::crm::{
-    Adoption, BatchResponse, Class, Crm, Failure, Fingerprints, Prepared, Quota, Records,
-    fingerprints,
+    Adoption, BatchResponse, Class, Crm, Failure, Fingerprints, Known, Lost, Prepared, Quota,
+    Records, fingerprints,
 };
 use crate::crm_name::CrmName;
 use crate::http::{HttpResponse, call};
@@ -144,6 +144,37 @@ impl Hubspot {
             quota: parse_quota(&response.headers),
         }
     }
+
+    /// Returns the contacts of all pages of a search.
+    async fn search(
+        &self,
+        leads: &[UnmatchedLead],
+        by: SearchBy,
+    ) -> Result<Vec<Candidate>, Failure> {
+        let id_property = &self.settings.id_property;
+        let mut found = Vec::new();
+        let mut after: Option<String> = None;
+        for _ in 0..SEARCH_PAGES {
+            let Some(body) = search_body(leads, by, id_property, after.as_deref()) else {
+                return Ok(found);
+            };
+            self.searches.until_ready().await;
+            let response = require_success(self.post_to_contacts("search", &body).await?)?;
+            let Some((candidates, next)) = parse_search_page(&response.body, id_property) else {
+                let reason = "HubSpot's response to a search cannot be parsed";
+                return Err(Failure::new(Class::Retry, reason));
+            };
+            found.extend(candidates);
+            after = next;
+            if after.is_none() {
+                return Ok(found);
+            }
+        }
+        Err(Failure::new(
+            Class::Halt,
+            "HubSpot has thousands of contacts with the numbers of a few leads: check that phone numbers there are no placeholders, or turn `match_existing` off",
+        ))
+    }
 }
 
 /// Returns a response that concerns no single contact, if it reports success.
@@ -165,7 +196,7 @@ impl Crm for Hubspot {
     type Delivery = LatestState;
     const NAME: CrmName = CrmName::Hubspot;
     const BATCH: usize = 100;
-    /// They have at most a hundred numbers, the most of one filter.
+    /// They have at most a hundred numbers or addresses, the most of one filter.
     const LOOKUP: usize = 50;
 
     const READ: usize = 100;
@@ -243,27 +274,26 @@ impl Crm for Hubspot {
     }
 
     async fn find_candidates(&self, leads: &[UnmatchedLead]) -> Result<Vec<Candidate>, Failure> {
+        let mut found = self.search(leads, SearchBy::Number).await?;
+        found.extend(self.search(leads, SearchBy::Email).await?);
+        Ok(found)
+    }
+
+    fn email<'p>(&self, lead: &'p Prepared) -> Option<&'p str> {
+        let email = lead.body["properties"][EMAIL].as_str()?;
+        let given = !email.is_empty() && self.settings.target.matches_email();
+        given.then_some(email)
+    }
+
+    /// HubSpot finds a merged contact by its old id.
+    async fn find_lost(&self, known: &[Known<'_>]) -> Result<Vec<Lost>, Failure> {
         let id_property = &self.settings.id_property;
-        let mut found = Vec::new();
-        let mut after: Option<String> = None;
-        for _ in 0..SEARCH_PAGES {
-            self.searches.until_ready().await;
-            let body = search_body(leads, id_property, after.as_deref());
-            let response = require_success(self.post_to_contacts("search", &body).await?)?;
-            let Some((candidates, next)) = parse_search_page(&response.body, id_property) else {
-                let reason = "HubSpot's response to a search cannot be parsed";
-                return Err(Failure::new(Class::Retry, reason));
-            };
-            found.extend(candidates);
-            after = next;
-            if after.is_none() {
-                return Ok(found);
-            }
-        }
-        Err(Failure::new(
-            Class::Halt,
-            "HubSpot has thousands of contacts with the numbers of a few leads: check that phone numbers there are no placeholders, or turn `match_existing` off",
-        ))
+        let body = read_by_id_body(known, id_property);
+        let response = require_success(self.post_to_contacts("batch/read", &body).await?)?;
+        parse_survivors(&response.body, known, id_property).ok_or_else(|| {
+            let reason = "HubSpot's response to a batch read cannot be parsed";
+            Failure::new(Class::Retry, reason)
+        })
     }
 
     async fn adopt(&self, adoptions: &[Adoption<'_>]) -> BatchResponse {

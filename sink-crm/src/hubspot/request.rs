@@ -5,14 +5,18 @@ use std::collections::BTreeMap;
 use leadstream_schemas::{LeadEvent, LeadId};
 use serde_json::{Value, json};
 
-use crate::crm::{Adoption, Prepared};
+use crate::crm::{Adoption, Known, Prepared};
 use crate::mapping::{Target, render};
 use crate::matching::UnmatchedLead;
+use crate::number::Number;
 
 /// Contacts in a page of results.
 const PAGE: u32 = 200;
 /// The properties that hold a contact's numbers.
-pub(super) const PHONES: [&str; 2] = ["phone", "mobilephone"];
+pub(super) const PHONES: [&str; 3] = ["phone", "mobilephone", "hs_whatsapp_phone_number"];
+pub(super) const EMAIL: &str = "email";
+/// The property with the ids of the contacts that were merged into a contact.
+pub(super) const MERGED_IDS: &str = "hs_merged_object_ids";
 /// HubSpot's own copies of those numbers: the digits within the country, whatever the notation.
 const NATIONAL: [&str; 2] = [
     "hs_searchable_calculated_phone_number",
@@ -83,34 +87,72 @@ pub(crate) fn batch_read_body(lead_ids: &[&LeadId], id_property: &str, target: &
     })
 }
 
-/// Returns the body of a search for contacts with the numbers of `leads`; `after` is the cursor of
-/// the page.
-pub(crate) fn search_body(
-    leads: &[UnmatchedLead],
-    id_property: &str,
-    after: Option<&str>,
-) -> Value {
-    let numbers = |of: fn(&UnmatchedLead) -> Vec<String>| {
-        let mut numbers: Vec<String> = leads.iter().flat_map(of).collect();
-        numbers.sort_unstable();
-        numbers.dedup();
-        numbers
-    };
-    let national = numbers(|lead| lead.number.national());
-    let international = numbers(|lead| lead.number.international());
-    let group = |name: &str, values: &[String]| json!({"filters": [{"propertyName": name, "operator": "IN", "values": values}]});
-    let groups: Vec<Value> = NATIONAL
+/// Returns the body of a batch read of contacts by HubSpot's own ids.
+pub(crate) fn read_by_id_body(known: &[Known<'_>], id_property: &str) -> Value {
+    let inputs: Vec<Value> = known
         .iter()
-        .map(|name| group(name, &national))
-        .chain(PHONES.iter().map(|name| group(name, &international)))
+        .map(|it| json!({ "id": it.record_id }))
         .collect();
     json!({
+        "inputs": inputs,
+        "properties": [id_property, MERGED_IDS],
+        "propertiesWithHistory": [],
+    })
+}
+
+/// What a search looks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SearchBy {
+    Number,
+    Email,
+}
+
+/// Returns the body of a search for contacts of `leads`; `after` is the cursor of the page. `None` if
+/// no lead has what is searched for.
+pub(crate) fn search_body(
+    leads: &[UnmatchedLead],
+    by: SearchBy,
+    id_property: &str,
+    after: Option<&str>,
+) -> Option<Value> {
+    let distinct = |mut values: Vec<String>| {
+        values.sort_unstable();
+        values.dedup();
+        values
+    };
+    let numbers = |of: fn(&Number) -> Vec<String>| {
+        let numbers = leads.iter().filter_map(|lead| lead.number.as_ref());
+        distinct(numbers.flat_map(of).collect())
+    };
+    let group = |name: &str, values: &[String]| json!({"filters": [{"propertyName": name, "operator": "IN", "values": values}]});
+    let (groups, is_empty): (Vec<Value>, bool) = match by {
+        SearchBy::Number => {
+            let national = numbers(Number::national);
+            let international = numbers(Number::international);
+            let groups = NATIONAL
+                .iter()
+                .map(|name| group(name, &national))
+                .chain(PHONES.iter().map(|name| group(name, &international)));
+            (groups.collect(), national.is_empty())
+        }
+        SearchBy::Email => {
+            // Values of a list are compared with those of the index, which are in lower case.
+            let emails = leads.iter().filter_map(|lead| lead.email.as_deref());
+            let emails = distinct(emails.map(str::to_lowercase).collect());
+            (vec![group(EMAIL, &emails)], emails.is_empty())
+        }
+    };
+    if is_empty {
+        return None;
+    }
+    let properties: Vec<&str> = PHONES.into_iter().chain([EMAIL, id_property]).collect();
+    Some(json!({
         "filterGroups": groups,
-        "properties": [PHONES[0], PHONES[1], id_property],
+        "properties": properties,
         "sorts": [{"propertyName": "createdate", "direction": "ASCENDING"}],
         "limit": PAGE,
         "after": after.unwrap_or("0"),
-    })
+    }))
 }
 
 /// Returns the body of a batch update that writes the key of a lead into each contact.
@@ -134,7 +176,7 @@ mod tests {
     use serde_json::json;
 
     use super::{
-        batch_read_body, batch_update_body, batch_upsert_body, lead_input, search_body,
+        SearchBy, batch_read_body, batch_update_body, batch_upsert_body, lead_input, search_body,
         without_properties,
     };
     use crate::crm::Adoption;
@@ -219,11 +261,12 @@ mod tests {
     fn numbers_are_searched_in_every_notation_the_oldest_contact_first() {
         let leads = ["14155552671", "551187654321"].map(|wa_id| UnmatchedLead {
             lead_id: wa_id.into(),
-            number: Number::new(wa_id).unwrap(),
+            number: Number::new(wa_id),
+            email: None,
         });
-        let body = search_body(&leads, "wa_id", Some("200"));
+        let body = search_body(&leads, SearchBy::Number, "wa_id", Some("200")).unwrap();
         let groups = body["filterGroups"].as_array().unwrap();
-        assert_eq!(groups.len(), 4);
+        assert_eq!(groups.len(), 5, "the most that a search may have");
         let filter = &groups[0]["filters"][0];
         assert_eq!(
             filter["propertyName"],
@@ -239,9 +282,35 @@ mod tests {
             filter["values"],
             json!(["+14155552671", "+551187654321", "+5511987654321"])
         );
+        let filter = &groups[4]["filters"][0];
+        assert_eq!(filter["propertyName"], "hs_whatsapp_phone_number");
         assert_eq!(body["sorts"][0]["propertyName"], "createdate");
         assert_eq!(body["after"], "200");
-        assert_eq!(search_body(&leads, "wa_id", None)["after"], "0");
+        let first = search_body(&leads, SearchBy::Number, "wa_id", None).unwrap();
+        assert_eq!(first["after"], "0");
+        assert_eq!(search_body(&leads, SearchBy::Email, "wa_id", None), None);
+    }
+
+    #[test]
+    fn addresses_are_searched_without_case() {
+        let lead = |lead_id: &str, email: Option<&str>| UnmatchedLead {
+            lead_id: lead_id.into(),
+            number: None,
+            email: email.map(Into::into),
+        };
+        let leads = [
+            lead("1", Some("Ann@Example.com")),
+            lead("2", Some("bob@example.com")),
+            lead("3", Some("ann@example.com")),
+            lead("4", None),
+        ];
+        let body = search_body(&leads, SearchBy::Email, "wa_id", None).unwrap();
+        let expected = json!([{"filters": [{
+            "propertyName": "email", "operator": "IN",
+            "values": ["ann@example.com", "bob@example.com"],
+        }]}]);
+        assert_eq!(body["filterGroups"], expected);
+        assert_eq!(search_body(&leads, SearchBy::Number, "wa_id", None), None);
     }
 
     #[test]

@@ -18,7 +18,7 @@ mod records;
 pub(super) use login::login_refused;
 use problems::{ErrorBody, Problem, lacks_property, list, problems, refusals};
 pub(super) use quota::{parse_daily_reset, parse_quota};
-pub(super) use records::{parse_batch_read, parse_search_page};
+pub(super) use records::{parse_batch_read, parse_search_page, parse_survivors};
 
 /// The pause after the daily limit, where the end of the day is not known.
 const DAILY_WAIT: Duration = Duration::from_secs(300);

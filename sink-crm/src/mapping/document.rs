@@ -79,6 +79,10 @@ pub(crate) struct Target {
     /// What to do when several records match.
     #[serde(default)]
     pub(crate) several_matches: OnMultipleMatches,
+    /// What to do when the CRM made another record of a lead that it had: sales merged or deleted the
+    /// first.
+    #[serde(default)]
+    pub(crate) recreated: OnRecreated,
     /// Number field that holds the lead's revision; that of the built-in mapping without it.
     #[serde(default)]
     #[schemars(with = "Option<String>")]
@@ -102,8 +106,22 @@ pub(crate) struct Target {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum MatchBy {
-    /// By the number, in its phone or its mobile phone field, in any notation.
+    /// By the number, in the CRM's fields for phone numbers, in any notation.
     Phone,
+    /// By the number, and if no record has it, by the e-mail address that the mapping writes to the
+    /// CRM's field for it.
+    PhoneThenEmail,
+}
+
+/// What to do when the CRM made another record of a lead.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum OnRecreated {
+    /// The log, a metric and `leadstream crm status` show it.
+    #[default]
+    Report,
+    /// They show it, and the lead is parked until a person has looked at both records.
+    Park,
 }
 
 /// What to do when several records match.
@@ -252,6 +270,11 @@ impl Target {
     /// Returns what to do when several records match; `None` where no search is made.
     pub(crate) fn on_multiple_matches(&self) -> Option<OnMultipleMatches> {
         self.match_existing.map(|_| self.several_matches)
+    }
+
+    /// Returns whether existing records are matched by the e-mail address, too.
+    pub(crate) fn matches_email(&self) -> bool {
+        self.match_existing == Some(MatchBy::PhoneThenEmail)
     }
 }
 

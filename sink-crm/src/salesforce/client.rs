@@ -12,18 +12,19 @@ use serde_json::{Map, Value};
 
 use super::config::SalesforceSettings;
 use super::metadata::package;
+use super::people::{People, is_customer};
 use super::request::{
     collections_update_body, collections_upsert_body, lead_record, without_fields,
 };
 use super::response::{
-    QueryPage, classify_collection, classify_failure, parse_candidate, parse_quota, parse_record,
+    QueryPage, classify_collection, classify_failure, parse_quota, parse_record,
 };
 use super::schema::{Describe, check_fields};
-use super::soql::{chunk_keys, select_by_key, select_by_phone};
+use super::soql::{chunk_keys, select_by_key};
 use crate::compare::RemoteRecord;
 use crate::crm::{
-    Adoption, BatchResponse, Class, Crm, Failure, Fingerprints, Prepared, Quota, Records,
-    fingerprints,
+    Adoption, BatchResponse, Class, Crm, Failure, Fingerprints, Known, Lost, Prepared, Quota,
+    Records, fingerprints,
 };
 use crate::crm_name::CrmName;
 use crate::http::{HttpResponse, call};
@@ -35,10 +36,20 @@ use crate::tokens::Tokens;
 /// The fields without which no Lead can be created.
 const REQUIRED: [&str; 2] = ["LastName", "Company"];
 
+/// What a request writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum WriteKind {
+    /// Leads that are new to the organisation, as far as we know.
+    Creation,
+    Update,
+}
+
 pub(crate) struct Salesforce {
     http: Client,
     settings: SalesforceSettings,
     tokens: Tokens,
+    /// The objects of customers, where leads are written to them.
+    pub(super) people: Mutex<Option<People>>,
     /// The longest texts by field, as the organisation describes them.
     lengths: Mutex<BTreeMap<String, usize>>,
     /// The fields as they were last described.
@@ -52,6 +63,7 @@ impl Salesforce {
             settings,
             tokens: Tokens::default(),
             lengths: Mutex::default(),
+            people: Mutex::default(),
             fingerprints: Mutex::default(),
         }
     }
@@ -91,13 +103,35 @@ impl Salesforce {
         Ok(response)
     }
 
+    pub(super) fn key(&self) -> &str {
+        &self.settings.external_id_field
+    }
+
+    pub(super) const fn target_of(&self) -> &Target {
+        &self.settings.target
+    }
+
     /// Sends a collection of `records` records to `composite/sobjects` and `path`.
-    async fn write(&self, path: &str, body: &Value, records: usize) -> BatchResponse {
+    pub(super) async fn write(
+        &self,
+        path: &str,
+        body: &Value,
+        records: usize,
+        kind: WriteKind,
+    ) -> BatchResponse {
+        let assigns = kind == WriteKind::Creation && self.settings.assigns_new_leads;
+        let allows_duplicates = self.settings.allows_duplicates;
         let request = |http: &Client, base| {
-            http.patch(format!("{base}/composite/sobjects{path}"))
+            let request = http
+                .patch(format!("{base}/composite/sobjects{path}"))
                 // Without it every update runs assignment rules again and changes owners.
-                .header("Sforce-Auto-Assign", "FALSE")
-                .json(body)
+                .header("Sforce-Auto-Assign", if assigns { "TRUE" } else { "FALSE" })
+                .json(body);
+            if allows_duplicates {
+                request.header("Sforce-Duplicate-Rule-Header", "allowSave=true")
+            } else {
+                request
+            }
         };
         let response = match self.call(request).await {
             Ok(response) => response,
@@ -130,7 +164,11 @@ impl Salesforce {
     }
 
     /// Reads what concerns no single record.
-    async fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<HttpResponse, Failure> {
+    pub(super) async fn get(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+    ) -> Result<HttpResponse, Failure> {
         let request = |http: &Client, base| http.get(format!("{base}/{path}")).query(query);
         let response = self.call(request).await?;
         if (200..300).contains(&response.status) {
@@ -142,9 +180,25 @@ impl Salesforce {
     }
 
     /// Returns all records of a query, and the quota of the last response.
-    async fn query(&self, soql: &str) -> Result<(Vec<Map<String, Value>>, Quota), Failure> {
+    pub(super) async fn query(
+        &self,
+        soql: &str,
+    ) -> Result<(Vec<Map<String, Value>>, Quota), Failure> {
+        self.pages("query", soql).await
+    }
+
+    /// Returns all records of a query, deleted ones as well.
+    pub(super) async fn query_all(&self, soql: &str) -> Result<Vec<Map<String, Value>>, Failure> {
+        Ok(self.pages("queryAll", soql).await?.0)
+    }
+
+    async fn pages(
+        &self,
+        resource: &str,
+        soql: &str,
+    ) -> Result<(Vec<Map<String, Value>>, Quota), Failure> {
         let mut records = Vec::new();
-        let mut response = self.get("query", &[("q", soql)]).await?;
+        let mut response = self.get(resource, &[("q", soql)]).await?;
         loop {
             let page: QueryPage = serde_json::from_slice(&response.body).map_err(|_| {
                 let reason = "Salesforce's response to a query cannot be parsed";
@@ -204,8 +258,8 @@ impl Crm for Salesforce {
     type Delivery = LatestState;
     const NAME: CrmName = CrmName::Salesforce;
     const BATCH: usize = 200;
-    /// Their numbers, each in several notations, have to fit into a URL of 16 KB.
-    const LOOKUP: usize = 20;
+    /// Their numbers, each in several notations and fields, have to fit into a URL of 16 KB.
+    const LOOKUP: usize = 8;
 
     const READ: usize = 100;
 
@@ -221,6 +275,7 @@ impl Crm for Salesforce {
             .into_iter()
             .filter_map(|field| Some((field.name, field.max_length?)))
             .collect();
+        self.check_people().await?;
         Ok(quota)
     }
 
@@ -259,9 +314,20 @@ impl Crm for Salesforce {
     }
 
     async fn upsert(&self, leads: &[&Prepared]) -> BatchResponse {
-        let path = format!("/Lead/{}", self.settings.external_id_field);
-        let body = collections_upsert_body(leads);
-        self.write(&path, &body, leads.len()).await
+        self.write_leads(leads).await
+    }
+
+    fn writes_by_id(&self, record_id: &str) -> bool {
+        is_customer(record_id)
+    }
+
+    fn email<'p>(&self, lead: &'p Prepared) -> Option<&'p str> {
+        let email = lead.body.get("Email")?.as_str()?;
+        Some(email).filter(|_| self.settings.target.matches_email())
+    }
+
+    async fn find_lost(&self, known: &[Known<'_>]) -> Result<Vec<Lost>, Failure> {
+        self.lost_leads(known).await
     }
 
     fn target(&self) -> Option<&Target> {
@@ -294,16 +360,12 @@ impl Crm for Salesforce {
     }
 
     async fn find_candidates(&self, leads: &[UnmatchedLead]) -> Result<Vec<Candidate>, Failure> {
-        let field = &self.settings.external_id_field;
-        let (records, _) = self.query(&select_by_phone(leads, field)).await?;
-        Ok(records
-            .iter()
-            .map(|record| parse_candidate(record, field))
-            .collect())
+        self.search(leads).await
     }
 
     async fn adopt(&self, adoptions: &[Adoption<'_>]) -> BatchResponse {
         let body = collections_update_body(adoptions, &self.settings.external_id_field);
-        self.write("", &body, adoptions.len()).await
+        self.write("", &body, adoptions.len(), WriteKind::Update)
+            .await
     }
 }

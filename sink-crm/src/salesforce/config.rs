@@ -17,7 +17,30 @@ pub(crate) struct SalesforceSettings {
     /// Such as `v66.0`.
     pub(crate) api_version: String,
     pub(crate) external_id_field: String,
+    /// Whether the organisation's assignment rules choose the owners of new leads.
+    pub(crate) assigns_new_leads: bool,
+    /// Whether records are saved although a duplicate rule alerts.
+    pub(crate) allows_duplicates: bool,
     pub(crate) target: Target,
+}
+
+/// When the organisation's assignment rules choose the owner of a lead.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum AssignmentRules {
+    #[default]
+    Never,
+    /// When a lead is created, and never when it is updated.
+    OnCreation,
+}
+
+/// What happens when a duplicate rule alerts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum DuplicateRules {
+    /// The record is refused, and its lead is parked.
+    #[default]
+    Enforce,
+    /// The record is saved, unless the rule blocks.
+    AllowSave,
 }
 
 /// Settings of Salesforce.
@@ -80,6 +103,22 @@ pub struct SalesforceArgs {
         value_name = "NAME"
     )]
     pub salesforce_external_id_field: String,
+    /// When the organisation's assignment rules choose the owner of a lead
+    #[arg(
+        long,
+        env = "SALESFORCE_ASSIGNMENT_RULES",
+        default_value = "never",
+        value_name = "WHEN"
+    )]
+    pub salesforce_assignment_rules: AssignmentRules,
+    /// Whether a lead is saved although a duplicate rule of the organisation alerts
+    #[arg(
+        long,
+        env = "SALESFORCE_DUPLICATE_RULES",
+        default_value = "enforce",
+        value_name = "HOW"
+    )]
+    pub salesforce_duplicate_rules: DuplicateRules,
 }
 
 impl SalesforceArgs {
@@ -146,6 +185,8 @@ impl SalesforceArgs {
                 "SALESFORCE_EXTERNAL_ID_FIELD",
                 "WA_Id__c",
             )?,
+            assigns_new_leads: self.salesforce_assignment_rules == AssignmentRules::OnCreation,
+            allows_duplicates: self.salesforce_duplicate_rules == DuplicateRules::AllowSave,
             target,
         }))
     }

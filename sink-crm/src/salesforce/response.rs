@@ -15,7 +15,9 @@ mod login;
 mod records;
 
 pub(super) use login::login_refused;
-pub(super) use records::{PHONES, QueryPage, parse_candidate, parse_record};
+pub(super) use records::{
+    CONTACT_PHONES, PHONES, QueryPage, parse_candidate, parse_contact, parse_record,
+};
 
 /// The message of the validation rule that refuses an older revision.
 pub(super) const STALE: &str = "STALE_VERSION";
@@ -155,6 +157,7 @@ const fn precedence(outcome: &RecordOutcome) -> u8 {
         RecordOutcome::Refused { .. }
         | RecordOutcome::Deferred(_)
         | RecordOutcome::Synced { .. }
+        | RecordOutcome::Recreated { .. }
         | RecordOutcome::Unchanged
         | RecordOutcome::Filtered
         | RecordOutcome::Released => 7,

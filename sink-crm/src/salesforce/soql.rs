@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 
 use leadstream_schemas::LeadId;
 
-use super::response::PHONES;
+use super::people::People;
+use super::response::{CONTACT_PHONES, PHONES};
 use crate::matching::UnmatchedLead;
+use crate::number::Number;
 
 /// Bytes of keys in one query, percent-encoded.
 const LONGEST: usize = 10_000;
@@ -20,17 +22,94 @@ fn list<'t>(texts: impl IntoIterator<Item = &'t str>) -> String {
     texts.into_iter().map(quoted).collect::<Vec<_>>().join(",")
 }
 
-/// Selects existing records with the numbers of `leads`, in the notations that Salesforce and people
-/// use.
-pub(super) fn select_by_phone(leads: &[UnmatchedLead], key: &str) -> String {
+/// Returns the condition that one of `phones` has a number of `leads`, in the notations that Salesforce
+/// and people use, or `Email` an address; `None` if the leads have neither.
+fn condition(leads: &[UnmatchedLead], phones: &[&str]) -> Option<String> {
     let notations: BTreeSet<String> = leads
         .iter()
-        .flat_map(|lead| lead.number.notations())
+        .filter_map(|lead| lead.number.as_ref())
+        .flat_map(Number::notations)
         .collect();
-    let notations = list(notations.iter().map(String::as_str));
+    let emails: BTreeSet<&str> = leads
+        .iter()
+        .filter_map(|lead| lead.email.as_deref())
+        .collect();
+    let mut parts = Vec::new();
+    if !notations.is_empty() {
+        let notations = list(notations.iter().map(String::as_str));
+        parts.extend(phones.iter().map(|name| format!("{name} IN ({notations})")));
+    }
+    if !emails.is_empty() {
+        parts.push(format!("Email IN ({})", list(emails)));
+    }
+    (!parts.is_empty()).then(|| parts.join(" OR "))
+}
+
+/// Selects existing Leads of `leads`. Converted ones are selected, too, where `people` are written.
+pub(super) fn select_leads(leads: &[UnmatchedLead], key: &str, people: bool) -> Option<String> {
+    let condition = condition(leads, &PHONES)?;
     let [phone, mobile] = PHONES;
+    let columns = format!("Id, {key}, {phone}, {mobile}, Email");
+    Some(if people {
+        format!(
+            "SELECT {columns}, IsConverted, ConvertedContactId FROM Lead WHERE {condition} ORDER BY CreatedDate, Id"
+        )
+    } else {
+        format!(
+            "SELECT {columns} FROM Lead WHERE IsConverted = false AND ({condition}) ORDER BY CreatedDate, Id"
+        )
+    })
+}
+
+/// Returns the columns of Contact that tell to which record a customer's fields are written.
+fn customer_columns(people: &People) -> &'static str {
+    if people.person_accounts {
+        "Id, AccountId, IsPersonAccount"
+    } else {
+        "Id"
+    }
+}
+
+/// Selects existing Contacts of `leads`.
+pub(super) fn select_contacts(
+    leads: &[UnmatchedLead],
+    key: &str,
+    people: &People,
+) -> Option<String> {
+    let condition = condition(leads, &CONTACT_PHONES)?;
+    let mut columns = vec![customer_columns(people), "Email"];
+    columns.extend(CONTACT_PHONES);
+    if people.has_key {
+        columns.push(key);
+    }
+    Some(format!(
+        "SELECT {} FROM Contact WHERE {condition} ORDER BY CreatedDate, Id",
+        columns.join(", ")
+    ))
+}
+
+/// Selects Contacts by their ids.
+pub(super) fn select_customers(contact_ids: &BTreeSet<String>, people: &People) -> String {
     format!(
-        "SELECT Id, {key}, {phone}, {mobile} FROM Lead WHERE IsConverted = false AND ({phone} IN ({notations}) OR {mobile} IN ({notations})) ORDER BY CreatedDate, Id"
+        "SELECT {} FROM Contact WHERE Id IN ({})",
+        customer_columns(people),
+        list(contact_ids.iter().map(String::as_str))
+    )
+}
+
+/// Selects the converted Leads of `keys`.
+pub(super) fn select_converted(keys: &[&LeadId], key: &str) -> String {
+    format!(
+        "SELECT {key}, ConvertedContactId FROM Lead WHERE IsConverted = true AND {key} IN ({})",
+        list(keys.iter().map(|key| key.as_str()))
+    )
+}
+
+/// Selects Leads by Salesforce's own ids; the query has to include deleted ones.
+pub(super) fn select_by_id<'i>(ids: impl IntoIterator<Item = &'i str>, key: &str) -> String {
+    format!(
+        "SELECT Id, {key}, IsDeleted, MasterRecordId FROM Lead WHERE Id IN ({})",
+        list(ids)
     )
 }
 
@@ -66,7 +145,10 @@ pub(super) fn chunk_keys<'k>(keys: &'k [&'k LeadId]) -> impl Iterator<Item = &'k
 
 #[cfg(test)]
 mod tests {
-    use super::{LeadId, chunk_keys, select_by_key, select_by_phone};
+    use super::{
+        LeadId, People, chunk_keys, select_by_id, select_by_key, select_contacts, select_converted,
+        select_customers, select_leads,
+    };
     use crate::matching::UnmatchedLead;
     use crate::number::Number;
 
@@ -91,21 +173,105 @@ mod tests {
         assert_eq!(chunk_keys(&[]).count(), 0);
     }
 
-    #[test]
-    fn existing_records_are_queried_by_number_the_oldest_first() {
-        let lead = UnmatchedLead {
+    fn unmatched(email: Option<&str>) -> UnmatchedLead {
+        UnmatchedLead {
             lead_id: "1".into(),
-            number: Number::new("14155552671").unwrap(),
-        };
-        let query = select_by_phone(&[lead], "WA_Id__c");
-        for part in [
-            "SELECT Id, WA_Id__c, Phone, MobilePhone FROM Lead WHERE IsConverted = false AND (Phone IN (",
-            "'(415) 555-2671'",
-            "'+14155552671'",
-            ") OR MobilePhone IN (",
-            "ORDER BY CreatedDate, Id",
-        ] {
+            number: Number::new("14155552671"),
+            email: email.map(Into::into),
+        }
+    }
+
+    fn assert_has(query: &str, parts: &[&str]) {
+        for part in parts {
             assert!(query.contains(part), "{part}: {query}");
         }
+    }
+
+    #[test]
+    fn existing_leads_are_queried_by_number_and_address_the_oldest_first() {
+        let query = select_leads(&[unmatched(None)], "WA_Id__c", false).unwrap();
+        assert_has(
+            &query,
+            &[
+                "SELECT Id, WA_Id__c, Phone, MobilePhone, Email FROM Lead WHERE IsConverted = false AND (Phone IN (",
+                "'(415) 555-2671'",
+                "'+14155552671'",
+                ") OR MobilePhone IN (",
+                "ORDER BY CreatedDate, Id",
+            ],
+        );
+        assert!(!query.contains("Email IN"));
+        let nameless = UnmatchedLead {
+            number: None,
+            ..unmatched(Some("o'brien@example.com"))
+        };
+        let query = select_leads(std::slice::from_ref(&nameless), "WA_Id__c", true).unwrap();
+        let expected = r"SELECT Id, WA_Id__c, Phone, MobilePhone, Email, IsConverted, ConvertedContactId FROM Lead WHERE Email IN ('o\'brien@example.com') ORDER BY CreatedDate, Id";
+        assert_eq!(query, expected);
+        let neither = UnmatchedLead {
+            email: None,
+            ..nameless
+        };
+        assert_eq!(select_leads(&[neither], "WA_Id__c", true), None);
+    }
+
+    #[test]
+    fn contacts_are_queried_by_all_their_numbers() {
+        let people = |person_accounts, has_key| People {
+            person_accounts,
+            has_key,
+            ..People::default()
+        };
+        let leads = [unmatched(Some("ann@example.com"))];
+        let query = select_contacts(&leads, "WA_Id__c", &people(true, false)).unwrap();
+        assert_has(
+            &query,
+            &[
+                "SELECT Id, AccountId, IsPersonAccount, Email, Phone, MobilePhone, HomePhone, OtherPhone FROM Contact WHERE Phone IN (",
+                " OR OtherPhone IN (",
+                " OR Email IN ('ann@example.com') ORDER BY CreatedDate, Id",
+            ],
+        );
+        let query = select_contacts(&leads, "WA_Id__c", &people(false, true)).unwrap();
+        assert_has(&query, &["OtherPhone, WA_Id__c FROM Contact"]);
+        assert!(!query.contains("IsPersonAccount"));
+    }
+
+    #[test]
+    fn several_leads_with_every_number_fit_into_an_address() {
+        let leads: Vec<UnmatchedLead> = (0..8)
+            .map(|n| UnmatchedLead {
+                lead_id: "1".into(),
+                number: Number::new(&format!("551187654{n}21")),
+                email: Some(format!("{n}{}@example.com", "x".repeat(60))),
+            })
+            .collect();
+        let people = People {
+            person_accounts: true,
+            ..People::default()
+        };
+        let query = select_contacts(&leads, "WA_Id__c", &people).unwrap();
+        let url = reqwest::Url::parse_with_params("https://x.example/q", [("q", query)]).unwrap();
+        assert!(url.as_str().len() < 16_000, "{}", url.as_str().len());
+    }
+
+    #[test]
+    fn records_are_followed_by_their_ids() {
+        assert_eq!(
+            select_by_id(["00Q1", "00Q2"], "WA_Id__c"),
+            "SELECT Id, WA_Id__c, IsDeleted, MasterRecordId FROM Lead WHERE Id IN ('00Q1','00Q2')"
+        );
+        assert_eq!(
+            select_converted(&[&"1".into()], "WA_Id__c"),
+            "SELECT WA_Id__c, ConvertedContactId FROM Lead WHERE IsConverted = true AND WA_Id__c IN ('1')"
+        );
+        let people = People {
+            person_accounts: true,
+            ..People::default()
+        };
+        assert_eq!(
+            select_customers(&["0031".to_owned()].into(), &people),
+            "SELECT Id, AccountId, IsPersonAccount FROM Contact WHERE Id IN ('0031')"
+        );
     }
 }

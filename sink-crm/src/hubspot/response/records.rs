@@ -7,8 +7,9 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::compare::RemoteRecord;
-use crate::hubspot::request::PHONES;
-use crate::matching::Candidate;
+use crate::crm::{Known, Lost};
+use crate::hubspot::request::{EMAIL, MERGED_IDS, PHONES};
+use crate::matching::{Candidate, Rank};
 
 #[derive(Deserialize)]
 struct Contact {
@@ -39,6 +40,42 @@ pub(in crate::hubspot) fn parse_batch_read(
     Some(batch.results.into_iter().filter_map(record).collect())
 }
 
+/// Returns the leads of `known` whose contacts of a batch read do not have their key. A contact that
+/// was merged is there with the survivor's id.
+pub(in crate::hubspot) fn parse_survivors(
+    body: &[u8],
+    known: &[Known<'_>],
+    id_property: &str,
+) -> Option<Vec<Lost>> {
+    #[derive(Deserialize)]
+    struct Batch {
+        results: Vec<Contact>,
+    }
+    let batch: Batch = serde_json::from_slice(body).ok()?;
+    let text = |contact: &Contact, name: &str| {
+        let text = contact.properties.get(name)?.as_str()?;
+        Some(text.to_owned()).filter(|text| !text.is_empty())
+    };
+    let is = |contact: &Contact, id: &str| {
+        let merged = text(contact, MERGED_IDS).unwrap_or_default();
+        contact.id == id || merged.split(';').any(|merged| merged.trim() == id)
+    };
+    let lost = |it: &Known<'_>| {
+        let contact = batch.results.iter().find(|found| is(found, it.record_id));
+        let survivor = contact.map(|contact| Candidate {
+            id: contact.id.clone(),
+            key: text(contact, id_property).map(LeadId::from),
+            ..Candidate::default()
+        });
+        let key = survivor.as_ref().and_then(|it| it.key.as_ref());
+        (key != Some(it.lead_id)).then(|| Lost {
+            lead_id: it.lead_id.clone(),
+            survivor,
+        })
+    };
+    Some(known.iter().filter_map(lost).collect())
+}
+
 /// Returns the contacts of a page of search results, and the cursor of the next page.
 pub(in crate::hubspot) fn parse_search_page(
     body: &[u8],
@@ -66,6 +103,8 @@ pub(in crate::hubspot) fn parse_search_page(
         Candidate {
             key: text(id_property).map(LeadId::from),
             phones: PHONES.iter().filter_map(|name| text(name)).collect(),
+            emails: text(EMAIL).into_iter().collect(),
+            rank: Rank::Lead,
             id: contact.id,
         }
     };
@@ -78,8 +117,58 @@ pub(in crate::hubspot) fn parse_search_page(
 mod tests {
     use serde_json::json;
 
-    use super::{parse_batch_read, parse_search_page};
+    use super::{LeadId, parse_batch_read, parse_search_page, parse_survivors};
+    use crate::crm::Known;
     use crate::matching::Candidate;
+
+    #[test]
+    fn a_merged_contact_is_found_by_the_survivor() {
+        let contact = |id: &str, key: Option<&str>, merged: Option<&str>| json!({"id": id, "properties": {"wa_id": key, "hs_merged_object_ids": merged}});
+        for (name, contact, lost) in [
+            ("as it was", Some(contact("7", Some("a"), None)), None),
+            (
+                "the key was cleared",
+                Some(contact("7", None, None)),
+                Some(Some(("7", None))),
+            ),
+            (
+                "merged, with the key",
+                Some(contact("9", Some("a"), Some("7;8"))),
+                None,
+            ),
+            (
+                "merged, without the key",
+                Some(contact("9", Some(""), Some("8;7"))),
+                Some(Some(("9", None))),
+            ),
+            (
+                "merged into that of another lead",
+                Some(contact("9", Some("b"), Some("7"))),
+                Some(Some(("9", Some("b")))),
+            ),
+            ("deleted", None, Some(None)),
+            (
+                "another's",
+                Some(contact("17", None, Some("77"))),
+                Some(None),
+            ),
+        ] {
+            let contacts: Vec<_> = contact.into_iter().collect();
+            let body = json!({"status": "COMPLETE", "results": contacts}).to_string();
+            let lead_id = "a".into();
+            let known = [Known {
+                lead_id: &lead_id,
+                record_id: "7",
+            }];
+            let found = parse_survivors(body.as_bytes(), &known, "wa_id").unwrap();
+            let found = found.first().map(|it| {
+                let survivor = it.survivor.as_ref();
+                survivor.map(|it| (it.id.as_str(), it.key.as_ref().map(LeadId::as_str)))
+            });
+            assert_eq!(found, lost, "{name}");
+        }
+        assert_eq!(parse_survivors(b"<html>", &[], "wa_id"), None);
+    }
 
     #[test]
     fn contacts_of_a_batch_read_are_found_by_the_key() {
@@ -106,6 +195,7 @@ mod tests {
             id: "7".into(),
             key: None,
             phones: vec!["(415) 555-2671".into()],
+            ..Candidate::default()
         };
         let read = parse_search_page(body.to_string().as_bytes(), "wa_id");
         assert_eq!(read, Some((vec![expected], Some("200".into()))));

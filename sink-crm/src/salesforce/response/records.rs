@@ -5,10 +5,14 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::compare::RemoteRecord;
-use crate::matching::Candidate;
+use crate::matching::{Candidate, Rank};
+use crate::salesforce::people::customer_id;
 
-/// The fields that hold a lead's numbers.
+/// The fields that hold a Lead's numbers.
 pub(in crate::salesforce) const PHONES: [&str; 2] = ["Phone", "MobilePhone"];
+/// The fields that hold a Contact's numbers.
+pub(in crate::salesforce) const CONTACT_PHONES: [&str; 4] =
+    ["Phone", "MobilePhone", "HomePhone", "OtherPhone"];
 
 /// A page of query results.
 #[derive(Debug, Deserialize)]
@@ -41,38 +45,103 @@ pub(in crate::salesforce) fn parse_record(
     Some((lead_id, remote))
 }
 
-pub(in crate::salesforce) fn parse_candidate(record: &Map<String, Value>, key: &str) -> Candidate {
-    let text = |name: &str| {
-        let text = record.get(name)?.as_str()?;
-        Some(text.to_owned()).filter(|text| !text.is_empty())
-    };
-    Candidate {
-        id: text("Id").unwrap_or_default(),
-        key: text(key).map(LeadId::from),
-        phones: PHONES.iter().filter_map(|name| text(name)).collect(),
+/// Returns a Lead as a candidate, or the Contact that it was converted to.
+pub(in crate::salesforce) fn parse_candidate(
+    record: &Map<String, Value>,
+    key: &str,
+) -> Option<Candidate> {
+    let candidate = candidate(record, key);
+    if record.get("IsConverted") != Some(&Value::Bool(true)) {
+        return Some(Candidate {
+            id: text(record, "Id")?,
+            ..candidate
+        });
     }
+    Some(Candidate {
+        id: text(record, "ConvertedContactId")?,
+        rank: Rank::Customer,
+        ..candidate
+    })
+}
+
+/// Returns a Contact as a candidate: by its own id, or by that of its person account.
+pub(in crate::salesforce) fn parse_contact(
+    record: &Map<String, Value>,
+    key: &str,
+) -> Option<Candidate> {
+    Some(Candidate {
+        id: customer_id(record)?,
+        rank: Rank::Customer,
+        ..candidate(record, key)
+    })
+}
+
+fn candidate(record: &Map<String, Value>, key: &str) -> Candidate {
+    Candidate {
+        key: text(record, key).map(LeadId::from),
+        phones: CONTACT_PHONES
+            .iter()
+            .filter_map(|name| text(record, name))
+            .collect(),
+        emails: text(record, "Email").into_iter().collect(),
+        ..Candidate::default()
+    }
+}
+
+fn text(record: &Map<String, Value>, name: &str) -> Option<String> {
+    let text = record.get(name)?.as_str()?;
+    Some(text.to_owned()).filter(|text| !text.is_empty())
 }
 
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
-    use super::{QueryPage, parse_candidate};
-    use crate::matching::Candidate;
+    use super::{QueryPage, parse_candidate, parse_contact};
+    use crate::matching::{Candidate, Rank};
 
     #[test]
-    fn a_record_of_sales_is_a_parse_candidate() {
+    fn a_record_of_sales_is_a_candidate() {
         let record =
             json!({"attributes": {}, "Id": "00Q1", "WA_Id__c": null, "Phone": "4155552671"});
         let expected = Candidate {
             id: "00Q1".into(),
-            key: None,
             phones: vec!["4155552671".into()],
+            ..Candidate::default()
         };
-        assert_eq!(
-            parse_candidate(record.as_object().unwrap(), "WA_Id__c"),
-            expected
-        );
+        let found = parse_candidate(record.as_object().unwrap(), "WA_Id__c");
+        assert_eq!(found, Some(expected));
+    }
+
+    #[test]
+    fn a_converted_lead_leads_to_its_contact() {
+        for (converted, contact, expected) in [
+            (false, None, Some(("00Q1", Rank::Lead))),
+            (true, Some("0031"), Some(("0031", Rank::Customer))),
+            // The user of the credentials may not see the Contact.
+            (true, None, None),
+        ] {
+            let record = json!({
+                "Id": "00Q1", "IsConverted": converted, "ConvertedContactId": contact,
+                "Email": "ann@example.com",
+            });
+            let found = parse_candidate(record.as_object().unwrap(), "WA_Id__c");
+            let found = found.map(|it| (it.id, it.rank));
+            assert_eq!(found, expected.map(|(id, rank)| (id.to_owned(), rank)));
+        }
+        let contact = json!({
+            "Id": "0031", "AccountId": "0011", "IsPersonAccount": true, "OtherPhone": "+1",
+            "Email": "ann@example.com",
+        });
+        let expected = Candidate {
+            id: "0011".into(),
+            phones: vec!["+1".into()],
+            emails: vec!["ann@example.com".into()],
+            rank: Rank::Customer,
+            ..Candidate::default()
+        };
+        let found = parse_contact(contact.as_object().unwrap(), "WA_Id__c");
+        assert_eq!(found, Some(expected));
     }
 
     #[test]

@@ -392,6 +392,7 @@ fn recorded_answers_are_classified() {
                     .any(|code| text.contains(code))
             }
             RecordOutcome::Split(_)
+            | RecordOutcome::Recreated { .. }
             | RecordOutcome::Deferred(_)
             | RecordOutcome::Uncertain(_)
             | RecordOutcome::Throttle(_)

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::hubspot_bodies;
 use crate::crm::Adoption;
-use crate::hubspot::request::{batch_read_body, batch_update_body, search_body};
+use crate::hubspot::request::{SearchBy, batch_read_body, batch_update_body, search_body};
 use crate::mapping::{DEFAULT, Mapping};
 use crate::matching::UnmatchedLead;
 use crate::number::Number;
@@ -134,7 +134,8 @@ fn reads_searches_and_adoptions_are_what_the_document_says() {
     let target = DEFAULT.parse::<Mapping>().unwrap().hubspot;
     let lead = UnmatchedLead {
         lead_id: "14155552671".into(),
-        number: Number::new("14155552671").unwrap(),
+        number: Number::new("14155552671"),
+        email: None,
     };
     let adoption = Adoption {
         record_id: "7",
@@ -149,7 +150,7 @@ fn reads_searches_and_adoptions_are_what_the_document_says() {
             ),
             (
                 "/search",
-                search_body(std::slice::from_ref(&lead), "wa_id", None),
+                search_body(std::slice::from_ref(&lead), SearchBy::Number, "wa_id", None).unwrap(),
                 "after",
             ),
             (
