@@ -4,8 +4,72 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use sqlx::migrate::MigrateError;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Executor, PgPool};
+
+use crate::migrations::SchemaError;
+
+/// How long a statement may take. After that the database counts as unavailable.
+const STATEMENT: Duration = Duration::from_secs(30);
+
+/// The reason why a service's tables could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DatabaseError {
+    #[error("PostgreSQL: {0}")]
+    Statement(#[from] sqlx::Error),
+    #[error("PostgreSQL did not answer within {} s", STATEMENT.as_secs())]
+    Timeout,
+    #[error(transparent)]
+    Schema(#[from] SchemaError),
+    #[error("the tables could not be brought up to date: {0}")]
+    Migrate(#[from] MigrateError),
+}
+
+impl DatabaseError {
+    /// Returns whether waiting may help: the database is unavailable, restarting, or out of
+    /// connections.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Timeout => true,
+            Self::Schema(_) | Self::Migrate(_) => false,
+            Self::Statement(sqlx::Error::Database(error)) => {
+                error.code().is_some_and(|code| is_transient(&code))
+            }
+            Self::Statement(error) => matches!(
+                error,
+                sqlx::Error::Io(_)
+                    | sqlx::Error::Tls(_)
+                    | sqlx::Error::Protocol(_)
+                    | sqlx::Error::PoolTimedOut
+                    | sqlx::Error::WorkerCrashed
+            ),
+        }
+    }
+}
+
+/// Classifies a SQLSTATE: connection, transaction rollback, resources, operator intervention, lock,
+/// and a server that is read-only for now (a failover).
+fn is_transient(code: &str) -> bool {
+    ["08", "40", "53", "57"]
+        .iter()
+        .any(|class| code.starts_with(class))
+        || matches!(code, "55P03" | "25006")
+}
+
+/// Bounds the time of statements: a database that stops answering would block a worker forever.
+///
+/// # Errors
+/// Returns the error of the statements, or [`DatabaseError::Timeout`].
+pub async fn timed<T>(
+    statements: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, DatabaseError> {
+    match tokio::time::timeout(STATEMENT, statements).await {
+        Ok(outcome) => Ok(outcome.inspect_err(on_error)?),
+        Err(_) => Err(DatabaseError::Timeout),
+    }
+}
 
 /// Returns a pool for a hot path. The pool connects when it is first used, does not test a
 /// connection before each use, and does not wait long for one. Each new session executes `session`
@@ -51,5 +115,25 @@ pub fn on_error(error: &sqlx::Error) {
         .and_then(sqlx::error::DatabaseError::code);
     if code.is_some_and(|code| code == "25006") {
         READ_ONLY_SINCE.store(clock(), Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{DatabaseError, SchemaError, is_transient};
+
+    #[test]
+    fn an_unavailable_database_is_retried_and_a_wrong_one_is_not() {
+        for code in [
+            "08006", "40001", "40P01", "53300", "57P01", "57P03", "25006", "55P03",
+        ] {
+            assert!(is_transient(code), "{code}");
+        }
+        for code in ["42P01", "42703", "22021", "28P01", "23514"] {
+            assert!(!is_transient(code), "{code}");
+        }
+        assert!(DatabaseError::Timeout.is_transient());
+        assert!(DatabaseError::Statement(sqlx::Error::PoolTimedOut).is_transient());
+        assert!(!DatabaseError::Schema(SchemaError::Empty("notes")).is_transient());
     }
 }

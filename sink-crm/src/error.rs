@@ -1,8 +1,8 @@
 //! The reasons why the service stops.
 
-use leadstream_kafka::consumer::{ConsumeError, OffsetOutsideLog};
+use leadstream_kafka::IntakeError;
+use leadstream_kafka::consumer::ConsumeError;
 use leadstream_kafka::producer::ProduceError;
-use leadstream_schemas::{Offset, Partition};
 use leadstream_service::ConfigError;
 
 use crate::dispatch::DispatchError;
@@ -22,17 +22,7 @@ pub enum Error {
     #[error(transparent)]
     Ledger(#[from] LedgerError),
     #[error(transparent)]
-    OffsetOutsideLog(#[from] OffsetOutsideLog),
-    #[error(
-        "{run} records in a row of {topic} [{partition}] up to offset {offset} cannot be read: {reason}; this is no single bad record. Check what writes to the topic, then start again"
-    )]
-    Poison {
-        topic: String,
-        partition: Partition,
-        offset: Offset,
-        run: u32,
-        reason: String,
-    },
+    Intake(#[from] IntakeError<LedgerError>),
     #[error("a task of the service ended unexpectedly: {0}")]
     Task(#[from] tokio::task::JoinError),
 }
@@ -50,10 +40,13 @@ impl Error {
     #[must_use]
     pub fn class(&self) -> ErrorClass {
         match self {
-            Self::Config(_) | Self::OffsetOutsideLog(_) | Self::Poison { .. } => {
+            Self::Config(_)
+            | Self::Intake(IntakeError::OffsetOutsideLog(_) | IntakeError::Poison { .. }) => {
                 ErrorClass::Operator
             }
-            Self::Ledger(error) if error.class() == LedgerErrorClass::Permanent => {
+            Self::Ledger(error) | Self::Intake(IntakeError::Write(error))
+                if error.class() == LedgerErrorClass::Permanent =>
+            {
                 ErrorClass::Operator
             }
             Self::Consume(ConsumeError::Config(_) | ConsumeError::OutOfRange { .. })
@@ -62,6 +55,7 @@ impl Error {
             | Self::Consume(_)
             | Self::Produce(_)
             | Self::Ledger(_)
+            | Self::Intake(_)
             | Self::Task(_) => ErrorClass::Restart,
         }
     }

@@ -34,7 +34,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use leadstream_kafka::consumer::ConsumerOptions;
-use leadstream_kafka::{ConsumerLoop, Producer};
+use leadstream_kafka::{ConsumerLoop, Intake, Producer};
 use leadstream_schemas::Topic;
 use leadstream_service::{Context, lifecycle, wait_until_available};
 use tokio::sync::{Notify, mpsc};
@@ -53,7 +53,7 @@ pub use metrics::METRICS;
 pub use salesforce::SalesforceArgs;
 pub use webhook::WebhookArgs;
 
-use consume::{ActiveCrm, ConsumeParts};
+use consume::{ActiveCrm, EventWriter};
 use crm::Crm;
 use dispatch::WorkerParts;
 use hubspot::Hubspot;
@@ -124,18 +124,27 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
     };
     let (sender, events) = mpsc::unbounded_channel();
     let (consumer, handle) = ConsumerLoop::new(&args.kafka, &options, vec![sender])?;
-    let parts = ConsumeParts {
-        ledger: ledger.clone(),
-        crms,
+    let intake = Intake {
+        writer: EventWriter {
+            ledger: ledger.clone(),
+            crms,
+            urgent_states: settings.crms.urgent_states,
+            metrics: ConsumeMetrics::new(&[]),
+        },
         handle: handle.clone(),
         producer,
-        dead_letters,
-        urgent_states: settings.crms.urgent_states,
         context: context.clone(),
-        metrics: ConsumeMetrics::new(&[]),
+        service: SERVICE,
+        part: consume::PART,
+        dead_letters,
+        batch: consume::BATCH,
+        remedy: consume::REMEDY,
     };
     let ended = CancellationToken::new();
-    tasks.spawn(consume::run(parts, events, ended.clone()));
+    {
+        let ended = ended.clone();
+        tasks.spawn(async move { Ok(intake.run(events, ended).await?) });
+    }
     let dead = Topic::ALL.iter().map(|it| it.dead_letters(prefix));
     let dead = open_dead_letters::watch(handle, ledger, dead.collect(), context.shutdown.clone());
     tasks.spawn(async move {
