@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::Context;
 use leadstream_processor::StoreError;
 use leadstream_service::config::{DatabaseArgs, duration};
+use leadstream_service::database::DatabaseError;
 use leadstream_service::migrations::SchemaError;
 use leadstream_sink_crm::LedgerError;
 use sqlx::migrate::MigrateError;
@@ -52,6 +53,15 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
                 error => error.into(),
             })
             .context("the CRM ledger")?;
+        leadstream_sink_whatsapp::migrate(&pool)
+            .await
+            .map_err(|error| match error {
+                DatabaseError::Migrate(error) => {
+                    schema_error(error, leadstream_sink_whatsapp::MIGRATIONS)
+                }
+                error => error.into(),
+            })
+            .context("the ledger of replies")?;
         anyhow::Ok(())
     };
     tokio::time::timeout(args.timeout, migrations)

@@ -164,6 +164,8 @@ pub enum WithdrawReason {
     HandOff,
     /// The lead became another one.
     Merge,
+    /// The person was erased: nothing of the lead's replies is kept.
+    Erasure,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -1,10 +1,8 @@
-//! Decides which replies are sent, and when. Pure: events and the time come in, effects go out, and
-//! the worker carries them out.
+//! Decides which replies of one business number are sent, and when. Pure: events and the time come
+//! in, effects go out, and the sender carries them out.
 //!
-//! Each lead has one reply under way at a time. The lead's next reply goes only once the offset
-//! after it is committed ([`crate::window`]). Any later record of a lead replaces a prompt that
-//! waits, whatever the prompt waits for. A failure of one reply delays that reply only; a failure
-//! of a number delays the number ([`crate::gate`]).
+//! A reply is claimed in the ledger before its request goes out. A failure of one reply delays that
+//! reply only; a failure of the number delays the number ([`gate`]).
 
 #![cfg_attr(
     not(test),
@@ -16,42 +14,36 @@
     )
 )]
 
-mod outcome;
-mod ownership;
+pub mod gate;
+pub mod outcome;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use leadstream_kafka::consumer::{LogOffsets, OffsetOutsideLog};
-use leadstream_kafka::dead_letter::{self, PoisonLimit, Reason};
-use leadstream_kafka::{Outgoing, Record};
-use leadstream_schemas::{Offset, Partition, Reply, Timestamp, codec};
-use tokio::sync::oneshot;
+use leadstream_kafka::Outgoing;
+use leadstream_kafka::dead_letter::{self, Reason};
+use leadstream_schemas::{Reply, Timestamp, codec};
+use uuid::Uuid;
 
-use ownership::Revocation;
-
-use crate::commit_metadata::CommitMetadata;
-use crate::gate::Gates;
-
-use crate::partition::{AssignedPartition, Entry, SharedPermit, Wait};
+use crate::reply_row::{Attempts, ClaimedReply, ReplyState};
 use crate::request::{self, Request};
 use crate::send_result::{GiveUpReason, SendResult};
-use crate::ticket::Ticket;
-use crate::window::Done;
+use crate::time::after;
+use gate::{Admission, Gate};
+use outcome::{Limits, Next};
+
+/// The longest pause between two claims: another process may have written replies.
+const POLL: Duration = Duration::from_millis(250);
 
 /// Settings that do not change while the service runs.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    pub topic: String,
+    pub topic: Arc<str>,
     pub dead_letters: Arc<str>,
-    /// The most requests in flight at once.
-    pub concurrency: usize,
-    pub poison: PoisonLimit,
-    /// The time that a revoked partition waits for requests and dead letters under way.
-    pub drain: Duration,
+    pub limits: Limits,
     /// Draws uniformly from 0..1, for the jitter of retries.
     pub draw: fn() -> f64,
 }
@@ -59,62 +51,58 @@ pub struct Settings {
 /// An event that the dispatcher handles.
 #[derive(Debug)]
 pub enum Event {
-    Assigned(Vec<Partition>),
-    /// Answers [`Effect::Locate`].
-    Located {
-        partition: Partition,
-        generation: u64,
-        offsets: LogOffsets,
-        /// The metadata that was committed with the offset.
-        metadata: CommitMetadata,
-    },
-    Records(Vec<Record>, SharedPermit),
+    /// Replies were written to the ledger, or may have been.
+    Written,
+    /// Answers [`Effect::Claim`], with the time at which the next reply is due.
+    Claimed(Vec<ClaimedReply>, Option<Timestamp>),
     /// Answers [`Effect::Send`].
-    SendFinished(Ticket, SendResult),
+    SendFinished(Uuid, SendResult),
     /// Answers [`Effect::DeadLetter`]: Kafka acknowledged it.
-    DeadLettered(Ticket),
-    /// Answers [`Effect::Commit`].
-    Committed(bool),
-    Revoked {
-        partitions: Vec<Partition>,
-        lost: bool,
-        done: oneshot::Sender<()>,
-    },
+    DeadLettered(Uuid),
+    /// Answers [`Effect::Record`].
+    Recorded,
     /// The time that [`Dispatcher::next`] returned has come.
     Tick,
+    /// Nothing more is claimed. The dispatcher [`is_done`](Dispatcher::is_done) after the last
+    /// outcome.
+    Stop,
 }
 
-/// An action that the worker carries out.
+/// An action that the sender carries out.
 #[derive(Debug)]
 pub enum Effect {
-    /// Ask Kafka for the group's offset.
-    Locate {
-        partition: Partition,
-        generation: u64,
+    /// Claim up to so many due replies. At most one claim is under way.
+    Claim {
+        limit: usize,
+        /// Whether those go first whose outcome is unknown.
+        unknown_first: bool,
     },
-    /// Deliver records from `offset` on.
-    Start {
-        partition: Partition,
-        offset: Offset,
-    },
-    Send(Ticket, Request),
-    DeadLetter(Ticket, Outgoing),
-    /// Commit by partition the next offset and the offsets done beyond it. At most one commit is
-    /// under way.
-    Commit(Vec<(Partition, Done)>),
+    Send(Uuid, Request),
+    DeadLetter(Uuid, Outgoing),
+    /// Write outcomes to the ledger. At most one such write is under way.
+    Record(Vec<Outcome>),
     Count(Count),
+}
+
+/// What the ledger records of a reply after an attempt, or instead of one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    pub token: Uuid,
+    pub state: ReplyState,
+    pub due_at: Timestamp,
+    pub attempts: Attempts,
+    pub unknown_since: Option<Timestamp>,
+    pub provider_id: Option<String>,
+    pub code: Option<i64>,
+    pub reason: Option<String>,
 }
 
 /// The outcome of a reply, or of an attempt to send it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Count {
     Accepted,
-    /// Sent before, or handled already.
-    Repeat,
     /// It is too late.
     Expired,
-    /// A later record of the same lead replaced or withdrew it before it was sent, or sent again.
-    Replaced,
     GivenUp(GiveUpReason),
     /// An attempt that failed and is made again.
     Retried,
@@ -122,38 +110,24 @@ pub enum Count {
     Unknown,
 }
 
-/// A fault that waiting does not resolve.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Fault {
-    #[error(transparent)]
-    OutsideLog(#[from] OffsetOutsideLog),
-    #[error(
-        "too many records in a row of {topic} [{partition}], the last at offset {offset}, are no replies; this is no single bad record. Check what writes to the topic, then start again"
-    )]
-    Poison {
-        topic: String,
-        partition: Partition,
-        offset: Offset,
-    },
-}
-
-/// The state of one worker.
+/// The state of one number's replies.
 #[derive(Debug)]
 pub struct Dispatcher {
     settings: Settings,
-    partitions: BTreeMap<Partition, AssignedPartition>,
-    /// Replies that may go, each with the earliest time.
-    schedule: BTreeSet<(Timestamp, Ticket)>,
-    gates: Gates,
+    gate: Gate,
+    /// The replies with a request or a dead letter under way.
+    under_way: HashMap<Uuid, ClaimedReply>,
     /// The number of requests in flight.
     sending: usize,
-    accepted: u64,
-    generation: u64,
-    /// The commit under way: partition, generation, committed content.
-    committing: Option<Vec<(Partition, u64, Done)>>,
-    failed_commits: u32,
-    commit_not_before: Timestamp,
-    revocations: Vec<Revocation>,
+    /// Outcomes that are not yet being written.
+    outcomes: Vec<Outcome>,
+    /// Outcomes of replies that wait for the acknowledgement of their dead letter.
+    given_up: HashMap<Uuid, Outcome>,
+    claiming: bool,
+    recording: bool,
+    stopping: bool,
+    /// The time of the next claim.
+    claim_at: Timestamp,
     effects: Vec<Effect>,
 }
 
@@ -162,92 +136,72 @@ impl Dispatcher {
     pub fn new(settings: Settings) -> Self {
         Self {
             settings,
-            partitions: BTreeMap::new(),
-            schedule: BTreeSet::new(),
-            gates: Gates::default(),
+            gate: Gate::default(),
+            under_way: HashMap::new(),
             sending: 0,
-            accepted: 0,
-            generation: 0,
-            committing: None,
-            failed_commits: 0,
-            commit_not_before: Timestamp::default(),
-            revocations: Vec::new(),
+            outcomes: Vec::new(),
+            given_up: HashMap::new(),
+            claiming: false,
+            recording: false,
+            stopping: false,
+            claim_at: Timestamp::default(),
             effects: Vec::new(),
         }
     }
 
     /// Handles `event` and returns the effects to carry out.
-    ///
-    /// # Errors
-    /// Returns an error on a fault that waiting does not resolve.
-    pub fn handle(&mut self, event: Event, now: Timestamp) -> Result<Vec<Effect>, Fault> {
+    pub fn handle(&mut self, event: Event, now: Timestamp) -> Vec<Effect> {
         match event {
-            Event::Assigned(partitions) => self.assign(&partitions),
-            Event::Located {
-                partition,
-                generation,
-                offsets,
-                metadata,
-            } => self.locate(partition, generation, offsets, metadata, now)?,
-            Event::Records(records, permit) => {
-                for record in records {
-                    self.record(record, &permit, now)?;
+            Event::Written => self.claim_at = now,
+            Event::Claimed(replies, next_due) => {
+                self.claiming = false;
+                // After a full claim there may be more.
+                self.claim_at = if replies.is_empty() {
+                    let poll = after(now, POLL);
+                    next_due.map_or(poll, |due| due.max(now).min(poll))
+                } else {
+                    now
+                };
+                for reply in replies {
+                    self.begin(reply, now);
                 }
             }
-            Event::SendFinished(ticket, result) => self.on_send_result(ticket, &result, now),
-            Event::DeadLettered(ticket) => self.dead_lettered(ticket),
-            Event::Committed(done) => self.committed(done, now),
-            Event::Revoked {
-                partitions,
-                lost,
-                done,
-            } => self.revoke(&partitions, lost, done, now),
+            Event::SendFinished(token, result) => self.finish(token, &result, now),
+            Event::DeadLettered(token) => {
+                self.under_way.remove(&token);
+                self.outcomes.extend(self.given_up.remove(&token));
+            }
+            Event::Recorded => {
+                self.recording = false;
+                // The lead's next reply may go now.
+                self.claim_at = now;
+            }
             Event::Tick => {}
+            Event::Stop => self.stopping = true,
         }
-        self.dispatch(now);
-        self.commit(now);
-        self.release_revoked(now);
-        Ok(std::mem::take(&mut self.effects))
+        self.record();
+        self.claim(now);
+        std::mem::take(&mut self.effects)
     }
 
     /// Returns the next time at which there is something to do without an event.
     #[must_use]
     pub fn next(&self) -> Option<Timestamp> {
-        let scheduled = self.schedule.first().map(|(due, _)| *due);
-        let held = self
-            .partitions
-            .values()
-            .filter_map(|state| state.catch_up.next());
-        let send = scheduled.into_iter().chain(self.gates.next()).chain(held);
-        let send = send.min();
-        let send = send.filter(|_| self.sending < self.settings.concurrency);
-        let mut partitions = self.partitions.values();
-        let commit = (self.committing.is_none()
-            && partitions.any(|state| state.committable().is_some()))
-        .then_some(self.commit_not_before);
-        let revoked = self
-            .revocations
-            .iter()
-            .map(|revocation| revocation.deadline);
-        [send, commit].into_iter().flatten().chain(revoked).min()
+        if self.stopping || self.claiming || self.recording {
+            return None;
+        }
+        let at = match self.gate.admission(self.claim_at) {
+            Admission::None(until) => until,
+            Admission::All | Admission::Probe => self.claim_at,
+        };
+        // Otherwise the answer of a request comes first.
+        (self.free(at) > 0).then_some(at)
     }
 
-    /// Returns the reasons why numbers are stopped, by phone number id.
-    pub fn stopped(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.gates.stopped()
-    }
-
-    /// Returns whether all numbers that replies came for are stopped.
+    /// Returns the reason why the number is stopped.
     #[must_use]
-    pub fn is_stopped(&self) -> bool {
-        self.gates.are_stopped()
-    }
-
-    /// Returns the number of replies that are not finished.
-    #[must_use]
-    pub fn waiting(&self) -> usize {
-        let windows = self.partitions.values().map(|it| it.window.open());
-        windows.sum()
+    pub fn stopped(&self) -> Option<&str> {
+        self.gate.stopped()
     }
 
     /// Returns the number of requests in flight.
@@ -256,216 +210,184 @@ impl Dispatcher {
         self.sending
     }
 
-    fn record(
-        &mut self,
-        record: Record,
-        permit: &SharedPermit,
-        now: Timestamp,
-    ) -> Result<(), Fault> {
-        let (partition, offset) = (record.partition, record.offset);
-        let Some(state) = self.partitions.get_mut(&partition) else {
-            return Ok(());
-        };
-        let Some(send_from) = state.send_from.filter(|_| !state.stopping) else {
-            return Ok(());
-        };
-        let ticket = Ticket {
-            partition,
-            generation: state.generation,
-            offset,
-        };
-        state.catch_up.read(offset);
-        let decoded = codec::decode::<Reply>(&record.value);
-        if offset < send_from {
-            if let Ok(reply) = decoded {
-                state.remember(&reply.id);
-            }
-            return Ok(());
+    /// Returns whether nothing is under way after [`Event::Stop`].
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.stopping
+            && !self.claiming
+            && !self.recording
+            && self.under_way.is_empty()
+            && self.outcomes.is_empty()
+    }
+
+    /// Returns how many replies may be claimed.
+    fn free(&self, now: Timestamp) -> usize {
+        let in_flight = self.sending + self.gate.unanswered();
+        match self.gate.admission(now) {
+            Admission::All => self.settings.limits.concurrency.saturating_sub(in_flight),
+            Admission::Probe if self.sending == 0 => 1,
+            Admission::Probe | Admission::None(_) => 0,
         }
-        if !state
-            .undecodable
-            .observe(decoded.is_err(), self.settings.poison)
+    }
+
+    fn claim(&mut self, now: Timestamp) {
+        // A claim waits for the outcomes before it: they may free the leads' next replies.
+        if self.stopping || self.claiming || self.recording || self.claim_at > now {
+            return;
+        }
+        let limit = self.free(now);
+        if limit == 0 {
+            return;
+        }
+        self.claiming = true;
+        self.effects.push(Effect::Claim {
+            limit,
+            unknown_first: self.gate.prefers_unknown(),
+        });
+    }
+
+    fn record(&mut self) {
+        if !self.recording && !self.outcomes.is_empty() {
+            self.recording = true;
+            let outcomes = std::mem::take(&mut self.outcomes);
+            self.effects.push(Effect::Record(outcomes));
+        }
+    }
+
+    /// Sends a claimed reply, or ends it instead.
+    fn begin(&mut self, claimed: ClaimedReply, now: Timestamp) {
+        let unsent = |state| Outcome {
+            token: claimed.token,
+            state,
+            due_at: now,
+            attempts: Attempts {
+                made: claimed.attempts.made.saturating_sub(1),
+                ..claimed.attempts
+            },
+            unknown_since: claimed.unknown_since,
+            provider_id: None,
+            code: None,
+            reason: None,
+        };
+        if let Some(state) = claimed.ends_as {
+            self.outcomes.push(unsent(state));
+            return;
+        }
+        if claimed.state == ReplyState::Unknown
+            && let Some(reason) = outcome::after_unknown(&claimed.attempts)
         {
-            return Err(Fault::Poison {
-                topic: self.settings.topic.clone(),
-                partition,
-                offset,
-            });
-        }
-        let known = decoded
-            .as_ref()
-            .is_ok_and(|reply| state.remember(&reply.id));
-        let is_committed = state.handled_ahead.remove(&offset);
-        let repeat = known || is_committed;
-        let problem = decoded.as_ref().err().map(ToString::to_string);
-        let reply = decoded.ok();
-        // A reply that was under way when it was withdrawn may be open although the withdrawal is
-        // committed.
-        let new = reply.as_ref().filter(|_| !known);
-        let replaced = new.map(|reply| state.replace(reply)).unwrap_or_default();
-        let counts = std::iter::repeat_n(Count::Replaced, replaced.count);
-        self.effects.extend(counts.map(Effect::Count));
-        let lead = new
-            .filter(|_| !is_committed)
-            .map(|reply| reply.lead_id.clone());
-        let not_before = new.and_then(|reply| reply.not_before);
-        let is_withdrawal = reply.as_ref().is_some_and(Reply::is_withdrawal);
-        let entry = Entry {
-            record,
-            wait: Wait::new(not_before, replaced.wait),
-            reply,
-            tries: state.tries(offset),
-            busy: false,
-            replaced: false,
-            permit: Arc::clone(permit),
-        };
-        let free = state.window.push(offset, lead, entry);
-        if repeat {
-            state.window.finish(offset);
-            if is_committed {
-                state.window.mark_committed(offset);
-            }
-            self.effects.push(Effect::Count(Count::Repeat));
-        } else if is_withdrawal {
-            state.window.finish(offset);
-        } else if let Some(problem) = problem {
-            self.give_up(ticket, GiveUpReason::Undecodable, &problem);
-        } else if free {
-            self.schedule(ticket, now);
-        }
-        Ok(())
-    }
-
-    fn dispatch(&mut self, now: Timestamp) {
-        loop {
-            if self.sending >= self.settings.concurrency {
-                return;
-            }
-            self.resume_read(now);
-            for ticket in self.gates.unpark(now) {
-                self.schedule.insert((now, ticket));
-            }
-            match self.schedule.first().copied() {
-                Some((due, ticket)) if due <= now => {
-                    self.schedule.pop_first();
-                    self.try_send(ticket, now);
-                }
-                _ => return,
-            }
-        }
-    }
-
-    /// Schedules the replies of partitions that are read up to where their log ended.
-    fn resume_read(&mut self, now: Timestamp) {
-        for (&partition, state) in &mut self.partitions {
-            let generation = state.generation;
-            let tickets = state.catch_up.resume(now).into_iter().map(|offset| Ticket {
-                partition,
-                generation,
-                offset,
-            });
-            self.schedule.extend(tickets.map(|ticket| (now, ticket)));
-        }
-    }
-
-    fn try_send(&mut self, ticket: Ticket, now: Timestamp) {
-        let Some(state) = live(&mut self.partitions, ticket).filter(|state| !state.stopping) else {
-            return;
-        };
-        if state.catch_up.defer(ticket.offset, now) {
+            let outcome = unsent(ReplyState::Failed);
+            self.give_up(claimed, outcome, reason, "no answer came");
             return;
         }
-        let Some(Entry {
-            reply: Some(reply),
-            tries,
-            busy,
-            ..
-        }) = state.window.open_mut(ticket.offset)
-        else {
-            return;
-        };
-        if reply.expires_at.is_some_and(|expires_at| expires_at <= now) {
+        if claimed
+            .expires_at
+            .is_some_and(|expires_at| expires_at <= now)
+        {
             self.effects.push(Effect::Count(Count::Expired));
-            self.expire(ticket, now);
+            self.outcomes.push(unsent(ReplyState::Expired));
             return;
         }
-        match request::build(reply) {
+        let request = codec::decode::<Reply>(&claimed.record.value)
+            .map_err(|error| error.to_string())
+            .and_then(|reply| request::build(&reply).map_err(|error| error.to_string()));
+        match request {
             Ok(request) => {
-                let known = tries.unknown == 0;
-                if self.gates.admit(&request.number, ticket, known, now) {
-                    tries.attempts += 1;
-                    *busy = true;
-                    state.in_flight += 1;
-                    self.sending += 1;
-                    self.effects.push(Effect::Send(ticket, request));
-                }
+                self.gate.probe(now);
+                self.sending += 1;
+                self.effects.push(Effect::Send(claimed.token, request));
+                self.under_way.insert(claimed.token, claimed);
             }
-            Err(error) => self.give_up(ticket, GiveUpReason::Unsendable, &error.to_string()),
+            Err(problem) => {
+                let outcome = unsent(ReplyState::Failed);
+                self.give_up(claimed, outcome, GiveUpReason::Unsendable, &problem);
+            }
         }
     }
 
-    /// Ends a reply that is not sent any more. A reply that was never sent then no longer keeps
-    /// back its lead's next one.
-    fn expire(&mut self, ticket: Ticket, now: Timestamp) {
-        let Some(state) = live(&mut self.partitions, ticket) else {
+    /// Applies the answer of a request.
+    fn finish(&mut self, token: Uuid, result: &SendResult, now: Timestamp) {
+        let Some(claimed) = self.under_way.remove(&token) else {
             return;
         };
-        let offset = ticket.offset;
-        let entry = state.window.open_mut(offset);
-        if entry.is_some_and(|entry| entry.tries.attempts > 0) {
-            state.window.finish(offset);
-        } else if let Some(offset) = state.window.withdraw(offset) {
-            self.schedule(Ticket { offset, ..ticket }, now);
+        self.sending -= 1;
+        let mut attempts = claimed.attempts;
+        let unit = (self.settings.draw)();
+        let next = outcome::apply(
+            result,
+            &mut attempts,
+            &mut self.gate,
+            self.settings.limits,
+            unit,
+            now,
+        );
+        if matches!(result.reaction(), crate::send_result::Reaction::Unknown) {
+            self.effects.push(Effect::Count(Count::Unknown));
+        }
+        let mut outcome = Outcome {
+            token,
+            state: ReplyState::Accepted,
+            due_at: now,
+            attempts,
+            unknown_since: claimed.unknown_since,
+            provider_id: None,
+            code: outcome::code(result),
+            reason: Some(outcome::describe(result)),
+        };
+        match next {
+            Next::Accepted => {
+                self.effects.push(Effect::Count(Count::Accepted));
+                outcome.reason = None;
+                if let SendResult::Accepted(id) = result {
+                    outcome.provider_id = Some(id.clone());
+                }
+                self.outcomes.push(outcome);
+            }
+            Next::Attempt(at) => {
+                self.effects.push(Effect::Count(Count::Retried));
+                outcome.state = ReplyState::Waiting;
+                outcome.due_at = at;
+                self.outcomes.push(outcome);
+            }
+            Next::Unknown(until) => {
+                outcome.state = ReplyState::Unknown;
+                outcome.due_at = until;
+                outcome.unknown_since = Some(now);
+                self.outcomes.push(outcome);
+            }
+            Next::GiveUp(reason) => {
+                outcome.state = ReplyState::Failed;
+                let problem = outcome::describe(result);
+                self.give_up(claimed, outcome, reason, &problem);
+            }
         }
     }
 
-    /// Writes the reply to the dead-letter topic; it is finished once Kafka acknowledged that.
-    fn give_up(&mut self, ticket: Ticket, class: GiveUpReason, problem: &str) {
-        let Some(state) = live(&mut self.partitions, ticket) else {
-            return;
-        };
-        let Some(entry) = state.window.open_mut(ticket.offset) else {
-            return;
-        };
+    /// Writes the reply to the dead-letter topic; the ledger records it once Kafka acknowledged that.
+    fn give_up(
+        &mut self,
+        claimed: ClaimedReply,
+        mut outcome: Outcome,
+        class: GiveUpReason,
+        problem: &str,
+    ) {
+        let message = format!("{} ({problem})", class.advice());
         let reason = Reason {
             service: "sink-whatsapp",
             class: class.as_str(),
-            message: problem,
-            attempts: entry.tries.attempts.max(1),
+            message: &message,
+            attempts: outcome.attempts.made.max(1),
         };
         let letter = dead_letter::of_record(
             &self.settings.dead_letters,
             &self.settings.topic,
-            &entry.record,
+            &claimed.record,
             &reason,
         );
-        entry.busy = true;
-        state.in_flight += 1;
-        self.effects.push(Effect::DeadLetter(ticket, letter));
+        outcome.reason = Some(format!("{} ({problem})", class.as_str()));
         self.effects.push(Effect::Count(Count::GivenUp(class)));
+        self.effects.push(Effect::DeadLetter(claimed.token, letter));
+        self.given_up.insert(claimed.token, outcome);
+        self.under_way.insert(claimed.token, claimed);
     }
-
-    fn dead_lettered(&mut self, ticket: Ticket) {
-        if let Some(state) = live(&mut self.partitions, ticket) {
-            state.in_flight -= 1;
-            state.window.finish(ticket.offset);
-        }
-    }
-
-    fn schedule(&mut self, ticket: Ticket, now: Timestamp) {
-        let state = live(&mut self.partitions, ticket);
-        if let Some(due) = state.and_then(|state| state.due(ticket.offset, now)) {
-            self.schedule.insert((due, ticket));
-        }
-    }
-}
-
-/// Returns the ticket's partition if its assignment is still the same.
-fn live(
-    partitions: &mut BTreeMap<Partition, AssignedPartition>,
-    ticket: Ticket,
-) -> Option<&mut AssignedPartition> {
-    partitions
-        .get_mut(&ticket.partition)
-        .filter(|state| state.generation == ticket.generation)
 }

@@ -31,8 +31,7 @@ struct AcceptedBody {
 
 #[derive(Deserialize)]
 struct AcceptedMessage {
-    #[serde(rename = "id")]
-    _id: String,
+    id: String,
 }
 
 #[derive(Deserialize)]
@@ -108,10 +107,10 @@ impl Graph {
 /// Accepts only an answer with the message's id as the Graph API's: a proxy may answer 200, too.
 async fn accepted(response: Response) -> SendResult {
     let body = body(response).await;
-    match serde_json::from_slice::<AcceptedBody>(&body) {
-        Ok(body) if !body.messages.is_empty() => SendResult::Accepted,
-        _ => SendResult::Unknown,
-    }
+    let message = serde_json::from_slice::<AcceptedBody>(&body)
+        .ok()
+        .and_then(|body| body.messages.into_iter().next());
+    message.map_or(SendResult::Unknown, |it| SendResult::Accepted(it.id))
 }
 
 /// Reads a body, which may break off.
@@ -222,7 +221,10 @@ mod tests {
     #[tokio::test]
     async fn a_message_is_posted_under_its_number_with_the_token() {
         let (graph, seen) = start().await;
-        assert_eq!(graph.send(&request("501/../x")).await, SendResult::Accepted);
+        assert_eq!(
+            graph.send(&request("501/../x")).await,
+            SendResult::Accepted("wamid.1".to_owned())
+        );
         let seen = seen.lock().unwrap();
         let [(version, number, token, body)] = &seen[..] else {
             panic!("{seen:?}")

@@ -1,47 +1,76 @@
 //! Sends replies to leads through the WhatsApp Cloud API, in each lead's order.
 //!
-//! A crash repeats at most one message per lead, and an unknown outcome is tried once more: see
-//! [`dispatch`].
+//! One worker writes `lead.replies` to a ledger in PostgreSQL, which has one row per reply until its
+//! result. A sender per business number claims what is due, and sends it. The claim is committed
+//! before the request, so no restart and no rebalance repeats a message.
 
-pub mod catch_up;
-pub mod commit_metadata;
+pub mod consume;
 pub mod dispatch;
-pub mod gate;
 pub mod graph;
+mod ledger;
+#[cfg(test)]
+mod memory_ledger;
 pub mod metrics;
-pub mod partition;
+mod numbers;
+pub mod reply_row;
 pub mod request;
 pub mod send_result;
-pub mod ticket;
+mod sender;
 pub mod time;
-pub mod window;
-mod worker;
+mod wakers;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use leadstream_kafka::consumer::{ConsumeError, ConsumerOptions};
 use leadstream_kafka::dead_letter::PoisonLimit;
 use leadstream_kafka::producer::ProduceError;
-use leadstream_kafka::{ConsumerLoop, KafkaArgs, Producer};
-use leadstream_schemas::Topic;
-use leadstream_service::config::{GraphArgs, duration};
-use leadstream_service::{ConfigError, Context, ServiceArgs};
+use leadstream_kafka::{ConsumerLoop, Intake, IntakeError, KafkaArgs, Producer};
+use leadstream_schemas::{Timestamp, Topic};
+use leadstream_service::config::{DatabaseArgs, GraphArgs, duration};
+use leadstream_service::database::DatabaseError;
+use leadstream_service::{ConfigError, Context, ServiceArgs, lifecycle, wait_until_available};
+use sqlx::postgres::PgConnectOptions;
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
-use dispatch::{Dispatcher, Fault, Settings};
+use consume::ReplyWriter;
+use dispatch::Settings;
+use dispatch::outcome::Limits;
 use graph::Graph;
-use worker::Worker;
+use ledger::Ledger;
+pub use ledger::{MIGRATIONS, migrate};
+use metrics::Metrics;
+use numbers::Numbers;
+use sender::{SendError, SenderParts};
+use wakers::Wakers;
 
 const SERVICE: &str = "sink-whatsapp";
 /// Replies that may wait in memory before Kafka is read no further.
 const WAITING_REPLIES: usize = 4_000;
 const WAITING_BYTES: usize = 16 << 20;
+/// The most replies that one transaction writes.
+const BATCH: usize = 1_000;
+/// How long a revoked partition may drain.
+const DRAIN: Duration = Duration::from_secs(10);
+/// Connections of the intake and of the senders.
+const CONNECTIONS: u32 = 8;
+/// How long the result of a reply is kept. Kafka keeps the records for 14 days, and a webhook may be
+/// repeated for 10.
+const RETENTION: Duration = Duration::from_secs(30 * 24 * 3600);
+/// How often old replies are deleted, and how many at once.
+const PURGE: Duration = Duration::from_secs(60);
+const PURGE_BATCH: i64 = 5_000;
 
 /// Sends replies to leads through the WhatsApp Cloud API
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
     pub send: SendArgs,
+    #[command(flatten)]
+    pub database: DatabaseArgs,
     #[command(flatten)]
     pub kafka: KafkaArgs,
     #[command(flatten)]
@@ -63,7 +92,7 @@ pub struct SendArgs {
         value_parser = duration(Duration::from_secs(1)..=Duration::from_secs(120))
     )]
     pub sink_whatsapp_request_timeout: Duration,
-    /// Requests in flight
+    /// Requests of a business number in flight
     #[arg(
         long,
         env = "SINK_WHATSAPP_CONCURRENCY",
@@ -86,9 +115,20 @@ pub enum Error {
     #[error(transparent)]
     Produce(#[from] ProduceError),
     #[error(transparent)]
-    Fault(#[from] Fault),
+    Ledger(#[from] DatabaseError),
+    #[error(transparent)]
+    Intake(#[from] IntakeError<DatabaseError>),
     #[error("a task of the service ended unexpectedly: {0}")]
     Task(#[from] tokio::task::JoinError),
+}
+
+impl From<SendError> for Error {
+    fn from(error: SendError) -> Self {
+        match error {
+            SendError::Ledger(error) => Self::Ledger(error),
+            SendError::Produce(error) => Self::Produce(error),
+        }
+    }
 }
 
 /// Sends replies until shutdown.
@@ -99,54 +139,102 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
     args.kafka.validate()?;
     let timeout = args.send.sink_whatsapp_request_timeout;
     let graph = args.send.graph(timeout)?;
+    let database: PgConnectOptions = args.database.connect(str::parse)?;
+    let ledger = Ledger::new(database, CONNECTIONS);
+    let check = || ledger.check();
+    let is_transient = DatabaseError::is_transient;
+    let checked = wait_until_available(&context, "start", check, is_transient).await?;
+    if checked.is_none() {
+        return Ok(());
+    }
     let options = ConsumerOptions {
         topic: args.kafka.topic(Topic::LeadReplies),
         group: args.kafka.group(SERVICE),
-        client_id: format!("leadstream-{SERVICE}-{:016x}", rand::random::<u64>()),
+        client_id: format!("leadstream-{SERVICE}-{}", Uuid::new_v4()),
         worker_bytes: WAITING_BYTES,
         worker_records: WAITING_REPLIES,
-        drain: timeout + Duration::from_secs(10),
+        drain: DRAIN,
     };
-    let settings = Settings {
-        topic: options.topic.clone(),
-        dead_letters: Topic::LeadReplies
-            .dead_letters(&args.kafka.topic_prefix)
-            .into(),
-        concurrency: args.send.sink_whatsapp_concurrency.into(),
-        poison: PoisonLimit::default(),
-        // Shorter than the consumer's drain, which would not wait for the last commit.
-        drain: timeout + Duration::from_secs(5),
-        draw: rand::random::<f64>,
-    };
-    let (sender, events) = mpsc::unbounded_channel();
     let producer = Producer::new(&args.kafka, &options.client_id, None)?;
+    let dead_letters: Arc<str> = Topic::LeadReplies
+        .dead_letters(&args.kafka.topic_prefix)
+        .into();
+    let metrics = Arc::new(Metrics::new(&[]));
+    let wakers = Wakers::default();
+    let numbers = Numbers::new(
+        SenderParts {
+            settings: Settings {
+                topic: options.topic.as_str().into(),
+                dead_letters: Arc::clone(&dead_letters),
+                limits: Limits {
+                    concurrency: args.send.sink_whatsapp_concurrency.into(),
+                    poison: PoisonLimit::default(),
+                },
+                draw: rand::random::<f64>,
+            },
+            ledger: ledger.clone(),
+            graph,
+            producer: producer.clone(),
+            metrics: Arc::clone(&metrics),
+            process: Uuid::new_v4(),
+            timeout,
+        },
+        wakers.clone(),
+        context.clone(),
+    );
+    let (sender, events) = mpsc::unbounded_channel();
     let (consumer, handle) = ConsumerLoop::new(&args.kafka, &options, vec![sender])?;
-    let mut worker = Worker::new(
-        Dispatcher::new(settings),
-        events,
+    let intake = Intake {
+        writer: ReplyWriter {
+            ledger: ledger.clone(),
+            wakers,
+            metrics,
+        },
         handle,
         producer,
-        graph,
-        context.health.clone(),
-    );
-    let stop = context.shutdown.child_token();
-    let mut polling = tokio::spawn(consumer.run(stop.clone()));
+        context: context.clone(),
+        service: SERVICE,
+        part: "replies",
+        dead_letters,
+        batch: BATCH,
+        remedy: "Set the group's offset by hand (kafka-consumer-groups --reset-offsets)",
+    };
+    let ended = CancellationToken::new();
+    let mut tasks: JoinSet<Result<(), Error>> = JoinSet::new();
+    tasks.spawn(numbers.run());
+    tasks.spawn(purge(ledger, context.shutdown.clone()));
+    {
+        let ended = ended.clone();
+        tasks.spawn(async move { Ok(intake.run(events, ended).await?) });
+    }
+    let shutdown = context.shutdown.clone();
+    tasks.spawn(async move {
+        let _ended = ended.drop_guard();
+        Ok(consumer.run(shutdown).await?)
+    });
     context.health.ready("start");
     tracing::info!(topic = options.topic, "replies are sent");
-    let outcome = tokio::select! {
-        // When polling ends, the worker has drained and returned all partitions.
-        outcome = &mut polling => outcome?.map_err(Error::from),
-        outcome = worker.run() => {
-            stop.cancel();
-            outcome
+    lifecycle::join(tasks, &context.shutdown).await
+}
+
+/// Deletes the results of old replies until shutdown.
+async fn purge(ledger: Ledger, shutdown: CancellationToken) -> Result<(), Error> {
+    let retention = i64::try_from(RETENTION.as_millis()).unwrap_or(i64::MAX);
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return Ok(()),
+            () = tokio::time::sleep(PURGE) => {}
         }
-    };
-    // The last handle closes the consumer, which blocks.
-    tokio::task::spawn_blocking(move || drop(worker)).await?;
-    if !polling.is_finished() {
-        polling.await??;
+        let before = Timestamp::from_millis(Timestamp::now().millis() - retention);
+        match ledger.purge(before, PURGE_BATCH).await {
+            Ok(0) => {}
+            Ok(replies) => tracing::debug!(replies, "old replies deleted"),
+            Err(error) if error.is_transient() => {
+                tracing::warn!(error = %error, "old replies are not deleted yet");
+            }
+            Err(error) => return Err(error.into()),
+        }
     }
-    outcome
 }
 
 impl SendArgs {

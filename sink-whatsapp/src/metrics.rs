@@ -5,7 +5,9 @@ use std::time::Duration;
 use leadstream_service::metric_table;
 use leadstream_service::metrics::{ByLabel, Counter, Gauge, Histogram, Metric};
 
+use crate::consume::plan::Plan;
 use crate::dispatch::Count;
+use crate::reply_row::ReplyState;
 
 /// The metrics of this service.
 pub const METRICS: &[&[Metric]] = &[Metrics::TABLE];
@@ -15,7 +17,7 @@ metric_table! {
         /// Replies that are finished. The results from `undecodable` on are classes of dead
         /// letters.
         replies: ByLabel<Counter> = "leadstream_sink_whatsapp_replies_total" (result: [
-            "accepted", "duplicate", "expired", "superseded",
+            "accepted", "duplicate", "conflict", "expired", "superseded", "withdrawn",
             "undecodable", "unsendable", "refused", "window_closed", "stop_writing",
             "recipient_limit", "experiment", "exhausted", "unknown_outcome"
         ]);
@@ -28,7 +30,7 @@ metric_table! {
         send_duration: Histogram = "leadstream_sink_whatsapp_send_duration_seconds";
         /// Requests in flight.
         in_flight: Gauge = "leadstream_sink_whatsapp_requests_in_flight";
-        /// Replies that wait to be sent or are being sent, of the partitions that this process owns.
+        /// Replies that wait to be sent or are being sent, of the numbers that this process sends from.
         /// Further ones that Kafka holds are in `leadstream_consumer_lag_records`.
         waiting: Gauge = "leadstream_sink_whatsapp_waiting_replies";
         /// Business numbers that send nothing until they work again.
@@ -42,22 +44,55 @@ impl Metrics {
             Count::Retried => return self.retries.increment(1),
             Count::Unknown => return self.unknown_outcomes.increment(1),
             Count::Accepted => "accepted",
-            Count::Repeat => "duplicate",
             Count::Expired => "expired",
-            Count::Replaced => "superseded",
             Count::GivenUp(class) => class.as_str(),
         };
         self.replies.add(result, 1);
+    }
+
+    /// Counts what a batch of records ended.
+    pub fn written(&self, plan: &Plan) {
+        self.replies.add("duplicate", plan.duplicates);
+        self.replies.add("conflict", plan.conflicts.len() as u64);
+        for state in plan.ended() {
+            self.ended_as(state);
+        }
+    }
+
+    /// Counts replies that a later record ended while a request was in flight.
+    pub fn ended(&self, states: &[ReplyState]) {
+        for state in states {
+            self.ended_as(*state);
+        }
+    }
+
+    fn ended_as(&self, state: ReplyState) {
+        match state {
+            ReplyState::Superseded => self.replies.add("superseded", 1),
+            ReplyState::Withdrawn => self.replies.add("withdrawn", 1),
+            _ => {}
+        }
+    }
+
+    pub fn undecodable(&self, records: usize) {
+        self.replies.add("undecodable", records as u64);
     }
 
     pub fn sent(&self, took: Duration) {
         self.send_duration.record(took);
     }
 
-    pub fn level(&self, waiting: usize, sending: usize, stopped: usize) {
-        self.waiting.set(as_f64(waiting));
-        self.in_flight.set(as_f64(sending));
-        self.stopped_numbers.set(as_f64(stopped));
+    /// Sets the requests in flight of one number, of which `before` were counted.
+    pub fn in_flight(&self, now: usize, before: usize) {
+        self.in_flight.increment(as_f64(now) - as_f64(before));
+    }
+
+    pub fn stopped(&self, numbers: usize) {
+        self.stopped_numbers.set(as_f64(numbers));
+    }
+
+    pub fn waiting(&self, replies: i64) {
+        self.waiting.set(replies as f64);
     }
 }
 

@@ -16,7 +16,8 @@ use std::time::Duration;
 /// The result of one attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SendResult {
-    Accepted,
+    /// WhatsApp took the message, and gave it this id.
+    Accepted(String),
     Refused(GraphError),
     /// The request did not reach the API.
     Unreachable,
@@ -132,7 +133,7 @@ impl SendResult {
     #[must_use]
     pub const fn reaction(&self) -> Reaction {
         match self {
-            Self::Accepted => Reaction::Accepted,
+            Self::Accepted(_) => Reaction::Accepted,
             Self::Unreachable => Reaction::Retry,
             Self::Unknown => Reaction::Unknown,
             Self::Refused(error) => error.reaction(),
@@ -143,7 +144,7 @@ impl SendResult {
     #[must_use]
     pub const fn is_from_graph_api(&self) -> bool {
         match self {
-            Self::Accepted => true,
+            Self::Accepted(_) => true,
             Self::Refused(error) => error.code.is_some(),
             Self::Unreachable | Self::Unknown => false,
         }

@@ -1,215 +1,156 @@
-//! Decides what an answer means for its reply and its number.
+//! Decides what an answer means for its reply and its number. Pure.
 
 use std::time::Duration;
 
+use leadstream_kafka::dead_letter::PoisonLimit;
 use leadstream_schemas::Timestamp;
 use leadstream_service::RetryPolicy;
 
-use super::{Count, Dispatcher, Effect, live};
-use crate::partition::Tries;
+use super::gate::Gate;
+use crate::reply_row::Attempts;
 use crate::send_result::{GiveUpReason, GraphError, Reaction, SendResult};
-use crate::ticket::Ticket;
 use crate::time::after;
 
 const RETRY: RetryPolicy = RetryPolicy::new(Duration::from_secs(1), Duration::from_secs(60));
-/// Failures after which a reply is given up, provided that other replies were accepted meanwhile.
-/// Without those, the reply itself may not be at fault.
+/// Failures after which a reply is given up, provided that other replies of the number were accepted
+/// meanwhile. Without those, the reply itself may not be at fault.
 const FAILURES: u32 = 12;
 /// Unknown outcomes after which a reply is given up: each attempt may have reached its person.
 const UNKNOWN_OUTCOMES: u32 = 2;
 /// The pause between the two attempts. A person who has the message answers meanwhile, and then
 /// gets the next prompt instead of a duplicate.
-const UNKNOWN_PAUSE: Duration = Duration::from_secs(30);
+pub const UNKNOWN_PAUSE: Duration = Duration::from_secs(30);
 /// Meta's rule is 4ⁿ seconds, from n = 0: 341 s in all.
 const RECIPIENT_THROTTLES: u32 = 5;
 
-/// The reaction for one reply.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum NextAttempt {
-    After(Duration),
+/// The limits of a number.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// The most requests in flight at once.
+    pub concurrency: usize,
+    pub poison: PoisonLimit,
+}
+
+/// What becomes of a reply after an attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Next {
+    Accepted,
+    /// Another attempt at this time.
+    Attempt(Timestamp),
+    /// WhatsApp may have accepted it. The wait for proof ends at this time.
+    Unknown(Timestamp),
     GiveUp(GiveUpReason),
 }
 
-/// Records a failed attempt. `accepted` is the number of messages accepted so far, `unit` is drawn
-/// uniformly from 0..1.
-pub(super) fn failed(tries: &mut Tries, accepted: u64, unit: f64) -> NextAttempt {
-    if tries.failed == 0 {
-        tries.accepted_before = accepted;
+/// Returns what becomes of a reply whose wait for proof ended.
+#[must_use]
+pub const fn after_unknown(attempts: &Attempts) -> Option<GiveUpReason> {
+    if attempts.unknown >= UNKNOWN_OUTCOMES {
+        return Some(GiveUpReason::UnknownOutcome);
     }
-    tries.failed += 1;
-    if tries.failed >= FAILURES && accepted > tries.accepted_before {
-        return NextAttempt::GiveUp(GiveUpReason::Exhausted);
-    }
-    NextAttempt::After(RETRY.delay(tries.failed, unit))
+    None
 }
 
-pub(super) const fn unknown(tries: &mut Tries) -> NextAttempt {
-    tries.unknown += 1;
-    if tries.unknown >= UNKNOWN_OUTCOMES {
-        return NextAttempt::GiveUp(GiveUpReason::UnknownOutcome);
+/// Applies an answer to the reply's attempts and to its number. `unit` is drawn uniformly from 0..1.
+pub fn apply(
+    result: &SendResult,
+    attempts: &mut Attempts,
+    gate: &mut Gate,
+    limits: Limits,
+    unit: f64,
+    now: Timestamp,
+) -> Next {
+    if result.is_from_graph_api() {
+        gate.answered(now);
     }
-    NextAttempt::After(UNKNOWN_PAUSE)
+    match result.reaction() {
+        Reaction::Accepted => {
+            gate.accepted(now);
+            Next::Accepted
+        }
+        Reaction::Retry => failed(attempts, gate, unit, now),
+        Reaction::Unknown => {
+            attempts.unknown += 1;
+            gate.unknown(limits.concurrency, now);
+            after_unknown(attempts).map_or(Next::Unknown(after(now, UNKNOWN_PAUSE)), Next::GiveUp)
+        }
+        Reaction::RecipientThrottled => {
+            gate.works(now);
+            let n = attempts.recipient_throttles;
+            attempts.recipient_throttles += 1;
+            if n >= RECIPIENT_THROTTLES {
+                return Next::GiveUp(GiveUpReason::Exhausted);
+            }
+            Next::Attempt(after(now, Duration::from_secs(4_u64.pow(n))))
+        }
+        Reaction::WindowClosed => {
+            gate.works(now);
+            attempts.window_refusals += 1;
+            // The first such answer may be a mistake.
+            if attempts.window_refusals > 1 {
+                return Next::GiveUp(GiveUpReason::WindowClosed);
+            }
+            Next::Attempt(after(now, Duration::from_secs(1)))
+        }
+        Reaction::NumberThrottled => {
+            let retry_after = graph_error(result).and_then(|error| error.retry_after);
+            gate.throttle(retry_after, unit, now);
+            Next::Attempt(now)
+        }
+        Reaction::NumberStopped => {
+            let reason = format!(
+                "{}; check META_ACCESS_TOKEN (a new one needs a restart), its permissions and the account in WhatsApp Manager",
+                describe(result)
+            );
+            gate.stop(reason, now);
+            Next::Attempt(now)
+        }
+        Reaction::GiveUp(GiveUpReason::Refused) if !gate.refused(limits.poison) => {
+            let reason = format!(
+                "more than {} messages in a row were refused as wrong, the last with {}",
+                limits.poison.run,
+                describe(result)
+            );
+            gate.stop(reason, now);
+            Next::Attempt(now)
+        }
+        Reaction::GiveUp(reason) => {
+            gate.works(now);
+            Next::GiveUp(reason)
+        }
+    }
 }
 
-pub(super) fn recipient_throttled(tries: &mut Tries) -> NextAttempt {
-    let n = tries.recipient_throttled;
-    tries.recipient_throttled += 1;
-    if n >= RECIPIENT_THROTTLES {
-        return NextAttempt::GiveUp(GiveUpReason::Exhausted);
+fn failed(attempts: &mut Attempts, gate: &Gate, unit: f64, now: Timestamp) -> Next {
+    let since = *attempts.failed_since.get_or_insert(now);
+    attempts.failures += 1;
+    if attempts.failures >= FAILURES && gate.accepted_since(since) {
+        return Next::GiveUp(GiveUpReason::Exhausted);
     }
-    NextAttempt::After(Duration::from_secs(4_u64.pow(n)))
+    Next::Attempt(after(now, RETRY.delay(attempts.failures, unit)))
 }
 
-/// Records that the window was called closed. That may be a mistake, so the first such answer is
-/// not believed.
-pub(super) const fn window_closed(tries: &mut Tries) -> NextAttempt {
-    if tries.window_closed {
-        return NextAttempt::GiveUp(GiveUpReason::WindowClosed);
-    }
-    tries.window_closed = true;
-    NextAttempt::After(Duration::from_secs(1))
-}
-
-impl Dispatcher {
-    pub(super) fn on_send_result(&mut self, ticket: Ticket, result: &SendResult, now: Timestamp) {
-        self.sending -= 1;
-        let reaction = result.reaction();
-        if reaction == Reaction::Unknown {
-            self.effects.push(Effect::Count(Count::Unknown));
-        }
-        if reaction == Reaction::Accepted {
-            self.accepted += 1;
-            self.effects.push(Effect::Count(Count::Accepted));
-        }
-        let draw = self.settings.draw;
-        let accepted = self.accepted;
-        let Some(state) = live(&mut self.partitions, ticket) else {
-            return;
-        };
-        state.in_flight -= 1;
-        let Some(entry) = state.window.open_mut(ticket.offset) else {
-            return;
-        };
-        entry.busy = false;
-        let Some(number) = entry.reply.as_ref().map(|reply| reply.number.clone()) else {
-            return;
-        };
-        let tries = &mut entry.tries;
-        if result.is_from_graph_api() {
-            let parked = self.gates.answered(&number, now);
-            self.schedule
-                .extend(parked.into_iter().map(|ticket| (now, ticket)));
-        }
-        match reaction {
-            Reaction::Accepted => {
-                state.window.finish(ticket.offset);
-                let parked = self.gates.accepted(&number, now);
-                self.resume(parked, now);
-            }
-            Reaction::Retry => {
-                let next = failed(tries, accepted, draw());
-                self.schedule_next(ticket, next, result, now);
-            }
-            Reaction::Unknown => {
-                let next = unknown(tries);
-                state.record_unknown(ticket.offset);
-                self.gates.unknown(&number, now);
-                self.schedule_next(ticket, next, result, now);
-            }
-            Reaction::RecipientThrottled => {
-                let next = recipient_throttled(tries);
-                self.works(&number, now);
-                self.schedule_next(ticket, next, result, now);
-            }
-            Reaction::WindowClosed => {
-                let next = window_closed(tries);
-                self.works(&number, now);
-                self.schedule_next(ticket, next, result, now);
-            }
-            Reaction::NumberThrottled => {
-                let retry_after = graph_error(result).and_then(|error| error.retry_after);
-                self.gates.throttle(&number, retry_after, draw(), now);
-                self.schedule_next(ticket, NextAttempt::After(Duration::ZERO), result, now);
-            }
-            Reaction::NumberStopped => {
-                let reason = format!(
-                    "{}; check META_ACCESS_TOKEN (a new one needs a restart), its permissions and the account in WhatsApp Manager",
-                    describe(result)
-                );
-                self.gates.stop(&number, reason, now);
-                self.schedule_next(ticket, NextAttempt::After(Duration::ZERO), result, now);
-            }
-            Reaction::GiveUp(GiveUpReason::Refused)
-                if !self.gates.refused(&number, self.settings.poison) =>
-            {
-                let reason = format!(
-                    "more than {} messages in a row were refused as wrong, the last with {}",
-                    self.settings.poison.run,
-                    describe(result)
-                );
-                self.gates.stop(&number, reason, now);
-                self.schedule_next(ticket, NextAttempt::After(Duration::ZERO), result, now);
-            }
-            Reaction::GiveUp(reason) => {
-                self.works(&number, now);
-                self.schedule_next(ticket, NextAttempt::GiveUp(reason), result, now);
-            }
-        }
-    }
-
-    fn schedule_next(
-        &mut self,
-        ticket: Ticket,
-        next: NextAttempt,
-        result: &SendResult,
-        now: Timestamp,
-    ) {
-        match next {
-            NextAttempt::After(_) if self.is_replaced(ticket) => {
-                self.effects.push(Effect::Count(Count::Replaced));
-                if let Some(state) = live(&mut self.partitions, ticket) {
-                    state.window.finish(ticket.offset);
-                }
-            }
-            NextAttempt::After(pause) => {
-                self.effects.push(Effect::Count(Count::Retried));
-                self.schedule(ticket, after(now, pause));
-            }
-            NextAttempt::GiveUp(reason) => {
-                let problem = format!("{} ({})", reason.advice(), describe(result));
-                self.give_up(ticket, reason, &problem);
-            }
-        }
-    }
-
-    fn is_replaced(&mut self, ticket: Ticket) -> bool {
-        live(&mut self.partitions, ticket)
-            .and_then(|state| state.window.open_mut(ticket.offset))
-            .is_some_and(|entry| entry.replaced)
-    }
-
-    fn works(&mut self, number: &str, now: Timestamp) {
-        let parked = self.gates.works(number, now);
-        self.resume(parked, now);
-    }
-
-    fn resume(&mut self, parked: Vec<Ticket>, now: Timestamp) {
-        self.schedule
-            .extend(parked.into_iter().map(|ticket| (now, ticket)));
+/// Returns the code of the Graph API's error.
+#[must_use]
+pub const fn code(result: &SendResult) -> Option<i64> {
+    match graph_error(result) {
+        Some(error) => error.code,
+        None => None,
     }
 }
 
 const fn graph_error(result: &SendResult) -> Option<&GraphError> {
     match result {
         SendResult::Refused(error) => Some(error),
-        SendResult::Accepted | SendResult::Unreachable | SendResult::Unknown => None,
+        SendResult::Accepted(_) | SendResult::Unreachable | SendResult::Unknown => None,
     }
 }
 
 /// Describes the answer in words that hold nothing of the message.
-fn describe(result: &SendResult) -> String {
+#[must_use]
+pub fn describe(result: &SendResult) -> String {
     match result {
-        SendResult::Accepted => "accepted".to_owned(),
+        SendResult::Accepted(_) => "accepted".to_owned(),
         SendResult::Unreachable => "the Graph API cannot be reached".to_owned(),
         SendResult::Unknown => "no answer came".to_owned(),
         SendResult::Refused(error) => match (error.code, error.subcode) {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use leadstream_schemas::reply::{WithdrawReason, WithdrawScope};
 use leadstream_schemas::{
     Cause, Content, Identity, InputKind, LeadId, LeadInput, Platform, Revision, Timestamp,
 };
@@ -95,6 +96,10 @@ impl Step<'_> {
         lead.erase();
         self.event(&mut lead, Cause::Command, previous.as_deref(), at, batch)?;
         batch.result.counts.events += 1;
+        let withdrawal = Some((WithdrawScope::All, WithdrawReason::Erasure));
+        let cause = format!("erase:{}", lead.revision).into();
+        self.effect_builder()
+            .withdraw(&lead, withdrawal, &cause, batch)?;
         for other in others {
             self.erase_also(&other, (lead.platform, &lead.number), at, batch)?;
         }

@@ -1,6 +1,7 @@
 //! Tests the erasure of people in a batch.
 
-use leadstream_schemas::{Offset, Timestamp};
+use leadstream_schemas::reply::{WithdrawReason, WithdrawScope};
+use leadstream_schemas::{Offset, Recipient, Timestamp};
 use leadstream_service::Secret;
 
 use super::command::ordered;
@@ -82,7 +83,18 @@ fn an_erased_lead_leaves_tombstones_and_a_last_event_without_anything_of_the_per
     let [last] = events.as_slice() else {
         panic!("{events:?}");
     };
-    assert_eq!(outgoing(&folded, "lead.replies").count(), 0);
+    let replies: Vec<Reply> = outgoing(&folded, "lead.replies")
+        .map(|it| decode(&it.value).unwrap())
+        .collect();
+    let [withdrawal] = replies.as_slice() else {
+        panic!("{replies:?}");
+    };
+    let content = ReplyContent::Withdraw {
+        scope: WithdrawScope::All,
+        reason: WithdrawReason::Erasure,
+    };
+    assert_eq!(withdrawal.content, content);
+    assert_eq!(withdrawal.recipient, Recipient::default());
     let data = &last.data;
     assert_eq!(
         (data.current_state.as_str(), data.revision),

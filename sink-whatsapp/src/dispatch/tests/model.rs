@@ -1,0 +1,342 @@
+//! Holds senders against what must always be true: any interleaving of records, claims, answers,
+//! outcomes, crashes, graceful restarts and time. `MODEL_CASES` and `MODEL_SEED` choose the cases.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use leadstream_schemas::reply::{WithdrawReason, WithdrawScope};
+use leadstream_schemas::{ReplyContent, ReplyKind, Revision};
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom;
+use rand::{Rng as _, SeedableRng};
+
+use super::*;
+use crate::consume::plan::Arrival;
+use crate::dispatch::outcome::UNKNOWN_PAUSE;
+
+const LEADS: [&str; 3] = ["ann", "bea", "cid"];
+const STEPS: usize = 60;
+
+/// An action that was begun and not carried out.
+enum Job {
+    Claim(usize, bool),
+    Request(Uuid),
+    DeadLetter(Uuid),
+    Record(Vec<Outcome>),
+}
+
+struct World {
+    rng: StdRng,
+    ledger: MemoryLedger,
+    log: Vec<Arrival>,
+    dispatcher: Dispatcher,
+    process: Uuid,
+    jobs: Vec<Job>,
+    now: Timestamp,
+    /// Messages that WhatsApp accepted, per reply.
+    applied: BTreeMap<Uuid, usize>,
+    /// The replies in the order in which their leads got them first.
+    order: Vec<Uuid>,
+    dead_letters: BTreeSet<Uuid>,
+    /// Requests whose answer got lost, per reply: by WhatsApp, or by a crash.
+    lost: BTreeMap<Uuid, usize>,
+    story: String,
+}
+
+fn two_at_a_time() -> Settings {
+    let mut settings = settings();
+    settings.limits.concurrency = 2;
+    settings
+}
+
+impl World {
+    fn new(seed: u64) -> Self {
+        Self {
+            rng: StdRng::seed_from_u64(seed),
+            ledger: MemoryLedger::default(),
+            log: Vec::new(),
+            dispatcher: Dispatcher::new(two_at_a_time()),
+            process: Uuid::from_u128(1),
+            jobs: Vec::new(),
+            now: NOW,
+            applied: BTreeMap::new(),
+            order: Vec::new(),
+            dead_letters: BTreeSet::new(),
+            lost: BTreeMap::new(),
+            story: String::new(),
+        }
+    }
+
+    fn told(&mut self, what: impl std::fmt::Display) {
+        writeln!(self.story, "{what}").unwrap();
+    }
+
+    fn handle(&mut self, event: Event) {
+        for effect in self.dispatcher.handle(event, self.now) {
+            match effect {
+                Effect::Claim {
+                    limit,
+                    unknown_first,
+                } => self.jobs.push(Job::Claim(limit, unknown_first)),
+                Effect::Send(token, _) => self.jobs.push(Job::Request(token)),
+                Effect::DeadLetter(token, _) => self.jobs.push(Job::DeadLetter(token)),
+                Effect::Record(outcomes) => self.jobs.push(Job::Record(outcomes)),
+                Effect::Count(_) => {}
+            }
+        }
+        assert!(self.dispatcher.sending() <= 2, "{}", self.story);
+    }
+
+    fn step(&mut self) {
+        match self.rng.random_range(0..12) {
+            0..3 => self.arrive(),
+            3 => self.repeat_log(),
+            4 => self.restart(),
+            5 => self.crash(),
+            6..8 => self.wait(),
+            _ => self.work(None),
+        }
+    }
+
+    fn arrive(&mut self) {
+        let offset = i64::try_from(self.log.len()).unwrap();
+        let lead = *LEADS.choose(&mut self.rng).unwrap();
+        let mut reply = prompt(&format!("{lead}{offset}"), lead);
+        reply.revision = Revision(offset.unsigned_abs());
+        reply.kind = match self.rng.random_range(0..6) {
+            0 => Some(ReplyKind::Notice),
+            1 => Some(ReplyKind::AgentMessage),
+            _ => Some(ReplyKind::Prompt),
+        };
+        if self.rng.random_bool(0.15) {
+            reply.kind = None;
+            reply.content = ReplyContent::Withdraw {
+                scope: match self.rng.random_bool(0.5) {
+                    true => WithdrawScope::All,
+                    false => WithdrawScope::Prompts,
+                },
+                reason: WithdrawReason::Stop,
+            };
+        }
+        if self.rng.random_bool(0.2) {
+            reply.not_before = Some(after(self.now, Duration::from_secs(3)));
+        }
+        if self.rng.random_bool(0.1) {
+            reply.expires_at = Some(after(self.now, Duration::from_secs(40)));
+        }
+        self.told(format_args!("{:?} arrives as {:?}", reply.id, reply.kind));
+        self.log.push(arrival(offset, reply));
+        let first = self.log.len() - 1;
+        self.write(first);
+    }
+
+    /// Kafka delivers the end of the log again, after a rebalance.
+    fn repeat_log(&mut self) {
+        let from = self.rng.random_range(0..=self.log.len());
+        self.told(format_args!("the log is read from {from} again"));
+        self.write(from);
+    }
+
+    fn write(&mut self, from: usize) {
+        self.ledger.write(&self.log[from..], self.now);
+        self.handle(Event::Written);
+    }
+
+    /// Stops the process in order, and starts another one.
+    fn restart(&mut self) {
+        self.told("restart");
+        self.handle(Event::Stop);
+        while !self.dispatcher.is_done() {
+            self.work(None);
+        }
+        assert!(self.jobs.is_empty(), "{}", self.story);
+        self.begin();
+    }
+
+    /// Kills the process. A request in flight may arrive or not.
+    fn crash(&mut self) {
+        self.told("crash");
+        for job in std::mem::take(&mut self.jobs) {
+            if let Job::Request(token) = job
+                && self.rng.random_bool(0.5)
+            {
+                self.apply(token);
+            }
+        }
+        // What was claimed and not recorded is unknown to the next owner.
+        let rows = self.ledger.rows.iter();
+        let leased: Vec<Uuid> = rows
+            .filter(|(_, row)| row.is_leased)
+            .map(|(token, _)| *token)
+            .collect();
+        for token in leased {
+            *self.lost.entry(token).or_default() += 1;
+        }
+        self.begin();
+    }
+
+    fn begin(&mut self) {
+        self.process = Uuid::from_u128(self.process.as_u128() + 1);
+        self.now = after(self.now, Duration::from_secs(20));
+        let until = after(self.now, UNKNOWN_PAUSE);
+        self.ledger.take_over("501", self.process, until, self.now);
+        self.dispatcher = Dispatcher::new(two_at_a_time());
+        self.handle(Event::Written);
+    }
+
+    fn wait(&mut self) {
+        if let Some(next) = self.dispatcher.next() {
+            self.now = self.now.max(next);
+            self.handle(Event::Tick);
+        }
+    }
+
+    /// Carries out one job, with `answer` to a request, or any answer.
+    fn work(&mut self, answer: Option<SendResult>) {
+        if self.jobs.is_empty() {
+            return;
+        }
+        let position = self.rng.random_range(0..self.jobs.len());
+        match self.jobs.remove(position) {
+            Job::Claim(limit, unknown_first) => {
+                let (process, now) = (self.process, self.now);
+                let rows = self.ledger.claim("501", limit, unknown_first, process, now);
+                for row in &rows {
+                    self.told(format_args!("{:?} is claimed", self.id(row.token)));
+                    assert!(
+                        row.ends_as != Some(ReplyState::Withdrawn),
+                        "withdrawn, and claimed: {}",
+                        self.story
+                    );
+                }
+                let next = self.ledger.next_due("501", now);
+                self.handle(Event::Claimed(rows, next));
+            }
+            Job::Request(token) => self.request(token, answer),
+            Job::DeadLetter(token) => {
+                self.dead_letters.insert(token);
+                self.handle(Event::DeadLettered(token));
+            }
+            Job::Record(outcomes) => {
+                self.ledger.record(self.process, &outcomes, self.now);
+                self.handle(Event::Recorded);
+            }
+        }
+    }
+
+    fn request(&mut self, token: Uuid, answer: Option<SendResult>) {
+        let answer = answer.unwrap_or_else(|| match self.rng.random_range(0..9) {
+            0 => SendResult::Unknown,
+            1 => SendResult::Unreachable,
+            2 => refused(131_056),
+            3 => refused(130_429),
+            4 => refused(131_047),
+            5 => refused(100),
+            6 => refused(190),
+            _ => accepted(),
+        });
+        self.told(format_args!("{:?} is answered {answer:?}", self.id(token)));
+        match &answer {
+            SendResult::Accepted(_) => self.apply(token),
+            SendResult::Unknown => {
+                if self.rng.random_bool(0.5) {
+                    self.apply(token);
+                }
+                *self.lost.entry(token).or_default() += 1;
+            }
+            _ => {}
+        }
+        self.handle(Event::SendFinished(token, answer));
+    }
+
+    /// WhatsApp accepts the message of a reply.
+    fn apply(&mut self, token: Uuid) {
+        let row = &self.ledger.rows[&token];
+        let position = (row.open.revision, row.record.offset);
+        let waits = self.ledger.rows.values().find(|earlier| {
+            earlier.open.lead_id == row.open.lead_id
+                && earlier.open.state.is_queued()
+                && (earlier.open.revision, earlier.record.offset) < position
+        });
+        assert!(waits.is_none(), "out of order: {}", self.story);
+        *self.applied.entry(token).or_default() += 1;
+        if !self.order.contains(&token) {
+            self.order.push(token);
+        }
+    }
+
+    fn id(&self, token: Uuid) -> String {
+        self.ledger.rows[&token].reply.id.clone()
+    }
+
+    /// Lets everything come to an end: WhatsApp answers, and nothing crashes any more.
+    fn finish(&mut self) {
+        for _ in 0..5_000 {
+            while !self.jobs.is_empty() {
+                self.work(Some(accepted()));
+            }
+            if self
+                .ledger
+                .rows
+                .values()
+                .all(|it| !it.open.state.is_queued())
+            {
+                return;
+            }
+            self.wait();
+        }
+        panic!("replies wait for ever: {}", self.story);
+    }
+
+    fn check(&self) {
+        for (token, row) in &self.ledger.rows {
+            let copies = self.applied.get(token).copied().unwrap_or(0);
+            let lost = self.lost.get(token).copied().unwrap_or(0);
+            let (id, story) = (&row.reply.id, &self.story);
+            assert!(copies <= 2, "{id} goes out {copies} times: {story}");
+            // A copy needs a lost answer. A restart in order loses none.
+            assert!(copies <= 1 + lost, "{id} repeats without a reason: {story}");
+            match row.open.state {
+                ReplyState::Accepted => assert!(copies > 0, "{id} was never sent: {story}"),
+                ReplyState::Failed => {
+                    assert!(self.dead_letters.contains(token), "{id}: {story}");
+                    assert!(row.reason.is_some(), "{id}: {story}");
+                }
+                ReplyState::Superseded => assert_eq!(
+                    row.reply.kind,
+                    Some(ReplyKind::Prompt),
+                    "{id} is superseded: {story}"
+                ),
+                ReplyState::Expired => assert!(row.reply.expires_at.is_some(), "{id}: {story}"),
+                ReplyState::Withdrawn => {}
+                state => panic!("{id} is {state:?}: {story}"),
+            }
+        }
+        let known = self.log.iter().filter(|it| !it.reply.is_withdrawal());
+        for arrival in known {
+            let token = token(&arrival.reply.id);
+            assert!(self.ledger.rows.contains_key(&token), "{}", self.story);
+        }
+    }
+}
+
+#[test]
+fn any_interleaving_sends_each_reply_once_in_order_or_says_why_not() {
+    let number = |name, otherwise: u64| -> u64 {
+        let set = std::env::var(name).ok();
+        set.map_or(otherwise, |it| it.parse().expect("a number"))
+    };
+    let (cases, seed) = (number("MODEL_CASES", 3_000), number("MODEL_SEED", 1));
+    for case in 0..cases {
+        let mut world = World::new(seed.wrapping_add(case));
+        world.told(format_args!(
+            "MODEL_SEED={} MODEL_CASES=1",
+            seed.wrapping_add(case)
+        ));
+        for _ in 0..STEPS {
+            world.step();
+        }
+        world.finish();
+        world.check();
+    }
+}

@@ -1,0 +1,245 @@
+//! Carries out the effects of a number's dispatcher: claims, requests, dead letters, outcomes.
+//! Decides nothing.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::StreamExt;
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use leadstream_kafka::Producer;
+use leadstream_kafka::producer::ProduceError;
+use leadstream_schemas::Timestamp;
+use leadstream_service::RetryPolicy;
+use leadstream_service::database::DatabaseError;
+use tokio::sync::{Notify, watch};
+use uuid::Uuid;
+
+use crate::dispatch::{Dispatcher, Effect, Event, Outcome, Settings};
+use crate::graph::Graph;
+use crate::ledger::{Lease, Ledger};
+use crate::metrics::Metrics;
+use crate::send_result::SendResult;
+use crate::time::after;
+
+/// The retry policy while PostgreSQL is unavailable.
+const AWAY: RetryPolicy = RetryPolicy::new(Duration::from_millis(100), Duration::from_secs(5));
+
+type Job = BoxFuture<'static, Result<Event, SendError>>;
+
+/// The reason why a sender ended before it was stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum SendError {
+    #[error(transparent)]
+    Ledger(#[from] DatabaseError),
+    #[error(transparent)]
+    Produce(#[from] ProduceError),
+}
+
+/// How long this process may start requests from a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ownership {
+    /// Until this time, less the time of a request.
+    Until(Instant),
+    /// Requests in flight end, and nothing more is claimed.
+    Ends,
+}
+
+/// What all senders of the process share. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct SenderParts {
+    pub(crate) settings: Settings,
+    pub(crate) ledger: Ledger,
+    pub(crate) graph: Graph,
+    pub(crate) producer: Producer,
+    pub(crate) metrics: Arc<Metrics>,
+    /// The process, as leases name it.
+    pub(crate) process: Uuid,
+    /// The longest time of a request.
+    pub(crate) timeout: Duration,
+}
+
+/// Sends the replies of one number.
+pub(crate) struct Sender {
+    parts: SenderParts,
+    number: Arc<str>,
+    dispatcher: Dispatcher,
+    jobs: FuturesUnordered<Job>,
+    wake: Arc<Notify>,
+    ownership: watch::Receiver<Ownership>,
+    /// The requests in flight, as counted.
+    sending: usize,
+    /// The reason why the number is stopped, as the manager of the numbers reads it.
+    stopped: watch::Sender<Option<String>>,
+}
+
+impl Sender {
+    pub(crate) fn new(
+        parts: SenderParts,
+        number: &str,
+        wake: Arc<Notify>,
+        ownership: watch::Receiver<Ownership>,
+        stopped: watch::Sender<Option<String>>,
+    ) -> Self {
+        Self {
+            dispatcher: Dispatcher::new(parts.settings.clone()),
+            number: number.into(),
+            jobs: FuturesUnordered::new(),
+            parts,
+            wake,
+            ownership,
+            sending: 0,
+            stopped,
+        }
+    }
+
+    /// Sends until the ownership ends, and writes the outcomes of all requests.
+    ///
+    /// # Errors
+    /// Returns an error that waiting does not resolve.
+    pub(crate) async fn run(mut self) -> Result<(), SendError> {
+        let mut event = Event::Written;
+        loop {
+            for effect in self.dispatcher.handle(event, Timestamp::now()) {
+                self.perform(effect);
+            }
+            self.report();
+            if self.dispatcher.is_done() {
+                return Ok(());
+            }
+            event = self.event().await?;
+        }
+    }
+
+    async fn event(&mut self) -> Result<Event, SendError> {
+        let wake = self.dispatcher.next();
+        tokio::select! {
+            biased;
+            Some(event) = self.jobs.next() => event,
+            changed = self.ownership.changed() => {
+                let ends = changed.is_err() || *self.ownership.borrow() == Ownership::Ends;
+                Ok(if ends { Event::Stop } else { Event::Tick })
+            }
+            () = self.wake.notified() => Ok(Event::Written),
+            () = until(wake) => Ok(Event::Tick),
+        }
+    }
+
+    fn perform(&self, effect: Effect) {
+        let parts = self.parts.clone();
+        let job: Job = match effect {
+            Effect::Claim {
+                limit,
+                unknown_first,
+            } => {
+                let (number, ownership) = (Arc::clone(&self.number), self.ownership.clone());
+                Box::pin(claim(parts, number, limit, unknown_first, ownership))
+            }
+            Effect::Send(token, request) => {
+                let ownership = self.ownership.clone();
+                Box::pin(async move {
+                    // The claim may have taken long, or the process may have been stopped meanwhile.
+                    if !covers(*ownership.borrow(), parts.timeout) {
+                        return Ok(Event::SendFinished(token, SendResult::Unreachable));
+                    }
+                    let started = Instant::now();
+                    let result = parts.graph.send(&request).await;
+                    parts.metrics.sent(started.elapsed());
+                    Ok(Event::SendFinished(token, result))
+                })
+            }
+            Effect::DeadLetter(token, letter) => Box::pin(async move {
+                parts.producer.send(&[letter]).await?.await?;
+                Ok(Event::DeadLettered(token))
+            }),
+            Effect::Record(outcomes) => Box::pin(record(parts, outcomes)),
+            Effect::Count(count) => return self.parts.metrics.count(count),
+        };
+        self.jobs.push(job);
+    }
+
+    fn report(&mut self) {
+        let sending = self.dispatcher.sending();
+        self.parts.metrics.in_flight(sending, self.sending);
+        self.sending = sending;
+        let stopped = self.dispatcher.stopped();
+        self.stopped.send_if_modified(|known| {
+            let changed = known.as_deref() != stopped;
+            if changed {
+                *known = stopped.map(str::to_owned);
+            }
+            changed
+        });
+    }
+}
+
+/// Claims replies. Claims none when the ownership may end before their requests.
+async fn claim(
+    parts: SenderParts,
+    number: Arc<str>,
+    limit: usize,
+    unknown_first: bool,
+    ownership: watch::Receiver<Ownership>,
+) -> Result<Event, SendError> {
+    let claimed = || async {
+        let now = Timestamp::now();
+        if !covers(*ownership.borrow(), parts.timeout) {
+            return Ok((Vec::new(), None));
+        }
+        let lease = Lease {
+            token: parts.process,
+            until: after(now, parts.timeout),
+        };
+        let replies = parts
+            .ledger
+            .claim(&number, limit, unknown_first, lease, now)
+            .await?;
+        let next = if replies.is_empty() {
+            parts.ledger.next_due(&number, now).await?
+        } else {
+            None
+        };
+        Ok((replies, next))
+    };
+    let (replies, next) = AWAY
+        .retry(claimed, DatabaseError::is_transient, warn)
+        .await?;
+    Ok(Event::Claimed(replies, next))
+}
+
+/// Returns whether a request that starts now ends before the ownership does.
+fn covers(ownership: Ownership, timeout: Duration) -> bool {
+    match ownership {
+        Ownership::Until(end) => Instant::now() + timeout < end,
+        Ownership::Ends => false,
+    }
+}
+
+/// Writes outcomes, which are known now, until PostgreSQL takes them.
+async fn record(parts: SenderParts, outcomes: Vec<Outcome>) -> Result<Event, SendError> {
+    let record = || {
+        parts
+            .ledger
+            .record(parts.process, &outcomes, Timestamp::now())
+    };
+    let states = AWAY
+        .retry(record, DatabaseError::is_transient, warn)
+        .await?;
+    parts.metrics.ended(&states);
+    Ok(Event::Recorded)
+}
+
+fn warn(error: &DatabaseError, attempts: u32) {
+    tracing::warn!(attempts, error = %error, "the ledger of replies is unavailable; trying again");
+}
+
+async fn until(wake: Option<Timestamp>) {
+    match wake {
+        Some(at) => {
+            let millis = at.millis().saturating_sub(Timestamp::now().millis());
+            let millis = u64::try_from(millis).unwrap_or(0);
+            tokio::time::sleep(Duration::from_millis(millis)).await;
+        }
+        None => std::future::pending().await,
+    }
+}
