@@ -383,6 +383,7 @@ mod tests {
             ]
             .into(),
             missing: 1,
+            closed: None,
         }
     }
 

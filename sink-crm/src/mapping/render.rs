@@ -16,8 +16,8 @@ use crate::person;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Rendered {
     pub(crate) values: BTreeMap<String, Option<Value>>,
-    /// Fields whose value is the mapping's default, because the lead has none.
-    pub(crate) defaults: BTreeSet<String>,
+    /// Fields whose value the lead has not given: the mapping's default, or the name of the profile.
+    pub(crate) provisional: BTreeSet<String>,
     /// The number of texts that were too long.
     pub(crate) truncated: u32,
 }
@@ -36,8 +36,9 @@ pub(crate) fn render(
             .flatten()
             .min();
         let own = value(field, event, target.time_zone);
-        if own.is_none() && field.default.is_some() {
-            rendered.defaults.insert(name.clone());
+        let is_default = own.is_none() && field.default.is_some();
+        if is_default || (field.from.is_name() && !gave_name(data)) {
+            rendered.provisional.insert(name.clone());
         }
         match own.or_else(|| field.default.clone()) {
             Some(Value::String(text)) => {
@@ -91,6 +92,12 @@ fn status_of<'s>(status: &'s Status, data: &EventData) -> &'s str {
     let completed = status.completed.as_ref().filter(|_| data.is_completed);
     let listed = status.states.get(&data.current_state);
     listed.or(completed).unwrap_or(&status.otherwise)
+}
+
+/// Returns whether the lead said its name: else the event has the name of the profile.
+fn gave_name(data: &EventData) -> bool {
+    let name = data.lead_data.get("name").and_then(Value::as_str);
+    name.is_some_and(|name| data.lead_metadata.name.as_deref() == Some(name))
 }
 
 /// Returns the lead's own value.
@@ -432,6 +439,22 @@ mod tests {
                 prop_assert!(text.encode_utf16().count() <= longest);
                 prop_assert_eq!(rendered.truncated == 0, *text == name);
             }
+        }
+    }
+
+    #[test]
+    fn the_name_of_the_profile_is_provisional_until_the_lead_says_its_name() {
+        let mapping: Mapping = DEFAULT.parse().unwrap();
+        for target in [&mapping.hubspot, &mapping.salesforce] {
+            let names = |data| {
+                let rendered = render(target, &of(data), &BTreeMap::new());
+                let names = rendered.provisional.into_iter();
+                names
+                    .filter(|name| name.to_lowercase().ends_with("name"))
+                    .collect::<Vec<_>>()
+            };
+            assert_eq!(names(started()).len(), 2, "{:?}", names(started()));
+            assert!(names(completed()).is_empty());
         }
     }
 }

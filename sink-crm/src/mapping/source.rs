@@ -97,6 +97,11 @@ impl TryFrom<String> for Source {
 impl Source {
     /// Returns whether sales corrects the value: a name, the phone number or the owner.
     pub(crate) const fn is_personal(&self) -> bool {
+        self.is_name() || matches!(self, Self::Phone | Self::Assignee)
+    }
+
+    /// Returns whether the value is the lead's name, or a part of it.
+    pub(crate) const fn is_name(&self) -> bool {
         matches!(
             self,
             Self::Name
@@ -104,8 +109,6 @@ impl Source {
                 | Self::LastName
                 | Self::OnlyOrLastName
                 | Self::NamesBeforeLast
-                | Self::Phone
-                | Self::Assignee
         )
     }
 }

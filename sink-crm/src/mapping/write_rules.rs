@@ -21,8 +21,8 @@ pub(crate) struct Guarded {
     name: String,
     /// `None` clears the field.
     desired: Option<Value>,
-    /// Whether the value is the mapping's default.
-    is_default: bool,
+    /// Whether the lead has not given the value: it is the mapping's default, or the name of the profile.
+    is_provisional: bool,
 }
 
 /// What is known of the CRM's record when fields are chosen.
@@ -62,8 +62,8 @@ struct Entry {
 enum Mark {
     /// The CRM got the lead's value.
     Written,
-    /// The CRM got the mapping's default.
-    Default,
+    /// The CRM got the mapping's default, or the name of the profile.
+    Provisional,
     /// Sales had written another value, which stayed.
     Kept,
 }
@@ -75,7 +75,7 @@ impl Mark {
     const fn to_byte(self) -> u8 {
         match self {
             Self::Written => 0,
-            Self::Default => 1,
+            Self::Provisional => 1,
             Self::Kept => 2,
         }
     }
@@ -83,7 +83,7 @@ impl Mark {
     const fn from_byte(byte: u8) -> Self {
         match byte {
             0 => Self::Written,
-            1 => Self::Default,
+            1 => Self::Provisional,
             _ => Self::Kept,
         }
     }
@@ -150,7 +150,7 @@ impl Target {
             .map(|(name, desired)| Guarded {
                 name: name.clone(),
                 desired: desired.clone(),
-                is_default: rendered.defaults.contains(name),
+                is_provisional: rendered.provisional.contains(name),
             })
             .collect()
     }
@@ -195,7 +195,7 @@ fn is_settled(target: &Target, field: &Guarded, entry: Option<Entry>) -> bool {
 
 /// Returns whether a field that is written once had its time.
 fn is_done(target: &Target, field: &Guarded, entry: Entry) -> bool {
-    target.rule(&field.name) == WriteRule::Once && entry.mark != Mark::Default
+    target.rule(&field.name) == WriteRule::Once && entry.mark != Mark::Provisional
 }
 
 /// Decides which of the `guarded` fields are left out. `known` is what the ledger remembers, and
@@ -238,9 +238,9 @@ pub(crate) fn decide(
         if is_settled || entry.is_some_and(|entry| is_done(target, field, entry)) {
             continue;
         }
-        let mark = match (is_kept, field.is_default) {
+        let mark = match (is_kept, field.is_provisional) {
             (true, _) => Mark::Kept,
-            (false, true) => Mark::Default,
+            (false, true) => Mark::Provisional,
             (false, false) => Mark::Written,
         };
         let entry = Entry { mark, value: hash };
@@ -266,7 +266,7 @@ fn may_write(
         WriteRule::IfEmpty => is_empty,
         WriteRule::WhileOurs => is_empty || is_ours(),
         WriteRule::Once => match entry {
-            Some(entry) if entry.mark != Mark::Default => false,
+            Some(entry) if entry.mark != Mark::Provisional => false,
             Some(_) => is_empty || is_ours(),
             // A CRM gives each new record an owner; that is no choice of sales.
             None => is_empty || (!adopted && target.is_owner(&field.name)),

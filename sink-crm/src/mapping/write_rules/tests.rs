@@ -59,17 +59,17 @@ impl World {
         held.and_then(Value::as_str).unwrap_or_default()
     }
 
-    /// Sends the lead with a value; its default if `is_default`. The outcome may be lost, and the
+    /// Sends the lead with a value; its default if `is_provisional`. The outcome may be lost, and the
     /// request before it.
-    fn send(&mut self, value: Option<&str>, is_default: bool, arrives: bool, is_told: bool) {
+    fn send(&mut self, value: Option<&str>, is_provisional: bool, arrives: bool, is_told: bool) {
         self.revision += 1;
         let values = BTreeMap::from([("f".to_owned(), value.map(|value| json!(value)))]);
         let mut rendered = Rendered {
             values,
             ..Rendered::default()
         };
-        if is_default {
-            rendered.defaults.insert("f".into());
+        if is_provisional {
+            rendered.provisional.insert("f".into());
         }
         let guarded = self.target.guarded(&rendered);
         let may_exist = self.adopted || self.is_attempted;
