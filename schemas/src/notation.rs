@@ -68,7 +68,8 @@ pub fn international_digits(text: &str) -> Option<String> {
             digits.push(digit);
         } else if matches!(char, '+' | '＋') && digits.is_empty() && !is_marked {
             is_marked = true;
-        } else if !is_separator(char) {
+        } else if !is_separator(char) || (char == '/' && digits.is_empty()) {
+            // A slash ahead of the digits ends the name of an account.
             return None;
         }
     }
@@ -195,6 +196,7 @@ mod tests {
             "49+15112345678",
             "++4915112345678",
             "eu/4915112345678",
+            "/4915112345678",
             "group@g.us",
             "0x4915112345",
         ] {

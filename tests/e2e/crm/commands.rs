@@ -108,7 +108,7 @@ async fn redrive_the_current_state(site: &Site<'_>, client: &SandboxClient) -> a
     ensure!(retried.contains("due now: 1 lead"), "{retried}");
     let plan = site.tool(&["crm", "plan"]).await?;
     ensure!(
-        plan.contains("hubspot: 1 leads") && plan.contains("salesforce: 1 leads"),
+        plan.contains("hubspot: 1 lead\n") && plan.contains("salesforce: 1 lead\n"),
         "{plan}"
     );
     ensure!(
@@ -135,7 +135,7 @@ async fn close_by_a_later_state(site: &Site<'_>, client: &SandboxClient) -> anyh
     publish(site, &[event(0, 3)]).await?;
     wait_for_states(site, HUBSPOT, &[("dead", 1), ("synced", 4)]).await?;
     let listed = site.tool(&["dead-letters", "list"]).await?;
-    ensure!(listed.contains("1 open dead letters"), "{listed}");
+    ensure!(listed.contains("1 open dead letter\n"), "{listed}");
     client.clear_faults().await?;
     publish(site, &[event(0, 4)]).await?;
     wait_for_states(site, HUBSPOT, &[("synced", 5)]).await?;

@@ -33,7 +33,7 @@ pub(crate) fn commands_check_and_plan_for_a_webhook_receiver(world: &World) -> a
         publish(&site, &[event(0, 1), event(0, 2), event(1, 1)]).await?;
         eventually(Duration::from_secs(20), async || {
             let plan = site.tool(&["crm", "plan", "--requests", "9"]).await?;
-            let requests = plan.matches("webhook: 1 leads").count();
+            let requests = plan.matches("webhook: 1 lead\n").count();
             ensure!(requests == 2, "{requests} requests: {plan}");
             ensure!(
                 plan.contains(&lead_id(1)) && plan.contains(&state(1)),

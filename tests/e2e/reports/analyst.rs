@@ -20,10 +20,7 @@ const READABLE: [&str; 6] = [
 ];
 
 /// The guides with SQL, and the number of their statements.
-const GUIDES: [(&str, usize); 2] = [
-    ("docs/guides/reports.md", 12),
-    ("docs/guides/hand-over.md", 1),
-];
+const GUIDES: [(&str, usize); 1] = [("docs/guides/reports.md", 12)];
 
 /// Returns the SQL blocks of a document.
 fn blocks(file: &str) -> anyhow::Result<Vec<String>> {
