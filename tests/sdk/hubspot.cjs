@@ -59,7 +59,8 @@ async function main() {
   );
   assert.equal(found.id, created.results[0].id);
   assert.equal(found.properties.firstname, "Ann");
-  assert.equal(found.properties.phone, null);
+  // The OpenAPI document leaves an empty property out; portals have been seen to answer null.
+  assert.equal(found.properties.phone ?? null, null);
   assert.equal(found.properties.made_by_the_sdk, "x");
   const absent = await refusal(
     contacts.basicApi.getById("3", undefined, undefined, undefined, false, "wa_id"),
