@@ -1,6 +1,7 @@
 //! Tests interrupted erasures, the erasure of a person with two leads, and a replaced erasure key.
 
 pub(crate) mod commanded;
+pub(crate) mod nothing_left;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -57,6 +57,7 @@ const TESTS: &[(&str, Test)] = tests![
     files::the_api_sends_the_photo_that_a_lead_sent,
     command_ids::a_command_id_returns_a_result_for_its_own_lead_only,
     accounts::a_lead_is_reachable_only_in_its_account_and_by_tokens_with_access,
+    erasure::nothing_left::an_erasure_leaves_nothing_but_what_it_names,
     erasure::commanded::no_replay_restores_a_person_erased_by_command,
     erasure::the_next_processor_finishes_an_interrupted_erasure,
     erasure::a_person_with_two_leads_is_erased_under_both_ids_and_either_key,
