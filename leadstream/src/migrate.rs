@@ -7,7 +7,6 @@ use leadstream_processor::StoreError;
 use leadstream_service::config::{DatabaseArgs, duration};
 use leadstream_service::database::DatabaseError;
 use leadstream_service::migrations::SchemaError;
-use leadstream_sink_crm::LedgerError;
 use sqlx::migrate::MigrateError;
 use sqlx::{Connection, PgConnection};
 
@@ -48,19 +47,11 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
             .context("the engine's tables")?;
         leadstream_sink_crm::migrate(&pool)
             .await
-            .map_err(|error| match error {
-                LedgerError::Migrate(error) => schema_error(error, leadstream_sink_crm::MIGRATIONS),
-                error => error.into(),
-            })
+            .map_err(|error| ledger_error(error, leadstream_sink_crm::MIGRATIONS))
             .context("the CRM ledger")?;
         leadstream_sink_whatsapp::migrate(&pool)
             .await
-            .map_err(|error| match error {
-                DatabaseError::Migrate(error) => {
-                    schema_error(error, leadstream_sink_whatsapp::MIGRATIONS)
-                }
-                error => error.into(),
-            })
+            .map_err(|error| ledger_error(error, leadstream_sink_whatsapp::MIGRATIONS))
             .context("the ledger of replies")?;
         anyhow::Ok(())
     };
@@ -68,6 +59,14 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         .await
         .with_context(|| format!("not done after {:?} (--timeout)", args.timeout))??;
     Ok(())
+}
+
+/// Returns the error of a ledger, whose migrations `table` records.
+fn ledger_error(error: DatabaseError, table: &'static str) -> anyhow::Error {
+    match error {
+        DatabaseError::Migrate { source, .. } => schema_error(source, table),
+        error => error.into(),
+    }
 }
 
 /// Returns the error that a service would report for the same database.

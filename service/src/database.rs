@@ -4,11 +4,11 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use sqlx::migrate::MigrateError;
+use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Executor, PgPool};
 
-use crate::migrations::SchemaError;
+use crate::migrations::{self, SchemaError};
 
 /// How long a statement may take. After that the database counts as unavailable.
 const STATEMENT: Duration = Duration::from_secs(30);
@@ -20,10 +20,16 @@ pub enum DatabaseError {
     Statement(#[from] sqlx::Error),
     #[error("PostgreSQL did not answer within {} s", STATEMENT.as_secs())]
     Timeout,
-    #[error(transparent)]
-    Schema(#[from] SchemaError),
-    #[error("the tables could not be brought up to date: {0}")]
-    Migrate(#[from] MigrateError),
+    #[error("the tables of {service}: {source}")]
+    Schema {
+        service: &'static str,
+        source: SchemaError,
+    },
+    #[error("the tables of {service} could not be brought up to date: {source}")]
+    Migrate {
+        service: &'static str,
+        source: MigrateError,
+    },
 }
 
 impl DatabaseError {
@@ -33,7 +39,7 @@ impl DatabaseError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Timeout => true,
-            Self::Schema(_) | Self::Migrate(_) => false,
+            Self::Schema { .. } | Self::Migrate { .. } => false,
             Self::Statement(sqlx::Error::Database(error)) => {
                 error.code().is_some_and(|code| is_transient(&code))
             }
@@ -118,6 +124,38 @@ pub fn on_error(error: &sqlx::Error) {
     }
 }
 
+/// Checks that the migrations of `service` were applied unchanged; `table` records them.
+///
+/// # Errors
+/// Returns [`DatabaseError::Schema`] if they were not.
+pub async fn check_migrations(
+    pool: &PgPool,
+    service: &'static str,
+    table: &'static str,
+    migrator: &Migrator,
+) -> Result<(), DatabaseError> {
+    let applied = timed(migrations::applied(pool, table)).await?;
+    migrations::check(table, migrator, &applied)
+        .map_err(|source| DatabaseError::Schema { service, source })
+}
+
+/// Applies the migrations of `service`; `table` records them, apart from those of other services.
+///
+/// # Errors
+/// Returns an error if a migration fails, or if it was changed after it was applied.
+pub async fn migrate(
+    pool: &PgPool,
+    service: &'static str,
+    table: &'static str,
+    migrator: &Migrator,
+) -> Result<(), DatabaseError> {
+    let applied = migrations::applied(pool, table).await?;
+    migrations::check_origin(table, migrator, &applied)
+        .map_err(|source| DatabaseError::Schema { service, source })?;
+    let migrated = migrator.run(pool).await;
+    migrated.map_err(|source| DatabaseError::Migrate { service, source })
+}
+
 #[cfg(test)]
 mod tests {
     use super::{DatabaseError, SchemaError, is_transient};
@@ -134,6 +172,10 @@ mod tests {
         }
         assert!(DatabaseError::Timeout.is_transient());
         assert!(DatabaseError::Statement(sqlx::Error::PoolTimedOut).is_transient());
-        assert!(!DatabaseError::Schema(SchemaError::Empty("notes")).is_transient());
+        let schema = DatabaseError::Schema {
+            service: "sink-notes",
+            source: SchemaError::Empty("notes"),
+        };
+        assert!(!schema.is_transient());
     }
 }

@@ -1,6 +1,7 @@
 //! Writes `lead.events` to the ledger. The intake reduces the records that arrived to the newest
 //! revision per lead, and writes it for every CRM in one statement. Only then it commits the offset.
 
+use leadstream_service::database::DatabaseError;
 use std::sync::Arc;
 
 use chrono::Utc;
@@ -8,7 +9,7 @@ use leadstream_kafka::{Record, RecordWriter};
 use tokio::sync::Notify;
 
 use crate::crm_name::CrmName;
-use crate::ledger::{DeliveryMode, DesiredEvent, Ledger, LedgerError};
+use crate::ledger::{DeliveryMode, DesiredEvent, Ledger};
 use crate::metrics::ConsumeMetrics;
 
 mod event;
@@ -45,13 +46,13 @@ impl EventWriter {
 
 impl RecordWriter for EventWriter {
     type Item = DesiredEvent;
-    type Error = LedgerError;
+    type Error = DatabaseError;
 
     fn decode(&self, record: &Record) -> Result<DesiredEvent, String> {
         event::decode(record, &self.urgent_states)
     }
 
-    async fn write(&mut self, events: &[DesiredEvent], _backlog: u64) -> Result<(), LedgerError> {
+    async fn write(&mut self, events: &[DesiredEvent], _backlog: u64) -> Result<(), DatabaseError> {
         let (erasures, events) = event::split_erasures(events.to_vec());
         let ordered = self.crms(DeliveryMode::OrderedEvents);
         let all = if ordered.is_empty() {
@@ -78,7 +79,7 @@ impl RecordWriter for EventWriter {
         Ok(())
     }
 
-    fn is_transient(error: &LedgerError) -> bool {
+    fn is_transient(error: &DatabaseError) -> bool {
         error.is_transient()
     }
 

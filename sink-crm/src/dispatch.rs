@@ -5,6 +5,7 @@
 //! No older revision is knowingly sent over a newer one. A row has one request in flight, under a
 //! lease that covers the request. After an unknown outcome the newest revision is sent again.
 
+use leadstream_service::database::DatabaseError;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -18,7 +19,7 @@ use uuid::Uuid;
 
 use crate::config::{AWAY, Timing};
 use crate::crm::{Class, Crm, Failure, Quota};
-use crate::ledger::{DeliveryLedger, Lease, LedgerError};
+use crate::ledger::{DeliveryLedger, Lease};
 use crate::metrics::DeliveryMetrics;
 use crate::rate_limiter::RateLimiter;
 
@@ -76,7 +77,7 @@ pub(crate) struct WorkerParts<C: Crm> {
 #[derive(Debug, thiserror::Error)]
 pub enum DispatchError {
     #[error(transparent)]
-    Ledger(#[from] LedgerError),
+    Ledger(#[from] DatabaseError),
     #[error("a batch's task ended unexpectedly: {0}")]
     Task(#[from] JoinError),
 }
@@ -170,7 +171,7 @@ struct Worker<C: Crm> {
     breaker: CircuitBreaker,
     aimd: Aimd,
     size: BatchSize,
-    batches: JoinSet<Result<BatchReport, LedgerError>>,
+    batches: JoinSet<Result<BatchReport, DatabaseError>>,
     /// The gravest reason to stop sending that the ended batches reported.
     stop: Option<Stop>,
     /// Whether the CRM's schema was found to fit since the worker last halted.
@@ -386,7 +387,7 @@ impl<C: Crm> Worker<C> {
         )
     }
 
-    async fn count(&mut self) -> Result<(), LedgerError> {
+    async fn count(&mut self) -> Result<(), DatabaseError> {
         if self.counted.is_none_or(|at| at.elapsed() >= COUNT) {
             let parts = &self.shared.parts;
             parts.metrics.backlog(&parts.ledger.backlog().await?);
@@ -427,7 +428,7 @@ impl<C: Crm> Worker<C> {
         self.shared.stopping.store(false, Ordering::Relaxed);
     }
 
-    async fn database_away(&self, attempts: u32, error: &LedgerError) {
+    async fn database_away(&self, attempts: u32, error: &DatabaseError) {
         let wait = AWAY.random_delay(attempts);
         let crm = C::NAME.as_str();
         let health = &self.shared.parts.context.health;

@@ -4,9 +4,9 @@ use leadstream_kafka::IntakeError;
 use leadstream_kafka::consumer::ConsumeError;
 use leadstream_kafka::producer::ProduceError;
 use leadstream_service::ConfigError;
+use leadstream_service::database::DatabaseError;
 
 use crate::dispatch::DispatchError;
-use crate::ledger::{LedgerError, LedgerErrorClass};
 
 /// The reason why the service stopped. A failure that may pass does not stop it.
 #[derive(Debug, thiserror::Error)]
@@ -20,9 +20,9 @@ pub enum Error {
     #[error(transparent)]
     Produce(#[from] ProduceError),
     #[error(transparent)]
-    Ledger(#[from] LedgerError),
+    Ledger(#[from] DatabaseError),
     #[error(transparent)]
-    Intake(#[from] IntakeError<LedgerError>),
+    Intake(#[from] IntakeError<DatabaseError>),
     #[error("a task of the service ended unexpectedly: {0}")]
     Task(#[from] tokio::task::JoinError),
 }
@@ -45,7 +45,7 @@ impl Error {
                 ErrorClass::Operator
             }
             Self::Ledger(error) | Self::Intake(IntakeError::Write(error))
-                if error.class() == LedgerErrorClass::Permanent =>
+                if !error.is_transient() =>
             {
                 ErrorClass::Operator
             }

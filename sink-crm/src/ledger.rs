@@ -1,26 +1,24 @@
 //! Stores in PostgreSQL what each CRM should have of each lead, and what it has. Callers pass the
 //! current time.
 
-use std::future::Future;
 use std::marker::PhantomData;
 
 use chrono::{DateTime, Utc};
 use leadstream_kafka::{Record, TraceContext};
 use leadstream_schemas::{LeadId, Revision};
-use leadstream_service::database;
-use leadstream_service::migrations;
+use leadstream_service::database::{self, DatabaseError, timed};
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPool};
 use sqlx::types::Json;
 use sqlx::{FromRow, Row as _};
 use uuid::Uuid;
 
+use crate::SERVICE;
 use crate::crm_name::CrmName;
 use crate::mapping::WrittenFields;
 use crate::outcome::RecordOutcome;
 
 mod entry;
-mod error;
 mod latest;
 mod ordered;
 mod refused;
@@ -28,8 +26,6 @@ mod sql;
 mod tools;
 
 pub use entry::{LedgerEntry, LedgerState, ledger_entries};
-use error::STATEMENT;
-pub use error::{LedgerError, LedgerErrorClass};
 pub(crate) use latest::LatestState;
 pub(crate) use ordered::OrderedEvents;
 pub(crate) use refused::{RefusedField, WaitingFor};
@@ -170,10 +166,9 @@ impl Ledger {
     /// Checks that the migrations of this version were applied unchanged.
     ///
     /// # Errors
-    /// Returns [`LedgerError::Schema`] if they were not.
-    pub(crate) async fn check(&self) -> Result<(), LedgerError> {
-        let applied = timed(migrations::applied(&self.pool, MIGRATIONS)).await?;
-        Ok(migrations::check(MIGRATIONS, &migrator(), &applied)?)
+    /// Returns [`DatabaseError::Schema`] if they were not.
+    pub(crate) async fn check(&self) -> Result<(), DatabaseError> {
+        database::check_migrations(&self.pool, SERVICE, MIGRATIONS, &migrator()).await
     }
 
     /// Returns the rows of `crm`, whose delivery mode is `D`.
@@ -192,7 +187,7 @@ impl Ledger {
         ordered: &[CrmName],
         erasures: &[DesiredEvent],
         now: DateTime<Utc>,
-    ) -> Result<(), LedgerError> {
+    ) -> Result<(), DatabaseError> {
         let lead_ids: Vec<&LeadId> = erasures.iter().map(|it| &it.lead_id).collect();
         let mut transaction = timed(self.pool.begin()).await?;
         let crms = CrmName::ALL.map(CrmName::as_str);
@@ -224,7 +219,7 @@ impl<D: Delivery> DeliveryLedger<D> {
         limit: usize,
         lease: &Lease,
         now: DateTime<Utc>,
-    ) -> Result<Vec<Claimed>, LedgerError> {
+    ) -> Result<Vec<Claimed>, DatabaseError> {
         let query = sqlx::query_as(D::CLAIM)
             .bind(self.crm.as_str())
             .bind(now)
@@ -239,7 +234,7 @@ impl<D: Delivery> DeliveryLedger<D> {
         &self,
         lease: &Lease,
         lead_ids: &[&LeadId],
-    ) -> Result<Vec<LeadId>, LedgerError> {
+    ) -> Result<Vec<LeadId>, DatabaseError> {
         let query = sqlx::query_scalar(D::EXTEND_LEASES)
             .bind(self.crm.as_str())
             .bind(lead_ids)
@@ -255,7 +250,7 @@ impl<D: Delivery> DeliveryLedger<D> {
         token: Uuid,
         rows: &[OutcomeRow<'_>],
         now: DateTime<Utc>,
-    ) -> Result<u64, LedgerError> {
+    ) -> Result<u64, DatabaseError> {
         let query = sqlx::query_scalar(D::RECORD_OUTCOMES)
             .bind(self.crm.as_str())
             .bind(token)
@@ -278,13 +273,13 @@ impl<D: Delivery> DeliveryLedger<D> {
     }
 
     /// Returns the rows, or events, that are not in step with their lead.
-    pub(crate) async fn backlog(&self) -> Result<Vec<Backlog>, LedgerError> {
+    pub(crate) async fn backlog(&self) -> Result<Vec<Backlog>, DatabaseError> {
         let query = sqlx::query_as(D::BACKLOG).bind(self.crm.as_str());
         timed(query.fetch_all(&self.pool)).await
     }
 
     /// Returns whether a row waits because of `reason`.
-    pub(crate) async fn has_reason(&self, reason: &str) -> Result<bool, LedgerError> {
+    pub(crate) async fn has_reason(&self, reason: &str) -> Result<bool, DatabaseError> {
         let query = sqlx::query_scalar(D::HAS_REASON)
             .bind(self.crm.as_str())
             .bind(reason);
@@ -297,7 +292,7 @@ impl<D: Delivery> DeliveryLedger<D> {
         &self,
         after: &LeadId,
         limit: usize,
-    ) -> Result<Vec<Claimed>, LedgerError> {
+    ) -> Result<Vec<Claimed>, DatabaseError> {
         let query = sqlx::query_as(D::PAGE_DUE)
             .bind(self.crm.as_str())
             .bind(after)
@@ -315,27 +310,14 @@ fn column<'r, T>(rows: &'r [OutcomeRow<'r>], value: impl Fn(&'r OutcomeRow<'r>) 
 ///
 /// # Errors
 /// Returns an error if a migration fails, or if it was changed after it was applied.
-pub async fn migrate(pool: &PgPool) -> Result<(), LedgerError> {
-    let migrator = migrator();
-    let applied = migrations::applied(pool, MIGRATIONS).await?;
-    migrations::check_origin(MIGRATIONS, &migrator, &applied)?;
-    Ok(migrator.run(pool).await?)
+pub async fn migrate(pool: &PgPool) -> Result<(), DatabaseError> {
+    database::migrate(pool, SERVICE, MIGRATIONS, &migrator()).await
 }
 
 fn migrator() -> Migrator {
     let mut migrator = sqlx::migrate!();
     migrator.dangerous_set_table_name(MIGRATIONS);
     migrator
-}
-
-/// Bounds a statement's time: a database that stops answering would block a worker forever.
-async fn timed<T>(
-    statement: impl Future<Output = Result<T, sqlx::Error>>,
-) -> Result<T, LedgerError> {
-    match tokio::time::timeout(STATEMENT, statement).await {
-        Ok(outcome) => Ok(outcome.inspect_err(database::on_error)?),
-        Err(_) => Err(LedgerError::Timeout),
-    }
 }
 
 impl<'r> FromRow<'r, sqlx::postgres::PgRow> for Claimed {

@@ -30,6 +30,7 @@ mod tokens;
 pub mod tool;
 mod webhook;
 
+use leadstream_service::database::DatabaseError;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,8 +46,7 @@ pub use config::{Args, CrmArgs, SyncArgs};
 pub use error::{Error, ErrorClass};
 pub use hubspot::HubspotArgs;
 pub use ledger::{
-    DeadLetterPosition, Ledger, LedgerEntry, LedgerError, LedgerErrorClass, LedgerState,
-    MIGRATIONS, ledger_entries, migrate,
+    DeadLetterPosition, Ledger, LedgerEntry, LedgerState, MIGRATIONS, ledger_entries, migrate,
 };
 pub use mapping::json_schema as mapping_schema;
 pub use metrics::METRICS;
@@ -81,7 +81,8 @@ pub async fn run(args: Args, context: Context) -> Result<(), Error> {
     let settings = args.settings()?;
     let ledger = Ledger::new(settings.database.clone(), CONNECTIONS);
     let check = || ledger.check();
-    let checked = wait_until_available(&context, "start", check, LedgerError::is_transient).await?;
+    let checked =
+        wait_until_available(&context, "start", check, DatabaseError::is_transient).await?;
     if checked.is_none() {
         return Ok(());
     }

@@ -1,5 +1,6 @@
 //! Counts the open dead letters of every topic, for the metrics.
 
+use leadstream_service::database::DatabaseError;
 use std::time::Duration;
 
 use leadstream_kafka::ConsumerHandle;
@@ -8,7 +9,7 @@ use leadstream_service::metric_table;
 use leadstream_service::metrics::{Gauge, Open};
 use tokio_util::sync::CancellationToken;
 
-use crate::ledger::{Ledger, LedgerError};
+use crate::ledger::Ledger;
 
 /// How often each dead-letter topic is asked for its ends.
 const INTERVAL: Duration = Duration::from_secs(60);
@@ -27,7 +28,7 @@ enum Error {
     #[error(transparent)]
     Kafka(#[from] ConsumeError),
     #[error(transparent)]
-    Ledger(#[from] LedgerError),
+    Ledger(#[from] DatabaseError),
 }
 
 /// Counts the dead letters of `topics` until `stop`. A topic that cannot be read keeps its count.

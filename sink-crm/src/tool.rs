@@ -1,6 +1,7 @@
 //! Implements `leadstream crm` and `leadstream dead-letters`: inspects CRMs and the ledger from
 //! outside the running service. The service acts on what these commands change.
 
+use leadstream_service::database::DatabaseError;
 use std::path::PathBuf;
 
 use leadstream_schemas::{LeadEvent, LeadId, codec};
@@ -11,7 +12,7 @@ use crate::config::{CrmArgs, Crms};
 use crate::crm::{Class, Crm, Prepared};
 use crate::http;
 use crate::hubspot::Hubspot;
-use crate::ledger::{Ledger, LedgerError};
+use crate::ledger::Ledger;
 use crate::mapping::{Remote, decide};
 use crate::salesforce::Salesforce;
 use crate::webhook::Webhook;
@@ -34,7 +35,7 @@ pub enum ToolError {
     #[error(transparent)]
     Config(#[from] ConfigError),
     #[error(transparent)]
-    Ledger(#[from] LedgerError),
+    Ledger(#[from] DatabaseError),
     #[error("no HTTP client can be made: {0}")]
     Http(#[from] reqwest::Error),
     #[error("{crm}: {reason}")]
@@ -138,7 +139,7 @@ async fn planned_for<C: Crm>(
     crm: &C,
     ledger: &Ledger,
     requests: usize,
-) -> Result<Vec<Planned>, LedgerError> {
+) -> Result<Vec<Planned>, DatabaseError> {
     let ledger = ledger.delivery::<C::Delivery>(C::NAME);
     let mut planned = Vec::new();
     let mut after = LeadId::default();

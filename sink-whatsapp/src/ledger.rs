@@ -4,12 +4,12 @@ use chrono::{DateTime, Utc};
 use leadstream_kafka::{Record, TraceContext};
 use leadstream_schemas::{LeadId, Offset, Partition, Revision, Timestamp};
 use leadstream_service::database::{self, DatabaseError, timed};
-use leadstream_service::migrations;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgRow};
 use sqlx::{FromRow, Row as _};
 use uuid::Uuid;
 
+use crate::SERVICE;
 use crate::dispatch::Outcome;
 use crate::reply_row::{Attempts, ClaimedReply, Kind, ReplyState};
 
@@ -50,8 +50,7 @@ impl Ledger {
     /// # Errors
     /// Returns [`DatabaseError::Schema`] if they were not.
     pub(crate) async fn check(&self) -> Result<(), DatabaseError> {
-        let applied = timed(migrations::applied(&self.pool, MIGRATIONS)).await?;
-        Ok(migrations::check(MIGRATIONS, &migrator(), &applied)?)
+        database::check_migrations(&self.pool, SERVICE, MIGRATIONS, &migrator()).await
     }
 
     /// Leases up to `limit` due replies of `number`, the most urgent first. Only the first queued
@@ -165,10 +164,7 @@ impl Ledger {
 /// # Errors
 /// Returns an error if a migration fails, or if it was changed after it was applied.
 pub async fn migrate(pool: &PgPool) -> Result<(), DatabaseError> {
-    let migrator = migrator();
-    let applied = migrations::applied(pool, MIGRATIONS).await?;
-    migrations::check_origin(MIGRATIONS, &migrator, &applied)?;
-    Ok(migrator.run(pool).await?)
+    database::migrate(pool, SERVICE, MIGRATIONS, &migrator()).await
 }
 
 fn migrator() -> Migrator {

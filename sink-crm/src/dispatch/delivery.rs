@@ -1,5 +1,6 @@
 //! Delivers one leased batch, from its first request to its last outcome in the ledger.
 
+use leadstream_service::database::DatabaseError;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError};
@@ -15,7 +16,7 @@ use super::batch_lease::BatchLease;
 use super::batch_size::Sizes;
 use super::write_back::{Learned, Wait, resolve_retries};
 use crate::crm::{BatchResponse, Class, Crm, Failure, Prepared};
-use crate::ledger::{Claimed, Lease, LedgerError, MatchResult};
+use crate::ledger::{Claimed, Lease, MatchResult};
 use crate::outcome::{RecordOutcome, Refusal};
 
 /// The result of a batch.
@@ -38,7 +39,7 @@ pub(super) async fn run<C: Crm>(
     rows: Vec<Claimed>,
     lease: Lease,
     is_probe: bool,
-) -> Result<BatchReport, LedgerError> {
+) -> Result<BatchReport, DatabaseError> {
     let crm = &shared.parts.crm;
     let events: Vec<Result<LeadEvent, String>> = rows.iter().map(read).collect();
     let mut prepared: Vec<Result<Prepared, String>> = events

@@ -1,5 +1,6 @@
 //! Writes the outcomes of leased rows: dead letters first, then the ledger.
 
+use leadstream_service::database::DatabaseError;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::{Duration, Instant};
@@ -15,7 +16,7 @@ use super::write_rules::Selection;
 use super::{Shared, grace};
 use crate::config::AWAY;
 use crate::crm::{Crm, Fingerprints, Prepared};
-use crate::ledger::{Claimed, Lease, LedgerError, MatchResult, OutcomeRow, RefusedField};
+use crate::ledger::{Claimed, Lease, MatchResult, OutcomeRow, RefusedField};
 use crate::outcome::{RecordOutcome, Refusal};
 
 /// Attempts before a record is parked that fails alone for the request's fault.
@@ -99,7 +100,7 @@ impl<C: Crm> Shared<C> {
         learned: Learned<'_>,
         wait: &Wait<'_>,
         lease: &Lease,
-    ) -> Result<(), LedgerError> {
+    ) -> Result<(), DatabaseError> {
         let now = Utc::now();
         let retry = &self.parts.timing.retry;
         let fingerprints = self.parts.crm.fingerprints();
@@ -207,9 +208,9 @@ impl<C: Crm> Shared<C> {
 }
 
 /// Repeats `write` while the database is unavailable and the deadline lies ahead.
-async fn persist<F>(write: impl Fn() -> F, deadline: Instant) -> Result<u64, LedgerError>
+async fn persist<F>(write: impl Fn() -> F, deadline: Instant) -> Result<u64, DatabaseError>
 where
-    F: Future<Output = Result<u64, LedgerError>>,
+    F: Future<Output = Result<u64, DatabaseError>>,
 {
     let mut attempts = 0;
     loop {

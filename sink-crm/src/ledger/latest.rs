@@ -1,9 +1,10 @@
 //! The ledger of CRMs that get the latest state of each lead: `crm_ledger`.
 
 use chrono::{DateTime, Utc};
+use leadstream_service::database::DatabaseError;
 
 use super::sql::{bind_events, event_rows, latest_row, outcome_rows};
-use super::{Delivery, DeliveryMode, DesiredEvent, Ledger, LedgerError, timed};
+use super::{Delivery, DeliveryMode, DesiredEvent, Ledger, timed};
 use crate::crm_name::CrmName;
 
 /// The CRM gets the newest revision of each lead; older ones are replaced.
@@ -143,7 +144,7 @@ impl Ledger {
         crms: &[CrmName],
         events: &[DesiredEvent],
         now: DateTime<Utc>,
-    ) -> Result<u64, LedgerError> {
+    ) -> Result<u64, DatabaseError> {
         let crms: Vec<&str> = crms.iter().map(|crm| crm.as_str()).collect();
         let query = bind_events(sqlx::query(SET_DESIRED).bind(crms), events).bind(now);
         Ok(timed(query.execute(&self.pool)).await?.rows_affected())

@@ -1,9 +1,10 @@
 //! The ledger of CRMs that get every event, in order per lead: `crm_events`.
 
 use chrono::{DateTime, Utc};
+use leadstream_service::database::DatabaseError;
 
 use super::sql::{bind_events, event_rows, outcome_rows};
-use super::{Delivery, DeliveryMode, DesiredEvent, Ledger, LedgerError, timed};
+use super::{Delivery, DeliveryMode, DesiredEvent, Ledger, timed};
 use crate::crm_name::CrmName;
 
 /// The CRM gets every event, in order per lead: each transition counts.
@@ -139,7 +140,7 @@ impl Ledger {
         crm: CrmName,
         events: &[DesiredEvent],
         now: DateTime<Utc>,
-    ) -> Result<u64, LedgerError> {
+    ) -> Result<u64, DatabaseError> {
         let query = bind_events(sqlx::query(QUEUE).bind(crm.as_str()), events).bind(now);
         Ok(timed(query.execute(&self.pool)).await?.rows_affected())
     }

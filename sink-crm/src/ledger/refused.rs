@@ -1,9 +1,10 @@
 //! Rows whose fields the CRM refused: whether there are any, and which a change of the CRM concerns.
 
 use chrono::{DateTime, Utc};
+use leadstream_service::database::DatabaseError;
 use serde::{Deserialize, Serialize};
 
-use super::{Delivery, DeliveryLedger, DeliveryMode, LedgerError, timed};
+use super::{Delivery, DeliveryLedger, DeliveryMode, timed};
 use crate::crm::Fingerprints;
 
 /// A field that was left out of a record, or that a parked row waits for.
@@ -80,7 +81,7 @@ WHERE l.crm = waiting.crm AND l.lead_id = waiting.lead_id";
 
 impl<D: Delivery> DeliveryLedger<D> {
     /// Makes the oldest parked row of each reason due. Its success releases the others.
-    pub(crate) async fn release_oldest(&self, now: DateTime<Utc>) -> Result<u64, LedgerError> {
+    pub(crate) async fn release_oldest(&self, now: DateTime<Utc>) -> Result<u64, DatabaseError> {
         let query = sqlx::query(RELEASE_OLDEST)
             .bind(self.crm.as_str())
             .bind(now);
@@ -93,7 +94,7 @@ impl<D: Delivery> DeliveryLedger<D> {
         &self,
         fields: &[&str],
         now: DateTime<Utc>,
-    ) -> Result<u64, LedgerError> {
+    ) -> Result<u64, DatabaseError> {
         let query = sqlx::query(RELEASE_FIELDS)
             .bind(self.crm.as_str())
             .bind(fields)
@@ -102,7 +103,7 @@ impl<D: Delivery> DeliveryLedger<D> {
     }
 
     /// Returns what rows wait for, if any wait for a change of the CRM.
-    pub(crate) async fn waiting_for(&self) -> Result<Option<WaitingFor>, LedgerError> {
+    pub(crate) async fn waiting_for(&self) -> Result<Option<WaitingFor>, DatabaseError> {
         if D::MODE != DeliveryMode::LatestState {
             return Ok(None);
         }
@@ -123,7 +124,7 @@ impl<D: Delivery> DeliveryLedger<D> {
         &self,
         fingerprints: &Fingerprints,
         now: DateTime<Utc>,
-    ) -> Result<u64, LedgerError> {
+    ) -> Result<u64, DatabaseError> {
         if D::MODE != DeliveryMode::LatestState || fingerprints.is_empty() {
             return Ok(0);
         }

@@ -3,13 +3,14 @@ use std::io::Write as _;
 use chrono::{DateTime, TimeDelta, Utc};
 use leadstream_kafka::{Record, TraceContext};
 use leadstream_schemas::{Offset, Partition, Revision};
+use leadstream_service::database::DatabaseError;
 use sqlx::postgres::{PgConnectOptions, PgPool};
 use sqlx::{Executor as _, Row as _};
 use uuid::Uuid;
 
 use super::{
-    Claimed, DeliveryLedger, DesiredEvent, LatestState, LeadId, Lease, Ledger, LedgerError,
-    OutcomeRow, migrate, migrator,
+    Claimed, DeliveryLedger, DesiredEvent, LatestState, LeadId, Lease, Ledger, OutcomeRow, migrate,
+    migrator,
 };
 use crate::crm_name::CrmName::{self, Hubspot, Salesforce};
 use crate::mapping::WrittenFields;
@@ -196,7 +197,7 @@ async fn the_schema_has_to_be_there() {
     };
     let checked = scratch.ledger.check().await;
     assert!(
-        matches!(checked, Err(LedgerError::Schema(_))),
+        matches!(checked, Err(DatabaseError::Schema { .. })),
         "{checked:?}"
     );
     migrate(&scratch.pool).await.unwrap();

@@ -1,5 +1,6 @@
 //! Queries of the ledger for the tools.
 
+use leadstream_service::database::DatabaseError;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
@@ -8,7 +9,7 @@ use leadstream_schemas::{LeadId, Offset, Partition, Revision};
 use leadstream_service::ConfigError;
 use leadstream_service::config::DatabaseArgs;
 
-use super::{Claimed, CrmName, Ledger, LedgerError, LedgerState, sql, timed};
+use super::{Claimed, CrmName, Ledger, LedgerState, sql, timed};
 
 /// The status of leads in a CRM: the ledger's state, with two cases apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::Type)]
@@ -69,8 +70,8 @@ impl Ledger {
     /// Counts the leads of each CRM by status and reason, with the oldest.
     ///
     /// # Errors
-    /// As [`LedgerError`] says.
-    pub async fn summaries(&self) -> Result<Vec<SyncSummary>, LedgerError> {
+    /// As [`DatabaseError`] says.
+    pub async fn summaries(&self) -> Result<Vec<SyncSummary>, DatabaseError> {
         timed(sqlx::query_as(sql::SUMMARIES).fetch_all(&self.pool)).await
     }
 
@@ -78,7 +79,7 @@ impl Ledger {
     /// events of a CRM that gets each event wait in order, so naming it selects them in any state.
     ///
     /// # Errors
-    /// As [`LedgerError`] says.
+    /// As [`DatabaseError`] says.
     pub async fn retry(
         &self,
         crm: Option<&str>,
@@ -86,7 +87,7 @@ impl Ledger {
         reason: Option<&str>,
         lead_id: Option<&LeadId>,
         now: DateTime<Utc>,
-    ) -> Result<u64, LedgerError> {
+    ) -> Result<u64, DatabaseError> {
         let mut due = 0;
         for statement in [sql::RETRY, sql::RETRY_EVENTS] {
             let query = sqlx::query(statement)
@@ -103,13 +104,13 @@ impl Ledger {
     /// Makes a lead's latest state due again. Returns false when there is no such row.
     ///
     /// # Errors
-    /// As [`LedgerError`] says.
+    /// As [`DatabaseError`] says.
     pub async fn requeue(
         &self,
         crm: &str,
         lead_id: &LeadId,
         now: DateTime<Utc>,
-    ) -> Result<bool, LedgerError> {
+    ) -> Result<bool, DatabaseError> {
         let query = sqlx::query(sql::REQUEUE).bind(crm).bind(lead_id).bind(now);
         Ok(timed(query.execute(&self.pool)).await?.rows_affected() > 0)
     }
@@ -120,7 +121,7 @@ impl Ledger {
         crm: CrmName,
         after: &LeadId,
         limit: usize,
-    ) -> Result<Vec<Claimed>, LedgerError> {
+    ) -> Result<Vec<Claimed>, DatabaseError> {
         let query = sqlx::query_as(sql::PAGE_SYNCED)
             .bind(crm.as_str())
             .bind(after)
@@ -133,7 +134,7 @@ impl Ledger {
         &self,
         crm: CrmName,
         leads: &[(&LeadId, Revision)],
-    ) -> Result<Vec<LeadId>, LedgerError> {
+    ) -> Result<Vec<LeadId>, DatabaseError> {
         let (lead_ids, revisions) = columns(leads);
         let query = sqlx::query_scalar(sql::STILL_SYNCED)
             .bind(crm.as_str())
@@ -149,7 +150,7 @@ impl Ledger {
         crm: CrmName,
         leads: &[(&LeadId, Revision)],
         now: DateTime<Utc>,
-    ) -> Result<u64, LedgerError> {
+    ) -> Result<u64, DatabaseError> {
         let (lead_ids, revisions) = columns(leads);
         let query = sqlx::query(sql::REQUEUE_DRIFTED)
             .bind(crm.as_str())
@@ -164,7 +165,7 @@ impl Ledger {
     pub(crate) async fn reconciliation_progress(
         &self,
         crm: CrmName,
-    ) -> Result<(LeadId, i64), LedgerError> {
+    ) -> Result<(LeadId, i64), DatabaseError> {
         let query = sqlx::query_as(sql::RECONCILIATION_PROGRESS).bind(crm.as_str());
         Ok(timed(query.fetch_optional(&self.pool))
             .await?
@@ -177,7 +178,7 @@ impl Ledger {
         after: &LeadId,
         compared: usize,
         now: DateTime<Utc>,
-    ) -> Result<(), LedgerError> {
+    ) -> Result<(), DatabaseError> {
         let query = sqlx::query(sql::SAVE_RECONCILIATION_PROGRESS)
             .bind(crm.as_str())
             .bind(after)
@@ -190,7 +191,7 @@ impl Ledger {
     pub(crate) async fn clear_reconciliation_progress(
         &self,
         crm: CrmName,
-    ) -> Result<(), LedgerError> {
+    ) -> Result<(), DatabaseError> {
         let query = sqlx::query(sql::CLEAR_RECONCILIATION_PROGRESS).bind(crm.as_str());
         timed(query.execute(&self.pool)).await.map(drop)
     }
@@ -198,8 +199,10 @@ impl Ledger {
     /// Returns the positions of the dead letters that need no further action.
     ///
     /// # Errors
-    /// As [`LedgerError`] says.
-    pub async fn resolved_dead_letters(&self) -> Result<BTreeSet<DeadLetterPosition>, LedgerError> {
+    /// As [`DatabaseError`] says.
+    pub async fn resolved_dead_letters(
+        &self,
+    ) -> Result<BTreeSet<DeadLetterPosition>, DatabaseError> {
         let query = sqlx::query_as(sql::RESOLVED_DEAD_LETTERS).fetch_all(&self.pool);
         Ok(timed(query).await?.into_iter().collect())
     }
@@ -210,7 +213,7 @@ impl Ledger {
         topic: &str,
         partition: Partition,
         part: Range<Offset>,
-    ) -> Result<i64, LedgerError> {
+    ) -> Result<i64, DatabaseError> {
         let query = sqlx::query_scalar(sql::COUNT_RESOLVED)
             .bind(topic)
             .bind(partition)
@@ -222,11 +225,11 @@ impl Ledger {
     /// Returns the revisions that CRMs have of those of `leads` that are in step, by CRM and lead.
     ///
     /// # Errors
-    /// As [`LedgerError`] says.
+    /// As [`DatabaseError`] says.
     pub async fn revisions_in_step(
         &self,
         leads: &[(String, LeadId)],
-    ) -> Result<BTreeMap<(String, LeadId), Revision>, LedgerError> {
+    ) -> Result<BTreeMap<(String, LeadId), Revision>, DatabaseError> {
         let (crms, lead_ids): (Vec<&str>, Vec<&LeadId>) = leads
             .iter()
             .map(|(crm, lead_id)| (crm.as_str(), lead_id))
@@ -242,12 +245,12 @@ impl Ledger {
     /// Records what was done about a dead letter: `redriven` or `discarded`.
     ///
     /// # Errors
-    /// As [`LedgerError`] says.
+    /// As [`DatabaseError`] says.
     pub async fn resolve_dead_letter(
         &self,
         position: &DeadLetterPosition,
         action: &str,
-    ) -> Result<(), LedgerError> {
+    ) -> Result<(), DatabaseError> {
         let query = sqlx::query(sql::RESOLVE_DEAD_LETTER)
             .bind(&position.topic)
             .bind(position.partition)
