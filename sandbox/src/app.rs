@@ -8,7 +8,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{SandboxConfig, Webhook};
+use crate::config::{SandboxConfig, WasenderWebhook, Webhook};
 use crate::credentials::Credentials;
 use crate::endpoint::Endpoint;
 use crate::lock::lock;
@@ -19,9 +19,12 @@ use crate::received::{Received, ReceivedRecord};
 use crate::salesforce::organisation::Organisation;
 use crate::state::{Change, Store};
 use crate::stats::Stats;
+use crate::status_script::StatusScript;
 use crate::usage::Usage;
 use crate::vendor_error::vendor_error;
 use crate::vendor_response::VendorResponse;
+use crate::wasender::limit::WasenderLimit;
+use crate::wasender::session::Sessions;
 
 /// The state that all handlers share.
 #[derive(Debug)]
@@ -54,6 +57,12 @@ pub(crate) struct App {
     /// Notifies held connections that they must close.
     pub(crate) released: Notify,
     pub(crate) receipts: mpsc::Sender<Receipt>,
+    pub(crate) status_script: Mutex<StatusScript>,
+    pub(crate) wasender_sessions: Mutex<Sessions>,
+    pub(crate) wasender_webhook: Mutex<Option<WasenderWebhook>>,
+    pub(crate) wasender_limit: Mutex<Option<WasenderLimit>>,
+    /// Posts webhooks.
+    pub(crate) http: reqwest::Client,
     pub(crate) stop: CancellationToken,
 }
 

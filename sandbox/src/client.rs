@@ -5,16 +5,21 @@ use std::time::Duration;
 
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Method, RequestBuilder, Url};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::config::Webhook;
+use crate::config::{Secret, WasenderWebhook, Webhook};
+use crate::control::wasender::{PhoneMessage, SessionChange};
 use crate::control::{AddedMedia, Ordered, Spent};
 use crate::endpoint::Vendor;
 use crate::fault::Fault;
 use crate::received::ReceivedUpsert;
 use crate::state::SentMessage;
 use crate::stats::Stats;
+use crate::status_script::StatusScript;
 use crate::table::CrmRecord;
+use crate::wasender::limit::WasenderLimit;
+use crate::wasender::session::SessionStatus;
 
 /// Longer than the longest wait of the control API.
 const ANSWER_LIMIT: Duration = Duration::from_secs(75);
@@ -196,9 +201,86 @@ impl SandboxClient {
     /// # Errors
     /// See [`ClientError`].
     pub async fn set_webhook(&self, webhook: Option<&Webhook>) -> Result<(), ClientError> {
-        send(self.request(Method::PUT, "webhook", &[]).json(&webhook))
+        self.put("webhook", &webhook).await
+    }
+
+    /// Sets the statuses that accepted messages get from now on.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn set_statuses(&self, script: &StatusScript) -> Result<(), ClientError> {
+        self.put("statuses", script).await
+    }
+
+    /// Sets the receiver of WASenderApi's events; `None` ends them.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn set_wasender_webhook(
+        &self,
+        webhook: Option<&WasenderWebhook>,
+    ) -> Result<(), ClientError> {
+        self.put("wasender/webhook", &webhook).await
+    }
+
+    /// Sets the limit of each WASenderApi session.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn set_wasender_limit(
+        &self,
+        limit: Option<WasenderLimit>,
+    ) -> Result<(), ClientError> {
+        self.put("wasender/limit", &limit).await
+    }
+
+    /// Changes the connection of a WASenderApi session; the webhook receives its event.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn set_session_status(
+        &self,
+        session: &str,
+        status: SessionStatus,
+    ) -> Result<(), ClientError> {
+        let change = SessionChange {
+            status: Some(status),
+            api_key: None,
+        };
+        self.put(&format!("wasender/sessions/{session}"), &change)
             .await
-            .map(drop)
+    }
+
+    /// Replaces the key of a WASenderApi session.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn set_session_key(&self, session: &str, api_key: &str) -> Result<(), ClientError> {
+        let change = SessionChange {
+            status: None,
+            api_key: Some(Secret::from(api_key)),
+        };
+        self.put(&format!("wasender/sessions/{session}"), &change)
+            .await
+    }
+
+    /// Writes to a person on the phone of a WASenderApi session, past the API.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn write_on_phone(
+        &self,
+        session: &str,
+        to: &str,
+        text: &str,
+    ) -> Result<(), ClientError> {
+        let message = PhoneMessage {
+            session: session.to_owned(),
+            to: to.to_owned(),
+            text: text.to_owned(),
+        };
+        let request = self.request(Method::POST, "wasender/messages", &[]);
+        send(request.json(&message)).await.map(drop)
     }
 
     /// Keeps a file that a lead is to send, and returns its media id.
@@ -210,6 +292,12 @@ impl SandboxClient {
         let request = request.header(CONTENT_TYPE, mime_type).body(bytes);
         let added: AddedMedia = send(request).await?.json().await?;
         Ok(added.id)
+    }
+
+    async fn put(&self, path: &str, body: &(impl Serialize + Sync)) -> Result<(), ClientError> {
+        send(self.request(Method::PUT, path, &[]).json(body))
+            .await
+            .map(drop)
     }
 
     async fn get<T: DeserializeOwned>(

@@ -1,5 +1,6 @@
 //! Defines the configuration with which a sandbox starts.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use crate::hubspot::owner::Owner;
 use crate::hubspot::property::Property;
 use crate::salesforce::field::Field;
+use crate::wasender::limit::WasenderLimit;
 use crate::webhook::BusinessNumber;
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -60,6 +62,8 @@ pub struct SandboxConfig {
     pub state_file: Option<PathBuf>,
     /// The WhatsApp Cloud API.
     pub whatsapp: WhatsappConfig,
+    /// WASenderApi.
+    pub wasender: WasenderConfig,
     /// HubSpot.
     pub hubspot: HubspotConfig,
     /// Salesforce.
@@ -72,6 +76,7 @@ impl Default for SandboxConfig {
             bind: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             state_file: None,
             whatsapp: WhatsappConfig::default(),
+            wasender: WasenderConfig::default(),
             hubspot: HubspotConfig::default(),
             salesforce: SalesforceConfig::default(),
         }
@@ -100,6 +105,37 @@ impl Default for WhatsappConfig {
             retry_for: Duration::from_secs(120),
         }
     }
+}
+
+/// The simulated WASenderApi.
+#[derive(Debug, Clone)]
+pub struct WasenderConfig {
+    /// Session keys by the names of the sessions.
+    pub sessions: BTreeMap<String, Secret>,
+    /// Receiver of events; none are posted without one. Can be set later.
+    pub webhook: Option<WasenderWebhook>,
+    /// The limit of each session; can be set later. `None`: no limit, and no headers.
+    pub limit: Option<WasenderLimit>,
+}
+
+impl Default for WasenderConfig {
+    fn default() -> Self {
+        let sessions = [("sales".to_owned(), "sandbox-wasender-key".into())];
+        Self {
+            sessions: sessions.into(),
+            webhook: None,
+            limit: Some(WasenderLimit::PAID),
+        }
+    }
+}
+
+/// The receiver of WASenderApi's events.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct WasenderWebhook {
+    /// Full address, for example `http://127.0.0.1:8080/webhooks/wasender`.
+    pub url: String,
+    /// The shared secret, which each event carries.
+    pub secret: Secret,
 }
 
 /// The simulated HubSpot.

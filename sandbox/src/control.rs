@@ -22,7 +22,10 @@ use crate::lock::lock;
 use crate::received::ReceivedUpsert;
 use crate::state::SentMessage;
 use crate::stats::{HeldStats, Stats};
+use crate::status_script::StatusScript;
 use crate::table::{CrmRecord, Table};
+
+pub(crate) mod wasender;
 
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 const PAGE_LIMIT: usize = 10_000;
@@ -47,6 +50,11 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         )
         .route("/faults/{id}", delete(cancel_fault))
         .route("/webhook", put(set_webhook))
+        .route("/statuses", put(set_statuses))
+        .route("/wasender/webhook", put(wasender::set_webhook))
+        .route("/wasender/limit", put(wasender::set_limit))
+        .route("/wasender/sessions/{name}", put(wasender::change_session))
+        .route("/wasender/messages", post(wasender::write_on_phone))
         .route(
             "/media",
             post(add_media).layer(DefaultBodyLimit::max(MEDIA_LIMIT)),
@@ -215,7 +223,7 @@ async fn spend(State(app): State<Arc<App>>, Json(spent): Json<Spent>) -> StatusC
     match spent.vendor {
         Vendor::Hubspot => app.hubspot_usage.spend(spent.requests),
         Vendor::Salesforce => app.salesforce_usage.spend(spent.requests),
-        Vendor::Graph => return StatusCode::BAD_REQUEST,
+        Vendor::Graph | Vendor::Wasender => return StatusCode::BAD_REQUEST,
     }
     StatusCode::NO_CONTENT
 }
@@ -287,5 +295,10 @@ async fn set_webhook(
     Json(webhook): Json<Option<Webhook>>,
 ) -> StatusCode {
     *lock(&app.webhook) = webhook;
+    StatusCode::NO_CONTENT
+}
+
+async fn set_statuses(State(app): State<Arc<App>>, Json(script): Json<StatusScript>) -> StatusCode {
+    *lock(&app.status_script) = script;
     StatusCode::NO_CONTENT
 }

@@ -12,6 +12,8 @@ pub enum Vendor {
     Hubspot,
     /// Salesforce.
     Salesforce,
+    /// WASenderApi.
+    Wasender,
 }
 
 /// The operation of a request. Faults and counts are by endpoint.
@@ -64,6 +66,10 @@ pub enum Endpoint {
     SalesforceDescribe,
     /// Limits of the organisation.
     SalesforceLimits,
+    /// A send. Key: the recipient's digits, or a JID that is no phone number.
+    WasenderSend,
+    /// The connection of a session.
+    WasenderStatus,
 }
 
 impl Endpoint {
@@ -92,6 +98,7 @@ impl Endpoint {
             | Self::SalesforceDelete
             | Self::SalesforceLimits
             | Self::SalesforceDescribe => Vendor::Salesforce,
+            Self::WasenderSend | Self::WasenderStatus => Vendor::Wasender,
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::lock::lock;
 use crate::request::bearer;
 use crate::vendor_error::vendor_error;
 use crate::vendor_response::VendorResponse;
-use crate::{graph, hubspot, salesforce};
+use crate::{graph, hubspot, salesforce, wasender};
 
 /// A vendor's request that is being answered.
 #[derive(Debug)]
@@ -59,6 +59,7 @@ impl Exchange {
             Vendor::Graph => graph::admission::refuse(app, &self.headers),
             Vendor::Hubspot => hubspot::admission::refuse(app, endpoint, &self.headers),
             Vendor::Salesforce => salesforce::admission::refuse(app, endpoint, &self.headers),
+            Vendor::Wasender => wasender::admission::refuse(app, endpoint, &self.headers),
         };
         let response = match refusal {
             Some(response) => response,
@@ -68,6 +69,7 @@ impl Exchange {
             Vendor::Graph => response,
             Vendor::Hubspot => hubspot::admission::with_limits(app, endpoint, response),
             Vendor::Salesforce => salesforce::admission::with_limits(app, response),
+            Vendor::Wasender => wasender::admission::with_limits(app, &self.headers, response),
         };
         match response {
             VendorResponse::Complete(answer) => {
@@ -108,7 +110,8 @@ impl Exchange {
             | Effect::UntracedError
             | Effect::Omitted
             | Effect::SilentNoOp
-            | Effect::FailedStatus { .. } => None,
+            | Effect::FailedStatus { .. }
+            | Effect::Statuses { .. } => None,
             whole => Some(whole.clone()),
         });
         match effect {

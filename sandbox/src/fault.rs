@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::endpoint::Endpoint;
 use crate::graph;
+use crate::status_script::Stage;
 
 /// The body of an ordered error.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -111,6 +112,11 @@ pub enum Effect {
     FailedStatus {
         /// Graph error code, for example 131026.
         code: i64,
+    },
+    /// The send is accepted, and gets these statuses instead of the usual ones.
+    Statuses {
+        /// In the order of their posts; none: nothing is ever heard of it.
+        stages: Vec<Stage>,
     },
 }
 
@@ -245,6 +251,12 @@ impl Fault {
             *field = Some(name.to_owned());
         }
         self
+    }
+
+    /// Returns an accepted send that gets these statuses only, once.
+    pub fn statuses(endpoint: Endpoint, stages: &[Stage]) -> Self {
+        let stages = stages.to_vec();
+        Self::once(endpoint, Effect::Statuses { stages })
     }
 
     /// Limits the fault to one record or recipient.

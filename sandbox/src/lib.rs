@@ -1,8 +1,8 @@
-//! Simulates WhatsApp, HubSpot and Salesforce with state, and plays faults that a test orders.
+//! Simulates WhatsApp, WASenderApi, HubSpot and Salesforce with state, and plays faults that a test orders.
 //!
-//! One listener serves four parts. `{url}/graph` sends through the WhatsApp Cloud API, with status
-//! webhooks. `{url}/hubspot` and `{url}/salesforce` are the CRMs. The control API is
-//! `{url}/sandbox`:
+//! One listener serves five parts. `{url}/graph` sends through the WhatsApp Cloud API, and
+//! `{url}/wasender` through WASenderApi, both with webhooks. `{url}/hubspot` and `{url}/salesforce`
+//! are the CRMs. The control API is `{url}/sandbox`:
 //!
 //! | request | use |
 //! | --- | --- |
@@ -19,6 +19,11 @@
 //! | `GET`, `POST`, `DELETE /sandbox/faults` | [`Fault`]s: list, order one, cancel all |
 //! | `DELETE /sandbox/faults/{id}` | cancels one |
 //! | `PUT /sandbox/webhook` | sets the receiver of status webhooks |
+//! | `PUT /sandbox/statuses` | sets the statuses of accepted messages ([`StatusScript`]) |
+//! | `PUT /sandbox/wasender/webhook` | sets the receiver of WASenderApi's events |
+//! | `PUT /sandbox/wasender/limit` | sets the limit of its sessions ([`WasenderLimit`]) |
+//! | `PUT /sandbox/wasender/sessions/{name}` | changes the connection or the key of a session |
+//! | `POST /sandbox/wasender/messages` | a person writes on the session's phone |
 //!
 //! [`SandboxClient`] calls it; [`webhook`] builds and signs Meta's webhooks.
 
@@ -45,14 +50,19 @@ mod server;
 mod state;
 mod stats;
 mod status;
+mod status_script;
 mod table;
 mod usage;
 mod vendor_error;
 mod vendor_response;
+mod wasender;
 pub mod webhook;
 
 pub use client::{ClientError, MessageQuery, SandboxClient};
-pub use config::{HubspotConfig, SalesforceConfig, SandboxConfig, Secret, Webhook, WhatsappConfig};
+pub use config::{
+    HubspotConfig, SalesforceConfig, SandboxConfig, Secret, WasenderConfig, WasenderWebhook,
+    Webhook, WhatsappConfig,
+};
 pub use credentials::{Credentials, JwtBearer, OAuthApp};
 pub use endpoint::{Endpoint, Vendor};
 pub use fault::{Effect, ErrorBody, Fault};
@@ -63,4 +73,7 @@ pub use salesforce::field::Field;
 pub use server::{Sandbox, SandboxError};
 pub use state::{SentMessage, StateError};
 pub use stats::{EndpointStats, HeldStats, Stats, WebhookStats};
+pub use status_script::{Stage, StatusScript};
 pub use table::{CrmRecord, HISTORY_LIMIT, RecordWrite, Values};
+pub use wasender::limit::WasenderLimit;
+pub use wasender::session::SessionStatus;

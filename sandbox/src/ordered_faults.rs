@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::endpoint::{Endpoint, Vendor};
 use crate::fault::{Effect, Fault};
+use crate::status_script::{Stage, StatusScript};
 
 /// The ordered faults that are not used up, by id.
 #[derive(Debug, Default)]
@@ -139,6 +140,24 @@ impl Faults {
             Effect::AppliedLate { ms } => Some(*ms),
             _ => None,
         })
+    }
+}
+
+impl Faults {
+    /// Returns the statuses of a message that was accepted: those that a fault orders, or else those
+    /// of the script.
+    pub(crate) fn statuses(
+        &mut self,
+        endpoint: Endpoint,
+        recipient: &str,
+        script: &StatusScript,
+    ) -> Vec<Stage> {
+        let ordered = self.consume(endpoint, &[recipient], |effect| match effect {
+            Effect::FailedStatus { code } => Some(vec![Stage::Failed(*code)]),
+            Effect::Statuses { stages } => Some(stages.clone()),
+            _ => None,
+        });
+        ordered.unwrap_or_else(|| script.draw(&mut rand::rng()))
     }
 }
 

@@ -1,5 +1,7 @@
 //! Holds an accepted message until its statuses are posted.
 
+use tokio::sync::oneshot;
+
 use crate::webhook::{self, BusinessNumber};
 
 /// An accepted message whose statuses are due.
@@ -9,18 +11,19 @@ pub(crate) struct Receipt {
     pub(crate) wamid: String,
     pub(crate) recipient: String,
     pub(crate) callback_data: Option<String>,
-    /// Code and title when the message is to fail.
-    pub(crate) failed: Option<(i64, String)>,
+    /// The statuses in the order of their posts, with code and title of a failure.
+    pub(crate) statuses: Vec<PlannedStatus>,
+    /// Notifies of the first post, for an answer that waits for it.
+    pub(crate) first_posted: Option<oneshot::Sender<()>>,
 }
 
+/// A status, and the code and title of its error.
+pub(crate) type PlannedStatus = (&'static str, Option<(i64, String)>);
+
 impl Receipt {
-    /// Returns the status of this message at a stage, if it gets that far.
-    pub(crate) fn at_stage(&self, stage: &'static str, timestamp: i64) -> Option<webhook::Status> {
-        let (status, error) = match (&self.failed, stage) {
-            (None, stage) => (stage, None),
-            (Some(error), "sent") => ("failed", Some(error.clone())),
-            (Some(_), _) => return None,
-        };
+    /// Returns the status of this message in a round of posts, if it has that many.
+    pub(crate) fn in_round(&self, round: usize, timestamp: i64) -> Option<webhook::Status> {
+        let (status, error) = self.statuses.get(round)?.clone();
         Some(webhook::Status {
             wamid: self.wamid.clone(),
             status,

@@ -29,10 +29,12 @@ use crate::state::{Change, Crm, StateError, Store};
 use crate::stats::Stats;
 use crate::table::{Values, Write};
 use crate::usage::Usage;
-use crate::{control, graph, hubspot, salesforce, status};
+use crate::{control, graph, hubspot, salesforce, status, wasender};
 
 /// The time in which open requests may end when the sandbox stops.
 const DRAIN_LIMIT: Duration = Duration::from_secs(2);
+/// The time in which a webhook has to be answered.
+const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 
 /// The sandbox cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -106,6 +108,14 @@ impl Sandbox {
             accepted: Notify::new(),
             released: Notify::new(),
             receipts,
+            status_script: Mutex::default(),
+            wasender_sessions: Mutex::new(wasender::session::sessions(&config.wasender)),
+            wasender_webhook: Mutex::new(config.wasender.webhook.clone()),
+            wasender_limit: Mutex::new(config.wasender.limit),
+            http: reqwest::Client::builder()
+                .timeout(ANSWER_LIMIT)
+                .build()
+                .unwrap_or_default(),
             stop: stop.clone(),
             config,
         });
@@ -137,6 +147,11 @@ impl Sandbox {
     /// Returns the base URL of Salesforce (`SALESFORCE_LOGIN_URL`).
     pub fn salesforce_url(&self) -> String {
         format!("{}/salesforce", self.app.url)
+    }
+
+    /// Returns the base URL of WASenderApi (`WASENDER_API_URL`).
+    pub fn wasender_url(&self) -> String {
+        format!("{}/wasender/api", self.app.url)
     }
 
     /// Returns the configuration of the sandbox.
@@ -275,6 +290,7 @@ async fn serve(listener: TcpListener, app: Arc<App>) {
         .nest("/graph", graph::routes())
         .nest("/hubspot", hubspot::routes())
         .nest("/salesforce", salesforce::routes())
+        .nest("/wasender", wasender::routes())
         .nest("/sandbox", control::routes())
         .fallback(not_found)
         .with_state(app);

@@ -15,19 +15,13 @@ use crate::webhook::{self, MetaWebhook};
 /// The number of accepted messages whose statuses may wait; more are given up, and counted.
 pub(crate) const QUEUE_LIMIT: usize = 10_000;
 
-const STAGES: [&str; 3] = ["sent", "delivered", "read"];
 const BATCH_LIMIT: usize = 100;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 
 /// Posts the statuses of accepted messages until the sandbox stops. Drops them if no webhook is
 /// set.
 pub(crate) async fn deliver(app: Arc<App>, mut receipts: mpsc::Receiver<Receipt>) {
-    let client = reqwest::Client::builder()
-        .timeout(ANSWER_LIMIT)
-        .build()
-        .unwrap_or_default();
     let mut batch = Vec::with_capacity(BATCH_LIMIT);
     loop {
         let received = app
@@ -38,7 +32,7 @@ pub(crate) async fn deliver(app: Arc<App>, mut receipts: mpsc::Receiver<Receipt>
         }
         let posted = app
             .stop
-            .run_until_cancelled(deliver_batch(&app, &client, &batch))
+            .run_until_cancelled(deliver_batch(&app, &mut batch))
             .await;
         if posted.is_none() {
             return;
@@ -47,22 +41,30 @@ pub(crate) async fn deliver(app: Arc<App>, mut receipts: mpsc::Receiver<Receipt>
     }
 }
 
-async fn deliver_batch(app: &App, client: &reqwest::Client, batch: &[Receipt]) {
-    for stage in STAGES {
-        if let Some(body) = statuses(batch, stage, Utc::now().timestamp()) {
-            post_until_accepted(app, client, &body.to_bytes()).await;
+async fn deliver_batch(app: &App, batch: &mut [Receipt]) {
+    for round in 0.. {
+        let body = statuses(batch, round, Utc::now().timestamp());
+        if let Some(body) = &body {
+            post_until_accepted(app, &body.to_bytes()).await;
+        }
+        for waiting in batch.iter_mut().filter_map(|it| it.first_posted.take()) {
+            // The client may have left.
+            let _ = waiting.send(());
+        }
+        if body.is_none() {
+            return;
         }
     }
 }
 
-/// Returns one POST with an entry for each run of messages of one number; `None` when no message
-/// gets to this stage.
-fn statuses(batch: &[Receipt], stage: &'static str, timestamp: i64) -> Option<MetaWebhook> {
+/// Returns one POST with an entry for each run of messages of one number; `None` when no message has
+/// as many statuses.
+fn statuses(batch: &[Receipt], round: usize, timestamp: i64) -> Option<MetaWebhook> {
     let mut body: Option<MetaWebhook> = None;
     for run in batch.chunk_by(|one, next| one.number == next.number) {
         let statuses: Vec<_> = run
             .iter()
-            .filter_map(|receipt| receipt.at_stage(stage, timestamp))
+            .filter_map(|receipt| receipt.in_round(round, timestamp))
             .collect();
         if statuses.is_empty() {
             continue;
@@ -77,7 +79,7 @@ fn statuses(batch: &[Receipt], stage: &'static str, timestamp: i64) -> Option<Me
     body
 }
 
-async fn post_until_accepted(app: &App, client: &reqwest::Client, body: &[u8]) {
+async fn post_until_accepted(app: &App, body: &[u8]) {
     let deadline = Instant::now() + app.config.whatsapp.retry_for;
     let mut pause = FIRST_PAUSE;
     loop {
@@ -85,7 +87,7 @@ async fn post_until_accepted(app: &App, client: &reqwest::Client, body: &[u8]) {
             return;
         };
         let secret = target.app_secret.expose();
-        let outcome = match webhook::post(client, &target.url, secret, body.to_vec()).await {
+        let outcome = match webhook::post(&app.http, &target.url, secret, body.to_vec()).await {
             Ok(status) if status.as_u16() == 200 => {
                 lock(&app.stats).webhooks.accepted += 1;
                 return;
@@ -111,24 +113,25 @@ mod tests {
     use crate::webhook::BusinessNumber;
     use serde_json::Value;
 
-    fn receipt(number: &str, wamid: &str, failed: Option<(i64, String)>) -> Receipt {
+    fn receipt(number: &str, wamid: &str, statuses: &[&'static str]) -> Receipt {
         Receipt {
             number: BusinessNumber::new(number),
             wamid: wamid.to_owned(),
             recipient: "49151".to_owned(),
             callback_data: None,
-            failed,
+            statuses: statuses.iter().map(|status| (*status, None)).collect(),
+            first_posted: None,
         }
     }
 
     #[test]
     fn a_batch_is_one_post_with_an_entry_for_each_number() {
         let batch = [
-            receipt("a", "w1", None),
-            receipt("a", "w2", None),
-            receipt("b", "w3", None),
+            receipt("a", "w1", &["sent", "delivered"]),
+            receipt("a", "w2", &["read", "delivered"]),
+            receipt("b", "w3", &["sent", "delivered"]),
         ];
-        let body = statuses(&batch, "delivered", 7).expect("a body").to_bytes();
+        let body = statuses(&batch, 1, 7).expect("a body").to_bytes();
         let body: Value = serde_json::from_slice(&body).expect("valid JSON");
         assert_eq!(body["entry"].as_array().map(Vec::len), Some(2));
         let first = &body["entry"][0]["changes"][0]["value"]["statuses"];
@@ -139,14 +142,16 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_message_fails_once_and_gets_no_further() {
-        let failed = Some((131_026, "Message undeliverable".to_owned()));
-        let batch = [receipt("a", "w1", failed)];
-        let body = statuses(&batch, "sent", 7).expect("a body").to_bytes();
+    fn a_message_with_fewer_statuses_is_left_out_of_the_later_rounds() {
+        let batch = [
+            receipt("a", "w1", &["sent"]),
+            receipt("a", "w2", &["sent", "read"]),
+        ];
+        let body = statuses(&batch, 1, 7).expect("a body").to_bytes();
         let body: Value = serde_json::from_slice(&body).expect("valid JSON");
-        let status = &body["entry"][0]["changes"][0]["value"]["statuses"][0];
-        assert_eq!(status["status"], "failed");
-        assert_eq!(status["errors"][0]["code"], 131_026);
-        assert!(statuses(&batch, "delivered", 7).is_none());
+        let statuses_of_number = &body["entry"][0]["changes"][0]["value"]["statuses"];
+        assert_eq!(statuses_of_number.as_array().map(Vec::len), Some(1));
+        assert_eq!(statuses_of_number[0]["id"], "w2");
+        assert!(statuses(&batch, 2, 7).is_none());
     }
 }

@@ -3,7 +3,7 @@
 use crate::config::SandboxConfig;
 use crate::endpoint::{Endpoint, Vendor};
 use crate::vendor_response::VendorResponse;
-use crate::{graph, hubspot, salesforce};
+use crate::{graph, hubspot, salesforce, wasender};
 
 /// Returns an error in the words of the endpoint's vendor.
 pub(crate) fn vendor_error(
@@ -18,5 +18,6 @@ pub(crate) fn vendor_error(
         Vendor::Salesforce => {
             salesforce::error::of_status(&config.salesforce, endpoint, status, code)
         }
+        Vendor::Wasender => wasender::error::of_status(status),
     }
 }

@@ -9,14 +9,15 @@ use axum::response::Response;
 use axum::routing::post;
 use chrono::Utc;
 use serde_json::{Value, json};
+use tokio::sync::oneshot;
 
 use crate::app::App;
 use crate::endpoint::Endpoint;
 use crate::exchange::Exchange;
-use crate::fault::Effect;
 use crate::lock::lock;
-use crate::receipt::Receipt;
+use crate::receipt::{PlannedStatus, Receipt};
 use crate::state::{Change, SentMessage};
+use crate::status_script::Stage;
 use crate::vendor_response::VendorResponse;
 use crate::webhook::{BusinessNumber, random_wamid};
 
@@ -52,6 +53,7 @@ async fn messages(
     }
     let to = body.as_ref().and_then(recipient).unwrap_or_default();
     let keys: &[&str] = if to.is_empty() { &[] } else { &[&to] };
+    let (first_posted, posted) = oneshot::channel();
     let handle = || {
         let send = number(app, &version, &phone_number_id).and_then(|number| {
             let body = body
@@ -62,10 +64,15 @@ async fn messages(
         });
         send.map_or_else(
             |response| response,
-            |(number, body)| accept(app, &number, &to, body),
+            |(number, body)| accept(app, &number, &to, body, first_posted),
         )
     };
-    exchange.run(Endpoint::GraphMessages, keys, handle).await
+    let answer = exchange.run(Endpoint::GraphMessages, keys, handle).await;
+    if lock(&app.status_script).before_answer {
+        // Ends with the message's first post, or when nothing was accepted.
+        let _ = posted.await;
+    }
+    answer
 }
 
 /// Returns the business number in the path.
@@ -308,13 +315,27 @@ fn not_valid(details: &str) -> VendorResponse {
     response(131_009, Some(details))
 }
 
+fn planned(stage: Stage) -> PlannedStatus {
+    let error = match stage {
+        Stage::Failed(code) => Some((code, error::title(code).to_owned())),
+        Stage::Sent | Stage::Delivered | Stage::Read => None,
+    };
+    (stage.name(), error)
+}
+
 /// Stores the message and schedules its statuses. There is no idempotency key: a duplicate is a
 /// second message.
-fn accept(app: &App, number: &BusinessNumber, to: &str, body: Value) -> VendorResponse {
-    let failed = lock(&app.faults).consume(Endpoint::GraphMessages, &[to], |effect| match effect {
-        Effect::FailedStatus { code } => Some(*code),
-        _ => None,
-    });
+fn accept(
+    app: &App,
+    number: &BusinessNumber,
+    to: &str,
+    body: Value,
+    first_posted: oneshot::Sender<()>,
+) -> VendorResponse {
+    let stages = {
+        let script = lock(&app.status_script).clone();
+        lock(&app.faults).statuses(Endpoint::GraphMessages, to, &script)
+    };
     let wamid = random_wamid();
     let callback_data = body["biz_opaque_callback_data"].as_str().map(str::to_owned);
     let text = body["text"]["body"]
@@ -354,7 +375,8 @@ fn accept(app: &App, number: &BusinessNumber, to: &str, body: Value) -> VendorRe
         wamid,
         recipient: to.to_owned(),
         callback_data,
-        failed: failed.map(|code| (code, error::title(code).to_owned())),
+        statuses: stages.into_iter().map(planned).collect(),
+        first_posted: Some(first_posted),
     };
     if app.receipts.try_send(receipt).is_err() {
         lock(&app.stats).webhooks.given_up += 1;

@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use leadstream_sandbox::{Effect, Endpoint, ErrorBody, Fault, SandboxClient, Stats, Webhook};
+use leadstream_sandbox::{
+    Effect, Endpoint, ErrorBody, Fault, SandboxClient, Stage, Stats, StatusScript, Webhook,
+};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -409,4 +411,52 @@ async fn a_sandbox_with_held_requests_stops() {
     world.sandbox.stop().await;
     assert!(held.await.unwrap().is_err());
     assert!(reqwest::get(&url).await.is_err());
+}
+
+#[tokio::test]
+async fn statuses_follow_the_script_or_the_order_for_one_message() {
+    let mut receiver = Receiver::refusing(&[]).await;
+    let world = World::new().await;
+    let webhook = Webhook {
+        url: receiver.url.clone(),
+        app_secret: "s".into(),
+    };
+    world.sandbox.set_webhook(Some(webhook));
+    let endpoint = Endpoint::GraphMessages;
+    let late = [Stage::Delivered, Stage::Failed(131_049)];
+    world
+        .client
+        .order(&Fault::statuses(endpoint, &late))
+        .await
+        .unwrap();
+    assert_eq!(send(world.send(&text_to("1", "x"))).await.status, 200);
+    let deliveries = receiver.wait_for(2).await;
+    let status = |index: usize| {
+        let body: Value = serde_json::from_slice(&deliveries[index].body).unwrap();
+        body["entry"][0]["changes"][0]["value"]["statuses"][0].clone()
+    };
+    assert_eq!(status(0)["status"], "delivered");
+    assert_eq!(status(1)["status"], "failed");
+    assert_eq!(status(1)["errors"][0]["code"], 131_049);
+
+    world
+        .client
+        .order(&Fault::statuses(endpoint, &[]))
+        .await
+        .unwrap();
+    assert_eq!(send(world.send(&text_to("1", "silent"))).await.status, 200);
+    let script = StatusScript {
+        stages: vec![Stage::Read],
+        before_answer: true,
+        ..StatusScript::default()
+    };
+    world.client.set_statuses(&script).await.unwrap();
+    let sent = send(world.send(&text_to("1", "x"))).await;
+    // Without a wait: the answer came after it.
+    let deliveries = receiver.wait_for(0).await;
+    let body: Value = serde_json::from_slice(&deliveries[2].body).unwrap();
+    let read = &body["entry"][0]["changes"][0]["value"]["statuses"][0];
+    assert_eq!((&read["status"], deliveries.len()), (&json!("read"), 3));
+    assert_eq!(read["id"], sent.body["messages"][0]["id"]);
+    assert_eq!(send(world.send(&text_to("", "x"))).await.status, 400);
 }

@@ -12,3 +12,4 @@ mod salesforce;
 mod sdk;
 mod state;
 mod support;
+mod wasender;

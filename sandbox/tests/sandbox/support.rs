@@ -195,7 +195,9 @@ async fn receive(State(inbox): State<Arc<Inbox>>, headers: HeaderMap, body: Byte
     if let Some(refusal) = inbox.refusals.lock().unwrap().pop() {
         return refusal;
     }
-    let signature = headers["x-hub-signature-256"].to_str().unwrap().to_owned();
+    let signature = headers.get("x-hub-signature-256");
+    let signature = signature.unwrap_or_else(|| &headers["x-webhook-signature"]);
+    let signature = signature.to_str().unwrap().to_owned();
     inbox
         .accepted
         .send_modify(|deliveries| deliveries.push(Delivery { signature, body }));
