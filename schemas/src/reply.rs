@@ -2,6 +2,8 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
 use crate::ids::{LeadId, Revision};
 use crate::input::Platform;
@@ -39,6 +41,15 @@ impl Reply {
     pub const fn is_withdrawal(&self) -> bool {
         matches!(self.content, ReplyContent::Withdraw { .. })
     }
+}
+
+/// Returns the token of a reply's id. Requests and statuses carry it, because it names nobody.
+#[must_use]
+pub fn token(reply_id: &str) -> Uuid {
+    let hash: [u8; 32] = Sha256::digest(reply_id.as_bytes()).into();
+    let mut prefix = [0; 16];
+    prefix.copy_from_slice(hash.split_at(16).0);
+    Uuid::from_bytes(prefix)
 }
 
 /// The kind of a reply.

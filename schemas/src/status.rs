@@ -3,9 +3,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use uuid::Uuid;
 
 use crate::input::Platform;
-use crate::reply::Recipient;
+use crate::reply::{self, Recipient};
 use crate::time::Timestamp;
 
 /// One record of `message.statuses`, keyed by its recipient, else by `id`. Statuses arrive in any order, and
@@ -26,7 +27,7 @@ pub struct MessageStatus {
     pub recipient: Recipient,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<StatusError>,
-    /// Our own id of the reply, where the provider echoes it.
+    /// The token of the reply, where the provider echoes it. Version 0.1 gave it the id instead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reply_id: Option<String>,
     /// The id that the provider answered the send with, where it is another than `id`
@@ -41,6 +42,16 @@ pub struct MessageStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<serde_json::Map<String, serde_json::Value>>")]
     pub raw: Option<Box<RawValue>>,
+}
+
+impl MessageStatus {
+    /// Returns the token of the reply that the message carried; none if it carried nothing of ours.
+    #[must_use]
+    pub fn token(&self) -> Option<Uuid> {
+        let ours = self.reply_id.as_deref()?;
+        // An older version sent the id itself.
+        Some(ours.parse().unwrap_or_else(|_| reply::token(ours)))
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -66,4 +77,30 @@ pub struct StatusError {
     pub title: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub details: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::MessageStatus;
+    use crate::reply::token;
+
+    #[test]
+    fn a_status_names_its_reply_by_token_or_by_id() {
+        let json = include_str!("../examples/message.statuses/delivered.json");
+        let mut status: MessageStatus = serde_json::from_str(json).unwrap();
+        let expected = token("1234567890:wamid.EXAMPLE");
+        for ours in ["1234567890:wamid.EXAMPLE", &expected.to_string()] {
+            status.reply_id = Some(ours.to_owned());
+            assert_eq!(status.token(), Some(expected), "{ours}");
+        }
+        status.reply_id = None;
+        assert_eq!(status.token(), None);
+    }
+
+    #[test]
+    fn a_token_is_the_beginning_of_a_hash() {
+        // printf %s a | sha256sum
+        let expected = "ca978112-ca1b-bdca-fac2-31b39a23dc4d";
+        assert_eq!(token("a").to_string(), expected);
+    }
 }

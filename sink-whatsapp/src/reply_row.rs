@@ -1,6 +1,7 @@
 //! Defines what the ledger keeps of a reply. Pure.
 
 use leadstream_kafka::Record;
+pub use leadstream_schemas::reply::token;
 use leadstream_schemas::{LeadId, Reply, ReplyKind, Revision, Timestamp};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -87,21 +88,12 @@ impl Kind {
     }
 }
 
-/// Returns the token of a reply's id, which names nobody.
-#[must_use]
-pub fn token(reply_id: &str) -> Uuid {
-    Uuid::from_bytes(prefix(reply_id.as_bytes()))
-}
-
 /// Returns what two equal contents have in common.
 #[must_use]
 pub fn content_digest(reply: &Reply) -> [u8; 16] {
     // A content is made of texts, which JSON can always hold.
-    prefix(&serde_json::to_vec(&reply.content).unwrap_or_default())
-}
-
-fn prefix(bytes: &[u8]) -> [u8; 16] {
-    let hash: [u8; 32] = Sha256::digest(bytes).into();
+    let json = serde_json::to_vec(&reply.content).unwrap_or_default();
+    let hash: [u8; 32] = Sha256::digest(json).into();
     let mut prefix = [0; 16];
     prefix.copy_from_slice(hash.split_at(16).0);
     prefix

@@ -13,7 +13,7 @@
 #[cfg(test)]
 mod tests;
 
-use leadstream_schemas::reply::ReplyOption;
+use leadstream_schemas::reply::{ReplyOption, token};
 use leadstream_schemas::{Platform, Recipient, Reply, ReplyContent};
 use serde_json::{Map, Value, json};
 
@@ -27,7 +27,6 @@ const ROWS: usize = 10;
 const ROW_TITLE: usize = 24;
 const ROW_DESCRIPTION: usize = 72;
 const OPTION_ID: usize = 200;
-const CALLBACK_DATA: usize = 512;
 
 /// A message to post: the business number of the path, and the body.
 #[derive(Clone, Debug, PartialEq)]
@@ -81,10 +80,8 @@ pub fn build(reply: &Reply) -> Result<Request, RequestError> {
     let (kind, content) = content(&reply.content)?;
     body.insert("type".into(), json!(kind));
     body.insert(kind.into(), content);
-    // Statuses return this id. An id that is too long would have the whole message refused.
-    if reply.id.chars().count() <= CALLBACK_DATA {
-        body.insert("biz_opaque_callback_data".into(), json!(reply.id));
-    }
+    // Statuses return it, to every app that the account has. So it names nobody.
+    body.insert("biz_opaque_callback_data".into(), json!(token(&reply.id)));
     Ok(Request {
         number: reply.number.clone(),
         body: Value::Object(body),

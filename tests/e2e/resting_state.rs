@@ -7,6 +7,7 @@ use anyhow::{Context, bail, ensure};
 use leadstream_harness::Site;
 use leadstream_sandbox::MessageQuery;
 use leadstream_schemas::codec::decode;
+use leadstream_schemas::reply::token;
 use leadstream_schemas::{Cause, LeadEvent, Reply, ReplyContent, ReplyKind, SyncPriority, Topic};
 use sqlx::Row;
 
@@ -22,7 +23,10 @@ pub(crate) async fn at_rest(site: &Site<'_>, expected: &[Expected]) -> anyhow::R
         let sent: HashSet<String> = messages(site).await?.into_iter().map(|it| it.1).collect();
         let replaced = replaced(site)?;
         let replies = expected.iter().flat_map(|lead| &lead.replies);
-        let open = replies.filter(|(id, _)| !sent.contains(id) && !replaced.contains(id));
+        let open = replies.filter(|(id, _)| {
+            let token = token(id).to_string();
+            !sent.contains(&token) && !replaced.contains(&token)
+        });
         let open = open.count();
         ensure!(open == 0, "{open} replies are neither sent nor replaced");
         Ok(())
@@ -305,21 +309,21 @@ pub(crate) fn replies(site: &Site<'_>, expected: &[Expected]) -> anyhow::Result<
     Ok(())
 }
 
-/// Returns what WhatsApp accepted, in order: recipient, our id, text.
+/// Returns what WhatsApp accepted, in order: recipient, token of the reply, text.
 pub(crate) async fn messages(site: &Site<'_>) -> anyhow::Result<Vec<(String, String, String)>> {
     let query = MessageQuery::default();
     let messages = site.sandbox.client()?.messages(&query).await?;
     let ours = |message: leadstream_sandbox::SentMessage| {
-        let id = message.biz_opaque_callback_data;
+        let token = message.biz_opaque_callback_data;
         let to = message.to.trim_start_matches('+').to_owned();
         let text = message.text.context("a message that is no text")?;
-        Ok((to, id.context("a message without our id")?, text))
+        Ok((to, token.context("a message without our token")?, text))
     };
     messages.into_iter().map(ours).collect()
 }
 
-/// Returns the replies that a newer one may supersede: prompts with a later record of the same
-/// lead.
+/// Returns the tokens of the replies that a newer one may supersede: prompts with a later record of
+/// the same lead.
 pub(crate) fn replaced(site: &Site<'_>) -> anyhow::Result<HashSet<String>> {
     let mut prompts: HashMap<String, Vec<String>> = HashMap::new();
     let (mut seen, mut replaced) = (HashSet::new(), HashSet::new());
@@ -331,7 +335,7 @@ pub(crate) fn replaced(site: &Site<'_>) -> anyhow::Result<HashSet<String>> {
         let prompts = prompts.entry(reply.lead_id.to_string()).or_default();
         replaced.extend(prompts.drain(..));
         if reply.kind == Some(ReplyKind::Prompt) {
-            prompts.push(reply.id);
+            prompts.push(token(&reply.id).to_string());
         }
     }
     Ok(replaced)
@@ -345,8 +349,8 @@ pub(crate) async fn sent(
     kills: usize,
 ) -> anyhow::Result<usize> {
     let mut by_lead: HashMap<String, Vec<(String, String)>> = HashMap::new();
-    for (to, id, text) in messages(site).await? {
-        by_lead.entry(to).or_default().push((id, text));
+    for (to, token, text) in messages(site).await? {
+        by_lead.entry(to).or_default().push((token, text));
     }
     let replaced = replaced(site)?;
     let mut repeats = 0;
@@ -360,7 +364,11 @@ pub(crate) async fn sent(
         }
         let sent =
             |reply: &&(String, String)| firsts.contains(reply) || !replaced.contains(&reply.0);
-        let wanted: Vec<_> = lead.replies.iter().filter(sent).cloned().collect();
+        let replies = lead.replies.iter();
+        let replies: Vec<(String, String)> = replies
+            .map(|(id, text)| (token(id).to_string(), text.clone()))
+            .collect();
+        let wanted: Vec<_> = replies.iter().filter(sent).cloned().collect();
         ensure!(
             firsts == wanted,
             "what WhatsApp accepted differs from the replies"

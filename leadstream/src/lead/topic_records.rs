@@ -1,6 +1,6 @@
 //! Reads the records of one lead from the topics.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::ensure;
 use leadstream_kafka::KafkaArgs;
@@ -9,6 +9,7 @@ use leadstream_processor::explain::{Explanation, History, RecordResult};
 use leadstream_processor::flows::Flows;
 use leadstream_processor::messages::{Messages, text};
 use leadstream_schemas::codec::decode;
+use leadstream_schemas::reply::token;
 use leadstream_schemas::{
     Account, LeadEvent, LeadId, LeadInput, MessageStatus, Offset, Partition, Reply, Timestamp,
     Topic,
@@ -62,9 +63,11 @@ pub(super) fn read(
         }
         Ok(())
     })?;
+    let mut replies = BTreeMap::new();
     reader.records(Topic::LeadReplies, &keys, |record| {
         let reply: Reply = decode(record.payload().unwrap_or_default())?;
         if lead_ids.contains(&reply.lead_id) {
+            replies.insert(token(&reply.id), reply.id.clone());
             let what = format!("{:?}", text(&reply.content));
             let at = produced(record);
             seen.push(TopicRecord::new(record, at, reply.id, what));
@@ -73,7 +76,8 @@ pub(super) fn read(
     })?;
     reader.records(Topic::MessageStatuses, &keys, |record| {
         let status: MessageStatus = decode(record.payload().unwrap_or_default())?;
-        let of = status.reply_id.as_deref().unwrap_or("a message of ours");
+        let reply = status.token().and_then(|it| replies.get(&it));
+        let of = reply.map_or("a message of ours", String::as_str);
         let what = format!("{} ({of})", word(&status.status));
         seen.push(TopicRecord::new(record, status.at, status.id, what));
         Ok(())
