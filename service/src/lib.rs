@@ -20,6 +20,6 @@ mod telemetry;
 pub use config_error::ConfigError;
 pub use count::counted;
 pub use lifecycle::{Context, ServiceArgs};
-pub use retry::{RetryPolicy, wait_until_available};
+pub use retry::{RetryPolicy, retry_after, wait_until_available};
 pub use secret::Secret;
 pub use telemetry::LogLimiter;

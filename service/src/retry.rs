@@ -4,7 +4,7 @@
 //! so full jitter would stay own code. The health of a waiting service would stay own code, too.
 
 use std::fmt::Display;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use tokio_util::sync::CancellationToken;
 
@@ -102,6 +102,22 @@ impl RetryPolicy {
     }
 }
 
+/// Seconds of the longest pause that `Retry-After` can demand; callers accept less.
+const LONGEST_PAUSE: f64 = 1e9;
+
+/// Returns the pause that `Retry-After` asks for, given as seconds or as a date.
+#[must_use]
+pub fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
+    let value = value.trim();
+    if let Ok(seconds) = value.parse::<f64>()
+        && seconds >= 0.0
+    {
+        return Some(Duration::from_secs_f64(seconds.min(LONGEST_PAUSE)));
+    }
+    let at = httpdate::parse_http_date(value).ok()?;
+    Some(at.duration_since(now).unwrap_or_default())
+}
+
 /// The policy of a service that waits to start.
 const STARTUP: RetryPolicy = RetryPolicy::new(Duration::from_millis(100), Duration::from_secs(5));
 
@@ -137,13 +153,13 @@ where
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::time::{Duration, SystemTime};
 
     use proptest::prelude::*;
 
     use tokio_util::sync::CancellationToken;
 
-    use super::{RetryPolicy, wait_until_available};
+    use super::{RetryPolicy, retry_after, wait_until_available};
     use crate::lifecycle::Context;
     use crate::ops::Health;
 
@@ -166,6 +182,34 @@ mod tests {
         assert_eq!(policy.ceiling(1), Duration::from_secs(1));
         assert_eq!(policy.ceiling(2), Duration::from_secs(2));
         assert_eq!(policy.ceiling(200), Duration::from_secs(60));
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        // 24 November 2026, 10:00:00.
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_514_400);
+        let read = |value| retry_after(value, now);
+        for (text, seconds) in [
+            ("120", 120),
+            (" 5 ", 5),
+            ("0", 0),
+            ("2.0", 2),
+            ("1e300", 1_000_000_000),
+        ] {
+            assert_eq!(read(text), Some(Duration::from_secs(seconds)), "{text}");
+        }
+        assert_eq!(
+            read("Tue, 24 Nov 2026 10:00:07 GMT"),
+            Some(Duration::from_secs(7))
+        );
+        assert_eq!(
+            read("Tue, 24 Nov 2026 09:00:00 GMT"),
+            Some(Duration::ZERO),
+            "a date that has passed"
+        );
+        for text in ["soon", "-1", "NaN", ""] {
+            assert_eq!(read(text), None, "{text}");
+        }
     }
 
     fn context() -> Context {

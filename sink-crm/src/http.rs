@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use leadstream_service::lifecycle::chain;
+use leadstream_service::retry_after;
 use reqwest::header::{HeaderMap, LOCATION, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use reqwest::{Client, RequestBuilder, Url};
@@ -17,8 +18,6 @@ const LARGEST: usize = 8 << 20;
 /// The bytes of a body that are read only to use its connection again, and the time for it.
 const DISCARDED: usize = 64 << 10;
 const DISCARD: Duration = Duration::from_millis(500);
-/// Seconds of the longest pause that a header can demand; the worker accepts less.
-const LONGEST_PAUSE: f64 = 1e9;
 
 /// Creates the client. `timeout` bounds a request as a whole, so a half-open connection ends as a
 /// time-out.
@@ -48,7 +47,7 @@ pub(crate) struct HttpResponse {
 impl HttpResponse {
     /// Returns the pause that the CRM asks for, given as seconds or as a date.
     pub(crate) fn retry_after(&self, now: DateTime<Utc>) -> Option<Duration> {
-        retry_after(self.headers.get(RETRY_AFTER)?.to_str().ok()?, now)
+        retry_after(self.headers.get(RETRY_AFTER)?.to_str().ok()?, now.into())
     }
 
     /// Returns the scheme and the host to which the CRM redirects.
@@ -56,16 +55,6 @@ impl HttpResponse {
         let url: Url = self.headers.get(LOCATION)?.to_str().ok()?.parse().ok()?;
         url.has_host().then(|| url.origin().ascii_serialization())
     }
-}
-
-fn retry_after(value: &str, now: DateTime<Utc>) -> Option<Duration> {
-    if let Ok(seconds) = value.trim().parse::<f64>()
-        && seconds >= 0.0
-    {
-        return Some(Duration::from_secs_f64(seconds.min(LONGEST_PAUSE)));
-    }
-    let at = DateTime::<Utc>::from(httpdate::parse_http_date(value.trim()).ok()?);
-    Some((at - now).to_std().unwrap_or_default())
 }
 
 /// Sends a request, and reads its response.
@@ -128,42 +117,11 @@ fn no_response(error: reqwest::Error) -> Failure {
 mod tests {
     use std::time::Duration;
 
-    use chrono::DateTime;
-
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::TcpListener;
 
-    use super::{HttpResponse, call, call_for_status, client, retry_after};
+    use super::{HttpResponse, call, call_for_status, client};
     use reqwest::header::{HeaderMap, HeaderValue, LOCATION};
-
-    #[test]
-    fn retry_after_is_seconds_or_a_date() {
-        let now = DateTime::parse_from_rfc3339("2026-11-24T10:00:00Z")
-            .unwrap()
-            .to_utc();
-        let read = |value| retry_after(value, now);
-        for (text, seconds) in [
-            ("120", 120),
-            (" 5 ", 5),
-            ("0", 0),
-            ("2.0", 2),
-            ("1e300", 1_000_000_000),
-        ] {
-            assert_eq!(read(text), Some(Duration::from_secs(seconds)), "{text}");
-        }
-        assert_eq!(
-            read("Tue, 24 Nov 2026 10:00:07 GMT"),
-            Some(Duration::from_secs(7))
-        );
-        assert_eq!(
-            read("Tue, 24 Nov 2026 09:00:00 GMT"),
-            Some(Duration::ZERO),
-            "a date that has passed"
-        );
-        for text in ["soon", "-1", "NaN", ""] {
-            assert_eq!(read(text), None, "{text}");
-        }
-    }
 
     #[test]
     fn a_redirect_is_told_by_scheme_and_host() {
