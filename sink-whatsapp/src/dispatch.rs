@@ -14,12 +14,13 @@
     )
 )]
 
+pub mod contents;
 pub mod gate;
 pub mod outcome;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,10 +31,11 @@ use uuid::Uuid;
 
 use crate::reply_row::{Attempts, ClaimedReply, ReplyState};
 use crate::request::{self, Request};
-use crate::send_result::{GiveUpReason, SendResult};
+use crate::send_result::{Class, SendResult};
 use crate::time::after;
+use contents::{Content, Contents, Stop};
 use gate::{Admission, Gate};
-use outcome::{Limits, Next};
+use outcome::{Answer, Limits, Next};
 
 /// The longest pause between two claims: another process may have written replies.
 const POLL: Duration = Duration::from_millis(250);
@@ -93,6 +95,8 @@ pub struct Outcome {
     pub attempts: Attempts,
     pub unknown_since: Option<Timestamp>,
     pub provider_id: Option<String>,
+    /// The class of the last failure.
+    pub class: Option<Class>,
     pub code: Option<i64>,
     pub reason: Option<String>,
 }
@@ -103,9 +107,10 @@ pub enum Count {
     Accepted,
     /// It is too late.
     Expired,
-    GivenUp(GiveUpReason),
+    /// It failed, and is not tried again.
+    Failed(Class),
     /// An attempt that failed and is made again.
-    Retried,
+    Retried(Class),
     /// An attempt with an unknown outcome: the person may get the message twice.
     Unknown,
 }
@@ -115,6 +120,7 @@ pub enum Count {
 pub struct Dispatcher {
     settings: Settings,
     gate: Gate,
+    contents: Contents,
     /// The replies with a request or a dead letter under way.
     under_way: HashMap<Uuid, ClaimedReply>,
     /// The number of requests in flight.
@@ -137,6 +143,7 @@ impl Dispatcher {
         Self {
             settings,
             gate: Gate::default(),
+            contents: Contents::default(),
             under_way: HashMap::new(),
             sending: 0,
             outcomes: Vec::new(),
@@ -204,6 +211,12 @@ impl Dispatcher {
         self.gate.stopped()
     }
 
+    /// Returns the templates and forms that are stopped.
+    #[must_use]
+    pub const fn stopped_contents(&self) -> &BTreeMap<Content, Stop> {
+        self.contents.stopped()
+    }
+
     /// Returns the number of requests in flight.
     #[must_use]
     pub const fn sending(&self) -> usize {
@@ -266,6 +279,7 @@ impl Dispatcher {
             },
             unknown_since: claimed.unknown_since,
             provider_id: None,
+            class: None,
             code: None,
             reason: None,
         };
@@ -277,7 +291,7 @@ impl Dispatcher {
             && let Some(reason) = outcome::after_unknown(&claimed.attempts)
         {
             let outcome = unsent(ReplyState::Failed);
-            self.give_up(claimed, outcome, reason, "no answer came");
+            self.fail(claimed, outcome, reason, "no answer came");
             return;
         }
         if claimed
@@ -290,9 +304,22 @@ impl Dispatcher {
         }
         let request = codec::decode::<Reply>(&claimed.record.value)
             .map_err(|error| error.to_string())
-            .and_then(|reply| request::build(&reply).map_err(|error| error.to_string()));
+            .and_then(|reply| {
+                let request = request::build(&reply).map_err(|error| error.to_string())?;
+                Ok((request, Content::of(&reply.content)))
+            });
         match request {
-            Ok(request) => {
+            Ok((request, content)) => {
+                if let Err(stop) = self.contents.admit(claimed.token, content, now) {
+                    self.outcomes.push(Outcome {
+                        due_at: until(stop.until, claimed.expires_at),
+                        class: Some(stop.class),
+                        code: stop.code,
+                        reason: Some(stop.class.advice().to_owned()),
+                        ..unsent(claimed.state)
+                    });
+                    return;
+                }
                 self.gate.probe(now);
                 self.sending += 1;
                 self.effects.push(Effect::Send(claimed.token, request));
@@ -300,7 +327,7 @@ impl Dispatcher {
             }
             Err(problem) => {
                 let outcome = unsent(ReplyState::Failed);
-                self.give_up(claimed, outcome, GiveUpReason::Unsendable, &problem);
+                self.fail(claimed, outcome, Class::Unsendable, &problem);
             }
         }
     }
@@ -312,16 +339,18 @@ impl Dispatcher {
         };
         self.sending -= 1;
         let mut attempts = claimed.attempts;
-        let unit = (self.settings.draw)();
-        let next = outcome::apply(
+        let content = self.contents.finish(&token);
+        let class = result.class(content.kind());
+        let answer = Answer {
             result,
-            &mut attempts,
-            &mut self.gate,
-            self.settings.limits,
-            unit,
+            class,
+            expires_at: claimed.expires_at,
+            unit: (self.settings.draw)(),
             now,
-        );
-        if matches!(result.reaction(), crate::send_result::Reaction::Unknown) {
+        };
+        let limits = self.settings.limits;
+        let next = outcome::apply(answer, &mut attempts, &mut self.gate, limits);
+        if class == Some(Class::UnknownOutcome) {
             self.effects.push(Effect::Count(Count::Unknown));
         }
         let mut outcome = Outcome {
@@ -331,11 +360,13 @@ impl Dispatcher {
             attempts,
             unknown_since: claimed.unknown_since,
             provider_id: None,
-            code: outcome::code(result),
+            class,
+            code: result.code(),
             reason: Some(outcome::describe(result)),
         };
         match next {
             Next::Accepted => {
+                self.contents.accepted(&content);
                 self.effects.push(Effect::Count(Count::Accepted));
                 outcome.reason = None;
                 if let SendResult::Accepted(id) = result {
@@ -343,11 +374,10 @@ impl Dispatcher {
                 }
                 self.outcomes.push(outcome);
             }
-            Next::Attempt(at) => {
-                self.effects.push(Effect::Count(Count::Retried));
-                outcome.state = ReplyState::Waiting;
-                outcome.due_at = at;
-                self.outcomes.push(outcome);
+            Next::Attempt(at) => self.try_again(outcome, at, claimed.expires_at),
+            Next::AttemptOfContent(class) => {
+                let at = self.contents.stop(content, class, result.code(), now);
+                self.try_again(outcome, at, claimed.expires_at);
             }
             Next::Unknown(until) => {
                 outcome.state = ReplyState::Unknown;
@@ -355,22 +385,35 @@ impl Dispatcher {
                 outcome.unknown_since = Some(now);
                 self.outcomes.push(outcome);
             }
-            Next::GiveUp(reason) => {
+            Next::Fail(class) => {
                 outcome.state = ReplyState::Failed;
                 let problem = outcome::describe(result);
-                self.give_up(claimed, outcome, reason, &problem);
+                self.fail(claimed, outcome, class, &problem);
             }
         }
     }
 
-    /// Writes the reply to the dead-letter topic; the ledger records it once Kafka acknowledged that.
-    fn give_up(
-        &mut self,
-        claimed: ClaimedReply,
-        mut outcome: Outcome,
-        class: GiveUpReason,
-        problem: &str,
-    ) {
+    /// Lets a reply wait for another attempt at `at`.
+    fn try_again(&mut self, outcome: Outcome, at: Timestamp, expires_at: Option<Timestamp>) {
+        let class = outcome.class;
+        let count = class.map(|class| Effect::Count(Count::Retried(class)));
+        self.effects.extend(count);
+        self.outcomes.push(Outcome {
+            state: ReplyState::Waiting,
+            due_at: until(at, expires_at),
+            ..outcome
+        });
+    }
+
+    /// Ends a reply as failed. The ledger records a dead letter once Kafka acknowledged it.
+    fn fail(&mut self, claimed: ClaimedReply, mut outcome: Outcome, class: Class, problem: &str) {
+        outcome.class = Some(class);
+        outcome.reason = Some(format!("{} ({problem})", class.as_str()));
+        self.effects.push(Effect::Count(Count::Failed(class)));
+        if !class.is_dead_letter() {
+            self.outcomes.push(outcome);
+            return;
+        }
         let message = format!("{} ({problem})", class.advice());
         let reason = Reason {
             service: "sink-whatsapp",
@@ -384,10 +427,13 @@ impl Dispatcher {
             &claimed.record,
             &reason,
         );
-        outcome.reason = Some(format!("{} ({problem})", class.as_str()));
-        self.effects.push(Effect::Count(Count::GivenUp(class)));
         self.effects.push(Effect::DeadLetter(claimed.token, letter));
         self.given_up.insert(claimed.token, outcome);
         self.under_way.insert(claimed.token, claimed);
     }
+}
+
+/// Returns `at`, or the time at which the reply expires if that is earlier.
+fn until(at: Timestamp, expires_at: Option<Timestamp>) -> Timestamp {
+    expires_at.map_or(at, |end| at.min(end))
 }

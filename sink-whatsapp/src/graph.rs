@@ -1,12 +1,13 @@
 //! Sends requests to the Graph API over HTTP and reads one answer each.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use leadstream_service::Secret;
+use leadstream_service::{Secret, retry_after};
 use reqwest::header::RETRY_AFTER;
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response, Url};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
 use crate::request::Request;
 use crate::send_result::{GraphError, SendResult};
@@ -14,6 +15,8 @@ use crate::send_result::{GraphError, SendResult};
 const CONNECT: Duration = Duration::from_secs(5);
 /// Bytes of an answer that are read; an error has a few hundred.
 const LARGEST: usize = 64 << 10;
+/// The longest pause that an answer can ask for.
+const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 
 /// A client of the Graph API. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -41,8 +44,19 @@ struct ErrorBody {
 
 #[derive(Deserialize)]
 struct ErrorMembers {
+    #[serde(default, deserialize_with = "code")]
     code: Option<i64>,
+    #[serde(default, deserialize_with = "code")]
     error_subcode: Option<i64>,
+}
+
+/// Reads a code as a number, or as a text that holds one.
+fn code<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    Ok(match Value::deserialize(deserializer)? {
+        Value::Number(number) => number.as_i64(),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    })
 }
 
 impl Graph {
@@ -106,11 +120,19 @@ impl Graph {
 
 /// Accepts only an answer with the message's id as the Graph API's: a proxy may answer 200, too.
 async fn accepted(response: Response) -> SendResult {
+    let status = response.status().as_u16();
     let body = body(response).await;
     let message = serde_json::from_slice::<AcceptedBody>(&body)
         .ok()
         .and_then(|body| body.messages.into_iter().next());
-    message.map_or(SendResult::Unknown, |it| SendResult::Accepted(it.id))
+    if let Some(message) = message.filter(|it| !it.id.is_empty()) {
+        return SendResult::Accepted(message.id);
+    }
+    let error = error_of(status, &body);
+    if error.code.is_some() {
+        return SendResult::Refused(error);
+    }
+    SendResult::Unknown
 }
 
 /// Reads a body, which may break off.
@@ -128,19 +150,27 @@ async fn body(mut response: Response) -> Vec<u8> {
 /// Reads a refusal; an answer that breaks off keeps its status.
 async fn graph_error(response: Response) -> GraphError {
     let status = response.status().as_u16();
-    let retry_after = response.headers().get(RETRY_AFTER);
-    let retry_after = retry_after
-        .and_then(|value| value.to_str().ok()?.trim().parse().ok())
-        .map(Duration::from_secs);
+    let pause = response.headers().get(RETRY_AFTER);
+    let pause = pause
+        .and_then(|value| retry_after(value.to_str().ok()?, SystemTime::now()))
+        .map(|pause| pause.min(LONGEST_PAUSE));
     let body = body(response).await;
-    let error = serde_json::from_slice::<ErrorBody>(&body)
+    GraphError {
+        retry_after: pause,
+        ..error_of(status, &body)
+    }
+}
+
+/// Reads the error of a body; without one, only the status is known.
+fn error_of(status: u16, body: &[u8]) -> GraphError {
+    let error = serde_json::from_slice::<ErrorBody>(body)
         .ok()
         .map(|body| body.error);
     GraphError {
-        status,
+        status: Some(status),
         code: error.as_ref().and_then(|error| error.code),
         subcode: error.as_ref().and_then(|error| error.error_subcode),
-        retry_after,
+        retry_after: None,
     }
 }
 
@@ -180,6 +210,27 @@ mod tests {
             "page" => "<html>ok</html>".into_response(),
             "empty" => "{}".into_response(),
             "none" => json!({ "messages": [] }).to_string().into_response(),
+            "nameless" => json!({ "messages": [{ "id": "" }] })
+                .to_string()
+                .into_response(),
+            "cut" => r#"{"messages":[{"id":"wam"#.into_response(),
+            "huge" => json!({ "padding": "x".repeat(5 << 20), "messages": [{ "id": "wamid.1" }] })
+                .to_string()
+                .into_response(),
+            "huge-page" => error(502, json!("x".repeat(5 << 20))),
+            "text-code" => error(
+                400,
+                json!({ "error": { "code": "131026", "error_subcode": "x" } }),
+            ),
+            "refuses-with-200" => json!({ "error": { "code": 131_026 } })
+                .to_string()
+                .into_response(),
+            "later" => (
+                axum::http::StatusCode::TOO_MANY_REQUESTS,
+                [("retry-after", "Fri, 31 Dec 9999 23:59:59 GMT")],
+                "",
+            )
+                .into_response(),
             _ => json!({ "messages": [{ "id": "wamid.1" }] })
                 .to_string()
                 .into_response(),
@@ -241,7 +292,7 @@ mod tests {
         let (graph, _) = start().await;
         let refused = |status, code, subcode, seconds: Option<u64>| {
             SendResult::Refused(GraphError {
-                status,
+                status: Some(status),
                 code,
                 subcode,
                 retry_after: seconds.map(Duration::from_secs),
@@ -259,12 +310,29 @@ mod tests {
             graph.send(&request("redirects")).await,
             refused(307, None, None, None)
         );
+        assert_eq!(
+            graph.send(&request("text-code")).await,
+            refused(400, Some(131_026), None, Some(7))
+        );
+        assert_eq!(
+            graph.send(&request("refuses-with-200")).await,
+            refused(200, Some(131_026), None, None)
+        );
+        assert_eq!(
+            graph.send(&request("huge-page")).await,
+            refused(502, None, None, Some(7))
+        );
+        assert_eq!(
+            graph.send(&request("later")).await,
+            refused(429, None, None, Some(3600)),
+            "no answer stops a number for longer than an hour"
+        );
     }
 
     #[tokio::test]
     async fn no_answer_in_time_or_without_an_id_is_unknown_and_no_connection_is_not() {
         let (graph, _) = start().await;
-        for number in ["hangs", "page", "empty", "none"] {
+        for number in ["hangs", "page", "empty", "none", "nameless", "cut", "huge"] {
             let answer = graph.send(&request(number)).await;
             assert_eq!(answer, SendResult::Unknown, "{number}");
         }

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use crate::SERVICE;
 use crate::dispatch::Outcome;
 use crate::reply_row::{Attempts, ClaimedReply, Kind, ReplyState};
+use crate::send_result::Class;
 
 mod arrivals;
 mod numbers;
@@ -134,6 +135,12 @@ impl Ledger {
                 outcomes
                     .iter()
                     .map(|it| it.provider_id.as_deref())
+                    .collect::<Vec<_>>(),
+            )
+            .bind(
+                outcomes
+                    .iter()
+                    .map(|it| it.class.map(Class::as_str))
                     .collect::<Vec<_>>(),
             )
             .bind(outcomes.iter().map(|it| it.code).collect::<Vec<_>>())

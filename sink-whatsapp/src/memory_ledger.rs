@@ -12,6 +12,7 @@ use uuid::Uuid;
 use crate::consume::plan::{Arrival, OpenReply, Plan, plan};
 use crate::dispatch::Outcome;
 use crate::reply_row::{Attempts, ClaimedReply, ReplyState};
+use crate::send_result::Class;
 use crate::time::after;
 use std::time::Duration;
 
@@ -58,6 +59,7 @@ pub(crate) struct Row {
     pub(crate) attempts: Attempts,
     pub(crate) lease: Option<Uuid>,
     pub(crate) is_leased: bool,
+    pub(crate) class: Option<Class>,
     pub(crate) reason: Option<String>,
 }
 
@@ -94,6 +96,7 @@ impl MemoryLedger {
                 attempts: Attempts::default(),
                 lease: None,
                 is_leased: false,
+                class: None,
                 reason: None,
             };
             self.rows.insert(new.row.token, row);
@@ -234,6 +237,7 @@ impl MemoryLedger {
             row.attempts = outcome.attempts;
             row.open.unknown_since = outcome.unknown_since;
             row.is_leased = false;
+            row.class = outcome.class;
             row.reason.clone_from(&outcome.reason);
             states.push(row.open.state);
         }

@@ -14,15 +14,18 @@ pub const METRICS: &[&[Metric]] = &[Metrics::TABLE];
 
 metric_table! {
     pub struct Metrics() {
-        /// Replies that are finished. The results from `undecodable` on are classes of dead
-        /// letters.
+        /// Replies that are finished. The results from `undecodable` on are classes of failures.
         replies: ByLabel<Counter> = "leadstream_sink_whatsapp_replies_total" (result: [
             "accepted", "duplicate", "conflict", "expired", "superseded", "withdrawn",
-            "undecodable", "unsendable", "refused", "window_closed", "stop_writing",
-            "recipient_limit", "experiment", "exhausted", "unknown_outcome"
+            "undecodable", "unsendable", "refused", "unknown_code", "window_closed",
+            "unreachable", "marketing_limit", "marketing_opt_out", "experiment", "exhausted",
+            "unknown_outcome"
         ]);
-        /// Attempts that failed and are made again.
-        retries: Counter = "leadstream_sink_whatsapp_retries_total";
+        /// Attempts that failed and are made again, by the class of the failure.
+        retries: ByLabel<Counter> = "leadstream_sink_whatsapp_retries_total" (class: [
+            "retry", "throttle_pair", "throttle_number", "pause_number", "stop_template",
+            "stop_form", "refused", "unknown_code", "window_closed", "marketing_limit"
+        ]);
         /// Attempts with an unknown outcome: the lead may have received the message, and may
         /// receive it twice.
         unknown_outcomes: Counter = "leadstream_sink_whatsapp_unknown_outcomes_total";
@@ -35,17 +38,19 @@ metric_table! {
         waiting: Gauge = "leadstream_sink_whatsapp_waiting_replies";
         /// Business numbers that send nothing until they work again.
         stopped_numbers: Gauge = "leadstream_sink_whatsapp_stopped_numbers";
+        /// Templates and forms that no number sends until they work again.
+        stopped_templates: Gauge = "leadstream_sink_whatsapp_stopped_templates";
     }
 }
 
 impl Metrics {
     pub fn count(&self, count: Count) {
         let result = match count {
-            Count::Retried => return self.retries.increment(1),
+            Count::Retried(class) => return self.retries.add(class.as_str(), 1),
             Count::Unknown => return self.unknown_outcomes.increment(1),
             Count::Accepted => "accepted",
             Count::Expired => "expired",
-            Count::GivenUp(class) => class.as_str(),
+            Count::Failed(class) => class.as_str(),
         };
         self.replies.add(result, 1);
     }
@@ -91,6 +96,12 @@ impl Metrics {
         self.stopped_numbers.set(as_f64(numbers));
     }
 
+    /// Sets the stopped templates and forms of one number, of which `before` were counted.
+    pub fn stopped_templates(&self, now: usize, before: usize) {
+        self.stopped_templates
+            .increment(as_f64(now) - as_f64(before));
+    }
+
     pub fn waiting(&self, replies: i64) {
         self.waiting.set(replies as f64);
     }
@@ -104,13 +115,18 @@ fn as_f64(count: usize) -> f64 {
 mod tests {
     use super::Metrics;
     use crate::dispatch::Count;
-    use crate::send_result::GiveUpReason;
+    use crate::send_result::{CODES, Class};
 
     #[test]
-    fn the_table_lists_each_class_of_dead_letters() {
+    fn the_table_lists_each_class_of_failures() {
         let metrics = Metrics::new(&[]);
-        for class in GiveUpReason::ALL {
-            metrics.count(Count::GivenUp(class));
+        for class in Class::FINAL {
+            metrics.count(Count::Failed(class));
+        }
+        for (class, _) in CODES {
+            if !Class::FINAL.contains(class) {
+                metrics.count(Count::Retried(*class));
+            }
         }
     }
 }

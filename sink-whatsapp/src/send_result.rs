@@ -1,5 +1,5 @@
 //! Decides what an answer of the Graph API means. Pure. The error code decides, because the HTTP
-//! status that comes with it varies.
+//! status that comes with it varies, and a status of a message has none.
 
 #![cfg_attr(
     not(test),
@@ -13,6 +13,9 @@
 
 use std::time::Duration;
 
+#[cfg(test)]
+mod tests;
+
 /// The result of one attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SendResult {
@@ -25,10 +28,11 @@ pub enum SendResult {
     Unknown,
 }
 
-/// An error of the Graph API.
+/// An error of the Graph API: of a response, or of a status `failed`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct GraphError {
-    pub status: u16,
+    /// The HTTP status; missing in a status of a message.
+    pub status: Option<u16>,
     /// `error.code`; missing when the answer is not the Graph API's.
     pub code: Option<i64>,
     /// `error.error_subcode`.
@@ -36,55 +40,156 @@ pub struct GraphError {
     pub retry_after: Option<Duration>,
 }
 
-/// The reaction to an answer.
+/// What a message is made of, as far as errors differ by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reaction {
-    Accepted,
-    /// Try this reply again, later each time.
-    Retry,
-    /// The reply may have been sent: try it once more at most.
-    Unknown,
-    /// The recipient gets messages too fast: wait 4ⁿ seconds.
-    RecipientThrottled,
-    /// The whole number waits.
-    NumberThrottled,
-    /// The number can send nothing before an operator fixes the cause.
-    NumberStopped,
-    /// The 24-hour window is closed; the first such answer may be an error.
-    WindowClosed,
-    /// This reply is given up.
-    GiveUp(GiveUpReason),
+pub enum ContentKind {
+    Template,
+    Form,
+    Other,
 }
 
-/// The reason why a reply was given up, as dead letters and metrics name it.
+/// The class of a failure, as rows, dead letters and metrics name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum GiveUpReason {
+pub enum Class {
+    /// Try this reply again, later each time.
+    Retry,
+    /// The recipient gets messages too fast: wait 4ⁿ seconds.
+    ThrottlePair,
+    /// The whole number waits.
+    ThrottleNumber,
+    /// The number can send nothing before an operator fixes the cause.
+    PauseNumber,
+    /// The template can be sent to nobody before it is corrected.
+    StopTemplate,
+    /// The form can be sent to nobody before it is corrected.
+    StopForm,
+    /// The record is no reply.
     Undecodable,
     /// The reply has no form in the Cloud API.
     Unsendable,
     /// The Cloud API refuses it as wrong.
     Refused,
+    /// The Cloud API refuses it with a code that nobody described.
+    UnknownCode,
+    /// The 24-hour window is closed; the first such answer may be an error.
     WindowClosed,
     /// The recipient cannot or will not be written to.
-    StopWriting,
-    /// Meta limits what this recipient gets for a day.
-    RecipientLimit,
+    Unreachable,
+    /// Meta limits the marketing messages that this person gets in a day.
+    MarketingLimit,
+    /// This person wants no marketing messages.
+    MarketingOptOut,
     /// Meta tests what happens without this message.
     Experiment,
     /// The reply failed too often while others were accepted.
     Exhausted,
-    /// The outcomes of more than one attempt are unknown.
+    /// The reply may have been sent.
     UnknownOutcome,
 }
 
-impl GiveUpReason {
-    pub const ALL: [Self; 9] = [
+/// The codes of the Graph API and of statuses, by class. 200 stands for 200 to 299 unless the message
+/// is a template.
+pub const CODES: &[(Class, &[i64])] = &[
+    (
+        Class::Retry,
+        &[1, 2, 131_000, 131_016, 131_053, 131_057, 133_004],
+    ),
+    (Class::ThrottleNumber, &[4, 613, 80_007, 130_429]),
+    (Class::ThrottlePair, &[131_056]),
+    (Class::WindowClosed, &[131_047]),
+    (Class::MarketingLimit, &[131_049]),
+    (Class::MarketingOptOut, &[131_050]),
+    (
+        Class::Unreachable,
+        &[130_497, 131_021, 131_026, 131_030, 131_062, 137_000],
+    ),
+    (Class::Experiment, &[130_472]),
+    (
+        Class::PauseNumber,
+        &[
+            0, 3, 10, 33, 104, 190, 200, 368, 131_005, 131_031, 131_037, 131_042, 131_044, 131_045,
+            131_048, 131_064, 133_010, 134_011,
+        ],
+    ),
+    (
+        Class::StopTemplate,
+        &[
+            132_001,
+            132_007,
+            132_015,
+            132_016,
+            131_063,
+            134_100,
+            WAIT_OF_TEMPLATE,
+            134_102,
+        ],
+    ),
+    (Class::StopForm, &[132_068, 132_069]),
+    (
+        Class::Refused,
+        &[
+            100, 131_008, 131_009, 131_051, 131_055, 132_000, 132_005, 132_008, 132_012, 135_000,
+        ],
+    ),
+];
+
+/// The code that asks to wait ten minutes before the template is sent again.
+pub const WAIT_OF_TEMPLATE: i64 = 134_101;
+
+/// Returns the class of an error in a response, or in a status `failed`.
+#[must_use]
+pub fn classify(error: &GraphError, content: ContentKind) -> Class {
+    let Some(code) = error.code else {
+        return classify_status(error.status);
+    };
+    let found = match code {
+        // "Template not approved for marketing use".
+        200 if content == ContentKind::Template => Some(Class::StopTemplate),
+        200..=299 => Some(Class::PauseNumber),
+        // A path that leads nowhere: the version or the number's id, not the message.
+        100 if error.status == Some(404) || error.subcode == Some(33) => Some(Class::PauseNumber),
+        _ => CODES
+            .iter()
+            .find(|(_, codes)| codes.contains(&code))
+            .map(|(class, _)| *class),
+    };
+    match (found, content) {
+        (Some(Class::StopTemplate), ContentKind::Form | ContentKind::Other)
+        | (Some(Class::StopForm), ContentKind::Template | ContentKind::Other) => Class::Refused,
+        (Some(class), _) => class,
+        // A code that does not exist yet.
+        (None, _) => match error.status {
+            Some(429) => Class::ThrottleNumber,
+            Some(500..=599) => Class::Retry,
+            _ => Class::UnknownCode,
+        },
+    }
+}
+
+/// Judges an answer that does not come from the Graph API but from something in front of it. That
+/// proxy may have forwarded the request before it failed, unless its status rules that out.
+const fn classify_status(status: Option<u16>) -> Class {
+    match status {
+        Some(425 | 503) => Class::Retry,
+        Some(408 | 500..=599) => Class::UnknownOutcome,
+        Some(429) => Class::ThrottleNumber,
+        Some(_) => Class::PauseNumber,
+        // A status `failed` that does not say why.
+        None => Class::UnknownCode,
+    }
+}
+
+impl Class {
+    /// The classes with which a reply can end.
+    pub const FINAL: [Self; 11] = [
         Self::Undecodable,
         Self::Unsendable,
         Self::Refused,
+        Self::UnknownCode,
         Self::WindowClosed,
-        Self::StopWriting,
-        Self::RecipientLimit,
+        Self::Unreachable,
+        Self::MarketingLimit,
+        Self::MarketingOptOut,
         Self::Experiment,
         Self::Exhausted,
         Self::UnknownOutcome,
@@ -94,32 +199,67 @@ impl GiveUpReason {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Retry => "retry",
+            Self::ThrottlePair => "throttle_pair",
+            Self::ThrottleNumber => "throttle_number",
+            Self::PauseNumber => "pause_number",
+            Self::StopTemplate => "stop_template",
+            Self::StopForm => "stop_form",
             Self::Undecodable => "undecodable",
             Self::Unsendable => "unsendable",
             Self::Refused => "refused",
+            Self::UnknownCode => "unknown_code",
             Self::WindowClosed => "window_closed",
-            Self::StopWriting => "stop_writing",
-            Self::RecipientLimit => "recipient_limit",
+            Self::Unreachable => "unreachable",
+            Self::MarketingLimit => "marketing_limit",
+            Self::MarketingOptOut => "marketing_opt_out",
             Self::Experiment => "experiment",
             Self::Exhausted => "exhausted",
             Self::UnknownOutcome => "unknown_outcome",
         }
     }
 
+    /// Returns whether a reply that ends so becomes a dead letter: somebody has to correct it.
+    #[must_use]
+    pub const fn is_dead_letter(self) -> bool {
+        matches!(
+            self,
+            Self::Undecodable
+                | Self::Unsendable
+                | Self::Refused
+                | Self::Exhausted
+                | Self::UnknownOutcome
+        )
+    }
+
     /// Returns the meaning and the remedy, for people.
     #[must_use]
     pub const fn advice(self) -> &'static str {
         match self {
+            Self::Retry => "it is tried again",
+            Self::ThrottlePair => "this person gets messages too fast; the reply waits",
+            Self::ThrottleNumber => "WhatsApp wants fewer messages; the number waits",
+            Self::PauseNumber => {
+                "the number sends nothing; check META_ACCESS_TOKEN, its permissions and the account in WhatsApp Manager"
+            }
+            Self::StopTemplate => {
+                "the template is not sent; check its approval, language and quality in WhatsApp Manager"
+            }
+            Self::StopForm => "the form is not sent; check it in WhatsApp Manager",
             Self::Undecodable => "the record is no reply",
             Self::Unsendable => "the reply has no form in the Cloud API",
             Self::Refused => "the Cloud API refuses the message as wrong; correct the flow",
+            Self::UnknownCode => {
+                "the Cloud API refuses the message with a code that this version does not know; look it up in Meta's documentation"
+            }
             Self::WindowClosed => {
                 "24 hours have passed since the person's last message; only a template may be sent"
             }
-            Self::StopWriting => "this person cannot or will not be written to; write no more",
-            Self::RecipientLimit => {
-                "Meta limits what this person is sent; try again after 24 hours"
+            Self::Unreachable => "this person cannot or will not be written to; write no more",
+            Self::MarketingLimit => {
+                "Meta limits the marketing messages of this person; try again after 24 hours"
             }
+            Self::MarketingOptOut => "this person wants no marketing messages; send no more",
             Self::Experiment => "Meta withholds the message as part of an experiment",
             Self::Exhausted => "it failed time and again while other messages went through",
             Self::UnknownOutcome => {
@@ -130,13 +270,14 @@ impl GiveUpReason {
 }
 
 impl SendResult {
+    /// Returns the class of a failure; none if the message was accepted.
     #[must_use]
-    pub const fn reaction(&self) -> Reaction {
+    pub fn class(&self, content: ContentKind) -> Option<Class> {
         match self {
-            Self::Accepted(_) => Reaction::Accepted,
-            Self::Unreachable => Reaction::Retry,
-            Self::Unknown => Reaction::Unknown,
-            Self::Refused(error) => error.reaction(),
+            Self::Accepted(_) => None,
+            Self::Unreachable => Some(Class::Retry),
+            Self::Unknown => Some(Class::UnknownOutcome),
+            Self::Refused(error) => Some(classify(error, content)),
         }
     }
 
@@ -149,169 +290,19 @@ impl SendResult {
             Self::Unreachable | Self::Unknown => false,
         }
     }
-}
 
-impl GraphError {
-    const fn reaction(&self) -> Reaction {
-        let Some(code) = self.code else {
-            return self.reaction_to_status();
-        };
-        match code {
-            4 | 613 | 80_007 | 130_429 => Reaction::NumberThrottled,
-            1 | 2 | 131_000 | 131_016 | 131_053 | 131_057 | 133_004 => Reaction::Retry,
-            131_056 => Reaction::RecipientThrottled,
-            131_047 => Reaction::WindowClosed,
-            131_049 => Reaction::GiveUp(GiveUpReason::RecipientLimit),
-            131_021 | 131_026 | 131_050 | 131_062 | 130_497 => {
-                Reaction::GiveUp(GiveUpReason::StopWriting)
-            }
-            130_472 => Reaction::GiveUp(GiveUpReason::Experiment),
-            0
-            | 3
-            | 10
-            | 33
-            | 104
-            | 190
-            | 200..=299
-            | 368
-            | 131_005
-            | 131_031
-            | 131_042
-            | 131_045
-            | 131_048
-            | 133_010 => Reaction::NumberStopped,
-            // A path that leads nowhere: the version or the number's id, not the message.
-            100 if self.status == 404 || matches!(self.subcode, Some(33)) => {
-                Reaction::NumberStopped
-            }
-            100 | 131_008 | 131_009 | 131_051 | 132_000 | 132_001 | 132_005 | 132_007 | 132_012
-            | 132_015 | 132_016 | 132_068 | 132_069 | 135_000 => {
-                Reaction::GiveUp(GiveUpReason::Refused)
-            }
-            // A code that does not exist yet.
-            _ => match self.status {
-                429 => Reaction::NumberThrottled,
-                500..=599 => Reaction::Retry,
-                _ => Reaction::GiveUp(GiveUpReason::Refused),
-            },
+    /// Returns the error of the Graph API.
+    #[must_use]
+    pub const fn error(&self) -> Option<&GraphError> {
+        match self {
+            Self::Refused(error) => Some(error),
+            Self::Accepted(_) | Self::Unreachable | Self::Unknown => None,
         }
     }
 
-    /// Judges an answer that does not come from the Graph API but from something in front of it.
-    /// That proxy may have forwarded the request before it failed, unless its status rules that
-    /// out.
-    const fn reaction_to_status(&self) -> Reaction {
-        match self.status {
-            425 | 503 => Reaction::Retry,
-            408 | 500..=599 => Reaction::Unknown,
-            429 => Reaction::NumberThrottled,
-            _ => Reaction::NumberStopped,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::{GiveUpReason, GraphError, Reaction, SendResult};
-
-    fn reaction(status: u16, code: impl Into<Option<i64>>) -> Reaction {
-        SendResult::Refused(GraphError {
-            status,
-            code: code.into(),
-            ..GraphError::default()
-        })
-        .reaction()
-    }
-
-    #[test]
-    fn documented_codes_have_their_reaction_whatever_the_status() {
-        let give_up = |class| Reaction::GiveUp(class);
-        let table: [(&[i64], Reaction); 9] = [
-            (
-                &[1, 2, 131_000, 131_016, 131_053, 131_057, 133_004],
-                Reaction::Retry,
-            ),
-            (&[4, 613, 80_007, 130_429], Reaction::NumberThrottled),
-            (&[131_056], Reaction::RecipientThrottled),
-            (&[131_047], Reaction::WindowClosed),
-            (&[131_049], give_up(GiveUpReason::RecipientLimit)),
-            (
-                &[131_050, 131_026, 131_021, 130_497, 131_062],
-                give_up(GiveUpReason::StopWriting),
-            ),
-            (&[130_472], give_up(GiveUpReason::Experiment)),
-            (
-                &[
-                    0, 3, 10, 33, 104, 190, 200, 250, 299, 368, 131_005, 131_031, 131_042, 131_045,
-                    131_048, 133_010,
-                ],
-                Reaction::NumberStopped,
-            ),
-            (
-                &[
-                    100, 131_008, 131_009, 131_051, 132_000, 132_001, 132_005, 132_007, 132_012,
-                    132_015, 132_016, 132_068, 132_069, 135_000,
-                ],
-                give_up(GiveUpReason::Refused),
-            ),
-        ];
-        for (codes, expected) in table {
-            for &code in codes {
-                assert_eq!(reaction(400, code), expected, "{code}");
-                assert_eq!(reaction(500, code), expected, "{code}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_path_that_leads_nowhere_stops_the_number_instead_of_emptying_the_topic() {
-        assert_eq!(reaction(404, 100), Reaction::NumberStopped);
-        let missing = GraphError {
-            status: 400,
-            code: Some(100),
-            subcode: Some(33),
-            retry_after: None,
-        };
-        assert_eq!(
-            SendResult::Refused(missing).reaction(),
-            Reaction::NumberStopped
-        );
-    }
-
-    #[test]
-    fn without_a_code_the_status_decides_and_gives_nothing_up() {
-        for status in [425, 503] {
-            assert_eq!(reaction(status, None), Reaction::Retry, "{status}");
-        }
-        for status in [408, 500, 502, 504, 520, 599] {
-            assert_eq!(reaction(status, None), Reaction::Unknown, "{status}");
-        }
-        assert_eq!(reaction(429, None), Reaction::NumberThrottled);
-        for status in [301, 400, 401, 403, 404, 407] {
-            assert_eq!(reaction(status, None), Reaction::NumberStopped, "{status}");
-        }
-        assert_eq!(SendResult::Unknown.reaction(), Reaction::Unknown);
-        assert_eq!(SendResult::Unreachable.reaction(), Reaction::Retry);
-    }
-
-    #[test]
-    fn an_unknown_code_is_classified_by_its_status() {
-        assert_eq!(
-            reaction(400, 139_999),
-            Reaction::GiveUp(GiveUpReason::Refused)
-        );
-        assert_eq!(reaction(429, 139_999), Reaction::NumberThrottled);
-        assert_eq!(reaction(503, 139_999), Reaction::Retry);
-    }
-
-    proptest! {
-        #[test]
-        fn no_error_counts_as_accepted(
-            status in any::<u16>(), code in prop::option::of(any::<i64>())
-        ) {
-            prop_assert_ne!(reaction(status, code), Reaction::Accepted);
-        }
+    /// Returns the code of the error.
+    #[must_use]
+    pub fn code(&self) -> Option<i64> {
+        self.error().and_then(|error| error.code)
     }
 }

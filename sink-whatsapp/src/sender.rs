@@ -1,6 +1,7 @@
 //! Carries out the effects of a number's dispatcher: claims, requests, dead letters, outcomes.
 //! Decides nothing.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,7 @@ use leadstream_service::database::DatabaseError;
 use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
+use crate::dispatch::contents::{Content, Stop};
 use crate::dispatch::{Dispatcher, Effect, Event, Outcome, Settings};
 use crate::graph::Graph;
 use crate::ledger::{Lease, Ledger};
@@ -69,6 +71,8 @@ pub(crate) struct Sender {
     ownership: watch::Receiver<Ownership>,
     /// The requests in flight, as counted.
     sending: usize,
+    /// The templates and forms that are stopped, as logged and counted.
+    stopped_contents: BTreeMap<Content, Stop>,
     /// The reason why the number is stopped, as the manager of the numbers reads it.
     stopped: watch::Sender<Option<String>>,
 }
@@ -89,6 +93,7 @@ impl Sender {
             wake,
             ownership,
             sending: 0,
+            stopped_contents: BTreeMap::new(),
             stopped,
         }
     }
@@ -158,7 +163,27 @@ impl Sender {
         self.jobs.push(job);
     }
 
+    /// Logs which templates and forms stopped or are sent again.
+    fn report_contents(&mut self) {
+        let (stopped, known) = (self.dispatcher.stopped_contents(), &self.stopped_contents);
+        if stopped == known {
+            return;
+        }
+        for (content, stop) in stopped.iter().filter(|(it, _)| !known.contains_key(it)) {
+            let code = stop.code.unwrap_or_default();
+            tracing::error!(number = %self.number, %content, code, "{}", stop.class.advice());
+        }
+        for content in known.keys().filter(|it| !stopped.contains_key(it)) {
+            tracing::info!(number = %self.number, %content, "it is sent again");
+        }
+        self.parts
+            .metrics
+            .stopped_templates(stopped.len(), known.len());
+        self.stopped_contents = stopped.clone();
+    }
+
     fn report(&mut self) {
+        self.report_contents();
         let sending = self.dispatcher.sending();
         self.parts.metrics.in_flight(sending, self.sending);
         self.sending = sending;

@@ -16,7 +16,9 @@ use crate::time::after;
 pub const PROBE: Duration = Duration::from_secs(30);
 /// The longest pause between probes. While answers are missing the pause doubles up to here, which
 /// makes about 50 probes a day.
-const LONGEST_PROBE: Duration = Duration::from_secs(30 * 60);
+pub const LONGEST_PROBE: Duration = Duration::from_secs(30 * 60);
+/// Refusals in a row with unknown codes that stop a number.
+const UNKNOWN_CODE_RUN: u32 = 5;
 /// Unknown outcomes in a row that stop a number.
 const UNKNOWN_RUN: usize = 3;
 /// The shortest pause of a throttled number.
@@ -41,6 +43,8 @@ pub struct Gate {
     stopped: Option<Stop>,
     throttles: u32,
     refusals: PoisonCount,
+    /// Refusals in a row with codes that are unknown.
+    unknown_codes: u32,
     /// Unknown outcomes in a row.
     unknown: usize,
     last_accepted: Option<Timestamp>,
@@ -162,6 +166,7 @@ impl Gate {
         if self.stopped.take().is_some() {
             self.closed_until = now;
         }
+        self.unknown_codes = 0;
         if self.closed_until <= now {
             self.throttles = 0;
         }
@@ -171,6 +176,13 @@ impl Gate {
     /// row that the messages are not the cause.
     pub fn refused(&mut self, limit: PoisonLimit) -> bool {
         self.refusals.observe(true, limit)
+    }
+
+    /// Records a message that was refused with an unknown code. Returns false when so many were
+    /// refused in a row that the messages are not the cause.
+    pub const fn unknown_code(&mut self) -> bool {
+        self.unknown_codes = self.unknown_codes.saturating_add(1);
+        self.unknown_codes < UNKNOWN_CODE_RUN
     }
 
     /// Returns whether a message was accepted after `since`.

@@ -8,7 +8,7 @@ use leadstream_service::RetryPolicy;
 
 use super::gate::Gate;
 use crate::reply_row::Attempts;
-use crate::send_result::{GiveUpReason, GraphError, Reaction, SendResult};
+use crate::send_result::{Class, SendResult};
 use crate::time::after;
 
 const RETRY: RetryPolicy = RetryPolicy::new(Duration::from_secs(1), Duration::from_secs(60));
@@ -20,8 +20,10 @@ const UNKNOWN_OUTCOMES: u32 = 2;
 /// The pause between the two attempts. A person who has the message answers meanwhile, and then
 /// gets the next prompt instead of a duplicate.
 pub const UNKNOWN_PAUSE: Duration = Duration::from_secs(30);
-/// Meta's rule is 4ⁿ seconds, from n = 0: 341 s in all.
-const RECIPIENT_THROTTLES: u32 = 5;
+/// The longest of the waits of 4ⁿ seconds that Meta asks for.
+const LONGEST_PAIR_WAIT: Duration = Duration::from_secs(3600);
+/// The time after which Meta may deliver a marketing message that it held back.
+const MARKETING_PAUSE: Duration = Duration::from_secs(24 * 3600);
 
 /// The limits of a number.
 #[derive(Clone, Copy, Debug)]
@@ -31,73 +33,64 @@ pub struct Limits {
     pub poison: PoisonLimit,
 }
 
+/// What is known of an attempt when its answer came.
+#[derive(Clone, Copy, Debug)]
+pub struct Answer<'a> {
+    pub result: &'a SendResult,
+    /// The class of a failure.
+    pub class: Option<Class>,
+    /// When the reply expires.
+    pub expires_at: Option<Timestamp>,
+    /// Drawn uniformly from 0..1, for the jitter of retries.
+    pub unit: f64,
+    pub now: Timestamp,
+}
+
 /// What becomes of a reply after an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Next {
     Accepted,
     /// Another attempt at this time.
     Attempt(Timestamp),
+    /// Another attempt when its template or form works.
+    AttemptOfContent(Class),
     /// WhatsApp may have accepted it. The wait for proof ends at this time.
     Unknown(Timestamp),
-    GiveUp(GiveUpReason),
+    Fail(Class),
 }
 
 /// Returns what becomes of a reply whose wait for proof ended.
 #[must_use]
-pub const fn after_unknown(attempts: &Attempts) -> Option<GiveUpReason> {
+pub const fn after_unknown(attempts: &Attempts) -> Option<Class> {
     if attempts.unknown >= UNKNOWN_OUTCOMES {
-        return Some(GiveUpReason::UnknownOutcome);
+        return Some(Class::UnknownOutcome);
     }
     None
 }
 
-/// Applies an answer to the reply's attempts and to its number. `unit` is drawn uniformly from 0..1.
-pub fn apply(
-    result: &SendResult,
-    attempts: &mut Attempts,
-    gate: &mut Gate,
-    limits: Limits,
-    unit: f64,
-    now: Timestamp,
-) -> Next {
+/// Applies an answer to the reply's attempts and to its number.
+pub fn apply(answer: Answer<'_>, attempts: &mut Attempts, gate: &mut Gate, limits: Limits) -> Next {
+    let Answer { result, now, .. } = answer;
     if result.is_from_graph_api() {
         gate.answered(now);
     }
-    match result.reaction() {
-        Reaction::Accepted => {
-            gate.accepted(now);
-            Next::Accepted
-        }
-        Reaction::Retry => failed(attempts, gate, unit, now),
-        Reaction::Unknown => {
+    let Some(class) = answer.class else {
+        gate.accepted(now);
+        return Next::Accepted;
+    };
+    match class {
+        Class::Retry => failed(answer, attempts, gate),
+        Class::UnknownOutcome => {
             attempts.unknown += 1;
             gate.unknown(limits.concurrency, now);
-            after_unknown(attempts).map_or(Next::Unknown(after(now, UNKNOWN_PAUSE)), Next::GiveUp)
+            after_unknown(attempts).map_or(Next::Unknown(after(now, UNKNOWN_PAUSE)), Next::Fail)
         }
-        Reaction::RecipientThrottled => {
-            gate.works(now);
-            let n = attempts.recipient_throttles;
-            attempts.recipient_throttles += 1;
-            if n >= RECIPIENT_THROTTLES {
-                return Next::GiveUp(GiveUpReason::Exhausted);
-            }
-            Next::Attempt(after(now, Duration::from_secs(4_u64.pow(n))))
-        }
-        Reaction::WindowClosed => {
-            gate.works(now);
-            attempts.window_refusals += 1;
-            // The first such answer may be a mistake.
-            if attempts.window_refusals > 1 {
-                return Next::GiveUp(GiveUpReason::WindowClosed);
-            }
-            Next::Attempt(after(now, Duration::from_secs(1)))
-        }
-        Reaction::NumberThrottled => {
-            let retry_after = graph_error(result).and_then(|error| error.retry_after);
-            gate.throttle(retry_after, unit, now);
+        Class::ThrottleNumber => {
+            let retry_after = result.error().and_then(|error| error.retry_after);
+            gate.throttle(retry_after, answer.unit, now);
             Next::Attempt(now)
         }
-        Reaction::NumberStopped => {
+        Class::PauseNumber => {
             let reason = format!(
                 "{}; check META_ACCESS_TOKEN (a new one needs a restart), its permissions and the account in WhatsApp Manager",
                 describe(result)
@@ -105,7 +98,15 @@ pub fn apply(
             gate.stop(reason, now);
             Next::Attempt(now)
         }
-        Reaction::GiveUp(GiveUpReason::Refused) if !gate.refused(limits.poison) => {
+        Class::UnknownCode if !gate.unknown_code() => {
+            let reason = format!(
+                "several messages in a row were refused with a code that this version does not know, the last with {}",
+                describe(result)
+            );
+            gate.stop(reason, now);
+            Next::Attempt(now)
+        }
+        Class::Refused if !gate.refused(limits.poison) => {
             let reason = format!(
                 "more than {} messages in a row were refused as wrong, the last with {}",
                 limits.poison.run,
@@ -114,54 +115,73 @@ pub fn apply(
             gate.stop(reason, now);
             Next::Attempt(now)
         }
-        Reaction::GiveUp(reason) => {
+        Class::UnknownCode => Next::Fail(class),
+        _ => {
             gate.works(now);
-            Next::GiveUp(reason)
+            apply_to_reply(class, answer, attempts)
         }
     }
 }
 
-fn failed(attempts: &mut Attempts, gate: &Gate, unit: f64, now: Timestamp) -> Next {
-    let since = *attempts.failed_since.get_or_insert(now);
+/// Applies an answer that concerns the reply alone.
+fn apply_to_reply(class: Class, answer: Answer<'_>, attempts: &mut Attempts) -> Next {
+    let now = answer.now;
+    match class {
+        Class::ThrottlePair => {
+            // Meta's rule is 4ⁿ seconds, from n = 0.
+            let wait = Duration::from_secs(4_u64.saturating_pow(attempts.recipient_throttles));
+            attempts.recipient_throttles += 1;
+            Next::Attempt(after(now, wait.min(LONGEST_PAIR_WAIT)))
+        }
+        Class::WindowClosed => {
+            attempts.window_refusals += 1;
+            // The first such answer may be a mistake.
+            if attempts.window_refusals > 1 {
+                return Next::Fail(class);
+            }
+            Next::Attempt(after(now, Duration::from_secs(1)))
+        }
+        Class::MarketingLimit => {
+            let since = *attempts.failed_since.get_or_insert(now);
+            attempts.failures += 1;
+            let again = after(now, MARKETING_PAUSE);
+            let waited = after(since, MARKETING_PAUSE) <= now;
+            if waited || answer.expires_at.is_some_and(|end| end <= again) {
+                return Next::Fail(class);
+            }
+            Next::Attempt(again)
+        }
+        Class::StopTemplate | Class::StopForm => Next::AttemptOfContent(class),
+        _ => Next::Fail(class),
+    }
+}
+
+fn failed(answer: Answer<'_>, attempts: &mut Attempts, gate: &Gate) -> Next {
+    let since = *attempts.failed_since.get_or_insert(answer.now);
     attempts.failures += 1;
     if attempts.failures >= FAILURES && gate.accepted_since(since) {
-        return Next::GiveUp(GiveUpReason::Exhausted);
+        return Next::Fail(Class::Exhausted);
     }
-    Next::Attempt(after(now, RETRY.delay(attempts.failures, unit)))
-}
-
-/// Returns the code of the Graph API's error.
-#[must_use]
-pub const fn code(result: &SendResult) -> Option<i64> {
-    match graph_error(result) {
-        Some(error) => error.code,
-        None => None,
-    }
-}
-
-const fn graph_error(result: &SendResult) -> Option<&GraphError> {
-    match result {
-        SendResult::Refused(error) => Some(error),
-        SendResult::Accepted(_) | SendResult::Unreachable | SendResult::Unknown => None,
-    }
+    let wait = RETRY.delay(attempts.failures, answer.unit);
+    Next::Attempt(after(answer.now, wait))
 }
 
 /// Describes the answer in words that hold nothing of the message.
 #[must_use]
 pub fn describe(result: &SendResult) -> String {
-    match result {
-        SendResult::Accepted(_) => "accepted".to_owned(),
-        SendResult::Unreachable => "the Graph API cannot be reached".to_owned(),
-        SendResult::Unknown => "no answer came".to_owned(),
-        SendResult::Refused(error) => match (error.code, error.subcode) {
-            (Some(code), Some(subcode)) => {
-                format!("HTTP {}, error {code}/{subcode}", error.status)
-            }
-            (Some(code), None) => format!("HTTP {}, error {code}", error.status),
-            (None, _) => format!(
-                "HTTP {} without an error of the Graph API; check META_GRAPH_URL",
-                error.status
-            ),
-        },
+    let error = match result {
+        SendResult::Accepted(_) => return "accepted".to_owned(),
+        SendResult::Unreachable => return "the Graph API cannot be reached".to_owned(),
+        SendResult::Unknown => return "no answer came".to_owned(),
+        SendResult::Refused(error) => error,
+    };
+    let status = error.status.map(|status| format!("HTTP {status}"));
+    let status = status.unwrap_or_else(|| "a status of the message".to_owned());
+    match (error.code, error.subcode) {
+        (Some(code), Some(subcode)) => format!("{status}, error {code}/{subcode}"),
+        (Some(code), None) => format!("{status}, error {code}"),
+        (None, _) => {
+            format!("{status} without an error of the Graph API; check META_GRAPH_URL")
+        }
     }
 }

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use leadstream_kafka::dead_letter::PoisonLimit;
-use leadstream_schemas::{Reply, Timestamp};
+use leadstream_schemas::{Reply, ReplyContent, Timestamp};
 use uuid::Uuid;
 
 use super::{Count, Dispatcher, Effect, Event, Limits, Outcome, Settings};
 use crate::memory_ledger::{MemoryLedger, arrival, prompt};
 use crate::reply_row::{ReplyState, token};
-use crate::send_result::{GiveUpReason, GraphError, SendResult};
+use crate::send_result::{Class, GraphError, SendResult, WAIT_OF_TEMPLATE};
 use crate::time::after;
 
 mod model;
@@ -34,7 +34,7 @@ fn settings() -> Settings {
 
 fn refused(code: i64) -> SendResult {
     SendResult::Refused(GraphError {
-        status: 400,
+        status: Some(400),
         code: Some(code),
         ..GraphError::default()
     })
@@ -195,7 +195,7 @@ fn an_unknown_outcome_is_tried_once_more_and_then_a_dead_letter() {
     fixture.answer("a", SendResult::Unknown);
     assert_eq!(fixture.state("a"), ReplyState::Failed);
     assert_eq!(fixture.dead_letters, 1);
-    let given_up = Count::GivenUp(GiveUpReason::UnknownOutcome);
+    let given_up = Count::Failed(Class::UnknownOutcome);
     assert!(fixture.counts.contains(&given_up));
 }
 
@@ -230,18 +230,114 @@ fn a_prompt_that_was_superseded_in_flight_is_not_tried_again() {
 }
 
 #[test]
-fn a_reply_that_whatsapp_throttles_waits_four_to_the_n_seconds() {
+fn a_reply_that_whatsapp_throttles_waits_four_to_the_n_seconds_until_it_expires() {
     let mut fixture = Fixture::new();
-    fixture.read(&[prompt("a", "ann")]);
-    for wait in [1, 4, 16, 64, 256] {
+    let mut reply = prompt("a", "ann");
+    reply.expires_at = Some(after(NOW, Duration::from_secs(3 * 3600)));
+    fixture.read(&[reply]);
+    for wait in [1, 4, 16, 64, 256, 1024, 3600, 3600] {
         fixture.answer("a", refused(131_056));
         let wait = Duration::from_secs(wait);
         assert!(fixture.wait(wait - Duration::from_millis(1)).is_empty());
         assert_eq!(fixture.wait(Duration::from_millis(1)), ids(&["a"]));
     }
     fixture.answer("a", refused(131_056));
+    assert!(fixture.wait(Duration::from_secs(3600)).is_empty());
+    assert_eq!(fixture.state("a"), ReplyState::Expired);
+    assert_eq!(fixture.dead_letters, 0);
+}
+
+fn of_template(id: &str, name: &str) -> Reply {
+    Reply {
+        content: ReplyContent::Template {
+            name: name.into(),
+            language: "de".into(),
+            parameters: Vec::new(),
+        },
+        ..prompt(id, id)
+    }
+}
+
+#[test]
+fn a_faulty_template_waits_and_everything_else_goes() {
+    let mut fixture = Fixture::new();
+    assert_eq!(fixture.read(&[of_template("a", "late")]), ids(&["a"]));
+    fixture.answer("a", refused(200));
+    assert_eq!(fixture.dispatcher.stopped(), None, "not the number's fault");
+    let sent = fixture.read(&[
+        of_template("b", "late"),
+        of_template("c", "other"),
+        prompt("d", "d"),
+    ]);
+    assert_eq!(sorted(sent), sorted(ids(&["c", "d"])));
+    assert_eq!(fixture.dispatcher.stopped_contents().len(), 1);
+    let class = |fixture: &Fixture, id| fixture.ledger.rows[&token(id)].class;
+    assert_eq!(class(&fixture, "b"), Some(Class::StopTemplate));
+    assert_eq!(fixture.ledger.rows[&token("b")].attempts.made, 0);
+    let probe = fixture.wait(Duration::from_secs(30));
+    assert_eq!(probe.len(), 1, "one reply probes the template");
+    fixture.handle(Event::SendFinished(probe[0], accepted()));
+    assert_eq!(fixture.wait(Duration::from_secs(10)).len(), 1);
+    assert!(fixture.dispatcher.stopped_contents().is_empty());
+}
+
+#[test]
+fn a_template_with_code_134101_waits_ten_minutes() {
+    let mut fixture = Fixture::new();
+    fixture.read(&[of_template("a", "new")]);
+    fixture.answer("a", refused(WAIT_OF_TEMPLATE));
+    assert!(fixture.wait(Duration::from_millis(599_999)).is_empty());
+    assert_eq!(fixture.wait(Duration::from_millis(1)), ids(&["a"]));
+}
+
+#[test]
+fn a_marketing_limit_is_tried_again_after_a_day_and_then_believed() {
+    let mut fixture = Fixture::new();
+    fixture.read(&[of_template("a", "sale")]);
+    fixture.answer("a", refused(131_049));
+    assert!(fixture.wait(Duration::from_secs(24 * 3600 - 1)).is_empty());
+    assert_eq!(fixture.wait(Duration::from_secs(1)), ids(&["a"]));
+    fixture.answer("a", refused(131_049));
     assert_eq!(fixture.state("a"), ReplyState::Failed);
-    assert_eq!(fixture.dead_letters, 1);
+    let mut expiring = of_template("b", "sale");
+    expiring.expires_at = Some(after(fixture.now, Duration::from_secs(3600)));
+    fixture.read(&[expiring]);
+    fixture.answer("b", refused(131_049));
+    assert_eq!(fixture.state("b"), ReplyState::Failed, "no time is left");
+    assert_eq!(fixture.dead_letters, 0);
+}
+
+#[test]
+fn what_is_nobody_s_mistake_fails_without_a_dead_letter() {
+    for (code, class) in [
+        (131_026, Class::Unreachable),
+        (131_050, Class::MarketingOptOut),
+        (130_472, Class::Experiment),
+        (139_999, Class::UnknownCode),
+    ] {
+        let mut fixture = Fixture::new();
+        fixture.read(&[prompt("a", "ann")]);
+        fixture.answer("a", refused(code));
+        assert_eq!(fixture.state("a"), ReplyState::Failed, "{code}");
+        assert_eq!(fixture.ledger.rows[&token("a")].class, Some(class));
+        assert_eq!(fixture.counts, [Count::Failed(class)]);
+        assert_eq!(fixture.dead_letters, 0, "{code}");
+    }
+}
+
+#[test]
+fn five_unknown_codes_in_a_row_stop_the_number_and_the_fifth_reply_waits() {
+    let mut fixture = Fixture::new();
+    for id in ["a", "b", "c", "d"] {
+        fixture.read(&[prompt(id, id)]);
+        fixture.answer(id, refused(139_999));
+        assert_eq!(fixture.state(id), ReplyState::Failed);
+    }
+    assert_eq!(fixture.dispatcher.stopped(), None);
+    fixture.read(&[prompt("e", "e")]);
+    fixture.answer("e", refused(139_999));
+    assert_eq!(fixture.state("e"), ReplyState::Waiting);
+    assert!(fixture.dispatcher.stopped().is_some());
 }
 
 #[test]
@@ -324,11 +420,11 @@ fn a_number_without_answers_sends_its_replies_no_more_than_twice() {
 fn a_record_that_the_cloud_api_cannot_take_is_a_dead_letter_without_a_request() {
     let mut fixture = Fixture::new();
     let mut empty = prompt("a", "ann");
-    empty.content = leadstream_schemas::ReplyContent::text(String::new());
+    empty.content = ReplyContent::text(String::new());
     assert!(fixture.read(&[empty]).is_empty());
     assert_eq!(fixture.state("a"), ReplyState::Failed);
     assert_eq!(fixture.dead_letters, 1);
-    let given_up = Count::GivenUp(GiveUpReason::Unsendable);
+    let given_up = Count::Failed(Class::Unsendable);
     assert_eq!(fixture.counts, [given_up]);
 }
 

@@ -74,9 +74,9 @@ pub(super) const RECORD: &str = concat!(
 WITH s AS (
     SELECT s.* FROM UNNEST($3::uuid[], $4::text[], $5::timestamptz[], $6::int[], $7::int[],
             $8::timestamptz[], $9::int[], $10::int[], $11::int[], $12::timestamptz[], $13::text[],
-            $14::bigint[], $15::text[])
+            $14::text[], $15::bigint[], $16::text[])
         AS s (token, state, due_at, attempts, failures, failed_since, unknown_outcomes,
-            recipient_throttles, window_refusals, unknown_since, provider_id, code, reason)
+            recipient_throttles, window_refusals, unknown_since, provider_id, class, code, reason)
     JOIN whatsapp_replies AS r USING (token)
     ORDER BY s.token FOR UPDATE OF r)
 UPDATE whatsapp_replies AS r SET
@@ -91,7 +91,8 @@ UPDATE whatsapp_replies AS r SET
     attempts = s.attempts, failures = s.failures, failed_since = s.failed_since,
     unknown_outcomes = s.unknown_outcomes, recipient_throttles = s.recipient_throttles,
     window_refusals = s.window_refusals, unknown_since = s.unknown_since,
-    provider_id = COALESCE(s.provider_id, r.provider_id), code = s.code, reason = s.reason,
+    provider_id = COALESCE(s.provider_id, r.provider_id), class = s.class, code = s.code,
+    reason = s.reason,
     leased_until = NULL, updated_at = $2,
     record_key = CASE WHEN ",
     state_after!(),

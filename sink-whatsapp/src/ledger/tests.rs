@@ -17,6 +17,7 @@ use crate::consume::plan::Arrival;
 use crate::dispatch::Outcome;
 use crate::memory_ledger::{MemoryLedger, arrival, prompt};
 use crate::reply_row::{ClaimedReply, ReplyState};
+use crate::send_result::Class;
 use crate::time::after;
 
 const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
@@ -28,7 +29,7 @@ fn migrations_are_kept_in_a_table_of_their_own() {
 }
 
 /// What both ledgers have of a reply: token, state, due time, end, attempts, unknown outcomes, whether it
-/// is leased, and whether its record is kept.
+/// is leased, whether its record is kept, and the class of its last failure.
 type Compared = (
     Uuid,
     String,
@@ -38,6 +39,7 @@ type Compared = (
     i32,
     bool,
     bool,
+    Option<String>,
 );
 
 /// A database of its own on the server that `TEST_DATABASE_URL` names, dropped at the end.
@@ -86,7 +88,7 @@ impl Scratch {
     async fn rows(&self) -> Vec<Compared> {
         let rows = sqlx::query(
             "SELECT token, state, due_at, ends_as, attempts, unknown_outcomes,
-                leased_until IS NOT NULL AS leased, record_value IS NOT NULL AS kept
+                leased_until IS NOT NULL AS leased, record_value IS NOT NULL AS kept, class
              FROM whatsapp_replies ORDER BY token",
         )
         .fetch_all(&self.pool)
@@ -103,6 +105,7 @@ impl Scratch {
                     row.get("unknown_outcomes"),
                     row.get("leased"),
                     row.get("kept"),
+                    row.get("class"),
                 )
             })
             .collect()
@@ -122,6 +125,7 @@ fn modelled(model: &MemoryLedger) -> Vec<Compared> {
             row.attempts.unknown.cast_signed(),
             row.is_leased,
             row.open.state.is_queued(),
+            row.class.map(|class| class.as_str().to_owned()),
         )
     })
     .collect()
@@ -176,6 +180,7 @@ fn outcome(rng: &mut StdRng, claimed: &ClaimedReply, now: Timestamp) -> Outcome 
         attempts,
         unknown_since: (state == ReplyState::Unknown).then_some(now),
         provider_id: None,
+        class: (state != ReplyState::Accepted).then_some(Class::Retry),
         code: Some(131_000),
         reason: Some("HTTP 500, error 131000".to_owned()),
     }

@@ -299,7 +299,9 @@ impl World {
             match row.open.state {
                 ReplyState::Accepted => assert!(copies > 0, "{id} was never sent: {story}"),
                 ReplyState::Failed => {
-                    assert!(self.dead_letters.contains(token), "{id}: {story}");
+                    let class = row.class.expect("a class");
+                    let is_dead = self.dead_letters.contains(token);
+                    assert_eq!(is_dead, class.is_dead_letter(), "{id}: {story}");
                     assert!(row.reason.is_some(), "{id}: {story}");
                 }
                 ReplyState::Superseded => assert_eq!(
