@@ -1,9 +1,10 @@
 //! Holds the state that all handlers share.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -11,6 +12,8 @@ use tokio_util::sync::CancellationToken;
 use crate::config::{SandboxConfig, WasenderWebhook, Webhook};
 use crate::credentials::Credentials;
 use crate::endpoint::Endpoint;
+use crate::graph::limits::{Attempt, Counts};
+use crate::graph::rules::NumberRules;
 use crate::lock::lock;
 use crate::media::Media;
 use crate::ordered_faults::Faults;
@@ -58,6 +61,11 @@ pub(crate) struct App {
     pub(crate) released: Notify,
     pub(crate) receipts: mpsc::Sender<Receipt>,
     pub(crate) status_script: Mutex<StatusScript>,
+    /// The rules of the business numbers that have any, and their counts, by number.
+    pub(crate) number_rules: Mutex<BTreeMap<String, NumberRules>>,
+    pub(crate) send_counts: Mutex<BTreeMap<String, Counts>>,
+    /// The times at which the windows of people end; the other windows are open.
+    pub(crate) window_ends: Mutex<BTreeMap<String, DateTime<Utc>>>,
     pub(crate) wasender_sessions: Mutex<Sessions>,
     pub(crate) wasender_webhook: Mutex<Option<WasenderWebhook>>,
     pub(crate) wasender_limit: Mutex<Option<WasenderLimit>>,
@@ -78,6 +86,46 @@ impl App {
             tracing::error!(%error, "cannot write the sandbox's state file");
             vendor_error(&self.config, endpoint, 500, None)
         })
+    }
+
+    /// Returns the rules of a business number.
+    pub(crate) fn rules(&self, number: &str) -> NumberRules {
+        let rules = lock(&self.number_rules);
+        rules.get(number).cloned().unwrap_or_default()
+    }
+
+    /// Returns whether `token` is the one of a business number.
+    pub(crate) fn token_is_of(&self, token: &str, number: &str) -> bool {
+        let own = self.rules(number).access_token;
+        let expected = own.as_ref().unwrap_or(&self.config.whatsapp.access_token);
+        token == expected.expose()
+    }
+
+    /// Returns whether `token` is one of the valid ones.
+    pub(crate) fn is_token(&self, token: &str) -> bool {
+        let rules = lock(&self.number_rules);
+        let own = rules.values().filter_map(|it| it.access_token.as_ref());
+        let mut tokens = own.chain([&self.config.whatsapp.access_token]);
+        tokens.any(|valid| valid.expose() == token)
+    }
+
+    /// Returns whether 24 hours have passed since the last message of a person.
+    pub(crate) fn is_outside_window(&self, person: &str, now: DateTime<Utc>) -> bool {
+        let ends = lock(&self.window_ends);
+        ends.get(person).is_some_and(|end| *end <= now)
+    }
+
+    /// Counts a send of a business number, or returns the code of its refusal.
+    pub(crate) fn count_send(
+        &self,
+        number: &str,
+        attempt: Attempt<'_>,
+        now: DateTime<Utc>,
+    ) -> Result<(), i64> {
+        let rules = self.rules(number);
+        let mut counts = lock(&self.send_counts);
+        let counts = counts.entry(number.to_owned()).or_default();
+        counts.take(&rules, attempt, now)
     }
 
     /// Records an upsert, whatever its result.

@@ -3,17 +3,20 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Method, RequestBuilder, Url};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::config::{Secret, WasenderWebhook, Webhook};
+use crate::config::{WasenderWebhook, Webhook};
 use crate::control::wasender::{PhoneMessage, SessionChange};
 use crate::control::{AddedMedia, Ordered, Spent};
 use crate::endpoint::Vendor;
 use crate::fault::Fault;
+use crate::graph::rules::NumberRules;
 use crate::received::ReceivedUpsert;
+use crate::secret::Secret;
 use crate::state::SentMessage;
 use crate::stats::Stats;
 use crate::status_script::StatusScript;
@@ -210,6 +213,31 @@ impl SandboxClient {
     /// See [`ClientError`].
     pub async fn set_statuses(&self, script: &StatusScript) -> Result<(), ClientError> {
         self.put("statuses", script).await
+    }
+
+    /// Sets the rules of a business number, in place of its former ones.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn set_number_rules(
+        &self,
+        phone_number_id: &str,
+        rules: &NumberRules,
+    ) -> Result<(), ClientError> {
+        self.put(&format!("numbers/{phone_number_id}"), rules).await
+    }
+
+    /// Sets the time at which the 24 hours after a person's last message end. `None` keeps the window
+    /// open, as that of everybody is at first.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn set_window_end(
+        &self,
+        person: &str,
+        end: Option<DateTime<Utc>>,
+    ) -> Result<(), ClientError> {
+        self.put(&format!("windows/{person}"), &end).await
     }
 
     /// Sets the receiver of WASenderApi's events; `None` ends them.

@@ -1,48 +1,19 @@
 //! Defines the configuration with which a sandbox starts.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::graph::rules::NumberRules;
 use crate::hubspot::owner::Owner;
 use crate::hubspot::property::Property;
 use crate::salesforce::field::Field;
+use crate::secret::Secret;
 use crate::wasender::limit::WasenderLimit;
 use crate::webhook::BusinessNumber;
 
 const DAY: Duration = Duration::from_secs(86_400);
-
-/// A credential; never printed.
-#[derive(Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(transparent)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Returns the credential itself.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl From<&str> for Secret {
-    fn from(value: &str) -> Self {
-        Self(value.to_owned())
-    }
-}
-
-impl From<String> for Secret {
-    fn from(value: String) -> Self {
-        Self(value)
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[secret]")
-    }
-}
 
 /// The receiver of status webhooks, and the secret that signs them.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -90,6 +61,8 @@ pub struct WhatsappConfig {
     pub numbers: Vec<BusinessNumber>,
     /// Bearer token of the sends.
     pub access_token: Secret,
+    /// The rules of numbers that have any, by `phone_number_id`; can be set later.
+    pub rules: BTreeMap<String, NumberRules>,
     /// Receiver of status webhooks; none are posted without one. Can be set later.
     pub webhook: Option<Webhook>,
     /// The time for which a status webhook is repeated that is not answered 200.
@@ -101,6 +74,7 @@ impl Default for WhatsappConfig {
         Self {
             numbers: vec![BusinessNumber::new("106540352242922")],
             access_token: "sandbox-whatsapp-token".into(),
+            rules: BTreeMap::new(),
             webhook: None,
             retry_for: Duration::from_secs(120),
         }

@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post, put};
 use axum::{Json, Router};
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
@@ -18,6 +19,7 @@ use crate::config::Webhook;
 use crate::endpoint::Vendor;
 use crate::fault::{Effect, Fault};
 use crate::graph::digits;
+use crate::graph::rules::NumberRules;
 use crate::lock::lock;
 use crate::received::ReceivedUpsert;
 use crate::state::SentMessage;
@@ -51,6 +53,8 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/faults/{id}", delete(cancel_fault))
         .route("/webhook", put(set_webhook))
         .route("/statuses", put(set_statuses))
+        .route("/numbers/{id}", put(set_number_rules))
+        .route("/windows/{person}", put(set_window_end))
         .route("/wasender/webhook", put(wasender::set_webhook))
         .route("/wasender/limit", put(wasender::set_limit))
         .route("/wasender/sessions/{name}", put(wasender::change_session))
@@ -246,7 +250,7 @@ pub(crate) struct Ordered {
 }
 
 async fn order_fault(State(app): State<Arc<App>>, Json(fault): Json<Fault>) -> Response {
-    if let Effect::Status { status, .. } = fault.effect
+    if let Effect::Status { status, .. } | Effect::Intercepted { status, .. } = fault.effect
         && !(200..=999).contains(&status)
     {
         let message =
@@ -300,5 +304,28 @@ async fn set_webhook(
 
 async fn set_statuses(State(app): State<Arc<App>>, Json(script): Json<StatusScript>) -> StatusCode {
     *lock(&app.status_script) = script;
+    StatusCode::NO_CONTENT
+}
+
+async fn set_number_rules(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    Json(rules): Json<NumberRules>,
+) -> StatusCode {
+    lock(&app.number_rules).insert(id, rules);
+    StatusCode::NO_CONTENT
+}
+
+async fn set_window_end(
+    State(app): State<Arc<App>>,
+    Path(person): Path<String>,
+    Json(end): Json<Option<DateTime<Utc>>>,
+) -> StatusCode {
+    let mut ends = lock(&app.window_ends);
+    let person = recipient(&person);
+    match end {
+        Some(end) => ends.insert(person, end),
+        None => ends.remove(&person),
+    };
     StatusCode::NO_CONTENT
 }

@@ -4,7 +4,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::config::{SandboxConfig, Secret};
+use crate::config::SandboxConfig;
+use crate::secret::Secret;
 
 /// The credentials that the CRMs accept.
 #[derive(Debug, Clone)]

@@ -24,6 +24,8 @@ pub enum Endpoint {
     GraphMessages,
     /// Mark as read, typing indicator. Key: the message's id.
     GraphRead,
+    /// Description and health of a business number. Key: its id.
+    GraphNumber,
     /// Address of a file. Key: the media id.
     GraphMedia,
     /// Bytes of a file. Key: the media id.
@@ -76,9 +78,11 @@ impl Endpoint {
     /// Returns the vendor of the endpoint.
     pub fn vendor(self) -> Vendor {
         match self {
-            Self::GraphMessages | Self::GraphRead | Self::GraphMedia | Self::GraphFile => {
-                Vendor::Graph
-            }
+            Self::GraphMessages
+            | Self::GraphRead
+            | Self::GraphNumber
+            | Self::GraphMedia
+            | Self::GraphFile => Vendor::Graph,
             Self::HubspotUpsert
             | Self::HubspotUpdate
             | Self::HubspotSearch

@@ -111,6 +111,7 @@ impl Exchange {
             | Effect::Omitted
             | Effect::SilentNoOp
             | Effect::FailedStatus { .. }
+            | Effect::Held
             | Effect::Statuses { .. } => None,
             whole => Some(whole.clone()),
         });
@@ -121,17 +122,29 @@ impl Exchange {
                 retry_after_s,
                 body,
             }) => {
-                let response = match body {
-                    ErrorBody::Vendor => {
-                        vendor_error(&app.config, endpoint, status, code.as_deref())
-                    }
-                    ErrorBody::Html => VendorResponse::html(status),
-                    ErrorBody::Json(body) => VendorResponse::json(status, body),
-                };
+                let response = ordered(app, endpoint, status, code.as_deref(), body);
                 match retry_after_s {
                     Some(seconds) => {
                         response.with_header_instead("retry-after", seconds.to_string())
                     }
+                    None => response,
+                }
+            }
+            Some(Effect::Intercepted {
+                applied,
+                status,
+                retry_after,
+                body,
+            }) => {
+                if applied {
+                    handle();
+                }
+                let mut response = ordered(app, endpoint, status, None, body);
+                if (300..400).contains(&status) {
+                    response = response.with_header("location", "http://elsewhere.invalid/");
+                }
+                match retry_after {
+                    Some(value) => response.with_header_instead("retry-after", value),
                     None => response,
                 }
             }
@@ -177,6 +190,23 @@ impl Exchange {
             handle();
         }
         lock(&self.app.stats).count_outcome(endpoint, "unanswered");
+    }
+}
+
+/// Returns an ordered response.
+fn ordered(
+    app: &App,
+    endpoint: Endpoint,
+    status: u16,
+    code: Option<&str>,
+    body: ErrorBody,
+) -> VendorResponse {
+    match body {
+        ErrorBody::Vendor => vendor_error(&app.config, endpoint, status, code),
+        ErrorBody::Html => VendorResponse::html(status),
+        ErrorBody::Json(body) => VendorResponse::json(status, body),
+        ErrorBody::Text(text) => VendorResponse::text(status, text),
+        ErrorBody::Filler(bytes) => VendorResponse::text(status, " ".repeat(bytes)),
     }
 }
 

@@ -18,6 +18,10 @@ pub enum ErrorBody {
     Html,
     /// Exactly this JSON.
     Json(Value),
+    /// Exactly this text, such as half of a JSON document, or nothing.
+    Text(String),
+    /// So many bytes of no meaning.
+    Filler(usize),
 }
 
 /// The effect of a fault.
@@ -36,6 +40,18 @@ pub enum Effect {
         retry_after_s: Option<u64>,
         /// The body.
         #[serde(default)]
+        body: ErrorBody,
+    },
+    /// Something in front of the vendor answers, whether or not it passed the request on.
+    Intercepted {
+        /// The request is applied first.
+        applied: bool,
+        /// HTTP status, 100 to 999. A redirect leads to another host.
+        status: u16,
+        /// Value of `Retry-After`: seconds, a date, or anything else.
+        #[serde(default)]
+        retry_after: Option<String>,
+        /// The body.
         body: ErrorBody,
     },
     /// The request is read, then the connection stays open without a response.
@@ -113,6 +129,8 @@ pub enum Effect {
         /// Graph error code, for example 131026.
         code: i64,
     },
+    /// The template is accepted, and Meta holds it to judge its quality.
+    Held,
     /// The send is accepted, and gets these statuses instead of the usual ones.
     Statuses {
         /// In the order of their posts; none: nothing is ever heard of it.
@@ -132,6 +150,9 @@ pub struct Fault {
     /// The number of times; `None`: until faults are cleared.
     #[serde(default)]
     pub times: Option<u32>,
+    /// The share of requests that it affects, from 0 to 1; `None`: all.
+    #[serde(default)]
+    pub share: Option<f64>,
     /// The effect.
     pub effect: Effect,
 }
@@ -143,6 +164,7 @@ impl Fault {
             endpoint,
             key: None,
             times: Some(1),
+            share: None,
             effect,
         }
     }
@@ -271,6 +293,26 @@ impl Fault {
     pub fn times(mut self, times: u32) -> Self {
         self.times = Some(times);
         self
+    }
+
+    /// Keeps the fault until faults are cleared, for a share of the requests.
+    #[must_use]
+    pub fn share(mut self, share: f64) -> Self {
+        self.share = Some(share);
+        self.always()
+    }
+
+    /// Returns an answer of something in front of the vendor, once.
+    pub fn intercepted(endpoint: Endpoint, applied: bool, status: u16, body: ErrorBody) -> Self {
+        Self::once(
+            endpoint,
+            Effect::Intercepted {
+                applied,
+                status,
+                retry_after: None,
+                body,
+            },
+        )
     }
 
     /// Keeps the fault until faults are cleared.

@@ -20,6 +20,8 @@
 //! | `DELETE /sandbox/faults/{id}` | cancels one |
 //! | `PUT /sandbox/webhook` | sets the receiver of status webhooks |
 //! | `PUT /sandbox/statuses` | sets the statuses of accepted messages ([`StatusScript`]) |
+//! | `PUT /sandbox/numbers/{id}` | sets the rules of a business number ([`NumberRules`]) |
+//! | `PUT /sandbox/windows/{person}` | sets the time at which a person's 24 hours end |
 //! | `PUT /sandbox/wasender/webhook` | sets the receiver of WASenderApi's events |
 //! | `PUT /sandbox/wasender/limit` | sets the limit of its sessions ([`WasenderLimit`]) |
 //! | `PUT /sandbox/wasender/sessions/{name}` | changes the connection or the key of a session |
@@ -46,6 +48,7 @@ mod receipt;
 mod received;
 mod request;
 mod salesforce;
+mod secret;
 mod server;
 mod state;
 mod stats;
@@ -60,16 +63,18 @@ pub mod webhook;
 
 pub use client::{ClientError, MessageQuery, SandboxClient};
 pub use config::{
-    HubspotConfig, SalesforceConfig, SandboxConfig, Secret, WasenderConfig, WasenderWebhook,
-    Webhook, WhatsappConfig,
+    HubspotConfig, SalesforceConfig, SandboxConfig, WasenderConfig, WasenderWebhook, Webhook,
+    WhatsappConfig,
 };
 pub use credentials::{Credentials, JwtBearer, OAuthApp};
 pub use endpoint::{Endpoint, Vendor};
 pub use fault::{Effect, ErrorBody, Fault};
+pub use graph::rules::NumberRules;
 pub use hubspot::owner::Owner;
 pub use hubspot::property::{Property, PropertyOption};
 pub use received::{ReceivedRecord, ReceivedUpsert};
 pub use salesforce::field::Field;
+pub use secret::Secret;
 pub use server::{Sandbox, SandboxError};
 pub use state::{SentMessage, StateError};
 pub use stats::{EndpointStats, HeldStats, Stats, WebhookStats};

@@ -45,6 +45,12 @@ impl Faults {
         let (id, found) = self.ordered.iter().find_map(|(id, fault)| {
             let meets = fault.key.as_deref().is_none_or(|key| keys.contains(&key));
             let found = (fault.endpoint == endpoint && meets).then(|| select(&fault.effect))?;
+            let drawn = || {
+                fault
+                    .share
+                    .is_none_or(|share| rand::random::<f64>() < share)
+            };
+            let found = found.filter(|_| drawn());
             found.map(|found| (*id, found))
         })?;
         let fault = self.ordered.get_mut(&id)?;
@@ -144,6 +150,14 @@ impl Faults {
 }
 
 impl Faults {
+    /// Returns whether Meta holds a template that was accepted.
+    pub(crate) fn consume_hold(&mut self, recipient: &str) -> bool {
+        let held = self.consume(Endpoint::GraphMessages, &[recipient], |effect| {
+            matches!(effect, Effect::Held).then_some(())
+        });
+        held.is_some()
+    }
+
     /// Returns the statuses of a message that was accepted: those that a fault orders, or else those
     /// of the script.
     pub(crate) fn statuses(

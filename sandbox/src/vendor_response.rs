@@ -31,6 +31,7 @@ pub(crate) struct HttpResponse {
 enum Content {
     Json(Value),
     Html(&'static str),
+    Text(String),
     File { mime_type: String, bytes: Bytes },
     Empty,
 }
@@ -40,6 +41,7 @@ impl Content {
         match self {
             Self::Json(value) => value.to_string().into(),
             Self::Html(page) => Bytes::from_static(page.as_bytes()),
+            Self::Text(text) => text.clone().into(),
             Self::File { bytes, .. } => bytes.clone(),
             Self::Empty => Bytes::new(),
         }
@@ -52,6 +54,15 @@ impl VendorResponse {
             status,
             headers: Vec::new(),
             content: Content::Json(body),
+        })
+    }
+
+    /// Returns a text that says it is JSON.
+    pub(crate) fn text(status: u16, text: String) -> Self {
+        Self::Complete(HttpResponse {
+            status,
+            headers: Vec::new(),
+            content: Content::Text(text),
         })
     }
 
@@ -138,7 +149,9 @@ impl HttpResponse {
 
     fn respond(self, body: Body) -> Response {
         let kind = match &self.content {
-            Content::Json(_) => Ok(HeaderValue::from_static("application/json;charset=utf-8")),
+            Content::Json(_) | Content::Text(_) => {
+                Ok(HeaderValue::from_static("application/json;charset=utf-8"))
+            }
             Content::Html(_) | Content::Empty => Ok(HeaderValue::from_static("text/html")),
             Content::File { mime_type, .. } => HeaderValue::from_str(mime_type),
         };

@@ -8,8 +8,9 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use crate::app::App;
-use crate::config::{Secret, WasenderWebhook};
+use crate::config::WasenderWebhook;
 use crate::lock::lock;
+use crate::secret::Secret;
 use crate::wasender;
 use crate::wasender::event::{self, Outgoing};
 use crate::wasender::jid::Recipient;

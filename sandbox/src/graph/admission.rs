@@ -7,13 +7,11 @@ use crate::app::App;
 use crate::request::bearer;
 use crate::vendor_response::VendorResponse;
 
-/// Refuses a request without the valid token.
+/// Refuses a request without a valid token. The handlers check that it is the number's.
 pub(crate) fn refuse(app: &App, headers: &HeaderMap) -> Option<VendorResponse> {
     match bearer(headers) {
         None => Some(response(104, None)),
-        Some(token) if token != app.config.whatsapp.access_token.expose() => {
-            Some(response(190, None))
-        }
+        Some(token) if !app.is_token(token) => Some(response(190, None)),
         Some(_) => None,
     }
 }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Path, Query};
+use axum::extract::Query;
 use axum::response::Response;
 use axum::routing::get;
 use chrono::Utc;
@@ -24,23 +24,22 @@ use crate::vendor_response::VendorResponse;
 const ADDRESS_SECONDS: i64 = 300;
 
 pub(crate) fn routes() -> Router<Arc<App>> {
-    Router::new()
-        .route("/{version}/{media_id}", get(locate))
-        .route("/whatsapp_business/attachments", get(download))
+    Router::new().route("/whatsapp_business/attachments", get(download))
 }
 
-async fn locate(exchange: Exchange, Path((version, media_id)): Path<(String, String)>) -> Response {
+/// Returns the address of a file.
+pub(super) async fn locate(exchange: Exchange, version: &str, media_id: &str) -> Response {
     let app = &exchange.app;
     let handle = || {
-        if !is_version(&version) {
+        if !is_version(version) {
             return invalid("Unknown path components");
         }
-        let file = lock(&app.media).get(&media_id);
+        let file = lock(&app.media).get(media_id);
         let Some(file) = file else {
-            return unknown(&media_id);
+            return unknown(media_id);
         };
         let expires = Utc::now().timestamp() + ADDRESS_SECONDS;
-        let seal = seal(app, &media_id, expires);
+        let seal = seal(app, media_id, expires);
         let path = "graph/whatsapp_business/attachments";
         let url = format!(
             "{}/{path}?mid={media_id}&ext={expires}&hash={seal}",
@@ -59,7 +58,7 @@ async fn locate(exchange: Exchange, Path((version, media_id)): Path<(String, Str
         )
     };
     exchange
-        .run(Endpoint::GraphMedia, &[&media_id], handle)
+        .run(Endpoint::GraphMedia, &[media_id], handle)
         .await
 }
 

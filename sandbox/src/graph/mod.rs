@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::Path;
+use axum::extract::{Path, Query};
 use axum::response::Response;
-use axum::routing::post;
+use axum::routing::{get, post};
 use chrono::Utc;
+use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
@@ -16,6 +17,7 @@ use crate::endpoint::Endpoint;
 use crate::exchange::Exchange;
 use crate::lock::lock;
 use crate::receipt::{PlannedStatus, Receipt};
+use crate::request::bearer;
 use crate::state::{Change, SentMessage};
 use crate::status_script::Stage;
 use crate::vendor_response::VendorResponse;
@@ -23,13 +25,18 @@ use crate::webhook::{BusinessNumber, random_wamid};
 
 pub(crate) mod admission;
 pub(crate) mod error;
+pub(crate) mod limits;
 pub(crate) mod media;
+mod number;
+pub(crate) mod rules;
 
 use error::{invalid, response};
+use limits::Attempt;
 
 pub(crate) fn routes() -> Router<Arc<App>> {
     Router::new()
         .route("/{version}/{phone_number_id}/messages", post(messages))
+        .route("/{version}/{node_id}", get(node))
         .merge(media::routes())
 }
 
@@ -42,7 +49,7 @@ async fn messages(
     let body: Option<Value> = serde_json::from_slice(&body).ok();
     let read_id = body.as_ref().filter(|body| body["status"] == "read");
     if let Some(id) = read_id.map(|body| body["message_id"].as_str().unwrap_or_default()) {
-        let handle = || match number(app, &version, &phone_number_id) {
+        let handle = || match number(&exchange, &version, &phone_number_id) {
             Err(response) => response,
             Ok(_) if id.is_empty() => {
                 response(131_008, Some("Parameter 'message_id' is mandatory"))
@@ -55,7 +62,7 @@ async fn messages(
     let keys: &[&str] = if to.is_empty() { &[] } else { &[&to] };
     let (first_posted, posted) = oneshot::channel();
     let handle = || {
-        let send = number(app, &version, &phone_number_id).and_then(|number| {
+        let send = number(&exchange, &version, &phone_number_id).and_then(|number| {
             let body = body
                 .clone()
                 .ok_or_else(|| invalid("Invalid JSON in request body"))?;
@@ -75,18 +82,61 @@ async fn messages(
     answer
 }
 
-/// Returns the business number in the path.
+/// The parameters of a read.
+#[derive(Debug, Deserialize)]
+struct Fields {
+    fields: Option<String>,
+}
+
+/// Serves a business number, or the address of a file.
+async fn node(
+    exchange: Exchange,
+    Path((version, id)): Path<(String, String)>,
+    Query(fields): Query<Fields>,
+) -> Response {
+    let app = &exchange.app;
+    let is_number = known(app, &id).is_some();
+    if !is_number {
+        return media::locate(exchange, &version, &id).await;
+    }
+    let handle = || {
+        let number = match number(&exchange, &version, &id) {
+            Ok(number) => number,
+            Err(response) => return response,
+        };
+        match number::node(&number, &app.rules(&id), fields.fields.as_deref()) {
+            Ok(node) => VendorResponse::json(200, node),
+            Err(name) => invalid(&format!(
+                "(#100) Tried accessing nonexisting field ({name}) on node type (WhatsAppBusinessPhoneNumber)"
+            )),
+        }
+    };
+    exchange.run(Endpoint::GraphNumber, &[&id], handle).await
+}
+
+fn known(app: &App, phone_number_id: &str) -> Option<BusinessNumber> {
+    let mut numbers = app.config.whatsapp.numbers.iter();
+    let number = numbers.find(|number| number.phone_number_id == phone_number_id);
+    number.cloned()
+}
+
+/// Returns the business number in the path. The request has to carry its token.
 fn number(
-    app: &App,
+    exchange: &Exchange,
     version: &str,
     phone_number_id: &str,
 ) -> Result<BusinessNumber, VendorResponse> {
     if !is_version(version) {
         return Err(invalid("Unknown path components"));
     }
-    let mut numbers = app.config.whatsapp.numbers.iter();
-    let number = numbers.find(|number| number.phone_number_id == phone_number_id);
-    number.cloned().ok_or_else(|| {
+    let app = &exchange.app;
+    if !app.token_is_of(
+        bearer(&exchange.headers).unwrap_or_default(),
+        phone_number_id,
+    ) {
+        return Err(response(190, None));
+    }
+    known(app, phone_number_id).ok_or_else(|| {
         let mut body = error::body(100, None);
         body["error"]["message"] = json!("Phone number not found");
         body["error"]["error_subcode"] = json!(33);
@@ -332,10 +382,22 @@ fn accept(
     body: Value,
     first_posted: oneshot::Sender<()>,
 ) -> VendorResponse {
+    let kind_of_message = kind(&body).unwrap_or("text").to_owned();
+    let is_template = kind_of_message == "template";
+    let now = Utc::now();
+    let attempt = Attempt {
+        to,
+        is_template,
+        outside_window: app.is_outside_window(to, now),
+    };
+    if let Err(code) = app.count_send(&number.phone_number_id, attempt, now) {
+        return response(code, Some(error::title(code)));
+    }
     let stages = {
         let script = lock(&app.status_script).clone();
         lock(&app.faults).statuses(Endpoint::GraphMessages, to, &script)
     };
+    let is_held = is_template && lock(&app.faults).consume_hold(to);
     let wamid = random_wamid();
     let callback_data = body["biz_opaque_callback_data"].as_str().map(str::to_owned);
     let text = body["text"]["body"]
@@ -352,11 +414,11 @@ fn accept(
             seq: store.state.next_message_seq(),
             phone_number_id: number.phone_number_id.clone(),
             to: to.to_owned(),
-            kind: kind(&body).unwrap_or("text").to_owned(),
+            kind: kind_of_message,
             text: text.map(str::to_owned),
             biz_opaque_callback_data: callback_data.clone(),
             wamid: wamid.clone(),
-            received_at: Utc::now(),
+            received_at: now,
             payload: body,
         };
         let changes = vec![Change::Message(Box::new(message))];
@@ -365,10 +427,19 @@ fn accept(
         }
     }
     app.accepted.notify_waiters();
+    let mut message = json!({ "id": wamid });
+    if is_template {
+        let status = if is_held {
+            "held_for_quality_assessment"
+        } else {
+            "accepted"
+        };
+        message["message_status"] = json!(status);
+    }
     let answer = json!({
         "messaging_product": "whatsapp",
         "contacts": [contact],
-        "messages": [{ "id": wamid }],
+        "messages": [message],
     });
     let receipt = Receipt {
         number: number.clone(),

@@ -7,7 +7,8 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::limit::WasenderLimit;
-use crate::config::{Secret, WasenderConfig};
+use crate::config::WasenderConfig;
+use crate::secret::Secret;
 
 /// The connection of a session to WhatsApp.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -106,6 +106,10 @@ impl Status {
             );
         } else {
             status.insert(
+                "conversation".to_owned(),
+                json!({ "id": hash_digits(&self.recipient), "origin": { "type": "service" } }),
+            );
+            status.insert(
                 "pricing".to_owned(),
                 json!({ "billable": false, "pricing_model": "PMP", "category": "service", "type": "free_customer_service" }),
             );

@@ -460,3 +460,76 @@ async fn statuses_follow_the_script_or_the_order_for_one_message() {
     assert_eq!(read["id"], sent.body["messages"][0]["id"]);
     assert_eq!(send(world.send(&text_to("", "x"))).await.status, 400);
 }
+
+#[tokio::test]
+async fn something_in_front_of_the_vendor_answers_whether_or_not_the_request_was_applied() {
+    let world = World::new().await;
+    let endpoint = Endpoint::GraphMessages;
+    let truncated = r#"{"messages":[{"id":"wamid.x"#;
+    let cases = [
+        (true, 502, ErrorBody::Html),
+        (true, 200, ErrorBody::Html),
+        (true, 200, ErrorBody::Text(String::new())),
+        (false, 200, ErrorBody::Text(truncated.to_owned())),
+        (false, 302, ErrorBody::Html),
+        (false, 400, ErrorBody::Filler(5 << 20)),
+    ];
+    let http = reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .unwrap();
+    let token = world.sandbox.config().whatsapp.access_token.expose();
+    let url = format!(
+        "{}/v23.0/{}/messages",
+        world.sandbox.graph_url(),
+        crate::support::NUMBER
+    );
+    let mut applied_in_all = 0;
+    for (applied, status, body) in cases {
+        let fault = Fault::intercepted(endpoint, applied, status, body.clone());
+        world.client.order(&fault).await.unwrap();
+        let request = http.post(&url).bearer_auth(token);
+        let response = request.json(&text_to("1", "x")).send().await.unwrap();
+        assert_eq!(response.status().as_u16(), status);
+        assert_eq!(response.headers().contains_key("location"), status == 302);
+        let bytes = response.bytes().await.unwrap();
+        match body {
+            ErrorBody::Text(text) => assert_eq!(bytes, text.as_bytes()),
+            ErrorBody::Filler(length) => assert_eq!(bytes.len(), length),
+            _ => assert!(bytes.starts_with(b"<html>")),
+        }
+        applied_in_all += u64::from(applied);
+        let stats = world.client.stats().await.unwrap();
+        assert_eq!(stats.held.messages, applied_in_all, "{status}");
+    }
+    let absurd = Effect::Intercepted {
+        applied: false,
+        status: 429,
+        retry_after: Some("Fri, 31 Dec 9999 23:59:59 GMT".to_owned()),
+        body: ErrorBody::Vendor,
+    };
+    world
+        .client
+        .order(&Fault::once(endpoint, absurd))
+        .await
+        .unwrap();
+    let throttled = send(world.send(&text_to("1", "x"))).await;
+    assert_eq!(throttled.body["error"]["code"], 4);
+    assert_eq!(
+        throttled.headers["retry-after"],
+        "Fri, 31 Dec 9999 23:59:59 GMT"
+    );
+}
+
+#[tokio::test]
+async fn a_share_of_the_requests_meets_a_fault() {
+    let world = World::new().await;
+    let some = Fault::graph_error(131_000).share(0.5);
+    world.client.order(&some).await.unwrap();
+    let mut refused = 0;
+    for _ in 0..100 {
+        let answer = send(world.send(&text_to("1", "x"))).await;
+        refused += u32::from(answer.status != 200);
+    }
+    assert!((20..80).contains(&refused), "{refused}");
+}

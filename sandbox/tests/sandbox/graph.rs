@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use leadstream_sandbox::{Endpoint, MessageQuery, Webhook, webhook};
+use leadstream_sandbox::{Effect, Endpoint, Fault, MessageQuery, NumberRules, Webhook, webhook};
 use serde_json::{Value, json};
 
 use crate::support::{HttpResponse, NUMBER, Receiver, World, send, text_to};
@@ -295,4 +295,109 @@ async fn statuses_are_signed_repeated_until_accepted_and_echo_our_id() {
     }
     assert_eq!(statuses, ["sent", "delivered", "read"]);
     assert_eq!(world.client.stats().await.unwrap().webhooks.repeated, 2);
+}
+
+fn number_of(code: i64) -> NumberRules {
+    NumberRules {
+        stopped: Some(code),
+        ..NumberRules::default()
+    }
+}
+
+async fn node(world: &World, fields: &str) -> HttpResponse {
+    let url = format!("{}/v23.0/{NUMBER}{fields}", world.sandbox.graph_url());
+    let token = world.sandbox.config().whatsapp.access_token.expose();
+    send(world.http.get(url).bearer_auth(token)).await
+}
+
+#[tokio::test]
+async fn a_number_says_whether_it_can_send_and_how_fast() {
+    let world = World::new().await;
+    let described = node(&world, "").await;
+    assert_eq!(described.status, 200, "{}", described.body);
+    assert_eq!(described.body["id"], NUMBER);
+    assert_eq!(described.body["throughput"]["level"], "STANDARD");
+    let fields = "?fields=health_status,throughput";
+    let healthy = node(&world, fields).await.body;
+    assert_eq!(healthy["health_status"]["can_send_message"], "AVAILABLE");
+    let client = &world.client;
+    let stopped = number_of(131_031);
+    client.set_number_rules(NUMBER, &stopped).await.unwrap();
+    let blocked = node(&world, fields).await.body;
+    assert_eq!(blocked["health_status"]["can_send_message"], "BLOCKED");
+    let refused = send(world.send(&text_to("1", "x"))).await;
+    assert_eq!(error(&refused).1, 131_031);
+    let unknown = node(&world, "?fields=colour").await;
+    assert_eq!(error(&unknown), (400, 100));
+    client
+        .set_number_rules(NUMBER, &NumberRules::default())
+        .await
+        .unwrap();
+    assert_eq!(send(world.send(&text_to("1", "x"))).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_number_with_a_token_of_its_own_takes_no_other() {
+    let world = World::new().await;
+    let own = NumberRules {
+        access_token: Some("own".into()),
+        ..NumberRules::default()
+    };
+    world.client.set_number_rules(NUMBER, &own).await.unwrap();
+    let refused = send(world.send(&text_to("1", "x"))).await;
+    assert_eq!(error(&refused), (401, 190));
+    let url = format!("{}/v23.0/{NUMBER}/messages", world.sandbox.graph_url());
+    let sent = world
+        .http
+        .post(&url)
+        .bearer_auth("own")
+        .json(&text_to("1", "x"));
+    assert_eq!(send(sent).await.status, 200);
+}
+
+#[tokio::test]
+async fn limits_refuse_with_their_codes() {
+    let world = World::new().await;
+    let client = &world.client;
+    let rules = NumberRules {
+        pair_limit: true,
+        ..NumberRules::default()
+    };
+    client.set_number_rules(NUMBER, &rules).await.unwrap();
+    for _ in 0..45 {
+        assert_eq!(send(world.send(&text_to("1", "x"))).await.status, 200);
+    }
+    let refused = send(world.send(&text_to("1", "x"))).await;
+    assert_eq!(error(&refused).1, 131_056);
+    let rules = NumberRules {
+        throughput: Some(1),
+        ..NumberRules::default()
+    };
+    client.set_number_rules(NUMBER, &rules).await.unwrap();
+    let sends = (0..5).map(|_| send(world.send(&text_to("2", "x"))));
+    let answers = futures::future::join_all(sends).await;
+    let refused = answers.iter().filter(|answer| answer.status == 429);
+    assert!(refused.clone().count() >= 3);
+    assert!(refused.map(error).all(|(_, code)| code == 130_429));
+}
+
+#[tokio::test]
+async fn outside_the_window_only_a_template_goes() {
+    let world = World::new().await;
+    let client = &world.client;
+    let now = chrono::Utc::now();
+    client.set_window_end("+1", Some(now)).await.unwrap();
+    let refused = send(world.send(&text_to("1", "x"))).await;
+    assert_eq!(error(&refused).1, 131_047);
+    let mut template = text_to("1", "x");
+    template["type"] = json!("template");
+    template["template"] = json!({ "name": "hi", "language": { "code": "en" } });
+    let held = Fault::once(Endpoint::GraphMessages, Effect::Held);
+    client.order(&held).await.unwrap();
+    for status in ["held_for_quality_assessment", "accepted"] {
+        let sent = send(world.send(&template)).await;
+        assert_eq!(sent.body["messages"][0]["message_status"], status);
+    }
+    client.set_window_end("+1", None).await.unwrap();
+    assert_eq!(send(world.send(&text_to("1", "x"))).await.status, 200);
 }

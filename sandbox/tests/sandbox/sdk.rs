@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use leadstream_sandbox::{JwtBearer, OAuthApp, SandboxConfig};
+use leadstream_sandbox::{JwtBearer, MessageQuery, OAuthApp, SandboxConfig};
 
 use crate::support::World;
 
@@ -167,5 +167,26 @@ async fn jsforce_agrees() {
         // Only what was sent without the header ran the assignment rules.
         let assigned = leads.iter().filter(|lead| lead.assignments > 0).count();
         assert_eq!(assigned, 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wasenderapi_s_own_client_agrees() {
+    let world = World::new().await;
+    let sessions = &world.sandbox.config().wasender.sessions;
+    let key = sessions["sales"].expose().to_owned();
+    let control = format!("{}/sandbox", world.sandbox.url());
+    let arguments = vec![world.sandbox.wasender_url(), key, control];
+    if agrees("wasender.cjs", arguments).await {
+        let messages = world
+            .client
+            .messages(&MessageQuery::default())
+            .await
+            .unwrap();
+        let texts: Vec<_> = messages
+            .iter()
+            .filter_map(|it| it.text.as_deref())
+            .collect();
+        assert_eq!(texts, ["Hello"]);
     }
 }
