@@ -6,13 +6,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use leadstream_schemas::{
-    FlowRef, InputId, LeadId, LeadInput, Offset, Partition, Revision, Timestamp,
+    FlowRef, InputId, LeadId, LeadInput, Offset, Partition, Revision, Timestamp, UndeliveredClass,
 };
 use serde::Serialize;
 use serde_json::{Map, Value};
 use sqlx::PgPool;
 
-use crate::flow::{Conversation, HUMAN_HANDOFF, START, TurnInput};
+use crate::flow::{Conversation, HUMAN_HANDOFF, START, TurnInput, Undelivered};
 use crate::flows::Flows;
 use crate::lead::{
     Address, Admission, Arrival, Command, Entry, FoldError, Identities, Inbound, Journal, Lead,
@@ -192,8 +192,26 @@ fn says(entry: &Entry) -> String {
         (None, TurnInput::Release) => "a person of the business releases the lead".to_owned(),
         (None, TurnInput::Assign(Some(name))) => format!("is assigned to {name:?}"),
         (None, TurnInput::Assign(None)) => "is assigned to nobody".to_owned(),
+        (None, TurnInput::Undelivered(undelivered)) => {
+            let reply = entry.order.id.as_str();
+            let reply = reply.strip_suffix("/delivery").unwrap_or(reply);
+            format!("reply {reply}: {}", result(undelivered))
+        }
         (None, TurnInput::Ignored) => "a reaction, a notice or the like".to_owned(),
         (None, _) => "no text (a location, a contact or the like)".to_owned(),
+    }
+}
+
+/// Returns the result of a reply, in words.
+fn result(undelivered: &Undelivered) -> String {
+    let what = match undelivered.class {
+        UndeliveredClass::UnknownOutcome => "nobody knows whether it was delivered".to_owned(),
+        UndeliveredClass::HandedOff => "an operator gave it to a person".to_owned(),
+        class => format!("not delivered: {}", class.as_str()),
+    };
+    match undelivered.code {
+        Some(code) => format!("{what} ({code})"),
+        None => what,
     }
 }
 
@@ -217,13 +235,22 @@ fn why(step: &Replayed<'_>, data: &Map<String, Value>) -> String {
     if let Some(count) = step.non_answers {
         reasons.push(format!("{} non-answer to what {was} asks", ordinal(count)));
     }
-    if step.after.is_silent_to_machine(step.entry.order.at) && step.prompt.is_none() {
+    let is_message = step.entry.answer.is_from_provider();
+    let is_silent = is_message && step.after.is_silent_to_machine(step.entry.order.at);
+    if is_silent && step.prompt.is_none() {
         reasons.push("no reply, because a machine seems to answer by itself".to_owned());
     } else if was != is {
         reasons.push(format!("{was} leads to {is}"));
-        if !step.entry.can_reply && is == HUMAN_HANDOFF {
+        if is_message && !step.entry.can_reply && is == HUMAN_HANDOFF {
             reasons.push("nothing is sent through WASenderApi yet".to_owned());
         }
+    } else if let TurnInput::Undelivered(undelivered) = &step.entry.answer {
+        let is_open = before.is_some_and(|it| it.is_last_question(undelivered.asked_at));
+        reasons.push(if is_open {
+            "the flow does nothing about it".to_owned()
+        } else {
+            "it is about no open question".to_owned()
+        });
     } else if step.prompt.is_some() && data.is_empty() && step.non_answers.is_none() {
         reasons.push(format!("no answer to what {was} asks"));
     } else if data.is_empty() && step.amended_by.is_none() && step.non_answers.is_none() {
@@ -301,7 +328,11 @@ impl<'a> History<'a> {
                 self.journal = Journal::default();
                 Ok(RecordResult::Folded)
             }
-            Ok(Inbound::Message(input) | Inbound::Command(Command { input, .. })) => {
+            Ok(
+                Inbound::Message(input)
+                | Inbound::Command(Command { input, .. })
+                | Inbound::Delivery(input),
+            ) => {
                 let admission = self
                     .journal
                     .admit(self.flows, &input, usize::MAX, || false)?;
@@ -425,6 +456,75 @@ mod tests {
         assert!(
             !why[3].contains("non-answer"),
             "a request for a person: {why:?}"
+        );
+    }
+
+    #[test]
+    fn what_did_not_arrive_is_explained_with_its_class_and_code() {
+        let flows = Flows::new(Flow::parse("default", DEFAULT_FLOW).unwrap(), Vec::new());
+        let mut history = History::new(&flows);
+        let asked_at = Timestamp::from_secs(1_790_000_000);
+        let undelivered = |class, asked_at| Content::Undelivered {
+            reply_id: "49:a".to_owned(),
+            class,
+            code: Some(131_026),
+            asked_at,
+        };
+        let contents = [
+            Content::Text { body: "Hi".into() },
+            undelivered(UndeliveredClass::Rejected, Some(asked_at)),
+            undelivered(UndeliveredClass::Unreachable, None),
+            undelivered(UndeliveredClass::Unreachable, Some(asked_at)),
+            undelivered(UndeliveredClass::UnknownOutcome, Some(asked_at)),
+        ];
+        for (index, content) in (0_i64..).zip(contents) {
+            let at = Timestamp::from_secs(1_790_000_000 + index);
+            let is_message = index == 0;
+            let record = LeadInput {
+                id: format!("49:a{index}/delivery").into(),
+                kind: if is_message {
+                    InputKind::Message
+                } else {
+                    InputKind::Delivery
+                },
+                platform: Platform::WhatsappCloud,
+                number: "1".to_owned(),
+                sender: Sender::default(),
+                sent_at: at,
+                received_at: at,
+                item: 0,
+                content,
+                referral: None,
+                raw: None,
+            };
+            history.fold(Partition(0), Offset(index), record).unwrap();
+        }
+        let steps = steps(&flows, &"49".into(), &history.journal).unwrap();
+        let told: Vec<_> = steps
+            .iter()
+            .skip(1)
+            .map(|it| (&*it.says, &*it.why))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                (
+                    "reply 49:a1: not delivered: rejected (131026)",
+                    "the flow does nothing about it"
+                ),
+                (
+                    "reply 49:a2: not delivered: unreachable (131026)",
+                    "it is about no open question"
+                ),
+                (
+                    "reply 49:a3: not delivered: unreachable (131026)",
+                    "AWAITING_NAME leads to COLD"
+                ),
+                (
+                    "reply 49:a4: nobody knows whether it was delivered (131026)",
+                    "it is about no open question"
+                ),
+            ]
         );
     }
 

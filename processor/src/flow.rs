@@ -38,6 +38,7 @@ mod states;
 mod tests;
 mod time;
 mod turn_input;
+mod undelivered;
 
 use std::time::Duration;
 
@@ -58,12 +59,13 @@ pub use reply::numbered;
 pub use states::{COLD, ERASED, HUMAN_HANDOFF, MERGED, OPTED_OUT, START};
 pub use time::{Fired, fire, fire_due_timers, next_due, parse_duration};
 pub(crate) use time::{WINDOW, later};
-pub use turn_input::{Media, Place, TurnInput};
+pub use turn_input::{Media, Place, TurnInput, Undelivered};
 
 use expression::Expression;
 use prompt::Phrase;
 use read::Expected;
 use schedule::Schedule;
+use undelivered::Reactions;
 
 /// The document of the default flow.
 pub const DEFAULT_FLOW: &str = include_str!("../flows/qualification.yaml");
@@ -80,6 +82,7 @@ pub struct Flow {
     keywords: Keywords,
     messages: Messages,
     timers: Timers,
+    undelivered: Reactions,
     burst_wait: Duration,
     schedule: Schedule,
     /// The fields of the referral that no step fills.

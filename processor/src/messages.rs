@@ -169,9 +169,11 @@ fn content(answer: &TurnInput) -> Option<(Author, MessageKind, Option<String>)> 
         TurnInput::Takeover => return Some((Author::Person, MessageKind::Other, None)),
         // Its words are the reply to it.
         TurnInput::Say { .. } => return None,
-        TurnInput::Ignored | TurnInput::Release | TurnInput::Restart | TurnInput::Assign(_) => {
-            return None;
-        }
+        TurnInput::Ignored
+        | TurnInput::Release
+        | TurnInput::Restart
+        | TurnInput::Assign(_)
+        | TurnInput::Undelivered(_) => return None,
     };
     Some((Author::Lead, kind, text))
 }

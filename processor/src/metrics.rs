@@ -30,6 +30,11 @@ metric_table! {
         /// Commands by result.
         commands: ByLabel<Counter> = "leadstream_processor_commands_total"
             (result: ["applied", "rejected"]);
+        /// Results of replies that did not reach their leads, as the flow took them. `applied`: it changed
+        /// the lead. `no_effect`: the question is not the open one, or the flow does nothing.
+        /// `unknown_lead`: the lead is not known.
+        deliveries: ByLabel<Counter> = "leadstream_processor_deliveries_total"
+            (result: ["applied", "no_effect", "unknown_lead"]);
         /// Timers. `fired`: time changed a lead without an input. `expired`: the reply of such a
         /// timer had already expired.
         timers: ByLabel<Counter> = "leadstream_processor_timers_total"
@@ -99,6 +104,10 @@ pub(crate) struct Counts {
     pub(crate) amendments_out_of_reach: u64,
     pub(crate) commands_applied: u64,
     pub(crate) commands_rejected: u64,
+    /// Deliveries that changed their lead.
+    pub(crate) deliveries_applied: u64,
+    pub(crate) deliveries_without_effect: u64,
+    pub(crate) deliveries_without_lead: u64,
     /// Timers that fired without an input.
     pub(crate) timers: u64,
     /// Replies of timers that had already expired.
@@ -133,6 +142,13 @@ impl Counts {
             .increment(self.amendments_out_of_reach);
         metrics.commands.add("applied", self.commands_applied);
         metrics.commands.add("rejected", self.commands_rejected);
+        metrics.deliveries.add("applied", self.deliveries_applied);
+        metrics
+            .deliveries
+            .add("no_effect", self.deliveries_without_effect);
+        metrics
+            .deliveries
+            .add("unknown_lead", self.deliveries_without_lead);
         metrics.timers.add("fired", self.timers);
         metrics.timers.add("expired", self.stale);
         metrics.erasures.increment(self.erasures);

@@ -20,6 +20,7 @@ use std::time::Duration;
 use leadstream_schemas::reply::ReplyLink;
 use leadstream_schemas::{
     Content, InputId, Platform, Referral as Given, ReplyContent, Sender, Timestamp,
+    UndeliveredClass,
 };
 
 pub use transcript::{
@@ -27,7 +28,7 @@ pub use transcript::{
     TurnDifference, parse_referral, transcripts_schema,
 };
 
-use crate::flow::{Conversation, Flow, Referral, TurnInput, later, numbered};
+use crate::flow::{Conversation, Flow, Referral, TurnInput, Undelivered, later, numbered};
 use crate::flows::Flows;
 use crate::lead::{Admission, Amendment, FoldError, Input, Journal, OrderKey};
 
@@ -144,6 +145,21 @@ impl<'a> Simulator<'a> {
         command.map_or(Ok(()), |command| {
             self.admit(command, None, None).map(|_| ())
         })
+    }
+
+    /// Says that the last question of the flow did not reach the lead.
+    ///
+    /// # Errors
+    /// Returns [`FoldError`] if the conversation follows a flow that is not published.
+    pub fn fail_to_deliver(&mut self, class: UndeliveredClass) -> Result<(), FoldError> {
+        let asked_at = self.conversation().and_then(|it| it.internal.waiting_since);
+        let undelivered = Undelivered {
+            class,
+            code: None,
+            asked_at,
+        };
+        self.admit(TurnInput::Undelivered(undelivered), None, None)
+            .map(|_| ())
     }
 
     /// Returns the id of the input `number`, from 1.

@@ -74,7 +74,7 @@ pub struct LeadMetadata {
     pub platform: String,
 }
 
-/// `high` for what a person did, `normal` for what time did, `low` for a replay.
+/// `high` for what a person did, `normal` for what time or a delivery did, `low` for a replay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SyncPriority {
@@ -90,7 +90,7 @@ pub struct FlowRef {
     pub version: u32,
 }
 
-/// The cause of a lead's change.
+/// The cause of a lead's change. `delivery`: a reply did not reach the lead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Cause {
@@ -100,5 +100,6 @@ pub enum Cause {
     Command,
     Assistant,
     Merge,
+    Delivery,
     Replay,
 }

@@ -10,17 +10,18 @@ use crate::id::{is_number, is_user_id};
 use crate::ids::{InputId, LeadId};
 use crate::time::Timestamp;
 
-/// One record of `lead.inputs`, keyed by [`Sender::key`].
+/// One record of `lead.inputs`, keyed by [`Sender::key`]; a delivery, by its reply's key.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(title = "lead.inputs")]
 pub struct LeadInput {
     /// The provider's message id (for WASenderApi `<number>/<key.id>`), or a command's own id, which
-    /// no other command has.
+    /// no other command has. Of a delivery, `<reply id>/delivery`.
     pub id: InputId,
     pub kind: InputKind,
     pub platform: Platform,
     /// The business number that received it: Cloud API `phone_number_id`, or the configured name
-    /// of a WASenderApi session. Of a command: a number of the lead's account.
+    /// of a WASenderApi session. Of a command: a number of the lead's account. Of a delivery: the
+    /// number that sent the reply.
     pub number: String,
     pub sender: Sender,
     /// The time at which it was sent, by the sender's device or the provider.
@@ -52,6 +53,8 @@ pub enum InputKind {
     Assistant,
     /// A younger lead that is merged into the elder lead of the same person.
     Merge,
+    /// The final result of a reply that did not surely reach its lead.
+    Delivery,
     #[serde(untagged)]
     Unknown(String),
 }
@@ -66,7 +69,9 @@ impl JsonSchema for InputKind {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "enum": ["message", "command", "assistant", "merge"] })
+        json_schema!({ "type": "string", "enum": [
+            "message", "command", "assistant", "merge", "delivery",
+        ] })
     }
 }
 
@@ -286,6 +291,17 @@ pub enum Content {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         of: Option<LeadId>,
     },
+    /// A reply did not reach the lead, as far as is known (kind `delivery`).
+    Undelivered {
+        reply_id: String,
+        class: UndeliveredClass,
+        /// WhatsApp's error code.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        code: Option<i64>,
+        /// The reply's `asked_at`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        asked_at: Option<Timestamp>,
+    },
     /// Anything else; the provider's own type and JSON say what.
     Unsupported {
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -295,6 +311,63 @@ pub enum Content {
     #[serde(other, skip_serializing)]
     #[schemars(skip)]
     Unknown,
+}
+
+/// The reason why a reply did not reach its lead.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum UndeliveredClass {
+    /// The person cannot be written to from this number.
+    Unreachable,
+    /// WhatsApp's 24-hour window closed before the message went out.
+    WindowClosed,
+    /// Meta limits the person's marketing messages, or the person wants none.
+    Marketing,
+    /// Meta withholds the message as part of an experiment.
+    Experiment,
+    /// The template is missing, paused or disabled.
+    Template,
+    /// The form is blocked or throttled.
+    Form,
+    /// WhatsApp may have the message: no answer and no status came.
+    UnknownOutcome,
+    /// An operator gave the conversation to a person instead.
+    HandedOff,
+    /// WhatsApp refuses the message as wrong, or it failed too often. A reader takes the classes of
+    /// later versions for this one.
+    #[serde(other)]
+    Rejected,
+}
+
+impl UndeliveredClass {
+    pub const ALL: [Self; 9] = [
+        Self::Unreachable,
+        Self::WindowClosed,
+        Self::Marketing,
+        Self::Experiment,
+        Self::Template,
+        Self::Form,
+        Self::Rejected,
+        Self::UnknownOutcome,
+        Self::HandedOff,
+    ];
+
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unreachable => "unreachable",
+            Self::WindowClosed => "window_closed",
+            Self::Marketing => "marketing",
+            Self::Experiment => "experiment",
+            Self::Template => "template",
+            Self::Form => "form",
+            Self::Rejected => "rejected",
+            Self::UnknownOutcome => "unknown_outcome",
+            Self::HandedOff => "handed_off",
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

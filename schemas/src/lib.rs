@@ -21,6 +21,7 @@ pub use event::{Cause, EventData, FlowRef, LeadEvent, LeadMetadata, SyncPriority
 pub use ids::{Account, Epoch, Identity, InputId, LeadId, Offset, Partition, Revision};
 pub use input::{
     ContactCard, Content, InputKind, LeadInput, MediaType, OrderItem, Platform, Referral, Sender,
+    UndeliveredClass,
 };
 pub use notice::ProviderNotice;
 pub use reply::{Recipient, Reply, ReplyContent, ReplyKind};

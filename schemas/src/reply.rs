@@ -33,6 +33,10 @@ pub struct Reply {
     /// Worthless from then on (WhatsApp's 24-hour window, or the next timer).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
+    /// Since when the bot waits for the answer; only of a prompt. A delivery repeats it, so that it
+    /// shows whether the question is still open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_at: Option<Timestamp>,
 }
 
 impl Reply {

@@ -119,3 +119,14 @@ fn a_content_type_of_a_later_version_reads_as_unknown() {
     let input: LeadInput = serde_json::from_str(&value.to_string()).unwrap();
     assert_eq!(input.content, leadstream_schemas::Content::Unknown);
 }
+
+#[test]
+fn a_class_of_a_later_version_reads_as_rejected() {
+    use leadstream_schemas::UndeliveredClass;
+    let read = |name: &str| serde_json::from_value::<UndeliveredClass>(name.into()).unwrap();
+    assert_eq!(read("moon_phase"), UndeliveredClass::Rejected);
+    for class in UndeliveredClass::ALL {
+        assert_eq!(read(class.as_str()), class);
+        assert_eq!(serde_json::to_value(class).unwrap(), class.as_str());
+    }
+}

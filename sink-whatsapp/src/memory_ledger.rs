@@ -32,6 +32,7 @@ pub(crate) fn prompt(id: &str, lead: &str) -> Reply {
         kind: Some(ReplyKind::Prompt),
         not_before: None,
         expires_at: None,
+        asked_at: None,
     }
 }
 

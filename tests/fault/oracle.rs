@@ -57,6 +57,8 @@ struct Counts {
     repeated_replies: usize,
     repeated_dead_letters: usize,
     merged: usize,
+    /// Results of replies.
+    deliveries: usize,
 }
 
 impl Oracle {
@@ -95,6 +97,7 @@ impl Oracle {
             Some(Inbound::Merge(_)) => self.counts.own += 1,
             Some(Inbound::Command(command)) => self.command(&key, &command, record)?,
             Some(Inbound::Message(input)) => self.admit(&key, &input, record)?,
+            Some(Inbound::Delivery(input)) => self.delivery(&key, &input)?,
         }
         Ok(())
     }
@@ -114,6 +117,15 @@ impl Oracle {
                 self.counts.too_late += 1;
                 self.expect_dead_letter(record, "too_late");
             }
+        }
+        Ok(())
+    }
+
+    /// Admits the result of a reply, which begins no lead. One that is too late has no dead letter.
+    fn delivery(&mut self, key: &str, input: &Input) -> anyhow::Result<()> {
+        self.counts.deliveries += 1;
+        if let Some(lead) = self.leads.get_mut(key) {
+            lead.admit(&self.flows, key, input)?;
         }
         Ok(())
     }
@@ -187,10 +199,11 @@ impl fmt::Display for Checked {
             repeated_replies,
             repeated_dead_letters,
             merged,
+            deliveries,
         } = self.counts;
         write!(
             f,
-            "{records} records ({duplicates} duplicates, {late} late that changed their lead, {too_late} too late, {poison} poison, {applied} commands applied and {rejected} rejected, {erasures} erasures and {erased} inputs after them, {own} of the engine's own) of {} leads and {} people with two ids ({merged} merged, {cold} cold); {events} events and {repeated_events} repeats, {replies} replies and {repeated_replies} repeats, {repeated_dead_letters} repeated dead letters",
+            "{records} records ({duplicates} duplicates, {late} late that changed their lead, {too_late} too late, {poison} poison, {applied} commands applied and {rejected} rejected, {erasures} erasures and {erased} inputs after them, {own} of the engine's own, {deliveries} deliveries) of {} leads and {} people with two ids ({merged} merged, {cold} cold); {events} events and {repeated_events} repeats, {replies} replies and {repeated_replies} repeats, {repeated_dead_letters} repeated dead letters",
             self.leads, self.people
         )
     }

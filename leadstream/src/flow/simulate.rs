@@ -10,7 +10,7 @@ use leadstream_processor::flow::{DEFAULT_FLOW, Flow, parse_duration};
 use leadstream_processor::flows::Flows;
 use leadstream_processor::simulator::{Recorder, Simulator, parse_referral, plain_text};
 use leadstream_schemas::input::MediaType;
-use leadstream_schemas::{Content, Referral};
+use leadstream_schemas::{Content, Referral, UndeliveredClass};
 
 use self::record::Record;
 use super::parse;
@@ -31,6 +31,7 @@ const HELP: &str = "\
 /referral MEMBERS  the next message comes from an ad: /referral {id: 77, headline: Solar}
 /person TEXT       a person of the business answers
 /release           an agent gives the lead back to the bot
+/undelivered WHY   the open question did not arrive: /undelivered unreachable
 /state             shows time, state, score, assignee and data; it begins on Monday, 2026-01-05 at 09:00 UTC
 ";
 
@@ -43,6 +44,7 @@ enum Line {
     /// The ad or post that leads to the next message.
     Referral(Referral),
     Release,
+    Undelivered(UndeliveredClass),
     Wait(Duration),
     State,
     Help,
@@ -114,6 +116,7 @@ fn add(recorder: &mut Recorder, line: &Line) {
         }
         Line::Referral(referral) => recorder.refer(referral.clone()),
         Line::Release => recorder.add(&Content::Release, PAUSE),
+        Line::Undelivered(class) => recorder.fail_to_deliver(*class, PAUSE),
         Line::Wait(time) => recorder.wait(*time),
         Line::State | Line::Help | Line::Wrong(_) => {}
     }
@@ -147,6 +150,11 @@ fn run_line(simulator: &mut Simulator<'_>, line: Line, style: Style) -> anyhow::
         Line::Release => {
             simulator.command(&Content::Release)?;
             simulator.send_waiting_reply();
+        }
+        Line::Undelivered(class) => {
+            simulator.advance(PAUSE)?;
+            show_replies(simulator, style);
+            simulator.fail_to_deliver(class)?;
         }
         Line::Wait(time) => {
             simulator.send_waiting_reply();
@@ -245,11 +253,24 @@ fn parse_line(line: &str) -> Line {
             || Line::Wrong(format!("`{rest}` is no time; write one such as /wait 23h")),
             Line::Wait,
         ),
+        "undelivered" => undelivered(rest),
         "location" => location(rest).unwrap_or_else(|| {
             Line::Wrong("write latitude and longitude: /location 52.5 13.4".into())
         }),
         _ => Line::Wrong(format!("there is no /{name}; /help lists what there is")),
     }
+}
+
+fn undelivered(name: &str) -> Line {
+    let mut classes = UndeliveredClass::ALL.into_iter();
+    let class = classes.find(|class| class.as_str() == name);
+    class.map_or_else(
+        || {
+            let names = UndeliveredClass::ALL.map(UndeliveredClass::as_str);
+            Line::Wrong(format!("write why it did not arrive: {}", names.join(", ")))
+        },
+        Line::Undelivered,
+    )
 }
 
 fn location(text: &str) -> Option<Line> {
@@ -290,6 +311,10 @@ mod tests {
                 ..Referral::default()
             })
         );
+        assert_eq!(
+            parse_line("/undelivered unknown_outcome"),
+            Line::Undelivered(UndeliveredClass::UnknownOutcome)
+        );
         for wrong in [
             "/wait",
             "/wait long",
@@ -299,6 +324,8 @@ mod tests {
             "/referral 77",
             "/referral {}",
             "/referral {ids: 77}",
+            "/undelivered",
+            "/undelivered lost",
         ] {
             assert!(matches!(parse_line(wrong), Line::Wrong(_)), "{wrong}");
         }

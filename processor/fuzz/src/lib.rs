@@ -7,9 +7,10 @@ mod tests;
 use std::time::Duration;
 
 use leadstream_processor::flow::{
-    COLD, Checked, Conversation, Flow, HUMAN_HANDOFF, OPTED_OUT, TurnInput, fire_due_timers, step,
+    COLD, Checked, Conversation, Flow, HUMAN_HANDOFF, OPTED_OUT, TurnInput, Undelivered,
+    fire_due_timers, step,
 };
-use leadstream_schemas::{Content, Timestamp};
+use leadstream_schemas::{Content, Timestamp, UndeliveredClass};
 
 const BEGIN: Timestamp = Timestamp::from_secs(1_800_000_000);
 /// The messages of the lead, in a loop. Any question accepts some of them.
@@ -75,9 +76,22 @@ fn run(flow: &Flow) {
     let other = Content::Unsupported {
         provider_type: None,
     };
+    let mut rounds = 0_usize;
     for content in std::iter::repeat_n(said.iter().chain([&other]), ROUNDS).flatten() {
         conversation = step(flow, &conversation, now, &TurnInput::from(content)).conversation;
         is_somewhere(flow, &conversation);
+        let class = UndeliveredClass::ALL[rounds % UndeliveredClass::ALL.len()];
+        rounds += 1;
+        let undelivered = TurnInput::Undelivered(Undelivered {
+            class,
+            code: None,
+            asked_at: Some(now),
+        });
+        let lost = step(flow, &conversation, now, &undelivered).conversation;
+        is_somewhere(flow, &lost);
+        if rounds.is_multiple_of(3) {
+            conversation = lost;
+        }
         now = Timestamp::from_millis(now.millis() + millis(Duration::from_secs(3600)));
         let fired = fire_due_timers(flow, &mut conversation, now).len();
         assert!(fired <= 3, "{fired} timers fired in a row");

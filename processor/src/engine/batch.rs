@@ -3,6 +3,7 @@
 
 mod command;
 mod decoded;
+mod delivery;
 mod effect_builder;
 mod erase;
 mod merge;
@@ -277,6 +278,7 @@ impl Step<'_> {
             }
             Inbound::Command(command) => self.command(command, found, batch),
             Inbound::Merge(merge) => self.merge(merge, found, batch),
+            Inbound::Delivery(input) => self.delivery(input, found, batch),
         }
     }
 

@@ -79,7 +79,7 @@ pub(crate) fn event(
                 platform: lead.platform.display_name().to_owned(),
             },
             sync_priority: match cause {
-                Cause::Timer => SyncPriority::Normal,
+                Cause::Timer | Cause::Delivery => SyncPriority::Normal,
                 Cause::Replay => SyncPriority::Low,
                 _ => SyncPriority::High,
             },
@@ -184,6 +184,8 @@ pub(crate) fn reply(
         Platform::WhatsappCloud => content,
         Platform::Wasender => numbered(content),
     };
+    let conversation = lead.journal.conversation();
+    let asked_at = conversation.and_then(|it| it.internal.waiting_since);
     Reply {
         id: format!("{lead_id}:{cause}"),
         lead_id: lead_id.clone(),
@@ -199,6 +201,7 @@ pub(crate) fn reply(
         kind,
         not_before: times.not_before,
         expires_at: times.expires_at,
+        asked_at: asked_at.filter(|_| kind == Some(ReplyKind::Prompt)),
     }
 }
 

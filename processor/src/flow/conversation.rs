@@ -121,6 +121,16 @@ impl Conversation {
         self.state == HUMAN_HANDOFF || self.internal.takeover_at.is_some()
     }
 
+    /// Returns whether the lead has written nothing to the bot since the question of the time
+    /// `asked_at`.
+    #[must_use]
+    pub fn is_last_question(&self, asked_at: Option<Timestamp>) -> bool {
+        let since = self.internal.waiting_since;
+        since
+            .zip(asked_at)
+            .is_some_and(|(since, asked_at)| since <= asked_at)
+    }
+
     /// Returns the year of the lead's last message, in UTC.
     pub(super) fn year(&self) -> Option<i32> {
         let millis = self.internal.last_message_at?.millis();

@@ -7,6 +7,7 @@ mod expect;
 mod hours;
 mod languages;
 mod one_or_many;
+mod undelivered;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -25,6 +26,7 @@ pub(super) use expect::{
 pub(super) use hours::{HoursDocument, Time, Times};
 pub(super) use languages::{Language, Languages, LocalizedText, LocalizedWords};
 pub(crate) use one_or_many::{Item, OneOrMany};
+pub(super) use undelivered::{ReactionDocument, UndeliveredDocument};
 
 /// A qualification flow of Leadstream.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -61,6 +63,9 @@ pub(super) struct Document {
     /// The timers of a silent conversation.
     #[serde(default)]
     pub(super) timers: TimersDocument,
+    /// What happens where the open question does not reach the lead, by the reason.
+    #[serde(default)]
+    pub(super) undelivered: UndeliveredDocument,
     /// The time that a reply waits for a further message, so that three quick messages get one
     /// reply: `1s` by default, at most `30s`.
     #[schemars(with = "Option<String>")]

@@ -4,6 +4,7 @@ mod apply_command;
 mod correct;
 mod question;
 mod repeated;
+mod undelivered;
 mod walk;
 
 use leadstream_schemas::{ReplyContent, Timestamp};
@@ -128,6 +129,10 @@ impl<'a> Turn<'a> {
             TurnInput::Ignored => None,
             TurnInput::Takeover => {
                 self.take_over(conversation);
+                None
+            }
+            TurnInput::Undelivered(undelivered) => {
+                self.react(conversation, undelivered);
                 None
             }
             command if command.is_command() => self.apply_command(conversation, command)?,

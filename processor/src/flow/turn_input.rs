@@ -1,7 +1,7 @@
 //! The content of an input, as the fold reads it.
 
 use leadstream_schemas::input::MediaType;
-use leadstream_schemas::{Content, Platform};
+use leadstream_schemas::{Content, Platform, Timestamp, UndeliveredClass};
 use serde::{Deserialize, Serialize};
 
 /// The limit of a text. Longer texts are cut, so that journals and rows stay small.
@@ -71,6 +71,20 @@ pub enum TurnInput {
     },
     #[serde(rename = "d")]
     Media(Box<Media>),
+    /// A reply did not reach the lead.
+    #[serde(rename = "u")]
+    Undelivered(Undelivered),
+}
+
+/// Why a reply did not reach its lead. Stored as a MessagePack array: add fields only at the end, with
+/// a default.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Undelivered {
+    pub class: UndeliveredClass,
+    /// WhatsApp's error code.
+    pub code: Option<i64>,
+    /// Since when the bot waits for the answer to the reply; none if the reply asks nothing.
+    pub asked_at: Option<Timestamp>,
 }
 
 /// A reference to a file that WhatsApp keeps, with what the provider says of it. Stored as a
@@ -137,7 +151,8 @@ impl TurnInput {
             | Self::Release
             | Self::Restart
             | Self::Assign(_)
-            | Self::Say { .. } => return None,
+            | Self::Say { .. }
+            | Self::Undelivered(_) => return None,
         };
         (!text.is_empty()).then_some(text)
     }
@@ -178,6 +193,31 @@ impl TurnInput {
         })
     }
 
+    /// Returns the input of a delivery's content; none for other content.
+    #[must_use]
+    pub const fn delivery(content: &Content) -> Option<Self> {
+        match content {
+            Content::Undelivered {
+                class,
+                code,
+                asked_at,
+                ..
+            } => Some(Self::Undelivered(Undelivered {
+                class: *class,
+                code: *code,
+                asked_at: *asked_at,
+            })),
+            _ => None,
+        }
+    }
+
+    /// Returns whether the provider sent the input: it is no command and no delivery. Only such an
+    /// input begins a conversation, and only its sender says who the lead is.
+    #[must_use]
+    pub const fn is_from_provider(&self) -> bool {
+        !self.is_command() && !matches!(self, Self::Undelivered(_))
+    }
+
     /// Returns whether the input is a command.
     #[must_use]
     pub const fn is_command(&self) -> bool {
@@ -190,7 +230,7 @@ impl TurnInput {
     /// Returns whether the lead itself wrote the input.
     #[cfg(test)]
     pub(super) const fn is_of_the_lead(&self) -> bool {
-        !self.is_command() && !matches!(self, Self::Ignored | Self::Takeover)
+        self.is_from_provider() && !matches!(self, Self::Ignored | Self::Takeover)
     }
 }
 
@@ -212,7 +252,8 @@ impl From<&Content> for TurnInput {
             | Content::Release
             | Content::Assign { .. }
             | Content::Say { .. }
-            | Content::Erase { .. } => Self::Ignored,
+            | Content::Erase { .. }
+            | Content::Undelivered { .. } => Self::Ignored,
             Content::Unsupported {
                 provider_type: Some(kind),
             } if NEVER_ANSWERS.contains(&kind.as_str()) => Self::Ignored,

@@ -51,6 +51,8 @@ pub enum Inbound {
     Message(Input),
     Command(Command),
     Merge(Merge),
+    /// The final result of a reply.
+    Delivery(Input),
 }
 
 /// A command: what a person of the business does to a lead.
@@ -132,6 +134,8 @@ pub enum InputError {
 
 /// The longest provider id that is kept; the longest ids seen have fewer than 200 characters.
 const MAX_ID: usize = 512;
+/// The longest id of a delivery, which holds a lead's id and that of an input.
+const MAX_DELIVERY_ID: usize = 1024;
 /// The width of `lead_qualifications.wa_id`.
 const MAX_WA_ID: usize = 20;
 /// The longest key: BSUIDs have up to 128 characters after the country.
@@ -143,15 +147,27 @@ impl TryFrom<LeadInput> for Inbound {
     fn try_from(record: LeadInput) -> Result<Self, InputError> {
         let unknown = |kind: &str| Err(InputError::UnknownKind(kind.chars().take(40).collect()));
         match &record.kind {
-            InputKind::Message => match CommandKind::of(&record.content) {
-                None => Input::new(record).map(Self::Message),
-                Some(_) => Err(InputError::Field {
+            InputKind::Message => match &record.content {
+                Content::Undelivered { .. } => Err(InputError::Field {
+                    field: "content",
+                    problem: "that of a delivery, and the kind is not",
+                }),
+                content if CommandKind::of(content).is_some() => Err(InputError::Field {
                     field: "content",
                     problem: "that of a command, and the kind is not",
                 }),
+                _ => Input::new(record).map(Self::Message),
             },
             InputKind::Merge => Merge::new(record).map(Self::Merge),
             InputKind::Command => Command::new(record).map(Self::Command),
+            InputKind::Delivery => {
+                let answer = TurnInput::delivery(&record.content).ok_or(InputError::Field {
+                    field: "content",
+                    problem: "not that of a delivery",
+                })?;
+                let input = Input::new(record)?;
+                Ok(Self::Delivery(Input { answer, ..input }))
+            }
             InputKind::Assistant => unknown("assistant"),
             InputKind::Unknown(kind) => unknown(kind),
         }
@@ -162,7 +178,9 @@ impl Inbound {
     #[must_use]
     pub const fn order(&self) -> &OrderKey {
         match self {
-            Self::Message(input) | Self::Command(Command { input, .. }) => &input.order,
+            Self::Message(input) | Self::Command(Command { input, .. }) | Self::Delivery(input) => {
+                &input.order
+            }
             Self::Merge(merge) => &merge.order,
         }
     }
@@ -184,7 +202,9 @@ impl Inbound {
     #[must_use]
     pub fn number(&self) -> &str {
         match self {
-            Self::Message(input) | Self::Command(Command { input, .. }) => &input.number,
+            Self::Message(input) | Self::Command(Command { input, .. }) | Self::Delivery(input) => {
+                &input.number
+            }
             Self::Merge(merge) => &merge.number,
         }
     }
@@ -217,7 +237,9 @@ impl Inbound {
     #[must_use]
     pub const fn input(&self) -> Option<&Input> {
         match self {
-            Self::Message(input) | Self::Command(Command { input, .. }) => Some(input),
+            Self::Message(input) | Self::Command(Command { input, .. }) | Self::Delivery(input) => {
+                Some(input)
+            }
             Self::Merge(_) => None,
         }
     }
@@ -369,7 +391,11 @@ impl Merge {
 }
 
 fn check_origin(record: &LeadInput) -> Result<(), InputError> {
-    check("id", Some(record.id.as_str()), MAX_ID)?;
+    let longest = match record.kind {
+        InputKind::Delivery => MAX_DELIVERY_ID,
+        _ => MAX_ID,
+    };
+    check("id", Some(record.id.as_str()), longest)?;
     check("number", Some(&record.number), MAX_KEY)?;
     for (field, at) in [
         ("sent_at", record.sent_at),

@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, HashSet};
 
 use leadstream_schemas::input::MediaType;
-use leadstream_schemas::{Content, InputId, Platform, Sender, Timestamp};
+use leadstream_schemas::{Content, InputId, Platform, Sender, Timestamp, UndeliveredClass};
 use proptest::prelude::*;
 
 use super::{Admission, Amendment, Input, Journal, Lead, OrderKey, fold};
-use crate::flow::{Conversation, DEFAULT_FLOW, Flow, MERGED, Referral, RejectReason, TurnInput};
+use crate::flow::{
+    Conversation, DEFAULT_FLOW, Flow, MERGED, Referral, RejectReason, TurnInput, Undelivered,
+};
 use crate::flows::Flows;
 
 fn flows() -> Flows {
@@ -38,6 +40,15 @@ fn received(id: &str, sent_at: i64, received_at: i64, answer: TurnInput) -> Inpu
     }
 }
 
+/// A reply to the question of the time `asked_at` did not arrive.
+fn undelivered(class: UndeliveredClass, asked_at: i64) -> TurnInput {
+    TurnInput::Undelivered(Undelivered {
+        class,
+        code: None,
+        asked_at: Some(Timestamp::from_millis(asked_at)),
+    })
+}
+
 fn text(body: &str) -> TurnInput {
     TurnInput::Text(body.to_owned())
 }
@@ -55,6 +66,9 @@ fn oracle(flows: &Flows, inputs: &[Input]) -> Option<Conversation> {
     ordered.sort_by(|a, b| a.order.cmp(&b.order));
     let mut conversation = None;
     for input in ordered {
+        if conversation.is_none() && !input.answer.is_from_provider() {
+            continue;
+        }
         let (next, _) = fold(flows, conversation.as_ref(), &input.order, &input.answer).unwrap();
         conversation = Some(next);
     }
@@ -394,6 +408,8 @@ fn answers() -> impl Strategy<Value = TurnInput> {
         4 => prop::sample::select(vec!["Hi", "John Doe", "$7,500 a month", "300", "RESTART", "?"]).prop_map(text),
         1 => Just(TurnInput::Other),
         1 => Just(TurnInput::Ignored),
+        1 => (prop::sample::select(&UndeliveredClass::ALL[..]), 0..8_000i64)
+            .prop_map(|(class, after)| undelivered(class, 1_000_000 + after)),
     ]
 }
 
@@ -542,4 +558,61 @@ fn a_command_that_would_speak_where_nothing_is_sent_is_rejected() {
     let conversation = journal.conversation().unwrap();
     assert_eq!(conversation.state, "HUMAN_HANDOFF");
     assert_eq!(conversation.assignee.as_deref(), Some("Ada"));
+}
+
+#[test]
+fn a_question_that_did_not_arrive_is_not_sent_again_by_a_refold() {
+    let hello = input("a", 1000, text("Hi"));
+    let lost = input("d", 9000, undelivered(UndeliveredClass::Unreachable, 1500));
+    let mut journal = Journal::default();
+    admit(&mut journal, &hello, 32);
+    admit(&mut journal, &lost, 32);
+    assert_eq!(journal.conversation().unwrap().state, "COLD");
+    // Sent before the question was asked, and received after it was lost.
+    let late = received("b", 500, 20_000, text("Good morning"));
+    let Admission::Folded { change, prompt, .. } = admit(&mut journal, &late, 32) else {
+        panic!("it is folded");
+    };
+    assert_eq!((change, prompt), (None, None));
+    assert_eq!(journal.conversation().unwrap().state, "COLD");
+}
+
+#[test]
+fn a_late_message_that_follows_the_question_keeps_the_conversation() {
+    let hello = input("a", 1000, text("Hi"));
+    let lost = input(
+        "d",
+        9000,
+        undelivered(UndeliveredClass::UnknownOutcome, 1500),
+    );
+    let mut journal = Journal::default();
+    admit(&mut journal, &hello, 32);
+    admit(&mut journal, &lost, 32);
+    assert_eq!(journal.conversation().unwrap().state, "HUMAN_HANDOFF");
+    let late = received("b", 5000, 20_000, text("John Doe"));
+    let Admission::Folded { change, prompt, .. } = admit(&mut journal, &late, 32) else {
+        panic!("it is folded");
+    };
+    assert!(change.is_some_and(|it| it.late) && prompt.is_some());
+    assert_eq!(journal.conversation().unwrap().state, "AWAITING_BUDGET");
+}
+
+#[test]
+fn a_delivery_in_a_journal_is_stored_and_cannot_be_revoked() {
+    let hello = input("a", 1000, text("Hi"));
+    let mut lead = Lead::new(&hello);
+    admit(&mut lead.journal, &hello, 32);
+    let lost = input("d", 9000, undelivered(UndeliveredClass::WindowClosed, 1500));
+    admit(&mut lead.journal, &lost, 32);
+    let revoked = Input {
+        amends: Some(Amendment {
+            message_id: "d".into(),
+            text: None,
+        }),
+        ..input("r", 10_000, TurnInput::Ignored)
+    };
+    admit(&mut lead.journal, &revoked, 32);
+    assert_eq!(lead.state(), Some("COLD"));
+    let bytes = lead.to_bytes().unwrap();
+    assert_eq!(Lead::from_bytes(&bytes).unwrap(), lead);
 }

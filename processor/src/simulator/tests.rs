@@ -6,6 +6,7 @@ mod known;
 mod media;
 mod optional;
 mod referral;
+mod undelivered;
 
 use super::*;
 use crate::flow::{DEFAULT_FLOW, Flow};

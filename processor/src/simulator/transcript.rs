@@ -271,7 +271,7 @@ impl Transcript {
             if let Some(referral) = &turn.referral {
                 simulator.refer(referral.given());
             }
-            let id = match (&turn.lead, &turn.person, &turn.agent) {
+            let id = match (&turn.lead, &turn.person, &turn.agent, &turn.undelivered) {
                 (Some(input), ..) => {
                     let content = input.content(&ids);
                     if let Some(reason) = simulator.refused(&content) {
@@ -279,14 +279,18 @@ impl Transcript {
                     }
                     simulator.send(&content)?
                 }
-                (None, Some(words), _) => simulator.send(&Content::Takeover {
+                (None, Some(words), ..) => simulator.send(&Content::Takeover {
                     body: Some(words.clone()),
                 })?,
-                (None, None, Some(action)) => {
+                (None, None, Some(action), _) => {
                     simulator.command(&action.content())?;
                     InputId::default()
                 }
-                (None, None, None) => {
+                (None, None, None, Some(class)) => {
+                    simulator.fail_to_deliver(*class)?;
+                    InputId::default()
+                }
+                (None, None, None, None) => {
                     simulator.advance(turn.wait.map_or(Duration::ZERO, |wait| wait.0))?;
                     InputId::default()
                 }
@@ -342,6 +346,7 @@ impl Turn {
             self.lead.is_some(),
             self.person.is_some(),
             self.agent.is_some(),
+            self.undelivered.is_some(),
             self.wait.is_some(),
         ];
         match actions.into_iter().filter(|it| *it).count() {
@@ -350,17 +355,18 @@ impl Turn {
             }
             1 => None,
             _ => Some(
-                "a turn has one of `lead`, `person`, `agent` and `wait`; write each as a turn of its own",
+                "a turn has one of `lead`, `person`, `agent`, `undelivered` and `wait`; write each as a turn of its own",
             ),
         }
     }
 
     fn title(&self) -> String {
-        match (&self.lead, &self.person) {
-            (Some(input), _) => format!("lead: {}", input.title()),
-            (None, Some(words)) => format!("person: {words}"),
-            (None, None) if self.agent.is_some() => "agent".to_owned(),
-            (None, None) => "wait".to_owned(),
+        match (&self.lead, &self.person, &self.undelivered) {
+            (Some(input), ..) => format!("lead: {}", input.title()),
+            (None, Some(words), _) => format!("person: {words}"),
+            (None, None, Some(class)) => format!("undelivered: {}", class.as_str()),
+            (None, None, None) if self.agent.is_some() => "agent".to_owned(),
+            (None, None, None) => "wait".to_owned(),
         }
     }
 

@@ -23,6 +23,7 @@ fn reply(content: ReplyContent) -> Reply {
         kind: None,
         not_before: None,
         expires_at: None,
+        asked_at: None,
     }
 }
 

@@ -80,7 +80,7 @@ impl Lead {
         let late = change.as_ref().is_some_and(|change| change.late);
         if let Some(change) = change {
             let previous = change.previous.map_or("START".to_owned(), |it| it.state);
-            let is_late = late && !input.answer.is_command();
+            let is_late = late && input.answer.is_from_provider();
             self.push_event(&previous, is_late, input.order.at)?;
         }
         Ok(AdmitResult::Folded { late, rejection })
@@ -182,8 +182,8 @@ fn naive(flows: &Flows, inputs: &Inputs) -> anyhow::Result<Option<Conversation>>
     ordered.sort_by(|a, b| a.0.cmp(&b.0));
     let mut conversation = None;
     for (order, answer) in ordered {
-        // A command begins no conversation.
-        if conversation.is_none() && answer.is_command() {
+        // Neither a command nor a delivery begins a conversation.
+        if conversation.is_none() && !answer.is_from_provider() {
             continue;
         }
         let (next, _): (_, Option<ReplyContent>) =

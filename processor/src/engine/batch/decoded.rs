@@ -47,9 +47,9 @@ impl Decoded {
     /// that is handed over.
     pub(crate) fn latest(&self) -> Option<Timestamp> {
         match &self.content.as_ref().ok()?.inbound {
-            Inbound::Message(input) | Inbound::Command(Command { input, .. }) => {
-                Some(input.order.at)
-            }
+            Inbound::Message(input)
+            | Inbound::Command(Command { input, .. })
+            | Inbound::Delivery(input) => Some(input.order.at),
             Inbound::Merge(merge) => merge.closed.as_ref()?.journal.last_interaction(),
         }
     }

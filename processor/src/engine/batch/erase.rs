@@ -120,7 +120,7 @@ impl Step<'_> {
                 let at = latest.unwrap_or_default().max(merge.order.at);
                 self.erase_also(&merge.lead_id, by, at, batch)?;
             }
-            Inbound::Message(_) => {}
+            Inbound::Message(_) | Inbound::Delivery(_) => {}
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Folds an input into its lead: a message, or a command of a person of the business.
+//! Folds an input into its lead: a message, a command of a person of the business, or a delivery.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use leadstream_schemas::{Cause, LeadId};
 
 use super::{BatchError, BatchFold, DedupId, Outcome, Step};
 use crate::engine::effects::{self, Silence};
-use crate::lead::{Admission, Arrival, Input, Lead, scoped};
+use crate::lead::{Admission, Arrival, Inbound, Input, Lead, scoped};
 
 impl Step<'_> {
     pub(super) fn message(
@@ -16,9 +16,9 @@ impl Step<'_> {
         batch: &mut BatchFold,
     ) -> Result<Outcome, BatchError> {
         let (rules, record) = (self.rules, self.record);
-        // The sender of a command is not the lead, so the command says nothing about the lead's ids
-        // and number.
-        let is_command = input.answer.is_command();
+        // The sender of a command or a delivery is not the lead, so neither says anything about the
+        // lead's ids and number.
+        let is_from_provider = input.answer.is_from_provider();
         let out_of_reach = lead.journal.out_of_reach(input);
         let was_evicted = || was_evicted(&self.lead_id, lead, input, batch);
         let silence = Silence::of(lead);
@@ -33,6 +33,10 @@ impl Step<'_> {
             }
             Admission::TooLate => {
                 batch.result.counts.too_late += 1;
+                if matches!(self.keyed.inbound, Inbound::Delivery(_)) {
+                    // Its question was answered long ago.
+                    return Ok(Outcome::Unchanged);
+                }
                 batch.outgoing.push(effects::dead_letter(
                     rules.output_topics,
                     record,
@@ -40,7 +44,7 @@ impl Step<'_> {
                     "the input is older than its lead's journal reaches; a larger PROCESSOR_JOURNAL_LENGTH reaches further back",
                 ));
                 // The sender's ids are valid even if the message is too late.
-                if !is_command {
+                if is_from_provider {
                     self.learn(input, lead, batch)?;
                 }
                 return Ok(Outcome::DeadLetter);
@@ -57,7 +61,7 @@ impl Step<'_> {
             batch.result.silent_numbers.insert(input.number.clone());
         }
         batch.result.counts.amendments_out_of_reach += u64::from(out_of_reach);
-        if !is_command {
+        if is_from_provider {
             self.learn(input, lead, batch)?;
         }
         let mut arrival = Arrival {
@@ -69,10 +73,11 @@ impl Step<'_> {
         if let Some(change) = change {
             batch.result.counts.events += 1;
             batch.result.counts.late += u64::from(change.late);
-            let cause = match (is_command, change.late) {
-                (true, _) => Cause::Command,
-                (false, true) => Cause::LateMessage,
-                (false, false) => Cause::Message,
+            let cause = match (&self.keyed.inbound, change.late) {
+                (Inbound::Command(_), _) => Cause::Command,
+                (Inbound::Delivery(_), _) => Cause::Delivery,
+                (_, true) => Cause::LateMessage,
+                (_, false) => Cause::Message,
             };
             let previous = change.previous.as_ref().map(|it| it.state.as_str());
             self.event(lead, cause, previous, input.order.at, batch)?;
@@ -80,8 +85,8 @@ impl Step<'_> {
         }
         lead.journal.record_arrival(&input.order.id, arrival);
         let conversation = lead.journal.conversation();
-        let is_machine =
-            !is_command && conversation.is_some_and(|it| it.is_silent_to_machine(input.order.at));
+        let is_machine = is_from_provider
+            && conversation.is_some_and(|it| it.is_silent_to_machine(input.order.at));
         batch.result.counts.unanswered += u64::from(is_machine);
         let withdrawal = silence.withdrawal(Silence::of(lead), &input.answer, prompt.is_some());
         self.effect_builder()

@@ -6,6 +6,7 @@ use leadstream_schemas::{LeadEvent, LeadId, Offset, Partition, Reply, Revision};
 use serde_json::json;
 
 mod command;
+mod delivery;
 mod erase;
 mod model;
 mod notations;

@@ -1,9 +1,9 @@
-use leadstream_schemas::FlowRef;
+use leadstream_schemas::{FlowRef, UndeliveredClass};
 use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::flow::{DEFAULT_FLOW, InternalState, Place};
+use crate::flow::{DEFAULT_FLOW, InternalState, Place, Undelivered};
 
 const WELCOME: &str = "Welcome! What is your full name?";
 const ASK_BUDGET: &str = "Thanks John Doe. What is your monthly budget?";
@@ -386,6 +386,9 @@ fn any_answer() -> impl Strategy<Value = TurnInput> {
         1 => Just(TurnInput::Takeover),
         1 => Just(TurnInput::Release),
         1 => prop::sample::select(vec!["STOP", "START", "HUMAN"]).prop_map(text),
+        1 => prop::sample::select(&UndeliveredClass::ALL[..]).prop_map(|class| {
+            TurnInput::Undelivered(Undelivered { class, code: None, asked_at: Some(seconds(100_000_000)) })
+        }),
     ]
 }
 
@@ -409,7 +412,7 @@ proptest! {
             let is_silent = silent(&turn.conversation) || turn.conversation.is_silent_to_machine(at);
             prop_assert!(is_silent || !is_message || turn.prompt.is_some());
             conversation = turn.conversation;
-            let is_suspended = ["HUMAN_HANDOFF", "OPTED_OUT"].contains(&conversation.state.as_str());
+            let is_suspended = ["HUMAN_HANDOFF", "COLD", "OPTED_OUT"].contains(&conversation.state.as_str());
             prop_assert!(is_suspended || flow.states().any(|state| state == conversation.state));
             let at_step = conversation.internal.resume_step.as_deref().unwrap_or(&conversation.state);
             prop_assert!(flow.states().any(|state| state == at_step), "{}", at_step);

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use leadstream_schemas::UndeliveredClass;
 use serde_saphyr::Spanned;
 
 use super::languages::languages;
@@ -11,13 +12,15 @@ use super::phrase::{Scope, check_languages, phrase};
 use super::schedule::schedule;
 use super::{Fault, Faults, ensure, fault, parse_within};
 use crate::flow::document::{
-    ChosenBy as ChosenByDocument, Document, LocalizedText, LocalizedWords,
+    ChosenBy as ChosenByDocument, Document, LocalizedText, LocalizedWords, ReactionDocument,
+    UndeliveredDocument,
 };
 use crate::flow::field::Fields;
 use crate::flow::keyword::{OptOutWords, PersonWords, START, declines, key, opt_outs, skips};
 use crate::flow::prompt::MAX_BODY;
 use crate::flow::schedule::Schedule;
 use crate::flow::time::{WINDOW, parse_duration};
+use crate::flow::undelivered::{Reaction, Reactions};
 use crate::flow::{ChosenBy, Flow, FlowStep, Keywords, Messages, Timers};
 
 const MAX_NAME_CHARS: usize = 50;
@@ -89,6 +92,7 @@ impl Head {
             keywords: self.keywords,
             messages,
             timers: self.timers,
+            undelivered: reactions(&document.undelivered),
             burst_wait: self.burst_wait,
             schedule: self.schedule,
             referral_fields: Vec::new(),
@@ -272,6 +276,28 @@ fn timers(document: &Document) -> Result<Timers, Fault> {
         cold: timer(written.cold.as_ref(), 24)?,
         handoff: timer(written.handoff.as_ref(), 12)?,
     })
+}
+
+fn reactions(written: &UndeliveredDocument) -> Reactions {
+    let by_class = [
+        (UndeliveredClass::Unreachable, written.unreachable),
+        (UndeliveredClass::WindowClosed, written.window_closed),
+        (UndeliveredClass::Marketing, written.marketing),
+        (UndeliveredClass::Experiment, written.experiment),
+        (UndeliveredClass::Template, written.template),
+        (UndeliveredClass::Form, written.form),
+        (UndeliveredClass::Rejected, written.rejected),
+        (UndeliveredClass::UnknownOutcome, written.unknown_outcome),
+    ];
+    let reactions = by_class.into_iter().filter_map(|(class, reaction)| {
+        let reaction = match reaction? {
+            ReactionDocument::Cold => Reaction::Cold,
+            ReactionDocument::HandOff => Reaction::HandOff,
+            ReactionDocument::Nothing => Reaction::Nothing,
+        };
+        Some((class, reaction))
+    });
+    Reactions(reactions.collect())
 }
 
 fn burst_wait(written: Option<&Spanned<String>>) -> Result<Duration, Fault> {

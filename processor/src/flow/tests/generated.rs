@@ -3,14 +3,14 @@
 //! `FLOW_CASES` sets the number of documents; 10,000 by default.
 
 use leadstream_schemas::input::MediaType;
-use leadstream_schemas::{Content, ReplyContent, Timestamp};
+use leadstream_schemas::{Content, ReplyContent, Timestamp, UndeliveredClass};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Map, Value, json};
 
 use crate::flow::expression::FAILURES;
 use crate::flow::{
-    COLD, Conversation, Flow, HUMAN_HANDOFF, OPTED_OUT, Place, Role, START, TurnInput,
+    COLD, Conversation, Flow, HUMAN_HANDOFF, OPTED_OUT, Place, Role, START, TurnInput, Undelivered,
     fire_due_timers, step,
 };
 
@@ -336,6 +336,12 @@ fn answer(kind: u8, text: &str) -> TurnInput {
         13 => said("3/4/2026"),
         14 => said("2"),
         15 if kind.is_multiple_of(2) => said(pick(&["skip", "-", "omitir", "no"], kind / 38)),
+        15 => TurnInput::Undelivered(Undelivered {
+            class: UndeliveredClass::ALL[usize::from(kind) % UndeliveredClass::ALL.len()],
+            code: None,
+            // Any question is older.
+            asked_at: Some(Timestamp::from_millis(i64::MAX)),
+        }),
         _ => said(text),
     }
 }

@@ -34,9 +34,9 @@ impl<'a> Amended<'a> {
     }
 
     /// Returns the answer that counts. Only texts and captions are edited. Only another command can
-    /// undo a command.
+    /// undo a command, and nothing undoes a delivery.
     pub(super) fn answer<'b>(&self, entry: &'b Entry) -> Cow<'b, TurnInput> {
-        if entry.answer.is_command() {
+        if !entry.answer.is_from_provider() {
             return Cow::Borrowed(&entry.answer);
         }
         let id = &entry.order.id;

@@ -44,15 +44,15 @@ pub struct Source {
 }
 
 impl Entry {
-    /// Folds the entry; `answer` is its content after edits. Returns none for a command before the
-    /// lead's first input, because a command begins no conversation.
+    /// Folds the entry; `answer` is its content after edits. Returns none for a command or a delivery
+    /// before the lead's first input, because neither begins a conversation.
     pub(super) fn fold(
         &self,
         flows: &Flows,
         conversation: Option<&Conversation>,
         answer: &TurnInput,
     ) -> Result<Option<Step>, FoldError> {
-        if conversation.is_none() && self.answer.is_command() {
+        if conversation.is_none() && !self.answer.is_from_provider() {
             return Ok(None);
         }
         let receipt = Receipt {

@@ -15,6 +15,10 @@ pub(super) struct Refolded {
     pub(super) rejection: Option<RejectReason>,
 }
 
+fn waits(conversation: Option<&Conversation>) -> bool {
+    conversation.is_some_and(|it| it.internal.waiting_since.is_some())
+}
+
 fn is_opted_out(conversation: Option<&Conversation>) -> bool {
     conversation.is_some_and(Conversation::is_opted_out)
 }
@@ -52,6 +56,10 @@ impl Journal {
                     }
                 }
                 (None, TurnInput::Takeover) if !is_opted_out(conversation.as_ref()) => {
+                    prompt = None;
+                }
+                // The question did not arrive, and the bot waits for no answer.
+                (None, TurnInput::Undelivered(_)) if !waits(conversation.as_ref()) => {
                     prompt = None;
                 }
                 // Input that is no answer leaves the earlier question open.

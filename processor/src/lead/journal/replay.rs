@@ -104,7 +104,7 @@ fn non_answers(
     before: Option<&Conversation>,
     step: &Step,
 ) -> Result<Option<u32>, FoldError> {
-    let Some(before) = before.filter(|_| !answer.is_command()) else {
+    let Some(before) = before.filter(|_| answer.is_from_provider()) else {
         return Ok(None);
     };
     let (tries, after) = (before.internal.tries, &step.conversation);

@@ -6,7 +6,7 @@ use std::fmt;
 use std::time::Duration;
 
 use leadstream_schemas::input::MediaType;
-use leadstream_schemas::{Content, InputId};
+use leadstream_schemas::{Content, InputId, UndeliveredClass};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, Visitor};
@@ -39,7 +39,7 @@ pub(super) struct Transcript {
     pub(super) turns: Vec<Spanned<Turn>>,
 }
 
-/// One action, of `lead`, `person`, `agent` or `wait`, and its expected result.
+/// One action, of `lead`, `person`, `agent`, `undelivered` or `wait`, and its expected result.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Turn {
@@ -51,6 +51,8 @@ pub(super) struct Turn {
     pub(super) person: Option<String>,
     /// A command of a person of the business.
     pub(super) agent: Option<AgentAction>,
+    /// The reason why the open question did not reach the lead.
+    pub(super) undelivered: Option<UndeliveredClass>,
     /// Time that passes, such as `23h`.
     #[schemars(with = "Option<String>")]
     pub(super) wait: Option<HumanDuration>,

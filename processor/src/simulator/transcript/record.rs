@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use leadstream_schemas::{Content, Referral};
+use leadstream_schemas::{Content, Referral, UndeliveredClass};
 
 use super::document::name;
 use super::referral::members;
@@ -26,11 +26,7 @@ impl Recorder {
         let Some(action) = action(content) else {
             return;
         };
-        let after = if after == DEFAULT_PAUSE {
-            String::new()
-        } else {
-            format!("\n        after: {}", written(after))
-        };
+        let after = since(after);
         let referral = self.referral.take_if(|_| can_have_referral(content));
         let referral = referral.map_or_else(String::new, |given| {
             let members: Vec<String> = members(&given)
@@ -40,6 +36,13 @@ impl Recorder {
             format!("\n        referral: {{ {} }}", members.join(", "))
         });
         self.turns.push(format!("{action}{referral}{after}"));
+    }
+
+    /// Adds that the open question did not reach the lead, `after` the turn before.
+    pub fn fail_to_deliver(&mut self, class: UndeliveredClass, after: Duration) {
+        let class = class.as_str();
+        self.turns
+            .push(format!("undelivered: {class}{}", since(after)));
     }
 
     /// Adds the ad or post that leads to the next message of the lead.
@@ -110,6 +113,14 @@ impl Recorder {
         let file = TranscriptFile::parse("the recorded conversation", &text)?;
         Ok(file.updated(flows)?.0)
     }
+}
+
+/// Writes the time since the turn before.
+fn since(after: Duration) -> String {
+    if after == DEFAULT_PAUSE {
+        return String::new();
+    }
+    format!("\n        after: {}", written(after))
 }
 
 fn action(content: &Content) -> Option<String> {

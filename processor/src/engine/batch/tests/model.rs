@@ -4,6 +4,7 @@
 //! as one lead, whose conversation is the fold of all that they sent, in order, and the funnel counts
 //! what they did at each step. Where the journal is
 //! too short for that, it still is one lead, its events explain it, and no message has two effects.
+//! Results of replies come in any order, too, about questions that are open or not.
 //! So it is when time is folded at any moments in between. Of people who are erased nothing is left,
 //! nor comes back, and what they write later begins again.
 //!
@@ -18,7 +19,7 @@ use leadstream_schemas::codec::{decode, encode};
 use leadstream_schemas::notation::other_notation;
 use leadstream_schemas::{
     Content, Identity, InputId, InputKind, LeadEvent, LeadId, LeadInput, Offset, Partition,
-    Platform, Reply, Revision, Sender, Timestamp,
+    Platform, Reply, Revision, Sender, Timestamp, UndeliveredClass,
 };
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
@@ -69,6 +70,8 @@ enum What {
     ChangedNumber,
     /// A command of a person of the business.
     Command(Content),
+    /// A reply to the question of this time did not arrive.
+    Undelivered(UndeliveredClass, i64),
 }
 
 fn acts() -> impl Strategy<Value = Vec<Act>> {
@@ -83,6 +86,8 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
         1 => Just(What::ChangedNumber),
         2 => commands::drawn().prop_map(What::Command),
         1 => Just(What::Command(Content::Erase { of: None })),
+        2 => (prop::sample::select(&UndeliveredClass::ALL[..]), 0..8_000i64)
+            .prop_map(|(class, after)| What::Undelivered(class, 1_000_000 + after)),
     ];
     let act = (0..2u8, 0..6i64, -700..1500i64, 1..16u8, what, 0..2u8).prop_map(
         |(person, second, delay, shows, what, copies)| Act {
@@ -114,7 +119,7 @@ fn inputs(acts: &[Act]) -> Vec<LeadInput> {
     let mut inputs = Vec::new();
     for (index, act) in acts.iter().enumerate() {
         let shows = match &act.what {
-            What::Command(_) => commands::shown(act.shows),
+            What::Command(_) | What::Undelivered(..) => commands::shown(act.shows),
             _ => act.shows,
         };
         let has = |bit: u8| shows & bit != 0;
@@ -147,6 +152,12 @@ fn inputs(acts: &[Act]) -> Vec<LeadInput> {
                 message_id: format!("id{of}").into(),
             },
             What::Command(content) => content.clone(),
+            What::Undelivered(class, asked_at) => Content::Undelivered {
+                reply_id: format!("id{index}"),
+                class: *class,
+                code: None,
+                asked_at: Some(Timestamp::from_millis(*asked_at)),
+            },
             What::ChangedNumber => {
                 changed.insert(act.person);
                 Content::System {
@@ -158,8 +169,9 @@ fn inputs(acts: &[Act]) -> Vec<LeadInput> {
         };
         let sent = 1_000_000 + act.second * 1000;
         let (kind, apart) = match &act.what {
-            // Only Kafka duplicates a command.
+            // Only Kafka duplicates a command or a delivery.
             What::Command(_) => (InputKind::Command, 0),
+            What::Undelivered(..) => (InputKind::Delivery, 0),
             _ => (InputKind::Message, 300),
         };
         for copy in 0..=i64::from(act.copies) {
@@ -205,7 +217,7 @@ fn oracle(flows: &Flows, inputs: &[&LeadInput]) -> (Option<Conversation>, Observ
         let Some(mut answer) = commands::answer(input, conversation.is_some()) else {
             continue;
         };
-        let amendable = !answer.is_command();
+        let amendable = answer.is_from_provider();
         for later in ordered.iter().filter(|_| amendable) {
             match &later.content {
                 Content::Edit { message_id, body }
@@ -285,6 +297,7 @@ fn case(
         world.fire_to_the_end()?;
     }
     world.publish()?;
+    let held = world.held();
     for person in people(&inputs) {
         if world.is_touched(&person) {
             continue;
@@ -301,7 +314,7 @@ fn case(
         let theirs: Vec<&LeadInput> = inputs
             .iter()
             .filter(|input| ids(input).iter().any(|id| person.contains(id)))
-            .filter(|input| commands::counts(&world.decided, input))
+            .filter(|input| commands::counts(&world.decided, &held, input))
             .collect();
         let flows = &world.fixture.flows;
         let (mut expected, observed) = oracle(flows, &theirs);
@@ -384,7 +397,7 @@ fn whatever_the_delivery_each_person_is_one_lead_with_the_fold_of_all_they_sent(
     println!("MODEL_SEED={seed} MODEL_CASES={cases}");
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as u64;
     let share = u32::try_from(cases / threads + 1).unwrap();
-    let seen: Vec<[u64; 6]> = std::thread::scope(|scope| {
+    let seen: Vec<[u64; 7]> = std::thread::scope(|scope| {
         let runs: Vec<_> = (0..threads)
             .map(|thread| scope.spawn(move || run(seed, thread, share)))
             .collect();
@@ -397,6 +410,7 @@ fn whatever_the_delivery_each_person_is_one_lead_with_the_fold_of_all_they_sent(
         "merged",
         "fired",
         "erased",
+        "undelivered",
     ]
     .into_iter()
     .enumerate()
@@ -408,8 +422,8 @@ fn whatever_the_delivery_each_person_is_one_lead_with_the_fold_of_all_they_sent(
 }
 
 /// Runs `cases` and returns the numbers of late inputs, duplicates, forwarded inputs, merged leads,
-/// fired timers and erased leads.
-fn run(seed: u64, thread: u64, cases: u32) -> [u64; 6] {
+/// fired timers, erased leads and questions that did not arrive.
+fn run(seed: u64, thread: u64, cases: u32) -> [u64; 7] {
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
     bytes[8..16].copy_from_slice(&thread.to_le_bytes());
@@ -431,7 +445,7 @@ fn run(seed: u64, thread: u64, cases: u32) -> [u64; 6] {
         ..Fixture::new()
     });
     let [timed, timed_short] = [LONG, SHORT].map(time::fixture);
-    let seen = Cell::new([0; 6]);
+    let seen = Cell::new([0; 7]);
     TestRunner::new_with_rng(config, rng)
         .run(&drawn, |(acts, order, choices)| {
             let [long, short] = &fixtures;
@@ -451,6 +465,7 @@ fn run(seed: u64, thread: u64, cases: u32) -> [u64; 6] {
                 counts.merges,
                 counts.timers,
                 counts.erasures,
+                counts.deliveries_applied,
             ];
             seen.update(|all| std::array::from_fn(|index| all[index] + these[index]));
             Ok(())

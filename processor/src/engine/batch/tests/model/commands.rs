@@ -55,11 +55,12 @@ pub(super) fn published() -> Flows {
     )
 }
 
-/// Returns the answer of an input, or none for a command that is ordered before its lead's first
-/// input.
+/// Returns the answer of an input, or none for a command or a delivery that is ordered before its
+/// lead's first input.
 pub(super) fn answer(input: &LeadInput, has_begun: bool) -> Option<TurnInput> {
-    match TurnInput::command(&input.content, input.platform) {
-        Some(command) => has_begun.then_some(command),
+    let command = TurnInput::command(&input.content, input.platform);
+    match command.or_else(|| TurnInput::delivery(&input.content)) {
+        Some(answer) => has_begun.then_some(answer),
         None => Some(TurnInput::from(&input.content)),
     }
 }
@@ -81,12 +82,20 @@ pub(super) fn note(
     }
 }
 
-/// Returns whether the input is in its lead's journal. A command from before its lead is not.
-pub(super) fn counts(decided: &BTreeMap<InputId, CommandDecision>, input: &LeadInput) -> bool {
-    input.kind != InputKind::Command
-        || decided
+/// Returns whether the input is in its lead's journal. A command or a delivery from before its lead is
+/// not.
+pub(super) fn counts(
+    decided: &BTreeMap<InputId, CommandDecision>,
+    held: &BTreeMap<InputId, usize>,
+    input: &LeadInput,
+) -> bool {
+    match input.kind {
+        InputKind::Command => decided
             .get(&input.id)
-            .is_some_and(|it| it.lead_id.is_some())
+            .is_some_and(|it| it.lead_id.is_some()),
+        InputKind::Delivery => held.contains_key(&input.id),
+        _ => true,
+    }
 }
 
 /// Checks that every command has an outcome, and that its words were sent only if it was applied.

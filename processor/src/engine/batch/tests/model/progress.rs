@@ -34,7 +34,8 @@ impl Observed {
         if flow.is_restart(&before, answer) && !after.is_opted_out() {
             return;
         }
-        let handed_over_by_tries = after.state == HUMAN_HANDOFF
+        let handed_over_by_tries = answer.is_from_provider()
+            && after.state == HUMAN_HANDOFF
             && after.internal.takeover_at.is_none()
             && !before.is_handed_over();
         if before.open_step() != after.open_step() {

@@ -116,6 +116,7 @@ impl<'a> World<'a> {
         all.merges += these.merges;
         all.timers += these.timers;
         all.erasures += these.erasures;
+        all.deliveries_applied += these.deliveries_applied;
         self.erase(&folded);
         for (lead_id, changed) in folded.leads {
             prop_assert_eq!(
